@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: LGPL-2.1-only
+/* Fill the cave of cave_code.S and set registers for it. */
+#include <string.h>
+
+#include "../../src/arch.h"
+
+extern const char cave_begin[], cave_data[], cave_end[], gate_begin[], gate_end[];
+
+#define FLAG_TRAP 0x100ul
+#define FLAG_DIRECTION 0x400ul
+#define FLAG_ALIGN 0x40000ul
+
+struct cave_data {
+	uint64_t r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, ip, flags, sp, mask, all;
+};
+
+size_t arch_cave_size(void)
+{
+	return cave_end - cave_begin;
+}
+
+void arch_cave_sign(char sign[CAVE_SIGN_LEN])
+{
+	memcpy(sign, cave_begin, CAVE_SIGN_LEN);
+}
+
+void arch_cave_fill(void *buf, const struct compel_regs *after, uint64_t mask)
+{
+	const struct cave_data data = {
+		.r15 = after->r15,
+		.r14 = after->r14,
+		.r13 = after->r13,
+		.r12 = after->r12,
+		.bp = after->bp,
+		.bx = after->bx,
+		.r11 = after->r11,
+		.r10 = after->r10,
+		.r9 = after->r9,
+		.r8 = after->r8,
+		.ax = after->ax,
+		.cx = after->cx,
+		.dx = after->dx,
+		.si = after->si,
+		.di = after->di,
+		.ip = after->ip,
+		.flags = after->flags & ~FLAG_TRAP,
+		.sp = after->sp,
+		.mask = mask,
+		.all = ~0ull,
+	};
+
+	memcpy(buf, cave_begin, arch_cave_size());
+	memcpy((char *)buf + (cave_data - cave_begin), &data, sizeof(data));
+}
+
+static void set_cure(struct compel_regs *regs, const struct cure *cure)
+{
+	regs->r15 = cure->mode;
+	regs->r13 = cure->start;
+	regs->r12 = cure->len;
+	regs->orig_ax = -1;
+	regs->flags &= ~(FLAG_TRAP | FLAG_DIRECTION | FLAG_ALIGN);
+}
+
+void arch_call_regs(struct compel_regs *regs, uint64_t cave, const struct cure *cure, long nr,
+		    const unsigned long args[6])
+{
+	set_cure(regs, cure);
+	regs->ip = cave;
+	regs->ax = nr;
+	regs->di = args[0];
+	regs->si = args[1];
+	regs->dx = args[2];
+	regs->r10 = args[3];
+	regs->r8 = args[4];
+	regs->r9 = args[5];
+}
+
+long arch_call_value(const struct compel_regs *regs)
+{
+	return (long)regs->ax;
+}
+
+bool arch_at_stub(const struct compel_regs *regs, uint64_t cave)
+{
+	return regs->ip == cave + 2; /* behind the instruction, at entry and at exit */
+}
+
+size_t arch_gate_size(void)
+{
+	return gate_end - gate_begin;
+}
+
+const void *arch_gate_code(void)
+{
+	return gate_begin;
+}
+
+void arch_gate_regs(struct compel_regs *regs, const struct gate_call *call, const struct cure *cure)
+{
+	set_cure(regs, cure);
+	regs->ip = call->gate;
+	regs->sp = call->stack;
+	regs->ax = call->entry;
+	regs->bx = call->cave;
+	regs->r14 = call->yield_signal;
+	regs->di = call->command;
+	regs->si = call->args;
+	regs->bp = 0;
+}
+
+long arch_gate_value(const struct compel_regs *regs)
+{
+	return (long)regs->bp;
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* whereami PID: ask a process, from inside, for its pid and working directory. It goes on as if nothing had been. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <compel/compel.h>
+#include "whereami.h"
+#include "whereami_blob.h"
+
+static int ask(pid_t pid, struct whereami *ret)
+{
+	_cleanup_cure_ struct compel_ctl *ctl = NULL;
+	long value;
+	int err;
+
+	err = compel_open(pid, &ctl);
+	if (!err)
+		err = compel_infect(ctl, &whereami_blob, sizeof(*ret));
+	if (!err)
+		err = compel_command(ctl, WHEREAMI_TELL, &value);
+	if (!err && value < 0)
+		err = (int)value;
+	if (!err)
+		err = compel_args_read(ctl, 0, ret, sizeof(*ret));
+	if (err && err != -EAGAIN)
+		fprintf(stderr, "whereami: %s: %s\n", compel_why(ctl), strerror(-err));
+	return err;
+}
+
+int main(int argc, char **argv)
+{
+	pid_t pid = argc == 2 ? atoi(argv[1]) : 0;
+	struct compel_stop stop;
+	struct whereami where;
+	int err;
+
+	if (pid <= 0) {
+		fprintf(stderr, "usage: whereami PID\n");
+		return 2;
+	}
+	do {
+		err = compel_seize(pid, true);
+		if (!err)
+			err = compel_wait_stop(pid, &stop);
+		if (err || stop.state == COMPEL_DEAD) {
+			fprintf(stderr, "whereami: cannot stop %d: %s\n", pid, strerror(err ? -err : ESRCH));
+			return 1;
+		}
+		err = ask(pid, &where);
+		compel_detach(pid, &stop);
+		/* Somebody who was here before us died: the process cleans up behind him first. */
+		if (err == -EAGAIN)
+			usleep(1000); /* style: nothing tells when it is done */
+	} while (err == -EAGAIN);
+	if (!err)
+		printf("pid %d, in %s\n", where.pid, where.cwd);
+	return err ? 1 : 0;
+}

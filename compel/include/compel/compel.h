@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * libcompel: stop the threads of a process, run code in them, put everything back.
+ *
+ * Errors are negative errno; nothing is printed. A target survives the death of its
+ * tracer at any instant: whatever is injected undoes itself when nobody traces it
+ * (see src/call.c). See ptrace(2), vdso(7).
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <compel/regs.h> /* struct compel_regs (general registers), from arch/ */
+
+/* ---- Stopping and resuming ---------------------------------------------------------- */
+
+enum compel_state {
+	COMPEL_RUNNING, /* not stopped by us */
+	COMPEL_TRAPPED, /* in a ptrace stop, was running or sleeping before */
+	COMPEL_STOPPED, /* in a ptrace stop, was in a group stop (SIGSTOP and friends) before */
+	COMPEL_DEAD, /* a zombie, or gone */
+};
+
+struct compel_stop {
+	enum compel_state state;
+	int stop_signal; /* STOPPED: the signal that stopped the group */
+	int zombie; /* DEAD: 1 when it is a zombie whose parent has not waited */
+	int reissued; /* an interrupted call that cannot restart by itself was set up to be issued again */
+};
+
+/*
+ * PTRACE_SEIZE + PTRACE_INTERRUPT @tid without waiting, so that many can be stopped in
+ * one batch. @suspend_seccomp asks for PTRACE_O_SUSPEND_SECCOMP; who may not (it takes
+ * CAP_SYS_ADMIN) seizes without, and compel_open refuses a target under seccomp then.
+ * -ESRCH when it is gone or a zombie, -EPERM when we may not, -EBUSY when somebody else traces it.
+ */
+int compel_seize(pid_t tid, bool suspend_seccomp);
+/* Wait for the stop that compel_seize asked for. Signals that arrive meanwhile are kept for the
+ * target, never lost. -ETIMEDOUT after ten seconds: it is in a call that cannot be interrupted, such as vfork. */
+int compel_wait_stop(pid_t tid, struct compel_stop *ret_stop);
+/* The same with another bound. */
+int compel_wait_stop_for(pid_t tid, unsigned int timeout_ms, struct compel_stop *ret_stop);
+/* Let a stopped thread go on as before (STOPPED goes back to its group stop). Undoes PTRACE_SEIZE. */
+int compel_detach(pid_t tid, const struct compel_stop *stop);
+/*
+ * Stop a process (all its @tids are stopped by us, the leader first) as SIGSTOP does, without a step in user mode and
+ * with every pending signal left pending. Detach its threads as COMPEL_STOPPED: they stay so. @sig is what its parent
+ * is told: SIGSTOP, or one of SIGTSTP, SIGTTIN and SIGTTOU for a process whose group is not orphaned.
+ */
+int compel_group_stop(const pid_t *tids, size_t nr_tids, int sig);
+/* Kill a whole seized process and wait for every one of its threads, so that the leader can be reaped. */
+int compel_kill(pid_t pid, const pid_t *tids, size_t nr_tids);
+
+/* ---- Reading a stopped thread ------------------------------------------------------- */
+
+/*
+ * Everything the CPU holds for a stopped thread, as it will be when it goes on. A system
+ * call that the stop interrupted is adjusted so that running @regs restarts it, and a
+ * thread caught in an rseq critical section stands at its abort address.
+ */
+struct compel_thread_state {
+	struct compel_regs regs;
+	uint64_t sigmask;
+	void *xsave; /* NT_X86_XSTATE as the kernel gave it; owned, free with compel_thread_state_clear */
+	size_t xsave_len;
+	bool rseq_aborted; /* taken out of a critical section: the rseq_cs pointer (offset 8 of struct rseq) is void */
+};
+/*
+ * For the thread to go on in its own process: sleeps that the kernel restarts with what
+ * is left of their time (restart_syscall) do so. -EAGAIN while a dead tracer's cure runs in it.
+ */
+int compel_get_state(pid_t tid, struct compel_thread_state *ret_state);
+/*
+ * For another process to go on with: there the kernel knows nothing of what is left. Sleeps
+ * with a place for the remainder (nanosleep's second argument) go on from it; other timed
+ * calls (poll, futex, nanosleep without one) are issued again with their whole time. If a
+ * signal with a handler is pending they return EINTR, as such calls do.
+ */
+int compel_state_for_image(pid_t tid, struct compel_thread_state *ret_state);
+void compel_thread_state_clear(struct compel_thread_state *state);
+/* Make a stopped thread have exactly @state (registers, FPU if xsave is not NULL, mask). Used by restore. */
+int compel_set_state(pid_t tid, const struct compel_thread_state *state);
+
+/* ---- Running code in a stopped thread ----------------------------------------------- */
+
+struct compel_ctl; /* one address space that we run code in */
+struct compel_cave_info {
+	uint64_t start,
+		len; /* these bytes of executable memory are borrowed until compel_cure, which zeroes them again */
+};
+
+/*
+ * Ready the address space of the stopped thread @tid (seized, its process's leader or any
+ * thread of it). Nothing is changed in the target before the first call.
+ * If a tracer that died left something in it, that is let run out first; -EAGAIN when it does not.
+ * -ENOEXEC: no safe place was found, or it is no code for us (32-bit). -EPERM: seccomp.
+ * All threads that share it have to be stopped, and one compel_ctl at a time.
+ *
+ * What killing us cannot undo: a filter of seccomp that kills for munmap, rt_sigprocmask
+ * or futex meets the cure of a dead tracer, as its suspension ends with it.
+ */
+int compel_open(pid_t tid, struct compel_ctl **ret_ctl);
+/*
+ * As compel_open, but the thread goes on as @after says (registers and mask; set the FPU
+ * beforehand) once it is cured, also if we die: what it has now is dropped. Under a filter
+ * of seccomp that was not suspended the calls that are made in it have to be allowed.
+ */
+int compel_open_as(pid_t tid, const struct compel_thread_state *after, struct compel_ctl **ret_ctl);
+/*
+ * The last step of a restore: have the stopped thread @tid unmap @len bytes at @start, where
+ * it may have been running, and stand at @after. If we die in between it does so by itself.
+ * It is still stopped; detach it.
+ */
+int compel_finish(pid_t tid, const struct compel_thread_state *after, uint64_t start, uint64_t len);
+/*
+ * The main thread's own state while @ctl has borrowed it, as compel_state_for_image tells it.
+ * Between the first call and compel_cure, compel_get_state refuses this thread with -EAGAIN.
+ */
+int compel_ctl_state(struct compel_ctl *ctl, struct compel_thread_state *ret_state);
+void compel_cave(const struct compel_ctl *ctl, struct compel_cave_info *ret_info);
+/* A text that says why the last call on @ctl (or compel_open, with NULL) failed; never NULL. */
+const char *compel_why(const struct compel_ctl *ctl);
+
+/* Run one system call in the thread. @ret_value gets what the kernel returned (negative errno on failure). The
+ * return value tells whether it could be run at all. Must not be used for calls that do not return (exit) or that
+ * block. Kill-safe. */
+int compel_syscall(struct compel_ctl *ctl, long nr, const unsigned long args[6], long *ret_value);
+/* The same in another stopped thread of the same address space, which is put back at once. */
+int compel_thread_syscall(struct compel_ctl *ctl, pid_t tid, long nr, const unsigned long args[6], long *ret_value);
+
+/* A blob that `compel pack` made. */
+struct compel_blob {
+	const void *bytes;
+	size_t size; /* with bss */
+	size_t file_size; /* bytes present; the rest is zero */
+	size_t rw_start; /* what is written to starts here, at a page boundary; = size when there is none */
+	size_t entry; /* offset of the entry point: unsigned long entry(unsigned command, void *args) */
+	size_t align;
+};
+
+/*
+ * Map @blob and @args_size bytes for arguments into the target. Kill-safe: the mapping goes away with a dead tracer.
+ */
+int compel_infect(struct compel_ctl *ctl, const struct compel_blob *blob, size_t args_size);
+/* Where the arguments lie in the target, and access to them from here (process_vm_*). */
+uint64_t compel_args_address(const struct compel_ctl *ctl);
+int compel_args_write(struct compel_ctl *ctl, size_t offset, const void *data, size_t len);
+int compel_args_read(struct compel_ctl *ctl, size_t offset, void *data, size_t len);
+/* Run the blob's entry with @command in the thread that compel_open named; its return value in @ret_value. */
+int compel_command(struct compel_ctl *ctl, unsigned command, long *ret_value);
+/*
+ * The same; @meanwhile(@arg) is called once the thread runs, for a command that waits for something that we have to do.
+ * -EOPNOTSUPP, and nothing is run, where every system call of the command would stop for us first.
+ */
+int compel_command_with(struct compel_ctl *ctl, unsigned command, void (*meanwhile)(void *arg), void *arg,
+			long *ret_value);
+/* The same in another stopped thread @tid of the address space, on a stack inside the blob's mapping; that thread is put back at once. */
+int compel_thread_command(struct compel_ctl *ctl, pid_t tid, unsigned command, long *ret_value);
+
+/* Take everything out again; the thread has its own registers and mask, and is still stopped. Frees @ctl. NULL is fine. */
+int compel_cure(struct compel_ctl *ctl);
+
+static inline void compel_cleanup_cure(struct compel_ctl **ctl)
+{
+	compel_cure(*ctl);
+}
+#define _cleanup_cure_ __attribute__((cleanup(compel_cleanup_cure)))

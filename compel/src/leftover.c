@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: LGPL-2.1-only
+/*
+ * What a tracer that died left in a target takes itself out, but we may have stopped the
+ * target before it had the time; and where the target's group is stopped it never has.
+ * Threads that we trace run all the same: let those go on that are in there.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ptrace.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "ctl.h"
+
+#define STEP_US 200
+#define MAX_STEPS 5000
+
+/* The threads of the process that are inside; *ret is malloc'ed. */
+static int find_inside(struct compel_ctl *ctl, pid_t tid, pid_t **ret, size_t *ret_nr)
+{
+	_cleanup_free_ struct target_map *maps = NULL;
+	_cleanup_closedir_ DIR *dir = NULL;
+	_cleanup_free_ pid_t *inside = NULL;
+	size_t nr_maps, nr = 0;
+	struct dirent *e;
+	char path[64];
+	int err = target_maps(tid, &maps, &nr_maps);
+
+	if (err)
+		return compel_because(ctl, err, "cannot read /proc/%d/maps", tid);
+	snprintf(path, sizeof(path), "/proc/%d/task", tid);
+	dir = opendir(path);
+	if (!dir)
+		return compel_because(ctl, -errno, "cannot open %s", path);
+	while ((e = readdir(dir))) {
+		pid_t other = atoi(e->d_name), *more;
+
+		if (other <= 0 || !thread_occupies(ctl, other, maps, nr_maps))
+			continue;
+		more = realloc(inside, (nr + 1) * sizeof(*inside));
+		if (!more)
+			return compel_because(ctl, -ENOMEM, "no memory");
+		inside = more;
+		inside[nr++] = other;
+	}
+	*ret = steal_ptr(&inside);
+	*ret_nr = nr;
+	return 0;
+}
+
+/* All at once: one of them may wait for another. */
+static int run_a_while(struct compel_ctl *ctl, const pid_t *tids, size_t nr)
+{
+	struct compel_stop stop;
+	int err = 0;
+
+	for (size_t i = 0; i < nr; i++)
+		if (ptrace(PTRACE_CONT, tids[i], NULL, NULL))
+			return compel_because(ctl, -errno, "cannot resume thread %d", tids[i]);
+	usleep(STEP_US); /* style: a cure has no end that could be waited for */
+	for (size_t i = 0; i < nr; i++) {
+		ptrace(PTRACE_INTERRUPT, tids[i], NULL, NULL);
+		err = compel_wait_stop(tids[i], &stop);
+		if (err || stop.state == COMPEL_DEAD)
+			return compel_because(ctl, err ? err : -ESRCH, "thread %d did not stop again", tids[i]);
+	}
+	return 0;
+}
+
+int leftovers_run_out(struct compel_ctl *ctl, pid_t tid)
+{
+	for (int step = 0; step < MAX_STEPS; step++) {
+		_cleanup_free_ pid_t *inside = NULL;
+		size_t nr = 0;
+		int err = find_inside(ctl, tid, &inside, &nr);
+
+		if (err || !nr)
+			return err;
+		err = run_a_while(ctl, inside, nr);
+		if (err)
+			return err;
+	}
+	return compel_because(ctl, -EAGAIN, "process %d still takes out what a tracer that died left in it", tid);
+}

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: LGPL-2.1-only
+/*
+ * Where injected code goes.
+ *
+ * The cave has to be executable, and must not be part of anything that the target uses.
+ * First choice is the end of the vDSO: its ELF file ends some way before its last page
+ * does. Without one, the padding behind the code of a mapped file: writing there gives
+ * the target a private copy of that page, which a later look at its memory shows as
+ * changed, with the same bytes as before.
+ */
+#include <elf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+
+#include "base/bits.h"
+#include "base/cleanup.h"
+#include "ctl.h"
+
+#define CAVE_ALIGN 16
+
+/* Where the vDSO's ELF file ends: headers, segments and sections. */
+static int vdso_end(struct compel_ctl *ctl, const struct target_map *map, uint64_t *ret_end)
+{
+	Elf64_Ehdr h;
+	Elf64_Phdr ph;
+	uint64_t end;
+
+	if (target_read(ctl->mem, map->start, &h, sizeof(h)) || memcmp(h.e_ident, ELFMAG, SELFMAG) ||
+	    h.e_phentsize != sizeof(ph))
+		return -ENOEXEC;
+	end = MAX_OF(h.e_phoff + h.e_phnum * sizeof(ph), h.e_shoff + (uint64_t)h.e_shnum * h.e_shentsize);
+	for (unsigned int i = 0; i < h.e_phnum; i++) {
+		if (target_read(ctl->mem, map->start + h.e_phoff + i * sizeof(ph), &ph, sizeof(ph)))
+			return -ENOEXEC;
+		end = MAX_OF(end, ph.p_offset + ph.p_filesz);
+		if (ph.p_type == PT_LOAD)
+			end = MAX_OF(end, ph.p_offset + ph.p_memsz);
+	}
+	*ret_end = map->start + end;
+	return end < map->end - map->start ? 0 : -ENOEXEC;
+}
+
+/* Nobody can zero the cave of a tracer that died. Nobody is in there any more: leftovers_run_out saw to that. */
+static void forget_dead_caves(char *bytes, size_t size)
+{
+	size_t len = arch_cave_size();
+	char sign[CAVE_SIGN_LEN];
+
+	arch_cave_sign(sign);
+	for (size_t i = 0; i + len <= size; i += CAVE_ALIGN)
+		if (!memcmp(bytes + i, sign, sizeof(sign)))
+			memset(bytes + i, 0, len);
+}
+
+/* The first run of @len zero bytes in [from, to), aligned; with @reuse the caves of dead tracers count as zero. */
+static int zero_run(struct compel_ctl *ctl, uint64_t from, uint64_t to, size_t len, bool reuse)
+{
+	_cleanup_free_ char *bytes = NULL;
+	size_t size, start = 0;
+
+	from = ROUND_UP(from, CAVE_ALIGN);
+	if (from >= to || to - from < len)
+		return -ENOEXEC;
+	size = to - from;
+	bytes = malloc(size);
+	if (!bytes)
+		return -ENOMEM;
+	if (target_read(ctl->mem, from, bytes, size))
+		return -ENOEXEC;
+	if (reuse)
+		forget_dead_caves(bytes, size);
+	for (size_t i = 0; i < size; i++) {
+		if (bytes[i]) {
+			start = ROUND_UP(i + 1, CAVE_ALIGN);
+		} else if (i + 1 >= start + len) {
+			ctl->cave = from + start;
+			return 0;
+		}
+	}
+	return -ENOEXEC;
+}
+
+static int place_in_vdso(struct compel_ctl *ctl, const struct target_map *map, size_t len, bool reuse)
+{
+	uint64_t end;
+	int err = vdso_end(ctl, map, &end);
+
+	return err ? err : zero_run(ctl, end, map->end, len, reuse);
+}
+
+static int place_in_maps(struct compel_ctl *ctl, const struct target_map *maps, size_t nr, bool vdso, bool reuse)
+{
+	for (size_t i = 0; i < nr; i++) {
+		const struct target_map *m = &maps[i];
+		int err = -ENOEXEC;
+
+		if (vdso && m->vdso)
+			err = place_in_vdso(ctl, m, ctl->cave_len, reuse);
+		else if (!vdso && m->exec && !m->shared && m->file)
+			err = zero_run(ctl, m->end - PAGE_SZ, m->end, ctl->cave_len, reuse);
+		if (err != -ENOEXEC)
+			return err;
+	}
+	return -ENOEXEC;
+}
+
+int cave_place(struct compel_ctl *ctl, pid_t tid, size_t len)
+{
+	_cleanup_free_ struct target_map *maps = NULL;
+	size_t nr;
+	int err = target_maps(tid, &maps, &nr);
+
+	if (err)
+		return compel_because(ctl, err, "cannot read /proc/%d/maps", tid);
+	ctl->cave_len = len;
+	err = -ENOEXEC;
+	/* A signal handler may still return into a dead tracer's cave: unused room first. */
+	for (int how = 0; how < 4 && err == -ENOEXEC; how++)
+		err = place_in_maps(ctl, maps, nr, how < 2, how & 1);
+	if (!err)
+		return 0;
+	return compel_because(
+		ctl, err,
+		"no place for code: neither the vDSO nor a mapped program file has %zu unused bytes at its end", len);
+}
+
+int cave_occupied(pid_t tid, uint64_t ip)
+{
+	size_t code = arch_cave_size();
+	_cleanup_free_ char *bytes = malloc(code + CAVE_SIGN_LEN);
+	char sign[CAVE_SIGN_LEN];
+	struct iovec to = { bytes, code + CAVE_SIGN_LEN };
+	uint64_t from;
+	ssize_t n;
+
+	if (!bytes)
+		return -ENOMEM;
+	arch_cave_sign(sign);
+	from = ip > code ? ip - code : 0;
+	/* Only the page that holds ip may be there. */
+	n = process_vm_readv(tid, &to, 1, &(struct iovec){ (void *)from, to.iov_len }, 1, 0);
+	if (n < CAVE_SIGN_LEN) {
+		from = MAX_OF(from, ROUND_DOWN(ip, PAGE_SZ));
+		to.iov_len = MIN_OF(to.iov_len, ROUND_UP(ip + 1, PAGE_SZ) - from);
+		n = process_vm_readv(tid, &to, 1, &(struct iovec){ (void *)from, to.iov_len }, 1, 0);
+	}
+	if (n < CAVE_SIGN_LEN)
+		return 0;
+	return memmem(bytes, n, sign, CAVE_SIGN_LEN) ? -EAGAIN : 0;
+}
+
+static int scratch_occupied(struct compel_ctl *ctl, const struct target_map *maps, size_t nr, uint64_t ip)
+{
+	struct scratch_head head;
+
+	for (size_t i = 0; i < nr; i++) {
+		if (ip < maps[i].start || ip >= maps[i].end)
+			continue;
+		if (!maps[i].exec || maps[i].file || target_read(ctl->mem, maps[i].start, &head, sizeof(head)))
+			return 0;
+		return head.magic == SCRATCH_MAGIC ? -EAGAIN : 0;
+	}
+	return 0;
+}
+
+bool thread_occupies(struct compel_ctl *ctl, pid_t tid, const struct target_map *maps, size_t nr)
+{
+	struct compel_regs regs;
+
+	/* Threads that we did not stop cannot be asked: that is their caller's choice. */
+	if (arch_read_regs(tid, &regs))
+		return false;
+	return cave_occupied(tid, arch_ip(&regs)) || scratch_occupied(ctl, maps, nr, arch_ip(&regs));
+}
+
+int scratch_place(pid_t tid, size_t len, uint64_t *ret_address)
+{
+	_cleanup_free_ struct target_map *maps = NULL;
+	uint64_t from = 16ul << 20, best = 0, best_from = 0;
+	size_t nr;
+	int err = target_maps(tid, &maps, &nr);
+
+	if (err)
+		return err;
+	/* The middle of the largest hole: stacks grow and heaps move elsewhere. */
+	for (size_t i = 0; i <= nr; i++) {
+		uint64_t to = i < nr ? MIN_OF(maps[i].start, COMPEL_TASK_END) : COMPEL_TASK_END;
+
+		if (to > from && to - from > best) {
+			best = to - from;
+			best_from = from;
+		}
+		if (i < nr)
+			from = MAX_OF(from, maps[i].end);
+	}
+	if (best < len + 32 * PAGE_SZ)
+		return -ENOMEM;
+	*ret_address = ROUND_DOWN(best_from + (best - len) / 2, PAGE_SZ);
+	return 0;
+}

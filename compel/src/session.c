@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: LGPL-2.1-only
+/* Open an address space; run calls and commands in its main thread and in its others. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "ctl.h"
+
+static int start(struct compel_ctl *ctl, pid_t tid, const struct compel_thread_state *after)
+{
+	struct borrowed *b = &ctl->main;
+	size_t room = (arch_cave_size() + 15) & ~15ul;
+	int err;
+
+	*b = (struct borrowed){ .tid = tid, .cure.mode = CURE_KEEP };
+	ctl->mem = target_mem_open(tid);
+	if (ctl->mem < 0)
+		return compel_because(ctl, ctl->mem, "cannot open /proc/%d/mem", tid);
+	ctl->restoring = after != NULL;
+	err = leftovers_run_out(ctl, tid);
+	if (!err)
+		err = cave_place(ctl, tid, 2 * room);
+	if (!err)
+		err = thread_remember(ctl, b);
+	if (err)
+		return err;
+	b->cave = ctl->cave;
+	if (after) {
+		/* Segment bases too, which no cure sets: from now on the thread has nothing else. */
+		b->own = b->goal = after->regs;
+		b->mask = after->sigmask;
+		b->yield_signal = 0;
+	}
+	return 0;
+}
+
+static __thread char open_why[256];
+
+int compel_open_as(pid_t tid, const struct compel_thread_state *after, struct compel_ctl **ret_ctl)
+{
+	struct compel_ctl *ctl = calloc(1, sizeof(*ctl));
+	int err;
+
+	if (!ctl)
+		return compel_because(NULL, -ENOMEM, "no memory");
+	ctl->mem = -1;
+	err = start(ctl, tid, after);
+	if (err) {
+		compel_because(NULL, err, "%s", ctl->why);
+		compel_cure(ctl);
+		return err;
+	}
+	*ret_ctl = ctl;
+	return 0;
+}
+
+int compel_open(pid_t tid, struct compel_ctl **ret_ctl)
+{
+	return compel_open_as(tid, NULL, ret_ctl);
+}
+
+int compel_because(struct compel_ctl *ctl, int err, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(ctl ? ctl->why : open_why, sizeof(open_why), format, ap);
+	va_end(ap);
+	return err;
+}
+
+const char *compel_why(const struct compel_ctl *ctl)
+{
+	return ctl ? ctl->why : open_why;
+}
+
+int compel_syscall(struct compel_ctl *ctl, long nr, const unsigned long args[6], long *ret_value)
+{
+	return thread_call(ctl, &ctl->main, &ctl->main.cure, nr, args, ret_value);
+}
+
+/* Borrow another thread of the address space; its own cave lies behind the main thread's. */
+static int borrow_other(struct compel_ctl *ctl, pid_t tid, struct borrowed *b)
+{
+	int err;
+
+	*b = (struct borrowed){
+		.tid = tid,
+		.cave = ctl->cave + ctl->cave_len / 2,
+		.cure = { .mode = CURE_KEEP },
+	};
+	err = thread_remember(ctl, b);
+	return err ? err : thread_borrow(ctl, b);
+}
+
+int compel_thread_syscall(struct compel_ctl *ctl, pid_t tid, long nr, const unsigned long args[6], long *ret_value)
+{
+	struct borrowed b;
+	int err, back;
+
+	if (tid == ctl->main.tid)
+		return compel_syscall(ctl, nr, args, ret_value);
+	err = borrow_other(ctl, tid, &b);
+	if (!err)
+		err = thread_call(ctl, &b, &b.cure, nr, args, ret_value);
+	back = thread_give_back(ctl, &b);
+	return err ? err : back;
+}
+
+int compel_command(struct compel_ctl *ctl, unsigned command, long *ret_value)
+{
+	int err;
+
+	if (!ctl->scratch_len)
+		return compel_because(ctl, -EINVAL, "no blob is in the target yet");
+	err = thread_borrow(ctl, &ctl->main);
+	return err ? err : thread_enter(ctl, &ctl->main, &ctl->main.cure, command, ret_value);
+}
+
+int compel_command_with(struct compel_ctl *ctl, unsigned command, void (*meanwhile)(void *arg), void *arg,
+			long *ret_value)
+{
+	int err;
+
+	if (!ctl->main.yield_signal)
+		return compel_because(ctl, -EOPNOTSUPP, "the process handles or blocks every signal");
+	ctl->meanwhile_arg = arg;
+	ctl->meanwhile = meanwhile;
+	err = compel_command(ctl, command, ret_value);
+	ctl->meanwhile = NULL;
+	return err;
+}
+
+static int mark_busy(struct compel_ctl *ctl, uint32_t busy)
+{
+	return target_write(ctl->mem, ctl->main.tid, ctl->scratch, &busy, sizeof(busy));
+}
+
+/*
+ * When we die the main thread's cure unmaps the scratch, so it has to know of the other
+ * thread in there. The mark is set only when that thread's own cure takes it away again,
+ * and taken away only when that thread is out; its cure may then still try to, which is
+ * why it does so by a call that does not mind a missing page.
+ */
+int compel_thread_command(struct compel_ctl *ctl, pid_t tid, unsigned command, long *ret_value)
+{
+	struct cure leave = { CURE_LEAVE, ctl->scratch, ctl->scratch_len };
+	struct compel_regs regs;
+	struct borrowed b;
+	int err, back;
+
+	if (tid == ctl->main.tid)
+		return compel_command(ctl, command, ret_value);
+	if (!ctl->scratch_len)
+		return compel_because(ctl, -EINVAL, "no blob is in the target yet");
+	err = borrow_other(ctl, tid, &b);
+	if (!err) {
+		regs = b.own;
+		thread_idle_regs(&regs, b.cave, &leave);
+		err = arch_write_regs(tid, &regs);
+	}
+	if (!err) {
+		err = mark_busy(ctl, 1);
+		if (!err)
+			err = thread_enter(ctl, &b, &leave, command, ret_value);
+		mark_busy(ctl, 0);
+	}
+	back = thread_give_back(ctl, &b);
+	return err ? err : back;
+}

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: LGPL-2.1-only
+/* Stop threads, let them go on, kill them. See ptrace(2). */
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "arch.h"
+#include "target.h"
+
+#ifndef PTRACE_O_SUSPEND_SECCOMP
+#define PTRACE_O_SUSPEND_SECCOMP (1 << 21)
+#endif
+
+#define STOP_MS 10000
+#define STOP_YIELDS 100
+#define DEATH_MS 1000
+
+/* The kernel says EPERM for much: tell the cases apart. */
+static int seize_error(pid_t tid, int err)
+{
+	int state;
+
+	if (err != EPERM && err != ESRCH)
+		return -err;
+	state = target_state(tid);
+	if (state < 0 || state == 'Z' || state == 'X')
+		return -ESRCH;
+	return target_tracer(tid) > 0 ? -EBUSY : -err;
+}
+
+/*
+ * A few calls return EINTR only because the thread was stopped, though no signal is there
+ * for it: have them issued again, at once, so that they are also when we die now.
+ */
+static int undo_interruption(pid_t tid, struct compel_stop *stop)
+{
+	struct target_signals signals;
+	struct compel_regs regs;
+	uint64_t mask;
+	int err;
+
+	err = arch_read_regs(tid, &regs);
+	if (err || !arch_reissue(&regs))
+		return err;
+	err = target_sigmask(tid, &mask);
+	if (!err)
+		err = target_signals(tid, &signals);
+	if (err || target_deliverable(&signals, mask))
+		return err;
+	err = arch_write_regs(tid, &regs);
+	stop->reissued = !err;
+	return err;
+}
+
+/* A signal came while the thread was to be stopped, and it has one for which such a call should return. */
+static void redo_interruption(pid_t tid)
+{
+	struct target_signals signals;
+	struct compel_regs regs;
+	uint64_t mask;
+
+	if (target_sigmask(tid, &mask) || target_signals(tid, &signals))
+		return;
+	if (!(target_deliverable(&signals, mask) & signals.caught))
+		return;
+	if (!arch_read_regs(tid, &regs) && arch_unreissue(&regs))
+		arch_write_regs(tid, &regs);
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000ull + ts.tv_nsec / 1000000;
+}
+
+/*
+ * A thread that waits for its vfork child, or for a dead disk, never stops; with that child
+ * stopped by us too, everybody would wait for ever.
+ */
+static int wait_patiently(pid_t tid, uint64_t until, int *ret_status)
+{
+	const struct timespec step = { 0, 100000 };
+
+	for (int tries = 0; tries < STOP_YIELDS || now_ms() < until; tries++) {
+		pid_t got = waitpid(tid, ret_status, __WALL | WNOHANG);
+
+		if (got == tid)
+			return 0;
+		if (got < 0 && errno != EINTR)
+			return -errno;
+		if (tries < STOP_YIELDS)
+			sched_yield();
+		else
+			nanosleep(&step, NULL); /* style: waitpid itself knows no timeout */
+	}
+	return -ETIMEDOUT;
+}
+
+int compel_seize(pid_t tid, bool suspend_seccomp)
+{
+	unsigned long options = PTRACE_O_TRACESYSGOOD;
+	int status;
+	long err = -1;
+
+	/* The kernel refuses the whole request when only the suspension is not allowed. */
+	if (suspend_seccomp)
+		err = ptrace(PTRACE_SEIZE, tid, NULL, (void *)(options | PTRACE_O_SUSPEND_SECCOMP));
+	if (err && ptrace(PTRACE_SEIZE, tid, NULL, (void *)options))
+		return seize_error(tid, errno);
+	if (!ptrace(PTRACE_INTERRUPT, tid, NULL, NULL))
+		return 0;
+	if (errno != ESRCH)
+		return -errno; /* it runs, and is ours until we end */
+	/* It dies at this moment: take its last report, or it stays ours. A leader whose threads live on has none. */
+	wait_patiently(tid, now_ms() + DEATH_MS, &status);
+	return -ESRCH;
+}
+
+int compel_wait_stop(pid_t tid, struct compel_stop *ret_stop)
+{
+	return compel_wait_stop_for(tid, STOP_MS, ret_stop);
+}
+
+int compel_wait_stop_for(pid_t tid, unsigned int timeout_ms, struct compel_stop *ret_stop)
+{
+	struct compel_stop stop = { .state = COMPEL_RUNNING };
+	uint64_t until = now_ms() + timeout_ms;
+	int status, err;
+
+	for (;;) {
+		err = wait_patiently(tid, until, &status);
+		if (err)
+			return err;
+		if (!WIFSTOPPED(status)) {
+			stop.state = COMPEL_DEAD;
+			stop.zombie = target_state(tid) == 'Z';
+			*ret_stop = stop;
+			return 0;
+		}
+		if (status >> 16 == PTRACE_EVENT_STOP)
+			break;
+		/*
+		 * A signal that had left its queue before we asked for the stop. It goes on its way
+		 * with its siginfo: the kernel builds the handler's frame (or stops the group, or
+		 * kills) and stops before the handler's first instruction.
+		 */
+		if (status >> 16 || WSTOPSIG(status) == (SIGTRAP | 0x80))
+			ptrace(PTRACE_CONT, tid, NULL, NULL);
+		else
+			ptrace(PTRACE_CONT, tid, NULL, (void *)(long)WSTOPSIG(status));
+	}
+	stop.state = WSTOPSIG(status) == SIGTRAP ? COMPEL_TRAPPED : COMPEL_STOPPED;
+	stop.stop_signal = stop.state == COMPEL_STOPPED ? WSTOPSIG(status) : 0;
+	err = undo_interruption(tid, &stop);
+	if (err && err != -ESRCH)
+		return err;
+	*ret_stop = stop;
+	return 0;
+}
+
+int compel_detach(pid_t tid, const struct compel_stop *stop)
+{
+	if (stop->state != COMPEL_TRAPPED && stop->state != COMPEL_STOPPED)
+		return 0;
+	if (stop->reissued)
+		redo_interruption(tid);
+	/* The kernel itself sends a member of a stopped group back to its stop. */
+	return ptrace(PTRACE_DETACH, tid, NULL, NULL) ? -errno : 0;
+}
+
+static int wait_end(pid_t tid)
+{
+	int status;
+
+	for (;;) {
+		if (waitpid(tid, &status, __WALL) < 0) {
+			if (errno == EINTR)
+				continue;
+			return errno == ECHILD ? 0 : -errno;
+		}
+		if (!WIFSTOPPED(status))
+			return 0;
+		/* A report from before the kill; the thread is on its way out. */
+	}
+}
+
+int compel_kill(pid_t pid, const pid_t *tids, size_t nr_tids)
+{
+	int err = kill(pid, SIGKILL) ? -errno : 0;
+
+	if (err && err != -ESRCH)
+		return err;
+	err = 0;
+	/* The leader's end is reported only when no other thread is left: it comes last. */
+	for (size_t i = 0; i < nr_tids; i++) {
+		int e = tids[i] == pid ? 0 : wait_end(tids[i]);
+
+		err = err ? err : e;
+	}
+	if (!err)
+		err = wait_end(pid);
+	return err;
+}

@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: LGPL-2.1-only
+/* What /proc tells about a target, and access to its memory. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "base/bits.h"
+#include "base/cleanup.h"
+#include "target.h"
+
+/* Headers are older than the kernels we run on. */
+#ifndef PTRACE_GET_RSEQ_CONFIGURATION
+#define PTRACE_GET_RSEQ_CONFIGURATION 0x420f
+#endif
+struct rseq_configuration {
+	uint64_t pointer;
+	uint32_t size, signature, flags, pad;
+};
+
+static int proc_open(pid_t tid, const char *name, int flags)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", tid, name);
+	fd = open(path, flags | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? -ESRCH : -errno;
+	return fd;
+}
+
+/* Read a short file whole, as a string. */
+static int proc_read(pid_t tid, const char *name, char *buf, size_t size)
+{
+	_cleanup_close_ int fd = proc_open(tid, name, O_RDONLY);
+	size_t have = 0;
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	while (have < size - 1 && (n = read(fd, buf + have, size - 1 - have)) != 0) {
+		if (n < 0) {
+			if (errno == EINTR)
+				continue;
+			return -errno;
+		}
+		have += n;
+	}
+	buf[have] = 0;
+	return have ? 0 : -ESRCH;
+}
+
+static uint64_t status_number(const char *text, const char *key, int base)
+{
+	const char *at = strstr(text, key);
+
+	return at ? strtoull(at + strlen(key), NULL, base) : 0;
+}
+
+int target_signals(pid_t tid, struct target_signals *ret)
+{
+	char text[8192];
+	int err = proc_read(tid, "status", text, sizeof(text));
+
+	if (err)
+		return err;
+	ret->pending = status_number(text, "\nSigPnd:", 16) | status_number(text, "\nShdPnd:", 16);
+	ret->ignored = status_number(text, "\nSigIgn:", 16);
+	ret->caught = status_number(text, "\nSigCgt:", 16);
+	ret->seccomp = (int)status_number(text, "\nSeccomp:", 10);
+	return 0;
+}
+
+/* Ignored unless there is a handler. */
+#define QUIET (BIT(SIGCHLD - 1) | BIT(SIGCONT - 1) | BIT(SIGURG - 1) | BIT(SIGWINCH - 1))
+
+int target_quiet_signal(const struct target_signals *s, uint64_t mask)
+{
+	/* Neither those with effects of their own (SIGCONT, stops) nor those that faults send. */
+	static const int candidates[] = {
+		SIGURG, SIGWINCH, SIGPIPE, SIGHUP, SIGUSR1, SIGUSR2, SIGINT, SIGQUIT, SIGALRM, SIGIO, SIGTERM, SIGCHLD,
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(candidates); i++)
+		if ((s->ignored | (QUIET & ~s->caught)) & ~mask & BIT(candidates[i] - 1))
+			return candidates[i];
+	return 0;
+}
+
+uint64_t target_deliverable(const struct target_signals *s, uint64_t mask)
+{
+	return s->pending & ~mask & ~s->ignored & ~(QUIET & ~s->caught);
+}
+
+int target_tracer(pid_t tid)
+{
+	char text[8192];
+	int err = proc_read(tid, "status", text, sizeof(text));
+
+	return err ? err : (int)status_number(text, "\nTracerPid:", 10);
+}
+
+int target_tgid(pid_t tid)
+{
+	char text[8192];
+	int err = proc_read(tid, "status", text, sizeof(text));
+
+	return err ? err : (int)status_number(text, "\nTgid:", 10);
+}
+
+/* The rest of stat behind the name, which may hold anything: starts at field 3. */
+static int stat_rest(pid_t tid, char *buf, size_t size, const char **ret_rest)
+{
+	int err = proc_read(tid, "stat", buf, size);
+	const char *end;
+
+	if (err)
+		return err;
+	end = strrchr(buf, ')');
+	if (!end || end[1] != ' ')
+		return -EPROTO;
+	*ret_rest = end + 2;
+	return 0;
+}
+
+int target_state(pid_t tid)
+{
+	char buf[1024];
+	const char *rest;
+	int err = stat_rest(tid, buf, sizeof(buf), &rest);
+
+	return err ? err : (unsigned char)rest[0];
+}
+
+int target_cpu(pid_t tid)
+{
+	char buf[1024];
+	const char *rest;
+	int err = stat_rest(tid, buf, sizeof(buf), &rest);
+
+	if (err)
+		return err;
+	for (int field = 3; field < 39; field++) {
+		rest = strchr(rest, ' ');
+		if (!rest)
+			return -EPROTO;
+		rest++;
+	}
+	return atoi(rest);
+}
+
+static bool parse_map(char *line, struct target_map *ret)
+{
+	unsigned long long start, end;
+	char perms[5];
+	unsigned long inode;
+	int name_at = 0;
+
+	if (sscanf(line, "%llx-%llx %4s %*x %*x:%*x %lu %n", &start, &end, perms, &inode, &name_at) < 4)
+		return false;
+	*ret = (struct target_map){
+		.start = start,
+		.end = end,
+		.exec = perms[2] == 'x' && perms[0] == 'r',
+		.shared = perms[3] == 's',
+		.file = inode != 0,
+		.vdso = name_at && !strncmp(line + name_at, "[vdso]", 6),
+	};
+	return true;
+}
+
+int target_maps(pid_t tid, struct target_map **ret, size_t *ret_nr)
+{
+	_cleanup_free_ struct target_map *maps = NULL;
+	_cleanup_free_ char *line = NULL;
+	_cleanup_fclose_ FILE *f = NULL;
+	size_t nr = 0, room = 0, line_room = 0;
+	int fd = proc_open(tid, "maps", O_RDONLY);
+
+	if (fd < 0)
+		return fd;
+	f = fdopen(fd, "re");
+	if (!f) {
+		close(fd);
+		return -ENOMEM;
+	}
+	while (getline(&line, &line_room, f) > 0) {
+		if (nr == room) {
+			struct target_map *more = realloc(maps, (room = room ? room * 2 : 64) * sizeof(*maps));
+
+			if (!more)
+				return -ENOMEM;
+			maps = more;
+		}
+		if (!parse_map(line, &maps[nr]))
+			return -EPROTO;
+		nr++;
+	}
+	if (!nr)
+		return -ESRCH;
+	*ret = steal_ptr(&maps);
+	*ret_nr = nr;
+	return 0;
+}
+
+int target_mem_open(pid_t tid)
+{
+	return proc_open(tid, "mem", O_RDWR);
+}
+
+int target_read(int mem, uint64_t address, void *data, size_t len)
+{
+	for (size_t done = 0; done < len;) {
+		ssize_t n = pread(mem, (char *)data + done, len - done, (off_t)(address + done));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 && errno != EIO ? -errno : -EFAULT;
+		done += n;
+	}
+	return 0;
+}
+
+/* Kernels can be set up so that /proc/PID/mem no longer overrides page protection: ptrace still does. */
+static int poke(pid_t tid, uint64_t address, const char *data, size_t len)
+{
+	for (size_t done = 0; done < len;) {
+		uint64_t at = (address + done) & ~7ull;
+		size_t skip = address + done - at, n = MIN_OF(8 - skip, len - done);
+		long word;
+
+		errno = 0;
+		word = ptrace(PTRACE_PEEKDATA, tid, (void *)at, NULL);
+		if (errno)
+			return errno == EIO ? -EFAULT : -errno;
+		memcpy((char *)&word + skip, data + done, n);
+		if (ptrace(PTRACE_POKEDATA, tid, (void *)at, (void *)word))
+			return errno == EIO ? -EFAULT : -errno;
+		done += n;
+	}
+	return 0;
+}
+
+int target_write(int mem, pid_t tid, uint64_t address, const void *data, size_t len)
+{
+	for (size_t done = 0; done < len;) {
+		ssize_t n = pwrite(mem, (const char *)data + done, len - done, (off_t)(address + done));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return poke(tid, address + done, (const char *)data + done, len - done);
+		done += n;
+	}
+	return 0;
+}
+
+int target_sigmask(pid_t tid, uint64_t *ret_mask)
+{
+	return ptrace(PTRACE_GETSIGMASK, tid, (void *)sizeof(*ret_mask), ret_mask) ? -errno : 0;
+}
+
+int target_set_sigmask(pid_t tid, uint64_t mask)
+{
+	return ptrace(PTRACE_SETSIGMASK, tid, (void *)sizeof(mask), &mask) ? -errno : 0;
+}
+
+static bool peek(pid_t tid, uint64_t address, void *data, size_t len)
+{
+	struct iovec here = { data, len }, there = { (void *)address, len };
+
+	return process_vm_readv(tid, &here, 1, &there, 1, 0) == (ssize_t)len;
+}
+
+/*
+ * struct rseq: cpu_id_start, cpu_id, then the 64-bit address of the descriptor of the
+ * sequence in progress: version, flags, start, length, abort address. The kernel sends a
+ * thread that it resumes inside a sequence to the abort address; once our own code has
+ * run in the thread it has forgotten the sequence, so this has to be done beforehand.
+ */
+int target_rseq_abort(pid_t tid, uint64_t ip, uint64_t *ret_ip)
+{
+	struct rseq_configuration conf = { 0 };
+	struct {
+		uint32_t version, flags;
+		uint64_t start, length, abort;
+	} section;
+	uint64_t pointer;
+
+	*ret_ip = 0;
+	if (ptrace((enum __ptrace_request)PTRACE_GET_RSEQ_CONFIGURATION, tid, (void *)sizeof(conf), &conf) < 0)
+		return errno == EIO || errno == EINVAL ? 0 : -errno; /* a kernel without */
+	if (!conf.pointer)
+		return 0;
+	/* What cannot be read is what the kernel would kill the thread for: none of our business. */
+	if (!peek(tid, conf.pointer + 8, &pointer, sizeof(pointer)) || !pointer)
+		return 0;
+	if (!peek(tid, pointer, &section, sizeof(section)))
+		return 0;
+	if (ip - section.start < section.length)
+		*ret_ip = section.abort;
+	return 0;
+}
+
+void target_pin(int cpu, struct cpu_pin *ret_pin)
+{
+	unsigned long mask[ARRAY_SIZE(ret_pin->old)] = { 0 };
+	const unsigned int bits = 8 * sizeof(long);
+	long n;
+
+	ret_pin->set = false;
+	if (cpu < 0 || cpu >= 1024)
+		return;
+	n = syscall(SYS_sched_getaffinity, 0, sizeof(ret_pin->old), ret_pin->old);
+	if (n <= 0)
+		return;
+	ret_pin->len = n;
+	mask[cpu / bits] = 1ul << (cpu % bits);
+	ret_pin->set = !syscall(SYS_sched_setaffinity, 0, sizeof(mask), mask);
+}
+
+void target_unpin(struct cpu_pin *pin)
+{
+	if (pin->set)
+		syscall(SYS_sched_setaffinity, 0, pin->len, pin->old);
+	pin->set = false;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/* What /proc tells about a target, and access to its memory. Inside the library only. */
+#pragma once
+#include <compel/compel.h>
+
+struct target_signals {
+	uint64_t pending; /* of the thread and of its process */
+	uint64_t ignored, caught;
+	int seccomp; /* 0 none, 1 strict, 2 filter */
+};
+
+struct target_map {
+	uint64_t start, end;
+	bool exec, shared, file;
+	bool vdso;
+};
+
+int target_signals(pid_t tid, struct target_signals *ret);
+/* The signals that a thread with @mask would take as soon as it runs. Ignored ones are left out. */
+uint64_t target_deliverable(const struct target_signals *s, uint64_t mask);
+/* A signal that the thread ignores and does not block: it may be sent one without effect. 0 if there is none. */
+int target_quiet_signal(const struct target_signals *s, uint64_t mask);
+/* Process state letter of /proc/TID/stat, or negative errno. */
+int target_state(pid_t tid);
+int target_tgid(pid_t tid);
+int target_tracer(pid_t tid);
+/* CPU it ran on last, or negative errno. */
+int target_cpu(pid_t tid);
+/* All maps of the address space, by address; *ret is malloc'ed. */
+int target_maps(pid_t tid, struct target_map **ret, size_t *ret_nr);
+int target_mem_open(pid_t tid);
+/* Read or write all of @len, also where the target itself may not; -EFAULT when a part is not there. */
+int target_read(int mem, uint64_t address, void *data, size_t len);
+int target_write(int mem, pid_t tid, uint64_t address, const void *data, size_t len);
+
+int target_sigmask(pid_t tid, uint64_t *ret_mask);
+int target_set_sigmask(pid_t tid, uint64_t mask);
+/* Where a stopped thread inside a restartable sequence would be sent to; 0 when it is in none. */
+int target_rseq_abort(pid_t tid, uint64_t ip, uint64_t *ret_ip);
+
+/* Let this thread run on @cpu alone: a wake-up across CPUs costs five times as much. */
+struct cpu_pin {
+	bool set;
+	unsigned long old[1024 / (8 * sizeof(long))];
+	size_t len;
+};
+void target_pin(int cpu, struct cpu_pin *ret_pin);
+void target_unpin(struct cpu_pin *pin);

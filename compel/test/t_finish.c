@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * compel_set_state and compel_finish: a thread that runs in memory which is to go away
+ * continues elsewhere, with the registers and the mask that were wanted, and the memory
+ * is gone; also when its tracer is killed at any point of it.
+ */
+#include <sys/ptrace.h>
+
+#include "help.h"
+
+#define REGION 0x500000000000ul
+#define REGION_LEN 0x10000ul
+#define FINAL_MASK 0x0800ul
+
+struct shared {
+	volatile long ready, arrived, turns;
+	volatile unsigned long mask, fs;
+	volatile double vector;
+};
+
+static struct shared *s;
+static char final_stack[65536] __attribute__((aligned(16)));
+
+static void __attribute__((noreturn, used)) final_place(struct shared *sh, unsigned long marker)
+{
+	unsigned long mask = 0, xmm;
+
+	__asm__ volatile("movq %%xmm9, %0" : "=r"(xmm));
+	syscall(SYS_rt_sigprocmask, SIG_BLOCK, NULL, &mask, 8);
+	sh->mask = mask;
+	sh->arrived = marker == 0x1234 && xmm == 0x7777 ? 1 : -1;
+	for (;;)
+		sh->turns++;
+}
+
+static void region_body(void *arg)
+{
+	static const unsigned char spin[] = { 0xeb, 0xfe };
+	char *at = mmap((void *)REGION, REGION_LEN, PROT_READ | PROT_WRITE | PROT_EXEC,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+
+	memset(at, 0xcc, REGION_LEN);
+	memcpy(at, spin, sizeof(spin));
+	s->ready = 1;
+	((void (*)(void))at)();
+}
+
+static bool has_region(pid_t pid)
+{
+	char maps[65536];
+
+	proc_text(pid, "maps", maps, sizeof(maps));
+	return strstr(maps, "\n500000000000-") || !strncmp(maps, "500000000000-", 13);
+}
+
+/* The FPU beforehand, the rest by compel_finish. */
+static int finish(pid_t pid)
+{
+	struct compel_thread_state after = { 0 };
+	struct compel_stop stop;
+	int err = compel_seize(pid, true);
+
+	if (!err)
+		err = compel_wait_stop(pid, &stop);
+	if (!err)
+		err = compel_get_state(pid, &after);
+	if (err)
+		return err;
+	after.regs.ip = (uint64_t)final_place;
+	after.regs.sp = (uint64_t)final_stack + sizeof(final_stack) - 8;
+	after.regs.di = (uint64_t)s;
+	after.regs.si = 0x1234;
+	after.regs.orig_ax = -1;
+	after.sigmask = FINAL_MASK;
+	memcpy((char *)after.xsave + 160 + 9 * 16, &(uint64_t){ 0x7777 }, 8); /* xmm9 in the legacy area */
+	((uint64_t *)((char *)after.xsave + 512))[0] |= 2;
+	/* Only the FPU: its registers are to stay as they are until the hand over. */
+	{
+		struct compel_thread_state fpu = after;
+
+		err = compel_get_state(pid, &fpu);
+		free(fpu.xsave);
+		fpu.xsave = after.xsave;
+		if (!err)
+			err = compel_set_state(pid, &fpu);
+	}
+	if (!err)
+		err = compel_finish(pid, &after, REGION, REGION_LEN);
+	compel_thread_state_clear(&after);
+	return err ? err : compel_detach(pid, &stop);
+}
+
+static pid_t start(void)
+{
+	pid_t pid;
+
+	*s = (struct shared){ 0 };
+	pid = victim(region_body, NULL);
+	while (!s->ready)
+		usleep(100);
+	return pid;
+}
+
+static bool arrives(void)
+{
+	for (int i = 0; i < 4000 && !s->arrived; i++)
+		usleep(500);
+	return s->arrived == 1 && s->mask == FINAL_MASK;
+}
+
+static void lives(void)
+{
+	pid_t pid = start();
+	int err = finish(pid);
+
+	report("finish", !err && arrives() && !has_region(pid), "%s (%s), arrived %ld, mask %#lx", strerror(-err),
+	       compel_why(NULL), s->arrived, s->mask);
+	end_victim(pid);
+}
+
+static void killed_at_each_point(void)
+{
+	int moved = 0, stayed = 0, at;
+	const char *why = NULL;
+
+	for (at = 1; !why; at++) {
+		pid_t pid = start(), tracer = fork();
+		int status;
+
+		if (!tracer) {
+			kill_count = 0;
+			kill_at = at;
+			_exit(finish(pid) ? 1 : 0);
+		}
+		waitpid(tracer, &status, 0);
+		/* Until it is borrowed it stays where it was; afterwards it must get there. */
+		for (int i = 0; i < 100 && !s->arrived; i++)
+			usleep(100);
+		if (!s->arrived && moved)
+			arrives();
+		if (!s->arrived && !moved && has_region(pid) && !kill(pid, 0))
+			stayed++;
+		else if (arrives() && !has_region(pid) && !status_value(pid, "\nTracerPid:", 10))
+			moved++;
+		else
+			why = "neither here nor there";
+		end_victim(pid);
+		if (!WIFSIGNALED(status))
+			break;
+	}
+	report("finish_killed", !why && moved > 5 && stayed > 5, "point %d: %s, moved %d, stayed %d, arrived %ld", at,
+	       why ? why : "", moved, stayed, s->arrived);
+	printf("# %d points: went on before %d, after %d\n", at, stayed, moved);
+}
+
+int main(int argc, char **argv)
+{
+	s = shared_page();
+	lives();
+	killed_at_each_point();
+	return test_result();
+}

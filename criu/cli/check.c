@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* criu check: the kernel is asked by trying. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/capability.h>
+#include <unistd.h>
+
+#include "base/bits.h"
+#include "cli/cli.h"
+#include "kernel/features.h"
+#include "kernel/nft_lock.h"
+#include "util/str.h"
+
+/* How many features of each need the host lacks. */
+struct lacks {
+	unsigned int nr[NEED_OPTIONAL + 1];
+};
+
+static const char *const need_texts[] = {
+	[NEED_ALWAYS] = "needed",
+	[NEED_EXTRA] = "needed by some programs",
+	[NEED_OPTIONAL] = "useful",
+};
+
+static const char *feature_name(size_t i)
+{
+	return feature_info(i)->name;
+}
+
+static int list_features(void)
+{
+	for (int f = 0; f < FEATURE_COUNT; f++)
+		printf("%s\n", feature_info(f)->name);
+	return EXIT_SUCCESS;
+}
+
+/* True if the host has it; says so if not. */
+static bool feature_there(enum feature f)
+{
+	const struct feature_info *info = feature_info(f);
+	int answer = feature_probe(f);
+
+	if (answer == 1)
+		return true;
+	if (answer == -ENOTSUP)
+		fprintf(stderr, "criu: %s (%s) is not built yet\n", info->name, info->text);
+	else if (answer == 0)
+		fprintf(stderr, "criu: this host lacks %s: %s\n", info->name, info->text);
+	else
+		fprintf(stderr, "criu: %s (%s) could not be tried: %s\n", info->name, info->text, strerror(-answer));
+	return false;
+}
+
+static int check_named(const struct str_list *names)
+{
+	bool all_there = true;
+
+	for (size_t i = 0; i < names->n; i++) {
+		const char *near;
+		enum feature f;
+
+		if (str_eq(names->v[i], "list"))
+			return list_features();
+		if (feature_by_name(names->v[i], &f) < 0) {
+			near = suggest(names->v[i], FEATURE_COUNT, feature_name);
+			usage_error("unknown feature '%s'%s%s%s; criu check --feature list shows them", names->v[i],
+				    near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+			return EXIT_FAILURE;
+		}
+		all_there &= feature_there(f);
+	}
+	return all_there ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static void check_one(enum feature f, struct lacks *lacks)
+{
+	const struct feature_info *info = feature_info(f);
+	int answer = feature_probe(f);
+
+	if (answer == 1 || answer == -ENOTSUP)
+		return;
+	lacks->nr[info->need]++;
+	printf("missing: %s, %s: %s", info->name, need_texts[info->need], info->text);
+	if (answer < 0)
+		printf(" (could not be tried: %s)", strerror(-answer));
+	putchar('\n');
+}
+
+/* Freezing and making other people's processes takes more than a kernel that can. */
+static bool rights_there(void)
+{
+	static const cap_value_t needed[] = { CAP_SYS_PTRACE, CAP_SYS_ADMIN };
+	cap_t caps = cap_get_proc();
+	bool all_there = caps != NULL;
+
+	for (size_t i = 0; caps && i < ARRAY_SIZE(needed); i++) {
+		cap_flag_value_t has = CAP_CLEAR;
+
+		if (cap_get_flag(caps, needed[i], CAP_EFFECTIVE, &has) < 0 || has != CAP_SET)
+			all_there = false;
+	}
+	if (caps)
+		cap_free(caps);
+	if (!all_there)
+		printf("missing: rights: dump and restore need CAP_SYS_PTRACE and CAP_SYS_ADMIN; run criu as root\n");
+	return all_there;
+}
+
+static int check_needed(enum feature_need up_to)
+{
+	struct lacks lacks = { 0 };
+	bool rights = rights_there();
+
+	for (int f = 0; f < FEATURE_COUNT; f++)
+		if (feature_info(f)->need <= up_to)
+			check_one(f, &lacks);
+	if (lacks.nr[NEED_ALWAYS] || !rights) {
+		fflush(stdout);
+		fprintf(stderr, "criu: checkpoint and restore cannot work here: see above\n");
+		return EXIT_FAILURE;
+	}
+	if (lacks.nr[NEED_EXTRA] || lacks.nr[NEED_OPTIONAL])
+		printf("Looks good, but for what is missing above.\n");
+	else
+		printf("Looks good.\n");
+	return EXIT_SUCCESS;
+}
+
+/* A lock that the kernel does not take back by itself: its connections wait for a restore, or for nobody any more. */
+struct lock_seen {
+	int netlink;
+	unsigned int connections;
+	bool live;
+};
+
+static int see_locked(const struct nft_connection *c, void *arg)
+{
+	struct lock_seen *seen = arg;
+
+	seen->connections++;
+	seen->live |= nft_connection_lives(c) == 1;
+	return 0;
+}
+
+static int tell_lock(const char *table, bool owned, void *arg)
+{
+	struct lock_seen seen = { .netlink = nft_open() };
+
+	if (owned || seen.netlink < 0)
+		return 0;
+	nft_lock_each_connection(seen.netlink, table, see_locked, &seen);
+	close(seen.netlink);
+	/* Both directions of each lie in the table. */
+	if (seen.live)
+		fprintf(stderr,
+			"criu: %s holds back connections of a program that runs: a dump was killed; the next dump of that "
+			"program removes it, or: nft delete table inet %s\n",
+			table, table);
+	else
+		fprintf(stderr,
+			"criu: %s holds back %u connection%s of a dumped program until it is restored; if that will never "
+			"be: nft delete table inet %s\n",
+			table, seen.connections / 2, seen.connections == 2 ? "" : "s", table);
+	return 0;
+}
+
+static void tell_locks(void)
+{
+	int netlink = nft_open();
+
+	if (netlink < 0)
+		return;
+	nft_lock_each(netlink, tell_lock, NULL);
+	close(netlink);
+}
+
+int check_command(struct options *opts, const struct words *words)
+{
+	struct session session;
+	int ret = 0;
+
+	if (opts->check_json && !opts->pid)
+		return usage_error("--json needs a tree to tell of: criu check -t PID --json");
+	ret = session_begin(&session, opts, "check");
+	if (ret < 0)
+		return ret;
+	if (opts->pid) {
+		ret = check_tree(opts);
+		return ret < 0 ? session_end(&session, ret) : session_end(&session, 0) ? EXIT_FAILURE : ret;
+	}
+	if (opts->features.n)
+		ret = check_named(&opts->features);
+	else
+		ret = check_needed(opts->check_all ? NEED_OPTIONAL : opts->check_extra ? NEED_EXTRA : NEED_ALWAYS);
+	tell_locks();
+	session_end(&session, 0);
+	return ret;
+}

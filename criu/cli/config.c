@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Config files: one option a line, without its dashes, then its value if it takes one. '#' starts a comment; a value
+ * may stand in quotes (then \" and \\ mean the character). What comes later wins, the command line comes last.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "cli/cli.h"
+#include "cli/options.h"
+#include "util/str.h"
+
+#define SYSTEM_CONFIG "/etc/criu/default.conf"
+#define USER_CONFIG ".criu/default.conf"
+
+static char *skip_blanks(char *s)
+{
+	return s + strspn(s, " \t\r\n");
+}
+
+/* The quoted text at @s, unescaped in place; *ret_end behind the closing quote, or NULL without one. */
+static char *unquote(char *s, char **ret_end)
+{
+	char quote = *s, *to = s, *from = s + 1;
+
+	for (; *from && *from != quote; from++) {
+		if (*from == '\\' && (from[1] == quote || from[1] == '\\'))
+			from++;
+		*to++ = *from;
+	}
+	*ret_end = *from ? from + 1 : NULL;
+	*to = 0;
+	return s;
+}
+
+/* Cut @line into name and value (NULL: none) in place. An empty name: nothing there. */
+static int split_line(char *line, char **ret_name, char **ret_value)
+{
+	char *name = skip_blanks(line), *value, *end;
+
+	if (*name == '#' || !*name) {
+		*ret_name = name + strlen(name);
+		*ret_value = NULL;
+		return 0;
+	}
+	end = name + strcspn(name, " \t\r\n=#");
+	value = end + (*end == '=');
+	if (*end == ' ' || *end == '\t')
+		value = skip_blanks(end);
+	if (*value == '=') /* "name = value" */
+		value = skip_blanks(value + 1);
+	if (*end == '#')
+		value = NULL;
+	else if (*value == '"' || *value == '\'')
+		value = unquote(value, &end);
+	else if (!*skip_blanks(value) || *value == '#')
+		value = NULL;
+	*ret_name = name;
+	*ret_value = value;
+	if (!end)
+		return -EINVAL;
+	if (value && end > value) {
+		char *rest = skip_blanks(end);
+
+		if (*rest && *rest != '#')
+			return -EINVAL;
+	}
+	return 0;
+}
+
+/* An unquoted value ends at the line's end or at a comment; blanks before that are not part of it. */
+static void trim_value(char *value)
+{
+	char *comment = value;
+	size_t len;
+
+	while ((comment = strchr(comment, '#')) && comment > value && !isblank((unsigned char)comment[-1]))
+		comment++;
+	if (comment)
+		*comment = 0;
+	len = strlen(value);
+	while (len && isspace((unsigned char)value[len - 1]))
+		value[--len] = 0;
+}
+
+static int config_line(struct options *opts, unsigned int command, const char *where, char *line)
+{
+	char *name, *value;
+	bool quoted = strpbrk(line, "\"'") != NULL;
+
+	if (split_line(line, &name, &value) < 0)
+		return usage_error("%sa quote is not closed, or something stands behind it", where);
+	if (!*name)
+		return 0;
+	if (value && !quoted)
+		trim_value(value);
+	name[strcspn(name, " \t\r\n=#")] = 0;
+	if (str_has_prefix(name, "--"))
+		name += 2;
+	return options_set(opts, command, name, value, where);
+}
+
+int config_load_file(struct options *opts, unsigned int command, const char *path, bool must)
+{
+	_cleanup_fclose_ FILE *file = fopen(path, "re");
+	_cleanup_free_ char *line = NULL;
+	char where[PATH_MAX + 32];
+	size_t size = 0;
+	unsigned int nr = 0;
+
+	if (!file) {
+		if (!must && (errno == ENOENT || errno == ENOTDIR || errno == EACCES))
+			return 0;
+		return usage_error("config file %s: %s", path, strerror(errno));
+	}
+	while (getline(&line, &size, file) >= 0) {
+		int ret;
+
+		snprintf(where, sizeof(where), "%s:%u: ", path, ++nr);
+		ret = config_line(opts, command, where, line);
+		if (ret < 0)
+			return ret;
+	}
+	if (ferror(file))
+		return usage_error("config file %s: cannot be read: %s", path, strerror(errno));
+	return 0;
+}
+
+static int user_config(struct options *opts, unsigned int command)
+{
+	const char *home = getenv("HOME");
+	char path[PATH_MAX];
+
+	if (!home || !*home) {
+		const struct passwd *pw = getpwuid(getuid());
+
+		home = pw ? pw->pw_dir : NULL;
+	}
+	if (!home || path_join(path, sizeof(path), home, USER_CONFIG) < 0)
+		return 0;
+	return config_load_file(opts, command, path, false);
+}
+
+int config_load(struct options *opts, unsigned int command)
+{
+	const char *env = getenv("CRIU_CONFIG_FILE");
+	int ret = 0;
+
+	if (!opts->no_default_config) {
+		ret = config_load_file(opts, command, SYSTEM_CONFIG, false);
+		if (ret == 0)
+			ret = user_config(opts, command);
+	}
+	if (ret == 0 && env && *env)
+		ret = config_load_file(opts, command, env, true);
+	if (ret == 0 && opts->config_file) {
+		/* A file may not name another one: take the name away while it is read. */
+		char *path = opts->config_file;
+
+		opts->config_file = NULL;
+		ret = config_load_file(opts, command, path, true);
+		free(opts->config_file);
+		opts->config_file = path;
+	}
+	return ret;
+}

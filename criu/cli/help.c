@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Help for a person: a first page that fits a screen, and a page for each command out of the option table. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+
+#define INTERFACE_VERSION "4.2"
+#ifndef OWN_VERSION
+#define OWN_VERSION "0.1"
+#endif
+
+#define TEXT_COLUMN 30
+#define LINE_MAX_COLUMNS 100
+
+static const char *const group_titles[GROUP_NR] = {
+	[GROUP_MAIN] = "Options",
+	[GROUP_FILES] = "Files and descriptors",
+	[GROUP_OUTSIDE] = "What lies outside of the tree",
+	[GROUP_MEMORY] = "Memory",
+	[GROUP_NET] = "Network",
+	[GROUP_NS] = "Namespaces, mounts, cgroups",
+	[GROUP_OTHER] = "Other",
+};
+
+void print_version(void)
+{
+	/* The first line is the level of the interface that is implemented: programs read it. */
+	printf("Version: " INTERFACE_VERSION "\n");
+	printf("Implementation: " OWN_VERSION "\n");
+}
+
+/* Text from TEXT_COLUMN on, broken between words. @column is where the line stands now. */
+static void print_text(const char *text, int column)
+{
+	if (column >= TEXT_COLUMN) {
+		putchar('\n');
+		column = 0;
+	}
+	printf("%*s", TEXT_COLUMN - 1 - column, "");
+	column = TEXT_COLUMN - 1;
+	while (*text) {
+		int len = (int)strcspn(text, " ");
+
+		if (column + 1 + len > LINE_MAX_COLUMNS) {
+			printf("\n%*s", TEXT_COLUMN - 1, "");
+			column = TEXT_COLUMN - 1;
+		}
+		column += printf(" %.*s", len, text);
+		text += len + (text[len] != 0);
+	}
+	putchar('\n');
+}
+
+static void print_option(const struct option_spec *spec)
+{
+	int column;
+
+	column = spec->letter ? printf("  -%c, --%s", spec->letter, spec->name) : printf("      --%s", spec->name);
+	if (spec->arg)
+		column += printf(spec->kind == ARG_OPTIONAL ? "[=%s]" : " %s", spec->arg);
+	print_text(spec->help, column);
+}
+
+static void print_group(enum option_group group, unsigned int command)
+{
+	bool begun = false;
+
+	for (size_t i = 0; i < option_table_nr; i++) {
+		const struct option_spec *spec = &option_table[i];
+
+		if (spec->group != group || !spec->built || !(spec->commands & command))
+			continue;
+		if (!begun)
+			printf("\n%s:\n", group_titles[group]);
+		begun = true;
+		print_option(spec);
+	}
+}
+
+static void print_not_built(unsigned int command)
+{
+	int column = 0;
+
+	for (size_t i = 0; i < option_table_nr; i++) {
+		const struct option_spec *spec = &option_table[i];
+
+		if (spec->built || !(spec->commands & command))
+			continue;
+		if (column == 0) {
+			printf("\nUnderstood, but not built yet (refused by name):\n");
+			column = printf(" ");
+		}
+		if (column + (int)strlen(spec->name) + 3 > LINE_MAX_COLUMNS)
+			column = printf("\n ") - 1;
+		column += printf(" --%s", spec->name);
+	}
+	if (column)
+		putchar('\n');
+}
+
+void help_main(void)
+{
+	printf("criu freezes running processes into files and brings them back, here or elsewhere.\n\n"
+	       "Usage: criu COMMAND [OPTION]...\n\n");
+	for (size_t i = 0; i < commands_nr; i++)
+		if (commands[i].built)
+			printf("  %-10s %s\n", commands[i].name, commands[i].summary);
+	printf("\nExamples, as root:\n"
+	       "  mkdir img\n"
+	       "  criu dump -t PID -D img --shell-job      freeze what was started from a shell\n"
+	       "  criu restore -D img --shell-job          bring it back on this terminal\n"
+	       "  criu dump -t PID -D img --leave-running  save its state, let it go on\n"
+	       "  criu check                               can this machine do it?\n\n"
+	       "criu COMMAND --help tells all options of a command; criu(8) tells more.\n"
+	       "Not built yet:");
+	for (size_t i = 0; i < commands_nr; i++)
+		if (!commands[i].built)
+			printf(" %s", commands[i].name);
+	putchar('\n');
+}
+
+void help_command(const struct command *command)
+{
+	printf("Usage: criu %s %s\n\n%s%s\n", command->name, command->usage, command->summary,
+	       command->built ? "" : " (not built yet)");
+	if (!command->built)
+		return;
+	printf("\n%s", command->about);
+	for (enum option_group group = 0; group < GROUP_NR; group++)
+		print_group(group, command->bit);
+	print_not_built(command->bit);
+	printf("\nExits 0 when done, 1 on failure.\n");
+}

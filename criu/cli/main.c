@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* From argv to a command. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "cli/cli.h"
+#include "util/log.h"
+#include "util/str.h"
+
+int usage_error(const char *fmt, ...)
+{
+	va_list args;
+
+	fputs("criu: ", stderr);
+	va_start(args, fmt);
+	vfprintf(stderr, fmt, args);
+	va_end(args);
+	fputc('\n', stderr);
+	return -EINVAL;
+}
+
+static const char *command_name(size_t i)
+{
+	return i < commands_nr ? commands[i].name : NULL;
+}
+
+static int unknown_command(const char *name)
+{
+	const char *near = suggest(name, commands_nr, command_name);
+
+	if (near)
+		return usage_error("unknown command '%s'; did you mean '%s'?", name, near);
+	return usage_error("unknown command '%s'; see criu --help", name);
+}
+
+/* A missing stdin, stdout or stderr would be taken by the next file that is opened, and written over. */
+static int fill_standard_descriptors(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+		if (fd < 0)
+			return -errno;
+	} while (fd <= STDERR_FILENO);
+	close(fd);
+	return 0;
+}
+
+static int show_help(const struct words *words)
+{
+	bool asks_help = words->command && str_eq(words->command, "help");
+	const char *name = asks_help ? words->arg[0] : words->command;
+	const struct command *command = name ? command_find(name) : NULL;
+
+	if (name && !command)
+		return unknown_command(name);
+	if (command)
+		help_command(command);
+	else
+		help_main();
+	return 0;
+}
+
+static int run_command(int argc, char **argv, struct options *opts, const struct words *words)
+{
+	const struct command *command = command_find(words->command);
+	int ret;
+
+	if (!command)
+		return unknown_command(words->command);
+	if (!command->built)
+		return usage_error("the command '%s' is not built yet", command->name);
+	if (words->arg_nr > command->args)
+		return usage_error("'%s': %s takes no such word; see criu %s --help", words->arg[command->args],
+				   command->name, command->name);
+	ret = config_load(opts, command->bit);
+	if (ret == 0)
+		ret = options_parse(argc, argv, command->bit, opts);
+	return ret < 0 ? ret : command->run(opts, words);
+}
+
+int main(int argc, char **argv)
+{
+	struct options opts;
+	struct words words;
+	int ret = fill_standard_descriptors();
+
+	if (ret == 0)
+		ret = options_init(&opts);
+	if (ret < 0)
+		return EXIT_FAILURE;
+	ret = options_scan(argc, argv, &opts, &words);
+	if (ret < 0)
+		goto free_options;
+	if (words.version) {
+		print_version();
+	} else if (words.help || (words.command && str_eq(words.command, "help"))) {
+		ret = show_help(&words);
+	} else if (!words.command) {
+		help_main();
+		ret = -EINVAL;
+	} else {
+		ret = run_command(argc, argv, &opts, &words);
+	}
+free_options:
+	options_free(&opts);
+	return ret < 0 ? EXIT_FAILURE : ret;
+}

@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The parser of command lines. It knows the table and the forms an option can take: --name VALUE, --name=VALUE, -n
+ * VALUE, -nVALUE, -abc; and one word, the command, wherever it stands.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cli/options.h"
+#include "util/str.h"
+
+/* Where the parser stands in argv. */
+struct cursor {
+	int argc, i;
+	char **argv;
+	const char *cluster; /* letters left of "-abc", or NULL */
+	struct words *words;
+	struct str_list *exec_cmd;
+	bool wants_exec_cmd;
+};
+
+/* One option as it was found. */
+struct found {
+	const struct option_spec *spec;
+	const char *arg; /* NULL: none */
+	char shown[64]; /* "--images-dir", "-D": as the user wrote it */
+};
+
+typedef int (*option_fn)(struct options *opts, unsigned int command, const struct found *found);
+
+static const char *option_name(size_t i)
+{
+	return option_table[i].name;
+}
+
+static const struct option_spec *find_long(const char *name, size_t len)
+{
+	for (size_t i = 0; i < option_table_nr; i++)
+		if (strlen(option_table[i].name) == len && !memcmp(option_table[i].name, name, len))
+			return &option_table[i];
+	return NULL;
+}
+
+static const struct option_spec *find_letter(char letter)
+{
+	for (size_t i = 0; i < option_table_nr; i++)
+		if (option_table[i].letter == letter)
+			return &option_table[i];
+	return NULL;
+}
+
+static bool takes_argument(const struct option_spec *spec)
+{
+	return spec->kind == ARG_STRING || spec->kind == ARG_LIST || spec->kind == ARG_HANDLER;
+}
+
+static int unknown_option(const char *dashes, const char *name, const char *where)
+{
+	const char *near = suggest(name, option_table_nr, option_name);
+
+	if (near)
+		return usage_error("%sunknown option %s%s; did you mean %s%s?", where, dashes, name, dashes, near);
+	return usage_error("%sunknown option %s%s; see criu --help", where, dashes, name);
+}
+
+static int string_set(char **field, const char *value)
+{
+	char *copy = strdup(value);
+
+	if (!copy)
+		return -ENOMEM;
+	free(*field);
+	*field = copy;
+	return 0;
+}
+
+static int apply(struct options *opts, const struct option_spec *spec, const char *arg)
+{
+	void *field = (char *)opts + spec->offset;
+
+	switch (spec->kind) {
+	case ARG_NONE:
+		*(bool *)field = true;
+		return 0;
+	case ARG_STRING:
+		return string_set(field, arg);
+	case ARG_LIST:
+		return str_list_add(field, arg);
+	case ARG_HANDLER:
+	case ARG_OPTIONAL:
+	case ARG_ACTION:
+		return spec->parse(opts, arg);
+	}
+	return -EINVAL;
+}
+
+/* A value that the table's handler accepts, for a command it means something to, in a stage that builds it. */
+static int take(struct options *opts, unsigned int command, const struct found *found)
+{
+	const struct option_spec *spec = found->spec;
+	int ret;
+
+	if (!(spec->commands & command)) {
+		usage_error("warning: %s changes nothing for this command", found->shown);
+		return 0;
+	}
+	if (!spec->built)
+		return usage_error("%s is not built yet", found->shown);
+	ret = apply(opts, spec, found->arg);
+	if (ret == -EINVAL)
+		return usage_error("%s: '%s' does not fit; it takes %s", found->shown, found->arg ? found->arg : "",
+				   spec->arg ? spec->arg : "no value");
+	if (ret == -ENOMEM)
+		usage_error("%s: out of memory", found->shown);
+	return ret;
+}
+
+/* Pass one looks for these alone. */
+static int take_first(struct options *opts, unsigned int command, const struct found *found)
+{
+	if (str_eq(found->spec->name, "config") || str_eq(found->spec->name, "no-default-config"))
+		return apply(opts, found->spec, found->arg);
+	return 0;
+}
+
+static int long_option(struct cursor *at, struct found *ret_found)
+{
+	const char *name = at->argv[at->i] + 2;
+	size_t len = strcspn(name, "=");
+	const struct option_spec *spec = find_long(name, len);
+	const char *arg = name[len] ? name + len + 1 : NULL;
+	char plain[64];
+
+	str_format(plain, sizeof(plain), "%.*s", (int)(len < 60 ? len : 60), name);
+	if (!spec)
+		return unknown_option("--", plain, "");
+	str_format(ret_found->shown, sizeof(ret_found->shown), "--%s", plain);
+	if (arg && (spec->kind == ARG_NONE || spec->kind == ARG_ACTION))
+		return usage_error("--%s takes no value", plain);
+	if (!arg && takes_argument(spec)) {
+		if (at->i + 1 >= at->argc)
+			return usage_error("--%s needs a value: --%s %s", plain, plain, spec->arg);
+		arg = at->argv[++at->i];
+	}
+	ret_found->spec = spec;
+	ret_found->arg = arg;
+	return 0;
+}
+
+/* The next letter of a cluster; an argument may follow in the same word or be the next one. */
+static int short_option(struct cursor *at, struct found *ret_found)
+{
+	char letter = *at->cluster++;
+	const struct option_spec *spec = find_letter(letter);
+	const char *arg = NULL;
+
+	if (!spec)
+		return usage_error("unknown option -%c; see criu --help", letter);
+	str_format(ret_found->shown, sizeof(ret_found->shown), "-%c (--%s)", letter, spec->name);
+	if (takes_argument(spec)) {
+		if (*at->cluster) {
+			arg = at->cluster;
+		} else if (at->i + 1 < at->argc) {
+			arg = at->argv[++at->i];
+		} else {
+			return usage_error("-%c needs a value: -%c %s", letter, letter, spec->arg);
+		}
+		at->cluster = "";
+	} else if (spec->letter == 'v') {
+		/* -v4 and -vvv, and still -vj */
+		size_t digits = strspn(at->cluster, "0123456789");
+
+		if (digits) {
+			if (at->cluster[digits])
+				return usage_error("-v%s: a number ends the word", at->cluster);
+			arg = at->cluster;
+			at->cluster = "";
+		}
+	} else if (spec->kind == ARG_OPTIONAL && *at->cluster) {
+		arg = at->cluster + (*at->cluster == '=');
+		at->cluster = "";
+	}
+	ret_found->spec = spec;
+	ret_found->arg = arg;
+	return 0;
+}
+
+static int take_word(struct cursor *at, const char *word)
+{
+	struct words *words = at->words;
+
+	if (!words->command) {
+		words->command = word;
+		return 0;
+	}
+	if (words->arg_nr == sizeof(words->arg) / sizeof(words->arg[0]))
+		return usage_error("'%s': one word too many", word);
+	words->arg[words->arg_nr++] = word;
+	return 0;
+}
+
+/* What stands behind "--" is the command of --exec-cmd. */
+static int take_rest(struct cursor *at)
+{
+	int ret;
+
+	if (!at->wants_exec_cmd)
+		return usage_error("'--': only the command of --exec-cmd stands behind it");
+	for (at->i++; at->i < at->argc; at->i++) {
+		ret = str_list_add(at->exec_cmd, at->argv[at->i]);
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+static int take_option(struct cursor *at, struct options *opts, unsigned int command, option_fn fn)
+{
+	struct found found = { 0 };
+	int ret = at->cluster ? short_option(at, &found) : long_option(at, &found);
+
+	if (ret < 0)
+		return ret;
+	at->words->help |= str_eq(found.spec->name, "help");
+	at->words->version |= str_eq(found.spec->name, "version");
+	at->wants_exec_cmd |= str_eq(found.spec->name, "exec-cmd");
+	return fn(opts, command, &found);
+}
+
+static int walk(struct cursor *at, struct options *opts, unsigned int command, option_fn fn)
+{
+	int ret = 0;
+
+	for (at->i = 1; at->i < at->argc && ret == 0; at->i++) {
+		const char *word = at->argv[at->i];
+
+		if (str_eq(word, "--")) {
+			ret = take_rest(at);
+			break;
+		}
+		if (word[0] != '-' || !word[1]) {
+			ret = take_word(at, word);
+			continue;
+		}
+		at->cluster = word[1] == '-' ? NULL : word + 1;
+		do {
+			ret = take_option(at, opts, command, fn);
+		} while (ret == 0 && at->cluster && *at->cluster);
+	}
+	if (ret == 0 && at->wants_exec_cmd && !at->exec_cmd->n)
+		return usage_error("--exec-cmd needs a command behind '--': criu restore --exec-cmd -- COMMAND");
+	return ret;
+}
+
+int options_scan(int argc, char **argv, struct options *opts, struct words *ret_words)
+{
+	struct words words = { 0 };
+	struct str_list ignored = { 0 };
+	struct cursor at = { .argc = argc, .argv = argv, .words = &words, .exec_cmd = &ignored };
+	int ret = walk(&at, opts, CMD_ANY, take_first);
+
+	str_list_free(&ignored);
+	if (ret == 0)
+		*ret_words = words;
+	return ret;
+}
+
+int options_parse(int argc, char **argv, unsigned int command, struct options *opts)
+{
+	struct words words = { 0 };
+	struct cursor at = { .argc = argc, .argv = argv, .words = &words, .exec_cmd = &opts->exec_cmd };
+
+	return walk(&at, opts, command, take);
+}
+
+int options_set(struct options *opts, unsigned int command, const char *name, const char *arg, const char *where)
+{
+	const struct option_spec *spec = find_long(name, strlen(name));
+	struct found found = { .spec = spec, .arg = arg };
+
+	if (!spec)
+		return unknown_option("", name, where);
+	if (spec->kind == ARG_ACTION)
+		return usage_error("%s%s belongs on the command line", where, name);
+	if (arg && spec->kind == ARG_NONE)
+		return usage_error("%s%s takes no value", where, name);
+	if (!arg && takes_argument(spec))
+		return usage_error("%s%s needs a value: %s %s", where, name, name, spec->arg);
+	if (!(spec->commands & command))
+		return 0;
+	str_format(found.shown, sizeof(found.shown), "%.40s%.20s", where, name);
+	return take(opts, command, &found);
+}

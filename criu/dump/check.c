@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Ask for everything that would stand in the way of a dump, of a tree that runs on meanwhile: what a dump asks from
+ * outside, into images that nobody sees. What only the inside of a process tells is not looked at (timers, registers).
+ * What goes away while we look is passed over.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include "dump/dump.h"
+#include "run/dump.h"
+#include "util/fds.h"
+#include "util/log.h"
+
+static bool is_gone(int err)
+{
+	return err == -ESRCH || err == -ENOENT;
+}
+
+static void check_tracer(struct dump *dump, struct dump_task *dt)
+{
+	if (proc_status_read(&dt->proc, &dt->status) || !dt->status.tracer)
+		return;
+	dump_blocker(dump, dt, -1, "is traced by %d: detach that debugger first", dt->status.tracer);
+}
+
+static int look_at_task(struct dump *dump, struct dump_task *dt)
+{
+	int err = dump_read_stat(dt);
+
+	if (is_gone(err)) {
+		dt->t.state = TASK_DEAD;
+		return 0;
+	}
+	if (err < 0)
+		return fail(err, "read /proc/%d/stat", dt->t.host_pid);
+	if (dt->stat.state == 'Z' && dt->stat.threads > 1)
+		dump_blocker(dump, dt, -1,
+			     "goes on without its first thread, which has ended: that cannot be saved yet");
+	if (dt->stat.state == 'Z' || dt->stat.state == 'X') {
+		dt->t.state = TASK_DEAD;
+		return 0;
+	}
+	if (dt->stat.state == 'T')
+		dt->t.state = TASK_STOPPED;
+	dump->asked.kind = "tracer";
+	check_tracer(dump, dt);
+	dt->pidfd = sys_pidfd_open(dt->t.host_pid, 0);
+	if (dt->pidfd < 0 && !is_gone(dt->pidfd))
+		return fail(dt->pidfd, "pidfd of %d", dt->t.host_pid);
+	if (dt->pidfd < 0)
+		dt->t.state = TASK_DEAD;
+	return 0;
+}
+
+/* Children are appended to the list that is walked. */
+static int look_at_tree(struct dump *dump)
+{
+	struct dump_task *dt;
+	int err = dump_add_task(dump, dump->opts->pid, NULL, &dt);
+
+	if (err)
+		return err;
+	dump_for_each_task(dt, dump) {
+		LOG_SCOPE("pid %d", dt->t.host_pid);
+
+		err = look_at_task(dump, dt);
+		if (!err && dt->t.state != TASK_DEAD)
+			err = dump_add_children(dump, dt);
+		if (err < 0)
+			return err;
+	}
+	if (dump->tree.root->state == TASK_DEAD)
+		return fail(-ESRCH, "process %d is a zombie: there is nothing left to dump", dump->opts->pid);
+	return 0;
+}
+
+static int list_all_fds(struct dump *dump)
+{
+	struct dump_task *dt;
+
+	dump_for_each_task(dt, dump) {
+		int err = dt->t.state != TASK_DEAD && dt->files_owner ? dump_list_fds(dt) : 0;
+
+		if (is_gone(err))
+			dt->t.state = TASK_DEAD;
+		else if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int look(struct dump *dump)
+{
+	int err = image_dir_open_scratch(&dump->dir);
+
+	if (err < 0)
+		return fail(err, "a file system of our own, in memory");
+	err = image_dir_begin(dump->dir);
+	if (err < 0)
+		return fail(err, "%s", image_dir_error(dump->dir));
+	err = look_at_tree(dump);
+	if (!err)
+		err = dump_find_shared(dump);
+	if (!err)
+		err = dump_survey(dump);
+	if (!err)
+		err = list_all_fds(dump);
+	return err ? err : dump_save_files(dump);
+}
+
+int dump_check(const struct options *opts, void (*tell)(void *arg, const struct blocker *blocker), void *arg)
+{
+	struct dump *dump = dump_new(opts);
+	int err;
+
+	if (!dump)
+		return fail(-ENOMEM, "check");
+	dump->checking = true;
+	err = look(dump);
+	for (struct blocker *b = dump->blockers.first; b; b = b->next)
+		tell(arg, b);
+	if (!err)
+		err = (int)MIN_OF(dump->blockers.nr, (size_t)INT32_MAX);
+	dump_free(dump);
+	return err;
+}

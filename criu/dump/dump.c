@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* One dump from beginning to end. */
+#include "dump/dump.h"
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+#include "memory/memory.h"
+#include "run/dump.h"
+#include "run/interrupt.h"
+#include "run/scripts.h"
+#include "util/fds.h"
+#include "util/log.h"
+
+int dump_interrupted(struct dump *dump)
+{
+	struct signalfd_siginfo info;
+
+	if (dump->signal_fd < 0 || read(dump->signal_fd, &info, sizeof(info)) != sizeof(info))
+		return 0;
+	return fail(-EINTR, "stopped by signal %u: the tree goes on", info.ssi_signo);
+}
+
+/* A person's ^C must not leave half a dump behind: it is asked for between two steps. */
+static int watch_signals(struct dump *dump, sigset_t *ret_old)
+{
+	sigset_t mask;
+
+	interrupt_signals(&mask);
+	sigprocmask(SIG_BLOCK, &mask, ret_old);
+	dump->signal_fd = signalfd(-1, &mask, SFD_NONBLOCK | SFD_CLOEXEC);
+	return dump->signal_fd < 0 ? fail(-errno, "signalfd") : 0;
+}
+
+/* As many descriptors as we may have: the tree's are held by us for a while. */
+static void raise_nofile(void)
+{
+	struct rlimit lim;
+
+	if (!getrlimit(RLIMIT_NOFILE, &lim) && lim.rlim_cur < lim.rlim_max) {
+		lim.rlim_cur = lim.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &lim);
+	}
+}
+
+static int open_images(struct dump *dump)
+{
+	const struct options *opts = dump->opts;
+	const char *path = opts->images_dir ? opts->images_dir : ".";
+	int err = opts->images_dir_fd >= 0 ? image_dir_open_fd(opts->images_dir_fd, &dump->dir) :
+					     image_dir_open(path, &dump->dir);
+
+	if (err < 0)
+		return fail(err, "open the images directory %s", path);
+	err = image_dir_begin(dump->dir);
+	return err < 0 ? fail(err, "%s", image_dir_error(dump->dir)) : 0;
+}
+
+static int report_blockers(struct dump *dump)
+{
+	struct blocker *b;
+
+	if (!dump->blockers.nr)
+		return 0;
+	for (b = dump->blockers.first; b; b = b->next) {
+		if (b->fd >= 0)
+			log_error("pid %d (%s): fd %d: %s", b->pid, b->comm, b->fd, b->text);
+		else
+			log_error("pid %d (%s): %s", b->pid, b->comm, b->text);
+	}
+	log_error("the tree of %d cannot be saved: %zu reason%s above; it goes on as before", dump->opts->pid,
+		  dump->blockers.nr, dump->blockers.nr == 1 ? "" : "s");
+	return -EOPNOTSUPP;
+}
+
+/* Everything while the tree stands still. */
+static int save_frozen(struct dump *dump)
+{
+	int err = dump_seize(dump);
+
+	if (!err)
+		err = dump_infect(dump);
+	if (!err)
+		err = dump_survey(dump);
+	if (!err)
+		err = dump_save_files(dump);
+	/* A failure while there are blockers is one of them, as a rule: name them all. */
+	if (dump->blockers.nr)
+		return report_blockers(dump);
+	if (!err)
+		err = dump_save(dump);
+	if (dump->blockers.nr)
+		return report_blockers(dump);
+	if (!err)
+		err = dump_close_shared_images(dump);
+	if (!err)
+		err = dump_interrupted(dump);
+	return err;
+}
+
+static void thaw(struct dump *dump, uint64_t start)
+{
+	if (dump->thawed)
+		return;
+	dump_thaw(dump);
+	dump->stats.dump.frozen_time = stats_now() - start;
+	dump->thawed = true;
+}
+
+static void tell_saved(struct dump *dump)
+{
+	for (const struct fd_kind *const *kind = fd_kinds; *kind; kind++)
+		if ((*kind)->saved)
+			(*kind)->saved(dump);
+}
+
+static int save_and_release(struct dump *dump)
+{
+	uint64_t start = stats_now();
+	int err = save_frozen(dump);
+
+	/* A script may count on it that nothing moves while it runs. */
+	if (!err && dump->short_freeze) {
+		tell_saved(dump);
+		thaw(dump, start);
+	}
+	if (!err)
+		err = dump_save_rest(dump);
+	if (!err) {
+		err = image_dir_publish(dump->dir);
+		if (err < 0)
+			fail(err, "%s", image_dir_error(dump->dir));
+	}
+	if (!err)
+		err = scripts_run(dump->opts, "post-dump", dump->opts->pid);
+	if (!err) {
+		err = image_dir_commit(dump->dir);
+		if (err < 0)
+			fail(err, "%s", image_dir_error(dump->dir));
+	}
+	for (const struct fd_kind *const *kind = fd_kinds; !err && *kind; kind++)
+		err = (*kind)->save_commit ? (*kind)->save_commit(dump) : 0;
+	dump->complete = !err;
+	if (!err && !dump->opts->leave_running && !dump->opts->leave_stopped)
+		err = dump_kill(dump);
+	if (dump->complete && !dump->thawed)
+		tell_saved(dump);
+	thaw(dump, start);
+	if (!dump->complete) {
+		for (const struct fd_kind *const *kind = fd_kinds; *kind; kind++)
+			if ((*kind)->save_undo)
+				(*kind)->save_undo(dump);
+		image_dir_abort(dump->dir);
+	}
+	return err;
+}
+
+static void free_task(struct dump_task *dt)
+{
+	compel_cure(dt->ctl);
+	for (size_t i = 0; i < dt->nr_threads; i++) {
+		compel_thread_state_clear(&dt->threads[i].cpu);
+		proc_status_free(&dt->threads[i].status);
+	}
+	free(dt->threads);
+	for (size_t i = 0; i < dt->nr_fds; i++)
+		free(dt->fds[i].info);
+	free(dt->fds);
+	free(dt->inside);
+	maps_free(&dt->maps);
+	array_free(&dt->vma_flags);
+	array_free(&dt->pages);
+	array_free(&dt->guards);
+	memory_drop_snapshot(dt);
+	if (dt->pidfd >= 0)
+		close(dt->pidfd);
+	proc_close(&dt->proc);
+}
+
+void dump_free(struct dump *dump)
+{
+	struct dump_task *dt;
+
+	dump_for_each_task(dt, dump)
+		free_task(dt);
+	for (int type = 0; type < IMAGE_TYPES; type++)
+		image_discard(dump->images[type]);
+	kcmp_set_free(&dump->open_files);
+	hash_free(&dump->path_ids);
+	hash_free(&dump->mapped_ids);
+	hash_free(&dump->segments_seen);
+	hash_free(&dump->segments_saved);
+	hash_free(&dump->fd_ids);
+	hash_free(&dump->task_by_pid);
+	mountinfo_free(&dump->mounts);
+	image_dir_close(dump->dir);
+	if (dump->signal_fd >= 0)
+		close(dump->signal_fd);
+	arena_free(&dump->arena);
+	free(dump);
+}
+
+struct dump *dump_new(const struct options *opts)
+{
+	struct dump *dump = calloc(1, sizeof(*dump));
+
+	if (!dump)
+		return NULL;
+	dump->opts = opts;
+	dump->signal_fd = -1;
+	arena_init(&dump->arena);
+	tree_init(&dump->tree);
+	raise_nofile();
+	return dump;
+}
+
+static void tell_frozen(uint64_t us)
+{
+	log_info("the tree was frozen for %lu.%03lu ms", us / 1000, us % 1000);
+	if (isatty(STDERR_FILENO))
+		dprintf(STDERR_FILENO, "frozen for %lu.%03lu ms\n", us / 1000, us % 1000);
+}
+
+int dump_run(const struct options *opts)
+{
+	struct dump *dump = dump_new(opts);
+	unsigned int said = log_error_count();
+	sigset_t old;
+	int err;
+
+	if (!dump)
+		return fail(-ENOMEM, "dump");
+	dump->short_freeze = opts->leave_running && !opts->action_scripts.n;
+	err = watch_signals(dump, &old);
+	if (!err)
+		err = open_images(dump);
+	if (!err)
+		err = scripts_run(opts, "pre-dump", opts->pid);
+	if (!err)
+		err = save_and_release(dump);
+	if (!err)
+		stats_finish_dump(opts, opts->work_dir_fd >= 0 ? opts->work_dir_fd : image_dir_fd(dump->dir),
+				  &dump->stats.dump);
+	if (!err && opts->leave_running)
+		tell_frozen(dump->stats.dump.frozen_time);
+	dump_free(dump);
+	/* Whoever fails says why; should one forget it, the person is not left without a word. */
+	if (err < 0 && log_error_count() == said)
+		fail(err, "the dump of %d failed", opts->pid);
+	/* One that came too late to stop it: what was done is what the caller is told. */
+	interrupt_take();
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	return err;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Freeze a process tree and save it: the phases, in their order. Each logs what goes wrong and returns -errno. */
+#pragma once
+#include "run/blockers.h"
+#include "run/options.h"
+
+struct dump;
+struct dump_task;
+
+/* The whole job. 0, or a negative errno that has been logged; the tree is then as it was. */
+int dump_run(const struct options *opts);
+
+/*
+ * criu check -t: what would stand in the way of a dump, told one by one. Nothing is stopped or changed. How many there
+ * are, or a negative errno that has been logged.
+ */
+int dump_check(const struct options *opts, void (*tell)(void *arg, const struct blocker *blocker), void *arg);
+
+/* NULL without memory. */
+struct dump *dump_new(const struct options *opts);
+void dump_free(struct dump *dump);
+
+/* tree.c. A task that is gone is -ESRCH or -ENOENT, not logged but for the root. */
+int dump_add_task(struct dump *dump, pid_t pid, struct dump_task *parent, struct dump_task **ret_task);
+/* Those that are not known yet; how many. */
+int dump_add_children(struct dump *dump, struct dump_task *dt);
+void dump_drop_task(struct dump *dump, struct dump_task *dt);
+/* Name, group, session, exit code. Not logged. */
+int dump_read_stat(struct dump_task *dt);
+/* Who shares what, before anybody is asked. */
+int dump_find_shared(struct dump *dump);
+
+/* Stop every thread of the tree; afterwards nothing in it changes any more. */
+int dump_seize(struct dump *dump);
+/* Ask from inside what only the inside knows. Nothing of ours is left in the tree afterwards. */
+int dump_infect(struct dump *dump);
+/* Ask the kernel from outside; collects blockers. */
+int dump_survey(struct dump *dump);
+/* Descriptors and what they need: files.img, fdinfo-*.img; collects blockers. */
+int dump_save_files(struct dump *dump);
+/* dt->fds and dt->nr_fds, with the numbers only. */
+int dump_list_fds(struct dump_task *dt);
+/* Everything else. */
+int dump_save(struct dump *dump);
+/* What may be saved when the tree goes on already (pages that have a snapshot), and the inventory. */
+int dump_save_rest(struct dump *dump);
+/* Let the tree go on as before (or leave it stopped, if asked for). Always possible. */
+void dump_thaw(struct dump *dump);
+/* End the tree: its images are complete. */
+int dump_kill(struct dump *dump);
+/* -EINTR when the user asked to stop (SIGINT, SIGTERM, SIGHUP). */
+int dump_interrupted(struct dump *dump);

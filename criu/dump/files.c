@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Descriptors: whose is which description, which kind it is; files.img and fdinfo-*.img. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+#include "dump/dump.h"
+#include "kernel/fdinfo.h"
+#include "kinds/kinds.h"
+#include "run/dump.h"
+#include "util/fds.h"
+#include "util/log.h"
+
+#ifndef O_LARGEFILE
+#define O_LARGEFILE 0
+#endif
+
+/* A description whose kind wants to see it again when all file ids are known. */
+struct late {
+	struct late *next;
+	struct fd_probe probe;
+	const struct fd_kind *kind;
+	FileEntry *entry;
+};
+
+struct entries {
+	FileEntry **v;
+	size_t n, cap;
+};
+
+ARRAY_OF(fd_array, int);
+
+struct file_pass {
+	struct dump *dump;
+	struct late *late;
+	struct entries entries;
+	struct hash types; /* what kcmp numbered -> file id, type */
+	struct fd_array in_flight; /* found in sockets: kcmp compares with them as long as the pass goes */
+	char link[4096 + 32]; /* of the probe at hand */
+};
+
+int dump_list_fds(struct dump_task *dt)
+{
+	struct int_array numbers = { 0 };
+	int err = proc_fds(&dt->proc, &numbers);
+
+	if (err < 0)
+		return fail(err, "list /proc/%d/fd", dt->t.host_pid);
+	dt->fds = calloc(numbers.n + 1, sizeof(*dt->fds));
+	for (size_t i = 0; dt->fds && i < numbers.n; i++)
+		dt->fds[i] = (struct fd_probe){ .task = dt, .fd = numbers.v[i], .local = -1, .mnt_id = -1 };
+	dt->nr_fds = dt->fds ? numbers.n : 0;
+	array_free(&numbers);
+	return dt->fds ? 0 : fail(-ENOMEM, "descriptors");
+}
+
+static const struct fd_kind *kind_of(const struct fd_probe *probe)
+{
+	for (const struct fd_kind *const *kind = fd_kinds; *kind; kind++)
+		if ((*kind)->claims(probe))
+			return *kind;
+	return NULL;
+}
+
+static int probe_local(struct fd_probe *probe)
+{
+	struct statx sx;
+	struct statfs fs;
+	int flags;
+
+	if (fstat(probe->local, &probe->st) < 0)
+		return fail(-errno, "fstat");
+	flags = fcntl(probe->local, F_GETFL);
+	if (flags < 0)
+		return fail(-errno, "fcntl(F_GETFL)");
+	probe->flags = flags;
+	if (!(flags & O_PATH)) {
+		off_t pos = lseek(probe->local, 0, SEEK_CUR);
+
+		probe->pos = pos < 0 ? 0 : pos;
+	}
+	if (!statx(probe->local, "", AT_EMPTY_PATH, STATX_MNT_ID, &sx) && (sx.stx_mask & STATX_MNT_ID))
+		probe->mnt_id = sx.stx_mnt_id;
+	probe->fs_magic = fstatfs(probe->local, &fs) ? 0 : fs.f_type;
+	return 0;
+}
+
+/* While the tree runs (criu check) a descriptor or its task may go away at any time: that is no error. */
+static bool is_gone(const struct dump *dump, int err)
+{
+	return dump->checking && (err == -EBADF || err == -ESRCH || err == -ENOENT);
+}
+
+/* What the kernel tells about one descriptor; @link is the caller's buffer. */
+static int probe_fd(struct dump *dump, struct dump_task *dt, struct fd_probe *probe, char *link, size_t size)
+{
+	char name[32];
+	ssize_t len;
+	int err;
+
+	probe->local = sys_pidfd_getfd(dt->pidfd, probe->fd);
+	if (is_gone(dump, probe->local))
+		return probe->local;
+	if (probe->local < 0)
+		return fail(probe->local, "get a copy of the descriptor");
+	err = probe_local(probe);
+	if (err)
+		return err;
+	snprintf(name, sizeof(name), "fd/%d", probe->fd);
+	len = read_link(dt->proc.dir, name, link, size);
+	if (is_gone(dump, len))
+		return len;
+	if (len < 0)
+		return fail(len, "readlink /proc/%d/%s", dt->t.host_pid, name);
+	probe->link = link;
+	return 0;
+}
+
+/* Positions tell most descriptions of one file apart, as long as they stand still. */
+static uint64_t file_hash(const struct dump *dump, const struct fd_probe *probe)
+{
+	uint64_t h = hash_mix(probe->st.st_dev) ^ probe->st.st_ino;
+
+	return hash_mix(h ^ hash_mix(probe->flags ^ (dump->checking ? 0 : probe->pos << 32)));
+}
+
+static int save_new(struct file_pass *pass, struct fd_probe *probe, uint32_t id, const struct fd_kind **ret_kind)
+{
+	struct dump *dump = pass->dump;
+	const struct fd_kind *kind = kind_of(probe);
+	FileEntry *entry = dump_alloc(dump, sizeof(*entry));
+	int err;
+
+	if (!entry)
+		return fail(-ENOMEM, "file entry");
+	if (!kind) {
+		dump_blocker(dump, probe->task, probe->fd, "%s: nothing here knows how to save it", probe->link);
+		return 0;
+	}
+	file_entry__init(entry);
+	entry->type = kind->image_type;
+	entry->id = id;
+	dump->asked.kind = kind->name;
+	dump->asked.path = probe->link;
+	err = kind->save(dump, probe, entry);
+	dump->asked.path = NULL;
+	if (err)
+		return err;
+	/* A kind that found another way to say it has changed the type (a terminal, a path). */
+	*ret_kind = kind;
+	if (kind->save_late) {
+		struct late *late = dump_alloc(dump, sizeof(*late));
+
+		if (!late)
+			return fail(-ENOMEM, "file entry");
+		*late = (struct late){ .next = pass->late, .probe = *probe, .kind = kind, .entry = entry };
+		late->probe.link = dump_strdup(dump, probe->link);
+		late->probe.info = NULL; /* the first one frees its own */
+		late->probe.local = dup_fd_above(probe->local, 3);
+		if (late->probe.local < 0)
+			return fail(late->probe.local, "keep a descriptor");
+		pass->late = late;
+	}
+	return array_add(&pass->entries, entry) ? fail(-ENOMEM, "file entry") : 0;
+}
+
+/* The file id and type of what @probe shows; @pid and @fd are where kcmp finds it. */
+static int save_probe(struct file_pass *pass, struct fd_probe *probe, pid_t pid, int fd, uint32_t *ret_id,
+		      FdTypes *ret_type, bool *ret_fresh)
+{
+	struct dump *dump = pass->dump;
+	const struct fd_kind *kind = NULL;
+	struct kcmp_found found;
+	uint64_t id, type;
+	int err = kcmp_set_id(&dump->open_files, file_hash(dump, probe), pid, fd, &found);
+
+	if (is_gone(dump, err))
+		return err;
+	if (err)
+		return fail(err, "compare descriptors");
+	if (found.fresh) {
+		id = dump_new_file_id(dump);
+		/* First: what saving opens may break a lease. */
+		err = locks_save(dump, probe, id, true);
+		if (!err)
+			err = save_new(pass, probe, id, &kind);
+		if (err >= 0)
+			err = hash_put(&pass->types, found.id, id << 32 | (kind ? kind->image_type : 0));
+		if (err)
+			return err;
+	}
+	hash_get(&pass->types, found.id, &type);
+	*ret_id = type >> 32;
+	*ret_type = (uint32_t)type;
+	*ret_fresh = found.fresh;
+	return found.fresh ? 0 : locks_save(dump, probe, *ret_id, false);
+}
+
+static int save_fd(struct file_pass *pass, struct dump_task *dt, struct fd_probe *probe, struct image_writer *img)
+{
+	struct dump *dump = pass->dump;
+	FdinfoEntry line = FDINFO_ENTRY__INIT;
+	bool fresh;
+	int err = probe_fd(dump, dt, probe, pass->link, sizeof(pass->link));
+
+	if (!err)
+		err = save_probe(pass, probe, dt->t.host_pid, probe->fd, &line.id, &line.type, &fresh);
+	if (err)
+		return err;
+	line.flags = probe->cloexec ? FD_CLOEXEC : 0;
+	line.fd = probe->fd;
+	err = dump_remember_fd(dump, dt, probe->fd, line.id);
+	if (!err)
+		err = image_write_record(img, &line.base);
+	return err < 0 ? fail(err, "%s", image_dir_error(dump->dir)) : 0;
+}
+
+static void forget_probe(struct fd_probe *probe)
+{
+	if (probe->local >= 0)
+		close(probe->local);
+	probe->local = -1;
+	probe->link = NULL;
+	if (probe->info) {
+		fdinfo_free(probe->info);
+		free(probe->info);
+		probe->info = NULL;
+	}
+}
+
+/* A dump would fail, too, and the log says of what. */
+static void note_unknown(struct dump *dump, const struct fd_probe *probe, int err)
+{
+	if (!is_gone(dump, err))
+		dump_blocker(dump, probe->task, probe->fd, "%s: cannot be looked at: %s",
+			     probe->link ? probe->link : "this descriptor", strerror(-err));
+}
+
+static int save_table(struct file_pass *pass, struct dump_task *dt)
+{
+	_cleanup_image_writer_ struct image_writer *img = NULL;
+	int err = image_create(pass->dump->dir, IMAGE_FDINFO, dt->t.ids.files, &img);
+
+	for (size_t i = 0; !err && i < dt->nr_fds; i++) {
+		LOG_SCOPE("fd %d", dt->fds[i].fd);
+
+		err = save_fd(pass, dt, &dt->fds[i], img);
+		if (err && pass->dump->checking) {
+			note_unknown(pass->dump, &dt->fds[i], err);
+			err = 0;
+		}
+		forget_probe(&dt->fds[i]);
+	}
+	if (err)
+		return err;
+	err = image_close(steal_ptr(&img));
+	return err < 0 ? fail(err, "%s", image_dir_error(pass->dump->dir)) : 0;
+}
+
+static int in_flight_file_id(struct dump *dump, struct dump_task *task, int local, uint32_t *ret_id)
+{
+	struct file_pass *pass = dump->file_pass;
+	struct fd_probe probe = { .task = task, .fd = -1, .local = local };
+	char name[32];
+	FdTypes type;
+	bool fresh = false;
+	int err = array_add(&pass->in_flight, local);
+	ssize_t len;
+
+	if (err) {
+		close(local);
+		return fail(err, "descriptor in flight");
+	}
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", local);
+	len = read_link(AT_FDCWD, name, pass->link, sizeof(pass->link));
+	if (len < 0)
+		return fail(len, "readlink %s", name);
+	probe.link = pass->link;
+	err = probe_local(&probe);
+	if (!err)
+		err = save_probe(pass, &probe, getpid(), local, ret_id, &type, &fresh);
+	probe.local = -1;
+	forget_probe(&probe);
+	if (!fresh) {
+		close(local);
+		pass->in_flight.n--;
+	}
+	return err;
+}
+
+/* What is found in flight may be one of these itself: until there is nothing new. */
+static int save_late(struct file_pass *pass)
+{
+	int err = 0;
+
+	while (pass->late) {
+		struct late *late = pass->late;
+
+		pass->late = late->next;
+		LOG_SCOPE("pid %d", late->probe.task->t.host_pid);
+		LOG_SCOPE("fd %d", late->probe.fd);
+
+		pass->dump->asked.kind = late->kind->name;
+		pass->dump->asked.path = late->probe.link;
+		if (!err)
+			err = late->kind->save_late(pass->dump, &late->probe, late->entry);
+		if (err && pass->dump->checking) {
+			note_unknown(pass->dump, &late->probe, err);
+			err = 0;
+		}
+		pass->dump->asked.path = NULL;
+		forget_probe(&late->probe);
+	}
+	return err;
+}
+
+static int save_end(struct dump *dump)
+{
+	int err = 0;
+
+	for (const struct fd_kind *const *kind = fd_kinds; *kind && !err; kind++) {
+		dump->asked.kind = (*kind)->name;
+		if ((*kind)->save_end)
+			err = (*kind)->save_end(dump);
+	}
+	return err;
+}
+
+int dump_save_files(struct dump *dump)
+{
+	struct file_pass pass = { .dump = dump };
+	struct dump_task *dt;
+	int err = locks_begin(dump);
+
+	if (err)
+		return err;
+	dump->open_files.what = KCMP_WHAT_FILE;
+	dump->path_file_id = regular_path_id;
+	dump->in_flight_file_id = in_flight_file_id;
+	dump->file_pass = &pass;
+	err = dump_shared_image(dump, IMAGE_FILES, &dump->files_img);
+	dump_for_each_task(dt, dump) {
+		LOG_SCOPE("pid %d", dt->t.host_pid);
+
+		if (!err && dt->t.state != TASK_DEAD && dt->files_owner)
+			err = save_table(&pass, dt);
+		if (!err)
+			err = dump_interrupted(dump);
+	}
+	if (!err)
+		err = save_late(&pass);
+	if (!err)
+		err = save_end(dump);
+	for (size_t i = 0; !err && i < pass.entries.n; i++)
+		err = dump_write_file_entry(dump, pass.entries.v[i]);
+	array_free(&pass.entries);
+	locks_end(dump);
+	hash_free(&pass.types);
+	for (size_t i = 0; i < pass.in_flight.n; i++)
+		close(pass.in_flight.v[i]);
+	array_free(&pass.in_flight);
+	dump->file_pass = NULL;
+	return err;
+}

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The images of tasks, and those of the whole dump. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include "dump/dump.h"
+#include "inventory.pb-c.h"
+#include "kinds/kinds.h"
+#include "memory/memory.h"
+#include "pstree.pb-c.h"
+#include "run/dump.h"
+#include "timens.pb-c.h"
+#include "util/log.h"
+
+static int write_single(struct dump *dump, enum image_type type, uint64_t id, const ProtobufCMessage *msg)
+{
+	int err = image_write_single(dump->dir, type, id, msg);
+
+	return err < 0 ? fail(err, "%s", image_dir_error(dump->dir)) : 0;
+}
+
+/* Numbers of the namespaces, the same for every task as long as none is saved. The order is of no meaning. */
+static void fill_namespaces(TaskKobjIdsEntry *ids)
+{
+	uint32_t *const of[] = { &ids->pid_ns_id,  &ids->net_ns_id, &ids->ipc_ns_id,  &ids->uts_ns_id,
+				 &ids->time_ns_id, &ids->mnt_ns_id, &ids->user_ns_id, &ids->cgroup_ns_id };
+	protobuf_c_boolean *const has[] = { &ids->has_pid_ns_id,  &ids->has_net_ns_id,	 &ids->has_ipc_ns_id,
+					    &ids->has_uts_ns_id,  &ids->has_time_ns_id,	 &ids->has_mnt_ns_id,
+					    &ids->has_user_ns_id, &ids->has_cgroup_ns_id };
+
+	for (size_t i = 0; i < ARRAY_SIZE(of); i++) {
+		*of[i] = i + 1;
+		*has[i] = 1;
+	}
+}
+
+static int save_ids(struct dump *dump, struct dump_task *dt)
+{
+	TaskKobjIdsEntry ids = TASK_KOBJ_IDS_ENTRY__INIT;
+
+	ids.vm_id = dt->t.ids.vm;
+	ids.files_id = dt->t.ids.files;
+	ids.fs_id = dt->t.ids.fs;
+	ids.sighand_id = dt->t.ids.sighand;
+	fill_namespaces(&ids);
+	return write_single(dump, IMAGE_IDS, dt->t.pid, &ids.base);
+}
+
+static void init_task_core(TaskCoreEntry *tc, const struct dump_task *dt)
+{
+	task_core_entry__init(tc);
+	tc->task_state = dt->t.state;
+	tc->exit_code = dt->t.state == TASK_DEAD ? dt->t.exit_code : 0;
+	tc->flags = dt->stat.flags;
+	tc->comm = (char *)dt->t.comm;
+	if (dt->t.state == TASK_STOPPED) {
+		tc->has_stop_signo = 1;
+		tc->stop_signo = dt->t.stop_signal;
+		tc->has_stop_unseen = 1;
+		tc->stop_unseen = dt->t.stop_unseen;
+	}
+}
+
+static int save_zombie(struct dump *dump, struct dump_task *dt)
+{
+	CoreEntry core = CORE_ENTRY__INIT;
+	TaskCoreEntry tc;
+
+	init_task_core(&tc, dt);
+	tc.flags = 0;
+	core.mtype = CORE_ENTRY__MARCH__X86_64;
+	core.tc = &tc;
+	return write_single(dump, IMAGE_CORE, dt->t.pid, &core.base);
+}
+
+static int save_core(struct dump *dump, struct dump_task *dt, struct dump_thread *th)
+{
+	bool leader = th == dt->threads;
+	CoreEntry core = CORE_ENTRY__INIT;
+	TaskCoreEntry tc;
+	ThreadCoreEntry thread_core = THREAD_CORE_ENTRY__INIT;
+
+	core.mtype = CORE_ENTRY__MARCH__X86_64;
+	core.thread_core = &thread_core;
+	if (leader) {
+		init_task_core(&tc, dt);
+		core.tc = &tc;
+	}
+	for (const struct task_kind *const *kind = task_kinds; *kind; kind++) {
+		int err = leader && (*kind)->save ? (*kind)->save(dump, dt, &core) : 0;
+
+		if (!err && (*kind)->save_thread)
+			err = (*kind)->save_thread(dump, dt, th, &core);
+		if (err)
+			return err;
+	}
+	return write_single(dump, IMAGE_CORE, th->id.tid, &core.base);
+}
+
+static int save_fs(struct dump *dump, struct dump_task *dt)
+{
+	FsEntry fs = FS_ENTRY__INIT;
+	int err = fs_save(dump, dt, &fs);
+
+	return err ? err : write_single(dump, IMAGE_FS, dt->t.pid, &fs.base);
+}
+
+static int save_task(struct dump *dump, struct dump_task *dt, MmEntry **ret_mm)
+{
+	int err = save_ids(dump, dt);
+
+	if (!err)
+		err = memory_save_mm(dump, dt, ret_mm);
+	if (!err)
+		err = write_single(dump, IMAGE_MM, dt->t.pid, &(*ret_mm)->base);
+	if (!err)
+		err = save_fs(dump, dt);
+	for (size_t i = 0; !err && i < dt->nr_threads; i++) {
+		LOG_SCOPE("thread %d", dt->threads[i].id.tid);
+
+		err = save_core(dump, dt, &dt->threads[i]);
+	}
+	return err;
+}
+
+static int save_pstree(struct dump *dump)
+{
+	_cleanup_image_writer_ struct image_writer *img = NULL;
+	struct dump_task *dt;
+	int err = image_create(dump->dir, IMAGE_PSTREE, 0, &img);
+
+	dump_for_each_task(dt, dump) {
+		size_t n = dt->t.state == TASK_DEAD ? 1 : dt->nr_threads;
+		PstreeEntry entry = PSTREE_ENTRY__INIT;
+		uint32_t *tids = dump_alloc(dump, n * sizeof(*tids));
+
+		if (!tids)
+			return fail(-ENOMEM, "pstree");
+		for (size_t i = 0; i < n; i++)
+			tids[i] = dt->t.state == TASK_DEAD ? 0 : dt->threads[i].id.tid; /* as CRIU says it */
+		entry.pid = dt->t.pid;
+		entry.ppid = dt->t.parent ? dt->t.parent->pid : 0;
+		entry.pgid = dt->t.pgid;
+		entry.sid = dt->t.sid;
+		entry.threads = tids;
+		entry.n_threads = n;
+		if (!err)
+			err = image_write_record(img, &entry.base);
+	}
+	if (!err)
+		err = image_close(steal_ptr(&img));
+	return err < 0 ? fail(err, "%s", image_dir_error(dump->dir)) : 0;
+}
+
+/* What the clocks showed: a restore on another host can keep them going in a time namespace. */
+static int save_clocks(struct dump *dump)
+{
+	TimensEntry entry = TIMENS_ENTRY__INIT;
+	Timespec monotonic = TIMESPEC__INIT, boottime = TIMESPEC__INIT;
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	monotonic.tv_sec = ts.tv_sec;
+	monotonic.tv_nsec = ts.tv_nsec;
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	boottime.tv_sec = ts.tv_sec;
+	boottime.tv_nsec = ts.tv_nsec;
+	entry.monotonic = &monotonic;
+	entry.boottime = &boottime;
+	return write_single(dump, IMAGE_TIMENS, 0, &entry.base);
+}
+
+static int save_inventory(struct dump *dump)
+{
+	InventoryEntry entry = INVENTORY_ENTRY__INIT;
+	TaskKobjIdsEntry ids = TASK_KOBJ_IDS_ENTRY__INIT;
+	struct timespec ts;
+
+	ids.vm_id = ids.files_id = ids.fs_id = ids.sighand_id = 1;
+	fill_namespaces(&ids);
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	entry.img_version = IMAGE_VERSION;
+	entry.has_fdinfo_per_id = entry.fdinfo_per_id = 1;
+	entry.has_ns_per_id = entry.ns_per_id = 1;
+	entry.root_ids = &ids;
+	entry.has_lsmtype = 1;
+	entry.lsmtype = LSMTYPE__NO_LSM;
+	entry.has_dump_uptime = 1;
+	entry.dump_uptime = ts.tv_sec * 1000000ull + ts.tv_nsec / 1000;
+	return write_single(dump, IMAGE_INVENTORY, 0, &entry.base);
+}
+
+/* Pages: now, or a snapshot of them, if the tree may go on sooner so. */
+static int save_memory(struct dump *dump)
+{
+	struct dump_task *dt;
+	int err = 0;
+
+	dump_for_each_task(dt, dump) {
+		LOG_SCOPE("pid %d", dt->t.host_pid);
+
+		if (dt->t.state == TASK_DEAD)
+			continue;
+		if (!err && dump->short_freeze)
+			err = memory_snapshot(dump, dt, dt->mm);
+		if (!err && !dt->snapshot)
+			err = memory_save_pages(dump, dt, dt->mm);
+		if (!err)
+			err = dump_interrupted(dump);
+	}
+	return err;
+}
+
+int dump_save(struct dump *dump)
+{
+	struct dump_task *dt;
+	int err = save_pstree(dump);
+
+	dump_for_each_task(dt, dump) {
+		LOG_SCOPE("pid %d", dt->t.host_pid);
+
+		if (err)
+			break;
+		err = dt->t.state == TASK_DEAD ? save_zombie(dump, dt) : save_task(dump, dt, &dt->mm);
+	}
+	/* Blockers that the tasks' records brought up are known before the long part begins. */
+	if (err || dump->blockers.nr)
+		return err;
+	if (!err)
+		err = save_memory(dump);
+	if (!err)
+		err = memory_save_shared(dump);
+	if (!err)
+		err = seccomp_write(dump);
+	if (!err)
+		err = save_clocks(dump);
+	return err;
+}
+
+int dump_save_rest(struct dump *dump)
+{
+	struct dump_task *dt;
+	int err = 0;
+
+	dump_for_each_task(dt, dump) {
+		LOG_SCOPE("pid %d", dt->t.host_pid);
+
+		if (!err && dt->snapshot)
+			err = memory_save_pages(dump, dt, dt->mm);
+		if (!err)
+			err = dump_interrupted(dump);
+	}
+	return err ? err : save_inventory(dump);
+}

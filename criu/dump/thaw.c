@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The two ends of a dump: the tree goes on, or is ended. */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include "dump/dump.h"
+#include "run/dump.h"
+#include "util/log.h"
+
+void dump_thaw(struct dump *dump)
+{
+	bool stop = dump->opts->leave_stopped && dump->complete;
+	struct dump_task *dt;
+
+	dump_for_each_task(dt, dump) {
+		/* Queued before the threads go on, so that none of them runs an instruction. */
+		if (stop && dt->nr_threads && dt->t.state == TASK_ALIVE && kill(dt->t.host_pid, SIGSTOP) < 0)
+			log_warn("leave %d stopped: kill: errno %d", dt->t.host_pid, errno);
+	}
+	dump_for_each_task(dt, dump) {
+		for (size_t i = 0; i < dt->nr_threads; i++) {
+			struct dump_thread *th = &dt->threads[i];
+			int err = th->seized ? compel_detach(th->id.host_tid, &th->stop) : 0;
+
+			if (err < 0 && err != -ESRCH)
+				log_warn("let %d go on: errno %d", th->id.host_tid, -err);
+			th->seized = false;
+		}
+	}
+}
+
+static int kill_task(struct dump_task *dt)
+{
+	_cleanup_free_ pid_t *tids = calloc(dt->nr_threads, sizeof(*tids));
+	int err;
+
+	if (!tids)
+		return fail(-ENOMEM, "end %d", dt->t.host_pid);
+	for (size_t i = 0; i < dt->nr_threads; i++)
+		tids[i] = dt->threads[i].id.host_tid;
+	err = compel_kill(dt->t.host_pid, tids, dt->nr_threads);
+	for (size_t i = 0; i < dt->nr_threads; i++)
+		dt->threads[i].seized = false;
+	return err < 0 ? fail(err, "end %d", dt->t.host_pid) : 0;
+}
+
+int dump_kill(struct dump *dump)
+{
+	struct dump_task *dt;
+	int first = 0;
+
+	/* All of them at once first: nobody may see a part of the tree gone and act on it. */
+	dump_for_each_task(dt, dump)
+		if (dt->nr_threads)
+			kill(dt->t.host_pid, SIGKILL);
+	dump_for_each_task(dt, dump) {
+		int err = dt->nr_threads ? kill_task(dt) : 0;
+
+		if (err < 0 && !first)
+			first = err;
+	}
+	return first;
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Which tasks there are, and what they share: asked for while they are being stopped, or while they run (check.c). */
+#include <errno.h>
+#include <string.h>
+#include "dump/dump.h"
+#include "run/dump.h"
+#include "util/log.h"
+
+int dump_add_task(struct dump *dump, pid_t pid, struct dump_task *parent, struct dump_task **ret_task)
+{
+	struct dump_task *dt = dump_alloc(dump, sizeof(*dt));
+	int err;
+
+	if (!dt)
+		return fail(-ENOMEM, "task %d", pid);
+	dt->t.pid = dt->t.host_pid = pid;
+	dt->t.state = TASK_ALIVE;
+	dt->proc = PROC_CLOSED;
+	dt->pidfd = -1;
+	err = proc_open(pid, &dt->proc);
+	if (err < 0)
+		return parent ? err : fail(err == -ENOENT ? -ESRCH : err, "there is no process %d to dump", pid);
+	tree_add(&dump->tree, &dt->t, parent ? &parent->t : NULL);
+	err = hash_put_ptr(&dump->task_by_pid, pid, dt);
+	if (err < 0)
+		return fail(err, "task %d", pid);
+	*ret_task = dt;
+	return 0;
+}
+
+int dump_add_children(struct dump *dump, struct dump_task *dt)
+{
+	struct pid_array pids = { 0 };
+	int added = 0, err = proc_children(&dt->proc, &pids);
+
+	if (err == -ESRCH || err == -ENOENT) {
+		array_free(&pids);
+		return 0;
+	}
+	for (size_t i = 0; err >= 0 && i < pids.n; i++) {
+		struct dump_task *child;
+
+		if (dump_find_task(dump, pids.v[i]))
+			continue;
+		err = dump_add_task(dump, pids.v[i], dt, &child);
+		if (err == -ENOENT || err == -ESRCH)
+			err = 0; /* reaped meanwhile */
+		else
+			added++;
+	}
+	array_free(&pids);
+	return err < 0 ? err : added;
+}
+
+void dump_drop_task(struct dump *dump, struct dump_task *dt)
+{
+	hash_del(&dump->task_by_pid, dt->t.pid);
+	list_del(&dt->t.in_tree);
+	list_del(&dt->t.sibling);
+	proc_close(&dt->proc);
+	dump->tree.nr_tasks--;
+}
+
+int dump_read_stat(struct dump_task *dt)
+{
+	int err = proc_stat_read(&dt->proc, &dt->stat);
+
+	if (err < 0)
+		return err;
+	dt->t.ppid = dt->stat.ppid;
+	dt->t.pgid = dt->stat.pgid;
+	dt->t.sid = dt->stat.sid;
+	dt->t.exit_code = dt->stat.exit_code;
+	memcpy(dt->t.comm, dt->stat.comm, sizeof(dt->t.comm) - 1);
+	return 0;
+}
+
+/* A table that two processes share is asked for once. */
+int dump_find_shared(struct dump *dump)
+{
+	struct kcmp_set sets[4] = { { .what = KCMP_WHAT_VM },
+				    { .what = KCMP_WHAT_FILES },
+				    { .what = KCMP_WHAT_FS },
+				    { .what = KCMP_WHAT_SIGHAND } };
+	struct dump_task *dt;
+	int err = 0;
+
+	dump_for_each_task(dt, dump) {
+		uint32_t *ids[4] = { &dt->t.ids.vm, &dt->t.ids.files, &dt->t.ids.fs, &dt->t.ids.sighand };
+		bool *owners[4] = { &dt->mm_owner, &dt->files_owner, &dt->fs_owner, &dt->sighand_owner };
+
+		for (int i = 0; !err && dt->t.state != TASK_DEAD && i < 4; i++) {
+			struct kcmp_found found;
+
+			err = kcmp_set_id(&sets[i], 0, dt->t.host_pid, 0, &found);
+			if (err == -ESRCH && dump->checking) {
+				dt->t.state = TASK_DEAD;
+				err = 0;
+				continue;
+			}
+			if (err < 0) {
+				fail(err, "kcmp(2): is CONFIG_KCMP missing?");
+				break;
+			}
+			/* 1 is the tool's own in CRIU's numbering. */
+			*ids[i] = found.id + 1;
+			*owners[i] = found.fresh;
+		}
+	}
+	for (int i = 0; i < 4; i++)
+		kcmp_set_free(&sets[i]);
+	return err;
+}

@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Two steps: each directory's page map is read and checked by itself, then they are laid over each other. */
+#include "image/pagemap.h"
+
+#include <stdbool.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/bits.h"
+#include "base/cleanup.h"
+#include "image/reader.h"
+#include "pagemap.pb-c.h"
+
+/* One run more, uninitialised; NULL when out of memory. */
+static struct pagemap_run *append_run(struct pagemap *map)
+{
+	if (map->nr_runs == map->cap_runs) {
+		size_t cap = map->cap_runs ? 2 * map->cap_runs : 64;
+		struct pagemap_run *grown = reallocarray(map->runs, cap, sizeof(*grown));
+
+		if (!grown)
+			return NULL;
+		map->runs = grown;
+		map->cap_runs = cap;
+	}
+	return &map->runs[map->nr_runs++];
+}
+
+void pagemap_free(struct pagemap *map)
+{
+	if (!map)
+		return;
+	for (size_t i = 0; i < map->nr_sources; i++)
+		cleanup_close(&map->sources[i]);
+	free(map->sources);
+	free(map->runs);
+	free(map);
+}
+
+int pagemap_source(const struct pagemap *map, const struct pagemap_run *run)
+{
+	return map->sources[run->source];
+}
+
+static uint64_t run_end(const struct pagemap_run *run)
+{
+	return run->vaddr + run->nr_pages * PAGE_SZ;
+}
+
+const struct pagemap_run *pagemap_find(const struct pagemap *map, uint64_t vaddr)
+{
+	size_t low = 0, high = map->nr_runs;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (run_end(&map->runs[middle]) <= vaddr)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < map->nr_runs ? &map->runs[low] : NULL;
+}
+
+/* Images from before there were flags have `in_parent` alone, and the count in `compat_nr_pages`. */
+static uint32_t entry_flags(const PagemapEntry *entry)
+{
+	if (entry->has_flags)
+		return entry->flags;
+	return entry->has_in_parent && entry->in_parent ? PAGEMAP_PARENT : PAGEMAP_PRESENT;
+}
+
+/* `end` is where the last run ended, `offset` where the next page lies; both go on with this one. */
+static int add_entry(struct image_reader *img, struct pagemap *map, const PagemapEntry *entry, uint64_t *end,
+		     uint64_t *offset)
+{
+	uint64_t nr_pages = entry->has_nr_pages ? entry->nr_pages : entry->compat_nr_pages;
+	uint32_t flags = entry_flags(entry);
+	uint64_t bytes, run_ends;
+	struct pagemap_run *run;
+
+	if (flags & ~PAGEMAP_FLAGS || (flags & PAGEMAP_PARENT && flags & PAGEMAP_PRESENT))
+		return image_refuse(img, "flags %#x mean nothing", flags);
+	if (entry->vaddr % PAGE_SZ)
+		return image_refuse(img, "address %#lx is within a page", (unsigned long)entry->vaddr);
+	if (__builtin_mul_overflow(nr_pages, PAGE_SZ, &bytes) || __builtin_add_overflow(entry->vaddr, bytes, &run_ends))
+		return image_refuse(img, "%lu pages at %#lx leave the address space", (unsigned long)nr_pages,
+				    (unsigned long)entry->vaddr);
+	if (entry->vaddr < *end)
+		return image_refuse(img, "address %#lx lies before %#lx, where the run before ends",
+				    (unsigned long)entry->vaddr, (unsigned long)*end);
+	*end = run_ends;
+	if (!nr_pages)
+		return 0;
+	run = append_run(map);
+	if (!run)
+		return -ENOMEM;
+	*run = (struct pagemap_run){ .vaddr = entry->vaddr, .nr_pages = nr_pages, .flags = flags };
+	if (flags & PAGEMAP_PRESENT) {
+		run->offset = *offset;
+		if (__builtin_add_overflow(*offset, bytes, offset))
+			return image_refuse(img, "more than 2^64 bytes of pages");
+	}
+	return 0;
+}
+
+static int read_entries(struct image_reader *img, struct pagemap *map, uint64_t *ret_bytes)
+{
+	_cleanup_record_ PagemapHead *head = NULL;
+	uint64_t end = 0;
+	int got;
+
+	got = image_need_record(img, &pagemap_head__descriptor, &head);
+	if (got)
+		return got;
+	map->pages_id = head->pages_id;
+	*ret_bytes = 0;
+	for (;;) {
+		_cleanup_record_ PagemapEntry *entry = NULL;
+
+		got = image_read_record(img, &pagemap_entry__descriptor, &entry);
+		if (got <= 0)
+			return got;
+		got = add_entry(img, map, entry, &end, ret_bytes);
+		if (got)
+			return got;
+	}
+}
+
+/* The pages image, which must have `bytes` at least. A map that wants nothing needs none. */
+static int open_pages(struct image_dir *dir, struct pagemap *map, const char *map_name, uint64_t bytes)
+{
+	_cleanup_close_ int fd = -1;
+	struct stat st;
+	int err;
+
+	if (!bytes)
+		return 0;
+	err = image_dir_open_file(dir, IMAGE_PAGES, map->pages_id, &fd);
+	if (err == -ENOENT)
+		return image_dir_fail(dir, -EBADMSG, "%s wants pages-%u.img, which is not there", map_name,
+				      map->pages_id);
+	if (err)
+		return err;
+	if (fstat(fd, &st))
+		return image_dir_fail(dir, -errno, "stat pages-%u.img: %s", map->pages_id, strerror(errno));
+	if ((uint64_t)st.st_size < bytes)
+		return image_dir_fail(dir, -EBADMSG, "%s wants %lu bytes of pages-%u.img, which has %lu", map_name,
+				      (unsigned long)bytes, map->pages_id, (unsigned long)st.st_size);
+	map->sources[0] = steal_fd(&fd);
+	return 0;
+}
+
+/* One directory's page map by itself; its one source is its own pages image. */
+static int load_level(struct image_dir *dir, enum image_type type, uint64_t id, struct pagemap **ret_map)
+{
+	_cleanup_pagemap_ struct pagemap *map = calloc(1, sizeof(*map));
+	_cleanup_image_reader_ struct image_reader *img = NULL;
+	char name[IMAGE_NAME_MAX];
+	uint64_t bytes;
+	int err;
+
+	if (!map || !(map->sources = malloc(sizeof(*map->sources))))
+		return image_dir_fail(dir, -ENOMEM, "out of memory");
+	map->sources[0] = -1;
+	map->nr_sources = 1;
+	err = image_open(dir, type, id, &img);
+	if (err)
+		return err;
+	err = read_entries(img, map, &bytes);
+	if (err)
+		return image_dir_fail(dir, err, "%s", err == -ENOMEM ? "out of memory" : image_error(img));
+	image_name(type, id, name);
+	err = open_pages(dir, map, name, bytes);
+	if (err)
+		return err;
+	*ret_map = steal_ptr(&map);
+	return 0;
+}
+
+static bool wants_parent(const struct pagemap *map)
+{
+	for (size_t i = 0; i < map->nr_runs; i++)
+		if (map->runs[i].flags & PAGEMAP_PARENT)
+			return true;
+	return false;
+}
+
+/* What `run` finds in the parent's runs, from `*next` on, becomes runs of `map`. Says the address it lacks. */
+static int resolve_run(struct pagemap *map, const struct pagemap_run *run, const struct pagemap *parent, size_t *next,
+		       uint64_t *ret_lacks)
+{
+	uint64_t at = run->vaddr, end = run_end(run);
+
+	while (*next < parent->nr_runs && run_end(&parent->runs[*next]) <= at)
+		++*next;
+	for (size_t i = *next; at < end; i++) {
+		const struct pagemap_run *from = i < parent->nr_runs ? &parent->runs[i] : NULL;
+		struct pagemap_run *piece;
+
+		if (!from || from->vaddr > at || !(from->flags & PAGEMAP_PRESENT)) {
+			*ret_lacks = at;
+			return -EBADMSG;
+		}
+		piece = append_run(map);
+		if (!piece)
+			return -ENOMEM;
+		*piece = (struct pagemap_run){
+			.vaddr = at,
+			.nr_pages = (MIN_OF(end, run_end(from)) - at) / PAGE_SZ,
+			.flags = PAGEMAP_PRESENT | (run->flags & PAGEMAP_LAZY),
+			.source = from->source + 1,
+			.offset = from->offset + (at - from->vaddr),
+		};
+		at = run_end(piece);
+	}
+	return 0;
+}
+
+/* The parent's descriptors move behind the map's own one, if any run needs them. */
+static int take_sources(struct pagemap *map, struct pagemap *parent)
+{
+	int *grown = reallocarray(map->sources, 1 + parent->nr_sources, sizeof(*grown));
+
+	if (!grown)
+		return -ENOMEM;
+	map->sources = grown;
+	for (size_t i = 0; i < parent->nr_sources; i++)
+		grown[1 + i] = steal_fd(&parent->sources[i]);
+	map->nr_sources = 1 + parent->nr_sources;
+	return 0;
+}
+
+/* Lay `map` over its parent, which is resolved already (and loses its descriptors). */
+static int resolve_level(struct image_dir *dir, struct pagemap *map, struct pagemap *parent)
+{
+	struct pagemap_run *runs = map->runs;
+	size_t nr_runs = map->nr_runs, next = 0;
+	uint64_t lacks = 0;
+	int err = 0;
+
+	map->runs = NULL;
+	map->nr_runs = map->cap_runs = 0;
+	for (size_t i = 0; i < nr_runs && !err; i++) {
+		struct pagemap_run *copy;
+
+		if (runs[i].flags & PAGEMAP_PARENT) {
+			err = resolve_run(map, &runs[i], parent, &next, &lacks);
+			continue;
+		}
+		copy = append_run(map);
+		if (copy)
+			*copy = runs[i];
+		else
+			err = -ENOMEM;
+	}
+	free(runs);
+	if (err == -EBADMSG)
+		return image_dir_fail(dir, err, "the parent directory has no page at %#lx", (unsigned long)lacks);
+	return err ?: take_sources(map, parent);
+}
+
+/* The maps of `dir` and of as many parents as it takes until nothing is left to ask a parent for. */
+struct chain {
+	struct image_dir **dirs;
+	struct pagemap **maps;
+	size_t nr;
+};
+
+static void free_chain(struct chain *chain)
+{
+	for (size_t i = 0; i < chain->nr; i++)
+		pagemap_free(chain->maps[i]);
+	free(chain->maps);
+	free(chain->dirs);
+}
+
+static int load_link(struct chain *chain, struct image_dir *dir, enum image_type type, uint64_t id)
+{
+	struct image_dir **dirs = reallocarray(chain->dirs, chain->nr + 1, sizeof(*dirs));
+	struct pagemap **maps;
+	int err;
+
+	if (!dirs)
+		return image_dir_fail(dir, -ENOMEM, "out of memory");
+	chain->dirs = dirs;
+	maps = reallocarray(chain->maps, chain->nr + 1, sizeof(*maps));
+	if (!maps)
+		return image_dir_fail(dir, -ENOMEM, "out of memory");
+	chain->maps = maps;
+	err = load_level(dir, type, id, &maps[chain->nr]);
+	if (err)
+		return err;
+	dirs[chain->nr++] = dir;
+	return 0;
+}
+
+static int load_chain(struct chain *chain, struct image_dir *dir, enum image_type type, uint64_t id)
+{
+	int err = load_link(chain, dir, type, id);
+
+	while (!err && wants_parent(chain->maps[chain->nr - 1])) {
+		struct image_dir *last = chain->dirs[chain->nr - 1], *parent;
+
+		err = image_dir_parent(last, &parent);
+		if (err == -ENOENT)
+			err = image_dir_fail(last, -EBADMSG,
+					     "pages shall come from a parent, but there is no link `parent`");
+		if (!err)
+			err = load_link(chain, parent, type, id);
+		else
+			parent = last;
+		/* Told where it was asked for; only the map asked for may be absent without harm. */
+		if (err && parent != dir) {
+			char why[IMAGE_ERROR_MAX];
+
+			snprintf(why, sizeof(why), "%s", image_dir_error(parent));
+			image_dir_fail(dir, err, "parent %zu: %.200s", chain->nr, why);
+		}
+		if (err == -ENOENT)
+			err = -EBADMSG;
+	}
+	return err;
+}
+
+/* A long chain holds no descriptors that nobody will ask for. */
+static int close_unused_sources(struct pagemap *map)
+{
+	_cleanup_free_ bool *used = calloc(map->nr_sources, sizeof(*used));
+
+	if (!used)
+		return -ENOMEM;
+	for (size_t i = 0; i < map->nr_runs; i++)
+		if (map->runs[i].flags & PAGEMAP_PRESENT)
+			used[map->runs[i].source] = true;
+	for (size_t i = 0; i < map->nr_sources; i++) {
+		int unused = used[i] ? -1 : steal_fd(&map->sources[i]);
+
+		cleanup_close(&unused);
+	}
+	return 0;
+}
+
+int pagemap_load(struct image_dir *dir, enum image_type type, uint64_t id, struct pagemap **ret_map)
+{
+	struct chain chain = { 0 };
+	int err;
+
+	if (type != IMAGE_PAGEMAP && type != IMAGE_SHMEM_PAGEMAP)
+		return image_dir_fail(dir, -EINVAL, "type %d is no page map", (int)type);
+	err = load_chain(&chain, dir, type, id);
+	for (size_t i = chain.nr; !err && i-- > 1;)
+		err = resolve_level(dir, chain.maps[i - 1], chain.maps[i]);
+	if (!err)
+		err = close_unused_sources(chain.maps[0]);
+	if (err == -ENOMEM)
+		image_dir_fail(dir, err, "out of memory");
+	if (!err) {
+		*ret_map = chain.maps[0];
+		chain.maps[0] = NULL;
+	}
+	free_chain(&chain);
+	return err;
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "image/pagemap.h"
+
+#include <stdlib.h>
+
+#include "base/bits.h"
+#include "base/cleanup.h"
+#include "image/writer.h"
+#include "pagemap.pb-c.h"
+
+struct pagemap_writer {
+	struct image_dir *dir;
+	struct image_writer *img;
+	uint32_t pages_id;
+	uint64_t bytes;
+	/* The last run, which may still grow; empty while nr_pages is 0. */
+	uint64_t vaddr, nr_pages;
+	uint32_t flags;
+};
+
+int pagemap_create(struct image_dir *dir, enum image_type type, uint64_t id, struct pagemap_writer **ret_map,
+		   int *ret_pages_fd)
+{
+	_cleanup_pagemap_writer_ struct pagemap_writer *map = calloc(1, sizeof(*map));
+	PagemapHead head = PAGEMAP_HEAD__INIT;
+	_cleanup_close_ int fd = -1;
+	int err;
+
+	if (!map)
+		return image_dir_fail(dir, -ENOMEM, "out of memory");
+	if (type != IMAGE_PAGEMAP && type != IMAGE_SHMEM_PAGEMAP)
+		return image_dir_fail(dir, -EINVAL, "type %d is no page map", (int)type);
+	map->dir = dir;
+	map->pages_id = image_dir_next_pages_id(dir);
+	err = image_dir_create_file(dir, IMAGE_PAGES, map->pages_id, &fd) ?: image_create(dir, type, id, &map->img);
+	if (err)
+		return err;
+	head.pages_id = map->pages_id;
+	err = image_write_record(map->img, &head.base);
+	if (err)
+		return err;
+	*ret_map = steal_ptr(&map);
+	*ret_pages_fd = steal_fd(&fd);
+	return 0;
+}
+
+static int write_last_run(struct pagemap_writer *map)
+{
+	PagemapEntry entry = PAGEMAP_ENTRY__INIT;
+
+	if (!map->nr_pages)
+		return 0;
+	entry.vaddr = map->vaddr;
+	entry.compat_nr_pages = 0;
+	entry.has_flags = true;
+	entry.flags = map->flags;
+	entry.has_nr_pages = true;
+	entry.nr_pages = map->nr_pages;
+	return image_write_record(map->img, &entry.base);
+}
+
+int pagemap_add(struct pagemap_writer *map, uint64_t vaddr, uint64_t nr_pages, uint32_t flags)
+{
+	uint64_t end = map->vaddr + map->nr_pages * PAGE_SZ, bytes;
+	int err;
+
+	if (!nr_pages || vaddr % PAGE_SZ || vaddr < end || flags & ~PAGEMAP_FLAGS ||
+	    (flags & PAGEMAP_PARENT && flags & PAGEMAP_PRESENT) || __builtin_mul_overflow(nr_pages, PAGE_SZ, &bytes) ||
+	    vaddr + bytes < vaddr)
+		return image_dir_fail(map->dir, -EINVAL, "page map: bad run of %lu pages at %#lx with flags %#x",
+				      (unsigned long)nr_pages, (unsigned long)vaddr, flags);
+	if (flags & PAGEMAP_PRESENT)
+		map->bytes += bytes;
+	if (map->nr_pages && vaddr == end && flags == map->flags) {
+		map->nr_pages += nr_pages;
+		return 0;
+	}
+	err = write_last_run(map);
+	map->vaddr = vaddr;
+	map->nr_pages = nr_pages;
+	map->flags = flags;
+	return err;
+}
+
+uint64_t pagemap_bytes(const struct pagemap_writer *map)
+{
+	return map->bytes;
+}
+
+uint32_t pagemap_pages_id(const struct pagemap_writer *map)
+{
+	return map->pages_id;
+}
+
+int pagemap_close(struct pagemap_writer *map)
+{
+	int err;
+
+	write_last_run(map); /* its error is sticky: image_close() gives it */
+	err = image_close(map->img);
+	free(map);
+	return err;
+}
+
+void pagemap_discard(struct pagemap_writer *map)
+{
+	if (!map)
+		return;
+	image_discard(map->img);
+	free(map);
+}

@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "image/reader.h"
+
+#include <endian.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "image/record.h"
+
+/* Up to here an image is read, beyond it is mapped (and must not be cut while it is read). */
+enum { READ_WHOLE_MAX = 1 << 20 };
+
+enum storage { BORROWED, ALLOCATED, MAPPED };
+
+struct image_reader {
+	char name[IMAGE_NAME_MAX];
+	const uint8_t *buf;
+	size_t size, at;
+	size_t record_at; /* where the last record started */
+	unsigned long records; /* read so far */
+	enum storage storage;
+	int failed; /* sticky */
+	struct image_error error;
+};
+
+const char *image_error(const struct image_reader *img)
+{
+	return img->error.text;
+}
+
+size_t image_left(const struct image_reader *img)
+{
+	return img->size - img->at;
+}
+
+/* "core-1.img: record 3 at byte 40: ..." */
+__attribute__((format(printf, 4, 0))) static int fail_at(struct image_reader *img, int error, unsigned long record,
+							 const char *fmt, va_list args)
+{
+	int used = 0;
+
+	if (record)
+		used = snprintf(img->error.text, sizeof(img->error.text), "%s: record %lu at byte %zu: ", img->name,
+				record, img->record_at);
+	else
+		used = snprintf(img->error.text, sizeof(img->error.text), "%s: ", img->name);
+	vsnprintf(img->error.text + used, sizeof(img->error.text) - used, fmt, args);
+	img->failed = error;
+	return error;
+}
+
+__attribute__((format(printf, 4, 5))) static int fail(struct image_reader *img, int error, unsigned long record,
+						      const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	error = fail_at(img, error, record, fmt, args);
+	va_end(args);
+	return error;
+}
+
+int image_refuse(struct image_reader *img, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	fail_at(img, -EBADMSG, img->records, fmt, args);
+	va_end(args);
+	return -EBADMSG;
+}
+
+static uint32_t number_at(const struct image_reader *img, size_t at)
+{
+	uint32_t number;
+
+	memcpy(&number, img->buf + at, sizeof(number));
+	return le32toh(number);
+}
+
+static int check_header(struct image_reader *img, const struct image_spec *spec)
+{
+	size_t magics = spec->framing == IMAGE_FRAMED_RAW ? 0 : spec->framing == IMAGE_FRAMED_OWN ? 1 : 2;
+	uint32_t leading = spec->framing == IMAGE_FRAMED_SERVICE ? IMAGE_MAGIC_SERVICE : IMAGE_MAGIC_COMMON;
+
+	if (img->size < magics * 4)
+		return fail(img, -EBADMSG, 0, "cut short: %zu bytes hold no header", img->size);
+	if (magics == 2 && number_at(img, 0) != leading)
+		return fail(img, -EBADMSG, 0, "starts with %#x instead of %#x: no image of version 1.1",
+			    number_at(img, 0), leading);
+	if (magics && number_at(img, (magics - 1) * 4) != spec->magic)
+		return fail(img, -EBADMSG, 0, "has the magic %#x, a %s image has %#x", number_at(img, (magics - 1) * 4),
+			    spec->type, spec->magic);
+	img->at = magics * 4;
+	img->record_at = img->at;
+	return 0;
+}
+
+static int read_whole(struct image_reader *img, int fd)
+{
+	_cleanup_free_ uint8_t *buf = malloc(img->size ?: 1);
+	size_t got = 0;
+
+	if (!buf)
+		return -ENOMEM;
+	while (got < img->size) {
+		ssize_t n = pread(fd, buf + got, img->size - got, got);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (!n)
+			break;
+		got += n;
+	}
+	img->size = got;
+	img->buf = steal_ptr(&buf);
+	img->storage = ALLOCATED;
+	return 0;
+}
+
+static int load_bytes(struct image_reader *img, int fd)
+{
+	struct stat st;
+	void *map;
+
+	if (fstat(fd, &st))
+		return -errno;
+	img->size = st.st_size;
+	if (img->size <= READ_WHOLE_MAX)
+		return read_whole(img, fd);
+	map = mmap(NULL, img->size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (map == MAP_FAILED)
+		return -errno;
+	img->buf = map;
+	img->storage = MAPPED;
+	return 0;
+}
+
+static void release_bytes(struct image_reader *img)
+{
+	if (img->storage == ALLOCATED)
+		free((void *)img->buf);
+	else if (img->storage == MAPPED)
+		munmap((void *)img->buf, img->size);
+}
+
+void image_done(struct image_reader *img)
+{
+	if (!img)
+		return;
+	release_bytes(img);
+	free(img);
+}
+
+int image_open(struct image_dir *dir, enum image_type type, uint64_t id, struct image_reader **ret_img)
+{
+	_cleanup_image_reader_ struct image_reader *img = NULL;
+	_cleanup_close_ int fd = -1;
+	int err;
+
+	if (type == IMAGE_PAGES)
+		return image_dir_fail(dir, -EINVAL, "a pages image is read through its pagemap");
+	err = image_dir_open_file(dir, type, id, &fd);
+	if (err)
+		return err;
+	img = calloc(1, sizeof(*img));
+	if (!img)
+		return image_dir_fail(dir, -ENOMEM, "out of memory");
+	image_name(type, id, img->name);
+	err = load_bytes(img, fd);
+	if (err)
+		return image_dir_fail(dir, err, "read %s: %s", img->name, strerror(-err));
+	err = check_header(img, image_spec(type));
+	if (err)
+		return image_dir_fail(dir, err, "%s", img->error.text);
+	*ret_img = steal_ptr(&img);
+	return 0;
+}
+
+int image_open_memory(enum image_type type, const void *buf, size_t len, struct image_reader **ret_img)
+{
+	const struct image_spec *spec = image_spec(type);
+	struct image_reader *img;
+
+	if (!spec)
+		return -EINVAL;
+	img = calloc(1, sizeof(*img));
+	if (!img)
+		return -ENOMEM;
+	snprintf(img->name, sizeof(img->name), "%s in memory", spec->type);
+	img->buf = buf;
+	img->size = len;
+	check_header(img, spec); /* told by the first record */
+	*ret_img = img;
+	return 0;
+}
+
+int image_read_record(struct image_reader *img, const ProtobufCMessageDescriptor *type, void *ret_msg)
+{
+	ProtobufCMessage *msg;
+	struct image_error why;
+	uint32_t size;
+	int err;
+
+	if (img->failed)
+		return img->failed;
+	if (!image_left(img))
+		return 0;
+	img->record_at = img->at;
+	img->records++;
+	if (image_left(img) < sizeof(size))
+		return image_refuse(img, "the file ends within its size");
+	size = number_at(img, img->at);
+	if (size > image_left(img) - sizeof(size))
+		return image_refuse(img, "its %u bytes run beyond the end of the file at %zu", size, img->size);
+	err = record_unpack(type, img->buf + img->at + sizeof(size), size, &why, &msg);
+	if (err)
+		return fail(img, err, img->records, "%s", why.text);
+	img->at += sizeof(size) + size;
+	memcpy(ret_msg, &msg, sizeof(msg));
+	return 1;
+}
+
+int image_need_record(struct image_reader *img, const ProtobufCMessageDescriptor *type, void *ret_msg)
+{
+	int got = image_read_record(img, type, ret_msg);
+
+	if (got < 0)
+		return got;
+	return got ? 0 : fail(img, -EBADMSG, 0, "ends where %s number %lu must stand", type->name, img->records + 1);
+}
+
+int image_read_raw(struct image_reader *img, size_t len, const void **ret_buf)
+{
+	if (img->failed)
+		return img->failed;
+	if (len > image_left(img))
+		return image_refuse(img, "%zu bytes shall follow, the file has %zu", len, image_left(img));
+	*ret_buf = img->buf + img->at;
+	img->at += len;
+	return 0;
+}
+
+int image_expect_end(struct image_reader *img)
+{
+	if (img->failed)
+		return img->failed;
+	return image_left(img) ? image_refuse(img, "%zu bytes follow it, none should", image_left(img)) : 0;
+}
+
+void image_free_record(void *msg)
+{
+	if (msg)
+		protobuf_c_message_free_unpacked(msg, NULL);
+}
+
+int image_read_single(struct image_dir *dir, enum image_type type, uint64_t id, void *ret_msg)
+{
+	_cleanup_image_reader_ struct image_reader *img = NULL;
+	ProtobufCMessage *msg = NULL;
+	int err;
+
+	err = image_open(dir, type, id, &img);
+	if (err)
+		return err;
+	if (!image_spec(type)->first)
+		return image_dir_fail(dir, -EINVAL, "%s images hold no records", image_spec(type)->type);
+	err = image_need_record(img, image_spec(type)->first, &msg) ?: image_expect_end(img);
+	if (err) {
+		image_free_record(msg);
+		return image_dir_fail(dir, err, "%s", image_error(img));
+	}
+	memcpy(ret_msg, &msg, sizeof(msg));
+	return 0;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The probes of features.c: 1 works, 0 does not, or a negative errno. Only features.c uses them. */
+#pragma once
+
+int probe_mnt_id(void);
+int probe_aio_remap(void);
+int probe_timerfd(void);
+int probe_timerfd_ticks(void);
+int probe_tun(void);
+int probe_userns(void);
+int probe_fdinfo_lock(void);
+int probe_seccomp_suspend(void);
+int probe_seccomp_filters(void);
+int probe_loginuid(void);
+int probe_cgroupns(void);
+int probe_cgroup2(void);
+int probe_soft_dirty(void);
+int probe_pagemap_scan(void);
+int probe_uffd(void);
+int probe_uffd_noncoop(void);
+int probe_uffd_move(void);
+int probe_uffd_wp_async(void);
+int probe_sk_ns(void);
+int probe_sk_unix_file(void);
+int probe_net_diag_raw(void);
+int probe_can_map_vdso(void);
+int probe_clone3_set_tid(void);
+int probe_timens(void);
+int probe_pidfd_getfd(void);
+int probe_kcmp(void);
+int probe_kcmp_epoll(void);
+int probe_set_mm_map(void);
+int probe_timer_ids(void);
+int probe_rseq_conf(void);
+int probe_close_range(void);
+int probe_guard_pages(void);
+int probe_memfd_secret(void);
+int probe_map_files(void);
+int probe_openat2(void);
+int probe_move_mount_set_group(void);
+int probe_ipv6_freebind(void);

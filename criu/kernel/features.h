@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What this kernel, with the rights this process has, can do: each answered by trying it, once. `criu check` and
+ * `criu check --feature NAME` ask here, and so does whoever has a choice of ways.
+ */
+#pragma once
+#include <stdbool.h>
+
+enum feature {
+	FEATURE_MNT_ID,
+	FEATURE_AIO_REMAP,
+	FEATURE_TIMERFD,
+	FEATURE_TIMERFD_TICKS,
+	FEATURE_TUN,
+	FEATURE_USERNS,
+	FEATURE_FDINFO_LOCK,
+	FEATURE_SECCOMP_SUSPEND,
+	FEATURE_SECCOMP_FILTERS,
+	FEATURE_LOGINUID,
+	FEATURE_CGROUPNS,
+	FEATURE_CGROUP2,
+	FEATURE_MEM_DIRTY_TRACK, /* soft-dirty bits */
+	FEATURE_PAGEMAP_SCAN,
+	FEATURE_UFFD,
+	FEATURE_UFFD_NONCOOP,
+	FEATURE_UFFD_MOVE,
+	FEATURE_UFFD_WP_ASYNC,
+	FEATURE_SK_NS,
+	FEATURE_SK_UNIX_FILE,
+	FEATURE_NET_DIAG_RAW,
+	FEATURE_CAN_MAP_VDSO,
+	FEATURE_CLONE3_SET_TID,
+	FEATURE_TIMENS,
+	FEATURE_PIDFD_GETFD,
+	FEATURE_PIDFD_STORE,
+	FEATURE_KCMP,
+	FEATURE_KCMP_EPOLL,
+	FEATURE_SET_MM_MAP,
+	FEATURE_TIMER_IDS, /* prctl(2) PR_TIMER_CREATE_RESTORE_IDS */
+	FEATURE_RSEQ_CONF,
+	FEATURE_CLOSE_RANGE,
+	FEATURE_GUARD_PAGES,
+	FEATURE_MEMFD_SECRET,
+	FEATURE_MAP_FILES,
+	FEATURE_OPENAT2,
+	FEATURE_MOVE_MOUNT_SET_GROUP,
+	FEATURE_IPV6_FREEBIND,
+	/* Names of CRIU's that nothing here uses yet. */
+	FEATURE_AUTOFS,
+	FEATURE_TCP_HALF_CLOSED,
+	FEATURE_COMPAT_CR,
+	FEATURE_NSID,
+	FEATURE_LINK_NSID,
+	FEATURE_EXTERNAL_NET_NS,
+	FEATURE_APPARMOR_STACKING,
+	FEATURE_NETWORK_LOCK_IPTABLES,
+	FEATURE_NETWORK_LOCK_NFTABLES,
+	FEATURE_NFTABLES,
+	FEATURE_HAS_IPT_LEGACY,
+	FEATURE_NEWIFINDEX,
+	FEATURE_OVERLAYFS_MAPS,
+	FEATURE_BREAKPOINTS,
+	FEATURE_COUNT,
+};
+
+enum feature_need {
+	NEED_ALWAYS, /* a plain `criu check` fails without it */
+	NEED_EXTRA, /* `--extra`: some programs cannot be saved without it */
+	NEED_OPTIONAL, /* `--all`: something is slower or refused without it */
+};
+
+struct feature_info {
+	const char *name; /* of `criu check --feature` */
+	const char *text; /* what is missing without it, one line */
+	enum feature_need need;
+	/* 1: it works; 0: it does not; negative errno: it could not be tried. NULL: not built yet. */
+	int (*probe)(void);
+};
+
+const struct feature_info *feature_info(enum feature f);
+/* 0 and the feature of that name, or -ENOENT. */
+int feature_by_name(const char *name, enum feature *ret_f);
+/* 1 or 0; -ENOTSUP: this tool does not use it yet; another negative errno: it could not be tried. Forks, for some. */
+int feature_probe(enum feature f);
+/* True if feature_probe() says 1. */
+bool feature_has(enum feature f);

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <stdio.h>
+#include <sys/mman.h>
+
+#include "base/bits.h"
+#include "kernel/maps.h"
+#include "kernel/scan.h"
+
+#define LINE_TYPICAL 60 /* bytes: what to reserve for */
+static const char deleted_suffix[] = " (deleted)";
+
+/* "r-xp" */
+static bool scan_perms(struct scan *s, struct kernel_vma *v)
+{
+	const char *p = s->p;
+
+	if (scan_left(s) < 5 || (p[0] != 'r' && p[0] != '-') || (p[1] != 'w' && p[1] != '-') ||
+	    (p[2] != 'x' && p[2] != '-') || (p[3] != 'p' && p[3] != 's') || p[4] != ' ')
+		return false;
+	v->prot = (p[0] == 'r' ? PROT_READ : 0) | (p[1] == 'w' ? PROT_WRITE : 0) | (p[2] == 'x' ? PROT_EXEC : 0);
+	v->shared = p[3] == 's';
+	s->p += 5;
+	return true;
+}
+
+/* "7f12a000-7f12b000 r-xp 00001000 fd:01 1234 ": all but the name. */
+static bool scan_vma(struct scan *s, struct kernel_vma *v)
+{
+	return scan_hex(s, &v->start) && scan_char(s, '-') && scan_hex(s, &v->end) && scan_char(s, ' ') &&
+	       scan_perms(s, v) && scan_hex(s, &v->pgoff) && scan_char(s, ' ') && scan_hex32(s, &v->dev_major) &&
+	       scan_char(s, ':') && scan_hex32(s, &v->dev_minor) && scan_char(s, ' ') && scan_u64(s, &v->ino) &&
+	       v->start < v->end && !((v->start | v->end) & (PAGE_SZ - 1));
+}
+
+/* The name is ended and unescaped in place: @name lies in @text, which is ours to write, up to and with name.end. */
+static void finish_name(struct kernel_vma *v, char *name, size_t len)
+{
+	size_t cut = sizeof(deleted_suffix) - 1;
+
+	len = unescape_newlines(name, len);
+	if (len > cut && *name != '[' && !memcmp(name + len - cut, deleted_suffix, cut)) {
+		len -= cut;
+		v->deleted = true;
+	}
+	name[len] = 0;
+	v->name = name;
+}
+
+/* Takes @text (of @len bytes and a 0) over, also when it fails. */
+static int maps_split(char *text, size_t len, struct maps *ret)
+{
+	struct maps m = { .text = text };
+	struct scan s = scan_text(text, len), line;
+	uint64_t last = 0;
+	int err = array_reserve(&m, len / LINE_TYPICAL + 1);
+
+	while (!err && scan_line(&s, &line)) {
+		struct kernel_vma v = { 0 };
+		if (!scan_vma(&line, &v) || v.start < last) {
+			err = -EBADMSG;
+			break;
+		}
+		/* One blank, then padding up to column 73; a name starts with '/' or '[' or a word, never a blank. */
+		if (line.p < line.end && *line.p != ' ') {
+			err = -EBADMSG;
+			break;
+		}
+		while (line.p < line.end && *line.p == ' ')
+			line.p++;
+		finish_name(&v, text + (line.p - text), line.end - line.p);
+		last = v.end;
+		err = array_add(&m, v);
+	}
+	if (err)
+		maps_free(&m);
+	else
+		*ret = m;
+	return err;
+}
+
+int maps_parse(const char *text, size_t len, struct maps *ret)
+{
+	struct buf b = { 0 };
+	int err = buf_add(&b, text, len);
+
+	return err ? err : maps_split(b.data, len, ret);
+}
+
+int maps_read(const struct proc *p, struct maps *ret)
+{
+	struct buf b = { 0 };
+	int err = proc_text(p, "maps", &b);
+
+	if (err) {
+		buf_free(&b);
+		return err;
+	}
+	return maps_split(b.data, b.len, ret);
+}
+
+void maps_free(struct maps *m)
+{
+	array_free(m);
+	free(m->text);
+	m->text = NULL;
+}
+
+const struct kernel_vma *maps_find(const struct maps *m, uint64_t addr)
+{
+	size_t lo = 0, hi = m->n;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+		if (m->v[mid].end <= addr)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < m->n && m->v[lo].start <= addr ? &m->v[lo] : NULL;
+}
+
+const struct kernel_vma *maps_find_name(const struct maps *m, const char *name)
+{
+	const struct kernel_vma *v;
+
+	array_for_each(v, m) {
+		if (str_eq(v->name, name))
+			return v;
+	}
+	return NULL;
+}
+
+void map_files_name(const struct kernel_vma *v, char ret[MAP_FILES_NAME])
+{
+	snprintf(ret, MAP_FILES_NAME, "%llx-%llx", (unsigned long long)v->start, (unsigned long long)v->end);
+}
+
+static const char vm_flag_names[VMF_COUNT][3] = {
+	[VMF_RD] = "rd", [VMF_WR] = "wr", [VMF_EX] = "ex", [VMF_SH] = "sh", [VMF_MR] = "mr", [VMF_MW] = "mw",
+	[VMF_ME] = "me", [VMF_MS] = "ms", [VMF_GD] = "gd", [VMF_PF] = "pf", [VMF_DW] = "dw", [VMF_LO] = "lo",
+	[VMF_IO] = "io", [VMF_SR] = "sr", [VMF_RR] = "rr", [VMF_DC] = "dc", [VMF_DE] = "de", [VMF_AC] = "ac",
+	[VMF_NR] = "nr", [VMF_HT] = "ht", [VMF_SF] = "sf", [VMF_NL] = "nl", [VMF_AR] = "ar", [VMF_WF] = "wf",
+	[VMF_DD] = "dd", [VMF_SD] = "sd", [VMF_MM] = "mm", [VMF_HG] = "hg", [VMF_NH] = "nh", [VMF_MG] = "mg",
+	[VMF_BT] = "bt", [VMF_MT] = "mt", [VMF_UM] = "um", [VMF_UW] = "uw", [VMF_UI] = "ui", [VMF_SS] = "ss",
+	[VMF_SL] = "sl", [VMF_GU] = "gu", [VMF_DP] = "dp", [VMF_FT] = "ft",
+};
+
+const char *vm_flag_name(enum vm_flag flag)
+{
+	return flag < VMF_COUNT ? vm_flag_names[flag] : "??";
+}
+
+static void add_unknown(struct vma_flags *f, const struct scan *word)
+{
+	size_t have = strlen(f->unknown), n = scan_left(word);
+
+	if (have + n + 2 > sizeof(f->unknown))
+		return;
+	if (have)
+		f->unknown[have++] = ' ';
+	memcpy(f->unknown + have, word->p, n);
+	f->unknown[have + n] = 0;
+}
+
+static void scan_vm_flags(struct scan *s, struct vma_flags *f)
+{
+	struct scan word;
+	unsigned int next = 0;
+
+	while (scan_blank(s) && scan_word(s, &word)) {
+		unsigned int i = 0;
+		/* They come about in the order of the table. */
+		for (; i < VMF_COUNT; i++) {
+			unsigned int at = (next + i) % VMF_COUNT;
+			if (scan_left(&word) == 2 && !memcmp(word.p, vm_flag_names[at], 2)) {
+				f->flags |= BIT(at);
+				next = at + 1;
+				break;
+			}
+		}
+		if (i == VMF_COUNT)
+			add_unknown(f, &word);
+	}
+}
+
+/* A line behind the head of a VMA. Only the wanted ones are looked at closely: there are some 25 for each VMA. */
+static bool smaps_value(struct scan *line, struct vma_flags *f)
+{
+	uint64_t *to;
+
+	switch (*line->p) {
+	case 'K':
+		to = scan_lit(line, "KernelPageSize:") ? &f->page_kb : NULL;
+		break;
+	case 'R':
+		to = scan_lit(line, "Rss:") ? &f->rss_kb : NULL;
+		break;
+	case 'P':
+		if (scan_lit(line, "ProtectionKey:"))
+			return scan_blank(line) && scan_int(line, &f->pkey);
+		to = scan_lit(line, "Pss:") ? &f->pss_kb : NULL;
+		break;
+	case 'S':
+		to = scan_lit(line, "Swap:") ? &f->swap_kb : NULL;
+		break;
+	case 'L':
+		to = scan_lit(line, "Locked:") ? &f->locked_kb : NULL;
+		break;
+	case 'V':
+		if (scan_lit(line, "VmFlags:"))
+			scan_vm_flags(line, f);
+		return true;
+	default:
+		return true;
+	}
+	return !to || (scan_blank(line) && scan_u64(line, to));
+}
+
+int smaps_parse(const char *text, size_t len, struct vma_flags_array *to)
+{
+	struct scan s = scan_text(text, len), line;
+	struct vma_flags *f = NULL;
+
+	while (scan_line(&s, &line)) {
+		if (line.p == line.end)
+			return -EBADMSG;
+		bool head = (*line.p >= '0' && *line.p <= '9') || (*line.p >= 'a' && *line.p <= 'f');
+		if (head) {
+			struct kernel_vma v;
+			if (!scan_vma(&line, &v))
+				return -EBADMSG;
+			f = array_push(to);
+			if (!f)
+				return -ENOMEM;
+			f->start = v.start;
+			f->end = v.end;
+			f->pkey = -1;
+		} else if (!f || !smaps_value(&line, f)) {
+			return -EBADMSG;
+		}
+	}
+	return 0;
+}
+
+int smaps_read(const struct proc *p, struct vma_flags_array *to)
+{
+	_cleanup_buf_ struct buf b = { 0 };
+	int err = proc_text(p, "smaps", &b);
+
+	return err ? err : smaps_parse(b.data, b.len, to);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* /proc/PID/mountinfo: proc_pid_mountinfo(5). 0 or a negative errno; -EBADMSG: not a text of the kernel. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kernel/proc_pid.h"
+
+/* Strings are unescaped and stay the mountinfo's. */
+struct mount_info {
+	int mnt_id, parent_id;
+	uint32_t dev_major, dev_minor;
+	char *root; /* what of the file system is mounted */
+	char *mountpoint; /* as the process's root sees it */
+	char *options; /* of this mount: "rw,nosuid" */
+	int shared_id, master_id, propagate_from; /* peer groups, 0: none */
+	bool unbindable;
+	char *fstype; /* "fuse.sshfs" with its subtype */
+	char *source; /* "" or "none" if there is none */
+	char *sb_options; /* of the file system */
+};
+
+struct mountinfo {
+	struct mount_info *v; /* in the order of the kernel: a parent may come behind its children */
+	size_t n, cap;
+	char *text;
+};
+
+int mountinfo_read(const struct proc *p, struct mountinfo *ret);
+int mountinfo_parse(const char *text, size_t len, struct mountinfo *ret);
+void mountinfo_free(struct mountinfo *m);
+#define _cleanup_mountinfo_ __attribute__((cleanup(mountinfo_free)))
+/* NULL if there is none. */
+const struct mount_info *mountinfo_find(const struct mountinfo *m, int mnt_id);

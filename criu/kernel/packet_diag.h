@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What only sock_diag tells of packet sockets. sock_diag(7), include/uapi/linux/packet_diag.h */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PACKET_DIAG_MEMBERS_MAX 32u
+
+struct packet_diag_member {
+	uint32_t interface, count;
+	uint16_t type, len;
+	uint8_t address[32];
+};
+
+struct packet_diag_socket {
+	bool has_fanout, has_ring;
+	uint32_t fanout;
+	size_t nr_members;
+	struct packet_diag_member members[PACKET_DIAG_MEMBERS_MAX];
+};
+
+/* Of the socket with this inode; -ENOENT. */
+int packet_diag_read(uint32_t ino, struct packet_diag_socket *ret);

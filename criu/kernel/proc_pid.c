@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The directory itself, its links and its files of one value; texts with structure are in proc_text.c. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/bits.h"
+#include "base/cleanup.h"
+#include "kernel/proc_pid.h"
+#include "kernel/scan.h"
+#include "util/fds.h"
+
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x00000080
+#endif
+
+static const struct {
+	const char *name;
+	int clone_flag;
+} ns_table[PROC_NS_COUNT] = {
+	[PROC_NS_NET] = { "net", CLONE_NEWNET },
+	[PROC_NS_UTS] = { "uts", CLONE_NEWUTS },
+	[PROC_NS_IPC] = { "ipc", CLONE_NEWIPC },
+	[PROC_NS_PID] = { "pid", CLONE_NEWPID },
+	[PROC_NS_PID_CHILDREN] = { "pid_for_children", CLONE_NEWPID },
+	[PROC_NS_MNT] = { "mnt", CLONE_NEWNS },
+	[PROC_NS_USER] = { "user", CLONE_NEWUSER },
+	[PROC_NS_CGROUP] = { "cgroup", CLONE_NEWCGROUP },
+	[PROC_NS_TIME] = { "time", CLONE_NEWTIME },
+	[PROC_NS_TIME_CHILDREN] = { "time_for_children", CLONE_NEWTIME },
+};
+
+int proc_open(pid_t pid, struct proc *ret_p)
+{
+	int dir = open_fmt(AT_FDCWD, O_RDONLY | O_DIRECTORY, "/proc/%d", pid);
+
+	if (dir < 0)
+		return dir;
+	*ret_p = (struct proc){ pid, dir };
+	return 0;
+}
+
+int proc_open_at(int procfs, pid_t pid, struct proc *ret_p)
+{
+	int dir = open_fmt(procfs, O_RDONLY | O_DIRECTORY, "%d", pid);
+
+	if (dir < 0)
+		return dir;
+	*ret_p = (struct proc){ pid, dir };
+	return 0;
+}
+
+int proc_open_thread(const struct proc *p, pid_t tid, struct proc *ret_thread)
+{
+	int dir = open_fmt(p->dir, O_RDONLY | O_DIRECTORY, "task/%d", tid);
+
+	if (dir < 0)
+		return dir;
+	*ret_thread = (struct proc){ tid, dir };
+	return 0;
+}
+
+void proc_close(struct proc *p)
+{
+	cleanup_close(&p->dir);
+	*p = PROC_CLOSED;
+}
+
+static int cmp_int(const void *a, const void *b)
+{
+	int x = *(const int *)a, y = *(const int *)b;
+
+	return (x > y) - (x < y);
+}
+
+static void sort_from(int *v, size_t from, size_t n)
+{
+	if (n > from + 1)
+		qsort(v + from, n - from, sizeof(*v), cmp_int);
+}
+
+/* Append the names of @dirfd/@path that are numbers, sorted. */
+static int list_numbers(int dirfd, const char *path, struct int_array *to)
+{
+	size_t from = to->n;
+	int fd = open_at(dirfd, path, O_RDONLY | O_DIRECTORY, 0);
+	if (fd < 0)
+		return fd;
+	_cleanup_closedir_ DIR *d = fdopendir(fd);
+	if (!d) {
+		close(fd);
+		return -ENOMEM;
+	}
+	for (;;) {
+		errno = 0;
+		struct dirent *e = readdir(d);
+		if (!e)
+			break;
+		uint32_t nr;
+		if (!parse_u32(e->d_name, &nr) && array_add(to, (int)nr))
+			return -ENOMEM;
+	}
+	if (errno)
+		return -errno;
+	sort_from(to->v, from, to->n);
+	return 0;
+}
+
+int proc_threads(const struct proc *p, struct pid_array *to)
+{
+	struct int_array tids = { to->v, to->n, to->cap };
+	int err = list_numbers(p->dir, "task", &tids);
+
+	*to = (struct pid_array){ tids.v, tids.n, tids.cap };
+	return err;
+}
+
+int proc_fds(const struct proc *p, struct int_array *to)
+{
+	return list_numbers(p->dir, "fd", to);
+}
+
+/* No CONFIG_PROC_CHILDREN: ask every process of this procfs who its parent is. */
+static int children_by_ppid(const struct proc *p, struct pid_array *to)
+{
+	struct int_array all = { 0 };
+	int err = list_numbers(p->dir, "..", &all);
+
+	for (size_t i = 0; !err && i < all.n; i++) {
+		char path[32];
+		struct proc_stat st;
+		_cleanup_buf_ struct buf text = { 0 };
+		snprintf(path, sizeof(path), "../%d/stat", all.v[i]);
+		/* It may have gone since. */
+		if (read_file(p->dir, path, &text) || proc_stat_parse(text.data, text.len, &st))
+			continue;
+		if (st.ppid == p->pid)
+			err = array_add(to, all.v[i]);
+	}
+	array_free(&all);
+	return err;
+}
+
+static int add_children(const char *text, size_t len, struct pid_array *to)
+{
+	struct scan s = scan_text(text, len);
+	int pid;
+
+	while (scan_blank(&s) && scan_int(&s, &pid))
+		if (array_add(to, pid))
+			return -ENOMEM;
+	return scan_at_end(&s) || scan_char(&s, '\n') ? 0 : -EBADMSG;
+}
+
+int proc_children(const struct proc *p, struct pid_array *to)
+{
+	struct pid_array tids = { 0 };
+	size_t from = to->n;
+	bool told = false;
+	int err = proc_threads(p, &tids);
+
+	for (size_t i = 0; !err && i < tids.n; i++) {
+		char path[48];
+		_cleanup_buf_ struct buf text = { 0 };
+		snprintf(path, sizeof(path), "task/%d/children", tids.v[i]);
+		err = read_file(p->dir, path, &text);
+		/* A thread that ended meanwhile left its children to another one, which comes later or came: see seize. */
+		if (err == -ENOENT || err == -ESRCH) {
+			err = 0;
+			continue;
+		}
+		told = true;
+		if (!err && text.len)
+			err = add_children(text.data, text.len, to);
+	}
+	if (!err && !told)
+		err = tids.n ? children_by_ppid(p, to) : -ESRCH;
+	array_free(&tids);
+	if (!err)
+		sort_from(to->v, from, to->n);
+	return err;
+}
+
+int proc_ns_ino(const struct proc *p, enum proc_ns ns, uint32_t *ret_ino)
+{
+	char path[32], link[64];
+	uint32_t ino;
+	struct scan part;
+
+	snprintf(path, sizeof(path), "ns/%s", ns_table[ns].name);
+	ssize_t n = read_link(p->dir, path, link, sizeof(link));
+	if (n < 0)
+		return n;
+	struct scan s = scan_text(link, n);
+	if (!scan_until(&s, ':', &part) || !scan_char(&s, '[') || !scan_u32(&s, &ino) || !scan_char(&s, ']'))
+		return -EBADMSG;
+	*ret_ino = ino;
+	return 0;
+}
+
+int proc_ns_open(const struct proc *p, enum proc_ns ns)
+{
+	return open_fmt(p->dir, O_RDONLY, "ns/%s", ns_table[ns].name);
+}
+
+const char *proc_ns_name(enum proc_ns ns)
+{
+	return ns_table[ns].name;
+}
+
+int proc_ns_clone_flag(enum proc_ns ns)
+{
+	return ns_table[ns].clone_flag;
+}
+
+int proc_text(const struct proc *p, const char *name, struct buf *to)
+{
+	return read_file(p->dir, name, to);
+}
+
+/* One short line, without its newline: its length. */
+static ssize_t read_value(const struct proc *p, const char *name, char *ret, size_t size)
+{
+	_cleanup_close_ int fd = open_at(p->dir, name, O_RDONLY, 0);
+	if (fd < 0)
+		return fd;
+	ssize_t n = read_full(fd, ret, size - 1);
+	if (n < 0)
+		return n;
+	if (n && ret[n - 1] == '\n')
+		n--;
+	ret[n] = 0;
+	return n;
+}
+
+int proc_comm(const struct proc *p, char ret[16])
+{
+	char text[128];
+	ssize_t n = read_value(p, "comm", text, sizeof(text));
+
+	if (n < 0)
+		return n;
+	/* Longer ones are those of kernel threads. */
+	memset(ret, 0, 16);
+	memcpy(ret, text, MIN_OF(n, 15));
+	return 0;
+}
+
+int proc_loginuid(const struct proc *p, uint32_t *ret_v)
+{
+	char text[32];
+	ssize_t n = read_value(p, "loginuid", text, sizeof(text));
+
+	return n < 0 ? n : parse_u32(text, ret_v) ? -EBADMSG : 0;
+}
+
+int proc_oom_score_adj(const struct proc *p, int *ret_v)
+{
+	char text[32];
+	int64_t v;
+	ssize_t n = read_value(p, "oom_score_adj", text, sizeof(text));
+
+	if (n < 0)
+		return n;
+	if (parse_s64(text, &v) || v < -1000 || v > 1000)
+		return -EBADMSG;
+	*ret_v = v;
+	return 0;
+}
+
+static int read_hex(const struct proc *p, const char *name, uint64_t *ret_v)
+{
+	char text[32];
+	ssize_t n = read_value(p, name, text, sizeof(text));
+
+	return n < 0 ? n : parse_hex(text, ret_v) ? -EBADMSG : 0;
+}
+
+int proc_personality(const struct proc *p, uint32_t *ret_v)
+{
+	uint64_t v;
+	int err = read_hex(p, "personality", &v);
+
+	if (!err)
+		*ret_v = v;
+	return err;
+}
+
+int proc_coredump_filter(const struct proc *p, uint64_t *ret_v)
+{
+	return read_hex(p, "coredump_filter", ret_v);
+}
+
+int proc_setgroups(const struct proc *p, bool *ret_allowed)
+{
+	char text[32];
+	ssize_t n = read_value(p, "setgroups", text, sizeof(text));
+
+	if (n < 0)
+		return n;
+	if (!str_eq(text, "allow") && !str_eq(text, "deny"))
+		return -EBADMSG;
+	*ret_allowed = str_eq(text, "allow");
+	return 0;
+}
+
+int proc_timerslack(const struct proc *p, uint64_t *ret_ns)
+{
+	char text[32];
+	ssize_t n = read_value(p, "timerslack_ns", text, sizeof(text));
+
+	return n < 0 ? n : parse_u64(text, ret_ns) ? -EBADMSG : 0;
+}
+
+int proc_auxv(const struct proc *p, uint64_t *ret_v, size_t *n)
+{
+	_cleanup_close_ int fd = open_at(p->dir, "auxv", O_RDONLY, 0);
+	if (fd < 0)
+		return fd;
+	ssize_t len = read_full(fd, ret_v, *n * sizeof(*ret_v));
+	if (len < 0)
+		return len;
+	*n = len / sizeof(*ret_v);
+	return 0;
+}
+
+ssize_t proc_link(const struct proc *p, const char *name, char *ret, size_t size)
+{
+	return read_link(p->dir, name, ret, size);
+}
+
+int proc_open_file(const struct proc *p, const char *name, int flags)
+{
+	return open_at(p->dir, name, flags, 0);
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * /proc/PID: proc_pid_*(5). A struct proc holds the directory of one process (or thread) open: when the process is gone
+ * every function says -ESRCH or -ENOENT, even if the pid was given to another one. Functions return 0 or a negative
+ * errno; a text that is not what the kernel writes is -EBADMSG; a file this kernel does not have is -ENOENT. Each
+ * X_parse takes the text itself.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "util/array.h"
+#include "util/str.h"
+
+struct proc {
+	pid_t pid;
+	int dir;
+};
+#define PROC_CLOSED ((struct proc){ 0, -1 })
+
+int proc_open(pid_t pid, struct proc *ret_p);
+/* In the procfs of another pid namespace: @procfs is a descriptor of its root. */
+int proc_open_at(int procfs, pid_t pid, struct proc *ret_p);
+/* /proc/PID/task/TID */
+int proc_open_thread(const struct proc *p, pid_t tid, struct proc *ret_thread);
+void proc_close(struct proc *p);
+#define _cleanup_proc_ __attribute__((cleanup(proc_close)))
+
+ARRAY_OF(pid_array, pid_t);
+ARRAY_OF(int_array, int);
+
+/* Append what there is, in ascending order. Children of every thread; zombies count. */
+int proc_threads(const struct proc *p, struct pid_array *to);
+int proc_children(const struct proc *p, struct pid_array *to);
+/* Open descriptors, in ascending order. */
+int proc_fds(const struct proc *p, struct int_array *to);
+
+/* /proc/PID/stat. Times in clock ticks, sizes in bytes, rss in pages; addresses are 0 without the right to ptrace. */
+struct proc_stat {
+	pid_t pid, ppid, pgid, sid, tpgid;
+	char comm[64];
+	char state; /* R S D Z T t X I */
+	uint32_t tty_nr; /* ttynr_to_kdev() */
+	uint64_t flags; /* PF_* of the kernel */
+	uint64_t utime, stime, start_time;
+	int64_t priority, nice, threads;
+	uint64_t vsize, rss;
+	uint64_t start_code, end_code, start_stack;
+	int exit_signal, processor;
+	uint32_t rt_priority, policy;
+	uint64_t start_data, end_data, start_brk;
+	uint64_t arg_start, arg_end, env_start, env_end;
+	int exit_code; /* as of wait(2) */
+};
+int proc_stat_read(const struct proc *p, struct proc_stat *ret);
+int proc_stat_parse(const char *text, size_t len, struct proc_stat *ret);
+
+/* /proc/PID/status */
+#define PROC_NS_LEVELS 33 /* MAX_PID_NS_LEVEL + 1 */
+enum { PROC_REAL, PROC_EFFECTIVE, PROC_SAVED, PROC_FS };
+ARRAY_OF(gid_array, uint32_t);
+struct proc_status {
+	char state;
+	pid_t tgid, ngid, pid, ppid, tracer;
+	uint32_t uid[4], gid[4]; /* as PROC_REAL.. */
+	uint32_t fd_size, threads, umask;
+	bool has_umask; /* zombies and kernel threads have none */
+	struct gid_array groups;
+	/* The pid in every pid namespace, ours first. levels 0: not told by this kernel. */
+	unsigned int levels;
+	pid_t nspid[PROC_NS_LEVELS], nstgid[PROC_NS_LEVELS], nspgid[PROC_NS_LEVELS], nssid[PROC_NS_LEVELS];
+	uint64_t sigq_used, sigq_max;
+	uint64_t sig_pending, shared_pending, sig_blocked, sig_ignored, sig_caught; /* bit n-1: signal n */
+	uint64_t cap_inh, cap_prm, cap_eff, cap_bnd, cap_amb;
+	uint32_t no_new_privs, seccomp, seccomp_filters;
+	int kthread, core_dumping, thp_enabled; /* -1: not told by this kernel */
+	uint64_t vm_size_kb, vm_rss_kb, vm_locked_kb; /* 0 without memory of its own (kernel thread, zombie) */
+	bool has_mm;
+};
+int proc_status_read(const struct proc *p, struct proc_status *ret);
+int proc_status_parse(const char *text, size_t len, struct proc_status *ret);
+void proc_status_free(struct proc_status *st);
+#define _cleanup_proc_status_ __attribute__((cleanup(proc_status_free)))
+
+/* /proc/PID/limits, by RLIMIT_*: getrlimit(2). A limit this kernel does not tell is left as it was. */
+#define PROC_LIMITS 16
+struct proc_limit {
+	uint64_t cur, max; /* ~0: unlimited */
+};
+int proc_limits_read(const struct proc *p, struct proc_limit ret[PROC_LIMITS]);
+int proc_limits_parse(const char *text, size_t len, struct proc_limit ret[PROC_LIMITS]);
+
+/* /proc/PID/timers: timer_create(2). The times themselves only the task can ask for. */
+struct proc_timer {
+	int id, signal, clock;
+	int notify; /* SIGEV_SIGNAL, SIGEV_NONE, SIGEV_THREAD */
+	bool to_thread; /* SIGEV_THREAD_ID: @target is a tid */
+	pid_t target;
+	uint64_t sigval;
+};
+ARRAY_OF(proc_timers, struct proc_timer);
+/* Ascending by id. */
+int proc_timers_read(const struct proc *p, struct proc_timers *to);
+int proc_timers_parse(const char *text, size_t len, struct proc_timers *to);
+
+/* /proc/PID/cgroup: cgroups(7). Strings lie in @text. */
+struct proc_cgroup {
+	uint32_t hierarchy; /* 0: cgroup 2 */
+	char *controllers, *path;
+};
+struct proc_cgroups {
+	struct proc_cgroup *v;
+	size_t n, cap;
+	char *text;
+};
+int proc_cgroups_read(const struct proc *p, struct proc_cgroups *ret);
+int proc_cgroups_parse(const char *text, size_t len, struct proc_cgroups *ret);
+void proc_cgroups_free(struct proc_cgroups *c);
+
+/* /proc/PID/uid_map, gid_map: user_namespaces(7) */
+struct proc_id_range {
+	uint32_t inside, outside, count;
+};
+ARRAY_OF(proc_id_map, struct proc_id_range);
+int proc_id_map_read(const struct proc *p, const char *file, struct proc_id_map *to);
+int proc_id_map_parse(const char *text, size_t len, struct proc_id_map *to);
+
+/* /proc/PID/timens_offsets: time_namespaces(7) */
+struct proc_timens {
+	int64_t mono_sec, mono_nsec, boot_sec, boot_nsec;
+};
+int proc_timens_read(const struct proc *p, struct proc_timens *ret);
+int proc_timens_parse(const char *text, size_t len, struct proc_timens *ret);
+
+/* /proc/PID/ns: namespaces(7) */
+enum proc_ns {
+	PROC_NS_NET,
+	PROC_NS_UTS,
+	PROC_NS_IPC,
+	PROC_NS_PID,
+	PROC_NS_PID_CHILDREN,
+	PROC_NS_MNT,
+	PROC_NS_USER,
+	PROC_NS_CGROUP,
+	PROC_NS_TIME,
+	PROC_NS_TIME_CHILDREN,
+	PROC_NS_COUNT,
+};
+/* The inode number of the namespace, unique on this machine as long as it lives. */
+int proc_ns_ino(const struct proc *p, enum proc_ns ns, uint32_t *ret_ino);
+/* A descriptor of it. */
+int proc_ns_open(const struct proc *p, enum proc_ns ns);
+/* "net", "pid_for_children": the name in /proc/PID/ns. */
+const char *proc_ns_name(enum proc_ns ns);
+/* CLONE_NEW* of it. */
+int proc_ns_clone_flag(enum proc_ns ns);
+
+/* comm of the process or thread, without the newline. */
+int proc_comm(const struct proc *p, char ret[16]);
+/* loginuid (~0: unset), oom_score_adj, personality, coredump_filter, setgroups (1: allowed), timerslack_ns */
+int proc_loginuid(const struct proc *p, uint32_t *ret_v);
+int proc_oom_score_adj(const struct proc *p, int *ret_v);
+int proc_personality(const struct proc *p, uint32_t *ret_v);
+int proc_coredump_filter(const struct proc *p, uint64_t *ret_v);
+int proc_setgroups(const struct proc *p, bool *ret_allowed);
+int proc_timerslack(const struct proc *p, uint64_t *ret_ns);
+/* The pairs of the ELF auxiliary vector with AT_NULL: getauxval(3). *n is room in, numbers (not pairs) out. */
+int proc_auxv(const struct proc *p, uint64_t *ret_v, size_t *n);
+/* The targets of cwd, root, exe, fd/N, map_files/...: the length or a negative errno. */
+ssize_t proc_link(const struct proc *p, const char *name, char *ret, size_t size);
+/* The same places as descriptors (through the link, not by its text); @flags of open(2), O_PATH mostly. */
+int proc_open_file(const struct proc *p, const char *name, int flags);
+/* Any text of the directory. */
+int proc_text(const struct proc *p, const char *name, struct buf *to);

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* eventfd(2): a counter. */
+#include <errno.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+#include "kernel/fdinfo.h"
+#include "kinds/fd/anon.h"
+#include "kinds/fd/reopen.h"
+#include "kinds/kinds.h"
+#include "run/dump.h"
+#include "util/fds.h"
+
+static bool eventfd_claims(const struct fd_probe *probe)
+{
+	return fd_is_anon(probe, "eventfd");
+}
+
+static int eventfd_save(struct dump *dump, const struct fd_probe *probe, FileEntry *entry)
+{
+	EventfdFileEntry *efd = dump_alloc(dump, sizeof(*efd));
+	const struct fdinfo_item *item;
+	struct fdinfo *info;
+	int err = fd_probe_info(dump, (struct fd_probe *)probe, &info);
+
+	if (err < 0)
+		return err;
+	if (!efd)
+		return fail(-ENOMEM, "eventfd");
+	item = fdinfo_find(info, FDINFO_EVENTFD);
+	if (!item)
+		return fail(-EBADMSG, "fdinfo of an eventfd tells no counter");
+	if (item->eventfd.count == UINT64_MAX) {
+		dump_blocker(dump, probe->task, probe->fd, "eventfd: its counter has overflowed; read it, then dump");
+		return 0;
+	}
+	eventfd_file_entry__init(efd);
+	err = dump_fown(dump, probe, &efd->fown);
+	if (err < 0)
+		return err;
+	efd->id = entry->id;
+	efd->flags = probe->flags;
+	efd->counter = item->eventfd.count;
+	if (item->eventfd.semaphore < 0)
+		log_debug("this kernel does not tell whether the eventfd is a semaphore: taken for none");
+	efd->has_semaphore = efd->semaphore = item->eventfd.semaphore > 0;
+	entry->efd = efd;
+	return 0;
+}
+
+static int eventfd_load(struct restore *r, struct file *file, void *state)
+{
+	const EventfdFileEntry *efd = file->entry->efd;
+
+	if (!efd)
+		return fail(-EBADMSG, "files.img: file %u: an eventfd without its record", file->id);
+	if (efd->counter == UINT64_MAX)
+		return fail(-EBADMSG, "files.img: file %u: no eventfd can be set to the counter %lu", file->id,
+			    efd->counter);
+	return 0;
+}
+
+static int eventfd_open(struct restore *r, struct file *file, const void *state)
+{
+	const EventfdFileEntry *efd = file->entry->efd;
+	_cleanup_close_ int fd = eventfd(0, EFD_CLOEXEC | (efd->semaphore ? EFD_SEMAPHORE : 0));
+	int err;
+
+	if (fd < 0)
+		return fail(-errno, "eventfd");
+	/* Its first value has 32 bits only, a write takes all 64. */
+	if (efd->counter && write(fd, &efd->counter, sizeof(efd->counter)) != sizeof(efd->counter))
+		return fail(-errno, "set the counter of an eventfd to %lu", efd->counter);
+	err = set_status_flags(fd, efd->flags, efd->fown);
+	return err < 0 ? err : steal_fd(&fd);
+}
+
+const struct fd_kind eventfd_kind = {
+	.name = "eventfd",
+	.image_type = FD_TYPES__EVENTFD,
+	.claims = eventfd_claims,
+	.save = eventfd_save,
+	.load = eventfd_load,
+	.open = eventfd_open,
+};

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Internet sockets: TCP, UDP, UDP-Lite, raw and ICMP over IPv4 and IPv6. */
+#include <errno.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include "kinds/fd/inet/internal.h"
+#include "kinds/fd/inet/lock.h"
+#include "kinds/fd/reopen.h"
+#include "kinds/fd/sockopts.h"
+#include "util/fds.h"
+
+#define SO_NETNS_COOKIE_ 71
+
+struct inet_dump *inet_dump_data(struct dump *dump)
+{
+	struct inet_dump *data = dump->kind_data[FD_TYPES__INETSK];
+
+	if (data)
+		return data;
+	data = dump_alloc(dump, sizeof(*data));
+	if (!data)
+		return NULL;
+	data->end = &data->first;
+	data->lock = -1;
+	dump->kind_data[FD_TYPES__INETSK] = data;
+	return data;
+}
+
+static void free_ports(void *ports)
+{
+	hash_free(ports);
+}
+
+struct inet_restore *inet_restore_data(struct restore *r)
+{
+	struct inet_restore *data = r->kind_data[FD_TYPES__INETSK];
+
+	if (data)
+		return data;
+	data = restore_alloc(r, sizeof(*data));
+	if (!data || arena_defer(&r->arena, free_ports, &data->ports) < 0)
+		return NULL;
+	data->end = &data->first;
+	data->lock = -1;
+	r->kind_data[FD_TYPES__INETSK] = data;
+	return data;
+}
+
+bool inet_is_tcp(const InetSkEntry *entry)
+{
+	return entry->type == SOCK_STREAM;
+}
+
+static bool protocol_fits(uint32_t type, uint32_t protocol)
+{
+	switch (type) {
+	case SOCK_STREAM:
+		return protocol == IPPROTO_TCP;
+	case SOCK_DGRAM:
+		return protocol == IPPROTO_UDP || protocol == IPPROTO_UDPLITE || protocol == IPPROTO_ICMP ||
+		       protocol == IPPROTO_ICMPV6;
+	case SOCK_RAW:
+		return protocol <= IPPROTO_RAW;
+	default:
+		return false;
+	}
+}
+
+/* ---- dump ---- */
+
+static uint32_t number(int fd, int level, int name)
+{
+	int value = 0;
+	socklen_t len = sizeof(value);
+
+	return getsockopt(fd, level, name, &value, &len) < 0 ? 0 : value;
+}
+
+static bool inet_claims(const struct fd_probe *probe)
+{
+	uint32_t family;
+
+	if (!S_ISSOCK(probe->st.st_mode) || (probe->flags & O_PATH))
+		return false;
+	family = number(probe->local, SOL_SOCKET, SO_DOMAIN);
+	return (family == AF_INET || family == AF_INET6) &&
+	       protocol_fits(number(probe->local, SOL_SOCKET, SO_TYPE), number(probe->local, SOL_SOCKET, SO_PROTOCOL));
+}
+
+/* Sockets keep the network namespace in which they were made. */
+static bool is_of_our_network(int fd)
+{
+	_cleanup_close_ int own = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	uint64_t theirs = 0, ours = 0;
+	socklen_t len = sizeof(theirs);
+
+	if (own < 0 || getsockopt(own, SOL_SOCKET, SO_NETNS_COOKIE_, &ours, &len) < 0 ||
+	    getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE_, &theirs, &len) < 0)
+		return true;
+	return ours == theirs;
+}
+
+static int save_addresses(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry, bool *ret_connected)
+{
+	union inet_address src = { 0 }, dst = { 0 };
+	socklen_t len = sizeof(src);
+	int err;
+
+	if (getsockname(probe->local, &src.any, &len) < 0)
+		return fail(-errno, "address of a socket");
+	dst.any.sa_family = src.any.sa_family;
+	len = sizeof(dst);
+	*ret_connected = !getpeername(probe->local, &dst.any, &len);
+	/* A raw socket's port is its protocol. */
+	if (entry->type == SOCK_RAW && entry->family == AF_INET)
+		src.v4.sin_port = dst.v4.sin_port = 0;
+	else if (entry->type == SOCK_RAW)
+		src.v6.sin6_port = dst.v6.sin6_port = 0;
+	err = inet_entry_set(dump, entry, &src, &dst);
+	return err ? fail(err, "address of a socket") : 0;
+}
+
+/* What waits in a socket without connection. */
+static void check_queues(struct dump *dump, const struct fd_probe *probe, const InetSkEntry *entry)
+{
+	char byte;
+
+	if (entry->proto == IPPROTO_UDP && number(probe->local, IPPROTO_UDP, 1 /* UDP_CORK */))
+		dump_blocker(
+			dump, probe->task, probe->fd,
+			"%s: a datagram is being put together (UDP_CORK) and cannot be read: let the program send it",
+			probe->link);
+	if (recv(probe->local, &byte, 1, MSG_PEEK | MSG_DONTWAIT | MSG_TRUNC) >= 0)
+		log_warn("pid %d: fd %d: %s: datagrams wait in it: they are lost, as a network may lose them",
+			 probe->task->t.pid, probe->fd, probe->link);
+}
+
+static int save_entry(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry)
+{
+	bool connected = false;
+	int err = save_addresses(dump, probe, entry, &connected);
+
+	if (!err)
+		err = sockopts_save(dump, probe, &entry->opts);
+	if (!err)
+		err = dump_fown(dump, probe, &entry->fown);
+	if (err)
+		return err;
+	if (probe->st.st_uid) {
+		entry->has_uid = true;
+		entry->uid = probe->st.st_uid;
+	}
+	if (inet_is_tcp(entry)) {
+		struct tcp_info info;
+		socklen_t len = sizeof(info);
+
+		memset(&info, 0, sizeof(info));
+		if (getsockopt(probe->local, SOL_TCP, TCP_INFO, &info, &len) < 0)
+			return fail(-errno, "state of a TCP socket");
+		entry->state = info.tcpi_state;
+		err = tcp_save(dump, probe, entry, &info);
+		return err ? err : inet_options_save(dump, probe, entry);
+	}
+	entry->state = connected ? TCP_ESTABLISHED : TCP_CLOSE;
+	check_queues(dump, probe, entry);
+	err = inet_options_save(dump, probe, entry);
+	return err ? err : inet_groups_save(dump, probe, entry);
+}
+
+static int inet_save(struct dump *dump, const struct fd_probe *probe, FileEntry *file)
+{
+	InetSkEntry *entry = dump_alloc(dump, sizeof(*entry));
+
+	if (!entry || !inet_dump_data(dump))
+		return fail(-ENOMEM, "inet socket");
+	if (!is_of_our_network(probe->local)) {
+		dump_blocker(dump, probe->task, probe->fd,
+			     "%s: a socket of another network namespace cannot be saved yet: "
+			     "close it",
+			     probe->link);
+		return 0;
+	}
+	inet_sk_entry__init(entry);
+	file->isk = entry;
+	entry->id = file->id;
+	entry->ino = probe->st.st_ino;
+	entry->family = number(probe->local, SOL_SOCKET, SO_DOMAIN);
+	entry->type = number(probe->local, SOL_SOCKET, SO_TYPE);
+	entry->proto = number(probe->local, SOL_SOCKET, SO_PROTOCOL);
+	entry->flags = probe->flags;
+	return save_entry(dump, probe, entry);
+}
+
+static int inet_save_end(struct dump *dump)
+{
+	struct inet_dump *data = dump->kind_data[FD_TYPES__INETSK];
+
+	return data ? tcp_save_end(dump, data) : 0;
+}
+
+/* ---- restore ---- */
+
+static bool is_good_address(const InetSkEntry *entry, size_t n)
+{
+	return n == (entry->family == AF_INET ? 1 : 4) || !n;
+}
+
+static int check_entry(const struct file *file, const InetSkEntry *entry)
+{
+	if (entry->family != AF_INET && entry->family != AF_INET6)
+		return fail(-EBADMSG, "files.img: file %u: %u is no family of internet sockets", file->id,
+			    entry->family);
+	if (!protocol_fits(entry->type, entry->proto))
+		return fail(-EBADMSG, "files.img: file %u: no internet socket has type %u and protocol %u", file->id,
+			    entry->type, entry->proto);
+	if (entry->src_port > UINT16_MAX || entry->dst_port > UINT16_MAX || entry->backlog > INT32_MAX ||
+	    !is_good_address(entry, entry->n_src_addr) || !is_good_address(entry, entry->n_dst_addr))
+		return fail(-EBADMSG, "files.img: file %u: no internet socket has such addresses", file->id);
+	if (entry->state < TCP_ESTABLISHED || entry->state > 12 /* TCP_NEW_SYN_RECV */)
+		return fail(-EBADMSG, "files.img: file %u: no socket has the state %u", file->id, entry->state);
+	return 0;
+}
+
+static uint64_t port_key(const InetSkEntry *entry)
+{
+	return entry->src_port | (uint64_t)entry->proto << 16;
+}
+
+static int note_port(struct inet_restore *data, struct inet_socket *sk)
+{
+	struct inet_socket *other = hash_get_ptr(&data->ports, port_key(sk->entry));
+
+	if (!sk->entry->src_port || sk->entry->type == SOCK_RAW)
+		return 0;
+	if (!other)
+		return hash_put_ptr(&data->ports, port_key(sk->entry), sk) ? fail(-ENOMEM, "ports") : 0;
+	other->shared_port = sk->shared_port = true;
+	return 0;
+}
+
+static int inet_load(struct restore *r, struct file *file, void *state)
+{
+	struct inet_restore *data = inet_restore_data(r);
+	const InetSkEntry *entry = file->entry->isk;
+	struct inet_socket *sk = state;
+	int err;
+
+	if (!data)
+		return fail(-ENOMEM, "inet socket");
+	if (!entry || entry->id != file->id)
+		return fail(-EBADMSG, "files.img: file %u is an internet socket without an entry of its own", file->id);
+	err = check_entry(file, entry);
+	if (!err)
+		err = sockopts_check(entry->opts);
+	if (!err)
+		err = inet_options_check(entry);
+	if (!err)
+		err = inet_groups_check(entry);
+	if (err)
+		return err;
+	sk->file = file;
+	sk->entry = entry;
+	err = note_port(data, sk);
+	if (!err && inet_is_tcp(entry))
+		err = tcp_load(r, sk);
+	if (err)
+		return err;
+	*data->end = sk;
+	data->end = &sk->next;
+	data->connected |= sk->stream != NULL;
+	return 0;
+}
+
+const struct fd_kind inet_kind = {
+	.name = "inet",
+	.image_type = FD_TYPES__INETSK,
+	.state_size = sizeof(struct inet_socket),
+	.claims = inet_claims,
+	.save = inet_save,
+	.save_end = inet_save_end,
+	.save_commit = inet_save_commit,
+	.saved = inet_saved,
+	.save_undo = inet_save_undo,
+	.load = inet_load,
+	.open = inet_open,
+	.finish = inet_finish,
+	.before_fork = inet_before_fork,
+	.ready = inet_ready,
+	.committed = inet_committed,
+	.failed = inet_failed,
+};

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the files of this kind need of each other. */
+#pragma once
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include "base/bits.h"
+#include "base/cleanup.h"
+#include "kinds/kinds.h"
+#include "run/dump.h"
+#include "run/restore.h"
+#include "sk-inet.pb-c.h"
+#include "tcp-stream.pb-c.h"
+#include "util/log.h"
+
+#define INET_TEXT_MAX 128
+
+/* An address with its port, of either family. */
+union inet_address {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+};
+
+struct inet_dump;
+
+/* ---- address.c ---- */
+
+socklen_t inet_address_len(const union inet_address *a);
+uint16_t inet_address_port(const union inet_address *a);
+/* v6: in a socket of that family, but packets are IPv4. */
+bool inet_address_is_mapped(const union inet_address *a);
+/* The IPv4 address of an IPv4 or mapped one, in network order. */
+uint32_t inet_address_v4(const union inet_address *a);
+bool inet_address_is_any(const union inet_address *a);
+/* "127.0.0.1:80", "[::1]:80"; @text is the caller's. */
+const char *inet_address_text(const union inet_address *a, char text[static INET_TEXT_MAX]);
+/* Of an entry, which has been checked by load. */
+void inet_entry_source(const InetSkEntry *entry, union inet_address *ret);
+void inet_entry_target(const InetSkEntry *entry, union inet_address *ret);
+int inet_entry_set(struct dump *dump, InetSkEntry *entry, const union inet_address *src, const union inet_address *dst);
+
+/* ---- options.c, groups.c ---- */
+
+int inet_options_save(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry);
+/* The new sockets that options were compared with. */
+void inet_fresh_close(struct inet_dump *data);
+int inet_options_check(const InetSkEntry *entry);
+/* What bind(2) and connect(2) go by; then the rest. */
+int inet_options_before_bind(int fd, const InetSkEntry *entry);
+int inet_options_restore(int fd, const InetSkEntry *entry);
+int inet_groups_save(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry);
+int inet_groups_check(const InetSkEntry *entry);
+int inet_groups_restore(int fd, const InetSkEntry *entry);
+
+/* ---- dump ---- */
+
+/* A socket with a connection, kept until all are known: they are locked by one transaction, then read. */
+struct inet_held {
+	struct inet_held *next;
+	InetSkEntry *entry;
+	struct dump_task *task; /* whose it is, for messages */
+	int fd; /* number there */
+	int local; /* our own copy */
+	union inet_address src, dst;
+};
+
+/* kind_data of a dump */
+struct inet_dump {
+	struct inet_held *first, **end;
+	size_t nr;
+	struct inet_fresh *fresh; /* options.c: new sockets to compare with */
+	int lock; /* netlink socket that owns the lock's table; -1: none */
+	bool lasting; /* a table that outlives us is there */
+	char table[32];
+};
+
+struct inet_dump *inet_dump_data(struct dump *dump);
+/* tcp_save.c: a socket that is no plain one; the rest in save_end. */
+int tcp_save(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry, const struct tcp_info *info);
+int tcp_save_end(struct dump *dump, struct inet_dump *data);
+/* Ours are the last copies: what is closed in repair mode says nothing to its peer. tcp(7), net/ipv4/tcp.c tcp_close */
+void tcp_close_silently(struct inet_dump *data);
+
+/* ---- restore ---- */
+
+struct inet_socket {
+	struct file *file;
+	struct inet_socket *next; /* of inet_restore */
+	const InetSkEntry *entry;
+	const TcpStreamEntry *stream; /* a connection that is kept */
+	const void *inq, *outq;
+	bool close; /* a connection that is not */
+	bool shared_port; /* others of the images have it too: SO_REUSEADDR while they come into being */
+};
+
+/* kind_data of a restore */
+struct inet_restore {
+	struct inet_socket *first, **end;
+	struct hash ports; /* port and protocol -> struct inet_socket, the first with it */
+	int lock; /* netlink socket that owns our own table; -1: none */
+	char table[32];
+	bool connected; /* some socket has a stream */
+};
+
+struct inet_restore *inet_restore_data(struct restore *r);
+bool inet_is_tcp(const InetSkEntry *entry);
+/* In load. */
+int tcp_load(struct restore *r, struct inet_socket *sk);
+/* In finish: the connection, in repair mode. */
+int tcp_connect_repaired(const struct inet_socket *sk, int fd);
+/* In ready: all of them exist; they come to life. */
+int tcp_revive(const struct inet_socket *sk, int fd);

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "kinds/fd/inet/lock.h"
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
+#include "kernel/nft_lock.h"
+#include "util/fds.h"
+#include "util/str.h"
+
+static void to_connection(const union inet_address *src, const union inet_address *dst, struct nft_connection *ret)
+{
+	*ret = (struct nft_connection){ .from_port = inet_address_port(src), .to_port = inet_address_port(dst) };
+	ret->v6 = src->any.sa_family == AF_INET6 && !inet_address_is_mapped(src);
+	if (ret->v6) {
+		memcpy(ret->from, &src->v6.sin6_addr, sizeof(ret->from));
+		memcpy(ret->to, &dst->v6.sin6_addr, sizeof(ret->to));
+	} else {
+		ret->from[0] = inet_address_v4(src);
+		ret->to[0] = inet_address_v4(dst);
+	}
+}
+
+static int name_table(pid_t pid, char *ret_name, size_t size)
+{
+	uint32_t random;
+
+	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+		return -errno;
+	return str_format(ret_name, size, NFT_LOCK_PREFIX "%d-%08x", pid, random);
+}
+
+static int cannot_lock(int err)
+{
+	return fail(err,
+		    "lock the network by nftables (give --network-lock skip if nothing can reach these connections "
+		    "until they are restored)");
+}
+
+static enum network_lock method_of(const struct options *opts)
+{
+	if (opts->network_lock == NETWORK_LOCK_IPTABLES)
+		log_warn(
+			"--network-lock iptables: the network is locked by nftables all the same, which needs no iptables(8)");
+	return opts->network_lock;
+}
+
+/* ---- dump ---- */
+
+static int make_dump_table(struct inet_dump *data, const char *table, bool owned)
+{
+	_cleanup_free_ struct nft_connection *all = calloc(data->nr, sizeof(*all));
+	size_t n = 0;
+
+	if (!all)
+		return -ENOMEM;
+	for (const struct inet_held *held = data->first; held; held = held->next)
+		to_connection(&held->src, &held->dst, &all[n++]);
+	return nft_lock_make(data->lock, table, owned, all, n);
+}
+
+/* ---- what an earlier dump of these connections left when it was killed ---- */
+
+struct stale {
+	const struct inet_dump *data;
+	int netlink; /* a second one: the first is in the middle of an answer */
+	char table[64];
+	bool found;
+};
+
+/* They are before our eyes: what holds them back waits for no restore. */
+static int is_held(const struct nft_connection *c, void *arg)
+{
+	struct stale *stale = arg;
+
+	for (const struct inet_held *held = stale->data->first; held; held = held->next) {
+		struct nft_connection own;
+
+		to_connection(&held->src, &held->dst, &own);
+		if (!memcmp(&own, c, sizeof(own)))
+			return stale->found = true;
+	}
+	return 0;
+}
+
+static int note_table(const char *table, bool owned, void *arg)
+{
+	struct stale *stale = arg;
+
+	if (owned || nft_lock_each_connection(stale->netlink, table, is_held, stale) < 0 || !stale->found)
+		return 0;
+	snprintf(stale->table, sizeof(stale->table), "%s", table);
+	return 1;
+}
+
+static bool remove_one_stale(const struct inet_dump *data)
+{
+	_cleanup_close_ int tables = nft_open(), connections = nft_open(), removal = -1;
+	struct stale stale = { .data = data, .netlink = connections };
+
+	if (tables < 0 || connections < 0 || nft_lock_each(tables, note_table, &stale) < 0 || !stale.found)
+		return false;
+	removal = nft_open();
+	if (removal < 0 || nft_lock_remove(removal, stale.table))
+		return false;
+	log_warn("%s, which held back connections of this tree, is removed: a dump before this one was killed",
+		 stale.table);
+	return true;
+}
+
+int inet_lock_dump(struct dump *dump, struct inet_dump *data)
+{
+	char owned[sizeof(data->table) + 8];
+	int err;
+
+	if (method_of(dump->opts) == NETWORK_LOCK_SKIP)
+		return 0;
+	while (remove_one_stale(data))
+		;
+	err = name_table(dump->opts->pid, data->table, sizeof(data->table));
+	if (!err)
+		err = data->lock = nft_open();
+	if (err < 0)
+		return cannot_lock(err);
+	snprintf(owned, sizeof(owned), "%s-dump", data->table);
+	err = make_dump_table(data, owned, true);
+	return err < 0 ? cannot_lock(err) : 0;
+}
+
+static bool tree_ends(const struct dump *dump)
+{
+	return !dump->opts->leave_running && !dump->opts->leave_stopped;
+}
+
+int inet_save_commit(struct dump *dump)
+{
+	struct inet_dump *data = dump->kind_data[FD_TYPES__INETSK];
+	int err;
+
+	if (!data || !data->first || data->lock < 0 || !tree_ends(dump))
+		return 0;
+	err = make_dump_table(data, data->table, false);
+	if (err)
+		return cannot_lock(err);
+	data->lasting = true;
+	return 0;
+}
+
+static void end_dump(struct inet_dump *data)
+{
+	for (struct inet_held *held = data->first; held; held = held->next)
+		if (held->local >= 0)
+			close(steal_fd(&held->local));
+	inet_fresh_close(data);
+	/* The kernel takes the table of the dump away with it. */
+	if (data->lock >= 0)
+		close(steal_fd(&data->lock));
+}
+
+void inet_saved(struct dump *dump)
+{
+	struct inet_dump *data = dump->kind_data[FD_TYPES__INETSK];
+
+	if (!data)
+		return;
+	if (tree_ends(dump))
+		tcp_close_silently(data);
+	end_dump(data);
+}
+
+void inet_save_undo(struct dump *dump)
+{
+	struct inet_dump *data = dump->kind_data[FD_TYPES__INETSK];
+	int err = data && data->lasting ? nft_lock_remove(data->lock, data->table) : 0;
+
+	if (err)
+		log_warn("the network stays locked: remove the table by `nft delete table inet %s` (errno %d)",
+			 data->table, -err);
+	if (data)
+		end_dump(data);
+}
+
+/* ---- restore ---- */
+
+int inet_before_fork(struct restore *r)
+{
+	struct inet_restore *data = r->kind_data[FD_TYPES__INETSK];
+	_cleanup_free_ struct nft_connection *all = NULL;
+	size_t n = 0;
+	int err;
+
+	if (!data || !data->connected || method_of(r->opts) == NETWORK_LOCK_SKIP)
+		return 0;
+	all = calloc(r->nr_files, sizeof(*all));
+	if (!all)
+		return fail(-ENOMEM, "network lock");
+	for (const struct inet_socket *sk = data->first; sk; sk = sk->next) {
+		union inet_address src, dst;
+
+		if (!sk->stream)
+			continue;
+		inet_entry_source(sk->entry, &src);
+		inet_entry_target(sk->entry, &dst);
+		to_connection(&src, &dst, &all[n++]);
+	}
+	err = name_table(getpid(), data->table, sizeof(data->table));
+	if (!err)
+		err = nft_open();
+	if (err >= 0)
+		err = data->lock = move_fd_above(err, r->service_base);
+	if (err >= 0)
+		err = nft_lock_make(data->lock, data->table, true, all, n);
+	return err < 0 ? cannot_lock(err) : 0;
+}
+
+static bool is_lock_name(const char *name)
+{
+	return str_has_prefix(name, NFT_LOCK_PREFIX) && strlen(name) < 64;
+}
+
+/* What the dump left: as a rule one table for all connections. */
+static void remove_lasting(struct inet_restore *data)
+{
+	_cleanup_close_ int netlink = -1;
+	const char *last = "";
+
+	for (const struct inet_socket *sk = data->first; sk; sk = sk->next) {
+		const char *table = sk->entry->lock;
+		int err;
+
+		if (!sk->entry->lock || str_eq(table, last) || !is_lock_name(table))
+			continue;
+		last = table;
+		if (netlink < 0)
+			netlink = nft_open();
+		err = netlink < 0 ? netlink : nft_lock_remove(netlink, table);
+		if (err && err != -ENOENT)
+			log_warn("the network stays locked: remove the table by `nft delete table inet %s` (errno %d)",
+				 table, -err);
+	}
+}
+
+static void remove_own(struct inet_restore *data)
+{
+	if (data->lock < 0)
+		return;
+	/* By its name: tasks of the restore may still hold copies of the socket that owns it. */
+	nft_lock_remove(data->lock, data->table);
+	close(steal_fd(&data->lock));
+}
+
+void inet_unlock(struct restore *r)
+{
+	struct inet_restore *data = r->kind_data[FD_TYPES__INETSK];
+
+	remove_lasting(data);
+	remove_own(data);
+}
+
+void inet_failed(struct restore *r)
+{
+	struct inet_restore *data = r->kind_data[FD_TYPES__INETSK];
+
+	if (data)
+		remove_own(data);
+}

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Sockets come into being in three steps: open makes and binds them, finish (all tasks have theirs by then) lets them
+ * listen or connects them in repair mode, ready brings connections to life while nothing else runs yet.
+ */
+#include <errno.h>
+#include <string.h>
+#include "kernel/inet_diag.h"
+#include "kinds/fd/inet/lock.h"
+#include "kinds/fd/inet/tcp_repair.h"
+#include "kinds/fd/reopen.h"
+#include "kinds/fd/sockopts.h"
+#include "util/fds.h"
+#include "util/str.h"
+
+static int set_reuse(int fd, int value)
+{
+	return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &value, sizeof(value)) < 0 ? fail(-errno, "set SO_REUSEADDR") :
+										     0;
+}
+
+/* Who holds a port, in words; "" when nobody shows. */
+static void find_holder(const InetSkEntry *entry, char *text, size_t size)
+{
+	struct inet_diag_sockets all = { 0 };
+	uint32_t states = inet_is_tcp(entry) ? BIT(TCP_LISTEN) | BIT(TCP_CLOSE) | BIT(TCP_ESTABLISHED) : ~0u;
+	const struct inet_diag_socket *sk;
+
+	text[0] = '\0';
+	inet_diag_read(AF_INET, entry->proto, states, entry->src_port, &all);
+	inet_diag_read(AF_INET6, entry->proto, states, entry->src_port, &all);
+	array_for_each(sk, &all)
+		if (!text[0] && sk->ino)
+			snprintf(text, size, ": taken by socket %u of user %u (`ss -ap 'sport = %u'` shows it)",
+				 sk->ino, sk->uid, entry->src_port);
+	array_free(&all);
+}
+
+static int bind_failed(int err, const InetSkEntry *entry, const union inet_address *src)
+{
+	char text[INET_TEXT_MAX], holder[160] = "";
+
+	if (err == -EADDRNOTAVAIL)
+		return fail(err, "bind a socket to %s: this host has no such address", inet_address_text(src, text));
+	if (err == -EADDRINUSE)
+		find_holder(entry, holder, sizeof(holder));
+	return fail(err, "bind a socket to %s%s", inet_address_text(src, text), holder);
+}
+
+static int bind_source(int fd, const InetSkEntry *entry)
+{
+	union inet_address src;
+
+	inet_entry_source(entry, &src);
+	if (!entry->src_port && inet_address_is_any(&src))
+		return 0;
+	if (entry->ifname && src.any.sa_family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&src.v6.sin6_addr) &&
+	    !src.v6.sin6_scope_id)
+		return fail(-ENODEV, "bind a socket: there is no network device %s here", entry->ifname);
+	if (bind(fd, &src.any, inet_address_len(&src)) < 0)
+		return bind_failed(-errno, entry, &src);
+	return 0;
+}
+
+static int connect_target(int fd, const InetSkEntry *entry)
+{
+	char text[INET_TEXT_MAX];
+	union inet_address dst;
+
+	inet_entry_target(entry, &dst);
+	if (connect(fd, &dst.any, inet_address_len(&dst)) < 0)
+		return fail(-errno, "connect a socket to %s", inet_address_text(&dst, text));
+	return 0;
+}
+
+/* All but TCP: there is no more to do to it. */
+static int open_datagram(int fd, const InetSkEntry *entry)
+{
+	int err = bind_source(fd, entry);
+
+	if (!err)
+		err = inet_options_restore(fd, entry);
+	if (!err)
+		err = inet_groups_restore(fd, entry);
+	if (!err && entry->state == TCP_ESTABLISHED)
+		err = connect_target(fd, entry);
+	return err ? err : sockopts_restore(fd, entry->opts);
+}
+
+static int open_tcp(int fd, const struct inet_socket *sk)
+{
+	const InetSkEntry *entry = sk->entry;
+	/* What was connected once shows its port, but has it no longer. */
+	bool over = sk->close || (entry->state == TCP_CLOSE && entry->shutdown == SK_SHUTDOWN__BOTH);
+	int err = sk->stream || over ? 0 : bind_source(fd, entry);
+
+	if (!err && !sk->stream)
+		err = inet_options_restore(fd, entry);
+	if (!err && !sk->stream)
+		err = sockopts_restore(fd, entry->opts);
+	if (!err && sk->shared_port)
+		err = set_reuse(fd, 1);
+	/* Says ENOTCONN, and does it: it reads as closed from then on. net/ipv4/af_inet.c inet_shutdown */
+	if (!err && over)
+		shutdown(fd, SHUT_RDWR);
+	return err;
+}
+
+static int finish_tcp(const struct inet_socket *sk, int fd)
+{
+	char text[INET_TEXT_MAX], holder[160] = "";
+	union inet_address src;
+	int err;
+
+	if (sk->stream)
+		return tcp_connect_repaired(sk, fd);
+	if (sk->entry->state != TCP_LISTEN || !listen(fd, sk->entry->backlog))
+		return 0;
+	err = -errno;
+	inet_entry_source(sk->entry, &src);
+	if (err == -EADDRINUSE)
+		find_holder(sk->entry, holder, sizeof(holder));
+	return fail(err, "listen on %s%s", inet_address_text(&src, text), holder);
+}
+
+/* The one value that has to be another one while neighbours on the port come into being. */
+static int settle(const struct inet_socket *sk, int fd)
+{
+	return sk->shared_port && inet_is_tcp(sk->entry) ? set_reuse(fd, sk->entry->opts->reuseaddr) : 0;
+}
+
+int inet_open(struct restore *r, struct file *file, const void *state)
+{
+	const struct inet_socket *sk = state;
+	const InetSkEntry *entry = sk->entry;
+	_cleanup_close_ int fd = socket(entry->family, entry->type | SOCK_CLOEXEC, entry->proto);
+	int err;
+
+	if (fd < 0)
+		return fail(-errno, "make a socket of family %u, type %u, protocol %u", entry->family, entry->type,
+			    entry->proto);
+	if (entry->has_uid && fchown(fd, entry->uid, -1) < 0)
+		return fail(-errno, "give a socket to user %u", entry->uid);
+	err = inet_options_before_bind(fd, entry);
+	if (!err && sk->shared_port)
+		err = set_reuse(fd, 1);
+	if (!err)
+		err = inet_is_tcp(entry) ? open_tcp(fd, sk) : open_datagram(fd, entry);
+	/* In flight, in some other socket's queue: nobody calls the other steps for it. */
+	if (!err && !file->owner && inet_is_tcp(entry))
+		err = finish_tcp(sk, fd);
+	if (!err && !file->owner && sk->stream)
+		err = tcp_revive(sk, fd);
+	if (!err && !file->owner)
+		err = settle(sk, fd);
+	if (!err)
+		err = set_status_flags(fd, entry->flags, entry->fown);
+	return err ? err : steal_fd(&fd);
+}
+
+int inet_finish(struct restore *r, struct file *file, const void *state, int fd)
+{
+	const struct inet_socket *sk = state;
+
+	return inet_is_tcp(sk->entry) ? finish_tcp(sk, fd) : 0;
+}
+
+/* A copy of the descriptor of a task that stands still. */
+static int borrow(struct restore *r, const struct inet_socket *sk)
+{
+	const struct shared_file *at = &r->shared->files[sk->file->index];
+	_cleanup_close_ int pidfd = sys_pidfd_open(at->pid, 0);
+	int fd = pidfd < 0 ? pidfd : sys_pidfd_getfd(pidfd, at->fd);
+
+	return fd < 0 ? fail(fd, "take file %#x from task %d", sk->file->id, at->pid) : fd;
+}
+
+int inet_ready(struct restore *r)
+{
+	struct inet_restore *data = r->kind_data[FD_TYPES__INETSK];
+	int err = 0;
+
+	for (struct inet_socket *sk = data ? data->first : NULL; sk && !err; sk = sk->next) {
+		if (!sk->file->owner || !(sk->stream || (sk->shared_port && inet_is_tcp(sk->entry))))
+			continue;
+		{
+			_cleanup_close_ int fd = borrow(r, sk);
+
+			LOG_SCOPE("file %#x", sk->file->id);
+			if (fd < 0)
+				return fd;
+			err = sk->stream ? tcp_revive(sk, fd) : 0;
+			if (!err)
+				err = settle(sk, fd);
+		}
+	}
+	return err;
+}
+
+/* What was sent into the lock waits for a timer otherwise: the option pushes it, whatever its value. tcp(7) */
+static void push(int fd, const InetSkEntry *entry)
+{
+	int nodelay = entry->tcp_opts && entry->tcp_opts->nodelay, on = 1;
+
+	if (entry->tcp_opts && entry->tcp_opts->cork)
+		return;
+	setsockopt(fd, SOL_TCP, TCP_NODELAY, &on, sizeof(on));
+	if (!nodelay)
+		setsockopt(fd, SOL_TCP, TCP_NODELAY, &nodelay, sizeof(nodelay));
+}
+
+void inet_committed(struct restore *r)
+{
+	struct inet_restore *data = r->kind_data[FD_TYPES__INETSK];
+
+	if (!data)
+		return;
+	inet_unlock(r);
+	for (struct inet_socket *sk = data->first; sk; sk = sk->next) {
+		if (sk->stream && sk->file->owner && sk->stream->unsq_len) {
+			_cleanup_close_ int fd = borrow(r, sk);
+
+			if (fd >= 0)
+				push(fd, sk->entry);
+		}
+	}
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A TCP segment without data, as if it came from somebody else. */
+#pragma once
+#include "kinds/fd/inet/internal.h"
+
+struct segment {
+	union inet_address from, to; /* to: an address of this host */
+	bool fin;
+	uint32_t seq, ack;
+	uint16_t window;
+};
+
+/* Needs CAP_NET_RAW; marked with NFT_LOCK_MARK. */
+int segment_send(const struct segment *s);

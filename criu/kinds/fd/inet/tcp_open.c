@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A connection is made in repair mode: numbers, options and queues as they were. A FIN from the peer cannot be made so:
+ * it is sent to ourselves as the peer sent it (segment.c), marked so that the network lock lets it pass.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include "kinds/fd/inet/segment.h"
+#include "kinds/fd/inet/tcp_repair.h"
+#include "kinds/fd/sockopts.h"
+
+#define QUEUE_MAX (1u << 30)
+#define CHUNK_MAX (64u << 10)
+#define STATE_WAIT_MS 500
+
+/* ---- load ---- */
+
+static int check_stream(const struct inet_socket *sk, const TcpStreamEntry *e, size_t left)
+{
+	uint32_t unsent = e->has_unsq_len ? e->unsq_len : 0;
+
+	if (e->inq_len > QUEUE_MAX || e->outq_len > QUEUE_MAX || (uint64_t)e->inq_len + e->outq_len > left ||
+	    unsent > e->outq_len)
+		return fail(-EBADMSG, "tcp-stream-%x.img: its queues of %u and %u bytes are not there", sk->entry->ino,
+			    e->inq_len, e->outq_len);
+	if (e->snd_wscale > 14 || (e->has_rcv_wscale && e->rcv_wscale > 14) || e->mss_clamp > UINT16_MAX ||
+	    e->opt_mask > UINT8_MAX)
+		return fail(-EBADMSG, "tcp-stream-%x.img: no connection has such options", sk->entry->ino);
+	return 0;
+}
+
+static int load_stream(struct restore *r, struct inet_socket *sk)
+{
+	_cleanup_image_reader_ struct image_reader *img = NULL;
+	TcpStreamEntry *e;
+	const void *in, *out;
+	char *copy;
+	int err = image_open(r->dir, IMAGE_TCP_STREAM, sk->entry->ino, &img);
+
+	if (err < 0)
+		return fail(err, "%s", image_dir_error(r->dir));
+	err = image_need_record(img, &tcp_stream_entry__descriptor, &e);
+	if (err < 0)
+		return fail(err, "%s", image_error(img));
+	if (arena_defer(&r->arena, image_free_record, e) < 0)
+		return fail(-ENOMEM, "connection");
+	err = check_stream(sk, e, image_left(img));
+	if (err)
+		return err;
+	err = image_read_raw(img, e->inq_len, &in);
+	if (!err)
+		err = image_read_raw(img, e->outq_len, &out);
+	if (err < 0)
+		return fail(err, "%s", image_error(img));
+	copy = restore_alloc(r, (size_t)e->inq_len + e->outq_len + 1);
+	if (!copy)
+		return fail(-ENOMEM, "queues of a connection");
+	sk->inq = memcpy(copy, in, e->inq_len);
+	sk->outq = memcpy(copy + e->inq_len, out, e->outq_len);
+	sk->stream = e;
+	return 0;
+}
+
+static bool is_connection(const InetSkEntry *entry)
+{
+	return entry->state == TCP_ESTABLISHED || entry->state == TCP_SYN_SENT || tcp_sent_fin(entry->state) ||
+	       tcp_got_fin(entry->state);
+}
+
+int tcp_load(struct restore *r, struct inet_socket *sk)
+{
+	char src[INET_TEXT_MAX], dst[INET_TEXT_MAX];
+	union inet_address from, to;
+
+	if (!is_connection(sk->entry)) {
+		if (sk->entry->state != TCP_CLOSE && sk->entry->state != TCP_LISTEN)
+			return fail(-EBADMSG, "files.img: file %u: nothing restores a TCP socket in state %u",
+				    sk->file->id, sk->entry->state);
+		return 0;
+	}
+	if (r->opts->tcp_close) {
+		sk->close = true;
+		return 0;
+	}
+	inet_entry_source(sk->entry, &from);
+	inet_entry_target(sk->entry, &to);
+	if (!r->opts->tcp_established)
+		return fail(
+			-EINVAL,
+			"a TCP connection from %s to %s: keep it by --tcp-established, or have it closed by --tcp-close",
+			inet_address_text(&from, src), inet_address_text(&to, dst));
+	return load_stream(r, sk);
+}
+
+/* ---- finish: in repair mode ---- */
+
+static int set_sequence(int fd, int queue, uint32_t seq)
+{
+	int err = tcp_repair_queue(fd, queue);
+
+	if (!err && setsockopt(fd, SOL_TCP, TCP_QUEUE_SEQ, &seq, sizeof(seq)) < 0)
+		err = -errno;
+	return err;
+}
+
+static uint32_t first_sent(const struct inet_socket *sk)
+{
+	return sk->stream->outq_seq - sk->stream->outq_len - tcp_sent_fin(sk->entry->state);
+}
+
+static int set_sequences(const struct inet_socket *sk, int fd)
+{
+	uint32_t received = sk->stream->inq_seq - sk->stream->inq_len - tcp_got_fin(sk->entry->state);
+	int err = set_sequence(fd, TCP_SEND_QUEUE, first_sent(sk));
+
+	return err ? err : set_sequence(fd, TCP_RECV_QUEUE, received);
+}
+
+static int set_negotiated(const struct inet_socket *sk, int fd)
+{
+	const TcpStreamEntry *e = sk->stream;
+	struct tcp_repair_opt opts[4];
+	size_t n = 0;
+
+	opts[n++] = (struct tcp_repair_opt){ TCPOPT_MAXSEG, e->mss_clamp };
+	if (e->opt_mask & TCPI_OPT_WSCALE)
+		opts[n++] = (struct tcp_repair_opt){ TCPOPT_WINDOW,
+						     e->snd_wscale | (e->has_rcv_wscale ? e->rcv_wscale : 0) << 16 };
+	if (e->opt_mask & TCPI_OPT_SACK)
+		opts[n++] = (struct tcp_repair_opt){ TCPOPT_SACK_PERMITTED, 0 };
+	if (e->opt_mask & TCPI_OPT_TIMESTAMPS)
+		opts[n++] = (struct tcp_repair_opt){ TCPOPT_TIMESTAMP, 0 };
+	if (setsockopt(fd, SOL_TCP, TCP_REPAIR_OPTIONS, opts, n * sizeof(opts[0])) < 0)
+		return -errno;
+	if (e->has_timestamp && setsockopt(fd, SOL_TCP, TCP_TIMESTAMP, &e->timestamp, sizeof(e->timestamp)) < 0)
+		return -errno;
+	return 0;
+}
+
+static int set_window(const struct inet_socket *sk, int fd)
+{
+	const TcpStreamEntry *e = sk->stream;
+	struct tcp_repair_window window = {
+		.snd_wl1 = e->snd_wl1,
+		.snd_wnd = e->snd_wnd,
+		.max_window = e->max_window,
+		.rcv_wnd = e->rcv_wnd,
+		/* The FIN comes later. */
+		.rcv_wup = e->rcv_wup - (tcp_got_fin(sk->entry->state) && e->rcv_wup == e->inq_seq),
+	};
+
+	if (!e->has_snd_wnd || !e->has_rcv_wnd)
+		return 0;
+	return setsockopt(fd, SOL_TCP, TCP_REPAIR_WINDOW, &window, sizeof(window)) < 0 ? -errno : 0;
+}
+
+static int put_bytes(int fd, const char *from, uint32_t len)
+{
+	uint32_t chunk = CHUNK_MAX;
+
+	while (len) {
+		ssize_t done = send(fd, from, MIN_OF(len, chunk), MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		/* A receive queue takes a piece in one go or not at all: it may be too large for the memory at hand. */
+		if (done < 0 && (errno == ENOMEM || errno == ENOBUFS) && chunk > 1024) {
+			chunk /= 2;
+			continue;
+		}
+		if (done <= 0)
+			return done < 0 ? -errno : -EIO;
+		from += done;
+		len -= done;
+	}
+	return 0;
+}
+
+static int fill_queues(const struct inet_socket *sk, int fd)
+{
+	const TcpStreamEntry *e = sk->stream;
+	int err = tcp_repair_queue(fd, TCP_RECV_QUEUE);
+
+	if (!err)
+		err = put_bytes(fd, sk->inq, e->inq_len);
+	if (!err)
+		err = tcp_repair_queue(fd, TCP_SEND_QUEUE);
+	return err ? err : put_bytes(fd, sk->outq, e->outq_len - e->unsq_len);
+}
+
+static int bind_connection(const union inet_address *src, int fd)
+{
+	char text[INET_TEXT_MAX];
+
+	if (bind(fd, &src->any, inet_address_len(src)) == 0)
+		return 0;
+	return fail(-errno, "bind a connection to %s%s", inet_address_text(src, text),
+		    errno == EADDRNOTAVAIL ? ": this host has no such address" : "");
+}
+
+int tcp_connect_repaired(const struct inet_socket *sk, int fd)
+{
+	char from[INET_TEXT_MAX], to[INET_TEXT_MAX];
+	union inet_address src, dst;
+	int err = tcp_repair(fd, TCP_REPAIR_ON);
+
+	inet_entry_source(sk->entry, &src);
+	inet_entry_target(sk->entry, &dst);
+	if (!err) {
+		err = bind_connection(&src, fd);
+		if (err)
+			return err;
+		err = set_sequences(sk, fd);
+	}
+	if (err)
+		return fail(err, "restore a connection (TCP_REPAIR)");
+	/* Its SYN is sent when everything else stands. */
+	if (sk->entry->state == TCP_SYN_SENT)
+		return 0;
+	sockopts_widen(fd, 2 * (sk->stream->outq_len + 65536), 2 * (sk->stream->inq_len + 65536));
+	inet_address_text(&src, from);
+	inet_address_text(&dst, to);
+	if (connect(fd, &dst.any, inet_address_len(&dst)) < 0)
+		return fail(-errno, "connect %s to %s%s", from, to,
+			    errno == EADDRNOTAVAIL || errno == EADDRINUSE ? ": this connection exists here already" :
+									    "");
+	err = set_negotiated(sk, fd);
+	if (!err)
+		err = fill_queues(sk, fd);
+	if (!err)
+		err = set_window(sk, fd);
+	return err ? fail(err, "restore the connection from %s to %s", from, to) : 0;
+}
+
+/* ---- ready: it lives ---- */
+
+static int await_state(int fd, uint32_t state)
+{
+	static const struct timespec ms = { .tv_nsec = 1000000 };
+
+	for (int i = 0; i < STATE_WAIT_MS; i++) {
+		struct tcp_info info;
+		socklen_t len = sizeof(info);
+
+		if (getsockopt(fd, SOL_TCP, TCP_INFO, &info, &len) < 0)
+			return -errno;
+		if (info.tcpi_state == state)
+			return 0;
+		/* The kernel tells nobody that it has taken a segment; as a rule it has before send(2) is back. */
+		nanosleep(&ms, NULL); /* style: there is no event */
+	}
+	return -ETIMEDOUT;
+}
+
+static int peer_says(const struct inet_socket *sk, int fd, bool fin, uint32_t seq, uint32_t ack, uint32_t then_state)
+{
+	const TcpStreamEntry *e = sk->stream;
+	uint32_t window = e->snd_wnd >> (e->opt_mask & TCPI_OPT_WSCALE ? e->snd_wscale : 0);
+	struct segment segment = { .fin = fin, .seq = seq, .ack = ack, .window = MIN_OF(window, UINT16_MAX) };
+	int err;
+
+	inet_entry_target(sk->entry, &segment.from);
+	inet_entry_source(sk->entry, &segment.to);
+	err = segment_send(&segment);
+	return err ? err : await_state(fd, then_state);
+}
+
+static int close_sending(int fd)
+{
+	return shutdown(fd, SHUT_WR) < 0 ? -errno : 0;
+}
+
+/* What was queued and not sent, behind what was: the lock eats it if it is still there, then a timer sends it again. */
+static int send_rest(const struct inet_socket *sk, int fd)
+{
+	const TcpStreamEntry *e = sk->stream;
+
+	return put_bytes(fd, (const char *)sk->outq + e->outq_len - e->unsq_len, e->unsq_len);
+}
+
+static int revive_stream(const struct inet_socket *sk, int fd)
+{
+	const TcpStreamEntry *e = sk->stream;
+	uint32_t state = sk->entry->state;
+	bool rest = e->unsq_len > 0, sent_fin = tcp_sent_fin(state);
+	int err = 0;
+
+	if (state == TCP_CLOSE_WAIT || state == TCP_LAST_ACK)
+		err = peer_says(sk, fd, true, e->inq_seq - 1, first_sent(sk), TCP_CLOSE_WAIT);
+	/* In repair mode a FIN counts as sent, and is not. */
+	if (!err && sent_fin && !rest)
+		err = close_sending(fd);
+	if (!err)
+		err = tcp_repair_queue(fd, TCP_NO_QUEUE);
+	if (!err)
+		err = tcp_repair(fd, e->has_snd_wnd ? TCP_REPAIR_OFF_NO_WP : TCP_REPAIR_OFF);
+	if (!err)
+		err = inet_options_restore(fd, sk->entry);
+	if (!err)
+		err = send_rest(sk, fd);
+	if (!err && sent_fin && rest)
+		err = close_sending(fd);
+	if (!err && state == TCP_CLOSING)
+		err = peer_says(sk, fd, true, e->inq_seq - 1, first_sent(sk), TCP_CLOSING);
+	if (!err && state == TCP_FIN_WAIT2)
+		err = peer_says(sk, fd, false, e->inq_seq, e->outq_seq, TCP_FIN_WAIT2);
+	/* Closed for reading by the program itself. */
+	if (!err && !tcp_got_fin(state) && sk->entry->has_shutdown && (sk->entry->shutdown & SK_SHUTDOWN__READ))
+		shutdown(fd, SHUT_RD);
+	return err;
+}
+
+static int revive_connecting(const struct inet_socket *sk, int fd)
+{
+	union inet_address dst;
+	int flags, err = tcp_repair(fd, TCP_REPAIR_OFF_NO_WP);
+
+	if (!err)
+		err = inet_options_restore(fd, sk->entry);
+	inet_entry_target(sk->entry, &dst);
+	flags = fcntl(fd, F_GETFL);
+	if (err || flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+		return err ? err : -errno;
+	if (connect(fd, &dst.any, inet_address_len(&dst)) < 0 && errno != EINPROGRESS)
+		err = -errno;
+	fcntl(fd, F_SETFL, flags);
+	return err;
+}
+
+int tcp_revive(const struct inet_socket *sk, int fd)
+{
+	char src[INET_TEXT_MAX], dst[INET_TEXT_MAX];
+	union inet_address from, to;
+	int err = sk->entry->state == TCP_SYN_SENT ? revive_connecting(sk, fd) : revive_stream(sk, fd);
+
+	if (!err)
+		return sockopts_restore(fd, sk->entry->opts);
+	inet_entry_source(sk->entry, &from);
+	inet_entry_target(sk->entry, &to);
+	return fail(err, "bring the connection from %s to %s back to state %u", inet_address_text(&from, src),
+		    inet_address_text(&to, dst), sk->entry->state);
+}

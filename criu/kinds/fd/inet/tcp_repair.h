@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* TCP_REPAIR and what states mean. tcp(7), include/uapi/linux/tcp.h */
+#pragma once
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#ifndef TCP_REPAIR_ON
+#define TCP_REPAIR_ON 1
+#define TCP_REPAIR_OFF 0
+#endif
+#ifndef TCP_REPAIR_OFF_NO_WP
+#define TCP_REPAIR_OFF_NO_WP (-1) /* without a window probe */
+#endif
+#define TCP_OPTIONS_KEPT 7u /* TCPI_OPT_TIMESTAMPS, _SACK, _WSCALE */
+
+static inline int tcp_repair(int fd, int how)
+{
+	return setsockopt(fd, SOL_TCP, TCP_REPAIR, &how, sizeof(how)) < 0 ? -errno : 0;
+}
+
+static inline int tcp_repair_queue(int fd, int queue)
+{
+	return setsockopt(fd, SOL_TCP, TCP_REPAIR_QUEUE, &queue, sizeof(queue)) < 0 ? -errno : 0;
+}
+
+/* Our end is closed. */
+static inline bool tcp_sent_fin(uint32_t state)
+{
+	return state == TCP_FIN_WAIT1 || state == TCP_FIN_WAIT2 || state == TCP_CLOSING || state == TCP_LAST_ACK;
+}
+
+/* The peer's is. */
+static inline bool tcp_got_fin(uint32_t state)
+{
+	return state == TCP_CLOSE_WAIT || state == TCP_CLOSING || state == TCP_LAST_ACK;
+}

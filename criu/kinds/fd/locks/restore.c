@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Locks are taken last, when every task stands in the restorer: closing any descriptor of a file drops the POSIX locks
+ * that the process has on it, and opening one breaks a lease. Their holders take them: calls are injected.
+ */
+#include <compel/compel.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include "file-lock.pb-c.h"
+#include "kernel/proc_pid.h"
+#include "kinds/fd/locks/internal.h"
+#include "kinds/kinds.h"
+#include "run/restore.h"
+#include "util/fds.h"
+#include "util/log.h"
+
+struct held {
+	struct restore_task *task;
+	int fd;
+	struct file_lock lock;
+};
+
+struct restore_locks {
+	struct held *v; /* by task */
+	size_t n;
+};
+
+static const struct task_fd *find_fd(struct restore *r, const struct restore_task *task, int fd)
+{
+	struct restore_task *rt;
+
+	restore_for_each_task(rt, r) {
+		if (rt->t.state == TASK_DEAD || !rt->files_owner || rt->t.ids.files != task->t.ids.files)
+			continue;
+		for (size_t i = 0; i < rt->nr_fds; i++)
+			if (rt->fds[i].fd == fd)
+				return &rt->fds[i];
+	}
+	return NULL;
+}
+
+static int load_lock(struct restore *r, const FileLockEntry *e, struct held *ret)
+{
+	struct held h = { .task = restore_find_task(r, e->pid), .fd = e->fd };
+
+	switch (e->flag) {
+	case LOCKS_FLOCK:
+		h.lock.kind = LOCK_KIND_FLOCK;
+		break;
+	case LOCKS_POSIX:
+		h.lock.kind = LOCK_KIND_POSIX;
+		break;
+	case LOCKS_OFD:
+		h.lock.kind = LOCK_KIND_OFD;
+		break;
+	case LOCKS_LEASE:
+		h.lock.kind = LOCK_KIND_LEASE;
+		break;
+	default:
+		return fail(-EBADMSG, "filelocks.img: no kind of lock has the number %u", e->flag);
+	}
+	if (e->type != F_RDLCK && e->type != F_WRLCK && e->type != F_UNLCK)
+		return fail(-EBADMSG, "filelocks.img: no type of lock has the number %u", e->type);
+	if (e->start < 0 || e->len < 0 || (e->len && e->len - 1 > INT64_MAX - e->start))
+		return fail(-EBADMSG, "filelocks.img: a range of %ld bytes from %ld", e->len, e->start);
+	if (!h.task || h.task->t.state == TASK_DEAD)
+		return fail(-EBADMSG, "filelocks.img: process %d is not in the tree, or is dead", e->pid);
+	if (!find_fd(r, h.task, e->fd))
+		return fail(-EBADMSG, "filelocks.img: process %d has no descriptor %d", e->pid, e->fd);
+	h.lock.type = e->type == F_WRLCK ? LOCK_TYPE_WRITE : e->type == F_RDLCK ? LOCK_TYPE_READ : LOCK_TYPE_NONE;
+	h.lock.start = e->start;
+	h.lock.end = e->len ? e->start + (e->len - 1) : INT64_MAX;
+	*ret = h;
+	return 0;
+}
+
+static int cmp_held(const void *a, const void *b)
+{
+	const struct held *x = a, *y = b;
+
+	return (x->task->t.index > y->task->t.index) - (x->task->t.index < y->task->t.index);
+}
+
+int locks_load(struct restore *r)
+{
+	struct restore_locks *locks;
+	ProtobufCMessage **records;
+	size_t nr;
+	int err = restore_read_records(r, IMAGE_FILE_LOCKS, 0, &file_lock_entry__descriptor, &records, &nr);
+
+	if (err || !nr)
+		return err;
+	locks = restore_alloc(r, sizeof(*locks));
+	if (locks)
+		locks->v = restore_alloc(r, nr * sizeof(*locks->v));
+	if (!locks || !locks->v)
+		return fail(-ENOMEM, "file locks");
+	for (; !err && locks->n < nr; locks->n++)
+		err = load_lock(r, (FileLockEntry *)records[locks->n], &locks->v[locks->n]);
+	if (err)
+		return err;
+	qsort(locks->v, locks->n, sizeof(*locks->v), cmp_held);
+	r->locks = locks;
+	return 0;
+}
+
+static bool conflict(const struct file_lock *a, const struct file_lock *b)
+{
+	bool ranges = a->kind == LOCK_KIND_POSIX || a->kind == LOCK_KIND_OFD;
+	bool same = ranges ? b->kind == LOCK_KIND_POSIX || b->kind == LOCK_KIND_OFD : a->kind == b->kind;
+
+	return same && !b->blocked && (a->type == LOCK_TYPE_WRITE || b->type == LOCK_TYPE_WRITE) &&
+	       a->start <= b->end && b->start <= a->end;
+}
+
+/* What holds it instead. The kernel does not always tell: a process of another pid namespace, or a dead one. */
+static const char *describe_holder(const struct held *h, uint64_t ino, char *buf, size_t size)
+{
+	struct file_locks locks = { 0 };
+	const struct file_lock *found = NULL;
+	_cleanup_proc_ struct proc proc = PROC_CLOSED;
+	char comm[16] = "", text[128];
+
+	if (!locks_read(&locks))
+		for (size_t i = 0; !found && i < locks.n; i++)
+			if (locks.v[i].has_inode && locks.v[i].ino == ino && conflict(&h->lock, &locks.v[i]))
+				found = &locks.v[i];
+	if (h->lock.kind == LOCK_KIND_LEASE)
+		snprintf(buf, size, "another process has it open");
+	else if (!found || found->pid <= 0)
+		snprintf(buf, size, "a process that the kernel does not name holds %s",
+			 found ? locks_describe(found, text, sizeof(text)) : "it");
+	else if (proc_open(found->pid, &proc) || proc_comm(&proc, comm))
+		snprintf(buf, size, "process %d holds %s", found->pid, locks_describe(found, text, sizeof(text)));
+	else
+		snprintf(buf, size, "process %d (%s) holds %s", found->pid, comm,
+			 locks_describe(found, text, sizeof(text)));
+	array_free(&locks);
+	return buf;
+}
+
+static int refuse(const struct held *h, int err)
+{
+	char name[64], path[4096] = "?", what[128], holder[256];
+	struct stat st = { 0 };
+
+	snprintf(name, sizeof(name), "/proc/%d/fd/%d", h->task->t.host_pid, h->fd);
+	read_link(AT_FDCWD, name, path, sizeof(path));
+	locks_describe(&h->lock, what, sizeof(what));
+	if ((err != -EAGAIN && err != -EACCES) || stat(name, &st))
+		return fail(err, "fd %d: take %s on %s", h->fd, what, path);
+	if (h->lock.kind == LOCK_KIND_LEASE && err == -EACCES)
+		return fail(err, "fd %d: take %s on %s: another user's file needs CAP_LEASE", h->fd, what, path);
+	return fail(err, "fd %d: %s on %s cannot be taken again: %s", h->fd, what, path,
+		    describe_holder(h, st.st_ino, holder, sizeof(holder)));
+}
+
+static int call(struct compel_ctl *ctl, long nr, unsigned long a, unsigned long b, unsigned long c)
+{
+	const unsigned long args[6] = { a, b, c };
+	long value;
+	int err = compel_syscall(ctl, nr, args, &value);
+
+	return err < 0 ? err : value < 0 ? (int)value : 0;
+}
+
+/* @scratch: memory of the task for what a call reads. */
+static int take(struct compel_ctl *ctl, const struct held *h, uint64_t scratch)
+{
+	struct flock range = {
+		.l_type = h->lock.type == LOCK_TYPE_WRITE ? F_WRLCK : F_RDLCK,
+		.l_start = h->lock.start,
+		.l_len = h->lock.end == INT64_MAX ? 0 : h->lock.end - h->lock.start + 1,
+	};
+	struct iovec local = { &range, sizeof(range) }, remote = { (void *)(uintptr_t)scratch, sizeof(range) };
+
+	if (h->lock.type == LOCK_TYPE_NONE)
+		return 0;
+	if (h->lock.kind == LOCK_KIND_FLOCK)
+		return call(ctl, SYS_flock, h->fd, (range.l_type == F_WRLCK ? LOCK_EX : LOCK_SH) | LOCK_NB, 0);
+	if (h->lock.kind == LOCK_KIND_LEASE)
+		return call(ctl, SYS_fcntl, h->fd, F_SETLEASE, range.l_type);
+	if (process_vm_writev(h->task->t.host_pid, &local, 1, &remote, 1, 0) != (ssize_t)sizeof(range))
+		return -EFAULT;
+	return call(ctl, SYS_fcntl, h->fd, h->lock.kind == LOCK_KIND_OFD ? F_OFD_SETLK : F_SETLK, scratch);
+}
+
+static int peek(pid_t pid, uint64_t addr, void *to, size_t len)
+{
+	struct iovec local = { to, len }, remote = { (void *)(uintptr_t)addr, len };
+
+	return process_vm_readv(pid, &local, 1, &remote, 1, 0) == (ssize_t)len ? 0 : -EFAULT;
+}
+
+static int take_all(struct restore *r, struct restore_task *rt, const struct held *v, size_t n)
+{
+	struct compel_ctl *ctl = NULL;
+	struct wire_thread leader = { 0 };
+	struct wire_task wire = { 0 };
+	size_t i;
+	int cured, err = peek(rt->t.host_pid, r->shared->tasks[rt->t.index].wire, &wire, sizeof(wire));
+
+	/* The leader waits at the top of its stack. */
+	if (!err)
+		err = peek(rt->t.host_pid, wire.threads, &leader, sizeof(leader));
+	if (!err)
+		err = compel_open(rt->threads[0].id.host_tid, &ctl);
+	/* What of the restorer's own is still open and might be one of the files: POSIX locks go with its end. */
+	if (!err && wire.commit_fd > r->service_base)
+		err = call(ctl, SYS_close_range, r->service_base, wire.commit_fd - 1, 0);
+	if (!err)
+		err = call(ctl, SYS_close_range, wire.commit_fd + 1, ~0u, 0);
+	if (err)
+		fail(err, "call into the task");
+	for (i = 0; !err && i < n; i++) {
+		err = take(ctl, &v[i], leader.stack);
+		if (err)
+			refuse(&v[i], err);
+	}
+	cured = ctl ? compel_cure(ctl) : 0;
+	return err ? err : cured ? fail(cured, "leave the task") : 0;
+}
+
+int locks_ready(struct restore *r)
+{
+	const struct restore_locks *locks = r->locks;
+	int err = 0;
+
+	for (size_t i = 0, n; locks && !err && i < locks->n; i += n) {
+		struct restore_task *rt = locks->v[i].task;
+
+		for (n = 1; i + n < locks->n && locks->v[i + n].task == rt; n++)
+			;
+		LOG_SCOPE("pid %d", rt->t.pid);
+		err = take_all(r, rt, &locks->v[i], n);
+	}
+	return err;
+}

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Whose locks are whose: fdinfo tells, of each descriptor, those that were taken through it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include "file-lock.pb-c.h"
+#include "kernel/fdinfo.h"
+#include "kinds/fd/locks/internal.h"
+#include "kinds/kinds.h"
+#include "run/dump.h"
+#include "util/fds.h"
+#include "util/log.h"
+
+#define INITIAL_PID_NS "pid:[4026531836]"
+#define OVERLAY_MAGIC 0x794c7630u
+/*
+ * To list /proc/locks the kernel holds up all locking and waits for a grace period, 10 to 30 ms long (locks_start in
+ * fs/locks.c, Linux 6.18); one descriptor's fdinfo costs 11 us.
+ */
+#define BY_FDINFO 1000u
+
+struct dump_locks {
+	bool none; /* the kernel knows no locks */
+	bool all_seen; /* /proc/locks has every locked inode there is */
+	bool listed; /* in @inodes */
+	unsigned asked; /* descriptors whose own fdinfo has told */
+	struct hash inodes; /* of /proc/locks */
+	struct hash tables; /* table and file id: POSIX locks have been looked at */
+};
+
+const char *locks_describe(const struct file_lock *lock, char *buf, size_t size)
+{
+	static const char *const names[] = {
+		[LOCK_KIND_FLOCK] = "flock",
+		[LOCK_KIND_POSIX] = "POSIX",
+		[LOCK_KIND_OFD] = "open-file-description",
+		[LOCK_KIND_LEASE] = "lease",
+		[LOCK_KIND_DELEG] = "delegation",
+	};
+	const char *name = lock->kind < ARRAY_SIZE(names) ? names[lock->kind] : "strange";
+	const char *type = lock->type == LOCK_TYPE_WRITE ? "write" : lock->type == LOCK_TYPE_READ ? "read" : "broken";
+	int n;
+
+	if (lock->kind == LOCK_KIND_LEASE || lock->kind == LOCK_KIND_DELEG) {
+		snprintf(buf, size, "a %s %s", type, name);
+		return buf;
+	}
+	n = snprintf(buf, size, "%s %s %s lock", lock->kind == LOCK_KIND_OFD ? "an" : "a", name, type);
+	if (lock->end != INT64_MAX)
+		snprintf(buf + n, size - n, " on bytes %ld to %ld", lock->start, lock->end);
+	else if (lock->start)
+		snprintf(buf + n, size - n, " from byte %ld on", lock->start);
+	return buf;
+}
+
+/* Once there are more descriptors than are worth asking one by one. */
+static int list_inodes(struct dump_locks *state)
+{
+	struct file_locks locks = { 0 };
+	int err = locks_read(&locks);
+
+	for (size_t i = 0; !err && i < locks.n; i++)
+		if (locks.v[i].has_inode)
+			err = hash_put(&state->inodes, locks.v[i].ino, 1);
+	array_free(&locks);
+	state->listed = !err;
+	return err < 0 ? fail(err, "read /proc/locks") : 0;
+}
+
+int locks_begin(struct dump *dump)
+{
+	struct dump_locks *state = dump_alloc(dump, sizeof(*state));
+	char ns[64];
+
+	if (!state)
+		return fail(-ENOMEM, "file locks");
+	state->none = access("/proc/locks", F_OK) < 0 && errno == ENOENT;
+	/* In other pid namespaces it leaves out the locks whose taker has no pid there, or none any more. */
+	state->all_seen = read_link(AT_FDCWD, "/proc/self/ns/pid", ns, sizeof(ns)) > 0 && !strcmp(ns, INITIAL_PID_NS);
+	dump->locks = state;
+	return 0;
+}
+
+void locks_end(struct dump *dump)
+{
+	if (!dump->locks)
+		return;
+	hash_free(&dump->locks->inodes);
+	hash_free(&dump->locks->tables);
+	dump->locks = NULL;
+}
+
+/* 1, 0, or a negative errno, logged. */
+static int may_be_locked(struct dump_locks *state, const struct fd_probe *probe)
+{
+	uint64_t any;
+	int err;
+
+	/* An overlay's inode has not always the number that it shows: that of the file below. */
+	if (!state->all_seen || probe->fs_magic == OVERLAY_MAGIC)
+		return !state->none && !(probe->flags & O_PATH);
+	if (state->none || (!state->listed && state->asked++ < BY_FDINFO))
+		return !state->none && !(probe->flags & O_PATH) && !S_ISSOCK(probe->st.st_mode);
+	err = state->listed ? 0 : list_inodes(state);
+	return err ? err : hash_get(&state->inodes, probe->st.st_ino, &any);
+}
+
+/* Processes that share one table share its POSIX locks; the number that others see is that of whom took it. */
+static const struct dump_task *taker(struct dump *dump, const struct fd_probe *probe, const struct file_lock *lock)
+{
+	struct dump_task *dt;
+
+	if (lock->kind != LOCK_KIND_POSIX || lock->pid <= 0 || lock->pid == probe->task->t.host_pid)
+		return probe->task;
+	dump_for_each_task(dt, dump)
+		if (dt->t.host_pid == lock->pid && dt->t.state != TASK_DEAD &&
+		    dt->t.ids.files == probe->task->t.ids.files)
+			return dt;
+	return probe->task;
+}
+
+static int write_lock(struct dump *dump, const struct fd_probe *probe, const struct file_lock *lock)
+{
+	static const unsigned flags[] = {
+		[LOCK_KIND_FLOCK] = LOCKS_FLOCK,
+		[LOCK_KIND_POSIX] = LOCKS_POSIX,
+		[LOCK_KIND_OFD] = LOCKS_OFD,
+		[LOCK_KIND_LEASE] = LOCKS_LEASE,
+	};
+	FileLockEntry entry = FILE_LOCK_ENTRY__INIT;
+	struct image_writer *img;
+	int err = dump_shared_image(dump, IMAGE_FILE_LOCKS, &img);
+
+	if (err)
+		return err;
+	entry.flag = flags[lock->kind];
+	entry.type = lock->type == LOCK_TYPE_WRITE ? F_WRLCK : F_RDLCK;
+	entry.pid = taker(dump, probe, lock)->t.pid;
+	entry.fd = probe->fd;
+	entry.start = lock->start;
+	entry.len = lock->end == INT64_MAX ? 0 : lock->end - lock->start + 1;
+	err = image_write_record(img, &entry.base);
+	return err < 0 ? fail(err, "%s", image_dir_error(dump->dir)) : 0;
+}
+
+static int save_lock(struct dump *dump, const struct fd_probe *probe, const struct file_lock *lock)
+{
+	char text[128];
+
+	locks_describe(lock, text, sizeof(text));
+	if (!dump->opts->file_locks) {
+		dump_blocker(dump, probe->task, probe->fd, "holds %s on %s: --file-locks keeps it", text, probe->link);
+		return 0;
+	}
+	if (lock->kind >= LOCK_KIND_DELEG) {
+		dump_blocker(dump, probe->task, probe->fd, "holds %s on %s: nothing here knows how to save it", text,
+			     probe->link);
+		return 0;
+	}
+	if (probe->fd < 0) {
+		dump_blocker(
+			dump, probe->task, probe->fd,
+			"a descriptor that waits in a socket, and that nobody else has, holds %s on %s: receive it first",
+			text, probe->link);
+		return 0;
+	}
+	/* Whoever opens the file waits for the holder to put it in order: that could not be told to a new lease. */
+	if (lock->breaking) {
+		dump_blocker(dump, probe->task, probe->fd,
+			     "the lease on %s is being broken by one that opens it: try again when that is done",
+			     probe->link);
+		return 0;
+	}
+	return write_lock(dump, probe, lock);
+}
+
+/* An unlinked file is read through a descriptor of our own; to open one breaks a write lease, and its holder is told. */
+static bool is_untouchable(const struct fd_probe *probe, const struct file_lock *lock)
+{
+	return lock->kind == LOCK_KIND_LEASE && !probe->st.st_nlink && (lock->type != LOCK_TYPE_READ || lock->breaking);
+}
+
+int locks_save(struct dump *dump, struct fd_probe *probe, uint32_t id, bool fresh)
+{
+	struct fdinfo *info;
+	bool fresh_table = false, untouchable = false;
+	int err = may_be_locked(dump->locks, probe);
+
+	if (err <= 0)
+		return err;
+	err = 0;
+	/* POSIX locks belong to who holds the table, all others to the open file. */
+	if (probe->fd >= 0 &&
+	    !hash_slot_of(&dump->locks->tables, (uint64_t)probe->task->t.ids.files << 32 | id, &fresh_table))
+		return fail(-ENOMEM, "file locks");
+	if (!fresh && !fresh_table)
+		return 0;
+	dump->asked.kind = "lock";
+	dump->asked.path = probe->link;
+	err = fd_probe_info(dump, probe, &info);
+	for (size_t i = 0; !err && i < info->n; i++) {
+		const struct file_lock *lock = &info->v[i].lock;
+
+		if (info->v[i].tag != FDINFO_LOCK || !(lock->kind == LOCK_KIND_POSIX ? fresh_table : fresh))
+			continue;
+		err = save_lock(dump, probe, lock);
+		if (!is_untouchable(probe, lock))
+			continue;
+		dump_blocker(dump, probe->task, probe->fd,
+			     "%s was unlinked, and to read it would break the lease on it", probe->link);
+		untouchable = true;
+	}
+	dump->asked.path = NULL;
+	return err ? err : untouchable;
+}

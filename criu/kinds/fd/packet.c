@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Packet sockets: all frames of a device. Rings, which the kernel shares with the program's memory, are refused by name. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <string.h>
+#include <sys/socket.h>
+#include "base/bits.h"
+#include "base/cleanup.h"
+#include "kernel/packet_diag.h"
+#include "kinds/fd/reopen.h"
+#include "kinds/fd/sockopts.h"
+#include "kinds/kinds.h"
+#include "packet-sock.pb-c.h"
+#include "run/dump.h"
+#include "run/restore.h"
+#include "util/log.h"
+
+#define PACKET_NO_FANOUT UINT32_MAX
+
+static int number(int fd, int level, int name)
+{
+	int value = 0;
+	socklen_t len = sizeof(value);
+
+	return getsockopt(fd, level, name, &value, &len) < 0 ? -errno : value;
+}
+
+static uint32_t option(int fd, int name)
+{
+	int value = number(fd, SOL_PACKET, name);
+
+	return value < 0 ? 0 : value;
+}
+
+static bool packet_claims(const struct fd_probe *probe)
+{
+	return S_ISSOCK(probe->st.st_mode) && !(probe->flags & O_PATH) &&
+	       number(probe->local, SOL_SOCKET, SO_DOMAIN) == AF_PACKET;
+}
+
+/* ---- dump ---- */
+
+static int save_members(struct dump *dump, const struct packet_diag_socket *diag, PacketSockEntry *entry)
+{
+	entry->mclist = dump_alloc(dump, (diag->nr_members + 1) * sizeof(*entry->mclist));
+	if (!entry->mclist)
+		return -ENOMEM;
+	for (size_t i = 0; i < diag->nr_members; i++) {
+		const struct packet_diag_member *m = &diag->members[i];
+		PacketMclist *mc = dump_alloc(dump, sizeof(*mc));
+
+		if (!mc)
+			return -ENOMEM;
+		packet_mclist__init(mc);
+		mc->index = m->interface;
+		mc->type = m->type;
+		mc->addr.len = m->len;
+		mc->addr.data = dump_alloc(dump, m->len + 1);
+		if (!mc->addr.data)
+			return -ENOMEM;
+		memcpy(mc->addr.data, m->address, m->len);
+		entry->mclist[entry->n_mclist++] = mc;
+	}
+	return 0;
+}
+
+static int save_diag(struct dump *dump, const struct fd_probe *probe, PacketSockEntry *entry)
+{
+	struct packet_diag_socket diag;
+	int err = packet_diag_read(probe->st.st_ino, &diag);
+
+	if (err)
+		return fail(err, "what sock_diag knows of a packet socket");
+	if (diag.has_ring)
+		dump_blocker(
+			dump, probe->task, probe->fd,
+			"%s: a packet socket with a ring in the program's memory (PACKET_RX_RING, PACKET_TX_RING) cannot be "
+			"saved yet: end the capture first",
+			probe->link);
+	if (diag.has_fanout) {
+		entry->has_fanout = true;
+		entry->fanout = diag.fanout;
+	}
+	err = save_members(dump, &diag, entry);
+	return err ? fail(err, "memberships of a packet socket") : 0;
+}
+
+static int packet_save(struct dump *dump, const struct fd_probe *probe, FileEntry *file)
+{
+	PacketSockEntry *entry = dump_alloc(dump, sizeof(*entry));
+	struct sockaddr_ll own = { 0 };
+	socklen_t len = sizeof(own);
+	int fd = probe->local, err;
+
+	if (!entry)
+		return fail(-ENOMEM, "packet socket");
+	packet_sock_entry__init(entry);
+	file->psk = entry;
+	if (getsockname(fd, (struct sockaddr *)&own, &len) < 0)
+		return fail(-errno, "address of a packet socket");
+	entry->id = file->id;
+	entry->type = number(fd, SOL_SOCKET, SO_TYPE);
+	entry->protocol = own.sll_protocol;
+	entry->ifindex = own.sll_ifindex;
+	entry->flags = probe->flags;
+	entry->version = option(fd, PACKET_VERSION);
+	entry->reserve = option(fd, PACKET_RESERVE);
+	entry->aux_data = option(fd, PACKET_AUXDATA);
+	entry->orig_dev = option(fd, PACKET_ORIGDEV);
+	entry->vnet_hdr = option(fd, PACKET_VNET_HDR);
+	entry->loss = option(fd, PACKET_LOSS);
+	entry->timestamp = option(fd, PACKET_TIMESTAMP);
+	entry->copy_thresh = option(fd, PACKET_COPY_THRESH);
+	err = save_diag(dump, probe, entry);
+	if (!err)
+		err = sockopts_save(dump, probe, &entry->opts);
+	return err ? err : dump_fown(dump, probe, &entry->fown);
+}
+
+/* ---- restore ---- */
+
+static int packet_load(struct restore *r, struct file *file, void *state)
+{
+	const PacketSockEntry *entry = file->entry->psk;
+
+	if (!entry || entry->id != file->id)
+		return fail(-EBADMSG, "files.img: file %u is a packet socket without an entry of its own", file->id);
+	if ((entry->type != SOCK_RAW && entry->type != SOCK_DGRAM && entry->type != SOCK_PACKET) ||
+	    entry->protocol > UINT16_MAX || entry->ifindex > INT32_MAX)
+		return fail(-EBADMSG, "files.img: file %u: no packet socket has type %u and protocol %u", file->id,
+			    entry->type, entry->protocol);
+	for (size_t i = 0; i < entry->n_mclist; i++)
+		if (entry->mclist[i]->addr.len > 8)
+			return fail(-EBADMSG, "files.img: file %u: an address of %zu bytes", file->id,
+				    entry->mclist[i]->addr.len);
+	if (entry->rx_ring || entry->tx_ring)
+		return fail(-EOPNOTSUPP, "files.img: file %u: a packet socket with a ring cannot be restored yet",
+			    file->id);
+	return sockopts_check(entry->opts);
+}
+
+static int set_option(int fd, int name, int value)
+{
+	if (value && setsockopt(fd, SOL_PACKET, name, &value, sizeof(value)) < 0)
+		return fail(-errno, "set option %d of a packet socket to %d", name, value);
+	return 0;
+}
+
+static int set_options(int fd, const PacketSockEntry *entry)
+{
+	const struct {
+		int name;
+		uint32_t value;
+	} options[] = {
+		{ PACKET_VERSION, entry->version },	{ PACKET_RESERVE, entry->reserve },
+		{ PACKET_AUXDATA, entry->aux_data },	{ PACKET_ORIGDEV, entry->orig_dev },
+		{ PACKET_VNET_HDR, entry->vnet_hdr },	{ PACKET_LOSS, entry->loss },
+		{ PACKET_TIMESTAMP, entry->timestamp }, { PACKET_COPY_THRESH, entry->copy_thresh },
+	};
+	int err = 0;
+
+	for (size_t i = 0; !err && i < ARRAY_SIZE(options); i++)
+		err = set_option(fd, options[i].name, options[i].value);
+	return err;
+}
+
+static int join(int fd, const PacketMclist *mc)
+{
+	struct packet_mreq req = { .mr_ifindex = mc->index, .mr_type = mc->type, .mr_alen = mc->addr.len };
+
+	if (mc->addr.len)
+		memcpy(req.mr_address, mc->addr.data, mc->addr.len);
+	if (setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &req, sizeof(req)) < 0)
+		return fail(-errno, "membership of a packet socket on device %u", mc->index);
+	return 0;
+}
+
+static int packet_open(struct restore *r, struct file *file, const void *state)
+{
+	const PacketSockEntry *entry = file->entry->psk;
+	/* Without a protocol: not a frame before everything is set. */
+	_cleanup_close_ int fd = socket(AF_PACKET, entry->type | SOCK_CLOEXEC, 0);
+	struct sockaddr_ll own = { .sll_family = AF_PACKET,
+				   .sll_protocol = entry->protocol,
+				   .sll_ifindex = entry->ifindex };
+	int err;
+
+	if (fd < 0)
+		return fail(-errno, "make a packet socket");
+	err = set_options(fd, entry);
+	for (size_t i = 0; !err && i < entry->n_mclist; i++)
+		err = join(fd, entry->mclist[i]);
+	if (!err)
+		err = sockopts_restore(fd, entry->opts);
+	if (!err && (entry->protocol || entry->ifindex) && bind(fd, (struct sockaddr *)&own, sizeof(own)) < 0)
+		err = fail(-errno, "bind a packet socket to device %u, protocol %#x", entry->ifindex,
+			   ntohs(entry->protocol));
+	if (!err && entry->has_fanout && entry->fanout != PACKET_NO_FANOUT)
+		err = set_option(fd, PACKET_FANOUT, entry->fanout);
+	if (!err)
+		err = set_status_flags(fd, entry->flags, entry->fown);
+	return err ? err : steal_fd(&fd);
+}
+
+const struct fd_kind packet_kind = {
+	.name = "packet",
+	.image_type = FD_TYPES__PACKETSK,
+	.claims = packet_claims,
+	.save = packet_save,
+	.load = packet_load,
+	.open = packet_open,
+};

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * pidfd_open(2): a process of the tree, or one that is gone. Those of one and the same gone process have one inode
+ * number; they are made together, of a process that is born for it and dies.
+ */
+#include <errno.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "kernel/fdinfo.h"
+#include "kinds/fd/anon.h"
+#include "kinds/fd/reopen.h"
+#include "kinds/kinds.h"
+#include "run/dump.h"
+#include "util/fds.h"
+
+#define PIDFD_FLAG_NONBLOCK O_NONBLOCK
+#define PIDFD_FLAG_THREAD O_EXCL /* PIDFD_THREAD, 6.9 */
+
+/* PIDFD_GET_INFO of 6.13, with the exit status from 6.15 on: the first published size. */
+struct pidfd_info_v0 {
+	uint64_t mask, cgroupid;
+	uint32_t pid, tgid, ppid, ruid, rgid, euid, egid, suid, sgid, fsuid, fsgid;
+	int32_t exit_code;
+};
+#define PIDFD_IOCTL_GET_INFO _IOWR(0xFF, 11, struct pidfd_info_v0)
+#define PIDFD_ASK_EXIT (1ull << 3)
+
+static bool pidfd_claims(const struct fd_probe *probe)
+{
+	return fd_is_anon(probe, "pidfd");
+}
+
+static bool pidfd_is_thread(struct dump *dump, pid_t tid)
+{
+	struct dump_task *task;
+
+	dump_for_each_task(task, dump)
+		for (size_t i = 1; i < task->nr_threads; i++)
+			if (task->threads[i].id.host_tid == tid)
+				return true;
+	return false;
+}
+
+static int pidfd_save_target(struct dump *dump, const struct fd_probe *probe, pid_t pid, PidfdEntry *pidfd)
+{
+	const struct dump_task *target;
+
+	if (pid < 0) {
+		struct pidfd_info_v0 info = { .mask = PIDFD_ASK_EXIT };
+
+		pidfd->nspid = -1;
+		if (!ioctl(probe->local, PIDFD_IOCTL_GET_INFO, &info) && (info.mask & PIDFD_ASK_EXIT)) {
+			pidfd->has_exit_status = true;
+			pidfd->exit_status = info.exit_code;
+		}
+		return 0;
+	}
+	target = pid ? dump_find_task(dump, pid) : NULL;
+	if (target)
+		pidfd->nspid = target->t.pid;
+	else if (pid && pidfd_is_thread(dump, pid))
+		dump_blocker(dump, probe->task, probe->fd,
+			     "pidfd: stands for thread %d, not for a process: these cannot be saved yet; close it",
+			     pid);
+	else
+		dump_blocker(
+			dump, probe->task, probe->fd,
+			"pidfd: stands for process %d, which is outside of the tree: close it, or dump a tree that "
+			"has that process",
+			pid);
+	return 0;
+}
+
+static int pidfd_save(struct dump *dump, const struct fd_probe *probe, FileEntry *entry)
+{
+	PidfdEntry *pidfd = dump_alloc(dump, sizeof(*pidfd));
+	const struct fdinfo_item *item;
+	struct fdinfo *info;
+	int err = fd_probe_info(dump, (struct fd_probe *)probe, &info);
+
+	if (err < 0)
+		return err;
+	if (!pidfd)
+		return fail(-ENOMEM, "pidfd");
+	item = fdinfo_find(info, FDINFO_PIDFD);
+	if (!item)
+		return fail(-EBADMSG, "fdinfo of a pidfd tells no process");
+	pidfd_entry__init(pidfd);
+	err = dump_fown(dump, probe, &pidfd->fown);
+	if (err < 0)
+		return err;
+	pidfd->id = entry->id;
+	pidfd->ino = (uint32_t)probe->st.st_ino;
+	pidfd->flags = probe->flags;
+	entry->pidfd = pidfd;
+	return pidfd_save_target(dump, probe, item->pidfd.pid, pidfd);
+}
+
+static int pidfd_load(struct restore *r, struct file *file, void *state)
+{
+	const PidfdEntry *pidfd = file->entry->pidfd;
+
+	if (!pidfd)
+		return fail(-EBADMSG, "files.img: file %u: a pidfd without its record", file->id);
+	if (pidfd->nspid == 0 || pidfd->nspid < -1)
+		return fail(-EBADMSG, "files.img: file %u: a pidfd of process %d", file->id, pidfd->nspid);
+	return 0;
+}
+
+/* Those of one gone process: the first one that a task has makes all of them. */
+static int pidfd_link(struct restore *r, struct file *file, void *state)
+{
+	const PidfdEntry *pidfd = file->entry->pidfd;
+
+	if (pidfd->nspid > 0) {
+		if (!restore_find_task(r, pidfd->nspid))
+			return fail(-EBADMSG, "files.img: file %u: pidfd of process %d, which is not in the images",
+				    file->id, pidfd->nspid);
+		return 0;
+	}
+	for (size_t i = 0; i < r->nr_files; i++) {
+		struct file *other = &r->files[i];
+
+		if (other == file)
+			break;
+		if (other->kind == file->kind && other->owner && other->entry->pidfd->nspid == -1 &&
+		    other->entry->pidfd->ino == pidfd->ino) {
+			file->maker = other;
+			break;
+		}
+	}
+	return 0;
+}
+
+static int pidfd_open_one(pid_t pid, const PidfdEntry *pidfd)
+{
+	_cleanup_close_ int fd = sys_pidfd_open(pid, pidfd->flags & (PIDFD_FLAG_NONBLOCK | PIDFD_FLAG_THREAD));
+	int err;
+
+	if (fd < 0)
+		return fail(fd, "pidfd_open %d", pid);
+	err = set_status_flags(fd, pidfd->flags, pidfd->fown);
+	return err < 0 ? err : steal_fd(&fd);
+}
+
+static void __attribute__((noreturn)) pidfd_die(int status, int release)
+{
+	struct rlimit no_core = { 0, 0 };
+	sigset_t none;
+	char c;
+
+	while (read(release, &c, 1) < 0 && errno == EINTR)
+		;
+	if (WIFSIGNALED(status)) {
+		setrlimit(RLIMIT_CORE, &no_core);
+		signal(WTERMSIG(status), SIG_DFL);
+		sigemptyset(&none);
+		sigprocmask(SIG_SETMASK, &none, NULL);
+		syscall(SYS_kill, syscall(SYS_getpid), WTERMSIG(status));
+	}
+	syscall(SYS_exit_group, WEXITSTATUS(status));
+	__builtin_unreachable();
+}
+
+/* Dies with wait status @status when *ret_hold is closed. No signal is sent to the parent for it. */
+static pid_t pidfd_born_to_die(int status, int *ret_hold)
+{
+	_cleanup_close_ int hold = -1, release = -1;
+	int ends[2];
+	pid_t pid;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return fail(-errno, "pipe");
+	release = ends[0];
+	hold = ends[1];
+	pid = (pid_t)syscall(SYS_clone, 0, NULL, NULL, NULL, NULL);
+	if (pid < 0)
+		return fail(-errno, "fork a process that dies");
+	if (pid == 0) {
+		close(hold);
+		pidfd_die(status, release);
+	}
+	*ret_hold = steal_fd(&hold);
+	return pid;
+}
+
+static int pidfd_open_gone(struct restore *r, struct file *file)
+{
+	const PidfdEntry *pidfd = file->entry->pidfd;
+	_cleanup_close_ int hold = -1, fd = -1;
+	pid_t pid = pidfd_born_to_die(pidfd->exit_status, &hold);
+	int err = 0;
+
+	if (pid < 0)
+		return pid;
+	fd = pidfd_open_one(pid, pidfd);
+	for (size_t i = 0; i < r->nr_files && fd >= 0 && err >= 0; i++) {
+		struct file *other = &r->files[i];
+
+		if (other->maker != file)
+			continue;
+		err = pidfd_open_one(pid, other->entry->pidfd);
+		if (err >= 0)
+			err = restore_provide(r, other, err);
+	}
+	close(steal_fd(&hold));
+	while (waitpid(pid, NULL, __WALL) < 0)
+		if (errno != EINTR)
+			return fail(-errno, "wait for %d, that a pidfd needed", pid);
+	if (err < 0)
+		return err;
+	return steal_fd(&fd);
+}
+
+static int pidfd_open_file(struct restore *r, struct file *file, const void *state)
+{
+	const PidfdEntry *pidfd = file->entry->pidfd;
+
+	return pidfd->nspid < 0 ? pidfd_open_gone(r, file) : pidfd_open_one(pidfd->nspid, pidfd);
+}
+
+const struct fd_kind pidfd_kind = {
+	.name = "pidfd",
+	.image_type = FD_TYPES__PIDFD,
+	.claims = pidfd_claims,
+	.save = pidfd_save,
+	.load = pidfd_load,
+	.link = pidfd_link,
+	.open = pidfd_open_file,
+};

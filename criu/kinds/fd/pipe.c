@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* pipe(2): both ends any number of times, in any tasks. */
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+#include "kinds/fd/pipe_data.h"
+#include "kinds/kinds.h"
+#include "run/outside.h"
+#include "util/fds.h"
+#include "util/str.h"
+
+/* As F_GETFL gives it: what open(2) adds, but pipe(2) does not. Where libc defines its own as 0 this is the kernel's. */
+#define KERNEL_O_LARGEFILE 0100000u
+
+static bool reads(unsigned flags)
+{
+	return (flags & O_ACCMODE) != O_WRONLY;
+}
+
+static bool writes(unsigned flags)
+{
+	return (flags & O_ACCMODE) != O_RDONLY;
+}
+
+/* ---- dump ---- */
+
+struct pipe_seen {
+	struct record record; /* device, inode */
+	bool reader, writer; /* held in the tree */
+	bool reader_held, writer_held; /* held by anybody at all */
+	bool stdio; /* a standard descriptor of somebody */
+	struct dump_task *task; /* who holds it */
+	int fd;
+};
+
+static bool pipe_claims(const struct fd_probe *probe)
+{
+	return S_ISFIFO(probe->st.st_mode) && probe->link && str_has_prefix(probe->link, "pipe:[") &&
+	       !(probe->flags & O_PATH);
+}
+
+/* A reader sees POLLHUP when there is no writer, a writer POLLERR when there is no reader. poll(2) */
+static int see_other_end(const struct fd_probe *probe, struct pipe_seen *seen)
+{
+	struct pollfd p = { .fd = probe->local, .events = POLLIN | POLLOUT };
+
+	if (poll(&p, 1, 0) < 0)
+		return fail(-errno, "poll a pipe");
+	seen->reader_held = reads(probe->flags) || !(p.revents & POLLERR);
+	seen->writer_held = writes(probe->flags) || !(p.revents & POLLHUP);
+	return 0;
+}
+
+static int pipe_save(struct dump *dump, const struct fd_probe *probe, FileEntry *entry)
+{
+	struct record_table *all = kind_data_of(&dump->arena, &dump->kind_data[FD_TYPES__PIPE], sizeof(*all));
+	struct pipe_seen *seen = all ? record_find(all, probe->st.st_dev, probe->st.st_ino) : NULL;
+	PipeEntry *pipe_entry = dump_alloc(dump, sizeof(*pipe_entry));
+	int err = 0;
+
+	if (!all || !pipe_entry)
+		return fail(-ENOMEM, "pipe");
+	if (!seen) {
+		seen = record_new(&dump->arena, all, probe->st.st_dev, probe->st.st_ino, sizeof(*seen));
+		if (!seen)
+			return fail(-ENOMEM, "pipe");
+		seen->task = probe->task;
+		seen->fd = probe->fd;
+		err = see_other_end(probe, seen);
+		if (!err)
+			err = pipe_data_save(dump, IMAGE_PIPES_DATA, probe->st.st_ino, probe->local);
+		if (err)
+			return err;
+	}
+	seen->reader |= reads(probe->flags);
+	seen->writer |= writes(probe->flags);
+	seen->stdio |= probe->fd <= STDERR_FILENO;
+	pipe_entry__init(pipe_entry);
+	pipe_entry->id = entry->id;
+	pipe_entry->pipe_id = probe->st.st_ino;
+	pipe_entry->flags = probe->flags;
+	entry->pipe = pipe_entry;
+	return dump_fown(dump, probe, &pipe_entry->fown);
+}
+
+static bool is_external(const struct options *opts, unsigned long ino)
+{
+	char key[2][40];
+
+	snprintf(key[0], sizeof(key[0]), "pipe:[%lu]", ino);
+	snprintf(key[1], sizeof(key[1]), "pipe[%lu]", ino);
+	return outside_is_external(opts, key[0]) || outside_is_external(opts, key[1]);
+}
+
+/* A pipe that leads out of the tree: whoever is at its other end would wait for ever for what comes back. */
+static int pipe_save_end(struct dump *dump)
+{
+	struct record_table *all = dump->kind_data[FD_TYPES__PIPE];
+
+	for (struct record *r = all ? all->first : NULL; r; r = r->next) {
+		const struct pipe_seen *seen = (const struct pipe_seen *)r;
+		const char *end = seen->reader ? "writing" : "reading";
+
+		if ((seen->reader || !seen->reader_held) && (seen->writer || !seen->writer_held))
+			continue;
+		if (is_external(dump->opts, r->b))
+			continue;
+		if (seen->stdio && dump->opts->shell_job)
+			log_warn("pid %d: fd %d: pipe:[%lu]: its %s end is outside of the tree: give --inherit-fd "
+				 "'fd[N]:pipe:[%lu]' at restore, or it comes back closed",
+				 seen->task->t.pid, seen->fd, (unsigned long)r->b, end, (unsigned long)r->b);
+		else
+			dump_blocker(
+				dump, seen->task, seen->fd,
+				"pipe:[%lu]: its %s end is held by a process outside of the tree, which would lose it: "
+				"dump that one too, or give --external 'pipe:[%lu]' now and --inherit-fd "
+				"'fd[N]:pipe:[%lu]' at restore",
+				(unsigned long)r->b, end, (unsigned long)r->b, (unsigned long)r->b);
+	}
+	return 0;
+}
+
+/* ---- restore ---- */
+
+struct pipe {
+	struct pipe_end end;
+	struct pipe_group *group;
+};
+
+static const struct inherit_fd *find_inherit(const struct options *opts, uint32_t pipe_id)
+{
+	char key[40];
+
+	snprintf(key, sizeof(key), "pipe:[%u]", pipe_id);
+	return outside_inherited(opts, key);
+}
+
+static int pipe_load(struct restore *r, struct file *file, void *state)
+{
+	const PipeEntry *entry = file->entry->pipe;
+	struct pipe_restore *data = NULL;
+	struct pipe *st = state;
+	int err = pipe_restore_data(r, FD_TYPES__PIPE, IMAGE_PIPES_DATA, &data);
+
+	if (err)
+		return err;
+	if (!entry || entry->id != file->id)
+		return fail(-EBADMSG, "files.img: file %u is a pipe without an entry of its own", file->id);
+	if ((entry->flags & O_ACCMODE) == O_ACCMODE)
+		return fail(-EBADMSG, "files.img: file %u: a pipe cannot have flags %#x", file->id, entry->flags);
+	st->end = (struct pipe_end){ .file = file, .flags = entry->flags, .fown = entry->fown };
+	err = pipe_group_add(r, data, entry->pipe_id, &st->end, &st->group);
+	if (!err)
+		st->group->given = find_inherit(r->opts, entry->pipe_id);
+	return err;
+}
+
+static int pipe_link(struct restore *r, struct file *file, void *state)
+{
+	struct pipe *st = state;
+
+	if (!st->group->given)
+		pipe_group_link(st->group, file);
+	return 0;
+}
+
+static int pipe_before_fork(struct restore *r)
+{
+	struct pipe_restore *data = r->kind_data[FD_TYPES__PIPE];
+
+	for (struct record *rec = data ? data->groups.first : NULL; rec; rec = rec->next) {
+		struct pipe_group *group = (struct pipe_group *)rec;
+
+		if (!group->given)
+			continue;
+		group->inherited = dup_fd_above(group->given->fd, r->service_base);
+		if (group->inherited < 0)
+			return fail(group->inherited, "--inherit-fd fd[%d]:%s", group->given->fd, group->given->key);
+	}
+	return 0;
+}
+
+/* Of a pipe a description of its own, so that our flags stay ours; of anything else the very one, with its position. */
+static int open_inherited(const struct pipe *st)
+{
+	int given = st->group->inherited, fd, err;
+	struct stat stat;
+
+	if (fstat(given, &stat) < 0)
+		return fail(-errno, "--inherit-fd %s", st->group->given->key);
+	fd = S_ISFIFO(stat.st_mode) ? reopen_fd(given, st->end.flags) : dup_fd_above(given, 0);
+	if (fd < 0)
+		return fail(fd, "--inherit-fd %s", st->group->given->key);
+	if (!S_ISFIFO(stat.st_mode))
+		return fd;
+	err = set_status_flags(fd, st->end.flags, st->end.fown);
+	if (err)
+		close(fd);
+	return err ? err : fd;
+}
+
+static bool is_as_pipe_made_it(const struct pipe_end *end)
+{
+	return (end->flags & O_ACCMODE) != O_RDWR && !(end->flags & KERNEL_O_LARGEFILE);
+}
+
+/* Ends beyond the two that pipe(2) gives are opened; then the two themselves are given, if they are wanted. */
+static int make_ends(struct restore *r, const struct pipe_group *group, int made[2], int *ret_fd)
+{
+	const struct pipe_end *first[2] = { NULL, NULL };
+	int err = 0;
+
+	for (const struct pipe_end *end = group->ends; end && !err; end = end->next) {
+		const struct pipe_end **as_made = &first[writes(end->flags)];
+		int fd;
+
+		if (is_as_pipe_made_it(end) && !*as_made) {
+			*as_made = end;
+			continue;
+		}
+		fd = reopen_fd(made[0], end->flags);
+		err = fd < 0 ? fail(fd, "open a pipe again") : pipe_end_give(r, group, end, fd, ret_fd);
+	}
+	for (int i = 0; i < 2 && !err; i++)
+		if (first[i])
+			err = pipe_end_give(r, group, first[i], steal_fd(&made[i]), ret_fd);
+	return err;
+}
+
+static int pipe_open(struct restore *r, struct file *file, const void *state)
+{
+	const struct pipe *st = state;
+	int made[2], fd = -1, err;
+
+	if (st->group->given)
+		return open_inherited(st);
+	if (pipe2(made, O_CLOEXEC) < 0)
+		return fail(-errno, "make a pipe");
+	err = pipe_data_put(st->group->data, made[1]);
+	if (!err)
+		err = make_ends(r, st->group, made, &fd);
+	/* An end that nobody holds must not be held by us: its absence is what the others see. */
+	for (int i = 0; i < 2; i++)
+		if (made[i] >= 0)
+			close(made[i]);
+	if (err && fd >= 0)
+		close(fd);
+	return err ? err : fd;
+}
+
+const struct fd_kind pipe_kind = {
+	.name = "pipe",
+	.image_type = FD_TYPES__PIPE,
+	.state_size = sizeof(struct pipe),
+	.claims = pipe_claims,
+	.save = pipe_save,
+	.save_end = pipe_save_end,
+	.load = pipe_load,
+	.link = pipe_link,
+	.open = pipe_open,
+	.before_fork = pipe_before_fork,
+};

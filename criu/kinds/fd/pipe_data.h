@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What is in a pipe or FIFO: pipes-data.img, fifo-data.img. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/cleanup.h"
+#include "kinds/fd/record_table.h"
+#include "kinds/fd/reopen.h"
+#include "pipe-data.pb-c.h"
+#include "run/dump.h"
+#include "run/restore.h"
+#include "util/log.h"
+
+#define PIPE_SIZE_DEFAULT 65536
+
+/* ---- dump ---- */
+
+/* Save content and size of pipe @pipe_id; @local is any end of it. The pipe keeps what is in it. */
+int pipe_data_save(struct dump *dump, enum image_type type, uint32_t pipe_id, int local);
+
+/* ---- restore ---- */
+
+struct pipe_data {
+	struct record record; /* 0, pipe id */
+	const PipeDataEntry *entry;
+	const void *bytes;
+};
+
+/* Read and check all of @type into @table. */
+int pipe_data_load(struct restore *r, enum image_type type, struct record_table *table);
+/* Size and content into an empty pipe: @writer is an end to write with. @data may be NULL. */
+int pipe_data_put(const struct pipe_data *data, int writer);
+
+/* All descriptions of one pipe: the owner of one of them makes all of them. */
+struct pipe_end {
+	struct pipe_end *next;
+	struct file *file;
+	unsigned flags;
+	const FownEntry *fown;
+	bool quiet; /* a FIFO's reader that has seen no writer yet */
+};
+
+struct pipe_group {
+	struct record record; /* 0, pipe id */
+	struct pipe_end *ends;
+	struct file *maker; /* of the first link on */
+	const struct pipe_data *data;
+	const struct inherit_fd *given; /* --inherit-fd pipe:[ID] */
+	int inherited; /* its descriptor, above service_base; before the first fork */
+};
+
+/* kind_data of a restore */
+struct pipe_restore {
+	bool loaded;
+	struct record_table data, groups;
+};
+
+/* The kind's data, with the content of all its pipes (read from @type on first use). */
+int pipe_restore_data(struct restore *r, FdTypes kind, enum image_type type, struct pipe_restore **ret_data);
+/* In load: @end belongs to pipe @pipe_id. */
+int pipe_group_add(struct restore *r, struct pipe_restore *data, uint32_t pipe_id, struct pipe_end *end,
+		   struct pipe_group **ret_group);
+/* In link: who makes @file. */
+void pipe_group_link(struct pipe_group *group, struct file *file);
+/* In open of the maker: @fd is that of @end. Becomes *ret_fd if it is the maker's own, goes to its owner if not. Takes
+ * @fd over, whatever happens. */
+int pipe_end_give(struct restore *r, const struct pipe_group *group, const struct pipe_end *end, int fd, int *ret_fd);

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* ghost-file-ID.img: a file that has no name any more. Its reader is ghost_load.c. */
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "kernel/device.h"
+#include "kinds/fd/regular/internal.h"
+#include "util/fds.h"
+
+#define PIECE (256u << 10)
+
+/* The next stretch of data at or behind @from: false when only a hole is left. A file system without holes has one. */
+static bool next_data(int fd, uint64_t from, uint64_t size, uint64_t *ret_start, uint64_t *ret_end)
+{
+	off_t start = lseek(fd, from, SEEK_DATA), end;
+
+	if (start < 0 && errno != ENXIO)
+		start = from;
+	if (start < 0 || (uint64_t)start >= size)
+		return false;
+	end = lseek(fd, start, SEEK_HOLE);
+	*ret_start = start;
+	*ret_end = end < 0 || (uint64_t)end > size ? size : (uint64_t)end;
+	return true;
+}
+
+int ghost_data_size(int fd, uint64_t size, uint64_t *ret_bytes)
+{
+	uint64_t bytes = 0, at = 0, start;
+
+	while (at < size && next_data(fd, at, size, &start, &at))
+		bytes += at - start;
+	*ret_bytes = bytes;
+	return 0;
+}
+
+static int write_range(struct image_writer *img, int fd, uint64_t from, uint64_t to, char *piece)
+{
+	while (from < to) {
+		size_t len = MIN_OF(to - from, (uint64_t)PIECE);
+		int err = pread_exact(fd, piece, len, from);
+
+		if (!err)
+			err = image_write_raw(img, piece, len);
+		if (err)
+			return err;
+		from += len;
+	}
+	return 0;
+}
+
+static int write_content(struct image_writer *img, int fd, const GhostFileEntry *head, uint64_t size)
+{
+	_cleanup_free_ char *piece = malloc(PIECE);
+	uint64_t start, at = 0;
+	int err = 0;
+
+	if (!piece)
+		return -ENOMEM;
+	if (!head->chunks)
+		return write_range(img, fd, 0, size, piece);
+	while (!err && at < size && next_data(fd, at, size, &start, &at)) {
+		GhostChunkEntry chunk = GHOST_CHUNK_ENTRY__INIT;
+
+		chunk.off = start;
+		chunk.len = at - start;
+		err = image_write_record(img, &chunk.base);
+		if (!err)
+			err = write_range(img, fd, start, at, piece);
+	}
+	return err;
+}
+
+static int fill_head(const struct subject *s, GhostFileEntry *head, Timeval times[2], char *target, size_t size)
+{
+	head->uid = s->st.st_uid;
+	head->gid = s->st.st_gid;
+	head->mode = s->st.st_mode;
+	head->has_dev = head->has_ino = true;
+	head->dev = dev_to_kdev(s->st.st_dev);
+	head->ino = s->st.st_ino;
+	timeval__init(&times[0]);
+	timeval__init(&times[1]);
+	times[0].tv_sec = s->st.st_atim.tv_sec;
+	times[0].tv_usec = s->st.st_atim.tv_nsec / 1000;
+	times[1].tv_sec = s->st.st_mtim.tv_sec;
+	times[1].tv_usec = s->st.st_mtim.tv_nsec / 1000;
+	head->atim = &times[0];
+	head->mtim = &times[1];
+	if (S_ISCHR(s->st.st_mode) || S_ISBLK(s->st.st_mode)) {
+		head->has_rdev = true;
+		head->rdev = dev_to_kdev(s->st.st_rdev);
+	}
+	if (S_ISLNK(s->st.st_mode)) {
+		ssize_t len = read_link(s->local, "", target, size);
+
+		if (len < 0)
+			return len;
+		head->symlnk_target = target;
+	}
+	return 0;
+}
+
+int ghost_save(struct dump *dump, const struct subject *s, const char *name, uint32_t ghost_id)
+{
+	_cleanup_image_writer_ struct image_writer *img = NULL;
+	_cleanup_close_ int fd = -1;
+	GhostFileEntry head = GHOST_FILE_ENTRY__INIT;
+	Timeval times[2];
+	char target[PATH_MAX];
+	uint64_t bytes;
+	int err = fill_head(s, &head, times, target, sizeof(target));
+
+	if (err)
+		return fail(err, "%s was unlinked: read what it is", name);
+	if (S_ISREG(s->st.st_mode)) {
+		fd = reopen_fd(s->local, O_RDONLY | O_NONBLOCK | O_NOATIME);
+		if (fd == -EPERM)
+			fd = reopen_fd(s->local, O_RDONLY | O_NONBLOCK);
+		if (fd < 0)
+			return fail(fd, "%s was unlinked: open it for reading", name);
+		ghost_data_size(fd, s->st.st_size, &bytes);
+		if (bytes < (uint64_t)s->st.st_size) {
+			head.has_chunks = head.chunks = true;
+			head.has_size = true;
+			head.size = s->st.st_size;
+		}
+	}
+	err = image_create(dump->dir, IMAGE_GHOST_FILE, ghost_id, &img);
+	if (!err)
+		err = image_write_record(img, &head.base);
+	if (!err && fd >= 0)
+		err = write_content(img, fd, &head, s->st.st_size);
+	if (!err)
+		err = image_close(steal_ptr(&img));
+	return err < 0 ? fail(err, "%s was unlinked: save it: %s", name, image_dir_error(dump->dir)) : 0;
+}

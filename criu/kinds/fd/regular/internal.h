@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Between the files of the regular kind. */
+#pragma once
+#include "base/cleanup.h"
+#include "ghost-file.pb-c.h"
+#include "kinds/fd/record_table.h"
+#include "kinds/fd/reopen.h"
+#include "regfile.pb-c.h"
+#include "remap-file-path.pb-c.h"
+#include "run/dump.h"
+#include "run/restore.h"
+#include "util/log.h"
+
+/* ---- dump ---- */
+
+/* A file to be saved by its path, whoever names it. */
+struct subject {
+	struct dump_task *task;
+	int fd; /* number in the task, -1: cwd, a mapping, ... */
+	int local; /* our copy, O_PATH perhaps */
+	const char *link; /* what /proc says */
+	struct stat st;
+	unsigned flags;
+};
+
+/* kind_data of a dump */
+struct regular_dump {
+	struct record_table paths; /* struct path_entry, by two hashes */
+	struct record_table gone; /* struct gone, by inode */
+	uint32_t last_ghost;
+};
+struct regular_dump *regular_dump_data(struct dump *dump);
+
+/*
+ * The name that entry @id of the image gets. A file that the name does not lead to (any more) is kept by a ghost or by
+ * a link remap; if that cannot be, there is a blocker.
+ */
+int regular_name(struct dump *dump, const struct subject *s, uint32_t id, const char **ret_name);
+/* The names that --link-remap made are taken away. */
+void regular_save_undo(struct dump *dump);
+/* The file itself into a new ghost-file image. */
+int ghost_save(struct dump *dump, const struct subject *s, const char *name, uint32_t ghost_id);
+/* Bytes of @fd that are no hole. */
+int ghost_data_size(int fd, uint64_t size, uint64_t *ret_bytes);
+
+/* ---- validation ---- */
+
+/* What restore compares: size, build id. */
+int regular_note_content(struct dump *dump, const struct subject *s, RegFileEntry *reg);
+/* Is what has been opened as @fd what was saved? Logs. */
+int regular_check_content(struct restore *r, const RegFileEntry *reg, int fd);
+
+/* ---- restore ---- */
+
+struct ghost {
+	struct record record; /* 0, ghost id */
+	GhostFileEntry *head; /* in the arena */
+	uint64_t size;
+};
+
+struct remap {
+	struct record record; /* 0, id of the file */
+	const RemapFilePathEntry *entry;
+	const RegFileEntry *reg; /* of the file; set by link */
+	const RegFileEntry *to; /* LINKED: where the other name is */
+	struct ghost *ghost; /* GHOST */
+	int fd; /* O_PATH, above service_base; set by before_fork */
+	bool is_description; /* @fd is the file's own description, not O_PATH */
+	struct remap *same_inode; /* the one made before from the same ghost or link */
+};
+
+/* kind_data of a restore */
+struct regular_restore {
+	bool loaded;
+	struct record_table remaps, ghosts;
+	struct record_table inherited; /* struct inherited, by file id */
+};
+
+struct inherited {
+	struct record record;
+	const struct inherit_fd *given;
+	int fd; /* above service_base; set by before_fork */
+};
+
+/* Read and check remap-fpath.img and the ghost files, once. */
+int remaps_load(struct restore *r, struct regular_restore **ret_data);
+/* The content of a ghost goes to @fd; -1: it is only checked. */
+int ghost_content(struct restore *r, const struct ghost *ghost, int fd, uint64_t *ret_size);
+/* All that has no name: made, held, without a name again. */
+int remaps_make(struct restore *r, struct regular_restore *data);
+/* The names that --link-remap made while dumping have done their work. */
+void remaps_committed(struct restore *r);
+/* The root that paths of images start from: openat of a path below it, never outside. */
+int regular_open_path(const struct restore *r, const char *path, unsigned flags);

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Where a file is found again: under its name, in a ghost image, under another name. */
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+#include "kinds/fd/regular/internal.h"
+#include "util/str.h"
+
+#define DELETED " (deleted)"
+#define LINK_NAME_TRIES 1000
+
+/* A file without its name, saved once whoever holds it. */
+struct gone {
+	struct record record; /* device, inode */
+	enum { AS_GHOST, AS_LINK, NOT_AT_ALL } how;
+	uint32_t remap_id; /* ghost id, or id of the entry that names the link */
+	const char *link_path; /* AS_LINK: ours to take away when the dump fails */
+};
+
+struct regular_dump *regular_dump_data(struct dump *dump)
+{
+	return kind_data_of(&dump->arena, &dump->kind_data[FD_TYPES__REG], sizeof(struct regular_dump));
+}
+
+static bool leads_to(const char *path, const struct stat *st)
+{
+	struct stat now;
+
+	return !fstatat(AT_FDCWD, path, &now, AT_SYMLINK_NOFOLLOW) && now.st_dev == st->st_dev &&
+	       now.st_ino == st->st_ino;
+}
+
+/* NFS keeps an unlinked open file under such a name until it is closed: for us it is gone. */
+static bool is_silly_renamed(const struct subject *s, const char *path)
+{
+	const char *base = strrchr(path, '/') + 1;
+	struct statfs fs;
+
+	return str_has_prefix(base, ".nfs") && strlen(base) == 4 + 24 && !fstatfs(s->local, &fs) &&
+	       fs.f_type == NFS_SUPER_MAGIC;
+}
+
+static int write_remap(struct dump *dump, uint32_t id, const struct gone *gone)
+{
+	RemapFilePathEntry remap = REMAP_FILE_PATH_ENTRY__INIT;
+	struct image_writer *img;
+	int err = dump_shared_image(dump, IMAGE_REMAP_FPATH, &img);
+
+	if (err)
+		return err;
+	remap.orig_id = id;
+	remap.remap_id = gone->remap_id;
+	remap.has_remap_type = true;
+	remap.remap_type = gone->how == AS_GHOST ? REMAP_TYPE__GHOST : REMAP_TYPE__LINKED;
+	err = image_write_record(img, &remap.base);
+	return err < 0 ? fail(err, "%s", image_dir_error(dump->dir)) : 0;
+}
+
+/* A name for the inode in the first directory upwards from @path that still exists: "link_remap.N". */
+static int make_link_name(struct dump *dump, const struct subject *s, const char *path, uint32_t id,
+			  const char **ret_path)
+{
+	char dir[PATH_MAX], from[32];
+	int err = str_format(dir, sizeof(dir), "%s", path);
+
+	if (err)
+		return err;
+	snprintf(from, sizeof(from), "/proc/self/fd/%d", s->local);
+	for (char *slash = strrchr(dir, '/'); slash; slash = strrchr(dir, '/')) {
+		*slash = 0;
+		for (uint32_t n = id; n < id + LINK_NAME_TRIES; n++) {
+			char *to = dump_printf(dump, "%s/link_remap.%u", dir, n);
+
+			if (!to)
+				return -ENOMEM;
+			if (!linkat(AT_FDCWD, from, AT_FDCWD, to, AT_SYMLINK_FOLLOW)) {
+				*ret_path = to;
+				return 0;
+			}
+			if (errno != EEXIST)
+				break;
+		}
+		if (errno != ENOENT && errno != ENOTDIR)
+			return -errno;
+	}
+	return -ENOENT;
+}
+
+static int write_link_entry(struct dump *dump, const struct subject *s, const struct gone *gone)
+{
+	FileEntry file = FILE_ENTRY__INIT;
+	RegFileEntry reg = REG_FILE_ENTRY__INIT;
+	FownEntry fown = FOWN_ENTRY__INIT;
+
+	reg.id = gone->remap_id;
+	reg.fown = &fown;
+	reg.name = (char *)gone->link_path;
+	reg.has_mode = true;
+	reg.mode = s->st.st_mode;
+	file.type = FD_TYPES__REG;
+	file.id = reg.id;
+	file.reg = &reg;
+	return dump_write_file_entry(dump, &file);
+}
+
+static int keep_by_link(struct dump *dump, const struct subject *s, const char *path, struct gone *gone)
+{
+	int err;
+
+	if (!dump->opts->link_remap) {
+		dump_blocker(
+			dump, s->task, s->fd,
+			"%s was unlinked, but has other names (%lu): give --link-remap, then it gets a temporary one",
+			path, (unsigned long)s->st.st_nlink);
+		return 0;
+	}
+	if (dump->checking)
+		return 0;
+	gone->remap_id = dump_new_file_id(dump);
+	err = make_link_name(dump, s, path, gone->remap_id, &gone->link_path);
+	if (err)
+		return fail(err, "%s was unlinked: give it a temporary name (--link-remap)", path);
+	gone->how = AS_LINK;
+	log_info("%s keeps its content as %s", path, gone->link_path);
+	return write_link_entry(dump, s, gone);
+}
+
+static int keep_as_ghost(struct dump *dump, const struct subject *s, const char *path, struct gone *gone)
+{
+	uint64_t limit = dump->opts->ghost_limit, bytes = 0;
+	int err;
+
+	if (S_ISREG(s->st.st_mode)) {
+		_cleanup_close_ int fd = reopen_fd(s->local, O_RDONLY | O_NONBLOCK);
+
+		if (fd < 0)
+			return fail(fd, "%s was unlinked: open it for reading", path);
+		err = ghost_data_size(fd, s->st.st_size, &bytes);
+		if (err)
+			return fail(err, "%s was unlinked: find its data", path);
+	}
+	if (bytes > limit) {
+		dump_blocker(dump, s->task, s->fd,
+			     "%s was unlinked and holds %" PRIu64 " bytes: more than --ghost-limit (%" PRIu64
+			     "); give --ghost-limit %" PRIu64 " or more",
+			     path, bytes, limit, bytes);
+		return 0;
+	}
+	if (dump->checking)
+		return 0;
+	gone->remap_id = ++regular_dump_data(dump)->last_ghost;
+	gone->how = AS_GHOST;
+	return ghost_save(dump, s, path, gone->remap_id);
+}
+
+/* A file that /proc names, but that this name does not lead to. */
+static int keep_hidden(struct dump *dump, const struct subject *s, const char *path)
+{
+	struct statfs fs;
+
+	if (!fstatfs(s->local, &fs) && fs.f_type == PROC_SUPER_MAGIC)
+		dump_blocker(dump, s->task, s->fd, "%s belongs to a process that is gone: close it first", path);
+	else
+		dump_blocker(dump, s->task, s->fd,
+			     "%s leads to another file now (something is mounted over it, or its mount is detached)",
+			     path);
+	return 0;
+}
+
+static int keep_gone(struct dump *dump, const struct subject *s, const char *path, bool deleted, uint32_t id)
+{
+	struct regular_dump *data = regular_dump_data(dump);
+	struct gone *gone = record_find(&data->gone, s->st.st_dev, s->st.st_ino);
+	struct statfs fs;
+	int err = 0;
+
+	if (!gone) {
+		gone = record_new(&dump->arena, &data->gone, s->st.st_dev, s->st.st_ino, sizeof(*gone));
+		if (!gone)
+			return fail(-ENOMEM, "unlinked file");
+		gone->how = NOT_AT_ALL;
+		if ((!deleted && s->st.st_nlink) || (!fstatfs(s->local, &fs) && fs.f_type == PROC_SUPER_MAGIC))
+			err = keep_hidden(dump, s, path);
+		else if (s->st.st_nlink == 0 || S_ISDIR(s->st.st_mode) || is_silly_renamed(s, path))
+			err = keep_as_ghost(dump, s, path, gone);
+		else
+			err = keep_by_link(dump, s, path, gone);
+	}
+	if (err || gone->how == NOT_AT_ALL)
+		return err;
+	return write_remap(dump, id, gone);
+}
+
+int regular_name(struct dump *dump, const struct subject *s, uint32_t id, const char **ret_name)
+{
+	size_t len = strlen(s->link);
+	bool deleted = false;
+	char *name;
+
+	if (s->link[0] != '/') {
+		dump_blocker(dump, s->task, s->fd, "%s cannot be reached by a path (a detached mount?)", s->link);
+		*ret_name = "/";
+		return 0;
+	}
+	name = dump_strdup(dump, s->link);
+	if (!regular_dump_data(dump) || !name)
+		return fail(-ENOMEM, "name of a file");
+	*ret_name = name;
+	if (leads_to(name, &s->st) && !is_silly_renamed(s, name))
+		return 0;
+	if (str_has_suffix(name, DELETED) && len > strlen(DELETED) + 1) {
+		name[len - strlen(DELETED)] = 0;
+		deleted = true;
+		/* Linked again under its old name. */
+		if (leads_to(name, &s->st))
+			return 0;
+	}
+	return keep_gone(dump, s, name, deleted || is_silly_renamed(s, name), id);
+}
+
+void regular_save_undo(struct dump *dump)
+{
+	struct regular_dump *data = dump->kind_data[FD_TYPES__REG];
+
+	for (struct record *r = data ? data->gone.first : NULL; r; r = r->next) {
+		const char *path = ((struct gone *)r)->link_path;
+
+		if (path && unlink(path) < 0 && errno != ENOENT)
+			log_warn("temporary name %s is left behind: %s", path, strerror(errno));
+	}
+}

@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Whatever a path leads to: files, directories, symbolic links held open, devices that keep nothing for their opener. */
+#include <errno.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+#include "kinds/fd/regular/internal.h"
+#include "kinds/kinds.h"
+#include "run/outside.h"
+#include "util/fds.h"
+#include "util/str.h"
+
+#define MQUEUE_MAGIC 0x19800202
+#define DMA_BUF_MAGIC_ 0x444d4142
+
+/* Opening them again gives the same as before: nothing in the kernel hangs on the open file but position and flags. */
+static const struct {
+	unsigned major, minor;
+} stateless_devices[] = {
+	{ 1, 1 }, /* mem */
+	{ 1, 3 }, /* null */
+	{ 1, 5 }, /* zero */
+	{ 1, 7 }, /* full */
+	{ 1, 8 }, /* random */
+	{ 1, 9 }, /* urandom */
+	{ 1, 11 }, /* kmsg; a reader starts again at its first line */
+	{ 10, 144 }, /* nvram */
+	{ 10, 183 }, /* hwrng */
+	{ 10, 234 }, /* btrfs-control */
+	{ 10, 237 }, /* loop-control */
+};
+
+static bool is_stateless_device(dev_t dev)
+{
+	/* cpu/N/msr and cpu/N/cpuid */
+	if (major(dev) == 202 || major(dev) == 203)
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(stateless_devices); i++)
+		if (major(dev) == stateless_devices[i].major && minor(dev) == stateless_devices[i].minor)
+			return true;
+	return false;
+}
+
+static bool regular_claims(const struct fd_probe *probe)
+{
+	if (!probe->link || (probe->link[0] != '/' && !str_has_prefix(probe->link, "(unreachable)/")))
+		return false;
+	if (probe->flags & O_PATH)
+		return true;
+	if (probe->fs_magic == MQUEUE_MAGIC || probe->fs_magic == DMA_BUF_MAGIC_)
+		return false;
+	return S_ISREG(probe->st.st_mode) || S_ISDIR(probe->st.st_mode) || S_ISCHR(probe->st.st_mode) ||
+	       S_ISBLK(probe->st.st_mode);
+}
+
+/* As --external names a file, and the images: CRIU's own words. */
+static void external_name(int local, const struct stat *st, char *ret_name, size_t size)
+{
+	struct statx sx = { 0 };
+
+	if (statx(local, "", AT_EMPTY_PATH, STATX_MNT_ID, &sx) < 0)
+		sx.stx_mnt_id = 0;
+	snprintf(ret_name, size, "file[%llx:%lx]", (unsigned long long)sx.stx_mnt_id, (unsigned long)st->st_ino);
+}
+
+static void refuse_device(struct dump *dump, const struct subject *s)
+{
+	char name[64];
+
+	external_name(s->local, &s->st, name, sizeof(name));
+	dump_blocker(
+		dump, s->task, s->fd,
+		"device %s (%u:%u) may keep a state that nobody can save: close it first, or give --external '%s' now "
+		"and --inherit-fd 'fd[N]:%s' at restore",
+		s->link, major(s->st.st_rdev), minor(s->st.st_rdev), name, name);
+}
+
+static int fill_entry(struct dump *dump, const struct subject *s, uint32_t id, uint64_t pos, FownEntry *fown,
+		      RegFileEntry **ret_reg)
+{
+	RegFileEntry *reg = dump_alloc(dump, sizeof(*reg));
+	const char *name;
+	int err;
+
+	if (!reg)
+		return fail(-ENOMEM, "file entry");
+	reg_file_entry__init(reg);
+	reg->id = id;
+	reg->flags = s->flags;
+	reg->pos = pos;
+	reg->fown = fown;
+	if (S_ISCHR(s->st.st_mode) && !(s->flags & O_PATH) && !is_stateless_device(s->st.st_rdev))
+		refuse_device(dump, s);
+	err = regular_name(dump, s, id, &name);
+	if (!err)
+		err = regular_note_content(dump, s, reg);
+	if (err)
+		return err;
+	reg->name = (char *)name;
+	*ret_reg = reg;
+	return 0;
+}
+
+static struct subject subject_of(const struct fd_probe *probe)
+{
+	return (struct subject){ .task = probe->task,
+				 .fd = probe->fd,
+				 .local = probe->local,
+				 .link = probe->link,
+				 .st = probe->st,
+				 .flags = probe->flags };
+}
+
+/* --external: whoever restores hands it over; @id is its name in the images. */
+static int save_external(struct dump *dump, const struct fd_probe *probe, uint32_t id, const char *name,
+			 RegFileEntry **ret_reg)
+{
+	RegFileEntry *reg = dump_alloc(dump, sizeof(*reg));
+	char *copy = dump_strdup(dump, name);
+
+	if (!reg || !copy)
+		return fail(-ENOMEM, "file entry");
+	reg_file_entry__init(reg);
+	reg->id = id;
+	reg->flags = probe->flags;
+	reg->pos = probe->pos;
+	reg->name = copy;
+	reg->has_ext = reg->ext = true;
+	reg->has_mode = true;
+	reg->mode = probe->st.st_mode;
+	*ret_reg = reg;
+	return dump_fown(dump, probe, &reg->fown);
+}
+
+static int regular_save(struct dump *dump, const struct fd_probe *probe, FileEntry *entry)
+{
+	struct subject s = subject_of(probe);
+	FownEntry *fown;
+	char name[64];
+	int err;
+
+	external_name(probe->local, &probe->st, name, sizeof(name));
+	if (outside_is_external(dump->opts, name))
+		return save_external(dump, probe, entry->id, name, &entry->reg);
+	err = dump_fown(dump, probe, &fown);
+	return err ? err : fill_entry(dump, &s, entry->id, probe->pos, fown, &entry->reg);
+}
+
+static int write_beside(struct dump *dump, const struct subject *s, uint64_t pos, FownEntry *fown, uint32_t *ret_id)
+{
+	FileEntry entry = FILE_ENTRY__INIT;
+	int err;
+
+	entry.type = FD_TYPES__REG;
+	entry.id = dump_new_file_id(dump);
+	err = fill_entry(dump, s, entry.id, pos, fown, &entry.reg);
+	if (!err)
+		err = dump_write_file_entry(dump, &entry);
+	if (err)
+		return err;
+	*ret_id = entry.id;
+	return 0;
+}
+
+int regular_save_beside(struct dump *dump, const struct fd_probe *probe, uint32_t *ret_id)
+{
+	struct subject s = subject_of(probe);
+	FownEntry *fown;
+	int err = dump_fown(dump, probe, &fown);
+
+	return err ? err : write_beside(dump, &s, probe->pos, fown, ret_id);
+}
+
+/* ---- paths that are no descriptors ---- */
+
+struct path_entry {
+	struct record record; /* hash of inode, mount and flags; hash of the link */
+	const char *link;
+	uint32_t id;
+};
+
+int regular_path_id(struct dump *dump, struct dump_task *task, int local, const char *link, unsigned flags,
+		    uint32_t *ret_id)
+{
+	struct subject s = { .task = task, .fd = -1, .local = local, .link = link, .flags = flags };
+	struct regular_dump *data = regular_dump_data(dump);
+	FownEntry fown = FOWN_ENTRY__INIT;
+	struct path_entry *known;
+	struct statx sx;
+	uint64_t key;
+	int err;
+
+	if (memfd_is_link(link))
+		return memfd_path_id(dump, task, local, link, flags, ret_id);
+	if (!data)
+		return fail(-ENOMEM, "path %s", link);
+	if (fstat(local, &s.st) < 0 || statx(local, "", AT_EMPTY_PATH, STATX_MNT_ID, &sx) < 0)
+		return fail(-errno, "stat %s", link);
+	key = hash_mix(hash_mix(hash_mix(s.st.st_dev) ^ s.st.st_ino) ^ sx.stx_mnt_id) ^ flags;
+	known = record_find(&data->paths, key, hash_str(link));
+	if (known && !strcmp(known->link, link)) {
+		*ret_id = known->id;
+		return 0;
+	}
+	err = write_beside(dump, &s, 0, &fown, ret_id);
+	if (err)
+		return err;
+	known = record_new(&dump->arena, &data->paths, key, hash_str(link), sizeof(*known));
+	if (!known || !(known->link = dump_strdup(dump, link)))
+		return fail(-ENOMEM, "path %s", link);
+	known->id = *ret_id;
+	return 0;
+}
+
+/* ---- restore ---- */
+
+struct regular {
+	const RegFileEntry *reg;
+	const struct remap *remap; /* NULL: the name leads to it */
+	const struct inherited *inherited; /* --inherit-fd names it */
+};
+
+static int regular_load(struct restore *r, struct file *file, void *state)
+{
+	struct regular *st = state;
+	struct regular_restore *data;
+	const struct inherit_fd *given;
+	const RegFileEntry *reg = file->entry->reg;
+	int err = remaps_load(r, &data);
+
+	if (err)
+		return err;
+	if (!reg || reg->id != file->id)
+		return fail(-EBADMSG, "files.img: file %u is a regular file without an entry of its own", file->id);
+	st->reg = reg;
+	given = outside_inherited(r->opts, reg->name);
+	if (given) {
+		struct inherited *in = record_new(&r->arena, &data->inherited, 0, file->id, sizeof(*in));
+
+		if (!in)
+			return fail(-ENOMEM, "file %u", file->id);
+		in->given = given;
+		in->fd = -1;
+		st->inherited = in;
+		return 0;
+	}
+	if (reg->has_ext && reg->ext)
+		return fail(-ENOENT, "file %u (%s) is external: hand it over with --inherit-fd 'fd[N]:%s'", file->id,
+			    reg->name, reg->name);
+	if (reg->name[0] != '/' || strlen(reg->name) >= PATH_MAX)
+		return fail(-EBADMSG, "files.img: file %u: %s is no absolute path", file->id, reg->name);
+	st->remap = record_find(&data->remaps, 0, file->id);
+	return 0;
+}
+
+static int regular_link(struct restore *r, struct file *file, void *state)
+{
+	struct regular *st = state;
+	struct remap *remap = (struct remap *)st->remap;
+	struct file *to;
+
+	if (!remap)
+		return 0;
+	remap->reg = st->reg;
+	if (remap->ghost)
+		return 0;
+	to = restore_file(r, remap->entry->remap_id, "remap-fpath.img");
+	if (!to)
+		return -EBADMSG;
+	if (to->kind != file->kind || to == file ||
+	    record_find(&((struct regular_restore *)r->kind_data[FD_TYPES__REG])->remaps, 0, to->id))
+		return fail(-EBADMSG, "remap-fpath.img: file %u cannot stand for file %u", to->id, file->id);
+	remap->to = to->entry->reg;
+	return 0;
+}
+
+int regular_open_path(const struct restore *r, const char *path, unsigned flags)
+{
+	struct open_how how = { .flags = (flags & ~(unsigned)FLAGS_OF_CREATION) | O_CLOEXEC | O_NOCTTY,
+				.resolve = RESOLVE_IN_ROOT };
+	int fd;
+
+	if (r->root_fd < 0) {
+		fd = open(path, how.flags);
+		return fd < 0 ? -errno : fd;
+	}
+	/* Other flags that images may carry are nothing openat2 knows: it is strict. */
+	how.flags &= O_ACCMODE | O_APPEND | O_NONBLOCK | O_SYNC | O_DSYNC | O_DIRECT | O_LARGEFILE | O_DIRECTORY |
+		     O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_NOCTTY | O_PATH;
+	if (how.flags & O_PATH)
+		how.flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	fd = syscall(SYS_openat2, r->root_fd, path, &how, sizeof(how));
+	return fd < 0 ? -errno : fd;
+}
+
+/* By its name, and only if the name still leads to what was saved. */
+static int open_named(struct restore *r, const RegFileEntry *reg, unsigned flags)
+{
+	_cleanup_close_ int fd = -1;
+	int err;
+
+	/* A path that leads to a FIFO meanwhile must not block us; set_status_flags puts it right. */
+	if (!(flags & O_PATH) && !S_ISCHR(reg->mode) && !S_ISBLK(reg->mode))
+		flags |= O_NONBLOCK;
+	if (S_ISLNK(reg->mode))
+		flags |= O_NOFOLLOW;
+	fd = regular_open_path(r, reg->name, flags);
+	if (fd == -ENOENT || fd == -ENOTDIR)
+		return fail(fd, "open %s: put the file back where it was when the tree was dumped", reg->name);
+	if (fd < 0)
+		return fail(fd, "open %s", reg->name);
+	err = regular_check_content(r, reg, fd);
+	return err ? err : steal_fd(&fd);
+}
+
+static int regular_open(struct restore *r, struct file *file, const void *state)
+{
+	const struct regular *st = state;
+	const RegFileEntry *reg = st->reg;
+	unsigned flags = reg->flags;
+	_cleanup_close_ int fd = -1;
+
+	/* The name of a FIFO: its kind opens the FIFO itself. */
+	if (reg->has_mode && S_ISFIFO(reg->mode))
+		flags = O_PATH;
+	/* O_TMPFILE is made of O_DIRECTORY. */
+	if (reg->has_mode && !S_ISDIR(reg->mode))
+		flags &= ~(unsigned)O_DIRECTORY;
+	/* The very descriptor, with the position and flags it has: it may be something else than a file now. */
+	if (st->inherited) {
+		fd = dup_fd_above(st->inherited->fd, 0);
+		return fd < 0 ? fail(fd, "--inherit-fd %s", reg->name) : steal_fd(&fd);
+	}
+	if (st->remap) {
+		fd = st->remap->is_description ? dup_fd_above(st->remap->fd, 0) : reopen_fd(st->remap->fd, flags);
+		if (fd < 0)
+			return fail(fd, "open %s again", reg->name);
+	} else {
+		fd = open_named(r, reg, flags);
+		if (fd < 0)
+			return fd;
+	}
+	if (flags & O_PATH)
+		return steal_fd(&fd);
+	if (reg->pos && lseek(fd, reg->pos, SEEK_SET) < 0)
+		return fail(-errno, "%s: go to position %llu", reg->name, (unsigned long long)reg->pos);
+	int err = set_status_flags(fd, flags, reg->fown);
+	return err ? err : steal_fd(&fd);
+}
+
+static int regular_before_fork(struct restore *r)
+{
+	struct regular_restore *data = r->kind_data[FD_TYPES__REG];
+
+	if (!data)
+		return 0;
+	for (struct record *rec = data->inherited.first; rec; rec = rec->next) {
+		struct inherited *in = (struct inherited *)rec;
+
+		in->fd = dup_fd_above(in->given->fd, r->service_base);
+		if (in->fd < 0)
+			return fail(in->fd, "--inherit-fd fd[%d]:%s", in->given->fd, in->given->key);
+	}
+	return remaps_make(r, data);
+}
+
+const struct fd_kind regular_kind = {
+	.name = "regular",
+	.image_type = FD_TYPES__REG,
+	.state_size = sizeof(struct regular),
+	.claims = regular_claims,
+	.save = regular_save,
+	.save_undo = regular_save_undo,
+	.load = regular_load,
+	.link = regular_link,
+	.open = regular_open,
+	.before_fork = regular_before_fork,
+	.committed = remaps_committed,
+};

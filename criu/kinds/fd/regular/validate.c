@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Is the file at this path the one that was saved? By type, rights, size, build id of an ELF file. */
+#include <elf.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include "kinds/fd/regular/internal.h"
+#include "util/fds.h"
+
+#define BUILD_ID_MAX 64 /* bytes; 20 as a rule */
+#define NOTES_MAX (64u << 10)
+#define PHDRS_MAX 128
+
+struct build_id {
+	size_t len; /* 0: there is none */
+	uint32_t words[BUILD_ID_MAX / 4];
+};
+
+/* In the notes of one segment. Notes are padded to 4 bytes (or 8: .note.gnu.property, which stands alone). */
+static bool find_note(const char *notes, size_t len, struct build_id *id)
+{
+	const Elf64_Nhdr *note;
+
+	while (len >= sizeof(*note)) {
+		uint64_t name, all;
+
+		note = (const void *)notes;
+		name = ROUND_UP((uint64_t)note->n_namesz, 4);
+		all = sizeof(*note) + name + ROUND_UP((uint64_t)note->n_descsz, 4);
+		if (all > len)
+			return false;
+		if (note->n_type == NT_GNU_BUILD_ID && note->n_namesz == 4 && !memcmp(note + 1, "GNU", 4) &&
+		    note->n_descsz && note->n_descsz <= BUILD_ID_MAX) {
+			memset(id->words, 0, sizeof(id->words));
+			memcpy(id->words, (const char *)(note + 1) + name, note->n_descsz);
+			id->len = note->n_descsz;
+			return true;
+		}
+		notes += all;
+		len -= all;
+	}
+	return false;
+}
+
+static void read_notes(int fd, uint64_t off, uint64_t len, struct build_id *id)
+{
+	_cleanup_free_ char *notes = NULL;
+
+	if (len > NOTES_MAX || off > INT64_MAX)
+		return;
+	notes = malloc(len + 1);
+	if (notes && !pread_exact(fd, notes, len, off))
+		find_note(notes, len, id);
+}
+
+/* Both classes differ in nothing but the widths. */
+#define READ_SEGMENTS(bits)                                                                              \
+	static void read_segments##bits(int fd, const char *head, size_t len, struct build_id *id)       \
+	{                                                                                                \
+		const Elf##bits##_Ehdr *elf = (const void *)head;                                        \
+		Elf##bits##_Phdr ph[PHDRS_MAX];                                                          \
+                                                                                                         \
+		if (len < sizeof(*elf) || elf->e_phentsize != sizeof(*ph) || elf->e_phnum > PHDRS_MAX || \
+		    (uint64_t)elf->e_phoff > INT64_MAX ||                                                \
+		    pread_exact(fd, ph, elf->e_phnum * sizeof(*ph), elf->e_phoff))                       \
+			return;                                                                          \
+		for (int i = 0; !id->len && i < elf->e_phnum; i++)                                       \
+			if (ph[i].p_type == PT_NOTE)                                                     \
+				read_notes(fd, ph[i].p_offset, ph[i].p_filesz, id);                      \
+	}
+READ_SEGMENTS(32)
+READ_SEGMENTS(64)
+
+/* None is no error: most files have none. */
+static int read_build_id(int fd, struct build_id *ret_id)
+{
+	char head[sizeof(Elf64_Ehdr)] __attribute__((aligned(8)));
+	ssize_t len = pread_full(fd, head, sizeof(head), 0);
+	struct build_id id = { 0 };
+
+	if (len < 0)
+		return len;
+	if (len > EI_NIDENT && !memcmp(head, ELFMAG, SELFMAG)) {
+		if (head[EI_CLASS] == ELFCLASS64)
+			read_segments64(fd, head, len, &id);
+		else if (head[EI_CLASS] == ELFCLASS32)
+			read_segments32(fd, head, len, &id);
+	}
+	*ret_id = id;
+	return 0;
+}
+
+static int readable(int fd, unsigned flags, int *ret_own)
+{
+	if (!(flags & (O_PATH | O_WRONLY)))
+		return fd;
+	*ret_own = reopen_fd(fd, O_RDONLY | O_NONBLOCK);
+	return *ret_own;
+}
+
+int regular_note_content(struct dump *dump, const struct subject *s, RegFileEntry *reg)
+{
+	_cleanup_close_ int own = -1;
+	struct build_id id;
+	int fd;
+
+	reg->has_mode = true;
+	reg->mode = s->st.st_mode;
+	if (!S_ISREG(s->st.st_mode))
+		return 0;
+	/* What is only written or appended to (a log) may grow meanwhile. */
+	if (!(s->flags & (O_WRONLY | O_APPEND))) {
+		reg->has_size = true;
+		reg->size = s->st.st_size;
+	}
+	if (dump->opts->file_validation != VALIDATE_BUILDID || (size_t)s->st.st_size < sizeof(Elf32_Ehdr) ||
+	    (s->flags & O_ACCMODE) != O_RDONLY)
+		return 0;
+	/* Our copy may be O_PATH although the flags that are saved are those of a mapping. */
+	fd = readable(s->local, fcntl(s->local, F_GETFL), &own);
+	/* Not readable to us: its size has to do. */
+	if (fd < 0 || read_build_id(fd, &id) < 0 || !id.len)
+		return 0;
+	reg->build_id = dump_alloc(dump, sizeof(id.words));
+	if (!reg->build_id)
+		return fail(-ENOMEM, "build id");
+	memcpy(reg->build_id, id.words, sizeof(id.words));
+	reg->n_build_id = ROUND_UP(id.len, 4) / 4;
+	return 0;
+}
+
+static int check_build_id(const RegFileEntry *reg, int fd)
+{
+	_cleanup_close_ int own = -1;
+	struct build_id id = { 0 };
+	int in = readable(fd, fcntl(fd, F_GETFL), &own), err = in < 0 ? in : read_build_id(in, &id);
+
+	if (err < 0)
+		return fail(err, "read the build id of %s", reg->name);
+	if (ROUND_UP(id.len, 4) / 4 != reg->n_build_id || memcmp(id.words, reg->build_id, reg->n_build_id * 4))
+		return fail(-EINVAL, "%s has changed: it is another build (its build id differs); put the old one back",
+			    reg->name);
+	return 0;
+}
+
+int regular_check_content(struct restore *r, const RegFileEntry *reg, int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return fail(-errno, "fstat %s", reg->name);
+	if (reg->has_mode && (reg->mode & S_IFMT) != (st.st_mode & S_IFMT))
+		return fail(-EINVAL,
+			    "%s has changed: it was of type %#o, is of type %#o (inode(7)); put the old one back",
+			    reg->name, reg->mode & S_IFMT, st.st_mode & S_IFMT);
+	if (reg->has_mode && !r->opts->skip_file_rwx_check && !S_ISLNK(st.st_mode) &&
+	    (reg->mode & 0777) != (st.st_mode & 0777))
+		return fail(-EINVAL,
+			    "%s has changed: its mode was %#o, is %#o; chmod it back or give --skip-file-rwx-check",
+			    reg->name, reg->mode & 0777, st.st_mode & 0777);
+	if (reg->has_size && S_ISREG(st.st_mode) && reg->size != (uint64_t)st.st_size)
+		return fail(-EINVAL, "%s has changed: its size was %" PRIu64 ", is %" PRIu64 "; put the old one back",
+			    reg->name, reg->size, (uint64_t)st.st_size);
+	if (reg->n_build_id && S_ISREG(st.st_mode) && r->opts->file_validation == VALIDATE_BUILDID)
+		return check_build_id(reg, fd);
+	return 0;
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Between the files of this kind. */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+#include <sys/types.h>
+#include "run/kind.h"
+
+#define TTY_MAJOR_UNIX98_SLAVE 136 /* all of one kernel's: a million minors */
+#define TTY_MAJOR_UNIX98_LAST 143
+#define TTY_MAJOR_AUX 5 /* 0: /dev/tty, 1: console, 2: ptmx */
+
+enum tty_role {
+	TTY_NONE, /* no terminal */
+	TTY_MASTER,
+	TTY_SLAVE,
+	TTY_OWN, /* /dev/tty */
+	TTY_OTHER, /* console, virtual, serial */
+};
+
+enum tty_role tty_role_of(dev_t rdev);
+
+/* The kernel's struct termios2. */
+#define TTY_NCC 19
+struct tty_termios {
+	uint32_t iflag, oflag, cflag, lflag;
+	uint8_t line, cc[TTY_NCC];
+	uint32_t ispeed, ospeed;
+};
+int tty_get_termios(int fd, struct tty_termios *ret);
+int tty_set_termios(int fd, const struct tty_termios *t);
+
+/* The number of the pair behind a master, and behind what any terminal's descriptor stands for (/dev/tty too). */
+int tty_index_of_master(int fd, uint32_t *ret_index);
+int tty_index_behind(int fd, uint32_t *ret_index);
+
+/* ---- unread bytes: data.c */
+
+#define TTY_BYTES_MAX 65536
+#define TTY_EOFS_MAX 4096
+struct tty_bytes {
+	int err;
+	uint32_t len, nr_eof;
+	uint32_t eof_at[TTY_EOFS_MAX]; /* offsets at which an end of file was typed */
+	uint8_t data[TTY_BYTES_MAX];
+};
+
+/*
+ * What could be read from a terminal that nobody uses at the moment, copied: a process of its own takes the bytes out
+ * and puts them back, so that they are not lost when this one is killed meanwhile. *ret_bytes is NULL if there is
+ * nothing; else tty_bytes_free(). -EPERM when there may be something, but no right to put it back.
+ */
+int tty_copy_input(int fd, bool master, struct tty_bytes **ret_bytes);
+void tty_bytes_free(struct tty_bytes *bytes);
+/* Into a new pair: what the slave's reader finds (the lines as @termios, which is set at the end, has it)... */
+int tty_fill_slave(int master, int slave, const struct tty_bytes *bytes, const struct tty_termios *termios);
+/* ... and what the master's finds. */
+int tty_fill_master(int master, int slave, const struct tty_bytes *bytes);
+
+/* ---- dump: save.c */
+
+bool tty_claims(const struct fd_probe *probe);
+int tty_save(struct dump *dump, const struct fd_probe *probe, FileEntry *entry);
+int tty_save_late(struct dump *dump, const struct fd_probe *probe, FileEntry *entry);
+
+/* ---- restore: load.c, open.c, session.c */
+
+struct tty_pair {
+	uint32_t index;
+	TtyInfoEntry *master, *slave;
+	TtyDataEntry *master_data, *slave_data;
+	struct file *master_file; /* a task has it */
+	bool has_slave_file;
+	const char *ptmx; /* path of the device to open for it */
+	/* As tty_make_terminals() has made it: our own descriptors, -1: none. */
+	int master_fd, slave_fd;
+};
+
+struct tty_restore {
+	struct tty_pair *pairs;
+	size_t nr_pairs;
+	struct tty_pair *own; /* with --shell-job: the one that is the person's terminal now */
+	TtyInfoEntry **infos;
+	size_t nr_infos;
+	TtyDataEntry **data;
+	size_t nr_data;
+	int terminal_fd; /* of the person, ours; -1: none */
+	pid_t group_before;
+	struct tty_termios before;
+};
+
+struct tty_state {
+	struct tty_pair *pair; /* NULL for /dev/tty without a session in the tree */
+	const TtyInfoEntry *info;
+	enum tty_role role;
+	const struct inherit_fd *given; /* an external one, handed over by --inherit-fd */
+	int given_fd; /* above service_base; before the first fork */
+};
+
+/* As --external and --inherit-fd name a terminal: stat(2)'s numbers. */
+#define TTY_KEY_MAX 40
+void tty_external_key(dev_t rdev, dev_t dev, char ret_key[static TTY_KEY_MAX]);
+
+struct tty_restore *tty_restore_of(struct restore *r);
+int tty_load(struct restore *r, struct file *file, void *state);
+int tty_link(struct restore *r, struct file *file, void *state);
+int tty_open(struct restore *r, struct file *file, const void *state);
+int tty_finish(struct restore *r, struct file *file, const void *state, int fd);
+/*
+ * Terminals exist before the tasks do, since a task gets its controlling terminal from the one that forks it: the tool
+ * makes every pair under its old number with its settings and unread bytes, and finds the terminal of the person
+ * (--shell-job). Our descriptors of them lie above service_base and are inherited by every task.
+ */
+int tty_before_fork(struct restore *r);
+int tty_ready(struct restore *r);
+void tty_committed(struct restore *r);
+void tty_running(struct restore *r);
+void tty_failed(struct restore *r);
+/* A leader of a session takes its terminal before it forks; sets the foreground group when every group exists. */
+int terminal_session(struct restore *r, struct restore_task *task);
+int terminal_apply(struct restore *r, struct restore_task *task);
+/* The pair is the person's terminal, not one of the tree: its master was not in it, and it was alive. */
+bool tty_pair_is_outside(const struct tty_pair *pair);
+int tty_termios_load(const TermiosEntry *entry, struct tty_termios *ret);

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Restore of terminals: what the records say, put together by pairs. */
+#include <asm/termbits.h>
+#include <errno.h>
+#include <string.h>
+#include "kernel/device.h"
+#include "kinds/fd/tty/internal.h"
+#include "run/outside.h"
+#include "run/restore.h"
+#include "tty.pb-c.h"
+#include "util/log.h"
+
+struct tty_restore *tty_restore_of(struct restore *r)
+{
+	return r->kind_data[FD_TYPES__TTY];
+}
+
+int tty_termios_load(const TermiosEntry *entry, struct tty_termios *ret)
+{
+	struct tty_termios t = {
+		.iflag = entry->c_iflag,
+		.oflag = entry->c_oflag,
+		.cflag = entry->c_cflag,
+		.lflag = entry->c_lflag,
+		.line = (uint8_t)entry->c_line,
+		.ispeed = entry->c_ispeed,
+		.ospeed = entry->c_ospeed,
+	};
+
+	if (entry->n_c_cc < TTY_NCC)
+		return fail(-EBADMSG, "tty-info.img: %zu control characters, not %d", entry->n_c_cc, TTY_NCC);
+	for (int i = 0; i < TTY_NCC; i++)
+		t.cc[i] = (uint8_t)entry->c_cc[i];
+	*ret = t;
+	return 0;
+}
+
+bool tty_pair_is_outside(const struct tty_pair *pair)
+{
+	return !pair->master && pair->slave && pair->slave->termios;
+}
+
+static enum tty_role tty_role_of_info(const TtyInfoEntry *info)
+{
+	return info->type == TTY_TYPE__CTTY ? TTY_OWN : tty_role_of(kdev_to_dev(info->rdev));
+}
+
+static struct tty_pair *tty_pair_of(struct tty_restore *all, uint32_t index)
+{
+	for (size_t i = 0; i < all->nr_pairs; i++)
+		if (all->pairs[i].index == index)
+			return &all->pairs[i];
+	return NULL;
+}
+
+static int tty_check_info(const TtyInfoEntry *info)
+{
+	struct tty_termios t;
+	enum tty_role role = tty_role_of_info(info);
+	int err = 0;
+
+	if (info->type == TTY_TYPE__EXT_TTY)
+		return 0;
+	if (info->type != TTY_TYPE__PTY && info->type != TTY_TYPE__CTTY)
+		return fail(-ENOTSUP, "tty-info.img: terminal %u is of type %u: only pseudo terminals are brought back",
+			    info->id, info->type);
+	if (role != TTY_MASTER && role != TTY_SLAVE && role != TTY_OWN)
+		return fail(-EBADMSG, "tty-info.img: terminal %u has device 0x%x", info->id, info->rdev);
+	if (role != TTY_OWN && (!info->pty || info->pty->index >= 1u << KDEV_MINOR_BITS))
+		return fail(-EBADMSG, "tty-info.img: terminal %u has no valid number", info->id);
+	if (info->termios)
+		err = tty_termios_load(info->termios, &t);
+	if (!err && info->termios_locked)
+		err = tty_termios_load(info->termios_locked, &t);
+	return err;
+}
+
+static int tty_join_pair(struct tty_restore *all, TtyInfoEntry *info)
+{
+	enum tty_role role = tty_role_of_info(info);
+	struct tty_pair *pair;
+
+	if (role == TTY_OWN || info->type == TTY_TYPE__EXT_TTY)
+		return 0;
+	pair = tty_pair_of(all, info->pty->index);
+	if (!pair) {
+		pair = &all->pairs[all->nr_pairs++];
+		pair->index = info->pty->index;
+		pair->master_fd = pair->slave_fd = -1;
+	}
+	if (role == TTY_MASTER ? pair->master : pair->slave)
+		return fail(-EBADMSG, "tty-info.img: two records of one end of terminal %u", pair->index);
+	if (role == TTY_MASTER)
+		pair->master = info;
+	else
+		pair->slave = info;
+	return 0;
+}
+
+static int tty_join_data(struct tty_restore *all, TtyDataEntry *data)
+{
+	if (data->data.len > TTY_BYTES_MAX || data->n_eof_at > TTY_EOFS_MAX)
+		return fail(-EBADMSG, "tty-data.img: %zu bytes for terminal %u", data->data.len, data->tty_id);
+	for (size_t i = 0; i < data->n_eof_at; i++)
+		if (data->eof_at[i] > data->data.len || (i && data->eof_at[i] < data->eof_at[i - 1]))
+			return fail(-EBADMSG, "tty-data.img: offset %u for terminal %u", data->eof_at[i], data->tty_id);
+	for (size_t i = 0; i < all->nr_pairs; i++) {
+		struct tty_pair *pair = &all->pairs[i];
+
+		if (pair->master && pair->master->id == data->tty_id)
+			pair->master_data = data;
+		if (pair->slave && pair->slave->id == data->tty_id)
+			pair->slave_data = data;
+	}
+	return 0;
+}
+
+static int tty_read_images(struct restore *r, struct tty_restore *all)
+{
+	int err = restore_read_records(r, IMAGE_TTY_INFO, 0, &tty_info_entry__descriptor,
+				       (ProtobufCMessage ***)&all->infos, &all->nr_infos);
+
+	if (!err)
+		err = restore_read_records(r, IMAGE_TTY_DATA, 0, &tty_data_entry__descriptor,
+					   (ProtobufCMessage ***)&all->data, &all->nr_data);
+	if (err)
+		return err;
+	all->terminal_fd = -1;
+	all->pairs = restore_alloc(r, (all->nr_infos + 1) * sizeof(*all->pairs));
+	if (!all->pairs)
+		return fail(-ENOMEM, "terminals");
+	for (size_t i = 0; !err && i < all->nr_infos; i++) {
+		err = tty_check_info(all->infos[i]);
+		if (!err)
+			err = tty_join_pair(all, all->infos[i]);
+	}
+	for (size_t i = 0; !err && i < all->nr_data; i++)
+		err = tty_join_data(all, all->data[i]);
+	return err;
+}
+
+/* Where /dev/tty led. */
+static struct tty_pair *tty_pair_of_own(struct tty_restore *all, const TtyInfoEntry *info)
+{
+	if (info->pty)
+		return tty_pair_of(all, info->pty->index);
+	for (size_t i = 0; i < all->nr_pairs; i++)
+		if (info->sid && all->pairs[i].slave && all->pairs[i].slave->sid == info->sid)
+			return &all->pairs[i];
+	return NULL;
+}
+
+static int tty_load_external(struct restore *r, const struct file *file, struct tty_state *ts)
+{
+	char key[TTY_KEY_MAX];
+
+	tty_external_key(kdev_to_dev(ts->info->rdev), kdev_to_dev(ts->info->dev), key);
+	ts->role = TTY_NONE;
+	ts->given_fd = -1;
+	ts->given = outside_inherited(r->opts, key);
+	if (!ts->given)
+		return fail(-ENOENT, "file %u is an external terminal: hand it over with --inherit-fd 'fd[N]:%s'",
+			    file->id, key);
+	return 0;
+}
+
+int tty_load(struct restore *r, struct file *file, void *state)
+{
+	struct tty_restore *all = tty_restore_of(r);
+	struct tty_state *ts = state;
+	int err;
+
+	if (!file->entry->tty)
+		return fail(-EBADMSG, "files.img: file %u: a terminal without its record", file->id);
+	if (!all) {
+		all = r->kind_data[FD_TYPES__TTY] = restore_alloc(r, sizeof(*all));
+		err = all ? tty_read_images(r, all) : fail(-ENOMEM, "terminals");
+		if (err < 0)
+			return err;
+	}
+	for (size_t i = 0; i < all->nr_infos; i++)
+		if (all->infos[i]->id == file->entry->tty->tty_info_id)
+			ts->info = all->infos[i];
+	if (!ts->info)
+		return fail(-EBADMSG, "files.img: file %u: terminal %u is not in tty-info.img", file->id,
+			    file->entry->tty->tty_info_id);
+	if (ts->info->type == TTY_TYPE__EXT_TTY)
+		return tty_load_external(r, file, ts);
+	ts->role = tty_role_of_info(ts->info);
+	ts->pair = ts->role == TTY_OWN ? tty_pair_of_own(all, ts->info) : tty_pair_of(all, ts->info->pty->index);
+	return 0;
+}
+
+/* The device the master was opened by: /dev/ptmx, or the ptmx of a devpts of its own. */
+static void tty_link_ptmx(struct restore *r, const struct file *file, struct tty_pair *pair)
+{
+	const TtyFileEntry *tty = file->entry->tty;
+	const struct file *reg = tty->has_regf_id ? restore_file(r, tty->regf_id, "a terminal") : NULL;
+	const char *name = reg && reg->entry->reg ? reg->entry->reg->name : NULL;
+	size_t len = name ? strlen(name) : 0;
+
+	if (len >= 5 && !strcmp(name + len - 5, "/ptmx"))
+		pair->ptmx = name;
+}
+
+int tty_link(struct restore *r, struct file *file, void *state)
+{
+	struct tty_restore *all = tty_restore_of(r);
+	struct tty_state *ts = state;
+	struct tty_pair *pair = ts->pair;
+
+	if (ts->role == TTY_OWN && !pair && !r->opts->shell_job)
+		return fail(-EINVAL, "file %u: /dev/tty of a session that is not in the images: add --shell-job",
+			    file->id);
+	if (!pair)
+		return 0;
+	if (tty_pair_is_outside(pair)) {
+		if (!r->opts->shell_job)
+			return fail(-EINVAL,
+				    "the images have a terminal of a person (/dev/pts/%u): add --shell-job, and "
+				    "restore in a terminal",
+				    pair->index);
+		if (all->own && all->own != pair)
+			return fail(-ENOTSUP, "the images have two terminals of a person: /dev/pts/%u and /dev/pts/%u",
+				    all->own->index, pair->index);
+		all->own = pair;
+	}
+	if (ts->role == TTY_MASTER) {
+		if (pair->master_file && pair->master_file != file)
+			return fail(-EBADMSG, "files.img: files %u and %u are both the master of terminal %u",
+				    pair->master_file->id, file->id, pair->index);
+		pair->master_file = file;
+		tty_link_ptmx(r, file, pair);
+	} else {
+		pair->has_slave_file = true;
+	}
+	return 0;
+}

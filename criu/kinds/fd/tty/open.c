@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Restore of terminals: the pairs, made before any task, and descriptors of them in the tasks. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "base/cleanup.h"
+#include "kinds/fd/reopen.h"
+#include "kinds/fd/tty/internal.h"
+#include "kinds/kinds.h"
+#include "run/restore.h"
+#include "tty.pb-c.h"
+#include "util/fds.h"
+#include "util/log.h"
+
+#define TTY_LARGEFILE 0100000 /* open(2) sets it by itself, and libc hides it */
+#define TTY_OPEN_FLAGS (O_ACCMODE | O_NONBLOCK | O_APPEND | O_NOATIME | TTY_LARGEFILE)
+
+/* Above what belongs to tasks: it is there in every one of them. */
+static int tty_keep(struct restore *r, int fd)
+{
+	int kept = r->service_base > 0 ? move_fd_above(fd, r->service_base) : fd;
+
+	if (kept < 0) {
+		close(fd);
+		return fail(kept, "keep a descriptor of a terminal");
+	}
+	return kept;
+}
+
+/* ---- a pair under its number */
+
+/* The kernel gives the lowest number that is free: take all below it for a moment. */
+static int tty_open_master(const char *ptmx, uint32_t index, bool exactly)
+{
+	_cleanup_free_ int *below = calloc((size_t)index + 1, sizeof(*below));
+	uint32_t got = 0, n = 0;
+	int fd = -1, err = 0;
+
+	if (!below)
+		return fail(-ENOMEM, "terminal %u", index);
+	while (!err) {
+		fd = open(ptmx, O_RDWR | O_NOCTTY | O_CLOEXEC);
+		if (fd < 0)
+			err = fail(-errno, "open %s for terminal %u", ptmx, index);
+		else if (ioctl(fd, TIOCGPTN, &got) < 0)
+			err = fail(-errno, "%s is no master of terminals", ptmx);
+		else if (got >= index || n == index || !exactly)
+			break;
+		else
+			below[n++] = fd;
+	}
+	while (n)
+		close(below[--n]);
+	if (!err && exactly && got != index)
+		err = fail(-EBUSY,
+			   "terminal /dev/pts/%u is in use by somebody else: close it, or restore in a mount "
+			   "namespace with a devpts of its own",
+			   index);
+	if (err && fd >= 0)
+		close(fd);
+	return err ? err : fd;
+}
+
+static struct tty_bytes *tty_bytes_of(const TtyDataEntry *data)
+{
+	struct tty_bytes *bytes = data && (data->data.len || data->n_eof_at) ? malloc(sizeof(*bytes)) : NULL;
+
+	if (!bytes)
+		return NULL;
+	bytes->len = data->data.len;
+	bytes->nr_eof = data->n_eof_at;
+	if (bytes->len)
+		memcpy(bytes->data, data->data.data, bytes->len);
+	if (bytes->nr_eof)
+		memcpy(bytes->eof_at, data->eof_at, bytes->nr_eof * sizeof(*bytes->eof_at));
+	return bytes;
+}
+
+/* Settings last: what they do to bytes has been done to those that wait. */
+static int tty_settle_pair(struct tty_pair *pair, const TtyInfoEntry *info)
+{
+	_cleanup_free_ struct tty_bytes *typed = tty_bytes_of(pair->slave_data);
+	_cleanup_free_ struct tty_bytes *shown = tty_bytes_of(pair->master_data);
+	struct tty_termios t;
+	int err = tty_termios_load(info->termios, &t);
+
+	if (err < 0)
+		return err;
+	err = shown ? tty_fill_master(pair->master_fd, pair->slave_fd, shown) : 0;
+	if (!err)
+		err = typed ? tty_fill_slave(pair->master_fd, pair->slave_fd, typed, &t) :
+			      tty_set_termios(pair->master_fd, &t);
+	if (err < 0)
+		return fail(err, "settings and unread bytes of terminal %u", pair->index);
+	if (info->winsize) {
+		struct winsize ws = { (unsigned short)info->winsize->ws_row, (unsigned short)info->winsize->ws_col,
+				      (unsigned short)info->winsize->ws_xpixel,
+				      (unsigned short)info->winsize->ws_ypixel };
+
+		if (ioctl(pair->master_fd, TIOCSWINSZ, &ws) < 0)
+			return fail(-errno, "size of terminal %u", pair->index);
+	}
+	return 0;
+}
+
+/* Flags that keep others from changing settings: all zero but for the linux console's users. */
+static int tty_lock_settings(const struct tty_pair *pair, const TermiosEntry *locked)
+{
+	struct tty_termios t;
+	int err = tty_termios_load(locked, &t);
+	bool any = t.iflag || t.oflag || t.cflag || t.lflag || t.line;
+
+	for (int i = 0; i < TTY_NCC; i++)
+		any |= t.cc[i];
+	if (!err && any && ioctl(pair->master_fd, TIOCSLCKTRMIOS, &t) < 0)
+		err = fail(-errno, "locked settings of terminal %u", pair->index);
+	return err;
+}
+
+static int tty_open_peer(const struct tty_pair *pair, int flags)
+{
+	/* O_CLOEXEC would become a flag of the description, for good. */
+	int fd = ioctl(pair->master_fd, TIOCGPTPEER, (flags & ~O_CLOEXEC) | O_NOCTTY);
+
+	if (fd < 0)
+		return fail(-errno, "open the slave of terminal %u", pair->index);
+	set_cloexec(fd, true);
+	return fd;
+}
+
+static int tty_make_slave(struct restore *r, struct tty_pair *pair)
+{
+	const TtyInfoEntry *info = pair->slave;
+	int fd = tty_open_peer(pair, O_RDWR);
+
+	if (fd < 0)
+		return fd;
+	pair->slave_fd = fd = tty_keep(r, fd);
+	if (fd < 0)
+		return fd;
+	if (info && info->has_uid && info->has_gid && fchown(fd, info->uid, info->gid) < 0)
+		return fail(-errno, "owner of terminal %u", pair->index);
+	if (info && info->has_mode && fchmod(fd, info->mode & 07777) < 0)
+		return fail(-errno, "permissions of terminal %u", pair->index);
+	return 0;
+}
+
+static int tty_make_pair(struct restore *r, struct tty_pair *pair)
+{
+	const TtyInfoEntry *info = pair->slave && pair->slave->termios ? pair->slave : pair->master;
+	bool alive = pair->master != NULL;
+	int unlock = 0, fd = tty_open_master(pair->ptmx ? pair->ptmx : "/dev/ptmx", pair->index, alive), err = 0;
+
+	if (fd < 0)
+		return fd;
+	pair->master_fd = fd = tty_keep(r, fd);
+	if (fd < 0)
+		return fd;
+	if (ioctl(fd, TIOCSPTLCK, &unlock) < 0)
+		return fail(-errno, "unlock terminal %u", pair->index);
+	if (pair->has_slave_file || pair->slave)
+		err = tty_make_slave(r, pair);
+	if (!err && info && info->termios)
+		err = tty_settle_pair(pair, info);
+	if (!err && info && info->termios_locked)
+		err = tty_lock_settings(pair, info->termios_locked);
+	/* A master whose slave is closed again reads an end; one that never had a slave waits for it. */
+	if (!err && pair->slave_fd < 0 && pair->master && pair->master->hung_up) {
+		fd = tty_open_peer(pair, O_RDWR);
+		if (fd < 0)
+			return fd;
+		close(fd);
+	}
+	return err;
+}
+
+/* The terminal that the restore was started in. */
+static int tty_find_terminal(struct restore *r, struct tty_restore *all)
+{
+	int fd = -1;
+
+	for (int i = 0; fd < 0 && i < 3; i++)
+		if (isatty(i))
+			fd = dup_fd_above(i, r->service_base);
+	if (fd < 0) {
+		fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+		fd = fd < 0 ? fail(-errno, "--shell-job: the images have a terminal, but this is started without one: "
+					   "restore in a terminal") :
+			      tty_keep(r, fd);
+	}
+	if (fd < 0)
+		return fd;
+	all->terminal_fd = fd;
+	all->group_before = tcgetpgrp(fd);
+	return tty_get_termios(fd, &all->before);
+}
+
+static int tty_keep_given(struct restore *r)
+{
+	for (size_t i = 0; i < r->nr_files; i++) {
+		struct tty_state *ts = r->files[i].state;
+
+		if (r->files[i].kind != &tty_kind || !ts->given)
+			continue;
+		ts->given_fd = dup_fd_above(ts->given->fd, r->service_base);
+		if (ts->given_fd < 0)
+			return fail(ts->given_fd, "--inherit-fd fd[%d]:%s", ts->given->fd, ts->given->key);
+	}
+	return 0;
+}
+
+int tty_before_fork(struct restore *r)
+{
+	struct tty_restore *all = tty_restore_of(r);
+	int err = 0;
+
+	if (!all)
+		return 0;
+	err = tty_keep_given(r);
+	if (err)
+		return err;
+	if (all->own)
+		err = tty_find_terminal(r, all);
+	for (size_t i = 0; !err && i < all->nr_pairs; i++)
+		if (all->pairs[i].master)
+			err = tty_make_pair(r, &all->pairs[i]);
+	/* Slaves whose master is gone take any number that is left. */
+	for (size_t i = 0; !err && i < all->nr_pairs; i++)
+		if (!all->pairs[i].master && !tty_pair_is_outside(&all->pairs[i]))
+			err = tty_make_pair(r, &all->pairs[i]);
+	return err;
+}
+
+void tty_committed(struct restore *r)
+{
+	struct tty_restore *all = tty_restore_of(r);
+
+	for (size_t i = 0; all && i < all->nr_pairs; i++) {
+		if (all->pairs[i].slave_fd >= 0)
+			close(steal_fd(&all->pairs[i].slave_fd));
+		if (all->pairs[i].master_fd >= 0)
+			close(steal_fd(&all->pairs[i].master_fd));
+	}
+}
+
+/* ---- descriptors */
+
+/* A new description of the person's terminal, so that flags are not shared with the shell; else hers. */
+static int tty_open_terminal(const struct tty_restore *all, uint32_t flags)
+{
+	char path[32];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", all->terminal_fd);
+	fd = open(path, (int)(flags & TTY_OPEN_FLAGS) | O_NOCTTY | O_CLOEXEC);
+	if (fd >= 0)
+		return fd;
+	log_info("the terminal cannot be opened again (%s): the one that is open is shared", strerror(errno));
+	fd = dup_fd_above(all->terminal_fd, 0);
+	return fd < 0 ? fail(fd, "take over the terminal") : fd;
+}
+
+/* /dev/tty as a process sees it that has @pair for its terminal: one that shares our descriptors becomes one. */
+static int tty_open_own_elsewhere(const struct tty_pair *pair, int flags)
+{
+	_cleanup_close_ int fd = dup_fd_above(pair->slave_fd, 0); /* its number is taken */
+	int status = -1, own;
+	pid_t pid;
+
+	if (fd < 0)
+		return fail(fd, "/dev/tty");
+	pid = (pid_t)syscall(SYS_clone, CLONE_FILES, NULL, NULL, NULL, NULL);
+	if (pid == 0) {
+		own = -1;
+		if (syscall(SYS_setsid) > 0 && !ioctl(fd, TIOCSCTTY, 0))
+			own = open("/dev/tty", flags);
+		if (own >= 0 && dup3(own, fd, O_CLOEXEC) >= 0)
+			status = 0;
+		if (own >= 0)
+			close(own);
+		syscall(SYS_exit_group, status ? 1 : 0);
+	}
+	if (pid < 0)
+		return fail(-errno, "fork for /dev/tty");
+	while (waitpid(pid, &status, __WALL) < 0 && errno == EINTR)
+		;
+	if (WIFEXITED(status) && !WEXITSTATUS(status))
+		return steal_fd(&fd);
+	/* It belongs to a session that this task is not in: by its real name then. */
+	log_info("/dev/tty of another session becomes /dev/pts/%u", pair->index);
+	return tty_open_peer(pair, flags);
+}
+
+static int tty_open_own(const struct tty_state *ts, uint32_t image_flags)
+{
+	int flags = (int)(image_flags & TTY_OPEN_FLAGS) | O_NOCTTY | O_CLOEXEC;
+	_cleanup_close_ int fd = open("/dev/tty", flags);
+	uint32_t index;
+
+	if (fd >= 0 &&
+	    (!ts->pair || tty_pair_is_outside(ts->pair) || (!tty_index_behind(fd, &index) && index == ts->pair->index)))
+		return steal_fd(&fd);
+	if (!ts->pair || ts->pair->slave_fd < 0)
+		return fail(fd < 0 ? -errno : -ENXIO, "open /dev/tty");
+	return tty_open_own_elsewhere(ts->pair, flags);
+}
+
+static int tty_open_role(struct restore *r, const struct tty_state *ts, uint32_t flags)
+{
+	struct tty_restore *all = tty_restore_of(r);
+	int fd;
+
+	switch (ts->role) {
+	case TTY_MASTER:
+		fd = dup_fd_above(ts->pair->master_fd, 0);
+		return fd < 0 ? fail(fd, "take over the master of terminal %u", ts->pair->index) : fd;
+	case TTY_SLAVE:
+		return ts->pair == all->own ? tty_open_terminal(all, flags) :
+					      tty_open_peer(ts->pair, (int)(flags & TTY_OPEN_FLAGS));
+	default:
+		return tty_open_own(ts, flags);
+	}
+}
+
+int tty_open(struct restore *r, struct file *file, const void *state)
+{
+	const TtyFileEntry *tty = file->entry->tty;
+	const struct tty_state *ts = state;
+	_cleanup_close_ int fd = ts->given ? dup_fd_above(ts->given_fd, 0) : tty_open_role(r, ts, tty->flags);
+	int err;
+
+	if (fd < 0)
+		return ts->given ? fail(fd, "--inherit-fd %s", ts->given->key) : fd;
+	/* The very descriptor: its flags are shared with whoever handed it over. */
+	if (ts->given)
+		return steal_fd(&fd);
+	err = set_status_flags(fd, tty->flags, tty->fown);
+	return err < 0 ? err : steal_fd(&fd);
+}
+
+int tty_finish(struct restore *r, struct file *file, const void *state, int fd)
+{
+	const struct tty_state *ts = state;
+	const TtyInfoEntry *info = ts->info;
+	int on = 1;
+
+	if (ts->given || ts->role == TTY_OWN || ts->pair == tty_restore_of(r)->own)
+		return 0;
+	/* Nobody opens anything after this. */
+	if (ts->role == TTY_MASTER && info->packet_mode && ioctl(fd, TIOCPKT, &on) < 0)
+		return fail(-errno, "packet mode of terminal %u", ts->pair->index);
+	if (ts->role == TTY_MASTER && info->locked && ioctl(fd, TIOCSPTLCK, &on) < 0)
+		return fail(-errno, "lock of terminal %u", ts->pair->index);
+	if (info->exclusive && ioctl(fd, TIOCEXCL) < 0)
+		return fail(-errno, "exclusive mode of terminal %u", ts->pair->index);
+	return 0;
+}

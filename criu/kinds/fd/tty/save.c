@@ -1,0 +1,467 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Dump of terminals. A pair has two ends with a tty_info record each; every open description has a tty_file record
+ * that names its end. When all descriptors are known it shows whether a slave's master is in the tree: if not, it is
+ * the terminal of the person, for --shell-job.
+ */
+#include <asm/termbits.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include "image/writer.h"
+#include "kernel/device.h"
+#include "kinds/fd/tty/internal.h"
+#include "run/dump.h"
+#include "run/outside.h"
+#include "tty.pb-c.h"
+#include "util/log.h"
+
+#define TTY_EXTERNAL_ID (2u << 24) /* the numbers of their tty_infos begin here */
+
+struct tty_seen {
+	struct tty_seen *next;
+	uint32_t index;
+	TtyInfoEntry *master, *slave, *own; /* own: /dev/tty stands for it */
+	bool slave_copied, hung_up; /* hung_up: the slave's master is gone */
+	struct dump_task *task; /* who has the slave, and as what: for messages */
+	int fd;
+	bool settled;
+};
+
+/* Handed over by whoever restores: --external. */
+struct tty_external {
+	struct tty_external *next;
+	TtyInfoEntry info;
+};
+
+struct tty_dump {
+	struct tty_seen *seen;
+	struct tty_external *external;
+	bool has_outside;
+};
+
+static struct tty_dump *tty_dump_of(struct dump *dump)
+{
+	struct tty_dump *all = dump->kind_data[FD_TYPES__TTY];
+
+	if (!all)
+		all = dump->kind_data[FD_TYPES__TTY] = dump_alloc(dump, sizeof(*all));
+	return all;
+}
+
+static struct tty_seen *tty_seen_of(struct dump *dump, uint32_t index)
+{
+	struct tty_dump *all = tty_dump_of(dump);
+	struct tty_seen *seen = all ? all->seen : NULL;
+
+	while (seen && seen->index != index)
+		seen = seen->next;
+	if (!seen && all) {
+		seen = dump_alloc(dump, sizeof(*seen));
+		if (seen) {
+			seen->index = index;
+			seen->next = all->seen;
+			all->seen = seen;
+		}
+	}
+	return seen;
+}
+
+bool tty_claims(const struct fd_probe *probe)
+{
+	return S_ISCHR(probe->st.st_mode) && !(probe->flags & O_PATH) && tty_role_of(probe->st.st_rdev) != TTY_NONE;
+}
+
+/* As CRIU numbers them: the two ends of a pair side by side. */
+static uint32_t tty_info_id(uint32_t index, enum tty_role role)
+{
+	return role == TTY_OWN ? 1u << 24 | index : index << 1 | (role == TTY_MASTER);
+}
+
+/* ---- what an end is like */
+
+static int tty_save_termios(struct dump *dump, const struct tty_termios *t, TermiosEntry **ret_entry)
+{
+	TermiosEntry *entry = dump_alloc(dump, sizeof(*entry));
+	uint32_t speed = t->cflag & CBAUD;
+
+	if (!entry)
+		return fail(-ENOMEM, "terminal");
+	termios_entry__init(entry);
+	entry->c_iflag = t->iflag;
+	entry->c_oflag = t->oflag;
+	entry->c_cflag = t->cflag;
+	entry->c_lflag = t->lflag;
+	entry->c_line = t->line;
+	/* The code of the speed, as libc has it; a speed that has no code stands there itself. */
+	entry->c_ispeed = speed == BOTHER ? t->ispeed : speed;
+	entry->c_ospeed = speed == BOTHER ? t->ospeed : speed;
+	entry->n_c_cc = TTY_NCC;
+	entry->c_cc = dump_alloc(dump, TTY_NCC * sizeof(*entry->c_cc));
+	if (!entry->c_cc)
+		return fail(-ENOMEM, "terminal");
+	for (int i = 0; i < TTY_NCC; i++)
+		entry->c_cc[i] = t->cc[i];
+	*ret_entry = entry;
+	return 0;
+}
+
+static int tty_save_locked(struct dump *dump, int fd, TermiosEntry **ret_entry)
+{
+	struct tty_termios t = { 0 };
+
+	/* The kernel's struct termios, which is the first part of this one. */
+	if (ioctl(fd, TIOCGLCKTRMIOS, &t) < 0)
+		return fail(-errno, "read the locked settings of the terminal");
+	return tty_save_termios(dump, &t, ret_entry);
+}
+
+static int tty_save_winsize(struct dump *dump, int fd, WinsizeEntry **ret_entry)
+{
+	WinsizeEntry *entry = dump_alloc(dump, sizeof(*entry));
+	struct winsize ws;
+
+	if (!entry)
+		return fail(-ENOMEM, "terminal");
+	if (ioctl(fd, TIOCGWINSZ, &ws) < 0)
+		return fail(-errno, "read the size of the terminal");
+	winsize_entry__init(entry);
+	entry->ws_row = ws.ws_row;
+	entry->ws_col = ws.ws_col;
+	entry->ws_xpixel = ws.ws_xpixel;
+	entry->ws_ypixel = ws.ws_ypixel;
+	*ret_entry = entry;
+	return 0;
+}
+
+static TtyInfoEntry *tty_new_info(struct dump *dump, const struct fd_probe *probe, uint32_t index, enum tty_role role)
+{
+	TtyInfoEntry *info = dump_alloc(dump, sizeof(*info));
+	TtyPtyEntry *pty = dump_alloc(dump, sizeof(*pty));
+
+	if (!info || !pty)
+		return NULL;
+	tty_info_entry__init(info);
+	tty_pty_entry__init(pty);
+	info->id = tty_info_id(index, role);
+	info->type = role == TTY_OWN ? TTY_TYPE__CTTY : TTY_TYPE__PTY;
+	info->rdev = dev_to_kdev(probe->st.st_rdev);
+	info->has_dev = true;
+	info->dev = dev_to_kdev(probe->st.st_dev);
+	info->pty = pty;
+	pty->index = index;
+	info->has_uid = info->has_gid = info->has_mode = true;
+	info->uid = probe->st.st_uid;
+	info->gid = probe->st.st_gid;
+	info->mode = probe->st.st_mode & 07777;
+	return info;
+}
+
+/* Settings and size are those of the slave, whichever end is asked. @locked and packet mode belong to the master. */
+static int tty_save_settings(struct dump *dump, const struct fd_probe *probe, TtyInfoEntry *info)
+{
+	struct tty_termios t;
+	int err = tty_get_termios(probe->local, &t), flag = 0;
+
+	if (err < 0)
+		return err == -EIO ? 0 : fail(err, "read the settings of the terminal");
+	err = tty_save_termios(dump, &t, &info->termios);
+	if (!err)
+		err = tty_save_locked(dump, probe->local, &info->termios_locked);
+	if (!err)
+		err = tty_save_winsize(dump, probe->local, &info->winsize);
+	if (!ioctl(probe->local, TIOCGEXCL, &flag))
+		info->exclusive = flag;
+	return err;
+}
+
+/* ---- each description */
+
+static int tty_save_master(struct dump *dump, const struct fd_probe *probe, struct tty_seen *seen)
+{
+	struct pollfd look = { .fd = probe->local };
+	TtyInfoEntry *info;
+	int flag = 0, err;
+
+	if (seen->master)
+		return 0;
+	info = seen->master = tty_new_info(dump, probe, seen->index, TTY_MASTER);
+	if (!info)
+		return fail(-ENOMEM, "terminal");
+	err = tty_save_settings(dump, probe, info);
+	if (err < 0)
+		return err;
+	if (!ioctl(probe->local, TIOCGPTLCK, &flag))
+		info->locked = flag;
+	if (!ioctl(probe->local, TIOCGPKT, &flag))
+		info->packet_mode = flag;
+	if (poll(&look, 1, 0) == 1 && (look.revents & POLLHUP))
+		info->has_hung_up = info->hung_up = true;
+	return 0;
+}
+
+static int tty_save_slave(struct dump *dump, const struct fd_probe *probe, struct tty_seen *seen)
+{
+	int err = 0;
+
+	if (!seen->slave) {
+		seen->task = probe->task;
+		seen->fd = probe->fd;
+		seen->slave = tty_new_info(dump, probe, seen->index, TTY_SLAVE);
+		if (!seen->slave)
+			return fail(-ENOMEM, "terminal");
+		err = tty_save_settings(dump, probe, seen->slave);
+		seen->hung_up = !seen->slave->termios;
+	}
+	return err;
+}
+
+static int tty_save_own(struct dump *dump, const struct fd_probe *probe, struct tty_seen *seen)
+{
+	if (!seen->task) {
+		seen->task = probe->task;
+		seen->fd = probe->fd;
+	}
+	if (!seen->own)
+		seen->own = tty_new_info(dump, probe, seen->index, TTY_OWN);
+	if (!seen->own)
+		return fail(-ENOMEM, "terminal");
+	seen->own->sid = probe->task->t.sid;
+	return 0;
+}
+
+static int tty_find_index(const struct fd_probe *probe, enum tty_role role, uint32_t *ret_index)
+{
+	switch (role) {
+	case TTY_MASTER:
+		return tty_index_of_master(probe->local, ret_index);
+	case TTY_SLAVE:
+		*ret_index = minor(probe->st.st_rdev);
+		return 0;
+	default:
+		return tty_index_behind(probe->local, ret_index);
+	}
+}
+
+/* The path of the device, for CRIU and for a devpts of its own: a deleted one has none. */
+static int tty_save_path(struct dump *dump, const struct fd_probe *probe, TtyFileEntry *tty)
+{
+	FileEntry entry = FILE_ENTRY__INIT;
+	RegFileEntry reg = REG_FILE_ENTRY__INIT;
+
+	if (probe->link[0] != '/' || strstr(probe->link, " (deleted)"))
+		return 0;
+	tty->has_regf_id = true;
+	tty->regf_id = dump_new_file_id(dump);
+	entry.type = FD_TYPES__REG;
+	entry.id = reg.id = tty->regf_id;
+	entry.reg = &reg;
+	reg.flags = probe->flags;
+	reg.fown = tty->fown;
+	reg.name = (char *)probe->link;
+	reg.has_mode = true;
+	reg.mode = probe->st.st_mode;
+	return dump_write_file_entry(dump, &entry);
+}
+
+static int tty_write(struct dump *dump, enum image_type type, const ProtobufCMessage *msg)
+{
+	struct image_writer *img;
+	int err = dump_shared_image(dump, type, &img);
+
+	if (err < 0)
+		return err;
+	err = image_write_record(img, msg);
+	return err < 0 ? fail(err, "%s", image_dir_error(dump->dir)) : 0;
+}
+
+static int tty_save_external(struct dump *dump, const struct fd_probe *probe, FileEntry *entry)
+{
+	uint32_t rdev = dev_to_kdev(probe->st.st_rdev), dev = dev_to_kdev(probe->st.st_dev);
+	TtyFileEntry *tty = dump_alloc(dump, sizeof(*tty));
+	struct tty_dump *all = tty_dump_of(dump);
+	struct tty_external *known = all ? all->external : NULL;
+	int err = 0;
+
+	while (known && (known->info.rdev != rdev || known->info.dev != dev))
+		known = known->next;
+	if (!known && all) {
+		known = dump_alloc(dump, sizeof(*known));
+		if (known) {
+			tty_info_entry__init(&known->info);
+			known->info.id =
+				TTY_EXTERNAL_ID + (all->external ? all->external->info.id - TTY_EXTERNAL_ID + 1 : 0);
+			known->info.type = TTY_TYPE__EXT_TTY;
+			known->info.rdev = rdev;
+			known->info.has_dev = true;
+			known->info.dev = dev;
+			known->next = all->external;
+			all->external = known;
+			err = tty_write(dump, IMAGE_TTY_INFO, &known->info.base);
+		}
+	}
+	if (!tty || !known)
+		return fail(-ENOMEM, "terminal");
+	tty_file_entry__init(tty);
+	tty->id = entry->id;
+	tty->tty_info_id = known->info.id;
+	tty->flags = probe->flags;
+	entry->tty = tty;
+	return err ? err : dump_fown(dump, probe, &tty->fown);
+}
+
+static bool tty_is_external(const struct dump *dump, const struct fd_probe *probe)
+{
+	char key[TTY_KEY_MAX];
+
+	tty_external_key(probe->st.st_rdev, probe->st.st_dev, key);
+	return outside_is_external(dump->opts, key);
+}
+
+int tty_save(struct dump *dump, const struct fd_probe *probe, FileEntry *entry)
+{
+	enum tty_role role = tty_role_of(probe->st.st_rdev);
+	TtyFileEntry *tty = dump_alloc(dump, sizeof(*tty));
+	struct tty_seen *seen;
+	uint32_t index;
+	int err = role == TTY_OTHER ? -ENOTTY : tty_find_index(probe, role, &index);
+
+	if (tty_is_external(dump, probe))
+		return tty_save_external(dump, probe, entry);
+	if (err < 0) {
+		dump_blocker(
+			dump, probe->task, probe->fd,
+			"%s: a terminal of device %u:%u that is no pseudo terminal (console, virtual or serial), or "
+			"that is gone: cannot be saved; run the program under tmux, screen or script",
+			probe->link, major(probe->st.st_rdev), minor(probe->st.st_rdev));
+		return 0;
+	}
+	seen = tty_seen_of(dump, index);
+	if (!tty || !seen)
+		return fail(-ENOMEM, "terminal");
+	tty_file_entry__init(tty);
+	tty->id = entry->id;
+	tty->tty_info_id = tty_info_id(index, role);
+	tty->flags = probe->flags;
+	err = dump_fown(dump, probe, &tty->fown);
+	if (!err)
+		err = role == TTY_MASTER ? tty_save_master(dump, probe, seen) :
+		      role == TTY_SLAVE	 ? tty_save_slave(dump, probe, seen) :
+					   tty_save_own(dump, probe, seen);
+	if (err < 0)
+		return err;
+	entry->tty = tty;
+	return tty_save_path(dump, probe, tty);
+}
+
+/* ---- when every descriptor is known */
+
+/* Session and foreground group, as the tasks that have it for their terminal say. */
+static void tty_find_session(struct dump *dump, const struct tty_seen *seen, TtyInfoEntry *info)
+{
+	struct dump_task *task;
+
+	dump_for_each_task(task, dump) {
+		const struct dump_task *leader;
+
+		if (!task->stat.tty_nr ||
+		    kdev_to_dev(ttynr_to_kdev(task->stat.tty_nr)) != makedev(TTY_MAJOR_UNIX98_SLAVE, seen->index))
+			continue;
+		leader = task->stat.tpgid > 0 ? dump_find_task(dump, task->stat.tpgid) : NULL;
+		info->sid = task->t.sid;
+		info->pgrp = leader ? leader->t.pgid : task->stat.tpgid > 0 ? task->stat.tpgid : 0;
+		return;
+	}
+}
+
+/* A terminal whose master is not in the tree. */
+static int tty_settle_outside(struct dump *dump, struct tty_seen *seen)
+{
+	struct tty_dump *all = tty_dump_of(dump);
+
+	if (!dump->opts->shell_job)
+		dump_blocker(
+			dump, seen->task, seen->fd,
+			"/dev/pts/%u: a terminal whose other end is outside of the tree (the window it was started "
+			"in): add --shell-job, and restore it in a terminal with --shell-job too",
+			seen->index);
+	else if (all->has_outside)
+		dump_blocker(dump, seen->task, seen->fd,
+			     "/dev/pts/%u: a second terminal whose other end is outside of the tree: --shell-job can "
+			     "bring back one only; close this one",
+			     seen->index);
+	all->has_outside = true;
+	return 0;
+}
+
+static int tty_settle(struct dump *dump, struct tty_seen *seen)
+{
+	int err = 0;
+
+	if (seen->settled)
+		return 0;
+	seen->settled = true;
+	if (!seen->master && !seen->hung_up)
+		err = tty_settle_outside(dump, seen);
+	if (seen->slave)
+		tty_find_session(dump, seen, seen->slave);
+	if (!err && seen->master)
+		err = tty_write(dump, IMAGE_TTY_INFO, &seen->master->base);
+	if (!err && seen->slave)
+		err = tty_write(dump, IMAGE_TTY_INFO, &seen->slave->base);
+	if (!err && seen->own)
+		err = tty_write(dump, IMAGE_TTY_INFO, &seen->own->base);
+	return err;
+}
+
+static int tty_save_data(struct dump *dump, const struct fd_probe *probe, bool master, uint32_t info_id)
+{
+	TtyDataEntry entry = TTY_DATA_ENTRY__INIT;
+	struct tty_bytes *bytes;
+	int err = tty_copy_input(probe->local, master, &bytes);
+
+	if (err == -EPERM) {
+		log_warn("bytes that wait to be read in this terminal are not kept: that needs CAP_SYS_ADMIN");
+		return 0;
+	}
+	if (err < 0)
+		return fail(err, "copy what waits to be read in the terminal");
+	if (!bytes)
+		return 0;
+	entry.tty_id = info_id;
+	entry.data.data = bytes->data;
+	entry.data.len = bytes->len;
+	entry.n_eof_at = bytes->nr_eof;
+	entry.eof_at = bytes->eof_at;
+	err = tty_write(dump, IMAGE_TTY_DATA, &entry.base);
+	tty_bytes_free(bytes);
+	return err;
+}
+
+int tty_save_late(struct dump *dump, const struct fd_probe *probe, FileEntry *entry)
+{
+	enum tty_role role = tty_role_of(probe->st.st_rdev);
+	bool readable = (probe->flags & O_ACCMODE) != O_WRONLY;
+	struct tty_seen *seen;
+	uint32_t index;
+	int err;
+
+	if (!entry->tty || tty_is_external(dump, probe))
+		return 0; /* a blocker */
+	err = tty_find_index(probe, role, &index);
+	seen = err ? NULL : tty_seen_of(dump, index);
+	if (!seen)
+		return fail(err ? err : -ENOMEM, "terminal");
+	err = tty_settle(dump, seen);
+	/* With a blocker the dump fails anyway: leave the terminal alone. */
+	if (err || dump->blockers.nr || dump->checking || !readable)
+		return err;
+	if (role == TTY_MASTER)
+		return tty_save_data(dump, probe, true, tty_info_id(index, TTY_MASTER));
+	if (role == TTY_SLAVE && seen->master && !seen->slave_copied) {
+		seen->slave_copied = true;
+		return tty_save_data(dump, probe, false, tty_info_id(index, TTY_SLAVE));
+	}
+	return 0;
+}

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Restore of terminals: whose controlling terminal one is, and who is in its foreground. */
+#include <errno.h>
+#include <signal.h>
+#include <unistd.h>
+#include "kernel/proc_pid.h"
+#include "kinds/fd/tty/internal.h"
+#include "run/restore.h"
+#include "tty.pb-c.h"
+#include "util/log.h"
+
+static uint32_t tty_sid(const struct tty_pair *pair)
+{
+	return pair->slave && pair->slave->sid ? pair->slave->sid : pair->master ? pair->master->sid : 0;
+}
+
+static uint32_t tty_pgrp(const struct tty_pair *pair)
+{
+	return pair->slave && pair->slave->pgrp ? pair->slave->pgrp : pair->master ? pair->master->pgrp : 0;
+}
+
+static struct tty_pair *tty_pair_of_session(struct tty_restore *all, pid_t sid)
+{
+	for (size_t i = 0; i < all->nr_pairs; i++)
+		if (tty_sid(&all->pairs[i]) == (uint32_t)sid)
+			return &all->pairs[i];
+	return NULL;
+}
+
+int terminal_session(struct restore *r, struct restore_task *task)
+{
+	struct tty_restore *all = tty_restore_of(r);
+	struct tty_pair *pair;
+	int fd;
+
+	if (!all || task->t.pid != task->t.sid)
+		return 0;
+	pair = tty_pair_of_session(all, task->t.sid);
+	if (!pair)
+		return 0;
+	fd = pair == all->own ? all->terminal_fd : pair->slave_fd;
+	if (fd < 0)
+		return 0; /* its master was closed: it is nobody's terminal any more */
+	if (!ioctl(fd, TIOCSCTTY, 0))
+		return 0;
+	if (pair != all->own)
+		return fail(-errno, "make terminal %u the one of session %d", pair->index, task->t.sid);
+	/* It belongs to the session of the person's shell, and stealing it would take the shell down. */
+	log_warn("session %d had a terminal of its own; the one it is restored in belongs to another session, so keys "
+		 "like ^C and job control do not work there",
+		 task->t.sid);
+	return 0;
+}
+
+/* The group that stands for @pgid of the images: another one where that was outside of the tree. 0: none. */
+static pid_t tty_live_group(struct restore *r, pid_t pgid)
+{
+	struct restore_task *task;
+
+	restore_for_each_task(task, r) {
+		if (pgid && task->t.pgid == pgid && task->t.state != TASK_DEAD) {
+			pid_t now = getpgid(task->t.host_pid);
+
+			return now > 0 ? now : 0;
+		}
+	}
+	return 0;
+}
+
+/* Without being stopped for it: whoever does this may be in the background. */
+static int tty_unstopped(int fd, int (*act)(int fd, const void *arg), const void *arg)
+{
+	sigset_t block, was;
+	int err;
+
+	sigemptyset(&block);
+	sigaddset(&block, SIGTTOU);
+	sigprocmask(SIG_BLOCK, &block, &was);
+	err = act(fd, arg);
+	sigprocmask(SIG_SETMASK, &was, NULL);
+	return err;
+}
+
+static int tty_act_group(int fd, const void *pgid)
+{
+	return tcsetpgrp(fd, *(const pid_t *)pgid) < 0 ? -errno : 0;
+}
+
+static int tty_act_settings(int fd, const void *termios)
+{
+	return tty_set_termios(fd, termios);
+}
+
+/* The person's terminal gets the settings of the tree and its foreground group, when the tree is about to run. */
+int tty_ready(struct restore *r)
+{
+	struct tty_restore *all = tty_restore_of(r);
+	struct tty_termios t;
+	pid_t pgid;
+	int err;
+
+	if (!all || !all->own)
+		return 0;
+	pgid = tty_live_group(r, (pid_t)tty_pgrp(all->own));
+	if (!pgid)
+		return 0; /* a job of the background leaves the terminal as it is */
+	err = tty_termios_load(all->own->slave->termios, &t);
+	if (err < 0)
+		return err;
+	err = tty_unstopped(all->terminal_fd, tty_act_settings, &t);
+	if (err < 0)
+		return fail(err, "settings of the terminal");
+	err = tty_unstopped(all->terminal_fd, tty_act_group, &pgid);
+	if (err < 0)
+		log_warn("group %d cannot become the foreground of the terminal: error %d", pgid, -err);
+	return 0;
+}
+
+/* Bounded: no event tells that a task waits in its system call again. A signal before that would not end the call. */
+static void tty_await_waiting(struct restore *r, pid_t pgid)
+{
+	struct restore_task *task;
+	int patience = 20;
+
+	restore_for_each_task(task, r) {
+		bool waits = task->t.pgid != pgid || task->t.state != TASK_ALIVE;
+
+		for (; !waits && patience; patience--) {
+			_cleanup_proc_ struct proc proc = PROC_CLOSED;
+			struct proc_stat stat;
+
+			waits = proc_open(task->t.host_pid, &proc) < 0 || proc_stat_read(&proc, &stat) < 0 ||
+				stat.state != 'R';
+			if (!waits)
+				usleep(1000); /* style: see above */
+		}
+	}
+}
+
+/* Programs draw anew when the window has another size. */
+void tty_running(struct restore *r)
+{
+	struct tty_restore *all = tty_restore_of(r);
+	const WinsizeEntry *was = all && all->own ? all->own->slave->winsize : NULL;
+	struct winsize ws;
+	pid_t pgid;
+
+	if (!was || ioctl(all->terminal_fd, TIOCGWINSZ, &ws) < 0 ||
+	    (ws.ws_row == was->ws_row && ws.ws_col == was->ws_col))
+		return;
+	pgid = tty_live_group(r, (pid_t)tty_pgrp(all->own));
+	if (!pgid)
+		return;
+	tty_await_waiting(r, (pid_t)tty_pgrp(all->own));
+	if (kill(-pgid, SIGWINCH) < 0)
+		log_debug("group %d cannot be told the size of its window", pgid);
+}
+
+int terminal_apply(struct restore *r, struct restore_task *task)
+{
+	struct tty_restore *all = tty_restore_of(r);
+	struct tty_pair *pair;
+	pid_t pgid;
+	int err;
+
+	if (!all || task->t.pid != task->t.sid)
+		return 0;
+	pair = tty_pair_of_session(all, task->t.sid);
+	pgid = pair && pair != all->own && pair->slave_fd >= 0 ? tty_live_group(r, (pid_t)tty_pgrp(pair)) : 0;
+	if (!pgid)
+		return 0;
+	err = tty_unstopped(pair->slave_fd, tty_act_group, &pgid);
+	return err < 0 ? fail(err, "make group %d the foreground of terminal %u", pgid, pair->index) : 0;
+}
+
+void tty_failed(struct restore *r)
+{
+	struct tty_restore *all = tty_restore_of(r);
+
+	if (!all || all->terminal_fd < 0)
+		return;
+	if (tty_unstopped(all->terminal_fd, tty_act_settings, &all->before) < 0)
+		log_warn("the terminal's settings could not be put back: try `stty sane`");
+	if (all->group_before > 0)
+		tty_unstopped(all->terminal_fd, tty_act_group, &all->group_before);
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Terminals: the descriptor of the kind, and what both halves need. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include "kernel/device.h"
+#include "kinds/fd/tty/internal.h"
+#include "kinds/kinds.h"
+
+#define TTY_GET_TERMIOS2 _IOR('T', 0x2A, struct tty_termios)
+#define TTY_SET_TERMIOS2 _IOW('T', 0x2B, struct tty_termios)
+#define TTY_GET_DEV _IOR('T', 0x32, unsigned int)
+
+enum tty_role tty_role_of(dev_t rdev)
+{
+	unsigned int maj = major(rdev), min = minor(rdev);
+
+	if (maj == TTY_MAJOR_AUX && min == 2)
+		return TTY_MASTER;
+	if (maj >= TTY_MAJOR_UNIX98_SLAVE && maj <= TTY_MAJOR_UNIX98_LAST)
+		return TTY_SLAVE;
+	if (maj == TTY_MAJOR_AUX && min == 0)
+		return TTY_OWN;
+	return maj == 4 || maj == TTY_MAJOR_AUX ? TTY_OTHER : TTY_NONE;
+}
+
+int tty_get_termios(int fd, struct tty_termios *ret)
+{
+	struct tty_termios t = { 0 };
+
+	if (ioctl(fd, TTY_GET_TERMIOS2, &t) < 0)
+		return -errno;
+	*ret = t;
+	return 0;
+}
+
+int tty_set_termios(int fd, const struct tty_termios *t)
+{
+	return ioctl(fd, TTY_SET_TERMIOS2, t) < 0 ? -errno : 0;
+}
+
+int tty_index_of_master(int fd, uint32_t *ret_index)
+{
+	unsigned int index;
+
+	if (ioctl(fd, TIOCGPTN, &index) < 0)
+		return -errno;
+	*ret_index = index;
+	return 0;
+}
+
+int tty_index_behind(int fd, uint32_t *ret_index)
+{
+	unsigned int nr;
+
+	if (ioctl(fd, TTY_GET_DEV, &nr) < 0)
+		return -errno;
+	uint32_t dev = ttynr_to_kdev(nr);
+	if (tty_role_of(kdev_to_dev(dev)) != TTY_SLAVE)
+		return -ENOTTY;
+	*ret_index = kdev_minor(dev);
+	return 0;
+}
+
+void tty_external_key(dev_t rdev, dev_t dev, char ret_key[static TTY_KEY_MAX])
+{
+	snprintf(ret_key, TTY_KEY_MAX, "tty[%lx:%lx]", (unsigned long)rdev, (unsigned long)dev);
+}
+
+const struct fd_kind tty_kind = {
+	.name = "tty",
+	.image_type = FD_TYPES__TTY,
+	.state_size = sizeof(struct tty_state),
+	.claims = tty_claims,
+	.save = tty_save,
+	.save_late = tty_save_late,
+	.load = tty_load,
+	.link = tty_link,
+	.open = tty_open,
+	.finish = tty_finish,
+	.before_fork = tty_before_fork,
+	.ready = tty_ready,
+	.committed = tty_committed,
+	.running = tty_running,
+	.failed = tty_failed,
+};
+
+const struct task_kind terminal_kind = {
+	.name = "terminal",
+	.session = terminal_session,
+	.apply = terminal_apply,
+};

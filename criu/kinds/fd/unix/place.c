@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Names that are paths. getsockname(2) gives back what bind(2) was told, byte for byte, so the path cannot be changed
+ * to lead where we want: we go where it leads there. Names whose file is gone are made in a file system that nobody
+ * else sees. For a connection the text does not count: that goes by the file itself.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+#include "kernel/device.h"
+#include "kinds/fd/unix/internal.h"
+#include "util/fds.h"
+#include "util/str.h"
+
+#define SIOCUNIXFILE_ 0x89e0
+
+/* Our own root and directory, to come back to. */
+struct place {
+	int root, dir; /* -1: not left */
+};
+
+static socklen_t fill_address(const ProtobufCBinaryData *name, struct sockaddr_un *ret_addr)
+{
+	memset(ret_addr, 0, sizeof(*ret_addr));
+	ret_addr->sun_family = AF_UNIX;
+	memcpy(ret_addr->sun_path, name->data, name->len);
+	return offsetof(struct sockaddr_un, sun_path) + name->len;
+}
+
+static void leave(struct place *place)
+{
+	/* Where we come from is still there: nothing can be done if not. */
+	if (place->root >= 0 && (fchdir(place->root) < 0 || chroot(".") < 0))
+		log_warn("go back to our own root: %m");
+	if (place->dir >= 0 && fchdir(place->dir) < 0)
+		log_warn("go back to our own directory: %m");
+	cleanup_close(&place->root);
+	cleanup_close(&place->dir);
+}
+
+static int enter_root(int fd, struct place *place)
+{
+	place->root = open_at(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
+	if (place->root < 0)
+		return fail(place->root, "open /");
+	return fchdir(fd) < 0 || chroot(".") < 0 ? fail(-errno, "go to the root of a unix socket's name") : 0;
+}
+
+static int enter_hidden(const char *name, struct place *place)
+{
+	_cleanup_close_ int fs = fsopen("tmpfs", FSOPEN_CLOEXEC), root = -1;
+	char dir[UNIX_NAME_MAX + 1];
+	char *slash;
+	int err;
+
+	if (fs < 0 || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return fail(-errno, "make a tmpfs for names that are gone");
+	root = fsmount(fs, FSMOUNT_CLOEXEC, 0);
+	if (root < 0)
+		return fail(-errno, "mount a tmpfs for names that are gone");
+	err = enter_root(root, place);
+	if (err)
+		return err;
+	strcpy(dir, name);
+	slash = strrchr(dir, '/');
+	if (!slash || slash == dir)
+		return 0;
+	*slash = 0;
+	err = make_dirs(AT_FDCWD, dir, 0700);
+	return err ? fail(err, "make the directory of %s", name) : 0;
+}
+
+static int enter(struct restore *r, const struct unix_sock *sock, const char *name, bool hidden, struct place *place)
+{
+	const char *dir = sock->entry->name_dir;
+	int err = 0;
+
+	place->dir = open_at(AT_FDCWD, ".", O_PATH | O_DIRECTORY, 0);
+	if (place->dir < 0)
+		return fail(place->dir, "open our directory");
+	if (hidden)
+		return enter_hidden(name, place);
+	if (r->root_fd != AT_FDCWD)
+		err = enter_root(r->root_fd, place);
+	if (!err && name[0] != '/' && chdir(dir ? dir : "/") < 0)
+		err = fail(-errno, "go to %s, the directory of the unix socket %s", dir ? dir : "/", name);
+	return err;
+}
+
+/* A file that a socket of an earlier life has left behind is taken away; one that somebody listens at is not. */
+static int remove_stale(const char *path)
+{
+	struct unix_diags diags = { 0 };
+	const struct unix_diag *sk;
+	uint32_t user = 0;
+	struct stat st;
+	int err;
+
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT ? 0 : fail(-errno, "look at %s", path);
+	if (!S_ISSOCK(st.st_mode))
+		return fail(-EEXIST, "%s is in the way of a unix socket: it is no socket; move it away", path);
+	err = unix_diag_read(&diags);
+	if (err)
+		return fail(err, "ask the kernel who uses %s", path);
+	array_for_each(sk, &diags.all)
+		if (sk->has_vfs && sk->vfs_ino == (uint32_t)st.st_ino &&
+		    (sk->vfs_dev == kdev_make(major(st.st_dev), minor(st.st_dev)) || !major(st.st_dev)))
+			user = sk->ino;
+	unix_diag_free(&diags);
+	if (user)
+		return fail(-EADDRINUSE, "%s is the name of another program's socket:[%u]: end that first", path, user);
+	return unlink(path) < 0 ? fail(-errno, "remove %s, a socket that nobody has open", path) : 0;
+}
+
+static int settle(const struct unix_sock *sock, const char *name)
+{
+	const FilePermsEntry *perms = sock->entry->file_perms;
+	int err = 0;
+
+	if (perms && lchown(name, perms->uid, perms->gid) < 0)
+		return fail(-errno, "give %s to %u:%u", name, perms->uid, perms->gid);
+	if (perms && chmod(name, perms->mode & 07777) < 0)
+		return fail(-errno, "set the mode of %s to 0%o", name, perms->mode & 07777);
+	if (sock->entry->moved_to) {
+		err = remove_stale(sock->entry->moved_to);
+		if (!err && rename(name, sock->entry->moved_to) < 0)
+			err = fail(-errno, "move %s to %s, where it was", name, sock->entry->moved_to);
+	}
+	return err;
+}
+
+static int bind_path(const struct unix_sock *sock, const char *name, int fd, bool hidden)
+{
+	struct sockaddr_un addr;
+	socklen_t len = fill_address(&sock->entry->name, &addr);
+	/* Nobody connects before it is as it should be. */
+	mode_t mask = umask(sock->entry->file_perms ? 0777 : 022);
+	int err = bind(fd, (struct sockaddr *)&addr, len) < 0 ? -errno : 0;
+
+	if (err == -EADDRINUSE) {
+		err = remove_stale(name);
+		if (err) {
+			umask(mask);
+			return err;
+		}
+		err = bind(fd, (struct sockaddr *)&addr, len) < 0 ? -errno : 0;
+	}
+	umask(mask);
+	if (err)
+		return fail(err, "bind a unix socket to %s%s%s", name, name[0] == '/' ? "" : " in ",
+			    name[0] == '/'	  ? "" :
+			    sock->entry->name_dir ? sock->entry->name_dir :
+						    "/");
+	if (!hidden)
+		return settle(sock, name);
+	return unlink(name) < 0 ? fail(-errno, "unlink %s", name) : 0;
+}
+
+int unix_bind(struct restore *r, const struct unix_sock *sock, int fd, bool hidden)
+{
+	struct place place = { -1, -1 };
+	char name[UNIX_NAME_MAX + 1] = "";
+	struct sockaddr_un addr;
+	socklen_t len;
+	int err;
+
+	if (!unix_has_path(sock)) {
+		len = fill_address(&sock->entry->name, &addr);
+		if (!bind(fd, (struct sockaddr *)&addr, len))
+			return 0;
+		/* Whether that is a failure the caller knows, when it is for a name only. */
+		err = -errno;
+		return err == -EADDRINUSE && hidden ?
+			       err :
+			       fail(err, "bind a unix socket to @%.*s", (int)sock->key_len - 1, sock->key + 1);
+	}
+	memcpy(name, sock->entry->name.data, sock->entry->name.len);
+	err = enter(r, sock, name, hidden, &place);
+	if (!err)
+		err = bind_path(sock, name, fd, hidden);
+	leave(&place);
+	return err;
+}
+
+int unix_find_target(int to, const ProtobufCBinaryData *name, struct unix_target *ret_target)
+{
+	ret_target->file = -1;
+	if (name->len && !name->data[0]) {
+		ret_target->len = fill_address(name, &ret_target->addr);
+		return 0;
+	}
+	ret_target->file = ioctl(to, SIOCUNIXFILE_);
+	if (ret_target->file < 0)
+		return fail(-errno, "file of a unix socket");
+	ret_target->addr = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	ret_target->len = sizeof(ret_target->addr);
+	snprintf(ret_target->addr.sun_path, sizeof(ret_target->addr.sun_path), "/proc/self/fd/%d", ret_target->file);
+	return 0;
+}
+
+int unix_connect(int fd, int to, const ProtobufCBinaryData *name, const struct unix_sock *as)
+{
+	struct unix_target target;
+	int err = unix_find_target(to, name, &target);
+
+	if (!err)
+		err = unix_become_owner(as);
+	if (!err && connect(fd, (struct sockaddr *)&target.addr, target.len) < 0)
+		err = fail(-errno, "connect a unix socket");
+	unix_become_self();
+	cleanup_close(&target.file);
+	return err;
+}
+
+int unix_connect_external(struct restore *r, const struct unix_sock *sock, int fd, const struct unix_sock *as)
+{
+	struct place place = { -1, -1 };
+	struct sockaddr_un addr;
+	socklen_t len = fill_address(&sock->entry->name, &addr);
+	char name[UNIX_NAME_MAX + 1] = "";
+	int err = 0;
+
+	memcpy(name, addr.sun_path, sock->entry->name.len);
+	if (unix_has_path(sock))
+		err = enter(r, sock, name, false, &place);
+	if (!err)
+		err = unix_become_owner(as);
+	if (!err && connect(fd, (struct sockaddr *)&addr, len) < 0)
+		err = fail(-errno, "connect to %s%s, outside of the tree", name[0] ? "" : "@",
+			   name[0] ? name : addr.sun_path + 1);
+	unix_become_self();
+	leave(&place);
+	return err;
+}
+
+/* ---- SO_PEERCRED ---- */
+
+static bool is_other_identity(const struct unix_sock *sock, uid_t *ret_uid, gid_t *ret_gid)
+{
+	const struct restore_task *owner = sock->file->owner;
+	const ThreadCoreEntry *core = owner && owner->core ? owner->core->thread_core : NULL;
+
+	if (!core || !core->creds)
+		return false;
+	*ret_uid = core->creds->euid;
+	*ret_gid = core->creds->egid;
+	return *ret_uid != geteuid() || *ret_gid != getegid();
+}
+
+int unix_become_owner(const struct unix_sock *sock)
+{
+	uid_t uid;
+	gid_t gid;
+
+	if (!is_other_identity(sock, &uid, &gid) || getuid())
+		return 0;
+	/* What we may do with files stays (fsuid): only what others are told changes. */
+	if (syscall(SYS_setresgid, -1, gid, -1) < 0 || syscall(SYS_setresuid, -1, uid, -1) < 0)
+		return fail(-errno, "take on user %u and group %u for a unix socket", uid, gid);
+	syscall(SYS_setfsuid, 0);
+	syscall(SYS_setfsgid, 0);
+	return 0;
+}
+
+void unix_become_self(void)
+{
+	if (geteuid() != getuid() && syscall(SYS_setresuid, -1, getuid(), -1) < 0)
+		log_warn("become user %u again: %m", getuid());
+	if (getegid() != getgid() && syscall(SYS_setresgid, -1, getgid(), -1) < 0)
+		log_warn("become group %u again: %m", getgid());
+}

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What waits in a socket, looked at with MSG_PEEK: it stays there. SO_PEEK_OFF, needed to see more than the first
+ * packet, belongs to the target, too: it is put back at once.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include "kinds/fd/unix/internal.h"
+#include "util/fds.h"
+
+#define FIRST_ROOM 65536
+#define SCM_MAX_FDS 253
+#define SCM_PIDFD_ 4
+
+struct queue {
+	struct dump *dump;
+	const struct fd_probe *probe;
+	const UnixSkEntry *entry;
+	char *room;
+	size_t size;
+	int was, offset; /* SO_PEEK_OFF: before us; -1: not set by us */
+	bool is_stream, nothing_more;
+};
+
+static int set_offset(struct queue *q, int offset)
+{
+	if (setsockopt(q->probe->local, SOL_SOCKET, SO_PEEK_OFF, &offset, sizeof(offset)) < 0)
+		return fail(-errno, "set SO_PEEK_OFF of %s", q->probe->link);
+	q->offset = offset;
+	return 0;
+}
+
+static int save_rights(struct queue *q, const struct cmsghdr *c, ScmEntry *scm)
+{
+	size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	int err = 0;
+
+	scm->type = SCM_RIGHTS;
+	scm->rights = dump_alloc(q->dump, (n + 1) * sizeof(*scm->rights));
+	scm->n_rights = n;
+	for (size_t i = 0; i < n; i++) {
+		int fd;
+
+		memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
+		if (!err && !scm->rights)
+			err = fail(-ENOMEM, "descriptors in flight");
+		/* Takes it over. */
+		if (!err)
+			err = q->dump->in_flight_file_id(q->dump, q->probe->task, fd, &scm->rights[i]);
+		else
+			close(fd);
+	}
+	return err;
+}
+
+static int save_credentials(struct queue *q, const struct cmsghdr *c, ScmEntry *scm)
+{
+	struct ucred cred;
+
+	memcpy(&cred, CMSG_DATA(c), sizeof(cred));
+	scm->type = UNIX_CREDENTIALS;
+	scm->rights = dump_alloc(q->dump, 3 * sizeof(*scm->rights));
+	if (!scm->rights)
+		return fail(-ENOMEM, "credentials in flight");
+	scm->n_rights = 3;
+	scm->rights[0] = cred.pid;
+	scm->rights[1] = cred.uid;
+	scm->rights[2] = cred.gid;
+	return 0;
+}
+
+static int save_control(struct queue *q, struct msghdr *msg, SkPacketEntry *packet)
+{
+	int err = 0;
+
+	packet->scm = dump_alloc(q->dump, 2 * sizeof(*packet->scm));
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+		ScmEntry *scm = dump_alloc(q->dump, sizeof(*scm));
+
+		if (!scm || !packet->scm)
+			return fail(-ENOMEM, "control message");
+		if (c->cmsg_level != SOL_SOCKET || packet->n_scm == 2)
+			continue;
+		scm_entry__init(scm);
+		if (c->cmsg_type == SCM_PIDFD_) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+			if (fd >= 0)
+				close(fd);
+			continue;
+		}
+		if (c->cmsg_type != SCM_RIGHTS && c->cmsg_type != SCM_CREDENTIALS)
+			continue;
+		if (c->cmsg_type == SCM_RIGHTS)
+			err = err ? err : save_rights(q, c, scm);
+		else
+			err = err ? err : save_credentials(q, c, scm);
+		packet->scm[packet->n_scm++] = scm;
+	}
+	return err;
+}
+
+static int write_packet(struct queue *q, struct msghdr *msg, size_t len)
+{
+	SkPacketEntry packet = SK_PACKET_ENTRY__INIT;
+	struct image_writer *img;
+	int err = save_control(q, msg, &packet);
+
+	if (!err)
+		err = dump_shared_image(q->dump, IMAGE_SK_QUEUES, &img);
+	if (err)
+		return err;
+	packet.id_for = q->entry->id;
+	packet.length = len;
+	if (q->entry->type == SOCK_DGRAM && msg->msg_namelen > offsetof(struct sockaddr_un, sun_path)) {
+		packet.has_addr = true;
+		packet.addr.data = (uint8_t *)((struct sockaddr_un *)msg->msg_name)->sun_path;
+		packet.addr.len = msg->msg_namelen - offsetof(struct sockaddr_un, sun_path);
+	}
+	err = image_write_record(img, &packet.base);
+	if (!err)
+		err = image_write_raw(img, q->room, len);
+	return err ? fail(err, "%s", image_dir_error(q->dump->dir)) : 0;
+}
+
+static void drop_control(struct msghdr *msg)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+		size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		int fd;
+
+		if (c->cmsg_level != SOL_SOCKET || (c->cmsg_type != SCM_RIGHTS && c->cmsg_type != SCM_PIDFD_))
+			continue;
+		for (size_t i = 0; i < n; i++) {
+			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
+			if (fd >= 0)
+				close(fd);
+		}
+	}
+}
+
+static int make_room(struct queue *q, size_t size)
+{
+	free(q->room);
+	q->room = malloc(size);
+	q->size = q->room ? size : 0;
+	return q->room ? 0 : fail(-ENOMEM, "%zu bytes that wait in a socket", size);
+}
+
+/* The packet at @at: 1 and its length in *ret_len, 0: there is none. A packet that did not fit is asked for again. */
+static int save_one(struct queue *q, int at, size_t *ret_len)
+{
+	char control[CMSG_SPACE(SCM_MAX_FDS * sizeof(int)) + CMSG_SPACE(sizeof(struct ucred)) + 256]
+		__attribute__((aligned(8)));
+	struct sockaddr_un from;
+	struct iovec iov;
+	struct msghdr msg;
+	ssize_t len;
+	int err;
+
+	for (;;) {
+		iov = (struct iovec){ q->room, q->size };
+		msg = (struct msghdr){ .msg_name = &from,
+				       .msg_namelen = sizeof(from),
+				       .msg_iov = &iov,
+				       .msg_iovlen = 1,
+				       .msg_control = control,
+				       .msg_controllen = sizeof(control) };
+		len = recvmsg(q->probe->local, &msg, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+		if (len < 0)
+			return errno == EAGAIN ? 0 : fail(-errno, "look at what waits in %s", q->probe->link);
+		if (!len && (q->is_stream || (q->entry->type == SOCK_SEQPACKET && (q->entry->shutdown & 1))))
+			return 0;
+		if (q->is_stream || (size_t)len <= q->size)
+			break;
+		drop_control(&msg);
+		err = make_room(q, len);
+		if (!err && q->offset >= 0)
+			err = set_offset(q, at);
+		if (err)
+			return err;
+	}
+	if (msg.msg_flags & MSG_CTRUNC) {
+		drop_control(&msg);
+		return fail(-EOVERFLOW, "control messages that wait in %s are larger than expected", q->probe->link);
+	}
+	err = write_packet(q, &msg, len);
+	if (err)
+		return err;
+	*ret_len = len;
+	return 1;
+}
+
+static int save_all(struct queue *q, size_t total)
+{
+	size_t len, at = 0;
+	int got;
+
+	/* A stream without control messages comes in one piece, and needs no offset. */
+	got = q->was < 0 ? save_one(q, 0, &len) : set_offset(q, 0);
+	if (got < 0)
+		return got;
+	if (q->was < 0) {
+		if (!got || (q->is_stream && len >= total))
+			return 0;
+		at = len;
+		got = set_offset(q, at);
+		if (got < 0)
+			return got;
+		/* An empty packet is passed by since it was looked at once. */
+	}
+	do {
+		got = save_one(q, at, &len);
+		if (got > 0)
+			at += len;
+	} while (got > 0 && !(q->is_stream && at >= total));
+	return got < 0 ? got : 0;
+}
+
+int unix_save_queue(struct dump *dump, const struct fd_probe *probe, const UnixSkEntry *entry)
+{
+	struct queue q = { .dump = dump, .probe = probe, .entry = entry, .was = -1, .offset = -1 };
+	socklen_t len = sizeof(q.was);
+	int total = 0, err, put_back;
+
+	if (dump->checking)
+		return 0;
+	q.is_stream = entry->type == SOCK_STREAM;
+	if (getsockopt(probe->local, SOL_SOCKET, SO_PEEK_OFF, &q.was, &len) < 0)
+		return fail(-errno, "SO_PEEK_OFF of %s", probe->link);
+	/* Of a datagram socket it is the first one's length. An unconnected stream has nothing to tell: EINVAL. */
+	if (q.is_stream && (ioctl(probe->local, FIONREAD, &total) < 0 || !total))
+		return 0;
+	err = make_room(&q, q.is_stream ? (size_t)total : FIRST_ROOM);
+	if (!err)
+		err = save_all(&q, total);
+	put_back = q.offset >= 0 ? set_offset(&q, q.was) : 0;
+	free(q.room);
+	return err ? err : put_back;
+}

@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What the kernel knows of all sockets; the names; who is connected to somebody outside of the tree. */
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include "kinds/fd/unix/internal.h"
+#include "run/outside.h"
+#include "util/fds.h"
+#include "util/str.h"
+
+#define SIOCUNIXFILE_ 0x89e0 /* the bound inode as an O_PATH descriptor; unix(7) does not tell */
+#define SIOCGSKNS_ 0x894c /* the network namespace of a socket */
+
+/* ---- the kernel's list ---- */
+
+struct unix_table {
+	struct record record; /* 0, inode of the namespace */
+	struct unix_diags diags;
+};
+
+static int read_table(struct dump *dump, struct unix_dump *data, uint64_t ns, struct unix_table **ret_table)
+{
+	struct unix_table *table = record_new(&dump->arena, &data->tables, 0, ns, sizeof(*table));
+	int err = table ? unix_diag_read(&table->diags) : -ENOMEM;
+
+	if (err)
+		return fail(err, "ask the kernel for its unix sockets (sock_diag; kernel module unix_diag)");
+	*ret_table = table;
+	return 0;
+}
+
+static int read_table_of(struct dump *dump, struct unix_dump *data, const struct fd_probe *probe,
+			 struct unix_table **ret_table)
+{
+	_cleanup_close_ int own = open_at(AT_FDCWD, "/proc/self/ns/net", O_RDONLY, 0);
+	_cleanup_close_ int ns = ioctl(probe->local, SIOCGSKNS_);
+	struct stat st;
+	int err;
+
+	if (own < 0 || ns < 0 || fstat(ns, &st) < 0)
+		return fail(own < 0 ? own : -errno, "network namespace of %s", probe->link);
+	*ret_table = record_find(&data->tables, 0, st.st_ino);
+	if (*ret_table)
+		return 0;
+	if (setns(ns, CLONE_NEWNET) < 0)
+		return fail(-errno, "enter the network namespace of %s", probe->link);
+	err = read_table(dump, data, st.st_ino, ret_table);
+	if (setns(own, CLONE_NEWNET) < 0)
+		return fail(-errno, "come back from the network namespace of %s", probe->link);
+	return err;
+}
+
+int unix_diag_of(struct dump *dump, const struct fd_probe *probe, const struct unix_diags **ret_all,
+		 const struct unix_diag **ret_diag)
+{
+	struct unix_dump *data = dump->kind_data[FD_TYPES__UNIXSK];
+	struct unix_table *table = record_find(&data->tables, 0, 0);
+	const struct unix_diag *diag;
+	int err = table ? 0 : read_table(dump, data, 0, &table);
+
+	if (err)
+		return err;
+	diag = unix_diag_find(&table->diags, probe->st.st_ino);
+	if (!diag) {
+		err = read_table_of(dump, data, probe, &table);
+		diag = err ? NULL : unix_diag_find(&table->diags, probe->st.st_ino);
+	}
+	if (!diag)
+		return err ? err : fail(-ENOENT, "%s: the kernel does not list this unix socket", probe->link);
+	*ret_all = &table->diags;
+	*ret_diag = diag;
+	return 0;
+}
+
+/* ---- names ---- */
+
+/* An accepted socket has the name of the listening one, and the same file: its place is told there as well. */
+static int save_bound_file(struct dump *dump, const struct fd_probe *probe, int file, const char *name,
+			   UnixSkEntry *entry)
+{
+	char link[32], path[4096 + 16];
+	struct stat st;
+	FilePermsEntry *perms = dump_alloc(dump, sizeof(*perms));
+	size_t name_len = strlen(name);
+	ssize_t len;
+
+	if (!perms)
+		return fail(-ENOMEM, "unix socket");
+	if (fstat(file, &st) < 0)
+		return fail(-errno, "file of the unix socket %s", name);
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", file);
+	len = read_link(AT_FDCWD, link, path, sizeof(path));
+	if (len < 0)
+		return fail(len, "path of the unix socket %s", name);
+	file_perms_entry__init(perms);
+	perms->mode = st.st_mode;
+	perms->uid = st.st_uid;
+	perms->gid = st.st_gid;
+	entry->file_perms = perms;
+	if (!st.st_nlink) {
+		entry->has_deleted = entry->deleted = true;
+		if (str_has_suffix(path, " (deleted)"))
+			path[len -= strlen(" (deleted)")] = 0;
+	}
+	if (name[0] == '/') {
+		if (st.st_nlink && !str_eq(path, name))
+			entry->moved_to = dump_strdup(dump, path);
+		return 0;
+	}
+	if ((size_t)len > name_len && path[len - name_len - 1] == '/' && str_eq(path + len - name_len, name)) {
+		path[len - name_len == 1 ? 1 : len - name_len - 1] = 0;
+		entry->name_dir = dump_strdup(dump, path);
+		return 0;
+	}
+	if (st.st_nlink)
+		entry->moved_to = dump_strdup(dump, path);
+	len = read_link(probe->task->proc.dir, "cwd", path, sizeof(path));
+	if (len < 0)
+		return fail(len, "directory of the unix socket %s", name);
+	entry->name_dir = dump_strdup(dump, path);
+	return 0;
+}
+
+/* "/a/./b", a symbolic link: another text for the same file is no move. */
+static void forget_same_place(struct dump *dump, const struct fd_probe *probe, int file, const char *name,
+			      UnixSkEntry *entry)
+{
+	_cleanup_close_ int root = -1, seen = -1;
+	const char *base = name[0] == '/' ? "root" : "cwd";
+	struct stat here, there;
+
+	if (!entry->moved_to)
+		return;
+	root = open_at(probe->task->proc.dir, base, O_PATH, 0);
+	while (*name == '/')
+		name++;
+	seen = root < 0 ? root : open_at(root, name, O_PATH, 0);
+	if (seen >= 0 && !fstat(seen, &there) && !fstat(file, &here) && here.st_dev == there.st_dev &&
+	    here.st_ino == there.st_ino)
+		entry->moved_to = NULL;
+}
+
+int unix_save_name(struct dump *dump, const struct fd_probe *probe, const struct unix_diag *diag, UnixSkEntry *entry)
+{
+	_cleanup_close_ int file = -1;
+	char name[UNIX_NAME_MAX + 1];
+	int err;
+
+	if (!diag->name_len)
+		return 0;
+	entry->name.len = diag->name_len;
+	entry->name.data = dump_alloc(dump, diag->name_len);
+	if (!entry->name.data || diag->name_len > UNIX_NAME_MAX)
+		return fail(-ENOMEM, "name of a unix socket");
+	memcpy(entry->name.data, diag->name, diag->name_len);
+	if (!diag->name[0])
+		return 0;
+	memcpy(name, diag->name, diag->name_len);
+	name[diag->name_len] = 0;
+	/* In /proc's words of a file system that is not ours the path may lead elsewhere: the file itself is asked. */
+	file = ioctl(probe->local, SIOCUNIXFILE_);
+	if (file < 0)
+		return fail(-errno, "file of the unix socket %s", name);
+	err = save_bound_file(dump, probe, file, name, entry);
+	if (!err)
+		forget_same_place(dump, probe, file, name, entry);
+	return err;
+}
+
+/* ---- who is at the other end ---- */
+
+/* --external unix[INODE], of either end */
+static bool is_external(const struct options *opts, uint32_t ino)
+{
+	char key[2][40];
+
+	snprintf(key[0], sizeof(key[0]), "unix[%u]", ino);
+	snprintf(key[1], sizeof(key[1]), "socket:[%u]", ino);
+	return outside_is_external(opts, key[0]) || outside_is_external(opts, key[1]);
+}
+
+static bool is_allowed(const struct options *opts, uint32_t ino)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%u", ino);
+	for (size_t i = 0; i < opts->ext_unix_inodes.n; i++)
+		if (str_eq(opts->ext_unix_inodes.v[i], text))
+			return true;
+	return opts->ext_unix_sk && !opts->ext_unix_inodes.n;
+}
+
+static const char *name_text(struct dump *dump, const struct unix_diag *diag)
+{
+	char *text;
+
+	if (!diag || !diag->name_len)
+		return "without a name";
+	text = dump_printf(dump, "%s%.*s", diag->name[0] ? "" : "@", (int)(diag->name_len - !diag->name[0]),
+			   diag->name + !diag->name[0]);
+	return text ? text : "?";
+}
+
+static int write_external(struct dump *dump, const struct unix_seen *seen, const struct unix_diag *peer)
+{
+	struct unix_dump *data = dump->kind_data[FD_TYPES__UNIXSK];
+	UnixSkEntry sk = UNIX_SK_ENTRY__INIT;
+	FileEntry entry = FILE_ENTRY__INIT;
+	SkOptsEntry opts = SK_OPTS_ENTRY__INIT;
+	FownEntry fown = FOWN_ENTRY__INIT;
+	struct unix_seen *mark = record_new(&dump->arena, &data->seen, 0, peer->ino, sizeof(*mark));
+
+	if (!mark)
+		return fail(-ENOMEM, "unix socket");
+	mark->diag = peer;
+	entry.type = FD_TYPES__UNIXSK;
+	entry.id = sk.id = dump_new_file_id(dump);
+	entry.usk = &sk;
+	sk.ino = peer->ino;
+	sk.type = peer->type;
+	sk.state = UNIX_LISTEN;
+	sk.uflags = UNIX_EXTERNAL;
+	sk.fown = &fown;
+	sk.opts = &opts;
+	sk.name.data = (uint8_t *)peer->name;
+	sk.name.len = peer->name_len;
+	sk.has_ns_id = true;
+	sk.ns_id = seen->entry->ns_id;
+	if (peer->name_len && peer->name[0] && peer->name[0] != '/')
+		dump_blocker(
+			dump, seen->task, seen->fd,
+			"socket:[%u]: its peer outside of the tree has the relative name %s: nobody can find it again",
+			seen->diag->ino, name_text(dump, peer));
+	return dump_write_file_entry(dump, &entry);
+}
+
+static int check_peer(struct dump *dump, const struct unix_seen *seen)
+{
+	struct unix_dump *data = dump->kind_data[FD_TYPES__UNIXSK];
+	const struct options *opts = dump->opts;
+	const struct unix_diag *peer = NULL;
+	uint32_t ino = seen->entry ? seen->entry->peer : 0;
+
+	if (!ino || record_find(&data->seen, 0, ino))
+		return 0;
+	for (struct record *r = data->tables.first; r && !peer; r = r->next)
+		peer = unix_diag_find(&((struct unix_table *)r)->diags, ino);
+	if (is_external(opts, seen->diag->ino))
+		return 0;
+	if (peer && peer->name_len &&
+	    (is_external(opts, ino) || is_allowed(opts, ino) || is_allowed(opts, seen->diag->ino))) {
+		if (seen->diag->type != SOCK_DGRAM)
+			log_warn(
+				"pid %d: fd %d: socket:[%u]: restore connects it to %s anew: what was said before is lost "
+				"there",
+				seen->task->t.pid, seen->fd, seen->diag->ino, name_text(dump, peer));
+		return write_external(dump, seen, peer);
+	}
+	dump_blocker(dump, seen->task, seen->fd,
+		     "socket:[%u]: its peer socket:[%u] (%s) is outside of the tree: dump that process too, or %sgive "
+		     "--external 'unix[%u]' now and --inherit-fd 'fd[N]:socket:[%u]' at restore",
+		     seen->diag->ino, ino, name_text(dump, peer),
+		     peer && peer->name_len ? "allow it to be connected anew with --ext-unix-sk (-x), or " : "",
+		     seen->diag->ino, seen->diag->ino);
+	return 0;
+}
+
+static int check_waiting(struct dump *dump, const struct unix_seen *seen)
+{
+	struct unix_dump *data = dump->kind_data[FD_TYPES__UNIXSK];
+	const struct options *opts = dump->opts;
+	size_t outside = 0, closed = 0;
+
+	if (!seen->entry)
+		return 0;
+	for (size_t i = 0; i < seen->diag->nr_icons; i++) {
+		const struct unix_seen *client = record_find(&data->seen, 0, seen->diag->icons[i]);
+
+		closed += !seen->diag->icons[i];
+		outside += seen->diag->icons[i] && !client;
+		if (client && client->diag->wqueue)
+			dump_blocker(
+				dump, client->task, client->fd,
+				"socket:[%u]: has sent data to %s, where it is not accepted yet: that cannot be saved "
+				"yet; let the server accept it first",
+				client->diag->ino, name_text(dump, seen->diag));
+	}
+	if (closed)
+		log_warn("pid %d: fd %d: %s: %zu connections that were closed before they were accepted are lost",
+			 seen->task->t.pid, seen->fd, name_text(dump, seen->diag), closed);
+	if (outside && opts->skip_in_flight)
+		log_warn("pid %d: fd %d: %s: %zu connections from outside of the tree are left out", seen->task->t.pid,
+			 seen->fd, name_text(dump, seen->diag), outside);
+	else if (outside)
+		dump_blocker(
+			dump, seen->task, seen->fd,
+			"%s: %zu connections from outside of the tree wait to be accepted: let it accept them, or give "
+			"--skip-in-flight to leave them out",
+			name_text(dump, seen->diag), outside);
+	return 0;
+}
+
+int unix_save_end(struct dump *dump)
+{
+	struct unix_dump *data = dump->kind_data[FD_TYPES__UNIXSK];
+	int err = 0;
+
+	for (struct record *r = data ? data->seen.first : NULL; r && !err; r = r->next) {
+		err = check_peer(dump, (struct unix_seen *)r);
+		if (!err)
+			err = check_waiting(dump, (struct unix_seen *)r);
+	}
+	for (struct record *r = data ? data->tables.first : NULL; r; r = r->next)
+		unix_diag_free(&((struct unix_table *)r)->diags);
+	return err;
+}

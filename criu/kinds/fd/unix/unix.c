@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Unix sockets: dump, and what the pipeline calls at restore. */
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include "kinds/fd/sockopts.h"
+#include "kinds/fd/unix/internal.h"
+#include "kinds/kinds.h"
+#include "util/fds.h"
+
+/* As criu/dump/save.c numbers the network namespace in ids. */
+#define UNIX_NET_NS_ID 2
+
+static bool unix_claims(const struct fd_probe *probe)
+{
+	int family = -1;
+	socklen_t len = sizeof(family);
+
+	return S_ISSOCK(probe->st.st_mode) && !(probe->flags & O_PATH) &&
+	       !getsockopt(probe->local, SOL_SOCKET, SO_DOMAIN, &family, &len) && family == AF_UNIX;
+}
+
+/* POLLERR without taking the error away, as SO_ERROR would; a peer that was closed with unread data is the only reason. */
+static bool has_error(int local)
+{
+	struct pollfd p = { .fd = local };
+
+	return poll(&p, 1, 0) > 0 && (p.revents & POLLERR);
+}
+
+static int save_connection(struct dump *dump, const struct fd_probe *probe, const struct unix_diags *all,
+			   const struct unix_diag *diag, UnixSkEntry *entry)
+{
+	struct pollfd oob = { .fd = probe->local, .events = POLLPRI };
+	uint64_t listener;
+
+	entry->peer = diag->peer;
+	if (diag->has_peer && !diag->peer) {
+		if (hash_get(&all->waiting, diag->ino, &listener))
+			entry->peer = listener;
+		else if (diag->type == SOCK_DGRAM)
+			entry->has_peer_closed = entry->peer_closed = true;
+	}
+	entry->has_shutdown = diag->shutdown != 0;
+	entry->shutdown = diag->shutdown & 3;
+	if (has_error(probe->local)) {
+		entry->has_so_error = true;
+		entry->so_error = ECONNRESET;
+	}
+	if (diag->type == SOCK_STREAM && poll(&oob, 1, 0) > 0 && (oob.revents & POLLPRI))
+		dump_blocker(dump, probe->task, probe->fd,
+			     "%s: urgent data (MSG_OOB) waits: it cannot be saved; read it "
+			     "first",
+			     probe->link);
+	return 0;
+}
+
+static int fill_entry(struct dump *dump, const struct fd_probe *probe, const struct unix_diags *all,
+		      const struct unix_diag *diag, UnixSkEntry *entry)
+{
+	int err;
+
+	entry->ino = diag->ino;
+	entry->type = diag->type;
+	entry->state = diag->state;
+	entry->flags = probe->flags;
+	entry->backlog = diag->wqueue;
+	entry->has_ns_id = true;
+	entry->ns_id = UNIX_NET_NS_ID;
+	err = save_connection(dump, probe, all, diag, entry);
+	if (!err)
+		err = unix_save_name(dump, probe, diag, entry);
+	if (!err)
+		err = sockopts_save(dump, probe, &entry->opts);
+	return err ? err : dump_fown(dump, probe, &entry->fown);
+}
+
+static int unix_save(struct dump *dump, const struct fd_probe *probe, FileEntry *entry)
+{
+	struct unix_dump *data = kind_data_of(&dump->arena, &dump->kind_data[FD_TYPES__UNIXSK], sizeof(*data));
+	UnixSkEntry *sk = dump_alloc(dump, sizeof(*sk));
+	const struct unix_diags *all;
+	const struct unix_diag *diag;
+	struct unix_seen *seen;
+	int err;
+
+	if (!data || !sk)
+		return fail(-ENOMEM, "unix socket");
+	unix_sk_entry__init(sk);
+	sk->id = entry->id;
+	entry->usk = sk;
+	err = unix_diag_of(dump, probe, &all, &diag);
+	if (err)
+		return err;
+	seen = record_new(&dump->arena, &data->seen, 0, diag->ino, sizeof(*seen));
+	if (!seen)
+		return fail(-ENOMEM, "unix socket");
+	seen->diag = diag;
+	seen->entry = sk;
+	seen->task = probe->task;
+	seen->fd = probe->fd;
+	return fill_entry(dump, probe, all, diag, sk);
+}
+
+static int unix_save_late(struct dump *dump, const struct fd_probe *probe, FileEntry *entry)
+{
+	return entry->usk->state == UNIX_LISTEN ? 0 : unix_save_queue(dump, probe, entry->usk);
+}
+
+/* ---- restore ---- */
+
+static int unix_before_fork(struct restore *r)
+{
+	struct unix_restore *data = unix_restore_data(r);
+
+	for (struct record *rec = data ? data->socks.first : NULL; rec; rec = rec->next) {
+		struct unix_sock *sock = (struct unix_sock *)rec;
+
+		if (!sock->given)
+			continue;
+		sock->fd = dup_fd_above(sock->given->fd, r->service_base);
+		if (sock->fd < 0)
+			return fail(sock->fd, "--inherit-fd fd[%d]:%s", sock->given->fd, sock->given->key);
+	}
+	return 0;
+}
+
+/* Files in flight that nobody else makes. */
+static int open_in_flight(struct restore *r, struct unix_group *group)
+{
+	int err = 0;
+
+	for (const struct unix_opens *o = group->opens; !err && o; o = o->next) {
+		struct file *file = o->file;
+		int fd;
+
+		LOG_SCOPE("file %#x in flight (%s)", file->id, file->kind->name);
+		if (file->maker || file->owner)
+			continue;
+		fd = file->kind->open(r, file, file->state);
+		err = fd < 0 ? fd : restore_provide(r, file, fd);
+	}
+	return err;
+}
+
+static void close_group(struct unix_group *group)
+{
+	for (struct unix_sock *s = group->first; s; s = s->in_group)
+		if (s->fd >= 0 && !s->given)
+			close(steal_fd(&s->fd));
+}
+
+/* Ours stay for the time of finish: what is given away is a copy. */
+static int give_others(struct restore *r, struct unix_group *group, const struct unix_sock *own)
+{
+	int err = 0;
+
+	for (struct unix_sock *s = group->first; s && !err; s = s->in_group) {
+		int fd;
+
+		if (s == own || s->fd < 0 || s->given)
+			continue;
+		fd = dup_fd_above(s->fd, r->service_base);
+		err = fd < 0 ? fail(fd, "keep a socket") : restore_provide(r, s->file, fd);
+	}
+	return err;
+}
+
+static int unix_open(struct restore *r, struct file *file, const void *state)
+{
+	struct unix_sock *own = ((const struct unix_state *)state)->sock;
+	struct unix_restore *data = unix_restore_data(r);
+	struct unix_group *group = own->group;
+	int err, fd;
+
+	if (own->given)
+		return dup_fd_above(own->fd, 0);
+	if (unix_is_external(own) || file != group->maker)
+		return fail(-EINVAL, "file %#x is not made by itself", file->id);
+	err = unix_make_group(r, group);
+	if (!err)
+		err = open_in_flight(r, group);
+	if (!err && !group->in_flight)
+		err = unix_fill_group(r, group);
+	if (!err)
+		err = give_others(r, group, own);
+	if (err)
+		return err;
+	fd = dup_fd_above(own->fd, 0);
+	if (fd < 0)
+		return fail(fd, "keep a socket");
+	if (group->filled) {
+		close_group(group);
+	} else {
+		group->next = data->unfinished;
+		data->unfinished = group;
+	}
+	return fd;
+}
+
+static int finish_in_flight(struct restore *r, struct unix_group *group)
+{
+	int err = 0;
+
+	for (const struct unix_opens *o = group->opens; !err && o; o = o->next) {
+		struct file *file = o->file;
+		bool borrowed;
+		int fd;
+
+		if (file->owner || !file->kind->finish || file->kind->image_type == FD_TYPES__UNIXSK)
+			continue;
+		fd = restore_borrow_fd(r, file, &borrowed);
+		if (fd < 0)
+			return fd;
+		err = file->kind->finish(r, file, file->state, fd);
+		if (!borrowed)
+			close(fd);
+	}
+	return err;
+}
+
+static int unix_finish(struct restore *r, struct file *file, const void *state, int fd)
+{
+	struct unix_restore *data = unix_restore_data(r);
+	struct unix_group *group;
+
+	while ((group = data->unfinished)) {
+		int err = unix_fill_group(r, group);
+
+		if (!err)
+			err = finish_in_flight(r, group);
+		if (err)
+			return err;
+		data->unfinished = group->next;
+		close_group(group);
+	}
+	return 0;
+}
+
+const struct fd_kind unix_kind = {
+	.name = "unix",
+	.image_type = FD_TYPES__UNIXSK,
+	.state_size = sizeof(struct unix_state),
+	.claims = unix_claims,
+	.save = unix_save,
+	.save_late = unix_save_late,
+	.save_end = unix_save_end,
+	.load = unix_load,
+	.link = unix_link,
+	.open = unix_open,
+	.finish = unix_finish,
+	.before_fork = unix_before_fork,
+};

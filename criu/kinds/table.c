@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The order of kinds. A row that must stand where it stands says why. */
+#include "kinds/kinds.h"
+
+const struct fd_kind *const fd_kinds[] = {
+	&memfd_kind, /* before regular: it is a regular file to stat(2) */
+	&tty_kind, /* before regular: a character device */
+	&pipe_kind,	&fifo_kind,    &eventfd_kind, &eventpoll_kind,	 &timerfd_kind,
+	&signalfd_kind, &inotify_kind, &pidfd_kind,   &unix_kind,	 &regular_kind,
+	&inet_kind,	&netlink_kind, &packet_kind,  &unsupported_kind, /* last: takes everything, to say what it is */
+	NULL,
+};
+
+const struct task_kind *const task_kinds[] = {
+	&terminal_kind, &cpu_kind,   &creds_kind,      &signals_kind, &timers_kind,
+	&limits_kind,	&sched_kind, &attributes_kind, &robust_kind,  &rseq_kind,
+	&seccomp_kind,	&fs_kind, /* last: apply changes root and directory, by which others find their files */
+	NULL,
+};

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What prctl(2) and /proc/PID tell of a task, and is no matter of credentials, signals or scheduling. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include "base/bits.h"
+#include "core_image.h"
+#include "kinds/kinds.h"
+#include "run/dump.h"
+#include "run/restore.h"
+#include "util/fds.h"
+#include "util/log.h"
+
+#define GET_SYSCALL_USER_DISPATCH ((enum __ptrace_request)0x4211) /* PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG */
+
+enum {
+	PF_IO_FLUSHER = 0x00180000, /* PF_MEMALLOC_NOIO | PF_LOCAL_THROTTLE: PR_GET_IO_FLUSHER wants a right */
+	MCE_KILL_DEFAULT = 2,
+	TSC_ENABLED = 1,
+	TSC_SIGSEGV = 2,
+	SPEC_PRCTL = 1, /* PR_SPEC_PRCTL: the thread may choose */
+	SPEC_ENABLE = 2,
+	SPEC_KNOWN = 0x1f,
+	MEMBARRIER_REGISTER_ALL = 1 << 2 | 1 << 4 | 1 << 6 | 1 << 8,
+	THP_FLAGS_KNOWN = 2, /* PR_THP_DISABLE_EXCEPT_ADVISED */
+	MDWE_KNOWN = 3,
+	COMM_LEN = 16,
+};
+
+/* ---- dump ---- */
+
+static int attributes_survey(struct dump *dump, struct dump_task *task)
+{
+	struct {
+		uint64_t mode, selector, offset, len;
+	} dispatch;
+
+	for (size_t i = 0; i < task->nr_threads; i++) {
+		memset(&dispatch, 0, sizeof(dispatch));
+		if (!ptrace(GET_SYSCALL_USER_DISPATCH, task->threads[i].id.host_tid, sizeof(dispatch), &dispatch) &&
+		    dispatch.mode)
+			dump_blocker(dump, task, -1,
+				     "thread %d: dispatches its own system calls (PR_SET_SYSCALL_USER_DISPATCH), which "
+				     "cannot be dumped",
+				     task->threads[i].id.host_tid);
+	}
+	return 0;
+}
+
+static char *save_name(struct dump *dump, const struct proc_stat *stat)
+{
+	return dump_printf(dump, "%.*s", COMM_LEN - 1, stat->comm);
+}
+
+static int save_from_proc(struct dump *dump, struct dump_task *task, TaskCoreEntry *tc)
+{
+	int oom;
+
+	tc->comm = save_name(dump, &task->stat);
+	if (!tc->comm)
+		return no_memory("name");
+	int err = proc_personality(&task->proc, &tc->personality);
+	if (err)
+		return fail(err, "read /proc/%d/personality", task->t.host_pid);
+	/* The kernel may be built without these. */
+	err = proc_loginuid(&task->proc, &tc->loginuid);
+	tc->has_loginuid = !err;
+	if (err && err != -ENOENT)
+		return fail(err, "read /proc/%d/loginuid", task->t.host_pid);
+	err = proc_coredump_filter(&task->proc, &tc->coredump_filter);
+	tc->has_coredump_filter = !err;
+	err = proc_oom_score_adj(&task->proc, &oom);
+	if (err)
+		return fail(err, "read /proc/%d/oom_score_adj", task->t.host_pid);
+	tc->has_oom_score_adj = true;
+	tc->oom_score_adj = oom;
+	return 0;
+}
+
+static int attributes_save(struct dump *dump, struct dump_task *task, CoreEntry *core)
+{
+	const struct inside_task *in = task->inside;
+	TaskCoreEntry *tc = core->tc;
+
+	int err = save_from_proc(dump, task, tc);
+	if (err)
+		return err;
+	tc->flags = (uint32_t)task->stat.flags;
+	if (!in)
+		return fail(-ENODATA, "attributes: nobody has asked the inside");
+	tc->has_child_subreaper = true;
+	tc->child_subreaper = in->child_subreaper > 0;
+	tc->has_membarrier_registration_mask = in->membarrier > 0;
+	tc->membarrier_registration_mask = in->membarrier > 0 ? (uint32_t)in->membarrier : 0;
+	tc->has_thp_disable_flags = in->thp_disabled > 1;
+	tc->thp_disable_flags = in->thp_disabled > 1 ? (uint32_t)in->thp_disabled & ~1u : 0;
+	tc->has_mdwe = in->mdwe > 0;
+	tc->mdwe = in->mdwe > 0 ? (uint32_t)in->mdwe : 0;
+	tc->has_memory_merge = tc->memory_merge = in->memory_merge > 0;
+	return 0;
+}
+
+/* Only where the thread had a choice, and made one. */
+static void save_speculation(int32_t v, protobuf_c_boolean *ret_has, uint32_t *ret_v)
+{
+	*ret_has = v > 0 && (v & SPEC_PRCTL);
+	*ret_v = *ret_has ? (uint32_t)v : 0;
+}
+
+static int attributes_save_thread(struct dump *dump, struct dump_task *task, struct dump_thread *thread,
+				  CoreEntry *core)
+{
+	const struct inside_thread *in = &thread->inside;
+	ThreadCoreEntry *e = core->thread_core;
+
+	e->comm = save_name(dump, &thread->stat);
+	if (!e->comm)
+		return no_memory("name");
+	e->has_pdeath_sig = in->pdeath_signal > 0;
+	e->pdeath_sig = in->pdeath_signal > 0 ? (uint32_t)in->pdeath_signal : 0;
+	e->has_tsc_mode = in->tsc_mode == TSC_SIGSEGV;
+	e->tsc_mode = e->has_tsc_mode ? TSC_SIGSEGV : 0;
+	e->has_io_flusher = e->io_flusher = (thread->stat.flags & PF_IO_FLUSHER) == PF_IO_FLUSHER;
+	e->has_mce_kill = in->mce_kill >= 0 && in->mce_kill != MCE_KILL_DEFAULT;
+	e->mce_kill = e->has_mce_kill ? (uint32_t)in->mce_kill : 0;
+	e->has_x86_cpuid_fault = e->x86_cpuid_fault = in->cpuid_allowed == 0;
+	save_speculation(in->spec_store_bypass, &e->has_spec_store_bypass, &e->spec_store_bypass);
+	save_speculation(in->spec_indirect_branch, &e->has_spec_indirect_branch, &e->spec_indirect_branch);
+	save_speculation(in->spec_l1d_flush, &e->has_spec_l1d_flush, &e->spec_l1d_flush);
+	return 0;
+}
+
+/* ---- restore ---- */
+
+static int check_mm(const struct restore_task *task)
+{
+	const MmEntry *mm = task->mm;
+	pid_t pid = task->t.pid;
+
+	if (mm && mm->has_dumpable && (mm->dumpable < 0 || mm->dumpable > 2))
+		return fail(-EBADMSG, "mm-%d.img: dumpable is %d", pid, mm->dumpable);
+	if (mm && mm->has_dumpable && mm->dumpable == 2)
+		log_warn("mm-%d.img: dumpable is 2, which only the kernel can set: the task becomes undumpable (0)",
+			 pid);
+	return 0;
+}
+
+static int attributes_load(struct restore *r, struct restore_task *task)
+{
+	const TaskCoreEntry *tc = task->core->tc;
+	pid_t pid = task->t.pid;
+
+	if (strlen(tc->comm) >= COMM_LEN)
+		return core_refuse(pid, "tc.comm is longer than %d bytes", COMM_LEN - 1);
+	if (tc->has_oom_score_adj && (tc->oom_score_adj < -1000 || tc->oom_score_adj > 1000))
+		return core_refuse(pid, "tc.oom_score_adj %d", tc->oom_score_adj);
+	if (tc->has_membarrier_registration_mask && (tc->membarrier_registration_mask & ~MEMBARRIER_REGISTER_ALL))
+		log_warn("core-%d.img: tc.membarrier_registration_mask 0x%x: unknown registrations are left out", pid,
+			 tc->membarrier_registration_mask);
+	if (tc->has_thp_disable_flags && (tc->thp_disable_flags & ~(uint32_t)THP_FLAGS_KNOWN))
+		return core_refuse(pid, "tc.thp_disable_flags 0x%x", tc->thp_disable_flags);
+	if (tc->has_mdwe && (tc->mdwe & ~(uint32_t)MDWE_KNOWN))
+		return core_refuse(pid, "tc.mdwe 0x%x", tc->mdwe);
+	return check_mm(task);
+}
+
+static int attributes_load_thread(struct restore *r, struct restore_task *task, struct restore_thread *thread)
+{
+	const ThreadCoreEntry *e = thread->core->thread_core;
+	pid_t tid = thread->id.tid;
+
+	if (!e)
+		return 0;
+	if (e->comm && strlen(e->comm) >= COMM_LEN)
+		return core_refuse(tid, "thread_core.comm is longer than %d bytes", COMM_LEN - 1);
+	if (e->has_pdeath_sig && e->pdeath_sig > INSIDE_NR_SIG)
+		return core_refuse(tid, "thread_core.pdeath_sig %u", e->pdeath_sig);
+	if (e->has_tsc_mode && e->tsc_mode != TSC_ENABLED && e->tsc_mode != TSC_SIGSEGV)
+		return core_refuse(tid, "thread_core.tsc_mode %u", e->tsc_mode);
+	if (e->has_mce_kill && e->mce_kill > MCE_KILL_DEFAULT)
+		return core_refuse(tid, "thread_core.mce_kill %u", e->mce_kill);
+	if ((e->spec_store_bypass | e->spec_indirect_branch | e->spec_l1d_flush) & ~(uint32_t)SPEC_KNOWN)
+		return core_refuse(tid, "thread_core.spec_*: unknown bits");
+	return 0;
+}
+
+/* Write one number into a file of our own /proc directory unless it is there already. */
+static int write_number(const char *name, const char *fmt, long long v)
+{
+	char path[64], text[32];
+
+	snprintf(path, sizeof(path), "/proc/self/%s", name);
+	snprintf(text, sizeof(text), fmt, v);
+	return write_text(AT_FDCWD, path, text);
+}
+
+static int apply_loginuid(const struct proc *self, const TaskCoreEntry *tc)
+{
+	uint32_t now;
+
+	if (!tc->has_loginuid || proc_loginuid(self, &now) || now == tc->loginuid)
+		return 0;
+	int err = write_number("loginuid", "%lld", (long long)tc->loginuid);
+	if (err)
+		log_warn("loginuid stays %d, it was %d: changing it needs CAP_AUDIT_CONTROL", (int)now,
+			 (int)tc->loginuid);
+	return 0;
+}
+
+static int attributes_apply(struct restore *r, struct restore_task *task)
+{
+	const TaskCoreEntry *tc = task->core->tc;
+	_cleanup_proc_ struct proc self = PROC_CLOSED;
+	uint64_t filter;
+	int oom;
+
+	/* By this name it is right in every pid namespace. */
+	self.dir = open_at(AT_FDCWD, "/proc/self", O_PATH | O_DIRECTORY, 0);
+	if (self.dir < 0)
+		return fail(self.dir, "open /proc/self");
+	int err = apply_loginuid(&self, tc);
+	if (err)
+		return err;
+	if (tc->has_coredump_filter && !proc_coredump_filter(&self, &filter) && filter != tc->coredump_filter) {
+		err = write_number("coredump_filter", "0x%llx", (long long)tc->coredump_filter);
+		if (err)
+			return fail(err, "set coredump_filter to 0x%llx", (unsigned long long)tc->coredump_filter);
+	}
+	if (!tc->has_oom_score_adj || (!proc_oom_score_adj(&self, &oom) && oom == tc->oom_score_adj))
+		return 0;
+	err = write_number("oom_score_adj", "%lld", tc->oom_score_adj);
+	if (err == -EACCES)
+		return fail(err, "set oom_score_adj to %d: going below the least it ever was needs CAP_SYS_RESOURCE",
+			    tc->oom_score_adj);
+	return err ? fail(err, "set oom_score_adj to %d", tc->oom_score_adj) : 0;
+}
+
+static int attributes_hand_over(struct restore *r, struct restore_task *task, struct wire_task *wire)
+{
+	const TaskCoreEntry *tc = task->core->tc;
+	const MmEntry *mm = task->mm;
+
+	wire->personality = tc->personality;
+	wire->child_subreaper = tc->has_child_subreaper && tc->child_subreaper;
+	wire->dumpable = mm && mm->has_dumpable ? (mm->dumpable == 1) : -1;
+	wire->thp_disabled = mm && mm->has_thp_disabled ? mm->thp_disabled : -1;
+	if (wire->thp_disabled > 0)
+		wire->thp_disabled |= (int32_t)tc->thp_disable_flags;
+	wire->mdwe = tc->has_mdwe ? (int32_t)tc->mdwe : -1;
+	wire->memory_merge = tc->has_memory_merge ? tc->memory_merge : -1;
+	wire->membarrier = tc->has_membarrier_registration_mask ?
+				   (int32_t)(tc->membarrier_registration_mask & MEMBARRIER_REGISTER_ALL) :
+				   -1;
+	return 0;
+}
+
+static int attributes_hand_over_thread(struct restore *r, struct restore_task *task, struct restore_thread *thread,
+				       struct wire_thread *wire)
+{
+	const ThreadCoreEntry *e = thread->core->thread_core;
+	const char *comm = e->comm ? e->comm : task->core->tc->comm;
+
+	memset(wire->comm, 0, sizeof(wire->comm));
+	memcpy(wire->comm, comm, strnlen(comm, COMM_LEN - 1));
+	wire->pdeath_signal = (int32_t)e->pdeath_sig;
+	wire->tsc_mode = e->has_tsc_mode ? (int32_t)e->tsc_mode : 0;
+	wire->io_flusher = e->has_io_flusher ? e->io_flusher : -1;
+	wire->mce_kill = e->has_mce_kill ? (int32_t)e->mce_kill : -1;
+	wire->cpuid_allowed = !(e->has_x86_cpuid_fault && e->x86_cpuid_fault);
+	wire->spec_store_bypass = e->has_spec_store_bypass ? (int32_t)e->spec_store_bypass : -1;
+	wire->spec_indirect_branch = e->has_spec_indirect_branch ? (int32_t)e->spec_indirect_branch : -1;
+	wire->spec_l1d_flush = e->has_spec_l1d_flush ? (int32_t)e->spec_l1d_flush : -1;
+	return 0;
+}
+
+const struct task_kind attributes_kind = {
+	.name = "attributes",
+	.survey = attributes_survey,
+	.save = attributes_save,
+	.save_thread = attributes_save_thread,
+	.load = attributes_load,
+	.load_thread = attributes_load_thread,
+	.apply = attributes_apply,
+	.hand_over = attributes_hand_over,
+	.hand_over_thread = attributes_hand_over_thread,
+};

@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* creds_entry of every thread: ids, groups, capabilities, securebits, no_new_privs. credentials(7), capabilities(7) */
+#include <errno.h>
+#include <linux/capability.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "base/bits.h"
+#include "core_image.h"
+#include "kinds/kinds.h"
+#include "run/dump.h"
+#include "run/restore.h"
+#include "util/log.h"
+
+enum {
+	CAP_WORDS = 2,
+	GROUPS_MAX = 65536,
+	SECUREBITS_KNOWN = 0xfff,
+};
+
+/* Bits of the securebits alone that need no right: what PR_SET_KEEPCAPS sets. */
+#define KEEP_CAPS_BIT BIT(4)
+
+/* ---- dump ---- */
+
+static int add_caps(struct dump *dump, uint64_t caps, uint32_t **ret_v, size_t *ret_n)
+{
+	uint32_t *v = dump_alloc(dump, CAP_WORDS * sizeof(*v));
+
+	if (!v)
+		return -ENOMEM;
+	v[0] = (uint32_t)caps;
+	v[1] = (uint32_t)(caps >> 32);
+	*ret_v = v;
+	*ret_n = CAP_WORDS;
+	return 0;
+}
+
+static int add_all_caps(struct dump *dump, const struct proc_status *st, CredsEntry *e)
+{
+	int err = add_caps(dump, st->cap_inh, &e->cap_inh, &e->n_cap_inh);
+
+	err = err ? err : add_caps(dump, st->cap_prm, &e->cap_prm, &e->n_cap_prm);
+	err = err ? err : add_caps(dump, st->cap_eff, &e->cap_eff, &e->n_cap_eff);
+	err = err ? err : add_caps(dump, st->cap_bnd, &e->cap_bnd, &e->n_cap_bnd);
+	if (!err && st->cap_amb)
+		err = add_caps(dump, st->cap_amb, &e->cap_amb, &e->n_cap_amb);
+	return err;
+}
+
+static int creds_save_thread(struct dump *dump, struct dump_task *task, struct dump_thread *thread, CoreEntry *core)
+{
+	const struct proc_status *st = &thread->status;
+	CredsEntry *e = dump_alloc(dump, sizeof(*e));
+
+	if (!e)
+		return no_memory("credentials");
+	creds_entry__init(e);
+	e->uid = st->uid[PROC_REAL];
+	e->euid = st->uid[PROC_EFFECTIVE];
+	e->suid = st->uid[PROC_SAVED];
+	e->fsuid = st->uid[PROC_FS];
+	e->gid = st->gid[PROC_REAL];
+	e->egid = st->gid[PROC_EFFECTIVE];
+	e->sgid = st->gid[PROC_SAVED];
+	e->fsgid = st->gid[PROC_FS];
+	if (thread->inside.securebits < 0)
+		return fail(thread->inside.securebits, "thread %d: securebits", thread->id.host_tid);
+	e->secbits = (uint32_t)thread->inside.securebits;
+	if (add_all_caps(dump, st, e))
+		return no_memory("credentials");
+	if (st->groups.n) {
+		e->groups = dump_alloc(dump, st->groups.n * sizeof(*e->groups));
+		if (!e->groups)
+			return no_memory("groups");
+		memcpy(e->groups, st->groups.v, st->groups.n * sizeof(*e->groups));
+		e->n_groups = st->groups.n;
+	}
+	if (st->no_new_privs) {
+		e->has_no_new_privs = true;
+		e->no_new_privs = 1;
+	}
+	core->thread_core->creds = e;
+	return 0;
+}
+
+/* ---- restore ---- */
+
+/* What we may give away: our own credentials. */
+struct own {
+	uint32_t uid[3], gid[3];
+	uint64_t prm, eff, bnd;
+	int securebits, no_new_privs;
+};
+
+static uint64_t join_caps(const uint32_t *v, size_t n)
+{
+	return n ? v[0] | (uint64_t)v[1] << 32 : 0;
+}
+
+static int own_read(struct own *ret)
+{
+	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct data[2];
+	struct own own = { 0 };
+
+	if (getresuid(&own.uid[0], &own.uid[1], &own.uid[2]) || getresgid(&own.gid[0], &own.gid[1], &own.gid[2]))
+		return fail(-errno, "our own ids");
+	if (syscall(SYS_capget, &head, data) < 0)
+		return fail(-errno, "our own capabilities");
+	own.prm = data[0].permitted | (uint64_t)data[1].permitted << 32;
+	own.eff = data[0].effective | (uint64_t)data[1].effective << 32;
+	for (int cap = 0; cap < 64; cap++) {
+		int has = prctl(PR_CAPBSET_READ, cap, 0, 0, 0);
+		if (has < 0)
+			break;
+		own.bnd |= has ? BIT(cap) : 0;
+	}
+	own.securebits = prctl(PR_GET_SECUREBITS, 0, 0, 0, 0);
+	own.no_new_privs = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0);
+	*ret = own;
+	return 0;
+}
+
+static const char *const cap_names[] = {
+	"CHOWN",
+	"DAC_OVERRIDE",
+	"DAC_READ_SEARCH",
+	"FOWNER",
+	"FSETID",
+	"KILL",
+	"SETGID",
+	"SETUID",
+	"SETPCAP",
+	"LINUX_IMMUTABLE",
+	"NET_BIND_SERVICE",
+	"NET_BROADCAST",
+	"NET_ADMIN",
+	"NET_RAW",
+	"IPC_LOCK",
+	"IPC_OWNER",
+	"SYS_MODULE",
+	"SYS_RAWIO",
+	"SYS_CHROOT",
+	"SYS_PTRACE",
+	"SYS_PACCT",
+	"SYS_ADMIN",
+	"SYS_BOOT",
+	"SYS_NICE",
+	"SYS_RESOURCE",
+	"SYS_TIME",
+	"SYS_TTY_CONFIG",
+	"MKNOD",
+	"LEASE",
+	"AUDIT_WRITE",
+	"AUDIT_CONTROL",
+	"SETFCAP",
+	"MAC_OVERRIDE",
+	"MAC_ADMIN",
+	"SYSLOG",
+	"WAKE_ALARM",
+	"BLOCK_SUSPEND",
+	"AUDIT_READ",
+	"PERFMON",
+	"BPF",
+	"CHECKPOINT_RESTORE",
+};
+
+/* Name of the lowest capability of the set. */
+static const char *cap_name(uint64_t caps)
+{
+	unsigned int nr = (unsigned int)__builtin_ctzll(caps);
+
+	return nr < ARRAY_SIZE(cap_names) ? cap_names[nr] : "of a newer kernel";
+}
+
+static int check_caps(pid_t tid, const CredsEntry *e)
+{
+	const struct {
+		const char *name;
+		size_t n;
+	} sets[] = { { "cap_inh", e->n_cap_inh },
+		     { "cap_prm", e->n_cap_prm },
+		     { "cap_eff", e->n_cap_eff },
+		     { "cap_bnd", e->n_cap_bnd },
+		     { "cap_amb", e->n_cap_amb } };
+	bool may_lack_it[] = { false, false, false, false, true };
+
+	for (size_t i = 0; i < ARRAY_SIZE(sets); i++)
+		if (sets[i].n != CAP_WORDS && !(may_lack_it[i] && !sets[i].n))
+			return core_refuse(tid, "creds.%s: %zu words, not %d", sets[i].name, sets[i].n, CAP_WORDS);
+	uint64_t prm = join_caps(e->cap_prm, e->n_cap_prm), inh = join_caps(e->cap_inh, e->n_cap_inh);
+	if (join_caps(e->cap_eff, e->n_cap_eff) & ~prm)
+		return core_refuse(tid, "creds.cap_eff holds more than cap_prm");
+	if (join_caps(e->cap_amb, e->n_cap_amb) & ~(prm & inh))
+		return core_refuse(tid, "creds.cap_amb holds more than cap_prm and cap_inh");
+	return 0;
+}
+
+static bool same_ids(const struct own *own, const CredsEntry *e)
+{
+	return own->uid[0] == e->uid && own->uid[1] == e->euid && own->uid[2] == e->suid && own->gid[0] == e->gid &&
+	       own->gid[1] == e->egid && own->gid[2] == e->sgid && own->uid[1] == e->fsuid && own->gid[1] == e->fsgid;
+}
+
+/* Can a process with our rights become this? The bounding set may shrink: it bounds what exec gives, no more. */
+static int check_rights(pid_t tid, const struct own *own, const CredsEntry *e)
+{
+	uint64_t more = join_caps(e->cap_prm, CAP_WORDS) & ~own->prm;
+	uint64_t unbound = join_caps(e->cap_bnd, CAP_WORDS) & ~own->bnd;
+
+	if (more)
+		return fail(
+			-EPERM,
+			"core-%d.img: creds.cap_prm: the task held CAP_%s, and we do not: restore with that capability",
+			tid, cap_name(more));
+	if (!same_ids(own, e) && (~own->eff & (BIT(CAP_SETUID) | BIT(CAP_SETGID))))
+		return fail(-EPERM,
+			    "core-%d.img: creds: the task ran as user %u, group %u: becoming that needs CAP_SETUID and "
+			    "CAP_SETGID: restore as root",
+			    tid, e->uid, e->gid);
+	if ((((uint32_t)own->securebits ^ e->secbits) & ~KEEP_CAPS_BIT) && !(own->eff & BIT(CAP_SETPCAP)))
+		return fail(-EPERM, "core-%d.img: creds.secbits 0x%x: setting them needs CAP_SETPCAP", tid, e->secbits);
+	if (own->no_new_privs && !e->no_new_privs)
+		return fail(-EPERM,
+			    "core-%d.img: creds.no_new_privs is not set, but this tool runs with it and cannot take it "
+			    "off: restore from a shell without it",
+			    tid);
+	if (unbound)
+		log_warn("core-%d.img: creds.cap_bnd: the bounding set loses CAP_%s, which ours lacks", tid,
+			 cap_name(unbound));
+	return 0;
+}
+
+/* Threads mostly have what their leader has. */
+static bool same_creds(const CredsEntry *a, const CredsEntry *b)
+{
+	uint8_t pa[512], pb[512];
+	size_t len = creds_entry__get_packed_size(a);
+
+	return len <= sizeof(pa) && creds_entry__get_packed_size(b) == len && creds_entry__pack(a, pa) == len &&
+	       creds_entry__pack(b, pb) == len && !memcmp(pa, pb, len);
+}
+
+static int creds_load_thread(struct restore *r, struct restore_task *task, struct restore_thread *thread)
+{
+	const ThreadCoreEntry *tce = thread->core->thread_core;
+	pid_t tid = thread->id.tid;
+	struct own own = { 0 };
+
+	if (!tce || !tce->creds)
+		return core_refuse(tid, "thread_core.creds is missing");
+	const CredsEntry *e = tce->creds;
+	if (thread != &task->threads[0] && same_creds(e, task->threads[0].core->thread_core->creds))
+		return 0;
+	int err = check_caps(tid, e);
+	if (err)
+		return err;
+	if (e->n_groups > GROUPS_MAX)
+		return core_refuse(tid, "creds.groups: %zu groups, a task has %d at the most", e->n_groups, GROUPS_MAX);
+	if (e->secbits & ~SECUREBITS_KNOWN)
+		return core_refuse(tid, "creds.secbits 0x%x: unknown bits", e->secbits);
+	if (e->lsm_profile || e->lsm_sockcreate || e->has_apparmor_data)
+		log_warn("core-%d.img: creds: the label of a security module (%s) is not restored", tid,
+			 e->lsm_profile ? e->lsm_profile : "apparmor");
+	err = own_read(&own);
+	return err ? err : check_rights(tid, &own, e);
+}
+
+static void put_caps(const uint32_t *v, size_t n, uint32_t to[2])
+{
+	uint64_t caps = join_caps(v, n);
+
+	to[0] = (uint32_t)caps;
+	to[1] = (uint32_t)(caps >> 32);
+}
+
+/*
+ * Filters of a thread that may install none by the rights it had in the end: it keeps CAP_SYS_ADMIN until they are in
+ * (restorer/creds.c: the same condition), and gives it up by this call of capset(2).
+ */
+static int lay_capset(const ThreadCoreEntry *tce, struct wire_task *task, struct wire_thread *wire)
+{
+	const struct wire_creds *c = &wire->creds;
+	struct {
+		struct __user_cap_header_struct head;
+		struct __user_cap_data_struct data[2];
+	} * set;
+
+	if (!tce->has_seccomp_mode || tce->seccomp_mode != SECCOMP_MODE__filter || c->no_new_privs)
+		return 0;
+	set = wire_alloc(task, sizeof(*set));
+	if (!set)
+		return no_memory("capabilities");
+	set->head = (struct __user_cap_header_struct){ _LINUX_CAPABILITY_VERSION_3, 0 };
+	for (int i = 0; i < CAP_WORDS; i++)
+		set->data[i] = (struct __user_cap_data_struct){ c->cap_eff[i], c->cap_prm[i], c->cap_inh[i] };
+	wire->capset_header = (uint64_t)(uintptr_t)&set->head;
+	wire->capset_data = (uint64_t)(uintptr_t)set->data;
+	return 0;
+}
+
+static uint32_t last_cap(void)
+{
+	static uint32_t last; /* a probe: the kernel's */
+
+	while (prctl(PR_CAPBSET_READ, (unsigned long)last + 1, 0, 0, 0) >= 0)
+		last++;
+	return last;
+}
+
+static int creds_hand_over_thread(struct restore *r, struct restore_task *task, struct restore_thread *thread,
+				  struct wire_thread *wire)
+{
+	const CredsEntry *e = thread->core->thread_core->creds;
+	struct wire_task *wire_task = (struct wire_task *)(uintptr_t)wire->task;
+	struct wire_creds *w = &wire->creds;
+
+	*w = (struct wire_creds){ .uid = e->uid,
+				  .euid = e->euid,
+				  .suid = e->suid,
+				  .fsuid = e->fsuid,
+				  .gid = e->gid,
+				  .egid = e->egid,
+				  .sgid = e->sgid,
+				  .fsgid = e->fsgid,
+				  .securebits = e->secbits,
+				  .no_new_privs = e->has_no_new_privs && e->no_new_privs };
+	put_caps(e->cap_inh, e->n_cap_inh, w->cap_inh);
+	put_caps(e->cap_prm, e->n_cap_prm, w->cap_prm);
+	put_caps(e->cap_eff, e->n_cap_eff, w->cap_eff);
+	put_caps(e->cap_bnd, e->n_cap_bnd, w->cap_bnd);
+	put_caps(e->cap_amb, e->n_cap_amb, w->cap_amb);
+	w->last_cap = last_cap();
+	int err = lay_capset(thread->core->thread_core, wire_task, wire);
+	if (err)
+		return err;
+	w->nr_groups = (uint32_t)e->n_groups;
+	if (!e->n_groups)
+		return 0;
+	uint32_t *groups = wire_alloc(wire_task, e->n_groups * sizeof(*groups));
+	if (!groups)
+		return no_memory("groups");
+	memcpy(groups, e->groups, e->n_groups * sizeof(*groups));
+	w->groups = (uint64_t)(uintptr_t)groups;
+	return 0;
+}
+
+const struct task_kind creds_kind = {
+	.name = "creds",
+	.save_thread = creds_save_thread,
+	.load_thread = creds_load_thread,
+	.hand_over_thread = creds_hand_over_thread,
+};

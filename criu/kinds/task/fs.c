@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* fs_entry: working directory, root, umask. chroot(2), chdir(2), umask(2) */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "base/bits.h"
+#include "base/cleanup.h"
+#include "core_image.h"
+#include "kinds/kinds.h"
+#include "run/dump.h"
+#include "run/restore.h"
+#include "util/fds.h"
+#include "util/log.h"
+
+#define DELETED " (deleted)"
+
+/* ---- dump ---- */
+
+static int save_place(struct dump *dump, struct dump_task *task, const char *name, uint32_t *ret_id)
+{
+	char link[PATH_MAX + sizeof(DELETED)];
+	ssize_t len = proc_link(&task->proc, name, link, sizeof(link));
+
+	if (len < 0)
+		return fail((int)len, "read /proc/%d/%s", task->t.host_pid, name);
+	_cleanup_close_ int fd = proc_open_file(&task->proc, name, O_PATH | O_DIRECTORY);
+	if (fd < 0)
+		return fail(fd, "open /proc/%d/%s (%s)", task->t.host_pid, name, link);
+	LOG_SCOPE("%s %s", name, link);
+	return dump->path_file_id(dump, task, fd, link, O_RDONLY, ret_id);
+}
+
+int fs_save(struct dump *dump, struct dump_task *task, FsEntry *ret)
+{
+	uint32_t cwd_id = 0, root_id = 0;
+
+	int err = save_place(dump, task, "cwd", &cwd_id);
+	if (!err)
+		err = save_place(dump, task, "root", &root_id);
+	if (err)
+		return err;
+	ret->cwd_id = cwd_id;
+	ret->root_id = root_id;
+	ret->has_umask = task->status.has_umask;
+	ret->umask = task->status.umask;
+	return 0;
+}
+
+/* ---- restore ---- */
+
+static int fs_load(struct restore *r, struct restore_task *task)
+{
+	const FsEntry *fs = task->fs;
+
+	if (!task->fs_owner || task->t.state == TASK_DEAD)
+		return 0;
+	if (!fs)
+		return fail(-ENOENT, "fs-%d.img is missing", task->t.pid);
+	if (fs->has_umask && fs->umask & ~0777u)
+		return fail(-EBADMSG, "fs-%d.img: umask is 0%o", task->t.pid, fs->umask);
+	if (!restore_file(r, fs->cwd_id, "cwd_id of an fs image") ||
+	    !restore_file(r, fs->root_id, "root_id of an fs image"))
+		return -EBADMSG;
+	return 0;
+}
+
+/* A descriptor of the directory that the file with this id is. */
+static int open_place(struct restore *r, uint32_t id, const char *name)
+{
+	struct file *file = restore_file(r, id, name);
+
+	if (!file)
+		return -EBADMSG;
+	int fd = restore_open_file(r, file);
+	struct stat st;
+	if (fd >= 0 && !fstat(fd, &st) && !S_ISDIR(st.st_mode)) {
+		close(fd);
+		return fail(-ENOTDIR, "%s: what lies there is no directory", name);
+	}
+	return fd;
+}
+
+static bool is_our_root(int fd)
+{
+	struct stat want, now;
+
+	return !fstat(fd, &want) && !stat("/", &now) && want.st_dev == now.st_dev && want.st_ino == now.st_ino;
+}
+
+static const char *place_path(struct restore *r, uint32_t id)
+{
+	struct file *file = restore_file(r, id, "fs");
+
+	return file && file->entry->reg ? file->entry->reg->name : NULL;
+}
+
+/* Does the task see its directory by the name it knew? A mount over it or a move would show here. */
+static void compare_cwd(struct restore *r, uint32_t id)
+{
+	const char *want = place_path(r, id);
+	char now[PATH_MAX + sizeof(DELETED)];
+	ssize_t len = read_link(AT_FDCWD, "/proc/self/cwd", now, sizeof(now));
+
+	if (!want || len < 0 || str_has_suffix(now, DELETED) || str_has_suffix(want, DELETED))
+		return;
+	if (strcmp(want, now))
+		log_warn("the working directory was %s and is %s now", want, now);
+}
+
+static int fs_apply(struct restore *r, struct restore_task *task)
+{
+	const FsEntry *fs = task->fs;
+
+	if (!fs || !task->fs_owner)
+		return 0;
+	/* Both are looked up by paths that only the root of before gives a meaning. */
+	_cleanup_close_ int cwd = open_place(r, fs->cwd_id, "cwd");
+	if (cwd < 0)
+		return cwd;
+	_cleanup_close_ int root = open_place(r, fs->root_id, "root");
+	if (root < 0)
+		return root;
+	if (!is_our_root(root)) {
+		if (fchdir(root) || chroot("."))
+			return fail(-errno, "change the root to %s%s", place_path(r, fs->root_id),
+				    errno == EPERM ? ": that needs CAP_SYS_CHROOT" : "");
+	}
+	if (fchdir(cwd))
+		return fail(-errno, "change the directory to %s", place_path(r, fs->cwd_id));
+	compare_cwd(r, fs->cwd_id);
+	if (fs->has_umask)
+		umask(fs->umask);
+	return 0;
+}
+
+const struct task_kind fs_kind = {
+	.name = "fs",
+	.load = fs_load,
+	.apply = fs_apply,
+};

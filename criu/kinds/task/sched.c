@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* How a thread is scheduled: policy, priority, nice, CPUs it may use, I/O priority, timer slack. sched(7) */
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "base/bits.h"
+#include "core_image.h"
+#include "kinds/kinds.h"
+#include "run/dump.h"
+#include "run/restore.h"
+#include "util/log.h"
+
+enum {
+	POLICY_DEADLINE = 6,
+	POLICY_EXT = 7,
+	FLAGS_KEPT = 7, /* RESET_ON_FORK, RECLAIM, DL_OVERRUN */
+	RT_PRIO_MAX = 99,
+	MASK_BYTES = 1024, /* 8192 CPUs */
+	IOPRIO_CLASS_SHIFT = 13,
+	IOPRIO_CLASS_MAX = 3,
+};
+
+/* The kernel's struct sched_attr, as far as every kernel has it. */
+struct kernel_sched_attr {
+	uint32_t size, policy;
+	uint64_t flags;
+	int32_t nice;
+	uint32_t priority;
+	uint64_t runtime, deadline, period;
+};
+
+/* Of this machine; libc reads files of /sys each time. */
+static long cpus(int name)
+{
+	static long online, configured;
+	long *n = name == _SC_NPROCESSORS_ONLN ? &online : &configured;
+
+	if (!*n)
+		*n = sysconf(name);
+	return *n;
+}
+
+/* ---- dump ---- */
+
+/* The mask, or ones only when it forbids no CPU that is online here: on a larger machine there may be more. */
+static int save_affinity(struct dump *dump, pid_t tid, ThreadCoreEntry *tce)
+{
+	uint8_t mask[MASK_BYTES] = { 0 };
+	long len = syscall(SYS_sched_getaffinity, tid, sizeof(mask), mask), allowed = 0;
+	uint8_t *v;
+
+	if (len < 0)
+		return fail(-errno, "thread %d: its CPUs", tid);
+	for (long i = 0; i < len; i++)
+		allowed += __builtin_popcount(mask[i]);
+	if (allowed >= cpus(_SC_NPROCESSORS_ONLN))
+		memset(mask, 0xff, (size_t)len);
+	v = dump_alloc(dump, (size_t)len);
+	if (!v)
+		return no_memory("CPU mask");
+	memcpy(v, mask, (size_t)len);
+	tce->has_affinity = true;
+	tce->affinity.data = v;
+	tce->affinity.len = (size_t)len;
+	return 0;
+}
+
+static int save_policy(pid_t tid, ThreadCoreEntry *tce)
+{
+	struct kernel_sched_attr a = { .size = sizeof(a) };
+
+	if (syscall(SYS_sched_getattr, tid, &a, sizeof(a), 0))
+		return fail(-errno, "thread %d: its scheduling", tid);
+	tce->has_sched_policy = true;
+	tce->sched_policy = a.policy;
+	if (a.policy == SCHED_FIFO || a.policy == SCHED_RR) {
+		tce->has_sched_prio = true;
+		tce->sched_prio = a.priority;
+	}
+	if (a.flags & FLAGS_KEPT) {
+		tce->has_sched_flags = true;
+		tce->sched_flags = (uint32_t)a.flags & FLAGS_KEPT;
+	}
+	if (a.policy == POLICY_DEADLINE) {
+		tce->has_sched_runtime = tce->has_sched_deadline = tce->has_sched_period = true;
+		tce->sched_runtime = a.runtime;
+		tce->sched_deadline = a.deadline;
+		tce->sched_period = a.period;
+	}
+	/* The attributes of a real-time thread do not tell it, but it comes back with the policy. */
+	errno = 0;
+	int nice = getpriority(PRIO_PROCESS, (id_t)tid);
+	if (nice == -1 && errno)
+		return fail(-errno, "thread %d: its nice value", tid);
+	tce->has_sched_nice = true;
+	tce->sched_nice = nice;
+	return 0;
+}
+
+static int sched_save_thread(struct dump *dump, struct dump_task *task, struct dump_thread *thread, CoreEntry *core)
+{
+	ThreadCoreEntry *tce = core->thread_core;
+	pid_t tid = thread->id.host_tid;
+
+	int err = save_policy(tid, tce);
+	if (!err)
+		err = save_affinity(dump, tid, tce);
+	if (err)
+		return err;
+	if (thread->inside.ioprio > 0) {
+		tce->has_ioprio = true;
+		tce->ioprio = (uint32_t)thread->inside.ioprio;
+	}
+	/* 0: a real-time thread, which has none. */
+	if (thread->inside.timer_slack_ns) {
+		tce->has_timer_slack_ns = true;
+		tce->timer_slack_ns = thread->inside.timer_slack_ns;
+	}
+	return 0;
+}
+
+/* ---- restore ---- */
+
+static int check_rt(pid_t tid, const ThreadCoreEntry *e)
+{
+	bool rt = e->has_sched_policy && (e->sched_policy == SCHED_FIFO || e->sched_policy == SCHED_RR);
+
+	if (rt && (e->sched_prio < 1 || e->sched_prio > RT_PRIO_MAX))
+		return core_refuse(tid, "thread_core.sched_prio %u: a real-time priority is 1 to %d", e->sched_prio,
+				   RT_PRIO_MAX);
+	if (e->has_sched_policy && e->sched_policy == POLICY_DEADLINE &&
+	    (!e->sched_runtime || e->sched_runtime > e->sched_deadline))
+		return core_refuse(tid, "thread_core.sched_runtime, sched_deadline: SCHED_DEADLINE without its times");
+	return 0;
+}
+
+static int sched_load_thread(struct restore *r, struct restore_task *task, struct restore_thread *thread)
+{
+	const ThreadCoreEntry *e = thread->core->thread_core;
+	pid_t tid = thread->id.tid;
+
+	if (!e)
+		return 0;
+	if (e->has_sched_policy && (e->sched_policy > POLICY_EXT || e->sched_policy == 4))
+		return core_refuse(tid, "thread_core.sched_policy %u", e->sched_policy);
+	if (e->has_sched_nice && (e->sched_nice < -20 || e->sched_nice > 19))
+		return core_refuse(tid, "thread_core.sched_nice %d", e->sched_nice);
+	if (e->has_sched_flags && (e->sched_flags & ~(uint32_t)FLAGS_KEPT))
+		return core_refuse(tid, "thread_core.sched_flags 0x%x", e->sched_flags);
+	if (e->has_affinity && (!e->affinity.len || e->affinity.len > MASK_BYTES))
+		return core_refuse(tid, "thread_core.affinity has %zu bytes", e->affinity.len);
+	if (e->has_ioprio && (e->ioprio > UINT16_MAX || e->ioprio >> IOPRIO_CLASS_SHIFT > IOPRIO_CLASS_MAX))
+		return core_refuse(tid, "thread_core.ioprio 0x%x", e->ioprio);
+	return check_rt(tid, e);
+}
+
+static bool all_ones(const ProtobufCBinaryData *mask)
+{
+	for (size_t i = 0; i < mask->len; i++)
+		if (mask->data[i] != 0xff)
+			return false;
+	return true;
+}
+
+/* A mask of CPUs that all are missing here would be refused: any CPU, then. */
+static bool usable(const ProtobufCBinaryData *mask)
+{
+	size_t here = (size_t)cpus(_SC_NPROCESSORS_CONF);
+
+	for (size_t cpu = 0; cpu < here && cpu / 8 < mask->len; cpu++)
+		if (mask->data[cpu / 8] & 1u << cpu % 8)
+			return true;
+	return false;
+}
+
+static int lay_affinity(pid_t tid, const ProtobufCBinaryData *mask, struct wire_thread *wire)
+{
+	bool any = all_ones(mask) || !usable(mask);
+	uint8_t *v = wire_alloc((struct wire_task *)(uintptr_t)wire->task, MASK_BYTES);
+
+	if (!v)
+		return no_memory("CPU mask");
+	if (any && !all_ones(mask))
+		log_warn("thread %d ran on CPUs that this machine does not have: it may use every one now", tid);
+	memset(v, any ? 0xff : 0, MASK_BYTES);
+	if (!any)
+		memcpy(v, mask->data, mask->len);
+	wire->affinity = (uint64_t)(uintptr_t)v;
+	wire->affinity_len = MASK_BYTES;
+	return 0;
+}
+
+static int sched_hand_over_thread(struct restore *r, struct restore_task *task, struct restore_thread *thread,
+				  struct wire_thread *wire)
+{
+	const ThreadCoreEntry *e = thread->core->thread_core;
+
+	wire->sched_policy = e->has_sched_policy ? (int32_t)e->sched_policy : 0;
+	wire->sched_priority = (int32_t)e->sched_prio;
+	wire->sched_nice = e->sched_nice;
+	wire->sched_flags = e->sched_flags;
+	wire->sched_runtime = e->sched_runtime;
+	wire->sched_deadline = e->sched_deadline;
+	wire->sched_period = e->sched_period;
+	wire->ioprio = e->has_ioprio ? (int32_t)e->ioprio : -1;
+	wire->timer_slack_ns = e->timer_slack_ns;
+	return e->has_affinity ? lay_affinity(thread->id.tid, &e->affinity, wire) : 0;
+}
+
+const struct task_kind sched_kind = {
+	.name = "sched",
+	.save_thread = sched_save_thread,
+	.load_thread = sched_load_thread,
+	.hand_over_thread = sched_hand_over_thread,
+};

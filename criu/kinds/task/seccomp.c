@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * System call filters: seccomp(2). A thread's filters are a chain, the newest first, which threads and children share.
+ * The image has every filter once, with the index of the one before it; a thread names its newest.
+ */
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include "base/bits.h"
+#include "core_image.h"
+#include "kinds/kinds.h"
+#include "run/dump.h"
+#include "run/restore.h"
+#include "seccomp.pb-c.h"
+#include "util/hash.h"
+#include "util/log.h"
+
+#define GET_FILTER ((enum __ptrace_request)0x420c)
+#define GET_METADATA ((enum __ptrace_request)0x420d)
+
+enum {
+	FILTER_INSNS_MAX = 4096, /* BPF_MAXINSNS */
+	CHAIN_INSNS_MAX = 32768, /* the kernel's bound on a chain, each filter counting 4 more */
+	NO_FILTER = -1,
+	MODE_STRICT = 1,
+	MODE_FILTER = 2,
+};
+
+_Static_assert(sizeof(struct wire_seccomp_filter) == sizeof(struct sock_fprog), "wire_seccomp_filter is a sock_fprog");
+_Static_assert(offsetof(struct wire_seccomp_filter, insns) == offsetof(struct sock_fprog, filter), "sock_fprog");
+
+/* ---- dump ---- */
+
+/* The filters of one dump, each once. */
+struct seccomp_pool {
+	SeccompFilter **filters;
+	size_t n, cap;
+	struct hash by_content; /* of (filter before, bytes, flags) -> index + 1; the rare clash costs a duplicate */
+};
+
+static struct seccomp_pool *pool_of(struct dump *dump)
+{
+	if (!dump->seccomp)
+		dump->seccomp = dump_alloc(dump, sizeof(*dump->seccomp));
+	return dump->seccomp;
+}
+
+static bool same_filter(const SeccompFilter *f, int prev, const void *insns, size_t len, uint32_t flags)
+{
+	int f_prev = f->has_prev ? (int)f->prev : NO_FILTER;
+
+	return f_prev == prev && f->flags == flags && f->filter.len == len && !memcmp(f->filter.data, insns, len);
+}
+
+static int pool_add(struct dump *dump, struct seccomp_pool *p, int prev, const void *insns, size_t len, uint32_t flags)
+{
+	SeccompFilter *f = dump_alloc(dump, sizeof(*f));
+	uint8_t *copy = dump_alloc(dump, len);
+
+	if (!f || !copy)
+		return -ENOMEM;
+	if (p->n == p->cap) {
+		size_t cap = p->cap ? p->cap * 2 : 16;
+		SeccompFilter **v = dump_alloc(dump, cap * sizeof(*v));
+
+		if (!v)
+			return -ENOMEM;
+		if (p->n)
+			memcpy(v, p->filters, p->n * sizeof(*v));
+		p->filters = v;
+		p->cap = cap;
+	}
+	seccomp_filter__init(f);
+	memcpy(copy, insns, len);
+	f->filter.data = copy;
+	f->filter.len = len;
+	f->has_prev = prev != NO_FILTER;
+	f->prev = prev != NO_FILTER ? (uint32_t)prev : 0;
+	f->has_flags = flags != 0;
+	f->flags = flags;
+	p->filters[p->n++] = f;
+	return 0;
+}
+
+/* Index of this filter on top of @prev, or a negative errno. */
+static int pool_index(struct dump *dump, int prev, const void *insns, size_t len, uint32_t flags)
+{
+	struct seccomp_pool *p = pool_of(dump);
+	uint64_t at = 0;
+
+	if (!p)
+		return -ENOMEM;
+	uint64_t key = hash_mix(hash_bytes(insns, len) ^ hash_mix((uint64_t)(uint32_t)prev << 32 | flags));
+	if (hash_get(&p->by_content, key, &at) && same_filter(p->filters[at - 1], prev, insns, len, flags))
+		return (int)at - 1;
+	int err = pool_add(dump, p, prev, insns, len, flags);
+	if (!err)
+		err = hash_put(&p->by_content, key, p->n);
+	return err ? err : (int)p->n - 1;
+}
+
+/* The filter number @nr of a thread, the oldest is 0: instructions, or -ENOENT behind the newest. */
+static int read_filter(pid_t tid, unsigned long nr, struct sock_filter *insns, uint32_t *ret_flags)
+{
+	struct {
+		uint64_t filter_off, flags;
+	} meta = { .filter_off = nr };
+	/* The kernel takes no longer ones than the buffer has room for. */
+	long count = ptrace(GET_FILTER, tid, (void *)nr, insns);
+
+	if (count < 0)
+		return -errno;
+	/* Older kernels tell no flags: then there is none that matters. */
+	*ret_flags = ptrace(GET_METADATA, tid, sizeof(meta), &meta) < 0 ? 0 : (uint32_t)meta.flags;
+	return (int)count;
+}
+
+static int save_chain(struct dump *dump, pid_t tid, uint32_t *ret_last)
+{
+	struct sock_filter insns[FILTER_INSNS_MAX];
+	int last = NO_FILTER;
+
+	for (unsigned long nr = 0;; nr++) {
+		uint32_t flags = 0;
+		int count = read_filter(tid, nr, insns, &flags);
+
+		if (count == -ENOENT && last != NO_FILTER)
+			break;
+		if (count < 0)
+			return fail(count, "thread %d: read its seccomp filter %lu%s", tid, nr,
+				    count == -EACCES	  ? ": that needs CAP_SYS_ADMIN, and no filter on criu itself" :
+				    count == -EMEDIUMTYPE ? ": it is no classic BPF program" :
+							    "");
+		last = pool_index(dump, last, insns, (size_t)count * sizeof(*insns), flags);
+		if (last < 0)
+			return no_memory("seccomp filters");
+	}
+	*ret_last = (uint32_t)last;
+	return 0;
+}
+
+static int seccomp_save_thread(struct dump *dump, struct dump_task *task, struct dump_thread *thread, CoreEntry *core)
+{
+	ThreadCoreEntry *tce = core->thread_core;
+
+	if (!thread->status.seccomp)
+		return 0;
+	tce->has_seccomp_mode = true;
+	tce->seccomp_mode = (SeccompMode)thread->status.seccomp;
+	if (thread->status.seccomp != MODE_FILTER)
+		return 0;
+	tce->has_seccomp_filter = true;
+	return save_chain(dump, thread->id.host_tid, &tce->seccomp_filter);
+}
+
+int seccomp_write(struct dump *dump)
+{
+	struct seccomp_pool *p = dump->seccomp;
+	SeccompEntry e = SECCOMP_ENTRY__INIT;
+
+	if (p) {
+		e.seccomp_filters = p->filters;
+		e.n_seccomp_filters = p->n;
+	}
+	int err = image_write_single(dump->dir, IMAGE_SECCOMP, 0, &e.base);
+	if (p)
+		hash_free(&p->by_content);
+	return err ? fail(err, "%s", image_dir_error(dump->dir)) : 0;
+}
+
+/* ---- restore ---- */
+
+/* The filters of one restore, as read; in each task, where they lie for the restorer. */
+struct seccomp_images {
+	SeccompEntry *entry;
+	struct wire_task *placed_for;
+	uint64_t *placed; /* addresses, 0: not yet */
+};
+
+static int check_filters(const SeccompEntry *e)
+{
+	for (size_t i = 0; i < e->n_seccomp_filters; i++) {
+		const SeccompFilter *f = e->seccomp_filters[i];
+		size_t len = f->filter.len;
+
+		if (!len || len % sizeof(struct sock_filter) || len / sizeof(struct sock_filter) > FILTER_INSNS_MAX)
+			return fail(-EBADMSG, "seccomp.img: filter %zu has %zu bytes", i, len);
+		if (f->has_prev && f->prev >= e->n_seccomp_filters)
+			return fail(-EBADMSG, "seccomp.img: filter %zu: prev %u does not exist", i, f->prev);
+		if (f->flags &
+		    ~(uint32_t)(SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_LOG | SECCOMP_FILTER_FLAG_SPEC_ALLOW))
+			return fail(-EBADMSG, "seccomp.img: filter %zu: flags 0x%x", i, f->flags);
+	}
+	return 0;
+}
+
+/* Read seccomp.img once. */
+static int need_filters(struct restore *r, bool missing_ok)
+{
+	struct seccomp_images *s = r->seccomp;
+	ProtobufCMessage **records = NULL;
+	size_t n = 0;
+
+	if (s)
+		return 0;
+	s = restore_alloc(r, sizeof(*s));
+	if (!s)
+		return no_memory("seccomp filters");
+	int err = restore_read_records(r, IMAGE_SECCOMP, 0, &seccomp_entry__descriptor, &records, &n);
+	if (err)
+		return err;
+	if (!records)
+		return missing_ok ? 0 : fail(-ENOENT, "seccomp.img is missing, and a thread has filters");
+	if (n != 1)
+		return fail(-EBADMSG, "seccomp.img has %zu records, not 1", n);
+	s->entry = (SeccompEntry *)records[0];
+	err = check_filters(s->entry);
+	if (!err)
+		r->seccomp = s;
+	return err;
+}
+
+/* Filters in the chain that ends with @last; 0 for one that is too long, as one with a circle is. */
+static size_t chain_length(const SeccompEntry *e, uint32_t last)
+{
+	size_t insns = 0, n = 0;
+
+	for (;;) {
+		const SeccompFilter *f = e->seccomp_filters[last];
+
+		insns += f->filter.len / sizeof(struct sock_filter) + 4;
+		n++;
+		if (insns > CHAIN_INSNS_MAX)
+			return 0;
+		if (!f->has_prev)
+			return n;
+		last = f->prev;
+	}
+}
+
+static uint32_t mode_of(const ThreadCoreEntry *tce)
+{
+	return tce && tce->has_seccomp_mode ? (uint32_t)tce->seccomp_mode : 0;
+}
+
+/* A broken image is refused even if nobody needs what it holds. */
+static int seccomp_load(struct restore *r, struct restore_task *task)
+{
+	return &task->t == r->tree.root ? need_filters(r, true) : 0;
+}
+
+static int seccomp_load_thread(struct restore *r, struct restore_task *task, struct restore_thread *thread)
+{
+	const ThreadCoreEntry *tce = thread->core->thread_core;
+	pid_t tid = thread->id.tid;
+
+	if (!mode_of(tce) || mode_of(tce) == MODE_STRICT)
+		return 0;
+	if (mode_of(tce) != MODE_FILTER)
+		return core_refuse(tid, "thread_core.seccomp_mode is %u", mode_of(tce));
+	if (!tce->has_seccomp_filter)
+		return core_refuse(tid, "thread_core.seccomp_filter is missing");
+	int err = need_filters(r, false);
+	if (err)
+		return err;
+	const SeccompEntry *e = r->seccomp->entry;
+	if (tce->seccomp_filter >= e->n_seccomp_filters)
+		return core_refuse(tid, "thread_core.seccomp_filter %u: seccomp.img has %zu filters",
+				   tce->seccomp_filter, e->n_seccomp_filters);
+	if (!chain_length(e, tce->seccomp_filter))
+		return core_refuse(tid, "thread_core.seccomp_filter %u: its chain is longer than the kernel allows",
+				   tce->seccomp_filter);
+	return 0;
+}
+
+/* Where filter @nr lies in the region: threads that share it share the bytes. 0 without memory. */
+static uint64_t place_filter(struct restore *r, struct wire_task *wire, uint32_t nr)
+{
+	struct seccomp_images *s = r->seccomp;
+	const ProtobufCBinaryData *f = &s->entry->seccomp_filters[nr]->filter;
+
+	if (s->placed_for != wire) {
+		s->placed = restore_alloc(r, s->entry->n_seccomp_filters * sizeof(*s->placed));
+		s->placed_for = s->placed ? wire : NULL;
+	}
+	if (!s->placed)
+		return 0;
+	if (!s->placed[nr]) {
+		void *to = wire_alloc(wire, f->len);
+		if (!to)
+			return 0;
+		memcpy(to, f->data, f->len);
+		s->placed[nr] = (uint64_t)(uintptr_t)to;
+	}
+	return s->placed[nr];
+}
+
+static int seccomp_hand_over_thread(struct restore *r, struct restore_task *task, struct restore_thread *thread,
+				    struct wire_thread *wire)
+{
+	const ThreadCoreEntry *tce = thread->core->thread_core;
+	struct wire_task *wire_task = (struct wire_task *)(uintptr_t)wire->task;
+
+	wire->seccomp_mode = mode_of(tce);
+	if (wire->seccomp_mode != MODE_FILTER)
+		return 0;
+	size_t n = chain_length(r->seccomp->entry, tce->seccomp_filter);
+	struct wire_seccomp_filter *to = wire_alloc(wire_task, n * sizeof(*to));
+	if (!to)
+		return no_memory("seccomp filters");
+	uint32_t nr = tce->seccomp_filter;
+	for (size_t i = n; i-- > 0;) {
+		const SeccompFilter *f = r->seccomp->entry->seccomp_filters[nr];
+
+		/* TSYNC would give a thread's filters to all others. */
+		to[i].flags = f->flags & ~(uint32_t)SECCOMP_FILTER_FLAG_TSYNC;
+		to[i].nr = (uint16_t)(f->filter.len / sizeof(struct sock_filter));
+		to[i].insns = place_filter(r, wire_task, nr);
+		if (!to[i].insns)
+			return no_memory("seccomp filters");
+		nr = f->prev;
+	}
+	wire->filters = (uint64_t)(uintptr_t)to;
+	wire->nr_filters = (uint32_t)n;
+	return 0;
+}
+
+const struct task_kind seccomp_kind = {
+	.name = "seccomp",
+	.save_thread = seccomp_save_thread,
+	.load = seccomp_load,
+	.load_thread = seccomp_load_thread,
+	.hand_over_thread = seccomp_hand_over_thread,
+};

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Handlers, masks, signals that wait, alternate stacks. signal(7), sigaction(2), ptrace(2) PTRACE_PEEKSIGINFO */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include "base/bits.h"
+#include "core_image.h"
+#include "kinds/kinds.h"
+#include "run/dump.h"
+#include "run/restore.h"
+#include "sigqueue.h"
+#include "util/log.h"
+
+enum {
+	NR_ACTIONS = INSIDE_NR_SIG - 2, /* all but SIGKILL and SIGSTOP: in the image by number, without those two */
+	PEEK_BATCH = 32,
+	QUEUE_MAX = 1 << 20,
+};
+#define ALTSTACK_AUTODISARM (1u << 31)
+#define UNBLOCKABLE (BIT(SIGKILL - 1) | BIT(SIGSTOP - 1))
+
+_Static_assert(sizeof(siginfo_t) == SIGINFO_SIZE, "siginfo_t of the kernel");
+
+/* Signal number of the @i'th entry. */
+static int action_signal(size_t i)
+{
+	int sig = (int)i + 1;
+
+	sig += sig >= SIGKILL;
+	sig += sig >= SIGSTOP;
+	return sig;
+}
+
+/* ---- dump ---- */
+
+static int save_actions(struct dump *dump, const struct dump_task *task, TaskCoreEntry *tc)
+{
+	tc->sigactions = dump_alloc(dump, NR_ACTIONS * sizeof(*tc->sigactions));
+	SaEntry *e = dump_alloc(dump, NR_ACTIONS * sizeof(*e));
+	if (!tc->sigactions || !e)
+		return no_memory("signal handlers");
+	for (size_t i = 0; i < NR_ACTIONS; i++, e++) {
+		const struct inside_sigaction *act = &task->inside->sigactions[action_signal(i) - 1];
+
+		sa_entry__init(e);
+		e->sigaction = act->handler;
+		e->flags = act->flags;
+		e->restorer = act->restorer;
+		e->mask = act->mask;
+		e->has_compat_sigaction = true;
+		tc->sigactions[i] = e;
+	}
+	tc->n_sigactions = NR_ACTIONS;
+	return 0;
+}
+
+/* A timer's signal carries a number of the kernel's own, which must not come back. */
+static void forget_private(siginfo_t *si)
+{
+	if (si->si_code == SI_TIMER)
+		memset((char *)si + 32, 0, 4); /* si_sys_private */
+}
+
+static int add_signals(struct dump *dump, const siginfo_t *infos, size_t n, SignalQueueEntry *q, size_t *cap)
+{
+	if (q->n_signals + n > *cap) {
+		size_t room = MAX_OF(*cap * 2, q->n_signals + n);
+		SiginfoEntry **v = dump_alloc(dump, room * sizeof(*v));
+
+		if (!v)
+			return -ENOMEM;
+		if (q->n_signals)
+			memcpy(v, q->signals, q->n_signals * sizeof(*v));
+		q->signals = v;
+		*cap = room;
+	}
+	for (size_t i = 0; i < n; i++) {
+		SiginfoEntry *e = dump_alloc(dump, sizeof(*e));
+		siginfo_t *si = dump_alloc(dump, SIGINFO_SIZE);
+
+		if (!e || !si)
+			return -ENOMEM;
+		siginfo_entry__init(e);
+		memcpy(si, &infos[i], SIGINFO_SIZE);
+		forget_private(si);
+		e->siginfo.data = (uint8_t *)si;
+		e->siginfo.len = SIGINFO_SIZE;
+		q->signals[q->n_signals++] = e;
+	}
+	return 0;
+}
+
+int sigqueue_peek(pid_t host_tid, bool shared, size_t from, siginfo_t *to, size_t room)
+{
+	struct __ptrace_peeksiginfo_args args = { .off = from,
+						  .nr = (int)room,
+						  .flags = shared ? PTRACE_PEEKSIGINFO_SHARED : 0 };
+	long n = ptrace(PTRACE_PEEKSIGINFO, host_tid, &args, to);
+
+	return n < 0 ? -errno : (int)n;
+}
+
+static int save_queue(struct dump *dump, pid_t host_tid, bool shared, SignalQueueEntry **ret_queue)
+{
+	SignalQueueEntry *q = dump_alloc(dump, sizeof(*q));
+	siginfo_t infos[PEEK_BATCH];
+	size_t cap = 0;
+	int n;
+
+	if (!q)
+		return no_memory("pending signals");
+	signal_queue_entry__init(q);
+	do {
+		n = sigqueue_peek(host_tid, shared, q->n_signals, infos, PEEK_BATCH);
+		if (n < 0)
+			return fail(n, "thread %d: read pending signals", host_tid);
+		if (add_signals(dump, infos, (size_t)n, q, &cap))
+			return no_memory("pending signals");
+	} while (n == PEEK_BATCH);
+	*ret_queue = q;
+	return 0;
+}
+
+/* While a timer's signal waits, the kernel counts its overruns elsewhere: the parasite has asked. */
+static void note_overruns(const struct inside_task *in, SignalQueueEntry *q)
+{
+	for (size_t i = 0; i < q->n_signals; i++) {
+		siginfo_t *si = (siginfo_t *)q->signals[i]->siginfo.data;
+
+		for (uint32_t t = 0; si->si_code == SI_TIMER && t < in->nr_timers; t++)
+			if (in->timers[t].id == si->si_timerid && in->timers[t].signo == si->si_signo)
+				si->si_overrun = in->timers[t].overrun;
+	}
+}
+
+static int signals_save(struct dump *dump, struct dump_task *task, CoreEntry *core)
+{
+	if (!task->inside || !task->nr_threads)
+		return fail(-ENODATA, "signal handlers: nobody has asked the inside");
+	core->tc->blk_sigset = task->threads[0].cpu.sigmask;
+	int err = save_actions(dump, task, core->tc);
+	if (!err)
+		err = save_queue(dump, task->t.host_pid, true, &core->tc->signals_s);
+	if (!err)
+		note_overruns(task->inside, core->tc->signals_s);
+	return err;
+}
+
+static int signals_save_thread(struct dump *dump, struct dump_task *task, struct dump_thread *thread, CoreEntry *core)
+{
+	ThreadCoreEntry *tce = core->thread_core;
+	ThreadSasEntry *sas = dump_alloc(dump, sizeof(*sas));
+
+	if (!sas)
+		return no_memory("alternate stack");
+	thread_sas_entry__init(sas);
+	sas->ss_sp = thread->inside.altstack_sp;
+	sas->ss_size = thread->inside.altstack_size;
+	sas->ss_flags = thread->inside.altstack_flags;
+	tce->sas = sas;
+	/* CRIU keeps the leader's mask in the task's part. */
+	if (thread != &task->threads[0]) {
+		tce->has_blk_sigset = true;
+		tce->blk_sigset = thread->cpu.sigmask;
+	}
+	return save_queue(dump, thread->id.host_tid, false, &tce->signals_p);
+}
+
+/* ---- restore ---- */
+
+static int check_action(pid_t pid, int sig, const SaEntry *e)
+{
+	if (e->has_compat_sigaction && e->compat_sigaction)
+		return core_refuse(pid, "tc.sigactions: signal %d has a 32-bit handler", sig);
+	if (e->has_mask_extended && e->mask_extended)
+		return core_refuse(pid, "tc.sigactions: signal %d: this CPU has no more than 64 signals", sig);
+	return 0;
+}
+
+/* *ret_stop: a SIGSTOP waits, which will stop the task as soon as it runs. */
+static int check_queue(pid_t tid, const char *name, const SignalQueueEntry *q, bool *ret_stop)
+{
+	if (!q)
+		return 0;
+	if (q->n_signals > QUEUE_MAX)
+		return core_refuse(tid, "%s: %zu signals", name, q->n_signals);
+	for (size_t i = 0; i < q->n_signals; i++) {
+		const ProtobufCBinaryData *d = &q->signals[i]->siginfo;
+		int sig;
+
+		if (d->len != SIGINFO_SIZE)
+			return core_refuse(tid, "%s: signal %zu: siginfo has %zu bytes, not %d", name, i, d->len,
+					   SIGINFO_SIZE);
+		memcpy(&sig, d->data, sizeof(sig));
+		if (sig < 1 || sig > INSIDE_NR_SIG || sig == SIGKILL)
+			return core_refuse(tid, "%s: signal %zu: si_signo is %d", name, i, sig);
+		if (sig == SIGSTOP)
+			*ret_stop = true;
+	}
+	return 0;
+}
+
+/* SIGSTOP cannot be blocked while the rest is restored: the task comes back stopped, which is what it would be. */
+static void note_stop(struct restore_task *task, bool stop)
+{
+	if (stop && task->t.state == TASK_ALIVE) {
+		task->t.state = TASK_STOPPED;
+		task->t.stop_signal = SIGSTOP;
+	}
+}
+
+static int signals_load(struct restore *r, struct restore_task *task)
+{
+	const TaskCoreEntry *tc = task->core->tc;
+	pid_t pid = task->t.pid;
+	bool stop = false;
+
+	if (tc->n_sigactions > NR_ACTIONS)
+		return core_refuse(pid, "tc.sigactions: %zu of them, there are %d", tc->n_sigactions, NR_ACTIONS);
+	for (size_t i = 0; i < tc->n_sigactions; i++) {
+		int err = check_action(pid, action_signal(i), tc->sigactions[i]);
+		if (err)
+			return err;
+	}
+	if (tc->has_blk_sigset_extended && tc->blk_sigset_extended)
+		return core_refuse(pid, "tc.blk_sigset_extended: this CPU has no more than 64 signals");
+	int err = check_queue(pid, "tc.signals_s", tc->signals_s, &stop);
+	if (err)
+		return err;
+	note_stop(task, stop);
+	return 0;
+}
+
+static int signals_load_thread(struct restore *r, struct restore_task *task, struct restore_thread *thread)
+{
+	const ThreadCoreEntry *tce = thread->core->thread_core;
+	pid_t tid = thread->id.tid;
+	bool stop = false;
+
+	if (!tce)
+		return core_refuse(tid, "thread_core is missing");
+	if (tce->sas && (tce->sas->ss_flags & ~(SS_ONSTACK | SS_DISABLE | ALTSTACK_AUTODISARM)))
+		return core_refuse(tid, "thread_core.sas.ss_flags is 0x%x", tce->sas->ss_flags);
+	int err = check_queue(tid, "thread_core.signals_p", tce->signals_p, &stop);
+	if (err)
+		return err;
+	note_stop(task, stop);
+	uint64_t mask = tce->has_blk_sigset ? tce->blk_sigset : task->core->tc ? task->core->tc->blk_sigset : 0;
+	thread->cpu.sigmask = mask & ~UNBLOCKABLE;
+	return 0;
+}
+
+/* @task: leave out what its timers will queue by themselves. */
+static int lay_queue(const struct restore_task *task, struct wire_task *wire, const SignalQueueEntry *q,
+		     struct wire_sigqueue *to)
+{
+	if (!q || !q->n_signals)
+		return 0;
+	siginfo_t *infos = wire_alloc(wire, q->n_signals * SIGINFO_SIZE);
+	if (!infos)
+		return no_memory("pending signals");
+	for (size_t i = 0; i < q->n_signals; i++) {
+		siginfo_t *si = &infos[to->nr];
+
+		memcpy(si, q->signals[i]->siginfo.data, SIGINFO_SIZE);
+		forget_private(si);
+		bool timer = task && si->si_code == SI_TIMER && sigqueue_overruns(task, si->si_timerid) >= 0;
+		if (si->si_signo != SIGSTOP && !timer)
+			to->nr++;
+	}
+	to->infos = (uint64_t)(uintptr_t)infos;
+	return 0;
+}
+
+static int signals_hand_over(struct restore *r, struct restore_task *task, struct wire_task *wire)
+{
+	const TaskCoreEntry *tc = task->core->tc;
+
+	wire->set_sigactions = task->sighand_owner || tc->n_sigactions;
+	for (size_t i = 0; i < tc->n_sigactions; i++) {
+		const SaEntry *e = tc->sigactions[i];
+
+		wire->sigactions[action_signal(i) - 1] =
+			(struct inside_sigaction){ e->sigaction, e->flags, e->restorer, e->mask };
+	}
+	return lay_queue(task, wire, tc->signals_s, &wire->pending);
+}
+
+static int signals_hand_over_thread(struct restore *r, struct restore_task *task, struct restore_thread *thread,
+				    struct wire_thread *wire)
+{
+	const ThreadCoreEntry *tce = thread->core->thread_core;
+
+	wire->altstack_flags = SS_DISABLE;
+	if (tce->sas) {
+		wire->altstack_sp = tce->sas->ss_sp;
+		wire->altstack_size = tce->sas->ss_size;
+		wire->altstack_flags = tce->sas->ss_flags;
+	}
+	return lay_queue(NULL, (struct wire_task *)(uintptr_t)wire->task, tce->signals_p, &wire->pending);
+}
+
+const struct task_kind signals_kind = {
+	.name = "signals",
+	.save = signals_save,
+	.save_thread = signals_save_thread,
+	.load = signals_load,
+	.load_thread = signals_load_thread,
+	.hand_over = signals_hand_over,
+	.hand_over_thread = signals_hand_over_thread,
+};

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* thread_info: registers, x87 to AVX-512 state, TLS entries, where the kernel clears the tid. */
+#include <asm/ldt.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+#include "base/bits.h"
+#include "kinds/kinds.h"
+#include "kinds/task/core_image.h"
+#include "run/dump.h"
+#include "run/restore.h"
+#include "util/log.h"
+#include "xsave.h"
+
+enum {
+	CS_USER64 = 0x33,
+	CS_USER32 = 0x23,
+	SS_USER = 0x2b,
+	REGSET_SHADOW_STACK = 0x204, /* NT_X86_SHSTK */
+	FIRST_TLS_ENTRY = 12,
+	NR_TLS = 3,
+	REQ_XCOMP_PERM = 0x1023,
+	/* What a system call leaves in ax when it is to be issued again: include/linux/errno.h of the kernel. */
+	ERESTARTSYS_NR = 512,
+	ERESTARTNOINTR_NR = 513,
+	ERESTARTNOHAND_NR = 514,
+	ERESTART_RESTARTBLOCK_NR = 516,
+};
+#define GET_THREAD_AREA ((enum __ptrace_request)25) /* PTRACE_GET_THREAD_AREA */
+#define XCOMP_DYNAMIC BIT(18) /* AMX tile data: to be asked for */
+#define ADDRESS_END (1ull << 56)
+
+/* Fields of the same name in struct compel_regs and UserX86RegsEntry. */
+/* clang-format off */
+#define FOR_REGS(X)                                                                       \
+	X(r15) X(r14) X(r13) X(r12) X(bp) X(bx) X(r11) X(r10) X(r9) X(r8) X(ax) X(cx) X(dx) X(si) X(di) \
+	X(orig_ax) X(ip) X(cs) X(flags) X(sp) X(ss) X(fs_base) X(gs_base) X(ds) X(es) X(fs) X(gs)
+/* clang-format on */
+
+/* ---- dump ---- */
+
+static int cpu_survey(struct dump *dump, struct dump_task *task)
+{
+	char names[256];
+
+	for (size_t i = 0; i < task->nr_threads; i++) {
+		const struct dump_thread *th = &task->threads[i];
+		uint64_t ssp, unknown = xsave_in_use(th->cpu.xsave, th->cpu.xsave_len) & ~xsave_known();
+		struct iovec iov = { &ssp, sizeof(ssp) };
+
+		if (th->cpu.regs.cs == CS_USER32)
+			dump_blocker(dump, task, -1, "thread %d: 32-bit programs cannot be dumped", th->id.host_tid);
+		if (unknown)
+			dump_blocker(dump, task, -1, "thread %d: uses %s, for which images have no place",
+				     th->id.host_tid, xsave_names(unknown, names, sizeof(names)));
+		if (!ptrace(PTRACE_GETREGSET, th->id.host_tid, REGSET_SHADOW_STACK, &iov))
+			dump_blocker(dump, task, -1,
+				     "thread %d: uses a shadow stack, which cannot be dumped: start the program with "
+				     "GLIBC_TUNABLES=glibc.cpu.x86_shstk=off",
+				     th->id.host_tid);
+	}
+	return 0;
+}
+
+static int cpu_save(struct dump *dump, struct dump_task *task, CoreEntry *core)
+{
+	if (task->inside && (task->inside->xcomp_perm & XCOMP_DYNAMIC)) {
+		core->tc->has_x86_xcomp_perm = true;
+		core->tc->x86_xcomp_perm = task->inside->xcomp_perm;
+	}
+	return 0;
+}
+
+static void *alloc_in_dump(void *dump, size_t size)
+{
+	return dump_alloc(dump, size);
+}
+
+static UserX86RegsEntry *save_regs(struct dump *dump, const struct compel_regs *r)
+{
+	UserX86RegsEntry *e = dump_alloc(dump, sizeof(*e));
+
+	if (!e)
+		return NULL;
+	user_x86_regs_entry__init(e);
+#define X(name) e->name = r->name;
+	FOR_REGS(X)
+#undef X
+	e->has_mode = true;
+	e->mode = USER_X86_REGS_MODE__NATIVE;
+	return e;
+}
+
+/* Only programs that make 32-bit system calls have any; the image has the three entries of everybody. */
+static int save_tls(struct dump *dump, pid_t tid, ThreadInfoX86 *ti)
+{
+	ti->tls = dump_alloc(dump, NR_TLS * sizeof(*ti->tls));
+	if (!ti->tls)
+		return -ENOMEM;
+	for (unsigned long i = 0; i < NR_TLS; i++) {
+		struct user_desc desc = { .read_exec_only = 1, .seg_not_present = 1 };
+		UserDescT *t = dump_alloc(dump, sizeof(*t));
+
+		if (!t)
+			return -ENOMEM;
+		/* A kernel without 32-bit programs has no such call: then the entry is empty. */
+		ptrace(GET_THREAD_AREA, tid, (void *)(FIRST_TLS_ENTRY + i), &desc);
+		user_desc_t__init(t);
+		t->entry_number = FIRST_TLS_ENTRY + (uint32_t)i;
+		t->base_addr = desc.base_addr;
+		t->limit = desc.limit;
+		t->seg_32bit = desc.seg_32bit;
+		t->contents_l = desc.contents & 1;
+		t->contents_h = desc.contents >> 1;
+		t->read_exec_only = desc.read_exec_only;
+		t->limit_in_pages = desc.limit_in_pages;
+		t->seg_not_present = desc.seg_not_present;
+		t->usable = desc.useable;
+		ti->tls[ti->n_tls++] = t;
+	}
+	return 0;
+}
+
+static int cpu_save_thread(struct dump *dump, struct dump_task *task, struct dump_thread *thread, CoreEntry *core)
+{
+	ThreadInfoX86 *ti = dump_alloc(dump, sizeof(*ti));
+	UserX86FpregsEntry *fp = dump_alloc(dump, sizeof(*fp));
+
+	if (!ti || !fp)
+		return no_memory("registers");
+	if (thread->cpu.regs.cs != CS_USER64)
+		return fail(-EOPNOTSUPP, "thread %d: 32-bit programs cannot be dumped", thread->id.host_tid);
+	thread_info_x86__init(ti);
+	user_x86_fpregs_entry__init(fp);
+	ti->gpregs = save_regs(dump, &thread->cpu.regs);
+	if (!ti->gpregs)
+		return no_memory("registers");
+	int err = xsave_to_entry(thread->cpu.xsave, thread->cpu.xsave_len, alloc_in_dump, dump, fp);
+	if (err)
+		return fail(err, "thread %d: floating point state of %zu bytes", thread->id.host_tid,
+			    thread->cpu.xsave_len);
+	ti->fpregs = fp;
+	ti->clear_tid_addr = thread->inside.clear_child_tid;
+	if (save_tls(dump, thread->id.host_tid, ti))
+		return no_memory("TLS entries");
+	core->mtype = CORE_ENTRY__MARCH__X86_64;
+	core->thread_info = ti;
+	return 0;
+}
+
+/* ---- restore ---- */
+
+/* Zero or a selector of ring 3: others are refused by ptrace(2). */
+static bool selector_ok(uint64_t v)
+{
+	return v <= UINT16_MAX && (!v || (v & 3) == 3);
+}
+
+/*
+ * CRIU stops a thread by a signal of ptrace, and its registers may still say that the system call is to be restarted.
+ * Only the kernel's signal code would act on it, and the thread no longer passes there.
+ */
+static void settle_syscall(struct compel_regs *r)
+{
+	int64_t nr = (int64_t)r->orig_ax;
+
+	if (nr >= 0) {
+		switch (-(int64_t)r->ax) {
+		case ERESTARTSYS_NR:
+		case ERESTARTNOINTR_NR:
+		case ERESTARTNOHAND_NR:
+			r->ip -= 2;
+			r->ax = nr;
+			break;
+		case ERESTART_RESTARTBLOCK_NR:
+			r->ax = -EINTR;
+			break;
+		}
+	}
+	r->orig_ax = -1;
+}
+
+static int load_regs(pid_t tid, const UserX86RegsEntry *e, struct compel_regs *r)
+{
+	if (e->has_mode && e->mode != USER_X86_REGS_MODE__NATIVE)
+		return core_refuse(tid, "gpregs.mode: 32-bit programs cannot be restored");
+	if (e->cs != CS_USER64 || e->ss != SS_USER)
+		return core_refuse(tid, "gpregs: cs 0x%lx, ss 0x%lx are not those of a 64-bit program", e->cs, e->ss);
+	if (!selector_ok(e->ds) || !selector_ok(e->es) || !selector_ok(e->fs) || !selector_ok(e->gs))
+		return core_refuse(tid, "gpregs: ds, es, fs or gs is no selector of user mode");
+	if (e->fs_base >= ADDRESS_END || e->gs_base >= ADDRESS_END)
+		return core_refuse(tid, "gpregs: fs_base or gs_base is no user address");
+#define X(name) r->name = e->name;
+	FOR_REGS(X)
+#undef X
+	settle_syscall(r);
+	return 0;
+}
+
+static int check_tls(pid_t tid, const ThreadInfoX86 *ti)
+{
+	if (ti->n_tls > NR_TLS)
+		return core_refuse(tid, "thread_info.tls: %zu entries, there are %d", ti->n_tls, NR_TLS);
+	for (size_t i = 0; i < ti->n_tls; i++) {
+		uint32_t nr = ti->tls[i]->entry_number;
+
+		if (nr < FIRST_TLS_ENTRY || nr >= FIRST_TLS_ENTRY + NR_TLS)
+			return core_refuse(tid, "thread_info.tls: there is no entry %u", nr);
+	}
+	return 0;
+}
+
+static int cpu_load_thread(struct restore *r, struct restore_task *task, struct restore_thread *thread)
+{
+	const ThreadInfoX86 *ti = thread->core->thread_info;
+	pid_t tid = thread->id.tid;
+	int strict = !!(r->opts->cpu_cap & (CPU_CAP_FPU | CPU_CAP_INS));
+	char why[512];
+
+	if (thread->core->mtype != CORE_ENTRY__MARCH__X86_64)
+		return core_refuse(tid, "mtype %d: the dump was made on another kind of CPU (this one is x86_64)",
+				   thread->core->mtype);
+	if (!ti)
+		return core_refuse(tid, "thread_info is missing");
+	int err = load_regs(tid, ti->gpregs, &thread->cpu.regs);
+	if (err)
+		return err;
+	err = xsave_check_entry(ti->fpregs, strict, why, sizeof(why));
+	if (err)
+		return fail(err, "core-%d.img: %s", tid, why);
+	err = check_tls(tid, ti);
+	if (err)
+		return err;
+	free(thread->cpu.xsave);
+	thread->cpu.xsave = NULL;
+	err = xsave_from_entry(ti->fpregs, &thread->cpu.xsave, &thread->cpu.xsave_len);
+	return err ? fail(err, "floating point state") : 0;
+}
+
+static int cpu_apply(struct restore *r, struct restore_task *task)
+{
+	const TaskCoreEntry *tc = task->core->tc;
+
+	if (!tc || !tc->has_x86_xcomp_perm || !(tc->x86_xcomp_perm & XCOMP_DYNAMIC))
+		return 0;
+	if (syscall(SYS_arch_prctl, REQ_XCOMP_PERM, 18ul) < 0)
+		return fail(-errno, "the program asked for AMX tile data, which this CPU or kernel does not grant");
+	return 0;
+}
+
+static int cpu_hand_over_thread(struct restore *r, struct restore_task *task, struct restore_thread *thread,
+				struct wire_thread *wire)
+{
+	const ThreadInfoX86 *ti = thread->core->thread_info;
+
+	wire->clear_child_tid = ti->clear_tid_addr;
+	wire->nr_tls = 0;
+	for (size_t i = 0; i < ti->n_tls; i++) {
+		const UserDescT *t = ti->tls[i];
+		uint32_t *to = wire->tls[wire->nr_tls];
+
+		/* An entry that is not present is what every new thread has. */
+		if (t->seg_not_present && !t->usable && !t->base_addr && !t->limit)
+			continue;
+		to[0] = t->entry_number;
+		to[1] = t->base_addr;
+		to[2] = t->limit;
+		to[3] = t->seg_32bit | (uint32_t)t->contents_l << 1 | (uint32_t)t->contents_h << 2 |
+			(uint32_t)t->read_exec_only << 3 | (uint32_t)t->limit_in_pages << 4 |
+			(uint32_t)t->seg_not_present << 5 | (uint32_t)t->usable << 6;
+		wire->nr_tls++;
+	}
+	return 0;
+}
+
+const struct task_kind cpu_kind = {
+	.name = "cpu",
+	.survey = cpu_survey,
+	.save = cpu_save,
+	.save_thread = cpu_save_thread,
+	.load_thread = cpu_load_thread,
+	.apply = cpu_apply,
+	.hand_over_thread = cpu_hand_over_thread,
+};

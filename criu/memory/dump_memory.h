@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the files of this room share while dumping. */
+#pragma once
+#include "kernel/maps.h"
+#include "run/dump.h"
+#include "util/array.h"
+
+ARRAY_OF(vma_list, VmaEntry *);
+
+/* A shared segment that a VMA maps: saved once, after all tasks, whole. */
+int shmem_note(struct dump *dump, struct dump_task *dt, const struct kernel_vma *v, const VmaEntry *e);

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* In the task: what the restorer maps where, from which descriptor, and which pages go into it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/prctl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include "memory/memory.h"
+#include "memory/premap.h"
+#include "memory/restore_memory.h"
+#include "memory/vdso.h"
+#include "pie/vma.h"
+#include "util/fds.h"
+#include "util/log.h"
+
+/* One descriptor per file and access, however many mappings it has. */
+static int mapping_fd(struct restore *r, const VmaEntry *v, struct hash *opened, int *ret_fd)
+{
+	unsigned want = v->has_fdflags ? v->fdflags & O_ACCMODE : O_RDONLY;
+	uint64_t *slot, key = v->shmid << 2 | want;
+	_cleanup_close_ int fd = -1;
+	int have, again;
+	bool fresh;
+
+	slot = hash_slot_of(opened, key, &fresh);
+	if (!slot)
+		return fail(-ENOMEM, "mappings");
+	if (!fresh) {
+		*ret_fd = *slot;
+		return 0;
+	}
+	fd = restore_open_file(r, restore_file(r, v->shmid, "a mapping"));
+	if (fd < 0)
+		return fd;
+	have = fcntl(fd, F_GETFL);
+	/* The entry may have been saved with another access than this mapping needs. */
+	if (have >= 0 && ((have & O_ACCMODE) != want || (have & O_PATH))) {
+		again = open_fmt(AT_FDCWD, want, "/proc/self/fd/%d", fd);
+		again = again < 0 ? again : move_fd_above(again, r->service_base);
+		if (again < 0)
+			return fail(again, "open the file mapped at %lx for %s", v->start,
+				    want ? "writing" : "reading");
+		close(steal_fd(&fd));
+		fd = again;
+	}
+	*ret_fd = *slot = fd;
+	steal_fd(&fd);
+	return 0;
+}
+
+static int fill_vma(struct restore *r, struct restore_task *rt, const VmaEntry *v, struct hash *opened,
+		    struct wire_task *wire, struct wire_vma *w)
+{
+	*w = (struct wire_vma){ .start = v->start,
+				.end = v->end,
+				.pgoff = v->pgoff,
+				.prot = v->prot,
+				.flags = v->flags,
+				.status = v->status,
+				.fd = -1,
+				.shmid = -1,
+				.madv = v->has_madv ? v->madv : 0,
+				.staged = premap_address(rt, v) };
+	w->flags &= ~(uint64_t)(MAP_FIXED | MAP_LOCKED);
+	if (v->anon_name) {
+		char *name = wire_alloc(wire, strlen(v->anon_name) + 1);
+		size_t len = strlen(v->anon_name);
+
+		if (!name)
+			return fail(-ENOMEM, "names of mappings");
+		/* "[anon:x]" is shown for the name x. */
+		if (len > 7 && !strncmp(v->anon_name, "[anon:", 6)) {
+			memcpy(name, v->anon_name + 6, len - 7);
+			w->name = (uintptr_t)name;
+		}
+	}
+	if (v->flags & MAP_LOCKED)
+		w->locked = 1;
+	if (v->status & VMA_SYSV) {
+		w->shmid = v->shmid;
+	} else if (v->status & VMA_ANON_SHARED) {
+		uint64_t fd;
+
+		if (!hash_get(&r->segment_fds, v->shmid, &fd))
+			return fail(-EBADMSG, "no shared segment %lu", v->shmid);
+		w->fd = fd;
+		w->flags &= ~(uint64_t)MAP_ANONYMOUS;
+	} else if (v->status & (VMA_FILE_PRIVATE | VMA_FILE_SHARED)) {
+		w->flags &= ~(uint64_t)MAP_ANONYMOUS;
+		return w->staged ? 0 : mapping_fd(r, v, opened, &w->fd);
+	} else {
+		w->flags |= MAP_ANONYMOUS;
+	}
+	return 0;
+}
+
+static int fill_vmas(struct restore *r, struct restore_task *rt, struct wire_task *wire)
+{
+	_cleanup_hash_ struct hash opened = { 0 };
+	struct wire_vma *w = wire_alloc(wire, rt->mm->n_vmas * sizeof(*w));
+
+	if (!w)
+		return fail(-ENOMEM, "VMAs");
+	wire->vmas = (uintptr_t)w;
+	for (size_t i = 0; i < rt->mm->n_vmas; i++) {
+		const VmaEntry *v = rt->mm->vmas[i];
+		int err;
+
+		/* The kernel has its own of these; [vdso] and [vvar] are moved, not mapped, as a rule. */
+		if ((v->status & VMA_VSYSCALL) ||
+		    ((v->status & (VMA_VDSO | VMA_VVAR)) && vdso_places(wire, v->start, v->end)))
+			continue;
+		err = fill_vma(r, rt, v, &opened, wire, w);
+		if (err)
+			return err;
+		w++;
+	}
+	wire->nr_vmas = w - (struct wire_vma *)(uintptr_t)wire->vmas;
+	return 0;
+}
+
+/* A piece of a run, less what belongs to the vDSO that the kernel puts in place. Returns how many went to @io, if any. */
+static size_t push_piece(const struct wire_task *wire, struct wire_io *io, const struct wire_io *piece)
+{
+	uint64_t end = piece->addr + piece->len;
+	size_t n = 0;
+
+	if (!vdso_places(wire, piece->addr, end)) {
+		if (io)
+			io[0] = *piece;
+		return 1;
+	}
+	if (piece->addr < wire->vdso_placed.start) {
+		if (io) {
+			io[n] = *piece;
+			io[n].len = wire->vdso_placed.start - piece->addr;
+		}
+		n++;
+	}
+	if (end > wire->vdso_placed.end) {
+		if (io) {
+			io[n] = *piece;
+			io[n].addr = wire->vdso_placed.end;
+			io[n].offset += wire->vdso_placed.end - piece->addr;
+			io[n].len = end - wire->vdso_placed.end;
+		}
+		n++;
+	}
+	return n;
+}
+
+/* What has come by inheritance is not read. Without @io they are counted only. */
+static size_t push_runs(struct restore_task *rt, const struct wire_task *wire, const struct pagemap *map,
+			struct wire_io *io)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < map->nr_runs; i++) {
+		const struct pagemap_run *run = &map->runs[i];
+		uint64_t at = run->vaddr, end = at + run->nr_pages * PAGE_SZ, stop;
+
+		while ((at = premap_missing(rt, at, end, &stop)) < end) {
+			struct wire_io piece = { .addr = at,
+						 .len = stop - at,
+						 .offset = run->offset + (at - run->vaddr),
+						 .fd = pagemap_source(map, run) };
+
+			n += push_piece(wire, io ? io + n : NULL, &piece);
+			at = stop;
+		}
+	}
+	return n;
+}
+
+static int fill_ios(struct restore_task *rt, struct wire_task *wire, const struct pagemap *map)
+{
+	size_t n = push_runs(rt, wire, map, NULL);
+	struct wire_io *io = wire_alloc(wire, (n + 1) * sizeof(*io));
+
+	if (!io)
+		return fail(-ENOMEM, "page map");
+	push_runs(rt, wire, map, io);
+	wire->ios = (uintptr_t)io;
+	wire->nr_ios = n;
+	return 0;
+}
+
+static int keep_sources(struct restore *r, struct pagemap *map)
+{
+	for (size_t i = 0; i < map->nr_sources; i++) {
+		if (map->sources[i] < 0)
+			continue;
+		map->sources[i] = move_fd_above(map->sources[i], r->service_base);
+		if (map->sources[i] < 0)
+			return fail(map->sources[i], "keep the pages image open");
+	}
+	return 0;
+}
+
+/* Marks of the address space: all at once, checked against each other by the kernel (PR_SET_MM_MAP, prctl(2)). */
+static int fill_mm_map(struct restore *r, struct restore_task *rt, struct wire_task *wire)
+{
+	const MmEntry *mm = rt->mm;
+	struct prctl_mm_map *map = wire_alloc(wire, sizeof(*map));
+	size_t nr = mm->n_mm_saved_auxv;
+	uint64_t *auxv = wire_alloc(wire, (nr + 2) * sizeof(*auxv));
+	int fd;
+
+	if (!map || !auxv)
+		return fail(-ENOMEM, "marks of the address space");
+	memcpy(auxv, mm->mm_saved_auxv, nr * sizeof(*auxv));
+	auxv[nr] = auxv[nr + 1] = 0;
+	fd = restore_open_file(r, restore_file(r, mm->exe_file_id, "the executable"));
+	if (fd < 0)
+		return fd;
+	*map = (struct prctl_mm_map){
+		.start_code = mm->mm_start_code,
+		.end_code = mm->mm_end_code,
+		.start_data = mm->mm_start_data,
+		.end_data = mm->mm_end_data,
+		.start_brk = mm->mm_start_brk,
+		.brk = mm->mm_brk,
+		.start_stack = mm->mm_start_stack,
+		.arg_start = mm->mm_arg_start,
+		.arg_end = mm->mm_arg_end,
+		.env_start = mm->mm_env_start,
+		.env_end = mm->mm_env_end,
+		.auxv = (void *)auxv,
+		.auxv_size = (nr + 2) * sizeof(*auxv),
+		.exe_fd = fd,
+	};
+	wire->mm_map = (uintptr_t)map;
+	return 0;
+}
+
+int memory_hand_over(struct restore *r, struct restore_task *rt, struct wire_task *wire)
+{
+	struct pagemap *map;
+	int err = pagemap_load(r->dir, IMAGE_PAGEMAP, rt->t.pid, &map);
+
+	if (err < 0)
+		return fail(err, "%s", image_dir_error(r->dir));
+	err = keep_sources(r, map);
+	if (!err)
+		err = vdso_plan_with(r, rt, map, wire);
+	if (!err)
+		err = premap_settle(rt, map, wire);
+	if (!err)
+		err = fill_vmas(r, rt, wire);
+	if (!err)
+		err = fill_ios(rt, wire, map);
+	if (!err)
+		err = fill_mm_map(r, rt, wire);
+	wire->thp_disabled = rt->mm->has_thp_disabled && rt->mm->thp_disabled;
+	/* The map's descriptors live on in the restorer: pagemap_free() would close them. */
+	return err;
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Where there is room in an address space that is about to become another one. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "kernel/maps.h"
+#include "memory/memory.h"
+#include "memory/restore_memory.h"
+#include "pie/vma.h"
+#include "util/log.h"
+
+/* Below this lies what mmap_min_addr may forbid; above, the end of 47-bit addresses. */
+#define LOWEST (1ull << 20)
+#define HIGHEST ((1ull << 47) - (1ull << 21))
+
+static int cmp_range(const void *a, const void *b)
+{
+	const struct wire_range *x = a, *y = b;
+
+	return (x->start > y->start) - (x->start < y->start);
+}
+
+static int add_targets(const struct restore_task *rt, struct holes *holes)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && rt->mm && i < rt->mm->n_vmas; i++) {
+		const VmaEntry *v = rt->mm->vmas[i];
+
+		if (!(v->status & VMA_VSYSCALL))
+			err = array_add(holes, ((struct wire_range){ v->start, v->end }));
+	}
+	return err;
+}
+
+static int add_own(struct holes *holes)
+{
+	_cleanup_proc_ struct proc self = PROC_CLOSED;
+	struct maps maps = { 0 };
+	int err = proc_open(getpid(), &self);
+
+	if (!err)
+		err = maps_read(&self, &maps);
+	for (size_t i = 0; !err && i < maps.n; i++)
+		err = array_add(holes, ((struct wire_range){ maps.v[i].start, maps.v[i].end }));
+	maps_free(&maps);
+	return err;
+}
+
+/* The two programs may overlap; holes_take wants ranges side by side. */
+static void merge(struct holes *holes)
+{
+	size_t n = 0;
+
+	array_sort(holes, cmp_range);
+	for (size_t i = 0; i < holes->n; i++) {
+		if (n && holes->v[i].start <= holes->v[n - 1].end)
+			holes->v[n - 1].end = MAX_OF(holes->v[n - 1].end, holes->v[i].end);
+		else
+			holes->v[n++] = holes->v[i];
+	}
+	holes->n = n;
+}
+
+int holes_read(struct restore *r, struct restore_task *rt, struct holes *ret_holes)
+{
+	struct holes holes = { 0 };
+	struct restore_task *other;
+	int err = add_own(&holes);
+
+	if (!err && rt)
+		err = add_targets(rt, &holes);
+	else
+		restore_for_each_task(other, r)
+			err = err ? err : add_targets(other, &holes);
+	if (err < 0) {
+		array_free(&holes);
+		return fail(err, "map of free addresses");
+	}
+	merge(&holes);
+	*ret_holes = holes;
+	return 0;
+}
+
+void holes_free(struct holes *holes)
+{
+	array_free(holes);
+}
+
+uint64_t holes_take(struct holes *holes, uint64_t len, uint64_t align)
+{
+	uint64_t top = HIGHEST;
+
+	if (len > HIGHEST || array_reserve(holes, 1))
+		return 0;
+	/* Stacks grow downwards out of their mapping: leave the ranges below mappings alone as far as a stack may go. */
+	for (size_t i = holes->n; i-- > 0;) {
+		uint64_t bottom = holes->v[i].end + PAGE_SZ, at;
+
+		if (bottom < top && top - bottom >= len + align + (64ull << 20)) {
+			at = ROUND_DOWN(bottom + (32ull << 20) + align, align);
+			memmove(&holes->v[i + 2], &holes->v[i + 1], (holes->n - i - 1) * sizeof(*holes->v));
+			holes->v[i + 1] = (struct wire_range){ at, at + len };
+			holes->n++;
+			return at;
+		}
+		if (holes->v[i].start <= LOWEST)
+			return 0;
+		top = MIN_OF(top, holes->v[i].start - PAGE_SZ);
+	}
+	return 0;
+}
+
+int memory_find_hole(struct restore *r, struct restore_task *rt, uint64_t len, uint64_t *ret_addr)
+{
+	struct holes holes;
+	uint64_t at;
+	int err = holes_read(r, rt, &holes);
+
+	if (err)
+		return err;
+	at = holes_take(&holes, len, PAGE_SZ);
+	holes_free(&holes);
+	if (!at)
+		return fail(-ENOMEM, "no %lu bytes of address space are free in both programs", len);
+	*ret_addr = at;
+	return 0;
+}

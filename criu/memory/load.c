@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Check what the images say of an address space, before anything exists. */
+#include <errno.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include "image/pagemap.h"
+#include "memory/memory.h"
+#include "memory/premap.h"
+#include "memory/restore_memory.h"
+#include "memory/vdso.h"
+#include "pie/vma.h"
+#include "util/log.h"
+
+/* The end of user addresses with 4- and 5-level page tables (x86: Documentation/arch/x86/x86_64/mm.rst). */
+#define USER_END_MAX ((1ull << 56) - PAGE_SZ)
+
+#define SEGMENT_MAX (1ull << 46)
+/* Of hugetlb pages: 16 GB are the largest of any CPU. */
+#define HUGE_SHIFT_MAX 34
+
+static int bad_vma(const struct restore_task *rt, const VmaEntry *v, const char *why)
+{
+	log_error("mm-%d.img: VMA %lx-%lx: %s", rt->t.pid, v->start, v->end, why);
+	return -EBADMSG;
+}
+
+static int check_file_vma(struct restore *r, struct restore_task *rt, const VmaEntry *v)
+{
+	char who[80];
+
+	snprintf(who, sizeof(who), "mm-%d.img: VMA %lx", rt->t.pid, v->start);
+	return restore_file(r, v->shmid, who) ? 0 : -EBADMSG;
+}
+
+static bool good_huge(const VmaEntry *v)
+{
+	uint32_t shift = v->flags >> MAP_HUGE_SHIFT & MAP_HUGE_MASK;
+
+	if (!(v->flags & MAP_HUGETLB) || !shift)
+		return true;
+	return shift <= HUGE_SHIFT_MAX && !((v->start | v->end | v->pgoff) & (BIT(shift) - 1));
+}
+
+static int check_vma(struct restore *r, struct restore_task *rt, const VmaEntry *v, uint64_t *end)
+{
+	if (v->start >= v->end || v->start % PAGE_SZ || v->end % PAGE_SZ)
+		return bad_vma(rt, v, "not whole pages");
+	if (v->status & VMA_VSYSCALL)
+		return 0;
+	if (v->end > USER_END_MAX)
+		return bad_vma(rt, v, "beyond the end of user addresses");
+	if (v->status & VMA_GUARD)
+		return v->end <= *end ? 0 : bad_vma(rt, v, "a guard region outside of a mapping");
+	if (v->start < *end)
+		return bad_vma(rt, v, "overlaps the one before it");
+	*end = v->end;
+	if (v->pgoff % PAGE_SZ)
+		return bad_vma(rt, v, "its offset is no page border");
+	if (!good_huge(v))
+		return bad_vma(rt, v, "not whole huge pages");
+	if (v->status & (VMA_SOCKET | VMA_AIO_RING | VMA_SHADOW_STACK)) {
+		log_error("mm-%d.img: VMA %lx-%lx (status %#x) cannot be restored yet", rt->t.pid, v->start, v->end,
+			  v->status);
+		return -EOPNOTSUPP;
+	}
+	if (v->prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC))
+		return bad_vma(rt, v, "unknown protection");
+	switch (v->status & (VMA_FILE_PRIVATE | VMA_FILE_SHARED | VMA_ANON_SHARED | VMA_ANON_PRIVATE)) {
+	case VMA_FILE_PRIVATE:
+	case VMA_FILE_SHARED:
+		return check_file_vma(r, rt, v);
+	case VMA_ANON_SHARED:
+		if (v->pgoff > SEGMENT_MAX || v->pgoff + (v->end - v->start) > SEGMENT_MAX)
+			return bad_vma(rt, v, "a segment larger than any memory");
+		return 0;
+	case VMA_ANON_PRIVATE:
+		return 0;
+	}
+	return bad_vma(rt, v, "unknown kind of mapping");
+}
+
+/* Every saved page must belong to a mapping that can hold it. */
+static int check_pages(struct restore_task *rt, const struct pagemap *map)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < map->nr_runs; i++) {
+		uint64_t addr = map->runs[i].vaddr, end = addr + map->runs[i].nr_pages * PAGE_SZ;
+
+		if (!(map->runs[i].flags & PAGEMAP_PRESENT)) {
+			log_error("pagemap-%d.img: pages at %lx are with a page server: lazy restore is not built yet",
+				  rt->t.pid, addr);
+			return -EOPNOTSUPP;
+		}
+		while (addr < end) {
+			const VmaEntry *v;
+
+			while (at < rt->mm->n_vmas &&
+			       (rt->mm->vmas[at]->end <= addr || (rt->mm->vmas[at]->status & VMA_GUARD)))
+				at++;
+			v = at < rt->mm->n_vmas ? rt->mm->vmas[at] : NULL;
+			if (!v || v->start > addr || !vma_has_private_pages(v->status)) {
+				log_error("pagemap-%d.img: pages at %lx belong to no private mapping", rt->t.pid, addr);
+				return -EBADMSG;
+			}
+			addr = MIN_OF(end, v->end);
+		}
+	}
+	return 0;
+}
+
+int memory_load(struct restore *r, struct restore_task *rt)
+{
+	_cleanup_pagemap_ struct pagemap *map = NULL;
+	uint64_t end = 0;
+	char who[64];
+	int err;
+
+	if (!rt->mm->n_vmas)
+		return fail(-EBADMSG, "mm-%d.img: no mappings", rt->t.pid);
+	for (size_t i = 0; i < rt->mm->n_vmas; i++) {
+		err = check_vma(r, rt, rt->mm->vmas[i], &end);
+		if (err)
+			return err;
+	}
+	snprintf(who, sizeof(who), "mm-%d.img: the executable", rt->t.pid);
+	if (!restore_file(r, rt->mm->exe_file_id, who))
+		return -EBADMSG;
+	err = pagemap_load(r->dir, IMAGE_PAGEMAP, rt->t.pid, &map);
+	if (err < 0)
+		return fail(err, "%s", image_dir_error(r->dir));
+	rt->nr_runs = map->nr_runs;
+	return check_pages(rt, map);
+}
+
+int memory_link(struct restore *r)
+{
+	/* Once, and inherited by all: before the tree is forked. */
+	int err = vdso_probe();
+
+	return err ? err : premap_link(r);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Address spaces: what is mapped where, and the pages in it. Errors are negative errno and have been logged. */
+#pragma once
+#include "run/dump.h"
+#include "run/restore.h"
+
+/* ---- dump ------------------------------------------------------------------------------ */
+
+/* Which VMAs cannot be saved (dump_blocker). Needs maps and vma_flags. */
+int memory_survey(struct dump *dump, struct dump_task *dt);
+/* File ids of what is mapped, of the executable; the record of mm-PID.img (from the arena). */
+int memory_save_mm(struct dump *dump, struct dump_task *dt, MmEntry **ret_mm);
+/* Pages of private memory to pagemap-PID.img and pages-N.img: from the snapshot where there is one, which is dropped. */
+int memory_save_pages(struct dump *dump, struct dump_task *dt, const MmEntry *mm);
+/* So that the task may go on before its pages are saved; dt->snapshot stays NULL where that is not to be. */
+int memory_snapshot(struct dump *dump, struct dump_task *dt, const MmEntry *mm);
+void memory_drop_snapshot(struct dump_task *dt);
+/* Once per dump, after every task: segments that tasks share. */
+int memory_save_shared(struct dump *dump);
+
+/* ---- restore --------------------------------------------------------------------------- */
+
+/* Check mm and pagemap of a task; no side effect. */
+int memory_load(struct restore *r, struct restore_task *rt);
+/* What is loaded where and by whom: which pages are inherited. After every task is loaded. */
+int memory_link(struct restore *r);
+/* In the task, before it forks: pages that children share with it wait in memory. */
+int memory_stage_shared(struct restore *r, struct restore_task *rt);
+/* In the task, after its files: descriptors of mappings, plan for the restorer. */
+int memory_hand_over(struct restore *r, struct restore_task *rt, struct wire_task *wire);
+/* The end of the address space that the tasks' mappings and ours leave free: room for @len bytes. */
+int memory_find_hole(struct restore *r, struct restore_task *rt, uint64_t len, uint64_t *ret_addr);

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Copy-on-write memory: pages that a task shares with its children are in place before it forks them.
+ *
+ * An area is a mapping of the tool's process that holds such pages; forked children have it, too. Each task keeps the
+ * areas that fit a mapping of its own; what in them differs from its own image goes before the restorer takes over.
+ */
+#pragma once
+#include "image/pagemap.h"
+#include "memory/restore_memory.h"
+#include "pie/wire.h"
+#include "run/restore.h"
+#include "util/array.h"
+
+struct premap_area {
+	uint64_t start, end; /* of the target's addresses that it stands for */
+	uint64_t at; /* where it is; in place if it can be */
+	const VmaEntry *vma; /* it stands for this one, and all that fit it (premap_fits) */
+	uint64_t *loaded; /* bitmap: pages that hold something other than the mapping itself gives */
+	bool used; /* while the list is pruned */
+};
+ARRAY_OF(premap_areas, struct premap_area);
+
+/* A VMA of a task, and how far those of its children that fit reach beyond it. */
+struct premap_hull {
+	const VmaEntry *vma;
+	uint64_t start, end;
+	uint64_t *shared; /* bitmap from vma->start on: pages that a child has, too */
+	bool wanted; /* a child's VMA fits */
+	struct premap_area *area; /* set by premap_settle: pages of it wait there */
+};
+
+/* restore_task.memory */
+struct premap {
+	struct premap_hull *hulls; /* sorted; planned before the tree is forked */
+	size_t nr_hulls;
+	bool wanted;
+	struct premap_areas areas; /* sorted; of the process that becomes the task */
+};
+
+/* Pages of one image, to be looked at. */
+struct premap_pages {
+	struct pagemap *map;
+	void **mem; /* by source: the pages image, mapped */
+	size_t *len;
+};
+
+static inline bool premap_bit(const uint64_t *bits, uint64_t i)
+{
+	return bits[i / 64] >> i % 64 & 1;
+}
+
+/* May pages of the one be pages of the other? */
+bool premap_fits(const VmaEntry *a, const VmaEntry *b);
+/* The process that forks it, not counting helpers. */
+struct restore_task *premap_maker(const struct restore_task *rt);
+int premap_link(struct restore *r);
+/* The area whose pages are those of @vma, or NULL. */
+struct premap_area *premap_find(struct premap *p, const VmaEntry *vma);
+/* Stage what the children of @rt share with it (premap_stage.c). */
+int premap_stage(struct restore *r, struct restore_task *rt, struct premap *p);
+
+int premap_pages_open(struct pagemap *map, struct premap_pages *ret_pages);
+void premap_pages_close(struct premap_pages *pages);
+/* A page of the image; @run holds it. */
+static inline const void *premap_page(const struct premap_pages *p, const struct pagemap_run *run, uint64_t addr)
+{
+	return (const char *)p->mem[run->source] + run->offset + (addr - run->vaddr);
+}
+
+/* In the task, when its children exist: leave in the areas only pages that are as in its image, @map. */
+int premap_settle(struct restore_task *rt, struct pagemap *map, struct wire_task *wire);
+/* Where pages of this VMA wait, 0: nowhere. After premap_settle. */
+uint64_t premap_address(struct restore_task *rt, const VmaEntry *vma);
+/* From @addr on, up to @end: the first page that does not wait already; and *ret_end, where one does again. */
+uint64_t premap_missing(struct restore_task *rt, uint64_t addr, uint64_t end, uint64_t *ret_end);
+/* Append the ranges that must survive until the restorer moves them. Returns how many. */
+size_t premap_spares(struct restore_task *rt, struct wire_range *ranges, size_t room);

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the files of this room share while restoring. */
+#pragma once
+#include "image/pagemap.h"
+#include "pie/wire.h"
+#include "run/restore.h"
+#include "util/array.h"
+
+/* What is not free: the task's mappings to come (of all tasks without @rt), and what is mapped now. */
+ARRAY_OF(holes, struct wire_range); /* sorted, disjoint */
+int holes_read(struct restore *r, struct restore_task *rt, struct holes *ret_holes);
+/* Take @len bytes (and an unmapped page on either side) from the top downwards. 0: none. */
+uint64_t holes_take(struct holes *holes, uint64_t len, uint64_t align);
+void holes_free(struct holes *holes);

@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The record of an address space: every VMA, the marks of the executable, what maps them. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "kernel/device.h"
+#include "kernel/pagemap_scan.h"
+#include "memory/dump_memory.h"
+#include "memory/memory.h"
+#include "pie/vma.h"
+#include "util/fds.h"
+#include "util/log.h"
+
+#define FLAG(f) (1ull << (f))
+
+static bool special(const struct kernel_vma *v)
+{
+	return v->name[0] == '[' && strncmp(v->name, "[anon", 5) && strcmp(v->name, "[heap]") &&
+	       strcmp(v->name, "[stack]");
+}
+
+static const char *unsaveable(const struct kernel_vma *v, const struct vma_flags *f)
+{
+	if (f->flags & FLAG(VMF_SS))
+		return "a shadow stack: run the program without (GLIBC_TUNABLES=glibc.cpu.hwcaps=-SHSTK)";
+	if (f->flags & (FLAG(VMF_UM) | FLAG(VMF_UW) | FLAG(VMF_UI)))
+		return "memory watched by userfaultfd: that cannot be saved yet";
+	if (f->flags & FLAG(VMF_SL))
+		return "memory sealed by mseal: that cannot be saved yet";
+	if (str_has_prefix(v->name, "anon_inode:[io_uring]"))
+		return "an io_uring: close the ring first, it cannot be saved yet";
+	if (str_has_prefix(v->name, "/[aio]"))
+		return "an AIO ring: io_destroy it first, it cannot be saved yet";
+	if (str_has_prefix(v->name, "anon_inode:"))
+		return "memory of a kernel object that cannot be saved yet";
+	if (str_has_prefix(v->name, "socket:["))
+		return "the ring of a packet socket, which cannot be saved yet";
+	if (str_has_prefix(v->name, "/secretmem"))
+		return "memfd_secret memory, which is not to be saved by design";
+	if (!strcmp(v->name, "[uprobes]"))
+		return "uprobes: remove the probe first (--allow-uprobes is not built yet)";
+	if (!special(v) && (f->flags & (FLAG(VMF_IO) | FLAG(VMF_PF))))
+		return "memory of a device, which only its driver could save";
+	return NULL;
+}
+
+int memory_survey(struct dump *dump, struct dump_task *dt)
+{
+	if (dt->maps.n != dt->vma_flags.n)
+		return fail(-EBADMSG, "maps has %zu lines, smaps %zu", dt->maps.n, dt->vma_flags.n);
+	for (size_t i = 0; i < dt->maps.n; i++) {
+		const struct kernel_vma *v = &dt->maps.v[i];
+		const char *why = unsaveable(v, &dt->vma_flags.v[i]);
+
+		if (why)
+			dump_blocker(dump, dt, -1, "mapping %lx-%lx %s: %s", v->start, v->end, v->name, why);
+	}
+	return 0;
+}
+
+static uint64_t advice(const struct vma_flags *f)
+{
+	static const struct {
+		enum vm_flag flag;
+		int advice;
+	} table[] = {
+		{ VMF_RR, MADV_RANDOM },     { VMF_SR, MADV_SEQUENTIAL }, { VMF_DC, MADV_DONTFORK },
+		{ VMF_DD, MADV_DONTDUMP },   { VMF_MG, MADV_MERGEABLE },  { VMF_HG, MADV_HUGEPAGE },
+		{ VMF_NH, MADV_NOHUGEPAGE }, { VMF_WF, MADV_WIPEONFORK },
+	};
+	uint64_t bits = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+		if (f->flags & FLAG(table[i].flag))
+			bits |= 1ull << table[i].advice;
+	return bits;
+}
+
+static uint32_t map_flags(const struct kernel_vma *v, const struct vma_flags *f)
+{
+	uint32_t flags = v->shared ? MAP_SHARED : f->flags & FLAG(VMF_DP) ? VMA_DROPPABLE : MAP_PRIVATE;
+
+	if (f->flags & FLAG(VMF_GD))
+		flags |= MAP_GROWSDOWN;
+	if (f->flags & FLAG(VMF_LO))
+		flags |= MAP_LOCKED;
+	if (f->flags & FLAG(VMF_NR))
+		flags |= MAP_NORESERVE;
+	if (f->flags & FLAG(VMF_HT))
+		flags |= MAP_HUGETLB | (uint32_t)__builtin_ctzll(f->page_kb << 10) << MAP_HUGE_SHIFT;
+	return flags;
+}
+
+/* Our own descriptor of what a VMA maps. */
+static int open_mapped(struct dump_task *dt, const struct kernel_vma *v, int flags)
+{
+	char name[MAP_FILES_NAME], path[64];
+
+	map_files_name(v, name);
+	snprintf(path, sizeof(path), "map_files/%s", name);
+	return open_at(dt->proc.dir, path, flags, 0);
+}
+
+static int mapped_file_id(struct dump *dump, struct dump_task *dt, const struct kernel_vma *v, unsigned flags,
+			  uint32_t *ret_id)
+{
+	uint64_t key = hash_mix(hash_mix(kdev_make(v->dev_major, v->dev_minor)) ^ v->ino) ^ flags;
+	_cleanup_close_ int fd = -1;
+	char link[4096 + 16];
+	uint64_t known;
+	int err;
+
+	if (dump->mapped_last.key == key && key) {
+		*ret_id = dump->mapped_last.id;
+		return 0;
+	}
+	if (hash_get(&dump->mapped_ids, key, &known)) {
+		*ret_id = known;
+		return 0;
+	}
+	fd = open_mapped(dt, v, O_PATH);
+	if (fd < 0)
+		return fail(fd, "open what is mapped at %lx (%s)", v->start, v->name);
+	snprintf(link, sizeof(link), "%s%s", v->name, v->deleted ? " (deleted)" : "");
+	err = dump->path_file_id(dump, dt, fd, link, flags, ret_id);
+	if (err)
+		return err;
+	dump->mapped_last.key = key;
+	dump->mapped_last.id = *ret_id;
+	return hash_put(&dump->mapped_ids, key, *ret_id);
+}
+
+static int fill_file(struct dump *dump, struct dump_task *dt, const struct kernel_vma *v, const struct vma_flags *f,
+		     VmaEntry *e)
+{
+	unsigned flags = v->shared && (f->flags & FLAG(VMF_MW)) ? O_RDWR : O_RDONLY;
+	uint32_t id;
+	int err;
+
+	if (v->shared && (str_has_prefix(v->name, "/SYSV") || (!strcmp(v->name, "/dev/zero") && v->deleted) ||
+			  str_has_prefix(v->name, "/anon_hugepage"))) {
+		e->status |= VMA_ANON_SHARED | (v->name[1] == 'S' ? VMA_SYSV : 0);
+		e->flags |= MAP_ANONYMOUS;
+		e->shmid = v->ino | (v->name[1] == 'a' ? SHMID_HUGETLB : 0);
+		e->pgoff = v->pgoff;
+		return shmem_note(dump, dt, v, e);
+	}
+	if (str_has_prefix(v->name, "/anon_hugepage")) {
+		e->status |= VMA_ANON_PRIVATE;
+		e->flags |= MAP_ANONYMOUS;
+		return 0;
+	}
+	e->status |= v->shared ? VMA_FILE_SHARED : VMA_FILE_PRIVATE;
+	if (str_has_prefix(v->name, "/memfd:"))
+		e->status |= VMA_MEMFD;
+	e->pgoff = v->pgoff;
+	err = mapped_file_id(dump, dt, v, flags, &id);
+	e->shmid = err ? 0 : id;
+	e->has_fdflags = 1;
+	e->fdflags = flags;
+	return err;
+}
+
+static int fill_vma(struct dump *dump, struct dump_task *dt, const struct kernel_vma *v, const struct vma_flags *f,
+		    VmaEntry *e)
+{
+	e->start = v->start;
+	e->end = v->end;
+	e->fd = -1;
+	e->prot = v->prot;
+	e->status = VMA_REGULAR;
+	e->flags = map_flags(v, f);
+	e->madv = advice(f);
+	if (!strcmp(v->name, "[vsyscall]")) {
+		e->status = VMA_VSYSCALL | VMA_ANON_PRIVATE;
+		e->flags = MAP_PRIVATE | MAP_ANONYMOUS;
+		e->madv = 0;
+	} else if (!strcmp(v->name, "[vdso]")) {
+		e->status |= VMA_VDSO | VMA_ANON_PRIVATE;
+		e->flags |= MAP_ANONYMOUS;
+	} else if (str_has_prefix(v->name, "[vvar")) {
+		e->status |= VMA_VVAR | VMA_ANON_PRIVATE;
+		e->flags |= MAP_ANONYMOUS;
+	} else if (v->ino) {
+		int err = fill_file(dump, dt, v, f, e);
+
+		if (err)
+			return err;
+	} else {
+		e->status |= VMA_ANON_PRIVATE;
+		e->flags |= MAP_ANONYMOUS;
+		if (!strcmp(v->name, "[heap]"))
+			e->status |= VMA_HEAP;
+	}
+	if (str_has_prefix(v->name, "[anon"))
+		e->anon_name = (char *)v->name;
+	e->has_madv = e->madv != 0;
+	return 0;
+}
+
+static int push_vma(struct vma_list *list, struct dump *dump, VmaEntry **ret_entry)
+{
+	VmaEntry *e = dump_alloc(dump, sizeof(*e));
+
+	if (!e || array_add(list, e))
+		return fail(-ENOMEM, "VMAs");
+	vma_entry__init(e);
+	*ret_entry = e;
+	return 0;
+}
+
+/* Guard markers inside a mapping: entries of their own behind it. */
+static int push_guards(struct dump *dump, struct dump_task *dt, const VmaEntry *in, struct vma_list *list)
+{
+	for (; dt->guard_next < dt->guards.n && dt->guards.v[dt->guard_next].start < in->end; dt->guard_next++) {
+		const struct page_region *g = &dt->guards.v[dt->guard_next];
+		VmaEntry *e;
+		int err = push_vma(list, dump, &e);
+
+		if (err)
+			return err;
+		e->start = MAX_OF(g->start, in->start);
+		e->end = MIN_OF(g->end, in->end);
+		e->fd = -1;
+		e->prot = in->prot;
+		e->flags = in->flags;
+		e->status = VMA_GUARD;
+		if (g->end > in->end)
+			break;
+	}
+	return 0;
+}
+
+static int save_vmas(struct dump *dump, struct dump_task *dt, MmEntry *mm)
+{
+	struct vma_list list = { 0 };
+	VmaEntry *last = NULL, *e;
+	int err = 0;
+
+	dt->guard_next = 0;
+	for (size_t i = 0; !err && i < dt->maps.n; i++) {
+		const struct kernel_vma *v = &dt->maps.v[i];
+
+		/* [vvar] and [vvar_vclock] lie side by side and move together: one entry, as in CRIU's images. */
+		if (last && (last->status & VMA_VVAR) && str_has_prefix(v->name, "[vvar") && last->end == v->start) {
+			last->end = v->end;
+			continue;
+		}
+		err = push_vma(&list, dump, &e);
+		if (!err)
+			err = fill_vma(dump, dt, v, &dt->vma_flags.v[i], e);
+		if (!err)
+			err = push_guards(dump, dt, e, &list);
+		last = e;
+	}
+	mm->n_vmas = list.n;
+	mm->vmas = dump_alloc(dump, (list.n + 1) * sizeof(*mm->vmas));
+	if (!err && !mm->vmas)
+		err = fail(-ENOMEM, "VMAs");
+	if (!err)
+		memcpy(mm->vmas, list.v, list.n * sizeof(*mm->vmas));
+	array_free(&list);
+	return err;
+}
+
+static int save_auxv(struct dump *dump, struct dump_task *dt, MmEntry *mm)
+{
+	_cleanup_buf_ struct buf text = { 0 };
+	int err = read_file(dt->proc.dir, "auxv", &text);
+	size_t n = text.len / sizeof(uint64_t);
+
+	if (err < 0)
+		return fail(err, "read auxv");
+	mm->mm_saved_auxv = dump_alloc(dump, text.len + 16);
+	if (!mm->mm_saved_auxv)
+		return fail(-ENOMEM, "auxv");
+	memcpy(mm->mm_saved_auxv, text.data, n * sizeof(uint64_t));
+	while (n >= 2 && !mm->mm_saved_auxv[n - 1] && !mm->mm_saved_auxv[n - 2])
+		n -= 2;
+	mm->n_mm_saved_auxv = n;
+	return 0;
+}
+
+static int save_exe(struct dump *dump, struct dump_task *dt, MmEntry *mm)
+{
+	char link[4096 + 16];
+	_cleanup_close_ int fd = open_at(dt->proc.dir, "exe", O_PATH, 0);
+	ssize_t len = fd < 0 ? fd : read_link(dt->proc.dir, "exe", link, sizeof(link));
+
+	if (len < 0)
+		return fail(len, "open the executable of the process");
+	return dump->path_file_id(dump, dt, fd, link, O_RDONLY, &mm->exe_file_id);
+}
+
+/* One look at the page tables of the whole address space: pages of its own, and guard markers. */
+static int scan_pages(struct dump_task *dt)
+{
+	static const struct page_want want = {
+		.all = PAGE_PFNZERO | PAGE_FILE,
+		.inverted = PAGE_PFNZERO | PAGE_FILE,
+		.any = PAGE_PRESENT | PAGE_SWAPPED | PAGE_GUARD,
+		.report = PAGE_GUARD | PAGE_HUGE,
+	};
+	_cleanup_page_scan_ struct page_scan scan = PAGE_SCAN_CLOSED;
+	struct page_regions all = { 0 };
+	uint64_t end = 0;
+	int err = page_scan_open(&dt->proc, &scan);
+
+	for (size_t i = 0; i < dt->maps.n; i++)
+		if (dt->maps.v[i].end < 1ull << 63)
+			end = dt->maps.v[i].end;
+	if (!err)
+		err = page_scan_range(&scan, 0, end, &want, &all);
+	for (size_t i = 0; !err && i < all.n; i++)
+		err = array_add(all.v[i].categories & PAGE_GUARD ? &dt->guards : &dt->pages, all.v[i]);
+	array_free(&all);
+	return err < 0 ? fail(err, "read the page map") : 0;
+}
+
+int memory_save_mm(struct dump *dump, struct dump_task *dt, MmEntry **ret_mm)
+{
+	MmEntry *mm = dump_alloc(dump, sizeof(*mm));
+	int err;
+
+	if (!mm)
+		return fail(-ENOMEM, "mm");
+	mm_entry__init(mm);
+	mm->mm_start_code = dt->stat.start_code;
+	mm->mm_end_code = dt->stat.end_code;
+	mm->mm_start_data = dt->stat.start_data;
+	mm->mm_end_data = dt->stat.end_data;
+	mm->mm_start_stack = dt->stat.start_stack;
+	mm->mm_start_brk = dt->stat.start_brk;
+	mm->mm_brk = dt->inside->brk;
+	mm->mm_arg_start = dt->stat.arg_start;
+	mm->mm_arg_end = dt->stat.arg_end;
+	mm->mm_env_start = dt->stat.env_start;
+	mm->mm_env_end = dt->stat.env_end;
+	mm->has_dumpable = 1;
+	mm->dumpable = dt->inside->dumpable;
+	mm->has_thp_disabled = 1;
+	mm->thp_disabled = dt->inside->thp_disabled > 0;
+	err = scan_pages(dt);
+	if (!err)
+		err = save_exe(dump, dt, mm);
+	if (!err)
+		err = save_auxv(dump, dt, mm);
+	if (!err)
+		err = save_vmas(dump, dt, mm);
+	if (!err)
+		*ret_mm = mm;
+	return err;
+}

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Shared anonymous mappings and SysV segments: which there are, and making them again before the tree is forked. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ipc.h>
+#include <sys/mman.h>
+#include <sys/shm.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "ipc-shm.pb-c.h"
+#include "memory/dump_memory.h"
+#include "memory/memory.h"
+#include "memory/segments.h"
+#include "memory/shmem.h"
+#include "pie/vma.h"
+#include "util/fds.h"
+#include "util/log.h"
+
+/* ---- dump ---- */
+
+struct segment {
+	struct segment *next;
+	uint64_t id;
+	struct dump_task *dt; /* a task that maps it, and where */
+	char name[MAP_FILES_NAME];
+	bool sysv;
+	uint32_t huge; /* MAP_HUGETLB and the size of a page; SHM_HUGETLB has the same bits */
+};
+
+#define HUGE_BITS (MAP_HUGETLB | (uint32_t)MAP_HUGE_MASK << MAP_HUGE_SHIFT)
+
+int shmem_note(struct dump *dump, struct dump_task *dt, const struct kernel_vma *v, const VmaEntry *e)
+{
+	bool fresh, sysv = e->status & VMA_SYSV;
+	struct segment *seg;
+
+	if (!hash_slot_of(&dump->segments_seen, e->shmid << 1 | sysv, &fresh))
+		return fail(-ENOMEM, "shared memory");
+	if (!fresh)
+		return 0;
+	seg = dump_alloc(dump, sizeof(*seg));
+	if (!seg)
+		return fail(-ENOMEM, "shared memory");
+	seg->id = e->shmid;
+	seg->huge = e->flags & HUGE_BITS;
+	seg->dt = dt;
+	seg->sysv = sysv;
+	map_files_name(v, seg->name);
+	seg->next = dump->segments;
+	dump->segments = seg;
+	return 0;
+}
+
+static int save_sysv(struct dump *dump, const struct segment *seg, uint64_t *ret_size)
+{
+	IpcShmEntry entry = IPC_SHM_ENTRY__INIT;
+	IpcDescEntry desc = IPC_DESC_ENTRY__INIT;
+	struct image_writer *img;
+	struct shmid_ds ds;
+	int err;
+
+	if (shmctl(seg->id, IPC_STAT, &ds) < 0)
+		return fail(-errno, "ask for SysV segment %lu", seg->id);
+	desc.key = ds.shm_perm.__key;
+	desc.id = seg->id;
+	desc.uid = ds.shm_perm.uid;
+	desc.gid = ds.shm_perm.gid;
+	desc.cuid = ds.shm_perm.cuid;
+	desc.cgid = ds.shm_perm.cgid;
+	desc.mode = ds.shm_perm.mode;
+	entry.desc = &desc;
+	entry.size = ds.shm_segsz;
+	entry.has_in_pagemaps = entry.in_pagemaps = 1;
+	entry.has_hugetlb_flag = seg->huge != 0;
+	entry.hugetlb_flag = seg->huge;
+	*ret_size = ds.shm_segsz;
+	err = dump_shared_image(dump, IMAGE_IPCNS_SHM, &img);
+	if (!err)
+		err = image_write_record(img, &entry.base);
+	return err < 0 ? fail(err, "%s", image_dir_error(dump->dir)) : 0;
+}
+
+int memory_save_shared(struct dump *dump)
+{
+	for (struct segment *seg = dump->segments; seg; seg = seg->next) {
+		_cleanup_close_ int fd = open_fmt(seg->dt->proc.dir, O_RDONLY, "map_files/%s", seg->name);
+		struct stat st;
+		uint64_t size;
+		int err = 0;
+
+		if (fd < 0)
+			return fail(fd, "open shared memory %lu of pid %d", seg->id, seg->dt->t.pid);
+		if (fstat(fd, &st) < 0)
+			return fail(-errno, "fstat");
+		size = st.st_size;
+		if (seg->sysv)
+			err = save_sysv(dump, seg, &size);
+		if (!err)
+			err = shmem_save(dump, fd, size, seg->id);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* ---- restore ---- */
+
+/* Bytes of a page of memory with these MAP_* flags. */
+static uint64_t page_size(uint32_t flags)
+{
+	uint32_t shift = flags >> MAP_HUGE_SHIFT & MAP_HUGE_MASK;
+
+	return flags & MAP_HUGETLB ? 1ull << (shift ? shift : 21) : PAGE_SZ;
+}
+
+/* Largest end of each segment that any VMA maps: that is how large it has to be. */
+static int note_needed(struct restore *r, struct hash *sizes, struct hash *huge)
+{
+	struct restore_task *rt;
+
+	restore_for_each_task(rt, r) {
+		for (size_t i = 0; rt->mm && i < rt->mm->n_vmas; i++) {
+			const VmaEntry *vma = rt->mm->vmas[i];
+			uint64_t end = vma->pgoff + (vma->end - vma->start), *slot;
+			bool fresh;
+
+			if (!(vma->status & VMA_ANON_SHARED) || (vma->status & VMA_SYSV))
+				continue;
+			slot = hash_slot_of(sizes, vma->shmid, &fresh);
+			if (!slot)
+				return fail(-ENOMEM, "shared memory");
+			*slot = MAX_OF(*slot, end);
+			if ((vma->flags & MAP_HUGETLB) && hash_put(huge, vma->shmid, vma->flags & HUGE_BITS))
+				return fail(-ENOMEM, "shared memory");
+		}
+	}
+	return 0;
+}
+
+static int no_huge_pages(int error, uint64_t size, uint32_t flags)
+{
+	uint64_t page = page_size(flags);
+
+	if (error != ENOMEM)
+		return fail(-error, "%lu huge pages of %lu kB", size / page, page >> 10);
+	return fail(
+		-ENOMEM,
+		"%lu huge pages of %lu kB are not to be had: raise /sys/kernel/mm/hugepages/hugepages-%lukB/nr_hugepages",
+		size / page, page >> 10, page >> 10);
+}
+
+/* A fresh shared anonymous mapping has no name but through map_files: the tasks find "/dev/zero (deleted)" as before. */
+static int make_anonymous(struct restore *r, uint64_t shmid, uint64_t size, uint32_t huge, int *ret_fd)
+{
+	_cleanup_close_ int fd = -1;
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | (int)huge, -1, 0);
+	int err;
+
+	if (p == MAP_FAILED)
+		return huge ? no_huge_pages(errno, size, huge) : fail(-errno, "%lu bytes of shared memory", size);
+	fd = open_fmt(AT_FDCWD, O_RDWR, "/proc/self/map_files/%lx-%lx", (unsigned long)p, (unsigned long)p + size);
+	munmap(p, size);
+	if (fd == -EPERM || fd == -EACCES) {
+		log_info("map_files may not be opened: shared memory will be called /memfd:dev/zero");
+		fd = memfd_create(huge ? "anon_hugepage" : "dev/zero",
+				  MFD_CLOEXEC | (huge ? MFD_HUGETLB | (huge & ~MAP_HUGETLB) : 0));
+		if (fd >= 0 && ftruncate(fd, size) < 0)
+			return fail(-errno, "%lu bytes of shared memory", size);
+	}
+	if (fd < 0)
+		return fail(fd, "open shared memory");
+	err = shmem_fill(r, shmid, fd);
+	if (err)
+		return err;
+	*ret_fd = move_fd_above(fd, r->service_base);
+	if (*ret_fd < 0)
+		return fail(*ret_fd, "keep shared memory %lu", shmid);
+	steal_fd(&fd);
+	return 0;
+}
+
+static int fill_sysv(struct restore *r, const IpcShmEntry *e)
+{
+	_cleanup_close_ int fd = -1;
+	uint64_t len = ROUND_UP(e->size, page_size(e->hugetlb_flag));
+	void *p = shmat(e->desc->id, NULL, 0);
+	int err;
+
+	if (p == (void *)-1)
+		return fail(-errno, "attach SysV segment %u", e->desc->id);
+	fd = open_fmt(AT_FDCWD, O_RDWR, "/proc/self/map_files/%lx-%lx", (unsigned long)p, (unsigned long)p + len);
+	err = fd < 0 ? fail(fd, "open SysV segment %u", e->desc->id) : shmem_fill(r, e->desc->id, fd);
+	shmdt(p);
+	return err;
+}
+
+static int create_sysv(const IpcShmEntry *e)
+{
+	struct shmid_ds ds = { 0 };
+	char text[16];
+	int id, err;
+
+	snprintf(text, sizeof(text), "%u", e->desc->id);
+	err = write_text(AT_FDCWD, "/proc/sys/kernel/shm_next_id", text);
+	if (err < 0)
+		return fail(err, "ask for SysV segment number %u", e->desc->id);
+	id = shmget(e->desc->key, e->size,
+		    IPC_CREAT | IPC_EXCL | (e->desc->mode & 0777) | (int)(e->hugetlb_flag & HUGE_BITS));
+	if (id < 0 && e->hugetlb_flag && errno == ENOMEM)
+		return no_huge_pages(ENOMEM, e->size, e->hugetlb_flag);
+	if (id < 0)
+		return fail(-errno, "make SysV segment %u (key %#x)", e->desc->id, e->desc->key);
+	if (id != (int)e->desc->id) {
+		shmctl(id, IPC_RMID, NULL);
+		return fail(-EEXIST, "SysV segment number %u is taken", e->desc->id);
+	}
+	ds.shm_perm.uid = e->desc->uid;
+	ds.shm_perm.gid = e->desc->gid;
+	ds.shm_perm.mode = e->desc->mode & 0777;
+	if (shmctl(id, IPC_SET, &ds) < 0) {
+		err = -errno;
+		shmctl(id, IPC_RMID, NULL);
+		return fail(err, "owner of SysV segment %u", e->desc->id);
+	}
+	return 0;
+}
+
+/* A segment outlives its processes: when it is still there, it is filled again, unless others use it. */
+static int make_sysv(struct restore *r, const IpcShmEntry *e)
+{
+	struct shmid_ds ds;
+	bool made = false;
+	int err = 0;
+
+	if (shmctl(e->desc->id, IPC_STAT, &ds) < 0) {
+		err = create_sysv(e);
+		made = !err;
+	} else if ((uint32_t)ds.shm_perm.__key != e->desc->key || ds.shm_segsz != e->size) {
+		return fail(-EEXIST,
+			    "SysV segment number %u is another one here (key %#x, %zu bytes): remove it (ipcrm -m %u)",
+			    e->desc->id, ds.shm_perm.__key, ds.shm_segsz, e->desc->id);
+	} else if (ds.shm_nattch) {
+		log_warn("SysV segment %u is in use by other processes: it keeps the content that they gave it",
+			 e->desc->id);
+		return 0;
+	}
+	if (!err)
+		err = fill_sysv(r, e);
+	if (made) {
+		/* Remembered for undo, and for IPC_RMID once all are attached. */
+		uint64_t *slot = hash_slot_of(&r->sysv_made, e->desc->id, &made);
+
+		if (slot)
+			*slot = e->desc->mode;
+	}
+	return err;
+}
+
+int segments_make(struct restore *r)
+{
+	_cleanup_hash_ struct hash sizes = { 0 }, huge = { 0 };
+	const struct hash_slot *slot;
+	ProtobufCMessage **records;
+	size_t nr, iter = 0;
+	int err = note_needed(r, &sizes, &huge);
+
+	while (!err && (slot = hash_next(&sizes, &iter))) {
+		uint64_t flags = 0;
+		int fd = -1;
+
+		hash_get(&huge, slot->key, &flags);
+		err = make_anonymous(r, slot->key, ROUND_UP(slot->value, page_size(flags)), flags, &fd);
+		if (!err)
+			err = hash_put(&r->segment_fds, slot->key, fd);
+	}
+	if (!err)
+		err = restore_read_records(r, IMAGE_IPCNS_SHM, 0, &ipc_shm_entry__descriptor, &records, &nr);
+	for (size_t i = 0; !err && i < nr; i++)
+		err = make_sysv(r, (IpcShmEntry *)records[i]);
+	return err;
+}
+
+#ifndef SHM_DEST
+#define SHM_DEST 01000
+#endif
+
+void segments_finish(struct restore *r, bool failed)
+{
+	const struct hash_slot *slot;
+	size_t iter = 0;
+
+	/* Marked for removal in the image: it goes with its last user, as before. */
+	while ((slot = hash_next(&r->sysv_made, &iter)))
+		if (failed || (slot->value & SHM_DEST))
+			shmctl(slot->key, IPC_RMID, NULL);
+}

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Short freezes. A fork made inside the process copies page tables only, and what it leaves is immune to everything
+ * that the process does when it goes on: writing, munmap, exec, exit. (Write protection by userfaultfd is faster to
+ * set up, but munmap and exec drop pages without asking: userfaultfd_unmap_complete comes after the fact.) The process
+ * does not see it: pie/parasite/fork.c. The kernel copies pages that are written to before they are saved.
+ *
+ * Shared memory is not copied on write: it is saved while the tree is frozen.
+ */
+#include "memory/snapshot.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "memory/memory.h"
+#include "pie/vma.h"
+#include "parasite_blob.h"
+#include "util/fds.h"
+#include "util/log.h"
+
+/* Copying less takes no longer than a fork and what it costs the process afterwards. */
+#define WORTH_IT (4ul << 20)
+#define ASIDE_MAX (64ul << 20)
+
+bool snapshot_lacks(const VmaEntry *vma)
+{
+	/* Pages of hugetlbfs come from a pool that may have none for a copy. */
+	return (vma->flags & MAP_HUGETLB) || (vma->madv & (BIT(MADV_DONTFORK) | BIT(MADV_WIPEONFORK)));
+}
+
+/* An orphan of the tree would be adopted, and reaped, by one that is told of it. */
+static bool tree_adopts(struct dump *dump)
+{
+	struct dump_task *dt;
+
+	dump_for_each_task(dt, dump)
+		if (dt->t.state != TASK_DEAD && (dt->t.pid == 1 || dt->inside->child_subreaper))
+			return true;
+	return false;
+}
+
+static bool under_seccomp(const struct dump_task *dt)
+{
+	for (size_t i = 0; i < dt->nr_threads; i++)
+		if (dt->threads[i].status.seccomp)
+			return true;
+	return false;
+}
+
+struct making {
+	struct compel_ctl *ctl;
+	pid_t tid, copy;
+	int err;
+};
+
+/* Until the process has made its helper; it waits for that one now. 0: it never will. */
+static pid_t await_helper(struct making *m)
+{
+	struct inside_fork f = { 0 };
+	siginfo_t info = { 0 };
+
+	while (!compel_args_read(m->ctl, 0, &f, offsetof(struct inside_fork, stack)) && f.helper <= 0) {
+		if (waitid(P_PID, m->tid, &info, WSTOPPED | WEXITED | WNOHANG | WNOWAIT | __WALL) || info.si_pid)
+			return 0;
+		sched_yield();
+	}
+	return f.helper > 0 ? f.helper : 0;
+}
+
+/* Let a stopped helper go on until it has ended. */
+static int see_off(pid_t helper)
+{
+	int status;
+
+	for (;;) {
+		if (waitpid(helper, &status, __WALL) != helper)
+			return -errno;
+		if (!WIFSTOPPED(status))
+			return 0;
+		if (ptrace(PTRACE_CONT, helper, NULL, NULL))
+			return -errno;
+	}
+}
+
+static void make(void *arg)
+{
+	struct making *m = arg;
+	struct inside_fork f = { 0 };
+	pid_t helper = await_helper(m);
+	int status;
+
+	m->err = helper ? see_off(helper) : -ECHILD;
+	if (!m->err)
+		m->err = compel_args_read(m->ctl, 0, &f, offsetof(struct inside_fork, stack));
+	if (!m->err && f.copy <= 0)
+		m->err = f.copy ? f.copy : -ECHILD;
+	if (m->err)
+		return;
+	m->copy = f.copy;
+	if (waitpid(m->copy, &status, __WALL) != m->copy || !WIFSTOPPED(status) ||
+	    ptrace(PTRACE_SETOPTIONS, m->copy, NULL, (void *)(long)PTRACE_O_EXITKILL))
+		m->err = -ESRCH;
+}
+
+static void end_copy(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	while (waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)
+		;
+}
+
+static int make_copy(struct dump_task *dt, pid_t *ret_pid)
+{
+	static const struct inside_fork clean;
+	struct making m = { .tid = dt->threads[0].id.host_tid };
+	long value = 0;
+	int cured, err = compel_open(m.tid, &m.ctl);
+
+	if (err)
+		return err;
+	err = compel_infect(m.ctl, &parasite_blob, sizeof(clean));
+	if (!err)
+		err = compel_args_write(m.ctl, 0, &clean, offsetof(struct inside_fork, stack));
+	if (!err)
+		err = compel_command_with(m.ctl, PARASITE_FORK, make, &m, &value);
+	err = err ? err : value < 0 ? (int)value : m.err;
+	cured = compel_cure(m.ctl);
+	if (cured)
+		err = fail(cured, "take our code out of the process again");
+	if (err && m.copy)
+		end_copy(m.copy);
+	if (!err)
+		*ret_pid = m.copy;
+	return cured ? cured : err ? -EAGAIN : 0;
+}
+
+static int read_aside(struct dump_task *dt, struct snapshot *snap, uint64_t start, uint64_t end)
+{
+	char *grown = realloc(snap->aside, snap->aside_len + (end - start));
+	_cleanup_close_ int mem = open_at(dt->proc.dir, "mem", O_RDONLY, 0);
+	int err = mem < 0 ? mem : 0;
+
+	if (!grown)
+		return -ENOMEM;
+	snap->aside = grown;
+	if (!err)
+		err = pread_exact(mem, grown + snap->aside_len, end - start, (off_t)start);
+	snap->aside_len += end - start;
+	return err;
+}
+
+/* What there is to save, and what of it has to be put aside. */
+static int count_pages(struct dump_task *dt, const MmEntry *mm, struct snapshot *snap, uint64_t *ret_all,
+		       uint64_t *ret_aside)
+{
+	uint64_t all = 0, aside = 0;
+	size_t next = 0;
+	int err = 0;
+
+	for (size_t i = 0; i < mm->n_vmas; i++) {
+		const VmaEntry *vma = mm->vmas[i];
+		bool lacks = snapshot_lacks(vma);
+
+		while (next < dt->pages.n && dt->pages.v[next].end <= vma->start)
+			next++;
+		if (!vma_has_private_pages(vma->status) || vma_is_droppable(vma->flags) || (vma->status & VMA_VDSO))
+			continue;
+		for (size_t j = next; !err && j < dt->pages.n && dt->pages.v[j].start < vma->end; j++) {
+			uint64_t start = MAX_OF(dt->pages.v[j].start, vma->start);
+			uint64_t end = MIN_OF(dt->pages.v[j].end, vma->end);
+
+			all += end - start;
+			aside += lacks ? end - start : 0;
+			if (lacks && snap)
+				err = read_aside(dt, snap, start, end);
+		}
+	}
+	*ret_all = all;
+	*ret_aside = aside;
+	return err;
+}
+
+static void drop(struct snapshot *snap)
+{
+	if (snap->pid > 0)
+		end_copy(snap->pid);
+	if (snap->mem >= 0)
+		close(snap->mem);
+	free(snap->aside);
+	*snap = (struct snapshot){ .mem = -1 };
+}
+
+int memory_snapshot(struct dump *dump, struct dump_task *dt, const MmEntry *mm)
+{
+	struct snapshot *snap;
+	uint64_t all, aside;
+	int err = count_pages(dt, mm, NULL, &all, &aside);
+
+	if (err || all < WORTH_IT || aside > ASIDE_MAX || tree_adopts(dump) || under_seccomp(dt))
+		return err;
+	snap = dump_alloc(dump, sizeof(*snap));
+	if (!snap)
+		return fail(-ENOMEM, "snapshot");
+	snap->mem = -1;
+	err = count_pages(dt, mm, snap, &all, &aside);
+	if (!err)
+		err = make_copy(dt, &snap->pid);
+	if (!err)
+		snap->mem = open_fmt(AT_FDCWD, O_RDONLY, "/proc/%d/mem", snap->pid);
+	if (!err && snap->mem >= 0) {
+		dt->snapshot = snap;
+		return 0;
+	}
+	drop(snap);
+	/* -EAGAIN: there may be a limit of processes or of memory. Then it stays frozen a while longer. */
+	if (err && err != -EAGAIN)
+		return err;
+	log_info("no snapshot by fork: %lu MiB are saved while it is frozen", all >> 20);
+	return 0;
+}
+
+void memory_drop_snapshot(struct dump_task *dt)
+{
+	if (dt->snapshot)
+		drop(dt->snapshot);
+	dt->snapshot = NULL;
+}

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Asks the kernel, from inside a task, for what only the inside can see. One command per process, one per thread.
+ *
+ * Rules of code in pie/: no libc, no globals, direct system calls only. It changes nothing in its host, allocates
+ * nothing, blocks nowhere; an answer that the kernel does not give is its negative errno.
+ */
+#include <compel/pie.h>
+#include "base/bits.h"
+#include "pie/wire.h"
+#include "parasite.h"
+
+enum {
+	CMD_MEMBARRIER_GET_REGISTRATIONS = 1 << 9,
+	GET_PDEATHSIG = 2,
+	GET_DUMPABLE = 3,
+	GET_TSC = 25,
+	GET_SECUREBITS = 27,
+	GET_TIMERSLACK = 30,
+	MCE_KILL_GET = 34,
+	GET_CHILD_SUBREAPER = 37,
+	GET_NO_NEW_PRIVS = 39,
+	GET_TID_ADDRESS = 40,
+	GET_THP_DISABLE = 42,
+	GET_SPECULATION_CTRL = 52,
+	GET_IO_FLUSHER = 58,
+	GET_MDWE = 66,
+	GET_MEMORY_MERGE = 68,
+	FD_GETFD = 1,
+	SIG_KILL = 9,
+	SIG_CHLD = 17,
+	SIG_STOP = 19,
+	WHO_PROCESS = 1,
+};
+
+struct timerspec {
+	int64_t interval_sec, interval_nsec, value_sec, value_nsec;
+};
+
+struct altstack {
+	uint64_t sp;
+	int32_t flags;
+	uint64_t size;
+};
+
+/* A prctl that stores an int through its second argument. */
+static int32_t prctl_int(int option)
+{
+	int32_t value = 0;
+	long err = sys_prctl(option, (unsigned long)&value, 0, 0, 0);
+
+	return err < 0 ? (int32_t)err : value;
+}
+
+static int32_t prctl_value(int option, unsigned long arg)
+{
+	return (int32_t)sys_prctl(option, arg, 0, 0, 0);
+}
+
+static long ask_sigactions(struct inside_task *t)
+{
+	for (int sig = 1; sig <= INSIDE_NR_SIG; sig++) {
+		struct inside_sigaction *to = &t->sigactions[sig - 1];
+		struct sys_sigaction act = { 0 };
+
+		*to = (struct inside_sigaction){ 0 };
+		/* SIGCHLD's flags (no zombies) count without a handler, too. */
+		if (sig == SIG_KILL || sig == SIG_STOP || (sig != SIG_CHLD && !(t->want_sigactions & BIT(sig - 1))))
+			continue;
+		long err = sys_rt_sigaction(sig, NULL, &act, sizeof(act.mask));
+		if (err < 0)
+			return err;
+		to->handler = (uint64_t)act.handler;
+		to->flags = act.flags;
+		to->restorer = (uint64_t)act.restorer;
+		to->mask = act.mask;
+	}
+	return 0;
+}
+
+static long ask_timers(struct inside_task *t)
+{
+	if (t->nr_timers > INSIDE_MAX_TIMERS)
+		return -E_INVAL;
+	for (int i = 0; i < 3; i++) {
+		long err = sys_getitimer(i, &t->itimers[i]);
+		if (err < 0)
+			return err;
+	}
+	long counted = parasite_count_overruns(t);
+	if (counted < 0)
+		return counted;
+	for (uint32_t i = 0; i < t->nr_timers; i++) {
+		struct inside_posix_timer *to = &t->timers[i];
+		struct timerspec spec = { 0 };
+
+		long err = sys_timer_gettime(to->id, &spec);
+		if (err < 0)
+			return err;
+		if (!to->signo)
+			to->overrun = (int32_t)sys_timer_getoverrun(to->id);
+		to->interval_sec = spec.interval_sec;
+		to->interval_nsec = spec.interval_nsec;
+		to->value_sec = spec.value_sec;
+		to->value_nsec = spec.value_nsec;
+	}
+	return 0;
+}
+
+static long ask_task(struct inside_task *t)
+{
+	long err = ask_sigactions(t);
+	if (err < 0)
+		return err;
+	err = ask_timers(t);
+	if (err < 0)
+		return err;
+	for (int i = 0; i < INSIDE_NR_RLIMITS; i++) {
+		err = sys_prlimit64(0, i, NULL, t->rlimits[i]);
+		if (err < 0)
+			return err;
+	}
+	t->brk = (uint64_t)sys_brk(NULL);
+	t->dumpable = prctl_value(GET_DUMPABLE, 0);
+	t->child_subreaper = prctl_int(GET_CHILD_SUBREAPER);
+	t->thp_disabled = prctl_value(GET_THP_DISABLE, 0);
+	t->mdwe = prctl_value(GET_MDWE, 0);
+	t->memory_merge = prctl_value(GET_MEMORY_MERGE, 0);
+	t->membarrier = (int32_t)sys_membarrier(CMD_MEMBARRIER_GET_REGISTRATIONS, 0, 0);
+	t->xcomp_perm = parasite_xcomp_perm();
+	return 0;
+}
+
+static long ask_thread(struct inside_thread *t)
+{
+	struct altstack stack = { 0 };
+
+	long err = sys_sigaltstack(NULL, &stack);
+	if (err < 0)
+		return err;
+	t->altstack_sp = stack.sp;
+	t->altstack_flags = (uint32_t)stack.flags;
+	t->altstack_size = stack.size;
+	t->clear_child_tid = 0;
+	err = sys_prctl(GET_TID_ADDRESS, (unsigned long)&t->clear_child_tid, 0, 0, 0);
+	if (err < 0)
+		return err;
+	t->pdeath_signal = prctl_int(GET_PDEATHSIG);
+	t->securebits = prctl_value(GET_SECUREBITS, 0);
+	t->tsc_mode = prctl_int(GET_TSC);
+	t->timer_slack_ns = (uint64_t)sys_prctl(GET_TIMERSLACK, 0, 0, 0, 0);
+	t->io_flusher = prctl_value(GET_IO_FLUSHER, 0);
+	t->no_new_privs = prctl_value(GET_NO_NEW_PRIVS, 0);
+	t->spec_store_bypass = prctl_value(GET_SPECULATION_CTRL, 0);
+	t->spec_indirect_branch = prctl_value(GET_SPECULATION_CTRL, 1);
+	t->spec_l1d_flush = prctl_value(GET_SPECULATION_CTRL, 2);
+	t->ioprio = (int32_t)sys_call2(__NR_ioprio_get, WHO_PROCESS, 0);
+	t->mce_kill = prctl_value(MCE_KILL_GET, 0);
+	t->cpuid_allowed = parasite_cpuid_allowed();
+	return 0;
+}
+
+static long ask_fds(struct inside_fds *f)
+{
+	for (uint32_t i = 0; i < f->nr; i++)
+		f->fds[i] = (int32_t)sys_fcntl(f->fds[i], FD_GETFD, 0);
+	return 0;
+}
+
+unsigned long blob_entry(unsigned int command, void *args);
+unsigned long blob_entry(unsigned int command, void *args)
+{
+	if (command == PARASITE_TASK)
+		return (unsigned long)ask_task(args);
+	if (command == PARASITE_THREAD)
+		return (unsigned long)ask_thread(args);
+	if (command == PARASITE_FDS)
+		return (unsigned long)ask_fds(args);
+	if (command == PARASITE_FORK)
+		return (unsigned long)parasite_fork(args);
+	return (unsigned long)-E_INVAL;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* In pie/: no libc, no globals, direct system calls only. */
+/* What makes an address space and its threads; the task kinds' parts are in restorer.h. */
+#pragma once
+#include "pie/restorer/restorer.h"
+#include "pie/wire.h"
+
+#define restorer_fail_at(task, err, what, where) restorer_fail_nr((task), (int)(err), (what), (long)(where))
+
+/* layout.c */
+int layout_unmap(struct wire_task *task);
+int layout_map(struct wire_task *task);
+int layout_finish(struct wire_task *task);
+int layout_marks(struct wire_task *task);
+/* main.c: where the tool jumps to; @args is the struct wire_task. */
+unsigned long blob_entry(unsigned int command, void *args);
+/* pages.c */
+int pages_load(struct wire_task *task);
+/* threads.c: every thread but the first exists afterwards, and waits. */
+int threads_start(struct wire_task *task);
+/* Let them set themselves up, and wait until all of them have. */
+int threads_set_up(struct wire_task *task);
+/* The task is ready: tell the tool, if it is the last one. */
+void task_ready(struct wire_task *task);
+/* It cannot be: tell the tool. */
+void task_failed(struct wire_task *task, int err);
+/* threads.c: wait for the tool. Returns only when it has died after the tree was complete. */
+void thread_wait(struct wire_task *task);
+/* x86.c: registers that a signal frame does not hold */
+void thread_bases(const struct wire_thread *thread);
+/* threads.c: go on without the tool's help: it died when the tree was complete. */
+void thread_go_on(struct wire_thread *thread);

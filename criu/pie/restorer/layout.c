@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* In pie/: no libc, no globals, direct system calls only. */
+/* Everything that the tool mapped goes; everything that the task had mapped comes. */
+#include <asm-generic/errno-base.h>
+#include <compel/pie.h>
+#include <linux/mman.h>
+#include <linux/prctl.h>
+#include <linux/shm.h>
+#include "base/bits.h"
+#include "pie/vma.h"
+#include "pie/restorer/core.h"
+
+#define USER_END ((1ull << 47) - PAGE_SZ)
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102
+#endif
+#ifndef PR_SET_VMA
+#define PR_SET_VMA 0x53564d41
+#define PR_SET_VMA_ANON_NAME 0
+#endif
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
+#define OVERMOUNT_NONE 0
+
+static long unmap(uint64_t start, uint64_t end)
+{
+	return end > start ? sys_munmap((void *)start, end - start) : 0;
+}
+
+int layout_unmap(struct wire_task *task)
+{
+	const struct wire_range *spare = (void *)task->spares;
+	uint64_t at = 0;
+
+	for (uint64_t i = 0; i < task->nr_spares; i++) {
+		long err = unmap(at, spare[i].start);
+
+		if (err)
+			return restorer_fail(task, err, "unmap the tool's memory");
+		at = spare[i].end;
+	}
+	return unmap(at, USER_END) ? restorer_fail(task, -EINVAL, "unmap the tool's memory") : 0;
+}
+
+static long map_one(const struct wire_vma *v)
+{
+	uint64_t len = v->end - v->start;
+	int prot = v->prot;
+	long got;
+
+	if (v->staged == v->start)
+		return v->start;
+	if (v->staged)
+		return sys_mremap((void *)v->staged, len, len, MREMAP_FIXED | MREMAP_MAYMOVE, (void *)v->start);
+	if (v->shmid >= 0)
+		return sys_shmat(v->shmid, (void *)v->start, v->prot & PROT_WRITE ? 0 : SHM_RDONLY);
+	/* Pages are written into private memory whatever its protection will be. */
+	if (vma_has_private_pages(v->status))
+		prot |= PROT_READ | PROT_WRITE;
+	got = sys_mmap((void *)v->start, len, prot, (int)v->flags | MAP_FIXED_NOREPLACE, v->fd, v->pgoff);
+	return got;
+}
+
+int layout_map(struct wire_task *task)
+{
+	struct wire_vma *v = (void *)task->vmas;
+
+	for (uint64_t i = 0; i < task->nr_vmas; i++) {
+		long got;
+
+		if (v[i].status & VMA_GUARD)
+			continue;
+		got = map_one(&v[i]);
+		if (got != (long)v[i].start)
+			return restorer_fail_at(task, got < 0 ? got : -EEXIST, "map", v[i].start);
+	}
+	return 0;
+}
+
+/* Advice that mmap does not take; the numbers are bits of vma_entry.madv. */
+static long advise(const struct wire_vma *v)
+{
+	for (int advice = 0; advice < 64; advice++) {
+		long err = v->madv & BIT(advice) ? sys_madvise((void *)v->start, v->end - v->start, advice) : 0;
+
+		/* MADV_HUGEPAGE and MADV_MERGEABLE are not in every kernel: what they say changes no content. */
+		if (err && err != -EINVAL)
+			return err;
+	}
+	return 0;
+}
+
+static long finish_one(const struct wire_vma *v)
+{
+	uint64_t len = v->end - v->start;
+	long err;
+
+	if (v->status & VMA_GUARD)
+		return sys_madvise((void *)v->start, len, MADV_GUARD_INSTALL);
+	err = advise(v);
+	if (!err && (v->staged || v->shmid >= 0 || (vma_has_private_pages(v->status) && (v->prot & 3) != 3)))
+		err = sys_mprotect((void *)v->start, len, v->prot);
+	if (!err && v->name)
+		sys_prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, v->start, len, v->name);
+	if (!err && v->locked)
+		err = sys_mlock2((void *)v->start, len, 0);
+	return err;
+}
+
+int layout_finish(struct wire_task *task)
+{
+	const struct wire_vma *v = (void *)task->vmas;
+
+	for (uint64_t i = 0; i < task->nr_vmas; i++) {
+		long err = finish_one(&v[i]);
+
+		if (err)
+			return restorer_fail_at(task, err, v[i].locked ? "protect or lock" : "protect", v[i].start);
+	}
+	return 0;
+}
+
+int layout_marks(struct wire_task *task)
+{
+	struct prctl_mm_map *map = (void *)task->mm_map;
+	long err = sys_prctl(PR_SET_MM, PR_SET_MM_MAP, (long)map, sizeof(*map), 0);
+
+	/* Without the right to name another executable the rest is still set (kernel.md B). */
+	if (err == -EPERM || err == -EBUSY) {
+		map->exe_fd = -1;
+		err = sys_prctl(PR_SET_MM, PR_SET_MM_MAP, (long)map, sizeof(*map), 0);
+	}
+	return err ? restorer_fail(task, err, "set the marks of the address space (PR_SET_MM_MAP)") : 0;
+}

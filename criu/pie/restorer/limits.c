@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Inside a task: no libc, no globals, direct system calls only. Resource limits; raised already where they had to be. */
+#include <compel/pie.h>
+#include "restorer.h"
+
+int restore_limits(struct wire_task *task)
+{
+	for (uint32_t i = 0; i < task->nr_rlimits && i < INSIDE_NR_RLIMITS; i++) {
+		long err = sys_prlimit64(0, (int)i, task->rlimits[i], NULL);
+
+		if (err < 0)
+			return restorer_fail_nr(task, err, "set the limit number", i);
+	}
+	return 0;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* In pie/: no libc, no globals, direct system calls only. */
+/* The end of a restore inside the task: from the tool's memory to the task's own. */
+#include <compel/pie.h>
+#include "pie/restorer/core.h"
+#include "pie/restorer/vdso.h"
+
+/* Written out call by call: a table of functions would need relocations. */
+static int lay_out(struct wire_task *task)
+{
+	int err = layout_unmap(task);
+
+	err = err ? err : vdso_move(task);
+	err = err ? err : layout_map(task);
+	err = err ? err : pages_load(task);
+	err = err ? err : vdso_patch(task);
+	err = err ? err : layout_finish(task);
+	err = err ? err : layout_marks(task);
+	return err;
+}
+
+static int set_up(struct wire_task *task)
+{
+	int err = restorer_task_alone(task);
+
+	err = err ? err : threads_start(task);
+	err = err ? err : restorer_task_shared(task);
+	err = err ? err : threads_set_up(task);
+	err = err ? err : restorer_thread((void *)task->threads);
+	err = err ? err : restorer_task_late(task);
+	return err;
+}
+
+unsigned long blob_entry(unsigned int command, void *args)
+{
+	struct wire_task *task = args;
+	int err = lay_out(task);
+
+	err = err ? err : set_up(task);
+	if (err) {
+		task_failed(task, err);
+		sys_exit_group(1);
+	}
+	task_ready(task);
+	thread_wait(task);
+	thread_go_on((void *)task->threads);
+	return 0;
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Inside a task: no libc, no globals, direct system calls only. The order of the steps, whose reasons restorer.h tells.
+ * Written out call by call: a table of functions would need relocations.
+ */
+#include "restorer.h"
+
+int restorer_task_alone(struct wire_task *task)
+{
+	int err = restore_membarrier(task);
+
+	err = err ? err : restore_sigactions(task);
+	err = err ? err : restore_subreaper(task);
+	return err;
+}
+
+int restorer_task_shared(struct wire_task *task)
+{
+	return restore_timers_create(task);
+}
+
+int restorer_thread(struct wire_thread *thread)
+{
+	int err = restore_personality(thread);
+
+	err = err ? err : restore_name(thread);
+	err = err ? err : restore_tls(thread);
+	err = err ? err : restore_sched(thread);
+	err = err ? err : restore_controls(thread);
+	err = err ? err : restore_creds(thread);
+	err = err ? err : restore_pdeath(thread);
+	err = err ? err : restore_private_signals(thread);
+	err = err ? err : restore_altstack(thread);
+	err = err ? err : restore_futexes(thread);
+	err = err ? err : restore_rseq(thread);
+	err = err ? err : restore_cpu_faults(thread);
+	return err;
+}
+
+int restorer_task_late(struct wire_task *task)
+{
+	int err = restore_mm_attributes(task);
+
+	err = err ? err : restore_shared_signals(task);
+	err = err ? err : restore_timers_arm(task);
+	err = err ? err : restore_limits(task);
+	return err;
+}
+
+int restorer_thread_last(struct wire_thread *thread)
+{
+	int err = seccomp_install(thread);
+
+	return err ? err : restore_creds_finish(thread);
+}

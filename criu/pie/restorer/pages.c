@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* In pie/: no libc, no globals, direct system calls only. */
+/*
+ * Pages from the images into their places. Filling fresh 4K pages costs more than the copy itself: where a whole
+ * aligned 2 MiB block was saved it is read into a huge page and moved into place (UFFDIO_MOVE, userfaultfd(2)), which
+ * leaves no flag on the mapping, unlike MADV_HUGEPAGE.
+ */
+#include <asm-generic/errno.h>
+#include <asm-generic/fcntl.h>
+#include <compel/pie.h>
+#include <linux/ioctl.h>
+#include <linux/mman.h>
+#include <linux/userfaultfd.h>
+#include "base/bits.h"
+#include "pie/vma.h"
+#include "pie/restorer/core.h"
+#include "pie/restorer/reader.h"
+
+#ifndef UFFD_USER_MODE_ONLY
+#define UFFD_USER_MODE_ONLY 1
+#endif
+#ifndef UFFD_FEATURE_MOVE
+#define UFFD_FEATURE_MOVE (1 << 16)
+struct uffdio_move {
+	uint64_t dst, src, len, mode;
+	int64_t move;
+};
+#define UFFDIO_MOVE _IOWR(UFFDIO, 0x05, struct uffdio_move)
+#endif
+
+struct mover {
+	struct wire_task *task;
+	long fd; /* userfaultfd, negative: none */
+	const struct wire_vma *vma; /* registered now */
+	struct reader reader;
+};
+
+static int read_all(struct wire_task *task, int fd, uint64_t to, uint64_t len, uint64_t offset)
+{
+	while (len) {
+		long got = sys_pread64(fd, (void *)to, len, offset);
+
+		if (got == -EINTR)
+			continue;
+		if (got <= 0)
+			return restorer_fail_at(task, got ? got : -EIO, "read pages", to);
+		to += got;
+		offset += got;
+		len -= got;
+	}
+	return 0;
+}
+
+static void mover_open(struct mover *m, struct wire_task *task)
+{
+	struct uffdio_api api = { .api = UFFD_API, .features = UFFD_FEATURE_MOVE };
+
+	m->task = task;
+	m->vma = NULL;
+	m->fd = -1;
+	if (!task->stage_len)
+		return;
+	m->fd = sys_userfaultfd(O_CLOEXEC | UFFD_USER_MODE_ONLY);
+	if (m->fd >= 0 && sys_ioctl(m->fd, UFFDIO_API, (long)&api)) {
+		sys_close(m->fd);
+		m->fd = -1;
+	}
+}
+
+static void unregister(struct mover *m)
+{
+	struct uffdio_range range;
+
+	if (!m->vma)
+		return;
+	range.start = m->vma->start;
+	range.len = m->vma->end - m->vma->start;
+	sys_ioctl(m->fd, UFFDIO_UNREGISTER, (long)&range);
+	m->vma = NULL;
+}
+
+static int use_vma(struct mover *m, const struct wire_vma *vma)
+{
+	struct uffdio_register reg = { .range = { vma->start, vma->end - vma->start },
+				       .mode = UFFDIO_REGISTER_MODE_MISSING };
+
+	if (m->vma == vma)
+		return 0;
+	unregister(m);
+	if (sys_ioctl(m->fd, UFFDIO_REGISTER, (long)&reg))
+		return -EINVAL;
+	m->vma = vma;
+	return 0;
+}
+
+/* Both halves at once, each of whole huge pages. */
+static int read_stage(struct mover *m, int fd, uint64_t len, uint64_t offset)
+{
+	uint64_t own = m->reader.open ? ROUND_UP(len / 2, HUGE_PAGE_SZ) : len;
+	struct wire_task *task = m->task;
+	long other = 0;
+	int err;
+
+	if (own < len)
+		reader_start(&m->reader, fd, task->stage + own, len - own, offset + own);
+	err = read_all(task, fd, task->stage, own, offset);
+	if (own < len)
+		other = reader_wait(&m->reader);
+	if (!err && other)
+		err = restorer_fail_at(task, other, "read pages", task->stage);
+	return err;
+}
+
+/* A whole number of aligned blocks. -EAGAIN: by the plain way. */
+static int move_blocks(struct mover *m, const struct wire_vma *vma, const struct wire_io *io, uint64_t start,
+		       uint64_t end)
+{
+	struct wire_task *task = m->task;
+	long got;
+
+	while (start < end) {
+		uint64_t len = MIN_OF(end - start, task->stage_len);
+		struct uffdio_move move = { .dst = start, .src = task->stage, .len = len };
+		int err;
+
+		/* Fresh each time: what was moved away left a hole that would be filled by small pages. */
+		got = sys_mmap((void *)task->stage, task->stage_len, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+		if (got != (long)task->stage)
+			return -EAGAIN;
+		sys_madvise((void *)task->stage, task->stage_len, MADV_HUGEPAGE);
+		/* Not registered while it is read into the stage: no fault of ours may wait for ourselves. */
+		err = read_stage(m, io->fd, len, io->offset + (start - io->addr));
+		if (!err && use_vma(m, vma))
+			return -EAGAIN;
+		if (err)
+			return err;
+		if (sys_ioctl(m->fd, UFFDIO_MOVE, (long)&move) || move.move != (int64_t)len) {
+			unregister(m);
+			/* What has been moved is there; all of it is read again in place. */
+			err = read_all(task, io->fd, start, len, io->offset + (start - io->addr));
+			if (err)
+				return err;
+		}
+		start += len;
+	}
+	return 0;
+}
+
+static bool worth_moving(const struct mover *m, const struct wire_vma *vma, uint64_t start, uint64_t end)
+{
+	return m->fd >= 0 && end > start && (vma->status & VMA_ANON_PRIVATE) && !vma->staged &&
+	       !(vma->flags & (MAP_GROWSDOWN | MAP_HUGETLB)) && !(vma->madv & BIT(MADV_NOHUGEPAGE));
+}
+
+static int load_piece(struct mover *m, const struct wire_vma *vma, const struct wire_io *io, uint64_t start,
+		      uint64_t end)
+{
+	uint64_t first = ROUND_UP(start, HUGE_PAGE_SZ), last = ROUND_DOWN(end, HUGE_PAGE_SZ);
+	int err;
+
+	if (worth_moving(m, vma, first, last)) {
+		err = read_all(m->task, io->fd, start, first - start, io->offset + (start - io->addr));
+		if (err)
+			return err;
+		err = move_blocks(m, vma, io, first, last);
+		if (!err)
+			return unregister(m),
+			       read_all(m->task, io->fd, last, end - last, io->offset + (last - io->addr));
+		if (err != -EAGAIN)
+			return err;
+		unregister(m);
+	}
+	return read_all(m->task, io->fd, start, end - start, io->offset + (start - io->addr));
+}
+
+int pages_load(struct wire_task *task)
+{
+	const struct wire_io *io = (void *)task->ios;
+	const struct wire_vma *v = (void *)task->vmas, *vmas_end = v + task->nr_vmas;
+	struct mover m = { .fd = -1 };
+	int err = 0;
+
+	mover_open(&m, task);
+	reader_open(&m.reader, m.fd >= 0 ? task->reader_tid : 0);
+	for (uint64_t i = 0; !err && i < task->nr_ios; i++) {
+		uint64_t at = io[i].addr, end = at + io[i].len;
+
+		while (!err && at < end) {
+			while (v < vmas_end && (v->end <= at || (v->status & VMA_GUARD)))
+				v++;
+			if (v == vmas_end) {
+				err = restorer_fail_at(task, -EBADMSG, "pages without a mapping", at);
+				break;
+			}
+			err = load_piece(&m, v, &io[i], at, MIN_OF(end, v->end));
+			at = MIN_OF(end, v->end);
+		}
+		task->pages_restored += io[i].len / PAGE_SZ;
+	}
+	reader_close(&m.reader);
+	unregister(&m);
+	if (m.fd >= 0) {
+		sys_close(m.fd);
+		sys_munmap((void *)task->stage, task->stage_len);
+	}
+	return err;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The steps that make a process with its memory in place the task that was dumped.
+ *
+ * Rules of code in pie/: no libc, no globals, direct system calls only. Every signal is blocked from before the first
+ * step to the end. Each function returns 0 or a negative errno, and has then said why in the log.
+ *
+ * main.c calls these five, in this order; what each does inside, and why there, stands below.
+ */
+#pragma once
+#include "pie/wire.h"
+
+/* 1. The leader, memory in its final shape, no other thread yet. */
+int restorer_task_alone(struct wire_task *task);
+/* 2. The leader, when every thread exists and none has left its first rights. */
+int restorer_task_shared(struct wire_task *task);
+/* 3. Every thread for itself, the leader too (after 2). */
+int restorer_thread(struct wire_thread *thread);
+/* 4. The leader, when every thread is through 3. Then the task is READY: it waits for the others of the tree. */
+int restorer_task_late(struct wire_task *task);
+/*
+ * 5. Every thread for itself, the very last thing before it gets its registers. With a tracer that has set
+ * PTRACE_O_SUSPEND_SECCOMP the filters sleep until it detaches; without one they are in force for all that follows,
+ * rt_sigreturn at the least.
+ */
+int restorer_thread_last(struct wire_thread *thread);
+
+/* ---- the steps inside ---- */
+
+/* 1: registering for membarrier waits for all CPUs once there are more threads */
+int restore_membarrier(struct wire_task *task);
+/* 1: before any signal is queued: to set a handler to "ignore" would throw waiting ones away */
+int restore_sigactions(struct wire_task *task);
+/* 1 */
+int restore_subreaper(struct wire_task *task);
+
+/* 2: timers may signal a thread, which must exist; alarm clocks need CAP_WAKE_ALARM, which creds may drop */
+int restore_timers_create(struct wire_task *task);
+
+/* 3, in this order. First what needs rights: */
+int restore_personality(struct wire_thread *thread);
+int restore_name(struct wire_thread *thread);
+int restore_tls(struct wire_thread *thread);
+int restore_sched(struct wire_thread *thread); /* CPUs, nice, policy, I/O priority, then timer slack: RT has none */
+int restore_controls(struct wire_thread *thread); /* I/O flusher, machine checks, speculation */
+/* then the rights themselves, */
+int restore_creds(struct wire_thread *thread);
+/* then what a change of credentials resets, */
+int restore_pdeath(struct wire_thread *thread);
+/* and what is the thread's own: */
+int restore_private_signals(struct wire_thread *thread);
+int restore_altstack(struct wire_thread *thread);
+int restore_futexes(struct wire_thread *thread); /* robust list, clear_child_tid */
+int restore_rseq(struct wire_thread *thread);
+int restore_cpu_faults(struct wire_thread *thread); /* TSC, CPUID: raise SIGSEGV from here on */
+
+/* 4: a thread's change of credentials resets dumpable; MDWE forbids what laying out memory needs */
+int restore_mm_attributes(struct wire_task *task);
+/* 4: queued before limits, of which SIGPENDING is one; by the leader: only it may send what the kernel sends */
+int restore_shared_signals(struct wire_task *task);
+/* 4: as late as can be: from here on they run */
+int restore_timers_arm(struct wire_task *task);
+/* 4: the last of all: NPROC, NOFILE, SIGPENDING, MEMLOCK, AS, FSIZE would be in the way of everything before */
+int restore_limits(struct wire_task *task);
+
+/* 5: needs no_new_privs or CAP_SYS_ADMIN, which restore_creds has kept where it must */
+int seccomp_install(struct wire_thread *thread);
+/* 5: gives that away. Nothing to do, as a rule */
+int restore_creds_finish(struct wire_thread *thread);
+
+/* "Error (restorer): pid 42: WHAT: errno 1" to task->log_fd; gives @err back. */
+int restorer_fail(const struct wire_task *task, long err, const char *what);
+/* The same with a number after @what: a signal, a timer, a limit; a large one, which is an address, in hex. */
+int restorer_fail_nr(const struct wire_task *task, long err, const char *what, long nr);
+
+static inline struct wire_task *task_of(const struct wire_thread *thread)
+{
+	return (struct wire_task *)thread->task;
+}
+
+/* Errors of the kernel that code here looks at: errno.h is libc's. */
+enum { E_PERM = 1, E_AGAIN = 11, E_INVAL = 22, E_RANGE = 34, E_OVERFLOW = 75 };

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* In pie/: no libc, no globals, direct system calls only. */
+/*
+ * Threads, and the wait for the end. The tool sets every thread's registers while it waits here; a thread that sees
+ * the tool die goes its own way: on if the tree was complete, out if it was not.
+ */
+#include <asm-generic/errno-base.h>
+#include <compel/pie.h>
+#include <linux/futex.h>
+#include <linux/sched.h>
+#include <stdatomic.h>
+#include "pie/restorer/core.h"
+
+static void wake(_Atomic uint32_t *word)
+{
+	sys_futex((void *)word, FUTEX_WAKE, 0x7fffffff, NULL, NULL, 0);
+}
+
+void task_failed(struct wire_task *task, int err)
+{
+	int32_t none = 0;
+	_Atomic int32_t *failed = (void *)task->shared_failed;
+
+	atomic_store(&task->failed, err);
+	atomic_compare_exchange_strong(failed, &none, err);
+	atomic_fetch_add((_Atomic uint32_t *)task->event, 1);
+	wake((void *)task->event);
+}
+
+void task_ready(struct wire_task *task)
+{
+	_Atomic uint32_t *count = (void *)task->ready_count;
+
+	if (atomic_fetch_add(count, 1) + 1 != *(uint32_t *)task->ready_expected)
+		return;
+	wake(count);
+	atomic_fetch_add((_Atomic uint32_t *)task->event, 1);
+	wake((void *)task->event);
+}
+
+void thread_wait(struct wire_task *task)
+{
+	char nothing;
+	long got;
+
+	do
+		got = sys_read(task->commit_fd, &nothing, 1);
+	while (got == -EINTR || got > 0);
+	if (!atomic_load((_Atomic uint32_t *)task->committed))
+		sys_exit_group(1);
+}
+
+void thread_go_on(struct wire_thread *thread)
+{
+	struct wire_task *task = (void *)thread->task;
+
+	/* Peers of sockets and pipes lie there, too: who waits for an end of file would wait for ever. */
+	if (!thread->index && task->service_base)
+		sys_call6(__NR_close_range, task->service_base, ~0u, 0, 0, 0, 0);
+	restorer_thread_last(thread);
+	thread_bases(thread);
+	sys_rt_sigreturn(thread->sigframe);
+}
+
+static int thread_main(void *arg)
+{
+	struct wire_thread *thread = arg;
+	struct wire_task *task = (void *)thread->task;
+	int err;
+
+	while (!atomic_load(&task->threads_go))
+		sys_futex((void *)&task->threads_go, FUTEX_WAIT, 0, NULL, NULL, 0);
+	err = restorer_thread(thread);
+	if (err)
+		task_failed(task, err);
+	else
+		atomic_fetch_add(&task->threads_ready, 1);
+	wake(&task->threads_ready);
+	thread_wait(task);
+	thread_go_on(thread);
+	return 1;
+}
+
+static int start_one(struct wire_task *task, struct wire_thread *thread)
+{
+	int32_t tid = thread->tid;
+	struct clone_args args = {
+		.flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM,
+		.stack = thread->stack,
+		.stack_size = thread->stack_size,
+		.set_tid = (uint64_t)&tid,
+		.set_tid_size = 1,
+	};
+	long got = sys_clone3_run(&args, sizeof(args), thread_main, thread);
+
+	if (got == -EEXIST)
+		return restorer_fail_at(task, got, "make a thread: its number is taken", tid);
+	return got < 0 ? restorer_fail_at(task, got, "make thread", tid) : 0;
+}
+
+int threads_start(struct wire_task *task)
+{
+	struct wire_thread *threads = (void *)task->threads;
+
+	for (uint32_t i = 1; i < task->nr_threads; i++) {
+		int err = start_one(task, &threads[i]);
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+int threads_set_up(struct wire_task *task)
+{
+	uint32_t ready;
+
+	atomic_store(&task->threads_go, 1);
+	wake(&task->threads_go);
+	while ((ready = atomic_load(&task->threads_ready)) != task->nr_threads - 1) {
+		if (atomic_load(&task->failed))
+			return atomic_load(&task->failed);
+		sys_futex((void *)&task->threads_ready, FUTEX_WAIT, ready, NULL, NULL, 0);
+	}
+	return 0;
+}

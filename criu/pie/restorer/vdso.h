@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The vDSO of a restored task is that of the running kernel. Where it is laid out as the image's, it moves to the
+ * saved place. Otherwise the image's lies there as plain memory, its functions overwritten by jumps to the real one,
+ * which is parked where the tool found room. memory/vdso.c decides, the code here acts inside the task.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include "pie/wire.h"
+
+/* What the unmapping step must leave alone, ascending: how many, at most @room (WIRE_VDSO_PARTS is enough). */
+static inline size_t vdso_spared(const struct wire_task *task, struct wire_range *ret_ranges, size_t room)
+{
+	size_t nr = task->nr_vdso_parts < room ? task->nr_vdso_parts : room;
+
+	for (size_t i = 0; i < nr; i++) {
+		ret_ranges[i].start = task->vdso_parts[i].now;
+		ret_ranges[i].end = task->vdso_parts[i].now + task->vdso_parts[i].len;
+	}
+	return nr;
+}
+
+/* A mapping of the image that vdso_move puts in place: it is neither mapped nor are its pages read (cut them out of
+ * longer runs). Every other one marked VMA_VDSO or VMA_VVAR is private anonymous memory like any, [vvar] all zero. */
+static inline bool vdso_places(const struct wire_task *task, uint64_t start, uint64_t end)
+{
+	return start < task->vdso_placed.end && task->vdso_placed.start < end;
+}
+
+/* The image's vDSO becomes plain memory that calls ours. */
+static inline bool wire_vdso_is_proxy(const struct wire_task *task)
+{
+	return task->vdso_old.end != 0;
+}
+
+/* Once all but the spared ranges is unmapped, before anything of the image is mapped. 0 or a negative errno. */
+int vdso_move(const struct wire_task *task);
+/* After the pages are loaded, before PR_SET_MDWE. 0 or a negative errno. */
+int vdso_patch(const struct wire_task *task);

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Inside a task: no libc, no globals, direct system calls only. TLS entries, TSC and CPUID of x86. */
+#include <compel/pie.h>
+#include <asm/prctl.h>
+#include <sys/mman.h>
+#include "core.h"
+#include "restorer.h"
+
+enum {
+	SET_TSC = 26, /* prctl(2) */
+	SET_CPUID = 0x1012, /* arch_prctl(2) */
+	SET_THREAD_AREA_32 = 243,
+	LOW_LEN = 4096,
+};
+
+/* The call belongs to 32-bit programs: made by their gate, with an argument below 4G. */
+static long set_thread_area32(void *desc)
+{
+	long ret;
+
+	__asm__ volatile("int $0x80"
+			 : "=a"(ret)
+			 : "a"(SET_THREAD_AREA_32), "b"(desc)
+			 : "memory", "r8", "r9", "r10", "r11");
+	return (int32_t)ret;
+}
+
+int restore_tls(struct wire_thread *thread)
+{
+	long err = 0;
+
+	if (!thread->nr_tls)
+		return 0;
+	char *low =
+		(char *)sys_mmap(NULL, LOW_LEN, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+	if ((long)low < 0 && (long)low > -LOW_LEN)
+		return restorer_fail(task_of(thread), (long)low, "memory below 4G for TLS entries");
+	for (uint32_t i = 0; i < thread->nr_tls && !err; i++) {
+		memcpy(low, thread->tls[i], sizeof(thread->tls[i]));
+		err = set_thread_area32(low);
+		if (err < 0)
+			restorer_fail_nr(task_of(thread), err, "set the TLS entry", thread->tls[i][0]);
+	}
+	sys_munmap(low, LOW_LEN);
+	return (int)err;
+}
+
+int restore_cpu_faults(struct wire_thread *thread)
+{
+	long err = 0;
+
+	if (thread->cpuid_allowed == 0)
+		err = sys_arch_prctl(SET_CPUID, 0);
+	if (err < 0)
+		return restorer_fail(task_of(thread), err, "make the CPUID instruction fault");
+	if (thread->tsc_mode)
+		err = sys_prctl(SET_TSC, (unsigned long)thread->tsc_mode, 0, 0, 0);
+	return err < 0 ? restorer_fail(task_of(thread), err, "set the TSC mode") : 0;
+}
+
+void thread_bases(const struct wire_thread *thread)
+{
+	sys_arch_prctl(ARCH_SET_GS, thread->gs_base);
+	sys_arch_prctl(ARCH_SET_FS, thread->fs_base);
+}

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What crosses over between the tool and the code that runs inside a target: parasite (dump) and restorer.
+ * Plain fixed-size types only; both sides are built from this header.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+/* ---- parasite: dump ------------------------------------------------------------------- */
+
+enum parasite_command {
+	PARASITE_TASK = 1, /* args: struct inside_task, then timer ids */
+	PARASITE_THREAD, /* args: struct inside_thread */
+	PARASITE_FDS, /* args: struct inside_fds */
+	PARASITE_FORK, /* args: struct inside_fork */
+};
+
+#define INSIDE_NR_SIG 64
+#define INSIDE_NR_RLIMITS 16
+#define INSIDE_MAX_TIMERS 4096
+
+struct inside_sigaction {
+	uint64_t handler, flags, restorer, mask;
+};
+struct inside_timeval {
+	int64_t sec, usec;
+};
+struct inside_itimer {
+	struct inside_timeval interval, value;
+};
+struct inside_posix_timer {
+	int32_t id; /* in */
+	int32_t clock; /* in */
+	int32_t signo; /* in: its signal waits in the shared queue, with none but such: count its overruns; 0: no */
+	int32_t overrun; /* out, and below: with signo, those behind the signal that waits */
+	int64_t interval_sec, interval_nsec, value_sec, value_nsec;
+};
+
+/* One process. A call that failed leaves its negative errno in *_err. */
+struct inside_task {
+	uint64_t want_sigactions; /* in: bit n-1 set: ask for signal n; the others are SIG_DFL without flags */
+	struct inside_sigaction sigactions[INSIDE_NR_SIG];
+	struct inside_itimer itimers[3]; /* real, virtual, prof */
+	uint64_t rlimits[INSIDE_NR_RLIMITS][2];
+	uint64_t brk;
+	int32_t dumpable; /* PR_GET_DUMPABLE */
+	int32_t child_subreaper;
+	int32_t thp_disabled; /* PR_GET_THP_DISABLE: 0, 1, or flags */
+	int32_t mdwe; /* PR_GET_MDWE, or negative errno */
+	int32_t memory_merge; /* PR_GET_MEMORY_MERGE, or negative errno */
+	int32_t membarrier; /* registrations mask, or negative errno */
+	uint32_t nr_timers; /* in */
+	uint32_t pad;
+	uint64_t xcomp_perm; /* x86: ARCH_GET_XCOMP_PERM, 0: not told */
+	struct inside_posix_timer timers[];
+};
+
+struct inside_thread {
+	uint64_t clear_child_tid; /* PR_GET_TID_ADDRESS */
+	uint64_t altstack_sp, altstack_size;
+	uint32_t altstack_flags;
+	int32_t pdeath_signal;
+	int32_t securebits; /* includes KEEP_CAPS */
+	int32_t tsc_mode; /* PR_GET_TSC */
+	uint64_t timer_slack_ns;
+	int32_t io_flusher; /* PR_GET_IO_FLUSHER or negative errno */
+	int32_t no_new_privs;
+	int32_t spec_store_bypass, spec_indirect_branch, spec_l1d_flush; /* PR_GET_SPECULATION_CTRL or negative errno */
+	int32_t ioprio;
+	int32_t mce_kill;
+	int32_t cpuid_allowed; /* x86: ARCH_GET_CPUID: 0: the instruction raises SIGSEGV; negative errno */
+};
+
+/* The copy is nobody's child but init's; it has no descriptors, and ends as soon as nobody traces it. */
+struct inside_fork {
+	int32_t helper; /* who makes it: traced, waits for its tracer when it is born */
+	int32_t copy; /* or negative errno */
+	uint8_t stack[8192]; /* the helper's */
+};
+
+struct inside_fds {
+	uint32_t nr;
+	int32_t fds[]; /* in: descriptor numbers; out: F_GETFD or negative errno */
+};
+
+/* ---- restorer --------------------------------------------------------------------------- */
+/*
+ * Everything below lies in one region of memory that is free both in the tool's forked process and in the final
+ * address space; pointers are addresses in that region. The tool builds it (restore/hand_over.c), the kinds fill it
+ * in their hand_over, criu/pie/restorer/ acts on it, file by file of the same name.
+ */
+
+struct wire_vma {
+	uint64_t start, end;
+	uint64_t pgoff; /* bytes */
+	uint64_t staged; /* where pages inherited from the parent wait, 0: nowhere */
+	uint64_t madv; /* bits: MADV_* numbers */
+	uint64_t flags; /* MAP_* for mmap, without MAP_FIXED */
+	uint32_t prot;
+	uint32_t status; /* vma_entry.status */
+	int32_t fd; /* descriptor to map, -1 */
+	int32_t shmid; /* SysV segment to attach, -1 */
+	uint64_t name; /* char *: anonymous name, 0 */
+	uint32_t locked, pad; /* mlock(2)ed */
+};
+
+struct wire_range {
+	uint64_t start, end;
+};
+
+/* One special mapping ([vvar], [vvar_vclock], [vdso]) of the process that becomes the task. See restorer/vdso.h. */
+struct wire_vdso_part {
+	uint64_t now, len;
+	uint64_t then; /* 0: it is unmapped */
+	uint32_t prot; /* to have there */
+	uint32_t prot_now;
+};
+#define WIRE_VDSO_PARTS 6
+
+/* Instructions to write over a function of the image's vDSO. */
+struct wire_vdso_patch {
+	uint64_t at;
+	uint8_t len, code[31];
+};
+
+/* Pages to read: @len bytes at @offset of @fd to @addr. Sorted by addr. */
+struct wire_io {
+	uint64_t addr, len, offset;
+	int32_t fd;
+	uint32_t flags;
+};
+
+struct wire_posix_timer {
+	int32_t id, clock_id, notify, signo;
+	uint64_t sigval;
+	int32_t notify_tid;
+	int32_t waiting, overrun; /* its signal waits, with so many overruns: it fires again for it */
+	int64_t interval_sec, interval_nsec, value_sec, value_nsec;
+};
+
+struct wire_sigqueue {
+	uint64_t infos; /* siginfo_t[nr], 128 bytes each */
+	uint32_t nr, pad;
+};
+
+struct wire_creds {
+	uint32_t uid, euid, suid, fsuid, gid, egid, sgid, fsgid;
+	uint32_t cap_inh[2], cap_prm[2], cap_eff[2], cap_bnd[2], cap_amb[2];
+	uint32_t securebits, nr_groups;
+	uint64_t groups; /* uint32_t[nr_groups] */
+	uint32_t last_cap; /* of this kernel */
+	uint32_t no_new_privs;
+};
+
+/* A struct sock_fprog that seccomp(2) takes as it is; @flags lie in its padding. */
+struct wire_seccomp_filter {
+	uint16_t nr, pad;
+	uint32_t flags; /* SECCOMP_FILTER_FLAG_* */
+	uint64_t insns; /* struct sock_filter[nr] */
+};
+
+struct wire_thread {
+	uint64_t task; /* struct wire_task */
+	int32_t tid;
+	uint32_t index;
+	uint64_t stack, stack_size;
+	uint64_t fs_base, gs_base; /* go with it */
+	uint64_t sigframe; /* what the thread returns through when nobody sets its registers for it */
+	uint64_t clear_child_tid, robust_list, robust_list_len;
+	uint64_t rseq_ptr, rseq_cs;
+	uint32_t rseq_size, rseq_sig;
+	uint64_t altstack_sp, altstack_size;
+	uint32_t altstack_flags;
+	int32_t pdeath_signal;
+	uint64_t timer_slack_ns; /* 0: leave */
+	int32_t sched_policy, sched_priority, sched_nice;
+	uint32_t sched_flags;
+	uint64_t sched_runtime, sched_deadline, sched_period;
+	uint64_t affinity; /* cpu_set_t bytes, 0: leave */
+	uint32_t affinity_len;
+	int32_t ioprio; /* -1: leave */
+	int32_t tsc_mode; /* 0: leave */
+	int32_t io_flusher; /* < 0: leave */
+	int32_t mce_kill; /* < 0: leave */
+	int32_t spec_store_bypass, spec_indirect_branch, spec_l1d_flush; /* < 0: leave */
+	int32_t cpuid_allowed; /* x86: 0: the instruction raises SIGSEGV; else leave */
+	char comm[16];
+	struct wire_creds creds;
+	struct wire_sigqueue pending;
+	uint32_t seccomp_mode; /* 0, 1 strict, 2 filter */
+	uint32_t nr_filters;
+	uint64_t filters; /* struct wire_seccomp_filter[], the oldest first */
+	uint64_t capset_header, capset_data; /* for capset(2) after the filters, 0: nothing to give up */
+	uint32_t nr_tls;
+	uint32_t tls[3][4];
+	_Atomic uint32_t ready;
+};
+
+struct wire_task {
+	uint64_t region, region_len; /* this region */
+	uint64_t alloc_next, alloc_end; /* of wire_alloc */
+	int32_t pid;
+	int32_t commit_fd, log_fd;
+	uint32_t log_level;
+	int32_t keep_sigchld; /* 0: SIGCHLDs that came up while restoring are dropped */
+	/* What the tool sees of us, in memory shared with it (addresses in the region; run/shared.h) */
+	uint64_t ready_count; /* _Atomic uint32_t: tasks that are ready; the last one wakes the tool */
+	uint64_t ready_expected; /* uint32_t */
+	uint64_t event; /* _Atomic uint32_t, futex: something has happened */
+	uint64_t shared_failed; /* _Atomic int32_t: first failure */
+	uint64_t committed; /* _Atomic uint32_t: the tree lives */
+	/* memory */
+	uint64_t spares, nr_spares; /* struct wire_range[], sorted: what unmapping leaves alone at first */
+	uint64_t vmas, nr_vmas; /* struct wire_vma[], sorted */
+	uint64_t ios, nr_ios; /* struct wire_io[], sorted */
+	uint64_t stage, stage_len; /* free addresses for huge-page staging; 0: read straight */
+	int32_t reader_tid; /* of a thread that helps to read, 0: none is needed */
+	uint32_t pad_reader;
+	struct wire_vdso_part vdso_parts[WIRE_VDSO_PARTS]; /* ascending in now */
+	uint32_t nr_vdso_parts, nr_vdso_patches;
+	uint64_t vdso_detour; /* parts pass through here on their way; 0: straight */
+	uint64_t vdso_patches; /* struct wire_vdso_patch[] */
+	struct wire_range vdso_placed; /* where the parts go: no other mapping, no pages to read there */
+	struct wire_range
+		vdso_old; /* what is patched: the image's vDSO, with this prot in the end; empty: the same vDSO */
+	uint32_t vdso_old_prot, vdso_pad;
+	uint64_t mm_map; /* struct prctl_mm_map */
+	uint64_t pages_restored; /* out */
+	uint64_t pages_compared, pages_inherited; /* copy-on-write memory: looked at; in place by fork */
+	int32_t thp_disabled; /* as PR_GET_THP_DISABLE says it; < 0: leave, and below */
+	int32_t mdwe, memory_merge, membarrier;
+	/* process-wide */
+	uint32_t set_sigactions; /* 0: another task that shares them sets them */
+	int32_t service_base; /* to be closed from here on, if the tool cannot; 0: another task does it */
+	struct inside_sigaction sigactions[INSIDE_NR_SIG];
+	struct inside_itimer itimers[3];
+	uint64_t rlimits[INSIDE_NR_RLIMITS][2];
+	uint32_t nr_rlimits, nr_timers;
+	uint64_t timers; /* struct wire_posix_timer[], by id */
+	struct wire_sigqueue pending;
+	int32_t dumpable, child_subreaper;
+	uint32_t personality;
+	uint32_t nr_threads;
+	uint64_t threads; /* struct wire_thread[] */
+	_Atomic uint32_t threads_go; /* futex: all threads exist, each may set itself up */
+	_Atomic uint32_t threads_ready; /* futex */
+	_Atomic int32_t failed;
+};

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The last step, from outside: every thread gets its own registers, the restorer is taken out of every task, and the
+ * tree lives. Until `committed` is set every task dies with the tool; afterwards every one goes on by itself if we
+ * should die before its turn (pie/restorer/threads.c).
+ */
+#include <errno.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "kernel/proc_pid.h"
+#include "kinds/kinds.h"
+#include "restore/restore.h"
+#include "run/restore.h"
+#include "run/scripts.h"
+#include "util/log.h"
+
+static bool lives(const struct restore_task *rt)
+{
+	return rt->t.state != TASK_DEAD;
+}
+
+static int seize_all(struct restore *r)
+{
+	struct restore_task *rt;
+
+	restore_for_each_task(rt, r) {
+		for (size_t i = 0; lives(rt) && i < rt->nr_threads; i++) {
+			int err = compel_seize(rt->threads[i].id.host_tid, true);
+
+			if (err < 0)
+				return fail(err, "take hold of restored thread %d", rt->threads[i].id.host_tid);
+		}
+	}
+	restore_for_each_task(rt, r) {
+		for (size_t i = 0; lives(rt) && i < rt->nr_threads; i++) {
+			struct compel_stop stop;
+			int err = compel_wait_stop(rt->threads[i].id.host_tid, &stop);
+
+			if (!err && stop.state == COMPEL_DEAD)
+				err = -ECHILD;
+			if (err < 0)
+				return fail(err, "restored thread %d does not stop", rt->threads[i].id.host_tid);
+		}
+	}
+	return 0;
+}
+
+static int peek(pid_t pid, uint64_t addr, void *to, size_t len)
+{
+	struct iovec local = { to, len }, remote = { (void *)(uintptr_t)addr, len };
+
+	return process_vm_readv(pid, &local, 1, &remote, 1, 0) == (ssize_t)len ? 0 : -EFAULT;
+}
+
+/* One call in a stopped thread; what it returns is the result. */
+static int call(struct compel_ctl *ctl, long nr, unsigned long a, unsigned long b, unsigned long c)
+{
+	const unsigned long args[6] = { a, b, c };
+	long value;
+	int err = compel_syscall(ctl, nr, args, &value);
+
+	return err < 0 ? err : value < 0 ? (int)value : 0;
+}
+
+/* Filters come last: the restorer's own calls are none that they would let pass. */
+static int install_filters(const struct restore_task *rt, const struct wire_thread *th, struct compel_ctl *ctl)
+{
+	int err = 0;
+
+	if (th->seccomp_mode == SECCOMP_MODE_STRICT)
+		err = call(ctl, SYS_seccomp, SECCOMP_SET_MODE_STRICT, 0, 0);
+	for (uint32_t i = 0; !err && th->seccomp_mode == SECCOMP_MODE_FILTER && i < th->nr_filters; i++) {
+		uint64_t at = th->filters + i * sizeof(struct wire_seccomp_filter);
+		struct wire_seccomp_filter filter = { 0 };
+
+		err = peek(rt->t.host_pid, at, &filter, sizeof(filter));
+		if (!err)
+			err = call(ctl, SYS_seccomp, SECCOMP_SET_MODE_FILTER, filter.flags, at);
+	}
+	if (!err && th->capset_header)
+		err = call(ctl, SYS_capset, th->capset_header, th->capset_data, 0);
+	return err;
+}
+
+/* The thread still waits afterwards; that it has its filters is noted for the case that it must go on by itself. */
+static int filter_thread(struct restore_task *rt, struct restore_thread *th, uint64_t wire_address)
+{
+	struct compel_ctl *ctl = NULL;
+	struct wire_thread wire = { 0 };
+	uint32_t none = 0;
+	struct iovec local = { &none, sizeof(none) };
+	struct iovec remote = { (void *)(uintptr_t)(wire_address + offsetof(struct wire_thread, seccomp_mode)),
+				sizeof(none) };
+	int err = peek(rt->t.host_pid, wire_address, &wire, sizeof(wire));
+
+	if (err || !wire.seccomp_mode)
+		return err;
+	err = compel_open(th->id.host_tid, &ctl);
+	if (!err)
+		err = install_filters(rt, &wire, ctl);
+	if (ctl) {
+		int cured = compel_cure(ctl);
+
+		err = err ? err : cured;
+	}
+	if (!err && process_vm_writev(rt->t.host_pid, &local, 1, &remote, 1, 0) != sizeof(none))
+		err = -EFAULT;
+	return err;
+}
+
+static int filter_all(struct restore *r)
+{
+	struct restore_task *rt;
+
+	restore_for_each_task(rt, r) {
+		struct wire_task wire = { 0 };
+		int err = lives(rt) ? peek(rt->t.host_pid, r->shared->tasks[rt->t.index].wire, &wire, sizeof(wire)) : 0;
+
+		for (size_t i = 0; !err && lives(rt) && i < rt->nr_threads; i++)
+			err = filter_thread(rt, &rt->threads[i], wire.threads + i * sizeof(struct wire_thread));
+		if (err)
+			return fail(err, "pid %d: install its seccomp filters", rt->t.pid);
+	}
+	return 0;
+}
+
+static bool sigchld_pending(const struct restore_task *rt)
+{
+	_cleanup_proc_ struct proc proc = PROC_CLOSED;
+	_cleanup_proc_status_ struct proc_status status = { 0 };
+
+	return !proc_open(rt->t.host_pid, &proc) && !proc_status_read(&proc, &status) &&
+	       (status.shared_pending & BIT(SIGCHLD - 1));
+}
+
+/* The parent knew that its child had stopped: it gets no second notice of it. @wire has room for what calls read. */
+static void forget_stops(struct restore_task *rt, struct compel_ctl *ctl, uint64_t wire)
+{
+	struct {
+		uint64_t set;
+		struct timespec now;
+	} args = { .set = BIT(SIGCHLD - 1) };
+	struct iovec local = { &args, sizeof(args) }, remote = { (void *)(uintptr_t)wire, sizeof(args) };
+	unsigned long wait_args[6] = { wire, 0, wire + offsetof(__typeof__(args), now), sizeof(uint64_t) };
+	struct task *child;
+	long value;
+
+	list_for_each(child, &rt->t.children, sibling)
+		if (child->state == TASK_STOPPED && !child->stop_unseen)
+			call(ctl, SYS_wait4, child->pid, 0, WUNTRACED | WNOHANG);
+	/* What the task itself needs of the wire has been read by now. */
+	if (rt->drop_sigchld && process_vm_writev(rt->t.host_pid, &local, 1, &remote, 1, 0) == (ssize_t)sizeof(args))
+		compel_syscall(ctl, SYS_rt_sigtimedwait, wait_args, &value);
+}
+
+static int finish_task(struct restore *r, struct restore_task *rt)
+{
+	struct shared_task *shared = &r->shared->tasks[rt->t.index];
+	struct restore_thread *leader = &rt->threads[0];
+	struct compel_ctl *ctl = NULL;
+	struct wire_task wire = { 0 };
+	int err = peek(rt->t.host_pid, shared->wire, &wire, sizeof(wire));
+
+	for (size_t i = 0; !err && i < rt->nr_threads; i++)
+		err = compel_set_state(rt->threads[i].id.host_tid, &rt->threads[i].cpu);
+	if (!err)
+		err = compel_open_as(leader->id.host_tid, &leader->cpu, &ctl);
+	if (!err)
+		forget_stops(rt, ctl, shared->wire);
+	if (!err && rt->files_owner)
+		err = call(ctl, SYS_close_range, r->service_base, ~0u, 0);
+	if (ctl) {
+		int cured = compel_cure(ctl);
+
+		err = err ? err : cured;
+	}
+	if (!err)
+		err = compel_finish(leader->id.host_tid, &leader->cpu, shared->region, shared->region_len);
+	r->stats.restore.pages_restored += wire.pages_restored;
+	r->stats.restore.pages_compared += wire.pages_compared;
+	r->stats.restore.pages_skipped_cow += wire.pages_inherited;
+	return err;
+}
+
+/* The terminal's stop signals do nothing in an orphaned group: setpgid(2). */
+static bool orphaned(struct restore *r, const struct restore_task *rt)
+{
+	struct restore_task *other;
+
+	restore_for_each_task(other, r)
+		if (other->t.pgid == rt->t.pgid && other->t.parent && other->t.parent->sid == rt->t.sid &&
+		    other->t.parent->pgid != rt->t.pgid)
+			return false;
+	return true;
+}
+
+static int stop_group(struct restore *r, struct restore_task *rt)
+{
+	_cleanup_free_ pid_t *tids = calloc(rt->nr_threads, sizeof(*tids));
+	struct restore_task *parent = rt->t.parent ? restore_task_of(rt->t.parent) : NULL;
+
+	if (!tids)
+		return -ENOMEM;
+	for (size_t i = 0; i < rt->nr_threads; i++)
+		tids[i] = rt->threads[i].id.host_tid;
+	if (parent && !parent->drop_sigchld)
+		parent->drop_sigchld = !sigchld_pending(parent);
+	return compel_group_stop(tids, rt->nr_threads,
+				 rt->t.state == TASK_STOPPED && !orphaned(r, rt) ? rt->t.stop_signal : SIGSTOP);
+}
+
+static int release(struct restore *r, struct restore_task *rt)
+{
+	bool stay = rt->t.state == TASK_STOPPED || r->opts->leave_stopped;
+	struct compel_stop stop = { .state = stay ? COMPEL_STOPPED : COMPEL_TRAPPED, .stop_signal = rt->t.stop_signal };
+	int first = 0;
+
+	if (stay && stop_group(r, rt))
+		log_warn("pid %d could not be stopped again: it runs", rt->t.pid);
+	for (size_t i = 0; i < rt->nr_threads; i++) {
+		int err = compel_detach(rt->threads[i].id.host_tid, &stop);
+
+		if (err < 0 && !first)
+			first = err;
+	}
+	return first;
+}
+
+/* Children before parents: a stopped child must be so before its parent is told to forget it. */
+static int finish_all(struct restore *r)
+{
+	int first = 0;
+
+	for (struct list *pos = r->tree.tasks.prev; pos != &r->tree.tasks; pos = pos->prev) {
+		struct restore_task *rt = restore_task_of(list_entry(pos, struct task, in_tree));
+		int err = lives(rt) ? finish_task(r, rt) : 0;
+
+		if (err)
+			log_warn(
+				"pid %d: the restorer could not be taken out (errno %d): it goes on with some memory of ours mapped",
+				rt->t.pid, -err);
+		if (lives(rt) && rt->t.state == TASK_STOPPED)
+			err = release(r, rt);
+		if (err && !first)
+			first = err;
+	}
+	return first;
+}
+
+int restore_commit(struct restore *r)
+{
+	struct restore_task *rt;
+	int err = seize_all(r);
+
+	if (!err)
+		err = filter_all(r);
+	if (err)
+		return err;
+	for (const struct fd_kind *const *kind = fd_kinds; !err && *kind; kind++)
+		err = (*kind)->ready ? (*kind)->ready(r) : 0;
+	if (!err)
+		err = locks_ready(r);
+	if (!err)
+		err = scripts_run(r->opts, "pre-resume", r->root_pid);
+	if (err)
+		return err;
+	/* The point of no return. */
+	atomic_store(&r->shared->committed, 1);
+	/* Before any of them runs: no task sees a name that is going to be taken away. */
+	for (const struct fd_kind *const *kind = fd_kinds; *kind; kind++)
+		if ((*kind)->committed)
+			(*kind)->committed(r);
+	finish_all(r);
+	restore_for_each_task(rt, r)
+		if (lives(rt) && rt->t.state != TASK_STOPPED)
+			release(r, rt);
+	return 0;
+}

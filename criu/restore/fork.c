@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Make the tree: every task with its own pid, in its session and group. */
+#include <errno.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "kernel/proc_pid.h"
+#include "memory/memory.h"
+#include "restore/restore.h"
+#include "run/restore.h"
+#include "util/fds.h"
+#include "util/log.h"
+
+#define TAKEN_WAIT_US 10000000u
+#define TAKEN_STEP_US 1000u
+
+/* Who has the pid that we need. The number of a thread, a group or a session counts as taken, too. */
+static int pid_taken(pid_t pid)
+{
+	_cleanup_proc_ struct proc proc = PROC_CLOSED;
+	struct proc_stat stat;
+
+	if (!proc_open(pid, &proc) && !proc_stat_read(&proc, &stat))
+		return fail(
+			-EEXIST,
+			"pid %d is taken by %s (parent %d%s): end it, or restore in a fresh pid namespace (unshare -pf --mount-proc)",
+			pid, stat.comm, stat.ppid, stat.state == 'Z' ? ", a zombie that its parent does not reap" : "");
+	return fail(
+		-EEXIST,
+		"pid %d is taken: a process group or session of that number is in use; restore in a fresh pid namespace (unshare -pf --mount-proc)",
+		pid);
+}
+
+/* A zombie that is about to be reaped (some inits are slow at it) is worth waiting for. */
+static bool about_to_go(pid_t pid)
+{
+	_cleanup_proc_ struct proc proc = PROC_CLOSED;
+	struct proc_stat stat;
+
+	return proc_open(pid, &proc) || proc_stat_read(&proc, &stat) || stat.state == 'Z' || stat.state == 'X';
+}
+
+static pid_t clone_with_pid(pid_t pid, uint64_t flags)
+{
+	pid_t want = pid;
+	/* With CLONE_PARENT the signal is that of the calling process: clone3(2). */
+	struct clone_args args = { .flags = flags, .exit_signal = flags & CLONE_PARENT ? 0 : SIGCHLD };
+	long got = -1;
+
+	args.set_tid = (uintptr_t)&want;
+	args.set_tid_size = 1;
+	for (unsigned waited = 0;; waited += TAKEN_STEP_US) {
+		got = syscall(SYS_clone3, &args, sizeof(args));
+		if (got >= 0 || errno != EEXIST)
+			break;
+		if (waited >= TAKEN_WAIT_US || !about_to_go(pid))
+			return pid_taken(pid);
+		usleep(TAKEN_STEP_US); /* style: when somebody else reaps a zombie, nothing tells us */
+	}
+	if (got < 0 && errno == EPERM)
+		return fail(-EPERM, "make a task with pid %d: that needs CAP_CHECKPOINT_RESTORE", pid);
+	if (got < 0 && errno == EINVAL)
+		return fail(-EINVAL, "make a task with pid %d: larger than kernel.pid_max?", pid);
+	return got < 0 ? fail(-errno, "make a task with pid %d", pid) : got;
+}
+
+static _Noreturn void run_task(struct restore *r, struct restore_task *rt);
+
+static int make_task(struct restore *r, struct restore_task *rt, const struct restore_task *by)
+{
+	uint64_t flags = 0;
+	pid_t pid;
+
+	if (rt->as_sibling || (!by && r->opts->restore_sibling))
+		flags |= CLONE_PARENT;
+	if (by && !rt->helper && rt->t.state != TASK_DEAD && by->t.ids.files == rt->t.ids.files)
+		flags |= CLONE_FILES;
+	if (by && !rt->helper && rt->t.state != TASK_DEAD && by->t.ids.fs == rt->t.ids.fs)
+		flags |= CLONE_FS;
+	pid = clone_with_pid(rt->t.pid, flags);
+	if (!pid)
+		run_task(r, rt);
+	if (pid < 0)
+		return pid;
+	/* It says so itself, too, but may be killed before: then nobody would miss it. */
+	atomic_store(&r->shared->tasks[rt->t.index].pid, pid);
+	return 0;
+}
+
+/* Those that this task forks: before its own setsid(2) those that are born in the session it came from. */
+static int make_children(struct restore *r, struct restore_task *rt, bool before_setsid)
+{
+	int err = 0;
+
+	for (struct restore_task *child = rt->forks; !err && child; child = child->next_forked) {
+		pid_t sid = child->t.sid == child->t.pid ? child->birth_sid : child->t.sid;
+		bool early = !child->helper && rt->t.sid == rt->t.pid && sid && sid != rt->t.sid;
+
+		if (early == before_setsid)
+			err = make_task(r, child, rt);
+	}
+	return err;
+}
+
+static int reap_helpers(struct restore *r, struct restore_task *rt)
+{
+	struct task *t;
+
+	list_for_each(t, &r->helpers, in_tree) {
+		int status;
+
+		if (t->parent == &rt->t && waitpid(t->pid, &status, 0) != t->pid)
+			return fail(-errno, "wait for helper %d", t->pid);
+	}
+	return 0;
+}
+
+/* A zombie of the image is one again: by exiting as it did. */
+static _Noreturn void die(struct restore_task *rt)
+{
+	int status = rt->t.exit_code, sig = WTERMSIG(status);
+	struct rlimit none = { 0, 0 };
+	sigset_t mask;
+
+	prctl(PR_SET_PDEATHSIG, 0);
+	prctl(PR_SET_NAME, rt->t.comm);
+	if (WIFEXITED(status))
+		_exit(WEXITSTATUS(status));
+	setrlimit(RLIMIT_CORE, &none);
+	signal(sig, SIG_DFL);
+	sigemptyset(&mask);
+	sigaddset(&mask, sig);
+	kill(getpid(), sig);
+	sigprocmask(SIG_UNBLOCK, &mask, NULL);
+	/* Signals that kill nobody cannot have killed the original. */
+	_exit(128 + sig);
+}
+
+/* The dead children are zombies, and their SIGCHLD has come, before signals are put in place. */
+static int await_zombies(struct restore *r, struct restore_task *rt)
+{
+	struct task *child;
+
+	list_for_each(child, &rt->t.children, sibling) {
+		siginfo_t info;
+
+		if (child->state == TASK_DEAD && waitid(P_PID, child->pid, &info, WEXITED | WNOWAIT) < 0)
+			return fail(-errno, "wait for zombie %d", child->pid);
+	}
+	return 0;
+}
+
+static int become(struct restore *r, struct restore_task *rt)
+{
+	r->self = rt;
+	atomic_store(&r->shared->tasks[rt->t.index].pid, getpid());
+	/* The restore is all or nothing: whose maker dies dies too, until the restorer sets what the image says. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return fail(-errno, "prctl(PR_SET_PDEATHSIG)");
+	if (getppid() == 1 && rt->creator && rt->creator->t.pid != 1 && !rt->as_sibling)
+		return -ECANCELED;
+	log_set_pid(rt->t.pid);
+	if (rt->files_owner || rt->helper || rt->t.state == TASK_DEAD)
+		close(r->commit_hold_fd);
+	return 0;
+}
+
+static int lead_session(struct restore *r, struct restore_task *rt)
+{
+	int err = 0;
+
+	if (rt->t.sid != rt->t.pid)
+		return 0;
+	if (setsid() < 0)
+		return fail(-errno, "setsid");
+	for (const struct task_kind *const *kind = task_kinds; !err && !rt->helper && *kind; kind++)
+		err = (*kind)->session ? (*kind)->session(r, rt) : 0;
+	return err;
+}
+
+static int enter_session(struct restore *r, struct restore_task *rt)
+{
+	int err = make_children(r, rt, true);
+
+	if (err)
+		return err;
+	err = lead_session(r, rt);
+	if (err)
+		return err;
+	if (rt->t.pgid == rt->t.pid && rt->t.sid != rt->t.pid && setpgid(0, 0) < 0)
+		return fail(-errno, "lead group %d", rt->t.pgid);
+	return make_children(r, rt, false);
+}
+
+static int join_group(struct restore *r, struct restore_task *rt)
+{
+	if (rt->join_pgid && getpgrp() != rt->join_pgid && setpgid(0, rt->join_pgid) < 0)
+		return fail(-errno, "join group %d", rt->join_pgid);
+	return 0;
+}
+
+static int live(struct restore *r, struct restore_task *rt)
+{
+	int err = become(r, rt);
+
+	if (!err && !rt->helper && rt->t.state != TASK_DEAD)
+		err = memory_stage_shared(r, rt);
+	if (!err)
+		err = enter_session(r, rt);
+	if (err)
+		return err;
+	shared_reach(r->shared, STAGE_FORKED);
+	err = shared_wait(r->shared, STAGE_FORKED);
+	if (!err && !rt->helper)
+		err = join_group(r, rt);
+	if (err)
+		return err;
+	shared_reach(r->shared, STAGE_GROUPED);
+	err = shared_wait(r->shared, STAGE_GROUPED);
+	if (err)
+		return err;
+	if (rt->helper)
+		_exit(0);
+	if (rt->t.state == TASK_DEAD)
+		die(rt);
+	err = reap_helpers(r, rt);
+	if (!err)
+		err = restore_open_files(r, rt);
+	if (!err)
+		err = await_zombies(r, rt);
+	return err ? err : restore_hand_over(r, rt);
+}
+
+static _Noreturn void run_task(struct restore *r, struct restore_task *rt)
+{
+	LOG_SCOPE("pid %d (%s)", rt->t.pid, rt->t.comm);
+	int err = live(r, rt);
+
+	shared_fail(r->shared, err);
+	_exit(1);
+}
+
+int restore_fork_tree(struct restore *r)
+{
+	struct restore_task *root = restore_task_of(r->tree.root);
+	sigset_t all;
+	int err;
+
+	/* Tasks are born with everything blocked: no signal may run the tool's handlers in them. */
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, NULL);
+	err = make_task(r, root, NULL);
+	if (!err)
+		r->root_pid = root->t.pid;
+	return err;
+}
+
+void restore_kill_all(struct restore *r)
+{
+	size_t nr = r->tree.nr_tasks + r->nr_helpers;
+	int status;
+
+	if (!r->shared)
+		return;
+	for (size_t i = 0; i < nr; i++) {
+		pid_t pid = atomic_load(&r->shared->tasks[i].pid);
+
+		if (pid > 0)
+			kill(pid, SIGKILL);
+	}
+	if (r->root_pid > 0)
+		kill(r->root_pid, SIGKILL);
+	/* Threads that we traced report their end to us, too: __WALL. */
+	while (waitpid(-1, &status, __WALL) > 0)
+		;
+}

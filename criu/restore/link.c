@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Who makes what. A session can only be entered by being born in it, so a task is forked by somebody who is in its
+ * session at that time: its parent before or after its own setsid(2), the session's leader on the parent's behalf
+ * (CLONE_PARENT), or a helper that stands in for a leader that has died.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include "memory/memory.h"
+#include "restore/restore.h"
+#include "run/restore.h"
+#include "util/log.h"
+
+/* The session a task must be born in; 0: any. */
+static pid_t needed_sid(const struct restore_task *rt)
+{
+	return rt->t.sid == rt->t.pid ? rt->birth_sid : rt->t.sid;
+}
+
+static bool outside(struct restore *r, pid_t id)
+{
+	return !restore_find_task(r, id);
+}
+
+/* Children first: a leader whose child has an older session was born in that session itself. */
+static void find_birth_sessions(struct restore *r)
+{
+	for (struct list *pos = r->tree.tasks.prev; pos != &r->tree.tasks; pos = pos->prev) {
+		struct restore_task *rt = restore_task_of(list_entry(pos, struct task, in_tree));
+		struct restore_task *parent = rt->t.parent ? restore_task_of(rt->t.parent) : NULL;
+		pid_t sid = needed_sid(rt);
+
+		if (!parent || !sid || sid == parent->t.sid || parent->t.sid != parent->t.pid || parent->birth_sid)
+			continue;
+		/* A dead leader's session is entered by a helper instead, unless it lies outside the tree. */
+		if (outside(r, sid) && sid != r->tree.root->sid)
+			continue;
+		parent->birth_sid = sid;
+	}
+}
+
+static struct restore_task *find_helper(struct restore *r, pid_t pid)
+{
+	struct task *t;
+
+	list_for_each(t, &r->helpers, in_tree)
+		if (t->pid == pid)
+			return restore_task_of(t);
+	return NULL;
+}
+
+static struct restore_task *add_helper(struct restore *r, pid_t pid, pid_t sid, struct restore_task *parent)
+{
+	struct restore_task *h;
+	bool fresh;
+
+	if (!hash_slot_of(&r->tids, pid, &fresh) || !fresh)
+		return NULL;
+	h = restore_alloc(r, sizeof(*h));
+	if (!h)
+		return NULL;
+	h->t.pid = h->t.host_pid = h->t.pgid = pid;
+	h->t.sid = sid;
+	h->t.parent = &parent->t;
+	h->t.state = TASK_ALIVE;
+	h->t.index = r->tree.nr_tasks + r->nr_helpers++;
+	h->helper = true;
+	h->creator = parent;
+	list_add_tail(&h->t.in_tree, &r->helpers);
+	log_debug("helper %d stands in for a dead leader (child of %d)", pid, parent->t.pid);
+	return h;
+}
+
+static int cannot_enter(const struct restore_task *rt)
+{
+	return fail(-EOPNOTSUPP,
+		    "pid %d is in session %d, which nobody who could fork it is in: that cannot be restored yet",
+		    rt->t.pid, rt->t.sid);
+}
+
+static int find_creator(struct restore *r, struct restore_task *rt)
+{
+	struct restore_task *parent = rt->t.parent ? restore_task_of(rt->t.parent) : NULL, *leader;
+	pid_t sid = needed_sid(rt);
+
+	rt->creator = parent;
+	if (!parent || !sid || sid == parent->t.sid || sid == needed_sid(parent))
+		return 0;
+	leader = restore_find_task(r, sid);
+	if (leader && leader->t.state != TASK_DEAD && leader->t.parent == rt->t.parent) {
+		rt->creator = leader;
+		rt->as_sibling = true;
+		return 0;
+	}
+	if (leader)
+		return cannot_enter(rt);
+	leader = find_helper(r, sid);
+	if (!leader)
+		leader = add_helper(r, sid, sid, parent);
+	if (!leader || leader->t.parent != rt->t.parent)
+		return cannot_enter(rt);
+	rt->creator = leader;
+	rt->as_sibling = true;
+	return 0;
+}
+
+static int find_group(struct restore *r, struct restore_task *rt)
+{
+	pid_t pgid = rt->t.pgid;
+
+	if (pgid == rt->t.pid)
+		return 0;
+	rt->join_pgid = pgid;
+	if (!outside(r, pgid) || find_helper(r, pgid))
+		return 0;
+	if (r->opts->shell_job && (pgid == r->tree.root->pgid || outside(r, rt->t.sid))) {
+		rt->join_pgid = r->own_pgid;
+		return 0;
+	}
+	/* A group whose leader has gone keeps its number: a helper leads it until the first member is in. */
+	if (!add_helper(r, pgid, rt->t.sid, rt->t.state == TASK_DEAD ? rt->creator : rt))
+		return fail(-EOPNOTSUPP, "pid %d is in group %d, whose number is a thread's", rt->t.pid, pgid);
+	return 0;
+}
+
+static int check_root(struct restore *r)
+{
+	struct restore_task *root = restore_task_of(r->tree.root);
+
+	if (root->t.sid == root->t.pid || !outside(r, root->t.sid))
+		return 0;
+	if (!r->opts->shell_job)
+		return fail(
+			-EINVAL,
+			"the tree belongs to session %d of a terminal: restore it from a terminal with --shell-job (-j)",
+			root->t.sid);
+	return 0;
+}
+
+/* Tables that tasks share are shared from birth: the one that does not own must be forked by one that has it. */
+static int check_sharing(struct restore_task *rt)
+{
+	const struct restore_task *by = rt->creator;
+
+	if (!rt->files_owner && (!by || by->t.ids.files != rt->t.ids.files))
+		return fail(
+			-EOPNOTSUPP,
+			"pid %d shares its descriptors with a task that cannot fork it: that cannot be restored yet",
+			rt->t.pid);
+	if (!rt->fs_owner && (!by || by->t.ids.fs != rt->t.ids.fs))
+		return fail(
+			-EOPNOTSUPP,
+			"pid %d shares its directories with a task that cannot fork it: that cannot be restored yet",
+			rt->t.pid);
+	return 0;
+}
+
+/* Users of every file: counted, then filled. The first one in tree order opens it. */
+static int find_users(struct restore *r)
+{
+	struct restore_task *rt;
+
+	restore_for_each_task(rt, r)
+		for (size_t i = 0; i < rt->nr_fds; i++)
+			rt->fds[i].file->nr_users++;
+	for (size_t i = 0; i < r->nr_files; i++) {
+		struct file *file = &r->files[i];
+
+		file->users = restore_alloc(r, (file->nr_users + 1) * sizeof(*file->users));
+		if (!file->users)
+			return fail(-ENOMEM, "files");
+		file->nr_users = 0;
+	}
+	restore_for_each_task(rt, r) {
+		for (size_t i = 0; i < rt->nr_fds; i++) {
+			struct file *file = rt->fds[i].file;
+
+			if (!file->owner) {
+				file->owner = rt;
+				file->owner_fd = rt->fds[i].fd;
+			}
+			file->users[file->nr_users++] = rt->fds[i];
+		}
+	}
+	return 0;
+}
+
+static int link_files(struct restore *r)
+{
+	int err = find_users(r);
+
+	for (size_t i = 0; !err && i < r->nr_files; i++) {
+		struct file *file = &r->files[i];
+
+		LOG_SCOPE("file %#x (%s)", file->id, file->kind->name);
+		if (file->kind->link)
+			err = file->kind->link(r, file, file->state);
+		if (!err && file->maker == file)
+			file->maker = NULL;
+	}
+	return err;
+}
+
+/* Each creator's list, from the end of the tree on, so that it comes out in tree order. Helpers go first: they are
+ * creators themselves. */
+static void list_forks(struct restore *r)
+{
+	for (struct list *pos = r->tree.tasks.prev; pos != &r->tree.tasks; pos = pos->prev) {
+		struct restore_task *rt = restore_task_of(list_entry(pos, struct task, in_tree));
+
+		if (rt->creator) {
+			rt->next_forked = rt->creator->forks;
+			rt->creator->forks = rt;
+		}
+	}
+	for (struct list *pos = r->helpers.prev; pos != &r->helpers; pos = pos->prev) {
+		struct restore_task *rt = restore_task_of(list_entry(pos, struct task, in_tree));
+
+		rt->next_forked = rt->creator->forks;
+		rt->creator->forks = rt;
+	}
+}
+
+int restore_link(struct restore *r)
+{
+	struct restore_task *rt;
+	int err = check_root(r);
+
+	list_init(&r->helpers);
+	find_birth_sessions(r);
+	restore_for_each_task(rt, r) {
+		if (!err)
+			err = find_creator(r, rt);
+		if (!err)
+			err = find_group(r, rt);
+		if (!err && rt->t.state != TASK_DEAD)
+			err = check_sharing(rt);
+	}
+	list_forks(r);
+	if (!err)
+		err = link_files(r);
+	return err ? err : memory_link(r);
+}

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Read every record, check every number. Nothing exists yet, and nothing is made here. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include "inventory.pb-c.h"
+#include "kinds/kinds.h"
+#include "memory/memory.h"
+#include "pstree.pb-c.h"
+#include "restore/restore.h"
+#include "timens.pb-c.h"
+#include "run/restore.h"
+#include "util/log.h"
+
+static int bad(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+static int bad(const char *fmt, ...)
+{
+	char text[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	log_error("%s", text);
+	return -EBADMSG;
+}
+
+static int read_single(struct restore *r, enum image_type type, uint64_t id, void *ret_msg)
+{
+	void *msg;
+	int err = image_read_single(r->dir, type, id, &msg);
+
+	if (!err)
+		err = arena_defer(&r->arena, image_free_record, msg);
+	if (!err)
+		memcpy(ret_msg, &msg, sizeof(msg));
+	return err < 0 ? fail(err, "%s", image_dir_error(r->dir)) : 0;
+}
+
+static int load_inventory(struct restore *r)
+{
+	InventoryEntry *entry;
+	int err;
+
+	if (!image_dir_is_dump(r->dir))
+		return bad("there is no inventory.img: the directory holds no (complete) dump");
+	err = read_single(r, IMAGE_INVENTORY, 0, &entry);
+	if (err)
+		return err;
+	if (entry->img_version != IMAGE_VERSION)
+		return bad("inventory.img: image version %u, this program reads version %d", entry->img_version,
+			   IMAGE_VERSION);
+	if (!entry->has_fdinfo_per_id || !entry->fdinfo_per_id)
+		return bad("inventory.img: images of a dumper that is too old (no fdinfo_per_id)");
+	if (entry->plugins_entry && entry->plugins_entry->n_plugins)
+		return bad("inventory.img: the dump used the plugin %s, and plugins are not built yet",
+			   entry->plugins_entry->plugins[0]);
+	return 0;
+}
+
+static int load_thread(struct restore *r, struct restore_task *rt, struct restore_thread *th, uint32_t tid)
+{
+	int err;
+
+	th->id.tid = th->id.host_tid = tid;
+	err = read_single(r, IMAGE_CORE, tid, &th->core);
+	if (err)
+		return err;
+	if (th->core->mtype != CORE_ENTRY__MARCH__X86_64)
+		return bad("core-%u.img: saved on another kind of CPU (%d)", tid, th->core->mtype);
+	if (!th->core->thread_info || !th->core->thread_core)
+		return bad("core-%u.img: no registers (thread_info, thread_core)", tid);
+	return 0;
+}
+
+static int load_threads(struct restore *r, struct restore_task *rt, const PstreeEntry *e)
+{
+	rt->nr_threads = e->n_threads;
+	rt->threads = restore_alloc(r, rt->nr_threads * sizeof(*rt->threads));
+	if (!rt->threads)
+		return fail(-ENOMEM, "threads");
+	if (!rt->nr_threads || e->threads[0] != e->pid)
+		return bad("pstree.img: the threads of %u do not begin with itself", e->pid);
+	for (size_t i = 0; i < rt->nr_threads; i++) {
+		int err = load_thread(r, rt, &rt->threads[i], e->threads[i]);
+		bool fresh;
+
+		if (err)
+			return err;
+		if (!e->threads[i] || e->threads[i] > INT32_MAX)
+			return bad("pstree.img: thread id %u", e->threads[i]);
+		if (!hash_slot_of(&r->tids, e->threads[i], &fresh))
+			return fail(-ENOMEM, "threads");
+		if (!fresh)
+			return bad("pstree.img: thread %u stands there twice", e->threads[i]);
+	}
+	return 0;
+}
+
+static int load_state(struct restore_task *rt)
+{
+	const TaskCoreEntry *tc = rt->core->tc;
+
+	if (!tc)
+		return bad("core-%d.img: no task record (tc)", rt->t.pid);
+	strncpy(rt->t.comm, tc->comm, sizeof(rt->t.comm) - 1);
+	switch (tc->task_state) {
+	case TASK_ALIVE:
+		break;
+	case TASK_DEAD:
+		rt->t.exit_code = tc->exit_code;
+		break;
+	case TASK_STOPPED:
+		rt->t.stop_signal = tc->has_stop_signo ? tc->stop_signo : SIGSTOP;
+		if (rt->t.stop_signal < 1 || rt->t.stop_signal > 64)
+			return bad("core-%d.img: stopped by signal %d", rt->t.pid, rt->t.stop_signal);
+		rt->t.stop_unseen = tc->has_stop_unseen && tc->stop_unseen;
+		break;
+	default:
+		return bad("core-%d.img: task state %u", rt->t.pid, tc->task_state);
+	}
+	rt->t.state = tc->task_state;
+	return 0;
+}
+
+static int load_ids(struct restore *r, struct restore_task *rt)
+{
+	TaskKobjIdsEntry *ids = rt->core->ids;
+
+	if (!ids) {
+		int err = read_single(r, IMAGE_IDS, rt->t.pid, &ids);
+
+		if (err)
+			return err;
+	}
+	rt->t.ids = (struct task_ids){ ids->vm_id, ids->files_id, ids->fs_id, ids->sighand_id };
+	if (!ids->vm_id || !ids->files_id || !ids->fs_id || !ids->sighand_id)
+		return bad("ids-%d.img: an id is 0", rt->t.pid);
+	return 0;
+}
+
+/* The first task with an id owns what it stands for. */
+static int own(struct restore *r, uint32_t id, uint64_t which, struct restore_task *rt, bool *ret_owner)
+{
+	uint64_t *slot = hash_slot_of(&r->id_owner, which << 32 | id, ret_owner);
+
+	if (!slot)
+		return fail(-ENOMEM, "ids");
+	if (*ret_owner)
+		*slot = (uintptr_t)rt;
+	return 0;
+}
+
+static int cmp_task_fd(const void *a, const void *b)
+{
+	return ((const struct task_fd *)a)->fd - ((const struct task_fd *)b)->fd;
+}
+
+static int load_fdinfo(struct restore *r, struct restore_task *rt)
+{
+	ProtobufCMessage **records;
+	size_t nr;
+	int err = restore_read_records(r, IMAGE_FDINFO, rt->t.ids.files, &fdinfo_entry__descriptor, &records, &nr);
+
+	if (err)
+		return err;
+	if (!records)
+		return bad("fdinfo-%u.img is missing", rt->t.ids.files);
+	rt->fds = restore_alloc(r, (nr + 1) * sizeof(*rt->fds));
+	if (!rt->fds)
+		return fail(-ENOMEM, "descriptors");
+	rt->nr_fds = nr;
+	for (size_t i = 0; i < nr; i++) {
+		const FdinfoEntry *e = (FdinfoEntry *)records[i];
+		char who[64];
+
+		snprintf(who, sizeof(who), "fdinfo-%u.img: fd %u", rt->t.ids.files, e->fd);
+		if (e->fd > 1 << 24)
+			return bad("%s: no such descriptor number", who);
+		rt->fds[i] = (struct task_fd){ rt, e->fd, e->flags & 1, restore_file(r, e->id, who) };
+		if (!rt->fds[i].file)
+			return -EBADMSG;
+		if (rt->fds[i].file->kind->image_type != e->type)
+			return bad("%s: file %#x is of type %d, not %d", who, e->id, rt->fds[i].file->kind->image_type,
+				   e->type);
+		r->service_base = MAX_OF(r->service_base, (int)e->fd + 1);
+	}
+	qsort(rt->fds, nr, sizeof(*rt->fds), cmp_task_fd);
+	for (size_t i = 1; i < nr; i++)
+		if (rt->fds[i].fd == rt->fds[i - 1].fd)
+			return bad("fdinfo-%u.img: fd %d stands there twice", rt->t.ids.files, rt->fds[i].fd);
+	return 0;
+}
+
+static int load_alive(struct restore *r, struct restore_task *rt)
+{
+	int err = load_ids(r, rt);
+
+	if (!err)
+		err = own(r, rt->t.ids.vm, 1, rt, &rt->mm_owner);
+	if (!err)
+		err = own(r, rt->t.ids.files, 2, rt, &rt->files_owner);
+	if (!err)
+		err = own(r, rt->t.ids.fs, 3, rt, &rt->fs_owner);
+	if (!err)
+		err = own(r, rt->t.ids.sighand, 4, rt, &rt->sighand_owner);
+	if (err)
+		return err;
+	if (!rt->mm_owner || !rt->sighand_owner)
+		return fail(-EOPNOTSUPP, "pid %d shares its memory with another process: that cannot be restored yet",
+			    rt->t.pid);
+	err = read_single(r, IMAGE_MM, rt->t.pid, &rt->mm);
+	if (!err)
+		err = read_single(r, IMAGE_FS, rt->t.pid, &rt->fs);
+	if (!err && rt->files_owner)
+		err = load_fdinfo(r, rt);
+	if (!err)
+		err = memory_load(r, rt);
+	for (const struct task_kind *const *kind = task_kinds; !err && *kind; kind++) {
+		if ((*kind)->load)
+			err = (*kind)->load(r, rt);
+		for (size_t i = 0; !err && (*kind)->load_thread && i < rt->nr_threads; i++)
+			err = (*kind)->load_thread(r, rt, &rt->threads[i]);
+	}
+	return err;
+}
+
+static int load_task(struct restore *r, const PstreeEntry *e)
+{
+	struct restore_task *rt = restore_alloc(r, sizeof(*rt)), *parent = NULL;
+	int err;
+
+	if (!rt)
+		return fail(-ENOMEM, "tasks");
+	rt->t.pid = rt->t.host_pid = e->pid;
+	rt->t.ppid = e->ppid;
+	rt->t.pgid = e->pgid;
+	rt->t.sid = e->sid;
+	if (!e->pid || e->pid > INT32_MAX || e->pgid > INT32_MAX || e->sid > INT32_MAX)
+		return bad("pstree.img: pid %u, group %u, session %u", e->pid, e->pgid, e->sid);
+	if (restore_find_task(r, e->pid))
+		return bad("pstree.img: pid %u stands there twice", e->pid);
+	if (r->tree.root) {
+		parent = restore_find_task(r, e->ppid);
+		if (!parent)
+			return bad("pstree.img: the parent %u of %u is missing or comes behind it", e->ppid, e->pid);
+		if (parent->t.state == TASK_DEAD)
+			return bad("pstree.img: the parent %u of %u is a zombie", e->ppid, e->pid);
+	}
+	err = hash_put_ptr(&r->task_by_pid, e->pid, rt);
+	if (!err)
+		err = read_single(r, IMAGE_CORE, e->pid, &rt->core);
+	if (!err)
+		err = load_state(rt);
+	if (err)
+		return err;
+	tree_add(&r->tree, &rt->t, parent ? &parent->t : NULL);
+	if (rt->t.state == TASK_DEAD)
+		return parent ? 0 : bad("pstree.img: the root %u is a zombie", e->pid);
+	return load_threads(r, rt, e);
+}
+
+static int load_pstree(struct restore *r)
+{
+	ProtobufCMessage **records;
+	size_t nr;
+	int err = restore_read_records(r, IMAGE_PSTREE, 0, &pstree_entry__descriptor, &records, &nr);
+
+	if (!err && !nr)
+		return bad("pstree.img is missing or empty");
+	for (size_t i = 0; !err && i < nr; i++)
+		err = load_task(r, (PstreeEntry *)records[i]);
+	return err;
+}
+
+static const struct fd_kind *kind_by_type(int type)
+{
+	for (const struct fd_kind *const *kind = fd_kinds; *kind; kind++)
+		if ((*kind)->image_type == (FdTypes)type && (*kind)->load)
+			return *kind;
+	return NULL;
+}
+
+static int load_file(struct restore *r, FileEntry *entry, unsigned index)
+{
+	struct file *file = &r->files[index];
+	bool fresh;
+	uint64_t *slot = hash_slot_of(&r->file_by_id, entry->id, &fresh);
+
+	LOG_SCOPE("files.img: file %#x", entry->id);
+	if (!slot)
+		return fail(-ENOMEM, "files");
+	if (!fresh)
+		return bad("stands there twice");
+	file->id = entry->id;
+	file->index = index;
+	file->entry = entry;
+	file->owner_fd = -1;
+	file->kind = kind_by_type(entry->type);
+	if (!file->kind) {
+		const ProtobufCEnumValue *name =
+			protobuf_c_enum_descriptor_get_value(&fd_types__descriptor, entry->type);
+
+		return fail(-EOPNOTSUPP, "type %s cannot be restored yet", name ? name->name : "unknown");
+	}
+	file->state = restore_alloc(r, file->kind->state_size + 1);
+	*slot = (uintptr_t)file;
+	if (!file->state)
+		return fail(-ENOMEM, "files");
+	return file->kind->load(r, file, file->state);
+}
+
+static int load_files(struct restore *r)
+{
+	ProtobufCMessage **records;
+	size_t nr;
+	int err = restore_read_records(r, IMAGE_FILES, 0, &file_entry__descriptor, &records, &nr);
+
+	if (err)
+		return err;
+	if (!records)
+		return bad("files.img is missing");
+	r->files = restore_alloc(r, (nr + 1) * sizeof(*r->files));
+	if (!r->files)
+		return fail(-ENOMEM, "files");
+	r->nr_files = nr;
+	for (size_t i = 0; !err && i < nr; i++)
+		err = load_file(r, (FileEntry *)records[i], i);
+	return err;
+}
+
+/* The clocks of the dumped system. Tasks outside of a time namespace live by this system's: said, when it shows. */
+static int load_clocks(struct restore *r)
+{
+	struct timespec now;
+	_cleanup_record_ TimensEntry *e = NULL;
+	int err = image_read_single(r->dir, IMAGE_TIMENS, 0, &e);
+
+	if (err == -ENOENT)
+		return 0; /* dumps by old tools have none */
+	if (err < 0)
+		return fail(err, "%s", image_dir_error(r->dir));
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if ((uint64_t)now.tv_sec < e->monotonic->tv_sec)
+		log_warn(
+			"CLOCK_MONOTONIC stood at %lu s when the tree was saved and is at %ld s here (a reboot, or another host): it jumps back for the tree; absolute timers wait longer",
+			e->monotonic->tv_sec, now.tv_sec);
+	return 0;
+}
+
+int restore_load(struct restore *r)
+{
+	struct restore_task *rt;
+	int err = load_inventory(r);
+
+	if (!err)
+		err = load_clocks(r);
+	if (!err)
+		err = load_pstree(r);
+	if (!err)
+		err = load_files(r);
+	restore_for_each_task(rt, r) {
+		LOG_SCOPE("pid %d", rt->t.pid);
+
+		if (!err && rt->t.state != TASK_DEAD)
+			err = load_alive(r, rt);
+	}
+	return err ? err : locks_load(r);
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* In a task: every descriptor in its place. Owners open, the others take. */
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+#include "restore/restore.h"
+#include "run/restore.h"
+#include "util/fds.h"
+#include "util/log.h"
+
+#ifndef CLOSE_RANGE_UNSHARE
+extern int close_range(unsigned int first, unsigned int last, int flags);
+#endif
+
+/* @fd becomes every number that this task's table has for the file. Takes @fd over. */
+static int place(struct restore_task *rt, struct file *file, int fd)
+{
+	bool kept = false;
+	int err = 0;
+
+	for (size_t i = 0; !err && i < file->nr_users; i++) {
+		const struct task_fd *user = &file->users[i];
+
+		if (user->task != rt)
+			continue;
+		if (user->fd == fd) {
+			kept = true;
+			err = set_cloexec(fd, user->cloexec);
+		} else if (dup3(fd, user->fd, user->cloexec ? O_CLOEXEC : 0) < 0) {
+			err = -errno;
+		}
+		if (err)
+			fail(err, "put file %#x at descriptor %d", file->id, user->fd);
+	}
+	if (!kept)
+		close(fd);
+	return err;
+}
+
+static int open_own(struct restore *r, struct restore_task *rt, struct file *file)
+{
+	int fd = file->kind->open(r, file, file->state);
+
+	if (fd < 0)
+		return fd;
+	fd = place(rt, file, fd);
+	if (!fd)
+		shared_file_set(r->shared, file->index, rt->t.host_pid, file->owner_fd);
+	return fd;
+}
+
+static int take(struct restore *r, struct restore_task *rt, struct file *file)
+{
+	int pidfd, number, fd, err;
+	pid_t pid;
+
+	err = shared_file_wait(r->shared, file->index, &pid, &number);
+	if (err)
+		return err;
+	pidfd = sys_pidfd_open(pid, 0);
+	fd = pidfd < 0 ? pidfd : sys_pidfd_getfd(pidfd, number);
+	/* Before the file is placed: it may have the number that this one has now. */
+	if (pidfd >= 0)
+		close(pidfd);
+	if (fd < 0)
+		return fail(fd, "take file %#x from task %d", file->id, pid);
+	return place(rt, file, fd);
+}
+
+typedef int (*file_fn)(struct restore *, struct restore_task *, struct file *);
+
+/* Once for each file of the table, whatever the number of its descriptors: at the first of them. */
+static int for_each_file(struct restore *r, struct restore_task *rt,
+			 bool (*which)(struct restore_task *, struct file *), file_fn fn)
+{
+	for (size_t i = 0; i < rt->nr_fds; i++) {
+		struct file *file = rt->fds[i].file;
+		int err = 0, first = -1;
+
+		for (size_t j = 0; first < 0 && j < file->nr_users; j++)
+			if (file->users[j].task == rt)
+				first = file->users[j].fd;
+		if (first != rt->fds[i].fd || !which(rt, file))
+			continue;
+		{
+			LOG_SCOPE("fd %d (%s)", first, file->kind->name);
+			err = fn(r, rt, file);
+		}
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static bool is_own_maker(struct restore_task *rt, struct file *file)
+{
+	return file->owner == rt && !file->maker;
+}
+
+static bool is_own_made(struct restore_task *rt, struct file *file)
+{
+	return file->owner == rt && file->maker;
+}
+
+static bool is_own(struct restore_task *rt, struct file *file)
+{
+	return file->owner == rt;
+}
+
+static bool is_others(struct restore_task *rt, struct file *file)
+{
+	return file->owner != rt;
+}
+
+static int take_made(struct restore *r, struct restore_task *rt, struct file *file)
+{
+	int err = take(r, rt, file);
+
+	if (!err)
+		shared_file_set(r->shared, file->index, rt->t.host_pid, file->owner_fd);
+	return err;
+}
+
+static int finish(struct restore *r, struct restore_task *rt, struct file *file)
+{
+	return file->kind->finish ? file->kind->finish(r, file, file->state, file->owner_fd) : 0;
+}
+
+int restore_open_files(struct restore *r, struct restore_task *rt)
+{
+	int err = 0;
+
+	if (rt->files_owner) {
+		/* The tool's own standard descriptors; everything else of ours lies at service_base and above. */
+		if (r->service_base > 0 && close_range(0, r->service_base - 1, 0) < 0)
+			return fail(-errno, "close_range");
+		/* Nothing waits in the first pass, so the later ones cannot wait for each other. */
+		err = for_each_file(r, rt, is_own_maker, open_own);
+		if (!err)
+			err = for_each_file(r, rt, is_own_made, take_made);
+	}
+	if (err)
+		return err;
+	shared_reach(r->shared, STAGE_OPENED);
+	if (rt->files_owner)
+		err = for_each_file(r, rt, is_others, take);
+	if (err)
+		return err;
+	shared_reach(r->shared, STAGE_FILES);
+	err = shared_wait(r->shared, STAGE_FILES);
+	if (!err && rt->files_owner)
+		err = for_each_file(r, rt, is_own, finish);
+	return err;
+}

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* One restore from beginning to end, as the tool sees it. */
+#include "restore/restore.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "kernel/proc_pid.h"
+#include "memory/segments.h"
+#include "run/interrupt.h"
+#include "run/restore.h"
+#include "run/scripts.h"
+#include "util/fds.h"
+#include "util/log.h"
+
+/* How often a look at the tasks themselves is due, in case one died without a word. */
+#define LOOK_MS 200
+
+int restore_open_images(struct restore *r)
+{
+	const struct options *opts = r->opts;
+	const char *path = opts->images_dir ? opts->images_dir : ".";
+	int err = opts->images_dir_fd >= 0 ? image_dir_open_fd(opts->images_dir_fd, &r->dir) :
+					     image_dir_open(path, &r->dir);
+
+	return err < 0 ? fail(err, "open the images directory %s", path) : 0;
+}
+
+/* Descriptors of the tool that the tasks need go above everything that they will have themselves. */
+static int move_service_fds(struct restore *r)
+{
+	int pipe_fds[2], fd, err;
+	struct rlimit lim;
+
+	if (!getrlimit(RLIMIT_NOFILE, &lim) && lim.rlim_cur < lim.rlim_max) {
+		lim.rlim_cur = lim.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &lim);
+	}
+	r->service_base = MAX_OF(r->service_base, 16);
+	if ((uint64_t)r->service_base + 64 > lim.rlim_max)
+		return fail(-EMFILE, "descriptor %d of the images needs a higher limit: ulimit -Hn is %lu",
+			    r->service_base, lim.rlim_max);
+	err = image_dir_move_fd(r->dir, r->service_base);
+	if (err < 0)
+		return fail(err, "keep the images directory open");
+	if (log_fd() >= 0) {
+		fd = dup_fd_above(log_fd(), r->service_base);
+		if (fd < 0)
+			return fail(fd, "keep the log open");
+		log_to_fd(fd);
+	}
+	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
+		return fail(-errno, "pipe");
+	r->commit_fd = move_fd_above(pipe_fds[0], r->service_base);
+	r->commit_hold_fd = move_fd_above(pipe_fds[1], r->service_base);
+	if (r->commit_fd < 0 || r->commit_hold_fd < 0)
+		return fail(-EMFILE, "pipe");
+	return 0;
+}
+
+static int count_stages(struct restore *r)
+{
+	size_t all = r->tree.nr_tasks + r->nr_helpers, alive = 0;
+	struct restore_task *rt;
+	int err = shared_new(all, r->nr_files, &r->shared);
+
+	if (err < 0)
+		return fail(err, "shared memory");
+	restore_for_each_task(rt, r)
+		alive += rt->t.state != TASK_DEAD;
+	r->shared->expected[STAGE_FORKED] = r->shared->expected[STAGE_GROUPED] = all;
+	r->shared->expected[STAGE_OPENED] = r->shared->expected[STAGE_FILES] = alive;
+	r->shared->expected[STAGE_READY] = alive;
+	return 0;
+}
+
+/* A task that is gone, or a zombie that should not be one, will never be ready. */
+static int look_at_tasks(struct restore *r)
+{
+	struct restore_task *rt;
+
+	restore_for_each_task(rt, r) {
+		_cleanup_proc_ struct proc proc = PROC_CLOSED;
+		struct proc_stat stat;
+		pid_t pid = atomic_load(&r->shared->tasks[rt->t.index].pid);
+
+		if (pid <= 0 || rt->t.state == TASK_DEAD)
+			continue;
+		if (!proc_open(pid, &proc) && !proc_stat_read(&proc, &stat) && stat.state != 'Z' && stat.state != 'X')
+			continue;
+		if (atomic_load(&r->shared->failed))
+			return atomic_load(&r->shared->failed);
+		return fail(-ECHILD, "task %d died while it was restored%s", pid,
+			    WIFSIGNALED(stat.exit_code) ? " (by a signal: is its memory larger than this machine's?)" :
+							  "");
+	}
+	return 0;
+}
+
+static int interrupted(void)
+{
+	int sig = interrupt_take();
+
+	return sig ? fail(-EINTR, "stopped by signal %d: nothing of the tree is left", sig) : 0;
+}
+
+static int await_ready(struct restore *r)
+{
+	uint32_t seen = 0;
+
+	while (atomic_load(&r->shared->reached[STAGE_READY]) < r->shared->expected[STAGE_READY]) {
+		uint32_t before = seen;
+		int failed = shared_wait_event(r->shared, &seen, LOOK_MS);
+
+		if (!failed && before == seen)
+			failed = look_at_tasks(r);
+		if (!failed)
+			failed = interrupted();
+		if (failed)
+			return failed;
+	}
+	return atomic_load(&r->shared->failed);
+}
+
+static int call_before_fork(struct restore *r)
+{
+	int err = segments_make(r);
+
+	for (const struct fd_kind *const *kind = fd_kinds; !err && *kind; kind++)
+		err = (*kind)->before_fork ? (*kind)->before_fork(r) : 0;
+	return err;
+}
+
+static int pidfile_dir(const struct restore *r)
+{
+	return r->opts->work_dir_fd >= 0 ? r->opts->work_dir_fd : image_dir_fd(r->dir);
+}
+
+static int write_pidfile(struct restore *r)
+{
+	int dir = pidfile_dir(r);
+	char text[16];
+	int len = snprintf(text, sizeof(text), "%d", r->root_pid);
+	int err = r->opts->pidfile ? write_file(dir, r->opts->pidfile, text, len) : 0;
+
+	r->pidfile_written = r->opts->pidfile && !err;
+	return err < 0 ? fail(err, "write the pid file %s", r->opts->pidfile) : 0;
+}
+
+static void take_back(struct restore *r)
+{
+	restore_kill_all(r);
+	for (const struct fd_kind *const *kind = fd_kinds; *kind; kind++)
+		if ((*kind)->failed)
+			(*kind)->failed(r);
+	if (r->pidfile_written)
+		unlinkat(pidfile_dir(r), r->opts->pidfile, 0);
+}
+
+static void tell_running(struct restore *r)
+{
+	for (const struct fd_kind *const *kind = fd_kinds; *kind; kind++)
+		if ((*kind)->running)
+			(*kind)->running(r);
+	/* The tree lives on whatever it says. */
+	scripts_run(r->opts, "post-resume", r->root_pid);
+}
+
+static int make_tree(struct restore *r)
+{
+	uint64_t start = stats_now();
+	int err = count_stages(r);
+
+	if (!err)
+		err = scripts_run(r->opts, "pre-restore", 0);
+	if (!err)
+		err = call_before_fork(r);
+	if (!err)
+		err = restore_fork_tree(r);
+	if (!err)
+		err = await_ready(r);
+	r->stats.restore.forking_time = stats_now() - start;
+	if (!err)
+		err = write_pidfile(r);
+	if (!err)
+		err = scripts_run(r->opts, "post-restore", r->root_pid);
+	if (!err)
+		err = interrupted();
+	if (!err)
+		err = restore_commit(r);
+	if (err)
+		take_back(r);
+	else
+		tell_running(r);
+	segments_finish(r, err != 0);
+	return err;
+}
+
+static int load_and_make(struct restore *r)
+{
+	uint64_t start = stats_now();
+	int err = restore_open_images(r);
+
+	if (!err)
+		err = restore_load(r);
+	if (!err)
+		err = restore_link(r);
+	if (!err)
+		err = interrupted();
+	if (!err)
+		err = move_service_fds(r);
+	if (!err)
+		err = make_tree(r);
+	r->stats.restore.restore_time = stats_now() - start;
+	return err;
+}
+
+struct restore *restore_new(const struct options *opts)
+{
+	struct restore *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	r->opts = opts;
+	r->root_fd = AT_FDCWD;
+	r->own_sid = getsid(0);
+	r->own_pgid = getpgrp();
+	arena_init(&r->arena);
+	tree_init(&r->tree);
+	return r;
+}
+
+void restore_free(struct restore *r)
+{
+	struct restore_task *rt;
+
+	restore_for_each_task(rt, r)
+		for (size_t i = 0; rt->threads && i < rt->nr_threads; i++)
+			compel_thread_state_clear(&rt->threads[i].cpu);
+	hash_free(&r->file_by_id);
+	hash_free(&r->task_by_pid);
+	hash_free(&r->tids);
+	hash_free(&r->id_owner);
+	hash_free(&r->segment_fds);
+	hash_free(&r->sysv_made);
+	image_dir_close(r->dir);
+	shared_free(r->shared);
+	arena_free(&r->arena);
+	free(r);
+}
+
+int restore_run(const struct options *opts, int *ret_wait_status)
+{
+	struct restore *r = restore_new(opts);
+	unsigned int said = log_error_count();
+	sigset_t asking, old;
+	int err;
+
+	if (!r)
+		return fail(-ENOMEM, "restore");
+	interrupt_signals(&asking);
+	sigprocmask(SIG_BLOCK, &asking, &old);
+	err = load_and_make(r);
+	if (!err)
+		stats_finish_restore(opts, opts->work_dir_fd >= 0 ? opts->work_dir_fd : image_dir_fd(r->dir),
+				     &r->stats.restore);
+	if (!err && !opts->restore_detached)
+		err = restore_wait(r, ret_wait_status);
+	/* Whoever fails says why; should one forget it, the person is not left without a word. */
+	if (err < 0 && log_error_count() == said)
+		fail(err, "the restore failed");
+	/* One that came too late to stop it: the tree lives, and that is what the caller is told. */
+	interrupt_take();
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	restore_free(r);
+	return err;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Bring a process tree back: the phases, in their order. Each logs what goes wrong and returns -errno. */
+#pragma once
+#include <stdbool.h>
+#include "run/options.h"
+
+struct restore;
+struct restore_task;
+
+/*
+ * The whole job. With restore_detached it returns as soon as the tree runs; otherwise it waits for the root and gives
+ * its wait status. After a failure nothing of the tree is left.
+ */
+int restore_run(const struct options *opts, int *ret_wait_status);
+
+/* What restore_run is made of, for those that look at one phase alone (test/fuzz). */
+struct restore *restore_new(const struct options *opts);
+void restore_free(struct restore *r);
+int restore_open_images(struct restore *r);
+/* Read and check every record. No side effect. */
+int restore_load(struct restore *r);
+/* Who makes what, in which order. No side effect; afterwards the plan is read-only. */
+int restore_link(struct restore *r);
+/* In the tool: make the root; every task then makes its own children and goes on by itself. */
+int restore_fork_tree(struct restore *r);
+/* In a task: every descriptor in its place. */
+int restore_open_files(struct restore *r, struct restore_task *rt);
+/* In a task: its memory becomes the saved one; does not return but for errors. */
+int restore_hand_over(struct restore *r, struct restore_task *rt);
+/* In the tool: every task is ready; from here on the tree lives. */
+int restore_commit(struct restore *r);
+/* In the tool: until the root ends; passes signals on to it, and does what a job of a shell does. */
+int restore_wait(struct restore *r, int *ret_wait_status);
+/* In the tool, after a failure. */
+void restore_kill_all(struct restore *r);

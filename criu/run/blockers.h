@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What stands in the way of a dump: collected, so that one run names all of it. */
+#pragma once
+#include <stddef.h>
+#include <sys/types.h>
+
+struct blocker {
+	struct blocker *next;
+	pid_t pid;
+	const char *comm;
+	int fd; /* -1: not about a descriptor */
+	const char *kind; /* "unix", "memory", ... */
+	const char *path; /* of the descriptor, as /proc names it: NULL when there is none */
+	const char *text;
+};
+
+struct blockers {
+	struct blocker *first, *last;
+	size_t nr;
+};

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* All that one dump knows, and what kinds need of each other while dumping. No other state exists. */
+#pragma once
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <compel/compel.h>
+#include "image/dir.h"
+#include "image/writer.h"
+#include "kernel/kcmp.h"
+#include "kernel/maps.h"
+#include "kernel/mountinfo.h"
+#include "kernel/pagemap_scan.h"
+#include "kernel/proc_pid.h"
+#include "mm.pb-c.h"
+#include "pie/wire.h"
+#include "run/arena.h"
+#include "run/blockers.h"
+#include "run/kind.h"
+#include "run/options.h"
+#include "run/stats.h"
+#include "task/tree.h"
+#include "util/hash.h"
+
+struct dump_thread {
+	struct thread id;
+	struct compel_stop stop;
+	struct compel_thread_state cpu; /* as it goes on in another process: for images */
+	struct proc_stat stat; /* /proc/PID/task/TID/stat */
+	struct proc_status status; /* /proc/PID/task/TID/status; freed by the pipeline */
+	struct inside_thread inside;
+	uint64_t robust_list, robust_list_len;
+	uint64_t rseq_ptr;
+	uint32_t rseq_size, rseq_sig;
+	uint64_t rseq_cs; /* critical section to name again after restore, 0 as a rule */
+	bool seized;
+};
+
+struct dump_task {
+	struct task t; /* first: tree_for_each gives struct task; dump_task_of() goes back */
+	struct proc proc;
+	int pidfd;
+	struct proc_stat stat;
+	struct proc_status status;
+	struct dump_thread *threads; /* [0] is the leader; none for a zombie */
+	size_t nr_threads;
+	struct maps maps;
+	struct vma_flags_array vma_flags; /* as maps, entry by entry */
+	struct fd_probe *fds; /* of the first task of each files id; others have none */
+	size_t nr_fds;
+	struct compel_ctl *ctl; /* while infected */
+	struct page_regions pages, guards; /* of private memory: what is there; guard markers */
+	size_t guard_next;
+	MmEntry *mm;
+	struct snapshot *snapshot; /* memory/snapshot.c: pages are saved from it when the task goes on already */
+	struct inside_task *inside;
+	size_t inside_len;
+	bool files_owner, fs_owner, mm_owner, sighand_owner; /* the task whose images stand for all that share it */
+};
+
+struct dump {
+	const struct options *opts;
+	struct image_dir *dir;
+	struct tree tree;
+	struct arena arena; /* records and strings that live as long as the run */
+	struct blockers blockers;
+	struct run_stats stats;
+	struct mountinfo mounts; /* of the root task */
+	struct kcmp_set open_files; /* descriptions that have got an id */
+	struct hash path_ids; /* dev:ino:mount -> id of an entry that stands for a path */
+	struct hash mapped_ids; /* device, inode, access -> file id of a mapping */
+	struct {
+		uint64_t key;
+		uint32_t id;
+	} mapped_last;
+	void *segments; /* of room memory: shared segments */
+	struct hash segments_seen, segments_saved;
+	struct hash fd_ids; /* files id and number -> file id */
+	struct hash task_by_pid; /* pid -> struct dump_task */
+	uint32_t last_file_id;
+	struct image_writer *files_img;
+	uint64_t freeze_start; /* stats_now() */
+	bool complete; /* the images are committed */
+	bool short_freeze; /* the tree goes on while its pages are saved, from snapshots */
+	bool thawed;
+	/*
+	 * criu check: the tree runs, and only blockers are asked for. Nothing may be touched or left anywhere, content is
+	 * not copied; what is written goes nowhere.
+	 */
+	bool checking;
+	struct {
+		const char *kind, *path; /* what a blocker is about, set by the pipeline: NULL for no path */
+	} asked;
+	struct image_writer *images[IMAGE_TYPES]; /* of dump_shared_image() */
+	int signal_fd; /* SIGINT and the like, asked for by dump_interrupted() */
+	struct seccomp_pool *seccomp; /* kinds/task/seccomp.c; NULL until a filter is found */
+	void *kind_data
+		[64]; /* by fd_types: what a kind collects over one dump (arena); used by that kind's file only */
+	/*
+	 * A file id for a path that a task names by something else than a descriptor (cwd, root, exe, a mapping).
+	 * @local is our own descriptor of it (O_PATH will do). Filled in by the pipeline: the regular kind serves it.
+	 */
+	int (*path_file_id)(struct dump *, struct dump_task *, int local, const char *link, unsigned flags,
+			    uint32_t *ret_id);
+	/*
+	 * In save_late: a file id for a description that waits in a socket of @task (SCM_RIGHTS): a task's descriptor, or
+	 * saved now, with a probe whose fd is -1. Takes @local over.
+	 */
+	int (*in_flight_file_id)(struct dump *, struct dump_task *, int local, uint32_t *ret_id);
+	struct dump_locks *locks; /* kinds/fd/locks */
+	struct file_pass *file_pass; /* of the pipeline, for that */
+};
+
+static inline struct dump_task *dump_task_of(struct task *t)
+{
+	return container_of(t, struct dump_task, t);
+}
+#define dump_for_each_task(dt, dump)                                                  \
+	for (struct task *_t = list_first(&(dump)->tree.tasks, struct task, in_tree); \
+	     &_t->in_tree != &(dump)->tree.tasks && ((dt) = dump_task_of(_t), 1);     \
+	     _t = list_entry(_t->in_tree.next, struct task, in_tree))
+
+/* Zeroed memory that lives as long as the dump; NULL when there is none left. */
+void *dump_alloc(struct dump *dump, size_t size);
+char *dump_strdup(struct dump *dump, const char *s);
+/* printf into the arena */
+char *dump_printf(struct dump *dump, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/*
+ * Something that cannot be saved: collected, so that one run names all of them; the dump fails after survey (or at the
+ * latest before anything is killed). Text: what and where (path, address), and what to do. pid and fd come from the scope.
+ */
+void dump_blocker(struct dump *dump, const struct dump_task *task, int fd, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/* fcntl owner of a descriptor: F_GETOWN_EX, F_GETSIG, F_GETOWNER_UIDS. Never NULL on success. */
+int dump_fown(struct dump *dump, const struct fd_probe *probe, FownEntry **ret_fown);
+/* fdinfo of a probe, read on first use; borrowed. */
+int fd_probe_info(struct dump *dump, struct fd_probe *probe, struct fdinfo **ret_info);
+/* The image's file id of the descriptor @fd of @task when that description has been saved or is going to be; -ENOENT
+ * when no task of the tree holds it. (epoll targets, descriptors in flight) */
+int dump_file_id_of(struct dump *dump, struct dump_task *task, int fd, uint32_t *ret_id);
+/* A fresh file id for an entry that is no descriptor of any task, and its way into files.img. */
+uint32_t dump_new_file_id(struct dump *dump);
+int dump_write_file_entry(struct dump *dump, FileEntry *entry);
+/* The task of the tree with this pid, NULL when it is outside. */
+struct dump_task *dump_find_task(struct dump *dump, pid_t pid);
+/* One more record in an image that all kinds share (pipes-data, tty-info, remap-fpath, ...): opened on first use,
+ * closed by the pipeline; raw payload may follow through image_write_raw(). */
+int dump_shared_image(struct dump *dump, enum image_type type, struct image_writer **ret_img);
+int dump_close_shared_images(struct dump *dump);
+/* The descriptor @fd of @task (and of all that share its table) is file @id. */
+int dump_remember_fd(struct dump *dump, const struct dump_task *task, int fd, uint32_t id);

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What kinds need of each other while dumping: see dump.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include "kernel/fdinfo.h"
+#include "run/dump.h"
+#include "util/log.h"
+
+#ifndef F_GETOWNER_UIDS
+#define F_GETOWNER_UIDS 17
+#endif
+
+void *dump_alloc(struct dump *dump, size_t size)
+{
+	return arena_alloc(&dump->arena, size);
+}
+
+char *dump_strdup(struct dump *dump, const char *s)
+{
+	return arena_strdup(&dump->arena, s);
+}
+
+char *dump_printf(struct dump *dump, const char *fmt, ...)
+{
+	va_list ap;
+	char *s;
+
+	va_start(ap, fmt);
+	s = arena_vprintf(&dump->arena, fmt, ap);
+	va_end(ap);
+	return s;
+}
+
+void dump_blocker(struct dump *dump, const struct dump_task *task, int fd, const char *fmt, ...)
+{
+	struct blocker *b = dump_alloc(dump, sizeof(*b));
+	va_list ap;
+
+	dump->blockers.nr++;
+	if (!b)
+		return;
+	va_start(ap, fmt);
+	b->text = arena_vprintf(&dump->arena, fmt, ap);
+	va_end(ap);
+	b->pid = task ? task->t.pid : 0;
+	b->fd = fd;
+	b->kind = dump->asked.kind;
+	b->path = dump->asked.path ? dump_strdup(dump, dump->asked.path) : NULL;
+	b->comm = task ? task->t.comm : "";
+	if (dump->blockers.last)
+		dump->blockers.last->next = b;
+	else
+		dump->blockers.first = b;
+	dump->blockers.last = b;
+}
+
+int dump_fown(struct dump *dump, const struct fd_probe *probe, FownEntry **ret_fown)
+{
+	struct f_owner_ex owner = { 0 };
+	uid_t uids[2] = { 0, 0 };
+	FownEntry *fown = dump_alloc(dump, sizeof(*fown));
+	int sig;
+
+	if (!fown)
+		return fail(-ENOMEM, "owner of a descriptor");
+	fown_entry__init(fown);
+	/* O_PATH descriptors have no owner: EBADF. */
+	sig = fcntl(probe->local, F_GETSIG);
+	if (sig > 0)
+		fown->signum = sig;
+	if (sig >= 0 && !fcntl(probe->local, F_GETOWN_EX, &owner) && owner.pid) {
+		/* F_OWNER_TID, F_OWNER_PID, F_OWNER_PGRP are pid_type numbers of the kernel but for the first two: images
+		 * hold the kernel's enum pid_type (PIDTYPE_PID 0, TGID 1, PGID 2), the same values. */
+		fown->pid_type = owner.type;
+		fown->pid = owner.pid;
+		if (!fcntl(probe->local, F_GETOWNER_UIDS, uids)) {
+			fown->uid = uids[0];
+			fown->euid = uids[1];
+		}
+	}
+	*ret_fown = fown;
+	return 0;
+}
+
+int fd_probe_info(struct dump *dump, struct fd_probe *probe, struct fdinfo **ret_info)
+{
+	int err;
+
+	if (!probe->info) {
+		_cleanup_proc_ struct proc self = PROC_CLOSED;
+		struct fdinfo *info = calloc(1, sizeof(*info));
+
+		if (!info)
+			return fail(-ENOMEM, "fdinfo");
+		if (probe->fd >= 0) {
+			err = fdinfo_read(&probe->task->proc, probe->fd, info);
+		} else {
+			err = proc_open(getpid(), &self);
+			err = err < 0 ? err : fdinfo_read(&self, probe->local, info);
+		}
+		if (err < 0) {
+			free(info);
+			return fail(err, "read /proc/%d/fdinfo/%d", probe->task->t.host_pid, probe->fd);
+		}
+		probe->info = info;
+	}
+	*ret_info = probe->info;
+	return 0;
+}
+
+static uint64_t fd_key(const struct dump_task *task, int fd)
+{
+	return (uint64_t)task->t.ids.files << 32 | (uint32_t)fd;
+}
+
+int dump_remember_fd(struct dump *dump, const struct dump_task *task, int fd, uint32_t id)
+{
+	return hash_put(&dump->fd_ids, fd_key(task, fd), id);
+}
+
+int dump_file_id_of(struct dump *dump, struct dump_task *task, int fd, uint32_t *ret_id)
+{
+	uint64_t id;
+
+	if (!hash_get(&dump->fd_ids, fd_key(task, fd), &id))
+		return -ENOENT;
+	*ret_id = id;
+	return 0;
+}
+
+uint32_t dump_new_file_id(struct dump *dump)
+{
+	return ++dump->last_file_id;
+}
+
+int dump_write_file_entry(struct dump *dump, FileEntry *entry)
+{
+	int err = image_write_record(dump->files_img, &entry->base);
+
+	return err < 0 ? fail(err, "%s", image_dir_error(dump->dir)) : 0;
+}
+
+struct dump_task *dump_find_task(struct dump *dump, pid_t pid)
+{
+	return hash_get_ptr(&dump->task_by_pid, pid);
+}
+
+int dump_shared_image(struct dump *dump, enum image_type type, struct image_writer **ret_img)
+{
+	int err;
+
+	if (!dump->images[type]) {
+		err = image_create(dump->dir, type, 0, &dump->images[type]);
+		if (err < 0)
+			return fail(err, "%s", image_dir_error(dump->dir));
+	}
+	*ret_img = dump->images[type];
+	return 0;
+}
+
+int dump_close_shared_images(struct dump *dump)
+{
+	int first = 0;
+
+	for (int type = 0; type < IMAGE_TYPES; type++) {
+		int err = dump->images[type] ? image_close(dump->images[type]) : 0;
+
+		dump->images[type] = NULL;
+		if (err < 0 && !first)
+			first = fail(err, "%s", image_dir_error(dump->dir));
+	}
+	return first;
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What a resource kind gives to the pipelines (DESIGN: one file per kind, rows in kinds/table.c).
+ *
+ * Every function returns 0 (or what is said) or a negative errno that it has already logged, with the words that
+ * help the user. LOG_SCOPE names pid and fd already when a kind is called.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include "core.pb-c.h"
+#include "fdinfo.pb-c.h"
+
+struct dump;
+struct dump_task;
+struct dump_thread;
+struct restore;
+struct restore_task;
+struct restore_thread;
+struct file;
+struct wire_task;
+struct wire_thread;
+
+/* ---- descriptors ---------------------------------------------------------------------- */
+
+/* One descriptor of a frozen task, as seen from outside. */
+struct fd_probe {
+	struct dump_task *task;
+	int fd; /* number in the task; -1: in flight, in a socket of the task */
+	int local; /* our own copy of the descriptor (pidfd_getfd): borrowed, a kind never closes it */
+	struct stat st; /* fstat */
+	unsigned flags; /* F_GETFL: access mode and status flags, as images hold them (without O_CLOEXEC) */
+	bool cloexec;
+	int mnt_id; /* of statx, -1 unknown */
+	uint64_t pos; /* lseek(SEEK_CUR), 0 where it cannot */
+	uint32_t fs_magic; /* statfs f_type */
+	const char
+		*link; /* readlink of /proc/PID/fd/N: "/path", "/path (deleted)", "pipe:[7]", "anon_inode:[eventfd]" */
+	struct fdinfo *info; /* use fd_probe_info(), NULL until then */
+};
+
+struct fd_kind {
+	const char *name; /* log scope, test name */
+	FdTypes image_type; /* number in files.img */
+	size_t state_size; /* of the struct that load fills; zeroed before */
+	/* ---- dump */
+	bool (*claims)(const struct fd_probe *);
+	/* Fill @entry: its sub-message comes from dump_alloc(); type and id are set. entry->id is the id of the file. */
+	int (*save)(struct dump *, const struct fd_probe *, FileEntry *entry);
+	/* Optional; for every description after all files of the tree have been saved (epoll: its targets' ids...) */
+	int (*save_late)(struct dump *, const struct fd_probe *, FileEntry *entry);
+	/* Optional; once, after all of them: what only the whole tree tells (a pipe whose other end nobody in it holds). */
+	int (*save_end)(struct dump *);
+	/* Optional; once, when the images are complete, and before the tree is ended: what has to outlive us. */
+	int (*save_commit)(struct dump *);
+	/* Optional; once, when the dump is complete: the tree has been ended, or is about to go on. */
+	void (*saved)(struct dump *);
+	/* Optional; once, when the dump has failed: takes away what saving has left in the world outside the images. */
+	void (*save_undo)(struct dump *);
+	/* ---- restore */
+	int (*load)(struct restore *, struct file *, void *state); /* reads and checks; no side effect */
+	int (*link)(struct restore *, struct file *, void *state); /* finds peers, sets file->maker; no side effect */
+	/* In the owner: makes a new descriptor (any number, O_CLOEXEC) and returns it. Other files that come into being
+	 * with it are given away by restore_provide(). */
+	int (*open)(struct restore *, struct file *, const void *state);
+	/* In the owner, after every descriptor of every task is in place; @fd is the file's descriptor. Optional. */
+	int (*finish)(struct restore *, struct file *, const void *state, int fd);
+	/* The rest is optional, and called once in the tool. Before the first task is forked: what all tasks inherit is
+	 * made, in descriptors at or above service_base. On failure nothing is left behind. */
+	int (*before_fork)(struct restore *);
+	/* When every task has its descriptors and memory (STAGE_READY), and none runs yet. */
+	int (*ready)(struct restore *);
+	/* When nothing can fail any more. */
+	void (*committed)(struct restore *);
+	/* When every task runs: what is told to running programs only. */
+	void (*running)(struct restore *);
+	/* When the restore has failed and no task of it is left: takes back what was done to the world outside. */
+	void (*failed)(struct restore *);
+};
+
+/* ---- tasks ------------------------------------------------------------------------------ */
+
+/* A property of tasks and threads. Any function may be NULL. Order: kinds/table.c. */
+struct task_kind {
+	const char *name;
+	/* dump: frozen, seen from outside; reports blockers with dump_blocker() */
+	int (*survey)(struct dump *, struct dump_task *);
+	/* dump: into the leader's core entry (tc set) / into every thread's core entry (thread_core set), after inside is known */
+	int (*save)(struct dump *, struct dump_task *, CoreEntry *);
+	int (*save_thread)(struct dump *, struct dump_task *, struct dump_thread *, CoreEntry *);
+	/* restore: read and check; no side effect */
+	int (*load)(struct restore *, struct restore_task *);
+	int (*load_thread)(struct restore *, struct restore_task *, struct restore_thread *);
+	/* restore: in a task that leads a session, right after setsid(2): what the tasks that it forks inherit */
+	int (*session)(struct restore *, struct restore_task *);
+	/* restore: inside the task, in C, before its memory is replaced; for what later steps do not disturb */
+	int (*apply)(struct restore *, struct restore_task *);
+	/* restore: tell the restorer what to set when the memory stands (wire_alloc for arrays) */
+	int (*hand_over)(struct restore *, struct restore_task *, struct wire_task *);
+	int (*hand_over_thread)(struct restore *, struct restore_task *, struct restore_thread *, struct wire_thread *);
+};
+
+extern const struct fd_kind *const fd_kinds[]; /* NULL-terminated, in the order of claims; kinds/table.c */
+extern const struct task_kind *const task_kinds[]; /* NULL-terminated, in the order of calls */

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the user asked for: one plain value, filled by cli/ (or by the service), read-only to everybody else.
+ * Strings are owned by the struct, NULL when not given. A descriptor is -1 when not given.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define GHOST_LIMIT_DEFAULT (1ull << 20)
+#define TIMEOUT_SEC_DEFAULT 10
+
+/* A list of strings; v[n] is NULL, so that exec_cmd can go to execvp() as it is. */
+struct str_list {
+	char **v;
+	size_t n;
+};
+
+enum file_validation {
+	VALIDATE_BUILDID, /* default: build id where the file has one, its size where not */
+	VALIDATE_FILESIZE,
+};
+
+enum network_lock {
+	NETWORK_LOCK_IPTABLES,
+	NETWORK_LOCK_NFTABLES, /* default */
+	NETWORK_LOCK_SKIP,
+};
+
+enum pre_dump_mode {
+	PRE_DUMP_SPLICE, /* default */
+	PRE_DUMP_READ,
+};
+
+enum cgroup_mode {
+	CGROUP_MODE_IGNORE, /* default: not asked for */
+	CGROUP_MODE_NONE,
+	CGROUP_MODE_PROPS,
+	CGROUP_MODE_SOFT,
+	CGROUP_MODE_FULL,
+	CGROUP_MODE_STRICT,
+	CGROUP_MODE_DEFAULT,
+};
+
+/* --cpu-cap: what of the CPU must match. Bits of options.cpu_cap. */
+enum cpu_cap {
+	CPU_CAP_NONE = 0,
+	CPU_CAP_FPU = 1, /* the x87/SSE/AVX state of the image must fit */
+	CPU_CAP_CPU = 2, /* every capability must be the same */
+	CPU_CAP_INS = 4, /* the host must have every instruction set the image knows */
+	CPU_CAP_IMAGE = 8, /* dump: write cpuinfo.img; restore: compare with it */
+	CPU_CAP_ALL = CPU_CAP_FPU | CPU_CAP_CPU | CPU_CAP_INS,
+	CPU_CAP_DEFAULT = CPU_CAP_FPU | CPU_CAP_INS,
+};
+
+/* --inherit-fd fd[N]:KEY */
+struct inherit_fd {
+	char *key; /* "path", "pipe:[ino]", "tty[rdev:dev]", "socket:[ino]" */
+	int fd;
+};
+
+/* --veth-pair IN=OUT and --ext-mount-map KEY:VAL */
+struct str_pair {
+	char *key, *val;
+};
+
+struct progress;
+
+struct options {
+	/* -- what to work on -- */
+	pid_t pid; /* -t: root of the tree; 0: not given */
+
+	/* -- places -- */
+	char *images_dir; /* -D as given, default "."; for messages */
+	int images_dir_fd; /* the open directory: what a run works with. cli/ (or the service) opens and closes it */
+	char *work_dir; /* -W: log, pidfile, statistics; NULL: the images directory */
+	int work_dir_fd; /* the same, open; cli/ opens and closes it */
+	char *root; /* -r: root of the restored tree's file system; NULL: ours */
+	char *libdir; /* -L: plugins; NULL: none */
+	char *parent_dir; /* --prev-images-dir, relative to the images directory; NULL: no parent */
+	char *pidfile; /* --pidfile: root's pid is written there, relative to the work dir */
+	char *config_file; /* --config */
+	bool no_default_config;
+
+	/* -- log and reports -- */
+	char *log_file; /* -o, relative to the work directory; NULL: stderr */
+	int log_level; /* -v: 0 silent, 1 errors, 2 warnings (default), 3 info, 4 debug */
+	bool log_pid; /* --log-pid: one log a restored task */
+	bool display_stats; /* --display-stats: print statistics at the end */
+	struct progress *progress; /* run/stats.h; NULL: nobody looks. Owned by cli/, shared with children */
+
+	/* -- what becomes of the tree -- */
+	bool leave_running; /* -R: dump: go on afterwards */
+	bool leave_stopped; /* -s: dump: left by SIGSTOP; restore: every task is left stopped */
+	bool restore_detached; /* -d: restore: do not wait for the tree */
+	bool restore_sibling; /* -S: restore: root is a child of the caller's parent (needs -d) */
+	struct str_list exec_cmd; /* --exec-cmd -- CMD: becomes this after restore, as the tree's parent */
+	unsigned int timeout_sec; /* --timeout: bound on freezing; 0: no bound. Default 10 */
+	char *freeze_cgroup; /* --freeze-cgroup: cgroup directory used to freeze the tree */
+
+	/* -- outside of the tree -- */
+	bool shell_job; /* -j: session and terminal are the caller's */
+	struct str_list externals; /* --external TYPE[ID]:KEY, as given */
+	struct inherit_fd *inherit; /* --inherit-fd; see inherit_nr */
+	size_t inherit_nr;
+	bool ext_unix_sk; /* -x: unix peers outside of the tree are allowed */
+	struct str_list ext_unix_inodes; /* -x=inode,inode: only these (decimal); empty: all */
+
+	/* -- files -- */
+	bool file_locks; /* -l: keep file locks */
+	bool link_remap; /* --link-remap: give an unlinked file that has other links a temporary name */
+	uint64_t ghost_limit; /* --ghost-limit, bytes: largest unlinked file that is saved. Default 1 MiB */
+	bool ghost_fiemap; /* --ghost-fiemap: find holes of unlinked files by FIEMAP */
+	bool evasive_devices; /* --evasive-devices: any path to a device will do */
+	bool force_irmap; /* --force-irmap: look for watched inodes by scanning paths */
+	struct str_list irmap_scan_paths; /* --irmap-scan-path */
+	enum file_validation file_validation; /* --file-validation */
+	bool skip_file_rwx_check; /* --skip-file-rwx-check: restore does not compare a file's r/w/x bits */
+
+	/* -- CPU and kernel -- */
+	uint32_t cpu_cap; /* --cpu-cap: enum cpu_cap bits. Default fpu, ins */
+	bool weak_sysctls; /* --weak-sysctls: missing sysctls are no error */
+	bool allow_uprobes; /* --allow-uprobes: dump tasks that have uprobes */
+	bool unprivileged; /* --unprivileged: work with the caller's few capabilities */
+	bool experimental; /* --experimental */
+
+	/* -- memory -- */
+	bool track_mem; /* --track-mem: turn on dirty tracking after the dump */
+	bool auto_dedup; /* --auto-dedup: punch pages out of the parent once they are superseded or read */
+	enum pre_dump_mode pre_dump_mode;
+	bool lazy_pages; /* --lazy-pages */
+	bool stream; /* --stream: images through criu-image-streamer */
+
+	/* -- pages over the network -- */
+	bool page_server; /* --page-server: send pages to a server */
+	char *address; /* --address; NULL: any */
+	uint16_t port; /* --port; 0: any */
+	int ps_socket; /* --ps-socket: connected descriptor, -1: none */
+	int status_fd; /* --status-fd: '\0' is written there once ready, -1: none */
+	bool tls, tls_no_cn_verify;
+	char *tls_cacert, *tls_cacrl, *tls_cert, *tls_key;
+
+	/* -- network -- */
+	bool tcp_established; /* --tcp-established: keep connections */
+	bool tcp_close; /* --tcp-close: connections come back closed */
+	bool skip_in_flight; /* --skip-in-flight: leave out connections not yet accepted */
+	enum network_lock network_lock;
+	bool empty_netns; /* --empty-ns net */
+	struct str_pair *veth_pairs; /* --veth-pair IN=OUT */
+	size_t veth_pairs_nr;
+	struct str_list join_ns; /* -J NS:PID or NS:FILE, as given */
+
+	/* -- mounts -- */
+	struct str_pair *ext_mounts; /* -M KEY:VAL */
+	size_t ext_mounts_nr;
+	struct str_list skip_mnt, enable_fs;
+	bool enable_external_sharing, enable_external_masters, mntns_compat_mode;
+
+	/* -- cgroups and security modules -- */
+	bool manage_cgroups;
+	enum cgroup_mode cgroup_mode;
+	struct str_list cgroup_roots; /* --cgroup-root [CTRL:]PATH, as given */
+	char *cgroup_props, *cgroup_props_file, *cgroup_yard;
+	struct str_list cgroup_dump_controllers;
+	char *lsm_profile, *lsm_mount_context;
+
+	/* -- hooks -- */
+	struct str_list action_scripts; /* --action-script, called in this order */
+
+	/* -- check -- */
+	struct str_list features; /* --feature NAME */
+	bool check_all; /* --all: also what no stage needs yet */
+	bool check_json; /* --json: print what is found about a tree (-t) as JSON */
+	bool check_extra; /* --extra: also what only some programs need */
+};
+
+/* A struct with every default; strings that have a default are owned copies. */
+int options_init(struct options *opts);
+void options_free(struct options *opts);
+
+/* Add a copy. 0 or -ENOMEM. */
+int str_list_add(struct str_list *list, const char *s);
+void str_list_free(struct str_list *list);
+int str_pair_add(struct str_pair **v, size_t *n, const char *key, const char *val);
+int options_add_inherit(struct options *opts, int fd, const char *key);

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "run/outside.h"
+#include <string.h>
+#include "util/str.h"
+
+bool outside_is_external(const struct options *opts, const char *id)
+{
+	size_t len = strlen(id);
+
+	for (size_t i = 0; i < opts->externals.n; i++) {
+		const char *given = opts->externals.v[i];
+
+		if (!strncmp(given, id, len) && (!given[len] || given[len] == ':'))
+			return true;
+	}
+	return false;
+}
+
+const struct inherit_fd *outside_inherited(const struct options *opts, const char *key)
+{
+	for (size_t i = 0; i < opts->inherit_nr; i++) {
+		const char *given = opts->inherit[i].key;
+
+		if (str_eq(given, key) || (key[0] == '/' && str_eq(given, key + 1)))
+			return &opts->inherit[i];
+	}
+	return NULL;
+}

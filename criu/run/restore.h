@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* All that one restore knows, and what kinds need of each other while restoring. No other state exists. */
+#pragma once
+#include <sys/types.h>
+#include <compel/compel.h>
+#include "core.pb-c.h"
+#include "fdinfo.pb-c.h"
+#include "fs.pb-c.h"
+#include "image/dir.h"
+#include "image/pagemap.h"
+#include "image/reader.h"
+#include "mm.pb-c.h"
+#include "pie/wire.h"
+#include "run/arena.h"
+#include "run/kind.h"
+#include "run/options.h"
+#include "run/shared.h"
+#include "run/stats.h"
+#include "task/tree.h"
+#include "util/hash.h"
+
+/* One file description of the tree (an entry of files.img). */
+struct file {
+	uint32_t id;
+	unsigned index; /* its slot in the shared area */
+	const struct fd_kind *kind;
+	FileEntry *entry;
+	void *state; /* what load made of it; read-only after link */
+	struct restore_task *owner; /* opens it; NULL: no task has it as a descriptor */
+	int owner_fd; /* where it ends up in the owner's table */
+	struct file *maker; /* set by link: the file whose open also makes this one; NULL: its own open does */
+	struct task_fd *users; /* every descriptor of every table that refers to it */
+	size_t nr_users;
+};
+
+struct task_fd {
+	struct restore_task *task;
+	int fd;
+	bool cloexec;
+	struct file *file;
+};
+
+struct restore_thread {
+	struct thread id;
+	CoreEntry *core;
+	struct compel_thread_state cpu;
+};
+
+struct restore_task {
+	struct task t; /* first */
+	CoreEntry *core; /* of the leader */
+	MmEntry *mm;
+	FsEntry *fs;
+	struct restore_thread *threads; /* [0] is the leader */
+	size_t nr_threads;
+	struct task_fd *fds; /* sorted by number; of the first task of a files id */
+	size_t nr_fds;
+	size_t nr_runs; /* of its page map */
+	/* How it comes into being (restore/link.c). */
+	struct restore_task *creator; /* the task that forks it; NULL: the tool does */
+	struct restore_task *forks, *next_forked; /* what it forks, in tree order; the next of its creator's */
+	bool as_sibling; /* forked with CLONE_PARENT: its parent is the creator's parent */
+	bool helper; /* stands in for a dead leader of a session or group until its members are there */
+	pid_t birth_sid; /* session leader: the session it must be born in, 0: any */
+	pid_t join_pgid; /* group to join when all tasks exist, 0: its own, or where it was born */
+	void *memory; /* what room memory plans for it */
+	bool files_owner, fs_owner, mm_owner, sighand_owner;
+	bool drop_sigchld; /* its stopped children told it so a second time (restore/commit.c) */
+};
+
+struct restore {
+	const struct options *opts;
+	struct image_dir *dir;
+	struct tree tree;
+	struct arena arena;
+	struct run_stats stats;
+	struct file *files;
+	size_t nr_files;
+	struct hash file_by_id; /* id -> struct file */
+	struct hash task_by_pid; /* pid -> struct restore_task */
+	struct hash tids; /* every thread id of the images */
+	struct hash id_owner; /* object of task_ids -> the task that makes it */
+	struct hash segment_fds; /* shmid -> descriptor of a shared anonymous segment */
+	struct hash sysv_made; /* SysV segments that this restore made -> their mode */
+	struct shared *shared; /* one mapping that every process of the restore sees */
+	struct restore_task *self; /* the task that this process becomes; NULL in the tool itself */
+	int service_base; /* descriptors of our own lie at or above; all below belong to the task */
+	int commit_fd; /* read end: end of file says that the tree is complete, or that the tool has died */
+	int commit_hold_fd; /* write end, in the tool only */
+	size_t nr_helpers;
+	struct list helpers; /* restore_task.t.in_tree */
+	pid_t own_sid, own_pgid; /* of the tool: what an outside session or group is replaced by (--shell-job) */
+	int root_fd; /* --root: where paths begin; AT_FDCWD without */
+	pid_t root_pid; /* of the restored root, once it exists */
+	bool pidfile_written;
+	struct seccomp_images *seccomp; /* kinds/task/seccomp.c; NULL until a thread needs it */
+	struct restore_locks *locks; /* kinds/fd/locks; NULL without any */
+	void *kind_data[64]; /* by fd_types: what a kind knows over one restore; used by that kind's file only */
+};
+
+static inline struct restore_task *restore_task_of(struct task *t)
+{
+	return container_of(t, struct restore_task, t);
+}
+#define restore_for_each_task(rt, restore)                                               \
+	for (struct task *_t = list_first(&(restore)->tree.tasks, struct task, in_tree); \
+	     &_t->in_tree != &(restore)->tree.tasks && ((rt) = restore_task_of(_t), 1);  \
+	     _t = list_entry(_t->in_tree.next, struct task, in_tree))
+
+void *restore_alloc(struct restore *r, size_t size);
+/* The file with this id, or NULL. @who names the record that refers to it in the error that is logged. */
+struct file *restore_file(struct restore *r, uint32_t id, const char *who);
+/* In any task: a descriptor of its own for a file (O_CLOEXEC, above service_base), opened anew by its kind: for what is
+ * no shared description (cwd, root, exe, mappings, targets by path). */
+int restore_open_file(struct restore *r, struct file *file);
+/* In a kind's open: @fd belongs to @other, which came into being with the file that is opened. Takes @fd over. */
+int restore_provide(struct restore *r, struct file *other, int fd);
+/* In a kind's finish: a descriptor of @file usable in this task now; *ret_borrowed tells whether it must be left alone
+ * (it is the task's own) or closed by the caller. */
+int restore_borrow_fd(struct restore *r, struct file *file, bool *ret_borrowed);
+/* Set owner, signal of SIGIO, status flags that open does not set. */
+int restore_fown(int fd, const FownEntry *fown);
+struct restore_task *restore_find_task(struct restore *r, pid_t pid);
+/* Read one whole image of records of one type; they stay. Absent: *ret_records is NULL. Errors logged. */
+int restore_read_records(struct restore *r, enum image_type type, unsigned long id, const ProtobufCMessageDescriptor *d,
+			 ProtobufCMessage ***ret_records, size_t *ret_nr);
+/* Memory in the region that goes with the restorer into the final task (pointers in wire structs). */
+void *wire_alloc(struct wire_task *wire, size_t size);

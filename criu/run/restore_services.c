@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What kinds need of each other while restoring: see restore.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "run/restore.h"
+#include "util/array.h"
+#include "util/fds.h"
+#include "util/log.h"
+
+void *restore_alloc(struct restore *r, size_t size)
+{
+	return arena_alloc(&r->arena, size);
+}
+
+struct file *restore_file(struct restore *r, uint32_t id, const char *who)
+{
+	struct file *file = hash_get_ptr(&r->file_by_id, id);
+
+	if (!file)
+		log_error("%s refers to file %#x, which files.img does not have", who, id);
+	return file;
+}
+
+struct restore_task *restore_find_task(struct restore *r, pid_t pid)
+{
+	return hash_get_ptr(&r->task_by_pid, pid);
+}
+
+int restore_open_file(struct restore *r, struct file *file)
+{
+	int fd, moved;
+
+	if (!file->kind->open)
+		return fail(-EOPNOTSUPP, "file %#x (%s) cannot be opened by itself", file->id, file->kind->name);
+	fd = file->kind->open(r, file, file->state);
+	if (fd < 0)
+		return fd;
+	moved = move_fd_above(fd, r->service_base);
+	if (moved < 0) {
+		close(fd);
+		return fail(moved, "keep file %#x open", file->id);
+	}
+	return moved;
+}
+
+int restore_provide(struct restore *r, struct file *other, int fd)
+{
+	int moved = move_fd_above(fd, r->service_base);
+
+	if (moved < 0) {
+		close(fd);
+		return fail(moved, "keep file %#x for another task", other->id);
+	}
+	shared_file_set(r->shared, other->index, getpid(), moved);
+	return 0;
+}
+
+int restore_borrow_fd(struct restore *r, struct file *file, bool *ret_borrowed)
+{
+	_cleanup_close_ int pidfd = -1;
+	pid_t pid;
+	int fd, err;
+
+	for (size_t i = 0; i < file->nr_users; i++) {
+		if (file->users[i].task->t.ids.files == r->self->t.ids.files) {
+			*ret_borrowed = true;
+			return file->users[i].fd;
+		}
+	}
+	err = shared_file_wait(r->shared, file->index, &pid, &fd);
+	if (err < 0)
+		return err;
+	*ret_borrowed = false;
+	pidfd = sys_pidfd_open(pid, 0);
+	fd = pidfd < 0 ? pidfd : sys_pidfd_getfd(pidfd, fd);
+	return fd < 0 ? fail(fd, "take file %#x from task %d", file->id, pid) : fd;
+}
+
+int restore_fown(int fd, const FownEntry *fown)
+{
+	struct f_owner_ex owner;
+
+	if (!fown || (!fown->pid && !fown->signum))
+		return 0;
+	if (fown->signum && fcntl(fd, F_SETSIG, fown->signum) < 0)
+		return fail(-errno, "signal %u of a descriptor (fcntl F_SETSIG)", fown->signum);
+	if (!fown->pid)
+		return 0;
+	owner.type = fown->pid_type;
+	owner.pid = fown->pid;
+	if (fcntl(fd, F_SETOWN_EX, &owner) < 0)
+		return fail(-errno, "owner %u of a descriptor (fcntl F_SETOWN_EX)", fown->pid);
+	return 0;
+}
+
+ARRAY_OF(record_array, ProtobufCMessage *);
+
+int restore_read_records(struct restore *r, enum image_type type, unsigned long id, const ProtobufCMessageDescriptor *d,
+			 ProtobufCMessage ***ret_records, size_t *ret_nr)
+{
+	_cleanup_image_reader_ struct image_reader *img = NULL;
+	struct record_array list = { 0 };
+	ProtobufCMessage *msg;
+	int err = image_open(r->dir, type, id, &img);
+
+	*ret_records = NULL;
+	*ret_nr = 0;
+	if (err == -ENOENT)
+		return 0;
+	if (err < 0)
+		return fail(err, "%s", image_dir_error(r->dir));
+	while ((err = image_read_record(img, d, &msg)) == 1) {
+		/* Records live as long as the run. */
+		err = arena_defer(&r->arena, image_free_record, msg);
+		err = err ? err : array_add(&list, msg);
+		if (err)
+			break;
+	}
+	/* An image without records is not the same as no image. */
+	if (!err && !list.v)
+		err = array_reserve(&list, 1);
+	if (err) {
+		array_free(&list);
+		return err == -ENOMEM ? fail(err, "records") : fail(err, "%s", image_error(img));
+	}
+	if (arena_defer(&r->arena, free, list.v))
+		return fail(-ENOMEM, "records");
+	*ret_records = list.v;
+	*ret_nr = list.n;
+	return 0;
+}
+
+/* The region's own bump pointer; its end was chosen with room for everything (hand_over.c). */
+void *wire_alloc(struct wire_task *wire, size_t size)
+{
+	uint64_t at = ROUND_UP(wire->alloc_next, 64);
+
+	if (at + size > wire->alloc_end)
+		return NULL;
+	wire->alloc_next = at + size;
+	return (void *)(uintptr_t)at;
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "run/shared.h"
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+#include "base/bits.h"
+
+static void futex_wake_all(_Atomic uint32_t *word)
+{
+	syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
+static void futex_wait(_Atomic uint32_t *word, uint32_t seen)
+{
+	/* The bound is for a waker that died: the caller looks at `failed` then. */
+	struct timespec bound = { .tv_sec = 1 };
+
+	syscall(SYS_futex, word, FUTEX_WAIT, seen, &bound, NULL, 0);
+}
+
+int shared_new(size_t nr_tasks, size_t nr_files, struct shared **ret_shared)
+{
+	size_t head = ROUND_UP(sizeof(struct shared), 64);
+	size_t tasks = ROUND_UP(nr_tasks * sizeof(struct shared_task), 64);
+	size_t size = ROUND_UP(head + tasks + nr_files * sizeof(struct shared_file), PAGE_SZ);
+	char *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct shared *shared = (struct shared *)p;
+
+	if (p == MAP_FAILED)
+		return -errno;
+	shared->size = size;
+	shared->tasks = (struct shared_task *)(p + head);
+	shared->files = (struct shared_file *)(p + head + tasks);
+	*ret_shared = shared;
+	return 0;
+}
+
+void shared_free(struct shared *shared)
+{
+	if (shared)
+		munmap(shared, shared->size);
+}
+
+static void shared_notify(struct shared *shared)
+{
+	atomic_fetch_add(&shared->event, 1);
+	futex_wake_all(&shared->event);
+}
+
+void shared_reach(struct shared *shared, enum restore_stage stage)
+{
+	uint32_t now = atomic_fetch_add(&shared->reached[stage], 1) + 1;
+
+	if (now == shared->expected[stage]) {
+		futex_wake_all(&shared->reached[stage]);
+		shared_notify(shared);
+	}
+}
+
+int shared_wait(struct shared *shared, enum restore_stage stage)
+{
+	for (;;) {
+		uint32_t now = atomic_load(&shared->reached[stage]);
+
+		if (atomic_load(&shared->failed))
+			return -ECANCELED;
+		if (now >= shared->expected[stage])
+			return 0;
+		futex_wait(&shared->reached[stage], now);
+	}
+}
+
+void shared_fail(struct shared *shared, int err)
+{
+	int32_t none = 0;
+
+	atomic_compare_exchange_strong(&shared->failed, &none, err ? err : -EIO);
+	for (int stage = 0; stage < NR_STAGES; stage++)
+		futex_wake_all(&shared->reached[stage]);
+	shared_notify(shared);
+}
+
+void shared_file_set(struct shared *shared, unsigned index, pid_t pid, int fd)
+{
+	struct shared_file *file = &shared->files[index];
+
+	file->pid = pid;
+	file->fd = fd;
+	atomic_store(&file->ready, 1);
+	futex_wake_all(&file->ready);
+}
+
+int shared_file_wait(struct shared *shared, unsigned index, pid_t *ret_pid, int *ret_fd)
+{
+	struct shared_file *file = &shared->files[index];
+
+	while (!atomic_load(&file->ready)) {
+		if (atomic_load(&shared->failed))
+			return -ECANCELED;
+		futex_wait(&file->ready, 0);
+	}
+	*ret_pid = file->pid;
+	*ret_fd = file->fd;
+	return 0;
+}
+
+int shared_wait_event(struct shared *shared, uint32_t *seen, unsigned timeout_ms)
+{
+	struct timespec bound = { .tv_sec = timeout_ms / 1000, .tv_nsec = (timeout_ms % 1000) * 1000000l };
+	uint32_t now = atomic_load(&shared->event);
+
+	if (now == *seen)
+		syscall(SYS_futex, &shared->event, FUTEX_WAIT, now, &bound, NULL, 0);
+	*seen = atomic_load(&shared->event);
+	return atomic_load(&shared->failed);
+}

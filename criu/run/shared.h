@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The one mapping that the tool and every task of a restore see: stages, failures, where descriptors lie. */
+#pragma once
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum restore_stage {
+	STAGE_FORKED, /* every task exists, in its session; leaders of groups lead */
+	STAGE_GROUPED, /* every task is in its group */
+	STAGE_OPENED, /* every file has been opened by its owner */
+	STAGE_FILES, /* every descriptor is in its place */
+	STAGE_READY, /* in the restorer: memory and threads stand, only the registers are missing */
+	NR_STAGES
+};
+
+struct shared_task {
+	_Atomic pid_t pid; /* set by the task itself: it exists and is ours to kill */
+	uint64_t region, region_len; /* what the restorer lives in, to be unmapped in the end */
+	uint64_t wire; /* struct wire_task in it */
+};
+
+/* A file that has been opened: process @pid holds it as @fd. */
+struct shared_file {
+	_Atomic uint32_t ready; /* futex */
+	pid_t pid;
+	int fd;
+};
+
+struct shared {
+	size_t size;
+	_Atomic uint32_t reached[NR_STAGES]; /* tasks that have reached it; futex */
+	uint32_t expected[NR_STAGES];
+	_Atomic int32_t failed; /* negative errno of the first failure */
+	_Atomic uint32_t committed; /* 1: the tree is complete and lives on, whatever becomes of the tool */
+	_Atomic uint32_t event; /* futex: the tool looks again */
+	struct shared_task *tasks;
+	struct shared_file *files;
+};
+
+int shared_new(size_t nr_tasks, size_t nr_files, struct shared **ret_shared);
+void shared_free(struct shared *shared);
+/* A task has got this far. */
+void shared_reach(struct shared *shared, enum restore_stage stage);
+/* Wait until every task has. -ECANCELED when the restore has failed elsewhere. */
+int shared_wait(struct shared *shared, enum restore_stage stage);
+void shared_fail(struct shared *shared, int err);
+/* Publish / wait for the place of a file. */
+void shared_file_set(struct shared *shared, unsigned index, pid_t pid, int fd);
+int shared_file_wait(struct shared *shared, unsigned index, pid_t *ret_pid, int *ret_fd);
+/* In the tool: sleep until something has happened since @seen, @timeout_ms at the most. Gives `failed`. */
+int shared_wait_event(struct shared *shared, uint32_t *seen, unsigned timeout_ms);

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What a run counts: the statistics that end in stats-dump and stats-restore, and the bytes behind the progress line.
+ * Times are microseconds, pages are PAGE_SZ each.
+ */
+#pragma once
+#include <stdint.h>
+#include <stdio.h>
+#include <time.h>
+
+struct options;
+
+struct dump_stats {
+	uint64_t freezing_time; /* until every task stood still */
+	uint64_t frozen_time; /* from the first task stopped to the last one released */
+	uint64_t memdump_time; /* taking pages out of the tasks */
+	uint64_t memwrite_time; /* writing them; part of it may come after the thaw */
+	uint64_t pages_scanned; /* looked at in the tasks' page maps */
+	uint64_t pages_skipped_parent; /* unchanged since the parent image */
+	uint64_t pages_written;
+	uint64_t pages_lazy; /* may be restored lazily */
+	uint64_t page_pipes, page_pipe_bufs;
+	uint64_t shpages_scanned, shpages_skipped_parent, shpages_written; /* memory shared between tasks */
+};
+
+struct restore_stats {
+	uint64_t forking_time; /* making the tasks */
+	uint64_t restore_time; /* all of it, until the tree runs */
+	uint64_t pages_compared, pages_skipped_cow; /* inherited copy-on-write memory: looked at; left alone */
+	uint64_t pages_restored;
+};
+
+struct run_stats {
+	struct dump_stats dump;
+	struct restore_stats restore;
+};
+
+/* Monotonic clock in microseconds: uint64_t t0 = stats_now(); ... stats.memdump_time += stats_now() - t0; */
+uint64_t stats_now(void);
+
+/*
+ * End of a run: write stats-dump or stats-restore into the directory @work_dirfd and, if the user asked for it by
+ * --display-stats, print them on stderr. 0 or a negative errno, logged as a warning: a run does not fail for it.
+ */
+int stats_finish_dump(const struct options *opts, int work_dirfd, const struct dump_stats *stats);
+int stats_finish_restore(const struct options *opts, int work_dirfd, const struct restore_stats *stats);
+
+/*
+ * The progress line. Lives in memory that forked children share; everybody who moves bytes adds them up, and
+ * whoever comes by when a line is due prints it. options.progress is NULL when nobody looks.
+ */
+struct progress {
+	const char *what; /* "dump", "restore" */
+	int fd; /* the terminal */
+	uint64_t start; /* stats_now() of the beginning */
+	uint64_t next_line; /* when the next line is due */
+	uint64_t total; /* bytes expected; 0: not known yet */
+	uint64_t done; /* bytes moved */
+	unsigned int lines; /* printed so far */
+};
+
+/* From @bytes known to come. */
+void progress_expect(struct progress *progress, uint64_t bytes);
+/* After each piece of some 256 KiB or more. NULL is fine. */
+void progress_add(struct progress *progress, uint64_t bytes);
+/* One line of the state, without line end, cut to @size; returns its length. */
+int progress_format(const struct progress *progress, uint64_t now, char *line, int size);
+/* No more lines: wipe the last one. Call before the tree runs, on its terminal; once more does no harm. */
+void progress_finish(struct progress *progress);

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The process tree as a value: what pstree.img holds. Neither /proc nor ptrace is touched here. */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include "base/cleanup.h"
+#include "base/list.h"
+
+/* task_core_entry.task_state */
+enum task_state { TASK_ALIVE = 1, TASK_DEAD = 2, TASK_STOPPED = 3 };
+
+/* Every pid here is one as the tree itself sees it, in its pid namespace; host_pid is the one that this tool uses
+ * with ptrace and /proc. Both are equal while no pid namespace is saved. */
+struct thread {
+	pid_t tid;
+	pid_t host_tid;
+};
+
+/* Kernel objects that tasks may share: equal numbers, same object. 0: none (a zombie). */
+struct task_ids {
+	uint32_t vm, files, fs, sighand;
+};
+
+struct task {
+	struct list in_tree; /* struct tree.tasks: parents before children */
+	struct list children;
+	struct list sibling;
+	struct task *parent; /* NULL: the root */
+	unsigned index; /* position in struct tree.tasks, from 0 */
+	pid_t pid, ppid, pgid, sid;
+	pid_t host_pid;
+	enum task_state state;
+	int exit_code; /* DEAD: its wait status */
+	int stop_signal; /* STOPPED */
+	bool stop_unseen; /* STOPPED: its parent has not waited for it (waitpid(2) WUNTRACED) */
+	char comm[16];
+	struct task_ids ids;
+};
+
+struct tree {
+	struct list tasks;
+	size_t nr_tasks;
+	struct task *root;
+};
+
+void tree_init(struct tree *tree);
+/* Hang @task (pid, ppid set) below @parent (NULL: it is the root). The tree does not own it. */
+void tree_add(struct tree *tree, struct task *task, struct task *parent);
+struct task *tree_find(const struct tree *tree, pid_t pid);
+
+#define tree_for_each(pos, tree) list_for_each(pos, &(tree)->tasks, in_tree)

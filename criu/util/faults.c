@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Debug builds only (make DEBUG=1): failures on order. Every call below goes through here by the linker's --wrap, so no
+ * other file knows of it. CRIU_FAULT=PHASE:N[:ERRNO] makes the Nth call of the phase fail; phases: `save` (a dump up to
+ * the point where the tree is let go), `restore` (the tool and its tasks, until the tree lives), `kill` (either: the
+ * tool is killed instead). Calls are counted in memory that all processes of the run share, so N goes over all of them.
+ */
+#ifdef DEBUG_FAULTS
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include "util/faults.h"
+
+struct order {
+	_Atomic long left; /* calls until it happens; below 0: has happened, or nothing was ordered */
+	_Atomic int armed;
+	pid_t tool;
+	int error;
+	bool kills;
+};
+
+static struct order *order;
+
+static const struct {
+	const char *name;
+	int value;
+} errors[] = { { "EIO", EIO },	     { "ENOSPC", ENOSPC }, { "EACCES", EACCES }, { "EPERM", EPERM },
+	       { "ENOMEM", ENOMEM }, { "EINTR", EINTR },   { "ESRCH", ESRCH },	 { "EMFILE", EMFILE } };
+
+static int error_of(const char *name)
+{
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
+		if (!strcmp(errors[i].name, name))
+			return errors[i].value;
+	return EIO;
+}
+
+static void arm(const char *phase)
+{
+	const char *text = getenv("CRIU_FAULT"), *colon = text ? strchr(text, ':') : NULL;
+	char *end;
+
+	if (!colon)
+		return;
+	order = mmap(NULL, sizeof(*order), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (order == MAP_FAILED)
+		abort();
+	order->kills = !strncmp(text, "kill:", 5);
+	atomic_store(&order->left, strtol(colon + 1, &end, 10) - 1);
+	order->error = error_of(*end == ':' ? end + 1 : "EIO");
+	order->tool = getpid();
+	atomic_store(&order->armed, order->kills || !strncmp(text, phase, strlen(phase)));
+}
+
+static void disarm(void)
+{
+	if (order)
+		atomic_store(&order->armed, 0);
+}
+
+/* Does this call have to fail? */
+static bool fails(const char *what, long arg)
+{
+	char text[96];
+	int len;
+
+	if (!order || !atomic_load(&order->armed) || atomic_fetch_sub(&order->left, 1))
+		return false;
+	len = snprintf(text, sizeof(text), "fault in %d: %s(%#lx)\n", getpid(), what, arg);
+	if (len > 0)
+		fwrite(text, 1, len, stderr);
+	if (order->kills) {
+		kill(order->tool, SIGKILL);
+		return false;
+	}
+	errno = order->error;
+	return true;
+}
+
+/* The kernel's own width of arguments: every one of these passes at most six, also those with variable ones. */
+#define WRAP_AS(type, bad, name)                                                     \
+	type __real_##name(long a, long b, long c, long d, long e, long f, long g);  \
+	type __wrap_##name(long a, long b, long c, long d, long e, long f, long g);  \
+	type __wrap_##name(long a, long b, long c, long d, long e, long f, long g)   \
+	{                                                                            \
+		return fails(#name, a) ? (bad) : __real_##name(a, b, c, d, e, f, g); \
+	}
+#define WRAP(name) WRAP_AS(long, -1, name)
+#define WRAP_INT(name) WRAP_AS(int, -1, name)
+#define WRAP_POINTER(name) WRAP_AS(void *, NULL, name)
+
+FAULT_CALLS(WRAP, WRAP_INT, WRAP_POINTER)
+
+struct options;
+struct dump;
+int __real_dump_run(const struct options *opts);
+int __wrap_dump_run(const struct options *opts);
+void __real_dump_thaw(struct dump *dump);
+void __wrap_dump_thaw(struct dump *dump);
+int __real_restore_run(const struct options *opts, int *ret_wait_status);
+int __wrap_restore_run(const struct options *opts, int *ret_wait_status);
+
+int __wrap_dump_run(const struct options *opts)
+{
+	arm("save");
+	return __real_dump_run(opts);
+}
+
+void __wrap_dump_thaw(struct dump *dump)
+{
+	disarm();
+	__real_dump_thaw(dump);
+}
+
+int __wrap_restore_run(const struct options *opts, int *ret_wait_status)
+{
+	arm("restore");
+	return __real_restore_run(opts, ret_wait_status);
+}
+#endif

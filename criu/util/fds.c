@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "base/bits.h"
+#include "base/cleanup.h"
+#include "util/fds.h"
+
+#define READ_CHUNK (64u << 10)
+
+ssize_t read_full(int fd, void *to, size_t len)
+{
+	size_t done = 0;
+
+	while (done < len) {
+		ssize_t n = read(fd, (char *)to + done, len - done);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (!n)
+			break;
+		done += n;
+	}
+	return done;
+}
+
+ssize_t pread_full(int fd, void *to, size_t len, off_t off)
+{
+	size_t done = 0;
+
+	while (done < len) {
+		ssize_t n = pread(fd, (char *)to + done, len - done, off + done);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (!n)
+			break;
+		done += n;
+	}
+	return done;
+}
+
+int read_exact(int fd, void *to, size_t len)
+{
+	ssize_t n = read_full(fd, to, len);
+
+	return n < 0 ? (int)n : (size_t)n < len ? -ENODATA : 0;
+}
+
+int pread_exact(int fd, void *to, size_t len, off_t off)
+{
+	ssize_t n = pread_full(fd, to, len, off);
+
+	return n < 0 ? (int)n : (size_t)n < len ? -ENODATA : 0;
+}
+
+int write_full(int fd, const void *from, size_t len)
+{
+	size_t done = 0;
+
+	while (done < len) {
+		ssize_t n = write(fd, (const char *)from + done, len - done);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n ? -errno : -EIO;
+		done += n;
+	}
+	return 0;
+}
+
+int pwrite_full(int fd, const void *from, size_t len, off_t off)
+{
+	size_t done = 0;
+
+	while (done < len) {
+		ssize_t n = pwrite(fd, (const char *)from + done, len - done, off + done);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n ? -errno : -EIO;
+		done += n;
+	}
+	return 0;
+}
+
+int writev_full(int fd, struct iovec *iov, int n)
+{
+	while (n > 0) {
+		if (!iov->iov_len) {
+			iov++;
+			n--;
+			continue;
+		}
+		ssize_t done = writev(fd, iov, MIN_OF(n, 1024));
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done <= 0)
+			return done ? -errno : -EIO;
+		while (n > 0 && (size_t)done >= iov->iov_len) {
+			done -= iov->iov_len;
+			iov++;
+			n--;
+		}
+		if (done) {
+			iov->iov_base = (char *)iov->iov_base + done;
+			iov->iov_len -= done;
+		}
+	}
+	return 0;
+}
+
+int open_at(int dirfd, const char *path, int flags, mode_t mode)
+{
+	int fd;
+
+	do
+		fd = openat(dirfd, path, flags | O_CLOEXEC, mode);
+	while (fd < 0 && errno == EINTR);
+	return fd < 0 ? -errno : fd;
+}
+
+int open_fmt(int dirfd, int flags, const char *fmt, ...)
+{
+	char path[4096];
+	va_list ap;
+
+	va_start(ap, fmt);
+	int n = vsnprintf(path, sizeof(path), fmt, ap);
+	va_end(ap);
+	if (n < 0 || (size_t)n >= sizeof(path))
+		return -ENAMETOOLONG;
+	return open_at(dirfd, path, flags, 0600);
+}
+
+int read_fd(int fd, struct buf *to)
+{
+	for (;;) {
+		/* Most of what is read so is a file of /proc of less than a page: grow from there. */
+		int err = buf_reserve(to, to->len < READ_CHUNK ? 4095 : READ_CHUNK);
+		if (err)
+			return err;
+		ssize_t n = read(fd, to->data + to->len, to->cap - to->len - 1);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (!n)
+			return 0;
+		to->len += n;
+		to->data[to->len] = 0;
+	}
+}
+
+int read_file(int dirfd, const char *path, struct buf *to)
+{
+	_cleanup_close_ int fd = open_at(dirfd, path, O_RDONLY, 0);
+
+	return fd < 0 ? fd : read_fd(fd, to);
+}
+
+int write_file(int dirfd, const char *path, const void *from, size_t len)
+{
+	_cleanup_close_ int fd = open_at(dirfd, path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	return fd < 0 ? fd : write_full(fd, from, len);
+}
+
+int write_text(int dirfd, const char *path, const char *text)
+{
+	_cleanup_close_ int fd = open_at(dirfd, path, O_WRONLY, 0);
+	ssize_t n, len = strlen(text);
+
+	if (fd < 0)
+		return fd;
+	do
+		n = write(fd, text, len);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n < len ? -EIO : 0;
+}
+
+ssize_t read_link(int dirfd, const char *path, char *ret, size_t size)
+{
+	ssize_t n = readlinkat(dirfd, path, ret, size);
+
+	if (n < 0)
+		return -errno;
+	if ((size_t)n >= size)
+		return -ENAMETOOLONG;
+	ret[n] = 0;
+	return n;
+}
+
+int make_dirs(int dirfd, const char *path, mode_t mode)
+{
+	char part[4096];
+	size_t len = strlen(path);
+
+	if (len >= sizeof(part))
+		return -ENAMETOOLONG;
+	for (size_t i = 1; i <= len; i++) {
+		if (path[i] && path[i] != '/')
+			continue;
+		memcpy(part, path, i);
+		part[i] = 0;
+		if (mkdirat(dirfd, part, mode) < 0 && errno != EEXIST)
+			return -errno;
+	}
+	return 0;
+}
+
+int dup_fd_above(int fd, int min)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, min);
+
+	return copy < 0 ? -errno : copy;
+}
+
+int move_fd_above(int fd, int min)
+{
+	if (fd >= min) {
+		int err = set_cloexec(fd, true);
+		return err ? err : fd;
+	}
+	int copy = dup_fd_above(fd, min);
+	if (copy >= 0)
+		close(fd);
+	return copy;
+}
+
+int move_fd_to(int fd, int to, bool cloexec)
+{
+	if (fd == to) {
+		int err = set_cloexec(fd, cloexec);
+		return err ? err : fd;
+	}
+	if (dup3(fd, to, cloexec ? O_CLOEXEC : 0) < 0)
+		return -errno;
+	close(fd);
+	return to;
+}
+
+int set_cloexec(int fd, bool on)
+{
+	return fcntl(fd, F_SETFD, on ? FD_CLOEXEC : 0) < 0 ? -errno : 0;
+}
+
+int set_nonblock(int fd, bool on)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0)
+		return -errno;
+	flags = on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
+	return fcntl(fd, F_SETFL, flags) < 0 ? -errno : 0;
+}
+
+int send_fds(int sock, const int *fds, size_t n, const void *data, size_t len)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int) * SEND_FDS_MAX)];
+	} control = { 0 };
+	struct iovec iov = { .iov_base = (void *)data, .iov_len = len };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	ssize_t sent;
+
+	if (n > SEND_FDS_MAX || !len)
+		return -EINVAL;
+	if (n) {
+		msg.msg_control = control.bytes;
+		msg.msg_controllen = CMSG_SPACE(sizeof(int) * n);
+		control.align.cmsg_level = SOL_SOCKET;
+		control.align.cmsg_type = SCM_RIGHTS;
+		control.align.cmsg_len = CMSG_LEN(sizeof(int) * n);
+		memcpy(CMSG_DATA(&control.align), fds, sizeof(int) * n);
+	}
+	do
+		sent = sendmsg(sock, &msg, MSG_NOSIGNAL);
+	while (sent < 0 && errno == EINTR);
+	if (sent < 0)
+		return -errno;
+	/* A stream took a part: the descriptors went with its first byte. */
+	return (size_t)sent < len ? write_full(sock, (const char *)data + sent, len - sent) : 0;
+}
+
+/* Take the descriptors of @msg, at most @room; the others are closed. Returns how many there were. */
+static size_t take_fds(struct msghdr *msg, int *fds, size_t room)
+{
+	size_t n = 0;
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		size_t here = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		for (size_t i = 0; i < here; i++, n++) {
+			int fd;
+			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
+			if (n < room)
+				fds[n] = fd;
+			else
+				close(fd);
+		}
+	}
+	return n;
+}
+
+ssize_t recv_fds(int sock, int *fds, size_t *n, void *data, size_t len)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int) * SEND_FDS_MAX)];
+	} control = { 0 };
+	struct iovec iov = { .iov_base = data, .iov_len = len };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control)
+	};
+	ssize_t got;
+
+	do
+		got = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
+	while (got < 0 && errno == EINTR);
+	if (got < 0)
+		return -errno;
+	size_t have = take_fds(&msg, fds, *n);
+	if (have > *n || (msg.msg_flags & (MSG_CTRUNC | MSG_TRUNC))) {
+		for (size_t i = 0; i < MIN_OF(have, *n); i++)
+			close(fds[i]);
+		return -EMSGSIZE;
+	}
+	*n = have;
+	return got;
+}
+
+int sys_pidfd_open(pid_t pid, unsigned int flags)
+{
+	int fd = syscall(SYS_pidfd_open, pid, flags);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int sys_pidfd_getfd(int pidfd, int fd)
+{
+	int copy = syscall(SYS_pidfd_getfd, pidfd, fd, 0);
+
+	return copy < 0 ? -errno : copy;
+}
+
+int sys_pidfd_send_signal(int pidfd, int sig)
+{
+	return syscall(SYS_pidfd_send_signal, pidfd, sig, NULL, 0) < 0 ? -errno : 0;
+}
+
+int sys_close_range(unsigned int first, unsigned int last, unsigned int flags)
+{
+	return syscall(SYS_close_range, first, last, flags) < 0 ? -errno : 0;
+}

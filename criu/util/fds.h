@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Descriptors and whole reads and writes. Everything is opened O_CLOEXEC; EINTR is gone into again; errors are negative
+ * errnos. Descriptors given are borrowed, descriptors returned are the caller's.
+ */
+#pragma once
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include "util/str.h"
+
+/* Bytes read: fewer than @len only at the end of the file. read(2), pread(2) */
+ssize_t read_full(int fd, void *to, size_t len);
+ssize_t pread_full(int fd, void *to, size_t len, off_t off);
+/* The same, but the end of the file before @len bytes is -ENODATA. 0 on success. */
+int read_exact(int fd, void *to, size_t len);
+int pread_exact(int fd, void *to, size_t len, off_t off);
+/* All of it or an error: 0 on success. write(2), pwrite(2), writev(2). writev_full changes @iov. */
+int write_full(int fd, const void *from, size_t len);
+int pwrite_full(int fd, const void *from, size_t len, off_t off);
+int writev_full(int fd, struct iovec *iov, int n);
+
+/* openat(2) with O_CLOEXEC; @mode counts with O_CREAT and O_TMPFILE. */
+int open_at(int dirfd, const char *path, int flags, mode_t mode);
+/* The same with a path made by printf; -ENAMETOOLONG. */
+int open_fmt(int dirfd, int flags, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* Append the whole file to @to, /proc and other files without a size too. */
+int read_file(int dirfd, const char *path, struct buf *to);
+int read_fd(int fd, struct buf *to);
+/* Create or truncate, mode 0600. */
+int write_file(int dirfd, const char *path, const void *from, size_t len);
+/* Write a text into an existing file with one write(2): sysctls, cgroup files. */
+int write_text(int dirfd, const char *path, const char *text);
+/* The target of a link as a string in @ret (0-ended): its length, -ENAMETOOLONG if it does not fit. readlinkat(2) */
+ssize_t read_link(int dirfd, const char *path, char *ret, size_t size);
+/* mkdir -p of @path below @dirfd. */
+int make_dirs(int dirfd, const char *path, mode_t mode);
+
+/* A copy numbered @min or above; @fd stays. fcntl(2) F_DUPFD_CLOEXEC */
+int dup_fd_above(int fd, int min);
+/* The same, and @fd is closed unless it was there already. On failure @fd stays open. */
+int move_fd_above(int fd, int min);
+/* @fd becomes number @to (what was there is closed), with or without O_CLOEXEC; @fd is closed. Returns @to. dup3(2) */
+int move_fd_to(int fd, int to, bool cloexec);
+int set_cloexec(int fd, bool on);
+int set_nonblock(int fd, bool on);
+
+/*
+ * Copy @len bytes. Offsets of -1 mean the descriptor's own position (pipes, sockets). Inside the kernel where it can
+ * (copy_file_range(2), sendfile(2)), through a buffer otherwise. -ENODATA if @in ends early.
+ */
+int copy_range(int in, off_t in_off, int out, off_t out_off, uint64_t len);
+/* Copies only what is data (lseek(2) SEEK_DATA) and leaves the rest of @out, which must be zero there, a hole. */
+int copy_sparse(int in, off_t in_off, int out, off_t out_off, uint64_t len);
+
+/* One message of @len bytes (at least 1) with @n descriptors. unix(7) SCM_RIGHTS; n <= 253. 0 on success. */
+#define SEND_FDS_MAX 253
+int send_fds(int sock, const int *fds, size_t n, const void *data, size_t len);
+/* Bytes received (0: the peer closed). *n is room in, descriptors out; more than fit: -EMSGSIZE, none is kept. */
+ssize_t recv_fds(int sock, int *fds, size_t *n, void *data, size_t len);
+
+/* pidfd_open(2), pidfd_getfd(2), pidfd_send_signal(2), close_range(2) */
+int sys_pidfd_open(pid_t pid, unsigned int flags);
+int sys_pidfd_getfd(int pidfd, int fd);
+int sys_pidfd_send_signal(int pidfd, int sig);
+int sys_close_range(unsigned int first, unsigned int last, unsigned int flags);

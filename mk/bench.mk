@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# make bench [PARTS="sleep memory pieces freeze"] [BENCH_DIR=dir]: medians, and ratios to what this machine can do at best
+PARTS       ?=
+BENCH_DIR   ?= /tmp
+BENCH_TOOLS := $(BUILD)/test/bench/pieces $(BUILD)/test/bench/limits
+
+$(BENCH_TOOLS): $(BUILD)/test/bench/%: test/bench/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CSTD) -O2 -g $(WARN) -pthread -o $@ $<
+
+bench: $(BUILD)/criu $(BENCH_TOOLS)
+	test/bench/run --build $(BUILD) --dir $(BENCH_DIR) $(PARTS)
+
+.PHONY: bench

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# libcompel.a (in the tool), the host program `compel` (object file -> header), the run time of blobs.
+COMPEL_SRC  := $(wildcard compel/src/*.c compel/arch/x86_64/*.c compel/arch/x86_64/*.S)
+COMPEL_OBJS := $(patsubst %,$(BUILD)/obj/%.o,$(basename $(COMPEL_SRC)))
+PACK_SRC    := $(wildcard compel/pack/*.c)
+PACK_OBJS   := $(PACK_SRC:%.c=$(BUILD)/obj/%.o)
+COMPEL_PIE_SRC  := $(wildcard compel/pie/*.c compel/arch/x86_64/pie/*.c) $(wildcard compel/arch/x86_64/pie/*.S)
+COMPEL_PIE_OBJS := $(patsubst %,$(BUILD)/obj/%.pie.o,$(COMPEL_PIE_SRC))
+
+# $(BUILD)/compel is the program: its objects lie in $(BUILD)/obj
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+$(BUILD)/obj/%.c.pie.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(PIE_CFLAGS) -MMD -MP -c -o $@ $<
+$(BUILD)/obj/%.S.pie.o: %.S
+	@mkdir -p $(@D)
+	$(CC) $(PIE_CFLAGS) -MMD -MP -c -o $@ $<
+$(BUILD)/obj/%.o: %.S
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/libcompel.a: $(COMPEL_OBJS)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(BUILD)/compel: $(PACK_OBJS)
+	$(CC) $(LDFLAGS) -o $@ $^
+
+# blob: NAME.blob.o is everything of one blob in one relocatable object, NAME_blob.h the checked header
+$(BUILD)/gen/%_blob.h: $(BUILD)/pie/%.blob.o $(BUILD)/compel
+	@mkdir -p $(@D)
+	$(BUILD)/compel pack --name $*_blob -o $@ $<
+
+# Tests: compel/test/t_NAME.c, each a program; blobs of theirs and of the examples: X.blob.c
+COMPEL_BLOB_SRC  := $(wildcard compel/test/*.blob.c compel/examples/*.blob.c)
+COMPEL_BLOB_HDRS := $(patsubst %.blob.c,$(BUILD)/gen/%_blob.h,$(notdir $(COMPEL_BLOB_SRC)))
+$(BUILD)/pie/%.blob.o: $(BUILD)/obj/compel/test/%.blob.c.pie.o $(COMPEL_PIE_OBJS)
+	@mkdir -p $(@D)
+	$(LD) -r -o $@ $^
+$(BUILD)/pie/%.blob.o: $(BUILD)/obj/compel/examples/%.blob.c.pie.o $(COMPEL_PIE_OBJS)
+	@mkdir -p $(@D)
+	$(LD) -r -o $@ $^
+
+COMPEL_TEST_SRC  := $(wildcard compel/test/t_*.c)
+COMPEL_TEST_HELP := $(filter-out $(COMPEL_TEST_SRC) $(COMPEL_BLOB_SRC),$(wildcard compel/test/*.c))
+COMPEL_TESTS     := $(COMPEL_TEST_SRC:compel/test/%.c=$(BUILD)/compel-tests/%)
+COMPEL_EXAMPLES  := $(BUILD)/compel-examples/whereami
+COMPEL_USERS     := $(COMPEL_TEST_SRC:%.c=$(BUILD)/obj/%.o) $(COMPEL_TEST_HELP:%.c=$(BUILD)/obj/%.o) \
+	$(BUILD)/obj/compel/examples/whereami.o
+$(COMPEL_USERS): | $(COMPEL_BLOB_HDRS)
+
+# Where a test can be killed: at each of these calls (see compel/test/killer.c)
+COMPEL_WRAP := -Wl,--wrap=ptrace,--wrap=waitpid,--wrap=pwrite64
+$(BUILD)/compel-tests/%: $(BUILD)/obj/compel/test/%.o $(COMPEL_TEST_HELP:%.c=$(BUILD)/obj/%.o) $(BUILD)/libcompel.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) $(COMPEL_WRAP) -o $@ $^ -lpthread
+$(BUILD)/compel-examples/%: $(BUILD)/obj/compel/examples/%.o $(BUILD)/libcompel.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^
+
+compel-tests: $(COMPEL_TESTS) $(COMPEL_EXAMPLES) $(BUILD)/compel
+.PHONY: compel-tests
+
+# The suite runs elsewhere than in the source folder.
+$(BUILD)/obj/compel/test/t_pack.o: CFLAGS += -DSOURCE_DIR='"$(CURDIR)"'

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: GPL-2.0-only
+CRIU_DIRS := util image kernel task run memory kinds kinds/fd kinds/ns kinds/task dump restore cli
+CRIU_SRC  := $(foreach d,$(CRIU_DIRS),$(wildcard criu/$(d)/*.c criu/$(d)/*/*.c))
+CRIU_SRC  := $(sort $(CRIU_SRC))
+CRIU_OBJS := $(CRIU_SRC:%.c=$(BUILD)/obj/%.o)
+CRIU_LIBS := -lprotobuf-c -lcap
+ifeq ($(DEBUG),1)
+# Calls that can be made to fail: criu/util/faults.h lists them, one LONG(), INT() or POINTER() each.
+CRIU_WRAP := dump_run dump_thaw restore_run $(shell tr -d ' \\\n\t' < criu/util/faults.h | grep -oE '(LONG|INT|POINTER)\([a-z0-9_]+\)' | sed 's/.*(//; s/)//')
+CRIU_LDFLAGS := $(CRIU_WRAP:%=-Wl,--wrap=%)
+endif
+BLOBS     := parasite restorer
+BLOB_HDRS := $(BLOBS:%=$(BUILD)/gen/%_blob.h)
+
+# One folder a blob: criu/pie/parasite/*.c, criu/pie/restorer/*.c; what both share lies in criu/pie/*.c
+define blob_rule
+$(BUILD)/pie/$(1).blob.o: $$(patsubst %.c,$(BUILD)/obj/%.c.pie.o,$$(wildcard criu/pie/*.c criu/pie/$(1)/*.c)) $(COMPEL_PIE_OBJS)
+	@mkdir -p $$(@D)
+	$(LD) -r -o $$@ $$^
+endef
+$(foreach b,$(BLOBS),$(eval $(call blob_rule,$(b))))
+
+$(CRIU_OBJS): | $(PROTO_H) $(BLOB_HDRS)
+
+$(BUILD)/criu: $(CRIU_OBJS) $(BUILD)/libcompel.a $(BUILD)/libimages.a
+	$(CC) $(LDFLAGS) $(CRIU_LDFLAGS) -o $@ $^ $(CRIU_LIBS)

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Unit tests and fuzz targets of criu/util and criu/kernel. They link those two rooms only, built on their own, so that
+# nothing else has to compile for them to run.
+KERNEL_TEST_NAMES := $(basename $(notdir $(wildcard test/unit/util_*.c test/unit/kernel_*.c)))
+KERNEL_UNIT_TESTS := $(KERNEL_TEST_NAMES:%=$(BUILD)/test/unit/%)
+KERNEL_ROOM_SRC   := $(wildcard criu/util/*.c criu/kernel/*.c)
+KERNEL_ROOM_OBJS  := $(KERNEL_ROOM_SRC:%.c=$(BUILD)/test/obj/%.o)
+FUZZ_TARGETS      += $(BUILD)/test/fuzz/fuzz_proc
+FUZZ_CC           ?= clang
+FUZZ_FLAGS        := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -O1 -g
+
+$(BUILD)/test/obj/criu/%.o: criu/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(KERNEL_UNIT_TESTS): $(BUILD)/test/unit/%: test/unit/%.c $(KERNEL_ROOM_OBJS) test/unit/util_check.h
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(KERNEL_ROOM_OBJS)
+
+$(BUILD)/test/fuzz/fuzz_proc: test/fuzz/fuzz_proc.c $(KERNEL_ROOM_SRC) $(wildcard criu/util/*.h criu/kernel/*.h)
+	@mkdir -p $(@D)
+	$(FUZZ_CC) $(CSTD) $(FUZZ_FLAGS) -Iinclude -Icriu -o $@ $< $(KERNEL_ROOM_SRC)

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# test/kinds/NAME.c -> $(BUILD)/test/kinds/NAME; works alone, too: make -f mk/kinds_tests.mk BUILD=dir kind-tests
+BUILD  ?= build
+CC     ?= gcc
+CSTD   ?= -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64
+WARN   ?= -Wall -Wextra -Wshadow -Werror -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wno-unused-parameter
+
+# The tests themselves are never built with sanitizers: those own the address space and the signal handlers.
+KIND_CFLAGS := $(CSTD) -O2 -g $(WARN) -fno-common -pthread -Itest/kinds
+KIND_LIB    := test/kinds/checkpoint.c
+KIND_SRC    := $(filter-out $(KIND_LIB),$(sort $(wildcard test/kinds/*.c)))
+KIND_TESTS  := $(KIND_SRC:%.c=$(BUILD)/%)
+KIND_LIBS   := -lrt
+
+kind-tests: $(KIND_TESTS)
+.PHONY: kind-tests
+
+$(BUILD)/test/kinds/checkpoint.o: $(KIND_LIB) test/kinds/checkpoint.h
+	@mkdir -p $(@D)
+	$(CC) $(KIND_CFLAGS) -c -o $@ $<
+
+$(KIND_TESTS): $(BUILD)/test/kinds/%: test/kinds/%.c $(BUILD)/test/kinds/checkpoint.o test/kinds/checkpoint.h
+	$(CC) $(KIND_CFLAGS) -o $@ $< $(BUILD)/test/kinds/checkpoint.o $(KIND_LIBS)
+
+# The program that test/kill, test/cli dump.
+KILL_TESTS := $(BUILD)/test/kill/busy $(BUILD)/test/kill/torn
+
+$(KILL_TESTS): $(BUILD)/test/kill/%: test/kill/%.c
+	@mkdir -p $(@D)
+	$(CC) $(KIND_CFLAGS) -o $@ $< $(KIND_LIBS)
+
+kind-tests: $(KILL_TESTS)

@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# make check [K=name] [J=jobs]: the whole suite, or what K names.  make bench: times, as ratios.
+J  ?= 2
+K  ?=
+UNIT_TESTS := $(IMAGE_UNIT_TESTS) $(KERNEL_UNIT_TESTS) $(VDSO_UNIT_TESTS)
+
+check: all tests
+	SHARED_DIR=$(SHARED_DIR) test/run --build $(BUILD) -j $(J) $(K)
+
+# Everything that `make check` runs, built only. Fuzzers need clang (scripts/install-deps test).
+tests: all kind-tests compel-tests unit-tests $(if $(shell command -v clang),fuzz-targets)
+
+unit-tests: $(UNIT_TESTS)
+fuzz-targets: $(FUZZ_TARGETS)
+
+.PHONY: tests unit-tests fuzz-targets

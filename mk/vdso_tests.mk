@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Unit tests of the vDSO at restore: the tool's half and the blob's, the latter compiled as ordinary code. Built on
+# their own (below test/vdso), so that nothing else has to compile for them to run.
+VDSO_TEST_SRC   := $(wildcard test/unit/vdso_*.c)
+VDSO_UNIT_TESTS := $(VDSO_TEST_SRC:%.c=$(BUILD)/%)
+VDSO_ROOM_SRC   := criu/memory/vdso.c criu/memory/vdso_elf.c criu/memory/x86_64/vdso_code.c criu/pie/restorer/vdso.c \
+	$(wildcard criu/image/*.c criu/util/*.c) criu/kernel/maps.c criu/kernel/proc_pid.c criu/kernel/proc_text.c \
+	criu/kernel/scan.c
+VDSO_ROOM_OBJS  := $(VDSO_ROOM_SRC:%.c=$(BUILD)/test/vdso/%.o)
+SHARED_DIR      ?= ../shared
+
+$(BUILD)/test/vdso/%.o: %.c | $(PROTO_H)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# An archive: a test takes what it needs and stands in for the rest.
+$(BUILD)/test/vdso/room.a: $(VDSO_ROOM_OBJS)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(VDSO_UNIT_TESTS): $(BUILD)/%: $(BUILD)/test/vdso/%.o $(BUILD)/test/vdso/room.a $(BUILD)/libimages.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ -lprotobuf-c
+
+vdso-check: $(VDSO_UNIT_TESTS)
+	@for t in $^; do SHARED_DIR=$(SHARED_DIR) $$t || exit 1; done
+
+.PHONY: vdso-check

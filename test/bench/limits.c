@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What this machine can do at best, for `make bench` to compare with. Prints seconds.
+ *	limits exec COUNT           fork+exec+wait of /bin/true, COUNT times, the median
+ *	limits copy FILE MIB        so much random memory into a fresh FILE by two threads
+ *	limits fill FILE MIB        so much fresh anonymous memory from a cached FILE: huge pages, one reader or two
+ */
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define HUGE (2ul << 20)
+#define STEP (1ul << 20)
+
+struct part {
+	int fd;
+	char *mem;
+	size_t start, end;
+	int fill;
+};
+
+static double now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec + ts.tv_nsec * 1e-9;
+}
+
+static void *work(void *arg)
+{
+	const struct part *p = arg;
+
+	for (size_t at = p->start; at < p->end; at += STEP) {
+		ssize_t n = p->fill ? pread(p->fd, p->mem + at, STEP, at) : pwrite(p->fd, p->mem + at, STEP, at);
+
+		if (n != (ssize_t)STEP) {
+			perror("copy");
+			exit(1);
+		}
+	}
+	return NULL;
+}
+
+static char *map_huge(size_t len)
+{
+	char *map = mmap(NULL, len + HUGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (map == MAP_FAILED) {
+		perror("mmap");
+		exit(1);
+	}
+	map = (char *)(((uintptr_t)map + HUGE - 1) & ~(HUGE - 1));
+	madvise(map, len, MADV_HUGEPAGE);
+	return map;
+}
+
+static void run(int fd, char *mem, size_t len, int fill, int nr)
+{
+	struct part part[2];
+	pthread_t thread[2];
+
+	for (int i = 0; i < nr; i++) {
+		part[i] = (struct part){ fd, mem, len / nr * i, len / nr * (i + 1), fill };
+		if (pthread_create(&thread[i], NULL, work, &part[i]))
+			exit(1);
+	}
+	for (int i = 0; i < nr; i++)
+		pthread_join(thread[i], NULL);
+}
+
+static double copy(const char *name, size_t len)
+{
+	char *mem = map_huge(len);
+	uint64_t *p = (void *)mem, x = 88172645463325252ull;
+	double best = 1e9;
+
+	for (size_t i = 0; i < len / sizeof(*p); i++) {
+		x ^= x << 13;
+		x ^= x >> 7;
+		x ^= x << 17;
+		p[i] = x;
+	}
+	/* Room all at once, and room as it comes: the better one counts. */
+	for (int room = 0; room < 2; room++) {
+		double start = now(), took;
+		int fd = open(name, O_RDWR | O_CREAT | O_TRUNC, 0600);
+
+		if (fd < 0)
+			exit(1);
+		if (room && fallocate(fd, 0, 0, len))
+			break;
+		run(fd, mem, len, 0, 2);
+		close(fd);
+		took = now() - start;
+		best = took < best ? took : best;
+		if (!room)
+			unlink(name);
+	}
+	return best;
+}
+
+static double fill(const char *name, size_t len)
+{
+	int fd = open(name, O_RDONLY);
+	double best = 1e9;
+
+	if (fd < 0)
+		exit(1);
+	for (int nr = 1; nr <= 2; nr++) {
+		double start = now(), took;
+		char *mem = map_huge(len);
+
+		run(fd, mem, len, 1, nr);
+		took = now() - start;
+		munmap(mem, len);
+		best = took < best ? took : best;
+	}
+	return best;
+}
+
+static int cmp(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double exec_true(int count)
+{
+	double *took = calloc(count, sizeof(*took)), median;
+
+	for (int i = 0; took && i < count; i++) {
+		double start = now();
+		pid_t pid = fork();
+
+		if (!pid) {
+			execl("/bin/true", "true", (char *)NULL);
+			_exit(127);
+		}
+		waitpid(pid, NULL, 0);
+		took[i] = now() - start;
+	}
+	qsort(took, count, sizeof(*took), cmp);
+	median = took[count / 2];
+	free(took);
+	return median;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 3 && !strcmp(argv[1], "exec"))
+		printf("%.9f\n", exec_true(atoi(argv[2])));
+	else if (argc == 4 && !strcmp(argv[1], "copy"))
+		printf("%.9f\n", copy(argv[2], (size_t)atol(argv[3]) << 20));
+	else if (argc == 4 && !strcmp(argv[1], "fill"))
+		printf("%.9f\n", fill(argv[2], (size_t)atol(argv[3]) << 20));
+	else
+		return 2;
+	return 0;
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Any bytes as any image. The first byte chooses the type, the second whether a right header is put in front. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "../unit/image_helper.h"
+#include "base/cleanup.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static size_t put_header(const struct image_spec *spec, uint8_t *at)
+{
+	uint32_t magics[2] = { spec->framing == IMAGE_FRAMED_SERVICE ? IMAGE_MAGIC_SERVICE : IMAGE_MAGIC_COMMON,
+			       spec->magic };
+	size_t skip = spec->framing == IMAGE_FRAMED_OWN;
+
+	if (spec->framing == IMAGE_FRAMED_RAW)
+		return 0;
+	memcpy(at, magics + skip, (2 - skip) * 4);
+	return (2 - skip) * 4;
+}
+
+/* Records without their sizes are what a fuzzer finds fastest: the third way takes all bytes as one record. */
+static size_t put_size(uint8_t *at, uint32_t size)
+{
+	memcpy(at, &size, 4);
+	return 4;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	_cleanup_image_reader_ struct image_reader *img = NULL;
+	_cleanup_free_ uint8_t *image = NULL;
+	const struct image_spec *spec;
+	unsigned long records;
+	enum image_type type;
+	size_t len = 0;
+
+	if (size < 2)
+		return 0;
+	type = data[0] % IMAGE_TYPES;
+	spec = image_spec(type);
+	image = malloc(size + 16);
+	if (data[1] & 1)
+		len = put_header(spec, image);
+	if (data[1] & 2)
+		len += put_size(image + len, size - 2);
+	memcpy(image + len, data + 2, size - 2);
+	len += size - 2;
+	image = realloc(image, len ?: 1); /* one byte too many shall be seen */
+	if (image_open_memory(type, image, len, &img))
+		abort();
+	if (spec->first && walk_image(type, img, NULL, &records) && !image_error(img)[0])
+		abort();
+	return 0;
+}

@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A busy program that checks itself all the time: busy DIR. Threads that compute in vector registers, take signals on
+ * alternate stacks, block in system calls with and without timeouts, map and unmap, fork and wait; timers of all kinds.
+ * It writes DIR/ready once, DIR/beat again and again, DIR/wrong (and stops beating) as soon as anything is not as it
+ * must be. SIGTERM ends it: 0 if all was well.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/timerfd.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char *dir;
+static volatile int ending;
+static volatile long rounds[8];
+/*
+ * epoll_wait and sigwaitinfo are ended with EINTR by any stop, also by one whose tracer is killed before it could issue
+ * them again: nobody can help that. Counted, because a dumper that lives must not let it happen.
+ */
+static volatile long eintr;
+static volatile sig_atomic_t ticks, usr1;
+static int ring[2], ring_back[2];
+
+static void put(const char *name, const char *fmt, ...)
+{
+	char path[4096], to[4096], text[512];
+	va_list ap;
+	int fd, len;
+
+	va_start(ap, fmt);
+	len = vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	snprintf(path, sizeof(path), "%s/%s.%ld", dir, name, syscall(SYS_gettid));
+	snprintf(to, sizeof(to), "%s/%s", dir, name);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (fd < 0 || write(fd, text, (size_t)len) != len || close(fd) || rename(path, to))
+		abort();
+}
+
+#define must(cond, ...)                                                                            \
+	do {                                                                                       \
+		if (!(cond)) {                                                                     \
+			char why[256];                                                             \
+			snprintf(why, sizeof(why), __VA_ARGS__);                                   \
+			put("wrong", "line %d: %s: %s (errno %d)\n", __LINE__, #cond, why, errno); \
+			_exit(1);                                                                  \
+		}                                                                                  \
+	} while (0)
+
+static void on_tick(int sig)
+{
+	ticks++;
+}
+
+static void on_usr1(int sig, siginfo_t *si, void *uc)
+{
+	char here;
+	stack_t ss;
+
+	usr1++;
+	sigaltstack(NULL, &ss);
+	if (!(ss.ss_flags & SS_ONSTACK) || &here < (char *)ss.ss_sp || &here > (char *)ss.ss_sp + ss.ss_size)
+		abort();
+}
+
+/* Keeps values in general and vector registers across a spin and compares. */
+static void *computer(void *arg)
+{
+	uint64_t in[4] __attribute__((aligned(32))), out[4] __attribute__((aligned(32)));
+	stack_t ss = { .ss_sp = malloc(65536), .ss_size = 65536 };
+	int nr = (int)(intptr_t)arg;
+
+	sigaltstack(&ss, NULL);
+	for (uint64_t n = 1; !ending; n++) {
+		uint64_t a = n * 0x9e3779b97f4a7c15UL, b = ~a, spin = 20000;
+
+		in[0] = a;
+		in[1] = b;
+		in[2] = in[3] = n;
+		__asm__ volatile("movups (%[in]), %%xmm3\n movups 16(%[in]), %%xmm15\n"
+				 "1: dec %[spin]\n jnz 1b\n"
+				 "movups %%xmm3, (%[out])\n movups %%xmm15, 16(%[out])\n"
+				 : [spin] "+r"(spin), "+r"(a), "+r"(b)
+				 : [in] "r"(in), [out] "r"(out)
+				 : "xmm3", "xmm15", "memory", "cc");
+		must(!memcmp(in, out, 32) && a == in[0] && b == in[1], "registers of thread %d", nr);
+		rounds[nr]++;
+	}
+	return NULL;
+}
+
+static sigset_t odd_mask(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR2);
+	sigaddset(&set, SIGRTMIN + 5);
+	sigaddset(&set, SIGALRM);
+	return set;
+}
+
+/* Sleeps and waits of all kinds with timeouts: none too short, none with EINTR, the mask always the same. */
+static void *sleeper(void *arg)
+{
+	sigset_t mask, now;
+	struct timespec before, after, ts = { .tv_nsec = 4000000 };
+	struct epoll_event e;
+	int ep = epoll_create1(EPOLL_CLOEXEC), word = 0, got;
+	static const char *names[] = { "nanosleep", "poll", "futex", "epoll_wait", "clock_nanosleep" };
+
+	sigfillset(&now);
+	sigdelset(&now, SIGSEGV);
+	pthread_sigmask(SIG_SETMASK, &now, NULL);
+	pthread_sigmask(SIG_SETMASK, NULL, &mask); /* libc keeps some for itself */
+	for (int n = 0; !ending; n++) {
+		long took;
+
+		clock_gettime(CLOCK_MONOTONIC, &before);
+		errno = 0;
+		switch (n % 5) {
+		case 0:
+			got = (int)syscall(SYS_nanosleep, &ts, NULL);
+			break;
+		case 1:
+			got = poll(NULL, 0, 4);
+			break;
+		case 2:
+			got = (int)syscall(SYS_futex, &word, FUTEX_WAIT, 0, &ts, NULL, 0);
+			got = got < 0 && errno == ETIMEDOUT ? 0 : -1;
+			break;
+		case 3:
+			got = epoll_wait(ep, &e, 1, 4);
+			break;
+		default:
+			got = (int)syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &ts, NULL);
+		}
+		if (n % 5 == 3 && got < 0 && errno == EINTR) {
+			eintr++;
+			continue;
+		}
+		must(got == 0, "%s gives %d", names[n % 5], got);
+		clock_gettime(CLOCK_MONOTONIC, &after);
+		took = (after.tv_sec - before.tv_sec) * 1000000 + (after.tv_nsec - before.tv_nsec) / 1000;
+		must(took >= 3990, "%s took %ld us", names[n % 5], took);
+		pthread_sigmask(SIG_SETMASK, NULL, &now);
+		must(!memcmp(&now, &mask, 8), "mask %lx", *(unsigned long *)&now);
+		rounds[2]++;
+	}
+	return NULL;
+}
+
+/* A ring of two through pipes: reads that block without end. */
+static void *ponger(void *arg)
+{
+	unsigned int n;
+
+	while (read(ring[0], &n, sizeof(n)) == sizeof(n)) {
+		n++;
+		must(write(ring_back[1], &n, sizeof(n)) == sizeof(n), "write");
+	}
+	must(ending, "the ring is broken");
+	return NULL;
+}
+
+static void *pinger(void *arg)
+{
+	unsigned int n = 1, got;
+
+	for (; !ending; n += 2) {
+		must(write(ring[1], &n, sizeof(n)) == sizeof(n), "write");
+		must(read(ring_back[0], &got, sizeof(got)) == sizeof(got) && got == n + 1, "read gives %u, not %u", got,
+		     n + 1);
+		rounds[3]++;
+	}
+	close(ring[1]);
+	return NULL;
+}
+
+/* Children come and go; memory too. */
+static void *forker(void *arg)
+{
+	while (!ending) {
+		char *mem = mmap(NULL, 16 << 12, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		int status = -1;
+		pid_t pid, got;
+
+		must(mem != MAP_FAILED, "mmap");
+		memset(mem, (int)rounds[4], 16 << 12);
+		pid = fork();
+		must(pid >= 0, "fork");
+		if (!pid) {
+			/* its own life, too, may be what is dumped */
+			usleep(3000);
+			_exit(mem[5000] == (char)rounds[4] ? 42 : 1);
+		}
+		got = waitpid(pid, &status, 0);
+		must(got == pid && WIFEXITED(status) && WEXITSTATUS(status) == 42, "wait gives %d, status %#x", got,
+		     status);
+		must(!munmap(mem, 16 << 12), "munmap");
+		rounds[4]++;
+	}
+	return NULL;
+}
+
+/* Signals in order to a thread that waits for them. */
+static void *receiver(void *arg)
+{
+	sigset_t set;
+	siginfo_t si;
+	int n = 0;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGRTMIN + 6);
+	while (!ending) {
+		int sig = sigwaitinfo(&set, &si);
+
+		if (sig < 0 && errno == EINTR) {
+			eintr++;
+			continue;
+		}
+		must(sig == SIGRTMIN + 6, "sigwaitinfo gives %d", sig);
+		must(si.si_value.sival_int == n, "signal %d came, not %d", si.si_value.sival_int, n);
+		n++;
+		rounds[5]++;
+	}
+	return NULL;
+}
+
+static void on_term(int sig)
+{
+	ending = 1;
+}
+
+static long number_of_maps(void)
+{
+	char line[512];
+	long n = 0;
+	FILE *f = fopen("/proc/self/maps", "re");
+
+	while (f && fgets(line, sizeof(line), f))
+		n++;
+	if (f)
+		fclose(f);
+	return n;
+}
+
+int main(int argc, char **argv)
+{
+	struct sigaction sa = { .sa_handler = on_tick, .sa_flags = SA_RESTART };
+	struct itimerval it = { .it_interval = { 0, 3000 }, .it_value = { 0, 3000 } };
+	struct itimerspec its = { .it_interval = { 0, 2000000 }, .it_value = { 0, 2000000 } };
+	void *(*fn[])(void *) = { computer, computer, sleeper, ponger, pinger, forker, receiver };
+	pthread_t threads[7];
+	sigset_t mask = odd_mask(), full;
+	stack_t ss;
+	long maps = 0;
+	timer_t timer;
+	int tfd;
+
+	if (argc < 2)
+		return 2;
+	dir = argv[1];
+	ss = (stack_t){ .ss_sp = malloc(65536), .ss_size = 65536 };
+	sigaltstack(&ss, NULL);
+	sigaction(SIGALRM, &sa, NULL);
+	sigaction(SIGRTMIN + 5, &sa, NULL);
+	sa.sa_handler = on_term;
+	sigaction(SIGTERM, &sa, NULL);
+	sa.sa_sigaction = on_usr1;
+	sa.sa_flags = SA_RESTART | SA_SIGINFO | SA_ONSTACK;
+	sigaction(SIGUSR1, &sa, NULL);
+	if (pipe(ring) || pipe(ring_back))
+		return 3;
+	setvbuf(stdout, NULL, _IONBF, 0);
+	/* all start with everything blocked: signals go to the first thread and to the computers */
+	sigfillset(&full);
+	sigdelset(&full, SIGSEGV);
+	for (int i = 0; i < 7; i++) {
+		sigset_t first = mask;
+
+		sigaddset(&first, SIGTERM);
+		sigaddset(&first, SIGRTMIN + 6);
+		pthread_sigmask(SIG_SETMASK, i < 2 ? &first : &full, NULL);
+		if (pthread_create(&threads[i], NULL, fn[i], (void *)(intptr_t)(i < 2 ? i : i)))
+			return 4;
+	}
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGUSR2);
+	sigaddset(&mask, SIGRTMIN + 6);
+	pthread_sigmask(SIG_SETMASK, &mask, NULL);
+	setitimer(ITIMER_REAL, &it, NULL);
+	timer_create(CLOCK_MONOTONIC, &(struct sigevent){ .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN + 5 },
+		     &timer);
+	timer_settime(timer, 0, &its, NULL);
+	tfd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+	timerfd_settime(tfd, 0, &its, NULL);
+	for (long n = 0; !ending; n++) {
+		union sigval value = { .sival_int = (int)n };
+		uint64_t expired;
+		sigset_t now;
+		ssize_t got;
+
+		got = read(tfd, &expired, 8);
+		must(got == 8 && expired >= 1, "timerfd gives %zd", got);
+		if (syscall(SYS_gettid) == getpid())
+			pthread_sigqueue(threads[6], SIGRTMIN + 6, value);
+		pthread_kill(threads[n % 2], SIGUSR1);
+		pthread_sigmask(SIG_SETMASK, NULL, &now);
+		must(sigismember(&now, SIGUSR2) == 1 && sigismember(&now, SIGRTMIN + 6) == 1 &&
+			     !sigismember(&now, SIGALRM) && !sigismember(&now, SIGTERM),
+		     "mask %lx", *(unsigned long *)&now);
+		if (n % 20 == 0) {
+			long maps_now = number_of_maps();
+
+			/* the forker's one mapping comes and goes, and may merge */
+			if (n == 200)
+				maps = maps_now;
+			must(!maps || labs(maps_now - maps) <= 4, "%ld mappings, were %ld", maps_now, maps);
+			put("beat", "%ld %ld %ld %ld %ld %ld %ld %ld %ld %ld\n", n, rounds[0], rounds[1], rounds[2],
+			    rounds[3], rounds[4], rounds[5], (long)ticks, (long)usr1, eintr);
+			if (n == 20)
+				put("ready", "%d\n", getpid());
+		}
+	}
+	for (int i = 0; i < 6; i++)
+		must(rounds[i] > 0, "thread %d did nothing", i);
+	pthread_sigqueue(threads[6], SIGRTMIN + 6, (union sigval){ .sival_int = (int)rounds[5] });
+	put("ended", "well\n");
+	_exit(0);
+}

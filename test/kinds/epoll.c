@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * epoll: targets of each kind, level, edge, one shot (used up and not), nested, a target under a closed number, many.
+ * test: breaks=3 decode=yes
+ */
+#include "checkpoint.h"
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+
+static void add(int ep, int fd, uint32_t events, uint64_t data)
+{
+	struct epoll_event e = { .events = events, .data.u64 = data };
+
+	need(!epoll_ctl(ep, EPOLL_CTL_ADD, fd, &e), "add %d", fd);
+}
+
+/* Which data values are reported now, as a bit mask (values below 64). */
+static uint64_t reported(int ep)
+{
+	struct epoll_event e[64];
+	uint64_t mask = 0;
+	int n = epoll_wait(ep, e, 64, 0);
+
+	for (int i = 0; i < n; i++)
+		mask |= 1UL << e[i].data.u64;
+	return mask;
+}
+
+int main(int argc, char **argv)
+{
+	int level, edge, shot, nested, inner, kinds, closed, ev[6], pipes[2], brk, tfd, sfd, ifd, fifo, ptm, pidfd,
+		high, dupfd;
+	struct epoll_event e = { .events = EPOLLIN | EPOLLONESHOT, .data.u64 = 6 };
+	sigset_t set;
+
+	test_init(argc, argv);
+	for (int i = 0; i < 6; i++)
+		need((ev[i] = eventfd(i % 2, EFD_NONBLOCK)) >= 0, "eventfd");
+	level = epoll_create1(EPOLL_CLOEXEC);
+	edge = epoll_create1(0);
+	shot = epoll_create1(0);
+	nested = epoll_create1(0);
+	inner = epoll_create1(0);
+	kinds = epoll_create1(0);
+	closed = epoll_create1(0);
+	for (int i = 0; i < 6; i++)
+		add(level, ev[i], EPOLLIN, i);
+	add(edge, ev[1], EPOLLIN | EPOLLET, 1);
+	add(edge, ev[3], EPOLLIN | EPOLLET | EPOLLRDHUP, 3);
+	need(reported(edge) == 0xa, "the edge");
+	add(shot, ev[1], EPOLLIN | EPOLLONESHOT, 1);
+	add(shot, ev[3], EPOLLIN | EPOLLONESHOT | EPOLLET, 3);
+	need(reported(shot) == 0xa && !reported(shot), "the shot");
+	add(shot, ev[5], EPOLLIN | EPOLLONESHOT, 5);
+	add(inner, ev[1], EPOLLIN, 1);
+	add(nested, inner, EPOLLIN, 7);
+
+	need(!pipe(pipes), "pipe");
+	add(kinds, pipes[0], EPOLLIN, 1);
+	add(kinds, pipes[1], EPOLLOUT, 2);
+	tfd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
+	add(kinds, tfd, EPOLLIN, 3);
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	sfd = signalfd(-1, &set, SFD_NONBLOCK);
+	add(kinds, sfd, EPOLLIN, 4);
+	ifd = inotify_init1(IN_NONBLOCK);
+	need(inotify_add_watch(ifd, ".", IN_CREATE) > 0, "watch");
+	add(kinds, ifd, EPOLLIN, 5);
+	need(!mkfifo("fifo", 0600), "mkfifo");
+	fifo = open("fifo", O_RDWR | O_NONBLOCK);
+	add(kinds, fifo, EPOLLIN, 6);
+	ptm = open("/dev/ptmx", O_RDWR | O_NOCTTY);
+	add(kinds, ptm, EPOLLIN, 8);
+	pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	add(kinds, pidfd, EPOLLIN, 9);
+	high = fcntl(ev[0], F_DUPFD, 900);
+	add(kinds, high, EPOLLIN, 10);
+	add(kinds, ev[0], EPOLLIN | EPOLLEXCLUSIVE, 11);
+	/* registered under a number that is closed since: the description lives on in a dup */
+	dupfd = dup(ev[3]);
+	add(closed, ev[3], EPOLLIN, 12);
+
+	brk = checkpoint_here();
+	if (brk == 1)
+		epoll_ctl(level, EPOLL_CTL_DEL, ev[5], NULL);
+	if (brk == 2)
+		epoll_ctl(shot, EPOLL_CTL_MOD, ev[1], &e);
+	if (brk == 3)
+		eventfd_write(ev[1], 1);
+
+	check(fcntl(level, F_GETFD) == FD_CLOEXEC, "close on exec");
+	check(reported(level) == 0x2a, "level: %#lx", reported(level));
+	if (brk == 3)
+		check(!reported(edge), "edge");
+	reported(edge); /* whether an edge that was seen is seen again after restore is the kernel's own choice */
+	eventfd_write(ev[3], 1);
+	check(reported(edge) == 8 && !reported(edge), "a new edge");
+	check(reported(shot) == 1 << 5, "one shot: the two that were used up report");
+	e.data.u64 = 1;
+	check(!epoll_ctl(shot, EPOLL_CTL_MOD, ev[1], &e) && reported(shot) == 2, "one shot, armed again");
+	check(!epoll_ctl(shot, EPOLL_CTL_MOD, ev[3], &e) && !epoll_ctl(shot, EPOLL_CTL_DEL, ev[5], NULL),
+	      "one shot: targets");
+	check(reported(nested) == 1 << 7 && reported(inner) == 2, "nested");
+	/* the watch has seen the file that let us go on; creating one makes sure */
+	write_file("new", "");
+	check((reported(kinds) & ~(1UL << 5)) == 1 << 2, "kinds: %#lx", reported(kinds));
+	check(write(pipes[1], "x", 1) == 1, "write");
+	timerfd_settime(tfd, 0, &(struct itimerspec){ .it_value = { .tv_nsec = 1 } }, NULL);
+	raise(SIGUSR1);
+	check(write(fifo, "x", 1) == 1, "write to the fifo");
+	eventfd_write(ev[0], 1);
+	sleep_ms(5);
+	check((reported(kinds) & 0xfff) == (1 << 1 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 10 | 1 << 11),
+	      "all: %#lx", reported(kinds));
+	check(reported(closed) == 1 << 12, "dup");
+	check(dupfd >= 0 && epoll_ctl(kinds, EPOLL_CTL_ADD, high, &e) < 0 && errno == EEXIST,
+	      "target under its number");
+	test_done();
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * System V segments: ids, keys, modes, content, attached twice, by a child, read-only, marked for removal.
+ * test: breaks=1
+ */
+#include "checkpoint.h"
+#include <sys/shm.h>
+
+#define SIZE 300000
+
+static char *mem;
+
+static int child(void *arg)
+{
+	checkpoint_task("child", 0);
+	for (int i = 0; i < 3000 && strcmp(mem, "changed"); i++)
+		sleep_ms(1);
+	check(!strcmp(mem, "changed"), "child sees %.20s", mem);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	int id, removed, detached, again;
+	char *ro, *gone, *later;
+	struct shmid_ds ds;
+	pid_t pid;
+
+	test_init(argc, argv);
+	shmget(0x1111, 4096, IPC_CREAT | 0600); /* so that ids do not start at 0 */
+	id = shmget(0x1234, SIZE, IPC_CREAT | IPC_EXCL | 0640);
+	removed = shmget(IPC_PRIVATE, 4096, IPC_CREAT | 0600);
+	detached = shmget(0x4321, 8192, IPC_CREAT | 0606);
+	need(id >= 0 && removed >= 0 && detached >= 0, "shmget");
+	mem = shmat(id, NULL, 0);
+	ro = shmat(id, NULL, SHM_RDONLY);
+	gone = shmat(removed, NULL, 0);
+	later = shmat(detached, NULL, 0);
+	need(mem != (void *)-1 && ro != (void *)-1 && gone != (void *)-1 && later != (void *)-1, "shmat");
+	fill(mem, SIZE, 1);
+	strcpy(gone, "removed");
+	strcpy(later, "detached");
+	shmctl(removed, IPC_RMID, NULL);
+	pid = fork_task(child, NULL);
+	await_task("child");
+	if (checkpoint_here())
+		mem[SIZE - 1]++;
+	check(!wrong(mem, SIZE, 1) && !wrong(ro, SIZE, 1), "content");
+	check(!shmctl(id, IPC_STAT, &ds) && ds.shm_segsz == SIZE && ds.shm_perm.__key == 0x1234 &&
+		      (ds.shm_perm.mode & 0777) == 0640 && ds.shm_nattch == 4,
+	      "size %zu key %x mode %o attached %lu", ds.shm_segsz, ds.shm_perm.__key, ds.shm_perm.mode, ds.shm_nattch);
+	check(!strcmp(gone, "removed"), "a removed segment: %s", gone);
+	check(!strcmp(later, "detached"), "a second segment: %s", later);
+	again = shmget(0x1234, 0, 0);
+	check(again == id, "the key leads to %d, not %d", again, id);
+	strcpy(mem, "changed");
+	check(!strcmp(ro, "changed"), "the second attachment is of something else");
+	check(!shmdt(ro) && !shmdt(gone) && !shmdt(later), "detach");
+	join_task(pid);
+	shmctl(id, IPC_RMID, NULL);
+	test_done();
+}

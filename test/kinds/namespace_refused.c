@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A task in a namespace of its own (UTS): not built in the first stage, refused by the namespace's name.
+ * test: refused=uts
+ */
+#include "checkpoint.h"
+#include <sched.h>
+
+static int child(void *arg)
+{
+	char name[65] = "";
+
+	need(!unshare(CLONE_NEWUTS) && !sethostname("elsewhere", 9), "namespace");
+	checkpoint_task("child", 0);
+	check(!gethostname(name, sizeof(name)) && !strcmp(name, test_break() ? "" : "elsewhere"), "host name %s", name);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	pid_t pid;
+
+	test_init(argc, argv);
+	pid = fork_task(child, NULL);
+	await_task("child");
+	checkpoint_here();
+	join_task(pid);
+	test_done();
+}

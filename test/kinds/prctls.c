@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Whatever PR_SET_* set and PR_GET_* shows; the signal of a parent's death comes from the right parent.
+ * test: breaks=2
+ */
+#include "checkpoint.h"
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#ifndef PR_SET_MDWE
+#define PR_SET_MDWE 65
+#define PR_GET_MDWE 66
+#endif
+#ifndef PR_SET_MEMORY_MERGE
+#define PR_SET_MEMORY_MERGE 67
+#define PR_GET_MEMORY_MERGE 68
+#endif
+
+static volatile sig_atomic_t got;
+
+static void on_usr1(int sig)
+{
+	got++;
+}
+
+struct value {
+	const char *name;
+	int get;
+	bool by_pointer;
+};
+
+static struct value values[] = {
+	{ "pdeathsig", PR_GET_PDEATHSIG, true },
+	{ "dumpable", PR_GET_DUMPABLE, false },
+	{ "keepcaps", PR_GET_KEEPCAPS, false },
+	{ "timing", PR_GET_TIMING, false },
+	{ "tsc", PR_GET_TSC, true },
+	{ "securebits", PR_GET_SECUREBITS, false },
+	{ "timerslack", PR_GET_TIMERSLACK, false },
+	{ "mce kill", PR_MCE_KILL_GET, false },
+	{ "subreaper", PR_GET_CHILD_SUBREAPER, true },
+	{ "no_new_privs", PR_GET_NO_NEW_PRIVS, false },
+	{ "thp disable", PR_GET_THP_DISABLE, false },
+	{ "mdwe", PR_GET_MDWE, false },
+	{ "memory merge", PR_GET_MEMORY_MERGE, false },
+	{ "io flusher", PR_GET_IO_FLUSHER, false },
+};
+
+#define COUNT ((int)(sizeof(values) / sizeof(values[0])))
+
+static void show(int *out)
+{
+	for (int i = 0; i < COUNT; i++) {
+		int value = 0;
+
+		if (values[i].by_pointer)
+			out[i] = prctl(values[i].get, &value, 0, 0, 0) ? -1 : value;
+		else
+			out[i] = prctl(values[i].get, 0, 0, 0, 0);
+	}
+}
+
+static int verify(const char *name)
+{
+	int before[COUNT], after[COUNT];
+	char comm[16] = "";
+
+	prctl(PR_SET_NAME, name);
+	show(before);
+	checkpoint_task(name, 0);
+	if (test_break() == 1)
+		prctl(PR_SET_TIMERSLACK, 123456);
+	show(after);
+	for (int i = 0; i < COUNT; i++)
+		check(before[i] == after[i], "%s: %s is %d, was %d", name, values[i].name, after[i], before[i]);
+	prctl(PR_GET_NAME, comm);
+	check(!strcmp(comm, name), "name %s was %s", comm, name);
+	return 0;
+}
+
+static int defaults(void *arg)
+{
+	return verify("defaults");
+}
+
+static int changed(void *arg)
+{
+	prctl(PR_SET_KEEPCAPS, 1);
+	prctl(PR_SET_TIMERSLACK, 98765);
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
+	prctl(PR_SET_PDEATHSIG, SIGUSR2);
+	return verify("changed");
+}
+
+static int changed_more(void *arg)
+{
+	prctl(PR_SET_MEMORY_MERGE, 1, 0, 0, 0);
+	prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
+	prctl(PR_SET_MDWE, 1, 0, 0, 0);
+	return verify("more (x) y"); /* a name that trips careless parsers of /proc/PID/stat */
+}
+
+static int orphan(void *arg)
+{
+	signal(SIGUSR1, on_usr1);
+	prctl(PR_SET_PDEATHSIG, SIGUSR1);
+	checkpoint_task("orphan", 0);
+	if (test_break() == 2)
+		prctl(PR_SET_PDEATHSIG, 0);
+	task_ready("orphan goes on");
+	for (int i = 0; i < 3000 && !got; i++)
+		sleep_ms(1);
+	check(got == 1, "%d signals of the parent's death", (int)got);
+	return 0;
+}
+
+static int parent(void *arg)
+{
+	fork_task(orphan, NULL);
+	await_task("orphan");
+	checkpoint_task("parent", 0);
+	await_task("orphan goes on");
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	int (*fn[])(void *) = { defaults, changed, changed_more, parent };
+	const char *names[] = { "defaults", "changed", "more (x) y", "parent" };
+	pid_t pids[4];
+
+	test_init(argc, argv);
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	for (int i = 0; i < 4; i++)
+		pids[i] = fork_task(fn[i], NULL);
+	for (int i = 0; i < 4; i++)
+		await_task(names[i]);
+	checkpoint_here();
+	for (int i = 0; i < 4; i++)
+		join_task(pids[i]);
+	join_task(-1);
+	test_done();
+}

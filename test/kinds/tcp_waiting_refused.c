@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A connection that nobody has accepted is refused with the address it waits at.
+ * test: net=own options=--tcp-established refused=127.0.0.1:4100.wait.to.be.accepted.*--skip-in-flight
+ */
+#include "checkpoint.h"
+#include "inet.h"
+
+int main(int argc, char **argv)
+{
+	int listener = inet_socket(AF_INET, SOCK_STREAM, 0), client = inet_socket(AF_INET, SOCK_STREAM, 0), server;
+	char byte;
+
+	test_init(argc, argv);
+	inet_bind(listener, AF_INET, "127.0.0.1", 4100);
+	need(!listen(listener, 4), "listen");
+	need(!inet_connect(client, AF_INET, "127.0.0.1", 4100), "connect");
+	if (checkpoint_here())
+		close(client);
+	server = accept(listener, NULL, NULL);
+	check(server >= 0 && write(client, "x", 1) == 1 && read(server, &byte, 1) == 1, "the connection goes on");
+	test_done();
+}

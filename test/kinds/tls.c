@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * TLS entries of the descriptor table (set_thread_area), of two threads; fs and gs base by arch_prctl.
+ * test: breaks=1
+ */
+#include "checkpoint.h"
+#include <asm/ldt.h>
+#include <asm/prctl.h>
+#include <pthread.h>
+#include <sys/syscall.h>
+
+/* Only the 32-bit system calls know these entries; any task may use them. The argument must lie below 4 GiB. */
+static int call(int nr, struct user_desc *d)
+{
+	struct user_desc *low =
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+	long ret = nr;
+
+	need(low != MAP_FAILED, "mmap");
+	*low = *d;
+	__asm__ volatile("int $0x80" : "+a"(ret) : "b"(low) : "memory", "r8", "r9", "r10", "r11");
+	*d = *low;
+	munmap(low, 4096);
+	return (int)ret;
+}
+
+static int set_entry(unsigned int number, unsigned int base, unsigned int limit)
+{
+	struct user_desc d = { .entry_number = number,
+			       .base_addr = base,
+			       .limit = limit,
+			       .seg_32bit = 1,
+			       .limit_in_pages = 1,
+			       .useable = 1 };
+
+	return call(243, &d);
+}
+
+static void verify(unsigned int number, unsigned int base, unsigned int limit)
+{
+	struct user_desc d = { .entry_number = number };
+
+	check(!call(244, &d), "get_thread_area %u", number);
+	check(d.base_addr == base && d.limit == limit && d.seg_32bit && d.limit_in_pages && d.useable &&
+		      !d.seg_not_present,
+	      "entry %u: base %#x limit %#x", number, d.base_addr, d.limit);
+}
+
+static void *thread(void *arg)
+{
+	unsigned long gs = 0;
+
+	set_entry(13, 0x13000000, 0x113);
+	syscall(SYS_arch_prctl, ARCH_SET_GS, 0x12345678000UL);
+	checkpoint_task("thread", 0);
+	verify(13, 0x13000000, 0x113);
+	syscall(SYS_arch_prctl, ARCH_GET_GS, &gs);
+	check(gs == 0x12345678000UL, "gs %lx", gs);
+	return NULL;
+}
+
+int main(int argc, char **argv)
+{
+	pthread_t t;
+
+	test_init(argc, argv);
+	if (set_entry(12, 0x12000000, 0x112))
+		test_skip("no set_thread_area here");
+	need(!set_entry(14, 0x14000000, 0x114), "entry 14");
+	pthread_create(&t, NULL, thread, NULL);
+	await_task("thread");
+	if (checkpoint_here())
+		set_entry(14, 0x15000000, 0x114);
+	verify(12, 0x12000000, 0x112);
+	verify(14, 0x14000000, 0x114);
+	pthread_join(t, NULL);
+	test_done();
+}

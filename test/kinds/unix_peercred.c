@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A connection of an ordinary user that waits at a root's socket, and one that is accepted: SO_PEERCRED still says whose
+ * they are.
+ * test: breaks=1
+ */
+#include "checkpoint.h"
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#define USER 1234
+
+static struct sockaddr_un name = { .sun_family = AF_UNIX, .sun_path = "server" };
+
+static void peer_is(int fd, uid_t uid)
+{
+	struct ucred cred = { 0 };
+	socklen_t len = sizeof(cred);
+
+	check(!getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) && cred.uid == uid && cred.gid == uid,
+	      "user %d, group %d, not %d", cred.uid, cred.gid, uid);
+}
+
+static int child(void *arg)
+{
+	int fds[2];
+
+	need(!setresgid(USER, USER, USER) && !setresuid(USER, USER, USER), "setresuid");
+	for (int i = 0; i < 2; i++) {
+		fds[i] = socket(AF_UNIX, SOCK_STREAM, 0);
+		need(!connect(fds[i], (struct sockaddr *)&name, sizeof(name)), "connect: %m");
+	}
+	checkpoint_task("child", 0);
+	for (int i = 0; i < 2; i++) {
+		char c;
+
+		peer_is(fds[i], 0);
+		check(read(fds[i], &c, 1) == 1, "read");
+	}
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	int server, accepted, waiting;
+	pid_t pid;
+
+	test_init(argc, argv);
+	server = socket(AF_UNIX, SOCK_STREAM, 0);
+	need(!bind(server, (struct sockaddr *)&name, sizeof(name)) && !listen(server, 3) && !chmod("server", 0777),
+	     "server");
+	need(!chmod(".", 0777), "chmod");
+	pid = fork_task(child, NULL);
+	await_task("child");
+	accepted = accept(server, NULL, NULL);
+	if (checkpoint_here())
+		/* One of root's comes in between. */
+		need((waiting = accept(server, NULL, NULL)) >= 0 &&
+			     !connect(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&name, sizeof(name)),
+		     "break");
+	waiting = accept(server, NULL, NULL);
+	peer_is(accepted, USER);
+	peer_is(waiting, USER);
+	check(write(accepted, "x", 1) == 1 && write(waiting, "x", 1) == 1, "write");
+	join_task(pid);
+	test_done();
+}

@@ -1,0 +1,381 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A dump is there whole or not at all, whatever happens to the one who writes it. */
+#include "image_helper.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "inventory.pb-c.h"
+#include "pstree.pb-c.h"
+
+static int write_pstree(struct image_dir *dir, uint32_t pid)
+{
+	PstreeEntry entry = PSTREE_ENTRY__INIT;
+
+	entry.pid = pid;
+	return image_write_single(dir, IMAGE_PSTREE, 0, &entry.base);
+}
+
+static int write_inventory(struct image_dir *dir, uint32_t version)
+{
+	InventoryEntry entry = INVENTORY_ENTRY__INIT;
+
+	entry.img_version = version;
+	return image_write_single(dir, IMAGE_INVENTORY, 0, &entry.base);
+}
+
+static int write_pages(struct image_dir *dir, const char *text)
+{
+	_cleanup_close_ int fd = -1;
+	int err = image_dir_create_file(dir, IMAGE_PAGES, 1, &fd);
+
+	return err ?: write(fd, text, strlen(text)) == (ssize_t)strlen(text) ? 0 : -errno;
+}
+
+/* A dump of generation `n`: pstree says pid n, the inventory version n, the pages "pages n". */
+static int write_dump(struct image_dir *dir, uint32_t n)
+{
+	char pages[32];
+
+	snprintf(pages, sizeof(pages), "pages %u", n);
+	return write_inventory(dir, n) ?: write_pstree(dir, n) ?: write_pages(dir, pages);
+}
+
+static int dump(struct image_dir *dir, uint32_t n)
+{
+	return image_dir_begin(dir) ?: write_dump(dir, n) ?: image_dir_commit(dir);
+}
+
+static unsigned int count_files(const char *path)
+{
+	_cleanup_closedir_ DIR *stream = opendir(path);
+	unsigned int n = 0;
+
+	while (readdir(stream))
+		n++;
+	return n - 2;
+}
+
+/* Is the dump of generation `n` there whole, and nothing else? */
+static const char *is_generation(const char *path, uint32_t n, unsigned int other_files)
+{
+	_cleanup_image_dir_ struct image_dir *dir = NULL;
+	_cleanup_record_ InventoryEntry *inventory = NULL;
+	_cleanup_record_ PstreeEntry *tree = NULL;
+	_cleanup_free_ uint8_t *pages = NULL;
+	char want[32];
+	size_t len;
+
+	EXPECT(!image_dir_open(path, &dir) && image_dir_is_dump(dir));
+	EXPECT(!image_read_single(dir, IMAGE_INVENTORY, 0, &inventory) && inventory->img_version == n);
+	EXPECT(!image_read_single(dir, IMAGE_PSTREE, 0, &tree) && tree->pid == n);
+	pages = slurp(path, "pages-1.img", &len);
+	snprintf(want, sizeof(want), "pages %u", n);
+	EXPECT(pages && len == strlen(want) && !memcmp(pages, want, len));
+	if (count_files(path) != 3 + other_files)
+		return because("%u files instead of %u", count_files(path), 3 + other_files);
+	return NULL;
+}
+
+static const char *test_commit(void)
+{
+	_cleanup_scratch_ char *path = scratch_create();
+	_cleanup_image_dir_ struct image_dir *dir = NULL;
+	struct image_writer *img;
+
+	EXPECT(!image_dir_open(path, &dir));
+	EXPECT(write_pstree(dir, 1) == -EINVAL); /* outside a transaction */
+	EXPECT(image_dir_commit(dir) == -EINVAL);
+	EXPECT(!image_dir_begin(dir) && image_dir_begin(dir) == -EBUSY);
+	EXPECT(!write_dump(dir, 1));
+	EXPECT(!image_dir_is_dump(dir) && is_there(path, "pstree.img"));
+	EXPECT(write_pstree(dir, 1) == -EEXIST); /* twice */
+	EXPECT(!image_create(dir, IMAGE_CORE, 1, &img));
+	EXPECT(image_dir_commit(dir) == -EBUSY);
+	EXPECT(!image_close(img) && !image_dir_commit(dir));
+	return is_generation(path, 1, 1);
+}
+
+static const char *test_abort(void)
+{
+	_cleanup_scratch_ char *path = scratch_create();
+	struct image_dir *dir;
+
+	EXPECT(!image_dir_open(path, &dir));
+	EXPECT(!image_dir_begin(dir) && !write_dump(dir, 1));
+	EXPECT(count_files(path) == 3);
+	image_dir_abort(dir);
+	EXPECT(count_files(path) == 0);
+	EXPECT(!image_dir_begin(dir) && !write_dump(dir, 1));
+	image_dir_close(dir);
+	EXPECT(count_files(path) == 0);
+	return NULL;
+}
+
+static const char *test_older_dump_survives(void)
+{
+	_cleanup_scratch_ char *path = scratch_create();
+	struct image_dir *dir;
+	struct image_writer *img;
+	const char *why;
+
+	EXPECT(!image_dir_open(path, &dir) && !dump(dir, 1));
+	spew(path, "core-99.img", "stale", 5); /* the new one does not write it: it stays */
+	EXPECT(!image_dir_begin(dir) && !write_dump(dir, 2));
+	EXPECT(image_dir_is_dump(dir));
+	image_dir_abort(dir);
+	why = is_generation(path, 1, 1);
+	if (why)
+		return why;
+	/* A writer that is given up makes the commit impossible. */
+	EXPECT(!image_dir_begin(dir) && !write_dump(dir, 2) && !image_create(dir, IMAGE_CORE, 1, &img));
+	image_discard(img);
+	EXPECT(image_dir_commit(dir) == -ECANCELED);
+	image_dir_abort(dir);
+	why = is_generation(path, 1, 1);
+	if (why)
+		return why;
+	EXPECT(!dump(dir, 2));
+	image_dir_close(dir);
+	return is_generation(path, 2, 1);
+}
+
+/* Seen by everybody, and taken back all the same: in an empty directory, over an older dump. */
+static const char *test_publish(void)
+{
+	_cleanup_scratch_ char *path = scratch_create();
+	_cleanup_image_dir_ struct image_dir *dir = NULL;
+	const char *why;
+
+	EXPECT(!image_dir_open(path, &dir));
+	EXPECT(!image_dir_begin(dir) && !write_dump(dir, 1) && !image_dir_publish(dir));
+	why = is_generation(path, 1, 0);
+	if (why)
+		return why;
+	image_dir_abort(dir);
+	EXPECT(count_files(path) == 0);
+	EXPECT(!dump(dir, 1));
+	EXPECT(!image_dir_begin(dir) && !write_dump(dir, 2) && !image_dir_publish(dir));
+	why = is_generation(path, 2, 3);
+	if (why)
+		return why;
+	image_dir_abort(dir);
+	why = is_generation(path, 1, 0);
+	if (why)
+		return why;
+	EXPECT(!image_dir_begin(dir) && !write_dump(dir, 3) && !image_dir_publish(dir) && !image_dir_commit(dir));
+	return is_generation(path, 3, 0);
+}
+
+/* A commit that fails half way is undone: a directory stands where core-5 shall go. */
+static const char *test_failed_commit(void)
+{
+	_cleanup_scratch_ char *path = scratch_create();
+	_cleanup_free_ char *in_the_way = NULL, *in_it = NULL;
+	struct image_writer *img;
+	struct image_dir *dir;
+	const char *why;
+
+	EXPECT(asprintf(&in_the_way, "%s/core-5.img.criu-old", path) > 0 && asprintf(&in_it, "%s/x", in_the_way) > 0);
+	EXPECT(!image_dir_open(path, &dir) && !dump(dir, 1));
+	spew(path, "core-5.img", "older", 5);
+	EXPECT(!image_dir_begin(dir) && !write_pstree(dir, 2) && !write_pages(dir, "pages 2"));
+	EXPECT(!image_create(dir, IMAGE_CORE, 5, &img) && !image_close(img) && !write_inventory(dir, 2));
+	EXPECT(!mkdir(in_the_way, 0700) && !mkdir(in_it, 0700));
+	EXPECT(image_dir_commit(dir) < 0 && image_dir_error(dir)[0]);
+	why = is_generation(path, 1, 2 + 4); /* core-5 and the directory, and what waits for the abort */
+	if (why)
+		return why;
+	EXPECT(!rmdir(in_it) && !rmdir(in_the_way));
+	image_dir_close(dir);
+	return is_generation(path, 1, 1);
+}
+
+static int run_child(void (*child)(const char *), const char *path)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (!pid) {
+		child(path);
+		_exit(1);
+	}
+	return waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL ? 0 : -1;
+}
+
+static void dump_and_die(const char *path)
+{
+	struct image_dir *dir;
+
+	if (!image_dir_open(path, &dir) && !image_dir_begin(dir) && !write_dump(dir, 7))
+		raise(SIGKILL);
+}
+
+static const char *test_killed(void)
+{
+	_cleanup_scratch_ char *path = scratch_create();
+	_cleanup_image_dir_ struct image_dir *dir = NULL;
+	const char *why;
+
+	EXPECT(!image_dir_open(path, &dir));
+	EXPECT(!run_child(dump_and_die, path));
+	EXPECT(!image_dir_is_dump(dir) && is_there(path, "pstree.img"));
+	EXPECT(!dump(dir, 1));
+	why = is_generation(path, 1, 0);
+	if (why)
+		return why;
+	EXPECT(!run_child(dump_and_die, path));
+	why = is_generation(path, 1, 3); /* three files under temporary names */
+	if (why)
+		return why;
+	EXPECT(!image_dir_begin(dir));
+	image_dir_abort(dir);
+	return is_generation(path, 1, 0);
+}
+
+/* Killed within a commit: the next one who writes finds the older dump set aside, and gives it back. */
+static const char *test_killed_in_commit(void)
+{
+	_cleanup_scratch_ char *path = scratch_create();
+	_cleanup_image_dir_ struct image_dir *dir = NULL;
+	const char *names[] = { "inventory.img", "pstree.img" };
+
+	EXPECT(!image_dir_open(path, &dir) && !dump(dir, 1));
+	for (int i = 0; i < 2; i++) {
+		_cleanup_free_ char *from = NULL, *to = NULL;
+
+		EXPECT(asprintf(&from, "%s/%s", path, names[i]) > 0);
+		EXPECT(asprintf(&to, "%s/%s.criu-old", path, names[i]) > 0);
+		EXPECT(!rename(from, to));
+	}
+	spew(path, "pstree.img", "new", 3);
+	spew(path, "inventory.img.criu-new", "new", 3);
+	EXPECT(!image_dir_is_dump(dir));
+	EXPECT(!image_dir_begin(dir));
+	image_dir_abort(dir);
+	return is_generation(path, 1, 0);
+}
+
+/* Statistics go into a directory that holds a dump: the dump stays. */
+static const char *test_without_inventory(void)
+{
+	_cleanup_scratch_ char *path = scratch_create();
+	_cleanup_image_dir_ struct image_dir *dir = NULL;
+	struct image_writer *img;
+
+	EXPECT(!image_dir_open(path, &dir) && !dump(dir, 1));
+	for (int i = 0; i < 2; i++) {
+		EXPECT(!image_dir_begin(dir) && !image_create(dir, IMAGE_STATS_RESTORE, 0, &img));
+		EXPECT(!image_close(img) && !image_dir_commit(dir) && is_there(path, "stats-restore"));
+	}
+	return is_generation(path, 1, 1);
+}
+
+static const char *test_forked_child_aborts_nothing(void)
+{
+	_cleanup_scratch_ char *path = scratch_create();
+	_cleanup_image_dir_ struct image_dir *dir = NULL;
+	int status;
+	pid_t pid;
+
+	EXPECT(!image_dir_open(path, &dir) && !image_dir_begin(dir) && !write_dump(dir, 1));
+	pid = fork();
+	if (!pid) {
+		image_dir_close(dir);
+		_exit(0);
+	}
+	EXPECT(waitpid(pid, &status, 0) == pid && !status);
+	EXPECT(!image_dir_commit(dir));
+	return is_generation(path, 1, 0);
+}
+
+/* The disk is full (here: the limit of a file's size is reached): told once, the directory is left empty. */
+static const char *test_write_error(void)
+{
+	_cleanup_scratch_ char *path = scratch_create();
+	_cleanup_image_dir_ struct image_dir *dir = NULL;
+	_cleanup_free_ uint8_t *much = calloc(1, 1 << 20);
+	struct rlimit old, tight = { 100000, 100000 };
+	struct image_writer *img;
+	int err = 0;
+
+	getrlimit(RLIMIT_FSIZE, &old);
+	tight.rlim_max = old.rlim_max;
+	signal(SIGXFSZ, SIG_IGN);
+	EXPECT(!image_dir_open(path, &dir) && !image_dir_begin(dir) && !image_create(dir, IMAGE_FILES, 0, &img));
+	setrlimit(RLIMIT_FSIZE, &tight);
+	for (int i = 0; i < 200 && !err; i++)
+		err = image_write_raw(img, much, 1000 + i);
+	setrlimit(RLIMIT_FSIZE, &old);
+	EXPECT(err == -EFBIG && strstr(image_dir_error(dir), "write files.img: "));
+	EXPECT(image_write_raw(img, much, 1) == -EFBIG);
+	EXPECT(image_close(img) == -EFBIG);
+	EXPECT(image_dir_commit(dir) == -EFBIG);
+	image_dir_abort(dir);
+	EXPECT(count_files(path) == 0);
+	return NULL;
+}
+
+static const char *test_parent(void)
+{
+	_cleanup_scratch_ char *one = scratch_create();
+	_cleanup_scratch_ char *two = scratch_create();
+	_cleanup_free_ char *link1 = NULL, *link2 = NULL;
+	struct image_dir *dir, *parent;
+
+	EXPECT(asprintf(&link1, "%s/parent", one) > 0 && asprintf(&link2, "%s/parent", two) > 0);
+	EXPECT(!image_dir_open(two, &dir) && image_dir_parent(dir, &parent) == -ENOENT);
+	EXPECT(!symlink(one, link2));
+	EXPECT(!image_dir_parent(dir, &parent) && image_dir_parent(parent, &parent) == -ENOENT);
+	EXPECT(!symlink(two, link1));
+	EXPECT(!image_dir_parent(dir, &parent) && image_dir_parent(parent, &parent) == -ELOOP);
+	image_dir_close(dir);
+	EXPECT(!unlink(link1) && !symlink("nowhere", link1));
+	EXPECT(!image_dir_open(one, &dir) && image_dir_parent(dir, &parent) == -ENOTDIR);
+	image_dir_close(dir);
+	EXPECT(!unlink(link1) && !symlink(".", link1));
+	EXPECT(!image_dir_open(one, &dir) && image_dir_parent(dir, &parent) == -ELOOP);
+	image_dir_close(dir);
+	return NULL;
+}
+
+/* Given by descriptor, even one opened with O_PATH; a FIFO in place of an image does not hang us. */
+static const char *test_by_descriptor(void)
+{
+	_cleanup_scratch_ char *path = scratch_create();
+	_cleanup_close_ int fd = open(path, O_PATH | O_CLOEXEC);
+	_cleanup_image_dir_ struct image_dir *dir = NULL;
+	_cleanup_free_ char *fifo = NULL;
+	struct image_reader *img;
+
+	EXPECT(!image_dir_open_fd(fd, &dir) && !dump(dir, 1));
+	EXPECT(asprintf(&fifo, "%s/core-1.img", path) > 0 && !mkfifo(fifo, 0600));
+	EXPECT(image_open(dir, IMAGE_CORE, 1, &img) == -EBADMSG);
+	return is_generation(path, 1, 1);
+}
+
+int main(void)
+{
+	run_case("commit", test_commit);
+	run_case("abort", test_abort);
+	run_case("older-dump-survives", test_older_dump_survives);
+	run_case("publish", test_publish);
+	run_case("failed-commit", test_failed_commit);
+	run_case("killed", test_killed);
+	run_case("killed-in-commit", test_killed_in_commit);
+	run_case("without-inventory", test_without_inventory);
+	run_case("forked-child", test_forked_child_aborts_nothing);
+	run_case("write-error", test_write_error);
+	run_case("parent", test_parent);
+	run_case("by-descriptor", test_by_descriptor);
+	return cases_failed();
+}

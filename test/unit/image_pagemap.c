@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Page maps: there and back, laid over parents, and refused when they lie. */
+#include "image_helper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/bits.h"
+#include "base/cleanup.h"
+#include "image/pagemap.h"
+#include "pagemap.pb-c.h"
+
+struct row {
+	uint64_t page, nr; /* in pages */
+	uint32_t flags;
+};
+
+/* Page k of the pages image is filled with `mark + k`. */
+static int write_map(struct image_dir *dir, const struct row *rows, size_t n, char mark)
+{
+	_cleanup_pagemap_writer_ struct pagemap_writer *map = NULL;
+	_cleanup_close_ int fd = -1;
+	char page[PAGE_SZ];
+	int err;
+
+	err = image_dir_begin(dir) ?: pagemap_create(dir, IMAGE_PAGEMAP, 5, &map, &fd);
+	for (size_t i = 0; i < n && !err; i++)
+		err = pagemap_add(map, rows[i].page * PAGE_SZ, rows[i].nr, rows[i].flags);
+	if (err) {
+		pagemap_discard(steal_ptr(&map));
+		image_dir_abort(dir);
+		return err;
+	}
+	for (uint64_t k = 0; k < pagemap_bytes(map) / PAGE_SZ; k++) {
+		memset(page, mark + k, PAGE_SZ);
+		if (pwrite(fd, page, PAGE_SZ, k * PAGE_SZ) != (ssize_t)PAGE_SZ)
+			return -EIO;
+	}
+	return pagemap_close(steal_ptr(&map)) ?: image_dir_commit(dir);
+}
+
+/* What lies at `page` according to the map: the byte it is filled with, or -1. */
+static int page_at(const struct pagemap *map, uint64_t page)
+{
+	const struct pagemap_run *run = pagemap_find(map, page * PAGE_SZ);
+	char byte;
+
+	if (!run || run->vaddr > page * PAGE_SZ || !(run->flags & PAGEMAP_PRESENT))
+		return -1;
+	if (pread(pagemap_source(map, run), &byte, 1, run->offset + page * PAGE_SZ - run->vaddr) != 1)
+		return -2;
+	return byte;
+}
+
+static const char *test_round_trip(void)
+{
+	const struct row rows[] = { { 10, 2, 4 }, { 12, 1, 4 }, { 13, 2, 6 }, { 20, 3, 2 }, { 30, 1, 4 } };
+	_cleanup_scratch_ char *path = scratch_create();
+	_cleanup_image_dir_ struct image_dir *dir = NULL;
+	_cleanup_pagemap_ struct pagemap *map = NULL;
+
+	EXPECT(!image_dir_open(path, &dir));
+	EXPECT(pagemap_load(dir, IMAGE_PAGEMAP, 5, &map) == -ENOENT);
+	EXPECT(pagemap_load(dir, IMAGE_CORE, 5, &map) == -EINVAL);
+	EXPECT(!write_map(dir, rows, ARRAY_SIZE(rows), 'a'));
+	if (pagemap_load(dir, IMAGE_PAGEMAP, 5, &map))
+		return image_dir_error(dir);
+	EXPECT(map->nr_runs == 4 && map->pages_id == 1 && map->runs[0].nr_pages == 3); /* the first two are one */
+	EXPECT(page_at(map, 9) == -1 && page_at(map, 10) == 'a' && page_at(map, 12) == 'c' && page_at(map, 14) == 'e');
+	EXPECT(page_at(map, 15) == -1 && page_at(map, 20) == -1 && page_at(map, 30) == 'f' && page_at(map, 31) == -1);
+	EXPECT(map->runs[2].flags == PAGEMAP_LAZY);
+	return NULL;
+}
+
+static const char *test_writer_refuses(void)
+{
+	const struct row bad[][2] = {
+		{ { 10, 2, 4 }, { 11, 1, 4 } },
+		{ { 10, 2, 4 }, { 9, 1, 4 } },
+		{ { 10, 0, 4 } },
+		{ { 10, 1, 5 } },
+		{ { 10, 1, 8 } },
+		{ { 10, UINT64_MAX / 4096, 4 } },
+		{ { 10, UINT64_MAX, 4 } },
+	};
+	_cleanup_scratch_ char *path = scratch_create();
+	_cleanup_image_dir_ struct image_dir *dir = NULL;
+
+	EXPECT(!image_dir_open(path, &dir));
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		if (write_map(dir, bad[i], 2, 'a') != -EINVAL)
+			return because("bad run %zu is taken", i);
+	return NULL;
+}
+
+/* Entries as they come, without the writer's checks; `compat` puts the count where older images have it. */
+static int write_raw_map(struct image_dir *dir, const struct row *rows, size_t n, bool compat, size_t pages)
+{
+	_cleanup_free_ char *zeros = calloc(pages + 1, PAGE_SZ);
+	PagemapHead head = PAGEMAP_HEAD__INIT;
+	_cleanup_close_ int fd = -1;
+	struct image_writer *img;
+	int err;
+
+	head.pages_id = 1;
+	err = image_dir_begin(dir)				      ?:
+		      image_dir_create_file(dir, IMAGE_PAGES, 1, &fd) ?:
+		      image_create(dir, IMAGE_PAGEMAP, 5, &img)	      ?:
+									image_write_record(img, &head.base);
+	for (size_t i = 0; i < n && !err; i++) {
+		PagemapEntry entry = PAGEMAP_ENTRY__INIT;
+
+		entry.vaddr = rows[i].page * PAGE_SZ;
+		entry.has_flags = entry.has_nr_pages = !compat;
+		entry.flags = rows[i].flags;
+		entry.nr_pages = rows[i].nr;
+		entry.compat_nr_pages = compat ? rows[i].nr : 0;
+		entry.has_in_parent = entry.in_parent = compat && rows[i].flags & PAGEMAP_PARENT;
+		err = image_write_record(img, &entry.base);
+	}
+	if (!err && write(fd, zeros, pages * PAGE_SZ) < 0)
+		err = -errno;
+	return err ?: image_close(img) ?: image_dir_commit(dir);
+}
+
+static const char *expect_refused(const struct row *rows, size_t n, size_t pages, const char *why)
+{
+	_cleanup_scratch_ char *path = scratch_create();
+	_cleanup_image_dir_ struct image_dir *dir = NULL;
+	struct pagemap *map;
+
+	EXPECT(!image_dir_open(path, &dir) && !write_raw_map(dir, rows, n, false, pages));
+	EXPECT(pagemap_load(dir, IMAGE_PAGEMAP, 5, &map) == -EBADMSG);
+	if (!strstr(image_dir_error(dir), why))
+		return because("\"%s\" lacks \"%s\"", image_dir_error(dir), why);
+	return NULL;
+}
+
+#define REFUSED(pages, why, ...)                                                                                      \
+	expect_refused((const struct row[]){ __VA_ARGS__ }, ARRAY_SIZE(((const struct row[]){ __VA_ARGS__ })), pages, \
+		       why)
+
+static const char *test_reader_refuses(void)
+{
+	return REFUSED(9, "record 3 at byte ", { 10, 2, 4 }, { 11, 2, 4 })		  ?:
+		       REFUSED(9, "before", { 10, 2, 4 }, { 8, 1, 4 })			  ?:
+		       REFUSED(9, "leave the address space", { 10, UINT64_MAX / 2, 4 })	  ?:
+		       REFUSED(9, "leave the address space", { UINT64_MAX / 4096, 1, 4 }) ?:
+		       REFUSED(9, "flags", { 10, 1, 8 })				  ?:
+		       REFUSED(9, "flags", { 10, 1, 5 })				  ?:
+		       REFUSED(2, "which has 8192", { 10, 2, 4 }, { 13, 1, 4 })		  ?:
+		       REFUSED(2, "which has 8192", { 10, 1ull << 50, 4 })		  ?:
+		       REFUSED(2, "no link `parent`", { 10, 1, 1 });
+}
+
+static const char *test_old_format(void)
+{
+	const struct row rows[] = { { 10, 2, 4 }, { 14, 1, 4 } };
+	_cleanup_scratch_ char *path = scratch_create();
+	_cleanup_image_dir_ struct image_dir *dir = NULL;
+	_cleanup_pagemap_ struct pagemap *map = NULL;
+
+	EXPECT(!image_dir_open(path, &dir) && !write_raw_map(dir, rows, 2, true, 3));
+	EXPECT(!pagemap_load(dir, IMAGE_PAGEMAP, 5, &map));
+	EXPECT(map->nr_runs == 2 && map->runs[0].nr_pages == 2 && map->runs[1].offset == 2 * PAGE_SZ);
+	EXPECT(map->runs[1].flags == PAGEMAP_PRESENT);
+	return NULL;
+}
+
+/* Three dumps, each on top of the one before. */
+static const char *test_parents(void)
+{
+	const struct row oldest[] = { { 10, 10, 4 }, { 30, 2, 4 } };
+	const struct row middle[] = {
+		{ 10, 3, 1 }, { 13, 2, 4 }, { 15, 5, 3 }, { 30, 2, 1 }, { 32, 2, 4 }, { 90, 1, 2 }
+	};
+	const struct row newest[] = { { 11, 6, 1 }, { 17, 1, 4 }, { 18, 2, 1 }, { 30, 4, 1 }, { 50, 1, 2 } };
+	_cleanup_scratch_ char *path1 = scratch_create();
+	_cleanup_scratch_ char *path2 = scratch_create();
+	_cleanup_scratch_ char *path3 = scratch_create();
+	_cleanup_image_dir_ struct image_dir *dir1 = NULL, *dir2 = NULL, *dir3 = NULL;
+	_cleanup_free_ char *link2 = NULL, *link3 = NULL;
+	struct pagemap *map;
+	const char *want = "BCjkFGxIJ"; /* pages 11 to 19 */
+
+	EXPECT(!image_dir_open(path1, &dir1) && !image_dir_open(path2, &dir2) && !image_dir_open(path3, &dir3));
+	EXPECT(asprintf(&link2, "%s/parent", path2) > 0 && asprintf(&link3, "%s/parent", path3) > 0);
+	EXPECT(!symlink(path1, link2) && !symlink(path2, link3));
+	EXPECT(!write_map(dir1, oldest, ARRAY_SIZE(oldest), 'A'));
+	EXPECT(!write_map(dir2, middle, ARRAY_SIZE(middle), 'j'));
+	EXPECT(!write_map(dir3, newest, ARRAY_SIZE(newest), 'x'));
+	if (pagemap_load(dir3, IMAGE_PAGEMAP, 5, &map))
+		return image_dir_error(dir3);
+	EXPECT(map->nr_sources == 3);
+	for (int i = 0; i < 9; i++)
+		if (page_at(map, 11 + i) != want[i])
+			return because("page %d is %c instead of %c", 11 + i, page_at(map, 11 + i), want[i]);
+	EXPECT(page_at(map, 10) == -1 && page_at(map, 20) == -1);
+	EXPECT(page_at(map, 30) == 'K' && page_at(map, 31) == 'L' && page_at(map, 32) == 'l' &&
+	       page_at(map, 33) == 'm');
+	EXPECT(page_at(map, 50) == -1 && pagemap_find(map, 50 * PAGE_SZ)->flags == PAGEMAP_LAZY);
+	for (size_t i = 1; i < map->nr_runs; i++)
+		EXPECT(map->runs[i - 1].vaddr + map->runs[i - 1].nr_pages * PAGE_SZ <= map->runs[i].vaddr);
+	pagemap_free(map);
+	/* The loop: the oldest one now asks its child. */
+	_cleanup_free_ char *link1 = NULL;
+	EXPECT(asprintf(&link1, "%s/parent", path1) > 0 && !symlink(path3, link1));
+	EXPECT(!write_raw_map(dir1, &(struct row){ 10, 1, 1 }, 1, true, 0));
+	EXPECT(pagemap_load(dir3, IMAGE_PAGEMAP, 5, &map) == -ELOOP);
+	/* A parent that lacks one page; one that lacks the map. */
+	EXPECT(!write_map(dir1, &(struct row){ 10, 9, 4 }, 1, 'A'));
+	EXPECT(pagemap_load(dir3, IMAGE_PAGEMAP, 5, &map) == -EBADMSG);
+	EXPECT(strstr(image_dir_error(dir3), "no page at 0x13000"));
+	EXPECT(!unlink(link3) && !symlink("/", link3));
+	image_dir_close(steal_ptr(&dir3));
+	EXPECT(!image_dir_open(path3, &dir3) && pagemap_load(dir3, IMAGE_PAGEMAP, 5, &map) == -EBADMSG);
+	EXPECT(strstr(image_dir_error(dir3), "parent 1: open pagemap-5.img"));
+	return NULL;
+}
+
+/* Against a plain array: random maps over random maps. */
+static const char *test_random(void)
+{
+	for (unsigned int seed = 1; seed < 300; seed++) {
+		_cleanup_scratch_ char *path1 = scratch_create();
+		_cleanup_scratch_ char *path2 = scratch_create();
+		_cleanup_image_dir_ struct image_dir *dir1 = NULL, *dir2 = NULL;
+		_cleanup_pagemap_ struct pagemap *map = NULL;
+		_cleanup_free_ char *link = NULL;
+		struct row below[60], above[60];
+		size_t nr_below = 0, nr_above = 0;
+		int want[60], k1 = 0, k2 = 0;
+
+		srand(seed);
+		for (int page = 0; page < 60; page++) {
+			int in_parent = rand() % 4 ? 'A' + k1 : -1, kind = rand() % 3;
+
+			want[page] = -1;
+			if (in_parent > 0) {
+				below[nr_below++] = (struct row){ page, 1, rand() % 2 ? 4 : 6 };
+				k1++;
+			}
+			if (kind == 0) {
+				above[nr_above++] = (struct row){ page, 1, 4 };
+				want[page] = ' ' + k2++;
+			} else if (kind == 1 && in_parent > 0) {
+				above[nr_above++] = (struct row){ page, 1, 1 };
+				want[page] = in_parent;
+			}
+		}
+		EXPECT(asprintf(&link, "%s/parent", path2) > 0 && !symlink(path1, link));
+		EXPECT(!image_dir_open(path1, &dir1) && !image_dir_open(path2, &dir2));
+		EXPECT(!write_map(dir1, below, nr_below, 'A') && !write_map(dir2, above, nr_above, ' '));
+		if (pagemap_load(dir2, IMAGE_PAGEMAP, 5, &map))
+			return image_dir_error(dir2);
+		for (int page = 0; page < 60; page++)
+			if (page_at(map, page) != want[page])
+				return because("seed %u: page %d is %d instead of %d", seed, page, page_at(map, page),
+					       want[page]);
+	}
+	return NULL;
+}
+
+int main(void)
+{
+	run_case("round-trip", test_round_trip);
+	run_case("writer-refuses", test_writer_refuses);
+	run_case("reader-refuses", test_reader_refuses);
+	run_case("old-format", test_old_format);
+	run_case("parents", test_parents);
+	run_case("random", test_random);
+	return cases_failed();
+}

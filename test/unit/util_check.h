@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A unit test is a program: "ok NAME" or "not ok NAME: why" for each case, exit status 1 if one was not ok. */
+#pragma once
+#include <stdio.h>
+#include <string.h>
+
+static int check_failed_total;
+static const char *check_why;
+static int check_line;
+
+/* Leaves the case at the first thing that is not so. */
+#define CHECK(cond)                            \
+	do {                                   \
+		if (!(cond)) {                 \
+			check_why = #cond;     \
+			check_line = __LINE__; \
+			return;                \
+		}                              \
+	} while (0)
+#define CHECK_STR(a, b) CHECK(!strcmp((a), (b)))
+
+#define RUN(fn)                                                                                 \
+	do {                                                                                    \
+		check_why = NULL;                                                               \
+		fn();                                                                           \
+		if (check_why) {                                                                \
+			printf("not ok %s: %s:%d: %s\n", #fn, __FILE__, check_line, check_why); \
+			check_failed_total++;                                                   \
+		} else {                                                                        \
+			printf("ok %s\n", #fn);                                                 \
+		}                                                                               \
+		fflush(stdout);                                                                 \
+	} while (0)
+
+#define DONE() return check_failed_total != 0

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Strings, arrays, the hash table. */
+#include <errno.h>
+
+#include "util/array.h"
+#include "util/hash.h"
+#include "util/str.h"
+#include "util_check.h"
+
+static void numbers_are_strict(void)
+{
+	uint64_t v = 5;
+	uint32_t u = 5;
+	int64_t s = 5;
+
+	CHECK(!parse_u64("18446744073709551615", &v) && v == UINT64_MAX);
+	CHECK(parse_u64("18446744073709551616", &v) == -ERANGE && v == UINT64_MAX);
+	CHECK(parse_u64("", &v) == -EINVAL && parse_u64("-1", &v) == -EINVAL && parse_u64("1 ", &v) == -EINVAL);
+	CHECK(parse_u64(" 1", &v) == -EINVAL && parse_u64("0x1", &v) == -EINVAL && parse_u64("+1", &v) == -EINVAL);
+	CHECK(!parse_hex("fFff", &v) && v == 0xffff);
+	CHECK(parse_hex("fg", &v) == -EINVAL && parse_hex("10000000000000000", &v) == -ERANGE);
+	CHECK(parse_u32("4294967296", &u) == -ERANGE && u == 5 && !parse_u32("4294967295", &u) && u == UINT32_MAX);
+	CHECK(!parse_s64("-9223372036854775808", &s) && s == INT64_MIN);
+	CHECK(parse_s64("9223372036854775808", &s) == -ERANGE && parse_s64("-", &s) == -EINVAL);
+}
+
+static void paths_join(void)
+{
+	char p[8];
+
+	CHECK(!path_join(p, sizeof(p), "/a", "b"));
+	CHECK_STR(p, "/a/b");
+	CHECK(!path_join(p, sizeof(p), "/", "/b"));
+	CHECK_STR(p, "/b");
+	CHECK(!path_join(p, sizeof(p), "", "b/c"));
+	CHECK_STR(p, "b/c");
+	CHECK(!path_join(p, sizeof(p), "/aaa", "bb"));
+	CHECK(path_join(p, sizeof(p), "/aaa", "bbb") == -ENAMETOOLONG);
+	CHECK(str_has_prefix("abc", "ab") && !str_has_prefix("a", "ab") && str_has_suffix("abc", "bc"));
+	CHECK(!str_has_suffix("c", "bc") && str_eq("a", "a") && !str_eq("a", NULL) && str_eq(NULL, NULL));
+}
+
+static void buffers_grow(void)
+{
+	_cleanup_buf_ struct buf b = { 0 };
+
+	CHECK(!buf_add(&b, "", 0) && b.data && !b.data[0]);
+	for (int i = 0; i < 1000; i++)
+		CHECK(!buf_printf(&b, "%d,", i));
+	CHECK(b.len == strlen(b.data) && b.len == 10 * 2 + 90 * 3 + 900 * 4);
+	CHECK(buf_reserve(&b, SIZE_MAX) == -ENOMEM && b.len == 3890);
+	buf_clear(&b);
+	CHECK(!buf_add_str(&b, "hello"));
+	char *s = buf_steal(&b);
+	CHECK(s && !b.data && !b.len);
+	CHECK_STR(s, "hello");
+	free(s);
+	s = buf_steal(&b);
+	CHECK(s && !*s);
+	free(s);
+}
+
+ARRAY_OF(
+	things, struct thing {
+		int a;
+		char pad[12];
+	});
+
+static int cmp_thing(const void *a, const void *b)
+{
+	return ((const struct thing *)a)->a - ((const struct thing *)b)->a;
+}
+
+static void arrays_grow(void)
+{
+	struct things t = { 0 };
+	struct thing *p;
+	int sum = 0;
+
+	array_for_each(p, &t)
+		sum++;
+	CHECK(!sum);
+	for (int i = 0; i < 10000; i++) {
+		p = array_push(&t);
+		CHECK(p && !p->a && !p->pad[11]);
+		p->a = 9999 - i;
+	}
+	CHECK(!array_add(&t, ((struct thing){ .a = -1 })) && t.n == 10001);
+	array_sort(&t, cmp_thing);
+	for (int i = 0; i < 10001; i++)
+		CHECK(t.v[i].a == i - 1);
+	struct thing key = { .a = 77 };
+	p = array_bsearch(&t, &key, cmp_thing);
+	CHECK(p && p->a == 77);
+	CHECK(array_reserve(&t, SIZE_MAX) == -ENOMEM && array_reserve(&t, SIZE_MAX / 2) == -ENOMEM && t.n == 10001);
+	array_free(&t);
+	CHECK(!t.v && !t.n);
+}
+
+static void hash_agrees_with_a_table(void)
+{
+	_cleanup_hash_ struct hash h = { 0 };
+	static uint64_t model[4096];
+	static bool there[4096];
+	uint64_t seed = 1, v;
+	size_t n = 0, iter = 0;
+
+	CHECK(!hash_get(&h, 0, &v) && !hash_del(&h, 0));
+	for (int i = 0; i < 400000; i++) {
+		seed = hash_mix(seed + i);
+		uint64_t key = seed % 4096;
+		if (seed >> 40 & 1) {
+			n += !there[key];
+			there[key] = true;
+			model[key] = seed;
+			CHECK(!hash_put(&h, key * 0x10000, seed));
+		} else {
+			CHECK(hash_del(&h, key * 0x10000) == there[key]);
+			n -= there[key];
+			there[key] = false;
+		}
+		CHECK(h.n == n);
+	}
+	for (uint64_t key = 0; key < 4096; key++) {
+		v = 0;
+		CHECK(hash_get(&h, key * 0x10000, &v) == there[key]);
+		CHECK(!there[key] || v == model[key]);
+	}
+	while (hash_next(&h, &iter))
+		n--;
+	CHECK(!n);
+}
+
+static void hash_of_pointers_and_slots(void)
+{
+	_cleanup_hash_ struct hash h = { 0 };
+	bool fresh;
+	int x;
+
+	CHECK(!hash_get_ptr(&h, 3) && !hash_put_ptr(&h, 3, &x) && hash_get_ptr(&h, 3) == &x);
+	uint64_t *at = hash_slot_of(&h, 9, &fresh);
+	CHECK(at && fresh && !*at);
+	*at = 4;
+	CHECK(*hash_slot_of(&h, 9, &fresh) == 4 && !fresh);
+	for (uint64_t i = 0; i < 1000000; i++)
+		CHECK(!hash_put(&h, i << 32, i));
+	uint64_t v;
+	CHECK(hash_get(&h, 999999ull << 32, &v) && v == 999999);
+	CHECK(hash_str("a") != hash_str("b") && hash_str("") == hash_bytes("", 0));
+}
+
+int main(void)
+{
+	RUN(numbers_are_strict);
+	RUN(paths_join);
+	RUN(buffers_grow);
+	RUN(arrays_grow);
+	RUN(hash_agrees_with_a_table);
+	RUN(hash_of_pointers_and_slots);
+	DONE();
+}

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "util/log.h"
+#include "util_check.h"
+
+static int sink;
+static char text[65536];
+
+/* What was logged since the last call. */
+static const char *logged(void)
+{
+	ssize_t n = pread(sink, text, sizeof(text) - 1, 0);
+
+	text[n < 0 ? 0 : n] = 0;
+	if (ftruncate(sink, 0))
+		abort();
+	return text;
+}
+
+/* "(00.000123) " is ahead. */
+static const char *after_time(const char *s)
+{
+	int a, b, n = 0;
+
+	return sscanf(s, "(%2d.%6d)%n", &a, &b, &n) == 2 && n == 11 ? s + 12 : "no time";
+}
+
+static void levels(void)
+{
+	log_set_level(LOG_WARN);
+	log_info("not %d", 1);
+	log_debug("not");
+	CHECK_STR(logged(), "");
+	log_warn("disk %s", "full");
+	CHECK(strstr(after_time(logged()), "Warn  (test/unit/util_log.c:") == after_time(text));
+	CHECK(strstr(text, "): disk full\n"));
+	log_set_level(LOG_DEBUG);
+	log_info("plain");
+	CHECK_STR(after_time(logged()), "plain\n");
+	log_set_level(LOG_SILENT);
+	log_error("silent");
+	CHECK_STR(logged(), "");
+	log_set_level(LOG_INFO);
+}
+
+static void fail_returns_and_says_why(void)
+{
+	errno = 7;
+	CHECK(fail(-ENOENT, "open %s", "/x") == -ENOENT);
+	CHECK(errno == 7);
+	CHECK(strstr(after_time(logged()), "Error (test/unit/util_log.c:") == after_time(text));
+	CHECK(strstr(text, "): open /x: No such file or directory\n"));
+	CHECK(fail(EPERM, "positive") == -EPERM);
+	CHECK(fail(0, "zero") == -EIO);
+	logged();
+}
+
+static void scopes_nest(void)
+{
+	LOG_SCOPE("pid %d", 42);
+	{
+		LOG_SCOPE("fd %d", 7);
+		log_info("a");
+		CHECK_STR(after_time(logged()), "pid 42: fd 7: a\n");
+	}
+	for (int i = 0; i < 3; i++) {
+		LOG_SCOPE("vma %d", i);
+		if (i == 1)
+			continue;
+	}
+	log_info("b");
+	CHECK_STR(after_time(logged()), "pid 42: b\n");
+	char long_name[1000];
+	memset(long_name, 'x', sizeof(long_name));
+	long_name[999] = 0;
+	{
+		LOG_SCOPE("%s", long_name);
+		log_info("c");
+		CHECK_STR(after_time(logged()), "pid 42: c\n");
+	}
+	log_info("d");
+	CHECK_STR(after_time(logged()), "pid 42: d\n");
+}
+
+static void pid_is_printed(void)
+{
+	log_set_pid(1234);
+	log_info("text");
+	CHECK_STR(after_time(logged()), "  1234: text\n");
+	log_set_pid(0);
+}
+
+static void one_line_whatever_the_text(void)
+{
+	log_info("a\nb\x1b[31m\n");
+	CHECK_STR(after_time(logged()), "a?b?[31m\n");
+	static char huge[20000];
+	memset(huge, 'y', sizeof(huge) - 1);
+	log_info("%s", huge);
+	CHECK(strlen(logged()) > 4000 && strlen(text) < 5000 && text[strlen(text) - 1] == '\n');
+	log_raw(LOG_INFO, "from a blob\n\n", 13);
+	CHECK_STR(after_time(logged()), "from a blob\n");
+}
+
+static void errors_are_kept_over_fork(void)
+{
+	char *out = NULL;
+	size_t len;
+
+	log_forget_errors();
+	CHECK(!log_first_error() && !log_error_count());
+	log_set_level(LOG_SILENT);
+	pid_t pid = fork();
+	if (!pid) {
+		LOG_SCOPE("pid %d", 9);
+		fail(-EBUSY, "in the child");
+		_exit(0);
+	}
+	waitpid(pid, NULL, 0);
+	CHECK(log_first_error());
+	CHECK_STR(log_first_error(), "pid 9: in the child: Device or resource busy");
+	for (int i = 1; i <= 50; i++)
+		log_error("later %d", i);
+	CHECK_STR(log_first_error(), "pid 9: in the child: Device or resource busy");
+	CHECK(log_error_count() == 51);
+	FILE *f = open_memstream(&out, &len);
+	log_errors_to(f);
+	fclose(f);
+	CHECK(strstr(out, "Error: pid 9: in the child: Device or resource busy\n(31 more errors)\nError: later 32\n") ==
+	      out);
+	CHECK(strstr(out, "Error: later 50\n") && !strstr(out, "later 31\n"));
+	free(out);
+	log_set_level(LOG_INFO);
+}
+
+static void nowhere_is_no_error(void)
+{
+	int was = log_fd();
+
+	log_to_fd(-1);
+	log_info("x");
+	log_to_fd(was);
+	CHECK_STR(logged(), "");
+}
+
+int main(void)
+{
+	sink = memfd_create("log", MFD_CLOEXEC);
+	fcntl(sink, F_SETFL, O_APPEND);
+	if (log_init(LOG_INFO))
+		return 1;
+	log_to_fd(sink);
+	RUN(levels);
+	RUN(fail_returns_and_says_why);
+	RUN(scopes_nest);
+	RUN(pid_is_printed);
+	RUN(one_line_whatever_the_text);
+	RUN(errors_are_kept_over_fork);
+	RUN(nowhere_is_no_error);
+	DONE();
+}

@@ -1,0 +1,492 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The whole way, in forked children: an image is made up, planned for, our own vDSO moved, and called. */
+#include <errno.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <time.h>
+#include "base/bits.h"
+#include "memory/memory.h"
+#include "memory/vdso.h"
+#include "pie/vma.h"
+#include "util/log.h"
+#include "util_check.h"
+#include "vdso_helper.h"
+
+/* In a child: leave with the line. */
+#define MUST(cond)                                                                                \
+	do {                                                                                      \
+		if (!(cond)) {                                                                    \
+			dprintf(2, "# %s:%d: %s (errno %d)\n", __FILE__, __LINE__, #cond, errno); \
+			_exit(1);                                                                 \
+		}                                                                                 \
+	} while (0)
+
+static uint64_t hole_given;
+
+/* Stand in for the memory room's and the run's. */
+int memory_find_hole(struct restore *r, struct restore_task *rt, uint64_t len, uint64_t *ret_addr)
+{
+	void *at = mmap(NULL, len + (64 << 20), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	munmap(at, len + (64 << 20));
+	*ret_addr = hole_given = (uintptr_t)at + (32 << 20);
+	return 0;
+}
+
+void *wire_alloc(struct wire_task *wire, size_t size)
+{
+	return calloc(1, size);
+}
+
+/* ---- an image --------------------------------------------------------------------------- */
+
+struct image {
+	uint64_t vvar, vvar_len, vdso, vdso_len; /* 0 bytes: the task had none */
+	uint8_t bytes[1 << 16];
+	uint64_t ip;
+};
+
+static struct {
+	struct own_maps own;
+	struct restore r;
+	struct restore_task rt;
+	struct restore_thread thread;
+	struct wire_task wire;
+	struct pagemap map;
+	struct pagemap_run run;
+	int source;
+	MmEntry mm;
+	VmaEntry vmas[2], *vma_list[2];
+	CoreEntry core;
+	ThreadInfoX86 info;
+	UserX86RegsEntry regs;
+} child;
+
+static void add_vma(uint64_t start, uint64_t len, uint32_t prot, uint32_t status)
+{
+	VmaEntry *v = &child.vmas[child.mm.n_vmas];
+
+	if (!len)
+		return;
+	vma_entry__init(v);
+	v->start = start;
+	v->end = start + len;
+	v->prot = prot;
+	v->status = VMA_REGULAR | VMA_ANON_PRIVATE | status;
+	child.vma_list[child.mm.n_vmas++] = v;
+}
+
+static void build(const struct image *image)
+{
+	mm_entry__init(&child.mm);
+	child.mm.vmas = child.vma_list;
+	add_vma(image->vvar, image->vvar_len, PROT_READ, VMA_VVAR);
+	add_vma(image->vdso, image->vdso_len, PROT_READ | PROT_EXEC, VMA_VDSO);
+	child.source = memfd_create("pages", MFD_CLOEXEC);
+	MUST(pwrite(child.source, image->bytes, image->vdso_len, 8192) == (ssize_t)image->vdso_len);
+	child.run = (struct pagemap_run){ image->vdso, image->vdso_len / PAGE_SZ, PAGEMAP_PRESENT, 0, 8192 };
+	child.map = (struct pagemap){
+		.nr_runs = image->vdso_len ? 1 : 0, .runs = &child.run, .nr_sources = 1, .sources = &child.source
+	};
+	core_entry__init(&child.core);
+	thread_info_x86__init(&child.info);
+	user_x86_regs_entry__init(&child.regs);
+	child.core.thread_info = &child.info;
+	child.info.gpregs = &child.regs;
+	child.regs.ip = image->ip;
+	child.thread.core = &child.core;
+	child.rt.mm = &child.mm;
+	child.rt.threads = &child.thread;
+	child.rt.nr_threads = 1;
+}
+
+/* What core/restorer does around us. */
+static int restore(const struct image *image)
+{
+	int err;
+
+	build(image);
+	err = vdso_plan_with(&child.r, &child.rt, &child.map, &child.wire);
+	if (err)
+		return err;
+	MUST(!vdso_move(&child.wire));
+	for (size_t i = 0; i < child.mm.n_vmas; i++) {
+		const VmaEntry *v = child.vma_list[i];
+
+		if (vdso_places(&child.wire, v->start, v->end))
+			continue;
+		MUST(mmap((void *)v->start, v->end - v->start, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == (void *)v->start);
+		if (v->status & VMA_VDSO)
+			memcpy((void *)v->start, image->bytes, image->vdso_len);
+		mprotect((void *)v->start, v->end - v->start, v->prot);
+	}
+	return vdso_patch(&child.wire);
+}
+
+/* ---- the child's own vDSO --------------------------------------------------------------- */
+
+#define ROOM (1ul << 20)
+
+/* To where there is room to either side: from here on libc's clock_gettime is not to be called. */
+static uint64_t to_a_roomy_place(void)
+{
+	static struct wire_task wire;
+	uint8_t *room = mmap(NULL, 4 * ROOM, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint64_t to = (uintptr_t)room + 2 * ROOM;
+
+	munmap(room, 4 * ROOM);
+	find_own(&child.own);
+	MUST(child.own.vdso && child.own.vvar);
+	memcpy(wire.vdso_parts, child.own.parts, sizeof(wire.vdso_parts));
+	wire.nr_vdso_parts = child.own.nr;
+	for (unsigned i = 0; i < child.own.nr; i++)
+		wire.vdso_parts[i].then = to + child.own.parts[i].now - child.own.parts[0].now;
+	MUST(!vdso_move(&wire));
+	find_own(&child.own);
+	MUST(child.own.parts[0].now == to);
+	return to;
+}
+
+/* An image of the same vDSO at our addresses plus @delta. */
+static void copy_own(struct image *image, int64_t delta)
+{
+	memset(image, 0, sizeof(*image));
+	image->vvar = child.own.vvar + delta;
+	image->vvar_len = child.own.vvar_len;
+	image->vdso = child.own.vdso + delta;
+	image->vdso_len = child.own.vdso_len;
+	memcpy(image->bytes, (void *)child.own.vdso, image->vdso_len);
+}
+
+/* For cases that log, which needs libc's clock: ours stays, the image wants to be where there is room. */
+static void image_elsewhere(struct image *image)
+{
+	uint8_t *room = mmap(NULL, 4 * ROOM, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	munmap(room, 4 * ROOM);
+	find_own(&child.own);
+	copy_own(image, (int64_t)((uintptr_t)room + 2 * ROOM - child.own.parts[0].now));
+}
+
+static struct timespec now(int clock)
+{
+	struct timespec t = { 0 };
+
+	syscall(SYS_clock_gettime, clock, &t);
+	return t;
+}
+
+static void must_be_near(const struct timespec *t, const struct timespec *before)
+{
+	MUST(t->tv_sec >= before->tv_sec && t->tv_sec <= before->tv_sec + 5);
+}
+
+/* int results leave the upper half of the register as they like. */
+static long call(uint64_t function, uintptr_t a, uintptr_t b, uintptr_t c)
+{
+	return ((long (*)(uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t))function)(a, b, c, 0, 0);
+}
+
+/* As libc does it: the functions that the ELF file at @at names. */
+static void call_all(uint64_t at, size_t len)
+{
+	struct timespec before = now(CLOCK_REALTIME), mono = now(CLOCK_MONOTONIC), t = { 0 };
+	struct vdso_symbols symbols;
+	unsigned cpu = ~0u, node = ~0u;
+	struct timeval tv = { 0 };
+	time_t sec = 0;
+
+	MUST(!vdso_parse((void *)at, len, &symbols));
+#define CALL(name, a, b, c) call(at + find_symbol(&symbols, name)->offset, (uintptr_t)(a), (uintptr_t)(b), c)
+	for (int i = 0; i < 1000; i++)
+		MUST(!CALL("__vdso_clock_gettime", CLOCK_MONOTONIC, &t, 0));
+	must_be_near(&t, &mono);
+	MUST(!CALL("clock_gettime", CLOCK_REALTIME, &t, 0));
+	must_be_near(&t, &before);
+	MUST(!CALL("__vdso_gettimeofday", &tv, 0, 0));
+	MUST(tv.tv_sec >= before.tv_sec && tv.tv_sec <= before.tv_sec + 5);
+	MUST(CALL("__vdso_time", &sec, 0, 0) == sec && sec >= before.tv_sec && sec <= before.tv_sec + 5);
+	MUST(!CALL("__vdso_clock_getres", CLOCK_MONOTONIC, &t, 0) && t.tv_sec == 0 && t.tv_nsec > 0);
+	MUST(!CALL("__vdso_getcpu", &cpu, &node, 0) && cpu < 4096 && node < 4096);
+	if (find_symbol(&symbols, "__vdso_getrandom")) {
+		uint64_t random = 0;
+
+		MUST(CALL("__vdso_getrandom", &random, sizeof(random), 0) == 8 && random);
+	}
+#undef CALL
+}
+
+static void must_be_moved(const struct image *image)
+{
+	MUST(!wire_vdso_is_proxy(&child.wire) && !child.wire.nr_vdso_patches);
+	find_own(&child.own);
+	MUST(child.own.vdso == image->vdso && child.own.vvar == image->vvar);
+	call_all(image->vdso, image->vdso_len);
+}
+
+static void must_be_proxied(const struct image *image)
+{
+	MUST(wire_vdso_is_proxy(&child.wire));
+	find_own(&child.own);
+	MUST(child.own.parts[0].now == hole_given && child.own.vdso != image->vdso);
+	call_all(image->vdso, image->vdso_len);
+}
+
+/* ---- cases ------------------------------------------------------------------------------ */
+
+static struct image image;
+
+static void move_far(void)
+{
+	to_a_roomy_place();
+	copy_own(&image, ROOM);
+	MUST(!restore(&image) && !child.wire.vdso_detour);
+	must_be_moved(&image);
+}
+
+static void stay(void)
+{
+	to_a_roomy_place();
+	copy_own(&image, 0);
+	MUST(!restore(&image) && !child.wire.vdso_detour);
+	must_be_moved(&image);
+}
+
+static void move_by_a_page(void)
+{
+	to_a_roomy_place();
+	copy_own(&image, PAGE_SZ);
+	MUST(!restore(&image) && child.wire.vdso_detour);
+	must_be_moved(&image);
+}
+
+static void move_down_overlapping(void)
+{
+	to_a_roomy_place();
+	copy_own(&image, -(int64_t)(3 * PAGE_SZ));
+	MUST(!restore(&image) && child.wire.vdso_detour);
+	must_be_moved(&image);
+}
+
+static void image_without_vdso(void)
+{
+	to_a_roomy_place();
+	memset(&image, 0, sizeof(image));
+	MUST(!restore(&image));
+	find_own(&child.own);
+	MUST(!child.own.nr);
+}
+
+static void image_with_vvar_only(void)
+{
+	to_a_roomy_place();
+	copy_own(&image, ROOM);
+	image.vdso_len = 0;
+	MUST(!restore(&image));
+	find_own(&child.own);
+	MUST(!child.own.vdso && child.own.vvar == image.vvar);
+}
+
+static void image_with_vdso_only(void)
+{
+	to_a_roomy_place();
+	copy_own(&image, ROOM);
+	image.vvar_len = 0;
+	MUST(!restore(&image));
+	must_be_proxied(&image);
+}
+
+/* The dynamic symbols of a copy, found by their values. */
+static void shift_symbols(struct image *im, unsigned by)
+{
+	struct vdso_symbols symbols;
+
+	MUST(!vdso_parse((void *)child.own.vdso, child.own.vdso_len, &symbols));
+	for (size_t at = 0; at + 24 <= 0x800; at += 8) {
+		uint64_t *value = (uint64_t *)(im->bytes + at + 8), *size = value + 1;
+		uint8_t type = im->bytes[at + 4];
+
+		for (size_t i = 0; i < symbols.n; i++) {
+			if (symbols.v[i].offset == *value && (type == 0x12 || type == 0x22) && *size < im->vdso_len) {
+				*value += by;
+				break;
+			}
+		}
+	}
+	MUST(!vdso_parse(im->bytes, im->vdso_len, &symbols));
+}
+
+static void other_symbols(void)
+{
+	to_a_roomy_place();
+	copy_own(&image, ROOM);
+	shift_symbols(&image, 20);
+	MUST(!restore(&image));
+	must_be_proxied(&image);
+	MUST(child.wire.nr_vdso_patches >= 5);
+}
+
+static void other_symbols_where_ours_is(void)
+{
+	to_a_roomy_place();
+	copy_own(&image, PAGE_SZ);
+	shift_symbols(&image, 16);
+	MUST(!restore(&image));
+	must_be_proxied(&image);
+}
+
+static void another_size(void)
+{
+	to_a_roomy_place();
+	copy_own(&image, ROOM);
+	image.vdso_len += PAGE_SZ;
+	image.vvar += 2 * PAGE_SZ;
+	image.vvar_len -= 2 * PAGE_SZ;
+	MUST(!restore(&image));
+	must_be_proxied(&image);
+}
+
+static void stopped_thread_inside(void)
+{
+	uint64_t offset;
+	struct vdso_symbols symbols;
+
+	image_elsewhere(&image);
+	MUST(!vdso_parse(image.bytes, image.vdso_len, &symbols));
+	offset = find_symbol(&symbols, "__vdso_gettimeofday")->offset;
+	image.ip = image.vdso + offset + 30;
+	shift_symbols(&image, 16);
+	MUST(restore(&image) == -EOPNOTSUPP);
+	child.mm.n_vmas = 0;
+	/* At its very first instruction it goes on through the jump. */
+	image.ip = image.vdso + offset + 16;
+	MUST(!restore(&image));
+	must_be_proxied(&image);
+}
+
+static void stopped_thread_inside_the_same(void)
+{
+	to_a_roomy_place();
+	copy_own(&image, ROOM);
+	image.ip = image.vdso + 0x900;
+	MUST(!restore(&image));
+	must_be_moved(&image);
+}
+
+static void stopped_thread_in_other_code(void)
+{
+	struct vdso_symbols symbols;
+
+	image_elsewhere(&image);
+	MUST(!vdso_parse(image.bytes, image.vdso_len, &symbols));
+	image.bytes[symbols.loaded - 1] ^= 1;
+	image.ip = image.vdso + 0x900;
+	MUST(restore(&image) == -EOPNOTSUPP);
+	child.mm.n_vmas = 0;
+	image.ip = 0x1000;
+	MUST(!restore(&image));
+	must_be_moved(&image);
+}
+
+static void image_without_the_pages(void)
+{
+	image_elsewhere(&image);
+	build(&image);
+	child.map.nr_runs = 0;
+	MUST(!vdso_plan_with(&child.r, &child.rt, &child.map, &child.wire) && !wire_vdso_is_proxy(&child.wire));
+	child.vmas[1].end += PAGE_SZ;
+	MUST(vdso_plan_with(&child.r, &child.rt, &child.map, &child.wire) == -EBADMSG);
+}
+
+static void image_that_is_no_elf(void)
+{
+	image_elsewhere(&image);
+	memset(image.bytes, 0xaa, 64);
+	MUST(restore(&image) == -EBADMSG);
+}
+
+/* CRIU's own image: plan for it. */
+static void fixture(void)
+{
+	const char *shared = getenv("SHARED_DIR");
+	struct image_dir *dir;
+	char path[512];
+	MmEntry *mm;
+
+	snprintf(path, sizeof(path), "%s/fixtures/criu-4.2/everything/images", shared ? shared : "../shared");
+	if (image_dir_open(path, &dir)) {
+		dprintf(1, "# no fixture\n");
+		return;
+	}
+	MUST(!image_read_single(dir, IMAGE_MM, 31457, &mm));
+	child.r.dir = dir;
+	child.rt.mm = mm;
+	child.rt.t.pid = 31457;
+	MUST(!vdso_plan(&child.r, &child.rt, &child.wire));
+	dprintf(1, "# CRIU's vDSO is %s\n", wire_vdso_is_proxy(&child.wire) ? "another" : "the same as ours");
+	MUST(!vdso_move(&child.wire));
+}
+
+static int in_child(void (*fn)(void))
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	if (!pid) {
+		fn();
+		_exit(0);
+	}
+	waitpid(pid, &status, 0);
+	if (status)
+		printf("# status %#x\n", status);
+	return status;
+}
+
+#define CHILD_CASE(name)                \
+	static void name##_(void)       \
+	{                               \
+		CHECK(!in_child(name)); \
+	}
+CHILD_CASE(move_far)
+CHILD_CASE(stay)
+CHILD_CASE(move_by_a_page)
+CHILD_CASE(move_down_overlapping)
+CHILD_CASE(image_without_vdso)
+CHILD_CASE(image_with_vvar_only)
+CHILD_CASE(image_with_vdso_only)
+CHILD_CASE(other_symbols)
+CHILD_CASE(other_symbols_where_ours_is)
+CHILD_CASE(another_size)
+CHILD_CASE(stopped_thread_inside)
+CHILD_CASE(stopped_thread_inside_the_same)
+CHILD_CASE(stopped_thread_in_other_code)
+CHILD_CASE(image_without_the_pages)
+CHILD_CASE(image_that_is_no_elf)
+CHILD_CASE(fixture)
+
+int main(int argc, char **argv)
+{
+	if (argc == 1) {
+		log_init(LOG_SILENT);
+		log_to_fd(-1);
+	}
+	RUN(move_far_);
+	RUN(stay_);
+	RUN(move_by_a_page_);
+	RUN(move_down_overlapping_);
+	RUN(image_without_vdso_);
+	RUN(image_with_vvar_only_);
+	RUN(image_with_vdso_only_);
+	RUN(other_symbols_);
+	RUN(other_symbols_where_ours_is_);
+	RUN(another_size_);
+	RUN(stopped_thread_inside_);
+	RUN(stopped_thread_inside_the_same_);
+	RUN(stopped_thread_in_other_code_);
+	RUN(image_without_the_pages_);
+	RUN(image_that_is_no_elf_);
+	RUN(fixture_);
+	DONE();
+}
