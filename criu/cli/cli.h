@@ -34,7 +34,7 @@ void print_version(void);
 /* suggest.c: the name nearest to @word among @n names, or NULL if none is near. @name_of(i) may return NULL. */
 const char *suggest(const char *word, size_t n, const char *(*name_of)(size_t i));
 
-/* "criu: ..." on stderr, for mistakes on the command line. Returns -EINVAL. */
+/* usage.c: "criu: ..." on stderr, for mistakes on the command line. Returns -EINVAL. */
 int usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* session.c: directories and log of a command that works on images. */

@@ -2,8 +2,6 @@
 /* From argv to a command. */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -11,18 +9,6 @@
 #include "cli/cli.h"
 #include "util/log.h"
 #include "util/str.h"
-
-int usage_error(const char *fmt, ...)
-{
-	va_list args;
-
-	fputs("criu: ", stderr);
-	va_start(args, fmt);
-	vfprintf(stderr, fmt, args);
-	va_end(args);
-	fputc('\n', stderr);
-	return -EINVAL;
-}
 
 static const char *command_name(size_t i)
 {

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What is said of mistakes on the command line. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "cli/cli.h"
+
+int usage_error(const char *fmt, ...)
+{
+	va_list args;
+
+	fputs("criu: ", stderr);
+	va_start(args, fmt);
+	vfprintf(stderr, fmt, args);
+	va_end(args);
+	fputc('\n', stderr);
+	return -EINVAL;
+}
