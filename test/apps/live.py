@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Servers with clients outside of the tree, which check every answer while the server is dumped and restored."""
+import socket
+import threading
+from tools import *  # noqa: E402,F403
+
+TCP = ("--tcp-established",)
+# None: the server is left running; a number: it is away for so many seconds.
+AWAY = (None, 0, 0, 1)
+
+
+class Stop(Exception):
+    pass
+
+
+class Clients:
+    """Each a thread that runs work(tick); tick() is called after every answer that was right, and ends it when it is time."""
+
+    def __init__(self):
+        self.errors, self.ticks, self.threads, self.stopping, self.over = [], {}, [], threading.Event(), {}
+
+    def add(self, name, work, *args):
+        """work may return what is to be called at the end, after the last restore."""
+        def body():
+            try:
+                work(lambda: self.tick(name), *args)
+                self.errors.append(f"{name}: ended before it was told to")
+            except Stop:
+                pass
+            except Exception as e:  # noqa: BLE001 told by the main thread
+                self.errors.append(f"{name}: {e!r} after {self.ticks[name]} answers")
+        self.ticks[name] = 0
+        self.threads.append(threading.Thread(target=body, name=name, daemon=True))
+
+    def tick(self, name):
+        self.ticks[name] += 1
+        if self.stopping.is_set():
+            raise Stop
+
+    def check(self):
+        want(not self.errors, "; ".join(self.errors[:3]))
+
+    def all_go_on(self, when):
+        """Every client gets at least two more right answers: the first one may have been on its way already."""
+        was = dict(self.ticks)
+        try:
+            wait_for(lambda: self.errors or all(self.ticks[k] >= was[k] + 2 for k in was), "answers", 60)
+        except Failed:
+            late = [k for k in was if self.ticks[k] < was[k] + 2]
+            raise Failed(f"{when}: no answers for {late}; {self.errors[:2]}") from None
+        self.check()
+
+    def start(self):
+        for thread in self.threads:
+            thread.start()
+        self.all_go_on("at the start")
+
+    def end(self):
+        self.stopping.set()
+        for thread in self.threads:
+            thread.join(60)
+            want(not thread.is_alive(), f"{thread.name}: hangs")
+        self.check()
+
+
+def serve(name, begin, verify=None, options=TCP, away=AWAY, restore_options=None):
+    """begin(clients) starts the server -> pid of the root, and adds clients; verify(pid) looks at the server at the end."""
+    clients = Clients()
+    try:
+        pid = begin(clients)
+        clients.start()
+        for pause in () if os.environ.get("SELF_CHECK") else away:
+            when = "left running" if pause is None else f"away for {pause} s"
+            if pause is None:
+                dump(pid, "--leave-running", *options)
+            else:
+                tree = tree_of(pid)
+                images = dump(pid, *options)
+                gone(tree)
+                time.sleep(pause)
+                restore(images, *(options if restore_options is None else restore_options))
+            clients.all_go_on(when)
+        clients.end()
+        if verify:
+            verify(pid)
+        ok(name, True)
+    except Failed as e:
+        clients.stopping.set()
+        ok(name, False, f"{e}; {clients.errors[:2]}")
+    end_all()
+
+
+def answers(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+        return True
+    except OSError:
+        return False
+
+
+def connect(port):
+    s = socket.create_connection(("127.0.0.1", port), 60)
+    s.settimeout(60)
+    s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return s
+
+
+def equal(got, expected, what):
+    if got != expected:
+        raise Failed(f"{what}: {str(got)[:200]!r} instead of {str(expected)[:200]!r}")
