@@ -143,9 +143,11 @@ static int fill_file(struct dump *dump, struct dump_task *dt, const struct kerne
 
 	if (v->shared && (str_has_prefix(v->name, "/SYSV") || (!strcmp(v->name, "/dev/zero") && v->deleted) ||
 			  str_has_prefix(v->name, "/anon_hugepage"))) {
-		e->status |= VMA_ANON_SHARED | (v->name[1] == 'S' ? VMA_SYSV : 0);
+		bool sysv = v->name[1] == 'S';
+
+		e->status |= VMA_ANON_SHARED | (sysv ? VMA_SYSV : 0);
 		e->flags |= MAP_ANONYMOUS;
-		e->shmid = v->ino | (v->name[1] == 'a' ? SHMID_HUGETLB : 0);
+		e->shmid = (uint32_t)v->ino | (sysv ? 0 : SHMID_INODE) | (v->name[1] == 'a' ? SHMID_HUGETLB : 0);
 		e->pgoff = v->pgoff;
 		return shmem_note(dump, dt, v, e);
 	}
@@ -185,7 +187,8 @@ static int fill_vma(struct dump *dump, struct dump_task *dt, const struct kernel
 	} else if (str_has_prefix(v->name, "[vvar")) {
 		e->status |= VMA_VVAR | VMA_ANON_PRIVATE;
 		e->flags |= MAP_ANONYMOUS;
-	} else if (v->ino) {
+	} else if (v->ino || v->dev_major || v->dev_minor) {
+		/* The first SysV segment of a namespace has id 0, and its id for an inode number. */
 		int err = fill_file(dump, dt, v, f, e);
 
 		if (err)

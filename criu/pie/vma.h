@@ -25,7 +25,11 @@ enum vma_status {
 
 /* vma_entry.flags: MAP_DROPPABLE of mmap(2), Linux 6.11, where others have MAP_PRIVATE. */
 #define VMA_DROPPABLE 0x08
-/* vma_entry.shmid of shared memory on hugetlbfs, whose inode numbers may be the same as others'. */
+/*
+ * vma_entry.shmid of shared memory without a name: its inode number, with a bit that tells it from SysV segments, whose
+ * ids go from 0 on, and one more on hugetlbfs, whose inode numbers may be the same as others'.
+ */
+#define SHMID_INODE 0x40000000u
 #define SHMID_HUGETLB 0x80000000u
 
 /* The kernel may drop its pages at any time, and they must not exist twice (random numbers): they are not saved. */

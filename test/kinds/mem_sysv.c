@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * System V segments: ids, keys, modes, content, attached twice, by a child, read-only, marked for removal.
+ * System V segments: ids (from 0 on, and one that is the inode number of other memory without a name), keys, modes,
+ * content, attached twice, by a child, read-only, marked for removal.
  * test: breaks=1
  */
 #include "checkpoint.h"
@@ -19,18 +20,38 @@ static int child(void *arg)
 	return 0;
 }
 
+/* A segment whose id is the inode number of a memfd: what is saved of both must not get mixed up. */
+static char *make_twin(char **ret_memfd)
+{
+	int fd = memfd_create("twin", 0), id;
+	char text[32], *p;
+	struct stat st;
+
+	need(fd >= 0 && !ftruncate(fd, 4096) && !fstat(fd, &st), "memfd_create: %m");
+	*ret_memfd = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	snprintf(text, sizeof(text), "%lu", (unsigned long)st.st_ino);
+	write_file("/proc/sys/kernel/shm_next_id", text);
+	id = shmget(IPC_PRIVATE, 4096, IPC_CREAT | 0600);
+	need(id == (int)st.st_ino, "segment %d, not %s (%m)", id, text);
+	p = shmat(id, NULL, 0);
+	need(*ret_memfd != MAP_FAILED && p != (void *)-1, "map both");
+	strcpy(p, "segment");
+	strcpy(*ret_memfd, "memfd");
+	return p;
+}
+
 int main(int argc, char **argv)
 {
 	int id, removed, detached, again;
-	char *ro, *gone, *later;
+	char *ro, *gone, *later, *twin, *memfd;
 	struct shmid_ds ds;
 	pid_t pid;
 
 	test_init(argc, argv);
-	shmget(0x1111, 4096, IPC_CREAT | 0600); /* so that ids do not start at 0 */
 	id = shmget(0x1234, SIZE, IPC_CREAT | IPC_EXCL | 0640);
 	removed = shmget(IPC_PRIVATE, 4096, IPC_CREAT | 0600);
 	detached = shmget(0x4321, 8192, IPC_CREAT | 0606);
+	need(id == 0, "the first segment of this namespace is %d", id);
 	need(id >= 0 && removed >= 0 && detached >= 0, "shmget");
 	mem = shmat(id, NULL, 0);
 	ro = shmat(id, NULL, SHM_RDONLY);
@@ -41,6 +62,7 @@ int main(int argc, char **argv)
 	strcpy(gone, "removed");
 	strcpy(later, "detached");
 	shmctl(removed, IPC_RMID, NULL);
+	twin = make_twin(&memfd);
 	pid = fork_task(child, NULL);
 	await_task("child");
 	if (checkpoint_here())
@@ -51,6 +73,7 @@ int main(int argc, char **argv)
 	      "size %zu key %x mode %o attached %lu", ds.shm_segsz, ds.shm_perm.__key, ds.shm_perm.mode, ds.shm_nattch);
 	check(!strcmp(gone, "removed"), "a removed segment: %s", gone);
 	check(!strcmp(later, "detached"), "a second segment: %s", later);
+	check(!strcmp(twin, "segment") && !strcmp(memfd, "memfd"), "those of one number: %s, %s", twin, memfd);
 	again = shmget(0x1234, 0, 0);
 	check(again == id, "the key leads to %d, not %d", again, id);
 	strcpy(mem, "changed");

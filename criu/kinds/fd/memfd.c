@@ -17,6 +17,7 @@
 #include "kinds/kinds.h"
 #include "memfd.pb-c.h"
 #include "memory/shmem.h"
+#include "pie/vma.h"
 #include "run/restore.h"
 #include "util/fds.h"
 #include "util/log.h"
@@ -34,7 +35,6 @@
 #define MEMFD_PREFIX "/memfd:"
 #define DELETED " (deleted)"
 #define MEMFD_NAME_MAX 249 /* memfd_create(2) */
-#define HUGETLB_SHMID_BIT 0x80000000u
 #define VMA_STATUS_MAPS_FILE (1u << 7 | 1u << 14) /* shared file, memfd */
 
 /* ---- dump ---- */
@@ -80,7 +80,7 @@ static char *memfd_name(struct dump *dump, const char *link)
 /* Huge pages lie in a file system of their own, whose inode numbers may be the same as others'. */
 static int new_shmid(struct dump *dump, struct memfd_dump *data, const struct stat *st, bool huge, uint32_t *ret_shmid)
 {
-	uint32_t shmid = (uint32_t)st->st_ino | (huge ? HUGETLB_SHMID_BIT : 0);
+	uint32_t shmid = (uint32_t)st->st_ino | SHMID_INODE | (huge ? SHMID_HUGETLB : 0);
 
 	while (record_find(&data->shmids, 0, shmid))
 		shmid++;
