@@ -73,8 +73,9 @@ const struct option_spec option_table[] = {
 	FLAG('l', "file-locks", CMD_BOTH | CMD_CHECK, FILES, file_locks, "keep file locks: flock(2), fcntl(2) ranges, leases"),
 	LATER_FLAG(0, "ghost-fiemap", DUMPS, FILES, ghost_fiemap, "find the holes of unlinked files by FIEMAP"),
 	LATER_FLAG(0, "evasive-devices", CMD_BOTH | CMD_CHECK, FILES, evasive_devices, "any path to a device will do"),
-	LATER_FLAG(0, "force-irmap", DUMPS, FILES, force_irmap, "find watched files by scanning paths"),
-	LATER_LIST(0, "irmap-scan-path", "DIR", DUMPS, FILES, irmap_scan_paths, "scan this directory too"),
+	FLAG(0, "skip-events", DUMPS | CMD_CHECK, FILES, skip_events, "leave out events of inotify and fanotify that have not been read yet"),
+	FLAG(0, "force-irmap", DUMPS | CMD_CHECK, FILES, force_irmap, "find files that inotify and fanotify watch by scanning paths, not by handles"),
+	LIST(0, "irmap-scan-path", "DIR", DUMPS | CMD_CHECK, FILES, irmap_scan_paths, "look for watched files below this directory, too"),
 	LATER_FLAG(0, "skip-file-rwx-check", RESTORE, FILES, skip_file_rwx_check, "do not compare the permissions of executables"),
 
 	/* -- what lies outside of the tree -- */

@@ -114,6 +114,7 @@ struct options {
 	uint64_t ghost_limit; /* --ghost-limit, bytes: largest unlinked file that is saved. Default 1 MiB */
 	bool ghost_fiemap; /* --ghost-fiemap: find holes of unlinked files by FIEMAP */
 	bool evasive_devices; /* --evasive-devices: any path to a device will do */
+	bool skip_events; /* --skip-events: leave out events of inotify and fanotify not read yet */
 	bool force_irmap; /* --force-irmap: look for watched inodes by scanning paths */
 	struct str_list irmap_scan_paths; /* --irmap-scan-path */
 	enum file_validation file_validation; /* --file-validation */

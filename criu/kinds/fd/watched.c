@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Inodes that are watched. fdinfo tells the handle, the handle leads to a path; restore takes the path where it still
+ * leads to that inode, else the handle (same file system, also renamed since), else the path as it is (another host).
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include "base/cleanup.h"
+#include "kernel/device.h"
+#include "kinds/fd/reopen.h"
+#include "kinds/fd/watched.h"
+#include "util/fds.h"
+#include "util/log.h"
+
+#define HANDLE_WORDS_MIN FH_ENTRY_SIZES__min_entries /* CRIU reads no fewer */
+#define HANDLE_WORDS_MAX (FDINFO_HANDLE_MAX / 8)
+
+/* struct file_handle with room */
+struct handle {
+	uint32_t bytes;
+	int32_t type;
+	uint8_t data[FDINFO_HANDLE_MAX];
+};
+
+/* An O_PATH descriptor of the inode with that handle, on the file system that @mount is on. No event is raised. */
+static int handle_open(const char *mount, const struct handle *handle)
+{
+	_cleanup_close_ int cwd = open(".", O_PATH | O_CLOEXEC), at = open(mount, O_PATH | O_CLOEXEC);
+	int fd;
+
+	if (at < 0)
+		return -errno;
+	/* It takes no O_PATH descriptor, and opening the mount point really would be an event on it. The cwd will do. */
+	if (fchdir(at) < 0)
+		return -errno;
+	fd = (int)open_by_handle_at(AT_FDCWD, (struct file_handle *)handle, O_PATH | O_CLOEXEC);
+	if (fd < 0)
+		fd = -errno;
+	if (cwd >= 0 && fchdir(cwd) < 0 && fd >= 0) {
+		close(fd);
+		fd = -errno;
+	}
+	return fd;
+}
+
+/* The same on any mount of the device. */
+static int handle_open_on(const struct mountinfo *mounts, uint32_t dev, const struct handle *handle)
+{
+	int fd = -ENODEV;
+
+	for (size_t i = 0; i < mounts->n && fd < 0; i++)
+		if (kdev_make(mounts->v[i].dev_major, mounts->v[i].dev_minor) == dev)
+			fd = handle_open(mounts->v[i].mountpoint, handle);
+	return fd;
+}
+
+static bool inode_is(int fd, uint64_t ino, uint32_t dev, struct stat *ret_st)
+{
+	/* A subvolume's st_dev (btrfs) is not the file system's. */
+	return !fstat(fd, ret_st) && (uint64_t)ret_st->st_ino == ino &&
+	       (dev_to_kdev(ret_st->st_dev) == dev || major(ret_st->st_dev) == 0);
+}
+
+/* An O_PATH descriptor of @path if that is the inode. */
+static int path_open_if(const char *path, uint64_t ino, uint32_t dev)
+{
+	_cleanup_close_ int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0)
+		return -errno;
+	return inode_is(fd, ino, dev, &st) ? steal_fd(&fd) : -ENOENT;
+}
+
+/* ---- dump ------------------------------------------------------------------------------- */
+
+void watched_events(struct dump *dump, const struct fd_probe *probe, const char *kind)
+{
+	int waiting = 0;
+
+	if (ioctl(probe->local, FIONREAD, &waiting) < 0 || !waiting)
+		return;
+	if (dump->opts->skip_events)
+		log_warn("%s: %d bytes of events that have not been read are left out (--skip-events)", kind, waiting);
+	else
+		dump_blocker(
+			dump, probe->task, probe->fd,
+			"%s: %d bytes of events have not been read, and the kernel takes none back: dump a little later, "
+			"when the program has read them, or leave them out by --skip-events",
+			kind, waiting);
+}
+
+bool watched_mount_is(const char *path, int mnt_id)
+{
+	_cleanup_close_ int fd = open(path, O_PATH | O_CLOEXEC);
+	struct statx sx;
+
+	return fd >= 0 && !statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &sx) && (int)sx.stx_mnt_id == mnt_id;
+}
+
+/* Below @dir, at most @depth levels down, on the same file system: options.irmap_scan_paths. */
+static bool scan(struct dump *dump, const char *dir, const struct watched *w, int depth, char **ret_path)
+{
+	int fd = path_open_if(dir, w->ino, w->sdev);
+	_cleanup_closedir_ DIR *d = NULL;
+
+	if (fd >= 0) {
+		close(fd);
+		*ret_path = dump_strdup(dump, dir);
+		return true;
+	}
+	d = depth ? opendir(dir) : NULL;
+	for (struct dirent *e = d ? readdir(d) : NULL; e; e = readdir(d)) {
+		char path[PATH_MAX];
+
+		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, "..") ||
+		    path_join(path, sizeof(path), dir, e->d_name) < 0)
+			continue;
+		if (scan(dump, path, w, e->d_type == DT_DIR ? depth - 1 : 0, ret_path))
+			return true;
+	}
+	return false;
+}
+
+/* Without a handle that opens: where the inode may well be. */
+static void guess_path(struct dump *dump, const struct watched *w, char **ret_path)
+{
+	const struct str_list *dirs = &dump->opts->irmap_scan_paths;
+	struct dump_task *task;
+	char path[PATH_MAX];
+	int fd;
+
+	for (size_t i = 0; i < dump->mounts.n; i++)
+		if (kdev_make(dump->mounts.v[i].dev_major, dump->mounts.v[i].dev_minor) == w->sdev &&
+		    scan(dump, dump->mounts.v[i].mountpoint, w, 0, ret_path))
+			return;
+	dump_for_each_task(task, dump) {
+		if (proc_link(&task->proc, "cwd", path, sizeof(path)) < 0)
+			continue;
+		fd = path_open_if(path, w->ino, w->sdev);
+		if (fd >= 0) {
+			close(fd);
+			*ret_path = dump_strdup(dump, path);
+			return;
+		}
+	}
+	for (size_t i = 0; i < dirs->n; i++)
+		if (scan(dump, dirs->v[i], w, 16, ret_path))
+			return;
+}
+
+/* A descriptor of the tree on the watched inode: the only way to one that has no name any more. */
+static const struct fd_probe *holder_of(struct dump *dump, const struct watched *w)
+{
+	struct dump_task *task;
+
+	dump_for_each_task(task, dump)
+		for (size_t i = 0; i < task->nr_fds; i++)
+			if ((uint64_t)task->fds[i].st.st_ino == w->ino &&
+			    dev_to_kdev(task->fds[i].st.st_dev) == w->sdev)
+				return &task->fds[i];
+	return NULL;
+}
+
+/* What is known of the inode: *ret_path or NULL, *ret_linked: the handle leads to it, and it has a name somewhere. */
+static int locate(struct dump *dump, const struct watched *w, char **ret_path, bool *ret_linked)
+{
+	struct handle handle;
+	_cleanup_close_ int fd = -1;
+	char link[64], path[PATH_MAX];
+	struct stat st;
+	int same;
+
+	*ret_path = NULL;
+	*ret_linked = false;
+	if (w->handle && !dump->opts->force_irmap) {
+		handle.bytes = w->handle->bytes;
+		handle.type = w->handle->type;
+		memcpy(handle.data, w->handle->f_handle, sizeof(handle.data));
+		fd = handle_open_on(&dump->mounts, w->sdev, &handle);
+	}
+	if (fd < 0) {
+		guess_path(dump, w, ret_path);
+		return 0;
+	}
+	*ret_linked = !fstat(fd, &st) && st.st_nlink > 0;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	if (read_link(AT_FDCWD, link, path, sizeof(path)) < 0)
+		return 0;
+	same = path_open_if(path, w->ino, w->sdev);
+	if (same >= 0) {
+		close(same);
+		*ret_path = dump_strdup(dump, path);
+		return *ret_path ? 0 : fail(-ENOMEM, "handle");
+	}
+	return 0;
+}
+
+static int save_handle(struct dump *dump, const struct watched *w, FhEntry **ret_fh)
+{
+	FhEntry *fh = dump_alloc(dump, sizeof(*fh));
+
+	if (!fh)
+		return fail(-ENOMEM, "handle");
+	fh_entry__init(fh);
+	fh->handle = dump_alloc(dump, HANDLE_WORDS_MAX * sizeof(*fh->handle));
+	if (!fh->handle)
+		return fail(-ENOMEM, "handle");
+	if (w->handle) {
+		fh->bytes = w->handle->bytes;
+		fh->type = (uint32_t)w->handle->type;
+		memcpy(fh->handle, w->handle->f_handle, w->handle->bytes);
+	}
+	fh->n_handle = (fh->bytes + 7) / 8;
+	if (fh->n_handle < HANDLE_WORDS_MIN)
+		fh->n_handle = HANDLE_WORDS_MIN;
+	*ret_fh = fh;
+	return 0;
+}
+
+int watched_save(struct dump *dump, const struct watched *w, FhEntry **ret_fh, const struct fd_probe **ret_holder,
+		 bool *ret_lost)
+{
+	const struct fd_probe *holder = NULL;
+	bool linked;
+	FhEntry *fh = NULL;
+	int err = save_handle(dump, w, &fh);
+
+	if (err >= 0)
+		err = locate(dump, w, &fh->path, &linked);
+	if (err < 0)
+		return err;
+	if (!fh->path && !linked)
+		holder = holder_of(dump, w);
+	*ret_fh = fh;
+	*ret_holder = holder;
+	*ret_lost = !fh->path && !linked && !holder;
+	return 0;
+}
+
+/* ---- restore ---------------------------------------------------------------------------- */
+
+int watched_check(const struct file *file, const FhEntry *fh)
+{
+	if (fh->bytes > FDINFO_HANDLE_MAX || fh->bytes > fh->n_handle * 8)
+		return fail(-EBADMSG, "files.img: file %u: a handle of %u bytes in %zu words", file->id, fh->bytes,
+			    fh->n_handle);
+	return 0;
+}
+
+static int find_handle(const FhEntry *fh, uint32_t sdev)
+{
+	_cleanup_mountinfo_ struct mountinfo mounts = { 0 };
+	struct handle handle = { .bytes = fh->bytes, .type = (int32_t)fh->type };
+	_cleanup_proc_ struct proc self = PROC_CLOSED;
+	int err;
+
+	if (!handle.bytes)
+		return -ENOENT;
+	memcpy(handle.data, fh->handle, handle.bytes);
+	err = proc_open(getpid(), &self);
+	if (err >= 0)
+		err = mountinfo_read(&self, &mounts);
+	return err < 0 ? err : handle_open_on(&mounts, sdev, &handle);
+}
+
+int watched_find(struct restore *r, const FhEntry *fh, uint64_t ino, uint32_t sdev, bool has_file_id, uint32_t file_id,
+		 bool *ret_borrowed)
+{
+	int fd;
+
+	*ret_borrowed = false;
+	if (has_file_id)
+		return restore_borrow_fd(r, restore_file(r, file_id, "a watch"), ret_borrowed);
+	fd = fh->path ? path_open_if(fh->path, ino, sdev) : -ENOENT;
+	if (fd < 0)
+		fd = find_handle(fh, sdev);
+	if (fd < 0 && fh->path)
+		fd = open_at(AT_FDCWD, fh->path, O_PATH | O_NOFOLLOW, 0);
+	if (fd < 0)
+		return fail(fd, "find %s, which was watched (inode %lu of device %u:%u)",
+			    fh->path ? fh->path : "the inode", ino, kdev_major(sdev), kdev_minor(sdev));
+	return fd;
+}
+
+int watched_drop_events(struct restore *r, const struct file *file, void (*each)(const void *buf, size_t len))
+{
+	_cleanup_close_ int pidfd = -1, fd = -1;
+	char buf[16384] __attribute__((aligned(8)));
+	int number, waiting, left = INT_MAX, err;
+	pid_t pid;
+
+	if (!file->owner)
+		return 0;
+	err = shared_file_wait(r->shared, file->index, &pid, &number);
+	if (err < 0)
+		return err;
+	pidfd = sys_pidfd_open(pid, 0);
+	fd = pidfd < 0 ? pidfd : sys_pidfd_getfd(pidfd, number);
+	if (fd < 0)
+		return fail(fd, "take file %#x from task %d", file->id, pid);
+	/* An event that cannot be delivered is an error, and gone. */
+	while (!ioctl(fd, FIONREAD, &waiting) && waiting > 0) {
+		ssize_t len = read(fd, buf, sizeof(buf));
+
+		if (len > 0 && each)
+			each(buf, (size_t)len);
+		if (len < 0 && errno != EINTR && waiting >= left)
+			return fail(-errno, "take events out of file %#x", file->id);
+		left = waiting;
+	}
+	return 0;
+}
