@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "kernel/btf.h"
+#include <errno.h>
+#include <linux/btf.h>
+#include "base/bits.h"
+#include "util/fds.h"
+
+#define NESTED_MAX 16
+
+static const struct btf_type *type_at(const struct btf *btf, uint32_t offset)
+{
+	return (const struct btf_type *)(btf->types + offset);
+}
+
+/* What follows a type; -1: a kind that nobody knows. */
+static long rest_of(const struct btf_type *t)
+{
+	size_t n = BTF_INFO_VLEN(t->info);
+
+	switch (BTF_INFO_KIND(t->info)) {
+	case BTF_KIND_INT:
+	case BTF_KIND_VAR:
+	case BTF_KIND_DECL_TAG:
+		return 4;
+	case BTF_KIND_ARRAY:
+		return sizeof(struct btf_array);
+	case BTF_KIND_STRUCT:
+	case BTF_KIND_UNION:
+		return n * sizeof(struct btf_member);
+	case BTF_KIND_DATASEC:
+	case BTF_KIND_ENUM64:
+		return n * 12;
+	case BTF_KIND_ENUM:
+	case BTF_KIND_FUNC_PROTO:
+		return n * 8;
+	default:
+		return BTF_INFO_KIND(t->info) > BTF_KIND_ENUM64 || !BTF_INFO_KIND(t->info) ? -1 : 0;
+	}
+}
+
+static int index_types(struct btf *btf)
+{
+	size_t at = 0;
+	int err = 0;
+
+	while (!err && at < btf->types_len) {
+		const struct btf_type *t = type_at(btf, at);
+		size_t left = btf->types_len - at;
+		long rest = left < sizeof(*t) ? -1 : rest_of(t);
+
+		if (rest < 0 || left - sizeof(*t) < (size_t)rest)
+			return -EBADMSG;
+		err = array_add(&btf->by_id, at);
+		if (!err && BTF_INFO_KIND(t->info) == BTF_KIND_STRUCT && t->name_off)
+			err = array_add(&btf->structs, at);
+		at += sizeof(*t) + rest;
+	}
+	return err;
+}
+
+static bool part(size_t len, size_t hdr_len, uint32_t off, uint32_t size)
+{
+	return hdr_len <= len && off <= len - hdr_len && size <= len - hdr_len - off;
+}
+
+static int find_parts(struct btf *btf)
+{
+	const struct btf_header *h = (const struct btf_header *)btf->bytes.data;
+	size_t len = btf->bytes.len;
+
+	if (len < sizeof(*h) || h->magic != BTF_MAGIC || h->hdr_len % 4 || h->type_off % 4 ||
+	    !part(len, h->hdr_len, h->type_off, h->type_len) || !part(len, h->hdr_len, h->str_off, h->str_len))
+		return -EBADMSG;
+	btf->types = btf->bytes.data + h->hdr_len + h->type_off;
+	btf->types_len = h->type_len;
+	btf->names = btf->bytes.data + h->hdr_len + h->str_off;
+	btf->names_len = h->str_len;
+	return btf->names_len && !btf->names[btf->names_len - 1] ? 0 : -EBADMSG;
+}
+
+int btf_parse(struct buf *bytes, struct btf *ret)
+{
+	struct btf btf = { .bytes = *bytes };
+	int err = find_parts(&btf);
+
+	*bytes = (struct buf){ 0 };
+	if (!err)
+		err = index_types(&btf);
+	if (err) {
+		btf_free(&btf);
+		return err;
+	}
+	*ret = btf;
+	return 0;
+}
+
+int btf_read(struct btf *ret)
+{
+	struct buf bytes = { 0 };
+	int err = read_file(AT_FDCWD, "/sys/kernel/btf/vmlinux", &bytes);
+
+	if (err) {
+		buf_free(&bytes);
+		return err;
+	}
+	return btf_parse(&bytes, ret);
+}
+
+void btf_free(struct btf *btf)
+{
+	buf_free(&btf->bytes);
+	array_free(&btf->by_id);
+	array_free(&btf->structs);
+}
+
+static const char *name_at(const struct btf *btf, uint32_t offset)
+{
+	return offset < btf->names_len ? btf->names + offset : "";
+}
+
+/* The struct or union behind typedefs and the like; NULL: it is none. */
+static const struct btf_type *aggregate(const struct btf *btf, uint32_t id)
+{
+	for (int i = 0; i < NESTED_MAX && id && id <= btf->by_id.n; i++) {
+		const struct btf_type *t = type_at(btf, btf->by_id.v[id - 1]);
+
+		switch (BTF_INFO_KIND(t->info)) {
+		case BTF_KIND_STRUCT:
+		case BTF_KIND_UNION:
+			return t;
+		case BTF_KIND_TYPEDEF:
+		case BTF_KIND_CONST:
+		case BTF_KIND_VOLATILE:
+		case BTF_KIND_TYPE_TAG:
+			id = t->type;
+			break;
+		default:
+			return NULL;
+		}
+	}
+	return NULL;
+}
+
+static long find_field(const struct btf *btf, const struct btf_type *t, const char *path, int depth)
+{
+	const struct btf_member *members = (const struct btf_member *)(t + 1);
+	size_t len = strcspn(path, ".");
+
+	if (depth == NESTED_MAX)
+		return -ENOENT;
+	for (size_t i = 0; i < BTF_INFO_VLEN(t->info); i++) {
+		const struct btf_member *m = &members[i];
+		const char *name = name_at(btf, m->name_off);
+		uint32_t bits = BTF_INFO_KFLAG(t->info) ? BTF_MEMBER_BIT_OFFSET(m->offset) : m->offset;
+		const struct btf_type *inner;
+		long at;
+
+		if (name[0] && (strlen(name) != len || memcmp(name, path, len)))
+			continue;
+		if (name[0] && !path[len])
+			return bits % 8 ? -ENOENT : (long)(bits / 8);
+		inner = aggregate(btf, m->type);
+		at = inner ? find_field(btf, inner, name[0] ? path + len + 1 : path, depth + 1) : -ENOENT;
+		if (at >= 0)
+			return bits / 8 + at;
+	}
+	return -ENOENT;
+}
+
+long btf_field(const struct btf *btf, const char *name, const char *path)
+{
+	for (size_t i = 0; i < btf->structs.n; i++) {
+		const struct btf_type *t = type_at(btf, btf->structs.v[i]);
+		long at = str_eq(name_at(btf, t->name_off), name) ? find_field(btf, t, path, 0) : -ENOENT;
+
+		if (at >= 0)
+			return at;
+	}
+	return -ENOENT;
+}
+
+long btf_sizeof(const struct btf *btf, const char *name)
+{
+	for (size_t i = 0; i < btf->structs.n; i++) {
+		const struct btf_type *t = type_at(btf, btf->structs.v[i]);
+
+		if (str_eq(name_at(btf, t->name_off), name))
+			return t->size;
+	}
+	return -ENOENT;
+}

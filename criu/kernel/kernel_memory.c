@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "kernel/kernel_memory.h"
+#include <errno.h>
+#include <linux/bpf.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "base/bits.h"
+#include "base/cleanup.h"
+#include "util/fds.h"
+
+#define PAGE 4096u
+#define CHUNK 32768u
+#define GIB (1ull << 30)
+#define CANDIDATES 8192 /* GiB of memory where a page is looked for */
+
+struct window {
+	uint64_t at, len;
+	int64_t result;
+	uint64_t task;
+	char bytes[CHUNK];
+};
+
+static int bpf(int command, union bpf_attr *attr)
+{
+	int ret = syscall(__NR_bpf, command, attr, sizeof(*attr));
+
+	return ret < 0 ? -errno : ret;
+}
+
+static int make_map(void)
+{
+	union bpf_attr attr = { .map_type = BPF_MAP_TYPE_ARRAY,
+				.key_size = 4,
+				.value_size = sizeof(struct window),
+				.max_entries = 1,
+				.map_flags = BPF_F_MMAPABLE };
+
+	return bpf(BPF_MAP_CREATE, &attr);
+}
+
+/* window->task = get_current_task(); window->result = probe_read_kernel(window->bytes, window->len, window->at) */
+static int load_program(int map)
+{
+	struct bpf_insn insns[] = {
+		{ .code = BPF_LD | BPF_DW | BPF_IMM, .dst_reg = 6, .src_reg = BPF_PSEUDO_MAP_VALUE, .imm = map },
+		{ 0 },
+		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_get_current_task },
+		{ .code = BPF_STX | BPF_MEM | BPF_DW,
+		  .dst_reg = 6,
+		  .src_reg = 0,
+		  .off = offsetof(struct window, task) },
+		{ .code = BPF_LDX | BPF_MEM | BPF_DW, .dst_reg = 3, .src_reg = 6, .off = offsetof(struct window, at) },
+		{ .code = BPF_LDX | BPF_MEM | BPF_DW, .dst_reg = 2, .src_reg = 6, .off = offsetof(struct window, len) },
+		{ .code = BPF_JMP | BPF_JGT | BPF_K, .dst_reg = 2, .imm = CHUNK, .off = 4 },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = 1, .src_reg = 6 },
+		{ .code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = 1, .imm = offsetof(struct window, bytes) },
+		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_probe_read_kernel },
+		{ .code = BPF_STX | BPF_MEM | BPF_DW,
+		  .dst_reg = 6,
+		  .src_reg = 0,
+		  .off = offsetof(struct window, result) },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	union bpf_attr attr = { .prog_type = BPF_PROG_TYPE_SYSCALL,
+				.prog_flags = BPF_F_SLEEPABLE,
+				.insns = (uintptr_t)insns,
+				.insn_cnt = ARRAY_SIZE(insns),
+				.license = (uintptr_t) "GPL" };
+
+	return bpf(BPF_PROG_LOAD, &attr);
+}
+
+int kernel_memory_open(struct kernel_memory *ret)
+{
+	struct kernel_memory mem = { .prog = -1, .map = -1, .window = MAP_FAILED };
+	int err;
+
+	mem.map = make_map();
+	err = mem.map < 0 ? mem.map : 0;
+	if (!err) {
+		mem.window = mmap(NULL, sizeof(struct window), PROT_READ | PROT_WRITE, MAP_SHARED, mem.map, 0);
+		err = mem.window == MAP_FAILED ? -errno : 0;
+	}
+	if (!err) {
+		mem.prog = load_program(mem.map);
+		err = mem.prog < 0 ? mem.prog : btf_read(&mem.btf);
+	}
+	if (err) {
+		kernel_memory_close(&mem);
+		return err;
+	}
+	*ret = mem;
+	return 0;
+}
+
+void kernel_memory_close(struct kernel_memory *mem)
+{
+	if (mem->window != MAP_FAILED)
+		munmap(mem->window, sizeof(struct window));
+	cleanup_close(&mem->prog);
+	cleanup_close(&mem->map);
+	btf_free(&mem->btf);
+	*mem = (struct kernel_memory){ .prog = -1, .map = -1, .window = MAP_FAILED };
+}
+
+static int run_program(const struct kernel_memory *mem, uint64_t at, size_t len)
+{
+	struct window *w = mem->window;
+	union bpf_attr attr = { .test = { .prog_fd = mem->prog } };
+	int err;
+
+	w->at = at;
+	w->len = len;
+	w->result = -EFAULT;
+	err = bpf(BPF_PROG_TEST_RUN, &attr);
+	return err < 0 ? err : 0;
+}
+
+int kernel_memory_read(const struct kernel_memory *mem, uint64_t at, void *to, size_t len)
+{
+	while (len) {
+		size_t n = MIN_OF(len, CHUNK);
+		const struct window *w = mem->window;
+		int err = run_program(mem, at, n);
+
+		if (err || w->result)
+			return err ? err : -EFAULT;
+		memcpy(to, w->bytes, n);
+		to = (char *)to + n;
+		at += n;
+		len -= n;
+	}
+	return 0;
+}
+
+int kernel_memory_field(const struct kernel_memory *mem, uint64_t at, const char *type, const char *field, size_t len,
+			uint64_t *ret)
+{
+	long offset = btf_field(&mem->btf, type, field);
+	uint64_t value = 0;
+	int err = offset < 0 ? (int)offset : kernel_memory_read(mem, at + offset, &value, len);
+
+	if (!err)
+		*ret = value;
+	return err;
+}
+
+int kernel_memory_task(const struct kernel_memory *mem, uint64_t *ret)
+{
+	int err = run_program(mem, 0, 0);
+
+	if (!err)
+		*ret = ((struct window *)mem->window)->task;
+	return err;
+}
+
+/* current->files->fdt->fd[fd] */
+int kernel_memory_file(const struct kernel_memory *mem, int fd, uint64_t *ret)
+{
+	uint64_t at;
+	int err = kernel_memory_task(mem, &at);
+
+	if (!err)
+		err = kernel_memory_field(mem, at, "task_struct", "files", 8, &at);
+	if (!err)
+		err = kernel_memory_field(mem, at, "files_struct", "fdt", 8, &at);
+	if (!err)
+		err = kernel_memory_field(mem, at, "fdtable", "fd", 8, &at);
+	if (!err)
+		err = kernel_memory_read(mem, at + 8ull * fd, &at, 8);
+	if (err)
+		return err;
+	*ret = at;
+	return at ? 0 : -EBADF;
+}
+
+/* ---- pages ---- */
+
+/* Where the kernel sees all memory, is found by what stands in a page of ours: it starts at a whole GiB. */
+static int find_bytes(const struct kernel_memory *mem, const char *page, uint64_t *ret)
+{
+	_cleanup_close_ int pagemap = open_at(AT_FDCWD, "/proc/self/pagemap", O_RDONLY, 0);
+	uint64_t entry, frame, near;
+	char seen[64];
+	int err = pagemap < 0 ? pagemap :
+				pread_exact(pagemap, &entry, sizeof(entry), (uintptr_t)page / PAGE * sizeof(entry));
+
+	if (err)
+		return err;
+	frame = entry & (BIT(55) - 1);
+	if (!(entry >> 63) || !frame)
+		return -EPERM;
+	near = ((struct window *)mem->window)->task / GIB * GIB;
+	for (uint64_t i = 0; i < CANDIDATES; i++) {
+		uint64_t at = near - i * GIB + frame * PAGE;
+
+		if (!kernel_memory_read(mem, at, seen, sizeof(seen)) && !memcmp(seen, page, sizeof(seen))) {
+			*ret = at;
+			return 0;
+		}
+	}
+	return -EOPNOTSUPP;
+}
+
+/* The struct page of a page that was put into a pipe. */
+static int find_page(const struct kernel_memory *mem, const char *page, uint64_t *ret)
+{
+	struct iovec iov = { (void *)page, PAGE };
+	_cleanup_close_ int in = -1, out = -1;
+	int ends[2], err;
+	uint64_t at;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -errno;
+	out = ends[0];
+	in = ends[1];
+	if (vmsplice(in, &iov, 1, 0) != PAGE)
+		return -errno;
+	err = kernel_memory_file(mem, in, &at);
+	if (!err)
+		err = kernel_memory_field(mem, at, "file", "private_data", 8, &at);
+	if (!err)
+		err = kernel_memory_field(mem, at, "pipe_inode_info", "bufs", 8, &at);
+	/* Of a new pipe it is the first buffer. */
+	if (!err)
+		err = kernel_memory_field(mem, at, "pipe_buffer", "page", 8, &at);
+	if (!err)
+		*ret = at;
+	return err;
+}
+
+static int learn_pages(struct kernel_memory *mem)
+{
+	char *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	long size = btf_sizeof(&mem->btf, "page");
+	uint64_t bytes = 0, entry = 0;
+	int err;
+
+	if (page == MAP_FAILED)
+		return -errno;
+	if (size <= 0 || PAGE % size)
+		err = -EOPNOTSUPP;
+	else
+		err = getrandom(page, 64, 0) == 64 ? find_page(mem, page, &entry) : -EIO;
+	if (!err)
+		err = find_bytes(mem, page, &bytes);
+	if (!err) {
+		mem->page_scale = PAGE / size;
+		mem->page_base = bytes - entry * mem->page_scale;
+	}
+	munmap(page, PAGE);
+	return err;
+}
+
+int kernel_memory_of_page(struct kernel_memory *mem, uint64_t page, uint64_t *ret)
+{
+	int err = mem->page_scale ? 0 : learn_pages(mem);
+
+	/* The lowest bit says that it is none of the kernel's pages (struct net_iov). */
+	if (!err && page & 1)
+		err = -EOPNOTSUPP;
+	if (!err)
+		*ret = page * mem->page_scale + mem->page_base;
+	return err;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The kernel's own memory, read only, for what no system call tells: a BPF program that reads where it is told, with
+ * bpf_probe_read_kernel(), and /sys/kernel/btf for what lies there. Only what cannot change may be read: what belongs to
+ * frozen tasks. CAP_BPF, CAP_PERFMON and CAP_SYS_ADMIN. 0 or a negative errno.
+ */
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+#include "kernel/btf.h"
+
+struct kernel_memory {
+	int prog, map;
+	void *window; /* what program and we share */
+	struct btf btf;
+	uint64_t page_scale,
+		page_base; /* address of a page's bytes = its struct page * scale + base; 0: not known yet */
+};
+
+/* -EPERM, -EOPNOTSUPP, -ENOENT: this kernel, or this user, cannot. */
+int kernel_memory_open(struct kernel_memory *ret);
+void kernel_memory_close(struct kernel_memory *mem);
+/* -EFAULT: nothing there. */
+int kernel_memory_read(const struct kernel_memory *mem, uint64_t at, void *to, size_t len);
+/* A field of a struct at @at, as an unsigned number of @len bytes. */
+int kernel_memory_field(const struct kernel_memory *mem, uint64_t at, const char *type, const char *field, size_t len,
+			uint64_t *ret);
+/* struct task_struct of the caller */
+int kernel_memory_task(const struct kernel_memory *mem, uint64_t *ret);
+/* struct file of a descriptor of ours. */
+int kernel_memory_file(const struct kernel_memory *mem, int fd, uint64_t *ret);
+/* What a struct page stands for. */
+int kernel_memory_of_page(struct kernel_memory *mem, uint64_t page, uint64_t *ret);
