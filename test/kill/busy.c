@@ -303,6 +303,9 @@ int main(int argc, char **argv)
 		if (pthread_create(&threads[i], NULL, fn[i], (void *)(intptr_t)(i < 2 ? i : i)))
 			return 4;
 	}
+	/* They must have their alternate stacks before the first signal is sent to them. */
+	while (!rounds[0] || !rounds[1])
+		usleep(1000);
 	sigemptyset(&mask);
 	sigaddset(&mask, SIGUSR2);
 	sigaddset(&mask, SIGRTMIN + 6);
