@@ -72,7 +72,7 @@ static int parse_socket(struct diag_bytes body, void *arg)
 		err = hash_put(&diags->by_ino, sk->ino, diags->all.n - 1);
 	for (size_t i = 0; !err && i < sk->nr_icons; i++)
 		if (sk->icons[i])
-			err = hash_put(&diags->waiting, sk->icons[i], sk->ino);
+			err = hash_put(&diags->waiting, sk->icons[i], (i + 1) << 32 | sk->ino);
 	return err;
 }
 

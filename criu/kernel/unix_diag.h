@@ -27,7 +27,8 @@ ARRAY_OF(unix_diag_array, struct unix_diag);
 struct unix_diags {
 	struct unix_diag_array all;
 	struct hash by_ino; /* -> index */
-	struct hash waiting; /* inode of a client not yet accepted -> inode of the listening socket */
+	struct hash
+		waiting; /* inode of a client not yet accepted -> inode of the listening socket, place from 1 << 32 */
 };
 
 /* Of the network namespace that the caller is in. */

@@ -42,7 +42,7 @@ static void our_own(void)
 	CHECK(sk && sk->type == SOCK_SEQPACKET && sk->state == 10 && sk->wqueue == 7 && sk->rqueue == 1);
 	CHECK(sk && sk->nr_icons == 1 && sk->icons[0] == inode_of(client));
 	CHECK(sk && sk->name_len == (size_t)len && !memcmp(sk->name, a.sun_path, len));
-	CHECK(hash_get(&diags.waiting, inode_of(client), &at) && at == inode_of(listener));
+	CHECK(hash_get(&diags.waiting, inode_of(client), &at) && at == (1ull << 32 | inode_of(listener)));
 	CHECK(!unix_diag_find(&diags, 0));
 	unix_diag_free(&diags);
 	close(pair[0]);

@@ -138,6 +138,8 @@ static int find_sender(struct restore *r, const struct unix_sock *sock, const Sk
 
 	if (unix_is_pair(sock))
 		return sock->peer->fd;
+	if (unix_is_waiting(sock))
+		return sock->fd;
 	if (sock->keeper >= 0) {
 		if (sock->entry->type == SOCK_DGRAM)
 			bind_sender(r, packet, sock->keeper);
@@ -237,7 +239,10 @@ int unix_fill_group(struct restore *r, struct unix_group *group)
 		if (s->fd < 0)
 			continue;
 		close_keeper(s);
-		err = settle(s);
+		if (s->entry->gone)
+			close(steal_fd(&s->fd));
+		else
+			err = settle(s);
 	}
 	group->filled = true;
 	return err;

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include "base/bits.h"
+#include "kernel/pending.h"
 #include "kernel/unix_diag.h"
 #include "kinds/fd/record_table.h"
 #include "run/dump.h"
@@ -30,10 +31,15 @@ struct unix_seen {
 	UnixSkEntry *entry;
 	struct dump_task *task;
 	int fd;
+	struct pending_connections waiting; /* what was sent to a listening socket, once it is needed */
+	int unreadable; /* -errno: why it is not known */
 };
 
 struct unix_dump {
 	struct record_table seen;
+	struct pending_reader *pending; /* NULL: not needed yet, or impossible */
+	int no_pending;
+	uint32_t invented; /* the last inode of one that is gone */
 	struct record_table tables; /* of network namespaces: 0 (our own) or their inodes */
 };
 
@@ -44,7 +50,13 @@ int unix_diag_of(struct dump *dump, const struct fd_probe *probe, const struct u
 int unix_save_name(struct dump *dump, const struct fd_probe *probe, const struct unix_diag *diag, UnixSkEntry *entry);
 /* What waits to be read. */
 int unix_save_queue(struct dump *dump, const struct fd_probe *probe, const UnixSkEntry *entry);
+/* What has been sent to a listening socket by those that it has not accepted; writes nothing yet. */
+int unix_read_waiting(struct dump *dump, const struct fd_probe *probe);
+/* Whoever waits at @seen: with what they have sent; blockers. */
+int unix_save_waiting(struct dump *dump, const struct unix_seen *seen);
 int unix_save_end(struct dump *dump);
+/* For messages. */
+const char *unix_name_text(struct dump *dump, const struct unix_diag *diag);
 
 /* ---- restore ---- */
 
@@ -127,6 +139,13 @@ static inline bool unix_same_name(const struct unix_sock *a, const struct unix_s
 static inline bool unix_is_pair(const struct unix_sock *sock)
 {
 	return sock->peer && sock->peer->peer == sock;
+}
+
+/* Connected to one that listens, which has not accepted it: its queue is what it has sent. */
+static inline bool unix_is_waiting(const struct unix_sock *sock)
+{
+	return sock->entry->type != SOCK_DGRAM && sock->peer && sock->peer->entry->state == UNIX_LISTEN &&
+	       !unix_is_external(sock->peer);
 }
 
 static inline bool unix_has_path(const struct unix_sock *sock)

@@ -60,6 +60,8 @@ static int find_peer(struct restore *r, struct unix_restore *data, struct unix_s
 					       peer->entry->state != UNIX_LISTEN && peer->entry->peer != entry->ino) {
 		return fail(-EBADMSG, "socket:[%u] cannot have the peer socket:[%u]", entry->ino, entry->peer);
 	}
+	if (entry->gone && (peer->entry->state != UNIX_LISTEN || unix_is_external(peer) || sock->file->owner))
+		return fail(-EBADMSG, "socket:[%u] cannot be gone", entry->ino);
 	if (peer == sock && entry->type != SOCK_DGRAM)
 		return fail(-EBADMSG, "socket:[%u] is its own peer", entry->ino);
 	sock->peer = peer;
@@ -179,7 +181,7 @@ static int link_queue(struct restore *r, struct unix_restore *data, struct unix_
 static void find_maker(struct unix_group *group)
 {
 	for (struct unix_sock *s = group->first; s; s = s->in_group) {
-		if (s->given || unix_is_external(s))
+		if (s->given || unix_is_external(s) || s->entry->gone)
 			continue;
 		if (!group->maker || (!group->maker->owner && s->file->owner))
 			group->maker = s->file;

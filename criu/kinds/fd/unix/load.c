@@ -122,6 +122,8 @@ static int check_entry(const struct file *file, const UnixSkEntry *entry)
 	    (entry->type == SOCK_DGRAM || entry->peer || !entry->name.len))
 		return fail(-EBADMSG, "a socket that listens: of type %u, with peer %u, a name of %zu bytes",
 			    entry->type, entry->peer, entry->name.len);
+	if (entry->gone && (entry->type == SOCK_DGRAM || entry->state != UNIX_ESTABLISHED || !entry->peer))
+		return fail(-EBADMSG, "a client that is gone, of type %u, in state %u", entry->type, entry->state);
 	if (entry->name_dir && entry->name_dir[0] != '/')
 		return fail(-EBADMSG, "name_dir %s: not an absolute path", entry->name_dir);
 	if (entry->moved_to && entry->moved_to[0] != '/')

@@ -212,11 +212,14 @@ static int accept_all(struct restore *r, struct unix_group *group)
 
 /* ---- the rest of the connections ---- */
 
+/* CRIU's images do not tell their places: of those the older is the first. */
 static int compare_waiting(const void *a, const void *b)
 {
-	uint32_t x = (*(struct unix_sock *const *)a)->entry->ino, y = (*(struct unix_sock *const *)b)->entry->ino;
+	const UnixSkEntry *x = (*(struct unix_sock *const *)a)->entry, *y = (*(struct unix_sock *const *)b)->entry;
 
-	return x < y ? -1 : x > y;
+	if (x->waiting != y->waiting)
+		return x->waiting < y->waiting ? -1 : 1;
+	return x->ino < y->ino ? -1 : x->ino > y->ino;
 }
 
 static int connect_one(struct restore *r, struct unix_sock *sock)
@@ -229,7 +232,7 @@ static int connect_one(struct restore *r, struct unix_sock *sock)
 	return unix_connect(sock->fd, peer->fd, &peer->entry->name, sock);
 }
 
-/* Those that wait to be accepted, in the order in which they were made. */
+/* Those that wait to be accepted, in their order. */
 static int connect_waiting(struct restore *r, struct unix_group *group)
 {
 	struct unix_sock **waiting = calloc(group->nr, sizeof(struct unix_sock *));

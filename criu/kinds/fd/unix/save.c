@@ -193,7 +193,7 @@ static bool is_allowed(const struct options *opts, uint32_t ino)
 	return opts->ext_unix_sk && !opts->ext_unix_inodes.n;
 }
 
-static const char *name_text(struct dump *dump, const struct unix_diag *diag)
+const char *unix_name_text(struct dump *dump, const struct unix_diag *diag)
 {
 	char *text;
 
@@ -233,7 +233,7 @@ static int write_external(struct dump *dump, const struct unix_seen *seen, const
 		dump_blocker(
 			dump, seen->task, seen->fd,
 			"socket:[%u]: its peer outside of the tree has the relative name %s: nobody can find it again",
-			seen->diag->ino, name_text(dump, peer));
+			seen->diag->ino, unix_name_text(dump, peer));
 	return dump_write_file_entry(dump, &entry);
 }
 
@@ -256,50 +256,15 @@ static int check_peer(struct dump *dump, const struct unix_seen *seen)
 			log_warn(
 				"pid %d: fd %d: socket:[%u]: restore connects it to %s anew: what was said before is lost "
 				"there",
-				seen->task->t.pid, seen->fd, seen->diag->ino, name_text(dump, peer));
+				seen->task->t.pid, seen->fd, seen->diag->ino, unix_name_text(dump, peer));
 		return write_external(dump, seen, peer);
 	}
 	dump_blocker(dump, seen->task, seen->fd,
 		     "socket:[%u]: its peer socket:[%u] (%s) is outside of the tree: dump that process too, or %sgive "
 		     "--external 'unix[%u]' now and --inherit-fd 'fd[N]:socket:[%u]' at restore",
-		     seen->diag->ino, ino, name_text(dump, peer),
+		     seen->diag->ino, ino, unix_name_text(dump, peer),
 		     peer && peer->name_len ? "allow it to be connected anew with --ext-unix-sk (-x), or " : "",
 		     seen->diag->ino, seen->diag->ino);
-	return 0;
-}
-
-static int check_waiting(struct dump *dump, const struct unix_seen *seen)
-{
-	struct unix_dump *data = dump->kind_data[FD_TYPES__UNIXSK];
-	const struct options *opts = dump->opts;
-	size_t outside = 0, closed = 0;
-
-	if (!seen->entry)
-		return 0;
-	for (size_t i = 0; i < seen->diag->nr_icons; i++) {
-		const struct unix_seen *client = record_find(&data->seen, 0, seen->diag->icons[i]);
-
-		closed += !seen->diag->icons[i];
-		outside += seen->diag->icons[i] && !client;
-		if (client && client->diag->wqueue)
-			dump_blocker(
-				dump, client->task, client->fd,
-				"socket:[%u]: has sent data to %s, where it is not accepted yet: that cannot be saved "
-				"yet; let the server accept it first",
-				client->diag->ino, name_text(dump, seen->diag));
-	}
-	if (closed)
-		log_warn("pid %d: fd %d: %s: %zu connections that were closed before they were accepted are lost",
-			 seen->task->t.pid, seen->fd, name_text(dump, seen->diag), closed);
-	if (outside && opts->skip_in_flight)
-		log_warn("pid %d: fd %d: %s: %zu connections from outside of the tree are left out", seen->task->t.pid,
-			 seen->fd, name_text(dump, seen->diag), outside);
-	else if (outside)
-		dump_blocker(
-			dump, seen->task, seen->fd,
-			"%s: %zu connections from outside of the tree wait to be accepted: let it accept them, or give "
-			"--skip-in-flight to leave them out",
-			name_text(dump, seen->diag), outside);
 	return 0;
 }
 
@@ -311,9 +276,11 @@ int unix_save_end(struct dump *dump)
 	for (struct record *r = data ? data->seen.first : NULL; r && !err; r = r->next) {
 		err = check_peer(dump, (struct unix_seen *)r);
 		if (!err)
-			err = check_waiting(dump, (struct unix_seen *)r);
+			err = unix_save_waiting(dump, (struct unix_seen *)r);
 	}
 	for (struct record *r = data ? data->tables.first : NULL; r; r = r->next)
 		unix_diag_free(&((struct unix_table *)r)->diags);
+	if (data)
+		pending_close(data->pending);
 	return err;
 }

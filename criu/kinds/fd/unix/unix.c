@@ -38,10 +38,13 @@ static int save_connection(struct dump *dump, const struct fd_probe *probe, cons
 
 	entry->peer = diag->peer;
 	if (diag->has_peer && !diag->peer) {
-		if (hash_get(&all->waiting, diag->ino, &listener))
-			entry->peer = listener;
-		else if (diag->type == SOCK_DGRAM)
+		if (hash_get(&all->waiting, diag->ino, &listener)) {
+			entry->peer = (uint32_t)listener;
+			entry->has_waiting = true;
+			entry->waiting = listener >> 32;
+		} else if (diag->type == SOCK_DGRAM) {
 			entry->has_peer_closed = entry->peer_closed = true;
+		}
 	}
 	entry->has_shutdown = diag->shutdown != 0;
 	entry->shutdown = diag->shutdown & 3;
@@ -106,7 +109,8 @@ static int unix_save(struct dump *dump, const struct fd_probe *probe, FileEntry 
 
 static int unix_save_late(struct dump *dump, const struct fd_probe *probe, FileEntry *entry)
 {
-	return entry->usk->state == UNIX_LISTEN ? 0 : unix_save_queue(dump, probe, entry->usk);
+	return entry->usk->state == UNIX_LISTEN ? unix_read_waiting(dump, probe) :
+						  unix_save_queue(dump, probe, entry->usk);
 }
 
 /* ---- restore ---- */
@@ -160,7 +164,7 @@ static int give_others(struct restore *r, struct unix_group *group, const struct
 	for (struct unix_sock *s = group->first; s && !err; s = s->in_group) {
 		int fd;
 
-		if (s == own || s->fd < 0 || s->given)
+		if (s == own || s->fd < 0 || s->given || s->entry->gone)
 			continue;
 		fd = dup_fd_above(s->fd, r->service_base);
 		err = fd < 0 ? fail(fd, "keep a socket") : restore_provide(r, s->file, fd);
