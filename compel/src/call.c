@@ -121,18 +121,16 @@ static void leave_entry(struct compel_ctl *ctl, const struct borrowed *b, const 
 static int run_call(struct compel_ctl *ctl, const struct borrowed *b, struct compel_regs *regs)
 {
 	struct compel_regs before = *regs;
-	struct cpu_pin pin;
 	int err = set_regs(ctl, b, regs);
 
 	if (err)
 		return err;
-	target_pin(b->cpu, &pin);
+	target_pin(b->cpu, &ctl->pin);
 	err = syscall_stop(ctl, b); /* entry */
 	if (!err)
 		err = syscall_stop(ctl, b); /* exit */
 	if (err)
 		leave_entry(ctl, b, &before);
-	target_unpin(&pin);
 	return err ? err : get_regs(ctl, b, regs);
 }
 
@@ -145,12 +143,11 @@ static int run_blob(struct compel_ctl *ctl, const struct borrowed *b, const stru
 {
 	enum __ptrace_request request = b->yield_signal ? PTRACE_CONT : PTRACE_SYSCALL;
 	struct compel_regs idle = b->own;
-	struct cpu_pin pin;
 	int err = set_regs(ctl, b, regs), stops = 0;
 
 	if (err)
 		return err;
-	target_pin(b->cpu, &pin);
+	target_pin(b->cpu, &ctl->pin);
 	do {
 		int stop = next_stop(ctl, b, request);
 
@@ -163,7 +160,6 @@ static int run_blob(struct compel_ctl *ctl, const struct borrowed *b, const stru
 	thread_idle_regs(&idle, b->cave, cure);
 	if (err && err != -EFAULT)
 		leave_entry(ctl, b, &idle);
-	target_unpin(&pin);
 	return err;
 }
 
@@ -180,50 +176,53 @@ static bool dispatches_syscalls(pid_t tid)
 }
 
 /* Does seccomp see injected calls? Most filters kill for a call they do not expect, and which ones cannot be asked. */
-static bool filtered(pid_t tid, const struct target_signals *signals)
+static bool filtered(pid_t tid, const struct compel_told *told)
 {
 	const long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_SUSPEND_SECCOMP;
 
-	return signals->seccomp && ptrace(PTRACE_SETOPTIONS, tid, NULL, (void *)options);
+	return told->seccomp && ptrace(PTRACE_SETOPTIONS, tid, NULL, (void *)options);
 }
 
-/* Read what the thread has, decide what its cure gives back. */
-int thread_remember(struct compel_ctl *ctl, struct borrowed *b)
+static int look(struct compel_ctl *ctl, pid_t tid, struct compel_seen *ret)
 {
-	struct target_signals signals;
-	uint64_t abort_ip;
-	int err = arch_read_regs(b->tid, &b->own);
+	int err = compel_look(tid, NULL, ret);
 
-	if (!err && !arch_regs_native(&b->own))
-		err = -ENOEXEC;
+	if (err == -ENOEXEC)
+		return compel_because(ctl, err, "thread %d runs 32-bit code", tid);
+	if (err == -EAGAIN)
+		return compel_because(ctl, err, "thread %d is in the cave of a tracer that died", tid);
+	return err ? compel_because(ctl, err, "cannot read the registers and signals of thread %d", tid) : 0;
+}
+
+/* Decide from what the thread has what its cure gives back. */
+int thread_remember(struct compel_ctl *ctl, struct borrowed *b, const struct compel_seen *seen)
+{
+	struct compel_seen own;
+	const struct compel_told *told;
+	int err = seen ? 0 : look(ctl, b->tid, &own);
+
 	if (err)
-		return compel_because(
-			ctl, err, err == -ENOEXEC ? "thread %d runs 32-bit code" : "cannot read registers of thread %d",
-			b->tid);
-	err = cave_occupied(b->tid, arch_ip(&b->own));
-	if (err)
-		return compel_because(ctl, err, "thread %d is in the cave of a tracer that died", b->tid);
+		return err;
+	seen = seen ? seen : &own;
+	told = &seen->told;
+	if (!arch_regs_native(&seen->regs))
+		return compel_because(ctl, -ENOEXEC, "thread %d runs 32-bit code", b->tid);
 	if (dispatches_syscalls(b->tid))
 		return compel_because(ctl, -ENOEXEC,
 				      "thread %d dispatches its system calls to itself (PR_SET_SYSCALL_USER_DISPATCH)",
 				      b->tid);
-	err = target_sigmask(b->tid, &b->mask);
-	if (!err)
-		err = target_signals(b->tid, &signals);
-	if (!err)
-		err = target_rseq_abort(b->tid, arch_ip(&b->own), &abort_ip);
-	if (err)
-		return compel_because(ctl, err, "cannot read the signal state of thread %d", b->tid);
-	b->aborted = abort_ip != 0;
-	if (!ctl->restoring && filtered(b->tid, &signals))
+	if (!ctl->restoring && filtered(b->tid, told))
 		return compel_because(ctl, -EPERM, "thread %d is under seccomp, which takes CAP_SYS_ADMIN to suspend",
 				      b->tid);
-	if (abort_ip)
-		arch_set_ip(&b->own, abort_ip);
+	b->own = seen->regs;
+	b->mask = seen->sigmask;
+	b->aborted = seen->rseq_abort != 0;
+	if (b->aborted)
+		arch_set_ip(&b->own, seen->rseq_abort);
 	b->goal = b->own;
-	b->cpu = target_cpu(b->tid);
-	b->yield_signal = target_quiet_signal(&signals, b->mask);
-	arch_finish_restart(b->tid, &b->goal, false, target_deliverable(&signals, b->mask) & signals.caught);
+	b->cpu = told->cpu >= 0 ? told->cpu : target_cpu(b->tid);
+	b->yield_signal = target_quiet_signal(told, b->mask);
+	arch_finish_restart(b->tid, &b->goal, false, target_deliverable(told, b->mask) & told->caught);
 	return 0;
 }
 

@@ -21,12 +21,15 @@ struct borrowed {
 struct compel_ctl {
 	int mem;
 	uint64_t cave, cave_len; /* room for two: the main thread's and another's */
+	struct target_map *maps; /* as ctl_read_maps found them last */
+	size_t nr_maps;
 	struct borrowed main;
 	bool left_inside; /* a thread did not get its registers back: its cure is all it has */
 	bool restoring; /* a process of our own making, whose filter is known to let it be finished */
 	/* The scratch of compel_infect; len 0 when there is none. */
 	uint64_t scratch, scratch_len;
 	uint64_t args, args_len, stack, gate, blob, entry;
+	struct cpu_pin pin; /* where the thread is that was run last: until the cure */
 	void (*meanwhile)(void *arg); /* of compel_command_with: called at the next resume */
 	void *meanwhile_arg;
 	char why[256];
@@ -36,16 +39,17 @@ __attribute__((format(printf, 3, 4))) int compel_because(struct compel_ctl *ctl,
 
 /* place.c: where the caves lie */
 
-/* Find room for @len bytes of code. -ENOEXEC when there is none. Fills ctl->cave. */
-int cave_place(struct compel_ctl *ctl, pid_t tid, size_t len);
+int ctl_read_maps(struct compel_ctl *ctl, pid_t tid);
+/* Find room for @len bytes of code in ctl->maps. -ENOEXEC when there is none. Fills ctl->cave. */
+int cave_place(struct compel_ctl *ctl, size_t len);
 /* Is the thread inside what a dead tracer left: its cave, or its scratch? -EAGAIN then. */
 int cave_occupied(pid_t tid, uint64_t ip);
 /* The same for a thread that we stopped, scratches included. */
-bool thread_occupies(struct compel_ctl *ctl, pid_t tid, const struct target_map *maps, size_t nr);
-/* leftover.c: let threads go on that are inside what a dead tracer left, until they are out and stopped again. */
+bool thread_occupies(struct compel_ctl *ctl, pid_t tid);
+/* leftover.c: let threads go on that are inside what a dead tracer left, until they are out and stopped again. Reads the maps. */
 int leftovers_run_out(struct compel_ctl *ctl, pid_t tid);
-/* An address where @len bytes are free, away from every mapping, so that none merges with it. */
-int scratch_place(pid_t tid, size_t len, uint64_t *ret_address);
+/* An address where @len bytes are free by ctl->maps, away from every mapping, so that none merges with it. */
+int scratch_place(const struct compel_ctl *ctl, size_t len, uint64_t *ret_address);
 
 /* At the head of the scratch, and of its executable part. */
 struct scratch_head {
@@ -57,8 +61,8 @@ struct scratch_head {
 
 /* call.c: borrow a thread, run things in it, give it back */
 
-/* Read what the thread @b->tid has and decide what its cure is to give back. */
-int thread_remember(struct compel_ctl *ctl, struct borrowed *b);
+/* Decide from what the thread @b->tid has (@seen, read if NULL) what its cure is to give back. */
+int thread_remember(struct compel_ctl *ctl, struct borrowed *b, const struct compel_seen *seen);
 /* Stand at the stub with a call that does nothing. */
 void thread_idle_regs(struct compel_regs *regs, uint64_t cave, const struct cure *cure);
 int thread_borrow(struct compel_ctl *ctl, struct borrowed *b);

@@ -58,7 +58,11 @@ static int map_scratch(struct compel_ctl *ctl, const struct layout *l)
 	long at = -EEXIST;
 
 	for (int tries = 0; tries < 16 && at < 0; tries++) {
-		err = scratch_place(ctl->main.tid, l->end, &cure.start);
+		/* Whoever shares the address space and was not stopped may have mapped something there. */
+		err = tries ? ctl_read_maps(ctl, ctl->main.tid) : 0;
+		if (err)
+			return err;
+		err = scratch_place(ctl, l->end, &cure.start);
 		if (err)
 			return compel_because(ctl, err, "no room for %zu bytes in the address space", l->end);
 		err = map_at(ctl, &cure, cure.start, l->end, prot, MAP_FIXED_NOREPLACE, &at);
@@ -195,6 +199,8 @@ int compel_cure(struct compel_ctl *ctl)
 		}
 		err = err ? err : e;
 	}
+	target_unpin(&ctl->pin);
+	free(ctl->maps);
 	if (ctl->mem >= 0)
 		close(ctl->mem);
 	free(ctl);

@@ -20,16 +20,15 @@
 /* The threads of the process that are inside; *ret is malloc'ed. */
 static int find_inside(struct compel_ctl *ctl, pid_t tid, pid_t **ret, size_t *ret_nr)
 {
-	_cleanup_free_ struct target_map *maps = NULL;
 	_cleanup_closedir_ DIR *dir = NULL;
 	_cleanup_free_ pid_t *inside = NULL;
-	size_t nr_maps, nr = 0;
 	struct dirent *e;
+	size_t nr = 0;
 	char path[64];
-	int err = target_maps(tid, &maps, &nr_maps);
+	int err = ctl_read_maps(ctl, tid);
 
 	if (err)
-		return compel_because(ctl, err, "cannot read /proc/%d/maps", tid);
+		return err;
 	snprintf(path, sizeof(path), "/proc/%d/task", tid);
 	dir = opendir(path);
 	if (!dir)
@@ -37,7 +36,7 @@ static int find_inside(struct compel_ctl *ctl, pid_t tid, pid_t **ret, size_t *r
 	while ((e = readdir(dir))) {
 		pid_t other = atoi(e->d_name), *more;
 
-		if (other <= 0 || !thread_occupies(ctl, other, maps, nr_maps))
+		if (other <= 0 || !thread_occupies(ctl, other))
 			continue;
 		more = realloc(inside, (nr + 1) * sizeof(*inside));
 		if (!more)

@@ -20,20 +20,34 @@
 
 #define CAVE_ALIGN 16
 
+int ctl_read_maps(struct compel_ctl *ctl, pid_t tid)
+{
+	int err;
+
+	free(ctl->maps);
+	ctl->maps = NULL;
+	ctl->nr_maps = 0;
+	err = target_maps(tid, &ctl->maps, &ctl->nr_maps);
+	return err ? compel_because(ctl, err, "cannot read /proc/%d/maps", tid) : 0;
+}
+
 /* Where the vDSO's ELF file ends: headers, segments and sections. */
 static int vdso_end(struct compel_ctl *ctl, const struct target_map *map, uint64_t *ret_end)
 {
+	char head[1024];
 	Elf64_Ehdr h;
 	Elf64_Phdr ph;
 	uint64_t end;
 
-	if (target_read(ctl->mem, map->start, &h, sizeof(h)) || memcmp(h.e_ident, ELFMAG, SELFMAG) ||
-	    h.e_phentsize != sizeof(ph))
+	if (target_read(ctl->mem, map->start, head, sizeof(head)))
+		return -ENOEXEC;
+	memcpy(&h, head, sizeof(h));
+	if (memcmp(h.e_ident, ELFMAG, SELFMAG) || h.e_phentsize != sizeof(ph) || h.e_phoff > sizeof(head) ||
+	    h.e_phnum * sizeof(ph) > sizeof(head) - h.e_phoff)
 		return -ENOEXEC;
 	end = MAX_OF(h.e_phoff + h.e_phnum * sizeof(ph), h.e_shoff + (uint64_t)h.e_shnum * h.e_shentsize);
 	for (unsigned int i = 0; i < h.e_phnum; i++) {
-		if (target_read(ctl->mem, map->start + h.e_phoff + i * sizeof(ph), &ph, sizeof(ph)))
-			return -ENOEXEC;
+		memcpy(&ph, head + h.e_phoff + i * sizeof(ph), sizeof(ph));
 		end = MAX_OF(end, ph.p_offset + ph.p_filesz);
 		if (ph.p_type == PT_LOAD)
 			end = MAX_OF(end, ph.p_offset + ph.p_memsz);
@@ -90,10 +104,10 @@ static int place_in_vdso(struct compel_ctl *ctl, const struct target_map *map, s
 	return err ? err : zero_run(ctl, end, map->end, len, reuse);
 }
 
-static int place_in_maps(struct compel_ctl *ctl, const struct target_map *maps, size_t nr, bool vdso, bool reuse)
+static int place_in_maps(struct compel_ctl *ctl, bool vdso, bool reuse)
 {
-	for (size_t i = 0; i < nr; i++) {
-		const struct target_map *m = &maps[i];
+	for (size_t i = 0; i < ctl->nr_maps; i++) {
+		const struct target_map *m = &ctl->maps[i];
 		int err = -ENOEXEC;
 
 		if (vdso && m->vdso)
@@ -106,19 +120,14 @@ static int place_in_maps(struct compel_ctl *ctl, const struct target_map *maps, 
 	return -ENOEXEC;
 }
 
-int cave_place(struct compel_ctl *ctl, pid_t tid, size_t len)
+int cave_place(struct compel_ctl *ctl, size_t len)
 {
-	_cleanup_free_ struct target_map *maps = NULL;
-	size_t nr;
-	int err = target_maps(tid, &maps, &nr);
+	int err = -ENOEXEC;
 
-	if (err)
-		return compel_because(ctl, err, "cannot read /proc/%d/maps", tid);
 	ctl->cave_len = len;
-	err = -ENOEXEC;
 	/* A signal handler may still return into a dead tracer's cave: unused room first. */
 	for (int how = 0; how < 4 && err == -ENOEXEC; how++)
-		err = place_in_maps(ctl, maps, nr, how < 2, how & 1);
+		err = place_in_maps(ctl, how < 2, how & 1);
 	if (!err)
 		return 0;
 	return compel_because(
@@ -151,49 +160,46 @@ int cave_occupied(pid_t tid, uint64_t ip)
 	return memmem(bytes, n, sign, CAVE_SIGN_LEN) ? -EAGAIN : 0;
 }
 
-static int scratch_occupied(struct compel_ctl *ctl, const struct target_map *maps, size_t nr, uint64_t ip)
+static int scratch_occupied(struct compel_ctl *ctl, uint64_t ip)
 {
 	struct scratch_head head;
 
-	for (size_t i = 0; i < nr; i++) {
-		if (ip < maps[i].start || ip >= maps[i].end)
+	for (size_t i = 0; i < ctl->nr_maps; i++) {
+		const struct target_map *m = &ctl->maps[i];
+
+		if (ip < m->start || ip >= m->end)
 			continue;
-		if (!maps[i].exec || maps[i].file || target_read(ctl->mem, maps[i].start, &head, sizeof(head)))
+		if (!m->exec || m->file || target_read(ctl->mem, m->start, &head, sizeof(head)))
 			return 0;
 		return head.magic == SCRATCH_MAGIC ? -EAGAIN : 0;
 	}
 	return 0;
 }
 
-bool thread_occupies(struct compel_ctl *ctl, pid_t tid, const struct target_map *maps, size_t nr)
+bool thread_occupies(struct compel_ctl *ctl, pid_t tid)
 {
 	struct compel_regs regs;
 
 	/* Threads that we did not stop cannot be asked: that is their caller's choice. */
 	if (arch_read_regs(tid, &regs))
 		return false;
-	return cave_occupied(tid, arch_ip(&regs)) || scratch_occupied(ctl, maps, nr, arch_ip(&regs));
+	return cave_occupied(tid, arch_ip(&regs)) || scratch_occupied(ctl, arch_ip(&regs));
 }
 
-int scratch_place(pid_t tid, size_t len, uint64_t *ret_address)
+int scratch_place(const struct compel_ctl *ctl, size_t len, uint64_t *ret_address)
 {
-	_cleanup_free_ struct target_map *maps = NULL;
 	uint64_t from = 16ul << 20, best = 0, best_from = 0;
-	size_t nr;
-	int err = target_maps(tid, &maps, &nr);
 
-	if (err)
-		return err;
 	/* The middle of the largest hole: stacks grow and heaps move elsewhere. */
-	for (size_t i = 0; i <= nr; i++) {
-		uint64_t to = i < nr ? MIN_OF(maps[i].start, COMPEL_TASK_END) : COMPEL_TASK_END;
+	for (size_t i = 0; i <= ctl->nr_maps; i++) {
+		uint64_t to = i < ctl->nr_maps ? MIN_OF(ctl->maps[i].start, COMPEL_TASK_END) : COMPEL_TASK_END;
 
 		if (to > from && to - from > best) {
 			best = to - from;
 			best_from = from;
 		}
-		if (i < nr)
-			from = MAX_OF(from, maps[i].end);
+		if (i < ctl->nr_maps)
+			from = MAX_OF(from, ctl->maps[i].end);
 	}
 	if (best < len + 32 * PAGE_SZ)
 		return -ENOMEM;

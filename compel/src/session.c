@@ -7,37 +7,32 @@
 
 #include "ctl.h"
 
-static int start(struct compel_ctl *ctl, pid_t tid, const struct compel_thread_state *after)
+static int start(struct compel_ctl *ctl, pid_t tid)
 {
-	struct borrowed *b = &ctl->main;
 	size_t room = (arch_cave_size() + 15) & ~15ul;
 	int err;
 
-	*b = (struct borrowed){ .tid = tid, .cure.mode = CURE_KEEP };
+	ctl->main = (struct borrowed){ .tid = tid, .cure.mode = CURE_KEEP };
 	ctl->mem = target_mem_open(tid);
 	if (ctl->mem < 0)
 		return compel_because(ctl, ctl->mem, "cannot open /proc/%d/mem", tid);
-	ctl->restoring = after != NULL;
 	err = leftovers_run_out(ctl, tid);
 	if (!err)
-		err = cave_place(ctl, tid, 2 * room);
-	if (!err)
-		err = thread_remember(ctl, b);
-	if (err)
-		return err;
-	b->cave = ctl->cave;
-	if (after) {
-		/* Segment bases too, which no cure sets: from now on the thread has nothing else. */
-		b->own = b->goal = after->regs;
-		b->mask = after->sigmask;
-		b->yield_signal = 0;
-	}
-	return 0;
+		err = cave_place(ctl, 2 * room);
+	ctl->main.cave = ctl->cave;
+	return err;
 }
 
 static __thread char open_why[256];
 
-int compel_open_as(pid_t tid, const struct compel_thread_state *after, struct compel_ctl **ret_ctl)
+static int not_opened(struct compel_ctl *ctl, int err)
+{
+	compel_because(NULL, err, "%s", ctl->why);
+	compel_cure(ctl);
+	return err;
+}
+
+int compel_open_unseen(pid_t tid, struct compel_ctl **ret_ctl)
 {
 	struct compel_ctl *ctl = calloc(1, sizeof(*ctl));
 	int err;
@@ -45,11 +40,34 @@ int compel_open_as(pid_t tid, const struct compel_thread_state *after, struct co
 	if (!ctl)
 		return compel_because(NULL, -ENOMEM, "no memory");
 	ctl->mem = -1;
-	err = start(ctl, tid, after);
-	if (err) {
-		compel_because(NULL, err, "%s", ctl->why);
-		compel_cure(ctl);
+	err = start(ctl, tid);
+	if (err)
+		return not_opened(ctl, err);
+	*ret_ctl = ctl;
+	return 0;
+}
+
+int compel_main_seen(struct compel_ctl *ctl, const struct compel_seen *seen)
+{
+	return thread_remember(ctl, &ctl->main, seen);
+}
+
+int compel_open_as(pid_t tid, const struct compel_thread_state *after, struct compel_ctl **ret_ctl)
+{
+	struct compel_ctl *ctl;
+	int err = compel_open_unseen(tid, &ctl);
+
+	if (err)
 		return err;
+	ctl->restoring = after != NULL;
+	err = thread_remember(ctl, &ctl->main, NULL);
+	if (err)
+		return not_opened(ctl, err);
+	if (after) {
+		/* Segment bases too, which no cure sets: from now on the thread has nothing else. */
+		ctl->main.own = ctl->main.goal = after->regs;
+		ctl->main.mask = after->sigmask;
+		ctl->main.yield_signal = 0;
 	}
 	*ret_ctl = ctl;
 	return 0;
@@ -81,27 +99,29 @@ int compel_syscall(struct compel_ctl *ctl, long nr, const unsigned long args[6],
 }
 
 /* Borrow another thread of the address space; its own cave lies behind the main thread's. */
-static int borrow_other(struct compel_ctl *ctl, pid_t tid, struct borrowed *b)
+static int borrow_other(struct compel_ctl *ctl, pid_t tid, const struct compel_seen *seen, const struct cure *cure,
+			struct borrowed *b)
 {
 	int err;
 
 	*b = (struct borrowed){
 		.tid = tid,
 		.cave = ctl->cave + ctl->cave_len / 2,
-		.cure = { .mode = CURE_KEEP },
+		.cure = *cure,
 	};
-	err = thread_remember(ctl, b);
+	err = thread_remember(ctl, b, seen);
 	return err ? err : thread_borrow(ctl, b);
 }
 
 int compel_thread_syscall(struct compel_ctl *ctl, pid_t tid, long nr, const unsigned long args[6], long *ret_value)
 {
+	const struct cure keep = { .mode = CURE_KEEP };
 	struct borrowed b;
 	int err, back;
 
 	if (tid == ctl->main.tid)
 		return compel_syscall(ctl, nr, args, ret_value);
-	err = borrow_other(ctl, tid, &b);
+	err = borrow_other(ctl, tid, NULL, &keep, &b);
 	if (!err)
 		err = thread_call(ctl, &b, &b.cure, nr, args, ret_value);
 	back = thread_give_back(ctl, &b);
@@ -143,10 +163,10 @@ static int mark_busy(struct compel_ctl *ctl, uint32_t busy)
  * and taken away only when that thread is out; its cure may then still try to, which is
  * why it does so by a call that does not mind a missing page.
  */
-int compel_thread_command(struct compel_ctl *ctl, pid_t tid, unsigned command, long *ret_value)
+int compel_thread_command(struct compel_ctl *ctl, pid_t tid, const struct compel_seen *seen, unsigned command,
+			  long *ret_value)
 {
-	struct cure leave = { CURE_LEAVE, ctl->scratch, ctl->scratch_len };
-	struct compel_regs regs;
+	const struct cure leave = { CURE_LEAVE, ctl->scratch, ctl->scratch_len };
 	struct borrowed b;
 	int err, back;
 
@@ -154,12 +174,7 @@ int compel_thread_command(struct compel_ctl *ctl, pid_t tid, unsigned command, l
 		return compel_command(ctl, command, ret_value);
 	if (!ctl->scratch_len)
 		return compel_because(ctl, -EINVAL, "no blob is in the target yet");
-	err = borrow_other(ctl, tid, &b);
-	if (!err) {
-		regs = b.own;
-		thread_idle_regs(&regs, b.cave, &leave);
-		err = arch_write_regs(tid, &regs);
-	}
+	err = borrow_other(ctl, tid, seen, &leave, &b);
 	if (!err) {
 		err = mark_busy(ctl, 1);
 		if (!err)

@@ -12,61 +12,76 @@ void compel_thread_state_clear(struct compel_thread_state *state)
 	*state = (struct compel_thread_state){ 0 };
 }
 
-/* From registers and mask to what the thread is to go on with. */
-static int settle(pid_t tid, struct compel_thread_state *s, bool elsewhere)
+int compel_look(pid_t tid, const struct compel_told *told, struct compel_seen *ret_seen)
 {
-	struct target_signals signals;
-	uint64_t abort_ip;
-	int err = target_rseq_abort(tid, arch_ip(&s->regs), &abort_ip);
-
-	if (!err)
-		err = target_signals(tid, &signals);
-	if (err)
-		return err;
-	if (abort_ip)
-		arch_set_ip(&s->regs, abort_ip);
-	s->rseq_aborted = abort_ip != 0;
-	arch_finish_restart(tid, &s->regs, elsewhere, target_deliverable(&signals, s->sigmask) & signals.caught);
-	return arch_read_xstate(tid, &s->xsave, &s->xsave_len);
-}
-
-static int get_state(pid_t tid, bool elsewhere, struct compel_thread_state *ret_state)
-{
-	struct compel_thread_state s = { 0 };
-	int err = arch_read_regs(tid, &s.regs);
+	struct compel_seen seen = { 0 };
+	int err = arch_read_regs(tid, &seen.regs);
 
 	/* Where a dead tracer's cure still runs these are not the thread's own registers. */
 	if (!err)
-		err = cave_occupied(tid, arch_ip(&s.regs));
+		err = cave_occupied(tid, arch_ip(&seen.regs));
 	if (!err)
-		err = target_sigmask(tid, &s.sigmask);
+		err = target_sigmask(tid, &seen.sigmask);
+	if (!err && told)
+		seen.told = *told;
+	else if (!err)
+		err = target_told(tid, &seen.told);
 	if (!err)
-		err = settle(tid, &s, elsewhere);
-	if (err)
-		return err;
-	*ret_state = s;
-	return 0;
+		err = target_rseq(tid, &seen);
+	if (!err)
+		*ret_seen = seen;
+	return err;
+}
+
+/* From what it was stopped with to what the thread is to go on with. */
+static int settle(pid_t tid, const struct compel_seen *seen, bool elsewhere, struct compel_thread_state *ret_state)
+{
+	struct compel_thread_state s = { .regs = seen->regs, .sigmask = seen->sigmask };
+	int err;
+
+	if (seen->rseq_abort)
+		arch_set_ip(&s.regs, seen->rseq_abort);
+	s.rseq_aborted = seen->rseq_abort != 0;
+	arch_finish_restart(tid, &s.regs, elsewhere, target_deliverable(&seen->told, s.sigmask) & seen->told.caught);
+	err = arch_read_xstate(tid, &s.xsave, &s.xsave_len);
+	if (!err)
+		*ret_state = s;
+	return err;
 }
 
 int compel_get_state(pid_t tid, struct compel_thread_state *ret_state)
 {
-	return get_state(tid, false, ret_state);
+	struct compel_seen seen;
+	int err = compel_look(tid, NULL, &seen);
+
+	return err ? err : settle(tid, &seen, false, ret_state);
 }
 
 int compel_state_for_image(pid_t tid, struct compel_thread_state *ret_state)
 {
-	return get_state(tid, true, ret_state);
+	struct compel_seen seen;
+	int err = compel_look(tid, NULL, &seen);
+
+	return err ? err : settle(tid, &seen, true, ret_state);
+}
+
+int compel_seen_for_image(pid_t tid, const struct compel_seen *seen, struct compel_thread_state *ret_state)
+{
+	return settle(tid, seen, true, ret_state);
 }
 
 int compel_ctl_state(struct compel_ctl *ctl, struct compel_thread_state *ret_state)
 {
-	struct compel_thread_state s = { .regs = ctl->main.own, .sigmask = ctl->main.mask };
-	int err = settle(ctl->main.tid, &s, true);
+	struct compel_seen seen = { .regs = ctl->main.own, .sigmask = ctl->main.mask };
+	int err = target_told(ctl->main.tid, &seen.told);
 
+	if (!err)
+		err = target_rseq(ctl->main.tid, &seen);
+	if (!err)
+		err = settle(ctl->main.tid, &seen, true, ret_state);
 	if (err)
 		return compel_because(ctl, err, "cannot read the state of thread %d", ctl->main.tid);
-	s.rseq_aborted |= ctl->main.aborted;
-	*ret_state = s;
+	ret_state->rseq_aborted |= ctl->main.aborted;
 	return 0;
 }
 

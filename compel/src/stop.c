@@ -37,7 +37,7 @@ static int seize_error(pid_t tid, int err)
  */
 static int undo_interruption(pid_t tid, struct compel_stop *stop)
 {
-	struct target_signals signals;
+	struct compel_told told;
 	struct compel_regs regs;
 	uint64_t mask;
 	int err;
@@ -47,8 +47,8 @@ static int undo_interruption(pid_t tid, struct compel_stop *stop)
 		return err;
 	err = target_sigmask(tid, &mask);
 	if (!err)
-		err = target_signals(tid, &signals);
-	if (err || target_deliverable(&signals, mask))
+		err = target_told(tid, &told);
+	if (err || target_deliverable(&told, mask))
 		return err;
 	err = arch_write_regs(tid, &regs);
 	stop->reissued = !err;
@@ -58,13 +58,13 @@ static int undo_interruption(pid_t tid, struct compel_stop *stop)
 /* A signal came while the thread was to be stopped, and it has one for which such a call should return. */
 static void redo_interruption(pid_t tid)
 {
-	struct target_signals signals;
+	struct compel_told told;
 	struct compel_regs regs;
 	uint64_t mask;
 
-	if (target_sigmask(tid, &mask) || target_signals(tid, &signals))
+	if (target_sigmask(tid, &mask) || target_told(tid, &told))
 		return;
-	if (!(target_deliverable(&signals, mask) & signals.caught))
+	if (!(target_deliverable(&told, mask) & told.caught))
 		return;
 	if (!arch_read_regs(tid, &regs) && arch_unreissue(&regs))
 		arch_write_regs(tid, &regs);

@@ -11,6 +11,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "arch.h"
 #include "base/bits.h"
 #include "base/cleanup.h"
 #include "target.h"
@@ -64,7 +65,7 @@ static uint64_t status_number(const char *text, const char *key, int base)
 	return at ? strtoull(at + strlen(key), NULL, base) : 0;
 }
 
-int target_signals(pid_t tid, struct target_signals *ret)
+int target_told(pid_t tid, struct compel_told *ret)
 {
 	char text[8192];
 	int err = proc_read(tid, "status", text, sizeof(text));
@@ -75,13 +76,14 @@ int target_signals(pid_t tid, struct target_signals *ret)
 	ret->ignored = status_number(text, "\nSigIgn:", 16);
 	ret->caught = status_number(text, "\nSigCgt:", 16);
 	ret->seccomp = (int)status_number(text, "\nSeccomp:", 10);
+	ret->cpu = -1;
 	return 0;
 }
 
 /* Ignored unless there is a handler. */
 #define QUIET (BIT(SIGCHLD - 1) | BIT(SIGCONT - 1) | BIT(SIGURG - 1) | BIT(SIGWINCH - 1))
 
-int target_quiet_signal(const struct target_signals *s, uint64_t mask)
+int target_quiet_signal(const struct compel_told *s, uint64_t mask)
 {
 	/* Neither those with effects of their own (SIGCONT, stops) nor those that faults send. */
 	static const int candidates[] = {
@@ -94,7 +96,7 @@ int target_quiet_signal(const struct target_signals *s, uint64_t mask)
 	return 0;
 }
 
-uint64_t target_deliverable(const struct target_signals *s, uint64_t mask)
+uint64_t target_deliverable(const struct compel_told *s, uint64_t mask)
 {
 	return s->pending & ~mask & ~s->ignored & ~(QUIET & ~s->caught);
 }
@@ -115,11 +117,18 @@ int target_tgid(pid_t tid)
 	return err ? err : (int)status_number(text, "\nTgid:", 10);
 }
 
-/* The rest of stat behind the name, which may hold anything: starts at field 3. */
+/*
+ * The rest of stat behind the name, which may hold anything: starts at field 3. Of the thread alone: /proc/TID/stat adds
+ * up all threads of the process, however many.
+ */
 static int stat_rest(pid_t tid, char *buf, size_t size, const char **ret_rest)
 {
-	int err = proc_read(tid, "stat", buf, size);
+	char name[32];
 	const char *end;
+	int err;
+
+	snprintf(name, sizeof(name), "task/%d/stat", tid);
+	err = proc_read(tid, name, buf, size);
 
 	if (err)
 		return err;
@@ -156,42 +165,87 @@ int target_cpu(pid_t tid)
 	return atoi(rest);
 }
 
-static bool parse_map(char *line, struct target_map *ret)
+/* The number at *@p, which goes behind it and the character @end. False: none, or another end. */
+static bool take_number(const char **p, int base, char end, uint64_t *ret)
 {
-	unsigned long long start, end;
-	char perms[5];
-	unsigned long inode;
-	int name_at = 0;
+	char *after;
 
-	if (sscanf(line, "%llx-%llx %4s %*x %*x:%*x %lu %n", &start, &end, perms, &inode, &name_at) < 4)
+	*ret = strtoull(*p, &after, base);
+	if (after == *p || *after != end)
 		return false;
+	*p = after + 1;
+	return true;
+}
+
+/* "7f12a000-7f12b000 r-xp 00001000 fd:01 1234    name" */
+static bool parse_map(const char *line, struct target_map *ret)
+{
+	const char *perms, *p = line;
+	uint64_t start, end, inode, skipped;
+
+	if (!take_number(&p, 16, '-', &start) || !take_number(&p, 16, ' ', &end) || strnlen(p, 5) < 5 || p[4] != ' ')
+		return false;
+	perms = p;
+	p += 5;
+	if (!take_number(&p, 16, ' ', &skipped) || !take_number(&p, 16, ':', &skipped) ||
+	    !take_number(&p, 16, ' ', &skipped))
+		return false;
+	inode = strtoull(p, (char **)&p, 10);
 	*ret = (struct target_map){
 		.start = start,
 		.end = end,
 		.exec = perms[2] == 'x' && perms[0] == 'r',
 		.shared = perms[3] == 's',
 		.file = inode != 0,
-		.vdso = name_at && !strncmp(line + name_at, "[vdso]", 6),
+		.vdso = !strcmp(p + strspn(p, " "), "[vdso]"),
 	};
 	return true;
+}
+
+/* Read a file of any length whole, as a string. */
+static int proc_read_all(pid_t tid, const char *name, char **ret)
+{
+	_cleanup_close_ int fd = proc_open(tid, name, O_RDONLY);
+	_cleanup_free_ char *text = NULL;
+	size_t have = 0, room = 0;
+	ssize_t n = 1;
+
+	if (fd < 0)
+		return fd;
+	while (n) {
+		if (room - have < 4096) {
+			char *more = realloc(text, (room = room ? room * 2 : 16384) + 1);
+
+			if (!more)
+				return -ENOMEM;
+			text = more;
+		}
+		n = read(fd, text + have, room - have);
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		have += n > 0 ? n : 0;
+	}
+	if (!have)
+		return -ESRCH;
+	text[have] = 0;
+	*ret = steal_ptr(&text);
+	return 0;
 }
 
 int target_maps(pid_t tid, struct target_map **ret, size_t *ret_nr)
 {
 	_cleanup_free_ struct target_map *maps = NULL;
-	_cleanup_free_ char *line = NULL;
-	_cleanup_fclose_ FILE *f = NULL;
-	size_t nr = 0, room = 0, line_room = 0;
-	int fd = proc_open(tid, "maps", O_RDONLY);
+	_cleanup_free_ char *text = NULL;
+	size_t nr = 0, room = 0;
+	int err = proc_read_all(tid, "maps", &text);
 
-	if (fd < 0)
-		return fd;
-	f = fdopen(fd, "re");
-	if (!f) {
-		close(fd);
-		return -ENOMEM;
-	}
-	while (getline(&line, &line_room, f) > 0) {
+	if (err)
+		return err;
+	for (char *line = text, *end; *line; line = end + 1) {
+		end = strchrnul(line, '\n');
+		if (!*end)
+			return -EPROTO;
+		*end = 0;
 		if (nr == room) {
 			struct target_map *more = realloc(maps, (room = room ? room * 2 : 64) * sizeof(*maps));
 
@@ -203,8 +257,6 @@ int target_maps(pid_t tid, struct target_map **ret, size_t *ret_nr)
 			return -EPROTO;
 		nr++;
 	}
-	if (!nr)
-		return -ESRCH;
 	*ret = steal_ptr(&maps);
 	*ret_nr = nr;
 	return 0;
@@ -286,7 +338,7 @@ static bool peek(pid_t tid, uint64_t address, void *data, size_t len)
  * thread that it resumes inside a sequence to the abort address; once our own code has
  * run in the thread it has forgotten the sequence, so this has to be done beforehand.
  */
-int target_rseq_abort(pid_t tid, uint64_t ip, uint64_t *ret_ip)
+int target_rseq(pid_t tid, struct compel_seen *seen)
 {
 	struct rseq_configuration conf = { 0 };
 	struct {
@@ -295,9 +347,11 @@ int target_rseq_abort(pid_t tid, uint64_t ip, uint64_t *ret_ip)
 	} section;
 	uint64_t pointer;
 
-	*ret_ip = 0;
 	if (ptrace((enum __ptrace_request)PTRACE_GET_RSEQ_CONFIGURATION, tid, (void *)sizeof(conf), &conf) < 0)
 		return errno == EIO || errno == EINVAL ? 0 : -errno; /* a kernel without */
+	seen->rseq = conf.pointer;
+	seen->rseq_size = conf.size;
+	seen->rseq_signature = conf.signature;
 	if (!conf.pointer)
 		return 0;
 	/* What cannot be read is what the kernel would kill the thread for: none of our business. */
@@ -305,26 +359,31 @@ int target_rseq_abort(pid_t tid, uint64_t ip, uint64_t *ret_ip)
 		return 0;
 	if (!peek(tid, pointer, &section, sizeof(section)))
 		return 0;
-	if (ip - section.start < section.length)
-		*ret_ip = section.abort;
+	if (arch_ip(&seen->regs) - section.start < section.length)
+		seen->rseq_abort = section.abort;
 	return 0;
 }
 
-void target_pin(int cpu, struct cpu_pin *ret_pin)
+void target_pin(int cpu, struct cpu_pin *pin)
 {
-	unsigned long mask[ARRAY_SIZE(ret_pin->old)] = { 0 };
+	unsigned long mask[ARRAY_SIZE(pin->old)] = { 0 };
 	const unsigned int bits = 8 * sizeof(long);
 	long n;
 
-	ret_pin->set = false;
-	if (cpu < 0 || cpu >= 1024)
+	if (cpu < 0 || cpu >= 1024 || (pin->set && pin->cpu == cpu))
 		return;
-	n = syscall(SYS_sched_getaffinity, 0, sizeof(ret_pin->old), ret_pin->old);
-	if (n <= 0)
-		return;
-	ret_pin->len = n;
+	if (!pin->set) {
+		n = syscall(SYS_sched_getaffinity, 0, sizeof(pin->old), pin->old);
+		if (n <= 0)
+			return;
+		pin->len = n;
+	}
 	mask[cpu / bits] = 1ul << (cpu % bits);
-	ret_pin->set = !syscall(SYS_sched_setaffinity, 0, sizeof(mask), mask);
+	/* One that may not be used leaves us where we were. */
+	if (syscall(SYS_sched_setaffinity, 0, sizeof(mask), mask))
+		return;
+	pin->set = true;
+	pin->cpu = cpu;
 }
 
 void target_unpin(struct cpu_pin *pin)

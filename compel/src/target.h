@@ -3,23 +3,18 @@
 #pragma once
 #include <compel/compel.h>
 
-struct target_signals {
-	uint64_t pending; /* of the thread and of its process */
-	uint64_t ignored, caught;
-	int seccomp; /* 0 none, 1 strict, 2 filter */
-};
-
 struct target_map {
 	uint64_t start, end;
 	bool exec, shared, file;
 	bool vdso;
 };
 
-int target_signals(pid_t tid, struct target_signals *ret);
+/* All but the CPU. */
+int target_told(pid_t tid, struct compel_told *ret);
 /* The signals that a thread with @mask would take as soon as it runs. Ignored ones are left out. */
-uint64_t target_deliverable(const struct target_signals *s, uint64_t mask);
+uint64_t target_deliverable(const struct compel_told *s, uint64_t mask);
 /* A signal that the thread ignores and does not block: it may be sent one without effect. 0 if there is none. */
-int target_quiet_signal(const struct target_signals *s, uint64_t mask);
+int target_quiet_signal(const struct compel_told *s, uint64_t mask);
 /* Process state letter of /proc/TID/stat, or negative errno. */
 int target_state(pid_t tid);
 int target_tgid(pid_t tid);
@@ -35,14 +30,15 @@ int target_write(int mem, pid_t tid, uint64_t address, const void *data, size_t 
 
 int target_sigmask(pid_t tid, uint64_t *ret_mask);
 int target_set_sigmask(pid_t tid, uint64_t mask);
-/* Where a stopped thread inside a restartable sequence would be sent to; 0 when it is in none. */
-int target_rseq_abort(pid_t tid, uint64_t ip, uint64_t *ret_ip);
+/* What of @seen (with its registers) is about restartable sequences. */
+int target_rseq(pid_t tid, struct compel_seen *seen);
 
-/* Let this thread run on @cpu alone: a wake-up across CPUs costs five times as much. */
+/* Let this thread run on @cpu alone until target_unpin: a wake-up across CPUs costs five times as much. */
 struct cpu_pin {
 	bool set;
+	int cpu; /* @set: there */
 	unsigned long old[1024 / (8 * sizeof(long))];
 	size_t len;
 };
-void target_pin(int cpu, struct cpu_pin *ret_pin);
+void target_pin(int cpu, struct cpu_pin *pin);
 void target_unpin(struct cpu_pin *pin);

@@ -235,7 +235,7 @@ static int run_in_threads(struct compel_ctl *ctl, pid_t pid, const pid_t *tids, 
 	for (size_t i = 0; i < nr; i++) {
 		TRY(compel_thread_syscall(ctl, tids[i], SYS_gettid, none, &value));
 		TRY(value != tids[i]);
-		TRY(compel_thread_command(ctl, tids[i], PROBE_IDS, &value));
+		TRY(compel_thread_command(ctl, tids[i], NULL, PROBE_IDS, &value));
 		TRY(value != tids[i]);
 	}
 	TRY(compel_command(ctl, PROBE_IDS, &value));

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Ask from inside what only the inside knows: one short visit per process, cured before anything else is done. */
 #include <errno.h>
-#include <linux/rseq.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -45,103 +43,116 @@ static int fill_question(struct dump_task *dt)
 	return err;
 }
 
-static int ask_task(struct dump_task *dt)
-{
-	long value;
-	int err = compel_args_write(dt->ctl, 0, dt->inside, dt->inside_len);
-
-	if (!err)
-		err = compel_command(dt->ctl, PARASITE_TASK, &value);
-	if (!err)
-		err = value < 0 ? (int)value : compel_args_read(dt->ctl, 0, dt->inside, dt->inside_len);
-	return err < 0 ? fail(err, "ask the process from inside: %s", compel_why(dt->ctl)) : 0;
-}
-
-static int ask_thread(struct dump_task *dt, struct dump_thread *th)
-{
-	static const struct inside_thread clean;
-	long value;
-	int err = compel_args_write(dt->ctl, 0, &clean, sizeof(clean));
-
-	if (!err)
-		err = th == dt->threads ? compel_command(dt->ctl, PARASITE_THREAD, &value) :
-					  compel_thread_command(dt->ctl, th->id.host_tid, PARASITE_THREAD, &value);
-	if (!err)
-		err = value < 0 ? (int)value : compel_args_read(dt->ctl, 0, &th->inside, sizeof(th->inside));
-	return err < 0 ? fail(err, "ask thread %d from inside: %s", th->id.host_tid, compel_why(dt->ctl)) : 0;
-}
-
-/* Close-on-exec flags: no interface shows them from outside but fdinfo, at ten times the price. */
-static int ask_fds(struct dump_task *dt)
-{
-	_cleanup_free_ struct inside_fds *fds = NULL;
+/*
+ * One command for all that is asked of the process and its first thread. Close-on-exec flags are among it: no interface
+ * shows them from outside but fdinfo, at ten times the price.
+ */
+struct question {
+	char *text; /* struct inside_visit and what its offsets name */
 	size_t len;
-	long value;
-	int err = dump_list_fds(dt);
+	struct inside_thread *thread;
+	struct inside_fds *fds;
+};
 
-	if (err)
-		return err;
-	len = sizeof(*fds) + dt->nr_fds * sizeof(fds->fds[0]);
-	fds = calloc(1, len);
-	if (!fds)
-		return fail(-ENOMEM, "descriptors");
-	fds->nr = dt->nr_fds;
+static int lay_question(struct dump_task *dt, struct question *q)
+{
+	struct inside_visit v = { .task = sizeof(v) };
+
+	v.thread = v.task + ROUND_UP(dt->inside_len, 8);
+	v.fds = v.thread + ROUND_UP(sizeof(*q->thread), 8);
+	q->len = v.fds + sizeof(*q->fds) + dt->nr_fds * sizeof(q->fds->fds[0]);
+	q->text = calloc(1, q->len);
+	if (!q->text)
+		return fail(-ENOMEM, "parasite");
+	q->thread = (struct inside_thread *)(q->text + v.thread);
+	q->fds = (struct inside_fds *)(q->text + v.fds);
+	memcpy(q->text, &v, sizeof(v));
+	memcpy(q->text + v.task, dt->inside, dt->inside_len);
+	q->fds->nr = dt->nr_fds;
 	for (size_t i = 0; i < dt->nr_fds; i++)
-		fds->fds[i] = dt->fds[i].fd;
-	err = compel_args_write(dt->ctl, 0, fds, len);
-	if (!err)
-		err = compel_command(dt->ctl, PARASITE_FDS, &value);
-	if (!err)
-		err = value < 0 ? (int)value : compel_args_read(dt->ctl, 0, fds, len);
-	if (err < 0)
-		return fail(err, "ask for descriptor flags: %s", compel_why(dt->ctl));
-	for (size_t i = 0; i < dt->nr_fds; i++)
-		dt->fds[i].cloexec = fds->fds[i] & 1;
+		q->fds->fds[i] = dt->fds[i].fd;
 	return 0;
 }
 
-static size_t args_size(const struct dump_task *dt, size_t nr_fds)
+static int ask_task(struct dump_task *dt, struct question *q)
 {
-	size_t size = MAX_OF(dt->inside_len, MAX_OF(sizeof(struct inside_thread), sizeof(siginfo_t)));
+	long value;
+	int err = compel_args_write(dt->ctl, 0, q->text, q->len);
 
-	return MAX_OF(size, sizeof(struct inside_fds) + nr_fds * sizeof(int32_t));
+	if (!err)
+		err = compel_command(dt->ctl, PARASITE_VISIT, &value);
+	if (!err)
+		err = value < 0 ? (int)value : compel_args_read(dt->ctl, 0, q->text, q->len);
+	if (err < 0)
+		return fail(err, "ask the process from inside: %s", compel_why(dt->ctl));
+	memcpy(dt->inside, q->text + sizeof(struct inside_visit), dt->inside_len);
+	dt->threads[0].inside = *q->thread;
+	for (size_t i = 0; i < dt->nr_fds; i++)
+		dt->fds[i].cloexec = q->fds->fds[i] & 1;
+	return 0;
 }
 
-static int count_fds(struct dump_task *dt, size_t *ret_nr)
-{
-	struct int_array numbers = { 0 };
-	int err = proc_fds(&dt->proc, &numbers);
+/* So many threads leave their answers before they are fetched. */
+#define THREADS_AT_ONCE 256ul
 
-	*ret_nr = numbers.n;
-	array_free(&numbers);
-	return err < 0 ? fail(err, "list /proc/%d/fd", dt->t.host_pid) : 0;
+static size_t threads_size(size_t nr)
+{
+	return sizeof(struct inside_threads) + MIN_OF(nr, THREADS_AT_ONCE) * sizeof(struct inside_thread);
 }
 
-/* A tool that was killed while it ran code in this process: let its cure finish first. */
-static int open_cave(struct dump_task *dt)
+static int cmp_cpu(const void *a, const void *b)
 {
-	struct dump_thread *leader = &dt->threads[0];
-	int err = -EAGAIN;
+	const struct dump_thread *const *x = a, *const *y = b;
 
-	for (int tries = 0; tries < 1000 && err == -EAGAIN; tries++) {
-		err = compel_open(leader->id.host_tid, &dt->ctl);
-		if (err != -EAGAIN)
-			break;
-		for (size_t i = 0; i < dt->nr_threads && err == -EAGAIN; i++) {
-			pid_t tid = dt->threads[i].id.host_tid;
-			int moved = compel_detach(tid, &dt->threads[i].stop);
+	return (*x)->stat.processor - (*y)->stat.processor;
+}
 
-			if (!moved)
-				usleep(100); /* style: the thread itself cleans up; nothing tells when it has */
-			if (!moved)
-				moved = compel_seize(tid, true);
-			if (!moved)
-				moved = compel_wait_stop(tid, &dt->threads[i].stop);
-			if (moved < 0)
-				err = moved;
-		}
+/* All threads but the first, in the order of the CPUs they are on: we have to be on the same each time. */
+static struct dump_thread **in_cpu_order(struct dump_task *dt)
+{
+	struct dump_thread **v = calloc(dt->nr_threads, sizeof(struct dump_thread *));
+
+	for (size_t i = 1; v && i < dt->nr_threads; i++)
+		v[i - 1] = &dt->threads[i];
+	if (v)
+		qsort(v, dt->nr_threads - 1, sizeof(struct dump_thread *), cmp_cpu);
+	return v;
+}
+
+static int ask_some(struct dump_task *dt, struct dump_thread *const *threads, size_t nr, struct inside_threads *answers)
+{
+	long value;
+	int err;
+
+	answers->nr = 0;
+	answers->room = nr;
+	err = compel_args_write(dt->ctl, 0, answers, sizeof(*answers));
+	for (size_t i = 0; !err && i < nr; i++) {
+		err = compel_thread_command(dt->ctl, threads[i]->id.host_tid, &threads[i]->seen, PARASITE_THREAD,
+					    &value);
+		if (!err && value < 0)
+			err = (int)value;
+		if (err < 0)
+			return fail(err, "ask thread %d from inside: %s", threads[i]->id.host_tid, compel_why(dt->ctl));
 	}
-	return err < 0 ? fail(err, "no safe place to run code in the process: %s", compel_why(dt->ctl)) : 0;
+	if (!err)
+		err = compel_args_read(dt->ctl, 0, answers, sizeof(*answers) + nr * sizeof(answers->threads[0]));
+	if (!err && answers->nr != nr)
+		err = -EPROTO;
+	for (size_t i = 0; !err && i < nr; i++)
+		threads[i]->inside = answers->threads[i];
+	return err < 0 ? fail(err, "ask threads from inside: %s", compel_why(dt->ctl)) : 0;
+}
+
+static int ask_threads(struct dump_task *dt)
+{
+	_cleanup_free_ struct inside_threads *answers = malloc(threads_size(THREADS_AT_ONCE));
+	_cleanup_free_ struct dump_thread **threads = in_cpu_order(dt);
+	int err = answers && threads ? 0 : fail(-ENOMEM, "parasite");
+
+	for (size_t i = 0; !err && i < dt->nr_threads - 1; i += THREADS_AT_ONCE)
+		err = ask_some(dt, threads + i, MIN_OF(dt->nr_threads - 1 - i, THREADS_AT_ONCE), answers);
+	return err;
 }
 
 /* Has the task been told that a child of its has stopped? Only it can ask, without taking the report away. */
@@ -171,17 +182,16 @@ static int ask_stops(struct dump_task *dt)
 	return 0;
 }
 
-static int infect_and_ask(struct dump_task *dt, size_t nr_fds)
+static int infect_and_ask(struct dump_task *dt, struct question *q)
 {
-	int err = compel_infect(dt->ctl, &parasite_blob, args_size(dt, nr_fds));
+	size_t size = MAX_OF(q->len, MAX_OF(threads_size(dt->nr_threads), sizeof(siginfo_t)));
+	int err = compel_infect(dt->ctl, &parasite_blob, size);
 
 	if (err < 0)
 		return fail(err, "run code in the process: %s", compel_why(dt->ctl));
-	err = ask_task(dt);
-	for (size_t i = 0; !err && i < dt->nr_threads; i++)
-		err = ask_thread(dt, &dt->threads[i]);
-	if (!err && dt->files_owner)
-		err = ask_fds(dt);
+	err = ask_task(dt, q);
+	if (!err && dt->nr_threads > 1)
+		err = ask_threads(dt);
 	if (!err)
 		err = ask_stops(dt);
 	return err;
@@ -189,37 +199,34 @@ static int infect_and_ask(struct dump_task *dt, size_t nr_fds)
 
 static int visit(struct dump_task *dt)
 {
-	size_t nr_fds;
-	int err = fill_question(dt), cured;
+	struct question q = { 0 };
+	int err = fill_question(dt);
 
+	if (!err && dt->files_owner)
+		err = dump_list_fds(dt);
 	if (!err)
-		err = count_fds(dt, &nr_fds);
+		err = lay_question(dt, &q);
 	if (!err)
-		err = open_cave(dt);
-	if (err)
-		return err;
-	err = infect_and_ask(dt, nr_fds);
-	cured = compel_cure(dt->ctl);
-	dt->ctl = NULL;
-	if (cured < 0 && !err)
-		err = fail(cured, "take our code out of the process again");
+		err = infect_and_ask(dt, &q);
+	free(q.text);
 	return err;
 }
 
-static int read_rseq(struct dump_thread *th)
+static int look(struct dump_thread *th)
 {
-	struct {
-		uint64_t pointer;
-		uint32_t size, signature, flags, pad;
-	} conf;
+	const struct proc_status *s = &th->status;
+	const struct compel_told told = {
+		.pending = s->sig_pending | s->shared_pending,
+		.ignored = s->sig_ignored,
+		.caught = s->sig_caught,
+		.seccomp = (int)s->seccomp,
+		.cpu = th->stat.processor,
+	};
+	int err = compel_look(th->id.host_tid, &told, &th->seen);
 
-	/* PTRACE_GET_RSEQ_CONFIGURATION, ptrace(2); a kernel without rseq says EIO. */
-	if (ptrace(0x420f, th->id.host_tid, sizeof(conf), &conf) != sizeof(conf))
-		return 0;
-	th->rseq_ptr = conf.pointer;
-	th->rseq_size = conf.size;
-	th->rseq_sig = conf.signature;
-	return 0;
+	if (!err)
+		err = compel_seen_for_image(th->id.host_tid, &th->seen, &th->cpu);
+	return err < 0 ? fail(err, "read the registers of %d", th->id.host_tid) : 0;
 }
 
 static int read_thread(struct dump_task *dt, struct dump_thread *th)
@@ -234,14 +241,52 @@ static int read_thread(struct dump_task *dt, struct dump_thread *th)
 		err = proc_status_read(&proc, &th->status);
 	if (err < 0)
 		return fail(err, "read /proc/%d/task/%d", dt->t.host_pid, th->id.host_tid);
-	err = compel_state_for_image(th->id.host_tid, &th->cpu);
-	if (err < 0)
-		return fail(err, "read the registers of %d", th->id.host_tid);
+	err = look(th);
+	if (err)
+		return err;
 	if (syscall(SYS_get_robust_list, th->id.host_tid, &head, &len) < 0)
 		return fail(-errno, "robust list of %d", th->id.host_tid);
 	th->robust_list = head;
 	th->robust_list_len = len;
-	return read_rseq(th);
+	return 0;
+}
+
+static int read_threads(struct dump_task *dt)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < dt->nr_threads; i++)
+		err = read_thread(dt, &dt->threads[i]);
+	if (err)
+		return err;
+	/* What is true of the process its first thread's status says, too. */
+	dt->status = dt->threads[0].status;
+	dt->status.groups = (struct gid_array){ 0 };
+	return 0;
+}
+
+static int no_place(const struct dump_task *dt, int err)
+{
+	return fail(err, "no safe place to run code in the process: %s", compel_why(dt->ctl));
+}
+
+/* Registers first: what they say of a restart is gone once we ran code there. */
+static int infect_task(struct dump_task *dt)
+{
+	int err = compel_open_unseen(dt->threads[0].id.host_tid, &dt->ctl), cured;
+
+	if (err)
+		return no_place(dt, err);
+	err = read_threads(dt);
+	if (!err) {
+		err = compel_main_seen(dt->ctl, &dt->threads[0].seen);
+		err = err ? no_place(dt, err) : visit(dt);
+	}
+	cured = compel_cure(dt->ctl);
+	dt->ctl = NULL;
+	if (cured < 0 && !err)
+		err = fail(cured, "take our code out of the process again");
+	return err;
 }
 
 int dump_infect(struct dump *dump)
@@ -256,19 +301,9 @@ int dump_infect(struct dump *dump)
 
 		if (dt->t.state == TASK_DEAD)
 			continue;
-		/* Registers first: what they say of a restart is gone once we ran code there. */
-		for (size_t i = 0; i < dt->nr_threads; i++) {
-			err = read_thread(dt, &dt->threads[i]);
-			if (err)
-				return err;
-		}
-		err = proc_status_read(&dt->proc, &dt->status);
-		if (err < 0)
-			return fail(err, "read status");
-		err = visit(dt);
-		if (err)
-			return err;
-		err = dump_interrupted(dump);
+		err = infect_task(dt);
+		if (!err)
+			err = dump_interrupted(dump);
 		if (err)
 			return err;
 	}

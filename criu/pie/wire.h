@@ -10,10 +10,17 @@
 /* ---- parasite: dump ------------------------------------------------------------------- */
 
 enum parasite_command {
-	PARASITE_TASK = 1, /* args: struct inside_task, then timer ids */
-	PARASITE_THREAD, /* args: struct inside_thread */
-	PARASITE_FDS, /* args: struct inside_fds */
+	PARASITE_VISIT = 1, /* args: struct inside_visit */
+	PARASITE_THREAD, /* args: struct inside_threads; adds the thread that runs it */
 	PARASITE_FORK, /* args: struct inside_fork */
+};
+
+/* All that is asked of a process and its first thread, by one command. Offsets from here, multiples of 8. */
+struct inside_visit {
+	uint32_t task; /* struct inside_task */
+	uint32_t thread; /* struct inside_thread */
+	uint32_t fds; /* struct inside_fds */
+	uint32_t pad;
 };
 
 #define INSIDE_NR_SIG 64
@@ -70,6 +77,11 @@ struct inside_thread {
 	int32_t ioprio;
 	int32_t mce_kill;
 	int32_t cpuid_allowed; /* x86: ARCH_GET_CPUID: 0: the instruction raises SIGSEGV; negative errno */
+};
+
+struct inside_threads {
+	uint32_t nr, room; /* in and out; in */
+	struct inside_thread threads[]; /* out */
 };
 
 /* The copy is nobody's child but init's; it has no descriptors, and ends as soon as nobody traces it. */

@@ -24,14 +24,12 @@
 struct dump_thread {
 	struct thread id;
 	struct compel_stop stop;
+	struct compel_seen seen; /* as it was stopped */
 	struct compel_thread_state cpu; /* as it goes on in another process: for images */
 	struct proc_stat stat; /* /proc/PID/task/TID/stat */
 	struct proc_status status; /* /proc/PID/task/TID/status; freed by the pipeline */
 	struct inside_thread inside;
 	uint64_t robust_list, robust_list_len;
-	uint64_t rseq_ptr;
-	uint32_t rseq_size, rseq_sig;
-	uint64_t rseq_cs; /* critical section to name again after restore, 0 as a rule */
 	bool seized;
 };
 

@@ -66,6 +66,29 @@ struct compel_thread_state {
 	size_t xsave_len;
 	bool rseq_aborted; /* taken out of a critical section: the rseq_cs pointer (offset 8 of struct rseq) is void */
 };
+/* What /proc/TID/status and stat say of a stopped thread, for those who have read them anyway. */
+struct compel_told {
+	uint64_t pending; /* signals of the thread and of its process */
+	uint64_t ignored, caught;
+	int seccomp; /* 0 none, 1 strict, 2 filter */
+	int cpu; /* it ran on last; negative: unknown */
+};
+
+/*
+ * One look at a stopped thread. It stays true for as long as the thread is neither run (no call or command of a
+ * compel_ctl in it) nor let go.
+ */
+struct compel_seen {
+	struct compel_regs regs; /* as the stop found them */
+	uint64_t sigmask;
+	struct compel_told told;
+	uint64_t rseq; /* PTRACE_GET_RSEQ_CONFIGURATION; 0: none */
+	uint32_t rseq_size, rseq_signature;
+	uint64_t rseq_abort; /* it is in a critical section that goes on here; 0: in none */
+};
+/* @told is read from /proc if NULL. -EAGAIN while a dead tracer's cure runs in the thread. */
+int compel_look(pid_t tid, const struct compel_told *told, struct compel_seen *ret_seen);
+
 /*
  * For the thread to go on in its own process: sleeps that the kernel restarts with what
  * is left of their time (restart_syscall) do so. -EAGAIN while a dead tracer's cure runs in it.
@@ -78,6 +101,8 @@ int compel_get_state(pid_t tid, struct compel_thread_state *ret_state);
  * signal with a handler is pending they return EINTR, as such calls do.
  */
 int compel_state_for_image(pid_t tid, struct compel_thread_state *ret_state);
+/* The same of what has been looked at already. */
+int compel_seen_for_image(pid_t tid, const struct compel_seen *seen, struct compel_thread_state *ret_state);
 void compel_thread_state_clear(struct compel_thread_state *state);
 /* Make a stopped thread have exactly @state (registers, FPU if xsave is not NULL, mask). Used by restore. */
 int compel_set_state(pid_t tid, const struct compel_thread_state *state);
@@ -101,6 +126,12 @@ struct compel_cave_info {
  * or futex meets the cure of a dead tracer, as its suspension ends with it.
  */
 int compel_open(pid_t tid, struct compel_ctl **ret_ctl);
+/*
+ * Both halves of compel_open, for those who look at the thread themselves in between: after the first nothing of a
+ * tracer that died is left in any thread, the second says that the thread can be used.
+ */
+int compel_open_unseen(pid_t tid, struct compel_ctl **ret_ctl);
+int compel_main_seen(struct compel_ctl *ctl, const struct compel_seen *seen);
 /*
  * As compel_open, but the thread goes on as @after says (registers and mask; set the FPU
  * beforehand) once it is cured, also if we die: what it has now is dropped. Under a filter
@@ -155,8 +186,12 @@ int compel_command(struct compel_ctl *ctl, unsigned command, long *ret_value);
  */
 int compel_command_with(struct compel_ctl *ctl, unsigned command, void (*meanwhile)(void *arg), void *arg,
 			long *ret_value);
-/* The same in another stopped thread @tid of the address space, on a stack inside the blob's mapping; that thread is put back at once. */
-int compel_thread_command(struct compel_ctl *ctl, pid_t tid, unsigned command, long *ret_value);
+/*
+ * The same in another stopped thread @tid of the address space, on a stack inside the blob's mapping; that thread is put
+ * back at once. @seen: what is true of it still, or NULL. In many threads it is fastest in the order of their CPUs.
+ */
+int compel_thread_command(struct compel_ctl *ctl, pid_t tid, const struct compel_seen *seen, unsigned command,
+			  long *ret_value);
 
 /* Take everything out again; the thread has its own registers and mask, and is still stopped. Frees @ctl. NULL is fine. */
 int compel_cure(struct compel_ctl *ctl);

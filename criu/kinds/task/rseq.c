@@ -12,19 +12,18 @@ enum {
 
 static int rseq_save_thread(struct dump *dump, struct dump_task *task, struct dump_thread *thread, CoreEntry *core)
 {
+	const struct compel_seen *seen = &thread->seen;
 	RseqEntry *e;
 
-	if (!thread->rseq_ptr)
+	if (!seen->rseq)
 		return 0;
 	e = dump_alloc(dump, sizeof(*e));
 	if (!e)
 		return no_memory("rseq");
 	rseq_entry__init(e);
-	e->rseq_abi_pointer = thread->rseq_ptr;
-	e->rseq_abi_size = thread->rseq_size;
-	e->signature = thread->rseq_sig;
-	e->has_rseq_cs_pointer = thread->rseq_cs != 0;
-	e->rseq_cs_pointer = thread->rseq_cs;
+	e->rseq_abi_pointer = seen->rseq;
+	e->rseq_abi_size = seen->rseq_size;
+	e->signature = seen->rseq_signature;
 	core->thread_core->rseq_entry = e;
 	return 0;
 }

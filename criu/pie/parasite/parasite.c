@@ -160,22 +160,36 @@ static long ask_thread(struct inside_thread *t)
 	return 0;
 }
 
-static long ask_fds(struct inside_fds *f)
+static long ask_next_thread(struct inside_threads *t)
+{
+	return t->nr < t->room ? ask_thread(&t->threads[t->nr++]) : -E_INVAL;
+}
+
+static void ask_fds(struct inside_fds *f)
 {
 	for (uint32_t i = 0; i < f->nr; i++)
 		f->fds[i] = (int32_t)sys_fcntl(f->fds[i], FD_GETFD, 0);
-	return 0;
+}
+
+static long visit(struct inside_visit *v)
+{
+	char *here = (char *)v;
+
+	long err = ask_task((struct inside_task *)(here + v->task));
+	if (err >= 0)
+		err = ask_thread((struct inside_thread *)(here + v->thread));
+	if (err >= 0)
+		ask_fds((struct inside_fds *)(here + v->fds));
+	return err;
 }
 
 unsigned long blob_entry(unsigned int command, void *args);
 unsigned long blob_entry(unsigned int command, void *args)
 {
-	if (command == PARASITE_TASK)
-		return (unsigned long)ask_task(args);
+	if (command == PARASITE_VISIT)
+		return (unsigned long)visit(args);
 	if (command == PARASITE_THREAD)
-		return (unsigned long)ask_thread(args);
-	if (command == PARASITE_FDS)
-		return (unsigned long)ask_fds(args);
+		return (unsigned long)ask_next_thread(args);
 	if (command == PARASITE_FORK)
 		return (unsigned long)parasite_fork(args);
 	return (unsigned long)-E_INVAL;
