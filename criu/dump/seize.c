@@ -7,6 +7,10 @@
 #include "util/fds.h"
 #include "util/log.h"
 
+/* include/linux/sched.h of the kernel; field flags of proc_pid_stat(5). PF_USER_WORKER: Linux 6.4. */
+#define PF_IO_WORKER 0x10
+#define PF_USER_WORKER 0x4000
+
 static bool is_known_tid(const struct dump_task *dt, pid_t tid)
 {
 	for (size_t i = 0; i < dt->nr_threads; i++)
@@ -64,10 +68,22 @@ static int seize_failed(struct dump_task *dt, pid_t tid, int err)
 	return fail(err, "stop task %d: we may not trace it", tid);
 }
 
+/* A worker that the kernel runs for an io_uring shows up among the threads; it runs nothing of the program's. */
+static bool is_kernel_worker(struct dump_task *dt, pid_t tid)
+{
+	_cleanup_proc_ struct proc proc = PROC_CLOSED;
+	struct proc_stat stat;
+
+	return !proc_open_thread(&dt->proc, tid, &proc) && !proc_stat_read(&proc, &stat) &&
+	       (stat.flags & (PF_IO_WORKER | PF_USER_WORKER));
+}
+
 static int seize_thread(struct dump_task *dt, pid_t tid)
 {
 	int err = compel_seize(tid, true);
 
+	if (err == -EPERM && tid != dt->t.host_pid && is_kernel_worker(dt, tid))
+		return 0;
 	if (err == -ESRCH && tid != dt->t.host_pid)
 		return 0; /* a thread that has ended meanwhile */
 	if (err < 0 && tid == dt->t.host_pid && !dead_or_error(dt, err) && dt->t.state == TASK_DEAD)

@@ -14,11 +14,24 @@
 #include "util/fds.h"
 #include "util/log.h"
 
+/* Of a file whose mappings belong to its description. */
+static int descriptor_itself(struct restore *r, struct file *file)
+{
+	bool borrowed;
+	int fd = restore_borrow_fd(r, file, &borrowed), moved;
+
+	if (fd < 0 || borrowed)
+		return fd;
+	moved = move_fd_above(fd, r->service_base);
+	return moved < 0 ? fail(moved, "keep file %#x open", file->id) : moved;
+}
+
 /* One descriptor per file and access, however many mappings it has. */
 static int mapping_fd(struct restore *r, const VmaEntry *v, struct hash *opened, int *ret_fd)
 {
 	unsigned want = v->has_fdflags ? v->fdflags & O_ACCMODE : O_RDONLY;
 	uint64_t *slot, key = v->shmid << 2 | want;
+	struct file *file = restore_file(r, v->shmid, "a mapping");
 	_cleanup_close_ int fd = -1;
 	int have, again;
 	bool fresh;
@@ -30,7 +43,12 @@ static int mapping_fd(struct restore *r, const VmaEntry *v, struct hash *opened,
 		*ret_fd = *slot;
 		return 0;
 	}
-	fd = restore_open_file(r, restore_file(r, v->shmid, "a mapping"));
+	if (file->kind->maps_itself) {
+		have = descriptor_itself(r, file);
+		*ret_fd = *slot = have;
+		return have < 0 ? have : 0;
+	}
+	fd = restore_open_file(r, file);
 	if (fd < 0)
 		return fd;
 	have = fcntl(fd, F_GETFL);
@@ -88,6 +106,7 @@ static int fill_vma(struct restore *r, struct restore_task *rt, const VmaEntry *
 		w->flags &= ~(uint64_t)MAP_ANONYMOUS;
 	} else if (v->status & (VMA_FILE_PRIVATE | VMA_FILE_SHARED)) {
 		w->flags &= ~(uint64_t)MAP_ANONYMOUS;
+		w->unplaced = restore_file(r, v->shmid, "a mapping")->kind->maps_itself;
 		return w->staged ? 0 : mapping_fd(r, v, opened, &w->fd);
 	} else {
 		w->flags |= MAP_ANONYMOUS;

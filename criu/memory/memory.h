@@ -10,6 +10,8 @@
 int memory_survey(struct dump *dump, struct dump_task *dt);
 /* File ids of what is mapped, of the executable; the record of mm-PID.img (from the arena). */
 int memory_save_mm(struct dump *dump, struct dump_task *dt, MmEntry **ret_mm);
+/* Mappings of the inode @st, which no path leads to, are of the descriptor that is file @id. */
+int memory_mapping_is(struct dump *dump, const struct stat *st, uint32_t id);
 /* Pages of private memory to pagemap-PID.img and pages-N.img: from the snapshot where there is one, which is dropped. */
 int memory_save_pages(struct dump *dump, struct dump_task *dt, const MmEntry *mm);
 /* So that the task may go on before its pages are saved; dt->snapshot stays NULL where that is not to be. */

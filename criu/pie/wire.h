@@ -114,7 +114,8 @@ struct wire_vma {
 	int32_t fd; /* descriptor to map, -1 */
 	int32_t shmid; /* SysV segment to attach, -1 */
 	uint64_t name; /* char *: anonymous name, 0 */
-	uint32_t locked, pad; /* mlock(2)ed */
+	uint32_t locked; /* mlock(2)ed */
+	uint32_t unplaced; /* its file takes no address in mmap(2): see restorer/placed.c */
 };
 
 struct wire_range {

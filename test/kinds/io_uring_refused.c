@@ -1,26 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A descriptor of a kind that cannot be saved is refused by its name and number.
- * test: refused='fd.*\b300\b.*io_uring|io_uring.*fd.*\b300\b'
+ * What a ring has and nobody can ask for is refused by its name and number; it stays as it was.
+ * test: refused='fd 300: io_uring: .*eventfd is registered'
  */
-#include "checkpoint.h"
-#include <linux/io_uring.h>
-#include <sys/syscall.h>
+#include "io_uring.h"
+#include <sys/eventfd.h>
 
 int main(int argc, char **argv)
 {
-	struct io_uring_params params = { 0 };
-	int fd;
+	struct ring r;
+	uint64_t data, value;
+	int res, event = eventfd(0, EFD_NONBLOCK);
 
 	test_init(argc, argv);
-	fd = (int)syscall(SYS_io_uring_setup, 4, &params);
-	if (fd < 0)
+	if (!ring_make(&r, 4, 0))
 		test_skip("this kernel has no io_uring");
-	dup2(fd, 300);
-	close(fd);
+	need(dup2(r.fd, 300) == 300 && !close(r.fd), "dup2");
+	r.fd = 300;
+	need(!syscall(SYS_io_uring_register, r.fd, IORING_REGISTER_EVENTFD, &event, 1), "register");
 	if (checkpoint_here())
 		close(300);
-	check(fcntl(300, F_GETFD) >= 0, "the ring is gone");
-	check(syscall(SYS_io_uring_enter, 300, 0, 0, 0, NULL, 0) == 0, "enter");
+	check(read(event, &value, sizeof(value)) < 0, "the eventfd was told of something");
+	ring_next(&r, IORING_OP_NOP, 9);
+	ring_publish(&r);
+	check(ring_enter(&r, 1, 1) == 1 && ring_reap(&r, &data, &res) && data == 9, "a request");
+	check(read(event, &value, sizeof(value)) == sizeof(value) && value == 1, "the eventfd was told %lu times",
+	      value);
 	test_done();
 }

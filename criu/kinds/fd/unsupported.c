@@ -18,7 +18,6 @@ struct unsupported_name {
 };
 
 static const struct unsupported_name unsupported_names[] = {
-	{ "anon_inode:[io_uring]", "an io_uring", "run the program without io_uring (many have a switch for it)" },
 	{ "anon_inode:[userfaultfd]", "a userfaultfd", "dump when the program that uses it is done" },
 	{ "anon_inode:[perf_event]", "a performance counter", "stop profiling first" },
 	{ "anon_inode:bpf-map", "a BPF map", "unload the BPF program first" },

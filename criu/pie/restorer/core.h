@@ -2,9 +2,11 @@
 /* In pie/: no libc, no globals, direct system calls only. */
 /* What makes an address space and its threads; the task kinds' parts are in restorer.h. */
 #pragma once
+#include "base/bits.h"
 #include "pie/restorer/restorer.h"
 #include "pie/wire.h"
 
+#define USER_END ((1ull << 47) - PAGE_SZ)
 #define restorer_fail_at(task, err, what, where) restorer_fail_nr((task), (int)(err), (what), (long)(where))
 
 /* layout.c */
@@ -12,6 +14,8 @@ int layout_unmap(struct wire_task *task);
 int layout_map(struct wire_task *task);
 int layout_finish(struct wire_task *task);
 int layout_marks(struct wire_task *task);
+/* placed.c: first of all mappings, while nothing but the spares is there */
+int placed_map(struct wire_task *task);
 /* main.c: where the tool jumps to; @args is the struct wire_task. */
 unsigned long blob_entry(unsigned int command, void *args);
 /* pages.c */

@@ -10,7 +10,6 @@
 #include "pie/vma.h"
 #include "pie/restorer/core.h"
 
-#define USER_END ((1ull << 47) - PAGE_SZ)
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102
 #endif
@@ -69,7 +68,7 @@ int layout_map(struct wire_task *task)
 	for (uint64_t i = 0; i < task->nr_vmas; i++) {
 		long got;
 
-		if (v[i].status & VMA_GUARD)
+		if ((v[i].status & VMA_GUARD) || v[i].unplaced)
 			continue;
 		got = map_one(&v[i]);
 		if (got != (long)v[i].start)

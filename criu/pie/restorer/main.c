@@ -10,6 +10,7 @@ static int lay_out(struct wire_task *task)
 {
 	int err = layout_unmap(task);
 
+	err = err ? err : placed_map(task);
 	err = err ? err : vdso_move(task);
 	err = err ? err : layout_map(task);
 	err = err ? err : pages_load(task);

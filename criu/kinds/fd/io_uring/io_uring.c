@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * io_uring_setup(2), while restoring. The kernel's counters of a ring begin at 0 and cannot be set, but libraries keep
+ * copies of them: as many empty requests as the ring has ever had bring them to where they were, a tenth of a
+ * microsecond each.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include "kinds/fd/anon.h"
+#include "kinds/fd/io_uring/internal.h"
+#include "kinds/fd/reopen.h"
+#include "util/fds.h"
+
+static bool is_power_of_two(uint32_t n)
+{
+	return n && !(n & (n - 1));
+}
+
+static int io_uring_load(struct restore *r, struct file *file, void *state)
+{
+	const IoUringEntry *e = file->entry->uring;
+
+	if (!e)
+		return fail(-EBADMSG, "files.img: file %u: an io_uring without its record", file->id);
+	if (!is_power_of_two(e->sq_entries) || !is_power_of_two(e->cq_entries) || e->sq_entries > IO_URING_SQ_MAX ||
+	    e->cq_entries > 2 * IO_URING_SQ_MAX || e->cq_entries < e->sq_entries)
+		return fail(-EBADMSG, "files.img: file %u: there is no io_uring of %u and %u entries", file->id,
+			    e->sq_entries, e->cq_entries);
+	if (e->sq_tail - e->submitted > e->sq_entries || e->submitted - e->cq_head > e->cq_entries)
+		return fail(-EBADMSG, "files.img: file %u: an io_uring with more entries than it has room for",
+			    file->id);
+	if (e->cqes.len != e->cq_entries * sizeof(struct io_uring_cqe) ||
+	    e->array.len != e->sq_entries * sizeof(uint32_t) ||
+	    e->sqes.len != e->sq_entries * sizeof(struct io_uring_sqe) || e->n_layout != IO_URING_LAYOUT)
+		return fail(-EBADMSG, "files.img: file %u: the content of an io_uring has a wrong size", file->id);
+	return 0;
+}
+
+static int check_layout(const IoUringEntry *e, const struct io_uring_params *p)
+{
+	uint32_t now[IO_URING_LAYOUT];
+
+	io_uring_layout(p, now);
+	if (p->sq_entries == e->sq_entries && p->cq_entries == e->cq_entries && !memcmp(now, e->layout, sizeof(now)))
+		return 0;
+	return fail(
+		-EOPNOTSUPP,
+		"this kernel lays out the memory of an io_uring in another way than the one that the program knows");
+}
+
+/* Empty requests, until the kernel has counted as many as the program has seen. */
+static int advance(int fd, const IoUringEntry *e, const struct io_uring_params *p, char *rings)
+{
+	uint32_t *array = io_uring_word(rings, p->sq_off.array), *head = io_uring_word(rings, p->cq_off.head);
+	uint32_t done = 0;
+
+	for (uint32_t i = 0; i < e->sq_entries; i++)
+		array[i] = i;
+	while (done != e->submitted) {
+		uint32_t n = MIN_OF(e->submitted - done, e->sq_entries);
+		long took;
+
+		__atomic_store_n(io_uring_word(rings, p->sq_off.tail), done + n, __ATOMIC_RELEASE);
+		took = syscall(SYS_io_uring_enter, fd, n, 0, 0, NULL, 0);
+		if (took < 0)
+			return fail(-errno, "set the counters of an io_uring to %u", e->submitted);
+		done += took;
+		__atomic_store_n(head, __atomic_load_n(io_uring_word(rings, p->cq_off.tail), __ATOMIC_ACQUIRE),
+				 __ATOMIC_RELEASE);
+		if (*head != done)
+			return fail(-EIO, "set the counters of an io_uring to %u: %u completions of %u", e->submitted,
+				    *head, done);
+	}
+	return 0;
+}
+
+static void fill(const IoUringEntry *e, const struct io_uring_params *p, char *rings, void *sqes)
+{
+	memcpy(sqes, e->sqes.data, e->sqes.len);
+	memcpy(rings + p->sq_off.array, e->array.data, e->array.len);
+	memcpy(rings + p->cq_off.cqes, e->cqes.data, e->cqes.len);
+	*io_uring_word(rings, p->sq_off.dropped) = e->sq_dropped;
+	*io_uring_word(rings, p->cq_off.overflow) = e->cq_overflow;
+	*io_uring_word(rings, p->cq_off.flags) = e->cq_flags;
+	*io_uring_word(rings, p->cq_off.head) = e->cq_head;
+	__atomic_store_n(io_uring_word(rings, p->sq_off.tail), e->sq_tail, __ATOMIC_RELEASE);
+}
+
+static int io_uring_fill(int fd, const IoUringEntry *e, const struct io_uring_params *p)
+{
+	size_t rings_len = io_uring_rings_len(p);
+	char *rings = mmap(NULL, rings_len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, IORING_OFF_SQ_RING);
+	void *sqes = mmap(NULL, e->sqes.len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, IORING_OFF_SQES);
+	int err;
+
+	if (rings == MAP_FAILED || sqes == MAP_FAILED)
+		err = fail(-errno, "map an io_uring");
+	else
+		err = advance(fd, e, p, rings);
+	if (!err)
+		fill(e, p, rings, sqes);
+	if (rings != MAP_FAILED)
+		munmap(rings, rings_len);
+	if (sqes != MAP_FAILED)
+		munmap(sqes, e->sqes.len);
+	return err;
+}
+
+static int io_uring_open(struct restore *r, struct file *file, const void *state)
+{
+	const IoUringEntry *e = file->entry->uring;
+	struct io_uring_params params;
+	_cleanup_close_ int fd = io_uring_make(e->sq_entries, e->cq_entries, &params);
+	int err;
+
+	if (fd < 0)
+		return fail(fd, "io_uring_setup of %u and %u entries (sysctl kernel.io_uring_disabled?)", e->sq_entries,
+			    e->cq_entries);
+	err = check_layout(e, &params);
+	if (!err)
+		err = io_uring_fill(fd, e, &params);
+	if (!err)
+		err = set_status_flags(fd, e->flags, e->fown);
+	return err < 0 ? err : steal_fd(&fd);
+}
+
+const struct fd_kind io_uring_kind = {
+	.name = "io_uring",
+	.image_type = FD_TYPES__IO_URING,
+	.maps_itself = true,
+	.claims = io_uring_claims,
+	.save = io_uring_save,
+	.load = io_uring_load,
+	.open = io_uring_open,
+};

@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * io_uring_setup(2), while dumping. A ring is saved when it is at rest and has nothing that no one can ask for: every
+ * entry that the kernel took has its completion (counters in fdinfo), no files, buffers or other things are registered
+ * (asked for by io_uring_register(2) with arguments that change nothing, whatever the answer). Flags that only say how
+ * soon completions come (COOP_TASKRUN, TASKRUN_FLAG) or how far a batch with a bad entry gets (SUBMIT_ALL) cannot be
+ * asked for; a restored ring has none of them.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include "kernel/fdinfo.h"
+#include "kinds/fd/anon.h"
+#include "kinds/fd/io_uring/internal.h"
+#include "memory/memory.h"
+#include "util/fds.h"
+
+#define WAIT_MS 300
+#define GROUPS 65536
+#define REGISTERED_RINGS 16
+/* Numbers of io_uring.h, from Linux 6.8 and 6.13 on: headers may be older. */
+#define REGISTER_PBUF_STATUS 26
+#define REGISTER_MEM_REGION 34
+
+struct io_uring_told {
+	uint32_t sq_mask, sq_head, sq_tail, cq_mask, cq_head, cq_tail, sqes, cqes, files, buffers;
+	int sq_thread;
+	bool polls, overflow, busy_poll, personalities;
+};
+
+bool io_uring_claims(const struct fd_probe *probe)
+{
+	return fd_is_anon(probe, "io_uring");
+}
+
+static bool told_number(const char *text, const char *key, uint32_t *ret)
+{
+	const char *at = strstr(text, key);
+
+	if (!at || (at != text && at[-1] != '\n'))
+		return false;
+	*ret = strtoul(at + strlen(key), NULL, 0);
+	return true;
+}
+
+/* Is there anything between this line and the next one that is no detail of it? Details are indented. */
+static bool told_list(const char *text, const char *key)
+{
+	const char *at = strstr(text, key);
+
+	at = at ? strchr(at, '\n') : NULL;
+	return at && at[1] == ' ';
+}
+
+static int read_told(const struct fd_probe *probe, struct io_uring_told *ret)
+{
+	_cleanup_fdinfo_ struct fdinfo info = { 0 };
+	_cleanup_proc_ struct proc self = PROC_CLOSED;
+	int err = proc_open(getpid(), &self);
+	const char *text;
+	uint32_t thread = -1;
+
+	if (!err)
+		err = fdinfo_read(&self, probe->local, &info);
+	if (err < 0)
+		return fail(err, "read fdinfo");
+	text = info.other.data ? info.other.data : "";
+	*ret = (struct io_uring_told){ 0 };
+	if (!told_number(text, "SqMask:", &ret->sq_mask) || !told_number(text, "CachedSqHead:", &ret->sq_head) ||
+	    !told_number(text, "SqTail:", &ret->sq_tail) || !told_number(text, "CqMask:", &ret->cq_mask) ||
+	    !told_number(text, "CqHead:", &ret->cq_head) || !told_number(text, "CachedCqTail:", &ret->cq_tail) ||
+	    !told_number(text, "SqThread:", &thread) || !told_number(text, "UserFiles:", &ret->files) ||
+	    !told_number(text, "UserBufs:", &ret->buffers))
+		return -EAGAIN;
+	ret->sq_thread = (int)thread;
+	ret->polls = told_list(text, "PollList:");
+	ret->overflow = told_list(text, "CqOverflowList:");
+	ret->busy_poll = strstr(text, "NAPI:\tenabled");
+	ret->personalities = strstr(text, "Personalities:");
+	return 0;
+}
+
+static uint32_t in_flight(const struct io_uring_told *told)
+{
+	return told->sq_head - told->cq_tail;
+}
+
+static int register_call(int fd, unsigned op, void *arg, unsigned nr)
+{
+	return syscall(SYS_io_uring_register, fd, op, arg, nr) < 0 ? -errno : 0;
+}
+
+/* Whether the ring has something that fdinfo does not show. None of these calls changes anything. */
+static const char *hidden(int fd)
+{
+	int none = -1, err = register_call(fd, IORING_REGISTER_EVENTFD, &none, 1);
+	struct {
+		uint32_t group, head, zero[8];
+	} status;
+
+	if (err == -EEXIST)
+		return "it may be used by one thread only (IORING_SETUP_SINGLE_ISSUER)";
+	if (err == -EBADFD)
+		return "it is not enabled yet (IORING_SETUP_R_DISABLED)";
+	if (err == -EACCES)
+		return "it is restricted (IORING_REGISTER_RESTRICTIONS)";
+	if (err == -EBUSY)
+		return "an eventfd is registered with it";
+	if (register_call(fd, REGISTER_MEM_REGION, NULL, 1) == -EBUSY)
+		return "a memory region is registered with it";
+	for (uint32_t group = 0; group < GROUPS; group++) {
+		memset(&status, 0, sizeof(status));
+		status.group = group;
+		err = register_call(fd, REGISTER_PBUF_STATUS, &status, 1);
+		if (err == -EINVAL && !group)
+			break; /* a kernel that cannot tell */
+		if (err != -ENOENT)
+			return "it has provided buffers";
+	}
+	return NULL;
+}
+
+/* With a bad pointer to a time: a ring that polls does not look at it. */
+static bool polls_for_completions(int fd)
+{
+	struct io_uring_getevents_arg arg = { .ts = 8 };
+
+	return !syscall(SYS_io_uring_enter, fd, 0, 0, IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, &arg, sizeof(arg));
+}
+
+static const char *unsaveable(const struct fd_probe *probe, const struct io_uring_told *told)
+{
+	if (told->sq_thread != -1)
+		return "a thread of the kernel reads its entries (IORING_SETUP_SQPOLL)";
+	if (told->files)
+		return "files are registered with it";
+	if (told->buffers)
+		return "buffers are registered with it";
+	if (told->personalities)
+		return "credentials are registered with it";
+	if (told->busy_poll)
+		return "it busy-polls network devices (IORING_REGISTER_NAPI)";
+	if (told->overflow)
+		return "completions wait for room in it: dump when the program has read some";
+	if (told->polls)
+		return "requests wait for other files in it (a poll, a socket): dump when they are done or cancelled";
+	if (polls_for_completions(probe->local))
+		return "it polls devices for completions (IORING_SETUP_IOPOLL)";
+	return hidden(probe->local);
+}
+
+/*
+ * Have a thread make a call with no effect: whatever completions wait to be delivered in its context are. It tells at
+ * the same time whether the thread has registered descriptors of rings.
+ */
+static int visit_thread(struct dump *dump, struct dump_task *dt, struct compel_ctl *ctl, struct dump_thread *th)
+{
+	for (unsigned long slot = 0; slot < REGISTERED_RINGS; slot++) {
+		unsigned long args[6] = { slot, 0, 0, IORING_ENTER_REGISTERED_RING };
+		long value;
+		int err = compel_thread_syscall(ctl, th->id.host_tid, SYS_io_uring_enter, args, &value);
+
+		if (err < 0)
+			return fail(err, "ask thread %d for rings: %s", th->id.host_tid, compel_why(ctl));
+		if (value == -EINVAL)
+			return 0; /* it has never used a ring */
+		if (value != -EBADF) {
+			dump_blocker(
+				dump, dt, -1,
+				"thread %d has registered the descriptor of an io_uring (IORING_REGISTER_RING_FDS), which "
+				"cannot be saved: unregister it (io_uring_unregister_ring_fd)",
+				th->id.tid);
+			return 0;
+		}
+	}
+	return 0;
+}
+
+static int visit_threads(struct dump *dump, struct dump_task *dt)
+{
+	struct compel_ctl *ctl;
+	int cured, err = compel_open(dt->threads[0].id.host_tid, &ctl);
+
+	if (err < 0)
+		return fail(err, "run code in the process: %s", compel_why(NULL));
+	for (size_t i = 0; !err && i < dt->nr_threads; i++)
+		err = visit_thread(dump, dt, ctl, &dt->threads[i]);
+	cured = compel_cure(ctl);
+	return err ? err : cured < 0 ? fail(cured, "take our code out of the process again") : 0;
+}
+
+/* Disks need a moment; what waits for something else has no end that could be waited for. */
+static int wait_for_rest(struct dump *dump, const struct fd_probe *probe, struct io_uring_told *told)
+{
+	size_t blockers = dump->blockers.nr;
+	int err = read_told(probe, told);
+
+	for (int ms = 0; !dump->checking; ms++) {
+		if (!err && told->polls)
+			return 0;
+		if (!err && ms && (!in_flight(told) || ms > WAIT_MS || blockers != dump->blockers.nr))
+			return 0;
+		if (err && (err != -EAGAIN || ms > WAIT_MS))
+			return err;
+		if (ms)
+			usleep(1000); /* style: completions are delivered by the stopped threads' own calls only */
+		err = visit_threads(dump, probe->task);
+		if (!err)
+			err = read_told(probe, told);
+	}
+	return err == -EAGAIN ? 0 : err;
+}
+
+/* The pages of a ring at @off, which may be fewer: the rest of @buf stays zero. Bytes that are there, at most @len. */
+static int copy_pages(int fd, off_t off, char *buf, size_t len, size_t *ret_len)
+{
+	void *map = mmap(NULL, len, PROT_READ, MAP_SHARED, fd, off);
+	size_t got = 0;
+
+	if (map == MAP_FAILED)
+		return fail(-errno, "map a ring");
+	/* Touching what is not there would be SIGBUS. */
+	for (; got < len; got += PAGE_SZ) {
+		struct iovec to = { buf + got, PAGE_SZ }, from = { (char *)map + got, PAGE_SZ };
+
+		if (process_vm_readv(getpid(), &to, 1, &from, 1, 0) != PAGE_SZ)
+			break;
+	}
+	munmap(map, len);
+	*ret_len = got;
+	return 0;
+}
+
+static bool all_zero(const char *p, const char *end)
+{
+	while (p < end && !*p)
+		p++;
+	return p >= end;
+}
+
+struct io_uring_copy {
+	struct io_uring_params params; /* of a ring of the same size that we made */
+	char *rings, *sqes;
+	size_t rings_room, sqes_room; /* whole pages, and one more */
+};
+
+static int copy_ring(struct dump *dump, const struct fd_probe *probe, const struct io_uring_told *told,
+		     struct io_uring_copy *copy, const char **ret_why)
+{
+	_cleanup_close_ int twin = io_uring_make(told->sq_mask + 1, told->cq_mask + 1, &copy->params);
+	const struct io_uring_params *p = &copy->params;
+	size_t rings, sqes;
+	int err;
+
+	if (twin < 0)
+		return fail(twin, "make an io_uring of %u and %u entries", told->sq_mask + 1, told->cq_mask + 1);
+	copy->rings_room = ROUND_UP(io_uring_rings_len(p), PAGE_SZ) + PAGE_SZ;
+	copy->sqes_room = ROUND_UP(p->sq_entries * sizeof(struct io_uring_sqe), PAGE_SZ) + PAGE_SZ;
+	copy->rings = dump_alloc(dump, copy->rings_room);
+	copy->sqes = dump_alloc(dump, copy->sqes_room);
+	if (!copy->rings || !copy->sqes)
+		return fail(-ENOMEM, "io_uring");
+	err = copy_pages(probe->local, IORING_OFF_SQ_RING, copy->rings, copy->rings_room, &rings);
+	if (!err)
+		err = copy_pages(probe->local, IORING_OFF_SQES, copy->sqes, copy->sqes_room, &sqes);
+	if (err)
+		return err;
+	/* Larger entries (SQE128, CQE32) show by the size of small rings' content, of large rings' memory. */
+	if (rings == copy->rings_room || sqes == copy->sqes_room || !rings || !sqes ||
+	    *io_uring_word(copy->rings, p->sq_off.ring_entries) != p->sq_entries ||
+	    *io_uring_word(copy->rings, p->cq_off.ring_entries) != p->cq_entries ||
+	    !all_zero(copy->rings + io_uring_rings_len(p), copy->rings + copy->rings_room) ||
+	    !all_zero(copy->sqes + p->sq_entries * sizeof(struct io_uring_sqe), copy->sqes + copy->sqes_room))
+		*ret_why = "its memory is laid out in a way that is not known here (IORING_SETUP_SQE128, CQE32)";
+	return 0;
+}
+
+/* A ring without an array (IORING_SETUP_NO_SQARRAY) takes entries in order: as one does whose array says so. */
+static int name_in_order(uint32_t *array, uint32_t n)
+{
+	uint32_t any = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		any |= array[i];
+	for (uint32_t i = 0; !any && i < n; i++)
+		array[i] = i;
+	return 0;
+}
+
+static int fill_entry(struct dump *dump, const struct fd_probe *probe, const struct io_uring_told *told,
+		      struct io_uring_copy *copy, IoUringEntry *e)
+{
+	const struct io_uring_params *p = &copy->params;
+
+	e->flags = probe->flags;
+	e->sq_entries = p->sq_entries;
+	e->cq_entries = p->cq_entries;
+	e->submitted = told->sq_head;
+	e->sq_tail = *io_uring_word(copy->rings, p->sq_off.tail);
+	e->cq_head = *io_uring_word(copy->rings, p->cq_off.head);
+	e->cq_flags = *io_uring_word(copy->rings, p->cq_off.flags);
+	e->sq_dropped = *io_uring_word(copy->rings, p->sq_off.dropped);
+	e->cq_overflow = *io_uring_word(copy->rings, p->cq_off.overflow);
+	e->n_layout = IO_URING_LAYOUT;
+	e->layout = dump_alloc(dump, IO_URING_LAYOUT * sizeof(*e->layout));
+	if (!e->layout)
+		return fail(-ENOMEM, "io_uring");
+	io_uring_layout(p, e->layout);
+	e->cqes.data = (uint8_t *)copy->rings + p->cq_off.cqes;
+	e->cqes.len = p->cq_entries * sizeof(struct io_uring_cqe);
+	e->array.data = (uint8_t *)copy->rings + p->sq_off.array;
+	e->array.len = p->sq_entries * sizeof(uint32_t);
+	e->sqes.data = (uint8_t *)copy->sqes;
+	e->sqes.len = p->sq_entries * sizeof(struct io_uring_sqe);
+	return name_in_order(io_uring_word(copy->rings, p->sq_off.array), p->sq_entries);
+}
+
+static void refuse(struct dump *dump, const struct fd_probe *probe, const char *why)
+{
+	dump_blocker(dump, probe->task, probe->fd,
+		     "io_uring: it cannot be saved: %s; or run the program without io_uring", why);
+}
+
+int io_uring_save(struct dump *dump, const struct fd_probe *probe, FileEntry *entry)
+{
+	IoUringEntry *e = dump_alloc(dump, sizeof(*e));
+	struct io_uring_told told = { 0 };
+	struct io_uring_copy copy = { 0 };
+	const char *why = NULL;
+	int err;
+
+	if (!e)
+		return fail(-ENOMEM, "io_uring");
+	io_uring_entry__init(e);
+	entry->uring = e;
+	e->id = entry->id;
+	err = dump_fown(dump, probe, &e->fown);
+	if (!err)
+		err = memory_mapping_is(dump, &probe->st, entry->id);
+	if (!err)
+		err = wait_for_rest(dump, probe, &told);
+	if (err)
+		return err;
+	why = unsaveable(probe, &told);
+	if (!why && in_flight(&told) && !dump->checking) {
+		dump_blocker(
+			dump, probe->task, probe->fd,
+			"io_uring: %d requests are in flight, and not done within %d ms (or were never to be told of): dump when "
+			"they are done, or run the program without io_uring",
+			(int)in_flight(&told), WAIT_MS);
+		return 0;
+	}
+	if (!why)
+		err = copy_ring(dump, probe, &told, &copy, &why);
+	if (!err && !why)
+		err = fill_entry(dump, probe, &told, &copy, e);
+	if (!err && why)
+		refuse(dump, probe, why);
+	return err;
+}
