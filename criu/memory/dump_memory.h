@@ -9,3 +9,5 @@ ARRAY_OF(vma_list, VmaEntry *);
 
 /* A shared segment that a VMA maps: saved once, after all tasks, whole. */
 int shmem_note(struct dump *dump, struct dump_task *dt, const struct kernel_vma *v, const VmaEntry *e);
+/* Fills dt->pages and dt->guards, by dt->maps. */
+int memory_scan_pages(struct dump_task *dt);

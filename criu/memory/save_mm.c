@@ -8,7 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "kernel/device.h"
-#include "kernel/pagemap_scan.h"
 #include "memory/dump_memory.h"
 #include "memory/memory.h"
 #include "pie/vma.h"
@@ -32,7 +31,7 @@ static const char *unsaveable(const struct kernel_vma *v, const struct vma_flags
 	if (f->flags & FLAG(VMF_SL))
 		return "memory sealed by mseal: that cannot be saved yet";
 	if (str_has_prefix(v->name, "anon_inode:[io_uring]"))
-		return NULL; /* its kind knows: memory_mapping_is() */
+		return "an io_uring: close the ring first, it cannot be saved yet";
 	if (str_has_prefix(v->name, "/[aio]"))
 		return "an AIO ring: io_destroy it first, it cannot be saved yet";
 	if (str_has_prefix(v->name, "anon_inode:"))
@@ -105,25 +104,10 @@ static int open_mapped(struct dump_task *dt, const struct kernel_vma *v, int fla
 	return open_at(dt->proc.dir, path, flags, 0);
 }
 
-static uint64_t mapped_key(uint32_t kdev, uint64_t ino, unsigned flags)
-{
-	return hash_mix(hash_mix(kdev) ^ ino) ^ flags;
-}
-
-int memory_mapping_is(struct dump *dump, const struct stat *st, uint32_t id)
-{
-	uint32_t kdev = dev_to_kdev(st->st_dev);
-	int err = hash_put(&dump->mapped_ids, mapped_key(kdev, st->st_ino, O_RDWR), id);
-
-	if (!err)
-		err = hash_put(&dump->mapped_ids, mapped_key(kdev, st->st_ino, O_RDONLY), id);
-	return err < 0 ? fail(err, "mappings of a descriptor") : 0;
-}
-
 static int mapped_file_id(struct dump *dump, struct dump_task *dt, const struct kernel_vma *v, unsigned flags,
 			  uint32_t *ret_id)
 {
-	uint64_t key = mapped_key(kdev_make(v->dev_major, v->dev_minor), v->ino, flags);
+	uint64_t key = hash_mix(hash_mix(kdev_make(v->dev_major, v->dev_minor)) ^ v->ino) ^ flags;
 	_cleanup_close_ int fd = -1;
 	char link[4096 + 16];
 	uint64_t known;
@@ -135,12 +119,6 @@ static int mapped_file_id(struct dump *dump, struct dump_task *dt, const struct 
 	}
 	if (hash_get(&dump->mapped_ids, key, &known)) {
 		*ret_id = known;
-		return 0;
-	}
-	if (str_has_prefix(v->name, "anon_inode:")) {
-		dump_blocker(dump, dt, -1,
-			     "mapping %lx-%lx %s: no task of the tree has its descriptor any more: unmap it", v->start,
-			     v->end, v->name);
 		return 0;
 	}
 	fd = open_mapped(dt, v, O_PATH);
@@ -159,7 +137,7 @@ static int fill_file(struct dump *dump, struct dump_task *dt, const struct kerne
 		     VmaEntry *e)
 {
 	unsigned flags = v->shared && (f->flags & FLAG(VMF_MW)) ? O_RDWR : O_RDONLY;
-	uint32_t id = 0;
+	uint32_t id;
 	int err;
 
 	if (v->shared && (str_has_prefix(v->name, "/SYSV") || (!strcmp(v->name, "/dev/zero") && v->deleted) ||
@@ -320,31 +298,6 @@ static int save_exe(struct dump *dump, struct dump_task *dt, MmEntry *mm)
 	return dump->path_file_id(dump, dt, fd, link, O_RDONLY, &mm->exe_file_id);
 }
 
-/* One look at the page tables of the whole address space: pages of its own, and guard markers. */
-static int scan_pages(struct dump_task *dt)
-{
-	static const struct page_want want = {
-		.all = PAGE_PFNZERO | PAGE_FILE,
-		.inverted = PAGE_PFNZERO | PAGE_FILE,
-		.any = PAGE_PRESENT | PAGE_SWAPPED | PAGE_GUARD,
-		.report = PAGE_GUARD | PAGE_HUGE,
-	};
-	_cleanup_page_scan_ struct page_scan scan = PAGE_SCAN_CLOSED;
-	struct page_regions all = { 0 };
-	uint64_t end = 0;
-	int err = page_scan_open(&dt->proc, &scan);
-
-	for (size_t i = 0; i < dt->maps.n; i++)
-		if (dt->maps.v[i].end < 1ull << 63)
-			end = dt->maps.v[i].end;
-	if (!err)
-		err = page_scan_range(&scan, 0, end, &want, &all);
-	for (size_t i = 0; !err && i < all.n; i++)
-		err = array_add(all.v[i].categories & PAGE_GUARD ? &dt->guards : &dt->pages, all.v[i]);
-	array_free(&all);
-	return err < 0 ? fail(err, "read the page map") : 0;
-}
-
 int memory_save_mm(struct dump *dump, struct dump_task *dt, MmEntry **ret_mm)
 {
 	MmEntry *mm = dump_alloc(dump, sizeof(*mm));
@@ -368,7 +321,7 @@ int memory_save_mm(struct dump *dump, struct dump_task *dt, MmEntry **ret_mm)
 	mm->dumpable = dt->inside->dumpable;
 	mm->has_thp_disabled = 1;
 	mm->thp_disabled = dt->inside->thp_disabled > 0;
-	err = scan_pages(dt);
+	err = memory_scan_pages(dt);
 	if (!err)
 		err = save_exe(dump, dt, mm);
 	if (!err)
