@@ -6,7 +6,9 @@
 #include <stdint.h>
 #include <sys/ioctl.h>
 #include <sys/types.h>
+#include "image/writer.h"
 #include "run/kind.h"
+#include "tty.pb-c.h"
 
 #define TTY_MAJOR_UNIX98_SLAVE 136 /* all of one kernel's: a million minors */
 #define TTY_MAJOR_UNIX98_LAST 143
@@ -36,6 +38,17 @@ int tty_set_termios(int fd, const struct tty_termios *t);
 int tty_index_of_master(int fd, uint32_t *ret_index);
 int tty_index_behind(int fd, uint32_t *ret_index);
 
+/* The device behind what any terminal's descriptor stands for. */
+int tty_device_behind(int fd, dev_t *ret_dev);
+
+/* As --external and --inherit-fd name a terminal: stat(2)'s numbers. */
+#define TTY_KEY_MAX 40
+void tty_external_key(dev_t rdev, dev_t dev, char ret_key[static TTY_KEY_MAX]);
+
+#define TTY_LARGEFILE 0100000 /* open(2) sets it by itself, and libc hides it */
+#define TTY_OPEN_FLAGS (O_ACCMODE | O_NONBLOCK | O_APPEND | O_NOATIME | TTY_LARGEFILE)
+int tty_keep(struct restore *r, int fd); /* a descriptor of ours, above what belongs to tasks: each of them has it */
+
 /* ---- unread bytes: data.c */
 
 #define TTY_BYTES_MAX 65536
@@ -64,6 +77,22 @@ int tty_fill_master(int master, int slave, const struct tty_bytes *bytes);
 bool tty_claims(const struct fd_probe *probe);
 int tty_save(struct dump *dump, const struct fd_probe *probe, FileEntry *entry);
 int tty_save_late(struct dump *dump, const struct fd_probe *probe, FileEntry *entry);
+int tty_save_termios(struct dump *dump, const struct tty_termios *t, TermiosEntry **ret_entry);
+int tty_save_winsize(struct dump *dump, int fd, WinsizeEntry **ret_entry);
+/* The path of the device, for CRIU and for a devpts of its own: a deleted one has none. */
+int tty_save_path(struct dump *dump, const struct fd_probe *probe, TtyFileEntry *tty);
+/* Session and foreground group of the terminal with the device @behind, as the tasks that have it for theirs say. */
+void tty_find_session(struct dump *dump, dev_t behind, TtyInfoEntry *info);
+int tty_write(struct dump *dump, enum image_type type, const ProtobufCMessage *msg);
+
+/* ---- terminals that are no pairs of the tree: place.c */
+
+struct tty_place_seen;
+struct tty_place_seen **tty_places_seen(struct dump *dump);
+bool tty_place_claims(const struct dump *dump, const struct fd_probe *probe);
+int tty_place_save(struct dump *dump, const struct fd_probe *probe, FileEntry *entry);
+/* Is the terminal with the device @behind given with --external? */
+bool tty_place_is_external(const struct dump *dump, dev_t behind);
 
 /* ---- restore: load.c, open.c, session.c */
 
@@ -78,9 +107,22 @@ struct tty_pair {
 	int master_fd, slave_fd;
 };
 
+/* Not one of the tree's own: handed over, or opened by its name. */
+struct tty_place {
+	const TtyInfoEntry *info;
+	const struct inherit_fd *given; /* NULL: by its name */
+	const char *path;
+	int fd; /* ours, above service_base; -1: none */
+	bool taken; /* by the session that this task leads */
+	bool changed; /* its settings; they were: */
+	struct tty_termios before;
+};
+
 struct tty_restore {
 	struct tty_pair *pairs;
 	size_t nr_pairs;
+	struct tty_place *places;
+	size_t nr_places;
 	struct tty_pair *own; /* with --shell-job: the one that is the person's terminal now */
 	TtyInfoEntry **infos;
 	size_t nr_infos;
@@ -95,13 +137,21 @@ struct tty_state {
 	struct tty_pair *pair; /* NULL for /dev/tty without a session in the tree */
 	const TtyInfoEntry *info;
 	enum tty_role role;
-	const struct inherit_fd *given; /* an external one, handed over by --inherit-fd */
-	int given_fd; /* above service_base; before the first fork */
+	struct tty_place *place; /* instead of a pair */
 };
 
-/* As --external and --inherit-fd name a terminal: stat(2)'s numbers. */
-#define TTY_KEY_MAX 40
-void tty_external_key(dev_t rdev, dev_t dev, char ret_key[static TTY_KEY_MAX]);
+/* Loads, links and opens what belongs to a file; opens and settles all that sessions need; takes it back. */
+int tty_place_check(const TtyInfoEntry *info);
+int tty_place_load(struct restore *r, const struct file *file, struct tty_state *ts);
+int tty_place_link(struct restore *r, const struct file *file, struct tty_place *place);
+int tty_place_open(const struct tty_place *place, uint32_t flags);
+int tty_places_before_fork(struct restore *r);
+int tty_places_ready(struct restore *r);
+void tty_places_failed(struct restore *r);
+/* Without being stopped for it: whoever does this may be in the background. */
+int tty_unstopped(int fd, int (*act)(int fd, const void *arg), const void *arg);
+int tty_act_settings(int fd, const void *termios);
+struct tty_place *tty_place_of_session(struct tty_restore *all, uint32_t sid);
 
 struct tty_restore *tty_restore_of(struct restore *r);
 int tty_load(struct restore *r, struct file *file, void *state);

@@ -5,7 +5,6 @@
 #include <string.h>
 #include "kernel/device.h"
 #include "kinds/fd/tty/internal.h"
-#include "run/outside.h"
 #include "run/restore.h"
 #include "tty.pb-c.h"
 #include "util/log.h"
@@ -53,17 +52,22 @@ static struct tty_pair *tty_pair_of(struct tty_restore *all, uint32_t index)
 	return NULL;
 }
 
+static bool tty_is_place(const TtyInfoEntry *info)
+{
+	return info->type == TTY_TYPE__EXT_TTY || info->type == TTY_TYPE__VT || info->type == TTY_TYPE__CONSOLE ||
+	       info->type == TTY_TYPE__SERIAL;
+}
+
 static int tty_check_info(const TtyInfoEntry *info)
 {
 	struct tty_termios t;
 	enum tty_role role = tty_role_of_info(info);
 	int err = 0;
 
-	if (info->type == TTY_TYPE__EXT_TTY)
-		return 0;
+	if (tty_is_place(info))
+		return tty_place_check(info);
 	if (info->type != TTY_TYPE__PTY && info->type != TTY_TYPE__CTTY)
-		return fail(-ENOTSUP, "tty-info.img: terminal %u is of type %u: only pseudo terminals are brought back",
-			    info->id, info->type);
+		return fail(-ENOTSUP, "tty-info.img: terminal %u is of the unknown type %u", info->id, info->type);
 	if (role != TTY_MASTER && role != TTY_SLAVE && role != TTY_OWN)
 		return fail(-EBADMSG, "tty-info.img: terminal %u has device 0x%x", info->id, info->rdev);
 	if (role != TTY_OWN && (!info->pty || info->pty->index >= 1u << KDEV_MINOR_BITS))
@@ -80,7 +84,9 @@ static int tty_join_pair(struct tty_restore *all, TtyInfoEntry *info)
 	enum tty_role role = tty_role_of_info(info);
 	struct tty_pair *pair;
 
-	if (role == TTY_OWN || info->type == TTY_TYPE__EXT_TTY)
+	if (tty_is_place(info))
+		all->places[all->nr_places++] = (struct tty_place){ .info = info, .fd = -1 };
+	if (role == TTY_OWN || tty_is_place(info))
 		return 0;
 	pair = tty_pair_of(all, info->pty->index);
 	if (!pair) {
@@ -127,7 +133,8 @@ static int tty_read_images(struct restore *r, struct tty_restore *all)
 		return err;
 	all->terminal_fd = -1;
 	all->pairs = restore_alloc(r, (all->nr_infos + 1) * sizeof(*all->pairs));
-	if (!all->pairs)
+	all->places = restore_alloc(r, (all->nr_infos + 1) * sizeof(*all->places));
+	if (!all->pairs || !all->places)
 		return fail(-ENOMEM, "terminals");
 	for (size_t i = 0; !err && i < all->nr_infos; i++) {
 		err = tty_check_info(all->infos[i]);
@@ -150,20 +157,6 @@ static struct tty_pair *tty_pair_of_own(struct tty_restore *all, const TtyInfoEn
 	return NULL;
 }
 
-static int tty_load_external(struct restore *r, const struct file *file, struct tty_state *ts)
-{
-	char key[TTY_KEY_MAX];
-
-	tty_external_key(kdev_to_dev(ts->info->rdev), kdev_to_dev(ts->info->dev), key);
-	ts->role = TTY_NONE;
-	ts->given_fd = -1;
-	ts->given = outside_inherited(r->opts, key);
-	if (!ts->given)
-		return fail(-ENOENT, "file %u is an external terminal: hand it over with --inherit-fd 'fd[N]:%s'",
-			    file->id, key);
-	return 0;
-}
-
 int tty_load(struct restore *r, struct file *file, void *state)
 {
 	struct tty_restore *all = tty_restore_of(r);
@@ -184,8 +177,8 @@ int tty_load(struct restore *r, struct file *file, void *state)
 	if (!ts->info)
 		return fail(-EBADMSG, "files.img: file %u: terminal %u is not in tty-info.img", file->id,
 			    file->entry->tty->tty_info_id);
-	if (ts->info->type == TTY_TYPE__EXT_TTY)
-		return tty_load_external(r, file, ts);
+	if (tty_is_place(ts->info))
+		return tty_place_load(r, file, ts);
 	ts->role = tty_role_of_info(ts->info);
 	ts->pair = ts->role == TTY_OWN ? tty_pair_of_own(all, ts->info) : tty_pair_of(all, ts->info->pty->index);
 	return 0;
@@ -209,7 +202,9 @@ int tty_link(struct restore *r, struct file *file, void *state)
 	struct tty_state *ts = state;
 	struct tty_pair *pair = ts->pair;
 
-	if (ts->role == TTY_OWN && !pair && !r->opts->shell_job)
+	if (ts->place)
+		return tty_place_link(r, file, ts->place);
+	if (ts->role == TTY_OWN && !pair && !r->opts->shell_job && !tty_place_of_session(all, ts->info->sid))
 		return fail(-EINVAL, "file %u: /dev/tty of a session that is not in the images: add --shell-job",
 			    file->id);
 	if (!pair)

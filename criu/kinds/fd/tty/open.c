@@ -20,11 +20,7 @@
 #include "util/fds.h"
 #include "util/log.h"
 
-#define TTY_LARGEFILE 0100000 /* open(2) sets it by itself, and libc hides it */
-#define TTY_OPEN_FLAGS (O_ACCMODE | O_NONBLOCK | O_APPEND | O_NOATIME | TTY_LARGEFILE)
-
-/* Above what belongs to tasks: it is there in every one of them. */
-static int tty_keep(struct restore *r, int fd)
+int tty_keep(struct restore *r, int fd)
 {
 	int kept = r->service_base > 0 ? move_fd_above(fd, r->service_base) : fd;
 
@@ -166,7 +162,7 @@ static int tty_make_pair(struct restore *r, struct tty_pair *pair)
 		return fd;
 	if (ioctl(fd, TIOCSPTLCK, &unlock) < 0)
 		return fail(-errno, "unlock terminal %u", pair->index);
-	if (pair->has_slave_file || pair->slave)
+	if (pair->has_slave_file || pair->slave || (pair->master && pair->master->sid))
 		err = tty_make_slave(r, pair);
 	if (!err && info && info->termios)
 		err = tty_settle_pair(pair, info);
@@ -203,20 +199,6 @@ static int tty_find_terminal(struct restore *r, struct tty_restore *all)
 	return tty_get_termios(fd, &all->before);
 }
 
-static int tty_keep_given(struct restore *r)
-{
-	for (size_t i = 0; i < r->nr_files; i++) {
-		struct tty_state *ts = r->files[i].state;
-
-		if (r->files[i].kind != &tty_kind || !ts->given)
-			continue;
-		ts->given_fd = dup_fd_above(ts->given->fd, r->service_base);
-		if (ts->given_fd < 0)
-			return fail(ts->given_fd, "--inherit-fd fd[%d]:%s", ts->given->fd, ts->given->key);
-	}
-	return 0;
-}
-
 int tty_before_fork(struct restore *r)
 {
 	struct tty_restore *all = tty_restore_of(r);
@@ -224,7 +206,7 @@ int tty_before_fork(struct restore *r)
 
 	if (!all)
 		return 0;
-	err = tty_keep_given(r);
+	err = tty_places_before_fork(r);
 	if (err)
 		return err;
 	if (all->own)
@@ -253,18 +235,18 @@ void tty_committed(struct restore *r)
 
 /* ---- descriptors */
 
-/* A new description of the person's terminal, so that flags are not shared with the shell; else hers. */
-static int tty_open_terminal(const struct tty_restore *all, uint32_t flags)
+/* A new description of somebody's terminal, so that flags are not shared with the shell; else hers. */
+static int tty_open_again(int terminal_fd, uint32_t flags)
 {
 	char path[32];
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", all->terminal_fd);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", terminal_fd);
 	fd = open(path, (int)(flags & TTY_OPEN_FLAGS) | O_NOCTTY | O_CLOEXEC);
 	if (fd >= 0)
 		return fd;
 	log_info("the terminal cannot be opened again (%s): the one that is open is shared", strerror(errno));
-	fd = dup_fd_above(all->terminal_fd, 0);
+	fd = dup_fd_above(terminal_fd, 0);
 	return fd < 0 ? fail(fd, "take over the terminal") : fd;
 }
 
@@ -299,8 +281,9 @@ static int tty_open_own_elsewhere(const struct tty_pair *pair, int flags)
 	return tty_open_peer(pair, flags);
 }
 
-static int tty_open_own(const struct tty_state *ts, uint32_t image_flags)
+static int tty_open_own(struct tty_restore *all, const struct tty_state *ts, uint32_t image_flags)
 {
+	const struct tty_place *place = ts->pair ? NULL : tty_place_of_session(all, ts->info->sid);
 	int flags = (int)(image_flags & TTY_OPEN_FLAGS) | O_NOCTTY | O_CLOEXEC;
 	_cleanup_close_ int fd = open("/dev/tty", flags);
 	uint32_t index;
@@ -308,9 +291,11 @@ static int tty_open_own(const struct tty_state *ts, uint32_t image_flags)
 	if (fd >= 0 &&
 	    (!ts->pair || tty_pair_is_outside(ts->pair) || (!tty_index_behind(fd, &index) && index == ts->pair->index)))
 		return steal_fd(&fd);
-	if (!ts->pair || ts->pair->slave_fd < 0)
-		return fail(fd < 0 ? -errno : -ENXIO, "open /dev/tty");
-	return tty_open_own_elsewhere(ts->pair, flags);
+	if (ts->pair && ts->pair->slave_fd >= 0)
+		return tty_open_own_elsewhere(ts->pair, flags);
+	if (place && place->fd >= 0)
+		return tty_open_again(place->fd, image_flags);
+	return fail(fd < 0 ? -errno : -ENXIO, "open /dev/tty");
 }
 
 static int tty_open_role(struct restore *r, const struct tty_state *ts, uint32_t flags)
@@ -323,10 +308,10 @@ static int tty_open_role(struct restore *r, const struct tty_state *ts, uint32_t
 		fd = dup_fd_above(ts->pair->master_fd, 0);
 		return fd < 0 ? fail(fd, "take over the master of terminal %u", ts->pair->index) : fd;
 	case TTY_SLAVE:
-		return ts->pair == all->own ? tty_open_terminal(all, flags) :
+		return ts->pair == all->own ? tty_open_again(all->terminal_fd, flags) :
 					      tty_open_peer(ts->pair, (int)(flags & TTY_OPEN_FLAGS));
 	default:
-		return tty_open_own(ts, flags);
+		return tty_open_own(all, ts, flags);
 	}
 }
 
@@ -334,14 +319,12 @@ int tty_open(struct restore *r, struct file *file, const void *state)
 {
 	const TtyFileEntry *tty = file->entry->tty;
 	const struct tty_state *ts = state;
-	_cleanup_close_ int fd = ts->given ? dup_fd_above(ts->given_fd, 0) : tty_open_role(r, ts, tty->flags);
+	_cleanup_close_ int fd = ts->place ? tty_place_open(ts->place, tty->flags) : tty_open_role(r, ts, tty->flags);
 	int err;
 
-	if (fd < 0)
-		return ts->given ? fail(fd, "--inherit-fd %s", ts->given->key) : fd;
-	/* The very descriptor: its flags are shared with whoever handed it over. */
-	if (ts->given)
-		return steal_fd(&fd);
+	/* What is handed over is the very descriptor: its flags are shared with whoever did that. */
+	if (fd < 0 || (ts->place && ts->place->given))
+		return fd < 0 ? fd : steal_fd(&fd);
 	err = set_status_flags(fd, tty->flags, tty->fown);
 	return err < 0 ? err : steal_fd(&fd);
 }
@@ -352,7 +335,7 @@ int tty_finish(struct restore *r, struct file *file, const void *state, int fd)
 	const TtyInfoEntry *info = ts->info;
 	int on = 1;
 
-	if (ts->given || ts->role == TTY_OWN || ts->pair == tty_restore_of(r)->own)
+	if (ts->place || ts->role == TTY_OWN || ts->pair == tty_restore_of(r)->own)
 		return 0;
 	/* Nobody opens anything after this. */
 	if (ts->role == TTY_MASTER && info->packet_mode && ioctl(fd, TIOCPKT, &on) < 0)

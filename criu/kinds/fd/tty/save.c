@@ -17,8 +17,6 @@
 #include "tty.pb-c.h"
 #include "util/log.h"
 
-#define TTY_EXTERNAL_ID (2u << 24) /* the numbers of their tty_infos begin here */
-
 struct tty_seen {
 	struct tty_seen *next;
 	uint32_t index;
@@ -29,15 +27,9 @@ struct tty_seen {
 	bool settled;
 };
 
-/* Handed over by whoever restores: --external. */
-struct tty_external {
-	struct tty_external *next;
-	TtyInfoEntry info;
-};
-
 struct tty_dump {
 	struct tty_seen *seen;
-	struct tty_external *external;
+	struct tty_place_seen *places;
 	bool has_outside;
 };
 
@@ -48,6 +40,13 @@ static struct tty_dump *tty_dump_of(struct dump *dump)
 	if (!all)
 		all = dump->kind_data[FD_TYPES__TTY] = dump_alloc(dump, sizeof(*all));
 	return all;
+}
+
+struct tty_place_seen **tty_places_seen(struct dump *dump)
+{
+	struct tty_dump *all = tty_dump_of(dump);
+
+	return all ? &all->places : NULL;
 }
 
 static struct tty_seen *tty_seen_of(struct dump *dump, uint32_t index)
@@ -81,7 +80,7 @@ static uint32_t tty_info_id(uint32_t index, enum tty_role role)
 
 /* ---- what an end is like */
 
-static int tty_save_termios(struct dump *dump, const struct tty_termios *t, TermiosEntry **ret_entry)
+int tty_save_termios(struct dump *dump, const struct tty_termios *t, TermiosEntry **ret_entry)
 {
 	TermiosEntry *entry = dump_alloc(dump, sizeof(*entry));
 	uint32_t speed = t->cflag & CBAUD;
@@ -117,7 +116,7 @@ static int tty_save_locked(struct dump *dump, int fd, TermiosEntry **ret_entry)
 	return tty_save_termios(dump, &t, ret_entry);
 }
 
-static int tty_save_winsize(struct dump *dump, int fd, WinsizeEntry **ret_entry)
+int tty_save_winsize(struct dump *dump, int fd, WinsizeEntry **ret_entry)
 {
 	WinsizeEntry *entry = dump_alloc(dump, sizeof(*entry));
 	struct winsize ws;
@@ -244,8 +243,7 @@ static int tty_find_index(const struct fd_probe *probe, enum tty_role role, uint
 	}
 }
 
-/* The path of the device, for CRIU and for a devpts of its own: a deleted one has none. */
-static int tty_save_path(struct dump *dump, const struct fd_probe *probe, TtyFileEntry *tty)
+int tty_save_path(struct dump *dump, const struct fd_probe *probe, TtyFileEntry *tty)
 {
 	FileEntry entry = FILE_ENTRY__INIT;
 	RegFileEntry reg = REG_FILE_ENTRY__INIT;
@@ -265,7 +263,7 @@ static int tty_save_path(struct dump *dump, const struct fd_probe *probe, TtyFil
 	return dump_write_file_entry(dump, &entry);
 }
 
-static int tty_write(struct dump *dump, enum image_type type, const ProtobufCMessage *msg)
+int tty_write(struct dump *dump, enum image_type type, const ProtobufCMessage *msg)
 {
 	struct image_writer *img;
 	int err = dump_shared_image(dump, type, &img);
@@ -276,65 +274,21 @@ static int tty_write(struct dump *dump, enum image_type type, const ProtobufCMes
 	return err < 0 ? fail(err, "%s", image_dir_error(dump->dir)) : 0;
 }
 
-static int tty_save_external(struct dump *dump, const struct fd_probe *probe, FileEntry *entry)
-{
-	uint32_t rdev = dev_to_kdev(probe->st.st_rdev), dev = dev_to_kdev(probe->st.st_dev);
-	TtyFileEntry *tty = dump_alloc(dump, sizeof(*tty));
-	struct tty_dump *all = tty_dump_of(dump);
-	struct tty_external *known = all ? all->external : NULL;
-	int err = 0;
-
-	while (known && (known->info.rdev != rdev || known->info.dev != dev))
-		known = known->next;
-	if (!known && all) {
-		known = dump_alloc(dump, sizeof(*known));
-		if (known) {
-			tty_info_entry__init(&known->info);
-			known->info.id =
-				TTY_EXTERNAL_ID + (all->external ? all->external->info.id - TTY_EXTERNAL_ID + 1 : 0);
-			known->info.type = TTY_TYPE__EXT_TTY;
-			known->info.rdev = rdev;
-			known->info.has_dev = true;
-			known->info.dev = dev;
-			known->next = all->external;
-			all->external = known;
-			err = tty_write(dump, IMAGE_TTY_INFO, &known->info.base);
-		}
-	}
-	if (!tty || !known)
-		return fail(-ENOMEM, "terminal");
-	tty_file_entry__init(tty);
-	tty->id = entry->id;
-	tty->tty_info_id = known->info.id;
-	tty->flags = probe->flags;
-	entry->tty = tty;
-	return err ? err : dump_fown(dump, probe, &tty->fown);
-}
-
-static bool tty_is_external(const struct dump *dump, const struct fd_probe *probe)
-{
-	char key[TTY_KEY_MAX];
-
-	tty_external_key(probe->st.st_rdev, probe->st.st_dev, key);
-	return outside_is_external(dump->opts, key);
-}
-
 int tty_save(struct dump *dump, const struct fd_probe *probe, FileEntry *entry)
 {
 	enum tty_role role = tty_role_of(probe->st.st_rdev);
 	TtyFileEntry *tty = dump_alloc(dump, sizeof(*tty));
 	struct tty_seen *seen;
 	uint32_t index;
-	int err = role == TTY_OTHER ? -ENOTTY : tty_find_index(probe, role, &index);
+	int err;
 
-	if (tty_is_external(dump, probe))
-		return tty_save_external(dump, probe, entry);
+	if (tty_place_claims(dump, probe))
+		return tty_place_save(dump, probe, entry);
+	err = tty_find_index(probe, role, &index);
 	if (err < 0) {
-		dump_blocker(
-			dump, probe->task, probe->fd,
-			"%s: a terminal of device %u:%u that is no pseudo terminal (console, virtual or serial), or "
-			"that is gone: cannot be saved; run the program under tmux, screen or script",
-			probe->link, major(probe->st.st_rdev), minor(probe->st.st_rdev));
+		dump_blocker(dump, probe->task, probe->fd,
+			     "%s: a terminal of device %u:%u that is gone cannot be saved; close it", probe->link,
+			     major(probe->st.st_rdev), minor(probe->st.st_rdev));
 		return 0;
 	}
 	seen = tty_seen_of(dump, index);
@@ -357,16 +311,14 @@ int tty_save(struct dump *dump, const struct fd_probe *probe, FileEntry *entry)
 
 /* ---- when every descriptor is known */
 
-/* Session and foreground group, as the tasks that have it for their terminal say. */
-static void tty_find_session(struct dump *dump, const struct tty_seen *seen, TtyInfoEntry *info)
+void tty_find_session(struct dump *dump, dev_t behind, TtyInfoEntry *info)
 {
 	struct dump_task *task;
 
 	dump_for_each_task(task, dump) {
 		const struct dump_task *leader;
 
-		if (!task->stat.tty_nr ||
-		    kdev_to_dev(ttynr_to_kdev(task->stat.tty_nr)) != makedev(TTY_MAJOR_UNIX98_SLAVE, seen->index))
+		if (!task->stat.tty_nr || kdev_to_dev(ttynr_to_kdev(task->stat.tty_nr)) != behind)
 			continue;
 		leader = task->stat.tpgid > 0 ? dump_find_task(dump, task->stat.tpgid) : NULL;
 		info->sid = task->t.sid;
@@ -378,34 +330,40 @@ static void tty_find_session(struct dump *dump, const struct tty_seen *seen, Tty
 /* A terminal whose master is not in the tree. */
 static int tty_settle_outside(struct dump *dump, struct tty_seen *seen)
 {
+	const TtyInfoEntry *info = seen->slave ? seen->slave : seen->own;
 	struct tty_dump *all = tty_dump_of(dump);
+	char key[TTY_KEY_MAX];
 
+	tty_external_key(makedev(TTY_MAJOR_UNIX98_SLAVE, seen->index), kdev_to_dev(info->dev), key);
 	if (!dump->opts->shell_job)
 		dump_blocker(
 			dump, seen->task, seen->fd,
 			"/dev/pts/%u: a terminal whose other end is outside of the tree (the window it was started "
-			"in): add --shell-job, and restore it in a terminal with --shell-job too",
-			seen->index);
+			"in): add --shell-job, and restore it in a terminal with --shell-job too; or --external "
+			"'%s', and hand another one over",
+			seen->index, key);
 	else if (all->has_outside)
 		dump_blocker(dump, seen->task, seen->fd,
 			     "/dev/pts/%u: a second terminal whose other end is outside of the tree: --shell-job can "
-			     "bring back one only; close this one",
-			     seen->index);
+			     "bring back one only; close this one, or add --external '%s'",
+			     seen->index, key);
 	all->has_outside = true;
 	return 0;
 }
 
 static int tty_settle(struct dump *dump, struct tty_seen *seen)
 {
+	dev_t behind = makedev(TTY_MAJOR_UNIX98_SLAVE, seen->index);
 	int err = 0;
 
 	if (seen->settled)
 		return 0;
 	seen->settled = true;
-	if (!seen->master && !seen->hung_up)
+	if (!seen->master && !seen->hung_up && !tty_place_is_external(dump, behind))
 		err = tty_settle_outside(dump, seen);
-	if (seen->slave)
-		tty_find_session(dump, seen, seen->slave);
+	/* Also of one that all have closed: /dev/tty leads there, and its signals reach them. */
+	if (seen->slave || seen->master)
+		tty_find_session(dump, behind, seen->slave ? seen->slave : seen->master);
 	if (!err && seen->master)
 		err = tty_write(dump, IMAGE_TTY_INFO, &seen->master->base);
 	if (!err && seen->slave)
@@ -447,8 +405,8 @@ int tty_save_late(struct dump *dump, const struct fd_probe *probe, FileEntry *en
 	uint32_t index;
 	int err;
 
-	if (!entry->tty || tty_is_external(dump, probe))
-		return 0; /* a blocker */
+	if (!entry->tty || tty_place_claims(dump, probe))
+		return 0; /* a blocker, or done */
 	err = tty_find_index(probe, role, &index);
 	seen = err ? NULL : tty_seen_of(dump, index);
 	if (!seen)

@@ -30,20 +30,25 @@ static struct tty_pair *tty_pair_of_session(struct tty_restore *all, pid_t sid)
 int terminal_session(struct restore *r, struct restore_task *task)
 {
 	struct tty_restore *all = tty_restore_of(r);
+	struct tty_place *place;
 	struct tty_pair *pair;
 	int fd;
 
 	if (!all || task->t.pid != task->t.sid)
 		return 0;
 	pair = tty_pair_of_session(all, task->t.sid);
-	if (!pair)
+	place = pair ? NULL : tty_place_of_session(all, (uint32_t)task->t.sid);
+	if (!pair && (!place || place->fd < 0))
 		return 0;
-	fd = pair == all->own ? all->terminal_fd : pair->slave_fd;
+	fd = place ? place->fd : pair == all->own ? all->terminal_fd : pair->slave_fd;
 	if (fd < 0)
 		return 0; /* its master was closed: it is nobody's terminal any more */
-	if (!ioctl(fd, TIOCSCTTY, 0))
+	if (!ioctl(fd, TIOCSCTTY, 0)) {
+		if (place)
+			place->taken = true;
 		return 0;
-	if (pair != all->own)
+	}
+	if (!place && pair != all->own)
 		return fail(-errno, "make terminal %u the one of session %d", pair->index, task->t.sid);
 	/* It belongs to the session of the person's shell, and stealing it would take the shell down. */
 	log_warn("session %d had a terminal of its own; the one it is restored in belongs to another session, so keys "
@@ -67,8 +72,7 @@ static pid_t tty_live_group(struct restore *r, pid_t pgid)
 	return 0;
 }
 
-/* Without being stopped for it: whoever does this may be in the background. */
-static int tty_unstopped(int fd, int (*act)(int fd, const void *arg), const void *arg)
+int tty_unstopped(int fd, int (*act)(int fd, const void *arg), const void *arg)
 {
 	sigset_t block, was;
 	int err;
@@ -86,7 +90,7 @@ static int tty_act_group(int fd, const void *pgid)
 	return tcsetpgrp(fd, *(const pid_t *)pgid) < 0 ? -errno : 0;
 }
 
-static int tty_act_settings(int fd, const void *termios)
+int tty_act_settings(int fd, const void *termios)
 {
 	return tty_set_termios(fd, termios);
 }
@@ -99,8 +103,9 @@ int tty_ready(struct restore *r)
 	pid_t pgid;
 	int err;
 
-	if (!all || !all->own)
-		return 0;
+	err = all ? tty_places_ready(r) : 0;
+	if (err || !all || !all->own)
+		return err;
 	pgid = tty_live_group(r, (pid_t)tty_pgrp(all->own));
 	if (!pgid)
 		return 0; /* a job of the background leaves the terminal as it is */
@@ -138,45 +143,59 @@ static void tty_await_waiting(struct restore *r, pid_t pgid)
 }
 
 /* Programs draw anew when the window has another size. */
-void tty_running(struct restore *r)
+static void tty_tell_size(struct restore *r, int fd, const WinsizeEntry *was, uint32_t pgrp)
 {
-	struct tty_restore *all = tty_restore_of(r);
-	const WinsizeEntry *was = all && all->own ? all->own->slave->winsize : NULL;
 	struct winsize ws;
 	pid_t pgid;
 
-	if (!was || ioctl(all->terminal_fd, TIOCGWINSZ, &ws) < 0 ||
-	    (ws.ws_row == was->ws_row && ws.ws_col == was->ws_col))
+	if (!was || fd < 0 || ioctl(fd, TIOCGWINSZ, &ws) < 0 || (ws.ws_row == was->ws_row && ws.ws_col == was->ws_col))
 		return;
-	pgid = tty_live_group(r, (pid_t)tty_pgrp(all->own));
+	pgid = tty_live_group(r, (pid_t)pgrp);
 	if (!pgid)
 		return;
-	tty_await_waiting(r, (pid_t)tty_pgrp(all->own));
+	tty_await_waiting(r, (pid_t)pgrp);
 	if (kill(-pgid, SIGWINCH) < 0)
 		log_debug("group %d cannot be told the size of its window", pgid);
+}
+
+void tty_running(struct restore *r)
+{
+	struct tty_restore *all = tty_restore_of(r);
+
+	if (all && all->own)
+		tty_tell_size(r, all->terminal_fd, all->own->slave->winsize, tty_pgrp(all->own));
+	for (size_t i = 0; all && i < all->nr_places; i++)
+		tty_tell_size(r, all->places[i].fd, all->places[i].info->winsize, all->places[i].info->pgrp);
 }
 
 int terminal_apply(struct restore *r, struct restore_task *task)
 {
 	struct tty_restore *all = tty_restore_of(r);
+	struct tty_place *place = NULL;
 	struct tty_pair *pair;
-	pid_t pgid;
-	int err;
+	pid_t pgid = 0;
+	int err, fd;
 
 	if (!all || task->t.pid != task->t.sid)
 		return 0;
 	pair = tty_pair_of_session(all, task->t.sid);
-	pgid = pair && pair != all->own && pair->slave_fd >= 0 ? tty_live_group(r, (pid_t)tty_pgrp(pair)) : 0;
+	if (!pair)
+		place = tty_place_of_session(all, (uint32_t)task->t.sid);
+	fd = place && place->taken ? place->fd : pair && pair != all->own ? pair->slave_fd : -1;
+	if (fd >= 0)
+		pgid = tty_live_group(r, (pid_t)(place ? place->info->pgrp : tty_pgrp(pair)));
 	if (!pgid)
 		return 0;
-	err = tty_unstopped(pair->slave_fd, tty_act_group, &pgid);
-	return err < 0 ? fail(err, "make group %d the foreground of terminal %u", pgid, pair->index) : 0;
+	err = tty_unstopped(fd, tty_act_group, &pgid);
+	return err < 0 ? fail(err, "make group %d the foreground of the terminal of session %d", pgid, task->t.sid) : 0;
 }
 
 void tty_failed(struct restore *r)
 {
 	struct tty_restore *all = tty_restore_of(r);
 
+	if (all)
+		tty_places_failed(r);
 	if (!all || all->terminal_fd < 0)
 		return;
 	if (tty_unstopped(all->terminal_fd, tty_act_settings, &all->before) < 0)

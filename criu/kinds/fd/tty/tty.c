@@ -50,16 +50,26 @@ int tty_index_of_master(int fd, uint32_t *ret_index)
 	return 0;
 }
 
-int tty_index_behind(int fd, uint32_t *ret_index)
+int tty_device_behind(int fd, dev_t *ret_dev)
 {
 	unsigned int nr;
 
 	if (ioctl(fd, TTY_GET_DEV, &nr) < 0)
 		return -errno;
-	uint32_t dev = ttynr_to_kdev(nr);
-	if (tty_role_of(kdev_to_dev(dev)) != TTY_SLAVE)
+	*ret_dev = kdev_to_dev(ttynr_to_kdev(nr));
+	return 0;
+}
+
+int tty_index_behind(int fd, uint32_t *ret_index)
+{
+	dev_t dev;
+	int err = tty_device_behind(fd, &dev);
+
+	if (err < 0)
+		return err;
+	if (tty_role_of(dev) != TTY_SLAVE)
 		return -ENOTTY;
-	*ret_index = kdev_minor(dev);
+	*ret_index = minor(dev);
 	return 0;
 }
 
