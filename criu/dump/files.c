@@ -127,7 +127,7 @@ static uint64_t file_hash(const struct dump *dump, const struct fd_probe *probe)
 	return hash_mix(h ^ hash_mix(probe->flags ^ (dump->checking ? 0 : probe->pos << 32)));
 }
 
-static int save_new(struct file_pass *pass, struct fd_probe *probe, uint32_t id, const struct fd_kind **ret_kind)
+static int save_new(struct file_pass *pass, struct fd_probe *probe, uint32_t id, FdTypes *ret_type)
 {
 	struct dump *dump = pass->dump;
 	const struct fd_kind *kind = kind_of(probe);
@@ -150,7 +150,7 @@ static int save_new(struct file_pass *pass, struct fd_probe *probe, uint32_t id,
 	if (err)
 		return err;
 	/* A kind that found another way to say it has changed the type (a terminal, a path). */
-	*ret_kind = kind;
+	*ret_type = entry->type;
 	if (kind->save_late) {
 		struct late *late = dump_alloc(dump, sizeof(*late));
 
@@ -172,7 +172,7 @@ static int save_probe(struct file_pass *pass, struct fd_probe *probe, pid_t pid,
 		      FdTypes *ret_type, bool *ret_fresh)
 {
 	struct dump *dump = pass->dump;
-	const struct fd_kind *kind = NULL;
+	FdTypes new_type = FD_TYPES__UND;
 	struct kcmp_found found;
 	uint64_t id, type;
 	int err = kcmp_set_id(&dump->open_files, file_hash(dump, probe), pid, fd, &found);
@@ -186,9 +186,9 @@ static int save_probe(struct file_pass *pass, struct fd_probe *probe, pid_t pid,
 		/* First: what saving opens may break a lease. */
 		err = locks_save(dump, probe, id, true);
 		if (!err)
-			err = save_new(pass, probe, id, &kind);
+			err = save_new(pass, probe, id, &new_type);
 		if (err >= 0)
-			err = hash_put(&pass->types, found.id, id << 32 | (kind ? kind->image_type : 0));
+			err = hash_put(&pass->types, found.id, id << 32 | new_type);
 		if (err)
 			return err;
 	}

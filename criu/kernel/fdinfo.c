@@ -50,6 +50,16 @@ static bool key_hex32(struct scan *s, const char *key, uint32_t *ret_v)
 	return false;
 }
 
+static bool key_u32(struct scan *s, const char *key, uint32_t *ret_v)
+{
+	struct scan was = *s;
+
+	if (scan_blank(s) && scan_lit(s, key) && scan_blank(s) && scan_u32(s, ret_v))
+		return true;
+	*s = was;
+	return false;
+}
+
 static bool key_s64(struct scan *s, const char *key, int64_t *ret_v)
 {
 	return scan_blank(s) && scan_lit(s, key) && scan_blank(s) && scan_s64(s, ret_v);
@@ -233,7 +243,7 @@ static int parse_inotify(struct scan *s, struct fdinfo *f)
 	return bad_unless(scan_handle(s, &i->inotify.handle, &i->inotify.has_handle));
 }
 
-/* "flags:10 event-flags:0", "mnt_id:12 mflags:..", "ino:.. sdev:.. mflags:..", "sdev:.. mflags:.." */
+/* "flags:10 event-flags:0", "mnt_id:12 mflags:..", "ino:.. sdev:.. mflags:..", "sdev:.. mflags:..", "mnt_ns:.. mflags:.." */
 static int parse_fanotify(struct scan *s, struct fdinfo *f)
 {
 	struct fdinfo_item *i = new_item(f, FDINFO_FANOTIFY_INIT);
@@ -245,6 +255,8 @@ static int parse_fanotify(struct scan *s, struct fdinfo *f)
 		return bad_unless(key_hex32(s, "event-flags:", &i->fanotify_init.event_flags));
 	if (key_hex32(s, "mnt_id:", &i->fanotify.mnt_id)) {
 		i->tag = FDINFO_FANOTIFY_MOUNT;
+	} else if (key_u32(s, "mnt_ns:", &i->fanotify.mnt_id)) {
+		i->tag = FDINFO_FANOTIFY_MNTNS;
 	} else if (key_hex(s, "ino:", &i->fanotify.ino)) {
 		i->tag = FDINFO_FANOTIFY_INODE;
 		ok = key_hex32(s, "sdev:", &i->fanotify.sdev);

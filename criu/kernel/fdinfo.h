@@ -28,6 +28,7 @@ enum fdinfo_tag {
 	FDINFO_FANOTIFY_INODE, /* marks, one each */
 	FDINFO_FANOTIFY_MOUNT,
 	FDINFO_FANOTIFY_SB,
+	FDINFO_FANOTIFY_MNTNS,
 	FDINFO_PIDFD, /* pidfd_open(2) */
 	FDINFO_TTY_INDEX,
 	FDINFO_LOCK, /* of this open file: flock(2), fcntl(2) OFD and POSIX locks, leases */
@@ -71,7 +72,7 @@ struct fdinfo_item {
 		struct {
 			uint64_t ino; /* INODE */
 			uint32_t sdev; /* INODE, SB */
-			uint32_t mnt_id; /* MOUNT */
+			uint32_t mnt_id; /* MOUNT; MNTNS: inode of the namespace */
 			uint32_t mflags;
 			uint64_t mask, ignored_mask;
 			bool has_handle; /* INODE */

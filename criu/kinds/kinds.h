@@ -12,6 +12,7 @@ extern const struct fd_kind regular_kind, pipe_kind, fifo_kind, memfd_kind;
 extern const struct fd_kind tty_kind, eventfd_kind, eventpoll_kind, timerfd_kind, signalfd_kind, inotify_kind,
 	pidfd_kind, io_uring_kind;
 extern const struct fd_kind unix_kind;
+extern const struct fd_kind fanotify_kind, ns_kind, tun_kind, bpfmap_kind, mqueue_kind;
 extern const struct fd_kind inet_kind, netlink_kind, packet_kind, unsupported_kind;
 
 /*

@@ -5,9 +5,11 @@
 const struct fd_kind *const fd_kinds[] = {
 	&memfd_kind, /* before regular: it is a regular file to stat(2) */
 	&tty_kind, /* before regular: a character device */
-	&pipe_kind,    &fifo_kind,     &eventfd_kind,	  &eventpoll_kind, &timerfd_kind, &signalfd_kind,
-	&inotify_kind, &pidfd_kind,    &unix_kind,	  &regular_kind,   &inet_kind,	  &netlink_kind,
-	&packet_kind,  &io_uring_kind, &unsupported_kind, /* last: takes everything, to say what it is */
+	&tun_kind, /* before regular: a character device */
+	&ns_kind, /* before regular: a namespace may have a path */
+	&pipe_kind,	&fifo_kind,   &eventfd_kind,  &eventpoll_kind,	 &timerfd_kind, &signalfd_kind, &inotify_kind,
+	&fanotify_kind, &bpfmap_kind, &mqueue_kind,   &pidfd_kind,	 &unix_kind,	&regular_kind,	&inet_kind,
+	&netlink_kind,	&packet_kind, &io_uring_kind, &unsupported_kind, /* last: takes everything, to say what it is */
 	NULL,
 };
 

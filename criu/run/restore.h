@@ -118,6 +118,8 @@ int restore_provide(struct restore *r, struct file *other, int fd);
 /* In a kind's finish: a descriptor of @file usable in this task now; *ret_borrowed tells whether it must be left alone
  * (it is the task's own) or closed by the caller. */
 int restore_borrow_fd(struct restore *r, struct file *file, bool *ret_borrowed);
+/* In the tool, once every task has its descriptors: a copy of our own of a file that a task has; the caller closes it. */
+int restore_copy_fd(struct restore *r, const struct file *file);
 /* Set owner, signal of SIGIO, status flags that open does not set. */
 int restore_fown(int fd, const FownEntry *fown);
 struct restore_task *restore_find_task(struct restore *r, pid_t pid);

@@ -242,12 +242,13 @@ static void fdinfo_of_each_kind(void)
 		"fanotify ino:4f969 sdev:800013 mflags:40 mask:3b ignored_mask:40000000 fhandle-bytes:2 fhandle-type:81 "
 		"f_handle:69ff\n"
 		"fanotify sdev:800013 mflags:0 mask:1 ignored_mask:0\n"
+		"fanotify mnt_ns:4026531832 mflags:0 mask:3000000 ignored_mask:0\n"
 		"Pid:\t-1\nNSpid:\t12\t1\ntty-index:\t6\nscm_fds: 2\npending:\t1\ntotal:\t2\nAPI:\taa:80008000:1ffff\n"
 		"prog_type:\t1\n";
 	const struct fdinfo_item *i;
 
 	CHECK(!fdinfo_parse(TEXT(text), &f));
-	CHECK(f.pos == -7 && f.flags == 02004002 && f.mnt_id == 24 && f.has_ino && f.ino == 3 && f.n == 15);
+	CHECK(f.pos == -7 && f.flags == 02004002 && f.mnt_id == 24 && f.has_ino && f.ino == 3 && f.n == 16);
 	CHECK_STR(f.other.data, "prog_type:\t1\n");
 	i = fdinfo_find(&f, FDINFO_LOCK);
 	CHECK(i && i->lock.kind == LOCK_KIND_FLOCK && i->lock.ino == 11691 && i->lock.dev_minor == 0x13);
@@ -271,6 +272,8 @@ static void fdinfo_of_each_kind(void)
 	i = fdinfo_find(&f, FDINFO_FANOTIFY_INODE);
 	CHECK(i && i->fanotify.ino == 0x4f969 && i->fanotify.handle.f_handle[1] == 0xff && i->fanotify.mflags == 0x40);
 	CHECK(fdinfo_find(&f, FDINFO_FANOTIFY_SB)->fanotify.sdev == 0x800013);
+	i = fdinfo_find(&f, FDINFO_FANOTIFY_MNTNS);
+	CHECK(i && i->fanotify.mnt_id == 4026531832u && i->fanotify.mask == 0x3000000);
 	i = fdinfo_find(&f, FDINFO_PIDFD);
 	CHECK(i && i->pidfd.pid == -1 && i->pidfd.levels == 2 && i->pidfd.nspid[1] == 1);
 	CHECK(fdinfo_find(&f, FDINFO_TTY_INDEX)->tty_index == 6 && fdinfo_find(&f, FDINFO_SCM_FDS)->scm_fds == 2);

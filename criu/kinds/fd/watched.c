@@ -290,20 +290,15 @@ int watched_find(struct restore *r, const FhEntry *fh, uint64_t ino, uint32_t sd
 
 int watched_drop_events(struct restore *r, const struct file *file, void (*each)(const void *buf, size_t len))
 {
-	_cleanup_close_ int pidfd = -1, fd = -1;
+	_cleanup_close_ int fd = -1;
 	char buf[16384] __attribute__((aligned(8)));
-	int number, waiting, left = INT_MAX, err;
-	pid_t pid;
+	int waiting, left = INT_MAX;
 
 	if (!file->owner)
 		return 0;
-	err = shared_file_wait(r->shared, file->index, &pid, &number);
-	if (err < 0)
-		return err;
-	pidfd = sys_pidfd_open(pid, 0);
-	fd = pidfd < 0 ? pidfd : sys_pidfd_getfd(pidfd, number);
+	fd = restore_copy_fd(r, file);
 	if (fd < 0)
-		return fail(fd, "take file %#x from task %d", file->id, pid);
+		return fd;
 	/* An event that cannot be delivered is an error, and gone. */
 	while (!ioctl(fd, FIONREAD, &waiting) && waiting > 0) {
 		ssize_t len = read(fd, buf, sizeof(buf));

@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * fanotify(7). Marks are on inodes, as those of inotify, on mounts or on whole file systems, which are found by a path.
+ * A group that decides on accesses (permission events) is a blocker: while it is frozen, everybody waits for it.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/fanotify.h>
+#include <unistd.h>
+#include "kernel/device.h"
+#include "kinds/fd/anon.h"
+#include "kinds/fd/reopen.h"
+#include "kinds/fd/watched.h"
+#include "kinds/kinds.h"
+#include "util/fds.h"
+
+/* Newer than Debian's headers. */
+#define FANOTIFY_PRE_ACCESS 0x00100000
+#define FANOTIFY_MARK_IGNORE 0x00000400
+#define FANOTIFY_MARK_EVICTABLE 0x00000200
+#define FANOTIFY_PERMISSIONS (FAN_OPEN_PERM | FAN_ACCESS_PERM | FAN_OPEN_EXEC_PERM | FANOTIFY_PRE_ACCESS)
+#define FANOTIFY_INFO_PIDFD 4
+#define FANOTIFY_MARK_FLAGS (FANOTIFY_MARK_IGNORE | FANOTIFY_MARK_EVICTABLE | FAN_MARK_IGNORED_SURV_MODIFY)
+
+/* ---- dump ------------------------------------------------------------------------------- */
+
+static bool fanotify_claims(const struct fd_probe *probe)
+{
+	return fd_is_anon(probe, "fanotify");
+}
+
+static int fanotify_save(struct dump *dump, const struct fd_probe *probe, FileEntry *entry)
+{
+	FanotifyFileEntry *ffy = dump_alloc(dump, sizeof(*ffy));
+	const struct fdinfo_item *item;
+	struct fdinfo *info;
+	int err = fd_probe_info(dump, (struct fd_probe *)probe, &info);
+
+	if (err < 0)
+		return err;
+	if (!ffy)
+		return fail(-ENOMEM, "fanotify");
+	item = fdinfo_find(info, FDINFO_FANOTIFY_INIT);
+	if (!item)
+		return fail(-EBADMSG, "fdinfo of a fanotify group tells no flags");
+	fanotify_file_entry__init(ffy);
+	err = dump_fown(dump, probe, &ffy->fown);
+	if (err < 0)
+		return err;
+	ffy->id = entry->id;
+	ffy->flags = probe->flags;
+	ffy->faflags = item->fanotify_init.flags;
+	ffy->evflags = item->fanotify_init.event_flags;
+	entry->ffy = ffy;
+	watched_events(dump, probe, "fanotify");
+	return 0;
+}
+
+static int fanotify_save_inode(struct dump *dump, const struct fd_probe *probe, const struct fdinfo_item *item,
+			       FanotifyMarkEntry *mark)
+{
+	const struct watched watched = {
+		.ino = item->fanotify.ino,
+		.sdev = item->fanotify.sdev,
+		.handle = item->fanotify.has_handle ? &item->fanotify.handle : NULL,
+	};
+	const struct fd_probe *holder;
+	bool lost;
+	int err;
+
+	mark->ie = dump_alloc(dump, sizeof(*mark->ie));
+	if (!mark->ie)
+		return fail(-ENOMEM, "fanotify");
+	fanotify_inode_mark_entry__init(mark->ie);
+	mark->type = MARK_TYPE__INODE;
+	mark->s_dev = item->fanotify.sdev;
+	mark->ie->i_ino = item->fanotify.ino;
+	err = watched_save(dump, &watched, &mark->ie->f_handle, &holder, &lost);
+	if (err < 0)
+		return err;
+	if (lost)
+		dump_blocker(
+			dump, probe->task, probe->fd,
+			"fanotify: a mark is on inode %lu of device %u:%u, to which no path leads (removed, or on a "
+			"file system without handles): remove the mark, or name the directory to look in with "
+			"--irmap-scan-path",
+			item->fanotify.ino, kdev_major(item->fanotify.sdev), kdev_minor(item->fanotify.sdev));
+	if (!holder)
+		return 0;
+	mark->has_file_id = true;
+	err = dump_file_id_of(dump, holder->task, holder->fd, &mark->file_id);
+	return err < 0 ? fail(err, "fanotify: what descriptor %d of pid %d refers to is marked, and not saved",
+			      holder->fd, holder->task->t.pid) :
+			 0;
+}
+
+/* A mount with that number, or one of that file system, which its path really leads to. */
+static const struct mount_info *fanotify_mount(struct dump *dump, const struct fdinfo_item *item)
+{
+	for (size_t i = 0; i < dump->mounts.n; i++) {
+		const struct mount_info *mount = &dump->mounts.v[i];
+		bool is = item->tag == FDINFO_FANOTIFY_MOUNT ?
+				  mount->mnt_id == (int)item->fanotify.mnt_id :
+				  kdev_make(mount->dev_major, mount->dev_minor) == item->fanotify.sdev;
+
+		if (is && watched_mount_is(mount->mountpoint, mount->mnt_id))
+			return mount;
+	}
+	return NULL;
+}
+
+static int fanotify_save_mount(struct dump *dump, const struct fd_probe *probe, const struct fdinfo_item *item,
+			       FanotifyMarkEntry *mark)
+{
+	const struct mount_info *mount = fanotify_mount(dump, item);
+	bool whole = item->tag == FDINFO_FANOTIFY_SB;
+
+	mark->me = dump_alloc(dump, sizeof(*mark->me));
+	if (!mark->me)
+		return fail(-ENOMEM, "fanotify");
+	fanotify_mount_mark_entry__init(mark->me);
+	mark->type = MARK_TYPE__MOUNT;
+	mark->has_filesystem = mark->filesystem = whole;
+	if (!mount && whole)
+		dump_blocker(
+			dump, probe->task, probe->fd,
+			"fanotify: a mark is on the file system of device %u:%u, to which no path leads: remove it",
+			kdev_major(item->fanotify.sdev), kdev_minor(item->fanotify.sdev));
+	else if (!mount)
+		dump_blocker(
+			dump, probe->task, probe->fd,
+			"fanotify: a mark is on mount %u, to which no path leads (another one covers it, or it is in "
+			"another mount namespace): remove it",
+			item->fanotify.mnt_id);
+	if (!mount)
+		return 0;
+	mark->s_dev = kdev_make(mount->dev_major, mount->dev_minor);
+	mark->me->mnt_id = (uint32_t)mount->mnt_id;
+	mark->me->path = dump_strdup(dump, mount->mountpoint);
+	return mark->me->path ? 0 : fail(-ENOMEM, "fanotify");
+}
+
+static int fanotify_save_mark(struct dump *dump, const struct fd_probe *probe, const struct fdinfo_item *item,
+			      uint32_t id, FanotifyMarkEntry *mark)
+{
+	uint64_t both = item->fanotify.mask | item->fanotify.ignored_mask;
+
+	fanotify_mark_entry__init(mark);
+	mark->id = id;
+	mark->mflags = item->fanotify.mflags;
+	mark->mask = (uint32_t)item->fanotify.mask;
+	mark->ignored_mask = (uint32_t)item->fanotify.ignored_mask;
+	if (both > UINT32_MAX || item->tag == FDINFO_FANOTIFY_MNTNS)
+		dump_blocker(dump, probe->task, probe->fd,
+			     "fanotify: a mark for events 0x%lx %s cannot be saved: remove it", both,
+			     item->tag == FDINFO_FANOTIFY_MNTNS ? "of a mount namespace" : "of a newer kernel");
+	else if (both & FANOTIFY_PERMISSIONS)
+		dump_blocker(
+			dump, probe->task, probe->fd,
+			"fanotify: decides on accesses (permission events 0x%lx), so all who open those files wait "
+			"while it is frozen: remove that mark first",
+			both & FANOTIFY_PERMISSIONS);
+	if (item->tag == FDINFO_FANOTIFY_MNTNS)
+		return 0;
+	return item->tag == FDINFO_FANOTIFY_INODE ? fanotify_save_inode(dump, probe, item, mark) :
+						    fanotify_save_mount(dump, probe, item, mark);
+}
+
+static int fanotify_save_late(struct dump *dump, const struct fd_probe *probe, FileEntry *entry)
+{
+	FanotifyFileEntry *ffy = entry->ffy;
+	FanotifyMarkEntry *marks;
+	struct fdinfo *info;
+	int err = fd_probe_info(dump, (struct fd_probe *)probe, &info);
+
+	if (err < 0)
+		return err;
+	marks = dump_alloc(dump, (info->n + 1) * sizeof(*marks));
+	ffy->mark = dump_alloc(dump, (info->n + 1) * sizeof(*ffy->mark));
+	if (!marks || !ffy->mark)
+		return fail(-ENOMEM, "fanotify");
+	for (size_t i = 0; i < info->n; i++) {
+		if (info->v[i].tag < FDINFO_FANOTIFY_INODE || info->v[i].tag > FDINFO_FANOTIFY_MNTNS)
+			continue;
+		err = fanotify_save_mark(dump, probe, &info->v[i], entry->id, &marks[ffy->n_mark]);
+		if (err < 0)
+			return err;
+		ffy->mark[ffy->n_mark] = &marks[ffy->n_mark];
+		ffy->n_mark++;
+	}
+	return 0;
+}
+
+/* ---- restore ---------------------------------------------------------------------------- */
+
+static int fanotify_load(struct restore *r, struct file *file, void *state)
+{
+	const FanotifyFileEntry *ffy = file->entry->ffy;
+
+	if (!ffy)
+		return fail(-EBADMSG, "files.img: file %u: a fanotify group without its record", file->id);
+	for (size_t i = 0; i < ffy->n_mark; i++) {
+		const FanotifyMarkEntry *mark = ffy->mark[i];
+		int err = mark->ie ? watched_check(file, mark->ie->f_handle) : 0;
+
+		if (err < 0)
+			return err;
+		if (mark->type == MARK_TYPE__INODE ? !mark->ie : !mark->me || !mark->me->path)
+			return fail(-EBADMSG, "files.img: file %u: mark %zu of a fanotify group does not say on what",
+				    file->id, i);
+		if ((mark->mask | mark->ignored_mask) & FANOTIFY_PERMISSIONS)
+			return fail(-EBADMSG, "files.img: file %u: a fanotify group that decides on accesses: 0x%x",
+				    file->id, mark->mask | mark->ignored_mask);
+	}
+	return 0;
+}
+
+static int fanotify_link(struct restore *r, struct file *file, void *state)
+{
+	const FanotifyFileEntry *ffy = file->entry->ffy;
+
+	for (size_t i = 0; i < ffy->n_mark; i++)
+		if (ffy->mark[i]->has_file_id && !restore_file(r, ffy->mark[i]->file_id, "a fanotify mark"))
+			return -EBADMSG;
+	return 0;
+}
+
+static int fanotify_open(struct restore *r, struct file *file, const void *state)
+{
+	const FanotifyFileEntry *ffy = file->entry->ffy;
+	_cleanup_close_ int fd = fanotify_init(ffy->faflags, ffy->evflags);
+	int err;
+
+	if (fd < 0)
+		return fail(-errno, "fanotify_init with flags 0x%x and event flags 0x%x", ffy->faflags, ffy->evflags);
+	err = set_status_flags(fd, ffy->flags, ffy->fown);
+	return err < 0 ? err : steal_fd(&fd);
+}
+
+static int fanotify_add(int group, const FanotifyMarkEntry *mark, const char *path, const char *name)
+{
+	unsigned scope = mark->type == MARK_TYPE__INODE ? 0 : mark->filesystem ? FAN_MARK_FILESYSTEM : FAN_MARK_MOUNT;
+	unsigned flags = mark->mflags & FANOTIFY_MARK_FLAGS;
+	unsigned ignore = flags & FANOTIFY_MARK_IGNORE ? FANOTIFY_MARK_IGNORE : FAN_MARK_IGNORED_MASK;
+
+	if (mark->mask && fanotify_mark(group, FAN_MARK_ADD | scope | (flags & FANOTIFY_MARK_EVICTABLE), mark->mask,
+					AT_FDCWD, path) < 0)
+		return fail(-errno, "fanotify: mark %s for events 0x%x", name, mark->mask);
+	if (mark->ignored_mask &&
+	    fanotify_mark(group,
+			  FAN_MARK_ADD | scope | ignore |
+				  (flags & (FANOTIFY_MARK_EVICTABLE | FAN_MARK_IGNORED_SURV_MODIFY)),
+			  mark->ignored_mask, AT_FDCWD, path) < 0)
+		return fail(-errno, "fanotify: mark %s to ignore events 0x%x", name, mark->ignored_mask);
+	return 0;
+}
+
+static int fanotify_restore_mark(struct restore *r, int group, const FanotifyMarkEntry *mark)
+{
+	bool borrowed = false;
+	const char *name;
+	char path[64];
+	int fd, err;
+
+	if (mark->type == MARK_TYPE__INODE) {
+		name = mark->ie->f_handle->path;
+		fd = watched_find(r, mark->ie->f_handle, mark->ie->i_ino, mark->s_dev, mark->has_file_id, mark->file_id,
+				  &borrowed);
+		if (fd < 0)
+			return fd;
+	} else {
+		name = mark->me->path;
+		fd = open_at(AT_FDCWD, name, O_PATH, 0);
+		if (fd < 0)
+			return fail(fd, "fanotify: open %s, where a marked file system was mounted", name);
+	}
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	err = fanotify_add(group, mark, path, name ? name : path);
+	if (!borrowed)
+		close(fd);
+	return err;
+}
+
+/* The kernel tells the newest mark first. */
+static int fanotify_finish(struct restore *r, struct file *file, const void *state, int fd)
+{
+	const FanotifyFileEntry *ffy = file->entry->ffy;
+	int err = 0;
+
+	for (size_t i = ffy->n_mark; i > 0 && err >= 0; i--)
+		err = fanotify_restore_mark(r, fd, ffy->mark[i - 1]);
+	return err;
+}
+
+/* Events bring descriptors along. */
+static void fanotify_forget(const void *buf, size_t len)
+{
+	const struct fanotify_event_metadata *event = buf;
+
+	for (; FAN_EVENT_OK(event, len); event = FAN_EVENT_NEXT(event, len)) {
+		size_t at = event->metadata_len;
+
+		if (event->fd >= 0)
+			close(event->fd);
+		while (at + sizeof(struct fanotify_event_info_header) <= event->event_len) {
+			const struct fanotify_event_info_header *info = (const void *)((const char *)event + at);
+			const int *pidfd = (const int *)(info + 1);
+
+			if (info->info_type == FANOTIFY_INFO_PIDFD && *pidfd >= 0)
+				close(*pidfd);
+			if (!info->len)
+				break;
+			at += info->len;
+		}
+	}
+}
+
+static int fanotify_ready(struct restore *r)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < r->nr_files && err >= 0; i++)
+		if (r->files[i].kind == &fanotify_kind)
+			err = watched_drop_events(r, &r->files[i], fanotify_forget);
+	return err;
+}
+
+const struct fd_kind fanotify_kind = {
+	.name = "fanotify",
+	.image_type = FD_TYPES__FANOTIFY,
+	.claims = fanotify_claims,
+	.save = fanotify_save,
+	.save_late = fanotify_save_late,
+	.load = fanotify_load,
+	.link = fanotify_link,
+	.open = fanotify_open,
+	.finish = fanotify_finish,
+	.ready = fanotify_ready,
+};

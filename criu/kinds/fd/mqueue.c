@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * mq_open(3): POSIX message queues. A queue lives in its IPC namespace as a file lives on its disk, with its messages,
+ * so descriptors are opened again by its name. Messages cannot be looked at without taking them: a queue without a
+ * name is kept when it is empty only. An empty one is made again where it is gone.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <mqueue.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "base/cleanup.h"
+#include "kinds/fd/record_table.h"
+#include "kinds/fd/reopen.h"
+#include "kinds/kinds.h"
+#include "run/dump.h"
+#include "run/restore.h"
+#include "util/fds.h"
+#include "util/log.h"
+#include "util/str.h"
+
+#define MQUEUE_FS_MAGIC 0x19800202
+#define MQUEUE_DELETED " (deleted)"
+
+/* The system calls: the library would check and copy, and needs librt on older systems. Names have no slash. */
+static int mqueue_sys_open(const char *name, int flags, mode_t mode, struct mq_attr *attr)
+{
+	int fd = (int)syscall(SYS_mq_open, name + 1, flags | O_CLOEXEC, mode, attr);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static int mqueue_unlink(const char *name)
+{
+	return (int)syscall(SYS_mq_unlink, name + 1);
+}
+
+static int mqueue_attributes(int fd, struct mq_attr *ret_attr)
+{
+	return syscall(SYS_mq_getsetattr, fd, NULL, ret_attr) < 0 ? -errno : 0;
+}
+
+/* ---- dump ------------------------------------------------------------------------------- */
+
+static bool mqueue_claims(const struct fd_probe *probe)
+{
+	return probe->fs_magic == MQUEUE_FS_MAGIC && S_ISREG(probe->st.st_mode) && !(probe->flags & O_PATH) &&
+	       probe->link[0] == '/';
+}
+
+/* Does the name (still) lead to it, in the IPC namespace that we share with the tree? */
+static bool mqueue_is_named(const struct fd_probe *probe, const char *name)
+{
+	_cleanup_close_ int fd = mqueue_sys_open(name, O_RDONLY | O_NONBLOCK, 0, NULL);
+	struct stat st;
+
+	return fd >= 0 && !fstat(fd, &st) && st.st_ino == probe->st.st_ino && st.st_dev == probe->st.st_dev;
+}
+
+/* "QSIZE:12  NOTIFY:0  SIGNO:0  NOTIFY_PID:0": who is told of the next message, 0: nobody. Its value is not told. */
+static pid_t mqueue_notified(const struct fd_probe *probe)
+{
+	_cleanup_close_ int fd = reopen_fd(probe->local, O_RDONLY | O_NONBLOCK);
+	char text[256], *at;
+	ssize_t len = fd < 0 ? fd : pread(fd, text, sizeof(text) - 1, 0);
+
+	if (len < 0)
+		return fail(-errno, "read what a message queue tells of itself");
+	text[len] = 0;
+	at = strstr(text, "NOTIFY_PID:");
+	return at ? (pid_t)strtol(at + strlen("NOTIFY_PID:"), NULL, 10) : 0;
+}
+
+static int mqueue_look(struct dump *dump, const struct fd_probe *probe, const MqueueEntry *mq)
+{
+	pid_t told = mqueue_notified(probe);
+
+	if (told < 0)
+		return told;
+	if (told && dump_find_task(dump, told))
+		dump_blocker(
+			dump, probe->task, probe->fd,
+			"message queue %s: process %d waits for a notification (mq_notify), whose value nobody else "
+			"can read: take it back, or let a message come first",
+			mq->name, told);
+	if (mq->unlinked && mq->messages)
+		dump_blocker(
+			dump, probe->task, probe->fd,
+			"message queue %s has no name (any more, or in this IPC namespace), but %lu messages, which "
+			"cannot be looked at without taking them: receive them first",
+			mq->name, mq->messages);
+	return 0;
+}
+
+static int mqueue_fill(struct dump *dump, const struct fd_probe *probe, MqueueEntry *mq)
+{
+	struct mq_attr attr = { 0 };
+	int err = mqueue_attributes(probe->local, &attr);
+
+	if (err < 0)
+		return fail(err, "attributes of a message queue");
+	mqueue_entry__init(mq);
+	mq->name = dump_strdup(dump, probe->link);
+	if (!mq->name)
+		return fail(-ENOMEM, "message queue");
+	if (str_has_suffix(mq->name, MQUEUE_DELETED))
+		mq->name[strlen(mq->name) - strlen(MQUEUE_DELETED)] = 0;
+	mq->flags = probe->flags;
+	mq->inode = probe->st.st_ino;
+	mq->maxmsg = (uint64_t)attr.mq_maxmsg;
+	mq->msgsize = (uint64_t)attr.mq_msgsize;
+	mq->messages = (uint64_t)attr.mq_curmsgs;
+	mq->mode = probe->st.st_mode & 07777;
+	mq->uid = probe->st.st_uid;
+	mq->gid = probe->st.st_gid;
+	mq->unlinked = !mqueue_is_named(probe, mq->name);
+	return 0;
+}
+
+static int mqueue_save(struct dump *dump, const struct fd_probe *probe, FileEntry *entry)
+{
+	ExtFileEntry *ext = dump_alloc(dump, sizeof(*ext));
+	MqueueEntry *mq = dump_alloc(dump, sizeof(*mq));
+	int err;
+
+	if (!ext || !mq)
+		return fail(-ENOMEM, "message queue");
+	ext_file_entry__init(ext);
+	ext->id = entry->id;
+	ext->mqueue = mq;
+	entry->ext = ext;
+	err = dump_fown(dump, probe, &ext->fown);
+	if (err >= 0)
+		err = mqueue_fill(dump, probe, mq);
+	return err < 0 ? err : mqueue_look(dump, probe, mq);
+}
+
+/* ---- restore ---------------------------------------------------------------------------- */
+
+static const MqueueEntry *mqueue_of(const struct file *file)
+{
+	return file->entry->ext ? file->entry->ext->mqueue : NULL;
+}
+
+static int mqueue_load(struct restore *r, struct file *file, void *state)
+{
+	const MqueueEntry *mq = mqueue_of(file);
+
+	if (!mq)
+		return fail(-ENOTSUP, "files.img: file %u: of a kind that a plugin saved; there are no plugins here",
+			    file->id);
+	if (mq->name[0] != '/' || !mq->name[1] || strchr(mq->name + 1, '/') || strlen(mq->name) > NAME_MAX)
+		return fail(-EBADMSG, "files.img: file %u: no message queue can be named %s", file->id, mq->name);
+	if (mq->maxmsg - 1 >= INT32_MAX || mq->msgsize - 1 >= INT32_MAX)
+		return fail(-EBADMSG, "files.img: file %u: a message queue of %lu messages of %lu bytes", file->id,
+			    mq->maxmsg, mq->msgsize);
+	if (mq->unlinked && mq->messages)
+		return fail(-EBADMSG, "files.img: file %u: a message queue without a name, with %lu messages", file->id,
+			    mq->messages);
+	return 0;
+}
+
+/* In the tool before it forks: a queue, and all its descriptors, which tasks inherit and copy. */
+struct mqueue_made {
+	struct record record; /* inode of the queue, 0 */
+	const char *name; /* under which it was found or made */
+	bool made;
+};
+struct mqueue_opened {
+	struct record record; /* 0, file id */
+	int fd;
+};
+struct mqueue_restore {
+	struct record_table queues, files;
+};
+
+/* -EEXIST is not logged. */
+static int mqueue_make(const MqueueEntry *mq, const char *name)
+{
+	struct mq_attr attr = { .mq_maxmsg = (long)mq->maxmsg, .mq_msgsize = (long)mq->msgsize };
+	_cleanup_close_ int fd = mqueue_sys_open(name, O_CREAT | O_EXCL | O_RDWR, 0600, &attr);
+
+	if (fd == -EEXIST)
+		return fd;
+	if (fd < 0)
+		return fail(fd,
+			    "make message queue %s for %lu messages of %lu bytes (fs.mqueue.msg_max and "
+			    "fs.mqueue.msgsize_max are the limits)",
+			    name, mq->maxmsg, mq->msgsize);
+	if (fchown(fd, mq->uid, mq->gid) < 0 || fchmod(fd, mq->mode) < 0) {
+		mqueue_unlink(name);
+		return fail(-errno, "give message queue %s to %u:%u", name, mq->uid, mq->gid);
+	}
+	return 0;
+}
+
+/* One without a name gets its old one for a moment, or another where that is taken. */
+static int mqueue_find(struct restore *r, const MqueueEntry *mq, struct mqueue_made *queue)
+{
+	_cleanup_close_ int fd = mq->unlinked ? -ENOENT : mqueue_sys_open(mq->name, O_RDONLY | O_NONBLOCK, 0, NULL);
+	char name[32];
+	int err;
+
+	queue->name = mq->name;
+	if (fd != -ENOENT)
+		return fd < 0 && fd != -EACCES ? fail(fd, "open message queue %s", mq->name) : 0;
+	if (mq->messages)
+		return fail(fd, "message queue %s is gone, with the %lu messages that waited in it", mq->name,
+			    mq->messages);
+	if (!mq->unlinked)
+		log_warn("message queue %s was gone: it is made again", mq->name);
+	err = mqueue_make(mq, mq->name);
+	for (int n = 0; err == -EEXIST && n < 1000; n++) {
+		snprintf(name, sizeof(name), "/.cr.%d.%d", (int)getpid(), n);
+		queue->name = arena_strdup(&r->arena, name);
+		err = queue->name ? mqueue_make(mq, name) : -ENOMEM;
+	}
+	if (err < 0)
+		return err == -EEXIST ? fail(err, "message queue %s: find a free name", mq->name) : err;
+	queue->made = true;
+	return 0;
+}
+
+static int mqueue_open_one(struct restore *r, struct mqueue_restore *data, const struct file *file)
+{
+	const MqueueEntry *mq = mqueue_of(file);
+	struct mqueue_opened *opened = record_new(&r->arena, &data->files, 0, file->id, sizeof(*opened));
+	struct mqueue_made *queue = record_find(&data->queues, mq->inode, 0);
+	int fd, err = 0;
+
+	if (!opened)
+		return fail(-ENOMEM, "message queue");
+	opened->fd = -1;
+	if (!queue) {
+		queue = record_new(&r->arena, &data->queues, mq->inode, 0, sizeof(*queue));
+		err = queue ? mqueue_find(r, mq, queue) : fail(-ENOMEM, "message queue");
+	}
+	if (err < 0)
+		return err;
+	fd = mqueue_sys_open(queue->name, (int)(mq->flags & (O_ACCMODE | O_NONBLOCK)), 0, NULL);
+	opened->fd = fd < 0 ? fd : move_fd_above(fd, r->service_base);
+	return opened->fd < 0 ? fail(opened->fd, "open message queue %s", queue->name) : 0;
+}
+
+/* Takes back what was made: all of it, or the names that shall not be. */
+static void mqueue_unlink_made(struct restore *r, struct mqueue_restore *data, bool all)
+{
+	for (size_t i = 0; i < r->nr_files; i++) {
+		const MqueueEntry *mq = r->files[i].kind == &mqueue_kind ? mqueue_of(&r->files[i]) : NULL;
+		struct mqueue_made *queue = mq ? record_find(&data->queues, mq->inode, 0) : NULL;
+
+		if (!queue || !queue->made || !(all || mq->unlinked))
+			continue;
+		if (mqueue_unlink(queue->name) < 0)
+			log_warn("message queue %s is left behind: %s", queue->name, strerror(errno));
+		queue->made = false;
+	}
+}
+
+static int mqueue_before_fork(struct restore *r)
+{
+	struct mqueue_restore *data;
+	int err = 0;
+
+	for (size_t i = 0; i < r->nr_files && err >= 0; i++) {
+		if (r->files[i].kind != &mqueue_kind)
+			continue;
+		data = kind_data_of(&r->arena, &r->kind_data[FD_TYPES__EXT], sizeof(*data));
+		err = data ? mqueue_open_one(r, data, &r->files[i]) : fail(-ENOMEM, "message queue");
+	}
+	data = r->kind_data[FD_TYPES__EXT];
+	if (data)
+		mqueue_unlink_made(r, data, err < 0);
+	return err;
+}
+
+static void mqueue_failed(struct restore *r)
+{
+	struct mqueue_restore *data = r->kind_data[FD_TYPES__EXT];
+
+	if (data)
+		mqueue_unlink_made(r, data, true);
+}
+
+static int mqueue_open(struct restore *r, struct file *file, const void *state)
+{
+	const struct mqueue_restore *data = r->kind_data[FD_TYPES__EXT];
+	const struct mqueue_opened *opened = record_find(&data->files, 0, file->id);
+	_cleanup_close_ int fd = dup_fd_above(opened->fd, 0);
+	int err;
+
+	if (fd < 0)
+		return fail(fd, "message queue %s", mqueue_of(file)->name);
+	err = set_status_flags(fd, mqueue_of(file)->flags, file->entry->ext->fown);
+	return err < 0 ? err : steal_fd(&fd);
+}
+
+const struct fd_kind mqueue_kind = {
+	.name = "mqueue",
+	.image_type = FD_TYPES__EXT,
+	.claims = mqueue_claims,
+	.save = mqueue_save,
+	.load = mqueue_load,
+	.open = mqueue_open,
+	.before_fork = mqueue_before_fork,
+	.failed = mqueue_failed,
+};

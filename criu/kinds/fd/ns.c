@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Namespaces held open (/proc/PID/ns/...): those that a task of the tree is in are opened there again; one that is bound
+ * to a path is that path. Anything else has no name that would lead to it later.
+ */
+#include <errno.h>
+#include <linux/magic.h>
+#include <linux/nsfs.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include "base/bits.h"
+#include "kinds/fd/reopen.h"
+#include "kinds/kinds.h"
+#include "ns.pb-c.h"
+#include "run/dump.h"
+#include "run/restore.h"
+#include "util/fds.h"
+#include "util/log.h"
+#include "util/str.h"
+
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x80
+#endif
+#define NS_FS_MAGIC 0x6e736673
+
+static const struct ns_type {
+	uint32_t flag;
+	const char *name;
+	size_t id, has_id; /* where the ids of a task tell its number */
+} ns_types[] = {
+#define NS_TYPE(flag, name)                                                                                           \
+	{                                                                                                             \
+		flag, #name, offsetof(TaskKobjIdsEntry, name##_ns_id), offsetof(TaskKobjIdsEntry, has_##name##_ns_id) \
+	}
+	NS_TYPE(CLONE_NEWPID, pid),   NS_TYPE(CLONE_NEWNET, net),	NS_TYPE(CLONE_NEWIPC, ipc),
+	NS_TYPE(CLONE_NEWUTS, uts),   NS_TYPE(CLONE_NEWTIME, time),	NS_TYPE(CLONE_NEWNS, mnt),
+	NS_TYPE(CLONE_NEWUSER, user), NS_TYPE(CLONE_NEWCGROUP, cgroup),
+};
+
+static const struct ns_type *ns_type_of(uint32_t flag)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(ns_types); i++)
+		if (ns_types[i].flag == flag)
+			return &ns_types[i];
+	return NULL;
+}
+
+/* ---- dump ------------------------------------------------------------------------------- */
+
+static bool ns_claims(const struct fd_probe *probe)
+{
+	return probe->fs_magic == NS_FS_MAGIC && S_ISREG(probe->st.st_mode) && !(probe->flags & O_PATH) &&
+	       ns_type_of((uint32_t)ioctl(probe->local, NS_GET_NSTYPE));
+}
+
+static struct dump_task *ns_member(struct dump *dump, const struct fd_probe *probe, const struct ns_type *type)
+{
+	struct dump_task *task;
+	struct stat st;
+	char path[32];
+
+	snprintf(path, sizeof(path), "ns/%s", type->name);
+	dump_for_each_task(task, dump)
+		if (task->t.state != TASK_DEAD && !fstatat(task->proc.dir, path, &st, 0) &&
+		    st.st_ino == probe->st.st_ino && st.st_dev == probe->st.st_dev)
+			return task;
+	return NULL;
+}
+
+/* Bound to a path (ip netns, unshare --net=FILE): that path will do. */
+static const char *ns_path(struct dump *dump, const struct fd_probe *probe)
+{
+	for (size_t i = 0; i < dump->mounts.n; i++) {
+		const struct mount_info *mount = &dump->mounts.v[i];
+		struct stat st;
+
+		if (str_eq(mount->fstype, "nsfs") && !stat(mount->mountpoint, &st) && st.st_ino == probe->st.st_ino &&
+		    st.st_dev == probe->st.st_dev)
+			return mount->mountpoint;
+	}
+	return NULL;
+}
+
+static int ns_save_path(struct dump *dump, const struct fd_probe *probe, const char *path, FileEntry *entry)
+{
+	struct fd_probe named = *probe;
+
+	named.link = path;
+	entry->type = FD_TYPES__REG;
+	return regular_kind.save(dump, &named, entry);
+}
+
+static int ns_save(struct dump *dump, const struct fd_probe *probe, FileEntry *entry)
+{
+	const struct ns_type *type = ns_type_of((uint32_t)ioctl(probe->local, NS_GET_NSTYPE));
+	const struct dump_task *member = ns_member(dump, probe, type);
+	const char *path = probe->link[0] == '/' || !member ? ns_path(dump, probe) : NULL;
+	NsFileEntry *nsf = dump_alloc(dump, sizeof(*nsf));
+
+	if (path)
+		return ns_save_path(dump, probe, path, entry);
+	if (!nsf)
+		return fail(-ENOMEM, "namespace");
+	if (!member) {
+		dump_blocker(
+			dump, probe->task, probe->fd,
+			"%s: a namespace that no process of the tree is in, and no path leads to: close it, or bind it to a "
+			"path (mount --bind /proc/%d/fd/%d FILE)",
+			probe->link, probe->task->t.host_pid, probe->fd);
+		return 0;
+	}
+	ns_file_entry__init(nsf);
+	nsf->id = entry->id;
+	nsf->ns_id = (uint32_t)(type - ns_types) + 1; /* as the ids of tasks number them */
+	nsf->ns_cflag = type->flag;
+	nsf->flags = probe->flags;
+	nsf->has_pid = true;
+	nsf->pid = member->t.pid;
+	entry->nsf = nsf;
+	return 0;
+}
+
+/* ---- restore ---------------------------------------------------------------------------- */
+
+struct ns_state {
+	const struct ns_type *type;
+	struct restore_task *member;
+};
+
+static bool ns_has_id(const struct restore_task *task, const struct ns_type *type, uint32_t id)
+{
+	const char *ids = task->core ? (const char *)task->core->ids : NULL;
+
+	return ids && *(const protobuf_c_boolean *)(ids + type->has_id) && *(const uint32_t *)(ids + type->id) == id;
+}
+
+static int ns_load(struct restore *r, struct file *file, void *state)
+{
+	const NsFileEntry *nsf = file->entry->nsf;
+	struct ns_state *ns = state;
+
+	if (!nsf)
+		return fail(-EBADMSG, "files.img: file %u: a namespace without its record", file->id);
+	ns->type = ns_type_of(nsf->ns_cflag);
+	if (!ns->type)
+		return fail(-EBADMSG, "files.img: file %u: a namespace of no known type (0x%x)", file->id,
+			    nsf->ns_cflag);
+	return 0;
+}
+
+static int ns_link(struct restore *r, struct file *file, void *state)
+{
+	const NsFileEntry *nsf = file->entry->nsf;
+	struct ns_state *ns = state;
+	struct restore_task *task;
+
+	if (nsf->has_pid) {
+		ns->member = restore_find_task(r, nsf->pid);
+	} else {
+		restore_for_each_task(task, r)
+			if (!ns->member && ns_has_id(task, ns->type, nsf->ns_id))
+				ns->member = task;
+	}
+	if (!ns->member)
+		return fail(-EBADMSG, "files.img: file %u: a %s namespace (%u) that no task of the images is in",
+			    file->id, ns->type->name, nsf->ns_id);
+	return 0;
+}
+
+static int ns_open(struct restore *r, struct file *file, const void *state)
+{
+	const struct ns_state *ns = state;
+	int fd = open_fmt(AT_FDCWD, (int)(file->entry->nsf->flags & ~(unsigned)FLAGS_OF_CREATION), "/proc/%d/ns/%s",
+			  ns->member->t.pid, ns->type->name);
+
+	return fd < 0 ? fail(fd, "open the %s namespace of process %d", ns->type->name, ns->member->t.pid) : fd;
+}
+
+const struct fd_kind ns_kind = {
+	.name = "namespace",
+	.image_type = FD_TYPES__NS,
+	.state_size = sizeof(struct ns_state),
+	.claims = ns_claims,
+	.save = ns_save,
+	.load = ns_load,
+	.link = ns_link,
+	.open = ns_open,
+};
