@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A connection that nobody has accepted is refused with the address it waits at.
- * test: net=own options=--tcp-established refused=127.0.0.1:4100.wait.to.be.accepted.*--skip-in-flight
+ * A connection that nobody has accepted, and whose client has closed it already, is refused with the address it waits at.
+ * test: net=own options=--tcp-established refused=127.0.0.1:4100.wait.to.be.accepted.*not.of.this.tree.*--skip-in-flight
  */
 #include "checkpoint.h"
 #include "inet.h"
@@ -15,9 +15,12 @@ int main(int argc, char **argv)
 	inet_bind(listener, AF_INET, "127.0.0.1", 4100);
 	need(!listen(listener, 4), "listen");
 	need(!inet_connect(client, AF_INET, "127.0.0.1", 4100), "connect");
+	need(write(client, "x", 1) == 1, "write");
+	close(client);
 	if (checkpoint_here())
-		close(client);
+		need(listen(listener, 0) || !close(listener), "close");
 	server = accept(listener, NULL, NULL);
-	check(server >= 0 && write(client, "x", 1) == 1 && read(server, &byte, 1) == 1, "the connection goes on");
+	check(server >= 0 && read(server, &byte, 1) == 1 && byte == 'x' && !read(server, &byte, 1),
+	      "the connection is there");
 	test_done();
 }

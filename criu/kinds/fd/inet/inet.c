@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include "kinds/fd/inet/backlog.h"
 #include "kinds/fd/inet/internal.h"
 #include "kinds/fd/inet/lock.h"
 #include "kinds/fd/reopen.h"
@@ -10,6 +11,7 @@
 #include "util/fds.h"
 
 #define SO_NETNS_COOKIE_ 71
+#define DATAGRAMS_SPARE 8192 /* what comes meanwhile: more than that is lost, as a network may lose it */
 
 struct inet_dump *inet_dump_data(struct dump *dump)
 {
@@ -121,18 +123,31 @@ static int save_addresses(struct dump *dump, const struct fd_probe *probe, InetS
 }
 
 /* What waits in a socket without connection. */
-static void check_queues(struct dump *dump, const struct fd_probe *probe, const InetSkEntry *entry)
+static int save_queue(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry)
 {
-	char byte;
+	bool udp = entry->proto == IPPROTO_UDP || entry->proto == IPPROTO_UDPLITE;
+	uint32_t memory = inet_memory_waiting(probe->local);
+	struct inet_held *held;
 
 	if (entry->proto == IPPROTO_UDP && number(probe->local, IPPROTO_UDP, 1 /* UDP_CORK */))
 		dump_blocker(
 			dump, probe->task, probe->fd,
 			"%s: a datagram is being put together (UDP_CORK) and cannot be read: let the program send it",
 			probe->link);
-	if (recv(probe->local, &byte, 1, MSG_PEEK | MSG_DONTWAIT | MSG_TRUNC) >= 0)
-		log_warn("pid %d: fd %d: %s: datagrams wait in it: they are lost, as a network may lose them",
-			 probe->task->t.pid, probe->fd, probe->link);
+	if (!memory)
+		return 0;
+	if (entry->type != SOCK_DGRAM || !udp) {
+		log_warn("pid %d: fd %d: %s: packets wait in it (%u bytes of memory): they are lost, as a network may "
+			 "lose them",
+			 probe->task->t.pid, probe->fd, probe->link, memory);
+		return 0;
+	}
+	if (dump->checking)
+		return 0;
+	held = inet_hold(dump, probe, entry, KEEPER_DATAGRAMS);
+	if (held)
+		held->bytes = memory + DATAGRAMS_SPARE;
+	return held ? 0 : -ENOMEM;
 }
 
 static int save_entry(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry)
@@ -162,8 +177,9 @@ static int save_entry(struct dump *dump, const struct fd_probe *probe, InetSkEnt
 		return err ? err : inet_options_save(dump, probe, entry);
 	}
 	entry->state = connected ? TCP_ESTABLISHED : TCP_CLOSE;
-	check_queues(dump, probe, entry);
-	err = inet_options_save(dump, probe, entry);
+	err = save_queue(dump, probe, entry);
+	if (!err)
+		err = inet_options_save(dump, probe, entry);
 	return err ? err : inet_groups_save(dump, probe, entry);
 }
 
@@ -195,7 +211,7 @@ static int inet_save_end(struct dump *dump)
 {
 	struct inet_dump *data = dump->kind_data[FD_TYPES__INETSK];
 
-	return data ? tcp_save_end(dump, data) : 0;
+	return data ? inet_read_held(dump, data) : 0;
 }
 
 /* ---- restore ---- */
@@ -256,6 +272,8 @@ static int inet_load(struct restore *r, struct file *file, void *state)
 		err = inet_options_check(entry);
 	if (!err)
 		err = inet_groups_check(entry);
+	if (!err)
+		err = inet_datagrams_check(entry);
 	if (err)
 		return err;
 	sk->file = file;
@@ -271,6 +289,11 @@ static int inet_load(struct restore *r, struct file *file, void *state)
 	return 0;
 }
 
+static int inet_link(struct restore *r, struct file *file, void *state)
+{
+	return inet_backlog_link(r, file, state);
+}
+
 const struct fd_kind inet_kind = {
 	.name = "inet",
 	.image_type = FD_TYPES__INETSK,
@@ -282,6 +305,7 @@ const struct fd_kind inet_kind = {
 	.saved = inet_saved,
 	.save_undo = inet_save_undo,
 	.load = inet_load,
+	.link = inet_link,
 	.open = inet_open,
 	.finish = inet_finish,
 	.before_fork = inet_before_fork,

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include "base/bits.h"
 #include "base/cleanup.h"
+#include "kinds/fd/inet/keeper.h"
 #include "kinds/kinds.h"
 #include "run/dump.h"
 #include "run/restore.h"
@@ -57,20 +58,38 @@ int inet_groups_restore(int fd, const InetSkEntry *entry);
 
 /* ---- dump ---- */
 
-/* A socket with a connection, kept until all are known: they are locked by one transaction, then read. */
+/* A socket with something in it, kept until all are known: they are locked by one transaction, then read. */
 struct inet_held {
 	struct inet_held *next;
 	InetSkEntry *entry;
 	struct dump_task *task; /* whose it is, for messages */
 	int fd; /* number there */
 	int local; /* our own copy */
-	union inet_address src, dst;
+	enum keeper_what what;
+	uint32_t bytes; /* how much waits; datagrams: the memory that they take */
+	union inet_address src, dst; /* of a connection */
+	uint32_t unsent;
+	bool waits; /* a client of the tree that nobody has accepted: it connects once more (backlog.c) */
+	char *sent; /* what waits at the other end, from the first byte on */
+	size_t sent_len;
+};
+
+/* A listening socket, with connections that nobody has accepted. */
+struct inet_listener {
+	struct inet_listener *next;
+	InetSkEntry *entry;
+	struct dump_task *task;
+	int fd, local; /* number there; our own copy, -1 of a tree that runs */
+	const char *link;
+	uint32_t waiting;
 };
 
 /* kind_data of a dump */
 struct inet_dump {
 	struct inet_held *first, **end;
-	size_t nr;
+	size_t nr, nr_streams;
+	struct inet_listener *listeners;
+	struct keeper *keeper; /* NULL: not needed, or no longer */
 	struct inet_fresh *fresh; /* options.c: new sockets to compare with */
 	int lock; /* netlink socket that owns the lock's table; -1: none */
 	bool lasting; /* a table that outlives us is there */
@@ -80,7 +99,10 @@ struct inet_dump {
 struct inet_dump *inet_dump_data(struct dump *dump);
 /* tcp_save.c: a socket that is no plain one; the rest in save_end. */
 int tcp_save(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry, const struct tcp_info *info);
-int tcp_save_end(struct dump *dump, struct inet_dump *data);
+/* read.c: NULL has been logged. */
+struct inet_held *inet_hold(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry, enum keeper_what what);
+/* In save_end. */
+int inet_read_held(struct dump *dump, struct inet_dump *data);
 /* Ours are the last copies: what is closed in repair mode says nothing to its peer. tcp(7), net/ipv4/tcp.c tcp_close */
 void tcp_close_silently(struct inet_dump *data);
 
@@ -93,6 +115,8 @@ struct inet_socket {
 	const TcpStreamEntry *stream; /* a connection that is kept */
 	const void *inq, *outq;
 	bool close; /* a connection that is not */
+	bool waits; /* a client that connects once more, and waits to be accepted */
+	struct inet_socket **waiting; /* of a listening socket, as many as its entry has; NULL: none */
 	bool shared_port; /* others of the images have it too: SO_REUSEADDR while they come into being */
 };
 
@@ -106,9 +130,22 @@ struct inet_restore {
 };
 
 struct inet_restore *inet_restore_data(struct restore *r);
+/* A copy of the descriptor of a task that stands still. */
+int inet_borrow(struct restore *r, const struct inet_socket *sk);
 bool inet_is_tcp(const InetSkEntry *entry);
 /* In load. */
 int tcp_load(struct restore *r, struct inet_socket *sk);
+/* tcp_over.c, in open: one that is over. */
+int tcp_restore_over(const struct inet_socket *sk, int fd);
+/* datagrams.c, in open before anything else: what waits in it. */
+int inet_datagrams_check(const InetSkEntry *entry);
+void inet_datagrams_restore(int fd, const InetSkEntry *entry);
+/* Bytes of memory that what waits takes; asking does not touch it. */
+uint32_t inet_memory_waiting(int fd);
+/* tcp_open.c: parts */
+int tcp_set_sequence(int fd, int queue, uint32_t seq);
+int tcp_put_bytes(int fd, const char *from, uint32_t len);
+int tcp_await_state(int fd, uint32_t state);
 /* In finish: the connection, in repair mode. */
 int tcp_connect_repaired(const struct inet_socket *sk, int fd);
 /* In ready: all of them exist; they come to life. */

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include "kernel/nft_lock.h"
+#include "kinds/fd/inet/backlog.h"
 #include "util/fds.h"
 #include "util/str.h"
 
@@ -48,13 +49,14 @@ static enum network_lock method_of(const struct options *opts)
 
 static int make_dump_table(struct inet_dump *data, const char *table, bool owned)
 {
-	_cleanup_free_ struct nft_connection *all = calloc(data->nr, sizeof(*all));
+	_cleanup_free_ struct nft_connection *all = calloc(data->nr_streams + 1, sizeof(*all));
 	size_t n = 0;
 
 	if (!all)
 		return -ENOMEM;
 	for (const struct inet_held *held = data->first; held; held = held->next)
-		to_connection(&held->src, &held->dst, &all[n++]);
+		if (held->what == KEEPER_STREAM && !held->waits)
+			to_connection(&held->src, &held->dst, &all[n++]);
 	return nft_lock_make(data->lock, table, owned, all, n);
 }
 
@@ -75,6 +77,8 @@ static int is_held(const struct nft_connection *c, void *arg)
 	for (const struct inet_held *held = stale->data->first; held; held = held->next) {
 		struct nft_connection own;
 
+		if (held->what != KEEPER_STREAM)
+			continue;
 		to_connection(&held->src, &held->dst, &own);
 		if (!memcmp(&own, c, sizeof(own)))
 			return stale->found = true;
@@ -126,7 +130,7 @@ int inet_lock_dump(struct dump *dump, struct inet_dump *data)
 	return err < 0 ? cannot_lock(err) : 0;
 }
 
-static bool tree_ends(const struct dump *dump)
+bool inet_tree_ends(const struct dump *dump)
 {
 	return !dump->opts->leave_running && !dump->opts->leave_stopped;
 }
@@ -136,7 +140,10 @@ int inet_save_commit(struct dump *dump)
 	struct inet_dump *data = dump->kind_data[FD_TYPES__INETSK];
 	int err;
 
-	if (!data || !data->first || data->lock < 0 || !tree_ends(dump))
+	if (!data || !data->nr_streams || !inet_tree_ends(dump))
+		return 0;
+	keeper_tree_ends(data->keeper);
+	if (data->lock < 0)
 		return 0;
 	err = make_dump_table(data, data->table, false);
 	if (err)
@@ -150,6 +157,8 @@ static void end_dump(struct inet_dump *data)
 	for (struct inet_held *held = data->first; held; held = held->next)
 		if (held->local >= 0)
 			close(steal_fd(&held->local));
+	keeper_free(steal_ptr(&data->keeper));
+	inet_backlog_close(data);
 	inet_fresh_close(data);
 	/* The kernel takes the table of the dump away with it. */
 	if (data->lock >= 0)
@@ -162,7 +171,7 @@ void inet_saved(struct dump *dump)
 
 	if (!data)
 		return;
-	if (tree_ends(dump))
+	if (inet_tree_ends(dump))
 		tcp_close_silently(data);
 	end_dump(data);
 }
@@ -196,7 +205,7 @@ int inet_before_fork(struct restore *r)
 	for (const struct inet_socket *sk = data->first; sk; sk = sk->next) {
 		union inet_address src, dst;
 
-		if (!sk->stream)
+		if (!sk->stream || sk->waits)
 			continue;
 		inet_entry_source(sk->entry, &src);
 		inet_entry_target(sk->entry, &dst);

@@ -5,6 +5,7 @@
 
 /* Dump: a table that dies with us. Before the images are committed: one that stays. */
 int inet_lock_dump(struct dump *dump, struct inet_dump *data);
+bool inet_tree_ends(const struct dump *dump);
 int inet_save_commit(struct dump *dump);
 void inet_saved(struct dump *dump);
 void inet_save_undo(struct dump *dump);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 #include "kernel/inet_diag.h"
+#include "kinds/fd/inet/backlog.h"
 #include "kinds/fd/inet/lock.h"
 #include "kinds/fd/inet/tcp_repair.h"
 #include "kinds/fd/reopen.h"
@@ -23,17 +24,24 @@ static int set_reuse(int fd, int value)
 static void find_holder(const InetSkEntry *entry, char *text, size_t size)
 {
 	struct inet_diag_sockets all = { 0 };
-	uint32_t states = inet_is_tcp(entry) ? BIT(TCP_LISTEN) | BIT(TCP_CLOSE) | BIT(TCP_ESTABLISHED) : ~0u;
+	uint32_t states =
+		inet_is_tcp(entry) ? BIT(TCP_LISTEN) | BIT(TCP_CLOSE) | BIT(TCP_ESTABLISHED) | BIT(TCP_TIME_WAIT) : ~0u;
+	bool ended = false;
 	const struct inet_diag_socket *sk;
 
 	text[0] = '\0';
 	inet_diag_read(AF_INET, entry->proto, states, entry->src_port, &all);
 	inet_diag_read(AF_INET6, entry->proto, states, entry->src_port, &all);
-	array_for_each(sk, &all)
+	array_for_each(sk, &all) {
+		ended |= sk->state == TCP_TIME_WAIT;
 		if (!text[0] && sk->ino)
 			snprintf(text, size, ": taken by socket %u of user %u (`ss -ap 'sport = %u'` shows it)",
 				 sk->ino, sk->uid, entry->src_port);
+	}
 	array_free(&all);
+	if (!text[0] && ended && inet_is_tcp(entry))
+		snprintf(text, size,
+			 ": connections of this port have ended a moment ago (TIME_WAIT): try again in a minute");
 }
 
 static int bind_failed(int err, const InetSkEntry *entry, const union inet_address *src)
@@ -92,8 +100,12 @@ static int open_tcp(int fd, const struct inet_socket *sk)
 	const InetSkEntry *entry = sk->entry;
 	/* What was connected once shows its port, but has it no longer. */
 	bool over = sk->close || (entry->state == TCP_CLOSE && entry->shutdown == SK_SHUTDOWN__BOTH);
-	int err = sk->stream || over ? 0 : bind_source(fd, entry);
+	bool was_over = entry->state == TCP_CLOSE && (entry->unread || entry->has_error);
+	int err = was_over ? tcp_restore_over(sk, fd) : 0;
 
+	over = over || was_over;
+	if (!err && !sk->stream && !over)
+		err = bind_source(fd, entry);
 	if (!err && !sk->stream)
 		err = inet_options_restore(fd, entry);
 	if (!err && !sk->stream)
@@ -101,7 +113,7 @@ static int open_tcp(int fd, const struct inet_socket *sk)
 	if (!err && sk->shared_port)
 		err = set_reuse(fd, 1);
 	/* Says ENOTCONN, and does it: it reads as closed from then on. net/ipv4/af_inet.c inet_shutdown */
-	if (!err && over)
+	if (!err && over && !was_over)
 		shutdown(fd, SHUT_RDWR);
 	return err;
 }
@@ -112,6 +124,8 @@ static int finish_tcp(const struct inet_socket *sk, int fd)
 	union inet_address src;
 	int err;
 
+	if (sk->waits)
+		return 0;
 	if (sk->stream)
 		return tcp_connect_repaired(sk, fd);
 	if (sk->entry->state != TCP_LISTEN || !listen(fd, sk->entry->backlog))
@@ -141,6 +155,7 @@ int inet_open(struct restore *r, struct file *file, const void *state)
 			    entry->proto);
 	if (entry->has_uid && fchown(fd, entry->uid, -1) < 0)
 		return fail(-errno, "give a socket to user %u", entry->uid);
+	inet_datagrams_restore(fd, entry);
 	err = inet_options_before_bind(fd, entry);
 	if (!err && sk->shared_port)
 		err = set_reuse(fd, 1);
@@ -165,8 +180,7 @@ int inet_finish(struct restore *r, struct file *file, const void *state, int fd)
 	return inet_is_tcp(sk->entry) ? finish_tcp(sk, fd) : 0;
 }
 
-/* A copy of the descriptor of a task that stands still. */
-static int borrow(struct restore *r, const struct inet_socket *sk)
+int inet_borrow(struct restore *r, const struct inet_socket *sk)
 {
 	const struct shared_file *at = &r->shared->files[sk->file->index];
 	_cleanup_close_ int pidfd = sys_pidfd_open(at->pid, 0);
@@ -175,25 +189,30 @@ static int borrow(struct restore *r, const struct inet_socket *sk)
 	return fd < 0 ? fail(fd, "take file %#x from task %d", sk->file->id, at->pid) : fd;
 }
 
+static int revive(struct restore *r, const struct inet_socket *sk)
+{
+	_cleanup_close_ int fd = -1;
+	int err;
+	LOG_SCOPE("file %#x", sk->file->id);
+
+	if (sk->waits || !(sk->stream || (sk->shared_port && inet_is_tcp(sk->entry))))
+		return 0;
+	fd = inet_borrow(r, sk);
+	if (fd < 0)
+		return fd;
+	err = sk->stream ? tcp_revive(sk, fd) : 0;
+	return err ? err : settle(sk, fd);
+}
+
 int inet_ready(struct restore *r)
 {
 	struct inet_restore *data = r->kind_data[FD_TYPES__INETSK];
 	int err = 0;
 
-	for (struct inet_socket *sk = data ? data->first : NULL; sk && !err; sk = sk->next) {
-		if (!sk->file->owner || !(sk->stream || (sk->shared_port && inet_is_tcp(sk->entry))))
-			continue;
-		{
-			_cleanup_close_ int fd = borrow(r, sk);
-
-			LOG_SCOPE("file %#x", sk->file->id);
-			if (fd < 0)
-				return fd;
-			err = sk->stream ? tcp_revive(sk, fd) : 0;
-			if (!err)
-				err = settle(sk, fd);
-		}
-	}
+	for (struct inet_socket *sk = data ? data->first : NULL; sk && !err; sk = sk->next)
+		err = sk->file->owner ? revive(r, sk) : 0;
+	for (struct inet_socket *sk = data ? data->first : NULL; sk && !err; sk = sk->next)
+		err = inet_backlog_revive(r, sk);
 	return err;
 }
 
@@ -217,8 +236,8 @@ void inet_committed(struct restore *r)
 		return;
 	inet_unlock(r);
 	for (struct inet_socket *sk = data->first; sk; sk = sk->next) {
-		if (sk->stream && sk->file->owner && sk->stream->unsq_len) {
-			_cleanup_close_ int fd = borrow(r, sk);
+		if (sk->stream && !sk->waits && sk->file->owner && sk->stream->unsq_len) {
+			_cleanup_close_ int fd = inet_borrow(r, sk);
 
 			if (fd >= 0)
 				push(fd, sk->entry);

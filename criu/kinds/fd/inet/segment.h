@@ -5,7 +5,7 @@
 
 struct segment {
 	union inet_address from, to; /* to: an address of this host */
-	bool fin;
+	bool fin, rst;
 	uint32_t seq, ack;
 	uint16_t window;
 };

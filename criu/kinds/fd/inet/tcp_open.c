@@ -16,7 +16,7 @@
 
 #define QUEUE_MAX (1u << 30)
 #define CHUNK_MAX (64u << 10)
-#define STATE_WAIT_MS 500
+#define STATE_WAIT_MS 5000
 
 /* ---- load ---- */
 
@@ -34,7 +34,7 @@ static int check_stream(const struct inet_socket *sk, const TcpStreamEntry *e, s
 	return 0;
 }
 
-static int load_stream(struct restore *r, struct inet_socket *sk)
+static int load_stream(struct restore *r, struct inet_socket *sk, const TcpStreamEntry **ret_stream)
 {
 	_cleanup_image_reader_ struct image_reader *img = NULL;
 	TcpStreamEntry *e;
@@ -62,7 +62,7 @@ static int load_stream(struct restore *r, struct inet_socket *sk)
 		return fail(-ENOMEM, "queues of a connection");
 	sk->inq = memcpy(copy, in, e->inq_len);
 	sk->outq = memcpy(copy + e->inq_len, out, e->outq_len);
-	sk->stream = e;
+	*ret_stream = e;
 	return 0;
 }
 
@@ -72,17 +72,30 @@ static bool is_connection(const InetSkEntry *entry)
 	       tcp_got_fin(entry->state);
 }
 
+static int load_over(struct restore *r, struct inet_socket *sk)
+{
+	const TcpStreamEntry *stream;
+	int err;
+
+	if (sk->entry->state != TCP_CLOSE && sk->entry->state != TCP_LISTEN)
+		return fail(-EBADMSG, "files.img: file %u: nothing restores a TCP socket in state %u", sk->file->id,
+			    sk->entry->state);
+	if (!sk->entry->unread)
+		return 0;
+	err = load_stream(r, sk, &stream);
+	if (!err && (stream->inq_len != sk->entry->unread || sk->entry->state != TCP_CLOSE))
+		err = fail(-EBADMSG, "tcp-stream-%x.img: there are not %u bytes in it", sk->entry->ino,
+			   sk->entry->unread);
+	return err;
+}
+
 int tcp_load(struct restore *r, struct inet_socket *sk)
 {
 	char src[INET_TEXT_MAX], dst[INET_TEXT_MAX];
 	union inet_address from, to;
 
-	if (!is_connection(sk->entry)) {
-		if (sk->entry->state != TCP_CLOSE && sk->entry->state != TCP_LISTEN)
-			return fail(-EBADMSG, "files.img: file %u: nothing restores a TCP socket in state %u",
-				    sk->file->id, sk->entry->state);
-		return 0;
-	}
+	if (!is_connection(sk->entry))
+		return load_over(r, sk);
 	if (r->opts->tcp_close) {
 		sk->close = true;
 		return 0;
@@ -94,12 +107,12 @@ int tcp_load(struct restore *r, struct inet_socket *sk)
 			-EINVAL,
 			"a TCP connection from %s to %s: keep it by --tcp-established, or have it closed by --tcp-close",
 			inet_address_text(&from, src), inet_address_text(&to, dst));
-	return load_stream(r, sk);
+	return load_stream(r, sk, &sk->stream);
 }
 
 /* ---- finish: in repair mode ---- */
 
-static int set_sequence(int fd, int queue, uint32_t seq)
+int tcp_set_sequence(int fd, int queue, uint32_t seq)
 {
 	int err = tcp_repair_queue(fd, queue);
 
@@ -116,9 +129,9 @@ static uint32_t first_sent(const struct inet_socket *sk)
 static int set_sequences(const struct inet_socket *sk, int fd)
 {
 	uint32_t received = sk->stream->inq_seq - sk->stream->inq_len - tcp_got_fin(sk->entry->state);
-	int err = set_sequence(fd, TCP_SEND_QUEUE, first_sent(sk));
+	int err = tcp_set_sequence(fd, TCP_SEND_QUEUE, first_sent(sk));
 
-	return err ? err : set_sequence(fd, TCP_RECV_QUEUE, received);
+	return err ? err : tcp_set_sequence(fd, TCP_RECV_QUEUE, received);
 }
 
 static int set_negotiated(const struct inet_socket *sk, int fd)
@@ -159,7 +172,7 @@ static int set_window(const struct inet_socket *sk, int fd)
 	return setsockopt(fd, SOL_TCP, TCP_REPAIR_WINDOW, &window, sizeof(window)) < 0 ? -errno : 0;
 }
 
-static int put_bytes(int fd, const char *from, uint32_t len)
+int tcp_put_bytes(int fd, const char *from, uint32_t len)
 {
 	uint32_t chunk = CHUNK_MAX;
 
@@ -185,10 +198,10 @@ static int fill_queues(const struct inet_socket *sk, int fd)
 	int err = tcp_repair_queue(fd, TCP_RECV_QUEUE);
 
 	if (!err)
-		err = put_bytes(fd, sk->inq, e->inq_len);
+		err = tcp_put_bytes(fd, sk->inq, e->inq_len);
 	if (!err)
 		err = tcp_repair_queue(fd, TCP_SEND_QUEUE);
-	return err ? err : put_bytes(fd, sk->outq, e->outq_len - e->unsq_len);
+	return err ? err : tcp_put_bytes(fd, sk->outq, e->outq_len - e->unsq_len);
 }
 
 static int bind_connection(const union inet_address *src, int fd)
@@ -237,7 +250,7 @@ int tcp_connect_repaired(const struct inet_socket *sk, int fd)
 
 /* ---- ready: it lives ---- */
 
-static int await_state(int fd, uint32_t state)
+int tcp_await_state(int fd, uint32_t state)
 {
 	static const struct timespec ms = { .tv_nsec = 1000000 };
 
@@ -265,7 +278,7 @@ static int peer_says(const struct inet_socket *sk, int fd, bool fin, uint32_t se
 	inet_entry_target(sk->entry, &segment.from);
 	inet_entry_source(sk->entry, &segment.to);
 	err = segment_send(&segment);
-	return err ? err : await_state(fd, then_state);
+	return err ? err : tcp_await_state(fd, then_state);
 }
 
 static int close_sending(int fd)
@@ -278,7 +291,7 @@ static int send_rest(const struct inet_socket *sk, int fd)
 {
 	const TcpStreamEntry *e = sk->stream;
 
-	return put_bytes(fd, (const char *)sk->outq + e->outq_len - e->unsq_len, e->unsq_len);
+	return tcp_put_bytes(fd, (const char *)sk->outq + e->outq_len - e->unsq_len, e->unsq_len);
 }
 
 static int revive_stream(const struct inet_socket *sk, int fd)

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Datagrams that wait in a UDP socket. Before the socket gets its own address it is bound to a port that nobody knows;
+ * they are sent there, each as if from its sender, and the port is given up again: what waits stays.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/udp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include "kinds/fd/inet/raw_ip.h"
+#include "kinds/fd/sockopts.h"
+
+#define SO_MEMINFO_ 55
+#define SK_MEMINFO_VARS_ 9
+#define ARRIVAL_WAIT_MS 5000
+#define OVERHEAD 4096u /* of one in the queue, at most */
+
+uint32_t inet_memory_waiting(int fd)
+{
+	uint32_t info[SK_MEMINFO_VARS_] = { 0 };
+	socklen_t len = sizeof(info);
+
+	return getsockopt(fd, SOL_SOCKET, SO_MEMINFO_, info, &len) < 0 ? 0 : info[0];
+}
+
+int inet_datagrams_check(const InetSkEntry *entry)
+{
+	size_t size = entry->family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
+
+	if (entry->n_datagram && entry->proto != IPPROTO_UDP && entry->proto != IPPROTO_UDPLITE)
+		return fail(-EBADMSG, "datagrams wait in a socket of protocol %u, which has none", entry->proto);
+	for (size_t i = 0; i < entry->n_datagram; i++) {
+		const InetDatagramEntry *d = entry->datagram[i];
+		sa_family_t family = 0;
+
+		if (d->from.len == size)
+			memcpy(&family, d->from.data, sizeof(family));
+		if (family != entry->family || d->data.len > UINT16_MAX)
+			return fail(-EBADMSG, "no datagram of %zu bytes can wait in a socket of family %u", d->data.len,
+				    entry->family);
+	}
+	return 0;
+}
+
+static int bind_anywhere(int fd, const InetSkEntry *entry, uint16_t *ret_port)
+{
+	union inet_address any = { .any.sa_family = entry->family };
+	socklen_t len = sizeof(any);
+	int off = 0;
+
+	if (entry->family == AF_INET6)
+		setsockopt(fd, SOL_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+	if (bind(fd, &any.any, inet_address_len(&any)) < 0 || getsockname(fd, &any.any, &len) < 0)
+		return -errno;
+	*ret_port = inet_address_port(&any);
+	return 0;
+}
+
+static void unbind(int fd)
+{
+	struct sockaddr none = { .sa_family = AF_UNSPEC };
+
+	connect(fd, &none, sizeof(none));
+}
+
+static int await_arrival(int fd, uint32_t before)
+{
+	static const struct timespec ms = { .tv_nsec = 1000000 };
+
+	for (int i = 0; i < ARRIVAL_WAIT_MS; i++) {
+		if (inet_memory_waiting(fd) != before)
+			return 0;
+		/* As a rule it is there before send(2) is back; poll(2) tells of the first one only. */
+		nanosleep(&ms, NULL); /* style: there is no event */
+	}
+	return -ETIMEDOUT;
+}
+
+static int send_one(int fd, const InetSkEntry *entry, const InetDatagramEntry *d, uint16_t port)
+{
+	size_t len = sizeof(struct udphdr) + d->data.len;
+	_cleanup_free_ char *packet = malloc(len);
+	bool lite = entry->proto == IPPROTO_UDPLITE;
+	uint32_t before = inet_memory_waiting(fd);
+	union inet_address from = { 0 }, to = { .any.sa_family = entry->family };
+	struct udphdr udp;
+	int err;
+
+	if (!packet)
+		return -ENOMEM;
+	memcpy(&from, d->from.data, d->from.len);
+	/* It would seem to come over another device. */
+	if (entry->family == AF_INET6 && from.v6.sin6_scope_id)
+		return -EOPNOTSUPP;
+	if (entry->family == AF_INET)
+		to.v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	else if (inet_address_is_mapped(&from))
+		inet_pton(AF_INET6, "::ffff:127.0.0.1", &to.v6.sin6_addr);
+	else
+		to.v6.sin6_addr = in6addr_loopback;
+	/* UDP-Lite: a checksum over 0 bytes is one over all of them. RFC 3828 */
+	udp = (struct udphdr){ .uh_sport = htons(inet_address_port(&from)),
+			       .uh_dport = htons(port),
+			       .uh_ulen = lite ? 0 : htons(len) };
+	memcpy(packet, &udp, sizeof(udp));
+	memcpy(packet + sizeof(udp), d->data.data, d->data.len);
+	err = raw_ip_send(&from, &to, entry->proto, packet, len, offsetof(struct udphdr, uh_sum));
+	return err ? err : await_arrival(fd, before);
+}
+
+static size_t bytes_of(const InetSkEntry *entry)
+{
+	size_t sum = 0;
+
+	for (size_t i = 0; i < entry->n_datagram; i++)
+		sum += entry->datagram[i]->data.len;
+	return sum;
+}
+
+void inet_datagrams_restore(int fd, const InetSkEntry *entry)
+{
+	size_t lost = 0, lost_bytes = 0;
+	uint16_t port = 0;
+	int err, first = 0;
+
+	if (!entry->n_datagram)
+		return;
+	sockopts_widen(fd, 0, 4 * (bytes_of(entry) + OVERHEAD * entry->n_datagram));
+	err = first = bind_anywhere(fd, entry, &port);
+	for (size_t i = 0; i < entry->n_datagram; i++) {
+		/* What does not get through once does not get through at all: no waiting for each. */
+		if (first != -ETIMEDOUT && port)
+			err = send_one(fd, entry, entry->datagram[i], port);
+		if (!err)
+			continue;
+		first = first ? first : err;
+		lost++;
+		lost_bytes += entry->datagram[i]->data.len;
+	}
+	unbind(fd);
+	if (lost)
+		log_warn(
+			"%zu of %zu datagrams (%zu bytes) that waited in a socket at port %u cannot be put back (errno %d): they "
+			"are lost, as a network may lose them",
+			lost, entry->n_datagram, lost_bytes, entry->src_port, -first);
+}

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What waits in sockets, read by the keeper when all of them are known and the network is locked, written into images. */
+#include <errno.h>
+#include <linux/sockios.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include "kinds/fd/inet/backlog.h"
+#include "kinds/fd/inet/keeper.h"
+#include "kinds/fd/inet/lock.h"
+#include "kinds/fd/inet/tcp_repair.h"
+#include "util/fds.h"
+
+/* As far as we need what libc's struct tcp_info lacks. include/uapi/linux/tcp.h */
+struct tcp_info_long {
+	struct tcp_info info;
+	uint64_t pacing_rate, max_pacing_rate, bytes_acked;
+};
+
+struct inet_held *inet_hold(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry, enum keeper_what what)
+{
+	struct inet_dump *data = inet_dump_data(dump);
+	struct inet_held *held = dump_alloc(dump, sizeof(*held));
+
+	if (!held || !data) {
+		fail(-ENOMEM, "socket");
+		return NULL;
+	}
+	*held = (struct inet_held){ .entry = entry, .task = probe->task, .fd = probe->fd, .what = what };
+	/* A tree that runs is not touched: it is only known that there is one. */
+	held->local = dump->checking ? -1 : dup_fd_above(probe->local, 3);
+	if (held->local < 0 && !dump->checking) {
+		fail(held->local, "keep a socket");
+		return NULL;
+	}
+	*data->end = held;
+	data->end = &held->next;
+	data->nr++;
+	data->nr_streams += what == KEEPER_STREAM;
+	return held;
+}
+
+/* ---- how much there is ---- */
+
+static int stream_sizes(const struct inet_held *held, struct keeper_job *job, uint32_t *ret_unsent)
+{
+	uint32_t state = held->entry->state;
+	int in, out, unsent;
+
+	*ret_unsent = 0;
+	if (state == TCP_SYN_SENT)
+		return 0;
+	if (ioctl(held->local, SIOCINQ, &in) < 0 || ioctl(held->local, SIOCOUTQ, &out) < 0 ||
+	    ioctl(held->local, SIOCOUTQNSD, &unsent) < 0)
+		return -errno;
+	/* A FIN that waits for its answer counts as one byte. */
+	if (tcp_sent_fin(state) && state != TCP_FIN_WAIT2) {
+		out--;
+		unsent -= unsent > 0;
+	}
+	if (in < 0 || out < 0 || unsent < 0 || unsent > out)
+		return -EPROTO;
+	job->in_len = in;
+	job->out_len = out;
+	*ret_unsent = unsent;
+	return 0;
+}
+
+static int fill_job(struct inet_held *held, struct keeper_job *job)
+{
+	job->what = held->what;
+	job->fd = held->local;
+	job->in_len = held->bytes;
+	job->reuse = held->entry->opts->reuseaddr;
+	return held->what == KEEPER_STREAM ? stream_sizes(held, job, &held->unsent) : 0;
+}
+
+/* ---- connections ---- */
+
+/* Bytes that have arrived, and are still in the queue of who sent them: they are not acknowledged yet. */
+static int sent_twice(const struct inet_held *held, const struct keeper_job *job, uint32_t *ret_bytes)
+{
+	struct tcp_info_long info = { 0 };
+	socklen_t len = sizeof(info);
+	uint64_t acked;
+
+	if (getsockopt(held->local, SOL_TCP, TCP_INFO, &info, &len) < 0)
+		return fail(-errno, "state of a connection");
+	/* The connection's beginning and its end count as one byte each. */
+	acked = info.bytes_acked - (info.bytes_acked > 0) - (held->entry->state == TCP_FIN_WAIT2);
+	if (acked > held->sent_len || held->sent_len - acked > job->out_len)
+		return fail(-EAGAIN, "what a connection that nobody has accepted has sent is on its way: try again");
+	*ret_bytes = held->sent_len - acked;
+	return 0;
+}
+
+static int write_stream(struct dump *dump, const struct inet_held *held, const struct keeper_job *job,
+			TcpStreamEntry *entry)
+{
+	uint32_t skip = 0;
+	_cleanup_image_writer_ struct image_writer *img = NULL;
+	int err = held->waits ? sent_twice(held, job, &skip) : 0;
+
+	if (err)
+		return err;
+	err = image_create(dump->dir, IMAGE_TCP_STREAM, held->entry->ino, &img);
+
+	entry->inq_len = job->in_len;
+	entry->outq_len = held->sent_len + job->out_len - skip;
+	if (held->waits)
+		entry->unsq_len = entry->outq_len;
+	if (!err)
+		err = image_write_record(img, &entry->base);
+	if (!err)
+		err = image_write_raw(img, job->in, job->in_len);
+	if (!err)
+		err = image_write_raw(img, held->sent, held->sent_len);
+	if (!err)
+		err = image_write_raw(img, job->out + skip, job->out_len - skip);
+	if (!err)
+		err = image_close(steal_ptr(&img));
+	return err < 0 ? fail(err, "%s", image_dir_error(dump->dir)) : 0;
+}
+
+static void fill_window(const struct keeper_job *job, TcpStreamEntry *e)
+{
+	if (!job->has_window)
+		return;
+	e->has_snd_wl1 = e->has_snd_wnd = e->has_max_window = e->has_rcv_wnd = e->has_rcv_wup = true;
+	e->snd_wl1 = job->window.snd_wl1;
+	e->snd_wnd = job->window.snd_wnd;
+	e->max_window = job->window.max_window;
+	e->rcv_wnd = job->window.rcv_wnd;
+	e->rcv_wup = job->window.rcv_wup;
+}
+
+static int save_stream(struct dump *dump, const struct inet_held *held, const struct keeper_job *job)
+{
+	const TcpOptsEntry *opts = held->entry->tcp_opts;
+	TcpStreamEntry e = TCP_STREAM_ENTRY__INIT;
+	struct tcp_info info;
+	socklen_t len = sizeof(info);
+
+	if (getsockopt(held->local, SOL_TCP, TCP_INFO, &info, &len) < 0)
+		return fail(-errno, "options of a connection");
+	e.opt_mask = info.tcpi_options & TCP_OPTIONS_KEPT;
+	e.snd_wscale = info.tcpi_snd_wscale;
+	e.has_rcv_wscale = true;
+	e.rcv_wscale = info.tcpi_rcv_wscale;
+	e.inq_seq = job->in_seq;
+	e.outq_seq = job->out_seq;
+	e.mss_clamp = job->mss;
+	e.has_timestamp = true;
+	e.timestamp = job->timestamp;
+	e.has_unsq_len = held->entry->state != TCP_SYN_SENT;
+	e.unsq_len = held->unsent;
+	e.has_cork = e.cork = opts && opts->cork;
+	e.has_nodelay = e.nodelay = opts && opts->nodelay;
+	fill_window(job, &e);
+	return write_stream(dump, held, job, &e);
+}
+
+static int save_bytes(struct dump *dump, const struct inet_held *held, const struct keeper_job *job)
+{
+	TcpStreamEntry e = TCP_STREAM_ENTRY__INIT;
+
+	return write_stream(dump, held, job, &e);
+}
+
+/* ---- datagrams ---- */
+
+static size_t count_datagrams(const struct keeper_job *job)
+{
+	struct keeper_datagram head;
+	size_t n = 0;
+
+	for (size_t at = 0; at < job->used; at += sizeof(head) + head.len, n++)
+		memcpy(&head, job->in + at, sizeof(head));
+	return n;
+}
+
+static int copy_bytes(struct dump *dump, const void *from, size_t len, ProtobufCBinaryData *ret)
+{
+	ret->data = dump_alloc(dump, len + 1);
+	if (!ret->data)
+		return -ENOMEM;
+	memcpy(ret->data, from, len);
+	ret->len = len;
+	return 0;
+}
+
+static int save_datagrams(struct dump *dump, const struct inet_held *held, const struct keeper_job *job)
+{
+	InetSkEntry *entry = held->entry;
+	size_t n = count_datagrams(job), at = 0;
+	InetDatagramEntry *all = dump_alloc(dump, n * sizeof(*all) + 1);
+	int err = 0;
+
+	entry->datagram = dump_alloc(dump, n * sizeof(*entry->datagram) + 1);
+	if (!all || !entry->datagram)
+		return fail(-ENOMEM, "datagrams");
+	for (size_t i = 0; i < n && !err; i++) {
+		struct keeper_datagram head;
+
+		memcpy(&head, job->in + at, sizeof(head));
+		inet_datagram_entry__init(&all[i]);
+		err = copy_bytes(dump, head.from, head.from_len, &all[i].from);
+		if (!err)
+			err = copy_bytes(dump, job->in + at + sizeof(head), head.len, &all[i].data);
+		entry->datagram[entry->n_datagram++] = &all[i];
+		at += sizeof(head) + head.len;
+	}
+	return err ? fail(err, "datagrams") : 0;
+}
+
+/* ---- all ---- */
+
+static int save_held(struct dump *dump, const struct inet_dump *data, struct inet_held *held,
+		     const struct keeper_job *job)
+{
+	char src[INET_TEXT_MAX], dst[INET_TEXT_MAX];
+	LOG_SCOPE("pid %d", held->task->t.pid);
+	LOG_SCOPE("fd %d", held->fd);
+
+	if (job->err && held->what == KEEPER_STREAM)
+		return fail(job->err, "the TCP connection from %s to %s", inet_address_text(&held->src, src),
+			    inet_address_text(&held->dst, dst));
+	if (job->err)
+		return fail(job->err, "what waits in an inet socket");
+	switch (held->what) {
+	case KEEPER_STREAM:
+		if (data->table[0])
+			held->entry->lock = (char *)data->table;
+		return save_stream(dump, held, job);
+	case KEEPER_BYTES:
+		return save_bytes(dump, held, job);
+	default:
+		return save_datagrams(dump, held, job);
+	}
+}
+
+static int read_all(struct dump *dump, struct inet_dump *data, const struct keeper_job *jobs)
+{
+	struct inet_held *held = data->first;
+	int err = 0;
+
+	for (size_t done = 0; !err && done < data->nr;) {
+		ssize_t n = keeper_read(data->keeper, done);
+
+		if (n < 0)
+			return fail(n, "the process that reads the sockets was killed");
+		for (size_t end = done + n; !err && done < end; done++, held = held->next)
+			err = save_held(dump, data, held, &jobs[done]);
+	}
+	return err;
+}
+
+static int start_keeper(struct dump *dump, struct inet_dump *data, const struct keeper_job *jobs)
+{
+	struct keeper_care care = { .netlink = data->lock, .table = data->table };
+	_cleanup_free_ int *pidfds = calloc(dump->tree.nr_tasks + 1, sizeof(*pidfds));
+	struct dump_task *dt;
+
+	if (!pidfds)
+		return -ENOMEM;
+	dump_for_each_task(dt, dump)
+		if (dt->t.state != TASK_DEAD && dt->pidfd >= 0)
+			pidfds[care.nr_pidfds++] = dt->pidfd;
+	care.pidfds = pidfds;
+	return keeper_start(data->keeper, &care);
+}
+
+int inet_read_held(struct dump *dump, struct inet_dump *data)
+{
+	struct keeper_job *jobs = NULL, *job;
+	int err;
+
+	err = inet_backlog_save(dump, data);
+	/* With a blocker nothing is saved; without one nothing was refused here. */
+	if (err || !data->first || dump->blockers.nr || dump->checking)
+		return err;
+	err = data->nr_streams ? inet_lock_dump(dump, data) : 0;
+	if (err)
+		return err;
+	err = keeper_new(data->nr, &data->keeper, &jobs);
+	job = jobs;
+	for (struct inet_held *held = data->first; held && !err; held = held->next)
+		err = fill_job(held, job++);
+	if (!err)
+		err = start_keeper(dump, data, jobs);
+	if (err)
+		return fail(err, "read the sockets");
+	err = read_all(dump, data, jobs);
+	/* A tree that goes on needs no more care: it need not wait for the end of the keeper. */
+	if (!inet_tree_ends(dump))
+		keeper_release(data->keeper);
+	return err;
+}

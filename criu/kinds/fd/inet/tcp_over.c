@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A connection that is over, with bytes that its program has not read yet, or an error that it has not been told: only a
+ * connection can end so. One is made with a peer that does not exist, gets the bytes, and is ended by segments that
+ * nobody has sent.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/filter.h>
+#include "kernel/nft_lock.h"
+#include "kinds/fd/inet/segment.h"
+#include "kinds/fd/inet/tcp_repair.h"
+#include "kinds/fd/sockopts.h"
+
+#define PEER_PORT 9 /* discard: the first that is tried */
+#define PEER_PORTS 1000
+#define FIRST_SENT 1000u /* any numbers will do */
+#define FIRST_RECEIVED 2000000u
+#define WINDOW 65535u
+
+/* What the kernel answers to the acknowledgements that go to nobody does not reach the socket: only what is marked does. */
+static int hear_only_marked(int fd)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_MARK)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NFT_LOCK_MARK, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+	};
+	struct sock_fprog prog = { ARRAY_SIZE(code), code };
+
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog)) < 0 ? -errno : 0;
+}
+
+static void hear_all(int fd)
+{
+	int none = 0;
+
+	setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &none, sizeof(none));
+}
+
+static int connect_to_nobody(int fd, int family, union inet_address *ret_peer)
+{
+	union inet_address peer = { .any.sa_family = family };
+	int err = -EADDRNOTAVAIL;
+
+	if (family == AF_INET)
+		peer.v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	else
+		peer.v6.sin6_addr = in6addr_loopback;
+	for (int port = PEER_PORT; port < PEER_PORT + PEER_PORTS && err == -EADDRNOTAVAIL; port++) {
+		if (family == AF_INET)
+			peer.v4.sin_port = htons(port);
+		else
+			peer.v6.sin6_port = htons(port);
+		err = connect(fd, &peer.any, inet_address_len(&peer)) < 0 ? -errno : 0;
+	}
+	*ret_peer = peer;
+	return err;
+}
+
+static int make_connection(int fd, int family, union inet_address *ret_peer)
+{
+	struct tcp_repair_opt sack = { TCPOPT_SACK_PERMITTED, 0 };
+	int err = tcp_repair(fd, TCP_REPAIR_ON);
+
+	if (!err)
+		err = tcp_set_sequence(fd, TCP_SEND_QUEUE, FIRST_SENT);
+	if (!err)
+		err = tcp_set_sequence(fd, TCP_RECV_QUEUE, FIRST_RECEIVED);
+	if (!err)
+		err = connect_to_nobody(fd, family, ret_peer);
+	/* A mark that it was a connection once: the next dump looks for such. */
+	if (!err && setsockopt(fd, SOL_TCP, TCP_REPAIR_OPTIONS, &sack, sizeof(sack)) < 0)
+		err = -errno;
+	return err;
+}
+
+/* The window is opened at the end of what was received: the segments fit in. */
+static int open_window(int fd, uint32_t received)
+{
+	struct tcp_repair_window window = {
+		.snd_wl1 = received, .snd_wnd = WINDOW, .max_window = WINDOW, .rcv_wnd = WINDOW, .rcv_wup = received
+	};
+
+	return setsockopt(fd, SOL_TCP, TCP_REPAIR_WINDOW, &window, sizeof(window)) < 0 ? -errno : 0;
+}
+
+static int end_connection(int fd, struct segment *says, bool by_reset)
+{
+	int err;
+
+	says->fin = !by_reset;
+	says->rst = by_reset;
+	err = segment_send(says);
+	if (!err)
+		err = tcp_await_state(fd, by_reset ? TCP_CLOSE : TCP_CLOSE_WAIT);
+	if (err || by_reset)
+		return err;
+	/* Our own end: in repair mode it counts as sent. */
+	err = tcp_repair_queue(fd, TCP_SEND_QUEUE);
+	if (!err && shutdown(fd, SHUT_WR) < 0)
+		err = -errno;
+	says->fin = false;
+	says->seq++;
+	says->ack++;
+	if (!err)
+		err = segment_send(says);
+	return err ? err : tcp_await_state(fd, TCP_CLOSE);
+}
+
+int tcp_restore_over(const struct inet_socket *sk, int fd)
+{
+	uint32_t len = sk->entry->unread, received = FIRST_RECEIVED + len;
+	struct segment says = { .seq = received, .ack = FIRST_SENT, .window = UINT16_MAX };
+	socklen_t size = sizeof(says.to);
+	int err;
+
+	sockopts_widen(fd, 0, 2 * (len + 65536));
+	err = hear_only_marked(fd);
+	if (!err)
+		err = make_connection(fd, sk->entry->family, &says.from);
+	if (!err)
+		err = tcp_repair_queue(fd, TCP_RECV_QUEUE);
+	if (!err)
+		err = tcp_put_bytes(fd, sk->inq, len);
+	if (!err)
+		err = open_window(fd, received);
+	if (!err && getsockname(fd, &says.to.any, &size) < 0)
+		err = -errno;
+	if (!err)
+		err = end_connection(fd, &says, sk->entry->has_error);
+	if (!err)
+		err = tcp_repair(fd, TCP_REPAIR_OFF_NO_WP);
+	hear_all(fd);
+	return err ? fail(err, "restore a connection that is over, with %u bytes to read", len) : 0;
+}
