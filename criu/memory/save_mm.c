@@ -31,7 +31,7 @@ static const char *unsaveable(const struct kernel_vma *v, const struct vma_flags
 	if (f->flags & FLAG(VMF_SL))
 		return "memory sealed by mseal: that cannot be saved yet";
 	if (str_has_prefix(v->name, "anon_inode:[io_uring]"))
-		return "an io_uring: close the ring first, it cannot be saved yet";
+		return NULL; /* its kind knows: memory_mapping_is() */
 	if (str_has_prefix(v->name, "/[aio]"))
 		return "an AIO ring: io_destroy it first, it cannot be saved yet";
 	if (str_has_prefix(v->name, "anon_inode:"))
@@ -104,10 +104,25 @@ static int open_mapped(struct dump_task *dt, const struct kernel_vma *v, int fla
 	return open_at(dt->proc.dir, path, flags, 0);
 }
 
+static uint64_t mapped_key(uint32_t kdev, uint64_t ino, unsigned flags)
+{
+	return hash_mix(hash_mix(kdev) ^ ino) ^ flags;
+}
+
+int memory_mapping_is(struct dump *dump, const struct stat *st, uint32_t id)
+{
+	uint32_t kdev = dev_to_kdev(st->st_dev);
+	int err = hash_put(&dump->mapped_ids, mapped_key(kdev, st->st_ino, O_RDWR), id);
+
+	if (!err)
+		err = hash_put(&dump->mapped_ids, mapped_key(kdev, st->st_ino, O_RDONLY), id);
+	return err < 0 ? fail(err, "mappings of a descriptor") : 0;
+}
+
 static int mapped_file_id(struct dump *dump, struct dump_task *dt, const struct kernel_vma *v, unsigned flags,
 			  uint32_t *ret_id)
 {
-	uint64_t key = hash_mix(hash_mix(kdev_make(v->dev_major, v->dev_minor)) ^ v->ino) ^ flags;
+	uint64_t key = mapped_key(kdev_make(v->dev_major, v->dev_minor), v->ino, flags);
 	_cleanup_close_ int fd = -1;
 	char link[4096 + 16];
 	uint64_t known;
@@ -119,6 +134,12 @@ static int mapped_file_id(struct dump *dump, struct dump_task *dt, const struct 
 	}
 	if (hash_get(&dump->mapped_ids, key, &known)) {
 		*ret_id = known;
+		return 0;
+	}
+	if (str_has_prefix(v->name, "anon_inode:")) {
+		dump_blocker(dump, dt, -1,
+			     "mapping %lx-%lx %s: no task of the tree has its descriptor any more: unmap it", v->start,
+			     v->end, v->name);
 		return 0;
 	}
 	fd = open_mapped(dt, v, O_PATH);
@@ -137,7 +158,7 @@ static int fill_file(struct dump *dump, struct dump_task *dt, const struct kerne
 		     VmaEntry *e)
 {
 	unsigned flags = v->shared && (f->flags & FLAG(VMF_MW)) ? O_RDWR : O_RDONLY;
-	uint32_t id;
+	uint32_t id = 0;
 	int err;
 
 	if (v->shared && (str_has_prefix(v->name, "/SYSV") || (!strcmp(v->name, "/dev/zero") && v->deleted) ||
