@@ -72,7 +72,7 @@ const struct option_spec option_table[] = {
 	VALUE(HANDLER, 0, "file-validation", "filesize|buildid", CMD_BOTH, FILES, value_file_validation, "how restore knows that a file is still the same (default: buildid, size for files without one)"),
 	FLAG('l', "file-locks", CMD_BOTH | CMD_CHECK, FILES, file_locks, "keep file locks: flock(2), fcntl(2) ranges, leases"),
 	LATER_FLAG(0, "ghost-fiemap", DUMPS, FILES, ghost_fiemap, "find the holes of unlinked files by FIEMAP"),
-	LATER_FLAG(0, "evasive-devices", CMD_BOTH | CMD_CHECK, FILES, evasive_devices, "any path to a device will do"),
+	FLAG(0, "evasive-devices", CMD_BOTH | CMD_CHECK, FILES, evasive_devices, "a device whose path leads elsewhere now is found by another one"),
 	FLAG(0, "skip-events", DUMPS | CMD_CHECK, FILES, skip_events, "leave out events of inotify and fanotify that have not been read yet"),
 	FLAG(0, "force-irmap", DUMPS | CMD_CHECK, FILES, force_irmap, "find files that inotify and fanotify watch by scanning paths, not by handles"),
 	LIST(0, "irmap-scan-path", "DIR", DUMPS | CMD_CHECK, FILES, irmap_scan_paths, "look for watched files below this directory, too"),

@@ -6,10 +6,13 @@
 #include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 #include "kinds/fd/regular/internal.h"
+#include "util/fds.h"
 #include "util/str.h"
 
 #define DELETED " (deleted)"
@@ -159,6 +162,34 @@ static int keep_as_ghost(struct dump *dump, const struct subject *s, const char 
 	return ghost_save(dump, s, path, gone->remap_id);
 }
 
+static bool is_device(const struct subject *s)
+{
+	return (S_ISCHR(s->st.st_mode) || S_ISBLK(s->st.st_mode)) && !(s->flags & O_PATH);
+}
+
+/* --evasive-devices: under the name that the kernel has for it the same device will do. */
+static bool find_device(struct dump *dump, const struct subject *s, const char **ret_name)
+{
+	_cleanup_buf_ struct buf text = { 0 };
+	const char *name;
+	char path[64];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/sys/dev/%s/%u:%u/uevent", S_ISCHR(s->st.st_mode) ? "char" : "block",
+		 major(s->st.st_rdev), minor(s->st.st_rdev));
+	name = read_file(AT_FDCWD, path, &text) < 0 || !text.len ? NULL : strstr(text.data, "DEVNAME=");
+	if (!name)
+		return false;
+	name += strlen("DEVNAME=");
+	name = dump_printf(dump, "/dev/%.*s", (int)strcspn(name, "\n"), name);
+	if (!name || stat(name, &st) < 0 || (st.st_mode & S_IFMT) != (s->st.st_mode & S_IFMT) ||
+	    st.st_rdev != s->st.st_rdev)
+		return false;
+	log_info("%s is saved as %s, the same device", s->link, name);
+	*ret_name = name;
+	return true;
+}
+
 /* A file that /proc names, but that this name does not lead to. */
 static int keep_hidden(struct dump *dump, const struct subject *s, const char *path)
 {
@@ -168,8 +199,8 @@ static int keep_hidden(struct dump *dump, const struct subject *s, const char *p
 		dump_blocker(dump, s->task, s->fd, "%s belongs to a process that is gone: close it first", path);
 	else
 		dump_blocker(dump, s->task, s->fd,
-			     "%s leads to another file now (something is mounted over it, or its mount is detached)",
-			     path);
+			     "%s leads to another file now (something is mounted over it, or its mount is detached)%s",
+			     path, is_device(s) ? "; --evasive-devices takes the same device elsewhere" : "");
 	return 0;
 }
 
@@ -221,6 +252,8 @@ int regular_name(struct dump *dump, const struct subject *s, uint32_t id, const 
 		if (leads_to(name, &s->st))
 			return 0;
 	}
+	if (dump->opts->evasive_devices && is_device(s) && find_device(dump, s, ret_name))
+		return 0;
 	return keep_gone(dump, s, name, deleted || is_silly_renamed(s, name), id);
 }
 

@@ -84,6 +84,7 @@ static int fill_entry(struct dump *dump, const struct subject *s, uint32_t id, u
 {
 	RegFileEntry *reg = dump_alloc(dump, sizeof(*reg));
 	const char *name;
+	struct stat node;
 	int err;
 
 	if (!reg)
@@ -100,6 +101,9 @@ static int fill_entry(struct dump *dump, const struct subject *s, uint32_t id, u
 		err = regular_note_content(dump, s, reg);
 	if (err)
 		return err;
+	/* --evasive-devices: another node of the same device has rights of its own. */
+	if (dump->opts->evasive_devices && s->st.st_rdev && !stat(name, &node) && node.st_rdev == s->st.st_rdev)
+		reg->mode = node.st_mode;
 	reg->name = (char *)name;
 	*ret_reg = reg;
 	return 0;
