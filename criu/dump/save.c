@@ -10,6 +10,7 @@
 #include "kinds/kinds.h"
 #include "memory/memory.h"
 #include "pstree.pb-c.h"
+#include "rpc.pb-c.h"
 #include "run/dump.h"
 #include "timens.pb-c.h"
 #include "util/log.h"
@@ -189,6 +190,10 @@ static int save_inventory(struct dump *dump)
 	entry.lsmtype = LSMTYPE__NO_LSM;
 	entry.has_dump_uptime = 1;
 	entry.dump_uptime = ts.tv_sec * 1000000ull + ts.tv_nsec / 1000;
+	/* In place of iptables there is nftables too (kinds/fd/inet/lock.c). */
+	entry.has_network_lock_method = 1;
+	entry.network_lock_method = dump->opts->network_lock == NETWORK_LOCK_SKIP ? CRIU_NETWORK_LOCK_METHOD__SKIP :
+										    CRIU_NETWORK_LOCK_METHOD__NFTABLES;
 	return write_single(dump, IMAGE_INVENTORY, 0, &entry.base);
 }
 

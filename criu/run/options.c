@@ -86,7 +86,7 @@ int options_init(struct options *opts)
 		.timeout_sec = TIMEOUT_SEC_DEFAULT,
 		.ghost_limit = GHOST_LIMIT_DEFAULT,
 		.cpu_cap = CPU_CAP_DEFAULT,
-		.network_lock = NETWORK_LOCK_NFTABLES,
+		.network_lock = NETWORK_LOCK_DEFAULT,
 		.ps_socket = -1,
 		.status_fd = -1,
 	};

@@ -25,8 +25,9 @@ enum file_validation {
 
 enum network_lock {
 	NETWORK_LOCK_IPTABLES,
-	NETWORK_LOCK_NFTABLES, /* default */
+	NETWORK_LOCK_NFTABLES,
 	NETWORK_LOCK_SKIP,
+	NETWORK_LOCK_DEFAULT, /* nftables; at restore as the dump did */
 };
 
 enum pre_dump_mode {

@@ -286,6 +286,7 @@ static int inet_load(struct restore *r, struct file *file, void *state)
 	*data->end = sk;
 	data->end = &sk->next;
 	data->connected |= sk->stream != NULL;
+	data->had_connections |= sk->stream || sk->close;
 	return 0;
 }
 

@@ -93,6 +93,7 @@ struct inet_dump {
 	struct inet_fresh *fresh; /* options.c: new sockets to compare with */
 	int lock; /* netlink socket that owns the lock's table; -1: none */
 	bool lasting; /* a table that outlives us is there */
+	bool script_called; /* action scripts know that the network is locked */
 	char table[32];
 };
 
@@ -127,6 +128,7 @@ struct inet_restore {
 	int lock; /* netlink socket that owns our own table; -1: none */
 	char table[32];
 	bool connected; /* some socket has a stream */
+	bool had_connections; /* some socket had one when it was dumped */
 };
 
 struct inet_restore *inet_restore_data(struct restore *r);

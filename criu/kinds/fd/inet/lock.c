@@ -3,8 +3,11 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/random.h>
+#include "inventory.pb-c.h"
 #include "kernel/nft_lock.h"
 #include "kinds/fd/inet/backlog.h"
+#include "rpc.pb-c.h"
+#include "run/scripts.h"
 #include "util/fds.h"
 #include "util/str.h"
 
@@ -37,12 +40,15 @@ static int cannot_lock(int err)
 		    "until they are restored)");
 }
 
-static enum network_lock method_of(const struct options *opts)
+/*
+ * "iptables" is done by nftables as well. Rules of iptables(8) cannot be bound to the life of a process: they would stay
+ * behind a dumper that is killed, and hold the tree's connections back for good. Packets see no difference.
+ */
+static bool is_skipped(enum network_lock method)
 {
-	if (opts->network_lock == NETWORK_LOCK_IPTABLES)
-		log_warn(
-			"--network-lock iptables: the network is locked by nftables all the same, which needs no iptables(8)");
-	return opts->network_lock;
+	if (method == NETWORK_LOCK_IPTABLES)
+		log_info("--network-lock iptables: done by nftables, which goes away with a dumper that is killed");
+	return method == NETWORK_LOCK_SKIP;
 }
 
 /* ---- dump ---- */
@@ -116,7 +122,12 @@ int inet_lock_dump(struct dump *dump, struct inet_dump *data)
 	char owned[sizeof(data->table) + 8];
 	int err;
 
-	if (method_of(dump->opts) == NETWORK_LOCK_SKIP)
+	/* Whatever the method: who has a way of its own gives skip, and a script. */
+	err = scripts_run(dump->opts, "network-lock", dump->opts->pid);
+	if (err)
+		return err;
+	data->script_called = true;
+	if (is_skipped(dump->opts->network_lock))
 		return 0;
 	while (remove_one_stale(data))
 		;
@@ -152,7 +163,7 @@ int inet_save_commit(struct dump *dump)
 	return 0;
 }
 
-static void end_dump(struct inet_dump *data)
+static void end_dump(struct dump *dump, struct inet_dump *data, bool goes_on)
 {
 	for (struct inet_held *held = data->first; held; held = held->next)
 		if (held->local >= 0)
@@ -163,6 +174,9 @@ static void end_dump(struct inet_dump *data)
 	/* The kernel takes the table of the dump away with it. */
 	if (data->lock >= 0)
 		close(steal_fd(&data->lock));
+	if (goes_on && data->script_called)
+		scripts_run(dump->opts, "network-unlock", dump->opts->pid);
+	data->script_called = false;
 }
 
 void inet_saved(struct dump *dump)
@@ -173,7 +187,7 @@ void inet_saved(struct dump *dump)
 		return;
 	if (inet_tree_ends(dump))
 		tcp_close_silently(data);
-	end_dump(data);
+	end_dump(dump, data, !inet_tree_ends(dump));
 }
 
 void inet_save_undo(struct dump *dump)
@@ -185,10 +199,25 @@ void inet_save_undo(struct dump *dump)
 		log_warn("the network stays locked: remove the table by `nft delete table inet %s` (errno %d)",
 			 data->table, -err);
 	if (data)
-		end_dump(data);
+		end_dump(dump, data, true);
 }
 
 /* ---- restore ---- */
+
+/* Who could not lock there, or needed not, need not say it again here. */
+static enum network_lock method_of(struct restore *r)
+{
+	InventoryEntry *inventory;
+	bool skip;
+
+	if (r->opts->network_lock != NETWORK_LOCK_DEFAULT)
+		return r->opts->network_lock;
+	if (image_read_single(r->dir, IMAGE_INVENTORY, 0, &inventory) < 0)
+		return NETWORK_LOCK_NFTABLES;
+	skip = inventory->has_network_lock_method && inventory->network_lock_method == CRIU_NETWORK_LOCK_METHOD__SKIP;
+	image_free_record(inventory);
+	return skip ? NETWORK_LOCK_SKIP : NETWORK_LOCK_NFTABLES;
+}
 
 int inet_before_fork(struct restore *r)
 {
@@ -197,7 +226,7 @@ int inet_before_fork(struct restore *r)
 	size_t n = 0;
 	int err;
 
-	if (!data || !data->connected || method_of(r->opts) == NETWORK_LOCK_SKIP)
+	if (!data || !data->connected || is_skipped(method_of(r)))
 		return 0;
 	all = calloc(r->nr_files, sizeof(*all));
 	if (!all)
@@ -261,6 +290,9 @@ void inet_unlock(struct restore *r)
 {
 	struct inet_restore *data = r->kind_data[FD_TYPES__INETSK];
 
+	/* Nothing can stop the restore any more: what the script says is told, and that is all. */
+	if (data->had_connections)
+		scripts_run(r->opts, "network-unlock", r->root_pid);
 	remove_lasting(data);
 	remove_own(data);
 }
