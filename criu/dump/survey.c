@@ -1,40 +1,50 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Ask the kernel from outside, and list everything that stands in the way. */
 #include <errno.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/stat.h>
+#include <fcntl.h>
+#include <unistd.h>
 #include "dump/dump.h"
 #include "memory/memory.h"
 #include "run/dump.h"
+#include "util/fds.h"
 #include "util/log.h"
 
 #define CHECK_TRIES 20
 
 /* Namespaces of the tree must be the tool's own as long as their content is not saved. */
-static int check_namespaces(struct dump *dump, struct dump_task *dt)
+static int check_namespaces(struct dump *dump, const uint32_t ours[PROC_NS_COUNT], struct dump_task *dt)
 {
-	static const char *const names[] = { "pid",  "pid_for_children", "user", "mnt", "net", "ipc", "uts", "cgroup",
-					     "time", "time_for_children" };
+	for (enum proc_ns ns = 0; ns < PROC_NS_COUNT; ns++) {
+		uint32_t theirs;
+		int err = ours[ns] ? proc_ns_ino(&dt->proc, ns, &theirs) : -ENOENT;
 
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		struct stat theirs, ours;
-		char path[64];
-
-		snprintf(path, sizeof(path), "ns/%s", names[i]);
-		if (fstatat(dt->proc.dir, path, &theirs, 0) < 0) {
-			if (errno == ENOENT)
-				continue;
-			return fail(-errno, "stat /proc/%d/%s", dt->t.host_pid, path);
-		}
-		snprintf(path, sizeof(path), "/proc/self/ns/%s", names[i]);
-		if (stat(path, &ours) < 0)
-			return fail(-errno, "stat %s", path);
-		if (theirs.st_ino != ours.st_ino)
+		if (err == -ENOENT)
+			continue;
+		if (err < 0)
+			return fail(err, "read /proc/%d/ns/%s", dt->t.host_pid, proc_ns_name(ns));
+		if (theirs != ours[ns])
 			dump_blocker(
 				dump, dt, -1,
 				"lives in another %s namespace than the tool: namespaces cannot be saved yet; run the tool inside (nsenter -t %d --%s)",
-				names[i], dt->t.host_pid, names[i]);
+				proc_ns_name(ns), dt->t.host_pid, proc_ns_name(ns));
+	}
+	return 0;
+}
+
+/* 0 where this kernel has none of a sort. */
+static int read_our_namespaces(uint32_t ret_ours[PROC_NS_COUNT])
+{
+	_cleanup_proc_ struct proc self = { getpid(), open_at(AT_FDCWD, "/proc/self", O_RDONLY | O_DIRECTORY, 0) };
+
+	if (self.dir < 0)
+		return fail(self.dir, "open /proc/self");
+	for (enum proc_ns ns = 0; ns < PROC_NS_COUNT; ns++) {
+		int err = proc_ns_ino(&self, ns, &ret_ours[ns]);
+
+		if (err == -ENOENT)
+			ret_ours[ns] = 0;
+		else if (err < 0)
+			return fail(err, "read /proc/self/ns/%s", proc_ns_name(ns));
 	}
 	return 0;
 }
@@ -67,12 +77,12 @@ static int read_mappings(struct dump *dump, struct dump_task *dt)
 	return err < 0 ? fail(err, "read the map of this process") : 0;
 }
 
-static int survey_task(struct dump *dump, struct dump_task *dt)
+static int survey_task(struct dump *dump, const uint32_t our_namespaces[PROC_NS_COUNT], struct dump_task *dt)
 {
 	int err;
 
 	dump->asked.kind = "namespace";
-	err = check_namespaces(dump, dt);
+	err = check_namespaces(dump, our_namespaces, dt);
 	dump->asked.kind = "memory";
 	if (!err)
 		err = read_mappings(dump, dt);
@@ -97,17 +107,21 @@ static int survey_task(struct dump *dump, struct dump_task *dt)
 
 int dump_survey(struct dump *dump)
 {
+	uint32_t our_namespaces[PROC_NS_COUNT];
 	struct dump_task *dt;
 	int err = mountinfo_read(&dump_task_of(dump->tree.root)->proc, &dump->mounts);
 
 	if (err < 0)
 		return fail(err, "read mountinfo");
+	err = read_our_namespaces(our_namespaces);
+	if (err)
+		return err;
 	dump_for_each_task(dt, dump) {
 		LOG_SCOPE("pid %d", dt->t.host_pid);
 
 		if (dt->t.state == TASK_DEAD)
 			continue;
-		err = survey_task(dump, dt);
+		err = survey_task(dump, our_namespaces, dt);
 		if (dump->checking && (err == -ESRCH || err == -ENOENT)) {
 			dt->t.state = TASK_DEAD;
 			continue;

@@ -28,10 +28,26 @@ int dump_add_task(struct dump *dump, pid_t pid, struct dump_task *parent, struct
 	return 0;
 }
 
+/* The threads that are stopped are all there are, or there will be another pass. While the tree runs: whoever is there. */
+static int list_children(struct dump_task *dt, struct pid_array *pids)
+{
+	struct pid_array tids = { 0 };
+	int err = 0;
+
+	if (!dt->nr_threads)
+		return proc_children(&dt->proc, pids);
+	for (size_t i = 0; !err && i < dt->nr_threads; i++)
+		err = array_add(&tids, dt->threads[i].id.host_tid);
+	if (!err)
+		err = proc_children_of(&dt->proc, &tids, pids);
+	array_free(&tids);
+	return err;
+}
+
 int dump_add_children(struct dump *dump, struct dump_task *dt)
 {
 	struct pid_array pids = { 0 };
-	int added = 0, err = proc_children(&dt->proc, &pids);
+	int added = 0, err = list_children(dt, &pids);
 
 	if (err == -ESRCH || err == -ENOENT) {
 		array_free(&pids);

@@ -157,14 +157,24 @@ static int add_children(const char *text, size_t len, struct pid_array *to)
 int proc_children(const struct proc *p, struct pid_array *to)
 {
 	struct pid_array tids = { 0 };
-	size_t from = to->n;
-	bool told = false;
 	int err = proc_threads(p, &tids);
 
-	for (size_t i = 0; !err && i < tids.n; i++) {
+	if (!err)
+		err = proc_children_of(p, &tids, to);
+	array_free(&tids);
+	return err;
+}
+
+int proc_children_of(const struct proc *p, const struct pid_array *tids, struct pid_array *to)
+{
+	size_t from = to->n;
+	bool told = false;
+	int err = 0;
+
+	for (size_t i = 0; !err && i < tids->n; i++) {
 		char path[48];
 		_cleanup_buf_ struct buf text = { 0 };
-		snprintf(path, sizeof(path), "task/%d/children", tids.v[i]);
+		snprintf(path, sizeof(path), "task/%d/children", tids->v[i]);
 		err = read_file(p->dir, path, &text);
 		/* A thread that ended meanwhile left its children to another one, which comes later or came: see seize. */
 		if (err == -ENOENT || err == -ESRCH) {
@@ -176,8 +186,7 @@ int proc_children(const struct proc *p, struct pid_array *to)
 			err = add_children(text.data, text.len, to);
 	}
 	if (!err && !told)
-		err = tids.n ? children_by_ppid(p, to) : -ESRCH;
-	array_free(&tids);
+		err = tids->n ? children_by_ppid(p, to) : -ESRCH;
 	if (!err)
 		sort_from(to->v, from, to->n);
 	return err;
