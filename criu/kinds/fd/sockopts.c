@@ -17,6 +17,9 @@
 #define SO_LOCK_FILTER_ 44
 #define SO_PEEK_OFF_ 42
 #define SO_BUF_LOCK_ 72
+#define SO_MAX_PACING_RATE_ 47
+#define SO_TXTIME_ 61
+#define HIGH_HALF 0x10000u /* name of the upper 32 bits of a number that has 64 */
 
 /* Where an option lies in the entry: an optional bool or uint32 with its has_ member. */
 struct sockopt {
@@ -41,26 +44,46 @@ static const struct sockopt sockopts[] = {
 	OPT(SO_KEEPALIVE, so_keepalive, true, false), OPT(SO_OOBINLINE, so_oobinline, false, false),
 };
 
-/* Plain numbers beyond CRIU's list, written when they differ from what a new socket has. The filter's lock is last. */
+/*
+ * Plain numbers beyond CRIU's list, written when they differ from what a new socket has. The kernel tells of one kind of
+ * timestamps only, and setting an older one undoes the newer: those come later. The filter's lock is last.
+ */
 static const struct {
 	int name, normal;
 } more_sockopts[] = {
+	{ 1, 0 }, /* SO_DEBUG */
 	{ 29, 0 }, /* SO_TIMESTAMP */
 	{ 35, 0 }, /* SO_TIMESTAMPNS */
 	{ 37, 0 }, /* SO_TIMESTAMPING */
+	{ 63, 0 }, /* SO_TIMESTAMP_NEW */
+	{ 64, 0 }, /* SO_TIMESTAMPNS_NEW */
+	{ 65, 0 }, /* SO_TIMESTAMPING_NEW */
 	{ 40, 0 }, /* SO_RXQ_OVFL */
 	{ 41, 0 }, /* SO_WIFI_STATUS */
 	{ SO_PEEK_OFF_, -1 },
 	{ 43, 0 }, /* SO_NOFCS */
 	{ 45, 0 }, /* SO_SELECT_ERR_QUEUE */
 	{ 46, 0 }, /* SO_BUSY_POLL */
+	{ 49, -1 }, /* SO_INCOMING_CPU */
 	{ 60, 0 }, /* SO_ZEROCOPY */
 	{ 69, 0 }, /* SO_PREFER_BUSY_POLL */
 	{ 70, 0 }, /* SO_BUSY_POLL_BUDGET */
+	{ 73, 0 }, /* SO_RESERVE_MEM */
+	{ 74, 1 }, /* SO_TXREHASH */
 	{ 75, 0 }, /* SO_RCVMARK */
 	{ 76, 0 }, /* SO_PASSPIDFD */
+	{ 82, 0 }, /* SO_RCVPRIORITY */
 	{ 83, 1 }, /* SO_PASSRIGHTS */
 	{ SO_LOCK_FILTER_, 0 },
+};
+
+/* The same of 64 bits: two entries, the upper half under HIGH_HALF. SO_TXTIME is two numbers, clock and flags. */
+static const struct {
+	int name;
+	uint64_t normal;
+} wide_sockopts[] = {
+	{ SO_MAX_PACING_RATE_, UINT64_MAX },
+	{ SO_TXTIME_, 0 },
 };
 
 /* False where the socket has no such option. */
@@ -107,25 +130,51 @@ static void save_table(int fd, SkOptsEntry *opts)
 	}
 }
 
+static int add_number(struct dump *dump, SkOptsEntry *opts, uint32_t name, int32_t value)
+{
+	SkNumberEntry *entry = dump_alloc(dump, sizeof(*entry));
+
+	if (!opts->more)
+		opts->more = dump_alloc(dump, (ARRAY_SIZE(more_sockopts) + 2 * ARRAY_SIZE(wide_sockopts)) *
+						      sizeof(*opts->more));
+	if (!entry || !opts->more)
+		return -ENOMEM;
+	sk_number_entry__init(entry);
+	entry->name = name;
+	entry->value = value;
+	opts->more[opts->n_more++] = entry;
+	return 0;
+}
+
+static int save_wide(struct dump *dump, int fd, SkOptsEntry *opts)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(wide_sockopts) && !err; i++) {
+		uint64_t value = 0;
+		socklen_t len = sizeof(value);
+
+		if (getsockopt(fd, SOL_SOCKET, wide_sockopts[i].name, &value, &len) < 0 || len != sizeof(value) ||
+		    value == wide_sockopts[i].normal)
+			continue;
+		err = add_number(dump, opts, wide_sockopts[i].name, (int32_t)value);
+		if (!err)
+			err = add_number(dump, opts, wide_sockopts[i].name | HIGH_HALF, (int32_t)(value >> 32));
+	}
+	return err;
+}
+
 static int save_more(struct dump *dump, int fd, SkOptsEntry *opts)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(more_sockopts); i++) {
-		SkNumberEntry *entry;
+	int err = save_wide(dump, fd, opts);
+
+	for (size_t i = 0; i < ARRAY_SIZE(more_sockopts) && !err; i++) {
 		int value;
 
-		if (!get_number(fd, more_sockopts[i].name, &value) || value == more_sockopts[i].normal)
-			continue;
-		entry = dump_alloc(dump, sizeof(*entry));
-		if (!opts->more)
-			opts->more = dump_alloc(dump, ARRAY_SIZE(more_sockopts) * sizeof(*opts->more));
-		if (!entry || !opts->more)
-			return -ENOMEM;
-		sk_number_entry__init(entry);
-		entry->name = more_sockopts[i].name;
-		entry->value = value;
-		opts->more[opts->n_more++] = entry;
+		if (get_number(fd, more_sockopts[i].name, &value) && value != more_sockopts[i].normal)
+			err = add_number(dump, opts, more_sockopts[i].name, value);
 	}
-	return 0;
+	return err;
 }
 
 /* A classic filter is given back as it was attached; an eBPF program is only known to the kernel: EACCES. socket(7) */
@@ -207,12 +256,20 @@ int sockopts_save(struct dump *dump, const struct fd_probe *probe, SkOptsEntry *
 
 /* ---- restore ---- */
 
-static bool is_more(int name)
+static bool is_wide(uint32_t name)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(more_sockopts); i++)
-		if (more_sockopts[i].name == name)
+	for (size_t i = 0; i < ARRAY_SIZE(wide_sockopts); i++)
+		if ((uint32_t)wide_sockopts[i].name == (name & ~HIGH_HALF))
 			return true;
 	return false;
+}
+
+static bool is_more(uint32_t name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(more_sockopts); i++)
+		if ((uint32_t)more_sockopts[i].name == name)
+			return true;
+	return is_wide(name);
 }
 
 int sockopts_check(const SkOptsEntry *opts)
@@ -311,6 +368,33 @@ static int set_filter(int fd, const SkOptsEntry *opts)
 	return 0;
 }
 
+static int set_wide(int fd, const SkOptsEntry *opts, uint32_t name, uint32_t low)
+{
+	uint64_t value = low;
+
+	for (size_t i = 0; i < opts->n_more; i++)
+		if (opts->more[i]->name == (name | HIGH_HALF))
+			value |= (uint64_t)(uint32_t)opts->more[i]->value << 32;
+	if (setsockopt(fd, SOL_SOCKET, (int)name, &value, sizeof(value)) < 0)
+		return fail(-errno, "set option %u of a socket to %#lx", name, value);
+	return 0;
+}
+
+static int set_more(int fd, const SkOptsEntry *opts)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < opts->n_more; i++) {
+		const SkNumberEntry *entry = opts->more[i];
+
+		if (!is_wide(entry->name))
+			err = set_number(fd, (int)entry->name, NULL, entry->value);
+		else if (!(entry->name & HIGH_HALF))
+			err = set_wide(fd, opts, entry->name, (uint32_t)entry->value);
+	}
+	return err;
+}
+
 int sockopts_restore(int fd, const SkOptsEntry *opts)
 {
 	int err = set_buffers(fd, opts);
@@ -332,7 +416,5 @@ int sockopts_restore(int fd, const SkOptsEntry *opts)
 		err = fail(-errno, "bind a socket to the device %s", opts->so_bound_dev);
 	if (!err)
 		err = set_filter(fd, opts);
-	for (size_t i = 0; !err && i < opts->n_more; i++)
-		err = set_number(fd, opts->more[i]->name, NULL, opts->more[i]->value);
-	return err;
+	return err ? err : set_more(fd, opts);
 }
