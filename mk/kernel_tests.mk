@@ -5,7 +5,8 @@ KERNEL_TEST_NAMES := $(basename $(notdir $(wildcard test/unit/util_*.c test/unit
 KERNEL_UNIT_TESTS := $(KERNEL_TEST_NAMES:%=$(BUILD)/test/unit/%)
 KERNEL_ROOM_SRC   := $(wildcard criu/util/*.c criu/kernel/*.c)
 KERNEL_ROOM_OBJS  := $(KERNEL_ROOM_SRC:%.c=$(BUILD)/test/obj/%.o)
-FUZZ_TARGETS      += $(BUILD)/test/fuzz/fuzz_proc
+KERNEL_FUZZ       := $(BUILD)/test/fuzz/fuzz_proc $(BUILD)/test/fuzz/fuzz_diag
+FUZZ_TARGETS      += $(KERNEL_FUZZ)
 FUZZ_CC           ?= clang
 FUZZ_FLAGS        := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -O1 -g
 
@@ -17,6 +18,6 @@ $(KERNEL_UNIT_TESTS): $(BUILD)/test/unit/%: test/unit/%.c $(KERNEL_ROOM_OBJS) te
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(KERNEL_ROOM_OBJS)
 
-$(BUILD)/test/fuzz/fuzz_proc: test/fuzz/fuzz_proc.c $(KERNEL_ROOM_SRC) $(wildcard criu/util/*.h criu/kernel/*.h)
+$(KERNEL_FUZZ): $(BUILD)/%: %.c $(KERNEL_ROOM_SRC) $(wildcard criu/util/*.h criu/kernel/*.h)
 	@mkdir -p $(@D)
 	$(FUZZ_CC) $(CSTD) $(FUZZ_FLAGS) -Iinclude -Icriu -o $@ $< $(KERNEL_ROOM_SRC)

@@ -32,15 +32,31 @@ static int parse_members(struct diag_bytes value, struct packet_diag_socket *sk)
 	return value.left ? -EBADMSG : 0;
 }
 
+static int parse_ring(struct diag_bytes value, struct packet_diag_ring_config *ring)
+{
+	struct packet_diag_ring told;
+
+	if (!diag_take(&value, &told, sizeof(told)))
+		return -EBADMSG;
+	*ring = (struct packet_diag_ring_config){ .block_size = told.pdr_block_size,
+						  .block_nr = told.pdr_block_nr,
+						  .frame_size = told.pdr_frame_size,
+						  .frame_nr = told.pdr_frame_nr,
+						  .retire_tmo = told.pdr_retire_tmo,
+						  .sizeof_priv = told.pdr_sizeof_priv,
+						  .features = told.pdr_features };
+	return 0;
+}
+
 static int parse_attribute(unsigned type, struct diag_bytes value, struct packet_diag_socket *sk)
 {
 	switch (type) {
 	case PACKET_DIAG_MCLIST:
 		return parse_members(value, sk);
 	case PACKET_DIAG_RX_RING:
+		return parse_ring(value, &sk->rx_ring);
 	case PACKET_DIAG_TX_RING:
-		sk->has_ring = true;
-		return 0;
+		return parse_ring(value, &sk->tx_ring);
 	case PACKET_DIAG_FANOUT:
 		sk->has_fanout = diag_take(&value, &sk->fanout, sizeof(sk->fanout));
 		return 0;
@@ -69,6 +85,14 @@ static int parse_socket(struct diag_bytes body, void *arg)
 			return err;
 	}
 	return err;
+}
+
+int packet_diag_parse(const void *messages, size_t len, uint32_t ino, struct packet_diag_socket *ret)
+{
+	struct reading reading = { .ino = ino, .ret = ret };
+	int err = sock_diag_parse(messages, len, parse_socket, &reading);
+
+	return err < 0 ? err : reading.found ? 0 : -ENOENT;
 }
 
 int packet_diag_read(uint32_t ino, struct packet_diag_socket *ret)

@@ -13,8 +13,14 @@ struct packet_diag_member {
 	uint8_t address[32];
 };
 
+struct packet_diag_ring_config {
+	uint32_t block_size, block_nr; /* no blocks: there is none */
+	uint32_t frame_size, frame_nr, retire_tmo, sizeof_priv, features;
+};
+
 struct packet_diag_socket {
-	bool has_fanout, has_ring;
+	bool has_fanout;
+	struct packet_diag_ring_config rx_ring, tx_ring;
 	uint32_t fanout;
 	size_t nr_members;
 	struct packet_diag_member members[PACKET_DIAG_MEMBERS_MAX];
@@ -22,3 +28,5 @@ struct packet_diag_socket {
 
 /* Of the socket with this inode; -ENOENT. */
 int packet_diag_read(uint32_t ino, struct packet_diag_socket *ret);
+/* The same, from messages as the kernel sends them. */
+int packet_diag_parse(const void *messages, size_t len, uint32_t ino, struct packet_diag_socket *ret);

@@ -73,7 +73,7 @@ static int save_diag(struct dump *dump, const struct fd_probe *probe, PacketSock
 
 	if (err)
 		return fail(err, "what sock_diag knows of a packet socket");
-	if (diag.has_ring)
+	if (diag.rx_ring.block_nr || diag.tx_ring.block_nr)
 		dump_blocker(
 			dump, probe->task, probe->fd,
 			"%s: a packet socket with a ring in the program's memory (PACKET_RX_RING, PACKET_TX_RING) cannot be "

@@ -206,10 +206,16 @@ static int check_queues(struct restore *r, struct unix_restore *data)
 	for (struct unix_sock *sock = (struct unix_sock *)(data)->socks.first; sock; \
 	     sock = (struct unix_sock *)sock->record.next)
 
+static void free_opened_by(void *data)
+{
+	hash_free(&((struct unix_restore *)data)->opened_by);
+}
+
 static int link_all(struct restore *r, struct unix_restore *data)
 {
-	int err = check_queues(r, data);
+	int err = arena_defer(&r->arena, free_opened_by, data);
 
+	err = err ? fail(err, "unix sockets") : check_queues(r, data);
 	for_each_sock(s, data) if (!err) err = new_group(r, s);
 	for_each_sock(s, data)
 	{

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What the kernel says in binary: sock_diag messages and BTF. The first byte chooses the parser. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernel/btf.h"
+#include "kernel/inet_diag.h"
+#include "kernel/packet_diag.h"
+#include "kernel/unix_diag.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void try_unix(const char *bytes, size_t len)
+{
+	struct unix_diags diags = { 0 };
+
+	unix_diag_parse(bytes, len, &diags);
+	for (size_t i = 0; i < diags.all.n; i++) {
+		const struct unix_diag *sk = &diags.all.v[i];
+
+		if (sk->name_len > len || sk->nr_icons * 4 > len || (sk->name_len && !sk->name) ||
+		    (sk->nr_icons && !sk->icons))
+			abort();
+		unix_diag_find(&diags, sk->ino);
+	}
+	unix_diag_free(&diags);
+}
+
+static void try_inet(const char *bytes, size_t len)
+{
+	struct inet_diag_sockets all = { 0 };
+
+	inet_diag_parse(bytes, len, 0, &all);
+	array_free(&all);
+}
+
+static void try_packet(const char *bytes, size_t len)
+{
+	struct packet_diag_socket sk;
+
+	if (packet_diag_parse(bytes, len, 77, &sk))
+		return;
+	if (sk.nr_members > PACKET_DIAG_MEMBERS_MAX)
+		abort();
+	for (size_t i = 0; i < sk.nr_members; i++)
+		if (sk.members[i].len > sizeof(sk.members[i].address))
+			abort();
+}
+
+static void try_btf(const char *bytes, size_t len)
+{
+	struct buf copy = { 0 };
+	struct btf btf;
+
+	if (buf_add(&copy, bytes, len) || btf_parse(&copy, &btf))
+		return;
+	btf_field(&btf, "sock", "__sk_common.skc_family");
+	btf_field(&btf, "pair", "second.b");
+	btf_sizeof(&btf, "pair");
+	btf_free(&btf);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static void (*const parsers[])(const char *, size_t) = { try_unix, try_inet, try_packet, try_btf };
+
+	if (!size)
+		return 0;
+	/* Bytes of their own: one too far is seen. */
+	char *bytes = malloc(size - 1 ? size - 1 : 1);
+	if (!bytes)
+		return 0;
+	memcpy(bytes, data + 1, size - 1);
+	parsers[data[0] % (sizeof(parsers) / sizeof(parsers[0]))](bytes, size - 1);
+	free(bytes);
+	return 0;
+}
