@@ -41,6 +41,7 @@ struct dump_task {
 	struct proc_status status;
 	struct dump_thread *threads; /* [0] is the leader; none for a zombie */
 	size_t nr_threads;
+	bool shaken; /* a thread of it has ended while it was being stopped */
 	struct maps maps;
 	struct vma_flags_array vma_flags; /* as maps, entry by entry */
 	struct fd_probe *fds; /* of the first task of each files id; others have none */

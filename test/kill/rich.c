@@ -360,8 +360,8 @@ static void check_zombie(pid_t zombie)
 {
 	siginfo_t info = { 0 };
 
-	must(!waitid(P_PID, (id_t)zombie, &info, WEXITED | WNOWAIT) && info.si_status == SIGKILL, "the zombie has status %d",
-	     info.si_status);
+	must(!waitid(P_PID, (id_t)zombie, &info, WEXITED | WNOWAIT) && info.si_status == SIGKILL,
+	     "the zombie has status %d", info.si_status);
 }
 
 int main(int argc, char **argv)
