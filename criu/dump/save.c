@@ -257,5 +257,7 @@ int dump_save_rest(struct dump *dump)
 		if (!err)
 			err = dump_interrupted(dump);
 	}
+	for (const struct fd_kind *const *kind = fd_kinds; !err && *kind; kind++)
+		err = (*kind)->save_rest ? (*kind)->save_rest(dump) : 0;
 	return err ? err : save_inventory(dump);
 }

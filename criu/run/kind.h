@@ -55,6 +55,8 @@ struct fd_kind {
 	int (*save_late)(struct dump *, const struct fd_probe *, FileEntry *entry);
 	/* Optional; once, after all of them: what only the whole tree tells (a pipe whose other end nobody in it holds). */
 	int (*save_end)(struct dump *);
+	/* Optional; once, when the tree may go on already: what is known, but not written yet. Images only. */
+	int (*save_rest)(struct dump *);
 	/* Optional; once, when the images are complete, and before the tree is ended: what has to outlive us. */
 	int (*save_commit)(struct dump *);
 	/* Optional; once, when the dump is complete: the tree has been ended, or is about to go on. */

@@ -89,17 +89,25 @@ static bool inet_claims(const struct fd_probe *probe)
 	       protocol_fits(number(probe->local, SOL_SOCKET, SO_TYPE), number(probe->local, SOL_SOCKET, SO_PROTOCOL));
 }
 
-/* Sockets keep the network namespace in which they were made. */
-static bool is_of_our_network(int fd)
+static uint64_t cookie_of(int fd)
 {
-	_cleanup_close_ int own = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	uint64_t theirs = 0, ours = 0;
-	socklen_t len = sizeof(theirs);
+	uint64_t cookie = 0;
+	socklen_t len = sizeof(cookie);
 
-	if (own < 0 || getsockopt(own, SOL_SOCKET, SO_NETNS_COOKIE_, &ours, &len) < 0 ||
-	    getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE_, &theirs, &len) < 0)
-		return true;
-	return ours == theirs;
+	return getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE_, &cookie, &len) < 0 ? 0 : cookie;
+}
+
+/* Sockets keep the network namespace in which they were made. */
+static bool is_of_our_network(struct inet_dump *data, int fd)
+{
+	uint64_t theirs = cookie_of(fd);
+
+	if (!data->network) {
+		_cleanup_close_ int own = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+		data->network = own < 0 ? 0 : cookie_of(own);
+	}
+	return !theirs || !data->network || theirs == data->network;
 }
 
 static int save_addresses(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry, bool *ret_connected)
@@ -189,7 +197,7 @@ static int inet_save(struct dump *dump, const struct fd_probe *probe, FileEntry 
 
 	if (!entry || !inet_dump_data(dump))
 		return fail(-ENOMEM, "inet socket");
-	if (!is_of_our_network(probe->local)) {
+	if (!is_of_our_network(inet_dump_data(dump), probe->local)) {
 		dump_blocker(dump, probe->task, probe->fd,
 			     "%s: a socket of another network namespace cannot be saved yet: "
 			     "close it",
@@ -302,6 +310,7 @@ const struct fd_kind inet_kind = {
 	.claims = inet_claims,
 	.save = inet_save,
 	.save_end = inet_save_end,
+	.save_rest = inet_save_rest,
 	.save_commit = inet_save_commit,
 	.saved = inet_saved,
 	.save_undo = inet_save_undo,

@@ -84,12 +84,22 @@ struct inet_listener {
 	uint32_t waiting;
 };
 
+/* A tcp-stream image, ready to be written. */
+struct inet_stream_image {
+	struct inet_stream_image *next;
+	uint32_t ino;
+	TcpStreamEntry entry;
+	struct iovec payload[3];
+};
+
 /* kind_data of a dump */
 struct inet_dump {
 	struct inet_held *first, **end;
 	size_t nr, nr_streams;
 	struct inet_listener *listeners;
 	struct keeper *keeper; /* NULL: not needed, or no longer */
+	struct inet_stream_image *later; /* written when the tree goes on */
+	uint64_t network; /* cookie of our network namespace; 0: not asked for yet */
 	struct inet_fresh *fresh; /* options.c: new sockets to compare with */
 	int lock; /* netlink socket that owns the lock's table; -1: none */
 	bool lasting; /* a table that outlives us is there */
@@ -104,6 +114,7 @@ int tcp_save(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry
 struct inet_held *inet_hold(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry, enum keeper_what what);
 /* In save_end. */
 int inet_read_held(struct dump *dump, struct inet_dump *data);
+int inet_save_rest(struct dump *dump);
 /* Ours are the last copies: what is closed in repair mode says nothing to its peer. tcp(7), net/ipv4/tcp.c tcp_close */
 void tcp_close_silently(struct inet_dump *data);
 

@@ -19,12 +19,6 @@
 #define SOL_ICMPV6_ 58
 #define VALUE_MAX 512 /* the longest that is kept as bytes: IPv6 headers */
 
-struct inet_fresh {
-	struct inet_fresh *next;
-	int family, type, protocol;
-	int fd;
-};
-
 struct inet_option {
 	int level, name;
 	bool before_bind; /* bind(2) and connect(2) go by it */
@@ -127,6 +121,20 @@ static const struct inet_option inet_values[] = {
 	ANY(SOL_IPV6, IPV6_RTHDR), ANY(SOL_IPV6, IPV6_DSTOPTS), ANY(SOL_TCP, TCP_CONGESTION),
 };
 
+/* A new socket, and what it says: asked once. */
+struct inet_fresh {
+	struct inet_fresh *next;
+	int family, type, protocol;
+	int fd;
+	bool has_number[ARRAY_SIZE(inet_numbers)];
+	int number[ARRAY_SIZE(inet_numbers)];
+	struct {
+		socklen_t len;
+		bool there;
+		char bytes[VALUE_MAX];
+	} value[ARRAY_SIZE(inet_values)];
+};
+
 static bool get_number(int fd, int level, int name, int *ret_value)
 {
 	int value = 0;
@@ -157,28 +165,51 @@ static bool level_fits(int level, int family, int type, int protocol)
 
 /* ---- dump ---- */
 
-static int fresh_socket(struct dump *dump, const InetSkEntry *entry)
+static void ask_fresh(struct inet_fresh *fresh)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(inet_numbers); i++) {
+		const struct inet_option *o = &inet_numbers[i];
+
+		fresh->has_number[i] = level_fits(o->level, fresh->family, fresh->type, fresh->protocol) &&
+				       !(o->datagram && fresh->type == SOCK_STREAM) &&
+				       get_number(fresh->fd, o->level, o->name, &fresh->number[i]);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(inet_values); i++) {
+		const struct inet_option *o = &inet_values[i];
+
+		fresh->value[i].len = VALUE_MAX;
+		fresh->value[i].there =
+			level_fits(o->level, fresh->family, fresh->type, fresh->protocol) &&
+			!getsockopt(fresh->fd, o->level, o->name, fresh->value[i].bytes, &fresh->value[i].len);
+	}
+}
+
+/* NULL has been logged. */
+static const struct inet_fresh *fresh_socket(struct dump *dump, const InetSkEntry *entry)
 {
 	struct inet_dump *data = inet_dump_data(dump);
 	struct inet_fresh *fresh;
 
-	if (!data)
-		return fail(-ENOMEM, "inet socket");
-	for (fresh = data->fresh; fresh; fresh = fresh->next)
+	for (fresh = data ? data->fresh : NULL; fresh; fresh = fresh->next)
 		if (fresh->family == (int)entry->family && fresh->type == (int)entry->type &&
 		    fresh->protocol == (int)entry->proto)
-			return fresh->fd;
-	fresh = dump_alloc(dump, sizeof(*fresh));
-	if (!fresh)
-		return fail(-ENOMEM, "inet socket");
+			return fresh;
+	fresh = data ? dump_alloc(dump, sizeof(*fresh)) : NULL;
+	if (!fresh) {
+		fail(-ENOMEM, "inet socket");
+		return NULL;
+	}
 	*fresh = (struct inet_fresh){
 		.next = data->fresh, .family = entry->family, .type = entry->type, .protocol = entry->proto
 	};
 	fresh->fd = socket(fresh->family, fresh->type | SOCK_CLOEXEC, fresh->protocol);
-	if (fresh->fd < 0)
-		return fail(-errno, "a socket to compare with");
+	if (fresh->fd < 0) {
+		fail(-errno, "a socket to compare with");
+		return NULL;
+	}
+	ask_fresh(fresh);
 	data->fresh = fresh;
-	return fresh->fd;
+	return fresh;
 }
 
 void inet_fresh_close(struct inet_dump *data)
@@ -205,7 +236,7 @@ static InetOptionEntry *add_more(struct dump *dump, InetSkEntry *entry, const st
 	return more;
 }
 
-static int save_numbers(struct dump *dump, int fd, int fresh, InetSkEntry *entry)
+static int save_numbers(struct dump *dump, int fd, const struct inet_fresh *fresh, InetSkEntry *entry)
 {
 	bool quiet = entry->type != SOCK_STREAM || entry->state == TCP_LISTEN ||
 		     (entry->state == TCP_CLOSE && !entry->has_shutdown);
@@ -213,11 +244,10 @@ static int save_numbers(struct dump *dump, int fd, int fresh, InetSkEntry *entry
 	for (size_t i = 0; i < ARRAY_SIZE(inet_numbers); i++) {
 		const struct inet_option *o = &inet_numbers[i];
 		InetOptionEntry *more;
-		int value, normal;
+		int value;
 
-		if (!level_fits(o->level, entry->family, entry->type, entry->proto) || (o->unconnected && !quiet) ||
-		    (o->datagram && entry->type == SOCK_STREAM) || !get_number(fd, o->level, o->name, &value) ||
-		    !get_number(fresh, o->level, o->name, &normal) || value == normal)
+		if (!fresh->has_number[i] || (o->unconnected && !quiet) || !get_number(fd, o->level, o->name, &value) ||
+		    value == fresh->number[i])
 			continue;
 		more = add_more(dump, entry, o);
 		if (!more)
@@ -228,18 +258,16 @@ static int save_numbers(struct dump *dump, int fd, int fresh, InetSkEntry *entry
 	return 0;
 }
 
-static int save_values(struct dump *dump, int fd, int fresh, InetSkEntry *entry)
+static int save_values(struct dump *dump, int fd, const struct inet_fresh *fresh, InetSkEntry *entry)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(inet_values); i++) {
 		const struct inet_option *o = &inet_values[i];
-		char value[VALUE_MAX], normal[VALUE_MAX];
-		socklen_t len = sizeof(value), normal_len = sizeof(normal);
+		char value[VALUE_MAX];
+		socklen_t len = sizeof(value);
 		InetOptionEntry *more;
 
-		if (!level_fits(o->level, entry->family, entry->type, entry->proto) ||
-		    getsockopt(fd, o->level, o->name, value, &len) < 0 ||
-		    getsockopt(fresh, o->level, o->name, normal, &normal_len) < 0 ||
-		    (len == normal_len && !memcmp(value, normal, len)))
+		if (!fresh->value[i].there || getsockopt(fd, o->level, o->name, value, &len) < 0 ||
+		    (len == fresh->value[i].len && !memcmp(value, fresh->value[i].bytes, len)))
 			continue;
 		more = add_more(dump, entry, o);
 		if (!more)
@@ -342,13 +370,14 @@ static int save_tcp(struct dump *dump, int fd, int fresh, InetSkEntry *entry)
 
 int inet_options_save(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry)
 {
-	int fd = probe->local, fresh = fresh_socket(dump, entry), err;
+	const struct inet_fresh *fresh = fresh_socket(dump, entry);
+	int fd = probe->local, err;
 
-	if (fresh < 0)
-		return fresh;
-	err = save_ip(dump, fd, fresh, entry);
+	if (!fresh)
+		return -ENOMEM;
+	err = save_ip(dump, fd, fresh->fd, entry);
 	if (!err && entry->type == SOCK_STREAM)
-		err = save_tcp(dump, fd, fresh, entry);
+		err = save_tcp(dump, fd, fresh->fd, entry);
 	if (!err)
 		err = save_numbers(dump, fd, fresh, entry);
 	if (!err)

@@ -93,32 +93,69 @@ static int sent_twice(const struct inet_held *held, const struct keeper_job *job
 	return 0;
 }
 
-static int write_stream(struct dump *dump, const struct inet_held *held, const struct keeper_job *job,
-			TcpStreamEntry *entry)
+static int write_image(struct dump *dump, const struct inet_stream_image *image)
 {
-	uint32_t skip = 0;
 	_cleanup_image_writer_ struct image_writer *img = NULL;
+	int err = image_create(dump->dir, IMAGE_TCP_STREAM, image->ino, &img);
+
+	if (!err)
+		err = image_write_record(img, &image->entry.base);
+	for (size_t i = 0; !err && i < ARRAY_SIZE(image->payload); i++)
+		err = image_write_raw(img, image->payload[i].iov_base, image->payload[i].iov_len);
+	if (!err)
+		err = image_close(steal_ptr(&img));
+	return err < 0 ? fail(err, "%s", image_dir_error(dump->dir)) : 0;
+}
+
+/* A file for each connection takes longer than all the rest: a tree that goes on need not wait for it. */
+static int write_later(struct dump *dump, struct inet_dump *data, const struct inet_stream_image *image)
+{
+	struct inet_stream_image *copy = dump_alloc(dump, sizeof(*copy));
+
+	if (!copy)
+		return fail(-ENOMEM, "connection");
+	*copy = *image;
+	for (size_t i = 0; i < ARRAY_SIZE(copy->payload); i++) {
+		struct iovec *payload = &copy->payload[i];
+		void *bytes = dump_alloc(dump, payload->iov_len + 1);
+
+		if (!bytes)
+			return fail(-ENOMEM, "queues of a connection");
+		if (payload->iov_len)
+			payload->iov_base = memcpy(bytes, payload->iov_base, payload->iov_len);
+	}
+	copy->next = data->later;
+	data->later = copy;
+	return 0;
+}
+
+int inet_save_rest(struct dump *dump)
+{
+	struct inet_dump *data = dump->kind_data[FD_TYPES__INETSK];
+	int err = 0;
+
+	for (const struct inet_stream_image *image = data ? data->later : NULL; image && !err; image = image->next)
+		err = write_image(dump, image);
+	return err;
+}
+
+static int write_stream(struct dump *dump, const struct inet_held *held, const struct keeper_job *job,
+			const TcpStreamEntry *entry)
+{
+	struct inet_stream_image image = { .ino = held->entry->ino, .entry = *entry };
+	uint32_t skip = 0;
 	int err = held->waits ? sent_twice(held, job, &skip) : 0;
 
 	if (err)
 		return err;
-	err = image_create(dump->dir, IMAGE_TCP_STREAM, held->entry->ino, &img);
-
-	entry->inq_len = job->in_len;
-	entry->outq_len = held->sent_len + job->out_len - skip;
+	image.payload[0] = (struct iovec){ job->in, job->in_len };
+	image.payload[1] = (struct iovec){ held->sent, held->sent_len };
+	image.payload[2] = (struct iovec){ job->out + skip, job->out_len - skip };
+	image.entry.inq_len = job->in_len;
+	image.entry.outq_len = held->sent_len + job->out_len - skip;
 	if (held->waits)
-		entry->unsq_len = entry->outq_len;
-	if (!err)
-		err = image_write_record(img, &entry->base);
-	if (!err)
-		err = image_write_raw(img, job->in, job->in_len);
-	if (!err)
-		err = image_write_raw(img, held->sent, held->sent_len);
-	if (!err)
-		err = image_write_raw(img, job->out + skip, job->out_len - skip);
-	if (!err)
-		err = image_close(steal_ptr(&img));
-	return err < 0 ? fail(err, "%s", image_dir_error(dump->dir)) : 0;
+		image.entry.unsq_len = image.entry.outq_len;
+	return dump->short_freeze ? write_later(dump, inet_dump_data(dump), &image) : write_image(dump, &image);
 }
 
 static void fill_window(const struct keeper_job *job, TcpStreamEntry *e)
