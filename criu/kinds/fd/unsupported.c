@@ -1,37 +1,46 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The last row of the table: claims what no other kind does, and says what it is and what to do about it. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/sysmacros.h>
+#include <linux/vm_sockets.h>
 #include "base/bits.h"
 #include "kinds/kinds.h"
 #include "run/dump.h"
 #include "run/restore.h"
 #include "util/log.h"
 
-#define UNSUPPORTED_NSFS_MAGIC 0x6e736673
-
 struct unsupported_name {
 	const char *prefix; /* of the link */
 	const char *what, *advice;
 };
 
+/* Longer ones before those that they begin with. */
 static const struct unsupported_name unsupported_names[] = {
-	{ "anon_inode:[userfaultfd]", "a userfaultfd", "dump when the program that uses it is done" },
+	{ "anon_inode:[userfaultfd]", "a userfaultfd (page faults that the program handles)",
+	  "dump when the program that uses it is done" },
 	{ "anon_inode:[perf_event]", "a performance counter", "stop profiling first" },
-	{ "anon_inode:bpf-map", "a BPF map", "unload the BPF program first" },
+	{ "anon_inode:bpf-prog", "a BPF program", "unload it, or close what loaded it, first" },
+	{ "anon_inode:bpf_link", "an attached BPF program (a BPF link)", "detach it first" },
+	{ "anon_inode:bpf_iter", "a BPF iterator being read", "read it to its end, then close it" },
+	{ "anon_inode:btf", "type information of BPF (BTF)", "close it: it is needed to load programs only" },
 	{ "anon_inode:bpf", "a BPF object", "unload the BPF program first" },
-	{ "anon_inode:[fanotify]", "a fanotify group", "not built yet; only inotify is" },
 	{ "anon_inode:kvm", "a virtual machine (KVM)", "save it with the virtual machine monitor's own means" },
 	{ "anon_inode:[kvm", "a virtual machine (KVM)", "save it with the virtual machine monitor's own means" },
+	{ "anon_inode:[vfio", "a device handed to a program (VFIO)", "save the virtual machine by its own means" },
 	{ "anon_inode:seccomp notify", "a seccomp listener", "dump a tree without the supervisor of its system calls" },
 	{ "anon_inode:[landlock-ruleset]", "a Landlock ruleset", "dump after the ruleset is in force and closed" },
 	{ "anon_inode:[fscontext]", "a file system being mounted", "dump when the mount is done" },
 	{ "anon_inode:sync_file", "a fence of a graphics device", "close the device first" },
+	{ "anon_inode:drm", "an object of a graphics device", "close the device first" },
 	{ "anon_inode:dmabuf", "a DMA buffer", "close the device first" },
 	{ "/dmabuf:", "a DMA buffer", "close the device first" },
 	{ "/secretmem", "secret memory (memfd_secret)", "nobody outside may read it: the program has to give it up" },
+	{ "anon_inode:[gpio", "a line of a GPIO chip", "close it" },
+	{ "anon_inode:iio", "a sensor being read", "close it" },
+	{ "anon_inode:[xfs", "a file of XFS opened by its handle", "close it, or open it by its name" },
 	{ "anon_inode:", "an anonymous file", "no kind knows it: close it" },
 	{ "socket:", "a socket", "close it" },
 	{ "pipe:", "a pipe", "close it" },
@@ -65,23 +74,46 @@ static bool unsupported_claims(const struct fd_probe *probe)
 	return true;
 }
 
+static int unsupported_option(int fd, int name)
+{
+	int value = -1;
+	socklen_t len = sizeof(value);
+
+	return getsockopt(fd, SOL_SOCKET, name, &value, &len) < 0 ? -1 : value;
+}
+
+/* "vsock, listening at port 1234", "vsock, port 1234 connected to 2:5678": as far as it can be said. */
+static void unsupported_vsock(int fd, char *ret_text, size_t size)
+{
+	struct sockaddr_vm own = { .svm_port = VMADDR_PORT_ANY }, peer = { 0 };
+	socklen_t own_len = sizeof(own), peer_len = sizeof(peer);
+	bool bound = !getsockname(fd, (struct sockaddr *)&own, &own_len) && own.svm_port != VMADDR_PORT_ANY;
+
+	if (!getpeername(fd, (struct sockaddr *)&peer, &peer_len))
+		snprintf(ret_text, size, "vsock, port %u connected to %u:%u", own.svm_port, peer.svm_cid,
+			 peer.svm_port);
+	else if (bound)
+		snprintf(ret_text, size, "vsock, %s port %u",
+			 unsupported_option(fd, SO_ACCEPTCONN) == 1 ? "listening at" : "bound to", own.svm_port);
+	else
+		snprintf(ret_text, size, "vsock, not bound");
+}
+
 static void unsupported_socket(struct dump *dump, const struct fd_probe *probe)
 {
-	int family = -1, type = -1, protocol = -1;
-	socklen_t len = sizeof(int);
-	const char *name = NULL;
+	int family = unsupported_option(probe->local, SO_DOMAIN);
+	char text[128] = "unknown";
 
-	getsockopt(probe->local, SOL_SOCKET, SO_DOMAIN, &family, &len);
-	getsockopt(probe->local, SOL_SOCKET, SO_TYPE, &type, &len);
-	getsockopt(probe->local, SOL_SOCKET, SO_PROTOCOL, &protocol, &len);
 	for (size_t i = 0; i < ARRAY_SIZE(unsupported_families); i++)
 		if (unsupported_families[i].family == family)
-			name = unsupported_families[i].name;
-	dump_blocker(
-		dump, probe->task, probe->fd,
-		"%s: a socket that cannot be saved yet: %s%sfamily %d, type %d, protocol %d; close it, or stop the "
-		"program that needs it",
-		probe->link, name ? name : "", name ? ", " : "", family, type, protocol);
+			snprintf(text, sizeof(text), "%s", unsupported_families[i].name);
+	if (family == AF_VSOCK)
+		unsupported_vsock(probe->local, text, sizeof(text));
+	dump_blocker(dump, probe->task, probe->fd,
+		     "%s: a socket that cannot be saved (%s: family %d, type %d, protocol %d): close it, or stop the "
+		     "program that needs it",
+		     probe->link, text, family, unsupported_option(probe->local, SO_TYPE),
+		     unsupported_option(probe->local, SO_PROTOCOL));
 }
 
 static int unsupported_save(struct dump *dump, const struct fd_probe *probe, FileEntry *entry)
@@ -101,10 +133,7 @@ static int unsupported_save(struct dump *dump, const struct fd_probe *probe, Fil
 			return 0;
 		}
 	}
-	if (probe->fs_magic == UNSUPPORTED_NSFS_MAGIC)
-		dump_blocker(dump, probe->task, probe->fd, "%s: a namespace held open cannot be saved yet: close it",
-			     probe->link);
-	else if (S_ISCHR(mode) || S_ISBLK(mode))
+	if (S_ISCHR(mode) || S_ISBLK(mode))
 		dump_blocker(dump, probe->task, probe->fd,
 			     "%s: %s device %u:%u has a state that cannot be saved: close it", probe->link,
 			     S_ISCHR(mode) ? "character" : "block", major(probe->st.st_rdev), minor(probe->st.st_rdev));

@@ -36,6 +36,12 @@ struct regular_dump *regular_dump_data(struct dump *dump);
  * a link remap; if that cannot be, there is a blocker.
  */
 int regular_name(struct dump *dump, const struct subject *s, uint32_t id, const char **ret_name);
+/* Of a file of /proc: reports what stands in the way of finding it again. */
+void proc_file_look(struct dump *dump, const struct subject *s, const char *path);
+/* Does opening it again give the same as before? */
+bool device_is_stateless(dev_t dev);
+/* What any other one keeps for its opener, and what helps. */
+const char *device_says(const char *path);
 /* The names that --link-remap made are taken away. */
 void regular_save_undo(struct dump *dump);
 /* The file itself into a new ghost-file image. */

@@ -243,8 +243,10 @@ int regular_name(struct dump *dump, const struct subject *s, uint32_t id, const 
 	if (!regular_dump_data(dump) || !name)
 		return fail(-ENOMEM, "name of a file");
 	*ret_name = name;
-	if (leads_to(name, &s->st) && !is_silly_renamed(s, name))
+	if (leads_to(name, &s->st) && !is_silly_renamed(s, name)) {
+		proc_file_look(dump, s, name);
 		return 0;
+	}
 	if (str_has_suffix(name, DELETED) && len > strlen(DELETED) + 1) {
 		name[len - strlen(DELETED)] = 0;
 		deleted = true;

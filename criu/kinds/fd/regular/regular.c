@@ -16,34 +16,7 @@
 
 #define MQUEUE_MAGIC 0x19800202
 #define DMA_BUF_MAGIC_ 0x444d4142
-
-/* Opening them again gives the same as before: nothing in the kernel hangs on the open file but position and flags. */
-static const struct {
-	unsigned major, minor;
-} stateless_devices[] = {
-	{ 1, 1 }, /* mem */
-	{ 1, 3 }, /* null */
-	{ 1, 5 }, /* zero */
-	{ 1, 7 }, /* full */
-	{ 1, 8 }, /* random */
-	{ 1, 9 }, /* urandom */
-	{ 1, 11 }, /* kmsg; a reader starts again at its first line */
-	{ 10, 144 }, /* nvram */
-	{ 10, 183 }, /* hwrng */
-	{ 10, 234 }, /* btrfs-control */
-	{ 10, 237 }, /* loop-control */
-};
-
-static bool is_stateless_device(dev_t dev)
-{
-	/* cpu/N/msr and cpu/N/cpuid */
-	if (major(dev) == 202 || major(dev) == 203)
-		return true;
-	for (size_t i = 0; i < ARRAY_SIZE(stateless_devices); i++)
-		if (major(dev) == stateless_devices[i].major && minor(dev) == stateless_devices[i].minor)
-			return true;
-	return false;
-}
+#define SECRETMEM_MAGIC_ 0x5345434d
 
 static bool regular_claims(const struct fd_probe *probe)
 {
@@ -51,7 +24,7 @@ static bool regular_claims(const struct fd_probe *probe)
 		return false;
 	if (probe->flags & O_PATH)
 		return true;
-	if (probe->fs_magic == MQUEUE_MAGIC || probe->fs_magic == DMA_BUF_MAGIC_)
+	if (probe->fs_magic == MQUEUE_MAGIC || probe->fs_magic == DMA_BUF_MAGIC_ || probe->fs_magic == SECRETMEM_MAGIC_)
 		return false;
 	return S_ISREG(probe->st.st_mode) || S_ISDIR(probe->st.st_mode) || S_ISCHR(probe->st.st_mode) ||
 	       S_ISBLK(probe->st.st_mode);
@@ -72,11 +45,9 @@ static void refuse_device(struct dump *dump, const struct subject *s)
 	char name[64];
 
 	external_name(s->local, &s->st, name, sizeof(name));
-	dump_blocker(
-		dump, s->task, s->fd,
-		"device %s (%u:%u) may keep a state that nobody can save: close it first, or give --external '%s' now "
-		"and --inherit-fd 'fd[N]:%s' at restore",
-		s->link, major(s->st.st_rdev), minor(s->st.st_rdev), name, name);
+	dump_blocker(dump, s->task, s->fd,
+		     "device %s (%u:%u) %s, or give --external '%s' now and --inherit-fd 'fd[N]:%s' at restore",
+		     s->link, major(s->st.st_rdev), minor(s->st.st_rdev), device_says(s->link), name, name);
 }
 
 static int fill_entry(struct dump *dump, const struct subject *s, uint32_t id, uint64_t pos, FownEntry *fown,
@@ -94,7 +65,7 @@ static int fill_entry(struct dump *dump, const struct subject *s, uint32_t id, u
 	reg->flags = s->flags;
 	reg->pos = pos;
 	reg->fown = fown;
-	if (S_ISCHR(s->st.st_mode) && !(s->flags & O_PATH) && !is_stateless_device(s->st.st_rdev))
+	if (S_ISCHR(s->st.st_mode) && !(s->flags & O_PATH) && !device_is_stateless(s->st.st_rdev))
 		refuse_device(dump, s);
 	err = regular_name(dump, s, id, &name);
 	if (!err)
