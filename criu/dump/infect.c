@@ -229,6 +229,17 @@ static int look(struct dump_thread *th)
 	return err < 0 ? fail(err, "read the registers of %d", th->id.host_tid) : 0;
 }
 
+/* include/linux/sched.h of the kernel, field flags of proc_pid_stat(5); PF_USER_WORKER: Linux 6.4. */
+#define PF_IO_WORKER 0x10
+#define PF_USER_WORKER 0x4000
+
+/* The kernel's workers (of an io_uring, of vhost) show up among the threads, and may be traced, but have no code. */
+static bool is_worker(const struct dump_thread *th)
+{
+	return th->stat.flags & (PF_IO_WORKER | PF_USER_WORKER);
+}
+
+/* A worker: 1, and no more is read of it. */
 static int read_thread(struct dump_task *dt, struct dump_thread *th)
 {
 	_cleanup_proc_ struct proc proc = PROC_CLOSED;
@@ -237,6 +248,8 @@ static int read_thread(struct dump_task *dt, struct dump_thread *th)
 
 	if (!err)
 		err = proc_stat_read(&proc, &th->stat);
+	if (!err && is_worker(th))
+		return 1;
 	if (!err)
 		err = proc_status_read(&proc, &th->status);
 	if (err < 0)
@@ -251,13 +264,26 @@ static int read_thread(struct dump_task *dt, struct dump_thread *th)
 	return 0;
 }
 
+/* Workers go on while the program stands still: what they do is in flight, and kinds wait for it. */
+static void let_go(struct dump_task *dt, size_t i)
+{
+	struct dump_thread *th = &dt->threads[i];
+
+	compel_detach(th->id.host_tid, &th->stop);
+	dt->nr_threads--;
+	memmove(th, th + 1, (dt->nr_threads - i) * sizeof(*th));
+}
+
 static int read_threads(struct dump_task *dt)
 {
 	int err = 0;
 
-	for (size_t i = 0; !err && i < dt->nr_threads; i++)
+	for (size_t i = 0; err >= 0 && i < dt->nr_threads; i++) {
 		err = read_thread(dt, &dt->threads[i]);
-	if (err)
+		if (err == 1)
+			let_go(dt, i--);
+	}
+	if (err < 0)
 		return err;
 	/* What is true of the process its first thread's status says, too. */
 	dt->status = dt->threads[0].status;

@@ -42,7 +42,7 @@ int layout_unmap(struct wire_task *task)
 	return unmap(at, USER_END) ? restorer_fail(task, -EINVAL, "unmap the tool's memory") : 0;
 }
 
-static long map_one(const struct wire_vma *v)
+static long map_one(const struct wire_vma *v, bool loaded)
 {
 	uint64_t len = v->end - v->start;
 	int prot = v->prot;
@@ -54,8 +54,11 @@ static long map_one(const struct wire_vma *v)
 		return sys_mremap((void *)v->staged, len, len, MREMAP_FIXED | MREMAP_MAYMOVE, (void *)v->start);
 	if (v->shmid >= 0)
 		return sys_shmat(v->shmid, (void *)v->start, v->prot & PROT_WRITE ? 0 : SHM_RDONLY);
-	/* Pages are written into private memory whatever its protection will be. */
-	if (vma_has_private_pages(v->status))
+	/*
+	 * Pages are written into private memory whatever its protection will be. Where there are none, asking for more than
+	 * the program did would be counted against the memory there is: a database reserves terabytes.
+	 */
+	if (vma_has_private_pages(v->status) && loaded)
 		prot |= PROT_READ | PROT_WRITE;
 	got = sys_mmap((void *)v->start, len, prot, (int)v->flags | MAP_FIXED_NOREPLACE, v->fd, v->pgoff);
 	return got;
@@ -63,6 +66,7 @@ static long map_one(const struct wire_vma *v)
 
 int layout_map(struct wire_task *task)
 {
+	const struct wire_io *io = (void *)task->ios, *end = io + task->nr_ios;
 	struct wire_vma *v = (void *)task->vmas;
 
 	for (uint64_t i = 0; i < task->nr_vmas; i++) {
@@ -70,7 +74,9 @@ int layout_map(struct wire_task *task)
 
 		if ((v[i].status & VMA_GUARD) || v[i].unplaced)
 			continue;
-		got = map_one(&v[i]);
+		while (io < end && io->addr + io->len <= v[i].start)
+			io++;
+		got = map_one(&v[i], io < end && io->addr < v[i].end);
 		if (got != (long)v[i].start)
 			return restorer_fail_at(task, got < 0 ? got : -EEXIST, "map", v[i].start);
 	}
