@@ -14,6 +14,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -68,35 +69,66 @@ static uint8_t tty_unused_byte(const struct tty_bytes *bytes, const struct tty_t
 	return t->cc[VEOF]; /* all 255 of them occur: that one is the least wrong */
 }
 
-static struct tty_termios tty_verbatim(const struct tty_termios *t, uint8_t eof)
+static struct tty_termios tty_verbatim(const struct tty_termios *t, uint8_t eof, bool keep_flow)
 {
 	struct tty_termios v = *t;
 
-	v.iflag = 0;
+	/* In packet mode the master is told of changes of flow control. */
+	v.iflag &= keep_flow ? IXON : 0;
 	v.oflag = 0;
 	v.lflag &= ICANON | IEXTEN;
 	memset(v.cc, 0, sizeof(v.cc));
+	if (keep_flow) {
+		v.cc[VSTART] = t->cc[VSTART];
+		v.cc[VSTOP] = t->cc[VSTOP];
+	}
 	v.cc[VEOL] = t->cc[VEOL];
 	v.cc[VEOL2] = t->cc[VEOL2];
 	v.cc[VEOF] = eof;
 	return v;
 }
 
-/* Bytes from @from on, with the end-of-file characters between them, given to @put. */
-static int tty_feed(int fd, const struct tty_bytes *bytes, uint8_t eof, int (*put)(int, const uint8_t *, uint32_t))
+/* The bytes with the end-of-file characters between them; free(3). NULL without memory. */
+static uint8_t *tty_flatten(const struct tty_bytes *bytes, uint8_t eof, uint32_t *ret_len)
 {
+	uint8_t *flat = malloc((size_t)bytes->len + bytes->nr_eof + 1), *to = flat;
 	uint32_t from = 0;
-	int err;
 
-	for (uint32_t i = 0; i < bytes->nr_eof; i++) {
-		err = put(fd, bytes->data + from, bytes->eof_at[i] - from);
-		if (!err)
-			err = put(fd, &eof, 1);
-		if (err)
-			return err;
+	for (uint32_t i = 0; flat && i < bytes->nr_eof; i++) {
+		to = mempcpy(to, bytes->data + from, bytes->eof_at[i] - from);
+		*to++ = eof;
 		from = bytes->eof_at[i];
 	}
-	return put(fd, bytes->data + from, bytes->len - from);
+	if (flat)
+		to = mempcpy(to, bytes->data + from, bytes->len - from);
+	*ret_len = (uint32_t)(to - flat);
+	return flat;
+}
+
+/* Without waiting for ever: there was room for it. The kernel moves what is written by a worker of its own. */
+static int tty_write_bounded(int fd, const uint8_t *data, uint32_t len)
+{
+	struct pollfd room = { .fd = fd, .events = POLLOUT };
+	int flags = fcntl(fd, F_GETFL), err = 0, patience = 1000;
+
+	if (fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+		return -errno;
+	while (!err && len) {
+		ssize_t n = write(fd, data, len);
+
+		if (n > 0) {
+			data += n;
+			len -= n;
+		} else if (n < 0 && errno != EAGAIN) {
+			err = -errno;
+		} else if (!patience--) {
+			err = -ENOBUFS;
+		} else if (poll(&room, 1, 2) == 1) {
+			usleep(100); /* style: there is room, but too little of it yet */
+		}
+	}
+	fcntl(fd, F_SETFL, flags);
+	return err;
 }
 
 /* ---- taking out */
@@ -137,53 +169,30 @@ static void tty_take_raw(int fd, struct tty_bytes *to)
 	}
 }
 
-/* Takes the slave's input and puts it back. */
-static int tty_turn_over_slave(int fd, struct tty_bytes *bytes)
+static int tty_take_input(int slave, const struct tty_termios *was, struct tty_bytes *to)
 {
-	struct tty_termios was, raw, verbatim;
-	uint8_t eof;
-	int err = tty_get_termios(fd, &was), back;
+	struct tty_termios raw = *was;
+	int err, back;
 
-	if (err)
-		return err;
-	if (was.lflag & ICANON)
-		tty_take_lines(fd, &was, bytes);
-	raw = was;
+	if (was->lflag & ICANON)
+		tty_take_lines(slave, was, to);
 	raw.lflag &= ~(ICANON | ECHO);
-	err = tty_set_termios(fd, &raw);
+	err = tty_set_termios(slave, &raw);
 	if (!err)
-		tty_take_raw(fd, bytes);
-	eof = tty_unused_byte(bytes, &was);
-	verbatim = tty_verbatim(&was, eof);
-	if (!err)
-		err = tty_set_termios(fd, &verbatim);
-	back = tty_feed(fd, bytes, eof, tty_inject);
-	if (!err)
-		err = back;
-	back = tty_set_termios(fd, &was);
+		tty_take_raw(slave, to);
+	back = tty_set_termios(slave, was);
 	return err ? err : back;
 }
 
-/* What the master has not read. In packet mode every read starts with a byte that says what follows. */
+/* What the master has not read; not in packet mode. */
 static void tty_take_output(int fd, struct tty_bytes *to)
 {
-	int packet = 0;
-
-	ioctl(fd, TIOCGPKT, &packet);
 	while (to->len + TTY_LINE_BUFFER + 1 < TTY_BYTES_MAX && tty_is_readable(fd)) {
-		uint8_t *at = to->data + to->len, first = *at;
-		ssize_t n = read(fd, at, TTY_LINE_BUFFER + 1);
+		ssize_t n = read(fd, to->data + to->len, TTY_LINE_BUFFER + 1);
 
 		if (n <= 0)
 			return;
-		if (!packet) {
-			to->len += n;
-		} else if (*at == TIOCPKT_DATA) {
-			memmove(at, at + 1, n - 1);
-			to->len += n - 1;
-		} else {
-			*at = first;
-		}
+		to->len += n;
 	}
 }
 
@@ -192,8 +201,7 @@ static int tty_write_output(int master, int slave, const uint8_t *data, uint32_t
 {
 	_cleanup_close_ int own = -1;
 	struct tty_termios was, plain;
-	struct pollfd room = { .events = POLLOUT };
-	int err = tty_get_termios(master, &was), back, flags;
+	int err = tty_get_termios(master, &was), back;
 
 	if (err || !len)
 		return err;
@@ -204,23 +212,8 @@ static int tty_write_output(int master, int slave, const uint8_t *data, uint32_t
 	plain = was;
 	plain.oflag &= ~OPOST;
 	err = tty_set_termios(slave, &plain);
-	flags = fcntl(slave, F_GETFL);
-	if (!err && fcntl(slave, F_SETFL, flags | O_NONBLOCK) < 0)
-		err = -errno;
-	room.fd = slave;
-	while (!err && len) {
-		ssize_t n = write(slave, data, len);
-
-		if (n > 0) {
-			data += n;
-			len -= n;
-		} else if (n < 0 && errno != EAGAIN) {
-			err = -errno;
-		} else if (poll(&room, 1, 200) != 1) {
-			err = -ENOBUFS;
-		}
-	}
-	fcntl(slave, F_SETFL, flags);
+	if (!err)
+		err = tty_write_bounded(slave, data, len);
 	back = tty_set_termios(slave, &was);
 	return err ? err : back;
 }
@@ -233,32 +226,203 @@ static int tty_put_output(int master, int slave, const struct tty_bytes *bytes, 
 	return err ? err : tty_write_output(master, slave, bytes->data + first, bytes->len - first);
 }
 
-static int tty_turn_over_master(int fd, struct tty_bytes *bytes)
+/* ---- packet mode, and output that is held */
+
+/* The status that waits for the master is gone by that. */
+static void tty_leave_packet_mode(int master, struct tty_content *content)
 {
-	tty_take_output(fd, bytes);
-	return tty_put_output(fd, -1, bytes, true);
+	struct pollfd look = { .fd = master, .events = POLLPRI };
+	int on = 0, off = 0;
+
+	if (ioctl(master, TIOCGPKT, &on) < 0 || !on)
+		return;
+	content->packet = true;
+	if (poll(&look, 1, 0) == 1 && (look.revents & POLLPRI) && read(master, &content->packet_status, 1) != 1)
+		content->packet_status = 0;
+	ioctl(master, TIOCPKT, &off);
 }
 
-int tty_copy_input(int fd, bool master, struct tty_bytes **ret_bytes)
+/* With the words of @status that empty buffers: nothing may be in them yet. */
+static int tty_enter_packet_mode(int master, int slave, uint8_t status)
 {
-	struct tty_bytes *bytes;
+	_cleanup_close_ int own = -1;
+	int on = 1;
+
+	if (ioctl(master, TIOCPKT, &on) < 0)
+		return -errno;
+	if (slave < 0 && (status & (TIOCPKT_FLUSHREAD | TIOCPKT_FLUSHWRITE)))
+		slave = own = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if ((status & TIOCPKT_FLUSHREAD) && ioctl(slave, TCFLSH, TCIFLUSH) < 0)
+		return -errno;
+	if ((status & TIOCPKT_FLUSHWRITE) && ioctl(slave, TCFLSH, TCOFLUSH) < 0)
+		return -errno;
+	return 0;
+}
+
+/* With all output taken, a terminal that takes no more has been stopped. By tcflow(3), or by a key? */
+static bool tty_takes_output(int slave)
+{
+	struct pollfd room = { .fd = slave, .events = POLLOUT };
+
+	return poll(&room, 1, 0) == 1;
+}
+
+static bool tty_has_flow_keys(const struct tty_termios *t)
+{
+	return (t->iflag & IXON) && !(t->lflag & EXTPROC) && t->cc[VSTOP] && t->cc[VSTART] &&
+	       t->cc[VSTOP] != t->cc[VSTART];
+}
+
+/* Lets output go on, so that it can be written; tells what had stopped it. */
+static enum tty_stopped tty_let_go(int slave, const struct tty_termios *was)
+{
+	if (tty_takes_output(slave))
+		return TTY_NOT_STOPPED;
+	ioctl(slave, TCXONC, TCOON);
+	if (tty_takes_output(slave))
+		return TTY_STOPPED_BY_CALL;
+	if (!tty_has_flow_keys(was) || ioctl(slave, TIOCSTI, &was->cc[VSTART]) < 0 || !tty_takes_output(slave))
+		return TTY_NOT_STOPPED; /* there was too much to take */
+	return TTY_STOPPED_BY_KEY;
+}
+
+static int tty_stop(int slave, enum tty_stopped how, const struct tty_termios *t)
+{
+	int err;
+
+	if (slave < 0)
+		return 0;
+	if (how == TTY_STOPPED_BY_KEY && tty_has_flow_keys(t) && tty_may_inject())
+		err = ioctl(slave, TIOCSTI, &t->cc[VSTOP]);
+	else
+		err = ioctl(slave, TCXONC, TCOOFF);
+	return err < 0 ? -errno : 0;
+}
+
+static bool tty_tells_flow(const struct tty_termios *t)
+{
+	return (t->iflag & IXON) && t->cc[VSTOP] == 023 && t->cc[VSTART] == 021;
+}
+
+/* The rest of what waited: there and back makes the kernel say it again. That output goes on says little: left out. */
+static int tty_raise_settings(int master, uint8_t status, const struct tty_termios *t)
+{
+	struct tty_termios other = *t;
+	int err, back;
+
+	if (!(status & (TIOCPKT_DOSTOP | TIOCPKT_NOSTOP | TIOCPKT_IOCTL)))
+		return 0;
+	if ((status & (TIOCPKT_DOSTOP | TIOCPKT_NOSTOP)) && tty_tells_flow(t)) {
+		other.cc[VSTOP] = 1; /* not IXON: output that is stopped would go on */
+	} else if (status & (TIOCPKT_DOSTOP | TIOCPKT_NOSTOP)) {
+		other.iflag |= IXON;
+		other.cc[VSTOP] = 023;
+		other.cc[VSTART] = 021;
+	}
+	if (status & TIOCPKT_IOCTL)
+		other.lflag ^= EXTPROC;
+	err = tty_set_termios(master, &other);
+	back = tty_set_termios(master, t);
+	return err ? err : back;
+}
+
+static bool tty_has_bytes(const struct tty_bytes *bytes)
+{
+	return bytes->len || bytes->nr_eof;
+}
+
+/* ---- filling a pair */
+
+/* What the slave's reader finds. What its line buffer does not hold comes from the master, as it did. */
+static int tty_fill_slave(int master, int slave, const struct tty_bytes *bytes, const struct tty_termios *termios,
+			  bool keep_flow)
+{
+	uint8_t eof = tty_unused_byte(bytes, termios);
+	struct tty_termios verbatim = tty_verbatim(termios, eof, keep_flow);
+	uint32_t len, first;
+	_cleanup_free_ uint8_t *flat = tty_flatten(bytes, eof, &len);
+	int err = flat ? tty_set_termios(master, &verbatim) : -ENOMEM, back;
+
+	first = slave < 0 || !tty_may_inject() ? 0 : len < TTY_LINE_BUFFER ? len : TTY_LINE_BUFFER;
+	if (!err)
+		err = tty_inject(slave, flat, first);
+	if (!err && first < len)
+		err = tty_write_bounded(master, flat + first, len - first);
+	/* What was written is on its way through a worker of the kernel; these settings have to wait for it. */
+	for (int i = 0; !err && !first && slave >= 0 && i < 100 && !tty_is_readable(slave); i++)
+		usleep(100); /* style: see above; poll(2) would not tell a line that ends */
+	back = tty_set_termios(master, termios);
+	return err ? err : back;
+}
+
+int tty_fill_pair(int master, int slave, const struct tty_content *content, const struct tty_termios *termios)
+{
+	uint8_t status = content->packet ? content->packet_status : 0;
+	bool flushed = status & (TIOCPKT_FLUSHREAD | TIOCPKT_FLUSHWRITE);
+	bool stop_late = flushed || (status & TIOCPKT_STOP);
+	int err = 0, back;
+
+	if (flushed)
+		err = tty_enter_packet_mode(master, slave, status);
+	if (tty_has_bytes(&content->typed)) {
+		back = tty_fill_slave(master, slave, &content->typed, termios, flushed);
+		err = err ? err : back;
+	}
+	if (tty_has_bytes(&content->shown)) {
+		back = tty_put_output(master, slave, &content->shown, tty_may_inject());
+		err = err ? err : back;
+	}
+	if (!err && content->stopped && !stop_late)
+		err = tty_stop(slave, content->stopped, termios);
+	if (!err && content->packet && !flushed)
+		err = tty_enter_packet_mode(master, slave, status);
+	if (!err && content->stopped && stop_late)
+		err = tty_stop(slave, content->stopped, termios);
+	if (!err && status)
+		err = tty_raise_settings(master, status, termios);
+	return err;
+}
+
+/* ---- copying a pair */
+
+/* What fails on the way does not keep us from putting back what has been taken. */
+static int tty_turn_over(int master, int slave, struct tty_content *content)
+{
+	struct tty_termios was;
+	int err = tty_get_termios(master, &was), back;
+
+	if (err)
+		return err;
+	tty_leave_packet_mode(master, content);
+	tty_take_output(master, &content->shown);
+	if (slave >= 0) {
+		content->stopped = tty_let_go(slave, &was);
+		err = tty_take_input(slave, &was, &content->typed);
+	}
+	back = tty_fill_pair(master, slave, content, &was);
+	return err ? err : back;
+}
+
+int tty_copy_content(int master, int slave, struct tty_content **ret_content)
+{
+	struct tty_content *content;
 	sigset_t all, was;
 	int err = 0;
 	pid_t pid;
 
-	*ret_bytes = NULL;
-	if (master && !tty_is_readable(fd))
+	*ret_content = NULL;
+	if (slave < 0 && !tty_is_readable(master))
 		return 0;
 	if (!tty_may_inject())
 		return -EPERM;
-	bytes = mmap(NULL, sizeof(*bytes), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (bytes == MAP_FAILED)
+	content = mmap(NULL, sizeof(*content), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (content == MAP_FAILED)
 		return -errno;
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, &was);
 	pid = (pid_t)syscall(SYS_clone, 0, NULL, NULL, NULL, NULL);
 	if (pid == 0) {
-		bytes->err = master ? tty_turn_over_master(fd, bytes) : tty_turn_over_slave(fd, bytes);
+		content->err = tty_turn_over(master, slave, content);
 		syscall(SYS_exit_group, 0);
 	}
 	if (pid < 0)
@@ -266,46 +430,16 @@ int tty_copy_input(int fd, bool master, struct tty_bytes **ret_bytes)
 	while (pid > 0 && waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)
 		;
 	sigprocmask(SIG_SETMASK, &was, NULL);
-	if (!err)
-		err = bytes->err;
-	if (err || (!bytes->len && !bytes->nr_eof))
-		tty_bytes_free(bytes);
+	err = err ? err : content->err;
+	if (err)
+		tty_content_free(content);
 	else
-		*ret_bytes = bytes;
+		*ret_content = content;
 	return err;
 }
 
-void tty_bytes_free(struct tty_bytes *bytes)
+void tty_content_free(struct tty_content *content)
 {
-	if (bytes)
-		munmap(bytes, sizeof(*bytes));
-}
-
-/* ---- filling a new pair */
-
-static int tty_put_written(int fd, const uint8_t *data, uint32_t len)
-{
-	return len ? write_full(fd, data, len) : 0;
-}
-
-int tty_fill_slave(int master, int slave, const struct tty_bytes *bytes, const struct tty_termios *termios)
-{
-	uint8_t eof = tty_unused_byte(bytes, termios);
-	struct tty_termios verbatim = tty_verbatim(termios, eof);
-	bool inject = slave >= 0 && bytes->len + bytes->nr_eof <= TTY_LINE_BUFFER && tty_may_inject();
-	int err = tty_set_termios(master, &verbatim);
-
-	if (!err && inject)
-		err = tty_feed(slave, bytes, eof, tty_inject);
-	else if (!err)
-		err = tty_feed(master, bytes, eof, tty_put_written);
-	/* What was written is on its way through a worker of the kernel; these settings have to wait for it. */
-	for (int i = 0; !err && !inject && slave >= 0 && i < 100 && !tty_is_readable(slave); i++)
-		usleep(100); /* style: see above; poll(2) would not tell a line that ends */
-	return err ? err : tty_set_termios(master, termios);
-}
-
-int tty_fill_master(int master, int slave, const struct tty_bytes *bytes)
-{
-	return tty_put_output(master, slave, bytes, tty_may_inject());
+	if (content)
+		munmap(content, sizeof(*content));
 }

@@ -54,29 +54,42 @@ int tty_keep(struct restore *r, int fd); /* a descriptor of ours, above what bel
 #define TTY_BYTES_MAX 65536
 #define TTY_EOFS_MAX 4096
 struct tty_bytes {
-	int err;
 	uint32_t len, nr_eof;
 	uint32_t eof_at[TTY_EOFS_MAX]; /* offsets at which an end of file was typed */
 	uint8_t data[TTY_BYTES_MAX];
 };
 
+enum tty_stopped { /* as in images */
+		   TTY_NOT_STOPPED,
+		   TTY_STOPPED_BY_KEY,
+		   TTY_STOPPED_BY_CALL,
+};
+
+/* What is in a pair. */
+struct tty_content {
+	int err;
+	bool packet; /* packet mode, and what waits to be told the master: TIOCPKT_... */
+	uint8_t packet_status;
+	enum tty_stopped stopped;
+	struct tty_bytes typed, shown; /* for the slave's reader, for the master's */
+};
+
 /*
- * What could be read from a terminal that nobody uses at the moment, copied: a process of its own takes the bytes out
- * and puts them back, so that they are not lost when this one is killed meanwhile. *ret_bytes is NULL if there is
- * nothing; else tty_bytes_free(). -EPERM when there may be something, but no right to put it back.
+ * The content of a pair that nobody uses at the moment, copied: a process of its own takes it out and puts it back, so
+ * that it is not lost when this one is killed meanwhile. @slave is -1 when nobody has it. *ret_content is NULL if there
+ * cannot be anything; else tty_content_free(). -EPERM when there may be something, but no right to put it back.
  */
-int tty_copy_input(int fd, bool master, struct tty_bytes **ret_bytes);
-void tty_bytes_free(struct tty_bytes *bytes);
-/* Into a new pair: what the slave's reader finds (the lines as @termios, which is set at the end, has it)... */
-int tty_fill_slave(int master, int slave, const struct tty_bytes *bytes, const struct tty_termios *termios);
-/* ... and what the master's finds. */
-int tty_fill_master(int master, int slave, const struct tty_bytes *bytes);
+int tty_copy_content(int master, int slave, struct tty_content **ret_content);
+void tty_content_free(struct tty_content *content);
+/* Into a new pair that has these settings. */
+int tty_fill_pair(int master, int slave, const struct tty_content *content, const struct tty_termios *termios);
 
 /* ---- dump: save.c */
 
 bool tty_claims(const struct fd_probe *probe);
 int tty_save(struct dump *dump, const struct fd_probe *probe, FileEntry *entry);
-int tty_save_late(struct dump *dump, const struct fd_probe *probe, FileEntry *entry);
+int tty_save_end(struct dump *dump);
+void tty_save_undo(struct dump *dump);
 int tty_save_termios(struct dump *dump, const struct tty_termios *t, TermiosEntry **ret_entry);
 int tty_save_winsize(struct dump *dump, int fd, WinsizeEntry **ret_entry);
 /* The path of the device, for CRIU and for a devpts of its own: a deleted one has none. */

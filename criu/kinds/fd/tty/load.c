@@ -72,6 +72,9 @@ static int tty_check_info(const TtyInfoEntry *info)
 		return fail(-EBADMSG, "tty-info.img: terminal %u has device 0x%x", info->id, info->rdev);
 	if (role != TTY_OWN && (!info->pty || info->pty->index >= 1u << KDEV_MINOR_BITS))
 		return fail(-EBADMSG, "tty-info.img: terminal %u has no valid number", info->id);
+	if (info->stopped > TTY_STOPPED_BY_CALL || info->packet_status > UINT8_MAX)
+		return fail(-EBADMSG, "tty-info.img: terminal %u is in state %u, %u", info->id, info->stopped,
+			    info->packet_status);
 	if (info->termios)
 		err = tty_termios_load(info->termios, &t);
 	if (!err && info->termios_locked)

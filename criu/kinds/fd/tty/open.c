@@ -65,35 +65,39 @@ static int tty_open_master(const char *ptmx, uint32_t index, bool exactly)
 	return err ? err : fd;
 }
 
-static struct tty_bytes *tty_bytes_of(const TtyDataEntry *data)
+static void tty_load_bytes(const TtyDataEntry *data, struct tty_bytes *to)
 {
-	struct tty_bytes *bytes = data && (data->data.len || data->n_eof_at) ? malloc(sizeof(*bytes)) : NULL;
-
-	if (!bytes)
-		return NULL;
-	bytes->len = data->data.len;
-	bytes->nr_eof = data->n_eof_at;
-	if (bytes->len)
-		memcpy(bytes->data, data->data.data, bytes->len);
-	if (bytes->nr_eof)
-		memcpy(bytes->eof_at, data->eof_at, bytes->nr_eof * sizeof(*bytes->eof_at));
-	return bytes;
+	if (!data)
+		return;
+	to->len = data->data.len;
+	to->nr_eof = data->n_eof_at;
+	if (to->len)
+		memcpy(to->data, data->data.data, to->len);
+	if (to->nr_eof)
+		memcpy(to->eof_at, data->eof_at, to->nr_eof * sizeof(*to->eof_at));
 }
 
-/* Settings last: what they do to bytes has been done to those that wait. */
+/* What settings do to bytes has been done to those that wait. */
 static int tty_settle_pair(struct tty_pair *pair, const TtyInfoEntry *info)
 {
-	_cleanup_free_ struct tty_bytes *typed = tty_bytes_of(pair->slave_data);
-	_cleanup_free_ struct tty_bytes *shown = tty_bytes_of(pair->master_data);
+	_cleanup_free_ struct tty_content *content = calloc(1, sizeof(*content));
 	struct tty_termios t;
 	int err = tty_termios_load(info->termios, &t);
 
 	if (err < 0)
 		return err;
-	err = shown ? tty_fill_master(pair->master_fd, pair->slave_fd, shown) : 0;
+	if (!content)
+		return fail(-ENOMEM, "terminal %u", pair->index);
+	tty_load_bytes(pair->slave_data, &content->typed);
+	tty_load_bytes(pair->master_data, &content->shown);
+	if (pair->master) {
+		content->packet = pair->master->packet_mode;
+		content->packet_status = (uint8_t)pair->master->packet_status;
+		content->stopped = pair->master->stopped;
+	}
+	err = tty_set_termios(pair->master_fd, &t);
 	if (!err)
-		err = typed ? tty_fill_slave(pair->master_fd, pair->slave_fd, typed, &t) :
-			      tty_set_termios(pair->master_fd, &t);
+		err = tty_fill_pair(pair->master_fd, pair->slave_fd, content, &t);
 	if (err < 0)
 		return fail(err, "settings and unread bytes of terminal %u", pair->index);
 	if (info->winsize) {
@@ -338,8 +342,6 @@ int tty_finish(struct restore *r, struct file *file, const void *state, int fd)
 	if (ts->place || ts->role == TTY_OWN || ts->pair == tty_restore_of(r)->own)
 		return 0;
 	/* Nobody opens anything after this. */
-	if (ts->role == TTY_MASTER && info->packet_mode && ioctl(fd, TIOCPKT, &on) < 0)
-		return fail(-errno, "packet mode of terminal %u", ts->pair->index);
 	if (ts->role == TTY_MASTER && info->locked && ioctl(fd, TIOCSPTLCK, &on) < 0)
 		return fail(-errno, "lock of terminal %u", ts->pair->index);
 	if (info->exclusive && ioctl(fd, TIOCEXCL) < 0)

@@ -9,22 +9,25 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
+#include <unistd.h>
+#include "base/cleanup.h"
 #include "image/writer.h"
 #include "kernel/device.h"
 #include "kinds/fd/tty/internal.h"
 #include "run/dump.h"
 #include "run/outside.h"
 #include "tty.pb-c.h"
+#include "util/fds.h"
 #include "util/log.h"
 
 struct tty_seen {
 	struct tty_seen *next;
 	uint32_t index;
 	TtyInfoEntry *master, *slave, *own; /* own: /dev/tty stands for it */
-	bool slave_copied, hung_up; /* hung_up: the slave's master is gone */
+	bool hung_up; /* the slave's master is gone */
+	int master_fd, slave_fd; /* ours, to read from; -1: none */
 	struct dump_task *task; /* who has the slave, and as what: for messages */
 	int fd;
-	bool settled;
 };
 
 struct tty_dump {
@@ -60,6 +63,7 @@ static struct tty_seen *tty_seen_of(struct dump *dump, uint32_t index)
 		seen = dump_alloc(dump, sizeof(*seen));
 		if (seen) {
 			seen->index = index;
+			seen->master_fd = seen->slave_fd = -1;
 			seen->next = all->seen;
 			all->seen = seen;
 		}
@@ -177,14 +181,24 @@ static int tty_save_settings(struct dump *dump, const struct fd_probe *probe, Tt
 
 /* ---- each description */
 
+/* A copy to read from later, when the other end is known too. */
+static int tty_keep_readable(const struct fd_probe *probe, int *keep)
+{
+	if (*keep >= 0 || (probe->flags & O_ACCMODE) == O_WRONLY)
+		return 0;
+	*keep = dup_fd_above(probe->local, 3);
+	return *keep < 0 ? fail(*keep, "keep a descriptor of a terminal") : 0;
+}
+
 static int tty_save_master(struct dump *dump, const struct fd_probe *probe, struct tty_seen *seen)
 {
 	struct pollfd look = { .fd = probe->local };
 	TtyInfoEntry *info;
 	int flag = 0, err;
 
-	if (seen->master)
-		return 0;
+	err = tty_keep_readable(probe, &seen->master_fd);
+	if (err || seen->master)
+		return err;
 	info = seen->master = tty_new_info(dump, probe, seen->index, TTY_MASTER);
 	if (!info)
 		return fail(-ENOMEM, "terminal");
@@ -202,9 +216,9 @@ static int tty_save_master(struct dump *dump, const struct fd_probe *probe, stru
 
 static int tty_save_slave(struct dump *dump, const struct fd_probe *probe, struct tty_seen *seen)
 {
-	int err = 0;
+	int err = tty_keep_readable(probe, &seen->slave_fd);
 
-	if (!seen->slave) {
+	if (!err && !seen->slave) {
 		seen->task = probe->task;
 		seen->fd = probe->fd;
 		seen->slave = tty_new_info(dump, probe, seen->index, TTY_SLAVE);
@@ -328,7 +342,7 @@ void tty_find_session(struct dump *dump, dev_t behind, TtyInfoEntry *info)
 }
 
 /* A terminal whose master is not in the tree. */
-static int tty_settle_outside(struct dump *dump, struct tty_seen *seen)
+static void tty_settle_outside(struct dump *dump, struct tty_seen *seen)
 {
 	const TtyInfoEntry *info = seen->slave ? seen->slave : seen->own;
 	struct tty_dump *all = tty_dump_of(dump);
@@ -348,7 +362,45 @@ static int tty_settle_outside(struct dump *dump, struct tty_seen *seen)
 			     "bring back one only; close this one, or add --external '%s'",
 			     seen->index, key);
 	all->has_outside = true;
-	return 0;
+}
+
+static int tty_write_bytes(struct dump *dump, uint32_t info_id, struct tty_bytes *bytes)
+{
+	TtyDataEntry entry = TTY_DATA_ENTRY__INIT;
+
+	if (!bytes->len && !bytes->nr_eof)
+		return 0;
+	entry.tty_id = info_id;
+	entry.data.data = bytes->data;
+	entry.data.len = bytes->len;
+	entry.n_eof_at = bytes->nr_eof;
+	entry.eof_at = bytes->eof_at;
+	return tty_write(dump, IMAGE_TTY_DATA, &entry.base);
+}
+
+static int tty_save_content(struct dump *dump, struct tty_seen *seen)
+{
+	struct tty_content *content = NULL;
+	int err = tty_copy_content(seen->master_fd, seen->slave_fd, &content);
+
+	if (err == -EPERM) {
+		log_warn("bytes that wait to be read in terminal %u are not kept: that needs CAP_SYS_ADMIN",
+			 seen->index);
+		return 0;
+	}
+	if (err < 0)
+		return fail(err, "copy what waits to be read in terminal %u", seen->index);
+	if (!content)
+		return 0;
+	seen->master->has_packet_status = content->packet_status;
+	seen->master->packet_status = content->packet_status;
+	seen->master->has_stopped = content->stopped;
+	seen->master->stopped = content->stopped;
+	err = tty_write_bytes(dump, tty_info_id(seen->index, TTY_MASTER), &content->shown);
+	if (!err)
+		err = tty_write_bytes(dump, tty_info_id(seen->index, TTY_SLAVE), &content->typed);
+	tty_content_free(content);
+	return err;
 }
 
 static int tty_settle(struct dump *dump, struct tty_seen *seen)
@@ -356,14 +408,14 @@ static int tty_settle(struct dump *dump, struct tty_seen *seen)
 	dev_t behind = makedev(TTY_MAJOR_UNIX98_SLAVE, seen->index);
 	int err = 0;
 
-	if (seen->settled)
-		return 0;
-	seen->settled = true;
 	if (!seen->master && !seen->hung_up && !tty_place_is_external(dump, behind))
-		err = tty_settle_outside(dump, seen);
+		tty_settle_outside(dump, seen);
 	/* Also of one that all have closed: /dev/tty leads there, and its signals reach them. */
 	if (seen->slave || seen->master)
 		tty_find_session(dump, behind, seen->slave ? seen->slave : seen->master);
+	/* With a blocker the dump fails anyway: leave the terminal alone. */
+	if (seen->master_fd >= 0 && !dump->blockers.nr && !dump->checking)
+		err = tty_save_content(dump, seen);
 	if (!err && seen->master)
 		err = tty_write(dump, IMAGE_TTY_INFO, &seen->master->base);
 	if (!err && seen->slave)
@@ -373,53 +425,26 @@ static int tty_settle(struct dump *dump, struct tty_seen *seen)
 	return err;
 }
 
-static int tty_save_data(struct dump *dump, const struct fd_probe *probe, bool master, uint32_t info_id)
+/* It is known now whether a slave's master is in the tree. */
+int tty_save_end(struct dump *dump)
 {
-	TtyDataEntry entry = TTY_DATA_ENTRY__INIT;
-	struct tty_bytes *bytes;
-	int err = tty_copy_input(probe->local, master, &bytes);
+	struct tty_dump *all = dump->kind_data[FD_TYPES__TTY];
+	int err = 0;
 
-	if (err == -EPERM) {
-		log_warn("bytes that wait to be read in this terminal are not kept: that needs CAP_SYS_ADMIN");
-		return 0;
-	}
-	if (err < 0)
-		return fail(err, "copy what waits to be read in the terminal");
-	if (!bytes)
-		return 0;
-	entry.tty_id = info_id;
-	entry.data.data = bytes->data;
-	entry.data.len = bytes->len;
-	entry.n_eof_at = bytes->nr_eof;
-	entry.eof_at = bytes->eof_at;
-	err = tty_write(dump, IMAGE_TTY_DATA, &entry.base);
-	tty_bytes_free(bytes);
+	for (struct tty_seen *seen = all ? all->seen : NULL; seen && !err; seen = seen->next)
+		err = tty_settle(dump, seen);
+	tty_save_undo(dump);
 	return err;
 }
 
-int tty_save_late(struct dump *dump, const struct fd_probe *probe, FileEntry *entry)
+void tty_save_undo(struct dump *dump)
 {
-	enum tty_role role = tty_role_of(probe->st.st_rdev);
-	bool readable = (probe->flags & O_ACCMODE) != O_WRONLY;
-	struct tty_seen *seen;
-	uint32_t index;
-	int err;
+	struct tty_dump *all = dump->kind_data[FD_TYPES__TTY];
 
-	if (!entry->tty || tty_place_claims(dump, probe))
-		return 0; /* a blocker, or done */
-	err = tty_find_index(probe, role, &index);
-	seen = err ? NULL : tty_seen_of(dump, index);
-	if (!seen)
-		return fail(err ? err : -ENOMEM, "terminal");
-	err = tty_settle(dump, seen);
-	/* With a blocker the dump fails anyway: leave the terminal alone. */
-	if (err || dump->blockers.nr || dump->checking || !readable)
-		return err;
-	if (role == TTY_MASTER)
-		return tty_save_data(dump, probe, true, tty_info_id(index, TTY_MASTER));
-	if (role == TTY_SLAVE && seen->master && !seen->slave_copied) {
-		seen->slave_copied = true;
-		return tty_save_data(dump, probe, false, tty_info_id(index, TTY_SLAVE));
+	for (struct tty_seen *seen = all ? all->seen : NULL; seen; seen = seen->next) {
+		if (seen->master_fd >= 0)
+			close(steal_fd(&seen->master_fd));
+		if (seen->slave_fd >= 0)
+			close(steal_fd(&seen->slave_fd));
 	}
-	return 0;
 }
