@@ -210,6 +210,13 @@ struct wire_thread {
 	_Atomic uint32_t ready;
 };
 
+/* Why a restorer failed, for the tool to say it. */
+struct wire_words {
+	_Atomic uint32_t state; /* 0: free, 1: being written, 2: there */
+	int32_t error;
+	char text[256];
+};
+
 struct wire_task {
 	uint64_t region, region_len; /* this region */
 	uint64_t alloc_next, alloc_end; /* of wire_alloc */
@@ -223,6 +230,7 @@ struct wire_task {
 	uint64_t event; /* _Atomic uint32_t, futex: something has happened */
 	uint64_t shared_failed; /* _Atomic int32_t: first failure */
 	uint64_t committed; /* _Atomic uint32_t: the tree lives */
+	uint64_t words; /* struct wire_words */
 	/* memory */
 	uint64_t spares, nr_spares; /* struct wire_range[], sorted: what unmapping leaves alone at first */
 	uint64_t vmas, nr_vmas; /* struct wire_vma[], sorted */

@@ -20,6 +20,10 @@
 #include "run/scripts.h"
 #include "util/log.h"
 
+/* What fails behind the point of no return is tried again, after 1, 2, 4, ... ms. */
+#define FINISH_TRIES 6
+#define FINISH_STEP_US 1000u
+
 static bool lives(const struct restore_task *rt)
 {
 	return rt->t.state != TASK_DEAD;
@@ -159,13 +163,12 @@ static void forget_stops(struct restore_task *rt, struct compel_ctl *ctl, uint64
 		compel_syscall(ctl, SYS_rt_sigtimedwait, wait_args, &value);
 }
 
-static int finish_task(struct restore *r, struct restore_task *rt)
+static int take_restorer_out(struct restore *r, struct restore_task *rt)
 {
 	struct shared_task *shared = &r->shared->tasks[rt->t.index];
 	struct restore_thread *leader = &rt->threads[0];
 	struct compel_ctl *ctl = NULL;
-	struct wire_task wire = { 0 };
-	int err = peek(rt->t.host_pid, shared->wire, &wire, sizeof(wire));
+	int err = 0;
 
 	for (size_t i = 0; !err && i < rt->nr_threads; i++)
 		err = compel_set_state(rt->threads[i].id.host_tid, &rt->threads[i].cpu);
@@ -180,8 +183,27 @@ static int finish_task(struct restore *r, struct restore_task *rt)
 
 		err = err ? err : cured;
 	}
-	if (!err)
-		err = compel_finish(leader->id.host_tid, &leader->cpu, shared->region, shared->region_len);
+	return err ? err : compel_finish(leader->id.host_tid, &leader->cpu, shared->region, shared->region_len);
+}
+
+/*
+ * Nothing can be taken back any more, and a task that is let go with our descriptors would wait for ever for the end of
+ * what they hold open: a moment without memory or descriptors must not be the last word.
+ */
+static int finish_task(struct restore *r, struct restore_task *rt)
+{
+	struct wire_task wire = { 0 };
+	int err = 0;
+
+	for (unsigned tries = 0; tries < FINISH_TRIES; tries++) {
+		/* Read again: it may lie in memory that has been unmapped, but then it has been read. */
+		if (!wire.pid)
+			peek(rt->t.host_pid, r->shared->tasks[rt->t.index].wire, &wire, sizeof(wire));
+		err = take_restorer_out(r, rt);
+		if (!err)
+			break;
+		usleep(FINISH_STEP_US << tries); /* style: nobody tells us when there is memory again */
+	}
 	r->stats.restore.pages_restored += wire.pages_restored;
 	r->stats.restore.pages_compared += wire.pages_compared;
 	r->stats.restore.pages_skipped_cow += wire.pages_inherited;
@@ -243,8 +265,8 @@ static int finish_all(struct restore *r)
 
 		if (err)
 			log_warn(
-				"pid %d: the restorer could not be taken out (errno %d): it goes on with some memory of ours mapped",
-				rt->t.pid, -err);
+				"pid %d: the restorer could not be taken out (errno %d): it goes on with memory of ours mapped, and perhaps with descriptors from %d on",
+				rt->t.pid, -err, r->service_base);
 		if (lives(rt) && rt->t.state == TASK_STOPPED)
 			err = release(r, rt);
 		if (err && !first)

@@ -77,6 +77,7 @@ static int move_shared(struct restore *r, struct wire_task *wire)
 	wire->event = (uintptr_t)&shared->event;
 	wire->shared_failed = (uintptr_t)&shared->failed;
 	wire->committed = (uintptr_t)&shared->committed;
+	wire->words = (uintptr_t)&shared->words;
 	return 0;
 }
 

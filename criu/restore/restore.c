@@ -253,6 +253,15 @@ void restore_free(struct restore *r)
 	free(r);
 }
 
+/* What failed inside a task that had no libc, nor our log, any more. */
+static void tell_restorer(struct restore *r)
+{
+	struct wire_words *words = r->shared ? &r->shared->words : NULL;
+
+	if (words && atomic_load(&words->state) == 2)
+		fail(words->error, "restorer: %s", words->text);
+}
+
 int restore_run(const struct options *opts, int *ret_wait_status)
 {
 	struct restore *r = restore_new(opts);
@@ -270,6 +279,7 @@ int restore_run(const struct options *opts, int *ret_wait_status)
 				     &r->stats.restore);
 	if (!err && !opts->restore_detached)
 		err = restore_wait(r, ret_wait_status);
+	tell_restorer(r);
 	/* Whoever fails says why; should one forget it, the person is not left without a word. */
 	if (err < 0 && log_error_count() == said)
 		fail(err, "the restore failed");

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include "pie/wire.h"
 
 enum restore_stage {
 	STAGE_FORKED, /* every task exists, in its session; leaders of groups lead */
@@ -36,6 +37,7 @@ struct shared {
 	_Atomic int32_t failed; /* negative errno of the first failure */
 	_Atomic uint32_t committed; /* 1: the tree is complete and lives on, whatever becomes of the tool */
 	_Atomic uint32_t event; /* futex: the tool looks again */
+	struct wire_words words; /* of the first restorer that failed */
 	struct shared_task *tasks;
 	struct shared_file *files;
 };

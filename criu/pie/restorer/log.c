@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Inside a task: no libc, no globals, direct system calls only. One line an error, made by hand. */
 #include <compel/pie.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include "restorer.h"
 
 enum {
@@ -49,10 +51,26 @@ static void add_hex(struct line *l, uint64_t v)
 		l->text[l->len++] = digits[--n];
 }
 
+/* The first one is the tool's to say: it tells the person, too. */
+static bool told_tool(const struct line *l, const struct wire_task *task, long err)
+{
+	struct wire_words *words = (void *)task->words;
+	unsigned int len = l->len < sizeof(words->text) ? l->len : sizeof(words->text) - 1;
+	uint32_t none = 0;
+
+	if (!words || !atomic_compare_exchange_strong(&words->state, &none, 1))
+		return false;
+	for (unsigned int i = 0; i < len; i++)
+		words->text[i] = l->text[i];
+	words->error = (int32_t)err;
+	atomic_store(&words->state, 2);
+	return true;
+}
+
 static void start(struct line *l, const struct wire_task *task, const char *what)
 {
 	l->len = 0;
-	add_text(l, "Error (restorer): pid ");
+	add_text(l, "pid ");
 	add_number(l, task->pid);
 	add_text(l, ": ");
 	add_text(l, what);
@@ -60,6 +78,8 @@ static void start(struct line *l, const struct wire_task *task, const char *what
 
 static int finish(struct line *l, const struct wire_task *task, long err)
 {
+	if (told_tool(l, task, err))
+		return (int)err;
 	add_text(l, ": errno ");
 	add_number(l, -err);
 	add_text(l, "\n");

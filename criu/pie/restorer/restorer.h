@@ -68,7 +68,7 @@ int seccomp_install(struct wire_thread *thread);
 /* 5: gives that away. Nothing to do, as a rule */
 int restore_creds_finish(struct wire_thread *thread);
 
-/* "Error (restorer): pid 42: WHAT: errno 1" to task->log_fd; gives @err back. */
+/* The first failure is for the tool to say; others: "pid 42: WHAT: errno 1" to task->log_fd. Gives @err back. */
 int restorer_fail(const struct wire_task *task, long err, const char *what);
 /* The same with a number after @what: a signal, a timer, a limit; a large one, which is an address, in hex. */
 int restorer_fail_nr(const struct wire_task *task, long err, const char *what, long nr);

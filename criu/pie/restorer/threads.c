@@ -11,6 +11,8 @@
 #include <stdatomic.h>
 #include "pie/restorer/core.h"
 
+#define TAKEN_TRIES 2000
+
 static void wake(_Atomic uint32_t *word)
 {
 	sys_futex((void *)word, FUTEX_WAKE, 0x7fffffff, NULL, NULL, 0);
@@ -81,6 +83,22 @@ static int thread_main(void *arg)
 	return 1;
 }
 
+/* What a number is still held by may be about to go: it is free a moment later than its task is gone from /proc. */
+static long clone_patiently(struct clone_args *args, struct wire_thread *thread)
+{
+	static const struct {
+		int64_t sec, nsec;
+	} step = { 0, 1000000 };
+	long got;
+
+	for (int tries = 0;; tries++) {
+		got = sys_clone3_run(args, sizeof(*args), thread_main, thread);
+		if (got != -EEXIST || tries == TAKEN_TRIES)
+			return got;
+		sys_nanosleep(&step, NULL);
+	}
+}
+
 static int start_one(struct wire_task *task, struct wire_thread *thread)
 {
 	int32_t tid = thread->tid;
@@ -91,7 +109,7 @@ static int start_one(struct wire_task *task, struct wire_thread *thread)
 		.set_tid = (uint64_t)&tid,
 		.set_tid_size = 1,
 	};
-	long got = sys_clone3_run(&args, sizeof(args), thread_main, thread);
+	long got = clone_patiently(&args, thread);
 
 	if (got == -EEXIST)
 		return restorer_fail_at(task, got, "make a thread: its number is taken", tid);
