@@ -24,12 +24,18 @@ struct image_reader {
 	unsigned long records; /* read so far */
 	enum storage storage;
 	int failed; /* sticky */
+	ProtobufCAllocator *allocator; /* of records; NULL: malloc */
 	struct image_error error;
 };
 
 const char *image_error(const struct image_reader *img)
 {
 	return img->error.text;
+}
+
+void image_use_allocator(struct image_reader *img, ProtobufCAllocator *allocator)
+{
+	img->allocator = allocator;
 }
 
 size_t image_left(const struct image_reader *img)
@@ -219,7 +225,7 @@ int image_read_record(struct image_reader *img, const ProtobufCMessageDescriptor
 	size = number_at(img, img->at);
 	if (size > image_left(img) - sizeof(size))
 		return image_refuse(img, "its %u bytes run beyond the end of the file at %zu", size, img->size);
-	err = record_unpack(type, img->buf + img->at + sizeof(size), size, &why, &msg);
+	err = record_unpack(type, img->buf + img->at + sizeof(size), size, img->allocator, &why, &msg);
 	if (err)
 		return fail(img, err, img->records, "%s", why.text);
 	img->at += sizeof(size) + size;
@@ -262,6 +268,12 @@ void image_free_record(void *msg)
 
 int image_read_single(struct image_dir *dir, enum image_type type, uint64_t id, void *ret_msg)
 {
+	return image_read_single_into(dir, type, id, NULL, ret_msg);
+}
+
+int image_read_single_into(struct image_dir *dir, enum image_type type, uint64_t id, ProtobufCAllocator *allocator,
+			   void *ret_msg)
+{
 	_cleanup_image_reader_ struct image_reader *img = NULL;
 	ProtobufCMessage *msg = NULL;
 	int err;
@@ -269,11 +281,13 @@ int image_read_single(struct image_dir *dir, enum image_type type, uint64_t id, 
 	err = image_open(dir, type, id, &img);
 	if (err)
 		return err;
+	image_use_allocator(img, allocator);
 	if (!image_spec(type)->first)
 		return image_dir_fail(dir, -EINVAL, "%s images hold no records", image_spec(type)->type);
 	err = image_need_record(img, image_spec(type)->first, &msg) ?: image_expect_end(img);
 	if (err) {
-		image_free_record(msg);
+		if (msg)
+			protobuf_c_message_free_unpacked(msg, allocator);
 		return image_dir_fail(dir, err, "%s", image_error(img));
 	}
 	memcpy(ret_msg, &msg, sizeof(msg));

@@ -20,6 +20,8 @@ int image_open_memory(enum image_type type, const void *buf, size_t len, struct 
 void image_done(struct image_reader *img);
 
 const char *image_error(const struct image_reader *img);
+/* Records that are read from now on come from @allocator and go with it: no image_free_record() for them. */
+void image_use_allocator(struct image_reader *img, ProtobufCAllocator *allocator);
 
 /*
  * The next record: 1 and a message in `*ret_msg` (a pointer to a message of that type, to be freed with
@@ -43,6 +45,9 @@ void image_free_record(void *msg);
 
 /* The one record of an image that must hold just one; errors in image_dir_error(). */
 int image_read_single(struct image_dir *dir, enum image_type type, uint64_t id, void *ret_msg);
+/* The same; the record comes from @allocator and goes with it. */
+int image_read_single_into(struct image_dir *dir, enum image_type type, uint64_t id, ProtobufCAllocator *allocator,
+			   void *ret_msg);
 
 static inline void cleanup_image_reader(struct image_reader **img)
 {

@@ -108,6 +108,7 @@ static int look_over(const ProtobufCMessageDescriptor *type, struct wire wire, i
 
 /* What unpacking may take, all in all: a bound for what a few bytes can make of themselves. */
 struct budget {
+	ProtobufCAllocator *from; /* NULL: malloc */
 	size_t left;
 	bool exceeded;
 };
@@ -121,26 +122,31 @@ static void *allocate(void *data, size_t size)
 		return NULL;
 	}
 	budget->left -= size;
-	return malloc(size);
+	return budget->from ? budget->from->alloc(budget->from->allocator_data, size) : malloc(size);
 }
 
 static void release(void *data, void *memory)
 {
-	free(memory);
+	const struct budget *budget = data;
+
+	if (budget->from)
+		budget->from->free(budget->from->allocator_data, memory);
+	else
+		free(memory);
 }
 
-int record_unpack(const ProtobufCMessageDescriptor *type, const uint8_t *buf, size_t len, struct image_error *why,
-		  ProtobufCMessage **ret_msg)
+int record_unpack(const ProtobufCMessageDescriptor *type, const uint8_t *buf, size_t len, ProtobufCAllocator *allocator,
+		  struct image_error *why, ProtobufCMessage **ret_msg)
 {
-	struct budget budget = { .left = (64 << 10) + 128 * len };
-	ProtobufCAllocator allocator = { allocate, release, &budget };
+	struct budget budget = { .from = allocator, .left = (64 << 10) + 128 * len };
+	ProtobufCAllocator bounded = { allocate, release, &budget };
 	ProtobufCMessage *msg;
 	int err;
 
 	err = look_over(type, (struct wire){ buf, buf + len, why }, 0);
 	if (err)
 		return err;
-	msg = protobuf_c_message_unpack(type, &allocator, len, buf);
+	msg = protobuf_c_message_unpack(type, &bounded, len, buf);
 	if (!msg)
 		return image_fail(why, -EBADMSG,
 				  budget.exceeded ? "%s takes too much memory for its %zu bytes" :

@@ -79,7 +79,7 @@ static int fill_vma(struct restore *r, struct restore_task *rt, const VmaEntry *
 				.fd = -1,
 				.shmid = -1,
 				.madv = v->has_madv ? v->madv : 0,
-				.staged = premap_address(rt, v) };
+				.staged = premap_address(r->premap, v) };
 	w->flags &= ~(uint64_t)(MAP_FIXED | MAP_LOCKED);
 	if (v->anon_name) {
 		char *name = wire_alloc(wire, strlen(v->anon_name) + 1);
@@ -170,8 +170,7 @@ static size_t push_piece(const struct wire_task *wire, struct wire_io *io, const
 }
 
 /* What has come by inheritance is not read. Without @io they are counted only. */
-static size_t push_runs(struct restore_task *rt, const struct wire_task *wire, const struct pagemap *map,
-			struct wire_io *io)
+static size_t push_runs(struct restore *r, const struct wire_task *wire, const struct pagemap *map, struct wire_io *io)
 {
 	size_t n = 0;
 
@@ -179,7 +178,7 @@ static size_t push_runs(struct restore_task *rt, const struct wire_task *wire, c
 		const struct pagemap_run *run = &map->runs[i];
 		uint64_t at = run->vaddr, end = at + run->nr_pages * PAGE_SZ, stop;
 
-		while ((at = premap_missing(rt, at, end, &stop)) < end) {
+		while ((at = premap_missing(r->premap, at, end, &stop)) < end) {
 			struct wire_io piece = { .addr = at,
 						 .len = stop - at,
 						 .offset = run->offset + (at - run->vaddr),
@@ -192,14 +191,14 @@ static size_t push_runs(struct restore_task *rt, const struct wire_task *wire, c
 	return n;
 }
 
-static int fill_ios(struct restore_task *rt, struct wire_task *wire, const struct pagemap *map)
+static int fill_ios(struct restore *r, struct wire_task *wire, const struct pagemap *map)
 {
-	size_t n = push_runs(rt, wire, map, NULL);
+	size_t n = push_runs(r, wire, map, NULL);
 	struct wire_io *io = wire_alloc(wire, (n + 1) * sizeof(*io));
 
 	if (!io)
 		return fail(-ENOMEM, "page map");
-	push_runs(rt, wire, map, io);
+	push_runs(r, wire, map, io);
 	wire->ios = (uintptr_t)io;
 	wire->nr_ios = n;
 	return 0;
@@ -264,11 +263,11 @@ int memory_hand_over(struct restore *r, struct restore_task *rt, struct wire_tas
 	if (!err)
 		err = vdso_plan_with(r, rt, map, wire);
 	if (!err)
-		err = premap_settle(rt, map, wire);
+		err = premap_settle(r->premap, map, wire);
 	if (!err)
 		err = fill_vmas(r, rt, wire);
 	if (!err)
-		err = fill_ios(rt, wire, map);
+		err = fill_ios(r, wire, map);
 	if (!err)
 		err = fill_mm_map(r, rt, wire);
 	wire->thp_disabled = rt->mm->has_thp_disabled && rt->mm->thp_disabled;

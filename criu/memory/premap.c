@@ -127,27 +127,21 @@ struct premap_area *premap_find(struct premap *p, const VmaEntry *vma)
 	return NULL;
 }
 
-static int inherit(struct restore_task *rt, struct premap *p)
+/* What came by the fork: what no mapping of the task fits goes. */
+static void keep_used(struct premap *p)
 {
-	struct restore_task *by = premap_maker(rt);
-	struct premap *from = by ? by->memory : NULL;
+	size_t n = p->areas.n;
 
-	if (!from || !from->areas.n)
-		return 0;
-	/* The list is our own copy since the fork, as the areas are. */
-	p->areas = from->areas;
 	for (size_t i = 0; i < p->nr_hulls; i++) {
 		struct premap_area *a = premap_find(p, p->hulls[i].vma);
 
 		if (a)
 			a->used = true;
 	}
-	from->areas = (struct premap_areas){ 0 };
-	for (size_t i = 0, n = p->areas.n; i < n; i++) {
+	p->areas.n = 0;
+	for (size_t i = 0; i < n; i++) {
 		struct premap_area a = p->areas.v[i];
 
-		if (!i)
-			p->areas.n = 0;
 		if (!a.used) {
 			munmap((void *)(uintptr_t)a.at, a.end - a.start);
 			free(a.loaded);
@@ -156,10 +150,8 @@ static int inherit(struct restore_task *rt, struct premap *p)
 		a.used = false;
 		p->areas.v[p->areas.n++] = a;
 	}
-	return 0;
 }
 
-/* What does not come by reading splits what is read: the restorer's list of reads may grow by so much. */
 static size_t more_runs(const struct premap *p)
 {
 	size_t n = 0;
@@ -173,18 +165,40 @@ static size_t more_runs(const struct premap *p)
 	return n + p->nr_hulls;
 }
 
-int memory_stage_shared(struct restore *r, struct restore_task *rt)
+/* The plan of @rt, for this process to work on, with the areas that its maker had. */
+static struct premap *premap_own(struct restore *r, const struct restore_task *rt)
 {
-	struct premap *p = rt->memory;
-	int err;
+	struct premap *p = restore_alloc(r, sizeof(*p));
+	size_t size = rt->memory->nr_hulls * sizeof(*p->hulls);
 
 	if (!p)
+		return NULL;
+	*p = *rt->memory;
+	p->hulls = restore_alloc(r, size);
+	if (!p->hulls)
+		return NULL;
+	memcpy(p->hulls, rt->memory->hulls, size);
+	if (r->premap)
+		p->areas = r->premap->areas;
+	r->premap = p;
+	return p;
+}
+
+int memory_stage_shared(struct restore *r, struct restore_task *rt)
+{
+	struct premap *p;
+	int err = 0;
+
+	if (!rt->memory)
 		return 0;
-	err = inherit(rt, p);
-	if (!err && p->wanted)
+	p = premap_own(r, rt);
+	if (!p)
+		return fail(-ENOMEM, "shared pages");
+	keep_used(p);
+	if (p->wanted)
 		err = premap_stage(r, rt, p);
 	if (!err && p->areas.n)
-		rt->nr_runs += more_runs(p);
+		p->more_runs = more_runs(p);
 	return err;
 }
 
@@ -282,9 +296,8 @@ static int settle_vma(const struct premap_pages *pages, struct premap_hull *h, s
 	return err ? err : drop(a, drop_from, drop_to);
 }
 
-int premap_settle(struct restore_task *rt, struct pagemap *map, struct wire_task *wire)
+int premap_settle(struct premap *p, struct pagemap *map, struct wire_task *wire)
 {
-	struct premap *p = rt->memory;
 	struct premap_pages pages;
 	int err;
 
@@ -319,9 +332,9 @@ static struct premap_hull *hull_at(struct premap *p, uint64_t addr)
 	return p && p->areas.n && low < p->nr_hulls ? &p->hulls[low] : NULL;
 }
 
-uint64_t premap_address(struct restore_task *rt, const VmaEntry *vma)
+uint64_t premap_address(struct premap *p, const VmaEntry *vma)
 {
-	struct premap_hull *h = hull_at(rt->memory, vma->start);
+	struct premap_hull *h = hull_at(p, vma->start);
 
 	return h && h->vma == vma && h->area ? h->area->at + (vma->start - h->area->start) : 0;
 }
@@ -355,17 +368,17 @@ static uint64_t stretch(struct premap *p, uint64_t addr, uint64_t end, bool *ret
 	return MIN_OF(addr, end);
 }
 
-uint64_t premap_missing(struct restore_task *rt, uint64_t addr, uint64_t end, uint64_t *ret_end)
+uint64_t premap_missing(struct premap *p, uint64_t addr, uint64_t end, uint64_t *ret_end)
 {
 	uint64_t next = addr;
 	bool waits = true;
 
 	while (addr < end && waits) {
-		next = stretch(rt->memory, addr, end, &waits);
+		next = stretch(p, addr, end, &waits);
 		addr = waits ? next : addr;
 	}
 	while (next < end && !waits) {
-		uint64_t stop = stretch(rt->memory, next, end, &waits);
+		uint64_t stop = stretch(p, next, end, &waits);
 
 		next = waits ? next : stop;
 	}
@@ -373,14 +386,13 @@ uint64_t premap_missing(struct restore_task *rt, uint64_t addr, uint64_t end, ui
 	return addr;
 }
 
-size_t premap_spares(struct restore_task *rt, struct wire_range *ranges, size_t room)
+size_t premap_spares(struct premap *p, struct wire_range *ranges, size_t room)
 {
-	struct premap *p = rt->memory;
 	size_t n = 0;
 
 	for (size_t i = 0; p && n < room && i < p->nr_hulls; i++) {
 		const VmaEntry *v = p->hulls[i].vma;
-		uint64_t at = p->areas.n ? premap_address(rt, v) : 0;
+		uint64_t at = p->areas.n ? premap_address(p, v) : 0;
 
 		if (at)
 			ranges[n++] = (struct wire_range){ at, at + (v->end - v->start) };

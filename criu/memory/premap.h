@@ -30,12 +30,16 @@ struct premap_hull {
 	struct premap_area *area; /* set by premap_settle: pages of it wait there */
 };
 
-/* restore_task.memory */
+/*
+ * restore_task.memory is the plan: hulls and what is wanted, read-only after link. A process works on a copy of that of
+ * its task, restore.premap, so that it writes to nothing that lies between the records of others (run/arena.h).
+ */
 struct premap {
-	struct premap_hull *hulls; /* sorted; planned before the tree is forked */
+	struct premap_hull *hulls; /* sorted */
 	size_t nr_hulls;
 	bool wanted;
 	struct premap_areas areas; /* sorted; of the process that becomes the task */
+	size_t more_runs; /* so many more reads the restorer may have to do, as what does not come by reading splits them */
 };
 
 /* Pages of one image, to be looked at. */
@@ -68,11 +72,12 @@ static inline const void *premap_page(const struct premap_pages *p, const struct
 	return (const char *)p->mem[run->source] + run->offset + (addr - run->vaddr);
 }
 
+/* Of restore.premap, which is NULL where the tree is a single task. */
 /* In the task, when its children exist: leave in the areas only pages that are as in its image, @map. */
-int premap_settle(struct restore_task *rt, struct pagemap *map, struct wire_task *wire);
+int premap_settle(struct premap *p, struct pagemap *map, struct wire_task *wire);
 /* Where pages of this VMA wait, 0: nowhere. After premap_settle. */
-uint64_t premap_address(struct restore_task *rt, const VmaEntry *vma);
+uint64_t premap_address(struct premap *p, const VmaEntry *vma);
 /* From @addr on, up to @end: the first page that does not wait already; and *ret_end, where one does again. */
-uint64_t premap_missing(struct restore_task *rt, uint64_t addr, uint64_t end, uint64_t *ret_end);
+uint64_t premap_missing(struct premap *p, uint64_t addr, uint64_t end, uint64_t *ret_end);
 /* Append the ranges that must survive until the restorer moves them. Returns how many. */
-size_t premap_spares(struct restore_task *rt, struct wire_range *ranges, size_t room);
+size_t premap_spares(struct premap *p, struct wire_range *ranges, size_t room);

@@ -31,7 +31,7 @@ static uint64_t region_size(const struct restore *r, const struct restore_task *
 
 	size += rt->mm->n_vmas * (sizeof(struct wire_vma) + 256);
 	size += rt->nr_threads * (sizeof(struct wire_thread) + STACK_SIZE + (16ul << 10));
-	size += (rt->nr_runs + 1) * 2 * sizeof(struct wire_io);
+	size += (rt->nr_runs + (r->premap ? r->premap->more_runs : 0) + 1) * 2 * sizeof(struct wire_io);
 	return ROUND_UP(size, PAGE_SZ) + ROUND_UP(r->shared->size, PAGE_SZ);
 }
 
@@ -123,7 +123,7 @@ static int cmp_range(const void *a, const void *b)
 	return (x->start > y->start) - (x->start < y->start);
 }
 
-static int fill_spares(struct restore_task *rt, struct wire_task *wire)
+static int fill_spares(struct restore *r, struct restore_task *rt, struct wire_task *wire)
 {
 	size_t room = rt->mm->n_vmas + 16, n = 0;
 	struct wire_range *ranges = wire_alloc(wire, room * sizeof(*ranges));
@@ -132,7 +132,7 @@ static int fill_spares(struct restore_task *rt, struct wire_task *wire)
 		return fail(-ENOMEM, "ranges to keep");
 	ranges[n++] = (struct wire_range){ wire->region, wire->region + wire->region_len };
 	n += vdso_spared(wire, ranges + n, room - n);
-	n += premap_spares(rt, ranges + n, room - n);
+	n += premap_spares(r->premap, ranges + n, room - n);
 	qsort(ranges, n, sizeof(*ranges), cmp_range);
 	wire->spares = (uintptr_t)ranges;
 	wire->nr_spares = n;
@@ -179,7 +179,7 @@ static int fill(struct restore *r, struct restore_task *rt, struct wire_task *wi
 	if (!err)
 		err = fill_threads(r, rt, wire);
 	if (!err)
-		err = fill_spares(rt, wire);
+		err = fill_spares(r, rt, wire);
 	return err ? err : move_shared(r, wire);
 }
 

@@ -32,10 +32,8 @@ static int bad(const char *fmt, ...)
 static int read_single(struct restore *r, enum image_type type, uint64_t id, void *ret_msg)
 {
 	void *msg;
-	int err = image_read_single(r->dir, type, id, &msg);
+	int err = image_read_single_into(r->dir, type, id, &r->arena.protobuf, &msg);
 
-	if (!err)
-		err = arena_defer(&r->arena, image_free_record, msg);
 	if (!err)
 		memcpy(ret_msg, &msg, sizeof(msg));
 	return err < 0 ? fail(err, "%s", image_dir_error(r->dir)) : 0;

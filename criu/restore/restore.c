@@ -210,6 +210,8 @@ static int load_and_make(struct restore *r)
 	if (!err)
 		err = restore_link(r);
 	if (!err)
+		err = arena_seal(&r->arena);
+	if (!err)
 		err = interrupted();
 	if (!err)
 		err = move_service_fds(r);
@@ -229,18 +231,13 @@ struct restore *restore_new(const struct options *opts)
 	r->root_fd = AT_FDCWD;
 	r->own_sid = getsid(0);
 	r->own_pgid = getpgrp();
-	arena_init(&r->arena);
+	arena_init_for_forks(&r->arena);
 	tree_init(&r->tree);
 	return r;
 }
 
 void restore_free(struct restore *r)
 {
-	struct restore_task *rt;
-
-	restore_for_each_task(rt, r)
-		for (size_t i = 0; rt->threads && i < rt->nr_threads; i++)
-			compel_thread_state_clear(&rt->threads[i].cpu);
 	hash_free(&r->file_by_id);
 	hash_free(&r->task_by_pid);
 	hash_free(&r->tids);

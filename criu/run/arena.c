@@ -5,13 +5,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 #include "base/bits.h"
 
-#define BLOCK_SIZE (256u << 10)
+#define BLOCK_SIZE (256ul << 10)
+#define FILE_BLOCK_SIZE (4ul << 20)
 
 struct arena_block {
 	struct arena_block *next;
-	size_t used, size;
+	size_t used, size; /* of bytes[] */
+	size_t mapped; /* with this head; 0: it is ordinary memory */
+	size_t offset; /* in the file */
 	char bytes[] __attribute__((aligned(16)));
 };
 
@@ -33,10 +38,66 @@ static void protobuf_free(void *data, void *pointer)
 
 void arena_init(struct arena *arena)
 {
+	*arena = (struct arena){
+		.protobuf = { .alloc = protobuf_alloc, .free = protobuf_free, .allocator_data = arena },
+		.file = -1,
+	};
+}
+
+void arena_init_for_forks(struct arena *arena)
+{
+	arena_init(arena);
+	arena->for_forks = true;
+}
+
+/* Each as large as all before it: few mappings. What is not touched of it takes no memory. */
+static struct arena_block *block_in_file(struct arena *arena, size_t room)
+{
+	size_t len = ROUND_UP(MAX_OF(room, MAX_OF(arena->file_size, FILE_BLOCK_SIZE)), PAGE_SZ);
+	struct arena_block *b;
+
+	if (arena->file < 0)
+		arena->file = memfd_create("records", MFD_CLOEXEC);
+	if (arena->file < 0 || ftruncate(arena->file, arena->file_size + len) < 0)
+		return NULL;
+	b = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, arena->file, arena->file_size);
+	if (b == MAP_FAILED)
+		return NULL;
+	b->mapped = len;
+	b->offset = arena->file_size;
+	b->size = len - sizeof(*b);
+	arena->file_size += len;
+	return b;
+}
+
+/* Small trees do with the first block: one fork copies that as fast as it would map it. */
+static struct arena_block *block_new(struct arena *arena, size_t size)
+{
+	size_t room = MAX_OF(size, BLOCK_SIZE);
+	struct arena_block *b;
+
+	if (arena->for_forks && (arena->blocks || size > BLOCK_SIZE))
+		return block_in_file(arena, sizeof(*b) + room);
+	b = calloc(1, sizeof(*b) + room);
+	if (b)
+		b->size = room;
+	return b;
+}
+
+int arena_seal(struct arena *arena)
+{
+	for (struct arena_block *b = arena->blocks; b; b = b->next)
+		if (b->mapped && mmap(b, b->mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, arena->file,
+				      b->offset) == MAP_FAILED)
+			return -errno;
+	/* Nothing is allocated in there any more: forks copy the page tables of what was written to. */
+	arena->sealed = arena->blocks;
 	arena->blocks = NULL;
-	arena->deferred = NULL;
-	arena->protobuf =
-		(ProtobufCAllocator){ .alloc = protobuf_alloc, .free = protobuf_free, .allocator_data = arena };
+	arena->for_forks = false;
+	if (arena->file >= 0)
+		close(arena->file);
+	arena->file = -1;
+	return 0;
 }
 
 int arena_defer(struct arena *arena, void (*release)(void *), void *p)
@@ -52,17 +113,29 @@ int arena_defer(struct arena *arena, void (*release)(void *), void *p)
 	return 0;
 }
 
+static void free_blocks(struct arena_block **blocks)
+{
+	while (*blocks) {
+		struct arena_block *b = *blocks;
+
+		*blocks = b->next;
+		if (b->mapped)
+			munmap(b, b->mapped);
+		else
+			free(b);
+	}
+}
+
 void arena_free(struct arena *arena)
 {
 	for (struct arena_deferred *d = arena->deferred; d; d = d->next)
 		d->release(d->p);
 	arena->deferred = NULL;
-	while (arena->blocks) {
-		struct arena_block *b = arena->blocks;
-
-		arena->blocks = b->next;
-		free(b);
-	}
+	free_blocks(&arena->blocks);
+	free_blocks(&arena->sealed);
+	if (arena->file >= 0)
+		close(arena->file);
+	arena->file = -1;
 }
 
 void *arena_alloc(struct arena *arena, size_t size)
@@ -72,12 +145,9 @@ void *arena_alloc(struct arena *arena, size_t size)
 
 	size = ROUND_UP(size, 16);
 	if (!b || b->size - b->used < size) {
-		size_t room = MAX_OF(size, (size_t)BLOCK_SIZE);
-
-		b = calloc(1, sizeof(*b) + room);
+		b = block_new(arena, size);
 		if (!b)
 			return NULL;
-		b->size = room;
 		/* A block made for one large piece goes behind the one that still has room. */
 		if (arena->blocks && size > BLOCK_SIZE / 2) {
 			b->next = arena->blocks->next;

@@ -63,7 +63,7 @@ struct restore_task {
 	bool helper; /* stands in for a dead leader of a session or group until its members are there */
 	pid_t birth_sid; /* session leader: the session it must be born in, 0: any */
 	pid_t join_pgid; /* group to join when all tasks exist, 0: its own, or where it was born */
-	void *memory; /* what room memory plans for it */
+	struct premap *memory; /* what room memory plans for it */
 	bool files_owner, fs_owner, mm_owner, sighand_owner;
 	bool drop_sigchld; /* its stopped children told it so a second time (restore/commit.c) */
 };
@@ -84,6 +84,8 @@ struct restore {
 	struct hash sysv_made; /* SysV segments that this restore made -> their mode */
 	struct shared *shared; /* one mapping that every process of the restore sees */
 	struct restore_task *self; /* the task that this process becomes; NULL in the tool itself */
+	struct premap
+		*premap; /* of this process: memory that waits for its task and what that forks (memory/premap.c) */
 	int service_base; /* descriptors of our own lie at or above; all below belong to the task */
 	int commit_fd; /* read end: end of file says that the tree is complete, or that the tool has died */
 	int commit_hold_fd; /* write end, in the tool only */

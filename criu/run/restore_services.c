@@ -103,11 +103,30 @@ int restore_fown(int fd, const FownEntry *fown)
 
 ARRAY_OF(record_array, ProtobufCMessage *);
 
+static void record_array_free(struct record_array *list)
+{
+	array_free(list);
+}
+#define _cleanup_record_array_ __attribute__((cleanup(record_array_free)))
+
+/* An image without records is not the same as no image: the list of one that is empty has a place, too. */
+static int keep_list(struct restore *r, const struct record_array *list, ProtobufCMessage ***ret_records)
+{
+	ProtobufCMessage **kept = restore_alloc(r, (list->n + 1) * sizeof(*kept));
+
+	if (!kept)
+		return -ENOMEM;
+	if (list->n)
+		memcpy(kept, list->v, list->n * sizeof(*kept));
+	*ret_records = kept;
+	return 0;
+}
+
 int restore_read_records(struct restore *r, enum image_type type, unsigned long id, const ProtobufCMessageDescriptor *d,
 			 ProtobufCMessage ***ret_records, size_t *ret_nr)
 {
 	_cleanup_image_reader_ struct image_reader *img = NULL;
-	struct record_array list = { 0 };
+	_cleanup_record_array_ struct record_array list = { 0 };
 	ProtobufCMessage *msg;
 	int err = image_open(r->dir, type, id, &img);
 
@@ -117,23 +136,17 @@ int restore_read_records(struct restore *r, enum image_type type, unsigned long 
 		return 0;
 	if (err < 0)
 		return fail(err, "%s", image_dir_error(r->dir));
+	/* Records live as long as the run. */
+	image_use_allocator(img, &r->arena.protobuf);
 	while ((err = image_read_record(img, d, &msg)) == 1) {
-		/* Records live as long as the run. */
-		err = arena_defer(&r->arena, image_free_record, msg);
-		err = err ? err : array_add(&list, msg);
+		err = array_add(&list, msg);
 		if (err)
 			break;
 	}
-	/* An image without records is not the same as no image. */
-	if (!err && !list.v)
-		err = array_reserve(&list, 1);
-	if (err) {
-		array_free(&list);
+	if (!err)
+		err = keep_list(r, &list, ret_records);
+	if (err < 0)
 		return err == -ENOMEM ? fail(err, "records") : fail(err, "%s", image_error(img));
-	}
-	if (arena_defer(&r->arena, free, list.v))
-		return fail(-ENOMEM, "records");
-	*ret_records = list.v;
 	*ret_nr = list.n;
 	return 0;
 }

@@ -214,6 +214,11 @@ static int check_tls(pid_t tid, const ThreadInfoX86 *ti)
 	return 0;
 }
 
+static void *alloc_in_restore(void *r, size_t size)
+{
+	return restore_alloc(r, size);
+}
+
 static int cpu_load_thread(struct restore *r, struct restore_task *task, struct restore_thread *thread)
 {
 	const ThreadInfoX86 *ti = thread->core->thread_info;
@@ -235,9 +240,7 @@ static int cpu_load_thread(struct restore *r, struct restore_task *task, struct 
 	err = check_tls(tid, ti);
 	if (err)
 		return err;
-	free(thread->cpu.xsave);
-	thread->cpu.xsave = NULL;
-	err = xsave_from_entry(ti->fpregs, &thread->cpu.xsave, &thread->cpu.xsave_len);
+	err = xsave_from_entry(ti->fpregs, alloc_in_restore, r, &thread->cpu.xsave, &thread->cpu.xsave_len);
 	return err ? fail(err, "floating point state") : 0;
 }
 

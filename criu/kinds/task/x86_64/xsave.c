@@ -324,10 +324,11 @@ static void put_xsave(const UserX86XsaveEntry *x, char *area, size_t len, uint64
 	}
 }
 
-int xsave_from_entry(const UserX86FpregsEntry *e, void **ret_xsave, size_t *ret_len)
+int xsave_from_entry(const UserX86FpregsEntry *e, void *(*alloc)(void *ctx, size_t size), void *ctx, void **ret_xsave,
+		     size_t *ret_len)
 {
 	size_t len = area_size();
-	char *area = calloc(1, len);
+	char *area = alloc(ctx, len);
 	struct legacy l = { .cwd = (uint16_t)e->cwd,
 			    .swd = (uint16_t)e->swd,
 			    .twd = (uint8_t)e->twd,

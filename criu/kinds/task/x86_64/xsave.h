@@ -23,5 +23,6 @@ int xsave_to_entry(const void *xsave, size_t len, void *(*alloc)(void *ctx, size
  * that the CPU lacks are an error even where dropping them would do (--cpu-cap).
  */
 int xsave_check_entry(const UserX86FpregsEntry *e, int strict, char *ret_why, size_t why_size);
-/* A buffer as this CPU wants it (malloc). The entry has been checked. -ENOMEM. */
-int xsave_from_entry(const UserX86FpregsEntry *e, void **ret_xsave, size_t *ret_len);
+/* A buffer as this CPU wants it, from @alloc, which gives zeroes. The entry has been checked. -ENOMEM. */
+int xsave_from_entry(const UserX86FpregsEntry *e, void *(*alloc)(void *ctx, size_t size), void *ctx, void **ret_xsave,
+		     size_t *ret_len);
