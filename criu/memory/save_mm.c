@@ -33,7 +33,7 @@ static const char *unsaveable(const struct kernel_vma *v, const struct vma_flags
 	if (str_has_prefix(v->name, "anon_inode:[io_uring]"))
 		return NULL; /* its kind knows: memory_mapping_is() */
 	if (str_has_prefix(v->name, "/[aio]"))
-		return "an AIO ring: io_destroy it first, it cannot be saved yet";
+		return "an AIO ring (io_setup): nobody can tell what is in flight in it: run the program without native AIO, or on io_uring";
 	if (str_has_prefix(v->name, "anon_inode:"))
 		return "memory of a kernel object that cannot be saved yet";
 	if (str_has_prefix(v->name, "socket:["))
