@@ -75,19 +75,33 @@ static int get_offset(int fd)
 	return number(fd, SOL_SOCKET, SO_PEEK_OFF_, &offset) < 0 ? -1 : offset;
 }
 
-/* From its beginning, wherever the program peeks. */
-static int peek(int fd, char *to, uint32_t len)
+/* Written down first: should the keeper be killed, the dumper puts it back. */
+static void move_offset(struct keeper_job *job, int was, int to)
 {
-	int offset = len ? get_offset(fd) : -1;
+	job->offset = was;
+	job->offset_moved = true;
+	set_offset(job->fd, to);
+}
+
+static void put_offset_back(struct keeper_job *job)
+{
+	set_offset(job->fd, job->offset);
+	job->offset_moved = false;
+}
+
+/* From its beginning, wherever the program peeks. */
+static int peek(struct keeper_job *job, char *to, uint32_t len)
+{
+	int offset = len ? get_offset(job->fd) : -1;
 	ssize_t done;
 
 	if (!len)
 		return 0;
 	if (offset >= 0)
-		set_offset(fd, -1);
-	done = recv(fd, to, len, MSG_PEEK | MSG_DONTWAIT);
+		move_offset(job, offset, -1);
+	done = recv(job->fd, to, len, MSG_PEEK | MSG_DONTWAIT);
 	if (offset >= 0)
-		set_offset(fd, offset);
+		put_offset_back(job);
 	return done == (ssize_t)len ? 0 : -ENODATA;
 }
 
@@ -103,7 +117,7 @@ static int read_repaired(struct keeper_job *job)
 	if (!err)
 		err = number(fd, SOL_TCP, TCP_QUEUE_SEQ, &job->out_seq);
 	if (!err)
-		err = peek(fd, job->out, job->out_len);
+		err = peek(job, job->out, job->out_len);
 	if (!err)
 		err = number(fd, SOL_TCP, TCP_MAXSEG, &job->mss);
 	if (!err)
@@ -113,18 +127,25 @@ static int read_repaired(struct keeper_job *job)
 	return err;
 }
 
+static int leave_repair(const struct keeper_job *job)
+{
+	int err = tcp_repair(job->fd, TCP_REPAIR_OFF_NO_WP);
+
+	if (!err && job->reuse && setsockopt(job->fd, SOL_SOCKET, SO_REUSEADDR, &job->reuse, sizeof(job->reuse)) < 0)
+		err = -errno;
+	return err;
+}
+
 static int read_stream(struct keeper_job *job)
 {
-	int err = peek(job->fd, job->in, job->in_len), left;
+	int err = peek(job, job->in, job->in_len), left;
 
 	if (!err)
 		err = tcp_repair(job->fd, TCP_REPAIR_ON);
 	if (err)
 		return err;
 	err = read_repaired(job);
-	left = tcp_repair(job->fd, TCP_REPAIR_OFF_NO_WP);
-	if (!left && job->reuse && setsockopt(job->fd, SOL_SOCKET, SO_REUSEADDR, &job->reuse, sizeof(job->reuse)) < 0)
-		left = -errno;
+	left = leave_repair(job);
 	return err ? err : left;
 }
 
@@ -150,15 +171,14 @@ static ssize_t read_datagram(int fd, char *to, size_t room)
 /* With a peek offset each peek sees the next one. udp(7), net/core/datagram.c */
 static int read_datagrams(struct keeper_job *job)
 {
-	int offset = get_offset(job->fd);
 	ssize_t len;
 
-	set_offset(job->fd, 0);
+	move_offset(job, get_offset(job->fd), 0);
 	do {
 		len = read_datagram(job->fd, job->in + job->used, job->in_len - job->used);
 		job->used += MAX_OF(len, 0);
 	} while (len > 0);
-	set_offset(job->fd, offset);
+	put_offset_back(job);
 	/* What has come since its size was asked for does not fit. */
 	return len == -ENOBUFS ? 0 : len;
 }
@@ -169,7 +189,7 @@ static int work(struct keeper_job *job)
 	case KEEPER_STREAM:
 		return read_stream(job);
 	case KEEPER_BYTES:
-		return peek(job->fd, job->in, job->in_len);
+		return peek(job, job->in, job->in_len);
 	default:
 		return read_datagrams(job);
 	}
@@ -350,7 +370,9 @@ static int keeper_is_gone(struct keeper *k)
 	struct keeper_job *job = &k->common->jobs[atomic_load(&k->common->at)];
 
 	if (job->what == KEEPER_STREAM)
-		tcp_repair(job->fd, TCP_REPAIR_OFF_NO_WP);
+		leave_repair(job);
+	if (job->offset_moved)
+		put_offset_back(job);
 	return -EPIPE;
 }
 

@@ -23,6 +23,8 @@ struct keeper_job {
 	int fd;
 	int reuse; /* SO_REUSEADDR, which leaving repair mode forgets */
 	uint32_t in_len, out_len; /* what is to be read; datagrams: in_len is room */
+	int offset; /* SO_PEEK_OFF, while it is another one */
+	bool offset_moved;
 	/* Answers; valid until the next keeper_read(). */
 	int err;
 	char *in, *out;
