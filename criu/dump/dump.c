@@ -56,7 +56,11 @@ static int open_images(struct dump *dump)
 	if (err < 0)
 		return fail(err, "open the images directory %s", path);
 	err = image_dir_begin(dump->dir);
-	return err < 0 ? fail(err, "%s", image_dir_error(dump->dir)) : 0;
+	if (err < 0)
+		return fail(err, "%s", image_dir_error(dump->dir));
+	if (dump->short_freeze)
+		image_dir_hold(dump->dir);
+	return 0;
 }
 
 static int report_blockers(struct dump *dump)

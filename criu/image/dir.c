@@ -17,12 +17,22 @@
 enum {
 	TEMP_NAME_MAX = IMAGE_NAME_MAX + sizeof(SUFFIX_NEW),
 	PARENTS_MAX = 1024,
+	HELD_MAX = 64 << 20,
 };
 
 struct image_file {
 	char name[IMAGE_NAME_MAX];
 	bool under_temp; /* lies as NAME.criu-new */
 	bool saved_old; /* during a commit: the older file lies as NAME.criu-old */
+};
+
+/* An image in memory. */
+struct held_image {
+	struct held_image *next;
+	enum image_type type;
+	uint64_t id;
+	size_t len;
+	uint8_t data[];
 };
 
 struct image_dir {
@@ -41,6 +51,9 @@ struct image_dir {
 	uint32_t last_pages_id;
 	struct image_file *files;
 	size_t nr_files, cap_files;
+	bool holds;
+	size_t held_bytes;
+	struct held_image *held, *held_last;
 };
 
 static const char inventory_name[] = "inventory.img";
@@ -68,6 +81,46 @@ const char *image_dir_error(const struct image_dir *dir)
 int image_dir_fd(const struct image_dir *dir)
 {
 	return dir->fd;
+}
+
+bool image_dir_holds(const struct image_dir *dir)
+{
+	return dir->holds && dir->held_bytes < HELD_MAX;
+}
+
+void image_dir_hold(struct image_dir *dir)
+{
+	dir->holds = true;
+}
+
+static void drop_held(struct image_dir *dir)
+{
+	while (dir->held) {
+		struct held_image *next = dir->held->next;
+
+		free(dir->held);
+		dir->held = next;
+	}
+	dir->held_last = NULL;
+	dir->held_bytes = 0;
+	dir->holds = false;
+}
+
+int image_dir_keep(struct image_dir *dir, enum image_type type, uint64_t id, const void *data, size_t len)
+{
+	struct held_image *image = malloc(sizeof(*image) + len);
+
+	if (!image)
+		return image_dir_fail(dir, -ENOMEM, "out of memory");
+	*image = (struct held_image){ .type = type, .id = id, .len = len };
+	memcpy(image->data, data, len);
+	if (dir->held_last)
+		dir->held_last->next = image;
+	else
+		dir->held = image;
+	dir->held_last = image;
+	dir->held_bytes += len;
+	return 0;
 }
 
 /* Opened anew, so that the position for readdir is ours alone. */
@@ -118,6 +171,7 @@ void image_dir_close(struct image_dir *dir)
 
 		if (dir->writer_pid == getpid())
 			image_dir_abort(dir);
+		drop_held(dir);
 		close(dir->fd);
 		free(dir->files);
 		free(dir);
@@ -239,6 +293,7 @@ int image_dir_begin(struct image_dir *dir)
 	dir->writer_error = 0;
 	dir->last_pages_id = 0;
 	dir->nr_files = 0;
+	drop_held(dir);
 	dir->writer_pid = getpid();
 	return 0;
 }
@@ -274,6 +329,7 @@ void image_dir_abort(struct image_dir *dir)
 {
 	struct image_file *inventory = find_file(dir, inventory_name);
 
+	drop_held(dir);
 	if (!dir->writer_pid)
 		return;
 	if (inventory)
@@ -351,6 +407,48 @@ static int take_names(struct image_dir *dir, struct image_file *inventory)
 	return err;
 }
 
+static int write_all(int fd, const uint8_t *buf, size_t len)
+{
+	while (len) {
+		ssize_t n = write(fd, buf, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		buf += n;
+		len -= n;
+	}
+	return 0;
+}
+
+static int write_held_image(struct image_dir *dir, const struct held_image *image)
+{
+	_cleanup_close_ int fd = -1;
+	char name[IMAGE_NAME_MAX];
+	int err = image_dir_create_file(dir, image->type, image->id, &fd);
+
+	if (err)
+		return err;
+	err = write_all(fd, image->data, image->len);
+	/* Some file systems report only here what an earlier write could not do. */
+	if (close(steal_fd(&fd)) && !err && errno != EINTR)
+		err = -errno;
+	image_name(image->type, image->id, name);
+	return err < 0 ? image_dir_fail(dir, err, "write %s: %s", name, strerror(-err)) : 0;
+}
+
+static int write_held(struct image_dir *dir)
+{
+	int err = 0;
+
+	for (struct held_image *image = dir->held; !err && image; image = image->next)
+		err = write_held_image(dir, image);
+	if (!err)
+		drop_held(dir);
+	return err;
+}
+
 int image_dir_publish(struct image_dir *dir)
 {
 	int err;
@@ -362,6 +460,9 @@ int image_dir_publish(struct image_dir *dir)
 	if (dir->writer_error)
 		return image_dir_fail(dir, dir->writer_error, "an image could not be written: %s",
 				      strerror(-dir->writer_error));
+	err = write_held(dir);
+	if (err)
+		return err;
 	err = take_names(dir, find_file(dir, inventory_name));
 	dir->published = !err;
 	return err;

@@ -43,6 +43,11 @@ int image_dir_parent(struct image_dir *dir, struct image_dir **ret_parent);
 /* From here on images may be created; -EBUSY when a transaction is open already. */
 int image_dir_begin(struct image_dir *dir);
 /*
+ * From here on images of up to 64K are made in memory, as long as those are not too much together; image_dir_publish()
+ * or image_dir_commit() writes them. Making a file takes longer than filling it, and somebody may be waiting meanwhile.
+ */
+void image_dir_hold(struct image_dir *dir);
+/*
  * Everything that was written takes its name, the inventory last. -EBUSY while a writer is open; the first error of a
  * writer, when one failed. After a failed commit the directory is as before it and the transaction still open: abort
  * it. (A page server's transaction has no inventory: that is no error.)
@@ -69,6 +74,9 @@ int image_dir_open_file(struct image_dir *dir, enum image_type type, uint64_t id
 int image_dir_fail(struct image_dir *dir, int error, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void image_dir_writer_opened(struct image_dir *dir);
 void image_dir_writer_closed(struct image_dir *dir, int error);
+bool image_dir_holds(const struct image_dir *dir);
+/* Hold an image of these bytes. */
+int image_dir_keep(struct image_dir *dir, enum image_type type, uint64_t id, const void *data, size_t len);
 
 static inline void cleanup_image_dir(struct image_dir **dir)
 {

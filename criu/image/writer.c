@@ -11,15 +11,26 @@ enum { BUFFER_SIZE = 64 << 10 };
 
 struct image_writer {
 	struct image_dir *dir;
+	enum image_type type;
+	uint64_t id;
 	char name[IMAGE_NAME_MAX];
-	int fd;
+	int fd; /* -1 as long as the directory holds it */
 	int error; /* the first one; sticky */
 	size_t used;
 	uint8_t buffer[BUFFER_SIZE];
 };
 
+/* More than can be held. */
+static int make_file(struct image_writer *img)
+{
+	img->error = image_dir_create_file(img->dir, img->type, img->id, &img->fd);
+	return img->error;
+}
+
 static int write_out(struct image_writer *img, const uint8_t *buf, size_t len)
 {
+	if (img->fd < 0 && make_file(img))
+		return img->error;
 	while (len) {
 		ssize_t n = write(img->fd, buf, len);
 
@@ -136,13 +147,15 @@ int image_create(struct image_dir *dir, enum image_type type, uint64_t id, struc
 
 	if (!spec || spec->framing == IMAGE_FRAMED_RAW)
 		return image_dir_fail(dir, -EINVAL, "%s images hold no records", spec ? spec->type : "unknown");
-	err = image_dir_create_file(dir, type, id, &fd);
+	err = image_dir_holds(dir) ? 0 : image_dir_create_file(dir, type, id, &fd);
 	if (err)
 		return err;
 	img = malloc(sizeof(*img));
 	if (!img)
 		return image_dir_fail(dir, -ENOMEM, "out of memory");
 	img->dir = dir;
+	img->type = type;
+	img->id = id;
 	img->fd = steal_fd(&fd);
 	img->error = 0;
 	img->used = 0;
@@ -155,10 +168,13 @@ int image_create(struct image_dir *dir, enum image_type type, uint64_t id, struc
 
 int image_close(struct image_writer *img)
 {
-	int err = img->error ?: flush(img);
+	bool held = img->fd < 0 && image_dir_holds(img->dir);
+	int err = img->error;
 
+	if (!err)
+		err = held ? image_dir_keep(img->dir, img->type, img->id, img->buffer, img->used) : flush(img);
 	/* Some file systems report only here what an earlier write could not do. */
-	if (close(img->fd) && !err && errno != EINTR)
+	if (img->fd >= 0 && close(img->fd) && !err && errno != EINTR)
 		err = image_dir_fail(img->dir, -errno, "close %s: %s", img->name, strerror(errno));
 	image_dir_writer_closed(img->dir, err);
 	free(img);
@@ -169,7 +185,7 @@ void image_discard(struct image_writer *img)
 {
 	if (!img)
 		return;
-	close(img->fd);
+	cleanup_close(&img->fd);
 	image_dir_writer_closed(img->dir, img->error ?: -ECANCELED);
 	free(img);
 }

@@ -325,6 +325,39 @@ static const char *test_write_error(void)
 	return NULL;
 }
 
+/* Images in memory until the commit, but for one that is too large; none is left by an abort, none is made twice. */
+static const char *test_hold(void)
+{
+	_cleanup_scratch_ char *path = scratch_create();
+	_cleanup_image_dir_ struct image_dir *dir = NULL;
+	_cleanup_free_ uint8_t *much = calloc(1, 1 << 20);
+	struct image_writer *img;
+	size_t len;
+
+	EXPECT(!image_dir_open(path, &dir) && !image_dir_begin(dir));
+	image_dir_hold(dir);
+	EXPECT(!write_dump(dir, 1) && count_files(path) == 1); /* the pages */
+	image_dir_abort(dir);
+	EXPECT(count_files(path) == 0);
+	EXPECT(!image_dir_begin(dir));
+	image_dir_hold(dir);
+	EXPECT(!write_dump(dir, 1) && !is_there(path, "pstree.img"));
+	EXPECT(!image_create(dir, IMAGE_FILES, 0, &img) && !image_write_raw(img, much, 1 << 20));
+	EXPECT(is_there(path, "files.img") && !image_close(img));
+	EXPECT(!image_create(dir, IMAGE_CORE, 1, &img) && !image_write_raw(img, much, 60000));
+	EXPECT(image_dir_publish(dir) == -EBUSY && !image_close(img) && !is_there(path, "core-1.img"));
+	EXPECT(!image_dir_commit(dir));
+	free(slurp(path, "files.img", &len));
+	EXPECT(len == 8 + (1 << 20));
+	free(slurp(path, "core-1.img", &len));
+	EXPECT(len == 8 + 60000);
+	EXPECT(!image_dir_begin(dir));
+	image_dir_hold(dir);
+	EXPECT(!write_pstree(dir, 2) && !write_pstree(dir, 3) && image_dir_publish(dir) == -EEXIST);
+	image_dir_abort(dir);
+	return is_generation(path, 1, 2);
+}
+
 static const char *test_parent(void)
 {
 	_cleanup_scratch_ char *one = scratch_create();
@@ -375,6 +408,7 @@ int main(void)
 	run_case("without-inventory", test_without_inventory);
 	run_case("forked-child", test_forked_child_aborts_nothing);
 	run_case("write-error", test_write_error);
+	run_case("hold", test_hold);
 	run_case("parent", test_parent);
 	run_case("by-descriptor", test_by_descriptor);
 	return cases_failed();
