@@ -7,8 +7,13 @@
 #include <asm/termbits.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/magic.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 #include "base/cleanup.h"
 #include "image/writer.h"
@@ -25,6 +30,7 @@ struct tty_seen {
 	uint32_t index;
 	TtyInfoEntry *master, *slave, *own; /* own: /dev/tty stands for it */
 	bool hung_up; /* the slave's master is gone */
+	dev_t instance; /* of devpts; 0: not known */
 	int master_fd, slave_fd; /* ours, to read from; -1: none */
 	struct dump_task *task; /* who has the slave, and as what: for messages */
 	int fd;
@@ -288,6 +294,37 @@ int tty_write(struct dump *dump, enum image_type type, const ProtobufCMessage *m
 	return err < 0 ? fail(err, "%s", image_dir_error(dump->dir)) : 0;
 }
 
+/* Which file system of its own sort a pair is in: one that /dev/ptmx made is in pts beside it. */
+static dev_t tty_instance(const struct fd_probe *probe, enum tty_role role)
+{
+	const char *base = strrchr(probe->link, '/');
+	char pts[PATH_MAX];
+	struct stat st;
+
+	if (role == TTY_SLAVE || probe->fs_magic == DEVPTS_SUPER_MAGIC)
+		return probe->st.st_dev;
+	if (role != TTY_MASTER || !base ||
+	    snprintf(pts, sizeof(pts), "%.*s/pts", (int)(base - probe->link), probe->link) >= (int)sizeof(pts) ||
+	    stat(pts, &st) < 0)
+		return 0;
+	return st.st_dev;
+}
+
+/* Terminals are known by their numbers, in images too. */
+static bool tty_is_same_instance(struct dump *dump, const struct fd_probe *probe, struct tty_seen *seen, dev_t instance)
+{
+	if (!seen->instance)
+		seen->instance = instance;
+	if (!instance || instance == seen->instance)
+		return true;
+	dump_blocker(dump, probe->task, probe->fd,
+		     "%s: terminal %u of another devpts than the other terminal %u of the tree (device %u:%u and "
+		     "%u:%u): close one of them",
+		     probe->link, seen->index, seen->index, major(instance), minor(instance), major(seen->instance),
+		     minor(seen->instance));
+	return false;
+}
+
 int tty_save(struct dump *dump, const struct fd_probe *probe, FileEntry *entry)
 {
 	enum tty_role role = tty_role_of(probe->st.st_rdev);
@@ -308,6 +345,8 @@ int tty_save(struct dump *dump, const struct fd_probe *probe, FileEntry *entry)
 	seen = tty_seen_of(dump, index);
 	if (!tty || !seen)
 		return fail(-ENOMEM, "terminal");
+	if (!tty_is_same_instance(dump, probe, seen, tty_instance(probe, role)))
+		return 0;
 	tty_file_entry__init(tty);
 	tty->id = entry->id;
 	tty->tty_info_id = tty_info_id(index, role);
