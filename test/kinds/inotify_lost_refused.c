@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A watch on a file that has no name any more, and that no descriptor is on (a mapping keeps it): refused by name.
+ * test: refused='fd.*\b300\b.*inotify.*watch.1.*no.path.leads'
+ */
+#include "checkpoint.h"
+#include <sys/inotify.h>
+
+int main(int argc, char **argv)
+{
+	struct inotify_event event = { 0 };
+	int fd, file;
+	char *map;
+
+	test_init(argc, argv);
+	write_file("file", "x");
+	file = open("file", O_RDWR);
+	map = mmap(NULL, 1, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+	need(map != MAP_FAILED, "map");
+	fd = inotify_init1(IN_NONBLOCK);
+	need(dup2(fd, 300) == 300 && !close(fd), "dup2");
+	need(inotify_add_watch(300, "file", IN_MODIFY | IN_DELETE_SELF) == 1, "watch");
+	unlink("file");
+	close(file);
+	if (checkpoint_here())
+		need(!inotify_rm_watch(300, 1), "rm_watch");
+	check(read(300, &event, sizeof(event)) < 0 && errno == EAGAIN, "an event out of nothing: %x", event.mask);
+	munmap(map, 1);
+	check(read(300, &event, sizeof(event)) == sizeof(event) && event.mask == IN_DELETE_SELF, "event %x",
+	      event.mask);
+	test_done();
+}
