@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A connection of an ordinary user that waits at a root's socket, and one that is accepted: SO_PEERCRED still says whose
- * they are.
+ * they are, and clients learn who listens: the root, and a child.
  * test: breaks=1
  */
 #include "checkpoint.h"
@@ -11,6 +11,17 @@
 #define USER 1234
 
 static struct sockaddr_un name = { .sun_family = AF_UNIX, .sun_path = "server" };
+
+static struct sockaddr_un other = { .sun_family = AF_UNIX, .sun_path = "other" };
+
+static void listener_is(int fd, pid_t pid)
+{
+	struct ucred cred = { 0 };
+	socklen_t len = sizeof(cred);
+
+	check(!getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) && cred.pid == pid, "pid %d, not %d", cred.pid,
+	      pid);
+}
 
 static void peer_is(int fd, uid_t uid)
 {
@@ -23,18 +34,20 @@ static void peer_is(int fd, uid_t uid)
 
 static int child(void *arg)
 {
-	int fds[2];
+	int fds[2], server = socket(AF_UNIX, SOCK_STREAM, 0);
 
 	need(!setresgid(USER, USER, USER) && !setresuid(USER, USER, USER), "setresuid");
 	for (int i = 0; i < 2; i++) {
 		fds[i] = socket(AF_UNIX, SOCK_STREAM, 0);
 		need(!connect(fds[i], (struct sockaddr *)&name, sizeof(name)), "connect: %m");
 	}
+	need(!bind(server, (struct sockaddr *)&other, sizeof(other)) && !listen(server, 3), "listen: %m");
 	checkpoint_task("child", 0);
 	for (int i = 0; i < 2; i++) {
 		char c;
 
 		peer_is(fds[i], 0);
+		listener_is(fds[i], getppid());
 		check(read(fds[i], &c, 1) == 1, "read");
 	}
 	return 0;
@@ -42,7 +55,7 @@ static int child(void *arg)
 
 int main(int argc, char **argv)
 {
-	int server, accepted, waiting;
+	int server, accepted, waiting, to_child = socket(AF_UNIX, SOCK_STREAM, 0);
 	pid_t pid;
 
 	test_init(argc, argv);
@@ -53,12 +66,14 @@ int main(int argc, char **argv)
 	pid = fork_task(child, NULL);
 	await_task("child");
 	accepted = accept(server, NULL, NULL);
+	need(!connect(to_child, (struct sockaddr *)&other, sizeof(other)), "connect to the child: %m");
 	if (checkpoint_here())
 		/* One of root's comes in between. */
 		need((waiting = accept(server, NULL, NULL)) >= 0 &&
 			     !connect(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&name, sizeof(name)),
 		     "break");
 	waiting = accept(server, NULL, NULL);
+	listener_is(to_child, pid);
 	peer_is(accepted, USER);
 	peer_is(waiting, USER);
 	check(write(accepted, "x", 1) == 1 && write(waiting, "x", 1) == 1, "write");

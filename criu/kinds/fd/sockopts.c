@@ -339,14 +339,17 @@ static int set_table(int fd, const SkOptsEntry *opts)
 	for (size_t i = 0; !err && i < ARRAY_SIZE(sockopts); i++) {
 		const struct sockopt *o = &sockopts[i];
 		const char *at = (const char *)opts + o->value;
+		bool has;
 		int now = 0, value = o->is_bool ? *(const protobuf_c_boolean *)at : *(const int32_t *)at;
 
 		if (!*(const protobuf_c_boolean *)((const char *)opts + o->has))
 			continue;
 		/* What a family does not have reads as 0. */
-		if (!get_number(fd, o->name, &now) && !value)
+		has = get_number(fd, o->name, &now);
+		if (has ? now == value : !value)
 			continue;
-		err = set_number(fd, o->name, o->text, value);
+		if (setsockopt(fd, SOL_SOCKET, o->name, &value, sizeof(value)) < 0)
+			err = fail(-errno, "set %s of a socket to %d", o->text, value);
 	}
 	return err;
 }

@@ -177,14 +177,30 @@ static int link_queue(struct restore *r, struct unix_restore *data, struct unix_
 	return 0;
 }
 
+/* A file of the task that others are told of by SO_PEERCRED is better than one of any task, and that than none. */
+static int fitness(const struct unix_sock *sock, const struct unix_sock *told)
+{
+	const struct restore_task *owner = sock->file->owner;
+
+	if (!owner)
+		return 0;
+	return told && owner->t.pid == (pid_t)told->entry->peer_pid ? 2 : 1;
+}
+
 /* A socket that a task has: its process makes the group. */
 static void find_maker(struct unix_group *group)
 {
+	const struct unix_sock *told = NULL;
+	int best = -1;
+
+	for (struct unix_sock *s = group->first; s; s = s->in_group)
+		if (s->entry->has_peer_pid && (!told || s->entry->state == UNIX_LISTEN))
+			told = s;
 	for (struct unix_sock *s = group->first; s; s = s->in_group) {
-		if (s->given || unix_is_external(s) || s->entry->gone)
+		if (s->given || unix_is_external(s) || s->entry->gone || fitness(s, told) <= best)
 			continue;
-		if (!group->maker || (!group->maker->owner && s->file->owner))
-			group->maker = s->file;
+		best = fitness(s, told);
+		group->maker = s->file;
 	}
 }
 

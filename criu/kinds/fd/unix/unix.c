@@ -60,6 +60,20 @@ static int save_connection(struct dump *dump, const struct fd_probe *probe, cons
 	return 0;
 }
 
+/* Of whoever is none of the tree the number says nothing after a restore. */
+static void save_peer_pid(struct dump *dump, const struct fd_probe *probe, UnixSkEntry *entry)
+{
+	struct ucred cred = { 0 };
+	socklen_t len = sizeof(cred);
+	const struct dump_task *task;
+
+	if (getsockopt(probe->local, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0 || cred.pid <= 0)
+		return;
+	task = dump_find_task(dump, cred.pid);
+	entry->has_peer_pid = task != NULL;
+	entry->peer_pid = task ? task->t.pid : 0;
+}
+
 static int fill_entry(struct dump *dump, const struct fd_probe *probe, const struct unix_diags *all,
 		      const struct unix_diag *diag, UnixSkEntry *entry)
 {
@@ -72,6 +86,7 @@ static int fill_entry(struct dump *dump, const struct fd_probe *probe, const str
 	entry->backlog = diag->wqueue;
 	entry->has_ns_id = true;
 	entry->ns_id = UNIX_NET_NS_ID;
+	save_peer_pid(dump, probe, entry);
 	err = save_connection(dump, probe, all, diag, entry);
 	if (!err)
 		err = unix_save_name(dump, probe, diag, entry);
@@ -225,14 +240,52 @@ static int finish_in_flight(struct restore *r, struct unix_group *group)
 	return err;
 }
 
+static pid_t peer_pid(int fd)
+{
+	struct ucred cred = { 0 };
+	socklen_t len = sizeof(cred);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0 ? 0 : cred.pid;
+}
+
+/* Who listens is what clients learn from SO_PEERCRED, those that come from now on: the task that did says it again. */
+static int listen_again(const struct unix_sock *sock, int fd)
+{
+	const UnixSkEntry *entry = sock->entry;
+	int err = 0;
+
+	if (entry->state != UNIX_LISTEN || sock->given || !entry->has_peer_pid || (pid_t)entry->peer_pid != getpid() ||
+	    peer_pid(fd) == getpid())
+		return 0;
+	err = unix_become_owner(sock);
+	if (!err && listen(fd, MIN_OF((size_t)entry->backlog, (size_t)INT32_MAX)) < 0)
+		err = fail(-errno, "listen at a unix socket");
+	unix_become_self();
+	return err;
+}
+
+static void tell_of_peer_pid(const struct unix_sock *sock, int fd)
+{
+	const UnixSkEntry *entry = sock->entry;
+
+	if (entry->has_peer_pid && !sock->given && peer_pid(fd) != (pid_t)entry->peer_pid)
+		log_warn("socket:[%u]: SO_PEERCRED tells of pid %d, which made it anew, instead of %u", entry->ino,
+			 peer_pid(fd), entry->peer_pid);
+}
+
 static int unix_finish(struct restore *r, struct file *file, const void *state, int fd)
 {
+	const struct unix_sock *own = ((const struct unix_state *)state)->sock;
 	struct unix_restore *data = unix_restore_data(r);
 	struct unix_group *group;
+	int err = listen_again(own, fd);
+
+	if (err)
+		return err;
+	tell_of_peer_pid(own, fd);
 
 	while ((group = data->unfinished)) {
-		int err = unix_fill_group(r, group);
-
+		err = unix_fill_group(r, group);
 		if (!err)
 			err = finish_in_flight(r, group);
 		if (err)
