@@ -2,7 +2,7 @@
 # make bench [PARTS="sleep memory pieces freeze connections"] [BENCH_DIR=dir]: medians, and ratios to what this machine can do at best
 PARTS       ?=
 BENCH_DIR   ?= /tmp
-BENCH_TOOLS := $(BUILD)/test/bench/pieces $(BUILD)/test/bench/limits
+BENCH_TOOLS := $(BUILD)/test/bench/pieces $(BUILD)/test/bench/unix_pairs $(BUILD)/test/bench/limits
 BENCH_TOOLS += $(BUILD)/test/bench/connections
 
 $(BENCH_TOOLS): $(BUILD)/test/bench/%: test/bench/%.c
