@@ -202,10 +202,10 @@ static int seize_new_threads(struct dump_task *dt)
 
 	first = dt->nr_threads;
 	for (size_t i = 0; err >= 0 && i < tids.n; i++) {
-		/* Ascending lists: what was seized before is a prefix as a rule, so the search is short. */
+		/* Ascending lists: what was seized before is a prefix as a rule. The first time there is nothing to find. */
 		bool known = i < first && dt->threads[i].id.host_tid == tids.v[i];
 
-		if (!known && !find_thread(dt, tids.v[i]))
+		if (!known && (!first || !find_thread(dt, tids.v[i])))
 			err = seize_thread(dt, tids.v[i]);
 	}
 	if (err >= 0 && dt->nr_threads == first && first > tids.n)
