@@ -186,7 +186,7 @@ static int append(struct pending_reader *reader, uint64_t at, uint64_t len, stru
 
 static int append_fragment(struct pending_reader *reader, uint64_t frag, struct buf *to)
 {
-	uint64_t page, len, offset, at;
+	uint64_t page = 0, len = 0, offset = 0, at = 0;
 	int err = word(reader, frag, reader->at.frag_page, 8, &page);
 
 	if (!err)
@@ -202,7 +202,7 @@ static int append_packet(struct pending_reader *reader, uint64_t skb, int depth,
 
 static int append_rest(struct pending_reader *reader, uint64_t skb, int depth, struct buf *to)
 {
-	uint64_t head, end, nr, list;
+	uint64_t head = 0, end = 0, nr = 0, list = 0;
 	int err = word(reader, skb, reader->at.skb_head, 8, &head);
 
 	if (!err)
@@ -223,7 +223,7 @@ static int append_rest(struct pending_reader *reader, uint64_t skb, int depth, s
 
 static int append_packet(struct pending_reader *reader, uint64_t skb, int depth, struct buf *to)
 {
-	uint64_t len, rest, data;
+	uint64_t len = 0, rest = 0, data = 0;
 	size_t before = to->len;
 	int err = word(reader, skb, reader->at.skb_len, 4, &len);
 
