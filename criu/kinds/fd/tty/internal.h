@@ -103,6 +103,7 @@ int tty_write(struct dump *dump, enum image_type type, const ProtobufCMessage *m
 struct tty_place_seen;
 struct tty_place_seen **tty_places_seen(struct dump *dump);
 bool tty_place_claims(const struct dump *dump, const struct fd_probe *probe);
+bool tty_place_has_session(const struct tty_place_seen *all, uint32_t sid);
 int tty_place_save(struct dump *dump, const struct fd_probe *probe, FileEntry *entry);
 /* Is the terminal with the device @behind given with --external? */
 bool tty_place_is_external(const struct dump *dump, dev_t behind);

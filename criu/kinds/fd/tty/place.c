@@ -125,6 +125,13 @@ static int tty_find_place(struct dump *dump, const struct fd_probe *probe, uint3
 	return tty_write(dump, IMAGE_TTY_INFO, &known->info.base);
 }
 
+bool tty_place_has_session(const struct tty_place_seen *all, uint32_t sid)
+{
+	while (all && all->info.sid != sid)
+		all = all->next;
+	return all != NULL;
+}
+
 int tty_place_save(struct dump *dump, const struct fd_probe *probe, FileEntry *entry)
 {
 	TtyFileEntry *tty = dump_alloc(dump, sizeof(*tty));

@@ -464,11 +464,39 @@ static int tty_settle(struct dump *dump, struct tty_seen *seen)
 	return err;
 }
 
+static bool tty_is_saved(struct tty_dump *all, dev_t behind, uint32_t sid)
+{
+	if (major(behind) != TTY_MAJOR_UNIX98_SLAVE)
+		return tty_place_has_session(all ? all->places : NULL, sid);
+	for (struct tty_seen *seen = all ? all->seen : NULL; seen; seen = seen->next)
+		if (seen->index == minor(behind))
+			return seen->master || seen->slave || seen->own;
+	return tty_place_has_session(all ? all->places : NULL, sid);
+}
+
+/* Nobody in the tree has it open: it has no descriptor to bring it back by. */
+static void tty_tell_lost(struct dump *dump)
+{
+	struct tty_dump *all = dump->kind_data[FD_TYPES__TTY];
+	struct dump_task *task;
+
+	dump_for_each_task(task, dump) {
+		dev_t behind = kdev_to_dev(ttynr_to_kdev(task->stat.tty_nr));
+
+		if (task->t.pid == task->t.sid && task->stat.tty_nr && !tty_is_saved(all, behind, task->t.sid))
+			log_warn("pid %d: its session has the terminal %u:%u, which nobody in the tree has open: it "
+				 "comes back without a terminal",
+				 task->t.host_pid, major(behind), minor(behind));
+	}
+}
+
 /* It is known now whether a slave's master is in the tree. */
 int tty_save_end(struct dump *dump)
 {
 	struct tty_dump *all = dump->kind_data[FD_TYPES__TTY];
 	int err = 0;
+
+	tty_tell_lost(dump);
 
 	for (struct tty_seen *seen = all ? all->seen : NULL; seen && !err; seen = seen->next)
 		err = tty_settle(dump, seen);
