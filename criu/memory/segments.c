@@ -108,6 +108,10 @@ int memory_save_shared(struct dump *dump)
 
 /* ---- restore ---- */
 
+#ifndef SHM_DEST
+#define SHM_DEST 01000
+#endif
+
 /* Bytes of a page of memory with these MAP_* flags. */
 static uint64_t page_size(uint32_t flags)
 {
@@ -228,6 +232,20 @@ static int create_sysv(const IpcShmEntry *e)
 	return 0;
 }
 
+/*
+ * Marked for removal in the image: it goes with its last user, as before, which is us until the tree has it. So it goes
+ * with us, too, if we are killed. Returns where it is attached, 0: nowhere.
+ */
+static uint64_t hold_removed(int id)
+{
+	void *p = shmat(id, NULL, SHM_RDONLY);
+
+	if (p == (void *)-1)
+		return 0;
+	shmctl(id, IPC_RMID, NULL);
+	return (uintptr_t)p;
+}
+
 /* A segment outlives its processes: when it is still there, it is filled again, unless others use it. */
 static int make_sysv(struct restore *r, const IpcShmEntry *e)
 {
@@ -250,11 +268,12 @@ static int make_sysv(struct restore *r, const IpcShmEntry *e)
 	if (!err)
 		err = fill_sysv(r, e);
 	if (made) {
-		/* Remembered for undo, and for IPC_RMID once all are attached. */
 		uint64_t *slot = hash_slot_of(&r->sysv_made, e->desc->id, &made);
 
 		if (slot)
-			*slot = e->desc->mode;
+			*slot = e->desc->mode & SHM_DEST ? hold_removed(e->desc->id) : 0;
+		if (!err && slot && !*slot && (e->desc->mode & SHM_DEST))
+			err = fail(-errno, "attach SysV segment %u", e->desc->id);
 	}
 	return err;
 }
@@ -283,17 +302,15 @@ int segments_make(struct restore *r)
 	return err;
 }
 
-#ifndef SHM_DEST
-#define SHM_DEST 01000
-#endif
-
 void segments_finish(struct restore *r, bool failed)
 {
 	const struct hash_slot *slot;
 	size_t iter = 0;
 
-	/* Marked for removal in the image: it goes with its last user, as before. */
-	while ((slot = hash_next(&r->sysv_made, &iter)))
-		if (failed || (slot->value & SHM_DEST))
+	while ((slot = hash_next(&r->sysv_made, &iter))) {
+		if (slot->value)
+			shmdt((void *)(uintptr_t)slot->value);
+		else if (failed)
 			shmctl(slot->key, IPC_RMID, NULL);
+	}
 }

@@ -81,7 +81,7 @@ struct restore {
 	struct hash tids; /* every thread id of the images */
 	struct hash id_owner; /* object of task_ids -> the task that makes it */
 	struct hash segment_fds; /* shmid -> descriptor of a shared anonymous segment */
-	struct hash sysv_made; /* SysV segments that this restore made -> their mode */
+	struct hash sysv_made; /* SysV segments that this restore made -> where the tool is attached, 0: not */
 	struct shared *shared; /* one mapping that every process of the restore sees */
 	struct restore_task *self; /* the task that this process becomes; NULL in the tool itself */
 	struct premap
