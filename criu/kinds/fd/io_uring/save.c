@@ -101,8 +101,6 @@ static const char *hidden(int fd)
 
 	if (err == -EEXIST)
 		return "it may be used by one thread only (IORING_SETUP_SINGLE_ISSUER)";
-	if (err == -EBADFD)
-		return "it is not enabled yet (IORING_SETUP_R_DISABLED)";
 	if (err == -EACCES)
 		return "it is restricted (IORING_REGISTER_RESTRICTIONS)";
 	if (err == -EBUSY)
@@ -122,15 +120,21 @@ static const char *hidden(int fd)
 }
 
 /* With a bad pointer to a time: a ring that polls does not look at it. */
-static bool polls_for_completions(int fd)
+static const char *entered(int fd)
 {
 	struct io_uring_getevents_arg arg = { .ts = 8 };
+	unsigned flags = IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG;
+	long err = syscall(SYS_io_uring_enter, fd, 0, 0, flags, &arg, sizeof(arg)) < 0 ? -errno : 0;
 
-	return !syscall(SYS_io_uring_enter, fd, 0, 0, IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, &arg, sizeof(arg));
+	if (err == -EBADFD)
+		return "it is not enabled yet (IORING_SETUP_R_DISABLED)";
+	return err ? NULL : "it polls devices for completions (IORING_SETUP_IOPOLL)";
 }
 
 static const char *unsaveable(const struct fd_probe *probe, const struct io_uring_told *told)
 {
+	const char *why;
+
 	if (told->sq_thread != -1)
 		return "a thread of the kernel reads its entries (IORING_SETUP_SQPOLL)";
 	if (told->files)
@@ -145,16 +149,15 @@ static const char *unsaveable(const struct fd_probe *probe, const struct io_urin
 		return "completions wait for room in it: dump when the program has read some";
 	if (told->polls)
 		return "requests wait for other files in it (a poll, a socket): dump when they are done or cancelled";
-	if (polls_for_completions(probe->local))
-		return "it polls devices for completions (IORING_SETUP_IOPOLL)";
-	return hidden(probe->local);
+	why = entered(probe->local);
+	return why ? why : hidden(probe->local);
 }
 
 /*
  * Have a thread make a call with no effect: whatever completions wait to be delivered in its context are. It tells at
  * the same time whether the thread has registered descriptors of rings.
  */
-static int visit_thread(struct dump *dump, struct dump_task *dt, struct compel_ctl *ctl, struct dump_thread *th)
+static int visit_thread(struct dump *dump, const struct fd_probe *probe, struct compel_ctl *ctl, struct dump_thread *th)
 {
 	for (unsigned long slot = 0; slot < REGISTERED_RINGS; slot++) {
 		unsigned long args[6] = { slot, 0, 0, IORING_ENTER_REGISTERED_RING };
@@ -167,8 +170,8 @@ static int visit_thread(struct dump *dump, struct dump_task *dt, struct compel_c
 			return 0; /* it has never used a ring */
 		if (value != -EBADF) {
 			dump_blocker(
-				dump, dt, -1,
-				"thread %d has registered the descriptor of an io_uring (IORING_REGISTER_RING_FDS), which "
+				dump, probe->task, probe->fd,
+				"io_uring: thread %d has registered the descriptor of a ring (IORING_REGISTER_RING_FDS), which "
 				"cannot be saved: unregister it (io_uring_unregister_ring_fd)",
 				th->id.tid);
 			return 0;
@@ -177,15 +180,16 @@ static int visit_thread(struct dump *dump, struct dump_task *dt, struct compel_c
 	return 0;
 }
 
-static int visit_threads(struct dump *dump, struct dump_task *dt)
+static int visit_threads(struct dump *dump, const struct fd_probe *probe)
 {
+	struct dump_task *dt = probe->task;
 	struct compel_ctl *ctl;
 	int cured, err = compel_open(dt->threads[0].id.host_tid, &ctl);
 
 	if (err < 0)
 		return fail(err, "run code in the process: %s", compel_why(NULL));
 	for (size_t i = 0; !err && i < dt->nr_threads; i++)
-		err = visit_thread(dump, dt, ctl, &dt->threads[i]);
+		err = visit_thread(dump, probe, ctl, &dt->threads[i]);
 	cured = compel_cure(ctl);
 	return err ? err : cured < 0 ? fail(cured, "take our code out of the process again") : 0;
 }
@@ -205,7 +209,7 @@ static int wait_for_rest(struct dump *dump, const struct fd_probe *probe, struct
 			return err;
 		if (ms)
 			usleep(1000); /* style: completions are delivered by the stopped threads' own calls only */
-		err = visit_threads(dump, probe->task);
+		err = visit_threads(dump, probe);
 		if (!err)
 			err = read_told(probe, told);
 	}
