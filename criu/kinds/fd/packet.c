@@ -18,6 +18,12 @@
 #include "util/log.h"
 
 #define PACKET_NO_FANOUT UINT32_MAX
+#define PACKET_VNET_HDR_SZ_ 24 /* newer than our headers */
+#define VNET_HDR_USUAL 10 /* what PACKET_VNET_HDR makes of it */
+
+/* Beyond CRIU's list. */
+static const uint32_t more_options[] = { PACKET_TX_HAS_OFF, PACKET_QDISC_BYPASS, PACKET_IGNORE_OUTGOING,
+					 PACKET_VNET_HDR_SZ_ };
 
 static int number(int fd, int level, int name)
 {
@@ -79,12 +85,41 @@ static int save_diag(struct dump *dump, const struct fd_probe *probe, PacketSock
 			"%s: a packet socket with a ring in the program's memory (PACKET_RX_RING, PACKET_TX_RING) cannot be "
 			"saved yet: end the capture first",
 			probe->link);
+	if (diag.has_fanout &&
+	    ((diag.fanout >> 16 & 0xff) == PACKET_FANOUT_CBPF || (diag.fanout >> 16 & 0xff) == PACKET_FANOUT_EBPF))
+		dump_blocker(
+			dump, probe->task, probe->fd,
+			"%s: a BPF program distributes the packets of its fanout group: the kernel does not give it "
+			"back; leave the group (PACKET_FANOUT) first",
+			probe->link);
 	if (diag.has_fanout) {
 		entry->has_fanout = true;
 		entry->fanout = diag.fanout;
 	}
 	err = save_members(dump, &diag, entry);
 	return err ? fail(err, "memberships of a packet socket") : 0;
+}
+
+static int save_more(struct dump *dump, int fd, PacketSockEntry *entry)
+{
+	entry->more = dump_alloc(dump, ARRAY_SIZE(more_options) * sizeof(*entry->more));
+	if (!entry->more)
+		return fail(-ENOMEM, "packet socket");
+	for (size_t i = 0; i < ARRAY_SIZE(more_options); i++) {
+		uint32_t value = option(fd, more_options[i]);
+		SkNumberEntry *more;
+
+		if (!value || (more_options[i] == PACKET_VNET_HDR_SZ_ && value == VNET_HDR_USUAL))
+			continue;
+		more = dump_alloc(dump, sizeof(*more));
+		if (!more)
+			return fail(-ENOMEM, "packet socket");
+		sk_number_entry__init(more);
+		more->name = more_options[i];
+		more->value = (int32_t)value;
+		entry->more[entry->n_more++] = more;
+	}
+	return 0;
 }
 
 static int packet_save(struct dump *dump, const struct fd_probe *probe, FileEntry *file)
@@ -115,11 +150,21 @@ static int packet_save(struct dump *dump, const struct fd_probe *probe, FileEntr
 	entry->copy_thresh = option(fd, PACKET_COPY_THRESH);
 	err = save_diag(dump, probe, entry);
 	if (!err)
+		err = save_more(dump, fd, entry);
+	if (!err)
 		err = sockopts_save(dump, probe, &entry->opts);
 	return err ? err : dump_fown(dump, probe, &entry->fown);
 }
 
 /* ---- restore ---- */
+
+static bool is_more(uint32_t name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(more_options); i++)
+		if (more_options[i] == name)
+			return true;
+	return false;
+}
 
 static int packet_load(struct restore *r, struct file *file, void *state)
 {
@@ -135,6 +180,10 @@ static int packet_load(struct restore *r, struct file *file, void *state)
 		if (entry->mclist[i]->addr.len > 8)
 			return fail(-EBADMSG, "files.img: file %u: an address of %zu bytes", file->id,
 				    entry->mclist[i]->addr.len);
+	for (size_t i = 0; i < entry->n_more; i++)
+		if (!is_more(entry->more[i]->name))
+			return fail(-EBADMSG, "files.img: file %u: option %u of a packet socket: nothing here knows it",
+				    file->id, entry->more[i]->name);
 	if (entry->rx_ring || entry->tx_ring)
 		return fail(-EOPNOTSUPP, "files.img: file %u: a packet socket with a ring cannot be restored yet",
 			    file->id);
@@ -163,6 +212,8 @@ static int set_options(int fd, const PacketSockEntry *entry)
 
 	for (size_t i = 0; !err && i < ARRAY_SIZE(options); i++)
 		err = set_option(fd, options[i].name, options[i].value);
+	for (size_t i = 0; !err && i < entry->n_more; i++)
+		err = set_option(fd, (int)entry->more[i]->name, entry->more[i]->value);
 	return err;
 }
 
