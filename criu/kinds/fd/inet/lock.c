@@ -61,7 +61,8 @@ static int make_dump_table(struct inet_dump *data, const char *table, bool owned
 	if (!all)
 		return -ENOMEM;
 	for (const struct inet_held *held = data->first; held; held = held->next)
-		if (held->what == KEEPER_STREAM && !held->waits)
+		/* Who connects once more has to get through what lasts. */
+		if (held->what == KEEPER_STREAM && (owned || !held->waits))
 			to_connection(&held->src, &held->dst, &all[n++]);
 	return nft_lock_make(data->lock, table, owned, all, n);
 }

@@ -41,12 +41,33 @@ struct inet_held *inet_hold(struct dump *dump, const struct fd_probe *probe, Ine
 
 /* ---- how much there is ---- */
 
+/* It may have gone on between the first look and the lock. */
+static int update_state(const struct inet_held *held)
+{
+	InetSkEntry *entry = held->entry;
+	struct tcp_info info;
+	socklen_t len = sizeof(info);
+
+	if (getsockopt(held->local, SOL_TCP, TCP_INFO, &info, &len) < 0)
+		return -errno;
+	if (info.tcpi_state == TCP_CLOSE || info.tcpi_state == TCP_TIME_WAIT)
+		return fail(-EAGAIN, "a connection has ended while it was looked at: try again");
+	if (tcp_got_fin(info.tcpi_state)) {
+		entry->has_shutdown = true;
+		entry->shutdown |= SK_SHUTDOWN__READ;
+	}
+	entry->state = info.tcpi_state;
+	return 0;
+}
+
 static int stream_sizes(const struct inet_held *held, struct keeper_job *job, uint32_t *ret_unsent)
 {
+	int in, out, unsent, err = update_state(held);
 	uint32_t state = held->entry->state;
-	int in, out, unsent;
 
 	*ret_unsent = 0;
+	if (err)
+		return err;
 	if (state == TCP_SYN_SENT)
 		return 0;
 	if (ioctl(held->local, SIOCINQ, &in) < 0 || ioctl(held->local, SIOCOUTQ, &out) < 0 ||
