@@ -139,6 +139,21 @@ static int compare_child(struct restore *r, struct premap *p, const struct prema
 	return err;
 }
 
+/* All that inherit from this process: what it forks, and what its helpers do. */
+static int compare_children(struct restore *r, struct premap *p, const struct premap_pages *own,
+			    const struct restore_task *by)
+{
+	int err = 0;
+
+	for (struct restore_task *child = by->forks; !err && child; child = child->next_forked) {
+		if (child->helper)
+			err = compare_children(r, p, own, child);
+		else if (child->memory)
+			err = compare_child(r, p, own, child);
+	}
+	return err;
+}
+
 /* ---- where it goes ---- */
 
 static int cmp_area(const void *a, const void *b)
@@ -312,7 +327,6 @@ int premap_stage(struct restore *r, struct restore_task *rt, struct premap *p)
 {
 	_cleanup_pagemap_ struct pagemap *map = NULL;
 	struct premap_pages own;
-	struct restore_task *child;
 	int err = pagemap_load(r->dir, IMAGE_PAGEMAP, rt->t.pid, &map);
 
 	if (err < 0)
@@ -320,10 +334,7 @@ int premap_stage(struct restore *r, struct restore_task *rt, struct premap *p)
 	err = premap_pages_open(map, &own);
 	if (err)
 		return err;
-	restore_for_each_task(child, r) {
-		if (!err && child->memory && premap_maker(child) == rt)
-			err = compare_child(r, p, &own, child);
-	}
+	err = compare_children(r, p, &own, rt);
 	if (!err)
 		err = stage_hulls(r, p, &own);
 	premap_pages_close(&own);

@@ -175,11 +175,13 @@ static int find_users(struct restore *r)
 	restore_for_each_task(rt, r) {
 		for (size_t i = 0; i < rt->nr_fds; i++) {
 			struct file *file = rt->fds[i].file;
+			const struct task_fd *last = file->nr_users ? &file->users[file->nr_users - 1] : NULL;
 
 			if (!file->owner) {
 				file->owner = rt;
 				file->owner_fd = rt->fds[i].fd;
 			}
+			rt->fds[i].first_user = last && last->task == rt ? last->first_user : file->nr_users;
 			file->users[file->nr_users++] = rt->fds[i];
 		}
 	}

@@ -62,10 +62,12 @@ static int load_inventory(struct restore *r)
 
 static int load_thread(struct restore *r, struct restore_task *rt, struct restore_thread *th, uint32_t tid)
 {
-	int err;
+	int err = 0;
 
 	th->id.tid = th->id.host_tid = tid;
-	err = read_single(r, IMAGE_CORE, tid, &th->core);
+	th->core = rt->core;
+	if (tid != (uint32_t)rt->t.pid)
+		err = read_single(r, IMAGE_CORE, tid, &th->core);
 	if (err)
 		return err;
 	if (th->core->mtype != CORE_ENTRY__MARCH__X86_64)
@@ -179,7 +181,9 @@ static int load_fdinfo(struct restore *r, struct restore_task *rt)
 		snprintf(who, sizeof(who), "fdinfo-%u.img: fd %u", rt->t.ids.files, e->fd);
 		if (e->fd > 1 << 24)
 			return bad("%s: no such descriptor number", who);
-		rt->fds[i] = (struct task_fd){ rt, e->fd, e->flags & 1, restore_file(r, e->id, who) };
+		rt->fds[i] = (struct task_fd){
+			.task = rt, .fd = e->fd, .cloexec = e->flags & 1, .file = restore_file(r, e->id, who)
+		};
 		if (!rt->fds[i].file)
 			return -EBADMSG;
 		if (rt->fds[i].file->kind->image_type != e->type)

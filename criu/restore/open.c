@@ -12,17 +12,16 @@
 extern int close_range(unsigned int first, unsigned int last, int flags);
 #endif
 
-/* @fd becomes every number that this task's table has for the file. Takes @fd over. */
-static int place(struct restore_task *rt, struct file *file, int fd)
+/* @fd becomes every number that the task's table has for the file. Takes @fd over. */
+static int place(const struct task_fd *at, int fd)
 {
+	struct file *file = at->file;
 	bool kept = false;
 	int err = 0;
 
-	for (size_t i = 0; !err && i < file->nr_users; i++) {
+	for (size_t i = at->first_user; !err && i < file->nr_users && file->users[i].task == at->task; i++) {
 		const struct task_fd *user = &file->users[i];
 
-		if (user->task != rt)
-			continue;
 		if (user->fd == fd) {
 			kept = true;
 			err = set_cloexec(fd, user->cloexec);
@@ -37,20 +36,22 @@ static int place(struct restore_task *rt, struct file *file, int fd)
 	return err;
 }
 
-static int open_own(struct restore *r, struct restore_task *rt, struct file *file)
+static int open_own(struct restore *r, struct restore_task *rt, const struct task_fd *at)
 {
+	struct file *file = at->file;
 	int fd = file->kind->open(r, file, file->state);
 
 	if (fd < 0)
 		return fd;
-	fd = place(rt, file, fd);
+	fd = place(at, fd);
 	if (!fd)
 		shared_file_set(r->shared, file->index, rt->t.host_pid, file->owner_fd);
 	return fd;
 }
 
-static int take(struct restore *r, struct restore_task *rt, struct file *file)
+static int take(struct restore *r, struct restore_task *rt, const struct task_fd *at)
 {
+	struct file *file = at->file;
 	int pidfd, number, fd, err;
 	pid_t pid;
 
@@ -64,27 +65,24 @@ static int take(struct restore *r, struct restore_task *rt, struct file *file)
 		close(pidfd);
 	if (fd < 0)
 		return fail(fd, "take file %#x from task %d", file->id, pid);
-	return place(rt, file, fd);
+	return place(at, fd);
 }
 
-typedef int (*file_fn)(struct restore *, struct restore_task *, struct file *);
+typedef int (*file_fn)(struct restore *, struct restore_task *, const struct task_fd *);
 
 /* Once for each file of the table, whatever the number of its descriptors: at the first of them. */
 static int for_each_file(struct restore *r, struct restore_task *rt,
 			 bool (*which)(struct restore_task *, struct file *), file_fn fn)
 {
 	for (size_t i = 0; i < rt->nr_fds; i++) {
-		struct file *file = rt->fds[i].file;
-		int err = 0, first = -1;
+		const struct task_fd *at = &rt->fds[i];
+		int err = 0;
 
-		for (size_t j = 0; first < 0 && j < file->nr_users; j++)
-			if (file->users[j].task == rt)
-				first = file->users[j].fd;
-		if (first != rt->fds[i].fd || !which(rt, file))
+		if (at->file->users[at->first_user].fd != at->fd || !which(rt, at->file))
 			continue;
 		{
-			LOG_SCOPE("fd %d (%s)", first, file->kind->name);
-			err = fn(r, rt, file);
+			LOG_SCOPE("fd %d (%s)", at->fd, at->file->kind->name);
+			err = fn(r, rt, at);
 		}
 		if (err)
 			return err;
@@ -112,17 +110,20 @@ static bool is_others(struct restore_task *rt, struct file *file)
 	return file->owner != rt;
 }
 
-static int take_made(struct restore *r, struct restore_task *rt, struct file *file)
+static int take_made(struct restore *r, struct restore_task *rt, const struct task_fd *at)
 {
-	int err = take(r, rt, file);
+	struct file *file = at->file;
+	int err = take(r, rt, at);
 
 	if (!err)
 		shared_file_set(r->shared, file->index, rt->t.host_pid, file->owner_fd);
 	return err;
 }
 
-static int finish(struct restore *r, struct restore_task *rt, struct file *file)
+static int finish(struct restore *r, struct restore_task *rt, const struct task_fd *at)
 {
+	struct file *file = at->file;
+
 	return file->kind->finish ? file->kind->finish(r, file, file->state, file->owner_fd) : 0;
 }
 

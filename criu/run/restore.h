@@ -38,6 +38,7 @@ struct task_fd {
 	int fd;
 	bool cloexec;
 	struct file *file;
+	size_t first_user; /* of this task in file->users, which has those of a task side by side; set by link */
 };
 
 struct restore_thread {

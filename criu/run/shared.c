@@ -90,18 +90,25 @@ void shared_file_set(struct shared *shared, unsigned index, pid_t pid, int fd)
 
 	file->pid = pid;
 	file->fd = fd;
-	atomic_store(&file->ready, 1);
-	futex_wake_all(&file->ready);
+	/* Most files have one user: nobody is to be woken. */
+	if (atomic_exchange(&file->ready, FILE_READY) == FILE_AWAITED)
+		futex_wake_all(&file->ready);
 }
 
 int shared_file_wait(struct shared *shared, unsigned index, pid_t *ret_pid, int *ret_fd)
 {
 	struct shared_file *file = &shared->files[index];
 
-	while (!atomic_load(&file->ready)) {
+	for (;;) {
+		uint32_t state = FILE_OPENING;
+
+		if (atomic_compare_exchange_strong(&file->ready, &state, FILE_AWAITED))
+			state = FILE_AWAITED;
+		if (state == FILE_READY)
+			break;
 		if (atomic_load(&shared->failed))
 			return -ECANCELED;
-		futex_wait(&file->ready, 0);
+		futex_wait(&file->ready, FILE_AWAITED);
 	}
 	*ret_pid = file->pid;
 	*ret_fd = file->fd;

@@ -23,9 +23,15 @@ struct shared_task {
 	uint64_t wire; /* struct wire_task in it */
 };
 
+enum shared_file_state {
+	FILE_OPENING,
+	FILE_AWAITED, /* and a task sleeps until it is there */
+	FILE_READY,
+};
+
 /* A file that has been opened: process @pid holds it as @fd. */
 struct shared_file {
-	_Atomic uint32_t ready; /* futex */
+	_Atomic uint32_t ready; /* enum shared_file_state; futex */
 	pid_t pid;
 	int fd;
 };
