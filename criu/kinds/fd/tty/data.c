@@ -46,15 +46,27 @@ static bool tty_may_inject(void)
 	return may;
 }
 
+/* What has been taken out is nowhere else: one byte that does not go in at once must not cost those behind it. */
 static int tty_inject(int fd, const uint8_t *data, uint32_t len)
 {
-	for (uint32_t i = 0; i < len; i++)
-		if (ioctl(fd, TIOCSTI, &data[i]) < 0)
-			return -errno;
-	return 0;
+	int err = 0;
+
+	for (uint32_t i = 0; i < len; i++) {
+		bool in = !ioctl(fd, TIOCSTI, &data[i]) || !ioctl(fd, TIOCSTI, &data[i]);
+
+		if (!in && !err)
+			err = -errno;
+	}
+	return err;
 }
 
 /* ---- settings under which bytes go in as they are */
+
+/* A program must not be left with settings of ours: once more, should it fail. */
+static int tty_put_back(int fd, const struct tty_termios *t)
+{
+	return tty_set_termios(fd, t) ? tty_set_termios(fd, t) : 0;
+}
 
 static uint8_t tty_unused_byte(const struct tty_bytes *bytes, const struct tty_termios *t)
 {
@@ -154,17 +166,19 @@ static void tty_take_lines(int fd, const struct tty_termios *t, struct tty_bytes
 }
 
 /* Without lines: as much as there is, never more, so that read(2) does not wait for VMIN. */
-static void tty_take_raw(int fd, struct tty_bytes *to)
+static int tty_take_raw(int fd, struct tty_bytes *to)
 {
 	for (;;) {
 		int n = 0;
 
 		tty_is_readable(fd);
-		if (ioctl(fd, FIONREAD, &n) < 0 || n <= 0 || to->len + (uint32_t)n > TTY_BYTES_MAX)
-			return;
+		if (ioctl(fd, FIONREAD, &n) < 0)
+			return -errno;
+		if (n <= 0 || to->len + (uint32_t)n > TTY_BYTES_MAX)
+			return 0;
 		ssize_t got = read(fd, to->data + to->len, n);
 		if (got <= 0)
-			return;
+			return got ? -errno : 0;
 		to->len += got;
 	}
 }
@@ -179,8 +193,8 @@ static int tty_take_input(int slave, const struct tty_termios *was, struct tty_b
 	raw.lflag &= ~(ICANON | ECHO);
 	err = tty_set_termios(slave, &raw);
 	if (!err)
-		tty_take_raw(slave, to);
-	back = tty_set_termios(slave, was);
+		err = tty_take_raw(slave, to);
+	back = tty_put_back(slave, was);
 	return err ? err : back;
 }
 
@@ -214,7 +228,7 @@ static int tty_write_output(int master, int slave, const uint8_t *data, uint32_t
 	err = tty_set_termios(slave, &plain);
 	if (!err)
 		err = tty_write_bounded(slave, data, len);
-	back = tty_set_termios(slave, &was);
+	back = tty_put_back(slave, &was);
 	return err ? err : back;
 }
 
@@ -222,8 +236,9 @@ static int tty_put_output(int master, int slave, const struct tty_bytes *bytes, 
 {
 	uint32_t first = !inject ? 0 : bytes->len < TTY_LINE_BUFFER ? bytes->len : TTY_LINE_BUFFER;
 	int err = tty_inject(master, bytes->data, first);
+	int rest = tty_write_output(master, slave, bytes->data + first, bytes->len - first);
 
-	return err ? err : tty_write_output(master, slave, bytes->data + first, bytes->len - first);
+	return err ? err : rest;
 }
 
 /* ---- packet mode, and output that is held */
@@ -322,7 +337,7 @@ static int tty_raise_settings(int master, uint8_t status, const struct tty_termi
 	if (status & TIOCPKT_IOCTL)
 		other.lflag ^= EXTPROC;
 	err = tty_set_termios(master, &other);
-	back = tty_set_termios(master, t);
+	back = tty_put_back(master, t);
 	return err ? err : back;
 }
 
@@ -346,12 +361,14 @@ static int tty_fill_slave(int master, int slave, const struct tty_bytes *bytes, 
 	first = slave < 0 || !tty_may_inject() ? 0 : len < TTY_LINE_BUFFER ? len : TTY_LINE_BUFFER;
 	if (!err)
 		err = tty_inject(slave, flat, first);
-	if (!err && first < len)
-		err = tty_write_bounded(master, flat + first, len - first);
+	if (flat && first < len) {
+		back = tty_write_bounded(master, flat + first, len - first);
+		err = err ? err : back;
+	}
 	/* What was written is on its way through a worker of the kernel; these settings have to wait for it. */
 	for (int i = 0; !err && !first && slave >= 0 && i < 100 && !tty_is_readable(slave); i++)
 		usleep(100); /* style: see above; poll(2) would not tell a line that ends */
-	back = tty_set_termios(master, termios);
+	back = tty_put_back(master, termios);
 	return err ? err : back;
 }
 
