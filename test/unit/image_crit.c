@@ -157,7 +157,7 @@ static const char *test_current(void)
 int main(void)
 {
 	if (system("command -v crit >/dev/null")) {
-		printf("ok crit # skipped: not installed\n");
+		printf("skip crit: it is not installed\n");
 		return 0;
 	}
 	for (current = 0; current < IMAGE_TYPES; current++)

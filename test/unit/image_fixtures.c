@@ -114,7 +114,7 @@ int main(void)
 		return 1;
 	stream = opendir(root);
 	if (!stream) {
-		printf("ok fixtures # skipped: no %s\n", root);
+		printf("skip fixtures: there is no %s\n", root);
 		return 0;
 	}
 	while ((entry = readdir(stream))) {

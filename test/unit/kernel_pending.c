@@ -141,7 +141,7 @@ int main(void)
 	int err = pending_open(&reader);
 
 	if (err) {
-		printf("skip: this kernel, or this user, cannot: %s\n", strerror(-err));
+		printf("skip pending: this kernel, or this user, cannot: %s\n", strerror(-err));
 		return 0;
 	}
 	for (size_t i = 0; i < sizeof(pattern); i++)

@@ -105,7 +105,8 @@ static int send_one(int fd, const InetSkEntry *entry, const InetDatagramEntry *d
 			       .uh_dport = htons(port),
 			       .uh_ulen = lite ? 0 : htons(len) };
 	memcpy(packet, &udp, sizeof(udp));
-	memcpy(packet + sizeof(udp), d->data.data, d->data.len);
+	if (d->data.len)
+		memcpy(packet + sizeof(udp), d->data.data, d->data.len);
 	err = raw_ip_send(&from, &to, entry->proto, packet, len, offsetof(struct udphdr, uh_sum));
 	return err ? err : await_arrival(fd, before);
 }
