@@ -4,25 +4,12 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
-#include "memory/memory.h"
 #include "run/dump.h"
 #include "run/interrupt.h"
 #include "run/scripts.h"
-#include "util/fds.h"
 #include "util/log.h"
-
-int dump_interrupted(struct dump *dump)
-{
-	struct signalfd_siginfo info;
-
-	if (dump->signal_fd < 0 || read(dump->signal_fd, &info, sizeof(info)) != sizeof(info))
-		return 0;
-	return fail(-EINTR, "stopped by signal %u: the tree goes on", info.ssi_signo);
-}
 
 /* A person's ^C must not leave half a dump behind: it is asked for between two steps. */
 static int watch_signals(struct dump *dump, sigset_t *ret_old)
@@ -33,17 +20,6 @@ static int watch_signals(struct dump *dump, sigset_t *ret_old)
 	sigprocmask(SIG_BLOCK, &mask, ret_old);
 	dump->signal_fd = signalfd(-1, &mask, SFD_NONBLOCK | SFD_CLOEXEC);
 	return dump->signal_fd < 0 ? fail(-errno, "signalfd") : 0;
-}
-
-/* As many descriptors as we may have: the tree's are held by us for a while. */
-static void raise_nofile(void)
-{
-	struct rlimit lim;
-
-	if (!getrlimit(RLIMIT_NOFILE, &lim) && lim.rlim_cur < lim.rlim_max) {
-		lim.rlim_cur = lim.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &lim);
-	}
 }
 
 static int open_images(struct dump *dump)
@@ -160,65 +136,6 @@ static int save_and_release(struct dump *dump)
 		image_dir_abort(dump->dir);
 	}
 	return err;
-}
-
-static void free_task(struct dump_task *dt)
-{
-	compel_cure(dt->ctl);
-	for (size_t i = 0; i < dt->nr_threads; i++) {
-		compel_thread_state_clear(&dt->threads[i].cpu);
-		proc_status_free(&dt->threads[i].status);
-	}
-	free(dt->threads);
-	for (size_t i = 0; i < dt->nr_fds; i++)
-		free(dt->fds[i].info);
-	free(dt->fds);
-	free(dt->inside);
-	maps_free(&dt->maps);
-	array_free(&dt->vma_flags);
-	array_free(&dt->pages);
-	array_free(&dt->guards);
-	memory_drop_snapshot(dt);
-	if (dt->pidfd >= 0)
-		close(dt->pidfd);
-	proc_close(&dt->proc);
-}
-
-void dump_free(struct dump *dump)
-{
-	struct dump_task *dt;
-
-	dump_for_each_task(dt, dump)
-		free_task(dt);
-	for (int type = 0; type < IMAGE_TYPES; type++)
-		image_discard(dump->images[type]);
-	kcmp_set_free(&dump->open_files);
-	hash_free(&dump->path_ids);
-	hash_free(&dump->mapped_ids);
-	hash_free(&dump->segments_seen);
-	hash_free(&dump->segments_saved);
-	hash_free(&dump->fd_ids);
-	hash_free(&dump->task_by_pid);
-	mountinfo_free(&dump->mounts);
-	image_dir_close(dump->dir);
-	if (dump->signal_fd >= 0)
-		close(dump->signal_fd);
-	arena_free(&dump->arena);
-	free(dump);
-}
-
-struct dump *dump_new(const struct options *opts)
-{
-	struct dump *dump = calloc(1, sizeof(*dump));
-
-	if (!dump)
-		return NULL;
-	dump->opts = opts;
-	dump->signal_fd = -1;
-	arena_init(&dump->arena);
-	tree_init(&dump->tree);
-	raise_nofile();
-	return dump;
 }
 
 static void tell_frozen(uint64_t us)

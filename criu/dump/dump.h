@@ -16,7 +16,7 @@ int dump_run(const struct options *opts);
  */
 int dump_check(const struct options *opts, void (*tell)(void *arg, const struct blocker *blocker), void *arg);
 
-/* NULL without memory. */
+/* life.c. NULL without memory. */
 struct dump *dump_new(const struct options *opts);
 void dump_free(struct dump *dump);
 
