@@ -306,39 +306,54 @@ static void drain(void)
 	fcntl(w.fds[0], F_SETFL, 0);
 }
 
-static void run_case(const struct wait_case *c, int sessions)
+struct outcome {
+	int err, line;
+	bool right, late;
+};
+
+static struct outcome try_case(const struct wait_case *c, int sessions)
 {
 	double least = SLEEP_MS, most = SLEEP_MS + 40;
+	struct outcome o = { 0 };
 	pid_t pid;
-	int err = 0, line = 0;
 
 	*w.seen = (struct seen){ 0 };
 	pid = victim(body, (void *)c);
 	while (!w.seen->ready)
 		usleep(100);
-	for (int i = 0; i < sessions && !line; i++) {
+	for (int i = 0; i < sessions && !o.line; i++) {
 		usleep(30000);
-		line = session(pid, &err);
+		o.line = session(pid, &o.err);
 	}
 	if (c->flags & EVENT) {
 		usleep(10000);
-		line = line ? line : w.seen->done ? -1 : 0;
+		o.line = o.line ? o.line : w.seen->done ? -1 : 0;
 		make_event(c, pid);
 	}
 	if (c->flags & FULL) {
 		least += 30;
 		most += 40 * sessions;
 	}
-	for (int i = 0; i < 10000 && !w.seen->done; i++)
+	for (int i = 0; i < 100000 && !w.seen->done; i++)
 		usleep(100);
-	report(c->name,
-	       !line && w.seen->done && (w.seen->result == c->result || (c->body == by_spin && w.seen->result)) &&
-		       (w.seen->result != -1 || w.seen->error == c->error) &&
-		       ((c->flags & EVENT) || (w.seen->took * 1e3 >= least - 1 && w.seen->took * 1e3 < most)),
-	       "session %d (%s), done %d, result %ld, errno %ld, %.0f ms", line, strerror(-err), w.seen->done,
-	       w.seen->result, w.seen->error, w.seen->took * 1e3);
+	o.right = !o.line && w.seen->done && (w.seen->result == c->result || (c->body == by_spin && w.seen->result)) &&
+		  (w.seen->result != -1 || w.seen->error == c->error) &&
+		  ((c->flags & EVENT) || w.seen->took * 1e3 >= least - 1);
+	o.late = !(c->flags & EVENT) && w.seen->took * 1e3 >= most;
 	end_victim(pid);
 	drain();
+	return o;
+}
+
+/* On a busy machine whoever sleeps may wake up late; who starts again in full is late every time. */
+static void run_case(const struct wait_case *c, int sessions)
+{
+	struct outcome o = { .right = true, .late = true };
+
+	for (int i = 0; i < 20 && o.right && o.late; i++)
+		o = try_case(c, sessions);
+	report(c->name, o.right && !o.late, "session %d (%s), done %d, result %ld, errno %ld, %.0f ms", o.line,
+	       strerror(-o.err), w.seen->done, w.seen->result, w.seen->error, w.seen->took * 1e3);
 }
 
 int main(int argc, char **argv)
