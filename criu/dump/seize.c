@@ -135,10 +135,39 @@ static int seize_patiently(struct dump_task *dt, pid_t tid)
 	return err;
 }
 
+/* One whom we had hold of under another number has executed a program, and has the first thread's now. */
+static bool is_ours(const struct dump_task *dt, pid_t tid)
+{
+	_cleanup_proc_status_ struct proc_status status = { 0 };
+
+	return tid == dt->t.host_pid && !proc_status_read(&dt->proc, &status) && status.tracer == getpid();
+}
+
+/* Its stop may have been taken for that of another: it stops once more then, with the signal that it was to get. */
+static void interrupt_again(struct dump_task *dt, pid_t tid)
+{
+	siginfo_t waiting = { 0 }, why;
+	struct proc_stat stat;
+	bool event;
+
+	ptrace(PTRACE_INTERRUPT, tid, NULL, NULL);
+	if (waitid(P_PID, tid, &waiting, WSTOPPED | WNOHANG | WNOWAIT | __WALL) < 0 || waiting.si_pid)
+		return;
+	if (proc_stat_read(&dt->proc, &stat) < 0 || stat.state != 't' || ptrace(PTRACE_GETSIGINFO, tid, NULL, &why) < 0)
+		return;
+	event = why.si_code >> 8;
+	ptrace(PTRACE_CONT, tid, NULL, event ? 0L : (long)why.si_signo);
+}
+
 static int seize_thread(struct dump_task *dt, pid_t tid)
 {
 	int err = seize_patiently(dt, tid);
 
+	if ((err == -EPERM || err == -EBUSY) && is_ours(dt, tid)) {
+		dt->shaken = true;
+		interrupt_again(dt, tid);
+		return add_thread(dt, tid);
+	}
 	if (err < 0 && tid == dt->t.host_pid && !dead_or_error(dt, err) && dt->t.state == TASK_DEAD)
 		return 0;
 	/* A thread that has ended meanwhile, be it the first one in whose place another has executed a program. */
