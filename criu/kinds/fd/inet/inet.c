@@ -137,11 +137,6 @@ static int save_queue(struct dump *dump, const struct fd_probe *probe, InetSkEnt
 	uint32_t memory = inet_memory_waiting(probe->local);
 	struct inet_held *held;
 
-	if (entry->proto == IPPROTO_UDP && number(probe->local, IPPROTO_UDP, 1 /* UDP_CORK */))
-		dump_blocker(
-			dump, probe->task, probe->fd,
-			"%s: a datagram is being put together (UDP_CORK) and cannot be read: let the program send it",
-			probe->link);
 	if (!memory)
 		return 0;
 	if (entry->type != SOCK_DGRAM || !udp) {

@@ -43,7 +43,7 @@ void inet_entry_source(const InetSkEntry *entry, union inet_address *ret);
 void inet_entry_target(const InetSkEntry *entry, union inet_address *ret);
 int inet_entry_set(struct dump *dump, InetSkEntry *entry, const union inet_address *src, const union inet_address *dst);
 
-/* ---- options.c, groups.c ---- */
+/* ---- options.c, unkept.c, groups.c ---- */
 
 int inet_options_save(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry);
 /* The new sockets that options were compared with. */
@@ -52,6 +52,9 @@ int inet_options_check(const InetSkEntry *entry);
 /* What bind(2) and connect(2) go by; then the rest. */
 int inet_options_before_bind(int fd, const InetSkEntry *entry);
 int inet_options_restore(int fd, const InetSkEntry *entry);
+int inet_options_after_listen(int fd, const InetSkEntry *entry);
+/* What cannot be given back: a blocker, or a warning where a network may lose it as well. */
+void inet_options_refuse(struct dump *dump, const struct fd_probe *probe, const InetSkEntry *entry);
 int inet_groups_save(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry);
 int inet_groups_check(const InetSkEntry *entry);
 int inet_groups_restore(int fd, const InetSkEntry *entry);

@@ -128,8 +128,10 @@ static int finish_tcp(const struct inet_socket *sk, int fd)
 		return 0;
 	if (sk->stream)
 		return tcp_connect_repaired(sk, fd);
-	if (sk->entry->state != TCP_LISTEN || !listen(fd, sk->entry->backlog))
+	if (sk->entry->state != TCP_LISTEN)
 		return 0;
+	if (!listen(fd, sk->entry->backlog))
+		return inet_options_after_listen(fd, sk->entry);
 	err = -errno;
 	inet_entry_source(sk->entry, &src);
 	if (err == -EADDRINUSE)

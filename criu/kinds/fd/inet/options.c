@@ -49,7 +49,8 @@ static const struct inet_option inet_numbers[] = {
 	NOW(SOL_IP, IP_TRANSPARENT),
 	NOW(SOL_IP, 51 /* IP_LOCAL_PORT_RANGE */),
 	NOW(SOL_IP, 50 /* IP_UNICAST_IF */),
-	DATAGRAM(SOL_IP, IP_MULTICAST_ALL),
+	ANY(SOL_IP, IP_MULTICAST_ALL),
+	ANY(SOL_IP, IP_ROUTER_ALERT),
 	ANY(SOL_IP, IP_RECVOPTS),
 	ANY(SOL_IP, IP_RETOPTS),
 	ANY(SOL_IP, IP_MTU_DISCOVER),
@@ -64,16 +65,23 @@ static const struct inet_option inet_numbers[] = {
 	ANY(SOL_IP, 26 /* IP_RECVERR_RFC4884 */),
 	DATAGRAM(SOL_IP, IP_MULTICAST_IF),
 	DATAGRAM(SOL_IP, IP_MULTICAST_TTL),
-	DATAGRAM(SOL_IP, IP_MULTICAST_LOOP),
+	ANY(SOL_IP, IP_MULTICAST_LOOP),
 	NOW(SOL_IPV6, IPV6_TRANSPARENT),
 	NOW(SOL_IPV6, 78 /* IPV6_FREEBIND */),
 	NOW(SOL_IPV6, IPV6_UNICAST_IF),
-	DATAGRAM(SOL_IPV6, 29 /* IPV6_MULTICAST_ALL */),
+	ANY(SOL_IPV6, 29 /* IPV6_MULTICAST_ALL */),
+	ANY(SOL_IPV6, 30 /* IPV6_ROUTER_ALERT_ISOLATE */),
+	ANY(SOL_IPV6, IPV6_2292PKTINFO),
+	ANY(SOL_IPV6, IPV6_2292HOPOPTS),
+	ANY(SOL_IPV6, IPV6_2292DSTOPTS),
+	ANY(SOL_IPV6, IPV6_2292RTHDR),
+	ANY(SOL_IPV6, IPV6_2292HOPLIMIT),
+	ANY(SOL_IPV6, 11 /* IPV6_FLOWINFO */),
 	NOW(SOL_IPV6, 72 /* IPV6_ADDR_PREFERENCES */),
 	ANY(SOL_IPV6, IPV6_UNICAST_HOPS),
 	DATAGRAM(SOL_IPV6, IPV6_MULTICAST_IF),
 	DATAGRAM(SOL_IPV6, IPV6_MULTICAST_HOPS),
-	DATAGRAM(SOL_IPV6, IPV6_MULTICAST_LOOP),
+	ANY(SOL_IPV6, IPV6_MULTICAST_LOOP),
 	ANY(SOL_IPV6, IPV6_MTU_DISCOVER),
 	ANY(SOL_IPV6, IPV6_RECVERR),
 	ANY(SOL_IPV6, 31 /* IPV6_RECVERR_RFC4884 */),
@@ -91,14 +99,15 @@ static const struct inet_option inet_numbers[] = {
 	ANY(SOL_IPV6, 74 /* IPV6_ORIGDSTADDR */),
 	ANY(SOL_IPV6, 77 /* IPV6_RECVFRAGSIZE */),
 	ANY(SOL_IPV6, 33 /* IPV6_FLOWINFO_SEND */),
-	ANY(SOL_IPV6, IPV6_CHECKSUM),
+	ANY(SOL_RAW, IPV6_CHECKSUM),
 	NOW(SOL_TCP, 30 /* TCP_FASTOPEN_CONNECT */),
 	NOW(SOL_TCP, 34 /* TCP_FASTOPEN_NO_COOKIE */),
 	QUIET(SOL_TCP, TCP_MAXSEG),
-	QUIET(SOL_TCP, TCP_WINDOW_CLAMP),
-	QUIET(SOL_TCP, TCP_DEFER_ACCEPT),
+	ANY(SOL_TCP, TCP_WINDOW_CLAMP),
+	ANY(SOL_TCP, TCP_DEFER_ACCEPT),
 	QUIET(SOL_TCP, TCP_FASTOPEN),
-	QUIET(SOL_TCP, 27 /* TCP_SAVE_SYN */),
+	ANY(SOL_TCP, 27 /* TCP_SAVE_SYN */),
+	ANY(SOL_TCP, TCP_QUICKACK),
 	ANY(SOL_TCP, TCP_SYNCNT),
 	ANY(SOL_TCP, TCP_LINGER2),
 	ANY(SOL_TCP, TCP_THIN_LINEAR_TIMEOUTS),
@@ -106,6 +115,9 @@ static const struct inet_option inet_numbers[] = {
 	ANY(SOL_TCP, TCP_NOTSENT_LOWAT),
 	ANY(SOL_TCP, 36 /* TCP_INQ */),
 	ANY(SOL_TCP, 37 /* TCP_TX_DELAY */),
+	ANY(SOL_TCP, 44 /* TCP_RTO_MAX_MS */),
+	ANY(SOL_TCP, 45 /* TCP_RTO_MIN_US */),
+	ANY(SOL_TCP, 46 /* TCP_DELACK_MAX_US */),
 	ANY(SOL_UDP, 100 /* UDP_ENCAP */),
 	ANY(SOL_UDP, 101 /* UDP_NO_CHECK6_TX */),
 	ANY(SOL_UDP, 102 /* UDP_NO_CHECK6_RX */),
@@ -117,8 +129,13 @@ static const struct inet_option inet_numbers[] = {
 
 /* Of any length; as read, so written. */
 static const struct inet_option inet_values[] = {
-	ANY(SOL_IP, IP_OPTIONS),   ANY(SOL_IPV6, IPV6_HOPOPTS), ANY(SOL_IPV6, IPV6_RTHDRDSTOPTS),
-	ANY(SOL_IPV6, IPV6_RTHDR), ANY(SOL_IPV6, IPV6_DSTOPTS), ANY(SOL_TCP, TCP_CONGESTION),
+	ANY(SOL_IP, IP_OPTIONS),
+	ANY(SOL_IPV6, IPV6_HOPOPTS),
+	ANY(SOL_IPV6, IPV6_RTHDRDSTOPTS),
+	ANY(SOL_IPV6, IPV6_RTHDR),
+	ANY(SOL_IPV6, IPV6_DSTOPTS),
+	ANY(SOL_TCP, TCP_CONGESTION),
+	ANY(SOL_TCP, 33 /* TCP_FASTOPEN_KEY */),
 };
 
 /* A new socket, and what it says: asked once. */
@@ -154,6 +171,8 @@ static bool level_fits(int level, int family, int type, int protocol)
 		return family == AF_INET6;
 	case SOL_IP:
 		return family == AF_INET || type != SOCK_RAW;
+	case SOL_RAW:
+		return family == AF_INET6 && type == SOCK_RAW;
 	case SOL_TCP:
 		return type == SOCK_STREAM;
 	case SOL_UDP:
@@ -282,19 +301,22 @@ static int save_values(struct dump *dump, int fd, const struct inet_fresh *fresh
 	return 0;
 }
 
-static int save_raw(struct dump *dump, int fd, const InetSkEntry *entry, IpOptsEntry *opts)
+static int save_raw(struct dump *dump, int fd, int fresh, const InetSkEntry *entry, IpOptsEntry *opts)
 {
 	bool v6 = entry->family == AF_INET6;
 	socklen_t len = v6 ? sizeof(struct icmp6_filter) : sizeof(struct icmp_filter);
 	IpOptsRawEntry *raw = dump_alloc(dump, sizeof(*raw));
 	uint32_t *filter = dump_alloc(dump, len);
-	int value;
+	int value, normal, level = v6 ? SOL_IPV6 : SOL_IP, hdrincl = v6 ? 36 /* IPV6_HDRINCL */ : IP_HDRINCL;
 
 	if (!raw || !filter)
 		return -ENOMEM;
 	ip_opts_raw_entry__init(raw);
-	if (get_number(fd, v6 ? SOL_IPV6 : SOL_IP, v6 ? 36 /* IPV6_HDRINCL */ : IP_HDRINCL, &value) && value)
-		raw->has_hdrincl = raw->hdrincl = true;
+	if (get_number(fd, level, hdrincl, &value) && get_number(fresh, level, hdrincl, &normal) &&
+	    (value || value != normal)) {
+		raw->has_hdrincl = true;
+		raw->hdrincl = value;
+	}
 	if (!v6 && get_number(fd, SOL_IP, IP_NODEFRAG, &value) && value)
 		raw->has_nodefrag = raw->nodefrag = true;
 	if (entry->proto == (v6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP) &&
@@ -331,7 +353,7 @@ static int save_ip(struct dump *dump, int fd, int fresh, InetSkEntry *entry)
 		opts->has_ttl = true;
 		opts->ttl = value;
 	}
-	return entry->type == SOCK_RAW ? save_raw(dump, fd, entry, opts) : 0;
+	return entry->type == SOCK_RAW ? save_raw(dump, fd, fresh, entry, opts) : 0;
 }
 
 static int save_tcp(struct dump *dump, int fd, int fresh, InetSkEntry *entry)
@@ -375,6 +397,7 @@ int inet_options_save(struct dump *dump, const struct fd_probe *probe, InetSkEnt
 
 	if (!fresh)
 		return -ENOMEM;
+	inet_options_refuse(dump, probe, entry);
 	err = save_ip(dump, fd, fresh->fd, entry);
 	if (!err && entry->type == SOCK_STREAM)
 		err = save_tcp(dump, fd, fresh->fd, entry);
@@ -469,8 +492,8 @@ static int restore_raw(int fd, const InetSkEntry *entry, const IpOptsRawEntry *r
 	bool v6 = entry->family == AF_INET6;
 	int err = 0;
 
-	if (raw->hdrincl)
-		err = set_number(fd, v6 ? SOL_IPV6 : SOL_IP, v6 ? 36 /* IPV6_HDRINCL */ : IP_HDRINCL, 1);
+	if (raw->has_hdrincl)
+		err = set_number(fd, v6 ? SOL_IPV6 : SOL_IP, v6 ? 36 /* IPV6_HDRINCL */ : IP_HDRINCL, raw->hdrincl);
 	if (!err && raw->nodefrag)
 		err = set_number(fd, SOL_IP, IP_NODEFRAG, 1);
 	if (!err && raw->n_icmpv_filter &&
@@ -501,6 +524,15 @@ static int restore_tcp(int fd, const InetSkEntry *entry)
 	if (!err && opts && opts->nodelay)
 		err = set_number(fd, SOL_TCP, TCP_NODELAY, 1);
 	return err;
+}
+
+/* listen(2) begins anew with it. */
+int inet_options_after_listen(int fd, const InetSkEntry *entry)
+{
+	for (size_t i = 0; i < entry->n_more; i++)
+		if (entry->more[i]->level == SOL_TCP && entry->more[i]->name == TCP_QUICKACK)
+			return set_number(fd, SOL_TCP, TCP_QUICKACK, entry->more[i]->number);
+	return 0;
 }
 
 int inet_options_restore(int fd, const InetSkEntry *entry)

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Options whose meaning does not lie in their value: keys, and protocols that somebody else has put upon a socket. */
+#include <errno.h>
+#include <linux/udp.h>
+#include "kinds/fd/inet/internal.h"
+
+#define TCP_SAVED_SYN_ 28
+#define TCP_ULP_ 31
+#define TCP_AO_INFO_ 40
+
+static void refuse_tcp(struct dump *dump, const struct fd_probe *probe)
+{
+	char name[16] = "", ao[256] = "";
+	socklen_t len = sizeof(name) - 1, none = 0;
+
+	if (!getsockopt(probe->local, SOL_TCP, TCP_ULP_, name, &len) && len && name[0])
+		dump_blocker(dump, probe->task, probe->fd,
+			     "%s: the kernel speaks %s upon it (TCP_ULP), and does not give its keys back: close it",
+			     probe->link, name);
+	len = sizeof(ao);
+	if (!getsockopt(probe->local, SOL_TCP, TCP_AO_INFO_, ao, &len))
+		dump_blocker(dump, probe->task, probe->fd,
+			     "%s: a TCP socket with keys (TCP_AO_ADD_KEY), which the kernel does not give back: close "
+			     "it",
+			     probe->link);
+	/* With too little room it tells the size, and keeps what it has. net/ipv4/tcp.c */
+	if (getsockopt(probe->local, SOL_TCP, TCP_SAVED_SYN_, NULL, &none) < 0 && none)
+		log_warn("pid %d: fd %d: %s: the headers of its SYN (TCP_SAVE_SYN) are lost: nothing puts them back",
+			 probe->task->t.pid, probe->fd, probe->link);
+}
+
+static int number(int fd, int level, int name)
+{
+	int value = 0;
+	socklen_t len = sizeof(value);
+
+	return getsockopt(fd, level, name, &value, &len) < 0 ? 0 : value;
+}
+
+static void refuse_udp(struct dump *dump, const struct fd_probe *probe)
+{
+	int encap = number(probe->local, IPPROTO_UDP, UDP_ENCAP);
+
+	if (number(probe->local, IPPROTO_UDP, UDP_CORK))
+		dump_blocker(
+			dump, probe->task, probe->fd,
+			"%s: a datagram is being put together (UDP_CORK) and cannot be read: let the program send it",
+			probe->link);
+	if (encap && encap != UDP_ENCAP_ESPINUDP)
+		dump_blocker(
+			dump, probe->task, probe->fd,
+			"%s: it carries packets of another protocol in the kernel (UDP_ENCAP %d: a tunnel of L2TP, GTP or the "
+			"like), which does not tell whose: end the tunnel first",
+			probe->link, encap);
+}
+
+static void refuse_raw(struct dump *dump, const struct fd_probe *probe, const InetSkEntry *entry)
+{
+	if (entry->family == AF_INET6 && number(probe->local, SOL_IPV6, IPV6_ROUTER_ALERT))
+		dump_blocker(
+			dump, probe->task, probe->fd,
+			"%s: it takes packets with a router alert (IPV6_ROUTER_ALERT), and the kernel does not tell of which "
+			"kind: close it",
+			probe->link);
+}
+
+void inet_options_refuse(struct dump *dump, const struct fd_probe *probe, const InetSkEntry *entry)
+{
+	if (entry->type == SOCK_STREAM)
+		refuse_tcp(dump, probe);
+	else if (entry->type == SOCK_RAW)
+		refuse_raw(dump, probe, entry);
+	else if (entry->proto == IPPROTO_UDP || entry->proto == IPPROTO_UDPLITE)
+		refuse_udp(dump, probe);
+}

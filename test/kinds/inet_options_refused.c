@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Options whose meaning the kernel does not give back are told, each with its descriptor.
+ * test: net=own refused='(?s)(?=.*fd 301: [^\n]*UDP_CORK)(?=.*fd 302: [^\n]*UDP_CORK)(?=.*fd 303: [^\n]*UDP_ENCAP 3)(?=.*fd 304: [^\n]*IPV6_ROUTER_ALERT)'
+ */
+#include "checkpoint.h"
+#include "inet.h"
+
+static void socket_at(int number, int family, int type, int protocol, int level, int name, int value)
+{
+	int fd = inet_socket(family, type, protocol);
+
+	inet_set(fd, level, name, value);
+	need(dup2(fd, number) == number && !close(fd), "dup2");
+}
+
+int main(int argc, char **argv)
+{
+	test_init(argc, argv);
+	socket_at(301, AF_INET, SOCK_DGRAM, 0, IPPROTO_UDP, 1 /* UDP_CORK */, 1);
+	socket_at(302, AF_INET, SOCK_DGRAM, IPPROTO_UDPLITE, IPPROTO_UDP, 1, 1);
+	socket_at(303, AF_INET, SOCK_DGRAM, 0, IPPROTO_UDP, 100 /* UDP_ENCAP */, 3 /* L2TP */);
+	socket_at(304, AF_INET6, SOCK_RAW, IPPROTO_RAW, SOL_IPV6, 22 /* IPV6_ROUTER_ALERT */, 5);
+	checkpoint_here();
+	check(inet_get(301, IPPROTO_UDP, 1) == 1 && inet_get(302, IPPROTO_UDP, 1) == 1 &&
+		      inet_get(303, IPPROTO_UDP, 100) == 3 && inet_get(304, SOL_IPV6, 22) == 1,
+	      "they are as they were");
+	test_done();
+}
