@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "util/fds.h"
 
 /* Suffixes of files of an unfinished transaction: what shall become NAME, and what NAME was during a commit. */
 #define SUFFIX_NEW ".criu-new"
@@ -124,7 +125,7 @@ int image_dir_keep(struct image_dir *dir, enum image_type type, uint64_t id, con
 }
 
 /* Opened anew, so that the position for readdir is ours alone. */
-static int open_at(int at, const char *path, struct image_dir **ret_dir)
+static int dir_open_at(int at, const char *path, struct image_dir **ret_dir)
 {
 	_cleanup_close_ int fd = openat(at, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct image_dir *dir;
@@ -146,12 +147,12 @@ static int open_at(int at, const char *path, struct image_dir **ret_dir)
 
 int image_dir_open(const char *path, struct image_dir **ret_dir)
 {
-	return open_at(AT_FDCWD, path, ret_dir);
+	return dir_open_at(AT_FDCWD, path, ret_dir);
 }
 
 int image_dir_open_fd(int fd, struct image_dir **ret_dir)
 {
-	return open_at(fd, ".", ret_dir);
+	return dir_open_at(fd, ".", ret_dir);
 }
 
 int image_dir_open_scratch(struct image_dir **ret_dir)
@@ -210,7 +211,7 @@ int image_dir_parent(struct image_dir *dir, struct image_dir **ret_parent)
 	int links = 1, err;
 
 	if (!dir->parent) {
-		err = open_at(dir->fd, "parent", &parent);
+		err = dir_open_at(dir->fd, "parent", &parent);
 		if (err == -ENOENT && exists(dir, "parent"))
 			return image_dir_fail(dir, -ENOTDIR, "the link `parent` points to nothing");
 		if (err)
@@ -407,21 +408,6 @@ static int take_names(struct image_dir *dir, struct image_file *inventory)
 	return err;
 }
 
-static int write_all(int fd, const uint8_t *buf, size_t len)
-{
-	while (len) {
-		ssize_t n = write(fd, buf, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		buf += n;
-		len -= n;
-	}
-	return 0;
-}
-
 static int write_held_image(struct image_dir *dir, const struct held_image *image)
 {
 	_cleanup_close_ int fd = -1;
@@ -430,7 +416,7 @@ static int write_held_image(struct image_dir *dir, const struct held_image *imag
 
 	if (err)
 		return err;
-	err = write_all(fd, image->data, image->len);
+	err = write_full(fd, image->data, image->len);
 	/* Some file systems report only here what an earlier write could not do. */
 	if (close(steal_fd(&fd)) && !err && errno != EINTR)
 		err = -errno;

@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "image/record.h"
+#include "util/fds.h"
 
 /* Up to here an image is read, beyond it is mapped (and must not be cut while it is read). */
 enum { READ_WHOLE_MAX = 1 << 20 };
@@ -109,21 +110,10 @@ static int check_header(struct image_reader *img, const struct image_spec *spec)
 static int read_whole(struct image_reader *img, int fd)
 {
 	_cleanup_free_ uint8_t *buf = malloc(img->size ?: 1);
-	size_t got = 0;
+	ssize_t got = buf ? pread_full(fd, buf, img->size, 0) : -ENOMEM;
 
-	if (!buf)
-		return -ENOMEM;
-	while (got < img->size) {
-		ssize_t n = pread(fd, buf + got, img->size - got, got);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (!n)
-			break;
-		got += n;
-	}
+	if (got < 0)
+		return (int)got;
 	img->size = got;
 	img->buf = steal_ptr(&buf);
 	img->storage = ALLOCATED;
