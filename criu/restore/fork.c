@@ -195,8 +195,8 @@ static int enter_session(struct restore *r, struct restore_task *rt)
 	err = lead_session(r, rt);
 	if (err)
 		return err;
-	if (rt->t.pgid == rt->t.pid && rt->t.sid != rt->t.pid && setpgid(0, 0) < 0)
-		return fail(-errno, "lead group %d", rt->t.pgid);
+	if ((rt->t.pgid == rt->t.pid || rt->leads_for_others) && rt->t.sid != rt->t.pid && setpgid(0, 0) < 0)
+		return fail(-errno, "lead group %d", rt->t.pid);
 	return make_children(r, rt, false);
 }
 
@@ -205,6 +205,24 @@ static int join_group(struct restore *r, struct restore_task *rt)
 	if (rt->join_pgid && getpgrp() != rt->join_pgid && setpgid(0, rt->join_pgid) < 0)
 		return fail(-errno, "join group %d", rt->join_pgid);
 	return 0;
+}
+
+/* All are where they belong, then helpers and the dead may go: they may be all that a group has. */
+static int settle_groups(struct restore *r, struct restore_task *rt)
+{
+	int err = rt->helper || rt->leads_for_others ? 0 : join_group(r, rt);
+
+	if (err)
+		return err;
+	shared_reach(r->shared, STAGE_GROUPED);
+	err = shared_wait(r->shared, STAGE_GROUPED);
+	if (!err && rt->leads_for_others) {
+		err = join_group(r, rt);
+		if (err)
+			return err;
+		shared_reach(r->shared, STAGE_LEFT);
+	}
+	return err ? err : shared_wait(r->shared, STAGE_LEFT);
 }
 
 static int live(struct restore *r, struct restore_task *rt)
@@ -219,12 +237,8 @@ static int live(struct restore *r, struct restore_task *rt)
 		return err;
 	shared_reach(r->shared, STAGE_FORKED);
 	err = shared_wait(r->shared, STAGE_FORKED);
-	if (!err && !rt->helper)
-		err = join_group(r, rt);
-	if (err)
-		return err;
-	shared_reach(r->shared, STAGE_GROUPED);
-	err = shared_wait(r->shared, STAGE_GROUPED);
+	if (!err)
+		err = settle_groups(r, rt);
 	if (err)
 		return err;
 	if (rt->helper)

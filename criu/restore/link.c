@@ -107,12 +107,16 @@ static int find_creator(struct restore *r, struct restore_task *rt)
 
 static int find_group(struct restore *r, struct restore_task *rt)
 {
+	struct restore_task *leader;
 	pid_t pgid = rt->t.pgid;
 
 	if (pgid == rt->t.pid)
 		return 0;
 	rt->join_pgid = pgid;
-	if (!outside(r, pgid) || find_helper(r, pgid))
+	leader = restore_find_task(r, pgid);
+	if (leader && leader->t.pgid != pgid)
+		leader->leads_for_others = true;
+	if (leader || find_helper(r, pgid))
 		return 0;
 	if (r->opts->shell_job && (pgid == r->tree.root->pgid || outside(r, rt->t.sid))) {
 		rt->join_pgid = r->own_pgid;

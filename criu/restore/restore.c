@@ -70,8 +70,10 @@ static int count_stages(struct restore *r)
 
 	if (err < 0)
 		return fail(err, "shared memory");
-	restore_for_each_task(rt, r)
+	restore_for_each_task(rt, r) {
 		alive += rt->t.state != TASK_DEAD;
+		r->shared->expected[STAGE_LEFT] += rt->leads_for_others;
+	}
 	r->shared->expected[STAGE_FORKED] = r->shared->expected[STAGE_GROUPED] = all;
 	r->shared->expected[STAGE_OPENED] = r->shared->expected[STAGE_FILES] = alive;
 	r->shared->expected[STAGE_READY] = alive;

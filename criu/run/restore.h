@@ -62,6 +62,7 @@ struct restore_task {
 	struct restore_task *forks, *next_forked; /* what it forks, in tree order; the next of its creator's */
 	bool as_sibling; /* forked with CLONE_PARENT: its parent is the creator's parent */
 	bool helper; /* stands in for a dead leader of a session or group until its members are there */
+	bool leads_for_others; /* a group that it is not in itself: it leaves when they are there */
 	pid_t birth_sid; /* session leader: the session it must be born in, 0: any */
 	pid_t join_pgid; /* group to join when all tasks exist, 0: its own, or where it was born */
 	struct premap *memory; /* what room memory plans for it */

@@ -10,7 +10,8 @@
 
 enum restore_stage {
 	STAGE_FORKED, /* every task exists, in its session; leaders of groups lead */
-	STAGE_GROUPED, /* every task is in its group */
+	STAGE_GROUPED, /* every task is in its group, but for those that lead one for others */
+	STAGE_LEFT, /* and those too: only they count */
 	STAGE_OPENED, /* every file has been opened by its owner */
 	STAGE_FILES, /* every descriptor is in its place */
 	STAGE_READY, /* in the restorer: memory and threads stand, only the registers are missing */

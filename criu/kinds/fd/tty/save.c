@@ -369,13 +369,10 @@ void tty_find_session(struct dump *dump, dev_t behind, TtyInfoEntry *info)
 	struct dump_task *task;
 
 	dump_for_each_task(task, dump) {
-		const struct dump_task *leader;
-
 		if (!task->stat.tty_nr || kdev_to_dev(ttynr_to_kdev(task->stat.tty_nr)) != behind)
 			continue;
-		leader = task->stat.tpgid > 0 ? dump_find_task(dump, task->stat.tpgid) : NULL;
 		info->sid = task->t.sid;
-		info->pgrp = leader ? leader->t.pgid : task->stat.tpgid > 0 ? task->stat.tpgid : 0;
+		info->pgrp = task->stat.tpgid > 0 ? task->stat.tpgid : 0; /* its leader may be in another by now */
 		return;
 	}
 }
