@@ -6,7 +6,7 @@
 #include "checkpoint.h"
 
 #define HUGE_SIZE (2UL << 20)
-#define POOL      64
+#define POOL 64
 
 static char *shared;
 
