@@ -41,6 +41,17 @@ static int make_map(void)
 	return bpf(BPF_MAP_CREATE, &attr);
 }
 
+static int load_insns(const struct bpf_insn *insns, unsigned n)
+{
+	union bpf_attr attr = { .prog_type = BPF_PROG_TYPE_SYSCALL,
+				.prog_flags = BPF_F_SLEEPABLE,
+				.insns = (uintptr_t)insns,
+				.insn_cnt = n,
+				.license = (uintptr_t) "GPL" };
+
+	return bpf(BPF_PROG_LOAD, &attr);
+}
+
 /* window->task = get_current_task(); window->result = probe_read_kernel(window->bytes, window->len, window->at) */
 static int load_program(int map)
 {
@@ -65,18 +76,13 @@ static int load_program(int map)
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 0 },
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
-	union bpf_attr attr = { .prog_type = BPF_PROG_TYPE_SYSCALL,
-				.prog_flags = BPF_F_SLEEPABLE,
-				.insns = (uintptr_t)insns,
-				.insn_cnt = ARRAY_SIZE(insns),
-				.license = (uintptr_t) "GPL" };
 
-	return bpf(BPF_PROG_LOAD, &attr);
+	return load_insns(insns, ARRAY_SIZE(insns));
 }
 
 int kernel_memory_open(struct kernel_memory *ret)
 {
-	struct kernel_memory mem = { .prog = -1, .map = -1, .window = MAP_FAILED };
+	struct kernel_memory mem = { .prog = -1, .map = -1, .percpu = -1, .window = MAP_FAILED };
 	int err;
 
 	mem.map = make_map();
@@ -103,14 +109,15 @@ void kernel_memory_close(struct kernel_memory *mem)
 		munmap(mem->window, sizeof(struct window));
 	cleanup_close(&mem->prog);
 	cleanup_close(&mem->map);
+	cleanup_close(&mem->percpu);
 	btf_free(&mem->btf);
-	*mem = (struct kernel_memory){ .prog = -1, .map = -1, .window = MAP_FAILED };
+	*mem = (struct kernel_memory){ .prog = -1, .map = -1, .percpu = -1, .window = MAP_FAILED };
 }
 
-static int run_program(const struct kernel_memory *mem, uint64_t at, size_t len)
+static int run_program(const struct kernel_memory *mem, int prog, uint64_t at, size_t len)
 {
 	struct window *w = mem->window;
-	union bpf_attr attr = { .test = { .prog_fd = mem->prog } };
+	union bpf_attr attr = { .test = { .prog_fd = prog } };
 	int err;
 
 	w->at = at;
@@ -125,7 +132,7 @@ int kernel_memory_read(const struct kernel_memory *mem, uint64_t at, void *to, s
 	while (len) {
 		size_t n = MIN_OF(len, CHUNK);
 		const struct window *w = mem->window;
-		int err = run_program(mem, at, n);
+		int err = run_program(mem, mem->prog, at, n);
 
 		if (err || w->result)
 			return err ? err : -EFAULT;
@@ -151,7 +158,7 @@ int kernel_memory_field(const struct kernel_memory *mem, uint64_t at, const char
 
 int kernel_memory_task(const struct kernel_memory *mem, uint64_t *ret)
 {
-	int err = run_program(mem, 0, 0);
+	int err = run_program(mem, mem->prog, 0, 0);
 
 	if (!err)
 		*ret = ((struct window *)mem->window)->task;
@@ -176,6 +183,74 @@ int kernel_memory_file(const struct kernel_memory *mem, int fd, uint64_t *ret)
 		return err;
 	*ret = at;
 	return at ? 0 : -EBADF;
+}
+
+/* ---- memory of each CPU ---- */
+
+/* window->task = bpf_map_lookup_percpu_elem(percpu, 0, window->at): where CPU number "at" has its element, or 0 */
+static int load_percpu_program(int map, int percpu)
+{
+	struct bpf_insn insns[] = {
+		{ .code = BPF_LD | BPF_DW | BPF_IMM, .dst_reg = 6, .src_reg = BPF_PSEUDO_MAP_VALUE, .imm = map },
+		{ 0 },
+		{ .code = BPF_LDX | BPF_MEM | BPF_DW, .dst_reg = 3, .src_reg = 6, .off = offsetof(struct window, at) },
+		{ .code = BPF_LD | BPF_DW | BPF_IMM, .dst_reg = 1, .src_reg = BPF_PSEUDO_MAP_FD, .imm = percpu },
+		{ 0 },
+		{ .code = BPF_ST | BPF_MEM | BPF_W, .dst_reg = 10, .off = -4, .imm = 0 },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = 2, .src_reg = 10 },
+		{ .code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = 2, .imm = -4 },
+		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_map_lookup_percpu_elem },
+		{ .code = BPF_STX | BPF_MEM | BPF_DW,
+		  .dst_reg = 6,
+		  .src_reg = 0,
+		  .off = offsetof(struct window, task) },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+
+	return load_insns(insns, ARRAY_SIZE(insns));
+}
+
+/* The pointer that the kernel keeps of memory that every CPU has: that of the only element of our map. */
+static int read_percpu_pointer(const struct kernel_memory *mem, int fd, uint64_t *ret)
+{
+	uint64_t at;
+	int err = kernel_memory_file(mem, fd, &at);
+
+	if (!err)
+		err = kernel_memory_field(mem, at, "file", "private_data", 8, &at);
+	return err ? err : kernel_memory_field(mem, at, "bpf_array", "pptrs", 8, ret);
+}
+
+static int learn_cpus(struct kernel_memory *mem)
+{
+	union bpf_attr attr = {
+		.map_type = BPF_MAP_TYPE_PERCPU_ARRAY, .key_size = 4, .value_size = 8, .max_entries = 1
+	};
+	_cleanup_close_ int map = bpf(BPF_MAP_CREATE, &attr), prog = -1;
+	int err = map < 0 ? map : read_percpu_pointer(mem, map, &mem->percpu_pointer);
+
+	if (err)
+		return err;
+	prog = load_percpu_program(mem->map, map);
+	if (prog < 0)
+		return prog;
+	mem->percpu = steal_fd(&prog);
+	return 0;
+}
+
+int kernel_memory_of_cpu(struct kernel_memory *mem, uint64_t pointer, unsigned cpu, uint64_t *ret)
+{
+	struct window *w = mem->window;
+	int err = mem->percpu >= 0 ? 0 : learn_cpus(mem);
+
+	if (!err)
+		err = run_program(mem, mem->percpu, cpu, 0);
+	if (!err && !w->task)
+		err = -ENXIO;
+	if (!err)
+		*ret = pointer - mem->percpu_pointer + w->task;
+	return err;
 }
 
 /* ---- pages ---- */

@@ -10,11 +10,12 @@
 #include "kernel/btf.h"
 
 struct kernel_memory {
-	int prog, map;
+	int prog, map, percpu; /* percpu: the program that tells where a CPU has its own; -1: not yet */
 	void *window; /* what program and we share */
 	struct btf btf;
 	uint64_t page_scale,
 		page_base; /* address of a page's bytes = its struct page * scale + base; 0: not known yet */
+	uint64_t percpu_pointer;
 };
 
 /* -EPERM, -EOPNOTSUPP, -ENOENT: this kernel, or this user, cannot. */
@@ -31,3 +32,5 @@ int kernel_memory_task(const struct kernel_memory *mem, uint64_t *ret);
 int kernel_memory_file(const struct kernel_memory *mem, int fd, uint64_t *ret);
 /* What a struct page stands for. */
 int kernel_memory_of_page(struct kernel_memory *mem, uint64_t page, uint64_t *ret);
+/* What a per-CPU pointer of the kernel stands for on @cpu, which must be a possible one; -ENXIO: there is no such CPU. */
+int kernel_memory_of_cpu(struct kernel_memory *mem, uint64_t pointer, unsigned cpu, uint64_t *ret);

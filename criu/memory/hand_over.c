@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include "memory/aio.h"
 #include "memory/memory.h"
 #include "memory/premap.h"
 #include "memory/restore_memory.h"
@@ -95,7 +96,9 @@ static int fill_vma(struct restore *r, struct restore_task *rt, const VmaEntry *
 	}
 	if (v->flags & MAP_LOCKED)
 		w->locked = 1;
-	if (v->status & VMA_SYSV) {
+	if (v->status & VMA_AIO_RING) {
+		w->staged = aio_waits_at(wire, v->start);
+	} else if (v->status & VMA_SYSV) {
 		w->shmid = v->shmid;
 	} else if (v->status & VMA_ANON_SHARED) {
 		uint64_t fd;
@@ -104,9 +107,9 @@ static int fill_vma(struct restore *r, struct restore_task *rt, const VmaEntry *
 			return fail(-EBADMSG, "no shared segment %lu", v->shmid);
 		w->fd = fd;
 		w->flags &= ~(uint64_t)MAP_ANONYMOUS;
-	} else if (v->status & (VMA_FILE_PRIVATE | VMA_FILE_SHARED)) {
+	} else if (v->status & (VMA_FILE_PRIVATE | VMA_FILE_SHARED | VMA_SOCKET)) {
 		w->flags &= ~(uint64_t)MAP_ANONYMOUS;
-		w->unplaced = restore_file(r, v->shmid, "a mapping")->kind->maps_itself;
+		w->unplaced = restore_file(r, v->shmid, "a mapping")->kind->unplaced;
 		return w->staged ? 0 : mapping_fd(r, v, opened, &w->fd);
 	} else {
 		w->flags |= MAP_ANONYMOUS;
@@ -264,6 +267,8 @@ int memory_hand_over(struct restore *r, struct restore_task *rt, struct wire_tas
 		err = vdso_plan_with(r, rt, map, wire);
 	if (!err)
 		err = premap_settle(r->premap, map, wire);
+	if (!err)
+		err = aio_hand_over(r, rt, map, wire);
 	if (!err)
 		err = fill_vmas(r, rt, wire);
 	if (!err)

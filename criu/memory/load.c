@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include "image/pagemap.h"
+#include "memory/aio.h"
 #include "memory/memory.h"
 #include "memory/premap.h"
 #include "memory/restore_memory.h"
@@ -58,16 +59,19 @@ static int check_vma(struct restore *r, struct restore_task *rt, const VmaEntry 
 		return bad_vma(rt, v, "its offset is no page border");
 	if (!good_huge(v))
 		return bad_vma(rt, v, "not whole huge pages");
-	if (v->status & (VMA_SOCKET | VMA_AIO_RING | VMA_SHADOW_STACK)) {
+	if (v->status & VMA_SHADOW_STACK) {
 		log_error("mm-%d.img: VMA %lx-%lx (status %#x) cannot be restored yet", rt->t.pid, v->start, v->end,
 			  v->status);
 		return -EOPNOTSUPP;
 	}
 	if (v->prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC))
 		return bad_vma(rt, v, "unknown protection");
-	switch (v->status & (VMA_FILE_PRIVATE | VMA_FILE_SHARED | VMA_ANON_SHARED | VMA_ANON_PRIVATE)) {
+	if (v->status & VMA_AIO_RING)
+		return 0;
+	switch (v->status & (VMA_FILE_PRIVATE | VMA_FILE_SHARED | VMA_SOCKET | VMA_ANON_SHARED | VMA_ANON_PRIVATE)) {
 	case VMA_FILE_PRIVATE:
 	case VMA_FILE_SHARED:
+	case VMA_SOCKET:
 		return check_file_vma(r, rt, v);
 	case VMA_ANON_SHARED:
 		if (v->pgoff > SEGMENT_MAX || v->pgoff + (v->end - v->start) > SEGMENT_MAX)
@@ -130,7 +134,10 @@ int memory_load(struct restore *r, struct restore_task *rt)
 	if (err < 0)
 		return fail(err, "%s", image_dir_error(r->dir));
 	rt->nr_runs = map->nr_runs;
-	return check_pages(rt, map);
+	for (size_t i = 0; i < map->nr_runs; i++)
+		progress_expect(r->opts->progress, map->runs[i].nr_pages * PAGE_SZ);
+	err = check_pages(rt, map);
+	return err ? err : aio_load(rt, map);
 }
 
 int memory_link(struct restore *r)

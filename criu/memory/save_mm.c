@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "kernel/device.h"
+#include "memory/aio.h"
 #include "memory/dump_memory.h"
 #include "memory/memory.h"
 #include "pie/vma.h"
@@ -30,14 +31,10 @@ static const char *unsaveable(const struct kernel_vma *v, const struct vma_flags
 		return "memory watched by userfaultfd: that cannot be saved yet";
 	if (f->flags & FLAG(VMF_SL))
 		return "memory sealed by mseal: that cannot be saved yet";
-	if (str_has_prefix(v->name, "anon_inode:[io_uring]"))
+	if (str_has_prefix(v->name, "anon_inode:[io_uring]") || str_has_prefix(v->name, "socket:["))
 		return NULL; /* its kind knows: memory_mapping_is() */
-	if (str_has_prefix(v->name, "/[aio]"))
-		return "an AIO ring (io_setup): nobody can tell what is in flight in it: run the program without native AIO, or on io_uring";
 	if (str_has_prefix(v->name, "anon_inode:"))
 		return "memory of a kernel object that cannot be saved yet";
-	if (str_has_prefix(v->name, "socket:["))
-		return "the ring of a packet socket, which cannot be saved yet";
 	if (str_has_prefix(v->name, "/secretmem"))
 		return "memfd_secret memory, which is not to be saved by design";
 	if (!strcmp(v->name, "[uprobes]"))
@@ -58,7 +55,7 @@ int memory_survey(struct dump *dump, struct dump_task *dt)
 		if (why)
 			dump_blocker(dump, dt, -1, "mapping %lx-%lx %s: %s", v->start, v->end, v->name, why);
 	}
-	return 0;
+	return aio_survey(dump, dt);
 }
 
 static uint64_t advice(const struct vma_flags *f)
@@ -136,10 +133,11 @@ static int mapped_file_id(struct dump *dump, struct dump_task *dt, const struct 
 		*ret_id = known;
 		return 0;
 	}
-	if (str_has_prefix(v->name, "anon_inode:")) {
+	if (str_has_prefix(v->name, "anon_inode:") || str_has_prefix(v->name, "socket:[")) {
 		dump_blocker(dump, dt, -1,
-			     "mapping %lx-%lx %s: no task of the tree has its descriptor any more: unmap it", v->start,
-			     v->end, v->name);
+			     "mapping %lx-%lx %s: no task of the tree has its descriptor any more%s: unmap it",
+			     v->start, v->end, v->name,
+			     v->name[0] == 's' ? ", or it is no packet socket's ring, and cannot be saved" : "");
 		return 0;
 	}
 	fd = open_mapped(dt, v, O_PATH);
@@ -176,7 +174,10 @@ static int fill_file(struct dump *dump, struct dump_task *dt, const struct kerne
 		e->flags |= MAP_ANONYMOUS;
 		return 0;
 	}
-	e->status |= v->shared ? VMA_FILE_SHARED : VMA_FILE_PRIVATE;
+	if (str_has_prefix(v->name, "socket:["))
+		e->status |= VMA_SOCKET;
+	else
+		e->status |= v->shared ? VMA_FILE_SHARED : VMA_FILE_PRIVATE;
 	if (str_has_prefix(v->name, "/memfd:"))
 		e->status |= VMA_MEMFD;
 	e->pgoff = v->pgoff;
@@ -207,6 +208,8 @@ static int fill_vma(struct dump *dump, struct dump_task *dt, const struct kernel
 	} else if (str_has_prefix(v->name, "[vvar")) {
 		e->status |= VMA_VVAR | VMA_ANON_PRIVATE;
 		e->flags |= MAP_ANONYMOUS;
+	} else if (aio_is_ring(v)) {
+		e->status |= VMA_AIO_RING;
 	} else if (v->ino || v->dev_major || v->dev_minor) {
 		/* The first SysV segment of a namespace has id 0, and its id for an inode number. */
 		int err = fill_file(dump, dt, v, f, e);
@@ -349,6 +352,8 @@ int memory_save_mm(struct dump *dump, struct dump_task *dt, MmEntry **ret_mm)
 		err = save_auxv(dump, dt, mm);
 	if (!err)
 		err = save_vmas(dump, dt, mm);
+	if (!err)
+		err = aio_save(dump, dt, mm);
 	if (!err)
 		*ret_mm = mm;
 	return err;

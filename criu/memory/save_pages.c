@@ -170,7 +170,8 @@ static int for_each_range(struct dump *dump, struct dump_task *dt, const MmEntry
 	for (size_t i = 0; !err && i < mm->n_vmas; i++) {
 		const VmaEntry *vma = mm->vmas[i];
 
-		if (vma->status & VMA_VDSO) {
+		/* The pages of an AIO ring are a file's for the scan. */
+		if (vma->status & (VMA_VDSO | VMA_AIO_RING)) {
 			err = fn(dump, arg, vma, vma->start, vma->end);
 			continue;
 		}

@@ -30,8 +30,9 @@
 
 bool snapshot_lacks(const VmaEntry *vma)
 {
-	/* Pages of hugetlbfs come from a pool that may have none for a copy. */
-	return (vma->flags & MAP_HUGETLB) || (vma->madv & (BIT(MADV_DONTFORK) | BIT(MADV_WIPEONFORK)));
+	/* Pages of hugetlbfs come from a pool that may have none for a copy. An AIO ring is shared, and goes on. */
+	return (vma->flags & MAP_HUGETLB) || (vma->status & VMA_AIO_RING) ||
+	       (vma->madv & (BIT(MADV_DONTFORK) | BIT(MADV_WIPEONFORK)));
 }
 
 /* An orphan of the tree would be adopted, and reaped, by one that is told of it. */
@@ -171,6 +172,13 @@ static int count_pages(struct dump_task *dt, const MmEntry *mm, struct snapshot 
 			next++;
 		if (!vma_has_private_pages(vma->status) || vma_is_droppable(vma->flags) || (vma->status & VMA_VDSO))
 			continue;
+		if (vma->status & VMA_AIO_RING) {
+			all += vma->end - vma->start;
+			aside += vma->end - vma->start;
+			if (snap && !err)
+				err = read_aside(dt, snap, vma->start, vma->end);
+			continue;
+		}
 		for (size_t j = next; !err && j < dt->pages.n && dt->pages.v[j].start < vma->end; j++) {
 			uint64_t start = MAX_OF(dt->pages.v[j].start, vma->start);
 			uint64_t end = MIN_OF(dt->pages.v[j].end, vma->end);

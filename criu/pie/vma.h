@@ -38,8 +38,9 @@ static inline int vma_is_droppable(uint32_t flags)
 	return (flags & 0x0f) == VMA_DROPPABLE;
 }
 
-/* Pages of its own: not those of a file or a segment. */
+/* Pages of its own: not those of a file or a segment. An AIO ring, which no other process can use, counts as such. */
 static inline int vma_has_private_pages(uint32_t status)
 {
-	return !!(status & (VMA_FILE_PRIVATE | VMA_ANON_PRIVATE)) && !(status & (VMA_VVAR | VMA_VSYSCALL | VMA_GUARD));
+	return !!(status & (VMA_FILE_PRIVATE | VMA_ANON_PRIVATE | VMA_AIO_RING)) &&
+	       !(status & (VMA_VVAR | VMA_VSYSCALL | VMA_GUARD));
 }

@@ -122,6 +122,13 @@ struct wire_range {
 	uint64_t start, end;
 };
 
+/* A context of io_setup(2) that exists already. */
+struct wire_aio {
+	uint64_t start, waits_at, len; /* of its ring; the VMA at start has it staged */
+	uint32_t id; /* the kernel's number, which stands in the ring */
+	uint32_t pad;
+};
+
 /* One special mapping ([vvar], [vvar_vclock], [vdso]) of the process that becomes the task. See restorer/vdso.h. */
 struct wire_vdso_part {
 	uint64_t now, len;
@@ -215,6 +222,7 @@ struct wire_words {
 	_Atomic uint32_t state; /* 0: free, 1: being written, 2: there */
 	int32_t error;
 	char text[256];
+	_Atomic uint64_t bytes; /* no word, but a number: what all tasks have read of their pages */
 };
 
 struct wire_task {
@@ -235,6 +243,7 @@ struct wire_task {
 	uint64_t spares, nr_spares; /* struct wire_range[], sorted: what unmapping leaves alone at first */
 	uint64_t vmas, nr_vmas; /* struct wire_vma[], sorted */
 	uint64_t ios, nr_ios; /* struct wire_io[], sorted */
+	uint64_t aios, nr_aios; /* struct wire_aio[] */
 	uint64_t stage, stage_len; /* free addresses for huge-page staging; 0: read straight */
 	int32_t reader_tid; /* of a thread that helps to read, 0: none is needed */
 	uint32_t pad_reader;

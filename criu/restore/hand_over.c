@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "kinds/kinds.h"
+#include "memory/aio.h"
 #include "memory/memory.h"
 #include "memory/premap.h"
 #include "memory/restore_memory.h"
@@ -133,6 +134,7 @@ static int fill_spares(struct restore *r, struct restore_task *rt, struct wire_t
 	ranges[n++] = (struct wire_range){ wire->region, wire->region + wire->region_len };
 	n += vdso_spared(wire, ranges + n, room - n);
 	n += premap_spares(r->premap, ranges + n, room - n);
+	n += aio_spares(wire, ranges + n, room - n);
 	qsort(ranges, n, sizeof(*ranges), cmp_range);
 	wire->spares = (uintptr_t)ranges;
 	wire->nr_spares = n;

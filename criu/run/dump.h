@@ -47,6 +47,8 @@ struct dump_task {
 	struct fd_probe *fds; /* of the first task of each files id; others have none */
 	size_t nr_fds;
 	struct compel_ctl *ctl; /* while infected */
+	struct aio_context *aio; /* its contexts of io_setup(2), in the order of their numbers */
+	size_t nr_aio;
 	struct page_regions pages, guards; /* of private memory: what is there; guard markers */
 	size_t guard_next;
 	MmEntry *mm;
@@ -73,6 +75,8 @@ struct dump {
 	} mapped_last;
 	void *segments; /* of room memory: shared segments */
 	struct hash segments_seen, segments_saved;
+	struct aio_reader *aio_reader; /* memory/aio_save.c; NULL: not asked for yet, or aio_unreadable tells why not */
+	int aio_unreadable;
 	struct hash fd_ids; /* files id and number -> file id */
 	struct hash task_by_pid; /* pid -> struct dump_task */
 	uint32_t last_file_id;

@@ -16,6 +16,8 @@ int layout_finish(struct wire_task *task);
 int layout_marks(struct wire_task *task);
 /* placed.c: first of all mappings, while nothing but the spares is there */
 int placed_map(struct wire_task *task);
+/* aio.c: rings have been filled as they were, and get the numbers that they have now */
+int aio_number(struct wire_task *task);
 /* main.c: where the tool jumps to; @args is the struct wire_task. */
 unsigned long blob_entry(unsigned int command, void *args);
 /* pages.c */

@@ -14,6 +14,7 @@ static int lay_out(struct wire_task *task)
 	err = err ? err : vdso_move(task);
 	err = err ? err : layout_map(task);
 	err = err ? err : pages_load(task);
+	err = err ? err : aio_number(task);
 	err = err ? err : vdso_patch(task);
 	err = err ? err : layout_finish(task);
 	err = err ? err : layout_marks(task);

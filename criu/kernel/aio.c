@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "kernel/aio.h"
+#include <errno.h>
+#include <stdlib.h>
+#include "base/bits.h"
+#include "kernel/kernel_memory.h"
+#include "util/fds.h"
+#include "util/str.h"
+
+#define CONTEXTS_MAX 65536
+#define TRIES 100
+
+#define FIELDS(X)                                  \
+	X(file_private, "file", "private_data")    \
+	X(mm_table, "mm_struct", "ioctx_table")    \
+	X(table_nr, "kioctx_table", "nr")          \
+	X(table_table, "kioctx_table", "table")    \
+	X(user_id, "kioctx", "user_id")            \
+	X(cpu, "kioctx", "cpu")                    \
+	X(max_reqs, "kioctx", "max_reqs")          \
+	X(nr_events, "kioctx", "nr_events")        \
+	X(mmap_size, "kioctx", "mmap_size")        \
+	X(available, "kioctx", "reqs_available")   \
+	X(active, "kioctx", "active_reqs")         \
+	X(tail, "kioctx", "tail")                  \
+	X(completed, "kioctx", "completed_events") \
+	X(cpu_available, "kioctx_cpu", "reqs_available")
+
+struct fields {
+#define MEMBER(name, type, field) long name;
+	FIELDS(MEMBER)
+};
+
+struct aio_reader {
+	struct kernel_memory mem;
+	struct fields at;
+	struct buf cpus; /* a byte for each CPU that there may be */
+};
+
+static int learn_fields(struct aio_reader *reader)
+{
+#define RESOLVE(name, type, field)                                  \
+	reader->at.name = btf_field(&reader->mem.btf, type, field); \
+	if (reader->at.name < 0)                                    \
+		return -EOPNOTSUPP;
+	FIELDS(RESOLVE)
+	return 0;
+}
+
+/* "0-3,8" */
+static int learn_cpus(struct aio_reader *reader)
+{
+	_cleanup_buf_ struct buf text = { 0 };
+	int err = read_file(AT_FDCWD, "/sys/devices/system/cpu/possible", &text);
+	const char *s = text.data;
+
+	while (!err && *s >= '0' && *s <= '9') {
+		char *end;
+		unsigned long first = strtoul(s, &end, 10), last = *end == '-' ? strtoul(end + 1, &end, 10) : first;
+
+		if (last < first || last > 65535)
+			return -EBADMSG;
+		for (unsigned long cpu = reader->cpus.len; !err && cpu <= last; cpu++) {
+			char possible = cpu >= first;
+
+			err = buf_add(&reader->cpus, &possible, 1);
+		}
+		s = *end == ',' ? end + 1 : end;
+	}
+	return err ? err : reader->cpus.len ? 0 : -EBADMSG;
+}
+
+int aio_reader_open(struct aio_reader **ret)
+{
+	struct aio_reader *reader = calloc(1, sizeof(*reader));
+	int err = reader ? kernel_memory_open(&reader->mem) : -ENOMEM;
+
+	if (err) {
+		free(reader);
+		return err;
+	}
+	err = learn_fields(reader);
+	if (!err)
+		err = learn_cpus(reader);
+	if (err) {
+		aio_reader_close(reader);
+		return err;
+	}
+	*ret = reader;
+	return 0;
+}
+
+void aio_reader_close(struct aio_reader *reader)
+{
+	if (!reader)
+		return;
+	kernel_memory_close(&reader->mem);
+	buf_free(&reader->cpus);
+	free(reader);
+}
+
+static int word(const struct aio_reader *reader, uint64_t object, long field, size_t len, uint64_t *ret)
+{
+	uint64_t value = 0;
+	int err = kernel_memory_read(&reader->mem, object + field, &value, len);
+
+	if (!err)
+		*ret = value;
+	return err;
+}
+
+/* Places for requests that are free: what is left in the middle, and what CPUs have taken from there for themselves. */
+static int count_free(struct aio_reader *reader, uint64_t ctx, uint64_t *ret_free)
+{
+	uint64_t pointer, free, at, n;
+	int err = word(reader, ctx, reader->at.available, 4, &free);
+
+	if (!err)
+		err = word(reader, ctx, reader->at.cpu, 8, &pointer);
+	for (unsigned cpu = 0; !err && cpu < reader->cpus.len; cpu++) {
+		if (!reader->cpus.data[cpu])
+			continue;
+		err = kernel_memory_of_cpu(&reader->mem, pointer, cpu, &at);
+		if (!err)
+			err = word(reader, at, reader->at.cpu_available, 4, &n);
+		if (!err)
+			free += n;
+	}
+	if (!err)
+		*ret_free = free;
+	return err;
+}
+
+static int read_once(struct aio_reader *reader, uint64_t ctx, struct aio_context *ret)
+{
+	uint64_t at = 0, len = 0, requests = 0, nr = 0, free = 0, active = 0, tail = 0, completed = 0;
+	int err = word(reader, ctx, reader->at.user_id, 8, &at);
+
+	if (!err)
+		err = word(reader, ctx, reader->at.mmap_size, 8, &len);
+	if (!err)
+		err = word(reader, ctx, reader->at.max_reqs, 4, &requests);
+	if (!err)
+		err = word(reader, ctx, reader->at.nr_events, 4, &nr);
+	if (!err)
+		err = word(reader, ctx, reader->at.active, 8, &active);
+	if (!err)
+		err = word(reader, ctx, reader->at.tail, 4, &tail);
+	if (!err)
+		err = word(reader, ctx, reader->at.completed, 4, &completed);
+	if (!err)
+		err = count_free(reader, ctx, &free);
+	if (err)
+		return err;
+	/* An event that has come and was not seen to be read yet keeps its request's place. */
+	if (!nr || free + completed > nr - 1)
+		return -EAGAIN;
+	*ret = (struct aio_context){ .at = at,
+				     .len = len,
+				     .requests = (uint32_t)requests,
+				     .nr = (uint32_t)nr,
+				     .tail = (uint32_t)tail,
+				     .in_flight = (uint32_t)(nr - 1 - free - completed),
+				     /* A list that is empty points to itself. */
+				     .for_ever = active != ctx + reader->at.active };
+	return 0;
+}
+
+/* Until it was the same twice: the counters are not read at one time. */
+static int read_context(struct aio_reader *reader, uint64_t ctx, struct aio_context *ret)
+{
+	struct aio_context a, b;
+
+	for (int i = 0; i < TRIES; i++) {
+		int err = read_once(reader, ctx, &a), again = read_once(reader, ctx, &b);
+
+		if ((err && err != -EAGAIN) || (again && again != -EAGAIN))
+			return err ? err : again;
+		if (err || again || a.in_flight != b.in_flight || a.tail != b.tail || a.for_ever != b.for_ever)
+			continue;
+		*ret = b;
+		return 0;
+	}
+	return -EAGAIN;
+}
+
+static int read_table(struct aio_reader *reader, uint64_t table, struct aio_contexts *ret)
+{
+	uint64_t nr, ctx;
+	int err = word(reader, table, reader->at.table_nr, 4, &nr);
+
+	if (!err && nr > CONTEXTS_MAX)
+		return -EAGAIN;
+	for (uint64_t i = 0; !err && i < nr; i++) {
+		struct aio_context *c;
+
+		err = word(reader, table, reader->at.table_table + 8 * (long)i, 8, &ctx);
+		if (err || !ctx)
+			continue;
+		c = array_push(ret);
+		err = c ? read_context(reader, ctx, c) : -ENOMEM;
+	}
+	return err;
+}
+
+int aio_contexts_read(struct aio_reader *reader, int mem, struct aio_contexts *ret)
+{
+	struct aio_contexts all = { 0 };
+	uint64_t at;
+	int err = kernel_memory_file(&reader->mem, mem, &at);
+
+	/* What is opened as /proc/PID/mem keeps the address space itself. */
+	if (!err)
+		err = word(reader, at, reader->at.file_private, 8, &at);
+	if (!err)
+		err = at ? word(reader, at, reader->at.mm_table, 8, &at) : -EBADF;
+	if (!err && at)
+		err = read_table(reader, at, &all);
+	if (err) {
+		array_free(&all);
+		return err;
+	}
+	*ret = all;
+	return 0;
+}

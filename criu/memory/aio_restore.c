@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include <errno.h>
+#include <linux/aio_abi.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "kernel/aio.h"
+#include "memory/aio.h"
+#include "memory/memory.h"
+#include "pie/vma.h"
+#include "util/fds.h"
+#include "util/log.h"
+
+#define BATCH 64u
+
+/* ---- load ---- */
+
+static const AioRingEntry *entry_of(const struct restore_task *rt, uint64_t at)
+{
+	for (size_t i = 0; i < rt->mm->n_aios; i++)
+		if (rt->mm->aios[i]->id == at)
+			return rt->mm->aios[i];
+	return NULL;
+}
+
+static const struct pagemap_run *header_run(const struct pagemap *map, uint64_t at)
+{
+	const struct pagemap_run *run = pagemap_find(map, at);
+
+	return run && run->vaddr <= at && (run->flags & PAGEMAP_PRESENT) ? run : NULL;
+}
+
+static int check_ring(const struct restore_task *rt, const VmaEntry *v, const struct pagemap *map)
+{
+	const AioRingEntry *entry = entry_of(rt, v->start);
+
+	if (!entry)
+		return fail(-EBADMSG, "mm-%d.img: VMA %lx-%lx is an AIO ring, of which there is no record", rt->t.pid,
+			    v->start, v->end);
+	if (entry->ring_len != v->end - v->start || entry->ring_len > AIO_RING_LEN_MAX)
+		return fail(-EBADMSG, "mm-%d.img: AIO context %#lx: a ring of %u bytes in a VMA of %lu", rt->t.pid,
+			    entry->id, entry->ring_len, v->end - v->start);
+	if (!entry->nr_req || entry->nr_req > entry->ring_len / AIO_EVENT_SIZE)
+		return fail(-EBADMSG, "mm-%d.img: AIO context %#lx: %u requests in a ring of %u bytes", rt->t.pid,
+			    entry->id, entry->nr_req, entry->ring_len);
+	if (!header_run(map, v->start))
+		return fail(-EBADMSG, "pagemap-%d.img: the first page of the AIO ring at %#lx is missing", rt->t.pid,
+			    v->start);
+	return 0;
+}
+
+int aio_load(struct restore_task *rt, const struct pagemap *map)
+{
+	size_t rings = 0;
+	int err = 0;
+
+	for (size_t i = 0; !err && i < rt->mm->n_vmas; i++) {
+		const VmaEntry *v = rt->mm->vmas[i];
+
+		if (!(v->status & VMA_AIO_RING) || (v->status & VMA_GUARD))
+			continue;
+		rings++;
+		err = check_ring(rt, v, map);
+	}
+	/* Each ring has its record: of two records of one ring, or of one without a ring, there would be more. */
+	if (!err && rings != rt->mm->n_aios)
+		err = fail(-EBADMSG, "mm-%d.img: %zu AIO contexts with %zu rings", rt->t.pid, rt->mm->n_aios, rings);
+	return err;
+}
+
+/* ---- hand over ---- */
+
+/* The ring as the image has it. */
+static int read_header(const struct restore_task *rt, const AioRingEntry *entry, const struct pagemap *map,
+		       struct aio_ring *ret)
+{
+	const struct pagemap_run *run = header_run(map, entry->id);
+	int err = run ? pread_exact(pagemap_source(map, run), ret, sizeof(*ret),
+				    (off_t)(run->offset + (entry->id - run->vaddr))) :
+			-EBADMSG;
+
+	if (err)
+		return fail(err, "read the AIO ring at %#lx from the pages image", entry->id);
+	if (ret->magic != AIO_RING_MAGIC || ret->nr != entry->ring_len / AIO_EVENT_SIZE - 1 || ret->tail >= ret->nr)
+		return fail(-EBADMSG, "pages of %d: the AIO ring at %#lx is none: magic %#x, tail %u of %u", rt->t.pid,
+			    entry->id, ret->magic, ret->tail, ret->nr);
+	return 0;
+}
+
+static int setup(unsigned requests, uint32_t nr, aio_context_t *ret)
+{
+	aio_context_t ctx = 0;
+
+	if (syscall(SYS_io_setup, requests, &ctx) < 0)
+		return -errno;
+	if (((struct aio_ring *)ctx)->nr != nr) {
+		syscall(SYS_io_destroy, ctx);
+		return -ERANGE;
+	}
+	*ret = ctx;
+	return 0;
+}
+
+/* The size of a ring depends on the number of CPUs, too: should it differ, the number of requests has to give way. */
+static int make_context(const AioRingEntry *entry, uint32_t nr, aio_context_t *ret)
+{
+	int err = setup(entry->nr_req, nr, ret);
+
+	if (err == -ERANGE)
+		err = setup(MAX_OF((nr - 2) / 2, 1u), nr, ret);
+	if (err == -ERANGE)
+		return fail(
+			err,
+			"AIO context %#lx: this kernel makes no ring of %u bytes, which depends on the number of CPUs: restore on a machine with as many (it was made for %u requests)",
+			entry->id, entry->ring_len, entry->nr_req);
+	if (err == -EAGAIN)
+		return fail(err, "AIO context %#lx: room for %u requests: raise fs.aio-max-nr (sysctl)", entry->id,
+			    entry->nr_req);
+	return err ? fail(err, "io_setup(%u)", entry->nr_req) : 0;
+}
+
+/* Have @n requests end, that read nothing. With @follow, their events count as read. */
+static int end_requests(aio_context_t ctx, int empty, uint64_t n, bool follow)
+{
+	struct iocb cb = { .aio_lio_opcode = IOCB_CMD_PREAD, .aio_fildes = empty }, *all[BATCH];
+	volatile struct aio_ring *ring = (volatile struct aio_ring *)ctx;
+
+	for (unsigned i = 0; i < BATCH; i++)
+		all[i] = &cb;
+	while (n) {
+		/* The kernel gives the places of events that were read back one by one: never ask for all that there are. */
+		long most = MIN_OF(n, follow ? MIN_OF(BATCH, ring->nr / 4) : BATCH);
+		long done = syscall(SYS_io_submit, ctx, most, all);
+
+		if (done <= 0)
+			return done < 0 ? -errno : -EIO;
+		n -= done;
+		if (follow)
+			ring->head = ring->tail;
+	}
+	return 0;
+}
+
+/*
+ * Move the kernel's tail to @want's, with as many events that wait as there are in @want: places for requests are taken
+ * until the program has read them.
+ */
+static int turn(aio_context_t ctx, const struct aio_ring *want)
+{
+	_cleanup_close_ int empty = memfd_create("empty", MFD_CLOEXEC);
+	uint32_t head = want->head % want->nr, wait = (want->tail + want->nr - head) % want->nr;
+	uint64_t all = want->tail < wait ? want->tail + want->nr : want->tail;
+	const struct aio_ring *ring = (const struct aio_ring *)ctx;
+	cpu_set_t before, one;
+	unsigned cpu;
+	bool pinned;
+	int err;
+
+	if (empty < 0)
+		return -errno;
+	/* Every CPU that submits takes a supply of places; all of them may be needed here. */
+	CPU_ZERO(&one);
+	if (!getcpu(&cpu, NULL) && cpu < CPU_SETSIZE)
+		CPU_SET(cpu, &one);
+	pinned = !sched_getaffinity(0, sizeof(before), &before) && !sched_setaffinity(0, sizeof(one), &one);
+	err = end_requests(ctx, empty, all - wait, true);
+	if (!err)
+		err = end_requests(ctx, empty, wait, false);
+	if (pinned)
+		sched_setaffinity(0, sizeof(before), &before);
+	return err ? err : ring->tail == want->tail ? 0 : -EIO;
+}
+
+static int restore_context(struct restore *r, struct restore_task *rt, const AioRingEntry *entry,
+			   const struct pagemap *map, struct wire_aio *ret)
+{
+	struct aio_ring saved;
+	aio_context_t ctx;
+	uint64_t hole;
+	int err = read_header(rt, entry, map, &saved);
+
+	if (!err)
+		err = make_context(entry, saved.nr, &ctx);
+	if (err)
+		return err;
+	err = saved.tail || saved.head ? turn(ctx, &saved) : 0;
+	if (err)
+		return fail(err, "AIO context %#lx: bring its ring to head %u, tail %u of %u", entry->id, saved.head,
+			    saved.tail, saved.nr);
+	err = memory_find_hole(r, rt, entry->ring_len, &hole);
+	if (err)
+		return err;
+	if (mremap((void *)ctx, entry->ring_len, entry->ring_len, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)hole) ==
+	    MAP_FAILED)
+		return fail(-errno, "move an AIO ring");
+	*ret = (struct wire_aio){ .start = entry->id, .waits_at = hole, .len = entry->ring_len };
+	ret->id = ((struct aio_ring *)hole)->id;
+	return 0;
+}
+
+int aio_hand_over(struct restore *r, struct restore_task *rt, const struct pagemap *map, struct wire_task *wire)
+{
+	size_t n = rt->mm->n_aios;
+	struct wire_aio *aios = n ? wire_alloc(wire, n * sizeof(*aios)) : NULL;
+	int err = 0;
+
+	if (n && !aios)
+		return fail(-ENOMEM, "AIO contexts");
+	for (size_t i = 0; !err && i < n; i++)
+		err = restore_context(r, rt, rt->mm->aios[i], map, &aios[i]);
+	wire->aios = (uintptr_t)aios;
+	wire->nr_aios = n;
+	return err;
+}
+
+uint64_t aio_waits_at(const struct wire_task *wire, uint64_t start)
+{
+	const struct wire_aio *aios = (const struct wire_aio *)(uintptr_t)wire->aios;
+
+	for (uint64_t i = 0; i < wire->nr_aios; i++)
+		if (aios[i].start == start)
+			return aios[i].waits_at;
+	return 0;
+}
+
+size_t aio_spares(const struct wire_task *wire, struct wire_range *ranges, size_t room)
+{
+	const struct wire_aio *aios = (const struct wire_aio *)(uintptr_t)wire->aios;
+	size_t n = 0;
+
+	for (; n < wire->nr_aios && n < room; n++)
+		ranges[n] = (struct wire_range){ aios[n].waits_at, aios[n].waits_at + aios[n].len };
+	return n;
+}

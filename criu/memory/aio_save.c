@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+#include "kernel/aio.h"
+#include "memory/aio.h"
+#include "util/fds.h"
+#include "util/log.h"
+
+/* Disks answer sooner; what goes to a frozen file system (FUSE) never does. */
+#define WAIT_US 2000000u
+#define STEP_US 500u
+
+bool aio_is_ring(const struct kernel_vma *v)
+{
+	return v->shared && v->deleted && !strcmp(v->name, "/[aio]");
+}
+
+static void close_reader(void *reader)
+{
+	aio_reader_close(reader);
+}
+
+static int reader_of(struct dump *dump)
+{
+	if (dump->aio_reader || dump->aio_unreadable)
+		return dump->aio_unreadable;
+	dump->aio_unreadable = aio_reader_open(&dump->aio_reader);
+	if (!dump->aio_unreadable && arena_defer(&dump->arena, close_reader, dump->aio_reader)) {
+		dump->aio_reader = NULL;
+		return dump->aio_unreadable = -ENOMEM;
+	}
+	return dump->aio_unreadable;
+}
+
+static bool ends_by_itself(const struct aio_contexts *all)
+{
+	bool waits = false;
+
+	for (size_t i = 0; i < all->n; i++) {
+		if (all->v[i].for_ever)
+			return false;
+		waits |= all->v[i].in_flight;
+	}
+	return waits;
+}
+
+/* What is in flight lives in the kernel and on disks: it ends while its process is frozen. */
+static int read_at_rest(struct dump *dump, int mem, struct aio_contexts *all)
+{
+	int err = aio_contexts_read(dump->aio_reader, mem, all);
+
+	if (dump->checking)
+		return err;
+	for (unsigned waited = 0; waited < WAIT_US && (err == -EAGAIN || (!err && ends_by_itself(all)));
+	     waited += STEP_US) {
+		usleep(STEP_US); /* style: that a request of another process ends is told to nobody */
+		array_free(all);
+		err = aio_contexts_read(dump->aio_reader, mem, all);
+	}
+	return err;
+}
+
+static void refuse_in_flight(struct dump *dump, const struct dump_task *dt, const struct aio_context *c)
+{
+	if (c->for_ever)
+		dump_blocker(
+			dump, dt, -1,
+			"AIO context %#lx: %u requests are in flight, of a sort that waits for something to happen (IOCB_CMD_POLL): io_cancel or io_destroy them",
+			c->at, c->in_flight);
+	else if (c->in_flight && !dump->checking)
+		dump_blocker(
+			dump, dt, -1,
+			"AIO context %#lx: %u requests are in flight, and have not ended in %u ms: try again when what they go to has answered",
+			c->at, c->in_flight, WAIT_US / 1000);
+}
+
+static const struct aio_context *context_at(const struct dump_task *dt, uint64_t at)
+{
+	for (size_t i = 0; i < dt->nr_aio; i++)
+		if (dt->aio[i].at == at)
+			return &dt->aio[i];
+	return NULL;
+}
+
+/* NULL, or why this ring cannot be made again. */
+static const char *unlike(const struct kernel_vma *v, const struct aio_context *c, const struct aio_ring *ring)
+{
+	if (!c)
+		return "the ring of an AIO context that this process does not have, inherited by fork or a part of one: munmap it";
+	if (c->len != v->end - v->start || v->pgoff)
+		return "only a part of the ring of an AIO context: map all of it with one protection, or io_destroy it";
+	if (ring && (ring->magic != AIO_RING_MAGIC || ring->nr != c->nr || ring->tail != c->tail))
+		return "the ring of an AIO context whose header the program has written over: io_destroy it";
+	return NULL;
+}
+
+static int survey_ring(struct dump *dump, struct dump_task *dt, int mem, const struct kernel_vma *v)
+{
+	struct aio_ring ring;
+	const char *why;
+	int err = pread_exact(mem, &ring, sizeof(ring), (off_t)v->start);
+
+	if (err)
+		return fail(err, "read the AIO ring at %#lx", v->start);
+	why = unlike(v, context_at(dt, v->start), dump->checking ? NULL : &ring);
+	if (why)
+		dump_blocker(dump, dt, -1, "mapping %lx-%lx %s: %s", v->start, v->end, v->name, why);
+	return 0;
+}
+
+static const struct kernel_vma *next_ring(const struct dump_task *dt, size_t *at)
+{
+	while (*at < dt->maps.n)
+		if (aio_is_ring(&dt->maps.v[(*at)++]))
+			return &dt->maps.v[*at - 1];
+	return NULL;
+}
+
+static int keep_contexts(struct dump *dump, struct dump_task *dt, const struct aio_contexts *all)
+{
+	dt->aio = dump_alloc(dump, (all->n + 1) * sizeof(*dt->aio));
+	if (!dt->aio)
+		return fail(-ENOMEM, "AIO contexts");
+	if (all->n)
+		memcpy(dt->aio, all->v, all->n * sizeof(*dt->aio));
+	dt->nr_aio = all->n;
+	return 0;
+}
+
+int aio_survey(struct dump *dump, struct dump_task *dt)
+{
+	_cleanup_close_ int mem = -1;
+	struct aio_contexts all = { 0 };
+	const struct kernel_vma *v;
+	size_t at = 0;
+	int err;
+
+	v = next_ring(dt, &at);
+	if (!v)
+		return 0;
+	err = reader_of(dump);
+	if (!err) {
+		mem = open_at(dt->proc.dir, "mem", O_RDONLY, 0);
+		if (mem < 0)
+			return fail(mem, "open /proc/%d/mem", dt->t.host_pid);
+		err = read_at_rest(dump, mem, &all);
+	}
+	if (err) {
+		dump_blocker(
+			dump, dt, -1,
+			"mapping %lx-%lx %s: an AIO context: what is in flight in it can only be read out of the kernel's memory (BPF), which fails here (%s): dump as root on a kernel with BTF, or run the program without native AIO",
+			v->start, v->end, v->name, strerror(-err));
+		return 0;
+	}
+	err = keep_contexts(dump, dt, &all);
+	array_free(&all);
+	for (size_t i = 0; !err && i < dt->nr_aio; i++)
+		refuse_in_flight(dump, dt, &dt->aio[i]);
+	for (; !err && v; v = next_ring(dt, &at))
+		err = survey_ring(dump, dt, mem, v);
+	return err;
+}
+
+/* In the order in which the kernel numbers them, for which they are made again. */
+int aio_save(struct dump *dump, struct dump_task *dt, MmEntry *mm)
+{
+	mm->aios = dump_alloc(dump, (dt->nr_aio + 1) * sizeof(*mm->aios));
+	if (!mm->aios)
+		return fail(-ENOMEM, "AIO contexts");
+	for (size_t i = 0; i < dt->nr_aio; i++) {
+		const struct aio_context *c = &dt->aio[i];
+		const struct kernel_vma *v = maps_find(&dt->maps, c->at);
+		AioRingEntry *entry;
+
+		/* Without its ring nobody can use a context any more. */
+		if (!v || !aio_is_ring(v)) {
+			log_info("AIO context %#lx is left out: the process has unmapped its ring", c->at);
+			continue;
+		}
+		entry = dump_alloc(dump, sizeof(*entry));
+		if (!entry)
+			return fail(-ENOMEM, "AIO contexts");
+		aio_ring_entry__init(entry);
+		entry->id = c->at;
+		entry->nr_req = c->requests;
+		entry->ring_len = (uint32_t)c->len;
+		mm->aios[mm->n_aios++] = entry;
+	}
+	return 0;
+}
