@@ -76,7 +76,7 @@ const struct option_spec option_table[] = {
 	FLAG(0, "skip-events", DUMPS | CMD_CHECK, FILES, skip_events, "leave out events of inotify and fanotify that have not been read yet"),
 	FLAG(0, "force-irmap", DUMPS | CMD_CHECK, FILES, force_irmap, "find files that inotify and fanotify watch by scanning paths, not by handles"),
 	LIST(0, "irmap-scan-path", "DIR", DUMPS | CMD_CHECK, FILES, irmap_scan_paths, "look for watched files below this directory, too"),
-	LATER_FLAG(0, "skip-file-rwx-check", RESTORE, FILES, skip_file_rwx_check, "do not compare the permissions of executables"),
+	FLAG(0, "skip-file-rwx-check", RESTORE, FILES, skip_file_rwx_check, "files may have other permissions than they had"),
 
 	/* -- what lies outside of the tree -- */
 	VALUE(HANDLER, 0, "external", "TYPE[ID]", CMD_BOTH | CMD_CHECK, OUTSIDE, value_external, "file[MOUNT:INODE], tty[RDEV:DEV] (hex), pipe:[INODE] or unix[INODE]: not saved, but handed over by --inherit-fd"),

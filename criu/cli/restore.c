@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* criu restore: and what becomes of the program once the tree runs. */
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -10,6 +12,26 @@
 
 #include "cli/cli.h"
 #include "restore/restore.h"
+
+/* As execvp(3) would find it: what cannot be started is told before the tree is there. */
+static bool can_execute(const char *command)
+{
+	const char *dirs = getenv("PATH");
+	char path[PATH_MAX];
+
+	if (strchr(command, '/'))
+		return access(command, X_OK) == 0;
+	for (const char *dir = dirs ? dirs : "/bin:/usr/bin"; *dir; dir += *dir == ':') {
+		size_t len = strcspn(dir, ":");
+
+		if (snprintf(path, sizeof(path), "%.*s/%s", len ? (int)len : 1, len ? dir : ".", command) <
+			    (int)sizeof(path) &&
+		    access(path, X_OK) == 0)
+			return true;
+		dir += len;
+	}
+	return false;
+}
 
 static int restore_options_fit(const struct options *opts)
 {
@@ -20,6 +42,8 @@ static int restore_options_fit(const struct options *opts)
 			"--exec-cmd and --restore-detached exclude each other: the command is the tree's parent");
 	if (opts->exec_cmd.n && opts->restore_sibling)
 		return usage_error("--exec-cmd and --restore-sibling exclude each other");
+	if (opts->exec_cmd.n && !can_execute(opts->exec_cmd.v[0]))
+		return usage_error("--exec-cmd: there is no program %s", opts->exec_cmd.v[0]);
 	return 0;
 }
 

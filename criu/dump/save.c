@@ -241,6 +241,8 @@ int dump_save(struct dump *dump)
 		err = seccomp_write(dump);
 	if (!err)
 		err = save_clocks(dump);
+	if (!err)
+		err = cpuinfo_write(dump);
 	return err;
 }
 

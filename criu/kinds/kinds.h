@@ -40,6 +40,9 @@ int fs_save(struct dump *dump, struct dump_task *task, FsEntry *ret);
 int timers_ask(struct dump_task *task, const struct proc_timers *timers);
 /* seccomp.img, once, after the last task has been saved; also without filters. */
 int seccomp_write(struct dump *dump);
+/* cpuinfo.img, where --cpu-cap asks for it: written, or compared with this CPU. */
+int cpuinfo_write(struct dump *dump);
+int cpuinfo_load(struct restore *r);
 /* Bytes of wire_alloc() that their hand_over takes at the most. */
 size_t task_wire_size(const struct restore_task *task);
 /* What it asks of the memfd kind: is this /proc's text for a memfd; its entry in files.img. */

@@ -47,6 +47,7 @@ struct premap_pages {
 	struct pagemap *map;
 	void **mem; /* by source: the pages image, mapped */
 	size_t *len;
+	_Atomic uint64_t *bytes_read; /* what the tool's progress line counts */
 };
 
 static inline bool premap_bit(const uint64_t *bits, uint64_t i)

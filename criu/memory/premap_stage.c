@@ -275,6 +275,7 @@ static int load_run(const struct premap_pages *own, const struct pagemap_run *ru
 		}
 		if (start < stop) {
 			err = read_in(a, fd, run, start, stop);
+			atomic_fetch_add(own->bytes_read, stop - start);
 			done(h, start, stop);
 		}
 		at += at < end ? PAGE_SZ : 0;
@@ -334,6 +335,7 @@ int premap_stage(struct restore *r, struct restore_task *rt, struct premap *p)
 	err = premap_pages_open(map, &own);
 	if (err)
 		return err;
+	own.bytes_read = &r->shared->words.bytes;
 	err = compare_children(r, p, &own, rt);
 	if (!err)
 		err = stage_hulls(r, p, &own);

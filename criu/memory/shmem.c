@@ -135,6 +135,8 @@ int shmem_fill(struct restore *r, uint32_t shmid, int fd)
 			err = copy_range(pagemap_source(map, run), run->offset, fd, run->vaddr, len);
 		if (err < 0)
 			fail(err, "fill shared memory %u", shmid);
+		progress_expect(r->opts->progress, len);
+		progress_add(r->opts->progress, len);
 		r->stats.restore.pages_restored += run->nr_pages;
 	}
 	pagemap_free(map);

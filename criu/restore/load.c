@@ -362,6 +362,8 @@ int restore_load(struct restore *r)
 	if (!err)
 		err = load_clocks(r);
 	if (!err)
+		err = cpuinfo_load(r);
+	if (!err)
 		err = load_pstree(r);
 	if (!err)
 		err = load_files(r);

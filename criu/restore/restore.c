@@ -134,15 +134,25 @@ static int look_when_due(struct restore *r, uint64_t *steps, uint64_t *due)
 	return failed;
 }
 
+/* What the tasks have read, on the line that a person sees: they themselves have no terminal any more. */
+static void tell_progress(struct restore *r, uint64_t *told)
+{
+	uint64_t bytes = atomic_load(&r->shared->words.bytes);
+
+	progress_add(r->opts->progress, bytes - *told);
+	*told = bytes;
+}
+
 static int await_ready(struct restore *r)
 {
-	uint64_t steps = 0, due = 0;
+	uint64_t steps = 0, due = 0, told = 0;
 	uint32_t seen = 0;
 
 	while (atomic_load(&r->shared->reached[STAGE_READY]) < r->shared->expected[STAGE_READY]) {
 		uint32_t before = seen;
 		int failed = shared_wait_event(r->shared, &seen, LOOK_MS);
 
+		tell_progress(r, &told);
 		if (!failed && before == seen)
 			failed = look_when_due(r, &steps, &due);
 		if (!failed)
@@ -217,6 +227,8 @@ static int make_tree(struct restore *r)
 		err = scripts_run(r->opts, "post-restore", r->root_pid);
 	if (!err)
 		err = interrupted();
+	/* The line is gone before the tree can write there. */
+	progress_finish(r->opts->progress);
 	if (!err)
 		err = restore_commit(r);
 	if (err)

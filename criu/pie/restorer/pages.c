@@ -28,6 +28,8 @@ struct uffdio_move {
 #define UFFDIO_MOVE _IOWR(UFFDIO, 0x05, struct uffdio_move)
 #endif
 
+#define PIECE (16ul << 20) /* so that a person sees it move on */
+
 struct mover {
 	struct wire_task *task;
 	long fd; /* userfaultfd, negative: none */
@@ -35,15 +37,24 @@ struct mover {
 	struct reader reader;
 };
 
+static void tell_read(struct wire_task *task, uint64_t bytes)
+{
+	struct wire_words *words = (void *)task->words;
+
+	if (words)
+		atomic_fetch_add(&words->bytes, bytes);
+}
+
 static int read_all(struct wire_task *task, int fd, uint64_t to, uint64_t len, uint64_t offset)
 {
 	while (len) {
-		long got = sys_pread64(fd, (void *)to, len, offset);
+		long got = sys_pread64(fd, (void *)to, MIN_OF(len, PIECE), offset);
 
 		if (got == -EINTR)
 			continue;
 		if (got <= 0)
 			return restorer_fail_at(task, got ? got : -EIO, "read pages", to);
+		tell_read(task, (uint64_t)got);
 		to += got;
 		offset += got;
 		len -= got;
@@ -106,6 +117,8 @@ static int read_stage(struct mover *m, int fd, uint64_t len, uint64_t offset)
 	err = read_all(task, fd, task->stage, own, offset);
 	if (own < len)
 		other = reader_wait(&m->reader);
+	if (own < len)
+		tell_read(task, len - own);
 	if (!err && other)
 		err = restorer_fail_at(task, other, "read pages", task->stage);
 	return err;
