@@ -16,7 +16,6 @@
 
 #define STOP_MS 10000
 #define STOP_YIELDS 100
-#define DEATH_MS 1000
 
 /* The kernel says EPERM for much: tell the cases apart. */
 static int seize_error(pid_t tid, int err)
@@ -103,8 +102,7 @@ static int wait_patiently(pid_t tid, uint64_t until, int *ret_status)
 
 int compel_seize(pid_t tid, bool suspend_seccomp)
 {
-	unsigned long options = PTRACE_O_TRACESYSGOOD;
-	int status;
+	unsigned long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEEXEC;
 	long err = -1;
 
 	/* The kernel refuses the whole request when only the suspension is not allowed. */
@@ -112,13 +110,23 @@ int compel_seize(pid_t tid, bool suspend_seccomp)
 		err = ptrace(PTRACE_SEIZE, tid, NULL, (void *)(options | PTRACE_O_SUSPEND_SECCOMP));
 	if (err && ptrace(PTRACE_SEIZE, tid, NULL, (void *)options))
 		return seize_error(tid, errno);
-	if (!ptrace(PTRACE_INTERRUPT, tid, NULL, NULL))
-		return 0;
-	if (errno != ESRCH)
-		return -errno; /* it runs, and is ours until we end */
-	/* It dies at this moment: take its last report, or it stays ours. A leader whose threads live on has none. */
-	wait_patiently(tid, now_ms() + DEATH_MS, &status);
-	return -ESRCH;
+	/* Who is traced by us can always be interrupted, also as a zombie: if not, the number means somebody else by now. */
+	return ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) ? -ESTALE : 0;
+}
+
+int compel_interrupt(pid_t tid)
+{
+	return ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) ? -ESRCH : 0;
+}
+
+bool compel_at_rest(pid_t tid)
+{
+	siginfo_t why, waiting = { 0 };
+
+	/* In this order: who is in a stop stays in it. */
+	if (ptrace(PTRACE_GETSIGINFO, tid, NULL, &why) || why.si_code >> 8 != PTRACE_EVENT_STOP)
+		return false;
+	return !waitid(P_PID, tid, &waiting, WSTOPPED | WEXITED | WNOHANG | WNOWAIT | __WALL) && !waiting.si_pid;
 }
 
 int compel_wait_stop(pid_t tid, struct compel_stop *ret_stop)
@@ -144,6 +152,8 @@ int compel_wait_stop_for(pid_t tid, unsigned int timeout_ms, struct compel_stop 
 		}
 		if (status >> 16 == PTRACE_EVENT_STOP)
 			break;
+		/* Any other stop cancels the one that was asked for. */
+		ptrace(PTRACE_INTERRUPT, tid, NULL, NULL);
 		/*
 		 * A signal that had left its queue before we asked for the stop. It goes on its way
 		 * with its siginfo: the kernel builds the handler's frame (or stops the group, or

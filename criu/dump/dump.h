@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Freeze a process tree and save it: the phases, in their order. Each logs what goes wrong and returns -errno. */
 #pragma once
+#include <signal.h>
 #include "run/blockers.h"
 #include "run/options.h"
 
 struct dump;
 struct dump_task;
+struct dump_thread;
 
 /* The whole job. 0, or a negative errno that has been logged; the tree is then as it was. */
 int dump_run(const struct options *opts);
@@ -29,6 +31,20 @@ void dump_drop_task(struct dump *dump, struct dump_task *dt);
 int dump_read_stat(struct dump_task *dt);
 /* Who shares what, before anybody is asked. */
 int dump_find_shared(struct dump *dump);
+
+/* threads.c. What signals did before; the calls between begin and end need what is set up there. */
+struct dump_stopping {
+	struct sigaction child, tick;
+	sigset_t mask;
+};
+void dump_stop_begin(struct dump *dump, struct dump_stopping *ret_was);
+void dump_stop_end(const struct dump_stopping *was);
+/*
+ * Stop the threads of @dt that are there by now. Returns how much was new: call it until there is nothing. A process that
+ * is gone is -ESRCH or -ENOENT, not logged; one that is a zombie has state TASK_DEAD then.
+ */
+int dump_stop_threads(struct dump *dump, struct dump_task *dt);
+struct dump_thread *dump_find_thread(const struct dump_task *dt, pid_t tid);
 
 /* Stop every thread of the tree; afterwards nothing in it changes any more. */
 int dump_seize(struct dump *dump);

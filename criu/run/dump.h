@@ -31,6 +31,7 @@ struct dump_thread {
 	struct inside_thread inside;
 	uint64_t robust_list, robust_list_len;
 	bool seized;
+	bool ended; /* and that was waited for */
 };
 
 struct dump_task {
@@ -41,7 +42,7 @@ struct dump_task {
 	struct proc_status status;
 	struct dump_thread *threads; /* [0] is the leader; none for a zombie */
 	size_t nr_threads;
-	bool shaken; /* a thread of it has ended while it was being stopped */
+	int deaths_seen; /* dump/threads.c: of all children, when the ends of these threads were last taken */
 	struct maps maps;
 	struct vma_flags_array vma_flags; /* as maps, entry by entry */
 	struct fd_probe *fds; /* of the first task of each files id; others have none */

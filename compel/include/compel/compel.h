@@ -33,9 +33,19 @@ struct compel_stop {
  * PTRACE_SEIZE + PTRACE_INTERRUPT @tid without waiting, so that many can be stopped in
  * one batch. @suspend_seccomp asks for PTRACE_O_SUSPEND_SECCOMP; who may not (it takes
  * CAP_SYS_ADMIN) seizes without, and compel_open refuses a target under seccomp then.
- * -ESRCH when it is gone or a zombie, -EPERM when we may not, -EBUSY when somebody else traces it.
+ * -ESRCH when it is gone or a zombie, -EPERM when we may not, -EBUSY when somebody traces it (we ourselves, maybe).
+ *
+ * A thread that executes a program while it is not its process's first one gets the number of that one; all others end.
+ * If that happens during the call it is -ESTALE: the thread is seized, was told nothing, and has the process's number.
+ * (Or, if @tid is the process's: who has that number now is not seized.) If it happens later, a wait for the old number
+ * is -ECHILD, and the thread stops under its new one. PTRACE_SEIZE waits, whatever signal comes, for as long as any thread
+ * of the process executes a program; and that waits until the ends of all others have been waited for by their tracer.
  */
 int compel_seize(pid_t tid, bool suspend_seccomp);
+/* Ask one that is seized already for its stop (again). -ESRCH: we have not seized who has that number. */
+int compel_interrupt(pid_t tid);
+/* Who has this number now is seized, in the stop that was asked for, and a wait has told so. */
+bool compel_at_rest(pid_t tid);
 /* Wait for the stop that compel_seize asked for. Signals that arrive meanwhile are kept for the
  * target, never lost. -ETIMEDOUT after ten seconds: it is in a call that cannot be interrupted, such as vfork. */
 int compel_wait_stop(pid_t tid, struct compel_stop *ret_stop);

@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Stop the threads of one process, which goes on making threads, ending them and executing programs meanwhile.
+ *
+ * A thread keeps its number until its end, but for one case. When thread X executes a program (exec) and is not the
+ * process's first thread, of number L, then, as ptrace(2) has it:
+ *
+ *  - All other threads are killed, also those that stand in a stop of ours. One that we hold is a zombie until we have
+ *    waited for it, and X waits for that. All the time PTRACE_SEIZE of any thread of the process waits for X. So ends are
+ *    taken wherever we wait: between two looks at those that run, and in the handler of SIGCHLD during a PTRACE_SEIZE.
+ *  - The first thread is a zombie then, of whose end no wait tells; neither does one of a first thread that has ended by
+ *    itself. Nobody is waited for under L while L is a zombie.
+ *  - X takes the number L. Its old one is nobody's: a wait for it is ECHILD, which means nothing but this, as every
+ *    other end is told. What was told of L before was the old one's, and is void.
+ *  - If X was held, L is so now, and stops twice: inside of exec, and before the new program's first instruction. A stop
+ *    of X that was told under L, before we knew, stands (compel_at_rest). No other thread is left: this process is still.
+ *  - If X was not held, a wait for L is ECHILD. X is seized under its new number, or was being seized under its old one
+ *    (-ESTALE).
+ *
+ * Each time around, one that is not held yet has to execute a program between our reading the list and the seizing of
+ * what is in it in order not to be caught.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "dump/dump.h"
+#include "run/dump.h"
+#include "util/fds.h"
+#include "util/log.h"
+
+/* include/linux/sched.h: field flags of /proc/PID/stat. */
+#define PF_KTHREAD 0x00200000
+
+/* So long for one thread before the others get their turn. */
+#define ONE_WAIT_MS 2u
+/* A number that changes hands meanwhile is tried again. */
+#define SEIZE_TRIES 4
+/* How often a PTRACE_SEIZE that waits is asked whether it is to be given up. */
+#define TICK_US 50000
+
+struct dump_thread *dump_find_thread(const struct dump_task *dt, pid_t tid)
+{
+	for (size_t i = 0; i < dt->nr_threads; i++)
+		if (dt->threads[i].id.host_tid == tid)
+			return &dt->threads[i];
+	return NULL;
+}
+
+static int add_thread(struct dump_task *dt, pid_t tid)
+{
+	struct dump_thread *grown;
+
+	/* Doubling by powers of two: cost per thread stays constant. */
+	if (!(dt->nr_threads & (dt->nr_threads - 1))) {
+		size_t room = dt->nr_threads ? dt->nr_threads * 2 : 1;
+
+		grown = realloc(dt->threads, room * sizeof(*grown));
+		if (!grown)
+			return fail(-ENOMEM, "threads of %d", dt->t.host_pid);
+		dt->threads = grown;
+	}
+	dt->threads[dt->nr_threads] = (struct dump_thread){ .id = { tid, tid }, .seized = true };
+	dt->nr_threads++;
+	return 0;
+}
+
+static void drop_thread(struct dump_task *dt, struct dump_thread *th)
+{
+	*th = dt->threads[--dt->nr_threads];
+}
+
+/* As /proc tells it; X: it is gone. */
+static char thread_state(const struct dump_task *dt, pid_t tid)
+{
+	_cleanup_proc_ struct proc thread = PROC_CLOSED;
+	struct proc_stat stat;
+
+	if (proc_open_thread(&dt->proc, tid, &thread) < 0 || proc_stat_read(&thread, &stat) < 0)
+		return 'X';
+	return stat.state;
+}
+
+static void look_for_end(struct dump_task *dt)
+{
+	struct proc_stat stat;
+	siginfo_t info;
+
+	/* With other threads left it is the first one alone that has ended, or is about to be another one (exec). */
+	if (proc_stat_read(&dt->proc, &stat) == 0 && (!strchr("ZX", stat.state) || stat.threads > 1))
+		return;
+	dt->t.state = TASK_DEAD;
+	/* If we still hold it, its parent is told only after we were. */
+	waitid(P_PID, dt->t.host_pid, &info, WEXITED | WNOHANG | __WALL);
+}
+
+/* What is left of --timeout. */
+static unsigned int left_ms(const struct dump *dump)
+{
+	uint64_t gone = (stats_now() - dump->freeze_start) / 1000, all = dump->opts->timeout_sec * 1000ull;
+
+	if (!all)
+		return INT32_MAX;
+	return all > gone ? all - gone : 0;
+}
+
+/* Has it ended? That is taken then. Any wait for a traced thread takes stops as well, asked for or not: look first. */
+static bool take_end(struct dump_thread *th)
+{
+	siginfo_t info = { 0 };
+
+	if (waitid(P_PID, th->id.host_tid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) < 0 || !info.si_pid)
+		return false;
+	if (info.si_code != CLD_EXITED && info.si_code != CLD_KILLED && info.si_code != CLD_DUMPED)
+		return false;
+	waitid(P_PID, th->id.host_tid, &info, WEXITED | WNOHANG | __WALL);
+	th->ended = true;
+	return true;
+}
+
+static void take_ends(const struct dump_task *dt)
+{
+	for (size_t i = 0; i < dt->nr_threads; i++)
+		if (!dt->threads[i].ended)
+			take_end(&dt->threads[i]);
+}
+
+/* One of ours has executed a program and has the first thread's number now: what was known of that one is void. */
+static int take_over(struct dump_task *dt)
+{
+	const pid_t pid = dt->t.host_pid;
+	struct dump_thread *leader = dump_find_thread(dt, pid);
+
+	if (leader && compel_at_rest(pid))
+		return 0;
+	/* Another one has executed a program since, and that one we have not got hold of. */
+	if (compel_interrupt(pid) < 0) {
+		if (leader)
+			drop_thread(dt, leader);
+		return 0;
+	}
+	if (!leader)
+		return add_thread(dt, pid);
+	leader->stop = (struct compel_stop){ .state = COMPEL_RUNNING };
+	return 0;
+}
+
+/* ---- Seize ---- */
+
+/* A handler knows nothing but what is static. */
+static struct {
+	struct dump_task *volatile task; /* whose thread is being seized */
+	struct dump *volatile dump;
+	volatile sig_atomic_t deaths; /* counts */
+	sigjmp_buf give_up;
+} seizing;
+
+static void on_sigchld(int sig)
+{
+	int error = errno;
+
+	seizing.deaths++;
+	if (seizing.task)
+		take_ends(seizing.task);
+	errno = error;
+}
+
+static void on_tick(int sig)
+{
+	struct pollfd asked = { .fd = seizing.dump->signal_fd, .events = POLLIN };
+	int error = errno;
+
+	/* PTRACE_SEIZE is issued again after any handler that returns. */
+	if (seizing.task && (!left_ms(seizing.dump) || poll(&asked, 1, 0) > 0))
+		siglongjmp(seizing.give_up, 1);
+	errno = error;
+}
+
+/*
+ * Nobody may be waited for without end here: who executes a program, and has to wait himself for one whom a debugger holds
+ * or for the server of a file that stands still already, makes us wait as well.
+ */
+static int seize_patiently(struct dump_task *dt, pid_t tid)
+{
+	int err;
+
+	if (sigsetjmp(seizing.give_up, 1)) {
+		seizing.task = NULL;
+		err = dump_interrupted(seizing.dump);
+		return err ? err :
+			     fail(-ETIMEDOUT,
+				  "process %d executes a program and does not get done with it: maybe a thread of it that a debugger holds does not end, or a file is not served; --timeout bounds the wait",
+				  dt->t.host_pid);
+	}
+	seizing.task = dt;
+	if (dt->deaths_seen != seizing.deaths) {
+		dt->deaths_seen = seizing.deaths;
+		take_ends(dt);
+	}
+	err = compel_seize(tid, true);
+	seizing.task = NULL;
+	return err;
+}
+
+static int dead_or_error(struct dump_task *dt, int err)
+{
+	struct proc_stat stat;
+
+	if (err != -ESRCH && err != -EPERM)
+		return err;
+	if (proc_stat_read(&dt->proc, &stat) < 0)
+		return -ESRCH;
+	look_for_end(dt);
+	return dt->t.state == TASK_DEAD ? 0 : err;
+}
+
+static int seize_failed(struct dump_task *dt, pid_t tid, int err)
+{
+	_cleanup_proc_status_ struct proc_status status = { 0 };
+	struct proc_stat stat;
+
+	if (!proc_status_read(&dt->proc, &status) && status.tracer)
+		return fail(err, "task %d is traced by %d already: detach that debugger first", tid, status.tracer);
+	if (dt->t.host_pid == getpid())
+		return fail(err, "%d is this criu: start it from outside of the tree that it is to dump", tid);
+	if (!proc_stat_read(&dt->proc, &stat) && (stat.flags & PF_KTHREAD))
+		return fail(err, "%d is a thread of the kernel: it has no memory to save", tid);
+	return fail(err, "stop task %d: we may not trace it", tid);
+}
+
+/* Returns whether it is news: a thread that we hold now, or a sign that a program was executed. */
+static int seize_thread(struct dump_task *dt, pid_t tid)
+{
+	bool first = tid == dt->t.host_pid;
+	int err = -EPERM;
+
+	for (int i = 0; i < SEIZE_TRIES && (err == -EPERM || err == -EBUSY); i++) {
+		err = seize_patiently(dt, tid);
+		/* By one of ours who executes a program. */
+		if ((err == -EPERM || err == -EBUSY) && first && !compel_interrupt(tid))
+			err = 0;
+	}
+	if (!err)
+		err = add_thread(dt, tid);
+	else if (err == -ESTALE)
+		err = take_over(dt);
+	else if (err == -EINTR || err == -ETIMEDOUT)
+		return err;
+	else if (first && !dead_or_error(dt, err) && dt->t.state == TASK_DEAD)
+		return 0;
+	else if (err == -ESRCH)
+		return thread_state(dt, tid) != 'Z'; /* a number that is nobody's any more: by an exec, maybe */
+	else
+		return seize_failed(dt, tid, err);
+	return err < 0 ? err : 1;
+}
+
+/*
+ * What was seized and is no thread of @dt by its list: either it has ended, or its number was another task's already
+ * when we took hold of that: a stranger, who goes on.
+ */
+static void drop_strangers(struct dump_task *dt, const struct pid_array *tids)
+{
+	for (size_t i = 0; i < dt->nr_threads; i++) {
+		struct dump_thread *th = &dt->threads[i];
+		size_t at = 0;
+
+		while (at < tids->n && tids->v[at] != th->id.host_tid)
+			at++;
+		if (at < tids->n)
+			continue;
+		log_debug("task %d is no thread of %d any more", th->id.host_tid, dt->t.host_pid);
+		compel_detach(th->id.host_tid, &th->stop);
+		drop_thread(dt, th);
+		i--;
+	}
+}
+
+static int drop_ended(struct dump_task *dt)
+{
+	int dropped = 0;
+
+	for (size_t i = 0; i < dt->nr_threads; i++) {
+		if (!dt->threads[i].ended)
+			continue;
+		drop_thread(dt, &dt->threads[i--]);
+		dropped++;
+	}
+	return dropped;
+}
+
+/* Is the first thread that was at rest still the one who has its number? */
+static int check_leader(struct dump_task *dt)
+{
+	struct dump_thread *leader = dump_find_thread(dt, dt->t.host_pid);
+	int err;
+
+	if (leader && (leader->stop.state == COMPEL_RUNNING || compel_at_rest(dt->t.host_pid)))
+		return 0;
+	/* It has ended, or was killed with all others, by an exec or for good. */
+	take_ends(dt);
+	if (!leader)
+		return 0;
+	err = take_over(dt);
+	return err < 0 ? err : 1;
+}
+
+/* Seize the threads of @dt that are not known yet. Returns how much is new. */
+static int seize_new(struct dump_task *dt)
+{
+	struct pid_array tids = { 0 };
+	int gone, news, err = proc_threads(&dt->proc, &tids);
+	size_t first;
+
+	news = err < 0 ? err : check_leader(dt);
+	first = dt->nr_threads;
+	for (size_t i = 0; news >= 0 && i < tids.n; i++) {
+		/* Ascending lists: what was seized before is a prefix as a rule. The first time there is nothing to find. */
+		bool known = i < first && dt->threads[i].id.host_tid == tids.v[i];
+
+		if (known || (first && dump_find_thread(dt, tids.v[i])))
+			continue;
+		/* The directory tells a number twice when it changes hands meanwhile. */
+		if (i && tids.v[i] == tids.v[i - 1])
+			continue;
+		err = seize_thread(dt, tids.v[i]);
+		news = err < 0 ? err : news + err;
+	}
+	gone = drop_ended(dt);
+	news = news < 0 ? news : news + gone;
+	if (!news && dt->nr_threads > tids.n)
+		drop_strangers(dt, &tids);
+	array_free(&tids);
+	return news;
+}
+
+/* ---- Wait ---- */
+
+/* All that are not at rest yet, each once. Returns how many are gone; one that is left, or 0. */
+static int wait_round(struct dump *dump, struct dump_task *dt, bool again, pid_t *ret_left)
+{
+	const pid_t pid = dt->t.host_pid;
+	int gone = 0;
+
+	*ret_left = 0;
+	for (size_t i = 0; i < dt->nr_threads; i++) {
+		struct dump_thread *th = &dt->threads[i];
+		pid_t tid = th->id.host_tid;
+		int err = 0;
+
+		if (th->stop.state == COMPEL_RUNNING)
+			err = compel_wait_stop_for(tid, MIN_OF(left_ms(dump), ONE_WAIT_MS), &th->stop);
+		else if (again && take_end(th))
+			th->stop.state = COMPEL_DEAD;
+		if (err == -ETIMEDOUT && !(tid == pid && strchr("ZX", thread_state(dt, pid)))) {
+			*ret_left = tid;
+			continue;
+		}
+		if (!err && th->stop.state != COMPEL_DEAD)
+			continue;
+		if (err < 0 && err != -ETIMEDOUT && err != -ECHILD)
+			return fail(err, "wait for task %d to stop", tid);
+		/* Ended between the list and the stop, or another one's number: it is no thread of the tree any more. */
+		drop_thread(dt, th);
+		i--;
+		gone++;
+		if (err == -ECHILD && tid != pid && (err = take_over(dt)) < 0)
+			return err;
+	}
+	return gone;
+}
+
+/* One after another, but for none of them without end. Returns how many are gone. */
+static int wait_stops(struct dump *dump, struct dump_task *dt)
+{
+	struct dump_thread *leader;
+	pid_t left;
+	int gone, all = 0;
+
+	for (bool again = false;; again = true) {
+		gone = wait_round(dump, dt, again, &left);
+		if (gone < 0)
+			return gone;
+		all += gone;
+		if (!left)
+			break;
+		if (!left_ms(dump))
+			return fail(
+				-ETIMEDOUT,
+				"task %d does not stop: it waits in the kernel for something that no signal interrupts (a child of vfork, a dead file server); --timeout bounds the wait",
+				left);
+		if (dump_interrupted(dump) < 0)
+			return -EINTR;
+	}
+	leader = dump_find_thread(dt, dt->t.host_pid);
+	if (leader) {
+		dt->t.state = leader->stop.state == COMPEL_STOPPED ? TASK_STOPPED : TASK_ALIVE;
+		dt->t.stop_signal = leader->stop.stop_signal;
+	}
+	/* With no thread left it is a zombie, or one has executed a program that we have not got hold of yet. */
+	if (!dt->nr_threads)
+		look_for_end(dt);
+	return all + (!dt->nr_threads && dt->t.state != TASK_DEAD);
+}
+
+int dump_stop_threads(struct dump *dump, struct dump_task *dt)
+{
+	int gone, news = seize_new(dt);
+
+	if (news < 0 || dt->t.state == TASK_DEAD)
+		return news;
+	gone = wait_stops(dump, dt);
+	/* These would say that the process is gone. */
+	if (gone == -ESRCH || gone == -ENOENT)
+		return -ECHILD;
+	return gone < 0 ? gone : news + gone;
+}
+
+void dump_stop_begin(struct dump *dump, struct dump_stopping *ret_was)
+{
+	const struct sigaction child = { .sa_handler = on_sigchld, .sa_flags = SA_RESTART | SA_NOCLDSTOP };
+	const struct sigaction tick = { .sa_handler = on_tick, .sa_flags = SA_RESTART };
+	const struct itimerval ticks = { { 0, TICK_US }, { 0, TICK_US } };
+	sigset_t ours;
+
+	seizing.dump = dump;
+	seizing.task = NULL;
+	sigemptyset(&ours);
+	sigaddset(&ours, SIGCHLD);
+	sigaddset(&ours, SIGALRM);
+	sigaction(SIGCHLD, &child, &ret_was->child);
+	sigaction(SIGALRM, &tick, &ret_was->tick);
+	sigprocmask(SIG_UNBLOCK, &ours, &ret_was->mask);
+	setitimer(ITIMER_REAL, &ticks, NULL);
+}
+
+void dump_stop_end(const struct dump_stopping *was)
+{
+	setitimer(ITIMER_REAL, &(struct itimerval){ 0 }, NULL);
+	sigprocmask(SIG_SETMASK, &was->mask, NULL);
+	sigaction(SIGALRM, &was->tick, NULL);
+	sigaction(SIGCHLD, &was->child, NULL);
+}
