@@ -107,9 +107,9 @@ static int fill_vma(struct restore *r, struct restore_task *rt, const VmaEntry *
 			return fail(-EBADMSG, "no shared segment %lu", v->shmid);
 		w->fd = fd;
 		w->flags &= ~(uint64_t)MAP_ANONYMOUS;
-	} else if (v->status & (VMA_FILE_PRIVATE | VMA_FILE_SHARED)) {
+	} else if (v->status & (VMA_FILE_PRIVATE | VMA_FILE_SHARED | VMA_SOCKET)) {
 		w->flags &= ~(uint64_t)MAP_ANONYMOUS;
-		w->unplaced = restore_file(r, v->shmid, "a mapping")->kind->maps_itself;
+		w->unplaced = restore_file(r, v->shmid, "a mapping")->kind->unplaced;
 		return w->staged ? 0 : mapping_fd(r, v, opened, &w->fd);
 	} else {
 		w->flags |= MAP_ANONYMOUS;

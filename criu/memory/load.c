@@ -59,7 +59,7 @@ static int check_vma(struct restore *r, struct restore_task *rt, const VmaEntry 
 		return bad_vma(rt, v, "its offset is no page border");
 	if (!good_huge(v))
 		return bad_vma(rt, v, "not whole huge pages");
-	if (v->status & (VMA_SOCKET | VMA_SHADOW_STACK)) {
+	if (v->status & VMA_SHADOW_STACK) {
 		log_error("mm-%d.img: VMA %lx-%lx (status %#x) cannot be restored yet", rt->t.pid, v->start, v->end,
 			  v->status);
 		return -EOPNOTSUPP;
@@ -68,9 +68,10 @@ static int check_vma(struct restore *r, struct restore_task *rt, const VmaEntry 
 		return bad_vma(rt, v, "unknown protection");
 	if (v->status & VMA_AIO_RING)
 		return 0;
-	switch (v->status & (VMA_FILE_PRIVATE | VMA_FILE_SHARED | VMA_ANON_SHARED | VMA_ANON_PRIVATE)) {
+	switch (v->status & (VMA_FILE_PRIVATE | VMA_FILE_SHARED | VMA_SOCKET | VMA_ANON_SHARED | VMA_ANON_PRIVATE)) {
 	case VMA_FILE_PRIVATE:
 	case VMA_FILE_SHARED:
+	case VMA_SOCKET:
 		return check_file_vma(r, rt, v);
 	case VMA_ANON_SHARED:
 		if (v->pgoff > SEGMENT_MAX || v->pgoff + (v->end - v->start) > SEGMENT_MAX)

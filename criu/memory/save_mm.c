@@ -31,12 +31,10 @@ static const char *unsaveable(const struct kernel_vma *v, const struct vma_flags
 		return "memory watched by userfaultfd: that cannot be saved yet";
 	if (f->flags & FLAG(VMF_SL))
 		return "memory sealed by mseal: that cannot be saved yet";
-	if (str_has_prefix(v->name, "anon_inode:[io_uring]"))
+	if (str_has_prefix(v->name, "anon_inode:[io_uring]") || str_has_prefix(v->name, "socket:["))
 		return NULL; /* its kind knows: memory_mapping_is() */
 	if (str_has_prefix(v->name, "anon_inode:"))
 		return "memory of a kernel object that cannot be saved yet";
-	if (str_has_prefix(v->name, "socket:["))
-		return "the ring of a packet socket, which cannot be saved yet";
 	if (str_has_prefix(v->name, "/secretmem"))
 		return "memfd_secret memory, which is not to be saved by design";
 	if (!strcmp(v->name, "[uprobes]"))
@@ -135,10 +133,11 @@ static int mapped_file_id(struct dump *dump, struct dump_task *dt, const struct 
 		*ret_id = known;
 		return 0;
 	}
-	if (str_has_prefix(v->name, "anon_inode:")) {
+	if (str_has_prefix(v->name, "anon_inode:") || str_has_prefix(v->name, "socket:[")) {
 		dump_blocker(dump, dt, -1,
-			     "mapping %lx-%lx %s: no task of the tree has its descriptor any more: unmap it", v->start,
-			     v->end, v->name);
+			     "mapping %lx-%lx %s: no task of the tree has its descriptor any more%s: unmap it",
+			     v->start, v->end, v->name,
+			     v->name[0] == 's' ? ", or it is no packet socket's ring, and cannot be saved" : "");
 		return 0;
 	}
 	fd = open_mapped(dt, v, O_PATH);
@@ -175,7 +174,10 @@ static int fill_file(struct dump *dump, struct dump_task *dt, const struct kerne
 		e->flags |= MAP_ANONYMOUS;
 		return 0;
 	}
-	e->status |= v->shared ? VMA_FILE_SHARED : VMA_FILE_PRIVATE;
+	if (str_has_prefix(v->name, "socket:["))
+		e->status |= VMA_SOCKET;
+	else
+		e->status |= v->shared ? VMA_FILE_SHARED : VMA_FILE_PRIVATE;
 	if (str_has_prefix(v->name, "/memfd:"))
 		e->status |= VMA_MEMFD;
 	e->pgoff = v->pgoff;

@@ -47,6 +47,7 @@ struct fd_kind {
 	FdTypes image_type; /* number in files.img */
 	size_t state_size; /* of the struct that load fills; zeroed before */
 	bool maps_itself; /* what is mapped of it belongs to this very description: a mapping takes the task's descriptor */
+	bool unplaced; /* mmap(2) of it takes no address: pie/restorer/placed.c */
 	/* ---- dump */
 	bool (*claims)(const struct fd_probe *);
 	/* Fill @entry: its sub-message comes from dump_alloc(); type and id are set. entry->id is the id of the file. */

@@ -129,6 +129,7 @@ const struct fd_kind io_uring_kind = {
 	.name = "io_uring",
 	.image_type = FD_TYPES__IO_URING,
 	.maps_itself = true,
+	.unplaced = true,
 	.claims = io_uring_claims,
 	.save = io_uring_save,
 	.load = io_uring_load,

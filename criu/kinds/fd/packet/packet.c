@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Packet sockets: all frames of a device. Rings, which the kernel shares with the program's memory, are refused by name. */
+/* Packet sockets: all frames of a device. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_packet.h>
@@ -9,6 +9,7 @@
 #include "base/bits.h"
 #include "base/cleanup.h"
 #include "kernel/packet_diag.h"
+#include "kinds/fd/packet/rings.h"
 #include "kinds/fd/reopen.h"
 #include "kinds/fd/sockopts.h"
 #include "kinds/kinds.h"
@@ -79,12 +80,6 @@ static int save_diag(struct dump *dump, const struct fd_probe *probe, PacketSock
 
 	if (err)
 		return fail(err, "what sock_diag knows of a packet socket");
-	if (diag.rx_ring.block_nr || diag.tx_ring.block_nr)
-		dump_blocker(
-			dump, probe->task, probe->fd,
-			"%s: a packet socket with a ring in the program's memory (PACKET_RX_RING, PACKET_TX_RING) cannot be "
-			"saved yet: end the capture first",
-			probe->link);
 	if (diag.has_fanout &&
 	    ((diag.fanout >> 16 & 0xff) == PACKET_FANOUT_CBPF || (diag.fanout >> 16 & 0xff) == PACKET_FANOUT_EBPF))
 		dump_blocker(
@@ -97,7 +92,7 @@ static int save_diag(struct dump *dump, const struct fd_probe *probe, PacketSock
 		entry->fanout = diag.fanout;
 	}
 	err = save_members(dump, &diag, entry);
-	return err ? fail(err, "memberships of a packet socket") : 0;
+	return err ? fail(err, "memberships of a packet socket") : packet_rings_save(dump, probe, &diag, entry);
 }
 
 static int save_more(struct dump *dump, int fd, PacketSockEntry *entry)
@@ -169,6 +164,7 @@ static bool is_more(uint32_t name)
 static int packet_load(struct restore *r, struct file *file, void *state)
 {
 	const PacketSockEntry *entry = file->entry->psk;
+	int err;
 
 	if (!entry || entry->id != file->id)
 		return fail(-EBADMSG, "files.img: file %u is a packet socket without an entry of its own", file->id);
@@ -184,10 +180,8 @@ static int packet_load(struct restore *r, struct file *file, void *state)
 		if (!is_more(entry->more[i]->name))
 			return fail(-EBADMSG, "files.img: file %u: option %u of a packet socket: nothing here knows it",
 				    file->id, entry->more[i]->name);
-	if (entry->rx_ring || entry->tx_ring)
-		return fail(-EOPNOTSUPP, "files.img: file %u: a packet socket with a ring cannot be restored yet",
-			    file->id);
-	return sockopts_check(entry->opts);
+	err = packet_rings_check(file, entry);
+	return err ? err : sockopts_check(entry->opts);
 }
 
 static int set_option(int fd, int name, int value)
@@ -241,6 +235,8 @@ static int packet_open(struct restore *r, struct file *file, const void *state)
 	if (fd < 0)
 		return fail(-errno, "make a packet socket");
 	err = set_options(fd, entry);
+	if (!err)
+		err = packet_rings_make(fd, entry);
 	for (size_t i = 0; !err && i < entry->n_mclist; i++)
 		err = join(fd, entry->mclist[i]);
 	if (!err)
@@ -258,8 +254,10 @@ static int packet_open(struct restore *r, struct file *file, const void *state)
 const struct fd_kind packet_kind = {
 	.name = "packet",
 	.image_type = FD_TYPES__PACKETSK,
+	.maps_itself = true,
 	.claims = packet_claims,
 	.save = packet_save,
+	.save_end = packet_rings_save_end,
 	.load = packet_load,
 	.open = packet_open,
 };

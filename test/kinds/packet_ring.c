@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Rings of packet sockets, of all versions, in the program's memory: what has not been read is there, and what comes and
+ * goes later does so where the program expects it.
+ * test: net=own breaks=3 decode=yes
+ */
+#include "checkpoint.h"
+#include "inet.h"
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <poll.h>
+
+#define TYPE 0x88b6
+#define FRAME 2048u
+#define BLOCK 16384u
+#define BLOCKS 4u
+#define FRAMES (BLOCK / FRAME * BLOCKS)
+
+struct ring {
+	const char *name;
+	int version, type, retire, fd;
+	bool tx;
+	char *base;
+	unsigned at; /* frame or block that the program looks at */
+	uint32_t seen, sent; /* packets */
+	uint16_t ethertype;
+};
+
+enum { V1, V2, PLAIN, FULL, EMPTY, OPEN, OPENED, FROZEN, TIMER, NEWBORN, RINGS };
+
+static struct ring rings[RINGS] = {
+	[V1] = { .name = "V1", .version = TPACKET_V1, .type = SOCK_RAW },
+	[V2] = { .name = "V2, sending too", .version = TPACKET_V2, .type = SOCK_RAW, .tx = true },
+	[PLAIN] = { .name = "V2 without headers", .version = TPACKET_V2, .type = SOCK_DGRAM },
+	[FULL] = { .name = "V2, full", .version = TPACKET_V2, .type = SOCK_RAW },
+	[EMPTY] = { .name = "V3, nothing in it", .version = TPACKET_V3, .type = SOCK_RAW, .retire = 10 },
+	[OPEN] = { .name = "V3, a block is open", .version = TPACKET_V3, .type = SOCK_RAW, .retire = 100000 },
+	[OPENED] = { .name = "V3, the first is open", .version = TPACKET_V3, .type = SOCK_DGRAM, .retire = 100000 },
+	[FROZEN] = { .name = "V3, frozen", .version = TPACKET_V3, .type = SOCK_RAW, .retire = 100000 },
+	[TIMER] = { .name = "V3, sending too", .version = TPACKET_V3, .type = SOCK_RAW, .retire = 1, .tx = true },
+	[NEWBORN] = { .name = "V3, new", .version = TPACKET_V3, .type = SOCK_RAW, .retire = 100000 },
+};
+
+static int sender, lo;
+
+/* ---- what is sent ---- */
+
+static size_t payload_of(const struct ring *r, uint32_t number, char *to)
+{
+	size_t len = 100 + number * 37 % 1300;
+
+	fill(to, len, number * 16 + (unsigned)(r - rings));
+	memcpy(to, &number, sizeof(number));
+	return len;
+}
+
+static void send_one(struct ring *r)
+{
+	char frame[FRAME] = { 0 };
+	struct ethhdr head = { .h_proto = htons(r->ethertype) };
+	struct sockaddr_ll to = { .sll_family = AF_PACKET, .sll_ifindex = lo, .sll_halen = ETH_ALEN };
+	size_t len = sizeof(head) + payload_of(r, r->sent, frame + sizeof(head));
+
+	memcpy(frame, &head, sizeof(head));
+	need(sendto(sender, frame, len, 0, (void *)&to, sizeof(to)) == (ssize_t)len, "%s: send: %m", r->name);
+	r->sent++;
+}
+
+static void check_packet(struct ring *r, const char *data, size_t len, const char *when)
+{
+	char wanted[FRAME];
+	size_t right;
+	uint32_t number;
+
+	if (r->type == SOCK_RAW) {
+		data += sizeof(struct ethhdr);
+		len -= sizeof(struct ethhdr);
+	}
+	right = payload_of(r, r->seen, wanted);
+	memcpy(&number, data, sizeof(number));
+	check(len == right && !memcmp(data, wanted, len), "%s: %s: packet %u has %zu bytes, not %zu, and is %u",
+	      r->name, when, r->seen, len, right, number);
+	r->seen++;
+}
+
+/* ---- what is read ---- */
+
+static volatile uint32_t *status_of(const struct ring *r)
+{
+	if (r->version == TPACKET_V3)
+		return &((struct tpacket_block_desc *)(r->base + r->at * BLOCK))->hdr.bh1.block_status;
+	return (void *)(r->base + (size_t)r->at * FRAME);
+}
+
+static bool there(const struct ring *r)
+{
+	return *status_of(r) & TP_STATUS_USER;
+}
+
+static void await_there(const struct ring *r, const char *when)
+{
+	for (int i = 0; i < 20000 && !there(r); i++)
+		sleep_ms(1);
+	need(there(r), "%s: %s: frame or block %u has come", r->name, when, r->at);
+}
+
+static void read_block(struct ring *r, const char *when)
+{
+	struct tpacket_block_desc *block = (void *)(r->base + r->at * BLOCK);
+	char *at = (char *)block + block->hdr.bh1.offset_to_first_pkt;
+
+	for (uint32_t i = 0; i < block->hdr.bh1.num_pkts; i++) {
+		struct tpacket3_hdr *head = (void *)at;
+
+		check_packet(r, at + head->tp_mac, head->tp_snaplen, when);
+		at += head->tp_next_offset;
+	}
+}
+
+static void read_frame(struct ring *r, const char *when)
+{
+	char *at = r->base + (size_t)r->at * FRAME;
+	struct tpacket2_hdr *second = (void *)at;
+	struct tpacket_hdr *first = (void *)at;
+
+	if (r->version == TPACKET_V1)
+		check_packet(r, at + first->tp_mac, first->tp_snaplen, when);
+	else
+		check_packet(r, at + second->tp_mac, second->tp_snaplen, when);
+}
+
+static void read_one(struct ring *r, const char *when)
+{
+	bool blocks = r->version == TPACKET_V3;
+
+	await_there(r, when);
+	if (blocks)
+		read_block(r, when);
+	else
+		read_frame(r, when);
+	*status_of(r) = TP_STATUS_KERNEL;
+	r->at = (r->at + 1) % (blocks ? BLOCKS : FRAMES);
+}
+
+/* Packets go one by one, so that the program sees each of them; of blocks that close when they are full, many. */
+static void pass(struct ring *r, uint32_t n, const char *when)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		send_one(r);
+		if (r->version != TPACKET_V3)
+			read_one(r, when);
+		while (r->version == TPACKET_V3 && (r->retire < 100 ? r->seen < r->sent : there(r)))
+			read_one(r, when);
+	}
+}
+
+/* ---- the other direction ---- */
+
+static char *sending_frame(struct ring *r, unsigned i)
+{
+	return r->base + BLOCK * BLOCKS + (size_t)i * FRAME;
+}
+
+static volatile uint32_t *sending_status(struct ring *r, unsigned i)
+{
+	return r->version == TPACKET_V3 ? &((struct tpacket3_hdr *)sending_frame(r, i))->tp_status :
+					  (void *)sending_frame(r, i);
+}
+
+static unsigned to_send[RINGS];
+
+static void prepare(struct ring *r)
+{
+	unsigned i = to_send[r - rings]++ % FRAMES;
+	char *at = sending_frame(r, i), *data;
+	struct ethhdr head = { .h_proto = htons(r->ethertype) };
+	size_t len;
+
+	need(!(*sending_status(r, i) & (TP_STATUS_SEND_REQUEST | TP_STATUS_SENDING)), "%s: frame %u is free", r->name,
+	     i);
+	data = at + (r->version == TPACKET_V3 ? TPACKET3_HDRLEN : TPACKET2_HDRLEN) - sizeof(struct sockaddr_ll);
+	memcpy(data, &head, sizeof(head));
+	len = sizeof(head) + payload_of(r, r->sent++, data + sizeof(head));
+	if (r->version == TPACKET_V3)
+		((struct tpacket3_hdr *)at)->tp_len = len;
+	else
+		((struct tpacket2_hdr *)at)->tp_len = len;
+	*sending_status(r, i) = TP_STATUS_SEND_REQUEST;
+}
+
+static void send_prepared(struct ring *r)
+{
+	struct sockaddr_ll to = {
+		.sll_family = AF_PACKET, .sll_ifindex = lo, .sll_protocol = htons(r->ethertype), .sll_halen = ETH_ALEN
+	};
+
+	need(sendto(r->fd, NULL, 0, 0, (void *)&to, sizeof(to)) > 0, "%s: send from the ring: %m", r->name);
+}
+
+/* ---- all ---- */
+
+static void make(struct ring *r)
+{
+	struct tpacket_req3 req = {
+		.tp_block_size = BLOCK, .tp_block_nr = BLOCKS, .tp_frame_size = FRAME, .tp_frame_nr = FRAMES
+	};
+	struct sockaddr_ll own = { .sll_family = AF_PACKET, .sll_ifindex = lo };
+	size_t size = BLOCK * BLOCKS * (1 + r->tx);
+	socklen_t len = r->version == TPACKET_V3 ? sizeof(req) : sizeof(struct tpacket_req);
+
+	r->ethertype = TYPE + (r - rings);
+	own.sll_protocol = htons(r->ethertype);
+	r->fd = inet_socket(AF_PACKET, r->type, 0);
+	inet_set(r->fd, SOL_PACKET, PACKET_VERSION, r->version);
+	if (r->tx)
+		need(!setsockopt(r->fd, SOL_PACKET, PACKET_TX_RING, &req, len), "%s: ring: %m", r->name);
+	req.tp_retire_blk_tov = r->retire;
+	need(!setsockopt(r->fd, SOL_PACKET, PACKET_RX_RING, &req, len), "%s: ring: %m", r->name);
+	r->base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, r->fd, 0);
+	need(r->base != MAP_FAILED, "%s: mmap: %m", r->name);
+	need(!bind(r->fd, (void *)&own, sizeof(own)), "%s: bind: %m", r->name);
+}
+
+static void send_many(struct ring *r, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		send_one(r);
+}
+
+static void bring_about(void)
+{
+	pass(&rings[V1], 3 * FRAMES + 5, "before");
+	send_many(&rings[V1], 3);
+	for (unsigned i = 0; i < FRAMES + 7; i++) {
+		prepare(&rings[V2]);
+		send_prepared(&rings[V2]);
+		read_one(&rings[V2], "before");
+	}
+	prepare(&rings[V2]);
+	pass(&rings[PLAIN], 6, "before");
+	send_many(&rings[PLAIN], 1);
+	pass(&rings[FULL], 9, "before");
+	send_many(&rings[FULL], FRAMES);
+	pass(&rings[EMPTY], 7, "before");
+	pass(&rings[OPEN], 60, "before");
+	while (!there(&rings[OPEN]))
+		send_one(&rings[OPEN]);
+	send_many(&rings[OPEN], 4);
+	send_many(&rings[OPENED], 3);
+	pass(&rings[FROZEN], 25, "before");
+	/* All that fits; what does not is not counted. */
+	for (unsigned i = 0; i < 200; i++) {
+		struct tpacket_stats_v3 stats;
+		socklen_t len = sizeof(stats);
+
+		send_one(&rings[FROZEN]);
+		need(!getsockopt(rings[FROZEN].fd, SOL_PACKET, PACKET_STATISTICS, &stats, &len), "statistics");
+		if (stats.tp_drops)
+			break;
+	}
+	rings[FROZEN].sent--;
+	for (unsigned i = 0; i < FRAMES + 3; i++) {
+		prepare(&rings[TIMER]);
+		send_prepared(&rings[TIMER]);
+		read_one(&rings[TIMER], "before");
+	}
+	prepare(&rings[TIMER]);
+	prepare(&rings[TIMER]);
+}
+
+static void go_on(struct ring *r)
+{
+	struct tpacket_stats_v3 stats = { 0 };
+	socklen_t len = sizeof(stats);
+
+	if (r->tx)
+		send_prepared(r);
+	while (r->seen < r->sent && (r->version != TPACKET_V3 || r->tx || there(r)))
+		read_one(r, "waiting");
+	check(!getsockopt(r->fd, SOL_PACKET, PACKET_STATISTICS, &stats, &len) && !stats.tp_drops, "%s: %u are dropped",
+	      r->name, stats.tp_drops);
+	for (unsigned i = 0; r->tx && i < FRAMES + 2; i++) {
+		prepare(r);
+		send_prepared(r);
+		read_one(r, "after, sent from the ring");
+	}
+	pass(r, 2 * FRAMES + 3, "after");
+	check(r->version == TPACKET_V3 ? r->seen + FRAMES > r->sent : r->seen == r->sent, "%s: %u of %u have come",
+	      r->name, r->seen, r->sent);
+}
+
+int main(int argc, char **argv)
+{
+	int brk;
+
+	test_init(argc, argv);
+	lo = if_nametoindex("lo");
+	sender = inet_socket(AF_PACKET, SOCK_RAW, 0);
+	for (int i = 0; i < RINGS; i++)
+		make(&rings[i]);
+	bring_about();
+	brk = checkpoint_here();
+	if (brk == 1)
+		rings[V1].at++;
+	if (brk == 2)
+		rings[OPEN].seen++;
+	if (brk == 3)
+		((struct tpacket_block_desc *)(rings[FROZEN].base + rings[FROZEN].at * BLOCK))->hdr.bh1.num_pkts = 0;
+	for (int i = 0; i < RINGS; i++)
+		go_on(&rings[i]);
+	test_done();
+}
