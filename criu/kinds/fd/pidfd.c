@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * pidfd_open(2): a process of the tree, or one that is gone. Those of one and the same gone process have one inode
- * number; they are made together, of a process that is born for it and dies.
+ * pidfd_open(2): a process of the tree, one that is gone, or one outside. Those of one and the same gone process have
+ * one inode number; they are made together, of a process that is born for it and dies. One outside is opened again
+ * while it lives; later on its pidfds are those of a process that is gone, too.
  */
 #include <errno.h>
 #include <linux/sched.h>
@@ -13,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "kernel/fdinfo.h"
+#include "kernel/proc_pid.h"
 #include "kinds/fd/anon.h"
 #include "kinds/fd/reopen.h"
 #include "kinds/kinds.h"
@@ -30,6 +32,40 @@ struct pidfd_info_v0 {
 };
 #define PIDFD_IOCTL_GET_INFO _IOWR(0xFF, 11, struct pidfd_info_v0)
 #define PIDFD_ASK_EXIT (1ull << 3)
+#define BOOT_ID_LEN 36
+
+/* What makes a number that of one process, for ever. */
+struct whereabouts {
+	uint64_t start;
+	uint32_t pidns;
+	char boot_id[BOOT_ID_LEN + 1];
+};
+
+/* -ESRCH, -ENOENT: there is none of that number. */
+static int pidfd_locate(pid_t pid, struct whereabouts *ret)
+{
+	_cleanup_proc_ struct proc proc = PROC_CLOSED, self = PROC_CLOSED;
+	_cleanup_buf_ struct buf text = { 0 };
+	struct whereabouts where = { 0 };
+	struct proc_stat stat;
+	int err = read_file(AT_FDCWD, "/proc/sys/kernel/random/boot_id", &text);
+
+	if (err || text.len < BOOT_ID_LEN)
+		return err ? err : -EBADMSG;
+	memcpy(where.boot_id, text.data, BOOT_ID_LEN);
+	err = proc_open(getpid(), &self);
+	if (!err)
+		err = proc_ns_ino(&self, PROC_NS_PID, &where.pidns);
+	if (!err)
+		err = proc_open(pid, &proc);
+	if (!err)
+		err = proc_stat_read(&proc, &stat);
+	if (err)
+		return err;
+	where.start = stat.start_time;
+	*ret = where;
+	return 0;
+}
 
 static bool pidfd_claims(const struct fd_probe *probe)
 {
@@ -45,6 +81,25 @@ static bool pidfd_is_thread(struct dump *dump, pid_t tid)
 			if (task->threads[i].id.host_tid == tid)
 				return true;
 	return false;
+}
+
+/* It may have ended meanwhile, as nobody has stopped it: then it is one that is gone. */
+static int pidfd_save_outside(struct dump *dump, pid_t pid, PidfdEntry *pidfd)
+{
+	struct whereabouts where;
+	int err = pidfd_locate(pid, &where);
+
+	pidfd->nspid = -1;
+	if (err == -ESRCH || err == -ENOENT)
+		return 0;
+	if (err)
+		return fail(err, "pidfd: look at process %d, which is outside of the tree", pid);
+	pidfd->has_outside_pid = pidfd->has_outside_start = pidfd->has_outside_pidns = true;
+	pidfd->outside_pid = pid;
+	pidfd->outside_start = where.start;
+	pidfd->outside_pidns = where.pidns;
+	pidfd->outside_boot_id = dump_strdup(dump, where.boot_id);
+	return pidfd->outside_boot_id ? 0 : fail(-ENOMEM, "pidfd");
 }
 
 static int pidfd_save_target(struct dump *dump, const struct fd_probe *probe, pid_t pid, PidfdEntry *pidfd)
@@ -68,12 +123,11 @@ static int pidfd_save_target(struct dump *dump, const struct fd_probe *probe, pi
 		dump_blocker(dump, probe->task, probe->fd,
 			     "pidfd: stands for thread %d, not for a process: these cannot be saved yet; close it",
 			     pid);
+	else if (pid)
+		return pidfd_save_outside(dump, pid, pidfd);
 	else
-		dump_blocker(
-			dump, probe->task, probe->fd,
-			"pidfd: stands for process %d, which is outside of the tree: close it, or dump a tree that "
-			"has that process",
-			pid);
+		dump_blocker(dump, probe->task, probe->fd,
+			     "pidfd: stands for a process of a PID namespace that is not seen from here: close it");
 	return 0;
 }
 
@@ -110,10 +164,22 @@ static int pidfd_load(struct restore *r, struct file *file, void *state)
 		return fail(-EBADMSG, "files.img: file %u: a pidfd without its record", file->id);
 	if (pidfd->nspid == 0 || pidfd->nspid < -1)
 		return fail(-EBADMSG, "files.img: file %u: a pidfd of process %d", file->id, pidfd->nspid);
+	if (!pidfd->has_outside_pid)
+		return 0;
+	if (pidfd->outside_pid <= 0 || pidfd->nspid != -1 || !pidfd->has_outside_start || !pidfd->has_outside_pidns ||
+	    !pidfd->outside_boot_id)
+		return fail(-EBADMSG, "files.img: file %u: a pidfd of process %d outside of the tree, without the rest",
+			    file->id, pidfd->outside_pid);
 	return 0;
 }
 
-/* Those of one gone process: the first one that a task has makes all of them. */
+static bool pidfd_same_target(const PidfdEntry *a, const PidfdEntry *b)
+{
+	return a->nspid == -1 && b->nspid == -1 && a->ino == b->ino && a->has_outside_pid == b->has_outside_pid &&
+	       a->outside_pid == b->outside_pid;
+}
+
+/* Those of one process that is gone or outside: the first one that a task has makes all of them. */
 static int pidfd_link(struct restore *r, struct file *file, void *state)
 {
 	const PidfdEntry *pidfd = file->entry->pidfd;
@@ -129,8 +195,7 @@ static int pidfd_link(struct restore *r, struct file *file, void *state)
 
 		if (other == file)
 			break;
-		if (other->kind == file->kind && other->owner && other->entry->pidfd->nspid == -1 &&
-		    other->entry->pidfd->ino == pidfd->ino) {
+		if (other->kind == file->kind && other->owner && pidfd_same_target(other->entry->pidfd, pidfd)) {
 			file->maker = other;
 			break;
 		}
@@ -190,17 +255,13 @@ static pid_t pidfd_born_to_die(int status, int *ret_hold)
 	return pid;
 }
 
-static int pidfd_open_gone(struct restore *r, struct file *file)
+/* This one, and all that it makes. */
+static int pidfd_open_all(struct restore *r, struct file *file, pid_t pid)
 {
-	const PidfdEntry *pidfd = file->entry->pidfd;
-	_cleanup_close_ int hold = -1, fd = -1;
-	pid_t pid = pidfd_born_to_die(pidfd->exit_status, &hold);
-	int err = 0;
+	_cleanup_close_ int fd = pidfd_open_one(pid, file->entry->pidfd);
+	int err = fd < 0 ? fd : 0;
 
-	if (pid < 0)
-		return pid;
-	fd = pidfd_open_one(pid, pidfd);
-	for (size_t i = 0; i < r->nr_files && fd >= 0 && err >= 0; i++) {
+	for (size_t i = 0; i < r->nr_files && err >= 0; i++) {
 		struct file *other = &r->files[i];
 
 		if (other->maker != file)
@@ -209,19 +270,69 @@ static int pidfd_open_gone(struct restore *r, struct file *file)
 		if (err >= 0)
 			err = restore_provide(r, other, err);
 	}
+	return err < 0 ? err : steal_fd(&fd);
+}
+
+static int pidfd_open_gone(struct restore *r, struct file *file)
+{
+	_cleanup_close_ int hold = -1, fd = -1;
+	pid_t pid = pidfd_born_to_die(file->entry->pidfd->exit_status, &hold);
+
+	if (pid < 0)
+		return pid;
+	fd = pidfd_open_all(r, file, pid);
 	close(steal_fd(&hold));
 	while (waitpid(pid, NULL, __WALL) < 0)
 		if (errno != EINTR)
 			return fail(-errno, "wait for %d, that a pidfd needed", pid);
-	if (err < 0)
-		return err;
-	return steal_fd(&fd);
+	return fd < 0 ? fd : steal_fd(&fd);
+}
+
+/* NULL, or why it is not that process. */
+static const char *pidfd_outside_lost(const PidfdEntry *pidfd)
+{
+	struct whereabouts now;
+	int err = pidfd_locate(pidfd->outside_pid, &now);
+
+	if (err == -ESRCH || err == -ENOENT)
+		return "has ended, or was of another machine";
+	if (err)
+		return "cannot be looked at";
+	if (strcmp(now.boot_id, pidfd->outside_boot_id))
+		return "was of another machine, or this one has been started anew";
+	if (now.pidns != pidfd->outside_pidns)
+		return "was of another PID namespace";
+	return now.start == pidfd->outside_start ? NULL : "has ended, and its number is another's";
+}
+
+static int pidfd_open_outside(struct restore *r, struct file *file)
+{
+	const PidfdEntry *pidfd = file->entry->pidfd;
+	_cleanup_close_ int fd = -1;
+	const char *lost = pidfd_outside_lost(pidfd);
+
+	if (lost) {
+		log_warn(
+			"pidfd of process %d, which is outside of the tree: it %s: the program will find that it has ended",
+			pidfd->outside_pid, lost);
+		return pidfd_open_gone(r, file);
+	}
+	fd = pidfd_open_all(r, file, pidfd->outside_pid);
+	if (fd < 0)
+		return fd;
+	/* It was that process before and after: so it was in between. */
+	lost = pidfd_outside_lost(pidfd);
+	return lost ? fail(-ESRCH, "process %d, of which there is a pidfd, %s just now: restore again",
+			   pidfd->outside_pid, lost) :
+		      steal_fd(&fd);
 }
 
 static int pidfd_open_file(struct restore *r, struct file *file, const void *state)
 {
 	const PidfdEntry *pidfd = file->entry->pidfd;
 
+	if (pidfd->has_outside_pid)
+		return pidfd_open_outside(r, file);
 	return pidfd->nspid < 0 ? pidfd_open_gone(r, file) : pidfd_open_one(pidfd->nspid, pidfd);
 }
 
