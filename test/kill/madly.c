@@ -2,8 +2,8 @@
 /*
  * A tree that is never the same for two moments: madly MODE DIR. fork: children that make children and end, none of them
  * waiting for anything; threads: threads come and go; exec: processes of several threads, of which another than the first
- * one executes the program anew, again and again. Each looks at what came of what it made; DIR/beat counts, DIR/wrong
- * tells. SIGTERM ends all of it: 0 if all was well.
+ * one executes the program anew, again and again. Each looks at what came of what it made; DIR/beat (exec: beat0, beat1, ...)
+ * counts, DIR/wrong tells. SIGTERM ends all of it: 0 if all was well.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -129,26 +129,32 @@ static void *sleeper(void *arg)
 	return NULL;
 }
 
+struct turn {
+	const char *beat;
+	long n;
+};
+
 static void *executor(void *arg)
 {
+	const struct turn *turn = arg;
 	char number[32];
 
-	snprintf(number, sizeof(number), "%ld", *(long *)arg + 1);
-	execl("/proc/self/exe", self, "again", dir, number, (char *)NULL);
+	snprintf(number, sizeof(number), "%ld", turn->n + 1);
+	execl("/proc/self/exe", self, "again", dir, turn->beat, number, (char *)NULL);
 	must(0, "exec", errno);
 	return NULL;
 }
 
-static void again(long n)
+static void again(const char *beat, long n)
 {
-	static long count;
+	static struct turn turn;
 	pthread_t id;
 
-	count = n;
+	turn = (struct turn){ beat, n };
 	if (n % 20 == 0)
-		put("beat", "exec", n);
+		put(beat, "exec", n);
 	pthread_create(&id, NULL, sleeper, NULL);
-	pthread_create(&id, NULL, executor, &count);
+	pthread_create(&id, NULL, executor, &turn);
 	for (;;)
 		pause();
 }
@@ -156,6 +162,7 @@ static void again(long n)
 static void execs(void)
 {
 	pid_t pids[EXECS];
+	char beat[32];
 	int status;
 
 	for (int i = 0; i < EXECS; i++) {
@@ -163,7 +170,8 @@ static void execs(void)
 		if (!pids[i]) {
 			signal(SIGTERM, SIG_DFL);
 			prctl(PR_SET_PDEATHSIG, SIGKILL);
-			again(0);
+			snprintf(beat, sizeof(beat), "beat%d", i);
+			again(beat, 0);
 		}
 	}
 	while (!ending) {
@@ -188,7 +196,7 @@ int main(int argc, char **argv)
 	self = argv[0];
 	dir = argv[2];
 	if (!strcmp(argv[1], "again"))
-		again(atol(argv[3]));
+		again(argv[3], atol(argv[4]));
 	signal(SIGTERM, on_term);
 	if (!strcmp(argv[1], "fork"))
 		forks();
