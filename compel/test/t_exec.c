@@ -62,7 +62,7 @@ static pid_t three_threads(void)
 
 static int hold(pid_t tid)
 {
-	struct compel_stop stop;
+	struct compel_stop stop = { 0 };
 	int err = compel_seize(tid, true);
 
 	if (!err)
