@@ -163,26 +163,32 @@ static void forget_stops(struct restore_task *rt, struct compel_ctl *ctl, uint64
 		compel_syscall(ctl, SYS_rt_sigtimedwait, wait_args, &value);
 }
 
+/*
+ * What is left of the restore in the task's own state goes while it still stands in the restorer: should we be killed
+ * meanwhile, it goes on from there, and does the same by itself. A program that went on with our descriptors would wait
+ * for ever for the end of what they hold open.
+ */
+static int tidy_up(struct restore *r, struct restore_task *rt)
+{
+	struct compel_ctl *ctl = NULL;
+	int cured, err = compel_open(rt->threads[0].id.host_tid, &ctl);
+
+	if (!err)
+		forget_stops(rt, ctl, r->shared->tasks[rt->t.index].wire);
+	if (!err && rt->files_owner)
+		err = call(ctl, SYS_close_range, r->service_base, ~0u, 0);
+	cured = ctl ? compel_cure(ctl) : 0;
+	return err ? err : cured;
+}
+
 static int take_restorer_out(struct restore *r, struct restore_task *rt)
 {
 	struct shared_task *shared = &r->shared->tasks[rt->t.index];
 	struct restore_thread *leader = &rt->threads[0];
-	struct compel_ctl *ctl = NULL;
-	int err = 0;
+	int err = tidy_up(r, rt);
 
 	for (size_t i = 0; !err && i < rt->nr_threads; i++)
 		err = compel_set_state(rt->threads[i].id.host_tid, &rt->threads[i].cpu);
-	if (!err)
-		err = compel_open_as(leader->id.host_tid, &leader->cpu, &ctl);
-	if (!err)
-		forget_stops(rt, ctl, shared->wire);
-	if (!err && rt->files_owner)
-		err = call(ctl, SYS_close_range, r->service_base, ~0u, 0);
-	if (ctl) {
-		int cured = compel_cure(ctl);
-
-		err = err ? err : cured;
-	}
 	return err ? err : compel_finish(leader->id.host_tid, &leader->cpu, shared->region, shared->region_len);
 }
 

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Whatever PR_SET_* set and PR_GET_* shows; the signal of a parent's death comes from the right parent.
- * test: breaks=2
+ * What prctl(2) and others set in one thread only: machine checks, the time stamp counter, CPUID, speculation, membarrier.
+ * test: breaks=3
  */
 #include "checkpoint.h"
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #ifndef PR_SET_MDWE
@@ -102,6 +104,58 @@ static int changed_more(void *arg)
 	return verify("more (x) y"); /* a name that trips careless parsers of /proc/PID/stat */
 }
 
+#define ARCH_GET_CPUID 0x1011
+#define ARCH_SET_CPUID 0x1012
+#define MEMBARRIER_REGISTER_EXPEDITED (1 << 4)
+#define MEMBARRIER_GET_REGISTRATIONS (1 << 9)
+#define SPEC_STORE_BYPASS 0
+#define SPEC_L1D_FLUSH 2
+#define SPEC_FORCE_DISABLE (1 << 3)
+#define SPEC_DISABLE (1 << 2)
+
+struct rare {
+	long cpuid, registrations, store_bypass, l1d_flush;
+};
+
+static struct rare show_rare(void)
+{
+	return (struct rare){ syscall(SYS_arch_prctl, ARCH_GET_CPUID, 0),
+			      syscall(SYS_membarrier, MEMBARRIER_GET_REGISTRATIONS, 0, 0),
+			      prctl(PR_GET_SPECULATION_CTRL, SPEC_STORE_BYPASS, 0, 0, 0),
+			      prctl(PR_GET_SPECULATION_CTRL, SPEC_L1D_FLUSH, 0, 0, 0) };
+}
+
+/* What the machine does not have stays as it is. */
+static int rare(void *arg)
+{
+	struct rare before, after;
+
+	prctl(PR_MCE_KILL, PR_MCE_KILL_SET, PR_MCE_KILL_EARLY, 0, 0);
+	need(!syscall(SYS_membarrier, MEMBARRIER_REGISTER_EXPEDITED, 0, 0), "membarrier: %m");
+	prctl(PR_SET_SPECULATION_CTRL, SPEC_STORE_BYPASS, SPEC_DISABLE, 0, 0);
+	prctl(PR_SET_SPECULATION_CTRL, SPEC_L1D_FLUSH, SPEC_DISABLE, 0, 0);
+	syscall(SYS_arch_prctl, ARCH_SET_CPUID, 0);
+	before = show_rare();
+	verify("rare");
+	if (test_break() == 3)
+		prctl(PR_MCE_KILL, PR_MCE_KILL_SET, PR_MCE_KILL_LATE, 0, 0);
+	after = show_rare();
+	check(!memcmp(&before, &after, sizeof(before)),
+	      "CPUID %ld, membarrier %#lx, speculation %#lx %#lx; were %ld, %#lx, %#lx %#lx", after.cpuid,
+	      after.registrations, after.store_bypass, after.l1d_flush, before.cpuid, before.registrations,
+	      before.store_bypass, before.l1d_flush);
+	check(prctl(PR_MCE_KILL_GET, 0, 0, 0, 0) == PR_MCE_KILL_EARLY, "machine checks: %d",
+	      prctl(PR_MCE_KILL_GET, 0, 0, 0, 0));
+	return 0;
+}
+
+/* Nothing here may ask for the time: what does so without a system call reads the counter. */
+static int no_counter(void *arg)
+{
+	need(!prctl(PR_SET_TSC, PR_TSC_SIGSEGV, 0, 0, 0), "PR_SET_TSC: %m");
+	return verify("no counter");
+}
+
 static int orphan(void *arg)
 {
 	signal(SIGUSR1, on_usr1);
@@ -127,18 +181,18 @@ static int parent(void *arg)
 
 int main(int argc, char **argv)
 {
-	int (*fn[])(void *) = { defaults, changed, changed_more, parent };
-	const char *names[] = { "defaults", "changed", "more (x) y", "parent" };
-	pid_t pids[4];
+	int (*fn[])(void *) = { defaults, changed, changed_more, parent, rare, no_counter };
+	const char *names[] = { "defaults", "changed", "more (x) y", "parent", "rare", "no counter" };
+	pid_t pids[6];
 
 	test_init(argc, argv);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 6; i++)
 		pids[i] = fork_task(fn[i], NULL);
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 6; i++)
 		await_task(names[i]);
 	checkpoint_here();
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 6; i++)
 		join_task(pids[i]);
 	join_task(-1);
 	test_done();

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * personality, oom_score_adj, loginuid, nice, scheduling classes, of processes; their arguments and environment.
- * test: breaks=2
+ * personality, oom_score_adj, loginuid, coredump_filter, nice, scheduling classes and their flags, deadlines, I/O
+ * priorities, of processes; their arguments and environment.
+ * test: breaks=3
  */
 #include "checkpoint.h"
 #include <sched.h>
@@ -9,28 +10,53 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
+#define FILES 8
+#define IO_IDLE (3 << 13)
+#define IO_BEST_EFFORT (2 << 13)
+#define DEADLINE 6 /* SCHED_DEADLINE */
+
+struct attributes {
+	uint32_t size, policy;
+	uint64_t flags;
+	int32_t nice;
+	uint32_t priority;
+	uint64_t runtime, deadline, period;
+};
+
+static void get_attributes(struct attributes *a)
+{
+	memset(a, 0, sizeof(*a));
+	need(!syscall(SYS_sched_getattr, 0, a, sizeof(*a), 0), "sched_getattr: %m");
+}
+
 static int verify(const char *name)
 {
-	const char *files[] = { "personality", "oom_score_adj", "loginuid", "cmdline", "environ", "auxv", "comm" };
-	static char before[7][8192], after[8192];
+	const char *files[FILES] = { "personality", "oom_score_adj", "loginuid", "cmdline",
+				     "environ",	    "auxv",	     "comm",	 "coredump_filter" };
+	static char before[FILES][8192], after[8192];
+	long io = syscall(SYS_ioprio_get, 1, 0);
+	struct attributes attr, attr_after;
 	int policy = sched_getscheduler(0), nice_was = getpriority(PRIO_PROCESS, 0);
 	struct sched_param sp, sp_after;
-	long len[7], got;
+	long len[FILES], got;
 	char path[64];
 	cpu_set_t cpus, cpus_after;
 
 	sched_getparam(0, &sp);
 	sched_getaffinity(0, sizeof(cpus), &cpus);
-	for (int i = 0; i < 7; i++) {
+	for (int i = 0; i < FILES; i++) {
 		snprintf(path, sizeof(path), "/proc/self/%s", files[i]);
 		len[i] = read_file(path, before[i], sizeof(before[i]));
 	}
+	get_attributes(&attr);
 	checkpoint_task(name, 0);
+	if (test_break() == 3)
+		syscall(SYS_ioprio_set, 1, 0, IO_BEST_EFFORT | 1);
 	if (test_break() == 1)
 		write_file("/proc/self/oom_score_adj", "999");
 	if (test_break() == 2)
 		personality(0x0010000);
-	for (int i = 0; i < 7; i++) {
+	for (int i = 0; i < FILES; i++) {
 		snprintf(path, sizeof(path), "/proc/self/%s", files[i]);
 		got = read_file(path, after, sizeof(after));
 		check(got == len[i] && !memcmp(after, before[i], got > 0 ? (size_t)got : 0), "%s: %s: %.40s was %.40s",
@@ -43,6 +69,11 @@ static int verify(const char *name)
 	      nice_was);
 	sched_getaffinity(0, sizeof(cpus_after), &cpus_after);
 	check(CPU_EQUAL(&cpus, &cpus_after), "%s: affinity", name);
+	get_attributes(&attr_after);
+	check(!memcmp(&attr, &attr_after, sizeof(attr)), "%s: flags %#lx, runtime %lu of %lu; were %#lx, %lu of %lu",
+	      name, attr_after.flags, attr_after.runtime, attr_after.period, attr.flags, attr.runtime, attr.period);
+	check(syscall(SYS_ioprio_get, 1, 0) == io, "%s: I/O priority %#lx, was %#lx", name,
+	      syscall(SYS_ioprio_get, 1, 0), io);
 	return 0;
 }
 
@@ -104,19 +135,50 @@ static int batch(void *arg)
 	return verify("batch");
 }
 
+static int idle(void *arg)
+{
+	struct sched_param sp = { 0 };
+
+	need(!syscall(SYS_ioprio_set, 1, 0, IO_IDLE), "I/O priority");
+	sched_setscheduler(0, SCHED_IDLE, &sp);
+	write_file("/proc/self/coredump_filter", "0x1c4");
+	return verify("idle");
+}
+
+static int best_effort(void *arg)
+{
+	need(!syscall(SYS_ioprio_set, 1, 0, IO_BEST_EFFORT | 6), "I/O priority");
+	return verify("best effort");
+}
+
+/* Where the machine has no time to promise it stays what it was. */
+static int deadline(void *arg)
+{
+	struct attributes a = { .size = sizeof(a), .policy = DEADLINE, .flags = 1 /* SCHED_FLAG_RESET_ON_FORK */ };
+
+	a.runtime = 1000000;
+	a.deadline = 40000000;
+	a.period = 50000000;
+	syscall(SYS_sched_setattr, 0, &a, 0);
+	return verify("deadline");
+}
+
+#define TASKS 10
+
 int main(int argc, char **argv)
 {
-	int (*fn[])(void *) = { plain, person, oom, login, fifo, rr, batch };
-	const char *names[] = { "plain", "person", "oom", "login", "fifo", "rr", "batch" };
-	pid_t pids[7];
+	int (*fn[])(void *) = { plain, person, oom, login, fifo, rr, batch, idle, best_effort, deadline };
+	const char *names[] = { "plain", "person", "oom",  "login",	  "fifo",
+				"rr",	 "batch",  "idle", "best effort", "deadline" };
+	pid_t pids[TASKS];
 
 	test_init(argc, argv);
-	for (int i = 0; i < 7; i++)
+	for (int i = 0; i < TASKS; i++)
 		pids[i] = fork_task(fn[i], NULL);
-	for (int i = 0; i < 7; i++)
+	for (int i = 0; i < TASKS; i++)
 		await_task(names[i]);
 	checkpoint_here();
-	for (int i = 0; i < 7; i++)
+	for (int i = 0; i < TASKS; i++)
 		join_task(pids[i]);
 	test_done();
 }

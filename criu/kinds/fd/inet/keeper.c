@@ -266,6 +266,7 @@ static int close_all_but(const struct keeper *k, const struct keeper_care *care,
 	int *keep = calloc(k->nr_jobs + care->nr_pidfds + 3, sizeof(*keep));
 	unsigned int next = 0;
 	size_t n = 0;
+	int err = 0;
 
 	if (!keep)
 		return -ENOMEM;
@@ -278,13 +279,15 @@ static int close_all_but(const struct keeper *k, const struct keeper_care *care,
 		keep[n++] = k->common->jobs[i].fd;
 	qsort(keep, n, sizeof(*keep), compare);
 	for (size_t i = 0; i < n; i++) {
-		if (keep[i] > (int)next)
-			sys_close_range(next, keep[i] - 1, 0);
+		if (!err && keep[i] > (int)next)
+			err = sys_close_range(next, keep[i] - 1, 0);
 		next = keep[i] + 1;
 	}
-	sys_close_range(next, ~0u, 0);
+	if (!err)
+		err = sys_close_range(next, ~0u, 0);
 	free(keep);
-	return 0;
+	/* With the dumper's own end of the pair left open it would never hear that one hang up. */
+	return err;
 }
 
 static __attribute__((noreturn)) void be_keeper(const struct keeper *k, const struct keeper_care *care, int sock)
