@@ -174,6 +174,24 @@ static void look_up(struct batch *b, const char *set, uint32_t id)
 	expression_end(b, e);
 }
 
+static void mask(struct batch *b, uint32_t len, const void *bits)
+{
+	static const uint8_t none[16];
+	struct expression e = expression(b, "bitwise");
+	size_t value;
+
+	attr_u32(b, NFTA_BITWISE_SREG, NFT_REG32_00);
+	attr_u32(b, NFTA_BITWISE_DREG, NFT_REG32_00);
+	attr_u32(b, NFTA_BITWISE_LEN, len);
+	value = nest(b, NFTA_BITWISE_MASK);
+	attr(b, NFTA_DATA_VALUE, bits, len);
+	nest_end(b, value);
+	value = nest(b, NFTA_BITWISE_XOR);
+	attr(b, NFTA_DATA_VALUE, none, len);
+	nest_end(b, value);
+	expression_end(b, e);
+}
+
 static void drop(struct batch *b)
 {
 	struct expression e = expression(b, "immediate");
@@ -210,16 +228,21 @@ static const char *set_name(bool v6)
 	return v6 ? "tcp6" : "tcp4";
 }
 
-static void add_set(struct batch *b, const char *table, bool v6)
+static void add_set_of(struct batch *b, const char *table, const char *name, uint32_t id, uint32_t key_len)
 {
 	nft_message(b, NFT_MSG_NEWSET, NLM_F_CREATE);
 	attr_str(b, NFTA_SET_TABLE, table);
-	attr_str(b, NFTA_SET_NAME, set_name(v6));
+	attr_str(b, NFTA_SET_NAME, name);
 	attr_u32(b, NFTA_SET_FLAGS, 0);
 	attr_u32(b, NFTA_SET_KEY_TYPE, 0);
-	attr_u32(b, NFTA_SET_KEY_LEN, v6 ? sizeof(struct key6) : sizeof(struct key4));
-	attr_u32(b, NFTA_SET_ID, 1 + v6);
+	attr_u32(b, NFTA_SET_KEY_LEN, key_len);
+	attr_u32(b, NFTA_SET_ID, id);
 	message_end(b);
+}
+
+static void add_set(struct batch *b, const char *table, bool v6)
+{
+	add_set_of(b, table, set_name(v6), 1 + v6, v6 ? sizeof(struct key6) : sizeof(struct key4));
 }
 
 static void add_chain(struct batch *b, const char *table, const char *chain, uint32_t hook)
@@ -238,10 +261,11 @@ static void add_chain(struct batch *b, const char *table, const char *chain, uin
 	message_end(b);
 }
 
-static void add_rule(struct batch *b, const char *table, const char *chain, bool v6)
+/* Of TCP, and not our own; what more it has follows, until rule_end(). */
+static size_t rule(struct batch *b, const char *table, const char *chain, bool v6)
 {
 	uint8_t family = v6 ? NFPROTO_IPV6 : NFPROTO_IPV4, protocol = IPPROTO_TCP;
-	uint32_t mark = NFT_LOCK_MARK, size = v6 ? 16 : 4, words = size / 4;
+	uint32_t mark = NFT_LOCK_MARK;
 	size_t at;
 
 	nft_message(b, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND);
@@ -254,14 +278,27 @@ static void add_rule(struct batch *b, const char *table, const char *chain, bool
 	compare(b, NFT_CMP_EQ, &protocol, sizeof(protocol));
 	load_meta(b, NFT_META_MARK);
 	compare(b, NFT_CMP_NEQ, &mark, sizeof(mark));
+	return at;
+}
+
+static void rule_end(struct batch *b, size_t at)
+{
+	drop(b);
+	nest_end(b, at);
+	message_end(b);
+}
+
+static void add_rule(struct batch *b, const char *table, const char *chain, bool v6)
+{
+	uint32_t size = v6 ? 16 : 4, words = size / 4;
+	size_t at = rule(b, table, chain, v6);
+
 	load_payload(b, NFT_PAYLOAD_NETWORK_HEADER, v6 ? 8 : 12, size, NFT_REG32_00);
 	load_payload(b, NFT_PAYLOAD_TRANSPORT_HEADER, 0, 2, NFT_REG32_00 + words);
 	load_payload(b, NFT_PAYLOAD_NETWORK_HEADER, v6 ? 24 : 16, size, NFT_REG32_00 + words + 1);
 	load_payload(b, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, NFT_REG32_00 + 2 * words + 1);
 	look_up(b, set_name(v6), 1 + v6);
-	drop(b);
-	nest_end(b, at);
-	message_end(b);
+	rule_end(b, at);
 }
 
 static void add_element(struct batch *b, const struct nft_connection *c, bool back)
@@ -303,6 +340,100 @@ static void add_elements(struct batch *b, const char *table, bool v6, const stru
 		}
 		nest_end(b, at);
 		message_end(b);
+	}
+}
+
+/* ---- who listens ---- */
+
+/* Four sets: with an address, or with any; of both families. */
+struct doors {
+	const char *name;
+	uint32_t id;
+	bool v6, any;
+};
+
+static const struct doors all_doors[] = { { "door4", 3, false, false },
+					  { "door6", 4, true, false },
+					  { "port4", 5, false, true },
+					  { "port6", 6, true, true } };
+
+static size_t door_key(const struct nft_door *door, uint8_t key[20])
+{
+	uint16_t port = htons(door->port);
+	size_t at = door->any ? 0 : door->v6 ? 16 : 4;
+
+	memset(key, 0, 20);
+	memcpy(key, door->address, at);
+	memcpy(key + at, &port, sizeof(port));
+	return at + 4;
+}
+
+static void add_door_elements(struct batch *b, const char *table, const struct doors *doors,
+			      const struct nft_door *door, size_t n)
+{
+	for (size_t i = 0; i < n;) {
+		size_t list, count = 0;
+
+		nft_message(b, NFT_MSG_NEWSETELEM, NLM_F_CREATE);
+		attr_str(b, NFTA_SET_ELEM_LIST_TABLE, table);
+		attr_str(b, NFTA_SET_ELEM_LIST_SET, doors->name);
+		attr_u32(b, NFTA_SET_ELEM_LIST_SET_ID, doors->id);
+		list = nest(b, NFTA_SET_ELEM_LIST_ELEMENTS);
+		for (; i < n && count < ELEMENTS_AT_A_TIME; i++) {
+			uint8_t bytes[20];
+			size_t element, key, len = door_key(&door[i], bytes);
+
+			if (door[i].v6 != doors->v6 || door[i].any != doors->any)
+				continue;
+			element = nest(b, NFTA_LIST_ELEM);
+			key = nest(b, NFTA_SET_ELEM_KEY);
+			attr(b, NFTA_DATA_VALUE, bytes, len);
+			nest_end(b, key);
+			nest_end(b, element);
+			count++;
+		}
+		nest_end(b, list);
+		message_end(b);
+	}
+}
+
+/* @syn: only what begins a connection; otherwise all that comes. */
+static void add_door_rule(struct batch *b, const char *table, const struct doors *doors, bool syn)
+{
+	static const uint8_t syn_and_ack = 0x12, syn_alone = 0x02;
+	uint32_t size = doors->any ? 0 : doors->v6 ? 16 : 4;
+	size_t at = rule(b, table, "input", doors->v6);
+
+	if (syn) {
+		load_payload(b, NFT_PAYLOAD_TRANSPORT_HEADER, 13, 1, NFT_REG32_00);
+		mask(b, 1, &syn_and_ack);
+		compare(b, NFT_CMP_EQ, &syn_alone, 1);
+	}
+	if (size)
+		load_payload(b, NFT_PAYLOAD_NETWORK_HEADER, doors->v6 ? 24 : 16, size, NFT_REG32_00);
+	load_payload(b, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, NFT_REG32_00 + size / 4);
+	look_up(b, doors->name, doors->id);
+	rule_end(b, at);
+}
+
+static bool has_door(const struct doors *doors, const struct nft_door *door, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (door[i].v6 == doors->v6 && door[i].any == doors->any)
+			return true;
+	return false;
+}
+
+static void add_doors(struct batch *b, const char *table, const struct nft_door *door, size_t n)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(all_doors); i++) {
+		const struct doors *doors = &all_doors[i];
+
+		if (!has_door(doors, door, n))
+			continue;
+		add_set_of(b, table, doors->name, doors->id, (doors->any ? 0 : doors->v6 ? 16 : 4) + 4);
+		add_door_elements(b, table, doors, door, n);
+		add_door_rule(b, table, doors, true);
 	}
 }
 
@@ -361,8 +492,10 @@ int nft_open(void)
 	return fd;
 }
 
-int nft_lock_make(int netlink, const char *table, bool owned, const struct nft_connection *connections, size_t n)
+int nft_lock_make(int netlink, const char *table, bool owned, const struct nft_lock *lock)
 {
+	const struct nft_connection *connections = lock->connections;
+	size_t n = lock->nr_connections;
 	struct batch b = { .seq = 1 };
 	bool has[2] = { false, false };
 	int err;
@@ -384,6 +517,29 @@ int nft_lock_make(int netlink, const char *table, bool owned, const struct nft_c
 		add_rule(&b, table, "input", v6);
 		add_rule(&b, table, "output", v6);
 	}
+	add_doors(&b, table, lock->doors, lock->nr_doors);
+	batch_mark(&b, NFNL_MSG_BATCH_END);
+	err = send_batch(netlink, &b);
+	if (!err)
+		err = read_answers(netlink);
+	buf_free(&b.bytes);
+	return err;
+}
+
+int nft_lock_shut(int netlink, const char *table, const struct nft_lock *lock)
+{
+	struct batch b = { .seq = 1 };
+	int err;
+
+	batch_mark(&b, NFNL_MSG_BATCH_BEGIN);
+	/* Of what succeeds only this one is answered. */
+	nft_message(&b, NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_ACK);
+	attr_str(&b, NFTA_TABLE_NAME, table);
+	attr_u32(&b, NFTA_TABLE_FLAGS, NFT_TABLE_F_OWNER);
+	message_end(&b);
+	for (size_t i = 0; i < ARRAY_SIZE(all_doors); i++)
+		if (has_door(&all_doors[i], lock->doors, lock->nr_doors))
+			add_door_rule(&b, table, &all_doors[i], false);
 	batch_mark(&b, NFNL_MSG_BATCH_END);
 	err = send_batch(netlink, &b);
 	if (!err)

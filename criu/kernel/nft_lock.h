@@ -19,10 +19,29 @@ struct nft_connection {
 	uint16_t from_port, to_port; /* host order */
 };
 
+/* An address where somebody listens; @any: all addresses of that family. */
+struct nft_door {
+	bool v6, any;
+	uint32_t address[4]; /* network order; IPv4: the first word */
+	uint16_t port; /* host order */
+};
+
+struct nft_lock {
+	const struct nft_connection *connections;
+	size_t nr_connections;
+	const struct nft_door *doors;
+	size_t nr_doors;
+};
+
 /* A netlink socket to speak with nftables. */
 int nft_open(void);
-/* One transaction. @owned: the kernel takes the table away when @netlink is closed, so also when we are killed. */
-int nft_lock_make(int netlink, const char *table, bool owned, const struct nft_connection *connections, size_t n);
+/*
+ * One transaction. @owned: the kernel takes the table away when @netlink is closed, so also when we are killed. At a door
+ * no connection is begun any more; those that have begun are finished.
+ */
+int nft_lock_make(int netlink, const char *table, bool owned, const struct nft_lock *lock);
+/* Of an owned one: from now on nothing comes in at its doors at all. */
+int nft_lock_shut(int netlink, const char *table, const struct nft_lock *lock);
 /* -ENOENT: there is none. */
 int nft_lock_remove(int netlink, const char *table);
 /* Calls @each with the name of every table of ours; it returns 0 to go on. */

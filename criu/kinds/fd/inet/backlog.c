@@ -17,7 +17,8 @@
 
 /* ---- dump ---- */
 
-int inet_backlog_note(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry, uint32_t waiting)
+int inet_backlog_note(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry, uint32_t waiting,
+		      bool left_out)
 {
 	struct inet_dump *data = inet_dump_data(dump);
 	struct inet_listener *l = dump_alloc(dump, sizeof(*l));
@@ -30,12 +31,14 @@ int inet_backlog_note(struct dump *dump, const struct fd_probe *probe, InetSkEnt
 				     .fd = probe->fd,
 				     .local = -1,
 				     .link = dump_strdup(dump, probe->link),
-				     .waiting = waiting };
+				     .waiting = waiting,
+				     .left_out = left_out };
 	if (!dump->checking)
 		l->local = dup_fd_above(probe->local, 3);
 	if (!l->link || (l->local < 0 && !dump->checking))
 		return fail(l->link ? l->local : -ENOMEM, "keep a listening socket");
 	data->listeners = l;
+	data->nr_listeners++;
 	return 0;
 }
 
@@ -159,23 +162,39 @@ static void check_listener(struct dump *dump, struct inet_dump *data, const stru
 	array_free(&all);
 }
 
+/* Some may have come between the first look and the lock. */
+static uint32_t waiting_at(const struct inet_listener *l)
+{
+	struct tcp_info info;
+	socklen_t len = sizeof(info);
+
+	if (l->local < 0 || getsockopt(l->local, SOL_TCP, TCP_INFO, &info, &len) < 0)
+		return l->waiting;
+	return info.tcpi_unacked;
+}
+
+static int save_waiting(struct dump *dump, struct inet_dump *data, struct pending_reader **reader,
+			struct inet_listener *l)
+{
+	l->waiting = l->left_out ? 0 : waiting_at(l);
+	if (!l->waiting)
+		return 0;
+	if (dump->checking)
+		return check_listener(dump, data, l), 0;
+	if (!*reader && pending_open(reader) < 0)
+		*reader = NULL;
+	if (!*reader)
+		return refuse(dump, l, "", ""), 0;
+	return save_listener(dump, data, *reader, l);
+}
+
 int inet_backlog_save(struct dump *dump, struct inet_dump *data)
 {
 	_cleanup_pending_ struct pending_reader *reader = NULL;
 	int err = 0;
 
-	if (!data->listeners)
-		return 0;
-	if (!dump->checking && pending_open(&reader) < 0)
-		reader = NULL;
-	for (struct inet_listener *l = data->listeners; l && !err; l = l->next) {
-		if (dump->checking)
-			check_listener(dump, data, l);
-		else if (!reader)
-			refuse(dump, l, "", "");
-		else
-			err = save_listener(dump, data, reader, l);
-	}
+	for (struct inet_listener *l = data->listeners; l && !err; l = l->next)
+		err = save_waiting(dump, data, &reader, l);
 	return err;
 }
 

@@ -3,9 +3,10 @@
 #pragma once
 #include "kinds/fd/inet/internal.h"
 
-/* In save: connections wait at it; looked into when all clients are known. */
-int inet_backlog_note(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry, uint32_t waiting);
-/* In save_end: sets what their clients need, and entry->waiting; before the network is locked. */
+/* In save: it is looked into when all clients are known, and no more can come. */
+int inet_backlog_note(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry, uint32_t waiting,
+		      bool left_out);
+/* In save_end: sets what their clients need, and entry->waiting; when the network is locked. */
 int inet_backlog_save(struct dump *dump, struct inet_dump *data);
 void inet_backlog_close(struct inet_dump *data);
 int inet_backlog_link(struct restore *r, struct file *file, struct inet_socket *sk);

@@ -77,7 +77,7 @@ struct inet_held {
 	size_t sent_len;
 };
 
-/* A listening socket, with connections that nobody has accepted. */
+/* A listening socket: with connections that nobody has accepted, or of a tree that ends with the dump. */
 struct inet_listener {
 	struct inet_listener *next;
 	InetSkEntry *entry;
@@ -85,6 +85,7 @@ struct inet_listener {
 	int fd, local; /* number there; our own copy, -1 of a tree that runs */
 	const char *link;
 	uint32_t waiting;
+	bool left_out; /* what waits there, by the user's wish */
 };
 
 /* A tcp-stream image, ready to be written. */
@@ -100,6 +101,7 @@ struct inet_dump {
 	struct inet_held *first, **end;
 	size_t nr, nr_streams;
 	struct inet_listener *listeners;
+	size_t nr_listeners;
 	struct keeper *keeper; /* NULL: not needed, or no longer */
 	struct inet_stream_image *later; /* written when the tree goes on */
 	uint64_t network; /* cookie of our network namespace; 0: not asked for yet */

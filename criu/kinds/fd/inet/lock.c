@@ -3,13 +3,17 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 #include "inventory.pb-c.h"
+#include "kernel/inet_diag.h"
 #include "kernel/nft_lock.h"
 #include "kinds/fd/inet/backlog.h"
 #include "rpc.pb-c.h"
 #include "run/scripts.h"
 #include "util/fds.h"
 #include "util/str.h"
+
+#define HALF_OPEN_WAIT_MS 100
 
 static void to_connection(const union inet_address *src, const union inet_address *dst, struct nft_connection *ret)
 {
@@ -53,18 +57,90 @@ static bool is_skipped(enum network_lock method)
 
 /* ---- dump ---- */
 
-static int make_dump_table(struct inet_dump *data, const char *table, bool owned)
+static size_t to_doors(const InetSkEntry *entry, struct nft_door ret[2])
 {
-	_cleanup_free_ struct nft_connection *all = calloc(data->nr_streams + 1, sizeof(*all));
+	union inet_address src;
+	bool mapped;
+
+	inet_entry_source(entry, &src);
+	mapped = inet_address_is_mapped(&src);
+	ret[0] = (struct nft_door){ .v6 = src.any.sa_family == AF_INET6 && !mapped,
+				    .any = inet_address_is_any(&src),
+				    .port = inet_address_port(&src) };
+	if (ret[0].v6)
+		memcpy(ret[0].address, &src.v6.sin6_addr, sizeof(ret[0].address));
+	else
+		ret[0].address[0] = inet_address_v4(&src);
+	if (!ret[0].v6 || !ret[0].any || entry->v6only)
+		return 1;
+	ret[1] = ret[0];
+	ret[1].v6 = false;
+	return 2;
+}
+
+/* Of a tree that goes on a client can wait as well as be sent away. */
+static size_t doors_of(const struct dump *dump, const struct inet_dump *data, struct nft_door *ret)
+{
 	size_t n = 0;
 
-	if (!all)
+	for (const struct inet_listener *l = inet_tree_ends(dump) ? data->listeners : NULL; l; l = l->next)
+		n += to_doors(l->entry, ret + n);
+	return n;
+}
+
+static bool is_half_open(const struct inet_diag_socket *sk, const struct nft_lock *lock)
+{
+	for (size_t i = 0; i < lock->nr_doors; i++)
+		if (lock->doors[i].port == sk->src_port)
+			return true;
+	return false;
+}
+
+static size_t count_half_open(const struct nft_lock *lock)
+{
+	struct inet_diag_sockets all = { 0 };
+	const struct inet_diag_socket *sk;
+	size_t n = 0;
+
+	inet_diag_read(AF_INET, IPPROTO_TCP, BIT(TCP_SYN_RECV), 0, &all);
+	inet_diag_read(AF_INET6, IPPROTO_TCP, BIT(TCP_SYN_RECV), 0, &all);
+	array_for_each(sk, &all)
+		n += is_half_open(sk, lock);
+	array_free(&all);
+	return n;
+}
+
+/* Clients who have their answer already believe in it: what they say next makes the connection, and they wait for that. */
+static int shut_doors(struct inet_dump *data, const char *table, const struct nft_lock *lock)
+{
+	static const struct timespec ms = { .tv_nsec = 1000000 };
+	size_t left;
+
+	for (int i = 0; (left = count_half_open(lock)) && i < HALF_OPEN_WAIT_MS; i++)
+		nanosleep(&ms, NULL); /* style: there is no event */
+	if (left)
+		log_warn("%zu clients have begun to connect and do not go on: they will be sent away", left);
+	return nft_lock_shut(data->lock, table, lock);
+}
+
+static int make_dump_table(struct dump *dump, struct inet_dump *data, const char *table, bool owned)
+{
+	_cleanup_free_ struct nft_connection *all = calloc(data->nr_streams + 1, sizeof(*all));
+	_cleanup_free_ struct nft_door *doors = calloc(2 * data->nr_listeners + 1, sizeof(*doors));
+	struct nft_lock lock = { .connections = all, .doors = doors };
+	size_t n = 0;
+	int err;
+
+	if (!all || !doors)
 		return -ENOMEM;
 	for (const struct inet_held *held = data->first; held; held = held->next)
 		/* Who connects once more has to get through what lasts. */
 		if (held->what == KEEPER_STREAM && (owned || !held->waits))
 			to_connection(&held->src, &held->dst, &all[n++]);
-	return nft_lock_make(data->lock, table, owned, all, n);
+	lock.nr_connections = n;
+	lock.nr_doors = owned ? doors_of(dump, data, doors) : 0;
+	err = nft_lock_make(data->lock, table, owned, &lock);
+	return !err && lock.nr_doors ? shut_doors(data, table, &lock) : err;
 }
 
 /* ---- what an earlier dump of these connections left when it was killed ---- */
@@ -118,11 +194,40 @@ static bool remove_one_stale(const struct inet_dump *data)
 	return true;
 }
 
-int inet_lock_dump(struct dump *dump, struct inet_dump *data)
+static int lock_dump(struct dump *dump, struct inet_dump *data)
 {
 	char owned[sizeof(data->table) + 8];
+	int err = name_table(dump->opts->pid, data->table, sizeof(data->table));
+
+	if (!err)
+		err = data->lock = nft_open();
+	if (err < 0)
+		return err;
+	snprintf(owned, sizeof(owned), "%s-dump", data->table);
+	return make_dump_table(dump, data, owned, true);
+}
+
+/* Only clients who are just about to connect would notice. */
+static int lock_doors(struct dump *dump, struct inet_dump *data)
+{
 	int err;
 
+	if (!data->listeners || !inet_tree_ends(dump) || is_skipped(dump->opts->network_lock))
+		return 0;
+	err = lock_dump(dump, data);
+	if (err < 0)
+		log_info(
+			"clients who connect while the tree is dumped are sent away: no lock of the network (errno %d)",
+			-err);
+	return 0;
+}
+
+int inet_lock_dump(struct dump *dump, struct inet_dump *data)
+{
+	int err;
+
+	if (!data->nr_streams)
+		return lock_doors(dump, data);
 	/* Whatever the method: who has a way of its own gives skip, and a script. */
 	err = scripts_run(dump->opts, "network-lock", dump->opts->pid);
 	if (err)
@@ -132,13 +237,7 @@ int inet_lock_dump(struct dump *dump, struct inet_dump *data)
 		return 0;
 	while (remove_one_stale(data))
 		;
-	err = name_table(dump->opts->pid, data->table, sizeof(data->table));
-	if (!err)
-		err = data->lock = nft_open();
-	if (err < 0)
-		return cannot_lock(err);
-	snprintf(owned, sizeof(owned), "%s-dump", data->table);
-	err = make_dump_table(data, owned, true);
+	err = lock_dump(dump, data);
 	return err < 0 ? cannot_lock(err) : 0;
 }
 
@@ -157,7 +256,7 @@ int inet_save_commit(struct dump *dump)
 	keeper_tree_ends(data->keeper);
 	if (data->lock < 0)
 		return 0;
-	err = make_dump_table(data, data->table, false);
+	err = make_dump_table(dump, data, data->table, false);
 	if (err)
 		return cannot_lock(err);
 	data->lasting = true;
@@ -247,7 +346,8 @@ int inet_before_fork(struct restore *r)
 	if (err >= 0)
 		err = data->lock = move_fd_above(err, r->service_base);
 	if (err >= 0)
-		err = nft_lock_make(data->lock, data->table, true, all, n);
+		err = nft_lock_make(data->lock, data->table, true,
+				    &(struct nft_lock){ .connections = all, .nr_connections = n });
 	return err < 0 ? cannot_lock(err) : 0;
 }
 

@@ -330,14 +330,12 @@ static int start_keeper(struct dump *dump, struct inet_dump *data, const struct 
 int inet_read_held(struct dump *dump, struct inet_dump *data)
 {
 	struct keeper_job *jobs = NULL, *job;
-	int err;
+	int err = dump->blockers.nr || dump->checking ? 0 : inet_lock_dump(dump, data);
 
-	err = inet_backlog_save(dump, data);
+	if (!err)
+		err = inet_backlog_save(dump, data);
 	/* With a blocker nothing is saved; without one nothing was refused here. */
 	if (err || !data->first || dump->blockers.nr || dump->checking)
-		return err;
-	err = data->nr_streams ? inet_lock_dump(dump, data) : 0;
-	if (err)
 		return err;
 	err = keeper_new(data->nr, &data->keeper, &jobs);
 	job = jobs;

@@ -49,15 +49,14 @@ static int save_listening(struct dump *dump, const struct fd_probe *probe, InetS
 
 	/* Of a listening socket these two are its queue and its backlog. net/ipv4/tcp.c tcp_get_info */
 	entry->backlog = info->tcpi_sacked;
-	if (!info->tcpi_unacked)
-		return 0;
-	if (!skip && !close)
-		return inet_backlog_note(dump, probe, entry, info->tcpi_unacked);
 	inet_entry_source(entry, &address);
-	log_warn("pid %d: fd %d: %s: %u connections that nobody has accepted are left out (%s)", probe->task->t.pid,
-		 probe->fd, inet_address_text(&address, src), info->tcpi_unacked,
-		 skip ? "--skip-in-flight" : "--tcp-close");
-	return 0;
+	if (info->tcpi_unacked && (skip || close))
+		log_warn("pid %d: fd %d: %s: %u connections that nobody has accepted are left out (%s)",
+			 probe->task->t.pid, probe->fd, inet_address_text(&address, src), info->tcpi_unacked,
+			 skip ? "--skip-in-flight" : "--tcp-close");
+	if (!info->tcpi_unacked && (dump->checking || !inet_tree_ends(dump)))
+		return 0;
+	return inet_backlog_note(dump, probe, entry, info->tcpi_unacked, skip || close);
 }
 
 static int diag_target(const struct fd_probe *probe, const InetSkEntry *entry, union inet_address *dst)

@@ -5,19 +5,13 @@
 #include "kinds/fd/inet/internal.h"
 
 #define TCP_SAVED_SYN_ 28
-#define TCP_ULP_ 31
 #define TCP_AO_INFO_ 40
 
 static void refuse_tcp(struct dump *dump, const struct fd_probe *probe)
 {
-	char name[16] = "", ao[256] = "";
-	socklen_t len = sizeof(name) - 1, none = 0;
+	char ao[256] = "";
+	socklen_t len = sizeof(ao), none = 0;
 
-	if (!getsockopt(probe->local, SOL_TCP, TCP_ULP_, name, &len) && len && name[0])
-		dump_blocker(dump, probe->task, probe->fd,
-			     "%s: the kernel speaks %s upon it (TCP_ULP), and does not give its keys back: close it",
-			     probe->link, name);
-	len = sizeof(ao);
 	if (!getsockopt(probe->local, SOL_TCP, TCP_AO_INFO_, ao, &len))
 		dump_blocker(dump, probe->task, probe->fd,
 			     "%s: a TCP socket with keys (TCP_AO_ADD_KEY), which the kernel does not give back: close "
@@ -66,10 +60,11 @@ static void refuse_raw(struct dump *dump, const struct fd_probe *probe, const In
 
 void inet_options_refuse(struct dump *dump, const struct fd_probe *probe, const InetSkEntry *entry)
 {
-	if (entry->type == SOCK_STREAM)
+	/* One that is over, or closed by --tcp-close, speaks no more. */
+	if (entry->type == SOCK_STREAM && !(entry->state == TCP_CLOSE && entry->has_shutdown))
 		refuse_tcp(dump, probe);
-	else if (entry->type == SOCK_RAW)
+	if (entry->type == SOCK_RAW)
 		refuse_raw(dump, probe, entry);
-	else if (entry->proto == IPPROTO_UDP || entry->proto == IPPROTO_UDPLITE)
+	if (entry->proto == IPPROTO_UDP || entry->proto == IPPROTO_UDPLITE)
 		refuse_udp(dump, probe);
 }
