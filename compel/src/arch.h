@@ -25,6 +25,22 @@ bool arch_reissue(struct compel_regs *regs);
 /* Take the above back: @regs as arch_reissue left them, now to return EINTR. False if they are no longer that. */
 bool arch_unreissue(struct compel_regs *regs);
 
+/* Is the thread in a call that goes on by what the kernel remembers of it? */
+bool arch_is_continued(const struct compel_regs *regs);
+/* It was restart_syscall that was interrupted, for the call @nr; 0: not known. */
+void arch_name_continued(struct compel_regs *regs, long nr);
+void arch_call_args(const struct compel_regs *regs, unsigned long args[6]);
+/* Is the thread before a call with a limit to its time, and how is that passed? */
+enum limit_kind { LIMIT_NONE, LIMIT_MS, LIMIT_TIMESPEC };
+enum limit_kind arch_limit_kind(const struct compel_regs *regs);
+/* The limit of that call: a number of milliseconds, or the address of a struct timespec. */
+void arch_set_limit(struct compel_regs *regs, uint64_t limit);
+uint64_t arch_limit(const struct compel_regs *regs);
+/* The call has been entered: the program's own register again. */
+void arch_give_limit_back(struct compel_regs *regs, const struct compel_regs *own);
+/* Where the thread's stack has room for @len bytes that no code uses. */
+uint64_t arch_stack_room(const struct compel_regs *regs, size_t len);
+
 /* The extended state, by the CPU's own size; *ret_area is malloc'ed. */
 int arch_read_xstate(pid_t tid, void **ret_area, size_t *ret_len);
 int arch_write_xstate(pid_t tid, const void *area, size_t len);

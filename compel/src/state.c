@@ -42,6 +42,7 @@ static int settle(pid_t tid, const struct compel_seen *seen, bool elsewhere, str
 	if (seen->rseq_abort)
 		arch_set_ip(&s.regs, seen->rseq_abort);
 	s.rseq_aborted = seen->rseq_abort != 0;
+	arch_name_continued(&s.regs, seen->continues);
 	arch_finish_restart(tid, &s.regs, elsewhere, target_deliverable(&seen->told, s.sigmask) & seen->told.caught);
 	err = arch_read_xstate(tid, &s.xsave, &s.xsave_len);
 	if (!err)
@@ -68,6 +69,17 @@ int compel_state_for_image(pid_t tid, struct compel_thread_state *ret_state)
 int compel_seen_for_image(pid_t tid, const struct compel_seen *seen, struct compel_thread_state *ret_state)
 {
 	return settle(tid, seen, true, ret_state);
+}
+
+bool compel_is_continued(const struct compel_seen *seen, unsigned long args[6])
+{
+	arch_call_args(&seen->regs, args);
+	return arch_is_continued(&seen->regs);
+}
+
+bool compel_waits_anew(const struct compel_seen *seen, const struct compel_thread_state *for_image)
+{
+	return arch_is_continued(&seen->regs) && arch_limit_kind(&for_image->regs) != LIMIT_NONE;
 }
 
 int compel_ctl_state(struct compel_ctl *ctl, struct compel_thread_state *ret_state)

@@ -31,6 +31,8 @@ void dump_drop_task(struct dump *dump, struct dump_task *dt);
 int dump_read_stat(struct dump_task *dt);
 /* Who shares what, before anybody is asked. */
 int dump_find_shared(struct dump *dump);
+/* Which call a thread was interrupted in, and what is left of its time, where the kernel's memory can be read. */
+void dump_find_timed_call(struct dump *dump, struct dump_thread *th, int thread_dir);
 
 /* threads.c. What signals did before; the calls between begin and end need what is set up there. */
 struct dump_stopping {

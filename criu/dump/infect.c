@@ -212,7 +212,7 @@ static int visit(struct dump_task *dt)
 	return err;
 }
 
-static int look(struct dump_thread *th)
+static int look(struct dump *dump, struct dump_thread *th, const struct proc *proc)
 {
 	const struct proc_status *s = &th->status;
 	const struct compel_told told = {
@@ -224,6 +224,8 @@ static int look(struct dump_thread *th)
 	};
 	int err = compel_look(th->id.host_tid, &told, &th->seen);
 
+	if (!err)
+		dump_find_timed_call(dump, th, proc->dir);
 	if (!err)
 		err = compel_seen_for_image(th->id.host_tid, &th->seen, &th->cpu);
 	return err < 0 ? fail(err, "read the registers of %d", th->id.host_tid) : 0;
@@ -240,7 +242,7 @@ static bool is_worker(const struct dump_thread *th)
 }
 
 /* A worker: 1, and no more is read of it. */
-static int read_thread(struct dump_task *dt, struct dump_thread *th)
+static int read_thread(struct dump *dump, struct dump_task *dt, struct dump_thread *th)
 {
 	_cleanup_proc_ struct proc proc = PROC_CLOSED;
 	unsigned long head = 0, len = 0;
@@ -254,7 +256,7 @@ static int read_thread(struct dump_task *dt, struct dump_thread *th)
 		err = proc_status_read(&proc, &th->status);
 	if (err < 0)
 		return fail(err, "read /proc/%d/task/%d", dt->t.host_pid, th->id.host_tid);
-	err = look(th);
+	err = look(dump, th, &proc);
 	if (err)
 		return err;
 	if (syscall(SYS_get_robust_list, th->id.host_tid, &head, &len) < 0)
@@ -274,12 +276,12 @@ static void let_go(struct dump_task *dt, size_t i)
 	memmove(th, th + 1, (dt->nr_threads - i) * sizeof(*th));
 }
 
-static int read_threads(struct dump_task *dt)
+static int read_threads(struct dump *dump, struct dump_task *dt)
 {
 	int err = 0;
 
 	for (size_t i = 0; err >= 0 && i < dt->nr_threads; i++) {
-		err = read_thread(dt, &dt->threads[i]);
+		err = read_thread(dump, dt, &dt->threads[i]);
 		if (err == 1)
 			let_go(dt, i--);
 	}
@@ -297,13 +299,13 @@ static int no_place(const struct dump_task *dt, int err)
 }
 
 /* Registers first: what they say of a restart is gone once we ran code there. */
-static int infect_task(struct dump_task *dt)
+static int infect_task(struct dump *dump, struct dump_task *dt)
 {
 	int err = compel_open_unseen(dt->threads[0].id.host_tid, &dt->ctl), cured;
 
 	if (err)
 		return no_place(dt, err);
-	err = read_threads(dt);
+	err = read_threads(dump, dt);
 	if (!err) {
 		err = compel_main_seen(dt->ctl, &dt->threads[0].seen);
 		err = err ? no_place(dt, err) : visit(dt);
@@ -327,7 +329,7 @@ int dump_infect(struct dump *dump)
 
 		if (dt->t.state == TASK_DEAD)
 			continue;
-		err = infect_task(dt);
+		err = infect_task(dump, dt);
 		if (!err)
 			err = dump_interrupted(dump);
 		if (err)

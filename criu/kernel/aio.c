@@ -101,12 +101,7 @@ void aio_reader_close(struct aio_reader *reader)
 
 static int word(const struct aio_reader *reader, uint64_t object, long field, size_t len, uint64_t *ret)
 {
-	uint64_t value = 0;
-	int err = kernel_memory_read(&reader->mem, object + field, &value, len);
-
-	if (!err)
-		*ret = value;
-	return err;
+	return kernel_memory_word(&reader->mem, object + field, len, ret);
 }
 
 /* Places for requests that are free: what is left in the middle, and what CPUs have taken from there for themselves. */

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "kernel/btf.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/btf.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include "base/bits.h"
+#include "base/cleanup.h"
 #include "util/fds.h"
 
 #define NESTED_MAX 16
@@ -65,49 +70,76 @@ static bool part(size_t len, size_t hdr_len, uint32_t off, uint32_t size)
 
 static int find_parts(struct btf *btf)
 {
-	const struct btf_header *h = (const struct btf_header *)btf->bytes.data;
-	size_t len = btf->bytes.len;
+	const struct btf_header *h = btf->map ? btf->map : (const void *)btf->bytes.data;
+	size_t len = btf->map ? btf->map_len : btf->bytes.len;
+	const char *data = (const char *)h;
 
 	if (len < sizeof(*h) || h->magic != BTF_MAGIC || h->hdr_len % 4 || h->type_off % 4 ||
 	    !part(len, h->hdr_len, h->type_off, h->type_len) || !part(len, h->hdr_len, h->str_off, h->str_len))
 		return -EBADMSG;
-	btf->types = btf->bytes.data + h->hdr_len + h->type_off;
+	btf->types = data + h->hdr_len + h->type_off;
 	btf->types_len = h->type_len;
-	btf->names = btf->bytes.data + h->hdr_len + h->str_off;
+	btf->names = data + h->hdr_len + h->str_off;
 	btf->names_len = h->str_len;
 	return btf->names_len && !btf->names[btf->names_len - 1] ? 0 : -EBADMSG;
+}
+
+/* Takes over what @btf holds, also on failure. */
+static int take(struct btf *btf, struct btf *ret)
+{
+	int err = find_parts(btf);
+
+	if (!err)
+		err = index_types(btf);
+	if (err)
+		btf_free(btf);
+	else
+		*ret = *btf;
+	return err;
 }
 
 int btf_parse(struct buf *bytes, struct btf *ret)
 {
 	struct btf btf = { .bytes = *bytes };
-	int err = find_parts(&btf);
 
 	*bytes = (struct buf){ 0 };
-	if (!err)
-		err = index_types(&btf);
-	if (err) {
-		btf_free(&btf);
-		return err;
-	}
-	*ret = btf;
-	return 0;
+	return take(&btf, ret);
+}
+
+/* Since Linux 6.16; read(2) gives it in pages, which takes some ten times as long. */
+static void *map_file(const char *path, size_t *ret_len)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	void *map;
+
+	if (fd < 0 || fstat(fd, &st) || st.st_size <= 0)
+		return NULL;
+	map = mmap(NULL, st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	*ret_len = st.st_size;
+	return map == MAP_FAILED ? NULL : map;
 }
 
 int btf_read(struct btf *ret)
 {
-	struct buf bytes = { 0 };
-	int err = read_file(AT_FDCWD, "/sys/kernel/btf/vmlinux", &bytes);
+	static const char path[] = "/sys/kernel/btf/vmlinux";
+	struct btf btf = { 0 };
+	int err = 0;
 
+	btf.map = map_file(path, &btf.map_len);
+	if (!btf.map)
+		err = read_file(AT_FDCWD, path, &btf.bytes);
 	if (err) {
-		buf_free(&bytes);
+		buf_free(&btf.bytes);
 		return err;
 	}
-	return btf_parse(&bytes, ret);
+	return take(&btf, ret);
 }
 
 void btf_free(struct btf *btf)
 {
+	if (btf->map)
+		munmap(btf->map, btf->map_len);
 	buf_free(&btf->bytes);
 	array_free(&btf->by_id);
 	array_free(&btf->structs);
@@ -177,6 +209,18 @@ long btf_field(const struct btf *btf, const char *name, const char *path)
 			return at;
 	}
 	return -ENOENT;
+}
+
+int btf_field_or(const struct btf *btf, const char *name, const char *path, const char *other, long *ret)
+{
+	long at = btf_field(btf, name, path);
+
+	if (at < 0 && other)
+		at = btf_field(btf, name, other);
+	if (at < 0)
+		return -EOPNOTSUPP;
+	*ret = at;
+	return 0;
 }
 
 long btf_sizeof(const struct btf *btf, const char *name)

@@ -9,6 +9,8 @@
 ARRAY_OF(btf_offsets, uint32_t);
 
 struct btf {
+	void *map; /* of the file, or: */
+	size_t map_len;
 	struct buf bytes;
 	const char *types, *names;
 	size_t types_len, names_len;
@@ -23,5 +25,7 @@ int btf_parse(struct buf *bytes, struct btf *ret);
 void btf_free(struct btf *btf);
 /* Where "a.b.c" lies in struct @name, in bytes, through structs without a name; -ENOENT. A bit field is none. */
 long btf_field(const struct btf *btf, const char *name, const char *path);
+/* The same of @path or, in other kernels, @other (NULL: none); -EOPNOTSUPP. */
+int btf_field_or(const struct btf *btf, const char *name, const char *path, const char *other, long *ret);
 /* sizeof(struct @name); -ENOENT */
 long btf_sizeof(const struct btf *btf, const char *name);

@@ -95,6 +95,12 @@ int kernel_memory_open(struct kernel_memory *ret)
 		mem.prog = load_program(mem.map);
 		err = mem.prog < 0 ? mem.prog : btf_read(&mem.btf);
 	}
+	if (!err)
+		err = btf_field_or(&mem.btf, "task_struct", "files", NULL, &mem.at_files);
+	if (!err)
+		err = btf_field_or(&mem.btf, "files_struct", "fdt", NULL, &mem.at_fdt);
+	if (!err)
+		err = btf_field_or(&mem.btf, "fdtable", "fd", NULL, &mem.at_fd);
 	if (err) {
 		kernel_memory_close(&mem);
 		return err;
@@ -144,16 +150,22 @@ int kernel_memory_read(const struct kernel_memory *mem, uint64_t at, void *to, s
 	return 0;
 }
 
-int kernel_memory_field(const struct kernel_memory *mem, uint64_t at, const char *type, const char *field, size_t len,
-			uint64_t *ret)
+int kernel_memory_word(const struct kernel_memory *mem, uint64_t at, size_t len, uint64_t *ret)
 {
-	long offset = btf_field(&mem->btf, type, field);
 	uint64_t value = 0;
-	int err = offset < 0 ? (int)offset : kernel_memory_read(mem, at + offset, &value, len);
+	int err = kernel_memory_read(mem, at, &value, len);
 
 	if (!err)
 		*ret = value;
 	return err;
+}
+
+int kernel_memory_field(const struct kernel_memory *mem, uint64_t at, const char *type, const char *field, size_t len,
+			uint64_t *ret)
+{
+	long offset = btf_field(&mem->btf, type, field);
+
+	return offset < 0 ? (int)offset : kernel_memory_word(mem, at + offset, len, ret);
 }
 
 int kernel_memory_task(const struct kernel_memory *mem, uint64_t *ret)
@@ -172,13 +184,13 @@ int kernel_memory_file(const struct kernel_memory *mem, int fd, uint64_t *ret)
 	int err = kernel_memory_task(mem, &at);
 
 	if (!err)
-		err = kernel_memory_field(mem, at, "task_struct", "files", 8, &at);
+		err = kernel_memory_word(mem, at + mem->at_files, 8, &at);
 	if (!err)
-		err = kernel_memory_field(mem, at, "files_struct", "fdt", 8, &at);
+		err = kernel_memory_word(mem, at + mem->at_fdt, 8, &at);
 	if (!err)
-		err = kernel_memory_field(mem, at, "fdtable", "fd", 8, &at);
+		err = kernel_memory_word(mem, at + mem->at_fd, 8, &at);
 	if (!err)
-		err = kernel_memory_read(mem, at + 8ull * fd, &at, 8);
+		err = kernel_memory_word(mem, at + 8ull * fd, 8, &at);
 	if (err)
 		return err;
 	*ret = at;

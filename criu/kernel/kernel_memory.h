@@ -13,6 +13,7 @@ struct kernel_memory {
 	int prog, map, percpu; /* percpu: the program that tells where a CPU has its own; -1: not yet */
 	void *window; /* what program and we share */
 	struct btf btf;
+	long at_files, at_fdt, at_fd; /* from a task to its descriptors */
 	uint64_t page_scale,
 		page_base; /* address of a page's bytes = its struct page * scale + base; 0: not known yet */
 	uint64_t percpu_pointer;
@@ -23,6 +24,8 @@ int kernel_memory_open(struct kernel_memory *ret);
 void kernel_memory_close(struct kernel_memory *mem);
 /* -EFAULT: nothing there. */
 int kernel_memory_read(const struct kernel_memory *mem, uint64_t at, void *to, size_t len);
+/* An unsigned number of @len bytes; @ret is left alone on failure. */
+int kernel_memory_word(const struct kernel_memory *mem, uint64_t at, size_t len, uint64_t *ret);
 /* A field of a struct at @at, as an unsigned number of @len bytes. */
 int kernel_memory_field(const struct kernel_memory *mem, uint64_t at, const char *type, const char *field, size_t len,
 			uint64_t *ret);

@@ -67,26 +67,9 @@ struct pending_reader {
 	uint64_t pid_ns;
 };
 
-static int resolve(const struct btf *btf, const char *type, const char *field, const char *other, long *ret)
-{
-	long at = btf_field(btf, type, field);
-
-	if (at < 0 && other)
-		at = btf_field(btf, type, other);
-	if (at < 0)
-		return -EOPNOTSUPP;
-	*ret = at;
-	return 0;
-}
-
 static int word(const struct pending_reader *reader, uint64_t object, long field, size_t len, uint64_t *ret)
 {
-	uint64_t value = 0;
-	int err = kernel_memory_read(&reader->mem, object + field, &value, len);
-
-	if (!err)
-		*ret = value;
-	return err;
+	return kernel_memory_word(&reader->mem, object + field, len, ret);
 }
 
 /* The namespace that our own number is of: the last of thread_pid->numbers. */
@@ -112,7 +95,7 @@ static int learn_fields(struct pending_reader *reader)
 
 #define RESOLVE(name, type, field, other) \
 	if (!err)                         \
-		err = resolve(btf, type, field, other, &reader->at.name);
+		err = btf_field_or(btf, type, field, other, &reader->at.name);
 	FIELDS(RESOLVE)
 	reader->size_frag = btf_sizeof(btf, "skb_frag");
 	reader->size_upid = btf_sizeof(btf, "upid");

@@ -243,6 +243,14 @@ static int stop_group(struct restore *r, struct restore_task *rt)
 				 rt->t.state == TASK_STOPPED && !orphaned(r, rt) ? rt->t.stop_signal : SIGSTOP);
 }
 
+/* While all of the tree is stopped: a thread's stack is used for a moment. */
+static void let_go_threads(struct restore *r, struct restore_task *rt)
+{
+	for (const struct task_kind *const *kind = task_kinds; *kind; kind++)
+		for (size_t i = 0; (*kind)->let_go_thread && i < rt->nr_threads; i++)
+			(*kind)->let_go_thread(r, rt, &rt->threads[i]);
+}
+
 static int release(struct restore *r, struct restore_task *rt)
 {
 	bool stay = rt->t.state == TASK_STOPPED || r->opts->leave_stopped;
@@ -273,6 +281,8 @@ static int finish_all(struct restore *r)
 			log_warn(
 				"pid %d: the restorer could not be taken out (errno %d): it goes on with memory of ours mapped, and perhaps with descriptors from %d on",
 				rt->t.pid, -err, r->service_base);
+		if (lives(rt) && !err)
+			let_go_threads(r, rt);
 		if (lives(rt) && rt->t.state == TASK_STOPPED)
 			err = release(r, rt);
 		if (err && !first)

@@ -11,6 +11,7 @@
 #include "kernel/mountinfo.h"
 #include "kernel/pagemap_scan.h"
 #include "kernel/proc_pid.h"
+#include "kernel/timed_call.h"
 #include "mm.pb-c.h"
 #include "pie/wire.h"
 #include "run/arena.h"
@@ -25,6 +26,7 @@ struct dump_thread {
 	struct thread id;
 	struct compel_stop stop;
 	struct compel_seen seen; /* as it was stopped */
+	struct timed_call call; /* that it was in and would continue; nr 0: none, or not known */
 	struct compel_thread_state cpu; /* as it goes on in another process: for images */
 	struct proc_stat stat; /* /proc/PID/task/TID/stat */
 	struct proc_status status; /* /proc/PID/task/TID/status; freed by the pipeline */
@@ -78,6 +80,8 @@ struct dump {
 	struct hash segments_seen, segments_saved;
 	struct aio_reader *aio_reader; /* memory/aio_save.c; NULL: not asked for yet, or aio_unreadable tells why not */
 	int aio_unreadable;
+	struct timed_call_reader *timed_calls; /* dump/timed_call.c; as aio_reader */
+	int timed_calls_unreadable;
 	struct hash fd_ids; /* files id and number -> file id */
 	struct hash task_by_pid; /* pid -> struct dump_task */
 	uint32_t last_file_id;

@@ -105,6 +105,9 @@ struct task_kind {
 	/* restore: tell the restorer what to set when the memory stands (wire_alloc for arrays) */
 	int (*hand_over)(struct restore *, struct restore_task *, struct wire_task *);
 	int (*hand_over_thread)(struct restore *, struct restore_task *, struct restore_thread *, struct wire_thread *);
+	/* restore: in the tool, when nothing can fail any more; the thread is stopped with its own registers, the restorer is
+	 * out of its process, and the next thing is to let it go. No call may be made in it. */
+	void (*let_go_thread)(struct restore *, struct restore_task *, struct restore_thread *);
 };
 
 extern const struct fd_kind *const fd_kinds[]; /* NULL-terminated, in the order of claims; kinds/table.c */

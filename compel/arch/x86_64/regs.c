@@ -2,11 +2,13 @@
 /* Registers of a stopped thread, and how the kernel restarts system calls on this CPU. */
 #include <errno.h>
 #include <elf.h>
+#include <linux/futex.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <time.h>
 
 #include "../../src/arch.h"
 #include "base/bits.h"
@@ -197,6 +199,81 @@ bool arch_unreissue(struct compel_regs *regs)
 	regs->ax = -EINTR;
 	regs->ip += SYSCALL_INSN_LEN;
 	return true;
+}
+
+/* ---- limits of time ---- */
+
+#define RED_ZONE 128
+#define FUTEX_PRIVATE_AND_CLOCK (FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME)
+
+bool arch_is_continued(const struct compel_regs *regs)
+{
+	return (int64_t)regs->orig_ax >= 0 && (int64_t)regs->ax == -ERESTART_RESTARTBLOCK;
+}
+
+void arch_name_continued(struct compel_regs *regs, long nr)
+{
+	if (nr && regs->orig_ax == SYS_restart_syscall && arch_is_continued(regs))
+		regs->orig_ax = nr;
+}
+
+void arch_call_args(const struct compel_regs *regs, unsigned long args[6])
+{
+	args[0] = regs->di;
+	args[1] = regs->si;
+	args[2] = regs->dx;
+	args[3] = regs->r10;
+	args[4] = regs->r8;
+	args[5] = regs->r9;
+}
+
+/* The register of the call that holds its limit, or where that is; NULL: it has none, or an absolute one. */
+static uint64_t *limit_register(struct compel_regs *regs)
+{
+	switch (regs->ax) {
+	case SYS_poll:
+		return (int32_t)regs->dx > 0 ? &regs->dx : NULL;
+	case SYS_nanosleep:
+		return regs->di && !regs->si ? &regs->di : NULL;
+	case SYS_clock_nanosleep:
+		return regs->dx && !regs->r10 && !(regs->si & TIMER_ABSTIME) ? &regs->dx : NULL;
+	case SYS_futex:
+		return regs->r10 && ((uint32_t)regs->si & ~FUTEX_PRIVATE_AND_CLOCK) == FUTEX_WAIT ? &regs->r10 : NULL;
+	}
+	return NULL;
+}
+
+enum limit_kind arch_limit_kind(const struct compel_regs *regs)
+{
+	struct compel_regs copy = *regs;
+
+	if ((int64_t)regs->orig_ax >= 0 || !limit_register(&copy))
+		return LIMIT_NONE;
+	return regs->ax == SYS_poll ? LIMIT_MS : LIMIT_TIMESPEC;
+}
+
+uint64_t arch_limit(const struct compel_regs *regs)
+{
+	struct compel_regs copy = *regs;
+
+	return *limit_register(&copy);
+}
+
+void arch_set_limit(struct compel_regs *regs, uint64_t limit)
+{
+	*limit_register(regs) = limit;
+}
+
+void arch_give_limit_back(struct compel_regs *regs, const struct compel_regs *own)
+{
+	regs->di = own->di;
+	regs->dx = own->dx;
+	regs->r10 = own->r10;
+}
+
+uint64_t arch_stack_room(const struct compel_regs *regs, size_t len)
+{
+	return ROUND_DOWN(regs->sp - RED_ZONE - len, 16);
 }
 
 int arch_read_xstate(pid_t tid, void **ret_area, size_t *ret_len)

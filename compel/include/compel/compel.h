@@ -95,6 +95,7 @@ struct compel_seen {
 	uint64_t rseq; /* PTRACE_GET_RSEQ_CONFIGURATION; 0: none */
 	uint32_t rseq_size, rseq_signature;
 	uint64_t rseq_abort; /* it is in a critical section that goes on here; 0: in none */
+	long continues; /* the call that restart_syscall(2) goes on with, for who has found out; 0: not known */
 };
 /* @told is read from /proc if NULL. -EAGAIN while a dead tracer's cure runs in the thread. */
 int compel_look(pid_t tid, const struct compel_told *told, struct compel_seen *ret_seen);
@@ -113,6 +114,20 @@ int compel_get_state(pid_t tid, struct compel_thread_state *ret_state);
 int compel_state_for_image(pid_t tid, struct compel_thread_state *ret_state);
 /* The same of what has been looked at already. */
 int compel_seen_for_image(pid_t tid, const struct compel_seen *seen, struct compel_thread_state *ret_state);
+/*
+ * Calls with a limit to their time: poll(2), nanosleep(2), clock_nanosleep(2), FUTEX_WAIT. The kernel remembers what is
+ * left of it when a stop interrupts them (true: so it is), and nobody else: with @args, what the call's registers hold,
+ * it may be found in its restart block.
+ */
+bool compel_is_continued(const struct compel_seen *seen, unsigned long args[6]);
+/* Would the thread, in another process, wait for the whole time of such a call again? */
+bool compel_waits_anew(const struct compel_seen *seen, const struct compel_thread_state *for_image);
+/*
+ * The stopped thread @tid stands before such a call: have it wait for @left_ns only, as if it had been stopped inside.
+ * Its registers stay those of the program. Right before compel_detach: any other call in the thread would take the
+ * time's place. Where that cannot be done it waits for the whole time: -EAGAIN. -ESRCH: it died of a signal.
+ */
+int compel_shorten_call(pid_t tid, uint64_t left_ns);
 void compel_thread_state_clear(struct compel_thread_state *state);
 /* Make a stopped thread have exactly @state (registers, FPU if xsave is not NULL, mask). Used by restore. */
 int compel_set_state(pid_t tid, const struct compel_thread_state *state);

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: LGPL-2.1-only
+/*
+ * Let a thread into a call with less than the time that it asks for, and interrupt it at once: the kernel then remembers
+ * what is left, as it does for any call that a stop interrupts, and goes on from there (restart_syscall(2)). The call
+ * reads its limit while it is entered; afterwards register and memory are the program's again.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <sys/ptrace.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "arch.h"
+#include "base/bits.h"
+
+#define NS_PER_S 1000000000ull
+#define NS_PER_MS 1000000ull
+#define STOP_MS 10000
+
+/* Where the time is put for the call to read it. */
+struct limit {
+	uint64_t at; /* 0: in a register */
+	struct timespec was;
+};
+
+static bool access_memory(pid_t tid, uint64_t at, struct timespec *ts, bool write)
+{
+	struct iovec here = { ts, sizeof(*ts) }, there = { (void *)at, sizeof(*ts) };
+	ssize_t n =
+		write ? process_vm_writev(tid, &here, 1, &there, 1, 0) : process_vm_readv(tid, &here, 1, &there, 1, 0);
+
+	return n == sizeof(*ts);
+}
+
+static int set_limit(pid_t tid, struct compel_regs *regs, uint64_t left_ns, struct limit *limit)
+{
+	struct timespec left = { left_ns / NS_PER_S, left_ns % NS_PER_S };
+	uint64_t ms = MIN_OF(left_ns / NS_PER_MS + !!(left_ns % NS_PER_MS), (uint64_t)INT_MAX);
+
+	limit->at = 0;
+	if (arch_limit_kind(regs) == LIMIT_MS) {
+		if (ms < (uint32_t)arch_limit(regs))
+			arch_set_limit(regs, ms);
+		return 0;
+	}
+	limit->at = arch_stack_room(regs, sizeof(left));
+	if (!access_memory(tid, limit->at, &limit->was, false) || !access_memory(tid, limit->at, &left, true))
+		return -EAGAIN;
+	arch_set_limit(regs, limit->at);
+	return 0;
+}
+
+static void take_limit_back(pid_t tid, struct limit *limit)
+{
+	if (limit->at)
+		access_memory(tid, limit->at, &limit->was, true);
+}
+
+/* Runs it into the call. A signal comes first: -EAGAIN, and it is on its way when the thread has stopped again. */
+static int enter(pid_t tid, const struct compel_regs *own)
+{
+	struct compel_stop stop;
+	int status, sig, err;
+
+	if (ptrace(PTRACE_SYSCALL, tid, NULL, NULL))
+		return -errno;
+	while (waitpid(tid, &status, __WALL) < 0)
+		if (errno != EINTR)
+			return -errno;
+	if (!WIFSTOPPED(status))
+		return -ESRCH;
+	if (WSTOPSIG(status) == (SIGTRAP | 0x80))
+		return ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) ? -errno : 0;
+	err = arch_write_regs(tid, own);
+	if (status >> 16)
+		return err ? err : -EAGAIN;
+	sig = WSTOPSIG(status);
+	if (ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) || ptrace(PTRACE_CONT, tid, NULL, (void *)(long)sig))
+		return -errno;
+	err = compel_wait_stop_for(tid, STOP_MS, &stop);
+	return err ? err : stop.state == COMPEL_DEAD ? -ESRCH : -EAGAIN;
+}
+
+/* Inside, with the interruption waiting for it. */
+static int leave(pid_t tid, const struct compel_regs *own)
+{
+	struct compel_stop stop;
+	struct compel_regs regs;
+	int err = ptrace(PTRACE_CONT, tid, NULL, NULL) ? -errno : compel_wait_stop_for(tid, STOP_MS, &stop);
+
+	if (!err && stop.state == COMPEL_DEAD)
+		err = -ESRCH;
+	if (!err)
+		err = arch_read_regs(tid, &regs);
+	if (err)
+		return err;
+	arch_give_limit_back(&regs, own);
+	return arch_write_regs(tid, &regs);
+}
+
+int compel_shorten_call(pid_t tid, uint64_t left_ns)
+{
+	struct compel_regs own, regs;
+	struct limit limit;
+	int err = arch_read_regs(tid, &own);
+
+	if (!err && arch_limit_kind(&own) == LIMIT_NONE)
+		err = -EAGAIN;
+	if (err)
+		return err;
+	regs = own;
+	err = set_limit(tid, &regs, left_ns, &limit);
+	if (err)
+		return err;
+	err = arch_write_regs(tid, &regs);
+	if (!err)
+		err = enter(tid, &own);
+	if (!err)
+		err = leave(tid, &own);
+	take_limit_back(tid, &limit);
+	return err;
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What the kernel remembers of a call that it would continue. Without BPF that stays unknown, and nothing fails. */
+#include <errno.h>
+#include <string.h>
+#include "dump/dump.h"
+#include "run/dump.h"
+#include "util/log.h"
+
+static void close_reader(void *reader)
+{
+	timed_call_reader_close(reader);
+}
+
+static int open_reader(struct dump *dump)
+{
+	int err = dump->timed_calls_unreadable;
+
+	if (dump->timed_calls || err)
+		return err;
+	err = timed_call_reader_open(&dump->timed_calls);
+	if (!err && arena_defer(&dump->arena, close_reader, dump->timed_calls)) {
+		timed_call_reader_close(dump->timed_calls);
+		dump->timed_calls = NULL;
+		err = -ENOMEM;
+	}
+	if (err)
+		log_info(
+			"how long calls would still wait cannot be read (BPF): %s; they will wait for their whole time again",
+			strerror(-err));
+	return dump->timed_calls_unreadable = err;
+}
+
+void dump_find_timed_call(struct dump *dump, struct dump_thread *th, int thread_dir)
+{
+	unsigned long args[6];
+	int err;
+
+	if (!compel_is_continued(&th->seen, args) || open_reader(dump))
+		return;
+	err = timed_call_read(dump->timed_calls, thread_dir, args, &th->call);
+	if (err)
+		log_info("thread %d: how long its call would still wait cannot be read: %s", th->id.host_tid,
+			 strerror(-err));
+	th->seen.continues = th->call.nr;
+}

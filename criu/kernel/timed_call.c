@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "kernel/timed_call.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include "base/bits.h"
+#include "kernel/kernel_memory.h"
+
+#define NS 1000000000ull
+#define RESTART_MAX 128
+#define LOWEST_ADDRESS 4096ul /* what is below is no pointer */
+
+/* Every field that is looked at: resolved once. */
+#define FIELDS(X)                                                           \
+	X(file_inode, "file", "f_inode", NULL)                              \
+	X(inode, "proc_inode", "vfs_inode", NULL)                           \
+	X(inode_pid, "proc_inode", "pid", NULL)                             \
+	X(pid_tasks, "pid", "tasks", NULL)                                  \
+	X(task_links, "task_struct", "pid_links", NULL)                     \
+	X(restart, "task_struct", "restart_block", NULL)                    \
+	X(futex_word, "restart_block", "futex.uaddr", NULL)                 \
+	X(futex_value, "restart_block", "futex.val", NULL)                  \
+	X(futex_end, "restart_block", "futex.time", NULL)                   \
+	X(sleep_clock, "restart_block", "nanosleep.clockid", NULL)          \
+	X(sleep_type, "restart_block", "nanosleep.type", NULL)              \
+	X(sleep_end, "restart_block", "nanosleep.expires", NULL)            \
+	X(sleep_rest, "restart_block", "nanosleep.rmtp", NULL)              \
+	X(poll_fds, "restart_block", "poll.ufds", NULL)                     \
+	X(poll_nr, "restart_block", "poll.nfds", NULL)                      \
+	X(poll_limited, "restart_block", "poll.has_timeout", NULL)          \
+	X(poll_sec, "restart_block", "poll.tv_sec", "poll.end_time.tv_sec") \
+	X(poll_nsec, "restart_block", "poll.tv_nsec", "poll.end_time.tv_nsec")
+
+struct fields {
+#define MEMBER(name, type, field, other) long name;
+	FIELDS(MEMBER)
+};
+
+struct timed_call_reader {
+	struct kernel_memory mem;
+	struct fields at;
+	long size;
+};
+
+/* A copy of the kernel's. */
+struct restart {
+	const struct fields *at;
+	char bytes[RESTART_MAX];
+};
+
+int timed_call_reader_open(struct timed_call_reader **ret)
+{
+	struct timed_call_reader *reader = calloc(1, sizeof(*reader));
+	int err = reader ? kernel_memory_open(&reader->mem) : -ENOMEM;
+
+	if (err) {
+		free(reader);
+		return err;
+	}
+#define RESOLVE(name, type, field, other) \
+	if (!err)                         \
+		err = btf_field_or(&reader->mem.btf, type, field, other, &reader->at.name);
+	FIELDS(RESOLVE)
+	reader->size = btf_sizeof(&reader->mem.btf, "restart_block");
+	if (!err && (reader->size <= 0 || reader->size > RESTART_MAX))
+		err = -EOPNOTSUPP;
+	if (err) {
+		timed_call_reader_close(reader);
+		return err;
+	}
+	*ret = reader;
+	return 0;
+}
+
+void timed_call_reader_close(struct timed_call_reader *reader)
+{
+	if (!reader)
+		return;
+	kernel_memory_close(&reader->mem);
+	free(reader);
+}
+
+/* Its restart_block. A file of /proc knows its struct pid, the first list of which has the task. */
+static int find_restart(const struct timed_call_reader *reader, int thread, uint64_t *ret)
+{
+	const struct fields *at = &reader->at;
+	uint64_t o;
+	int err = kernel_memory_file(&reader->mem, thread, &o);
+
+	if (!err)
+		err = kernel_memory_word(&reader->mem, o + at->file_inode, 8, &o);
+	if (!err)
+		err = kernel_memory_word(&reader->mem, o - at->inode + at->inode_pid, 8, &o);
+	if (!err)
+		err = kernel_memory_word(&reader->mem, o + at->pid_tasks, 8, &o);
+	if (!err && !o)
+		err = -ESRCH;
+	if (!err)
+		*ret = o - at->task_links + at->restart;
+	return err;
+}
+
+static uint64_t number(const struct restart *restart, long at, size_t len)
+{
+	uint64_t value = 0;
+
+	memcpy(&value, restart->bytes + at, len);
+	return value;
+}
+
+/* The three lie one over the other: the registers have to fit, too. */
+
+/* A number of a clock (those of processor time are negative), no address. */
+static bool is_clock(unsigned long arg)
+{
+	return arg < LOWEST_ADDRESS || (long)arg < 0 || (arg <= UINT32_MAX && (int32_t)arg < 0);
+}
+
+static bool is_sleep(const struct restart *r, const unsigned long args[6], long *ret_nr)
+{
+	bool with_clock = is_clock(args[0]);
+
+	*ret_nr = with_clock ? SYS_clock_nanosleep : SYS_nanosleep;
+	return number(r, r->at->sleep_clock, 4) < LOWEST_ADDRESS && number(r, r->at->sleep_type, 4) <= 2 &&
+	       number(r, r->at->sleep_rest, 8) == (with_clock ? args[3] : args[1]) &&
+	       !is_clock(with_clock ? args[2] : args[0]);
+}
+
+static bool is_poll(const struct restart *r, const unsigned long args[6])
+{
+	return number(r, r->at->poll_fds, 8) == args[0] && number(r, r->at->poll_nr, 4) == (uint32_t)args[1] &&
+	       number(r, r->at->poll_limited, 4) <= 1;
+}
+
+/* Its flags, where the other has 0 or 1, have more bits. */
+static bool is_futex(const struct restart *r, const unsigned long args[6])
+{
+	return number(r, r->at->futex_word, 8) == args[0] && number(r, r->at->futex_value, 4) == (uint32_t)args[2];
+}
+
+/* Clocks of processor time start anew with a process. */
+static int left_until(clockid_t clock, uint64_t end, struct timed_call *ret)
+{
+	struct timespec ts;
+	uint64_t now;
+
+	if ((clock != CLOCK_MONOTONIC && clock != CLOCK_BOOTTIME && clock != CLOCK_REALTIME && clock != CLOCK_TAI) ||
+	    clock_gettime(clock, &ts))
+		return -ENODATA;
+	now = ts.tv_sec * NS + ts.tv_nsec;
+	ret->limited = true;
+	ret->left_ns = end > now ? end - now : 0;
+	return 0;
+}
+
+static int tell(const struct restart *r, const unsigned long args[6], struct timed_call *ret)
+{
+	if (is_sleep(r, args, &ret->nr))
+		return left_until((clockid_t)number(r, r->at->sleep_clock, 4), number(r, r->at->sleep_end, 8), ret);
+	if (is_poll(r, args)) {
+		uint64_t end = number(r, r->at->poll_sec, 8) * NS + number(r, r->at->poll_nsec, 8);
+
+		ret->nr = SYS_poll;
+		return number(r, r->at->poll_limited, 4) ? left_until(CLOCK_MONOTONIC, end, ret) : 0;
+	}
+	if (is_futex(r, args)) {
+		ret->nr = SYS_futex;
+		return left_until(CLOCK_MONOTONIC, number(r, r->at->futex_end, 8), ret);
+	}
+	return -ENODATA;
+}
+
+int timed_call_read(const struct timed_call_reader *reader, int thread, const unsigned long args[6],
+		    struct timed_call *ret)
+{
+	struct restart restart = { .at = &reader->at };
+	struct timed_call call = { 0 };
+	uint64_t at = 0;
+	int err = find_restart(reader, thread, &at);
+
+	if (!err)
+		err = kernel_memory_read(&reader->mem, at, restart.bytes, reader->size);
+	if (!err)
+		err = tell(&restart, args, &call);
+	if (!err)
+		*ret = call;
+	return err;
+}
