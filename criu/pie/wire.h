@@ -215,6 +215,12 @@ struct wire_thread {
 	uint32_t nr_tls;
 	uint32_t tls[3][4];
 	_Atomic uint32_t ready;
+	uint32_t exists; /* made by RESTORER_THREAD */
+};
+
+enum restorer_command {
+	RESTORER_RUN, /* args: struct wire_task. Becomes the task, does not return */
+	RESTORER_THREAD, /* args: struct wire_thread, made now: it waits. Returns 0 or a negative errno */
 };
 
 /* Why a restorer failed, for the tool to say it. */

@@ -212,6 +212,8 @@ static int settle_groups(struct restore *r, struct restore_task *rt)
 {
 	int err = rt->helper || rt->leads_for_others ? 0 : join_group(r, rt);
 
+	if (!err && !rt->helper && rt->t.state != TASK_DEAD)
+		err = restore_early_threads(r, rt);
 	if (err)
 		return err;
 	shared_reach(r->shared, STAGE_GROUPED);

@@ -36,6 +36,29 @@ static uint64_t region_size(const struct restore *r, const struct restore_task *
 	return ROUND_UP(size, PAGE_SZ) + ROUND_UP(r->shared->size, PAGE_SZ);
 }
 
+/* All that a thread needs to exist. */
+static int place_threads(struct restore_task *rt, struct wire_task *wire)
+{
+	struct wire_thread *threads = wire_alloc(wire, rt->nr_threads * sizeof(*threads));
+
+	if (!threads)
+		return fail(-ENOMEM, "threads");
+	wire->threads = (uintptr_t)threads;
+	wire->nr_threads = rt->nr_threads;
+	for (size_t i = 0; i < rt->nr_threads; i++) {
+		char *stack = wire_alloc(wire, STACK_SIZE);
+
+		if (!stack)
+			return fail(-ENOMEM, "threads");
+		threads[i].task = (uintptr_t)wire;
+		threads[i].tid = rt->threads[i].id.tid;
+		threads[i].index = i;
+		threads[i].stack = (uintptr_t)stack;
+		threads[i].stack_size = STACK_SIZE;
+	}
+	return 0;
+}
+
 static int map_region(struct restore *r, struct restore_task *rt, struct holes *holes, struct wire_task **ret_wire)
 {
 	uint64_t len = region_size(r, rt), at = holes_take(holes, len, PAGE_SZ);
@@ -58,8 +81,11 @@ static int map_region(struct restore *r, struct restore_task *rt, struct holes *
 	r->shared->tasks[rt->t.index].region = at;
 	r->shared->tasks[rt->t.index].region_len = len;
 	r->shared->tasks[rt->t.index].wire = (uintptr_t)wire;
+	wire->pid = rt->t.pid;
+	wire->log_fd = log_fd();
+	wire->log_level = log_level();
 	*ret_wire = wire;
-	return 0;
+	return place_threads(rt, wire);
 }
 
 /* The memory shared with the tool moves into the region, so that all of it goes at once in the end. */
@@ -84,24 +110,14 @@ static int move_shared(struct restore *r, struct wire_task *wire)
 
 static int fill_threads(struct restore *r, struct restore_task *rt, struct wire_task *wire)
 {
-	struct wire_thread *threads = wire_alloc(wire, rt->nr_threads * sizeof(*threads));
+	struct wire_thread *threads = (struct wire_thread *)(uintptr_t)wire->threads;
 
-	if (!threads)
-		return fail(-ENOMEM, "threads");
-	wire->threads = (uintptr_t)threads;
-	wire->nr_threads = rt->nr_threads;
 	for (size_t i = 0; i < rt->nr_threads; i++) {
 		struct wire_thread *th = &threads[i];
 		char *frame = wire_alloc(wire, compel_sigframe_size(&rt->threads[i].cpu) + 64);
-		char *stack = wire_alloc(wire, STACK_SIZE);
 
-		if (!frame || !stack)
+		if (!frame)
 			return fail(-ENOMEM, "threads");
-		th->task = (uintptr_t)wire;
-		th->tid = rt->threads[i].id.tid;
-		th->index = i;
-		th->stack = (uintptr_t)stack;
-		th->stack_size = STACK_SIZE;
 		th->fs_base = rt->threads[i].cpu.regs.fs_base;
 		th->gs_base = rt->threads[i].cpu.regs.gs_base;
 		for (const struct task_kind *const *kind = task_kinds; *kind; kind++) {
@@ -165,11 +181,8 @@ static int fill(struct restore *r, struct restore_task *rt, struct wire_task *wi
 {
 	int err = 0;
 
-	wire->pid = rt->t.pid;
 	wire->commit_fd = r->commit_fd;
 	wire->service_base = rt->files_owner ? r->service_base : 0;
-	wire->log_fd = log_fd();
-	wire->log_level = log_level();
 	err = memory_hand_over(r, rt, wire);
 	if (!err)
 		wire->reader_tid = reader_tid(r, rt, wire);
@@ -195,15 +208,53 @@ static int leave_rseq(void)
 	return 0;
 }
 
-int restore_hand_over(struct restore *r, struct restore_task *rt)
+static int start_early(struct restore *r, const struct restore_task *rt, struct wire_task *wire)
+{
+	unsigned long (*entry)(unsigned int, void *) = (void *)(uintptr_t)(wire->region + restorer_blob.entry);
+	struct wire_thread *threads = (struct wire_thread *)(uintptr_t)wire->threads;
+
+	/* For what it has to say if it fails: it moves later (move_shared). */
+	wire->words = (uintptr_t)&r->shared->words;
+	for (size_t i = 1; i < rt->nr_threads; i++) {
+		int err = rt->threads[i].early ? (int)entry(RESTORER_THREAD, &threads[i]) : 0;
+
+		if (err)
+			return err;
+	}
+	r->wire = wire;
+	return 0;
+}
+
+/* They wait in the restorer's own code, on its stacks: nothing of ours may go on running in them. */
+int restore_early_threads(struct restore *r, struct restore_task *rt)
 {
 	struct wire_task *wire = NULL;
+	struct holes holes;
+	bool any = false;
+	int err;
+
+	for (size_t i = 1; i < rt->nr_threads; i++)
+		any |= rt->threads[i].early;
+	if (!any)
+		return 0;
+	err = holes_read(r, rt, &holes);
+	if (err)
+		return err;
+	err = map_region(r, rt, &holes, &wire);
+	holes_free(&holes);
+	return err ? err : start_early(r, rt, wire);
+}
+
+int restore_hand_over(struct restore *r, struct restore_task *rt)
+{
+	struct wire_task *wire = r->wire;
 	struct holes holes;
 	int err = holes_read(r, rt, &holes);
 
 	if (err)
 		return err;
-	err = map_region(r, rt, &holes, &wire);
+	if (!wire)
+		err = map_region(r, rt, &holes, &wire);
 	if (!err) {
 		wire->stage = holes_take(&holes, STAGE_SIZE, HUGE_PAGE_SZ);
 		wire->stage_len = wire->stage ? STAGE_SIZE : 0;
@@ -215,5 +266,5 @@ int restore_hand_over(struct restore *r, struct restore_task *rt)
 	if (err)
 		return err;
 	compel_jump(wire->region + restorer_blob.entry,
-		    ((struct wire_thread *)(uintptr_t)wire->threads)->stack + STACK_SIZE, 0, wire);
+		    ((struct wire_thread *)(uintptr_t)wire->threads)->stack + STACK_SIZE, RESTORER_RUN, wire);
 }

@@ -88,13 +88,16 @@ static int load_threads(struct restore *r, struct restore_task *rt, const Pstree
 	for (size_t i = 0; i < rt->nr_threads; i++) {
 		int err = load_thread(r, rt, &rt->threads[i], e->threads[i]);
 		bool fresh;
+		uint64_t *slot;
 
 		if (err)
 			return err;
 		if (!e->threads[i] || e->threads[i] > INT32_MAX)
 			return bad("pstree.img: thread id %u", e->threads[i]);
-		if (!hash_slot_of(&r->tids, e->threads[i], &fresh))
+		slot = hash_slot_of(&r->tids, e->threads[i], &fresh);
+		if (!slot)
 			return fail(-ENOMEM, "threads");
+		*slot = e->pid;
 		if (!fresh)
 			return bad("pstree.img: thread %u stands there twice", e->threads[i]);
 	}

@@ -25,6 +25,8 @@ int restore_link(struct restore *r);
 int restore_fork_tree(struct restore *r);
 /* In a task: every descriptor in its place. */
 int restore_open_files(struct restore *r, struct restore_task *rt);
+/* In a task: those of its threads exist that must when files are opened, and wait. */
+int restore_early_threads(struct restore *r, struct restore_task *rt);
 /* In a task: its memory becomes the saved one; does not return but for errors. */
 int restore_hand_over(struct restore *r, struct restore_task *rt);
 /* In the tool: every task is ready; from here on the tree lives. */

@@ -45,6 +45,7 @@ struct restore_thread {
 	struct thread id;
 	CoreEntry *core;
 	struct compel_thread_state cpu;
+	bool early; /* set by link: it must exist when files are opened */
 };
 
 struct restore_task {
@@ -80,11 +81,12 @@ struct restore {
 	size_t nr_files;
 	struct hash file_by_id; /* id -> struct file */
 	struct hash task_by_pid; /* pid -> struct restore_task */
-	struct hash tids; /* every thread id of the images */
+	struct hash tids; /* every thread id of the images -> pid of its process */
 	struct hash id_owner; /* object of task_ids -> the task that makes it */
 	struct hash segment_fds; /* shmid -> descriptor of a shared anonymous segment */
 	struct hash sysv_made; /* SysV segments that this restore made -> where the tool is attached, 0: not */
 	struct shared *shared; /* one mapping that every process of the restore sees */
+	struct wire_task *wire; /* of this process: made before its time for threads that exist early; NULL */
 	struct restore_task *self; /* the task that this process becomes; NULL in the tool itself */
 	struct premap
 		*premap; /* of this process: memory that waits for its task and what that forks (memory/premap.c) */
@@ -127,6 +129,8 @@ int restore_copy_fd(struct restore *r, const struct file *file);
 /* Set owner, signal of SIGIO, status flags that open does not set. */
 int restore_fown(int fd, const FownEntry *fown);
 struct restore_task *restore_find_task(struct restore *r, pid_t pid);
+/* The thread with this number in the images, which is not a process's first one; NULL: there is none. */
+struct restore_thread *restore_find_thread(struct restore *r, pid_t tid);
 /* Read one whole image of records of one type; they stay. Absent: *ret_records is NULL. Errors logged. */
 int restore_read_records(struct restore *r, enum image_type type, unsigned long id, const ProtobufCMessageDescriptor *d,
 			 ProtobufCMessage ***ret_records, size_t *ret_nr);

@@ -30,6 +30,17 @@ struct restore_task *restore_find_task(struct restore *r, pid_t pid)
 	return hash_get_ptr(&r->task_by_pid, pid);
 }
 
+struct restore_thread *restore_find_thread(struct restore *r, pid_t tid)
+{
+	uint64_t pid;
+	struct restore_task *rt = hash_get(&r->tids, (uint64_t)tid, &pid) ? restore_find_task(r, (pid_t)pid) : NULL;
+
+	for (size_t i = 1; rt && i < rt->nr_threads; i++)
+		if (rt->threads[i].id.tid == tid)
+			return &rt->threads[i];
+	return NULL;
+}
+
 int restore_open_file(struct restore *r, struct file *file)
 {
 	int fd, moved;

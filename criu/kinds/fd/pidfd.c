@@ -72,14 +72,17 @@ static bool pidfd_claims(const struct fd_probe *probe)
 	return fd_is_anon(probe, "pidfd");
 }
 
-static bool pidfd_is_thread(struct dump *dump, pid_t tid)
+/* PIDFD_THREAD of another thread than a process's first one. */
+static bool pidfd_find_thread(struct dump *dump, pid_t host_tid, pid_t *ret_tid)
 {
 	struct dump_task *task;
 
 	dump_for_each_task(task, dump)
 		for (size_t i = 1; i < task->nr_threads; i++)
-			if (task->threads[i].id.host_tid == tid)
+			if (task->threads[i].id.host_tid == host_tid) {
+				*ret_tid = task->threads[i].id.tid;
 				return true;
+			}
 	return false;
 }
 
@@ -105,6 +108,7 @@ static int pidfd_save_outside(struct dump *dump, pid_t pid, PidfdEntry *pidfd)
 static int pidfd_save_target(struct dump *dump, const struct fd_probe *probe, pid_t pid, PidfdEntry *pidfd)
 {
 	const struct dump_task *target;
+	pid_t tid;
 
 	if (pid < 0) {
 		struct pidfd_info_v0 info = { .mask = PIDFD_ASK_EXIT };
@@ -119,10 +123,8 @@ static int pidfd_save_target(struct dump *dump, const struct fd_probe *probe, pi
 	target = pid ? dump_find_task(dump, pid) : NULL;
 	if (target)
 		pidfd->nspid = target->t.pid;
-	else if (pid && pidfd_is_thread(dump, pid))
-		dump_blocker(dump, probe->task, probe->fd,
-			     "pidfd: stands for thread %d, not for a process: these cannot be saved yet; close it",
-			     pid);
+	else if (pid && pidfd_find_thread(dump, pid, &tid))
+		pidfd->nspid = tid;
 	else if (pid)
 		return pidfd_save_outside(dump, pid, pidfd);
 	else
@@ -185,7 +187,11 @@ static int pidfd_link(struct restore *r, struct file *file, void *state)
 	const PidfdEntry *pidfd = file->entry->pidfd;
 
 	if (pidfd->nspid > 0) {
-		if (!restore_find_task(r, pidfd->nspid))
+		struct restore_thread *thread = restore_find_thread(r, pidfd->nspid);
+
+		if (thread && pidfd->flags & PIDFD_FLAG_THREAD)
+			thread->early = true;
+		else if (!restore_find_task(r, pidfd->nspid))
 			return fail(-EBADMSG, "files.img: file %u: pidfd of process %d, which is not in the images",
 				    file->id, pidfd->nspid);
 		return 0;

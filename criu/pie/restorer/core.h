@@ -18,12 +18,14 @@ int layout_marks(struct wire_task *task);
 int placed_map(struct wire_task *task);
 /* aio.c: rings have been filled as they were, and get the numbers that they have now */
 int aio_number(struct wire_task *task);
-/* main.c: where the tool jumps to; @args is the struct wire_task. */
+/* main.c: where the tool jumps to; @command is an enum restorer_command. */
 unsigned long blob_entry(unsigned int command, void *args);
 /* pages.c */
 int pages_load(struct wire_task *task);
 /* threads.c: every thread but the first exists afterwards, and waits. */
 int threads_start(struct wire_task *task);
+/* One of them, before its time. */
+int thread_start(struct wire_thread *thread);
 /* Let them set themselves up, and wait until all of them have. */
 int threads_set_up(struct wire_task *task);
 /* The task is ready: tell the tool, if it is the last one. */

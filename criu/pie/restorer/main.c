@@ -36,8 +36,11 @@ static int set_up(struct wire_task *task)
 unsigned long blob_entry(unsigned int command, void *args)
 {
 	struct wire_task *task = args;
-	int err = lay_out(task);
+	int err;
 
+	if (command == RESTORER_THREAD)
+		return thread_start(args);
+	err = lay_out(task);
 	err = err ? err : set_up(task);
 	if (err) {
 		task_failed(task, err);

@@ -116,12 +116,20 @@ static int start_one(struct wire_task *task, struct wire_thread *thread)
 	return got < 0 ? restorer_fail_at(task, got, "make thread", tid) : 0;
 }
 
+int thread_start(struct wire_thread *thread)
+{
+	int err = start_one((void *)thread->task, thread);
+
+	thread->exists = !err;
+	return err;
+}
+
 int threads_start(struct wire_task *task)
 {
 	struct wire_thread *threads = (void *)task->threads;
 
 	for (uint32_t i = 1; i < task->nr_threads; i++) {
-		int err = start_one(task, &threads[i]);
+		int err = threads[i].exists ? 0 : start_one(task, &threads[i]);
 
 		if (err)
 			return err;
