@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Netlink sockets (groups, port, options) and packet sockets (protocol, device, membership).
+ * Netlink sockets (groups, port, options; route, uevent, generic) and packet sockets (protocol, device, membership).
  * test: net=own breaks=2 decode=yes
  */
 #include "checkpoint.h"
 #include "inet.h"
+#include <linux/genetlink.h>
 #include <linux/if_packet.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
@@ -33,6 +34,26 @@ static bool get_links(int fd)
 	return head.nlmsg_type == RTM_NEWLINK;
 }
 
+/* The controller, which every kernel has, tells who it is. */
+static bool ask_generic(int fd)
+{
+	struct {
+		struct nlmsghdr head;
+		struct genlmsghdr gen;
+	} query = { .head = { .nlmsg_len = sizeof(query),
+			      .nlmsg_type = GENL_ID_CTRL,
+			      .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
+		    .gen = { .cmd = CTRL_CMD_GETFAMILY, .version = 1 } };
+	struct nlmsghdr head = { 0 };
+	char answer[16384];
+
+	if (send(fd, &query, sizeof(query), 0) != sizeof(query) ||
+	    recv(fd, answer, sizeof(answer), 0) < (ssize_t)sizeof(head))
+		return false;
+	memcpy(&head, answer, sizeof(head));
+	return head.nlmsg_type == GENL_ID_CTRL;
+}
+
 int main(int argc, char **argv)
 {
 	struct sockaddr_nl link = { .nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK }, name;
@@ -45,6 +66,8 @@ int main(int argc, char **argv)
 	int groups = inet_socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE),
 	    plain = inet_socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
 	int uevent = inet_socket(AF_NETLINK, SOCK_DGRAM, NETLINK_KOBJECT_UEVENT), packet, unbound, brk, sender;
+	struct sockaddr_nl own = { .nl_family = AF_NETLINK, .nl_pid = 123456 };
+	int generic = inet_socket(AF_NETLINK, SOCK_RAW, NETLINK_GENERIC);
 	struct sockaddr_nl udev = { .nl_family = AF_NETLINK, .nl_groups = 1 };
 	struct pollfd p;
 	uint32_t port;
@@ -57,6 +80,8 @@ int main(int argc, char **argv)
 	need(!getsockname(groups, (void *)&name, &len), "name");
 	port = name.nl_pid;
 	need(!bind(uevent, (void *)&udev, sizeof(udev)), "bind");
+	need(!bind(generic, (void *)&own, sizeof(own)), "bind");
+	inet_set(generic, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, GENL_ID_CTRL);
 	packet = inet_socket(AF_PACKET, SOCK_DGRAM, 0);
 	need(!bind(packet, (void *)&all, sizeof(all)), "bind: %s", strerror(errno));
 	need(!setsockopt(packet, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &promiscuous, sizeof(promiscuous)), "promiscuous");
@@ -77,6 +102,11 @@ int main(int argc, char **argv)
 	check(get_links(plain), "links");
 	len = sizeof(name);
 	check(!getsockname(uevent, (void *)&name, &len) && name.nl_groups == 1, "uevent");
+	len = sizeof(name);
+	check(!getsockname(generic, (void *)&name, &len) && name.nl_pid == 123456 &&
+		      name.nl_groups == 1u << (GENL_ID_CTRL - 1),
+	      "generic: port %u, groups %#x", name.nl_pid, name.nl_groups);
+	check(ask_generic(generic), "generic: no answer");
 	len = sizeof(shown);
 	check(!getsockname(packet, (void *)&shown, &len) && shown.sll_protocol == htons(0x88b5) &&
 		      shown.sll_ifindex == all.sll_ifindex,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Listening sockets of both types, named and abstract: one connection accepted, others waiting, in their order; mode of
- * the file; names of both ends; a server whose listening socket is closed, and one whose file is deleted.
+ * Listening sockets of both types, named and abstract: one connection accepted, others waiting, in their order; mode and
+ * owner of the file; names of both ends; a server whose listening socket is closed, and one whose file is deleted.
  * test: breaks=2 decode=yes
  */
 #include "checkpoint.h"
@@ -85,7 +85,7 @@ int main(int argc, char **argv)
 			w[i][j][1] = connect_to(types[i], name[i][j]);
 			check(write(c[i][j], "before", 6) == 6, "write");
 		}
-		need(!chmod(name[i][0], 0620 + i), "chmod");
+		need(!chown(name[i][0], 1234, 5678 + i) && !chmod(name[i][0], 0620 + i), "chown, chmod");
 		snprintf(gone[i], 100, i ? "@gone%x" : "gone", salt);
 		int once = listen_at(types[i], gone[i]);
 		gone_c[i] = connect_to(types[i], gone[i]);
@@ -132,6 +132,7 @@ int main(int argc, char **argv)
 			connect_to(types[i], name[i][j]);
 		}
 		check(!stat(name[i][0], &st) && (st.st_mode & 07777) == 0620u + i, "mode 0%o", st.st_mode);
+		check(st.st_uid == 1234 && st.st_gid == 5678u + i, "owner %u:%u", st.st_uid, st.st_gid);
 		has_name(gone_s[i], gone[i], false);
 		has_name(gone_c[i], gone[i], true);
 		says(gone_c[i], gone_s[i], "still here");

@@ -96,10 +96,12 @@ static int ns_save_path(struct dump *dump, const struct fd_probe *probe, const c
 static int ns_save(struct dump *dump, const struct fd_probe *probe, FileEntry *entry)
 {
 	const struct ns_type *type = ns_type_of((uint32_t)ioctl(probe->local, NS_GET_NSTYPE));
-	const struct dump_task *member = ns_member(dump, probe, type);
+	const struct dump_task *member = type ? ns_member(dump, probe, type) : NULL;
 	const char *path = probe->link[0] == '/' || !member ? ns_path(dump, probe) : NULL;
 	NsFileEntry *nsf = dump_alloc(dump, sizeof(*nsf));
 
+	if (!type)
+		return fail(-EIO, "%s: ask for its type", probe->link);
 	if (path)
 		return ns_save_path(dump, probe, path, entry);
 	if (!nsf)

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A thread that gets a signal for its system calls (PR_SET_SYSCALL_USER_DISPATCH) is refused by name; it goes on so.
+ * test: refused='thread.\d+.dispatches.its.system.calls.*PR_SET_SYSCALL_USER_DISPATCH'
+ */
+#include "checkpoint.h"
+#include <sys/prctl.h>
+
+#ifndef PR_SET_SYSCALL_USER_DISPATCH
+#define PR_SET_SYSCALL_USER_DISPATCH 59
+#endif
+#define ALLOW 0
+#define BLOCK 1
+
+static volatile char selector = ALLOW;
+static volatile sig_atomic_t told;
+
+static void on_sys(int sig)
+{
+	selector = ALLOW;
+	told++;
+}
+
+int main(int argc, char **argv)
+{
+	test_init(argc, argv);
+	signal(SIGSYS, on_sys);
+	if (prctl(PR_SET_SYSCALL_USER_DISPATCH, 1, 0, 0, &selector))
+		test_skip("this kernel has no PR_SET_SYSCALL_USER_DISPATCH");
+	checkpoint_here();
+	selector = BLOCK;
+	getppid();
+	selector = ALLOW;
+	check(told == 1, "%d signals", (int)told);
+	test_done();
+}
