@@ -104,7 +104,7 @@ bool wait_state(pid_t tid, char state)
 {
 	char text[512], *at;
 
-	for (int i = 0; i < 20000; i++) {
+	for (int i = 0; i < 600000; i++) {
 		proc_text(tid, "stat", text, sizeof(text));
 		at = strrchr(text, ')');
 		if (at && at[2] == state)
@@ -134,7 +134,7 @@ int open_target(pid_t pid, struct compel_stop *ret_stop, struct compel_ctl **ret
 		if (!err)
 			return 0;
 		compel_detach(pid, ret_stop);
-		if (err != -EAGAIN || tries > 2000)
+		if (err != -EAGAIN || tries > 100000)
 			return err;
 		usleep(500);
 	}
@@ -258,7 +258,7 @@ int session_threads(pid_t pid, int *ret_err)
 			break;
 		for (size_t i = 0; i < nr; i++)
 			compel_detach(tids[i], &stops[i]);
-		if (err != -EAGAIN || tries > 2000)
+		if (err != -EAGAIN || tries > 100000)
 			TRY(err);
 		usleep(500);
 	}

@@ -30,7 +30,7 @@ void *shared_page(void);
 /* Fork a process that runs @body and dies with us. */
 pid_t victim(void (*body)(void *), void *arg);
 void end_victim(pid_t pid);
-/* Wait until the thread sleeps in the kernel ('S'), is stopped ('T'), ... False after two seconds. */
+/* Wait until the thread sleeps in the kernel ('S'), is stopped ('T'), ... False after a minute. */
 bool wait_state(pid_t tid, char state);
 /* Whole text of /proc/PID/NAME. */
 size_t proc_text(pid_t pid, const char *name, char *buf, size_t size);

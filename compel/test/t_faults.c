@@ -73,7 +73,7 @@ static bool is_itself(pid_t pid, const char *maps, unsigned long mask, const cha
 	static char now_maps[65536];
 	long turns = shared->turns;
 
-	for (int i = 0; i < 4000; i++) {
+	for (int i = 0; i < 200000; i++) {
 		usleep(200);
 		proc_text(pid, "maps", now_maps, sizeof(now_maps));
 		*why = !now_maps[0]				  ? "it died" :
@@ -125,7 +125,7 @@ static void run_kind(const struct kind *k, int times)
 
 	*shared = (struct shared){ 0 };
 	pid = victim(victim_body, (void *)k);
-	for (int i = 0; i < 10000 && !shared->turns; i++)
+	for (int i = 0; i < 60000 && !shared->turns; i++)
 		usleep(1000);
 	usleep(30000);
 	proc_text(pid, "maps", maps, sizeof(maps));

@@ -103,7 +103,7 @@ static pid_t start(void)
 
 static bool arrives(void)
 {
-	for (int i = 0; i < 4000 && !s->arrived; i++)
+	for (int i = 0; i < 100000 && !s->arrived; i++)
 		usleep(500);
 	return s->arrived == 1 && s->mask == FINAL_MASK;
 }

@@ -220,7 +220,7 @@ static bool is_itself(pid_t pid, const struct kind *k, const struct before *b, c
 	static char maps[65536];
 	long turns = shared->turns;
 
-	for (int i = 0; i < 4000; i++) {
+	for (int i = 0; i < 200000; i++) {
 		if (k->writes && i % 8 == 0 && write(fds[1], "x", 1) != 1)
 			perror("write");
 		if (k->stops && i % 8 == 0)
@@ -290,7 +290,7 @@ static void run_kind(const struct kind *k, int rounds)
 	if (pipe2(fds, 0))
 		exit(1);
 	pid = victim(victim_body, (void *)k);
-	for (int i = 0; i < 10000 && !shared->turns; i++) {
+	for (int i = 0; i < 60000 && !shared->turns; i++) {
 		if (k->writes && i % 8 == 0 && write(fds[1], "x", 1) != 1)
 			perror("write");
 		usleep(1000);

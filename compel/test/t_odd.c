@@ -35,7 +35,7 @@ static bool moves(void)
 {
 	long turns = s->turns;
 
-	for (int i = 0; i < 2000 && s->turns == turns; i++)
+	for (int i = 0; i < 100000 && s->turns == turns; i++)
 		usleep(500);
 	return s->turns != turns && !s->bad;
 }
@@ -46,7 +46,7 @@ static pid_t start(void (*body)(void *))
 
 	*s = (struct shared){ 0 };
 	pid = victim(body, NULL);
-	for (int i = 0; i < 20000 && !s->ready; i++)
+	for (int i = 0; i < 600000 && !s->ready; i++)
 		usleep(100);
 	return pid;
 }
@@ -282,7 +282,7 @@ static void queue_body(void *arg)
 
 static bool queued_arrived(int first, int nr)
 {
-	for (int i = 0; i < 2000 && s->handled < nr; i++)
+	for (int i = 0; i < 100000 && s->handled < nr; i++)
 		usleep(500);
 	for (int i = 0; i < nr; i++)
 		if (s->values[i] != (SIGRTMIN + 3) * 1000 + first + i)

@@ -334,7 +334,7 @@ static struct outcome try_case(const struct wait_case *c, int sessions)
 		least += 30;
 		most += 40 * sessions;
 	}
-	for (int i = 0; i < 100000 && !w.seen->done; i++)
+	for (int i = 0; i < 600000 && !w.seen->done; i++)
 		usleep(100);
 	o.right = !o.line && w.seen->done && (w.seen->result == c->result || (c->body == by_spin && w.seen->result)) &&
 		  (w.seen->result != -1 || w.seen->error == c->error) &&

@@ -51,7 +51,7 @@ static bool all_move(void)
 	long before[THREADS];
 
 	memcpy(before, (void *)s->turns, sizeof(before));
-	for (int i = 0; i < 2000; i++) {
+	for (int i = 0; i < 60000; i++) {
 		int still = 0;
 
 		usleep(1000);
