@@ -110,9 +110,18 @@ bool tty_place_is_external(const struct dump *dump, dev_t behind);
 
 /* ---- restore: load.c, open.c, session.c */
 
+/* A slave that was hung up while its terminal lives on. */
+struct tty_hung {
+	struct tty_hung *next; /* of the pair */
+	uint32_t flags;
+	int fd; /* ours, above service_base; -1: none */
+};
+
 struct tty_pair {
 	uint32_t index;
 	TtyInfoEntry *master, *slave;
+	TtyInfoEntry *hung_info;
+	struct tty_hung *hung;
 	TtyDataEntry *master_data, *slave_data;
 	struct file *master_file; /* a task has it */
 	bool has_slave_file;
@@ -152,6 +161,7 @@ struct tty_state {
 	const TtyInfoEntry *info;
 	enum tty_role role;
 	struct tty_place *place; /* instead of a pair */
+	struct tty_hung *hung; /* one of the pair's */
 };
 
 /* Loads, links and opens what belongs to a file; opens and settles all that sessions need; takes it back. */

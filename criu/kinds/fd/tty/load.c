@@ -86,6 +86,7 @@ static int tty_join_pair(struct tty_restore *all, TtyInfoEntry *info)
 {
 	enum tty_role role = tty_role_of_info(info);
 	struct tty_pair *pair;
+	TtyInfoEntry **to;
 
 	if (tty_is_place(info))
 		all->places[all->nr_places++] = (struct tty_place){ .info = info, .fd = -1 };
@@ -97,13 +98,24 @@ static int tty_join_pair(struct tty_restore *all, TtyInfoEntry *info)
 		pair->index = info->pty->index;
 		pair->master_fd = pair->slave_fd = -1;
 	}
-	if (role == TTY_MASTER ? pair->master : pair->slave)
+	to = role == TTY_MASTER ? &pair->master : info->termios ? &pair->slave : &pair->hung_info;
+	if (*to)
 		return fail(-EBADMSG, "tty-info.img: two records of one end of terminal %u", pair->index);
-	if (role == TTY_MASTER)
-		pair->master = info;
-	else
-		pair->slave = info;
+	*to = info;
 	return 0;
+}
+
+/* Without a master every slave is hung up: that is what a terminal of its own is made for, and left. */
+static void tty_settle_hung(struct tty_restore *all)
+{
+	for (size_t i = 0; i < all->nr_pairs; i++) {
+		struct tty_pair *pair = &all->pairs[i];
+
+		if (pair->hung_info && !pair->master && !pair->slave) {
+			pair->slave = pair->hung_info;
+			pair->hung_info = NULL;
+		}
+	}
 }
 
 static int tty_join_data(struct tty_restore *all, TtyDataEntry *data)
@@ -144,6 +156,7 @@ static int tty_read_images(struct restore *r, struct tty_restore *all)
 		if (!err)
 			err = tty_join_pair(all, all->infos[i]);
 	}
+	tty_settle_hung(all);
 	for (size_t i = 0; !err && i < all->nr_data; i++)
 		err = tty_join_data(all, all->data[i]);
 	return err;
@@ -199,6 +212,20 @@ static void tty_link_ptmx(struct restore *r, const struct file *file, struct tty
 		pair->ptmx = name;
 }
 
+static int tty_link_hung(struct restore *r, const struct file *file, struct tty_state *ts)
+{
+	struct tty_hung *hung = restore_alloc(r, sizeof(*hung));
+
+	if (!hung)
+		return fail(-ENOMEM, "terminals");
+	if (!ts->pair->master)
+		return fail(-EBADMSG, "tty-info.img: terminal %u is hung up, and not: without its master",
+			    ts->pair->index);
+	*hung = (struct tty_hung){ .next = ts->pair->hung, .flags = file->entry->tty->flags, .fd = -1 };
+	ts->pair->hung = ts->hung = hung;
+	return 0;
+}
+
 int tty_link(struct restore *r, struct file *file, void *state)
 {
 	struct tty_restore *all = tty_restore_of(r);
@@ -212,6 +239,8 @@ int tty_link(struct restore *r, struct file *file, void *state)
 			    file->id);
 	if (!pair)
 		return 0;
+	if (ts->info == pair->hung_info)
+		return tty_link_hung(r, file, ts);
 	if (tty_pair_is_outside(pair)) {
 		if (!r->opts->shell_job)
 			return fail(-EINVAL,

@@ -153,6 +153,24 @@ static int tty_make_slave(struct restore *r, struct tty_pair *pair)
 	return 0;
 }
 
+/* Before anything else of the pair is there: it cuts off whatever is open, and empties it. */
+static int tty_make_hung(struct restore *r, const struct tty_pair *pair)
+{
+	int last = -1;
+
+	for (struct tty_hung *hung = pair->hung; hung; hung = hung->next) {
+		int fd = tty_open_peer(pair, (int)(hung->flags & TTY_OPEN_FLAGS));
+
+		hung->fd = fd = fd < 0 ? fd : tty_keep(r, fd);
+		if (fd < 0)
+			return fd;
+		last = fd;
+	}
+	if (last >= 0 && ioctl(last, TIOCVHANGUP) < 0)
+		return fail(-errno, "hang up a descriptor of terminal %u: that needs CAP_SYS_ADMIN", pair->index);
+	return 0;
+}
+
 static int tty_make_pair(struct restore *r, struct tty_pair *pair)
 {
 	const TtyInfoEntry *info = pair->slave && pair->slave->termios ? pair->slave : pair->master;
@@ -166,6 +184,9 @@ static int tty_make_pair(struct restore *r, struct tty_pair *pair)
 		return fd;
 	if (ioctl(fd, TIOCSPTLCK, &unlock) < 0)
 		return fail(-errno, "unlock terminal %u", pair->index);
+	err = tty_make_hung(r, pair);
+	if (err < 0)
+		return err;
 	if (pair->has_slave_file || pair->slave || (pair->master && pair->master->sid))
 		err = tty_make_slave(r, pair);
 	if (!err && info && info->termios)
@@ -234,6 +255,9 @@ void tty_committed(struct restore *r)
 			close(steal_fd(&all->pairs[i].slave_fd));
 		if (all->pairs[i].master_fd >= 0)
 			close(steal_fd(&all->pairs[i].master_fd));
+		for (struct tty_hung *hung = all->pairs[i].hung; hung; hung = hung->next)
+			if (hung->fd >= 0)
+				close(steal_fd(&hung->fd));
 	}
 }
 
@@ -312,6 +336,10 @@ static int tty_open_role(struct restore *r, const struct tty_state *ts, uint32_t
 		fd = dup_fd_above(ts->pair->master_fd, 0);
 		return fd < 0 ? fail(fd, "take over the master of terminal %u", ts->pair->index) : fd;
 	case TTY_SLAVE:
+		if (ts->hung) {
+			fd = dup_fd_above(ts->hung->fd, 0);
+			return fd < 0 ? fail(fd, "take over a descriptor of terminal %u", ts->pair->index) : fd;
+		}
 		return ts->pair == all->own ? tty_open_again(all->terminal_fd, flags) :
 					      tty_open_peer(ts->pair, (int)(flags & TTY_OPEN_FLAGS));
 	default:

@@ -29,7 +29,7 @@ struct tty_seen {
 	struct tty_seen *next;
 	uint32_t index;
 	TtyInfoEntry *master, *slave, *own; /* own: /dev/tty stands for it */
-	bool hung_up; /* the slave's master is gone */
+	TtyInfoEntry *hung; /* slaves that were hung up: the master is gone, or vhangup(2) */
 	dev_t instance; /* of devpts; 0: not known */
 	int master_fd, slave_fd; /* ours, to read from; -1: none */
 	struct dump_task *task; /* who has the slave, and as what: for messages */
@@ -81,6 +81,8 @@ bool tty_claims(const struct fd_probe *probe)
 {
 	return S_ISCHR(probe->st.st_mode) && !(probe->flags & O_PATH) && tty_role_of(probe->st.st_rdev) != TTY_NONE;
 }
+
+#define TTY_INFO_HUNG (1u << 25)
 
 /* As CRIU numbers them: the two ends of a pair side by side. */
 static uint32_t tty_info_id(uint32_t index, enum tty_role role)
@@ -220,10 +222,37 @@ static int tty_save_master(struct dump *dump, const struct fd_probe *probe, stru
 	return 0;
 }
 
-static int tty_save_slave(struct dump *dump, const struct fd_probe *probe, struct tty_seen *seen)
+/* Each description is hung up by itself: those that were opened later are not. */
+static bool tty_is_hung_up(const struct fd_probe *probe)
 {
-	int err = tty_keep_readable(probe, &seen->slave_fd);
+	struct tty_termios t;
 
+	return tty_get_termios(probe->local, &t) == -EIO;
+}
+
+static int tty_save_hung(struct dump *dump, const struct fd_probe *probe, struct tty_seen *seen, TtyFileEntry *tty)
+{
+	tty->tty_info_id = TTY_INFO_HUNG | tty->tty_info_id;
+	if (seen->hung)
+		return 0;
+	if (!seen->task) {
+		seen->task = probe->task;
+		seen->fd = probe->fd;
+	}
+	seen->hung = tty_new_info(dump, probe, seen->index, TTY_SLAVE);
+	if (!seen->hung)
+		return fail(-ENOMEM, "terminal");
+	seen->hung->id = tty->tty_info_id;
+	return 0;
+}
+
+static int tty_save_slave(struct dump *dump, const struct fd_probe *probe, struct tty_seen *seen, TtyFileEntry *tty)
+{
+	int err;
+
+	if (tty_is_hung_up(probe))
+		return tty_save_hung(dump, probe, seen, tty);
+	err = tty_keep_readable(probe, &seen->slave_fd);
 	if (!err && !seen->slave) {
 		seen->task = probe->task;
 		seen->fd = probe->fd;
@@ -231,7 +260,6 @@ static int tty_save_slave(struct dump *dump, const struct fd_probe *probe, struc
 		if (!seen->slave)
 			return fail(-ENOMEM, "terminal");
 		err = tty_save_settings(dump, probe, seen->slave);
-		seen->hung_up = !seen->slave->termios;
 	}
 	return err;
 }
@@ -354,7 +382,7 @@ int tty_save(struct dump *dump, const struct fd_probe *probe, FileEntry *entry)
 	err = dump_fown(dump, probe, &tty->fown);
 	if (!err)
 		err = role == TTY_MASTER ? tty_save_master(dump, probe, seen) :
-		      role == TTY_SLAVE	 ? tty_save_slave(dump, probe, seen) :
+		      role == TTY_SLAVE	 ? tty_save_slave(dump, probe, seen, tty) :
 					   tty_save_own(dump, probe, seen);
 	if (err < 0)
 		return err;
@@ -397,6 +425,11 @@ static void tty_settle_outside(struct dump *dump, struct tty_seen *seen)
 			     "/dev/pts/%u: a second terminal whose other end is outside of the tree: --shell-job can "
 			     "bring back one only; close this one, or add --external '%s'",
 			     seen->index, key);
+	else if (seen->hung)
+		dump_blocker(dump, seen->task, seen->fd,
+			     "/dev/pts/%u: was hung up, and is in use again, with its other end outside of the tree: "
+			     "close what was hung up",
+			     seen->index);
 	all->has_outside = true;
 }
 
@@ -444,7 +477,7 @@ static int tty_settle(struct dump *dump, struct tty_seen *seen)
 	dev_t behind = makedev(TTY_MAJOR_UNIX98_SLAVE, seen->index);
 	int err = 0;
 
-	if (!seen->master && !seen->hung_up && !tty_place_is_external(dump, behind))
+	if (!seen->master && (seen->slave || seen->own) && !tty_place_is_external(dump, behind))
 		tty_settle_outside(dump, seen);
 	/* Also of one that all have closed: /dev/tty leads there, and its signals reach them. */
 	if (seen->slave || seen->master)
@@ -456,6 +489,8 @@ static int tty_settle(struct dump *dump, struct tty_seen *seen)
 		err = tty_write(dump, IMAGE_TTY_INFO, &seen->master->base);
 	if (!err && seen->slave)
 		err = tty_write(dump, IMAGE_TTY_INFO, &seen->slave->base);
+	if (!err && seen->hung)
+		err = tty_write(dump, IMAGE_TTY_INFO, &seen->hung->base);
 	if (!err && seen->own)
 		err = tty_write(dump, IMAGE_TTY_INFO, &seen->own->base);
 	return err;
