@@ -57,16 +57,36 @@ static int report_blockers(struct dump *dump)
 }
 
 /* Everything while the tree stands still. */
+/* What the log says is about a tree that stands still from here on. */
+static void tell_tree(struct dump *dump)
+{
+	struct dump_task *dt;
+
+	log_info("%zu processes are frozen", dump->tree.nr_tasks);
+	dump_for_each_task(dt, dump)
+		log_debug("pid %d (%s): %s, parent %d, %zu threads", dt->t.host_pid, dt->t.comm,
+			  dt->t.state == TASK_DEAD    ? "has ended" :
+			  dt->t.state == TASK_STOPPED ? "is stopped" :
+							"runs",
+			  dt->stat.ppid, dt->nr_threads);
+}
+
 static int save_frozen(struct dump *dump)
 {
 	int err = dump_seize(dump);
 
 	if (!err)
+		tell_tree(dump);
+	if (!err)
 		err = dump_infect(dump);
 	if (!err)
 		err = dump_survey(dump);
 	if (!err)
+		log_info("all of them have been looked at");
+	if (!err)
 		err = dump_save_files(dump);
+	if (!err)
+		log_info("%u files and descriptors are saved", dump->last_file_id);
 	/* A failure while there are blockers is one of them, as a rule: name them all. */
 	if (dump->blockers.nr)
 		return report_blockers(dump);
@@ -74,6 +94,8 @@ static int save_frozen(struct dump *dump)
 		err = dump_save(dump);
 	if (dump->blockers.nr)
 		return report_blockers(dump);
+	if (!err)
+		log_info("processes and memory are saved%s", dump->short_freeze ? ", or have been copied" : "");
 	if (!err)
 		err = dump_close_shared_images(dump);
 	if (!err)
@@ -88,6 +110,8 @@ static void thaw(struct dump *dump, uint64_t start)
 	dump_thaw(dump);
 	dump->stats.dump.frozen_time = stats_now() - start;
 	dump->thawed = true;
+	log_info("the tree was frozen for %lu.%03lu ms", dump->stats.dump.frozen_time / 1000,
+		 dump->stats.dump.frozen_time % 1000);
 }
 
 static void tell_saved(struct dump *dump)
@@ -124,6 +148,8 @@ static int save_and_release(struct dump *dump)
 	for (const struct fd_kind *const *kind = fd_kinds; !err && *kind; kind++)
 		err = (*kind)->save_commit ? (*kind)->save_commit(dump) : 0;
 	dump->complete = !err;
+	if (!err)
+		log_info("the images are complete: %lu pages", dump->stats.dump.pages_written);
 	if (!err && !dump->opts->leave_running && !dump->opts->leave_stopped)
 		err = dump_kill(dump);
 	if (dump->complete && !dump->thawed)
@@ -140,7 +166,6 @@ static int save_and_release(struct dump *dump)
 
 static void tell_frozen(uint64_t us)
 {
-	log_info("the tree was frozen for %lu.%03lu ms", us / 1000, us % 1000);
 	if (isatty(STDERR_FILENO))
 		dprintf(STDERR_FILENO, "frozen for %lu.%03lu ms\n", us / 1000, us % 1000);
 }

@@ -149,6 +149,7 @@ static int save_new(struct file_pass *pass, struct fd_probe *probe, uint32_t id,
 	dump->asked.path = NULL;
 	if (err)
 		return err;
+	log_debug("%s (%s), file %u", probe->link, kind->name, id);
 	/* A kind that found another way to say it has changed the type (a terminal, a path). */
 	*ret_type = entry->type;
 	if (kind->save_late) {

@@ -122,6 +122,8 @@ int dump_survey(struct dump *dump)
 		if (dt->t.state == TASK_DEAD)
 			continue;
 		err = survey_task(dump, our_namespaces, dt);
+		if (!err)
+			log_debug("%zu mappings, %zu descriptors", dt->maps.n, dt->nr_fds);
 		if (dump->checking && (err == -ESRCH || err == -ENOENT)) {
 			dt->t.state = TASK_DEAD;
 			continue;

@@ -376,5 +376,9 @@ int restore_load(struct restore *r)
 		if (!err && rt->t.state != TASK_DEAD)
 			err = load_alive(r, rt);
 	}
-	return err ? err : locks_load(r);
+	if (!err)
+		err = locks_load(r);
+	if (!err)
+		log_info("the images of %zu processes and %zu files are read", r->tree.nr_tasks, r->nr_files);
+	return err;
 }

@@ -219,7 +219,12 @@ static int make_tree(struct restore *r)
 	if (!err)
 		err = restore_fork_tree(r);
 	if (!err)
+		log_info("process %d is made, and makes the others", r->root_pid);
+	if (!err)
 		err = await_ready(r);
+	if (!err)
+		log_info("descriptors and memory of all of them are there: %lu bytes were read",
+			 atomic_load(&r->shared->words.bytes));
 	r->stats.restore.forking_time = stats_now() - start;
 	if (!err)
 		err = write_pidfile(r);
@@ -234,6 +239,8 @@ static int make_tree(struct restore *r)
 	if (err)
 		take_back(r);
 	else
+		log_info("the tree runs");
+	if (!err)
 		tell_running(r);
 	segments_finish(r, err != 0);
 	return err;
