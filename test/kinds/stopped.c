@@ -73,7 +73,10 @@ int main(int argc, char **argv)
 	if (brk)
 		kill(pids[1], SIGCONT), sleep_ms(50);
 
-	sleep_ms(20);
+	/* Let go, they go back to their stop by themselves, each when it is its turn. */
+	for (int i = 0; i < 6; i++)
+		for (int n = 0; n < 500 && state_of(pids[i]) != 'T'; n++)
+			sleep_ms(20);
 	for (int i = 0; i < 6; i++)
 		check(state_of(pids[i]) == 'T', "task %d (%d) is %c", i, signals[i], state_of(pids[i]));
 	for (int i = 1; i < 6; i++) {
