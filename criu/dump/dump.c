@@ -56,7 +56,6 @@ static int report_blockers(struct dump *dump)
 	return -EOPNOTSUPP;
 }
 
-/* Everything while the tree stands still. */
 /* What the log says is about a tree that stands still from here on. */
 static void tell_tree(struct dump *dump)
 {
@@ -71,6 +70,7 @@ static void tell_tree(struct dump *dump)
 			  dt->stat.ppid, dt->nr_threads);
 }
 
+/* Everything while the tree stands still. */
 static int save_frozen(struct dump *dump)
 {
 	int err = dump_seize(dump);
