@@ -55,8 +55,8 @@ int main(int argc, char **argv)
 	need(write(pipes[1], "x", 1) == 1, "write");
 	check(syscall(SYS_io_getevents, polls, 1, 1, &event, NULL) == 1 && event.data == 5 && event.res & POLLIN,
 	      "poll: %llu %lld", event.data, event.res);
+	join_task(pid);
 	aio_empty(inherited, null, 10);
 	check(aio_take(inherited, &event, 1) == 1 && event.data == 9, "the first of two");
-	join_task(pid);
 	test_done();
 }
