@@ -10,6 +10,8 @@
 #include <netinet/icmp6.h>
 #include <poll.h>
 
+#define MANY 70
+
 static int bound, connected, six, lite, raw, raw6, ping, group, group6, shared[2], unbound, autobound;
 
 static void hear(int fd, const char *text, const char *what)
@@ -36,6 +38,14 @@ static void tell(int family, const char *host, int port, const char *text)
 	close(fd);
 }
 
+static void many_group(int i, struct ipv6_mreq *ret)
+{
+	char address[INET6_ADDRSTRLEN];
+
+	snprintf(address, sizeof(address), "ff01::9:%x", i + 1);
+	inet_pton(AF_INET6, address, &ret->ipv6mr_multiaddr);
+}
+
 static void set_up_groups(void)
 {
 	struct ip_mreqn four = { .imr_ifindex = if_nametoindex("lo") };
@@ -57,6 +67,11 @@ static void set_up_groups(void)
 	inet_pton(AF_INET6, "ff01::7", &sixth.ipv6mr_multiaddr);
 	need(!setsockopt(group6, IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP, &sixth, sizeof(sixth)), "join: %s",
 	     strerror(errno));
+	for (int i = 0; i < MANY; i++) {
+		many_group(i, &sixth);
+		need(!setsockopt(group6, IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP, &sixth, sizeof(sixth)), "join %d: %s", i,
+		     strerror(errno));
+	}
 }
 
 static void set_up(void)
@@ -154,6 +169,11 @@ int main(int argc, char **argv)
 
 		inet_pton(AF_INET6, "ff01::7", &sixth.ipv6mr_multiaddr);
 		check(!setsockopt(group6, IPPROTO_IPV6, IPV6_DROP_MEMBERSHIP, &sixth, sizeof(sixth)), "IPv6 group");
+		for (int i = 0; i < MANY; i++) {
+			many_group(i, &sixth);
+			check(!setsockopt(group6, IPPROTO_IPV6, IPV6_DROP_MEMBERSHIP, &sixth, sizeof(sixth)),
+			      "IPv6 group %d of many", i);
+		}
 	}
 	test_done();
 }

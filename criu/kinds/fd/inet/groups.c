@@ -12,7 +12,7 @@
 #include "util/str.h"
 
 #define SOURCES_MAX 64u
-#define GROUPS_MAX 64u
+#define GROUPS_AT_A_TIME 64u
 
 struct filter {
 	struct group_filter head;
@@ -47,14 +47,27 @@ static int copy_bytes(struct dump *dump, const struct sockaddr_storage *a, Proto
 	return 0;
 }
 
+static int more_room(struct dump *dump, InetSkEntry *entry)
+{
+	InetGroupEntry **more;
+
+	if (entry->n_group % GROUPS_AT_A_TIME)
+		return 0;
+	more = dump_alloc(dump, (entry->n_group + GROUPS_AT_A_TIME) * sizeof(*more));
+	if (!more)
+		return -ENOMEM;
+	if (entry->n_group)
+		memcpy(more, entry->group, entry->n_group * sizeof(*more));
+	entry->group = more;
+	return 0;
+}
+
 static int add_group(struct dump *dump, InetSkEntry *entry, const char *device, const struct filter *filter)
 {
 	InetGroupEntry *group = dump_alloc(dump, sizeof(*group));
 	int err;
 
-	if (!entry->group)
-		entry->group = dump_alloc(dump, GROUPS_MAX * sizeof(*entry->group));
-	if (!group || !entry->group)
+	if (!group || more_room(dump, entry) < 0)
 		return -ENOMEM;
 	inet_group_entry__init(group);
 	group->device = dump_strdup(dump, device);
@@ -78,7 +91,7 @@ static int ask_group(struct dump *dump, int fd, InetSkEntry *entry, int family, 
 	socklen_t len = sizeof(filter);
 
 	set_address(&filter.head.gf_group, family, address);
-	if (!filter.head.gf_interface || entry->n_group >= GROUPS_MAX ||
+	if (!filter.head.gf_interface ||
 	    getsockopt(fd, family == AF_INET ? SOL_IP : SOL_IPV6, MCAST_MSFILTER, &filter, &len) < 0)
 		return 0;
 	if (filter.head.gf_numsrc > SOURCES_MAX) {

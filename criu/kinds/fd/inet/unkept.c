@@ -2,10 +2,21 @@
 /* Options whose meaning does not lie in their value: keys, and protocols that somebody else has put upon a socket. */
 #include <errno.h>
 #include <linux/udp.h>
+#include <poll.h>
 #include "kinds/fd/inet/internal.h"
 
 #define TCP_SAVED_SYN_ 28
 #define TCP_AO_INFO_ 40
+
+/* Reading takes it away. */
+static void warn_of_errors(const struct fd_probe *probe)
+{
+	struct pollfd p = { .fd = probe->local };
+
+	if (poll(&p, 1, 0) > 0 && (p.revents & POLLERR))
+		log_warn("pid %d: fd %d: %s: an error or a timestamp waits in it (SO_ERROR, MSG_ERRQUEUE): it is lost",
+			 probe->task->t.pid, probe->fd, probe->link);
+}
 
 static void refuse_tcp(struct dump *dump, const struct fd_probe *probe)
 {
@@ -60,6 +71,8 @@ static void refuse_raw(struct dump *dump, const struct fd_probe *probe, const In
 
 void inet_options_refuse(struct dump *dump, const struct fd_probe *probe, const InetSkEntry *entry)
 {
+	if (entry->type != SOCK_STREAM || entry->state == TCP_ESTABLISHED)
+		warn_of_errors(probe);
 	/* One that is over, or closed by --tcp-close, speaks no more. */
 	if (entry->type == SOCK_STREAM && !(entry->state == TCP_CLOSE && entry->has_shutdown))
 		refuse_tcp(dump, probe);
