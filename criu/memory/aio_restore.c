@@ -173,12 +173,12 @@ static int turn(aio_context_t ctx, const struct aio_ring *want)
 	return err ? err : ring->tail == want->tail ? 0 : -EIO;
 }
 
-static int restore_context(struct restore *r, struct restore_task *rt, const AioRingEntry *entry,
-			   const struct pagemap *map, struct wire_aio *ret)
+/* The ring goes to @hole, which is reserved. */
+static int restore_context(const struct restore_task *rt, const AioRingEntry *entry, const struct pagemap *map,
+			   uint64_t hole, struct wire_aio *ret)
 {
 	struct aio_ring saved;
 	aio_context_t ctx;
-	uint64_t hole;
 	int err = read_header(rt, entry, map, &saved);
 
 	if (!err)
@@ -189,9 +189,6 @@ static int restore_context(struct restore *r, struct restore_task *rt, const Aio
 	if (err)
 		return fail(err, "AIO context %#lx: bring its ring to head %u, tail %u of %u", entry->id, saved.head,
 			    saved.tail, saved.nr);
-	err = memory_find_hole(r, rt, entry->ring_len, &hole);
-	if (err)
-		return err;
 	if (mremap((void *)ctx, entry->ring_len, entry->ring_len, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)hole) ==
 	    MAP_FAILED)
 		return fail(-errno, "move an AIO ring");
@@ -200,16 +197,38 @@ static int restore_context(struct restore *r, struct restore_task *rt, const Aio
 	return 0;
 }
 
+/* For all rings, side by side. */
+static int reserve_room(struct restore *r, struct restore_task *rt, uint64_t *ret_at)
+{
+	uint64_t len = 0, at;
+	int err;
+
+	for (size_t i = 0; i < rt->mm->n_aios; i++)
+		len += rt->mm->aios[i]->ring_len;
+	err = memory_find_hole(r, rt, len, &at);
+	if (err)
+		return err;
+	if (mmap((void *)at, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1,
+		 0) == MAP_FAILED)
+		return fail(-errno, "room for AIO rings");
+	*ret_at = at;
+	return 0;
+}
+
 int aio_hand_over(struct restore *r, struct restore_task *rt, const struct pagemap *map, struct wire_task *wire)
 {
 	size_t n = rt->mm->n_aios;
 	struct wire_aio *aios = n ? wire_alloc(wire, n * sizeof(*aios)) : NULL;
-	int err = 0;
+	uint64_t at = 0;
+	int err;
 
-	if (n && !aios)
-		return fail(-ENOMEM, "AIO contexts");
-	for (size_t i = 0; !err && i < n; i++)
-		err = restore_context(r, rt, rt->mm->aios[i], map, &aios[i]);
+	if (!n)
+		return 0;
+	err = aios ? reserve_room(r, rt, &at) : fail(-ENOMEM, "AIO contexts");
+	for (size_t i = 0; !err && i < n; i++) {
+		err = restore_context(rt, rt->mm->aios[i], map, at, &aios[i]);
+		at += rt->mm->aios[i]->ring_len;
+	}
 	wire->aios = (uintptr_t)aios;
 	wire->nr_aios = n;
 	return err;
