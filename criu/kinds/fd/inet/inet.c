@@ -140,9 +140,9 @@ static int save_queue(struct dump *dump, const struct fd_probe *probe, InetSkEnt
 	if (!memory)
 		return 0;
 	if (entry->type != SOCK_DGRAM || !udp) {
-		log_warn("pid %d: fd %d: %s: packets wait in it (%u bytes of memory): they are lost, as a network may "
+		log_warn("%s: packets wait in it (%u bytes of memory): they are lost, as a network may "
 			 "lose them",
-			 probe->task->t.pid, probe->fd, probe->link, memory);
+			 probe->link, memory);
 		return 0;
 	}
 	if (dump->checking)

@@ -51,8 +51,8 @@ static int save_listening(struct dump *dump, const struct fd_probe *probe, InetS
 	entry->backlog = info->tcpi_sacked;
 	inet_entry_source(entry, &address);
 	if (info->tcpi_unacked && (skip || close))
-		log_warn("pid %d: fd %d: %s: %u connections that nobody has accepted are left out (%s)",
-			 probe->task->t.pid, probe->fd, inet_address_text(&address, src), info->tcpi_unacked,
+		log_warn("%s: %u connections that nobody has accepted are left out (%s)",
+			 inet_address_text(&address, src), info->tcpi_unacked,
 			 skip ? "--skip-in-flight" : "--tcp-close");
 	if (!info->tcpi_unacked && (dump->checking || !inet_tree_ends(dump)))
 		return 0;

@@ -14,8 +14,7 @@ static void warn_of_errors(const struct fd_probe *probe)
 	struct pollfd p = { .fd = probe->local };
 
 	if (poll(&p, 1, 0) > 0 && (p.revents & POLLERR))
-		log_warn("pid %d: fd %d: %s: an error or a timestamp waits in it (SO_ERROR, MSG_ERRQUEUE): it is lost",
-			 probe->task->t.pid, probe->fd, probe->link);
+		log_warn("%s: an error or a timestamp waits in it (SO_ERROR, MSG_ERRQUEUE): it is lost", probe->link);
 }
 
 static void refuse_tcp(struct dump *dump, const struct fd_probe *probe)
@@ -30,8 +29,7 @@ static void refuse_tcp(struct dump *dump, const struct fd_probe *probe)
 			     probe->link);
 	/* With too little room it tells the size, and keeps what it has. net/ipv4/tcp.c */
 	if (getsockopt(probe->local, SOL_TCP, TCP_SAVED_SYN_, NULL, &none) < 0 && none)
-		log_warn("pid %d: fd %d: %s: the headers of its SYN (TCP_SAVE_SYN) are lost: nothing puts them back",
-			 probe->task->t.pid, probe->fd, probe->link);
+		log_warn("%s: the headers of its SYN (TCP_SAVE_SYN) are lost: nothing puts them back", probe->link);
 }
 
 static int number(int fd, int level, int name)

@@ -229,8 +229,8 @@ static int copy_rx(struct dump *dump, const struct fd_probe *probe, PacketSockEn
 		c.state->has_frozen = c.state->frozen = true;
 	if (c.lost) {
 		c.state->n_packet = 0;
-		log_warn("pid %d: fd %d: %s: %zu packets of its ring are lost: no more than %u MB are kept",
-			 probe->task->t.pid, probe->fd, probe->link, c.lost, KEPT_MAX >> 20);
+		log_warn("%s: %zu packets of its ring are lost: no more than %u MB are kept", probe->link, c.lost,
+			 KEPT_MAX >> 20);
 	}
 	return 0;
 }
