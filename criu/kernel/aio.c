@@ -2,6 +2,7 @@
 #include "kernel/aio.h"
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include "base/bits.h"
 #include "kernel/kernel_memory.h"
 #include "util/fds.h"
@@ -9,6 +10,7 @@
 
 #define CONTEXTS_MAX 65536
 #define TRIES 100
+#define CONTEXT_SIZE_MAX 4096
 
 #define FIELDS(X)                                  \
 	X(file_private, "file", "private_data")    \
@@ -34,16 +36,23 @@ struct fields {
 struct aio_reader {
 	struct kernel_memory mem;
 	struct fields at;
+	size_t context_size; /* of struct kioctx */
 	struct buf cpus; /* a byte for each CPU that there may be */
 };
 
 static int learn_fields(struct aio_reader *reader)
 {
+	long size;
+
 #define RESOLVE(name, type, field)                                  \
 	reader->at.name = btf_field(&reader->mem.btf, type, field); \
 	if (reader->at.name < 0)                                    \
 		return -EOPNOTSUPP;
 	FIELDS(RESOLVE)
+	size = btf_sizeof(&reader->mem.btf, "kioctx");
+	if (size <= 0 || size > CONTEXT_SIZE_MAX)
+		return -EOPNOTSUPP;
+	reader->context_size = (size_t)size;
 	return 0;
 }
 
@@ -104,14 +113,20 @@ static int word(const struct aio_reader *reader, uint64_t object, long field, si
 	return kernel_memory_word(&reader->mem, object + field, len, ret);
 }
 
-/* Places for requests that are free: what is left in the middle, and what CPUs have taken from there for themselves. */
-static int count_free(struct aio_reader *reader, uint64_t ctx, uint64_t *ret_free)
+static uint64_t field(const char *bytes, long at, size_t len)
 {
-	uint64_t pointer, free, at, n;
-	int err = word(reader, ctx, reader->at.available, 4, &free);
+	uint64_t value = 0;
 
-	if (!err)
-		err = word(reader, ctx, reader->at.cpu, 8, &pointer);
+	memcpy(&value, bytes + at, len);
+	return value;
+}
+
+/* Places for requests that are free: what is left in the middle, and what CPUs have taken from there for themselves. */
+static int count_free(struct aio_reader *reader, const char *context, uint64_t *ret_free)
+{
+	uint64_t pointer = field(context, reader->at.cpu, 8), free = field(context, reader->at.available, 4), at, n;
+	int err = 0;
+
 	for (unsigned cpu = 0; !err && cpu < reader->cpus.len; cpu++) {
 		if (!reader->cpus.data[cpu])
 			continue;
@@ -128,36 +143,27 @@ static int count_free(struct aio_reader *reader, uint64_t ctx, uint64_t *ret_fre
 
 static int read_once(struct aio_reader *reader, uint64_t ctx, struct aio_context *ret)
 {
-	uint64_t at = 0, len = 0, requests = 0, nr = 0, free = 0, active = 0, tail = 0, completed = 0;
-	int err = word(reader, ctx, reader->at.user_id, 8, &at);
+	char bytes[CONTEXT_SIZE_MAX];
+	uint64_t nr, completed, free;
+	int err = kernel_memory_read(&reader->mem, ctx, bytes, reader->context_size);
 
 	if (!err)
-		err = word(reader, ctx, reader->at.mmap_size, 8, &len);
-	if (!err)
-		err = word(reader, ctx, reader->at.max_reqs, 4, &requests);
-	if (!err)
-		err = word(reader, ctx, reader->at.nr_events, 4, &nr);
-	if (!err)
-		err = word(reader, ctx, reader->at.active, 8, &active);
-	if (!err)
-		err = word(reader, ctx, reader->at.tail, 4, &tail);
-	if (!err)
-		err = word(reader, ctx, reader->at.completed, 4, &completed);
-	if (!err)
-		err = count_free(reader, ctx, &free);
+		err = count_free(reader, bytes, &free);
 	if (err)
 		return err;
+	nr = field(bytes, reader->at.nr_events, 4);
+	completed = field(bytes, reader->at.completed, 4);
 	/* An event that has come and was not seen to be read yet keeps its request's place. */
 	if (!nr || free + completed > nr - 1)
 		return -EAGAIN;
-	*ret = (struct aio_context){ .at = at,
-				     .len = len,
-				     .requests = (uint32_t)requests,
+	*ret = (struct aio_context){ .at = field(bytes, reader->at.user_id, 8),
+				     .len = field(bytes, reader->at.mmap_size, 8),
+				     .requests = (uint32_t)field(bytes, reader->at.max_reqs, 4),
 				     .nr = (uint32_t)nr,
-				     .tail = (uint32_t)tail,
+				     .tail = (uint32_t)field(bytes, reader->at.tail, 4),
 				     .in_flight = (uint32_t)(nr - 1 - free - completed),
 				     /* A list that is empty points to itself. */
-				     .for_ever = active != ctx + reader->at.active };
+				     .for_ever = field(bytes, reader->at.active, 8) != ctx + reader->at.active };
 	return 0;
 }
 
