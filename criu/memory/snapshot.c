@@ -35,6 +35,15 @@ bool snapshot_lacks(const VmaEntry *vma)
 	       (vma->madv & (BIT(MADV_DONTFORK) | BIT(MADV_WIPEONFORK)));
 }
 
+/* The kernel lets nobody change a ring that is mapped, and a copy would map it. net/packet/af_packet.c packet_set_ring */
+static bool maps_ring(const MmEntry *mm)
+{
+	for (size_t i = 0; i < mm->n_vmas; i++)
+		if (mm->vmas[i]->status & VMA_SOCKET)
+			return true;
+	return false;
+}
+
 /* An orphan of the tree would be adopted, and reaped, by one that is told of it. */
 static bool tree_adopts(struct dump *dump)
 {
@@ -210,7 +219,7 @@ int memory_snapshot(struct dump *dump, struct dump_task *dt, const MmEntry *mm)
 	uint64_t all, aside;
 	int err = count_pages(dt, mm, NULL, &all, &aside);
 
-	if (err || all < WORTH_IT || aside > ASIDE_MAX || tree_adopts(dump) || under_seccomp(dt))
+	if (err || all < WORTH_IT || aside > ASIDE_MAX || tree_adopts(dump) || under_seccomp(dt) || maps_ring(mm))
 		return err;
 	snap = dump_alloc(dump, sizeof(*snap));
 	if (!snap)

@@ -35,7 +35,8 @@ int main(int argc, char **argv)
 	close(closed);
 	zerocopy = mmap(NULL, BLOCK, PROT_READ, MAP_SHARED, tcp, 0);
 	need(zerocopy != MAP_FAILED, "mmap of a TCP socket: %m");
-	checkpoint_here();
+	if (checkpoint_here())
+		close(part);
 	ring[0] = other[0] = 1;
 	check(ring[0] == 1 && other[0] == 1 && inet_get(part, SOL_PACKET, PACKET_VERSION) == TPACKET_V1,
 	      "they are as they were");
