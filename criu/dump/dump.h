@@ -8,6 +8,7 @@
 struct dump;
 struct dump_task;
 struct dump_thread;
+struct inside_policies;
 
 /* The whole job. 0, or a negative errno that has been logged; the tree is then as it was. */
 int dump_run(const struct options *opts);
@@ -52,6 +53,13 @@ struct dump_thread *dump_find_thread(const struct dump_task *dt, pid_t tid);
 int dump_seize(struct dump *dump);
 /* Ask from inside what only the inside knows. Nothing of ours is left in the tree afterwards. */
 int dump_infect(struct dump *dump);
+/*
+ * policies.c: dt->policies, by the commands of the visit. Needs dt->maps. @at: the offset of what was laid in the arguments;
+ * @q: its first answer.
+ */
+size_t dump_policies_size(const struct dump_task *dt);
+void dump_lay_policies(const struct dump_task *dt, struct inside_policies *q);
+int dump_take_policies(struct dump_task *dt, uint32_t at, struct inside_policies *q);
 /* Ask the kernel from outside; collects blockers. */
 int dump_survey(struct dump *dump);
 /* Descriptors and what they need: files.img, fdinfo-*.img; collects blockers. */

@@ -52,6 +52,7 @@ struct question {
 	size_t len;
 	struct inside_thread *thread;
 	struct inside_fds *fds;
+	struct inside_policies *policies;
 };
 
 static int lay_question(struct dump_task *dt, struct question *q)
@@ -60,17 +61,20 @@ static int lay_question(struct dump_task *dt, struct question *q)
 
 	v.thread = v.task + ROUND_UP(dt->inside_len, 8);
 	v.fds = v.thread + ROUND_UP(sizeof(*q->thread), 8);
-	q->len = v.fds + sizeof(*q->fds) + dt->nr_fds * sizeof(q->fds->fds[0]);
+	v.policies = v.fds + ROUND_UP(sizeof(*q->fds) + dt->nr_fds * sizeof(q->fds->fds[0]), 8);
+	q->len = v.policies + dump_policies_size(dt);
 	q->text = calloc(1, q->len);
 	if (!q->text)
 		return fail(-ENOMEM, "parasite");
 	q->thread = (struct inside_thread *)(q->text + v.thread);
 	q->fds = (struct inside_fds *)(q->text + v.fds);
+	q->policies = (struct inside_policies *)(q->text + v.policies);
 	memcpy(q->text, &v, sizeof(v));
 	memcpy(q->text + v.task, dt->inside, dt->inside_len);
 	q->fds->nr = dt->nr_fds;
 	for (size_t i = 0; i < dt->nr_fds; i++)
 		q->fds->fds[i] = dt->fds[i].fd;
+	dump_lay_policies(dt, q->policies);
 	return 0;
 }
 
@@ -89,7 +93,7 @@ static int ask_task(struct dump_task *dt, struct question *q)
 	dt->threads[0].inside = *q->thread;
 	for (size_t i = 0; i < dt->nr_fds; i++)
 		dt->fds[i].cloexec = q->fds->fds[i] & 1;
-	return 0;
+	return dump_take_policies(dt, (uint32_t)((char *)q->policies - q->text), q->policies);
 }
 
 /* So many threads leave their answers before they are fetched. */
@@ -204,6 +208,11 @@ static int visit(struct dump_task *dt)
 
 	if (!err && dt->files_owner)
 		err = dump_list_fds(dt);
+	if (!err) {
+		err = maps_read(&dt->proc, &dt->maps);
+		if (err < 0)
+			fail(err, "read the map of this process");
+	}
 	if (!err)
 		err = lay_question(dt, &q);
 	if (!err)

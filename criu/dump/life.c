@@ -47,6 +47,7 @@ static void free_task(struct dump_task *dt)
 		free(dt->fds[i].info);
 	free(dt->fds);
 	free(dt->inside);
+	array_free(&dt->policies);
 	maps_free(&dt->maps);
 	array_free(&dt->vma_flags);
 	array_free(&dt->pages);

@@ -68,9 +68,11 @@ static int read_mappings(struct dump *dump, struct dump_task *dt)
 	int tries = dump->checking ? CHECK_TRIES : 1, err;
 
 	do {
-		maps_free(&dt->maps);
 		array_free(&dt->vma_flags);
-		err = maps_read(&dt->proc, &dt->maps);
+		/* Of a tree that stands still it is there already: dump/infect.c */
+		if (dump->checking)
+			maps_free(&dt->maps);
+		err = dump->checking ? maps_read(&dt->proc, &dt->maps) : 0;
 		if (!err && dt->mm_owner)
 			err = smaps_read(&dt->proc, &dt->vma_flags);
 	} while (!err && dt->mm_owner && dt->maps.n != dt->vma_flags.n && --tries);

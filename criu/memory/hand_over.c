@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/prctl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -93,6 +94,15 @@ static int fill_vma(struct restore *r, struct restore_task *rt, const VmaEntry *
 			memcpy(name, v->anon_name + 6, len - 7);
 			w->name = (uintptr_t)name;
 		}
+	}
+	if (v->has_mempolicy) {
+		char whose[64];
+
+		snprintf(whose, sizeof(whose), "mapping %lx-%lx", v->start, v->end);
+		int err = memory_lay_policy(wire, whose, v->mempolicy, &v->mempolicy_nodes, &w->policy);
+
+		if (err)
+			return err;
 	}
 	if (v->flags & MAP_LOCKED)
 		w->locked = 1;

@@ -66,6 +66,8 @@ static int check_vma(struct restore *r, struct restore_task *rt, const VmaEntry 
 	}
 	if (v->prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC))
 		return bad_vma(rt, v, "unknown protection");
+	if (v->has_mempolicy && !memory_good_policy(v->mempolicy, &v->mempolicy_nodes))
+		return bad_vma(rt, v, "unknown memory policy");
 	if (v->status & VMA_AIO_RING)
 		return 0;
 	switch (v->status & (VMA_FILE_PRIVATE | VMA_FILE_SHARED | VMA_SOCKET | VMA_ANON_SHARED | VMA_ANON_PRIVATE)) {

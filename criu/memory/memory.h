@@ -20,6 +20,12 @@ void memory_drop_snapshot(struct dump_task *dt);
 /* Once per dump, after every task: segments that tasks share. */
 int memory_save_shared(struct dump *dump);
 
+/*
+ * policy.c: a memory policy, of a thread or a mapping, in the fields of its record; the default takes none.
+ */
+int memory_save_policy(struct dump *dump, const struct inside_policy *p, protobuf_c_boolean *ret_has,
+		       uint32_t *ret_mode, protobuf_c_boolean *ret_has_nodes, ProtobufCBinaryData *ret_nodes);
+
 /* ---- restore --------------------------------------------------------------------------- */
 
 /* Check mm and pagemap of a task; no side effect. */
@@ -28,6 +34,11 @@ int memory_load(struct restore *r, struct restore_task *rt);
 int memory_link(struct restore *r);
 /* In the task, before it forks: pages that children share with it wait in memory. */
 int memory_stage_shared(struct restore *r, struct restore_task *rt);
+/* Are these fields a policy? */
+bool memory_good_policy(uint32_t mode, const ProtobufCBinaryData *nodes);
+/* For the restorer: NULL when this machine has none of its nodes, which is told; or without memory, which is -ENOMEM. */
+int memory_lay_policy(struct wire_task *wire, const char *whose, uint32_t mode, const ProtobufCBinaryData *nodes,
+		      uint64_t *ret);
 /* In the task, after its files: descriptors of mappings, plan for the restorer. */
 int memory_hand_over(struct restore *r, struct restore_task *rt, struct wire_task *wire);
 /* The end of the address space that the tasks' mappings and ours leave free: room for @len bytes. */

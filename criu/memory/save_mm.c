@@ -228,6 +228,17 @@ static int fill_vma(struct dump *dump, struct dump_task *dt, const struct kernel
 	return 0;
 }
 
+/* Where its pages are to come from; @i: its place in the map. */
+static int save_policy(struct dump *dump, struct dump_task *dt, size_t i, VmaEntry *e)
+{
+	while (dt->policy_next < dt->policies.n && dt->policies.v[dt->policy_next].index < i)
+		dt->policy_next++;
+	if (dt->policy_next == dt->policies.n || dt->policies.v[dt->policy_next].index != i)
+		return 0;
+	return memory_save_policy(dump, &dt->policies.v[dt->policy_next], &e->has_mempolicy, &e->mempolicy,
+				  &e->has_mempolicy_nodes, &e->mempolicy_nodes);
+}
+
 static int push_vma(struct vma_list *list, struct dump *dump, VmaEntry **ret_entry)
 {
 	VmaEntry *e = dump_alloc(dump, sizeof(*e));
@@ -267,7 +278,7 @@ static int save_vmas(struct dump *dump, struct dump_task *dt, MmEntry *mm)
 	VmaEntry *last = NULL, *e;
 	int err = 0;
 
-	dt->guard_next = 0;
+	dt->guard_next = dt->policy_next = 0;
 	for (size_t i = 0; !err && i < dt->maps.n; i++) {
 		const struct kernel_vma *v = &dt->maps.v[i];
 
@@ -279,6 +290,8 @@ static int save_vmas(struct dump *dump, struct dump_task *dt, MmEntry *mm)
 		err = push_vma(&list, dump, &e);
 		if (!err)
 			err = fill_vma(dump, dt, v, &dt->vma_flags.v[i], e);
+		if (!err)
+			err = save_policy(dump, dt, i, e);
 		if (!err)
 			err = push_guards(dump, dt, e, &list);
 		last = e;

@@ -13,6 +13,7 @@ enum parasite_command {
 	PARASITE_VISIT = 1, /* args: struct inside_visit */
 	PARASITE_THREAD, /* args: struct inside_threads; adds the thread that runs it */
 	PARASITE_FORK, /* args: struct inside_fork */
+	PARASITE_POLICIES, /* args: struct inside_visit: goes on with its policies */
 };
 
 /* All that is asked of a process and its first thread, by one command. Offsets from here, multiples of 8. */
@@ -20,7 +21,7 @@ struct inside_visit {
 	uint32_t task; /* struct inside_task */
 	uint32_t thread; /* struct inside_thread */
 	uint32_t fds; /* struct inside_fds */
-	uint32_t pad;
+	uint32_t policies; /* struct inside_policies */
 };
 
 #define INSIDE_NR_SIG 64
@@ -42,6 +43,25 @@ struct inside_posix_timer {
 	int32_t signo; /* in: its signal waits in the shared queue, with none but such: count its overruns; 0: no */
 	int32_t overrun; /* out, and below: with signo, those behind the signal that waits */
 	int64_t interval_sec, interval_nsec, value_sec, value_nsec;
+};
+
+#define INSIDE_NODES 1024
+/* Where memory is to come from: mode 0 is the default. */
+struct inside_policy {
+	int32_t mode; /* MPOL_*, MPOL_F_*; or negative errno */
+	uint32_t index; /* of a mapping, in inside_policies.at */
+	uint64_t nodes[INSIDE_NODES / 64];
+};
+
+/* Mappings with a policy of their own: as many as there is room for; the next command goes on behind them. */
+#define INSIDE_POLICIES 8
+struct inside_policies {
+	uint32_t nr; /* in: of at[] */
+	uint32_t next; /* in and out: the first one that is not asked for yet */
+	uint32_t nr_found; /* out */
+	uint32_t pad;
+	struct inside_policy found[INSIDE_POLICIES]; /* out */
+	uint64_t at[]; /* in: where mappings start */
 };
 
 /* One process. A call that failed leaves its negative errno in *_err. */
@@ -77,6 +97,9 @@ struct inside_thread {
 	int32_t ioprio;
 	int32_t mce_kill;
 	int32_t cpuid_allowed; /* x86: ARCH_GET_CPUID: 0: the instruction raises SIGSEGV; negative errno */
+	int32_t thread_keyring,
+		process_keyring; /* KEYCTL_GET_KEYRING_ID, which makes none: number, or negative errno */
+	struct inside_policy policy;
 };
 
 struct inside_threads {
@@ -114,12 +137,19 @@ struct wire_vma {
 	int32_t fd; /* descriptor to map, -1 */
 	int32_t shmid; /* SysV segment to attach, -1 */
 	uint64_t name; /* char *: anonymous name, 0 */
+	uint64_t policy; /* struct wire_policy, 0: the default */
 	uint32_t locked; /* mlock(2)ed */
 	uint32_t unplaced; /* its file takes no address in mmap(2): see restorer/placed.c */
 };
 
 struct wire_range {
 	uint64_t start, end;
+};
+
+/* Of set_mempolicy(2), mbind(2). */
+struct wire_policy {
+	uint32_t mode, pad;
+	uint64_t nodes[INSIDE_NODES / 64];
 };
 
 /* A context of io_setup(2) that exists already. */
@@ -197,6 +227,8 @@ struct wire_thread {
 	int32_t sched_policy, sched_priority, sched_nice;
 	uint32_t sched_flags;
 	uint64_t sched_runtime, sched_deadline, sched_period;
+	int32_t sched_util_min, sched_util_max; /* < 0: leave */
+	uint64_t policy; /* struct wire_policy, 0: the default */
 	uint64_t affinity; /* cpu_set_t bytes, 0: leave */
 	uint32_t affinity_len;
 	int32_t ioprio; /* -1: leave */

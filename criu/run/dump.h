@@ -36,6 +36,8 @@ struct dump_thread {
 	bool ended; /* and that was waited for */
 };
 
+ARRAY_OF(policy_array, struct inside_policy);
+
 struct dump_task {
 	struct task t; /* first: tree_for_each gives struct task; dump_task_of() goes back */
 	struct proc proc;
@@ -50,6 +52,8 @@ struct dump_task {
 	struct fd_probe *fds; /* of the first task of each files id; others have none */
 	size_t nr_fds;
 	struct compel_ctl *ctl; /* while infected */
+	struct policy_array policies; /* of its mappings, in the order of the map: those that have one */
+	size_t policy_next;
 	struct aio_context *aio; /* its contexts of io_setup(2), in the order of their numbers */
 	size_t nr_aio;
 	struct page_regions pages, guards; /* of private memory: what is there; guard markers */

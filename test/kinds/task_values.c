@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * personality, oom_score_adj, loginuid, coredump_filter, nice, scheduling classes and their flags, deadlines, I/O
- * priorities, of processes; their arguments and environment.
- * test: breaks=3
+ * personality, oom_score_adj, loginuid, coredump_filter, nice, scheduling classes and their flags, deadlines, utilization
+ * clamps, I/O priorities, of processes; their arguments and environment; the nice value of a session's autogroup.
+ * test: breaks=4
  */
 #include "checkpoint.h"
 #include <sched.h>
@@ -21,12 +21,23 @@ struct attributes {
 	int32_t nice;
 	uint32_t priority;
 	uint64_t runtime, deadline, period;
+	uint32_t util_min, util_max; /* 0 where the kernel has none */
 };
 
 static void get_attributes(struct attributes *a)
 {
 	memset(a, 0, sizeof(*a));
 	need(!syscall(SYS_sched_getattr, 0, a, sizeof(*a), 0), "sched_getattr: %m");
+}
+
+/* -100: there is none */
+static int autogroup_nice(void)
+{
+	char text[128] = "", *nice;
+
+	read_file("/proc/self/autogroup", text, sizeof(text));
+	nice = strstr(text, " nice ");
+	return nice ? atoi(nice + 6) : -100;
 }
 
 static int verify(const char *name)
@@ -36,7 +47,7 @@ static int verify(const char *name)
 	static char before[FILES][8192], after[8192];
 	long io = syscall(SYS_ioprio_get, 1, 0);
 	struct attributes attr, attr_after;
-	int policy = sched_getscheduler(0), nice_was = getpriority(PRIO_PROCESS, 0);
+	int policy = sched_getscheduler(0), group = autogroup_nice(), nice_was = getpriority(PRIO_PROCESS, 0);
 	struct sched_param sp, sp_after;
 	long len[FILES], got;
 	char path[64];
@@ -56,6 +67,9 @@ static int verify(const char *name)
 		write_file("/proc/self/oom_score_adj", "999");
 	if (test_break() == 2)
 		personality(0x0010000);
+	if (test_break() == 4 && !strcmp(name, "session"))
+		write_file("/proc/self/autogroup", "3");
+	check(autogroup_nice() == group, "%s: autogroup %d was %d", name, autogroup_nice(), group);
 	for (int i = 0; i < FILES; i++) {
 		snprintf(path, sizeof(path), "/proc/self/%s", files[i]);
 		got = read_file(path, after, sizeof(after));
@@ -70,8 +84,10 @@ static int verify(const char *name)
 	sched_getaffinity(0, sizeof(cpus_after), &cpus_after);
 	check(CPU_EQUAL(&cpus, &cpus_after), "%s: affinity", name);
 	get_attributes(&attr_after);
-	check(!memcmp(&attr, &attr_after, sizeof(attr)), "%s: flags %#lx, runtime %lu of %lu; were %#lx, %lu of %lu",
-	      name, attr_after.flags, attr_after.runtime, attr_after.period, attr.flags, attr.runtime, attr.period);
+	check(!memcmp(&attr, &attr_after, sizeof(attr)),
+	      "%s: flags %#lx, runtime %lu of %lu, clamps %u, %u; were %#lx, %lu of %lu, %u, %u", name,
+	      attr_after.flags, attr_after.runtime, attr_after.period, attr_after.util_min, attr_after.util_max,
+	      attr.flags, attr.runtime, attr.period, attr.util_min, attr.util_max);
 	check(syscall(SYS_ioprio_get, 1, 0) == io, "%s: I/O priority %#lx, was %#lx", name,
 	      syscall(SYS_ioprio_get, 1, 0), io);
 	return 0;
@@ -163,13 +179,35 @@ static int deadline(void *arg)
 	return verify("deadline");
 }
 
-#define TASKS 10
+#define UTIL_CLAMPS 0x60 /* SCHED_FLAG_UTIL_CLAMP */
+
+/* Where the kernel has no clamps it stays as it was, too. */
+static int clamped(void *arg)
+{
+	struct attributes a = { .size = sizeof(a), .flags = UTIL_CLAMPS, .util_min = 100, .util_max = 700 };
+
+	need(!syscall(SYS_sched_setattr, 0, &a, 0) || errno == EOPNOTSUPP || errno == EINVAL, "clamps: %m");
+	return verify("clamped");
+}
+
+static int session(void *arg)
+{
+	need(setsid() > 0, "setsid");
+	if (autogroup_nice() != -100) {
+		write_file("/proc/self/autogroup", "7");
+		need(autogroup_nice() == 7, "autogroup");
+	}
+	return verify("session");
+}
+
+#define TASKS 12
 
 int main(int argc, char **argv)
 {
-	int (*fn[])(void *) = { plain, person, oom, login, fifo, rr, batch, idle, best_effort, deadline };
-	const char *names[] = { "plain", "person", "oom",  "login",	  "fifo",
-				"rr",	 "batch",  "idle", "best effort", "deadline" };
+	int (*fn[])(void *) = { plain, person, oom,	    login,    fifo,    rr,
+				batch, idle,   best_effort, deadline, clamped, session };
+	const char *names[] = { "plain", "person", "oom",	  "login",    "fifo",	 "rr",
+				"batch", "idle",   "best effort", "deadline", "clamped", "session" };
 	pid_t pids[TASKS];
 
 	test_init(argc, argv);

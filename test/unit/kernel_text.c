@@ -13,6 +13,7 @@
 #include "kernel/locks.h"
 #include "kernel/maps.h"
 #include "kernel/mountinfo.h"
+#include "kernel/nodes.h"
 #include "kernel/proc_pid.h"
 #include "util/time.h"
 #include "util_check.h"
@@ -137,6 +138,17 @@ static void small_texts(void)
 	CHECK(!proc_timens_parse(TEXT("monotonic        -10        20\nboottime            3         4\n"), &tn));
 	CHECK(tn.mono_sec == -10 && tn.mono_nsec == 20 && tn.boot_sec == 3 && tn.boot_nsec == 4);
 	CHECK(proc_timens_parse(TEXT("monotonic 1 2\n"), &tn) == -EBADMSG);
+}
+
+static void node_masks(void)
+{
+	uint64_t nodes[NODES_MAX / 64];
+
+	CHECK(!nodes_parse(TEXT("00000000,00000001"), nodes) && nodes[0] == 1 && !nodes[1]);
+	CHECK(!nodes_parse(TEXT("1,80000000,000000f0"), nodes) && nodes[0] == 0x80000000000000f0 && nodes[1] == 1);
+	CHECK(!nodes_parse(TEXT("3"), nodes) && nodes[0] == 3);
+	CHECK(nodes_parse(TEXT(""), nodes) == -EBADMSG && nodes_parse(TEXT("0,1"), nodes) == -EBADMSG);
+	CHECK(nodes_parse(TEXT("0-3"), nodes) == -EBADMSG && nodes_parse(TEXT("0000,0001"), nodes) == -EBADMSG);
 }
 
 static void maps_of_each_kind(void)
@@ -390,6 +402,7 @@ int main(void)
 	RUN(limits_by_name);
 	RUN(timers_of_each_kind);
 	RUN(small_texts);
+	RUN(node_masks);
 	RUN(maps_of_each_kind);
 	RUN(maps_malformed);
 	RUN(smaps_flags);

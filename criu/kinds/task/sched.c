@@ -1,18 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* How a thread is scheduled: policy, priority, nice, CPUs it may use, I/O priority, timer slack. sched(7) */
+/* How a thread is scheduled: policy, priority, nice, CPUs it may use, I/O priority, timer slack, where its memory is. sched(7) */
 #include <errno.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "base/bits.h"
 #include "core_image.h"
 #include "kinds/kinds.h"
+#include "memory/memory.h"
 #include "run/dump.h"
 #include "run/restore.h"
 #include "util/log.h"
+
+#ifndef PR_SCHED_CORE
+#define PR_SCHED_CORE 62
+#endif
+#define UTIL_SYSCTL "/proc/sys/kernel/sched_util_clamp_"
 
 enum {
 	POLICY_DEADLINE = 6,
@@ -22,15 +30,18 @@ enum {
 	MASK_BYTES = 1024, /* 8192 CPUs */
 	IOPRIO_CLASS_SHIFT = 13,
 	IOPRIO_CLASS_MAX = 3,
+	UTIL_MAX = 1024,
+	CORE_GET = 0, /* PR_SCHED_CORE_GET */
 };
 
-/* The kernel's struct sched_attr, as far as every kernel has it. */
+/* The kernel's struct sched_attr. Clamps of utilization are 0 where it has none, or does not know them. */
 struct kernel_sched_attr {
 	uint32_t size, policy;
 	uint64_t flags;
 	int32_t nice;
 	uint32_t priority;
 	uint64_t runtime, deadline, period;
+	uint32_t util_min, util_max;
 };
 
 /* Of this machine; libc reads files of /sys each time. */
@@ -69,6 +80,20 @@ static int save_affinity(struct dump *dump, pid_t tid, ThreadCoreEntry *tce)
 	return 0;
 }
 
+/* What nobody has set is not saved. That there are none looks like clamps that hold a thread down to nothing. */
+static void save_clamps(const struct kernel_sched_attr *a, ThreadCoreEntry *tce)
+{
+	bool rt = a->policy == SCHED_FIFO || a->policy == SCHED_RR;
+
+	if (a->util_min == (rt ? UTIL_MAX : 0) && a->util_max == UTIL_MAX)
+		return;
+	if (!a->util_min && !a->util_max && access(UTIL_SYSCTL "max", F_OK))
+		return;
+	tce->has_sched_util_min = tce->has_sched_util_max = true;
+	tce->sched_util_min = a->util_min;
+	tce->sched_util_max = a->util_max;
+}
+
 static int save_policy(pid_t tid, ThreadCoreEntry *tce)
 {
 	struct kernel_sched_attr a = { .size = sizeof(a) };
@@ -77,6 +102,7 @@ static int save_policy(pid_t tid, ThreadCoreEntry *tce)
 		return fail(-errno, "thread %d: its scheduling", tid);
 	tce->has_sched_policy = true;
 	tce->sched_policy = a.policy;
+	save_clamps(&a, tce);
 	if (a.policy == SCHED_FIFO || a.policy == SCHED_RR) {
 		tce->has_sched_prio = true;
 		tce->sched_prio = a.priority;
@@ -101,6 +127,25 @@ static int save_policy(pid_t tid, ThreadCoreEntry *tce)
 	return 0;
 }
 
+/* Which threads may be on the two halves of a core together. Most kernels know nothing of it, or have nothing to share. */
+static int sched_survey(struct dump *dump, struct dump_task *task)
+{
+	for (size_t i = 0; i < task->nr_threads; i++) {
+		pid_t tid = task->threads[i].id.host_tid;
+		unsigned long cookie = 0;
+
+		if (prctl(PR_SCHED_CORE, CORE_GET, tid, 0, &cookie))
+			return 0;
+		if (cookie)
+			dump_blocker(
+				dump, task, -1,
+				"thread %d: has a core scheduling cookie (PR_SCHED_CORE), which cannot be saved yet: run it "
+				"without (coresched)",
+				tid);
+	}
+	return 0;
+}
+
 static int sched_save_thread(struct dump *dump, struct dump_task *task, struct dump_thread *thread, CoreEntry *core)
 {
 	ThreadCoreEntry *tce = core->thread_core;
@@ -120,7 +165,8 @@ static int sched_save_thread(struct dump *dump, struct dump_task *task, struct d
 		tce->has_timer_slack_ns = true;
 		tce->timer_slack_ns = thread->inside.timer_slack_ns;
 	}
-	return 0;
+	return memory_save_policy(dump, &thread->inside.policy, &tce->has_mempolicy, &tce->mempolicy,
+				  &tce->has_mempolicy_nodes, &tce->mempolicy_nodes);
 }
 
 /* ---- restore ---- */
@@ -155,6 +201,11 @@ static int sched_load_thread(struct restore *r, struct restore_task *task, struc
 		return core_refuse(tid, "thread_core.affinity has %zu bytes", e->affinity.len);
 	if (e->has_ioprio && (e->ioprio > UINT16_MAX || e->ioprio >> IOPRIO_CLASS_SHIFT > IOPRIO_CLASS_MAX))
 		return core_refuse(tid, "thread_core.ioprio 0x%x", e->ioprio);
+	if (e->has_mempolicy && !memory_good_policy(e->mempolicy, &e->mempolicy_nodes))
+		return core_refuse(tid, "thread_core.mempolicy 0x%x", e->mempolicy);
+	if (e->sched_util_min > UTIL_MAX || e->sched_util_max > UTIL_MAX || e->sched_util_min > e->sched_util_max)
+		return core_refuse(tid, "thread_core.sched_util_min %u, sched_util_max %u", e->sched_util_min,
+				   e->sched_util_max);
 	return check_rt(tid, e);
 }
 
@@ -194,6 +245,30 @@ static int lay_affinity(pid_t tid, const ProtobufCBinaryData *mask, struct wire_
 	return 0;
 }
 
+static void lay_clamps(pid_t tid, const ThreadCoreEntry *e, struct wire_thread *wire)
+{
+	bool have = e->has_sched_util_min && e->has_sched_util_max;
+
+	if (have && access(UTIL_SYSCTL "max", F_OK)) {
+		log_warn("thread %d: its utilization clamps (%u to %u) are lost: this kernel has none", tid,
+			 e->sched_util_min, e->sched_util_max);
+		have = false;
+	}
+	wire->sched_util_min = have ? (int32_t)e->sched_util_min : -1;
+	wire->sched_util_max = have ? (int32_t)e->sched_util_max : -1;
+}
+
+static int lay_policy(pid_t tid, const ThreadCoreEntry *e, struct wire_thread *wire)
+{
+	char whose[32];
+
+	if (!e->has_mempolicy)
+		return 0;
+	snprintf(whose, sizeof(whose), "thread %d", tid);
+	return memory_lay_policy((struct wire_task *)(uintptr_t)wire->task, whose, e->mempolicy, &e->mempolicy_nodes,
+				 &wire->policy);
+}
+
 static int sched_hand_over_thread(struct restore *r, struct restore_task *task, struct restore_thread *thread,
 				  struct wire_thread *wire)
 {
@@ -208,11 +283,16 @@ static int sched_hand_over_thread(struct restore *r, struct restore_task *task, 
 	wire->sched_period = e->sched_period;
 	wire->ioprio = e->has_ioprio ? (int32_t)e->ioprio : -1;
 	wire->timer_slack_ns = e->timer_slack_ns;
+	lay_clamps(thread->id.tid, e, wire);
+	int err = lay_policy(thread->id.tid, e, wire);
+	if (err)
+		return err;
 	return e->has_affinity ? lay_affinity(thread->id.tid, &e->affinity, wire) : 0;
 }
 
 const struct task_kind sched_kind = {
 	.name = "sched",
+	.survey = sched_survey,
 	.save_thread = sched_save_thread,
 	.load_thread = sched_load_thread,
 	.hand_over_thread = sched_hand_over_thread,

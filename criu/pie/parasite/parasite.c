@@ -26,6 +26,9 @@ enum {
 	GET_IO_FLUSHER = 58,
 	GET_MDWE = 66,
 	GET_MEMORY_MERGE = 68,
+	KEYRING_ID = 0, /* keyctl(2) */
+	THREAD_KEYRING = -1,
+	PROCESS_KEYRING = -2,
 	FD_GETFD = 1,
 	SIG_KILL = 9,
 	SIG_CHLD = 17,
@@ -157,6 +160,9 @@ static long ask_thread(struct inside_thread *t)
 	t->ioprio = (int32_t)sys_call2(__NR_ioprio_get, WHO_PROCESS, 0);
 	t->mce_kill = prctl_value(MCE_KILL_GET, 0);
 	t->cpuid_allowed = parasite_cpuid_allowed();
+	t->thread_keyring = (int32_t)sys_call3(__NR_keyctl, KEYRING_ID, THREAD_KEYRING, 0);
+	t->process_keyring = (int32_t)sys_call3(__NR_keyctl, KEYRING_ID, PROCESS_KEYRING, 0);
+	parasite_policy(&t->policy);
 	return 0;
 }
 
@@ -178,9 +184,17 @@ static long visit(struct inside_visit *v)
 	long err = ask_task((struct inside_task *)(here + v->task));
 	if (err >= 0)
 		err = ask_thread((struct inside_thread *)(here + v->thread));
-	if (err >= 0)
-		ask_fds((struct inside_fds *)(here + v->fds));
-	return err;
+	if (err < 0)
+		return err;
+	ask_fds((struct inside_fds *)(here + v->fds));
+	parasite_policies((struct inside_policies *)(here + v->policies));
+	return 0;
+}
+
+static long more_policies(struct inside_visit *v)
+{
+	parasite_policies((struct inside_policies *)((char *)v + v->policies));
+	return 0;
 }
 
 unsigned long blob_entry(unsigned int command, void *args);
@@ -192,5 +206,7 @@ unsigned long blob_entry(unsigned int command, void *args)
 		return (unsigned long)ask_next_thread(args);
 	if (command == PARASITE_FORK)
 		return (unsigned long)parasite_fork(args);
+	if (command == PARASITE_POLICIES)
+		return (unsigned long)more_policies(args);
 	return (unsigned long)-E_INVAL;
 }

@@ -21,3 +21,9 @@ long parasite_count_overruns(struct inside_task *task);
 struct inside_fork;
 /* Negative errno when there is no helper; what became of the copy stands in @f. */
 long parasite_fork(struct inside_fork *f);
+
+struct inside_policy;
+struct inside_policies;
+/* policies.c: of the thread; of mappings, from p->next on */
+void parasite_policy(struct inside_policy *to);
+void parasite_policies(struct inside_policies *p);

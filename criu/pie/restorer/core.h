@@ -14,6 +14,8 @@ int layout_unmap(struct wire_task *task);
 int layout_map(struct wire_task *task);
 int layout_finish(struct wire_task *task);
 int layout_marks(struct wire_task *task);
+/* policy.c: before pages are read into the mapping */
+int layout_policy(struct wire_task *task, const struct wire_vma *v);
 /* placed.c: first of all mappings, while nothing but the spares is there */
 int placed_map(struct wire_task *task);
 /* aio.c: rings have been filled as they were, and get the numbers that they have now */

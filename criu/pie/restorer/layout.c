@@ -70,15 +70,19 @@ int layout_map(struct wire_task *task)
 	struct wire_vma *v = (void *)task->vmas;
 
 	for (uint64_t i = 0; i < task->nr_vmas; i++) {
-		long got;
+		long got = v[i].start;
 
-		if ((v[i].status & VMA_GUARD) || v[i].unplaced)
+		if (v[i].status & VMA_GUARD)
 			continue;
 		while (io < end && io->addr + io->len <= v[i].start)
 			io++;
-		got = map_one(&v[i], io < end && io->addr < v[i].end);
+		if (!v[i].unplaced)
+			got = map_one(&v[i], io < end && io->addr < v[i].end);
 		if (got != (long)v[i].start)
 			return restorer_fail_at(task, got < 0 ? got : -EEXIST, "map", v[i].start);
+		int err = layout_policy(task, &v[i]);
+		if (err)
+			return err;
 	}
 	return 0;
 }

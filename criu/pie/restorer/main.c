@@ -12,6 +12,7 @@ static int lay_out(struct wire_task *task)
 
 	err = err ? err : placed_map(task);
 	err = err ? err : vdso_move(task);
+	err = err ? err : restore_policy((void *)task->threads);
 	err = err ? err : layout_map(task);
 	err = err ? err : pages_load(task);
 	err = err ? err : aio_number(task);

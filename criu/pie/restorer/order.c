@@ -26,6 +26,7 @@ int restorer_thread(struct wire_thread *thread)
 	err = err ? err : restore_name(thread);
 	err = err ? err : restore_tls(thread);
 	err = err ? err : restore_sched(thread);
+	err = err ? err : restore_policy(thread);
 	err = err ? err : restore_controls(thread);
 	err = err ? err : restore_creds(thread);
 	err = err ? err : restore_pdeath(thread);

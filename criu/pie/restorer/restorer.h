@@ -34,6 +34,9 @@ int restore_sigactions(struct wire_task *task);
 /* 1 */
 int restore_subreaper(struct wire_task *task);
 
+/* before 1, for pages that are about to be read, and 3: each thread has its own */
+int restore_policy(struct wire_thread *thread);
+
 /* 2: timers may signal a thread, which must exist; alarm clocks need CAP_WAKE_ALARM, which creds may drop */
 int restore_timers_create(struct wire_task *task);
 

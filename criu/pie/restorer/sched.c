@@ -12,6 +12,8 @@ enum {
 	POLICY_FIFO = 1,
 	POLICY_RR = 2,
 	POLICY_DEADLINE = 6,
+	UTIL_CLAMPS = 0x60, /* SCHED_FLAG_UTIL_CLAMP */
+	OLD_SIZE = 48, /* of struct attr, before it had clamps */
 };
 
 struct attr {
@@ -20,12 +22,14 @@ struct attr {
 	int32_t nice;
 	uint32_t priority;
 	uint64_t runtime, deadline, period;
+	uint32_t util_min, util_max;
 };
 
 static long set_policy(const struct wire_thread *t)
 {
+	bool clamped = t->sched_util_min >= 0;
 	struct attr now = { .size = sizeof(now) };
-	struct attr want = { .size = sizeof(want),
+	struct attr want = { .size = clamped ? sizeof(want) : OLD_SIZE,
 			     .policy = (uint32_t)t->sched_policy,
 			     .flags = t->sched_flags,
 			     .nice = t->sched_nice };
@@ -39,8 +43,13 @@ static long set_policy(const struct wire_thread *t)
 		want.runtime = t->sched_runtime;
 		want.deadline = t->sched_deadline;
 		want.period = t->sched_period;
-	} else if (now.policy == want.policy && now.priority == want.priority && now.flags == want.flags) {
+	} else if (!clamped && now.policy == want.policy && now.priority == want.priority && now.flags == want.flags) {
 		return 0;
+	}
+	if (clamped) {
+		want.flags |= UTIL_CLAMPS;
+		want.util_min = (uint32_t)t->sched_util_min;
+		want.util_max = (uint32_t)t->sched_util_max;
 	}
 	return sys_sched_setattr(0, &want, 0);
 }

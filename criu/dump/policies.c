@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Which mappings of a process have a memory policy of their own (mbind(2)): one call each, made inside. */
+#include <errno.h>
+#include "dump/dump.h"
+#include "run/dump.h"
+#include "util/log.h"
+
+static size_t nr_asked(const struct dump_task *dt)
+{
+	return dt->mm_owner ? dt->maps.n : 0;
+}
+
+size_t dump_policies_size(const struct dump_task *dt)
+{
+	return sizeof(struct inside_policies) + nr_asked(dt) * sizeof(uint64_t);
+}
+
+void dump_lay_policies(const struct dump_task *dt, struct inside_policies *q)
+{
+	q->nr = nr_asked(dt);
+	for (size_t i = 0; i < q->nr; i++)
+		q->at[i] = dt->maps.v[i].start;
+}
+
+static int keep(struct dump_task *dt, const struct inside_policies *q)
+{
+	for (uint32_t i = 0; i < q->nr_found; i++)
+		if (array_add(&dt->policies, q->found[i]))
+			return fail(-ENOMEM, "memory policies");
+	return 0;
+}
+
+int dump_take_policies(struct dump_task *dt, uint32_t at, struct inside_policies *q)
+{
+	int err = keep(dt, q);
+	long value;
+
+	while (!err && q->next < q->nr) {
+		err = compel_command(dt->ctl, PARASITE_POLICIES, &value);
+		if (!err)
+			err = value < 0 ? (int)value : compel_args_read(dt->ctl, at, q, sizeof(*q));
+		if (err < 0)
+			return fail(err, "ask for memory policies from inside: %s", compel_why(dt->ctl));
+		err = keep(dt, q);
+	}
+	return err;
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* How much of the CPU a session gets, next to other sessions: the nice value in /proc/PID/autogroup. sched(7) */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include "core_image.h"
+#include "kinds/kinds.h"
+#include "run/dump.h"
+#include "run/restore.h"
+#include "util/fds.h"
+#include "util/log.h"
+
+enum { NICE_MIN = -20, NICE_MAX = 19 };
+
+/* With setsid(2) comes a new one: a session whose leader is not in the tree is not ours to change. */
+static int autogroup_save(struct dump *dump, struct dump_task *task, CoreEntry *core)
+{
+	_cleanup_buf_ struct buf text = { 0 };
+	int nice = 0;
+
+	if (task->t.sid != task->t.pid)
+		return 0;
+	int err = proc_text(&task->proc, "autogroup", &text);
+	/* A kernel may be built without, or run without: then nothing is in it. */
+	if (err == -ENOENT || (!err && !text.len))
+		return 0;
+	if (err)
+		return fail(err, "read /proc/%d/autogroup", task->t.host_pid);
+	if (sscanf(text.data, "/autogroup-%*d nice %d", &nice) != 1)
+		return fail(-EBADMSG, "/proc/%d/autogroup says %.*s", task->t.host_pid, (int)text.len, text.data);
+	core->tc->has_autogroup_nice = nice != 0;
+	core->tc->autogroup_nice = nice;
+	return 0;
+}
+
+static int autogroup_load(struct restore *r, struct restore_task *task)
+{
+	const TaskCoreEntry *tc = task->core->tc;
+
+	if (tc->autogroup_nice < NICE_MIN || tc->autogroup_nice > NICE_MAX)
+		return core_refuse(task->t.pid, "tc.autogroup_nice %d", tc->autogroup_nice);
+	return 0;
+}
+
+/* The number of tasks of the session does not matter: it is one value for all of them. */
+static int autogroup_session(struct restore *r, struct restore_task *task)
+{
+	const TaskCoreEntry *tc = task->core ? task->core->tc : NULL;
+	char text[16];
+
+	if (!tc || !tc->has_autogroup_nice)
+		return 0;
+	snprintf(text, sizeof(text), "%d", tc->autogroup_nice);
+	int err = write_text(AT_FDCWD, "/proc/self/autogroup", text);
+	if (err == -ENOENT || err == -EINVAL) {
+		log_warn("session %d had the autogroup nice value %d: this kernel has no autogroups", task->t.sid,
+			 tc->autogroup_nice);
+		return 0;
+	}
+	return err ? fail(err, "set the nice value of the session's autogroup to %d", tc->autogroup_nice) : 0;
+}
+
+const struct task_kind autogroup_kind = {
+	.name = "autogroup",
+	.save = autogroup_save,
+	.load = autogroup_load,
+	.session = autogroup_session,
+};

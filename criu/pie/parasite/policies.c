@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Inside a task: no libc, no globals, direct system calls only. Where its memory is to come from: /proc/PID/numa_maps
+ * shows the policy of the process for mappings that have none, and looks at every page for that.
+ */
+#include <compel/pie.h>
+#include "pie/wire.h"
+#include "parasite.h"
+
+enum { OF_ADDRESS = 2 }; /* MPOL_F_ADDR */
+
+void parasite_policy(struct inside_policy *to)
+{
+	int32_t mode = 0;
+	long err = sys_call5(__NR_get_mempolicy, (long)&mode, (long)to->nodes, INSIDE_NODES, 0, 0);
+
+	to->mode = err < 0 ? (int32_t)err : mode;
+}
+
+void parasite_policies(struct inside_policies *p)
+{
+	p->nr_found = 0;
+	while (p->next < p->nr && p->nr_found < INSIDE_POLICIES) {
+		struct inside_policy *to = &p->found[p->nr_found];
+		int32_t mode = 0;
+		long err = sys_call5(__NR_get_mempolicy, (long)&mode, (long)to->nodes, INSIDE_NODES,
+				     (long)p->at[p->next], OF_ADDRESS);
+
+		to->index = p->next++;
+		to->mode = mode;
+		if (err >= 0 && mode)
+			p->nr_found++;
+	}
+}
