@@ -78,7 +78,7 @@ struct inside_task {
 	int32_t memory_merge; /* PR_GET_MEMORY_MERGE, or negative errno */
 	int32_t membarrier; /* registrations mask, or negative errno */
 	uint32_t nr_timers; /* in */
-	uint32_t pad;
+	int32_t session_keyring; /* found by the name that login programs give it; or negative errno */
 	uint64_t xcomp_perm; /* x86: ARCH_GET_XCOMP_PERM, 0: not told */
 	struct inside_posix_timer timers[];
 };

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Memory policies (set_mempolicy, mbind): of each thread, of private, shared and file mappings, in all modes; many of them;
- * which mapping has none, though its thread has one. A machine with one node shows them as well.
- * test: breaks=5
+ * Memory policies (set_mempolicy, mbind): of each thread, of private, shared, SysV and file mappings, in all modes; many of them; of
+ * memory that a child has from its parent; which mapping has none, though its thread has one. A machine with one node shows them as well.
+ * test: breaks=6
  */
 #include "checkpoint.h"
 #include <linux/mempolicy.h>
 #include <pthread.h>
+#include <sys/shm.h>
 #include <sys/syscall.h>
 
 #define PAGE 4096UL
@@ -93,19 +94,45 @@ static void *thread(void *arg)
 	return NULL;
 }
 
-#define AREAS 5
+/* Copied by fork: every third page has a policy, and some are the child's own. */
+#define COPIED 64UL
+
+static int child(void *arg)
+{
+	char *mem = arg;
+
+	memset(mem + 9 * PAGE, 'c', 3 * PAGE);
+	checkpoint_task("child", 0);
+	if (test_break() == 6)
+		bind_to(mem + 33 * PAGE, PAGE, MPOL_DEFAULT);
+	for (size_t i = 0; i < COPIED; i++) {
+		check(ask(mem + i * PAGE).mode == (i % 3 ? MPOL_DEFAULT : MPOL_BIND), "copied page %zu: mode %#x", i,
+		      ask(mem + i * PAGE).mode);
+		check(mem[i * PAGE] == (i / 3 == 3 ? 'c' : 'p'), "copied page %zu: %c", i, mem[i * PAGE]);
+	}
+	return 0;
+}
+
+#define AREAS 6
 
 int main(int argc, char **argv)
 {
-	const int area_modes[AREAS] = { MPOL_BIND, MPOL_INTERLEAVE, MPOL_BIND, MPOL_PREFERRED, MPOL_BIND };
-	char *mem, *many, *area[AREAS];
+	const int area_modes[AREAS] = { MPOL_BIND, MPOL_INTERLEAVE, MPOL_BIND, MPOL_PREFERRED, MPOL_BIND, MPOL_BIND };
+	char *mem, *many, *copied, *area[AREAS];
 	struct policy before[2 * MODES], own, areas[AREAS], many_before;
 	pthread_t threads[MODES + 1];
-	int fd, brk;
+	int fd, brk, shm;
+	pid_t pid;
 
 	test_init(argc, argv);
 	if (syscall(SYS_get_mempolicy, NULL, NULL, 0, NULL, 0) && errno == ENOSYS)
 		test_skip("this kernel has no NUMA");
+	copied = map_anon(COPIED * PAGE, MAP_PRIVATE);
+	memset(copied, 'p', COPIED * PAGE);
+	for (size_t i = 0; i < COPIED; i += 3)
+		bind_to(copied + i * PAGE, PAGE, MPOL_BIND);
+	pid = fork_task(child, copied);
+	await_task("child");
 	pthread_barrier_init(&set, NULL, MODES + 2);
 	pthread_barrier_init(&go, NULL, MODES + 2);
 	for (long i = 0; i <= MODES; i++)
@@ -130,6 +157,10 @@ int main(int argc, char **argv)
 	area[2] = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
 	area[3] = mmap(NULL, 4 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	area[4] = map_anon(4 * PAGE, MAP_SHARED);
+	shm = shmget(IPC_PRIVATE, 4 * PAGE, IPC_CREAT | 0600);
+	area[5] = shmat(shm, NULL, 0);
+	shmctl(shm, IPC_RMID, NULL);
+	mprotect(area[5], PAGE, PROT_READ);
 	for (int i = 0; i < AREAS; i++) {
 		need(area[i] != MAP_FAILED, "mmap %d", i);
 		bind_to(area[i] + PAGE, 2 * PAGE, area_modes[i]);
@@ -161,6 +192,8 @@ int main(int argc, char **argv)
 		many_before.mode = i & 1 ? MPOL_BIND : MPOL_INTERLEAVE;
 		compare("of many", (int)i, many_before, ask(many + 2 * i * PAGE));
 	}
+	check(!mprotect(area[5], PAGE, PROT_READ | PROT_WRITE), "write to the segment again: %m");
+	memset(area[5], 's', 4 * PAGE);
 	for (int i = 0; i < AREAS; i++) {
 		compare("area", i, areas[i], ask(area[i] + PAGE));
 		check(!ask(area[i]).mode, "area %d begins with %d", i, ask(area[i]).mode);
@@ -169,5 +202,7 @@ int main(int argc, char **argv)
 	pthread_barrier_wait(&go);
 	for (int i = 0; i <= MODES; i++)
 		pthread_join(threads[i], NULL);
+	join_task(pid);
+	check(!shmdt(area[5]) && msync(area[5], 4 * PAGE, MS_ASYNC) && errno == ENOMEM, "detached as a whole");
 	test_done();
 }

@@ -1,10 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Keys that nobody but a thread or a process has: keyrings(7). The kernel does not give every key out, so they cannot be
- * made again. Its session's keyring nobody can ask for without giving a process one that has none.
+ * Keys that nobody but a thread, a process or a session has: keyrings(7). The kernel does not give every key out, so they
+ * cannot be made again. Programs have a session keyring without knowing: PAM and systemd give them one.
  */
+#include <sys/syscall.h>
+#include <unistd.h>
 #include "kinds/kinds.h"
 #include "run/dump.h"
+#include "util/log.h"
+
+/* The one of our own session is what a restore from here gives them. */
+static void warn_of_session(const struct dump_task *task)
+{
+	int32_t serial = task->inside ? task->inside->session_keyring : 0;
+	const struct dump_task *parent = task->t.parent ? dump_task_of(task->t.parent) : NULL;
+
+	if (serial <= 0 || (parent && parent->inside && parent->inside->session_keyring == serial))
+		return;
+	if (syscall(SYS_request_key, "keyring", "_ses", NULL, 0) != serial)
+		log_warn(
+			"pid %d: has a session keyring of its own (%d): it comes back with that of criu restore, without "
+			"the keys in it",
+			task->t.host_pid, serial);
+}
 
 static int keyrings_survey(struct dump *dump, struct dump_task *task)
 {
@@ -24,6 +42,7 @@ static int keyrings_survey(struct dump *dump, struct dump_task *task)
 				"keyring (KEY_SPEC_USER_KEYRING), which stays",
 				th->id.host_tid, th->inside.thread_keyring);
 	}
+	warn_of_session(task);
 	return 0;
 }
 

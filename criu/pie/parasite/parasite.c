@@ -110,6 +110,17 @@ static long ask_timers(struct inside_task *t)
 	return 0;
 }
 
+/*
+ * keyctl(2) would give the process one if it has none, so look for it by its name: a keyring that matches is found in the
+ * place where a search begins. Nothing is asked of user space without callout information.
+ */
+static int32_t session_keyring(void)
+{
+	char type[] = "keyring", name[] = "_ses";
+
+	return (int32_t)sys_call4(__NR_request_key, (long)type, (long)name, 0, 0);
+}
+
 static long ask_task(struct inside_task *t)
 {
 	long err = ask_sigactions(t);
@@ -131,6 +142,7 @@ static long ask_task(struct inside_task *t)
 	t->memory_merge = prctl_value(GET_MEMORY_MERGE, 0);
 	t->membarrier = (int32_t)sys_membarrier(CMD_MEMBARRIER_GET_REGISTRATIONS, 0, 0);
 	t->xcomp_perm = parasite_xcomp_perm();
+	t->session_keyring = session_keyring();
 	return 0;
 }
 

@@ -42,7 +42,24 @@ int layout_unmap(struct wire_task *task)
 	return unmap(at, USER_END) ? restorer_fail(task, -EINVAL, "unmap the tool's memory") : 0;
 }
 
-static long map_one(const struct wire_vma *v, bool loaded)
+/* mprotect(2) and mbind(2) split the mapping of a SysV segment, which is attached as a whole: by its first part. */
+static bool goes_on(const struct wire_vma *v, const struct wire_vma *next)
+{
+	return v->shmid >= 0 && v->shmid == next->shmid && v->end == next->start &&
+	       v->pgoff + (v->end - v->start) == next->pgoff;
+}
+
+static long attach(const struct wire_vma *v, const struct wire_vma *end)
+{
+	const struct wire_vma *at = v;
+	uint32_t prot = v->prot;
+
+	while (at + 1 < end && goes_on(at, at + 1))
+		prot |= (++at)->prot;
+	return sys_shmat(v->shmid, (void *)v->start, prot & PROT_WRITE ? 0 : SHM_RDONLY);
+}
+
+static long map_one(const struct wire_vma *v, const struct wire_vma *end, bool loaded)
 {
 	uint64_t len = v->end - v->start;
 	int prot = v->prot;
@@ -53,7 +70,7 @@ static long map_one(const struct wire_vma *v, bool loaded)
 	if (v->staged)
 		return sys_mremap((void *)v->staged, len, len, MREMAP_FIXED | MREMAP_MAYMOVE, (void *)v->start);
 	if (v->shmid >= 0)
-		return sys_shmat(v->shmid, (void *)v->start, v->prot & PROT_WRITE ? 0 : SHM_RDONLY);
+		return attach(v, end);
 	/*
 	 * Pages are written into private memory whatever its protection will be. Where there are none, asking for more than
 	 * the program did would be counted against the memory there is: a database reserves terabytes.
@@ -76,8 +93,8 @@ int layout_map(struct wire_task *task)
 			continue;
 		while (io < end && io->addr + io->len <= v[i].start)
 			io++;
-		if (!v[i].unplaced)
-			got = map_one(&v[i], io < end && io->addr < v[i].end);
+		if (!v[i].unplaced && !(i && goes_on(&v[i - 1], &v[i])))
+			got = map_one(&v[i], v + task->nr_vmas, io < end && io->addr < v[i].end);
 		if (got != (long)v[i].start)
 			return restorer_fail_at(task, got < 0 ? got : -EEXIST, "map", v[i].start);
 		int err = layout_policy(task, &v[i]);
