@@ -7,6 +7,7 @@
 #include "checkpoint.h"
 #include <sched.h>
 #include <sys/personality.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
@@ -200,6 +201,22 @@ static int session(void *arg)
 	return verify("session");
 }
 
+/* Its leader has died. */
+static int orphan(void *arg)
+{
+	return verify("orphan");
+}
+
+static int leader(void *arg)
+{
+	need(setsid() > 0, "setsid");
+	if (autogroup_nice() != -100)
+		write_file("/proc/self/autogroup", "-4");
+	fork_task(orphan, NULL);
+	await_task("orphan");
+	return 0;
+}
+
 #define TASKS 12
 
 int main(int argc, char **argv)
@@ -211,6 +228,8 @@ int main(int argc, char **argv)
 	pid_t pids[TASKS];
 
 	test_init(argc, argv);
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	join_task(fork_task(leader, NULL));
 	for (int i = 0; i < TASKS; i++)
 		pids[i] = fork_task(fn[i], NULL);
 	for (int i = 0; i < TASKS; i++)
@@ -218,5 +237,6 @@ int main(int argc, char **argv)
 	checkpoint_here();
 	for (int i = 0; i < TASKS; i++)
 		join_task(pids[i]);
+	join_task(-1);
 	test_done();
 }

@@ -12,13 +12,21 @@
 
 enum { NICE_MIN = -20, NICE_MAX = 19 };
 
-/* With setsid(2) comes a new one: a session whose leader is not in the tree is not ours to change. */
+/*
+ * It comes with setsid(2), and stays when the leader has died: the topmost task of the session in the tree has it. The
+ * session that the root was born in is not ours to change.
+ */
+static bool stands_for_session(const struct task *t)
+{
+	return t->sid == t->pid || (t->parent && t->parent->sid != t->sid);
+}
+
 static int autogroup_save(struct dump *dump, struct dump_task *task, CoreEntry *core)
 {
 	_cleanup_buf_ struct buf text = { 0 };
 	int nice = 0;
 
-	if (task->t.sid != task->t.pid)
+	if (!stands_for_session(&task->t))
 		return 0;
 	int err = proc_text(&task->proc, "autogroup", &text);
 	/* A kernel may be built without, or run without: then nothing is in it. */
@@ -43,12 +51,12 @@ static int autogroup_load(struct restore *r, struct restore_task *task)
 }
 
 /* The number of tasks of the session does not matter: it is one value for all of them. */
-static int autogroup_session(struct restore *r, struct restore_task *task)
+static int autogroup_apply(struct restore *r, struct restore_task *task)
 {
-	const TaskCoreEntry *tc = task->core ? task->core->tc : NULL;
+	const TaskCoreEntry *tc = task->core->tc;
 	char text[16];
 
-	if (!tc || !tc->has_autogroup_nice)
+	if (!tc->has_autogroup_nice)
 		return 0;
 	snprintf(text, sizeof(text), "%d", tc->autogroup_nice);
 	int err = write_text(AT_FDCWD, "/proc/self/autogroup", text);
@@ -64,5 +72,5 @@ const struct task_kind autogroup_kind = {
 	.name = "autogroup",
 	.save = autogroup_save,
 	.load = autogroup_load,
-	.session = autogroup_session,
+	.apply = autogroup_apply,
 };
