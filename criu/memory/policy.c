@@ -79,7 +79,8 @@ int memory_lay_policy(struct wire_task *wire, const char *whose, uint32_t mode, 
 	if (!p)
 		return fail(-ENOMEM, "memory policy");
 	*p = (struct wire_policy){ .mode = mode };
-	memcpy(p->nodes, nodes->data, nodes->len);
+	if (nodes->len)
+		memcpy(p->nodes, nodes->data, nodes->len);
 	if (any_here(p, &all))
 		*ret = (uintptr_t)p;
 	if (!all)
