@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # libcompel.a (in the tool), the host program `compel` (object file -> header), the run time of blobs.
-COMPEL_SRC  := $(wildcard compel/src/*.c compel/arch/x86_64/*.c compel/arch/x86_64/*.S)
+COMPEL_SRC  := $(wildcard compel/src/*.c compel/arch/x86_64/*.c compel/arch/x86_64/*.S compel/arch/x86_64/pie/clone.S)
 COMPEL_OBJS := $(patsubst %,$(BUILD)/obj/%.o,$(basename $(COMPEL_SRC)))
 PACK_SRC    := $(wildcard compel/pack/*.c)
 PACK_OBJS   := $(PACK_SRC:%.c=$(BUILD)/obj/%.o)

@@ -166,7 +166,7 @@ static int ask_stops(struct dump_task *dt)
 
 	list_for_each(child, &dt->t.children, sibling) {
 		unsigned long args[6] = { P_PID, child->host_pid, compel_args_address(dt->ctl),
-					  WSTOPPED | WNOHANG | WNOWAIT };
+					  WSTOPPED | WNOHANG | WNOWAIT | __WALL };
 		siginfo_t info;
 		long value;
 		int err;
@@ -326,11 +326,35 @@ static int infect_task(struct dump *dump, struct dump_task *dt)
 	return err;
 }
 
+/*
+ * What a dumper that died has left in a memory may be in use by any task that lives there: it runs out in all of them
+ * before the first one gets something new. (Our own visits are over, one by one.)
+ */
+static int clear_shared_memory(struct dump *dump)
+{
+	struct dump_task *dt;
+	int err = 0;
+
+	dump_for_each_task(dt, dump) {
+		LOG_SCOPE("pid %d", dt->t.host_pid);
+
+		if (err || dt->mm_owner || dt->t.state == TASK_DEAD)
+			continue;
+		err = compel_open_unseen(dt->threads[0].id.host_tid, &dt->ctl);
+		if (err)
+			return no_place(dt, err);
+		err = compel_cure(steal_ptr(&dt->ctl));
+	}
+	return err;
+}
+
 int dump_infect(struct dump *dump)
 {
 	struct dump_task *dt;
 	int err = dump_find_shared(dump);
 
+	if (!err)
+		err = clear_shared_memory(dump);
 	if (err)
 		return err;
 	dump_for_each_task(dt, dump) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The images of tasks, and those of the whole dump. */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -62,6 +63,8 @@ static void init_task_core(TaskCoreEntry *tc, const struct dump_task *dt)
 		tc->has_stop_unseen = 1;
 		tc->stop_unseen = dt->t.stop_unseen;
 	}
+	tc->has_exit_signal = dt->t.parent && dt->t.exit_signal >= 0 && dt->t.exit_signal != SIGCHLD;
+	tc->exit_signal = tc->has_exit_signal ? dt->t.exit_signal : 0;
 }
 
 static int save_zombie(struct dump *dump, struct dump_task *dt)
@@ -108,14 +111,20 @@ static int save_fs(struct dump *dump, struct dump_task *dt)
 	return err ? err : write_single(dump, IMAGE_FS, dt->t.pid, &fs.base);
 }
 
-static int save_task(struct dump *dump, struct dump_task *dt, MmEntry **ret_mm)
+/* One record stands for all that share the memory. */
+static int save_mm(struct dump *dump, struct dump_task *dt)
+{
+	int err = dt->mm_owner ? memory_save_mm(dump, dt, &dt->mm) : 0;
+
+	return !err && dt->mm_owner ? write_single(dump, IMAGE_MM, dt->t.pid, &dt->mm->base) : err;
+}
+
+static int save_task(struct dump *dump, struct dump_task *dt)
 {
 	int err = save_ids(dump, dt);
 
 	if (!err)
-		err = memory_save_mm(dump, dt, ret_mm);
-	if (!err)
-		err = write_single(dump, IMAGE_MM, dt->t.pid, &(*ret_mm)->base);
+		err = save_mm(dump, dt);
 	if (!err)
 		err = save_fs(dump, dt);
 	for (size_t i = 0; !err && i < dt->nr_threads; i++) {
@@ -206,7 +215,7 @@ static int save_memory(struct dump *dump)
 	dump_for_each_task(dt, dump) {
 		LOG_SCOPE("pid %d", dt->t.host_pid);
 
-		if (dt->t.state == TASK_DEAD)
+		if (!dt->mm)
 			continue;
 		if (!err && dump->short_freeze)
 			err = memory_snapshot(dump, dt, dt->mm);
@@ -228,7 +237,7 @@ int dump_save(struct dump *dump)
 
 		if (err)
 			break;
-		err = dt->t.state == TASK_DEAD ? save_zombie(dump, dt) : save_task(dump, dt, &dt->mm);
+		err = dt->t.state == TASK_DEAD ? save_zombie(dump, dt) : save_task(dump, dt);
 	}
 	/* Blockers that the tasks' records brought up are known before the long part begins. */
 	if (err || dump->blockers.nr)

@@ -79,6 +79,21 @@ static int read_mappings(struct dump *dump, struct dump_task *dt)
 	return err < 0 ? fail(err, "read the map of this process") : 0;
 }
 
+/* It can only be born in that memory: of one that lives there. */
+static void check_sharer(struct dump *dump, struct dump_task *dt)
+{
+	struct task_ids shared = { .vm = dt->t.ids.vm,
+				   .files = dt->files_owner ? 0 : dt->t.ids.files,
+				   .fs = dt->fs_owner ? 0 : dt->t.ids.fs,
+				   .sighand = dt->sighand_owner ? 0 : dt->t.ids.sighand };
+
+	if (!tree_sharer_maker(&dt->t, &shared))
+		dump_blocker(
+			dump, dt, -1,
+			"shares its memory (CLONE_VM) with processes of which none could make it again: neither its parent nor an older child of that, with the exit signal %d and what else it shares (descriptors, directories, signal handlers); that cannot be saved yet",
+			dt->t.exit_signal);
+}
+
 static int survey_task(struct dump *dump, const uint32_t our_namespaces[PROC_NS_COUNT], struct dump_task *dt)
 {
 	int err;
@@ -91,8 +106,7 @@ static int survey_task(struct dump *dump, const uint32_t our_namespaces[PROC_NS_
 	if (!err && dt->mm_owner) {
 		err = memory_survey(dump, dt);
 	} else if (!err) {
-		dump_blocker(dump, dt, -1,
-			     "shares its memory with another process (vfork or CLONE_VM): that cannot be saved yet");
+		check_sharer(dump, dt);
 	}
 	if (err < 0)
 		return err;

@@ -87,6 +87,7 @@ int dump_read_stat(struct dump_task *dt)
 	dt->t.pgid = dt->stat.pgid;
 	dt->t.sid = dt->stat.sid;
 	dt->t.exit_code = dt->stat.exit_code;
+	dt->t.exit_signal = dt->stat.exit_signal;
 	memcpy(dt->t.comm, dt->stat.comm, sizeof(dt->t.comm) - 1);
 	return 0;
 }

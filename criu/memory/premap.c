@@ -33,7 +33,7 @@ struct restore_task *premap_maker(const struct restore_task *rt)
 {
 	struct restore_task *by = rt->creator;
 
-	while (by && by->helper)
+	while (by && !by->mm)
 		by = by->creator;
 	return by;
 }

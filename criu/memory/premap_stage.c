@@ -139,17 +139,14 @@ static int compare_child(struct restore *r, struct premap *p, const struct prema
 	return err;
 }
 
-/* All that inherit from this process: what it forks, and what its helpers do. */
+/* All that inherit from this process: what it forks, and what its helpers and those that live in its memory do. */
 static int compare_children(struct restore *r, struct premap *p, const struct premap_pages *own,
 			    const struct restore_task *by)
 {
 	int err = 0;
 
 	for (struct restore_task *child = by->forks; !err && child; child = child->next_forked) {
-		if (child->helper)
-			err = compare_children(r, p, own, child);
-		else if (child->memory)
-			err = compare_child(r, p, own, child);
+		err = child->memory ? compare_child(r, p, own, child) : compare_children(r, p, own, child);
 	}
 	return err;
 }

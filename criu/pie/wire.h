@@ -252,7 +252,14 @@ struct wire_thread {
 
 enum restorer_command {
 	RESTORER_RUN, /* args: struct wire_task. Becomes the task, does not return */
+	RESTORER_SHARER, /* the same; the memory is laid out by another one that lives there */
 	RESTORER_THREAD, /* args: struct wire_thread, made now: it waits. Returns 0 or a negative errno */
+};
+
+/* All tasks that live in one memory (CLONE_VM): at some points each of them waits for all. */
+struct wire_group {
+	uint32_t members;
+	_Atomic uint32_t arrived; /* futex; goes on counting from one meeting to the next */
 };
 
 /* Why a restorer failed, for the tool to say it. */
@@ -265,6 +272,7 @@ struct wire_words {
 
 struct wire_task {
 	uint64_t region, region_len; /* this region */
+	uint64_t group; /* struct wire_group */
 	uint64_t alloc_next, alloc_end; /* of wire_alloc */
 	int32_t pid;
 	int32_t commit_fd, log_fd;

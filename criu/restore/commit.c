@@ -157,7 +157,7 @@ static void forget_stops(struct restore_task *rt, struct compel_ctl *ctl, uint64
 
 	list_for_each(child, &rt->t.children, sibling)
 		if (child->state == TASK_STOPPED && !child->stop_unseen)
-			call(ctl, SYS_wait4, child->pid, 0, WUNTRACED | WNOHANG);
+			call(ctl, SYS_wait4, child->pid, 0, WUNTRACED | WNOHANG | __WALL);
 	/* What the task itself needs of the wire has been read by now. */
 	if (rt->drop_sigchld && process_vm_writev(rt->t.host_pid, &local, 1, &remote, 1, 0) == (ssize_t)sizeof(args))
 		compel_syscall(ctl, SYS_rt_sigtimedwait, wait_args, &value);
@@ -189,7 +189,10 @@ static int take_restorer_out(struct restore *r, struct restore_task *rt)
 
 	for (size_t i = 0; !err && i < rt->nr_threads; i++)
 		err = compel_set_state(rt->threads[i].id.host_tid, &rt->threads[i].cpu);
-	return err ? err : compel_finish(leader->id.host_tid, &leader->cpu, shared->region, shared->region_len);
+	/* One that lives in another one's memory leaves it to that one, the last. */
+	if (err || !shared->region_len)
+		return err;
+	return compel_finish(leader->id.host_tid, &leader->cpu, shared->region, shared->region_len);
 }
 
 /*
@@ -268,7 +271,7 @@ static int release(struct restore *r, struct restore_task *rt)
 	return first;
 }
 
-/* Children before parents: a stopped child must be so before its parent is told to forget it. */
+/* Children before parents, the owner of a memory after all that live there: a stopped child must be so before its parent is told to forget it. */
 static int finish_all(struct restore *r)
 {
 	int first = 0;
@@ -283,6 +286,9 @@ static int finish_all(struct restore *r)
 				rt->t.pid, -err, r->service_base);
 		if (lives(rt) && !err)
 			let_go_threads(r, rt);
+		/* It may still run in there: then the region stays for all that live in that memory. */
+		if (lives(rt) && err)
+			r->shared->tasks[rt->mm_of->t.index].region_len = 0;
 		if (lives(rt) && rt->t.state == TASK_STOPPED)
 			err = release(r, rt);
 		if (err && !first)

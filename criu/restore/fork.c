@@ -15,6 +15,7 @@
 #include "kernel/proc_pid.h"
 #include "memory/memory.h"
 #include "restore/restore.h"
+#include "restore/sharers.h"
 #include "run/restore.h"
 #include "util/fds.h"
 #include "util/log.h"
@@ -48,51 +49,71 @@ static bool about_to_go(pid_t pid)
 	return proc_open(pid, &proc) || proc_stat_read(&proc, &stat) || stat.state == 'Z' || stat.state == 'X';
 }
 
-static pid_t clone_with_pid(pid_t pid, uint64_t flags)
+static long clone_once(struct restore *r, struct restore_task *rt, struct clone_args *args)
 {
-	pid_t want = pid;
+	long got;
+
+	if (restore_is_sharer(rt))
+		return sharer_make(r, rt, args);
+	got = syscall(SYS_clone3, args, sizeof(*args));
+	return got < 0 ? -errno : got;
+}
+
+static pid_t clone_with_pid(struct restore *r, struct restore_task *rt, uint64_t flags)
+{
+	pid_t pid = rt->t.pid, want = pid;
 	/* With CLONE_PARENT the signal is that of the calling process: clone3(2). */
-	struct clone_args args = { .flags = flags, .exit_signal = flags & CLONE_PARENT ? 0 : SIGCHLD };
+	struct clone_args args = { .flags = flags, .exit_signal = flags & CLONE_PARENT ? 0 : rt->t.exit_signal };
 	long got = -1;
 
 	args.set_tid = (uintptr_t)&want;
 	args.set_tid_size = 1;
 	for (unsigned waited = 0;; waited += TAKEN_STEP_US) {
-		got = syscall(SYS_clone3, &args, sizeof(args));
-		if (got >= 0 || errno != EEXIST)
+		got = clone_once(r, rt, &args);
+		if (got != -EEXIST)
 			break;
 		if (waited >= TAKEN_WAIT_US || !about_to_go(pid))
 			return pid_taken(pid);
 		usleep(TAKEN_STEP_US); /* style: when somebody else reaps a zombie, nothing tells us */
 	}
-	if (got < 0 && errno == EPERM)
+	if (got == -EPERM)
 		return fail(-EPERM, "make a task with pid %d: that needs CAP_CHECKPOINT_RESTORE", pid);
-	if (got < 0 && errno == EINVAL)
+	if (got == -EINVAL)
 		return fail(-EINVAL, "make a task with pid %d: larger than kernel.pid_max?", pid);
-	return got < 0 ? fail(-errno, "make a task with pid %d", pid) : got;
+	return got < 0 ? fail((int)got, "make a task with pid %d", pid) : got;
 }
 
 static _Noreturn void run_task(struct restore *r, struct restore_task *rt);
+static int be_born(struct restore *r, struct restore_task *rt);
 
-static int make_task(struct restore *r, struct restore_task *rt, const struct restore_task *by)
+static uint64_t clone_flags(struct restore *r, const struct restore_task *rt, const struct restore_task *by)
 {
 	uint64_t flags = 0;
-	pid_t pid;
 
 	if (rt->as_sibling || (!by && r->opts->restore_sibling))
 		flags |= CLONE_PARENT;
-	if (by && !rt->helper && rt->t.state != TASK_DEAD && by->t.ids.files == rt->t.ids.files)
+	if (!by || rt->helper || rt->t.state == TASK_DEAD)
+		return flags;
+	if (by->t.ids.files == rt->t.ids.files)
 		flags |= CLONE_FILES;
-	if (by && !rt->helper && rt->t.state != TASK_DEAD && by->t.ids.fs == rt->t.ids.fs)
+	if (by->t.ids.fs == rt->t.ids.fs)
 		flags |= CLONE_FS;
-	pid = clone_with_pid(rt->t.pid, flags);
+	if (by->t.ids.sighand == rt->t.ids.sighand)
+		flags |= CLONE_SIGHAND;
+	return flags;
+}
+
+static int make_task(struct restore *r, struct restore_task *rt, const struct restore_task *by)
+{
+	pid_t pid = clone_with_pid(r, rt, clone_flags(r, rt, by));
+
 	if (!pid)
 		run_task(r, rt);
 	if (pid < 0)
 		return pid;
 	/* It says so itself, too, but may be killed before: then nobody would miss it. */
 	atomic_store(&r->shared->tasks[rt->t.index].pid, pid);
-	return 0;
+	return restore_is_sharer(rt) ? sharer_run(r, be_born) : 0;
 }
 
 /* Those that this task forks: before its own setsid(2) those that are born in the session it came from. */
@@ -152,7 +173,7 @@ static int await_zombies(struct restore *r, struct restore_task *rt)
 	list_for_each(child, &rt->t.children, sibling) {
 		siginfo_t info;
 
-		if (child->state == TASK_DEAD && waitid(P_PID, child->pid, &info, WEXITED | WNOWAIT) < 0)
+		if (child->state == TASK_DEAD && waitid(P_PID, child->pid, &info, WEXITED | WNOWAIT | __WALL) < 0)
 			return fail(-errno, "wait for zombie %d", child->pid);
 	}
 	return 0;
@@ -207,27 +228,39 @@ static int join_group(struct restore *r, struct restore_task *rt)
 	return 0;
 }
 
-/* All are where they belong, then helpers and the dead may go: they may be all that a group has. */
-static int settle_groups(struct restore *r, struct restore_task *rt)
+static int settle_in_group(struct restore *r, struct restore_task *rt)
 {
 	int err = rt->helper || rt->leads_for_others ? 0 : join_group(r, rt);
 
-	if (!err && !rt->helper && rt->t.state != TASK_DEAD)
-		err = restore_early_threads(r, rt);
-	if (err)
-		return err;
-	shared_reach(r->shared, STAGE_GROUPED);
-	err = shared_wait(r->shared, STAGE_GROUPED);
-	if (!err && rt->leads_for_others) {
-		err = join_group(r, rt);
-		if (err)
-			return err;
+	if (!err)
+		shared_reach(r->shared, STAGE_GROUPED);
+	return err;
+}
+
+static int leave_others_group(struct restore *r, struct restore_task *rt)
+{
+	int err = rt->leads_for_others ? join_group(r, rt) : 0;
+
+	if (!err && rt->leads_for_others)
 		shared_reach(r->shared, STAGE_LEFT);
-	}
+	return err;
+}
+
+/* All are where they belong, then helpers and the dead may go: they may be all that a group has. */
+static int settle_groups(struct restore *r, struct restore_task *rt)
+{
+	int err = rt->helper || rt->t.state == TASK_DEAD ? 0 : restore_early_threads(r, rt);
+
+	if (!err)
+		err = sharers_run(r, rt, settle_in_group);
+	if (!err)
+		err = shared_wait(r->shared, STAGE_GROUPED);
+	if (!err)
+		err = sharers_run(r, rt, leave_others_group);
 	return err ? err : shared_wait(r->shared, STAGE_LEFT);
 }
 
-static int live(struct restore *r, struct restore_task *rt)
+static int be_born(struct restore *r, struct restore_task *rt)
 {
 	int err = become(r, rt);
 
@@ -235,10 +268,18 @@ static int live(struct restore *r, struct restore_task *rt)
 		err = memory_stage_shared(r, rt);
 	if (!err)
 		err = enter_session(r, rt);
-	if (err)
-		return err;
-	shared_reach(r->shared, STAGE_FORKED);
-	err = shared_wait(r->shared, STAGE_FORKED);
+	if (!err)
+		shared_reach(r->shared, STAGE_FORKED);
+	return err;
+}
+
+/* A process, with all that live in its memory: what they do they do one after another, and none of them waits alone. */
+static int live(struct restore *r, struct restore_task *rt)
+{
+	int err = be_born(r, rt);
+
+	if (!err)
+		err = shared_wait(r->shared, STAGE_FORKED);
 	if (!err)
 		err = settle_groups(r, rt);
 	if (err)
@@ -247,18 +288,22 @@ static int live(struct restore *r, struct restore_task *rt)
 		_exit(0);
 	if (rt->t.state == TASK_DEAD)
 		die(rt);
-	err = reap_helpers(r, rt);
+	err = sharers_run(r, rt, reap_helpers);
 	if (!err)
 		err = restore_open_files(r, rt);
 	if (!err)
-		err = await_zombies(r, rt);
+		err = sharers_run(r, rt, await_zombies);
 	return err ? err : restore_hand_over(r, rt);
 }
 
 static _Noreturn void run_task(struct restore *r, struct restore_task *rt)
 {
 	LOG_SCOPE("pid %d (%s)", rt->t.pid, rt->t.comm);
-	int err = live(r, rt);
+	int err;
+
+	/* Who lives in its maker's memory does not live in its copy. */
+	r->sharers = NULL;
+	err = live(r, rt);
 
 	shared_fail(r->shared, err);
 	_exit(1);

@@ -15,6 +15,7 @@
 #include "memory/restore_memory.h"
 #include "memory/vdso.h"
 #include "restore/restore.h"
+#include "restore/sharers.h"
 #include "restorer_blob.h"
 #include "run/restore.h"
 #include "util/log.h"
@@ -25,15 +26,30 @@
 /* Timers, signals, seccomp filters, groups: what core-*.img holds, which is small. */
 #define SLACK (8ul << 20)
 
-/* An upper bound: untouched pages of the region cost nothing. */
+/* What one task has there, an upper bound: untouched pages of the region cost nothing. */
+static uint64_t task_size(const struct restore_task *rt)
+{
+	uint64_t size = sizeof(struct wire_task) + SLACK;
+
+	size += rt->nr_threads * (sizeof(struct wire_thread) + STACK_SIZE + (16ul << 10));
+	return ROUND_UP(size, PAGE_SZ);
+}
+
+static uint64_t memory_size(const struct restore *r, const struct restore_task *rt)
+{
+	uint64_t size = rt->mm->n_vmas * (sizeof(struct wire_vma) + 256);
+
+	size += (rt->nr_runs + (r->premap ? r->premap->more_runs : 0) + 1) * 2 * sizeof(struct wire_io);
+	return ROUND_UP(size, PAGE_SZ);
+}
+
 static uint64_t region_size(const struct restore *r, const struct restore_task *rt)
 {
-	uint64_t size = ROUND_UP(restorer_blob.size, PAGE_SZ) + SLACK;
+	uint64_t size = ROUND_UP(restorer_blob.size, PAGE_SZ) + memory_size(r, rt) + task_size(rt);
 
-	size += rt->mm->n_vmas * (sizeof(struct wire_vma) + 256);
-	size += rt->nr_threads * (sizeof(struct wire_thread) + STACK_SIZE + (16ul << 10));
-	size += (rt->nr_runs + (r->premap ? r->premap->more_runs : 0) + 1) * 2 * sizeof(struct wire_io);
-	return ROUND_UP(size, PAGE_SZ) + ROUND_UP(r->shared->size, PAGE_SZ);
+	for (const struct sharer *s = r->sharers; s; s = s->next)
+		size += task_size(s->rt);
+	return size + ROUND_UP(r->shared->size, PAGE_SZ);
 }
 
 /* All that a thread needs to exist. */
@@ -59,11 +75,67 @@ static int place_threads(struct restore_task *rt, struct wire_task *wire)
 	return 0;
 }
 
-static int map_region(struct restore *r, struct restore_task *rt, struct holes *holes, struct wire_task **ret_wire)
+/* The memory shared with the tool will be at the end of the region. */
+static int lay_wire(struct restore *r, struct restore_task *rt, char *at, uint64_t len, const char *shared_at)
+{
+	struct wire_task *wire = (struct wire_task *)at;
+	struct shared *shared = (struct shared *)shared_at;
+
+	wire->alloc_next = (uintptr_t)(wire + 1);
+	wire->alloc_end = (uintptr_t)at + len;
+	wire->ready_count = (uintptr_t)&shared->reached[STAGE_READY];
+	wire->ready_expected = (uintptr_t)&shared->expected[STAGE_READY];
+	wire->event = (uintptr_t)&shared->event;
+	wire->shared_failed = (uintptr_t)&shared->failed;
+	wire->committed = (uintptr_t)&shared->committed;
+	wire->words = (uintptr_t)&shared->words;
+	wire->pid = rt->t.pid;
+	wire->log_fd = log_fd();
+	wire->log_level = log_level();
+	/* The tool finds it again by this. */
+	r->shared->tasks[rt->t.index].wire = (uintptr_t)wire;
+	return place_threads(rt, wire);
+}
+
+static struct wire_task *wire_of(struct restore *r, const struct restore_task *rt)
+{
+	return (struct wire_task *)(uintptr_t)r->shared->tasks[rt->t.index].wire;
+}
+
+/* The blob, a part for each task that lives in this memory, and in the end what is shared with the tool. */
+static int lay_region(struct restore *r, struct restore_task *rt, char *region, uint64_t len)
+{
+	char *at = region + ROUND_UP(restorer_blob.size, PAGE_SZ);
+	char *end = region + len - ROUND_UP(r->shared->size, PAGE_SZ);
+	struct wire_group *group;
+	int err;
+
+	memcpy(region, restorer_blob.bytes, restorer_blob.file_size);
+	err = lay_wire(r, rt, at, memory_size(r, rt) + task_size(rt), end);
+	if (err)
+		return err;
+	at += memory_size(r, rt) + task_size(rt);
+	group = wire_alloc(wire_of(r, rt), sizeof(*group));
+	if (!group)
+		return fail(-ENOMEM, "tasks of one memory");
+	group->members = 1;
+	wire_of(r, rt)->group = (uintptr_t)group;
+	for (const struct sharer *s = r->sharers; s; s = s->next) {
+		err = lay_wire(r, s->rt, at, task_size(s->rt), end);
+		if (err)
+			return err;
+		at += task_size(s->rt);
+		wire_of(r, s->rt)->group = (uintptr_t)group;
+		group->members++;
+	}
+	return 0;
+}
+
+static int map_region(struct restore *r, struct restore_task *rt, struct holes *holes)
 {
 	uint64_t len = region_size(r, rt), at = holes_take(holes, len, PAGE_SZ);
-	struct wire_task *wire;
 	char *p;
+	int err;
 
 	if (!at)
 		return fail(-ENOMEM, "no %lu bytes of address space are free in both programs", len);
@@ -71,40 +143,29 @@ static int map_region(struct restore *r, struct restore_task *rt, struct holes *
 		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
 	if (p == MAP_FAILED)
 		return fail(-errno, "room for the restorer");
-	memcpy(p, restorer_blob.bytes, restorer_blob.file_size);
-	wire = (struct wire_task *)(p + ROUND_UP(restorer_blob.size, PAGE_SZ));
-	wire->region = at;
-	wire->region_len = len;
-	wire->alloc_next = (uintptr_t)(wire + 1);
-	wire->alloc_end = at + len - ROUND_UP(r->shared->size, PAGE_SZ);
-	/* The tool finds the region again by this, to take it out in the end. */
+	err = lay_region(r, rt, p, len);
+	if (err)
+		return err;
+	r->wire = wire_of(r, rt);
+	r->wire->region = at;
+	r->wire->region_len = len;
+	/* To be taken out in the end, by the last of those that live here. */
 	r->shared->tasks[rt->t.index].region = at;
 	r->shared->tasks[rt->t.index].region_len = len;
-	r->shared->tasks[rt->t.index].wire = (uintptr_t)wire;
-	wire->pid = rt->t.pid;
-	wire->log_fd = log_fd();
-	wire->log_level = log_level();
-	*ret_wire = wire;
-	return place_threads(rt, wire);
+	return 0;
 }
 
-/* The memory shared with the tool moves into the region, so that all of it goes at once in the end. */
+/* So that all of the region goes at once in the end. */
 static int move_shared(struct restore *r, struct wire_task *wire)
 {
-	char *at = (char *)(uintptr_t)wire->alloc_end;
 	size_t len = ROUND_UP(r->shared->size, PAGE_SZ);
+	char *at = (char *)(uintptr_t)(wire->region + wire->region_len - len);
 	struct shared *shared = mremap(r->shared, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, at);
 
 	if (shared == MAP_FAILED)
 		return fail(-errno, "move shared memory");
 	/* shared->tasks and ->files point to where it was before: they are the tool's. */
 	r->shared = shared;
-	wire->ready_count = (uintptr_t)&shared->reached[STAGE_READY];
-	wire->ready_expected = (uintptr_t)&shared->expected[STAGE_READY];
-	wire->event = (uintptr_t)&shared->event;
-	wire->shared_failed = (uintptr_t)&shared->failed;
-	wire->committed = (uintptr_t)&shared->committed;
-	wire->words = (uintptr_t)&shared->words;
 	return 0;
 }
 
@@ -177,25 +238,31 @@ static pid_t reader_tid(struct restore *r, const struct restore_task *rt, const 
 	return last + (pid_t)r->nr_helpers + 1 + (pid_t)rt->t.index;
 }
 
-static int fill(struct restore *r, struct restore_task *rt, struct wire_task *wire)
+/* In each task: what its restorer has to do. */
+static int fill(struct restore *r, struct restore_task *rt)
 {
+	struct wire_task *wire = wire_of(r, rt);
 	int err = 0;
 
 	wire->commit_fd = r->commit_fd;
 	wire->service_base = rt->files_owner ? r->service_base : 0;
-	err = memory_hand_over(r, rt, wire);
-	if (!err)
-		wire->reader_tid = reader_tid(r, rt, wire);
 	/* The root directory may become another: from here on no path leads anywhere. */
 	for (const struct task_kind *const *kind = task_kinds; !err && *kind; kind++)
 		err = (*kind)->apply ? (*kind)->apply(r, rt) : 0;
 	for (const struct task_kind *const *kind = task_kinds; !err && *kind; kind++)
 		err = (*kind)->hand_over ? (*kind)->hand_over(r, rt, wire) : 0;
+	return err ? err : fill_threads(r, rt, wire);
+}
+
+static int fill_all(struct restore *r, struct restore_task *rt, struct wire_task *wire)
+{
+	int err = memory_hand_over(r, rt, wire);
+
 	if (!err)
-		err = fill_threads(r, rt, wire);
+		wire->reader_tid = reader_tid(r, rt, wire);
 	if (!err)
-		err = fill_spares(r, rt, wire);
-	return err ? err : move_shared(r, wire);
+		err = sharers_run(r, rt, fill);
+	return err ? err : fill_spares(r, rt, wire);
 }
 
 /* The kernel writes into libc's rseq area whenever we are preempted: it must not after that memory has gone. */
@@ -208,59 +275,71 @@ static int leave_rseq(void)
 	return 0;
 }
 
-static int start_early(struct restore *r, const struct restore_task *rt, struct wire_task *wire)
+static bool has_early_threads(const struct restore_task *rt)
 {
-	unsigned long (*entry)(unsigned int, void *) = (void *)(uintptr_t)(wire->region + restorer_blob.entry);
+	for (size_t i = 1; i < rt->nr_threads; i++)
+		if (rt->threads[i].early)
+			return true;
+	return false;
+}
+
+/* In the process whose threads they are. */
+static int start_early(struct restore *r, struct restore_task *rt)
+{
+	unsigned long (*entry)(unsigned int, void *) = (void *)(uintptr_t)(r->wire->region + restorer_blob.entry);
+	struct wire_task *wire = wire_of(r, rt);
 	struct wire_thread *threads = (struct wire_thread *)(uintptr_t)wire->threads;
+	uint64_t words = wire->words;
+	int err = 0;
 
 	/* For what it has to say if it fails: it moves later (move_shared). */
 	wire->words = (uintptr_t)&r->shared->words;
-	for (size_t i = 1; i < rt->nr_threads; i++) {
-		int err = rt->threads[i].early ? (int)entry(RESTORER_THREAD, &threads[i]) : 0;
-
-		if (err)
-			return err;
-	}
-	r->wire = wire;
-	return 0;
+	for (size_t i = 1; !err && i < rt->nr_threads; i++)
+		err = rt->threads[i].early ? (int)entry(RESTORER_THREAD, &threads[i]) : 0;
+	wire->words = words;
+	return err;
 }
 
 /* They wait in the restorer's own code, on its stacks: nothing of ours may go on running in them. */
 int restore_early_threads(struct restore *r, struct restore_task *rt)
 {
-	struct wire_task *wire = NULL;
+	bool any = has_early_threads(rt);
 	struct holes holes;
-	bool any = false;
 	int err;
 
-	for (size_t i = 1; i < rt->nr_threads; i++)
-		any |= rt->threads[i].early;
+	for (const struct sharer *s = r->sharers; s; s = s->next)
+		any |= has_early_threads(s->rt);
 	if (!any)
 		return 0;
 	err = holes_read(r, rt, &holes);
 	if (err)
 		return err;
-	err = map_region(r, rt, &holes, &wire);
+	err = map_region(r, rt, &holes);
 	holes_free(&holes);
-	return err ? err : start_early(r, rt, wire);
+	return err ? err : sharers_run(r, rt, start_early);
 }
 
 int restore_hand_over(struct restore *r, struct restore_task *rt)
 {
-	struct wire_task *wire = r->wire;
+	struct wire_task *wire;
 	struct holes holes;
 	int err = holes_read(r, rt, &holes);
 
 	if (err)
 		return err;
-	if (!wire)
-		err = map_region(r, rt, &holes, &wire);
+	if (!r->wire)
+		err = map_region(r, rt, &holes);
+	wire = r->wire;
 	if (!err) {
 		wire->stage = holes_take(&holes, STAGE_SIZE, HUGE_PAGE_SZ);
 		wire->stage_len = wire->stage ? STAGE_SIZE : 0;
-		err = fill(r, rt, wire);
+		err = fill_all(r, rt, wire);
 	}
 	holes_free(&holes);
+	if (err)
+		return err;
+	sharers_leave(r, wire->region + restorer_blob.entry);
+	err = move_shared(r, wire);
 	if (!err)
 		err = leave_rseq();
 	if (err)

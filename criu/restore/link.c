@@ -5,6 +5,7 @@
  * (CLONE_PARENT), or a helper that stands in for a leader that has died.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include "memory/memory.h"
@@ -64,6 +65,7 @@ static struct restore_task *add_helper(struct restore *r, pid_t pid, pid_t sid, 
 	h->t.sid = sid;
 	h->t.parent = &parent->t;
 	h->t.state = TASK_ALIVE;
+	h->t.exit_signal = SIGCHLD;
 	h->t.index = r->tree.nr_tasks + r->nr_helpers++;
 	h->helper = true;
 	h->creator = parent;
@@ -79,11 +81,34 @@ static int cannot_enter(const struct restore_task *rt)
 		    rt->t.pid, rt->t.sid);
 }
 
+/* By one that lives in its memory, in the session of that one before or after that one's own setsid(2). */
+static int find_sharer_creator(struct restore_task *rt)
+{
+	const struct task_ids shared = { .vm = rt->t.ids.vm,
+					 .files = rt->files_owner ? 0 : rt->t.ids.files,
+					 .fs = rt->fs_owner ? 0 : rt->t.ids.fs,
+					 .sighand = rt->sighand_owner ? 0 : rt->t.ids.sighand };
+	struct task *by = tree_sharer_maker(&rt->t, &shared);
+	pid_t sid = needed_sid(rt), before;
+
+	if (!by)
+		return fail(
+			-EOPNOTSUPP,
+			"pid %d shares its memory with tasks that cannot make it (neither its parent nor an older child of that): that cannot be restored yet",
+			rt->t.pid);
+	rt->creator = restore_task_of(by);
+	rt->as_sibling = by != rt->t.parent;
+	before = rt->creator->birth_sid ? rt->creator->birth_sid : by->parent ? by->parent->sid : by->sid;
+	return !sid || sid == by->sid || (by->sid == by->pid && sid == before) ? 0 : cannot_enter(rt);
+}
+
 static int find_creator(struct restore *r, struct restore_task *rt)
 {
 	struct restore_task *parent = rt->t.parent ? restore_task_of(rt->t.parent) : NULL, *leader;
 	pid_t sid = needed_sid(rt);
 
+	if (restore_is_sharer(rt))
+		return find_sharer_creator(rt);
 	rt->creator = parent;
 	if (!parent || !sid || sid == parent->t.sid || sid == needed_sid(parent))
 		return 0;
@@ -157,6 +182,16 @@ static int check_sharing(struct restore_task *rt)
 			-EOPNOTSUPP,
 			"pid %d shares its directories with a task that cannot fork it: that cannot be restored yet",
 			rt->t.pid);
+	if (!rt->sighand_owner && (!by || by->t.ids.sighand != rt->t.ids.sighand || by->t.ids.vm != rt->t.ids.vm))
+		return fail(
+			-EOPNOTSUPP,
+			"pid %d shares its signal handlers with a task that cannot fork it: that cannot be restored yet",
+			rt->t.pid);
+	if (rt->as_sibling && rt->t.exit_signal != by->t.exit_signal)
+		return fail(
+			-EOPNOTSUPP,
+			"pid %d sends its parent signal %d when it ends, and the task that has to fork it %d: that cannot be restored yet",
+			rt->t.pid, rt->t.exit_signal, by->t.exit_signal);
 	return 0;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Read every record, check every number. Nothing exists yet, and nothing is made here. */
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -111,6 +112,9 @@ static int load_state(struct restore_task *rt)
 	if (!tc)
 		return bad("core-%d.img: no task record (tc)", rt->t.pid);
 	strncpy(rt->t.comm, tc->comm, sizeof(rt->t.comm) - 1);
+	if (tc->has_exit_signal && tc->exit_signal > 64)
+		return bad("core-%d.img: its exit signal is %u", rt->t.pid, tc->exit_signal);
+	rt->t.exit_signal = tc->has_exit_signal ? (int)tc->exit_signal : SIGCHLD;
 	switch (tc->task_state) {
 	case TASK_ALIVE:
 		break;
@@ -147,7 +151,8 @@ static int load_ids(struct restore *r, struct restore_task *rt)
 }
 
 /* The first task with an id owns what it stands for. */
-static int own(struct restore *r, uint32_t id, uint64_t which, struct restore_task *rt, bool *ret_owner)
+static int own(struct restore *r, uint32_t id, uint64_t which, struct restore_task *rt, bool *ret_owner,
+	       struct restore_task **ret_whose)
 {
 	uint64_t *slot = hash_slot_of(&r->id_owner, which << 32 | id, ret_owner);
 
@@ -155,6 +160,7 @@ static int own(struct restore *r, uint32_t id, uint64_t which, struct restore_ta
 		return fail(-ENOMEM, "ids");
 	if (*ret_owner)
 		*slot = (uintptr_t)rt;
+	*ret_whose = (struct restore_task *)(uintptr_t)*slot;
 	return 0;
 }
 
@@ -203,27 +209,26 @@ static int load_fdinfo(struct restore *r, struct restore_task *rt)
 
 static int load_alive(struct restore *r, struct restore_task *rt)
 {
+	struct restore_task *whose;
 	int err = load_ids(r, rt);
 
 	if (!err)
-		err = own(r, rt->t.ids.vm, 1, rt, &rt->mm_owner);
+		err = own(r, rt->t.ids.vm, 1, rt, &rt->mm_owner, &rt->mm_of);
 	if (!err)
-		err = own(r, rt->t.ids.files, 2, rt, &rt->files_owner);
+		err = own(r, rt->t.ids.files, 2, rt, &rt->files_owner, &whose);
 	if (!err)
-		err = own(r, rt->t.ids.fs, 3, rt, &rt->fs_owner);
+		err = own(r, rt->t.ids.fs, 3, rt, &rt->fs_owner, &whose);
 	if (!err)
-		err = own(r, rt->t.ids.sighand, 4, rt, &rt->sighand_owner);
+		err = own(r, rt->t.ids.sighand, 4, rt, &rt->sighand_owner, &whose);
 	if (err)
 		return err;
-	if (!rt->mm_owner || !rt->sighand_owner)
-		return fail(-EOPNOTSUPP, "pid %d shares its memory with another process: that cannot be restored yet",
-			    rt->t.pid);
-	err = read_single(r, IMAGE_MM, rt->t.pid, &rt->mm);
+	if (rt->mm_owner)
+		err = read_single(r, IMAGE_MM, rt->t.pid, &rt->mm);
 	if (!err)
 		err = read_single(r, IMAGE_FS, rt->t.pid, &rt->fs);
 	if (!err && rt->files_owner)
 		err = load_fdinfo(r, rt);
-	if (!err)
+	if (!err && rt->mm_owner)
 		err = memory_load(r, rt);
 	for (const struct task_kind *const *kind = task_kinds; !err && *kind; kind++) {
 		if ((*kind)->load)

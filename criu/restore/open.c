@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 #include "restore/restore.h"
+#include "restore/sharers.h"
 #include "run/restore.h"
 #include "util/fds.h"
 #include "util/log.h"
@@ -127,29 +128,49 @@ static int finish(struct restore *r, struct restore_task *rt, const struct task_
 	return file->kind->finish ? file->kind->finish(r, file, file->state, file->owner_fd) : 0;
 }
 
+/* Nothing waits in the first pass, so the later ones cannot wait for each other. */
+static int open_files(struct restore *r, struct restore_task *rt)
+{
+	if (!rt->files_owner)
+		return 0;
+	/* The tool's own standard descriptors; everything else of ours lies at service_base and above. */
+	if (r->service_base > 0 && close_range(0, r->service_base - 1, 0) < 0)
+		return fail(-errno, "close_range");
+	return for_each_file(r, rt, is_own_maker, open_own);
+}
+
+static int take_made_files(struct restore *r, struct restore_task *rt)
+{
+	int err = rt->files_owner ? for_each_file(r, rt, is_own_made, take_made) : 0;
+
+	if (!err)
+		shared_reach(r->shared, STAGE_OPENED);
+	return err;
+}
+
+static int take_files(struct restore *r, struct restore_task *rt)
+{
+	int err = rt->files_owner ? for_each_file(r, rt, is_others, take) : 0;
+
+	if (!err)
+		shared_reach(r->shared, STAGE_FILES);
+	return err;
+}
+
+static int finish_files(struct restore *r, struct restore_task *rt)
+{
+	return rt->files_owner ? for_each_file(r, rt, is_own, finish) : 0;
+}
+
 int restore_open_files(struct restore *r, struct restore_task *rt)
 {
-	int err = 0;
+	int err = sharers_run(r, rt, open_files);
 
-	if (rt->files_owner) {
-		/* The tool's own standard descriptors; everything else of ours lies at service_base and above. */
-		if (r->service_base > 0 && close_range(0, r->service_base - 1, 0) < 0)
-			return fail(-errno, "close_range");
-		/* Nothing waits in the first pass, so the later ones cannot wait for each other. */
-		err = for_each_file(r, rt, is_own_maker, open_own);
-		if (!err)
-			err = for_each_file(r, rt, is_own_made, take_made);
-	}
-	if (err)
-		return err;
-	shared_reach(r->shared, STAGE_OPENED);
-	if (rt->files_owner)
-		err = for_each_file(r, rt, is_others, take);
-	if (err)
-		return err;
-	shared_reach(r->shared, STAGE_FILES);
-	err = shared_wait(r->shared, STAGE_FILES);
-	if (!err && rt->files_owner)
-		err = for_each_file(r, rt, is_own, finish);
-	return err;
+	if (!err)
+		err = sharers_run(r, rt, take_made_files);
+	if (!err)
+		err = sharers_run(r, rt, take_files);
+	if (!err)
+		err = shared_wait(r->shared, STAGE_FILES);
+	return err ? err : sharers_run(r, rt, finish_files);
 }

@@ -51,7 +51,8 @@ struct restore_thread {
 struct restore_task {
 	struct task t; /* first */
 	CoreEntry *core; /* of the leader */
-	MmEntry *mm;
+	MmEntry *mm; /* NULL: it lives in another one's memory */
+	struct restore_task *mm_of; /* whose: its own, as a rule; NULL: it is dead, or a helper */
 	FsEntry *fs;
 	struct restore_thread *threads; /* [0] is the leader */
 	size_t nr_threads;
@@ -90,6 +91,7 @@ struct restore {
 	struct restore_task *self; /* the task that this process becomes; NULL in the tool itself */
 	struct premap
 		*premap; /* of this process: memory that waits for its task and what that forks (memory/premap.c) */
+	struct sharer *sharers; /* who lives in this process's memory besides (restore/sharers.h); NULL: nobody */
 	int service_base; /* descriptors of our own lie at or above; all below belong to the task */
 	int commit_fd; /* read end: end of file says that the tree is complete, or that the tool has died */
 	int commit_hold_fd; /* write end, in the tool only */
@@ -107,6 +109,11 @@ struct restore {
 static inline struct restore_task *restore_task_of(struct task *t)
 {
 	return container_of(t, struct restore_task, t);
+}
+/* Does it live in another one's memory (CLONE_VM)? */
+static inline bool restore_is_sharer(const struct restore_task *rt)
+{
+	return rt->mm_of && rt->mm_of != rt;
 }
 #define restore_for_each_task(rt, restore)                                               \
 	for (struct task *_t = list_first(&(restore)->tree.tasks, struct task, in_tree); \

@@ -28,3 +28,26 @@ struct task *tree_find(const struct tree *tree, pid_t pid)
 	tree_for_each(task, tree) if (task->pid == pid) return task;
 	return NULL;
 }
+
+static bool has_all(const struct task *task, const struct task_ids *shared)
+{
+	const struct task_ids *own = &task->ids;
+
+	return own->vm == shared->vm && (!shared->files || own->files == shared->files) &&
+	       (!shared->fs || own->fs == shared->fs) && (!shared->sighand || own->sighand == shared->sighand);
+}
+
+struct task *tree_sharer_maker(const struct task *task, const struct task_ids *shared)
+{
+	struct task *t;
+
+	if (!task->parent || has_all(task->parent, shared))
+		return task->parent;
+	list_for_each(t, &task->parent->children, sibling) {
+		if (t == task)
+			break;
+		if (has_all(t, shared) && t->exit_signal == task->exit_signal)
+			return t;
+	}
+	return NULL;
+}

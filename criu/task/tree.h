@@ -34,6 +34,7 @@ struct task {
 	enum task_state state;
 	int exit_code; /* DEAD: its wait status */
 	int stop_signal; /* STOPPED */
+	int exit_signal; /* what its parent gets when it ends; 0: none */
 	bool stop_unseen; /* STOPPED: its parent has not waited for it (waitpid(2) WUNTRACED) */
 	char comm[16];
 	struct task_ids ids;
@@ -48,6 +49,11 @@ struct tree {
 void tree_init(struct tree *tree);
 /* Hang @task (pid, ppid set) below @parent (NULL: it is the root). The tree does not own it. */
 void tree_add(struct tree *tree, struct task *task, struct task *parent);
+/*
+ * Who can make a task that lives in the memory of others: its parent, or an older child of that (CLONE_PARENT, which
+ * gives it the same exit signal), as long as it has all of @shared with it (0: is not shared). NULL: nobody can.
+ */
+struct task *tree_sharer_maker(const struct task *task, const struct task_ids *shared);
 struct task *tree_find(const struct tree *tree, pid_t pid);
 
 #define tree_for_each(pos, tree) list_for_each(pos, &(tree)->tasks, in_tree)

@@ -1,46 +1,124 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Processes that share memory (CLONE_VM), with or without the table of signal handlers: refused by name, for now.
- * test: refused=share.*memory
+ * Processes that share their memory (CLONE_VM), with and without descriptors, directories and signal handlers: what one
+ * changes the others see, or do not.
+ * test: breaks=4 decode=yes
  */
-#include "checkpoint.h"
-#include <sched.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
+#include "share_vm.h"
 
-static volatile int said, answered;
+static const int kinds_of_sharing[] = {
+	0, CLONE_SIGHAND, CLONE_FILES, CLONE_FS, CLONE_FILES | CLONE_FS, CLONE_SIGHAND | CLONE_FILES | CLONE_FS,
+};
+#define COUNT ((int)(sizeof(kinds_of_sharing) / sizeof(kinds_of_sharing[0])))
 
-static int child(void *arg)
+static int shared_fd, count;
+static char *block;
+
+static void handler(int sig)
 {
-	wait_go(0);
-	while (said != 1)
-		sleep_ms(1);
-	answered = 1;
-	return signal(SIGUSR1, SIG_DFL) == SIG_IGN ? 3 : 4;
+}
+
+static void prepare(int nr)
+{
+	char name[32], dir[32];
+	int fd, flags = kinds_of_sharing[nr];
+
+	if (!(flags & CLONE_FILES)) {
+		snprintf(name, sizeof(name), "own.%d", nr);
+		fd = open(name, O_RDWR | O_CREAT, 0600);
+		need(fd >= 0 && write(fd, name, 3) == 3, "%s", name);
+		need(dup2(fd, 100) == 100 && !close(fd), "dup2");
+	}
+	if (!(flags & CLONE_FS)) {
+		snprintf(dir, sizeof(dir), "dir.%d", nr);
+		need(!mkdir(dir, 0700) && !chdir(dir), "%s", dir);
+		umask(nr << 3 | nr);
+	}
+	if (!(flags & CLONE_SIGHAND))
+		signal(SIGUSR2, nr & 1 ? handler : SIG_IGN);
+}
+
+static void check_files(int nr, bool shared)
+{
+	char link[256] = "", want[32];
+
+	check((fcntl(1234, F_GETFD) >= 0) == shared, "sharer %d and a new descriptor", nr);
+	check((fcntl(shared_fd, F_GETFD) < 0) == shared, "sharer %d and a closed descriptor", nr);
+	check((fcntl(100, F_GETFD) >= 0) == !shared, "sharer %d and a descriptor of its own", nr);
+	if (shared)
+		return;
+	snprintf(want, sizeof(want), "/own.%d", nr);
+	check(readlink("/proc/self/fd/100", link, sizeof(link) - 1) > 0 && strstr(link, want), "sharer %d: %s", nr,
+	      link);
+	check(lseek(100, 0, SEEK_CUR) == 3, "sharer %d: its file is elsewhere", nr);
+}
+
+static void check_fs(int nr, bool shared)
+{
+	char cwd[4096] = "", want[32];
+	mode_t mask = umask(0);
+
+	umask(mask);
+	snprintf(want, sizeof(want), "/dir.%d", nr);
+	check(getcwd(cwd, sizeof(cwd)) && (shared ? !strcmp(cwd, "/tmp") : strstr(cwd, want) != NULL),
+	      "sharer %d: cwd %s", nr, cwd);
+	check(mask == (shared ? 0111u : (unsigned)(nr << 3 | nr)), "sharer %d: umask %o", nr, mask);
+}
+
+static int verify(int nr)
+{
+	int flags = kinds_of_sharing[nr];
+	struct sigaction now;
+
+	check(getpid() == sharers[nr].pid, "sharer %d: pid %d", nr, getpid());
+	check_files(nr, flags & CLONE_FILES);
+	check_fs(nr, flags & CLONE_FS);
+	sigaction(SIGUSR1, NULL, &now);
+	check((now.sa_handler == SIG_IGN) == !!(flags & CLONE_SIGHAND), "sharer %d: handler of SIGUSR1", nr);
+	sigaction(SIGUSR2, NULL, &now);
+	check(now.sa_handler == (flags & CLONE_SIGHAND ? SIG_DFL :
+				 nr & 1		       ? handler :
+							 SIG_IGN),
+	      "sharer %d: handler of SIGUSR2", nr);
+	/* The memory: what the first process has written since, and what all have counted. */
+	check(!wrong(block, 1 << 20, 99), "sharer %d: memory", nr);
+	check(count == nr, "sharer %d: counts %d", nr, count);
+	count++;
+	return 40 + nr;
 }
 
 int main(int argc, char **argv)
 {
-	pid_t pids[2];
-	int status;
-
 	test_init(argc, argv);
-	for (int i = 0; i < 2; i++) {
-		char *stack = map_anon(256 << 10, MAP_PRIVATE);
-
-		pids[i] = clone(child, stack + (256 << 10), CLONE_VM | SIGCHLD | (i ? CLONE_SIGHAND : 0), NULL);
-		need(pids[i] > 0, "clone");
+	umask(022);
+	shared_fd = dup2(0, 77);
+	block = map_anon(1 << 20, MAP_PRIVATE);
+	fill(block, 1 << 20, 1);
+	signal(SIGUSR1, handler);
+	for (int i = 0; i < COUNT; i++)
+		share_memory(i, kinds_of_sharing[i] | SIGCHLD, prepare, verify);
+	switch (checkpoint_here()) {
+	case 1:
+		unshare(CLONE_FILES);
+		break;
+	case 2:
+		unshare(CLONE_FS);
+		break;
+	case 3:
+		kill(sharers[0].pid, SIGKILL);
+		break;
+	case 4:
+		count = 1;
 	}
-	sleep_ms(20);
-	if (checkpoint_here())
-		kill(pids[0], SIGKILL);
+	check(!wrong(block, 1 << 20, 1), "memory");
+	fill(block, 1 << 20, 99);
+	close(shared_fd);
+	check(dup2(0, 1234) == 1234, "dup2");
+	check(!chdir("/tmp"), "chdir");
+	umask(0111);
 	signal(SIGUSR1, SIG_IGN);
-	said = 1;
-	for (int i = 0; i < 2; i++) {
-		check(waitpid(pids[i], &status, 0) == pids[i] && WIFEXITED(status) &&
-			      WEXITSTATUS(status) == (i ? 3 : 4),
-		      "child %d: status %#x", i, status);
-	}
-	check(answered == 1, "no memory in common");
+	for (int i = 0; i < COUNT; i++)
+		take_turn(i, 0);
+	check(count == COUNT, "%d have counted", count);
 	test_done();
 }

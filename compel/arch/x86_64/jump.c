@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 #include <compel/jump.h>
 
+/* pie/clone.S */
+long sys_clone3_run(void *clone_args, size_t size, int (*fn)(void *), void *arg);
+
+long compel_clone(void *clone_args, size_t size, int (*fn)(void *), void *arg)
+{
+	return sys_clone3_run(clone_args, size, fn, arg);
+}
+
 _Noreturn void compel_jump(uint64_t entry, uint64_t stack_top, unsigned int command, void *args)
 {
 	/* A call's stack: aligned to 16, with a return address of nowhere. */

@@ -6,6 +6,12 @@
 /* Run the code at @entry as entry(@command, @args) on the stack that ends at @stack_top. */
 _Noreturn void compel_jump(uint64_t entry, uint64_t stack_top, unsigned int command, void *args);
 
+/*
+ * clone3(2) for a task that shares our memory: it runs @fn(@arg) on the stack that @clone_args names, and exits with its
+ * result. Negative errno on failure; errno is left alone.
+ */
+long compel_clone(void *clone_args, size_t size, int (*fn)(void *), void *arg);
+
 /* Alternate signal stack, as sigaltstack(2) takes it. */
 struct compel_altstack {
 	uint64_t sp, size;

@@ -248,9 +248,10 @@ static int attributes_hand_over(struct restore *r, struct restore_task *task, st
 	wire->thp_disabled = mm && mm->has_thp_disabled ? mm->thp_disabled : -1;
 	if (wire->thp_disabled > 0)
 		wire->thp_disabled |= (int32_t)tc->thp_disable_flags;
-	wire->mdwe = tc->has_mdwe ? (int32_t)tc->mdwe : -1;
-	wire->memory_merge = tc->has_memory_merge ? tc->memory_merge : -1;
-	wire->membarrier = tc->has_membarrier_registration_mask ?
+	/* Of the memory, like what mm has; its owner sets them. */
+	wire->mdwe = mm && tc->has_mdwe ? (int32_t)tc->mdwe : -1;
+	wire->memory_merge = mm && tc->has_memory_merge ? tc->memory_merge : -1;
+	wire->membarrier = mm && tc->has_membarrier_registration_mask ?
 				   (int32_t)(tc->membarrier_registration_mask & MEMBARRIER_REGISTER_ALL) :
 				   -1;
 	return 0;

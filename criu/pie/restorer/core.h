@@ -20,6 +20,8 @@ int layout_policy(struct wire_task *task, const struct wire_vma *v);
 int placed_map(struct wire_task *task);
 /* aio.c: rings have been filled as they were, and get the numbers that they have now */
 int aio_number(struct wire_task *task);
+/* group.c: wait until every task of this memory has come to the @nr'th meeting. */
+int group_meet(struct wire_task *task, uint32_t nr);
 /* main.c: where the tool jumps to; @command is an enum restorer_command. */
 unsigned long blob_entry(unsigned int command, void *args);
 /* pages.c */

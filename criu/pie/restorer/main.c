@@ -22,14 +22,29 @@ static int lay_out(struct wire_task *task)
 	return err;
 }
 
+/* What all of one memory have to have done before any of them goes on is told by the numbers of their meetings. */
+enum meeting { LEFT_TOOL = 1, MEMORY_STANDS, HANDLERS_SET, RIGHTS_SET };
+
+static int make_memory(struct wire_task *task, unsigned int command)
+{
+	int err = group_meet(task, LEFT_TOOL);
+
+	if (!err && command == RESTORER_RUN)
+		err = lay_out(task);
+	return err ? err : group_meet(task, MEMORY_STANDS);
+}
+
 static int set_up(struct wire_task *task)
 {
 	int err = restorer_task_alone(task);
 
+	err = err ? err : group_meet(task, HANDLERS_SET);
 	err = err ? err : threads_start(task);
 	err = err ? err : restorer_task_shared(task);
 	err = err ? err : threads_set_up(task);
 	err = err ? err : restorer_thread((void *)task->threads);
+	/* A change of rights makes the memory undumpable. */
+	err = err ? err : group_meet(task, RIGHTS_SET);
 	err = err ? err : restorer_task_late(task);
 	return err;
 }
@@ -41,7 +56,7 @@ unsigned long blob_entry(unsigned int command, void *args)
 
 	if (command == RESTORER_THREAD)
 		return thread_start(args);
-	err = lay_out(task);
+	err = make_memory(task, command);
 	err = err ? err : set_up(task);
 	if (err) {
 		task_failed(task, err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
-/* Runs inside another process. long sys_clone3_run(void *clone_args, size_t size, int (*fn)(void *), void *arg) */
+/* In blobs and in the library. long sys_clone3_run(void *clone_args, size_t size, int (*fn)(void *), void *arg) */
 #include <asm/unistd.h>
 
 	.text

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* In pie/: no libc, no globals, direct system calls only. */
+/* Tasks that live in one memory wait for each other. One that lives alone meets itself. */
+#include <asm-generic/errno.h>
+#include <asm-generic/poll.h>
+#include <compel/pie.h>
+#include <linux/futex.h>
+#include <stdatomic.h>
+#include "pie/restorer/core.h"
+
+/* The tool ends us all when one of us fails, unless it is gone itself. */
+static bool given_up(struct wire_task *task)
+{
+	struct pollfd tool = { .fd = task->commit_fd };
+
+	return atomic_load((_Atomic int32_t *)task->shared_failed) ||
+	       (sys_poll(&tool, 1, 0) > 0 && (tool.revents & POLLHUP));
+}
+
+int group_meet(struct wire_task *task, uint32_t nr)
+{
+	const struct {
+		int64_t sec, nsec;
+	} bound = { 0, 200000000 };
+	struct wire_group *group = (void *)task->group;
+	uint32_t all = nr * group->members, now = atomic_fetch_add(&group->arrived, 1) + 1;
+
+	if (now == all)
+		sys_futex((void *)&group->arrived, FUTEX_WAKE, 0x7fffffff, NULL, NULL, 0);
+	while ((now = atomic_load(&group->arrived)) < all)
+		if (sys_futex((void *)&group->arrived, FUTEX_WAIT, now, &bound, NULL, 0) == -ETIMEDOUT &&
+		    given_up(task))
+			return -ECANCELED;
+	return 0;
+}

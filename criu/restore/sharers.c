@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "restore/sharers.h"
+#include <compel/jump.h>
+#include <compel/syscall.h>
+#include <errno.h>
+#include <linux/futex.h>
+#include <linux/sched.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <time.h>
+#include "util/log.h"
+
+/* Address space, with the struct at its bottom; what is not used costs nothing. */
+#define STACK_SIZE (1ul << 20)
+
+enum turn { TURN_OURS, TURN_ITS, TURN_GONE };
+
+/*
+ * Both sides wait by direct system calls: libc's would write to errno, which belongs to the one that runs. Bounded, for
+ * the other side may have died.
+ */
+static void wait_turn(struct sharer *s, enum turn while_it_is)
+{
+	struct timespec bound = { .tv_sec = 1 };
+
+	sys_call6(__NR_futex, (long)&s->turn, FUTEX_WAIT, while_it_is, (long)&bound, 0, 0);
+}
+
+static void give_turn(struct sharer *s, enum turn whose)
+{
+	atomic_store(&s->turn, whose);
+	sys_call6(__NR_futex, (long)&s->turn, FUTEX_WAKE, 1, 0, 0, 0);
+}
+
+static void do_step(struct sharer *s)
+{
+	LOG_SCOPE("pid %d (%s)", s->rt->t.pid, s->rt->t.comm);
+
+	s->r->self = s->rt;
+	log_set_pid(s->rt->t.pid);
+	s->result = s->step(s->r, s->rt);
+}
+
+static int sharer_main(void *arg)
+{
+	struct sharer *s = arg;
+	struct wire_thread *leader;
+
+	for (;;) {
+		enum turn turn = atomic_load(&s->turn);
+
+		if (turn == TURN_GONE)
+			break;
+		if (turn == TURN_OURS) {
+			wait_turn(s, TURN_OURS);
+			continue;
+		}
+		do_step(s);
+		give_turn(s, TURN_OURS);
+	}
+	leader = (struct wire_thread *)(uintptr_t)s->wire->threads;
+	compel_jump(s->entry, leader->stack + leader->stack_size, RESTORER_SHARER, s->wire);
+}
+
+long sharer_make(struct restore *r, struct restore_task *rt, struct clone_args *args)
+{
+	char *stack =
+		mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	struct sharer *s = (struct sharer *)stack;
+	long pid;
+
+	if (stack == MAP_FAILED)
+		return -errno;
+	*s = (struct sharer){ .next = r->sharers, .r = r, .rt = rt };
+	args->flags |= CLONE_VM;
+	args->stack = (uintptr_t)stack;
+	args->stack_size = STACK_SIZE;
+	pid = compel_clone(args, sizeof(*args), sharer_main, s);
+	if (pid < 0)
+		munmap(stack, STACK_SIZE);
+	else
+		r->sharers = s;
+	return pid;
+}
+
+static int run(struct sharer *s, restore_step step)
+{
+	struct restore *r = s->r;
+	struct restore_task *self = r->self;
+
+	s->step = step;
+	give_turn(s, TURN_ITS);
+	/* Should it die, the tool ends us all; should the tool have died, that ends us. */
+	while (atomic_load(&s->turn) == TURN_ITS)
+		wait_turn(s, TURN_ITS);
+	r->self = self;
+	log_set_pid(self->t.pid);
+	return s->result;
+}
+
+int sharer_run(struct restore *r, restore_step step)
+{
+	return run(r->sharers, step);
+}
+
+int sharers_run(struct restore *r, struct restore_task *rt, restore_step step)
+{
+	int err = 0;
+
+	for (struct sharer *s = r->sharers; !err && s; s = s->next)
+		err = run(s, step);
+	return err ? err : step(r, rt);
+}
+
+void sharers_leave(struct restore *r, uint64_t entry)
+{
+	for (struct sharer *s = r->sharers; s; s = s->next) {
+		s->entry = entry;
+		s->wire = (struct wire_task *)(uintptr_t)r->shared->tasks[s->rt->t.index].wire;
+		give_turn(s, TURN_GONE);
+	}
+	r->sharers = NULL;
+}
