@@ -8,6 +8,7 @@
 
 #include "checkpoint.h"
 #include <sched.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #define SHARERS 16
@@ -31,7 +32,9 @@ static int sharer_main(void *arg)
 	while (!sharers[nr].turn)
 		sleep_ms(1);
 	check(on_stack == nr * 1000 + 7, "sharer %d: its stack says %d", nr, on_stack);
-	return sharers[nr].fn(nr);
+	/* All its threads. */
+	syscall(SYS_exit_group, sharers[nr].fn(nr));
+	return 0;
 }
 
 /* It prepares while its maker waits, then waits for its turn. */

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Processes that share their memory, in a tree of their own: a sibling (CLONE_PARENT), one made by another one, with
+ * ordinary children, zombies, threads, sessions and groups; stopped; with other exit signals than SIGCHLD.
+ * test: breaks=3 decode=yes
+ */
+#include "share_vm.h"
+
+enum { HAS_CHILDREN, GRANDCHILD, SIBLING, NO_SIGNAL, OTHER_SIGNAL, SESSION, GROUP, MEMBER, STOPPED, THREADS, COUNT };
+
+#define PLAIN 11 /* exit status of ordinary children */
+
+static pid_t house, plain_child, zombie, plain_other_signal, session_child;
+static volatile sig_atomic_t usr1, usr2;
+static volatile pid_t tids[2];
+static volatile int thread_ready[2], thread_go, thread_answers;
+
+static void count_usr1(int sig)
+{
+	usr1++;
+}
+
+static void count_usr2(int sig)
+{
+	usr2++;
+}
+
+/* By a direct call: libc's fork looks after a memory that is not this process's alone. */
+static pid_t plain_fork(int sig, int (*fn)(pid_t parent))
+{
+	pid_t parent = getpid(), pid = (pid_t)syscall(SYS_clone, (unsigned long)sig, NULL, NULL, NULL, 0);
+
+	need(pid >= 0, "clone");
+	if (!pid)
+		_exit(fn(parent));
+	return pid;
+}
+
+static int end_at_once(pid_t parent)
+{
+	return PLAIN;
+}
+
+static int wait_for_go(pid_t parent)
+{
+	wait_go(0);
+	check(getppid() == parent, "an ordinary child of %d has the parent %d", parent, getppid());
+	return getppid() == parent ? PLAIN : 1;
+}
+
+static int thread_main(void *arg)
+{
+	int nr = (int)(intptr_t)arg;
+
+	tids[nr] = (pid_t)syscall(SYS_gettid);
+	thread_ready[nr] = 1;
+	while (!thread_go)
+		sleep_ms(1);
+	if (tids[nr] == (pid_t)syscall(SYS_gettid) && getpid() == sharers[THREADS].pid)
+		__atomic_add_fetch(&thread_answers, 1, __ATOMIC_SEQ_CST);
+	return 0;
+}
+
+static void prepare_threads(void)
+{
+	for (int i = 0; i < 2; i++) {
+		char *stack = map_anon(64 << 10, MAP_PRIVATE);
+
+		need(clone(thread_main, stack + (64 << 10),
+			   CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM,
+			   (void *)(intptr_t)i) > 0,
+		     "thread");
+		while (!thread_ready[i])
+			sleep_ms(1);
+	}
+}
+
+static int verify(int nr);
+
+static void prepare(int nr)
+{
+	switch (nr) {
+	case HAS_CHILDREN:
+		plain_child = plain_fork(SIGCHLD, wait_for_go);
+		zombie = plain_fork(SIGCHLD, end_at_once);
+		await_state(zombie, 'Z');
+		share_memory(GRANDCHILD, CLONE_FILES | CLONE_FS | SIGCHLD, prepare, verify);
+		break;
+	case SESSION:
+		need(setsid() == getpid(), "setsid");
+		session_child = plain_fork(SIGCHLD, wait_for_go);
+		break;
+	case GROUP:
+		need(!setpgid(0, 0), "setpgid");
+		break;
+	case MEMBER:
+		need(!setpgid(0, sharers[GROUP].pid), "setpgid");
+		break;
+	case THREADS:
+		prepare_threads();
+	}
+}
+
+static void join_plain(pid_t pid, const char *what, int options)
+{
+	int status = -1;
+
+	check(waitpid(pid, &status, options) == pid && WIFEXITED(status) && WEXITSTATUS(status) == PLAIN,
+	      "%s: status %#x", what, status);
+}
+
+static void verify_children(void)
+{
+	join_plain(zombie, "zombie", 0);
+	join_plain(plain_child, "ordinary child", 0);
+	check(fcntl(55, F_GETFD) < 0, "descriptor 55");
+	take_turn(GRANDCHILD, 0);
+	check(fcntl(55, F_GETFD) >= 0, "descriptors are no longer shared with the one that this one made");
+}
+
+static void verify_threads(void)
+{
+	thread_go = 1;
+	for (int i = 0; i < 10000 && thread_answers < 2; i++)
+		sleep_ms(1);
+	check(thread_answers == 2, "%d of the threads live", thread_answers);
+}
+
+static int verify(int nr)
+{
+	pid_t parent = nr == GRANDCHILD ? sharers[HAS_CHILDREN].pid : nr == SIBLING ? getppid() : house;
+	pid_t sid = nr == SESSION ? sharers[nr].pid : getsid(house);
+	pid_t pgid = nr == SESSION || nr == GROUP ? sharers[nr].pid :
+		     nr == MEMBER		  ? sharers[GROUP].pid :
+						    getpgid(house);
+
+	check(getpid() == sharers[nr].pid, "sharer %d: pid %d", nr, getpid());
+	check(getppid() == parent && (nr != SIBLING || parent != house), "sharer %d: parent %d", nr, getppid());
+	check(getsid(0) == sid, "sharer %d: session %d, not %d", nr, getsid(0), sid);
+	check(getpgrp() == pgid, "sharer %d: group %d, not %d", nr, getpgrp(), pgid);
+	if (nr == HAS_CHILDREN)
+		verify_children();
+	if (nr == GRANDCHILD)
+		check(dup2(0, 55) == 55, "dup2");
+	if (nr == SESSION)
+		join_plain(session_child, "child in the session", 0);
+	if (nr == THREADS)
+		verify_threads();
+	return 40 + nr;
+}
+
+static void fill_house(void)
+{
+	house = getpid();
+	signal(SIGUSR1, count_usr1);
+	signal(SIGUSR2, count_usr2);
+	plain_other_signal = plain_fork(SIGUSR2, wait_for_go);
+	share_memory(HAS_CHILDREN, SIGCHLD, prepare, verify);
+	share_memory(SIBLING, CLONE_PARENT | SIGCHLD, prepare, verify);
+	share_memory(NO_SIGNAL, 0, prepare, verify);
+	share_memory(OTHER_SIGNAL, SIGUSR1, prepare, verify);
+	for (int nr = SESSION; nr < COUNT; nr++)
+		share_memory(nr, SIGCHLD, prepare, verify);
+	kill(sharers[STOPPED].pid, SIGSTOP);
+	check(waitpid(sharers[STOPPED].pid, NULL, WUNTRACED) == sharers[STOPPED].pid, "stopped");
+}
+
+static int live_in_house(void *arg)
+{
+	fill_house();
+	checkpoint_task("house", 0);
+	if (test_break() == 1)
+		kill(sharers[GRANDCHILD].pid, SIGKILL);
+	if (test_break() == 2)
+		usr1 = 1;
+	check(state_of(sharers[STOPPED].pid) == 'T', "not stopped any more");
+	check(!waitpid(sharers[STOPPED].pid, NULL, WUNTRACED | WNOHANG), "its stop is told twice");
+	kill(sharers[STOPPED].pid, SIGCONT);
+	sharers[SIBLING].turn = 1;
+	/* A zombie, or waited for already. */
+	while (state_of(sharers[SIBLING].pid) && state_of(sharers[SIBLING].pid) != 'Z')
+		sleep_ms(1);
+	for (int nr = 0; nr < COUNT; nr++)
+		if (nr != SIBLING && nr != GRANDCHILD)
+			take_turn(nr, __WALL);
+	check(usr1 == 1, "%d times SIGUSR1", usr1);
+	join_plain(plain_other_signal, "ordinary child with SIGUSR2", __WALL);
+	check(usr2 == 1, "%d times SIGUSR2", usr2);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	int status, seen = 0;
+	pid_t pid;
+
+	test_init(argc, argv);
+	house = fork_task(live_in_house, NULL);
+	await_task("house");
+	if (checkpoint_here() == 3)
+		kill(house, SIGKILL);
+	while ((pid = wait(&status)) > 0) {
+		check(WIFEXITED(status) && WEXITSTATUS(status) == (pid == house ? 0 : 40 + SIBLING),
+		      "child %d: status %#x", pid, status);
+		seen++;
+	}
+	check(seen == 2, "%d children", seen);
+	test_done();
+}
