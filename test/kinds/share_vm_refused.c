@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A process whose maker has ended, and who was adopted: none of those that live in its memory is its parent, nor a child
+ * of that.
+ * test: refused=shares.its.memory.*none.could.make.it.again
+ */
+#include "share_vm.h"
+#include <sys/prctl.h>
+
+enum { MAKER, ORPHAN };
+
+static int verify(int nr)
+{
+	return 40 + nr;
+}
+
+static void prepare(int nr)
+{
+	if (nr == MAKER)
+		share_memory(ORPHAN, SIGCHLD, prepare, verify);
+}
+
+static int owner(void *arg)
+{
+	share_memory(MAKER, SIGCHLD, prepare, verify);
+	take_turn(MAKER, 0);
+	checkpoint_task("owner", 0);
+	check(state_of(sharers[ORPHAN].pid) == 'S', "the orphan has ended");
+	sharers[ORPHAN].turn = 1;
+	return 0;
+}
+
+static int between(void *arg)
+{
+	join_task(fork_task(owner, NULL));
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	int status, seen = 0;
+
+	test_init(argc, argv);
+	need(!prctl(PR_SET_CHILD_SUBREAPER, 1), "prctl");
+	fork_task(between, NULL);
+	await_task("owner");
+	checkpoint_here();
+	while (wait(&status) > 0) {
+		check(WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 40 + ORPHAN),
+		      "status %#x", status);
+		seen++;
+	}
+	check(seen == 2, "%d children", seen);
+	test_done();
+}
