@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A busy program that checks itself all the time: busy DIR. Threads that compute in vector registers, take signals on
- * alternate stacks, block in system calls with and without timeouts, map and unmap, fork and wait; timers of all kinds.
+ * alternate stacks, block in system calls with and without timeouts, map and unmap, fork and wait; timers of all kinds;
+ * two more processes that live in the same memory.
  * It writes DIR/ready once, DIR/beat again and again, DIR/wrong (and stops beating) as soon as anything is not as it
  * must be. SIGTERM ends it: 0 if all was well.
  */
@@ -10,6 +11,7 @@
 #include <linux/futex.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -245,6 +247,39 @@ static void *receiver(void *arg)
 	return NULL;
 }
 
+/*
+ * A process in this memory (CLONE_VM). What libc keeps for a thread is the first thread's, too: direct calls only, of
+ * which none fails. Odd rounds sleep, even ones compute.
+ */
+static int sharer(void *arg)
+{
+	int nr = (int)(intptr_t)arg;
+	long pid = syscall(SYS_getpid);
+	const struct timespec ts = { .tv_nsec = 2000000 };
+
+	syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL);
+	for (uint64_t n = 1;; n++) {
+		uint64_t a = n * 0x9e3779b97f4a7c15UL, b = a, spin = 20000;
+
+		if (n & 1)
+			syscall(SYS_nanosleep, &ts, NULL);
+		else
+			__asm__ volatile("1: dec %[spin]\n jnz 1b" : [spin] "+r"(spin), "+r"(a) : : "cc");
+		must(a == b && syscall(SYS_getpid) == pid, "registers of sharer %d", nr);
+		rounds[nr]++;
+	}
+	return 0;
+}
+
+static int start_sharers(void)
+{
+	static char stacks[2][64 << 10] __attribute__((aligned(16)));
+
+	return clone(sharer, stacks[0] + sizeof(stacks[0]), CLONE_VM | SIGCHLD, (void *)6) > 0 &&
+	       clone(sharer, stacks[1] + sizeof(stacks[1]), CLONE_VM | CLONE_SIGHAND | CLONE_FILES | CLONE_FS | SIGCHLD,
+		     (void *)7) > 0;
+}
+
 static void on_term(int sig)
 {
 	ending = 1;
@@ -303,6 +338,8 @@ int main(int argc, char **argv)
 		if (pthread_create(&threads[i], NULL, fn[i], (void *)(intptr_t)(i < 2 ? i : i)))
 			return 4;
 	}
+	if (!start_sharers())
+		return 5;
 	/* They must have their alternate stacks before the first signal is sent to them. */
 	while (!rounds[0] || !rounds[1])
 		usleep(1000);
@@ -338,8 +375,9 @@ int main(int argc, char **argv)
 			if (n == 200)
 				maps = maps_now;
 			must(!maps || labs(maps_now - maps) <= 4, "%ld mappings, were %ld", maps_now, maps);
-			put("beat", "%ld %ld %ld %ld %ld %ld %ld %ld %ld %ld\n", n, rounds[0], rounds[1], rounds[2],
-			    rounds[3], rounds[4], rounds[5], (long)ticks, (long)usr1, eintr);
+			put("beat", "%ld %ld %ld %ld %ld %ld %ld %ld %ld %ld %ld %ld\n", n, rounds[0], rounds[1],
+			    rounds[2], rounds[3], rounds[4], rounds[5], rounds[6], rounds[7], (long)ticks, (long)usr1,
+			    eintr);
 			if (n == 20)
 				put("ready", "%d\n", getpid());
 		}
