@@ -5,8 +5,11 @@
 #include <errno.h>
 #include <linux/futex.h>
 #include <linux/sched.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include "util/log.h"
 
@@ -15,15 +18,17 @@
 
 enum turn { TURN_OURS, TURN_ITS, TURN_GONE };
 
-/*
- * Both sides wait by direct system calls: libc's would write to errno, which belongs to the one that runs. Bounded, for
- * the other side may have died.
- */
+/* Both sides wait by direct system calls: libc's would write to errno, which belongs to the one that runs. */
 static void wait_turn(struct sharer *s, enum turn while_it_is)
 {
-	struct timespec bound = { .tv_sec = 1 };
+	struct timespec bound = { .tv_nsec = 200000000 };
+	struct pollfd tool = { .fd = s->r->commit_fd };
 
-	sys_call6(__NR_futex, (long)&s->turn, FUTEX_WAIT, while_it_is, (long)&bound, 0, 0);
+	if (sys_call6(__NR_futex, (long)&s->turn, FUTEX_WAIT, while_it_is, (long)&bound, 0, 0) != -ETIMEDOUT)
+		return;
+	/* The tool has died, and the one that we wait for may have, too. */
+	if (sys_call3(__NR_poll, (long)&tool, 1, 0) > 0 && (tool.revents & POLLHUP))
+		sys_call1(__NR_exit_group, 1);
 }
 
 static void give_turn(struct sharer *s, enum turn whose)
@@ -46,6 +51,8 @@ static int sharer_main(void *arg)
 	struct sharer *s = arg;
 	struct wire_thread *leader;
 
+	/* As every task of a restore (fork.c), but before the first turn: whoever would give it may be ended. */
+	sys_call5(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	for (;;) {
 		enum turn turn = atomic_load(&s->turn);
 
@@ -72,7 +79,9 @@ long sharer_make(struct restore *r, struct restore_task *rt, struct clone_args *
 	if (stack == MAP_FAILED)
 		return -errno;
 	*s = (struct sharer){ .next = r->sharers, .r = r, .rt = rt };
-	args->flags |= CLONE_VM;
+	/* The tool knows of it as soon as it exists, so that it can end it. */
+	args->flags |= CLONE_VM | CLONE_PARENT_SETTID;
+	args->parent_tid = (uintptr_t)&r->shared->tasks[rt->t.index].pid;
 	args->stack = (uintptr_t)stack;
 	args->stack_size = STACK_SIZE;
 	pid = compel_clone(args, sizeof(*args), sharer_main, s);
@@ -90,7 +99,7 @@ static int run(struct sharer *s, restore_step step)
 
 	s->step = step;
 	give_turn(s, TURN_ITS);
-	/* Should it die, the tool ends us all; should the tool have died, that ends us. */
+	/* Should it die, the tool ends us all. */
 	while (atomic_load(&s->turn) == TURN_ITS)
 		wait_turn(s, TURN_ITS);
 	r->self = self;
