@@ -37,7 +37,7 @@ static void give_turn(struct sharer *s, enum turn whose)
 	sys_call6(__NR_futex, (long)&s->turn, FUTEX_WAKE, 1, 0, 0, 0);
 }
 
-static void do_step(struct sharer *s)
+static void take_step(struct sharer *s)
 {
 	LOG_SCOPE("pid %d (%s)", s->rt->t.pid, s->rt->t.comm);
 
@@ -62,7 +62,7 @@ static int sharer_main(void *arg)
 			wait_turn(s, TURN_OURS);
 			continue;
 		}
-		do_step(s);
+		take_step(s);
 		give_turn(s, TURN_OURS);
 	}
 	leader = (struct wire_thread *)(uintptr_t)s->wire->threads;
