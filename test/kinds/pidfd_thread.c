@@ -69,6 +69,14 @@ static int ended(int fd)
 	return poll(&p, 1, 0);
 }
 
+/* pthread_join(3) returns a moment before the kernel is done with the thread. */
+static int ends(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return poll(&p, 1, 20000);
+}
+
 static void signal_it(struct thread *t, int fd)
 {
 	check(!syscall(SYS_pidfd_send_signal, fd, SIGUSR1, NULL, 0), "signal to thread %d", t->tid);
@@ -108,7 +116,7 @@ static int other(void *arg)
 	signal_it(&t, fd);
 	await_task("seen");
 	end(&t);
-	check(ended(fd) == 1, "the end of the other's thread");
+	check(ends(fd) == 1, "the end of the other's thread");
 	task_ready("over");
 	await_task("bye");
 	return 0;
@@ -145,6 +153,7 @@ int main(int argc, char **argv)
 	again = open_thread(mine.tid, O_NONBLOCK);
 	past = open_thread(gone.tid, 0);
 	end(&gone);
+	need(ends(past) == 1, "its end");
 	theirs = receive(pass[0]);
 	await_task("other");
 
@@ -163,10 +172,10 @@ int main(int argc, char **argv)
 	check(fcntl(again, F_GETFL) & O_NONBLOCK && !(fcntl(first, F_GETFL) & O_NONBLOCK), "flags");
 	signal_it(&mine, first);
 	end(&mine);
-	check(ended(first) == 1 && ended(again) == 1, "its end is not seen");
+	check(ends(first) == 1 && ends(again) == 1, "its end is not seen");
 	task_ready("seen");
 	await_task("over");
-	check(ended(theirs) == 1 && ended(late) == 1, "the end of theirs is not seen");
+	check(ends(theirs) == 1 && ends(late) == 1, "the end of theirs is not seen");
 	task_ready("bye");
 	join_task(pid);
 	test_done();
