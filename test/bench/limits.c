@@ -3,6 +3,8 @@
  * What this machine can do at best, for `make bench` to compare with. Prints seconds.
  *	limits exec COUNT           fork+exec+wait of /bin/true, COUNT times, the median
  *	limits copy FILE MIB        so much random memory into a fresh FILE by two threads
+ *	limits warm MIB             use so much memory and give it back: in a virtual machine the host may have taken away
+ *	                            what was free, and the first to use it again waits for that, be it we or the tool
  *	limits fill FILE MIB        so much fresh anonymous memory from a cached FILE: huge pages, one reader or two
  */
 #include <fcntl.h>
@@ -126,6 +128,17 @@ static double fill(const char *name, size_t len)
 	return best;
 }
 
+static double warm(size_t len)
+{
+	double start = now();
+	char *mem = map_huge(len);
+
+	for (size_t at = 0; at < len; at += 4096)
+		mem[at] = 1;
+	munmap(mem, len);
+	return now() - start;
+}
+
 static int cmp(const void *a, const void *b)
 {
 	double x = *(const double *)a, y = *(const double *)b;
@@ -158,6 +171,8 @@ int main(int argc, char **argv)
 {
 	if (argc == 3 && !strcmp(argv[1], "exec"))
 		printf("%.9f\n", exec_true(atoi(argv[2])));
+	else if (argc == 3 && !strcmp(argv[1], "warm"))
+		printf("%.9f\n", warm((size_t)atol(argv[2]) << 20));
 	else if (argc == 4 && !strcmp(argv[1], "copy"))
 		printf("%.9f\n", copy(argv[2], (size_t)atol(argv[3]) << 20));
 	else if (argc == 4 && !strcmp(argv[1], "fill"))
