@@ -4,7 +4,7 @@
  *
  * The first comment of a test tells test/run how to treat it:
  *	test: options=--link-remap restore-options=... variants=running,restored,thrice refused=REGEX
- *	      ignore=REGEX breaks=N skip=CONDITION timeout=S decode=yes net=own (a network with loopback only)
+ *	      ignore=REGEX breaks=N skip=CONDITION (of sh, with $CRIU) timeout=S decode=yes net=own (a network with loopback only)
  */
 #ifndef TEST_CHECKPOINT_H
 #define TEST_CHECKPOINT_H
