@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "kernel/boot_id.h"
 #include "kernel/fdinfo.h"
 #include "kernel/proc_pid.h"
 #include "kinds/fd/anon.h"
@@ -32,7 +33,6 @@ struct pidfd_info_v0 {
 };
 #define PIDFD_IOCTL_GET_INFO _IOWR(0xFF, 11, struct pidfd_info_v0)
 #define PIDFD_ASK_EXIT (1ull << 3)
-#define BOOT_ID_LEN 36
 
 /* What makes a number that of one process, for ever. */
 struct whereabouts {
@@ -45,15 +45,12 @@ struct whereabouts {
 static int pidfd_locate(pid_t pid, struct whereabouts *ret)
 {
 	_cleanup_proc_ struct proc proc = PROC_CLOSED, self = PROC_CLOSED;
-	_cleanup_buf_ struct buf text = { 0 };
 	struct whereabouts where = { 0 };
 	struct proc_stat stat;
-	int err = read_file(AT_FDCWD, "/proc/sys/kernel/random/boot_id", &text);
+	int err = boot_id_read(where.boot_id);
 
-	if (err || text.len < BOOT_ID_LEN)
-		return err ? err : -EBADMSG;
-	memcpy(where.boot_id, text.data, BOOT_ID_LEN);
-	err = proc_open(getpid(), &self);
+	if (!err)
+		err = proc_open(getpid(), &self);
 	if (!err)
 		err = proc_ns_ino(&self, PROC_NS_PID, &where.pidns);
 	if (!err)

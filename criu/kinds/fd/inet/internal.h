@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include "base/bits.h"
 #include "base/cleanup.h"
+#include "kernel/boot_id.h"
 #include "kinds/fd/inet/keeper.h"
 #include "kinds/kinds.h"
 #include "run/dump.h"
@@ -109,7 +110,7 @@ struct inet_dump {
 	int lock; /* netlink socket that owns the lock's table; -1: none */
 	bool lasting; /* a table that outlives us is there */
 	bool script_called; /* action scripts know that the network is locked */
-	char table[32];
+	char table[32], boot_id[BOOT_ID_LEN + 1]; /* of the lock */
 };
 
 struct inet_dump *inet_dump_data(struct dump *dump);

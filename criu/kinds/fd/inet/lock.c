@@ -200,6 +200,8 @@ static int lock_dump(struct dump *dump, struct inet_dump *data)
 	int err = name_table(dump->opts->pid, data->table, sizeof(data->table));
 
 	if (!err)
+		err = boot_id_read(data->boot_id);
+	if (!err)
 		err = data->lock = nft_open();
 	if (err < 0)
 		return err;
@@ -356,11 +358,20 @@ static bool is_lock_name(const char *name)
 	return str_has_prefix(name, NFT_LOCK_PREFIX) && strlen(name) < 64;
 }
 
+/* On another machine, or after a reboot, there is none to be found. Here somebody has let the peers go on meanwhile. */
+static bool was_let_go(const InetSkEntry *entry)
+{
+	char now[BOOT_ID_LEN + 1];
+
+	return entry->lock_boot && !boot_id_read(now) && str_eq(entry->lock_boot, now);
+}
+
 /* What the dump left: as a rule one table for all connections. */
 static void remove_lasting(struct inet_restore *data)
 {
 	_cleanup_close_ int netlink = -1;
 	const char *last = "";
+	bool told = false;
 
 	for (const struct inet_socket *sk = data->first; sk; sk = sk->next) {
 		const char *table = sk->entry->lock;
@@ -372,6 +383,11 @@ static void remove_lasting(struct inet_restore *data)
 		if (netlink < 0)
 			netlink = nft_open();
 		err = netlink < 0 ? netlink : nft_lock_remove(netlink, table);
+		if (err == -ENOENT && !told && was_let_go(sk->entry)) {
+			log_warn(
+				"the connections of these images were not held back all the time since the dump (restored before, or left running?): those whose peers have gone on are lost; --tcp-close restores them closed");
+			told = true;
+		}
 		if (err && err != -ENOENT)
 			log_warn("the network stays locked: remove the table by `nft delete table inet %s` (errno %d)",
 				 table, -err);

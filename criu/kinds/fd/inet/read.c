@@ -286,8 +286,10 @@ static int save_held(struct dump *dump, const struct inet_dump *data, struct ine
 		return fail(job->err, "what waits in an inet socket");
 	switch (held->what) {
 	case KEEPER_STREAM:
-		if (data->table[0])
+		if (data->table[0]) {
 			held->entry->lock = (char *)data->table;
+			held->entry->lock_boot = (char *)data->boot_id;
+		}
 		return save_stream(dump, held, job);
 	case KEEPER_BYTES:
 		return save_bytes(dump, held, job);
