@@ -248,7 +248,9 @@ static __attribute__((noreturn)) void keep(const struct keeper *k, const struct 
 			atomic_store(&c->at, i);
 			c->jobs[i].err = work(&c->jobs[i]);
 		}
-		send(sock, &byte, 1, MSG_NOSIGNAL);
+		/* Unheard, the dumper would wait for ever; that we end it hears. */
+		if (send(sock, &byte, 1, MSG_NOSIGNAL) != 1)
+			break;
 	}
 	if (atomic_load(&c->phase) == TREE_ENDS)
 		take_back(k, care);
