@@ -9,7 +9,6 @@ IMAGE_FUZZ       := $(patsubst %.c,$(BUILD)/%,$(wildcard test/fuzz/fuzz_framing*
 FUZZ_TARGETS     += $(IMAGE_FUZZ)
 FUZZ_SECONDS     ?= 60
 FUZZ_CC          ?= clang
-SHARED_DIR       ?= ../shared
 
 $(IMAGE_ROOM_OBJS) $(IMAGE_UNIT_TESTS:%=%.o) $(BUILD)/test/unit/image_helper.o: | $(PROTO_H)
 
@@ -23,7 +22,7 @@ $(IMAGE_FUZZ): $(BUILD)/%: %.c test/unit/image_helper.c $(IMAGE_ROOM_SRC) $(wild
 		-o $@ $(filter %.c,$^) $(PROTO_C) -lprotobuf-c
 
 image-check: $(IMAGE_UNIT_TESTS)
-	@for t in $^; do SHARED_DIR=$(SHARED_DIR) $$t || exit 1; done
+	@for t in $^; do $$t || exit 1; done
 
 image-fuzz: $(IMAGE_FUZZ)
 	@for t in $^; do mkdir -p $$t.corpus && $$t -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=5 \

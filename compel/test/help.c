@@ -8,12 +8,13 @@
 #include "base/cleanup.h"
 #include "help.h"
 
-static int failures;
+static int cases, failures;
 
 void report(const char *name, bool good, const char *why, ...)
 {
 	va_list ap;
 
+	cases++;
 	if (good) {
 		printf("ok %s\n", name);
 	} else {
@@ -29,6 +30,7 @@ void report(const char *name, bool good, const char *why, ...)
 
 int test_result(void)
 {
+	printf("1..%d\n", cases);
 	return failures ? 1 : 0;
 }
 

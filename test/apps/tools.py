@@ -22,7 +22,7 @@ CRIU = os.path.realpath(os.environ.get("CRIU", f"{BUILD}/criu"))
 Failed, wait_for, text_of, live_pids, snapshot = runner.Failed, runner.wait_for, runner.text_of, runner.live_pids, runner.snapshot
 statuses, reap, start, tree_of, last_lines = runner.statuses, runner.reap, runner.start, runner.tree_of, runner.last_lines
 TMP = os.environ.get("TEST_TMP", "")
-bad = []
+cases, bad = [], []
 
 
 def skip(why):
@@ -32,6 +32,7 @@ def skip(why):
 
 def ok(name, good, why=""):
     """One line of result; the runner counts each."""
+    cases.append(name)
     lines = str(why).strip().splitlines()
     why = " | ".join(lines if len(lines) < 10 else lines[:4] + ["..."] + lines[-5:])
     print(f"ok {name}" if good else f"not ok {name}: {why}", flush=True)
@@ -242,6 +243,8 @@ def end_all():
 
 
 def finish():
+    """The end of every script: without this line the runner takes it for one that stopped early."""
+    print(f"1..{len(cases)}", flush=True)
     sys.exit(1 if bad else 0)
 
 

@@ -16,15 +16,17 @@
 #include "pipe-data.pb-c.h"
 #include "sk-packet.pb-c.h"
 #include "tcp-stream.pb-c.h"
+#include "ipc-msg.pb-c.h"
 #include "ipc-sem.pb-c.h"
 #include "ipc-shm.pb-c.h"
 
-static int failures;
+static int cases, failures;
 
 void run_case(const char *name, const char *(*test)(void))
 {
 	const char *why = test();
 
+	cases++;
 	if (why)
 		printf("not ok %s: %s\n", name, why);
 	else
@@ -35,6 +37,7 @@ void run_case(const char *name, const char *(*test)(void))
 
 int cases_failed(void)
 {
+	printf("1..%d\n", cases);
 	return !!failures;
 }
 
@@ -209,7 +212,6 @@ ProtobufCMessage *make_message(const ProtobufCMessageDescriptor *type, unsigned 
 	return msg;
 }
 
-/* One chain of IPC messages is not walked here: nothing in the fixtures has it. */
 size_t payload_size(enum image_type type, const ProtobufCMessage *msg, unsigned long nth, size_t left)
 {
 	switch (type) {
@@ -236,6 +238,26 @@ size_t payload_size(enum image_type type, const ProtobufCMessage *msg, unsigned 
 	}
 }
 
+static int walk_messages(struct image_reader *img, struct image_writer *copy, uint32_t number)
+{
+	for (; number; number--) {
+		_cleanup_record_ IpcMsg *msg = NULL;
+		const void *bytes;
+		size_t len;
+		int got = image_read_record(img, &ipc_msg__descriptor, &msg);
+
+		if (got <= 0)
+			return got ? got : image_refuse(img, "a message is missing");
+		len = ROUND_UP((size_t)msg->msize, 8);
+		got = image_read_raw(img, len, &bytes);
+		if (!got && copy)
+			got = image_write_record(copy, &msg->base) ?: image_write_raw(copy, bytes, len);
+		if (got)
+			return got;
+	}
+	return 0;
+}
+
 int walk_image(enum image_type type, struct image_reader *img, struct image_writer *copy, unsigned long *ret_records)
 {
 	const struct image_spec *spec = image_spec(type);
@@ -253,6 +275,8 @@ int walk_image(enum image_type type, struct image_reader *img, struct image_writ
 		got = image_read_raw(img, len, &payload);
 		if (!got && copy)
 			got = image_write_record(copy, msg) ?: image_write_raw(copy, payload, len);
+		if (!got && type == IMAGE_IPCNS_MSG)
+			got = walk_messages(img, copy, ((const IpcMsgEntry *)msg)->qnum);
 		if (got)
 			return got;
 	}

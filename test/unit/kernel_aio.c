@@ -96,7 +96,7 @@ int main(void)
 	mem = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
 	if (err || mem < 0) {
 		printf("skip aio: this kernel, or this user, cannot: %s\n", strerror(-err));
-		return 0;
+		DONE();
 	}
 	RUN(one_context);
 	aio_reader_close(reader);

@@ -142,7 +142,7 @@ int main(void)
 
 	if (err) {
 		printf("skip pending: this kernel, or this user, cannot: %s\n", strerror(-err));
-		return 0;
+		DONE();
 	}
 	for (size_t i = 0; i < sizeof(pattern); i++)
 		pattern[i] = (char)(i * 7 + i / 251);

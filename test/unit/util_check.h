@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A unit test is a program: "ok NAME" or "not ok NAME: why" for each case, exit status 1 if one was not ok. */
+/*
+ * A unit test is a program: "ok NAME" or "not ok NAME: why" for each case, "1..N" when all N have been run, exit status 1 if one
+ * was not ok.
+ */
 #pragma once
 #include <stdio.h>
 #include <string.h>
 
-static int check_failed_total;
+static int check_failed_total, check_total;
 static const char *check_why;
 static int check_line;
 
@@ -22,6 +25,7 @@ static int check_line;
 #define RUN(fn)                                                                                 \
 	do {                                                                                    \
 		check_why = NULL;                                                               \
+		check_total++;                                                                  \
 		fn();                                                                           \
 		if (check_why) {                                                                \
 			printf("not ok %s: %s:%d: %s\n", #fn, __FILE__, check_line, check_why); \
@@ -32,4 +36,8 @@ static int check_line;
 		fflush(stdout);                                                                 \
 	} while (0)
 
-#define DONE() return check_failed_total != 0
+#define DONE()                                  \
+	do {                                    \
+		printf("1..%d\n", check_total); \
+		return check_failed_total != 0; \
+	} while (0)

@@ -411,16 +411,13 @@ static void image_that_is_no_elf(void)
 /* CRIU's own image: plan for it. */
 static void fixture(void)
 {
-	const char *shared = getenv("SHARED_DIR");
+	const char *top = getenv("ROOT");
 	struct image_dir *dir;
 	char path[512];
 	MmEntry *mm;
 
-	snprintf(path, sizeof(path), "%s/fixtures/criu-4.2/everything/images", shared ? shared : "../shared");
-	if (image_dir_open(path, &dir)) {
-		dprintf(1, "# no fixture\n");
-		return;
-	}
+	snprintf(path, sizeof(path), "%s/test/compat/criu-4.2/everything/images", top ? top : ".");
+	MUST(!image_dir_open(path, &dir));
 	MUST(!image_read_single(dir, IMAGE_MM, 31457, &mm));
 	child.r.dir = dir;
 	child.rt.mm = mm;
