@@ -42,8 +42,10 @@ static bool feature_there(enum feature f)
 	const struct feature_info *info = feature_info(f);
 	int answer = feature_probe(f);
 
-	if (answer == 1)
+	if (answer == 1) {
+		printf("%s is supported\n", info->name);
 		return true;
+	}
 	if (answer == -ENOTSUP)
 		fprintf(stderr, "criu: %s (%s) is not built yet\n", info->name, info->text);
 	else if (answer == 0)

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/bits.h"
+#include "cli/cli.h"
 #include "cli/options.h"
 #include "util/log.h"
 #include "util/str.h"
@@ -231,10 +232,14 @@ int value_manage_cgroups(struct options *opts, const char *arg)
 		[CGROUP_MODE_SOFT] = "soft",	   [CGROUP_MODE_FULL] = "full",	   [CGROUP_MODE_STRICT] = "strict",
 		[CGROUP_MODE_DEFAULT] = "default",
 	};
-	int i = arg ? word_of(arg, names, ARRAY_SIZE(names)) : CGROUP_MODE_DEFAULT;
+	int i = arg ? word_of(str_eq(arg, "none") ? "cg-none" : arg, names, ARRAY_SIZE(names)) : CGROUP_MODE_DEFAULT;
 
 	if (i < 0)
 		return i;
+	if (i != CGROUP_MODE_IGNORE && i != CGROUP_MODE_NONE)
+		return -EOPNOTSUPP;
+	if (i == CGROUP_MODE_NONE)
+		usage_error("warning: cgroups are not implemented: restored tasks stay in the cgroup of criu");
 	opts->cgroup_mode = (enum cgroup_mode)i;
 	opts->manage_cgroups = i != CGROUP_MODE_IGNORE;
 	return 0;

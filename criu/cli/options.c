@@ -19,6 +19,7 @@ struct cursor {
 	struct words *words;
 	struct str_list *exec_cmd;
 	bool wants_exec_cmd;
+	bool first_pass; /* options_scan: everything is looked at once more */
 };
 
 /* One option as it was found. */
@@ -112,6 +113,9 @@ static int take(struct options *opts, unsigned int command, const struct found *
 	if (ret == -EINVAL)
 		return usage_error("%s: '%s' does not fit; it takes %s", found->shown, found->arg ? found->arg : "",
 				   spec->arg ? spec->arg : "no value");
+	if (ret == -EOPNOTSUPP)
+		return usage_error("%s%s%s is not built yet", found->shown, found->arg ? "=" : "",
+				   found->arg ? found->arg : "");
 	if (ret == -ENOMEM)
 		usage_error("%s: out of memory", found->shown);
 	return ret;
@@ -149,6 +153,21 @@ static int long_option(struct cursor *at, struct found *ret_found)
 	return 0;
 }
 
+/*
+ * -v4, -vvv. As in CRIU, the rest of the word is the argument of -v, and what is no number is 0: scripts that were written
+ * with one dash too few (-verbosity=0) rely on it.
+ */
+static const char *verbosity_word(const char *rest, bool quiet)
+{
+	if (!*rest)
+		return NULL;
+	if (!rest[strspn(rest, "v")] || !rest[strspn(rest, "0123456789")])
+		return rest;
+	if (!quiet)
+		usage_error("warning: -v%s is read as -v0: no other letters follow -v in one word", rest);
+	return "0";
+}
+
 /* The next letter of a cluster; an argument may follow in the same word or be the next one. */
 static int short_option(struct cursor *at, struct found *ret_found)
 {
@@ -169,15 +188,8 @@ static int short_option(struct cursor *at, struct found *ret_found)
 		}
 		at->cluster = "";
 	} else if (spec->letter == 'v') {
-		/* -v4 and -vvv, and still -vj */
-		size_t digits = strspn(at->cluster, "0123456789");
-
-		if (digits) {
-			if (at->cluster[digits])
-				return usage_error("-v%s: a number ends the word", at->cluster);
-			arg = at->cluster;
-			at->cluster = "";
-		}
+		arg = verbosity_word(at->cluster, at->first_pass);
+		at->cluster = "";
 	} else if (spec->kind == ARG_OPTIONAL && *at->cluster) {
 		arg = at->cluster + (*at->cluster == '=');
 		at->cluster = "";
@@ -258,7 +270,7 @@ int options_scan(int argc, char **argv, struct options *opts, struct words *ret_
 {
 	struct words words = { 0 };
 	struct str_list ignored = { 0 };
-	struct cursor at = { .argc = argc, .argv = argv, .words = &words, .exec_cmd = &ignored };
+	struct cursor at = { .argc = argc, .argv = argv, .words = &words, .exec_cmd = &ignored, .first_pass = true };
 	int ret = walk(&at, opts, CMD_ANY, take_first);
 
 	str_list_free(&ignored);

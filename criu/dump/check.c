@@ -20,9 +20,12 @@ static bool is_gone(int err)
 
 static void check_tracer(struct dump *dump, struct dump_task *dt)
 {
+	char comm[16];
+
 	if (proc_status_read(&dt->proc, &dt->status) || !dt->status.tracer)
 		return;
-	dump_blocker(dump, dt, -1, "is traced by %d: detach that debugger first", dt->status.tracer);
+	dump_blocker(dump, dt, -1, "is traced by %d (%s): detach that debugger first", dt->status.tracer,
+		     proc_comm_of(dt->status.tracer, comm));
 }
 
 static int look_at_task(struct dump *dump, struct dump_task *dt)

@@ -222,9 +222,11 @@ static int seize_failed(struct dump_task *dt, pid_t tid, int err)
 {
 	_cleanup_proc_status_ struct proc_status status = { 0 };
 	struct proc_stat stat;
+	char comm[16];
 
 	if (!proc_status_read(&dt->proc, &status) && status.tracer)
-		return fail(err, "task %d is traced by %d already: detach that debugger first", tid, status.tracer);
+		return fail(err, "task %d is traced by %d (%s) already: detach that debugger first", tid, status.tracer,
+			    proc_comm_of(status.tracer, comm));
 	if (dt->t.host_pid == getpid())
 		return fail(err, "%d is this criu: start it from outside of the tree that it is to dump", tid);
 	if (!proc_stat_read(&dt->proc, &stat) && (stat.flags & PF_KTHREAD))

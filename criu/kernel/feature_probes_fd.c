@@ -235,3 +235,19 @@ int probe_ipv6_freebind(void)
 
 	return sk >= 0 && !setsockopt(sk, IPPROTO_IPV6, IPV6_FREEBIND_OPT, &on, sizeof(on));
 }
+
+int probe_memfd_hugetlb(void)
+{
+	_cleanup_close_ int fd = memfd_create("probe", MFD_CLOEXEC | MFD_HUGETLB);
+
+	return fd >= 0;
+}
+
+int probe_ns_pid(void)
+{
+	_cleanup_proc_ struct proc p = PROC_CLOSED;
+	_cleanup_proc_status_ struct proc_status status = { 0 };
+	int err = proc_open(getpid(), &p) ?: proc_status_read(&p, &status);
+
+	return err ? err : status.levels > 0;
+}

@@ -257,6 +257,13 @@ int proc_comm(const struct proc *p, char ret[16])
 	return 0;
 }
 
+const char *proc_comm_of(pid_t pid, char buf[16])
+{
+	_cleanup_proc_ struct proc p = PROC_CLOSED;
+
+	return proc_open(pid, &p) || proc_comm(&p, buf) ? "?" : buf;
+}
+
 int proc_loginuid(const struct proc *p, uint32_t *ret_v)
 {
 	char text[32];

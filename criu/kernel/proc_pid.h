@@ -161,6 +161,8 @@ int proc_ns_clone_flag(enum proc_ns ns);
 
 /* comm of the process or thread, without the newline. */
 int proc_comm(const struct proc *p, char ret[16]);
+/* The same of any process, for messages: @buf, or "?" when there is none. */
+const char *proc_comm_of(pid_t pid, char buf[16]);
 /* loginuid (~0: unset), oom_score_adj, personality, coredump_filter, setgroups (1: allowed), timerslack_ns */
 int proc_loginuid(const struct proc *p, uint32_t *ret_v);
 int proc_oom_score_adj(const struct proc *p, int *ret_v);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A task that is traced already is refused, naming its tracer; it stays traced.
- * test: refused=trac
+ * test: refused="task [0-9]+ is traced by [0-9]+ [(]traced_refused[)] already"
  */
 #include "checkpoint.h"
 #include <sys/ptrace.h>
