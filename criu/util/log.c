@@ -151,6 +151,14 @@ static void keep_error(const struct line *l, size_t from)
 	memset(to + len, 0, KEPT_LEN - 1 - len);
 }
 
+/* A text that comes with its reason (image_dir_error()) does not get the same one again. */
+static bool ends_with(const struct line *l, size_t from, const char *reason)
+{
+	size_t len = strlen(reason);
+
+	return l->len - from >= len && !memcmp(l->text + l->len - len, reason, len);
+}
+
 static void __attribute__((format(printf, 5, 0)))
 log_line(int level, const char *file, int line, int err, const char *fmt, va_list ap)
 {
@@ -166,7 +174,7 @@ log_line(int level, const char *file, int line, int err, const char *fmt, va_lis
 	line_vadd(&l, fmt, ap);
 	while (l.len > from && l.text[l.len - 1] == '\n')
 		l.len--;
-	if (err)
+	if (err && !ends_with(&l, from, strerror(-err)))
 		line_add(&l, ": %s", strerror(-err));
 	if (level == LOG_ERROR)
 		keep_error(&l, from);

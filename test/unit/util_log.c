@@ -59,6 +59,10 @@ static void fail_returns_and_says_why(void)
 	CHECK(fail(EPERM, "positive") == -EPERM);
 	CHECK(fail(0, "zero") == -EIO);
 	logged();
+	CHECK(fail(-ENOSPC, "write a.img: %s", strerror(ENOSPC)) == -ENOSPC);
+	CHECK(strstr(logged(), "): write a.img: No space left on device\n"));
+	CHECK(fail(-ENOSPC, "write a.img: %s", strerror(EIO)) == -ENOSPC);
+	CHECK(strstr(logged(), "): write a.img: Input/output error: No space left on device\n"));
 }
 
 static void scopes_nest(void)
