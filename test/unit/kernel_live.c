@@ -201,6 +201,23 @@ static bool same_regions(const struct page_regions *a, const struct page_regions
 	return a->n == b->n && !memcmp(a->v, b->v, a->n * sizeof(*a->v));
 }
 
+/* By its frame: two pages that were only read share it. */
+static bool is_zero_page(volatile char *page)
+{
+	volatile char *other = mmap(NULL, PAGE_SZ, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	uint64_t a = 0, b = 0;
+	bool same;
+
+	(void)other[0];
+	same = pread(fd, &a, 8, (off_t)((uintptr_t)page / PAGE_SZ * 8)) == 8 &&
+	       pread(fd, &b, 8, (off_t)((uintptr_t)other / PAGE_SZ * 8)) == 8 && (a & PM_PRESENT) &&
+	       (a << 9) == (b << 9);
+	close(fd);
+	munmap((void *)other, PAGE_SZ);
+	return same;
+}
+
 /* Two thousand islands: more than the ioctl gives at once. */
 static void pages_are_scanned(void)
 {
@@ -220,10 +237,10 @@ static void pages_are_scanned(void)
 	CHECK(a.v[7].categories == PAGE_PRESENT);
 	CHECK(!page_scan_by_reading(&pm, (uintptr_t)p, (uintptr_t)p + len, &present, &b) && same_regions(&a, &b));
 	a.n = b.n = 0;
-	(void)p[2 * PAGE_SZ]; /* reading makes it the zero page */
+	(void)p[2 * PAGE_SZ]; /* on most kernels reading makes it the zero page, on some one of its own */
 	CHECK(!page_scan_range(&pm, (uintptr_t)p, (uintptr_t)p + 4 * PAGE_SZ, &PAGES_TO_SAVE, &a) && a.n == 1);
 	if (pm.has_scan)
-		CHECK(a.v[0].end == (uintptr_t)p + 2 * PAGE_SZ);
+		CHECK(a.v[0].end == (uintptr_t)p + (is_zero_page(p + 2 * PAGE_SZ) ? 2 : 3) * PAGE_SZ);
 	if (feature_has(FEATURE_GUARD_PAGES)) {
 		a.n = 0;
 		CHECK(!madvise((void *)(p + PAGE_SZ), PAGE_SZ, 102));

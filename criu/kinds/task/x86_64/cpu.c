@@ -2,11 +2,14 @@
 /* thread_info: registers, x87 to AVX-512 state, TLS entries, where the kernel clears the tid. */
 #include <asm/ldt.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include "base/bits.h"
 #include "kinds/kinds.h"
@@ -201,8 +204,40 @@ static int load_regs(pid_t tid, const UserX86RegsEntry *e, struct compel_regs *r
 	return 0;
 }
 
+/* An entry that is not present is what every new thread has. */
+static bool is_empty(const UserDescT *t)
+{
+	return t->seg_not_present && !t->usable && !t->base_addr && !t->limit;
+}
+
+/*
+ * Only the system calls of 32-bit programs set a TLS entry. Where the kernel has them switched off (ia32_emulation=0) their
+ * gate is a fault: so a child tries.
+ */
+static bool has_ia32_calls(void)
+{
+	enum { GETPID_32 = 20 };
+	int status = 0;
+	pid_t pid = fork();
+
+	if (!pid) {
+		struct sigaction standard = { .sa_handler = SIG_DFL };
+		long nr = GETPID_32;
+
+		sigaction(SIGSEGV, &standard, NULL);
+		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* leaves no core file */
+		__asm__ volatile("int $0x80" : "+a"(nr) : : "memory", "r8", "r9", "r10", "r11");
+		_exit(nr == getpid() ? 0 : 1);
+	}
+	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return pid > 0 && WIFEXITED(status) && !WEXITSTATUS(status);
+}
+
 static int check_tls(pid_t tid, const ThreadInfoX86 *ti)
 {
+	bool any = false;
+
 	if (ti->n_tls > NR_TLS)
 		return core_refuse(tid, "thread_info.tls: %zu entries, there are %d", ti->n_tls, NR_TLS);
 	for (size_t i = 0; i < ti->n_tls; i++) {
@@ -210,7 +245,12 @@ static int check_tls(pid_t tid, const ThreadInfoX86 *ti)
 
 		if (nr < FIRST_TLS_ENTRY || nr >= FIRST_TLS_ENTRY + NR_TLS)
 			return core_refuse(tid, "thread_info.tls: there is no entry %u", nr);
+		any |= !is_empty(ti->tls[i]);
 	}
+	if (any && !has_ia32_calls())
+		return core_refuse(
+			tid, "the thread has TLS entries of set_thread_area(2), and this kernel has no 32-bit system "
+			     "calls to set them: boot it with ia32_emulation=1");
 	return 0;
 }
 
@@ -266,8 +306,7 @@ static int cpu_hand_over_thread(struct restore *r, struct restore_task *task, st
 		const UserDescT *t = ti->tls[i];
 		uint32_t *to = wire->tls[wire->nr_tls];
 
-		/* An entry that is not present is what every new thread has. */
-		if (t->seg_not_present && !t->usable && !t->base_addr && !t->limit)
+		if (is_empty(t))
 			continue;
 		to[0] = t->entry_number;
 		to[1] = t->base_addr;
