@@ -145,6 +145,24 @@ static int check_build_id(const RegFileEntry *reg, int fd)
 	return 0;
 }
 
+/*
+ * Nobody relies on what it only writes to: a log has grown, or has been truncated. We do not save its size; images of CRIU
+ * have it.
+ */
+static int size_differs(const RegFileEntry *reg, uint64_t size)
+{
+	if (reg->flags & (O_WRONLY | O_APPEND)) {
+		log_warn("%s has changed: its size was %" PRIu64 ", is %" PRIu64
+			 "; it is open for %s only, which goes on",
+			 reg->name, reg->size, size, reg->flags & O_APPEND ? "appending" : "writing");
+		return 0;
+	}
+	return fail(-EINVAL,
+		    "%s has changed: its size was %" PRIu64 ", is %" PRIu64
+		    "; put a file of the old content back there for the time of the restore",
+		    reg->name, reg->size, size);
+}
+
 int regular_check_content(struct restore *r, const RegFileEntry *reg, int fd)
 {
 	struct stat st;
@@ -160,9 +178,12 @@ int regular_check_content(struct restore *r, const RegFileEntry *reg, int fd)
 		return fail(-EINVAL,
 			    "%s has changed: its mode was %#o, is %#o; chmod it back or give --skip-file-rwx-check",
 			    reg->name, reg->mode & 0777, st.st_mode & 0777);
-	if (reg->has_size && S_ISREG(st.st_mode) && reg->size != (uint64_t)st.st_size)
-		return fail(-EINVAL, "%s has changed: its size was %" PRIu64 ", is %" PRIu64 "; put the old one back",
-			    reg->name, reg->size, (uint64_t)st.st_size);
+	if (reg->has_size && S_ISREG(st.st_mode) && reg->size != (uint64_t)st.st_size) {
+		int err = size_differs(reg, (uint64_t)st.st_size);
+
+		if (err)
+			return err;
+	}
 	if (reg->n_build_id && S_ISREG(st.st_mode) && r->opts->file_validation == VALIDATE_BUILDID)
 		return check_build_id(reg, fd);
 	return 0;
