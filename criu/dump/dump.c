@@ -12,12 +12,11 @@
 #include "util/log.h"
 
 /* A person's ^C must not leave half a dump behind: it is asked for between two steps. */
-static int watch_signals(struct dump *dump, sigset_t *ret_old)
+static int watch_signals(struct dump *dump)
 {
 	sigset_t mask;
 
 	interrupt_signals(&mask);
-	sigprocmask(SIG_BLOCK, &mask, ret_old);
 	dump->signal_fd = signalfd(-1, &mask, SFD_NONBLOCK | SFD_CLOEXEC);
 	return dump->signal_fd < 0 ? fail(-errno, "signalfd") : 0;
 }
@@ -39,12 +38,23 @@ static int open_images(struct dump *dump)
 	return 0;
 }
 
+static bool all_pass_by_themselves(const struct dump *dump)
+{
+	return dump->blockers.nr == dump->blockers.nr_transient && stats_now() < dump->retry_until;
+}
+
+/* What passes by itself is no reason to refuse while there is time: dump_run() begins again. */
 static int report_blockers(struct dump *dump)
 {
 	struct blocker *b;
 
-	if (!dump->blockers.nr)
-		return 0;
+	if (all_pass_by_themselves(dump)) {
+		for (b = dump->blockers.first; b; b = b->next)
+			log_info("pid %d (%s): fd %d: %s: the dump begins again", b->pid, b->comm, b->fd, b->text);
+		dump->try_again = true;
+		return -EOPNOTSUPP;
+	}
+	dump->try_again = false;
 	for (b = dump->blockers.first; b; b = b->next) {
 		if (b->fd >= 0)
 			log_error("pid %d (%s): fd %d: %s", b->pid, b->comm, b->fd, b->text);
@@ -170,32 +180,75 @@ static void tell_frozen(uint64_t us)
 		dprintf(STDERR_FILENO, "frozen for %lu.%03lu ms\n", us / 1000, us % 1000);
 }
 
-int dump_run(const struct options *opts)
+/* What several attempts of one dump have in common. */
+struct attempts {
+	unsigned int nr; /* that have failed so far */
+	uint64_t until; /* stats_now(): those that begin later are the last */
+	uint64_t frozen_us; /* by those that have failed */
+};
+
+/* Without a bound (--timeout 0) what passes by itself gets as long. */
+#define RETRY_SEC_DEFAULT 10
+/* How long the tree runs before the second attempt, and how often that doubles. */
+#define FIRST_PAUSE_MS 2
+#define PAUSE_DOUBLINGS 6u
+
+static int dump_once(const struct options *opts, struct attempts *attempts, bool *ret_again)
 {
 	struct dump *dump = dump_new(opts);
 	unsigned int said = log_error_count();
-	sigset_t old;
 	int err;
 
 	if (!dump)
 		return fail(-ENOMEM, "dump");
 	dump->short_freeze = opts->leave_running && !opts->action_scripts.n;
-	err = watch_signals(dump, &old);
+	dump->attempt = attempts->nr;
+	dump->retry_until = attempts->until;
+	err = watch_signals(dump);
 	if (!err)
 		err = open_images(dump);
-	if (!err)
+	if (!err && !attempts->nr)
 		err = scripts_run(opts, "pre-dump", opts->pid);
 	if (!err)
 		err = save_and_release(dump);
+	attempts->frozen_us += dump->stats.dump.frozen_time;
+	dump->stats.dump.frozen_time = attempts->frozen_us;
 	if (!err)
 		stats_finish_dump(opts, opts->work_dir_fd >= 0 ? opts->work_dir_fd : image_dir_fd(dump->dir),
 				  &dump->stats.dump);
 	if (!err && opts->leave_running)
 		tell_frozen(dump->stats.dump.frozen_time);
-	dump_free(dump);
+	*ret_again = err < 0 && dump->try_again && log_error_count() == said;
 	/* Whoever fails says why; should one forget it, the person is not left without a word. */
-	if (err < 0 && log_error_count() == said)
+	if (err < 0 && !*ret_again && log_error_count() == said)
 		fail(err, "the dump of %d failed", opts->pid);
+	if (err < 0 && !*ret_again && attempts->nr && err != -EINTR)
+		log_error("the dump of %d was tried %u times (--timeout)", opts->pid, attempts->nr + 1);
+	dump_free(dump);
+	return err;
+}
+
+/* The tree runs for a moment. */
+static void pause_before_retry(struct attempts *attempts)
+{
+	interrupt_wait(FIRST_PAUSE_MS << MIN_OF(attempts->nr, PAUSE_DOUBLINGS));
+	attempts->nr++;
+}
+
+int dump_run(const struct options *opts)
+{
+	const uint64_t seconds = opts->timeout_sec ? opts->timeout_sec : RETRY_SEC_DEFAULT;
+	struct attempts attempts = { .until = stats_now() + seconds * 1000000 };
+	sigset_t asked, old;
+	bool again;
+	int err;
+
+	interrupt_signals(&asked);
+	sigprocmask(SIG_BLOCK, &asked, &old);
+	while ((err = dump_once(opts, &attempts, &again)) < 0 && again)
+		pause_before_retry(&attempts);
+	if (!err && attempts.nr)
+		log_info("the dump was begun %u times, until what passes by itself had passed", attempts.nr + 1);
 	/* One that came too late to stop it: what was done is what the caller is told. */
 	interrupt_take();
 	sigprocmask(SIG_SETMASK, &old, NULL);

@@ -108,7 +108,9 @@ static int freeze(struct dump *dump)
 		int found = seize_pass(dump);
 
 		if (found < 0)
-			return fail(found, "freeze the tree of %d", dump->opts->pid);
+			return found == -ETIMEDOUT || found == -EINTR ?
+				       found :
+				       fail(found, "freeze the tree of %d", dump->opts->pid);
 		quiet = found ? 0 : quiet + 1;
 		err = dump_interrupted(dump);
 		if (!err && dump->opts->timeout_sec &&

@@ -40,6 +40,8 @@
 #define ONE_WAIT_MS 2u
 /* A number that changes hands meanwhile is tried again. */
 #define SEIZE_TRIES 4
+/* What the first attempt waits for one process, if it is not the only one; it doubles with each. */
+#define FIRST_PATIENCE_US 100000ull
 /* How often a PTRACE_SEIZE that waits is asked whether it is to be given up. */
 #define TICK_US 50000
 
@@ -99,13 +101,20 @@ static void look_for_end(struct dump_task *dt)
 }
 
 /* What is left of --timeout. */
+/*
+ * How long one process may go on running. In an attempt that is not the last it is not waited for long: it may itself wait
+ * for a task that we have stopped (vfork), and the others stand still meanwhile.
+ */
 static unsigned int left_ms(const struct dump *dump)
 {
-	uint64_t gone = (stats_now() - dump->freeze_start) / 1000, all = dump->opts->timeout_sec * 1000ull;
+	uint64_t now = stats_now(), end = dump->waiting_since + (FIRST_PATIENCE_US << MIN_OF(dump->attempt, 16u));
 
-	if (!all)
-		return INT32_MAX;
-	return all > gone ? all - gone : 0;
+	if (now >= dump->retry_until) {
+		if (!dump->opts->timeout_sec)
+			return INT32_MAX;
+		end = dump->freeze_start + dump->opts->timeout_sec * 1000000ull;
+	}
+	return end > now ? (end - now + 999) / 1000 : 0;
 }
 
 /* Has it ended? That is taken then. Any wait for a traced thread takes stops as well, asked for or not: look first. */
@@ -192,10 +201,12 @@ static int seize_patiently(struct dump_task *dt, pid_t tid)
 		seizing.task = NULL;
 		err = dump_interrupted(seizing.dump);
 		return err ? err :
-			     fail(-ETIMEDOUT,
-				  "process %d executes a program and does not get done with it: maybe a thread of it that a debugger holds does not end, or a file is not served; --timeout bounds the wait",
-				  dt->t.host_pid);
+			     dump_try_again(
+				     seizing.dump, -ETIMEDOUT,
+				     "process %d executes a program and does not get done with it: maybe a thread of it that a debugger holds does not end, or a file is not served; --timeout bounds the wait",
+				     dt->t.host_pid);
 	}
+	seizing.dump->waiting_since = stats_now();
 	seizing.task = dt;
 	if (dt->deaths_seen != seizing.deaths) {
 		dt->deaths_seen = seizing.deaths;
@@ -383,6 +394,7 @@ static int wait_stops(struct dump *dump, struct dump_task *dt)
 	pid_t left;
 	int gone, all = 0;
 
+	dump->waiting_since = stats_now();
 	for (bool again = false;; again = true) {
 		gone = wait_round(dump, dt, again, &left);
 		if (gone < 0)
@@ -391,8 +403,8 @@ static int wait_stops(struct dump *dump, struct dump_task *dt)
 		if (!left)
 			break;
 		if (!left_ms(dump))
-			return fail(
-				-ETIMEDOUT,
+			return dump_try_again(
+				dump, -ETIMEDOUT,
 				"task %d does not stop: it waits in the kernel for something that no signal interrupts (a child of vfork, a dead file server); --timeout bounds the wait",
 				left);
 		if (dump_interrupted(dump) < 0)

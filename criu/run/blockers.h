@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What stands in the way of a dump: collected, so that one run names all of it. */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -12,9 +13,10 @@ struct blocker {
 	const char *kind; /* "unix", "memory", ... */
 	const char *path; /* of the descriptor, as /proc names it: NULL when there is none */
 	const char *text;
+	bool transient; /* passes by itself */
 };
 
 struct blockers {
 	struct blocker *first, *last;
-	size_t nr;
+	size_t nr, nr_transient;
 };

@@ -91,6 +91,11 @@ struct dump {
 	uint32_t last_file_id;
 	struct image_writer *files_img;
 	uint64_t freeze_start; /* stats_now() */
+	uint64_t
+		retry_until; /* stats_now(); an attempt that fails before is not the last; 0: of one that cannot be repeated */
+	unsigned int attempt; /* how many have failed before */
+	uint64_t waiting_since; /* stats_now(): for the process that is being stopped */
+	bool try_again; /* it failed for what passes by itself */
 	bool complete; /* the images are committed */
 	bool short_freeze; /* the tree goes on while its pages are saved, from snapshots */
 	bool thawed;
@@ -143,6 +148,18 @@ char *dump_printf(struct dump *dump, const char *fmt, ...) __attribute__((format
  */
 void dump_blocker(struct dump *dump, const struct dump_task *task, int fd, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+
+/*
+ * The same for what passes by itself as a rule (events that the program is about to read): while there is time
+ * (--timeout), the tree runs on for a moment and the dump begins again.
+ */
+void dump_transient_blocker(struct dump *dump, const struct dump_task *task, int fd, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+/*
+ * The same for a step that fails for such a reason: return dump_try_again(dump, -ETIMEDOUT, "..."). Logs the text as an error
+ * only if there is no time left.
+ */
+int dump_try_again(struct dump *dump, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* fcntl owner of a descriptor: F_GETOWN_EX, F_GETSIG, F_GETOWNER_UIDS. Never NULL on success. */
 int dump_fown(struct dump *dump, const struct fd_probe *probe, FownEntry **ret_fown);

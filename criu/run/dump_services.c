@@ -36,19 +36,19 @@ char *dump_printf(struct dump *dump, const char *fmt, ...)
 	return s;
 }
 
-void dump_blocker(struct dump *dump, const struct dump_task *task, int fd, const char *fmt, ...)
+static void __attribute__((format(printf, 5, 0)))
+add_blocker(struct dump *dump, const struct dump_task *task, int fd, bool transient, const char *fmt, va_list ap)
 {
 	struct blocker *b = dump_alloc(dump, sizeof(*b));
-	va_list ap;
 
 	dump->blockers.nr++;
+	dump->blockers.nr_transient += transient;
 	if (!b)
 		return;
-	va_start(ap, fmt);
 	b->text = arena_vprintf(&dump->arena, fmt, ap);
-	va_end(ap);
 	b->pid = task ? task->t.pid : 0;
 	b->fd = fd;
+	b->transient = transient;
 	b->kind = dump->asked.kind;
 	b->path = dump->asked.path ? dump_strdup(dump, dump->asked.path) : NULL;
 	b->comm = task ? task->t.comm : "";
@@ -57,6 +57,39 @@ void dump_blocker(struct dump *dump, const struct dump_task *task, int fd, const
 	else
 		dump->blockers.first = b;
 	dump->blockers.last = b;
+}
+
+void dump_blocker(struct dump *dump, const struct dump_task *task, int fd, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	add_blocker(dump, task, fd, false, fmt, ap);
+	va_end(ap);
+}
+
+void dump_transient_blocker(struct dump *dump, const struct dump_task *task, int fd, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	add_blocker(dump, task, fd, true, fmt, ap);
+	va_end(ap);
+}
+
+int dump_try_again(struct dump *dump, int err, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (stats_now() >= dump->retry_until)
+		return fail(err, "%s", text);
+	dump->try_again = true;
+	log_info("%s: the dump begins again", text);
+	return err;
 }
 
 int dump_fown(struct dump *dump, const struct fd_probe *probe, FownEntry **ret_fown)

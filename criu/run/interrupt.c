@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "run/interrupt.h"
+#include <poll.h>
+#include <sys/signalfd.h>
 #include <time.h>
 #include "base/bits.h"
+#include "base/cleanup.h"
 
 void interrupt_signals(sigset_t *ret_set)
 {
@@ -23,4 +26,15 @@ int interrupt_take(void)
 	interrupt_signals(&set);
 	sig = sigtimedwait(&set, NULL, &at_once);
 	return sig > 0 ? sig : 0;
+}
+
+void interrupt_wait(int ms)
+{
+	struct pollfd asked = { .events = POLLIN };
+	sigset_t set;
+
+	interrupt_signals(&set);
+	_cleanup_close_ int fd = signalfd(-1, &set, SFD_CLOEXEC);
+	asked.fd = fd;
+	poll(&asked, 1, ms);
 }

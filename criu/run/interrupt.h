@@ -7,3 +7,5 @@
 void interrupt_signals(sigset_t *ret_set);
 /* The signal of these that waits, which is taken then; 0: none. They must be blocked. */
 int interrupt_take(void);
+/* Waits for one of these, at most @ms milliseconds; it goes on waiting to be taken. They must be blocked. */
+void interrupt_wait(int ms);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Events of fanotify that nobody has read are refused by name, and stay.
- * test: refused='fd.*\b300\b.*fanotify.*events.*--skip-events'
+ * test: options=--timeout=1 refused='fd.*\b300\b.*fanotify.*events.*--skip-events'
  */
 #include "checkpoint.h"
 #include <sys/fanotify.h>

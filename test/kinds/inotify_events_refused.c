@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Events of inotify that nobody has read: the kernel takes none back, so the dump refuses; none of them is lost by that.
- * test: refused='fd.*\b300\b.*inotify.*events.*--skip-events'
+ * test: options=--timeout=1 refused='fd.*\b300\b.*inotify.*events.*--skip-events'
  */
 #include "checkpoint.h"
 #include <sys/inotify.h>

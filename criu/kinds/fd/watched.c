@@ -88,7 +88,7 @@ void watched_events(struct dump *dump, const struct fd_probe *probe, const char 
 	if (dump->opts->skip_events)
 		log_warn("%s: %d bytes of events that have not been read are left out (--skip-events)", kind, waiting);
 	else
-		dump_blocker(
+		dump_transient_blocker(
 			dump, probe->task, probe->fd,
 			"%s: %d bytes of events have not been read, and the kernel takes none back: dump a little later, "
 			"when the program has read them, or leave them out by --skip-events",

@@ -45,7 +45,7 @@ static void refuse_udp(struct dump *dump, const struct fd_probe *probe)
 	int encap = number(probe->local, IPPROTO_UDP, UDP_ENCAP);
 
 	if (number(probe->local, IPPROTO_UDP, UDP_CORK))
-		dump_blocker(
+		dump_transient_blocker(
 			dump, probe->task, probe->fd,
 			"%s: a datagram is being put together (UDP_CORK) and cannot be read: let the program send it",
 			probe->link);
