@@ -11,6 +11,7 @@
 #include "kernel/fdinfo.h"
 #include "kinds/kinds.h"
 #include "run/dump.h"
+#include "run/fs_answers.h"
 #include "util/fds.h"
 #include "util/log.h"
 
@@ -94,21 +95,12 @@ static bool is_gone(const struct dump *dump, int err)
 	return dump->checking && (err == -EBADF || err == -ESRCH || err == -ENOENT);
 }
 
-/* What the kernel tells about one descriptor; @link is the caller's buffer. */
+/* What the kernel tells about one descriptor; @link is the caller's buffer. 1: nothing more may be asked, see the blocker. */
 static int probe_fd(struct dump *dump, struct dump_task *dt, struct fd_probe *probe, char *link, size_t size)
 {
 	char name[32];
 	ssize_t len;
-	int err;
 
-	probe->local = sys_pidfd_getfd(dt->pidfd, probe->fd);
-	if (is_gone(dump, probe->local))
-		return probe->local;
-	if (probe->local < 0)
-		return fail(probe->local, "get a copy of the descriptor");
-	err = probe_local(probe);
-	if (err)
-		return err;
 	snprintf(name, sizeof(name), "fd/%d", probe->fd);
 	len = read_link(dt->proc.dir, name, link, size);
 	if (is_gone(dump, len))
@@ -116,7 +108,14 @@ static int probe_fd(struct dump *dump, struct dump_task *dt, struct fd_probe *pr
 	if (len < 0)
 		return fail(len, "readlink /proc/%d/%s", dt->t.host_pid, name);
 	probe->link = link;
-	return 0;
+	if (!dump_fd_answers(dump, probe))
+		return 1;
+	probe->local = sys_pidfd_getfd(dt->pidfd, probe->fd);
+	if (is_gone(dump, probe->local))
+		return probe->local;
+	if (probe->local < 0)
+		return fail(probe->local, "get a copy of the descriptor");
+	return probe_local(probe);
 }
 
 /* Positions tell most descriptions of one file apart, as long as they stand still. */
@@ -210,7 +209,7 @@ static int save_fd(struct file_pass *pass, struct dump_task *dt, struct fd_probe
 	if (!err)
 		err = save_probe(pass, probe, dt->t.host_pid, probe->fd, &line.id, &line.type, &fresh);
 	if (err)
-		return err;
+		return err < 0 ? err : 0;
 	line.flags = probe->cloexec ? FD_CLOEXEC : 0;
 	line.fd = probe->fd;
 	err = dump_remember_fd(dump, dt, probe->fd, line.id);
@@ -280,7 +279,7 @@ static int in_flight_file_id(struct dump *dump, struct dump_task *task, int loca
 	if (len < 0)
 		return fail(len, "readlink %s", name);
 	probe.link = pass->link;
-	err = probe_local(&probe);
+	err = dump_path_answers(dump, task, local, probe.link) ? probe_local(&probe) : -EOPNOTSUPP;
 	if (!err)
 		err = save_probe(pass, &probe, getpid(), local, ret_id, &type, &fresh);
 	probe.local = -1;
@@ -330,6 +329,16 @@ static int save_end(struct dump *dump)
 	return err;
 }
 
+/* Of a file that may not be asked for more there is a blocker, and no entry. */
+static int path_file_id(struct dump *dump, struct dump_task *dt, int local, const char *link, unsigned flags,
+			uint32_t *ret_id)
+{
+	if (dump_path_answers(dump, dt, local, link))
+		return regular_path_id(dump, dt, local, link, flags, ret_id);
+	*ret_id = dump_new_file_id(dump);
+	return 0;
+}
+
 int dump_save_files(struct dump *dump)
 {
 	struct file_pass pass = { .dump = dump };
@@ -339,7 +348,7 @@ int dump_save_files(struct dump *dump)
 	if (err)
 		return err;
 	dump->open_files.what = KCMP_WHAT_FILE;
-	dump->path_file_id = regular_path_id;
+	dump->path_file_id = path_file_id;
 	dump->in_flight_file_id = in_flight_file_id;
 	dump->file_pass = &pass;
 	err = dump_shared_image(dump, IMAGE_FILES, &dump->files_img);

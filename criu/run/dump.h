@@ -125,6 +125,7 @@ struct dump {
 	int (*in_flight_file_id)(struct dump *, struct dump_task *, int local, uint32_t *ret_id);
 	struct dump_locks *locks; /* kinds/fd/locks */
 	struct file_pass *file_pass; /* of the pipeline, for that */
+	struct fs_helper *fs_helper; /* run/fs_answers.c; NULL until it is needed */
 };
 
 static inline struct dump_task *dump_task_of(struct task *t)
