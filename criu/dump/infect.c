@@ -90,6 +90,7 @@ static int ask_task(struct dump_task *dt, struct question *q)
 	if (err < 0)
 		return fail(err, "ask the process from inside: %s", compel_why(dt->ctl));
 	memcpy(dt->inside, q->text + sizeof(struct inside_visit), dt->inside_len);
+	dt->asked_at = clocks_now().monotonic;
 	dt->threads[0].inside = *q->thread;
 	for (size_t i = 0; i < dt->nr_fds; i++)
 		dt->fds[i].cloexec = q->fds->fds[i] & 1;

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include "dump/dump.h"
 #include "inventory.pb-c.h"
 #include "kinds/kinds.h"
@@ -13,7 +12,6 @@
 #include "pstree.pb-c.h"
 #include "rpc.pb-c.h"
 #include "run/dump.h"
-#include "timens.pb-c.h"
 #include "util/log.h"
 
 static int write_single(struct dump *dump, enum image_type type, uint64_t id, const ProtobufCMessage *msg)
@@ -23,8 +21,8 @@ static int write_single(struct dump *dump, enum image_type type, uint64_t id, co
 	return err < 0 ? fail(err, "%s", image_dir_error(dump->dir)) : 0;
 }
 
-/* Numbers of the namespaces, the same for every task as long as none is saved. The order is of no meaning. */
-static void fill_namespaces(TaskKobjIdsEntry *ids)
+/* Numbers of the namespaces: of a task, or the tool's own (NULL). In the order of enum ns_number. */
+static void fill_namespaces(TaskKobjIdsEntry *ids, const struct dump_task *dt)
 {
 	uint32_t *const of[] = { &ids->pid_ns_id,  &ids->net_ns_id, &ids->ipc_ns_id,  &ids->uts_ns_id,
 				 &ids->time_ns_id, &ids->mnt_ns_id, &ids->user_ns_id, &ids->cgroup_ns_id };
@@ -33,7 +31,7 @@ static void fill_namespaces(TaskKobjIdsEntry *ids)
 					    &ids->has_user_ns_id, &ids->has_cgroup_ns_id };
 
 	for (size_t i = 0; i < ARRAY_SIZE(of); i++) {
-		*of[i] = i + 1;
+		*of[i] = dt && dt->ns_ids[i + 1] ? dt->ns_ids[i + 1] : i + 1;
 		*has[i] = 1;
 	}
 }
@@ -46,7 +44,7 @@ static int save_ids(struct dump *dump, struct dump_task *dt)
 	ids.files_id = dt->t.ids.files;
 	ids.fs_id = dt->t.ids.fs;
 	ids.sighand_id = dt->t.ids.sighand;
-	fill_namespaces(&ids);
+	fill_namespaces(&ids, dt);
 	return write_single(dump, IMAGE_IDS, dt->t.pid, &ids.base);
 }
 
@@ -164,33 +162,13 @@ static int save_pstree(struct dump *dump)
 	return err < 0 ? fail(err, "%s", image_dir_error(dump->dir)) : 0;
 }
 
-/* What the clocks showed: a restore on another host can keep them going in a time namespace. */
-static int save_clocks(struct dump *dump)
-{
-	TimensEntry entry = TIMENS_ENTRY__INIT;
-	Timespec monotonic = TIMESPEC__INIT, boottime = TIMESPEC__INIT;
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	monotonic.tv_sec = ts.tv_sec;
-	monotonic.tv_nsec = ts.tv_nsec;
-	clock_gettime(CLOCK_BOOTTIME, &ts);
-	boottime.tv_sec = ts.tv_sec;
-	boottime.tv_nsec = ts.tv_nsec;
-	entry.monotonic = &monotonic;
-	entry.boottime = &boottime;
-	return write_single(dump, IMAGE_TIMENS, 0, &entry.base);
-}
-
 static int save_inventory(struct dump *dump)
 {
 	InventoryEntry entry = INVENTORY_ENTRY__INIT;
 	TaskKobjIdsEntry ids = TASK_KOBJ_IDS_ENTRY__INIT;
-	struct timespec ts;
 
 	ids.vm_id = ids.files_id = ids.fs_id = ids.sighand_id = 1;
-	fill_namespaces(&ids);
-	clock_gettime(CLOCK_MONOTONIC, &ts);
+	fill_namespaces(&ids, NULL);
 	entry.img_version = IMAGE_VERSION;
 	entry.has_fdinfo_per_id = entry.fdinfo_per_id = 1;
 	entry.has_ns_per_id = entry.ns_per_id = 1;
@@ -198,7 +176,8 @@ static int save_inventory(struct dump *dump)
 	entry.has_lsmtype = 1;
 	entry.lsmtype = LSMTYPE__NO_LSM;
 	entry.has_dump_uptime = 1;
-	entry.dump_uptime = ts.tv_sec * 1000000ull + ts.tv_nsec / 1000;
+	/* By the clock that start times of processes are told in: proc_pid_stat(5). */
+	entry.dump_uptime = (uint64_t)clocks_now().boottime / 1000;
 	/* In place of iptables there is nftables too (kinds/fd/inet/lock.c). */
 	entry.has_network_lock_method = 1;
 	entry.network_lock_method = dump->opts->network_lock == NETWORK_LOCK_SKIP ? CRIU_NETWORK_LOCK_METHOD__SKIP :
@@ -249,7 +228,7 @@ int dump_save(struct dump *dump)
 	if (!err)
 		err = seccomp_write(dump);
 	if (!err)
-		err = save_clocks(dump);
+		err = time_ns_save(dump);
 	if (!err)
 		err = cpuinfo_write(dump);
 	return err;

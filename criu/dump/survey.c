@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 #include "dump/dump.h"
+#include "kinds/kinds.h"
 #include "memory/memory.h"
 #include "run/dump.h"
 #include "util/fds.h"
@@ -11,12 +12,18 @@
 
 #define CHECK_TRIES 20
 
-/* Namespaces of the tree must be the tool's own as long as their content is not saved. */
+/* Whose content is saved: kinds/ns */
+static bool is_saved(enum proc_ns ns)
+{
+	return ns == PROC_NS_TIME || ns == PROC_NS_TIME_CHILDREN;
+}
+
+/* All others must be the tool's own. */
 static int check_namespaces(struct dump *dump, const uint32_t ours[PROC_NS_COUNT], struct dump_task *dt)
 {
 	for (enum proc_ns ns = 0; ns < PROC_NS_COUNT; ns++) {
 		uint32_t theirs;
-		int err = ours[ns] ? proc_ns_ino(&dt->proc, ns, &theirs) : -ENOENT;
+		int err = ours[ns] && !is_saved(ns) ? proc_ns_ino(&dt->proc, ns, &theirs) : -ENOENT;
 
 		if (err == -ENOENT)
 			continue;
@@ -100,6 +107,8 @@ static int survey_task(struct dump *dump, const uint32_t our_namespaces[PROC_NS_
 
 	dump->asked.kind = "namespace";
 	err = check_namespaces(dump, our_namespaces, dt);
+	if (!err)
+		err = time_ns_survey(dump, dt);
 	dump->asked.kind = "memory";
 	if (!err)
 		err = read_mappings(dump, dt);
@@ -125,7 +134,10 @@ int dump_survey(struct dump *dump)
 {
 	uint32_t our_namespaces[PROC_NS_COUNT];
 	struct dump_task *dt;
-	int err = mountinfo_read(&dump_task_of(dump->tree.root)->proc, &dump->mounts);
+	int err;
+
+	dump->stood = clocks_now();
+	err = mountinfo_read(&dump_task_of(dump->tree.root)->proc, &dump->mounts);
 
 	if (err < 0)
 		return fail(err, "read mountinfo");

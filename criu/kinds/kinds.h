@@ -6,6 +6,7 @@
 #include "run/kind.h"
 
 struct proc_timers;
+struct clocks;
 
 /* descriptors */
 extern const struct fd_kind regular_kind, pipe_kind, fifo_kind, memfd_kind;
@@ -46,6 +47,17 @@ int cpuinfo_write(struct dump *dump);
 int cpuinfo_load(struct restore *r);
 /* Bytes of wire_alloc() that their hand_over takes at the most. */
 size_t task_wire_size(const struct restore_task *task);
+/*
+ * Time namespaces (kinds/ns/time.c). Dump: of each task, and their images. Restore: read and check; in a new task, before
+ * it forks: the root makes them all (where that cannot be, it is said, and no failure), others may have to enter one.
+ */
+int time_ns_survey(struct dump *dump, struct dump_task *task);
+int time_ns_save(struct dump *dump);
+int time_ns_load(struct restore *r, const TaskKobjIdsEntry *own);
+int time_ns_load_task(struct restore *r, struct restore_task *task, const TaskKobjIdsEntry *ids);
+int time_ns_enter(struct restore *r, const struct restore_task *task);
+/* What the task's clocks show has gone on from here; zeros: it has not. */
+struct clocks time_ns_stood(const struct restore *r, const struct restore_task *task);
 /* What it asks of the memfd kind: is this /proc's text for a memfd; its entry in files.img. */
 bool memfd_is_link(const char *link);
 int memfd_path_id(struct dump *dump, struct dump_task *task, int local, const char *link, unsigned flags,

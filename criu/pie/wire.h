@@ -311,6 +311,7 @@ struct wire_task {
 	int32_t service_base; /* to be closed from here on, if the tool cannot; 0: another task does it */
 	struct inside_sigaction sigactions[INSIDE_NR_SIG];
 	struct inside_itimer itimers[3];
+	int64_t monotonic_stood, boottime_stood; /* nanoseconds: the task's clocks have gone on from here; 0: not */
 	uint64_t rlimits[INSIDE_NR_RLIMITS][2];
 	uint32_t nr_rlimits, nr_timers;
 	uint64_t timers; /* struct wire_posix_timer[], by id */

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "kernel/proc_pid.h"
+#include "kinds/kinds.h"
 #include "memory/memory.h"
 #include "restore/restore.h"
 #include "restore/sharers.h"
@@ -181,6 +182,8 @@ static int await_zombies(struct restore *r, struct restore_task *rt)
 
 static int become(struct restore *r, struct restore_task *rt)
 {
+	int err;
+
 	r->self = rt;
 	atomic_store(&r->shared->tasks[rt->t.index].pid, getpid());
 	/* The restore is all or nothing: whose maker dies dies too, until the restorer sets what the image says. */
@@ -189,6 +192,9 @@ static int become(struct restore *r, struct restore_task *rt)
 	if (getppid() == 1 && rt->creator && rt->creator->t.pid != 1 && !rt->as_sibling)
 		return -ECANCELED;
 	log_set_pid(rt->t.pid);
+	err = time_ns_enter(r, rt);
+	if (err)
+		return err;
 	if (rt->files_owner || rt->helper || rt->t.state == TASK_DEAD)
 		close(r->commit_hold_fd);
 	return 0;

@@ -7,13 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include "inventory.pb-c.h"
 #include "kinds/kinds.h"
 #include "memory/memory.h"
 #include "pstree.pb-c.h"
 #include "restore/restore.h"
-#include "timens.pb-c.h"
 #include "run/restore.h"
 #include "util/log.h"
 
@@ -58,7 +56,7 @@ static int load_inventory(struct restore *r)
 	if (entry->plugins_entry && entry->plugins_entry->n_plugins)
 		return bad("inventory.img: the dump used the plugin %s, and plugins are not built yet",
 			   entry->plugins_entry->plugins[0]);
-	return 0;
+	return time_ns_load(r, entry->root_ids);
 }
 
 static int load_thread(struct restore *r, struct restore_task *rt, struct restore_thread *th, uint32_t tid)
@@ -147,7 +145,7 @@ static int load_ids(struct restore *r, struct restore_task *rt)
 	rt->t.ids = (struct task_ids){ ids->vm_id, ids->files_id, ids->fs_id, ids->sighand_id };
 	if (!ids->vm_id || !ids->files_id || !ids->fs_id || !ids->sighand_id)
 		return bad("ids-%d.img: an id is 0", rt->t.pid);
-	return 0;
+	return time_ns_load_task(r, rt, ids);
 }
 
 /* The first task with an id owns what it stands for. */
@@ -343,32 +341,11 @@ static int load_files(struct restore *r)
 	return err;
 }
 
-/* The clocks of the dumped system. Tasks outside of a time namespace live by this system's: said, when it shows. */
-static int load_clocks(struct restore *r)
-{
-	struct timespec now;
-	_cleanup_record_ TimensEntry *e = NULL;
-	int err = image_read_single(r->dir, IMAGE_TIMENS, 0, &e);
-
-	if (err == -ENOENT)
-		return 0; /* dumps by old tools have none */
-	if (err < 0)
-		return fail(err, "%s", image_dir_error(r->dir));
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	if ((uint64_t)now.tv_sec < e->monotonic->tv_sec)
-		log_warn(
-			"CLOCK_MONOTONIC stood at %lu s when the tree was saved and is at %ld s here (a reboot, or another host): it jumps back for the tree; absolute timers wait longer",
-			e->monotonic->tv_sec, now.tv_sec);
-	return 0;
-}
-
 int restore_load(struct restore *r)
 {
 	struct restore_task *rt;
 	int err = load_inventory(r);
 
-	if (!err)
-		err = load_clocks(r);
 	if (!err)
 		err = cpuinfo_load(r);
 	if (!err)

@@ -6,6 +6,7 @@
 #include <compel/compel.h>
 #include "image/dir.h"
 #include "image/writer.h"
+#include "kernel/clocks.h"
 #include "kernel/kcmp.h"
 #include "kernel/maps.h"
 #include "kernel/mountinfo.h"
@@ -62,6 +63,8 @@ struct dump_task {
 	struct snapshot *snapshot; /* memory/snapshot.c: pages are saved from it when the task goes on already */
 	struct inside_task *inside;
 	size_t inside_len;
+	uint32_t ns_ids[NS_NUMBERS + 1]; /* numbers of its namespaces in the images; 0: the tool's own */
+	int64_t asked_at; /* CLOCK_MONOTONIC in nanoseconds, right after the inside has been asked for its timers */
 	bool files_owner, fs_owner, mm_owner, sighand_owner; /* the task whose images stand for all that share it */
 };
 
@@ -96,6 +99,8 @@ struct dump {
 	unsigned int attempt; /* how many have failed before */
 	uint64_t waiting_since; /* stats_now(): for the process that is being stopped */
 	bool try_again; /* it failed for what passes by itself */
+	struct clocks stood; /* the tool's clocks when the survey began: the images are of this moment */
+	struct saved_spaces *time_spaces; /* kinds/ns/time.c */
 	bool complete; /* the images are committed */
 	bool short_freeze; /* the tree goes on while its pages are saved, from snapshots */
 	bool thawed;

@@ -85,6 +85,12 @@ struct fd_kind {
 	void (*failed)(struct restore *);
 };
 
+/*
+ * Namespaces as images number them: these are the tool's own, and those of the tree are counted on from there. The order
+ * is that of CRIU.
+ */
+enum ns_number { NS_PID = 1, NS_NET, NS_IPC, NS_UTS, NS_TIME, NS_MNT, NS_USER, NS_CGROUP, NS_NUMBERS = NS_CGROUP };
+
 /* ---- tasks ------------------------------------------------------------------------------ */
 
 /* A property of tasks and threads. Any function may be NULL. Order: kinds/table.c. */

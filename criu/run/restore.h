@@ -9,6 +9,7 @@
 #include "image/dir.h"
 #include "image/pagemap.h"
 #include "image/reader.h"
+#include "kernel/clocks.h"
 #include "mm.pb-c.h"
 #include "pie/wire.h"
 #include "run/arena.h"
@@ -69,6 +70,7 @@ struct restore_task {
 	pid_t join_pgid; /* group to join when all tasks exist, 0: its own, or where it was born */
 	struct premap *memory; /* what room memory plans for it */
 	bool files_owner, fs_owner, mm_owner, sighand_owner;
+	struct time_space *time_space; /* kinds/ns/time.c; NULL: it is where it is born (helpers, zombies) */
 	bool drop_sigchld; /* its stopped children told it so a second time (restore/commit.c) */
 };
 
@@ -101,6 +103,8 @@ struct restore {
 	int root_fd; /* --root: where paths begin; AT_FDCWD without */
 	pid_t root_pid; /* of the restored root, once it exists */
 	bool pidfile_written;
+	struct time_spaces *time_spaces; /* kinds/ns/time.c */
+	bool clocks_go_on; /* in time namespaces, from where they stood at the dump */
 	struct seccomp_images *seccomp; /* kinds/task/seccomp.c; NULL until a thread needs it */
 	struct restore_locks *locks; /* kinds/fd/locks; NULL without any */
 	void *kind_data[64]; /* by fd_types: what a kind knows over one restore; used by that kind's file only */

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -206,6 +207,36 @@ int log_fail(const char *file, int line, int err, const char *fmt, ...)
 	va_end(ap);
 	errno = saved;
 	return err;
+}
+
+static bool logs_to_stderr(void)
+{
+	struct stat log, err;
+
+	return sink.fd >= 0 && !fstat(sink.fd, &log) && !fstat(STDERR_FILENO, &err) && log.st_dev == err.st_dev &&
+	       log.st_ino == err.st_ino;
+}
+
+void log_notice_at(const char *file, int line, const char *fmt, ...)
+{
+	int saved = errno, fd = sink.fd;
+	va_list ap;
+
+	if (sink.level < LOG_WARN)
+		return;
+	va_start(ap, fmt);
+	log_line(LOG_WARN, file, line, 0, fmt, ap);
+	va_end(ap);
+	if (logs_to_stderr()) {
+		errno = saved;
+		return;
+	}
+	sink.fd = STDERR_FILENO;
+	va_start(ap, fmt);
+	log_line(LOG_WARN, file, line, 0, fmt, ap);
+	va_end(ap);
+	sink.fd = fd;
+	errno = saved;
 }
 
 void log_raw(int level, const char *text, size_t len)

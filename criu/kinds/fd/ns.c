@@ -116,7 +116,9 @@ static int ns_save(struct dump *dump, const struct fd_probe *probe, FileEntry *e
 	}
 	ns_file_entry__init(nsf);
 	nsf->id = entry->id;
-	nsf->ns_id = (uint32_t)(type - ns_types) + 1; /* as the ids of tasks number them */
+	nsf->ns_id = (uint32_t)(type - ns_types) + 1; /* enum ns_number: the tool's own */
+	if (member->ns_ids[nsf->ns_id])
+		nsf->ns_id = member->ns_ids[nsf->ns_id];
 	nsf->ns_cflag = type->flag;
 	nsf->flags = probe->flags;
 	nsf->has_pid = true;

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "kernel/boot_id.h"
+#include "kernel/clocks.h"
 #include "kernel/fdinfo.h"
 #include "kernel/proc_pid.h"
 #include "kinds/fd/anon.h"
@@ -36,7 +37,7 @@ struct pidfd_info_v0 {
 
 /* What makes a number that of one process, for ever. */
 struct whereabouts {
-	uint64_t start;
+	uint64_t start; /* in ticks of the first time namespace, give or take one */
 	uint32_t pidns;
 	char boot_id[BOOT_ID_LEN + 1];
 };
@@ -46,6 +47,7 @@ static int pidfd_locate(pid_t pid, struct whereabouts *ret)
 {
 	_cleanup_proc_ struct proc proc = PROC_CLOSED, self = PROC_CLOSED;
 	struct whereabouts where = { 0 };
+	struct clocks ahead;
 	struct proc_stat stat;
 	int err = boot_id_read(where.boot_id);
 
@@ -57,9 +59,12 @@ static int pidfd_locate(pid_t pid, struct whereabouts *ret)
 		err = proc_open(pid, &proc);
 	if (!err)
 		err = proc_stat_read(&proc, &stat);
+	if (!err)
+		err = clocks_ahead(&self, &ahead);
 	if (err)
 		return err;
-	where.start = stat.start_time;
+	/* /proc counts from where the reader's own time namespace does. */
+	where.start = stat.start_time - (uint64_t)(ahead.boottime / (NSEC_IN_SEC / sysconf(_SC_CLK_TCK)));
 	*ret = where;
 	return 0;
 }
@@ -305,7 +310,7 @@ static const char *pidfd_outside_lost(const PidfdEntry *pidfd)
 		return "was of another machine, or this one has been started anew";
 	if (now.pidns != pidfd->outside_pidns)
 		return "was of another PID namespace";
-	return now.start == pidfd->outside_start ? NULL : "has ended, and its number is another's";
+	return now.start - pidfd->outside_start + 2 <= 4 ? NULL : "has ended, and its number is another's";
 }
 
 static int pidfd_open_outside(struct restore *r, struct file *file)

@@ -1,19 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * timerfd_create(2). Images hold what remains. A timer that was set to a point of time (TFD_TIMER_ABSTIME) of a clock
- * of real time keeps that point; one of a clock that counts since boot keeps what remains: after a restore elsewhere
- * such a clock stands at another place.
+ * of real time keeps that point; one of a clock that counts since boot expires when the tree's clock, which goes on from
+ * the dump (kinds/ns/time.c), has got there. Where it does not go on, what remains is left.
  */
 #include <errno.h>
 #include <sys/ioctl.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
+#include "kernel/clocks.h"
 #include "kernel/fdinfo.h"
 #include "kinds/fd/anon.h"
 #include "kinds/fd/reopen.h"
 #include "kinds/kinds.h"
+#include "pie/timer_rest.h"
 #include "run/dump.h"
+#include "run/restore.h"
 #include "util/fds.h"
 
 #define NSEC_PER_SEC 1000000000l
@@ -64,6 +67,12 @@ static int timerfd_save_expiry(TimerfdEntry *tfd, const struct timespec *remains
 	return 0;
 }
 
+static struct timer_rest timerfd_rest(const struct itimerspec *its)
+{
+	return (struct timer_rest){ its->it_interval.tv_sec, its->it_interval.tv_nsec, its->it_value.tv_sec,
+				    its->it_value.tv_nsec };
+}
+
 static int timerfd_save(struct dump *dump, const struct fd_probe *probe, FileEntry *entry)
 {
 	TimerfdEntry *tfd = dump_alloc(dump, sizeof(*tfd));
@@ -71,6 +80,8 @@ static int timerfd_save(struct dump *dump, const struct fd_probe *probe, FileEnt
 	_cleanup_proc_ struct proc self = PROC_CLOSED;
 	const struct fdinfo_item *item;
 	struct itimerspec its;
+	struct timer_rest rest;
+	int64_t asked;
 	int err;
 
 	if (!tfd)
@@ -81,6 +92,7 @@ static int timerfd_save(struct dump *dump, const struct fd_probe *probe, FileEnt
 	 */
 	if (timerfd_gettime(probe->local, &its) < 0)
 		return fail(-errno, "timerfd_gettime");
+	asked = clocks_now().monotonic;
 	err = proc_open(getpid(), &self);
 	if (!err)
 		err = fdinfo_read(&self, probe->local, &info);
@@ -98,8 +110,11 @@ static int timerfd_save(struct dump *dump, const struct fd_probe *probe, FileEnt
 	tfd->clockid = item->timerfd.clock;
 	tfd->ticks = item->timerfd.ticks;
 	tfd->settime_flags = item->timerfd.settime_flags;
-	tfd->vsec = its.it_value.tv_sec;
-	tfd->vnsec = its.it_value.tv_nsec;
+	/* Images are of one moment, which was a little earlier. */
+	rest = timerfd_rest(&its);
+	timer_rest_after(&rest, dump->stood.monotonic - asked);
+	tfd->vsec = (uint64_t)rest.value_sec;
+	tfd->vnsec = (uint64_t)rest.value_nsec;
 	tfd->isec = its.it_interval.tv_sec;
 	tfd->insec = its.it_interval.tv_nsec;
 	entry->tfd = tfd;
@@ -121,14 +136,27 @@ static int timerfd_load(struct restore *r, struct file *file, void *state)
 	return 0;
 }
 
-static int timerfd_set(int fd, const TimerfdEntry *tfd)
+/* How long its clock has gone on in this task's time namespace since the dump. */
+static int64_t timerfd_passed(const struct restore *r, uint32_t clock)
+{
+	const struct clocks stood = time_ns_stood(r, r->self), now = clocks_now();
+
+	if (!clock_since_boot((clockid_t)clock) || !stood.monotonic)
+		return 0;
+	return clock == CLOCK_MONOTONIC ? now.monotonic - stood.monotonic : now.boottime - stood.boottime;
+}
+
+static int timerfd_set(struct restore *r, int fd, const TimerfdEntry *tfd)
 {
 	struct itimerspec its = {
 		.it_value = { .tv_sec = tfd->vsec, .tv_nsec = tfd->vnsec },
 		.it_interval = { .tv_sec = tfd->isec, .tv_nsec = tfd->insec },
 	};
+	struct timer_rest rest = timerfd_rest(&its);
 	struct timespec now;
 
+	timer_rest_after(&rest, timerfd_passed(r, tfd->clockid));
+	its.it_value = (struct timespec){ rest.value_sec, rest.value_nsec };
 	if ((tfd->settime_flags & TFD_TIMER_ABSTIME) && !timespec_is_zero(&its.it_value)) {
 		if (clock_gettime((clockid_t)tfd->clockid, &now) < 0)
 			return fail(-errno, "read clock %u", tfd->clockid);
@@ -154,7 +182,7 @@ static int timerfd_open(struct restore *r, struct file *file, const void *state)
 		return fail(-EPERM, "timerfd on alarm clock %u: restoring it needs CAP_WAKE_ALARM", tfd->clockid);
 	if (fd < 0)
 		return fail(-errno, "timerfd on clock %u", tfd->clockid);
-	err = timerfd_set(fd, tfd);
+	err = timerfd_set(r, fd, tfd);
 	if (err < 0)
 		return err;
 	err = set_status_flags(fd, tfd->flags, tfd->fown);

@@ -8,7 +8,9 @@
 #include <time.h>
 #include "base/bits.h"
 #include "core_image.h"
+#include "kernel/clocks.h"
 #include "kinds/kinds.h"
+#include "pie/timer_rest.h"
 #include "run/dump.h"
 #include "run/restore.h"
 #include "sigqueue.h"
@@ -31,6 +33,12 @@ enum {
 static bool clock_goes_back(int32_t clock)
 {
 	return clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC || clock == CLOCK_BOOTTIME || clock == CLOCK_TAI;
+}
+
+/* Not one of processor time. */
+static bool runs_by_itself(int32_t clock)
+{
+	return clock >= 0 && clock != CLOCK_PROCESS_CPUTIME_ID && clock != CLOCK_THREAD_CPUTIME_ID;
 }
 
 /* ---- dump ---- */
@@ -75,17 +83,27 @@ int timers_ask(struct dump_task *task, const struct proc_timers *timers)
 	return 0;
 }
 
-static ItimerEntry *save_itimer(struct dump *dump, const struct inside_itimer *t)
+/* Images are of one moment: the inside was asked a little earlier. */
+static int64_t since_asked(const struct dump *dump, const struct dump_task *task)
 {
+	return dump->stood.monotonic - task->asked_at;
+}
+
+static ItimerEntry *save_itimer(struct dump *dump, const struct dump_task *task, int which)
+{
+	const struct inside_itimer *t = &task->inside->itimers[which];
+	struct timer_rest rest = { t->interval.sec, t->interval.usec * 1000, t->value.sec, t->value.usec * 1000 };
 	ItimerEntry *e = dump_alloc(dump, sizeof(*e));
 
 	if (!e)
 		return NULL;
+	if (which == ITIMER_REAL)
+		timer_rest_after(&rest, since_asked(dump, task));
 	itimer_entry__init(e);
 	e->isec = (uint64_t)t->interval.sec;
 	e->iusec = (uint64_t)t->interval.usec;
-	e->vsec = (uint64_t)t->value.sec;
-	e->vusec = (uint64_t)t->value.usec;
+	e->vsec = (uint64_t)(rest.value_sec + (rest.value_nsec + 999) / NSEC);
+	e->vusec = (uint64_t)((rest.value_nsec + 999) % NSEC / 1000);
 	return e;
 }
 
@@ -111,11 +129,15 @@ static int save_timer(struct dump *dump, const struct dump_task *task, const str
 {
 	const struct inside_posix_timer *in = inside_timer(task->inside, t->id);
 	PosixTimerEntry *e = dump_alloc(dump, sizeof(*e));
+	struct timer_rest rest;
 
 	if (!e)
 		return no_memory("timers");
 	if (!in)
 		return fail(-ENODATA, "timer %d: nobody has asked the inside for its time", t->id);
+	rest = (struct timer_rest){ in->interval_sec, in->interval_nsec, in->value_sec, in->value_nsec };
+	if (runs_by_itself(t->clock))
+		timer_rest_after(&rest, since_asked(dump, task));
 	posix_timer_entry__init(e);
 	e->it_id = (uint32_t)t->id;
 	e->clock_id = (uint32_t)t->clock;
@@ -126,8 +148,8 @@ static int save_timer(struct dump *dump, const struct dump_task *task, const str
 	e->overrun = !in->signo && in->overrun > 0 ? (uint32_t)in->overrun : 0;
 	e->isec = (uint64_t)in->interval_sec;
 	e->insec = (uint64_t)in->interval_nsec;
-	e->vsec = (uint64_t)in->value_sec;
-	e->vnsec = (uint64_t)in->value_nsec;
+	e->vsec = (uint64_t)rest.value_sec;
+	e->vnsec = (uint64_t)rest.value_nsec;
 	if (t->to_thread) {
 		e->notify_thread_id = target_tid(task, t->target);
 		e->has_notify_thread_id = e->notify_thread_id != 0;
@@ -166,9 +188,9 @@ static int timers_save(struct dump *dump, struct dump_task *task, CoreEntry *cor
 	if (!e)
 		return no_memory("timers");
 	task_timers_entry__init(e);
-	e->real = save_itimer(dump, &task->inside->itimers[ITIMER_REAL]);
-	e->virt = save_itimer(dump, &task->inside->itimers[ITIMER_VIRTUAL]);
-	e->prof = save_itimer(dump, &task->inside->itimers[ITIMER_PROF]);
+	e->real = save_itimer(dump, task, ITIMER_REAL);
+	e->virt = save_itimer(dump, task, ITIMER_VIRTUAL);
+	e->prof = save_itimer(dump, task, ITIMER_PROF);
 	if (!e->real || !e->virt || !e->prof)
 		return no_memory("timers");
 	/* A kernel without POSIX timers in /proc has none to tell of. */
@@ -330,9 +352,12 @@ static struct inside_itimer lay_itimer(const ItimerEntry *e)
 static int timers_hand_over(struct restore *r, struct restore_task *task, struct wire_task *wire)
 {
 	const TaskTimersEntry *e = task->core->tc->timers;
+	const struct clocks stood = time_ns_stood(r, task);
 
 	if (!e)
 		return 0;
+	wire->monotonic_stood = stood.monotonic;
+	wire->boottime_stood = stood.boottime;
 	wire->itimers[ITIMER_REAL] = lay_itimer(e->real);
 	wire->itimers[ITIMER_VIRTUAL] = lay_itimer(e->virt);
 	wire->itimers[ITIMER_PROF] = lay_itimer(e->prof);
