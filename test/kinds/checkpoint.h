@@ -5,6 +5,7 @@
  * The first comment of a test tells test/run how to treat it:
  *	test: options=--link-remap restore-options=... variants=running,restored,thrice refused=REGEX
  *	      ignore=REGEX breaks=N skip=CONDITION (of sh, with $CRIU) timeout=S decode=yes net=own (a network with loopback only)
+ *	      boots=others (restored as in an earlier boot, a later one, and this one, by turns)
  */
 #ifndef TEST_CHECKPOINT_H
 #define TEST_CHECKPOINT_H
