@@ -302,10 +302,10 @@ static int make_all(struct restore *r, const char **ret_step)
 	err = clocks_own_ahead(&own_ahead);
 	for (struct time_space *space = r->time_spaces->first; !err && space; space = space->next)
 		err = make_space(r, space, &own_ahead, &space->fd, ret_step);
+	if (err)
+		return err;
 	*ret_step = "setns(CLONE_NEWTIME)";
-	if (!err && setns(space_of_root(r)->fd, CLONE_NEWTIME) < 0)
-		err = -errno;
-	return err;
+	return setns(space_of_root(r)->fd, CLONE_NEWTIME) < 0 ? -errno : 0;
 }
 
 /* Nobody will get a namespace of his own: that is no reason to give up, but a person may have to know. */
