@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * pidfd: of oneself, of a child, of a task elsewhere in the tree, of a zombie.
- * test: breaks=1
+ * test: boots=others breaks=1
  */
 #include "checkpoint.h"
 #include <poll.h>

@@ -2,7 +2,7 @@
 /*
  * pidfds of a process outside of the tree, which lives on: two of it, one of a child's; one as a thread (PIDFD_THREAD);
  * watched by an epoll.
- * test: breaks=2 ignore=anon_inode:.pidfd
+ * test: boots=others breaks=2 ignore=anon_inode:.pidfd
  */
 #include "checkpoint.h"
 #include <poll.h>

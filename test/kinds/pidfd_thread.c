@@ -2,7 +2,7 @@
 /*
  * pidfds of threads (PIDFD_THREAD): of one's own, twice; of another process's, in both of them; in flight; of one that
  * has ended. Signals go to that very thread; its end is seen, not that of its process.
- * test: breaks=2 ignore=anon_inode:.pidfd
+ * test: boots=others breaks=2 ignore=anon_inode:.pidfd
  */
 #include "checkpoint.h"
 #include <poll.h>

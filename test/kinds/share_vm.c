@@ -3,7 +3,7 @@
  * Processes that share their memory (CLONE_VM), with and without descriptors, directories and signal handlers: what one
  * changes the others see, or do not.
  * AddressSanitizer says a word on descriptor 2 when it meets the stack of a task that lives in another one's memory.
- * test: breaks=4 decode=yes skip='! grep -q __asan_report $CRIU'
+ * test: boots=others breaks=4 decode=yes skip='! grep -q __asan_report $CRIU'
  */
 #include "share_vm.h"
 

@@ -3,7 +3,7 @@
  * Processes that share their memory, in a tree of their own: a sibling (CLONE_PARENT), one made by another one, with
  * ordinary children, zombies, threads, sessions and groups; stopped; with other exit signals than SIGCHLD.
  * AddressSanitizer says a word on descriptor 2 when it meets the stack of a task that lives in another one's memory.
- * test: breaks=3 decode=yes skip='! grep -q __asan_report $CRIU'
+ * test: boots=others breaks=3 decode=yes skip='! grep -q __asan_report $CRIU'
  */
 #include "share_vm.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The vDSO: threads that do nothing but ask for the time in it go on, and time never runs backwards.
- * test: breaks=1
+ * test: boots=others breaks=1
  */
 #include "checkpoint.h"
 #include <pthread.h>
