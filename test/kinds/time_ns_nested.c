@@ -77,7 +77,8 @@ static int entered(void *arg)
 	close(below_ns);
 	checkpoint_task("entered", 0);
 	if (test_break() == 2)
-		need(!unshare(CLONE_NEWTIME) && !setns(open("/proc/self/ns/time_for_children", O_RDONLY), CLONE_NEWTIME),
+		need(!unshare(CLONE_NEWTIME) &&
+			     !setns(open("/proc/self/ns/time_for_children", O_RDONLY), CLONE_NEWTIME),
 		     "break");
 	answers[ENTERED] = look();
 	return 0;
