@@ -143,6 +143,33 @@ static void errors_are_kept_over_fork(void)
 	log_set_level(LOG_INFO);
 }
 
+/* Where the log is a file, and where it is stderr itself. */
+static void notices_reach_stderr_once(void)
+{
+	int seen = memfd_create("stderr", MFD_CLOEXEC), keep = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+	char got[256] = "";
+
+	CHECK(seen >= 0 && keep >= 0 && dup2(seen, STDERR_FILENO) >= 0);
+	logged();
+	log_set_level(LOG_WARN);
+	log_notice("clocks of %d", 7);
+	ssize_t n = pread(seen, got, sizeof(got) - 1, 0);
+	log_to_fd(seen);
+	log_notice("once");
+	ssize_t more = pread(seen, got + n, sizeof(got) - 1 - n, n);
+	log_to_fd(sink);
+	log_set_level(LOG_ERROR);
+	log_notice("not at all");
+	dup2(keep, STDERR_FILENO);
+	close(keep);
+	close(seen);
+	CHECK(n > 0 && more > 0 && strstr(got, "clocks of 7\n") && strstr(got, "once\n"));
+	CHECK(strstr(got, "once\n") + 5 == got + n + more && !strstr(strstr(got, "once") + 4, "once"));
+	const char *text_ = logged();
+	CHECK(strstr(text_, "clocks of 7\n") && !strstr(text_, "not at all"));
+	log_set_level(LOG_DEBUG);
+}
+
 static void nowhere_is_no_error(void)
 {
 	int was = log_fd();
@@ -166,6 +193,7 @@ int main(void)
 	RUN(pid_is_printed);
 	RUN(one_line_whatever_the_text);
 	RUN(errors_are_kept_over_fork);
+	RUN(notices_reach_stderr_once);
 	RUN(nowhere_is_no_error);
 	DONE();
 }
