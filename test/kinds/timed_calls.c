@@ -2,7 +2,7 @@
 /*
  * Threads that wait with a limit go on for what is left of it, with their registers as they were: read(2) of how long
  * they had to wait is left to the kernel, so it has to be told anew.
- * test: boots=others breaks=1 timeout=120 skip="test -e /sys/kernel/btf/vmlinux"
+ * test: breaks=1 timeout=120 skip="test -e /sys/kernel/btf/vmlinux"
  */
 #include <linux/futex.h>
 #include <poll.h>
