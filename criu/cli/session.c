@@ -11,6 +11,7 @@
 #include "cli/cli.h"
 #include "util/fds.h"
 #include "util/log.h"
+#include "util/output.h"
 #include "util/str.h"
 
 static int open_directory(const char *what, const char *path)
@@ -27,15 +28,14 @@ static int open_directory(const char *what, const char *path)
 static int open_log(struct session *session)
 {
 	const struct options *opts = session->opts;
-	int flags = O_WRONLY | O_CREAT | O_TRUNC | O_APPEND;
 	int fd;
 
 	if (str_eq(opts->log_file, "-"))
 		fd = dup_fd_above(STDOUT_FILENO, STDERR_FILENO + 1);
 	else
-		fd = open_at(opts->work_dir_fd, opts->log_file, flags, 0600);
+		fd = output_open(opts->work_dir_fd, opts->log_file, true);
 	if (fd < 0)
-		return usage_error("log file %s: %s", opts->log_file, strerror(-fd));
+		return usage_error("log file %s: %s", opts->log_file, output_error(fd));
 	session->log_fd = fd;
 	log_to_fd(fd);
 	return 0;

@@ -83,8 +83,11 @@ static int probe_local(struct fd_probe *probe)
 
 		probe->pos = pos < 0 ? 0 : pos;
 	}
-	if (!statx(probe->local, "", AT_EMPTY_PATH, STATX_MNT_ID, &sx) && (sx.stx_mask & STATX_MNT_ID))
-		probe->mnt_id = sx.stx_mnt_id;
+	if (!statx(probe->local, "", AT_EMPTY_PATH, STATX_MNT_ID | STATX_BTIME, &sx)) {
+		probe->birth = statx_birth(&sx);
+		if (sx.stx_mask & STATX_MNT_ID)
+			probe->mnt_id = sx.stx_mnt_id;
+	}
 	probe->fs_magic = fstatfs(probe->local, &fs) ? 0 : fs.f_type;
 	return 0;
 }

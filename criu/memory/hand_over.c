@@ -28,6 +28,18 @@ static int descriptor_itself(struct restore *r, struct file *file)
 	return moved < 0 ? fail(moved, "keep file %#x open", file->id) : moved;
 }
 
+/* Its right to read a file is none to write it. */
+static int reopen_for_task(struct restore *r, const struct file *file, int fd, unsigned access)
+{
+	const struct audience *to = file->kind->by_name ? audience_of_task(r, r->self) : NULL;
+	int again = to ? opener_enter(r, to->openers[0]) : 0;
+
+	if (!again)
+		again = open_fmt(AT_FDCWD, (int)access, "/proc/self/fd/%d", fd);
+	opener_leave(r);
+	return again;
+}
+
 /* One descriptor per file and access, however many mappings it has. */
 static int mapping_fd(struct restore *r, const VmaEntry *v, struct hash *opened, int *ret_fd)
 {
@@ -56,7 +68,7 @@ static int mapping_fd(struct restore *r, const VmaEntry *v, struct hash *opened,
 	have = fcntl(fd, F_GETFL);
 	/* The entry may have been saved with another access than this mapping needs. */
 	if (have >= 0 && ((have & O_ACCMODE) != want || (have & O_PATH))) {
-		again = open_fmt(AT_FDCWD, want, "/proc/self/fd/%d", fd);
+		again = reopen_for_task(r, file, fd, want);
 		again = again < 0 ? again : move_fd_above(again, r->service_base);
 		if (again < 0)
 			return fail(again, "open the file mapped at %lx for %s", v->start,

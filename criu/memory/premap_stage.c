@@ -195,7 +195,7 @@ static int area_new(struct restore *r, struct premap *p, const struct premap_hul
 			return -EBADMSG;
 		/* The hull may begin before this VMA does. */
 		offset = h->vma->pgoff - (h->vma->start - h->start);
-		fd = restore_open_file(r, file);
+		fd = restore_open_file_for_all(r, file);
 		if (fd < 0)
 			return fd;
 	} else {

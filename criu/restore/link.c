@@ -284,5 +284,7 @@ int restore_link(struct restore *r)
 	list_forks(r);
 	if (!err)
 		err = link_files(r);
+	if (!err)
+		err = openers_link(r);
 	return err ? err : memory_link(r);
 }

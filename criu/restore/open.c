@@ -40,7 +40,7 @@ static int place(const struct task_fd *at, int fd)
 static int open_own(struct restore *r, struct restore_task *rt, const struct task_fd *at)
 {
 	struct file *file = at->file;
-	int fd = file->kind->open(r, file, file->state);
+	int fd = restore_call_open(r, file, audience_of_file(r, file));
 
 	if (fd < 0)
 		return fd;
@@ -131,12 +131,16 @@ static int finish(struct restore *r, struct restore_task *rt, const struct task_
 /* Nothing waits in the first pass, so the later ones cannot wait for each other. */
 static int open_files(struct restore *r, struct restore_task *rt)
 {
+	int err;
+
 	if (!rt->files_owner)
 		return 0;
 	/* The tool's own standard descriptors; everything else of ours lies at service_base and above. */
 	if (r->service_base > 0 && close_range(0, r->service_base - 1, 0) < 0)
 		return fail(-errno, "close_range");
-	return for_each_file(r, rt, is_own_maker, open_own);
+	err = for_each_file(r, rt, is_own_maker, open_own);
+	opener_leave(r);
+	return err;
 }
 
 static int take_made_files(struct restore *r, struct restore_task *rt)

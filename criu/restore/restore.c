@@ -16,6 +16,7 @@
 #include "run/scripts.h"
 #include "util/fds.h"
 #include "util/log.h"
+#include "util/output.h"
 
 /* How often a look at the tasks themselves is due, in case one died without a word. */
 #define LOOK_MS 200
@@ -182,9 +183,11 @@ static int write_pidfile(struct restore *r)
 	int dir = pidfile_dir(r);
 	char text[16];
 	int len = snprintf(text, sizeof(text), "%d", r->root_pid);
-	int err = r->opts->pidfile ? write_file(dir, r->opts->pidfile, text, len) : 0;
+	int err = r->opts->pidfile ? output_write(dir, r->opts->pidfile, text, len) : 0;
 
 	r->pidfile_written = r->opts->pidfile && !err;
+	if (err == -EPERM)
+		return fail(err, "write the pid file %s: %s", r->opts->pidfile, output_error(err));
 	return err < 0 ? fail(err, "write the pid file %s", r->opts->pidfile) : 0;
 }
 

@@ -35,6 +35,7 @@ struct fd_probe {
 	unsigned flags; /* F_GETFL: access mode and status flags, as images hold them (without O_CLOEXEC) */
 	bool cloexec;
 	int mnt_id; /* of statx, -1 unknown */
+	uint64_t birth; /* statx_birth() */
 	uint64_t pos; /* lseek(SEEK_CUR), 0 where it cannot */
 	uint32_t fs_magic; /* statfs f_type */
 	const char
@@ -47,6 +48,7 @@ struct fd_kind {
 	FdTypes image_type; /* number in files.img */
 	size_t state_size; /* of the struct that load fills; zeroed before */
 	bool maps_itself; /* what is mapped of it belongs to this very description: a mapping takes the task's descriptor */
+	bool by_name; /* open goes by names, and uses run/names.h for that alone: the rights of tasks are kept between two */
 	bool unplaced; /* mmap(2) of it takes no address: pie/restorer/placed.c */
 	/* ---- dump */
 	bool (*claims)(const struct fd_probe *);

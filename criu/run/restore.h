@@ -14,6 +14,7 @@
 #include "pie/wire.h"
 #include "run/arena.h"
 #include "run/kind.h"
+#include "run/opener.h"
 #include "run/options.h"
 #include "run/shared.h"
 #include "run/stats.h"
@@ -32,6 +33,8 @@ struct file {
 	struct file *maker; /* set by link: the file whose open also makes this one; NULL: its own open does */
 	struct task_fd *users; /* every descriptor of every table that refers to it */
 	size_t nr_users;
+	bool in_flight; /* set by link: it waits in a queue as well */
+	const struct audience *audience; /* run/opener.h */
 };
 
 struct task_fd {
@@ -69,6 +72,7 @@ struct restore_task {
 	pid_t birth_sid; /* session leader: the session it must be born in, 0: any */
 	pid_t join_pgid; /* group to join when all tasks exist, 0: its own, or where it was born */
 	struct premap *memory; /* what room memory plans for it */
+	const struct audience *audience; /* run/opener.h; NULL: it has all the rights that we have */
 	bool files_owner, fs_owner, mm_owner, sighand_owner;
 	struct time_space *time_space; /* kinds/ns/time.c; NULL: it is where it is born (helpers, zombies) */
 	bool drop_sigchld; /* its stopped children told it so a second time (restore/commit.c) */
@@ -100,6 +104,11 @@ struct restore {
 	size_t nr_helpers;
 	struct list helpers; /* restore_task.t.in_tree */
 	pid_t own_sid, own_pgid; /* of the tool: what an outside session or group is replaced by (--shell-job) */
+	struct openers *openers; /* run/opener.c */
+	const struct opener *opened_as; /* the rights that this thread has taken on; NULL: our own */
+	const struct audience *opening_for; /* while @opening: who gets what a kind's open opens */
+	bool opening, opening_proven; /* ... and whether their own right to open it is not enough */
+	int death_signal; /* of this process */
 	int root_fd; /* --root: where paths begin; AT_FDCWD without */
 	pid_t root_pid; /* of the restored root, once it exists */
 	bool pidfile_written;
@@ -130,6 +139,12 @@ struct file *restore_file(struct restore *r, uint32_t id, const char *who);
 /* In any task: a descriptor of its own for a file (O_CLOEXEC, above service_base), opened anew by its kind: for what is
  * no shared description (cwd, root, exe, mappings, targets by path). */
 int restore_open_file(struct restore *r, struct file *file);
+/* The same for tasks that are not there yet, too: memory that others inherit. */
+int restore_open_file_for_all(struct restore *r, struct file *file);
+/* The same, and only if it is the file of the dump for certain: its own right to open it is not enough (a root). */
+int restore_open_file_proven(struct restore *r, struct file *file);
+/* A kind's open of @file, for whoever gets it. Takes on rights as it needs, and gives our own back. */
+int restore_call_open(struct restore *r, struct file *file, const struct audience *to);
 /* In a kind's open: @fd belongs to @other, which came into being with the file that is opened. Takes @fd over. */
 int restore_provide(struct restore *r, struct file *other, int fd);
 /* In a kind's finish: a descriptor of @file usable in this task now; *ret_borrowed tells whether it must be left alone

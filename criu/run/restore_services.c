@@ -41,13 +41,31 @@ struct restore_thread *restore_find_thread(struct restore *r, pid_t tid)
 	return NULL;
 }
 
-int restore_open_file(struct restore *r, struct file *file)
+int restore_call_open(struct restore *r, struct file *file, const struct audience *to)
+{
+	const struct audience *before = r->opening_for;
+	bool nested = r->opening;
+	int fd;
+
+	r->opening = true;
+	r->opening_for = to;
+	/* What goes by names takes on rights by itself, and keeps them for the next one of its sort. */
+	if (!file->kind->by_name)
+		opener_leave(r);
+	fd = file->kind->open(r, file, file->state);
+	r->opening = nested;
+	r->opening_for = before;
+	return fd;
+}
+
+static int open_file_for(struct restore *r, struct file *file, const struct audience *to)
 {
 	int fd, moved;
 
 	if (!file->kind->open)
 		return fail(-EOPNOTSUPP, "file %#x (%s) cannot be opened by itself", file->id, file->kind->name);
-	fd = file->kind->open(r, file, file->state);
+	fd = restore_call_open(r, file, to);
+	opener_leave(r);
 	if (fd < 0)
 		return fd;
 	moved = move_fd_above(fd, r->service_base);
@@ -56,6 +74,27 @@ int restore_open_file(struct restore *r, struct file *file)
 		return fail(moved, "keep file %#x open", file->id);
 	}
 	return moved;
+}
+
+/* A file that another one's open needs goes where that goes. */
+int restore_open_file(struct restore *r, struct file *file)
+{
+	return open_file_for(r, file, r->opening ? r->opening_for : audience_of_task(r, r->self));
+}
+
+int restore_open_file_for_all(struct restore *r, struct file *file)
+{
+	return open_file_for(r, file, audience_of_all(r));
+}
+
+int restore_open_file_proven(struct restore *r, struct file *file)
+{
+	int fd;
+
+	r->opening_proven = true;
+	fd = restore_open_file(r, file);
+	r->opening_proven = false;
+	return fd;
 }
 
 int restore_provide(struct restore *r, struct file *other, int fd)

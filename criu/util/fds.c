@@ -140,6 +140,11 @@ int open_fmt(int dirfd, int flags, const char *fmt, ...)
 	return open_at(dirfd, path, flags, 0600);
 }
 
+uint64_t statx_birth(const struct statx *sx)
+{
+	return sx->stx_mask & STATX_BTIME ? (uint64_t)sx->stx_btime.tv_sec * 1000000000 + sx->stx_btime.tv_nsec : 0;
+}
+
 int read_fd(int fd, struct buf *to)
 {
 	for (;;) {

@@ -28,6 +28,9 @@ int writev_full(int fd, struct iovec *iov, int n);
 int open_at(int dirfd, const char *path, int flags, mode_t mode);
 /* The same with a path made by printf; -ENAMETOOLONG. */
 int open_fmt(int dirfd, int flags, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* Birth time in ns since 1970, 0: the file system has none. statx(2) with STATX_BTIME */
+struct statx;
+uint64_t statx_birth(const struct statx *sx);
 /* Append the whole file to @to, /proc and other files without a size too. */
 int read_file(int dirfd, const char *path, struct buf *to);
 int read_fd(int fd, struct buf *to);

@@ -13,6 +13,7 @@
 #include "kinds/fd/reopen.h"
 #include "kinds/fd/watched.h"
 #include "kinds/kinds.h"
+#include "run/names.h"
 #include "util/fds.h"
 
 /* Newer than Debian's headers. */
@@ -256,8 +257,9 @@ static int fanotify_add(int group, const FanotifyMarkEntry *mark, const char *pa
 	return 0;
 }
 
-static int fanotify_restore_mark(struct restore *r, int group, const FanotifyMarkEntry *mark)
+static int fanotify_restore_mark(struct restore *r, const struct file *file, int group, const FanotifyMarkEntry *mark)
 {
+	const struct audience *to = audience_of_file(r, file);
 	bool borrowed = false;
 	const char *name;
 	char path[64];
@@ -265,15 +267,16 @@ static int fanotify_restore_mark(struct restore *r, int group, const FanotifyMar
 
 	if (mark->type == MARK_TYPE__INODE) {
 		name = mark->ie->f_handle->path;
-		fd = watched_find(r, mark->ie->f_handle, mark->ie->i_ino, mark->s_dev, mark->has_file_id, mark->file_id,
+		fd = watched_find(r, to, mark->ie->f_handle, mark->ie->i_ino, mark->s_dev, mark->has_file_id, mark->file_id,
 				  &borrowed);
 		if (fd < 0)
 			return fd;
 	} else {
 		name = mark->me->path;
-		fd = open_at(AT_FDCWD, name, O_PATH, 0);
+		fd = names_open(r, to, name, O_PATH, R_OK, NULL);
+		opener_leave(r);
 		if (fd < 0)
-			return fail(fd, "fanotify: open %s, where a marked file system was mounted", name);
+			return fd;
 	}
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	err = fanotify_add(group, mark, path, name ? name : path);
@@ -289,7 +292,7 @@ static int fanotify_finish(struct restore *r, struct file *file, const void *sta
 	int err = 0;
 
 	for (size_t i = ffy->n_mark; i > 0 && err >= 0; i--)
-		err = fanotify_restore_mark(r, fd, ffy->mark[i - 1]);
+		err = fanotify_restore_mark(r, file, fd, ffy->mark[i - 1]);
 	return err;
 }
 

@@ -151,6 +151,27 @@ static int put_content(const struct pipe_group *group, int hold)
 	return bytes ? 0 : pipe_data_put(group->data, hold);
 }
 
+/* One process opens all ends, whoever gets them: each by its own entry for the path (regular_open). */
+static int check_end(struct restore *r, const struct pipe_end *end, int path)
+{
+	const struct fifo *st = end->file->state;
+	const struct audience *to = audience_of_file(r, end->file);
+	_cleanup_close_ int own = -1;
+	struct stat a, b;
+
+	if (!to)
+		return 0;
+	own = restore_call_open(r, st->path, to);
+	opener_leave(r);
+	if (own < 0)
+		return own;
+	if (fstat(own, &a) < 0 || fstat(path, &b) < 0)
+		return fail(-errno, "fstat a FIFO");
+	return a.st_dev == b.st_dev && a.st_ino == b.st_ino ?
+		       0 :
+		       fail(-EACCES, "the ends of the FIFO %s are of two files now", st->path->entry->reg->name);
+}
+
 static int open_ends(struct restore *r, const struct pipe_group *group, int path, bool quiet, int *ret_fd)
 {
 	int err = 0;
@@ -160,6 +181,9 @@ static int open_ends(struct restore *r, const struct pipe_group *group, int path
 
 		if (end->quiet != quiet)
 			continue;
+		err = check_end(r, end, path);
+		if (err)
+			break;
 		fd = reopen_fd(path, end->flags | O_NONBLOCK);
 		err = fd < 0 ? fail(fd, "open a FIFO") : pipe_end_give(r, group, end, fd, ret_fd);
 	}

@@ -167,7 +167,7 @@ static int inotify_open(struct restore *r, struct file *file, const void *state)
 	return err < 0 ? err : steal_fd(&fd);
 }
 
-static int inotify_add(struct restore *r, int inotify, const InotifyWdEntry *wd)
+static int inotify_add(struct restore *r, const struct file *file, int inotify, const InotifyWdEntry *wd)
 {
 	int32_t want = (int32_t)wd->wd;
 	char path[64];
@@ -177,7 +177,8 @@ static int inotify_add(struct restore *r, int inotify, const InotifyWdEntry *wd)
 	if (ioctl(inotify, INOTIFY_IOC_SETNEXTWD, want) < 0)
 		return fail(-errno, "inotify: number the next watch %d (a kernel without CONFIG_CHECKPOINT_RESTORE?)",
 			    want);
-	fd = watched_find(r, wd->f_handle, wd->i_ino, wd->s_dev, wd->has_file_id, wd->file_id, &borrowed);
+	fd = watched_find(r, audience_of_file(r, file), wd->f_handle, wd->i_ino, wd->s_dev, wd->has_file_id,
+			  wd->file_id, &borrowed);
 	if (fd < 0)
 		return fd;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
@@ -197,7 +198,7 @@ static int inotify_finish(struct restore *r, struct file *file, const void *stat
 	const InotifyFileEntry *ify = file->entry->ify;
 
 	for (size_t i = 0; i < ify->n_wd; i++) {
-		int err = inotify_add(r, fd, ify->wd[i]);
+		int err = inotify_add(r, file, fd, ify->wd[i]);
 		if (err < 0)
 			return err;
 	}

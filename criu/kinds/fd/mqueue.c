@@ -224,6 +224,32 @@ static int mqueue_find(struct restore *r, const MqueueEntry *mq, struct mqueue_m
 	return 0;
 }
 
+/* Whoever gets it must be able to open it himself, unless it is the very queue of the dump, as it was. */
+static int mqueue_open_for(struct restore *r, const struct audience *to, const struct mqueue_made *queue,
+			   const MqueueEntry *mq)
+{
+	int flags = (int)(mq->flags & (O_ACCMODE | O_NONBLOCK)), fd, err = 0;
+	struct stat st;
+
+	for (size_t i = 0; to && !queue->made && !err && i < to->n; i++) {
+		err = opener_enter(r, to->openers[i]);
+		fd = err ? -1 : mqueue_sys_open(queue->name, flags, 0, NULL);
+		if (fd >= 0)
+			close(fd);
+		else if (!err)
+			err = fd;
+	}
+	opener_leave(r);
+	if (err && err != -EACCES)
+		return err;
+	fd = mqueue_sys_open(queue->name, flags, 0, NULL);
+	if (fd < 0 || !err || (!fstat(fd, &st) && st.st_ino == mq->inode && st.st_uid == mq->uid &&
+			       st.st_gid == mq->gid && (st.st_mode & 07777) == mq->mode))
+		return fd;
+	close(fd);
+	return err;
+}
+
 static int mqueue_open_one(struct restore *r, struct mqueue_restore *data, const struct file *file)
 {
 	const MqueueEntry *mq = mqueue_of(file);
@@ -240,7 +266,7 @@ static int mqueue_open_one(struct restore *r, struct mqueue_restore *data, const
 	}
 	if (err < 0)
 		return err;
-	fd = mqueue_sys_open(queue->name, (int)(mq->flags & (O_ACCMODE | O_NONBLOCK)), 0, NULL);
+	fd = mqueue_open_for(r, audience_of_file(r, file), queue, mq);
 	opened->fd = fd < 0 ? fd : move_fd_above(fd, r->service_base);
 	return opened->fd < 0 ? fail(opened->fd, "open message queue %s", queue->name) : 0;
 }

@@ -14,6 +14,7 @@
 #include "kernel/device.h"
 #include "kinds/fd/reopen.h"
 #include "kinds/fd/watched.h"
+#include "run/names.h"
 #include "util/fds.h"
 #include "util/log.h"
 
@@ -269,17 +270,45 @@ static int find_handle(const FhEntry *fh, uint32_t sdev)
 	return err < 0 ? err : handle_open_on(&mounts, sdev, &handle);
 }
 
-int watched_find(struct restore *r, const FhEntry *fh, uint64_t ino, uint32_t sdev, bool has_file_id, uint32_t file_id,
-		 bool *ret_borrowed)
+/* A handle has a generation: another file with the same number has another one. */
+static bool has_handle(int fd, const FhEntry *fh)
+{
+	struct {
+		struct file_handle head;
+		uint8_t bytes[FDINFO_HANDLE_MAX];
+	} handle = { .head.handle_bytes = FDINFO_HANDLE_MAX };
+	int mnt_id;
+
+	return fh->bytes && !name_to_handle_at(fd, "", &handle.head, &mnt_id, AT_EMPTY_PATH) &&
+	       handle.head.handle_bytes == fh->bytes && handle.head.handle_type == (int)fh->type &&
+	       !memcmp(handle.head.f_handle, fh->handle, fh->bytes);
+}
+
+static int open_known(const FhEntry *fh, uint64_t ino, uint32_t sdev, bool certain)
+{
+	int fd = fh->path ? path_open_if(fh->path, ino, sdev) : -ENOENT;
+
+	if (fd >= 0 && (!certain || has_handle(fd, fh)))
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return find_handle(fh, sdev);
+}
+
+int watched_find(struct restore *r, const struct audience *to, const FhEntry *fh, uint64_t ino, uint32_t sdev,
+		 bool has_file_id, uint32_t file_id, bool *ret_borrowed)
 {
 	int fd;
 
 	*ret_borrowed = false;
 	if (has_file_id)
 		return restore_borrow_fd(r, restore_file(r, file_id, "a watch"), ret_borrowed);
-	fd = fh->path ? path_open_if(fh->path, ino, sdev) : -ENOENT;
-	if (fd < 0)
-		fd = find_handle(fh, sdev);
+	fd = open_known(fh, ino, sdev, to);
+	if (fd < 0 && fh->path && to) {
+		fd = names_open(r, to, fh->path, O_PATH | O_NOFOLLOW, R_OK, NULL);
+		opener_leave(r);
+		return fd;
+	}
 	if (fd < 0 && fh->path)
 		fd = open_at(AT_FDCWD, fh->path, O_PATH | O_NOFOLLOW, 0);
 	if (fd < 0)

@@ -68,13 +68,13 @@ static int fs_load(struct restore *r, struct restore_task *task)
 }
 
 /* A descriptor of the directory that the file with this id is. */
-static int open_place(struct restore *r, uint32_t id, const char *name)
+static int open_place(struct restore *r, uint32_t id, const char *name, int (*open_file)(struct restore *, struct file *))
 {
 	struct file *file = restore_file(r, id, name);
 
 	if (!file)
 		return -EBADMSG;
-	int fd = restore_open_file(r, file);
+	int fd = open_file(r, file);
 	struct stat st;
 	if (fd >= 0 && !fstat(fd, &st) && !S_ISDIR(st.st_mode)) {
 		close(fd);
@@ -110,6 +110,22 @@ static void compare_cwd(struct restore *r, uint32_t id)
 		log_warn("the working directory was %s and is %s now", want, now);
 }
 
+/* Set-user-ID programs trust the files of their root: one that anybody could open will not do. */
+static int change_root(struct restore *r, const FsEntry *fs)
+{
+	_cleanup_close_ int seen = open_place(r, fs->root_id, "root", restore_open_file), root = -1;
+
+	if (seen < 0 || is_our_root(seen))
+		return seen < 0 ? seen : 0;
+	root = open_place(r, fs->root_id, "root", restore_open_file_proven);
+	if (root < 0)
+		return root;
+	if (fchdir(root) || chroot("."))
+		return fail(-errno, "change the root to %s%s", place_path(r, fs->root_id),
+			    errno == EPERM ? ": that needs CAP_SYS_CHROOT" : "");
+	return 0;
+}
+
 static int fs_apply(struct restore *r, struct restore_task *task)
 {
 	const FsEntry *fs = task->fs;
@@ -117,17 +133,12 @@ static int fs_apply(struct restore *r, struct restore_task *task)
 	if (!fs || !task->fs_owner)
 		return 0;
 	/* Both are looked up by paths that only the root of before gives a meaning. */
-	_cleanup_close_ int cwd = open_place(r, fs->cwd_id, "cwd");
+	_cleanup_close_ int cwd = open_place(r, fs->cwd_id, "cwd", restore_open_file);
 	if (cwd < 0)
 		return cwd;
-	_cleanup_close_ int root = open_place(r, fs->root_id, "root");
-	if (root < 0)
-		return root;
-	if (!is_our_root(root)) {
-		if (fchdir(root) || chroot("."))
-			return fail(-errno, "change the root to %s%s", place_path(r, fs->root_id),
-				    errno == EPERM ? ": that needs CAP_SYS_CHROOT" : "");
-	}
+	int err = change_root(r, fs);
+	if (err)
+		return err;
 	if (fchdir(cwd))
 		return fail(-errno, "change the directory to %s", place_path(r, fs->cwd_id));
 	compare_cwd(r, fs->cwd_id);

@@ -8,8 +8,12 @@
 #include "regfile.pb-c.h"
 #include "remap-file-path.pb-c.h"
 #include "run/dump.h"
+#include "run/names.h"
 #include "run/restore.h"
 #include "util/log.h"
+
+/* The names that --link-remap gives: LINK_REMAP and a number. */
+#define LINK_REMAP "link_remap."
 
 /* ---- dump ---- */
 
@@ -20,6 +24,7 @@ struct subject {
 	int local; /* our copy, O_PATH perhaps */
 	const char *link; /* what /proc says */
 	struct stat st;
+	uint64_t birth; /* 0: unknown */
 	unsigned flags;
 };
 
@@ -53,6 +58,8 @@ int ghost_data_size(int fd, uint64_t size, uint64_t *ret_bytes);
 
 /* What restore compares: size, build id. */
 int regular_note_content(struct dump *dump, const struct subject *s, RegFileEntry *reg);
+/* Which file it is. */
+void regular_note_identity(const struct subject *s, RegFileEntry *reg);
 /* Is what has been opened as @fd what was saved? Logs. */
 int regular_check_content(struct restore *r, const RegFileEntry *reg, int fd);
 
@@ -67,10 +74,12 @@ struct ghost {
 struct remap {
 	struct record record; /* 0, id of the file */
 	const RemapFilePathEntry *entry;
+	const struct file *file; /* set by link */
 	const RegFileEntry *reg; /* of the file; set by link */
 	const RegFileEntry *to; /* LINKED: where the other name is */
 	struct ghost *ghost; /* GHOST */
 	int fd; /* O_PATH, above service_base; set by before_fork */
+	bool proven; /* it is what was saved for certain: to be opened with our rights */
 	bool is_description; /* @fd is the file's own description, not O_PATH */
 	struct remap *same_inode; /* the one made before from the same ghost or link */
 };
@@ -96,5 +105,3 @@ int ghost_content(struct restore *r, const struct ghost *ghost, int fd, uint64_t
 int remaps_make(struct restore *r, struct regular_restore *data);
 /* The names that --link-remap made while dumping have done their work. */
 void remaps_committed(struct restore *r);
-/* The root that paths of images start from: openat of a path below it, never outside. */
-int regular_open_path(const struct restore *r, const char *path, unsigned flags);

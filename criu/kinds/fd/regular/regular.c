@@ -3,9 +3,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/magic.h>
-#include <linux/openat2.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 #include "kinds/fd/regular/internal.h"
@@ -75,6 +73,8 @@ static int fill_entry(struct dump *dump, const struct subject *s, uint32_t id, u
 	/* --evasive-devices: another node of the same device has rights of its own. */
 	if (dump->opts->evasive_devices && s->st.st_rdev && !stat(name, &node) && node.st_rdev == s->st.st_rdev)
 		reg->mode = node.st_mode;
+	else
+		regular_note_identity(s, reg);
 	reg->name = (char *)name;
 	*ret_reg = reg;
 	return 0;
@@ -87,6 +87,7 @@ static struct subject subject_of(const struct fd_probe *probe)
 				 .local = probe->local,
 				 .link = probe->link,
 				 .st = probe->st,
+				 .birth = probe->birth,
 				 .flags = probe->flags };
 }
 
@@ -173,8 +174,9 @@ int regular_path_id(struct dump *dump, struct dump_task *task, int local, const 
 		return memfd_path_id(dump, task, local, link, flags, ret_id);
 	if (!data)
 		return fail(-ENOMEM, "path %s", link);
-	if (fstat(local, &s.st) < 0 || statx(local, "", AT_EMPTY_PATH, STATX_MNT_ID, &sx) < 0)
+	if (fstat(local, &s.st) < 0 || statx(local, "", AT_EMPTY_PATH, STATX_MNT_ID | STATX_BTIME, &sx) < 0)
 		return fail(-errno, "stat %s", link);
+	s.birth = statx_birth(&sx);
 	key = hash_mix(hash_mix(hash_mix(s.st.st_dev) ^ s.st.st_ino) ^ sx.stx_mnt_id) ^ flags;
 	known = record_find(&data->paths, key, hash_str(link));
 	if (known && !strcmp(known->link, link)) {
@@ -232,6 +234,19 @@ static int regular_load(struct restore *r, struct file *file, void *state)
 	return 0;
 }
 
+/* The form of those names that a dump makes, and a restore takes away: in the directory of the file, or above it. */
+static bool is_link_remap(const char *path, const char *of)
+{
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	size_t dir = name - path, digits;
+
+	if (path[0] != '/' || !str_has_prefix(name, LINK_REMAP) || strncmp(path, of, dir) || strstr(path, "/../"))
+		return false;
+	name += strlen(LINK_REMAP);
+	digits = strspn(name, "0123456789");
+	return digits && !name[digits];
+}
+
 static int regular_link(struct restore *r, struct file *file, void *state)
 {
 	struct regular *st = state;
@@ -241,6 +256,7 @@ static int regular_link(struct restore *r, struct file *file, void *state)
 	if (!remap)
 		return 0;
 	remap->reg = st->reg;
+	remap->file = file;
 	if (remap->ghost)
 		return 0;
 	to = restore_file(r, remap->entry->remap_id, "remap-fpath.img");
@@ -250,31 +266,17 @@ static int regular_link(struct restore *r, struct file *file, void *state)
 	    record_find(&((struct regular_restore *)r->kind_data[FD_TYPES__REG])->remaps, 0, to->id))
 		return fail(-EBADMSG, "remap-fpath.img: file %u cannot stand for file %u", to->id, file->id);
 	remap->to = to->entry->reg;
+	if (!is_link_remap(remap->to->name, st->reg->name))
+		return fail(-EBADMSG,
+			    "remap-fpath.img: %s cannot be a name that --link-remap gave %s (link_remap.N, in its directory)",
+			    remap->to->name, st->reg->name);
 	return 0;
 }
 
-int regular_open_path(const struct restore *r, const char *path, unsigned flags)
-{
-	struct open_how how = { .flags = (flags & ~(unsigned)FLAGS_OF_CREATION) | O_CLOEXEC | O_NOCTTY,
-				.resolve = RESOLVE_IN_ROOT };
-	int fd;
-
-	if (r->root_fd < 0) {
-		fd = open(path, how.flags);
-		return fd < 0 ? -errno : fd;
-	}
-	/* Other flags that images may carry are nothing openat2 knows: it is strict. */
-	how.flags &= O_ACCMODE | O_APPEND | O_NONBLOCK | O_SYNC | O_DSYNC | O_DIRECT | O_LARGEFILE | O_DIRECTORY |
-		     O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_NOCTTY | O_PATH;
-	if (how.flags & O_PATH)
-		how.flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-	fd = syscall(SYS_openat2, r->root_fd, path, &how, sizeof(how));
-	return fd < 0 ? -errno : fd;
-}
-
 /* By its name, and only if the name still leads to what was saved. */
-static int open_named(struct restore *r, const RegFileEntry *reg, unsigned flags)
+static int open_named(struct restore *r, const RegFileEntry *reg, unsigned flags, int may)
 {
+	struct name_was was = names_was(reg);
 	_cleanup_close_ int fd = -1;
 	int err;
 
@@ -283,13 +285,39 @@ static int open_named(struct restore *r, const RegFileEntry *reg, unsigned flags
 		flags |= O_NONBLOCK;
 	if (S_ISLNK(reg->mode))
 		flags |= O_NOFOLLOW;
-	fd = regular_open_path(r, reg->name, flags);
-	if (fd == -ENOENT || fd == -ENOTDIR)
-		return fail(fd, "open %s: put the file back where it was when the tree was dumped", reg->name);
+	fd = names_open(r, opened_for(r), reg->name, flags, may, &was);
 	if (fd < 0)
-		return fail(fd, "open %s", reg->name);
+		return fd;
 	err = regular_check_content(r, reg, fd);
 	return err ? err : steal_fd(&fd);
+}
+
+/* What we have made ourselves is theirs; what had another name only if they may open it, or it was that for certain. */
+static int open_remap(struct restore *r, const struct remap *remap, unsigned flags)
+{
+	const struct audience *to = remap->proven ? NULL : opened_for(r);
+	int err = 0;
+
+	opener_leave(r);
+	if (remap->is_description)
+		return dup_fd_above(remap->fd, 0);
+	for (size_t i = 0; to && !err && i < to->n; i++) {
+		_cleanup_close_ int fd = -1;
+
+		err = opener_enter(r, to->openers[i]);
+		fd = err ? -1 : reopen_fd(remap->fd, flags);
+		if (!err && (fd < 0 || i == to->n - 1))
+			return steal_fd(&fd);
+	}
+	return err ? err : reopen_fd(remap->fd, flags);
+}
+
+/* What a description with these flags may do: access(2) */
+static int access_of(unsigned flags)
+{
+	static const int may[] = { [O_RDONLY] = R_OK, [O_WRONLY] = W_OK, [O_RDWR] = R_OK | W_OK };
+
+	return flags & O_PATH || (flags & O_ACCMODE) == O_ACCMODE ? 0 : may[flags & O_ACCMODE];
 }
 
 static int regular_open(struct restore *r, struct file *file, const void *state)
@@ -298,10 +326,13 @@ static int regular_open(struct restore *r, struct file *file, const void *state)
 	const RegFileEntry *reg = st->reg;
 	unsigned flags = reg->flags;
 	_cleanup_close_ int fd = -1;
+	int may = 0;
 
 	/* The name of a FIFO: its kind opens the FIFO itself. */
-	if (reg->has_mode && S_ISFIFO(reg->mode))
+	if (reg->has_mode && S_ISFIFO(reg->mode)) {
+		may = access_of(flags);
 		flags = O_PATH;
+	}
 	/* O_TMPFILE is made of O_DIRECTORY. */
 	if (reg->has_mode && !S_ISDIR(reg->mode))
 		flags &= ~(unsigned)O_DIRECTORY;
@@ -311,11 +342,11 @@ static int regular_open(struct restore *r, struct file *file, const void *state)
 		return fd < 0 ? fail(fd, "--inherit-fd %s", reg->name) : steal_fd(&fd);
 	}
 	if (st->remap) {
-		fd = st->remap->is_description ? dup_fd_above(st->remap->fd, 0) : reopen_fd(st->remap->fd, flags);
+		fd = open_remap(r, st->remap, flags);
 		if (fd < 0)
 			return fail(fd, "open %s again", reg->name);
 	} else {
-		fd = open_named(r, reg, flags);
+		fd = open_named(r, reg, flags, may);
 		if (fd < 0)
 			return fd;
 	}
@@ -348,6 +379,7 @@ const struct fd_kind regular_kind = {
 	.image_type = FD_TYPES__REG,
 	.state_size = sizeof(struct regular),
 	.claims = regular_claims,
+	.by_name = true,
 	.save = regular_save,
 	.save_undo = regular_save_undo,
 	.load = regular_load,

@@ -22,25 +22,36 @@
 /* Names to take away, in the order in which they were made. */
 struct made {
 	char *path;
+	const struct audience *to; /* for whom it was made */
+	dev_t dev; /* and what: nobody must have put something else there meanwhile */
+	ino_t ino;
 	bool dir;
 };
 ARRAY_OF(made_array, struct made);
 
 struct place {
 	int dir; /* the directory, O_PATH */
+	const struct audience *to; /* for whom we make it */
+	const struct opener *as; /* with whose rights: run/names.h */
+	int fd; /* what has been made: O_PATH, a file for writing; -1: nothing yet */
 	char name[NAME_MAX + 1];
 	char path[PATH_MAX];
 };
 
-static int note_made(struct made_array *made, const char *path, bool dir)
+static int note_made(struct made_array *made, const struct audience *to, const char *path, int fd)
 {
 	struct made *m = array_push(made);
+	struct stat st;
 
 	if (!m)
 		return -ENOMEM;
-	m->dir = dir;
-	m->path = strdup(path);
-	return m->path ? 0 : -ENOMEM;
+	*m = (struct made){ .to = to, .path = strdup(path) };
+	if (!m->path || fstat(fd, &st) < 0)
+		return -ENOMEM;
+	m->dev = st.st_dev;
+	m->ino = st.st_ino;
+	m->dir = S_ISDIR(st.st_mode);
+	return 0;
 }
 
 /* The last component of @path goes to @ret_name, the rest stays in @path. */
@@ -55,27 +66,36 @@ static int split_path(char *path, char ret_name[NAME_MAX + 1])
 	return 0;
 }
 
-static int open_dir(struct restore *r, const char *path)
+/* What was made under @name a moment ago, by this thread; somebody who owns the directory may have replaced it. */
+static int open_made(int dir, const char *name, mode_t type)
 {
-	return regular_open_path(r, path, O_PATH | O_DIRECTORY);
+	_cleanup_close_ int fd = open_at(dir, name, O_PATH | O_NOFOLLOW, 0);
+	struct stat st;
+
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	return (st.st_mode & S_IFMT) == type && st.st_uid == opener_uid() ? steal_fd(&fd) : -EAGAIN;
 }
 
 /*
- * The directory at @path. Those that were removed are made again for as long as we need them; where something else has
- * taken the name of one, the one above it has to do: @path becomes that of the directory that is returned.
+ * The directory at @path, with the rights to make names in it. Those that were removed are made again for as long as we
+ * need them; where something else has taken the name of one, the one above it has to do: @path becomes that of the
+ * directory that is returned.
  */
-static int open_or_make_dir(struct restore *r, struct made_array *made, char path[PATH_MAX])
+static int open_or_make_dir(struct restore *r, const struct audience *to, struct made_array *made, char path[PATH_MAX])
 {
 	char name[NAME_MAX + 1], above[PATH_MAX];
-	_cleanup_close_ int parent = -1;
-	int fd = open_dir(r, path), err;
+	_cleanup_close_ int parent = -1, dir = -1;
+	int fd = names_open_dir(r, to, path), err;
 
 	if (fd != -ENOENT && fd != -ENOTDIR)
 		return fd;
 	err = split_path(path, name);
 	if (err)
 		return err;
-	parent = open_or_make_dir(r, made, path);
+	parent = open_or_make_dir(r, to, made, path);
 	if (parent < 0)
 		return parent;
 	if (fd == -ENOTDIR)
@@ -84,26 +104,31 @@ static int open_or_make_dir(struct restore *r, struct made_array *made, char pat
 		return errno == EEXIST ? steal_fd(&parent) : -errno;
 	memcpy(above, path, strlen(path) + 1);
 	err = path_join(path, PATH_MAX, above, name);
-	if (!err)
-		err = note_made(made, path, true);
-	return err ? err : open_dir(r, path);
+	if (err)
+		return err;
+	dir = open_made(parent, name, S_IFDIR);
+	err = dir < 0 ? dir : note_made(made, to, path, dir);
+	return err ? err : steal_fd(&dir);
 }
 
-static int place_of(struct restore *r, struct made_array *made, const char *path, struct place *place)
+static int place_of(struct restore *r, const struct remap *remap, struct made_array *made, struct place *place)
 {
 	char dir[PATH_MAX];
-	int err = str_format(dir, sizeof(dir), "%s", path);
+	int err = str_format(dir, sizeof(dir), "%s", remap->reg->name);
 
+	place->to = audience_of_file(r, remap->file);
+	place->fd = -1;
 	if (!err)
 		err = split_path(dir, place->name);
 	if (err)
 		return err;
-	_cleanup_close_ int fd = open_or_make_dir(r, made, dir);
+	_cleanup_close_ int fd = open_or_make_dir(r, place->to, made, dir);
 	if (fd < 0)
 		return fd;
 	err = path_join(place->path, sizeof(place->path), dir, place->name);
 	if (err)
 		return err;
+	place->as = r->opened_as;
 	place->dir = steal_fd(&fd);
 	return 0;
 }
@@ -130,9 +155,13 @@ static int make_under_some_name(struct place *place, uint32_t id, int (*make)(st
 static int make_node(struct place *place, const void *arg)
 {
 	const GhostFileEntry *head = arg;
+	mode_t type = head->mode & S_IFMT;
 	int err;
 
-	switch (head->mode & S_IFMT) {
+	switch (type) {
+	case S_IFREG:
+		place->fd = open_at(place->dir, place->name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+		return place->fd < 0 ? place->fd : 0;
 	case S_IFDIR:
 		err = mkdirat(place->dir, place->name, 0700);
 		break;
@@ -140,9 +169,12 @@ static int make_node(struct place *place, const void *arg)
 		err = symlinkat(head->symlnk_target, place->dir, place->name);
 		break;
 	default:
-		err = mknodat(place->dir, place->name, (head->mode & S_IFMT) | 0600, kdev_to_dev(head->rdev));
+		err = mknodat(place->dir, place->name, type | 0600, kdev_to_dev(head->rdev));
 	}
-	return err < 0 ? -errno : 0;
+	if (err < 0)
+		return -errno;
+	place->fd = open_made(place->dir, place->name, type);
+	return place->fd < 0 ? place->fd : 0;
 }
 
 static int make_link(struct place *place, const void *arg)
@@ -151,6 +183,19 @@ static int make_link(struct place *place, const void *arg)
 
 	snprintf(from, sizeof(from), "/proc/self/fd/%d", *(const int *)arg);
 	return linkat(AT_FDCWD, from, place->dir, place->name, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
+}
+
+/* The new name of what @of is open on, which the directory's owner may have replaced already. */
+static int open_linked(const struct place *place, int of)
+{
+	_cleanup_close_ int fd = open_at(place->dir, place->name, O_PATH | O_NOFOLLOW, 0);
+	struct stat a, b;
+
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &a) < 0 || fstat(of, &b) < 0)
+		return -errno;
+	return a.st_dev == b.st_dev && a.st_ino == b.st_ino ? steal_fd(&fd) : -EAGAIN;
 }
 
 static int fill_content(struct restore *r, const struct ghost *ghost, int fd, const char *path)
@@ -166,35 +211,47 @@ static int fill_content(struct restore *r, const struct ghost *ghost, int fd, co
 	return ftruncate(fd, size) < 0 ? fail(-errno, "%s: set its size", path) : 0;
 }
 
-static int set_times(const GhostFileEntry *head, int dir, const char *name, int flags)
+/* By the descriptor, always: a name may lead elsewhere by now. */
+static int set_times(const GhostFileEntry *head, int fd, const char *name)
 {
 	const Timeval *t[2] = { head->atim, head->mtim };
 	struct timespec times[2];
+	char path[32];
 
 	for (int i = 0; i < 2; i++) {
 		times[i].tv_sec = t[i] ? (time_t)t[i]->tv_sec : 0;
 		times[i].tv_nsec = !t[i] ? UTIME_OMIT : t[i]->tv_usec < 1000000 ? (long)t[i]->tv_usec * 1000 : 0;
 	}
-	return utimensat(dir, name, times, flags) < 0 ? fail(-errno, "%s: set its times", name) : 0;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	/* A link's descriptor is not gone through by way of /proc. */
+	if (S_ISLNK(head->mode) ? utimensat(fd, "", times, AT_EMPTY_PATH) : utimensat(AT_FDCWD, path, times, 0))
+		return fail(-errno, "%s: set its times", name);
+	return 0;
 }
 
-static int set_attributes(const GhostFileEntry *head, int dir, const char *name, int flags)
+static int set_attributes(struct restore *r, const GhostFileEntry *head, int fd, const char *name)
 {
-	if (fchownat(dir, name, head->uid, head->gid, flags) < 0)
+	char path[32];
+
+	opener_leave(r);
+	if (fchownat(fd, "", head->uid, head->gid, AT_EMPTY_PATH) < 0)
 		return fail(-errno, "%s: give it to %u:%u", name, head->uid, head->gid);
-	if (!S_ISLNK(head->mode) && fchmodat(dir, name, head->mode & 07777, 0) < 0)
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (!S_ISLNK(head->mode) && chmod(path, head->mode & 07777) < 0)
 		return fail(-errno, "%s: set its mode", name);
-	return set_times(head, dir, name, flags);
+	return set_times(head, fd, name);
 }
 
-static int hold(struct restore *r, const struct place *place, struct remap *remap)
+/* Takes @fd over: a place, whatever it was opened for. */
+static int hold(struct restore *r, const struct place *place, int fd, struct remap *remap)
 {
-	_cleanup_close_ int fd = open_at(place->dir, place->name, O_PATH | O_NOFOLLOW, 0);
-	int high = fd < 0 ? fd : move_fd_above(fd, r->service_base);
+	int flags = fcntl(fd, F_GETFL);
+	_cleanup_close_ int own = fd, again = flags >= 0 && flags & O_PATH ? steal_fd(&own) : reopen_fd(fd, O_PATH);
+	int high = again < 0 ? again : move_fd_above(again, r->service_base);
 
 	if (high < 0)
 		return fail(high, "hold %s", place->path);
-	fd = -1;
+	again = -1;
 	remap->fd = high;
 	return 0;
 }
@@ -237,16 +294,14 @@ static int make_nameless(struct restore *r, const struct place *place, struct re
 {
 	unsigned flags = remap->reg->flags & (O_ACCMODE | O_APPEND | O_NONBLOCK | O_NOATIME | O_DIRECT);
 	_cleanup_close_ int fd = open_at(place->dir, ".", O_TMPFILE | flags, 0600), filler = -1;
-	char path[32];
 	int err;
 
 	if (fd < 0)
 		return fd;
 	filler = reopen_fd(fd, O_WRONLY);
 	err = fill_content(r, remap->ghost, filler, place->path);
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	if (!err)
-		err = set_attributes(remap->ghost->head, AT_FDCWD, path, 0);
+		err = set_attributes(r, remap->ghost->head, fd, place->path);
 	if (err)
 		return err;
 	remap->fd = move_fd_above(fd, r->service_base);
@@ -284,12 +339,12 @@ static int lose_to_other_file(const struct place *place, const char *name)
 }
 
 /* Names only: where it cannot be, /proc shows another one. */
-static void lose_name(struct made_array *made, const struct place *place, const struct remap *remap)
+static void lose_name(struct restore *r, struct made_array *made, const struct place *place, const struct remap *remap)
 {
 	const char *name = strrchr(remap->reg->name, '/') + 1;
 	struct stat ours, other;
 
-	if (!strcmp(place->name, name) || fstatat(place->dir, place->name, &ours, AT_SYMLINK_NOFOLLOW) < 0 ||
+	if (!strcmp(place->name, name) || opener_enter(r, place->as) || fstatat(place->dir, place->name, &ours, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    fstatat(place->dir, name, &other, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(ours.st_mode) ||
 	    !S_ISREG(other.st_mode) || (ours.st_dev == other.st_dev && ours.st_ino == other.st_ino))
 		return;
@@ -307,21 +362,23 @@ static int make_named(struct restore *r, struct made_array *made, struct place *
 	int err = make_under_some_name(place, remap->entry->remap_id, before ? make_link : make_node,
 				       before ? (const void *)&before->fd : head);
 
+	if (!err && before)
+		place->fd = open_linked(place, before->fd);
+	if (!err && place->fd < 0)
+		err = place->fd;
+	_cleanup_close_ int fd = place->fd;
 	if (!err)
-		err = note_made(made, place->path, S_ISDIR(head->mode));
+		err = note_made(made, place->to, place->path, fd);
 	if (err)
 		return fail(err, "%s was unlinked: make it again", remap->reg->name);
-	if (!before && S_ISREG(head->mode)) {
-		_cleanup_close_ int fd = open_at(place->dir, place->name, O_WRONLY | O_NOFOLLOW, 0);
-
+	if (!before && S_ISREG(head->mode))
 		err = fill_content(r, remap->ghost, fd, place->path);
-	}
 	if (!err && !before)
-		err = set_attributes(head, place->dir, place->name, AT_SYMLINK_NOFOLLOW);
+		err = set_attributes(r, head, fd, place->path);
 	if (!err)
-		err = hold(r, place, remap);
+		err = hold(r, place, steal_fd(&fd), remap);
 	if (!err)
-		lose_name(made, place, remap);
+		lose_name(r, made, place, remap);
 	return err;
 }
 
@@ -329,7 +386,7 @@ static int make_ghost(struct restore *r, struct made_array *made, struct remap *
 {
 	bool nameless = S_ISREG(remap->ghost->head->mode) && remap->reg->flags & O_TMPFILE & ~O_DIRECTORY;
 	struct place place;
-	int err = place_of(r, made, remap->reg->name, &place);
+	int err = place_of(r, remap, made, &place);
 
 	if (err)
 		return fail(err, "%s was unlinked: find its directory", remap->reg->name);
@@ -340,9 +397,43 @@ static int make_ghost(struct restore *r, struct made_array *made, struct remap *
 	return err;
 }
 
+/* That name, if it leads to what is certain to be the file; else what those may open who get it (open_remap). */
+static int open_link_remap(struct restore *r, struct remap *remap)
+{
+	const struct audience *to = audience_of_file(r, remap->file);
+	struct name_was was = names_was(remap->to);
+	int fd = names_prove(r, to, remap->to->name, O_NOFOLLOW, &was);
+
+	remap->proven = to && fd >= 0;
+	if (to && fd == -EACCES)
+		fd = names_open(r, to, remap->to->name, O_PATH | O_NOFOLLOW, 0, NULL);
+	return fd;
+}
+
+/* Under its old name, so that /proc shows it: only names, and where that cannot be, the one from --link-remap is shown. */
+static int link_old_name(struct restore *r, struct made_array *made, struct remap *remap, int from, struct place *place)
+{
+	int err = make_under_some_name(place, remap->record.b, make_link, &from), fd;
+
+	if (err)
+		return err;
+	fd = open_linked(place, from);
+	if (fd < 0)
+		return fd;
+	err = note_made(made, place->to, place->path, fd);
+	if (err) {
+		close(fd);
+		return err;
+	}
+	err = hold(r, place, fd, remap);
+	if (!err)
+		lose_name(r, made, place, remap);
+	return err;
+}
+
 static int make_linked(struct restore *r, struct made_array *made, struct remap *remap)
 {
-	_cleanup_close_ int from = regular_open_path(r, remap->to->name, O_PATH | O_NOFOLLOW);
+	_cleanup_close_ int from = open_link_remap(r, remap);
 	struct place place;
 	int err;
 
@@ -352,19 +443,15 @@ static int make_linked(struct restore *r, struct made_array *made, struct remap 
 	err = regular_check_content(r, remap->to, from);
 	if (err)
 		return err;
-	err = place_of(r, made, remap->reg->name, &place);
+	err = place_of(r, remap, made, &place);
 	if (err)
 		return fail(err, "%s was unlinked: find its directory", remap->reg->name);
 	_cleanup_close_ int dir = place.dir;
-	err = make_under_some_name(&place, remap->record.b, make_link, &from);
-	if (!err)
-		err = note_made(made, place.path, false);
-	if (err)
-		return fail(err, "%s: give it its old name", remap->reg->name);
-	err = hold(r, &place, remap);
-	if (!err)
-		lose_name(made, &place, remap);
-	return err;
+	err = link_old_name(r, made, remap, from, &place);
+	/* A file of another user: fs.protected_hardlinks. */
+	if (place.as && (err == -EPERM || err == -EACCES))
+		err = hold(r, &place, steal_fd(&from), remap);
+	return err ? fail(err, "%s: give it its old name", remap->reg->name) : 0;
 }
 
 static int make_remap(struct restore *r, struct record_table *inodes, struct made_array *made, struct remap *remap)
@@ -382,11 +469,24 @@ static int make_remap(struct restore *r, struct record_table *inodes, struct mad
 	return remap->ghost ? make_ghost(r, made, remap, before) : make_linked(r, made, remap);
 }
 
-static int take_name_away(struct restore *r, char *path, const char *name, bool is_dir)
+static bool leads_to(int dir, const char *name, dev_t dev, ino_t ino)
 {
-	_cleanup_close_ int dir = open_dir(r, path);
+	struct stat st;
 
-	return dir < 0 ? dir : unlinkat(dir, name, is_dir ? AT_REMOVEDIR : 0) < 0 ? -errno : 0;
+	return !fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) && st.st_dev == dev && st.st_ino == ino;
+}
+
+static int take_name_away(struct restore *r, const struct made *m, const char *path, const char *name)
+{
+	_cleanup_close_ int dir = names_open_dir(r, m->to, path);
+
+	if (dir < 0)
+		return dir;
+	if (!leads_to(dir, name, m->dev, m->ino)) {
+		log_warn("%s/%s was made for a moment, and somebody has moved it away", path, name);
+		return 0;
+	}
+	return unlinkat(dir, name, m->dir ? AT_REMOVEDIR : 0) < 0 ? -errno : 0;
 }
 
 static int take_names_away(struct restore *r, struct made_array *made)
@@ -401,12 +501,13 @@ static int take_names_away(struct restore *r, struct made_array *made)
 			continue;
 		/* Twice: a moment without memory or descriptors must not leave it for ever. */
 		for (int tries = 0; tries < 2 && (!tries || err); tries++)
-			err = take_name_away(r, path, name, made->v[i].dir);
+			err = take_name_away(r, &made->v[i], path, name);
 		if (err && !first)
 			first = fail(err, "remove %s/%s again", path, name);
 		free(path);
 	}
 	array_free(made);
+	opener_leave(r);
 	return first;
 }
 
@@ -416,12 +517,8 @@ static int set_dir_times(struct remap *const *remaps, size_t n)
 	int err = 0;
 
 	for (size_t i = 0; i < n && !err; i++) {
-		char path[32];
-
-		if (!remaps[i]->ghost || !S_ISDIR(remaps[i]->ghost->head->mode))
-			continue;
-		snprintf(path, sizeof(path), "/proc/self/fd/%d", remaps[i]->fd);
-		err = set_times(remaps[i]->ghost->head, AT_FDCWD, path, 0);
+		if (remaps[i]->ghost && S_ISDIR(remaps[i]->ghost->head->mode))
+			err = set_times(remaps[i]->ghost->head, remaps[i]->fd, remaps[i]->reg->name);
 	}
 	return err;
 }
@@ -466,21 +563,36 @@ int remaps_make(struct restore *r, struct regular_restore *data)
 	return err ? err : set_dir_times(order, n);
 }
 
+/* Several descriptions may share it: the first has taken it away. */
+static int remove_link_remap(struct restore *r, const struct remap *remap)
+{
+	char path[PATH_MAX], name[NAME_MAX + 1];
+	_cleanup_close_ int dir = -1;
+	struct stat st;
+	int err = str_format(path, sizeof(path), "%s", remap->to->name);
+
+	if (!err)
+		err = split_path(path, name);
+	if (err || fstat(remap->fd, &st) < 0)
+		return err ? err : -errno;
+	dir = names_open_dir(r, audience_of_file(r, remap->file), path);
+	if (dir < 0)
+		return dir == -ENOENT ? 0 : dir;
+	if (!leads_to(dir, name, st.st_dev, st.st_ino))
+		return 0;
+	return unlinkat(dir, name, 0) < 0 && errno != ENOENT ? -errno : 0;
+}
+
 void remaps_committed(struct restore *r)
 {
 	struct regular_restore *data = r->kind_data[FD_TYPES__REG];
 
 	for (struct record *rec = data ? data->remaps.first : NULL; rec; rec = rec->next) {
-		const RegFileEntry *to = ((struct remap *)rec)->to;
-		char path[PATH_MAX], name[NAME_MAX + 1];
-		_cleanup_close_ int dir = -1;
+		const struct remap *remap = (struct remap *)rec;
+		int err = remap->to && remap->reg ? remove_link_remap(r, remap) : 0;
 
-		if (!to || !((struct remap *)rec)->reg || str_format(path, sizeof(path), "%s", to->name) ||
-		    split_path(path, name))
-			continue;
-		dir = open_dir(r, path);
-		/* Several descriptions may share it: the first has taken it away. */
-		if (dir >= 0 && unlinkat(dir, name, 0) < 0 && errno != ENOENT)
-			log_warn("temporary name %s is left behind: %s", to->name, strerror(errno));
+		if (err < 0)
+			log_warn("temporary name %s is left behind: %s", remap->to->name, strerror(-err));
 	}
+	opener_leave(r);
 }

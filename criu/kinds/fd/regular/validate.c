@@ -131,6 +131,17 @@ int regular_note_content(struct dump *dump, const struct subject *s, RegFileEntr
 	return 0;
 }
 
+void regular_note_identity(const struct subject *s, RegFileEntry *reg)
+{
+	reg->has_dev = reg->has_ino = reg->has_uid = reg->has_gid = true;
+	reg->dev = s->st.st_dev;
+	reg->ino = s->st.st_ino;
+	reg->uid = s->st.st_uid;
+	reg->gid = s->st.st_gid;
+	reg->has_birth = s->birth;
+	reg->birth = s->birth;
+}
+
 static int check_build_id(const RegFileEntry *reg, int fd)
 {
 	_cleanup_close_ int own = -1;
@@ -184,7 +195,10 @@ int regular_check_content(struct restore *r, const RegFileEntry *reg, int fd)
 		if (err)
 			return err;
 	}
-	if (reg->n_build_id && S_ISREG(st.st_mode) && r->opts->file_validation == VALIDATE_BUILDID)
-		return check_build_id(reg, fd);
-	return 0;
+	if (!reg->n_build_id || !S_ISREG(st.st_mode) || r->opts->file_validation != VALIDATE_BUILDID)
+		return 0;
+	/* Who may only execute a program cannot read its notes. */
+	if (reg->flags & O_PATH)
+		opener_leave(r);
+	return check_build_id(reg, fd);
 }

@@ -7,7 +7,9 @@
 #include <sys/ioctl.h>
 #include <sys/types.h>
 #include "image/writer.h"
+#include "regfile.pb-c.h"
 #include "run/kind.h"
+#include "run/names.h"
 #include "tty.pb-c.h"
 
 #define TTY_MAJOR_UNIX98_SLAVE 136 /* all of one kernel's: a million minors */
@@ -135,6 +137,7 @@ struct tty_place {
 	const TtyInfoEntry *info;
 	const struct inherit_fd *given; /* NULL: by its name */
 	const char *path;
+	const RegFileEntry *reg; /* which file that is; NULL with @given */
 	int fd; /* ours, above service_base; -1: none */
 	bool taken; /* by the session that this task leads */
 	bool changed; /* its settings; they were: */
@@ -168,7 +171,7 @@ struct tty_state {
 int tty_place_check(const TtyInfoEntry *info);
 int tty_place_load(struct restore *r, const struct file *file, struct tty_state *ts);
 int tty_place_link(struct restore *r, const struct file *file, struct tty_place *place);
-int tty_place_open(const struct tty_place *place, uint32_t flags);
+int tty_place_open(struct restore *r, const struct tty_place *place, uint32_t flags);
 int tty_places_before_fork(struct restore *r);
 int tty_places_ready(struct restore *r);
 void tty_places_failed(struct restore *r);

@@ -195,31 +195,36 @@ int tty_place_link(struct restore *r, const struct file *file, struct tty_place 
 	const struct file *reg = tty->has_regf_id ? restore_file(r, tty->regf_id, "a terminal") : NULL;
 
 	if (reg && reg->entry->reg)
-		place->path = reg->entry->reg->name;
+		place->reg = reg->entry->reg;
+	if (place->reg)
+		place->path = place->reg->name;
 	if (!place->given && !place->path)
 		return fail(-EBADMSG, "files.img: file %u: a terminal without a path", file->id);
 	return 0;
 }
 
 /* A serial line without carrier makes one wait that opens it; set_status_flags() puts O_NONBLOCK right. */
-static int tty_open_line(const struct tty_place *place, uint32_t flags)
+static int tty_open_line(struct restore *r, const struct tty_place *place, uint32_t flags)
 {
-	_cleanup_close_ int fd = open(place->path, (int)(flags & TTY_OPEN_FLAGS) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	struct name_was was = names_was(place->reg);
+	_cleanup_close_ int fd =
+		names_open(r, opened_for(r), place->path, (flags & TTY_OPEN_FLAGS) | O_NONBLOCK, 0, &was);
 	struct stat st;
 
+	opener_leave(r);
 	if (fd < 0)
-		return fail(-errno, "open %s", place->path);
+		return fd;
 	if (fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode) || dev_to_kdev(st.st_rdev) != place->info->rdev)
 		return fail(-ENODEV, "%s is not the terminal any more that it was", place->path);
 	return steal_fd(&fd);
 }
 
-int tty_place_open(const struct tty_place *place, uint32_t flags)
+int tty_place_open(struct restore *r, const struct tty_place *place, uint32_t flags)
 {
 	int fd;
 
 	if (!place->given)
-		return tty_open_line(place, flags);
+		return tty_open_line(r, place, flags);
 	fd = dup_fd_above(place->fd, 0);
 	return fd < 0 ? fail(fd, "--inherit-fd %s", place->given->key) : fd;
 }
@@ -236,7 +241,7 @@ static int tty_place_before_fork(struct restore *r, struct tty_place *place)
 		if (fd < 0)
 			return fail(fd, "--inherit-fd fd[%d]:%s", place->given->fd, place->given->key);
 	} else {
-		fd = tty_open_line(place, O_RDWR);
+		fd = tty_open_line(r, place, O_RDWR);
 		fd = fd < 0 ? fd : tty_keep(r, fd);
 		if (fd < 0)
 			return fd;

@@ -161,7 +161,7 @@ static int link_queue(struct restore *r, struct unix_restore *data, struct unix_
 
 				if (!file)
 					return -EBADMSG;
-				group->in_flight = true;
+				group->in_flight = file->in_flight = true;
 				if (file->owner || hash_get_ptr(&data->opened_by, file->id))
 					continue;
 				opens = restore_alloc(r, sizeof(*opens));

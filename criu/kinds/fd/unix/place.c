@@ -5,15 +5,18 @@
  * else sees. For a connection the text does not count: that goes by the file itself.
  */
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 #include "kernel/device.h"
 #include "kinds/fd/unix/internal.h"
+#include "run/names.h"
 #include "util/fds.h"
 #include "util/str.h"
 
@@ -118,24 +121,90 @@ static int remove_stale(const char *path)
 	return unlink(path) < 0 ? fail(-errno, "remove %s, a socket that nobody has open", path) : 0;
 }
 
-static int settle(const struct unix_sock *sock, const char *name)
+/* The directory of the absolute @path, to make and remove names in it for those who have @sock: run/names.h. */
+static int open_dir_of(struct restore *r, const struct unix_sock *sock, const char *path)
 {
-	const FilePermsEntry *perms = sock->entry->file_perms;
-	int err = 0;
+	char dir[PATH_MAX];
+	char *slash;
+	int fd = str_format(dir, sizeof(dir), "%s", path);
 
-	if (perms && lchown(name, perms->uid, perms->gid) < 0)
+	if (fd)
+		return fd;
+	slash = strrchr(dir, '/');
+	slash[slash == dir] = 0;
+	fd = names_open_dir(r, audience_of_file(r, sock->file), dir);
+	return fd == -ENOENT || fd == -ENOTDIR ? fail(fd, "open %s, the directory of a unix socket", dir) : fd;
+}
+
+/* What the socket is bound to: by itself, where that is allowed; else what has its name, if it can only be ours. */
+static int open_bound(int sock, const char *name, uid_t uid)
+{
+	_cleanup_close_ int fd = ioctl(sock, SIOCUNIXFILE_);
+	struct stat st;
+
+	if (fd >= 0)
+		return steal_fd(&fd);
+	fd = open_at(AT_FDCWD, name, O_PATH | O_NOFOLLOW, 0);
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	return S_ISSOCK(st.st_mode) && st.st_uid == uid ? steal_fd(&fd) : -EAGAIN;
+}
+
+static int set_perms(struct restore *r, const FilePermsEntry *perms, int file, const char *name)
+{
+	char path[32];
+
+	opener_leave(r);
+	if (file < 0)
+		return fail(file, "find the file of the unix socket %s", name);
+	if (fchownat(file, "", perms->uid, perms->gid, AT_EMPTY_PATH) < 0)
 		return fail(-errno, "give %s to %u:%u", name, perms->uid, perms->gid);
-	if (perms && chmod(name, perms->mode & 07777) < 0)
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
+	if (chmod(path, perms->mode & 07777) < 0)
 		return fail(-errno, "set the mode of %s to 0%o", name, perms->mode & 07777);
-	if (sock->entry->moved_to) {
-		err = remove_stale(sock->entry->moved_to);
-		if (!err && rename(name, sock->entry->moved_to) < 0)
-			err = fail(-errno, "move %s to %s, where it was", name, sock->entry->moved_to);
-	}
+	return 0;
+}
+
+/* Both directories are held: what somebody puts in the way later is not gone through. */
+static int move_name(struct restore *r, const struct unix_sock *sock, int from, const char *name)
+{
+	const char *to = sock->entry->moved_to, *base = strrchr(name, '/');
+	const struct opener *as = r->opened_as;
+	_cleanup_close_ int dir = open_dir_of(r, sock, to);
+	int err;
+
+	if (dir < 0)
+		return dir;
+	err = remove_stale(to);
+	/* The one may need the rights of the task, the other ours: either way both may be written for it. */
+	if (!err && r->opened_as != as)
+		opener_leave(r);
+	if (!err && renameat(from, base ? base + 1 : name, dir, strrchr(to, '/') + 1) < 0)
+		err = fail(-errno, "move %s to %s, where it was", name, to);
 	return err;
 }
 
-static int bind_path(const struct unix_sock *sock, const char *name, int fd, bool hidden)
+static int settle(struct restore *r, const struct unix_sock *sock, int dir, const char *name, int fd, uid_t uid)
+{
+	const FilePermsEntry *perms = sock->entry->file_perms;
+	const struct opener *as = r->opened_as;
+	int err = 0;
+
+	if (perms) {
+		opener_leave(r);
+		_cleanup_close_ int file = open_bound(fd, name, uid);
+
+		err = set_perms(r, perms, file, name);
+	}
+	if (err || !sock->entry->moved_to)
+		return err;
+	err = opener_enter(r, as);
+	return err ? err : move_name(r, sock, dir, name);
+}
+
+static int bind_path(const struct unix_sock *sock, const char *name, int fd)
 {
 	struct sockaddr_un addr;
 	socklen_t len = fill_address(&sock->entry->name, &addr);
@@ -157,9 +226,31 @@ static int bind_path(const struct unix_sock *sock, const char *name, int fd, boo
 			    name[0] == '/'	  ? "" :
 			    sock->entry->name_dir ? sock->entry->name_dir :
 						    "/");
-	if (!hidden)
-		return settle(sock, name);
-	return unlink(name) < 0 ? fail(-errno, "unlink %s", name) : 0;
+	return 0;
+}
+
+/* As whom depends on the directory; the text is looked up once more by bind(2), as the same one. */
+static int bind_where_it_was(struct restore *r, const struct unix_sock *sock, const char *name, int fd)
+{
+	_cleanup_close_ int dir = open_dir_of(r, sock, sock->key);
+	uid_t uid;
+	int err;
+
+	if (dir < 0)
+		return dir;
+	uid = opener_uid();
+	err = bind_path(sock, name, fd);
+	if (!err)
+		err = settle(r, sock, dir, name, fd, uid);
+	opener_leave(r);
+	return err;
+}
+
+static int bind_hidden(const struct unix_sock *sock, const char *name, int fd)
+{
+	int err = bind_path(sock, name, fd);
+
+	return !err && unlink(name) < 0 ? fail(-errno, "unlink %s", name) : err;
 }
 
 int unix_bind(struct restore *r, const struct unix_sock *sock, int fd, bool hidden)
@@ -183,9 +274,17 @@ int unix_bind(struct restore *r, const struct unix_sock *sock, int fd, bool hidd
 	memcpy(name, sock->entry->name.data, sock->entry->name.len);
 	err = enter(r, sock, name, hidden, &place);
 	if (!err)
-		err = bind_path(sock, name, fd, hidden);
+		err = hidden ? bind_hidden(sock, name, fd) : bind_where_it_was(r, sock, name, fd);
 	leave(&place);
 	return err;
+}
+
+/* Through the descriptor: whatever became of the name. */
+static void set_target_file(struct unix_target *target)
+{
+	target->addr = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	target->len = sizeof(target->addr);
+	snprintf(target->addr.sun_path, sizeof(target->addr.sun_path), "/proc/self/fd/%d", target->file);
 }
 
 int unix_find_target(int to, const ProtobufCBinaryData *name, struct unix_target *ret_target)
@@ -198,9 +297,7 @@ int unix_find_target(int to, const ProtobufCBinaryData *name, struct unix_target
 	ret_target->file = ioctl(to, SIOCUNIXFILE_);
 	if (ret_target->file < 0)
 		return fail(-errno, "file of a unix socket");
-	ret_target->addr = (struct sockaddr_un){ .sun_family = AF_UNIX };
-	ret_target->len = sizeof(ret_target->addr);
-	snprintf(ret_target->addr.sun_path, sizeof(ret_target->addr.sun_path), "/proc/self/fd/%d", ret_target->file);
+	set_target_file(ret_target);
 	return 0;
 }
 
@@ -218,24 +315,35 @@ int unix_connect(int fd, int to, const ProtobufCBinaryData *name, const struct u
 	return err;
 }
 
+/* A path is gone through, and may be connected to, with the rights of those who have the socket that connects. */
+static int find_external(struct restore *r, const struct unix_sock *sock, const struct unix_sock *as,
+			 struct unix_target *ret_target)
+{
+	ret_target->file = -1;
+	ret_target->len = fill_address(&sock->entry->name, &ret_target->addr);
+	if (!unix_has_path(sock))
+		return 0;
+	ret_target->file = names_open(r, audience_of_file(r, as->file), sock->key, O_PATH, W_OK, NULL);
+	opener_leave(r);
+	if (ret_target->file < 0)
+		return ret_target->file;
+	set_target_file(ret_target);
+	return 0;
+}
+
 int unix_connect_external(struct restore *r, const struct unix_sock *sock, int fd, const struct unix_sock *as)
 {
-	struct place place = { -1, -1 };
-	struct sockaddr_un addr;
-	socklen_t len = fill_address(&sock->entry->name, &addr);
-	char name[UNIX_NAME_MAX + 1] = "";
-	int err = 0;
+	const char *name = unix_has_path(sock) ? sock->key : sock->key + 1;
+	int len = unix_has_path(sock) ? (int)sock->key_len : (int)sock->key_len - 1;
+	struct unix_target target;
+	int err = find_external(r, sock, as, &target);
 
-	memcpy(name, addr.sun_path, sock->entry->name.len);
-	if (unix_has_path(sock))
-		err = enter(r, sock, name, false, &place);
 	if (!err)
 		err = unix_become_owner(as);
-	if (!err && connect(fd, (struct sockaddr *)&addr, len) < 0)
-		err = fail(-errno, "connect to %s%s, outside of the tree", name[0] ? "" : "@",
-			   name[0] ? name : addr.sun_path + 1);
+	if (!err && connect(fd, (struct sockaddr *)&target.addr, target.len) < 0)
+		err = fail(-errno, "connect to %s%.*s, outside of the tree", unix_has_path(sock) ? "" : "@", len, name);
 	unix_become_self();
-	leave(&place);
+	cleanup_close(&target.file);
 	return err;
 }
 
@@ -270,8 +378,13 @@ int unix_become_owner(const struct unix_sock *sock)
 
 void unix_become_self(void)
 {
+	bool other = geteuid() != getuid() || getegid() != getgid();
+
 	if (geteuid() != getuid() && syscall(SYS_setresuid, -1, getuid(), -1) < 0)
 		log_warn("become user %u again: %m", getuid());
 	if (getegid() != getgid() && syscall(SYS_setresgid, -1, getgid(), -1) < 0)
 		log_warn("become group %u again: %m", getgid());
+	/* A change of rights takes it away: restore/fork.c. */
+	if (other)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 }

@@ -158,7 +158,8 @@ static int open_in_flight(struct restore *r, struct unix_group *group)
 		LOG_SCOPE("file %#x in flight (%s)", file->id, file->kind->name);
 		if (file->maker || file->owner)
 			continue;
-		fd = file->kind->open(r, file, file->state);
+		fd = restore_call_open(r, file, audience_of_file(r, file));
+		opener_leave(r);
 		err = fd < 0 ? fd : restore_provide(r, file, fd);
 	}
 	return err;

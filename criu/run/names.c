@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "run/names.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+#include "base/cleanup.h"
+#include "run/restore.h"
+#include "run/trusted_path.h"
+#include "util/fds.h"
+#include "util/log.h"
+
+#ifndef SYS_faccessat2
+#define SYS_faccessat2 439
+#endif
+
+/* Flags of images that have done their work when the file was first opened. */
+#define CREATION_FLAGS (O_CREAT | O_EXCL | O_TRUNC | O_ASYNC | (O_TMPFILE & ~O_DIRECTORY))
+
+struct name_was names_was(const RegFileEntry *reg)
+{
+	return (struct name_was){ .has_inode = reg->has_dev && reg->has_ino,
+				  .has_owner = reg->has_uid && reg->has_gid,
+				  .dev = reg->dev,
+				  .ino = reg->ino,
+				  .birth = reg->birth,
+				  .uid = reg->uid,
+				  .gid = reg->gid };
+}
+
+int names_open_raw(const struct restore *r, const char *path, unsigned flags)
+{
+	struct open_how how = { .flags = (flags & ~(unsigned)CREATION_FLAGS) | O_CLOEXEC | O_NOCTTY,
+				.resolve = RESOLVE_IN_ROOT };
+	int fd;
+
+	if (r->root_fd < 0) {
+		fd = open(path, how.flags);
+		return fd < 0 ? -errno : fd;
+	}
+	/* Other flags that images may carry are nothing openat2 knows: it is strict. */
+	how.flags &= O_ACCMODE | O_APPEND | O_NONBLOCK | O_SYNC | O_DSYNC | O_DIRECT | O_LARGEFILE | O_DIRECTORY |
+		     O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_NOCTTY | O_PATH;
+	if (how.flags & O_PATH)
+		how.flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	fd = syscall(SYS_openat2, r->root_fd, path, &how, sizeof(how));
+	return fd < 0 ? -errno : fd;
+}
+
+static bool same_inode(int a, int b)
+{
+	struct stat x, y;
+
+	return !fstat(a, &x) && !fstat(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+/* Through the descriptor's own entry in /proc: the same inode, also when a name leads elsewhere by now. */
+static int open_place(int place, unsigned flags)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", place);
+	return open_at(AT_FDCWD, path,
+		       (int)(flags & ~(unsigned)(CREATION_FLAGS | O_NOFOLLOW | O_DIRECTORY)) | O_NOCTTY, 0);
+}
+
+static int access_place(int fd, int may)
+{
+	char path[32];
+
+	if (!may)
+		return 0;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	/* With the rights that files are opened with: libc would fall back on those of the effective user. */
+	return syscall(SYS_faccessat2, AT_FDCWD, path, may, AT_EACCESS) < 0 ? -errno : 0;
+}
+
+/* ---- with their rights ---- */
+
+static int open_as(struct restore *r, const struct opener *opener, const char *path, unsigned flags, int may)
+{
+	_cleanup_close_ int fd = -1;
+	int err = opener_enter(r, opener);
+
+	if (err)
+		return err;
+	fd = names_open_raw(r, path, flags);
+	err = fd < 0 ? fd : access_place(fd, may);
+	return err ? err : steal_fd(&fd);
+}
+
+/* Each of them gets the same file. */
+static int open_as_all(struct restore *r, const struct audience *to, const char *path, unsigned flags, int may)
+{
+	_cleanup_close_ int fd = open_as(r, to->openers[0], path, flags, may);
+
+	for (size_t i = 1; fd >= 0 && i < to->n; i++) {
+		_cleanup_close_ int same = open_as(r, to->openers[i], path, flags, may);
+
+		if (same < 0)
+			return same;
+		if (!same_inode(fd, same))
+			return -EACCES;
+	}
+	return steal_fd(&fd);
+}
+
+int names_may(struct restore *r, const struct audience *to, int fd, int may)
+{
+	int err = 0;
+
+	for (size_t i = 0; to && !err && i < to->n; i++) {
+		err = opener_enter(r, to->openers[i]);
+		if (!err)
+			err = access_place(fd, may);
+	}
+	opener_leave(r);
+	return err;
+}
+
+/* ---- with ours, of what is certain ---- */
+
+static bool is_the_one(int fd, const struct name_was *was)
+{
+	struct statx sx;
+
+	return was && was->has_inode && was->birth && !statx(fd, "", AT_EMPTY_PATH, STATX_BTIME | STATX_INO, &sx) &&
+	       makedev(sx.stx_dev_major, sx.stx_dev_minor) == was->dev && sx.stx_ino == was->ino &&
+	       statx_birth(&sx) == was->birth;
+}
+
+static bool has_owner_of_before(int fd, const struct name_was *was, char *why, size_t size)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return false;
+	if (!was || !was->has_owner || (st.st_uid == was->uid && st.st_gid == was->gid))
+		return true;
+	snprintf(why, size, "it belonged to %u:%u, and belongs to %u:%u now", was->uid, was->gid, st.st_uid, st.st_gid);
+	return false;
+}
+
+static int prove(struct restore *r, const struct audience *to, const char *path, unsigned flags,
+		 const struct name_was *was, char *why, size_t size)
+{
+	_cleanup_close_ int fd = -1;
+
+	opener_leave(r);
+	fd = names_open_raw(r, path, O_PATH | (flags & (O_NOFOLLOW | O_DIRECTORY)));
+	if (fd < 0 || is_the_one(fd, was))
+		return steal_fd(&fd);
+	close(fd);
+	fd = trusted_path_open(r, to, path, !(flags & O_NOFOLLOW), why, size);
+	if (fd < 0)
+		return fd;
+	return has_owner_of_before(fd, was, why, size) ? steal_fd(&fd) : -EACCES;
+}
+
+int names_prove(struct restore *r, const struct audience *to, const char *path, unsigned flags,
+		const struct name_was *was)
+{
+	char why[PATH_MAX + 64] = "";
+
+	return prove(r, to, path, flags, was, why, sizeof(why));
+}
+
+static int open_proven(struct restore *r, const struct audience *to, const char *path, unsigned flags,
+		       const struct name_was *was)
+{
+	char why[PATH_MAX + 64] = "it may be another one";
+	_cleanup_close_ int place = prove(r, to, path, flags, was, why, sizeof(why));
+	int fd;
+
+	if (place == -EACCES || place == -EPERM)
+		return fail(place,
+			    "open %s: user %u, who gets it, may not open it, and it need not be the file of the dump: %s; "
+			    "give that user the right to open it, or have the directories of its path owned and writable "
+			    "by root alone",
+			    path, to->openers[0]->fsuid, why);
+	if (place < 0 || flags & O_PATH)
+		return place < 0 ? fail(place, "open %s", path) : steal_fd(&place);
+	fd = open_place(place, flags);
+	return fd < 0 ? fail(fd, "open %s", path) : fd;
+}
+
+int names_open(struct restore *r, const struct audience *to, const char *path, unsigned flags, int may,
+	       const struct name_was *was)
+{
+	int fd;
+
+	if (to && r->opening && r->opening_proven)
+		return open_proven(r, to, path, flags, was);
+	if (!to)
+		opener_leave(r);
+	fd = to ? open_as_all(r, to, path, flags, may) : names_open_raw(r, path, flags);
+	if (to && (fd == -EACCES || fd == -EPERM))
+		return open_proven(r, to, path, flags, was);
+	if (fd == -ENOENT || fd == -ENOTDIR)
+		return fail(fd, "open %s: put the file back where it was when the tree was dumped", path);
+	return fd < 0 ? fail(fd, "open %s", path) : fd;
+}
+
+/* ---- making and removing names ---- */
+
+int names_open_dir(struct restore *r, const struct audience *to, const char *path)
+{
+	char why[PATH_MAX + 64] = "", itself[PATH_MAX + 2];
+	int fd;
+
+	if (!to)
+		opener_leave(r);
+	fd = to ? open_as_all(r, to, path, O_PATH | O_DIRECTORY, W_OK | X_OK) :
+		  names_open_raw(r, path, O_PATH | O_DIRECTORY);
+	if (!to || (fd != -EACCES && fd != -EPERM))
+		return fd;
+	opener_leave(r);
+	/* The directory itself is judged as well. */
+	fd = str_format(itself, sizeof(itself), "%s/.", path);
+	if (!fd)
+		fd = trusted_path_open(r, to, itself, true, why, sizeof(why));
+	if (fd == -EACCES)
+		return fail(fd,
+			    "make a name in %s: user %u, for whom it is, may not write there, and %s; give that user the "
+			    "right to write there, or have the directories of the path owned and writable by root alone",
+			    path, to->openers[0]->fsuid, why);
+	return fd;
+}

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <linux/capability.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "base/bits.h"
+#include "run/opener.h"
+#include "run/restore.h"
+#include "util/log.h"
+
+/* Those that decide about files. */
+#define FILE_CAPS                                                                                                   \
+	(BIT(CAP_CHOWN) | BIT(CAP_DAC_OVERRIDE) | BIT(CAP_DAC_READ_SEARCH) | BIT(CAP_FOWNER) | BIT(CAP_FSETID) |    \
+	 BIT(CAP_LINUX_IMMUTABLE) | BIT(CAP_SYS_MODULE) | BIT(CAP_SYS_RAWIO) | BIT(CAP_SYS_PTRACE) |                \
+	 BIT(CAP_SYS_ADMIN) | BIT(CAP_MKNOD) | BIT(CAP_MAC_OVERRIDE) | BIT(CAP_SYSLOG) | BIT(CAP_NET_ADMIN))
+
+/* Our own, to come back to. */
+struct openers {
+	uid_t fsuid;
+	gid_t fsgid;
+	struct __user_cap_data_struct caps[2];
+	uint64_t effective;
+	gid_t *groups;
+	int nr_groups;
+	int dumpable;
+	struct opener *first;
+	const struct audience *all; /* NULL: all tasks have our rights */
+};
+
+static int read_own(struct restore *r, struct openers *own)
+{
+	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
+
+	/* They change nothing for an id that cannot be, and return the old one: setfsuid(2). */
+	own->fsuid = (uid_t)syscall(SYS_setfsuid, -1);
+	own->fsgid = (gid_t)syscall(SYS_setfsgid, -1);
+	if (syscall(SYS_capget, &head, own->caps) < 0)
+		return -errno;
+	own->effective = own->caps[0].effective | (uint64_t)own->caps[1].effective << 32;
+	own->nr_groups = getgroups(0, NULL);
+	own->groups = restore_alloc(r, ((size_t)own->nr_groups + 1) * sizeof(*own->groups));
+	if (!own->groups)
+		return -ENOMEM;
+	own->nr_groups = getgroups(own->nr_groups, own->groups);
+	own->dumpable = prctl(PR_GET_DUMPABLE);
+	return own->nr_groups < 0 ? -errno : 0;
+}
+
+/* ---- who gets what ---- */
+
+static bool same_rights(const struct opener *a, const struct opener *b)
+{
+	return a->fsuid == b->fsuid && a->fsgid == b->fsgid && a->caps == b->caps && a->nr_groups == b->nr_groups &&
+	       (!a->nr_groups || !memcmp(a->groups, b->groups, a->nr_groups * sizeof(*a->groups)));
+}
+
+static uint64_t caps_of(const CredsEntry *e)
+{
+	return e->n_cap_prm == 2 ? e->cap_prm[0] | (uint64_t)e->cap_prm[1] << 32 : 0;
+}
+
+static int find_opener(struct restore *r, struct openers *own, const CredsEntry *e, const struct opener **ret_opener)
+{
+	struct opener want = { .fsuid = e->fsuid,
+			       .fsgid = e->fsgid,
+			       .caps = caps_of(e) & own->effective,
+			       .groups = e->groups,
+			       .nr_groups = e->n_groups };
+	struct opener *o;
+
+	*ret_opener = NULL;
+	if (want.caps == own->effective)
+		return 0;
+	if (want.fsuid == own->fsuid && want.fsgid == own->fsgid && !(own->effective & ~want.caps & FILE_CAPS))
+		return 0;
+	for (o = own->first; o && !same_rights(o, &want); o = o->next)
+		;
+	if (!o) {
+		o = restore_alloc(r, sizeof(*o));
+		if (!o)
+			return fail(-ENOMEM, "rights of tasks");
+		*o = want;
+		o->next = own->first;
+		own->first = o;
+	}
+	*ret_opener = o;
+	return 0;
+}
+
+static struct audience *new_audience(struct restore *r, size_t n)
+{
+	return restore_alloc(r, sizeof(struct audience) + n * sizeof(struct opener *));
+}
+
+static int find_openers(struct restore *r, struct openers *own)
+{
+	const struct opener *opener;
+	struct restore_task *rt;
+	int err = 0;
+
+	restore_for_each_task(rt, r) {
+		const CredsEntry *e = rt->core && rt->core->thread_core ? rt->core->thread_core->creds : NULL;
+		struct audience *alone;
+
+		if (!e || rt->t.state == TASK_DEAD)
+			continue;
+		err = find_opener(r, own, e, &opener);
+		if (err)
+			return err;
+		if (!opener)
+			continue;
+		alone = new_audience(r, 1);
+		if (!alone)
+			return fail(-ENOMEM, "rights of tasks");
+		alone->openers[alone->n++] = opener;
+		rt->audience = alone;
+	}
+	return 0;
+}
+
+static int collect_all(struct restore *r, struct openers *own)
+{
+	struct audience *all;
+	size_t n = 0;
+
+	for (struct opener *o = own->first; o; o = o->next)
+		n++;
+	if (!n)
+		return 0;
+	all = new_audience(r, n);
+	if (!all)
+		return fail(-ENOMEM, "rights of tasks");
+	for (struct opener *o = own->first; o; o = o->next)
+		all->openers[all->n++] = o;
+	own->all = all;
+	return 0;
+}
+
+/* Into @found, each once. */
+static void add_opener(struct audience *found, const struct audience *alone)
+{
+	for (size_t i = 0; alone && i < found->n; i++)
+		if (found->openers[i] == alone->openers[0])
+			return;
+	if (alone)
+		found->openers[found->n++] = alone->openers[0];
+}
+
+static int find_audience(struct restore *r, const struct openers *own, struct audience *scratch, struct file *file)
+{
+	struct audience *kept;
+
+	scratch->n = 0;
+	if (file->in_flight || !file->nr_users) {
+		file->audience = own->all;
+		return 0;
+	}
+	for (size_t i = 0; i < file->nr_users; i++)
+		add_opener(scratch, file->users[i].task->audience);
+	if (!scratch->n)
+		return 0;
+	if (scratch->n == 1) {
+		for (size_t i = 0; i < file->nr_users; i++)
+			if (file->users[i].task->audience)
+				file->audience = file->users[i].task->audience;
+		return 0;
+	}
+	kept = new_audience(r, scratch->n);
+	if (!kept)
+		return fail(-ENOMEM, "rights of tasks");
+	memcpy(kept, scratch, sizeof(*kept) + scratch->n * sizeof(scratch->openers[0]));
+	file->audience = kept;
+	return 0;
+}
+
+int openers_link(struct restore *r)
+{
+	struct openers *own = restore_alloc(r, sizeof(*own));
+	struct audience *scratch;
+	int err = own ? read_own(r, own) : -ENOMEM;
+
+	if (err)
+		return fail(err, "our own rights");
+	r->openers = own;
+	err = find_openers(r, own);
+	if (!err)
+		err = collect_all(r, own);
+	if (err || !own->all)
+		return err;
+	scratch = new_audience(r, own->all->n);
+	if (!scratch)
+		return fail(-ENOMEM, "rights of tasks");
+	for (size_t i = 0; !err && i < r->nr_files; i++)
+		err = find_audience(r, own, scratch, &r->files[i]);
+	return err;
+}
+
+const struct audience *opened_for(const struct restore *r)
+{
+	return r->opening ? r->opening_for : audience_of_all(r);
+}
+
+const struct audience *audience_of_file(const struct restore *r, const struct file *file)
+{
+	return file->audience;
+}
+
+const struct audience *audience_of_task(const struct restore *r, const struct restore_task *rt)
+{
+	return rt ? rt->audience : audience_of_all(r);
+}
+
+const struct audience *audience_of_all(const struct restore *r)
+{
+	return r->openers ? r->openers->all : NULL;
+}
+
+/* ---- taking on rights ---- */
+
+/* Both are lost when rights change (a signal that we need ourselves: restore/fork.c). */
+static void put_back_lost(const struct restore *r)
+{
+	if (r->death_signal)
+		prctl(PR_SET_PDEATHSIG, r->death_signal);
+	if (r->openers->dumpable == 1)
+		prctl(PR_SET_DUMPABLE, 1);
+}
+
+static int set_effective(const struct openers *own, uint64_t caps)
+{
+	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct data[2] = { own->caps[0], own->caps[1] };
+
+	data[0].effective = (uint32_t)caps;
+	data[1].effective = (uint32_t)(caps >> 32);
+	return syscall(SYS_capset, &head, data) < 0 ? -errno : 0;
+}
+
+uid_t opener_uid(void)
+{
+	return (uid_t)syscall(SYS_setfsuid, -1);
+}
+
+int opener_regain(struct restore *r)
+{
+	int err = r->openers ? set_effective(r->openers, r->openers->effective) : 0;
+
+	if (r->openers)
+		put_back_lost(r);
+	return err ? fail(err, "our own capabilities") : 0;
+}
+
+/* Raw calls: those of libc are for all threads of a process, as it counts them. */
+static int take_on(const struct openers *own, const struct opener *o)
+{
+	if (syscall(SYS_setgroups, o->nr_groups, o->groups) < 0)
+		return -errno;
+	syscall(SYS_setfsgid, o->fsgid);
+	syscall(SYS_setfsuid, o->fsuid);
+	if ((gid_t)syscall(SYS_setfsgid, -1) != o->fsgid || (uid_t)syscall(SYS_setfsuid, -1) != o->fsuid)
+		return -EPERM;
+	return set_effective(own, o->caps);
+}
+
+void opener_leave(struct restore *r)
+{
+	const struct openers *own = r->openers;
+
+	if (!r->opened_as)
+		return;
+	r->opened_as = NULL;
+	syscall(SYS_setfsuid, own->fsuid);
+	syscall(SYS_setfsgid, own->fsgid);
+	if (set_effective(own, own->effective) < 0 || syscall(SYS_setgroups, own->nr_groups, own->groups) < 0)
+		log_warn("our own rights again: %m");
+	put_back_lost(r);
+}
+
+int opener_enter(struct restore *r, const struct opener *opener)
+{
+	int err;
+
+	if (r->opened_as == opener)
+		return 0;
+	opener_leave(r);
+	if (!opener)
+		return 0;
+	prctl(PR_GET_PDEATHSIG, &r->death_signal);
+	r->opened_as = opener;
+	err = take_on(r->openers, opener);
+	put_back_lost(r);
+	if (!err)
+		return 0;
+	opener_leave(r);
+	return fail(err, "take on the rights of user %u, group %u", opener->fsuid, opener->fsgid);
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "run/trusted_path.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+#include "base/cleanup.h"
+#include "run/opener.h"
+#include "run/restore.h"
+#include "util/fds.h"
+#include "util/walk.h"
+
+struct trust {
+	const struct audience *to;
+	char *why;
+	size_t size;
+};
+
+static bool is_roots(const struct stat *st)
+{
+	return st->st_uid == 0 || st->st_uid == geteuid();
+}
+
+static bool in_group(const struct opener *o, gid_t gid)
+{
+	for (size_t i = 0; i < o->nr_groups; i++)
+		if (o->groups[i] == gid)
+			return true;
+	return o->fsgid == gid;
+}
+
+/* The bits of the group stand for all entries of an access control list, too: acl(5). */
+static bool has_acl(int fd)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return getxattr(path, "system.posix_acl_access", NULL, 0) > 0;
+}
+
+static bool can_write(const struct trust *t, const struct walk_step *step)
+{
+	mode_t mode = step->dir_st->st_mode;
+
+	if (mode & S_IWOTH)
+		return true;
+	if (!(mode & S_IWGRP))
+		return false;
+	for (size_t i = 0; i < t->to->n; i++)
+		if (in_group(t->to->openers[i], step->dir_st->st_gid))
+			return true;
+	return has_acl(step->dir);
+}
+
+/* Names there are the kernel's, whoever owns the directories. */
+static bool is_kernels(int fd)
+{
+	struct statfs fs;
+
+	return !fstatfs(fd, &fs) && (fs.f_type == PROC_SUPER_MAGIC || fs.f_type == SYSFS_MAGIC);
+}
+
+static int distrust(const struct trust *t, const struct walk_step *step, const char *what)
+{
+	char path[32], dir[PATH_MAX] = "a directory on its path";
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", step->dir);
+	if (read_link(AT_FDCWD, path, dir, sizeof(dir)) < 0)
+		snprintf(dir, sizeof(dir), "a directory on its path");
+	snprintf(t->why, t->size, "%s %s", dir, what);
+	return -EACCES;
+}
+
+static int judge(void *arg, const struct walk_step *step)
+{
+	const struct trust *t = arg;
+
+	if (!is_roots(step->dir_st))
+		return is_kernels(step->dir) ? 0 : distrust(t, step, "is not root's");
+	if (!can_write(t, step))
+		return 0;
+	/* What is root's own stays in place there; but a file may have come by a second name or from elsewhere. */
+	if (step->dir_st->st_mode & S_ISVTX && step->fd >= 0 && is_roots(step->st) && S_ISDIR(step->st->st_mode))
+		return 0;
+	return distrust(t, step, "can be written by others");
+}
+
+int trusted_path_open(struct restore *r, const struct audience *to, const char *path, bool follow, char *why,
+		      size_t size)
+{
+	struct trust trust = { .to = to, .why = why, .size = size };
+	_cleanup_walk_ struct walk walk = {
+		.root = r->root_fd, .follow_last = follow, .judge = judge, .arg = &trust, .dir = -1
+	};
+
+	return walk_path(&walk, r->root_fd, path);
+}

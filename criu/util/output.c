@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/cleanup.h"
+#include "util/fds.h"
+#include "util/output.h"
+#include "util/walk.h"
+
+static bool is_ours(const struct stat *st)
+{
+	return st->st_uid == 0 || st->st_uid == geteuid();
+}
+
+/* Can others make and take away names in it? A sticky directory keeps them from ours, but not from new ones. */
+static bool is_open_to_others(const struct stat *dir)
+{
+	return !is_ours(dir) || dir->st_mode & (S_IWGRP | S_IWOTH);
+}
+
+static int judge(void *arg, const struct walk_step *step)
+{
+	if (step->fd < 0 || !is_open_to_others(step->dir_st) || S_ISDIR(step->st->st_mode))
+		return 0;
+	if (S_ISREG(step->st->st_mode))
+		return step->st->st_nlink > 1 ? -EPERM : 0;
+	return is_ours(step->st) ? 0 : -EPERM;
+}
+
+/* What is there, or a new file: never what takes its place in between. */
+static int open_existing(int fd, int flags)
+{
+	char path[32];
+	struct stat st;
+	int copy;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	copy = open_at(AT_FDCWD, path, flags | O_WRONLY | O_NOCTTY, 0);
+	if (copy >= 0 && S_ISREG(st.st_mode) && ftruncate(copy, 0) < 0) {
+		int err = -errno;
+
+		close(copy);
+		return err;
+	}
+	return copy;
+}
+
+static int open_once(int dirfd, const char *path, int flags)
+{
+	_cleanup_walk_ struct walk walk = { .root = AT_FDCWD, .follow_last = true, .judge = judge, .dir = -1 };
+	_cleanup_close_ int fd = walk_path(&walk, dirfd, path);
+
+	if (fd >= 0)
+		return open_existing(fd, flags);
+	if (fd != -ENOENT || walk.dir < 0)
+		return fd;
+	return open_at(walk.dir, walk.name, flags | O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+}
+
+int output_open(int dirfd, const char *path, int append)
+{
+	int flags = append ? O_APPEND : 0, fd = open_once(dirfd, path, flags);
+
+	/* Somebody was quicker: then it is there now. */
+	return fd == -EEXIST ? open_once(dirfd, path, flags) : fd;
+}
+
+int output_write(int dirfd, const char *path, const void *from, size_t len)
+{
+	_cleanup_close_ int fd = output_open(dirfd, path, 0);
+
+	return fd < 0 ? fd : write_full(fd, from, len);
+}
+
+const char *output_error(int err)
+{
+	return err == -EPERM ? "somebody else has put a link, a FIFO or a second name of another file there: remove it, "
+			       "or write into a directory of your own" :
+			       strerror(-err);
+}
