@@ -64,8 +64,8 @@ static int open_place(int place, unsigned flags)
 	char path[32];
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", place);
-	return open_at(AT_FDCWD, path,
-		       (int)(flags & ~(unsigned)(CREATION_FLAGS | O_NOFOLLOW | O_DIRECTORY)) | O_NOCTTY, 0);
+	return open_at(AT_FDCWD, path, (int)(flags & ~(unsigned)(CREATION_FLAGS | O_NOFOLLOW | O_DIRECTORY)) | O_NOCTTY,
+		       0);
 }
 
 static int access_place(int fd, int may)
@@ -178,9 +178,8 @@ static int open_proven(struct restore *r, const struct audience *to, const char 
 
 	if (place == -EACCES || place == -EPERM)
 		return fail(place,
-			    "open %s: user %u, who gets it, may not open it, and it need not be the file of the dump: %s; "
-			    "give that user the right to open it, or have the directories of its path owned and writable "
-			    "by root alone",
+			    "open %s for user %u, who may not, and it need not be the file of the dump: %s; give that "
+			    "user the right to open it, or its path to root alone",
 			    path, to->openers[0]->fsuid, why);
 	if (place < 0 || flags & O_PATH)
 		return place < 0 ? fail(place, "open %s", path) : steal_fd(&place);
@@ -225,8 +224,8 @@ int names_open_dir(struct restore *r, const struct audience *to, const char *pat
 		fd = trusted_path_open(r, to, itself, true, why, sizeof(why));
 	if (fd == -EACCES)
 		return fail(fd,
-			    "make a name in %s: user %u, for whom it is, may not write there, and %s; give that user the "
-			    "right to write there, or have the directories of the path owned and writable by root alone",
+			    "make a name in %s for user %u, who may not, and %s; give that user the right to write "
+			    "there, or the path to root alone",
 			    path, to->openers[0]->fsuid, why);
 	return fd;
 }

@@ -13,9 +13,9 @@
 #include "util/log.h"
 
 /* Those that decide about files. */
-#define FILE_CAPS                                                                                                   \
-	(BIT(CAP_CHOWN) | BIT(CAP_DAC_OVERRIDE) | BIT(CAP_DAC_READ_SEARCH) | BIT(CAP_FOWNER) | BIT(CAP_FSETID) |    \
-	 BIT(CAP_LINUX_IMMUTABLE) | BIT(CAP_SYS_MODULE) | BIT(CAP_SYS_RAWIO) | BIT(CAP_SYS_PTRACE) |                \
+#define FILE_CAPS                                                                                                \
+	(BIT(CAP_CHOWN) | BIT(CAP_DAC_OVERRIDE) | BIT(CAP_DAC_READ_SEARCH) | BIT(CAP_FOWNER) | BIT(CAP_FSETID) | \
+	 BIT(CAP_LINUX_IMMUTABLE) | BIT(CAP_SYS_MODULE) | BIT(CAP_SYS_RAWIO) | BIT(CAP_SYS_PTRACE) |             \
 	 BIT(CAP_SYS_ADMIN) | BIT(CAP_MKNOD) | BIT(CAP_MAC_OVERRIDE) | BIT(CAP_SYSLOG) | BIT(CAP_NET_ADMIN))
 
 /* Our own, to come back to. */

@@ -77,7 +77,8 @@ int output_write(int dirfd, const char *path, const void *from, size_t len)
 
 const char *output_error(int err)
 {
-	return err == -EPERM ? "somebody else has put a link, a FIFO or a second name of another file there: remove it, "
-			       "or write into a directory of your own" :
-			       strerror(-err);
+	return err == -EPERM ?
+		       "somebody else has put a link, a FIFO or a second name of another file there: remove it, "
+		       "or write into a directory of your own" :
+		       strerror(-err);
 }

@@ -267,8 +267,8 @@ static int fanotify_restore_mark(struct restore *r, const struct file *file, int
 
 	if (mark->type == MARK_TYPE__INODE) {
 		name = mark->ie->f_handle->path;
-		fd = watched_find(r, to, mark->ie->f_handle, mark->ie->i_ino, mark->s_dev, mark->has_file_id, mark->file_id,
-				  &borrowed);
+		fd = watched_find(r, to, mark->ie->f_handle, mark->ie->i_ino, mark->s_dev, mark->has_file_id,
+				  mark->file_id, &borrowed);
 		if (fd < 0)
 			return fd;
 	} else {

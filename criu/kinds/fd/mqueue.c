@@ -243,8 +243,9 @@ static int mqueue_open_for(struct restore *r, const struct audience *to, const s
 	if (err && err != -EACCES)
 		return err;
 	fd = mqueue_sys_open(queue->name, flags, 0, NULL);
-	if (fd < 0 || !err || (!fstat(fd, &st) && st.st_ino == mq->inode && st.st_uid == mq->uid &&
-			       st.st_gid == mq->gid && (st.st_mode & 07777) == mq->mode))
+	if (fd < 0 || !err ||
+	    (!fstat(fd, &st) && st.st_ino == mq->inode && st.st_uid == mq->uid && st.st_gid == mq->gid &&
+	     (st.st_mode & 07777) == mq->mode))
 		return fd;
 	close(fd);
 	return err;

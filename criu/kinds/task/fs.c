@@ -68,7 +68,8 @@ static int fs_load(struct restore *r, struct restore_task *task)
 }
 
 /* A descriptor of the directory that the file with this id is. */
-static int open_place(struct restore *r, uint32_t id, const char *name, int (*open_file)(struct restore *, struct file *))
+static int open_place(struct restore *r, uint32_t id, const char *name,
+		      int (*open_file)(struct restore *, struct file *))
 {
 	struct file *file = restore_file(r, id, name);
 

@@ -4,10 +4,12 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <linux/magic.h>
+#include <linux/openat2.h>
 #include <stdlib.h>
 #include <string.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -65,32 +67,53 @@ static int write_remap(struct dump *dump, uint32_t id, const struct gone *gone)
 	return err < 0 ? fail(err, "%s", image_dir_error(dump->dir)) : 0;
 }
 
+/* What the kernel told us the file's path to be: it has no links, and none that has been put there is gone through. */
+static int open_dir(const char *path)
+{
+	struct open_how how = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS };
+	int fd = syscall(SYS_openat2, AT_FDCWD, *path ? path : "/", &how, sizeof(how));
+
+	return fd < 0 ? -errno : fd;
+}
+
+static int link_in_dir(struct dump *dump, const struct subject *s, const char *dir, uint32_t id, const char **ret_path)
+{
+	_cleanup_close_ int fd = open_dir(dir);
+	char from[32];
+
+	if (fd < 0)
+		return fd;
+	snprintf(from, sizeof(from), "/proc/self/fd/%d", s->local);
+	for (uint32_t n = id; n < id + LINK_NAME_TRIES; n++) {
+		char *to = dump_printf(dump, "%s/" LINK_REMAP "%u", dir, n);
+
+		if (!to)
+			return -ENOMEM;
+		if (!linkat(AT_FDCWD, from, fd, strrchr(to, '/') + 1, AT_SYMLINK_FOLLOW)) {
+			*ret_path = to;
+			return 0;
+		}
+		if (errno != EEXIST)
+			return -errno;
+	}
+	return -EEXIST;
+}
+
 /* A name for the inode in the first directory upwards from @path that still exists: "link_remap.N". */
 static int make_link_name(struct dump *dump, const struct subject *s, const char *path, uint32_t id,
 			  const char **ret_path)
 {
-	char dir[PATH_MAX], from[32];
+	char dir[PATH_MAX];
 	int err = str_format(dir, sizeof(dir), "%s", path);
 
 	if (err)
 		return err;
-	snprintf(from, sizeof(from), "/proc/self/fd/%d", s->local);
 	for (char *slash = strrchr(dir, '/'); slash; slash = strrchr(dir, '/')) {
 		*slash = 0;
-		for (uint32_t n = id; n < id + LINK_NAME_TRIES; n++) {
-			char *to = dump_printf(dump, "%s/link_remap.%u", dir, n);
-
-			if (!to)
-				return -ENOMEM;
-			if (!linkat(AT_FDCWD, from, AT_FDCWD, to, AT_SYMLINK_FOLLOW)) {
-				*ret_path = to;
-				return 0;
-			}
-			if (errno != EEXIST)
-				break;
-		}
-		if (errno != ENOENT && errno != ENOTDIR)
-			return -errno;
+		err = link_in_dir(dump, s, dir, id, ret_path);
+		/* A removed directory takes no names either: ENOENT. */
+		if (err != -ENOENT && err != -ENOTDIR && err != -ELOOP)
+			return err;
 	}
 	return -ENOENT;
 }
@@ -260,14 +283,35 @@ int regular_name(struct dump *dump, const struct subject *s, uint32_t id, const 
 	return keep_gone(dump, s, name, deleted || is_silly_renamed(s, name), id);
 }
 
+static int remove_link_name(const struct gone *gone)
+{
+	char dir[PATH_MAX], *name;
+	_cleanup_close_ int fd = -1;
+	struct stat st;
+	int err = str_format(dir, sizeof(dir), "%s", gone->link_path);
+
+	if (err)
+		return err;
+	name = strrchr(dir, '/');
+	*name++ = 0;
+	fd = open_dir(dir);
+	if (fd < 0)
+		return fd;
+	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_dev != gone->record.a ||
+	    st.st_ino != gone->record.b)
+		return 0;
+	return unlinkat(fd, name, 0) < 0 ? -errno : 0;
+}
+
 void regular_save_undo(struct dump *dump)
 {
 	struct regular_dump *data = dump->kind_data[FD_TYPES__REG];
 
 	for (struct record *r = data ? data->gone.first : NULL; r; r = r->next) {
-		const char *path = ((struct gone *)r)->link_path;
+		const struct gone *gone = (struct gone *)r;
+		int err = gone->link_path ? remove_link_name(gone) : 0;
 
-		if (path && unlink(path) < 0 && errno != ENOENT)
-			log_warn("temporary name %s is left behind: %s", path, strerror(errno));
+		if (err && err != -ENOENT)
+			log_warn("temporary name %s is left behind: %s", gone->link_path, strerror(-err));
 	}
 }

@@ -267,9 +267,10 @@ static int regular_link(struct restore *r, struct file *file, void *state)
 		return fail(-EBADMSG, "remap-fpath.img: file %u cannot stand for file %u", to->id, file->id);
 	remap->to = to->entry->reg;
 	if (!is_link_remap(remap->to->name, st->reg->name))
-		return fail(-EBADMSG,
-			    "remap-fpath.img: %s cannot be a name that --link-remap gave %s (link_remap.N, in its directory)",
-			    remap->to->name, st->reg->name);
+		return fail(
+			-EBADMSG,
+			"remap-fpath.img: %s cannot be a name that --link-remap gave %s (link_remap.N, in its directory)",
+			remap->to->name, st->reg->name);
 	return 0;
 }
 
@@ -295,7 +296,7 @@ static int open_named(struct restore *r, const RegFileEntry *reg, unsigned flags
 /* What we have made ourselves is theirs; what had another name only if they may open it, or it was that for certain. */
 static int open_remap(struct restore *r, const struct remap *remap, unsigned flags)
 {
-	const struct audience *to = remap->proven ? NULL : opened_for(r);
+	const struct audience *to = remap->ghost || remap->proven ? NULL : opened_for(r);
 	int err = 0;
 
 	opener_leave(r);
@@ -310,6 +311,17 @@ static int open_remap(struct restore *r, const struct remap *remap, unsigned fla
 			return steal_fd(&fd);
 	}
 	return err ? err : reopen_fd(remap->fd, flags);
+}
+
+static int fail_remap(const struct restore *r, const struct remap *remap, int err)
+{
+	const struct audience *to = opened_for(r);
+
+	if (!to || !remap->to || remap->proven || (err != -EACCES && err != -EPERM))
+		return fail(err, "open %s again", remap->reg->name);
+	return fail(err,
+		    "open %s again: user %u may not open %s, and it need not be the file that was kept under that name",
+		    remap->reg->name, to->openers[0]->fsuid, remap->to->name);
 }
 
 /* What a description with these flags may do: access(2) */
@@ -344,7 +356,7 @@ static int regular_open(struct restore *r, struct file *file, const void *state)
 	if (st->remap) {
 		fd = open_remap(r, st->remap, flags);
 		if (fd < 0)
-			return fail(fd, "open %s again", reg->name);
+			return fail_remap(r, st->remap, fd);
 	} else {
 		fd = open_named(r, reg, flags, may);
 		if (fd < 0)

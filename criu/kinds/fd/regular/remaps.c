@@ -299,6 +299,7 @@ static int make_nameless(struct restore *r, const struct place *place, struct re
 	if (fd < 0)
 		return fd;
 	filler = reopen_fd(fd, O_WRONLY);
+	opener_leave(r);
 	err = fill_content(r, remap->ghost, filler, place->path);
 	if (!err)
 		err = set_attributes(r, remap->ghost->head, fd, place->path);
@@ -344,7 +345,8 @@ static void lose_name(struct restore *r, struct made_array *made, const struct p
 	const char *name = strrchr(remap->reg->name, '/') + 1;
 	struct stat ours, other;
 
-	if (!strcmp(place->name, name) || opener_enter(r, place->as) || fstatat(place->dir, place->name, &ours, AT_SYMLINK_NOFOLLOW) < 0 ||
+	if (!strcmp(place->name, name) || opener_enter(r, place->as) ||
+	    fstatat(place->dir, place->name, &ours, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    fstatat(place->dir, name, &other, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(ours.st_mode) ||
 	    !S_ISREG(other.st_mode) || (ours.st_dev == other.st_dev && ours.st_ino == other.st_ino))
 		return;
@@ -371,6 +373,7 @@ static int make_named(struct restore *r, struct made_array *made, struct place *
 		err = note_made(made, place->to, place->path, fd);
 	if (err)
 		return fail(err, "%s was unlinked: make it again", remap->reg->name);
+	opener_leave(r);
 	if (!before && S_ISREG(head->mode))
 		err = fill_content(r, remap->ghost, fd, place->path);
 	if (!err && !before)
@@ -476,6 +479,20 @@ static bool leads_to(int dir, const char *name, dev_t dev, ino_t ino)
 	return !fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) && st.st_dev == dev && st.st_ino == ino;
 }
 
+/* In a sticky directory a file that is not theirs any more is ours to remove: nobody else can move it away there. */
+static int remove_from(struct restore *r, int dir, const char *name, bool is_dir, dev_t dev, ino_t ino)
+{
+	int flags = is_dir ? AT_REMOVEDIR : 0;
+	struct stat st;
+
+	if (!unlinkat(dir, name, flags))
+		return 0;
+	if (errno != EPERM || fstat(dir, &st) < 0 || !(st.st_mode & S_ISVTX))
+		return -errno;
+	opener_leave(r);
+	return !leads_to(dir, name, dev, ino) ? -EPERM : unlinkat(dir, name, flags) < 0 ? -errno : 0;
+}
+
 static int take_name_away(struct restore *r, const struct made *m, const char *path, const char *name)
 {
 	_cleanup_close_ int dir = names_open_dir(r, m->to, path);
@@ -486,7 +503,7 @@ static int take_name_away(struct restore *r, const struct made *m, const char *p
 		log_warn("%s/%s was made for a moment, and somebody has moved it away", path, name);
 		return 0;
 	}
-	return unlinkat(dir, name, m->dir ? AT_REMOVEDIR : 0) < 0 ? -errno : 0;
+	return remove_from(r, dir, name, m->dir, m->dev, m->ino);
 }
 
 static int take_names_away(struct restore *r, struct made_array *made)
@@ -580,7 +597,8 @@ static int remove_link_remap(struct restore *r, const struct remap *remap)
 		return dir == -ENOENT ? 0 : dir;
 	if (!leads_to(dir, name, st.st_dev, st.st_ino))
 		return 0;
-	return unlinkat(dir, name, 0) < 0 && errno != ENOENT ? -errno : 0;
+	err = remove_from(r, dir, name, false, st.st_dev, st.st_ino);
+	return err == -ENOENT ? 0 : err;
 }
 
 void remaps_committed(struct restore *r)

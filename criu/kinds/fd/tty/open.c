@@ -351,7 +351,8 @@ int tty_open(struct restore *r, struct file *file, const void *state)
 {
 	const TtyFileEntry *tty = file->entry->tty;
 	const struct tty_state *ts = state;
-	_cleanup_close_ int fd = ts->place ? tty_place_open(r, ts->place, tty->flags) : tty_open_role(r, ts, tty->flags);
+	_cleanup_close_ int fd =
+		ts->place ? tty_place_open(r, ts->place, tty->flags) : tty_open_role(r, ts, tty->flags);
 	int err;
 
 	/* What is handed over is the very descriptor: its flags are shared with whoever did that. */
