@@ -246,6 +246,12 @@ static uint64_t hold_removed(int id)
 	return (uintptr_t)p;
 }
 
+/* It is attached with our rights: no task may get one that somebody else has made meanwhile. */
+static bool has_rights_of_before(const struct ipc_perm *perm, const IpcDescEntry *desc)
+{
+	return perm->uid == desc->uid && perm->gid == desc->gid && !((perm->mode ^ desc->mode) & 0777);
+}
+
 /* A segment outlives its processes: when it is still there, it is filled again, unless others use it. */
 static int make_sysv(struct restore *r, const IpcShmEntry *e)
 {
@@ -260,6 +266,12 @@ static int make_sysv(struct restore *r, const IpcShmEntry *e)
 		return fail(-EEXIST,
 			    "SysV segment number %u is another one here (key %#x, %zu bytes): remove it (ipcrm -m %u)",
 			    e->desc->id, ds.shm_perm.__key, ds.shm_segsz, e->desc->id);
+	} else if (audience_of_all(r) && !has_rights_of_before(&ds.shm_perm, e->desc)) {
+		return fail(-EPERM,
+			    "SysV segment number %u is another one here: it belongs to %u:%u with mode 0%o, and was of "
+			    "%u:%u with mode 0%o; remove it (ipcrm -m %u)",
+			    e->desc->id, ds.shm_perm.uid, ds.shm_perm.gid, ds.shm_perm.mode & 0777, e->desc->uid,
+			    e->desc->gid, e->desc->mode & 0777, e->desc->id);
 	} else if (ds.shm_nattch) {
 		log_warn("SysV segment %u is in use by other processes: it keeps the content that they gave it",
 			 e->desc->id);

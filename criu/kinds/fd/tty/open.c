@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "base/cleanup.h"
@@ -33,19 +34,36 @@ int tty_keep(struct restore *r, int fd)
 
 /* ---- a pair under its number */
 
-/* The kernel gives the lowest number that is free: take all below it for a moment. */
-static int tty_open_master(const char *ptmx, uint32_t index, bool exactly)
+/* Where masters come from; the path is that of an image, and opening another device may do anything. */
+static int tty_find_ptmx(struct restore *r, const char *ptmx)
 {
+	_cleanup_close_ int fd = names_open(r, audience_of_all(r), ptmx, O_PATH, R_OK | W_OK, NULL);
+	struct stat st;
+
+	opener_leave(r);
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode) || major(st.st_rdev) != TTY_MAJOR_AUX || minor(st.st_rdev) != 2)
+		return fail(-ENODEV, "%s is no master of terminals", ptmx);
+	return steal_fd(&fd);
+}
+
+/* The kernel gives the lowest number that is free: take all below it for a moment. */
+static int tty_open_master(struct restore *r, const char *ptmx, uint32_t index, bool exactly)
+{
+	_cleanup_close_ int place = tty_find_ptmx(r, ptmx);
 	_cleanup_free_ int *below = calloc((size_t)index + 1, sizeof(*below));
 	uint32_t got = 0, n = 0;
 	int fd = -1, err = 0;
 
+	if (place < 0)
+		return place;
 	if (!below)
 		return fail(-ENOMEM, "terminal %u", index);
 	while (!err) {
-		fd = open(ptmx, O_RDWR | O_NOCTTY | O_CLOEXEC);
+		fd = reopen_fd(place, O_RDWR);
 		if (fd < 0)
-			err = fail(-errno, "open %s for terminal %u", ptmx, index);
+			err = fail(fd, "open %s for terminal %u", ptmx, index);
 		else if (ioctl(fd, TIOCGPTN, &got) < 0)
 			err = fail(-errno, "%s is no master of terminals", ptmx);
 		else if (got >= index || n == index || !exactly)
@@ -175,7 +193,7 @@ static int tty_make_pair(struct restore *r, struct tty_pair *pair)
 {
 	const TtyInfoEntry *info = pair->slave && pair->slave->termios ? pair->slave : pair->master;
 	bool alive = pair->master != NULL;
-	int unlock = 0, fd = tty_open_master(pair->ptmx ? pair->ptmx : "/dev/ptmx", pair->index, alive), err = 0;
+	int unlock = 0, fd = tty_open_master(r, pair->ptmx ? pair->ptmx : "/dev/ptmx", pair->index, alive), err = 0;
 
 	if (fd < 0)
 		return fd;

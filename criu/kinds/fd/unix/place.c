@@ -95,30 +95,66 @@ static int enter(struct restore *r, const struct unix_sock *sock, const char *na
 	return err;
 }
 
-/* A file that a socket of an earlier life has left behind is taken away; one that somebody listens at is not. */
-static int remove_stale(const char *path)
+static const char *base_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+static int find_user(const struct stat *st, uint32_t *ret_user)
 {
 	struct unix_diags diags = { 0 };
 	const struct unix_diag *sk;
+	int err = unix_diag_read(&diags);
+
+	if (err)
+		return err;
+	array_for_each(sk, &diags.all)
+		if (sk->has_vfs && sk->vfs_ino == (uint32_t)st->st_ino &&
+		    (sk->vfs_dev == kdev_make(major(st->st_dev), minor(st->st_dev)) || !major(st->st_dev)))
+			*ret_user = sk->ino;
+	unix_diag_free(&diags);
+	return 0;
+}
+
+/* In a sticky directory the task may not remove it when root gave it to another user; it has that owner still. */
+static int remove_given_away(struct restore *r, const FilePermsEntry *perms, int dir, const char *base,
+			     const struct stat *st)
+{
+	const struct opener *as = r->opened_as;
+	struct stat dir_st;
+	int err;
+
+	if (!as || !perms || st->st_uid != perms->uid || st->st_gid != perms->gid || fstat(dir, &dir_st) < 0 ||
+	    !(dir_st.st_mode & S_ISVTX))
+		return -EPERM;
+	opener_leave(r);
+	err = unlinkat(dir, base, 0) < 0 ? -errno : 0;
+	return err ? err : opener_enter(r, as);
+}
+
+/* A file that a socket of an earlier life has left behind is taken away; one that somebody listens at is not. */
+static int remove_stale(struct restore *r, const struct unix_sock *sock, int dir, const char *path)
+{
+	const char *base = base_of(path);
 	uint32_t user = 0;
 	struct stat st;
 	int err;
 
-	if (lstat(path, &st) < 0)
+	if (fstatat(dir, base, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : fail(-errno, "look at %s", path);
 	if (!S_ISSOCK(st.st_mode))
 		return fail(-EEXIST, "%s is in the way of a unix socket: it is no socket; move it away", path);
-	err = unix_diag_read(&diags);
+	err = find_user(&st, &user);
 	if (err)
 		return fail(err, "ask the kernel who uses %s", path);
-	array_for_each(sk, &diags.all)
-		if (sk->has_vfs && sk->vfs_ino == (uint32_t)st.st_ino &&
-		    (sk->vfs_dev == kdev_make(major(st.st_dev), minor(st.st_dev)) || !major(st.st_dev)))
-			user = sk->ino;
-	unix_diag_free(&diags);
 	if (user)
 		return fail(-EADDRINUSE, "%s is the name of another program's socket:[%u]: end that first", path, user);
-	return unlink(path) < 0 ? fail(-errno, "remove %s, a socket that nobody has open", path) : 0;
+	err = unlinkat(dir, base, 0) < 0 ? -errno : 0;
+	if (err == -EPERM)
+		err = remove_given_away(r, sock->entry->file_perms, dir, base, &st);
+	return err ? fail(err, "remove %s, a socket that nobody has open", path) : 0;
 }
 
 /* The directory of the absolute @path, to make and remove names in it for those who have @sock: run/names.h. */
@@ -170,41 +206,41 @@ static int set_perms(struct restore *r, const FilePermsEntry *perms, int file, c
 /* Both directories are held: what somebody puts in the way later is not gone through. */
 static int move_name(struct restore *r, const struct unix_sock *sock, int from, const char *name)
 {
-	const char *to = sock->entry->moved_to, *base = strrchr(name, '/');
+	const char *to = sock->entry->moved_to;
 	const struct opener *as = r->opened_as;
 	_cleanup_close_ int dir = open_dir_of(r, sock, to);
 	int err;
 
 	if (dir < 0)
 		return dir;
-	err = remove_stale(to);
+	err = remove_stale(r, sock, dir, to);
 	/* The one may need the rights of the task, the other ours: either way both may be written for it. */
 	if (!err && r->opened_as != as)
 		opener_leave(r);
-	if (!err && renameat(from, base ? base + 1 : name, dir, strrchr(to, '/') + 1) < 0)
+	if (!err && renameat(from, base_of(name), dir, base_of(to)) < 0)
 		err = fail(-errno, "move %s to %s, where it was", name, to);
 	return err;
 }
 
+/* Moved before it is given away: in a sticky directory that is for its owner to do. */
 static int settle(struct restore *r, const struct unix_sock *sock, int dir, const char *name, int fd, uid_t uid)
 {
 	const FilePermsEntry *perms = sock->entry->file_perms;
 	const struct opener *as = r->opened_as;
+	_cleanup_close_ int file = -1;
 	int err = 0;
 
-	if (perms) {
-		opener_leave(r);
-		_cleanup_close_ int file = open_bound(fd, name, uid);
-
-		err = set_perms(r, perms, file, name);
-	}
-	if (err || !sock->entry->moved_to)
-		return err;
-	err = opener_enter(r, as);
-	return err ? err : move_name(r, sock, dir, name);
+	opener_leave(r);
+	if (perms)
+		file = open_bound(fd, name, uid);
+	if (sock->entry->moved_to)
+		err = opener_enter(r, as);
+	if (!err && sock->entry->moved_to)
+		err = move_name(r, sock, dir, name);
+	return err || !perms ? err : set_perms(r, perms, file, name);
 }
 
-static int bind_path(const struct unix_sock *sock, const char *name, int fd)
+static int bind_path(struct restore *r, const struct unix_sock *sock, int dir, const char *name, int fd)
 {
 	struct sockaddr_un addr;
 	socklen_t len = fill_address(&sock->entry->name, &addr);
@@ -213,7 +249,7 @@ static int bind_path(const struct unix_sock *sock, const char *name, int fd)
 	int err = bind(fd, (struct sockaddr *)&addr, len) < 0 ? -errno : 0;
 
 	if (err == -EADDRINUSE) {
-		err = remove_stale(name);
+		err = remove_stale(r, sock, dir, name);
 		if (err) {
 			umask(mask);
 			return err;
@@ -239,16 +275,17 @@ static int bind_where_it_was(struct restore *r, const struct unix_sock *sock, co
 	if (dir < 0)
 		return dir;
 	uid = opener_uid();
-	err = bind_path(sock, name, fd);
+	err = bind_path(r, sock, dir, name, fd);
 	if (!err)
 		err = settle(r, sock, dir, name, fd, uid);
 	opener_leave(r);
 	return err;
 }
 
-static int bind_hidden(const struct unix_sock *sock, const char *name, int fd)
+/* Where nothing can be in the way. */
+static int bind_hidden(struct restore *r, const struct unix_sock *sock, const char *name, int fd)
 {
-	int err = bind_path(sock, name, fd);
+	int err = bind_path(r, sock, AT_FDCWD, name, fd);
 
 	return !err && unlink(name) < 0 ? fail(-errno, "unlink %s", name) : err;
 }
@@ -274,7 +311,7 @@ int unix_bind(struct restore *r, const struct unix_sock *sock, int fd, bool hidd
 	memcpy(name, sock->entry->name.data, sock->entry->name.len);
 	err = enter(r, sock, name, hidden, &place);
 	if (!err)
-		err = hidden ? bind_hidden(sock, name, fd) : bind_where_it_was(r, sock, name, fd);
+		err = hidden ? bind_hidden(r, sock, name, fd) : bind_where_it_was(r, sock, name, fd);
 	leave(&place);
 	return err;
 }
