@@ -2,11 +2,13 @@
 #include "run/names.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 #include "base/cleanup.h"
 #include "run/restore.h"
@@ -135,10 +137,14 @@ static bool is_the_one(int fd, const struct name_was *was)
 
 static bool has_owner_of_before(int fd, const struct name_was *was, char *why, size_t size)
 {
+	struct statfs fs;
 	struct stat st;
 
 	if (fstat(fd, &st) < 0)
 		return false;
+	/* Those of tasks are ours until we give the tasks their rights. */
+	if (!fstatfs(fd, &fs) && fs.f_type == PROC_SUPER_MAGIC)
+		return true;
 	if (!was || !was->has_owner || (st.st_uid == was->uid && st.st_gid == was->gid))
 		return true;
 	snprintf(why, size, "it belonged to %u:%u, and belongs to %u:%u now", was->uid, was->gid, st.st_uid, st.st_gid);

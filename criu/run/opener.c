@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "base/bits.h"
+#include "pie/vma.h"
 #include "run/opener.h"
 #include "run/restore.h"
 #include "util/log.h"
@@ -155,10 +156,12 @@ static int find_audience(struct restore *r, const struct openers *own, struct au
 	struct audience *kept;
 
 	scratch->n = 0;
-	if (file->in_flight || !file->nr_users) {
+	if (file->in_flight || (!file->nr_users && !file->is_place)) {
 		file->audience = own->all;
 		return 0;
 	}
+	if (!file->nr_users)
+		return 0;
 	for (size_t i = 0; i < file->nr_users; i++)
 		add_opener(scratch, file->users[i].task->audience);
 	if (!scratch->n)
@@ -177,6 +180,38 @@ static int find_audience(struct restore *r, const struct openers *own, struct au
 	return 0;
 }
 
+/* @file is no descriptor of @rt, but a place that it goes by. */
+static void add_place(struct restore *r, const struct openers *own, const struct restore_task *rt, uint32_t id)
+{
+	struct file *file = hash_get_ptr(&r->file_by_id, id);
+
+	if (!file)
+		return;
+	file->is_place = true;
+	if (!file->audience)
+		file->audience = rt->audience;
+	else if (rt->audience && rt->audience->openers[0] != file->audience->openers[0])
+		file->audience = own->all;
+}
+
+static void find_places(struct restore *r, const struct openers *own)
+{
+	struct restore_task *rt;
+
+	restore_for_each_task(rt, r) {
+		if (rt->fs) {
+			add_place(r, own, rt, rt->fs->cwd_id);
+			add_place(r, own, rt, rt->fs->root_id);
+		}
+		if (!rt->mm)
+			continue;
+		add_place(r, own, rt, rt->mm->exe_file_id);
+		for (size_t i = 0; i < rt->mm->n_vmas; i++)
+			if (rt->mm->vmas[i]->status & (VMA_FILE_PRIVATE | VMA_FILE_SHARED))
+				add_place(r, own, rt, (uint32_t)rt->mm->vmas[i]->shmid);
+	}
+}
+
 int openers_link(struct restore *r)
 {
 	struct openers *own = restore_alloc(r, sizeof(*own));
@@ -191,6 +226,7 @@ int openers_link(struct restore *r)
 		err = collect_all(r, own);
 	if (err || !own->all)
 		return err;
+	find_places(r, own);
 	scratch = new_audience(r, own->all->n);
 	if (!scratch)
 		return fail(-ENOMEM, "rights of tasks");

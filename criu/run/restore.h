@@ -34,6 +34,7 @@ struct file {
 	struct task_fd *users; /* every descriptor of every table that refers to it */
 	size_t nr_users;
 	bool in_flight; /* set by link: it waits in a queue as well */
+	bool is_place; /* a directory, an executable, a mapping of a task */
 	const struct audience *audience; /* run/opener.h */
 };
 

@@ -25,7 +25,9 @@ static void send_fd(int sock, int fd)
 		char bytes[CMSG_SPACE(sizeof(int))];
 	} control = { 0 };
 	struct iovec iov = { .iov_base = "f", .iov_len = 1 };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
+	};
 
 	control.head = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS };
 	memcpy(CMSG_DATA(&control.head), &fd, sizeof(fd));
@@ -40,7 +42,9 @@ static int take_fd(int sock)
 	} control = { 0 };
 	char byte;
 	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
+	};
 	int fd = -1;
 
 	if (recvmsg(sock, &msg, 0) == 1)
@@ -71,8 +75,8 @@ static void same_rights(void)
 	uid_t u[3] = { 0 };
 	gid_t g[3] = { 0 }, group = 0;
 
-	check(!getresuid(&u[0], &u[1], &u[2]) && u[0] == USER && u[1] == USER && u[2] == USER, "user %u %u %u", u[0], u[1],
-	      u[2]);
+	check(!getresuid(&u[0], &u[1], &u[2]) && u[0] == USER && u[1] == USER && u[2] == USER, "user %u %u %u", u[0],
+	      u[1], u[2]);
 	check(!getresgid(&g[0], &g[1], &g[2]) && g[0] == USER && g[1] == USER && g[2] == USER, "group %u", g[0]);
 	check(getgroups(1, &group) == 1 && group == GROUP, "groups");
 	check(status_field(getpid(), "CapEff", 16) == 0 && status_field(getpid(), "CapPrm", 16) == 0, "capabilities");
@@ -81,8 +85,10 @@ static void same_rights(void)
 
 static int worker(void *arg)
 {
-	int log = open("log", O_WRONLY | O_CREAT | O_APPEND, 0600), gone = open("gone", O_RDWR | O_CREAT, 0600), fifo, own, grp;
-	int sock = bound_socket("sock"), watch = inotify_init(), in_flight = open("flight", O_RDWR | O_CREAT, 0600), his, tmp;
+	int log = open("log", O_WRONLY | O_CREAT | O_APPEND, 0600), gone = open("gone", O_RDWR | O_CREAT, 0600), fifo,
+	    own, grp;
+	int sock = bound_socket("sock"), watch = inotify_init(), environ_fd, fds,
+	    in_flight = open("flight", O_RDWR | O_CREAT, 0600), his, tmp;
 	struct mq_attr attr = { .mq_maxmsg = 2, .mq_msgsize = 8 };
 	mqd_t queue = mq_open("/rights", O_RDWR | O_CREAT, 0600, &attr);
 	struct stat st;
@@ -90,7 +96,8 @@ static int worker(void *arg)
 
 	need(!mkfifo("fifo", 0600) && (fifo = open("fifo", O_RDWR)) >= 0 && write(fifo, "in fifo", 7) == 7, "FIFO");
 	need(write(in_flight, "in flight", 9) == 9 && pwrite(gone, "gone", 4, 0) == 4 && !unlink("gone"), "files");
-	need(queue >= 0 && !chmod("sock", 0640) && !chown("sock", 7, 8) && !mkdir("seen", 0700), "queue, socket, directory");
+	need(queue >= 0 && !chmod("sock", 0640) && !chown("sock", 7, 8) && !mkdir("seen", 0700),
+	     "queue, socket, directory");
 	need(inotify_add_watch(watch, "seen", IN_CREATE) > 0, "watch");
 	write_file("mapped", "of root, and written by a task that may not open it");
 	map = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, open("mapped", O_RDWR), 0);
@@ -100,16 +107,22 @@ static int worker(void *arg)
 	drop();
 	need((own = open("his/own", O_RDWR | O_CREAT, 0600)) >= 0 && write(own, "own", 3) == 3, "his own: %m");
 	need((grp = open("group", O_RDWR)) >= 0, "by his group: %m");
-	need((tmp = open("his/tmp", O_RDWR | O_CREAT, 0640)) >= 0 && write(tmp, "tmp", 3) == 3 && !unlink("his/tmp"), "tmp");
+	need((tmp = open("his/tmp", O_RDWR | O_CREAT, 0640)) >= 0 && write(tmp, "tmp", 3) == 3 && !unlink("his/tmp"),
+	     "tmp");
 	his = bound_socket("his/sock");
+	need((environ_fd = open("/proc/self/environ", O_RDONLY)) >= 0 && (fds = open("/proc/self/fd", O_RDONLY)) >= 0,
+	     "/proc");
+	need(!mkdir("his/cwd", 0700) && !chdir("his/cwd") && !rmdir("../cwd"), "directory");
 
 	checkpoint_task("worker", 0);
 	await_task("verify");
+	check(!lstat(".", &st) && st.st_uid == USER && !st.st_nlink, "directory of %u", st.st_uid);
+	need(!chdir(test_dir()), "chdir");
 	same_rights();
 	check(write(log, "worker\n", 7) == 7 && write(shared_log, "both\n", 5) == 5, "the logs: %m");
 	check(read(fifo, buf, 7) == 7 && !memcmp(buf, "in fifo", 7), "FIFO has %.7s", buf);
-	check(pread(gone, buf, 4, 0) == 4 && !memcmp(buf, "gone", 4) && !fstat(gone, &st) && !st.st_uid, "unlinked, of %u",
-	      st.st_uid);
+	check(pread(gone, buf, 4, 0) == 4 && !memcmp(buf, "gone", 4) && !fstat(gone, &st) && !st.st_uid,
+	      "unlinked, of %u", st.st_uid);
 	check(pread(tmp, buf, 3, 0) == 3 && !memcmp(buf, "tmp", 3) && !fstat(tmp, &st) && st.st_uid == USER &&
 		      (st.st_mode & 0777) == 0640,
 	      "unlinked, of %u", st.st_uid);
@@ -123,6 +136,7 @@ static int worker(void *arg)
 	check(!mq_send(queue, "x", 1, 0), "queue: %m");
 	task_ready("done");
 	check(read(watch, event, sizeof(event)) > 0, "watch");
+	check(read(environ_fd, buf, 1) >= 0 && !fstat(fds, &st) && S_ISDIR(st.st_mode), "files of /proc");
 	check(fcntl(sock, F_GETFL) >= 0 && fcntl(his, F_GETFL) >= 0, "sockets");
 	return 0;
 }

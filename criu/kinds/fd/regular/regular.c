@@ -294,10 +294,10 @@ static int open_named(struct restore *r, const RegFileEntry *reg, unsigned flags
 }
 
 /* What we have made ourselves is theirs; what had another name only if they may open it, or it was that for certain. */
-static int open_remap(struct restore *r, const struct remap *remap, unsigned flags)
+static int open_remap(struct restore *r, const struct remap *remap, unsigned flags, int may)
 {
 	const struct audience *to = remap->ghost || remap->proven ? NULL : opened_for(r);
-	int err = 0;
+	int err = may ? names_may(r, to, remap->fd, may) : 0;
 
 	opener_leave(r);
 	if (remap->is_description)
@@ -354,7 +354,7 @@ static int regular_open(struct restore *r, struct file *file, const void *state)
 		return fd < 0 ? fail(fd, "--inherit-fd %s", reg->name) : steal_fd(&fd);
 	}
 	if (st->remap) {
-		fd = open_remap(r, st->remap, flags);
+		fd = open_remap(r, st->remap, flags, may);
 		if (fd < 0)
 			return fail_remap(r, st->remap, fd);
 	} else {
