@@ -32,23 +32,31 @@ struct openers {
 	const struct audience *all; /* NULL: all tasks have our rights */
 };
 
-static int read_own(struct restore *r, struct openers *own)
+static int read_own_caps(struct openers *own)
 {
 	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
 
+	if (syscall(SYS_capget, &head, own->caps) < 0)
+		return fail(-errno, "our own capabilities");
+	own->effective = own->caps[0].effective | (uint64_t)own->caps[1].effective << 32;
+	return 0;
+}
+
+/* Only when a task has less: the trees of root need none of it. */
+static int read_own_rest(struct restore *r, struct openers *own)
+{
+	if (own->groups)
+		return 0;
 	/* They change nothing for an id that cannot be, and return the old one: setfsuid(2). */
 	own->fsuid = (uid_t)syscall(SYS_setfsuid, -1);
 	own->fsgid = (gid_t)syscall(SYS_setfsgid, -1);
-	if (syscall(SYS_capget, &head, own->caps) < 0)
-		return -errno;
-	own->effective = own->caps[0].effective | (uint64_t)own->caps[1].effective << 32;
 	own->nr_groups = getgroups(0, NULL);
 	own->groups = restore_alloc(r, ((size_t)own->nr_groups + 1) * sizeof(*own->groups));
 	if (!own->groups)
-		return -ENOMEM;
+		return fail(-ENOMEM, "our own groups");
 	own->nr_groups = getgroups(own->nr_groups, own->groups);
 	own->dumpable = prctl(PR_GET_DUMPABLE);
-	return own->nr_groups < 0 ? -errno : 0;
+	return own->nr_groups < 0 ? fail(-errno, "our own groups") : 0;
 }
 
 /* ---- who gets what ---- */
@@ -72,10 +80,14 @@ static int find_opener(struct restore *r, struct openers *own, const CredsEntry 
 			       .groups = e->groups,
 			       .nr_groups = e->n_groups };
 	struct opener *o;
+	int err;
 
 	*ret_opener = NULL;
 	if (want.caps == own->effective)
 		return 0;
+	err = read_own_rest(r, own);
+	if (err)
+		return err;
 	if (want.fsuid == own->fsuid && want.fsgid == own->fsgid && !(own->effective & ~want.caps & FILE_CAPS))
 		return 0;
 	for (o = own->first; o && !same_rights(o, &want); o = o->next)
@@ -216,10 +228,10 @@ int openers_link(struct restore *r)
 {
 	struct openers *own = restore_alloc(r, sizeof(*own));
 	struct audience *scratch;
-	int err = own ? read_own(r, own) : -ENOMEM;
+	int err = own ? read_own_caps(own) : fail(-ENOMEM, "our own rights");
 
 	if (err)
-		return fail(err, "our own rights");
+		return err;
 	r->openers = own;
 	err = find_openers(r, own);
 	if (!err)
@@ -290,10 +302,16 @@ int opener_regain(struct restore *r)
 	return err ? fail(err, "our own capabilities") : 0;
 }
 
+static bool has_our_groups(const struct openers *own, const struct opener *o)
+{
+	return o->nr_groups == (size_t)own->nr_groups &&
+	       (!o->nr_groups || !memcmp(o->groups, own->groups, o->nr_groups * sizeof(*o->groups)));
+}
+
 /* Raw calls: those of libc are for all threads of a process, as it counts them. */
 static int take_on(const struct openers *own, const struct opener *o)
 {
-	if (syscall(SYS_setgroups, o->nr_groups, o->groups) < 0)
+	if (!has_our_groups(own, o) && syscall(SYS_setgroups, o->nr_groups, o->groups) < 0)
 		return -errno;
 	syscall(SYS_setfsgid, o->fsgid);
 	syscall(SYS_setfsuid, o->fsuid);
@@ -305,13 +323,15 @@ static int take_on(const struct openers *own, const struct opener *o)
 void opener_leave(struct restore *r)
 {
 	const struct openers *own = r->openers;
+	const struct opener *as = r->opened_as;
 
-	if (!r->opened_as)
+	if (!as)
 		return;
 	r->opened_as = NULL;
 	syscall(SYS_setfsuid, own->fsuid);
 	syscall(SYS_setfsgid, own->fsgid);
-	if (set_effective(own, own->effective) < 0 || syscall(SYS_setgroups, own->nr_groups, own->groups) < 0)
+	if (set_effective(own, own->effective) < 0 ||
+	    (!has_our_groups(own, as) && syscall(SYS_setgroups, own->nr_groups, own->groups) < 0))
 		log_warn("our own rights again: %m");
 	put_back_lost(r);
 }

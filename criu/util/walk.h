@@ -20,7 +20,7 @@ struct walk_step {
 struct walk {
 	int root; /* where absolute paths and links begin, and what ".." does not leave; AT_FDCWD: / */
 	bool follow_last;
-	/* Called for each step but ".."; a negative errno ends the walk. */
+	/* Called for each step (".." is "." of the directory above); a negative errno ends the walk. */
 	int (*judge)(void *arg, const struct walk_step *step);
 	void *arg;
 	/* Where the last step was made: a directory (O_PATH) and a name in it. */

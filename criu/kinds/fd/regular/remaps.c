@@ -457,6 +457,15 @@ static int make_linked(struct restore *r, struct made_array *made, struct remap 
 	return err ? fail(err, "%s: give it its old name", remap->reg->name) : 0;
 }
 
+/* The same file, for somebody else. */
+static int prove_for(struct restore *r, struct remap *remap)
+{
+	_cleanup_close_ int fd = open_link_remap(r, remap);
+
+	opener_leave(r);
+	return fd < 0 ? fd : 0;
+}
+
 static int make_remap(struct restore *r, struct record_table *inodes, struct made_array *made, struct remap *remap)
 {
 	struct remap *before = NULL;
@@ -467,7 +476,7 @@ static int make_remap(struct restore *r, struct record_table *inodes, struct mad
 		return err;
 	if (before && (same_name || (remap->ghost && S_ISDIR(remap->ghost->head->mode)))) {
 		remap->fd = before->fd;
-		return 0;
+		return remap->to ? prove_for(r, remap) : 0;
 	}
 	return remap->ghost ? make_ghost(r, made, remap, before) : make_linked(r, made, remap);
 }
