@@ -57,12 +57,13 @@ static bool can_write(const struct trust *t, const struct walk_step *step)
 	return has_acl(step->dir);
 }
 
-/* Names there are the kernel's, whoever owns the directories. */
-static bool is_kernels(int fd)
+#define FUSE_SUPER_MAGIC_ 0x65735546
+
+static unsigned file_system_of(int fd)
 {
 	struct statfs fs;
 
-	return !fstatfs(fd, &fs) && (fs.f_type == PROC_SUPER_MAGIC || fs.f_type == SYSFS_MAGIC);
+	return fstatfs(fd, &fs) ? 0 : (unsigned)fs.f_type;
 }
 
 static int distrust(const struct trust *t, const struct walk_step *step, const char *what)
@@ -79,9 +80,15 @@ static int distrust(const struct trust *t, const struct walk_step *step, const c
 static int judge(void *arg, const struct walk_step *step)
 {
 	const struct trust *t = arg;
+	unsigned fs = file_system_of(step->dir);
 
+	/* Names there are the kernel's, whoever owns the directories; and here a user's program says who does. */
+	if (fs == PROC_SUPER_MAGIC || fs == SYSFS_MAGIC)
+		return 0;
+	if (fs == FUSE_SUPER_MAGIC_)
+		return distrust(t, step, "is served by a program (FUSE)");
 	if (!is_roots(step->dir_st))
-		return is_kernels(step->dir) ? 0 : distrust(t, step, "is not root's");
+		return distrust(t, step, "is not root's");
 	if (!can_write(t, step))
 		return 0;
 	/* What is root's own stays in place there; but a file may have come by a second name or from elsewhere. */
