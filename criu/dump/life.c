@@ -71,6 +71,9 @@ void dump_free(struct dump *dump)
 	hash_free(&dump->mapped_ids);
 	hash_free(&dump->segments_seen);
 	hash_free(&dump->segments_saved);
+	hash_free(&dump->shmids);
+	hash_free(&dump->shmids_taken);
+	hash_free(&dump->huge_files);
 	hash_free(&dump->fd_ids);
 	hash_free(&dump->task_by_pid);
 	mountinfo_free(&dump->mounts);

@@ -58,8 +58,8 @@ int time_ns_load_task(struct restore *r, struct restore_task *task, const TaskKo
 int time_ns_enter(struct restore *r, const struct restore_task *task);
 /* What the task's clocks show has gone on from here; zeros: it has not. */
 struct clocks time_ns_stood(const struct restore *r, const struct restore_task *task);
-/* What it asks of the memfd kind: is this /proc's text for a memfd; its entry in files.img. */
-bool memfd_is_link(const char *link);
+/* What it asks of the memfd kind: is @local, which /proc calls so, memory without a path; its entry in files.img. */
+bool memfd_is(int local, const char *link);
 int memfd_path_id(struct dump *dump, struct dump_task *task, int local, const char *link, unsigned flags,
 		  uint32_t *ret_id);
 /* An entry of its own in files.img for the path of a descriptor that is more than a path (a FIFO): with its flags,

@@ -122,10 +122,12 @@ static int fill_vma(struct restore *r, struct restore_task *rt, const VmaEntry *
 		w->staged = aio_waits_at(wire, v->start);
 	} else if (v->status & VMA_SYSV) {
 		w->shmid = v->shmid;
+		if (!hash_get(&r->segment_sizes, segment_key(v->shmid, true), &w->segment_len))
+			return fail(-EBADMSG, "no SysV segment %lu", v->shmid);
 	} else if (v->status & VMA_ANON_SHARED) {
 		uint64_t fd;
 
-		if (!hash_get(&r->segment_fds, v->shmid, &fd))
+		if (!hash_get(&r->segment_fds, segment_key(v->shmid, false), &fd))
 			return fail(-EBADMSG, "no shared segment %lu", v->shmid);
 		w->fd = fd;
 		w->flags &= ~(uint64_t)MAP_ANONYMOUS;

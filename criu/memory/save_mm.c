@@ -11,6 +11,7 @@
 #include "memory/aio.h"
 #include "memory/dump_memory.h"
 #include "memory/memory.h"
+#include "memory/shmem.h"
 #include "pie/vma.h"
 #include "util/fds.h"
 #include "util/log.h"
@@ -54,6 +55,12 @@ int memory_survey(struct dump *dump, struct dump_task *dt)
 
 		if (why)
 			dump_blocker(dump, dt, -1, "mapping %lx-%lx %s: %s", v->start, v->end, v->name, why);
+		if (v->shared && str_has_prefix(v->name, "/anon_hugepage")) {
+			int err = shmem_note_huge(dump, kdev_make(v->dev_major, v->dev_minor), v->ino);
+
+			if (err)
+				return err;
+		}
 	}
 	return aio_survey(dump, dt);
 }
@@ -106,6 +113,33 @@ static uint64_t mapped_key(uint32_t kdev, uint64_t ino, unsigned flags)
 	return hash_mix(hash_mix(kdev) ^ ino) ^ flags;
 }
 
+static enum shm_sort sort_of(const struct kernel_vma *v, const struct vma_flags *f)
+{
+	enum shm_sort sort = v->deleted ? shm_sort_by_name(v->name, strlen(v->name)) : SHM_NONE;
+
+	if (sort == SHM_NONE || (f->flags & FLAG(VMF_HT)))
+		return sort;
+	return shm_is_kernels(kdev_to_dev(kdev_make(v->dev_major, v->dev_minor))) ? sort : SHM_NONE;
+}
+
+/*
+ * Private memory of huge pages is a file, too: one that nobody else sees, as a rule. Its own pages are no pages of that.
+ */
+static int is_private_huge(struct dump *dump, struct dump_task *dt, const struct kernel_vma *v, bool *ret)
+{
+	_cleanup_close_ int fd = -1;
+	struct stat st;
+
+	*ret = false;
+	if (shmem_is_file(dump, kdev_make(v->dev_major, v->dev_minor), v->ino))
+		return 0;
+	fd = open_mapped(dt, v, O_PATH);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return fail(fd < 0 ? fd : -errno, "open what is mapped at %lx (%s)", v->start, v->name);
+	*ret = !st.st_blocks;
+	return 0;
+}
+
 int memory_mapping_is(struct dump *dump, const struct stat *st, uint32_t id)
 {
 	uint32_t kdev = dev_to_kdev(st->st_dev);
@@ -119,7 +153,9 @@ int memory_mapping_is(struct dump *dump, const struct stat *st, uint32_t id)
 static int mapped_file_id(struct dump *dump, struct dump_task *dt, const struct kernel_vma *v, unsigned flags,
 			  uint32_t *ret_id)
 {
-	uint64_t key = mapped_key(kdev_make(v->dev_major, v->dev_minor), v->ino, flags);
+	/* SysV segments have their ids for inode numbers. */
+	bool sysv = v->deleted && str_has_prefix(v->name, "/SYSV");
+	uint64_t key = mapped_key(kdev_make(v->dev_major, v->dev_minor), v->ino | (uint64_t)sysv << 63, flags);
 	_cleanup_close_ int fd = -1;
 	char link[4096 + 16];
 	uint64_t known;
@@ -152,24 +188,39 @@ static int mapped_file_id(struct dump *dump, struct dump_task *dt, const struct 
 	return hash_put(&dump->mapped_ids, key, *ret_id);
 }
 
+static int fill_segment(struct dump *dump, struct dump_task *dt, const struct kernel_vma *v, const struct vma_flags *f,
+			enum shm_sort sort, VmaEntry *e)
+{
+	uint32_t shmid = (uint32_t)v->ino;
+	int err = 0;
+
+	if (sort == SHM_ANONYMOUS)
+		err = shmem_id(dump, kdev_make(v->dev_major, v->dev_minor), v->ino, f->flags & FLAG(VMF_HT), &shmid);
+	if (err)
+		return err;
+	e->status |= VMA_ANON_SHARED | (sort == SHM_SYSV ? VMA_SYSV : 0);
+	e->flags |= MAP_ANONYMOUS;
+	e->shmid = shmid;
+	e->pgoff = v->pgoff;
+	return shmem_note(dump, dt, v, e);
+}
+
 static int fill_file(struct dump *dump, struct dump_task *dt, const struct kernel_vma *v, const struct vma_flags *f,
 		     VmaEntry *e)
 {
 	unsigned flags = v->shared && (f->flags & FLAG(VMF_MW)) ? O_RDWR : O_RDONLY;
+	enum shm_sort sort = sort_of(v, f);
+	bool private_huge = false;
 	uint32_t id = 0;
-	int err;
+	int err = 0;
 
-	if (v->shared && (str_has_prefix(v->name, "/SYSV") || (!strcmp(v->name, "/dev/zero") && v->deleted) ||
-			  str_has_prefix(v->name, "/anon_hugepage"))) {
-		bool sysv = v->name[1] == 'S';
-
-		e->status |= VMA_ANON_SHARED | (sysv ? VMA_SYSV : 0);
-		e->flags |= MAP_ANONYMOUS;
-		e->shmid = (uint32_t)v->ino | (sysv ? 0 : SHMID_INODE) | (v->name[1] == 'a' ? SHMID_HUGETLB : 0);
-		e->pgoff = v->pgoff;
-		return shmem_note(dump, dt, v, e);
-	}
-	if (str_has_prefix(v->name, "/anon_hugepage")) {
+	if (v->shared && (sort == SHM_SYSV || sort == SHM_ANONYMOUS))
+		return fill_segment(dump, dt, v, f, sort, e);
+	if (sort == SHM_ANONYMOUS && (f->flags & FLAG(VMF_HT)))
+		err = is_private_huge(dump, dt, v, &private_huge);
+	if (err)
+		return err;
+	if (private_huge) {
 		e->status |= VMA_ANON_PRIVATE;
 		e->flags |= MAP_ANONYMOUS;
 		return 0;
@@ -178,7 +229,7 @@ static int fill_file(struct dump *dump, struct dump_task *dt, const struct kerne
 		e->status |= VMA_SOCKET;
 	else
 		e->status |= v->shared ? VMA_FILE_SHARED : VMA_FILE_PRIVATE;
-	if (str_has_prefix(v->name, "/memfd:"))
+	if (sort != SHM_NONE)
 		e->status |= VMA_MEMFD;
 	e->pgoff = v->pgoff;
 	err = mapped_file_id(dump, dt, v, flags, &id);

@@ -11,7 +11,7 @@
 /* For pages of files the kernel looks at every page itself, not only at the tables: four times the work. */
 static bool has_no_file_pages(const struct kernel_vma *v)
 {
-	return !v->ino && !v->shared && v->end - v->start >= WORTH_ASKING_LESS;
+	return !v->ino && !v->dev_major && !v->dev_minor && !v->shared && v->end - v->start >= WORTH_ASKING_LESS;
 }
 
 static int scan_range(struct dump_task *dt, const struct page_scan *scan, uint64_t start, uint64_t end, bool no_files)

@@ -24,34 +24,60 @@
 struct segment {
 	struct segment *next;
 	uint64_t id;
-	struct dump_task *dt; /* a task that maps it, and where */
+	struct dump_task *dt; /* a task that maps it, and where; NULL: it is there by a descriptor */
 	char name[MAP_FILES_NAME];
+	int fd; /* our own, without dt */
 	bool sysv;
-	uint32_t huge; /* MAP_HUGETLB and the size of a page; SHM_HUGETLB has the same bits */
+	uint32_t huge; /* MAP_HUGETLB and the size of a page */
 };
 
-#define HUGE_BITS (MAP_HUGETLB | (uint32_t)MAP_HUGE_MASK << MAP_HUGE_SHIFT)
+#define HUGE_SIZE_BITS ((uint32_t)MAP_HUGE_MASK << MAP_HUGE_SHIFT)
+#define HUGE_BITS (MAP_HUGETLB | HUGE_SIZE_BITS)
 
-int shmem_note(struct dump *dump, struct dump_task *dt, const struct kernel_vma *v, const VmaEntry *e)
+/* NULL in *ret: it is known already. */
+static int segment_new(struct dump *dump, uint64_t id, bool sysv, uint32_t huge, struct segment **ret)
 {
-	bool fresh, sysv = e->status & VMA_SYSV;
 	struct segment *seg;
+	bool fresh;
 
-	if (!hash_slot_of(&dump->segments_seen, e->shmid << 1 | sysv, &fresh))
+	*ret = NULL;
+	if (!hash_slot_of(&dump->segments_seen, id << 1 | sysv, &fresh))
 		return fail(-ENOMEM, "shared memory");
 	if (!fresh)
 		return 0;
 	seg = dump_alloc(dump, sizeof(*seg));
 	if (!seg)
 		return fail(-ENOMEM, "shared memory");
-	seg->id = e->shmid;
-	seg->huge = e->flags & HUGE_BITS;
-	seg->dt = dt;
-	seg->sysv = sysv;
-	map_files_name(v, seg->name);
-	seg->next = dump->segments;
-	dump->segments = seg;
+	*seg = (struct segment){ .next = dump->segments, .id = id, .sysv = sysv, .huge = huge, .fd = -1 };
+	dump->segments = *ret = seg;
 	return 0;
+}
+
+int shmem_note(struct dump *dump, struct dump_task *dt, const struct kernel_vma *v, const VmaEntry *e)
+{
+	struct segment *seg;
+	int err = segment_new(dump, e->shmid, e->status & VMA_SYSV, e->flags & HUGE_BITS, &seg);
+
+	if (err || !seg)
+		return err;
+	seg->dt = dt;
+	map_files_name(v, seg->name);
+	return 0;
+}
+
+int shmem_note_sysv(struct dump *dump, int local, const struct stat *st, uint32_t huge_flags)
+{
+	struct segment *seg;
+	struct shmid_ds ds;
+	int err;
+
+	if (shmctl((int)st->st_ino, IPC_STAT, &ds) < 0)
+		return -ESRCH;
+	err = segment_new(dump, st->st_ino, true, huge_flags & HUGE_BITS, &seg);
+	if (err || !seg)
+		return err;
+	seg->fd = fcntl(local, F_DUPFD_CLOEXEC, 0);
+	return seg->fd < 0 ? fail(-errno, "SysV segment %lu", st->st_ino) : 0;
 }
 
 static int save_sysv(struct dump *dump, const struct segment *seg, uint64_t *ret_size)
@@ -75,7 +101,7 @@ static int save_sysv(struct dump *dump, const struct segment *seg, uint64_t *ret
 	entry.size = ds.shm_segsz;
 	entry.has_in_pagemaps = entry.in_pagemaps = 1;
 	entry.has_hugetlb_flag = seg->huge != 0;
-	entry.hugetlb_flag = seg->huge;
+	entry.hugetlb_flag = seg->huge ? SHM_HUGETLB | (seg->huge & HUGE_SIZE_BITS) : 0;
 	*ret_size = ds.shm_segsz;
 	err = dump_shared_image(dump, IMAGE_IPCNS_SHM, &img);
 	if (!err)
@@ -83,16 +109,27 @@ static int save_sysv(struct dump *dump, const struct segment *seg, uint64_t *ret
 	return err < 0 ? fail(err, "%s", image_dir_error(dump->dir)) : 0;
 }
 
+static int open_segment(struct segment *seg)
+{
+	int fd;
+
+	if (seg->dt)
+		return open_fmt(seg->dt->proc.dir, O_RDONLY, "map_files/%s", seg->name);
+	fd = open_fmt(AT_FDCWD, O_RDONLY, "/proc/self/fd/%d", seg->fd);
+	close(seg->fd);
+	return fd;
+}
+
 int memory_save_shared(struct dump *dump)
 {
 	for (struct segment *seg = dump->segments; seg; seg = seg->next) {
-		_cleanup_close_ int fd = open_fmt(seg->dt->proc.dir, O_RDONLY, "map_files/%s", seg->name);
+		_cleanup_close_ int fd = open_segment(seg);
 		struct stat st;
 		uint64_t size;
 		int err = 0;
 
 		if (fd < 0)
-			return fail(fd, "open shared memory %lu of pid %d", seg->id, seg->dt->t.pid);
+			return fail(fd, "open shared memory %lu", seg->id);
 		if (fstat(fd, &st) < 0)
 			return fail(-errno, "fstat");
 		size = st.st_size;
@@ -121,7 +158,7 @@ static uint64_t page_size(uint32_t flags)
 }
 
 /* Largest end of each segment that any VMA maps: that is how large it has to be. */
-static int note_needed(struct restore *r, struct hash *sizes, struct hash *huge)
+static int note_needed(struct restore *r)
 {
 	struct restore_task *rt;
 
@@ -133,15 +170,23 @@ static int note_needed(struct restore *r, struct hash *sizes, struct hash *huge)
 
 			if (!(vma->status & VMA_ANON_SHARED) || (vma->status & VMA_SYSV))
 				continue;
-			slot = hash_slot_of(sizes, vma->shmid, &fresh);
+			slot = hash_slot_of(&r->segment_sizes, segment_key(vma->shmid, false), &fresh);
 			if (!slot)
 				return fail(-ENOMEM, "shared memory");
 			*slot = MAX_OF(*slot, end);
-			if ((vma->flags & MAP_HUGETLB) && hash_put(huge, vma->shmid, vma->flags & HUGE_BITS))
+			if (hash_put(&r->segments_wanted, segment_key(vma->shmid, false), vma->flags & HUGE_BITS))
 				return fail(-ENOMEM, "shared memory");
 		}
 	}
 	return 0;
+}
+
+/* Of a segment, as MAP_* flags: its record has those of shmget(2), or (our own older images) MAP_HUGETLB. */
+static uint32_t huge_flags(const IpcShmEntry *e)
+{
+	uint32_t size = e->hugetlb_flag & HUGE_SIZE_BITS;
+
+	return e->hugetlb_flag & (MAP_HUGETLB | SHM_HUGETLB) ? MAP_HUGETLB | size : 0;
 }
 
 static int no_huge_pages(int error, uint64_t size, uint32_t flags)
@@ -186,23 +231,44 @@ static int make_anonymous(struct restore *r, uint64_t shmid, uint64_t size, uint
 	return 0;
 }
 
-static int fill_sysv(struct restore *r, const IpcShmEntry *e)
+/* For files of the tree that are this segment. */
+static int keep_sysv(struct restore *r, uint32_t id, int fd)
+{
+	uint64_t key = segment_key(id, true), wanted;
+
+	if (!hash_get(&r->segments_wanted, key, &wanted))
+		return 0;
+	fd = dup_fd_above(fd, r->service_base);
+	if (fd < 0 || hash_put(&r->segment_fds, key, fd))
+		return fail(fd < 0 ? fd : -ENOMEM, "keep SysV segment %u", id);
+	return 0;
+}
+
+/* Without @fill: others use it, and its content is theirs. */
+static int fill_sysv(struct restore *r, const IpcShmEntry *e, bool fill)
 {
 	_cleanup_close_ int fd = -1;
-	uint64_t len = ROUND_UP(e->size, page_size(e->hugetlb_flag));
+	uint64_t len = ROUND_UP(e->size, page_size(huge_flags(e)));
 	void *p = shmat(e->desc->id, NULL, 0);
 	int err;
 
 	if (p == (void *)-1)
 		return fail(-errno, "attach SysV segment %u", e->desc->id);
 	fd = open_fmt(AT_FDCWD, O_RDWR, "/proc/self/map_files/%lx-%lx", (unsigned long)p, (unsigned long)p + len);
-	err = fd < 0 ? fail(fd, "open SysV segment %u", e->desc->id) : shmem_fill(r, e->desc->id, fd);
+	err = fd < 0 ? fail(fd, "open SysV segment %u", e->desc->id) : 0;
+	if (!err && fill)
+		err = shmem_fill(r, e->desc->id, fd);
+	if (!err)
+		err = keep_sysv(r, e->desc->id, fd);
+	if (!err)
+		err = hash_put(&r->segment_sizes, segment_key(e->desc->id, true), len);
 	shmdt(p);
 	return err;
 }
 
 static int create_sysv(const IpcShmEntry *e)
 {
+	uint32_t huge = huge_flags(e);
 	struct shmid_ds ds = { 0 };
 	char text[16];
 	int id, err;
@@ -212,9 +278,10 @@ static int create_sysv(const IpcShmEntry *e)
 	if (err < 0)
 		return fail(err, "ask for SysV segment number %u", e->desc->id);
 	id = shmget(e->desc->key, e->size,
-		    IPC_CREAT | IPC_EXCL | (e->desc->mode & 0777) | (int)(e->hugetlb_flag & HUGE_BITS));
-	if (id < 0 && e->hugetlb_flag && errno == ENOMEM)
-		return no_huge_pages(ENOMEM, e->size, e->hugetlb_flag);
+		    IPC_CREAT | IPC_EXCL | (e->desc->mode & 0777) |
+			    (int)(huge ? SHM_HUGETLB | (huge & HUGE_SIZE_BITS) : 0));
+	if (id < 0 && huge && errno == ENOMEM)
+		return no_huge_pages(ENOMEM, e->size, huge);
 	if (id < 0)
 		return fail(-errno, "make SysV segment %u (key %#x)", e->desc->id, e->desc->key);
 	if (id != (int)e->desc->id) {
@@ -275,10 +342,10 @@ static int make_sysv(struct restore *r, const IpcShmEntry *e)
 	} else if (ds.shm_nattch) {
 		log_warn("SysV segment %u is in use by other processes: it keeps the content that they gave it",
 			 e->desc->id);
-		return 0;
+		return fill_sysv(r, e, false);
 	}
 	if (!err)
-		err = fill_sysv(r, e);
+		err = fill_sysv(r, e, true);
 	if (made) {
 		uint64_t *slot = hash_slot_of(&r->sysv_made, e->desc->id, &made);
 
@@ -292,18 +359,19 @@ static int make_sysv(struct restore *r, const IpcShmEntry *e)
 
 int segments_make(struct restore *r)
 {
-	_cleanup_hash_ struct hash sizes = { 0 }, huge = { 0 };
 	const struct hash_slot *slot;
 	ProtobufCMessage **records;
 	size_t nr, iter = 0;
-	int err = note_needed(r, &sizes, &huge);
+	int err = note_needed(r);
 
-	while (!err && (slot = hash_next(&sizes, &iter))) {
-		uint64_t flags = 0;
+	while (!err && (slot = hash_next(&r->segments_wanted, &iter))) {
+		uint64_t size = 0;
 		int fd = -1;
 
-		hash_get(&huge, slot->key, &flags);
-		err = make_anonymous(r, slot->key, ROUND_UP(slot->value, page_size(flags)), flags, &fd);
+		if (slot->key >> 32)
+			continue;
+		hash_get(&r->segment_sizes, slot->key, &size);
+		err = make_anonymous(r, slot->key, ROUND_UP(size, page_size(slot->value)), slot->value, &fd);
 		if (!err)
 			err = hash_put(&r->segment_fds, slot->key, fd);
 	}

@@ -3,7 +3,7 @@
 #pragma once
 #include "run/restore.h"
 
-/* r->segment_fds afterwards: shmid -> descriptor at or above service_base. */
+/* r->segment_fds afterwards: segment_key() -> descriptor at or above service_base. */
 int segments_make(struct restore *r);
 /* When every task has mapped them, or when the restore has failed: what shall not stay goes. */
 void segments_finish(struct restore *r, bool failed);

@@ -9,10 +9,60 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 #include "image/pagemap.h"
+#include "pie/vma.h"
 #include "util/fds.h"
 #include "util/log.h"
 
 #define BUFFER_SIZE (1ul << 20)
+
+enum shm_sort shmem_sort(const struct stat *st, uint32_t fs_magic, const char *link)
+{
+	enum shm_sort sort = S_ISREG(st->st_mode) && !st->st_nlink ? shm_sort_by_link(link) : SHM_NONE;
+
+	if (sort == SHM_NONE || fs_magic == HUGETLBFS_MAGIC)
+		return sort;
+	return fs_magic == TMPFS_MAGIC && shm_is_kernels(st->st_dev) ? sort : SHM_NONE;
+}
+
+static uint64_t inode_key(uint32_t kdev, uint64_t ino)
+{
+	return hash_mix(hash_mix(kdev) ^ ino);
+}
+
+int shmem_id(struct dump *dump, uint32_t kdev, uint64_t ino, bool huge, uint32_t *ret_shmid)
+{
+	/* Huge pages lie in file systems of their own, whose inode numbers may be the same as others'. */
+	uint32_t shmid = (uint32_t)ino | SHMID_INODE | (huge ? SHMID_HUGETLB : 0);
+	bool fresh, free_id;
+	uint64_t *slot = hash_slot_of(&dump->shmids, inode_key(kdev, ino), &fresh);
+
+	if (!slot)
+		return fail(-ENOMEM, "shared memory");
+	if (!fresh) {
+		*ret_shmid = *slot;
+		return 0;
+	}
+	for (;; shmid++) {
+		if (!hash_slot_of(&dump->shmids_taken, shmid, &free_id))
+			return fail(-ENOMEM, "shared memory");
+		if (free_id)
+			break;
+	}
+	*ret_shmid = *slot = shmid;
+	return 0;
+}
+
+int shmem_note_huge(struct dump *dump, uint32_t kdev, uint64_t ino)
+{
+	return hash_put(&dump->huge_files, inode_key(kdev, ino), 1) ? fail(-ENOMEM, "shared memory") : 0;
+}
+
+bool shmem_is_file(const struct dump *dump, uint32_t kdev, uint64_t ino)
+{
+	uint64_t known;
+
+	return hash_get(&dump->huge_files, inode_key(kdev, ino), &known);
+}
 
 /* One stretch of data, page aligned, to the end of the pages image. */
 static int copy_data(struct dump *dump, int from, int to, uint64_t start, uint64_t end, uint64_t size, char *buffer,

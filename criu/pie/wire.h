@@ -138,6 +138,7 @@ struct wire_vma {
 	int32_t shmid; /* SysV segment to attach, -1 */
 	uint64_t name; /* char *: anonymous name, 0 */
 	uint64_t policy; /* struct wire_policy, 0: the default */
+	uint64_t segment_len; /* of the whole SysV segment */
 	uint32_t locked; /* mlock(2)ed */
 	uint32_t unplaced; /* its file takes no address in mmap(2): see restorer/placed.c */
 };

@@ -85,6 +85,8 @@ struct dump {
 	} mapped_last;
 	void *segments; /* of room memory: shared segments */
 	struct hash segments_seen, segments_saved;
+	struct hash shmids, shmids_taken; /* inode of memory without a path -> its number in images, and back */
+	struct hash huge_files; /* inodes of huge pages that are not one private mapping's alone */
 	struct aio_reader *aio_reader; /* memory/aio_save.c; NULL: not asked for yet, or aio_unreadable tells why not */
 	int aio_unreadable;
 	struct timed_call_reader *timed_calls; /* dump/timed_call.c; as aio_reader */

@@ -91,7 +91,10 @@ struct restore {
 	struct hash task_by_pid; /* pid -> struct restore_task */
 	struct hash tids; /* every thread id of the images -> pid of its process */
 	struct hash id_owner; /* object of task_ids -> the task that makes it */
-	struct hash segment_fds; /* shmid -> descriptor of a shared anonymous segment */
+	struct hash segment_fds; /* segment_key() -> descriptor of a shared anonymous or SysV segment */
+	struct hash
+		segments_wanted; /* segment_key() -> MAP_HUGETLB and size of a page: files that map a segment, too */
+	struct hash segment_sizes; /* segment_key() -> bytes, where more is known than what is mapped */
 	struct hash sysv_made; /* SysV segments that this restore made -> where the tool is attached, 0: not */
 	struct shared *shared; /* one mapping that every process of the restore sees */
 	struct wire_task *wire; /* of this process: made before its time for threads that exist early; NULL */
@@ -119,6 +122,12 @@ struct restore {
 	struct restore_locks *locks; /* kinds/fd/locks; NULL without any */
 	void *kind_data[64]; /* by fd_types: what a kind knows over one restore; used by that kind's file only */
 };
+
+/* SysV segments have numbers of their own. */
+static inline uint64_t segment_key(uint32_t shmid, bool sysv)
+{
+	return shmid | (uint64_t)sysv << 32;
+}
 
 static inline struct restore_task *restore_task_of(struct task *t)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * System V segments: ids (from 0 on, and one that is the inode number of other memory without a name), keys, modes,
- * content, attached twice, by a child, read-only, marked for removal.
+ * content, attached twice, by a child, read-only, in part only, marked for removal.
  * test: breaks=1
  */
 #include "checkpoint.h"
@@ -43,7 +43,7 @@ static char *make_twin(char **ret_memfd)
 int main(int argc, char **argv)
 {
 	int id, removed, detached, again;
-	char *ro, *gone, *later, *twin, *memfd;
+	char *ro, *gone, *later, *part, *twin, *memfd;
 	struct shmid_ds ds;
 	pid_t pid;
 
@@ -57,6 +57,12 @@ int main(int argc, char **argv)
 	ro = shmat(id, NULL, SHM_RDONLY);
 	gone = shmat(removed, NULL, 0);
 	later = shmat(detached, NULL, 0);
+	part = shmat(id, NULL, 0);
+	need(part != (void *)-1 && !munmap(part, 4096) && !munmap(part + 73 * 4096, 4096), "unmap both ends");
+	/* Where the rest of the segment was there is something else now. */
+	need(mmap(part, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == part,
+	     "a neighbour");
+	strcpy(part, "neighbour");
 	need(mem != (void *)-1 && ro != (void *)-1 && gone != (void *)-1 && later != (void *)-1, "shmat");
 	fill(mem, SIZE, 1);
 	strcpy(gone, "removed");
@@ -69,14 +75,18 @@ int main(int argc, char **argv)
 		mem[SIZE - 1]++;
 	check(!wrong(mem, SIZE, 1) && !wrong(ro, SIZE, 1), "content");
 	check(!shmctl(id, IPC_STAT, &ds) && ds.shm_segsz == SIZE && ds.shm_perm.__key == 0x1234 &&
-		      (ds.shm_perm.mode & 0777) == 0640 && ds.shm_nattch == 4,
+		      (ds.shm_perm.mode & 0777) == 0640 && ds.shm_nattch == 6,
 	      "size %zu key %x mode %o attached %lu", ds.shm_segsz, ds.shm_perm.__key, ds.shm_perm.mode, ds.shm_nattch);
+	check(!strcmp(part, "neighbour") && !memcmp(part + 4096, mem + 4096, 72 * 4096), "a part of it");
 	check(!strcmp(gone, "removed"), "a removed segment: %s", gone);
 	check(!strcmp(later, "detached"), "a second segment: %s", later);
 	check(!strcmp(twin, "segment") && !strcmp(memfd, "memfd"), "those of one number: %s, %s", twin, memfd);
 	again = shmget(0x1234, 0, 0);
 	check(again == id, "the key leads to %d, not %d", again, id);
 	strcpy(mem, "changed");
+	strcpy(mem + 8192, "changed, too");
+	check(!strcmp(part + 8192, "changed, too"), "the part is of something else");
+	check(!shmdt(part), "detach the part");
 	check(!strcmp(ro, "changed"), "the second attachment is of something else");
 	check(!shmdt(ro) && !shmdt(gone) && !shmdt(later), "detach");
 	join_task(pid);

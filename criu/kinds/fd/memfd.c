@@ -7,11 +7,13 @@
 #include <inttypes.h>
 #include <linux/magic.h>
 #include <linux/memfd.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 #include "base/cleanup.h"
+#include "kernel/device.h"
 #include "kinds/fd/record_table.h"
 #include "kinds/fd/reopen.h"
 #include "kinds/kinds.h"
@@ -34,15 +36,23 @@
 
 #define MEMFD_PREFIX "/memfd:"
 #define DELETED " (deleted)"
+enum { BACKING_ANONYMOUS = 1, BACKING_SYSV = 2 }; /* memfd_inode_entry.backing */
 #define MEMFD_NAME_MAX 249 /* memfd_create(2) */
 #define VMA_STATUS_MAPS_FILE (1u << 7 | 1u << 14) /* shared file, memfd */
 
 /* ---- dump ---- */
 
 struct memfd_seen {
-	struct record record; /* device, inode */
+	struct record record; /* device; inode, of a SysV segment with SYSV_INODE */
 	uint32_t inode_id;
+	bool runs; /* may be executed: it matters whether anybody may write to it */
+	bool asked, has_writers; /* the kernel, whether it counts any */
+	MemfdFileEntry *writer; /* the first description that could be that of memfd_create(2) */
+	unsigned nr_writers; /* descriptions of the tree that write */
 };
+
+/* SysV segments have their ids for inode numbers. */
+#define SYSV_INODE (1ull << 63)
 
 struct memfd_entry {
 	struct record record; /* inode id, flags */
@@ -52,20 +62,21 @@ struct memfd_entry {
 struct memfd_dump {
 	struct record_table inodes; /* struct memfd_seen */
 	struct record_table paths; /* struct memfd_entry: those that stand for mappings */
-	struct record_table shmids; /* 0, shmid: taken */
 };
 
-bool memfd_is_link(const char *link)
+/* Files of shared anonymous memory and SysV segments, too: images describe them as memfds. */
+bool memfd_is(int local, const char *link)
 {
-	/* Shared anonymous memory, as its maps entry calls it: images describe it as a memfd, too. */
-	return (str_has_prefix(link, MEMFD_PREFIX) && str_has_suffix(link, DELETED)) ||
-	       !strcmp(link, "/dev/zero" DELETED) || !strcmp(link, "/anon_hugepage" DELETED);
+	struct statfs fs;
+	struct stat st;
+
+	return shm_sort_by_link(link) != SHM_NONE && !fstat(local, &st) && !fstatfs(local, &fs) &&
+	       shmem_sort(&st, fs.f_type, link) != SHM_NONE;
 }
 
 static bool memfd_claims(const struct fd_probe *probe)
 {
-	return S_ISREG(probe->st.st_mode) && !probe->st.st_nlink && probe->link && memfd_is_link(probe->link) &&
-	       (probe->fs_magic == TMPFS_MAGIC || probe->fs_magic == HUGETLBFS_MAGIC);
+	return probe->link && shmem_sort(&probe->st, probe->fs_magic, probe->link) != SHM_NONE;
 }
 
 static char *memfd_name(struct dump *dump, const char *link)
@@ -77,21 +88,35 @@ static char *memfd_name(struct dump *dump, const char *link)
 	return name;
 }
 
-/* Huge pages lie in a file system of their own, whose inode numbers may be the same as others'. */
-static int new_shmid(struct dump *dump, struct memfd_dump *data, const struct stat *st, bool huge, uint32_t *ret_shmid)
+/* Its number in images, and what it is besides. */
+static int fill_backing(struct dump *dump, int local, const struct stat *st, const char *link, MemfdInodeEntry *entry)
 {
-	uint32_t shmid = (uint32_t)st->st_ino | SHMID_INODE | (huge ? SHMID_HUGETLB : 0);
+	enum shm_sort sort = shm_sort_by_link(link);
+	uint32_t kdev = dev_to_kdev(st->st_dev);
+	int err;
 
-	while (record_find(&data->shmids, 0, shmid))
-		shmid++;
-	if (!record_new(&dump->arena, &data->shmids, 0, shmid, sizeof(struct record)))
-		return -ENOMEM;
-	*ret_shmid = shmid;
-	return 0;
+	if (sort == SHM_SYSV) {
+		err = shmem_note_sysv(dump, local, st, entry->hugetlb_flag ? MAP_HUGETLB | entry->hugetlb_flag : 0);
+		if (!err) {
+			entry->has_backing = true;
+			entry->backing = BACKING_SYSV;
+			entry->shmid = st->st_ino;
+		}
+		if (err != -ESRCH)
+			return err;
+		kdev = ~kdev;
+	}
+	if (sort == SHM_ANONYMOUS) {
+		entry->has_backing = true;
+		entry->backing = BACKING_ANONYMOUS;
+		err = entry->has_hugetlb_flag ? shmem_note_huge(dump, kdev, st->st_ino) : 0;
+		if (err)
+			return err;
+	}
+	return shmem_id(dump, kdev, st->st_ino, entry->has_hugetlb_flag, &entry->shmid);
 }
 
-static int save_inode(struct dump *dump, struct memfd_dump *data, int local, const struct stat *st, const char *link,
-		      uint32_t inode_id)
+static int save_inode(struct dump *dump, int local, const struct stat *st, const char *link, struct memfd_seen *seen)
 {
 	MemfdInodeEntry entry = MEMFD_INODE_ENTRY__INIT;
 	_cleanup_close_ int own = -1;
@@ -116,13 +141,18 @@ static int save_inode(struct dump *dump, struct memfd_dump *data, int local, con
 		entry.hugetlb_flag = MFD_HUGETLB | (uint32_t)__builtin_ctzl(fs.f_bsize) << MFD_HUGE_SHIFT;
 	}
 	entry.name = memfd_name(dump, link);
-	if (!entry.name || new_shmid(dump, data, st, entry.has_hugetlb_flag, &entry.shmid))
+	if (!entry.name)
 		return fail(-ENOMEM, "memfd");
+	err = fill_backing(dump, local, st, link, &entry);
+	if (err)
+		return err;
 	entry.uid = st->st_uid;
 	entry.gid = st->st_gid;
 	entry.size = st->st_size;
 	entry.seals = seals;
-	entry.inode_id = inode_id;
+	entry.inode_id = seen->inode_id;
+	/* Without x bits, and sealed so, it never will be. */
+	seen->runs = !entry.has_hugetlb_flag && ((st->st_mode & 0111) || !(seals & F_SEAL_EXEC));
 	entry.has_mode = true;
 	entry.mode = st->st_mode;
 	err = dump_shared_image(dump, IMAGE_MEMFD_INODE, &img);
@@ -134,28 +164,66 @@ static int save_inode(struct dump *dump, struct memfd_dump *data, int local, con
 	return shmem_save(dump, local, entry.size, entry.shmid);
 }
 
-static int inode_id_of(struct dump *dump, int local, const struct stat *st, const char *link, uint32_t *ret_id)
+static int seen_of(struct dump *dump, int local, const struct stat *st, const char *link, struct memfd_seen **ret_seen)
 {
 	struct memfd_dump *data = kind_data_of(&dump->arena, &dump->kind_data[FD_TYPES__MEMFD], sizeof(*data));
-	struct memfd_seen *seen = data ? record_find(&data->inodes, st->st_dev, st->st_ino) : NULL;
+	uint64_t ino = st->st_ino | (shm_sort_by_link(link) == SHM_SYSV ? SYSV_INODE : 0);
+	struct memfd_seen *seen = data ? record_find(&data->inodes, st->st_dev, ino) : NULL;
 	int err = 0;
 
 	if (!data)
 		return fail(-ENOMEM, "memfd");
 	if (!seen) {
-		seen = record_new(&dump->arena, &data->inodes, st->st_dev, st->st_ino, sizeof(*seen));
+		seen = record_new(&dump->arena, &data->inodes, st->st_dev, ino, sizeof(*seen));
 		if (!seen)
 			return fail(-ENOMEM, "memfd");
 		seen->inode_id = data->inodes.n;
-		err = save_inode(dump, data, local, st, link, seen->inode_id);
+		err = save_inode(dump, local, st, link, seen);
 	}
-	*ret_id = seen->inode_id;
+	*ret_seen = seen;
 	return err;
+}
+
+/*
+ * The description that memfd_create(2) gives is not counted as a writer; those of open(2) are, and while there are any,
+ * the memory cannot be executed. A read lease is only to be had without writers (fcntl(2), F_SETLEASE). One who opens the
+ * file for writing in this instant, from outside the tree, waits for us; his signal is one that nobody dies of.
+ */
+static bool has_writers(int local)
+{
+	_cleanup_close_ int fd = reopen_fd(local, O_RDONLY | O_NONBLOCK);
+
+	if (fd < 0 || fcntl(fd, F_SETSIG, SIGURG) < 0)
+		return false;
+	if (fcntl(fd, F_SETLEASE, F_RDLCK) < 0)
+		return errno == EAGAIN;
+	fcntl(fd, F_SETLEASE, F_UNLCK);
+	return false;
+}
+
+static void ask_for_writers(struct dump *dump, struct memfd_seen *seen, int local)
+{
+	if (!seen->runs || seen->asked || dump->checking)
+		return;
+	seen->asked = true;
+	seen->has_writers = has_writers(local);
+}
+
+static bool writes(unsigned flags)
+{
+	return !(flags & O_PATH) && (flags & O_ACCMODE) != O_RDONLY;
+}
+
+/* Could it be what memfd_create(2) gave? That one does not know O_DIRECT. */
+static bool may_be_first(unsigned flags)
+{
+	return !(flags & (O_PATH | O_DIRECT)) && (flags & O_ACCMODE) == O_RDWR;
 }
 
 static int memfd_save(struct dump *dump, const struct fd_probe *probe, FileEntry *entry)
 {
 	MemfdFileEntry *file = dump_alloc(dump, sizeof(*file));
+	struct memfd_seen *seen;
 	int err;
 
 	if (!file)
@@ -166,7 +234,31 @@ static int memfd_save(struct dump *dump, const struct fd_probe *probe, FileEntry
 	file->pos = probe->pos;
 	entry->memfd = file;
 	err = dump_fown(dump, probe, &file->fown);
-	return err ? err : inode_id_of(dump, probe->local, &probe->st, probe->link, &file->inode_id);
+	if (!err)
+		err = seen_of(dump, probe->local, &probe->st, probe->link, &seen);
+	if (err)
+		return err;
+	file->inode_id = seen->inode_id;
+	seen->nr_writers += writes(file->flags);
+	if (may_be_first(file->flags) && !seen->writer) {
+		seen->writer = file;
+		ask_for_writers(dump, seen, probe->local);
+	}
+	return 0;
+}
+
+/* Of several that write one may be the first one, and nothing tells which: the first that was met. */
+static int memfd_save_end(struct dump *dump)
+{
+	struct memfd_dump *data = dump->kind_data[FD_TYPES__MEMFD];
+
+	for (struct record *rec = data ? data->inodes.first : NULL; rec; rec = rec->next) {
+		struct memfd_seen *seen = (struct memfd_seen *)rec;
+
+		if (seen->writer && seen->nr_writers == 1 && seen->has_writers)
+			seen->writer->has_reopened = seen->writer->reopened = true;
+	}
+	return 0;
 }
 
 int memfd_path_id(struct dump *dump, struct dump_task *task, int local, const char *link, unsigned flags,
@@ -177,14 +269,16 @@ int memfd_path_id(struct dump *dump, struct dump_task *task, int local, const ch
 	FownEntry fown = FOWN_ENTRY__INIT;
 	struct memfd_dump *data;
 	struct memfd_entry *known;
+	struct memfd_seen *seen;
 	struct stat st;
 	int err;
 
 	if (fstat(local, &st) < 0)
 		return fail(-errno, "stat %s", link);
-	err = inode_id_of(dump, local, &st, link, &file.inode_id);
+	err = seen_of(dump, local, &st, link, &seen);
 	if (err)
 		return err;
+	file.inode_id = seen->inode_id;
 	data = dump->kind_data[FD_TYPES__MEMFD];
 	known = record_find(&data->paths, file.inode_id, flags);
 	if (known) {
@@ -200,6 +294,11 @@ int memfd_path_id(struct dump *dump, struct dump_task *task, int local, const ch
 	entry.memfd = &file;
 	file.flags = flags;
 	file.fown = &fown;
+	file.has_path = file.path = true;
+	/* Mapped by what memfd_create(2) gave, unless it cannot have been. */
+	if (writes(flags))
+		ask_for_writers(dump, seen, local);
+	file.has_reopened = file.reopened = writes(flags) && seen->has_writers && !seen->nr_writers;
 	*ret_id = known->file_id;
 	return dump_write_file_entry(dump, &entry);
 }
@@ -210,7 +309,8 @@ struct memfd_inode {
 	struct record record; /* 0, inode id */
 	const MemfdInodeEntry *entry;
 	bool used;
-	int fd; /* above service_base, inherited by all tasks; set by before_fork */
+	int fd; /* above service_base, inherited by all tasks; set by before_fork. Not counted as a writer */
+	uint32_t first; /* the file that gets this very description, 0: none */
 	int late_seals; /* to be set when all memory is mapped */
 };
 
@@ -230,13 +330,29 @@ struct memfd_restore {
 	struct record_table files; /* struct memfd_file */
 };
 
+static uint64_t key_of(const MemfdInodeEntry *entry)
+{
+	return segment_key(entry->shmid, entry->backing == BACKING_SYSV);
+}
+
+/* Room memory makes it, and as large as this. */
+static int want_segment(struct restore *r, const MemfdInodeEntry *entry)
+{
+	uint32_t huge = entry->hugetlb_flag & ~(uint32_t)MFD_HUGETLB;
+
+	if (hash_put(&r->segments_wanted, key_of(entry), entry->has_hugetlb_flag ? MAP_HUGETLB | huge : 0) ||
+	    hash_put(&r->segment_sizes, key_of(entry), entry->size))
+		return fail(-ENOMEM, "shared memory");
+	return 0;
+}
+
 static int inode_load(struct restore *r, struct memfd_restore *data, const MemfdInodeEntry *entry)
 {
 	const uint32_t huge_bits = MFD_HUGETLB | (uint32_t)MFD_HUGE_MASK << MFD_HUGE_SHIFT;
 	struct memfd_inode *inode;
 
 	if (strlen(entry->name) > MEMFD_NAME_MAX || entry->size > INT64_MAX || entry->seals & ~SEALS_KNOWN ||
-	    entry->hugetlb_flag & ~huge_bits)
+	    entry->hugetlb_flag & ~huge_bits || entry->backing > BACKING_SYSV)
 		return fail(-EBADMSG,
 			    "memfd.img: inode %" PRIu64 " (%s, %" PRIu64 " bytes, seals %#x, flags %#x) cannot be",
 			    entry->inode_id, entry->name, entry->size, entry->seals, entry->hugetlb_flag);
@@ -247,7 +363,7 @@ static int inode_load(struct restore *r, struct memfd_restore *data, const Memfd
 		return fail(-ENOMEM, "memfd");
 	inode->entry = entry;
 	inode->fd = -1;
-	return 0;
+	return entry->backing ? want_segment(r, entry) : 0;
 }
 
 static int inodes_load(struct restore *r, struct memfd_restore **ret_data)
@@ -291,6 +407,8 @@ static int memfd_load(struct restore *r, struct file *file, void *state)
 		return fail(-ENOMEM, "memfd");
 	known->inode = inode;
 	inode->used = true;
+	if (!inode->first && !inode->entry->backing && !entry->path && !entry->reopened && may_be_first(entry->flags))
+		inode->first = file->id;
 	st->entry = entry;
 	st->inode = inode;
 	return 0;
@@ -358,6 +476,24 @@ static void mark_late_seals(struct memfd_restore *data, const VmaEntry *vma)
 		file->inode->late_seals = file->inode->entry->seals & (F_SEAL_FUTURE_WRITE | F_SEAL_SEAL);
 }
 
+/* It stands, filled; of a SysV segment owner and mode, too. */
+static int take_segment(struct restore *r, struct memfd_inode *inode)
+{
+	const MemfdInodeEntry *entry = inode->entry;
+	uint64_t fd;
+
+	if (!hash_get(&r->segment_fds, key_of(entry), &fd))
+		return fail(-EBADMSG, "memfd.img: %s: there is no shared memory %u", entry->name, entry->shmid);
+	inode->fd = (int)fd;
+	if (entry->backing == BACKING_SYSV)
+		return 0;
+	if ((entry->uid || entry->gid || geteuid()) && fchown(inode->fd, entry->uid, entry->gid) < 0)
+		return fail(-errno, "shared memory %u: give it to %u:%u", entry->shmid, entry->uid, entry->gid);
+	if (entry->has_mode && fchmod(inode->fd, entry->mode & 07777) < 0)
+		return fail(-errno, "shared memory %u: set its mode", entry->shmid);
+	return add_seals(inode, (int)entry->seals);
+}
+
 static int memfd_before_fork(struct restore *r)
 {
 	struct memfd_restore *data = r->kind_data[FD_TYPES__MEMFD];
@@ -375,6 +511,10 @@ static int memfd_before_fork(struct restore *r)
 
 		if (!inode->used)
 			continue;
+		if (inode->entry->backing) {
+			err = take_segment(r, inode);
+			continue;
+		}
 		fd = make_inode(inode->entry);
 		inode->fd = fd < 0 ? fd : move_fd_above(fd, r->service_base);
 		if (inode->fd < 0)
@@ -401,20 +541,30 @@ static int memfd_ready(struct restore *r)
 	return err;
 }
 
+/* A mapping that is written to keeps what it was made of. */
+static bool is_mapped_by_first(const struct memfd *st)
+{
+	return st->entry->path && !st->entry->reopened && !st->inode->entry->backing && may_be_first(st->entry->flags);
+}
+
 static int memfd_open(struct restore *r, struct file *file, const void *state)
 {
 	const struct memfd *st = state;
 	const MemfdFileEntry *entry = st->entry;
 	unsigned flags = entry->flags;
 	_cleanup_close_ int fd = -1;
+	bool first = st->inode->first == file->id;
 	int err;
 
-	fd = reopen_fd(st->inode->fd, flags);
+	if (first || is_mapped_by_first(st))
+		fd = dup_fd_above(st->inode->fd, 0);
+	else
+		fd = reopen_fd(st->inode->fd, flags);
 	if (fd < 0)
 		return fail(fd, "open memfd %s", st->inode->entry->name);
-	if (flags & O_PATH)
+	if ((flags & O_PATH) || entry->path)
 		return steal_fd(&fd);
-	if (entry->pos && lseek(fd, entry->pos, SEEK_SET) < 0)
+	if ((entry->pos || first) && lseek(fd, entry->pos, SEEK_SET) < 0)
 		return fail(-errno, "memfd %s: go to position %" PRIu64, st->inode->entry->name, entry->pos);
 	err = set_status_flags(fd, flags, entry->fown);
 	return err ? err : steal_fd(&fd);
@@ -426,6 +576,7 @@ const struct fd_kind memfd_kind = {
 	.state_size = sizeof(struct memfd),
 	.claims = memfd_claims,
 	.save = memfd_save,
+	.save_end = memfd_save_end,
 	.load = memfd_load,
 	.open = memfd_open,
 	.before_fork = memfd_before_fork,

@@ -49,14 +49,39 @@ static bool goes_on(const struct wire_vma *v, const struct wire_vma *next)
 	       v->pgoff + (v->end - v->start) == next->pgoff;
 }
 
+/* shmat(2) takes the whole segment: the rest of it goes again. The place is kept meanwhile. */
+static long attach_part(const struct wire_vma *v, uint64_t len, int flags)
+{
+	uint64_t after = v->segment_len - v->pgoff - len;
+	long err = sys_mmap((void *)v->start, len, PROT_NONE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+	long at = err == (long)v->start ? sys_shmat(v->shmid, NULL, flags) : err;
+
+	if (at < 0 && at > -4096)
+		return at;
+	if (v->pgoff)
+		sys_munmap((void *)at, v->pgoff);
+	if (after)
+		sys_munmap((void *)(at + v->pgoff + len), after);
+	return sys_mremap((void *)(at + v->pgoff), len, len, MREMAP_FIXED | MREMAP_MAYMOVE, (void *)v->start);
+}
+
 static long attach(const struct wire_vma *v, const struct wire_vma *end)
 {
 	const struct wire_vma *at = v;
 	uint32_t prot = v->prot;
+	uint64_t len;
+	int flags;
 
 	while (at + 1 < end && goes_on(at, at + 1))
 		prot |= (++at)->prot;
-	return sys_shmat(v->shmid, (void *)v->start, prot & PROT_WRITE ? 0 : SHM_RDONLY);
+	len = at->end - v->start;
+	flags = prot & PROT_WRITE ? 0 : SHM_RDONLY;
+	if (v->pgoff + len > v->segment_len)
+		return -EINVAL;
+	if (len == v->segment_len)
+		return sys_shmat(v->shmid, (void *)v->start, flags);
+	return attach_part(v, len, flags);
 }
 
 static long map_one(const struct wire_vma *v, const struct wire_vma *end, bool loaded)

@@ -170,7 +170,7 @@ int regular_path_id(struct dump *dump, struct dump_task *task, int local, const 
 	uint64_t key;
 	int err;
 
-	if (memfd_is_link(link))
+	if (memfd_is(local, link))
 		return memfd_path_id(dump, task, local, link, flags, ret_id);
 	if (!data)
 		return fail(-ENOMEM, "path %s", link);
