@@ -97,6 +97,26 @@ static int ask_task(struct dump_task *dt, struct question *q)
 	return dump_take_policies(dt, (uint32_t)((char *)q->policies - q->text), q->policies);
 }
 
+/* The rest of it is where the first answer was. */
+static int ask_ldt(struct dump_task *dt)
+{
+	struct inside_ldt l = { 0 };
+	int err = 0;
+
+	while (!err && dt->mm_owner && dt->inside->has_ldt && l.next < INSIDE_LDT_END) {
+		long value;
+
+		err = compel_args_write(dt->ctl, 0, &l, offsetof(struct inside_ldt, found));
+		if (!err)
+			err = compel_command(dt->ctl, PARASITE_LDT, &value);
+		if (!err)
+			err = value < 0 ? (int)value : compel_args_read(dt->ctl, 0, &l, sizeof(l));
+		for (uint32_t i = 0; !err && i < l.nr_found; i++)
+			err = array_add(&dt->ldt, l.found[i]);
+	}
+	return err < 0 ? fail(err, "ask for the LDT from inside: %s", compel_why(dt->ctl)) : 0;
+}
+
 /* So many threads leave their answers before they are fetched. */
 #define THREADS_AT_ONCE 256ul
 
@@ -189,12 +209,14 @@ static int ask_stops(struct dump_task *dt)
 
 static int infect_and_ask(struct dump_task *dt, struct question *q)
 {
-	size_t size = MAX_OF(q->len, MAX_OF(threads_size(dt->nr_threads), sizeof(siginfo_t)));
+	size_t size = MAX_OF(q->len, MAX_OF(threads_size(dt->nr_threads), sizeof(struct inside_ldt)));
 	int err = compel_infect(dt->ctl, &parasite_blob, size);
 
 	if (err < 0)
 		return fail(err, "run code in the process: %s", compel_why(dt->ctl));
 	err = ask_task(dt, q);
+	if (!err)
+		err = ask_ldt(dt);
 	if (!err && dt->nr_threads > 1)
 		err = ask_threads(dt);
 	if (!err)

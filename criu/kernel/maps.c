@@ -139,11 +139,11 @@ void map_files_name(const struct kernel_vma *v, char ret[MAP_FILES_NAME])
 static const char vm_flag_names[VMF_COUNT][3] = {
 	[VMF_RD] = "rd", [VMF_WR] = "wr", [VMF_EX] = "ex", [VMF_SH] = "sh", [VMF_MR] = "mr", [VMF_MW] = "mw",
 	[VMF_ME] = "me", [VMF_MS] = "ms", [VMF_GD] = "gd", [VMF_PF] = "pf", [VMF_DW] = "dw", [VMF_LO] = "lo",
-	[VMF_IO] = "io", [VMF_SR] = "sr", [VMF_RR] = "rr", [VMF_DC] = "dc", [VMF_DE] = "de", [VMF_AC] = "ac",
-	[VMF_NR] = "nr", [VMF_HT] = "ht", [VMF_SF] = "sf", [VMF_NL] = "nl", [VMF_AR] = "ar", [VMF_WF] = "wf",
-	[VMF_DD] = "dd", [VMF_SD] = "sd", [VMF_MM] = "mm", [VMF_HG] = "hg", [VMF_NH] = "nh", [VMF_MG] = "mg",
-	[VMF_BT] = "bt", [VMF_MT] = "mt", [VMF_UM] = "um", [VMF_UW] = "uw", [VMF_UI] = "ui", [VMF_SS] = "ss",
-	[VMF_SL] = "sl", [VMF_GU] = "gu", [VMF_DP] = "dp", [VMF_FT] = "ft",
+	[VMF_IO] = "io", [VMF_SR] = "sr", [VMF_RR] = "rr", [VMF_DC] = "dc", [VMF_DE] = "de", [VMF_LF] = "lf",
+	[VMF_AC] = "ac", [VMF_NR] = "nr", [VMF_HT] = "ht", [VMF_SF] = "sf", [VMF_NL] = "nl", [VMF_AR] = "ar",
+	[VMF_WF] = "wf", [VMF_DD] = "dd", [VMF_SD] = "sd", [VMF_MM] = "mm", [VMF_HG] = "hg", [VMF_NH] = "nh",
+	[VMF_MG] = "mg", [VMF_BT] = "bt", [VMF_MT] = "mt", [VMF_UM] = "um", [VMF_UW] = "uw", [VMF_UI] = "ui",
+	[VMF_SS] = "ss", [VMF_SL] = "sl", [VMF_GU] = "gu", [VMF_DP] = "dp", [VMF_FT] = "ft",
 };
 
 const char *vm_flag_name(enum vm_flag flag)
@@ -179,8 +179,14 @@ static void scan_vm_flags(struct scan *s, struct vma_flags *f)
 				break;
 			}
 		}
-		if (i == VMF_COUNT)
+		/* Flags come in the order of their bits: there is no other one between "lo" and "ac" that has no name. */
+		if (i == VMF_COUNT && next <= VMF_LF && (f->flags & BIT(VMF_LO)) && scan_left(&word) == 2 &&
+		    !memcmp(word.p, "??", 2)) {
+			f->flags |= BIT(VMF_LF);
+			next = VMF_LF + 1;
+		} else if (i == VMF_COUNT) {
 			add_unknown(f, &word);
+		}
 	}
 }
 

@@ -62,6 +62,7 @@ enum vm_flag {
 	VMF_RR,
 	VMF_DC,
 	VMF_DE,
+	VMF_LF, /* locked as pages come; before Linux 6.18 written as "??" */
 	VMF_AC,
 	VMF_NR,
 	VMF_HT,

@@ -117,7 +117,8 @@ static int fill_vma(struct restore *r, struct restore_task *rt, const VmaEntry *
 			return err;
 	}
 	if (v->flags & MAP_LOCKED)
-		w->locked = 1;
+		w->locked = v->lock_on_fault ? 2 : 1;
+	w->sealed = v->sealed;
 	if (v->status & VMA_AIO_RING) {
 		w->staged = aio_waits_at(wire, v->start);
 	} else if (v->status & VMA_SYSV) {
@@ -279,6 +280,20 @@ static int fill_mm_map(struct restore *r, struct restore_task *rt, struct wire_t
 	return 0;
 }
 
+static int fill_ldt(struct restore_task *rt, struct wire_task *wire)
+{
+	const MmEntry *mm = rt->mm;
+	struct inside_ldt_entry *e = wire_alloc(wire, mm->n_ldt * sizeof(*e) + 1);
+
+	if (!e)
+		return fail(-ENOMEM, "LDT");
+	wire->ldt = (uintptr_t)e;
+	wire->nr_ldt = mm->n_ldt;
+	for (size_t i = 0; i < mm->n_ldt; i++)
+		e[i] = (struct inside_ldt_entry){ .index = mm->ldt[i]->index, .descriptor = mm->ldt[i]->descriptor };
+	return 0;
+}
+
 int memory_hand_over(struct restore *r, struct restore_task *rt, struct wire_task *wire)
 {
 	struct pagemap *map;
@@ -299,6 +314,9 @@ int memory_hand_over(struct restore *r, struct restore_task *rt, struct wire_tas
 		err = fill_ios(r, wire, map);
 	if (!err)
 		err = fill_mm_map(r, rt, wire);
+	if (!err)
+		err = fill_ldt(rt, wire);
+	wire->mlock_future = rt->mm->mlock_future;
 	wire->thp_disabled = rt->mm->has_thp_disabled && rt->mm->thp_disabled;
 	/* The map's descriptors live on in the restorer: pagemap_free() would close them. */
 	return err;

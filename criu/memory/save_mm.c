@@ -30,8 +30,12 @@ static const char *unsaveable(const struct kernel_vma *v, const struct vma_flags
 		return "a shadow stack: run the program without (GLIBC_TUNABLES=glibc.cpu.hwcaps=-SHSTK)";
 	if (f->flags & (FLAG(VMF_UM) | FLAG(VMF_UW) | FLAG(VMF_UI)))
 		return "memory watched by userfaultfd: that cannot be saved yet";
-	if (f->flags & FLAG(VMF_SL))
-		return "memory sealed by mseal: that cannot be saved yet";
+	/* The kernel's own must be moved at restore. */
+	if (special(v) && (f->flags & FLAG(VMF_SL)))
+		return "sealed by the kernel (CONFIG_MSEAL_SYSTEM_MAPPINGS), which forbids to restore it";
+	/* Memory that can only be executed has a key of the kernel's own. */
+	if (f->pkey > 0 && v->prot != PROT_EXEC)
+		return "memory with a protection key (pkey_mprotect): that cannot be saved";
 	if (str_has_prefix(v->name, "anon_inode:[io_uring]") || str_has_prefix(v->name, "socket:["))
 		return NULL; /* its kind knows: memory_mapping_is() */
 	if (str_has_prefix(v->name, "anon_inode:"))
@@ -55,6 +59,9 @@ int memory_survey(struct dump *dump, struct dump_task *dt)
 
 		if (why)
 			dump_blocker(dump, dt, -1, "mapping %lx-%lx %s: %s", v->start, v->end, v->name, why);
+		if (dt->vma_flags.v[i].unknown[0])
+			log_warn("mapping %lx-%lx %s: flags that this version does not know are not kept (VmFlags: %s)",
+				 v->start, v->end, v->name, dt->vma_flags.v[i].unknown);
 		if (v->shared && str_has_prefix(v->name, "/anon_hugepage")) {
 			int err = shmem_note_huge(dump, kdev_make(v->dev_major, v->dev_minor), v->ino);
 
@@ -276,6 +283,8 @@ static int fill_vma(struct dump *dump, struct dump_task *dt, const struct kernel
 	if (str_has_prefix(v->name, "[anon"))
 		e->anon_name = (char *)v->name;
 	e->has_madv = e->madv != 0;
+	e->has_lock_on_fault = e->lock_on_fault = !!(f->flags & FLAG(VMF_LF));
+	e->has_sealed = e->sealed = !!(f->flags & FLAG(VMF_SL));
 	return 0;
 }
 
@@ -386,6 +395,22 @@ static int save_exe(struct dump *dump, struct dump_task *dt, MmEntry *mm)
 	return dump->path_file_id(dump, dt, fd, link, O_RDONLY, &mm->exe_file_id);
 }
 
+static int save_ldt(struct dump *dump, struct dump_task *dt, MmEntry *mm)
+{
+	LdtEntry *e = dump_alloc(dump, dt->ldt.n * sizeof(*e) + 1);
+
+	mm->ldt = dump_alloc(dump, dt->ldt.n * sizeof(*mm->ldt) + 1);
+	if (!e || !mm->ldt)
+		return fail(-ENOMEM, "LDT");
+	for (size_t i = 0; i < dt->ldt.n; i++, e++) {
+		ldt_entry__init(e);
+		e->index = dt->ldt.v[i].index;
+		e->descriptor = dt->ldt.v[i].descriptor;
+		mm->ldt[mm->n_ldt++] = e;
+	}
+	return 0;
+}
+
 int memory_save_mm(struct dump *dump, struct dump_task *dt, MmEntry **ret_mm)
 {
 	MmEntry *mm = dump_alloc(dump, sizeof(*mm));
@@ -409,6 +434,8 @@ int memory_save_mm(struct dump *dump, struct dump_task *dt, MmEntry **ret_mm)
 	mm->dumpable = dt->inside->dumpable;
 	mm->has_thp_disabled = 1;
 	mm->thp_disabled = dt->inside->thp_disabled > 0;
+	mm->has_mlock_future = dt->inside->mlock_future != 0;
+	mm->mlock_future = dt->inside->mlock_future;
 	err = memory_scan_pages(dt);
 	if (!err)
 		err = save_exe(dump, dt, mm);
@@ -416,6 +443,8 @@ int memory_save_mm(struct dump *dump, struct dump_task *dt, MmEntry **ret_mm)
 		err = save_auxv(dump, dt, mm);
 	if (!err)
 		err = save_vmas(dump, dt, mm);
+	if (!err)
+		err = save_ldt(dump, dt, mm);
 	if (!err)
 		err = aio_save(dump, dt, mm);
 	if (!err)

@@ -14,6 +14,7 @@ enum parasite_command {
 	PARASITE_THREAD, /* args: struct inside_threads; adds the thread that runs it */
 	PARASITE_FORK, /* args: struct inside_fork */
 	PARASITE_POLICIES, /* args: struct inside_visit: goes on with its policies */
+	PARASITE_LDT, /* args: struct inside_ldt */
 };
 
 /* All that is asked of a process and its first thread, by one command. Offsets from here, multiples of 8. */
@@ -80,6 +81,8 @@ struct inside_task {
 	uint32_t nr_timers; /* in */
 	int32_t session_keyring; /* found by the name that login programs give it; or negative errno */
 	uint64_t xcomp_perm; /* x86: ARCH_GET_XCOMP_PERM, 0: not told */
+	int32_t mlock_future; /* MCL_FUTURE, MCL_ONFAULT: what will be mapped is locked; or 0 */
+	int32_t has_ldt; /* x86: modify_ldt(2) has made one */
 	struct inside_posix_timer timers[];
 };
 
@@ -114,6 +117,19 @@ struct inside_fork {
 	uint8_t stack[8192]; /* the helper's */
 };
 
+/* x86: entries of the LDT, as many as there is room for; the next command goes on behind them. */
+#define INSIDE_LDT_ENTRIES 128
+#define INSIDE_LDT_END 8192
+struct inside_ldt_entry {
+	uint64_t descriptor;
+	uint32_t index, pad;
+};
+struct inside_ldt {
+	uint32_t next; /* in and out: the first one that is not looked at yet; in the end INSIDE_LDT_END */
+	uint32_t nr_found; /* out */
+	struct inside_ldt_entry found[INSIDE_LDT_ENTRIES]; /* out */
+};
+
 struct inside_fds {
 	uint32_t nr;
 	int32_t fds[]; /* in: descriptor numbers; out: F_GETFD or negative errno */
@@ -139,8 +155,10 @@ struct wire_vma {
 	uint64_t name; /* char *: anonymous name, 0 */
 	uint64_t policy; /* struct wire_policy, 0: the default */
 	uint64_t segment_len; /* of the whole SysV segment */
-	uint32_t locked; /* mlock(2)ed */
+	uint32_t locked; /* mlock(2)ed: 1, or 2: pages as they come (MLOCK_ONFAULT) */
+	uint32_t sealed; /* mseal(2)ed */
 	uint32_t unplaced; /* its file takes no address in mmap(2): see restorer/placed.c */
+	uint32_t pad;
 };
 
 struct wire_range {
@@ -303,6 +321,9 @@ struct wire_task {
 		vdso_old; /* what is patched: the image's vDSO, with this prot in the end; empty: the same vDSO */
 	uint32_t vdso_old_prot, vdso_pad;
 	uint64_t mm_map; /* struct prctl_mm_map */
+	uint64_t ldt; /* x86: struct inside_ldt_entry[nr_ldt] */
+	uint32_t nr_ldt;
+	uint32_t mlock_future; /* MCL_*, 0: not */
 	uint64_t pages_restored; /* out */
 	uint64_t pages_compared, pages_inherited; /* copy-on-write memory: looked at; in place by fork */
 	int32_t thp_disabled; /* as PR_GET_THP_DISABLE says it; < 0: leave, and below */

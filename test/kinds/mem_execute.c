@@ -70,8 +70,8 @@ static int body(const char *name, int fd)
 
 	need(readlink("/proc/self/exe", before, sizeof(before) - 1) > 0 && !stat("/proc/self/exe", &was), "exe");
 	checkpoint_task(name, 0);
-	check(readlink("/proc/self/exe", after, sizeof(after) - 1) > 0 && !strcmp(before, after), "exe %s was %s", after,
-	      before);
+	check(readlink("/proc/self/exe", after, sizeof(after) - 1) > 0 && !strcmp(before, after), "exe %s was %s",
+	      after, before);
 	check(!stat("/proc/self/exe", &now) && was.st_size == now.st_size && was.st_mode == now.st_mode,
 	      "exe of %ld bytes, mode %o", (long)now.st_size, now.st_mode);
 	fd = fd < 0 ? open("/proc/self/exe", O_RDONLY | O_CLOEXEC) : fd;

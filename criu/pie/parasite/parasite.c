@@ -143,6 +143,8 @@ static long ask_task(struct inside_task *t)
 	t->membarrier = (int32_t)sys_membarrier(CMD_MEMBARRIER_GET_REGISTRATIONS, 0, 0);
 	t->xcomp_perm = parasite_xcomp_perm();
 	t->session_keyring = session_keyring();
+	t->mlock_future = parasite_mlock_future(t);
+	t->has_ldt = parasite_has_ldt();
 	return 0;
 }
 
@@ -220,5 +222,7 @@ unsigned long blob_entry(unsigned int command, void *args)
 		return (unsigned long)parasite_fork(args);
 	if (command == PARASITE_POLICIES)
 		return (unsigned long)more_policies(args);
+	if (command == PARASITE_LDT)
+		return (unsigned long)parasite_ldt(args);
 	return (unsigned long)-E_INVAL;
 }

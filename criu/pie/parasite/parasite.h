@@ -10,6 +10,14 @@ uint64_t parasite_xcomp_perm(void);
 /* ARCH_GET_CPUID: 1, 0 when the instruction raises SIGSEGV, or a negative errno. */
 int32_t parasite_cpuid_allowed(void);
 
+/* modify_ldt(2): is there an LDT; its entries, from l->next on. */
+int32_t parasite_has_ldt(void);
+struct inside_ldt;
+long parasite_ldt(struct inside_ldt *l);
+
+/* locks.c: MCL_FUTURE and MCL_ONFAULT of mlockall(2), which nothing shows but what is mapped next: @here, or a page. */
+int32_t parasite_mlock_future(void *here);
+
 struct inside_task;
 /*
  * Overruns of timers whose signals wait (signo set): the kernel tells them only with the signal. It is taken, and the

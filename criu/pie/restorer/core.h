@@ -14,6 +14,10 @@ int layout_unmap(struct wire_task *task);
 int layout_map(struct wire_task *task);
 int layout_finish(struct wire_task *task);
 int layout_marks(struct wire_task *task);
+/* Nothing of the memory can be changed afterwards. */
+int layout_seal(struct wire_task *task);
+/* The last of all: what is mapped afterwards is locked. */
+int layout_lock_future(struct wire_task *task);
 /* policy.c: before pages are read into the mapping */
 int layout_policy(struct wire_task *task, const struct wire_vma *v);
 /* placed.c: first of all mappings, while nothing but the spares is there */
@@ -38,6 +42,8 @@ void task_ready(struct wire_task *task);
 void task_failed(struct wire_task *task, int err);
 /* threads.c: wait for the tool. Returns only when it has died after the tree was complete. */
 void thread_wait(struct wire_task *task);
+/* x86.c: before any register that refers to it is set */
+int restore_ldt(struct wire_task *task);
 /* x86.c: registers that a signal frame does not hold */
 void thread_bases(const struct wire_thread *thread);
 /* threads.c: go on without the tool's help: it died when the tree was complete. */

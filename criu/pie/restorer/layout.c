@@ -20,7 +20,7 @@
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000
 #endif
-#define OVERMOUNT_NONE 0
+#define NR_MSEAL 462 /* Linux 6.10 */
 
 static long unmap(uint64_t start, uint64_t end)
 {
@@ -142,6 +142,24 @@ static long advise(const struct wire_vma *v)
 	return 0;
 }
 
+/*
+ * What has pages that cannot be there (PROT_NONE, behind the end of a file) is locked all the same, with -ENOMEM: which a
+ * limit gives as well, but also to one who does not want the pages yet.
+ */
+static long lock_one(const struct wire_vma *v)
+{
+	uint64_t len = v->end - v->start;
+	long err = sys_mlock2((void *)v->start, len, v->locked == 2 ? MLOCK_ONFAULT : 0);
+
+	if (err != -ENOMEM || v->locked == 2)
+		return err;
+	err = sys_mlock2((void *)v->start, len, MLOCK_ONFAULT);
+	if (err)
+		return err;
+	err = sys_mlock2((void *)v->start, len, 0);
+	return err == -ENOMEM ? 0 : err;
+}
+
 static long finish_one(const struct wire_vma *v)
 {
 	uint64_t len = v->end - v->start;
@@ -155,7 +173,7 @@ static long finish_one(const struct wire_vma *v)
 	if (!err && v->name)
 		sys_prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, v->start, len, v->name);
 	if (!err && v->locked)
-		err = sys_mlock2((void *)v->start, len, 0);
+		err = lock_one(v);
 	return err;
 }
 
@@ -170,6 +188,26 @@ int layout_finish(struct wire_task *task)
 			return restorer_fail_at(task, err, v[i].locked ? "protect or lock" : "protect", v[i].start);
 	}
 	return 0;
+}
+
+int layout_seal(struct wire_task *task)
+{
+	const struct wire_vma *v = (void *)task->vmas;
+
+	for (uint64_t i = 0; i < task->nr_vmas; i++) {
+		long err = v[i].sealed ? sys_call3(NR_MSEAL, v[i].start, v[i].end - v[i].start, 0) : 0;
+
+		if (err)
+			return restorer_fail_at(task, err, "seal (mseal)", v[i].start);
+	}
+	return 0;
+}
+
+int layout_lock_future(struct wire_task *task)
+{
+	long err = task->mlock_future ? sys_mlockall((int)task->mlock_future) : 0;
+
+	return err ? restorer_fail(task, err, "lock what will be mapped (mlockall)") : 0;
 }
 
 int layout_marks(struct wire_task *task)

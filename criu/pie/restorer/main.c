@@ -19,6 +19,9 @@ static int lay_out(struct wire_task *task)
 	err = err ? err : vdso_patch(task);
 	err = err ? err : layout_finish(task);
 	err = err ? err : layout_marks(task);
+	err = err ? err : layout_seal(task);
+	err = err ? err : restore_ldt(task);
+	err = err ? err : layout_lock_future(task);
 	return err;
 }
 

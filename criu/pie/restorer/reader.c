@@ -58,8 +58,8 @@ static int reader_main(void *arg)
 void reader_open(struct reader *r, int32_t tid)
 {
 	struct clone_args args = {
-		.flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM |
-			 CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID,
+		.flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_CHILD_CLEARTID |
+			 CLONE_CHILD_SETTID,
 		.child_tid = (uint64_t)&r->tid,
 		.set_tid = (uint64_t)&tid,
 		.set_tid_size = 1,

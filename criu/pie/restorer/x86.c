@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Inside a task: no libc, no globals, direct system calls only. TLS entries, TSC and CPUID of x86. */
+/* Inside a task: no libc, no globals, direct system calls only. LDT, TLS entries, TSC and CPUID of x86. */
 #include <compel/pie.h>
+#include <asm/ldt.h>
 #include <asm/prctl.h>
 #include <sys/mman.h>
 #include "core.h"
@@ -11,6 +12,7 @@ enum {
 	SET_CPUID = 0x1012, /* arch_prctl(2) */
 	SET_THREAD_AREA_32 = 243,
 	LOW_LEN = 4096,
+	WRITE_LDT = 0x11, /* modify_ldt(2) */
 };
 
 /* The call belongs to 32-bit programs: made by their gate, with an argument below 4G. */
@@ -43,6 +45,39 @@ int restore_tls(struct wire_thread *thread)
 	}
 	sys_munmap(low, LOW_LEN);
 	return (int)err;
+}
+
+/* Bits of a segment descriptor: the CPU's manuals; what modify_ldt(2) makes of them: fill_ldt() of the kernel. */
+static struct user_desc as_user_desc(const struct inside_ldt_entry *e)
+{
+	uint64_t d = e->descriptor;
+
+	return (struct user_desc){
+		.entry_number = e->index,
+		.base_addr = (uint32_t)(d >> 16 & 0xffffff) | (uint32_t)(d >> 56) << 24,
+		.limit = (uint32_t)(d & 0xffff) | (uint32_t)(d >> 48 & 0xf) << 16,
+		.read_exec_only = !(d >> 41 & 1),
+		.contents = d >> 42 & 3,
+		.seg_not_present = !(d >> 47 & 1),
+		.useable = d >> 52 & 1,
+		.seg_32bit = d >> 54 & 1,
+		.limit_in_pages = d >> 55 & 1,
+	};
+}
+
+int restore_ldt(struct wire_task *task)
+{
+	const struct inside_ldt_entry *e = (const struct inside_ldt_entry *)task->ldt;
+
+	for (uint32_t i = 0; i < task->nr_ldt; i++) {
+		struct user_desc desc = as_user_desc(&e[i]);
+		/* An int for the kernel, whatever the register says. */
+		long err = (int)sys_call3(__NR_modify_ldt, WRITE_LDT, (long)&desc, sizeof(desc));
+
+		if (err)
+			return restorer_fail_nr(task, err, "make the LDT's entry (modify_ldt)", (long)e[i].index);
+	}
+	return 0;
 }
 
 int restore_cpu_faults(struct wire_thread *thread)
