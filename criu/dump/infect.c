@@ -212,6 +212,12 @@ static int infect_and_ask(struct dump_task *dt, struct question *q)
 	size_t size = MAX_OF(q->len, MAX_OF(threads_size(dt->nr_threads), sizeof(struct inside_ldt)));
 	int err = compel_infect(dt->ctl, &parasite_blob, size);
 
+	if (err == -ENOMEM)
+		return fail(err, "run code in the process, which has %zu mappings (vm.max_map_count, RLIMIT_AS): %s",
+			    dt->maps.n - 1, compel_why(dt->ctl));
+	if (err == -EAGAIN)
+		return fail(err, "run code in the process, which locks all that it maps (RLIMIT_MEMLOCK): %s",
+			    compel_why(dt->ctl));
 	if (err < 0)
 		return fail(err, "run code in the process: %s", compel_why(dt->ctl));
 	err = ask_task(dt, q);

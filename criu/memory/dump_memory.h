@@ -9,5 +9,7 @@ ARRAY_OF(vma_list, VmaEntry *);
 
 /* A shared segment that a VMA maps: saved once, after all tasks, whole. */
 int shmem_note(struct dump *dump, struct dump_task *dt, const struct kernel_vma *v, const VmaEntry *e);
+/* map_count.c: warns of more mappings than could be restored here. */
+void map_count_survey(const struct dump_task *dt);
 /* Fills dt->pages and dt->guards, by dt->maps. */
 int memory_scan_pages(struct dump_task *dt);

@@ -132,6 +132,9 @@ int memory_load(struct restore *r, struct restore_task *rt)
 	if (rt->mm->mlock_future & ~(uint32_t)(MCL_FUTURE | MCL_ONFAULT) || rt->mm->n_ldt > INSIDE_LDT_END)
 		return fail(-EBADMSG, "mm-%d.img: mlock_future %#x, %zu entries of the LDT", rt->t.pid,
 			    rt->mm->mlock_future, rt->mm->n_ldt);
+	err = map_count_load(rt);
+	if (err)
+		return err;
 	snprintf(who, sizeof(who), "mm-%d.img: the executable", rt->t.pid);
 	if (!restore_file(r, rt->mm->exe_file_id, who))
 		return -EBADMSG;

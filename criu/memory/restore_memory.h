@@ -12,3 +12,5 @@ int holes_read(struct restore *r, struct restore_task *rt, struct holes *ret_hol
 /* Take @len bytes (and an unmapped page on either side) from the top downwards. 0: none. */
 uint64_t holes_take(struct holes *holes, uint64_t len, uint64_t align);
 void holes_free(struct holes *holes);
+/* map_count.c: are there not too many mappings for this kernel (vm.max_map_count)? */
+int map_count_load(const struct restore_task *rt);

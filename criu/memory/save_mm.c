@@ -69,6 +69,7 @@ int memory_survey(struct dump *dump, struct dump_task *dt)
 				return err;
 		}
 	}
+	map_count_survey(dt);
 	return aio_survey(dump, dt);
 }
 

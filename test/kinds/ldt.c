@@ -71,9 +71,16 @@ int main(int argc, char **argv)
 	need(low != MAP_FAILED, "memory below 4G");
 	strcpy(low, text);
 	set(0, (struct user_desc){ .base_addr = 0x12345678, .limit = 0xabcde, .seg_32bit = 1, .useable = 1 });
-	set(3, (struct user_desc){ .base_addr = 0xfedcba98, .limit = 0xfffff, .seg_32bit = 1, .limit_in_pages = 1,
+	set(3, (struct user_desc){ .base_addr = 0xfedcba98,
+				   .limit = 0xfffff,
+				   .seg_32bit = 1,
+				   .limit_in_pages = 1,
 				   .contents = MODIFY_LDT_CONTENTS_CODE });
-	set(4, (struct user_desc){ .base_addr = 0x1000, .limit = 1, .seg_32bit = 1, .seg_not_present = 1, .contents = 3,
+	set(4, (struct user_desc){ .base_addr = 0x1000,
+				   .limit = 1,
+				   .seg_32bit = 1,
+				   .seg_not_present = 1,
+				   .contents = 3,
 				   .read_exec_only = 1 });
 	set(5, (struct user_desc){ .base_addr = (unsigned int)(uintptr_t)low, .limit = 0xfff, .seg_32bit = 1 });
 	set(7, (struct user_desc){ .base_addr = 0x7000, .limit = 7, .seg_32bit = 1, .read_exec_only = 1 });

@@ -78,7 +78,8 @@ static int child(void *arg)
 	      status_field(getpid(), "VmLck", 10), locked);
 	check(look(before).locked == !!(flags & MCL_CURRENT), "flags %d: what was mapped before", flags);
 	after = room(16 * PAGE, PROT_READ | PROT_WRITE);
-	check(look(after).locked == future && look(after).on_fault == on_fault && resident(after) == (future && !on_fault),
+	check(look(after).locked == future && look(after).on_fault == on_fault &&
+		      resident(after) == (future && !on_fault),
 	      "flags %d: what is mapped now: locked %d, on fault %d, resident %d", flags, look(after).locked,
 	      look(after).on_fault, resident(after));
 	if (flags)
