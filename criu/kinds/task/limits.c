@@ -97,6 +97,18 @@ static int limits_load(struct restore *r, struct restore_task *task)
 	return 0;
 }
 
+/* Memory is made under our own limits: what may be had of it is. */
+static int raise_soft(int nr)
+{
+	struct rlimit64 own = { 0 };
+	int err = get_limit(nr, &own);
+
+	own.rlim_cur = own.rlim_max;
+	if (!err && syscall(SYS_prlimit64, 0, nr, &own, NULL))
+		err = -errno;
+	return err ? fail(err, "raise our own RLIMIT_%s", limit_names[nr]) : 0;
+}
+
 /* Raise what needs privileges while we have them; the restorer sets the limits themselves, last. */
 static int limits_apply(struct restore *r, struct restore_task *task)
 {
@@ -104,6 +116,8 @@ static int limits_apply(struct restore *r, struct restore_task *task)
 
 	for (size_t i = 0; all && i < all->n_rlimits; i++) {
 		int err = raise_limit(task->t.pid, (int)i, all->rlimits[i], false);
+		if (!err && (i == RLIMIT_AS || i == RLIMIT_DATA || i == RLIMIT_MEMLOCK))
+			err = raise_soft((int)i);
 		if (err)
 			return err;
 	}
