@@ -12,4 +12,4 @@ int shmem_note(struct dump *dump, struct dump_task *dt, const struct kernel_vma 
 /* map_count.c: warns of more mappings than could be restored here. */
 void map_count_survey(const struct dump_task *dt);
 /* Fills dt->pages and dt->guards, by dt->maps. */
-int memory_scan_pages(struct dump_task *dt);
+int memory_scan_pages(struct dump *dump, struct dump_task *dt);

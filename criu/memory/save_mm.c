@@ -437,7 +437,7 @@ int memory_save_mm(struct dump *dump, struct dump_task *dt, MmEntry **ret_mm)
 	mm->thp_disabled = dt->inside->thp_disabled > 0;
 	mm->has_mlock_future = dt->inside->mlock_future != 0;
 	mm->mlock_future = dt->inside->mlock_future;
-	err = memory_scan_pages(dt);
+	err = memory_scan_pages(dump, dt);
 	if (!err)
 		err = save_exe(dump, dt, mm);
 	if (!err)

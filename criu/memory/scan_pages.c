@@ -1,22 +1,57 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* One look at the page tables of an address space: pages of its own, and guard markers. */
 #include <errno.h>
+#include <string.h>
+#include "kernel/device.h"
 #include "kernel/pagemap_scan.h"
+#include "kernel/shm.h"
 #include "memory/dump_memory.h"
 #include "util/log.h"
 
 /* Splitting the scan costs more than it saves on less. */
 #define WORTH_ASKING_LESS (2ul << 20)
 
-/* For pages of files the kernel looks at every page itself, not only at the tables: four times the work. */
-static bool has_no_file_pages(const struct kernel_vma *v)
+struct looking {
+	const struct mountinfo *mounts;
+	uint32_t last_dev; /* the answer for it is known */
+	bool last_is_tmpfs;
+};
+
+static bool is_tmpfs(struct looking *l, const struct kernel_vma *v)
 {
-	return !v->ino && !v->dev_major && !v->dev_minor && !v->shared && v->end - v->start >= WORTH_ASKING_LESS;
+	uint32_t dev = kdev_make(v->dev_major, v->dev_minor);
+
+	/* File systems without a device have the major number 0. */
+	if (v->dev_major)
+		return false;
+	if (v->deleted && shm_sort_by_name(v->name, strlen(v->name)) != SHM_NONE)
+		return true;
+	if (dev == l->last_dev)
+		return l->last_is_tmpfs;
+	l->last_dev = dev;
+	l->last_is_tmpfs = false;
+	for (size_t i = 0; i < l->mounts->n; i++)
+		if (kdev_make(l->mounts->v[i].dev_major, l->mounts->v[i].dev_minor) == dev)
+			l->last_is_tmpfs = !strcmp(l->mounts->v[i].fstype, "tmpfs");
+	return l->last_is_tmpfs;
 }
 
-static int scan_range(struct dump_task *dt, const struct page_scan *scan, uint64_t start, uint64_t end, bool no_files)
+/* What cannot be a page of the mapping's own. */
+static uint64_t never_own(struct looking *l, const struct kernel_vma *v)
 {
-	const uint64_t never = PAGE_PFNZERO | (no_files ? 0 : PAGE_FILE);
+	bool is_file = v->ino || v->dev_major || v->dev_minor;
+
+	/* For pages of files the kernel looks at every page itself, not only at the tables: four times the work. */
+	if (!is_file && !v->shared && v->end - v->start >= WORTH_ASKING_LESS)
+		return PAGE_PFNZERO;
+	/* The page of zeros hides what is behind the mapping, if somebody has put it there (UFFDIO_ZEROPAGE). */
+	if (is_file && !v->shared && is_tmpfs(l, v))
+		return PAGE_FILE;
+	return PAGE_PFNZERO | PAGE_FILE;
+}
+
+static int scan_range(struct dump_task *dt, const struct page_scan *scan, uint64_t start, uint64_t end, uint64_t never)
+{
 	const struct page_want want = {
 		.all = never,
 		.inverted = never,
@@ -32,20 +67,21 @@ static int scan_range(struct dump_task *dt, const struct page_scan *scan, uint64
 	return err;
 }
 
-int memory_scan_pages(struct dump_task *dt)
+int memory_scan_pages(struct dump *dump, struct dump_task *dt)
 {
+	struct looking l = { .mounts = &dump->mounts };
 	_cleanup_page_scan_ struct page_scan scan = PAGE_SCAN_CLOSED;
 	int err = page_scan_open(&dt->proc, &scan);
 
 	/* Neighbours of one sort go together: what lies between them is empty. */
 	for (size_t i = 0, next; !err && i < dt->maps.n; i = next) {
-		bool no_files = has_no_file_pages(&dt->maps.v[i]);
+		uint64_t never = never_own(&l, &dt->maps.v[i]);
 
-		for (next = i + 1; next < dt->maps.n && has_no_file_pages(&dt->maps.v[next]) == no_files; next++)
+		for (next = i + 1; next < dt->maps.n && never_own(&l, &dt->maps.v[next]) == never; next++)
 			if (dt->maps.v[next].end >= 1ull << 63)
 				break;
 		if (dt->maps.v[i].end < 1ull << 63)
-			err = scan_range(dt, &scan, dt->maps.v[i].start, dt->maps.v[next - 1].end, no_files);
+			err = scan_range(dt, &scan, dt->maps.v[i].start, dt->maps.v[next - 1].end, never);
 	}
 	return err < 0 ? fail(err, "read the page map") : 0;
 }
