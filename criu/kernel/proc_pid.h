@@ -77,6 +77,7 @@ struct proc_status {
 	uint64_t sig_pending, shared_pending, sig_blocked, sig_ignored, sig_caught; /* bit n-1: signal n */
 	uint64_t cap_inh, cap_prm, cap_eff, cap_bnd, cap_amb;
 	uint32_t no_new_privs, seccomp, seccomp_filters;
+	uint64_t untag_mask; /* bits of a pointer that are its address (x86: LAM); 0: the kernel does not tell */
 	int kthread, core_dumping, thp_enabled; /* -1: not told by this kernel */
 	uint64_t vm_size_kb, vm_rss_kb, vm_locked_kb; /* 0 without memory of its own (kernel thread, zombie) */
 	bool has_mm;

@@ -130,6 +130,7 @@ static const struct status_key {
 	{ "VmRSS", ST_KB, ST(vm_rss_kb) },
 	{ "CoreDumping", ST_INT, ST(core_dumping) },
 	{ "THP_enabled", ST_INT, ST(thp_enabled) },
+	{ "untag_mask", ST_HEX, ST(untag_mask) },
 	{ "Threads", ST_U32, ST(threads) },
 	{ "SigQ", ST_SIGQ, ST(sigq_used) },
 	{ "SigPnd", ST_HEX, ST(sig_pending) },
@@ -213,6 +214,7 @@ static int status_value(struct scan *s, const struct status_key *k, struct proc_
 		st->has_umask = ok;
 		break;
 	case ST_HEX:
+		scan_lit(s, "0x");
 		ok = scan_hex(s, at);
 		break;
 	case ST_KB:

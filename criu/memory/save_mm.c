@@ -17,6 +17,7 @@
 #include "util/log.h"
 
 #define FLAG(f) (1ull << (f))
+#define ANON_SHMEM "[anon_shmem:" /* Linux 6.2, CONFIG_ANON_VMA_NAME */
 
 static bool special(const struct kernel_vma *v)
 {
@@ -53,16 +54,23 @@ int memory_survey(struct dump *dump, struct dump_task *dt)
 {
 	if (dt->maps.n != dt->vma_flags.n)
 		return fail(-EBADMSG, "maps has %zu lines, smaps %zu", dt->maps.n, dt->vma_flags.n);
+	if (dt->status.untag_mask && ~dt->status.untag_mask)
+		dump_blocker(
+			dump, dt, -1,
+			"keeps tags in its pointers (ARCH_ENABLE_TAGGED_ADDR: linear address masking), which cannot be saved yet");
 	for (size_t i = 0; i < dt->maps.n; i++) {
 		const struct kernel_vma *v = &dt->maps.v[i];
 		const char *why = unsaveable(v, &dt->vma_flags.v[i]);
 
 		if (why)
 			dump_blocker(dump, dt, -1, "mapping %lx-%lx %s: %s", v->start, v->end, v->name, why);
+		if (str_has_prefix(v->name, ANON_SHMEM))
+			log_warn("mapping %lx-%lx: the name of shared memory is not kept (%s)", v->start, v->end,
+				 v->name);
 		if (dt->vma_flags.v[i].unknown[0])
 			log_warn("mapping %lx-%lx %s: flags that this version does not know are not kept (VmFlags: %s)",
 				 v->start, v->end, v->name, dt->vma_flags.v[i].unknown);
-		if (v->shared && str_has_prefix(v->name, "/anon_hugepage")) {
+		if (v->shared && (dt->vma_flags.v[i].flags & FLAG(VMF_HT))) {
 			int err = shmem_note_huge(dump, kdev_make(v->dev_major, v->dev_minor), v->ino);
 
 			if (err)
@@ -124,6 +132,10 @@ static uint64_t mapped_key(uint32_t kdev, uint64_t ino, unsigned flags)
 static enum shm_sort sort_of(const struct kernel_vma *v, const struct vma_flags *f)
 {
 	enum shm_sort sort = v->deleted ? shm_sort_by_name(v->name, strlen(v->name)) : SHM_NONE;
+
+	/* The name that prctl(PR_SET_VMA) gave stands in the place of the other one. */
+	if (str_has_prefix(v->name, ANON_SHMEM))
+		sort = SHM_ANONYMOUS;
 
 	if (sort == SHM_NONE || (f->flags & FLAG(VMF_HT)))
 		return sort;

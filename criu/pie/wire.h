@@ -77,6 +77,8 @@ struct inside_task {
 	int32_t thp_disabled; /* PR_GET_THP_DISABLE: 0, 1, or flags */
 	int32_t mdwe; /* PR_GET_MDWE, or negative errno */
 	int32_t memory_merge; /* PR_GET_MEMORY_MERGE, or negative errno */
+	int32_t futex_slots; /* PR_FUTEX_HASH_GET_SLOTS, or negative errno */
+	int32_t pad;
 	int32_t membarrier; /* registrations mask, or negative errno */
 	uint32_t nr_timers; /* in */
 	int32_t session_keyring; /* found by the name that login programs give it; or negative errno */
@@ -328,6 +330,7 @@ struct wire_task {
 	uint64_t pages_compared, pages_inherited; /* copy-on-write memory: looked at; in place by fork */
 	int32_t thp_disabled; /* as PR_GET_THP_DISABLE says it; < 0: leave, and below */
 	int32_t mdwe, memory_merge, membarrier;
+	int32_t futex_slots, pad_mm;
 	/* process-wide */
 	uint32_t set_sigactions; /* 0: another task that shares them sets them */
 	int32_t service_base; /* to be closed from here on, if the tool cannot; 0: another task does it */

@@ -9,6 +9,10 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#ifndef PR_FUTEX_HASH
+#define PR_FUTEX_HASH 78 /* Linux 6.16 */
+#endif
+#define THP_DISABLE_EXCEPT_ADVISED 2 /* Linux 6.18 */
 #ifndef PR_SET_MDWE
 #define PR_SET_MDWE 65
 #define PR_GET_MDWE 66
@@ -45,6 +49,7 @@ static struct value values[] = {
 	{ "thp disable", PR_GET_THP_DISABLE, false },
 	{ "mdwe", PR_GET_MDWE, false },
 	{ "memory merge", PR_GET_MEMORY_MERGE, false },
+	{ "slots of the futex table", PR_FUTEX_HASH, false },
 	{ "io flusher", PR_GET_IO_FLUSHER, false },
 };
 
@@ -58,7 +63,7 @@ static void show(int *out)
 		if (values[i].by_pointer)
 			out[i] = prctl(values[i].get, &value, 0, 0, 0) ? -1 : value;
 		else
-			out[i] = prctl(values[i].get, 0, 0, 0, 0);
+			out[i] = prctl(values[i].get, values[i].get == PR_FUTEX_HASH ? 2 : 0, 0, 0, 0);
 	}
 }
 
@@ -99,6 +104,8 @@ static int changed(void *arg)
 static int changed_more(void *arg)
 {
 	prctl(PR_SET_MEMORY_MERGE, 1, 0, 0, 0);
+	prctl(PR_SET_THP_DISABLE, 1, THP_DISABLE_EXCEPT_ADVISED, 0, 0);
+	prctl(PR_FUTEX_HASH, 1, 64, 0, 0);
 	prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
 	prctl(PR_SET_MDWE, 1, 0, 0, 0);
 	return verify("more (x) y"); /* a name that trips careless parsers of /proc/PID/stat */

@@ -99,6 +99,9 @@ static int attributes_save(struct dump *dump, struct dump_task *task, CoreEntry 
 	tc->has_mdwe = in->mdwe > 0;
 	tc->mdwe = in->mdwe > 0 ? (uint32_t)in->mdwe : 0;
 	tc->has_memory_merge = tc->memory_merge = in->memory_merge > 0;
+	/* Of one thread that has asked for none there are none. With 0 several use the table that all processes share. */
+	tc->has_futex_hash_slots = in->futex_slots > 0 || (in->futex_slots == 0 && task->nr_threads > 1);
+	tc->futex_hash_slots = in->futex_slots > 0 ? (uint32_t)in->futex_slots : 0;
 	return 0;
 }
 
@@ -161,6 +164,9 @@ static int attributes_load(struct restore *r, struct restore_task *task)
 			 tc->membarrier_registration_mask);
 	if (tc->has_thp_disable_flags && (tc->thp_disable_flags & ~(uint32_t)THP_FLAGS_KNOWN))
 		return core_refuse(pid, "tc.thp_disable_flags 0x%x", tc->thp_disable_flags);
+	if (tc->has_futex_hash_slots &&
+	    (tc->futex_hash_slots > INT32_MAX || tc->futex_hash_slots & (tc->futex_hash_slots - 1)))
+		return core_refuse(pid, "tc.futex_hash_slots %u", tc->futex_hash_slots);
 	if (tc->has_mdwe && (tc->mdwe & ~(uint32_t)MDWE_KNOWN))
 		return core_refuse(pid, "tc.mdwe 0x%x", tc->mdwe);
 	return check_mm(task);
@@ -251,6 +257,7 @@ static int attributes_hand_over(struct restore *r, struct restore_task *task, st
 	/* Of the memory, like what mm has; its owner sets them. */
 	wire->mdwe = mm && tc->has_mdwe ? (int32_t)tc->mdwe : -1;
 	wire->memory_merge = mm && tc->has_memory_merge ? tc->memory_merge : -1;
+	wire->futex_slots = mm && tc->has_futex_hash_slots ? (int32_t)tc->futex_hash_slots : -1;
 	wire->membarrier = mm && tc->has_membarrier_registration_mask ?
 				   (int32_t)(tc->membarrier_registration_mask & MEMBARRIER_REGISTER_ALL) :
 				   -1;

@@ -26,6 +26,8 @@ enum {
 	GET_IO_FLUSHER = 58,
 	GET_MDWE = 66,
 	GET_MEMORY_MERGE = 68,
+	FUTEX_HASH = 78, /* Linux 6.16 */
+	FUTEX_HASH_GET_SLOTS = 2,
 	KEYRING_ID = 0, /* keyctl(2) */
 	THREAD_KEYRING = -1,
 	PROCESS_KEYRING = -2,
@@ -140,6 +142,7 @@ static long ask_task(struct inside_task *t)
 	t->thp_disabled = prctl_value(GET_THP_DISABLE, 0);
 	t->mdwe = prctl_value(GET_MDWE, 0);
 	t->memory_merge = prctl_value(GET_MEMORY_MERGE, 0);
+	t->futex_slots = prctl_value(FUTEX_HASH, FUTEX_HASH_GET_SLOTS);
 	t->membarrier = (int32_t)sys_membarrier(CMD_MEMBARRIER_GET_REGISTRATIONS, 0, 0);
 	t->xcomp_perm = parasite_xcomp_perm();
 	t->session_keyring = session_keyring();

@@ -23,6 +23,9 @@ enum {
 	GET_MDWE = 66,
 	SET_MEMORY_MERGE = 67,
 	GET_MEMORY_MERGE = 68,
+	FUTEX_HASH = 78,
+	FUTEX_HASH_SET_SLOTS = 1,
+	FUTEX_HASH_GET_SLOTS = 2,
 	MEMBARRIER_COMMANDS = 10,
 };
 
@@ -121,6 +124,15 @@ int restore_mm_attributes(struct wire_task *t)
 		err = sys_prctl(SET_MEMORY_MERGE, (unsigned long)t->memory_merge, 0, 0, 0);
 	if (err < 0)
 		return restorer_fail(t, err, "set the merging of equal pages");
+	/* Older kernels have one table for all. What the kernel has chosen for as many threads is left alone. */
+	if (t->futex_slots >= 0) {
+		long now = sys_prctl(FUTEX_HASH, FUTEX_HASH_GET_SLOTS, 0, 0, 0);
+
+		if (now >= 0 && now != t->futex_slots)
+			err = sys_prctl(FUTEX_HASH, FUTEX_HASH_SET_SLOTS, (unsigned long)t->futex_slots, 0, 0);
+	}
+	if (err < 0)
+		return restorer_fail(t, err, "set the slots of the futex table");
 	if (t->mdwe >= 0 && sys_prctl(GET_MDWE, 0, 0, 0, 0) != t->mdwe)
 		err = sys_prctl(SET_MDWE, (unsigned long)t->mdwe, 0, 0, 0);
 	return err < 0 ? restorer_fail(t, err, "set memory-deny-write-execute") : 0;
