@@ -11,7 +11,17 @@ struct view {
 	const char *name;
 	size_t page;
 	char *shared, *private, *again;
+	int file; /* stays open */
 };
+
+/* The file behind a mapping. */
+static int view_file(const char *mem, size_t size)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "/proc/self/map_files/%lx-%lx", (unsigned long)mem, (unsigned long)mem + size);
+	return open(path, O_RDWR | O_CLOEXEC);
+}
 
 /* @shared maps the object; @fd is a descriptor of it, which is closed. */
 static void view_open(struct view *v, const char *name, size_t page, char *shared, int fd)
@@ -24,27 +34,24 @@ static void view_open(struct view *v, const char *name, size_t page, char *share
 	v->again = mmap(NULL, 3 * page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)(2 * page));
 	need(v->private != MAP_FAILED && v->again != MAP_FAILED, "%s: map it again", name);
 	close(fd);
+	v->file = view_file(shared, VIEW_PAGES * page);
+	need(v->file >= 0, "%s: open it again", name);
 	/* One page is only read, one written, the others untouched. */
 	need(!wrong(v->private + page, 4096, 2), "%s: the private mapping is of something else", name);
 	fill(v->private + (VIEW_OWN - 1) * page, 4096, 100);
 }
 
-/* The file behind a mapping. */
-static int view_file(const char *mem, size_t size)
-{
-	char path[96];
-
-	snprintf(path, sizeof(path), "/proc/self/map_files/%lx-%lx", (unsigned long)mem, (unsigned long)mem + size);
-	return open(path, O_RDWR | O_CLOEXEC);
-}
-
 /* As it was made, with what has been written into the shared mapping with seeds from @seed on. */
 static void view_check(const struct view *v, unsigned int seed)
 {
+	char page[4096];
+
 	for (size_t i = 0; i < VIEW_PAGES; i++) {
 		const char *p = v->private + (i - 1) * v->page;
 
 		check(!wrong(v->shared + i * v->page, 4096, seed + i), "%s: page %zu", v->name, i);
+		check(pread(v->file, page, 4096, (off_t)(i * v->page)) == 4096 && !wrong(page, 4096, seed + i),
+		      "%s: page %zu of the descriptor", v->name, i);
 		if (i >= 2)
 			check(!wrong(v->again + (i - 2) * v->page, 4096, seed + i), "%s: page %zu, mapped again",
 			      v->name, i);
