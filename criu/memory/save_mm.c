@@ -50,6 +50,26 @@ static const char *unsaveable(const struct kernel_vma *v, const struct vma_flags
 	return NULL;
 }
 
+/* Locking brings all pages in: what is missing has been thrown away since (MADV_DONTNEED_LOCKED). */
+static bool is_locked_in_part(const struct kernel_vma *v, const struct vma_flags *f)
+{
+	return (f->flags & FLAG(VMF_LO)) && !(f->flags & FLAG(VMF_LF)) && !v->ino && !v->shared &&
+	       (v->prot & PROT_WRITE) && f->rss_kb + f->swap_kb < (v->end - v->start) >> 10;
+}
+
+/* What is lost, but does not keep the program from running. */
+static void warn_of(const struct kernel_vma *v, const struct vma_flags *f)
+{
+	if (str_has_prefix(v->name, ANON_SHMEM))
+		log_warn("mapping %lx-%lx: the name of shared memory is not kept (%s)", v->start, v->end, v->name);
+	if (f->unknown[0])
+		log_warn("mapping %lx-%lx %s: flags that this version does not know are not kept (VmFlags: %s)",
+			 v->start, v->end, v->name, f->unknown);
+	if (is_locked_in_part(v, f))
+		log_warn("mapping %lx-%lx: it is locked, but only %lu kB of it are there; a restore brings in all of it",
+			 v->start, v->end, f->rss_kb);
+}
+
 int memory_survey(struct dump *dump, struct dump_task *dt)
 {
 	if (dt->maps.n != dt->vma_flags.n)
@@ -64,12 +84,7 @@ int memory_survey(struct dump *dump, struct dump_task *dt)
 
 		if (why)
 			dump_blocker(dump, dt, -1, "mapping %lx-%lx %s: %s", v->start, v->end, v->name, why);
-		if (str_has_prefix(v->name, ANON_SHMEM))
-			log_warn("mapping %lx-%lx: the name of shared memory is not kept (%s)", v->start, v->end,
-				 v->name);
-		if (dt->vma_flags.v[i].unknown[0])
-			log_warn("mapping %lx-%lx %s: flags that this version does not know are not kept (VmFlags: %s)",
-				 v->start, v->end, v->name, dt->vma_flags.v[i].unknown);
+		warn_of(v, &dt->vma_flags.v[i]);
 		if (v->shared && (dt->vma_flags.v[i].flags & FLAG(VMF_HT))) {
 			int err = shmem_note_huge(dump, kdev_make(v->dev_major, v->dev_minor), v->ino);
 
