@@ -68,6 +68,7 @@ void dump_free(struct dump *dump)
 	for (int type = 0; type < IMAGE_TYPES; type++)
 		image_discard(dump->images[type]);
 	kcmp_set_free(&dump->open_files);
+	memory_dump_end(dump);
 	hash_free(&dump->path_ids);
 	hash_free(&dump->mapped_ids);
 	hash_free(&dump->segments_seen);

@@ -19,6 +19,8 @@ int memory_snapshot(struct dump *dump, struct dump_task *dt, const MmEntry *mm);
 void memory_drop_snapshot(struct dump_task *dt);
 /* Once per dump, after every task: segments that tasks share. */
 int memory_save_shared(struct dump *dump);
+/* Whatever became of it: nothing of room memory stays open. */
+void memory_dump_end(struct dump *dump);
 
 /*
  * policy.c: a memory policy, of a thread or a mapping, in the fields of its record; the default takes none.

@@ -66,8 +66,9 @@ static void warn_of(const struct kernel_vma *v, const struct vma_flags *f)
 		log_warn("mapping %lx-%lx %s: flags that this version does not know are not kept (VmFlags: %s)",
 			 v->start, v->end, v->name, f->unknown);
 	if (is_locked_in_part(v, f))
-		log_warn("mapping %lx-%lx: it is locked, but only %lu kB of it are there; a restore brings in all of it",
-			 v->start, v->end, f->rss_kb);
+		log_warn(
+			"mapping %lx-%lx: it is locked, but only %lu kB of it are there; a restore brings in all of it",
+			v->start, v->end, f->rss_kb);
 }
 
 int memory_survey(struct dump *dump, struct dump_task *dt)

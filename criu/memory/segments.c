@@ -109,15 +109,18 @@ static int save_sysv(struct dump *dump, const struct segment *seg, uint64_t *ret
 	return err < 0 ? fail(err, "%s", image_dir_error(dump->dir)) : 0;
 }
 
-static int open_segment(struct segment *seg)
+static int open_segment(const struct segment *seg)
 {
-	int fd;
+	return seg->dt ? open_fmt(seg->dt->proc.dir, O_RDONLY, "map_files/%s", seg->name) :
+			 open_fmt(AT_FDCWD, O_RDONLY, "/proc/self/fd/%d", seg->fd);
+}
 
-	if (seg->dt)
-		return open_fmt(seg->dt->proc.dir, O_RDONLY, "map_files/%s", seg->name);
-	fd = open_fmt(AT_FDCWD, O_RDONLY, "/proc/self/fd/%d", seg->fd);
-	close(seg->fd);
-	return fd;
+void memory_dump_end(struct dump *dump)
+{
+	for (struct segment *seg = dump->segments; seg; seg = seg->next)
+		if (seg->fd >= 0)
+			close(seg->fd);
+	dump->segments = NULL;
 }
 
 int memory_save_shared(struct dump *dump)
