@@ -82,7 +82,7 @@ static int load_program(int map)
 
 int kernel_memory_open(struct kernel_memory *ret)
 {
-	struct kernel_memory mem = { .prog = -1, .map = -1, .percpu = -1, .window = MAP_FAILED };
+	struct kernel_memory mem = { .prog = -1, .map = -1, .percpu = -1, .clock = -1, .window = MAP_FAILED };
 	int err;
 
 	mem.map = make_map();
@@ -116,8 +116,9 @@ void kernel_memory_close(struct kernel_memory *mem)
 	cleanup_close(&mem->prog);
 	cleanup_close(&mem->map);
 	cleanup_close(&mem->percpu);
+	cleanup_close(&mem->clock);
 	btf_free(&mem->btf);
-	*mem = (struct kernel_memory){ .prog = -1, .map = -1, .percpu = -1, .window = MAP_FAILED };
+	*mem = (struct kernel_memory){ .prog = -1, .map = -1, .percpu = -1, .clock = -1, .window = MAP_FAILED };
 }
 
 static int run_program(const struct kernel_memory *mem, int prog, uint64_t at, size_t len)
@@ -262,6 +263,40 @@ int kernel_memory_of_cpu(struct kernel_memory *mem, uint64_t pointer, unsigned c
 		err = -ENXIO;
 	if (!err)
 		*ret = pointer - mem->percpu_pointer + w->task;
+	return err;
+}
+
+/* ---- time ---- */
+
+/* window->at = ktime_get_ns(), window->len = ktime_get_boot_ns() */
+static int load_clock_program(int map)
+{
+	struct bpf_insn insns[] = {
+		{ .code = BPF_LD | BPF_DW | BPF_IMM, .dst_reg = 6, .src_reg = BPF_PSEUDO_MAP_VALUE, .imm = map },
+		{ 0 },
+		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_ktime_get_ns },
+		{ .code = BPF_STX | BPF_MEM | BPF_DW, .dst_reg = 6, .src_reg = 0, .off = offsetof(struct window, at) },
+		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_ktime_get_boot_ns },
+		{ .code = BPF_STX | BPF_MEM | BPF_DW, .dst_reg = 6, .src_reg = 0, .off = offsetof(struct window, len) },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+
+	return load_insns(insns, ARRAY_SIZE(insns));
+}
+
+int kernel_memory_clock(struct kernel_memory *mem, clockid_t clock, uint64_t *ret_ns)
+{
+	const struct window *w = mem->window;
+	int err;
+
+	if (mem->clock < 0)
+		mem->clock = load_clock_program(mem->map);
+	if (mem->clock < 0)
+		return mem->clock;
+	err = run_program(mem, mem->clock, 0, 0);
+	if (!err)
+		*ret_ns = clock == CLOCK_BOOTTIME ? w->len : w->at;
 	return err;
 }
 

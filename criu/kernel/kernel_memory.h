@@ -7,10 +7,12 @@
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 #include "kernel/btf.h"
 
 struct kernel_memory {
-	int prog, map, percpu; /* percpu: the program that tells where a CPU has its own; -1: not yet */
+	/* Programs that tell where a CPU has its own, and what time it is; -1: not loaded yet. */
+	int prog, map, percpu, clock;
 	void *window; /* what program and we share */
 	struct btf btf;
 	long at_files, at_fdt, at_fd; /* from a task to its descriptors */
@@ -37,3 +39,5 @@ int kernel_memory_file(const struct kernel_memory *mem, int fd, uint64_t *ret);
 int kernel_memory_of_page(struct kernel_memory *mem, uint64_t page, uint64_t *ret);
 /* What a per-CPU pointer of the kernel stands for on @cpu, which must be a possible one; -ENXIO: there is no such CPU. */
 int kernel_memory_of_cpu(struct kernel_memory *mem, uint64_t pointer, unsigned cpu, uint64_t *ret);
+/* The kernel's own CLOCK_MONOTONIC (or CLOCK_BOOTTIME), whatever the caller's time namespace adds to it, in ns. */
+int kernel_memory_clock(struct kernel_memory *mem, clockid_t clock, uint64_t *ret_ns);

@@ -140,40 +140,51 @@ static bool is_futex(const struct restart *r, const unsigned long args[6])
 	return number(r, r->at->futex_word, 8) == args[0] && number(r, r->at->futex_value, 4) == (uint32_t)args[2];
 }
 
-/* Clocks of processor time start anew with a process. */
-static int left_until(clockid_t clock, uint64_t end, struct timed_call *ret)
+/* By the kernel's clocks: ours may be those of a time namespace, which the restart block knows nothing of. */
+static int read_clock(struct kernel_memory *mem, clockid_t clock, uint64_t *ret)
 {
 	struct timespec ts;
-	uint64_t now;
 
-	if ((clock != CLOCK_MONOTONIC && clock != CLOCK_BOOTTIME && clock != CLOCK_REALTIME && clock != CLOCK_TAI) ||
-	    clock_gettime(clock, &ts))
+	if (clock == CLOCK_MONOTONIC || clock == CLOCK_BOOTTIME)
+		return kernel_memory_clock(mem, clock, ret);
+	/* Time namespaces do not touch these. Clocks of processor time start anew with a process. */
+	if ((clock != CLOCK_REALTIME && clock != CLOCK_TAI) || clock_gettime(clock, &ts))
 		return -ENODATA;
-	now = ts.tv_sec * NS + ts.tv_nsec;
+	*ret = ts.tv_sec * NS + ts.tv_nsec;
+	return 0;
+}
+
+static int left_until(struct kernel_memory *mem, clockid_t clock, uint64_t end, struct timed_call *ret)
+{
+	uint64_t now;
+	int err = read_clock(mem, clock, &now);
+
+	if (err)
+		return err;
 	ret->limited = true;
 	ret->left_ns = end > now ? end - now : 0;
 	return 0;
 }
 
-static int tell(const struct restart *r, const unsigned long args[6], struct timed_call *ret)
+static int tell(struct kernel_memory *mem, const struct restart *r, const unsigned long args[6], struct timed_call *ret)
 {
 	if (is_sleep(r, args, &ret->nr))
-		return left_until((clockid_t)number(r, r->at->sleep_clock, 4), number(r, r->at->sleep_end, 8), ret);
+		return left_until(mem, (clockid_t)number(r, r->at->sleep_clock, 4), number(r, r->at->sleep_end, 8),
+				  ret);
 	if (is_poll(r, args)) {
 		uint64_t end = number(r, r->at->poll_sec, 8) * NS + number(r, r->at->poll_nsec, 8);
 
 		ret->nr = SYS_poll;
-		return number(r, r->at->poll_limited, 4) ? left_until(CLOCK_MONOTONIC, end, ret) : 0;
+		return number(r, r->at->poll_limited, 4) ? left_until(mem, CLOCK_MONOTONIC, end, ret) : 0;
 	}
 	if (is_futex(r, args)) {
 		ret->nr = SYS_futex;
-		return left_until(CLOCK_MONOTONIC, number(r, r->at->futex_end, 8), ret);
+		return left_until(mem, CLOCK_MONOTONIC, number(r, r->at->futex_end, 8), ret);
 	}
 	return -ENODATA;
 }
 
-int timed_call_read(const struct timed_call_reader *reader, int thread, const unsigned long args[6],
-		    struct timed_call *ret)
+int timed_call_read(struct timed_call_reader *reader, int thread, const unsigned long args[6], struct timed_call *ret)
 {
 	struct restart restart = { .at = &reader->at };
 	struct timed_call call = { 0 };
@@ -183,7 +194,7 @@ int timed_call_read(const struct timed_call_reader *reader, int thread, const un
 	if (!err)
 		err = kernel_memory_read(&reader->mem, at, restart.bytes, reader->size);
 	if (!err)
-		err = tell(&restart, args, &call);
+		err = tell(&reader->mem, &restart, args, &call);
 	if (!err)
 		*ret = call;
 	return err;

@@ -21,5 +21,4 @@ void timed_call_reader_close(struct timed_call_reader *reader);
  * @thread: a descriptor of its directory in /proc. It is stopped, and in such a call; @args: what it had in the call's
  * registers. -ENODATA: it is none of these, or the kernel says it otherwise.
  */
-int timed_call_read(const struct timed_call_reader *reader, int thread, const unsigned long args[6],
-		    struct timed_call *ret);
+int timed_call_read(struct timed_call_reader *reader, int thread, const unsigned long args[6], struct timed_call *ret);
