@@ -3,7 +3,7 @@
 #pragma once
 #include <compel/compel.h>
 
-/* ---- registers (regs.c) ---- */
+/* ---- registers (regs.c), system calls (calls.c) ---- */
 
 int arch_read_regs(pid_t tid, struct compel_regs *ret_regs);
 int arch_write_regs(pid_t tid, const struct compel_regs *regs);
@@ -20,10 +20,48 @@ void arch_set_ip(struct compel_regs *regs, uint64_t ip);
  * handler return EINTR then.
  */
 void arch_finish_restart(pid_t tid, struct compel_regs *regs, bool elsewhere, bool caught);
-/* A call that never restarts by itself returned EINTR: have it issued again (true), if it is one where that is right. */
-bool arch_reissue(struct compel_regs *regs);
-/* Take the above back: @regs as arch_reissue left them, now to return EINTR. False if they are no longer that. */
-bool arch_unreissue(struct compel_regs *regs);
+/* Issue call @nr (again), with the arguments that the registers hold. */
+void arch_issue_again(struct compel_regs *regs, long nr);
+/* The call that was interrupted returns EINTR. */
+void arch_return_eintr(struct compel_regs *regs);
+/* Is the thread before call @nr, by arch_issue_again? Then that call returns EINTR instead. */
+bool arch_take_back(struct compel_regs *regs, long nr);
+
+/* The number of the call that arch_issue_again has it stand before; negative: none. */
+long arch_call_before(const struct compel_regs *regs);
+
+/* What a stop did to the call that it interrupted. */
+enum call_end {
+	CALL_UNTOUCHED, /* there was none */
+	CALL_EINTR, /* it returns EINTR, if it is left at that */
+	CALL_RESTARTS, /* the kernel issues it again */
+	CALL_CONTINUES, /* the kernel goes on with it, by restart_syscall(2) */
+};
+enum call_end arch_call_end(const struct compel_regs *regs);
+/* The number of that call. */
+long arch_call_nr(const struct compel_regs *regs);
+
+/* How long would that call wait if it were issued again as it is? */
+enum wait_limit {
+	WAIT_UNLIMITED, /* as before: it has no limit, or one that is a point in time */
+	WAIT_RELATIVE, /* the whole of its time again */
+	/* The rest of its time, which the kernel has written to *ret_where: a struct timeval, a struct timespec. */
+	WAIT_REST_US,
+	WAIT_REST_NS,
+	/* As WAIT_RELATIVE, if the descriptor *ret_where is a socket; a terminal with VTIME. Else unlimited. */
+	WAIT_BY_SOCKET,
+	WAIT_BY_TERMINAL,
+	/* By the struct io_uring_getevents_arg at *ret_where; UNTIL: its time is a point in time. */
+	WAIT_BY_RING,
+	WAIT_BY_RING_UNTIL,
+};
+enum wait_limit arch_wait_limit(const struct compel_regs *regs, uint64_t *ret_where);
+
+/* What filters of the thread are shown for that call with number @nr. */
+struct seccomp_data;
+void arch_seccomp_data(const struct compel_regs *regs, long nr, struct seccomp_data *ret);
+/* restart_syscall(2) */
+long arch_restart_nr(void);
 
 /* Is the thread in a call that goes on by what the kernel remembers of it? */
 bool arch_is_continued(const struct compel_regs *regs);
@@ -38,6 +76,8 @@ void arch_set_limit(struct compel_regs *regs, uint64_t limit);
 uint64_t arch_limit(const struct compel_regs *regs);
 /* The call has been entered: the program's own register again. */
 void arch_give_limit_back(struct compel_regs *regs, const struct compel_regs *own);
+/* Where a sleep's rest was to be written to; 0: nowhere. */
+uint64_t arch_rest_address(const struct compel_regs *regs);
 /* Where the thread's stack has room for @len bytes that no code uses. */
 uint64_t arch_stack_room(const struct compel_regs *regs, size_t len);
 

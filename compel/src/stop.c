@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "arch.h"
+#include "interrupted.h"
 #include "target.h"
 
 #ifndef PTRACE_O_SUSPEND_SECCOMP
@@ -28,45 +28,6 @@ static int seize_error(pid_t tid, int err)
 	if (state < 0 || state == 'Z' || state == 'X')
 		return -ESRCH;
 	return target_tracer(tid) > 0 ? -EBUSY : -err;
-}
-
-/*
- * A few calls return EINTR only because the thread was stopped, though no signal is there
- * for it: have them issued again, at once, so that they are also when we die now.
- */
-static int undo_interruption(pid_t tid, struct compel_stop *stop)
-{
-	struct compel_told told;
-	struct compel_regs regs;
-	uint64_t mask;
-	int err;
-
-	err = arch_read_regs(tid, &regs);
-	if (err || !arch_reissue(&regs))
-		return err;
-	err = target_sigmask(tid, &mask);
-	if (!err)
-		err = target_told(tid, &told);
-	if (err || target_deliverable(&told, mask))
-		return err;
-	err = arch_write_regs(tid, &regs);
-	stop->reissued = !err;
-	return err;
-}
-
-/* A signal came while the thread was to be stopped, and it has one for which such a call should return. */
-static void redo_interruption(pid_t tid)
-{
-	struct compel_told told;
-	struct compel_regs regs;
-	uint64_t mask;
-
-	if (target_sigmask(tid, &mask) || target_told(tid, &told))
-		return;
-	if (!(target_deliverable(&told, mask) & told.caught))
-		return;
-	if (!arch_read_regs(tid, &regs) && arch_unreissue(&regs))
-		arch_write_regs(tid, &regs);
 }
 
 static uint64_t now_ms(void)
@@ -166,7 +127,7 @@ int compel_wait_stop_for(pid_t tid, unsigned int timeout_ms, struct compel_stop 
 	}
 	stop.state = WSTOPSIG(status) == SIGTRAP ? COMPEL_TRAPPED : COMPEL_STOPPED;
 	stop.stop_signal = stop.state == COMPEL_STOPPED ? WSTOPSIG(status) : 0;
-	err = undo_interruption(tid, &stop);
+	err = stop.state == COMPEL_TRAPPED ? interrupted_settle(tid, &stop) : 0;
 	if (err && err != -ESRCH)
 		return err;
 	*ret_stop = stop;
@@ -177,8 +138,7 @@ int compel_detach(pid_t tid, const struct compel_stop *stop)
 {
 	if (stop->state != COMPEL_TRAPPED && stop->state != COMPEL_STOPPED)
 		return 0;
-	if (stop->reissued)
-		redo_interruption(tid);
+	interrupted_go_on(tid, stop);
 	/* The kernel itself sends a member of a stopped group back to its stop. */
 	return ptrace(PTRACE_DETACH, tid, NULL, NULL) ? -errno : 0;
 }

@@ -14,6 +14,7 @@
 
 #include "arch.h"
 #include "base/bits.h"
+#include "filter.h"
 
 #define NS_PER_S 1000000000ull
 #define NS_PER_MS 1000000ull
@@ -100,17 +101,42 @@ static int leave(pid_t tid, const struct compel_regs *own)
 	return arch_write_regs(tid, &regs);
 }
 
-int compel_shorten_call(pid_t tid, uint64_t left_ns)
+int compel_call_rest(pid_t tid, const struct compel_thread_state *for_image, uint64_t *ret_left_ns)
+{
+	uint64_t at = arch_rest_address(&for_image->regs);
+	struct timespec left = { 0 };
+
+	if (!at || !access_memory(tid, at, &left, false) || left.tv_sec < 0 || left.tv_nsec < 0)
+		return -ENODATA;
+	*ret_left_ns = left.tv_sec * NS_PER_S + left.tv_nsec;
+	return 0;
+}
+
+int compel_give_up_call(struct compel_thread_state *state)
+{
+	long nr = arch_call_before(&state->regs);
+
+	if (nr < 0 || arch_limit_kind(&state->regs) == LIMIT_NONE)
+		return -EINVAL;
+	arch_take_back(&state->regs, nr);
+	return (int)nr;
+}
+
+int compel_shorten_call(pid_t tid, int nr, uint64_t left_ns)
 {
 	struct compel_regs own, regs;
+	enum filter_says says;
 	struct limit limit;
 	int err = arch_read_regs(tid, &own);
 
-	if (!err && arch_limit_kind(&own) == LIMIT_NONE)
-		err = -EAGAIN;
 	if (err)
 		return err;
+	/* In the end the kernel continues it. */
+	says = filter_ask(tid, &own, arch_restart_nr(), false);
+	if (says != FILTER_NONE && says != FILTER_PASS)
+		return -EPERM;
 	regs = own;
+	arch_issue_again(&regs, nr);
 	err = set_limit(tid, &regs, left_ns, &limit);
 	if (err)
 		return err;

@@ -86,6 +86,7 @@ static bool look(const struct image_case *c, pid_t pid, long want, char *why, si
 	struct compel_thread_state image = { 0 }, here = { 0 };
 	struct compel_stop stop;
 	bool good = false;
+	uint64_t rest = 0;
 	double left = 0;
 	int err;
 
@@ -102,10 +103,11 @@ static bool look(const struct image_case *c, pid_t pid, long want, char *why, si
 	if (!err) {
 		good = (long)image.regs.ax == want && image.regs.orig_ax == (uint64_t)-1 && image.xsave_len >= 576 &&
 		       (want == -EINTR || image.regs.ip == here.regs.ip) && image.sigmask == 0;
-		/* What is left is where it goes on from. */
+		/* What is left stands where the program asked for it. */
 		if (c->body == sleep_left) {
 			left = s->left.tv_sec + s->left.tv_nsec * 1e-9;
-			good &= image.regs.dx == (uint64_t)&s->left && left < 99.99 && left > 90;
+			good &= image.regs.dx == (uint64_t)&s->whole && left < 99.99 && left > 90 &&
+				!compel_call_rest(pid, &image, &rest) && rest == (uint64_t)(left * 1e9 + 0.5);
 		}
 	}
 	snprintf(why, size, "%s, ax %ld, ip %#lx and %#lx, left %f", strerror(-err), (long)image.regs.ax,

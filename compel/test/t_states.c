@@ -16,7 +16,7 @@
 #include "help.h"
 
 #define SLEEP_MS 200
-#define FULL 1 /* the whole time starts again: the kernel keeps no remainder for these */
+#define ENDED 1 /* nobody knows what is left: EINTR */
 #define EVENT 2 /* ends by what the test does, not by time */
 
 struct seen {
@@ -208,10 +208,10 @@ static const struct wait_case {
 	{ "futex_absolute", by_futex_abs, -1, ETIMEDOUT, 0 },
 	{ "timerfd", by_timerfd, 8, 0, 0 },
 	{ "spin", by_spin, 1, 0, 0 },
-	{ "epoll_wait_timeout", by_epoll_time, 0, 0, FULL },
-	{ "sigtimedwait", by_sigtimedwait_time, -1, EAGAIN, FULL },
-	{ "recv_timeout", by_recv_timeout, -1, EAGAIN, FULL },
-	{ "semtimedop", by_semtimedop, -1, EAGAIN, FULL },
+	{ "epoll_wait_timeout", by_epoll_time, -1, EINTR, ENDED },
+	{ "sigtimedwait", by_sigtimedwait_time, -1, EINTR, ENDED },
+	{ "recv_timeout", by_recv_timeout, -1, EINTR, ENDED },
+	{ "semtimedop", by_semtimedop, -1, EINTR, ENDED },
 	{ "pipe", by_pipe, 1, 0, EVENT },
 	{ "epoll_wait", by_epoll, 1, 0, EVENT },
 	{ "poll_forever", by_poll_forever, 1, 0, EVENT },
@@ -330,10 +330,8 @@ static struct outcome try_case(const struct wait_case *c, int sessions)
 		o.line = o.line ? o.line : w.seen->done ? -1 : 0;
 		make_event(c, pid);
 	}
-	if (c->flags & FULL) {
-		least += 30;
-		most += 40 * sessions;
-	}
+	if (c->flags & ENDED)
+		least = 30;
 	for (int i = 0; i < 600000 && !w.seen->done; i++)
 		usleep(100);
 	o.right = !o.line && w.seen->done && (w.seen->result == c->result || (c->body == by_spin && w.seen->result)) &&

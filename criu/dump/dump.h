@@ -34,6 +34,8 @@ int dump_read_stat(struct dump_task *dt);
 int dump_find_shared(struct dump *dump);
 /* Which call a thread was interrupted in, and what is left of its time, where the kernel's memory can be read. */
 void dump_find_timed_call(struct dump *dump, struct dump_thread *th, int thread_dir);
+/* th->cpu is known: it goes on with what is left, or returns EINTR. */
+void dump_settle_timed_call(struct dump_thread *th);
 
 /* threads.c. What signals did before; the calls between begin and end need what is set up there. */
 struct dump_stopping {

@@ -266,7 +266,10 @@ static int look(struct dump *dump, struct dump_thread *th, const struct proc *pr
 		dump_find_timed_call(dump, th, proc->dir);
 	if (!err)
 		err = compel_seen_for_image(th->id.host_tid, &th->seen, &th->cpu);
-	return err < 0 ? fail(err, "read the registers of %d", th->id.host_tid) : 0;
+	if (err < 0)
+		return fail(err, "read the registers of %d", th->id.host_tid);
+	dump_settle_timed_call(th);
+	return 0;
 }
 
 /* include/linux/sched.h of the kernel, field flags of proc_pid_stat(5); PF_USER_WORKER: Linux 6.4. */

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What the kernel remembers of a call that it would continue. Without BPF that stays unknown, and nothing fails. */
+/*
+ * What the kernel remembers of a call that it would continue: in the image there has to be what is left of its time. Where
+ * nothing tells (no BPF), the call returns EINTR in the restored process, rather than to wait for all of its time again.
+ */
 #include <errno.h>
 #include <string.h>
 #include "dump/dump.h"
@@ -24,9 +27,8 @@ static int open_reader(struct dump *dump)
 		err = -ENOMEM;
 	}
 	if (err)
-		log_info(
-			"how long calls would still wait cannot be read (BPF): %s; they will wait for their whole time again",
-			strerror(-err));
+		log_info("how long calls would still wait cannot be read (BPF): %s; once restored they return EINTR",
+			 strerror(-err));
 	return dump->timed_calls_unreadable = err;
 }
 
@@ -42,4 +44,16 @@ void dump_find_timed_call(struct dump *dump, struct dump_thread *th, int thread_
 		log_info("thread %d: how long its call would still wait cannot be read: %s", th->id.host_tid,
 			 strerror(-err));
 	th->seen.continues = th->call.nr;
+}
+
+void dump_settle_timed_call(struct dump_thread *th)
+{
+	if (!compel_waits_anew(&th->seen, &th->cpu)) {
+		th->call.limited = false;
+		return;
+	}
+	if (!th->call.limited)
+		th->call.limited = !compel_call_rest(th->id.host_tid, &th->cpu, &th->call.left_ns);
+	if (!th->call.limited)
+		compel_give_up_call(&th->cpu);
 }

@@ -51,6 +51,7 @@ struct restore_thread {
 	CoreEntry *core;
 	struct compel_thread_state cpu;
 	bool early; /* set by link: it must exist when files are opened */
+	int timed_call; /* number of the call that it is to wait in for core's call_left_ns, if @cpu's EINTR can be spared it */
 };
 
 struct restore_task {

@@ -84,15 +84,6 @@ static void block_epoll(struct blocked *b)
 	close(ep);
 }
 
-static void block_epoll_timed(struct blocked *b)
-{
-	struct epoll_event e;
-	int ep = epoll_create1(EPOLL_CLOEXEC);
-
-	b->result = epoll_wait(ep, &e, 1, (int)(SECOND_HALF * 1000)) == 0;
-	close(ep);
-}
-
 static void block_nanosleep(struct blocked *b)
 {
 	struct timespec ts = { .tv_sec = 1, .tv_nsec = 500000000 };
@@ -135,13 +126,13 @@ static void block_wait4(struct blocked *b)
 	b->result = wait4(child, &status, 0, NULL) == child && WIFEXITED(status) && WEXITSTATUS(status) == 33;
 }
 
-static void block_sigtimedwait(struct blocked *b)
+static void block_sigwait(struct blocked *b)
 {
 	sigset_t set;
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGUSR2);
-	b->result = sigtimedwait(&set, NULL, &(struct timespec){ .tv_sec = 100 }) == SIGUSR2;
+	b->result = sigwaitinfo(&set, NULL) == SIGUSR2;
 }
 
 static void on_usr1(int sig)
@@ -195,14 +186,13 @@ static struct blocked all[] = {
 	{ .name = "ppoll", .fn = block_ppoll, .nr = SYS_ppoll },
 	{ .name = "select", .fn = block_select, .nr = SYS_pselect6 },
 	{ .name = "epoll_wait", .fn = block_epoll, .nr = SYS_epoll_wait },
-	{ .name = "epoll_wait, timed", .fn = block_epoll_timed, .nr = SYS_epoll_wait },
 	{ .name = "nanosleep", .fn = block_nanosleep, .nr = SYS_nanosleep },
 	{ .name = "clock_nanosleep", .fn = block_clock_nanosleep, .nr = SYS_clock_nanosleep },
 	{ .name = "clock_nanosleep until", .fn = block_until, .nr = SYS_clock_nanosleep },
 	{ .name = "futex", .fn = block_futex, .nr = SYS_futex },
 	{ .name = "futex, timed", .fn = block_futex_timed, .nr = SYS_futex },
 	{ .name = "wait4", .fn = block_wait4, .nr = SYS_wait4 },
-	{ .name = "sigtimedwait", .fn = block_sigtimedwait, .nr = SYS_rt_sigtimedwait },
+	{ .name = "sigwaitinfo", .fn = block_sigwait, .nr = SYS_rt_sigtimedwait },
 	{ .name = "sigsuspend", .fn = block_sigsuspend, .nr = SYS_rt_sigsuspend },
 	{ .name = "pause", .fn = block_pause, .nr = SYS_pause },
 	{ .name = "write", .fn = block_write, .nr = SYS_write },
@@ -213,8 +203,8 @@ static struct blocked all[] = {
 
 static bool is_timed(const struct blocked *b)
 {
-	return b->fn == block_poll_timed || b->fn == block_epoll_timed || b->fn == block_nanosleep ||
-	       b->fn == block_clock_nanosleep || b->fn == block_futex_timed || b->fn == block_until;
+	return b->fn == block_poll_timed || b->fn == block_nanosleep || b->fn == block_clock_nanosleep ||
+	       b->fn == block_futex_timed || b->fn == block_until;
 }
 
 static void *thread(void *arg)
@@ -259,7 +249,7 @@ int main(int argc, char **argv)
 
 	brk = checkpoint_here();
 	if (brk == 1)
-		pthread_kill(all[15].thread, SIGUSR1), sleep_ms(50);
+		pthread_kill(all[14].thread, SIGUSR1), sleep_ms(50);
 	if (brk == 2)
 		check(write(all[0].pipe[1], "y", 1) == 1, "break");
 
@@ -279,7 +269,7 @@ int main(int argc, char **argv)
 			      "nobody waits for the futex");
 		} else if (b->fn == block_wait4) {
 			task_ready("end");
-		} else if (b->fn == block_sigtimedwait) {
+		} else if (b->fn == block_sigwait) {
 			pthread_kill(b->thread, SIGUSR2);
 		} else if (b->fn == block_sigsuspend || b->fn == block_pause) {
 			pthread_kill(b->thread, SIGUSR1);

@@ -26,7 +26,11 @@ struct compel_stop {
 	enum compel_state state;
 	int stop_signal; /* STOPPED: the signal that stopped the group */
 	int zombie; /* DEAD: 1 when it is a zombie whose parent has not waited */
-	int reissued; /* an interrupted call that cannot restart by itself was set up to be issued again */
+	/* What was done to the call that the stop interrupted, for compel_detach: */
+	bool reissued; /* it was set up to be issued again, as the kernel would not have done */
+	long call; /* its number */
+	uint64_t rest_at, since_ns; /* what is left of its time lies in memory, as of then (CLOCK_MONOTONIC) */
+	bool rest_in_us; /* a struct timeval, not a struct timespec */
 };
 
 /*
@@ -46,8 +50,15 @@ int compel_seize(pid_t tid, bool suspend_seccomp);
 int compel_interrupt(pid_t tid);
 /* Who has this number now is seized, in the stop that was asked for, and a wait has told so. */
 bool compel_at_rest(pid_t tid);
-/* Wait for the stop that compel_seize asked for. Signals that arrive meanwhile are kept for the
- * target, never lost. -ETIMEDOUT after ten seconds: it is in a call that cannot be interrupted, such as vfork. */
+/*
+ * Wait for the stop that compel_seize asked for. Signals that arrive meanwhile are kept for the target, never lost.
+ *
+ * The system call that the stop interrupts goes on unnoticed, and waits no longer than it would have: the kernel or we
+ * give it the rest of its time. Where nobody knows the rest (epoll_wait, semtimedop, SO_RCVTIMEO, ...) it returns EINTR,
+ * as signal(7) says it does after any stop. What the thread's own seccomp filters do not let pass is not made in it: a
+ * call that restart_syscall(2) would continue is issued again if it has no limit, and else returns EINTR.
+ * -ETIMEDOUT after ten seconds: it is in a call that cannot be interrupted, such as vfork.
+ */
 int compel_wait_stop(pid_t tid, struct compel_stop *ret_stop);
 /* The same with another bound. */
 int compel_wait_stop_for(pid_t tid, unsigned int timeout_ms, struct compel_stop *ret_stop);
@@ -106,10 +117,9 @@ int compel_look(pid_t tid, const struct compel_told *told, struct compel_seen *r
  */
 int compel_get_state(pid_t tid, struct compel_thread_state *ret_state);
 /*
- * For another process to go on with: there the kernel knows nothing of what is left. Sleeps
- * with a place for the remainder (nanosleep's second argument) go on from it; other timed
- * calls (poll, futex, nanosleep without one) are issued again with their whole time. If a
- * signal with a handler is pending they return EINTR, as such calls do.
+ * For another process to go on with: there the kernel knows nothing of what is left, and a call that it would continue is
+ * issued again (see compel_waits_anew). EINTR if it cannot be told which call that was; also if a signal with a handler is
+ * pending, as such calls do.
  */
 int compel_state_for_image(pid_t tid, struct compel_thread_state *ret_state);
 /* The same of what has been looked at already. */
@@ -122,12 +132,17 @@ int compel_seen_for_image(pid_t tid, const struct compel_seen *seen, struct comp
 bool compel_is_continued(const struct compel_seen *seen, unsigned long args[6]);
 /* Would the thread, in another process, wait for the whole time of such a call again? */
 bool compel_waits_anew(const struct compel_seen *seen, const struct compel_thread_state *for_image);
+/* What is left, where the program has told the kernel to write that (nanosleep(2)). -ENODATA: it has not. */
+int compel_call_rest(pid_t tid, const struct compel_thread_state *for_image, uint64_t *ret_left_ns);
+/* @state stands before such a call: have it return EINTR instead. Its number, or -EINVAL if it is none. */
+int compel_give_up_call(struct compel_thread_state *state);
 /*
- * The stopped thread @tid stands before such a call: have it wait for @left_ns only, as if it had been stopped inside.
- * Its registers stay those of the program. Right before compel_detach: any other call in the thread would take the
- * time's place. Where that cannot be done it waits for the whole time: -EAGAIN. -ESRCH: it died of a signal.
+ * The stopped thread @tid is about to return EINTR from call @nr, by compel_give_up_call. Have it wait for @left_ns
+ * instead, as if it had been stopped inside. Its registers stay those of the program. Right before compel_detach: any other
+ * call in the thread would take the time's place. Where that cannot be done it still returns EINTR: -EAGAIN; -EPERM if its
+ * filters do not let restart_syscall(2) pass. -ESRCH: it died of a signal.
  */
-int compel_shorten_call(pid_t tid, uint64_t left_ns);
+int compel_shorten_call(pid_t tid, int nr, uint64_t left_ns);
 void compel_thread_state_clear(struct compel_thread_state *state);
 /* Make a stopped thread have exactly @state (registers, FPU if xsave is not NULL, mask). Used by restore. */
 int compel_set_state(pid_t tid, const struct compel_thread_state *state);

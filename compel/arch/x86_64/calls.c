@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: LGPL-2.1-only
+/* How the kernel restarts system calls that a stop interrupted, on this CPU, and how long they may still wait. */
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/futex.h>
+#include <linux/seccomp.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <time.h>
+
+#include "../../src/arch.h"
+#include "base/bits.h"
+
+/* Kernel-internal results that only a tracer sees. */
+#define ERESTARTSYS 512
+#define ERESTARTNOINTR 513
+#define ERESTARTNOHAND 514
+#define ERESTART_RESTARTBLOCK 516
+
+#define SYSCALL_INSN_LEN 2
+#define RED_ZONE 128
+#define FUTEX_PRIVATE_AND_CLOCK (FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME)
+
+/* Headers are older than the kernels we run on. */
+enum {
+	NR_io_pgetevents = 333,
+	NR_io_uring_enter = 426,
+	NR_epoll_pwait2 = 441,
+	URING_EXT_ARG = 1 << 3, /* IORING_ENTER_* */
+	URING_ABS_TIMER = 1 << 5,
+	URING_EXT_ARG_REG = 1 << 6,
+};
+
+void arch_issue_again(struct compel_regs *regs, long nr)
+{
+	regs->ax = nr;
+	regs->ip -= SYSCALL_INSN_LEN;
+	regs->orig_ax = -1;
+}
+
+void arch_return_eintr(struct compel_regs *regs)
+{
+	regs->ax = -EINTR;
+	regs->orig_ax = -1;
+}
+
+bool arch_take_back(struct compel_regs *regs, long nr)
+{
+	if (regs->orig_ax != (uint64_t)-1 || regs->ax != (uint64_t)nr)
+		return false;
+	regs->ip += SYSCALL_INSN_LEN;
+	arch_return_eintr(regs);
+	return true;
+}
+
+long arch_call_before(const struct compel_regs *regs)
+{
+	return regs->orig_ax == (uint64_t)-1 ? (long)regs->ax : -1;
+}
+
+/*
+ * A sleep that was interrupted and went on before only says restart_syscall. Its number is
+ * in the code that made the call, as a rule right before: mov $nr, %eax; syscall. 0 if not.
+ */
+static uint64_t call_in_code(pid_t tid, uint64_t ip)
+{
+	static const short sleeps[] = { SYS_poll, SYS_nanosleep, SYS_futex, SYS_clock_nanosleep };
+	unsigned char code[24];
+	struct iovec here = { code, sizeof(code) },
+		     there = { (void *)(ip - SYSCALL_INSN_LEN - sizeof(code)), sizeof(code) };
+
+	if (process_vm_readv(tid, &here, 1, &there, 1, 0) != sizeof(code))
+		return 0;
+	for (int at = sizeof(code) - 5; at >= 0; at--) {
+		uint32_t nr;
+
+		if (code[at] != 0xb8)
+			continue;
+		memcpy(&nr, code + at + 1, sizeof(nr));
+		for (size_t i = 0; i < ARRAY_SIZE(sleeps); i++)
+			if (nr == (uint32_t)sleeps[i])
+				return nr;
+	}
+	return 0;
+}
+
+/* The same call in another process. False if it cannot be told which it was. */
+static bool issue_elsewhere(pid_t tid, struct compel_regs *regs)
+{
+	if (regs->orig_ax == SYS_restart_syscall)
+		regs->orig_ax = call_in_code(tid, regs->ip);
+	if (!regs->orig_ax)
+		return false;
+	arch_issue_again(regs, regs->orig_ax);
+	return true;
+}
+
+void arch_finish_restart(pid_t tid, struct compel_regs *regs, bool elsewhere, bool caught)
+{
+	if ((int64_t)regs->orig_ax < 0)
+		return;
+	switch (-(int64_t)regs->ax) {
+	case ERESTARTSYS:
+	case ERESTARTNOINTR:
+		arch_issue_again(regs, regs->orig_ax);
+		return;
+	case ERESTARTNOHAND:
+		if (caught)
+			break;
+		arch_issue_again(regs, regs->orig_ax);
+		return;
+	case ERESTART_RESTARTBLOCK:
+		if (caught)
+			break;
+		if (!elsewhere)
+			arch_issue_again(regs, SYS_restart_syscall);
+		else if (!issue_elsewhere(tid, regs))
+			break;
+		return;
+	default:
+		return;
+	}
+	arch_return_eintr(regs);
+}
+
+/* ---- what a stop did to the call ---- */
+
+enum call_end arch_call_end(const struct compel_regs *regs)
+{
+	if ((int64_t)regs->orig_ax < 0)
+		return CALL_UNTOUCHED;
+	switch (-(int64_t)regs->ax) {
+	case EINTR:
+		return CALL_EINTR;
+	case ERESTARTSYS:
+	case ERESTARTNOINTR:
+	case ERESTARTNOHAND:
+		return CALL_RESTARTS;
+	case ERESTART_RESTARTBLOCK:
+		return CALL_CONTINUES;
+	}
+	return CALL_UNTOUCHED;
+}
+
+long arch_call_nr(const struct compel_regs *regs)
+{
+	return (long)regs->orig_ax;
+}
+
+static enum wait_limit relative(bool limited)
+{
+	return limited ? WAIT_RELATIVE : WAIT_UNLIMITED;
+}
+
+static enum wait_limit with_rest(uint64_t where, enum wait_limit how, uint64_t *ret_where)
+{
+	*ret_where = where;
+	return where ? how : WAIT_UNLIMITED;
+}
+
+/* Those that the kernel issues again, each with all of its arguments. */
+static enum wait_limit limit_of_restarted(const struct compel_regs *regs, uint64_t *ret_where)
+{
+	switch (regs->orig_ax) {
+	case SYS_select:
+		return with_rest(regs->r8, WAIT_REST_US, ret_where);
+	case SYS_pselect6:
+		return with_rest(regs->r8, WAIT_REST_NS, ret_where);
+	case SYS_ppoll:
+		return with_rest(regs->dx, WAIT_REST_NS, ret_where);
+	case SYS_recvmmsg:
+	case NR_io_pgetevents:
+		return relative(regs->r8);
+	case SYS_read:
+	case SYS_readv:
+		*ret_where = (uint32_t)regs->di;
+		return WAIT_BY_TERMINAL;
+	}
+	return WAIT_UNLIMITED;
+}
+
+static enum wait_limit limit_of_ring(const struct compel_regs *regs, uint64_t *ret_where)
+{
+	if (regs->r10 & URING_EXT_ARG_REG)
+		return WAIT_RELATIVE;
+	*ret_where = regs->r8;
+	if (!(regs->r10 & URING_EXT_ARG))
+		return WAIT_UNLIMITED;
+	return regs->r10 & URING_ABS_TIMER ? WAIT_BY_RING_UNTIL : WAIT_BY_RING;
+}
+
+/* Those that a stop ends with EINTR. Not close(2): the descriptor is gone then. */
+static enum wait_limit limit_of_ended(const struct compel_regs *regs, uint64_t *ret_where)
+{
+	switch (regs->orig_ax) {
+	case SYS_epoll_wait:
+	case SYS_epoll_pwait:
+		return relative((int32_t)regs->r10 >= 0);
+	case NR_epoll_pwait2:
+	case SYS_semtimedop:
+		return relative(regs->r10);
+	case SYS_semop:
+		return WAIT_UNLIMITED;
+	case SYS_rt_sigtimedwait:
+		return relative(regs->dx);
+	case SYS_io_getevents:
+	case NR_io_pgetevents:
+		return relative(regs->r8);
+	case NR_io_uring_enter:
+		return limit_of_ring(regs, ret_where);
+	case SYS_read:
+	case SYS_readv:
+	case SYS_write:
+	case SYS_writev:
+		/* Of a socket only with SO_RCVTIMEO or SO_SNDTIMEO, as all other calls of sockets. */
+		*ret_where = (uint32_t)regs->di;
+		return WAIT_BY_SOCKET;
+	}
+	return WAIT_RELATIVE;
+}
+
+/* What restart_syscall(2) goes on with, if it were issued again instead. */
+static enum wait_limit limit_of_continued(const struct compel_regs *regs)
+{
+	switch (regs->orig_ax) {
+	case SYS_poll:
+		return relative((int32_t)regs->dx >= 0);
+	case SYS_clock_nanosleep:
+		return relative(!(regs->si & TIMER_ABSTIME));
+	case SYS_futex:
+		return relative(((uint32_t)regs->si & ~FUTEX_PRIVATE_AND_CLOCK) == FUTEX_WAIT && regs->r10);
+	}
+	return WAIT_RELATIVE;
+}
+
+enum wait_limit arch_wait_limit(const struct compel_regs *regs, uint64_t *ret_where)
+{
+	switch (arch_call_end(regs)) {
+	case CALL_EINTR:
+		return limit_of_ended(regs, ret_where);
+	case CALL_RESTARTS:
+		return limit_of_restarted(regs, ret_where);
+	case CALL_CONTINUES:
+		return limit_of_continued(regs);
+	default:
+		return WAIT_UNLIMITED;
+	}
+}
+
+long arch_restart_nr(void)
+{
+	return SYS_restart_syscall;
+}
+
+void arch_seccomp_data(const struct compel_regs *regs, long nr, struct seccomp_data *ret)
+{
+	unsigned long args[6];
+
+	arch_call_args(regs, args);
+	*ret = (struct seccomp_data){ .nr = (int)nr, .arch = AUDIT_ARCH_X86_64, .instruction_pointer = regs->ip };
+	for (size_t i = 0; i < ARRAY_SIZE(args); i++)
+		ret->args[i] = args[i];
+}
+
+/* ---- limits of time ---- */
+
+bool arch_is_continued(const struct compel_regs *regs)
+{
+	return arch_call_end(regs) == CALL_CONTINUES;
+}
+
+void arch_name_continued(struct compel_regs *regs, long nr)
+{
+	if (nr && regs->orig_ax == SYS_restart_syscall && arch_is_continued(regs))
+		regs->orig_ax = nr;
+}
+
+void arch_call_args(const struct compel_regs *regs, unsigned long args[6])
+{
+	args[0] = regs->di;
+	args[1] = regs->si;
+	args[2] = regs->dx;
+	args[3] = regs->r10;
+	args[4] = regs->r8;
+	args[5] = regs->r9;
+}
+
+/* The register of the call that holds its limit, or where that is; NULL: it has none, or an absolute one. */
+static uint64_t *limit_register(struct compel_regs *regs)
+{
+	switch (regs->ax) {
+	case SYS_poll:
+		return (int32_t)regs->dx > 0 ? &regs->dx : NULL;
+	case SYS_nanosleep:
+		return regs->di ? &regs->di : NULL;
+	case SYS_clock_nanosleep:
+		return regs->dx && !(regs->si & TIMER_ABSTIME) ? &regs->dx : NULL;
+	case SYS_futex:
+		return regs->r10 && ((uint32_t)regs->si & ~FUTEX_PRIVATE_AND_CLOCK) == FUTEX_WAIT ? &regs->r10 : NULL;
+	}
+	return NULL;
+}
+
+enum limit_kind arch_limit_kind(const struct compel_regs *regs)
+{
+	struct compel_regs copy = *regs;
+
+	if ((int64_t)regs->orig_ax >= 0 || !limit_register(&copy))
+		return LIMIT_NONE;
+	return regs->ax == SYS_poll ? LIMIT_MS : LIMIT_TIMESPEC;
+}
+
+uint64_t arch_limit(const struct compel_regs *regs)
+{
+	struct compel_regs copy = *regs;
+
+	return *limit_register(&copy);
+}
+
+void arch_set_limit(struct compel_regs *regs, uint64_t limit)
+{
+	*limit_register(regs) = limit;
+}
+
+void arch_give_limit_back(struct compel_regs *regs, const struct compel_regs *own)
+{
+	regs->di = own->di;
+	regs->dx = own->dx;
+	regs->r10 = own->r10;
+}
+
+uint64_t arch_rest_address(const struct compel_regs *regs)
+{
+	switch (regs->ax) {
+	case SYS_nanosleep:
+		return regs->si;
+	case SYS_clock_nanosleep:
+		return regs->r10;
+	}
+	return 0;
+}
+
+uint64_t arch_stack_room(const struct compel_regs *regs, size_t len)
+{
+	return ROUND_DOWN(regs->sp - RED_ZONE - len, 16);
+}

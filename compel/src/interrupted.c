@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: LGPL-2.1-only
+/*
+ * What becomes of the system call that a stop interrupted. The kernel restarts most calls by itself, some with the rest of
+ * their time, some with all of it again; others return EINTR. See signal(7), "Interruption of system calls and library
+ * functions by stop signals", and restart_syscall(2).
+ *
+ * Left to the kernel: what has no limit of time, or one that is a point in time; what it continues itself, if the thread's
+ * filters let restart_syscall(2) pass. select(2) and ppoll(2) wait for the rest that the kernel has written over their
+ * limit, less the time that the thread stands still.
+ * Issued again by us: what returns EINTR though nothing but our stop ended it, and has no limit.
+ * EINTR: what would wait for the whole of its time again, and what the thread's filters would not let pass.
+ *
+ * All that is settled in the stop itself, before anything else is done: afterwards we may be killed.
+ */
+#include "interrupted.h"
+#include <errno.h>
+#include <linux/limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/uio.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/bits.h"
+#include "base/cleanup.h"
+#include "filter.h"
+#include "target.h"
+
+#define NS_PER_S 1000000000ll
+#define NS_PER_US 1000ll
+
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+#ifndef SYS_pidfd_getfd
+#define SYS_pidfd_getfd 438
+#endif
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * NS_PER_S + ts.tv_nsec;
+}
+
+static bool copy(pid_t tid, uint64_t at, void *data, size_t len, bool write)
+{
+	struct iovec here = { data, len }, there = { (void *)at, len };
+	ssize_t n =
+		write ? process_vm_writev(tid, &here, 1, &there, 1, 0) : process_vm_readv(tid, &here, 1, &there, 1, 0);
+
+	return n == (ssize_t)len;
+}
+
+/* ---- does it have a limit? ---- */
+
+/* By its name alone, as the server of a file may not answer. */
+static bool fd_is(pid_t tid, uint64_t fd, const char *kind)
+{
+	char path[64], name[64];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", tid, (int)fd);
+	n = readlink(path, name, sizeof(name) - 1);
+	if (n < 0)
+		return false;
+	name[n] = 0;
+	return !strncmp(name, kind, strlen(kind));
+}
+
+/* read(2) of a terminal waits for VTIME tenths of a second if VMIN is 0. termios(3) */
+static bool terminal_has_limit(pid_t tid, uint64_t fd)
+{
+	_cleanup_close_ int pidfd = -1, ours = -1;
+	struct termios t;
+	int pid;
+
+	if (!fd_is(tid, fd, "/dev/pts/") && !fd_is(tid, fd, "/dev/tty"))
+		return false;
+	pid = target_tgid(tid);
+	pidfd = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+	ours = pidfd >= 0 ? (int)syscall(SYS_pidfd_getfd, pidfd, (int)fd, 0) : -1;
+	return ours >= 0 && !tcgetattr(ours, &t) && !(t.c_lflag & ICANON) && !t.c_cc[VMIN] && t.c_cc[VTIME];
+}
+
+/* struct io_uring_getevents_arg of newer kernels */
+struct ring_wait {
+	uint64_t sigmask;
+	uint32_t sigmask_size, min_wait_us;
+	uint64_t ts;
+};
+
+static bool ring_has_limit(pid_t tid, uint64_t at, bool until)
+{
+	struct ring_wait wait;
+
+	return copy(tid, at, &wait, sizeof(wait), false) && (wait.min_wait_us || (wait.ts && !until));
+}
+
+static bool begins_anew(pid_t tid, const struct compel_regs *regs, struct compel_stop *stop)
+{
+	uint64_t where = 0;
+	enum wait_limit limit = arch_wait_limit(regs, &where);
+
+	switch (limit) {
+	case WAIT_RELATIVE:
+		return true;
+	case WAIT_BY_SOCKET:
+		return fd_is(tid, where, "socket:");
+	case WAIT_BY_TERMINAL:
+		return terminal_has_limit(tid, where);
+	case WAIT_BY_RING:
+	case WAIT_BY_RING_UNTIL:
+		return ring_has_limit(tid, where, limit == WAIT_BY_RING_UNTIL);
+	case WAIT_REST_US:
+	case WAIT_REST_NS:
+		stop->rest_at = where;
+		stop->rest_in_us = limit == WAIT_REST_US;
+		stop->since_ns = now_ns();
+		return false;
+	default:
+		return false;
+	}
+}
+
+/* ---- the stop ---- */
+
+static int deliverable(pid_t tid, struct compel_told *told, uint64_t *ret)
+{
+	uint64_t mask;
+	int err = target_sigmask(tid, &mask);
+
+	if (!err)
+		err = target_told(tid, told);
+	if (!err)
+		*ret = target_deliverable(told, mask);
+	return err;
+}
+
+static int give_eintr(pid_t tid, struct compel_regs *regs)
+{
+	arch_return_eintr(regs);
+	return arch_write_regs(tid, regs);
+}
+
+static int issue_again(pid_t tid, struct compel_regs *regs, struct compel_stop *stop)
+{
+	int err;
+
+	stop->call = arch_call_nr(regs);
+	arch_issue_again(regs, stop->call);
+	err = arch_write_regs(tid, regs);
+	stop->reissued = !err;
+	return err;
+}
+
+/* It has returned EINTR already. */
+static int settle_ended(pid_t tid, struct compel_regs *regs, struct compel_stop *stop)
+{
+	struct compel_told told;
+	uint64_t signals;
+	int err;
+
+	if (begins_anew(tid, regs, stop))
+		return 0;
+	err = deliverable(tid, &told, &signals);
+	if (err || signals || filter_ask(tid, regs, arch_call_nr(regs), true) == FILTER_REFUSE)
+		return err;
+	return issue_again(tid, regs, stop);
+}
+
+static int settle_restarted(pid_t tid, struct compel_regs *regs, struct compel_stop *stop)
+{
+	if (begins_anew(tid, regs, stop) || filter_ask(tid, regs, arch_call_nr(regs), true) == FILTER_REFUSE)
+		return give_eintr(tid, regs);
+	return 0;
+}
+
+/*
+ * The kernel has it issue restart_syscall(2), which a filter need not let pass. EINTR then, as after a signal, if its time
+ * has a limit: registers are the program's, and a shorter limit in them would stay.
+ */
+static int settle_continued(pid_t tid, struct compel_regs *regs, struct compel_stop *stop)
+{
+	enum filter_says says = filter_ask(tid, regs, arch_restart_nr(), false);
+
+	if (says == FILTER_NONE || says == FILTER_PASS)
+		return 0;
+	if (begins_anew(tid, regs, stop) || filter_ask(tid, regs, arch_call_nr(regs), true) == FILTER_REFUSE)
+		return give_eintr(tid, regs);
+	return issue_again(tid, regs, stop);
+}
+
+int interrupted_settle(pid_t tid, struct compel_stop *stop)
+{
+	struct compel_regs regs;
+	int err = arch_read_regs(tid, &regs);
+
+	if (err)
+		return err;
+	switch (arch_call_end(&regs)) {
+	case CALL_EINTR:
+		return settle_ended(tid, &regs, stop);
+	case CALL_RESTARTS:
+		return settle_restarted(tid, &regs, stop);
+	case CALL_CONTINUES:
+		return settle_continued(tid, &regs, stop);
+	default:
+		return 0;
+	}
+}
+
+/* ---- the end of the stop ---- */
+
+/* A signal came while the thread was stopped for which such a call should return. */
+static void interrupt_again(pid_t tid, const struct compel_stop *stop)
+{
+	struct compel_told told;
+	struct compel_regs regs;
+	uint64_t signals;
+
+	if (deliverable(tid, &told, &signals) || !(signals & told.caught))
+		return;
+	if (!arch_read_regs(tid, &regs) && arch_take_back(&regs, stop->call))
+		arch_write_regs(tid, &regs);
+}
+
+/* The time in which it stood still has passed for the program, too. */
+static void shorten_rest(pid_t tid, const struct compel_stop *stop)
+{
+	int64_t unit = stop->rest_in_us ? NS_PER_US : 1, left;
+	struct timespec rest; /* or struct timeval: two words as well */
+
+	if (!copy(tid, stop->rest_at, &rest, sizeof(rest), false) || rest.tv_sec < 0 ||
+	    rest.tv_sec > INT64_MAX / NS_PER_S - 1)
+		return;
+	left = rest.tv_sec * NS_PER_S + rest.tv_nsec * unit - (int64_t)(now_ns() - stop->since_ns);
+	left = MAX_OF(left, (int64_t)0);
+	rest.tv_sec = left / NS_PER_S;
+	rest.tv_nsec = left % NS_PER_S / unit;
+	copy(tid, stop->rest_at, &rest, sizeof(rest), true);
+}
+
+void interrupted_go_on(pid_t tid, const struct compel_stop *stop)
+{
+	if (stop->reissued)
+		interrupt_again(tid, stop);
+	if (stop->rest_at)
+		shorten_rest(tid, stop);
+}
