@@ -96,7 +96,7 @@ struct ring_wait {
 
 static bool ring_has_limit(pid_t tid, uint64_t at, bool until)
 {
-	struct ring_wait wait;
+	struct ring_wait wait = { 0 };
 
 	return copy(tid, at, &wait, sizeof(wait), false) && (wait.min_wait_us || (wait.ts && !until));
 }
@@ -233,7 +233,7 @@ static void interrupt_again(pid_t tid, const struct compel_stop *stop)
 static void shorten_rest(pid_t tid, const struct compel_stop *stop)
 {
 	int64_t unit = stop->rest_in_us ? NS_PER_US : 1, left;
-	struct timespec rest; /* or struct timeval: two words as well */
+	struct timespec rest = { 0 }; /* or struct timeval: two words as well */
 
 	if (!copy(tid, stop->rest_at, &rest, sizeof(rest), false) || rest.tv_sec < 0 ||
 	    rest.tv_sec > INT64_MAX / NS_PER_S - 1)
