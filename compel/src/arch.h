@@ -110,6 +110,8 @@ void arch_cave_fill(void *buf, const struct compel_regs *after, uint64_t mask);
 /* Registers that make the thread issue call @nr at the cave's stub @cave and then stop there. */
 void arch_call_regs(struct compel_regs *regs, uint64_t cave, const struct cure *cure, long nr,
 		    const unsigned long args[6]);
+/* Registers of a thread that waits in the cave for its next call, and would go straight to the cure. */
+void arch_park_regs(struct compel_regs *regs, uint64_t cave, const struct cure *cure);
 long arch_call_value(const struct compel_regs *regs);
 /* In a stop that the stub's system call caused? */
 bool arch_at_stub(const struct compel_regs *regs, uint64_t cave);

@@ -4,7 +4,7 @@
  *
  * The order of the steps is what makes it safe to be killed between any two of them:
  *   1. fill the cave (nobody looks there yet);
- *   2. point the registers at the stub: from now on the cure puts them back;
+ *   2. point the registers behind the stub: from now on the cure puts them back;
  *   3. block all signals: the cure puts the mask back too;
  *   4. run calls: entry stop, exit stop, each by PTRACE_SYSCALL. Never PTRACE_SINGLESTEP:
  *      its SIGTRAP kills the target when the tracer is gone;
@@ -157,7 +157,7 @@ static int run_blob(struct compel_ctl *ctl, const struct borrowed *b, const stru
 		if (!err && arch_at_stub(regs, b->cave))
 			stops++; /* at entry and at exit, but one signal */
 	} while (!err && stops < (b->yield_signal ? 1 : 2));
-	thread_idle_regs(&idle, b->cave, cure);
+	arch_park_regs(&idle, b->cave, cure);
 	if (err && err != -EFAULT)
 		leave_entry(ctl, b, &idle);
 	return err;
@@ -226,13 +226,6 @@ int thread_remember(struct compel_ctl *ctl, struct borrowed *b, const struct com
 	return 0;
 }
 
-void thread_idle_regs(struct compel_regs *regs, uint64_t cave, const struct cure *cure)
-{
-	static const unsigned long no_args[6];
-
-	arch_call_regs(regs, cave, cure, SYS_getpid, no_args);
-}
-
 int thread_borrow(struct compel_ctl *ctl, struct borrowed *b)
 {
 	_cleanup_free_ void *code = NULL;
@@ -249,7 +242,7 @@ int thread_borrow(struct compel_ctl *ctl, struct borrowed *b)
 	if (err)
 		return compel_because(ctl, err, "cannot write to %#lx in %d", (unsigned long)b->cave, b->tid);
 	regs = b->own;
-	thread_idle_regs(&regs, b->cave, &b->cure);
+	arch_park_regs(&regs, b->cave, &b->cure);
 	err = set_regs(ctl, b, &regs);
 	if (err)
 		return err;
@@ -317,9 +310,10 @@ int thread_enter(struct compel_ctl *ctl, struct borrowed *b, const struct cure *
 	if (err == -EFAULT) {
 		/* It faulted: take it out of the blob, swallow the signal, stand in the stub again. */
 		unsigned long at = arch_read_regs(b->tid, &regs) ? 0 : arch_ip(&regs);
+		static const unsigned long no_args[6];
 		struct compel_regs out = b->own;
 
-		thread_idle_regs(&out, b->cave, cure);
+		arch_call_regs(&out, b->cave, cure, SYS_getpid, no_args);
 		if (!run_call(ctl, b, &out))
 			compel_because(ctl, err, "the blob faulted at offset %#lx of its bytes, in thread %d",
 				       at - (unsigned long)ctl->blob, b->tid);

@@ -63,8 +63,6 @@ struct scratch_head {
 
 /* Decide from what the thread @b->tid has (@seen, read if NULL) what its cure is to give back. */
 int thread_remember(struct compel_ctl *ctl, struct borrowed *b, const struct compel_seen *seen);
-/* Stand at the stub with a call that does nothing. */
-void thread_idle_regs(struct compel_regs *regs, uint64_t cave, const struct cure *cure);
 int thread_borrow(struct compel_ctl *ctl, struct borrowed *b);
 int thread_give_back(struct compel_ctl *ctl, struct borrowed *b);
 int thread_call(struct compel_ctl *ctl, struct borrowed *b, const struct cure *cure, long nr,

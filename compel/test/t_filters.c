@@ -16,12 +16,13 @@
 #define SLEEP_MS 400
 #define NOBODY 65534
 
-enum how { SESSION, TRACER_KILLED, NO_RIGHTS };
-static const char *const hows[] = { "", "_tracer_killed", "_no_rights" };
+enum how { SESSION, TRACER_KILLED, KILLED_IN_SESSION, NO_RIGHTS };
+static const char *const hows[] = { "", "_tracer_killed", "_killed_in_session", "_no_rights" };
 
 static struct shared {
 	volatile int ready, done;
 	enum how how;
+	int point; /* KILLED_IN_SESSION: at which call of the library */
 	volatile long result, error;
 	struct timespec span, until;
 	unsigned int word;
@@ -114,6 +115,7 @@ static void body(void *arg)
 	drop_rights();
 	if (c->body != read_forbidden) {
 		forbid(SYS_restart_syscall, false);
+		forbid(SYS_getpid, false); /* a call of ours that it never makes */
 		s->ready = 2;
 	}
 	s->result = c->body();
@@ -126,50 +128,66 @@ static void body(void *arg)
 static void stop_and_die(void *arg)
 {
 	pid_t pid = *(pid_t *)arg;
+	static const unsigned long no_args[6];
+	struct compel_ctl *ctl;
 	struct compel_stop stop;
+	long value;
 
 	drop_rights();
-	if (!compel_seize(pid, true) && !compel_wait_stop(pid, &stop))
+	if (compel_seize(pid, true) || compel_wait_stop(pid, &stop))
+		exit(1);
+	if (s->how != KILLED_IN_SESSION)
 		kill(getpid(), SIGKILL);
+	/* A session of one call, which the target may make. */
+	kill_at = kill_count + s->point;
+	if (!compel_open(pid, &ctl) && !compel_syscall(ctl, SYS_getuid, no_args, &value) && !compel_cure(ctl))
+		exit(compel_detach(pid, &stop) ? 1 : 0);
 	exit(1);
 }
 
-static bool tracer_dies(pid_t pid)
+/* 1: it was killed, 0: its session has come to its end */
+static int tracer_dies(pid_t pid)
 {
 	int status = 0;
 	pid_t tracer = victim(stop_and_die, &pid);
 
-	return waitpid(tracer, &status, 0) == tracer && WIFSIGNALED(status);
+	if (waitpid(tracer, &status, 0) != tracer)
+		return -ECHILD;
+	return WIFSIGNALED(status) ? 1 : WEXITSTATUS(status) ? -EPROTO : 0;
 }
 
-static void run_case(const struct filter_case *c, enum how how)
+/* Was the tracer killed? */
+static bool run_case(const struct filter_case *c, enum how how, int point)
 {
-	bool stopped, early, good;
-	int status = 0, err = 0;
+	int status = 0, err = 0, stopped;
+	bool early, good;
 	char name[64];
 	pid_t pid;
 
-	*s = (struct shared){ .how = how, .span = { SLEEP_MS / 1000, SLEEP_MS % 1000 * 1000000l } };
+	*s = (struct shared){ .how = how, .point = point, .span = { SLEEP_MS / 1000, SLEEP_MS % 1000 * 1000000l } };
 	clock_gettime(CLOCK_MONOTONIC, &s->until);
 	s->until.tv_sec++;
 	pid = victim(body, (void *)c);
 	while (s->ready < 2 && !waitpid(pid, &status, WNOHANG))
 		usleep(100);
 	wait_state(pid, 'S');
-	stopped = how ? tracer_dies(pid) : !session(pid, &err);
+	stopped = how ? tracer_dies(pid) : session(pid, &err) ? -EPROTO : 1;
 	early = c->event && s->done;
 	if (c->event && write(fds[1], "x", 1) != 1)
 		err = errno;
 	while (!s->done && !waitpid(pid, &status, WNOHANG))
 		usleep(100);
-	good = stopped && !early && s->done && s->result == c->result && (s->result >= 0 || s->error == c->error);
-	good |= stopped && s->done && !c->event && c->body != futex_until && s->result == -1 && s->error == EINTR;
+	good = stopped >= 0 && !early && s->done && s->result == c->result && (s->result >= 0 || s->error == c->error);
+	good |= stopped >= 0 && s->done && !c->event && c->body != futex_until && s->result == -1 && s->error == EINTR;
 	snprintf(name, sizeof(name), "%s%s", c->name, hows[how]);
-	report(name, good, "stopped %d (%s), early %d, done %d, result %ld, errno %ld, status %#x", stopped,
-	       strerror(-err), early, s->done, s->result, s->error, status);
+	if (how != KILLED_IN_SESSION || !good || !stopped)
+		report(name, good, "stopped %d (%s), early %d, done %d, result %ld, errno %ld, status %#x", stopped,
+		       strerror(-err), early, s->done, s->result, s->error, status);
 	end_victim(pid);
+	/* A poll leaves the byte there, and so does who was killed. */
 	if (c->event && read(fds[0], name, 1) != 1)
 		exit(1);
+	return stopped > 0;
 }
 
 int main(int argc, char **argv)
@@ -180,7 +198,9 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
 		for (enum how how = SESSION; how <= NO_RIGHTS; how++)
 			/* Without rights nobody knows that a call has become forbidden. */
-			if (how != NO_RIGHTS || cases[i].body != read_forbidden)
-				run_case(&cases[i], how);
+			if (how != KILLED_IN_SESSION && (how != NO_RIGHTS || cases[i].body != read_forbidden))
+				run_case(&cases[i], how, 0);
+	for (int point = 1; run_case(&cases[0], KILLED_IN_SESSION, point);)
+		point++;
 	return test_result();
 }

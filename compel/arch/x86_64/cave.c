@@ -6,6 +6,7 @@
 
 extern const char cave_begin[], cave_data[], cave_end[], gate_begin[], gate_end[];
 
+#define STUB_LEN 2 /* a syscall instruction */
 #define FLAG_TRAP 0x100ul
 #define FLAG_DIRECTION 0x400ul
 #define FLAG_ALIGN 0x40000ul
@@ -76,6 +77,13 @@ void arch_call_regs(struct compel_regs *regs, uint64_t cave, const struct cure *
 	regs->r9 = args[5];
 }
 
+void arch_park_regs(struct compel_regs *regs, uint64_t cave, const struct cure *cure)
+{
+	set_cure(regs, cure);
+	regs->ip = cave + STUB_LEN;
+	regs->ax = 0;
+}
+
 long arch_call_value(const struct compel_regs *regs)
 {
 	return (long)regs->ax;
@@ -83,7 +91,7 @@ long arch_call_value(const struct compel_regs *regs)
 
 bool arch_at_stub(const struct compel_regs *regs, uint64_t cave)
 {
-	return regs->ip == cave + 2; /* behind the instruction, at entry and at exit */
+	return regs->ip == cave + STUB_LEN; /* behind the instruction, at entry and at exit */
 }
 
 size_t arch_gate_size(void)

@@ -162,8 +162,10 @@ struct compel_cave_info {
  * -ENOEXEC: no safe place was found, or it is no code for us (32-bit). -EPERM: seccomp.
  * All threads that share it have to be stopped, and one compel_ctl at a time.
  *
- * What killing us cannot undo: a filter of seccomp that kills for munmap, rt_sigprocmask
- * or futex meets the cure of a dead tracer, as its suspension ends with it.
+ * What killing us cannot undo: while our code is in a thread under seccomp its filters are suspended, and the suspension
+ * ends with us. Then they judge the call that is just being made, those of a command that runs, and rt_sigprocmask, munmap
+ * and (with other threads) futex of the cure. Before compel_open and after compel_cure nothing but what the thread's filters
+ * let pass is left to do.
  */
 int compel_open(pid_t tid, struct compel_ctl **ret_ctl);
 /*
