@@ -63,6 +63,8 @@ void arch_seccomp_data(const struct compel_regs *regs, long nr, struct seccomp_d
 /* restart_syscall(2) */
 long arch_restart_nr(void);
 
+/* As if @function(@arg) had just been called, below what the stack holds now. */
+void arch_enter_function(struct compel_regs *regs, uint64_t function, uint64_t arg, const struct compel_regs *bases);
 /* Is the thread in a call that goes on by what the kernel remembers of it? */
 bool arch_is_continued(const struct compel_regs *regs);
 /* It was restart_syscall that was interrupted, for the call @nr; 0: not known. */

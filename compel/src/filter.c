@@ -156,3 +156,14 @@ enum filter_says filter_ask(pid_t tid, const struct compel_regs *regs, long nr, 
 			return FILTER_REFUSE;
 	}
 }
+
+bool compel_may_call(pid_t tid, long nr)
+{
+	struct compel_regs regs;
+	enum filter_says says;
+
+	if (arch_read_regs(tid, &regs))
+		return false;
+	says = filter_ask(tid, &regs, nr, false);
+	return says == FILTER_NONE || says == FILTER_PASS;
+}

@@ -107,3 +107,14 @@ int compel_set_state(pid_t tid, const struct compel_thread_state *state)
 		err = target_set_sigmask(tid, state->sigmask);
 	return err ? err : arch_write_regs(tid, &state->regs);
 }
+
+int compel_send_to(pid_t tid, uint64_t function, uint64_t arg, const struct compel_regs *bases)
+{
+	struct compel_regs regs;
+	int err = arch_read_regs(tid, &regs);
+
+	if (err)
+		return err;
+	arch_enter_function(&regs, function, arg, bases);
+	return arch_write_regs(tid, &regs);
+}

@@ -265,6 +265,9 @@ struct wire_thread {
 	uint32_t nr_filters;
 	uint64_t filters; /* struct wire_seccomp_filter[], the oldest first */
 	uint64_t capset_header, capset_data; /* for capset(2) after the filters, 0: nothing to give up */
+	uint64_t
+		filtered_entry; /* of the blob, with this struct: where the tool sends the thread that it has given its filters */
+	int32_t close_from, close_to; /* descriptors that are to be closed there */
 	uint32_t nr_tls;
 	uint32_t tls[3][4];
 	_Atomic uint32_t ready;

@@ -92,15 +92,44 @@ static int install_filters(const struct restore_task *rt, const struct wire_thre
 	return err;
 }
 
-/* The thread still waits afterwards; that it has its filters is noted for the case that it must go on by itself. */
-static int filter_thread(struct restore_task *rt, struct restore_thread *th, uint64_t wire_address)
+/* One behind the last descriptor of the process. */
+static int end_of_descriptors(const struct restore_task *rt)
+{
+	_cleanup_proc_ struct proc proc = PROC_CLOSED;
+	struct int_array fds = { 0 };
+	int end = 0;
+
+	if (proc_open(rt->t.host_pid, &proc) < 0 || proc_fds(&proc, &fds) < 0)
+		return 0;
+	for (size_t i = 0; i < fds.n; i++)
+		end = MAX_OF(end, fds.v[i] + 1);
+	array_free(&fds);
+	return end;
+}
+
+/*
+ * Should we be killed from now on, what the thread waits in and goes on with may be calls that its filters forbid: it goes
+ * another way (pie/restorer/threads.c).
+ */
+static int send_filtered(struct restore *r, struct restore_task *rt, struct restore_thread *th, uint64_t wire_address,
+			 struct wire_thread *wire)
+{
+	struct iovec local = { wire, sizeof(*wire) }, remote = { (void *)(uintptr_t)wire_address, sizeof(*wire) };
+
+	wire->seccomp_mode = 0;
+	if (th == rt->threads && rt->files_owner && compel_may_call(th->id.host_tid, SYS_close)) {
+		wire->close_from = r->service_base;
+		wire->close_to = end_of_descriptors(rt);
+	}
+	if (process_vm_writev(rt->t.host_pid, &local, 1, &remote, 1, 0) != sizeof(*wire))
+		return -EFAULT;
+	return compel_send_to(th->id.host_tid, wire->filtered_entry, wire_address, &th->cpu.regs);
+}
+
+static int filter_thread(struct restore *r, struct restore_task *rt, struct restore_thread *th, uint64_t wire_address)
 {
 	struct compel_ctl *ctl = NULL;
 	struct wire_thread wire = { 0 };
-	uint32_t none = 0;
-	struct iovec local = { &none, sizeof(none) };
-	struct iovec remote = { (void *)(uintptr_t)(wire_address + offsetof(struct wire_thread, seccomp_mode)),
-				sizeof(none) };
 	int err = peek(rt->t.host_pid, wire_address, &wire, sizeof(wire));
 
 	if (err || !wire.seccomp_mode)
@@ -113,9 +142,7 @@ static int filter_thread(struct restore_task *rt, struct restore_thread *th, uin
 
 		err = err ? err : cured;
 	}
-	if (!err && process_vm_writev(rt->t.host_pid, &local, 1, &remote, 1, 0) != sizeof(none))
-		err = -EFAULT;
-	return err;
+	return err ? err : send_filtered(r, rt, th, wire_address, &wire);
 }
 
 static int filter_all(struct restore *r)
@@ -127,7 +154,7 @@ static int filter_all(struct restore *r)
 		int err = lives(rt) ? peek(rt->t.host_pid, r->shared->tasks[rt->t.index].wire, &wire, sizeof(wire)) : 0;
 
 		for (size_t i = 0; !err && lives(rt) && i < rt->nr_threads; i++)
-			err = filter_thread(rt, &rt->threads[i], wire.threads + i * sizeof(struct wire_thread));
+			err = filter_thread(r, rt, &rt->threads[i], wire.threads + i * sizeof(struct wire_thread));
 		if (err)
 			return fail(err, "pid %d: install its seccomp filters", rt->t.pid);
 	}
@@ -164,6 +191,23 @@ static void forget_stops(struct restore_task *rt, struct compel_ctl *ctl, uint64
 }
 
 /*
+ * Our descriptors in the task. Its filters may forbid close_range(2), and are in force again should we be killed in the
+ * call; close(2) hardly any does.
+ */
+static int close_service(struct restore *r, struct restore_task *rt, struct compel_ctl *ctl)
+{
+	pid_t tid = rt->threads[0].id.host_tid;
+	int end, err = 0;
+
+	if (compel_may_call(tid, SYS_close_range) || !compel_may_call(tid, SYS_close))
+		return call(ctl, SYS_close_range, r->service_base, ~0u, 0);
+	end = end_of_descriptors(rt);
+	for (int fd = r->service_base; fd < end && (!err || err == -EBADF); fd++)
+		err = call(ctl, SYS_close, fd, 0, 0);
+	return err == -EBADF ? 0 : err;
+}
+
+/*
  * What is left of the restore in the task's own state goes while it still stands in the restorer: should we be killed
  * meanwhile, it goes on from there, and does the same by itself. A program that went on with our descriptors would wait
  * for ever for the end of what they hold open.
@@ -176,7 +220,7 @@ static int tidy_up(struct restore *r, struct restore_task *rt)
 	if (!err)
 		forget_stops(rt, ctl, r->shared->tasks[rt->t.index].wire);
 	if (!err && rt->files_owner)
-		err = call(ctl, SYS_close_range, r->service_base, ~0u, 0);
+		err = close_service(r, rt, ctl);
 	cured = ctl ? compel_cure(ctl) : 0;
 	return err ? err : cured;
 }
@@ -316,6 +360,7 @@ int restore_commit(struct restore *r)
 		return err;
 	/* The point of no return. */
 	atomic_store(&r->shared->committed, 1);
+	log_debug("the tree is complete: it lives on, whatever happens to us");
 	/* Before any of them runs: no task sees a name that is going to be taken away. */
 	for (const struct fd_kind *const *kind = fd_kinds; *kind; kind++)
 		if ((*kind)->committed)

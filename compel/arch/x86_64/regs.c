@@ -8,8 +8,10 @@
 #include <sys/uio.h>
 
 #include "../../src/arch.h"
+#include "base/bits.h"
 #include "base/cleanup.h"
 
+#define RED_ZONE 128
 #define CS_USER64 0x33
 /* AMX brings the area to 11 KB; the kernel says how much it really is. */
 #define XSTATE_ROOM (64 << 10)
@@ -47,6 +49,16 @@ uint64_t arch_ip(const struct compel_regs *regs)
 void arch_set_ip(struct compel_regs *regs, uint64_t ip)
 {
 	regs->ip = ip;
+}
+
+void arch_enter_function(struct compel_regs *regs, uint64_t function, uint64_t arg, const struct compel_regs *bases)
+{
+	regs->sp = ROUND_DOWN(regs->sp - RED_ZONE, 16) - sizeof(uint64_t); /* of a return address */
+	regs->ip = function;
+	regs->di = arg;
+	regs->orig_ax = -1;
+	regs->fs_base = bases->fs_base;
+	regs->gs_base = bases->gs_base;
 }
 
 int arch_read_xstate(pid_t tid, void **ret_area, size_t *ret_len)

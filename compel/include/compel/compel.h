@@ -143,6 +143,13 @@ int compel_give_up_call(struct compel_thread_state *state);
  * filters do not let restart_syscall(2) pass. -ESRCH: it died of a signal.
  */
 int compel_shorten_call(pid_t tid, int nr, uint64_t left_ns);
+/* Do the stopped thread's own seccomp filters let call @nr pass, whatever its arguments? Not if that cannot be told. */
+bool compel_may_call(pid_t tid, long nr);
+/*
+ * Have the stopped thread @tid run @function(@arg) when it goes on, on its own stack and with the segment bases of @bases.
+ * That has to end in rt_sigreturn(2) or in its end.
+ */
+int compel_send_to(pid_t tid, uint64_t function, uint64_t arg, const struct compel_regs *bases);
 void compel_thread_state_clear(struct compel_thread_state *state);
 /* Make a stopped thread have exactly @state (registers, FPU if xsave is not NULL, mask). Used by restore. */
 int compel_set_state(pid_t tid, const struct compel_thread_state *state);

@@ -40,6 +40,8 @@ int threads_set_up(struct wire_task *task);
 void task_ready(struct wire_task *task);
 /* It cannot be: tell the tool. */
 void task_failed(struct wire_task *task, int err);
+/* threads.c: tell the tool where it can send a thread of its own filters. */
+void thread_name_entry(struct wire_thread *thread);
 /* threads.c: wait for the tool. Returns only when it has died after the tree was complete. */
 void thread_wait(struct wire_task *task);
 /* x86.c: before any register that refers to it is set */

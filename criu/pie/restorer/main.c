@@ -59,6 +59,7 @@ unsigned long blob_entry(unsigned int command, void *args)
 
 	if (command == RESTORER_THREAD)
 		return thread_start(args);
+	thread_name_entry((void *)task->threads);
 	err = make_memory(task, command);
 	err = err ? err : set_up(task);
 	if (err) {

@@ -64,6 +64,28 @@ void thread_go_on(struct wire_thread *thread)
 	sys_rt_sigreturn(thread->sigframe);
 }
 
+/*
+ * The same under its filters: from here on each call must be one that they let pass. The tool has set the bases, and says
+ * what may be closed. Signals are blocked: whom no filter lets exit, the trap ends.
+ */
+static void filtered_go_on(struct wire_thread *thread)
+{
+	struct wire_task *task = (void *)thread->task;
+
+	if (!atomic_load((_Atomic uint32_t *)task->committed)) {
+		sys_exit_group(1);
+		__builtin_trap();
+	}
+	for (int fd = thread->close_from; fd < thread->close_to; fd++)
+		sys_close(fd);
+	sys_rt_sigreturn(thread->sigframe);
+}
+
+void thread_name_entry(struct wire_thread *thread)
+{
+	thread->filtered_entry = (uint64_t)filtered_go_on;
+}
+
 static int thread_main(void *arg)
 {
 	struct wire_thread *thread = arg;
@@ -72,6 +94,7 @@ static int thread_main(void *arg)
 
 	while (!atomic_load(&task->threads_go))
 		sys_futex((void *)&task->threads_go, FUTEX_WAIT, 0, NULL, NULL, 0);
+	thread_name_entry(thread);
 	err = restorer_thread(thread);
 	if (err)
 		task_failed(task, err);
