@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/timerfd.h>
 
 #include "base/bits.h"
 #include "help.h"
@@ -99,15 +100,22 @@ static void sleeps_loop(void)
  */
 static void epoll_loop(void)
 {
-	int ep = epoll_create1(EPOLL_CLOEXEC);
-	struct epoll_event ev;
+	int ep = epoll_create1(EPOLL_CLOEXEC), timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+	struct itimerspec each = { { 0, 3000000 }, { 0, 3000000 } };
+	struct epoll_event ev = { .events = EPOLLIN };
+	uint64_t times;
 
+	/* With a limit it would return EINTR in any case. */
+	if (timerfd_settime(timer, 0, &each, NULL) || epoll_ctl(ep, EPOLL_CTL_ADD, timer, &ev))
+		exit(1);
 	for (;;) {
-		long ret = epoll_wait(ep, &ev, 1, 3);
+		long ret = epoll_wait(ep, &ev, 1, -1);
 
-		if (ret && errno == EINTR)
+		if (ret < 0 && errno == EINTR)
 			shared->interrupted++;
-		turn(!ret || errno == EINTR, ret);
+		turn(ret == 1 || (ret < 0 && errno == EINTR), ret);
+		if (ret == 1 && read(timer, &times, sizeof(times)) != sizeof(times))
+			turn(false, errno);
 	}
 }
 
