@@ -17,7 +17,25 @@ struct inet_diag_socket {
 };
 ARRAY_OF(inet_diag_sockets, struct inet_diag_socket);
 
+/* TCP_MD5SIG; told to CAP_NET_ADMIN only. */
+#define INET_DIAG_KEY_MAX 80
+struct inet_diag_key {
+	uint8_t family, prefix; /* AF_*, of peers' addresses */
+	uint16_t len;
+	uint32_t address[4];
+	uint8_t key[INET_DIAG_KEY_MAX];
+};
+ARRAY_OF(inet_diag_keys, struct inet_diag_key);
+
 /* All of a protocol with that local port (0: any) whose state is in @states (a mask of BIT(TCP_*)), appended. */
 int inet_diag_read(int family, int protocol, uint32_t states, uint16_t src_port, struct inet_diag_sockets *to);
+/*
+ * The TCP socket with the inode, family, state, addresses, ports and interface of @like, and its keys, appended.
+ * -ENOENT: it is not listed, as most closed ones.
+ */
+int inet_diag_find(const struct inet_diag_socket *like, struct inet_diag_socket *ret, struct inet_diag_keys *keys);
 /* Messages as the kernel sends them: 1 after the last one, 0 when more must follow; -EBADMSG: not the kernel's. */
 int inet_diag_parse(const void *messages, size_t len, uint16_t src_port, struct inet_diag_sockets *to);
+/* The same, of the socket with the inode @ino. */
+int inet_diag_parse_keys(const void *messages, size_t len, uint32_t ino, struct inet_diag_sockets *to,
+			 struct inet_diag_keys *keys);

@@ -71,25 +71,25 @@ int sock_diag_parse(const void *messages, size_t len, diag_answer answer, void *
 	return 0;
 }
 
-static int send_request(int netlink, const void *request, size_t len)
+static int send_request(int netlink, const void *request, size_t len, uint16_t flags)
 {
 	struct nlmsghdr head = { .nlmsg_len = NLMSG_LENGTH(len),
 				 .nlmsg_type = SOCK_DIAG_BY_FAMILY,
-				 .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP };
+				 .nlmsg_flags = NLM_F_REQUEST | flags };
 	struct iovec iov[] = { { &head, sizeof(head) }, { (void *)request, len } };
 	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = ARRAY_SIZE(iov) };
 
 	return sendmsg(netlink, &msg, 0) < 0 ? -errno : 0;
 }
 
-int sock_diag_ask(const void *request, size_t len, diag_answer answer, void *arg)
+static int ask(const void *request, size_t len, bool one, diag_answer answer, void *arg)
 {
 	_cleanup_close_ int netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
 	_cleanup_buf_ struct buf in = { 0 };
 	int err = netlink < 0 ? -errno : buf_reserve(&in, ROOM);
 
 	if (!err)
-		err = send_request(netlink, request, len);
+		err = send_request(netlink, request, len, one ? 0 : NLM_F_DUMP);
 	while (!err) {
 		ssize_t got = recv(netlink, in.data, in.cap, MSG_TRUNC);
 
@@ -97,6 +97,19 @@ int sock_diag_ask(const void *request, size_t len, diag_answer answer, void *arg
 			err = errno == EINTR ? 0 : -errno;
 		else
 			err = (size_t)got > in.cap ? -EMSGSIZE : sock_diag_parse(in.data, got, answer, arg);
+		/* No message follows that says so. */
+		if (one && got >= 0)
+			break;
 	}
 	return err < 0 ? err : 0;
+}
+
+int sock_diag_ask(const void *request, size_t len, diag_answer answer, void *arg)
+{
+	return ask(request, len, false, answer, arg);
+}
+
+int sock_diag_ask_one(const void *request, size_t len, diag_answer answer, void *arg)
+{
+	return ask(request, len, true, answer, arg);
 }

@@ -69,7 +69,6 @@ static const struct {
 	{ IPPROTO_TCP, 29 /* TCP_REPAIR_WINDOW */ },
 	{ IPPROTO_TCP, 31 /* TCP_ULP */ },
 	{ IPPROTO_TCP, 35 /* TCP_ZEROCOPY_RECEIVE */ },
-	{ IPPROTO_UDP, 1 /* UDP_CORK: refused */ },
 	{ IPPROTO_UDPLITE, 1 },
 	{ SOL_IPV6, 22 /* IPV6_ROUTER_ALERT: refused */ },
 };

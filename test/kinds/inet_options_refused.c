@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Options whose meaning the kernel does not give back are told, each with its descriptor.
- * test: net=own refused='(?s)(?=.*fd 301: [^\n]*UDP_CORK)(?=.*fd 302: [^\n]*UDP_CORK)(?=.*fd 303: [^\n]*UDP_ENCAP 3)(?=.*fd 304: [^\n]*IPV6_ROUTER_ALERT)'
+ * test: net=own refused='(?s)(?!.*fd 305)(?=.*fd 301: [^\n]*UDP_CORK)(?=.*fd 302: [^\n]*UDP_CORK)(?=.*fd 306: [^\n]*MSG_MORE)(?=.*fd 303: [^\n]*UDP_ENCAP 3)(?=.*fd 304: [^\n]*IPV6_ROUTER_ALERT)'
  */
 #include "checkpoint.h"
 #include "inet.h"
@@ -16,11 +16,19 @@ static void socket_at(int number, int family, int type, int protocol, int level,
 
 int main(int argc, char **argv)
 {
+	union inet_name to;
+	socklen_t len;
+
 	test_init(argc, argv);
 	socket_at(301, AF_INET, SOCK_DGRAM, 0, IPPROTO_UDP, 1 /* UDP_CORK */, 1);
 	socket_at(302, AF_INET, SOCK_DGRAM, IPPROTO_UDPLITE, IPPROTO_UDP, 1, 1);
 	socket_at(303, AF_INET, SOCK_DGRAM, 0, IPPROTO_UDP, 100 /* UDP_ENCAP */, 3 /* L2TP */);
 	socket_at(304, AF_INET6, SOCK_RAW, IPPROTO_RAW, SOL_IPV6, 22 /* IPV6_ROUTER_ALERT */, 5);
+	socket_at(305, AF_INET, SOCK_DGRAM, 0, IPPROTO_UDP, 1, 1);
+	socket_at(306, AF_INET, SOCK_RAW, 253, IPPROTO_IP, IP_TTL, 9);
+	len = inet_name(&to, AF_INET, "127.0.0.1", 9);
+	need(sendto(301, "part", 4, 0, &to.any, len) == 4 && sendto(302, "part", 4, 0, &to.any, len) == 4, "send: %m");
+	need(sendto(306, "part", 4, MSG_MORE, &to.any, len) == 4, "send: %m");
 	if (checkpoint_here())
 		inet_set(301, IPPROTO_UDP, 1, 0);
 	check(inet_get(301, IPPROTO_UDP, 1) == 1 && inet_get(302, IPPROTO_UDP, 1) == 1 &&

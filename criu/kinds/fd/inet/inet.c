@@ -180,6 +180,7 @@ static int save_entry(struct dump *dump, const struct fd_probe *probe, InetSkEnt
 		return err ? err : inet_options_save(dump, probe, entry);
 	}
 	entry->state = connected ? TCP_ESTABLISHED : TCP_CLOSE;
+	inet_state_save(dump, probe, entry);
 	err = save_queue(dump, probe, entry);
 	if (!err)
 		err = inet_options_save(dump, probe, entry);
@@ -235,6 +236,8 @@ static int check_entry(const struct file *file, const InetSkEntry *entry)
 	if (entry->src_port > UINT16_MAX || entry->dst_port > UINT16_MAX || entry->backlog > INT32_MAX ||
 	    !is_good_address(entry, entry->n_src_addr) || !is_good_address(entry, entry->n_dst_addr))
 		return fail(-EBADMSG, "files.img: file %u: no internet socket has such addresses", file->id);
+	if (entry->has_shutdown && entry->shutdown > SK_SHUTDOWN__BOTH)
+		return fail(-EBADMSG, "files.img: file %u: shut down in %u ways", file->id, entry->shutdown);
 	if (entry->state < TCP_ESTABLISHED || entry->state > 12 /* TCP_NEW_SYN_RECV */)
 		return fail(-EBADMSG, "files.img: file %u: no socket has the state %u", file->id, entry->state);
 	return 0;
@@ -273,6 +276,8 @@ static int inet_load(struct restore *r, struct file *file, void *state)
 		err = sockopts_check(entry->opts);
 	if (!err)
 		err = inet_options_check(entry);
+	if (!err)
+		err = tcp_keys_check(entry);
 	if (!err)
 		err = inet_groups_check(entry);
 	if (!err)

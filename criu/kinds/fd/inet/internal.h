@@ -9,6 +9,7 @@
 #include "base/bits.h"
 #include "base/cleanup.h"
 #include "kernel/boot_id.h"
+#include "kernel/sock_memory.h"
 #include "kinds/fd/inet/keeper.h"
 #include "kinds/kinds.h"
 #include "run/dump.h"
@@ -60,6 +61,14 @@ int inet_groups_save(struct dump *dump, const struct fd_probe *probe, InetSkEntr
 int inet_groups_check(const InetSkEntry *entry);
 int inet_groups_restore(int fd, const InetSkEntry *entry);
 
+/* ---- state.c, in the dump ---- */
+
+/* What the kernel's memory tells of it. */
+int inet_memory_of(struct dump *dump, const struct fd_probe *probe, const InetSkEntry *entry, struct sock_memory *ret);
+void inet_set_shutdown(InetSkEntry *entry, unsigned how);
+/* shutdown, error: of a socket that is not TCP's. */
+void inet_state_save(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry);
+
 /* ---- dump ---- */
 
 /* A socket with something in it, kept until all are known: they are locked by one transaction, then read. */
@@ -107,6 +116,9 @@ struct inet_dump {
 	struct inet_stream_image *later; /* written when the tree goes on */
 	uint64_t network; /* cookie of our network namespace; 0: not asked for yet */
 	struct inet_fresh *fresh; /* options.c: new sockets to compare with */
+	struct inet_listing *listings; /* state.c */
+	struct sock_memory_reader *memory; /* NULL: not needed yet, or impossible */
+	int no_memory; /* -errno: why */
 	int lock; /* netlink socket that owns the lock's table; -1: none */
 	bool lasting; /* a table that outlives us is there */
 	bool script_called; /* action scripts know that the network is locked */
@@ -156,6 +168,18 @@ bool inet_is_tcp(const InetSkEntry *entry);
 int tcp_load(struct restore *r, struct inet_socket *sk);
 /* tcp_over.c, in open: one that is over. */
 int tcp_restore_over(const struct inet_socket *sk, int fd);
+/* What comes from others than us does not reach the socket; a peer that does not exist. */
+int tcp_hear_only_marked(int fd);
+void tcp_hear_all(int fd);
+int tcp_connect_to_nobody(int fd, int family, union inet_address *ret_peer);
+/* tcp_failed.c, in open: one whose connect(2) has failed. */
+int tcp_restore_failed(const struct inet_socket *sk, int fd);
+bool tcp_can_fail_so(const InetSkEntry *entry, int error);
+/* tcp_keys.c */
+int tcp_keys_save(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry, const union inet_address *src,
+		  const union inet_address *dst);
+int tcp_keys_check(const InetSkEntry *entry);
+int tcp_keys_restore(int fd, const InetSkEntry *entry);
 /* datagrams.c, in open before anything else: what waits in it. */
 int inet_datagrams_check(const InetSkEntry *entry);
 void inet_datagrams_restore(int fd, const InetSkEntry *entry);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include "kernel/inet_diag.h"
 #include "kinds/fd/inet/backlog.h"
+#include "kinds/fd/inet/errors.h"
 #include "kinds/fd/inet/lock.h"
 #include "kinds/fd/inet/tcp_repair.h"
 #include "kinds/fd/reopen.h"
@@ -81,6 +82,17 @@ static int connect_target(int fd, const InetSkEntry *entry)
 	return 0;
 }
 
+/* Says ENOTCONN without a connection, and does it. net/ipv4/af_inet.c inet_shutdown */
+static void shut_down(int fd, const InetSkEntry *entry)
+{
+	static const int how[] = {
+		[SK_SHUTDOWN__READ] = SHUT_RD, [SK_SHUTDOWN__WRITE] = SHUT_WR, [SK_SHUTDOWN__BOTH] = SHUT_RDWR
+	};
+
+	if (entry->has_shutdown && entry->shutdown)
+		shutdown(fd, how[entry->shutdown]);
+}
+
 /* All but TCP: there is no more to do to it. */
 static int open_datagram(int fd, const InetSkEntry *entry)
 {
@@ -92,29 +104,41 @@ static int open_datagram(int fd, const InetSkEntry *entry)
 		err = inet_groups_restore(fd, entry);
 	if (!err && entry->state == TCP_ESTABLISHED)
 		err = connect_target(fd, entry);
-	return err ? err : sockopts_restore(fd, entry->opts);
+	if (!err)
+		err = sockopts_restore(fd, entry->opts);
+	if (err)
+		return err;
+	inet_error_restore(fd, entry);
+	shut_down(fd, entry);
+	return 0;
 }
 
 static int open_tcp(int fd, const struct inet_socket *sk)
 {
 	const InetSkEntry *entry = sk->entry;
 	/* What was connected once shows its port, but has it no longer. */
-	bool over = sk->close || (entry->state == TCP_CLOSE && entry->shutdown == SK_SHUTDOWN__BOTH);
-	bool was_over = entry->state == TCP_CLOSE && (entry->unread || entry->has_error);
+	bool closed = entry->state == TCP_CLOSE, failed = closed && entry->connect_failed;
+	bool was_over = closed && !failed && (entry->unread || entry->error);
+	bool over = sk->close || was_over || (closed && entry->shutdown == SK_SHUTDOWN__BOTH);
 	int err = was_over ? tcp_restore_over(sk, fd) : 0;
 
-	over = over || was_over;
-	if (!err && !sk->stream && !over)
+	if (!err && !sk->stream && (!over || entry->holds_port))
 		err = bind_source(fd, entry);
+	if (!err && failed)
+		err = tcp_restore_failed(sk, fd);
+	if (!err && !sk->stream)
+		err = tcp_keys_restore(fd, entry);
 	if (!err && !sk->stream)
 		err = inet_options_restore(fd, entry);
 	if (!err && !sk->stream)
 		err = sockopts_restore(fd, entry->opts);
 	if (!err && sk->shared_port)
 		err = set_reuse(fd, 1);
-	/* Says ENOTCONN, and does it: it reads as closed from then on. net/ipv4/af_inet.c inet_shutdown */
-	if (!err && over && !was_over)
+	/* It reads as closed from then on. */
+	if (!err && sk->close)
 		shutdown(fd, SHUT_RDWR);
+	else if (!err && !was_over && !failed && !sk->stream)
+		shut_down(fd, entry);
 	return err;
 }
 

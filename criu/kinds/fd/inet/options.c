@@ -118,6 +118,7 @@ static const struct inet_option inet_numbers[] = {
 	ANY(SOL_TCP, 44 /* TCP_RTO_MAX_MS */),
 	ANY(SOL_TCP, 45 /* TCP_RTO_MIN_US */),
 	ANY(SOL_TCP, 46 /* TCP_DELACK_MAX_US */),
+	ANY(SOL_UDP, UDP_CORK),
 	ANY(SOL_UDP, 100 /* UDP_ENCAP */),
 	ANY(SOL_UDP, 101 /* UDP_NO_CHECK6_TX */),
 	ANY(SOL_UDP, 102 /* UDP_NO_CHECK6_RX */),

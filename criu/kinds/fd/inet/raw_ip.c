@@ -27,16 +27,19 @@ static uint32_t add_words(uint32_t sum, const void *data, size_t len)
 	return (sum & 0xffff) + (sum >> 16);
 }
 
-/* Over pseudo header and data. RFC 9293, RFC 768, RFC 8200 */
+/* Over pseudo header and data; ICMP of IPv4 has no such header. RFC 9293, RFC 768, RFC 792, RFC 8200 */
 static uint16_t checksum(const void *from, const void *to, size_t address_len, int protocol, const void *data,
 			 size_t len)
 {
 	uint32_t tail[2] = { htonl(len), htonl(protocol) };
-	uint32_t sum = add_words(0, from, address_len);
+	uint32_t sum = 0;
 	uint16_t result;
 
-	sum = add_words(sum, to, address_len);
-	sum = add_words(sum, tail, sizeof(tail));
+	if (protocol != IPPROTO_ICMP) {
+		sum = add_words(sum, from, address_len);
+		sum = add_words(sum, to, address_len);
+		sum = add_words(sum, tail, sizeof(tail));
+	}
 	sum = add_words(sum, data, len);
 	result = ~((sum & 0xffff) + (sum >> 16));
 	/* UDP reads 0 as none; to TCP both are the same. */

@@ -299,6 +299,7 @@ static int revive_stream(const struct inet_socket *sk, int fd)
 	const TcpStreamEntry *e = sk->stream;
 	uint32_t state = sk->entry->state;
 	bool rest = e->unsq_len > 0, sent_fin = tcp_sent_fin(state);
+	bool said_later = state == TCP_CLOSING || state == TCP_FIN_WAIT2;
 	int err = 0;
 
 	if (state == TCP_CLOSE_WAIT || state == TCP_LAST_ACK)
@@ -312,6 +313,9 @@ static int revive_stream(const struct inet_socket *sk, int fd)
 		err = tcp_repair(fd, e->has_snd_wnd ? TCP_REPAIR_OFF_NO_WP : TCP_REPAIR_OFF);
 	if (!err)
 		err = inet_options_restore(fd, sk->entry);
+	/* What we say in the peer's name is not signed. */
+	if (!err && !said_later)
+		err = tcp_keys_restore(fd, sk->entry);
 	if (!err)
 		err = send_rest(sk, fd);
 	if (!err && sent_fin && rest)
@@ -320,6 +324,8 @@ static int revive_stream(const struct inet_socket *sk, int fd)
 		err = peer_says(sk, fd, true, e->inq_seq - 1, first_sent(sk), TCP_CLOSING);
 	if (!err && state == TCP_FIN_WAIT2)
 		err = peer_says(sk, fd, false, e->inq_seq, e->outq_seq, TCP_FIN_WAIT2);
+	if (!err && said_later)
+		err = tcp_keys_restore(fd, sk->entry);
 	/* Closed for reading by the program itself. */
 	if (!err && !tcp_got_fin(state) && sk->entry->has_shutdown && (sk->entry->shutdown & SK_SHUTDOWN__READ))
 		shutdown(fd, SHUT_RD);
@@ -333,6 +339,8 @@ static int revive_connecting(const struct inet_socket *sk, int fd)
 
 	if (!err)
 		err = inet_options_restore(fd, sk->entry);
+	if (!err)
+		err = tcp_keys_restore(fd, sk->entry);
 	inet_entry_target(sk->entry, &dst);
 	flags = fcntl(fd, F_GETFL);
 	if (err || flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)

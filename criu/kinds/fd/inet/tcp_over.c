@@ -19,7 +19,7 @@
 #define WINDOW 65535u
 
 /* What the kernel answers to the acknowledgements that go to nobody does not reach the socket: only what is marked does. */
-static int hear_only_marked(int fd)
+int tcp_hear_only_marked(int fd)
 {
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_MARK)),
@@ -32,14 +32,14 @@ static int hear_only_marked(int fd)
 	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog)) < 0 ? -errno : 0;
 }
 
-static void hear_all(int fd)
+void tcp_hear_all(int fd)
 {
 	int none = 0;
 
 	setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &none, sizeof(none));
 }
 
-static int connect_to_nobody(int fd, int family, union inet_address *ret_peer)
+int tcp_connect_to_nobody(int fd, int family, union inet_address *ret_peer)
 {
 	union inet_address peer = { .any.sa_family = family };
 	int err = -EADDRNOTAVAIL;
@@ -69,7 +69,7 @@ static int make_connection(int fd, int family, union inet_address *ret_peer)
 	if (!err)
 		err = tcp_set_sequence(fd, TCP_RECV_QUEUE, FIRST_RECEIVED);
 	if (!err)
-		err = connect_to_nobody(fd, family, ret_peer);
+		err = tcp_connect_to_nobody(fd, family, ret_peer);
 	/* A mark that it was a connection once: the next dump looks for such. */
 	if (!err && setsockopt(fd, SOL_TCP, TCP_REPAIR_OPTIONS, &sack, sizeof(sack)) < 0)
 		err = -errno;
@@ -86,16 +86,32 @@ static int open_window(int fd, uint32_t received)
 	return setsockopt(fd, SOL_TCP, TCP_REPAIR_WINDOW, &window, sizeof(window)) < 0 ? -errno : 0;
 }
 
-static int end_connection(int fd, struct segment *says, bool by_reset)
+static int reset_connection(int fd, struct segment *says)
 {
 	int err;
 
-	says->fin = !by_reset;
-	says->rst = by_reset;
+	says->fin = false;
+	says->rst = true;
+	err = segment_send(says);
+	return err ? err : tcp_await_state(fd, TCP_CLOSE);
+}
+
+/* A reset alone is ECONNRESET, one behind the peer's goodbye EPIPE. net/ipv4/tcp_input.c tcp_reset */
+static int end_connection(int fd, struct segment *says, int error)
+{
+	int err;
+
+	if (error && error != EPIPE)
+		return reset_connection(fd, says);
+	says->fin = true;
 	err = segment_send(says);
 	if (!err)
-		err = tcp_await_state(fd, by_reset ? TCP_CLOSE : TCP_CLOSE_WAIT);
-	if (err || by_reset)
+		err = tcp_await_state(fd, TCP_CLOSE_WAIT);
+	if (!err && error) {
+		says->seq++;
+		err = reset_connection(fd, says);
+	}
+	if (err || error)
 		return err;
 	/* Our own end: in repair mode it counts as sent. */
 	err = tcp_repair_queue(fd, TCP_SEND_QUEUE);
@@ -117,7 +133,7 @@ int tcp_restore_over(const struct inet_socket *sk, int fd)
 	int err;
 
 	sockopts_widen(fd, 0, 2 * (len + 65536));
-	err = hear_only_marked(fd);
+	err = tcp_hear_only_marked(fd);
 	if (!err)
 		err = make_connection(fd, sk->entry->family, &says.from);
 	if (!err)
@@ -129,9 +145,9 @@ int tcp_restore_over(const struct inet_socket *sk, int fd)
 	if (!err && getsockname(fd, &says.to.any, &size) < 0)
 		err = -errno;
 	if (!err)
-		err = end_connection(fd, &says, sk->entry->has_error);
+		err = end_connection(fd, &says, (int)sk->entry->error);
 	if (!err)
 		err = tcp_repair(fd, TCP_REPAIR_OFF_NO_WP);
-	hear_all(fd);
+	tcp_hear_all(fd);
 	return err ? fail(err, "restore a connection that is over, with %u bytes to read", len) : 0;
 }

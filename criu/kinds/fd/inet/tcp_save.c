@@ -45,11 +45,16 @@ static int save_listening(struct dump *dump, const struct fd_probe *probe, InetS
 {
 	bool skip = dump->opts->skip_in_flight, close = dump->opts->tcp_close;
 	char src[INET_TEXT_MAX];
-	union inet_address address;
+	union inet_address address, nobody = { .any.sa_family = entry->family };
+
+	int err;
 
 	/* Of a listening socket these two are its queue and its backlog. net/ipv4/tcp.c tcp_get_info */
 	entry->backlog = info->tcpi_sacked;
 	inet_entry_source(entry, &address);
+	err = tcp_keys_save(dump, probe, entry, &address, &nobody);
+	if (err)
+		return err;
 	if (info->tcpi_unacked && (skip || close))
 		log_warn("%s: %u connections that nobody has accepted are left out (%s)",
 			 inet_address_text(&address, src), info->tcpi_unacked,
@@ -129,7 +134,7 @@ static int hold(struct dump *dump, const struct fd_probe *probe, InetSkEntry *en
 		return -ENOMEM;
 	held->src = from;
 	held->dst = to;
-	return 0;
+	return tcp_keys_save(dump, probe, entry, &from, &to);
 }
 
 static int forget_connection(struct dump *dump, InetSkEntry *entry)
@@ -142,19 +147,74 @@ static int forget_connection(struct dump *dump, InetSkEntry *entry)
 	return inet_entry_set(dump, entry, &none, &none);
 }
 
+/* Where the kernel's memory cannot be read: an error of one that was connected is the peer's reset, nearly always. */
+static void guess_error(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry, bool was_connected)
+{
+	struct pollfd p = { .fd = probe->local, .events = POLLIN };
+
+	save_shutdown(probe, entry);
+	if (poll(&p, 1, 0) <= 0 || !(p.revents & POLLERR))
+		return;
+	entry->has_error = was_connected;
+	entry->error = was_connected ? ECONNRESET : 0;
+	if (!was_connected)
+		dump_blocker(
+			dump, probe->task, probe->fd,
+			"%s: a TCP socket whose connect(2) has failed, and only the kernel's memory tells why, which "
+			"cannot be read: let the program ask for it (SO_ERROR), or be root",
+			probe->link);
+}
+
+static void save_error(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry, const struct sock_memory *m)
+{
+	bool failed = m->connecting, kept = !m->error || m->error == ECONNRESET || m->error == EPIPE;
+
+	inet_set_shutdown(entry, m->shutdown);
+	entry->has_holds_port = entry->holds_port = m->port && m->shutdown == SK_SHUTDOWN__BOTH;
+	entry->has_connect_failed = entry->connect_failed = failed;
+	entry->has_error = m->error != 0;
+	entry->error = m->error;
+	if (failed)
+		kept = tcp_can_fail_so(entry, m->error);
+	if (!kept)
+		dump_blocker(
+			dump, probe->task, probe->fd,
+			"%s: an error waits in a TCP socket that cannot be brought about again (SO_ERROR: %s): let the "
+			"program ask for it",
+			probe->link, strerror(m->error));
+}
+
+static int save_closed_keys(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry)
+{
+	union inet_address src, nobody = { .any.sa_family = entry->family };
+	int err;
+
+	inet_entry_source(entry, &src);
+	err = tcp_keys_save(dump, probe, entry, &src, &nobody);
+	if (!err && !entry->n_md5)
+		dump_blocker(
+			dump, probe->task, probe->fd,
+			"%s: a TCP socket with keys (TCP_MD5SIG) that nobody is told as long as it neither listens nor is "
+			"connected: close it",
+			probe->link);
+	return err;
+}
+
 /* A connection that is over: what has not been read of it yet, and the error that reads then give, once. */
 static int save_closed(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry, const struct tcp_info *info)
 {
-	struct pollfd p = { .fd = probe->local, .events = POLLIN };
+	struct sock_memory m = { 0 };
 	struct inet_held *held;
-	int waiting = 0;
+	int waiting = 0, err = 0;
 
-	save_shutdown(probe, entry);
-	/* Asking for the error would take it away. Of one that was connected it is the peer's reset, nearly always. */
-	entry->has_error = (info->tcpi_rtt || info->tcpi_options) && poll(&p, 1, 0) > 0 && (p.revents & POLLERR);
-	entry->error = entry->has_error ? ECONNRESET : 0;
-	if (ioctl(probe->local, SIOCINQ, &waiting) < 0 || waiting <= 0)
-		return 0;
+	if (inet_memory_of(dump, probe, entry, &m) < 0)
+		guess_error(dump, probe, entry, info->tcpi_rtt || info->tcpi_options);
+	else
+		save_error(dump, probe, entry, &m);
+	if (m.has_md5 && m.shutdown != SK_SHUTDOWN__BOTH)
+		err = save_closed_keys(dump, probe, entry);
+	if (err || ioctl(probe->local, SIOCINQ, &waiting) < 0 || waiting <= 0)
+		return err;
 	entry->has_unread = true;
 	entry->unread = waiting;
 	if (dump->checking)

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What no system call tells of a socket, or none without changing it, read from the kernel's memory. Of frozen tasks
+ * only. 0 or a negative errno.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+struct sock_memory {
+	uint8_t shutdown; /* 1: receiving, 2: sending */
+	int error; /* SO_ERROR, a positive errno */
+	uint32_t queued_errors; /* in MSG_ERRQUEUE */
+	uint32_t unsent; /* packets that are being put together (MSG_MORE, UDP_CORK); of TCP not meant */
+	bool connecting; /* a connect(2) has not told its result yet */
+	/* Internet sockets only. */
+	uint16_t port; /* that it holds, 0: none */
+	uint8_t state; /* the kernel's TCP_* */
+	uint32_t peer[4]; /* address, IPv4 in the first word; network order */
+	bool has_md5; /* TCP_MD5SIG; TCP only */
+	uint32_t urgent_end, unacked; /* sequence numbers: behind the urgent byte last sent; first not acknowledged; TCP only */
+};
+
+struct sock_memory_reader;
+/* -EPERM, -EOPNOTSUPP, -ENOENT: not on this kernel, or not by this user. It takes some ms: once in a run. */
+int sock_memory_open(struct sock_memory_reader **ret);
+void sock_memory_close(struct sock_memory_reader *reader);
+int sock_memory_read(struct sock_memory_reader *reader, int fd, bool inet, bool tcp, struct sock_memory *ret);
