@@ -18,7 +18,8 @@ struct sock_memory {
 	uint8_t state; /* the kernel's TCP_* */
 	uint32_t peer[4]; /* address, IPv4 in the first word; network order */
 	bool has_md5; /* TCP_MD5SIG; TCP only */
-	uint32_t urgent_end, unacked; /* sequence numbers: behind the urgent byte last sent; first not acknowledged; TCP only */
+	uint32_t urgent_end,
+		unacked; /* sequence numbers: behind the urgent byte last sent; first not acknowledged; TCP only */
 };
 
 struct sock_memory_reader;

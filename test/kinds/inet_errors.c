@@ -80,7 +80,8 @@ static int cut_behind_goodbye(void)
 	for (int i = 0; i < 2000 && inet_state(client) != TCP_CLOSE_WAIT; i++)
 		sleep_ms(1);
 	/* What it does not read, the reset answers. */
-	need(send(client, "x", 1, 0) == 1 && !setsockopt(server, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)), "linger");
+	need(send(client, "x", 1, 0) == 1 && !setsockopt(server, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)),
+	     "linger");
 	close(server);
 	for (int i = 0; i < 2000 && inet_state(client) != TCP_CLOSE; i++)
 		sleep_ms(1);

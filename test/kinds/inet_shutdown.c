@@ -80,9 +80,10 @@ static void check_sort(const struct sort *s, int way)
 	check(shown(s->fd[way]) == want, "%s: way %d: poll %#x, not %#x", s->name, way, shown(s->fd[way]), want);
 	/* Of raw ones only those that write their own headers are held to it. */
 	writes |= s->type == SOCK_RAW && s->family == AF_INET6;
-	sent = sendto(s->fd[way], s->protocol == IPPROTO_ICMP ? echo : packet, sizeof(packet), MSG_NOSIGNAL, s->connected ? NULL : &to.any,
-		      s->connected ? 0 : len);
-	check(writes ? sent == sizeof(packet) : sent < 0 && errno == EPIPE, "%s: way %d: sent %zd: %m", s->name, way, sent);
+	sent = sendto(s->fd[way], s->protocol == IPPROTO_ICMP ? echo : packet, sizeof(packet), MSG_NOSIGNAL,
+		      s->connected ? NULL : &to.any, s->connected ? 0 : len);
+	check(writes ? sent == sizeof(packet) : sent < 0 && errno == EPIPE, "%s: way %d: sent %zd: %m", s->name, way,
+	      sent);
 }
 
 /* Fresh and bound TCP sockets: whoever connects them then finds them shut down. */

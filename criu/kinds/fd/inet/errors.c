@@ -21,14 +21,10 @@ struct told {
 
 /* net/ipv4/icmp.c icmp_err_convert, net/ipv6/icmp.c icmpv6_err_convert */
 static const struct told told_v4[] = {
-	{ ECONNREFUSED, ICMP_DEST_UNREACH, ICMP_PORT_UNREACH },
-	{ ENOPROTOOPT, ICMP_DEST_UNREACH, ICMP_PROT_UNREACH },
-	{ EHOSTUNREACH, ICMP_DEST_UNREACH, ICMP_PKT_FILTERED },
-	{ ENETUNREACH, ICMP_DEST_UNREACH, ICMP_NET_UNKNOWN },
-	{ EHOSTDOWN, ICMP_DEST_UNREACH, ICMP_HOST_UNKNOWN },
-	{ ENONET, ICMP_DEST_UNREACH, ICMP_HOST_ISOLATED },
-	{ EOPNOTSUPP, ICMP_DEST_UNREACH, ICMP_SR_FAILED },
-	{ EPROTO, ICMP_PARAMETERPROB, 0 },
+	{ ECONNREFUSED, ICMP_DEST_UNREACH, ICMP_PORT_UNREACH }, { ENOPROTOOPT, ICMP_DEST_UNREACH, ICMP_PROT_UNREACH },
+	{ EHOSTUNREACH, ICMP_DEST_UNREACH, ICMP_PKT_FILTERED }, { ENETUNREACH, ICMP_DEST_UNREACH, ICMP_NET_UNKNOWN },
+	{ EHOSTDOWN, ICMP_DEST_UNREACH, ICMP_HOST_UNKNOWN },	{ ENONET, ICMP_DEST_UNREACH, ICMP_HOST_ISOLATED },
+	{ EOPNOTSUPP, ICMP_DEST_UNREACH, ICMP_SR_FAILED },	{ EPROTO, ICMP_PARAMETERPROB, 0 },
 };
 static const struct told told_v6[] = {
 	{ ECONNREFUSED, ICMPV6_DEST_UNREACH, ICMPV6_PORT_UNREACH },
@@ -147,6 +143,6 @@ void inet_error_restore(int fd, const InetSkEntry *entry)
 	err = send_error(fd, entry);
 	setsockopt(fd, level, name, &queued, sizeof(queued));
 	if (err)
-		log_warn("the error that waited in a socket (SO_ERROR: %s) is lost: errno %d", strerror((int)entry->error),
-			 -err);
+		log_warn("the error that waited in a socket (SO_ERROR: %s) is lost: errno %d",
+			 strerror((int)entry->error), -err);
 }

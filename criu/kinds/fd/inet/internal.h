@@ -175,6 +175,12 @@ int tcp_connect_to_nobody(int fd, int family, union inet_address *ret_peer);
 /* tcp_failed.c, in open: one whose connect(2) has failed. */
 int tcp_restore_failed(const struct inet_socket *sk, int fd);
 bool tcp_can_fail_so(const InetSkEntry *entry, int error);
+/* tcp_urgent.c */
+int tcp_urgent_check(const struct inet_socket *sk, const TcpStreamEntry *e);
+/* In repair mode: what waits to be read, from the urgent byte on, whose sequence number is @seq. */
+int tcp_urgent_receive(const struct inet_socket *sk, int fd, uint32_t seq, uint32_t ack);
+/* A part of the send queue, with the urgent byte if it lies there. */
+int tcp_urgent_put(const struct inet_socket *sk, int fd, uint32_t from, uint32_t len);
 /* tcp_keys.c */
 int tcp_keys_save(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry, const union inet_address *src,
 		  const union inet_address *dst);

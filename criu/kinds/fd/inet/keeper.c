@@ -7,6 +7,7 @@
  */
 #include "kinds/fd/inet/keeper.h"
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
@@ -14,6 +15,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -105,6 +107,79 @@ static int peek(struct keeper_job *job, char *to, uint32_t len)
 	return done == (ssize_t)len ? 0 : -ENODATA;
 }
 
+static ssize_t peek_at(struct keeper_job *job, uint32_t at)
+{
+	ssize_t done;
+
+	set_offset(job->fd, (int)at);
+	done = recv(job->fd, job->in + at, job->in_len - at, MSG_PEEK | MSG_DONTWAIT);
+	return done < 0 && errno == EAGAIN ? 0 : done < 0 ? -errno : done;
+}
+
+/*
+ * A read that meets the urgent byte stops in front of it. The next one goes on with it (SO_OOBINLINE) or behind it: then
+ * it is there for MSG_OOB only, and counts as one byte all the same. tcp(7), net/ipv4/tcp.c
+ */
+static int peek_around_mark(struct keeper_job *job)
+{
+	int inlined = 0, at_mark = 0;
+	ssize_t before = 0, behind = 0;
+
+	if (number(job->fd, SOL_SOCKET, SO_OOBINLINE, &inlined) < 0 || ioctl(job->fd, SIOCATMARK, &at_mark) < 0)
+		return -errno;
+	if (!at_mark)
+		before = peek_at(job, 0);
+	if (before < 0 || before == job->in_len)
+		return before < 0 ? (int)before : -ENOBUFS;
+	job->mark = before;
+	job->used = before + !inlined;
+	behind = peek_at(job, before);
+	if (behind < 0)
+		return (int)behind;
+	if (!inlined) {
+		/* They belong behind the byte that was passed over. */
+		memmove(job->in + before + 1, job->in + before, behind);
+		job->in[before] = 0;
+		job->mark_read = recv(job->fd, job->in + before, 1, MSG_OOB | MSG_PEEK | MSG_DONTWAIT) != 1;
+	}
+	job->used += behind;
+	return job->used < job->in_len ? 0 : -ENOBUFS;
+}
+
+static int peek_urgent(struct keeper_job *job)
+{
+	int err;
+
+	move_offset(job, get_offset(job->fd), 0);
+	err = peek_around_mark(job);
+	put_offset_back(job);
+	return err;
+}
+
+/* The urgent byte has been read, and lies ahead: nothing else tells than that there is more than was said. */
+static int find_hidden_mark(struct keeper_job *job)
+{
+	ssize_t more;
+	char byte;
+
+	if (!job->in_len)
+		return 0;
+	move_offset(job, get_offset(job->fd), (int)job->in_len);
+	more = recv(job->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+	put_offset_back(job);
+	return more == 1 ? -EBUSY : 0;
+}
+
+static int peek_stream(struct keeper_job *job)
+{
+	int err;
+
+	if (job->urgent)
+		return peek_urgent(job);
+	err = peek(job, job->in, job->in_len);
+	return err ? err : find_hidden_mark(job);
+}
+
 static int read_repaired(struct keeper_job *job)
 {
 	socklen_t len = sizeof(job->window);
@@ -138,7 +213,7 @@ static int leave_repair(const struct keeper_job *job)
 
 static int read_stream(struct keeper_job *job)
 {
-	int err = peek(job, job->in, job->in_len), left;
+	int err = peek_stream(job), left;
 
 	if (!err)
 		err = tcp_repair(job->fd, TCP_REPAIR_ON);

@@ -23,12 +23,15 @@ struct keeper_job {
 	int fd;
 	int reuse; /* SO_REUSEADDR, which leaving repair mode forgets */
 	uint32_t in_len, out_len; /* what is to be read; datagrams: in_len is room */
+	bool urgent; /* KEEPER_STREAM with urgent data (MSG_OOB): in_len is room, @used bytes are there */
 	int offset; /* SO_PEEK_OFF, while it is another one */
 	bool offset_moved;
 	/* Answers; valid until the next keeper_read(). */
 	int err;
 	char *in, *out;
-	uint32_t used; /* datagrams: bytes at @in */
+	uint32_t used; /* datagrams, or urgent data: bytes at @in */
+	uint32_t mark; /* the urgent byte at @in, 0 if its value is not told any more */
+	bool mark_read; /* the program has it */
 	uint32_t in_seq, out_seq, mss, timestamp;
 	bool has_window;
 	struct tcp_repair_window window;

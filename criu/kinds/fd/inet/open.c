@@ -169,6 +169,11 @@ static int settle(const struct inet_socket *sk, int fd)
 	return sk->shared_port && inet_is_tcp(sk->entry) ? set_reuse(fd, sk->entry->opts->reuseaddr) : 0;
 }
 
+static bool has_urgent(const struct inet_socket *sk)
+{
+	return sk->file->owner && sk->stream && sk->stream->has_urgent;
+}
+
 int inet_open(struct restore *r, struct file *file, const void *state)
 {
 	const struct inet_socket *sk = state;
@@ -194,7 +199,8 @@ int inet_open(struct restore *r, struct file *file, const void *state)
 		err = tcp_revive(sk, fd);
 	if (!err && !file->owner)
 		err = settle(sk, fd);
-	if (!err)
+	/* Urgent data that is received once more would be a signal once more (SIGURG). */
+	if (!err && !has_urgent(sk))
 		err = set_status_flags(fd, entry->flags, entry->fown);
 	return err ? err : steal_fd(&fd);
 }
@@ -203,7 +209,9 @@ int inet_finish(struct restore *r, struct file *file, const void *state, int fd)
 {
 	const struct inet_socket *sk = state;
 
-	return inet_is_tcp(sk->entry) ? finish_tcp(sk, fd) : 0;
+	int err = inet_is_tcp(sk->entry) ? finish_tcp(sk, fd) : 0;
+
+	return !err && has_urgent(sk) ? set_status_flags(fd, sk->entry->flags, sk->entry->fown) : err;
 }
 
 int inet_borrow(struct restore *r, const struct inet_socket *sk)

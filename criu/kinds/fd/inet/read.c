@@ -2,6 +2,7 @@
 /* What waits in sockets, read by the keeper when all of them are known and the network is locked, written into images. */
 #include <errno.h>
 #include <linux/sockios.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include "kinds/fd/inet/backlog.h"
@@ -86,13 +87,33 @@ static int stream_sizes(const struct inet_held *held, struct keeper_job *job, ui
 	return 0;
 }
 
+/* MSG_OOB has something to read, or the program stands at the mark. */
+static bool has_urgent(const struct inet_held *held)
+{
+	struct pollfd p = { .fd = held->local, .events = POLLPRI };
+	int at_mark = 0;
+
+	return (poll(&p, 1, 0) > 0 && (p.revents & POLLPRI)) || (!ioctl(held->local, SIOCATMARK, &at_mark) && at_mark);
+}
+
+static int fill_stream_job(struct inet_held *held, struct keeper_job *job)
+{
+	int err = stream_sizes(held, job, &held->unsent);
+
+	job->urgent = !err && held->entry->state != TCP_SYN_SENT && has_urgent(held);
+	/* How much is behind the mark no call tells; their memory is more than that. */
+	if (job->urgent)
+		job->in_len += inet_memory_waiting(held->local) + 2;
+	return err;
+}
+
 static int fill_job(struct inet_held *held, struct keeper_job *job)
 {
 	job->what = held->what;
 	job->fd = held->local;
 	job->in_len = held->bytes;
 	job->reuse = held->entry->opts->reuseaddr;
-	return held->what == KEEPER_STREAM ? stream_sizes(held, job, &held->unsent) : 0;
+	return held->what == KEEPER_STREAM ? fill_stream_job(held, job) : 0;
 }
 
 /* ---- connections ---- */
@@ -169,10 +190,10 @@ static int write_stream(struct dump *dump, const struct inet_held *held, const s
 
 	if (err)
 		return err;
-	image.payload[0] = (struct iovec){ job->in, job->in_len };
+	image.payload[0] = (struct iovec){ job->in, job->urgent ? job->used : job->in_len };
 	image.payload[1] = (struct iovec){ held->sent, held->sent_len };
 	image.payload[2] = (struct iovec){ job->out + skip, job->out_len - skip };
-	image.entry.inq_len = job->in_len;
+	image.entry.inq_len = image.payload[0].iov_len;
 	image.entry.outq_len = held->sent_len + job->out_len - skip;
 	if (held->waits)
 		image.entry.unsq_len = image.entry.outq_len;
@@ -189,6 +210,21 @@ static void fill_window(const struct keeper_job *job, TcpStreamEntry *e)
 	e->max_window = job->window.max_window;
 	e->rcv_wnd = job->window.rcv_wnd;
 	e->rcv_wup = job->window.rcv_wup;
+}
+
+static void fill_urgent(struct dump *dump, const struct inet_held *held, const struct keeper_job *job,
+			TcpStreamEntry *e)
+{
+	struct fd_probe probe = { .local = held->local };
+	struct sock_memory m;
+
+	e->has_urgent = job->urgent;
+	e->urgent = job->mark;
+	e->has_urgent_read = e->urgent_read = job->urgent && job->mark_read;
+	if (!job->out_len || inet_memory_of(dump, &probe, held->entry, &m) < 0)
+		return;
+	e->urgent_sent = m.urgent_end - m.unacked;
+	e->has_urgent_sent = e->urgent_sent && e->urgent_sent <= job->out_len;
 }
 
 static int save_stream(struct dump *dump, const struct inet_held *held, const struct keeper_job *job)
@@ -214,6 +250,7 @@ static int save_stream(struct dump *dump, const struct inet_held *held, const st
 	e.has_cork = e.cork = opts && opts->cork;
 	e.has_nodelay = e.nodelay = opts && opts->nodelay;
 	fill_window(job, &e);
+	fill_urgent(dump, held, job, &e);
 	return write_stream(dump, held, job, &e);
 }
 
@@ -279,6 +316,12 @@ static int save_held(struct dump *dump, const struct inet_dump *data, struct ine
 	LOG_SCOPE("pid %d", held->task->t.pid);
 	LOG_SCOPE("fd %d", held->fd);
 
+	if (job->err == -EBUSY)
+		return fail(
+			job->err,
+			"the TCP connection from %s to %s: urgent data (MSG_OOB) has been read, and what comes before it not: "
+			"let the program read on",
+			inet_address_text(&held->src, src), inet_address_text(&held->dst, dst));
 	if (job->err && held->what == KEEPER_STREAM)
 		return fail(job->err, "the TCP connection from %s to %s", inet_address_text(&held->src, src),
 			    inet_address_text(&held->dst, dst));

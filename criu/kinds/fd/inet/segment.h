@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A TCP segment without data, as if it came from somebody else. */
+/* A TCP segment, as if it came from somebody else. */
 #pragma once
 #include "kinds/fd/inet/internal.h"
 
@@ -8,6 +8,9 @@ struct segment {
 	bool fin, rst;
 	uint32_t seq, ack;
 	uint16_t window;
+	bool urgent; /* the first byte of @data is */
+	const void *data;
+	size_t len;
 };
 
 /* Needs CAP_NET_RAW; marked with NFT_LOCK_MARK. */

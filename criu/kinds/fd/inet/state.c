@@ -38,7 +38,8 @@ int inet_memory_of(struct dump *dump, const struct fd_probe *probe, const InetSk
 	if (!data->memory && !data->no_memory) {
 		data->no_memory = sock_memory_open(&data->memory);
 		if (data->no_memory)
-			log_debug("the state of sockets is not read from the kernel's memory: errno %d", -data->no_memory);
+			log_debug("the state of sockets is not read from the kernel's memory: errno %d",
+				  -data->no_memory);
 		else if (arena_defer(&dump->arena, close_reader, data->memory) < 0)
 			return -ENOMEM;
 	}

@@ -31,7 +31,7 @@ static int check_stream(const struct inet_socket *sk, const TcpStreamEntry *e, s
 	if (e->snd_wscale > 14 || (e->has_rcv_wscale && e->rcv_wscale > 14) || e->mss_clamp > UINT16_MAX ||
 	    e->opt_mask > UINT8_MAX)
 		return fail(-EBADMSG, "tcp-stream-%x.img: no connection has such options", sk->entry->ino);
-	return 0;
+	return tcp_urgent_check(sk, e);
 }
 
 static int load_stream(struct restore *r, struct inet_socket *sk, const TcpStreamEntry **ret_stream)
@@ -126,12 +126,16 @@ static uint32_t first_sent(const struct inet_socket *sk)
 	return sk->stream->outq_seq - sk->stream->outq_len - tcp_sent_fin(sk->entry->state);
 }
 
+static uint32_t first_received(const struct inet_socket *sk)
+{
+	return sk->stream->inq_seq - sk->stream->inq_len - tcp_got_fin(sk->entry->state);
+}
+
 static int set_sequences(const struct inet_socket *sk, int fd)
 {
-	uint32_t received = sk->stream->inq_seq - sk->stream->inq_len - tcp_got_fin(sk->entry->state);
 	int err = tcp_set_sequence(fd, TCP_SEND_QUEUE, first_sent(sk));
 
-	return err ? err : tcp_set_sequence(fd, TCP_RECV_QUEUE, received);
+	return err ? err : tcp_set_sequence(fd, TCP_RECV_QUEUE, first_received(sk));
 }
 
 static int set_negotiated(const struct inet_socket *sk, int fd)
@@ -198,10 +202,10 @@ static int fill_queues(const struct inet_socket *sk, int fd)
 	int err = tcp_repair_queue(fd, TCP_RECV_QUEUE);
 
 	if (!err)
-		err = tcp_put_bytes(fd, sk->inq, e->inq_len);
+		err = tcp_put_bytes(fd, sk->inq, e->has_urgent ? e->urgent : e->inq_len);
 	if (!err)
 		err = tcp_repair_queue(fd, TCP_SEND_QUEUE);
-	return err ? err : tcp_put_bytes(fd, sk->outq, e->outq_len - e->unsq_len);
+	return err ? err : tcp_urgent_put(sk, fd, 0, e->outq_len - e->unsq_len);
 }
 
 static int bind_connection(const union inet_address *src, int fd)
@@ -243,6 +247,8 @@ int tcp_connect_repaired(const struct inet_socket *sk, int fd)
 	err = set_negotiated(sk, fd);
 	if (!err)
 		err = fill_queues(sk, fd);
+	if (!err)
+		err = tcp_urgent_receive(sk, fd, first_received(sk) + sk->stream->urgent, first_sent(sk));
 	if (!err)
 		err = set_window(sk, fd);
 	return err ? fail(err, "restore the connection from %s to %s", from, to) : 0;
@@ -291,7 +297,7 @@ static int send_rest(const struct inet_socket *sk, int fd)
 {
 	const TcpStreamEntry *e = sk->stream;
 
-	return tcp_put_bytes(fd, (const char *)sk->outq + e->outq_len - e->unsq_len, e->unsq_len);
+	return tcp_urgent_put(sk, fd, e->outq_len - e->unsq_len, e->unsq_len);
 }
 
 static int revive_stream(const struct inet_socket *sk, int fd)
