@@ -122,6 +122,8 @@ int inet_diag_find(const struct inet_diag_socket *like, struct inet_diag_socket 
 	struct inet_diag_req_v2 request = { .sdiag_family = like->family,
 					    .sdiag_protocol = IPPROTO_TCP,
 					    .idiag_states = ~0u,
+					    /* Keys go with it. net/ipv4/inet_diag.c inet_sk_diag_fill */
+					    .idiag_ext = 1 << (INET_DIAG_INFO - 1),
 					    .id.idiag_sport = htons(like->src_port),
 					    .id.idiag_dport = htons(like->dst_port),
 					    .id.idiag_if = like->interface,

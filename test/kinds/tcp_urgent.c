@@ -76,7 +76,8 @@ static void hear(int fd, const char *want, const char *what)
 	char got[16] = "";
 	ssize_t n = recv(fd, got, sizeof(got) - 1, MSG_DONTWAIT);
 
-	check(n == (ssize_t)strlen(want) && !strcmp(got, want), "%s: heard '%s' (%zd), not '%s': %m", what, got, n, want);
+	check(n == (ssize_t)strlen(want) && !strcmp(got, want), "%s: heard '%s' (%zd), not '%s': %m", what, got, n,
+	      want);
 }
 
 static void urgent(int fd, char want, const char *what)
@@ -111,7 +112,7 @@ static size_t fill_up(const struct pair *p)
 
 	memset(block, 'x', sizeof(block));
 	/* What is not sent now is not sent later: the window is looked at when the last acknowledgement has come. */
-	for (int quiet = 0; quiet < 20; quiet = unsent > 16384 ? quiet + 1 : 0) {
+	for (int quiet = 0; quiet<20; quiet = unsent> 16384 ? quiet + 1 : 0) {
 		if (unsent <= 16384) {
 			need(send(p->client, block, sizeof(block), MSG_DONTWAIT) == sizeof(block), "send: %m");
 			sum += sizeof(block);

@@ -35,6 +35,13 @@ bool inet_address_is_any(const union inet_address *a)
 	return a->any.sa_family == AF_INET ? !a->v4.sin_addr.s_addr : IN6_IS_ADDR_UNSPECIFIED(&a->v6.sin6_addr);
 }
 
+bool inet_address_is_loopback(const union inet_address *a)
+{
+	if (a->any.sa_family == AF_INET6 && !inet_address_is_mapped(a))
+		return IN6_IS_ADDR_LOOPBACK(&a->v6.sin6_addr);
+	return ntohl(inet_address_v4(a)) == INADDR_LOOPBACK;
+}
+
 const char *inet_address_text(const union inet_address *a, char text[static INET_TEXT_MAX])
 {
 	char host[INET6_ADDRSTRLEN] = "?", device[IF_NAMESIZE + 1] = "";

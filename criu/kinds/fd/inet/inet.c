@@ -130,6 +130,24 @@ static int save_addresses(struct dump *dump, const struct fd_probe *probe, InetS
 	return err ? fail(err, "address of a socket") : 0;
 }
 
+/* IP_FREEBIND and IP_TRANSPARENT may be off again: whether a new socket could be bound there tells. */
+static void save_foreign(const struct fd_probe *probe, InetSkEntry *entry)
+{
+	_cleanup_close_ int fd = -1;
+	union inet_address src;
+
+	inet_entry_source(entry, &src);
+	if (inet_address_is_any(&src) || inet_address_is_loopback(&src))
+		return;
+	if (src.any.sa_family == AF_INET)
+		src.v4.sin_port = 0;
+	else
+		src.v6.sin6_port = 0;
+	fd = socket(entry->family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	entry->foreign = fd >= 0 && bind(fd, &src.any, inet_address_len(&src)) < 0 && errno == EADDRNOTAVAIL;
+	entry->has_foreign = entry->foreign;
+}
+
 /* What waits in a socket without connection. */
 static int save_queue(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry)
 {
@@ -164,6 +182,7 @@ static int save_entry(struct dump *dump, const struct fd_probe *probe, InetSkEnt
 		err = dump_fown(dump, probe, &entry->fown);
 	if (err)
 		return err;
+	save_foreign(probe, entry);
 	if (probe->st.st_uid) {
 		entry->has_uid = true;
 		entry->uid = probe->st.st_uid;

@@ -38,6 +38,7 @@ bool inet_address_is_mapped(const union inet_address *a);
 /* The IPv4 address of an IPv4 or mapped one, in network order. */
 uint32_t inet_address_v4(const union inet_address *a);
 bool inet_address_is_any(const union inet_address *a);
+bool inet_address_is_loopback(const union inet_address *a);
 /* "127.0.0.1:80", "[::1]:80"; @text is the caller's. */
 const char *inet_address_text(const union inet_address *a, char text[static INET_TEXT_MAX]);
 /* Of an entry, which has been checked by load. */
@@ -54,6 +55,8 @@ int inet_options_check(const InetSkEntry *entry);
 /* What bind(2) and connect(2) go by; then the rest. */
 int inet_options_before_bind(int fd, const InetSkEntry *entry);
 int inet_options_restore(int fd, const InetSkEntry *entry);
+/* bind(2); where the address was none of the host's at the dump either, it need not be now. As bind(2), -errno. */
+int inet_bind_as_before(int fd, const InetSkEntry *entry, const union inet_address *src);
 int inet_options_after_listen(int fd, const InetSkEntry *entry);
 /* What cannot be given back: a blocker, or a warning where a network may lose it as well. */
 void inet_options_refuse(struct dump *dump, const struct fd_probe *probe, const InetSkEntry *entry);

@@ -45,12 +45,23 @@ static void find_holder(const InetSkEntry *entry, char *text, size_t size)
 			 ": connections of this port have ended a moment ago (TIME_WAIT): try again in a minute");
 }
 
+/* SO_REUSEPORT is among sockets of one user: where neighbours are bound, all of them are ours until the last one is. */
+static int give_to_owner(int fd, const InetSkEntry *entry)
+{
+	if (entry->has_uid && fchown(fd, entry->uid, -1) < 0)
+		return fail(-errno, "give a socket to user %u", entry->uid);
+	return 0;
+}
+
 static int bind_failed(int err, const InetSkEntry *entry, const union inet_address *src)
 {
 	char text[INET_TEXT_MAX], holder[160] = "";
 
 	if (err == -EADDRNOTAVAIL)
-		return fail(err, "bind a socket to %s: this host has no such address", inet_address_text(src, text));
+		return fail(
+			err,
+			"bind a socket to %s: this host has no such address, and had it at the dump: add it (ip address add)",
+			inet_address_text(src, text));
 	if (err == -EADDRINUSE)
 		find_holder(entry, holder, sizeof(holder));
 	return fail(err, "bind a socket to %s%s", inet_address_text(src, text), holder);
@@ -59,6 +70,7 @@ static int bind_failed(int err, const InetSkEntry *entry, const union inet_addre
 static int bind_source(int fd, const InetSkEntry *entry)
 {
 	union inet_address src;
+	int err;
 
 	inet_entry_source(entry, &src);
 	if (!entry->src_port && inet_address_is_any(&src))
@@ -66,9 +78,11 @@ static int bind_source(int fd, const InetSkEntry *entry)
 	if (entry->ifname && src.any.sa_family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&src.v6.sin6_addr) &&
 	    !src.v6.sin6_scope_id)
 		return fail(-ENODEV, "bind a socket: there is no network device %s here", entry->ifname);
-	if (bind(fd, &src.any, inet_address_len(&src)) < 0)
-		return bind_failed(-errno, entry, &src);
-	return 0;
+	err = inet_bind_as_before(fd, entry, &src);
+	/* A neighbour may be somebody else's, outside of the images. */
+	if (err == -EADDRINUSE && entry->has_uid && entry->opts->so_reuseport && !give_to_owner(fd, entry))
+		err = inet_bind_as_before(fd, entry, &src);
+	return err ? bind_failed(err, entry, &src) : 0;
 }
 
 static int connect_target(int fd, const InetSkEntry *entry)
@@ -163,10 +177,12 @@ static int finish_tcp(const struct inet_socket *sk, int fd)
 	return fail(err, "listen on %s%s", inet_address_text(&src, text), holder);
 }
 
-/* The one value that has to be another one while neighbours on the port come into being. */
+/* What has to be otherwise while neighbours on the port come into being. */
 static int settle(const struct inet_socket *sk, int fd)
 {
-	return sk->shared_port && inet_is_tcp(sk->entry) ? set_reuse(fd, sk->entry->opts->reuseaddr) : 0;
+	int err = sk->shared_port ? give_to_owner(fd, sk->entry) : 0;
+
+	return !err && sk->shared_port && inet_is_tcp(sk->entry) ? set_reuse(fd, sk->entry->opts->reuseaddr) : err;
 }
 
 static bool has_urgent(const struct inet_socket *sk)
@@ -184,8 +200,9 @@ int inet_open(struct restore *r, struct file *file, const void *state)
 	if (fd < 0)
 		return fail(-errno, "make a socket of family %u, type %u, protocol %u", entry->family, entry->type,
 			    entry->proto);
-	if (entry->has_uid && fchown(fd, entry->uid, -1) < 0)
-		return fail(-errno, "give a socket to user %u", entry->uid);
+	err = sk->shared_port ? 0 : give_to_owner(fd, entry);
+	if (err)
+		return err;
 	inet_datagrams_restore(fd, entry);
 	err = inet_options_before_bind(fd, entry);
 	if (!err && sk->shared_port)
@@ -229,7 +246,7 @@ static int revive(struct restore *r, const struct inet_socket *sk)
 	int err;
 	LOG_SCOPE("file %#x", sk->file->id);
 
-	if (sk->waits || !(sk->stream || (sk->shared_port && inet_is_tcp(sk->entry))))
+	if (sk->waits || !(sk->stream || (sk->shared_port && (inet_is_tcp(sk->entry) || sk->entry->has_uid))))
 		return 0;
 	fd = inet_borrow(r, sk);
 	if (fd < 0)

@@ -488,6 +488,20 @@ int inet_options_before_bind(int fd, const InetSkEntry *entry)
 	return err ? err : set_more(fd, entry, true);
 }
 
+int inet_bind_as_before(int fd, const InetSkEntry *entry, const union inet_address *src)
+{
+	int level = entry->family == AF_INET ? SOL_IP : SOL_IPV6;
+	int name = entry->family == AF_INET ? IP_FREEBIND : 78 /* IPV6_FREEBIND */;
+	int before = 0, err;
+
+	if (entry->foreign && (!get_number(fd, level, name, &before) || set_number(fd, level, name, 1) < 0))
+		return -EOPNOTSUPP;
+	err = bind(fd, &src->any, inet_address_len(src)) < 0 ? -errno : 0;
+	if (entry->foreign && set_number(fd, level, name, before) < 0 && !err)
+		err = -EOPNOTSUPP;
+	return err;
+}
+
 static int restore_raw(int fd, const InetSkEntry *entry, const IpOptsRawEntry *raw)
 {
 	bool v6 = entry->family == AF_INET6;

@@ -208,14 +208,15 @@ static int fill_queues(const struct inet_socket *sk, int fd)
 	return err ? err : tcp_urgent_put(sk, fd, 0, e->outq_len - e->unsq_len);
 }
 
-static int bind_connection(const union inet_address *src, int fd)
+static int bind_connection(const struct inet_socket *sk, const union inet_address *src, int fd)
 {
 	char text[INET_TEXT_MAX];
+	int err = inet_bind_as_before(fd, sk->entry, src);
 
-	if (bind(fd, &src->any, inet_address_len(src)) == 0)
+	if (!err)
 		return 0;
-	return fail(-errno, "bind a connection to %s%s", inet_address_text(src, text),
-		    errno == EADDRNOTAVAIL ? ": this host has no such address" : "");
+	return fail(err, "bind a connection to %s%s", inet_address_text(src, text),
+		    err == -EADDRNOTAVAIL ? ": this host has no such address" : "");
 }
 
 int tcp_connect_repaired(const struct inet_socket *sk, int fd)
@@ -227,7 +228,7 @@ int tcp_connect_repaired(const struct inet_socket *sk, int fd)
 	inet_entry_source(sk->entry, &src);
 	inet_entry_target(sk->entry, &dst);
 	if (!err) {
-		err = bind_connection(&src, fd);
+		err = bind_connection(sk, &src, fd);
 		if (err)
 			return err;
 		err = set_sequences(sk, fd);

@@ -13,7 +13,8 @@
 
 int tcp_urgent_check(const struct inet_socket *sk, const TcpStreamEntry *e)
 {
-	if ((e->has_urgent && e->urgent >= e->inq_len) || (e->has_urgent_sent && (!e->urgent_sent || e->urgent_sent > e->outq_len)))
+	if ((e->has_urgent && e->urgent >= e->inq_len) ||
+	    (e->has_urgent_sent && (!e->urgent_sent || e->urgent_sent > e->outq_len)))
 		return fail(-EBADMSG, "tcp-stream-%x.img: no urgent data is in its queues of %u and %u bytes",
 			    sk->entry->ino, e->inq_len, e->outq_len);
 	return 0;
