@@ -149,7 +149,7 @@ static void save_foreign(const struct fd_probe *probe, InetSkEntry *entry)
 }
 
 /* What waits in a socket without connection. */
-static int save_queue(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry)
+static int save_queue(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry, bool failed)
 {
 	bool udp = entry->proto == IPPROTO_UDP || entry->proto == IPPROTO_UDPLITE;
 	uint32_t memory = inet_memory_waiting(probe->local);
@@ -163,7 +163,14 @@ static int save_queue(struct dump *dump, const struct fd_probe *probe, InetSkEnt
 			 probe->link, memory);
 		return 0;
 	}
-	if (dump->checking)
+	/* Looking at them would take the error away. */
+	if (failed)
+		dump_blocker(
+			dump, probe->task, probe->fd,
+			"%s: an error waits in it (SO_ERROR), and datagrams that cannot be read before it: let the program "
+			"ask for it",
+			probe->link);
+	if (dump->checking || failed)
 		return 0;
 	held = inet_hold(dump, probe, entry, KEEPER_DATAGRAMS);
 	if (held)
@@ -199,8 +206,7 @@ static int save_entry(struct dump *dump, const struct fd_probe *probe, InetSkEnt
 		return err ? err : inet_options_save(dump, probe, entry);
 	}
 	entry->state = connected ? TCP_ESTABLISHED : TCP_CLOSE;
-	inet_state_save(dump, probe, entry);
-	err = save_queue(dump, probe, entry);
+	err = save_queue(dump, probe, entry, inet_state_save(dump, probe, entry));
 	if (!err)
 		err = inet_options_save(dump, probe, entry);
 	return err ? err : inet_groups_save(dump, probe, entry);

@@ -69,8 +69,8 @@ int inet_groups_restore(int fd, const InetSkEntry *entry);
 /* What the kernel's memory tells of it. */
 int inet_memory_of(struct dump *dump, const struct fd_probe *probe, const InetSkEntry *entry, struct sock_memory *ret);
 void inet_set_shutdown(InetSkEntry *entry, unsigned how);
-/* shutdown, error: of a socket that is not TCP's. */
-void inet_state_save(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry);
+/* shutdown, error: of a socket that is not TCP's. True: an error waits, or may. */
+bool inet_state_save(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry);
 
 /* ---- dump ---- */
 

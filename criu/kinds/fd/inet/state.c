@@ -113,8 +113,7 @@ static void save_raw_peer(InetSkEntry *entry, const struct sock_memory *m)
 	memcpy(entry->dst_addr, m->peer, entry->n_dst_addr * sizeof(*m->peer));
 }
 
-/* Of a socket that is not TCP's. */
-void inet_state_save(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry)
+bool inet_state_save(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry)
 {
 	bool udp = entry->proto == IPPROTO_UDP || entry->proto == IPPROTO_UDPLITE, failed;
 	struct pollfd p = { .fd = probe->local, .events = POLLRDHUP };
@@ -129,15 +128,16 @@ void inet_state_save(struct dump *dump, const struct fd_probe *probe, InetSkEntr
 		listed = listed_shutdown(dump, probe, entry);
 	if (!failed && ((udp && shown == SK_SHUTDOWN__BOTH) || listed >= 0)) {
 		inet_set_shutdown(entry, listed >= 0 ? (unsigned)listed : shown);
-		return;
+		return false;
 	}
 	if (!inet_memory_of(dump, probe, entry, &m)) {
 		inet_set_shutdown(entry, m.shutdown);
 		save_raw_peer(entry, &m);
 		save_error(probe, entry, &m);
-		return;
+		return m.error != 0;
 	}
 	inet_set_shutdown(entry, shown);
 	if (failed)
 		log_warn("%s: an error or a timestamp waits in it (SO_ERROR, MSG_ERRQUEUE): it is lost", probe->link);
+	return failed;
 }

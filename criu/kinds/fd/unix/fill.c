@@ -204,7 +204,9 @@ static void close_keeper(struct unix_sock *sock)
 {
 	if (sock->keeper < 0)
 		return;
-	if (sock->entry->so_error && sock->entry->type != SOCK_DGRAM && send(sock->fd, "", 1, MSG_NOSIGNAL) < 0)
+	if (sock->entry->so_error && sock->entry->type == SOCK_DGRAM)
+		unix_leave_with_error(sock->fd, sock->keeper);
+	else if (sock->entry->so_error && send(sock->fd, "", 1, MSG_NOSIGNAL) < 0)
 		log_debug("socket:[%u]: the error that waits is lost: %m", sock->entry->ino);
 	close(steal_fd(&sock->keeper));
 }

@@ -171,6 +171,8 @@ int unix_connect_external(struct restore *r, const struct unix_sock *sock, int f
 int unix_become_owner(const struct unix_sock *sock);
 void unix_become_self(void);
 
+/* @other, connected with @fd, leaves it: ECONNRESET waits there then. */
+void unix_leave_with_error(int fd, int other);
 int unix_make_group(struct restore *r, struct unix_group *group);
 /* What waited in @sock; once. */
 int unix_fill_queue(struct restore *r, struct unix_sock *sock);

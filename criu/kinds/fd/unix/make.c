@@ -58,6 +58,26 @@ static bool is_widowed(const struct unix_sock *sock)
 	return sock->entry->type == SOCK_DGRAM ? sock->entry->peer_closed : sock->entry->state == UNIX_ESTABLISHED;
 }
 
+/* What a datagram socket learns when its peer leaves it with something unread. net/unix/af_unix.c unix_dgram_disconnected */
+void unix_leave_with_error(int fd, int other)
+{
+	struct sockaddr nowhere = { .sa_family = AF_UNSPEC };
+
+	if (send(fd, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT) != 1 || connect(other, &nowhere, sizeof(nowhere)) < 0)
+		log_warn("the error that waited in a unix socket (ECONNRESET) is lost: errno %d", errno);
+}
+
+/* It need not be its peer's doing: any other socket will do. */
+static int make_with_error(struct restore *r, struct unix_sock *sock)
+{
+	_cleanup_close_ int other = -1;
+	int err = make_pair(r, sock, &sock->fd, &other);
+
+	if (!err)
+		unix_leave_with_error(sock->fd, other);
+	return err;
+}
+
 /* A datagram socket without a name can only have been connected to by socketpair(2). */
 static bool came_with_peer(const struct unix_sock *sock)
 {
@@ -92,6 +112,8 @@ static int make_sockets(struct restore *r, struct unix_group *group)
 		if (is_widowed(s)) {
 			err = make_pair(r, s, &s->fd, &s->keeper);
 			s->connected = true;
+		} else if (s->entry->so_error && s->entry->type == SOCK_DGRAM) {
+			err = make_with_error(r, s);
 		} else {
 			err = make_one(r, s, &s->fd);
 		}
@@ -296,9 +318,15 @@ static int disconnect_halves(struct unix_group *group)
 {
 	struct sockaddr nowhere = { .sa_family = AF_UNSPEC };
 
-	for_each_in(s, group) if (is_ours(s) && came_with_peer(s) && !unix_is_pair(s) &&
-				  connect(s->peer->fd, &nowhere, sizeof(nowhere)) <
-					  0) return fail(-errno, "disconnect a datagram socket");
+	for_each_in(s, group)
+	{
+		if (!is_ours(s) || !came_with_peer(s) || unix_is_pair(s))
+			continue;
+		if (s->entry->so_error)
+			unix_leave_with_error(s->fd, s->peer->fd);
+		else if (connect(s->peer->fd, &nowhere, sizeof(nowhere)) < 0)
+			return fail(-errno, "disconnect a datagram socket");
+	}
 	return 0;
 }
 

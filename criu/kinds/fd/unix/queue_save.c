@@ -4,6 +4,7 @@
  * packet, belongs to the target, too: it is put back at once.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -221,12 +222,34 @@ static int save_all(struct queue *q, size_t total)
 	return got < 0 ? got : 0;
 }
 
+/* Looking into such a queue would take the error away, as sending would. Of a closed peer nothing comes but what waits. */
+static void check_error(struct dump *dump, const struct fd_probe *probe, const UnixSkEntry *entry)
+{
+	struct pollfd p = { .fd = probe->local, .events = POLLIN };
+	int bytes = 0;
+
+	if ((!ioctl(probe->local, FIONREAD, &bytes) && bytes) ||
+	    (!(entry->shutdown & 1) && poll(&p, 1, 0) > 0 && (p.revents & POLLIN)))
+		dump_blocker(
+			dump, probe->task, probe->fd,
+			"%s: an error waits in it (SO_ERROR: %s), and in front of it packets that cannot be read: let the "
+			"program ask for it",
+			probe->link, strerror((int)entry->so_error));
+}
+
 int unix_save_queue(struct dump *dump, const struct fd_probe *probe, const UnixSkEntry *entry)
 {
 	struct queue q = { .dump = dump, .probe = probe, .entry = entry, .was = -1, .offset = -1 };
 	socklen_t len = sizeof(q.was);
 	int total = 0, err, put_back;
 
+	/* Never connected: recv(2) says ENOTCONN. Of a stream it says EINVAL, and FIONREAD nothing. */
+	if (entry->type == SOCK_SEQPACKET && entry->state != UNIX_ESTABLISHED)
+		return 0;
+	if (entry->has_so_error && entry->type != SOCK_STREAM) {
+		check_error(dump, probe, entry);
+		return 0;
+	}
 	if (dump->checking)
 		return 0;
 	q.is_stream = entry->type == SOCK_STREAM;
