@@ -51,6 +51,7 @@
 	X(upid_ns, "upid", "ns", NULL)                                                    \
 	X(tcp_accept, "inet_connection_sock", "icsk_accept_queue.rskq_accept_head", NULL) \
 	X(tcp_copied, "tcp_sock", "copied_seq", NULL)                                     \
+	X(tcp_urgent, "tcp_sock", "urg_data", NULL)                                       \
 	X(request_next, "request_sock", "dl_next", NULL)                                  \
 	X(request_sk, "request_sock", "sk", NULL)                                         \
 	X(cb_seq, "tcp_skb_cb", "seq", NULL)
@@ -405,16 +406,19 @@ static int tcp_connection(struct pending_reader *reader, uint64_t sk, struct pen
 {
 	struct tcp_bytes tcp = { .c = c };
 	struct pending_packet *packet;
-	uint64_t shutdown, copied;
+	uint64_t shutdown, copied, urgent;
 	int err = tcp_address(reader, sk, c);
 
 	if (!err)
 		err = word(reader, sk, reader->at.sock_shutdown, 1, &shutdown);
 	if (!err)
 		err = word(reader, sk, reader->at.tcp_copied, 4, &copied);
+	if (!err)
+		err = word(reader, sk, reader->at.tcp_urgent, 2, &urgent);
 	if (err)
 		return err;
 	c->finished = shutdown & 1;
+	c->urgent = urgent != 0;
 	tcp.next = (uint32_t)copied;
 	err = walk_queue(reader, sk, PACKETS_MAX, tcp_packet, &tcp);
 	if (err || !c->bytes.len)

@@ -22,7 +22,7 @@ ARRAY_OF(pending_packets, struct pending_packet);
 
 struct pending_connection {
 	uint32_t client; /* unix: inode of who has connected; 0: is closed */
-	bool urgent; /* unix: MSG_OOB waits */
+	bool urgent; /* MSG_OOB waits */
 	int family; /* TCP: of the accepted end that is to be; addresses and ports in network order */
 	struct in6_addr local, remote; /* IPv4: in the first word */
 	uint16_t local_port, remote_port;

@@ -29,7 +29,8 @@ static socklen_t name_of(struct sockaddr_un *a, int type, int name, int way)
 	if (name == 2)
 		n = snprintf(a->sun_path, sizeof(a->sun_path), "r%d-%d", type, way) + 1;
 	if (name == 3)
-		n = 1 + snprintf(a->sun_path + 1, sizeof(a->sun_path) - 1, "criu-unconnected-%d-%d-%s", type, way, test_dir());
+		n = 1 + snprintf(a->sun_path + 1, sizeof(a->sun_path) - 1, "criu-unconnected-%d-%d-%s", type, way,
+				 test_dir());
 	return (socklen_t)offsetof(struct sockaddr_un, sun_path) + (socklen_t)n;
 }
 
@@ -68,7 +69,8 @@ static void check_one(int t, int name, int way)
 	if (name && way != SHUT_RD) {
 		ssize_t sent = sendto(fd, "x", 1, MSG_NOSIGNAL | MSG_DONTWAIT, (struct sockaddr *)&want, want_len);
 
-		check(way == OPEN ? sent == 1 : sent < 0 && errno == EPIPE, "datagram, way %d: sent %zd: %m", way, sent);
+		check(way == OPEN ? sent == 1 : sent < 0 && errno == EPIPE, "datagram, way %d: sent %zd: %m", way,
+		      sent);
 	}
 }
 

@@ -179,6 +179,9 @@ static int save_waiting(struct dump *dump, struct inet_dump *data, struct pendin
 	l->waiting = l->left_out ? 0 : waiting_at(l);
 	if (!l->waiting)
 		return 0;
+	/* Its queue is that of another socket, inside of it. */
+	if (inet_is_mptcp(l->entry))
+		return refuse(dump, l, "", ""), 0;
 	if (dump->checking)
 		return check_listener(dump, data, l), 0;
 	if (!*reader && pending_open(reader) < 0)

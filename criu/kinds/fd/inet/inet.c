@@ -11,6 +11,7 @@
 #include "util/fds.h"
 
 #define SO_NETNS_COOKIE_ 71
+#define IPPROTO_MPTCP_ 262
 #define DATAGRAMS_SPARE 8192 /* what comes meanwhile: more than that is lost, as a network may lose it */
 
 struct inet_dump *inet_dump_data(struct dump *dump)
@@ -48,6 +49,11 @@ struct inet_restore *inet_restore_data(struct restore *r)
 	return data;
 }
 
+bool inet_is_mptcp(const InetSkEntry *entry)
+{
+	return entry->proto == IPPROTO_MPTCP_;
+}
+
 bool inet_is_tcp(const InetSkEntry *entry)
 {
 	return entry->type == SOCK_STREAM;
@@ -57,7 +63,7 @@ static bool protocol_fits(uint32_t type, uint32_t protocol)
 {
 	switch (type) {
 	case SOCK_STREAM:
-		return protocol == IPPROTO_TCP;
+		return protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP_;
 	case SOCK_DGRAM:
 		return protocol == IPPROTO_UDP || protocol == IPPROTO_UDPLITE || protocol == IPPROTO_ICMP ||
 		       protocol == IPPROTO_ICMPV6;
@@ -202,7 +208,8 @@ static int save_entry(struct dump *dump, const struct fd_probe *probe, InetSkEnt
 		if (getsockopt(probe->local, SOL_TCP, TCP_INFO, &info, &len) < 0)
 			return fail(-errno, "state of a TCP socket");
 		entry->state = info.tcpi_state;
-		err = tcp_save(dump, probe, entry, &info);
+		err = inet_is_mptcp(entry) ? mptcp_save(dump, probe, entry, &info) :
+					     tcp_save(dump, probe, entry, &info);
 		return err ? err : inet_options_save(dump, probe, entry);
 	}
 	entry->state = connected ? TCP_ESTABLISHED : TCP_CLOSE;
@@ -270,7 +277,9 @@ static int check_entry(const struct file *file, const InetSkEntry *entry)
 
 static uint64_t port_key(const InetSkEntry *entry)
 {
-	return entry->src_port | (uint64_t)entry->proto << 16;
+	uint64_t protocol = inet_is_mptcp(entry) ? IPPROTO_TCP : entry->proto;
+
+	return entry->src_port | protocol << 16;
 }
 
 static int note_port(struct inet_restore *data, struct inet_socket *sk)

@@ -131,6 +131,12 @@ struct inet_dump {
 struct inet_dump *inet_dump_data(struct dump *dump);
 /* tcp_save.c: a socket that is no plain one; the rest in save_end. */
 int tcp_save(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry, const struct tcp_info *info);
+/* mptcp.c: the same for Multipath TCP. */
+int mptcp_save(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry, const struct tcp_info *info);
+/* A socket that listens, for connections that wait, and the lock. */
+int tcp_save_listening(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry,
+		       const struct tcp_info *info);
+int tcp_forget_connection(struct dump *dump, InetSkEntry *entry);
 /* read.c: NULL has been logged. */
 struct inet_held *inet_hold(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry, enum keeper_what what);
 /* In save_end. */
@@ -166,7 +172,9 @@ struct inet_restore {
 struct inet_restore *inet_restore_data(struct restore *r);
 /* A copy of the descriptor of a task that stands still. */
 int inet_borrow(struct restore *r, const struct inet_socket *sk);
+/* Multipath TCP (RFC 8684) is TCP here. */
 bool inet_is_tcp(const InetSkEntry *entry);
+bool inet_is_mptcp(const InetSkEntry *entry);
 /* In load. */
 int tcp_load(struct restore *r, struct inet_socket *sk);
 /* tcp_over.c, in open: one that is over. */

@@ -27,12 +27,13 @@ static void find_holder(const InetSkEntry *entry, char *text, size_t size)
 	struct inet_diag_sockets all = { 0 };
 	uint32_t states =
 		inet_is_tcp(entry) ? BIT(TCP_LISTEN) | BIT(TCP_CLOSE) | BIT(TCP_ESTABLISHED) | BIT(TCP_TIME_WAIT) : ~0u;
+	int protocol = inet_is_tcp(entry) ? IPPROTO_TCP : (int)entry->proto;
 	bool ended = false;
 	const struct inet_diag_socket *sk;
 
 	text[0] = '\0';
-	inet_diag_read(AF_INET, entry->proto, states, entry->src_port, &all);
-	inet_diag_read(AF_INET6, entry->proto, states, entry->src_port, &all);
+	inet_diag_read(AF_INET, protocol, states, entry->src_port, &all);
+	inet_diag_read(AF_INET6, protocol, states, entry->src_port, &all);
 	array_for_each(sk, &all) {
 		ended |= sk->state == TCP_TIME_WAIT;
 		if (!text[0] && sk->ino)

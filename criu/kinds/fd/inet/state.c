@@ -31,7 +31,7 @@ static void close_reader(void *reader)
 int inet_memory_of(struct dump *dump, const struct fd_probe *probe, const InetSkEntry *entry, struct sock_memory *ret)
 {
 	struct inet_dump *data = inet_dump_data(dump);
-	bool tcp = inet_is_tcp(entry);
+	bool tcp = inet_is_tcp(entry) && !inet_is_mptcp(entry);
 
 	if (!data)
 		return -ENOMEM;

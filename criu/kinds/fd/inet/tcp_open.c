@@ -94,6 +94,10 @@ int tcp_load(struct restore *r, struct inet_socket *sk)
 	char src[INET_TEXT_MAX], dst[INET_TEXT_MAX];
 	union inet_address from, to;
 
+	if (inet_is_mptcp(sk->entry) && (is_connection(sk->entry) || sk->entry->unread || sk->entry->error ||
+					 sk->entry->connect_failed || sk->entry->n_md5))
+		return fail(-EBADMSG, "files.img: file %u: nothing restores a connection of Multipath TCP",
+			    sk->file->id);
 	if (!is_connection(sk->entry))
 		return load_over(r, sk);
 	if (r->opts->tcp_close) {

@@ -40,8 +40,7 @@ static void save_shutdown(const struct fd_probe *probe, InetSkEntry *entry)
 	entry->shutdown = (reading ? SK_SHUTDOWN__READ : 0) | (writing ? SK_SHUTDOWN__WRITE : 0);
 }
 
-static int save_listening(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry,
-			  const struct tcp_info *info)
+int tcp_save_listening(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry, const struct tcp_info *info)
 {
 	bool skip = dump->opts->skip_in_flight, close = dump->opts->tcp_close;
 	char src[INET_TEXT_MAX];
@@ -52,7 +51,7 @@ static int save_listening(struct dump *dump, const struct fd_probe *probe, InetS
 	/* Of a listening socket these two are its queue and its backlog. net/ipv4/tcp.c tcp_get_info */
 	entry->backlog = info->tcpi_sacked;
 	inet_entry_source(entry, &address);
-	err = tcp_keys_save(dump, probe, entry, &address, &nobody);
+	err = inet_is_mptcp(entry) ? 0 : tcp_keys_save(dump, probe, entry, &address, &nobody);
 	if (err)
 		return err;
 	if (info->tcpi_unacked && (skip || close))
@@ -137,7 +136,7 @@ static int hold(struct dump *dump, const struct fd_probe *probe, InetSkEntry *en
 	return tcp_keys_save(dump, probe, entry, &from, &to);
 }
 
-static int forget_connection(struct dump *dump, InetSkEntry *entry)
+int tcp_forget_connection(struct dump *dump, InetSkEntry *entry)
 {
 	union inet_address none = { .any.sa_family = entry->family };
 
@@ -243,9 +242,9 @@ int tcp_save(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry
 	case TCP_CLOSE:
 		return save_closed(dump, probe, entry, info);
 	case TCP_LISTEN:
-		return save_listening(dump, probe, entry, info);
+		return tcp_save_listening(dump, probe, entry, info);
 	case TCP_SYN_SENT:
-		return dump->opts->tcp_close ? forget_connection(dump, entry) : hold(dump, probe, entry);
+		return dump->opts->tcp_close ? tcp_forget_connection(dump, entry) : hold(dump, probe, entry);
 	default:
 		break;
 	}
@@ -256,7 +255,7 @@ int tcp_save(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry
 		return 0;
 	}
 	if (dump->opts->tcp_close)
-		return forget_connection(dump, entry);
+		return tcp_forget_connection(dump, entry);
 	save_shutdown(probe, entry);
 	return hold(dump, probe, entry);
 }
