@@ -51,6 +51,8 @@ static int parse_ring(struct diag_bytes value, struct packet_diag_ring_config *r
 static int parse_attribute(unsigned type, struct diag_bytes value, struct packet_diag_socket *sk)
 {
 	switch (type) {
+	case PACKET_DIAG_INFO:
+		return diag_take(&value, &sk->interface, sizeof(sk->interface)) ? 0 : -EBADMSG;
 	case PACKET_DIAG_MCLIST:
 		return parse_members(value, sk);
 	case PACKET_DIAG_RX_RING:
@@ -79,6 +81,7 @@ static int parse_socket(struct diag_bytes body, void *arg)
 		return 0;
 	memset(reading->ret, 0, sizeof(*reading->ret));
 	reading->found = true;
+	reading->ret->protocol = msg.pdiag_num;
 	while ((err = diag_attribute(&body, &type, &value)) > 0) {
 		err = parse_attribute(type, value, reading->ret);
 		if (err)

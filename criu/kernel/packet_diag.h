@@ -19,6 +19,8 @@ struct packet_diag_ring_config {
 };
 
 struct packet_diag_socket {
+	uint16_t protocol; /* ETH_P_*, in our order */
+	uint32_t interface; /* 0: any */
 	bool has_fanout;
 	struct packet_diag_ring_config rx_ring, tx_ring;
 	uint32_t fanout;

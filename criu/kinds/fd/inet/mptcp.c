@@ -14,11 +14,12 @@ static void refuse(struct dump *dump, const struct fd_probe *probe, const InetSk
 
 	inet_entry_source(entry, &from);
 	inet_entry_target(entry, &to);
-	dump_blocker(dump, probe->task, probe->fd,
-		     "%s: %s of Multipath TCP (MPTCP), from %s to %s, cannot be saved, only sockets that listen: run the "
-		     "program with plain TCP (Go: GODEBUG=multipathtcp=0; else without IPPROTO_MPTCP or mptcpize), or have it "
-		     "closed by --tcp-close",
-		     probe->link, what, inet_address_text(&from, src), inet_address_text(&to, dst));
+	dump_blocker(
+		dump, probe->task, probe->fd,
+		"%s: %s of Multipath TCP (MPTCP), from %s to %s, cannot be saved, only sockets that listen: run the "
+		"program with plain TCP (Go: GODEBUG=multipathtcp=0; else without IPPROTO_MPTCP or mptcpize), or have it "
+		"closed by --tcp-close",
+		probe->link, what, inet_address_text(&from, src), inet_address_text(&to, dst));
 }
 
 static int save_closed(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry)
@@ -33,8 +34,8 @@ static int save_closed(struct dump *dump, const struct fd_probe *probe, InetSkEn
 	known = !inet_memory_of(dump, probe, entry, &m);
 	inet_set_shutdown(entry, known ? m.shutdown : over ? SK_SHUTDOWN__BOTH : 0);
 	/* With an error it would take that away. SIOCINQ says 1 of an empty one. */
-	if (dump->opts->tcp_close || (!failed && !m.error && !m.connecting &&
-				      recv(probe->local, &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 1))
+	if (dump->opts->tcp_close ||
+	    (!failed && !m.error && !m.connecting && recv(probe->local, &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 1))
 		return 0;
 	refuse(dump, probe, entry, "a connection that is over, and has not told everything yet,");
 	return 0;

@@ -80,6 +80,10 @@ static int save_diag(struct dump *dump, const struct fd_probe *probe, PacketSock
 
 	if (err)
 		return fail(err, "what sock_diag knows of a packet socket");
+	if (entry->type == SOCK_PACKET) {
+		entry->protocol = htons(diag.protocol);
+		entry->ifindex = diag.interface;
+	}
 	if (diag.has_fanout &&
 	    ((diag.fanout >> 16 & 0xff) == PACKET_FANOUT_CBPF || (diag.fanout >> 16 & 0xff) == PACKET_FANOUT_EBPF))
 		dump_blocker(
@@ -132,8 +136,11 @@ static int packet_save(struct dump *dump, const struct fd_probe *probe, FileEntr
 		return fail(-errno, "address of a packet socket");
 	entry->id = file->id;
 	entry->type = number(fd, SOL_SOCKET, SO_TYPE);
-	entry->protocol = own.sll_protocol;
-	entry->ifindex = own.sll_ifindex;
+	/* The address of a SOCK_PACKET is a device's name: sock_diag tells the rest. */
+	if (entry->type != SOCK_PACKET) {
+		entry->protocol = own.sll_protocol;
+		entry->ifindex = own.sll_ifindex;
+	}
 	entry->flags = probe->flags;
 	entry->version = option(fd, PACKET_VERSION);
 	entry->reserve = option(fd, PACKET_RESERVE);
@@ -222,14 +229,40 @@ static int join(int fd, const PacketMclist *mc)
 	return 0;
 }
 
-static int packet_open(struct restore *r, struct file *file, const void *state)
+static int bind_by_index(int fd, const PacketSockEntry *entry)
 {
-	const PacketSockEntry *entry = file->entry->psk;
-	/* Without a protocol: not a frame before everything is set. */
-	_cleanup_close_ int fd = socket(AF_PACKET, entry->type | SOCK_CLOEXEC, 0);
 	struct sockaddr_ll own = { .sll_family = AF_PACKET,
 				   .sll_protocol = entry->protocol,
 				   .sll_ifindex = entry->ifindex };
+
+	if (bind(fd, (struct sockaddr *)&own, sizeof(own)) < 0)
+		return fail(-errno, "bind a packet socket to device %u, protocol %#x", entry->ifindex,
+			    ntohs(entry->protocol));
+	return 0;
+}
+
+/* What has come of all devices before is not what the program waits for. */
+static int bind_by_name(int fd, const PacketSockEntry *entry)
+{
+	struct sockaddr own = { .sa_family = AF_PACKET };
+	char device[IF_NAMESIZE] = "", byte;
+
+	if (!if_indextoname(entry->ifindex, device))
+		return fail(-errno, "bind a packet socket (SOCK_PACKET): there is no device %u here", entry->ifindex);
+	memcpy(own.sa_data, device, MIN_OF(sizeof(own.sa_data), sizeof(device)));
+	if (bind(fd, &own, sizeof(own)) < 0)
+		return fail(-errno, "bind a packet socket (SOCK_PACKET) to device %s", device);
+	while (recv(fd, &byte, 1, MSG_DONTWAIT) >= 0)
+		;
+	return 0;
+}
+
+static int packet_open(struct restore *r, struct file *file, const void *state)
+{
+	const PacketSockEntry *entry = file->entry->psk;
+	bool by_name = entry->type == SOCK_PACKET;
+	/* Without a protocol: not a frame before everything is set. Only socket(2) can set that of a SOCK_PACKET. */
+	_cleanup_close_ int fd = socket(AF_PACKET, entry->type | SOCK_CLOEXEC, by_name ? (int)entry->protocol : 0);
 	int err;
 
 	if (fd < 0)
@@ -241,9 +274,10 @@ static int packet_open(struct restore *r, struct file *file, const void *state)
 		err = join(fd, entry->mclist[i]);
 	if (!err)
 		err = sockopts_restore(fd, entry->opts);
-	if (!err && (entry->protocol || entry->ifindex) && bind(fd, (struct sockaddr *)&own, sizeof(own)) < 0)
-		err = fail(-errno, "bind a packet socket to device %u, protocol %#x", entry->ifindex,
-			   ntohs(entry->protocol));
+	if (!err && entry->ifindex && by_name)
+		err = bind_by_name(fd, entry);
+	else if (!err && (entry->protocol || entry->ifindex) && !by_name)
+		err = bind_by_index(fd, entry);
 	if (!err && entry->has_fanout && entry->fanout != PACKET_NO_FANOUT)
 		err = set_option(fd, PACKET_FANOUT, entry->fanout);
 	if (!err)
