@@ -81,6 +81,14 @@ static int mapping_fd(struct restore *r, const VmaEntry *v, struct hash *opened,
 	return 0;
 }
 
+/* 0: it can be mapped as it is. */
+static uint64_t whole_of(const struct file *file, const VmaEntry *v)
+{
+	uint64_t size = file->kind->mapping_size ? file->kind->mapping_size(file) : 0, len = v->end - v->start;
+
+	return v->pgoff + len <= size && len < size ? size : 0;
+}
+
 static int fill_vma(struct restore *r, struct restore_task *rt, const VmaEntry *v, struct hash *opened,
 		    struct wire_task *wire, struct wire_vma *w)
 {
@@ -135,6 +143,7 @@ static int fill_vma(struct restore *r, struct restore_task *rt, const VmaEntry *
 	} else if (v->status & (VMA_FILE_PRIVATE | VMA_FILE_SHARED | VMA_SOCKET)) {
 		w->flags &= ~(uint64_t)MAP_ANONYMOUS;
 		w->unplaced = restore_file(r, v->shmid, "a mapping")->kind->unplaced;
+		w->whole = whole_of(restore_file(r, v->shmid, "a mapping"), v);
 		return w->staged ? 0 : mapping_fd(r, v, opened, &w->fd);
 	} else {
 		w->flags |= MAP_ANONYMOUS;

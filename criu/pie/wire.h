@@ -161,6 +161,7 @@ struct wire_vma {
 	uint32_t sealed; /* mseal(2)ed */
 	uint32_t unplaced; /* its file takes no address in mmap(2): see restorer/placed.c */
 	uint32_t pad;
+	uint64_t whole; /* its file can only be mapped from 0 on and this long, and this is a part; 0: it is not so */
 };
 
 struct wire_range {

@@ -49,6 +49,8 @@ struct fd_kind {
 	size_t state_size; /* of the struct that load fills; zeroed before */
 	bool maps_itself; /* what is mapped of it belongs to this very description: a mapping takes the task's descriptor */
 	bool by_name; /* open goes by names, and uses run/names.h for that alone: the rights of tasks are kept between two */
+	/* Optional: how long a mapping of it is, if mmap(2) takes no other one. Parts of it are what munmap(2) left. */
+	uint64_t (*mapping_size)(const struct file *);
 	bool unplaced; /* mmap(2) of it takes no address: pie/restorer/placed.c */
 	/* ---- dump */
 	bool (*claims)(const struct fd_probe *);

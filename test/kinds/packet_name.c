@@ -43,8 +43,8 @@ static void hear(int fd, int protocol, const char *what)
 
 	check(poll(&p, 1, 3000) == 1, "%s: hears nothing", what);
 	while (recv(fd, frame, sizeof(frame), MSG_DONTWAIT) > 0) {
-		check(frame[12] << 8 == (protocol & 0xff00) && frame[13] == (protocol & 0xff), "%s: hears %02x%02x", what,
-		      frame[12], frame[13]);
+		check(frame[12] << 8 == (protocol & 0xff00) && frame[13] == (protocol & 0xff), "%s: hears %02x%02x",
+		      what, frame[12], frame[13]);
 		n++;
 	}
 	check(n > 0, "%s: %d frames", what, n);

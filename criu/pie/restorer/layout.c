@@ -84,6 +84,31 @@ static long attach(const struct wire_vma *v, const struct wire_vma *end)
 	return attach_part(v, len, flags);
 }
 
+static bool overlap(uint64_t at, uint64_t len, const struct wire_vma *v)
+{
+	return at < v->end && v->start < at + len;
+}
+
+/* All of it is mapped somewhere else, and what is not of the part unmapped again. */
+static long map_part(const struct wire_vma *v)
+{
+	uint64_t len = v->end - v->start;
+	long at = sys_mmap(NULL, v->whole, (int)v->prot, (int)v->flags, v->fd, 0), in_the_way = 0, got;
+
+	if (at > 0 && overlap(at, v->whole, v)) {
+		in_the_way = at;
+		at = sys_mmap(NULL, v->whole, (int)v->prot, (int)v->flags, v->fd, 0);
+	}
+	if (in_the_way)
+		sys_munmap((void *)in_the_way, v->whole);
+	if (at < 0)
+		return at;
+	got = sys_mremap((void *)(at + v->pgoff), len, len, MREMAP_FIXED | MREMAP_MAYMOVE, (void *)v->start);
+	unmap(at, at + v->pgoff);
+	unmap(at + v->pgoff + len, at + v->whole);
+	return got;
+}
+
 static long map_one(const struct wire_vma *v, const struct wire_vma *end, bool loaded)
 {
 	uint64_t len = v->end - v->start;
@@ -96,6 +121,8 @@ static long map_one(const struct wire_vma *v, const struct wire_vma *end, bool l
 		return sys_mremap((void *)v->staged, len, len, MREMAP_FIXED | MREMAP_MAYMOVE, (void *)v->start);
 	if (v->shmid >= 0)
 		return attach(v, end);
+	if (v->whole)
+		return map_part(v);
 	/*
 	 * Pages are written into private memory whatever its protection will be. Where there are none, asking for more than
 	 * the program did would be counted against the memory there is: a database reserves terabytes.

@@ -285,10 +285,16 @@ static int packet_open(struct restore *r, struct file *file, const void *state)
 	return err ? err : steal_fd(&fd);
 }
 
+static uint64_t packet_mapping_size(const struct file *file)
+{
+	return ring_size(file->entry->psk->rx_ring) + ring_size(file->entry->psk->tx_ring);
+}
+
 const struct fd_kind packet_kind = {
 	.name = "packet",
 	.image_type = FD_TYPES__PACKETSK,
 	.maps_itself = true,
+	.mapping_size = packet_mapping_size,
 	.claims = packet_claims,
 	.save = packet_save,
 	.save_end = packet_rings_save_end,

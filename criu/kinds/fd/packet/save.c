@@ -326,18 +326,18 @@ static void check_mapping(struct dump *dump, struct dump_task *dt, const struct 
 			  const struct kernel_vma *v)
 {
 	const struct mapped *m = data ? data->first : NULL;
-	const char *why = "a part of a packet socket's ring, or a copy of it: map all of it at once";
+	const char *why = "a copy of a packet socket's ring (MAP_PRIVATE): map it shared";
 
 	while (m && m->ino != v->ino)
 		m = m->next;
 	if (!m)
 		why = "no task of the tree has its descriptor any more, or it is no packet socket's ring, and cannot be saved: "
 		      "unmap it";
-	if (!m || v->pgoff || v->end - v->start != m->size || !v->shared)
+	if (!m || !v->shared)
 		dump_blocker(dump, dt, -1, "mapping %lx-%lx %s: %s", v->start, v->end, v->name, why);
 }
 
-/* Only all of it can be mapped. */
+/* Only all of it can be mapped, but the program may have unmapped parts. */
 int packet_rings_save_end(struct dump *dump)
 {
 	const struct packet_dump *data = dump->kind_data[FD_TYPES__PACKETSK];
