@@ -2,6 +2,7 @@
 /* Netlink sockets: protocol, port, groups. What waits in them comes from the kernel, and nobody can send it again. */
 #include <errno.h>
 #include <linux/netlink.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include "base/bits.h"
@@ -84,11 +85,19 @@ static int save_names(int fd, NetlinkSkEntry *entry)
 	return 0;
 }
 
+/* Not by MSG_PEEK, which would take an error (ENOBUFS) away. */
 static void check_queue(struct dump *dump, const struct fd_probe *probe, const NetlinkSkEntry *entry)
 {
-	char byte;
+	struct pollfd p = { .fd = probe->local, .events = POLLIN };
 
-	if (recv(probe->local, &byte, 1, MSG_PEEK | MSG_DONTWAIT | MSG_TRUNC) < 0)
+	if (poll(&p, 1, 0) <= 0)
+		return;
+	if (p.revents & POLLERR)
+		log_warn(
+			"pid %d: fd %d: %s: an error of a netlink socket waits (SO_ERROR, as a rule ENOBUFS: notices were "
+			"lost): it is lost",
+			probe->task->t.pid, probe->fd, probe->link);
+	if (!(p.revents & POLLIN))
 		return;
 	if (entry->n_groups)
 		log_warn("pid %d: fd %d: %s: notices of the kernel wait in a netlink socket: they are lost",

@@ -4,11 +4,13 @@
 #include <errno.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include "base/bits.h"
 #include "base/cleanup.h"
 #include "kernel/packet_diag.h"
+#include "kernel/sock_memory.h"
 #include "kinds/fd/packet/rings.h"
 #include "kinds/fd/reopen.h"
 #include "kinds/fd/sockopts.h"
@@ -99,6 +101,23 @@ static int save_diag(struct dump *dump, const struct fd_probe *probe, PacketSock
 	return err ? fail(err, "memberships of a packet socket") : packet_rings_save(dump, probe, &diag, entry);
 }
 
+/* Its device was taken down, or was down when it was bound; asking would take that away. */
+static void save_error(const struct fd_probe *probe, PacketSockEntry *entry)
+{
+	struct pollfd p = { .fd = probe->local };
+	struct sock_memory_reader *reader = NULL;
+	struct sock_memory m = { 0 };
+
+	if (poll(&p, 1, 0) <= 0 || !(p.revents & POLLERR))
+		return;
+	if (!sock_memory_open(&reader))
+		sock_memory_read(reader, probe->local, false, false, &m);
+	sock_memory_close(reader);
+	entry->has_down = entry->down = m.error == ENETDOWN;
+	if (!entry->down)
+		log_warn("%s: an error or a timestamp waits in it (SO_ERROR, MSG_ERRQUEUE): it is lost", probe->link);
+}
+
 static int save_more(struct dump *dump, int fd, PacketSockEntry *entry)
 {
 	entry->more = dump_alloc(dump, ARRAY_SIZE(more_options) * sizeof(*entry->more));
@@ -150,6 +169,7 @@ static int packet_save(struct dump *dump, const struct fd_probe *probe, FileEntr
 	entry->loss = option(fd, PACKET_LOSS);
 	entry->timestamp = option(fd, PACKET_TIMESTAMP);
 	entry->copy_thresh = option(fd, PACKET_COPY_THRESH);
+	save_error(probe, entry);
 	err = save_diag(dump, probe, entry);
 	if (!err)
 		err = save_more(dump, fd, entry);
@@ -257,6 +277,18 @@ static int bind_by_name(int fd, const PacketSockEntry *entry)
 	return 0;
 }
 
+/* bind(2) to a device that is down leaves the error as well. */
+static void settle_error(int fd, const PacketSockEntry *entry)
+{
+	struct pollfd p = { .fd = fd };
+
+	if (!entry->down)
+		number(fd, SOL_SOCKET, SO_ERROR);
+	else if (poll(&p, 1, 0) <= 0 || !(p.revents & POLLERR))
+		log_warn("the error that waited in a packet socket (ENETDOWN) is lost: device %u is up",
+			 entry->ifindex);
+}
+
 static int packet_open(struct restore *r, struct file *file, const void *state)
 {
 	const PacketSockEntry *entry = file->entry->psk;
@@ -278,6 +310,8 @@ static int packet_open(struct restore *r, struct file *file, const void *state)
 		err = bind_by_name(fd, entry);
 	else if (!err && (entry->protocol || entry->ifindex) && !by_name)
 		err = bind_by_index(fd, entry);
+	if (!err)
+		settle_error(fd, entry);
 	if (!err && entry->has_fanout && entry->fanout != PACKET_NO_FANOUT)
 		err = set_option(fd, PACKET_FANOUT, entry->fanout);
 	if (!err)
