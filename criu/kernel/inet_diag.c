@@ -115,7 +115,8 @@ int inet_diag_parse_keys(const void *messages, size_t len, uint32_t ino, struct 
 }
 
 /* By its addresses, at once; neighbours on its port (SO_REUSEPORT) may come instead of it: then by the list. */
-int inet_diag_find(const struct inet_diag_socket *like, struct inet_diag_socket *ret, struct inet_diag_keys *keys)
+int inet_diag_find(int netlink, const struct inet_diag_socket *like, struct inet_diag_socket *ret,
+		   struct inet_diag_keys *keys)
 {
 	struct inet_diag_sockets all = { 0 };
 	struct reading reading = { .ino = like->ino, .to = &all, .keys = keys };
@@ -132,7 +133,7 @@ int inet_diag_find(const struct inet_diag_socket *like, struct inet_diag_socket 
 
 	memcpy(request.id.idiag_src, like->src, sizeof(like->src));
 	memcpy(request.id.idiag_dst, like->dst, sizeof(like->dst));
-	err = sock_diag_ask_one(&request, sizeof(request), parse_socket, &reading);
+	err = sock_diag_ask_one(netlink, &request, sizeof(request), parse_socket, &reading);
 	if ((!err || err == -ENOENT) && !all.n) {
 		request.id = (struct inet_diag_sockid){ .idiag_sport = htons(like->src_port) };
 		request.idiag_states = 1u << (like->state == TCP_CLOSE ? TCP_BOUND_INACTIVE : like->state);

@@ -31,9 +31,10 @@ ARRAY_OF(inet_diag_keys, struct inet_diag_key);
 int inet_diag_read(int family, int protocol, uint32_t states, uint16_t src_port, struct inet_diag_sockets *to);
 /*
  * The TCP socket with the inode, family, state, addresses, ports and interface of @like, and its keys, appended.
- * -ENOENT: it is not listed, as most closed ones.
+ * -ENOENT: it is not listed, as most closed ones. @netlink: of sock_diag_open().
  */
-int inet_diag_find(const struct inet_diag_socket *like, struct inet_diag_socket *ret, struct inet_diag_keys *keys);
+int inet_diag_find(int netlink, const struct inet_diag_socket *like, struct inet_diag_socket *ret,
+		   struct inet_diag_keys *keys);
 /* Messages as the kernel sends them: 1 after the last one, 0 when more must follow; -EBADMSG: not the kernel's. */
 int inet_diag_parse(const void *messages, size_t len, uint16_t src_port, struct inet_diag_sockets *to);
 /* The same, of the socket with the inode @ino. */

@@ -82,11 +82,10 @@ static int send_request(int netlink, const void *request, size_t len, uint16_t f
 	return sendmsg(netlink, &msg, 0) < 0 ? -errno : 0;
 }
 
-static int ask(const void *request, size_t len, bool one, diag_answer answer, void *arg)
+static int ask(int netlink, const void *request, size_t len, bool one, diag_answer answer, void *arg)
 {
-	_cleanup_close_ int netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
 	_cleanup_buf_ struct buf in = { 0 };
-	int err = netlink < 0 ? -errno : buf_reserve(&in, ROOM);
+	int err = buf_reserve(&in, ROOM);
 
 	if (!err)
 		err = send_request(netlink, request, len, one ? 0 : NLM_F_DUMP);
@@ -104,12 +103,21 @@ static int ask(const void *request, size_t len, bool one, diag_answer answer, vo
 	return err < 0 ? err : 0;
 }
 
-int sock_diag_ask(const void *request, size_t len, diag_answer answer, void *arg)
+int sock_diag_open(void)
 {
-	return ask(request, len, false, answer, arg);
+	int netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+
+	return netlink < 0 ? -errno : netlink;
 }
 
-int sock_diag_ask_one(const void *request, size_t len, diag_answer answer, void *arg)
+int sock_diag_ask(const void *request, size_t len, diag_answer answer, void *arg)
 {
-	return ask(request, len, true, answer, arg);
+	_cleanup_close_ int netlink = sock_diag_open();
+
+	return netlink < 0 ? netlink : ask(netlink, request, len, false, answer, arg);
+}
+
+int sock_diag_ask_one(int netlink, const void *request, size_t len, diag_answer answer, void *arg)
+{
+	return ask(netlink, request, len, true, answer, arg);
 }

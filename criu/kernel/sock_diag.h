@@ -22,5 +22,7 @@ typedef int (*diag_answer)(struct diag_bytes body, void *arg);
 int sock_diag_parse(const void *messages, size_t len, diag_answer answer, void *arg);
 /* Asks with @request (struct inet_diag_req_v2, ...) in the caller's network namespace, and reads all answers. */
 int sock_diag_ask(const void *request, size_t len, diag_answer answer, void *arg);
+/* A netlink socket for many questions. */
+int sock_diag_open(void);
 /* The same for the one socket that the request names. */
-int sock_diag_ask_one(const void *request, size_t len, diag_answer answer, void *arg);
+int sock_diag_ask_one(int netlink, const void *request, size_t len, diag_answer answer, void *arg);

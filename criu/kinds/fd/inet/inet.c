@@ -24,7 +24,7 @@ struct inet_dump *inet_dump_data(struct dump *dump)
 	if (!data)
 		return NULL;
 	data->end = &data->first;
-	data->lock = -1;
+	data->lock = data->diag = -1;
 	dump->kind_data[FD_TYPES__INETSK] = data;
 	return data;
 }
@@ -137,9 +137,15 @@ static int save_addresses(struct dump *dump, const struct fd_probe *probe, InetS
 }
 
 /* IP_FREEBIND and IP_TRANSPARENT may be off again: whether a new socket could be bound there tells. */
-static void save_foreign(const struct fd_probe *probe, InetSkEntry *entry)
+static bool is_foreign(union inet_address *address)
 {
-	_cleanup_close_ int fd = -1;
+	_cleanup_close_ int fd = socket(address->any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	return fd >= 0 && bind(fd, &address->any, inet_address_len(address)) < 0 && errno == EADDRNOTAVAIL;
+}
+
+static void save_foreign(struct inet_dump *data, InetSkEntry *entry)
+{
 	union inet_address src;
 
 	inet_entry_source(entry, &src);
@@ -149,9 +155,12 @@ static void save_foreign(const struct fd_probe *probe, InetSkEntry *entry)
 		src.v4.sin_port = 0;
 	else
 		src.v6.sin6_port = 0;
-	fd = socket(entry->family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	entry->foreign = fd >= 0 && bind(fd, &src.any, inet_address_len(&src)) < 0 && errno == EADDRNOTAVAIL;
-	entry->has_foreign = entry->foreign;
+	/* As a rule many have the same one. */
+	if (memcmp(&data->asked, &src, sizeof(src))) {
+		data->asked = src;
+		data->asked_foreign = is_foreign(&src);
+	}
+	entry->has_foreign = entry->foreign = data->asked_foreign;
 }
 
 /* What waits in a socket without connection. */
@@ -195,7 +204,7 @@ static int save_entry(struct dump *dump, const struct fd_probe *probe, InetSkEnt
 		err = dump_fown(dump, probe, &entry->fown);
 	if (err)
 		return err;
-	save_foreign(probe, entry);
+	save_foreign(inet_dump_data(dump), entry);
 	if (probe->st.st_uid) {
 		entry->has_uid = true;
 		entry->uid = probe->st.st_uid;

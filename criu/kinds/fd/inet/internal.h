@@ -49,7 +49,7 @@ int inet_entry_set(struct dump *dump, InetSkEntry *entry, const union inet_addre
 /* ---- options.c, unkept.c, groups.c ---- */
 
 int inet_options_save(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry);
-/* The new sockets that options were compared with. */
+/* The new sockets that options were compared with, and that for sock_diag. */
 void inet_fresh_close(struct inet_dump *data);
 int inet_options_check(const InetSkEntry *entry);
 /* What bind(2) and connect(2) go by; then the rest. */
@@ -122,6 +122,9 @@ struct inet_dump {
 	struct inet_listing *listings; /* state.c */
 	struct sock_memory_reader *memory; /* NULL: not needed yet, or impossible */
 	int no_memory; /* -errno: why */
+	int diag; /* tcp_keys.c: netlink socket; -1: not needed yet */
+	union inet_address asked; /* inet.c: the last address that was looked for at this host */
+	bool asked_foreign; /* it is none of its */
 	int lock; /* netlink socket that owns the lock's table; -1: none */
 	bool lasting; /* a table that outlives us is there */
 	bool script_called; /* action scripts know that the network is locked */

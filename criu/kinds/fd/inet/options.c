@@ -237,6 +237,8 @@ void inet_fresh_close(struct inet_dump *data)
 	for (struct inet_fresh *fresh = data->fresh; fresh; fresh = fresh->next)
 		close(fresh->fd);
 	data->fresh = NULL;
+	cleanup_close(&data->diag);
+	data->diag = -1;
 }
 
 #define MORE_MAX (ARRAY_SIZE(inet_numbers) + ARRAY_SIZE(inet_values))

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 #include "kernel/inet_diag.h"
+#include "kernel/sock_diag.h"
 #include "kinds/fd/inet/internal.h"
 
 static int add_key(struct dump *dump, InetSkEntry *entry, const struct inet_diag_key *key)
@@ -38,6 +39,7 @@ int tcp_keys_save(struct dump *dump, const struct fd_probe *probe, InetSkEntry *
 		  const union inet_address *dst)
 {
 	struct inet_diag_socket like = { .family = entry->family, .state = entry->state, .ino = probe->st.st_ino }, sk;
+	struct inet_dump *data = inet_dump_data(dump);
 	struct inet_diag_keys keys = { 0 };
 	const struct inet_diag_key *key;
 	int err;
@@ -46,7 +48,9 @@ int tcp_keys_save(struct dump *dump, const struct fd_probe *probe, InetSkEntry *
 	fill_address(dst, like.dst, &like.dst_port);
 	if (src->any.sa_family == AF_INET6)
 		like.interface = src->v6.sin6_scope_id ? src->v6.sin6_scope_id : dst->v6.sin6_scope_id;
-	err = inet_diag_find(&like, &sk, &keys);
+	if (data->diag < 0)
+		data->diag = sock_diag_open();
+	err = data->diag < 0 ? data->diag : inet_diag_find(data->diag, &like, &sk, &keys);
 	if (err) {
 		log_debug("%s: sock_diag does not list it (errno %d)", probe->link, -err);
 		array_free(&keys);
