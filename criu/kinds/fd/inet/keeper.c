@@ -107,6 +107,14 @@ static int peek(struct keeper_job *job, char *to, uint32_t len)
 	return done == (ssize_t)len ? 0 : -ENODATA;
 }
 
+/* A look behind the last byte would take it away. */
+static bool has_error(const struct keeper_job *job)
+{
+	struct pollfd p = { .fd = job->fd };
+
+	return poll(&p, 1, 0) > 0 && (p.revents & POLLERR);
+}
+
 static ssize_t peek_at(struct keeper_job *job, uint32_t at)
 {
 	ssize_t done;
@@ -133,7 +141,7 @@ static int peek_around_mark(struct keeper_job *job)
 		return before < 0 ? (int)before : -ENOBUFS;
 	job->mark = before;
 	job->used = before + !inlined;
-	behind = peek_at(job, before);
+	behind = has_error(job) ? -EBUSY : peek_at(job, before);
 	if (behind < 0)
 		return (int)behind;
 	if (!inlined) {
@@ -162,7 +170,7 @@ static int find_hidden_mark(struct keeper_job *job)
 	ssize_t more;
 	char byte;
 
-	if (!job->in_len)
+	if (!job->in_len || has_error(job))
 		return 0;
 	move_offset(job, get_offset(job->fd), (int)job->in_len);
 	more = recv(job->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);

@@ -319,8 +319,8 @@ static int save_held(struct dump *dump, const struct inet_dump *data, struct ine
 	if (job->err == -EBUSY)
 		return fail(
 			job->err,
-			"the TCP connection from %s to %s: urgent data (MSG_OOB) has been read, and what comes before it not: "
-			"let the program read on",
+			"the TCP connection from %s to %s: urgent data (MSG_OOB) has been read and what comes before it not, "
+			"or an error waits as well: let the program read on",
 			inet_address_text(&held->src, src), inet_address_text(&held->dst, dst));
 	if (job->err && held->what == KEEPER_STREAM)
 		return fail(job->err, "the TCP connection from %s to %s", inet_address_text(&held->src, src),
