@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The order of kinds. A row that must stand where it stands says why. */
 #include "kinds/kinds.h"
+#include "base/bits.h"
 
 const struct fd_kind *const fd_kinds[] = {
 	&memfd_kind, /* before regular: it is a regular file to stat(2) */
@@ -12,6 +13,16 @@ const struct fd_kind *const fd_kinds[] = {
 	&netlink_kind,	&packet_kind, &io_uring_kind, &unsupported_kind, /* last: takes everything, to say what it is */
 	NULL,
 };
+_Static_assert(ARRAY_SIZE(fd_kinds) <= FD_KINDS_MAX, "the slots of struct dump and struct restore");
+
+size_t fd_kind_row(const struct fd_kind *kind)
+{
+	size_t row = 0;
+
+	while (fd_kinds[row] && fd_kinds[row] != kind)
+		row++;
+	return row;
+}
 
 const struct task_kind *const task_kinds[] = {
 	&terminal_kind, &cpu_kind,	  &creds_kind,	  &signals_kind,    &timers_kind, &limits_kind,

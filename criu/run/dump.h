@@ -119,8 +119,7 @@ struct dump {
 	struct image_writer *images[IMAGE_TYPES]; /* of dump_shared_image() */
 	int signal_fd; /* SIGINT and the like, asked for by dump_interrupted() */
 	struct seccomp_pool *seccomp; /* kinds/task/seccomp.c; NULL until a filter is found */
-	void *kind_data
-		[64]; /* by fd_types: what a kind collects over one dump (arena); used by that kind's file only */
+	void *kind_data[FD_KINDS_MAX]; /* of dump_kind_data() */
 	/*
 	 * A file id for a path that a task names by something else than a descriptor (cwd, root, exe, a mapping).
 	 * @local is our own descriptor of it (O_PATH will do). Filled in by the pipeline: the regular kind serves it.
@@ -146,6 +145,11 @@ static inline struct dump_task *dump_task_of(struct task *t)
 	     &_t->in_tree != &(dump)->tree.tasks && ((dt) = dump_task_of(_t), 1);     \
 	     _t = list_entry(_t->in_tree.next, struct task, in_tree))
 
+/* Where @kind keeps what it collects over one dump (in the arena); NULL at first. For that kind's file only. */
+static inline void **dump_kind_data(struct dump *dump, const struct fd_kind *kind)
+{
+	return &dump->kind_data[fd_kind_row(kind)];
+}
 /* Zeroed memory that lives as long as the dump; NULL when there is none left. */
 void *dump_alloc(struct dump *dump, size_t size);
 char *dump_strdup(struct dump *dump, const char *s);

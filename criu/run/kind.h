@@ -121,4 +121,7 @@ struct task_kind {
 };
 
 extern const struct fd_kind *const fd_kinds[]; /* NULL-terminated, in the order of claims; kinds/table.c */
+#define FD_KINDS_MAX 64
+/* Which row of fd_kinds @kind is: below FD_KINDS_MAX, unlike the numbers of the format. */
+size_t fd_kind_row(const struct fd_kind *kind);
 extern const struct task_kind *const task_kinds[]; /* NULL-terminated, in the order of calls */

@@ -121,7 +121,7 @@ struct restore {
 	bool clocks_go_on; /* in time namespaces, from where they stood at the dump */
 	struct seccomp_images *seccomp; /* kinds/task/seccomp.c; NULL until a thread needs it */
 	struct restore_locks *locks; /* kinds/fd/locks; NULL without any */
-	void *kind_data[64]; /* by fd_types: what a kind knows over one restore; used by that kind's file only */
+	void *kind_data[FD_KINDS_MAX]; /* of restore_kind_data() */
 };
 
 /* SysV segments have numbers of their own. */
@@ -144,6 +144,11 @@ static inline bool restore_is_sharer(const struct restore_task *rt)
 	     &_t->in_tree != &(restore)->tree.tasks && ((rt) = restore_task_of(_t), 1);  \
 	     _t = list_entry(_t->in_tree.next, struct task, in_tree))
 
+/* Where @kind keeps what it knows over one restore (in the arena); NULL at first. For that kind's file only. */
+static inline void **restore_kind_data(struct restore *r, const struct fd_kind *kind)
+{
+	return &r->kind_data[fd_kind_row(kind)];
+}
 void *restore_alloc(struct restore *r, size_t size);
 /* The file with this id, or NULL. @who names the record that refers to it in the error that is logged. */
 struct file *restore_file(struct restore *r, uint32_t id, const char *who);

@@ -165,7 +165,7 @@ static int bpfmap_write_data(struct dump *dump, const struct bpf_map_info *info,
 /* Once for each map, whatever the number of its descriptors. */
 static int bpfmap_save_data(struct dump *dump, const struct fd_probe *probe, const struct bpf_map_info *info)
 {
-	struct record_table *seen = kind_data_of(&dump->arena, &dump->kind_data[FD_TYPES__BPFMAP], sizeof(*seen));
+	struct record_table *seen = kind_data_of(&dump->arena, dump_kind_data(dump, &bpfmap_kind), sizeof(*seen));
 	_cleanup_free_ void *keys = NULL, *values = NULL;
 	_cleanup_close_ int fd = -1;
 	union bpf_attr attr = { .map_id = info->id };
@@ -251,9 +251,9 @@ static int bpfmap_load_data(struct restore *r)
 	const void *raw;
 	int err;
 
-	if (r->kind_data[FD_TYPES__BPFMAP])
+	if (*restore_kind_data(r, &bpfmap_kind))
 		return 0;
-	table = kind_data_of(&r->arena, &r->kind_data[FD_TYPES__BPFMAP], sizeof(*table));
+	table = kind_data_of(&r->arena, restore_kind_data(r, &bpfmap_kind), sizeof(*table));
 	if (!table)
 		return fail(-ENOMEM, "BPF maps");
 	err = image_open(r->dir, IMAGE_BPFMAP_DATA, 0, &img);
@@ -312,7 +312,8 @@ static int bpfmap_load(struct restore *r, struct file *file, void *state)
 		return fail(-EBADMSG, "files.img: file %u: a BPF map of type %u named %s that cannot be made", file->id,
 			    bpf->map_type, bpf->map_name);
 	err = bpfmap_load_data(r);
-	return err < 0 ? err : bpfmap_check_data(file, record_find(r->kind_data[FD_TYPES__BPFMAP], 0, bpf->map_id));
+	return err < 0 ? err :
+			 bpfmap_check_data(file, record_find(*restore_kind_data(r, &bpfmap_kind), 0, bpf->map_id));
 }
 
 /* The first descriptor of a map that a task has makes the map, and opens the others. */
@@ -389,7 +390,8 @@ static int bpfmap_open(struct restore *r, struct file *file, const void *state)
 	const BpfmapFileEntry *bpf = file->entry->bpf;
 	_cleanup_close_ int map = bpfmap_create(bpf);
 	struct bpf_map_info info;
-	int err = map < 0 ? map : bpfmap_fill(map, bpf, record_find(r->kind_data[FD_TYPES__BPFMAP], 0, bpf->map_id));
+	int err =
+		map < 0 ? map : bpfmap_fill(map, bpf, record_find(*restore_kind_data(r, &bpfmap_kind), 0, bpf->map_id));
 
 	if (err >= 0)
 		err = bpfmap_info(map, &info);

@@ -42,7 +42,7 @@ static int new_pipe_id(struct dump *dump, struct fifo_dump *data, const struct f
 
 static int fifo_see(struct dump *dump, const struct fd_probe *probe, uint32_t *ret_pipe_id)
 {
-	struct fifo_dump *data = kind_data_of(&dump->arena, &dump->kind_data[FD_TYPES__FIFO], sizeof(*data));
+	struct fifo_dump *data = kind_data_of(&dump->arena, dump_kind_data(dump, &fifo_kind), sizeof(*data));
 	struct fifo_seen *seen = data ? record_find(&data->seen, probe->st.st_dev, probe->st.st_ino) : NULL;
 	int err = 0;
 
@@ -112,7 +112,7 @@ static int fifo_load(struct restore *r, struct file *file, void *state)
 	const FifoEntry *entry = file->entry->fifo;
 	struct pipe_restore *data = NULL;
 	struct fifo *st = state;
-	int err = pipe_restore_data(r, FD_TYPES__FIFO, IMAGE_FIFO_DATA, &data);
+	int err = pipe_restore_data(r, &fifo_kind, IMAGE_FIFO_DATA, &data);
 
 	if (err)
 		return err;

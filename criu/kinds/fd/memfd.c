@@ -166,7 +166,7 @@ static int save_inode(struct dump *dump, int local, const struct stat *st, const
 
 static int seen_of(struct dump *dump, int local, const struct stat *st, const char *link, struct memfd_seen **ret_seen)
 {
-	struct memfd_dump *data = kind_data_of(&dump->arena, &dump->kind_data[FD_TYPES__MEMFD], sizeof(*data));
+	struct memfd_dump *data = kind_data_of(&dump->arena, dump_kind_data(dump, &memfd_kind), sizeof(*data));
 	uint64_t ino = st->st_ino | (shm_sort_by_link(link) == SHM_SYSV ? SYSV_INODE : 0);
 	struct memfd_seen *seen = data ? record_find(&data->inodes, st->st_dev, ino) : NULL;
 	int err = 0;
@@ -250,7 +250,7 @@ static int memfd_save(struct dump *dump, const struct fd_probe *probe, FileEntry
 /* Of several that write one may be the first one, and nothing tells which: the first that was met. */
 static int memfd_save_end(struct dump *dump)
 {
-	struct memfd_dump *data = dump->kind_data[FD_TYPES__MEMFD];
+	struct memfd_dump *data = *dump_kind_data(dump, &memfd_kind);
 
 	for (struct record *rec = data ? data->inodes.first : NULL; rec; rec = rec->next) {
 		struct memfd_seen *seen = (struct memfd_seen *)rec;
@@ -279,7 +279,7 @@ int memfd_path_id(struct dump *dump, struct dump_task *task, int local, const ch
 	if (err)
 		return err;
 	file.inode_id = seen->inode_id;
-	data = dump->kind_data[FD_TYPES__MEMFD];
+	data = *dump_kind_data(dump, &memfd_kind);
 	known = record_find(&data->paths, file.inode_id, flags);
 	if (known) {
 		*ret_id = known->file_id;
@@ -368,7 +368,7 @@ static int inode_load(struct restore *r, struct memfd_restore *data, const Memfd
 
 static int inodes_load(struct restore *r, struct memfd_restore **ret_data)
 {
-	struct memfd_restore *data = kind_data_of(&r->arena, &r->kind_data[FD_TYPES__MEMFD], sizeof(*data));
+	struct memfd_restore *data = kind_data_of(&r->arena, restore_kind_data(r, &memfd_kind), sizeof(*data));
 	ProtobufCMessage **entries;
 	size_t n;
 	int err;
@@ -496,7 +496,7 @@ static int take_segment(struct restore *r, struct memfd_inode *inode)
 
 static int memfd_before_fork(struct restore *r)
 {
-	struct memfd_restore *data = r->kind_data[FD_TYPES__MEMFD];
+	struct memfd_restore *data = *restore_kind_data(r, &memfd_kind);
 	struct restore_task *rt;
 	int err = 0;
 
@@ -529,7 +529,7 @@ static int memfd_before_fork(struct restore *r)
 /* Seals that forbid mappings which exist. */
 static int memfd_ready(struct restore *r)
 {
-	struct memfd_restore *data = r->kind_data[FD_TYPES__MEMFD];
+	struct memfd_restore *data = *restore_kind_data(r, &memfd_kind);
 	int err = 0;
 
 	for (struct record *rec = data ? data->inodes.first : NULL; rec && !err; rec = rec->next) {

@@ -295,10 +295,10 @@ static int mqueue_before_fork(struct restore *r)
 	for (size_t i = 0; i < r->nr_files && err >= 0; i++) {
 		if (r->files[i].kind != &mqueue_kind)
 			continue;
-		data = kind_data_of(&r->arena, &r->kind_data[FD_TYPES__EXT], sizeof(*data));
+		data = kind_data_of(&r->arena, restore_kind_data(r, &mqueue_kind), sizeof(*data));
 		err = data ? mqueue_open_one(r, data, &r->files[i]) : fail(-ENOMEM, "message queue");
 	}
-	data = r->kind_data[FD_TYPES__EXT];
+	data = *restore_kind_data(r, &mqueue_kind);
 	if (data)
 		mqueue_unlink_made(r, data, err < 0);
 	return err;
@@ -306,7 +306,7 @@ static int mqueue_before_fork(struct restore *r)
 
 static void mqueue_failed(struct restore *r)
 {
-	struct mqueue_restore *data = r->kind_data[FD_TYPES__EXT];
+	struct mqueue_restore *data = *restore_kind_data(r, &mqueue_kind);
 
 	if (data)
 		mqueue_unlink_made(r, data, true);
@@ -314,7 +314,7 @@ static void mqueue_failed(struct restore *r)
 
 static int mqueue_open(struct restore *r, struct file *file, const void *state)
 {
-	const struct mqueue_restore *data = r->kind_data[FD_TYPES__EXT];
+	const struct mqueue_restore *data = *restore_kind_data(r, &mqueue_kind);
 	const struct mqueue_opened *opened = record_find(&data->files, 0, file->id);
 	_cleanup_close_ int fd = dup_fd_above(opened->fd, 0);
 	int err;

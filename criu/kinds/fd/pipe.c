@@ -54,7 +54,7 @@ static int see_other_end(const struct fd_probe *probe, struct pipe_seen *seen)
 
 static int pipe_save(struct dump *dump, const struct fd_probe *probe, FileEntry *entry)
 {
-	struct record_table *all = kind_data_of(&dump->arena, &dump->kind_data[FD_TYPES__PIPE], sizeof(*all));
+	struct record_table *all = kind_data_of(&dump->arena, dump_kind_data(dump, &pipe_kind), sizeof(*all));
 	struct pipe_seen *seen = all ? record_find(all, probe->st.st_dev, probe->st.st_ino) : NULL;
 	PipeEntry *pipe_entry = dump_alloc(dump, sizeof(*pipe_entry));
 	int err = 0;
@@ -96,7 +96,7 @@ static bool is_external(const struct options *opts, unsigned long ino)
 /* A pipe that leads out of the tree: whoever is at its other end would wait for ever for what comes back. */
 static int pipe_save_end(struct dump *dump)
 {
-	struct record_table *all = dump->kind_data[FD_TYPES__PIPE];
+	struct record_table *all = *dump_kind_data(dump, &pipe_kind);
 
 	for (struct record *r = all ? all->first : NULL; r; r = r->next) {
 		const struct pipe_seen *seen = (const struct pipe_seen *)r;
@@ -141,7 +141,7 @@ static int pipe_load(struct restore *r, struct file *file, void *state)
 	const PipeEntry *entry = file->entry->pipe;
 	struct pipe_restore *data = NULL;
 	struct pipe *st = state;
-	int err = pipe_restore_data(r, FD_TYPES__PIPE, IMAGE_PIPES_DATA, &data);
+	int err = pipe_restore_data(r, &pipe_kind, IMAGE_PIPES_DATA, &data);
 
 	if (err)
 		return err;
@@ -167,7 +167,7 @@ static int pipe_link(struct restore *r, struct file *file, void *state)
 
 static int pipe_before_fork(struct restore *r)
 {
-	struct pipe_restore *data = r->kind_data[FD_TYPES__PIPE];
+	struct pipe_restore *data = *restore_kind_data(r, &pipe_kind);
 
 	for (struct record *rec = data ? data->groups.first : NULL; rec; rec = rec->next) {
 		struct pipe_group *group = (struct pipe_group *)rec;

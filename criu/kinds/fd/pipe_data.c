@@ -291,9 +291,10 @@ int pipe_data_put(const struct pipe_data *data, int writer)
 
 /* ---- groups ---- */
 
-int pipe_restore_data(struct restore *r, FdTypes kind, enum image_type type, struct pipe_restore **ret_data)
+int pipe_restore_data(struct restore *r, const struct fd_kind *kind, enum image_type type,
+		      struct pipe_restore **ret_data)
 {
-	struct pipe_restore *data = kind_data_of(&r->arena, &r->kind_data[kind], sizeof(*data));
+	struct pipe_restore *data = kind_data_of(&r->arena, restore_kind_data(r, kind), sizeof(*data));
 
 	if (!data)
 		return fail(-ENOMEM, "pipes");

@@ -56,7 +56,8 @@ struct pipe_restore {
 };
 
 /* The kind's data, with the content of all its pipes (read from @type on first use). */
-int pipe_restore_data(struct restore *r, FdTypes kind, enum image_type type, struct pipe_restore **ret_data);
+int pipe_restore_data(struct restore *r, const struct fd_kind *kind, enum image_type type,
+		      struct pipe_restore **ret_data);
 /* In load: @end belongs to pipe @pipe_id. */
 int pipe_group_add(struct restore *r, struct pipe_restore *data, uint32_t pipe_id, struct pipe_end *end,
 		   struct pipe_group **ret_group);

@@ -77,7 +77,7 @@ static inline void *record_new(struct arena *arena, struct record_table *t, uint
 	return r;
 }
 
-/* The table @data points to (a kind_data slot), made on first use; NULL without memory. */
+/* The table @data points to (of dump_kind_data() or restore_kind_data()), made on first use; NULL without memory. */
 static inline void *kind_data_of(struct arena *arena, void **data, size_t size)
 {
 	if (!*data)

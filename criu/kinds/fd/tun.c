@@ -60,7 +60,7 @@ static bool tun_is_elsewhere(const struct fd_probe *probe)
 
 static int tun_keep(struct dump *dump, const struct fd_probe *probe, uint32_t id, const char *name)
 {
-	struct record_table *table = kind_data_of(&dump->arena, &dump->kind_data[FD_TYPES__TUNF], sizeof(*table));
+	struct record_table *table = kind_data_of(&dump->arena, dump_kind_data(dump, &tun_kind), sizeof(*table));
 	struct tun_kept *kept = table ? record_new(&dump->arena, table, 0, id, sizeof(*kept)) : NULL;
 
 	if (!kept)
@@ -117,7 +117,7 @@ static int tun_save(struct dump *dump, const struct fd_probe *probe, FileEntry *
 
 static void tun_saved(struct dump *dump)
 {
-	const struct record_table *table = dump->kind_data[FD_TYPES__TUNF];
+	const struct record_table *table = *dump_kind_data(dump, &tun_kind);
 
 	for (struct record *rec = table ? table->first : NULL; rec; rec = rec->next) {
 		struct tun_kept *kept = (struct tun_kept *)rec;
@@ -132,7 +132,7 @@ static void tun_saved(struct dump *dump)
 
 static void tun_save_undo(struct dump *dump)
 {
-	const struct record_table *table = dump->kind_data[FD_TYPES__TUNF];
+	const struct record_table *table = *dump_kind_data(dump, &tun_kind);
 
 	for (struct record *rec = table ? table->first : NULL; rec; rec = rec->next) {
 		struct tun_kept *kept = (struct tun_kept *)rec;

@@ -16,7 +16,7 @@
 
 struct inet_dump *inet_dump_data(struct dump *dump)
 {
-	struct inet_dump *data = dump->kind_data[FD_TYPES__INETSK];
+	struct inet_dump *data = *dump_kind_data(dump, &inet_kind);
 
 	if (data)
 		return data;
@@ -25,7 +25,7 @@ struct inet_dump *inet_dump_data(struct dump *dump)
 		return NULL;
 	data->end = &data->first;
 	data->lock = data->diag = -1;
-	dump->kind_data[FD_TYPES__INETSK] = data;
+	*dump_kind_data(dump, &inet_kind) = data;
 	return data;
 }
 
@@ -36,7 +36,7 @@ static void free_ports(void *ports)
 
 struct inet_restore *inet_restore_data(struct restore *r)
 {
-	struct inet_restore *data = r->kind_data[FD_TYPES__INETSK];
+	struct inet_restore *data = *restore_kind_data(r, &inet_kind);
 
 	if (data)
 		return data;
@@ -45,7 +45,7 @@ struct inet_restore *inet_restore_data(struct restore *r)
 		return NULL;
 	data->end = &data->first;
 	data->lock = -1;
-	r->kind_data[FD_TYPES__INETSK] = data;
+	*restore_kind_data(r, &inet_kind) = data;
 	return data;
 }
 
@@ -254,7 +254,7 @@ static int inet_save(struct dump *dump, const struct fd_probe *probe, FileEntry 
 
 static int inet_save_end(struct dump *dump)
 {
-	struct inet_dump *data = dump->kind_data[FD_TYPES__INETSK];
+	struct inet_dump *data = *dump_kind_data(dump, &inet_kind);
 
 	return data ? inet_read_held(dump, data) : 0;
 }

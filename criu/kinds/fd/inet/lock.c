@@ -250,7 +250,7 @@ bool inet_tree_ends(const struct dump *dump)
 
 int inet_save_commit(struct dump *dump)
 {
-	struct inet_dump *data = dump->kind_data[FD_TYPES__INETSK];
+	struct inet_dump *data = *dump_kind_data(dump, &inet_kind);
 	int err;
 
 	if (!data || !data->nr_streams || !inet_tree_ends(dump))
@@ -283,7 +283,7 @@ static void end_dump(struct dump *dump, struct inet_dump *data, bool goes_on)
 
 void inet_saved(struct dump *dump)
 {
-	struct inet_dump *data = dump->kind_data[FD_TYPES__INETSK];
+	struct inet_dump *data = *dump_kind_data(dump, &inet_kind);
 
 	if (!data)
 		return;
@@ -294,7 +294,7 @@ void inet_saved(struct dump *dump)
 
 void inet_save_undo(struct dump *dump)
 {
-	struct inet_dump *data = dump->kind_data[FD_TYPES__INETSK];
+	struct inet_dump *data = *dump_kind_data(dump, &inet_kind);
 	int err = data && data->lasting ? nft_lock_remove(data->lock, data->table) : 0;
 
 	if (err)
@@ -323,7 +323,7 @@ static enum network_lock method_of(struct restore *r)
 
 int inet_before_fork(struct restore *r)
 {
-	struct inet_restore *data = r->kind_data[FD_TYPES__INETSK];
+	struct inet_restore *data = *restore_kind_data(r, &inet_kind);
 	_cleanup_free_ struct nft_connection *all = NULL;
 	size_t n = 0;
 	int err;
@@ -405,7 +405,7 @@ static void remove_own(struct inet_restore *data)
 
 void inet_unlock(struct restore *r)
 {
-	struct inet_restore *data = r->kind_data[FD_TYPES__INETSK];
+	struct inet_restore *data = *restore_kind_data(r, &inet_kind);
 
 	/* Nothing can stop the restore any more: what the script says is told, and that is all. */
 	if (data->had_connections)
@@ -416,7 +416,7 @@ void inet_unlock(struct restore *r)
 
 void inet_failed(struct restore *r)
 {
-	struct inet_restore *data = r->kind_data[FD_TYPES__INETSK];
+	struct inet_restore *data = *restore_kind_data(r, &inet_kind);
 
 	if (data)
 		remove_own(data);

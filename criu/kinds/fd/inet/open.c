@@ -258,7 +258,7 @@ static int revive(struct restore *r, const struct inet_socket *sk)
 
 int inet_ready(struct restore *r)
 {
-	struct inet_restore *data = r->kind_data[FD_TYPES__INETSK];
+	struct inet_restore *data = *restore_kind_data(r, &inet_kind);
 	int err = 0;
 
 	for (struct inet_socket *sk = data ? data->first : NULL; sk && !err; sk = sk->next)
@@ -282,7 +282,7 @@ static void push(int fd, const InetSkEntry *entry)
 
 void inet_committed(struct restore *r)
 {
-	struct inet_restore *data = r->kind_data[FD_TYPES__INETSK];
+	struct inet_restore *data = *restore_kind_data(r, &inet_kind);
 
 	if (!data)
 		return;

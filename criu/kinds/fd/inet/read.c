@@ -173,7 +173,7 @@ static int write_later(struct dump *dump, struct inet_dump *data, const struct i
 
 int inet_save_rest(struct dump *dump)
 {
-	struct inet_dump *data = dump->kind_data[FD_TYPES__INETSK];
+	struct inet_dump *data = *dump_kind_data(dump, &inet_kind);
 	int err = 0;
 
 	for (const struct inet_stream_image *image = data ? data->later : NULL; image && !err; image = image->next)

@@ -49,10 +49,10 @@ static void close_reader(void *reader)
 
 static struct packet_dump *dump_data(struct dump *dump)
 {
-	struct packet_dump *data = dump->kind_data[FD_TYPES__PACKETSK];
+	struct packet_dump *data = *dump_kind_data(dump, &packet_kind);
 
 	if (!data)
-		data = dump->kind_data[FD_TYPES__PACKETSK] = dump_alloc(dump, sizeof(*data));
+		data = *dump_kind_data(dump, &packet_kind) = dump_alloc(dump, sizeof(*data));
 	return data;
 }
 
@@ -340,7 +340,7 @@ static void check_mapping(struct dump *dump, struct dump_task *dt, const struct 
 /* Only all of it can be mapped, but the program may have unmapped parts. */
 int packet_rings_save_end(struct dump *dump)
 {
-	const struct packet_dump *data = dump->kind_data[FD_TYPES__PACKETSK];
+	const struct packet_dump *data = *dump_kind_data(dump, &packet_kind);
 	struct dump_task *dt;
 
 	dump_for_each_task(dt, dump)

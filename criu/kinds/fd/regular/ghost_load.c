@@ -156,7 +156,7 @@ static int remap_load(struct restore *r, struct regular_restore *data, const Rem
 
 int remaps_load(struct restore *r, struct regular_restore **ret_data)
 {
-	struct regular_restore *data = kind_data_of(&r->arena, &r->kind_data[FD_TYPES__REG], sizeof(*data));
+	struct regular_restore *data = kind_data_of(&r->arena, restore_kind_data(r, &regular_kind), sizeof(*data));
 	ProtobufCMessage **entries;
 	size_t n;
 	int err;

@@ -5,6 +5,7 @@
 #include "ghost-file.pb-c.h"
 #include "kinds/fd/record_table.h"
 #include "kinds/fd/reopen.h"
+#include "kinds/kinds.h"
 #include "regfile.pb-c.h"
 #include "remap-file-path.pb-c.h"
 #include "run/dump.h"

@@ -30,7 +30,7 @@ struct gone {
 
 struct regular_dump *regular_dump_data(struct dump *dump)
 {
-	return kind_data_of(&dump->arena, &dump->kind_data[FD_TYPES__REG], sizeof(struct regular_dump));
+	return kind_data_of(&dump->arena, dump_kind_data(dump, &regular_kind), sizeof(struct regular_dump));
 }
 
 static bool leads_to(const char *path, const struct stat *st)
@@ -305,7 +305,7 @@ static int remove_link_name(const struct gone *gone)
 
 void regular_save_undo(struct dump *dump)
 {
-	struct regular_dump *data = dump->kind_data[FD_TYPES__REG];
+	struct regular_dump *data = *dump_kind_data(dump, &regular_kind);
 
 	for (struct record *r = data ? data->gone.first : NULL; r; r = r->next) {
 		const struct gone *gone = (struct gone *)r;

@@ -263,7 +263,7 @@ static int regular_link(struct restore *r, struct file *file, void *state)
 	if (!to)
 		return -EBADMSG;
 	if (to->kind != file->kind || to == file ||
-	    record_find(&((struct regular_restore *)r->kind_data[FD_TYPES__REG])->remaps, 0, to->id))
+	    record_find(&((struct regular_restore *)*restore_kind_data(r, &regular_kind))->remaps, 0, to->id))
 		return fail(-EBADMSG, "remap-fpath.img: file %u cannot stand for file %u", to->id, file->id);
 	remap->to = to->entry->reg;
 	if (!is_link_remap(remap->to->name, st->reg->name))
@@ -372,7 +372,7 @@ static int regular_open(struct restore *r, struct file *file, const void *state)
 
 static int regular_before_fork(struct restore *r)
 {
-	struct regular_restore *data = r->kind_data[FD_TYPES__REG];
+	struct regular_restore *data = *restore_kind_data(r, &regular_kind);
 
 	if (!data)
 		return 0;

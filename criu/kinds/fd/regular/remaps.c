@@ -612,7 +612,7 @@ static int remove_link_remap(struct restore *r, const struct remap *remap)
 
 void remaps_committed(struct restore *r)
 {
-	struct regular_restore *data = r->kind_data[FD_TYPES__REG];
+	struct regular_restore *data = *restore_kind_data(r, &regular_kind);
 
 	for (struct record *rec = data ? data->remaps.first : NULL; rec; rec = rec->next) {
 		const struct remap *remap = (struct remap *)rec;

@@ -8,6 +8,7 @@
 #include <sys/types.h>
 #include "image/writer.h"
 #include "regfile.pb-c.h"
+#include "kinds/kinds.h"
 #include "run/kind.h"
 #include "run/names.h"
 #include "tty.pb-c.h"

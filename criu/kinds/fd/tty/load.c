@@ -11,7 +11,7 @@
 
 struct tty_restore *tty_restore_of(struct restore *r)
 {
-	return r->kind_data[FD_TYPES__TTY];
+	return *restore_kind_data(r, &tty_kind);
 }
 
 int tty_termios_load(const TermiosEntry *entry, struct tty_termios *ret)
@@ -182,7 +182,7 @@ int tty_load(struct restore *r, struct file *file, void *state)
 	if (!file->entry->tty)
 		return fail(-EBADMSG, "files.img: file %u: a terminal without its record", file->id);
 	if (!all) {
-		all = r->kind_data[FD_TYPES__TTY] = restore_alloc(r, sizeof(*all));
+		all = *restore_kind_data(r, &tty_kind) = restore_alloc(r, sizeof(*all));
 		err = all ? tty_read_images(r, all) : fail(-ENOMEM, "terminals");
 		if (err < 0)
 			return err;

@@ -44,10 +44,10 @@ struct tty_dump {
 
 static struct tty_dump *tty_dump_of(struct dump *dump)
 {
-	struct tty_dump *all = dump->kind_data[FD_TYPES__TTY];
+	struct tty_dump *all = *dump_kind_data(dump, &tty_kind);
 
 	if (!all)
-		all = dump->kind_data[FD_TYPES__TTY] = dump_alloc(dump, sizeof(*all));
+		all = *dump_kind_data(dump, &tty_kind) = dump_alloc(dump, sizeof(*all));
 	return all;
 }
 
@@ -509,7 +509,7 @@ static bool tty_is_saved(struct tty_dump *all, dev_t behind, uint32_t sid)
 /* Nobody in the tree has it open: it has no descriptor to bring it back by. */
 static void tty_tell_lost(struct dump *dump)
 {
-	struct tty_dump *all = dump->kind_data[FD_TYPES__TTY];
+	struct tty_dump *all = *dump_kind_data(dump, &tty_kind);
 	struct dump_task *task;
 
 	dump_for_each_task(task, dump) {
@@ -525,7 +525,7 @@ static void tty_tell_lost(struct dump *dump)
 /* It is known now whether a slave's master is in the tree. */
 int tty_save_end(struct dump *dump)
 {
-	struct tty_dump *all = dump->kind_data[FD_TYPES__TTY];
+	struct tty_dump *all = *dump_kind_data(dump, &tty_kind);
 	int err = 0;
 
 	tty_tell_lost(dump);
@@ -538,7 +538,7 @@ int tty_save_end(struct dump *dump)
 
 void tty_save_undo(struct dump *dump)
 {
-	struct tty_dump *all = dump->kind_data[FD_TYPES__TTY];
+	struct tty_dump *all = *dump_kind_data(dump, &tty_kind);
 
 	for (struct tty_seen *seen = all ? all->seen : NULL; seen; seen = seen->next) {
 		if (seen->master_fd >= 0)

@@ -10,6 +10,7 @@
 #include "kernel/pending.h"
 #include "kernel/unix_diag.h"
 #include "kinds/fd/record_table.h"
+#include "kinds/kinds.h"
 #include "run/dump.h"
 #include "run/restore.h"
 #include "sk-packet.pb-c.h"

@@ -11,7 +11,7 @@
 
 struct unix_restore *unix_restore_data(struct restore *r)
 {
-	return kind_data_of(&r->arena, &r->kind_data[FD_TYPES__UNIXSK], sizeof(struct unix_restore));
+	return kind_data_of(&r->arena, restore_kind_data(r, &unix_kind), sizeof(struct unix_restore));
 }
 
 /* ---- queues ---- */

@@ -56,7 +56,7 @@ static int read_table_of(struct dump *dump, struct unix_dump *data, const struct
 int unix_diag_of(struct dump *dump, const struct fd_probe *probe, const struct unix_diags **ret_all,
 		 const struct unix_diag **ret_diag)
 {
-	struct unix_dump *data = dump->kind_data[FD_TYPES__UNIXSK];
+	struct unix_dump *data = *dump_kind_data(dump, &unix_kind);
 	struct unix_table *table = record_find(&data->tables, 0, 0);
 	const struct unix_diag *diag;
 	int err = table ? 0 : read_table(dump, data, 0, &table);
@@ -206,7 +206,7 @@ const char *unix_name_text(struct dump *dump, const struct unix_diag *diag)
 
 static int write_external(struct dump *dump, const struct unix_seen *seen, const struct unix_diag *peer)
 {
-	struct unix_dump *data = dump->kind_data[FD_TYPES__UNIXSK];
+	struct unix_dump *data = *dump_kind_data(dump, &unix_kind);
 	UnixSkEntry sk = UNIX_SK_ENTRY__INIT;
 	FileEntry entry = FILE_ENTRY__INIT;
 	SkOptsEntry opts = SK_OPTS_ENTRY__INIT;
@@ -239,7 +239,7 @@ static int write_external(struct dump *dump, const struct unix_seen *seen, const
 
 static int check_peer(struct dump *dump, const struct unix_seen *seen)
 {
-	struct unix_dump *data = dump->kind_data[FD_TYPES__UNIXSK];
+	struct unix_dump *data = *dump_kind_data(dump, &unix_kind);
 	const struct options *opts = dump->opts;
 	const struct unix_diag *peer = NULL;
 	uint32_t ino = seen->entry ? seen->entry->peer : 0;
@@ -270,7 +270,7 @@ static int check_peer(struct dump *dump, const struct unix_seen *seen)
 
 int unix_save_end(struct dump *dump)
 {
-	struct unix_dump *data = dump->kind_data[FD_TYPES__UNIXSK];
+	struct unix_dump *data = *dump_kind_data(dump, &unix_kind);
 	int err = 0;
 
 	for (struct record *r = data ? data->seen.first : NULL; r && !err; r = r->next) {

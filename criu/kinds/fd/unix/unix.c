@@ -97,7 +97,7 @@ static int fill_entry(struct dump *dump, const struct fd_probe *probe, const str
 
 static int unix_save(struct dump *dump, const struct fd_probe *probe, FileEntry *entry)
 {
-	struct unix_dump *data = kind_data_of(&dump->arena, &dump->kind_data[FD_TYPES__UNIXSK], sizeof(*data));
+	struct unix_dump *data = kind_data_of(&dump->arena, dump_kind_data(dump, &unix_kind), sizeof(*data));
 	UnixSkEntry *sk = dump_alloc(dump, sizeof(*sk));
 	const struct unix_diags *all;
 	const struct unix_diag *diag;

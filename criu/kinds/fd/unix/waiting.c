@@ -21,7 +21,7 @@ static bool has_sent(const struct unix_diags *all, const struct unix_diag *liste
 
 int unix_read_waiting(struct dump *dump, const struct fd_probe *probe)
 {
-	struct unix_dump *data = dump->kind_data[FD_TYPES__UNIXSK];
+	struct unix_dump *data = *dump_kind_data(dump, &unix_kind);
 	struct unix_seen *seen = record_find(&data->seen, 0, probe->st.st_ino);
 	const struct unix_diags *all;
 	const struct unix_diag *diag;
@@ -102,7 +102,7 @@ static uint32_t invent_inode(struct unix_dump *data)
 /* One that is closed is restored as a client that nobody has: connected, and closed when it has sent all. */
 static int write_gone(struct dump *dump, const struct unix_seen *at, size_t place, const struct pending_connection *c)
 {
-	struct unix_dump *data = dump->kind_data[FD_TYPES__UNIXSK];
+	struct unix_dump *data = *dump_kind_data(dump, &unix_kind);
 	UnixSkEntry sk = UNIX_SK_ENTRY__INIT;
 	FileEntry entry = FILE_ENTRY__INIT;
 	SkOptsEntry opts = SK_OPTS_ENTRY__INIT;
@@ -166,7 +166,7 @@ static void tell_of_outside(struct dump *dump, const struct unix_seen *at, size_
 
 int unix_save_waiting(struct dump *dump, const struct unix_seen *at)
 {
-	struct unix_dump *data = dump->kind_data[FD_TYPES__UNIXSK];
+	struct unix_dump *data = *dump_kind_data(dump, &unix_kind);
 	size_t outside = 0;
 	int err = 0;
 
