@@ -2,6 +2,7 @@
 /* From argv to a command. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -77,6 +78,8 @@ int main(int argc, char **argv)
 	struct words words;
 	int ret = fill_standard_descriptors();
 
+	/* Whoever started us may ignore it, and we inherit that: then nobody's end could be waited for. */
+	signal(SIGCHLD, SIG_DFL);
 	if (ret == 0)
 		ret = options_init(&opts);
 	if (ret < 0)

@@ -186,6 +186,9 @@ static int become(struct restore *r, struct restore_task *rt)
 
 	r->self = rt;
 	atomic_store(&r->shared->tasks[rt->t.index].pid, getpid());
+	/* Whoever failed before that number was there does not end us (restore/undo.c). */
+	if (atomic_load(&r->shared->failed))
+		return -ECANCELED;
 	/* The restore is all or nothing: whose maker dies dies too, until the restorer sets what the image says. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		return fail(-errno, "prctl(PR_SET_PDEATHSIG)");
@@ -328,24 +331,4 @@ int restore_fork_tree(struct restore *r)
 	if (!err)
 		r->root_pid = root->t.pid;
 	return err;
-}
-
-void restore_kill_all(struct restore *r)
-{
-	size_t nr = r->tree.nr_tasks + r->nr_helpers;
-	int status;
-
-	if (!r->shared)
-		return;
-	for (size_t i = 0; i < nr; i++) {
-		pid_t pid = atomic_load(&r->shared->tasks[i].pid);
-
-		if (pid > 0)
-			kill(pid, SIGKILL);
-	}
-	if (r->root_pid > 0)
-		kill(r->root_pid, SIGKILL);
-	/* Threads that we traced report their end to us, too: __WALL. */
-	while (waitpid(-1, &status, __WALL) > 0)
-		;
 }

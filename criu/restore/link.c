@@ -157,6 +157,8 @@ static int check_root(struct restore *r)
 {
 	struct restore_task *root = restore_task_of(r->tree.root);
 
+	/* Its parent is another one than before, which waits for it in the usual way. */
+	root->t.exit_signal = SIGCHLD;
 	if (root->t.sid == root->t.pid || !outside(r, root->t.sid))
 		return 0;
 	if (!r->opts->shell_job)

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * After a failure: the processes of this restore end, and no others. A number that a task had may be another process's
+ * by now, and children that are not ours may wait to be reaped: a shell's background jobs, when it has executed the tool.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "base/cleanup.h"
+#include "kernel/maps.h"
+#include "restore/restore.h"
+#include "run/restore.h"
+#include "util/fds.h"
+#include "util/log.h"
+
+/* Of all tasks together, that have been killed. */
+#define END_MS 10000
+
+/* The mapping that every process of one restore has, and nobody else. */
+struct mark {
+	uint64_t ino;
+	uint32_t dev_major, dev_minor;
+};
+
+static int read_maps(pid_t pid, struct maps *ret_maps)
+{
+	_cleanup_proc_ struct proc proc = PROC_CLOSED;
+	int err = proc_open(pid, &proc);
+
+	return err < 0 ? err : maps_read(&proc, ret_maps);
+}
+
+static int find_mark(const struct restore *r, struct mark *ret_mark)
+{
+	_cleanup_maps_ struct maps maps = { 0 };
+	const struct kernel_vma *vma;
+	int err = read_maps(getpid(), &maps);
+
+	if (err < 0)
+		return err;
+	vma = maps_find(&maps, (uintptr_t)r->shared);
+	if (!vma)
+		return -ENOENT;
+	*ret_mark = (struct mark){ vma->ino, vma->dev_major, vma->dev_minor };
+	return 0;
+}
+
+/* One that we may not look into is taken for ours, which its number says. Zombies have no memory: they have ended. */
+static bool is_ours(pid_t pid, const struct mark *mark)
+{
+	_cleanup_maps_ struct maps maps = { 0 };
+	int err = read_maps(pid, &maps);
+
+	for (size_t i = 0; !err && i < maps.n; i++)
+		if (maps.v[i].ino == mark->ino && maps.v[i].dev_major == mark->dev_major &&
+		    maps.v[i].dev_minor == mark->dev_minor)
+			return true;
+	return err == -EACCES || err == -EPERM;
+}
+
+/* A descriptor of the task @pid if it is ours and lives, or a negative errno. The descriptor holds the number's owner. */
+static int hold_task(pid_t pid, const struct mark *mark)
+{
+	_cleanup_close_ int pidfd = pid > 0 ? sys_pidfd_open(pid, 0) : -ESRCH;
+
+	if (pidfd < 0)
+		return pidfd;
+	return is_ours(pid, mark) ? steal_fd(&pidfd) : -ESRCH;
+}
+
+static void kill_task(pid_t pid, const struct mark *mark)
+{
+	_cleanup_close_ int pidfd = hold_task(pid, mark);
+	int err = pidfd < 0 ? 0 : sys_pidfd_send_signal(pidfd, SIGKILL);
+
+	if (err < 0 && err != -ESRCH)
+		log_warn("process %d of the failed restore cannot be ended (errno %d)", pid, -err);
+}
+
+/* If it is a child of ours, or we trace it; __WALL: threads that are traced report their end to us, too. */
+static void reap(pid_t pid)
+{
+	int status;
+
+	for (;;) {
+		pid_t got = waitpid(pid, &status, __WALL);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0 || WIFEXITED(status) || WIFSIGNALED(status))
+			return;
+	}
+}
+
+/* The leader's end is told after that of its traced threads. The number of a thread that is missing may be a stranger's. */
+static void reap_task(const struct restore_task *rt, pid_t pid)
+{
+	char path[64];
+
+	for (size_t i = 1; i < rt->nr_threads; i++) {
+		snprintf(path, sizeof(path), "/proc/%d/task/%d", pid, rt->threads[i].id.host_tid);
+		if (!access(path, F_OK))
+			reap(rt->threads[i].id.host_tid);
+	}
+	reap(pid);
+}
+
+/* Those that are nobody's children of ours end on their own. */
+static void await_end(pid_t pid, const struct mark *mark, uint64_t until)
+{
+	_cleanup_close_ int pidfd = hold_task(pid, mark);
+	struct pollfd ended = { .fd = pidfd, .events = POLLIN };
+	uint64_t now = stats_now();
+
+	if (pidfd >= 0 && poll(&ended, 1, now < until ? (int)((until - now) / 1000) : 0) == 0)
+		log_warn("process %d of the failed restore has been killed, but has not ended yet", pid);
+}
+
+void restore_kill_all(struct restore *r)
+{
+	size_t nr = r->tree.nr_tasks + r->nr_helpers;
+	uint64_t until = stats_now() + END_MS * 1000ull;
+	struct restore_task *rt;
+	struct mark mark;
+	int err = r->shared ? find_mark(r, &mark) : 0;
+
+	if (!r->shared)
+		return;
+	/* From here on nobody makes another one, and who waits gives up. */
+	shared_fail(r->shared, -ECANCELED);
+	if (err < 0) {
+		log_warn("read our own memory map (errno %d): what is left of the tree ends by itself", -err);
+		return;
+	}
+	for (size_t i = 0; i < nr; i++)
+		kill_task(atomic_load(&r->shared->tasks[i].pid), &mark);
+	restore_for_each_task(rt, r)
+		if (atomic_load(&r->shared->tasks[rt->t.index].pid) > 0)
+			reap_task(rt, atomic_load(&r->shared->tasks[rt->t.index].pid));
+	for (size_t i = 0; i < nr; i++)
+		await_end(atomic_load(&r->shared->tasks[i].pid), &mark, until);
+}
