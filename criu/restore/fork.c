@@ -2,6 +2,7 @@
 /* Make the tree: every task with its own pid, in its session and group. */
 #include <errno.h>
 #include <linux/sched.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -23,6 +24,9 @@
 
 #define TAKEN_WAIT_US 10000000u
 #define TAKEN_STEP_US 1000u
+
+/* Exit statuses of a process that makes the root. */
+enum { MAKER_FAILED = 1, MAKER_IN_THE_WAY };
 
 /* Who has the pid that we need. The number of a thread, a group or a session counts as taken, too. */
 static int pid_taken(pid_t pid)
@@ -180,6 +184,31 @@ static int await_zombies(struct restore *r, struct restore_task *rt)
 	return 0;
 }
 
+/* Not before that is the root's parent the one that it is to have. */
+static int await_orphaned(pid_t maker)
+{
+	while (getppid() == maker) {
+		_cleanup_close_ int pidfd = sys_pidfd_open(maker, 0);
+		struct pollfd ended = { .fd = pidfd, .events = POLLIN };
+
+		if (pidfd < 0 && pidfd != -ESRCH)
+			return fail(pidfd, "pidfd_open %d", maker);
+		if (pidfd >= 0)
+			poll(&ended, 1, -1);
+	}
+	return 0;
+}
+
+static int follow_maker(struct restore *r, struct restore_task *rt)
+{
+	if (r->root_maker && !rt->creator)
+		return await_orphaned(r->root_maker);
+	/* The restore is all or nothing: whose maker dies dies too, until the restorer sets what the image says. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return fail(-errno, "prctl(PR_SET_PDEATHSIG)");
+	return getppid() == 1 && rt->creator && rt->creator->t.pid != 1 && !rt->as_sibling ? -ECANCELED : 0;
+}
+
 static int become(struct restore *r, struct restore_task *rt)
 {
 	int err;
@@ -189,11 +218,9 @@ static int become(struct restore *r, struct restore_task *rt)
 	/* Whoever failed before that number was there does not end us (restore/undo.c). */
 	if (atomic_load(&r->shared->failed))
 		return -ECANCELED;
-	/* The restore is all or nothing: whose maker dies dies too, until the restorer sets what the image says. */
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
-		return fail(-errno, "prctl(PR_SET_PDEATHSIG)");
-	if (getppid() == 1 && rt->creator && rt->creator->t.pid != 1 && !rt->as_sibling)
-		return -ECANCELED;
+	err = follow_maker(r, rt);
+	if (err)
+		return err;
 	log_set_pid(rt->t.pid);
 	err = time_ns_enter(r, rt);
 	if (err)
@@ -318,6 +345,57 @@ static _Noreturn void run_task(struct restore *r, struct restore_task *rt)
 	_exit(1);
 }
 
+/* Does it ask for a signal when its parent ends, with the tool as a parent that is about to end? */
+static bool minds_our_end(const struct restore *r, const struct restore_task *root)
+{
+	if (!r->opts->restore_detached || r->opts->restore_sibling)
+		return false;
+	for (size_t i = 0; i < root->nr_threads; i++)
+		if (root->threads[i].core->thread_core->pdeath_sig)
+			return true;
+	return false;
+}
+
+static bool is_number_of_tree(struct restore *r, pid_t pid)
+{
+	struct task *helper;
+	uint64_t of;
+
+	list_for_each(helper, &r->helpers, in_tree)
+		if (helper->pid == pid)
+			return true;
+	return hash_get(&r->tids, (uint64_t)pid, &of);
+}
+
+static _Noreturn void make_orphan(struct restore *r, struct restore_task *root)
+{
+	r->root_maker = getpid();
+	if (is_number_of_tree(r, r->root_maker))
+		_exit(MAKER_IN_THE_WAY);
+	_exit(make_task(r, root, NULL) ? MAKER_FAILED : 0);
+}
+
+/* The root is from birth the child of whoever takes the children of processes that have ended: as it will be later. */
+static int make_root_orphan(struct restore *r, struct restore_task *root)
+{
+	int status;
+
+	do {
+		pid_t maker = fork();
+
+		if (!maker)
+			make_orphan(r, root);
+		if (maker < 0)
+			return fail(-errno, "fork");
+		while (waitpid(maker, &status, 0) < 0)
+			if (errno != EINTR)
+				return fail(-errno, "wait for process %d, which makes the root", maker);
+	} while (WIFEXITED(status) && WEXITSTATUS(status) == MAKER_IN_THE_WAY);
+	if (WIFSIGNALED(status))
+		return fail(-ECHILD, "the process that makes the root was ended by signal %d", WTERMSIG(status));
+	return WEXITSTATUS(status) ? -ECHILD : 0;
+}
+
 int restore_fork_tree(struct restore *r)
 {
 	struct restore_task *root = restore_task_of(r->tree.root);
@@ -327,7 +405,7 @@ int restore_fork_tree(struct restore *r)
 	/* Tasks are born with everything blocked: no signal may run the tool's handlers in them. */
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, NULL);
-	err = make_task(r, root, NULL);
+	err = minds_our_end(r, root) ? make_root_orphan(r, root) : make_task(r, root, NULL);
 	if (!err)
 		r->root_pid = root->t.pid;
 	return err;

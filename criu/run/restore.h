@@ -116,6 +116,7 @@ struct restore {
 	int death_signal; /* of this process */
 	int root_fd; /* --root: where paths begin; AT_FDCWD without */
 	pid_t root_pid; /* of the restored root, once it exists */
+	pid_t root_maker; /* a process that makes the root and ends at once (restore/fork.c); 0: the tool makes it */
 	bool pidfile_written;
 	struct time_spaces *time_spaces; /* kinds/ns/time.c */
 	bool clocks_go_on; /* in time namespaces, from where they stood at the dump */

@@ -10,6 +10,7 @@
 #include "kinds/kinds.h"
 #include "run/dump.h"
 #include "run/restore.h"
+#include "util/array.h"
 #include "util/fds.h"
 #include "util/log.h"
 
@@ -112,6 +113,27 @@ static void save_speculation(int32_t v, protobuf_c_boolean *ret_has, uint32_t *r
 	*ret_v = *ret_has ? (uint32_t)v : 0;
 }
 
+/* It is a thread's end that sends the signal. A restore has the first thread of a process make its children. */
+static void tell_other_parent(const struct dump_task *task, const struct dump_thread *thread)
+{
+	const struct dump_task *parent = task->t.parent ? dump_task_of(task->t.parent) : NULL;
+	struct pid_array leader = { 0 }, children = { 0 };
+	bool found = false;
+	int err = !parent || parent->nr_threads < 2 ? -ENOENT : array_add(&leader, parent->threads[0].id.host_tid);
+
+	if (!err)
+		err = proc_children_of(&parent->proc, &leader, &children);
+	for (size_t i = 0; !err && i < children.n && !found; i++)
+		found = children.v[i] == task->t.host_pid;
+	if (!err && !found)
+		log_warn(
+			"thread %d: asks for signal %d when the thread of process %d that made it ends (PR_SET_PDEATHSIG); "
+			"after a restore it comes when the first thread of that process ends",
+			thread->id.host_tid, thread->inside.pdeath_signal, parent->t.host_pid);
+	array_free(&leader);
+	array_free(&children);
+}
+
 static int attributes_save_thread(struct dump *dump, struct dump_task *task, struct dump_thread *thread,
 				  CoreEntry *core)
 {
@@ -121,6 +143,8 @@ static int attributes_save_thread(struct dump *dump, struct dump_task *task, str
 	e->comm = save_name(dump, &thread->stat);
 	if (!e->comm)
 		return no_memory("name");
+	if (in->pdeath_signal > 0)
+		tell_other_parent(task, thread);
 	e->has_pdeath_sig = in->pdeath_signal > 0;
 	e->pdeath_sig = in->pdeath_signal > 0 ? (uint32_t)in->pdeath_signal : 0;
 	e->has_tsc_mode = in->tsc_mode == TSC_SIGSEGV;
