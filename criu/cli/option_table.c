@@ -59,6 +59,7 @@ const struct option_spec option_table[] = {
 	FLAG('R', "leave-running", DUMPS, MAIN, leave_running, "the tree goes on after the dump (without it: it ends)"),
 	FLAG('s', "leave-stopped", CMD_DUMP | RESTORE, MAIN, leave_stopped, "leave the tree stopped (SIGSTOP)"),
 	FLAG('d', "restore-detached", RESTORE | SERVERS, MAIN, restore_detached, "return as soon as the tree runs, instead of waiting for its end"),
+	FLAG(0, "strict-limits", RESTORE, MAIN, strict_limits, "refuse to restore where a hard limit (ulimit -H) cannot be as high as it was"),
 	FLAG('S', "restore-sibling", RESTORE, MAIN, restore_sibling, "the tree becomes a child of whoever called criu (with -d)"),
 	STRING(0, "pidfile", "FILE", RESTORE | SERVERS, MAIN, pidfile, "write the pid of the tree's root there; relative to the work directory"),
 	VALUE(ACTION, 0, "exec-cmd", "-- COMMAND [ARG]...", RESTORE, MAIN, value_nothing, "become COMMAND once the tree runs, as the tree's parent"),

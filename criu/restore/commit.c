@@ -17,7 +17,6 @@
 #include "kinds/kinds.h"
 #include "restore/restore.h"
 #include "run/restore.h"
-#include "run/scripts.h"
 #include "util/log.h"
 
 /* What fails behind the point of no return is tried again, after 1, 2, 4, ... ms. */
@@ -355,7 +354,7 @@ int restore_commit(struct restore *r)
 	if (!err)
 		err = locks_ready(r);
 	if (!err)
-		err = scripts_run(r->opts, "pre-resume", r->root_pid);
+		err = restore_script(r, "pre-resume", r->root_pid);
 	if (err)
 		return err;
 	/* The point of no return. */

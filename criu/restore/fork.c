@@ -348,7 +348,7 @@ static _Noreturn void run_task(struct restore *r, struct restore_task *rt)
 /* Does it ask for a signal when its parent ends, with the tool as a parent that is about to end? */
 static bool minds_our_end(const struct restore *r, const struct restore_task *root)
 {
-	if (!r->opts->restore_detached || r->opts->restore_sibling)
+	if (!r->opts->restore_detached || r->opts->restore_sibling || r->opts->exec_cmd.n)
 		return false;
 	for (size_t i = 0; i < root->nr_threads; i++)
 		if (root->threads[i].core->thread_core->pdeath_sig)

@@ -12,6 +12,7 @@
 #include "kernel/proc_pid.h"
 #include "memory/segments.h"
 #include "run/interrupt.h"
+#include "run/limits.h"
 #include "run/restore.h"
 #include "run/scripts.h"
 #include "util/fds.h"
@@ -31,20 +32,30 @@ int restore_open_images(struct restore *r)
 	return err < 0 ? fail(err, "open the images directory %s", path) : 0;
 }
 
+/* A soft limit has been raised already. */
+static int make_room_for_fds(struct restore *r)
+{
+	struct rlimit lim = { 0, 0 };
+	rlim_t need;
+
+	r->service_base = MAX_OF(r->service_base, 16);
+	need = (rlim_t)r->service_base + RESTORE_OWN_FDS;
+	if (getrlimit(RLIMIT_NOFILE, &lim) < 0)
+		return fail(-errno, "our own limit of open files");
+	if (lim.rlim_max < need && setrlimit(RLIMIT_NOFILE, &(struct rlimit){ need, need }) < 0)
+		return fail(-EMFILE,
+			    "descriptor %d of the images needs a higher limit: ulimit -Hn is %lu, and has to be %lu",
+			    r->service_base - 1, lim.rlim_max, need);
+	return 0;
+}
+
 /* Descriptors of the tool that the tasks need go above everything that they will have themselves. */
 static int move_service_fds(struct restore *r)
 {
-	int pipe_fds[2], fd, err;
-	struct rlimit lim;
+	int pipe_fds[2], fd, err = make_room_for_fds(r);
 
-	if (!getrlimit(RLIMIT_NOFILE, &lim) && lim.rlim_cur < lim.rlim_max) {
-		lim.rlim_cur = lim.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &lim);
-	}
-	r->service_base = MAX_OF(r->service_base, 16);
-	if ((uint64_t)r->service_base + 64 > lim.rlim_max)
-		return fail(-EMFILE, "descriptor %d of the images needs a higher limit: ulimit -Hn is %lu",
-			    r->service_base, lim.rlim_max);
+	if (err)
+		return err;
 	err = image_dir_move_fd(r->dir, r->service_base);
 	if (err < 0)
 		return fail(err, "keep the images directory open");
@@ -201,13 +212,26 @@ static void take_back(struct restore *r)
 		unlinkat(pidfile_dir(r), r->opts->pidfile, 0);
 }
 
+/* With the limits of whoever started us. */
+int restore_script(struct restore *r, const char *action, pid_t pid)
+{
+	int err;
+
+	if (!r->opts->action_scripts.n)
+		return 0;
+	limits_put_back(r->own_limits);
+	err = scripts_run(r->opts, action, pid);
+	limits_raise(r->own_limits);
+	return err ? err : make_room_for_fds(r);
+}
+
 static void tell_running(struct restore *r)
 {
 	for (const struct fd_kind *const *kind = fd_kinds; *kind; kind++)
 		if ((*kind)->running)
 			(*kind)->running(r);
 	/* The tree lives on whatever it says. */
-	scripts_run(r->opts, "post-resume", r->root_pid);
+	restore_script(r, "post-resume", r->root_pid);
 }
 
 static int make_tree(struct restore *r)
@@ -216,7 +240,7 @@ static int make_tree(struct restore *r)
 	int err = count_stages(r);
 
 	if (!err)
-		err = scripts_run(r->opts, "pre-restore", 0);
+		err = restore_script(r, "pre-restore", 0);
 	if (!err)
 		err = call_before_fork(r);
 	if (!err)
@@ -232,7 +256,7 @@ static int make_tree(struct restore *r)
 	if (!err)
 		err = write_pidfile(r);
 	if (!err)
-		err = scripts_run(r->opts, "post-restore", r->root_pid);
+		err = restore_script(r, "post-restore", r->root_pid);
 	if (!err)
 		err = interrupted();
 	/* The line is gone before the tree can write there. */
@@ -321,7 +345,9 @@ int restore_run(const struct options *opts, int *ret_wait_status)
 		return fail(-ENOMEM, "restore");
 	interrupt_signals(&asking);
 	sigprocmask(SIG_BLOCK, &asking, &old);
+	limits_raise(r->own_limits);
 	err = load_and_make(r);
+	limits_put_back(r->own_limits);
 	if (!err)
 		stats_finish_restore(opts, opts->work_dir_fd >= 0 ? opts->work_dir_fd : image_dir_fd(r->dir),
 				     &r->stats.restore);

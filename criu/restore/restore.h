@@ -2,6 +2,7 @@
 /* Bring a process tree back: the phases, in their order. Each logs what goes wrong and returns -errno. */
 #pragma once
 #include <stdbool.h>
+#include <sys/types.h>
 #include "run/options.h"
 
 struct restore;
@@ -33,5 +34,7 @@ int restore_hand_over(struct restore *r, struct restore_task *rt);
 int restore_commit(struct restore *r);
 /* In the tool: until the root ends; passes signals on to it, and does what a job of a shell does. */
 int restore_wait(struct restore *r, int *ret_wait_status);
+/* In the tool: --action-script. */
+int restore_script(struct restore *r, const char *action, pid_t pid);
 /* In the tool, after a failure. */
 void restore_kill_all(struct restore *r);

@@ -97,6 +97,7 @@ struct options {
 	bool leave_stopped; /* -s: dump: left by SIGSTOP; restore: every task is left stopped */
 	bool restore_detached; /* -d: restore: do not wait for the tree */
 	bool restore_sibling; /* -S: restore: root is a child of the caller's parent (needs -d) */
+	bool strict_limits; /* --strict-limits: restore refuses hard limits that it may not raise */
 	struct str_list exec_cmd; /* --exec-cmd -- CMD: becomes this after restore, as the tree's parent */
 	unsigned int timeout_sec; /* --timeout: bound on freezing; 0: no bound. Default 10 */
 	char *freeze_cgroup; /* --freeze-cgroup: cgroup directory used to freeze the tree */

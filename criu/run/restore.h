@@ -103,6 +103,8 @@ struct restore {
 	struct premap
 		*premap; /* of this process: memory that waits for its task and what that forks (memory/premap.c) */
 	struct sharer *sharers; /* who lives in this process's memory besides (restore/sharers.h); NULL: nobody */
+	uint64_t own_limits[INSIDE_NR_RLIMITS][2]; /* of the tool: they are raised while it works (run/limits.h) */
+	uint64_t limit_told[INSIDE_NR_RLIMITS]; /* the last hard limit that was said to be lower now */
 	int service_base; /* descriptors of our own lie at or above; all below belong to the task */
 	int commit_fd; /* read end: end of file says that the tree is complete, or that the tool has died */
 	int commit_hold_fd; /* write end, in the tool only */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Resource limits, by their numbers. getrlimit(2) */
 #include <errno.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -52,86 +53,107 @@ static int get_limit(int nr, struct rlimit64 *ret)
 	return syscall(SYS_prlimit64, 0, nr, NULL, ret) ? -errno : 0;
 }
 
-/* Sets both, or says who may. */
-static int raise_limit(pid_t pid, int nr, const RlimitEntry *e, bool test_only)
+static int set_limit(int nr, uint64_t cur, uint64_t max)
+{
+	const struct rlimit64 want = { cur, max };
+
+	return syscall(SYS_prlimit64, 0, nr, &want, NULL) ? -errno : 0;
+}
+
+/* The highest hard limit that can be had up to @want. There is no asking for CAP_SYS_RESOURCE but trying: in a user
+ * namespace it is not enough to have it. */
+static int possible_limit(int nr, uint64_t want, uint64_t *ret_max)
 {
 	struct rlimit64 own = { 0 };
 	int err = get_limit(nr, &own);
 
 	if (err)
 		return fail(err, "our own RLIMIT_%s", limit_names[nr]);
-	if (own.rlim_max >= e->max)
+	if (own.rlim_max >= want || !set_limit(nr, own.rlim_cur, want)) {
+		if (own.rlim_max < want)
+			set_limit(nr, own.rlim_cur, own.rlim_max);
+		*ret_max = want;
 		return 0;
-	/* There is no asking for CAP_SYS_RESOURCE but trying: in a user namespace it is not enough to have it. */
-	struct rlimit64 want = { own.rlim_cur, e->max };
-	if (syscall(SYS_prlimit64, 0, nr, &want, NULL))
-		return fail(
-			-errno,
-			"core-%d.img: tc.rlimits: RLIMIT_%s had the hard limit %llu, ours is %llu: raising it needs "
-			"CAP_SYS_RESOURCE; or start criu with 'ulimit -H' that high",
-			pid, limit_names[nr], (unsigned long long)e->max, (unsigned long long)own.rlim_max);
-	if (test_only)
-		syscall(SYS_prlimit64, 0, nr, &own, NULL);
+	}
+	*ret_max = own.rlim_max;
 	return 0;
+}
+
+/* Each limit and value is told once, however many tasks have it. */
+static int lower_limit(struct restore *r, pid_t pid, int nr, RlimitEntry *e, uint64_t max)
+{
+	if (r->opts->strict_limits)
+		return fail(-EPERM,
+			    "core-%d.img: RLIMIT_%s had the hard limit %llu, ours is %llu: raising it needs "
+			    "CAP_SYS_RESOURCE; or start criu with 'ulimit -H' that high, or without --strict-limits",
+			    pid, limit_names[nr], (unsigned long long)e->max, (unsigned long long)max);
+	if (r->limit_told[nr] != e->max)
+		log_warn("pid %d: RLIMIT_%s had the hard limit %llu and gets %llu: raising it needs CAP_SYS_RESOURCE "
+			 "(--strict-limits refuses)",
+			 pid, limit_names[nr], (unsigned long long)e->max, (unsigned long long)max);
+	r->limit_told[nr] = e->max;
+	e->max = max;
+	e->cur = MIN_OF(e->cur, max);
+	return 0;
+}
+
+static int load_limit(struct restore *r, pid_t pid, int nr, RlimitEntry *e)
+{
+	uint64_t max = 0;
+	int err;
+
+	if (e->cur > e->max)
+		return core_refuse(pid, "tc.rlimits: RLIMIT_%s: cur %llu is above max %llu", limit_names[nr],
+				   (unsigned long long)e->cur, (unsigned long long)e->max);
+	err = possible_limit(nr, e->max, &max);
+	return err || max == e->max ? err : lower_limit(r, pid, nr, e, max);
 }
 
 static int limits_load(struct restore *r, struct restore_task *task)
 {
 	const TaskRlimitsEntry *all = task->core->tc->rlimits;
+	int err = 0;
 
-	if (!all)
-		return 0;
-	if (all->n_rlimits > INSIDE_NR_RLIMITS)
+	if (all && all->n_rlimits > INSIDE_NR_RLIMITS)
 		return core_refuse(task->t.pid, "tc.rlimits: %zu limits, there are %d", all->n_rlimits,
 				   INSIDE_NR_RLIMITS);
-	for (size_t i = 0; i < all->n_rlimits; i++) {
-		const RlimitEntry *e = all->rlimits[i];
-
-		if (e->cur > e->max)
-			return core_refuse(task->t.pid, "tc.rlimits: RLIMIT_%s: cur %llu is above max %llu",
-					   limit_names[i], (unsigned long long)e->cur, (unsigned long long)e->max);
-		int err = raise_limit(task->t.pid, (int)i, e, true);
-		if (err)
-			return err;
-	}
-	return 0;
+	for (size_t i = 0; !err && all && i < all->n_rlimits; i++)
+		err = load_limit(r, task->t.pid, (int)i, all->rlimits[i]);
+	return err;
 }
 
-/* Memory is made under our own limits: what may be had of it is. */
-static int raise_soft(int nr)
-{
-	struct rlimit64 own = { 0 };
-	int err = get_limit(nr, &own);
-
-	own.rlim_cur = own.rlim_max;
-	if (!err && syscall(SYS_prlimit64, 0, nr, &own, NULL))
-		err = -errno;
-	return err ? fail(err, "raise our own RLIMIT_%s", limit_names[nr]) : 0;
-}
-
-/* Raise what needs privileges while we have them; the restorer sets the limits themselves, last. */
+/*
+ * Raise what needs privileges while we have them; the restorer sets the limits themselves, last. Until then nothing that
+ * the task has meets a limit that is only ours: signals that wait, messages, locked memory, the size of a file.
+ */
 static int limits_apply(struct restore *r, struct restore_task *task)
 {
 	const TaskRlimitsEntry *all = task->core->tc->rlimits;
 
 	for (size_t i = 0; all && i < all->n_rlimits; i++) {
-		int err = raise_limit(task->t.pid, (int)i, all->rlimits[i], false);
-		if (!err && (i == RLIMIT_AS || i == RLIMIT_DATA || i == RLIMIT_MEMLOCK))
-			err = raise_soft((int)i);
+		uint64_t max = all->rlimits[i]->max;
+		struct rlimit64 own = { 0 };
+		int err = get_limit((int)i, &own);
+
+		if (!err && own.rlim_max < max)
+			err = set_limit((int)i, max, max);
 		if (err)
-			return err;
+			return fail(err, "raise the hard limit RLIMIT_%s from %llu to %llu", limit_names[i],
+				    (unsigned long long)own.rlim_max, (unsigned long long)max);
 	}
 	return 0;
 }
 
+/* What an image does not tell stays what it was for whoever started us. */
 static int limits_hand_over(struct restore *r, struct restore_task *task, struct wire_task *wire)
 {
 	const TaskRlimitsEntry *all = task->core->tc->rlimits;
 
+	memcpy(wire->rlimits, r->own_limits, sizeof(wire->rlimits));
+	wire->nr_rlimits = INSIDE_NR_RLIMITS;
 	for (size_t i = 0; all && i < all->n_rlimits; i++) {
 		wire->rlimits[i][0] = all->rlimits[i]->cur;
 		wire->rlimits[i][1] = all->rlimits[i]->max;
-		wire->nr_rlimits = (uint32_t)i + 1;
 	}
 	return 0;
 }

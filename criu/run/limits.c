@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "run/limits.h"
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+void limits_raise(uint64_t ret_was[INSIDE_NR_RLIMITS][2])
+{
+	for (int nr = 0; nr < INSIDE_NR_RLIMITS; nr++) {
+		ret_was[nr][0] = ret_was[nr][1] = UINT64_MAX;
+		/* Should something of ours crash, it leaves no core where the program would not have. */
+		if (syscall(SYS_prlimit64, 0, nr, NULL, ret_was[nr]) || ret_was[nr][0] == ret_was[nr][1] ||
+		    nr == RLIMIT_CORE)
+			continue;
+		/* Should it not work, the limit is met where it matters, and told there. */
+		syscall(SYS_prlimit64, 0, nr, (uint64_t[]){ ret_was[nr][1], ret_was[nr][1] }, NULL);
+	}
+}
+
+void limits_put_back(const uint64_t was[INSIDE_NR_RLIMITS][2])
+{
+	for (int nr = 0; nr < INSIDE_NR_RLIMITS; nr++)
+		if (was[nr][0] != was[nr][1])
+			syscall(SYS_prlimit64, 0, nr, was[nr], NULL);
+}

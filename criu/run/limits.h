@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Resource limits of the tool itself: getrlimit(2). While it works, none of them is lower than it may be. */
+#pragma once
+#include <stdint.h>
+#include "pie/wire.h"
+
+/* How many descriptors a restore needs in each process above those that the program has there. */
+#define RESTORE_OWN_FDS 64
+
+/* Each soft limit becomes as high as the hard one; @ret_was gets what they were (soft, hard). */
+void limits_raise(uint64_t ret_was[INSIDE_NR_RLIMITS][2]);
+/* Back to what limits_raise() has given: for what somebody else is to inherit. */
+void limits_put_back(const uint64_t was[INSIDE_NR_RLIMITS][2]);
