@@ -37,6 +37,31 @@ static int place(const struct task_fd *at, int fd)
 	return err;
 }
 
+static int place_own(struct restore *r, struct restore_task *rt, const struct task_fd *at, int fd)
+{
+	int err = place(at, fd);
+
+	if (!err)
+		shared_file_set(r->shared, at->file->index, rt->t.host_pid, at->file->owner_fd);
+	return err;
+}
+
+/* What is open besides lies above all that tasks have: no number of the table is taken by anything else. */
+static int place_provided(struct restore *r, struct restore_task *rt)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < r->provided.n; i++) {
+		const struct provided *p = &r->provided.v[i];
+
+		/* The owner of a file is its first user. */
+		if (!err)
+			err = place_own(r, rt, &p->file->users[0], p->fd);
+	}
+	r->provided.n = 0;
+	return err;
+}
+
 static int open_own(struct restore *r, struct restore_task *rt, const struct task_fd *at)
 {
 	struct file *file = at->file;
@@ -44,10 +69,8 @@ static int open_own(struct restore *r, struct restore_task *rt, const struct tas
 
 	if (fd < 0)
 		return fd;
-	fd = place(at, fd);
-	if (!fd)
-		shared_file_set(r->shared, file->index, rt->t.host_pid, file->owner_fd);
-	return fd;
+	fd = place_own(r, rt, at, fd);
+	return fd ? fd : place_provided(r, rt);
 }
 
 static int take(struct restore *r, struct restore_task *rt, const struct task_fd *at)
@@ -114,8 +137,14 @@ static bool is_others(struct restore_task *rt, struct file *file)
 static int take_made(struct restore *r, struct restore_task *rt, const struct task_fd *at)
 {
 	struct file *file = at->file;
-	int err = take(r, rt, at);
+	int number, err;
+	pid_t pid;
 
+	err = shared_file_wait(r->shared, file->index, &pid, &number);
+	/* One that we have made ourselves has its place already. */
+	if (err || (pid == rt->t.host_pid && number == file->owner_fd))
+		return err;
+	err = take(r, rt, at);
 	if (!err)
 		shared_file_set(r->shared, file->index, rt->t.host_pid, file->owner_fd);
 	return err;

@@ -19,6 +19,7 @@
 #include "run/shared.h"
 #include "run/stats.h"
 #include "task/tree.h"
+#include "util/array.h"
 #include "util/hash.h"
 
 /* One file description of the tree (an entry of files.img). */
@@ -80,6 +81,13 @@ struct restore_task {
 	bool drop_sigchld; /* its stopped children told it so a second time (restore/commit.c) */
 };
 
+/* A file of @self that came into being with another one. */
+struct provided {
+	struct file *file;
+	int fd;
+};
+ARRAY_OF(provided_array, struct provided);
+
 struct restore {
 	const struct options *opts;
 	struct image_dir *dir;
@@ -105,6 +113,7 @@ struct restore {
 	struct sharer *sharers; /* who lives in this process's memory besides (restore/sharers.h); NULL: nobody */
 	uint64_t own_limits[INSIDE_NR_RLIMITS][2]; /* of the tool: they are raised while it works (run/limits.h) */
 	uint64_t limit_told[INSIDE_NR_RLIMITS]; /* the last hard limit that was said to be lower now */
+	struct provided_array provided; /* of this process: files that wait to be placed (restore/open.c) */
 	int service_base; /* descriptors of our own lie at or above; all below belong to the task */
 	int commit_fd; /* read end: end of file says that the tree is complete, or that the tool has died */
 	int commit_hold_fd; /* write end, in the tool only */

@@ -105,6 +105,9 @@ int restore_provide(struct restore *r, struct file *other, int fd)
 		close(fd);
 		return fail(moved, "keep file %#x for another task", other->id);
 	}
+	/* Our own soon gets its place: a table as full as it may be has no room for many that wait. */
+	if (r->self && other->owner == r->self)
+		return array_add(&r->provided, ((struct provided){ other, moved })) ? fail(-ENOMEM, "files") : 0;
 	shared_file_set(r->shared, other->index, getpid(), moved);
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 #include "base/cleanup.h"
@@ -20,6 +21,7 @@
 #include "memfd.pb-c.h"
 #include "memory/shmem.h"
 #include "pie/vma.h"
+#include "run/limits.h"
 #include "run/restore.h"
 #include "util/fds.h"
 #include "util/log.h"
@@ -309,7 +311,8 @@ struct memfd_inode {
 	struct record record; /* 0, inode id */
 	const MemfdInodeEntry *entry;
 	bool used;
-	int fd; /* above service_base, inherited by all tasks; set by before_fork. Not counted as a writer */
+	/* Above service_base, inherited by all tasks, or the tool's own; set by before_fork. Not counted as a writer. */
+	int fd;
 	uint32_t first; /* the file that gets this very description, 0: none */
 	int late_seals; /* to be set when all memory is mapped */
 };
@@ -326,6 +329,7 @@ struct memfd_file {
 
 struct memfd_restore {
 	bool loaded;
+	pid_t holder; /* the tool, if nobody inherits them; else 0 */
 	struct record_table inodes; /* struct memfd_inode */
 	struct record_table files; /* struct memfd_file */
 };
@@ -494,6 +498,15 @@ static int take_segment(struct restore *r, struct memfd_inode *inode)
 	return add_seals(inode, (int)entry->seals);
 }
 
+/* Tasks with about as many descriptors as the limit allows have no room for all of ours. */
+static bool tasks_have_room(struct restore *r, const struct memfd_restore *data)
+{
+	struct rlimit lim;
+
+	return !getrlimit(RLIMIT_NOFILE, &lim) &&
+	       (uint64_t)r->service_base + data->inodes.n + RESTORE_OWN_FDS <= lim.rlim_cur;
+}
+
 static int memfd_before_fork(struct restore *r)
 {
 	struct memfd_restore *data = *restore_kind_data(r, &memfd_kind);
@@ -502,6 +515,7 @@ static int memfd_before_fork(struct restore *r)
 
 	if (!data)
 		return 0;
+	data->holder = tasks_have_room(r, data) ? 0 : getpid();
 	restore_for_each_task(rt, r)
 		for (size_t i = 0; rt->mm && i < rt->mm->n_vmas; i++)
 			mark_late_seals(data, rt->mm->vmas[i]);
@@ -516,7 +530,8 @@ static int memfd_before_fork(struct restore *r)
 			continue;
 		}
 		fd = make_inode(inode->entry);
-		inode->fd = fd < 0 ? fd : move_fd_above(fd, r->service_base);
+		/* Below, tasks close them before they open their own. */
+		inode->fd = fd < 0 || data->holder ? fd : move_fd_above(fd, r->service_base);
 		if (inode->fd < 0)
 			return fail(inode->fd, "make memfd %s", inode->entry->name);
 		err = fill_inode(r, inode);
@@ -547,19 +562,29 @@ static bool is_mapped_by_first(const struct memfd *st)
 	return st->entry->path && !st->entry->reopened && !st->inode->entry->backing && may_be_first(st->entry->flags);
 }
 
+/* A descriptor of our own of what before_fork made. */
+static int take_inode(struct restore *r, const struct memfd_inode *inode)
+{
+	const struct memfd_restore *data = *restore_kind_data(r, &memfd_kind);
+	_cleanup_close_ int pidfd = -1;
+
+	if (!data->holder)
+		return dup_fd_above(inode->fd, 0);
+	pidfd = sys_pidfd_open(data->holder, 0);
+	return pidfd < 0 ? pidfd : sys_pidfd_getfd(pidfd, inode->fd);
+}
+
 static int memfd_open(struct restore *r, struct file *file, const void *state)
 {
 	const struct memfd *st = state;
 	const MemfdFileEntry *entry = st->entry;
 	unsigned flags = entry->flags;
-	_cleanup_close_ int fd = -1;
+	_cleanup_close_ int fd = -1, made = -1;
 	bool first = st->inode->first == file->id;
 	int err;
 
-	if (first || is_mapped_by_first(st))
-		fd = dup_fd_above(st->inode->fd, 0);
-	else
-		fd = reopen_fd(st->inode->fd, flags);
+	made = take_inode(r, st->inode);
+	fd = made < 0 || first || is_mapped_by_first(st) ? steal_fd(&made) : reopen_fd(made, flags);
 	if (fd < 0)
 		return fail(fd, "open memfd %s", st->inode->entry->name);
 	if ((flags & O_PATH) || entry->path)

@@ -9,6 +9,7 @@
 #include "core_image.h"
 #include "kinds/kinds.h"
 #include "run/dump.h"
+#include "run/limits.h"
 #include "run/restore.h"
 #include "util/log.h"
 
@@ -22,6 +23,25 @@ static const char *const limit_names[INSIDE_NR_RLIMITS] = {
 	[RLIMIT_MSGQUEUE] = "MSGQUEUE", [RLIMIT_NICE] = "NICE",
 	[RLIMIT_RTPRIO] = "RTPRIO",	[RLIMIT_RTTIME] = "RTTIME",
 };
+
+static int get_limit(int nr, struct rlimit64 *ret)
+{
+	return syscall(SYS_prlimit64, 0, nr, NULL, ret) ? -errno : 0;
+}
+
+/* A restore needs some more than the program has, and the limit of whoever restores may be no higher than this one. */
+static void tell_descriptors(const struct dump_task *task)
+{
+	uint64_t need = task->nr_fds ? (uint64_t)task->fds[task->nr_fds - 1].fd + 1 + RESTORE_OWN_FDS : 0;
+	struct rlimit64 own = { 0 };
+
+	if (need <= task->inside->rlimits[RLIMIT_NOFILE][1] || get_limit(RLIMIT_NOFILE, &own) || need <= own.rlim_max)
+		return;
+	log_warn(
+		"pid %d: has descriptors up to %llu: to restore it, the hard limit of open files (ulimit -Hn) has to be at "
+		"least %llu, or criu needs CAP_SYS_RESOURCE",
+		task->t.pid, (unsigned long long)need - 1 - RESTORE_OWN_FDS, (unsigned long long)need);
+}
 
 static int limits_save(struct dump *dump, struct dump_task *task, CoreEntry *core)
 {
@@ -44,13 +64,9 @@ static int limits_save(struct dump *dump, struct dump_task *task, CoreEntry *cor
 		e->max = in[1];
 		all->rlimits[all->n_rlimits++] = e;
 	}
+	tell_descriptors(task);
 	core->tc->rlimits = all;
 	return 0;
-}
-
-static int get_limit(int nr, struct rlimit64 *ret)
-{
-	return syscall(SYS_prlimit64, 0, nr, NULL, ret) ? -errno : 0;
 }
 
 static int set_limit(int nr, uint64_t cur, uint64_t max)
