@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 #include "dump/dump.h"
 #include "run/dump.h"
@@ -28,6 +29,27 @@ static void check_tracer(struct dump *dump, struct dump_task *dt)
 		     proc_comm_of(dt->status.tracer, comm));
 }
 
+/* Its first thread has ended: of one that goes on. */
+static int ask_other_thread(struct dump_task *dt)
+{
+	struct pid_array tids = { 0 };
+	int err = proc_threads(&dt->proc, &tids);
+	pid_t other = 0;
+
+	for (size_t i = 0; !err && i < tids.n && !other; i++) {
+		_cleanup_proc_ struct proc thread = PROC_CLOSED;
+		struct proc_stat stat;
+
+		if (!proc_open_thread(&dt->proc, tids.v[i], &thread) && !proc_stat_read(&thread, &stat) &&
+		    !strchr("ZX", stat.state) && !dump_is_worker(&stat))
+			other = tids.v[i];
+	}
+	array_free(&tids);
+	if (!err)
+		err = other ? dump_ask_of(dt, other) : -ESRCH;
+	return err;
+}
+
 static int look_at_task(struct dump *dump, struct dump_task *dt)
 {
 	int err = dump_read_stat(dt);
@@ -39,9 +61,10 @@ static int look_at_task(struct dump *dump, struct dump_task *dt)
 	if (err < 0)
 		return fail(err, "read /proc/%d/stat", dt->t.host_pid);
 	if (dt->stat.state == 'Z' && dt->stat.threads > 1)
-		dump_blocker(dump, dt, -1,
-			     "goes on without its first thread, which has ended: that cannot be saved yet");
-	if (dt->stat.state == 'Z' || dt->stat.state == 'X') {
+		err = ask_other_thread(dt);
+	if (err < 0 && !is_gone(err))
+		return err;
+	if (is_gone(err) || dt->stat.state == 'Z' || dt->stat.state == 'X') {
 		dt->t.state = TASK_DEAD;
 		return 0;
 	}
@@ -49,7 +72,8 @@ static int look_at_task(struct dump *dump, struct dump_task *dt)
 		dt->t.state = TASK_STOPPED;
 	dump->asked.kind = "tracer";
 	check_tracer(dump, dt);
-	dt->pidfd = sys_pidfd_open(dt->t.host_pid, 0);
+	if (dt->pidfd < 0)
+		dt->pidfd = sys_pidfd_open(dt->t.host_pid, 0);
 	if (dt->pidfd < 0 && !is_gone(dt->pidfd))
 		return fail(dt->pidfd, "pidfd of %d", dt->t.host_pid);
 	if (dt->pidfd < 0)
@@ -66,7 +90,7 @@ static int look_at_tree(struct dump *dump)
 	if (err)
 		return err;
 	dump_for_each_task(dt, dump) {
-		LOG_SCOPE("pid %d", dt->t.host_pid);
+		LOG_SCOPE("pid %d", dt->t.pid);
 
 		err = look_at_task(dump, dt);
 		if (!err && dt->t.state != TASK_DEAD)

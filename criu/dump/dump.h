@@ -9,6 +9,7 @@ struct dump;
 struct dump_task;
 struct dump_thread;
 struct inside_policies;
+struct proc_stat;
 
 /* The whole job. 0, or a negative errno that has been logged; the tree is then as it was. */
 int dump_run(const struct options *opts);
@@ -30,6 +31,11 @@ int dump_add_children(struct dump *dump, struct dump_task *dt);
 void dump_drop_task(struct dump *dump, struct dump_task *dt);
 /* Name, group, session, exit code. Not logged. */
 int dump_read_stat(struct dump_task *dt);
+/*
+ * The first thread of @dt has ended, @tid goes on: what /proc and others tell of the process is asked of that one, and so
+ * is the pidfd (@dt has none yet) whose holder has the descriptors. The process keeps its number, dt->t.pid.
+ */
+int dump_ask_of(struct dump_task *dt, pid_t tid);
 /* Who shares what, before anybody is asked. */
 int dump_find_shared(struct dump *dump);
 /* Which call a thread was interrupted in, and what is left of its time, where the kernel's memory can be read. */
@@ -49,6 +55,10 @@ void dump_stop_end(const struct dump_stopping *was);
  * is gone is -ESRCH or -ENOENT, not logged; one that is a zombie has state TASK_DEAD then.
  */
 int dump_stop_threads(struct dump *dump, struct dump_task *dt);
+/* The kernel's workers (of an io_uring, of vhost) show up among the threads, and may be traced, but have no code. */
+bool dump_is_worker(const struct proc_stat *stat);
+/* Its first thread has ended: dt->threads begins with a record that stands in for it. */
+int dump_stand_in(struct dump_task *dt);
 struct dump_thread *dump_find_thread(const struct dump_task *dt, pid_t tid);
 
 /* Stop every thread of the tree; afterwards nothing in it changes any more. */

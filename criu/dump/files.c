@@ -356,7 +356,7 @@ int dump_save_files(struct dump *dump)
 	dump->file_pass = &pass;
 	err = dump_shared_image(dump, IMAGE_FILES, &dump->files_img);
 	dump_for_each_task(dt, dump) {
-		LOG_SCOPE("pid %d", dt->t.host_pid);
+		LOG_SCOPE("pid %d", dt->t.pid);
 
 		if (!err && dt->t.state != TASK_DEAD && dt->files_owner)
 			err = save_table(&pass, dt);

@@ -186,7 +186,7 @@ static int ask_stops(struct dump_task *dt)
 	struct task *child;
 
 	list_for_each(child, &dt->t.children, sibling) {
-		unsigned long args[6] = { P_PID, child->host_pid, compel_args_address(dt->ctl),
+		unsigned long args[6] = { P_PID, child->pid, compel_args_address(dt->ctl),
 					  WSTOPPED | WNOHANG | WNOWAIT | __WALL };
 		siginfo_t info;
 		long value;
@@ -272,16 +272,6 @@ static int look(struct dump *dump, struct dump_thread *th, const struct proc *pr
 	return 0;
 }
 
-/* include/linux/sched.h of the kernel, field flags of proc_pid_stat(5); PF_USER_WORKER: Linux 6.4. */
-#define PF_IO_WORKER 0x10
-#define PF_USER_WORKER 0x4000
-
-/* The kernel's workers (of an io_uring, of vhost) show up among the threads, and may be traced, but have no code. */
-static bool is_worker(const struct dump_thread *th)
-{
-	return th->stat.flags & (PF_IO_WORKER | PF_USER_WORKER);
-}
-
 /* A worker: 1, and no more is read of it. */
 static int read_thread(struct dump *dump, struct dump_task *dt, struct dump_thread *th)
 {
@@ -291,7 +281,7 @@ static int read_thread(struct dump *dump, struct dump_task *dt, struct dump_thre
 
 	if (!err)
 		err = proc_stat_read(&proc, &th->stat);
-	if (!err && is_worker(th))
+	if (!err && dump_is_worker(&th->stat))
 		return 1;
 	if (!err)
 		err = proc_status_read(&proc, &th->status);
@@ -339,6 +329,22 @@ static int no_place(const struct dump_task *dt, int err)
 	return fail(err, "no safe place to run code in the process: %s", compel_why(dt->ctl));
 }
 
+/* What the record that stands in for the first thread has got from another one, and would do harm in two threads. */
+static void forget_others(const struct dump_task *dt)
+{
+	struct dump_thread *th = &dt->threads[0];
+
+	if (!th->stand_in)
+		return;
+	memcpy(th->stat.comm, dt->stat.comm, sizeof(th->stat.comm));
+	th->status.seccomp = 0;
+	th->robust_list = 0;
+	th->seen.rseq = 0;
+	th->call.nr = 0;
+	th->inside.clear_child_tid = 0;
+	th->inside.pdeath_signal = 0;
+}
+
 /* Registers first: what they say of a restart is gone once we ran code there. */
 static int infect_task(struct dump *dump, struct dump_task *dt)
 {
@@ -350,6 +356,7 @@ static int infect_task(struct dump *dump, struct dump_task *dt)
 	if (!err) {
 		err = compel_main_seen(dt->ctl, &dt->threads[0].seen);
 		err = err ? no_place(dt, err) : visit(dt);
+		forget_others(dt);
 	}
 	cured = compel_cure(dt->ctl);
 	dt->ctl = NULL;
@@ -368,7 +375,7 @@ static int clear_shared_memory(struct dump *dump)
 	int err = 0;
 
 	dump_for_each_task(dt, dump) {
-		LOG_SCOPE("pid %d", dt->t.host_pid);
+		LOG_SCOPE("pid %d", dt->t.pid);
 
 		if (err || dt->mm_owner || dt->t.state == TASK_DEAD)
 			continue;
@@ -390,7 +397,7 @@ int dump_infect(struct dump *dump)
 	if (err)
 		return err;
 	dump_for_each_task(dt, dump) {
-		LOG_SCOPE("pid %d", dt->t.host_pid);
+		LOG_SCOPE("pid %d", dt->t.pid);
 
 		if (dt->t.state == TASK_DEAD)
 			continue;

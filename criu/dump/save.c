@@ -51,8 +51,8 @@ static int save_ids(struct dump *dump, struct dump_task *dt)
 static void init_task_core(TaskCoreEntry *tc, const struct dump_task *dt)
 {
 	task_core_entry__init(tc);
-	tc->task_state = dt->t.state;
-	tc->exit_code = dt->t.state == TASK_DEAD ? dt->t.exit_code : 0;
+	tc->task_state = dt->t.state + (dt->leader_ended ? TASK_LEADER_ENDED : 0);
+	tc->exit_code = dt->t.state == TASK_DEAD || dt->leader_ended ? dt->t.exit_code : 0;
 	tc->flags = dt->stat.flags;
 	tc->comm = (char *)dt->t.comm;
 	if (dt->t.state == TASK_STOPPED) {
@@ -192,7 +192,7 @@ static int save_memory(struct dump *dump)
 	int err = 0;
 
 	dump_for_each_task(dt, dump) {
-		LOG_SCOPE("pid %d", dt->t.host_pid);
+		LOG_SCOPE("pid %d", dt->t.pid);
 
 		if (!dt->mm)
 			continue;
@@ -212,7 +212,7 @@ int dump_save(struct dump *dump)
 	int err = save_pstree(dump);
 
 	dump_for_each_task(dt, dump) {
-		LOG_SCOPE("pid %d", dt->t.host_pid);
+		LOG_SCOPE("pid %d", dt->t.pid);
 
 		if (err)
 			break;
@@ -240,7 +240,7 @@ int dump_save_rest(struct dump *dump)
 	int err = 0;
 
 	dump_for_each_task(dt, dump) {
-		LOG_SCOPE("pid %d", dt->t.host_pid);
+		LOG_SCOPE("pid %d", dt->t.pid);
 
 		if (!err && dt->snapshot)
 			err = memory_save_pages(dump, dt, dt->mm);

@@ -48,6 +48,12 @@ static void put_leader_first(struct dump_task *dt)
 	*leader = was;
 }
 
+static int open_pidfd(struct dump_task *dt)
+{
+	dt->pidfd = sys_pidfd_open(dt->t.host_pid, 0);
+	return dt->pidfd < 0 ? fail(dt->pidfd, "pidfd of %d", dt->t.host_pid) : 0;
+}
+
 /* With everything at rest: what zombies are left, and numbers in tree order. */
 static int settle(struct dump *dump)
 {
@@ -68,14 +74,11 @@ static int settle(struct dump *dump)
 		if (t->state == TASK_DEAD)
 			continue;
 		put_leader_first(dt);
-		if (!dt->nr_threads || dt->threads[0].id.host_tid != t->host_pid)
-			return fail(
-				-EOPNOTSUPP,
-				"process %d goes on without its first thread, which has ended: that cannot be saved yet",
-				t->host_pid);
-		dt->pidfd = sys_pidfd_open(t->host_pid, 0);
-		if (dt->pidfd < 0)
-			return fail(dt->pidfd, "pidfd of %d", t->host_pid);
+		if (!dt->nr_threads)
+			return fail(-ESRCH, "process %d has no thread left, and is no zombie", t->host_pid);
+		err = dt->threads[0].id.host_tid == t->host_pid ? open_pidfd(dt) : dump_stand_in(dt);
+		if (err < 0)
+			return err;
 	}
 	if (dump->tree.root->state == TASK_DEAD)
 		return fail(-ESRCH, "process %d is a zombie: there is nothing left to dump", dump->tree.root->host_pid);

@@ -101,6 +101,21 @@ static void check_sharer(struct dump *dump, struct dump_task *dt)
 			dt->t.exit_signal);
 }
 
+/* What a restore needs the first thread for, until all is there. */
+static void check_leader(struct dump *dump, struct dump_task *dt)
+{
+	struct dump_task *other;
+
+	if (!dt->leader_ended)
+		return;
+	dump_for_each_task(other, dump)
+		if (other != dt && other->t.state != TASK_DEAD && other->t.ids.vm == dt->t.ids.vm)
+			dump_blocker(
+				dump, dt, -1,
+				"its first thread has ended, and it shares its memory (CLONE_VM) with process %d: that cannot be saved yet",
+				other->t.pid);
+}
+
 static int survey_task(struct dump *dump, const uint32_t our_namespaces[PROC_NS_COUNT], struct dump_task *dt)
 {
 	int err;
@@ -121,6 +136,7 @@ static int survey_task(struct dump *dump, const uint32_t our_namespaces[PROC_NS_
 		return err;
 	dump->asked.kind = "session";
 	check_session(dump, dt);
+	check_leader(dump, dt);
 	for (const struct task_kind *const *kind = task_kinds; *kind; kind++) {
 		dump->asked.kind = (*kind)->name;
 		err = (*kind)->survey ? (*kind)->survey(dump, dt) : 0;
@@ -145,7 +161,7 @@ int dump_survey(struct dump *dump)
 	if (err)
 		return err;
 	dump_for_each_task(dt, dump) {
-		LOG_SCOPE("pid %d", dt->t.host_pid);
+		LOG_SCOPE("pid %d", dt->t.pid);
 
 		if (dt->t.state == TASK_DEAD)
 			continue;

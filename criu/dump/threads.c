@@ -33,8 +33,10 @@
 #include "util/fds.h"
 #include "util/log.h"
 
-/* include/linux/sched.h: field flags of /proc/PID/stat. */
+/* include/linux/sched.h: field flags of /proc/PID/stat; PF_USER_WORKER: Linux 6.4. */
 #define PF_KTHREAD 0x00200000
+#define PF_IO_WORKER 0x10
+#define PF_USER_WORKER 0x4000
 
 /* So long for one thread before the others get their turn. */
 #define ONE_WAIT_MS 2u
@@ -69,6 +71,50 @@ static int add_thread(struct dump_task *dt, pid_t tid)
 	dt->threads[dt->nr_threads] = (struct dump_thread){ .id = { tid, tid }, .seized = true };
 	dt->nr_threads++;
 	return 0;
+}
+
+bool dump_is_worker(const struct proc_stat *stat)
+{
+	return stat->flags & (PF_IO_WORKER | PF_USER_WORKER);
+}
+
+/* The program's own, not one of the kernel's. */
+static struct dump_thread *find_own(const struct dump_task *dt)
+{
+	for (size_t i = 0; i < dt->nr_threads; i++) {
+		_cleanup_proc_ struct proc thread = PROC_CLOSED;
+		struct proc_stat stat;
+
+		if (dt->threads[i].id.host_tid != dt->t.pid &&
+		    !proc_open_thread(&dt->proc, dt->threads[i].id.host_tid, &thread) &&
+		    !proc_stat_read(&thread, &stat) && !dump_is_worker(&stat))
+			return &dt->threads[i];
+	}
+	return NULL;
+}
+
+/*
+ * In /proc and for ptrace(2) the number of a first thread that has ended has nothing any more: what the process has is
+ * asked of one of the others, which have it all.
+ */
+int dump_stand_in(struct dump_task *dt)
+{
+	int err = add_thread(dt, dt->t.host_pid);
+	struct dump_thread stand_in, *own = find_own(dt);
+
+	if (err)
+		return err;
+	if (!own)
+		return fail(-EOPNOTSUPP, "process %d has no thread of its own left", dt->t.pid);
+	stand_in = *own;
+	stand_in.id.tid = dt->t.pid;
+	stand_in.seized = false;
+	stand_in.stand_in = true;
+	dt->threads[dt->nr_threads - 1] = dt->threads[0];
+	dt->threads[0] = stand_in;
+	dt->t.state = stand_in.stop.state == COMPEL_STOPPED ? TASK_STOPPED : TASK_ALIVE;
+	dt->t.stop_signal = stand_in.stop.stop_signal;
+	return dump_ask_of(dt, stand_in.id.host_tid);
 }
 
 static void drop_thread(struct dump_task *dt, struct dump_thread *th)

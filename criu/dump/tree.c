@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Which tasks there are, and what they share: asked for while they are being stopped, or while they run (check.c). */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include "dump/dump.h"
 #include "run/dump.h"
+#include "util/fds.h"
 #include "util/log.h"
 
 int dump_add_task(struct dump *dump, pid_t pid, struct dump_task *parent, struct dump_task **ret_task)
@@ -90,6 +92,37 @@ int dump_read_stat(struct dump_task *dt)
 	dt->t.exit_signal = dt->stat.exit_signal;
 	memcpy(dt->t.comm, dt->stat.comm, sizeof(dt->t.comm) - 1);
 	return 0;
+}
+
+#ifndef PIDFD_THREAD
+#define PIDFD_THREAD O_EXCL
+#endif
+
+int dump_ask_of(struct dump_task *dt, pid_t tid)
+{
+	struct proc thread = PROC_CLOSED;
+	struct proc_stat stat;
+	int err = proc_open(tid, &thread);
+
+	if (err < 0)
+		return fail(err, "open /proc/%d", tid);
+	proc_close(&dt->proc);
+	dt->proc = thread;
+	err = proc_stat_read(&dt->proc, &stat);
+	if (err < 0)
+		return fail(err, "read /proc/%d/stat", tid);
+	/* The memory's marks are the process's, the name is that of its first thread. */
+	memcpy(stat.comm, dt->stat.comm, sizeof(stat.comm));
+	dt->stat = stat;
+	dt->leader_ended = true;
+	dt->t.host_pid = tid;
+	dt->pidfd = sys_pidfd_open(tid, PIDFD_THREAD);
+	if (dt->pidfd == -EINVAL)
+		return fail(
+			-EOPNOTSUPP,
+			"process %d goes on without its first thread, which has ended: that can be saved by Linux 6.9 and later (PIDFD_THREAD)",
+			dt->t.pid);
+	return dt->pidfd < 0 ? fail(dt->pidfd, "pidfd of %d", tid) : 0;
 }
 
 /* A table that two processes share is asked for once. */

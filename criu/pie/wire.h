@@ -272,6 +272,9 @@ struct wire_thread {
 	uint32_t nr_tls;
 	uint32_t tls[3][4];
 	_Atomic uint32_t ready;
+	uint32_t ends; /* the first one: it does not go on, but ends with exit_status when end_now says so */
+	_Atomic uint32_t end_now; /* futex */
+	int32_t exit_status;
 	uint32_t exists; /* made by RESTORER_THREAD */
 };
 

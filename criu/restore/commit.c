@@ -8,6 +8,7 @@
 #include <linux/seccomp.h>
 #include <signal.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -22,6 +23,9 @@
 /* What fails behind the point of no return is tried again, after 1, 2, 4, ... ms. */
 #define FINISH_TRIES 6
 #define FINISH_STEP_US 1000u
+/* For a first thread that is to end. */
+#define LEADER_WAIT_US 5000000u
+#define LEADER_STEP_US 50u
 
 static bool lives(const struct restore_task *rt)
 {
@@ -152,7 +156,7 @@ static int filter_all(struct restore *r)
 		struct wire_task wire = { 0 };
 		int err = lives(rt) ? peek(rt->t.host_pid, r->shared->tasks[rt->t.index].wire, &wire, sizeof(wire)) : 0;
 
-		for (size_t i = 0; !err && lives(rt) && i < rt->nr_threads; i++)
+		for (size_t i = rt->leader_ends; !err && lives(rt) && i < rt->nr_threads; i++)
 			err = filter_thread(r, rt, &rt->threads[i], wire.threads + i * sizeof(struct wire_thread));
 		if (err)
 			return fail(err, "pid %d: install its seccomp filters", rt->t.pid);
@@ -224,18 +228,60 @@ static int tidy_up(struct restore *r, struct restore_task *rt)
 	return err ? err : cured;
 }
 
+/* So it is known that it runs none of our code any more: no wait tells of the end of a first thread. */
+static bool leader_is_zombie(const struct restore_task *rt)
+{
+	_cleanup_proc_ struct proc proc = PROC_CLOSED;
+	struct proc_stat stat;
+
+	return proc_open(rt->t.host_pid, &proc) || proc_stat_read(&proc, &stat) || strchr("ZX", stat.state);
+}
+
+/*
+ * It waits in the restorer for this word. Let go before it ends: as a zombie that we trace it would be in the way of its
+ * parent's wait for the process.
+ */
+static int see_leader_off(struct restore *r, struct restore_task *rt)
+{
+	const struct compel_stop stop = { .state = COMPEL_TRAPPED };
+	pid_t other = restore_first_thread(rt)->id.host_tid;
+	struct wire_task wire = { 0 };
+	uint32_t now = 1;
+	struct iovec local = { &now, sizeof(now) }, remote;
+	int err = rt->leader_ended ? 0 : peek(other, r->shared->tasks[rt->t.index].wire, &wire, sizeof(wire));
+
+	if (err || rt->leader_ended)
+		return err;
+	remote = (struct iovec){ (void *)(uintptr_t)(wire.threads + offsetof(struct wire_thread, end_now)),
+				 sizeof(now) };
+	if (process_vm_writev(other, &local, 1, &remote, 1, 0) != (ssize_t)sizeof(now))
+		return -EFAULT;
+	err = compel_detach(rt->threads[0].id.host_tid, &stop);
+	if (err && err != -ESRCH)
+		return err;
+	for (unsigned waited = 0; !leader_is_zombie(rt); waited += LEADER_STEP_US) {
+		if (waited >= LEADER_WAIT_US)
+			return -ETIMEDOUT;
+		usleep(LEADER_STEP_US); /* style: nothing tells of it */
+	}
+	rt->leader_ended = true;
+	return 0;
+}
+
 static int take_restorer_out(struct restore *r, struct restore_task *rt)
 {
 	struct shared_task *shared = &r->shared->tasks[rt->t.index];
-	struct restore_thread *leader = &rt->threads[0];
-	int err = tidy_up(r, rt);
+	struct restore_thread *first = restore_first_thread(rt);
+	int err = rt->leader_ended ? 0 : tidy_up(r, rt);
 
-	for (size_t i = 0; !err && i < rt->nr_threads; i++)
+	if (!err && rt->leader_ends)
+		err = see_leader_off(r, rt);
+	for (size_t i = rt->leader_ends; !err && i < rt->nr_threads; i++)
 		err = compel_set_state(rt->threads[i].id.host_tid, &rt->threads[i].cpu);
 	/* One that lives in another one's memory leaves it to that one, the last. */
 	if (err || !shared->region_len)
 		return err;
-	return compel_finish(leader->id.host_tid, &leader->cpu, shared->region, shared->region_len);
+	return compel_finish(first->id.host_tid, &first->cpu, shared->region, shared->region_len);
 }
 
 /*
@@ -277,15 +323,16 @@ static bool orphaned(struct restore *r, const struct restore_task *rt)
 static int stop_group(struct restore *r, struct restore_task *rt)
 {
 	_cleanup_free_ pid_t *tids = calloc(rt->nr_threads, sizeof(*tids));
+	size_t n = 0;
 	struct restore_task *parent = rt->t.parent ? restore_task_of(rt->t.parent) : NULL;
 
 	if (!tids)
 		return -ENOMEM;
-	for (size_t i = 0; i < rt->nr_threads; i++)
-		tids[i] = rt->threads[i].id.host_tid;
+	for (size_t i = rt->leader_ends; i < rt->nr_threads; i++)
+		tids[n++] = rt->threads[i].id.host_tid;
 	if (parent && !parent->drop_sigchld)
 		parent->drop_sigchld = !sigchld_pending(parent);
-	return compel_group_stop(tids, rt->nr_threads,
+	return compel_group_stop(tids, n,
 				 rt->t.state == TASK_STOPPED && !orphaned(r, rt) ? rt->t.stop_signal : SIGSTOP);
 }
 
@@ -293,7 +340,7 @@ static int stop_group(struct restore *r, struct restore_task *rt)
 static void let_go_threads(struct restore *r, struct restore_task *rt)
 {
 	for (const struct task_kind *const *kind = task_kinds; *kind; kind++)
-		for (size_t i = 0; (*kind)->let_go_thread && i < rt->nr_threads; i++)
+		for (size_t i = rt->leader_ends; (*kind)->let_go_thread && i < rt->nr_threads; i++)
 			(*kind)->let_go_thread(r, rt, &rt->threads[i]);
 }
 
@@ -305,7 +352,7 @@ static int release(struct restore *r, struct restore_task *rt)
 
 	if (stay && stop_group(r, rt))
 		log_warn("pid %d could not be stopped again: it runs", rt->t.pid);
-	for (size_t i = 0; i < rt->nr_threads; i++) {
+	for (size_t i = rt->leader_ends; i < rt->nr_threads; i++) {
 		int err = compel_detach(rt->threads[i].id.host_tid, &stop);
 
 		if (err < 0 && !first)

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <sys/rseq.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include "kinds/kinds.h"
 #include "memory/aio.h"
@@ -179,6 +180,8 @@ static int fill_threads(struct restore *r, struct restore_task *rt, struct wire_
 
 		if (!frame)
 			return fail(-ENOMEM, "threads");
+		th->ends = !i && rt->leader_ends;
+		th->exit_status = WEXITSTATUS(rt->t.exit_code);
 		th->fs_base = rt->threads[i].cpu.regs.fs_base;
 		th->gs_base = rt->threads[i].cpu.regs.gs_base;
 		for (const struct task_kind *const *kind = task_kinds; *kind; kind++) {

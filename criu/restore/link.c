@@ -268,6 +268,33 @@ static void list_forks(struct restore *r)
 	}
 }
 
+/* The first thread that has ended is there until all of the tree is: nobody may notice its end. */
+static int check_leader(struct restore *r, const struct restore_task *rt)
+{
+	struct restore_task *other;
+
+	if (!rt->leader_ends)
+		return 0;
+	if (rt->nr_threads < 2)
+		return fail(-EBADMSG, "core-%d.img: its first thread has ended, and there is no other", rt->t.pid);
+	restore_for_each_task(other, r) {
+		if (other != rt && other->t.state != TASK_DEAD && other->mm_of == rt->mm_of)
+			return fail(
+				-EOPNOTSUPP,
+				"pid %d: its first thread has ended, and it shares its memory with pid %d: that cannot "
+				"be restored yet",
+				rt->t.pid, other->t.pid);
+		for (size_t i = 0; other->t.parent == &rt->t && i < other->nr_threads; i++)
+			if (other->threads[i].core->thread_core->pdeath_sig)
+				return fail(
+					-EOPNOTSUPP,
+					"pid %d: asks for a signal when a thread of pid %d ends, whose first thread has "
+					"ended: that cannot be restored yet",
+					other->t.pid, rt->t.pid);
+	}
+	return 0;
+}
+
 int restore_link(struct restore *r)
 {
 	struct restore_task *rt;
@@ -282,6 +309,8 @@ int restore_link(struct restore *r)
 			err = find_group(r, rt);
 		if (!err && rt->t.state != TASK_DEAD)
 			err = check_sharing(rt);
+		if (!err)
+			err = check_leader(r, rt);
 	}
 	list_forks(r);
 	if (!err)

@@ -113,7 +113,11 @@ static int load_state(struct restore_task *rt)
 	if (tc->has_exit_signal && tc->exit_signal > 64)
 		return bad("core-%d.img: its exit signal is %u", rt->t.pid, tc->exit_signal);
 	rt->t.exit_signal = tc->has_exit_signal ? (int)tc->exit_signal : SIGCHLD;
-	switch (tc->task_state) {
+	rt->leader_ends =
+		tc->task_state == TASK_LEADER_ENDED + TASK_ALIVE || tc->task_state == TASK_LEADER_ENDED + TASK_STOPPED;
+	if (rt->leader_ends)
+		rt->t.exit_code = tc->exit_code;
+	switch (tc->task_state - (rt->leader_ends ? TASK_LEADER_ENDED : 0)) {
 	case TASK_ALIVE:
 		break;
 	case TASK_DEAD:
@@ -128,7 +132,7 @@ static int load_state(struct restore_task *rt)
 	default:
 		return bad("core-%d.img: task state %u", rt->t.pid, tc->task_state);
 	}
-	rt->t.state = tc->task_state;
+	rt->t.state = tc->task_state - (rt->leader_ends ? TASK_LEADER_ENDED : 0);
 	return 0;
 }
 

@@ -35,6 +35,7 @@ struct dump_thread {
 	uint64_t robust_list, robust_list_len;
 	bool seized;
 	bool ended; /* and that was waited for */
+	bool stand_in; /* for a first thread that has ended: id.host_tid is another one's, of which all is asked */
 };
 
 ARRAY_OF(policy_array, struct inside_policy);
@@ -46,8 +47,9 @@ struct dump_task {
 	int pidfd;
 	struct proc_stat stat;
 	struct proc_status status;
-	struct dump_thread *threads; /* [0] is the leader; none for a zombie */
+	struct dump_thread *threads; /* [0] is the leader, or what stands in for it; none for a zombie */
 	size_t nr_threads;
+	bool leader_ended; /* others go on: t.host_pid is one of them */
 	int deaths_seen; /* dump/threads.c: of all children, when the ends of these threads were last taken */
 	struct maps maps;
 	struct vma_flags_array vma_flags; /* as maps, entry by entry */

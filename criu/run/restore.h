@@ -71,6 +71,8 @@ struct restore_task {
 	struct restore_task *forks, *next_forked; /* what it forks, in tree order; the next of its creator's */
 	bool as_sibling; /* forked with CLONE_PARENT: its parent is the creator's parent */
 	bool helper; /* stands in for a dead leader of a session or group until its members are there */
+	bool leader_ends; /* its first thread has ended: it makes everything, and ends before the program goes on */
+	bool leader_ended; /* so it has */
 	bool leads_for_others; /* a group that it is not in itself: it leaves when they are there */
 	pid_t birth_sid; /* session leader: the session it must be born in, 0: any */
 	pid_t join_pgid; /* group to join when all tasks exist, 0: its own, or where it was born */
@@ -145,6 +147,11 @@ static inline uint64_t segment_key(uint32_t shmid, bool sysv)
 static inline struct restore_task *restore_task_of(struct task *t)
 {
 	return container_of(t, struct restore_task, t);
+}
+/* The first of its threads that go on. */
+static inline struct restore_thread *restore_first_thread(const struct restore_task *rt)
+{
+	return &rt->threads[rt->leader_ends];
 }
 /* Does it live in another one's memory (CLONE_VM)? */
 static inline bool restore_is_sharer(const struct restore_task *rt)

@@ -10,6 +10,8 @@
 
 /* task_core_entry.task_state */
 enum task_state { TASK_ALIVE = 1, TASK_DEAD = 2, TASK_STOPPED = 3 };
+/* Added to that in images: its first thread has ended (exit_code), others go on. No other program takes such a number. */
+#define TASK_LEADER_ENDED 1000
 
 /* Every pid here is one as the tree itself sees it, in its pid namespace; host_pid is the one that this tool uses
  * with ptrace and /proc. Both are equal while no pid namespace is saved. */

@@ -143,7 +143,13 @@ static int attributes_save_thread(struct dump *dump, struct dump_task *task, str
 	e->comm = save_name(dump, &thread->stat);
 	if (!e->comm)
 		return no_memory("name");
-	if (in->pdeath_signal > 0)
+	if (in->pdeath_signal > 0 && task->t.parent && dump_task_of(task->t.parent)->leader_ended)
+		dump_blocker(
+			dump, task, -1,
+			"asks for signal %d when a thread of process %d ends (PR_SET_PDEATHSIG), whose first thread has "
+			"ended: that cannot be saved yet",
+			in->pdeath_signal, task->t.parent->pid);
+	else if (in->pdeath_signal > 0)
 		tell_other_parent(task, thread);
 	e->has_pdeath_sig = in->pdeath_signal > 0;
 	e->pdeath_sig = in->pdeath_signal > 0 ? (uint32_t)in->pdeath_signal : 0;

@@ -165,7 +165,7 @@ static int signals_save_thread(struct dump *dump, struct dump_task *task, struct
 		tce->has_blk_sigset = true;
 		tce->blk_sigset = thread->cpu.sigmask;
 	}
-	return save_queue(dump, thread->id.host_tid, false, &tce->signals_p);
+	return thread->stand_in ? 0 : save_queue(dump, thread->id.host_tid, false, &tce->signals_p);
 }
 
 /* ---- restore ---- */

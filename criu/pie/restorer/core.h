@@ -46,6 +46,8 @@ void thread_name_entry(struct wire_thread *thread);
 void thread_wait(struct wire_task *task);
 /* x86.c: before any register that refers to it is set */
 int restore_ldt(struct wire_task *task);
+/* threads.c: the first thread does not go on, but ends when it is told to, by the tool or by another one that goes on. */
+void thread_end(struct wire_thread *thread) __attribute__((noreturn));
 /* x86.c: registers that a signal frame does not hold */
 void thread_bases(const struct wire_thread *thread);
 /* threads.c: go on without the tool's help: it died when the tree was complete. */

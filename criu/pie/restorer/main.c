@@ -67,6 +67,8 @@ unsigned long blob_entry(unsigned int command, void *args)
 		sys_exit_group(1);
 	}
 	task_ready(task);
+	if (((struct wire_thread *)task->threads)->ends)
+		thread_end((void *)task->threads);
 	thread_wait(task);
 	thread_go_on((void *)task->threads);
 	return 0;

@@ -52,9 +52,33 @@ void thread_wait(struct wire_task *task)
 		sys_exit_group(1);
 }
 
+void thread_end(struct wire_thread *thread)
+{
+	struct wire_task *task = (void *)thread->task;
+
+	while (!atomic_load(&thread->end_now))
+		sys_futex((void *)&thread->end_now, FUTEX_WAIT, 0, NULL, NULL, 0);
+	if (task->service_base)
+		sys_call6(__NR_close_range, task->service_base, ~0u, 0, 0, 0, 0);
+	for (;;)
+		sys_call1(__NR_exit, thread->exit_status);
+}
+
+static void have_first_end(struct wire_task *task)
+{
+	struct wire_thread *first = (void *)task->threads;
+
+	if (!first->ends)
+		return;
+	atomic_store(&first->end_now, 1);
+	wake(&first->end_now);
+}
+
 void thread_go_on(struct wire_thread *thread)
 {
 	struct wire_task *task = (void *)thread->task;
+
+	have_first_end(task);
 
 	/* Peers of sockets and pipes lie there, too: who waits for an end of file would wait for ever. */
 	if (!thread->index && task->service_base)

@@ -111,11 +111,10 @@ static const struct dump_task *taker(struct dump *dump, const struct fd_probe *p
 {
 	struct dump_task *dt;
 
-	if (lock->kind != LOCK_KIND_POSIX || lock->pid <= 0 || lock->pid == probe->task->t.host_pid)
+	if (lock->kind != LOCK_KIND_POSIX || lock->pid <= 0 || lock->pid == probe->task->t.pid)
 		return probe->task;
 	dump_for_each_task(dt, dump)
-		if (dt->t.host_pid == lock->pid && dt->t.state != TASK_DEAD &&
-		    dt->t.ids.files == probe->task->t.ids.files)
+		if (dt->t.pid == lock->pid && dt->t.state != TASK_DEAD && dt->t.ids.files == probe->task->t.ids.files)
 			return dt;
 	return probe->task;
 }
