@@ -274,6 +274,7 @@ struct wire_thread {
 	_Atomic uint32_t ready;
 	uint32_t ends; /* the first one: it does not go on, but ends with exit_status when end_now says so */
 	_Atomic uint32_t end_now; /* futex */
+	_Atomic uint32_t here; /* futex; 0: it has left this memory */
 	int32_t exit_status;
 	uint32_t exists; /* made by RESTORER_THREAD */
 };

@@ -190,8 +190,9 @@ def spawn(argv, out="out", cwd=None, stdin=None, env=None):
 
 def alive(pid):
     reap()
-    return pid not in statuses and os.path.exists(f"/proc/{pid}") and \
-        text_of(f"/proc/{pid}/stat").rpartition(")")[2].split()[:1] != ["Z"]
+    fields = text_of(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    # A first thread may have ended while others go on: number of threads.
+    return pid not in statuses and len(fields) > 17 and (fields[0] != "Z" or int(fields[17]) > 1)
 
 
 def exit_of(pid, seconds=100):

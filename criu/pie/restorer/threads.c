@@ -60,6 +60,7 @@ void thread_end(struct wire_thread *thread)
 		sys_futex((void *)&thread->end_now, FUTEX_WAIT, 0, NULL, NULL, 0);
 	if (task->service_base)
 		sys_call6(__NR_close_range, task->service_base, ~0u, 0, 0, 0, 0);
+	sys_set_tid_address((void *)&thread->here);
 	for (;;)
 		sys_call1(__NR_exit, thread->exit_status);
 }
@@ -72,6 +73,10 @@ static void have_first_end(struct wire_task *task)
 		return;
 	atomic_store(&first->end_now, 1);
 	wake(&first->end_now);
+	while (atomic_load(&first->here))
+		sys_futex((void *)&first->here, FUTEX_WAIT, 1, NULL, NULL, 0);
+	/* The kernel wakes one. */
+	wake(&first->here);
 }
 
 void thread_go_on(struct wire_thread *thread)
