@@ -180,7 +180,8 @@ static int fill_threads(struct restore *r, struct restore_task *rt, struct wire_
 
 		if (!frame)
 			return fail(-ENOMEM, "threads");
-		th->ends = th->here = !i && rt->leader_ends;
+		th->ends = !i && rt->leader_ends;
+		th->here = th->ends;
 		th->exit_status = WEXITSTATUS(rt->t.exit_code);
 		th->fs_base = rt->threads[i].cpu.regs.fs_base;
 		th->gs_base = rt->threads[i].cpu.regs.gs_base;
