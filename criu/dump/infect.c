@@ -207,9 +207,19 @@ static int ask_stops(struct dump_task *dt)
 	return 0;
 }
 
-static int infect_and_ask(struct dump_task *dt, struct question *q)
+static int ask_kinds(struct dump *dump, struct dump_task *dt)
 {
-	size_t size = MAX_OF(q->len, MAX_OF(threads_size(dt->nr_threads), sizeof(struct inside_ldt)));
+	int err = 0;
+
+	for (const struct task_kind *const *kind = task_kinds; !err && *kind; kind++)
+		err = (*kind)->inside ? (*kind)->inside(dump, dt) : 0;
+	return err;
+}
+
+static int infect_and_ask(struct dump *dump, struct dump_task *dt, struct question *q)
+{
+	size_t size =
+		MAX_OF(q->len, MAX_OF(threads_size(dt->nr_threads), MAX_OF(sizeof(struct inside_ldt), TASK_KIND_ARGS)));
 	int err = compel_infect(dt->ctl, &parasite_blob, size);
 
 	if (err == -ENOMEM)
@@ -227,10 +237,10 @@ static int infect_and_ask(struct dump_task *dt, struct question *q)
 		err = ask_threads(dt);
 	if (!err)
 		err = ask_stops(dt);
-	return err;
+	return err ? err : ask_kinds(dump, dt);
 }
 
-static int visit(struct dump_task *dt)
+static int visit(struct dump *dump, struct dump_task *dt)
 {
 	struct question q = { 0 };
 	int err = fill_question(dt);
@@ -245,7 +255,7 @@ static int visit(struct dump_task *dt)
 	if (!err)
 		err = lay_question(dt, &q);
 	if (!err)
-		err = infect_and_ask(dt, &q);
+		err = infect_and_ask(dump, dt, &q);
 	free(q.text);
 	return err;
 }
@@ -355,7 +365,7 @@ static int infect_task(struct dump *dump, struct dump_task *dt)
 	err = read_threads(dump, dt);
 	if (!err) {
 		err = compel_main_seen(dt->ctl, &dt->threads[0].seen);
-		err = err ? no_place(dt, err) : visit(dt);
+		err = err ? no_place(dt, err) : visit(dump, dt);
 		forget_others(dt);
 	}
 	cured = compel_cure(dt->ctl);

@@ -50,6 +50,9 @@ int dump_kill(struct dump *dump)
 	struct dump_task *dt;
 	int first = 0;
 
+	for (const struct task_kind *const *kind = task_kinds; *kind; kind++)
+		if ((*kind)->before_kill)
+			(*kind)->before_kill(dump);
 	/* All of them at once first: nobody may see a part of the tree gone and act on it. */
 	dump_for_each_task(dt, dump)
 		if (dt->nr_threads)

@@ -402,6 +402,8 @@ int restore_commit(struct restore *r)
 		err = locks_ready(r);
 	if (!err)
 		err = restore_script(r, "pre-resume", r->root_pid);
+	for (const struct task_kind *const *kind = task_kinds; !err && *kind; kind++)
+		err = (*kind)->before_commit ? (*kind)->before_commit(r) : 0;
 	if (err)
 		return err;
 	/* The point of no return. */

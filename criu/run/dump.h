@@ -33,6 +33,7 @@ struct dump_thread {
 	struct proc_status status; /* /proc/PID/task/TID/status; freed by the pipeline */
 	struct inside_thread inside;
 	uint64_t robust_list, robust_list_len;
+	struct thread_undo *undo; /* kinds/task/sem_undo.c; NULL: it has no undo list, or that of the first thread */
 	bool seized;
 	bool ended; /* and that was waited for */
 	bool stand_in; /* for a first thread that has ended: id.host_tid is another one's, of which all is asked */
@@ -134,6 +135,7 @@ struct dump {
 	 */
 	int (*in_flight_file_id)(struct dump *, struct dump_task *, int local, uint32_t *ret_id);
 	struct dump_locks *locks; /* kinds/fd/locks */
+	struct sem_sets *sem_sets; /* kinds/task/sem_undo.c; NULL: not asked for yet */
 	struct file_pass *file_pass; /* of the pipeline, for that */
 	struct fs_helper *fs_helper; /* run/fs_answers.c; NULL until it is needed */
 };

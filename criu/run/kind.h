@@ -97,14 +97,20 @@ enum ns_number { NS_PID = 1, NS_NET, NS_IPC, NS_UTS, NS_TIME, NS_MNT, NS_USER, N
 
 /* ---- tasks ------------------------------------------------------------------------------ */
 
+#define TASK_KIND_ARGS 4096
+
 /* A property of tasks and threads. Any function may be NULL. Order: kinds/table.c. */
 struct task_kind {
 	const char *name;
 	/* dump: frozen, seen from outside; reports blockers with dump_blocker() */
 	int (*survey)(struct dump *, struct dump_task *);
+	/* dump: calls can be made in the stopped threads: task->ctl, whose arguments have room for TASK_KIND_ARGS bytes */
+	int (*inside)(struct dump *, struct dump_task *);
 	/* dump: into the leader's core entry (tc set) / into every thread's core entry (thread_core set), after inside is known */
 	int (*save)(struct dump *, struct dump_task *, CoreEntry *);
 	int (*save_thread)(struct dump *, struct dump_task *, struct dump_thread *, CoreEntry *);
+	/* dump: the images are complete, and the next thing is to end the tree. Only warns: the tree is ended all the same. */
+	void (*before_kill)(struct dump *);
 	/* restore: read and check; no side effect */
 	int (*load)(struct restore *, struct restore_task *);
 	int (*load_thread)(struct restore *, struct restore_task *, struct restore_thread *);
@@ -115,6 +121,9 @@ struct task_kind {
 	/* restore: tell the restorer what to set when the memory stands (wire_alloc for arrays) */
 	int (*hand_over)(struct restore *, struct restore_task *, struct wire_task *);
 	int (*hand_over_thread)(struct restore *, struct restore_task *, struct restore_thread *, struct wire_thread *);
+	/* restore: in the tool, all threads stopped in the restorer: the last thing that may fail. If it does, it takes back
+	 * itself what it has done. */
+	int (*before_commit)(struct restore *);
 	/* restore: in the tool, when nothing can fail any more; the thread is stopped with its own registers, the restorer is
 	 * out of its process, and the next thing is to let it go. No call may be made in it. */
 	void (*let_go_thread)(struct restore *, struct restore_task *, struct restore_thread *);

@@ -187,6 +187,12 @@ int restore_provide(struct restore *r, struct file *other, int fd);
 int restore_borrow_fd(struct restore *r, struct file *file, bool *ret_borrowed);
 /* In the tool, once every task has its descriptors: a copy of our own of a file that a task has; the caller closes it. */
 int restore_copy_fd(struct restore *r, const struct file *file);
+/*
+ * In the tool, once every task waits in the restorer: make calls in this one. @ret_scratch: memory of the task that a call
+ * may read and write, RESTORE_SCRATCH bytes. End it with compel_cure(). Not logged.
+ */
+#define RESTORE_SCRATCH 4096
+int restore_enter(struct restore *r, const struct restore_task *rt, struct compel_ctl **ret_ctl, uint64_t *ret_scratch);
 /* Set owner, signal of SIGIO, status flags that open does not set. */
 int restore_fown(int fd, const FownEntry *fown);
 struct restore_task *restore_find_task(struct restore *r, pid_t pid);

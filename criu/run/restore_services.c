@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 #include "run/restore.h"
 #include "util/array.h"
@@ -135,6 +136,29 @@ int restore_borrow_fd(struct restore *r, struct file *file, bool *ret_borrowed)
 	}
 	*ret_borrowed = false;
 	return restore_copy_fd(r, file);
+}
+
+static int peek(pid_t pid, uint64_t addr, void *to, size_t len)
+{
+	struct iovec local = { to, len }, remote = { (void *)(uintptr_t)addr, len };
+
+	return process_vm_readv(pid, &local, 1, &remote, 1, 0) == (ssize_t)len ? 0 : -EFAULT;
+}
+
+int restore_enter(struct restore *r, const struct restore_task *rt, struct compel_ctl **ret_ctl, uint64_t *ret_scratch)
+{
+	struct wire_thread leader = { 0 };
+	struct wire_task wire = { 0 };
+	int err = peek(rt->t.host_pid, r->shared->tasks[rt->t.index].wire, &wire, sizeof(wire));
+
+	/* The leader waits at the top of its stack. */
+	if (!err)
+		err = peek(rt->t.host_pid, wire.threads, &leader, sizeof(leader));
+	if (!err)
+		err = compel_open(rt->threads[0].id.host_tid, ret_ctl);
+	if (!err)
+		*ret_scratch = leader.stack;
+	return err;
 }
 
 int restore_fown(int fd, const FownEntry *fown)

@@ -1,0 +1,385 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/bits.h"
+#include "internal.h"
+#include "kernel/kcmp.h"
+#include "kernel/sem.h"
+#include "kinds/kinds.h"
+#include "kinds/task/core_image.h"
+#include "parasite_blob.h"
+#include "run/dump.h"
+#include "util/log.h"
+
+/* -32768 is more than any semaphore has: an array that ends with it never succeeds. */
+#define NEVER (-UNDO_MAX - 1)
+
+struct sem_sets {
+	struct sem_set_array sets;
+	unsigned ops_max;
+};
+
+ARRAY_OF(undo_array, SemUndoEntry *);
+
+/* The undo list of one thread, for as long as the dump. */
+struct thread_undo {
+	struct undo_array entries;
+	bool own; /* it is not that of the first thread */
+};
+
+/* One thread that is asked about one set. */
+struct question {
+	struct dump *dump;
+	struct dump_task *task;
+	struct dump_thread *thread;
+	struct undo_caller caller;
+	const struct sem_set *set;
+	bool forbidden;
+};
+
+static void free_sets(void *arg)
+{
+	struct sem_sets *s = arg;
+
+	array_free(&s->sets);
+}
+
+static void free_undo(void *arg)
+{
+	struct thread_undo *u = arg;
+
+	array_free(&u->entries);
+}
+
+static int find_sets(struct dump *dump, const struct sem_sets **ret)
+{
+	struct sem_sets *s = dump->sem_sets;
+	int err = 0;
+
+	if (!s) {
+		s = dump_alloc(dump, sizeof(*s));
+		if (!s || arena_defer(&dump->arena, free_sets, s))
+			return no_memory("semaphores");
+		err = sem_sets_read(&s->sets);
+		/* A kernel may be built without. */
+		if (err == -ENOSYS)
+			err = 0;
+		s->ops_max = s->sets.n ? MIN_OF(sem_ops_max(), (unsigned)UNDO_OPS) : 0;
+		dump->sem_sets = s;
+	}
+	*ret = s;
+	return err ? fail(err, "list the semaphore sets") : 0;
+}
+
+/* ---- what the value is ---- */
+
+/* Would the undo value get out of its range, if so much were added to it (-ERANGE)? 0: no. */
+static int try_array(struct question *q, struct sembuf *ops, unsigned n)
+{
+	bool called;
+	int err;
+
+	ops[n++] = (struct sembuf){ .sem_num = ops[0].sem_num, .sem_op = NEVER, .sem_flg = IPC_NOWAIT };
+	err = undo_semop(&q->caller, q->set->id, ops, n, &called);
+	if (!called)
+		return fail(err, "ask thread %d for its undo values: %s", q->thread->id.host_tid,
+			    compel_why(q->caller.ctl));
+	if (err == -EAGAIN || err == -EINVAL || err == -EIDRM)
+		return 0; /* the set may have been removed meanwhile */
+	if (err == -EACCES) {
+		q->forbidden = true;
+		return 0;
+	}
+	return err == -ERANGE ? err : fail(err ? err : -EPROTO, "semaphore set %d: ask for undo values", q->set->id);
+}
+
+static unsigned value_of(const struct question *q, unsigned num)
+{
+	unsigned value = 0;
+
+	sem_value(q->set->id, num, &value);
+	return value;
+}
+
+static int try_one(struct question *q, unsigned num, int by)
+{
+	struct sembuf ops[UNDO_STEPS + 1];
+
+	return try_array(q, ops, undo_steps(ops, num, by, value_of(q, num)));
+}
+
+/* With @sign 1: is it at least @n (-ERANGE)? With -1: is it at most -@n? */
+static int try_at_least(struct question *q, unsigned num, int sign, int n)
+{
+	int out = sign > 0 ? UNDO_MAX + 1 - n : -(UNDO_MAX + 2 - n);
+
+	return try_one(q, num, out);
+}
+
+/* Locks have 1. */
+static int find_value(struct question *q, unsigned num, int *ret)
+{
+	int sign = 1, low = 1, high = UNDO_MAX + 1, probe = 2;
+	int err = try_at_least(q, num, sign, 1);
+
+	if (!err) {
+		sign = -1;
+		err = try_at_least(q, num, sign, 1);
+	}
+	if (err != -ERANGE)
+		return err; /* 0, too */
+	/* low: it is at least that; high: it is not. */
+	high += sign < 0;
+	while (low + 1 < high) {
+		err = try_at_least(q, num, sign, probe);
+		if (err && err != -ERANGE)
+			return err;
+		if (err)
+			low = probe;
+		else
+			high = probe;
+		probe = low + (high - low) / 2;
+	}
+	*ret = sign * low;
+	return 0;
+}
+
+static int add_value(struct question *q, unsigned num, int adj)
+{
+	SemUndoEntry *e = dump_alloc(q->dump, sizeof(*e));
+	unsigned value;
+
+	if (!e || array_add(&q->thread->undo->entries, e))
+		return no_memory("undo values");
+	sem_undo_entry__init(e);
+	e->semid = q->set->id;
+	e->num = num;
+	e->adj = adj;
+	e->key = q->set->key;
+	e->has_value = !sem_value(q->set->id, num, &value);
+	e->value = e->has_value ? value : 0;
+	e->has_running = e->running = q->dump->opts->leave_running || q->dump->opts->leave_stopped;
+	log_debug("thread %d: semaphore %u of set %d: undo value %d", q->thread->id.host_tid, num, q->set->id, adj);
+	return 0;
+}
+
+/* -ERANGE: one of them has an undo value. */
+static int try_some(struct question *q, unsigned first, unsigned nr)
+{
+	struct sembuf ops[UNDO_OPS];
+	int err = 0;
+
+	for (int sign = 1; !err && sign >= -1; sign -= 2) {
+		unsigned n = 0;
+
+		for (unsigned num = first; num < first + nr; num++)
+			n += undo_steps(ops + n, num, sign > 0 ? UNDO_MAX : -UNDO_MAX - 1, value_of(q, num));
+		err = try_array(q, ops, n);
+	}
+	return err;
+}
+
+static int ask_one(struct question *q, unsigned num)
+{
+	int adj = 0, err = find_value(q, num, &adj);
+
+	return !err && adj ? add_value(q, num, adj) : err;
+}
+
+/* As a rule none of them has one; else in one half, and so on: no deeper than the logarithm of what fits into an array. */
+static int ask_some(struct question *q, unsigned first, unsigned nr)
+{
+	int err = try_some(q, first, nr);
+
+	if (err != -ERANGE)
+		return err;
+	if (nr == 1)
+		return ask_one(q, first);
+	err = ask_some(q, first, nr / 2);
+	return err ? err : ask_some(q, first + nr / 2, nr - nr / 2);
+}
+
+/* It may not change the set (any more), so nothing can be found out or given back; but it has changed it. */
+static void tell_forbidden(const struct question *q)
+{
+	for (unsigned num = 0; num < q->set->nr; num++) {
+		pid_t pid;
+
+		if (sem_last_pid(q->set->id, num, &pid) || pid != q->task->t.host_pid)
+			continue;
+		dump_blocker(q->dump, q->task, -1,
+			     "may have undo values (SEM_UNDO) for semaphore set %d, which it has changed and has no right to "
+			     "change any more: they cannot be saved",
+			     q->set->id);
+		return;
+	}
+}
+
+static int ask_set(struct question *q, unsigned ops_max)
+{
+	unsigned at_once = (ops_max - 1) / UNDO_STEPS;
+	int err = 0;
+
+	if (!at_once)
+		return fail(-EOPNOTSUPP, "undo values of semaphores: semop(2) takes %u operations only (sysctl kernel.sem)",
+			    ops_max);
+	for (unsigned num = 0; !err && !q->forbidden && num < q->set->nr; num += at_once)
+		err = ask_some(q, num, MIN_OF(at_once, q->set->nr - num));
+	if (!err && q->forbidden)
+		tell_forbidden(q);
+	return err;
+}
+
+/* ---- whose list it is ---- */
+
+static bool same_list(pid_t a, pid_t b)
+{
+	return sys_kcmp(a, b, KCMP_WHAT_SYSVSEM, 0, 0) == 0;
+}
+
+/* Another thread that has this list, and was asked. */
+static struct dump_thread *find_owner(struct dump *dump, pid_t tid, struct dump_task **ret_task)
+{
+	struct dump_task *dt;
+
+	dump_for_each_task(dt, dump)
+		for (size_t i = 0; i < dt->nr_threads; i++)
+			if (dt->threads[i].undo && same_list(dt->threads[i].id.host_tid, tid)) {
+				*ret_task = dt;
+				return &dt->threads[i];
+			}
+	return NULL;
+}
+
+static int ask_thread(struct dump *dump, struct dump_task *dt, struct dump_thread *th, const struct sem_sets *sets)
+{
+	struct question q = { .dump = dump, .task = dt, .thread = th };
+	struct thread_undo *undo = dump_alloc(dump, sizeof(*undo));
+	int err = 0;
+
+	if (!undo || arena_defer(&dump->arena, free_undo, undo))
+		return no_memory("undo values");
+	undo->own = th != dt->threads;
+	th->undo = undo;
+	q.caller = (struct undo_caller){ dt->ctl, dt->threads[0].id.host_tid, th->id.host_tid,
+					 compel_args_address(dt->ctl) };
+	for (size_t i = 0; !err && i < sets->sets.n; i++) {
+		q.set = &sets->sets.v[i];
+		q.forbidden = false;
+		/* Without semop(2) there is nothing to be undone. */
+		if (q.set->used)
+			err = ask_set(&q, sets->ops_max);
+	}
+	return err;
+}
+
+/* Threads have one list for all of them, as a rule (CLONE_SYSVSEM); a process that has never made use of it has none. */
+static int sem_undo_inside(struct dump *dump, struct dump_task *task)
+{
+	const pid_t leader = task->threads[0].id.host_tid;
+	const struct sem_sets *sets = NULL;
+	int err = find_sets(dump, &sets);
+
+	for (size_t i = 0; !err && sets->sets.n && i < task->nr_threads; i++) {
+		struct dump_thread *th = &task->threads[i], *owner;
+		struct dump_task *other;
+
+		if (i && same_list(leader, th->id.host_tid))
+			continue;
+		/* No list: we have none either. */
+		if (same_list(getpid(), th->id.host_tid))
+			continue;
+		owner = find_owner(dump, th->id.host_tid, &other);
+		if (!owner)
+			err = ask_thread(dump, task, th, sets);
+		else if (owner->undo->entries.n)
+			dump_blocker(dump, task, -1,
+				     "thread %d shares undo values of semaphores (CLONE_SYSVSEM) with thread %d of process "
+				     "%d, which cannot be saved yet",
+				     th->id.host_tid, owner->id.host_tid, other->t.host_pid);
+	}
+	return err;
+}
+
+static int sem_undo_save_thread(struct dump *dump, struct dump_task *task, struct dump_thread *thread, CoreEntry *core)
+{
+	struct thread_undo *undo = thread->undo;
+
+	if (!undo)
+		return 0;
+	core->thread_core->sem_undo = undo->entries.v;
+	core->thread_core->n_sem_undo = undo->entries.n;
+	core->thread_core->has_sem_undo_own = core->thread_core->sem_undo_own = undo->own;
+	return 0;
+}
+
+/* ---- the end of the tree ---- */
+
+static void drop_value(const struct undo_caller *caller, const SemUndoEntry *e)
+{
+	struct sembuf ops[UNDO_STEPS];
+	unsigned value = 0;
+	bool called;
+	int err;
+
+	sem_value(e->semid, e->num, &value);
+	err = undo_semop(caller, e->semid, ops, undo_steps(ops, e->num, -e->adj, value), &called);
+	if (err && err != -EIDRM && err != -EINVAL)
+		log_warn("pid %d: the undo value %d of semaphore %u of set %d takes effect now: %s", caller->leader,
+			 e->adj, e->num, e->semid, strerror(-err));
+}
+
+static bool has_values(const struct dump_task *dt)
+{
+	for (size_t i = 0; i < dt->nr_threads; i++)
+		if (dt->threads[i].undo && dt->threads[i].undo->entries.n)
+			return true;
+	return false;
+}
+
+static int drop_values(struct dump_task *dt)
+{
+	struct undo_caller caller = { .leader = dt->threads[0].id.host_tid };
+	int err = compel_open(caller.leader, &caller.ctl);
+
+	if (!err)
+		err = compel_infect(caller.ctl, &parasite_blob, TASK_KIND_ARGS);
+	if (!err)
+		caller.scratch = compel_args_address(caller.ctl);
+	for (size_t i = 0; !err && i < dt->nr_threads; i++) {
+		const struct thread_undo *undo = dt->threads[i].undo;
+
+		caller.tid = dt->threads[i].id.host_tid;
+		for (size_t j = 0; undo && j < undo->entries.n; j++)
+			drop_value(&caller, undo->entries.v[j]);
+	}
+	compel_cure(caller.ctl);
+	return err;
+}
+
+/* What the tree holds it will hold again: nobody else may get it meanwhile. */
+static void sem_undo_before_kill(struct dump *dump)
+{
+	struct dump_task *dt;
+
+	dump_for_each_task(dt, dump) {
+		int err = has_values(dt) ? drop_values(dt) : 0;
+
+		if (err)
+			log_warn("pid %d: its undo values of semaphores take effect now: %s", dt->t.host_pid,
+				 strerror(-err));
+	}
+}
+
+/* ---- the kind ---- */
+
+const struct task_kind sem_undo_kind = {
+	.name = "sem_undo",
+	.inside = sem_undo_inside,
+	.save_thread = sem_undo_save_thread,
+	.before_kill = sem_undo_before_kill,
+	.load_thread = sem_undo_load_thread,
+	.before_commit = sem_undo_before_commit,
+};
