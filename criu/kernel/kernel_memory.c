@@ -198,6 +198,27 @@ int kernel_memory_file(const struct kernel_memory *mem, int fd, uint64_t *ret)
 	return at ? 0 : -EBADF;
 }
 
+/* A file of /proc knows its struct pid, the first list of which has the task. */
+int kernel_memory_task_of(const struct kernel_memory *mem, int dir, uint64_t *ret)
+{
+	long inode = btf_field(&mem->btf, "proc_inode", "vfs_inode");
+	long links = btf_field(&mem->btf, "task_struct", "pid_links");
+	uint64_t at = 0;
+	int err = inode < 0 || links < 0 ? -EOPNOTSUPP : kernel_memory_file(mem, dir, &at);
+
+	if (!err)
+		err = kernel_memory_field(mem, at, "file", "f_inode", 8, &at);
+	if (!err)
+		err = kernel_memory_field(mem, at - (uint64_t)inode, "proc_inode", "pid", 8, &at);
+	if (!err)
+		err = kernel_memory_field(mem, at, "pid", "tasks", 8, &at);
+	if (!err && !at)
+		err = -ESRCH;
+	if (!err)
+		*ret = at - (uint64_t)links;
+	return err;
+}
+
 /* ---- memory of each CPU ---- */
 
 /* window->task = bpf_map_lookup_percpu_elem(percpu, 0, window->at): where CPU number "at" has its element, or 0 */

@@ -33,6 +33,8 @@ int kernel_memory_field(const struct kernel_memory *mem, uint64_t at, const char
 			uint64_t *ret);
 /* struct task_struct of the caller */
 int kernel_memory_task(const struct kernel_memory *mem, uint64_t *ret);
+/* The same of the thread whose directory in /proc @dir is a descriptor of. -ESRCH */
+int kernel_memory_task_of(const struct kernel_memory *mem, int dir, uint64_t *ret);
 /* struct file of a descriptor of ours. */
 int kernel_memory_file(const struct kernel_memory *mem, int fd, uint64_t *ret);
 /* What a struct page stands for. */

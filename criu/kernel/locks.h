@@ -21,7 +21,7 @@ struct file_lock {
 	bool blocked; /* "->": it waits */
 	enum file_lock_kind kind;
 	bool mandatory;
-	bool breaking; /* of a lease */
+	bool breaking; /* of a lease: type is what it is to become, what it is now is not told */
 	enum file_lock_type type;
 	int pid; /* -1: OFD; 0: a process of another pid namespace */
 	bool has_inode;

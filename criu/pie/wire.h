@@ -104,6 +104,8 @@ struct inside_thread {
 	int32_t cpuid_allowed; /* x86: ARCH_GET_CPUID: 0: the instruction raises SIGSEGV; negative errno */
 	int32_t thread_keyring,
 		process_keyring; /* KEYCTL_GET_KEYRING_ID, which makes none: number, or negative errno */
+	int32_t mount_refused; /* mount(2) says EPERM, though CAP_SYS_ADMIN is there */
+	int32_t pad;
 	struct inside_policy policy;
 };
 

@@ -136,6 +136,7 @@ struct dump {
 	int (*in_flight_file_id)(struct dump *, struct dump_task *, int local, uint32_t *ret_id);
 	struct dump_locks *locks; /* kinds/fd/locks */
 	struct sem_sets *sem_sets; /* kinds/task/sem_undo.c; NULL: not asked for yet */
+	struct landlock_dump *landlock; /* kinds/task/landlock.c; NULL: not asked for yet */
 	struct file_pass *file_pass; /* of the pipeline, for that */
 	struct fs_helper *fs_helper; /* run/fs_answers.c; NULL until it is needed */
 };

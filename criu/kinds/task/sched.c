@@ -228,6 +228,29 @@ static bool usable(const ProtobufCBinaryData *mask)
 	return false;
 }
 
+/* What of it a cpuset lets this process have: the kernel leaves out the rest without a word, or refuses all of it. */
+static void warn_of_cpuset(pid_t tid, const uint8_t want[MASK_BYTES])
+{
+	uint8_t before[MASK_BYTES] = { 0 }, got[MASK_BYTES] = { 0 };
+	long len = syscall(SYS_sched_getaffinity, 0, sizeof(before), before);
+	bool refused = len > 0 && syscall(SYS_sched_setaffinity, 0, MASK_BYTES, want);
+	size_t lost = 0, here = (size_t)cpus(_SC_NPROCESSORS_CONF);
+
+	if (len <= 0 || refused) {
+		log_warn("thread %d: its CPUs cannot be had here (a cpuset, or they are offline): it may use all of the "
+			 "cpuset's now",
+			 tid);
+		return;
+	}
+	syscall(SYS_sched_getaffinity, 0, sizeof(got), got);
+	syscall(SYS_sched_setaffinity, 0, len, before);
+	for (size_t cpu = 0; cpu < here && cpu < (size_t)MASK_BYTES * 8; cpu++)
+		lost += (want[cpu / 8] & ~got[cpu / 8]) >> cpu % 8 & 1;
+	if (lost)
+		log_warn("thread %d: %zu of its CPUs cannot be had here (a cpuset, or they are offline): it uses the others",
+			 tid, lost);
+}
+
 static int lay_affinity(pid_t tid, const ProtobufCBinaryData *mask, struct wire_thread *wire)
 {
 	bool any = all_ones(mask) || !usable(mask);
@@ -240,6 +263,8 @@ static int lay_affinity(pid_t tid, const ProtobufCBinaryData *mask, struct wire_
 	memset(v, any ? 0xff : 0, MASK_BYTES);
 	if (!any)
 		memcpy(v, mask->data, mask->len);
+	if (!any)
+		warn_of_cpuset(tid, v);
 	wire->affinity = (uint64_t)(uintptr_t)v;
 	wire->affinity_len = MASK_BYTES;
 	return 0;

@@ -3,6 +3,7 @@
 #pragma once
 #include <stdint.h>
 
+#define E_PERM 1
 #define E_INVAL 22
 
 /* Extended state components that the process has asked for: ARCH_GET_XCOMP_PERM. 0: not told. */

@@ -25,7 +25,9 @@
 struct held {
 	struct restore_task *task;
 	int fd;
-	struct file_lock lock;
+	const struct file *file;
+	struct file_lock lock; /* its type is what is held, also of a lease that is being broken */
+	enum file_lock_type breaking_to;
 };
 
 struct restore_locks {
@@ -47,8 +49,14 @@ static const struct task_fd *find_fd(struct restore *r, const struct restore_tas
 	return NULL;
 }
 
+static enum file_lock_type lock_type(uint32_t type)
+{
+	return type == F_WRLCK ? LOCK_TYPE_WRITE : type == F_RDLCK ? LOCK_TYPE_READ : LOCK_TYPE_NONE;
+}
+
 static int load_lock(struct restore *r, const FileLockEntry *e, struct held *ret)
 {
+	const struct task_fd *user;
 	struct held h = { .task = restore_find_task(r, e->pid), .fd = e->fd };
 
 	switch (e->flag) {
@@ -73,9 +81,16 @@ static int load_lock(struct restore *r, const FileLockEntry *e, struct held *ret
 		return fail(-EBADMSG, "filelocks.img: a range of %ld bytes from %ld", e->len, e->start);
 	if (!h.task || h.task->t.state == TASK_DEAD)
 		return fail(-EBADMSG, "filelocks.img: process %d is not in the tree, or is dead", e->pid);
-	if (!find_fd(r, h.task, e->fd))
+	user = find_fd(r, h.task, e->fd);
+	if (!user)
 		return fail(-EBADMSG, "filelocks.img: process %d has no descriptor %d", e->pid, e->fd);
-	h.lock.type = e->type == F_WRLCK ? LOCK_TYPE_WRITE : e->type == F_RDLCK ? LOCK_TYPE_READ : LOCK_TYPE_NONE;
+	h.file = user->file;
+	h.lock.type = lock_type(e->type);
+	h.lock.breaking = e->has_breaking;
+	h.breaking_to = lock_type(e->breaking);
+	if (h.lock.breaking && (e->flag != LOCKS_LEASE || h.breaking_to == LOCK_TYPE_WRITE || h.lock.type == h.breaking_to))
+		return fail(-EBADMSG, "filelocks.img: a lock of kind %u and type %u is being broken to %u", e->flag,
+			    e->type, e->breaking);
 	h.lock.start = e->start;
 	h.lock.end = e->len ? e->start + (e->len - 1) : INT64_MAX;
 	*ret = h;
@@ -193,35 +208,39 @@ static int take(struct compel_ctl *ctl, const struct held *h, uint64_t scratch)
 	return call(ctl, SYS_fcntl, h->fd, h->lock.kind == LOCK_KIND_OFD ? F_OFD_SETLK : F_SETLK, scratch);
 }
 
-static int peek(pid_t pid, uint64_t addr, void *to, size_t len)
+/*
+ * Whoever was to wait for a lease that was being broken has got the file meanwhile, if it lives outside of the tree: the
+ * lease is what it would be if its holder had not answered in time.
+ */
+static int take_broken(struct compel_ctl *ctl, struct held *h, uint64_t scratch)
 {
-	struct iovec local = { to, len }, remote = { (void *)(uintptr_t)addr, len };
+	char what[64];
 
-	return process_vm_readv(pid, &local, 1, &remote, 1, 0) == (ssize_t)len ? 0 : -EFAULT;
+	h->lock.breaking = false;
+	log_warn("fd %d: the time in which its holder could answer is over for %s: others have the file open", h->fd,
+		 locks_describe(&h->lock, what, sizeof(what)));
+	h->lock.type = h->breaking_to;
+	return take(ctl, h, scratch);
 }
 
-static int take_all(struct restore *r, struct restore_task *rt, const struct held *v, size_t n)
+static int take_all(struct restore *r, struct restore_task *rt, struct held *v, size_t n)
 {
 	struct compel_ctl *ctl = NULL;
-	struct wire_thread leader = { 0 };
-	struct wire_task wire = { 0 };
+	uint64_t scratch = 0;
 	size_t i;
-	int cured, err = peek(rt->t.host_pid, r->shared->tasks[rt->t.index].wire, &wire, sizeof(wire));
+	int cured, err = restore_enter(r, rt, &ctl, &scratch);
 
-	/* The leader waits at the top of its stack. */
-	if (!err)
-		err = peek(rt->t.host_pid, wire.threads, &leader, sizeof(leader));
-	if (!err)
-		err = compel_open(rt->threads[0].id.host_tid, &ctl);
 	/* What of the restorer's own is still open and might be one of the files: POSIX locks go with its end. */
-	if (!err && wire.commit_fd > r->service_base)
-		err = call(ctl, SYS_close_range, r->service_base, wire.commit_fd - 1, 0);
+	if (!err && r->commit_fd > r->service_base)
+		err = call(ctl, SYS_close_range, r->service_base, r->commit_fd - 1, 0);
 	if (!err)
-		err = call(ctl, SYS_close_range, wire.commit_fd + 1, ~0u, 0);
+		err = call(ctl, SYS_close_range, r->commit_fd + 1, ~0u, 0);
 	if (err)
 		fail(err, "call into the task");
 	for (i = 0; !err && i < n; i++) {
-		err = take(ctl, &v[i], leader.stack);
+		err = take(ctl, &v[i], scratch);
+		if (err == -EAGAIN && v[i].lock.breaking)
+			err = take_broken(ctl, &v[i], scratch);
 		if (err)
 			refuse(&v[i], err);
 	}
@@ -229,9 +248,69 @@ static int take_all(struct restore *r, struct restore_task *rt, const struct hel
 	return err ? err : cured ? fail(cured, "leave the task") : 0;
 }
 
+/* ---- leases that are being broken ---- */
+
+static const FownEntry *owner_of(const struct held *h)
+{
+	return h->file->entry->reg ? h->file->entry->reg->fown : NULL;
+}
+
+/* To take a lease gives the description an owner, if it has none. */
+static int settle_owner(int fd, const struct held *h)
+{
+	const FownEntry *fown = owner_of(h);
+
+	if (fown && fown->pid)
+		return restore_fown(fd, fown);
+	return fown && fcntl(fd, F_SETOWN, 0) < 0 ? fail(-errno, "F_SETOWN") : 0;
+}
+
+/* The kernel has no other way to say it than to open the file. Its holder knows already: nobody is told. */
+static int break_lease(int fd, const struct held *h)
+{
+	char path[64];
+	int flags = h->breaking_to == LOCK_TYPE_READ ? O_RDONLY : O_WRONLY, opened, err;
+
+	if (fcntl(fd, F_SETOWN, 0) < 0)
+		return fail(-errno, "F_SETOWN");
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	opened = open(path, flags | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	err = opened < 0 ? -errno : 0;
+	if (opened >= 0)
+		close(opened);
+	if (err != -EWOULDBLOCK)
+		log_warn("fd %d: its lease was being broken, and is whole again: open: %s", h->fd, strerror(-err));
+	return 0;
+}
+
+static int settle_lease(struct restore *r, const struct held *h)
+{
+	_cleanup_close_ int fd = restore_copy_fd(r, h->file);
+	int err = fd < 0 ? fd : 0;
+
+	if (err)
+		return fail(err, "fd %d: take a copy", h->fd);
+	if (h->lock.breaking)
+		err = break_lease(fd, h);
+	return err ? err : settle_owner(fd, h);
+}
+
+/* All of them are there: one that opens breaks every lease of the file. */
+static int settle_leases(struct restore *r, const struct restore_locks *locks)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < locks->n; i++) {
+		LOG_SCOPE("pid %d", locks->v[i].task->t.pid);
+		if (locks->v[i].lock.kind == LOCK_KIND_LEASE)
+			err = settle_lease(r, &locks->v[i]);
+	}
+	return err;
+}
+
 int locks_ready(struct restore *r)
 {
-	const struct restore_locks *locks = r->locks;
+	struct restore_locks *locks = r->locks;
 	int err = 0;
 
 	for (size_t i = 0, n; locks && !err && i < locks->n; i += n) {
@@ -242,5 +321,5 @@ int locks_ready(struct restore *r)
 		LOG_SCOPE("pid %d", rt->t.pid);
 		err = take_all(r, rt, &locks->v[i], n);
 	}
-	return err;
+	return err || !locks ? err : settle_leases(r, locks);
 }

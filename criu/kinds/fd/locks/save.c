@@ -42,6 +42,10 @@ const char *locks_describe(const struct file_lock *lock, char *buf, size_t size)
 	const char *type = lock->type == LOCK_TYPE_WRITE ? "write" : lock->type == LOCK_TYPE_READ ? "read" : "broken";
 	int n;
 
+	if (lock->kind == LOCK_KIND_LEASE && lock->breaking) {
+		snprintf(buf, size, "a lease that is being broken");
+		return buf;
+	}
 	if (lock->kind == LOCK_KIND_LEASE || lock->kind == LOCK_KIND_DELEG) {
 		snprintf(buf, size, "a %s %s", type, name);
 		return buf;
@@ -119,6 +123,34 @@ static const struct dump_task *taker(struct dump *dump, const struct fd_probe *p
 	return probe->task;
 }
 
+/*
+ * What a lease that is being broken is as yet. That it shall become a read lease is asked of a write lease only; and none
+ * but a write lease is given to who may write. The rest is what an open tells: a reader has to wait for a write lease. It
+ * breaks no more than is being broken.
+ */
+static enum file_lock_type held_type(const struct dump *dump, const struct fd_probe *probe,
+				     const struct file_lock *lock)
+{
+	char path[64];
+	int fd;
+
+	if (lock->type == LOCK_TYPE_READ || (probe->flags & O_ACCMODE) != O_RDONLY)
+		return LOCK_TYPE_WRITE;
+	if (dump->checking)
+		return LOCK_TYPE_READ;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", probe->local);
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0)
+		return errno == EWOULDBLOCK ? LOCK_TYPE_WRITE : LOCK_TYPE_READ;
+	close(fd);
+	return LOCK_TYPE_READ;
+}
+
+static uint32_t image_type(enum file_lock_type type)
+{
+	return type == LOCK_TYPE_WRITE ? F_WRLCK : type == LOCK_TYPE_READ ? F_RDLCK : F_UNLCK;
+}
+
 static int write_lock(struct dump *dump, const struct fd_probe *probe, const struct file_lock *lock)
 {
 	static const unsigned flags[] = {
@@ -134,7 +166,9 @@ static int write_lock(struct dump *dump, const struct fd_probe *probe, const str
 	if (err)
 		return err;
 	entry.flag = flags[lock->kind];
-	entry.type = lock->type == LOCK_TYPE_WRITE ? F_WRLCK : F_RDLCK;
+	entry.type = image_type(lock->breaking ? held_type(dump, probe, lock) : lock->type);
+	entry.has_breaking = lock->breaking;
+	entry.breaking = lock->breaking ? image_type(lock->type) : 0;
 	entry.pid = taker(dump, probe, lock)->t.pid;
 	entry.fd = probe->fd;
 	entry.start = lock->start;
@@ -162,13 +196,6 @@ static int save_lock(struct dump *dump, const struct fd_probe *probe, const stru
 			dump, probe->task, probe->fd,
 			"a descriptor that waits in a socket, and that nobody else has, holds %s on %s: receive it first",
 			text, probe->link);
-		return 0;
-	}
-	/* Whoever opens the file waits for the holder to put it in order: that could not be told to a new lease. */
-	if (lock->breaking) {
-		dump_blocker(dump, probe->task, probe->fd,
-			     "the lease on %s is being broken by one that opens it: try again when that is done",
-			     probe->link);
 		return 0;
 	}
 	return write_lock(dump, probe, lock);

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "kernel/landlock.h"
+#include <errno.h>
+#include <linux/landlock.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "base/bits.h"
+#include "base/cleanup.h"
+#include "kernel/kernel_memory.h"
+#include "util/fds.h"
+
+/* What the security modules keep of a task's credentials: places where Landlock's part may be. */
+#define PLACES 32
+
+struct landlock_reader {
+	struct kernel_memory mem;
+	unsigned place; /* its part is this word */
+	uint64_t own; /* our domain */
+};
+
+bool landlock_is_there(void)
+{
+	return syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) > 0;
+}
+
+/* Where the words are, of a struct task_struct. */
+static int find_words(const struct kernel_memory *mem, uint64_t task, uint64_t *ret)
+{
+	int err = kernel_memory_field(mem, task, "task_struct", "cred", 8, &task);
+
+	return err ? err : kernel_memory_field(mem, task, "cred", "security", 8, ret);
+}
+
+static int read_own(const struct kernel_memory *mem, uint64_t ret[PLACES])
+{
+	uint64_t at = 0;
+	int err = kernel_memory_task(mem, &at);
+
+	if (!err)
+		err = find_words(mem, at, &at);
+	if (!err && !at)
+		err = -EOPNOTSUPP;
+	return err ? err : kernel_memory_read(mem, at, ret, PLACES * sizeof(*ret));
+}
+
+static uint64_t layers(const struct kernel_memory *mem, uint64_t domain)
+{
+	uint64_t n = 0;
+
+	if (domain)
+		kernel_memory_field(mem, domain, "landlock_ruleset", "num_layers", 4, &n);
+	return n;
+}
+
+static int restrict_self(void)
+{
+	const uint64_t handled = LANDLOCK_ACCESS_FS_MAKE_BLOCK;
+	_cleanup_close_ int ruleset = (int)syscall(SYS_landlock_create_ruleset, &handled, sizeof(handled), 0);
+
+	if (ruleset < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		return -errno;
+	return syscall(SYS_landlock_restrict_self, ruleset, 0) ? -errno : 0;
+}
+
+/* In a child: which of its words becomes a domain that has one layer more than before? PLACES: none. */
+static unsigned find_place(const struct kernel_memory *mem)
+{
+	uint64_t before[PLACES], after[PLACES];
+
+	if (read_own(mem, before) || restrict_self() || read_own(mem, after))
+		return PLACES;
+	for (unsigned i = 0; i < PLACES; i++) {
+		/* Words that are no pointers are other modules'. */
+		uint64_t had = before[i] == after[i] ? 0 : layers(mem, before[i]);
+
+		if (before[i] != after[i] && layers(mem, after[i]) == had + 1)
+			return i;
+	}
+	return PLACES;
+}
+
+static int ask_child(struct landlock_reader *reader)
+{
+	int status;
+	pid_t pid;
+
+	if (btf_field(&reader->mem.btf, "landlock_ruleset", "num_layers") < 0)
+		return -EOPNOTSUPP;
+	pid = fork();
+	if (pid < 0)
+		return -errno;
+	if (!pid)
+		_exit((int)find_place(&reader->mem));
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	if (!WIFEXITED(status) || WEXITSTATUS(status) >= PLACES)
+		return -EOPNOTSUPP;
+	reader->place = (unsigned)WEXITSTATUS(status);
+	return 0;
+}
+
+int landlock_reader_open(struct landlock_reader **ret)
+{
+	struct landlock_reader *reader = calloc(1, sizeof(*reader));
+	uint64_t words[PLACES] = { 0 };
+	int err = reader ? kernel_memory_open(&reader->mem) : -ENOMEM;
+
+	if (err) {
+		free(reader);
+		return err;
+	}
+	err = ask_child(reader);
+	if (!err)
+		err = read_own(&reader->mem, words);
+	if (err) {
+		landlock_reader_close(reader);
+		return err;
+	}
+	reader->own = words[reader->place];
+	*ret = reader;
+	return 0;
+}
+
+void landlock_reader_close(struct landlock_reader *reader)
+{
+	if (!reader)
+		return;
+	kernel_memory_close(&reader->mem);
+	free(reader);
+}
+
+int landlock_differs(const struct landlock_reader *reader, int thread, bool *ret)
+{
+	uint64_t at = 0, domain = 0;
+	int err = kernel_memory_task_of(&reader->mem, thread, &at);
+
+	if (!err)
+		err = find_words(&reader->mem, at, &at);
+	if (!err)
+		err = kernel_memory_word(&reader->mem, at + reader->place * 8ull, 8, &domain);
+	if (!err)
+		*ret = domain != reader->own;
+	return err;
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Landlock: what a thread is confined to for good. The kernel tells nobody what the rules are, so it is refused, unless
+ * criu itself is in the same domain: a restore from there gives it back.
+ *
+ * Who confines himself has no_new_privs, or CAP_SYS_ADMIN. Of the first sort the kernel's memory is asked; of the second,
+ * mount(2) from inside. Not looked for: one that had CAP_SYS_ADMIN, and neither keeps it nor has no_new_privs.
+ */
+#include <errno.h>
+#include <string.h>
+#include "kernel/landlock.h"
+#include "kinds/kinds.h"
+#include "run/dump.h"
+#include "util/log.h"
+
+#define ADVICE "cannot be saved: run it without, or run criu inside of the same domain"
+
+struct landlock_dump {
+	bool is_there;
+	struct landlock_reader *reader; /* NULL: not asked for yet, or: */
+	int unreadable;
+	bool told;
+};
+
+static void close_reader(void *reader)
+{
+	landlock_reader_close(reader);
+}
+
+static struct landlock_dump *state_of(struct dump *dump)
+{
+	if (!dump->landlock) {
+		dump->landlock = dump_alloc(dump, sizeof(*dump->landlock));
+		if (dump->landlock)
+			dump->landlock->is_there = landlock_is_there();
+	}
+	return dump->landlock;
+}
+
+static int open_reader(struct dump *dump, struct landlock_dump *state)
+{
+	if (state->reader || state->unreadable)
+		return state->unreadable;
+	state->unreadable = landlock_reader_open(&state->reader);
+	if (!state->unreadable && arena_defer(&dump->arena, close_reader, state->reader)) {
+		close_reader(state->reader);
+		state->reader = NULL;
+		state->unreadable = -ENOMEM;
+	}
+	return state->unreadable;
+}
+
+/* What the memory says; what the mount says if that cannot be read. */
+static int look(struct dump *dump, struct landlock_dump *state, struct dump_task *task, const struct dump_thread *th,
+		bool *ret_confined)
+{
+	_cleanup_proc_ struct proc proc = PROC_CLOSED;
+	int err = open_reader(dump, state);
+
+	*ret_confined = th->inside.mount_refused;
+	if (!err)
+		err = proc_open_thread(&task->proc, th->id.host_tid, &proc);
+	return err ? err : landlock_differs(state->reader, proc.dir, ret_confined);
+}
+
+static void look_at_thread(struct dump *dump, struct landlock_dump *state, struct dump_task *task,
+			   const struct dump_thread *th)
+{
+	bool confined;
+	int err;
+
+	if (!th->inside.mount_refused && !th->status.no_new_privs)
+		return;
+	err = look(dump, state, task, th, &confined);
+	if (confined && !err)
+		dump_blocker(dump, task, -1, "thread %d: is confined by Landlock rules, which " ADVICE, th->id.host_tid);
+	else if (confined)
+		dump_blocker(dump, task, -1,
+			     "thread %d: may not mount, though it has CAP_SYS_ADMIN: it seems to be confined by Landlock "
+			     "rules, which " ADVICE,
+			     th->id.host_tid);
+	else if (err && !state->told)
+		log_warn("thread %d: has no_new_privs; whether it is confined by Landlock rules too, which a restore would "
+			 "not give back, cannot be read (BPF): %s",
+			 th->id.host_tid, strerror(-err));
+	state->told |= err != 0;
+}
+
+static int landlock_survey(struct dump *dump, struct dump_task *task)
+{
+	struct landlock_dump *state = state_of(dump);
+
+	if (!state)
+		return fail(-ENOMEM, "landlock");
+	for (size_t i = 0; state->is_there && !dump->checking && i < task->nr_threads; i++)
+		look_at_thread(dump, state, task, &task->threads[i]);
+	return 0;
+}
+
+const struct task_kind landlock_kind = {
+	.name = "landlock",
+	.survey = landlock_survey,
+};
