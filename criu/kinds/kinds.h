@@ -34,7 +34,7 @@ int regular_path_id(struct dump *dump, struct dump_task *task, int local, const 
 /* tasks */
 extern const struct task_kind cpu_kind, creds_kind, signals_kind, timers_kind, limits_kind, sched_kind, attributes_kind;
 extern const struct task_kind terminal_kind; /* kinds/fd/tty: whose controlling terminal, which foreground */
-extern const struct task_kind keyrings_kind, autogroup_kind, sem_undo_kind, landlock_kind;
+extern const struct task_kind keyrings_kind, autogroup_kind, sem_undo_kind, landlock_kind, apart_kind, lsm_kind;
 extern const struct task_kind robust_kind, rseq_kind, seccomp_kind, timed_call_kind, fs_kind;
 /* What the dump pipeline asks of them. Working directory, root and umask, of the first task of each fs id: */
 int fs_save(struct dump *dump, struct dump_task *task, FsEntry *ret);

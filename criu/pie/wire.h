@@ -82,6 +82,8 @@ struct inside_task {
 	int32_t membarrier; /* registrations mask, or negative errno */
 	uint32_t nr_timers; /* in */
 	int32_t session_keyring; /* found by the name that login programs give it; or negative errno */
+	int32_t timer_restore_ids; /* PR_TIMER_CREATE_RESTORE_IDS, or negative errno */
+	int32_t pad;
 	uint64_t xcomp_perm; /* x86: ARCH_GET_XCOMP_PERM, 0: not told */
 	int32_t mlock_future; /* MCL_FUTURE, MCL_ONFAULT: what will be mapped is locked; or 0 */
 	int32_t has_ldt; /* x86: modify_ldt(2) has made one */
@@ -105,6 +107,8 @@ struct inside_thread {
 	int32_t thread_keyring,
 		process_keyring; /* KEYCTL_GET_KEYRING_ID, which makes none: number, or negative errno */
 	int32_t mount_refused; /* mount(2) says EPERM, though CAP_SYS_ADMIN is there */
+	uint32_t personality;
+	int32_t reqkey_keyring; /* KEYCTL_SET_REQKEY_KEYRING, or negative errno */
 	int32_t pad;
 	struct inside_policy policy;
 };
@@ -261,6 +265,8 @@ struct wire_thread {
 	int32_t mce_kill; /* < 0: leave */
 	int32_t spec_store_bypass, spec_indirect_branch, spec_l1d_flush; /* < 0: leave */
 	int32_t cpuid_allowed; /* x86: 0: the instruction raises SIGSEGV; else leave */
+	uint32_t personality;
+	int32_t reqkey_keyring; /* 0: leave */
 	char comm[16];
 	struct wire_creds creds;
 	struct wire_sigqueue pending;
@@ -352,7 +358,7 @@ struct wire_task {
 	uint64_t timers; /* struct wire_posix_timer[], by id */
 	struct wire_sigqueue pending;
 	int32_t dumpable, child_subreaper;
-	uint32_t personality;
+	int32_t timer_restore_ids;
 	uint32_t nr_threads;
 	uint64_t threads; /* struct wire_thread[] */
 	_Atomic uint32_t threads_go; /* futex: all threads exist, each may set itself up */

@@ -65,6 +65,7 @@ struct dump_task {
 	struct page_regions pages, guards; /* of private memory: what is there; guard markers */
 	size_t guard_next;
 	MmEntry *mm;
+	uint64_t cgroups; /* kinds/task/apart.c: fingerprint of /proc/PID/cgroup; 0: unknown */
 	struct snapshot *snapshot; /* memory/snapshot.c: pages are saved from it when the task goes on already */
 	struct inside_task *inside;
 	size_t inside_len;
@@ -136,6 +137,7 @@ struct dump {
 	int (*in_flight_file_id)(struct dump *, struct dump_task *, int local, uint32_t *ret_id);
 	struct dump_locks *locks; /* kinds/fd/locks */
 	struct sem_sets *sem_sets; /* kinds/task/sem_undo.c; NULL: not asked for yet */
+	const char *own_label; /* kinds/task/lsm.c; NULL: not asked for yet */
 	struct landlock_dump *landlock; /* kinds/task/landlock.c; NULL: not asked for yet */
 	struct file_pass *file_pass; /* of the pipeline, for that */
 	struct fs_helper *fs_helper; /* run/fs_answers.c; NULL until it is needed */

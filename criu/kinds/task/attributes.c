@@ -99,6 +99,7 @@ static int attributes_save(struct dump *dump, struct dump_task *task, CoreEntry 
 	tc->thp_disable_flags = in->thp_disabled > 1 ? (uint32_t)in->thp_disabled & ~1u : 0;
 	tc->has_mdwe = in->mdwe > 0;
 	tc->mdwe = in->mdwe > 0 ? (uint32_t)in->mdwe : 0;
+	tc->has_timer_restore_ids = tc->timer_restore_ids = in->timer_restore_ids > 0;
 	tc->has_memory_merge = tc->memory_merge = in->memory_merge > 0;
 	/* Of one thread that has asked for none there are none. With 0 several use the table that all processes share. */
 	tc->has_futex_hash_slots = in->futex_slots > 0 || (in->futex_slots == 0 && task->nr_threads > 1);
@@ -151,6 +152,8 @@ static int attributes_save_thread(struct dump *dump, struct dump_task *task, str
 			in->pdeath_signal, task->t.parent->pid);
 	else if (in->pdeath_signal > 0)
 		tell_other_parent(task, thread);
+	e->has_personality = in->personality != task->threads[0].inside.personality;
+	e->personality = e->has_personality ? in->personality : 0;
 	e->has_pdeath_sig = in->pdeath_signal > 0;
 	e->pdeath_sig = in->pdeath_signal > 0 ? (uint32_t)in->pdeath_signal : 0;
 	e->has_tsc_mode = in->tsc_mode == TSC_SIGSEGV;
@@ -278,7 +281,7 @@ static int attributes_hand_over(struct restore *r, struct restore_task *task, st
 	const TaskCoreEntry *tc = task->core->tc;
 	const MmEntry *mm = task->mm;
 
-	wire->personality = tc->personality;
+	wire->timer_restore_ids = tc->has_timer_restore_ids && tc->timer_restore_ids;
 	wire->child_subreaper = tc->has_child_subreaper && tc->child_subreaper;
 	wire->dumpable = mm && mm->has_dumpable ? (mm->dumpable == 1) : -1;
 	wire->thp_disabled = mm && mm->has_thp_disabled ? mm->thp_disabled : -1;
@@ -302,6 +305,7 @@ static int attributes_hand_over_thread(struct restore *r, struct restore_task *t
 
 	memset(wire->comm, 0, sizeof(wire->comm));
 	memcpy(wire->comm, comm, strnlen(comm, COMM_LEN - 1));
+	wire->personality = e->has_personality ? e->personality : task->core->tc->personality;
 	wire->pdeath_signal = (int32_t)e->pdeath_sig;
 	wire->tsc_mode = e->has_tsc_mode ? (int32_t)e->tsc_mode : 0;
 	wire->io_flusher = e->has_io_flusher ? e->io_flusher : -1;

@@ -5,9 +5,13 @@
  */
 #include <sys/syscall.h>
 #include <unistd.h>
+#include "core_image.h"
 #include "kinds/kinds.h"
 #include "run/dump.h"
+#include "run/restore.h"
 #include "util/log.h"
+
+#define REQKEY_LAST 7u /* KEY_REQKEY_DEFL_REQUESTOR_KEYRING */
 
 /* The one of our own session is what a restore from here gives them. */
 static void warn_of_session(const struct dump_task *task)
@@ -46,7 +50,35 @@ static int keyrings_survey(struct dump *dump, struct dump_task *task)
 	return 0;
 }
 
+/* Where keys go that the kernel requests from user space for it: request_key(2). 0: the default. */
+static int keyrings_save_thread(struct dump *dump, struct dump_task *task, struct dump_thread *thread, CoreEntry *core)
+{
+	core->thread_core->has_reqkey_keyring = thread->inside.reqkey_keyring > 0;
+	core->thread_core->reqkey_keyring =
+		thread->inside.reqkey_keyring > 0 ? (uint32_t)thread->inside.reqkey_keyring : 0;
+	return 0;
+}
+
+static int keyrings_load_thread(struct restore *r, struct restore_task *task, struct restore_thread *thread)
+{
+	const ThreadCoreEntry *e = thread->core->thread_core;
+
+	return e && e->reqkey_keyring > REQKEY_LAST ?
+		       core_refuse(thread->id.tid, "thread_core.reqkey_keyring %u", e->reqkey_keyring) :
+		       0;
+}
+
+static int keyrings_hand_over_thread(struct restore *r, struct restore_task *task, struct restore_thread *thread,
+				     struct wire_thread *wire)
+{
+	wire->reqkey_keyring = (int32_t)thread->core->thread_core->reqkey_keyring;
+	return 0;
+}
+
 const struct task_kind keyrings_kind = {
 	.name = "keyrings",
 	.survey = keyrings_survey,
+	.save_thread = keyrings_save_thread,
+	.load_thread = keyrings_load_thread,
+	.hand_over_thread = keyrings_hand_over_thread,
 };

@@ -28,9 +28,13 @@ enum {
 	GET_MEMORY_MERGE = 68,
 	FUTEX_HASH = 78, /* Linux 6.16 */
 	FUTEX_HASH_GET_SLOTS = 2,
+	TIMER_CREATE_RESTORE_IDS = 77,
+	RESTORE_IDS_GET = 2,
 	KEYRING_ID = 0, /* keyctl(2) */
 	THREAD_KEYRING = -1,
 	PROCESS_KEYRING = -2,
+	SET_REQKEY_KEYRING = 14,
+	NO_CHANGE = -1,
 	FD_GETFD = 1,
 	SIG_KILL = 9,
 	SIG_CHLD = 17,
@@ -148,6 +152,7 @@ static long ask_task(struct inside_task *t)
 	t->futex_slots = prctl_value(FUTEX_HASH, FUTEX_HASH_GET_SLOTS);
 	t->membarrier = (int32_t)sys_membarrier(CMD_MEMBARRIER_GET_REGISTRATIONS, 0, 0);
 	t->xcomp_perm = parasite_xcomp_perm();
+	t->timer_restore_ids = prctl_value(TIMER_CREATE_RESTORE_IDS, RESTORE_IDS_GET);
 	t->session_keyring = session_keyring();
 	t->mlock_future = parasite_mlock_future(t);
 	t->has_ldt = parasite_has_ldt();
@@ -197,6 +202,8 @@ static long ask_thread(struct inside_thread *t)
 	t->thread_keyring = (int32_t)sys_call3(__NR_keyctl, KEYRING_ID, THREAD_KEYRING, 0);
 	t->process_keyring = (int32_t)sys_call3(__NR_keyctl, KEYRING_ID, PROCESS_KEYRING, 0);
 	t->mount_refused = mount_refused();
+	t->personality = (uint32_t)sys_call1(__NR_personality, 0xffffffff);
+	t->reqkey_keyring = (int32_t)sys_call2(__NR_keyctl, SET_REQKEY_KEYRING, NO_CHANGE);
 	parasite_policy(&t->policy);
 	return 0;
 }

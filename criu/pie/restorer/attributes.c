@@ -27,6 +27,7 @@ enum {
 	FUTEX_HASH_SET_SLOTS = 1,
 	FUTEX_HASH_GET_SLOTS = 2,
 	MEMBARRIER_COMMANDS = 10,
+	SET_REQKEY_KEYRING = 14, /* keyctl(2) */
 };
 
 int restore_membarrier(struct wire_task *task)
@@ -52,7 +53,7 @@ int restore_subreaper(struct wire_task *task)
 
 int restore_personality(struct wire_thread *thread)
 {
-	uint32_t want = task_of(thread)->personality;
+	uint32_t want = thread->personality;
 
 	if ((uint32_t)sys_personality(0xffffffffu) == want)
 		return 0;
@@ -94,6 +95,11 @@ int restore_controls(struct wire_thread *t)
 		err = sys_prctl(MCE_KILL, MCE_KILL_SET, (unsigned long)t->mce_kill, 0, 0);
 		if (err < 0)
 			return restorer_fail(task, err, "set the machine check policy");
+	}
+	if (t->reqkey_keyring > 0) {
+		err = sys_call2(__NR_keyctl, SET_REQKEY_KEYRING, t->reqkey_keyring);
+		if (err < 0)
+			return restorer_fail(task, err, "set the keyring for requested keys");
 	}
 	int ret = set_speculation(task, 0, t->spec_store_bypass);
 	ret = ret ? ret : set_speculation(task, 1, t->spec_indirect_branch);

@@ -61,7 +61,7 @@ int restore_timers_create(struct wire_task *task)
 	bool exactly;
 	long err = 0;
 
-	if (!task->nr_timers)
+	if (!task->nr_timers && !task->timer_restore_ids)
 		return 0;
 	exactly = sys_prctl(TIMER_CREATE_RESTORE_IDS, 1, 0, 0, 0) >= 0;
 	for (uint32_t i = 0; i < task->nr_timers && err >= 0; i++, t++) {
@@ -69,7 +69,7 @@ int restore_timers_create(struct wire_task *task)
 		if (err < 0)
 			restorer_fail_nr(task, err, "make the timer", t->id);
 	}
-	if (exactly)
+	if (exactly && !task->timer_restore_ids)
 		sys_prctl(TIMER_CREATE_RESTORE_IDS, 0, 0, 0, 0);
 	return err < 0 ? (int)err : 0;
 }

@@ -123,6 +123,11 @@ static int regular_save(struct dump *dump, const struct fd_probe *probe, FileEnt
 	if (outside_is_external(dump->opts, name))
 		return save_external(dump, probe, entry->id, name, &entry->reg);
 	err = dump_fown(dump, probe, &fown);
+	/* Nothing else gives a directory an owner; what is watched nobody tells. */
+	if (!err && S_ISDIR(probe->st.st_mode) && fown->pid)
+		dump_blocker(dump, probe->task, probe->fd,
+			     "%s is or was watched with F_NOTIFY (dnotify), which cannot be saved: use inotify(7)",
+			     probe->link);
 	return err ? err : fill_entry(dump, &s, entry->id, probe->pos, fown, &entry->reg);
 }
 

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What threads of one process share as a rule, and one of them may have given up: unshare(2), setns(2). A restore gives
+ * all of them the same again, so who has something of its own is refused. And where the tree comes back to, whatever it
+ * has left: cgroups are those of criu restore.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/bits.h"
+#include "kernel/kcmp.h"
+#include "kinds/kinds.h"
+#include "run/dump.h"
+#include "util/fds.h"
+#include "util/log.h"
+
+static const struct {
+	enum kcmp_what what;
+	const char *name;
+} shared[] = {
+	{ KCMP_WHAT_FS, "working directory, root and umask (CLONE_FS)" },
+	{ KCMP_WHAT_FILES, "descriptors (CLONE_FILES)" },
+};
+
+/* Those that a thread can have without giving up its process's directory or memory. */
+static const enum proc_ns namespaces[] = { PROC_NS_NET, PROC_NS_UTS, PROC_NS_IPC, PROC_NS_CGROUP, PROC_NS_PID_CHILDREN };
+
+static int read_namespaces(const struct proc *proc, uint32_t ret[ARRAY_SIZE(namespaces)])
+{
+	for (size_t i = 0; i < ARRAY_SIZE(namespaces); i++) {
+		int err = proc_ns_ino(proc, namespaces[i], &ret[i]);
+
+		if (err == -ENOENT)
+			ret[i] = 0;
+		else if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int look_at_namespaces(struct dump *dump, struct dump_task *task, const struct dump_thread *th,
+			      const uint32_t of_process[ARRAY_SIZE(namespaces)])
+{
+	_cleanup_proc_ struct proc proc = PROC_CLOSED;
+	uint32_t own[ARRAY_SIZE(namespaces)];
+	int err = proc_open_thread(&task->proc, th->id.host_tid, &proc);
+
+	if (!err)
+		err = read_namespaces(&proc, own);
+	for (size_t i = 0; !err && i < ARRAY_SIZE(namespaces); i++)
+		if (own[i] != of_process[i])
+			dump_blocker(dump, task, -1,
+				     "thread %d: lives in another %s namespace than its process, which cannot be saved yet",
+				     th->id.host_tid, proc_ns_name(namespaces[i]));
+	return err;
+}
+
+static void look_at_shared(struct dump *dump, struct dump_task *task, pid_t first, pid_t tid)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(shared); i++)
+		if (sys_kcmp(first, tid, shared[i].what, 0, 0) > 0)
+			dump_blocker(dump, task, -1,
+				     "thread %d: has %s of its own, not those of its process, which cannot be saved yet", tid,
+				     shared[i].name);
+}
+
+/* A thread that has ended has none of these any more. */
+static const struct dump_thread *find_first(const struct dump_task *task)
+{
+	for (size_t i = 0; i < task->nr_threads; i++)
+		if (!strchr("ZX", task->threads[i].stat.state))
+			return &task->threads[i];
+	return NULL;
+}
+
+static int look_at_threads(struct dump *dump, struct dump_task *task)
+{
+	const struct dump_thread *first = find_first(task);
+	_cleanup_proc_ struct proc proc = PROC_CLOSED;
+	uint32_t of_process[ARRAY_SIZE(namespaces)];
+	int err = first ? proc_open_thread(&task->proc, first->id.host_tid, &proc) : 0;
+
+	if (first && !err)
+		err = read_namespaces(&proc, of_process);
+	for (size_t i = 0; first && !err && i < task->nr_threads; i++) {
+		const struct dump_thread *th = &task->threads[i];
+
+		if (th <= first || strchr("ZX", th->stat.state))
+			continue;
+		look_at_shared(dump, task, first->id.host_tid, th->id.host_tid);
+		err = look_at_namespaces(dump, task, th, of_process);
+	}
+	/* One that runs may end meanwhile. */
+	if (dump->checking && (err == -ESRCH || err == -ENOENT))
+		err = 0;
+	return err ? fail(err, "namespaces of threads") : 0;
+}
+
+/* FNV-1a; 0: unknown */
+static uint64_t fingerprint(const struct buf *text)
+{
+	uint64_t sum = 0xcbf29ce484222325ull;
+
+	for (size_t i = 0; i < text->len; i++)
+		sum = (sum ^ (unsigned char)text->data[i]) * 0x100000001b3ull;
+	return sum;
+}
+
+/* Each task is told of once: when it is in others than its parent. A kernel may be built without. */
+static void look_at_cgroups(struct dump *dump, struct dump_task *task)
+{
+	_cleanup_buf_ struct buf own = { 0 }, theirs = { 0 };
+	const struct dump_task *parent = task->t.parent ? dump_task_of(task->t.parent) : NULL;
+	uint64_t expected = parent ? parent->cgroups : 0;
+
+	if (!parent && !read_file(AT_FDCWD, "/proc/self/cgroup", &own))
+		expected = fingerprint(&own);
+	if (!proc_text(&task->proc, "cgroup", &theirs))
+		task->cgroups = fingerprint(&theirs);
+	if (expected && task->cgroups && task->cgroups != expected)
+		log_warn("is in other cgroups (/proc/%d/cgroup) than %s: it comes back in those of criu restore",
+			 task->t.host_pid, parent ? "its parent" : "this criu");
+}
+
+static int apart_survey(struct dump *dump, struct dump_task *task)
+{
+	int err = task->nr_threads > 1 ? look_at_threads(dump, task) : 0;
+
+	if (!err)
+		look_at_cgroups(dump, task);
+	return err;
+}
+
+const struct task_kind apart_kind = {
+	.name = "apart",
+	.survey = apart_survey,
+};
