@@ -25,9 +25,9 @@ size_t fd_kind_row(const struct fd_kind *kind)
 }
 
 const struct task_kind *const task_kinds[] = {
-	&terminal_kind, &cpu_kind,	  &creds_kind,	  &signals_kind,    &timers_kind, &limits_kind,
-	&sched_kind,	&autogroup_kind,  &keyrings_kind, &attributes_kind, &robust_kind, &rseq_kind,
-	&sem_undo_kind, &landlock_kind, &apart_kind, &lsm_kind,
-	&seccomp_kind,	&timed_call_kind, &fs_kind, /* last: apply changes root and directory, by which others find their files */
+	&terminal_kind, &cpu_kind,     &creds_kind,	 &signals_kind,	 &timers_kind,
+	&limits_kind,	&sched_kind,   &autogroup_kind,	 &keyrings_kind, &attributes_kind,
+	&robust_kind,	&rseq_kind,    &sem_undo_kind,	 &landlock_kind, &apart_kind,
+	&lsm_kind,	&seccomp_kind, &timed_call_kind, &fs_kind, /* last: apply changes root and directory, by which others find their files */
 	NULL,
 };

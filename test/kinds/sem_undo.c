@@ -82,8 +82,8 @@ static void *same_list(void *arg)
 static const struct {
 	int num, start, now, undone;
 } want[] = {
-	{ LOCK, 1, 0, 1 },     { POSTED, 0, 5, 0 },	 { FULL, 0, 32767, 0 },	       { HIGH, 30000, 29000, 30000 },
-	{ POOL, 9, 4, 9 },     { THREADS, 1, 0, 1 }, { HELD_BY_THREAD, 1, 0, 1 }, { PLAIN, 4, 3, 3 },
+	{ LOCK, 1, 0, 1 },	 { POSTED, 0, 5, 0 },  { FULL, 0, 32767, 0 },	    { HIGH, 30000, 29000, 30000 },
+	{ POOL, 9, 4, 9 },	 { THREADS, 1, 0, 1 }, { HELD_BY_THREAD, 1, 0, 1 }, { PLAIN, 4, 3, 3 },
 	{ LAST, 500, 450, 500 },
 };
 

@@ -48,7 +48,7 @@ static const char status_text[] =
 	"Name:\tcat\\n\nUmask:\t0022\nState:\tT (stopped)\nTgid:\t10\nNgid:\t0\nPid:\t11\nPPid:\t9\nTracerPid:\t3\n"
 	"Uid:\t0\t1\t2\t4294967295\nGid:\t5\t6\t7\t8\nFDSize:\t256\nGroups:\t4 24 4294967294 \nNStgid:\t10\t2\n"
 	"NSpid:\t11\t3\nNSpgid:\t10\t2\nNSsid:\t1\t0\nKthread:\t0\nVmSize:\t    3060 kB\nVmLck:\t       4 kB\n"
-	"VmRSS:\t    1668 kB\nCoreDumping:\t0\nTHP_enabled:\t1\nuntag_mask:\t0xffffffffffffffff\nThreads:\t2\n"
+	"VmRSS:\t    1668 kB\nCoreDumping:\t0\nTHP_enabled:\t1\nuntag_mask:\t0x81ffffffffffffff\nThreads:\t2\n"
 	"SigQ:\t1/96365\nSigPnd:\t0000000000000001\nShdPnd:\t0000000000000002\nSigBlk:\t8000000000000000\n"
 	"SigIgn:\t0000000000000004\nSigCgt:\t0000000000000008\nCapInh:\t0000000000000000\nCapPrm:\t000001fffeffffff\n"
 	"CapEff:\t000001fffeffffff\nCapBnd:\t000001fffeffffff\nCapAmb:\t0000000000000010\nNoNewPrivs:\t1\n"
@@ -68,7 +68,7 @@ static void status_with_all_lines(void)
 	CHECK(st.sigq_used == 1 && st.sigq_max == 96365 && st.sig_pending == 1 && st.shared_pending == 2);
 	CHECK(st.sig_blocked == 1ull << 63 && st.sig_ignored == 4 && st.sig_caught == 8 && st.cap_amb == 16);
 	CHECK(st.cap_eff == 0x1fffeffffff && st.no_new_privs == 1 && st.seccomp == 2 && st.seccomp_filters == 3);
-	CHECK(st.fd_size == 256 && st.core_dumping == 0 && st.thp_enabled == 1);
+	CHECK(st.fd_size == 256 && st.core_dumping == 0 && st.thp_enabled == 1 && st.untag_mask == 0x81ffffffffffffff);
 }
 
 static void status_malformed(void)

@@ -10,7 +10,9 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 #include "kernel/fdinfo.h"
 #include "kernel/kcmp.h"
@@ -23,11 +25,33 @@
 #define EPOLL_PRIVATE_BITS ((uint32_t)(EPOLLWAKEUP | EPOLLONESHOT | EPOLLET | EPOLLEXCLUSIVE))
 #define EPOLL_ANYTHING ((uint32_t)(EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP))
 
+/* struct epoll_params of the kernel, since Linux 6.9 */
+struct busy_poll {
+	uint32_t usecs;
+	uint16_t budget;
+	uint8_t prefer, pad;
+};
+#define SET_BUSY_POLL _IOW(0x8a, 1, struct busy_poll) /* EPIOCSPARAMS */
+#define GET_BUSY_POLL _IOR(0x8a, 2, struct busy_poll)
+
 /* ---- dump ------------------------------------------------------------------------------- */
 
 static bool eventpoll_claims(const struct fd_probe *probe)
 {
 	return fd_is_anon(probe, "eventpoll");
+}
+
+/* A kernel may know nothing of it. */
+static void eventpoll_save_busy_poll(int fd, EventpollFileEntry *epfd)
+{
+	struct busy_poll p = { 0 };
+
+	if (ioctl(fd, GET_BUSY_POLL, &p) || (!p.usecs && !p.budget && !p.prefer))
+		return;
+	epfd->has_busy_poll_usecs = epfd->has_busy_poll_budget = epfd->has_prefer_busy_poll = true;
+	epfd->busy_poll_usecs = p.usecs;
+	epfd->busy_poll_budget = p.budget;
+	epfd->prefer_busy_poll = p.prefer;
 }
 
 static int eventpoll_save(struct dump *dump, const struct fd_probe *probe, FileEntry *entry)
@@ -45,6 +69,7 @@ static int eventpoll_save(struct dump *dump, const struct fd_probe *probe, FileE
 	epfd->id = entry->id;
 	epfd->flags = probe->flags;
 	epfd->has_idle = epfd->idle = poll(&look, 1, 0) == 0;
+	eventpoll_save_busy_poll(probe->local, epfd);
 	entry->epfd = epfd;
 	return 0;
 }
@@ -282,6 +307,18 @@ static int eventpoll_link(struct restore *r, struct file *file, void *state)
 	return 0;
 }
 
+/* It makes waiting faster, no more: a kernel or a user that may not is no reason to fail. */
+static void eventpoll_set_busy_poll(int fd, const EventpollFileEntry *epfd)
+{
+	struct busy_poll p = { .usecs = epfd->busy_poll_usecs,
+			       .budget = (uint16_t)epfd->busy_poll_budget,
+			       .prefer = epfd->prefer_busy_poll };
+
+	if ((p.usecs || p.budget || p.prefer) && ioctl(fd, SET_BUSY_POLL, &p))
+		log_warn("epoll: busy polling (EPIOCSPARAMS: %u us, budget %u) cannot be set: %s", p.usecs, p.budget,
+			 strerror(errno));
+}
+
 static int eventpoll_open(struct restore *r, struct file *file, const void *state)
 {
 	const EventpollFileEntry *epfd = file->entry->epfd;
@@ -290,6 +327,7 @@ static int eventpoll_open(struct restore *r, struct file *file, const void *stat
 
 	if (fd < 0)
 		return fail(-errno, "epoll_create1");
+	eventpoll_set_busy_poll(fd, epfd);
 	err = set_status_flags(fd, epfd->flags, epfd->fown);
 	return err < 0 ? err : steal_fd(&fd);
 }

@@ -31,7 +31,7 @@ static const struct unsupported_name unsupported_names[] = {
 	{ "anon_inode:[kvm", "a virtual machine (KVM)", "save it with the virtual machine monitor's own means" },
 	{ "anon_inode:[vfio", "a device handed to a program (VFIO)", "save the virtual machine by its own means" },
 	{ "anon_inode:seccomp notify", "a seccomp listener", "dump a tree without the supervisor of its system calls" },
-	{ "anon_inode:[landlock-ruleset]", "a Landlock ruleset", "dump after the ruleset is in force and closed" },
+	{ "anon_inode:[landlock-ruleset]", "a Landlock ruleset", "close it (who is confined by one cannot be saved either)" },
 	{ "anon_inode:[fscontext]", "a file system being mounted", "dump when the mount is done" },
 	{ "anon_inode:sync_file", "a fence of a graphics device", "close the device first" },
 	{ "anon_inode:drm", "an object of a graphics device", "close the device first" },

@@ -24,7 +24,8 @@ static const struct {
 };
 
 /* Those that a thread can have without giving up its process's directory or memory. */
-static const enum proc_ns namespaces[] = { PROC_NS_NET, PROC_NS_UTS, PROC_NS_IPC, PROC_NS_CGROUP, PROC_NS_PID_CHILDREN };
+static const enum proc_ns namespaces[] = { PROC_NS_NET, PROC_NS_UTS, PROC_NS_IPC, PROC_NS_CGROUP,
+					   PROC_NS_PID_CHILDREN };
 
 static int read_namespaces(const struct proc *proc, uint32_t ret[ARRAY_SIZE(namespaces)])
 {
@@ -50,9 +51,10 @@ static int look_at_namespaces(struct dump *dump, struct dump_task *task, const s
 		err = read_namespaces(&proc, own);
 	for (size_t i = 0; !err && i < ARRAY_SIZE(namespaces); i++)
 		if (own[i] != of_process[i])
-			dump_blocker(dump, task, -1,
-				     "thread %d: lives in another %s namespace than its process, which cannot be saved yet",
-				     th->id.host_tid, proc_ns_name(namespaces[i]));
+			dump_blocker(
+				dump, task, -1,
+				"thread %d: lives in another %s namespace than its process, which cannot be saved yet",
+				th->id.host_tid, proc_ns_name(namespaces[i]));
 	return err;
 }
 
@@ -60,9 +62,10 @@ static void look_at_shared(struct dump *dump, struct dump_task *task, pid_t firs
 {
 	for (size_t i = 0; i < ARRAY_SIZE(shared); i++)
 		if (sys_kcmp(first, tid, shared[i].what, 0, 0) > 0)
-			dump_blocker(dump, task, -1,
-				     "thread %d: has %s of its own, not those of its process, which cannot be saved yet", tid,
-				     shared[i].name);
+			dump_blocker(
+				dump, task, -1,
+				"thread %d: has %s of its own, not those of its process, which cannot be saved yet",
+				tid, shared[i].name);
 }
 
 /* A thread that has ended has none of these any more. */

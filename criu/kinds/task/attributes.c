@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include "base/bits.h"
 #include "core_image.h"
 #include "kinds/kinds.h"
@@ -47,6 +48,9 @@ static int attributes_survey(struct dump *dump, struct dump_task *task)
 				     "cannot be dumped",
 				     task->threads[i].id.host_tid);
 	}
+	if (task->inside && task->inside->rlimits[RLIMIT_CPU][0] != RLIM_INFINITY)
+		log_warn("its CPU time is limited (RLIMIT_CPU: %llu s), and is counted anew from a restore on",
+			 (unsigned long long)task->inside->rlimits[RLIMIT_CPU][0]);
 	return 0;
 }
 

@@ -73,16 +73,19 @@ static void look_at_thread(struct dump *dump, struct landlock_dump *state, struc
 		return;
 	err = look(dump, state, task, th, &confined);
 	if (confined && !err)
-		dump_blocker(dump, task, -1, "thread %d: is confined by Landlock rules, which " ADVICE, th->id.host_tid);
-	else if (confined)
-		dump_blocker(dump, task, -1,
-			     "thread %d: may not mount, though it has CAP_SYS_ADMIN: it seems to be confined by Landlock "
-			     "rules, which " ADVICE,
+		dump_blocker(dump, task, -1, "thread %d: is confined by Landlock rules, which " ADVICE,
 			     th->id.host_tid);
+	else if (confined)
+		dump_blocker(
+			dump, task, -1,
+			"thread %d: may not mount, though it has CAP_SYS_ADMIN: it seems to be confined by Landlock "
+			"rules, which " ADVICE,
+			th->id.host_tid);
 	else if (err && !state->told)
-		log_warn("thread %d: has no_new_privs; whether it is confined by Landlock rules too, which a restore would "
-			 "not give back, cannot be read (BPF): %s",
-			 th->id.host_tid, strerror(-err));
+		log_warn(
+			"thread %d: has no_new_privs; whether it is confined by Landlock rules too, which a restore would "
+			"not give back, cannot be read (BPF): %s",
+			th->id.host_tid, strerror(-err));
 	state->told |= err != 0;
 }
 

@@ -39,10 +39,11 @@ static int lsm_survey(struct dump *dump, struct dump_task *task)
 	if (!label || !dump->own_label)
 		return no_memory("labels");
 	if (strcmp(label, dump->own_label))
-		dump_blocker(dump, task, -1,
-			     "has the security label %s, and criu has %s: labels cannot be saved yet; run criu with the same "
-			     "label (runcon, aa-exec)",
-			     *label ? label : "(none)", *dump->own_label ? dump->own_label : "none");
+		dump_blocker(
+			dump, task, -1,
+			"has the security label %s, and criu has %s: labels cannot be saved yet; run criu with the same "
+			"label (runcon, aa-exec)",
+			*label ? label : "(none)", *dump->own_label ? dump->own_label : "none");
 	for (size_t i = 0; *label && i < ARRAY_SIZE(for_later); i++) {
 		const char *later = read_label(dump, task, for_later[i]);
 

@@ -237,9 +237,10 @@ static void warn_of_cpuset(pid_t tid, const uint8_t want[MASK_BYTES])
 	size_t lost = 0, here = (size_t)cpus(_SC_NPROCESSORS_CONF);
 
 	if (len <= 0 || refused) {
-		log_warn("thread %d: its CPUs cannot be had here (a cpuset, or they are offline): it may use all of the "
-			 "cpuset's now",
-			 tid);
+		log_warn(
+			"thread %d: its CPUs cannot be had here (a cpuset, or they are offline): it may use all of the "
+			"cpuset's now",
+			tid);
 		return;
 	}
 	syscall(SYS_sched_getaffinity, 0, sizeof(got), got);
@@ -247,8 +248,9 @@ static void warn_of_cpuset(pid_t tid, const uint8_t want[MASK_BYTES])
 	for (size_t cpu = 0; cpu < here && cpu < (size_t)MASK_BYTES * 8; cpu++)
 		lost += (want[cpu / 8] & ~got[cpu / 8]) >> cpu % 8 & 1;
 	if (lost)
-		log_warn("thread %d: %zu of its CPUs cannot be had here (a cpuset, or they are offline): it uses the others",
-			 tid, lost);
+		log_warn(
+			"thread %d: %zu of its CPUs cannot be had here (a cpuset, or they are offline): it uses the others",
+			tid, lost);
 }
 
 static int lay_affinity(pid_t tid, const ProtobufCBinaryData *mask, struct wire_thread *wire)

@@ -88,7 +88,8 @@ static int load_lock(struct restore *r, const FileLockEntry *e, struct held *ret
 	h.lock.type = lock_type(e->type);
 	h.lock.breaking = e->has_breaking;
 	h.breaking_to = lock_type(e->breaking);
-	if (h.lock.breaking && (e->flag != LOCKS_LEASE || h.breaking_to == LOCK_TYPE_WRITE || h.lock.type == h.breaking_to))
+	if (h.lock.breaking &&
+	    (e->flag != LOCKS_LEASE || h.breaking_to == LOCK_TYPE_WRITE || h.lock.type == h.breaking_to))
 		return fail(-EBADMSG, "filelocks.img: a lock of kind %u and type %u is being broken to %u", e->flag,
 			    e->type, e->breaking);
 	h.lock.start = e->start;

@@ -11,9 +11,8 @@ int undo_call(const struct undo_caller *caller, long nr, unsigned long a, unsign
 {
 	const unsigned long args[6] = { a, b, c };
 	long value = 0;
-	int err = caller->tid == caller->leader ?
-			  compel_syscall(caller->ctl, nr, args, &value) :
-			  compel_thread_syscall(caller->ctl, caller->tid, nr, args, &value);
+	int err = caller->tid == caller->leader ? compel_syscall(caller->ctl, nr, args, &value) :
+						  compel_thread_syscall(caller->ctl, caller->tid, nr, args, &value);
 
 	*ret_called = !err;
 	return err < 0 ? err : value < 0 ? (int)value : 0;

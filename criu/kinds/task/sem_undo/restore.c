@@ -35,10 +35,11 @@ static int check_entry(pid_t tid, const SemUndoEntry *e)
 	if (!err && (set.key != e->key || e->num >= set.nr))
 		err = -EIDRM;
 	if (err)
-		return fail(err,
-			    "core-%d.img: the thread is to have an undo value (SEM_UNDO) of semaphore %u of set %d, key 0x%x, "
-			    "which does not exist here (any more): make it again (ipcmk, ipcs), or restore where it is",
-			    tid, e->num, e->semid, e->key);
+		return fail(
+			err,
+			"core-%d.img: the thread is to have an undo value (SEM_UNDO) of semaphore %u of set %d, key 0x%x, "
+			"which does not exist here (any more): make it again (ipcmk, ipcs), or restore where it is",
+			tid, e->num, e->semid, e->key);
 	return 0;
 }
 
@@ -83,7 +84,7 @@ static bool is_undone(const struct restore_task *rt, const SemUndoEntry *e)
 	return false;
 }
 
-static int do_again(const struct undo_caller *caller, const struct restore_task *rt, const SemUndoEntry *e)
+static int repeat_change(const struct undo_caller *caller, const struct restore_task *rt, const SemUndoEntry *e)
 {
 	struct sembuf op = { .sem_num = (unsigned short)e->num,
 			     .sem_op = (short)-e->adj,
@@ -96,10 +97,11 @@ static int do_again(const struct undo_caller *caller, const struct restore_task 
 		return 0;
 	sem_last_pid(e->semid, e->num, &holder);
 	if (err == -EAGAIN)
-		return fail(err,
-			    "pid %d: held semaphore %u of set %d when it was dumped, and was left running: it cannot get it "
-			    "again, as others have it now (process %d was the last to change it)",
-			    rt->t.pid, e->num, e->semid, holder);
+		return fail(
+			err,
+			"pid %d: held semaphore %u of set %d when it was dumped, and was left running: it cannot get it "
+			"again, as others have it now (process %d was the last to change it)",
+			rt->t.pid, e->num, e->semid, holder);
 	return fail(err, "pid %d: semaphore %u of set %d: do %d with SEM_UNDO again", rt->t.pid, e->num, e->semid,
 		    -e->adj);
 }
@@ -134,7 +136,7 @@ static int give_thread(struct undo_caller *caller, const struct restore_task *rt
 
 		/* Noted: this one goes away with the task, should the restore fail. */
 		e->running = is_undone(rt, e);
-		err = e->running ? do_again(caller, rt, e) : change_value(caller, rt, e, e->adj);
+		err = e->running ? repeat_change(caller, rt, e) : change_value(caller, rt, e, e->adj);
 		if (err)
 			return err;
 	}

@@ -209,10 +209,11 @@ static void tell_forbidden(const struct question *q)
 
 		if (sem_last_pid(q->set->id, num, &pid) || pid != q->task->t.host_pid)
 			continue;
-		dump_blocker(q->dump, q->task, -1,
-			     "may have undo values (SEM_UNDO) for semaphore set %d, which it has changed and has no right to "
-			     "change any more: they cannot be saved",
-			     q->set->id);
+		dump_blocker(
+			q->dump, q->task, -1,
+			"may have undo values (SEM_UNDO) for semaphore set %d, which it has changed and has no right to "
+			"change any more: they cannot be saved",
+			q->set->id);
 		return;
 	}
 }
@@ -223,7 +224,8 @@ static int ask_set(struct question *q, unsigned ops_max)
 	int err = 0;
 
 	if (!at_once)
-		return fail(-EOPNOTSUPP, "undo values of semaphores: semop(2) takes %u operations only (sysctl kernel.sem)",
+		return fail(-EOPNOTSUPP,
+			    "undo values of semaphores: semop(2) takes %u operations only (sysctl kernel.sem)",
 			    ops_max);
 	for (unsigned num = 0; !err && !q->forbidden && num < q->set->nr; num += at_once)
 		err = ask_some(q, num, MIN_OF(at_once, q->set->nr - num));
@@ -295,10 +297,11 @@ static int sem_undo_inside(struct dump *dump, struct dump_task *task)
 		if (!owner)
 			err = ask_thread(dump, task, th, sets);
 		else if (owner->undo->entries.n)
-			dump_blocker(dump, task, -1,
-				     "thread %d shares undo values of semaphores (CLONE_SYSVSEM) with thread %d of process "
-				     "%d, which cannot be saved yet",
-				     th->id.host_tid, owner->id.host_tid, other->t.host_pid);
+			dump_blocker(
+				dump, task, -1,
+				"thread %d shares undo values of semaphores (CLONE_SYSVSEM) with thread %d of process "
+				"%d, which cannot be saved yet",
+				th->id.host_tid, owner->id.host_tid, other->t.host_pid);
 	}
 	return err;
 }
