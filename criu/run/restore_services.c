@@ -5,6 +5,8 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 #include "run/restore.h"
@@ -161,9 +163,42 @@ int restore_enter(struct restore *r, const struct restore_task *rt, struct compe
 	return err;
 }
 
+static int set_uids(uid_t real, uid_t effective, uid_t saved)
+{
+	/* Of this thread only: libc would change those of all that share our memory. */
+	return syscall(SYS_setresuid, real, effective, saved) ? -errno : 0;
+}
+
+/*
+ * With an owner the kernel notes who has set it: it decides whom a signal may reach. So the call is made with these ids.
+ * What a change of ids takes away is put back: dumpable, and the signal of a parent's death.
+ */
+static int set_owner(int fd, const struct f_owner_ex *owner, const FownEntry *fown)
+{
+	uid_t real, effective, saved;
+	int dumpable, pdeath = 0, err, back;
+
+	if (getresuid(&real, &effective, &saved) || (real == fown->uid && effective == fown->euid))
+		return fcntl(fd, F_SETOWN_EX, owner) < 0 ? -errno : 0;
+	dumpable = prctl(PR_GET_DUMPABLE);
+	prctl(PR_GET_PDEATHSIG, &pdeath);
+	err = set_uids(fown->uid, fown->euid, effective);
+	if (err) {
+		log_info("descriptor %d: its owner was set by user %u (%u), and is set by %u now", fd, fown->uid,
+			 fown->euid, real);
+		return fcntl(fd, F_SETOWN_EX, owner) < 0 ? -errno : 0;
+	}
+	err = fcntl(fd, F_SETOWN_EX, owner) < 0 ? -errno : 0;
+	back = set_uids(real, effective, saved);
+	prctl(PR_SET_DUMPABLE, dumpable == 1);
+	prctl(PR_SET_PDEATHSIG, pdeath);
+	return back ? back : err;
+}
+
 int restore_fown(int fd, const FownEntry *fown)
 {
 	struct f_owner_ex owner;
+	int err;
 
 	if (!fown || (!fown->pid && !fown->signum))
 		return 0;
@@ -173,9 +208,8 @@ int restore_fown(int fd, const FownEntry *fown)
 		return 0;
 	owner.type = fown->pid_type;
 	owner.pid = fown->pid;
-	if (fcntl(fd, F_SETOWN_EX, &owner) < 0)
-		return fail(-errno, "owner %u of a descriptor (fcntl F_SETOWN_EX)", fown->pid);
-	return 0;
+	err = set_owner(fd, &owner, fown);
+	return err ? fail(err, "owner %u of a descriptor (fcntl F_SETOWN_EX)", fown->pid) : 0;
 }
 
 ARRAY_OF(record_array, ProtobufCMessage *);

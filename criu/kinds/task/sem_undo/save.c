@@ -76,12 +76,12 @@ static int find_sets(struct dump *dump, const struct sem_sets **ret)
 /* ---- what the value is ---- */
 
 /* Would the undo value get out of its range, if so much were added to it (-ERANGE)? 0: no. */
-static int try_array(struct question *q, struct sembuf *ops, unsigned n)
+static int try_array(struct question *q, unsigned num, struct sembuf *ops, unsigned n)
 {
 	bool called;
 	int err;
 
-	ops[n++] = (struct sembuf){ .sem_num = ops[0].sem_num, .sem_op = NEVER, .sem_flg = IPC_NOWAIT };
+	ops[n++] = (struct sembuf){ .sem_num = (unsigned short)num, .sem_op = NEVER, .sem_flg = IPC_NOWAIT };
 	err = undo_semop(&q->caller, q->set->id, ops, n, &called);
 	if (!called)
 		return fail(err, "ask thread %d for its undo values: %s", q->thread->id.host_tid,
@@ -105,9 +105,9 @@ static unsigned value_of(const struct question *q, unsigned num)
 
 static int try_one(struct question *q, unsigned num, int by)
 {
-	struct sembuf ops[UNDO_STEPS + 1];
+	struct sembuf ops[UNDO_STEPS + 1] = { 0 };
 
-	return try_array(q, ops, undo_steps(ops, num, by, value_of(q, num)));
+	return try_array(q, num, ops, undo_steps(ops, num, by, value_of(q, num)));
 }
 
 /* With @sign 1: is it at least @n (-ERANGE)? With -1: is it at most -@n? */
@@ -168,7 +168,7 @@ static int add_value(struct question *q, unsigned num, int adj)
 /* -ERANGE: one of them has an undo value. */
 static int try_some(struct question *q, unsigned first, unsigned nr)
 {
-	struct sembuf ops[UNDO_OPS];
+	struct sembuf ops[UNDO_OPS] = { 0 };
 	int err = 0;
 
 	for (int sign = 1; !err && sign >= -1; sign -= 2) {
@@ -176,7 +176,7 @@ static int try_some(struct question *q, unsigned first, unsigned nr)
 
 		for (unsigned num = first; num < first + nr; num++)
 			n += undo_steps(ops + n, num, sign > 0 ? UNDO_MAX : -UNDO_MAX - 1, value_of(q, num));
-		err = try_array(q, ops, n);
+		err = try_array(q, first, ops, n);
 	}
 	return err;
 }
