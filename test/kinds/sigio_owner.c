@@ -25,7 +25,8 @@ static void same(int fd, uid_t real, uid_t effective)
 {
 	uid_t uids[2] = { ~0u, ~0u };
 
-	check(!fcntl(fd, F_GETOWNER_UIDS, uids) && uids[0] == real && uids[1] == effective && fcntl(fd, F_GETOWN) == getpid(),
+	check(!fcntl(fd, F_GETOWNER_UIDS, uids) && uids[0] == real && uids[1] == effective &&
+		      fcntl(fd, F_GETOWN) == getpid(),
 	      "descriptor %d: set by %u (%u), owner %d", fd, uids[0], uids[1], fcntl(fd, F_GETOWN));
 }
 
@@ -54,6 +55,7 @@ int main(int argc, char **argv)
 	same(root[0], 0, 0);
 	same(leased, 65534, 65534);
 	check(fcntl(leased, F_GETLEASE) == F_WRLCK, "the lease");
-	check(prctl(PR_GET_DUMPABLE) == 1 && !prctl(PR_GET_PDEATHSIG, &sig) && sig == SIGURG, "dumpable, signal %d", sig);
+	check(prctl(PR_GET_DUMPABLE) == 1 && !prctl(PR_GET_PDEATHSIG, &sig) && sig == SIGURG, "dumpable, signal %d",
+	      sig);
 	test_done();
 }
