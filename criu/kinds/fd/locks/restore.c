@@ -211,17 +211,25 @@ static int take(struct compel_ctl *ctl, const struct held *h, uint64_t scratch)
 
 /*
  * Whoever was to wait for a lease that was being broken has got the file meanwhile, if it lives outside of the tree: the
- * lease is what it would be if its holder had not answered in time.
+ * lease is what it would be if its holder had not answered in time. A read lease that the kernel made out of a write lease
+ * so cannot be had for a description that may write: then it is none.
  */
 static int take_broken(struct compel_ctl *ctl, struct held *h, uint64_t scratch)
 {
-	char what[64];
+	int err;
 
 	h->lock.breaking = false;
-	log_warn("fd %d: the time in which its holder could answer is over for %s: others have the file open", h->fd,
-		 locks_describe(&h->lock, what, sizeof(what)));
 	h->lock.type = h->breaking_to;
-	return take(ctl, h, scratch);
+	err = take(ctl, h, scratch);
+	if (err == -EAGAIN) {
+		h->lock.type = LOCK_TYPE_NONE;
+		err = 0;
+	}
+	if (!err)
+		log_warn("fd %d: the lease that was being broken is %s now: others have the file open, and the time to answer "
+			 "is over",
+			 h->fd, h->lock.type == LOCK_TYPE_NONE ? "none" : "a read lease");
+	return err;
 }
 
 static int take_all(struct restore *r, struct restore_task *rt, struct held *v, size_t n)
@@ -303,7 +311,7 @@ static int settle_leases(struct restore *r, const struct restore_locks *locks)
 
 	for (size_t i = 0; !err && i < locks->n; i++) {
 		LOG_SCOPE("pid %d", locks->v[i].task->t.pid);
-		if (locks->v[i].lock.kind == LOCK_KIND_LEASE)
+		if (locks->v[i].lock.kind == LOCK_KIND_LEASE && locks->v[i].lock.type != LOCK_TYPE_NONE)
 			err = settle_lease(r, &locks->v[i]);
 	}
 	return err;
