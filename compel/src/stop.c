@@ -75,6 +75,16 @@ int compel_seize(pid_t tid, bool suspend_seccomp)
 	return ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) ? -ESTALE : 0;
 }
 
+int compel_die_with_us(pid_t tid)
+{
+	const unsigned long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL;
+
+	/* As in compel_seize. */
+	if (!ptrace(PTRACE_SETOPTIONS, tid, NULL, (void *)(options | PTRACE_O_SUSPEND_SECCOMP)))
+		return 0;
+	return ptrace(PTRACE_SETOPTIONS, tid, NULL, (void *)options) ? -errno : 0;
+}
+
 int compel_interrupt(pid_t tid)
 {
 	return ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) ? -ESRCH : 0;

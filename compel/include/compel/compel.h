@@ -70,6 +70,11 @@ int compel_detach(pid_t tid, const struct compel_stop *stop);
  * is told: SIGSTOP, or one of SIGTSTP, SIGTTIN and SIGTTOU for a process whose group is not orphaned.
  */
 int compel_group_stop(const pid_t *tids, size_t nr_tids, int sig);
+/*
+ * From here on the process of the stopped thread @tid dies with us. Opening a compel_ctl in this thread takes it back, so do
+ * this afterwards.
+ */
+int compel_die_with_us(pid_t tid);
 /* Kill a whole seized process and wait for every one of its threads, so that the leader can be reaped. */
 int compel_kill(pid_t pid, const pid_t *tids, size_t nr_tids);
 

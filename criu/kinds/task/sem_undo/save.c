@@ -351,6 +351,9 @@ static int drop_values(struct dump_task *dt)
 		err = compel_infect(caller.ctl, &parasite_blob, TASK_KIND_ARGS);
 	if (!err)
 		caller.scratch = compel_args_address(caller.ctl);
+	/* It must not go on without them. */
+	if (!err)
+		err = compel_die_with_us(caller.leader);
 	for (size_t i = 0; !err && i < dt->nr_threads; i++) {
 		const struct thread_undo *undo = dt->threads[i].undo;
 
