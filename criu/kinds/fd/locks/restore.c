@@ -226,9 +226,10 @@ static int take_broken(struct compel_ctl *ctl, struct held *h, uint64_t scratch)
 		err = 0;
 	}
 	if (!err)
-		log_warn("fd %d: the lease that was being broken is %s now: others have the file open, and the time to answer "
-			 "is over",
-			 h->fd, h->lock.type == LOCK_TYPE_NONE ? "none" : "a read lease");
+		log_warn(
+			"fd %d: the lease that was being broken is %s now: others have the file open, and the time to answer "
+			"is over",
+			h->fd, h->lock.type == LOCK_TYPE_NONE ? "none" : "a read lease");
 	return err;
 }
 
