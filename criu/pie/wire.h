@@ -78,12 +78,10 @@ struct inside_task {
 	int32_t mdwe; /* PR_GET_MDWE, or negative errno */
 	int32_t memory_merge; /* PR_GET_MEMORY_MERGE, or negative errno */
 	int32_t futex_slots; /* PR_FUTEX_HASH_GET_SLOTS, or negative errno */
-	int32_t pad;
 	int32_t membarrier; /* registrations mask, or negative errno */
 	uint32_t nr_timers; /* in */
 	int32_t session_keyring; /* found by the name that login programs give it; or negative errno */
 	int32_t timer_restore_ids; /* PR_TIMER_CREATE_RESTORE_IDS, or negative errno */
-	int32_t pad;
 	uint64_t xcomp_perm; /* x86: ARCH_GET_XCOMP_PERM, 0: not told */
 	int32_t mlock_future; /* MCL_FUTURE, MCL_ONFAULT: what will be mapped is locked; or 0 */
 	int32_t has_ldt; /* x86: modify_ldt(2) has made one */
