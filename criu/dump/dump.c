@@ -7,6 +7,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 #include "run/dump.h"
+#include "run/guard.h"
 #include "run/interrupt.h"
 #include "run/scripts.h"
 #include "util/log.h"
@@ -131,6 +132,19 @@ static void tell_saved(struct dump *dump)
 			(*kind)->saved(dump);
 }
 
+/* What is done to its processes one after the other is done to all of them, or to none. */
+static int guard_end_of_tree(struct dump *dump)
+{
+	struct dump_task *dt;
+	size_t alive = 0;
+
+	if (dump->opts->leave_running)
+		return 0;
+	dump_for_each_task(dt, dump)
+		alive += dt->nr_threads != 0;
+	return alive > 1 ? guard_begin(dump) : 0;
+}
+
 static int save_and_release(struct dump *dump)
 {
 	uint64_t start = stats_now();
@@ -143,6 +157,8 @@ static int save_and_release(struct dump *dump)
 	}
 	if (!err)
 		err = dump_save_rest(dump);
+	if (!err)
+		err = guard_end_of_tree(dump);
 	if (!err) {
 		err = image_dir_publish(dump->dir);
 		if (err < 0)

@@ -8,6 +8,7 @@
 #include "dump/dump.h"
 #include "memory/memory.h"
 #include "run/dump.h"
+#include "run/guard.h"
 #include "util/log.h"
 
 /* As many descriptors as we may have: the tree's are held by us for a while. */
@@ -63,6 +64,7 @@ void dump_free(struct dump *dump)
 {
 	struct dump_task *dt;
 
+	guard_end(dump);
 	dump_for_each_task(dt, dump)
 		free_task(dt);
 	for (int type = 0; type < IMAGE_TYPES; type++)

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include "dump/dump.h"
 #include "run/dump.h"
+#include "run/guard.h"
 #include "util/log.h"
 
 void dump_thaw(struct dump *dump)
@@ -13,11 +14,14 @@ void dump_thaw(struct dump *dump)
 	bool stop = dump->opts->leave_stopped && dump->complete;
 	struct dump_task *dt;
 
+	if (stop && dump->guard)
+		guard_tree_gets(dump->guard, SIGSTOP);
 	dump_for_each_task(dt, dump) {
 		/* Queued before the threads go on, so that none of them runs an instruction. */
 		if (stop && dt->nr_threads && dt->t.state == TASK_ALIVE && kill(dt->t.host_pid, SIGSTOP) < 0)
 			log_warn("leave %d stopped: kill: errno %d", dt->t.host_pid, errno);
 	}
+	guard_end(dump);
 	dump_for_each_task(dt, dump) {
 		for (size_t i = 0; i < dt->nr_threads; i++) {
 			struct dump_thread *th = &dt->threads[i];
@@ -50,6 +54,9 @@ int dump_kill(struct dump *dump)
 	struct dump_task *dt;
 	int first = 0;
 
+	/* Decided: should we die from here on, the tree ends all the same. */
+	if (dump->guard)
+		guard_tree_gets(dump->guard, SIGKILL);
 	for (const struct task_kind *const *kind = task_kinds; *kind; kind++)
 		if ((*kind)->before_kill)
 			(*kind)->before_kill(dump);

@@ -121,6 +121,7 @@ struct dump {
 		const char *kind, *path; /* what a blocker is about, set by the pipeline: NULL for no path */
 	} asked;
 	struct image_writer *images[IMAGE_TYPES]; /* of dump_shared_image() */
+	struct guard *guard; /* run/guard.h; NULL: not started */
 	int signal_fd; /* SIGINT and the like, asked for by dump_interrupted() */
 	struct seccomp_pool *seccomp; /* kinds/task/seccomp.c; NULL until a filter is found */
 	void *kind_data[FD_KINDS_MAX]; /* of dump_kind_data() */

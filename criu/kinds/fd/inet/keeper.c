@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The socket pair tells the keeper that the dumper is dead: descriptors of a dying process are closed before those whom
- * it traces go on. So the time in which a program could meet its socket in repair mode is what the keeper needs to
- * finish one socket, less what the kernel needs to take the dumper apart. It runs with real-time priority, where it may,
- * so that nobody stretches that by taking its CPU away.
+ * The socket pair tells the keeper that the dumper is dead. While a socket is in an unusual state the guard of the dump
+ * (run/guard.h) keeps a dumper that is killed from letting the tree go. The keeper runs with real-time priority, where it
+ * may, so that nobody stretches that by taking its CPU away.
  */
 #include "kinds/fd/inet/keeper.h"
 #include <errno.h>
@@ -24,6 +23,7 @@
 #include "base/cleanup.h"
 #include "kernel/nft_lock.h"
 #include "kinds/fd/inet/tcp_repair.h"
+#include "run/guard.h"
 #include "util/fds.h"
 #include "util/log.h"
 
@@ -42,6 +42,7 @@ struct common {
 
 struct keeper {
 	struct common *common;
+	struct guard *guard;
 	char *area; /* shared too */
 	size_t common_size, area_size, nr_jobs;
 	int sock; /* our end; -1: released */
@@ -327,9 +328,10 @@ static __attribute__((noreturn)) void keep(const struct keeper *k, const struct 
 	char byte;
 
 	while (recv(sock, &byte, 1, 0) == 1) {
-		for (uint32_t i = c->first; i < c->first + c->nr && !dumper_died(sock); i++) {
+		for (uint32_t i = c->first; i < c->first + c->nr && !dumper_died(sock) && guard_enter(k->guard); i++) {
 			atomic_store(&c->at, i);
 			c->jobs[i].err = work(&c->jobs[i]);
+			guard_leave(k->guard);
 		}
 		/* Unheard, the dumper would wait for ever; that we end it hears. */
 		if (send(sock, &byte, 1, MSG_NOSIGNAL) != 1)
@@ -432,12 +434,13 @@ static int make_area(struct keeper *k)
 	return k->area_size && !k->area ? -ENOMEM : 0;
 }
 
-int keeper_start(struct keeper *k, const struct keeper_care *care)
+int keeper_start(struct keeper *k, const struct keeper_care *care, struct guard *guard)
 {
 	int pair[2], err = make_area(k);
 
 	if (err || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return err ? err : -errno;
+	k->guard = guard;
 	k->pid = fork();
 	if (!k->pid)
 		be_keeper(k, care, pair[1]);
@@ -461,6 +464,7 @@ static int keeper_is_gone(struct keeper *k)
 		leave_repair(job);
 	if (job->offset_moved)
 		put_offset_back(job);
+	guard_leave(k->guard);
 	return -EPIPE;
 }
 

@@ -9,6 +9,7 @@
 #include "kinds/fd/inet/keeper.h"
 #include "kinds/fd/inet/lock.h"
 #include "kinds/fd/inet/tcp_repair.h"
+#include "run/guard.h"
 #include "util/fds.h"
 
 /* As far as we need what libc's struct tcp_info lacks. include/uapi/linux/tcp.h */
@@ -369,7 +370,7 @@ static int start_keeper(struct dump *dump, struct inet_dump *data, const struct 
 		if (dt->t.state != TASK_DEAD && dt->pidfd >= 0)
 			pidfds[care.nr_pidfds++] = dt->pidfd;
 	care.pidfds = pidfds;
-	return keeper_start(data->keeper, &care);
+	return keeper_start(data->keeper, &care, dump->guard);
 }
 
 int inet_read_held(struct dump *dump, struct inet_dump *data)
@@ -381,6 +382,9 @@ int inet_read_held(struct dump *dump, struct inet_dump *data)
 		err = inet_backlog_save(dump, data);
 	/* With a blocker nothing is saved; without one nothing was refused here. */
 	if (err || !data->first || dump->blockers.nr || dump->checking)
+		return err;
+	err = guard_begin(dump);
+	if (err)
 		return err;
 	err = keeper_new(data->nr, &data->keeper, &jobs);
 	job = jobs;

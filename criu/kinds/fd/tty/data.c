@@ -2,7 +2,8 @@
 /*
  * Bytes that wait to be read in a terminal. The kernel has no way to look at them without taking them. So a process of
  * its own takes them and puts them back at once with TIOCSTI, which works on both ends: nobody sees it while the tree is
- * frozen, and it goes on when the dumper is killed (only a kill of that process itself, within some 100 us, loses them).
+ * frozen. When the dumper is killed it goes on, and the tree only afterwards (run/guard.h); only a kill of that process
+ * itself, within some 100 us, loses them.
  *
  * A slave in line mode gives whole lines only, and its settings decide what a byte that comes in does (echo, signals,
  * line ends). So: read the lines, with those ended by an end-of-file character marked; leave line mode and read what
@@ -22,6 +23,7 @@
 #include <unistd.h>
 #include "base/cleanup.h"
 #include "kinds/fd/tty/internal.h"
+#include "run/guard.h"
 #include "util/fds.h"
 #include "util/log.h"
 
@@ -420,12 +422,46 @@ static int tty_turn_over(int master, int slave, struct tty_content *content)
 	return err ? err : back;
 }
 
-int tty_copy_content(int master, int slave, struct tty_content **ret_content)
+/* Runs beside the dumper, out of reach of what ends its process group. */
+static __attribute__((noreturn)) void tty_copier(int master, int slave, struct guard *guard,
+						 struct tty_content *content)
+{
+	syscall(SYS_setsid);
+	content->err = -ECANCELED;
+	if (guard_enter(guard)) {
+		content->err = tty_turn_over(master, slave, content);
+		guard_leave(guard);
+	}
+	syscall(SYS_exit_group, 0);
+	__builtin_unreachable();
+}
+
+static int tty_run_copier(int master, int slave, struct guard *guard, struct tty_content *content)
+{
+	sigset_t all, was;
+	int status = 0, err = 0;
+	pid_t pid;
+
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, &was);
+	pid = (pid_t)syscall(SYS_clone, 0, NULL, NULL, NULL, NULL);
+	if (pid == 0)
+		tty_copier(master, slave, guard, content);
+	if (pid < 0)
+		err = -errno;
+	while (pid > 0 && waitpid(pid, &status, __WALL) < 0 && errno == EINTR)
+		;
+	sigprocmask(SIG_SETMASK, &was, NULL);
+	if (err || !WIFSIGNALED(status))
+		return err ? err : content->err;
+	guard_leave(guard);
+	return fail(-EPIPE, "the process that looks at a terminal was killed: what waited there may be lost");
+}
+
+int tty_copy_content(int master, int slave, struct guard *guard, struct tty_content **ret_content)
 {
 	struct tty_content *content;
-	sigset_t all, was;
-	int err = 0;
-	pid_t pid;
+	int err;
 
 	*ret_content = NULL;
 	if (slave < 0 && !tty_is_readable(master))
@@ -435,19 +471,7 @@ int tty_copy_content(int master, int slave, struct tty_content **ret_content)
 	content = mmap(NULL, sizeof(*content), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (content == MAP_FAILED)
 		return -errno;
-	sigfillset(&all);
-	sigprocmask(SIG_BLOCK, &all, &was);
-	pid = (pid_t)syscall(SYS_clone, 0, NULL, NULL, NULL, NULL);
-	if (pid == 0) {
-		content->err = tty_turn_over(master, slave, content);
-		syscall(SYS_exit_group, 0);
-	}
-	if (pid < 0)
-		err = -errno;
-	while (pid > 0 && waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)
-		;
-	sigprocmask(SIG_SETMASK, &was, NULL);
-	err = err ? err : content->err;
+	err = tty_run_copier(master, slave, guard, content);
 	if (err)
 		tty_content_free(content);
 	else

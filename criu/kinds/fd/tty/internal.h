@@ -69,6 +69,8 @@ enum tty_stopped { /* as in images */
 };
 
 /* What is in a pair. */
+struct guard;
+
 struct tty_content {
 	int err;
 	bool packet; /* packet mode, and what waits to be told the master: TIOCPKT_... */
@@ -82,7 +84,8 @@ struct tty_content {
  * that it is not lost when this one is killed meanwhile. @slave is -1 when nobody has it. *ret_content is NULL if there
  * cannot be anything; else tty_content_free(). -EPERM when there may be something, but no right to put it back.
  */
-int tty_copy_content(int master, int slave, struct tty_content **ret_content);
+/* @guard: of the dump, that keeps the tree where it is meanwhile. */
+int tty_copy_content(int master, int slave, struct guard *guard, struct tty_content **ret_content);
 void tty_content_free(struct tty_content *content);
 /* Into a new pair that has these settings. */
 int tty_fill_pair(int master, int slave, const struct tty_content *content, const struct tty_termios *termios);

@@ -19,6 +19,7 @@
 #include "image/writer.h"
 #include "kernel/device.h"
 #include "kinds/fd/tty/internal.h"
+#include "run/guard.h"
 #include "run/dump.h"
 #include "run/outside.h"
 #include "tty.pb-c.h"
@@ -450,8 +451,11 @@ static int tty_write_bytes(struct dump *dump, uint32_t info_id, struct tty_bytes
 static int tty_save_content(struct dump *dump, struct tty_seen *seen)
 {
 	struct tty_content *content = NULL;
-	int err = tty_copy_content(seen->master_fd, seen->slave_fd, &content);
+	int err = guard_begin(dump);
 
+	if (err)
+		return err;
+	err = tty_copy_content(seen->master_fd, seen->slave_fd, dump->guard, &content);
 	if (err == -EPERM) {
 		log_warn("bytes that wait to be read in terminal %u are not kept: that needs CAP_SYS_ADMIN",
 			 seen->index);

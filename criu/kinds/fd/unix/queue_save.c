@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What waits in a socket, looked at with MSG_PEEK: it stays there. SO_PEEK_OFF, needed to see more than the first
- * packet, belongs to the target, too: it is put back at once.
+ * packet, belongs to the target, too: it is put back at once, by the guard of the dump if we cannot.
  */
 #include <errno.h>
 #include <poll.h>
@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include "kinds/fd/unix/internal.h"
+#include "run/guard.h"
 #include "util/fds.h"
 
 #define FIRST_ROOM 65536
@@ -28,6 +29,12 @@ struct queue {
 
 static int set_offset(struct queue *q, int offset)
 {
+	int err = q->offset < 0 ? guard_begin(q->dump) : 0;
+
+	if (err)
+		return err;
+	if (q->offset < 0)
+		guard_peek_offset(q->dump->guard, q->probe->local, q->was);
 	if (setsockopt(q->probe->local, SOL_SOCKET, SO_PEEK_OFF, &offset, sizeof(offset)) < 0)
 		return fail(-errno, "set SO_PEEK_OFF of %s", q->probe->link);
 	q->offset = offset;
@@ -262,6 +269,8 @@ int unix_save_queue(struct dump *dump, const struct fd_probe *probe, const UnixS
 	if (!err)
 		err = save_all(&q, total);
 	put_back = q.offset >= 0 ? set_offset(&q, q.was) : 0;
+	if (!put_back && dump->guard)
+		guard_peek_offset_is_back(dump->guard);
 	free(q.room);
 	return err ? err : put_back;
 }

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "run/guard.h"
+#include <errno.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include "run/dump.h"
+#include "util/fds.h"
+#include "util/log.h"
+
+#define SO_PEEK_OFF_ 42
+/* So long one that has entered may take; it may have been killed, too. */
+#define HELD_AT_MOST_MS 3000
+#define START_AT_MOST_MS 5000
+
+enum door { DOOR_FREE, DOOR_HELD, DOOR_CLOSED };
+
+/* Lies in memory that all of them see. */
+struct guard {
+	_Atomic uint32_t started; /* 0: not yet, 1: it traces the dumper, else -errno */
+	_Atomic uint32_t may_start;
+	_Atomic uint32_t door;
+	_Atomic int signal; /* for the tree; 0: none */
+	_Atomic bool offset_moved;
+	int offset_fd, offset_was;
+	pid_t pid;
+	sigset_t mask; /* of the dumper, before */
+};
+
+static void futex_wait_ms(_Atomic uint32_t *word, uint32_t seen, long ms)
+{
+	struct timespec bound = { ms / 1000, ms % 1000 * 1000000 };
+
+	syscall(SYS_futex, word, FUTEX_WAIT, seen, &bound, NULL, 0);
+}
+
+static void futex_set(_Atomic uint32_t *word, uint32_t value)
+{
+	atomic_store(word, value);
+	syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0);
+}
+
+/* ---- in the guard ---- */
+
+/* Whatever the dumper stops for, it goes on as if nobody traced it; true: it is about to end, or has ended. */
+static bool dumper_ends(pid_t dumper, int status)
+{
+	int event = status >> 16, sig = WSTOPSIG(status);
+
+	if (!WIFSTOPPED(status) || event == PTRACE_EVENT_EXIT)
+		return true;
+	if (event == PTRACE_EVENT_STOP && sig != SIGTRAP)
+		ptrace(PTRACE_LISTEN, dumper, NULL, NULL);
+	else
+		ptrace(PTRACE_CONT, dumper, NULL, (void *)(uintptr_t)(event ? 0 : sig));
+	return false;
+}
+
+/* Nobody begins anything from here on; who is at it ends it. */
+static void close_door(struct guard *g)
+{
+	uint32_t free_door = DOOR_FREE;
+
+	for (int ms = 0; ms < HELD_AT_MOST_MS; ms++) {
+		if (atomic_compare_exchange_strong(&g->door, &free_door, DOOR_CLOSED))
+			return;
+		futex_wait_ms(&g->door, DOOR_HELD, 1);
+		free_door = DOOR_FREE;
+	}
+	atomic_store(&g->door, DOOR_CLOSED);
+}
+
+static void signal_tree(struct dump *dump, int sig)
+{
+	struct dump_task *dt;
+
+	dump_for_each_task(dt, dump)
+		if (dt->pidfd >= 0 && dt->t.state != TASK_DEAD)
+			syscall(SYS_pidfd_send_signal, dt->pidfd, sig, NULL, 0);
+}
+
+static void put_back(struct guard *g, struct dump *dump)
+{
+	int sig;
+
+	close_door(g);
+	if (atomic_load(&g->offset_moved))
+		setsockopt(g->offset_fd, SOL_SOCKET, SO_PEEK_OFF_, &g->offset_was, sizeof(g->offset_was));
+	sig = atomic_load(&g->signal);
+	if (sig)
+		signal_tree(dump, sig);
+}
+
+static __attribute__((noreturn)) void be_guard(struct guard *g, struct dump *dump, pid_t dumper)
+{
+	int status = 0;
+
+	/* Not in the dumper's group: what ends that one must not end this one with it. */
+	syscall(SYS_setsid);
+	while (!atomic_load(&g->may_start))
+		futex_wait_ms(&g->may_start, 0, START_AT_MOST_MS);
+	if (ptrace(PTRACE_SEIZE, dumper, NULL, (void *)PTRACE_O_TRACEEXIT)) {
+		futex_set(&g->started, (uint32_t)-errno);
+		syscall(SYS_exit_group, 1);
+	}
+	futex_set(&g->started, 1);
+	do {
+		while (waitpid(dumper, &status, __WALL) < 0)
+			if (errno != EINTR)
+				syscall(SYS_exit_group, 1);
+	} while (!dumper_ends(dumper, status));
+	put_back(g, dump);
+	/* With its tracer gone, the dumper goes on to its end. */
+	syscall(SYS_exit_group, 0);
+	__builtin_unreachable();
+}
+
+/* ---- in the dumper ---- */
+
+static void stop_guard(struct guard *g)
+{
+	if (g->pid)
+		syscall(SYS_kill, g->pid, SIGKILL);
+	while (g->pid && waitpid(g->pid, NULL, __WALL) < 0 && errno == EINTR)
+		;
+	g->pid = 0;
+	sigprocmask(SIG_SETMASK, &g->mask, NULL);
+}
+
+/* Somebody has killed it. */
+static bool is_gone(struct guard *g)
+{
+	if (waitpid(g->pid, NULL, __WALL | WNOHANG) != g->pid)
+		return false;
+	g->pid = 0;
+	return true;
+}
+
+/* It shares our descriptors, as they are at any time, and has a copy of what we know by now. */
+static int start_guard(struct guard *g, struct dump *dump)
+{
+	pid_t dumper = getpid();
+	sigset_t all;
+	int err;
+
+	/* Nothing but what cannot be blocked is to pass by a tracer. */
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, &g->mask);
+	g->pid = (pid_t)syscall(SYS_clone, CLONE_FILES, NULL, NULL, NULL, NULL);
+	if (!g->pid)
+		be_guard(g, dump, dumper);
+	if (g->pid < 0) {
+		err = -errno;
+		g->pid = 0;
+		sigprocmask(SIG_SETMASK, &g->mask, NULL);
+		return err;
+	}
+	/* Yama lets nobody trace his parent but by its leave. */
+	prctl(PR_SET_PTRACER, g->pid);
+	futex_set(&g->may_start, 1);
+	for (int ms = 0; ms < START_AT_MOST_MS && !atomic_load(&g->started) && !is_gone(g); ms += 50)
+		futex_wait_ms(&g->started, 0, 50);
+	prctl(PR_SET_PTRACER, 0);
+	err = atomic_load(&g->started) == 1 ? 0 : atomic_load(&g->started) ? (int)atomic_load(&g->started) : -ETIMEDOUT;
+	if (err)
+		stop_guard(g);
+	return err;
+}
+
+int guard_begin(struct dump *dump)
+{
+	struct guard *g = dump->guard;
+	int err;
+
+	if (g)
+		return 0;
+	g = mmap(NULL, sizeof(*g), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (g == MAP_FAILED)
+		return fail(-errno, "memory for the guard of the dump");
+	err = start_guard(g, dump);
+	if (err == -EAGAIN || err == -ENOMEM) {
+		munmap(g, sizeof(*g));
+		return fail(err, "start the guard of the dump");
+	}
+	if (err)
+		log_warn(
+			"the dump itself cannot be traced (errno %d; by a debugger, already?): if it is killed now, what it has changed for a moment stays so",
+			-err);
+	dump->guard = g;
+	return 0;
+}
+
+void guard_end(struct dump *dump)
+{
+	struct guard *g = dump->guard;
+
+	if (!g)
+		return;
+	if (g->pid)
+		stop_guard(g);
+	munmap(g, sizeof(*g));
+	dump->guard = NULL;
+}
+
+void guard_peek_offset(struct guard *guard, int fd, int was)
+{
+	guard->offset_fd = fd;
+	guard->offset_was = was;
+	atomic_store(&guard->offset_moved, true);
+}
+
+void guard_peek_offset_is_back(struct guard *guard)
+{
+	atomic_store(&guard->offset_moved, false);
+}
+
+void guard_tree_gets(struct guard *guard, int sig)
+{
+	atomic_store(&guard->signal, sig);
+}
+
+/* ---- in a process beside the dumper ---- */
+
+bool guard_enter(struct guard *guard)
+{
+	uint32_t free_door = DOOR_FREE;
+
+	return !guard || atomic_compare_exchange_strong(&guard->door, &free_door, DOOR_HELD);
+}
+
+void guard_leave(struct guard *guard)
+{
+	if (guard)
+		futex_set(&guard->door, DOOR_FREE);
+}
