@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 
@@ -42,6 +43,7 @@ struct image_dir {
 	ino_t ino;
 	struct image_dir *child, *parent; /* the chain of parents; each owns its parent */
 	struct image_error error;
+	bool locked;
 
 	/* The transaction. */
 	pid_t writer_pid; /* 0 without one; a forked child must not abort it */
@@ -193,6 +195,40 @@ int image_dir_move_fd(struct image_dir *dir, int min)
 	return 0;
 }
 
+/* The lock is one of our open description of the directory: a forked child holds it, too. */
+static int lock(struct image_dir *dir, int how)
+{
+	int err = flock(dir->fd, how | LOCK_NB) ? -errno : 0;
+
+	if (!err) {
+		dir->locked = true;
+		return 0;
+	}
+	if (err != -EWOULDBLOCK)
+		return image_dir_fail(dir, err, "lock the directory: %s", strerror(-err));
+	if (how == LOCK_SH)
+		return image_dir_fail(dir, -EBUSY, "the images directory is being written by another dump (flock)");
+	/* Who else may read reads beside a reader. */
+	if (flock(dir->fd, LOCK_SH | LOCK_NB))
+		return image_dir_fail(dir, -EBUSY, "the images directory is being written by another dump (flock)");
+	flock(dir->fd, LOCK_UN);
+	return image_dir_fail(dir, -EBUSY, "the images directory is being read by a restore (flock)");
+}
+
+int image_dir_lock_for_reading(struct image_dir *dir)
+{
+	return lock(dir, LOCK_SH);
+}
+
+void image_dir_unlock(struct image_dir *dir)
+{
+	for (; dir; dir = dir->parent)
+		if (dir->locked) {
+			flock(dir->fd, LOCK_UN);
+			dir->locked = false;
+		}
+}
+
 static bool exists(const struct image_dir *dir, const char *name)
 {
 	struct stat st;
@@ -216,6 +252,12 @@ int image_dir_parent(struct image_dir *dir, struct image_dir **ret_parent)
 			return image_dir_fail(dir, -ENOTDIR, "the link `parent` points to nothing");
 		if (err)
 			return image_dir_fail(dir, err, "open the directory behind `parent`: %s", strerror(-err));
+		err = dir->locked ? lock(parent, LOCK_SH) : 0;
+		if (err) {
+			image_dir_fail(dir, err, "behind `parent`: %s", parent->error.text);
+			image_dir_close(parent);
+			return err;
+		}
 		for (const struct image_dir *d = dir; d; d = d->child, links++) {
 			if (links <= PARENTS_MAX && (d->dev != parent->dev || d->ino != parent->ino))
 				continue;
@@ -280,15 +322,20 @@ static int sweep(struct image_dir *dir)
 	return 0;
 }
 
-int image_dir_begin(struct image_dir *dir)
+static int begin(struct image_dir *dir, int how)
 {
 	int err;
 
 	if (dir->writer_pid)
 		return image_dir_fail(dir, -EBUSY, "the directory is being written already");
-	err = sweep(dir);
+	err = lock(dir, how);
 	if (err)
 		return err;
+	err = how == LOCK_EX ? sweep(dir) : 0;
+	if (err) {
+		image_dir_unlock(dir);
+		return err;
+	}
 	dir->replaces = image_dir_is_dump(dir);
 	dir->writers_open = 0;
 	dir->writer_error = 0;
@@ -297,6 +344,16 @@ int image_dir_begin(struct image_dir *dir)
 	drop_held(dir);
 	dir->writer_pid = getpid();
 	return 0;
+}
+
+int image_dir_begin(struct image_dir *dir)
+{
+	return begin(dir, LOCK_EX);
+}
+
+int image_dir_begin_beside(struct image_dir *dir)
+{
+	return begin(dir, LOCK_SH);
 }
 
 static void take_away(struct image_dir *dir, const struct image_file *file)
@@ -346,6 +403,7 @@ void image_dir_abort(struct image_dir *dir)
 	dir->nr_files = 0;
 	dir->writer_pid = 0;
 	dir->published = false;
+	image_dir_unlock(dir);
 }
 
 /* NAME.criu-new becomes NAME; an older NAME is set aside as NAME.criu-old. */
@@ -470,6 +528,7 @@ int image_dir_commit(struct image_dir *dir)
 	dir->nr_files = 0;
 	dir->writer_pid = 0;
 	dir->published = false;
+	image_dir_unlock(dir);
 	return 0;
 }
 

@@ -40,8 +40,18 @@ bool image_dir_is_dump(const struct image_dir *dir);
  */
 int image_dir_parent(struct image_dir *dir, struct image_dir **ret_parent);
 
-/* From here on images may be created; -EBUSY when a transaction is open already. */
+/*
+ * Two do not write at a time, and nobody writes what is being read: flock(2) on the directory. For reading, until
+ * image_dir_unlock() or the last descriptor of it is closed; a transaction locks by itself, from its beginning to its end.
+ * -EBUSY: somebody else has it.
+ */
+int image_dir_lock_for_reading(struct image_dir *dir);
+void image_dir_unlock(struct image_dir *dir);
+
+/* From here on images may be created; -EBUSY when a transaction is open already, or the directory is locked. */
 int image_dir_begin(struct image_dir *dir);
+/* The same for what is no part of a dump (statistics): others may be reading the dump there. */
+int image_dir_begin_beside(struct image_dir *dir);
 /*
  * From here on images of up to 64K are made in memory, as long as those are not too much together; image_dir_publish()
  * or image_dir_commit() writes them. Making a file takes longer than filling it, and somebody may be waiting meanwhile.

@@ -29,7 +29,10 @@ int restore_open_images(struct restore *r)
 	int err = opts->images_dir_fd >= 0 ? image_dir_open_fd(opts->images_dir_fd, &r->dir) :
 					     image_dir_open(path, &r->dir);
 
-	return err < 0 ? fail(err, "open the images directory %s", path) : 0;
+	if (err < 0)
+		return fail(err, "open the images directory %s", path);
+	err = image_dir_lock_for_reading(r->dir);
+	return err < 0 ? fail(err, "%s: %s", path, image_dir_error(r->dir)) : 0;
 }
 
 /* A soft limit has been raised already. */
@@ -267,6 +270,7 @@ static int make_tree(struct restore *r)
 		take_back(r);
 	else
 		log_info("the tree runs");
+	image_dir_unlock(r->dir);
 	if (!err)
 		tell_running(r);
 	segments_finish(r, err != 0);

@@ -96,7 +96,7 @@ static int write_stats(int work_dirfd, enum image_type type, StatsEntry *entry)
 		log_warn("%s: the work directory: %s", name, strerror(-ret));
 		return ret;
 	}
-	ret = image_dir_begin(dir);
+	ret = image_dir_begin_beside(dir);
 	if (ret == 0)
 		ret = image_write_single(dir, type, 0, &entry->base);
 	if (ret == 0)

@@ -220,6 +220,29 @@ static void dump_and_die(const char *path)
 		raise(SIGKILL);
 }
 
+/* One writes, or many read. */
+static const char *test_locked(void)
+{
+	_cleanup_scratch_ char *path = scratch_create();
+	_cleanup_image_dir_ struct image_dir *one = NULL, *two = NULL, *three = NULL;
+
+	EXPECT(!image_dir_open(path, &one) && !image_dir_open(path, &two) && !image_dir_open(path, &three));
+	EXPECT(!image_dir_begin(one) && image_dir_begin(two) == -EBUSY && image_dir_begin_beside(two) == -EBUSY);
+	EXPECT(strstr(image_dir_error(two), "being written by another dump"));
+	EXPECT(image_dir_lock_for_reading(two) == -EBUSY);
+	EXPECT(!write_dump(one, 1) && !image_dir_commit(one));
+	EXPECT(!image_dir_lock_for_reading(two) && !image_dir_lock_for_reading(three));
+	EXPECT(image_dir_begin(one) == -EBUSY && strstr(image_dir_error(one), "being read by a restore"));
+	EXPECT(!image_dir_begin_beside(one) && !image_dir_commit(one));
+	image_dir_unlock(two);
+	EXPECT(image_dir_begin(one) == -EBUSY);
+	image_dir_unlock(three);
+	EXPECT(!image_dir_begin(one) && !write_dump(one, 2));
+	image_dir_abort(one);
+	EXPECT(!image_dir_begin(two));
+	return is_generation(path, 1, 0);
+}
+
 static const char *test_killed(void)
 {
 	_cleanup_scratch_ char *path = scratch_create();
@@ -403,6 +426,7 @@ int main(void)
 	run_case("older-dump-survives", test_older_dump_survives);
 	run_case("publish", test_publish);
 	run_case("failed-commit", test_failed_commit);
+	run_case("locked", test_locked);
 	run_case("killed", test_killed);
 	run_case("killed-in-commit", test_killed_in_commit);
 	run_case("without-inventory", test_without_inventory);
