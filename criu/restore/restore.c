@@ -257,6 +257,8 @@ static int make_tree(struct restore *r)
 			 atomic_load(&r->shared->words.bytes));
 	r->stats.restore.forking_time = stats_now() - start;
 	if (!err)
+		err = pidfile_watch(r, pidfile_dir(r));
+	if (!err)
 		err = write_pidfile(r);
 	if (!err)
 		err = restore_script(r, "post-restore", r->root_pid);
@@ -266,6 +268,7 @@ static int make_tree(struct restore *r)
 	progress_finish(r->opts->progress);
 	if (!err)
 		err = restore_commit(r);
+	pidfile_unwatch(r);
 	if (err)
 		take_back(r);
 	else

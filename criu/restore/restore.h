@@ -30,6 +30,9 @@ int restore_open_files(struct restore *r, struct restore_task *rt);
 int restore_early_threads(struct restore *r, struct restore_task *rt);
 /* In a task: its memory becomes the saved one; does not return but for errors. */
 int restore_hand_over(struct restore *r, struct restore_task *rt);
+/* In the tool: should it die before the tree runs, the pid file, in @dir, goes with it. Until pidfile_unwatch(). */
+int pidfile_watch(struct restore *r, int dir);
+void pidfile_unwatch(struct restore *r);
 /* In the tool: every task is ready; from here on the tree lives. */
 int restore_commit(struct restore *r);
 /* In the tool: until the root ends; passes signals on to it, and does what a job of a shell does. */
