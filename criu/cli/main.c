@@ -4,10 +4,12 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "cli/cli.h"
+#include "run/interrupt.h"
 #include "util/log.h"
 #include "util/str.h"
 
@@ -80,8 +82,11 @@ int main(int argc, char **argv)
 
 	/* Whoever started us may ignore it, and we inherit that: then nobody's end could be waited for. */
 	signal(SIGCHLD, SIG_DFL);
-	if (ret == 0)
-		ret = options_init(&opts);
+	interrupt_not_by_writes();
+	if (ret < 0)
+		usage_error("/dev/null: %s", strerror(-ret));
+	else if ((ret = options_init(&opts)) < 0)
+		usage_error("the options: %s", strerror(-ret));
 	if (ret < 0)
 		return EXIT_FAILURE;
 	ret = options_scan(argc, argv, &opts, &words);

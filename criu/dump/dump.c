@@ -255,18 +255,16 @@ int dump_run(const struct options *opts)
 {
 	const uint64_t seconds = opts->timeout_sec ? opts->timeout_sec : RETRY_SEC_DEFAULT;
 	struct attempts attempts = { .until = stats_now() + seconds * 1000000 };
-	sigset_t asked, old;
+	sigset_t old;
 	bool again;
 	int err;
 
-	interrupt_signals(&asked);
-	sigprocmask(SIG_BLOCK, &asked, &old);
+	interrupt_begin(&old);
 	while ((err = dump_once(opts, &attempts, &again)) < 0 && again)
 		pause_before_retry(&attempts);
 	if (!err && attempts.nr)
 		log_info("the dump was begun %u times, until what passes by itself had passed", attempts.nr + 1);
 	/* One that came too late to stop it: what was done is what the caller is told. */
-	interrupt_take();
-	sigprocmask(SIG_SETMASK, &old, NULL);
+	interrupt_end(&old);
 	return err;
 }

@@ -128,8 +128,11 @@ static int freeze(struct dump *dump)
 int dump_seize(struct dump *dump)
 {
 	struct dump_stopping was;
-	int err;
+	/* From here to the end of it a SIGALRM is one of ours. */
+	int err = dump_interrupted(dump);
 
+	if (err)
+		return err;
 	dump->freeze_start = stats_now();
 	dump_stop_begin(dump, &was);
 	err = freeze(dump);

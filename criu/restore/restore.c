@@ -345,13 +345,12 @@ int restore_run(const struct options *opts, int *ret_wait_status)
 {
 	struct restore *r = restore_new(opts);
 	unsigned int said = log_error_count();
-	sigset_t asking, old;
+	sigset_t was;
 	int err;
 
 	if (!r)
 		return fail(-ENOMEM, "restore");
-	interrupt_signals(&asking);
-	sigprocmask(SIG_BLOCK, &asking, &old);
+	interrupt_begin(&was);
 	limits_raise(r->own_limits);
 	err = load_and_make(r);
 	limits_put_back(r->own_limits);
@@ -365,8 +364,7 @@ int restore_run(const struct options *opts, int *ret_wait_status)
 	if (err < 0 && log_error_count() == said)
 		fail(err, "the restore failed");
 	/* One that came too late to stop it: the tree lives, and that is what the caller is told. */
-	interrupt_take();
-	sigprocmask(SIG_SETMASK, &old, NULL);
+	interrupt_end(&was);
 	restore_free(r);
 	return err;
 }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include "base/cleanup.h"
 #include "restore/restore.h"
+#include "run/interrupt.h"
 #include "run/restore.h"
 #include "util/fds.h"
 #include "util/log.h"
@@ -111,7 +112,7 @@ static void block_signals(sigset_t *ret_set)
 {
 	static const int passed[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH };
 
-	sigemptyset(ret_set);
+	interrupt_signals(ret_set);
 	for (size_t i = 0; i < ARRAY_SIZE(passed); i++)
 		sigaddset(ret_set, passed[i]);
 	sigaddset(ret_set, SIGCHLD);

@@ -6,15 +6,60 @@
 #include "base/bits.h"
 #include "base/cleanup.h"
 
-void interrupt_signals(sigset_t *ret_set)
+static void add_unless_ignored(sigset_t *set, int sig)
 {
-	static const int asking[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 	struct sigaction sa;
 
+	if (!sigaction(sig, NULL, &sa) && sa.sa_handler != SIG_IGN)
+		sigaddset(set, sig);
+}
+
+void interrupt_signals(sigset_t *ret_set)
+{
+	static const int ending[] = {
+		SIGINT,	   SIGTERM, SIGHUP,    SIGQUIT, SIGUSR1, SIGUSR2,
+		SIGALRM,   SIGXCPU, SIGVTALRM, SIGPROF, SIGIO,	 SIGPWR,
+#ifdef SIGSTKFLT
+		SIGSTKFLT,
+#endif
+	};
+
 	sigemptyset(ret_set);
-	for (size_t i = 0; i < ARRAY_SIZE(asking); i++)
-		if (!sigaction(asking[i], NULL, &sa) && sa.sa_handler != SIG_IGN)
-			sigaddset(ret_set, asking[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(ending); i++)
+		add_unless_ignored(ret_set, ending[i]);
+	for (int sig = SIGRTMIN; sig <= SIGRTMAX; sig++)
+		add_unless_ignored(ret_set, sig);
+}
+
+void interrupt_begin(sigset_t *ret_was)
+{
+	sigset_t set;
+
+	interrupt_signals(&set);
+	sigprocmask(SIG_BLOCK, &set, ret_was);
+}
+
+void interrupt_end(const sigset_t *was)
+{
+	while (interrupt_take())
+		;
+	sigprocmask(SIG_SETMASK, was, NULL);
+}
+
+static void do_nothing(int sig)
+{
+}
+
+void interrupt_not_by_writes(void)
+{
+	static const int of_writes[] = { SIGPIPE, SIGXFSZ };
+	/* A handler, as execve(2) forgets it. */
+	const struct sigaction nothing = { .sa_handler = do_nothing, .sa_flags = SA_RESTART };
+	struct sigaction was;
+
+	for (size_t i = 0; i < ARRAY_SIZE(of_writes); i++)
+		if (!sigaction(of_writes[i], NULL, &was) && was.sa_handler == SIG_DFL)
+			sigaction(of_writes[i], &nothing, NULL);
 }
 
 int interrupt_take(void)
