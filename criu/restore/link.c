@@ -153,13 +153,41 @@ static int find_group(struct restore *r, struct restore_task *rt)
 	return 0;
 }
 
+/* A session begins with its leader: nobody is in one that leads none, or that began below him. */
+static int check_session(struct restore *r, const struct restore_task *rt)
+{
+	const struct restore_task *leader = restore_find_task(r, rt->t.sid);
+
+	if (leader && leader->t.sid != rt->t.sid)
+		return fail(-EBADMSG, "pstree.img: pid %d is in session %d, whose leader is in session %d", rt->t.pid,
+			    rt->t.sid, leader->t.sid);
+	if (leader && leader != rt && !rt->t.parent)
+		return fail(-EBADMSG, "pstree.img: the root %d is in session %d, which one of its descendants leads",
+			    rt->t.pid, rt->t.sid);
+	return 0;
+}
+
+/* Nor is anybody born in a session that one of his descendants leads. */
+static int check_birth(struct restore *r, const struct restore_task *rt)
+{
+	const struct restore_task *leader = rt->birth_sid ? restore_find_task(r, rt->birth_sid) : NULL;
+
+	for (const struct task *t = leader ? &leader->t : NULL; t; t = t->parent)
+		if (t == &rt->t)
+			return fail(
+				-EBADMSG,
+				"pstree.img: pid %d had to be born in session %d, which one of its descendants leads",
+				rt->t.pid, rt->birth_sid);
+	return 0;
+}
+
 static int check_root(struct restore *r)
 {
 	struct restore_task *root = restore_task_of(r->tree.root);
 
 	/* Its parent is another one than before, which waits for it in the usual way. */
 	root->t.exit_signal = SIGCHLD;
-	if (root->t.sid == root->t.pid || !outside(r, root->t.sid))
+	if (root->t.sid == root->t.pid)
 		return 0;
 	if (!r->opts->shell_job)
 		return fail(
@@ -295,14 +323,43 @@ static int check_leader(struct restore *r, const struct restore_task *rt)
 	return 0;
 }
 
+/* Who is forked by somebody that is forked by the root, and so on; those whom nobody reaches would wait for each other. */
+static int check_forks(struct restore *r)
+{
+	const struct restore_task *root = restore_task_of(r->tree.root), *rt = root;
+	size_t reached = 1;
+
+	while (rt) {
+		if (rt->forks) {
+			rt = rt->forks;
+		} else {
+			while (rt != root && !rt->next_forked)
+				rt = rt->creator;
+			rt = rt != root ? rt->next_forked : NULL;
+		}
+		reached += rt != NULL;
+	}
+	return reached == r->tree.nr_tasks + r->nr_helpers ?
+		       0 :
+		       fail(-EBADMSG,
+			    "pstree.img: %zu tasks are in sessions that only they could have made for each other",
+			    r->tree.nr_tasks + r->nr_helpers - reached);
+}
+
 int restore_link(struct restore *r)
 {
 	struct restore_task *rt;
-	int err = check_root(r);
+	int err = 0;
 
 	list_init(&r->helpers);
+	restore_for_each_task(rt, r)
+		err = err ? err : check_session(r, rt);
+	if (!err)
+		err = check_root(r);
 	find_birth_sessions(r);
 	restore_for_each_task(rt, r) {
+		if (!err)
+			err = check_birth(r, rt);
 		if (!err)
 			err = find_creator(r, rt);
 		if (!err)
@@ -312,7 +369,10 @@ int restore_link(struct restore *r)
 		if (!err)
 			err = check_leader(r, rt);
 	}
-	list_forks(r);
+	if (!err) {
+		list_forks(r);
+		err = check_forks(r);
+	}
 	if (!err)
 		err = link_files(r);
 	if (!err)

@@ -286,6 +286,9 @@ static int load_pstree(struct restore *r)
 		return bad("pstree.img is missing or empty");
 	for (size_t i = 0; !err && i < nr; i++)
 		err = load_task(r, (PstreeEntry *)records[i]);
+	if (!err && restore_find_task(r, r->tree.root->ppid))
+		return bad("pstree.img: the root %d is a child of %d, which descends from it", r->tree.root->pid,
+			   r->tree.root->ppid);
 	return err;
 }
 
