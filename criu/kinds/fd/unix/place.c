@@ -20,6 +20,9 @@
 #include "util/fds.h"
 #include "util/str.h"
 
+#define RING_TRIES 50
+#define RING_STEP_US 2000
+
 #define SIOCUNIXFILE_ 0x89e0
 
 /* Our own root and directory, to come back to. */
@@ -290,6 +293,22 @@ static int bind_hidden(struct restore *r, const struct unix_sock *sock, const ch
 	return !err && unlink(name) < 0 ? fail(-errno, "unlink %s", name) : err;
 }
 
+/*
+ * Sockets that are in flight in each other's queues live on when their program ends, names included, until the kernel
+ * looks for such rings: it does so when a UNIX socket is closed.
+ */
+static int bind_abstract(int fd, const struct sockaddr_un *addr, socklen_t len, bool patient)
+{
+	for (unsigned int tries = 0;; tries++) {
+		if (!bind(fd, (const struct sockaddr *)addr, len))
+			return 0;
+		if (errno != EADDRINUSE || !patient || tries == RING_TRIES)
+			return -errno;
+		close(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+		usleep(RING_STEP_US); /* style: a worker of the kernel, whose end nothing tells */
+	}
+}
+
 int unix_bind(struct restore *r, const struct unix_sock *sock, int fd, bool hidden)
 {
 	struct place place = { -1, -1 };
@@ -300,11 +319,9 @@ int unix_bind(struct restore *r, const struct unix_sock *sock, int fd, bool hidd
 
 	if (!unix_has_path(sock)) {
 		len = fill_address(&sock->entry->name, &addr);
-		if (!bind(fd, (struct sockaddr *)&addr, len))
-			return 0;
+		err = bind_abstract(fd, &addr, len, !hidden);
 		/* Whether that is a failure the caller knows, when it is for a name only. */
-		err = -errno;
-		return err == -EADDRINUSE && hidden ?
+		return !err || (err == -EADDRINUSE && hidden) ?
 			       err :
 			       fail(err, "bind a unix socket to @%.*s", (int)sock->key_len - 1, sock->key + 1);
 	}
