@@ -68,11 +68,6 @@ static void build(void)
 	pair(two);
 	send_fd(one[0], two[1], '1');
 	send_fd(two[0], one[1], '2');
-	named = socket(AF_UNIX, SOCK_DGRAM, 0);
-	need(named >= 0 && !bind(named, (struct sockaddr *)&name, len) &&
-		     !connect(named, (struct sockaddr *)&name, len),
-	     "a name: %m");
-	send_fd(named, named, 'n');
 	pair(deep);
 	memcpy(at, deep, sizeof(at));
 	for (int i = 0; i < DEPTH; i++) {
@@ -87,6 +82,12 @@ static void build(void)
 	}
 	close(at[0]);
 	close(at[1]);
+	/* Last: nothing is closed behind it when the program ends. */
+	named = socket(AF_UNIX, SOCK_DGRAM, 0);
+	need(named >= 0 && !bind(named, (struct sockaddr *)&name, len) &&
+		     !connect(named, (struct sockaddr *)&name, len),
+	     "a name: %m");
+	send_fd(named, named, 'n');
 }
 
 static void verify(void)
