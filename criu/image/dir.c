@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "image/seen.h"
 #include "util/fds.h"
 
 /* Suffixes of files of an unfinished transaction: what shall become NAME, and what NAME was during a commit. */
@@ -43,7 +44,8 @@ struct image_dir {
 	ino_t ino;
 	struct image_dir *child, *parent; /* the chain of parents; each owns its parent */
 	struct image_error error;
-	bool locked;
+	bool locked, read_locked;
+	struct seen_images seen; /* while it is locked for reading */
 
 	/* The transaction. */
 	pid_t writer_pid; /* 0 without one; a forked child must not abort it */
@@ -176,6 +178,7 @@ void image_dir_close(struct image_dir *dir)
 			image_dir_abort(dir);
 		drop_held(dir);
 		close(dir->fd);
+		seen_free(&dir->seen);
 		free(dir->files);
 		free(dir);
 		dir = parent;
@@ -217,7 +220,10 @@ static int lock(struct image_dir *dir, int how)
 
 int image_dir_lock_for_reading(struct image_dir *dir)
 {
-	return lock(dir, LOCK_SH);
+	int err = lock(dir, LOCK_SH);
+
+	dir->read_locked = !err;
+	return err;
 }
 
 void image_dir_unlock(struct image_dir *dir)
@@ -225,7 +231,7 @@ void image_dir_unlock(struct image_dir *dir)
 	for (; dir; dir = dir->parent)
 		if (dir->locked) {
 			flock(dir->fd, LOCK_UN);
-			dir->locked = false;
+			dir->locked = dir->read_locked = false;
 		}
 }
 
@@ -252,7 +258,7 @@ int image_dir_parent(struct image_dir *dir, struct image_dir **ret_parent)
 			return image_dir_fail(dir, -ENOTDIR, "the link `parent` points to nothing");
 		if (err)
 			return image_dir_fail(dir, err, "open the directory behind `parent`: %s", strerror(-err));
-		err = dir->locked ? lock(parent, LOCK_SH) : 0;
+		err = dir->read_locked ? image_dir_lock_for_reading(parent) : 0;
 		if (err) {
 			image_dir_fail(dir, err, "behind `parent`: %s", parent->error.text);
 			image_dir_close(parent);
@@ -613,8 +619,16 @@ int image_dir_open_file(struct image_dir *dir, enum image_type type, uint64_t id
 	if (err)
 		return image_dir_fail(dir, err, "no image is of type %d", (int)type);
 	fd = openat(dir->fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); /* a FIFO must not hold us up */
-	if (fd < 0 || fstat(fd, &st))
-		return image_dir_fail(dir, -errno, "open %s: %s", name, strerror(errno));
+	err = fd < 0 || fstat(fd, &st) ? -errno : 0;
+	if (dir->read_locked && (!err || err == -ENOENT)) {
+		int changed = seen_check(&dir->seen, type, id, err ? NULL : &st);
+
+		if (changed)
+			return image_dir_fail(dir, changed == -ESTALE ? -EBADMSG : changed,
+					      "%s has changed since it was read first", name);
+	}
+	if (err)
+		return image_dir_fail(dir, err, "open %s: %s", name, strerror(-err));
 	if (!S_ISREG(st.st_mode))
 		return image_dir_fail(dir, -EBADMSG, "%s is no regular file", name);
 	*ret_fd = steal_fd(&fd);

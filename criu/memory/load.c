@@ -6,6 +6,7 @@
 #include "image/pagemap.h"
 #include "memory/aio.h"
 #include "memory/memory.h"
+#include "memory/shmem.h"
 #include "memory/premap.h"
 #include "memory/restore_memory.h"
 #include "memory/vdso.h"
@@ -126,6 +127,8 @@ int memory_load(struct restore *r, struct restore_task *rt)
 		return fail(-EBADMSG, "mm-%d.img: no mappings", rt->t.pid);
 	for (size_t i = 0; i < rt->mm->n_vmas; i++) {
 		err = check_vma(r, rt, rt->mm->vmas[i], &end);
+		if (!err && (rt->mm->vmas[i]->status & (VMA_ANON_SHARED | VMA_SYSV)))
+			err = shmem_check(r, rt->mm->vmas[i]->shmid);
 		if (err)
 			return err;
 	}

@@ -160,6 +160,20 @@ static int fill_mapped(int from, uint64_t offset, int fd, uint64_t at, uint64_t 
 	return err;
 }
 
+int shmem_check(struct restore *r, uint32_t shmid)
+{
+	struct pagemap *map = NULL;
+	bool fresh;
+	int err;
+
+	if (!hash_slot_of(&r->segments_checked, shmid, &fresh))
+		return fail(-ENOMEM, "shared memory");
+	err = fresh ? pagemap_load(r->dir, IMAGE_SHMEM_PAGEMAP, shmid, &map) : -ENOENT;
+	if (!err)
+		pagemap_free(map);
+	return err < 0 && err != -ENOENT ? fail(err, "%s", image_dir_error(r->dir)) : 0;
+}
+
 int shmem_fill(struct restore *r, uint32_t shmid, int fd)
 {
 	struct pagemap *map = NULL;

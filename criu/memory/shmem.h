@@ -21,4 +21,6 @@ bool shmem_is_file(const struct dump *dump, uint32_t kdev, uint64_t ino);
  * nothing. */
 int shmem_save(struct dump *dump, int local_fd, uint64_t size, uint32_t shmid);
 /* And back into @fd, which has the right size already. */
+/* Its images, before anything is made: they are what shmem_fill() takes them from. */
+int shmem_check(struct restore *r, uint32_t shmid);
 int shmem_fill(struct restore *r, uint32_t shmid, int fd);

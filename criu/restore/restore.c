@@ -325,6 +325,7 @@ void restore_free(struct restore *r)
 	hash_free(&r->segment_fds);
 	hash_free(&r->segments_wanted);
 	hash_free(&r->segment_sizes);
+	hash_free(&r->segments_checked);
 	hash_free(&r->sysv_made);
 	image_dir_close(r->dir);
 	shared_free(r->shared);

@@ -106,6 +106,7 @@ struct restore {
 	struct hash
 		segments_wanted; /* segment_key() -> MAP_HUGETLB and size of a page: files that map a segment, too */
 	struct hash segment_sizes; /* segment_key() -> bytes, where more is known than what is mapped */
+	struct hash segments_checked; /* shmid: shmem_check() */
 	struct hash sysv_made; /* SysV segments that this restore made -> where the tool is attached, 0: not */
 	struct shared *shared; /* one mapping that every process of the restore sees */
 	struct wire_task *wire; /* of this process: made before its time for threads that exist early; NULL */

@@ -367,7 +367,9 @@ static int inode_load(struct restore *r, struct memfd_restore *data, const Memfd
 		return fail(-ENOMEM, "memfd");
 	inode->entry = entry;
 	inode->fd = -1;
-	return entry->backing ? want_segment(r, entry) : 0;
+	if (entry->backing)
+		return want_segment(r, entry);
+	return entry->size ? shmem_check(r, entry->shmid) : 0;
 }
 
 static int inodes_load(struct restore *r, struct memfd_restore **ret_data)
