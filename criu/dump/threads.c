@@ -288,6 +288,11 @@ static int seize_failed(struct dump_task *dt, pid_t tid, int err)
 		return fail(err, "%d is this criu: start it from outside of the tree that it is to dump", tid);
 	if (!proc_stat_read(&dt->proc, &stat) && (stat.flags & PF_KTHREAD))
 		return fail(err, "%d is a thread of the kernel: it has no memory to save", tid);
+	if (err == -EPERM && geteuid())
+		return fail(
+			err,
+			"stop task %d: we may not trace it: it has the rights of another user (%u; a setuid program?), or capabilities that we lack: run criu as root",
+			tid, status.uid[PROC_EFFECTIVE]);
 	return fail(err, "stop task %d: we may not trace it", tid);
 }
 
