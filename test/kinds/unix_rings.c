@@ -6,6 +6,7 @@
  */
 #include "checkpoint.h"
 #include <stddef.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -58,9 +59,13 @@ static int own[2], one[2], two[2], named, deep[2];
 static void build(void)
 {
 	struct sockaddr_un name = { .sun_family = AF_UNIX };
-	socklen_t len = offsetof(struct sockaddr_un, sun_path) + 1 +
-			snprintf(name.sun_path + 1, sizeof(name.sun_path) - 1, "ring-%d", getpid());
+	unsigned long long random;
+	socklen_t len = offsetof(struct sockaddr_un, sun_path) + 1;
 	int at[2], next[2];
+
+	/* Other variants run beside this one, in the same network. */
+	need(getrandom(&random, sizeof(random), 0) == sizeof(random), "getrandom: %m");
+	len += snprintf(name.sun_path + 1, sizeof(name.sun_path) - 1, "ring-%llx", random);
 
 	pair(own);
 	send_fd(own[0], own[1], 'o');
