@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Unit tests of the room image: make IMAGE_UNIT_TESTS' binaries with any BUILD; `make image-check` runs them.
 # Fuzzing needs clang: `make image-fuzz` runs each target for FUZZ_SECONDS.
-IMAGE_ROOM_SRC   := $(wildcard criu/image/*.c) criu/util/fds.c criu/util/str.c
+IMAGE_ROOM_SRC   := $(wildcard criu/image/*.c) criu/util/fds.c criu/util/hash.c criu/util/str.c
 IMAGE_ROOM_OBJS  := $(IMAGE_ROOM_SRC:%.c=$(BUILD)/obj/%.o)
 IMAGE_TEST_SRC   := $(filter-out test/unit/image_helper.c,$(wildcard test/unit/image_*.c))
 IMAGE_UNIT_TESTS := $(IMAGE_TEST_SRC:%.c=$(BUILD)/%)
