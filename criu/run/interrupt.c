@@ -46,7 +46,7 @@ void interrupt_end(const sigset_t *was)
 	sigprocmask(SIG_SETMASK, was, NULL);
 }
 
-static void do_nothing(int sig)
+static void leave_it_to_the_write(int sig)
 {
 }
 
@@ -54,7 +54,7 @@ void interrupt_not_by_writes(void)
 {
 	static const int of_writes[] = { SIGPIPE, SIGXFSZ };
 	/* A handler, as execve(2) forgets it. */
-	const struct sigaction nothing = { .sa_handler = do_nothing, .sa_flags = SA_RESTART };
+	const struct sigaction nothing = { .sa_handler = leave_it_to_the_write, .sa_flags = SA_RESTART };
 	struct sigaction was;
 
 	for (size_t i = 0; i < ARRAY_SIZE(of_writes); i++)
