@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "dump/dump.h"
 #include "kernel/fdinfo.h"
+#include "kernel/proc_pid.h"
 #include "kinds/kinds.h"
 #include "run/dump.h"
 #include "run/fs_answers.h"
@@ -70,10 +71,11 @@ static int probe_local(struct fd_probe *probe)
 {
 	struct statx sx;
 	struct statfs fs;
-	int flags;
+	int flags, err;
 
-	if (fstat(probe->local, &probe->st) < 0)
-		return fail(-errno, "fstat");
+	err = proc_fstat(probe->local, &probe->st);
+	if (err)
+		return fail(err, "fstat");
 	flags = fcntl(probe->local, F_GETFL);
 	if (flags < 0)
 		return fail(-errno, "fcntl(F_GETFL)");

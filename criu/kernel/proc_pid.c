@@ -2,8 +2,10 @@
 /* The directory itself, its links and its files of one value; texts with structure are in proc_text.c. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sched.h>
 #include <stdio.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/bits.h"
@@ -350,4 +352,15 @@ ssize_t proc_link(const struct proc *p, const char *name, char *ret, size_t size
 int proc_open_file(const struct proc *p, const char *name, int flags)
 {
 	return open_at(p->dir, name, flags, 0);
+}
+
+int proc_fstat(int fd, struct stat *ret)
+{
+	struct statfs fs;
+	int err = fstat(fd, ret) < 0 ? -errno : 0;
+
+	if (err != -ENOENT || fstatfs(fd, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC)
+		return err;
+	*ret = (struct stat){ .st_mode = S_IFDIR | 0500, .st_nlink = 2 };
+	return 0;
 }

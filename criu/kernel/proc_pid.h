@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "util/array.h"
@@ -179,3 +180,5 @@ ssize_t proc_link(const struct proc *p, const char *name, char *ret, size_t size
 int proc_open_file(const struct proc *p, const char *name, int flags);
 /* Any text of the directory. */
 int proc_text(const struct proc *p, const char *name, struct buf *to);
+/* fstat(2), also of what the kernel tells nothing of: the directory "fd" of a process that is gone has no inode number. */
+int proc_fstat(int fd, struct stat *ret);

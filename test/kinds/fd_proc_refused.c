@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Files of /proc that no path will lead to: of a process that is gone, of a process outside, of a thread; each by name.
- * test: refused='(?s)(?=.*\b300\b.*is.gone)(?=.*\b301\b.+outside)(?=.*\b302\b.+thread)'
+ * Files of /proc that cannot be had again: of a process that is gone, read in part, its descriptor, its vector; of a
+ * process outside, of a thread; each by name.
+ * test: refused='(?s)(?=.*\b300\b.*gone.*in.part)(?=.*\b301\b.+outside)(?=.*\b302\b.+thread)(?=.*\b303\b.*auxv)(?=.*\b304\b.*fdinfo)'
  */
 #include "checkpoint.h"
 #include <pthread.h>
@@ -18,18 +19,39 @@ static void *rest(void *arg)
 	return NULL;
 }
 
-static void at(int number, const char *path)
+static void at(int number, pid_t pid, const char *name)
 {
-	int fd = open(path, O_RDONLY);
+	char path[64];
+	int fd;
 
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	fd = open(path, O_RDONLY);
 	need(fd >= 0 && dup2(fd, number) == number && !close(fd), "%s", path);
+}
+
+/* A process outside of the tree: its parent is gone, and it is init's. */
+static pid_t outsider(void)
+{
+	volatile pid_t *pid = map_anon(4096, MAP_SHARED);
+	pid_t parent = fork();
+
+	if (!parent) {
+		pid_t got = fork();
+
+		while (!got)
+			pause();
+		*pid = got;
+		_exit(0);
+	}
+	need(waitpid(parent, NULL, 0) == parent && *pid > 0, "outsider");
+	return *pid;
 }
 
 int main(int argc, char **argv)
 {
-	char path[64], buf[64];
+	char path[64], buf[4096];
 	pthread_t id;
-	pid_t pid;
+	pid_t pid, other;
 
 	test_init(argc, argv);
 	pid = fork();
@@ -37,20 +59,25 @@ int main(int argc, char **argv)
 		pause();
 		_exit(0);
 	}
-	snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	at(300, path);
+	at(300, pid, "status");
+	at(303, pid, "auxv");
+	at(304, pid, "fdinfo/0");
+	need(read(300, buf, 6) == 6, "read");
 	kill(pid, SIGKILL);
 	need(waitpid(pid, NULL, 0) == pid, "waitpid");
-	at(301, "/proc/1/status");
+	other = outsider();
+	at(301, other, "status");
 	need(!pthread_create(&id, NULL, rest, NULL), "thread");
 	while (!__atomic_load_n(&thread, __ATOMIC_SEQ_CST))
 		sleep_ms(1);
-	snprintf(path, sizeof(path), "/proc/self/task/%d/comm", thread);
-	at(302, path);
+	snprintf(path, sizeof(path), "task/%d/comm", thread);
+	at(302, getpid(), path);
 	if (checkpoint_here())
 		close(302);
-	check(read(300, buf, sizeof(buf)) < 0 && errno == ESRCH, "of the dead");
+	check(read(300, buf, sizeof(buf)) > 0, "what waited of the dead");
 	check(read(301, buf, sizeof(buf)) > 0, "of the outside");
 	check(read(302, buf, sizeof(buf)) > 0, "of the thread");
+	check(read(303, buf, sizeof(buf)) > 0, "vector of the dead");
+	kill(other, SIGKILL);
 	test_done();
 }

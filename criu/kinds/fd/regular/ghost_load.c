@@ -147,10 +147,12 @@ static int remap_load(struct restore *r, struct regular_restore *data, const Rem
 		return ghost_load(r, data, entry->remap_id, &remap->ghost);
 	case REMAP_TYPE__LINKED:
 		return 0;
+	case REMAP_TYPE__PROCFS:
+		remap->of_gone = true;
+		return 0;
 	default:
-		return fail(-EOPNOTSUPP,
-			    "remap-fpath.img: file %u is of a process that was gone: such files cannot be restored yet",
-			    entry->orig_id);
+		return fail(-EBADMSG, "remap-fpath.img: file %u is kept in an unknown way (%d)", entry->orig_id,
+			    (int)entry->remap_type);
 	}
 }
 

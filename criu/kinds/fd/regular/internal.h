@@ -26,6 +26,7 @@ struct subject {
 	const char *link; /* what /proc says */
 	struct stat st;
 	uint64_t birth; /* 0: unknown */
+	uint64_t pos;
 	unsigned flags;
 };
 
@@ -44,6 +45,21 @@ struct regular_dump *regular_dump_data(struct dump *dump);
 int regular_name(struct dump *dump, const struct subject *s, uint32_t id, const char **ret_name);
 /* Of a file of /proc: reports what stands in the way of finding it again. */
 void proc_file_look(struct dump *dump, const struct subject *s, const char *path);
+
+/* /proc/PID[/task/TID]REST */
+struct proc_path {
+	pid_t pid, tid; /* tid 0: not by a thread */
+	const char *rest;
+};
+bool proc_path_parse(const char *path, struct proc_path *ret);
+/* Is it a file of a task that is gone? Of one that @path, its name without " (deleted)", does not lead to. */
+bool proc_file_is_gone(const struct subject *s, const char *path, struct proc_path *ret);
+/* Reports what keeps it from coming back. */
+int proc_file_check_gone(struct dump *dump, const struct subject *s, const struct proc_path *p, const char *path);
+/* Does it show namespaces, also when the task is gone? */
+bool proc_file_outlives(const char *rest);
+/* Is there something to be read at @pos, the position of @fd, although the task is gone? Changes nothing. */
+int proc_file_waits(int fd, uint64_t pos, bool *ret);
 /* Does opening it again give the same as before? */
 bool device_is_stateless(dev_t dev);
 /* What any other one keeps for its opener, and what helps. */
@@ -79,10 +95,17 @@ struct remap {
 	const RegFileEntry *reg; /* of the file; set by link */
 	const RegFileEntry *to; /* LINKED: where the other name is */
 	struct ghost *ghost; /* GHOST */
+	bool of_gone; /* PROCFS: remap_id is the pid of a task that was gone */
 	int fd; /* O_PATH, above service_base; set by before_fork */
 	bool proven; /* it is what was saved for certain: to be opened with our rights */
 	bool is_description; /* @fd is the file's own description, not O_PATH */
 	struct remap *same_inode; /* the one made before from the same ghost or link */
+};
+
+/* A process that has the number of one that was gone (proc_gone.c), until every task is where it belongs. */
+struct stand_in {
+	pid_t pid;
+	struct stand_in *next;
 };
 
 /* kind_data of a restore */
@@ -90,6 +113,7 @@ struct regular_restore {
 	bool loaded;
 	struct record_table remaps, ghosts;
 	struct record_table inherited; /* struct inherited, by file id */
+	struct stand_in *stand_ins;
 };
 
 struct inherited {
@@ -104,5 +128,10 @@ int remaps_load(struct restore *r, struct regular_restore **ret_data);
 int ghost_content(struct restore *r, const struct ghost *ghost, int fd, uint64_t *ret_size);
 /* All that has no name: made, held, without a name again. */
 int remaps_make(struct restore *r, struct regular_restore *data);
+/* Files of tasks that were gone: check the record; open them; end the processes that stand in for those. */
+int proc_gone_link(const struct remap *remap);
+int proc_gone_make(struct restore *r, struct regular_restore *data);
+int proc_gone_ready(struct restore *r);
+void proc_gone_failed(struct restore *r);
 /* The names that --link-remap made while dumping have done their work. */
 void remaps_committed(struct restore *r);

@@ -51,7 +51,7 @@ static bool is_silly_renamed(const struct subject *s, const char *path)
 	       fs.f_type == NFS_SUPER_MAGIC;
 }
 
-static int write_remap(struct dump *dump, uint32_t id, const struct gone *gone)
+static int write_remap(struct dump *dump, uint32_t id, uint32_t remap_id, RemapType type)
 {
 	RemapFilePathEntry remap = REMAP_FILE_PATH_ENTRY__INIT;
 	struct image_writer *img;
@@ -60,9 +60,9 @@ static int write_remap(struct dump *dump, uint32_t id, const struct gone *gone)
 	if (err)
 		return err;
 	remap.orig_id = id;
-	remap.remap_id = gone->remap_id;
+	remap.remap_id = remap_id;
 	remap.has_remap_type = true;
-	remap.remap_type = gone->how == AS_GHOST ? REMAP_TYPE__GHOST : REMAP_TYPE__LINKED;
+	remap.remap_type = type;
 	err = image_write_record(img, &remap.base);
 	return err < 0 ? fail(err, "%s", image_dir_error(dump->dir)) : 0;
 }
@@ -217,14 +217,9 @@ static bool find_device(struct dump *dump, const struct subject *s, const char *
 /* A file that /proc names, but that this name does not lead to. */
 static int keep_hidden(struct dump *dump, const struct subject *s, const char *path)
 {
-	struct statfs fs;
-
-	if (!fstatfs(s->local, &fs) && fs.f_type == PROC_SUPER_MAGIC)
-		dump_blocker(dump, s->task, s->fd, "%s belongs to a process that is gone: close it first", path);
-	else
-		dump_blocker(dump, s->task, s->fd,
-			     "%s leads to another file now (something is mounted over it, or its mount is detached)%s",
-			     path, is_device(s) ? "; --evasive-devices takes the same device elsewhere" : "");
+	dump_blocker(dump, s->task, s->fd,
+		     "%s leads to another file now (something is mounted over it, or its mount is detached)%s", path,
+		     is_device(s) ? "; --evasive-devices takes the same device elsewhere" : "");
 	return 0;
 }
 
@@ -249,13 +244,22 @@ static int keep_gone(struct dump *dump, const struct subject *s, const char *pat
 	}
 	if (err || gone->how == NOT_AT_ALL)
 		return err;
-	return write_remap(dump, id, gone);
+	return write_remap(dump, id, gone->remap_id, gone->how == AS_GHOST ? REMAP_TYPE__GHOST : REMAP_TYPE__LINKED);
+}
+
+static int keep_of_gone_task(struct dump *dump, const struct subject *s, const struct proc_path *p, const char *path,
+			     uint32_t id)
+{
+	int err = proc_file_check_gone(dump, s, p, path);
+
+	return err || dump->checking ? err : write_remap(dump, id, (uint32_t)p->pid, REMAP_TYPE__PROCFS);
 }
 
 int regular_name(struct dump *dump, const struct subject *s, uint32_t id, const char **ret_name)
 {
 	size_t len = strlen(s->link);
 	bool deleted = false;
+	struct proc_path p;
 	char *name;
 
 	if (s->link[0] != '/') {
@@ -278,6 +282,8 @@ int regular_name(struct dump *dump, const struct subject *s, uint32_t id, const 
 		if (leads_to(name, &s->st))
 			return 0;
 	}
+	if (proc_file_is_gone(s, name, &p))
+		return keep_of_gone_task(dump, s, &p, name, id);
 	if (dump->opts->evasive_devices && is_device(s) && find_device(dump, s, ret_name))
 		return 0;
 	return keep_gone(dump, s, name, deleted || is_silly_renamed(s, name), id);

@@ -1,12 +1,64 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Files that /proc has of a process: they come back with it, by the same path. Those of others may be another's by then. */
+/*
+ * Files that /proc has of a process. Those of the tree come back with it, by the same path; those of process 1 are there
+ * wherever there is a /proc. Those of others may be another's by then. Those of a task that is gone tell nothing, and so do
+ * the ones that a restore opens (proc_gone.c): remap-fpath.img says so.
+ */
 #include <ctype.h>
+#include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <linux/magic.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
+#include <unistd.h>
+#include "base/bits.h"
 #include "kinds/fd/regular/internal.h"
+#include "util/fds.h"
 #include "util/str.h"
+
+#define INIT_PID 1
+
+static bool parse_number(const char **at, pid_t *ret)
+{
+	char *end;
+	long n = isdigit((unsigned char)**at) ? strtol(*at, &end, 10) : 0;
+
+	if (n <= 0 || n > INT_MAX || (*end && *end != '/'))
+		return false;
+	*at = end;
+	*ret = (pid_t)n;
+	return true;
+}
+
+bool proc_path_parse(const char *path, struct proc_path *ret)
+{
+	const char *task;
+
+	if (!str_has_prefix(path, "/proc/"))
+		return false;
+	path += strlen("/proc/");
+	if (!parse_number(&path, &ret->pid))
+		return false;
+	ret->tid = 0;
+	ret->rest = path;
+	if (!str_has_prefix(path, "/task/"))
+		return true;
+	task = path + strlen("/task/");
+	if (!parse_number(&task, &ret->tid))
+		return false;
+	ret->rest = task;
+	return true;
+}
+
+static bool is_in_proc(int fd)
+{
+	struct statfs fs;
+
+	return !fstatfs(fd, &fs) && fs.f_type == PROC_SUPER_MAGIC;
+}
 
 static bool is_thread_of(const struct dump_task *task, pid_t tid)
 {
@@ -19,26 +71,140 @@ static bool is_thread_of(const struct dump_task *task, pid_t tid)
 void proc_file_look(struct dump *dump, const struct subject *s, const char *path)
 {
 	const struct dump_task *of;
-	struct statfs fs;
-	char *rest;
-	pid_t pid, tid;
+	struct proc_path p;
 
-	if (!str_has_prefix(path, "/proc/") || !isdigit((unsigned char)path[6]) || fstatfs(s->local, &fs) < 0 ||
-	    fs.f_type != PROC_SUPER_MAGIC)
+	if (!proc_path_parse(path, &p) || !is_in_proc(s->local))
 		return;
-	pid = (pid_t)strtol(path + 6, &rest, 10);
-	of = dump_find_task(dump, pid);
-	tid = str_has_prefix(rest, "/task/") ? (pid_t)strtol(rest + 6, NULL, 10) : 0;
-	if (!of)
+	of = dump_find_task(dump, p.pid);
+	if (!of && p.pid != INIT_PID)
 		dump_blocker(
 			dump, s->task, s->fd,
 			"%s belongs to process %d, which is outside of the tree: by the time of the restore it may "
 			"be another's; close it, or dump a tree that has that process",
-			path, pid);
-	else if (tid && tid != pid && is_thread_of(of, tid))
+			path, p.pid);
+	else if (of && p.tid && p.tid != p.pid && is_thread_of(of, p.tid))
 		dump_blocker(
 			dump, s->task, s->fd,
 			"%s belongs to a thread, and threads come back after files: close it, or open it when it is "
 			"needed",
 			path);
+}
+
+/* ---- of a task that is gone ---- */
+
+static bool lists_nothing(int dir)
+{
+	char entries[1024];
+
+	return syscall(SYS_getdents64, dir, entries, sizeof(entries)) < 0;
+}
+
+/* Another process has its number: only the file itself can tell. Asked by a description of our own. */
+static bool tells_of_nobody(const struct subject *s)
+{
+	_cleanup_close_ int fd = -1;
+	char target[PATH_MAX];
+
+	if (S_ISLNK(s->st.st_mode))
+		return read_link(s->local, "", target, sizeof(target)) < 0;
+	fd = reopen_fd(s->local, O_RDONLY | O_NONBLOCK);
+	if (fd < 0)
+		return fd == -ESRCH || fd == -EINVAL;
+	return S_ISDIR(s->st.st_mode) ? lists_nothing(fd) : read(fd, target, 1) < 0 && errno == ESRCH;
+}
+
+bool proc_file_is_gone(const struct subject *s, const char *path, struct proc_path *ret)
+{
+	char of[64];
+	struct stat st;
+
+	if (!proc_path_parse(path, ret) || !is_in_proc(s->local))
+		return false;
+	snprintf(of, sizeof(of), "/proc/%d/task/%d", ret->pid, ret->tid ? ret->tid : ret->pid);
+	return lstat(of, &st) < 0 ? errno == ENOENT : tells_of_nobody(s);
+}
+
+bool proc_file_outlives(const char *rest)
+{
+	static const char *const of_namespaces[] = { "/mounts",	 "/mountinfo",	"/mountstats", "/uid_map",
+						     "/gid_map", "/projid_map", "/setgroups" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(of_namespaces); i++)
+		if (!strcmp(rest, of_namespaces[i]))
+			return true;
+	return str_has_prefix(rest, "/net/");
+}
+
+/* In the namespaces of @s->task? Then a process that lives there shows the same. */
+static bool shows_the_same(const struct subject *s, const char *rest)
+{
+	_cleanup_buf_ struct buf own = { 0 }, its = { 0 };
+	char path[PATH_MAX];
+	struct stat st;
+
+	if (str_format(path, sizeof(path), "/proc/%d%s", s->task->t.host_pid, rest))
+		return false;
+	if (str_has_prefix(rest, "/net/"))
+		return !stat(path, &st) && st.st_ino == s->st.st_ino;
+	if (s->flags & (O_PATH | O_WRONLY))
+		return true;
+	if (read_file(AT_FDCWD, path, &own) < 0 || buf_reserve(&its, own.len + 1) < 0)
+		return false;
+	ssize_t len = pread_full(s->local, its.data, own.len + 1, 0);
+	return len >= 0 && (size_t)len == own.len && !memcmp(its.data, own.data, own.len);
+}
+
+/*
+ * What has been read from the task while it lived, and not been asked for yet, waits in the description. No byte of it
+ * is taken out by reading to where nothing can be written.
+ */
+int proc_file_waits(int fd, uint64_t pos, bool *ret)
+{
+	void *nowhere = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (nowhere == MAP_FAILED)
+		return -ENOMEM;
+	*ret = pread(fd, nowhere, 4096, (off_t)pos) < 0 && errno == EFAULT;
+	munmap(nowhere, 4096);
+	return 0;
+}
+
+int proc_file_check_gone(struct dump *dump, const struct subject *s, const struct proc_path *p, const char *path)
+{
+	bool waits = false;
+	int err;
+
+	if (str_has_prefix(p->rest, "/fd/") || str_has_prefix(p->rest, "/fdinfo/") ||
+	    str_has_prefix(p->rest, "/map_files/")) {
+		dump_blocker(dump, s->task, s->fd,
+			     "%s is a descriptor or mapping of process %d, which is gone: close it first", path,
+			     p->pid);
+		return 0;
+	}
+	if (!strcmp(p->rest, "/auxv") && !(s->flags & O_PATH)) {
+		dump_blocker(dump, s->task, s->fd,
+			     "%s still shows what process %d was given, and that is gone: close it first", path,
+			     p->pid);
+		return 0;
+	}
+	if (proc_file_outlives(p->rest)) {
+		if (!shows_the_same(s, p->rest))
+			dump_blocker(
+				dump, s->task, s->fd,
+				"%s shows a namespace of process %d, which is gone, and need not be in the tree: close "
+				"it first",
+				path, p->pid);
+		return 0;
+	}
+	if (!S_ISREG(s->st.st_mode) || s->flags & (O_PATH | O_WRONLY))
+		return 0;
+	err = proc_file_waits(s->local, s->pos, &waits);
+	if (err)
+		return fail(err, "%s", path);
+	if (waits)
+		dump_blocker(dump, s->task, s->fd,
+			     "%s is of process %d, which is gone, and has been read in part: read it to its end, or "
+			     "close it",
+			     path, p->pid);
+	return 0;
 }

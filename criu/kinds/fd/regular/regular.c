@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
+#include "kernel/proc_pid.h"
 #include "kinds/fd/regular/internal.h"
 #include "kinds/kinds.h"
 #include "run/outside.h"
@@ -88,6 +89,7 @@ static struct subject subject_of(const struct fd_probe *probe)
 				 .link = probe->link,
 				 .st = probe->st,
 				 .birth = probe->birth,
+				 .pos = probe->pos,
 				 .flags = probe->flags };
 }
 
@@ -179,8 +181,11 @@ int regular_path_id(struct dump *dump, struct dump_task *task, int local, const 
 		return memfd_path_id(dump, task, local, link, flags, ret_id);
 	if (!data)
 		return fail(-ENOMEM, "path %s", link);
-	if (fstat(local, &s.st) < 0 || statx(local, "", AT_EMPTY_PATH, STATX_MNT_ID | STATX_BTIME, &sx) < 0)
-		return fail(-errno, "stat %s", link);
+	err = proc_fstat(local, &s.st);
+	if (err)
+		return fail(err, "stat %s", link);
+	if (statx(local, "", AT_EMPTY_PATH, STATX_MNT_ID | STATX_BTIME, &sx) < 0)
+		memset(&sx, 0, sizeof(sx));
 	s.birth = statx_birth(&sx);
 	key = hash_mix(hash_mix(hash_mix(s.st.st_dev) ^ s.st.st_ino) ^ sx.stx_mnt_id) ^ flags;
 	known = record_find(&data->paths, key, hash_str(link));
@@ -262,6 +267,8 @@ static int regular_link(struct restore *r, struct file *file, void *state)
 		return 0;
 	remap->reg = st->reg;
 	remap->file = file;
+	if (remap->of_gone)
+		return proc_gone_link(remap);
 	if (remap->ghost)
 		return 0;
 	to = restore_file(r, remap->entry->remap_id, "remap-fpath.img");
@@ -369,7 +376,8 @@ static int regular_open(struct restore *r, struct file *file, const void *state)
 	}
 	if (flags & O_PATH)
 		return steal_fd(&fd);
-	if (reg->pos && lseek(fd, reg->pos, SEEK_SET) < 0)
+	/* Of a task that is gone it is there already, and cannot be set any more. */
+	if (reg->pos && !(st->remap && st->remap->of_gone) && lseek(fd, reg->pos, SEEK_SET) < 0)
 		return fail(-errno, "%s: go to position %llu", reg->name, (unsigned long long)reg->pos);
 	int err = set_status_flags(fd, flags, reg->fown);
 	return err ? err : steal_fd(&fd);
@@ -378,6 +386,7 @@ static int regular_open(struct restore *r, struct file *file, const void *state)
 static int regular_before_fork(struct restore *r)
 {
 	struct regular_restore *data = *restore_kind_data(r, &regular_kind);
+	int err;
 
 	if (!data)
 		return 0;
@@ -388,7 +397,8 @@ static int regular_before_fork(struct restore *r)
 		if (in->fd < 0)
 			return fail(in->fd, "--inherit-fd fd[%d]:%s", in->given->fd, in->given->key);
 	}
-	return remaps_make(r, data);
+	err = proc_gone_make(r, data);
+	return err ? err : remaps_make(r, data);
 }
 
 const struct fd_kind regular_kind = {
@@ -403,5 +413,7 @@ const struct fd_kind regular_kind = {
 	.link = regular_link,
 	.open = regular_open,
 	.before_fork = regular_before_fork,
+	.ready = proc_gone_ready,
+	.failed = proc_gone_failed,
 	.committed = remaps_committed,
 };

@@ -577,7 +577,7 @@ int remaps_make(struct restore *r, struct regular_restore *data)
 		struct remap *remap = (struct remap *)rec;
 
 		/* Of a file of another kind, or of one that --inherit-fd hands over. */
-		if (remap->reg)
+		if (remap->reg && !remap->of_gone)
 			order[n++] = remap;
 	}
 	qsort(order, n, sizeof(*order), by_depth);

@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Files of /proc of a task that was gone when the tree was dumped. For a moment a process has its number again, in the
+ * tool before it forks: the files are opened and put to their positions, it ends, and they are of a task that is gone.
+ * Nobody can enter a directory of such a task: for those that are a task's working directory or root it lives on until
+ * every task is where it belongs.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "kinds/fd/regular/internal.h"
+#include "kinds/kinds.h"
+#include "util/array.h"
+#include "util/fds.h"
+#include "util/str.h"
+
+#define STAND_IN_TRIES 100
+
+ARRAY_OF(tid_array, pid_t);
+
+/* A working directory or a root: an entry that is no descriptor of any task. */
+static bool is_place(const struct remap *remap)
+{
+	return !remap->file->nr_users && !remap->file->in_flight;
+}
+
+/* @pid 0: any. A thread shares the stack of the one that makes it, which waits for good: CLONE_VFORK. */
+static pid_t clone_as(pid_t pid, bool thread)
+{
+	struct clone_args args = { 0 };
+	long got;
+
+	if (thread)
+		args.flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_VFORK;
+	if (pid) {
+		args.set_tid = (uintptr_t)&pid;
+		args.set_tid_size = 1;
+	}
+	got = syscall(SYS_clone3, &args, sizeof(args));
+	return got < 0 ? -errno : (pid_t)got;
+}
+
+/* Memory of its own, although it needs none: whoever has its "mem" open must not have ours. */
+static _Noreturn void stand_in(const struct tid_array *tids, int tell, pid_t tool)
+{
+	/* What its files show is short, so that positions lie at their end as they did before. */
+	prctl(PR_SET_NAME, "");
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != tool)
+		_exit(1);
+	for (size_t i = 0; i < tids->n; i++)
+		if (clone_as(tids->v[i], true))
+			_exit(1);
+	if (write(tell, "", 1) != 1)
+		_exit(1);
+	while (1)
+		pause();
+}
+
+static void end(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	while (waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)
+		;
+}
+
+/* Will the tree need this number while it stands? */
+static bool is_wanted(struct restore *r, pid_t pid)
+{
+	struct task *t;
+
+	if (restore_find_task(r, pid) || restore_find_thread(r, pid))
+		return true;
+	list_for_each(t, &r->helpers, in_tree)
+	{
+		if (t->pid == pid)
+			return true;
+	}
+	return false;
+}
+
+static pid_t start(pid_t pid, const struct tid_array *tids)
+{
+	pid_t tool = getpid(), got;
+	int tell[2];
+	char one;
+
+	if (pipe2(tell, O_CLOEXEC) < 0)
+		return -errno;
+	_cleanup_close_ int from = tell[0], to = tell[1];
+	got = clone_as(pid, false);
+	if (!got)
+		stand_in(tids, to, tool);
+	if (got < 0)
+		return got;
+	close(steal_fd(&to));
+	ssize_t len = read(from, &one, 1);
+	if (len == 1)
+		return got;
+	end(got);
+	return -EEXIST;
+}
+
+/* Its number of before, if that can be had; else any other that is free. */
+static pid_t start_somewhere(struct restore *r, pid_t pid, const struct tid_array *tids, bool stays)
+{
+	pid_t wrong[STAND_IN_TRIES], got = stays && is_wanted(r, pid) ? -EEXIST : start(pid, tids);
+	size_t n = 0;
+
+	if (got > 0)
+		return got;
+	if (tids->n || (got != -EEXIST && got != -EPERM && got != -EINVAL))
+		return fail(got, "have a process of number %d for a moment%s", pid,
+			    got == -EEXIST ? ": it is taken, or one of a thread is; restore in a fresh pid namespace" :
+					     "");
+	do
+		got = start(0, tids);
+	while (got > 0 && stays && is_wanted(r, got) && n < STAND_IN_TRIES && (wrong[n++] = got));
+	while (n)
+		end(wrong[--n]);
+	if (got <= 0)
+		return fail(got, "have a process for a moment");
+	log_warn("files of process %d, which was gone: its number cannot be had, so they are of process %d, gone as well", pid,
+		 got);
+	return got;
+}
+
+static int path_of(const struct remap *remap, pid_t pid, char *path, size_t size)
+{
+	struct proc_path p;
+
+	if (!proc_path_parse(remap->reg->name, &p))
+		return -EBADMSG;
+	if (!p.tid)
+		return str_format(path, size, "/proc/%d%s", pid, p.rest);
+	return str_format(path, size, "/proc/%d/task/%d%s", pid, p.tid == p.pid ? pid : p.tid, p.rest);
+}
+
+static int open_one(struct restore *r, struct remap *remap, pid_t pid)
+{
+	const RegFileEntry *reg = remap->reg;
+	unsigned flags = reg->flags;
+	_cleanup_close_ int fd = -1;
+	char path[PATH_MAX];
+	int err = path_of(remap, pid, path, sizeof(path));
+
+	if (err)
+		return fail(err, "%s", reg->name);
+	if (reg->has_mode && S_ISLNK(reg->mode))
+		flags |= O_NOFOLLOW;
+	fd = names_open(r, audience_of_file(r, remap->file), path, flags, 0, NULL);
+	opener_leave(r);
+	if (fd < 0)
+		return fd;
+	if (!(flags & O_PATH) && reg->pos && lseek(fd, (off_t)reg->pos, SEEK_SET) < 0)
+		return fail(-errno, "%s: go to position %llu", reg->name, (unsigned long long)reg->pos);
+	remap->fd = move_fd_above(fd, r->service_base);
+	if (remap->fd < 0)
+		return fail(remap->fd, "hold %s", reg->name);
+	fd = -1;
+	remap->proven = remap->is_description = true;
+	return 0;
+}
+
+/* The stand-in's file was longer than the position: what is left of it must not be read. */
+static int drop_rest(const struct remap *remap)
+{
+	const RegFileEntry *reg = remap->reg;
+	uint64_t pos = reg->pos;
+	struct proc_path p;
+	char rest[4096];
+	bool waits = true;
+	ssize_t len = 1;
+	int err = 0;
+
+	if (!pos || reg->flags & (O_PATH | O_WRONLY) || (reg->has_mode && !S_ISREG(reg->mode)) ||
+	    !proc_path_parse(reg->name, &p) || proc_file_outlives(p.rest))
+		return 0;
+	while (!err && len > 0) {
+		err = proc_file_waits(remap->fd, pos, &waits);
+		len = err || !waits ? 0 : pread(remap->fd, rest, sizeof(rest), (off_t)pos);
+		pos += len > 0 ? (uint64_t)len : 0;
+	}
+	if (err || len < 0 || pos == reg->pos)
+		return err;
+	if (lseek(remap->fd, (off_t)pos, SEEK_SET) < 0)
+		return fail(-errno, "%s: go to position %llu", reg->name, (unsigned long long)pos);
+	log_warn("%s, of a task that was gone: its position was %llu, is %llu", reg->name,
+		 (unsigned long long)reg->pos, (unsigned long long)pos);
+	return 0;
+}
+
+static int note_tid(struct tid_array *tids, const struct remap *remap)
+{
+	struct proc_path p;
+	pid_t *tid;
+
+	if (!proc_path_parse(remap->reg->name, &p))
+		return -EBADMSG;
+	if (!p.tid || p.tid == p.pid)
+		return 0;
+	for (size_t i = 0; i < tids->n; i++)
+		if (tids->v[i] == p.tid)
+			return 0;
+	tid = array_push(tids);
+	if (!tid)
+		return -ENOMEM;
+	*tid = p.tid;
+	return 0;
+}
+
+/* All of one process, of one sort. */
+static int make_group(struct restore *r, struct regular_restore *data, struct remap *const *remaps, size_t n)
+{
+	struct tid_array tids = { 0 };
+	struct stand_in *stays = is_place(remaps[0]) ? restore_alloc(r, sizeof(*stays)) : NULL;
+	int err = is_place(remaps[0]) && !stays ? -ENOMEM : 0;
+	pid_t pid = -1;
+
+	for (size_t i = 0; !err && i < n; i++)
+		err = note_tid(&tids, remaps[i]);
+	if (err)
+		err = fail(err, "files of process %u", remaps[0]->entry->remap_id);
+	else
+		pid = start_somewhere(r, (pid_t)remaps[0]->entry->remap_id, &tids, stays);
+	array_free(&tids);
+	if (err || pid < 0)
+		return err ? err : pid;
+	if (stays) {
+		*stays = (struct stand_in){ .pid = pid, .next = data->stand_ins };
+		data->stand_ins = stays;
+	}
+	for (size_t i = 0; !err && i < n; i++)
+		err = open_one(r, remaps[i], pid);
+	if (!stays)
+		end(pid);
+	for (size_t i = 0; !err && !stays && i < n; i++)
+		err = drop_rest(remaps[i]);
+	return err;
+}
+
+static bool same_group(const struct remap *a, const struct remap *b)
+{
+	return a->entry->remap_id == b->entry->remap_id && is_place(a) == is_place(b);
+}
+
+static int by_group(const void *a, const void *b)
+{
+	const struct remap *x = *(const struct remap *const *)a, *y = *(const struct remap *const *)b;
+	uint32_t i = x->entry->remap_id, j = y->entry->remap_id;
+
+	/* Those that stay come last: they must not have the numbers that others need for a moment. */
+	if (is_place(x) != is_place(y))
+		return is_place(x) - is_place(y);
+	return i < j ? -1 : i > j;
+}
+
+int proc_gone_link(const struct remap *remap)
+{
+	struct proc_path p;
+
+	if (proc_path_parse(remap->reg->name, &p) && (uint32_t)p.pid == remap->entry->remap_id)
+		return 0;
+	return fail(-EBADMSG, "remap-fpath.img: %s is no file of process %u", remap->reg->name,
+		    remap->entry->remap_id);
+}
+
+int proc_gone_make(struct restore *r, struct regular_restore *data)
+{
+	_cleanup_free_ struct remap **order = calloc(data->remaps.n + 1, sizeof(*order));
+	size_t n = 0, to;
+	int err = 0;
+
+	if (!order)
+		return fail(-ENOMEM, "files of tasks that were gone");
+	for (struct record *rec = data->remaps.first; rec; rec = rec->next) {
+		struct remap *remap = (struct remap *)rec;
+
+		if (remap->of_gone && remap->reg)
+			order[n++] = remap;
+	}
+	qsort(order, n, sizeof(*order), by_group);
+	for (size_t from = 0; !err && from < n; from = to) {
+		for (to = from + 1; to < n && same_group(order[from], order[to]);)
+			to++;
+		err = make_group(r, data, order + from, to - from);
+	}
+	return err;
+}
+
+static void end_stand_ins(struct restore *r)
+{
+	struct regular_restore *data = *restore_kind_data(r, &regular_kind);
+
+	for (; data && data->stand_ins; data->stand_ins = data->stand_ins->next)
+		end(data->stand_ins->pid);
+}
+
+int proc_gone_ready(struct restore *r)
+{
+	end_stand_ins(r);
+	return 0;
+}
+
+void proc_gone_failed(struct restore *r)
+{
+	end_stand_ins(r);
+}
