@@ -69,6 +69,7 @@ const struct option_spec option_table[] = {
 
 	/* -- files and descriptors -- */
 	VALUE(HANDLER, 0, "ghost-limit", "SIZE", DUMPS | CMD_CHECK, FILES, value_ghost_limit, "largest unlinked file that is saved whole (default: 1M; K, M and G are understood)"),
+	VALUE(OPTIONAL, 0, "tmpfs-files", "SIZE", DUMPS | CMD_CHECK, FILES, value_tmpfs_files, "save files in /dev/shm and other tmpfs, each up to SIZE (default: 64M); a restore makes those that are missing"),
 	FLAG(0, "link-remap", DUMPS | CMD_CHECK, FILES, link_remap, "give unlinked files that have other links a temporary name"),
 	VALUE(HANDLER, 0, "file-validation", "filesize|buildid", CMD_BOTH, FILES, value_file_validation, "how restore knows that a file is still the same (default: buildid, size for files without one)"),
 	FLAG('l', "file-locks", CMD_BOTH | CMD_CHECK, FILES, file_locks, "keep file locks: flock(2), fcntl(2) ranges, leases"),

@@ -72,7 +72,7 @@ int value_timeout(struct options *opts, const char *arg)
 }
 
 /* Bytes, with K, M or G behind. */
-int value_ghost_limit(struct options *opts, const char *arg)
+static int bytes(const char *arg, uint64_t *ret)
 {
 	static const char units[] = "KMG";
 	size_t len = strlen(arg);
@@ -91,8 +91,19 @@ int value_ghost_limit(struct options *opts, const char *arg)
 	}
 	if (number(digits, UINT64_MAX >> shift, &v) < 0)
 		return -EINVAL;
-	opts->ghost_limit = v << shift;
+	*ret = v << shift;
 	return 0;
+}
+
+int value_ghost_limit(struct options *opts, const char *arg)
+{
+	return bytes(arg, &opts->ghost_limit);
+}
+
+int value_tmpfs_files(struct options *opts, const char *arg)
+{
+	opts->tmpfs_files = true;
+	return arg ? bytes(arg, &opts->tmpfs_limit) : 0;
 }
 
 int value_file_validation(struct options *opts, const char *arg)

@@ -83,6 +83,7 @@ int value_pid(struct options *opts, const char *arg);
 int value_verbosity(struct options *opts, const char *arg);
 int value_timeout(struct options *opts, const char *arg);
 int value_ghost_limit(struct options *opts, const char *arg);
+int value_tmpfs_files(struct options *opts, const char *arg);
 int value_file_validation(struct options *opts, const char *arg);
 int value_cpu_cap(struct options *opts, const char *arg);
 int value_ext_unix_sk(struct options *opts, const char *arg);

@@ -85,6 +85,7 @@ int options_init(struct options *opts)
 		.log_level = 2,
 		.timeout_sec = TIMEOUT_SEC_DEFAULT,
 		.ghost_limit = GHOST_LIMIT_DEFAULT,
+		.tmpfs_limit = TMPFS_LIMIT_DEFAULT,
 		.cpu_cap = CPU_CAP_DEFAULT,
 		.network_lock = NETWORK_LOCK_DEFAULT,
 		.ps_socket = -1,

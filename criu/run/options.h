@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #define GHOST_LIMIT_DEFAULT (1ull << 20)
+#define TMPFS_LIMIT_DEFAULT (64ull << 20)
 #define TIMEOUT_SEC_DEFAULT 10
 
 /* A list of strings; v[n] is NULL, so that exec_cmd can go to execvp() as it is. */
@@ -114,6 +115,8 @@ struct options {
 	bool file_locks; /* -l: keep file locks */
 	bool link_remap; /* --link-remap: give an unlinked file that has other links a temporary name */
 	uint64_t ghost_limit; /* --ghost-limit, bytes: largest unlinked file that is saved. Default 1 MiB */
+	bool tmpfs_files; /* --tmpfs-files: save files that lie in a tmpfs */
+	uint64_t tmpfs_limit; /* ... bytes: largest one. Default 64 MiB */
 	bool ghost_fiemap; /* --ghost-fiemap: find holes of unlinked files by FIEMAP */
 	bool evasive_devices; /* --evasive-devices: any path to a device will do */
 	bool skip_events; /* --skip-events: leave out events of inotify and fanotify not read yet */

@@ -75,7 +75,7 @@ int ghost_content(struct restore *r, const struct ghost *ghost, int fd, uint64_t
 	err = read_content(img, head, fd, ret_size);
 	if (err == -EBADMSG)
 		return fail(err, "%s", image_error(img));
-	return err ? fail(err, "write the content of an unlinked file") : 0;
+	return err ? fail(err, "write the content of a file") : 0;
 }
 
 static int copy_head(struct restore *r, struct image_reader *img, const GhostFileEntry *head, struct ghost *ghost)
@@ -109,7 +109,7 @@ static int copy_head(struct restore *r, struct image_reader *img, const GhostFil
 	return 0;
 }
 
-static int ghost_load(struct restore *r, struct regular_restore *data, uint32_t id, struct ghost **ret_ghost)
+int ghost_load(struct restore *r, struct regular_restore *data, uint32_t id, struct ghost **ret_ghost)
 {
 	_cleanup_image_reader_ struct image_reader *img = NULL;
 	_cleanup_record_ GhostFileEntry *head = NULL;
@@ -125,6 +125,7 @@ static int ghost_load(struct restore *r, struct regular_restore *data, uint32_t 
 	*ret_ghost = ghost = record_new(&r->arena, &data->ghosts, 0, id, sizeof(*ghost));
 	if (!ghost)
 		return fail(-ENOMEM, "unlinked file");
+	ghost->made_fd = -1;
 	err = copy_head(r, img, head, ghost);
 	if (!err && S_ISREG(head->mode))
 		err = read_content(img, head, -1, &ghost->size);

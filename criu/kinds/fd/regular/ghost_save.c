@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* ghost-file-ID.img: a file that has no name any more. Its reader is ghost_load.c. */
+/* ghost-file-ID.img: a file that has no name any more, or that a reboot loses. Its reader is ghost_load.c. */
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -73,22 +73,27 @@ static int write_content(struct image_writer *img, int fd, const GhostFileEntry 
 	return err;
 }
 
-static int fill_head(const struct subject *s, GhostFileEntry *head, Timeval times[2], char *target, size_t size)
+void ghost_head_of(const struct stat *st, GhostFileEntry *head, Timeval times[2])
 {
-	head->uid = s->st.st_uid;
-	head->gid = s->st.st_gid;
-	head->mode = s->st.st_mode;
+	head->uid = st->st_uid;
+	head->gid = st->st_gid;
+	head->mode = st->st_mode;
 	head->has_dev = head->has_ino = true;
-	head->dev = dev_to_kdev(s->st.st_dev);
-	head->ino = s->st.st_ino;
+	head->dev = dev_to_kdev(st->st_dev);
+	head->ino = st->st_ino;
 	timeval__init(&times[0]);
 	timeval__init(&times[1]);
-	times[0].tv_sec = s->st.st_atim.tv_sec;
-	times[0].tv_usec = s->st.st_atim.tv_nsec / 1000;
-	times[1].tv_sec = s->st.st_mtim.tv_sec;
-	times[1].tv_usec = s->st.st_mtim.tv_nsec / 1000;
+	times[0].tv_sec = st->st_atim.tv_sec;
+	times[0].tv_usec = st->st_atim.tv_nsec / 1000;
+	times[1].tv_sec = st->st_mtim.tv_sec;
+	times[1].tv_usec = st->st_mtim.tv_nsec / 1000;
 	head->atim = &times[0];
 	head->mtim = &times[1];
+}
+
+static int fill_head(const struct subject *s, GhostFileEntry *head, Timeval times[2], char *target, size_t size)
+{
+	ghost_head_of(&s->st, head, times);
 	if (S_ISCHR(s->st.st_mode) || S_ISBLK(s->st.st_mode)) {
 		head->has_rdev = true;
 		head->rdev = dev_to_kdev(s->st.st_rdev);
@@ -114,13 +119,13 @@ int ghost_save(struct dump *dump, const struct subject *s, const char *name, uin
 	int err = fill_head(s, &head, times, target, sizeof(target));
 
 	if (err)
-		return fail(err, "%s was unlinked: read what it is", name);
+		return fail(err, "%s: read what it is", name);
 	if (S_ISREG(s->st.st_mode)) {
 		fd = reopen_fd(s->local, O_RDONLY | O_NONBLOCK | O_NOATIME);
 		if (fd == -EPERM)
 			fd = reopen_fd(s->local, O_RDONLY | O_NONBLOCK);
 		if (fd < 0)
-			return fail(fd, "%s was unlinked: open it for reading", name);
+			return fail(fd, "%s: open it for reading", name);
 		ghost_data_size(fd, s->st.st_size, &bytes);
 		if (bytes < (uint64_t)s->st.st_size) {
 			head.has_chunks = head.chunks = true;
@@ -135,5 +140,5 @@ int ghost_save(struct dump *dump, const struct subject *s, const char *name, uin
 		err = write_content(img, fd, &head, s->st.st_size);
 	if (!err)
 		err = image_close(steal_ptr(&img));
-	return err < 0 ? fail(err, "%s was unlinked: save it: %s", name, image_dir_error(dump->dir)) : 0;
+	return err < 0 ? fail(err, "%s: save it: %s", name, image_dir_error(dump->dir)) : 0;
 }

@@ -11,6 +11,7 @@
 #include "run/dump.h"
 #include "run/names.h"
 #include "run/restore.h"
+#include "util/array.h"
 #include "util/log.h"
 
 /* The names that --link-remap gives: LINK_REMAP and a number. */
@@ -35,6 +36,12 @@ struct regular_dump {
 	struct record_table paths; /* struct path_entry, by two hashes */
 	struct record_table gone; /* struct gone, by inode */
 	uint32_t last_ghost;
+	struct record_table devs; /* tmpfs_save.c */
+	struct record_table kept; /* files in a tmpfs, by inode */
+	size_t nr_lost; /* of those, how many a reboot loses */
+	const char *first_lost;
+	size_t nr_links; /* names that --link-remap made */
+	const char *first_link; /* of what */
 };
 struct regular_dump *regular_dump_data(struct dump *dump);
 
@@ -64,12 +71,23 @@ int proc_file_waits(int fd, uint64_t pos, bool *ret);
 bool device_is_stateless(dev_t dev);
 /* What any other one keeps for its opener, and what helps. */
 const char *device_says(const char *path);
+/* The dump is complete: says that the names of --link-remap are there for one restore. */
+void regular_links_saved(struct dump *dump);
 /* The names that --link-remap made are taken away. */
 void regular_save_undo(struct dump *dump);
 /* The file itself into a new ghost-file image. */
 int ghost_save(struct dump *dump, const struct subject *s, const char *name, uint32_t ghost_id);
+/* What an image says of an inode; @times: room for its two. */
+void ghost_head_of(const struct stat *st, GhostFileEntry *head, Timeval times[2]);
 /* Bytes of @fd that are no hole. */
 int ghost_data_size(int fd, uint64_t size, uint64_t *ret_bytes);
+
+/* Does @path itself, not what a link at its end leads to, lead to that inode? */
+bool name_leads_to(const char *path, const struct stat *st);
+/* --tmpfs-files: a copy of a file that its name leads to, if it lies in a tmpfs. */
+int tmpfs_file_save(struct dump *dump, const struct subject *s, RegFileEntry *reg);
+/* The dump is complete: says what a reboot would lose. */
+void tmpfs_files_saved(struct dump *dump);
 
 /* ---- validation ---- */
 
@@ -86,7 +104,18 @@ struct ghost {
 	struct record record; /* 0, ghost id */
 	GhostFileEntry *head; /* in the arena */
 	uint64_t size;
+	int made_fd; /* --tmpfs-files: what has been made of it; -1: nothing */
 };
+
+/* Names to take away, in the order in which they were made. */
+struct made {
+	char *path;
+	const struct audience *to; /* for whom it was made */
+	dev_t dev; /* and what: nobody must have put something else there meanwhile */
+	ino_t ino;
+	bool dir;
+};
+ARRAY_OF(made_array, struct made);
 
 struct remap {
 	struct record record; /* 0, id of the file */
@@ -114,6 +143,8 @@ struct regular_restore {
 	struct record_table remaps, ghosts;
 	struct record_table inherited; /* struct inherited, by file id */
 	struct stand_in *stand_ins;
+	struct record_table kept; /* struct kept_file, by file id */
+	struct made_array made; /* of those: taken away when the restore fails */
 };
 
 struct inherited {
@@ -124,6 +155,7 @@ struct inherited {
 
 /* Read and check remap-fpath.img and the ghost files, once. */
 int remaps_load(struct restore *r, struct regular_restore **ret_data);
+int ghost_load(struct restore *r, struct regular_restore *data, uint32_t id, struct ghost **ret_ghost);
 /* The content of a ghost goes to @fd; -1: it is only checked. */
 int ghost_content(struct restore *r, const struct ghost *ghost, int fd, uint64_t *ret_size);
 /* All that has no name: made, held, without a name again. */
@@ -135,3 +167,19 @@ int proc_gone_ready(struct restore *r);
 void proc_gone_failed(struct restore *r);
 /* The names that --link-remap made while dumping have done their work. */
 void remaps_committed(struct restore *r);
+
+/* What remaps.c and tmpfs_make.c do alike. What was made under @name a moment ago, by this thread: */
+int open_made(int dir, const char *name, mode_t type);
+int note_made(struct made_array *made, const struct audience *to, const char *path, int fd);
+/* Each name that still leads to what was made. */
+int take_names_away(struct restore *r, struct made_array *made);
+/* Owner, mode and times, by the descriptor; leaves with our own rights. */
+int set_attributes(struct restore *r, const GhostFileEntry *head, int fd, const char *name);
+int set_times(const GhostFileEntry *head, int fd, const char *name);
+
+/* --tmpfs-files */
+int tmpfs_file_load(struct restore *r, struct regular_restore *data, const struct file *file);
+/* Makes those that are missing. */
+int tmpfs_files_make(struct restore *r, struct regular_restore *data);
+void tmpfs_files_committed(struct restore *r);
+void tmpfs_files_failed(struct restore *r);

@@ -33,7 +33,7 @@ struct regular_dump *regular_dump_data(struct dump *dump)
 	return kind_data_of(&dump->arena, dump_kind_data(dump, &regular_kind), sizeof(struct regular_dump));
 }
 
-static bool leads_to(const char *path, const struct stat *st)
+bool name_leads_to(const char *path, const struct stat *st)
 {
 	struct stat now;
 
@@ -154,6 +154,8 @@ static int keep_by_link(struct dump *dump, const struct subject *s, const char *
 	if (err)
 		return fail(err, "%s was unlinked: give it a temporary name (--link-remap)", path);
 	gone->how = AS_LINK;
+	if (!regular_dump_data(dump)->nr_links++)
+		regular_dump_data(dump)->first_link = path;
 	log_info("%s keeps its content as %s", path, gone->link_path);
 	return write_link_entry(dump, s, gone);
 }
@@ -271,7 +273,7 @@ int regular_name(struct dump *dump, const struct subject *s, uint32_t id, const 
 	if (!regular_dump_data(dump) || !name)
 		return fail(-ENOMEM, "name of a file");
 	*ret_name = name;
-	if (leads_to(name, &s->st) && !is_silly_renamed(s, name)) {
+	if (name_leads_to(name, &s->st) && !is_silly_renamed(s, name)) {
 		proc_file_look(dump, s, name);
 		return 0;
 	}
@@ -279,7 +281,7 @@ int regular_name(struct dump *dump, const struct subject *s, uint32_t id, const 
 		name[len - strlen(DELETED)] = 0;
 		deleted = true;
 		/* Linked again under its old name. */
-		if (leads_to(name, &s->st))
+		if (name_leads_to(name, &s->st))
 			return 0;
 	}
 	if (proc_file_is_gone(s, name, &p))
@@ -320,4 +322,20 @@ void regular_save_undo(struct dump *dump)
 		if (err && err != -ENOENT)
 			log_warn("temporary name %s is left behind: %s", gone->link_path, strerror(-err));
 	}
+}
+
+void regular_links_saved(struct dump *dump)
+{
+	const struct regular_dump *data = *dump_kind_data(dump, &regular_kind);
+
+	if (!data || !data->nr_links)
+		return;
+	if (data->nr_links == 1)
+		log_notice("%s is kept by a temporary name (--link-remap), which the restore removes: it works once",
+			   data->first_link);
+	else
+		log_notice(
+			"%s and %zu other files are kept by temporary names (--link-remap), which the restore removes: it "
+			"works once",
+			data->first_link, data->nr_links - 1);
 }

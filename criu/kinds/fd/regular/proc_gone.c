@@ -80,8 +80,7 @@ static bool is_wanted(struct restore *r, pid_t pid)
 
 	if (restore_find_task(r, pid) || restore_find_thread(r, pid))
 		return true;
-	list_for_each(t, &r->helpers, in_tree)
-	{
+	list_for_each(t, &r->helpers, in_tree) {
 		if (t->pid == pid)
 			return true;
 	}
@@ -129,8 +128,9 @@ static pid_t start_somewhere(struct restore *r, pid_t pid, const struct tid_arra
 		end(wrong[--n]);
 	if (got <= 0)
 		return fail(got, "have a process for a moment");
-	log_warn("files of process %d, which was gone: its number cannot be had, so they are of process %d, gone as well", pid,
-		 got);
+	log_warn(
+		"files of process %d, which was gone: its number cannot be had, so they are of process %d, gone as well",
+		pid, got);
 	return got;
 }
 
@@ -194,8 +194,8 @@ static int drop_rest(const struct remap *remap)
 		return err;
 	if (lseek(remap->fd, (off_t)pos, SEEK_SET) < 0)
 		return fail(-errno, "%s: go to position %llu", reg->name, (unsigned long long)pos);
-	log_warn("%s, of a task that was gone: its position was %llu, is %llu", reg->name,
-		 (unsigned long long)reg->pos, (unsigned long long)pos);
+	log_warn("%s, of a task that was gone: its position was %llu, is %llu", reg->name, (unsigned long long)reg->pos,
+		 (unsigned long long)pos);
 	return 0;
 }
 
@@ -270,8 +270,7 @@ int proc_gone_link(const struct remap *remap)
 
 	if (proc_path_parse(remap->reg->name, &p) && (uint32_t)p.pid == remap->entry->remap_id)
 		return 0;
-	return fail(-EBADMSG, "remap-fpath.img: %s is no file of process %u", remap->reg->name,
-		    remap->entry->remap_id);
+	return fail(-EBADMSG, "remap-fpath.img: %s is no file of process %u", remap->reg->name, remap->entry->remap_id);
 }
 
 int proc_gone_make(struct restore *r, struct regular_restore *data)

@@ -78,7 +78,7 @@ static int fill_entry(struct dump *dump, const struct subject *s, uint32_t id, u
 		regular_note_identity(s, reg);
 	reg->name = (char *)name;
 	*ret_reg = reg;
-	return 0;
+	return tmpfs_file_save(dump, s, reg);
 }
 
 static struct subject subject_of(const struct fd_probe *probe)
@@ -241,7 +241,7 @@ static int regular_load(struct restore *r, struct file *file, void *state)
 	if (reg->name[0] != '/' || strlen(reg->name) >= PATH_MAX)
 		return fail(-EBADMSG, "files.img: file %u: %s is no absolute path", file->id, reg->name);
 	st->remap = record_find(&data->remaps, 0, file->id);
-	return 0;
+	return tmpfs_file_load(r, data, file);
 }
 
 /* The form of those names that a dump makes, and a restore takes away: in the directory of the file, or above it. */
@@ -398,7 +398,27 @@ static int regular_before_fork(struct restore *r)
 			return fail(in->fd, "--inherit-fd fd[%d]:%s", in->given->fd, in->given->key);
 	}
 	err = proc_gone_make(r, data);
+	if (!err)
+		err = tmpfs_files_make(r, data);
 	return err ? err : remaps_make(r, data);
+}
+
+static void regular_saved(struct dump *dump)
+{
+	regular_links_saved(dump);
+	tmpfs_files_saved(dump);
+}
+
+static void regular_committed(struct restore *r)
+{
+	remaps_committed(r);
+	tmpfs_files_committed(r);
+}
+
+static void regular_failed(struct restore *r)
+{
+	proc_gone_failed(r);
+	tmpfs_files_failed(r);
 }
 
 const struct fd_kind regular_kind = {
@@ -408,12 +428,13 @@ const struct fd_kind regular_kind = {
 	.claims = regular_claims,
 	.by_name = true,
 	.save = regular_save,
+	.saved = regular_saved,
 	.save_undo = regular_save_undo,
 	.load = regular_load,
 	.link = regular_link,
 	.open = regular_open,
 	.before_fork = regular_before_fork,
 	.ready = proc_gone_ready,
-	.failed = proc_gone_failed,
-	.committed = remaps_committed,
+	.failed = regular_failed,
+	.committed = regular_committed,
 };

@@ -13,21 +13,10 @@
 #include <unistd.h>
 #include "kernel/device.h"
 #include "kinds/fd/regular/internal.h"
-#include "util/array.h"
 #include "util/fds.h"
 #include "util/str.h"
 
 #define OTHER_NAME_TRIES 1000
-
-/* Names to take away, in the order in which they were made. */
-struct made {
-	char *path;
-	const struct audience *to; /* for whom it was made */
-	dev_t dev; /* and what: nobody must have put something else there meanwhile */
-	ino_t ino;
-	bool dir;
-};
-ARRAY_OF(made_array, struct made);
 
 struct place {
 	int dir; /* the directory, O_PATH */
@@ -38,7 +27,7 @@ struct place {
 	char path[PATH_MAX];
 };
 
-static int note_made(struct made_array *made, const struct audience *to, const char *path, int fd)
+int note_made(struct made_array *made, const struct audience *to, const char *path, int fd)
 {
 	struct made *m = array_push(made);
 	struct stat st;
@@ -67,7 +56,7 @@ static int split_path(char *path, char ret_name[NAME_MAX + 1])
 }
 
 /* What was made under @name a moment ago, by this thread; somebody who owns the directory may have replaced it. */
-static int open_made(int dir, const char *name, mode_t type)
+int open_made(int dir, const char *name, mode_t type)
 {
 	_cleanup_close_ int fd = open_at(dir, name, O_PATH | O_NOFOLLOW, 0);
 	struct stat st;
@@ -212,7 +201,7 @@ static int fill_content(struct restore *r, const struct ghost *ghost, int fd, co
 }
 
 /* By the descriptor, always: a name may lead elsewhere by now. */
-static int set_times(const GhostFileEntry *head, int fd, const char *name)
+int set_times(const GhostFileEntry *head, int fd, const char *name)
 {
 	const Timeval *t[2] = { head->atim, head->mtim };
 	struct timespec times[2];
@@ -229,7 +218,7 @@ static int set_times(const GhostFileEntry *head, int fd, const char *name)
 	return 0;
 }
 
-static int set_attributes(struct restore *r, const GhostFileEntry *head, int fd, const char *name)
+int set_attributes(struct restore *r, const GhostFileEntry *head, int fd, const char *name)
 {
 	char path[32];
 
@@ -515,7 +504,7 @@ static int take_name_away(struct restore *r, const struct made *m, const char *p
 	return remove_from(r, dir, name, m->dir, m->dev, m->ino);
 }
 
-static int take_names_away(struct restore *r, struct made_array *made)
+int take_names_away(struct restore *r, struct made_array *made)
 {
 	int first = 0;
 
@@ -610,16 +599,34 @@ static int remove_link_remap(struct restore *r, const struct remap *remap)
 	return err == -ENOENT ? 0 : err;
 }
 
+static void tell_used_up(const char *first, size_t n)
+{
+	if (n == 1)
+		log_notice("the temporary name of %s (--link-remap) is used up: these images cannot be restored again",
+			   first);
+	else if (n)
+		log_notice(
+			"the temporary names of %s and %zu other files (--link-remap) are used up: these images cannot be "
+			"restored again",
+			first, n - 1);
+}
+
 void remaps_committed(struct restore *r)
 {
 	struct regular_restore *data = *restore_kind_data(r, &regular_kind);
+	const char *first = NULL;
+	size_t n = 0;
 
 	for (struct record *rec = data ? data->remaps.first : NULL; rec; rec = rec->next) {
 		const struct remap *remap = (struct remap *)rec;
 		int err = remap->to && remap->reg ? remove_link_remap(r, remap) : 0;
 
+		/* Once for each file, however many descriptions of it there are. */
+		if (remap->to && remap->reg && !remap->same_inode && !n++)
+			first = remap->reg->name;
 		if (err < 0)
 			log_warn("temporary name %s is left behind: %s", remap->to->name, strerror(-err));
 	}
 	opener_leave(r);
+	tell_used_up(first, n);
 }

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Files that lie under their names in a tmpfs (/dev/shm: shm_open(3), sem_open(3)): a reboot loses them. --tmpfs-files
+ * takes a copy into the images, which a restore uses where they are missing (tmpfs_make.c).
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+#include "kinds/fd/regular/internal.h"
+#include "kinds/kinds.h"
+#include "util/fds.h"
+#include "util/str.h"
+
+/* Of a device: does it lose its files? */
+struct volatile_dev {
+	struct record record;
+	bool is_tmpfs;
+};
+
+/* A file that --tmpfs-files keeps, once whoever holds it. */
+struct kept_inode {
+	struct record record; /* device, inode */
+	uint32_t ghost_id; /* 0: not kept */
+};
+
+/* Whoever lives in a root of that sort has nothing to be restored in after a reboot anyway. */
+static bool is_tmpfs(const struct subject *s)
+{
+	struct statfs fs;
+	struct stat root;
+
+	return !fstatfs(s->local, &fs) && fs.f_type == TMPFS_MAGIC && !stat("/", &root) && root.st_dev != s->st.st_dev;
+}
+
+static int look_at_dev(struct dump *dump, const struct subject *s, bool *ret)
+{
+	struct regular_dump *data = regular_dump_data(dump);
+	struct volatile_dev *dev = record_find(&data->devs, 0, s->st.st_dev);
+
+	if (!dev) {
+		dev = record_new(&dump->arena, &data->devs, 0, s->st.st_dev, sizeof(*dev));
+		if (!dev)
+			return fail(-ENOMEM, "file systems");
+		dev->is_tmpfs = is_tmpfs(s);
+	}
+	*ret = dev->is_tmpfs;
+	return 0;
+}
+
+static int dir_head(struct dump *dump, const struct stat *st, GhostFileEntry **ret)
+{
+	GhostFileEntry *head = dump_alloc(dump, sizeof(*head));
+	Timeval *times = dump_alloc(dump, 2 * sizeof(*times));
+
+	if (!head || !times)
+		return -ENOMEM;
+	ghost_file_entry__init(head);
+	ghost_head_of(st, head, times);
+	*ret = head;
+	return 0;
+}
+
+/* The directories between the root of the mount and the file: they are lost as well. */
+static int save_dirs(struct dump *dump, const struct subject *s, RegFileEntry *reg)
+{
+	char path[PATH_MAX], *slash;
+	size_t n = 0, depth = 0;
+	struct stat st;
+	int err = str_format(path, sizeof(path), "%s", reg->name);
+
+	if (err)
+		return err;
+	for (const char *c = reg->name; *c; c++)
+		depth += *c == '/';
+	GhostFileEntry **heads = dump_alloc(dump, (depth + 1) * sizeof(*heads));
+	if (!heads)
+		return -ENOMEM;
+	/* From below; the one above them all is that of the mount itself. */
+	while (!err && (slash = strrchr(path, '/')) && slash != path) {
+		*slash = 0;
+		if (lstat(path, &st) < 0 || st.st_dev != s->st.st_dev || !S_ISDIR(st.st_mode))
+			break;
+		err = dir_head(dump, &st, &heads[n++]);
+	}
+	n -= n > 0;
+	for (size_t i = 0; i < n / 2; i++) {
+		GhostFileEntry *swap = heads[i];
+
+		heads[i] = heads[n - 1 - i];
+		heads[n - 1 - i] = swap;
+	}
+	reg->kept_dirs = heads;
+	reg->n_kept_dirs = n;
+	return err;
+}
+
+static int save_copy(struct dump *dump, const struct subject *s, const char *name, struct kept_inode *kept)
+{
+	uint64_t limit = dump->opts->tmpfs_limit, bytes = 0;
+
+	if (S_ISREG(s->st.st_mode)) {
+		_cleanup_close_ int fd = reopen_fd(s->local, O_RDONLY | O_NONBLOCK);
+		int err = fd < 0 ? fd : ghost_data_size(fd, s->st.st_size, &bytes);
+
+		if (err)
+			return fail(err, "open %s for reading (--tmpfs-files)", name);
+	}
+	if (bytes > limit) {
+		dump_blocker(dump, s->task, s->fd,
+			     "%s lies in a tmpfs and holds %" PRIu64 " bytes: more than --tmpfs-files (%" PRIu64
+			     "); give --tmpfs-files=%" PRIu64 " or more",
+			     name, bytes, limit, bytes);
+		return 0;
+	}
+	if (dump->checking)
+		return 0;
+	kept->ghost_id = ++regular_dump_data(dump)->last_ghost;
+	return ghost_save(dump, s, name, kept->ghost_id);
+}
+
+static bool can_be_kept(mode_t mode)
+{
+	return S_ISREG(mode) || S_ISDIR(mode) || S_ISFIFO(mode);
+}
+
+/* Is @name the root of its mount, which whoever mounts it makes? */
+static bool is_mount_root(const struct subject *s, const char *name)
+{
+	char path[PATH_MAX], *slash;
+	struct stat st;
+
+	if (!S_ISDIR(s->st.st_mode) || str_format(path, sizeof(path), "%s", name) || !(slash = strrchr(path, '/')))
+		return false;
+	slash[slash == path] = 0;
+	return !lstat(path, &st) && st.st_dev != s->st.st_dev;
+}
+
+int tmpfs_file_save(struct dump *dump, const struct subject *s, RegFileEntry *reg)
+{
+	struct regular_dump *data = regular_dump_data(dump);
+	bool in_tmpfs = false;
+	int err = can_be_kept(s->st.st_mode) ? look_at_dev(dump, s, &in_tmpfs) : 0;
+
+	if (err || !in_tmpfs || !name_leads_to(reg->name, &s->st) || is_mount_root(s, reg->name))
+		return err;
+	struct kept_inode *kept = record_find(&data->kept, s->st.st_dev, s->st.st_ino);
+	if (!kept) {
+		kept = record_new(&dump->arena, &data->kept, s->st.st_dev, s->st.st_ino, sizeof(*kept));
+		if (!kept)
+			return fail(-ENOMEM, "files in a tmpfs");
+		if (S_ISREG(s->st.st_mode) && !data->nr_lost++)
+			data->first_lost = reg->name;
+		if (dump->opts->tmpfs_files)
+			err = save_copy(dump, s, reg->name, kept);
+	}
+	if (err || !kept->ghost_id)
+		return err;
+	reg->has_kept = true;
+	reg->kept = kept->ghost_id;
+	err = save_dirs(dump, s, reg);
+	return err ? fail(err, "directories of %s", reg->name) : 0;
+}
+
+void tmpfs_files_saved(struct dump *dump)
+{
+	const struct regular_dump *data = *dump_kind_data(dump, &regular_kind);
+
+	if (!data || !data->nr_lost || dump->opts->tmpfs_files)
+		return;
+	if (data->nr_lost == 1)
+		log_notice("%s lies in a tmpfs and will not survive a reboot: --tmpfs-files saves it in the images",
+			   data->first_lost);
+	else
+		log_notice("%s and %zu other file%s lie in a tmpfs and will not survive a reboot: --tmpfs-files saves them in the images", data->first_lost, data->nr_lost - 1, data->nr_lost == 2 ? "" : "s");
+}
