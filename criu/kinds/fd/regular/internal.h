@@ -86,6 +86,8 @@ int ghost_data_size(int fd, uint64_t size, uint64_t *ret_bytes);
 bool name_leads_to(const char *path, const struct stat *st);
 /* --tmpfs-files: a copy of a file that its name leads to, if it lies in a tmpfs. */
 int tmpfs_file_save(struct dump *dump, const struct subject *s, RegFileEntry *reg);
+/* With --tmpfs-files: another name of a file of a tmpfs that was unlinked as @path, in the same directory; or NULL. */
+int tmpfs_other_name(struct dump *dump, const struct subject *s, const char *path, const char **ret);
 /* The dump is complete: says what a reboot would lose. */
 void tmpfs_files_saved(struct dump *dump);
 

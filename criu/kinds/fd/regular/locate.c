@@ -286,6 +286,15 @@ int regular_name(struct dump *dump, const struct subject *s, uint32_t id, const 
 	}
 	if (proc_file_is_gone(s, name, &p))
 		return keep_of_gone_task(dump, s, &p, name, id);
+	if (deleted) {
+		const char *other;
+		int err = tmpfs_other_name(dump, s, name, &other);
+
+		if (other)
+			*ret_name = other;
+		if (err || other)
+			return err;
+	}
 	if (dump->opts->evasive_devices && is_device(s) && find_device(dump, s, ret_name))
 		return 0;
 	return keep_gone(dump, s, name, deleted || is_silly_renamed(s, name), id);

@@ -66,11 +66,12 @@ static int check_dir(const GhostFileEntry *head, int fd, const char *path)
 		return fail(-errno, "fstat %s", path);
 	if (st.st_uid == head->uid && st.st_gid == head->gid)
 		return 0;
-	return fail(-EPERM, "%s belonged to %u:%u, and belongs to %u:%u now: remove it, or give it back", path, head->uid,
-		    head->gid, st.st_uid, st.st_gid);
+	return fail(-EPERM, "%s belonged to %u:%u, and belongs to %u:%u now: remove it, or give it back", path,
+		    head->uid, head->gid, st.st_uid, st.st_gid);
 }
 
-static int make_dir_again(struct restore *r, const struct kept_file *kept, size_t i, const char *path)
+static int make_dir_again(struct restore *r, struct regular_restore *data, const struct kept_file *kept, size_t i,
+			  const char *path)
 {
 	const struct audience *to = audience_of_file(r, kept->file);
 	const char *name = strrchr(path, '/') + 1;
@@ -83,13 +84,13 @@ static int make_dir_again(struct restore *r, const struct kept_file *kept, size_
 	if (mkdirat(parent, name, 0700) < 0)
 		return errno == EEXIST ? 0 : fail(-errno, "make %s again", path);
 	dir = open_made(parent, name, S_IFDIR);
-	int err = dir < 0 ? dir : note_made(&((struct regular_restore *)*restore_kind_data(r, &regular_kind))->made, to, path, dir);
+	int err = dir < 0 ? dir : note_made(&data->made, to, path, dir);
 	if (err)
 		return fail(err, "make %s again", path);
 	return set_attributes(r, kept->reg->kept_dirs[i], dir, path);
 }
 
-static int make_missing_dirs(struct restore *r, const struct kept_file *kept)
+static int make_missing_dirs(struct restore *r, struct regular_restore *data, const struct kept_file *kept)
 {
 	char path[PATH_MAX];
 
@@ -102,7 +103,7 @@ static int make_missing_dirs(struct restore *r, const struct kept_file *kept)
 			_cleanup_close_ int fd = names_open_raw(r, path, O_PATH | O_DIRECTORY | O_NOFOLLOW);
 
 			if (fd == -ENOENT && !tries) {
-				err = make_dir_again(r, kept, i, path);
+				err = make_dir_again(r, data, kept, i, path);
 				opener_leave(r);
 				if (err)
 					return err;
@@ -180,7 +181,7 @@ static int make_file_again(struct restore *r, struct regular_restore *data, stru
 	const struct audience *to = audience_of_file(r, kept->file);
 	const char *name = strrchr(kept->reg->name, '/') + 1;
 	char path[PATH_MAX];
-	int err = make_missing_dirs(r, kept), fd = -1;
+	int err = make_missing_dirs(r, data, kept), fd = -1;
 
 	if (err)
 		return err;
@@ -217,8 +218,8 @@ static bool is_the_made_one(const struct kept_file *kept, int fd)
 {
 	struct stat a, b;
 
-	return kept->ghost->made_fd >= 0 && !fstat(fd, &a) && !fstat(kept->ghost->made_fd, &b) && a.st_dev == b.st_dev &&
-	       a.st_ino == b.st_ino;
+	return kept->ghost->made_fd >= 0 && !fstat(fd, &a) && !fstat(kept->ghost->made_fd, &b) &&
+	       a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
 static int make_if_missing(struct restore *r, struct regular_restore *data, struct kept_file *kept)
@@ -259,7 +260,8 @@ static int set_dir_times(struct restore *r, const struct regular_restore *data, 
 /* Directories before what lies in them: they may be files of the tree themselves. */
 static int by_length(const void *a, const void *b)
 {
-	size_t x = strlen((*(struct kept_file *const *)a)->reg->name), y = strlen((*(struct kept_file *const *)b)->reg->name);
+	size_t x = strlen((*(struct kept_file *const *)a)->reg->name),
+	       y = strlen((*(struct kept_file *const *)b)->reg->name);
 
 	return x < y ? -1 : x > y;
 }

@@ -3,6 +3,7 @@
  * Files that lie under their names in a tmpfs (/dev/shm: shm_open(3), sem_open(3)): a reboot loses them. --tmpfs-files
  * takes a copy into the images, which a restore uses where they are missing (tmpfs_make.c).
  */
+#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -49,6 +50,34 @@ static int look_at_dev(struct dump *dump, const struct subject *s, bool *ret)
 	}
 	*ret = dev->is_tmpfs;
 	return 0;
+}
+
+/*
+ * The semaphore of sem_open(3) is mapped under a name that it had for a moment, before it got its own: an unlinked file to
+ * the kernel. In the same directory there is the name by which others find it.
+ */
+int tmpfs_other_name(struct dump *dump, const struct subject *s, const char *path, const char **ret)
+{
+	const char *slash = strrchr(path, '/');
+	bool in_tmpfs = false;
+	struct dirent *entry;
+	int err = 0;
+
+	*ret = NULL;
+	if (!dump->opts->tmpfs_files || !S_ISREG(s->st.st_mode) || !s->st.st_nlink)
+		return 0;
+	err = look_at_dev(dump, s, &in_tmpfs);
+	char *dir = err || !in_tmpfs ? NULL : dump_printf(dump, "%.*s", (int)(slash - path), path);
+	DIR *names = dir ? opendir(dir) : NULL;
+	while (names && !*ret && (entry = readdir(names))) {
+		const char *name = entry->d_ino == s->st.st_ino ? dump_printf(dump, "%s/%s", dir, entry->d_name) : NULL;
+
+		if (name && name_leads_to(name, &s->st))
+			*ret = name;
+	}
+	if (names)
+		closedir(names);
+	return err;
 }
 
 static int dir_head(struct dump *dump, const struct stat *st, GhostFileEntry **ret)
@@ -175,5 +204,7 @@ void tmpfs_files_saved(struct dump *dump)
 		log_notice("%s lies in a tmpfs and will not survive a reboot: --tmpfs-files saves it in the images",
 			   data->first_lost);
 	else
-		log_notice("%s and %zu other file%s lie in a tmpfs and will not survive a reboot: --tmpfs-files saves them in the images", data->first_lost, data->nr_lost - 1, data->nr_lost == 2 ? "" : "s");
+		log_notice(
+			"%s and %zu other file%s lie in a tmpfs and will not survive a reboot: --tmpfs-files saves them in the images",
+			data->first_lost, data->nr_lost - 1, data->nr_lost == 2 ? "" : "s");
 }
