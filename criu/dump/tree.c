@@ -149,7 +149,11 @@ int dump_find_shared(struct dump *dump)
 				continue;
 			}
 			if (err < 0) {
-				fail(err, "kcmp(2): is CONFIG_KCMP missing?");
+				fail(err,
+				     err == -ENOSYS ? "kcmp(2): the kernel is built without CONFIG_KCMP" :
+						      "kcmp(2): process %d may not be looked into: it has rights "
+						      "that criu lacks",
+				     dt->t.host_pid);
 				break;
 			}
 			/* 1 is the tool's own in CRIU's numbering. */
