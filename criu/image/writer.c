@@ -68,7 +68,8 @@ int image_write_raw(struct image_writer *img, const void *buf, size_t len)
 		return err;
 	if (len > BUFFER_SIZE) /* the buffer is empty now */
 		return write_out(img, buf, len);
-	memcpy(img->buffer + img->used, buf, len);
+	if (len)
+		memcpy(img->buffer + img->used, buf, len);
 	img->used += len;
 	return 0;
 }

@@ -149,22 +149,23 @@ static bool is_gone(struct guard *g)
 /* It shares our descriptors, as they are at any time, and has a copy of what we know by now. */
 static int start_guard(struct guard *g, struct dump *dump)
 {
-	pid_t dumper = getpid();
+	pid_t dumper = getpid(), pid;
 	sigset_t all;
 	int err;
 
 	/* Nothing but what cannot be blocked is to pass by a tracer. */
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, &g->mask);
-	g->pid = (pid_t)syscall(SYS_clone, CLONE_FILES, NULL, NULL, NULL, NULL);
-	if (!g->pid)
+	pid = (pid_t)syscall(SYS_clone, CLONE_FILES, NULL, NULL, NULL, NULL);
+	if (!pid)
 		be_guard(g, dump, dumper);
-	if (g->pid < 0) {
+	if (pid < 0) {
 		err = -errno;
-		g->pid = 0;
 		sigprocmask(SIG_SETMASK, &g->mask, NULL);
 		return err;
 	}
+	/* By us alone: the memory is shared with it. */
+	g->pid = pid;
 	/* Yama lets nobody trace his parent but by its leave. */
 	prctl(PR_SET_PTRACER, g->pid);
 	futex_set(&g->may_start, 1);

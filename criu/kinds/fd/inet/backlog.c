@@ -96,7 +96,8 @@ static int keep_sent(struct dump *dump, struct inet_held *client, const struct p
 	client->sent = dump_alloc(dump, c->bytes.len + 1);
 	if (!client->sent)
 		return fail(-ENOMEM, "bytes of a connection");
-	memcpy(client->sent, c->bytes.data, c->bytes.len);
+	if (c->bytes.len)
+		memcpy(client->sent, c->bytes.data, c->bytes.len);
 	client->sent_len = c->bytes.len;
 	client->waits = true;
 	return 0;

@@ -64,7 +64,8 @@ int tcp_keys_save(struct dump *dump, const struct fd_probe *probe, InetSkEntry *
 		if (!err)
 			err = add_key(dump, entry, key);
 	}
-	explicit_bzero(keys.v, keys.n * sizeof(*keys.v));
+	if (keys.n)
+		explicit_bzero(keys.v, keys.n * sizeof(*keys.v));
 	array_free(&keys);
 	return err ? fail(err, "keys of a TCP socket") : 0;
 }
