@@ -256,6 +256,18 @@ int value_manage_cgroups(struct options *opts, const char *arg)
 	return 0;
 }
 
+int value_untrusted_images(struct options *opts, const char *arg)
+{
+	uint64_t v;
+
+	/* The last number stands for "no change" in system calls. */
+	if (number(arg, UINT32_MAX - 1, &v) < 0 || v == 0)
+		return -EINVAL;
+	opts->images_user = (uid_t)v;
+	opts->has_images_user = true;
+	return 0;
+}
+
 int value_port(struct options *opts, const char *arg)
 {
 	uint64_t v;

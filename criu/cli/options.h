@@ -92,6 +92,7 @@ int value_external(struct options *opts, const char *arg);
 int value_network_lock(struct options *opts, const char *arg);
 int value_pre_dump_mode(struct options *opts, const char *arg);
 int value_manage_cgroups(struct options *opts, const char *arg);
+int value_untrusted_images(struct options *opts, const char *arg);
 int value_port(struct options *opts, const char *arg);
 int value_ps_socket(struct options *opts, const char *arg);
 int value_status_fd(struct options *opts, const char *arg);

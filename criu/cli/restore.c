@@ -44,6 +44,9 @@ static int restore_options_fit(const struct options *opts)
 		return usage_error("--exec-cmd and --restore-sibling exclude each other");
 	if (opts->exec_cmd.n && !can_execute(opts->exec_cmd.v[0]))
 		return usage_error("--exec-cmd: there is no program %s", opts->exec_cmd.v[0]);
+	if (opts->has_images_user && opts->shell_job)
+		return usage_error(
+			"--untrusted-images and --shell-job exclude each other: the user would get your terminal");
 	return 0;
 }
 

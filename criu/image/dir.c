@@ -2,12 +2,15 @@
 #include "image/dir.h"
 
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "image/seen.h"
@@ -21,6 +24,7 @@ enum {
 	TEMP_NAME_MAX = IMAGE_NAME_MAX + sizeof(SUFFIX_NEW),
 	PARENTS_MAX = 1024,
 	HELD_MAX = 64 << 20,
+	COPIED_MAX = 1 << 30,
 };
 
 struct image_file {
@@ -46,6 +50,11 @@ struct image_dir {
 	struct image_error error;
 	bool locked, read_locked;
 	struct seen_images seen; /* while it is locked for reading */
+
+	bool distrusted; /* image_dir_distrust() */
+	uid_t owner;
+	size_t copied_bytes;
+	struct held_image *copies;
 
 	/* The transaction. */
 	pid_t writer_pid; /* 0 without one; a forked child must not abort it */
@@ -98,14 +107,20 @@ void image_dir_hold(struct image_dir *dir)
 	dir->holds = true;
 }
 
+static void drop_list(struct held_image *image)
+{
+	while (image) {
+		struct held_image *next = image->next;
+
+		free(image);
+		image = next;
+	}
+}
+
 static void drop_held(struct image_dir *dir)
 {
-	while (dir->held) {
-		struct held_image *next = dir->held->next;
-
-		free(dir->held);
-		dir->held = next;
-	}
+	drop_list(dir->held);
+	dir->held = NULL;
 	dir->held_last = NULL;
 	dir->held_bytes = 0;
 	dir->holds = false;
@@ -177,6 +192,7 @@ void image_dir_close(struct image_dir *dir)
 		if (dir->writer_pid == getpid())
 			image_dir_abort(dir);
 		drop_held(dir);
+		drop_list(dir->copies);
 		close(dir->fd);
 		seen_free(&dir->seen);
 		free(dir->files);
@@ -252,6 +268,8 @@ int image_dir_parent(struct image_dir *dir, struct image_dir **ret_parent)
 	struct image_dir *parent;
 	int links = 1, err;
 
+	if (dir->distrusted)
+		return image_dir_fail(dir, -EPERM, "a link `parent` is not followed with --untrusted-images");
 	if (!dir->parent) {
 		err = dir_open_at(dir->fd, "parent", &parent);
 		if (err == -ENOENT && exists(dir, "parent"))
@@ -608,6 +626,34 @@ int image_dir_create_file(struct image_dir *dir, enum image_type type, uint64_t 
 	return 0;
 }
 
+int image_dir_distrust(struct image_dir *dir, uid_t owner)
+{
+	struct stat st;
+
+	if (fstat(dir->fd, &st))
+		return image_dir_fail(dir, -errno, "stat the images directory: %s", strerror(errno));
+	if (st.st_uid != owner && st.st_uid != 0)
+		return image_dir_fail(dir, -EACCES,
+				      "the images directory is that of user %u, neither root's nor that of user %u",
+				      st.st_uid, owner);
+	dir->distrusted = true;
+	dir->owner = owner;
+	return 0;
+}
+
+/* A FIFO must not hold us up. */
+static int open_image(struct image_dir *dir, const char *name)
+{
+	struct open_how how = { .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY };
+	int fd;
+
+	if (dir->distrusted)
+		how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV;
+	fd = dir->distrusted ? (int)syscall(SYS_openat2, dir->fd, name, &how, sizeof(how)) :
+			       openat(dir->fd, name, (int)how.flags);
+	return fd < 0 ? -errno : fd;
+}
+
 int image_dir_open_file(struct image_dir *dir, enum image_type type, uint64_t id, int *ret_fd)
 {
 	_cleanup_close_ int fd = -1;
@@ -618,8 +664,8 @@ int image_dir_open_file(struct image_dir *dir, enum image_type type, uint64_t id
 	err = image_name(type, id, name);
 	if (err)
 		return image_dir_fail(dir, err, "no image is of type %d", (int)type);
-	fd = openat(dir->fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); /* a FIFO must not hold us up */
-	err = fd < 0 || fstat(fd, &st) ? -errno : 0;
+	fd = open_image(dir, name);
+	err = fd < 0 ? fd : fstat(fd, &st) ? -errno : 0;
 	if (dir->read_locked && (!err || err == -ENOENT)) {
 		int changed = seen_check(&dir->seen, type, id, err ? NULL : &st);
 
@@ -631,6 +677,62 @@ int image_dir_open_file(struct image_dir *dir, enum image_type type, uint64_t id
 		return image_dir_fail(dir, err, "open %s: %s", name, strerror(-err));
 	if (!S_ISREG(st.st_mode))
 		return image_dir_fail(dir, -EBADMSG, "%s is no regular file", name);
+	if (dir->distrusted && st.st_uid != dir->owner && st.st_uid != 0)
+		return image_dir_fail(dir, -EACCES, "%s is a file of user %u, neither of root nor of user %u", name,
+				      st.st_uid, dir->owner);
 	*ret_fd = steal_fd(&fd);
+	return 0;
+}
+
+static struct held_image *find_copy(const struct image_dir *dir, enum image_type type, uint64_t id)
+{
+	struct held_image *copy = dir->copies;
+
+	while (copy && (copy->type != type || copy->id != id))
+		copy = copy->next;
+	return copy;
+}
+
+static int make_copy(struct image_dir *dir, enum image_type type, uint64_t id, struct held_image **ret_copy)
+{
+	_cleanup_free_ struct held_image *copy = NULL;
+	_cleanup_close_ int fd = -1;
+	struct stat st;
+	ssize_t got;
+	int err = image_dir_open_file(dir, type, id, &fd);
+
+	if (err)
+		return err;
+	if (fstat(fd, &st))
+		return image_dir_fail(dir, -errno, "stat an image: %s", strerror(errno));
+	if ((uint64_t)st.st_size > COPIED_MAX - dir->copied_bytes)
+		return image_dir_fail(dir, -EFBIG, "the images besides pages have more than %d MB", COPIED_MAX >> 20);
+	copy = malloc(sizeof(*copy) + (size_t)st.st_size);
+	got = copy ? pread_full(fd, copy->data, (size_t)st.st_size, 0) : -ENOMEM;
+	if (got < 0)
+		return image_dir_fail(dir, (int)got, "copy an image: %s", strerror((int)-got));
+	copy->type = type;
+	copy->id = id;
+	copy->len = (size_t)got;
+	dir->copied_bytes += copy->len;
+	copy->next = dir->copies;
+	*ret_copy = dir->copies = steal_ptr(&copy);
+	return 0;
+}
+
+int image_dir_copy(struct image_dir *dir, enum image_type type, uint64_t id, const uint8_t **ret_buf, size_t *ret_len)
+{
+	struct held_image *copy;
+	int err = 0;
+
+	if (!dir->distrusted)
+		return -EOPNOTSUPP;
+	copy = find_copy(dir, type, id);
+	if (!copy)
+		err = make_copy(dir, type, id, &copy);
+	if (err)
+		return err;
+	*ret_buf = copy->data;
+	*ret_len = copy->len;
 	return 0;
 }

@@ -12,6 +12,7 @@
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "image/catalog.h"
 #include "image/error.h"
@@ -24,6 +25,13 @@ int image_dir_open(const char *path, struct image_dir **ret_dir);
 int image_dir_open_fd(int fd, struct image_dir **ret_dir);
 /* An empty one in memory that no path leads to, gone with its last descriptor. fsmount(2); -EPERM without the right. */
 int image_dir_open_scratch(struct image_dir **ret_dir);
+/*
+ * Only regular files of @owner's or root's are opened in it from now on, no links; all but pages are copied, each once, so
+ * that nobody can change them any more. -EACCES: the directory is somebody else's.
+ */
+int image_dir_distrust(struct image_dir *dir, uid_t owner);
+/* For image_open(): the copy of an image, which lives as long as @dir. -EOPNOTSUPP: @dir is trusted. */
+int image_dir_copy(struct image_dir *dir, enum image_type type, uint64_t id, const uint8_t **ret_buf, size_t *ret_len);
 /* An open transaction of this process is aborted. The pages of a pagemap stay readable. NULL is fine. */
 void image_dir_close(struct image_dir *dir);
 

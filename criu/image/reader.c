@@ -162,14 +162,16 @@ int image_open(struct image_dir *dir, enum image_type type, uint64_t id, struct 
 
 	if (type == IMAGE_PAGES)
 		return image_dir_fail(dir, -EINVAL, "a pages image is read through its pagemap");
-	err = image_dir_open_file(dir, type, id, &fd);
-	if (err)
-		return err;
 	img = calloc(1, sizeof(*img));
 	if (!img)
 		return image_dir_fail(dir, -ENOMEM, "out of memory");
+	err = image_dir_copy(dir, type, id, &img->buf, &img->size);
+	if (err == -EOPNOTSUPP)
+		err = image_dir_open_file(dir, type, id, &fd);
+	if (err)
+		return err;
 	image_name(type, id, img->name);
-	err = load_bytes(img, fd);
+	err = fd >= 0 ? load_bytes(img, fd) : 0;
 	if (err)
 		return image_dir_fail(dir, err, "read %s: %s", img->name, strerror(-err));
 	err = check_header(img, image_spec(type));

@@ -18,6 +18,7 @@
 #include "kinds/kinds.h"
 #include "restore/restore.h"
 #include "run/restore.h"
+#include "run/untrusted.h"
 #include "util/log.h"
 
 /* What fails behind the point of no return is tried again, after 1, 2, 4, ... ms. */
@@ -392,6 +393,8 @@ int restore_commit(struct restore *r)
 	struct restore_task *rt;
 	int err = seize_all(r);
 
+	if (!err)
+		err = untrusted_audit(r);
 	if (!err)
 		err = filter_all(r);
 	if (err)

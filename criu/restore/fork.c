@@ -19,6 +19,7 @@
 #include "restore/restore.h"
 #include "restore/sharers.h"
 #include "run/restore.h"
+#include "run/untrusted.h"
 #include "util/fds.h"
 #include "util/log.h"
 
@@ -211,8 +212,10 @@ static int follow_maker(struct restore *r, struct restore_task *rt)
 
 static int become(struct restore *r, struct restore_task *rt)
 {
-	int err;
+	int err = &rt->t == r->tree.root ? untrusted_settle(r) : 0;
 
+	if (err)
+		return err;
 	r->self = rt;
 	atomic_store(&r->shared->tasks[rt->t.index].pid, getpid());
 	/* Whoever failed before that number was there does not end us (restore/undo.c). */

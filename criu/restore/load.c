@@ -13,6 +13,7 @@
 #include "pstree.pb-c.h"
 #include "restore/restore.h"
 #include "run/restore.h"
+#include "run/untrusted.h"
 #include "util/log.h"
 
 static int bad(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -322,6 +323,12 @@ static int load_file(struct restore *r, FileEntry *entry, unsigned index)
 
 		return fail(-EOPNOTSUPP, "type %s cannot be restored yet", name ? name->name : "unknown");
 	}
+	if (!file->kind->for_untrusted) {
+		int err = untrusted_refuse(r, file->kind->name);
+
+		if (err)
+			return err;
+	}
 	file->state = restore_alloc(r, file->kind->state_size + 1);
 	*slot = (uintptr_t)file;
 	if (!file->state)
@@ -364,6 +371,8 @@ int restore_load(struct restore *r)
 
 		if (!err && rt->t.state != TASK_DEAD)
 			err = load_alive(r, rt);
+		if (!err)
+			err = untrusted_check_task(r, rt);
 	}
 	if (!err)
 		err = locks_load(r);

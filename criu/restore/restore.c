@@ -15,6 +15,7 @@
 #include "run/limits.h"
 #include "run/restore.h"
 #include "run/scripts.h"
+#include "run/untrusted.h"
 #include "util/fds.h"
 #include "util/log.h"
 #include "util/output.h"
@@ -22,12 +23,28 @@
 /* How often a look at the tasks themselves is due, in case one died without a word. */
 #define LOOK_MS 200
 
+/* By the path, with the rights that are left: a descriptor would only ask for those to the directory itself. */
+static int open_untrusted_images(struct restore *r, const char *path)
+{
+	int err = image_dir_open(path, &r->dir);
+
+	if (err)
+		return fail(err, "open the images directory %s as user %u (--untrusted-images)", path,
+			    r->opts->images_user);
+	err = image_dir_distrust(r->dir, r->opts->images_user);
+	return err ? fail(err, "%s", image_dir_error(r->dir)) : 0;
+}
+
 int restore_open_images(struct restore *r)
 {
 	const struct options *opts = r->opts;
 	const char *path = opts->images_dir ? opts->images_dir : ".";
-	int err = opts->images_dir_fd >= 0 ? image_dir_open_fd(opts->images_dir_fd, &r->dir) :
-					     image_dir_open(path, &r->dir);
+	int err;
+
+	if (r->untrusted)
+		return open_untrusted_images(r, path);
+	err = opts->images_dir_fd >= 0 ? image_dir_open_fd(opts->images_dir_fd, &r->dir) :
+					 image_dir_open(path, &r->dir);
 
 	if (err < 0)
 		return fail(err, "open the images directory %s", path);
@@ -194,15 +211,31 @@ static int pidfile_dir(const struct restore *r)
 
 static int write_pidfile(struct restore *r)
 {
-	int dir = pidfile_dir(r);
+	int dir = pidfile_dir(r), err;
 	char text[16];
 	int len = snprintf(text, sizeof(text), "%d", r->root_pid);
-	int err = r->opts->pidfile ? output_write(dir, r->opts->pidfile, text, len) : 0;
 
-	r->pidfile_written = r->opts->pidfile && !err;
+	err = output_write(dir, r->opts->pidfile, text, len);
+	r->pidfile_written = !err;
 	if (err == -EPERM)
 		return fail(err, "write the pid file %s: %s", r->opts->pidfile, output_error(err));
 	return err < 0 ? fail(err, "write the pid file %s", r->opts->pidfile) : 0;
+}
+
+/* Both with the rights of whoever started us. */
+static int leave_pidfile(struct restore *r)
+{
+	int err, resumed;
+
+	if (!r->opts->pidfile)
+		return 0;
+	err = untrusted_pause(r);
+	if (!err)
+		err = pidfile_watch(r, pidfile_dir(r));
+	if (!err)
+		err = write_pidfile(r);
+	resumed = untrusted_resume(r);
+	return err ? err : resumed;
 }
 
 static void take_back(struct restore *r)
@@ -211,21 +244,27 @@ static void take_back(struct restore *r)
 	for (const struct fd_kind *const *kind = fd_kinds; *kind; kind++)
 		if ((*kind)->failed)
 			(*kind)->failed(r);
-	if (r->pidfile_written)
+	if (r->pidfile_written && !untrusted_pause(r))
 		unlinkat(pidfile_dir(r), r->opts->pidfile, 0);
 }
 
-/* With the limits of whoever started us. */
+/* With the limits and rights of whoever started us. */
 int restore_script(struct restore *r, const char *action, pid_t pid)
 {
-	int err;
+	int err, resumed;
 
 	if (!r->opts->action_scripts.n)
 		return 0;
+	err = untrusted_pause(r);
+	if (err)
+		return err;
 	limits_put_back(r->own_limits);
 	err = scripts_run(r->opts, action, pid);
 	limits_raise(r->own_limits);
-	return err ? err : make_room_for_fds(r);
+	if (!err)
+		err = make_room_for_fds(r);
+	resumed = untrusted_resume(r);
+	return err ? err : resumed;
 }
 
 static void tell_running(struct restore *r)
@@ -257,9 +296,7 @@ static int make_tree(struct restore *r)
 			 atomic_load(&r->shared->words.bytes));
 	r->stats.restore.forking_time = stats_now() - start;
 	if (!err)
-		err = pidfile_watch(r, pidfile_dir(r));
-	if (!err)
-		err = write_pidfile(r);
+		err = leave_pidfile(r);
 	if (!err)
 		err = restore_script(r, "post-restore", r->root_pid);
 	if (!err)
@@ -283,8 +320,10 @@ static int make_tree(struct restore *r)
 static int load_and_make(struct restore *r)
 {
 	uint64_t start = stats_now();
-	int err = restore_open_images(r);
+	int err = untrusted_begin(r);
 
+	if (!err)
+		err = restore_open_images(r);
 	if (!err)
 		err = restore_load(r);
 	if (!err)
@@ -347,19 +386,22 @@ int restore_run(const struct options *opts, int *ret_wait_status)
 	struct restore *r = restore_new(opts);
 	unsigned int said = log_error_count();
 	sigset_t was;
-	int err;
+	int err, paused;
 
 	if (!r)
 		return fail(-ENOMEM, "restore");
 	interrupt_begin(&was);
 	limits_raise(r->own_limits);
 	err = load_and_make(r);
+	untrusted_collect_log(r);
+	paused = untrusted_pause(r);
 	limits_put_back(r->own_limits);
-	if (!err)
+	if (!err && !paused)
 		stats_finish_restore(opts, opts->work_dir_fd >= 0 ? opts->work_dir_fd : image_dir_fd(r->dir),
 				     &r->stats.restore);
-	if (!err && !opts->restore_detached)
+	if (!err && !untrusted_resume(r) && !opts->restore_detached)
 		err = restore_wait(r, ret_wait_status);
+	untrusted_end(r);
 	tell_restorer(r);
 	/* Whoever fails says why; should one forget it, the person is not left without a word. */
 	if (err < 0 && log_error_count() == said)

@@ -51,6 +51,7 @@ struct fd_kind {
 	bool by_name; /* open goes by names, and uses run/names.h for that alone: the rights of tasks are kept between two */
 	/* Optional: how long a mapping of it is, if mmap(2) takes no other one. Parts of it are what munmap(2) left. */
 	uint64_t (*mapping_size)(const struct file *);
+	bool for_untrusted; /* needs no right to be restored, and gives none: --untrusted-images */
 	bool unplaced; /* mmap(2) of it takes no address: pie/restorer/placed.c */
 	/* ---- dump */
 	bool (*claims)(const struct fd_probe *);

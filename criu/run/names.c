@@ -34,22 +34,31 @@ struct name_was names_was(const RegFileEntry *reg)
 				  .gid = reg->gid };
 }
 
-int names_open_raw(const struct restore *r, const char *path, unsigned flags)
+/* Other flags that images may carry are nothing openat2 knows: it is strict. */
+static int open_resolving(int root, const char *path, unsigned flags, uint64_t resolve)
 {
 	struct open_how how = { .flags = (flags & ~(unsigned)CREATION_FLAGS) | O_CLOEXEC | O_NOCTTY,
-				.resolve = RESOLVE_IN_ROOT };
+				.resolve = resolve };
 	int fd;
 
-	if (r->root_fd < 0) {
-		fd = open(path, how.flags);
-		return fd < 0 ? -errno : fd;
-	}
-	/* Other flags that images may carry are nothing openat2 knows: it is strict. */
 	how.flags &= O_ACCMODE | O_APPEND | O_NONBLOCK | O_SYNC | O_DSYNC | O_DIRECT | O_LARGEFILE | O_DIRECTORY |
 		     O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_NOCTTY | O_PATH;
 	if (how.flags & O_PATH)
 		how.flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-	fd = syscall(SYS_openat2, r->root_fd, path, &how, sizeof(how));
+	fd = syscall(SYS_openat2, root, path, &how, sizeof(how));
+	return fd < 0 ? -errno : fd;
+}
+
+int names_open_raw(const struct restore *r, const char *path, unsigned flags)
+{
+	int fd;
+
+	/* What magic links lead to may be the caller's: /proc/self/fd, cwd. */
+	if (r->untrusted)
+		return path[0] == '/' ? open_resolving(AT_FDCWD, path, flags, RESOLVE_NO_MAGICLINKS) : -EPERM;
+	if (r->root_fd >= 0)
+		return open_resolving(r->root_fd, path, flags, RESOLVE_IN_ROOT);
+	fd = open(path, (int)(flags & ~(unsigned)CREATION_FLAGS) | O_CLOEXEC | O_NOCTTY);
 	return fd < 0 ? -errno : fd;
 }
 

@@ -104,6 +104,8 @@ struct options {
 	char *freeze_cgroup; /* --freeze-cgroup: cgroup directory used to freeze the tree */
 
 	/* -- outside of the tree -- */
+	bool has_images_user; /* --untrusted-images UID: whoever wrote the images gets no more than this user has */
+	uid_t images_user;
 	bool shell_job; /* -j: session and terminal are the caller's */
 	struct str_list externals; /* --external TYPE[ID]:KEY, as given */
 	struct inherit_fd *inherit; /* --inherit-fd; see inherit_nr */

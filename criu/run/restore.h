@@ -136,6 +136,7 @@ struct restore {
 	bool clocks_go_on; /* in time namespaces, from where they stood at the dump */
 	pid_t pidfile_watcher; /* restore/pidfile.c; 0: none */
 	int pidfile_hold; /* closed when the tool ends */
+	struct untrusted *untrusted; /* run/untrusted.c; NULL without --untrusted-images */
 	struct seccomp_images *seccomp; /* kinds/task/seccomp.c; NULL until a thread needs it */
 	struct restore_locks *locks; /* kinds/fd/locks; NULL without any */
 	void *kind_data[FD_KINDS_MAX]; /* of restore_kind_data() */

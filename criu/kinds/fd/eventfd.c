@@ -77,6 +77,7 @@ static int eventfd_open(struct restore *r, struct file *file, const void *state)
 const struct fd_kind eventfd_kind = {
 	.name = "eventfd",
 	.image_type = FD_TYPES__EVENTFD,
+	.for_untrusted = true,
 	.claims = eventfd_claims,
 	.save = eventfd_save,
 	.load = eventfd_load,

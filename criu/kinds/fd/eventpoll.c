@@ -476,6 +476,7 @@ static int eventpoll_finish(struct restore *r, struct file *file, const void *st
 const struct fd_kind eventpoll_kind = {
 	.name = "eventpoll",
 	.image_type = FD_TYPES__EVENTPOLL,
+	.for_untrusted = true,
 	.state_size = sizeof(struct eventpoll_state),
 	.claims = eventpoll_claims,
 	.save = eventpoll_save,

@@ -216,6 +216,7 @@ static int fifo_open(struct restore *r, struct file *file, const void *state)
 const struct fd_kind fifo_kind = {
 	.name = "fifo",
 	.image_type = FD_TYPES__FIFO,
+	.for_untrusted = true,
 	.state_size = sizeof(struct fifo),
 	.claims = fifo_claims,
 	.save = fifo_save,

@@ -218,6 +218,7 @@ static int inotify_ready(struct restore *r)
 const struct fd_kind inotify_kind = {
 	.name = "inotify",
 	.image_type = FD_TYPES__INOTIFY,
+	.for_untrusted = true,
 	.claims = inotify_claims,
 	.save = inotify_save,
 	.save_late = inotify_save_late,

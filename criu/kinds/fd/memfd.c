@@ -600,6 +600,7 @@ static int memfd_open(struct restore *r, struct file *file, const void *state)
 const struct fd_kind memfd_kind = {
 	.name = "memfd",
 	.image_type = FD_TYPES__MEMFD,
+	.for_untrusted = true,
 	.state_size = sizeof(struct memfd),
 	.claims = memfd_claims,
 	.save = memfd_save,

@@ -328,6 +328,7 @@ static int mqueue_open(struct restore *r, struct file *file, const void *state)
 const struct fd_kind mqueue_kind = {
 	.name = "mqueue",
 	.image_type = FD_TYPES__EXT,
+	.for_untrusted = true,
 	.claims = mqueue_claims,
 	.save = mqueue_save,
 	.load = mqueue_load,

@@ -347,6 +347,7 @@ static int pidfd_open_file(struct restore *r, struct file *file, const void *sta
 const struct fd_kind pidfd_kind = {
 	.name = "pidfd",
 	.image_type = FD_TYPES__PIDFD,
+	.for_untrusted = true,
 	.claims = pidfd_claims,
 	.save = pidfd_save,
 	.load = pidfd_load,

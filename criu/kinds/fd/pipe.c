@@ -252,6 +252,7 @@ static int pipe_open(struct restore *r, struct file *file, const void *state)
 const struct fd_kind pipe_kind = {
 	.name = "pipe",
 	.image_type = FD_TYPES__PIPE,
+	.for_untrusted = true,
 	.state_size = sizeof(struct pipe),
 	.claims = pipe_claims,
 	.save = pipe_save,

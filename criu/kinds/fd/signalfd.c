@@ -65,6 +65,7 @@ static int signalfd_open(struct restore *r, struct file *file, const void *state
 const struct fd_kind signalfd_kind = {
 	.name = "signalfd",
 	.image_type = FD_TYPES__SIGNALFD,
+	.for_untrusted = true,
 	.claims = signalfd_claims,
 	.save = signalfd_save,
 	.load = signalfd_load,

@@ -192,6 +192,7 @@ static int timerfd_open(struct restore *r, struct file *file, const void *state)
 const struct fd_kind timerfd_kind = {
 	.name = "timerfd",
 	.image_type = FD_TYPES__TIMERFD,
+	.for_untrusted = true,
 	.claims = timerfd_claims,
 	.save = timerfd_save,
 	.load = timerfd_load,

@@ -11,6 +11,7 @@
 #include "kinds/kinds.h"
 #include "run/dump.h"
 #include "run/restore.h"
+#include "run/untrusted.h"
 #include "util/log.h"
 
 enum {
@@ -264,6 +265,8 @@ static int creds_load_thread(struct restore *r, struct restore_task *task, struc
 	if (e->lsm_profile || e->lsm_sockcreate || e->has_apparmor_data)
 		log_warn("core-%d.img: creds: the label of a security module (%s) is not restored", tid,
 			 e->lsm_profile ? e->lsm_profile : "apparmor");
+	if (r->untrusted)
+		return untrusted_check_creds(r, tid, tce->creds);
 	err = own_read(&own);
 	return err ? err : check_rights(tid, &own, e);
 }

@@ -8,6 +8,7 @@
 #include "kinds/fd/inet/lock.h"
 #include "kinds/fd/reopen.h"
 #include "kinds/fd/sockopts.h"
+#include "run/untrusted.h"
 #include "util/fds.h"
 
 #define SO_NETNS_COOKIE_ 71
@@ -327,6 +328,11 @@ static int inet_load(struct restore *r, struct file *file, void *state)
 		err = inet_datagrams_check(entry);
 	if (err)
 		return err;
+	/* Those of connections are made by TCP_REPAIR, or of segments that nobody has sent. */
+	if (entry->type == SOCK_RAW || (inet_is_tcp(entry) && entry->state != TCP_LISTEN && entry->state != TCP_CLOSE))
+		err = untrusted_refuse(r, entry->type == SOCK_RAW ? "a raw socket" : "a TCP connection");
+	if (err)
+		return err;
 	sk->file = file;
 	sk->entry = entry;
 	err = note_port(data, sk);
@@ -349,6 +355,7 @@ static int inet_link(struct restore *r, struct file *file, void *state)
 const struct fd_kind inet_kind = {
 	.name = "inet",
 	.image_type = FD_TYPES__INETSK,
+	.for_untrusted = true,
 	.state_size = sizeof(struct inet_socket),
 	.claims = inet_claims,
 	.save = inet_save,

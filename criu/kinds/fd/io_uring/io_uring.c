@@ -128,6 +128,7 @@ static int io_uring_open(struct restore *r, struct file *file, const void *state
 const struct fd_kind io_uring_kind = {
 	.name = "io_uring",
 	.image_type = FD_TYPES__IO_URING,
+	.for_untrusted = true,
 	.maps_itself = true,
 	.unplaced = true,
 	.claims = io_uring_claims,

@@ -424,6 +424,7 @@ static void regular_failed(struct restore *r)
 const struct fd_kind regular_kind = {
 	.name = "regular",
 	.image_type = FD_TYPES__REG,
+	.for_untrusted = true,
 	.state_size = sizeof(struct regular),
 	.claims = regular_claims,
 	.by_name = true,

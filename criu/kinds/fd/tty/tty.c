@@ -81,6 +81,7 @@ void tty_external_key(dev_t rdev, dev_t dev, char ret_key[static TTY_KEY_MAX])
 const struct fd_kind tty_kind = {
 	.name = "tty",
 	.image_type = FD_TYPES__TTY,
+	.for_untrusted = true,
 	.state_size = sizeof(struct tty_state),
 	.claims = tty_claims,
 	.save = tty_save,

@@ -300,6 +300,7 @@ static int unix_finish(struct restore *r, struct file *file, const void *state, 
 const struct fd_kind unix_kind = {
 	.name = "unix",
 	.image_type = FD_TYPES__UNIXSK,
+	.for_untrusted = true,
 	.state_size = sizeof(struct unix_state),
 	.claims = unix_claims,
 	.save = unix_save,

@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "run/untrusted.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "base/bits.h"
+#include "base/cleanup.h"
+#include "run/restore.h"
+#include "run/untrusted_user.h"
+#include "util/fds.h"
+#include "util/log.h"
+
+#define IOPRIO_PROCESS 1
+#define IOPRIO_CLASS_SHIFT 13
+#define IOPRIO_REALTIME 1
+#define JOIN_SESSION_KEYRING 1
+
+enum { TASK_LOG_MAX = 1 << 20 };
+
+static int set_caps(uint64_t effective, uint64_t permitted, uint64_t inheritable)
+{
+	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct data[2] = {
+		{ (uint32_t)effective, (uint32_t)permitted, (uint32_t)inheritable },
+		{ (uint32_t)(effective >> 32), (uint32_t)(permitted >> 32), (uint32_t)(inheritable >> 32) },
+	};
+
+	return syscall(SYS_capset, &head, data) < 0 ? -errno : 0;
+}
+
+static uint64_t permitted_of(const struct untrusted *u)
+{
+	return u->own_caps[0].permitted | (uint64_t)u->own_caps[1].permitted << 32;
+}
+
+static uint64_t effective_of(const struct untrusted *u)
+{
+	return u->own_caps[0].effective | (uint64_t)u->own_caps[1].effective << 32;
+}
+
+static uint64_t inheritable_of(const struct untrusted *u)
+{
+	return u->own_caps[0].inheritable | (uint64_t)u->own_caps[1].inheritable << 32;
+}
+
+/* ---- the tool ---- */
+
+/* Changes of ids clear the first; and a core file of ours, which would be the user's, would hold what is the caller's. */
+static int stay_readable_for_ourselves(const struct untrusted *u)
+{
+	/* 1 keeps the kernel from running a core handler, too: core(5) */
+	struct rlimit none = { MIN_OF((rlim_t)1, u->core.rlim_max), u->core.rlim_max };
+
+	return setrlimit(RLIMIT_CORE, &none) < 0 || prctl(PR_SET_DUMPABLE, 1) < 0 ? -errno : 0;
+}
+
+/* The saved ids and the permitted set stay: by them all comes back, and they keep the user from tracing us. */
+static int give_up(struct untrusted *u)
+{
+	int err = 0;
+
+	if (syscall(SYS_setgroups, u->nr_groups, u->groups) < 0 ||
+	    syscall(SYS_setresgid, u->gid, u->gid, u->own_gid[1]) < 0 ||
+	    syscall(SYS_setresuid, u->uid, u->uid, u->own_uid[1]) < 0)
+		return -errno;
+	err = set_caps(BIT(CAP_CHECKPOINT_RESTORE), permitted_of(u), 0);
+	if (!err)
+		err = stay_readable_for_ourselves(u);
+	u->given_up = true;
+	return err;
+}
+
+static int take_back(struct untrusted *u)
+{
+	int err = set_caps(permitted_of(u), permitted_of(u), 0);
+
+	if (err)
+		return err;
+	if (syscall(SYS_setresuid, u->own_uid[0], u->own_uid[1], u->own_uid[2]) < 0 ||
+	    syscall(SYS_setresgid, u->own_gid[0], u->own_gid[1], u->own_gid[2]) < 0 ||
+	    syscall(SYS_setgroups, u->nr_own_groups, u->own_groups) < 0)
+		return -errno;
+	err = set_caps(effective_of(u), permitted_of(u), inheritable_of(u));
+	if (!err && (setrlimit(RLIMIT_CORE, &u->core) < 0 || prctl(PR_SET_DUMPABLE, u->dumpable == 1) < 0))
+		err = -errno;
+	u->given_up = false;
+	return err;
+}
+
+static int open_task_log(struct untrusted *u)
+{
+	u->task_log = memfd_create("criu-log", MFD_CLOEXEC);
+	if (u->task_log < 0 || fcntl(u->task_log, F_SETFL, O_APPEND) < 0)
+		return fail(-errno, "a file in memory for the log of tasks");
+	return 0;
+}
+
+int untrusted_begin(struct restore *r)
+{
+	struct untrusted *u;
+	int err;
+
+	if (!r->opts->has_images_user)
+		return 0;
+	/* Not of the arena: it is written to while tasks are forked. */
+	u = calloc(1, sizeof(*u));
+	if (!u)
+		return fail(-ENOMEM, "--untrusted-images");
+	*u = (struct untrusted){ .uid = r->opts->images_user, .task_log = -1 };
+	r->untrusted = u;
+	err = untrusted_find_user(r, u);
+	if (err)
+		return err;
+	err = give_up(u);
+	if (err)
+		return fail(err, "--untrusted-images: take on the rights of user %u", u->uid);
+	return open_task_log(u);
+}
+
+int untrusted_pause(struct restore *r)
+{
+	int err = r->untrusted && r->untrusted->given_up ? take_back(r->untrusted) : 0;
+
+	return err ? fail(err, "--untrusted-images: our own rights again") : 0;
+}
+
+int untrusted_resume(struct restore *r)
+{
+	int err = r->untrusted && !r->untrusted->given_up ? give_up(r->untrusted) : 0;
+
+	return err ? fail(err, "--untrusted-images: take on the rights of user %u", r->untrusted->uid) : 0;
+}
+
+int untrusted_end(struct restore *r)
+{
+	int err;
+
+	if (!r->untrusted)
+		return 0;
+	untrusted_collect_log(r);
+	err = untrusted_pause(r);
+	if (r->untrusted->task_log >= 0)
+		close(r->untrusted->task_log);
+	free(r->untrusted);
+	r->untrusted = NULL;
+	return err;
+}
+
+/* As the log itself has it: nothing in there controls a terminal. */
+static void make_plain(char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)text[i];
+
+		if ((c < 0x20 && c != '\t' && c != '\n') || c == 0x7f)
+			text[i] = '?';
+	}
+}
+
+void untrusted_collect_log(struct restore *r)
+{
+	struct untrusted *u = r->untrusted;
+	char text[4096];
+
+	while (u && u->task_log >= 0 && u->collected < TASK_LOG_MAX) {
+		ssize_t got = pread(u->task_log, text, sizeof(text), u->collected);
+
+		if (got <= 0)
+			return;
+		u->collected += got;
+		make_plain(text, (size_t)got);
+		if (log_fd() >= 0 && write_full(log_fd(), text, (size_t)got) < 0)
+			return;
+	}
+}
+
+/* ---- the tree ---- */
+
+/* What is inherited is the caller's, and may be better than anything that the user can have. */
+static int lower_priorities(void)
+{
+	int policy = sched_getscheduler(0) & ~SCHED_RESET_ON_FORK, adj = 0;
+	char text[16] = "";
+	ssize_t len;
+	_cleanup_close_ int fd = open_at(AT_FDCWD, "/proc/self/oom_score_adj", O_RDWR, 0);
+
+	if (policy != SCHED_OTHER && policy != SCHED_BATCH && policy != SCHED_IDLE &&
+	    sched_setscheduler(0, SCHED_OTHER, &(struct sched_param){ 0 }) < 0)
+		return fail(-errno, "an ordinary scheduling policy");
+	if (getpriority(PRIO_PROCESS, 0) < 0 && setpriority(PRIO_PROCESS, 0, 0) < 0)
+		return fail(-errno, "an ordinary nice value");
+	if (syscall(SYS_ioprio_get, IOPRIO_PROCESS, 0) >> IOPRIO_CLASS_SHIFT == IOPRIO_REALTIME &&
+	    syscall(SYS_ioprio_set, IOPRIO_PROCESS, 0, 0) < 0)
+		return fail(-errno, "an ordinary I/O priority");
+	len = fd < 0 ? fd : read_full(fd, text, sizeof(text) - 1);
+	if (len < 0 || sscanf(text, "%d", &adj) != 1)
+		return fail(len < 0 ? (int)len : -EIO, "read /proc/self/oom_score_adj");
+	/* Written with CAP_SYS_RESOURCE it is the least value from now on. */
+	return adj < 0 && pwrite(fd, "0", 1, 0) != 1 ? fail(-errno, "set oom_score_adj to 0") : 0;
+}
+
+static int become_user(struct untrusted *u)
+{
+	const uint64_t kept = BIT(CAP_CHECKPOINT_RESTORE);
+	uid_t uid[3];
+	int err;
+
+	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	if (prctl(PR_SET_KEEPCAPS, 1) < 0 || syscall(SYS_setresgid, u->gid, u->gid, u->gid) < 0 ||
+	    syscall(SYS_setresuid, u->uid, u->uid, u->uid) < 0)
+		return -errno;
+	err = set_caps(kept, kept, 0);
+	if (err)
+		return err;
+	if (prctl(PR_SET_KEEPCAPS, 0) < 0 || prctl(PR_SET_DUMPABLE, 1) < 0)
+		return -errno;
+	getresuid(&uid[0], &uid[1], &uid[2]);
+	return uid[0] != u->uid || uid[1] != u->uid || uid[2] != u->uid ? -EPERM : 0;
+}
+
+/* By possession of the caller's session keyring his keys could be read: keyrings(7). */
+static int leave_keyring(void)
+{
+	if (syscall(SYS_keyctl, JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS)
+		return fail(-errno, "a session keyring of the tree's own");
+	return 0;
+}
+
+/* Until its memory is complete, a task is our copy: with our caller's descriptors, and directory. */
+static int leave_descriptors(struct restore *r, const struct untrusted *u)
+{
+	int log = dup_fd_above(u->task_log, r->service_base), old = log_fd();
+
+	if (log < 0)
+		return fail(log, "a log of the tree's own");
+	log_to_fd(log);
+	close(u->task_log);
+	if (old > STDERR_FILENO)
+		close(old);
+	for (size_t i = 0; i < u->nr_fds; i++)
+		close(u->fds[i]);
+	return chdir("/") < 0 ? fail(-errno, "chdir to /") : 0;
+}
+
+int untrusted_settle(struct restore *r)
+{
+	struct untrusted *u = r->untrusted;
+	int err;
+
+	if (!u)
+		return 0;
+	err = set_caps(permitted_of(u), permitted_of(u), 0);
+	if (err)
+		return fail(err, "our own capabilities");
+	err = lower_priorities();
+	if (err)
+		return err;
+	err = become_user(u);
+	if (err)
+		return fail(err, "become user %u for good", u->uid);
+	err = leave_keyring();
+	return err ? err : leave_descriptors(r, u);
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <dirent.h>
+#include <errno.h>
+#include <grp.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "base/bits.h"
+#include "base/cleanup.h"
+#include "run/restore.h"
+#include "run/untrusted_user.h"
+#include "util/log.h"
+
+enum { GROUPS_FIRST = 64, PASSWD_LINE_MAX = 1 << 16 };
+
+static int compare_groups(const void *a, const void *b)
+{
+	const gid_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+/* As many groups as there are: getgrouplist(3) says so when it has no room. */
+static int find_groups(struct restore *r, const char *name, struct untrusted *u)
+{
+	int n = GROUPS_FIRST;
+
+	for (int tries = 0; tries < 3; tries++) {
+		u->groups = restore_alloc(r, (size_t)n * sizeof(*u->groups));
+		if (!u->groups)
+			return fail(-ENOMEM, "groups of user %u", u->uid);
+		if (getgrouplist(name, u->gid, u->groups, &n) >= 0) {
+			u->nr_groups = (size_t)n;
+			/* As the kernel gives them back. */
+			qsort(u->groups, u->nr_groups, sizeof(*u->groups), compare_groups);
+			return 0;
+		}
+	}
+	return fail(-EAGAIN, "the groups of user %u change all the time", u->uid);
+}
+
+static int find_account(struct restore *r, struct untrusted *u)
+{
+	_cleanup_free_ char *line = malloc(PASSWD_LINE_MAX);
+	struct passwd account, *found = NULL;
+	int err = line ? getpwuid_r(u->uid, &account, line, PASSWD_LINE_MAX, &found) : ENOMEM;
+
+	if (err)
+		return fail(-err, "--untrusted-images: look for user %u", u->uid);
+	if (!found)
+		return fail(-ENOENT,
+			    "--untrusted-images: there is no user %u here (passwd): which groups he has is not known",
+			    u->uid);
+	u->gid = found->pw_gid;
+	return find_groups(r, found->pw_name, u);
+}
+
+static uint64_t join(uint32_t low, uint32_t high)
+{
+	return low | (uint64_t)high << 32;
+}
+
+static int read_own(struct restore *r, struct untrusted *u)
+{
+	const uint64_t needed = BIT(CAP_SETUID) | BIT(CAP_SETGID) | BIT(CAP_CHECKPOINT_RESTORE);
+	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	int n = getgroups(0, NULL);
+
+	getresuid(&u->own_uid[0], &u->own_uid[1], &u->own_uid[2]);
+	getresgid(&u->own_gid[0], &u->own_gid[1], &u->own_gid[2]);
+	u->own_groups = n < 0 ? NULL : restore_alloc(r, ((size_t)n + 1) * sizeof(*u->own_groups));
+	if (!u->own_groups)
+		return fail(-ENOMEM, "our own groups");
+	n = getgroups(n, u->own_groups);
+	if (n < 0 || syscall(SYS_capget, &head, u->own_caps) < 0 || getrlimit(RLIMIT_CORE, &u->core) < 0)
+		return fail(-errno, "our own rights");
+	u->nr_own_groups = (size_t)n;
+	u->dumpable = prctl(PR_GET_DUMPABLE);
+	if (needed & ~join(u->own_caps[0].effective, u->own_caps[1].effective))
+		return fail(-EPERM, "--untrusted-images is for a restore by root (CAP_SETUID, CAP_SETGID, "
+				    "CAP_CHECKPOINT_RESTORE); a user restores his own images without it");
+	if (u->own_uid[0] == u->uid || u->own_uid[1] == u->uid || u->own_uid[2] == u->uid)
+		return fail(-EINVAL, "--untrusted-images=%u: that is the user of this program", u->uid);
+	return 0;
+}
+
+static bool is_given(const struct options *opts, int fd)
+{
+	for (size_t i = 0; i < opts->inherit_nr; i++)
+		if (opts->inherit[i].fd == fd)
+			return true;
+	return false;
+}
+
+/* All that tasks would inherit from our caller, or from what we did with his rights. */
+static int list_fds(struct restore *r, struct untrusted *u)
+{
+	_cleanup_closedir_ DIR *dir = opendir("/proc/self/fd");
+	size_t room = 0, n = 0;
+	struct dirent *e;
+
+	if (!dir)
+		return fail(-errno, "open /proc/self/fd");
+	while (readdir(dir))
+		room++;
+	rewinddir(dir);
+	u->fds = restore_alloc(r, (room + 1) * sizeof(*u->fds));
+	if (!u->fds)
+		return fail(-ENOMEM, "our own descriptors");
+	while ((e = readdir(dir)) && n < room) {
+		int fd = atoi(e->d_name);
+
+		if (e->d_name[0] != '.' && fd != dirfd(dir) && !is_given(r->opts, fd))
+			u->fds[n++] = fd;
+	}
+	u->nr_fds = n;
+	return 0;
+}
+
+int untrusted_find_user(struct restore *r, struct untrusted *u)
+{
+	int err = find_account(r, u);
+
+	if (!err)
+		err = read_own(r, u);
+	return err ? err : list_fds(r, u);
+}
