@@ -53,11 +53,13 @@ int names_open_raw(const struct restore *r, const char *path, unsigned flags)
 {
 	int fd;
 
-	/* What magic links lead to may be the caller's: /proc/self/fd, cwd. */
-	if (r->untrusted)
-		return path[0] == '/' ? open_resolving(AT_FDCWD, path, flags, RESOLVE_NO_MAGICLINKS) : -EPERM;
+	if (r->untrusted && path[0] != '/')
+		return -EPERM;
+	/* What the tool has open is not for tasks: a link of theirs could lead to /proc/self/fd or cwd. */
+	if (r->root_fd < 0 && (r->untrusted || r->opened_as))
+		return open_resolving(AT_FDCWD, path, flags, RESOLVE_NO_MAGICLINKS);
 	if (r->root_fd >= 0)
-		return open_resolving(r->root_fd, path, flags, RESOLVE_IN_ROOT);
+		return open_resolving(r->root_fd, path, flags, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
 	fd = open(path, (int)(flags & ~(unsigned)CREATION_FLAGS) | O_CLOEXEC | O_NOCTTY);
 	return fd < 0 ? -errno : fd;
 }

@@ -39,7 +39,8 @@ static int check_groups(const struct untrusted *u, pid_t tid, CredsEntry *e)
 	/* To be out of a group is a right as well: chmod 604. */
 	for (size_t i = 0; i < u->nr_groups; i++)
 		if (!has_group(e->groups, e->n_groups, u->groups[i], u->gid))
-			return fail(-EPERM, "core-%d.img: creds.groups: without group %u, which user %u is in: " NOT_ALLOWED,
+			return fail(-EPERM,
+				    "core-%d.img: creds.groups: without group %u, which user %u is in: " NOT_ALLOWED,
 				    tid, u->groups[i], u->uid);
 	e->groups = u->groups;
 	e->n_groups = u->nr_groups;
@@ -133,6 +134,12 @@ int untrusted_check_task(const struct restore *r, const struct restore_task *rt)
 		return 0;
 	if (tc && tc->has_oom_score_adj && tc->oom_score_adj < 0)
 		return fail(-EPERM, "core-%d.img: oom_score_adj %d: " NOT_ALLOWED, rt->t.pid, tc->oom_score_adj);
+	/* To take hold of such a task needs a right that would do for any other process, too. */
+	if (rt->mm && rt->mm->has_dumpable && rt->mm->dumpable != 1)
+		return fail(-EPERM,
+			    "mm-%d.img: a task that cannot be traced (PR_SET_DUMPABLE, or it changed its user without "
+			    "exec): " NOT_ALLOWED,
+			    rt->t.pid);
 	for (size_t i = 0; !err && i < rt->nr_threads; i++)
 		err = check_thread(&rt->threads[i]);
 	return err;
@@ -153,8 +160,7 @@ static int audit_thread(const struct untrusted *u, pid_t tid)
 		err = proc_status_read(&proc, &st);
 	if (err)
 		return fail(err, "read /proc/%d/status", tid);
-	if (!all_are(st.uid, u->uid) || !all_are(st.gid, u->gid) ||
-	    st.cap_prm | st.cap_eff | st.cap_inh | st.cap_amb)
+	if (!all_are(st.uid, u->uid) || !all_are(st.gid, u->gid) || st.cap_prm | st.cap_eff | st.cap_inh | st.cap_amb)
 		return fail(-EPERM, "restored thread %d has more rights than user %u: " NOT_ALLOWED, tid, u->uid);
 	return 0;
 }
