@@ -32,6 +32,8 @@ static int open_untrusted_images(struct restore *r, const char *path)
 		return fail(err, "open the images directory %s as user %u (--untrusted-images)", path,
 			    r->opts->images_user);
 	err = image_dir_distrust(r->dir, r->opts->images_user);
+	if (!err)
+		err = image_dir_lock_for_reading(r->dir);
 	return err ? fail(err, "%s", image_dir_error(r->dir)) : 0;
 }
 
@@ -238,14 +240,25 @@ static int leave_pidfile(struct restore *r)
 	return err ? err : resumed;
 }
 
+/* The watcher has those rights, too: nobody else may end it. */
+static void end_watch(struct restore *r)
+{
+	if (!r->pidfile_watcher || untrusted_pause(r))
+		return;
+	pidfile_unwatch(r);
+	untrusted_resume(r);
+}
+
 static void take_back(struct restore *r)
 {
 	restore_kill_all(r);
 	for (const struct fd_kind *const *kind = fd_kinds; *kind; kind++)
 		if ((*kind)->failed)
 			(*kind)->failed(r);
-	if (r->pidfile_written && !untrusted_pause(r))
+	if (r->pidfile_written && !untrusted_pause(r)) {
 		unlinkat(pidfile_dir(r), r->opts->pidfile, 0);
+		untrusted_resume(r);
+	}
 }
 
 /* With the limits and rights of whoever started us. */
@@ -305,7 +318,7 @@ static int make_tree(struct restore *r)
 	progress_finish(r->opts->progress);
 	if (!err)
 		err = restore_commit(r);
-	pidfile_unwatch(r);
+	end_watch(r);
 	if (err)
 		take_back(r);
 	else

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "base/bits.h"
@@ -51,28 +52,21 @@ static uint64_t inheritable_of(const struct untrusted *u)
 
 /* ---- the tool ---- */
 
-/* Changes of ids clear the first; and a core file of ours, which would be the user's, would hold what is the caller's. */
-static int stay_readable_for_ourselves(const struct untrusted *u)
-{
-	/* 1 keeps the kernel from running a core handler, too: core(5) */
-	struct rlimit none = { MIN_OF((rlim_t)1, u->core.rlim_max), u->core.rlim_max };
-
-	return setrlimit(RLIMIT_CORE, &none) < 0 || prctl(PR_SET_DUMPABLE, 1) < 0 ? -errno : 0;
-}
-
-/* The saved ids and the permitted set stay: by them all comes back, and they keep the user from tracing us. */
+/*
+ * All ids are the user's: what images have us do with ids cannot bring ours back, which takes CAP_SETUID. The permitted set
+ * keeps the user from tracing us; and as nobody can, there is no core file of ours, which would be his.
+ */
 static int give_up(struct untrusted *u)
 {
-	int err = 0;
+	int err;
 
-	if (syscall(SYS_setgroups, u->nr_groups, u->groups) < 0 ||
-	    syscall(SYS_setresgid, u->gid, u->gid, u->own_gid[1]) < 0 ||
-	    syscall(SYS_setresuid, u->uid, u->uid, u->own_uid[1]) < 0)
+	if (prctl(PR_SET_KEEPCAPS, 1) < 0 || syscall(SYS_setgroups, u->nr_groups, u->groups) < 0 ||
+	    syscall(SYS_setresgid, u->gid, u->gid, u->gid) < 0 || syscall(SYS_setresuid, u->uid, u->uid, u->uid) < 0)
 		return -errno;
-	err = set_caps(BIT(CAP_CHECKPOINT_RESTORE), permitted_of(u), 0);
-	if (!err)
-		err = stay_readable_for_ourselves(u);
 	u->given_up = true;
+	err = set_caps(BIT(CAP_CHECKPOINT_RESTORE), permitted_of(u), 0);
+	if (!err && (prctl(PR_SET_KEEPCAPS, 0) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0))
+		err = -errno;
 	return err;
 }
 
@@ -82,12 +76,12 @@ static int take_back(struct untrusted *u)
 
 	if (err)
 		return err;
-	if (syscall(SYS_setresuid, u->own_uid[0], u->own_uid[1], u->own_uid[2]) < 0 ||
-	    syscall(SYS_setresgid, u->own_gid[0], u->own_gid[1], u->own_gid[2]) < 0 ||
-	    syscall(SYS_setgroups, u->nr_own_groups, u->own_groups) < 0)
+	if (syscall(SYS_setresgid, u->own_gid[0], u->own_gid[1], u->own_gid[2]) < 0 ||
+	    syscall(SYS_setgroups, u->nr_own_groups, u->own_groups) < 0 ||
+	    syscall(SYS_setresuid, u->own_uid[0], u->own_uid[1], u->own_uid[2]) < 0)
 		return -errno;
 	err = set_caps(effective_of(u), permitted_of(u), inheritable_of(u));
-	if (!err && (setrlimit(RLIMIT_CORE, &u->core) < 0 || prctl(PR_SET_DUMPABLE, u->dumpable == 1) < 0))
+	if (!err && prctl(PR_SET_DUMPABLE, u->dumpable == 1) < 0)
 		err = -errno;
 	u->given_up = false;
 	return err;

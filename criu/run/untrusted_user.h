@@ -4,7 +4,6 @@
 #include <linux/capability.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/resource.h>
 #include <sys/types.h>
 
 struct restore;
@@ -20,7 +19,6 @@ struct untrusted {
 	gid_t *own_groups;
 	size_t nr_own_groups;
 	struct __user_cap_data_struct own_caps[2];
-	struct rlimit core;
 	int dumpable;
 	int *fds; /* that were open before; not those that the caller gives to the tree */
 	size_t nr_fds;
