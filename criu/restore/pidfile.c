@@ -16,6 +16,7 @@
 #include "run/restore.h"
 #include "util/fds.h"
 #include "util/log.h"
+#include "util/output.h"
 
 /* Only one with our number in it: another one there is not ours. */
 static void remove_pidfile(int dir, const char *name, const char *text)
@@ -26,7 +27,7 @@ static void remove_pidfile(int dir, const char *name, const char *text)
 	if (fd < 0)
 		return;
 	if (read(fd, found, sizeof(found) - 1) > 0 && !strcmp(found, text))
-		unlinkat(dir, name, 0);
+		output_remove(dir, name);
 	close(fd);
 }
 

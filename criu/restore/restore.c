@@ -256,7 +256,7 @@ static void take_back(struct restore *r)
 		if ((*kind)->failed)
 			(*kind)->failed(r);
 	if (r->pidfile_written && !untrusted_pause(r)) {
-		unlinkat(pidfile_dir(r), r->opts->pidfile, 0);
+		output_remove(pidfile_dir(r), r->opts->pidfile);
 		untrusted_resume(r);
 	}
 }
@@ -391,7 +391,7 @@ static void tell_restorer(struct restore *r)
 	struct wire_words *words = r->shared ? &r->shared->words : NULL;
 
 	if (words && atomic_load(&words->state) == 2)
-		fail(words->error, "restorer: %s", words->text);
+		fail(words->error, "restorer: %.*s", (int)sizeof(words->text), words->text);
 }
 
 int restore_run(const struct options *opts, int *ret_wait_status)

@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 #include "base/bits.h"
 #include "kernel/proc_pid.h"
 #include "run/restore.h"
@@ -165,6 +166,14 @@ static int audit_thread(const struct untrusted *u, pid_t tid)
 	return 0;
 }
 
+/* There the tree could open our caller's terminal, and type into it. */
+static int audit_session(const struct restore *r, pid_t pid)
+{
+	if (getsid(pid) == r->own_sid || getpgid(pid) == r->own_pgid)
+		return fail(-EPERM, "restored process %d is in our session or process group: " NOT_ALLOWED, pid);
+	return 0;
+}
+
 int untrusted_audit(const struct restore *r)
 {
 	struct restore_task *rt;
@@ -172,8 +181,13 @@ int untrusted_audit(const struct restore *r)
 
 	if (!r->untrusted)
 		return 0;
-	restore_for_each_task(rt, r)
-		for (size_t i = 0; !err && rt->t.state != TASK_DEAD && i < rt->nr_threads; i++)
+	restore_for_each_task(rt, r) {
+		if (rt->t.state == TASK_DEAD)
+			continue;
+		if (!err)
+			err = audit_session(r, rt->t.host_pid);
+		for (size_t i = 0; !err && i < rt->nr_threads; i++)
 			err = audit_thread(r->untrusted, rt->threads[i].id.host_tid);
+	}
 	return err;
 }

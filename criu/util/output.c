@@ -75,6 +75,16 @@ int output_write(int dirfd, const char *path, const void *from, size_t len)
 	return fd < 0 ? fd : write_full(fd, from, len);
 }
 
+int output_remove(int dirfd, const char *path)
+{
+	_cleanup_walk_ struct walk walk = { .root = AT_FDCWD, .judge = judge, .dir = -1 };
+	_cleanup_close_ int fd = walk_path(&walk, dirfd, path);
+
+	if (fd < 0)
+		return fd;
+	return unlinkat(walk.dir, walk.name, 0) < 0 ? -errno : 0;
+}
+
 const char *output_error(int err)
 {
 	return err == -EPERM ?

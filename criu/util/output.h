@@ -11,5 +11,7 @@
 int output_open(int dirfd, const char *path, int append);
 /* All of @from into such a file. */
 int output_write(int dirfd, const char *path, const void *from, size_t len);
+/* Take such a file away again, if nobody has put a link into its path meanwhile. */
+int output_remove(int dirfd, const char *path);
 /* What to say of an error of these. */
 const char *output_error(int err);
