@@ -7,7 +7,14 @@ AGAIN ?= 4
 UNIT_TESTS := $(IMAGE_UNIT_TESTS) $(KERNEL_UNIT_TESTS) $(VDSO_UNIT_TESTS)
 
 check: all tests
-	test/run --build $(BUILD) -j $(J) --again $(AGAIN) --results $(BUILD)/results $(K)
+	test/run --build $(BUILD) -j $(J) --again $(AGAIN) --results $(BUILD)/results $(if $(WITHOUT),--without "$(WITHOUT)") $(K)
+
+# Those that have every system call of a dump and a restore fail, in a debug build (CRIU_FAULT), which they make.
+FAULT_TESTS := kill/faults kill/kind_faults kill/restore_faults
+check-faults: all tests
+	test/run --build $(BUILD) -j $(J) --again $(AGAIN) --results $(BUILD)/results.faults $(FAULT_TESTS)
+check-without-faults:
+	$(MAKE) --no-print-directory check WITHOUT="$(FAULT_TESTS)"
 
 # The program built with sanitizers. What it injects into a target is not instrumented, what runs outside of targets is.
 check-sanitizers:
@@ -20,4 +27,4 @@ tests: all kind-tests compel-tests unit-tests $(if $(shell command -v clang),fuz
 unit-tests: $(UNIT_TESTS)
 fuzz-targets: $(FUZZ_TARGETS)
 
-.PHONY: check check-sanitizers tests unit-tests fuzz-targets
+.PHONY: check check-faults check-without-faults check-sanitizers tests unit-tests fuzz-targets

@@ -177,6 +177,8 @@ void dump_blocker(struct dump *dump, const struct dump_task *task, int fd, const
  */
 void dump_transient_blocker(struct dump *dump, const struct dump_task *task, int fd, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+/* Is there time for another attempt, and have fewer than @attempts failed? For what need not pass. */
+bool dump_may_try_again(const struct dump *dump, unsigned attempts);
 /*
  * The same for a step that fails for such a reason: return dump_try_again(dump, -ETIMEDOUT, "..."). Logs the text as an error
  * only if there is no time left.

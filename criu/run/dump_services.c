@@ -77,6 +77,11 @@ void dump_transient_blocker(struct dump *dump, const struct dump_task *task, int
 	va_end(ap);
 }
 
+bool dump_may_try_again(const struct dump *dump, unsigned attempts)
+{
+	return dump->attempt < attempts && stats_now() < dump->retry_until;
+}
+
 int dump_try_again(struct dump *dump, int err, const char *fmt, ...)
 {
 	char text[512];

@@ -70,6 +70,9 @@ static int tun_keep(struct dump *dump, const struct fd_probe *probe, uint32_t id
 	return kept->fd < 0 ? fail(kept->fd, "keep device %s", name) : 0;
 }
 
+/* So often the program gets a moment to read what waits, a tenth of a second in all. */
+#define READ_ATTEMPTS 6
+
 static int tun_save_device(struct dump *dump, const struct fd_probe *probe, const struct ifreq *ifr, TunfileEntry *tunf)
 {
 	unsigned flags = (unsigned short)ifr->ifr_flags;
@@ -88,8 +91,14 @@ static int tun_save_device(struct dump *dump, const struct fd_probe *probe, cons
 		return 0;
 	}
 	tunf->has_sndbuf = !ioctl(probe->local, TUNGETSNDBUF, &tunf->sndbuf) && tunf->sndbuf != INT_MAX;
-	if (poll(&look, 1, 0) == 1 && look.revents & POLLIN)
-		log_warn("device %s: packets that have not been read are dropped, as networks may", tunf->netdev);
+	if (poll(&look, 1, 0) == 1 && look.revents & POLLIN) {
+		if (dump_may_try_again(dump, READ_ATTEMPTS))
+			dump_transient_blocker(dump, probe->task, probe->fd,
+					       "device %s: packets have not been read yet", tunf->netdev);
+		else
+			log_warn("device %s: packets that have not been read are dropped, as networks may",
+				 tunf->netdev);
+	}
 	return flags & IFF_PERSIST || dump->checking ? 0 : tun_keep(dump, probe, tunf->id, tunf->netdev);
 }
 
