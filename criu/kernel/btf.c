@@ -11,6 +11,8 @@
 #include "util/fds.h"
 
 #define NESTED_MAX 16
+/* Members that one search looks at: the largest structs have some hundreds, with all that is nested in them. */
+#define MEMBERS_MAX (1u << 16)
 
 static const struct btf_type *type_at(const struct btf *btf, uint32_t offset)
 {
@@ -173,26 +175,28 @@ static const struct btf_type *aggregate(const struct btf *btf, uint32_t id)
 	return NULL;
 }
 
-static long find_field(const struct btf *btf, const struct btf_type *t, const char *path, int depth)
+/* @left bounds the search: types that name each other again and again would make it endless. */
+static long find_field(const struct btf *btf, const struct btf_type *t, const char *path, int depth, unsigned *left)
 {
 	const struct btf_member *members = (const struct btf_member *)(t + 1);
 	size_t len = strcspn(path, ".");
 
 	if (depth == NESTED_MAX)
 		return -ENOENT;
-	for (size_t i = 0; i < BTF_INFO_VLEN(t->info); i++) {
+	for (size_t i = 0; i < BTF_INFO_VLEN(t->info) && *left; i++) {
 		const struct btf_member *m = &members[i];
 		const char *name = name_at(btf, m->name_off);
 		uint32_t bits = BTF_INFO_KFLAG(t->info) ? BTF_MEMBER_BIT_OFFSET(m->offset) : m->offset;
 		const struct btf_type *inner;
 		long at;
 
+		--*left;
 		if (name[0] && (strlen(name) != len || memcmp(name, path, len)))
 			continue;
 		if (name[0] && !path[len])
 			return bits % 8 ? -ENOENT : (long)(bits / 8);
 		inner = aggregate(btf, m->type);
-		at = inner ? find_field(btf, inner, name[0] ? path + len + 1 : path, depth + 1) : -ENOENT;
+		at = inner ? find_field(btf, inner, name[0] ? path + len + 1 : path, depth + 1, left) : -ENOENT;
 		if (at >= 0)
 			return bits / 8 + at;
 	}
@@ -201,9 +205,11 @@ static long find_field(const struct btf *btf, const struct btf_type *t, const ch
 
 long btf_field(const struct btf *btf, const char *name, const char *path)
 {
+	unsigned left = MEMBERS_MAX;
+
 	for (size_t i = 0; i < btf->structs.n; i++) {
 		const struct btf_type *t = type_at(btf, btf->structs.v[i]);
-		long at = str_eq(name_at(btf, t->name_off), name) ? find_field(btf, t, path, 0) : -ENOENT;
+		long at = str_eq(name_at(btf, t->name_off), name) ? find_field(btf, t, path, 0, &left) : -ENOENT;
 
 		if (at >= 0)
 			return at;
