@@ -68,6 +68,13 @@ int open_made(int dir, const char *name, mode_t type)
 	return (st.st_mode & S_IFMT) == type && st.st_uid == opener_uid() ? steal_fd(&fd) : -EAGAIN;
 }
 
+/* Nobody has noted this name yet. -EAGAIN: somebody else has put something in its place, which is not ours to remove. */
+static void unmake(int dir, const char *name, bool is_dir, int err)
+{
+	if (err != -EAGAIN)
+		unlinkat(dir, name, is_dir ? AT_REMOVEDIR : 0);
+}
+
 /*
  * The directory at @path, with the rights to make names in it. Those that were removed are made again for as long as we
  * need them; where something else has taken the name of one, the one above it has to do: @path becomes that of the
@@ -97,6 +104,8 @@ static int open_or_make_dir(struct restore *r, const struct audience *to, struct
 		return err;
 	dir = open_made(parent, name, S_IFDIR);
 	err = dir < 0 ? dir : note_made(made, to, path, dir);
+	if (err)
+		unmake(parent, name, true, err);
 	return err ? err : steal_fd(&dir);
 }
 
@@ -163,6 +172,8 @@ static int make_node(struct place *place, const void *arg)
 	if (err < 0)
 		return -errno;
 	place->fd = open_made(place->dir, place->name, type);
+	if (place->fd < 0)
+		unmake(place->dir, place->name, type == S_IFDIR, place->fd);
 	return place->fd < 0 ? place->fd : 0;
 }
 
@@ -353,6 +364,7 @@ static int make_named(struct restore *r, struct made_array *made, struct place *
 	int err = make_under_some_name(place, remap->entry->remap_id, before ? make_link : make_node,
 				       before ? (const void *)&before->fd : head);
 
+	bool named = !err;
 	if (!err && before)
 		place->fd = open_linked(place, before->fd);
 	if (!err && place->fd < 0)
@@ -360,6 +372,8 @@ static int make_named(struct restore *r, struct made_array *made, struct place *
 	_cleanup_close_ int fd = place->fd;
 	if (!err)
 		err = note_made(made, place->to, place->path, fd);
+	if (err && named)
+		unmake(place->dir, place->name, S_ISDIR(head->mode), err);
 	if (err)
 		return fail(err, "%s was unlinked: make it again", remap->reg->name);
 	opener_leave(r);
@@ -405,19 +419,17 @@ static int open_link_remap(struct restore *r, struct remap *remap)
 /* Under its old name, so that /proc shows it: only names, and where that cannot be, the one from --link-remap is shown. */
 static int link_old_name(struct restore *r, struct made_array *made, struct remap *remap, int from, struct place *place)
 {
-	int err = make_under_some_name(place, remap->record.b, make_link, &from), fd;
+	int err = make_under_some_name(place, remap->record.b, make_link, &from);
 
 	if (err)
 		return err;
-	fd = open_linked(place, from);
-	if (fd < 0)
-		return fd;
-	err = note_made(made, place->to, place->path, fd);
+	_cleanup_close_ int fd = open_linked(place, from);
+	err = fd < 0 ? fd : note_made(made, place->to, place->path, fd);
 	if (err) {
-		close(fd);
+		unmake(place->dir, place->name, false, err);
 		return err;
 	}
-	err = hold(r, place, fd, remap);
+	err = hold(r, place, steal_fd(&fd), remap);
 	if (!err)
 		lose_name(r, made, place, remap);
 	return err;
