@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Unit tests and fuzz targets of criu/util and criu/kernel. They link those two rooms only, built on their own, so that
+# Unit tests and fuzz targets of the modules that read the kernel. They link those only, built on their own, so that
 # nothing else has to compile for them to run.
+KERNEL_MODULES    := util kernel netlink netfilter kmem features
 KERNEL_TEST_NAMES := $(basename $(notdir $(wildcard test/unit/util_*.c test/unit/kernel_*.c)))
 KERNEL_UNIT_TESTS := $(KERNEL_TEST_NAMES:%=$(BUILD)/test/unit/%)
-KERNEL_ROOM_SRC   := $(wildcard criu/util/*.c criu/kernel/*.c)
+KERNEL_ROOM_SRC   := $(wildcard $(KERNEL_MODULES:%=criu/%/*.c))
 KERNEL_ROOM_OBJS  := $(KERNEL_ROOM_SRC:%.c=$(BUILD)/test/obj/%.o)
 KERNEL_FUZZ       := $(BUILD)/test/fuzz/fuzz_proc $(BUILD)/test/fuzz/fuzz_diag
 FUZZ_TARGETS      += $(KERNEL_FUZZ)
@@ -18,6 +19,6 @@ $(KERNEL_UNIT_TESTS): $(BUILD)/test/unit/%: test/unit/%.c $(KERNEL_ROOM_OBJS) te
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(KERNEL_ROOM_OBJS)
 
-$(KERNEL_FUZZ): $(BUILD)/%: %.c $(KERNEL_ROOM_SRC) $(wildcard criu/util/*.h criu/kernel/*.h)
+$(KERNEL_FUZZ): $(BUILD)/%: %.c $(KERNEL_ROOM_SRC) $(wildcard $(KERNEL_MODULES:%=criu/%/*.h))
 	@mkdir -p $(@D)
 	$(FUZZ_CC) $(CSTD) $(FUZZ_FLAGS) -Iinclude -Icriu -o $@ $< $(KERNEL_ROOM_SRC)

@@ -9,8 +9,8 @@
 
 #include "base/bits.h"
 #include "cli/cli.h"
-#include "kernel/features.h"
-#include "kernel/nft_lock.h"
+#include "features/features.h"
+#include "netfilter/nft_lock.h"
 #include "util/str.h"
 
 /* How many features of each need the host lacks. */

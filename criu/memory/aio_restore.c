@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-#include "kernel/aio.h"
+#include "kmem/aio.h"
 #include "memory/aio.h"
 #include "memory/memory.h"
 #include "pie/vma.h"

@@ -3,7 +3,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
-#include "kernel/aio.h"
+#include "kmem/aio.h"
 #include "memory/aio.h"
 #include "util/fds.h"
 #include "util/log.h"

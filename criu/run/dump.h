@@ -12,7 +12,7 @@
 #include "kernel/mountinfo.h"
 #include "kernel/pagemap_scan.h"
 #include "kernel/proc_pid.h"
-#include "kernel/timed_call.h"
+#include "kmem/timed_call.h"
 #include "mm.pb-c.h"
 #include "pie/wire.h"
 #include "run/arena.h"

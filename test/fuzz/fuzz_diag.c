@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel/btf.h"
-#include "kernel/inet_diag.h"
-#include "kernel/packet_diag.h"
-#include "kernel/unix_diag.h"
+#include "kmem/btf.h"
+#include "netlink/inet_diag.h"
+#include "netlink/packet_diag.h"
+#include "netlink/unix_diag.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

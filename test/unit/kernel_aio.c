@@ -8,7 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "kernel/aio.h"
+#include "kmem/aio.h"
 #include "util_check.h"
 
 static struct aio_reader *reader;

@@ -24,7 +24,7 @@
 #include "base/cleanup.h"
 #include "kernel/device.h"
 #include "kernel/fdinfo.h"
-#include "kernel/features.h"
+#include "features/features.h"
 #include "kernel/kcmp.h"
 #include "kernel/maps.h"
 #include "kernel/mountinfo.h"

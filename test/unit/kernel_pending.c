@@ -8,7 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "kernel/pending.h"
+#include "kmem/pending.h"
 #include "util_check.h"
 
 static char pattern[300000];

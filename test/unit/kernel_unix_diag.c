@@ -10,7 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "kernel/unix_diag.h"
+#include "netlink/unix_diag.h"
 #include "util_check.h"
 
 static uint32_t inode_of(int fd)

@@ -8,7 +8,7 @@
  */
 #include <errno.h>
 #include <string.h>
-#include "kernel/landlock.h"
+#include "kmem/landlock.h"
 #include "kinds/kinds.h"
 #include "run/dump.h"
 #include "util/log.h"

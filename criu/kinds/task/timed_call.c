@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A thread that sleeps for a time, or waits with a limit, goes on for what was left of it. The kernel remembers that
- * where no other process finds it: read out of its memory (kernel/timed_call.h), and given to it again by entering the
+ * where no other process finds it: read out of its memory (kmem/timed_call.h), and given to it again by entering the
  * call anew. Where that cannot be done, or the tool is killed before, the call returns EINTR. restart_syscall(2)
  */
 #include <errno.h>

@@ -6,8 +6,8 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
-#include "kernel/inet_diag.h"
-#include "kernel/pending.h"
+#include "netlink/inet_diag.h"
+#include "kmem/pending.h"
 #include "kinds/fd/inet/backlog.h"
 #include "kinds/fd/inet/tcp_repair.h"
 #include "kinds/fd/sockopts.h"

@@ -9,7 +9,7 @@
 #include "base/bits.h"
 #include "base/cleanup.h"
 #include "kernel/boot_id.h"
-#include "kernel/sock_memory.h"
+#include "kmem/sock_memory.h"
 #include "kinds/fd/inet/keeper.h"
 #include "kinds/kinds.h"
 #include "run/dump.h"

@@ -21,7 +21,7 @@
 #include <unistd.h>
 #include "base/bits.h"
 #include "base/cleanup.h"
-#include "kernel/nft_lock.h"
+#include "netfilter/nft_lock.h"
 #include "kinds/fd/inet/tcp_repair.h"
 #include "run/guard.h"
 #include "util/fds.h"

@@ -5,8 +5,8 @@
 #include <sys/random.h>
 #include <time.h>
 #include "inventory.pb-c.h"
-#include "kernel/inet_diag.h"
-#include "kernel/nft_lock.h"
+#include "netlink/inet_diag.h"
+#include "netfilter/nft_lock.h"
 #include "kinds/fd/inet/backlog.h"
 #include "rpc.pb-c.h"
 #include "run/scripts.h"

@@ -5,7 +5,7 @@
  */
 #include <errno.h>
 #include <string.h>
-#include "kernel/inet_diag.h"
+#include "netlink/inet_diag.h"
 #include "kinds/fd/inet/backlog.h"
 #include "kinds/fd/inet/errors.h"
 #include "kinds/fd/inet/lock.h"

@@ -5,7 +5,7 @@
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <string.h>
-#include "kernel/nft_lock.h"
+#include "netfilter/nft_lock.h"
 #include "util/fds.h"
 
 /* The sum of 16 bit words; an odd last byte counts as if a zero followed. RFC 1071 */

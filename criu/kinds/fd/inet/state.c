@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
-#include "kernel/inet_diag.h"
+#include "netlink/inet_diag.h"
 #include "kinds/fd/inet/errors.h"
 #include "kinds/fd/inet/internal.h"
 

@@ -2,8 +2,8 @@
 /* Keys of TCP_MD5SIG (tcp(7), RFC 2385): no getsockopt(2) tells them, sock_diag does. */
 #include <errno.h>
 #include <string.h>
-#include "kernel/inet_diag.h"
-#include "kernel/sock_diag.h"
+#include "netlink/inet_diag.h"
+#include "netlink/sock_diag.h"
 #include "kinds/fd/inet/internal.h"
 
 static int add_key(struct dump *dump, InetSkEntry *entry, const struct inet_diag_key *key)

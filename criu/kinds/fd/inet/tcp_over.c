@@ -7,7 +7,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/filter.h>
-#include "kernel/nft_lock.h"
+#include "netfilter/nft_lock.h"
 #include "kinds/fd/inet/segment.h"
 #include "kinds/fd/inet/tcp_repair.h"
 #include "kinds/fd/sockopts.h"

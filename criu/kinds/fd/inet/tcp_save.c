@@ -8,7 +8,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include "kernel/inet_diag.h"
+#include "netlink/inet_diag.h"
 #include "kinds/fd/inet/backlog.h"
 #include "kinds/fd/inet/lock.h"
 #include "kinds/fd/inet/tcp_repair.h"

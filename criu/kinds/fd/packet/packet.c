@@ -9,8 +9,8 @@
 #include <sys/socket.h>
 #include "base/bits.h"
 #include "base/cleanup.h"
-#include "kernel/packet_diag.h"
-#include "kernel/sock_memory.h"
+#include "netlink/packet_diag.h"
+#include "kmem/sock_memory.h"
 #include "kinds/fd/packet/rings.h"
 #include "kinds/fd/reopen.h"
 #include "kinds/fd/sockopts.h"

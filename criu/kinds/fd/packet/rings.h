@@ -5,7 +5,7 @@
  */
 #pragma once
 #include <linux/if_packet.h>
-#include "kernel/packet_diag.h"
+#include "netlink/packet_diag.h"
 #include "packet-sock.pb-c.h"
 #include "run/dump.h"
 #include "run/restore.h"

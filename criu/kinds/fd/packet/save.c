@@ -8,7 +8,7 @@
 #include <sys/mman.h>
 #include "base/bits.h"
 #include "base/cleanup.h"
-#include "kernel/packet_ring.h"
+#include "kmem/packet_ring.h"
 #include "kinds/fd/packet/rings.h"
 #include "kinds/kinds.h"
 #include "memory/memory.h"

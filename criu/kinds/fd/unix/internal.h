@@ -7,8 +7,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include "base/bits.h"
-#include "kernel/pending.h"
-#include "kernel/unix_diag.h"
+#include "kmem/pending.h"
+#include "netlink/unix_diag.h"
 #include "kinds/fd/record_table.h"
 #include "kinds/kinds.h"
 #include "run/dump.h"

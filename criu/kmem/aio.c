@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "kernel/aio.h"
+#include "kmem/aio.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/bits.h"
-#include "kernel/kernel_memory.h"
+#include "kmem/kernel_memory.h"
 #include "util/fds.h"
 #include "util/str.h"
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "kernel/pending.h"
+#include "kmem/pending.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include "base/bits.h"
-#include "kernel/kernel_memory.h"
+#include "kmem/kernel_memory.h"
 
 /* What goes beyond is no queue: it is taken for something that changes while it is read. */
 #define CONNECTIONS_MAX 65536u

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "kernel/unix_diag.h"
+#include "netlink/unix_diag.h"
 #include <errno.h>
 #include <linux/unix_diag.h>
 #include <string.h>
 #include <sys/socket.h>
-#include "kernel/sock_diag.h"
+#include "netlink/sock_diag.h"
 
 #define NAME_MAX_LEN 108u
 

@@ -7,8 +7,8 @@
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
-#include "kernel/feature_probes.h"
-#include "kernel/nft_lock.h"
+#include "features/feature_probes.h"
+#include "netfilter/nft_lock.h"
 #include "util/fds.h"
 
 #define IOC_SK_NS 0x894c /* SIOCGSKNS */

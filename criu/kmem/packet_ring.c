@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "kernel/packet_ring.h"
+#include "kmem/packet_ring.h"
 #include <errno.h>
 #include <stdlib.h>
-#include "kernel/kernel_memory.h"
+#include "kmem/kernel_memory.h"
 
 struct packet_ring_reader {
 	struct kernel_memory mem;

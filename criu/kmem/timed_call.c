@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "kernel/timed_call.h"
+#include "kmem/timed_call.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include "base/bits.h"
-#include "kernel/kernel_memory.h"
+#include "kmem/kernel_memory.h"
 
 #define NS 1000000000ull
 #define RESTART_MAX 128

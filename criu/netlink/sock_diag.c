@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "kernel/sock_diag.h"
+#include "netlink/sock_diag.h"
 #include <errno.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "kernel/sock_memory.h"
+#include "kmem/sock_memory.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include "kernel/kernel_memory.h"
+#include "kmem/kernel_memory.h"
 
 #define SS_CONNECTING_ 2 /* include/uapi/linux/net.h */
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "kernel/inet_diag.h"
+#include "netlink/inet_diag.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/inet_diag.h>
 #include <linux/tcp.h>
 #include <string.h>
-#include "kernel/sock_diag.h"
+#include "netlink/sock_diag.h"
 
 /* include/net/tcp_states.h */
 #define TCP_CLOSE 7

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "kernel/btf.h"
+#include "kmem/btf.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/btf.h>

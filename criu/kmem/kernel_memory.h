@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <time.h>
-#include "kernel/btf.h"
+#include "kmem/btf.h"
 
 struct kernel_memory {
 	/* Programs that tell where a CPU has its own, and what time it is; -1: not loaded yet. */

@@ -14,7 +14,7 @@
 
 #include "base/bits.h"
 #include "base/cleanup.h"
-#include "kernel/feature_probes.h"
+#include "features/feature_probes.h"
 #include "kernel/kcmp.h"
 #include "kernel/maps.h"
 #include "kernel/pagemap_scan.h"

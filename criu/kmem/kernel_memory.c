@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "kernel/kernel_memory.h"
+#include "kmem/kernel_memory.h"
 #include <errno.h>
 #include <linux/bpf.h>
 #include <string.h>

@@ -18,7 +18,7 @@
 #include "base/bits.h"
 #include "base/cleanup.h"
 #include "kernel/fdinfo.h"
-#include "kernel/feature_probes.h"
+#include "features/feature_probes.h"
 #include "kernel/kcmp.h"
 #include "util/fds.h"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 
-#include "kernel/feature_probes.h"
-#include "kernel/features.h"
+#include "features/feature_probes.h"
+#include "features/features.h"
 #include "util/str.h"
 
 static const struct feature_info table[FEATURE_COUNT] = {

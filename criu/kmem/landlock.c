@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "kernel/landlock.h"
+#include "kmem/landlock.h"
 #include <errno.h>
 #include <linux/landlock.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 #include <unistd.h>
 #include "base/bits.h"
 #include "base/cleanup.h"
-#include "kernel/kernel_memory.h"
+#include "kmem/kernel_memory.h"
 #include "util/fds.h"
 
 /* What the security modules keep of a task's credentials: places where Landlock's part may be. */

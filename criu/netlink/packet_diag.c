@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "kernel/packet_diag.h"
+#include "netlink/packet_diag.h"
 #include <errno.h>
 #include <linux/packet_diag.h>
 #include <string.h>
 #include <sys/socket.h>
 #include "base/bits.h"
-#include "kernel/sock_diag.h"
+#include "netlink/sock_diag.h"
 
 struct reading {
 	uint32_t ino;

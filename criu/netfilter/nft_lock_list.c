@@ -11,8 +11,8 @@
 #include <string.h>
 #include <sys/socket.h>
 #include "base/bits.h"
-#include "kernel/inet_diag.h"
-#include "kernel/nft_lock.h"
+#include "netlink/inet_diag.h"
+#include "netfilter/nft_lock.h"
 #include "util/str.h"
 
 #ifndef NFT_TABLE_F_OWNER

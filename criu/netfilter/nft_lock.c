@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "kernel/nft_lock.h"
+#include "netfilter/nft_lock.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/netfilter.h>
