@@ -31,7 +31,7 @@ static int descriptor_itself(struct restore *r, struct file *file)
 /* Its right to read a file is none to write it. */
 static int reopen_for_task(struct restore *r, const struct file *file, int fd, unsigned access)
 {
-	const struct audience *to = file->kind->by_name ? audience_of_task(r, r->self) : NULL;
+	const struct audience *to = file->kind->by_name ? audience_of_task(r, r->process.task) : NULL;
 	int again = to ? opener_enter(r, to->openers[0]) : 0;
 
 	if (!again)
@@ -101,7 +101,7 @@ static int fill_vma(struct restore *r, struct restore_task *rt, const VmaEntry *
 				.fd = -1,
 				.shmid = -1,
 				.madv = v->has_madv ? v->madv : 0,
-				.staged = premap_address(r->premap, v) };
+				.staged = premap_address(r->process.premap, v) };
 	w->flags &= ~(uint64_t)(MAP_FIXED | MAP_LOCKED);
 	if (v->anon_name) {
 		char *name = wire_alloc(wire, strlen(v->anon_name) + 1);
@@ -131,7 +131,7 @@ static int fill_vma(struct restore *r, struct restore_task *rt, const VmaEntry *
 		w->staged = aio_waits_at(wire, v->start);
 	} else if (v->status & VMA_SYSV) {
 		w->shmid = v->shmid;
-		if (!hash_get(&r->segment_sizes, segment_key(v->shmid, true), &w->segment_len))
+		if (!hash_get(&r->plan.segment_sizes, segment_key(v->shmid, true), &w->segment_len))
 			return fail(-EBADMSG, "no SysV segment %lu", v->shmid);
 	} else if (v->status & VMA_ANON_SHARED) {
 		uint64_t fd;
@@ -215,7 +215,7 @@ static size_t push_runs(struct restore *r, const struct wire_task *wire, const s
 		const struct pagemap_run *run = &map->runs[i];
 		uint64_t at = run->vaddr, end = at + run->nr_pages * PAGE_SZ, stop;
 
-		while ((at = premap_missing(r->premap, at, end, &stop)) < end) {
+		while ((at = premap_missing(r->process.premap, at, end, &stop)) < end) {
 			struct wire_io piece = { .addr = at,
 						 .len = stop - at,
 						 .offset = run->offset + (at - run->vaddr),
@@ -314,7 +314,7 @@ int memory_hand_over(struct restore *r, struct restore_task *rt, struct wire_tas
 	if (!err)
 		err = vdso_plan_with(r, rt, map, wire);
 	if (!err)
-		err = premap_settle(r->premap, map, wire);
+		err = premap_settle(r->process.premap, map, wire);
 	if (!err)
 		err = aio_hand_over(r, rt, map, wire);
 	if (!err)

@@ -80,7 +80,7 @@ int premap_link(struct restore *r)
 {
 	struct restore_task *rt;
 
-	if (r->tree.nr_tasks < 2)
+	if (r->plan.tree.nr_tasks < 2)
 		return 0;
 	restore_for_each_task(rt, r) {
 		struct premap *p;
@@ -94,7 +94,7 @@ int premap_link(struct restore *r)
 			return fail(-ENOMEM, "plan of shared memory");
 	}
 	/* Children first, so that a task's hulls are complete when its maker takes them up. */
-	for (struct list *pos = r->tree.tasks.prev; pos != &r->tree.tasks; pos = pos->prev) {
+	for (struct list *pos = r->plan.tree.tasks.prev; pos != &r->plan.tree.tasks; pos = pos->prev) {
 		struct restore_task *by;
 
 		rt = restore_task_of(list_entry(pos, struct task, in_tree));
@@ -178,9 +178,9 @@ static struct premap *premap_own(struct restore *r, const struct restore_task *r
 	if (!p->hulls)
 		return NULL;
 	memcpy(p->hulls, rt->memory->hulls, size);
-	if (r->premap)
-		p->areas = r->premap->areas;
-	r->premap = p;
+	if (r->process.premap)
+		p->areas = r->process.premap->areas;
+	r->process.premap = p;
 	return p;
 }
 

@@ -173,11 +173,11 @@ static int note_needed(struct restore *r)
 
 			if (!(vma->status & VMA_ANON_SHARED) || (vma->status & VMA_SYSV))
 				continue;
-			slot = hash_slot_of(&r->segment_sizes, segment_key(vma->shmid, false), &fresh);
+			slot = hash_slot_of(&r->plan.segment_sizes, segment_key(vma->shmid, false), &fresh);
 			if (!slot)
 				return fail(-ENOMEM, "shared memory");
 			*slot = MAX_OF(*slot, end);
-			if (hash_put(&r->segments_wanted, segment_key(vma->shmid, false), vma->flags & HUGE_BITS))
+			if (hash_put(&r->plan.segments_wanted, segment_key(vma->shmid, false), vma->flags & HUGE_BITS))
 				return fail(-ENOMEM, "shared memory");
 		}
 	}
@@ -239,7 +239,7 @@ static int keep_sysv(struct restore *r, uint32_t id, int fd)
 {
 	uint64_t key = segment_key(id, true), wanted;
 
-	if (!hash_get(&r->segments_wanted, key, &wanted))
+	if (!hash_get(&r->plan.segments_wanted, key, &wanted))
 		return 0;
 	fd = dup_fd_above(fd, r->service_base);
 	if (fd < 0 || hash_put(&r->segment_fds, key, fd))
@@ -264,7 +264,7 @@ static int fill_sysv(struct restore *r, const IpcShmEntry *e, bool fill)
 	if (!err)
 		err = keep_sysv(r, e->desc->id, fd);
 	if (!err)
-		err = hash_put(&r->segment_sizes, segment_key(e->desc->id, true), len);
+		err = hash_put(&r->plan.segment_sizes, segment_key(e->desc->id, true), len);
 	shmdt(p);
 	return err;
 }
@@ -350,7 +350,7 @@ static int make_sysv(struct restore *r, const IpcShmEntry *e)
 	if (!err)
 		err = fill_sysv(r, e, true);
 	if (made) {
-		uint64_t *slot = hash_slot_of(&r->sysv_made, e->desc->id, &made);
+		uint64_t *slot = hash_slot_of(&r->tool.sysv_made, e->desc->id, &made);
 
 		if (slot)
 			*slot = e->desc->mode & SHM_DEST ? hold_removed(e->desc->id) : 0;
@@ -367,13 +367,13 @@ int segments_make(struct restore *r)
 	size_t nr, iter = 0;
 	int err = note_needed(r);
 
-	while (!err && (slot = hash_next(&r->segments_wanted, &iter))) {
+	while (!err && (slot = hash_next(&r->plan.segments_wanted, &iter))) {
 		uint64_t size = 0;
 		int fd = -1;
 
 		if (slot->key >> 32)
 			continue;
-		hash_get(&r->segment_sizes, slot->key, &size);
+		hash_get(&r->plan.segment_sizes, slot->key, &size);
 		err = make_anonymous(r, slot->key, ROUND_UP(size, page_size(slot->value)), slot->value, &fd);
 		if (!err)
 			err = hash_put(&r->segment_fds, slot->key, fd);
@@ -390,7 +390,7 @@ void segments_finish(struct restore *r, bool failed)
 	const struct hash_slot *slot;
 	size_t iter = 0;
 
-	while ((slot = hash_next(&r->sysv_made, &iter))) {
+	while ((slot = hash_next(&r->tool.sysv_made, &iter))) {
 		if (slot->value)
 			shmdt((void *)(uintptr_t)slot->value);
 		else if (failed)

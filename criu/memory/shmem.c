@@ -166,7 +166,7 @@ int shmem_check(struct restore *r, uint32_t shmid)
 	bool fresh;
 	int err;
 
-	if (!hash_slot_of(&r->segments_checked, shmid, &fresh))
+	if (!hash_slot_of(&r->plan.segments_checked, shmid, &fresh))
 		return fail(-ENOMEM, "shared memory");
 	err = fresh ? pagemap_load(r->dir, IMAGE_SHMEM_PAGEMAP, shmid, &map) : -ENOENT;
 	if (!err)

@@ -367,7 +367,7 @@ static int finish_all(struct restore *r)
 {
 	int first = 0;
 
-	for (struct list *pos = r->tree.tasks.prev; pos != &r->tree.tasks; pos = pos->prev) {
+	for (struct list *pos = r->plan.tree.tasks.prev; pos != &r->plan.tree.tasks; pos = pos->prev) {
 		struct restore_task *rt = restore_task_of(list_entry(pos, struct task, in_tree));
 		int err = lives(rt) ? finish_task(r, rt) : 0;
 
@@ -404,7 +404,7 @@ int restore_commit(struct restore *r)
 	if (!err)
 		err = locks_ready(r);
 	if (!err)
-		err = restore_script(r, "pre-resume", r->root_pid);
+		err = restore_script(r, "pre-resume", r->tool.root_pid);
 	for (const struct task_kind *const *kind = task_kinds; !err && *kind; kind++)
 		err = (*kind)->before_commit ? (*kind)->before_commit(r) : 0;
 	if (err)

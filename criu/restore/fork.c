@@ -141,7 +141,7 @@ static int reap_helpers(struct restore *r, struct restore_task *rt)
 {
 	struct task *t;
 
-	list_for_each(t, &r->helpers, in_tree) {
+	list_for_each(t, &r->plan.helpers, in_tree) {
 		int status;
 
 		if (t->parent == &rt->t && waitpid(t->pid, &status, 0) != t->pid)
@@ -202,8 +202,8 @@ static int await_orphaned(pid_t maker)
 
 static int follow_maker(struct restore *r, struct restore_task *rt)
 {
-	if (r->root_maker && !rt->creator)
-		return await_orphaned(r->root_maker);
+	if (r->tool.root_maker && !rt->creator)
+		return await_orphaned(r->tool.root_maker);
 	/* The restore is all or nothing: whose maker dies dies too, until the restorer sets what the image says. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		return fail(-errno, "prctl(PR_SET_PDEATHSIG)");
@@ -212,11 +212,11 @@ static int follow_maker(struct restore *r, struct restore_task *rt)
 
 static int become(struct restore *r, struct restore_task *rt)
 {
-	int err = &rt->t == r->tree.root ? untrusted_settle(r) : 0;
+	int err = &rt->t == r->plan.tree.root ? untrusted_settle(r) : 0;
 
 	if (err)
 		return err;
-	r->self = rt;
+	r->process.task = rt;
 	atomic_store(&r->shared->tasks[rt->t.index].pid, getpid());
 	/* Whoever failed before that number was there does not end us (restore/undo.c). */
 	if (atomic_load(&r->shared->failed))
@@ -229,7 +229,7 @@ static int become(struct restore *r, struct restore_task *rt)
 	if (err)
 		return err;
 	if (rt->files_owner || rt->helper || rt->t.state == TASK_DEAD)
-		close(r->commit_hold_fd);
+		close(r->tool.commit_hold_fd);
 	return 0;
 }
 
@@ -341,7 +341,7 @@ static _Noreturn void run_task(struct restore *r, struct restore_task *rt)
 	int err;
 
 	/* Who lives in its maker's memory does not live in its copy. */
-	r->sharers = NULL;
+	r->process.sharers = NULL;
 	err = live(r, rt);
 
 	shared_fail(r->shared, err);
@@ -364,16 +364,16 @@ static bool is_number_of_tree(struct restore *r, pid_t pid)
 	struct task *helper;
 	uint64_t of;
 
-	list_for_each(helper, &r->helpers, in_tree)
+	list_for_each(helper, &r->plan.helpers, in_tree)
 		if (helper->pid == pid)
 			return true;
-	return hash_get(&r->tids, (uint64_t)pid, &of);
+	return hash_get(&r->plan.tids, (uint64_t)pid, &of);
 }
 
 static _Noreturn void make_orphan(struct restore *r, struct restore_task *root)
 {
-	r->root_maker = getpid();
-	if (is_number_of_tree(r, r->root_maker))
+	r->tool.root_maker = getpid();
+	if (is_number_of_tree(r, r->tool.root_maker))
 		_exit(MAKER_IN_THE_WAY);
 	_exit(make_task(r, root, NULL) ? MAKER_FAILED : 0);
 }
@@ -401,7 +401,7 @@ static int make_root_orphan(struct restore *r, struct restore_task *root)
 
 int restore_fork_tree(struct restore *r)
 {
-	struct restore_task *root = restore_task_of(r->tree.root);
+	struct restore_task *root = restore_task_of(r->plan.tree.root);
 	sigset_t all;
 	int err;
 
@@ -410,6 +410,6 @@ int restore_fork_tree(struct restore *r)
 	sigprocmask(SIG_BLOCK, &all, NULL);
 	err = minds_our_end(r, root) ? make_root_orphan(r, root) : make_task(r, root, NULL);
 	if (!err)
-		r->root_pid = root->t.pid;
+		r->tool.root_pid = root->t.pid;
 	return err;
 }

@@ -40,7 +40,7 @@ static uint64_t memory_size(const struct restore *r, const struct restore_task *
 {
 	uint64_t size = rt->mm->n_vmas * (sizeof(struct wire_vma) + 256);
 
-	size += (rt->nr_runs + (r->premap ? r->premap->more_runs : 0) + 1) * 2 * sizeof(struct wire_io);
+	size += (rt->nr_runs + (r->process.premap ? r->process.premap->more_runs : 0) + 1) * 2 * sizeof(struct wire_io);
 	return ROUND_UP(size, PAGE_SZ);
 }
 
@@ -48,7 +48,7 @@ static uint64_t region_size(const struct restore *r, const struct restore_task *
 {
 	uint64_t size = ROUND_UP(restorer_blob.size, PAGE_SZ) + memory_size(r, rt) + task_size(rt);
 
-	for (const struct sharer *s = r->sharers; s; s = s->next)
+	for (const struct sharer *s = r->process.sharers; s; s = s->next)
 		size += task_size(s->rt);
 	return size + ROUND_UP(r->shared->size, PAGE_SZ);
 }
@@ -121,7 +121,7 @@ static int lay_region(struct restore *r, struct restore_task *rt, char *region, 
 		return fail(-ENOMEM, "tasks of one memory");
 	group->members = 1;
 	wire_of(r, rt)->group = (uintptr_t)group;
-	for (const struct sharer *s = r->sharers; s; s = s->next) {
+	for (const struct sharer *s = r->process.sharers; s; s = s->next) {
 		err = lay_wire(r, s->rt, at, task_size(s->rt), end);
 		if (err)
 			return err;
@@ -147,9 +147,9 @@ static int map_region(struct restore *r, struct restore_task *rt, struct holes *
 	err = lay_region(r, rt, p, len);
 	if (err)
 		return err;
-	r->wire = wire_of(r, rt);
-	r->wire->region = at;
-	r->wire->region_len = len;
+	r->process.wire = wire_of(r, rt);
+	r->process.wire->region = at;
+	r->process.wire->region_len = len;
 	/* To be taken out in the end, by the last of those that live here. */
 	r->shared->tasks[rt->t.index].region = at;
 	r->shared->tasks[rt->t.index].region_len = len;
@@ -214,7 +214,7 @@ static int fill_spares(struct restore *r, struct restore_task *rt, struct wire_t
 		return fail(-ENOMEM, "ranges to keep");
 	ranges[n++] = (struct wire_range){ wire->region, wire->region + wire->region_len };
 	n += vdso_spared(wire, ranges + n, room - n);
-	n += premap_spares(r->premap, ranges + n, room - n);
+	n += premap_spares(r->process.premap, ranges + n, room - n);
 	n += aio_spares(wire, ranges + n, room - n);
 	qsort(ranges, n, sizeof(*ranges), cmp_range);
 	wire->spares = (uintptr_t)ranges;
@@ -239,7 +239,7 @@ static pid_t reader_tid(struct restore *r, const struct restore_task *rt, const 
 		for (size_t i = 0; i < other->nr_threads; i++)
 			last = MAX_OF(last, other->threads[i].id.tid);
 	}
-	return last + (pid_t)r->nr_helpers + 1 + (pid_t)rt->t.index;
+	return last + (pid_t)r->plan.nr_helpers + 1 + (pid_t)rt->t.index;
 }
 
 /* In each task: what its restorer has to do. */
@@ -291,7 +291,8 @@ static bool has_early_threads(const struct restore_task *rt)
 /* In the process whose threads they are. */
 static int start_early(struct restore *r, struct restore_task *rt)
 {
-	unsigned long (*entry)(unsigned int, void *) = (void *)(uintptr_t)(r->wire->region + restorer_blob.entry);
+	unsigned long (*entry)(unsigned int, void *) =
+		(void *)(uintptr_t)(r->process.wire->region + restorer_blob.entry);
 	struct wire_task *wire = wire_of(r, rt);
 	struct wire_thread *threads = (struct wire_thread *)(uintptr_t)wire->threads;
 	uint64_t words = wire->words;
@@ -312,7 +313,7 @@ int restore_early_threads(struct restore *r, struct restore_task *rt)
 	struct holes holes;
 	int err;
 
-	for (const struct sharer *s = r->sharers; s; s = s->next)
+	for (const struct sharer *s = r->process.sharers; s; s = s->next)
 		any |= has_early_threads(s->rt);
 	if (!any)
 		return 0;
@@ -332,9 +333,9 @@ int restore_hand_over(struct restore *r, struct restore_task *rt)
 
 	if (err)
 		return err;
-	if (!r->wire)
+	if (!r->process.wire)
 		err = map_region(r, rt, &holes);
-	wire = r->wire;
+	wire = r->process.wire;
 	if (!err) {
 		wire->stage = holes_take(&holes, STAGE_SIZE, HUGE_PAGE_SZ);
 		wire->stage_len = wire->stage ? STAGE_SIZE : 0;

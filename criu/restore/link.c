@@ -27,7 +27,7 @@ static bool outside(struct restore *r, pid_t id)
 /* Children first: a leader whose child has an older session was born in that session itself. */
 static void find_birth_sessions(struct restore *r)
 {
-	for (struct list *pos = r->tree.tasks.prev; pos != &r->tree.tasks; pos = pos->prev) {
+	for (struct list *pos = r->plan.tree.tasks.prev; pos != &r->plan.tree.tasks; pos = pos->prev) {
 		struct restore_task *rt = restore_task_of(list_entry(pos, struct task, in_tree));
 		struct restore_task *parent = rt->t.parent ? restore_task_of(rt->t.parent) : NULL;
 		pid_t sid = needed_sid(rt);
@@ -35,7 +35,7 @@ static void find_birth_sessions(struct restore *r)
 		if (!parent || !sid || sid == parent->t.sid || parent->t.sid != parent->t.pid || parent->birth_sid)
 			continue;
 		/* A dead leader's session is entered by a helper instead, unless it lies outside the tree. */
-		if (outside(r, sid) && sid != r->tree.root->sid)
+		if (outside(r, sid) && sid != r->plan.tree.root->sid)
 			continue;
 		parent->birth_sid = sid;
 	}
@@ -45,7 +45,7 @@ static struct restore_task *find_helper(struct restore *r, pid_t pid)
 {
 	struct task *t;
 
-	list_for_each(t, &r->helpers, in_tree)
+	list_for_each(t, &r->plan.helpers, in_tree)
 		if (t->pid == pid)
 			return restore_task_of(t);
 	return NULL;
@@ -56,7 +56,7 @@ static struct restore_task *add_helper(struct restore *r, pid_t pid, pid_t sid, 
 	struct restore_task *h;
 	bool fresh;
 
-	if (!hash_slot_of(&r->tids, pid, &fresh) || !fresh)
+	if (!hash_slot_of(&r->plan.tids, pid, &fresh) || !fresh)
 		return NULL;
 	h = restore_alloc(r, sizeof(*h));
 	if (!h)
@@ -66,10 +66,10 @@ static struct restore_task *add_helper(struct restore *r, pid_t pid, pid_t sid, 
 	h->t.parent = &parent->t;
 	h->t.state = TASK_ALIVE;
 	h->t.exit_signal = SIGCHLD;
-	h->t.index = r->tree.nr_tasks + r->nr_helpers++;
+	h->t.index = r->plan.tree.nr_tasks + r->plan.nr_helpers++;
 	h->helper = true;
 	h->creator = parent;
-	list_add_tail(&h->t.in_tree, &r->helpers);
+	list_add_tail(&h->t.in_tree, &r->plan.helpers);
 	log_debug("helper %d stands in for a dead leader (child of %d)", pid, parent->t.pid);
 	return h;
 }
@@ -143,8 +143,8 @@ static int find_group(struct restore *r, struct restore_task *rt)
 		leader->leads_for_others = true;
 	if (leader || find_helper(r, pgid))
 		return 0;
-	if (r->opts->shell_job && (pgid == r->tree.root->pgid || outside(r, rt->t.sid))) {
-		rt->join_pgid = r->own_pgid;
+	if (r->opts->shell_job && (pgid == r->plan.tree.root->pgid || outside(r, rt->t.sid))) {
+		rt->join_pgid = r->tool.own_pgid;
 		return 0;
 	}
 	/* A group whose leader has gone keeps its number: a helper leads it until the first member is in. */
@@ -183,7 +183,7 @@ static int check_birth(struct restore *r, const struct restore_task *rt)
 
 static int check_root(struct restore *r)
 {
-	struct restore_task *root = restore_task_of(r->tree.root);
+	struct restore_task *root = restore_task_of(r->plan.tree.root);
 
 	/* Its parent is another one than before, which waits for it in the usual way. */
 	root->t.exit_signal = SIGCHLD;
@@ -236,8 +236,8 @@ static int find_users(struct restore *r)
 	restore_for_each_task(rt, r)
 		for (size_t i = 0; i < rt->nr_fds; i++)
 			rt->fds[i].file->nr_users++;
-	for (size_t i = 0; i < r->nr_files; i++) {
-		struct file *file = &r->files[i];
+	for (size_t i = 0; i < r->plan.nr_files; i++) {
+		struct file *file = &r->plan.files[i];
 
 		file->users = restore_alloc(r, (file->nr_users + 1) * sizeof(*file->users));
 		if (!file->users)
@@ -264,8 +264,8 @@ static int link_files(struct restore *r)
 {
 	int err = find_users(r);
 
-	for (size_t i = 0; !err && i < r->nr_files; i++) {
-		struct file *file = &r->files[i];
+	for (size_t i = 0; !err && i < r->plan.nr_files; i++) {
+		struct file *file = &r->plan.files[i];
 
 		LOG_SCOPE("file %#x (%s)", file->id, file->kind->name);
 		if (file->kind->link)
@@ -280,7 +280,7 @@ static int link_files(struct restore *r)
  * creators themselves. */
 static void list_forks(struct restore *r)
 {
-	for (struct list *pos = r->tree.tasks.prev; pos != &r->tree.tasks; pos = pos->prev) {
+	for (struct list *pos = r->plan.tree.tasks.prev; pos != &r->plan.tree.tasks; pos = pos->prev) {
 		struct restore_task *rt = restore_task_of(list_entry(pos, struct task, in_tree));
 
 		if (rt->creator) {
@@ -288,7 +288,7 @@ static void list_forks(struct restore *r)
 			rt->creator->forks = rt;
 		}
 	}
-	for (struct list *pos = r->helpers.prev; pos != &r->helpers; pos = pos->prev) {
+	for (struct list *pos = r->plan.helpers.prev; pos != &r->plan.helpers; pos = pos->prev) {
 		struct restore_task *rt = restore_task_of(list_entry(pos, struct task, in_tree));
 
 		rt->next_forked = rt->creator->forks;
@@ -326,7 +326,7 @@ static int check_leader(struct restore *r, const struct restore_task *rt)
 /* Who is forked by somebody that is forked by the root, and so on; those whom nobody reaches would wait for each other. */
 static int check_forks(struct restore *r)
 {
-	const struct restore_task *root = restore_task_of(r->tree.root), *rt = root;
+	const struct restore_task *root = restore_task_of(r->plan.tree.root), *rt = root;
 	size_t reached = 1;
 
 	while (rt) {
@@ -339,11 +339,11 @@ static int check_forks(struct restore *r)
 		}
 		reached += rt != NULL;
 	}
-	return reached == r->tree.nr_tasks + r->nr_helpers ?
+	return reached == r->plan.tree.nr_tasks + r->plan.nr_helpers ?
 		       0 :
 		       fail(-EBADMSG,
 			    "pstree.img: %zu tasks are in sessions that only they could have made for each other",
-			    r->tree.nr_tasks + r->nr_helpers - reached);
+			    r->plan.tree.nr_tasks + r->plan.nr_helpers - reached);
 }
 
 int restore_link(struct restore *r)
@@ -351,7 +351,7 @@ int restore_link(struct restore *r)
 	struct restore_task *rt;
 	int err = 0;
 
-	list_init(&r->helpers);
+	list_init(&r->plan.helpers);
 	restore_for_each_task(rt, r)
 		err = err ? err : check_session(r, rt);
 	if (!err)

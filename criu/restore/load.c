@@ -94,7 +94,7 @@ static int load_threads(struct restore *r, struct restore_task *rt, const Pstree
 			return err;
 		if (!e->threads[i] || e->threads[i] > INT32_MAX)
 			return bad("pstree.img: thread id %u", e->threads[i]);
-		slot = hash_slot_of(&r->tids, e->threads[i], &fresh);
+		slot = hash_slot_of(&r->plan.tids, e->threads[i], &fresh);
 		if (!slot)
 			return fail(-ENOMEM, "threads");
 		*slot = e->pid;
@@ -157,7 +157,7 @@ static int load_ids(struct restore *r, struct restore_task *rt)
 static int own(struct restore *r, uint32_t id, uint64_t which, struct restore_task *rt, bool *ret_owner,
 	       struct restore_task **ret_whose)
 {
-	uint64_t *slot = hash_slot_of(&r->id_owner, which << 32 | id, ret_owner);
+	uint64_t *slot = hash_slot_of(&r->plan.id_owner, which << 32 | id, ret_owner);
 
 	if (!slot)
 		return fail(-ENOMEM, "ids");
@@ -257,21 +257,21 @@ static int load_task(struct restore *r, const PstreeEntry *e)
 		return bad("pstree.img: pid %u, group %u, session %u", e->pid, e->pgid, e->sid);
 	if (restore_find_task(r, e->pid))
 		return bad("pstree.img: pid %u stands there twice", e->pid);
-	if (r->tree.root) {
+	if (r->plan.tree.root) {
 		parent = restore_find_task(r, e->ppid);
 		if (!parent)
 			return bad("pstree.img: the parent %u of %u is missing or comes behind it", e->ppid, e->pid);
 		if (parent->t.state == TASK_DEAD)
 			return bad("pstree.img: the parent %u of %u is a zombie", e->ppid, e->pid);
 	}
-	err = hash_put_ptr(&r->task_by_pid, e->pid, rt);
+	err = hash_put_ptr(&r->plan.task_by_pid, e->pid, rt);
 	if (!err)
 		err = read_single(r, IMAGE_CORE, e->pid, &rt->core);
 	if (!err)
 		err = load_state(rt);
 	if (err)
 		return err;
-	tree_add(&r->tree, &rt->t, parent ? &parent->t : NULL);
+	tree_add(&r->plan.tree, &rt->t, parent ? &parent->t : NULL);
 	if (rt->t.state == TASK_DEAD)
 		return parent ? 0 : bad("pstree.img: the root %u is a zombie", e->pid);
 	return load_threads(r, rt, e);
@@ -287,9 +287,9 @@ static int load_pstree(struct restore *r)
 		return bad("pstree.img is missing or empty");
 	for (size_t i = 0; !err && i < nr; i++)
 		err = load_task(r, (PstreeEntry *)records[i]);
-	if (!err && restore_find_task(r, r->tree.root->ppid))
-		return bad("pstree.img: the root %d is a child of %d, which descends from it", r->tree.root->pid,
-			   r->tree.root->ppid);
+	if (!err && restore_find_task(r, r->plan.tree.root->ppid))
+		return bad("pstree.img: the root %d is a child of %d, which descends from it", r->plan.tree.root->pid,
+			   r->plan.tree.root->ppid);
 	return err;
 }
 
@@ -303,9 +303,9 @@ static const struct fd_kind *kind_by_type(int type)
 
 static int load_file(struct restore *r, FileEntry *entry, unsigned index)
 {
-	struct file *file = &r->files[index];
+	struct file *file = &r->plan.files[index];
 	bool fresh;
-	uint64_t *slot = hash_slot_of(&r->file_by_id, entry->id, &fresh);
+	uint64_t *slot = hash_slot_of(&r->plan.file_by_id, entry->id, &fresh);
 
 	LOG_SCOPE("files.img: file %#x", entry->id);
 	if (!slot)
@@ -346,10 +346,10 @@ static int load_files(struct restore *r)
 		return err;
 	if (!records)
 		return bad("files.img is missing");
-	r->files = restore_alloc(r, (nr + 1) * sizeof(*r->files));
-	if (!r->files)
+	r->plan.files = restore_alloc(r, (nr + 1) * sizeof(*r->plan.files));
+	if (!r->plan.files)
 		return fail(-ENOMEM, "files");
-	r->nr_files = nr;
+	r->plan.nr_files = nr;
 	for (size_t i = 0; !err && i < nr; i++)
 		err = load_file(r, (FileEntry *)records[i], i);
 	return err;
@@ -377,6 +377,6 @@ int restore_load(struct restore *r)
 	if (!err)
 		err = locks_load(r);
 	if (!err)
-		log_info("the images of %zu processes and %zu files are read", r->tree.nr_tasks, r->nr_files);
+		log_info("the images of %zu processes and %zu files are read", r->plan.tree.nr_tasks, r->plan.nr_files);
 	return err;
 }

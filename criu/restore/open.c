@@ -51,14 +51,14 @@ static int place_provided(struct restore *r, struct restore_task *rt)
 {
 	int err = 0;
 
-	for (size_t i = 0; i < r->provided.n; i++) {
-		const struct provided *p = &r->provided.v[i];
+	for (size_t i = 0; i < r->process.provided.n; i++) {
+		const struct provided *p = &r->process.provided.v[i];
 
 		/* The owner of a file is its first user. */
 		if (!err)
 			err = place_own(r, rt, &p->file->users[0], p->fd);
 	}
-	r->provided.n = 0;
+	r->process.provided.n = 0;
 	return err;
 }
 

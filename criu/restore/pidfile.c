@@ -47,7 +47,7 @@ static __attribute__((noreturn)) void watch(const struct restore *r, int dir, in
 {
 	char text[16], byte;
 
-	snprintf(text, sizeof(text), "%d", r->root_pid);
+	snprintf(text, sizeof(text), "%d", r->tool.root_pid);
 	/* Not in the tool's group: what ends that one must not end this one with it. */
 	syscall(SYS_setsid);
 	while (read(tool, &byte, 1) < 0 && errno == EINTR)
@@ -70,26 +70,26 @@ int pidfile_watch(struct restore *r, int dir)
 	tool = ends[0];
 	hold = ends[1];
 	/* All signals are blocked since the root was made. */
-	r->pidfile_watcher = (pid_t)syscall(SYS_clone, 0, NULL, NULL, NULL, NULL);
-	if (r->pidfile_watcher < 0) {
-		r->pidfile_watcher = 0;
+	r->tool.pidfile_watcher = (pid_t)syscall(SYS_clone, 0, NULL, NULL, NULL, NULL);
+	if (r->tool.pidfile_watcher < 0) {
+		r->tool.pidfile_watcher = 0;
 		return fail(-errno, "start a process that watches over the pid file");
 	}
-	if (!r->pidfile_watcher) {
+	if (!r->tool.pidfile_watcher) {
 		close_all_but(dir, tool);
 		watch(r, dir, tool);
 	}
-	r->pidfile_hold = steal_fd(&hold);
+	r->tool.pidfile_hold = steal_fd(&hold);
 	return 0;
 }
 
 void pidfile_unwatch(struct restore *r)
 {
-	if (!r->pidfile_watcher)
+	if (!r->tool.pidfile_watcher)
 		return;
-	syscall(SYS_kill, r->pidfile_watcher, SIGKILL);
-	while (waitpid(r->pidfile_watcher, NULL, __WALL) < 0 && errno == EINTR)
+	syscall(SYS_kill, r->tool.pidfile_watcher, SIGKILL);
+	while (waitpid(r->tool.pidfile_watcher, NULL, __WALL) < 0 && errno == EINTR)
 		;
-	r->pidfile_watcher = 0;
-	close(steal_fd(&r->pidfile_hold));
+	r->tool.pidfile_watcher = 0;
+	close(steal_fd(&r->tool.pidfile_hold));
 }

@@ -43,7 +43,7 @@ int restore_open_images(struct restore *r)
 	const char *path = opts->images_dir ? opts->images_dir : ".";
 	int err;
 
-	if (r->untrusted)
+	if (r->tool.untrusted)
 		return open_untrusted_images(r, path);
 	err = opts->images_dir_fd >= 0 ? image_dir_open_fd(opts->images_dir_fd, &r->dir) :
 					 image_dir_open(path, &r->dir);
@@ -90,17 +90,17 @@ static int move_service_fds(struct restore *r)
 	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
 		return fail(-errno, "pipe");
 	r->commit_fd = move_fd_above(pipe_fds[0], r->service_base);
-	r->commit_hold_fd = move_fd_above(pipe_fds[1], r->service_base);
-	if (r->commit_fd < 0 || r->commit_hold_fd < 0)
+	r->tool.commit_hold_fd = move_fd_above(pipe_fds[1], r->service_base);
+	if (r->commit_fd < 0 || r->tool.commit_hold_fd < 0)
 		return fail(-EMFILE, "pipe");
 	return 0;
 }
 
 static int count_stages(struct restore *r)
 {
-	size_t all = r->tree.nr_tasks + r->nr_helpers, alive = 0;
+	size_t all = r->plan.tree.nr_tasks + r->plan.nr_helpers, alive = 0;
 	struct restore_task *rt;
-	int err = shared_new(all, r->nr_files, &r->shared);
+	int err = shared_new(all, r->plan.nr_files, &r->shared);
 
 	if (err < 0)
 		return fail(err, "shared memory");
@@ -215,10 +215,10 @@ static int write_pidfile(struct restore *r)
 {
 	int dir = pidfile_dir(r), err;
 	char text[16];
-	int len = snprintf(text, sizeof(text), "%d", r->root_pid);
+	int len = snprintf(text, sizeof(text), "%d", r->tool.root_pid);
 
 	err = output_write(dir, r->opts->pidfile, text, len);
-	r->pidfile_written = !err;
+	r->tool.pidfile_written = !err;
 	if (err == -EPERM)
 		return fail(err, "write the pid file %s: %s", r->opts->pidfile, output_error(err));
 	return err < 0 ? fail(err, "write the pid file %s", r->opts->pidfile) : 0;
@@ -243,7 +243,7 @@ static int leave_pidfile(struct restore *r)
 /* The watcher has those rights, too: nobody else may end it. */
 static void end_watch(struct restore *r)
 {
-	if (!r->pidfile_watcher || untrusted_pause(r))
+	if (!r->tool.pidfile_watcher || untrusted_pause(r))
 		return;
 	pidfile_unwatch(r);
 	untrusted_resume(r);
@@ -255,7 +255,7 @@ static void take_back(struct restore *r)
 	for (const struct fd_kind *const *kind = fd_kinds; *kind; kind++)
 		if ((*kind)->failed)
 			(*kind)->failed(r);
-	if (r->pidfile_written && !untrusted_pause(r)) {
+	if (r->tool.pidfile_written && !untrusted_pause(r)) {
 		output_remove(pidfile_dir(r), r->opts->pidfile);
 		untrusted_resume(r);
 	}
@@ -271,9 +271,9 @@ int restore_script(struct restore *r, const char *action, pid_t pid)
 	err = untrusted_pause(r);
 	if (err)
 		return err;
-	limits_put_back(r->own_limits);
+	limits_put_back(r->tool.own_limits);
 	err = scripts_run(r->opts, action, pid);
-	limits_raise(r->own_limits);
+	limits_raise(r->tool.own_limits);
 	if (!err)
 		err = make_room_for_fds(r);
 	resumed = untrusted_resume(r);
@@ -286,7 +286,7 @@ static void tell_running(struct restore *r)
 		if ((*kind)->running)
 			(*kind)->running(r);
 	/* The tree lives on whatever it says. */
-	restore_script(r, "post-resume", r->root_pid);
+	restore_script(r, "post-resume", r->tool.root_pid);
 }
 
 static int make_tree(struct restore *r)
@@ -301,7 +301,7 @@ static int make_tree(struct restore *r)
 	if (!err)
 		err = restore_fork_tree(r);
 	if (!err)
-		log_info("process %d is made, and makes the others", r->root_pid);
+		log_info("process %d is made, and makes the others", r->tool.root_pid);
 	if (!err)
 		err = await_ready(r);
 	if (!err)
@@ -311,7 +311,7 @@ static int make_tree(struct restore *r)
 	if (!err)
 		err = leave_pidfile(r);
 	if (!err)
-		err = restore_script(r, "post-restore", r->root_pid);
+		err = restore_script(r, "post-restore", r->tool.root_pid);
 	if (!err)
 		err = interrupted();
 	/* The line is gone before the tree can write there. */
@@ -361,24 +361,24 @@ struct restore *restore_new(const struct options *opts)
 		return NULL;
 	r->opts = opts;
 	r->root_fd = AT_FDCWD;
-	r->own_sid = getsid(0);
-	r->own_pgid = getpgrp();
+	r->tool.own_sid = getsid(0);
+	r->tool.own_pgid = getpgrp();
 	arena_init_for_forks(&r->arena);
-	tree_init(&r->tree);
+	tree_init(&r->plan.tree);
 	return r;
 }
 
 void restore_free(struct restore *r)
 {
-	hash_free(&r->file_by_id);
-	hash_free(&r->task_by_pid);
-	hash_free(&r->tids);
-	hash_free(&r->id_owner);
+	hash_free(&r->plan.file_by_id);
+	hash_free(&r->plan.task_by_pid);
+	hash_free(&r->plan.tids);
+	hash_free(&r->plan.id_owner);
 	hash_free(&r->segment_fds);
-	hash_free(&r->segments_wanted);
-	hash_free(&r->segment_sizes);
-	hash_free(&r->segments_checked);
-	hash_free(&r->sysv_made);
+	hash_free(&r->plan.segments_wanted);
+	hash_free(&r->plan.segment_sizes);
+	hash_free(&r->plan.segments_checked);
+	hash_free(&r->tool.sysv_made);
 	image_dir_close(r->dir);
 	shared_free(r->shared);
 	arena_free(&r->arena);
@@ -404,11 +404,11 @@ int restore_run(const struct options *opts, int *ret_wait_status)
 	if (!r)
 		return fail(-ENOMEM, "restore");
 	interrupt_begin(&was);
-	limits_raise(r->own_limits);
+	limits_raise(r->tool.own_limits);
 	err = load_and_make(r);
 	untrusted_collect_log(r);
 	paused = untrusted_pause(r);
-	limits_put_back(r->own_limits);
+	limits_put_back(r->tool.own_limits);
 	if (!err && !paused)
 		stats_finish_restore(opts, opts->work_dir_fd >= 0 ? opts->work_dir_fd : image_dir_fd(r->dir),
 				     &r->stats.restore);

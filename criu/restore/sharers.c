@@ -41,7 +41,7 @@ static void take_step(struct sharer *s)
 {
 	LOG_SCOPE("pid %d (%s)", s->rt->t.pid, s->rt->t.comm);
 
-	s->r->self = s->rt;
+	s->r->process.task = s->rt;
 	log_set_pid(s->rt->t.pid);
 	s->result = s->step(s->r, s->rt);
 }
@@ -78,7 +78,7 @@ long sharer_make(struct restore *r, struct restore_task *rt, struct clone_args *
 
 	if (stack == MAP_FAILED)
 		return -errno;
-	*s = (struct sharer){ .next = r->sharers, .r = r, .rt = rt };
+	*s = (struct sharer){ .next = r->process.sharers, .r = r, .rt = rt };
 	/* The tool knows of it as soon as it exists, so that it can end it. */
 	args->flags |= CLONE_VM | CLONE_PARENT_SETTID;
 	args->parent_tid = (uintptr_t)&r->shared->tasks[rt->t.index].pid;
@@ -88,45 +88,45 @@ long sharer_make(struct restore *r, struct restore_task *rt, struct clone_args *
 	if (pid < 0)
 		munmap(stack, STACK_SIZE);
 	else
-		r->sharers = s;
+		r->process.sharers = s;
 	return pid;
 }
 
 static int run(struct sharer *s, restore_step step)
 {
 	struct restore *r = s->r;
-	struct restore_task *self = r->self;
+	struct restore_task *self = r->process.task;
 
 	s->step = step;
 	give_turn(s, TURN_ITS);
 	/* Should it die, the tool ends us all. */
 	while (atomic_load(&s->turn) == TURN_ITS)
 		wait_turn(s, TURN_ITS);
-	r->self = self;
+	r->process.task = self;
 	log_set_pid(self->t.pid);
 	return s->result;
 }
 
 int sharer_run(struct restore *r, restore_step step)
 {
-	return run(r->sharers, step);
+	return run(r->process.sharers, step);
 }
 
 int sharers_run(struct restore *r, struct restore_task *rt, restore_step step)
 {
 	int err = 0;
 
-	for (struct sharer *s = r->sharers; !err && s; s = s->next)
+	for (struct sharer *s = r->process.sharers; !err && s; s = s->next)
 		err = run(s, step);
 	return err ? err : step(r, rt);
 }
 
 void sharers_leave(struct restore *r, uint64_t entry)
 {
-	for (struct sharer *s = r->sharers; s; s = s->next) {
+	for (struct sharer *s = r->process.sharers; s; s = s->next) {
 		s->entry = entry;
 		s->wire = (struct wire_task *)(uintptr_t)r->shared->tasks[s->rt->t.index].wire;
 		give_turn(s, TURN_GONE);
 	}
-	r->sharers = NULL;
+	r->process.sharers = NULL;
 }

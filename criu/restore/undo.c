@@ -121,7 +121,7 @@ static void await_end(pid_t pid, const struct mark *mark, uint64_t until)
 
 void restore_kill_all(struct restore *r)
 {
-	size_t nr = r->tree.nr_tasks + r->nr_helpers;
+	size_t nr = r->plan.tree.nr_tasks + r->plan.nr_helpers;
 	uint64_t until = stats_now() + END_MS * 1000ull;
 	struct restore_task *rt;
 	struct mark mark;

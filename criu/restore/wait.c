@@ -68,9 +68,9 @@ static bool is_in_front(struct restore *r, const struct job *job)
 /* A stop of the root: only the group that has the terminal stops like that; one that shares ours stops us as well. */
 static void stop_with_tree(struct restore *r, struct job *job)
 {
-	pid_t group = getpgid(r->root_pid), front;
+	pid_t group = getpgid(r->tool.root_pid), front;
 
-	if (job->terminal < 0 || group < 0 || group == job->own || getsid(r->root_pid) != getsid(0))
+	if (job->terminal < 0 || group < 0 || group == job->own || getsid(r->tool.root_pid) != getsid(0))
 		return;
 	front = job->in_front ? tcgetpgrp(job->terminal) : -1;
 	job->tree = group;
@@ -103,9 +103,9 @@ static void take_terminal_back(const struct job *job)
 /* What the terminal sends to our group, the tree has got already when it is a part of that group. */
 static void pass_on(const struct restore *r, const struct job *job, const siginfo_t *info)
 {
-	if (info->si_code == SI_KERNEL && getpgid(r->root_pid) == job->own)
+	if (info->si_code == SI_KERNEL && getpgid(r->tool.root_pid) == job->own)
 		return;
-	kill(r->root_pid, info->si_signo);
+	kill(r->tool.root_pid, info->si_signo);
 }
 
 static void block_signals(sigset_t *ret_set)
@@ -130,16 +130,16 @@ int restore_wait(struct restore *r, int *ret_wait_status)
 	for (;;) {
 		siginfo_t info;
 		int status;
-		pid_t pid = waitpid(r->root_pid, &status, WNOHANG | WUNTRACED);
+		pid_t pid = waitpid(r->tool.root_pid, &status, WNOHANG | WUNTRACED);
 
 		if (pid < 0 && errno == ECHILD)
-			return fail(-ECHILD, "wait for the restored process %d", r->root_pid);
-		if (pid == r->root_pid && !WIFSTOPPED(status)) {
+			return fail(-ECHILD, "wait for the restored process %d", r->tool.root_pid);
+		if (pid == r->tool.root_pid && !WIFSTOPPED(status)) {
 			take_terminal_back(&job);
 			*ret_wait_status = status;
 			return 0;
 		}
-		if (pid == r->root_pid)
+		if (pid == r->tool.root_pid)
 			stop_with_tree(r, &job);
 		else if (sigwaitinfo(&set, &info) > 0 && info.si_signo != SIGCHLD)
 			pass_on(r, &job, &info);

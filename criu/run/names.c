@@ -53,10 +53,10 @@ int names_open_raw(const struct restore *r, const char *path, unsigned flags)
 {
 	int fd;
 
-	if (r->untrusted && path[0] != '/')
+	if (r->tool.untrusted && path[0] != '/')
 		return -EPERM;
 	/* What the tool has open is not for tasks: a link of theirs could lead to /proc/self/fd or cwd. */
-	if (r->root_fd < 0 && (r->untrusted || r->opened_as))
+	if (r->root_fd < 0 && (r->tool.untrusted || r->process.opened_as))
 		return open_resolving(AT_FDCWD, path, flags, RESOLVE_NO_MAGICLINKS);
 	if (r->root_fd >= 0)
 		return open_resolving(r->root_fd, path, flags, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
@@ -210,7 +210,7 @@ int names_open(struct restore *r, const struct audience *to, const char *path, u
 {
 	int fd;
 
-	if (to && r->opening && r->opening_proven)
+	if (to && r->process.opening && r->process.opening_proven)
 		return open_proven(r, to, path, flags, was);
 	if (!to)
 		opener_leave(r);

@@ -195,7 +195,7 @@ static int find_audience(struct restore *r, const struct openers *own, struct au
 /* @file is no descriptor of @rt, but a place that it goes by. */
 static void add_place(struct restore *r, const struct openers *own, const struct restore_task *rt, uint32_t id)
 {
-	struct file *file = hash_get_ptr(&r->file_by_id, id);
+	struct file *file = hash_get_ptr(&r->plan.file_by_id, id);
 
 	if (!file)
 		return;
@@ -232,7 +232,7 @@ int openers_link(struct restore *r)
 
 	if (err)
 		return err;
-	r->openers = own;
+	r->plan.openers = own;
 	err = find_openers(r, own);
 	if (!err)
 		err = collect_all(r, own);
@@ -242,14 +242,14 @@ int openers_link(struct restore *r)
 	scratch = new_audience(r, own->all->n);
 	if (!scratch)
 		return fail(-ENOMEM, "rights of tasks");
-	for (size_t i = 0; !err && i < r->nr_files; i++)
-		err = find_audience(r, own, scratch, &r->files[i]);
+	for (size_t i = 0; !err && i < r->plan.nr_files; i++)
+		err = find_audience(r, own, scratch, &r->plan.files[i]);
 	return err;
 }
 
 const struct audience *opened_for(const struct restore *r)
 {
-	return r->opening ? r->opening_for : audience_of_all(r);
+	return r->process.opening ? r->process.opening_for : audience_of_all(r);
 }
 
 const struct audience *audience_of_file(const struct restore *r, const struct file *file)
@@ -264,7 +264,7 @@ const struct audience *audience_of_task(const struct restore *r, const struct re
 
 const struct audience *audience_of_all(const struct restore *r)
 {
-	return r->openers ? r->openers->all : NULL;
+	return r->plan.openers ? r->plan.openers->all : NULL;
 }
 
 /* ---- taking on rights ---- */
@@ -272,9 +272,9 @@ const struct audience *audience_of_all(const struct restore *r)
 /* Both are lost when rights change (a signal that we need ourselves: restore/fork.c). */
 static void put_back_lost(const struct restore *r)
 {
-	if (r->death_signal)
-		prctl(PR_SET_PDEATHSIG, r->death_signal);
-	if (r->openers->dumpable == 1)
+	if (r->process.death_signal)
+		prctl(PR_SET_PDEATHSIG, r->process.death_signal);
+	if (r->plan.openers->dumpable == 1)
 		prctl(PR_SET_DUMPABLE, 1);
 }
 
@@ -295,9 +295,9 @@ uid_t opener_uid(void)
 
 int opener_regain(struct restore *r)
 {
-	int err = r->openers ? set_effective(r->openers, r->openers->effective) : 0;
+	int err = r->plan.openers ? set_effective(r->plan.openers, r->plan.openers->effective) : 0;
 
-	if (r->openers)
+	if (r->plan.openers)
 		put_back_lost(r);
 	return err ? fail(err, "our own capabilities") : 0;
 }
@@ -322,12 +322,12 @@ static int take_on(const struct openers *own, const struct opener *o)
 
 void opener_leave(struct restore *r)
 {
-	const struct openers *own = r->openers;
-	const struct opener *as = r->opened_as;
+	const struct openers *own = r->plan.openers;
+	const struct opener *as = r->process.opened_as;
 
 	if (!as)
 		return;
-	r->opened_as = NULL;
+	r->process.opened_as = NULL;
 	syscall(SYS_setfsuid, own->fsuid);
 	syscall(SYS_setfsgid, own->fsgid);
 	if (set_effective(own, own->effective) < 0 ||
@@ -340,14 +340,14 @@ int opener_enter(struct restore *r, const struct opener *opener)
 {
 	int err;
 
-	if (r->opened_as == opener)
+	if (r->process.opened_as == opener)
 		return 0;
 	opener_leave(r);
 	if (!opener)
 		return 0;
-	prctl(PR_GET_PDEATHSIG, &r->death_signal);
-	r->opened_as = opener;
-	err = take_on(r->openers, opener);
+	prctl(PR_GET_PDEATHSIG, &r->process.death_signal);
+	r->process.opened_as = opener;
+	err = take_on(r->plan.openers, opener);
 	put_back_lost(r);
 	if (!err)
 		return 0;

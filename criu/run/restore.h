@@ -90,56 +90,71 @@ struct provided {
 };
 ARRAY_OF(provided_array, struct provided);
 
-struct restore {
-	const struct options *opts;
-	struct image_dir *dir;
+/* What the images say, checked and put in order by load and link. Read-only from there on: every task has a copy of it. */
+struct restore_plan {
 	struct tree tree;
-	struct arena arena;
-	struct run_stats stats;
 	struct file *files;
 	size_t nr_files;
 	struct hash file_by_id; /* id -> struct file */
 	struct hash task_by_pid; /* pid -> struct restore_task */
 	struct hash tids; /* every thread id of the images -> pid of its process */
 	struct hash id_owner; /* object of task_ids -> the task that makes it */
-	struct hash segment_fds; /* segment_key() -> descriptor of a shared anonymous or SysV segment */
 	struct hash
 		segments_wanted; /* segment_key() -> MAP_HUGETLB and size of a page: files that map a segment, too */
 	struct hash segment_sizes; /* segment_key() -> bytes, where more is known than what is mapped */
 	struct hash segments_checked; /* shmid: shmem_check() */
-	struct hash sysv_made; /* SysV segments that this restore made -> where the tool is attached, 0: not */
-	struct shared *shared; /* one mapping that every process of the restore sees */
-	struct wire_task *wire; /* of this process: made before its time for threads that exist early; NULL */
-	struct restore_task *self; /* the task that this process becomes; NULL in the tool itself */
-	struct premap
-		*premap; /* of this process: memory that waits for its task and what that forks (memory/premap.c) */
-	struct sharer *sharers; /* who lives in this process's memory besides (restore/sharers.h); NULL: nobody */
-	uint64_t own_limits[INSIDE_NR_RLIMITS][2]; /* of the tool: they are raised while it works (run/limits.h) */
-	uint64_t limit_told[INSIDE_NR_RLIMITS]; /* the last hard limit that was said to be lower now */
-	struct provided_array provided; /* of this process: files that wait to be placed (restore/open.c) */
-	int service_base; /* descriptors of our own lie at or above; all below belong to the task */
-	int commit_fd; /* read end: end of file says that the tree is complete, or that the tool has died */
-	int commit_hold_fd; /* write end, in the tool only */
 	size_t nr_helpers;
 	struct list helpers; /* restore_task.t.in_tree */
-	pid_t own_sid, own_pgid; /* of the tool: what an outside session or group is replaced by (--shell-job) */
 	struct openers *openers; /* run/opener.c */
-	const struct opener *opened_as; /* the rights that this thread has taken on; NULL: our own */
-	const struct audience *opening_for; /* while @opening: who gets what a kind's open opens */
-	bool opening, opening_proven; /* ... and whether their own right to open it is not enough */
-	int death_signal; /* of this process */
-	int root_fd; /* --root: where paths begin; AT_FDCWD without */
-	pid_t root_pid; /* of the restored root, once it exists */
-	pid_t root_maker; /* a process that makes the root and ends at once (restore/fork.c); 0: the tool makes it */
-	bool pidfile_written;
 	struct time_spaces *time_spaces; /* kinds/ns/time.c */
 	bool clocks_go_on; /* in time namespaces, from where they stood at the dump */
-	pid_t pidfile_watcher; /* restore/pidfile.c; 0: none */
-	int pidfile_hold; /* closed when the tool ends */
-	struct untrusted *untrusted; /* run/untrusted.c; NULL without --untrusted-images */
 	struct seccomp_images *seccomp; /* kinds/task/seccomp.c; NULL until a thread needs it */
 	struct restore_locks *locks; /* kinds/fd/locks; NULL without any */
 	void *kind_data[FD_KINDS_MAX]; /* of restore_kind_data() */
+};
+
+/* What only the tool itself knows and does: it is not for the processes that it forks. */
+struct restore_tool {
+	uint64_t own_limits[INSIDE_NR_RLIMITS][2]; /* they are raised while it works (run/limits.h) */
+	uint64_t limit_told[INSIDE_NR_RLIMITS]; /* the last hard limit that was said to be lower now */
+	struct hash sysv_made; /* SysV segments that this restore made -> where the tool is attached, 0: not */
+	int commit_hold_fd; /* write end of commit_fd's pipe */
+	pid_t own_sid, own_pgid; /* what an outside session or group is replaced by (--shell-job) */
+	pid_t root_pid; /* of the restored root, once it exists */
+	pid_t root_maker; /* a process that makes the root and ends at once (restore/fork.c); 0: the tool makes it */
+	bool pidfile_written;
+	pid_t pidfile_watcher; /* restore/pidfile.c; 0: none */
+	int pidfile_hold; /* closed when the tool ends */
+	struct untrusted *untrusted; /* run/untrusted.c; NULL without --untrusted-images */
+};
+
+/* The state of this process: each task has its own from its birth on, and so has the tool. */
+struct restore_process {
+	struct restore_task *task; /* that this process becomes; NULL in the tool itself */
+	struct wire_task *wire; /* made before its time for threads that exist early; NULL */
+	struct premap *premap; /* memory that waits for its task and what that forks (memory/premap.c) */
+	struct sharer *sharers; /* who lives in this process's memory besides (restore/sharers.h); NULL: nobody */
+	struct provided_array provided; /* files that wait to be placed (restore/open.c) */
+	const struct opener *opened_as; /* the rights that this thread has taken on; NULL: our own */
+	const struct audience *opening_for; /* while @opening: who gets what a kind's open opens */
+	bool opening, opening_proven; /* ... and whether their own right to open it is not enough */
+	int death_signal;
+};
+
+struct restore {
+	const struct options *opts;
+	struct image_dir *dir;
+	struct arena arena;
+	struct run_stats stats;
+	struct restore_plan plan;
+	struct restore_tool tool;
+	struct restore_process process;
+	/* What every process of a restore has. */
+	struct shared *shared; /* one mapping that all of them see */
+	struct hash segment_fds; /* segment_key() -> descriptor of a shared anonymous or SysV segment */
+	int service_base; /* descriptors of our own lie at or above; all below belong to the task */
+	int commit_fd; /* read end: end of file says that the tree is complete, or that the tool has died */
+	int root_fd; /* --root: where paths begin; AT_FDCWD without */
 };
 
 /* SysV segments have numbers of their own. */
@@ -162,15 +177,15 @@ static inline bool restore_is_sharer(const struct restore_task *rt)
 {
 	return rt->mm_of && rt->mm_of != rt;
 }
-#define restore_for_each_task(rt, restore)                                               \
-	for (struct task *_t = list_first(&(restore)->tree.tasks, struct task, in_tree); \
-	     &_t->in_tree != &(restore)->tree.tasks && ((rt) = restore_task_of(_t), 1);  \
+#define restore_for_each_task(rt, restore)                                                    \
+	for (struct task *_t = list_first(&(restore)->plan.tree.tasks, struct task, in_tree); \
+	     &_t->in_tree != &(restore)->plan.tree.tasks && ((rt) = restore_task_of(_t), 1);  \
 	     _t = list_entry(_t->in_tree.next, struct task, in_tree))
 
 /* Where @kind keeps what it knows over one restore (in the arena); NULL at first. For that kind's file only. */
 static inline void **restore_kind_data(struct restore *r, const struct fd_kind *kind)
 {
-	return &r->kind_data[fd_kind_row(kind)];
+	return &r->plan.kind_data[fd_kind_row(kind)];
 }
 void *restore_alloc(struct restore *r, size_t size);
 /* The file with this id, or NULL. @who names the record that refers to it in the error that is logged. */

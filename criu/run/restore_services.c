@@ -21,7 +21,7 @@ void *restore_alloc(struct restore *r, size_t size)
 
 struct file *restore_file(struct restore *r, uint32_t id, const char *who)
 {
-	struct file *file = hash_get_ptr(&r->file_by_id, id);
+	struct file *file = hash_get_ptr(&r->plan.file_by_id, id);
 
 	if (!file)
 		log_error("%s refers to file %#x, which files.img does not have", who, id);
@@ -30,13 +30,14 @@ struct file *restore_file(struct restore *r, uint32_t id, const char *who)
 
 struct restore_task *restore_find_task(struct restore *r, pid_t pid)
 {
-	return hash_get_ptr(&r->task_by_pid, pid);
+	return hash_get_ptr(&r->plan.task_by_pid, pid);
 }
 
 struct restore_thread *restore_find_thread(struct restore *r, pid_t tid)
 {
 	uint64_t pid;
-	struct restore_task *rt = hash_get(&r->tids, (uint64_t)tid, &pid) ? restore_find_task(r, (pid_t)pid) : NULL;
+	struct restore_task *rt =
+		hash_get(&r->plan.tids, (uint64_t)tid, &pid) ? restore_find_task(r, (pid_t)pid) : NULL;
 
 	for (size_t i = 1; rt && i < rt->nr_threads; i++)
 		if (rt->threads[i].id.tid == tid)
@@ -46,18 +47,18 @@ struct restore_thread *restore_find_thread(struct restore *r, pid_t tid)
 
 int restore_call_open(struct restore *r, struct file *file, const struct audience *to)
 {
-	const struct audience *before = r->opening_for;
-	bool nested = r->opening;
+	const struct audience *before = r->process.opening_for;
+	bool nested = r->process.opening;
 	int fd;
 
-	r->opening = true;
-	r->opening_for = to;
+	r->process.opening = true;
+	r->process.opening_for = to;
 	/* What goes by names takes on rights by itself, and keeps them for the next one of its sort. */
 	if (!file->kind->by_name)
 		opener_leave(r);
 	fd = file->kind->open(r, file, file->state);
-	r->opening = nested;
-	r->opening_for = before;
+	r->process.opening = nested;
+	r->process.opening_for = before;
 	return fd;
 }
 
@@ -82,7 +83,8 @@ static int open_file_for(struct restore *r, struct file *file, const struct audi
 /* A file that another one's open needs goes where that goes. */
 int restore_open_file(struct restore *r, struct file *file)
 {
-	return open_file_for(r, file, r->opening ? r->opening_for : audience_of_task(r, r->self));
+	return open_file_for(r, file,
+			     r->process.opening ? r->process.opening_for : audience_of_task(r, r->process.task));
 }
 
 int restore_open_file_for_all(struct restore *r, struct file *file)
@@ -94,9 +96,9 @@ int restore_open_file_proven(struct restore *r, struct file *file)
 {
 	int fd;
 
-	r->opening_proven = true;
+	r->process.opening_proven = true;
 	fd = restore_open_file(r, file);
-	r->opening_proven = false;
+	r->process.opening_proven = false;
 	return fd;
 }
 
@@ -109,8 +111,9 @@ int restore_provide(struct restore *r, struct file *other, int fd)
 		return fail(moved, "keep file %#x for another task", other->id);
 	}
 	/* Our own soon gets its place: a table as full as it may be has no room for many that wait. */
-	if (r->self && other->owner == r->self)
-		return array_add(&r->provided, ((struct provided){ other, moved })) ? fail(-ENOMEM, "files") : 0;
+	if (r->process.task && other->owner == r->process.task)
+		return array_add(&r->process.provided, ((struct provided){ other, moved })) ? fail(-ENOMEM, "files") :
+											      0;
 	shared_file_set(r->shared, other->index, getpid(), moved);
 	return 0;
 }
@@ -131,7 +134,7 @@ int restore_copy_fd(struct restore *r, const struct file *file)
 int restore_borrow_fd(struct restore *r, struct file *file, bool *ret_borrowed)
 {
 	for (size_t i = 0; i < file->nr_users; i++) {
-		if (file->users[i].task->t.ids.files == r->self->t.ids.files) {
+		if (file->users[i].task->t.ids.files == r->process.task->t.ids.files) {
 			*ret_borrowed = true;
 			return file->users[i].fd;
 		}

@@ -107,7 +107,7 @@ int untrusted_begin(struct restore *r)
 	if (!u)
 		return fail(-ENOMEM, "--untrusted-images");
 	*u = (struct untrusted){ .uid = r->opts->images_user, .task_log = -1 };
-	r->untrusted = u;
+	r->tool.untrusted = u;
 	err = untrusted_find_user(r, u);
 	if (err)
 		return err;
@@ -119,30 +119,30 @@ int untrusted_begin(struct restore *r)
 
 int untrusted_pause(struct restore *r)
 {
-	int err = r->untrusted && r->untrusted->given_up ? take_back(r->untrusted) : 0;
+	int err = r->tool.untrusted && r->tool.untrusted->given_up ? take_back(r->tool.untrusted) : 0;
 
 	return err ? fail(err, "--untrusted-images: our own rights again") : 0;
 }
 
 int untrusted_resume(struct restore *r)
 {
-	int err = r->untrusted && !r->untrusted->given_up ? give_up(r->untrusted) : 0;
+	int err = r->tool.untrusted && !r->tool.untrusted->given_up ? give_up(r->tool.untrusted) : 0;
 
-	return err ? fail(err, "--untrusted-images: take on the rights of user %u", r->untrusted->uid) : 0;
+	return err ? fail(err, "--untrusted-images: take on the rights of user %u", r->tool.untrusted->uid) : 0;
 }
 
 int untrusted_end(struct restore *r)
 {
 	int err;
 
-	if (!r->untrusted)
+	if (!r->tool.untrusted)
 		return 0;
 	untrusted_collect_log(r);
 	err = untrusted_pause(r);
-	if (r->untrusted->task_log >= 0)
-		close(r->untrusted->task_log);
-	free(r->untrusted);
-	r->untrusted = NULL;
+	if (r->tool.untrusted->task_log >= 0)
+		close(r->tool.untrusted->task_log);
+	free(r->tool.untrusted);
+	r->tool.untrusted = NULL;
 	return err;
 }
 
@@ -159,7 +159,7 @@ static void make_plain(char *text, size_t len)
 
 void untrusted_collect_log(struct restore *r)
 {
-	struct untrusted *u = r->untrusted;
+	struct untrusted *u = r->tool.untrusted;
 	char text[4096];
 
 	while (u && u->task_log >= 0 && u->collected < TASK_LOG_MAX) {
@@ -244,7 +244,7 @@ static int leave_descriptors(struct restore *r, const struct untrusted *u)
 
 int untrusted_settle(struct restore *r)
 {
-	struct untrusted *u = r->untrusted;
+	struct untrusted *u = r->tool.untrusted;
 	int err;
 
 	if (!u)

@@ -80,12 +80,12 @@ static uint64_t own_bounding(void)
 
 int untrusted_refuse(const struct restore *r, const char *what)
 {
-	return r->untrusted ? fail(-EPERM, "%s: " NOT_ALLOWED, what) : 0;
+	return r->tool.untrusted ? fail(-EPERM, "%s: " NOT_ALLOWED, what) : 0;
 }
 
 int untrusted_check_creds(const struct restore *r, pid_t tid, CredsEntry *e)
 {
-	const struct untrusted *u = r->untrusted;
+	const struct untrusted *u = r->tool.untrusted;
 	int own_bits = prctl(PR_GET_SECUREBITS), err = check_ids(u, tid, e);
 
 	if (!err)
@@ -131,7 +131,7 @@ int untrusted_check_task(const struct restore *r, const struct restore_task *rt)
 	const TaskCoreEntry *tc = rt->core->tc;
 	int err = 0;
 
-	if (!r->untrusted)
+	if (!r->tool.untrusted)
 		return 0;
 	if (tc && tc->has_oom_score_adj && tc->oom_score_adj < 0)
 		return fail(-EPERM, "core-%d.img: oom_score_adj %d: " NOT_ALLOWED, rt->t.pid, tc->oom_score_adj);
@@ -169,7 +169,7 @@ static int audit_thread(const struct untrusted *u, pid_t tid)
 /* There the tree could open our caller's terminal, and type into it. */
 static int audit_session(const struct restore *r, pid_t pid)
 {
-	if (getsid(pid) == r->own_sid || getpgid(pid) == r->own_pgid)
+	if (getsid(pid) == r->tool.own_sid || getpgid(pid) == r->tool.own_pgid)
 		return fail(-EPERM, "restored process %d is in our session or process group: " NOT_ALLOWED, pid);
 	return 0;
 }
@@ -179,7 +179,7 @@ int untrusted_audit(const struct restore *r)
 	struct restore_task *rt;
 	int err = 0;
 
-	if (!r->untrusted)
+	if (!r->tool.untrusted)
 		return 0;
 	restore_for_each_task(rt, r) {
 		if (rt->t.state == TASK_DEAD)
@@ -187,7 +187,7 @@ int untrusted_audit(const struct restore *r)
 		if (!err)
 			err = audit_session(r, rt->t.host_pid);
 		for (size_t i = 0; !err && i < rt->nr_threads; i++)
-			err = audit_thread(r->untrusted, rt->threads[i].id.host_tid);
+			err = audit_thread(r->tool.untrusted, rt->threads[i].id.host_tid);
 	}
 	return err;
 }

@@ -319,7 +319,7 @@ static int bpfmap_load(struct restore *r, struct file *file, void *state)
 /* The first descriptor of a map that a task has makes the map, and opens the others. */
 static int bpfmap_link(struct restore *r, struct file *file, void *state)
 {
-	for (struct file *other = r->files; other != file; other++) {
+	for (struct file *other = r->plan.files; other != file; other++) {
 		if (other->kind == file->kind && other->owner && !other->maker &&
 		    other->entry->bpf->map_id == file->entry->bpf->map_id) {
 			file->maker = other;
@@ -397,8 +397,8 @@ static int bpfmap_open(struct restore *r, struct file *file, const void *state)
 		err = bpfmap_info(map, &info);
 	if (err < 0)
 		return err;
-	for (size_t i = 0; i < r->nr_files; i++) {
-		struct file *other = &r->files[i];
+	for (size_t i = 0; i < r->plan.nr_files; i++) {
+		struct file *other = &r->plan.files[i];
 
 		if (other->maker != file)
 			continue;

@@ -371,7 +371,7 @@ static int eventpoll_ctl(struct restore *r, struct file *file, int epfd, int op,
 	bool borrowed;
 	int fd, err;
 
-	if (r->self && eventpoll_file_at(r->self, (int)tfd->tfd) == target)
+	if (r->process.task && eventpoll_file_at(r->process.task, (int)tfd->tfd) == target)
 		return eventpoll_ctl_at(epfd, op, tfd, events);
 	fd = restore_borrow_fd(r, target, &borrowed);
 	if (fd < 0)

@@ -323,9 +323,9 @@ static int fanotify_ready(struct restore *r)
 {
 	int err = 0;
 
-	for (size_t i = 0; i < r->nr_files && err >= 0; i++)
-		if (r->files[i].kind == &fanotify_kind)
-			err = watched_drop_events(r, &r->files[i], fanotify_forget);
+	for (size_t i = 0; i < r->plan.nr_files && err >= 0; i++)
+		if (r->plan.files[i].kind == &fanotify_kind)
+			err = watched_drop_events(r, &r->plan.files[i], fanotify_forget);
 	return err;
 }
 

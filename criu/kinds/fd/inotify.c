@@ -209,9 +209,9 @@ static int inotify_ready(struct restore *r)
 {
 	int err = 0;
 
-	for (size_t i = 0; i < r->nr_files && err >= 0; i++)
-		if (r->files[i].kind == &inotify_kind)
-			err = watched_drop_events(r, &r->files[i], NULL);
+	for (size_t i = 0; i < r->plan.nr_files && err >= 0; i++)
+		if (r->plan.files[i].kind == &inotify_kind)
+			err = watched_drop_events(r, &r->plan.files[i], NULL);
 	return err;
 }
 

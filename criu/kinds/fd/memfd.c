@@ -344,8 +344,8 @@ static int want_segment(struct restore *r, const MemfdInodeEntry *entry)
 {
 	uint32_t huge = entry->hugetlb_flag & ~(uint32_t)MFD_HUGETLB;
 
-	if (hash_put(&r->segments_wanted, key_of(entry), entry->has_hugetlb_flag ? MAP_HUGETLB | huge : 0) ||
-	    hash_put(&r->segment_sizes, key_of(entry), entry->size))
+	if (hash_put(&r->plan.segments_wanted, key_of(entry), entry->has_hugetlb_flag ? MAP_HUGETLB | huge : 0) ||
+	    hash_put(&r->plan.segment_sizes, key_of(entry), entry->size))
 		return fail(-ENOMEM, "shared memory");
 	return 0;
 }

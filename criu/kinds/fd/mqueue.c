@@ -275,8 +275,8 @@ static int mqueue_open_one(struct restore *r, struct mqueue_restore *data, const
 /* Takes back what was made: all of it, or the names that shall not be. */
 static void mqueue_unlink_made(struct restore *r, struct mqueue_restore *data, bool all)
 {
-	for (size_t i = 0; i < r->nr_files; i++) {
-		const MqueueEntry *mq = r->files[i].kind == &mqueue_kind ? mqueue_of(&r->files[i]) : NULL;
+	for (size_t i = 0; i < r->plan.nr_files; i++) {
+		const MqueueEntry *mq = r->plan.files[i].kind == &mqueue_kind ? mqueue_of(&r->plan.files[i]) : NULL;
 		struct mqueue_made *queue = mq ? record_find(&data->queues, mq->inode, 0) : NULL;
 
 		if (!queue || !queue->made || !(all || mq->unlinked))
@@ -292,11 +292,11 @@ static int mqueue_before_fork(struct restore *r)
 	struct mqueue_restore *data;
 	int err = 0;
 
-	for (size_t i = 0; i < r->nr_files && err >= 0; i++) {
-		if (r->files[i].kind != &mqueue_kind)
+	for (size_t i = 0; i < r->plan.nr_files && err >= 0; i++) {
+		if (r->plan.files[i].kind != &mqueue_kind)
 			continue;
 		data = kind_data_of(&r->arena, restore_kind_data(r, &mqueue_kind), sizeof(*data));
-		err = data ? mqueue_open_one(r, data, &r->files[i]) : fail(-ENOMEM, "message queue");
+		err = data ? mqueue_open_one(r, data, &r->plan.files[i]) : fail(-ENOMEM, "message queue");
 	}
 	data = *restore_kind_data(r, &mqueue_kind);
 	if (data)

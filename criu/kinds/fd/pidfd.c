@@ -198,8 +198,8 @@ static int pidfd_link(struct restore *r, struct file *file, void *state)
 				    file->id, pidfd->nspid);
 		return 0;
 	}
-	for (size_t i = 0; i < r->nr_files; i++) {
-		struct file *other = &r->files[i];
+	for (size_t i = 0; i < r->plan.nr_files; i++) {
+		struct file *other = &r->plan.files[i];
 
 		if (other == file)
 			break;
@@ -269,8 +269,8 @@ static int pidfd_open_all(struct restore *r, struct file *file, pid_t pid)
 	_cleanup_close_ int fd = pidfd_open_one(pid, file->entry->pidfd);
 	int err = fd < 0 ? fd : 0;
 
-	for (size_t i = 0; i < r->nr_files && err >= 0; i++) {
-		struct file *other = &r->files[i];
+	for (size_t i = 0; i < r->plan.nr_files && err >= 0; i++) {
+		struct file *other = &r->plan.files[i];
 
 		if (other->maker != file)
 			continue;

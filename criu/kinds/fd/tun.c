@@ -217,8 +217,8 @@ static int tun_open(struct restore *r, struct file *file, const void *state)
 /* From now on it ends with its program again. */
 static void tun_committed(struct restore *r)
 {
-	for (size_t i = 0; i < r->nr_files; i++) {
-		const struct file *file = &r->files[i];
+	for (size_t i = 0; i < r->plan.nr_files; i++) {
+		const struct file *file = &r->plan.files[i];
 		const TunfileEntry *tunf = file->kind == &tun_kind ? file->entry->tunf : NULL;
 		_cleanup_close_ int fd = -1;
 

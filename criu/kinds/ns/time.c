@@ -202,7 +202,7 @@ static int read_timespec(const Timespec *ts, int64_t *ret)
 
 static int read_space(struct restore *r, struct time_space *space)
 {
-	uint64_t number = image_number(space->id, r->time_spaces->own_id);
+	uint64_t number = image_number(space->id, r->plan.time_spaces->own_id);
 	_cleanup_record_ TimensEntry *e = NULL;
 	int err = image_read_single(r->dir, IMAGE_TIMENS, number, &e);
 
@@ -225,16 +225,16 @@ static int read_space(struct restore *r, struct time_space *space)
 
 int time_ns_load(struct restore *r, const TaskKobjIdsEntry *own)
 {
-	r->time_spaces = restore_alloc(r, sizeof(*r->time_spaces));
-	if (!r->time_spaces)
+	r->plan.time_spaces = restore_alloc(r, sizeof(*r->plan.time_spaces));
+	if (!r->plan.time_spaces)
 		return fail(-ENOMEM, "time namespaces");
-	r->time_spaces->own_id = own && own->has_time_ns_id ? own->time_ns_id : 0;
+	r->plan.time_spaces->own_id = own && own->has_time_ns_id ? own->time_ns_id : 0;
 	return 0;
 }
 
 int time_ns_load_task(struct restore *r, struct restore_task *rt, const TaskKobjIdsEntry *ids)
 {
-	struct time_spaces *spaces = r->time_spaces;
+	struct time_spaces *spaces = r->plan.time_spaces;
 	uint32_t id = ids->has_time_ns_id ? ids->time_ns_id : spaces->own_id;
 	struct time_space *space;
 
@@ -258,7 +258,7 @@ int time_ns_load_task(struct restore *r, struct restore_task *rt, const TaskKobj
 
 static struct time_space *space_of_root(struct restore *r)
 {
-	return restore_task_of(r->tree.root)->time_space;
+	return restore_task_of(r->plan.tree.root)->time_space;
 }
 
 /* What this process has unshared for its children. The clocks of it begin where they stood at the dump. */
@@ -306,7 +306,7 @@ static int make_all(struct restore *r, const char **ret_step)
 
 	*ret_step = "read the offsets of our own (/proc/self/timens_offsets)";
 	err = clocks_own_ahead(&own_ahead);
-	for (struct time_space *space = r->time_spaces->first; !err && space; space = space->next)
+	for (struct time_space *space = r->plan.time_spaces->first; !err && space; space = space->next)
 		err = make_space(r, space, &own_ahead, &space->fd, ret_step);
 	if (err)
 		return err;
@@ -333,7 +333,7 @@ static void tell_unmade(struct restore *r, const char *step, int err)
 
 static bool all_known(const struct restore *r)
 {
-	const struct time_space *space = r->time_spaces->first;
+	const struct time_space *space = r->plan.time_spaces->first;
 
 	while (space && space->known)
 		space = space->next;
@@ -345,7 +345,7 @@ static void forget_all(struct restore *r)
 {
 	_cleanup_close_ int self = sys_pidfd_open(getpid(), 0);
 
-	for (struct time_space *space = r->time_spaces->first; space; space = space->next) {
+	for (struct time_space *space = r->plan.time_spaces->first; space; space = space->next) {
 		if (space->fd >= 0)
 			close(space->fd);
 		space->fd = -1;
@@ -366,11 +366,11 @@ static void begin_clocks(struct restore *r)
 		return;
 	}
 	err = make_all(r, &step);
-	r->clocks_go_on = !err;
+	r->plan.clocks_go_on = !err;
 	if (err) {
 		forget_all(r);
 		tell_unmade(r, step, err);
-	} else if (r->time_spaces->nr == 1) {
+	} else if (r->plan.time_spaces->nr == 1) {
 		close(root->fd);
 		root->fd = -1;
 	}
@@ -390,14 +390,14 @@ int time_ns_enter(struct restore *r, const struct restore_task *rt)
 {
 	const struct time_space *space = rt->time_space;
 
-	if (&rt->t == r->tree.root)
+	if (&rt->t == r->plan.tree.root)
 		begin_clocks(r);
-	if (!r->clocks_go_on || !space || space == born_in(r, rt))
+	if (!r->plan.clocks_go_on || !space || space == born_in(r, rt))
 		return 0;
 	return setns(space->fd, CLONE_NEWTIME) < 0 ? fail(-errno, "enter the time namespace %u", space->id) : 0;
 }
 
 struct clocks time_ns_stood(const struct restore *r, const struct restore_task *rt)
 {
-	return r->clocks_go_on && rt->time_space ? rt->time_space->stood : (struct clocks){ 0 };
+	return r->plan.clocks_go_on && rt->time_space ? rt->time_space->stood : (struct clocks){ 0 };
 }

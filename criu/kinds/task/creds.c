@@ -265,7 +265,7 @@ static int creds_load_thread(struct restore *r, struct restore_task *task, struc
 	if (e->lsm_profile || e->lsm_sockcreate || e->has_apparmor_data)
 		log_warn("core-%d.img: creds: the label of a security module (%s) is not restored", tid,
 			 e->lsm_profile ? e->lsm_profile : "apparmor");
-	if (r->untrusted)
+	if (r->tool.untrusted)
 		return untrusted_check_creds(r, tid, tce->creds);
 	err = own_read(&own);
 	return err ? err : check_rights(tid, &own, e);

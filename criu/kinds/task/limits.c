@@ -103,11 +103,11 @@ static int lower_limit(struct restore *r, pid_t pid, int nr, RlimitEntry *e, uin
 			    "core-%d.img: RLIMIT_%s had the hard limit %llu, ours is %llu: raising it needs "
 			    "CAP_SYS_RESOURCE; or start criu with 'ulimit -H' that high, or without --strict-limits",
 			    pid, limit_names[nr], (unsigned long long)e->max, (unsigned long long)max);
-	if (r->limit_told[nr] != e->max)
+	if (r->tool.limit_told[nr] != e->max)
 		log_warn("pid %d: RLIMIT_%s had the hard limit %llu and gets %llu: raising it needs CAP_SYS_RESOURCE "
 			 "(--strict-limits refuses)",
 			 pid, limit_names[nr], (unsigned long long)e->max, (unsigned long long)max);
-	r->limit_told[nr] = e->max;
+	r->tool.limit_told[nr] = e->max;
 	e->max = max;
 	e->cur = MIN_OF(e->cur, max);
 	return 0;
@@ -165,7 +165,7 @@ static int limits_hand_over(struct restore *r, struct restore_task *task, struct
 {
 	const TaskRlimitsEntry *all = task->core->tc->rlimits;
 
-	memcpy(wire->rlimits, r->own_limits, sizeof(wire->rlimits));
+	memcpy(wire->rlimits, r->tool.own_limits, sizeof(wire->rlimits));
 	wire->nr_rlimits = INSIDE_NR_RLIMITS;
 	for (size_t i = 0; all && i < all->n_rlimits; i++) {
 		wire->rlimits[i][0] = all->rlimits[i]->cur;

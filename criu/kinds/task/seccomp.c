@@ -200,7 +200,7 @@ static int check_filters(const SeccompEntry *e)
 /* Read seccomp.img once. */
 static int need_filters(struct restore *r, bool missing_ok)
 {
-	struct seccomp_images *s = r->seccomp;
+	struct seccomp_images *s = r->plan.seccomp;
 	ProtobufCMessage **records = NULL;
 	size_t n = 0;
 
@@ -219,7 +219,7 @@ static int need_filters(struct restore *r, bool missing_ok)
 	s->entry = (SeccompEntry *)records[0];
 	err = check_filters(s->entry);
 	if (!err)
-		r->seccomp = s;
+		r->plan.seccomp = s;
 	return err;
 }
 
@@ -249,7 +249,7 @@ static uint32_t mode_of(const ThreadCoreEntry *tce)
 /* A broken image is refused even if nobody needs what it holds. */
 static int seccomp_load(struct restore *r, struct restore_task *task)
 {
-	return &task->t == r->tree.root ? need_filters(r, true) : 0;
+	return &task->t == r->plan.tree.root ? need_filters(r, true) : 0;
 }
 
 static int seccomp_load_thread(struct restore *r, struct restore_task *task, struct restore_thread *thread)
@@ -266,7 +266,7 @@ static int seccomp_load_thread(struct restore *r, struct restore_task *task, str
 	int err = need_filters(r, false);
 	if (err)
 		return err;
-	const SeccompEntry *e = r->seccomp->entry;
+	const SeccompEntry *e = r->plan.seccomp->entry;
 	if (tce->seccomp_filter >= e->n_seccomp_filters)
 		return core_refuse(tid, "thread_core.seccomp_filter %u: seccomp.img has %zu filters",
 				   tce->seccomp_filter, e->n_seccomp_filters);
@@ -279,7 +279,7 @@ static int seccomp_load_thread(struct restore *r, struct restore_task *task, str
 /* Where filter @nr lies in the region: threads that share it share the bytes. 0 without memory. */
 static uint64_t place_filter(struct restore *r, struct wire_task *wire, uint32_t nr)
 {
-	struct seccomp_images *s = r->seccomp;
+	struct seccomp_images *s = r->plan.seccomp;
 	const ProtobufCBinaryData *f = &s->entry->seccomp_filters[nr]->filter;
 
 	if (s->placed_for != wire) {
@@ -307,13 +307,13 @@ static int seccomp_hand_over_thread(struct restore *r, struct restore_task *task
 	wire->seccomp_mode = mode_of(tce);
 	if (wire->seccomp_mode != MODE_FILTER)
 		return 0;
-	size_t n = chain_length(r->seccomp->entry, tce->seccomp_filter);
+	size_t n = chain_length(r->plan.seccomp->entry, tce->seccomp_filter);
 	struct wire_seccomp_filter *to = wire_alloc(wire_task, n * sizeof(*to));
 	if (!to)
 		return no_memory("seccomp filters");
 	uint32_t nr = tce->seccomp_filter;
 	for (size_t i = n; i-- > 0;) {
-		const SeccompFilter *f = r->seccomp->entry->seccomp_filters[nr];
+		const SeccompFilter *f = r->plan.seccomp->entry->seccomp_filters[nr];
 
 		/* TSYNC would give a thread's filters to all others. */
 		to[i].flags = f->flags & ~(uint32_t)SECCOMP_FILTER_FLAG_TSYNC;

@@ -330,7 +330,7 @@ int inet_before_fork(struct restore *r)
 
 	if (!data || !data->connected || is_skipped(method_of(r)))
 		return 0;
-	all = calloc(r->nr_files, sizeof(*all));
+	all = calloc(r->plan.nr_files, sizeof(*all));
 	if (!all)
 		return fail(-ENOMEM, "network lock");
 	for (const struct inet_socket *sk = data->first; sk; sk = sk->next) {
@@ -409,7 +409,7 @@ void inet_unlock(struct restore *r)
 
 	/* Nothing can stop the restore any more: what the script says is told, and that is all. */
 	if (data->had_connections)
-		scripts_run(r->opts, "network-unlock", r->root_pid);
+		scripts_run(r->opts, "network-unlock", r->tool.root_pid);
 	remove_lasting(data);
 	remove_own(data);
 }

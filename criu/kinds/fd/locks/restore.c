@@ -124,7 +124,7 @@ int locks_load(struct restore *r)
 	if (err)
 		return err;
 	qsort(locks->v, locks->n, sizeof(*locks->v), cmp_held);
-	r->locks = locks;
+	r->plan.locks = locks;
 	return 0;
 }
 
@@ -320,7 +320,7 @@ static int settle_leases(struct restore *r, const struct restore_locks *locks)
 
 int locks_ready(struct restore *r)
 {
-	struct restore_locks *locks = r->locks;
+	struct restore_locks *locks = r->plan.locks;
 	int err = 0;
 
 	for (size_t i = 0, n; locks && !err && i < locks->n; i += n) {

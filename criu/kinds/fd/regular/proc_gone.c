@@ -80,7 +80,7 @@ static bool is_wanted(struct restore *r, pid_t pid)
 
 	if (restore_find_task(r, pid) || restore_find_thread(r, pid))
 		return true;
-	list_for_each(t, &r->helpers, in_tree) {
+	list_for_each(t, &r->plan.helpers, in_tree) {
 		if (t->pid == pid)
 			return true;
 	}

@@ -126,7 +126,7 @@ static int place_of(struct restore *r, const struct remap *remap, struct made_ar
 	err = path_join(place->path, sizeof(place->path), dir, place->name);
 	if (err)
 		return err;
-	place->as = r->opened_as;
+	place->as = r->process.opened_as;
 	place->dir = steal_fd(&fd);
 	return 0;
 }

@@ -207,7 +207,7 @@ static int tty_make_empty_group(struct restore *r, int fd, pid_t pgid)
 	int err = -EEXIST;
 
 	for (; err == -EEXIST && pid > 1; pid--)
-		if (!hash_get(&r->tids, (uint64_t)pid, &ignored))
+		if (!hash_get(&r->plan.tids, (uint64_t)pid, &ignored))
 			err = tty_pass_by(fd, pid);
 	if (!err && pid + 1 != pgid)
 		log_warn("the foreground group of a terminal, %d, in which nobody is left, is %d now: that number is "

@@ -125,7 +125,7 @@ static int find_user(const struct stat *st, uint32_t *ret_user)
 static int remove_given_away(struct restore *r, const FilePermsEntry *perms, int dir, const char *base,
 			     const struct stat *st)
 {
-	const struct opener *as = r->opened_as;
+	const struct opener *as = r->process.opened_as;
 	struct stat dir_st;
 	int err;
 
@@ -210,7 +210,7 @@ static int set_perms(struct restore *r, const FilePermsEntry *perms, int file, c
 static int move_name(struct restore *r, const struct unix_sock *sock, int from, const char *name)
 {
 	const char *to = sock->entry->moved_to;
-	const struct opener *as = r->opened_as;
+	const struct opener *as = r->process.opened_as;
 	_cleanup_close_ int dir = open_dir_of(r, sock, to);
 	int err;
 
@@ -218,7 +218,7 @@ static int move_name(struct restore *r, const struct unix_sock *sock, int from, 
 		return dir;
 	err = remove_stale(r, sock, dir, to);
 	/* The one may need the rights of the task, the other ours: either way both may be written for it. */
-	if (!err && r->opened_as != as)
+	if (!err && r->process.opened_as != as)
 		opener_leave(r);
 	if (!err && renameat(from, base_of(name), dir, base_of(to)) < 0)
 		err = fail(-errno, "move %s to %s, where it was", name, to);
@@ -229,7 +229,7 @@ static int move_name(struct restore *r, const struct unix_sock *sock, int from, 
 static int settle(struct restore *r, const struct unix_sock *sock, int dir, const char *name, int fd, uid_t uid)
 {
 	const FilePermsEntry *perms = sock->entry->file_perms;
-	const struct opener *as = r->opened_as;
+	const struct opener *as = r->process.opened_as;
 	_cleanup_close_ int file = -1;
 	int err = 0;
 
