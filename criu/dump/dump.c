@@ -127,9 +127,9 @@ static void thaw(struct dump *dump, uint64_t start)
 
 static void tell_saved(struct dump *dump)
 {
-	for (const struct fd_kind *const *kind = fd_kinds; *kind; kind++)
-		if ((*kind)->saved)
-			(*kind)->saved(dump);
+	const struct run_kind *kind;
+
+	run_for_each_kind(kind) if (kind->saved) kind->saved(dump);
 }
 
 /* What is done to its processes one after the other is done to all of them, or to none. */
@@ -143,6 +143,22 @@ static int guard_end_of_tree(struct dump *dump)
 	dump_for_each_task(dt, dump)
 		alive += dt->nr_threads != 0;
 	return alive > 1 ? guard_begin(dump) : 0;
+}
+
+static int commit_kinds(struct dump *dump)
+{
+	const struct run_kind *kind;
+	int err = 0;
+
+	run_for_each_kind(kind) if (!err && kind->save_commit) err = kind->save_commit(dump);
+	return err;
+}
+
+static void undo_kinds(struct dump *dump)
+{
+	const struct run_kind *kind;
+
+	run_for_each_kind(kind) if (kind->save_undo) kind->save_undo(dump);
 }
 
 static int save_and_release(struct dump *dump)
@@ -171,8 +187,8 @@ static int save_and_release(struct dump *dump)
 		if (err < 0)
 			fail(err, "%s", image_dir_error(dump->dir));
 	}
-	for (const struct fd_kind *const *kind = fd_kinds; !err && *kind; kind++)
-		err = (*kind)->save_commit ? (*kind)->save_commit(dump) : 0;
+	if (!err)
+		err = commit_kinds(dump);
 	dump->complete = !err;
 	if (!err)
 		log_info("the images are complete: %lu pages", dump->stats.dump.pages_written);
@@ -182,9 +198,7 @@ static int save_and_release(struct dump *dump)
 		tell_saved(dump);
 	thaw(dump, start);
 	if (!dump->complete) {
-		for (const struct fd_kind *const *kind = fd_kinds; *kind; kind++)
-			if ((*kind)->save_undo)
-				(*kind)->save_undo(dump);
+		undo_kinds(dump);
 		image_dir_abort(dump->dir);
 	}
 	return err;

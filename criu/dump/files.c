@@ -10,7 +10,6 @@
 #include "dump/dump.h"
 #include "kernel/fdinfo.h"
 #include "kernel/proc_pid.h"
-#include "kinds/kinds.h"
 #include "run/dump.h"
 #include "run/fs_answers.h"
 #include "util/fds.h"
@@ -172,6 +171,16 @@ static int save_new(struct file_pass *pass, struct fd_probe *probe, uint32_t id,
 	return array_add(&pass->entries, entry) ? fail(-ENOMEM, "file entry") : 0;
 }
 
+/* 1: a blocker was found, and nothing may open that file. */
+static int show_to_kinds(struct dump *dump, struct fd_probe *probe, uint32_t id, bool fresh)
+{
+	const struct run_kind *kind;
+	int err = 0;
+
+	run_for_each_kind(kind) if (!err && kind->save_fd) err = kind->save_fd(dump, probe, id, fresh);
+	return err;
+}
+
 /* The file id and type of what @probe shows; @pid and @fd are where kcmp finds it. */
 static int save_probe(struct file_pass *pass, struct fd_probe *probe, pid_t pid, int fd, uint32_t *ret_id,
 		      FdTypes *ret_type, bool *ret_fresh)
@@ -189,7 +198,7 @@ static int save_probe(struct file_pass *pass, struct fd_probe *probe, pid_t pid,
 	if (found.fresh) {
 		id = dump_new_file_id(dump);
 		/* First: what saving opens may break a lease. */
-		err = locks_save(dump, probe, id, true);
+		err = show_to_kinds(dump, probe, id, true);
 		if (!err)
 			err = save_new(pass, probe, id, &new_type);
 		if (err >= 0)
@@ -201,7 +210,7 @@ static int save_probe(struct file_pass *pass, struct fd_probe *probe, pid_t pid,
 	*ret_id = type >> 32;
 	*ret_type = (uint32_t)type;
 	*ret_fresh = found.fresh;
-	return found.fresh ? 0 : locks_save(dump, probe, *ret_id, false);
+	return found.fresh ? 0 : show_to_kinds(dump, probe, *ret_id, false);
 }
 
 static int save_fd(struct file_pass *pass, struct dump_task *dt, struct fd_probe *probe, struct image_writer *img)
@@ -324,12 +333,14 @@ static int save_late(struct file_pass *pass)
 
 static int save_end(struct dump *dump)
 {
+	const struct run_kind *kind;
 	int err = 0;
 
-	for (const struct fd_kind *const *kind = fd_kinds; *kind && !err; kind++) {
-		dump->asked.kind = (*kind)->name;
-		if ((*kind)->save_end)
-			err = (*kind)->save_end(dump);
+	run_for_each_kind(kind)
+	{
+		dump->asked.kind = kind->name;
+		if (!err && kind->save_end)
+			err = kind->save_end(dump);
 	}
 	return err;
 }
@@ -338,20 +349,25 @@ static int save_end(struct dump *dump)
 static int path_file_id(struct dump *dump, struct dump_task *dt, int local, const char *link, unsigned flags,
 			uint32_t *ret_id)
 {
-	if (dump_path_answers(dump, dt, local, link))
-		return regular_path_id(dump, dt, local, link, flags, ret_id);
-	*ret_id = dump_new_file_id(dump);
-	return 0;
+	const struct fd_kind *const *kind = fd_kinds;
+
+	if (!dump_path_answers(dump, dt, local, link)) {
+		*ret_id = dump_new_file_id(dump);
+		return 0;
+	}
+	while (*kind && !(*kind)->save_path)
+		kind++;
+	if (!*kind)
+		return fail(-EOPNOTSUPP, "%s: no kind saves paths", link);
+	return (*kind)->save_path(dump, dt, local, link, flags, ret_id);
 }
 
 int dump_save_files(struct dump *dump)
 {
 	struct file_pass pass = { .dump = dump };
 	struct dump_task *dt;
-	int err = locks_begin(dump);
+	int err;
 
-	if (err)
-		return err;
 	dump->open_files.what = KCMP_WHAT_FILE;
 	dump->path_file_id = path_file_id;
 	dump->in_flight_file_id = in_flight_file_id;
@@ -372,7 +388,6 @@ int dump_save_files(struct dump *dump)
 	for (size_t i = 0; !err && i < pass.entries.n; i++)
 		err = dump_write_file_entry(dump, pass.entries.v[i]);
 	array_free(&pass.entries);
-	locks_end(dump);
 	hash_free(&pass.types);
 	for (size_t i = 0; i < pass.in_flight.n; i++)
 		close(pass.in_flight.v[i]);

@@ -7,39 +7,20 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "dump/dump.h"
-#include "kinds/kinds.h"
 #include "parasite_blob.h"
 #include "run/dump.h"
 #include "util/log.h"
 
-/* Only signals with a handler or ignored have anything to tell. */
-static uint64_t interesting_signals(const struct dump_task *dt)
+static int fill_question(struct dump *dump, struct dump_task *dt)
 {
-	return dt->status.sig_caught | dt->status.sig_ignored;
-}
+	int err = 0;
 
-static int fill_question(struct dump_task *dt)
-{
-	struct proc_timers timers = { 0 };
-	int err = proc_timers_read(&dt->proc, &timers);
-
-	/* A kernel without POSIX timers has no such file. */
-	if (err < 0 && err != -ENOENT)
-		return fail(err, "read /proc/%d/timers", dt->t.host_pid);
-	if (timers.n > INSIDE_MAX_TIMERS) {
-		array_free(&timers);
-		return fail(-E2BIG, "%zu POSIX timers: %d at most", timers.n, INSIDE_MAX_TIMERS);
-	}
-	dt->inside_len = sizeof(*dt->inside) + timers.n * sizeof(struct inside_posix_timer);
+	dt->inside_len = sizeof(*dt->inside);
 	dt->inside = calloc(1, dt->inside_len);
-	if (!dt->inside) {
-		array_free(&timers);
+	if (!dt->inside)
 		return fail(-ENOMEM, "parasite");
-	}
-	dt->inside->want_sigactions = interesting_signals(dt);
-	dt->inside->nr_timers = timers.n;
-	err = timers_ask(dt, &timers);
-	array_free(&timers);
+	for (const struct task_kind *const *kind = task_kinds; !err && *kind; kind++)
+		err = (*kind)->ask ? (*kind)->ask(dump, dt) : 0;
 	return err;
 }
 
@@ -243,7 +224,7 @@ static int infect_and_ask(struct dump *dump, struct dump_task *dt, struct questi
 static int visit(struct dump *dump, struct dump_task *dt)
 {
 	struct question q = { 0 };
-	int err = fill_question(dt);
+	int err = fill_question(dump, dt);
 
 	if (!err && dt->files_owner)
 		err = dump_list_fds(dt);

@@ -7,7 +7,6 @@
 #include <sys/ioctl.h>
 #include "dump/dump.h"
 #include "inventory.pb-c.h"
-#include "kinds/kinds.h"
 #include "memory/memory.h"
 #include "pstree.pb-c.h"
 #include "rpc.pb-c.h"
@@ -101,12 +100,13 @@ static int save_core(struct dump *dump, struct dump_task *dt, struct dump_thread
 	return write_single(dump, IMAGE_CORE, th->id.tid, &core.base);
 }
 
-static int save_fs(struct dump *dump, struct dump_task *dt)
+static int save_images(struct dump *dump, struct dump_task *dt)
 {
-	FsEntry fs = FS_ENTRY__INIT;
-	int err = fs_save(dump, dt, &fs);
+	int err = 0;
 
-	return err ? err : write_single(dump, IMAGE_FS, dt->t.pid, &fs.base);
+	for (const struct task_kind *const *kind = task_kinds; !err && *kind; kind++)
+		err = (*kind)->save_images ? (*kind)->save_images(dump, dt) : 0;
+	return err;
 }
 
 /* One record stands for all that share the memory. */
@@ -124,7 +124,7 @@ static int save_task(struct dump *dump, struct dump_task *dt)
 	if (!err)
 		err = save_mm(dump, dt);
 	if (!err)
-		err = save_fs(dump, dt);
+		err = save_images(dump, dt);
 	for (size_t i = 0; !err && i < dt->nr_threads; i++) {
 		LOG_SCOPE("thread %d", dt->threads[i].id.tid);
 
@@ -208,6 +208,7 @@ static int save_memory(struct dump *dump)
 
 int dump_save(struct dump *dump)
 {
+	const struct run_kind *kind;
 	struct dump_task *dt;
 	int err = save_pstree(dump);
 
@@ -223,19 +224,13 @@ int dump_save(struct dump *dump)
 		return err;
 	if (!err)
 		err = save_memory(dump);
-	if (!err)
-		err = memory_save_shared(dump);
-	if (!err)
-		err = seccomp_write(dump);
-	if (!err)
-		err = time_ns_save(dump);
-	if (!err)
-		err = cpuinfo_write(dump);
+	run_for_each_kind(kind) if (!err && kind->save) err = kind->save(dump);
 	return err;
 }
 
 int dump_save_rest(struct dump *dump)
 {
+	const struct run_kind *kind;
 	struct dump_task *dt;
 	int err = 0;
 
@@ -247,7 +242,6 @@ int dump_save_rest(struct dump *dump)
 		if (!err)
 			err = dump_interrupted(dump);
 	}
-	for (const struct fd_kind *const *kind = fd_kinds; !err && *kind; kind++)
-		err = (*kind)->save_rest ? (*kind)->save_rest(dump) : 0;
+	run_for_each_kind(kind) if (!err && kind->save_rest) err = kind->save_rest(dump);
 	return err ? err : save_inventory(dump);
 }

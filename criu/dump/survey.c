@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 #include "dump/dump.h"
-#include "kinds/kinds.h"
 #include "memory/memory.h"
 #include "run/dump.h"
 #include "util/fds.h"
@@ -12,10 +11,12 @@
 
 #define CHECK_TRIES 20
 
-/* Whose content is saved: kinds/ns */
 static bool is_saved(enum proc_ns ns)
 {
-	return ns == PROC_NS_TIME || ns == PROC_NS_TIME_CHILDREN;
+	const struct run_kind *kind;
+
+	run_for_each_kind(kind) if (kind->namespaces & BIT(ns)) return true;
+	return false;
 }
 
 /* All others must be the tool's own. */
@@ -122,8 +123,6 @@ static int survey_task(struct dump *dump, const uint32_t our_namespaces[PROC_NS_
 
 	dump->asked.kind = "namespace";
 	err = check_namespaces(dump, our_namespaces, dt);
-	if (!err)
-		err = time_ns_survey(dump, dt);
 	dump->asked.kind = "memory";
 	if (!err)
 		err = read_mappings(dump, dt);
@@ -144,6 +143,20 @@ static int survey_task(struct dump *dump, const uint32_t our_namespaces[PROC_NS_
 			return err;
 	}
 	return 0;
+}
+
+static int survey_kinds(struct dump *dump)
+{
+	const struct run_kind *kind;
+	int err = 0;
+
+	run_for_each_kind(kind)
+	{
+		dump->asked.kind = kind->name;
+		if (!err && kind->survey)
+			err = kind->survey(dump);
+	}
+	return err;
 }
 
 int dump_survey(struct dump *dump)
@@ -178,5 +191,5 @@ int dump_survey(struct dump *dump)
 		if (err)
 			return err;
 	}
-	return 0;
+	return survey_kinds(dump);
 }

@@ -2,6 +2,7 @@
 /* The order of kinds. A row that must stand where it stands says why. */
 #include "kinds/kinds.h"
 #include "base/bits.h"
+#include "memory/segments.h"
 
 const struct fd_kind *const fd_kinds[] = {
 	&memfd_kind, /* before regular: it is a regular file to stat(2) */
@@ -13,17 +14,6 @@ const struct fd_kind *const fd_kinds[] = {
 	&netlink_kind,	&packet_kind, &io_uring_kind, &unsupported_kind, /* last: takes everything, to say what it is */
 	NULL,
 };
-_Static_assert(ARRAY_SIZE(fd_kinds) <= FD_KINDS_MAX, "the slots of struct dump and struct restore");
-
-size_t fd_kind_row(const struct fd_kind *kind)
-{
-	size_t row = 0;
-
-	while (fd_kinds[row] && fd_kinds[row] != kind)
-		row++;
-	return row;
-}
-
 const struct task_kind *const task_kinds[] = {
 	&terminal_kind, &cpu_kind,     &creds_kind,	 &signals_kind,	 &timers_kind,
 	&limits_kind,	&sched_kind,   &autogroup_kind,	 &keyrings_kind, &attributes_kind,
@@ -31,3 +21,33 @@ const struct task_kind *const task_kinds[] = {
 	&lsm_kind,	&seccomp_kind, &timed_call_kind, &fs_kind, /* last: apply changes root and directory, by which others find their files */
 	NULL,
 };
+
+const struct run_kind
+	*const
+		run_kinds
+			[] = {
+				&cpuinfo_run, /* first: what this CPU lacks is said before any record is looked at */
+				&time_ns_run,  &segments_run, /* before memfd: its files may be such segments */
+				&memfd_run,    &tty_run,      &tun_run,	  &pipe_run,	&inotify_run,
+				&fanotify_run, &mqueue_run,   &unix_run,  &regular_run, &inet_run,
+				&packet_run,   &seccomp_run,  &locks_run, /* after all that opens and closes files at ready: closing drops locks */
+				&sem_undo_run, NULL,
+			};
+
+_Static_assert(ARRAY_SIZE(fd_kinds) + ARRAY_SIZE(task_kinds) + ARRAY_SIZE(run_kinds) <= KIND_ROWS,
+	       "the slots of struct dump and struct restore");
+
+size_t kind_row(const void *kind)
+{
+	size_t row = 0;
+
+	for (const struct fd_kind *const *k = fd_kinds; *k; k++, row++)
+		if (*k == kind)
+			return row;
+	for (const struct task_kind *const *k = task_kinds; *k; k++, row++)
+		if (*k == kind)
+			return row;
+	for (const struct run_kind *const *k = run_kinds; *k && *k != kind; k++)
+		row++;
+	return row;
+}

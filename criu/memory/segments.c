@@ -123,7 +123,7 @@ void memory_dump_end(struct dump *dump)
 	dump->segments = NULL;
 }
 
-int memory_save_shared(struct dump *dump)
+static int save_shared(struct dump *dump)
 {
 	for (struct segment *seg = dump->segments; seg; seg = seg->next) {
 		_cleanup_close_ int fd = open_segment(seg);
@@ -360,7 +360,7 @@ static int make_sysv(struct restore *r, const IpcShmEntry *e)
 	return err;
 }
 
-int segments_make(struct restore *r)
+static int make_segments(struct restore *r)
 {
 	const struct hash_slot *slot;
 	ProtobufCMessage **records;
@@ -385,7 +385,8 @@ int segments_make(struct restore *r)
 	return err;
 }
 
-void segments_finish(struct restore *r, bool failed)
+/* When every task has mapped them, or when the restore has failed: what shall not stay goes. */
+static void finish(struct restore *r, bool failed)
 {
 	const struct hash_slot *slot;
 	size_t iter = 0;
@@ -397,3 +398,21 @@ void segments_finish(struct restore *r, bool failed)
 			shmctl(slot->key, IPC_RMID, NULL);
 	}
 }
+
+static void finish_running(struct restore *r)
+{
+	finish(r, false);
+}
+
+static void finish_failed(struct restore *r)
+{
+	finish(r, true);
+}
+
+const struct run_kind segments_run = {
+	.name = "shared memory",
+	.save = save_shared,
+	.before_fork = make_segments,
+	.running = finish_running,
+	.failed = finish_failed,
+};

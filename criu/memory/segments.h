@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Shared segments at restore: made and filled in the tool, before the tree is forked; every task inherits them. */
+/*
+ * Shared segments. At restore they are made and filled in the tool, before the tree is forked, and every task inherits
+ * them: r->segment_fds has segment_key() -> descriptor at or above service_base from before_fork on.
+ */
 #pragma once
-#include "run/restore.h"
+#include "run/kind.h"
 
-/* r->segment_fds afterwards: segment_key() -> descriptor at or above service_base. */
-int segments_make(struct restore *r);
-/* When every task has mapped them, or when the restore has failed: what shall not stay goes. */
-void segments_finish(struct restore *r, bool failed);
+extern const struct run_kind segments_run;

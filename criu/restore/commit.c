@@ -15,7 +15,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "kernel/proc_pid.h"
-#include "kinds/kinds.h"
 #include "restore/restore.h"
 #include "run/restore.h"
 #include "run/untrusted.h"
@@ -390,6 +389,7 @@ static int finish_all(struct restore *r)
 
 int restore_commit(struct restore *r)
 {
+	const struct run_kind *kind;
 	struct restore_task *rt;
 	int err = seize_all(r);
 
@@ -399,23 +399,17 @@ int restore_commit(struct restore *r)
 		err = filter_all(r);
 	if (err)
 		return err;
-	for (const struct fd_kind *const *kind = fd_kinds; !err && *kind; kind++)
-		err = (*kind)->ready ? (*kind)->ready(r) : 0;
-	if (!err)
-		err = locks_ready(r);
+	run_for_each_kind(kind) if (!err && kind->ready) err = kind->ready(r);
 	if (!err)
 		err = restore_script(r, "pre-resume", r->tool.root_pid);
-	for (const struct task_kind *const *kind = task_kinds; !err && *kind; kind++)
-		err = (*kind)->before_commit ? (*kind)->before_commit(r) : 0;
+	run_for_each_kind(kind) if (!err && kind->before_commit) err = kind->before_commit(r);
 	if (err)
 		return err;
 	/* The point of no return. */
 	atomic_store(&r->shared->committed, 1);
 	log_debug("the tree is complete: it lives on, whatever happens to us");
 	/* Before any of them runs: no task sees a name that is going to be taken away. */
-	for (const struct fd_kind *const *kind = fd_kinds; *kind; kind++)
-		if ((*kind)->committed)
-			(*kind)->committed(r);
+	run_for_each_kind(kind) if (kind->committed) kind->committed(r);
 	finish_all(r);
 	restore_for_each_task(rt, r)
 		if (lives(rt) && rt->t.state != TASK_STOPPED)

@@ -14,7 +14,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "kernel/proc_pid.h"
-#include "kinds/kinds.h"
 #include "memory/memory.h"
 #include "restore/restore.h"
 #include "restore/sharers.h"
@@ -212,6 +211,7 @@ static int follow_maker(struct restore *r, struct restore_task *rt)
 
 static int become(struct restore *r, struct restore_task *rt)
 {
+	const struct run_kind *kind;
 	int err = &rt->t == r->plan.tree.root ? untrusted_settle(r) : 0;
 
 	if (err)
@@ -225,7 +225,7 @@ static int become(struct restore *r, struct restore_task *rt)
 	if (err)
 		return err;
 	log_set_pid(rt->t.pid);
-	err = time_ns_enter(r, rt);
+	run_for_each_kind(kind) if (!err && kind->in_namespaces) err = kind->in_namespaces(r, rt);
 	if (err)
 		return err;
 	if (rt->files_owner || rt->helper || rt->t.state == TASK_DEAD)

@@ -9,7 +9,6 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include "kinds/kinds.h"
 #include "memory/aio.h"
 #include "memory/memory.h"
 #include "memory/premap.h"

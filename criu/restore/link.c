@@ -348,10 +348,12 @@ static int check_forks(struct restore *r)
 
 int restore_link(struct restore *r)
 {
+	const struct run_kind *kind;
 	struct restore_task *rt;
 	int err = 0;
 
 	list_init(&r->plan.helpers);
+	run_for_each_kind(kind) if (!err && kind->link) err = kind->link(r);
 	restore_for_each_task(rt, r)
 		err = err ? err : check_session(r, rt);
 	if (!err)

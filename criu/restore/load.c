@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/wait.h>
 #include "inventory.pb-c.h"
-#include "kinds/kinds.h"
 #include "memory/memory.h"
 #include "pstree.pb-c.h"
 #include "restore/restore.h"
@@ -57,7 +56,8 @@ static int load_inventory(struct restore *r)
 	if (entry->plugins_entry && entry->plugins_entry->n_plugins)
 		return bad("inventory.img: the dump used the plugin %s, and plugins are not built yet",
 			   entry->plugins_entry->plugins[0]);
-	return time_ns_load(r, entry->root_ids);
+	r->plan.own_ids = entry->root_ids;
+	return 0;
 }
 
 static int load_thread(struct restore *r, struct restore_task *rt, struct restore_thread *th, uint32_t tid)
@@ -150,7 +150,8 @@ static int load_ids(struct restore *r, struct restore_task *rt)
 	rt->t.ids = (struct task_ids){ ids->vm_id, ids->files_id, ids->fs_id, ids->sighand_id };
 	if (!ids->vm_id || !ids->files_id || !ids->fs_id || !ids->sighand_id)
 		return bad("ids-%d.img: an id is 0", rt->t.pid);
-	return time_ns_load_task(r, rt, ids);
+	rt->ids = ids;
+	return 0;
 }
 
 /* The first task with an id owns what it stands for. */
@@ -357,11 +358,11 @@ static int load_files(struct restore *r)
 
 int restore_load(struct restore *r)
 {
+	const struct run_kind *kind;
 	struct restore_task *rt;
 	int err = load_inventory(r);
 
-	if (!err)
-		err = cpuinfo_load(r);
+	run_for_each_kind(kind) if (!err && kind->load) err = kind->load(r);
 	if (!err)
 		err = load_pstree(r);
 	if (!err)
@@ -374,8 +375,6 @@ int restore_load(struct restore *r)
 		if (!err)
 			err = untrusted_check_task(r, rt);
 	}
-	if (!err)
-		err = locks_load(r);
 	if (!err)
 		log_info("the images of %zu processes and %zu files are read", r->plan.tree.nr_tasks, r->plan.nr_files);
 	return err;

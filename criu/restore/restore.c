@@ -10,7 +10,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "kernel/proc_pid.h"
-#include "memory/segments.h"
 #include "run/interrupt.h"
 #include "run/limits.h"
 #include "run/restore.h"
@@ -199,10 +198,10 @@ static int await_ready(struct restore *r)
 
 static int call_before_fork(struct restore *r)
 {
-	int err = segments_make(r);
+	const struct run_kind *kind;
+	int err = 0;
 
-	for (const struct fd_kind *const *kind = fd_kinds; !err && *kind; kind++)
-		err = (*kind)->before_fork ? (*kind)->before_fork(r) : 0;
+	run_for_each_kind(kind) if (!err && kind->before_fork) err = kind->before_fork(r);
 	return err;
 }
 
@@ -251,10 +250,10 @@ static void end_watch(struct restore *r)
 
 static void take_back(struct restore *r)
 {
+	const struct run_kind *kind;
+
 	restore_kill_all(r);
-	for (const struct fd_kind *const *kind = fd_kinds; *kind; kind++)
-		if ((*kind)->failed)
-			(*kind)->failed(r);
+	run_for_each_kind(kind) if (kind->failed) kind->failed(r);
 	if (r->tool.pidfile_written && !untrusted_pause(r)) {
 		output_remove(pidfile_dir(r), r->opts->pidfile);
 		untrusted_resume(r);
@@ -282,9 +281,9 @@ int restore_script(struct restore *r, const char *action, pid_t pid)
 
 static void tell_running(struct restore *r)
 {
-	for (const struct fd_kind *const *kind = fd_kinds; *kind; kind++)
-		if ((*kind)->running)
-			(*kind)->running(r);
+	const struct run_kind *kind;
+
+	run_for_each_kind(kind) if (kind->running) kind->running(r);
 	/* The tree lives on whatever it says. */
 	restore_script(r, "post-resume", r->tool.root_pid);
 }
@@ -326,7 +325,6 @@ static int make_tree(struct restore *r)
 	image_dir_unlock(r->dir);
 	if (!err)
 		tell_running(r);
-	segments_finish(r, err != 0);
 	return err;
 }
 

@@ -108,7 +108,6 @@ struct dump {
 	uint64_t waiting_since; /* stats_now(): for the process that is being stopped */
 	bool try_again; /* it failed for what passes by itself */
 	struct clocks stood; /* the tool's clocks when the survey began: the images are of this moment */
-	struct saved_spaces *time_spaces; /* kinds/ns/time.c */
 	bool complete; /* the images are committed */
 	bool short_freeze; /* the tree goes on while its pages are saved, from snapshots */
 	bool thawed;
@@ -123,8 +122,7 @@ struct dump {
 	struct image_writer *images[IMAGE_TYPES]; /* of dump_shared_image() */
 	struct guard *guard; /* run/guard.h; NULL: not started */
 	int signal_fd; /* SIGINT and the like, asked for by dump_interrupted() */
-	struct seccomp_pool *seccomp; /* kinds/task/seccomp.c; NULL until a filter is found */
-	void *kind_data[FD_KINDS_MAX]; /* of dump_kind_data() */
+	void *kind_data[KIND_ROWS]; /* of dump_kind_data() */
 	/*
 	 * A file id for a path that a task names by something else than a descriptor (cwd, root, exe, a mapping).
 	 * @local is our own descriptor of it (O_PATH will do). Filled in by the pipeline: the regular kind serves it.
@@ -136,10 +134,6 @@ struct dump {
 	 * saved now, with a probe whose fd is -1. Takes @local over.
 	 */
 	int (*in_flight_file_id)(struct dump *, struct dump_task *, int local, uint32_t *ret_id);
-	struct dump_locks *locks; /* kinds/fd/locks */
-	struct sem_sets *sem_sets; /* kinds/task/sem_undo.c; NULL: not asked for yet */
-	const char *own_label; /* kinds/task/lsm.c; NULL: not asked for yet */
-	struct landlock_dump *landlock; /* kinds/task/landlock.c; NULL: not asked for yet */
 	struct file_pass *file_pass; /* of the pipeline, for that */
 	struct fs_helper *fs_helper; /* run/fs_answers.c; NULL until it is needed */
 };
@@ -153,10 +147,10 @@ static inline struct dump_task *dump_task_of(struct task *t)
 	     &_t->in_tree != &(dump)->tree.tasks && ((dt) = dump_task_of(_t), 1);     \
 	     _t = list_entry(_t->in_tree.next, struct task, in_tree))
 
-/* Where @kind keeps what it collects over one dump (in the arena); NULL at first. For that kind's file only. */
-static inline void **dump_kind_data(struct dump *dump, const struct fd_kind *kind)
+/* Where @kind (a row of any table) keeps what it collects over one dump; NULL at first. For that kind's own files only. */
+static inline void **dump_kind_data(struct dump *dump, const void *kind)
 {
-	return &dump->kind_data[fd_kind_row(kind)];
+	return &dump->kind_data[kind_row(kind)];
 }
 /* Zeroed memory that lives as long as the dump; NULL when there is none left. */
 void *dump_alloc(struct dump *dump, size_t size);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a resource kind gives to the pipelines (DESIGN: one file per kind, rows in kinds/table.c).
+ * What a resource kind provides to the pipelines: one file per kind, rows in kinds/table.c.
  *
  * Every function returns 0 (or what is said) or a negative errno that it has already logged, with the words that
  * help the user. LOG_SCOPE names pid and fd already when a kind is called.
@@ -59,16 +59,12 @@ struct fd_kind {
 	int (*save)(struct dump *, const struct fd_probe *, FileEntry *entry);
 	/* Optional; for every description after all files of the tree have been saved (epoll: its targets' ids...) */
 	int (*save_late)(struct dump *, const struct fd_probe *, FileEntry *entry);
-	/* Optional; once, after all of them: what only the whole tree tells (a pipe whose other end nobody in it holds). */
-	int (*save_end)(struct dump *);
-	/* Optional; once, when the tree may go on already: what is known, but not written yet. Images only. */
-	int (*save_rest)(struct dump *);
-	/* Optional; once, when the images are complete, and before the tree is ended: what has to outlive us. */
-	int (*save_commit)(struct dump *);
-	/* Optional; once, when the dump is complete: the tree has been ended, or is about to go on. */
-	void (*saved)(struct dump *);
-	/* Optional; once, when the dump has failed: takes away what saving has left in the world outside the images. */
-	void (*save_undo)(struct dump *);
+	/*
+	 * Optional: the file id of a path that a task names by something else than a descriptor (cwd, root, exe, a mapping), as
+	 * dump->path_file_id wants it. The first kind that has this is asked.
+	 */
+	int (*save_path)(struct dump *, struct dump_task *, int local, const char *link, unsigned flags,
+			 uint32_t *ret_id);
 	/* ---- restore */
 	int (*load)(struct restore *, struct file *, void *state); /* reads and checks; no side effect */
 	int (*link)(struct restore *, struct file *, void *state); /* finds peers, sets file->maker; no side effect */
@@ -77,17 +73,6 @@ struct fd_kind {
 	int (*open)(struct restore *, struct file *, const void *state);
 	/* In the owner, after every descriptor of every task is in place; @fd is the file's descriptor. Optional. */
 	int (*finish)(struct restore *, struct file *, const void *state, int fd);
-	/* The rest is optional, and called once in the tool. Before the first task is forked: what all tasks inherit is
-	 * made, in descriptors at or above service_base. On failure nothing is left behind. */
-	int (*before_fork)(struct restore *);
-	/* When every task has its descriptors and memory (STAGE_READY), and none runs yet. */
-	int (*ready)(struct restore *);
-	/* When nothing can fail any more. */
-	void (*committed)(struct restore *);
-	/* When every task runs: what is told to running programs only. */
-	void (*running)(struct restore *);
-	/* When the restore has failed and no task of it is left: takes back what was done to the world outside. */
-	void (*failed)(struct restore *);
 };
 
 /*
@@ -103,6 +88,8 @@ enum ns_number { NS_PID = 1, NS_NET, NS_IPC, NS_UTS, NS_TIME, NS_MNT, NS_USER, N
 /* A property of tasks and threads. Any function may be NULL. Order: kinds/table.c. */
 struct task_kind {
 	const char *name;
+	/* dump: the task is stopped: adds to task->inside what is to be asked from inside; may make it longer */
+	int (*ask)(struct dump *, struct dump_task *);
 	/* dump: frozen, seen from outside; reports blockers with dump_blocker() */
 	int (*survey)(struct dump *, struct dump_task *);
 	/* dump: calls can be made in the stopped threads: task->ctl, whose arguments have room for TASK_KIND_ARGS bytes */
@@ -110,8 +97,8 @@ struct task_kind {
 	/* dump: into the leader's core entry (tc set) / into every thread's core entry (thread_core set), after inside is known */
 	int (*save)(struct dump *, struct dump_task *, CoreEntry *);
 	int (*save_thread)(struct dump *, struct dump_task *, struct dump_thread *, CoreEntry *);
-	/* dump: the images are complete, and the next thing is to end the tree. Only warns: the tree is ended all the same. */
-	void (*before_kill)(struct dump *);
+	/* dump: images of their own, of a task that is no zombie */
+	int (*save_images)(struct dump *, struct dump_task *);
 	/* restore: read and check; no side effect */
 	int (*load)(struct restore *, struct restore_task *);
 	int (*load_thread)(struct restore *, struct restore_task *, struct restore_thread *);
@@ -122,16 +109,71 @@ struct task_kind {
 	/* restore: tell the restorer what to set when the memory stands (wire_alloc for arrays) */
 	int (*hand_over)(struct restore *, struct restore_task *, struct wire_task *);
 	int (*hand_over_thread)(struct restore *, struct restore_task *, struct restore_thread *, struct wire_thread *);
-	/* restore: in the tool, all threads stopped in the restorer: the last thing that may fail. If it does, it takes back
-	 * itself what it has done. */
-	int (*before_commit)(struct restore *);
 	/* restore: in the tool, when nothing can fail any more; the thread is stopped with its own registers, the restorer is
 	 * out of its process, and the next thing is to let it go. No call may be made in it. */
 	void (*let_go_thread)(struct restore *, struct restore_task *, struct restore_thread *);
 };
 
+/* ---- runs ------------------------------------------------------------------------------- */
+
+/*
+ * What exists once in a tree, or is done once for all of it: namespaces, file locks, what descriptors of one kind have in
+ * common. Every hook is optional, and called once, in the tool and its namespaces, unless it says otherwise.
+ */
+struct run_kind {
+	const char *name;
+	unsigned namespaces; /* BIT(enum proc_ns): whose content it saves; all others must be the tool's own */
+	/* ---- dump: the tree is frozen, or dump->checking */
+	/* When every task has been surveyed, and before the first file is saved. May report blockers. */
+	int (*survey)(struct dump *);
+	/*
+	 * For each descriptor of each table. @fresh: its file, which has the number @id, shows up for the first time, and is
+	 * saved next. 1: a blocker was found, and nothing may open that file.
+	 */
+	int (*save_fd)(struct dump *, struct fd_probe *, uint32_t id, bool fresh);
+	/* After all files: what only the whole tree tells (a pipe whose other end nobody in it holds). May report blockers. */
+	int (*save_end)(struct dump *);
+	/* After tasks and their memory: there is no blocker. */
+	int (*save)(struct dump *);
+	/* When the tree may go on already: what is known, but not written yet. Images only. */
+	int (*save_rest)(struct dump *);
+	/* When the images are complete, and before the tree is ended: what has to outlive us. */
+	int (*save_commit)(struct dump *);
+	/* The images are complete, and the next thing is to end the tree. Only warns: the tree is ended all the same. */
+	void (*before_kill)(struct dump *);
+	/* When the dump is complete: the tree has been ended, or is about to go on. */
+	void (*saved)(struct dump *);
+	/* When the dump has failed: takes away what saving has left in the world outside the images. */
+	void (*save_undo)(struct dump *);
+	/* ---- restore */
+	/* The inventory is known, and nothing else. Reads and checks; no side effect. */
+	int (*load)(struct restore *);
+	/* All records of tasks and files have been read. Reads and checks; no side effect. */
+	int (*link)(struct restore *);
+	/*
+	 * Before the first task is forked: what all tasks inherit is made, in descriptors at or above service_base. On failure
+	 * nothing is left behind.
+	 */
+	int (*before_fork)(struct restore *);
+	/* In a new task, before it forks others: makes the namespaces of the tree (in its root), or enters its own. */
+	int (*in_namespaces)(struct restore *, const struct restore_task *);
+	/* When every task has its descriptors and memory (STAGE_READY), and none runs yet. */
+	int (*ready)(struct restore *);
+	/* All threads stopped in the restorer: the last thing that may fail. If it does, it takes back itself what it has
+	 * done. */
+	int (*before_commit)(struct restore *);
+	/* When nothing can fail any more. */
+	void (*committed)(struct restore *);
+	/* When every task runs: what is told to running programs only. */
+	void (*running)(struct restore *);
+	/* When the restore has failed and no task of it is left: takes back what was done to the world outside. */
+	void (*failed)(struct restore *);
+};
+
 extern const struct fd_kind *const fd_kinds[]; /* NULL-terminated, in the order of claims; kinds/table.c */
-#define FD_KINDS_MAX 64
-/* Which row of fd_kinds @kind is: below FD_KINDS_MAX, unlike the numbers of the format. */
-size_t fd_kind_row(const struct fd_kind *kind);
 extern const struct task_kind *const task_kinds[]; /* NULL-terminated, in the order of calls */
+extern const struct run_kind *const run_kinds[]; /* NULL-terminated, in the order of calls */
+#define run_for_each_kind(kind) for (const struct run_kind *const *_row = run_kinds; ((kind) = *_row); _row++)
+/* The row of a kind of any of these tables, below KIND_ROWS: where a run keeps the data of that kind. */
+#define KIND_ROWS 96
+size_t kind_row(const void *kind);

@@ -58,6 +58,7 @@ struct restore_thread {
 struct restore_task {
 	struct task t; /* first */
 	CoreEntry *core; /* of the leader */
+	const TaskKobjIdsEntry *ids; /* NULL: it is dead, or a helper */
 	MmEntry *mm; /* NULL: it lives in another one's memory */
 	struct restore_task *mm_of; /* whose: its own, as a rule; NULL: it is dead, or a helper */
 	FsEntry *fs;
@@ -92,6 +93,7 @@ ARRAY_OF(provided_array, struct provided);
 
 /* What the images say, checked and put in order by load and link. Read-only from there on: every task has a copy of it. */
 struct restore_plan {
+	const TaskKobjIdsEntry *own_ids; /* numbers of the dumper's own namespaces; NULL: the images do not say */
 	struct tree tree;
 	struct file *files;
 	size_t nr_files;
@@ -106,11 +108,7 @@ struct restore_plan {
 	size_t nr_helpers;
 	struct list helpers; /* restore_task.t.in_tree */
 	struct openers *openers; /* run/opener.c */
-	struct time_spaces *time_spaces; /* kinds/ns/time.c */
-	bool clocks_go_on; /* in time namespaces, from where they stood at the dump */
-	struct seccomp_images *seccomp; /* kinds/task/seccomp.c; NULL until a thread needs it */
-	struct restore_locks *locks; /* kinds/fd/locks; NULL without any */
-	void *kind_data[FD_KINDS_MAX]; /* of restore_kind_data() */
+	void *kind_data[KIND_ROWS]; /* of restore_kind_data() */
 };
 
 /* What only the tool itself knows and does: it is not for the processes that it forks. */
@@ -182,10 +180,10 @@ static inline bool restore_is_sharer(const struct restore_task *rt)
 	     &_t->in_tree != &(restore)->plan.tree.tasks && ((rt) = restore_task_of(_t), 1);  \
 	     _t = list_entry(_t->in_tree.next, struct task, in_tree))
 
-/* Where @kind keeps what it knows over one restore (in the arena); NULL at first. For that kind's file only. */
-static inline void **restore_kind_data(struct restore *r, const struct fd_kind *kind)
+/* Where @kind (a row of any table) keeps what it knows over one restore; NULL at first. For that kind's own files only. */
+static inline void **restore_kind_data(struct restore *r, const void *kind)
 {
-	return &r->plan.kind_data[fd_kind_row(kind)];
+	return &r->plan.kind_data[kind_row(kind)];
 }
 void *restore_alloc(struct restore *r, size_t size);
 /* The file with this id, or NULL. @who names the record that refers to it in the error that is logged. */

@@ -339,5 +339,9 @@ const struct fd_kind fanotify_kind = {
 	.link = fanotify_link,
 	.open = fanotify_open,
 	.finish = fanotify_finish,
+};
+
+const struct run_kind fanotify_run = {
+	.name = "fanotify",
 	.ready = fanotify_ready,
 };

@@ -226,5 +226,9 @@ const struct fd_kind inotify_kind = {
 	.link = inotify_link,
 	.open = inotify_open,
 	.finish = inotify_finish,
+};
+
+const struct run_kind inotify_run = {
+	.name = "inotify",
 	.ready = inotify_ready,
 };

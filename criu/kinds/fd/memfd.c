@@ -604,9 +604,13 @@ const struct fd_kind memfd_kind = {
 	.state_size = sizeof(struct memfd),
 	.claims = memfd_claims,
 	.save = memfd_save,
-	.save_end = memfd_save_end,
 	.load = memfd_load,
 	.open = memfd_open,
+};
+
+const struct run_kind memfd_run = {
+	.name = "memfd",
+	.save_end = memfd_save_end,
 	.before_fork = memfd_before_fork,
 	.ready = memfd_ready,
 };

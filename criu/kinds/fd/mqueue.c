@@ -333,6 +333,10 @@ const struct fd_kind mqueue_kind = {
 	.save = mqueue_save,
 	.load = mqueue_load,
 	.open = mqueue_open,
+};
+
+const struct run_kind mqueue_run = {
+	.name = "mqueue",
 	.before_fork = mqueue_before_fork,
 	.failed = mqueue_failed,
 };

@@ -256,9 +256,13 @@ const struct fd_kind pipe_kind = {
 	.state_size = sizeof(struct pipe),
 	.claims = pipe_claims,
 	.save = pipe_save,
-	.save_end = pipe_save_end,
 	.load = pipe_load,
 	.link = pipe_link,
 	.open = pipe_open,
+};
+
+const struct run_kind pipe_run = {
+	.name = "pipe",
+	.save_end = pipe_save_end,
 	.before_fork = pipe_before_fork,
 };

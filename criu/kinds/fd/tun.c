@@ -235,9 +235,13 @@ const struct fd_kind tun_kind = {
 	.image_type = FD_TYPES__TUNF,
 	.claims = tun_claims,
 	.save = tun_save,
-	.saved = tun_saved,
-	.save_undo = tun_save_undo,
 	.load = tun_load,
 	.open = tun_open,
+};
+
+const struct run_kind tun_run = {
+	.name = "tun",
+	.saved = tun_saved,
+	.save_undo = tun_save_undo,
 	.committed = tun_committed,
 };

@@ -67,7 +67,7 @@ static int begin(struct dump *dump)
 		return fail(err, "read /proc/self/ns/time");
 	spaces->last_id = NS_NUMBERS;
 	spaces->end = &spaces->first;
-	dump->time_spaces = spaces;
+	*dump_kind_data(dump, &time_ns_run) = spaces;
 	return 0;
 }
 
@@ -92,7 +92,7 @@ static int compare_clocks(const struct proc *p, struct clocks *ret)
 
 static int find_space(struct dump *dump, const struct dump_task *task, uint32_t ino, struct saved_space **ret)
 {
-	struct saved_spaces *spaces = dump->time_spaces;
+	struct saved_spaces *spaces = *dump_kind_data(dump, &time_ns_run);
 	struct saved_space *space;
 	int err = 0;
 
@@ -118,14 +118,12 @@ static int find_space(struct dump *dump, const struct dump_task *task, uint32_t 
 	return 0;
 }
 
-int time_ns_survey(struct dump *dump, struct dump_task *task)
+static int survey_task(struct dump *dump, struct dump_task *task)
 {
 	struct saved_space *space = NULL;
 	uint32_t ino = 0, next = 0;
-	int err = dump->time_spaces ? 0 : begin(dump);
+	int err;
 
-	if (err || !dump->time_spaces->own_ino)
-		return err;
 	err = proc_ns_ino(&task->proc, PROC_NS_TIME, &ino);
 	if (!err)
 		err = proc_ns_ino(&task->proc, PROC_NS_TIME_CHILDREN, &next);
@@ -146,6 +144,29 @@ int time_ns_survey(struct dump *dump, struct dump_task *task)
 	return err;
 }
 
+static int time_ns_survey(struct dump *dump)
+{
+	const struct saved_spaces *spaces;
+	struct dump_task *task;
+	int err = begin(dump);
+
+	spaces = *dump_kind_data(dump, &time_ns_run);
+	if (err || !spaces->own_ino)
+		return err;
+	dump_for_each_task(task, dump) {
+		LOG_SCOPE("pid %d", task->t.pid);
+
+		err = task->t.state == TASK_DEAD ? 0 : survey_task(dump, task);
+		if (dump->checking && (err == -ESRCH || err == -ENOENT)) {
+			task->t.state = TASK_DEAD;
+			err = 0;
+		}
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
 static int write_space(struct dump *dump, const struct saved_space *space)
 {
 	TimensEntry entry = TIMENS_ENTRY__INIT;
@@ -164,14 +185,15 @@ static int write_space(struct dump *dump, const struct saved_space *space)
 	return err < 0 ? fail(err, "%s", image_dir_error(dump->dir)) : 0;
 }
 
-int time_ns_save(struct dump *dump)
+static int time_ns_save(struct dump *dump)
 {
+	const struct saved_spaces *spaces = *dump_kind_data(dump, &time_ns_run);
 	struct saved_space none = { .id = NS_TIME };
 	int err = 0;
 
-	if (!dump->time_spaces->first)
+	if (!spaces->first)
 		return write_space(dump, &none);
-	for (struct saved_space *space = dump->time_spaces->first; !err && space; space = space->next)
+	for (struct saved_space *space = spaces->first; !err && space; space = space->next)
 		err = write_space(dump, space);
 	return err;
 }
@@ -188,9 +210,15 @@ struct time_space {
 
 struct time_spaces {
 	uint32_t own_id; /* of the namespace that the dumper was in */
+	bool clocks_go_on; /* in time namespaces, from where they stood at the dump */
 	struct time_space *first;
 	size_t nr;
 };
+
+static struct time_spaces *spaces_of(const struct restore *r)
+{
+	return r->plan.kind_data[kind_row(&time_ns_run)];
+}
 
 static int read_timespec(const Timespec *ts, int64_t *ret)
 {
@@ -202,7 +230,7 @@ static int read_timespec(const Timespec *ts, int64_t *ret)
 
 static int read_space(struct restore *r, struct time_space *space)
 {
-	uint64_t number = image_number(space->id, r->plan.time_spaces->own_id);
+	uint64_t number = image_number(space->id, spaces_of(r)->own_id);
 	_cleanup_record_ TimensEntry *e = NULL;
 	int err = image_read_single(r->dir, IMAGE_TIMENS, number, &e);
 
@@ -223,19 +251,10 @@ static int read_space(struct restore *r, struct time_space *space)
 	return 0;
 }
 
-int time_ns_load(struct restore *r, const TaskKobjIdsEntry *own)
+static int load_task(struct restore *r, struct restore_task *rt)
 {
-	r->plan.time_spaces = restore_alloc(r, sizeof(*r->plan.time_spaces));
-	if (!r->plan.time_spaces)
-		return fail(-ENOMEM, "time namespaces");
-	r->plan.time_spaces->own_id = own && own->has_time_ns_id ? own->time_ns_id : 0;
-	return 0;
-}
-
-int time_ns_load_task(struct restore *r, struct restore_task *rt, const TaskKobjIdsEntry *ids)
-{
-	struct time_spaces *spaces = r->plan.time_spaces;
-	uint32_t id = ids->has_time_ns_id ? ids->time_ns_id : spaces->own_id;
+	struct time_spaces *spaces = spaces_of(r);
+	uint32_t id = rt->ids->has_time_ns_id ? rt->ids->time_ns_id : spaces->own_id;
 	struct time_space *space;
 
 	for (space = spaces->first; space; space = space->next) {
@@ -254,6 +273,23 @@ int time_ns_load_task(struct restore *r, struct restore_task *rt, const TaskKobj
 	spaces->nr++;
 	rt->time_space = space;
 	return read_space(r, space);
+}
+
+static int time_ns_link(struct restore *r)
+{
+	struct time_spaces *spaces = restore_alloc(r, sizeof(*spaces));
+	const TaskKobjIdsEntry *own = r->plan.own_ids;
+	struct restore_task *rt;
+	int err = 0;
+
+	if (!spaces)
+		return fail(-ENOMEM, "time namespaces");
+	spaces->own_id = own && own->has_time_ns_id ? own->time_ns_id : 0;
+	*restore_kind_data(r, &time_ns_run) = spaces;
+	restore_for_each_task(rt, r)
+		if (!err && rt->ids)
+			err = load_task(r, rt);
+	return err;
 }
 
 static struct time_space *space_of_root(struct restore *r)
@@ -306,7 +342,7 @@ static int make_all(struct restore *r, const char **ret_step)
 
 	*ret_step = "read the offsets of our own (/proc/self/timens_offsets)";
 	err = clocks_own_ahead(&own_ahead);
-	for (struct time_space *space = r->plan.time_spaces->first; !err && space; space = space->next)
+	for (struct time_space *space = spaces_of(r)->first; !err && space; space = space->next)
 		err = make_space(r, space, &own_ahead, &space->fd, ret_step);
 	if (err)
 		return err;
@@ -333,7 +369,7 @@ static void tell_unmade(struct restore *r, const char *step, int err)
 
 static bool all_known(const struct restore *r)
 {
-	const struct time_space *space = r->plan.time_spaces->first;
+	const struct time_space *space = spaces_of(r)->first;
 
 	while (space && space->known)
 		space = space->next;
@@ -345,7 +381,7 @@ static void forget_all(struct restore *r)
 {
 	_cleanup_close_ int self = sys_pidfd_open(getpid(), 0);
 
-	for (struct time_space *space = r->plan.time_spaces->first; space; space = space->next) {
+	for (struct time_space *space = spaces_of(r)->first; space; space = space->next) {
 		if (space->fd >= 0)
 			close(space->fd);
 		space->fd = -1;
@@ -366,11 +402,11 @@ static void begin_clocks(struct restore *r)
 		return;
 	}
 	err = make_all(r, &step);
-	r->plan.clocks_go_on = !err;
+	spaces_of(r)->clocks_go_on = !err;
 	if (err) {
 		forget_all(r);
 		tell_unmade(r, step, err);
-	} else if (r->plan.time_spaces->nr == 1) {
+	} else if (spaces_of(r)->nr == 1) {
 		close(root->fd);
 		root->fd = -1;
 	}
@@ -386,18 +422,27 @@ static const struct time_space *born_in(struct restore *r, const struct restore_
 	return by ? by->time_space : space_of_root(r);
 }
 
-int time_ns_enter(struct restore *r, const struct restore_task *rt)
+static int time_ns_enter(struct restore *r, const struct restore_task *rt)
 {
 	const struct time_space *space = rt->time_space;
 
 	if (&rt->t == r->plan.tree.root)
 		begin_clocks(r);
-	if (!r->plan.clocks_go_on || !space || space == born_in(r, rt))
+	if (!spaces_of(r)->clocks_go_on || !space || space == born_in(r, rt))
 		return 0;
 	return setns(space->fd, CLONE_NEWTIME) < 0 ? fail(-errno, "enter the time namespace %u", space->id) : 0;
 }
 
 struct clocks time_ns_stood(const struct restore *r, const struct restore_task *rt)
 {
-	return r->plan.clocks_go_on && rt->time_space ? rt->time_space->stood : (struct clocks){ 0 };
+	return rt->time_space && spaces_of(r)->clocks_go_on ? rt->time_space->stood : (struct clocks){ 0 };
 }
+
+const struct run_kind time_ns_run = {
+	.name = "time namespace",
+	.namespaces = BIT(PROC_NS_TIME) | BIT(PROC_NS_TIME_CHILDREN),
+	.survey = time_ns_survey,
+	.save = time_ns_save,
+	.link = time_ns_link,
+	.in_namespaces = time_ns_enter,
+};

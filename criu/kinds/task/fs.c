@@ -33,20 +33,19 @@ static int save_place(struct dump *dump, struct dump_task *task, const char *nam
 	return dump->path_file_id(dump, task, fd, link, O_RDONLY, ret_id);
 }
 
-int fs_save(struct dump *dump, struct dump_task *task, FsEntry *ret)
+static int fs_save(struct dump *dump, struct dump_task *task)
 {
-	uint32_t cwd_id = 0, root_id = 0;
+	FsEntry fs = FS_ENTRY__INIT;
+	int err = save_place(dump, task, "cwd", &fs.cwd_id);
 
-	int err = save_place(dump, task, "cwd", &cwd_id);
 	if (!err)
-		err = save_place(dump, task, "root", &root_id);
+		err = save_place(dump, task, "root", &fs.root_id);
 	if (err)
 		return err;
-	ret->cwd_id = cwd_id;
-	ret->root_id = root_id;
-	ret->has_umask = task->status.has_umask;
-	ret->umask = task->status.umask;
-	return 0;
+	fs.has_umask = task->status.has_umask;
+	fs.umask = task->status.umask;
+	err = image_write_single(dump->dir, IMAGE_FS, task->t.pid, &fs.base);
+	return err < 0 ? fail(err, "%s", image_dir_error(dump->dir)) : 0;
 }
 
 /* ---- restore ---- */
@@ -150,6 +149,7 @@ static int fs_apply(struct restore *r, struct restore_task *task)
 
 const struct task_kind fs_kind = {
 	.name = "fs",
+	.save_images = fs_save,
 	.load = fs_load,
 	.apply = fs_apply,
 };

@@ -29,12 +29,14 @@ static void close_reader(void *reader)
 
 static struct landlock_dump *state_of(struct dump *dump)
 {
-	if (!dump->landlock) {
-		dump->landlock = dump_alloc(dump, sizeof(*dump->landlock));
-		if (dump->landlock)
-			dump->landlock->is_there = landlock_is_there();
+	struct landlock_dump *data = *dump_kind_data(dump, &landlock_kind);
+
+	if (!data) {
+		data = *dump_kind_data(dump, &landlock_kind) = dump_alloc(dump, sizeof(*data));
+		if (data)
+			data->is_there = landlock_is_there();
 	}
-	return dump->landlock;
+	return data;
 }
 
 static int open_reader(struct dump *dump, struct landlock_dump *state)

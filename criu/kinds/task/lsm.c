@@ -18,7 +18,7 @@
 static const char *const for_later[] = { "exec", "fscreate", "keycreate", "sockcreate" };
 
 /* "" where no module has one. Only the first line, without what it ends with. */
-static const char *read_label(struct dump *dump, const struct dump_task *task, const char *name)
+static char *read_label(struct dump *dump, const struct dump_task *task, const char *name)
 {
 	_cleanup_buf_ struct buf text = { 0 };
 	char path[64];
@@ -33,17 +33,17 @@ static const char *read_label(struct dump *dump, const struct dump_task *task, c
 static int lsm_survey(struct dump *dump, struct dump_task *task)
 {
 	const char *label = read_label(dump, task, "current");
+	void **data = dump_kind_data(dump, &lsm_kind);
+	const char *own = *data ? *data : (*data = read_label(dump, NULL, "current"));
 
-	if (!dump->own_label)
-		dump->own_label = read_label(dump, NULL, "current");
-	if (!label || !dump->own_label)
+	if (!label || !own)
 		return no_memory("labels");
-	if (strcmp(label, dump->own_label))
+	if (strcmp(label, own))
 		dump_blocker(
 			dump, task, -1,
 			"has the security label %s, and criu has %s: labels cannot be saved yet; run criu with the same "
 			"label (runcon, aa-exec)",
-			*label ? label : "(none)", *dump->own_label ? dump->own_label : "none");
+			*label ? label : "(none)", *own ? own : "none");
 	for (size_t i = 0; *label && i < ARRAY_SIZE(for_later); i++) {
 		const char *later = read_label(dump, task, for_later[i]);
 

@@ -43,9 +43,11 @@ struct seccomp_pool {
 
 static struct seccomp_pool *pool_of(struct dump *dump)
 {
-	if (!dump->seccomp)
-		dump->seccomp = dump_alloc(dump, sizeof(*dump->seccomp));
-	return dump->seccomp;
+	void **pool = dump_kind_data(dump, &seccomp_run);
+
+	if (!*pool)
+		*pool = dump_alloc(dump, sizeof(struct seccomp_pool));
+	return *pool;
 }
 
 static bool same_filter(const SeccompFilter *f, int prev, const void *insns, size_t len, uint32_t flags)
@@ -156,9 +158,9 @@ static int seccomp_save_thread(struct dump *dump, struct dump_task *task, struct
 	return save_chain(dump, thread->id.host_tid, &tce->seccomp_filter);
 }
 
-int seccomp_write(struct dump *dump)
+static int seccomp_write(struct dump *dump)
 {
-	struct seccomp_pool *p = dump->seccomp;
+	struct seccomp_pool *p = *dump_kind_data(dump, &seccomp_run);
 	SeccompEntry e = SECCOMP_ENTRY__INIT;
 
 	if (p) {
@@ -197,10 +199,15 @@ static int check_filters(const SeccompEntry *e)
 	return 0;
 }
 
+static const struct seccomp_images *images_of(struct restore *r)
+{
+	return *restore_kind_data(r, &seccomp_run);
+}
+
 /* Read seccomp.img once. */
 static int need_filters(struct restore *r, bool missing_ok)
 {
-	struct seccomp_images *s = r->plan.seccomp;
+	struct seccomp_images *s = *restore_kind_data(r, &seccomp_run);
 	ProtobufCMessage **records = NULL;
 	size_t n = 0;
 
@@ -219,7 +226,7 @@ static int need_filters(struct restore *r, bool missing_ok)
 	s->entry = (SeccompEntry *)records[0];
 	err = check_filters(s->entry);
 	if (!err)
-		r->plan.seccomp = s;
+		*restore_kind_data(r, &seccomp_run) = s;
 	return err;
 }
 
@@ -266,7 +273,7 @@ static int seccomp_load_thread(struct restore *r, struct restore_task *task, str
 	int err = need_filters(r, false);
 	if (err)
 		return err;
-	const SeccompEntry *e = r->plan.seccomp->entry;
+	const SeccompEntry *e = images_of(r)->entry;
 	if (tce->seccomp_filter >= e->n_seccomp_filters)
 		return core_refuse(tid, "thread_core.seccomp_filter %u: seccomp.img has %zu filters",
 				   tce->seccomp_filter, e->n_seccomp_filters);
@@ -279,7 +286,7 @@ static int seccomp_load_thread(struct restore *r, struct restore_task *task, str
 /* Where filter @nr lies in the region: threads that share it share the bytes. 0 without memory. */
 static uint64_t place_filter(struct restore *r, struct wire_task *wire, uint32_t nr)
 {
-	struct seccomp_images *s = r->plan.seccomp;
+	struct seccomp_images *s = *restore_kind_data(r, &seccomp_run);
 	const ProtobufCBinaryData *f = &s->entry->seccomp_filters[nr]->filter;
 
 	if (s->placed_for != wire) {
@@ -307,13 +314,13 @@ static int seccomp_hand_over_thread(struct restore *r, struct restore_task *task
 	wire->seccomp_mode = mode_of(tce);
 	if (wire->seccomp_mode != MODE_FILTER)
 		return 0;
-	size_t n = chain_length(r->plan.seccomp->entry, tce->seccomp_filter);
+	size_t n = chain_length(images_of(r)->entry, tce->seccomp_filter);
 	struct wire_seccomp_filter *to = wire_alloc(wire_task, n * sizeof(*to));
 	if (!to)
 		return no_memory("seccomp filters");
 	uint32_t nr = tce->seccomp_filter;
 	for (size_t i = n; i-- > 0;) {
-		const SeccompFilter *f = r->plan.seccomp->entry->seccomp_filters[nr];
+		const SeccompFilter *f = images_of(r)->entry->seccomp_filters[nr];
 
 		/* TSYNC would give a thread's filters to all others. */
 		to[i].flags = f->flags & ~(uint32_t)SECCOMP_FILTER_FLAG_TSYNC;
@@ -334,4 +341,10 @@ const struct task_kind seccomp_kind = {
 	.load = seccomp_load,
 	.load_thread = seccomp_load_thread,
 	.hand_over_thread = seccomp_hand_over_thread,
+};
+
+/* seccomp.img: once, also without filters. */
+const struct run_kind seccomp_run = {
+	.name = "seccomp",
+	.save = seccomp_write,
 };

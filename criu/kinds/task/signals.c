@@ -168,6 +168,13 @@ static int signals_save_thread(struct dump *dump, struct dump_task *task, struct
 	return thread->stand_in ? 0 : save_queue(dump, thread->id.host_tid, false, &tce->signals_p);
 }
 
+/* Only signals with a handler, or ignored, have anything to report. */
+static int signals_ask(struct dump *dump, struct dump_task *task)
+{
+	task->inside->want_sigactions = task->status.sig_caught | task->status.sig_ignored;
+	return 0;
+}
+
 /* ---- restore ---- */
 
 static int check_action(pid_t pid, int sig, const SaEntry *e)
@@ -304,6 +311,7 @@ static int signals_hand_over_thread(struct restore *r, struct restore_task *task
 
 const struct task_kind signals_kind = {
 	.name = "signals",
+	.ask = signals_ask,
 	.save = signals_save,
 	.save_thread = signals_save_thread,
 	.load = signals_load,

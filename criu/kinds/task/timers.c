@@ -63,13 +63,14 @@ static bool waits_alone(const struct proc_timers *timers, const struct proc_time
 	return waits;
 }
 
-int timers_ask(struct dump_task *task, const struct proc_timers *timers)
+static int ask_timers(struct dump_task *task, const struct proc_timers *timers)
 {
 	siginfo_t queue[QUEUE_LOOKED_AT];
 	int n = timers->n ? sigqueue_peek(task->t.host_pid, true, 0, queue, QUEUE_LOOKED_AT) : 0;
 
 	if (n < 0)
 		return fail(n, "read pending signals");
+	task->inside->nr_timers = timers->n;
 	for (size_t i = 0; i < timers->n; i++) {
 		const struct proc_timer *t = &timers->v[i];
 		struct inside_posix_timer *to = &task->inside->timers[i];
@@ -81,6 +82,38 @@ int timers_ask(struct dump_task *task, const struct proc_timers *timers)
 		to->signo = !own && n < QUEUE_LOOKED_AT && waits_alone(timers, t, queue, n) ? t->signal : 0;
 	}
 	return 0;
+}
+
+/* The timers are the tail of what is asked. */
+static int make_room(struct dump_task *task, size_t nr)
+{
+	size_t len = sizeof(*task->inside) + nr * sizeof(struct inside_posix_timer);
+	struct inside_task *longer;
+
+	if (nr > INSIDE_MAX_TIMERS)
+		return fail(-E2BIG, "%zu POSIX timers: %d at most", nr, INSIDE_MAX_TIMERS);
+	longer = nr ? realloc(task->inside, len) : task->inside;
+	if (!longer)
+		return no_memory("timers");
+	memset(longer->timers, 0, nr * sizeof(struct inside_posix_timer));
+	task->inside = longer;
+	task->inside_len = len;
+	return 0;
+}
+
+static int timers_ask(struct dump *dump, struct dump_task *task)
+{
+	struct proc_timers timers = { 0 };
+	int err = proc_timers_read(&task->proc, &timers);
+
+	/* A kernel without POSIX timers has no such file. */
+	if (err < 0 && err != -ENOENT)
+		return fail(err, "read /proc/%d/timers", task->t.host_pid);
+	err = make_room(task, timers.n);
+	if (!err)
+		err = ask_timers(task, &timers);
+	array_free(&timers);
+	return err;
 }
 
 /* Images are of one moment: the inside was asked a little earlier. */
@@ -391,6 +424,7 @@ static int timers_hand_over(struct restore *r, struct restore_task *task, struct
 
 const struct task_kind timers_kind = {
 	.name = "timers",
+	.ask = timers_ask,
 	.save = timers_save,
 	.load = timers_load,
 	.hand_over = timers_hand_over,

@@ -359,15 +359,19 @@ const struct fd_kind inet_kind = {
 	.state_size = sizeof(struct inet_socket),
 	.claims = inet_claims,
 	.save = inet_save,
+	.load = inet_load,
+	.link = inet_link,
+	.open = inet_open,
+	.finish = inet_finish,
+};
+
+const struct run_kind inet_run = {
+	.name = "inet",
 	.save_end = inet_save_end,
 	.save_rest = inet_save_rest,
 	.save_commit = inet_save_commit,
 	.saved = inet_saved,
 	.save_undo = inet_save_undo,
-	.load = inet_load,
-	.link = inet_link,
-	.open = inet_open,
-	.finish = inet_finish,
 	.before_fork = inet_before_fork,
 	.ready = inet_ready,
 	.committed = inet_committed,

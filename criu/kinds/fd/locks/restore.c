@@ -105,7 +105,7 @@ static int cmp_held(const void *a, const void *b)
 	return (x->task->t.index > y->task->t.index) - (x->task->t.index < y->task->t.index);
 }
 
-int locks_load(struct restore *r)
+static int locks_link(struct restore *r)
 {
 	struct restore_locks *locks;
 	ProtobufCMessage **records;
@@ -124,7 +124,7 @@ int locks_load(struct restore *r)
 	if (err)
 		return err;
 	qsort(locks->v, locks->n, sizeof(*locks->v), cmp_held);
-	r->plan.locks = locks;
+	*restore_kind_data(r, &locks_run) = locks;
 	return 0;
 }
 
@@ -318,9 +318,9 @@ static int settle_leases(struct restore *r, const struct restore_locks *locks)
 	return err;
 }
 
-int locks_ready(struct restore *r)
+static int locks_ready(struct restore *r)
 {
-	struct restore_locks *locks = r->plan.locks;
+	struct restore_locks *locks = *restore_kind_data(r, &locks_run);
 	int err = 0;
 
 	for (size_t i = 0, n; locks && !err && i < locks->n; i += n) {
@@ -333,3 +333,11 @@ int locks_ready(struct restore *r)
 	}
 	return err || !locks ? err : settle_leases(r, locks);
 }
+
+const struct run_kind locks_run = {
+	.name = "lock",
+	.survey = locks_survey,
+	.save_fd = locks_save_fd,
+	.link = locks_link,
+	.ready = locks_ready,
+};

@@ -72,7 +72,15 @@ static int list_inodes(struct dump_locks *state)
 	return err < 0 ? fail(err, "read /proc/locks") : 0;
 }
 
-int locks_begin(struct dump *dump)
+static void locks_free(void *p)
+{
+	struct dump_locks *state = p;
+
+	hash_free(&state->inodes);
+	hash_free(&state->tables);
+}
+
+int locks_survey(struct dump *dump)
 {
 	struct dump_locks *state = dump_alloc(dump, sizeof(*state));
 	char ns[64];
@@ -82,17 +90,8 @@ int locks_begin(struct dump *dump)
 	state->none = access("/proc/locks", F_OK) < 0 && errno == ENOENT;
 	/* In other pid namespaces it leaves out the locks whose taker has no pid there, or none any more. */
 	state->all_seen = read_link(AT_FDCWD, "/proc/self/ns/pid", ns, sizeof(ns)) > 0 && !strcmp(ns, INITIAL_PID_NS);
-	dump->locks = state;
-	return 0;
-}
-
-void locks_end(struct dump *dump)
-{
-	if (!dump->locks)
-		return;
-	hash_free(&dump->locks->inodes);
-	hash_free(&dump->locks->tables);
-	dump->locks = NULL;
+	*dump_kind_data(dump, &locks_run) = state;
+	return arena_defer(&dump->arena, locks_free, state) ? fail(-ENOMEM, "file locks") : 0;
 }
 
 /* 1, 0, or a negative errno, logged. */
@@ -207,18 +206,19 @@ static bool is_untouchable(const struct fd_probe *probe, const struct file_lock 
 	return lock->kind == LOCK_KIND_LEASE && !probe->st.st_nlink && (lock->type != LOCK_TYPE_READ || lock->breaking);
 }
 
-int locks_save(struct dump *dump, struct fd_probe *probe, uint32_t id, bool fresh)
+int locks_save_fd(struct dump *dump, struct fd_probe *probe, uint32_t id, bool fresh)
 {
+	struct dump_locks *state = *dump_kind_data(dump, &locks_run);
 	struct fdinfo *info;
 	bool fresh_table = false, untouchable = false;
-	int err = may_be_locked(dump->locks, probe);
+	int err = may_be_locked(state, probe);
 
 	if (err <= 0)
 		return err;
 	err = 0;
 	/* POSIX locks belong to who holds the table, all others to the open file. */
 	if (probe->fd >= 0 &&
-	    !hash_slot_of(&dump->locks->tables, (uint64_t)probe->task->t.ids.files << 32 | id, &fresh_table))
+	    !hash_slot_of(&state->tables, (uint64_t)probe->task->t.ids.files << 32 | id, &fresh_table))
 		return fail(-ENOMEM, "file locks");
 	if (!fresh && !fresh_table)
 		return 0;

@@ -331,7 +331,11 @@ const struct fd_kind packet_kind = {
 	.mapping_size = packet_mapping_size,
 	.claims = packet_claims,
 	.save = packet_save,
-	.save_end = packet_rings_save_end,
 	.load = packet_load,
 	.open = packet_open,
+};
+
+const struct run_kind packet_run = {
+	.name = "packet",
+	.save_end = packet_rings_save_end,
 };

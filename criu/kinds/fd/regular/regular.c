@@ -166,8 +166,8 @@ struct path_entry {
 	uint32_t id;
 };
 
-int regular_path_id(struct dump *dump, struct dump_task *task, int local, const char *link, unsigned flags,
-		    uint32_t *ret_id)
+static int regular_path_id(struct dump *dump, struct dump_task *task, int local, const char *link, unsigned flags,
+			   uint32_t *ret_id)
 {
 	struct subject s = { .task = task, .fd = -1, .local = local, .link = link, .flags = flags };
 	struct regular_dump *data = regular_dump_data(dump);
@@ -429,11 +429,16 @@ const struct fd_kind regular_kind = {
 	.claims = regular_claims,
 	.by_name = true,
 	.save = regular_save,
-	.saved = regular_saved,
-	.save_undo = regular_save_undo,
+	.save_path = regular_path_id,
 	.load = regular_load,
 	.link = regular_link,
 	.open = regular_open,
+};
+
+const struct run_kind regular_run = {
+	.name = "regular",
+	.saved = regular_saved,
+	.save_undo = regular_save_undo,
 	.before_fork = regular_before_fork,
 	.ready = proc_gone_ready,
 	.failed = regular_failed,

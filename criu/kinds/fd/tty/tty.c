@@ -85,12 +85,16 @@ const struct fd_kind tty_kind = {
 	.state_size = sizeof(struct tty_state),
 	.claims = tty_claims,
 	.save = tty_save,
-	.save_end = tty_save_end,
-	.save_undo = tty_save_undo,
 	.load = tty_load,
 	.link = tty_link,
 	.open = tty_open,
 	.finish = tty_finish,
+};
+
+const struct run_kind tty_run = {
+	.name = "tty",
+	.save_end = tty_save_end,
+	.save_undo = tty_save_undo,
 	.before_fork = tty_before_fork,
 	.ready = tty_ready,
 	.committed = tty_committed,

@@ -305,10 +305,14 @@ const struct fd_kind unix_kind = {
 	.claims = unix_claims,
 	.save = unix_save,
 	.save_late = unix_save_late,
-	.save_end = unix_save_end,
 	.load = unix_load,
 	.link = unix_link,
 	.open = unix_open,
 	.finish = unix_finish,
+};
+
+const struct run_kind unix_run = {
+	.name = "unix",
+	.save_end = unix_save_end,
 	.before_fork = unix_before_fork,
 };

@@ -55,7 +55,8 @@ static void free_undo(void *arg)
 
 static int find_sets(struct dump *dump, const struct sem_sets **ret)
 {
-	struct sem_sets *s = dump->sem_sets;
+	void **data = dump_kind_data(dump, &sem_undo_run);
+	struct sem_sets *s = *data;
 	int err = 0;
 
 	if (!s) {
@@ -67,7 +68,7 @@ static int find_sets(struct dump *dump, const struct sem_sets **ret)
 		if (err == -ENOSYS)
 			err = 0;
 		s->ops_max = s->sets.n ? MIN_OF(sem_ops_max(), (unsigned)UNDO_OPS) : 0;
-		dump->sem_sets = s;
+		*data = s;
 	}
 	*ret = s;
 	return err ? fail(err, "list the semaphore sets") : 0;
@@ -385,7 +386,11 @@ const struct task_kind sem_undo_kind = {
 	.name = "sem_undo",
 	.inside = sem_undo_inside,
 	.save_thread = sem_undo_save_thread,
-	.before_kill = sem_undo_before_kill,
 	.load_thread = sem_undo_load_thread,
+};
+
+const struct run_kind sem_undo_run = {
+	.name = "sem_undo",
+	.before_kill = sem_undo_before_kill,
 	.before_commit = sem_undo_before_commit,
 };

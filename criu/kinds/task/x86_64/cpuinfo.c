@@ -191,7 +191,7 @@ static void look_at_cpu(struct cpu *cpu)
 
 /* ---- dump ---- */
 
-int cpuinfo_write(struct dump *dump)
+static int cpuinfo_write(struct dump *dump)
 {
 	CpuinfoEntry entry = CPUINFO_ENTRY__INIT;
 	CpuinfoX86Entry *one;
@@ -277,7 +277,7 @@ static int check(const CpuinfoX86Entry *old, uint32_t caps)
 	return caps & CPU_CAP_CPU ? check_alike(old, &here.entry) : 0;
 }
 
-int cpuinfo_load(struct restore *r)
+static int cpuinfo_load(struct restore *r)
 {
 	uint32_t caps = r->opts->cpu_cap;
 	_cleanup_record_ CpuinfoEntry *entry = NULL;
@@ -297,3 +297,10 @@ int cpuinfo_load(struct restore *r)
 		return fail(-EBADMSG, "cpuinfo.img: %zu CPUs of this kind, not one", entry->n_x86_entry);
 	return check(entry->x86_entry[0], caps);
 }
+
+/* cpuinfo.img, where --cpu-cap asks for it: written, or compared with this CPU. */
+const struct run_kind cpuinfo_run = {
+	.name = "cpuinfo",
+	.save = cpuinfo_write,
+	.load = cpuinfo_load,
+};
