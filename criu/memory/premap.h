@@ -32,7 +32,7 @@ struct premap_hull {
 
 /*
  * restore_task.memory is the plan: hulls and what is wanted, read-only after link. A process works on a copy of that of
- * its task, restore.premap, so that it writes to nothing that lies between the records of others (run/arena.h).
+ * its task, restore.premap, so that it writes to nothing that lies between the records of others (util/arena.h).
  */
 struct premap {
 	struct premap_hull *hulls; /* sorted */

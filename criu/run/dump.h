@@ -15,7 +15,7 @@
 #include "kmem/timed_call.h"
 #include "mm.pb-c.h"
 #include "pie/wire.h"
-#include "run/arena.h"
+#include "util/arena.h"
 #include "run/blockers.h"
 #include "run/kind.h"
 #include "run/options.h"

@@ -12,7 +12,7 @@
 #include "kernel/clocks.h"
 #include "mm.pb-c.h"
 #include "pie/wire.h"
-#include "run/arena.h"
+#include "util/arena.h"
 #include "run/kind.h"
 #include "run/opener.h"
 #include "run/options.h"

@@ -6,7 +6,7 @@
 
 #include "base/bits.h"
 #include "fuzz_load_bundle.h"
-#include "run/arena.h"
+#include "util/arena.h"
 
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned int seed);

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-#include "run/arena.h"
+#include "util/arena.h"
 #include "util/hash.h"
 
 /* First member of a record. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "run/arena.h"
+#include "util/arena.h"
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
