@@ -19,11 +19,15 @@ static bool is_gone(int err)
 	return err == -ESRCH || err == -ENOENT;
 }
 
-static void check_tracer(struct dump *dump, struct dump_task *dt)
+static void look_at_status(struct dump *dump, struct dump_task *dt)
 {
 	char comm[16];
 
-	if (proc_status_read(&dt->proc, &dt->status) || !dt->status.tracer)
+	if (proc_status_read(&dt->proc, &dt->status))
+		return;
+	if (!dt->t.parent && dt->status.levels)
+		dump->pid_level = dt->status.levels - 1;
+	if (!dt->status.tracer)
 		return;
 	dump_blocker(dump, dt, -1, "is traced by %d (%s): detach that debugger first", dt->status.tracer,
 		     proc_comm_of(dt->status.tracer, comm));
@@ -71,7 +75,7 @@ static int look_at_task(struct dump *dump, struct dump_task *dt)
 	if (dt->stat.state == 'T')
 		dt->t.state = TASK_STOPPED;
 	dump->asked.kind = "tracer";
-	check_tracer(dump, dt);
+	look_at_status(dump, dt);
 	if (dt->pidfd < 0)
 		dt->pidfd = sys_pidfd_open(dt->t.host_pid, 0);
 	if (dt->pidfd < 0 && !is_gone(dt->pidfd))

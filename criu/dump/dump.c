@@ -129,7 +129,9 @@ static void tell_saved(struct dump *dump)
 {
 	const struct run_kind *kind;
 
-	run_for_each_kind(kind) if (kind->saved) kind->saved(dump);
+	run_for_each_kind(kind)
+		if (kind->saved)
+			kind->saved(dump);
 }
 
 /* What is done to its processes one after the other is done to all of them, or to none. */
@@ -150,7 +152,9 @@ static int commit_kinds(struct dump *dump)
 	const struct run_kind *kind;
 	int err = 0;
 
-	run_for_each_kind(kind) if (!err && kind->save_commit) err = kind->save_commit(dump);
+	run_for_each_kind(kind)
+		if (!err && kind->save_commit)
+			err = kind->save_commit(dump);
 	return err;
 }
 
@@ -158,7 +162,9 @@ static void undo_kinds(struct dump *dump)
 {
 	const struct run_kind *kind;
 
-	run_for_each_kind(kind) if (kind->save_undo) kind->save_undo(dump);
+	run_for_each_kind(kind)
+		if (kind->save_undo)
+			kind->save_undo(dump);
 }
 
 static int save_and_release(struct dump *dump)

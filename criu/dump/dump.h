@@ -31,6 +31,8 @@ int dump_add_children(struct dump *dump, struct dump_task *dt);
 void dump_drop_task(struct dump *dump, struct dump_task *dt);
 /* Name, group, session, exit code. Not logged. */
 int dump_read_stat(struct dump_task *dt);
+/* When all tasks and threads are known: the numbers that the tree itself sees. numbers.c */
+int dump_number_tasks(struct dump *dump);
 /*
  * The first thread of @dt has ended, @tid goes on: what /proc and others tell of the process is asked of that one, and so
  * is the pidfd (@dt has none yet) whose holder has the descriptors. The process keeps its number, dt->t.pid.

@@ -177,7 +177,9 @@ static int show_to_kinds(struct dump *dump, struct fd_probe *probe, uint32_t id,
 	const struct run_kind *kind;
 	int err = 0;
 
-	run_for_each_kind(kind) if (!err && kind->save_fd) err = kind->save_fd(dump, probe, id, fresh);
+	run_for_each_kind(kind)
+		if (!err && kind->save_fd)
+			err = kind->save_fd(dump, probe, id, fresh);
 	return err;
 }
 
@@ -336,8 +338,7 @@ static int save_end(struct dump *dump)
 	const struct run_kind *kind;
 	int err = 0;
 
-	run_for_each_kind(kind)
-	{
+	run_for_each_kind(kind) {
 		dump->asked.kind = kind->name;
 		if (!err && kind->save_end)
 			err = kind->save_end(dump);

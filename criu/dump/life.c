@@ -80,6 +80,9 @@ void dump_free(struct dump *dump)
 	hash_free(&dump->huge_files);
 	hash_free(&dump->fd_ids);
 	hash_free(&dump->task_by_pid);
+	hash_free(&dump->numbers);
+	id_map_free(&dump->uid_map);
+	id_map_free(&dump->gid_map);
 	mountinfo_free(&dump->mounts);
 	image_dir_close(dump->dir);
 	if (dump->signal_fd >= 0)

@@ -11,6 +11,7 @@
 #include "pstree.pb-c.h"
 #include "rpc.pb-c.h"
 #include "run/dump.h"
+#include "task/ns_ids.h"
 #include "util/log.h"
 
 static int write_single(struct dump *dump, enum image_type type, uint64_t id, const ProtobufCMessage *msg)
@@ -20,19 +21,11 @@ static int write_single(struct dump *dump, enum image_type type, uint64_t id, co
 	return err < 0 ? fail(err, "%s", image_dir_error(dump->dir)) : 0;
 }
 
-/* Numbers of the namespaces: of a task, or the tool's own (NULL). In the order of enum ns_number. */
+/* Of a task, or the tool's own (NULL). */
 static void fill_namespaces(TaskKobjIdsEntry *ids, const struct dump_task *dt)
 {
-	uint32_t *const of[] = { &ids->pid_ns_id,  &ids->net_ns_id, &ids->ipc_ns_id,  &ids->uts_ns_id,
-				 &ids->time_ns_id, &ids->mnt_ns_id, &ids->user_ns_id, &ids->cgroup_ns_id };
-	protobuf_c_boolean *const has[] = { &ids->has_pid_ns_id,  &ids->has_net_ns_id,	 &ids->has_ipc_ns_id,
-					    &ids->has_uts_ns_id,  &ids->has_time_ns_id,	 &ids->has_mnt_ns_id,
-					    &ids->has_user_ns_id, &ids->has_cgroup_ns_id };
-
-	for (size_t i = 0; i < ARRAY_SIZE(of); i++) {
-		*of[i] = dt && dt->ns_ids[i + 1] ? dt->ns_ids[i + 1] : i + 1;
-		*has[i] = 1;
-	}
+	for (enum ns_type type = 0; type < NS_TYPES; type++)
+		ns_ids_set(ids, type, dt && dt->ns[type] ? dt->ns[type]->id : ns_own_id(type));
 }
 
 static int save_ids(struct dump *dump, struct dump_task *dt)
@@ -224,7 +217,9 @@ int dump_save(struct dump *dump)
 		return err;
 	if (!err)
 		err = save_memory(dump);
-	run_for_each_kind(kind) if (!err && kind->save) err = kind->save(dump);
+	run_for_each_kind(kind)
+		if (!err && kind->save)
+			err = kind->save(dump);
 	return err;
 }
 
@@ -242,6 +237,8 @@ int dump_save_rest(struct dump *dump)
 		if (!err)
 			err = dump_interrupted(dump);
 	}
-	run_for_each_kind(kind) if (!err && kind->save_rest) err = kind->save_rest(dump);
+	run_for_each_kind(kind)
+		if (!err && kind->save_rest)
+			err = kind->save_rest(dump);
 	return err ? err : save_inventory(dump);
 }

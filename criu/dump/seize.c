@@ -86,7 +86,7 @@ static int settle(struct dump *dump)
 }
 
 /* /proc knows threads by their numbers, too. */
-static int check_is_process(const struct dump_task *root)
+static int check_is_process(struct dump *dump, const struct dump_task *root)
 {
 	_cleanup_proc_status_ struct proc_status status = { 0 };
 	int err = proc_status_read(&root->proc, &status);
@@ -96,6 +96,8 @@ static int check_is_process(const struct dump_task *root)
 			   status.tgid);
 	else if (err < 0)
 		err = fail(err, "read /proc/%d/status", root->t.host_pid);
+	else if (status.levels)
+		dump->pid_level = status.levels - 1;
 	return err;
 }
 
@@ -105,7 +107,7 @@ static int freeze(struct dump *dump)
 	int quiet = 0, err = dump_add_task(dump, dump->opts->pid, NULL, &root);
 
 	if (!err)
-		err = check_is_process(root);
+		err = check_is_process(dump, root);
 
 	while (!err && quiet < 2) {
 		int found = seize_pass(dump);

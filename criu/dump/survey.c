@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
+#include "base/bits.h"
 #include "dump/dump.h"
 #include "memory/memory.h"
 #include "run/dump.h"
@@ -11,26 +12,64 @@
 
 #define CHECK_TRIES 20
 
-static bool is_saved(enum proc_ns ns)
+/* What /proc calls them. Some tell of the children only: what they will be born in. */
+static const struct {
+	enum proc_ns ns;
+	enum ns_type type;
+	bool for_children;
+} proc_namespaces[] = {
+	{ PROC_NS_PID, NS_PID, false },		{ PROC_NS_NET, NS_NET, false },
+	{ PROC_NS_IPC, NS_IPC, false },		{ PROC_NS_UTS, NS_UTS, false },
+	{ PROC_NS_TIME, NS_TIME, false },	{ PROC_NS_MNT, NS_MNT, false },
+	{ PROC_NS_USER, NS_USER, false },	{ PROC_NS_CGROUP, NS_CGROUP, false },
+	{ PROC_NS_PID_CHILDREN, NS_PID, true }, { PROC_NS_TIME_CHILDREN, NS_TIME, true },
+};
+
+static bool is_saved(enum ns_type type)
 {
 	const struct run_kind *kind;
 
-	run_for_each_kind(kind) if (kind->namespaces & BIT(ns)) return true;
+	run_for_each_kind(kind)
+		if (kind->namespaces & BIT(type))
+			return true;
 	return false;
 }
 
-/* All others must be the tool's own. */
-static int check_namespaces(struct dump *dump, const uint32_t ours[PROC_NS_COUNT], struct dump_task *dt)
+static int note_namespace(struct dump *dump, struct dump_task *dt, enum ns_type type, uint32_t ino, bool own)
 {
-	for (enum proc_ns ns = 0; ns < PROC_NS_COUNT; ns++) {
+	struct ns *ns = ns_set_get(&dump->namespaces, &dump->arena, type, ino, own);
+
+	if (!ns)
+		return fail(-ENOMEM, "namespaces");
+	if (!ns->member)
+		ns->member = &dt->t;
+	dt->ns[type] = ns;
+	return 0;
+}
+
+/* Those of types that no kind saves must be the tool's own. What children of the others are born in is their kind's business. */
+static int find_namespaces(struct dump *dump, const uint32_t ours[PROC_NS_COUNT], struct dump_task *dt)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(proc_namespaces); i++) {
+		enum proc_ns ns = proc_namespaces[i].ns;
+		enum ns_type type = proc_namespaces[i].type;
+		bool saved = is_saved(type);
 		uint32_t theirs;
-		int err = ours[ns] && !is_saved(ns) ? proc_ns_ino(&dt->proc, ns, &theirs) : -ENOENT;
+		int err = ours[ns] && !(saved && proc_namespaces[i].for_children) ?
+				  proc_ns_ino(&dt->proc, ns, &theirs) :
+				  -ENOENT;
 
 		if (err == -ENOENT)
 			continue;
 		if (err < 0)
-			return fail(err, "read /proc/%d/ns/%s", dt->t.host_pid, proc_ns_name(ns));
-		if (theirs != ours[ns])
+			return dump->checking && err == -ESRCH ?
+				       err :
+				       fail(err, "read /proc/%d/ns/%s", dt->t.host_pid, proc_ns_name(ns));
+		if (!proc_namespaces[i].for_children)
+			err = note_namespace(dump, dt, type, theirs, theirs == ours[ns]);
+		if (err)
+			return err;
+		if (theirs != ours[ns] && !saved)
 			dump_blocker(
 				dump, dt, -1,
 				"lives in another %s namespace than the tool: namespaces cannot be saved yet; run the tool inside (nsenter -t %d --%s)",
@@ -122,7 +161,7 @@ static int survey_task(struct dump *dump, const uint32_t our_namespaces[PROC_NS_
 	int err;
 
 	dump->asked.kind = "namespace";
-	err = check_namespaces(dump, our_namespaces, dt);
+	err = find_namespaces(dump, our_namespaces, dt);
 	dump->asked.kind = "memory";
 	if (!err)
 		err = read_mappings(dump, dt);
@@ -145,13 +184,26 @@ static int survey_task(struct dump *dump, const uint32_t our_namespaces[PROC_NS_
 	return 0;
 }
 
+/* Ids in images are those of the tree's user namespace. */
+static int read_id_maps(struct dump *dump)
+{
+	struct dump_task *root = dump_task_of(dump->tree.root);
+	int err;
+
+	if (!root->ns[NS_USER] || root->ns[NS_USER]->own)
+		return 0;
+	err = id_map_read(&root->proc, "uid_map", &dump->uid_map);
+	if (!err)
+		err = id_map_read(&root->proc, "gid_map", &dump->gid_map);
+	return err ? fail(err, "read /proc/%d/uid_map and gid_map", root->t.host_pid) : 0;
+}
+
 static int survey_kinds(struct dump *dump)
 {
 	const struct run_kind *kind;
 	int err = 0;
 
-	run_for_each_kind(kind)
-	{
+	run_for_each_kind(kind) {
 		dump->asked.kind = kind->name;
 		if (!err && kind->survey)
 			err = kind->survey(dump);
@@ -171,6 +223,8 @@ int dump_survey(struct dump *dump)
 	if (err < 0)
 		return fail(err, "read mountinfo");
 	err = read_our_namespaces(our_namespaces);
+	if (!err)
+		err = dump_number_tasks(dump);
 	if (err)
 		return err;
 	dump_for_each_task(dt, dump) {
@@ -191,5 +245,6 @@ int dump_survey(struct dump *dump)
 		if (err)
 			return err;
 	}
-	return survey_kinds(dump);
+	err = read_id_maps(dump);
+	return err ? err : survey_kinds(dump);
 }

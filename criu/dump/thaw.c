@@ -58,7 +58,9 @@ int dump_kill(struct dump *dump)
 	/* Decided: should we die from here on, the tree ends all the same. */
 	if (dump->guard)
 		guard_tree_gets(dump->guard, SIGKILL);
-	run_for_each_kind(kind) if (kind->before_kill) kind->before_kill(dump);
+	run_for_each_kind(kind)
+		if (kind->before_kill)
+			kind->before_kill(dump);
 	/* All of them at once first: nobody may see a part of the tree gone and act on it. */
 	dump_for_each_task(dt, dump)
 		if (dt->nr_threads)

@@ -72,7 +72,7 @@ int dump_add_children(struct dump *dump, struct dump_task *dt)
 
 void dump_drop_task(struct dump *dump, struct dump_task *dt)
 {
-	hash_del(&dump->task_by_pid, dt->t.pid);
+	hash_del(&dump->task_by_pid, dt->t.host_pid);
 	list_del(&dt->t.in_tree);
 	list_del(&dt->t.sibling);
 	proc_close(&dt->proc);

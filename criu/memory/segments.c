@@ -92,10 +92,10 @@ static int save_sysv(struct dump *dump, const struct segment *seg, uint64_t *ret
 		return fail(-errno, "ask for SysV segment %lu", seg->id);
 	desc.key = ds.shm_perm.__key;
 	desc.id = seg->id;
-	desc.uid = ds.shm_perm.uid;
-	desc.gid = ds.shm_perm.gid;
-	desc.cuid = ds.shm_perm.cuid;
-	desc.cgid = ds.shm_perm.cgid;
+	desc.uid = dump_uid_of(dump, ds.shm_perm.uid);
+	desc.gid = dump_gid_of(dump, ds.shm_perm.gid);
+	desc.cuid = dump_uid_of(dump, ds.shm_perm.cuid);
+	desc.cgid = dump_gid_of(dump, ds.shm_perm.cgid);
 	desc.mode = ds.shm_perm.mode;
 	entry.desc = &desc;
 	entry.size = ds.shm_segsz;

@@ -399,17 +399,23 @@ int restore_commit(struct restore *r)
 		err = filter_all(r);
 	if (err)
 		return err;
-	run_for_each_kind(kind) if (!err && kind->ready) err = kind->ready(r);
+	run_for_each_kind(kind)
+		if (!err && kind->ready)
+			err = kind->ready(r);
 	if (!err)
 		err = restore_script(r, "pre-resume", r->tool.root_pid);
-	run_for_each_kind(kind) if (!err && kind->before_commit) err = kind->before_commit(r);
+	run_for_each_kind(kind)
+		if (!err && kind->before_commit)
+			err = kind->before_commit(r);
 	if (err)
 		return err;
 	/* The point of no return. */
 	atomic_store(&r->shared->committed, 1);
 	log_debug("the tree is complete: it lives on, whatever happens to us");
 	/* Before any of them runs: no task sees a name that is going to be taken away. */
-	run_for_each_kind(kind) if (kind->committed) kind->committed(r);
+	run_for_each_kind(kind)
+		if (kind->committed)
+			kind->committed(r);
 	finish_all(r);
 	restore_for_each_task(rt, r)
 		if (lives(rt) && rt->t.state != TASK_STOPPED)

@@ -217,9 +217,6 @@ static int check_sharing(struct restore_task *rt)
 			-EOPNOTSUPP,
 			"pid %d shares its signal handlers with a task that cannot fork it: that cannot be restored yet",
 			rt->t.pid);
-	if (restore_is_sharer(rt) && rt->time_space != rt->mm_of->time_space)
-		return fail(-EBADMSG, "pid %d is in another time namespace than tasks that it shares its memory with",
-			    rt->t.pid);
 	if (rt->as_sibling && rt->t.exit_signal != by->t.exit_signal)
 		return fail(
 			-EOPNOTSUPP,
@@ -353,7 +350,9 @@ int restore_link(struct restore *r)
 	int err = 0;
 
 	list_init(&r->plan.helpers);
-	run_for_each_kind(kind) if (!err && kind->link) err = kind->link(r);
+	run_for_each_kind(kind)
+		if (!err && kind->link)
+			err = kind->link(r);
 	restore_for_each_task(rt, r)
 		err = err ? err : check_session(r, rt);
 	if (!err)

@@ -13,6 +13,7 @@
 #include "restore/restore.h"
 #include "run/restore.h"
 #include "run/untrusted.h"
+#include "task/ns_ids.h"
 #include "util/log.h"
 
 static int bad(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -56,7 +57,8 @@ static int load_inventory(struct restore *r)
 	if (entry->plugins_entry && entry->plugins_entry->n_plugins)
 		return bad("inventory.img: the dump used the plugin %s, and plugins are not built yet",
 			   entry->plugins_entry->plugins[0]);
-	r->plan.own_ids = entry->root_ids;
+	for (enum ns_type type = 0; entry->root_ids && type < NS_TYPES; type++)
+		r->plan.own_ns_ids[type] = ns_ids_get(entry->root_ids, type);
 	return 0;
 }
 
@@ -137,6 +139,22 @@ static int load_state(struct restore_task *rt)
 	return 0;
 }
 
+/* A type that the record does not tell of: the one that the dumper was in. */
+static int load_namespaces(struct restore *r, struct restore_task *rt, const TaskKobjIdsEntry *ids)
+{
+	for (enum ns_type type = 0; type < NS_TYPES; type++) {
+		uint32_t own = r->plan.own_ns_ids[type], id = ns_ids_get(ids, type) ?: own;
+		struct ns *ns = ns_set_get_id(&r->plan.namespaces, &r->arena, type, id, id == own);
+
+		if (!ns)
+			return fail(-ENOMEM, "namespaces");
+		if (!ns->member)
+			ns->member = &rt->t;
+		rt->ns[type] = ns;
+	}
+	return 0;
+}
+
 static int load_ids(struct restore *r, struct restore_task *rt)
 {
 	TaskKobjIdsEntry *ids = rt->core->ids;
@@ -150,8 +168,7 @@ static int load_ids(struct restore *r, struct restore_task *rt)
 	rt->t.ids = (struct task_ids){ ids->vm_id, ids->files_id, ids->fs_id, ids->sighand_id };
 	if (!ids->vm_id || !ids->files_id || !ids->fs_id || !ids->sighand_id)
 		return bad("ids-%d.img: an id is 0", rt->t.pid);
-	rt->ids = ids;
-	return 0;
+	return load_namespaces(r, rt, ids);
 }
 
 /* The first task with an id owns what it stands for. */
@@ -362,7 +379,9 @@ int restore_load(struct restore *r)
 	struct restore_task *rt;
 	int err = load_inventory(r);
 
-	run_for_each_kind(kind) if (!err && kind->load) err = kind->load(r);
+	run_for_each_kind(kind)
+		if (!err && kind->load)
+			err = kind->load(r);
 	if (!err)
 		err = load_pstree(r);
 	if (!err)

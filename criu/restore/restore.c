@@ -201,7 +201,9 @@ static int call_before_fork(struct restore *r)
 	const struct run_kind *kind;
 	int err = 0;
 
-	run_for_each_kind(kind) if (!err && kind->before_fork) err = kind->before_fork(r);
+	run_for_each_kind(kind)
+		if (!err && kind->before_fork)
+			err = kind->before_fork(r);
 	return err;
 }
 
@@ -253,7 +255,9 @@ static void take_back(struct restore *r)
 	const struct run_kind *kind;
 
 	restore_kill_all(r);
-	run_for_each_kind(kind) if (kind->failed) kind->failed(r);
+	run_for_each_kind(kind)
+		if (kind->failed)
+			kind->failed(r);
 	if (r->tool.pidfile_written && !untrusted_pause(r)) {
 		output_remove(pidfile_dir(r), r->opts->pidfile);
 		untrusted_resume(r);
@@ -283,7 +287,9 @@ static void tell_running(struct restore *r)
 {
 	const struct run_kind *kind;
 
-	run_for_each_kind(kind) if (kind->running) kind->running(r);
+	run_for_each_kind(kind)
+		if (kind->running)
+			kind->running(r);
 	/* The tree lives on whatever it says. */
 	restore_script(r, "post-resume", r->tool.root_pid);
 }

@@ -7,6 +7,7 @@
 #include "image/dir.h"
 #include "image/writer.h"
 #include "kernel/clocks.h"
+#include "kernel/id_map.h"
 #include "kernel/kcmp.h"
 #include "kernel/maps.h"
 #include "kernel/mountinfo.h"
@@ -20,6 +21,7 @@
 #include "run/kind.h"
 #include "run/options.h"
 #include "run/stats.h"
+#include "task/ns.h"
 #include "task/tree.h"
 #include "util/hash.h"
 
@@ -69,7 +71,7 @@ struct dump_task {
 	struct snapshot *snapshot; /* memory/snapshot.c: pages are saved from it when the task goes on already */
 	struct inside_task *inside;
 	size_t inside_len;
-	uint32_t ns_ids[NS_NUMBERS + 1]; /* numbers of its namespaces in the images; 0: the tool's own */
+	struct ns *ns[NS_TYPES]; /* that it is in; NULL: this kernel has none of the type */
 	int64_t asked_at; /* CLOCK_MONOTONIC in nanoseconds, right after the inside has been asked for its timers */
 	bool files_owner, fs_owner, mm_owner, sighand_owner; /* the task whose images stand for all that share it */
 };
@@ -78,6 +80,14 @@ struct dump {
 	const struct options *opts;
 	struct image_dir *dir;
 	struct tree tree;
+	struct ns_set namespaces; /* that tasks are in */
+	/*
+	 * How many pid namespaces the tree's is below the tool's: 0 for the same one. Numbers that the kernel tells us are ours,
+	 * those in images are the tree's own: dump_pid_of(). User ids likewise: dump_uid_of().
+	 */
+	unsigned pid_level;
+	struct hash numbers; /* with a pid_level: of threads, groups and sessions: ours -> the tree's */
+	struct id_map uid_map, gid_map; /* of the user namespace of the root task */
 	struct arena arena; /* records and strings that live as long as the run */
 	struct blockers blockers;
 	struct run_stats stats;
@@ -189,11 +199,19 @@ int dump_file_id_of(struct dump *dump, struct dump_task *task, int fd, uint32_t 
 /* A fresh file id for an entry that is no descriptor of any task, and its way into files.img. */
 uint32_t dump_new_file_id(struct dump *dump);
 int dump_write_file_entry(struct dump *dump, FileEntry *entry);
-/* The task of the tree with this pid, NULL when it is outside. */
+/* The task of the tree that has this number in the tool's pid namespace, NULL when it is outside. */
 struct dump_task *dump_find_task(struct dump *dump, pid_t pid);
 /* One more record in an image that all kinds share (pipes-data, tty-info, remap-fpath, ...): opened on first use,
  * closed by the pipeline; raw payload may follow through image_write_raw(). */
 int dump_shared_image(struct dump *dump, enum image_type type, struct image_writer **ret_img);
 int dump_close_shared_images(struct dump *dump);
+/*
+ * What images hold for a number that the kernel has told us: of a process, thread, group or session; 0: the tree does not
+ * see it. Numbers that the tree's own calls have told, or that lie in its memory, are its own already.
+ */
+pid_t dump_pid_of(const struct dump *dump, pid_t pid);
+/* The same for users and groups: as the user namespace of the tree numbers them. */
+uint32_t dump_uid_of(const struct dump *dump, uint32_t uid);
+uint32_t dump_gid_of(const struct dump *dump, uint32_t gid);
 /* The descriptor @fd of @task (and of all that share its table) is file @id. */
 int dump_remember_fd(struct dump *dump, const struct dump_task *task, int fd, uint32_t id);

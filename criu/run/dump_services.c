@@ -97,6 +97,26 @@ int dump_try_again(struct dump *dump, int err, const char *fmt, ...)
 	return err;
 }
 
+pid_t dump_pid_of(const struct dump *dump, pid_t pid)
+{
+	uint64_t number = 0;
+
+	if (!dump->pid_level)
+		return pid;
+	hash_get(&dump->numbers, (uint64_t)pid, &number);
+	return (pid_t)number;
+}
+
+uint32_t dump_uid_of(const struct dump *dump, uint32_t uid)
+{
+	return id_map_inner(&dump->uid_map, uid);
+}
+
+uint32_t dump_gid_of(const struct dump *dump, uint32_t gid)
+{
+	return id_map_inner(&dump->gid_map, gid);
+}
+
 int dump_fown(struct dump *dump, const struct fd_probe *probe, FownEntry **ret_fown)
 {
 	struct f_owner_ex owner = { 0 };
@@ -115,10 +135,10 @@ int dump_fown(struct dump *dump, const struct fd_probe *probe, FownEntry **ret_f
 		/* F_OWNER_TID, F_OWNER_PID, F_OWNER_PGRP are pid_type numbers of the kernel but for the first two: images
 		 * hold the kernel's enum pid_type (PIDTYPE_PID 0, TGID 1, PGID 2), the same values. */
 		fown->pid_type = owner.type;
-		fown->pid = owner.pid;
+		fown->pid = dump_pid_of(dump, owner.pid);
 		if (!fcntl(probe->local, F_GETOWNER_UIDS, uids)) {
-			fown->uid = uids[0];
-			fown->euid = uids[1];
+			fown->uid = dump_uid_of(dump, uids[0]);
+			fown->euid = dump_uid_of(dump, uids[1]);
 		}
 	}
 	*ret_fown = fown;

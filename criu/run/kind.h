@@ -75,12 +75,6 @@ struct fd_kind {
 	int (*finish)(struct restore *, struct file *, const void *state, int fd);
 };
 
-/*
- * Namespaces as images number them: these are the tool's own, and those of the tree are counted on from there. The order
- * is that of CRIU.
- */
-enum ns_number { NS_PID = 1, NS_NET, NS_IPC, NS_UTS, NS_TIME, NS_MNT, NS_USER, NS_CGROUP, NS_NUMBERS = NS_CGROUP };
-
 /* ---- tasks ------------------------------------------------------------------------------ */
 
 #define TASK_KIND_ARGS 4096
@@ -122,7 +116,7 @@ struct task_kind {
  */
 struct run_kind {
 	const char *name;
-	unsigned namespaces; /* BIT(enum proc_ns): whose content it saves; all others must be the tool's own */
+	unsigned namespaces; /* BIT(enum ns_type): that it saves; all others must be the tool's own */
 	/* ---- dump: the tree is frozen, or dump->checking */
 	/* When every task has been surveyed, and before the first file is saved. May report blockers. */
 	int (*survey)(struct dump *);

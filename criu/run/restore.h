@@ -18,6 +18,7 @@
 #include "run/options.h"
 #include "run/shared.h"
 #include "run/stats.h"
+#include "task/ns.h"
 #include "task/tree.h"
 #include "util/array.h"
 #include "util/hash.h"
@@ -58,7 +59,7 @@ struct restore_thread {
 struct restore_task {
 	struct task t; /* first */
 	CoreEntry *core; /* of the leader */
-	const TaskKobjIdsEntry *ids; /* NULL: it is dead, or a helper */
+	struct ns *ns[NS_TYPES]; /* NULL: it is dead, or a helper, and is where it is born */
 	MmEntry *mm; /* NULL: it lives in another one's memory */
 	struct restore_task *mm_of; /* whose: its own, as a rule; NULL: it is dead, or a helper */
 	FsEntry *fs;
@@ -80,7 +81,6 @@ struct restore_task {
 	struct premap *memory; /* what room memory plans for it */
 	const struct audience *audience; /* run/opener.h; NULL: it has all the rights that we have */
 	bool files_owner, fs_owner, mm_owner, sighand_owner;
-	struct time_space *time_space; /* kinds/ns/time.c; NULL: it is where it is born (helpers, zombies) */
 	bool drop_sigchld; /* its stopped children told it so a second time (restore/commit.c) */
 };
 
@@ -93,7 +93,8 @@ ARRAY_OF(provided_array, struct provided);
 
 /* What the images say, checked and put in order by load and link. Read-only from there on: every task has a copy of it. */
 struct restore_plan {
-	const TaskKobjIdsEntry *own_ids; /* numbers of the dumper's own namespaces; NULL: the images do not say */
+	uint32_t own_ns_ids[NS_TYPES]; /* numbers of the dumper's own namespaces; 0: the images do not say */
+	struct ns_set namespaces; /* that tasks are in */
 	struct tree tree;
 	struct file *files;
 	size_t nr_files;

@@ -148,8 +148,8 @@ static int save_inode(struct dump *dump, int local, const struct stat *st, const
 	err = fill_backing(dump, local, st, link, &entry);
 	if (err)
 		return err;
-	entry.uid = st->st_uid;
-	entry.gid = st->st_gid;
+	entry.uid = dump_uid_of(dump, st->st_uid);
+	entry.gid = dump_gid_of(dump, st->st_gid);
 	entry.size = st->st_size;
 	entry.seals = seals;
 	entry.inode_id = seen->inode_id;

@@ -114,8 +114,8 @@ static int mqueue_fill(struct dump *dump, const struct fd_probe *probe, MqueueEn
 	mq->msgsize = (uint64_t)attr.mq_msgsize;
 	mq->messages = (uint64_t)attr.mq_curmsgs;
 	mq->mode = probe->st.st_mode & 07777;
-	mq->uid = probe->st.st_uid;
-	mq->gid = probe->st.st_gid;
+	mq->uid = dump_uid_of(dump, probe->st.st_uid);
+	mq->gid = dump_gid_of(dump, probe->st.st_gid);
 	mq->unlinked = !mqueue_is_named(probe, mq->name);
 	return 0;
 }

@@ -21,52 +21,23 @@
 #include "util/log.h"
 #include "util/str.h"
 
-#ifndef CLONE_NEWTIME
-#define CLONE_NEWTIME 0x80
-#endif
 #define NS_FS_MAGIC 0x6e736673
-
-static const struct ns_type {
-	uint32_t flag;
-	const char *name;
-	size_t id, has_id; /* where the ids of a task tell its number */
-} ns_types[] = {
-#define NS_TYPE(flag, name)                                                                                           \
-	{                                                                                                             \
-		flag, #name, offsetof(TaskKobjIdsEntry, name##_ns_id), offsetof(TaskKobjIdsEntry, has_##name##_ns_id) \
-	}
-	NS_TYPE(CLONE_NEWPID, pid),   NS_TYPE(CLONE_NEWNET, net),	NS_TYPE(CLONE_NEWIPC, ipc),
-	NS_TYPE(CLONE_NEWUTS, uts),   NS_TYPE(CLONE_NEWTIME, time),	NS_TYPE(CLONE_NEWNS, mnt),
-	NS_TYPE(CLONE_NEWUSER, user), NS_TYPE(CLONE_NEWCGROUP, cgroup),
-};
-
-static const struct ns_type *ns_type_of(uint32_t flag)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(ns_types); i++)
-		if (ns_types[i].flag == flag)
-			return &ns_types[i];
-	return NULL;
-}
 
 /* ---- dump ------------------------------------------------------------------------------- */
 
 static bool ns_claims(const struct fd_probe *probe)
 {
 	return probe->fs_magic == NS_FS_MAGIC && S_ISREG(probe->st.st_mode) && !(probe->flags & O_PATH) &&
-	       ns_type_of((uint32_t)ioctl(probe->local, NS_GET_NSTYPE));
+	       ns_type_of_flag((unsigned)ioctl(probe->local, NS_GET_NSTYPE)) != NS_TYPES;
 }
 
-static struct dump_task *ns_member(struct dump *dump, const struct fd_probe *probe, const struct ns_type *type)
+static struct dump_task *ns_member(struct dump *dump, const struct fd_probe *probe, enum ns_type type)
 {
-	struct dump_task *task;
-	struct stat st;
-	char path[32];
+	const struct ns *ns;
 
-	snprintf(path, sizeof(path), "ns/%s", type->name);
-	dump_for_each_task(task, dump)
-		if (task->t.state != TASK_DEAD && !fstatat(task->proc.dir, path, &st, 0) &&
-		    st.st_ino == probe->st.st_ino && st.st_dev == probe->st.st_dev)
-			return task;
+	ns_for_each(ns, &dump->namespaces, type)
+		if (ns->ino == probe->st.st_ino)
+			return dump_task_of(ns->member);
 	return NULL;
 }
 
@@ -95,12 +66,12 @@ static int ns_save_path(struct dump *dump, const struct fd_probe *probe, const c
 
 static int ns_save(struct dump *dump, const struct fd_probe *probe, FileEntry *entry)
 {
-	const struct ns_type *type = ns_type_of((uint32_t)ioctl(probe->local, NS_GET_NSTYPE));
-	const struct dump_task *member = type ? ns_member(dump, probe, type) : NULL;
+	const enum ns_type type = ns_type_of_flag((unsigned)ioctl(probe->local, NS_GET_NSTYPE));
+	const struct dump_task *member = type != NS_TYPES ? ns_member(dump, probe, type) : NULL;
 	const char *path = probe->link[0] == '/' || !member ? ns_path(dump, probe) : NULL;
 	NsFileEntry *nsf = dump_alloc(dump, sizeof(*nsf));
 
-	if (!type)
+	if (type == NS_TYPES)
 		return fail(-EIO, "%s: ask for its type", probe->link);
 	if (path)
 		return ns_save_path(dump, probe, path, entry);
@@ -116,10 +87,8 @@ static int ns_save(struct dump *dump, const struct fd_probe *probe, FileEntry *e
 	}
 	ns_file_entry__init(nsf);
 	nsf->id = entry->id;
-	nsf->ns_id = (uint32_t)(type - ns_types) + 1; /* enum ns_number: the tool's own */
-	if (member->ns_ids[nsf->ns_id])
-		nsf->ns_id = member->ns_ids[nsf->ns_id];
-	nsf->ns_cflag = type->flag;
+	nsf->ns_id = member->ns[type]->id;
+	nsf->ns_cflag = ns_type_flag(type);
 	nsf->flags = probe->flags;
 	nsf->has_pid = true;
 	nsf->pid = member->t.pid;
@@ -130,16 +99,9 @@ static int ns_save(struct dump *dump, const struct fd_probe *probe, FileEntry *e
 /* ---- restore ---------------------------------------------------------------------------- */
 
 struct ns_state {
-	const struct ns_type *type;
-	struct restore_task *member;
+	enum ns_type type;
+	const struct task *member;
 };
-
-static bool ns_has_id(const struct restore_task *task, const struct ns_type *type, uint32_t id)
-{
-	const char *ids = task->core ? (const char *)task->core->ids : NULL;
-
-	return ids && *(const protobuf_c_boolean *)(ids + type->has_id) && *(const uint32_t *)(ids + type->id) == id;
-}
 
 static int ns_load(struct restore *r, struct file *file, void *state)
 {
@@ -148,8 +110,8 @@ static int ns_load(struct restore *r, struct file *file, void *state)
 
 	if (!nsf)
 		return fail(-EBADMSG, "files.img: file %u: a namespace without its record", file->id);
-	ns->type = ns_type_of(nsf->ns_cflag);
-	if (!ns->type)
+	ns->type = ns_type_of_flag(nsf->ns_cflag);
+	if (ns->type == NS_TYPES)
 		return fail(-EBADMSG, "files.img: file %u: a namespace of no known type (0x%x)", file->id,
 			    nsf->ns_cflag);
 	return 0;
@@ -159,18 +121,20 @@ static int ns_link(struct restore *r, struct file *file, void *state)
 {
 	const NsFileEntry *nsf = file->entry->nsf;
 	struct ns_state *ns = state;
-	struct restore_task *task;
+	const struct ns *of;
 
 	if (nsf->has_pid) {
-		ns->member = restore_find_task(r, nsf->pid);
+		struct restore_task *task = restore_find_task(r, nsf->pid);
+
+		ns->member = task ? &task->t : NULL;
 	} else {
-		restore_for_each_task(task, r)
-			if (!ns->member && ns_has_id(task, ns->type, nsf->ns_id))
-				ns->member = task;
+		ns_for_each(of, &r->plan.namespaces, ns->type)
+			if (of->id == nsf->ns_id)
+				ns->member = of->member;
 	}
 	if (!ns->member)
 		return fail(-EBADMSG, "files.img: file %u: a %s namespace (%u) that no task of the images is in",
-			    file->id, ns->type->name, nsf->ns_id);
+			    file->id, ns_type_name(ns->type), nsf->ns_id);
 	return 0;
 }
 
@@ -178,9 +142,9 @@ static int ns_open(struct restore *r, struct file *file, const void *state)
 {
 	const struct ns_state *ns = state;
 	int fd = open_fmt(AT_FDCWD, (int)(file->entry->nsf->flags & ~(unsigned)FLAGS_OF_CREATION), "/proc/%d/ns/%s",
-			  ns->member->t.pid, ns->type->name);
+			  ns->member->pid, ns_type_name(ns->type));
 
-	return fd < 0 ? fail(fd, "open the %s namespace of process %d", ns->type->name, ns->member->t.pid) : fd;
+	return fd < 0 ? fail(fd, "open the %s namespace of process %d", ns_type_name(ns->type), ns->member->pid) : fd;
 }
 
 const struct fd_kind ns_kind = {

@@ -25,51 +25,12 @@
 #define SECONDS_END 4611686018ull
 
 /* Image files are named by number, but that of the namespace which the tool is in itself. */
-static uint64_t image_number(uint32_t id, uint32_t own)
+static uint64_t image_number(const struct ns *ns)
 {
-	return id == own ? 0 : id;
+	return ns->own ? 0 : ns->id;
 }
 
 /* ---- dump ------------------------------------------------------------------------------- */
-
-struct saved_space {
-	struct saved_space *next;
-	uint32_t ino, id;
-	bool own; /* of the tool, too */
-	struct clocks ahead; /* of those of the tool */
-};
-
-struct saved_spaces {
-	uint32_t own_ino; /* 0: this kernel has none */
-	uint32_t last_id;
-	struct saved_space *first, **end;
-};
-
-static int own_ino(uint32_t *ret)
-{
-	_cleanup_proc_ struct proc self = PROC_CLOSED;
-	int err = proc_open(getpid(), &self);
-
-	if (!err)
-		err = proc_ns_ino(&self, PROC_NS_TIME, ret);
-	return err == -ENOENT ? 0 : err;
-}
-
-static int begin(struct dump *dump)
-{
-	struct saved_spaces *spaces = dump_alloc(dump, sizeof(*spaces));
-	int err;
-
-	if (!spaces)
-		return fail(-ENOMEM, "time namespaces");
-	err = own_ino(&spaces->own_ino);
-	if (err)
-		return fail(err, "read /proc/self/ns/time");
-	spaces->last_id = NS_NUMBERS;
-	spaces->end = &spaces->first;
-	*dump_kind_data(dump, &time_ns_run) = spaces;
-	return 0;
-}
 
 /* How far its clocks are ahead of ours. */
 static int compare_clocks(const struct proc *p, struct clocks *ret)
@@ -90,89 +51,60 @@ static int compare_clocks(const struct proc *p, struct clocks *ret)
 	return 0;
 }
 
-static int find_space(struct dump *dump, const struct dump_task *task, uint32_t ino, struct saved_space **ret)
+/* ns->data: how far its clocks are ahead of the tool's, which are its own if there is none. */
+static int survey_clocks(struct dump *dump, const struct dump_task *task, struct ns *ns)
 {
-	struct saved_spaces *spaces = *dump_kind_data(dump, &time_ns_run);
-	struct saved_space *space;
-	int err = 0;
+	struct clocks *ahead = ns->own || ns->data ? NULL : dump_alloc(dump, sizeof(*ahead));
 
-	for (space = spaces->first; space; space = space->next) {
-		if (space->ino == ino) {
-			*ret = space;
-			return 0;
-		}
-	}
-	space = dump_alloc(dump, sizeof(*space));
-	if (!space)
-		return fail(-ENOMEM, "time namespaces");
-	space->ino = ino;
-	space->own = ino == spaces->own_ino;
-	space->id = space->own ? NS_TIME : ++spaces->last_id;
-	if (!space->own)
-		err = compare_clocks(&task->proc, &space->ahead);
-	if (err)
-		return err;
-	*spaces->end = space;
-	spaces->end = &space->next;
-	*ret = space;
-	return 0;
+	if (ns->own || ns->data)
+		return 0;
+	ns->data = ahead;
+	return ahead ? compare_clocks(&task->proc, ahead) : fail(-ENOMEM, "time namespaces");
 }
 
 static int survey_task(struct dump *dump, struct dump_task *task)
 {
-	struct saved_space *space = NULL;
-	uint32_t ino = 0, next = 0;
-	int err;
+	struct ns *ns = task->ns[NS_TIME];
+	uint32_t next = 0;
+	int err = proc_ns_ino(&task->proc, PROC_NS_TIME_CHILDREN, &next);
 
-	err = proc_ns_ino(&task->proc, PROC_NS_TIME, &ino);
-	if (!err)
-		err = proc_ns_ino(&task->proc, PROC_NS_TIME_CHILDREN, &next);
 	/* A tree that is only looked at runs: a process that has ended is no failure. */
-	if (dump->checking && (err == -ESRCH || err == -ENOENT))
-		return err;
+	if (dump->checking && (err == -ESRCH || err == -ENOENT)) {
+		task->t.state = TASK_DEAD;
+		return 0;
+	}
 	if (err)
-		return fail(err, "read /proc/%d/ns/time", task->t.host_pid);
-	if (ino != next) {
+		return fail(err, "read /proc/%d/ns/time_for_children", task->t.host_pid);
+	if (ns->ino != next) {
 		dump_blocker(
 			dump, task, -1,
 			"has unshared a time namespace for its children, and is in another one itself (unshare(CLONE_NEWTIME) without exec): that cannot be saved yet");
 		return 0;
 	}
-	err = find_space(dump, task, ino, &space);
-	if (!err)
-		task->ns_ids[NS_TIME] = space->id;
-	return err;
+	return survey_clocks(dump, task, ns);
 }
 
 static int time_ns_survey(struct dump *dump)
 {
-	const struct saved_spaces *spaces;
 	struct dump_task *task;
-	int err = begin(dump);
 
-	spaces = *dump_kind_data(dump, &time_ns_run);
-	if (err || !spaces->own_ino)
-		return err;
 	dump_for_each_task(task, dump) {
 		LOG_SCOPE("pid %d", task->t.pid);
+		int err = task->t.state != TASK_DEAD && task->ns[NS_TIME] ? survey_task(dump, task) : 0;
 
-		err = task->t.state == TASK_DEAD ? 0 : survey_task(dump, task);
-		if (dump->checking && (err == -ESRCH || err == -ENOENT)) {
-			task->t.state = TASK_DEAD;
-			err = 0;
-		}
 		if (err)
 			return err;
 	}
 	return 0;
 }
 
-static int write_space(struct dump *dump, const struct saved_space *space)
+static int write_clocks(struct dump *dump, const struct ns *ns)
 {
+	const struct clocks none = { 0 }, *ahead = ns->data ? ns->data : &none;
 	TimensEntry entry = TIMENS_ENTRY__INIT;
 	Timespec monotonic = TIMESPEC__INIT, boottime = TIMESPEC__INIT;
-	int64_t mono = dump->stood.monotonic + space->ahead.monotonic;
-	int64_t boot = dump->stood.boottime + space->ahead.boottime;
+	int64_t mono = dump->stood.monotonic + ahead->monotonic;
+	int64_t boot = dump->stood.boottime + ahead->boottime;
 	int err;
 
 	monotonic.tv_sec = (uint64_t)(mono / NSEC_IN_SEC);
@@ -181,43 +113,48 @@ static int write_space(struct dump *dump, const struct saved_space *space)
 	boottime.tv_nsec = (uint64_t)(boot % NSEC_IN_SEC);
 	entry.monotonic = &monotonic;
 	entry.boottime = &boottime;
-	err = image_write_single(dump->dir, IMAGE_TIMENS, image_number(space->id, NS_TIME), &entry.base);
+	err = image_write_single(dump->dir, IMAGE_TIMENS, image_number(ns), &entry.base);
 	return err < 0 ? fail(err, "%s", image_dir_error(dump->dir)) : 0;
 }
 
 static int time_ns_save(struct dump *dump)
 {
-	const struct saved_spaces *spaces = *dump_kind_data(dump, &time_ns_run);
-	struct saved_space none = { .id = NS_TIME };
+	const struct ns ours = { .type = NS_TIME, .own = true };
+	const struct ns *ns;
 	int err = 0;
+	bool any = false;
 
-	if (!spaces->first)
-		return write_space(dump, &none);
-	for (struct saved_space *space = spaces->first; !err && space; space = space->next)
-		err = write_space(dump, space);
-	return err;
+	ns_for_each(ns, &dump->namespaces, NS_TIME) {
+		if (!err)
+			err = write_clocks(dump, ns);
+		any = true;
+	}
+	return any ? err : write_clocks(dump, &ours);
 }
 
 /* ---- restore ---------------------------------------------------------------------------- */
 
+/* ns->data */
 struct time_space {
-	struct time_space *next;
-	uint32_t id;
 	bool known; /* where its clocks stood: old images do not tell */
 	struct clocks stood;
 	int fd; /* while tasks are made, and where there are several; -1 */
 };
 
-struct time_spaces {
-	uint32_t own_id; /* of the namespace that the dumper was in */
-	bool clocks_go_on; /* in time namespaces, from where they stood at the dump */
-	struct time_space *first;
-	size_t nr;
+/* Of the whole restore. */
+struct time_restore {
+	size_t nr; /* namespaces */
+	bool clocks_go_on; /* in namespaces, from where they stood at the dump */
 };
 
-static struct time_spaces *spaces_of(const struct restore *r)
+static struct time_restore *data_of(const struct restore *r)
 {
 	return r->plan.kind_data[kind_row(&time_ns_run)];
+}
+
+static struct time_space *space_of(const struct restore_task *rt)
+{
+	return rt->ns[NS_TIME] ? rt->ns[NS_TIME]->data : NULL;
 }
 
 static int read_timespec(const Timespec *ts, int64_t *ret)
@@ -228,9 +165,9 @@ static int read_timespec(const Timespec *ts, int64_t *ret)
 	return 0;
 }
 
-static int read_space(struct restore *r, struct time_space *space)
+static int read_space(struct restore *r, const struct ns *ns, struct time_space *space)
 {
-	uint64_t number = image_number(space->id, spaces_of(r)->own_id);
+	uint64_t number = image_number(ns);
 	_cleanup_record_ TimensEntry *e = NULL;
 	int err = image_read_single(r->dir, IMAGE_TIMENS, number, &e);
 
@@ -251,50 +188,39 @@ static int read_space(struct restore *r, struct time_space *space)
 	return 0;
 }
 
-static int load_task(struct restore *r, struct restore_task *rt)
-{
-	struct time_spaces *spaces = spaces_of(r);
-	uint32_t id = rt->ids->has_time_ns_id ? rt->ids->time_ns_id : spaces->own_id;
-	struct time_space *space;
-
-	for (space = spaces->first; space; space = space->next) {
-		if (space->id == id) {
-			rt->time_space = space;
-			return 0;
-		}
-	}
-	space = restore_alloc(r, sizeof(*space));
-	if (!space)
-		return fail(-ENOMEM, "time namespaces");
-	space->id = id;
-	space->fd = -1;
-	space->next = spaces->first;
-	spaces->first = space;
-	spaces->nr++;
-	rt->time_space = space;
-	return read_space(r, space);
-}
-
 static int time_ns_link(struct restore *r)
 {
-	struct time_spaces *spaces = restore_alloc(r, sizeof(*spaces));
-	const TaskKobjIdsEntry *own = r->plan.own_ids;
+	struct time_restore *data = restore_alloc(r, sizeof(*data));
 	struct restore_task *rt;
+	struct ns *ns;
 	int err = 0;
 
-	if (!spaces)
+	if (!data)
 		return fail(-ENOMEM, "time namespaces");
-	spaces->own_id = own && own->has_time_ns_id ? own->time_ns_id : 0;
-	*restore_kind_data(r, &time_ns_run) = spaces;
+	*restore_kind_data(r, &time_ns_run) = data;
+	ns_for_each(ns, &r->plan.namespaces, NS_TIME) {
+		struct time_space *space = err ? NULL : restore_alloc(r, sizeof(*space));
+
+		if (err)
+			break;
+		if (!space)
+			return fail(-ENOMEM, "time namespaces");
+		space->fd = -1;
+		ns->data = space;
+		data->nr++;
+		err = read_space(r, ns, space);
+	}
 	restore_for_each_task(rt, r)
-		if (!err && rt->ids)
-			err = load_task(r, rt);
+		if (!err && restore_is_sharer(rt) && rt->ns[NS_TIME] != rt->mm_of->ns[NS_TIME])
+			err = fail(-EBADMSG,
+				   "pid %d is in another time namespace than tasks that it shares its memory with",
+				   rt->t.pid);
 	return err;
 }
 
 static struct time_space *space_of_root(struct restore *r)
 {
-	return restore_task_of(r->plan.tree.root)->time_space;
+	return space_of(restore_task_of(r->plan.tree.root));
 }
 
 /* What this process has unshared for its children. The clocks of it begin where they stood at the dump. */
@@ -337,13 +263,18 @@ static int make_space(struct restore *r, const struct time_space *space, const s
 
 static int make_all(struct restore *r, const char **ret_step)
 {
+	const struct ns *ns;
 	struct clocks own_ahead;
 	int err;
 
 	*ret_step = "read the offsets of our own (/proc/self/timens_offsets)";
 	err = clocks_own_ahead(&own_ahead);
-	for (struct time_space *space = spaces_of(r)->first; !err && space; space = space->next)
-		err = make_space(r, space, &own_ahead, &space->fd, ret_step);
+	ns_for_each(ns, &r->plan.namespaces, NS_TIME) {
+		struct time_space *space = ns->data;
+
+		if (!err)
+			err = make_space(r, space, &own_ahead, &space->fd, ret_step);
+	}
 	if (err)
 		return err;
 	*ret_step = "setns(CLONE_NEWTIME)";
@@ -369,19 +300,23 @@ static void tell_unmade(struct restore *r, const char *step, int err)
 
 static bool all_known(const struct restore *r)
 {
-	const struct time_space *space = spaces_of(r)->first;
+	const struct ns *ns;
 
-	while (space && space->known)
-		space = space->next;
-	return !space;
+	ns_for_each(ns, &r->plan.namespaces, NS_TIME)
+		if (!((const struct time_space *)ns->data)->known)
+			return false;
+	return true;
 }
 
 /* Back into the one that we are in, with what we fork. */
 static void forget_all(struct restore *r)
 {
 	_cleanup_close_ int self = sys_pidfd_open(getpid(), 0);
+	const struct ns *ns;
 
-	for (struct time_space *space = spaces_of(r)->first; space; space = space->next) {
+	ns_for_each(ns, &r->plan.namespaces, NS_TIME) {
+		struct time_space *space = ns->data;
+
 		if (space->fd >= 0)
 			close(space->fd);
 		space->fd = -1;
@@ -402,11 +337,11 @@ static void begin_clocks(struct restore *r)
 		return;
 	}
 	err = make_all(r, &step);
-	spaces_of(r)->clocks_go_on = !err;
+	data_of(r)->clocks_go_on = !err;
 	if (err) {
 		forget_all(r);
 		tell_unmade(r, step, err);
-	} else if (spaces_of(r)->nr == 1) {
+	} else if (data_of(r)->nr == 1) {
 		close(root->fd);
 		root->fd = -1;
 	}
@@ -417,30 +352,31 @@ static const struct time_space *born_in(struct restore *r, const struct restore_
 {
 	const struct restore_task *by = rt->creator;
 
-	while (by && !by->time_space)
+	while (by && !space_of(by))
 		by = by->creator;
-	return by ? by->time_space : space_of_root(r);
+	return by ? space_of(by) : space_of_root(r);
 }
 
 static int time_ns_enter(struct restore *r, const struct restore_task *rt)
 {
-	const struct time_space *space = rt->time_space;
+	const struct time_space *space = space_of(rt);
 
 	if (&rt->t == r->plan.tree.root)
 		begin_clocks(r);
-	if (!spaces_of(r)->clocks_go_on || !space || space == born_in(r, rt))
+	if (!data_of(r)->clocks_go_on || !space || space == born_in(r, rt))
 		return 0;
-	return setns(space->fd, CLONE_NEWTIME) < 0 ? fail(-errno, "enter the time namespace %u", space->id) : 0;
+	return setns(space->fd, CLONE_NEWTIME) < 0 ? fail(-errno, "enter the time namespace %u", rt->ns[NS_TIME]->id) :
+						     0;
 }
 
 struct clocks time_ns_stood(const struct restore *r, const struct restore_task *rt)
 {
-	return rt->time_space && spaces_of(r)->clocks_go_on ? rt->time_space->stood : (struct clocks){ 0 };
+	return space_of(rt) && data_of(r)->clocks_go_on ? space_of(rt)->stood : (struct clocks){ 0 };
 }
 
 const struct run_kind time_ns_run = {
 	.name = "time namespace",
-	.namespaces = BIT(PROC_NS_TIME) | BIT(PROC_NS_TIME_CHILDREN),
+	.namespaces = BIT(NS_TIME),
 	.survey = time_ns_survey,
 	.save = time_ns_save,
 	.link = time_ns_link,

@@ -58,14 +58,14 @@ static int creds_save_thread(struct dump *dump, struct dump_task *task, struct d
 	if (!e)
 		return no_memory("credentials");
 	creds_entry__init(e);
-	e->uid = st->uid[PROC_REAL];
-	e->euid = st->uid[PROC_EFFECTIVE];
-	e->suid = st->uid[PROC_SAVED];
-	e->fsuid = st->uid[PROC_FS];
-	e->gid = st->gid[PROC_REAL];
-	e->egid = st->gid[PROC_EFFECTIVE];
-	e->sgid = st->gid[PROC_SAVED];
-	e->fsgid = st->gid[PROC_FS];
+	e->uid = dump_uid_of(dump, st->uid[PROC_REAL]);
+	e->euid = dump_uid_of(dump, st->uid[PROC_EFFECTIVE]);
+	e->suid = dump_uid_of(dump, st->uid[PROC_SAVED]);
+	e->fsuid = dump_uid_of(dump, st->uid[PROC_FS]);
+	e->gid = dump_gid_of(dump, st->gid[PROC_REAL]);
+	e->egid = dump_gid_of(dump, st->gid[PROC_EFFECTIVE]);
+	e->sgid = dump_gid_of(dump, st->gid[PROC_SAVED]);
+	e->fsgid = dump_gid_of(dump, st->gid[PROC_FS]);
 	if (thread->inside.securebits < 0)
 		return fail(thread->inside.securebits, "thread %d: securebits", thread->id.host_tid);
 	e->secbits = (uint32_t)thread->inside.securebits;
@@ -75,7 +75,8 @@ static int creds_save_thread(struct dump *dump, struct dump_task *task, struct d
 		e->groups = dump_alloc(dump, st->groups.n * sizeof(*e->groups));
 		if (!e->groups)
 			return no_memory("groups");
-		memcpy(e->groups, st->groups.v, st->groups.n * sizeof(*e->groups));
+		for (size_t i = 0; i < st->groups.n; i++)
+			e->groups[i] = dump_gid_of(dump, st->groups.v[i]);
 		e->n_groups = st->groups.n;
 	}
 	if (st->no_new_privs) {

@@ -208,7 +208,7 @@ static int save_entry(struct dump *dump, const struct fd_probe *probe, InetSkEnt
 	save_foreign(inet_dump_data(dump), entry);
 	if (probe->st.st_uid) {
 		entry->has_uid = true;
-		entry->uid = probe->st.st_uid;
+		entry->uid = dump_uid_of(dump, probe->st.st_uid);
 	}
 	if (inet_is_tcp(entry)) {
 		struct tcp_info info;

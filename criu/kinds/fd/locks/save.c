@@ -112,14 +112,12 @@ static int may_be_locked(struct dump_locks *state, const struct fd_probe *probe)
 /* Processes that share one table share its POSIX locks; the number that others see is that of whom took it. */
 static const struct dump_task *taker(struct dump *dump, const struct fd_probe *probe, const struct file_lock *lock)
 {
-	struct dump_task *dt;
+	const struct dump_task *dt;
 
-	if (lock->kind != LOCK_KIND_POSIX || lock->pid <= 0 || lock->pid == probe->task->t.pid)
+	if (lock->kind != LOCK_KIND_POSIX || lock->pid <= 0)
 		return probe->task;
-	dump_for_each_task(dt, dump)
-		if (dt->t.pid == lock->pid && dt->t.state != TASK_DEAD && dt->t.ids.files == probe->task->t.ids.files)
-			return dt;
-	return probe->task;
+	dt = dump_find_task(dump, lock->pid);
+	return dt && dt->t.state != TASK_DEAD && dt->t.ids.files == probe->task->t.ids.files ? dt : probe->task;
 }
 
 /*

@@ -73,10 +73,10 @@ static int write_content(struct image_writer *img, int fd, const GhostFileEntry 
 	return err;
 }
 
-void ghost_head_of(const struct stat *st, GhostFileEntry *head, Timeval times[2])
+void ghost_head_of(const struct dump *dump, const struct stat *st, GhostFileEntry *head, Timeval times[2])
 {
-	head->uid = st->st_uid;
-	head->gid = st->st_gid;
+	head->uid = dump_uid_of(dump, st->st_uid);
+	head->gid = dump_gid_of(dump, st->st_gid);
 	head->mode = st->st_mode;
 	head->has_dev = head->has_ino = true;
 	head->dev = dev_to_kdev(st->st_dev);
@@ -91,9 +91,10 @@ void ghost_head_of(const struct stat *st, GhostFileEntry *head, Timeval times[2]
 	head->mtim = &times[1];
 }
 
-static int fill_head(const struct subject *s, GhostFileEntry *head, Timeval times[2], char *target, size_t size)
+static int fill_head(const struct dump *dump, const struct subject *s, GhostFileEntry *head, Timeval times[2],
+		     char *target, size_t size)
 {
-	ghost_head_of(&s->st, head, times);
+	ghost_head_of(dump, &s->st, head, times);
 	if (S_ISCHR(s->st.st_mode) || S_ISBLK(s->st.st_mode)) {
 		head->has_rdev = true;
 		head->rdev = dev_to_kdev(s->st.st_rdev);
@@ -116,7 +117,7 @@ int ghost_save(struct dump *dump, const struct subject *s, const char *name, uin
 	Timeval times[2];
 	char target[PATH_MAX];
 	uint64_t bytes;
-	int err = fill_head(s, &head, times, target, sizeof(target));
+	int err = fill_head(dump, s, &head, times, target, sizeof(target));
 
 	if (err)
 		return fail(err, "%s: read what it is", name);

@@ -78,7 +78,7 @@ void regular_save_undo(struct dump *dump);
 /* The file itself into a new ghost-file image. */
 int ghost_save(struct dump *dump, const struct subject *s, const char *name, uint32_t ghost_id);
 /* What an image says of an inode; @times: room for its two. */
-void ghost_head_of(const struct stat *st, GhostFileEntry *head, Timeval times[2]);
+void ghost_head_of(const struct dump *dump, const struct stat *st, GhostFileEntry *head, Timeval times[2]);
 /* Bytes of @fd that are no hole. */
 int ghost_data_size(int fd, uint64_t size, uint64_t *ret_bytes);
 
@@ -96,7 +96,7 @@ void tmpfs_files_saved(struct dump *dump);
 /* What restore compares: size, build id. */
 int regular_note_content(struct dump *dump, const struct subject *s, RegFileEntry *reg);
 /* Which file it is. */
-void regular_note_identity(const struct subject *s, RegFileEntry *reg);
+void regular_note_identity(const struct dump *dump, const struct subject *s, RegFileEntry *reg);
 /* Is what has been opened as @fd what was saved? Logs. */
 int regular_check_content(struct restore *r, const RegFileEntry *reg, int fd);
 

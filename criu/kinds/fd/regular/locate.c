@@ -129,7 +129,7 @@ static int write_link_entry(struct dump *dump, const struct subject *s, const st
 	reg.name = (char *)gone->link_path;
 	reg.has_mode = true;
 	reg.mode = s->st.st_mode;
-	regular_note_identity(s, &reg);
+	regular_note_identity(dump, s, &reg);
 	file.type = FD_TYPES__REG;
 	file.id = reg.id;
 	file.reg = &reg;

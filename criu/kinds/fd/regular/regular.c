@@ -75,7 +75,7 @@ static int fill_entry(struct dump *dump, const struct subject *s, uint32_t id, u
 	if (dump->opts->evasive_devices && s->st.st_rdev && !stat(name, &node) && node.st_rdev == s->st.st_rdev)
 		reg->mode = node.st_mode;
 	else
-		regular_note_identity(s, reg);
+		regular_note_identity(dump, s, reg);
 	reg->name = (char *)name;
 	*ret_reg = reg;
 	return tmpfs_file_save(dump, s, reg);

@@ -88,7 +88,7 @@ static int dir_head(struct dump *dump, const struct stat *st, GhostFileEntry **r
 	if (!head || !times)
 		return -ENOMEM;
 	ghost_file_entry__init(head);
-	ghost_head_of(st, head, times);
+	ghost_head_of(dump, st, head, times);
 	*ret = head;
 	return 0;
 }

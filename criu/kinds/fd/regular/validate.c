@@ -131,13 +131,13 @@ int regular_note_content(struct dump *dump, const struct subject *s, RegFileEntr
 	return 0;
 }
 
-void regular_note_identity(const struct subject *s, RegFileEntry *reg)
+void regular_note_identity(const struct dump *dump, const struct subject *s, RegFileEntry *reg)
 {
 	reg->has_dev = reg->has_ino = reg->has_uid = reg->has_gid = true;
 	reg->dev = s->st.st_dev;
 	reg->ino = s->st.st_ino;
-	reg->uid = s->st.st_uid;
-	reg->gid = s->st.st_gid;
+	reg->uid = dump_uid_of(dump, s->st.st_uid);
+	reg->gid = dump_gid_of(dump, s->st.st_gid);
 	reg->has_birth = s->birth;
 	reg->birth = s->birth;
 }

@@ -164,8 +164,8 @@ static TtyInfoEntry *tty_new_info(struct dump *dump, const struct fd_probe *prob
 	info->pty = pty;
 	pty->index = index;
 	info->has_uid = info->has_gid = info->has_mode = true;
-	info->uid = probe->st.st_uid;
-	info->gid = probe->st.st_gid;
+	info->uid = dump_uid_of(dump, probe->st.st_uid);
+	info->gid = dump_gid_of(dump, probe->st.st_gid);
 	info->mode = probe->st.st_mode & 07777;
 	return info;
 }
@@ -401,7 +401,8 @@ void tty_find_session(struct dump *dump, dev_t behind, TtyInfoEntry *info)
 		if (!task->stat.tty_nr || kdev_to_dev(ttynr_to_kdev(task->stat.tty_nr)) != behind)
 			continue;
 		info->sid = task->t.sid;
-		info->pgrp = task->stat.tpgid > 0 ? task->stat.tpgid : 0; /* its leader may be in another by now */
+		info->pgrp = task->stat.tpgid > 0 ? dump_pid_of(dump, task->stat.tpgid) :
+						    0; /* its leader may be in another by now */
 		return;
 	}
 }

@@ -74,9 +74,9 @@ static int save_credentials(struct queue *q, const struct cmsghdr *c, ScmEntry *
 	if (!scm->rights)
 		return fail(-ENOMEM, "credentials in flight");
 	scm->n_rights = 3;
-	scm->rights[0] = cred.pid;
-	scm->rights[1] = cred.uid;
-	scm->rights[2] = cred.gid;
+	scm->rights[0] = (uint32_t)dump_pid_of(q->dump, cred.pid);
+	scm->rights[1] = dump_uid_of(q->dump, cred.uid);
+	scm->rights[2] = dump_gid_of(q->dump, cred.gid);
 	return 0;
 }
 

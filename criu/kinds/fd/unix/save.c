@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What the kernel knows of all sockets; the names; who is connected to somebody outside of the tree. */
 #include <errno.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+#include "kernel/ns_run.h"
 #include "kinds/fd/unix/internal.h"
 #include "run/outside.h"
 #include "util/fds.h"
@@ -32,25 +32,37 @@ static int read_table(struct dump *dump, struct unix_dump *data, uint64_t ns, st
 	return 0;
 }
 
+/* In another network namespace than ours. */
+struct other_table {
+	struct dump *dump;
+	struct unix_dump *data;
+	uint64_t ns;
+	struct unix_table **ret_table;
+};
+
+static int read_other_table(void *arg)
+{
+	const struct other_table *t = arg;
+
+	return read_table(t->dump, t->data, t->ns, t->ret_table);
+}
+
 static int read_table_of(struct dump *dump, struct unix_dump *data, const struct fd_probe *probe,
 			 struct unix_table **ret_table)
 {
-	_cleanup_close_ int own = open_at(AT_FDCWD, "/proc/self/ns/net", O_RDONLY, 0);
 	_cleanup_close_ int ns = ioctl(probe->local, SIOCGSKNS_);
+	struct other_table other = { dump, data, 0, ret_table };
 	struct stat st;
-	int err;
+	int err, result;
 
-	if (own < 0 || ns < 0 || fstat(ns, &st) < 0)
-		return fail(own < 0 ? own : -errno, "network namespace of %s", probe->link);
+	if (ns < 0 || fstat(ns, &st) < 0)
+		return fail(-errno, "network namespace of %s", probe->link);
 	*ret_table = record_find(&data->tables, 0, st.st_ino);
 	if (*ret_table)
 		return 0;
-	if (setns(ns, CLONE_NEWNET) < 0)
-		return fail(-errno, "enter the network namespace of %s", probe->link);
-	err = read_table(dump, data, st.st_ino, ret_table);
-	if (setns(own, CLONE_NEWNET) < 0)
-		return fail(-errno, "come back from the network namespace of %s", probe->link);
-	return err;
+	other.ns = st.st_ino;
+	err = ns_run_in(ns, read_other_table, &other, &result);
+	return err ? fail(err, "enter the network namespace of %s", probe->link) : result;
 }
 
 int unix_diag_of(struct dump *dump, const struct fd_probe *probe, const struct unix_diags **ret_all,
@@ -97,8 +109,8 @@ static int save_bound_file(struct dump *dump, const struct fd_probe *probe, int 
 		return fail(len, "path of the unix socket %s", name);
 	file_perms_entry__init(perms);
 	perms->mode = st.st_mode;
-	perms->uid = st.st_uid;
-	perms->gid = st.st_gid;
+	perms->uid = dump_uid_of(dump, st.st_uid);
+	perms->gid = dump_gid_of(dump, st.st_gid);
 	entry->file_perms = perms;
 	if (!st.st_nlink) {
 		entry->has_deleted = entry->deleted = true;

@@ -46,7 +46,8 @@ static int write_packet(struct dump *dump, uint32_t id, const struct pending_con
 {
 	SkPacketEntry packet = SK_PACKET_ENTRY__INIT;
 	ScmEntry scm = SCM_ENTRY__INIT, *scms[] = { &scm };
-	uint32_t cred[] = { from->pid, from->uid, from->gid };
+	uint32_t cred[] = { (uint32_t)dump_pid_of(dump, from->pid), dump_uid_of(dump, from->uid),
+			    dump_gid_of(dump, from->gid) };
 	struct image_writer *img;
 	int err = dump_shared_image(dump, IMAGE_SK_QUEUES, &img);
 

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "kernel/id_map.h"
+#include <errno.h>
+#include "kernel/scan.h"
+#include "util/str.h"
+
+int id_map_parse(const char *text, size_t len, struct id_map *ret)
+{
+	struct scan all = scan_text(text, len), s;
+
+	while (scan_line(&all, &s)) {
+		struct id_range range;
+
+		scan_blank(&s);
+		if (!scan_u32(&s, &range.inner) || !scan_blank(&s) || !scan_u32(&s, &range.outer) || !scan_blank(&s) ||
+		    !scan_u32(&s, &range.count) || !range.count) {
+			array_free(&ret->ranges);
+			return -EBADMSG;
+		}
+		if (array_add(&ret->ranges, range)) {
+			array_free(&ret->ranges);
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+int id_map_read(const struct proc *p, const char *name, struct id_map *ret)
+{
+	_cleanup_buf_ struct buf text = { 0 };
+	int err = proc_text(p, name, &text);
+
+	return err < 0 ? err : id_map_parse(text.data, text.len, ret);
+}
+
+void id_map_free(struct id_map *map)
+{
+	array_free(&map->ranges);
+}
+
+uint32_t id_map_inner(const struct id_map *map, uint32_t outer)
+{
+	if (!map->ranges.n)
+		return outer;
+	for (size_t i = 0; i < map->ranges.n; i++) {
+		const struct id_range *range = &map->ranges.v[i];
+
+		if (outer - range->outer < range->count)
+			return range->inner + (outer - range->outer);
+	}
+	return ID_MAP_OVERFLOW;
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "kernel/pid_ns.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include "base/cleanup.h"
+#include "kernel/proc_pid.h"
+#include "util/fds.h"
+
+#define NS_GET_PID_FROM_PIDNS _IOR(0xb7, 0x6, int)
+
+/* Is the last of its numbers, the one in its own namespace, @inner? */
+static bool has_number(const struct proc *p, ino_t ns_ino, pid_t inner)
+{
+	_cleanup_proc_status_ struct proc_status status = { 0 };
+	uint32_t ino;
+
+	return !proc_ns_ino(p, PROC_NS_PID, &ino) && ino == ns_ino && !proc_status_read(p, &status) && status.levels &&
+	       status.nspid[status.levels - 1] == inner;
+}
+
+static int look_at_threads(pid_t pid, ino_t ns_ino, pid_t inner, pid_t *ret_outer)
+{
+	_cleanup_proc_ struct proc proc = PROC_CLOSED;
+	struct pid_array tids = { 0 };
+	int err = proc_open(pid, &proc);
+
+	if (!err)
+		err = proc_threads(&proc, &tids);
+	if (!err)
+		err = -ESRCH;
+	for (size_t i = 0; err == -ESRCH && i < tids.n; i++) {
+		_cleanup_proc_ struct proc thread = PROC_CLOSED;
+
+		if (!proc_open_thread(&proc, tids.v[i], &thread) && has_number(&thread, ns_ino, inner)) {
+			*ret_outer = tids.v[i];
+			err = 0;
+		}
+	}
+	array_free(&tids);
+	return err;
+}
+
+static int look_through_proc(int ns, pid_t inner, pid_t *ret_outer)
+{
+	_cleanup_closedir_ DIR *dir = opendir("/proc");
+	struct dirent *entry;
+	struct stat st;
+
+	if (!dir || fstat(ns, &st) < 0)
+		return -errno;
+	while ((entry = readdir(dir))) {
+		pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+
+		if (pid > 0 && !look_at_threads(pid, st.st_ino, inner, ret_outer))
+			return 0;
+	}
+	return -ESRCH;
+}
+
+int pid_ns_outer(int ns, pid_t inner, pid_t *ret_outer)
+{
+	int outer = ioctl(ns, NS_GET_PID_FROM_PIDNS, (unsigned long)inner);
+
+	if (outer > 0) {
+		*ret_outer = outer;
+		return 0;
+	}
+	if (outer < 0 && errno == ESRCH)
+		return -ESRCH;
+	return look_through_proc(ns, inner, ret_outer);
+}

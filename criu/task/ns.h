@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Namespaces as values: what type they are, which one it is, its number in the images, who is in it. Which types a run
+ * saves and restores, and what is in them, is known to the kinds (struct run_kind); nothing is asked of the kernel here.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct arena;
+struct task;
+
+/* In the order in which CRIU numbers them. */
+enum ns_type { NS_PID, NS_NET, NS_IPC, NS_UTS, NS_TIME, NS_MNT, NS_USER, NS_CGROUP, NS_TYPES };
+
+/* Numbers in images are counted for all types together. Those of the tool's own namespaces come first. */
+static inline uint32_t ns_own_id(enum ns_type type)
+{
+	return type + 1;
+}
+
+struct ns {
+	struct ns *next; /* in the set, in the order in which they were found */
+	enum ns_type type;
+	uint64_t ino; /* on the host of the dump; 0: not known (restore) */
+	uint32_t id; /* in the images */
+	bool own; /* the tool's own: nothing of it is saved or made */
+	struct ns *owner; /* the user namespace that owns it; NULL: not known */
+	struct task *member; /* the first task of the tree that is in it */
+	void *data; /* of the kind that saves or restores it */
+};
+
+/* All namespaces of one tree, without the tool's own unless a task is in them. A zeroed one is empty. */
+struct ns_set {
+	struct ns *first, *last;
+	uint32_t last_id;
+};
+
+/* "pid", "net", ...: the name in /proc/PID/ns */
+const char *ns_type_name(enum ns_type type);
+/* CLONE_NEW* */
+unsigned ns_type_flag(enum ns_type type);
+/* The type with this flag; NS_TYPES: there is none. */
+enum ns_type ns_type_of_flag(unsigned flag);
+
+/* Dump: the namespace with this inode, added with the next free number if it is new; NULL: no memory. */
+struct ns *ns_set_get(struct ns_set *set, struct arena *arena, enum ns_type type, uint64_t ino, bool own);
+/* Restore: the namespace with this number, added if it is new; NULL: no memory. */
+struct ns *ns_set_get_id(struct ns_set *set, struct arena *arena, enum ns_type type, uint32_t id, bool own);
+
+#define ns_for_each(ns, set, of_type)                        \
+	for ((ns) = (set)->first; (ns); (ns) = (ns)->next) \
+		if ((ns)->type == (of_type))
