@@ -32,7 +32,8 @@ static int number_task(struct dump *dump, struct dump_task *dt)
 	if (err < 0)
 		return fail(err, "read /proc/%d/status", dt->t.host_pid);
 	if (s.levels <= level) {
-		dump_blocker(dump, dt, -1, "is not in the pid namespace of the tree's root: end it, or dump it with its own");
+		dump_blocker(dump, dt, -1,
+			     "is not in the pid namespace of the tree's root: end it, or dump it with its own");
 		return 0;
 	}
 	err = remember(dump, s.nspgid[0], s.nspgid[level]);

@@ -14,9 +14,10 @@
 static const struct {
 	int type;
 	const char *name;
-} returnable[] = {
-	{ CLONE_NEWNET, "net" }, { CLONE_NEWIPC, "ipc" }, { CLONE_NEWUTS, "uts" }, { CLONE_NEWCGROUP, "cgroup" }
-};
+} returnable[] = { { CLONE_NEWNET, "net" },
+		   { CLONE_NEWIPC, "ipc" },
+		   { CLONE_NEWUTS, "uts" },
+		   { CLONE_NEWCGROUP, "cgroup" } };
 
 int ns_run_in(int ns, int (*fn)(void *arg), void *arg, int *ret_result)
 {

@@ -117,7 +117,9 @@ static int make_task(struct restore *r, struct restore_task *rt, const struct re
 	if (pid < 0)
 		return pid;
 	/* It says so itself, too, but may be killed before: then nobody would miss it. */
-	atomic_store(&r->shared->tasks[rt->t.index].pid, pid);
+	atomic_store(&r->shared->tasks[rt->t.index].pid, rt->t.pid);
+	if (!by)
+		atomic_store(&r->shared->root_pid, pid);
 	return restore_is_sharer(rt) ? sharer_run(r, be_born) : 0;
 }
 
@@ -217,7 +219,7 @@ static int become(struct restore *r, struct restore_task *rt)
 	if (err)
 		return err;
 	r->process.task = rt;
-	atomic_store(&r->shared->tasks[rt->t.index].pid, getpid());
+	atomic_store(&r->shared->tasks[rt->t.index].pid, rt->t.pid);
 	/* Whoever failed before that number was there does not end us (restore/undo.c). */
 	if (atomic_load(&r->shared->failed))
 		return -ECANCELED;
@@ -411,7 +413,8 @@ int restore_fork_tree(struct restore *r)
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, NULL);
 	err = minds_our_end(r, root) ? make_root_orphan(r, root) : make_task(r, root, NULL);
-	if (!err)
-		r->tool.root_pid = root->t.pid;
-	return err;
+	if (err)
+		return err;
+	r->tool.root_pid = atomic_load(&r->shared->root_pid);
+	return restore_find_pid_ns(r);
 }

@@ -61,7 +61,7 @@ static struct restore_task *add_helper(struct restore *r, pid_t pid, pid_t sid, 
 	h = restore_alloc(r, sizeof(*h));
 	if (!h)
 		return NULL;
-	h->t.pid = h->t.host_pid = h->t.pgid = pid;
+	h->t.pid = h->t.pgid = pid;
 	h->t.sid = sid;
 	h->t.parent = &parent->t;
 	h->t.state = TASK_ALIVE;

@@ -66,7 +66,7 @@ static int load_thread(struct restore *r, struct restore_task *rt, struct restor
 {
 	int err = 0;
 
-	th->id.tid = th->id.host_tid = tid;
+	th->id.tid = tid;
 	th->core = rt->core;
 	if (tid != (uint32_t)rt->t.pid)
 		err = read_single(r, IMAGE_CORE, tid, &th->core);
@@ -144,7 +144,7 @@ static int load_namespaces(struct restore *r, struct restore_task *rt, const Tas
 {
 	for (enum ns_type type = 0; type < NS_TYPES; type++) {
 		uint32_t own = r->plan.own_ns_ids[type], id = ns_ids_get(ids, type) ?: own;
-		struct ns *ns = ns_set_get_id(&r->plan.namespaces, &r->arena, type, id, id == own);
+		struct ns *ns = ns_set_get_id(&r->plan.namespaces, &r->arena, type, id, !own || id == own);
 
 		if (!ns)
 			return fail(-ENOMEM, "namespaces");
@@ -267,7 +267,7 @@ static int load_task(struct restore *r, const PstreeEntry *e)
 
 	if (!rt)
 		return fail(-ENOMEM, "tasks");
-	rt->t.pid = rt->t.host_pid = e->pid;
+	rt->t.pid = e->pid;
 	rt->t.ppid = e->ppid;
 	rt->t.pgid = e->pgid;
 	rt->t.sid = e->sid;

@@ -42,7 +42,7 @@ static int place_own(struct restore *r, struct restore_task *rt, const struct ta
 	int err = place(at, fd);
 
 	if (!err)
-		shared_file_set(r->shared, at->file->index, rt->t.host_pid, at->file->owner_fd);
+		shared_file_set(r->shared, at->file->index, rt->t.pid, at->file->owner_fd);
 	return err;
 }
 
@@ -142,11 +142,11 @@ static int take_made(struct restore *r, struct restore_task *rt, const struct ta
 
 	err = shared_file_wait(r->shared, file->index, &pid, &number);
 	/* One that we have made ourselves has its place already. */
-	if (err || (pid == rt->t.host_pid && number == file->owner_fd))
+	if (err || (pid == rt->t.pid && number == file->owner_fd))
 		return err;
 	err = take(r, rt, at);
 	if (!err)
-		shared_file_set(r->shared, file->index, rt->t.host_pid, file->owner_fd);
+		shared_file_set(r->shared, file->index, rt->t.pid, file->owner_fd);
 	return err;
 }
 

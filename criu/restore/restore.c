@@ -121,7 +121,7 @@ static int look_at_tasks(struct restore *r)
 	restore_for_each_task(rt, r) {
 		_cleanup_proc_ struct proc proc = PROC_CLOSED;
 		struct proc_stat stat;
-		pid_t pid = atomic_load(&r->shared->tasks[rt->t.index].pid);
+		pid_t pid = restore_number_here(r, atomic_load(&r->shared->tasks[rt->t.index].pid));
 
 		if (pid <= 0 || rt->t.state == TASK_DEAD)
 			continue;
@@ -310,6 +310,8 @@ static int make_tree(struct restore *r)
 	if (!err)
 		err = await_ready(r);
 	if (!err)
+		err = restore_find_numbers(r);
+	if (!err)
 		log_info("descriptors and memory of all of them are there: %lu bytes were read",
 			 atomic_load(&r->shared->words.bytes));
 	r->stats.restore.forking_time = stats_now() - start;
@@ -365,6 +367,7 @@ struct restore *restore_new(const struct options *opts)
 		return NULL;
 	r->opts = opts;
 	r->root_fd = AT_FDCWD;
+	r->tool.pid_ns = -1;
 	r->tool.own_sid = getsid(0);
 	r->tool.own_pgid = getpgrp();
 	arena_init_for_forks(&r->arena);
@@ -384,6 +387,8 @@ void restore_free(struct restore *r)
 	hash_free(&r->plan.segments_checked);
 	hash_free(&r->tool.sysv_made);
 	image_dir_close(r->dir);
+	if (r->tool.pid_ns >= 0)
+		close(r->tool.pid_ns);
 	shared_free(r->shared);
 	arena_free(&r->arena);
 	free(r);

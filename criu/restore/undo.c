@@ -96,16 +96,26 @@ static void reap(pid_t pid)
 }
 
 /* The leader's end is told after that of its traced threads. The number of a thread that is missing may be a stranger's. */
-static void reap_task(const struct restore_task *rt, pid_t pid)
+static void reap_task(const struct restore *r, const struct restore_task *rt, pid_t pid)
 {
 	char path[64];
 
 	for (size_t i = 1; i < rt->nr_threads; i++) {
-		snprintf(path, sizeof(path), "/proc/%d/task/%d", pid, rt->threads[i].id.host_tid);
-		if (!access(path, F_OK))
-			reap(rt->threads[i].id.host_tid);
+		pid_t tid = restore_number_here(r, rt->threads[i].id.tid);
+
+		snprintf(path, sizeof(path), "/proc/%d/task/%d", pid, tid);
+		if (tid > 0 && !access(path, F_OK))
+			reap(tid);
 	}
 	reap(pid);
+}
+
+/* Ours for the task in this slot of the shared memory; 0 or less: it has not been made, or has ended. */
+static pid_t pid_of_slot(const struct restore *r, size_t slot)
+{
+	pid_t pid = atomic_load(&r->shared->tasks[slot].pid);
+
+	return pid > 0 ? restore_number_here(r, pid) : pid;
 }
 
 /* Those that are nobody's children of ours end on their own. */
@@ -136,10 +146,10 @@ void restore_kill_all(struct restore *r)
 		return;
 	}
 	for (size_t i = 0; i < nr; i++)
-		kill_task(atomic_load(&r->shared->tasks[i].pid), &mark);
+		kill_task(pid_of_slot(r, i), &mark);
 	restore_for_each_task(rt, r)
-		if (atomic_load(&r->shared->tasks[rt->t.index].pid) > 0)
-			reap_task(rt, atomic_load(&r->shared->tasks[rt->t.index].pid));
+		if (pid_of_slot(r, rt->t.index) > 0)
+			reap_task(r, rt, pid_of_slot(r, rt->t.index));
 	for (size_t i = 0; i < nr; i++)
-		await_end(atomic_load(&r->shared->tasks[i].pid), &mark, until);
+		await_end(pid_of_slot(r, i), &mark, until);
 }

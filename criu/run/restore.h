@@ -119,7 +119,8 @@ struct restore_tool {
 	struct hash sysv_made; /* SysV segments that this restore made -> where the tool is attached, 0: not */
 	int commit_hold_fd; /* write end of commit_fd's pipe */
 	pid_t own_sid, own_pgid; /* what an outside session or group is replaced by (--shell-job) */
-	pid_t root_pid; /* of the restored root, once it exists */
+	pid_t root_pid; /* of the restored root, once it exists: the tool's own number for it */
+	int pid_ns; /* of the tree; -1: it is in ours */
 	pid_t root_maker; /* a process that makes the root and ends at once (restore/fork.c); 0: the tool makes it */
 	bool pidfile_written;
 	pid_t pidfile_watcher; /* restore/pidfile.c; 0: none */

@@ -19,7 +19,7 @@ enum restore_stage {
 };
 
 struct shared_task {
-	_Atomic pid_t pid; /* set by the task itself: it exists and is ours to kill */
+	_Atomic pid_t pid; /* as the tree sees it: it exists and is ours to kill. Set by its maker and by itself */
 	uint64_t region, region_len; /* what the restorer lives in, to be unmapped in the end */
 	uint64_t wire; /* struct wire_task in it */
 };
@@ -44,6 +44,7 @@ struct shared {
 	_Atomic int32_t failed; /* negative errno of the first failure */
 	_Atomic uint32_t committed; /* 1: the tree is complete and lives on, whatever becomes of the tool */
 	_Atomic uint32_t event; /* futex: the tool looks again */
+	_Atomic pid_t root_pid; /* as the tool sees it */
 	struct wire_words words; /* of the first restorer that failed */
 	struct shared_task *tasks;
 	struct shared_file *files;

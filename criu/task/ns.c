@@ -11,8 +11,8 @@ static const struct {
 	const char *name;
 	unsigned flag;
 } types[NS_TYPES] = {
-	[NS_PID] = { "pid", CLONE_NEWPID },   [NS_NET] = { "net", CLONE_NEWNET },
-	[NS_IPC] = { "ipc", CLONE_NEWIPC },   [NS_UTS] = { "uts", CLONE_NEWUTS },
+	[NS_PID] = { "pid", CLONE_NEWPID },    [NS_NET] = { "net", CLONE_NEWNET },
+	[NS_IPC] = { "ipc", CLONE_NEWIPC },    [NS_UTS] = { "uts", CLONE_NEWUTS },
 	[NS_TIME] = { "time", CLONE_NEWTIME }, [NS_MNT] = { "mnt", CLONE_NEWNS },
 	[NS_USER] = { "user", CLONE_NEWUSER }, [NS_CGROUP] = { "cgroup", CLONE_NEWCGROUP },
 };
@@ -60,8 +60,8 @@ struct ns *ns_set_get(struct ns_set *set, struct arena *arena, enum ns_type type
 			return ns;
 	if (!set->last_id)
 		set->last_id = NS_TYPES;
-	return add(set, arena, (struct ns){ .type = type, .ino = ino, .own = own,
-					    .id = own ? ns_own_id(type) : ++set->last_id });
+	return add(set, arena,
+		   (struct ns){ .type = type, .ino = ino, .own = own, .id = own ? ns_own_id(type) : ++set->last_id });
 }
 
 struct ns *ns_set_get_id(struct ns_set *set, struct arena *arena, enum ns_type type, uint32_t id, bool own)

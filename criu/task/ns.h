@@ -49,6 +49,6 @@ struct ns *ns_set_get(struct ns_set *set, struct arena *arena, enum ns_type type
 /* Restore: the namespace with this number, added if it is new; NULL: no memory. */
 struct ns *ns_set_get_id(struct ns_set *set, struct arena *arena, enum ns_type type, uint32_t id, bool own);
 
-#define ns_for_each(ns, set, of_type)                        \
+#define ns_for_each(ns, set, of_type)                      \
 	for ((ns) = (set)->first; (ns); (ns) = (ns)->next) \
 		if ((ns)->type == (of_type))

@@ -4,7 +4,10 @@
 static const struct {
 	size_t id, has_id;
 } fields[NS_TYPES] = {
-#define FIELD(name) { offsetof(TaskKobjIdsEntry, name##_ns_id), offsetof(TaskKobjIdsEntry, has_##name##_ns_id) }
+#define FIELD(name)                                                                                      \
+	{                                                                                                \
+		offsetof(TaskKobjIdsEntry, name##_ns_id), offsetof(TaskKobjIdsEntry, has_##name##_ns_id) \
+	}
 	[NS_PID] = FIELD(pid),	 [NS_NET] = FIELD(net), [NS_IPC] = FIELD(ipc),	 [NS_UTS] = FIELD(uts),
 	[NS_TIME] = FIELD(time), [NS_MNT] = FIELD(mnt), [NS_USER] = FIELD(user), [NS_CGROUP] = FIELD(cgroup),
 #undef FIELD
