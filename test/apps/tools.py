@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What the script tests share: a namespace of their own, dump and restore, and real programs put through all three ways."""
-import importlib.machinery
-import importlib.util
 import os
 import shutil
 import signal
@@ -12,10 +10,9 @@ import time
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 ROOT = os.path.realpath(os.environ.get("ROOT", f"{HERE}/../.."))
-_loader = importlib.machinery.SourceFileLoader("test_run", f"{ROOT}/test/run")
 sys.dont_write_bytecode = True
-runner = importlib.util.module_from_spec(importlib.util.spec_from_loader("test_run", _loader))
-_loader.exec_module(runner)
+sys.path.append(f"{ROOT}/test")
+import runner  # noqa: E402
 
 BUILD = os.path.realpath(os.environ.get("BUILD", f"{ROOT}/build"))
 CRIU = os.path.realpath(os.environ.get("CRIU", f"{BUILD}/criu"))
@@ -88,8 +85,7 @@ def enter(net=False):
         if made:
             os.chmod(made, 0o755)
         env = {**os.environ, "TEST_INSIDE": "1", "TEST_TMP": top or made}
-        argv = ["unshare", "--pid", "--mount", "--ipc", "--fork", "--kill-child", "--mount-proc"] + (["--net"] if net else [])
-        code = subprocess.run(argv + [sys.executable, os.path.abspath(sys.argv[0])] + sys.argv[1:], env=env).returncode
+        code = subprocess.run(runner.unshare_words(net) + [sys.executable, os.path.abspath(sys.argv[0])] + sys.argv[1:], env=env).returncode
         if made:
             shutil.rmtree(made, ignore_errors=True)
         sys.exit(code)
@@ -97,15 +93,7 @@ def enter(net=False):
         print(f"{CRIU} is not built")
         sys.exit(1)
     os.umask(0o022)
-    for argv in (["mount", "-t", "devpts", "-o", "newinstance,ptmxmode=666,mode=620,gid=5", "devpts", "/dev/pts"],
-                 ["mount", "--bind", "/dev/pts/ptmx", "/dev/ptmx"]):
-        sh(argv)
-    if net:
-        import fcntl
-        import socket
-        import struct
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-            fcntl.ioctl(s, 0x8914, struct.pack("16sh14x", b"lo", 0x1 | 0x40))    # SIOCSIFFLAGS: up, running
+    runner.prepare_namespaces(tmp("sh.out"), net)
 
 
 def tmp(name):

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What /proc shows of a tree of processes, in a form in which two lives of the tree can be compared."""
+import ctypes
+import os
+import re
+
+from .processes import link_of, text_of, tree_of
+
+STATUS = ("Name Umask Tgid Pid PPid TracerPid Uid Gid Groups Threads SigPnd ShdPnd SigBlk SigIgn SigCgt CapInh CapPrm "
+          "CapEff CapBnd CapAmb NoNewPrivs Seccomp Seccomp_filters THP_enabled VmLck CoreDumping "
+          "Cpus_allowed Mems_allowed").split()
+STAT = {5: "pgrp", 6: "session", 7: "tty_nr", 8: "tpgid", 18: "priority", 19: "nice", 20: "num_threads", 26: "startcode",
+        27: "endcode", 28: "startstack", 38: "exit_signal", 40: "rt_priority", 41: "policy", 45: "start_data",
+        46: "end_data", 47: "start_brk", 48: "arg_start", 49: "arg_end", 50: "env_start", 51: "env_end", 52: "exit_code"}
+VMFLAGS = set("rd wr ex sh mr mw me ms gd lo io sr rr dc de nr ht hg nh mg dd wf pf lf".split()) - {"lf"}
+# An unlinked file whose path is taken by another comes back under a name of its own.
+GHOST = re.compile(r"\.cr\.[0-9a-f]+\.ghost \(deleted\)")
+KCMP_FILE, KCMP = 0, {1: "vm", 2: "files", 3: "fs", 4: "sighand", 6: "sysvsem"}
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Names:
+    """Numbers that may differ between two lives (inodes of pipes and sockets) become their order of appearance."""
+
+    def __init__(self):
+        self.seen = {}
+
+    def of(self, text):
+        text = re.sub(r"/#\d+ \(deleted\)$", "/#inode (deleted)", GHOST.sub(" (deleted)", text))     # O_TMPFILE
+        return re.sub(r"(pipe|socket|mnt|net|time):\[(\d+)\]", lambda m: f"{m[1]}:#{self.seen.setdefault(m[0], len(self.seen))}", text)
+
+
+def merged_maps(pid):
+    """maps with VmFlags, neighbours of one kind joined: the kernel merges and splits areas as it likes."""
+    areas = []
+    for line in text_of(f"/proc/{pid}/smaps").splitlines():
+        m = re.match(r"([0-9a-f]+)-([0-9a-f]+) (\S+) (\S+) (\S+) (\d+)\s*(.*)", line)
+        if m:
+            name = GHOST.sub(" (deleted)", m[7])
+            inode = m[6] if name.startswith(("/", "")) and "(deleted)" not in name else "-"
+            if name.startswith(("/dev/zero", "anon_inode:", "socket:")):
+                inode, name = "-", name.split("[")[0] if name.startswith("socket:") else name
+            areas.append([int(m[1], 16), int(m[2], 16), m[3], int(m[4], 16), m[5], inode, name, ""])
+        elif line.startswith("VmFlags:"):
+            areas[-1][7] = " ".join(sorted(set(line.split()[1:]) & VMFLAGS))
+    out = []
+    for a in areas:
+        last = out[-1] if out else None
+        file = a[5] not in ("0",)
+        if (last and last[1] == a[0] and last[2] == a[2] and last[4:] == a[4:] and
+                (not file or last[3] + last[1] - last[0] == a[3])):
+            last[1] = a[1]
+        else:
+            out.append(list(a))
+    return [f"{a[0]:x}-{a[1]:x} {a[2]} {a[3]:x} {a[4]} {a[5]} {a[6]} [{a[7]}]" for a in out]
+
+
+def fdinfo_lines(pid, fd, link):
+    out = []
+    for line in text_of(f"/proc/{pid}/fdinfo/{fd}").splitlines():
+        key, _, value = line.partition(":")
+        if key in ("mnt_id", "eventfd-id", "it_value", "lock", "inotify-id"):
+            continue
+        if key == "ino" and (not link.startswith("/") or link.startswith("/proc/") or "(deleted)" in link):
+            continue
+        if key == "tfd":
+            line = re.sub(r"\s+pos:.*", "", line)
+        out.append(line)
+    return sorted(out)
+
+
+def kcmp(a, b, what, fa=0, fb=0):
+    return libc.syscall(312, a, b, what, fa, fb) == 0
+
+
+def sharing(pids, fds):
+    """Which tasks share what, which descriptors share a description: {key: first owner}."""
+    out = {}
+    tasks = [int(t) for p in pids for t in sorted(os.listdir(f"/proc/{p}/task"), key=int)]
+    for what, name in KCMP.items():
+        heads = []
+        for t in tasks if len(tasks) < 300 else []:
+            head = next((h for h in heads if kcmp(h, t, what)), None)
+            if head is None:
+                heads.append(t)
+            out[f"{t}/shares/{name}"] = str(head or t)
+    groups = {}
+    for (pid, fd), link in fds.items():
+        groups.setdefault(link, []).append((pid, fd))
+    for link, members in groups.items():
+        heads = []
+        for pid, fd in members if len(members) <= 64 else []:
+            head = next((h for h in heads if kcmp(h[0], pid, KCMP_FILE, h[1], fd)), None)
+            if head is None:
+                heads.append((pid, fd))
+            out[f"{pid}/fd/{fd}/description"] = str(head or (pid, fd))
+    return out
+
+
+def snapshot(root):
+    """What /proc shows of a tree -> {key: value}, comparable between two lives of it."""
+    names, seen, fds = Names(), {}, {}
+    pids = tree_of(root)
+    alive = []
+    for pid in pids:
+        base = f"/proc/{pid}"
+        state = text_of(f"{base}/stat").rpartition(")")[2].split()[:1]
+        if state == ["Z"]:
+            seen[f"{pid}/zombie"] = " ".join(text_of(f"{base}/stat").rpartition(")")[2].split()[1:4])
+            continue
+        alive.append(pid)
+        for name in ("environ", "cmdline", "auxv"):
+            seen[f"{pid}/{name}"] = repr(text_of(f"{base}/{name}", binary=True))
+        for name in ("comm", "oom_score_adj", "personality", "loginuid", "timers", "limits", "timerslack_ns", "cgroup"):
+            seen[f"{pid}/{name}"] = text_of(f"{base}/{name}")
+        seen[f"{pid}/timers"] = re.sub(r"ClockID: (-\d+)", "ClockID: per-task", seen[f"{pid}/timers"])
+        seen[f"{pid}/ns/time"] = names.of(link_of(f"{base}/ns/time"))
+        for name in ("cwd", "exe", "root"):
+            seen[f"{pid}/{name}"] = GHOST.sub(" (deleted)", link_of(f"{base}/{name}"))
+        seen[f"{pid}/maps"] = "\n".join(merged_maps(pid))
+        for task in sorted(os.listdir(f"{base}/task"), key=int):
+            fields = text_of(f"{base}/task/{task}/stat").rpartition(")")[2].split()
+            if fields[0] in "TtZX":
+                seen[f"{pid}/{task}/state"] = fields[0]
+            for number, name in STAT.items():
+                seen[f"{pid}/{task}/stat/{name}"] = fields[number - 3]
+            for line in text_of(f"{base}/task/{task}/status").splitlines():
+                key, _, value = line.partition(":")
+                if key in STATUS:
+                    seen[f"{pid}/{task}/status/{key}"] = value.strip()
+            seen[f"{pid}/{task}/children"] = " ".join(sorted(text_of(f"{base}/task/{task}/children").split(), key=int))
+        for fd in sorted(os.listdir(f"{base}/fd"), key=int):
+            link = link_of(f"{base}/fd/{fd}")
+            fds[pid, int(fd)] = link
+            seen[f"{pid}/fd/{fd}/link"] = names.of(link)
+            for line in fdinfo_lines(pid, fd, link):
+                key, _, value = line.partition(":")
+                was = seen.get(f"{pid}/fd/{fd}/{key}")
+                seen[f"{pid}/fd/{fd}/{key}"] = value.strip() if was is None else was + "; " + value.strip()
+            try:
+                mode = os.lstat(f"{base}/fd/{fd}").st_mode & 0o700
+                seen[f"{pid}/fd/{fd}/mode"] = oct(mode)
+            except OSError:
+                pass
+    seen.update(sharing(alive, fds))
+    seen["pids"] = " ".join(map(str, pids))
+    return seen
+
+
+def differences(before, after, ignore):
+    out = []
+    for key in sorted(set(before) | set(after)):
+        a, b = before.get(key, "<absent>"), after.get(key, "<absent>")
+        if a == b or (ignore and re.search(ignore, key)):
+            continue
+        if "\n" in a or "\n" in b:
+            x, y = a.splitlines(), b.splitlines()
+            out += [f"{key}: - {line}" for line in x if line not in y][:8]
+            out += [f"{key}: + {line}" for line in y if line not in x][:8]
+        else:
+            out.append(f"{key}: {a[:300]} -> {b[:300]}")
+    return out
