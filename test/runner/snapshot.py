@@ -97,54 +97,72 @@ def sharing(pids, fds):
     return out
 
 
+class Snapshot:
+    """What /proc shows of a tree: seen is {key: value}, fds is {(pid, fd): link}."""
+
+    def __init__(self):
+        self.names, self.seen, self.fds = Names(), {}, {}
+
+    def add_tree(self, root):
+        pids = tree_of(root)
+        alive = [pid for pid in pids if self.add_process(pid)]
+        self.seen.update(sharing(alive, self.fds))
+        self.seen["pids"] = " ".join(map(str, pids))
+
+    def add_process(self, pid):
+        """-> False if it is a zombie, of which nothing but its place in the tree is compared."""
+        base = f"/proc/{pid}"
+        fields = text_of(f"{base}/stat").rpartition(")")[2].split()
+        if fields[:1] == ["Z"]:
+            self.seen[f"{pid}/zombie"] = " ".join(fields[1:4])
+            return False
+        for name in ("environ", "cmdline", "auxv"):
+            self.seen[f"{pid}/{name}"] = repr(text_of(f"{base}/{name}", binary=True))
+        for name in ("comm", "oom_score_adj", "personality", "loginuid", "timers", "limits", "timerslack_ns", "cgroup"):
+            self.seen[f"{pid}/{name}"] = text_of(f"{base}/{name}")
+        self.seen[f"{pid}/timers"] = re.sub(r"ClockID: (-\d+)", "ClockID: per-task", self.seen[f"{pid}/timers"])
+        self.seen[f"{pid}/ns/time"] = self.names.of(link_of(f"{base}/ns/time"))
+        for name in ("cwd", "exe", "root"):
+            self.seen[f"{pid}/{name}"] = GHOST.sub(" (deleted)", link_of(f"{base}/{name}"))
+        self.seen[f"{pid}/maps"] = "\n".join(merged_maps(pid))
+        for tid in sorted(os.listdir(f"{base}/task"), key=int):
+            self.add_thread(pid, tid)
+        for fd in sorted(os.listdir(f"{base}/fd"), key=int):
+            self.add_descriptor(pid, fd)
+        return True
+
+    def add_thread(self, pid, tid):
+        base, key = f"/proc/{pid}/task/{tid}", f"{pid}/{tid}"
+        fields = text_of(f"{base}/stat").rpartition(")")[2].split()
+        if fields[0] in "TtZX":
+            self.seen[f"{key}/state"] = fields[0]
+        for number, name in STAT.items():
+            self.seen[f"{key}/stat/{name}"] = fields[number - 3]
+        for line in text_of(f"{base}/status").splitlines():
+            name, _, value = line.partition(":")
+            if name in STATUS:
+                self.seen[f"{key}/status/{name}"] = value.strip()
+        self.seen[f"{key}/children"] = " ".join(sorted(text_of(f"{base}/children").split(), key=int))
+
+    def add_descriptor(self, pid, fd):
+        path, key = f"/proc/{pid}/fd/{fd}", f"{pid}/fd/{fd}"
+        link = self.fds[pid, int(fd)] = link_of(path)
+        self.seen[f"{key}/link"] = self.names.of(link)
+        for line in fdinfo_lines(pid, fd, link):
+            name, _, value = line.partition(":")
+            before = self.seen.get(f"{key}/{name}")
+            self.seen[f"{key}/{name}"] = value.strip() if before is None else before + "; " + value.strip()
+        try:
+            self.seen[f"{key}/mode"] = oct(os.lstat(path).st_mode & 0o700)
+        except OSError:
+            pass
+
+
 def snapshot(root):
     """What /proc shows of a tree -> {key: value}, comparable between two lives of it."""
-    names, seen, fds = Names(), {}, {}
-    pids = tree_of(root)
-    alive = []
-    for pid in pids:
-        base = f"/proc/{pid}"
-        state = text_of(f"{base}/stat").rpartition(")")[2].split()[:1]
-        if state == ["Z"]:
-            seen[f"{pid}/zombie"] = " ".join(text_of(f"{base}/stat").rpartition(")")[2].split()[1:4])
-            continue
-        alive.append(pid)
-        for name in ("environ", "cmdline", "auxv"):
-            seen[f"{pid}/{name}"] = repr(text_of(f"{base}/{name}", binary=True))
-        for name in ("comm", "oom_score_adj", "personality", "loginuid", "timers", "limits", "timerslack_ns", "cgroup"):
-            seen[f"{pid}/{name}"] = text_of(f"{base}/{name}")
-        seen[f"{pid}/timers"] = re.sub(r"ClockID: (-\d+)", "ClockID: per-task", seen[f"{pid}/timers"])
-        seen[f"{pid}/ns/time"] = names.of(link_of(f"{base}/ns/time"))
-        for name in ("cwd", "exe", "root"):
-            seen[f"{pid}/{name}"] = GHOST.sub(" (deleted)", link_of(f"{base}/{name}"))
-        seen[f"{pid}/maps"] = "\n".join(merged_maps(pid))
-        for task in sorted(os.listdir(f"{base}/task"), key=int):
-            fields = text_of(f"{base}/task/{task}/stat").rpartition(")")[2].split()
-            if fields[0] in "TtZX":
-                seen[f"{pid}/{task}/state"] = fields[0]
-            for number, name in STAT.items():
-                seen[f"{pid}/{task}/stat/{name}"] = fields[number - 3]
-            for line in text_of(f"{base}/task/{task}/status").splitlines():
-                key, _, value = line.partition(":")
-                if key in STATUS:
-                    seen[f"{pid}/{task}/status/{key}"] = value.strip()
-            seen[f"{pid}/{task}/children"] = " ".join(sorted(text_of(f"{base}/task/{task}/children").split(), key=int))
-        for fd in sorted(os.listdir(f"{base}/fd"), key=int):
-            link = link_of(f"{base}/fd/{fd}")
-            fds[pid, int(fd)] = link
-            seen[f"{pid}/fd/{fd}/link"] = names.of(link)
-            for line in fdinfo_lines(pid, fd, link):
-                key, _, value = line.partition(":")
-                was = seen.get(f"{pid}/fd/{fd}/{key}")
-                seen[f"{pid}/fd/{fd}/{key}"] = value.strip() if was is None else was + "; " + value.strip()
-            try:
-                mode = os.lstat(f"{base}/fd/{fd}").st_mode & 0o700
-                seen[f"{pid}/fd/{fd}/mode"] = oct(mode)
-            except OSError:
-                pass
-    seen.update(sharing(alive, fds))
-    seen["pids"] = " ".join(map(str, pids))
-    return seen
+    view = Snapshot()
+    view.add_tree(root)
+    return view.seen
 
 
 def differences(before, after, ignore):
