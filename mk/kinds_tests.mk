@@ -8,6 +8,7 @@ WARN   ?= -Wall -Wextra -Wshadow -Werror -Wstrict-prototypes -Wmissing-prototype
 # The tests themselves are never built with sanitizers: those own the address space and the signal handlers.
 KIND_CFLAGS := $(CSTD) -O2 -g $(WARN) -fno-common -pthread -Itest/kinds
 KIND_LIB    := test/kinds/checkpoint.c
+KIND_HDRS   := $(sort $(wildcard test/kinds/*.h))
 KIND_SRC    := $(filter-out $(KIND_LIB),$(sort $(wildcard test/kinds/*.c)))
 KIND_TESTS  := $(KIND_SRC:%.c=$(BUILD)/%)
 KIND_LIBS   := -lrt
@@ -19,7 +20,7 @@ $(BUILD)/test/kinds/checkpoint.o: $(KIND_LIB) test/kinds/checkpoint.h
 	@mkdir -p $(@D)
 	$(CC) $(KIND_CFLAGS) -c -o $@ $<
 
-$(KIND_TESTS): $(BUILD)/test/kinds/%: test/kinds/%.c $(BUILD)/test/kinds/checkpoint.o test/kinds/checkpoint.h
+$(KIND_TESTS): $(BUILD)/test/kinds/%: test/kinds/%.c $(BUILD)/test/kinds/checkpoint.o $(KIND_HDRS)
 	$(CC) $(KIND_CFLAGS) -o $@ $< $(BUILD)/test/kinds/checkpoint.o $(KIND_LIBS)
 
 # The program that test/kill, test/cli dump.

@@ -3,34 +3,34 @@
  * A thread that lives in another namespace than its process.
  * test: refused="thread \d+: lives in another uts namespace than its process"
  */
-#include "checkpoint.h"
-#include <pthread.h>
+#include "held_thread.h"
 #include <sched.h>
 
-static pthread_barrier_t made, over;
 static bool done;
 
-static void *apart(void *arg)
+static void leave_namespace(void)
 {
-	done = !unshare(CLONE_NEWUTS);
-	pthread_barrier_wait(&made);
-	pthread_barrier_wait(&over);
-	return NULL;
+	done = !unshare(CLONE_NEWUTS) && !sethostname("apart", 5);
+}
+
+static void verify_hostname(void)
+{
+	char name[64] = "";
+
+	if (test_break())
+		need(!sethostname("elsewhere", 9), "sethostname");
+	check(!gethostname(name, sizeof(name)) && !strcmp(name, "apart"), "the hostname is %s", name);
 }
 
 int main(int argc, char **argv)
 {
-	pthread_t thread;
+	struct held_thread thread = { .prepare = leave_namespace, .verify = verify_hostname };
 
 	test_init(argc, argv);
-	pthread_barrier_init(&made, NULL, 2);
-	pthread_barrier_init(&over, NULL, 2);
-	pthread_create(&thread, NULL, apart, NULL);
-	pthread_barrier_wait(&made);
+	held_thread_start(&thread);
 	if (!done)
 		test_skip("no UTS namespaces");
 	checkpoint_here();
-	pthread_barrier_wait(&over);
-	pthread_join(thread, NULL);
+	held_thread_end(&thread);
 	test_done();
 }
