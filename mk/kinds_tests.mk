@@ -26,7 +26,7 @@ $(KIND_TESTS): $(BUILD)/test/kinds/%: test/kinds/%.c $(BUILD)/test/kinds/checkpo
 # The program that test/kill, test/cli dump.
 KILL_TESTS := $(addprefix $(BUILD)/test/kill/,busy held madly rich stuck torn)
 
-$(KILL_TESTS): $(BUILD)/test/kill/%: test/kill/%.c
+$(KILL_TESTS): $(BUILD)/test/kill/%: test/kill/%.c test/kill/report.h
 	@mkdir -p $(@D)
 	$(CC) $(KIND_CFLAGS) -o $@ $< $(KIND_LIBS)
 

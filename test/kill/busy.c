@@ -13,7 +13,6 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -29,8 +28,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "report.h"
 
-static const char *dir;
 static volatile int ending;
 static volatile long rounds[8];
 /*
@@ -41,22 +40,6 @@ static volatile long rounds[8];
 static volatile long eintr;
 static volatile sig_atomic_t ticks, usr1;
 static int ring[2], ring_back[2];
-
-static void put(const char *name, const char *fmt, ...)
-{
-	char path[4096], to[4096], text[512];
-	va_list ap;
-	int fd, len;
-
-	va_start(ap, fmt);
-	len = vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	snprintf(path, sizeof(path), "%s/%s.%ld", dir, name, syscall(SYS_gettid));
-	snprintf(to, sizeof(to), "%s/%s", dir, name);
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	if (fd < 0 || write(fd, text, (size_t)len) != len || close(fd) || rename(path, to))
-		abort();
-}
 
 #define must(cond, ...)                                                                            \
 	do {                                                                                       \

@@ -13,7 +13,6 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -31,29 +30,13 @@
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
+#include "report.h"
 
 #define AHEAD 3 /* so many numbers are under way in every channel */
 #define SEGMENT (64u << 10)
 
-static const char *dir;
 static volatile sig_atomic_t ending;
 static volatile long thread_rounds;
-
-static void put(const char *name, const char *fmt, ...)
-{
-	char path[4096], to[4096], text[512];
-	va_list ap;
-	int fd, len;
-
-	va_start(ap, fmt);
-	len = vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	snprintf(path, sizeof(path), "%s/%s.%d", dir, name, getpid());
-	snprintf(to, sizeof(to), "%s/%s", dir, name);
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	if (fd < 0 || write(fd, text, (size_t)len) != len || close(fd) || rename(path, to))
-		abort();
-}
 
 #define must(cond, ...)                                                                            \
 	do {                                                                                       \
