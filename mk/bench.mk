@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# make bench [PARTS="sleep memory pieces freeze connections"] [BENCH_DIR=dir]: medians, and ratios to what this machine can do at best
+# make bench [PARTS="sleep memory pieces freeze processes forked connections"] [BENCH_DIR=dir]: medians, ratios to what this machine can do at
+# best, and system calls and page faults per process, counted by perf
 PARTS       ?=
 BENCH_DIR   ?= /tmp
 BENCH_TOOLS := $(BUILD)/test/bench/pieces $(BUILD)/test/bench/unix_pairs $(BUILD)/test/bench/limits

@@ -2,6 +2,7 @@
 /*
  * What this machine can do at best, for `make bench` to compare with. Prints seconds.
  *	limits exec COUNT           fork+exec+wait of /bin/true, COUNT times, the median
+ *	limits fork COUNT           COUNT children that wait, then their end
  *	limits copy FILE MIB        so much random memory into a fresh FILE by two threads
  *	limits warm MIB             use so much memory and give it back: in a virtual machine the host may have taken away
  *	                            what was free, and the first to use it again waits for that, be it we or the tool
@@ -9,6 +10,7 @@
  */
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -167,10 +169,33 @@ static double exec_true(int count)
 	return median;
 }
 
+static double fork_many(int count)
+{
+	pid_t *pids = calloc(count, sizeof(*pids));
+	double start = now();
+
+	for (int i = 0; pids && i < count; i++) {
+		pids[i] = fork();
+		if (pids[i] < 0)
+			exit(1);
+		if (!pids[i])
+			for (;;)
+				pause();
+	}
+	for (int i = 0; pids && i < count; i++)
+		kill(pids[i], SIGKILL);
+	for (int i = 0; pids && i < count; i++)
+		waitpid(pids[i], NULL, 0);
+	free(pids);
+	return now() - start;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 3 && !strcmp(argv[1], "exec"))
 		printf("%.9f\n", exec_true(atoi(argv[2])));
+	else if (argc == 3 && !strcmp(argv[1], "fork"))
+		printf("%.9f\n", fork_many(atoi(argv[2])));
 	else if (argc == 3 && !strcmp(argv[1], "warm"))
 		printf("%.9f\n", warm((size_t)atol(argv[2]) << 20));
 	else if (argc == 4 && !strcmp(argv[1], "copy"))

@@ -69,6 +69,13 @@ static void processes(long count)
 	}
 }
 
+/* COUNT MiB in 4K pages that four children share with their parent, as fork left it. */
+static void forked(long mib)
+{
+	memory(mib, 0);
+	processes(4);
+}
+
 static void *sleeper(void *arg)
 {
 	for (;;)
@@ -126,6 +133,8 @@ int main(int argc, char **argv)
 		memory(count, 1);
 	else if (!strcmp(kind, "processes"))
 		processes(count);
+	else if (!strcmp(kind, "forked"))
+		forked(count);
 	else if (!strcmp(kind, "threads"))
 		threads(count);
 	else if (!strcmp(kind, "vmas"))

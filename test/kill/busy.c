@@ -280,23 +280,11 @@ static long number_of_maps(void)
 	return n;
 }
 
-int main(int argc, char **argv)
+static void handle_signals(void)
 {
 	struct sigaction sa = { .sa_handler = on_tick, .sa_flags = SA_RESTART };
-	struct itimerval it = { .it_interval = { 0, 3000 }, .it_value = { 0, 3000 } };
-	struct itimerspec its = { .it_interval = { 0, 2000000 }, .it_value = { 0, 2000000 } };
-	void *(*fn[])(void *) = { computer, computer, sleeper, ponger, pinger, forker, receiver };
-	pthread_t threads[7];
-	sigset_t mask = odd_mask(), full;
-	stack_t ss;
-	long maps = 0;
-	timer_t timer;
-	int tfd;
+	stack_t ss = { .ss_sp = malloc(65536), .ss_size = 65536 };
 
-	if (argc < 2)
-		return 2;
-	dir = argv[1];
-	ss = (stack_t){ .ss_sp = malloc(65536), .ss_size = 65536 };
 	sigaltstack(&ss, NULL);
 	sigaction(SIGALRM, &sa, NULL);
 	sigaction(SIGRTMIN + 5, &sa, NULL);
@@ -305,21 +293,99 @@ int main(int argc, char **argv)
 	sa.sa_sigaction = on_usr1;
 	sa.sa_flags = SA_RESTART | SA_SIGINFO | SA_ONSTACK;
 	sigaction(SIGUSR1, &sa, NULL);
+}
+
+/* All start with everything blocked: signals go to the first thread and to the computers. */
+static bool start_threads(pthread_t threads[7], sigset_t computers)
+{
+	void *(*fn[])(void *) = { computer, computer, sleeper, ponger, pinger, forker, receiver };
+	sigset_t full;
+
+	sigfillset(&full);
+	sigdelset(&full, SIGSEGV);
+	sigaddset(&computers, SIGTERM);
+	sigaddset(&computers, SIGRTMIN + 6);
+	for (int i = 0; i < 7; i++) {
+		pthread_sigmask(SIG_SETMASK, i < 2 ? &computers : &full, NULL);
+		if (pthread_create(&threads[i], NULL, fn[i], (void *)(intptr_t)i))
+			return false;
+	}
+	return true;
+}
+
+/* Starts a timer of each kind; returns the descriptor of one. */
+static int start_timers(void)
+{
+	struct itimerval it = { .it_interval = { 0, 3000 }, .it_value = { 0, 3000 } };
+	struct itimerspec its = { .it_interval = { 0, 2000000 }, .it_value = { 0, 2000000 } };
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN + 5 };
+	timer_t timer;
+	int tfd;
+
+	setitimer(ITIMER_REAL, &it, NULL);
+	timer_create(CLOCK_MONOTONIC, &event, &timer);
+	timer_settime(timer, 0, &its, NULL);
+	tfd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+	timerfd_settime(tfd, 0, &its, NULL);
+	return tfd;
+}
+
+static void check_mask(void)
+{
+	sigset_t now;
+
+	pthread_sigmask(SIG_SETMASK, NULL, &now);
+	must(sigismember(&now, SIGUSR2) == 1 && sigismember(&now, SIGRTMIN + 6) == 1 && !sigismember(&now, SIGALRM) &&
+		     !sigismember(&now, SIGTERM),
+	     "mask %lx", *(unsigned long *)&now);
+}
+
+static void beat(long n)
+{
+	static long maps;
+	long maps_now = number_of_maps();
+
+	/* the forker's one mapping comes and goes, and may merge */
+	if (n == 200)
+		maps = maps_now;
+	must(!maps || labs(maps_now - maps) <= 4, "%ld mappings, were %ld", maps_now, maps);
+	put("beat", "%ld %ld %ld %ld %ld %ld %ld %ld %ld %ld %ld %ld\n", n, rounds[0], rounds[1], rounds[2], rounds[3],
+	    rounds[4], rounds[5], rounds[6], rounds[7], (long)ticks, (long)usr1, eintr);
+	if (n == 20)
+		put("ready", "%d\n", getpid());
+}
+
+static void run(pthread_t threads[7], int tfd)
+{
+	for (long n = 0; !ending; n++) {
+		union sigval value = { .sival_int = (int)n };
+		uint64_t expired;
+		ssize_t got = read(tfd, &expired, 8);
+
+		must(got == 8 && expired >= 1, "timerfd gives %zd", got);
+		if (syscall(SYS_gettid) == getpid())
+			pthread_sigqueue(threads[6], SIGRTMIN + 6, value);
+		pthread_kill(threads[n % 2], SIGUSR1);
+		check_mask();
+		if (n % 20 == 0)
+			beat(n);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	pthread_t threads[7];
+	sigset_t mask = odd_mask();
+
+	if (argc < 2)
+		return 2;
+	dir = argv[1];
+	handle_signals();
 	if (pipe(ring) || pipe(ring_back))
 		return 3;
 	setvbuf(stdout, NULL, _IONBF, 0);
-	/* all start with everything blocked: signals go to the first thread and to the computers */
-	sigfillset(&full);
-	sigdelset(&full, SIGSEGV);
-	for (int i = 0; i < 7; i++) {
-		sigset_t first = mask;
-
-		sigaddset(&first, SIGTERM);
-		sigaddset(&first, SIGRTMIN + 6);
-		pthread_sigmask(SIG_SETMASK, i < 2 ? &first : &full, NULL);
-		if (pthread_create(&threads[i], NULL, fn[i], (void *)(intptr_t)(i < 2 ? i : i)))
-			return 4;
-	}
+	if (!start_threads(threads, mask))
+		return 4;
 	if (!start_sharers())
 		return 5;
 	/* They must have their alternate stacks before the first signal is sent to them. */
@@ -329,41 +395,7 @@ int main(int argc, char **argv)
 	sigaddset(&mask, SIGUSR2);
 	sigaddset(&mask, SIGRTMIN + 6);
 	pthread_sigmask(SIG_SETMASK, &mask, NULL);
-	setitimer(ITIMER_REAL, &it, NULL);
-	timer_create(CLOCK_MONOTONIC, &(struct sigevent){ .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN + 5 },
-		     &timer);
-	timer_settime(timer, 0, &its, NULL);
-	tfd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
-	timerfd_settime(tfd, 0, &its, NULL);
-	for (long n = 0; !ending; n++) {
-		union sigval value = { .sival_int = (int)n };
-		uint64_t expired;
-		sigset_t now;
-		ssize_t got;
-
-		got = read(tfd, &expired, 8);
-		must(got == 8 && expired >= 1, "timerfd gives %zd", got);
-		if (syscall(SYS_gettid) == getpid())
-			pthread_sigqueue(threads[6], SIGRTMIN + 6, value);
-		pthread_kill(threads[n % 2], SIGUSR1);
-		pthread_sigmask(SIG_SETMASK, NULL, &now);
-		must(sigismember(&now, SIGUSR2) == 1 && sigismember(&now, SIGRTMIN + 6) == 1 &&
-			     !sigismember(&now, SIGALRM) && !sigismember(&now, SIGTERM),
-		     "mask %lx", *(unsigned long *)&now);
-		if (n % 20 == 0) {
-			long maps_now = number_of_maps();
-
-			/* the forker's one mapping comes and goes, and may merge */
-			if (n == 200)
-				maps = maps_now;
-			must(!maps || labs(maps_now - maps) <= 4, "%ld mappings, were %ld", maps_now, maps);
-			put("beat", "%ld %ld %ld %ld %ld %ld %ld %ld %ld %ld %ld %ld\n", n, rounds[0], rounds[1],
-			    rounds[2], rounds[3], rounds[4], rounds[5], rounds[6], rounds[7], (long)ticks, (long)usr1,
-			    eintr);
-			if (n == 20)
-				put("ready", "%d\n", getpid());
-		}
-	}
+	run(threads, start_timers());
 	for (int i = 0; i < 6; i++)
 		must(rounds[i] > 0, "thread %d did nothing", i);
 	pthread_sigqueue(threads[6], SIGRTMIN + 6, (union sigval){ .sival_int = (int)rounds[5] });
