@@ -12,6 +12,7 @@
 #include "features/features.h"
 #include "netfilter/nft_lock.h"
 #include "util/str.h"
+#include "util/suggest.h"
 
 /* How many features of each need the host lacks. */
 struct lacks {
@@ -178,25 +179,22 @@ static void tell_locks(void)
 	close(netlink);
 }
 
-int check_command(struct options *opts, const struct words *words)
+int check_command(struct request *req, const struct words *words)
 {
-	struct session session;
-	int ret = 0;
+	const struct options *opts = &req->opts;
+	int ret = session_begin(req);
 
-	if (opts->check_json && !opts->pid)
-		return usage_error("--json needs a tree to tell of: criu check -t PID --json");
-	ret = session_begin(&session, opts, "check");
 	if (ret < 0)
 		return ret;
 	if (opts->pid) {
 		ret = check_tree(opts);
-		return ret < 0 ? session_end(&session, ret) : session_end(&session, 0) ? EXIT_FAILURE : ret;
+		return ret < 0 ? session_end(req, ret) : session_end(req, 0) ? EXIT_FAILURE : ret;
 	}
 	if (opts->features.n)
 		ret = check_named(&opts->features);
 	else
 		ret = check_needed(opts->check_all ? NEED_OPTIONAL : opts->check_extra ? NEED_EXTRA : NEED_ALWAYS);
 	tell_locks();
-	session_end(&session, 0);
+	session_end(req, 0);
 	return ret;
 }

@@ -11,7 +11,7 @@ struct command {
 	const char *usage; /* what follows the name */
 	const char *summary; /* one line */
 	const char *about; /* paragraphs of its own help page */
-	int (*run)(struct options *opts, const struct words *words);
+	int (*run)(struct request *req, const struct words *words);
 };
 
 extern const struct command commands[];
@@ -19,9 +19,9 @@ extern const size_t commands_nr;
 
 const struct command *command_find(const char *name);
 
-int dump_command(struct options *opts, const struct words *words);
-int restore_command(struct options *opts, const struct words *words);
-int check_command(struct options *opts, const struct words *words);
+int dump_command(struct request *req, const struct words *words);
+int restore_command(struct request *req, const struct words *words);
+int check_command(struct request *req, const struct words *words);
 
 /* check_tree.c: what stands in the way of a dump of opts->pid, on stdout. The exit status, or a negative errno. */
 int check_tree(const struct options *opts);
@@ -31,23 +31,19 @@ void help_main(void);
 void help_command(const struct command *command);
 void print_version(void);
 
-/* suggest.c: the name nearest to @word among @n names, or NULL if none is near. @name_of(i) may return NULL. */
-const char *suggest(const char *word, size_t n, const char *(*name_of)(size_t i));
-
 /* usage.c: "criu: ..." on stderr, for mistakes on the command line. Returns -EINVAL. */
 int usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* session.c: directories and log of a command that works on images. */
-struct session {
-	struct options *opts;
-	const char *what; /* "dump", "restore" */
-	int log_fd; /* -1: the log goes to stderr */
-};
+/* The same of a mistake in a request; @arg is not used. */
+void usage_report(void *arg, const char *line);
 
-/* Opens the directories and the log, starts the progress line. On failure (said on stderr) nothing is left open. */
-int session_begin(struct session *session, struct options *opts, const char *what);
+/*
+ * session.c: what surrounds a run. Validates the request, opens its directories and log, starts the progress line. On
+ * failure, reported on stderr, nothing is left open.
+ */
+int session_begin(struct request *req);
 /* @err: how the run ended. Says on stderr why it failed, if that is not there already. Returns the exit status. */
-int session_end(struct session *session, int err);
+int session_end(struct request *req, int err);
 
 /* progress.c: shared memory for the line, or NULL where nobody could see it. */
 struct progress *progress_begin(const char *what, const struct options *opts);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "request/option_table.h"
 
 #define INTERFACE_VERSION "4.2"
 #ifndef OWN_VERSION

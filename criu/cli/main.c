@@ -9,9 +9,11 @@
 
 #include "base/cleanup.h"
 #include "cli/cli.h"
+#include "request/config.h"
 #include "run/interrupt.h"
 #include "util/log.h"
 #include "util/str.h"
+#include "util/suggest.h"
 
 static const char *command_name(size_t i)
 {
@@ -56,7 +58,7 @@ static int show_help(const struct words *words)
 	return 0;
 }
 
-static int run_command(int argc, char **argv, struct options *opts, const struct words *words)
+static int run_command(int argc, char **argv, struct request *req, const struct words *words)
 {
 	const struct command *command = command_find(words->command);
 	int ret;
@@ -68,15 +70,16 @@ static int run_command(int argc, char **argv, struct options *opts, const struct
 	if (words->arg_nr > command->args)
 		return usage_error("'%s': %s takes no such word; see criu %s --help", words->arg[command->args],
 				   command->name, command->name);
-	ret = config_load(opts, command->bit);
+	req->command = command->bit;
+	ret = config_load(req);
 	if (ret == 0)
-		ret = options_parse(argc, argv, command->bit, opts);
-	return ret < 0 ? ret : command->run(opts, words);
+		ret = options_parse(argc, argv, req);
+	return ret < 0 ? ret : command->run(req, words);
 }
 
 int main(int argc, char **argv)
 {
-	struct options opts;
+	struct request req;
 	struct words words;
 	int ret = fill_standard_descriptors();
 
@@ -85,13 +88,13 @@ int main(int argc, char **argv)
 	interrupt_not_by_writes();
 	if (ret < 0)
 		usage_error("/dev/null: %s", strerror(-ret));
-	else if ((ret = options_init(&opts)) < 0)
+	else if ((ret = request_init(&req, usage_report, NULL)) < 0)
 		usage_error("the options: %s", strerror(-ret));
 	if (ret < 0)
 		return EXIT_FAILURE;
-	ret = options_scan(argc, argv, &opts, &words);
+	ret = options_scan(argc, argv, &req, &words);
 	if (ret < 0)
-		goto free_options;
+		goto free_request;
 	if (words.version) {
 		print_version();
 	} else if (words.help || (words.command && str_eq(words.command, "help"))) {
@@ -100,9 +103,9 @@ int main(int argc, char **argv)
 		help_main();
 		ret = -EINVAL;
 	} else {
-		ret = run_command(argc, argv, &opts, &words);
+		ret = run_command(argc, argv, &req, &words);
 	}
-free_options:
-	options_free(&opts);
+free_request:
+	request_free(&req);
 	return ret < 0 ? EXIT_FAILURE : ret;
 }

@@ -4,11 +4,12 @@
  * VALUE, -nVALUE, -abc; and one word, the command, wherever it stands.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
 #include "cli/options.h"
+#include "request/option_table.h"
+#include "request/take.h"
 #include "util/str.h"
 
 /* Where the parser stands in argv. */
@@ -29,121 +30,38 @@ struct found {
 	char shown[64]; /* "--images-dir", "-D": as the user wrote it */
 };
 
-typedef int (*option_fn)(struct options *opts, unsigned int command, const struct found *found);
+typedef int (*option_fn)(struct request *req, const struct found *found);
 
-static const char *option_name(size_t i)
+static int take(struct request *req, const struct found *found)
 {
-	return option_table[i].name;
-}
-
-static const struct option_spec *find_long(const char *name, size_t len)
-{
-	for (size_t i = 0; i < option_table_nr; i++)
-		if (strlen(option_table[i].name) == len && !memcmp(option_table[i].name, name, len))
-			return &option_table[i];
-	return NULL;
-}
-
-static const struct option_spec *find_letter(char letter)
-{
-	for (size_t i = 0; i < option_table_nr; i++)
-		if (option_table[i].letter == letter)
-			return &option_table[i];
-	return NULL;
-}
-
-static bool takes_argument(const struct option_spec *spec)
-{
-	return spec->kind == ARG_STRING || spec->kind == ARG_LIST || spec->kind == ARG_HANDLER;
-}
-
-static int unknown_option(const char *dashes, const char *name, const char *where)
-{
-	const char *near = suggest(name, option_table_nr, option_name);
-
-	if (near)
-		return usage_error("%sunknown option %s%s; did you mean %s%s?", where, dashes, name, dashes, near);
-	return usage_error("%sunknown option %s%s; see criu --help", where, dashes, name);
-}
-
-static int string_set(char **field, const char *value)
-{
-	char *copy = strdup(value);
-
-	if (!copy)
-		return -ENOMEM;
-	free(*field);
-	*field = copy;
-	return 0;
-}
-
-static int apply(struct options *opts, const struct option_spec *spec, const char *arg)
-{
-	void *field = (char *)opts + spec->offset;
-
-	switch (spec->kind) {
-	case ARG_NONE:
-		*(bool *)field = true;
-		return 0;
-	case ARG_STRING:
-		return string_set(field, arg);
-	case ARG_LIST:
-		return str_list_add(field, arg);
-	case ARG_HANDLER:
-	case ARG_OPTIONAL:
-	case ARG_ACTION:
-		return spec->parse(opts, arg);
-	}
-	return -EINVAL;
-}
-
-/* A value that the table's handler accepts, for a command it means something to, in a stage that builds it. */
-static int take(struct options *opts, unsigned int command, const struct found *found)
-{
-	const struct option_spec *spec = found->spec;
-	int ret;
-
-	if (!(spec->commands & command)) {
-		usage_error("warning: %s changes nothing for this command", found->shown);
-		return 0;
-	}
-	if (!spec->built)
-		return usage_error("%s is not built yet", found->shown);
-	ret = apply(opts, spec, found->arg);
-	if (ret == -EINVAL)
-		return usage_error("%s: '%s' does not fit; it takes %s", found->shown, found->arg ? found->arg : "",
-				   spec->arg ? spec->arg : "no value");
-	if (ret == -EOPNOTSUPP)
-		return usage_error("%s%s%s is not built yet", found->shown, found->arg ? "=" : "",
-				   found->arg ? found->arg : "");
-	if (ret == -ENOMEM)
-		usage_error("%s: out of memory", found->shown);
-	return ret;
+	if (!option_concerns(req, found->spec))
+		request_warn(req, "%s changes nothing for this command", found->shown);
+	return option_take(req, found->spec, found->arg, found->shown);
 }
 
 /* Pass one looks for these alone. */
-static int take_first(struct options *opts, unsigned int command, const struct found *found)
+static int take_first(struct request *req, const struct found *found)
 {
 	if (str_eq(found->spec->name, "config") || str_eq(found->spec->name, "no-default-config"))
-		return apply(opts, found->spec, found->arg);
+		return option_apply(req, found->spec, found->arg);
 	return 0;
 }
 
-static int long_option(struct cursor *at, struct found *ret_found)
+static int long_option(struct cursor *at, const struct request *req, struct found *ret_found)
 {
 	const char *name = at->argv[at->i] + 2;
 	size_t len = strcspn(name, "=");
-	const struct option_spec *spec = find_long(name, len);
+	const struct option_spec *spec = option_find(name, len);
 	const char *arg = name[len] ? name + len + 1 : NULL;
 	char plain[64];
 
 	str_format(plain, sizeof(plain), "%.*s", (int)(len < 60 ? len : 60), name);
 	if (!spec)
-		return unknown_option("--", plain, "");
+		return option_unknown(req, "--", plain, "");
 	str_format(ret_found->shown, sizeof(ret_found->shown), "--%s", plain);
 	if (arg && (spec->kind == ARG_NONE || spec->kind == ARG_ACTION))
 		return usage_error("--%s takes no value", plain);
-	if (!arg && takes_argument(spec)) {
+	if (!arg && option_takes_argument(spec)) {
 		if (at->i + 1 >= at->argc)
 			return usage_error("--%s needs a value: --%s %s", plain, plain, spec->arg);
 		arg = at->argv[++at->i];
@@ -172,13 +90,13 @@ static const char *verbosity_word(const char *rest, bool quiet)
 static int short_option(struct cursor *at, struct found *ret_found)
 {
 	char letter = *at->cluster++;
-	const struct option_spec *spec = find_letter(letter);
+	const struct option_spec *spec = option_find_letter(letter);
 	const char *arg = NULL;
 
 	if (!spec)
 		return usage_error("unknown option -%c; see criu --help", letter);
 	str_format(ret_found->shown, sizeof(ret_found->shown), "-%c (--%s)", letter, spec->name);
-	if (takes_argument(spec)) {
+	if (option_takes_argument(spec)) {
 		if (*at->cluster) {
 			arg = at->cluster;
 		} else if (at->i + 1 < at->argc) {
@@ -228,20 +146,20 @@ static int take_rest(struct cursor *at)
 	return 0;
 }
 
-static int take_option(struct cursor *at, struct options *opts, unsigned int command, option_fn fn)
+static int take_option(struct cursor *at, struct request *req, option_fn fn)
 {
 	struct found found = { 0 };
-	int ret = at->cluster ? short_option(at, &found) : long_option(at, &found);
+	int ret = at->cluster ? short_option(at, &found) : long_option(at, req, &found);
 
 	if (ret < 0)
 		return ret;
 	at->words->help |= str_eq(found.spec->name, "help");
 	at->words->version |= str_eq(found.spec->name, "version");
 	at->wants_exec_cmd |= str_eq(found.spec->name, "exec-cmd");
-	return fn(opts, command, &found);
+	return fn(req, &found);
 }
 
-static int walk(struct cursor *at, struct options *opts, unsigned int command, option_fn fn)
+static int walk(struct cursor *at, struct request *req, option_fn fn)
 {
 	int ret = 0;
 
@@ -258,7 +176,7 @@ static int walk(struct cursor *at, struct options *opts, unsigned int command, o
 		}
 		at->cluster = word[1] == '-' ? NULL : word + 1;
 		do {
-			ret = take_option(at, opts, command, fn);
+			ret = take_option(at, req, fn);
 		} while (ret == 0 && at->cluster && *at->cluster);
 	}
 	if (ret == 0 && at->wants_exec_cmd && !at->exec_cmd->n)
@@ -266,12 +184,12 @@ static int walk(struct cursor *at, struct options *opts, unsigned int command, o
 	return ret;
 }
 
-int options_scan(int argc, char **argv, struct options *opts, struct words *ret_words)
+int options_scan(int argc, char **argv, struct request *req, struct words *ret_words)
 {
 	struct words words = { 0 };
 	struct str_list ignored = { 0 };
 	struct cursor at = { .argc = argc, .argv = argv, .words = &words, .exec_cmd = &ignored, .first_pass = true };
-	int ret = walk(&at, opts, CMD_ANY, take_first);
+	int ret = walk(&at, req, take_first);
 
 	str_list_free(&ignored);
 	if (ret == 0)
@@ -279,29 +197,10 @@ int options_scan(int argc, char **argv, struct options *opts, struct words *ret_
 	return ret;
 }
 
-int options_parse(int argc, char **argv, unsigned int command, struct options *opts)
+int options_parse(int argc, char **argv, struct request *req)
 {
 	struct words words = { 0 };
-	struct cursor at = { .argc = argc, .argv = argv, .words = &words, .exec_cmd = &opts->exec_cmd };
+	struct cursor at = { .argc = argc, .argv = argv, .words = &words, .exec_cmd = &req->opts.exec_cmd };
 
-	return walk(&at, opts, command, take);
-}
-
-int options_set(struct options *opts, unsigned int command, const char *name, const char *arg, const char *where)
-{
-	const struct option_spec *spec = find_long(name, strlen(name));
-	struct found found = { .spec = spec, .arg = arg };
-
-	if (!spec)
-		return unknown_option("", name, where);
-	if (spec->kind == ARG_ACTION)
-		return usage_error("%s%s belongs on the command line", where, name);
-	if (arg && spec->kind == ARG_NONE)
-		return usage_error("%s%s takes no value", where, name);
-	if (!arg && takes_argument(spec))
-		return usage_error("%s%s needs a value: %s %s", where, name, name, spec->arg);
-	if (!(spec->commands & command))
-		return 0;
-	str_format(found.shown, sizeof(found.shown), "%.40s%.20s", where, name);
-	return take(opts, command, &found);
+	return walk(&at, req, take);
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* criu restore: and what becomes of the program once the tree runs. */
 #include <errno.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,43 +11,6 @@
 
 #include "cli/cli.h"
 #include "restore/restore.h"
-
-/* As execvp(3) would find it: what cannot be started is told before the tree is there. */
-static bool can_execute(const char *command)
-{
-	const char *dirs = getenv("PATH");
-	char path[PATH_MAX];
-
-	if (strchr(command, '/'))
-		return access(command, X_OK) == 0;
-	for (const char *dir = dirs ? dirs : "/bin:/usr/bin"; *dir; dir += *dir == ':') {
-		size_t len = strcspn(dir, ":");
-
-		if (snprintf(path, sizeof(path), "%.*s/%s", len ? (int)len : 1, len ? dir : ".", command) <
-			    (int)sizeof(path) &&
-		    access(path, X_OK) == 0)
-			return true;
-		dir += len;
-	}
-	return false;
-}
-
-static int restore_options_fit(const struct options *opts)
-{
-	if (opts->restore_sibling && !opts->restore_detached)
-		return usage_error("--restore-sibling needs --restore-detached: nobody can wait for a sibling");
-	if (opts->exec_cmd.n && opts->restore_detached)
-		return usage_error(
-			"--exec-cmd and --restore-detached exclude each other: the command is the tree's parent");
-	if (opts->exec_cmd.n && opts->restore_sibling)
-		return usage_error("--exec-cmd and --restore-sibling exclude each other");
-	if (opts->exec_cmd.n && !can_execute(opts->exec_cmd.v[0]))
-		return usage_error("--exec-cmd: there is no program %s", opts->exec_cmd.v[0]);
-	if (opts->has_images_user && opts->shell_job)
-		return usage_error(
-			"--untrusted-images and --shell-job exclude each other: the user would get your terminal");
-	return 0;
-}
 
 /* End by the signal that ended the root, so that a caller sees the same; its core file was written already. */
 static void die_by(int sig)
@@ -83,22 +45,17 @@ static int become(const struct options *opts)
 	return EXIT_FAILURE;
 }
 
-int restore_command(struct options *opts, const struct words *words)
+int restore_command(struct request *req, const struct words *words)
 {
-	struct session session;
-	int wait_status = 0, ret = restore_options_fit(opts);
+	const struct options *opts = &req->opts;
+	int wait_status = 0, ret = session_begin(req);
 
-	if (ret == 0)
-		ret = session_begin(&session, opts, "restore");
 	if (ret < 0)
 		return ret;
-	/* Who becomes the tree's parent waits for it himself. */
-	if (opts->exec_cmd.n)
-		opts->restore_detached = true;
 	ret = restore_run(opts, &wait_status);
 	if (ret < 0)
-		return session_end(&session, ret);
-	session_end(&session, 0);
+		return session_end(req, ret);
+	session_end(req, 0);
 	if (opts->exec_cmd.n)
 		return become(opts);
 	return opts->restore_detached ? EXIT_SUCCESS : pass_on(wait_status);

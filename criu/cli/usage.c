@@ -17,3 +17,8 @@ int usage_error(const char *fmt, ...)
 	fputc('\n', stderr);
 	return -EINVAL;
 }
+
+void usage_report(void *arg, const char *line)
+{
+	fprintf(stderr, "criu: %s\n", line);
+}

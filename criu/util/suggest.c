@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/bits.h"
-#include "cli/cli.h"
+#include "util/suggest.h"
 
 #define WORD_MAX 40
 

@@ -3,7 +3,13 @@
  * Every option of the command line. An option that no stage builds yet has built = false (the macros that begin with
  * LATER_): it is understood, and refused by its name where it would change something.
  */
-#include "cli/options.h"
+#include "request/option_table.h"
+#include <string.h>
+
+#include "request/modes.h"
+#include "request/option_values.h"
+#include "request/request.h"
+#include "util/suggest.h"
 
 #define AT(field) .offset = offsetof(struct options, field)
 #define ROW(is_built, short_name, long_name, cmds, in_group) \
@@ -35,6 +41,14 @@
 #define VALUE(how, c, n, a, cmds, in, fn, text)                                                   \
 	{                                                                                         \
 		ROW(true, c, n, cmds, in), .kind = ARG_##how, .parse = fn, .arg = a, .help = text \
+	}
+#define MODE(n, a, cmds, in, field, list, text)                                                                \
+	{                                                                                                      \
+		ROW(true, 0, n, cmds, in), .kind = ARG_MODE, AT(field), .modes = &list, .arg = a, .help = text \
+	}
+#define LATER_MODE(n, a, cmds, in, field, list, text)                                                           \
+	{                                                                                                       \
+		ROW(false, 0, n, cmds, in), .kind = ARG_MODE, AT(field), .modes = &list, .arg = a, .help = text \
 	}
 #define LATER_VALUE(how, c, n, a, cmds, in, fn, text)                                              \
 	{                                                                                          \
@@ -71,7 +85,7 @@ const struct option_spec option_table[] = {
 	VALUE(HANDLER, 0, "ghost-limit", "SIZE", DUMPS | CMD_CHECK, FILES, value_ghost_limit, "largest unlinked file that is saved whole (default: 1M; K, M and G are understood)"),
 	VALUE(OPTIONAL, 0, "tmpfs-files", "SIZE", DUMPS | CMD_CHECK, FILES, value_tmpfs_files, "save files in /dev/shm and other tmpfs, each up to SIZE (default: 64M); a restore makes those that are missing"),
 	FLAG(0, "link-remap", DUMPS | CMD_CHECK, FILES, link_remap, "give unlinked files that have other links a temporary name"),
-	VALUE(HANDLER, 0, "file-validation", "filesize|buildid", CMD_BOTH, FILES, value_file_validation, "how restore knows that a file is still the same (default: buildid, size for files without one)"),
+	MODE("file-validation", "filesize|buildid", CMD_BOTH, FILES, file_validation, file_validation_modes, "how restore knows that a file is still the same (default: buildid, size for files without one)"),
 	FLAG('l', "file-locks", CMD_BOTH | CMD_CHECK, FILES, file_locks, "keep file locks: flock(2), fcntl(2) ranges, leases"),
 	FLAG(0, "ghost-fiemap", DUMPS, FILES, ghost_fiemap, "accepted: holes of unlinked files are always found, by SEEK_HOLE"),
 	FLAG(0, "evasive-devices", CMD_BOTH | CMD_CHECK, FILES, evasive_devices, "a device whose path leads elsewhere now is found by another one"),
@@ -92,7 +106,7 @@ const struct option_spec option_table[] = {
 	LATER_FLAG(0, "track-mem", DUMPS, MEMORY, track_mem, "track memory changes, for a later incremental dump"),
 	LATER_STRING(0, "prev-images-dir", "DIR", DUMPS | CMD_PAGE_SERVER, MEMORY, parent_dir, "images of the dump before; relative to the images directory"),
 	LATER_FLAG(0, "auto-dedup", PAGES, MEMORY, auto_dedup, "free pages of older images once they are superseded"),
-	LATER_VALUE(HANDLER, 0, "pre-dump-mode", "splice|read", CMD_PRE_DUMP, MEMORY, value_pre_dump_mode, "how pre-dump takes pages"),
+	LATER_MODE("pre-dump-mode", "splice|read", CMD_PRE_DUMP, MEMORY, pre_dump_mode, pre_dump_modes, "how pre-dump takes pages"),
 	LATER_FLAG(0, "lazy-pages", PAGES, MEMORY, lazy_pages, "bring pages back when they are touched"),
 	LATER_FLAG(0, "page-server", DUMPS, MEMORY, page_server, "send the pages to a page server"),
 	LATER_STRING(0, "address", "ADDR", PAGES | CMD_SERVICE, MEMORY, address, "address of the page server or service socket"),
@@ -111,7 +125,7 @@ const struct option_spec option_table[] = {
 	FLAG(0, "tcp-established", CMD_BOTH | CMD_CHECK, NET, tcp_established, "keep TCP connections"),
 	FLAG(0, "tcp-close", CMD_BOTH | CMD_CHECK, NET, tcp_close, "TCP connections come back closed"),
 	FLAG(0, "skip-in-flight", CMD_BOTH | CMD_CHECK, NET, skip_in_flight, "leave out connections that nobody accepted yet"),
-	VALUE(HANDLER, 0, "network-lock", "iptables|nftables|skip", CMD_BOTH, NET, value_network_lock, "how traffic is held while the tree is frozen"),
+	MODE("network-lock", "iptables|nftables|skip", CMD_BOTH, NET, network_lock, network_lock_modes, "how traffic is held while the tree is frozen"),
 
 	/* -- namespaces, mounts, cgroups -- */
 	LATER_VALUE(HANDLER, 0, "empty-ns", "net", CMD_BOTH, NS, value_empty_ns, "make the namespace, leave it empty"),
@@ -154,3 +168,34 @@ const struct option_spec option_table[] = {
 /* clang-format on */
 
 const size_t option_table_nr = sizeof(option_table) / sizeof(option_table[0]);
+
+const struct option_spec *option_find(const char *name, size_t len)
+{
+	for (size_t i = 0; i < option_table_nr; i++)
+		if (strlen(option_table[i].name) == len && !memcmp(option_table[i].name, name, len))
+			return &option_table[i];
+	return NULL;
+}
+
+const struct option_spec *option_find_letter(char letter)
+{
+	for (size_t i = 0; i < option_table_nr; i++)
+		if (option_table[i].letter == letter)
+			return &option_table[i];
+	return NULL;
+}
+
+static const char *option_name(size_t i)
+{
+	return option_table[i].name;
+}
+
+int option_unknown(const struct request *req, const char *dashes, const char *name, const char *where)
+{
+	const char *near = suggest(name, option_table_nr, option_name);
+
+	if (near)
+		return request_refuse(req, "%sunknown option %s%s; did you mean %s%s?", where, dashes, name, dashes,
+				      near);
+	return request_refuse(req, "%sunknown option %s%s; see criu --help", where, dashes, name);
+}

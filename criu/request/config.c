@@ -13,8 +13,9 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "cli/cli.h"
-#include "cli/options.h"
+#include "request/config.h"
+#include "request/option_table.h"
+#include "request/take.h"
 #include "util/str.h"
 
 #define SYSTEM_CONFIG "/etc/criu/default.conf"
@@ -90,13 +91,30 @@ static void trim_value(char *value)
 		value[--len] = 0;
 }
 
-static int config_line(struct options *opts, unsigned int command, const char *where, char *line)
+static int set_by_name(struct request *req, const char *name, const char *arg, const char *where)
+{
+	const struct option_spec *spec = option_find(name, strlen(name));
+	char shown[64];
+
+	if (!spec)
+		return option_unknown(req, "", name, where);
+	if (spec->kind == ARG_ACTION)
+		return request_refuse(req, "%s%s belongs on the command line", where, name);
+	if (arg && spec->kind == ARG_NONE)
+		return request_refuse(req, "%s%s takes no value", where, name);
+	if (!arg && option_takes_argument(spec))
+		return request_refuse(req, "%s%s needs a value: %s %s", where, name, name, spec->arg);
+	str_format(shown, sizeof(shown), "%.40s%.20s", where, name);
+	return option_take(req, spec, arg, shown);
+}
+
+static int config_line(struct request *req, const char *where, char *line)
 {
 	char *name, *value;
 	bool quoted = strpbrk(line, "\"'") != NULL;
 
 	if (split_line(line, &name, &value) < 0)
-		return usage_error("%sa quote is not closed, or something stands behind it", where);
+		return request_refuse(req, "%sa quote is not closed, or something stands behind it", where);
 	if (!*name)
 		return 0;
 	if (value && !quoted)
@@ -104,10 +122,10 @@ static int config_line(struct options *opts, unsigned int command, const char *w
 	name[strcspn(name, " \t\r\n=#")] = 0;
 	if (str_has_prefix(name, "--"))
 		name += 2;
-	return options_set(opts, command, name, value, where);
+	return set_by_name(req, name, value, where);
 }
 
-int config_load_file(struct options *opts, unsigned int command, const char *path, bool must)
+int config_load_file(struct request *req, const char *path, bool must)
 {
 	_cleanup_fclose_ FILE *file = fopen(path, "re");
 	_cleanup_free_ char *line = NULL;
@@ -118,22 +136,22 @@ int config_load_file(struct options *opts, unsigned int command, const char *pat
 	if (!file) {
 		if (!must && (errno == ENOENT || errno == ENOTDIR || errno == EACCES))
 			return 0;
-		return usage_error("config file %s: %s", path, strerror(errno));
+		return request_refuse(req, "config file %s: %s", path, strerror(errno));
 	}
 	while (getline(&line, &size, file) >= 0) {
 		int ret;
 
 		snprintf(where, sizeof(where), "%s:%u: ", path, ++nr);
-		ret = config_line(opts, command, where, line);
+		ret = config_line(req, where, line);
 		if (ret < 0)
 			return ret;
 	}
 	if (ferror(file))
-		return usage_error("config file %s: cannot be read: %s", path, strerror(errno));
+		return request_refuse(req, "config file %s: cannot be read: %s", path, strerror(errno));
 	return 0;
 }
 
-static int user_config(struct options *opts, unsigned int command)
+static int user_config(struct request *req)
 {
 	const char *home = getenv("HOME");
 	char path[PATH_MAX];
@@ -145,29 +163,29 @@ static int user_config(struct options *opts, unsigned int command)
 	}
 	if (!home || path_join(path, sizeof(path), home, USER_CONFIG) < 0)
 		return 0;
-	return config_load_file(opts, command, path, false);
+	return config_load_file(req, path, false);
 }
 
-int config_load(struct options *opts, unsigned int command)
+int config_load(struct request *req)
 {
 	const char *env = getenv("CRIU_CONFIG_FILE");
 	int ret = 0;
 
-	if (!opts->no_default_config) {
-		ret = config_load_file(opts, command, SYSTEM_CONFIG, false);
+	if (!req->opts.no_default_config) {
+		ret = config_load_file(req, SYSTEM_CONFIG, false);
 		if (ret == 0)
-			ret = user_config(opts, command);
+			ret = user_config(req);
 	}
 	if (ret == 0 && env && *env)
-		ret = config_load_file(opts, command, env, true);
-	if (ret == 0 && opts->config_file) {
+		ret = config_load_file(req, env, true);
+	if (ret == 0 && req->opts.config_file) {
 		/* A file may not name another one: take the name away while it is read. */
-		char *path = opts->config_file;
+		char *path = req->opts.config_file;
 
-		opts->config_file = NULL;
-		ret = config_load_file(opts, command, path, true);
-		free(opts->config_file);
-		opts->config_file = path;
+		req->opts.config_file = NULL;
+		ret = config_load_file(req, path, true);
+		free(req->opts.config_file);
+		req->opts.config_file = path;
 	}
 	return ret;
 }

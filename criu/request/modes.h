@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Values that are one of several words: the word, and its number of ours. */
+#pragma once
+#include <stddef.h>
+
+struct mode {
+	const char *word;
+	int ours;
+};
+
+struct mode_list {
+	const struct mode *v;
+	size_t n;
+};
+
+extern const struct mode_list file_validation_modes, network_lock_modes, pre_dump_modes, cgroup_modes, cpu_cap_modes;
+
+/* NULL: there is none. */
+const struct mode *mode_by_word(const struct mode_list *modes, const char *word);

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "request/open.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "util/fds.h"
+#include "util/log.h"
+#include "util/output.h"
+#include "util/str.h"
+
+/* A descriptor of @path, relative to @base; messages call it @given. */
+static int open_directory(const struct request *req, const char *what, const char *given, int base, const char *path)
+{
+	int fd = open_at(base, path, O_RDONLY | O_DIRECTORY, 0);
+
+	if (fd == -ENOENT)
+		return request_refuse(req, "the %s directory %s does not exist; make it first: mkdir -p %s", what,
+				      given, given);
+	if (fd < 0)
+		return request_refuse(req, "the %s directory %s: %s", what, given, strerror(-fd));
+	return fd;
+}
+
+static int open_directories(struct request *req)
+{
+	struct options *opts = &req->opts;
+
+	if (opts->images_dir_fd < 0)
+		opts->images_dir_fd = open_directory(req, "images", opts->images_dir, AT_FDCWD, opts->images_dir);
+	if (opts->images_dir_fd < 0)
+		return opts->images_dir_fd;
+	if (opts->work_dir_fd >= 0)
+		return 0;
+	if (opts->work_dir)
+		opts->work_dir_fd = open_directory(req, "work", opts->work_dir, AT_FDCWD, opts->work_dir);
+	else
+		opts->work_dir_fd = open_directory(req, "work", opts->images_dir, opts->images_dir_fd, ".");
+	return opts->work_dir_fd < 0 ? opts->work_dir_fd : 0;
+}
+
+static int open_log_file(struct request *req)
+{
+	const struct options *opts = &req->opts;
+	int fd;
+
+	if (str_eq(opts->log_file, "-"))
+		fd = dup_fd_above(STDOUT_FILENO, STDERR_FILENO + 1);
+	else
+		fd = output_open(opts->work_dir_fd, opts->log_file, true);
+	if (fd < 0)
+		return request_refuse(req, "log file %s: %s", opts->log_file, output_error(fd));
+	req->log_fd = fd;
+	log_to_fd(fd);
+	return 0;
+}
+
+static int open_log(struct request *req)
+{
+	int ret = log_init(req->opts.log_level);
+
+	if (ret < 0)
+		return request_refuse(req, "the log: %s", strerror(-ret));
+	return req->opts.log_file ? open_log_file(req) : 0;
+}
+
+int request_open(struct request *req)
+{
+	int ret = open_directories(req);
+
+	if (ret == 0)
+		ret = open_log(req);
+	if (ret < 0)
+		request_close(req);
+	return ret;
+}
+
+void request_close(struct request *req)
+{
+	struct options *opts = &req->opts;
+
+	if (req->log_fd >= 0) {
+		log_to_fd(STDERR_FILENO);
+		cleanup_close(&req->log_fd);
+	}
+	cleanup_close(&opts->images_dir_fd);
+	cleanup_close(&opts->work_dir_fd);
+	req->log_fd = opts->images_dir_fd = opts->work_dir_fd = -1;
+}

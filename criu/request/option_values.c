@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Arguments of options that are more than a string. Each returns 0, -EINVAL for a bad value, or -ENOMEM. */
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/bits.h"
+#include "request/modes.h"
+#include "request/option_values.h"
+#include "request/request.h"
+#include "util/log.h"
+#include "util/str.h"
+
+/* A decimal number up to @max, and all of @arg is part of it. */
+static int number(const char *arg, uint64_t max, uint64_t *ret_v)
+{
+	uint64_t v;
+
+	if (parse_u64(arg, &v) < 0 || v > max)
+		return -EINVAL;
+	*ret_v = v;
+	return 0;
+}
+
+int value_pid(struct request *req, const char *arg)
+{
+	uint64_t v;
+
+	if (number(arg, INT_MAX, &v) < 0 || v == 0)
+		return -EINVAL;
+	req->opts.pid = (pid_t)v;
+	return 0;
+}
+
+/* -v one more, -vv two more, -v4 and --verbosity=4 set it. */
+int value_verbosity(struct request *req, const char *arg)
+{
+	uint64_t v;
+
+	if (!arg) {
+		req->opts.log_level++;
+	} else if (arg[strspn(arg, "v")] == 0) {
+		req->opts.log_level += 1 + (int)strlen(arg);
+	} else {
+		if (number(arg, INT_MAX, &v) < 0)
+			return -EINVAL;
+		req->opts.log_level = (int)MIN_OF(v, (uint64_t)LOG_DEBUG);
+	}
+	if (req->opts.log_level > LOG_DEBUG)
+		req->opts.log_level = LOG_DEBUG;
+	return 0;
+}
+
+int value_timeout(struct request *req, const char *arg)
+{
+	uint64_t v;
+
+	if (number(arg, UINT_MAX / 1000, &v) < 0)
+		return -EINVAL;
+	req->opts.timeout_sec = (unsigned int)v;
+	return 0;
+}
+
+/* Bytes, with K, M or G behind. */
+static int bytes(const char *arg, uint64_t *ret)
+{
+	static const char units[] = "KMG";
+	size_t len = strlen(arg);
+	const char *unit = NULL;
+	unsigned int shift = 0;
+	char digits[32];
+	uint64_t v;
+
+	if (len == 0 || len >= sizeof(digits))
+		return -EINVAL;
+	memcpy(digits, arg, len + 1);
+	unit = strchr(units, digits[len - 1] & ~0x20);
+	if (unit) {
+		shift = 10 * (unsigned int)(unit - units + 1);
+		digits[len - 1] = 0;
+	}
+	if (number(digits, UINT64_MAX >> shift, &v) < 0)
+		return -EINVAL;
+	*ret = v << shift;
+	return 0;
+}
+
+int value_ghost_limit(struct request *req, const char *arg)
+{
+	return bytes(arg, &req->opts.ghost_limit);
+}
+
+int value_tmpfs_files(struct request *req, const char *arg)
+{
+	req->opts.tmpfs_files = true;
+	return arg ? bytes(arg, &req->opts.tmpfs_limit) : 0;
+}
+
+/* Words between commas, each given to @each. */
+static int each_word(struct request *req, const char *arg, int (*each)(struct request *req, const char *word))
+{
+	char *copy = strdup(arg), *rest = copy, *word;
+	int ret = 0;
+
+	if (!copy)
+		return -ENOMEM;
+	while (ret == 0 && (word = strsep(&rest, ",")))
+		ret = each(req, word);
+	free(copy);
+	return ret;
+}
+
+static int cpu_cap_word(struct request *req, const char *word)
+{
+	const struct mode *cap = mode_by_word(&cpu_cap_modes, word);
+
+	if (!cap)
+		return -EINVAL;
+	req->opts.cpu_cap = cap->ours == CPU_CAP_NONE ? CPU_CAP_NONE : req->opts.cpu_cap | (uint32_t)cap->ours;
+	return 0;
+}
+
+int value_cpu_cap(struct request *req, const char *arg)
+{
+	if (!arg) {
+		req->opts.cpu_cap = CPU_CAP_ALL;
+		return 0;
+	}
+	req->opts.cpu_cap = CPU_CAP_NONE;
+	return each_word(req, arg, cpu_cap_word);
+}
+
+static int ext_unix_word(struct request *req, const char *word)
+{
+	uint64_t inode;
+
+	if (number(word, UINT32_MAX, &inode) < 0 || inode == 0)
+		return -EINVAL;
+	return str_list_add(&req->opts.ext_unix_inodes, word);
+}
+
+int value_ext_unix_sk(struct request *req, const char *arg)
+{
+	req->opts.ext_unix_sk = true;
+	return arg ? each_word(req, arg, ext_unix_word) : 0;
+}
+
+/* fd[N]:KEY */
+int value_inherit_fd(struct request *req, const char *arg)
+{
+	const char *end = strstr(arg, "]:");
+	char digits[16];
+	uint64_t fd;
+	size_t len;
+
+	if (!str_has_prefix(arg, "fd[") || !end || !end[2])
+		return -EINVAL;
+	len = (size_t)(end - arg) - 3;
+	if (len == 0 || len >= sizeof(digits))
+		return -EINVAL;
+	memcpy(digits, arg + 3, len);
+	digits[len] = 0;
+	if (number(digits, INT_MAX, &fd) < 0)
+		return -EINVAL;
+	return options_add_inherit(&req->opts, (int)fd, end + 2);
+}
+
+int value_external(struct request *req, const char *arg)
+{
+	/* Those that are built; mnt, dev, net and pid come with namespaces. */
+	static const char *const types[] = { "file[", "tty[", "pipe[", "pipe:[", "unix[" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		if (str_has_prefix(arg, types[i]) && strchr(arg, ']'))
+			return str_list_add(&req->opts.externals, arg);
+	return -EINVAL;
+}
+
+int value_manage_cgroups(struct request *req, const char *arg)
+{
+	const struct mode *mode = mode_by_word(&cgroup_modes, arg ? arg : "default");
+
+	if (!mode)
+		return -EINVAL;
+	if (mode->ours != CGROUP_MODE_IGNORE && mode->ours != CGROUP_MODE_NONE)
+		return -EOPNOTSUPP;
+	if (mode->ours == CGROUP_MODE_NONE)
+		request_warn(req, "cgroups are not implemented: restored tasks stay in the cgroup of criu");
+	req->opts.cgroup_mode = (enum cgroup_mode)mode->ours;
+	req->opts.manage_cgroups = mode->ours != CGROUP_MODE_IGNORE;
+	return 0;
+}
+
+int value_untrusted_images(struct request *req, const char *arg)
+{
+	uint64_t v;
+
+	/* The last number stands for "no change" in system calls. */
+	if (number(arg, UINT32_MAX - 1, &v) < 0 || v == 0)
+		return -EINVAL;
+	req->opts.images_user = (uid_t)v;
+	req->opts.has_images_user = true;
+	return 0;
+}
+
+int value_port(struct request *req, const char *arg)
+{
+	uint64_t v;
+
+	if (number(arg, UINT16_MAX, &v) < 0 || v == 0)
+		return -EINVAL;
+	req->opts.port = (uint16_t)v;
+	return 0;
+}
+
+static int descriptor(const char *arg, int *ret_fd)
+{
+	uint64_t v;
+
+	if (number(arg, INT_MAX, &v) < 0)
+		return -EINVAL;
+	*ret_fd = (int)v;
+	return 0;
+}
+
+int value_ps_socket(struct request *req, const char *arg)
+{
+	return descriptor(arg, &req->opts.ps_socket);
+}
+
+int value_status_fd(struct request *req, const char *arg)
+{
+	return descriptor(arg, &req->opts.status_fd);
+}
+
+int value_empty_ns(struct request *req, const char *arg)
+{
+	if (!str_eq(arg, "net"))
+		return -EINVAL;
+	req->opts.empty_netns = true;
+	return 0;
+}
+
+/* @arg split at the first @sep into two parts that are not empty. */
+static int pair(struct str_pair **v, size_t *n, const char *arg, char sep)
+{
+	const char *at = strchr(arg, sep);
+	char *key;
+	int ret;
+
+	if (!at || at == arg || !at[1])
+		return -EINVAL;
+	key = strndup(arg, (size_t)(at - arg));
+	if (!key)
+		return -ENOMEM;
+	ret = str_pair_add(v, n, key, at + 1);
+	free(key);
+	return ret;
+}
+
+int value_veth_pair(struct request *req, const char *arg)
+{
+	return pair(&req->opts.veth_pairs, &req->opts.veth_pairs_nr, arg, '=');
+}
+
+int value_ext_mount(struct request *req, const char *arg)
+{
+	if (str_eq(arg, "auto"))
+		return str_list_add(&req->opts.externals, "mnt[]");
+	return pair(&req->opts.ext_mounts, &req->opts.ext_mounts_nr, arg, ':');
+}
+
+int value_close(struct request *req, const char *arg)
+{
+	int fd, ret = descriptor(arg, &fd);
+
+	if (ret < 0)
+		return ret;
+	close(fd);
+	return 0;
+}
+
+/* The parser itself acts on such an option. */
+int value_nothing(struct request *req, const char *arg)
+{
+	return 0;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A request: what is asked of one run, whoever asks. The command line (cli/) and RPC fill it through the same table
+ * (option_table.h), it is validated as a whole (validate.h), and its directories and log are opened (open.h). From then on
+ * its options are read-only, and a run needs nothing else.
+ */
+#pragma once
+#include "run/options.h"
+
+enum command_bit {
+	CMD_DUMP = 1,
+	CMD_PRE_DUMP = 2,
+	CMD_RESTORE = 4,
+	CMD_CHECK = 8,
+	CMD_PAGE_SERVER = 16,
+	CMD_LAZY_PAGES = 32,
+	CMD_SERVICE = 64,
+	CMD_SWRK = 128,
+	CMD_DEDUP = 256,
+	CMD_CPUINFO = 512,
+	CMD_EXEC = 1024,
+	CMD_BOTH = CMD_DUMP | CMD_PRE_DUMP | CMD_RESTORE,
+	CMD_ANY = 0xffff,
+};
+
+/* Where mistakes in a request are reported, one line each, without line end: stderr, or an answer by RPC. */
+typedef void (*request_report_fn)(void *arg, const char *line);
+
+struct request {
+	struct options opts;
+	unsigned int command; /* its command_bit; CMD_ANY until it is known */
+	int log_fd; /* the log file; -1: the log goes to stderr */
+	request_report_fn report;
+	void *report_arg;
+};
+
+/* With every default. 0 or -ENOMEM. */
+int request_init(struct request *req, request_report_fn report, void *arg);
+void request_free(struct request *req);
+
+/* Report a reason to refuse the request. Returns -EINVAL. */
+int request_refuse(const struct request *req, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Report something that is no reason to refuse it. */
+void request_warn(const struct request *req, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

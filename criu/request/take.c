@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "request/take.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "request/modes.h"
+
+bool option_concerns(const struct request *req, const struct option_spec *spec)
+{
+	return spec->commands & req->command;
+}
+
+bool option_takes_argument(const struct option_spec *spec)
+{
+	return spec->kind == ARG_STRING || spec->kind == ARG_LIST || spec->kind == ARG_MODE || spec->kind == ARG_HANDLER;
+}
+
+static int string_set(char **field, const char *value)
+{
+	char *copy = strdup(value);
+
+	if (!copy)
+		return -ENOMEM;
+	free(*field);
+	*field = copy;
+	return 0;
+}
+
+static int mode_set(void *field, const struct mode_list *modes, const char *word)
+{
+	const struct mode *mode = mode_by_word(modes, word);
+
+	if (!mode)
+		return -EINVAL;
+	/* An enum, whichever. */
+	memcpy(field, &mode->ours, sizeof(mode->ours));
+	return 0;
+}
+
+int option_apply(struct request *req, const struct option_spec *spec, const char *arg)
+{
+	void *field = (char *)&req->opts + spec->offset;
+
+	switch (spec->kind) {
+	case ARG_NONE:
+		*(bool *)field = true;
+		return 0;
+	case ARG_STRING:
+		return string_set(field, arg);
+	case ARG_LIST:
+		return str_list_add(field, arg);
+	case ARG_MODE:
+		return mode_set(field, spec->modes, arg);
+	case ARG_HANDLER:
+	case ARG_OPTIONAL:
+	case ARG_ACTION:
+		return spec->parse(req, arg);
+	}
+	return -EINVAL;
+}
+
+int option_take(struct request *req, const struct option_spec *spec, const char *arg, const char *shown)
+{
+	int ret;
+
+	if (!option_concerns(req, spec))
+		return 0;
+	if (!spec->built)
+		return request_refuse(req, "%s is not built yet", shown);
+	ret = option_apply(req, spec, arg);
+	if (ret == -EINVAL)
+		return request_refuse(req, "%s: '%s' does not fit; it takes %s", shown, arg ? arg : "",
+				      spec->arg ? spec->arg : "no value");
+	if (ret == -EOPNOTSUPP)
+		request_refuse(req, "%s%s%s is not built yet", shown, arg ? "=" : "", arg ? arg : "");
+	if (ret == -ENOMEM)
+		request_refuse(req, "%s: out of memory", shown);
+	return ret;
+}

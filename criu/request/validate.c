@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "request/validate.h"
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "util/str.h"
+
+static int validate_dump(struct request *req)
+{
+	const struct options *opts = &req->opts;
+	char proc[32];
+
+	if (!opts->pid)
+		return request_refuse(req, "dump needs to know which process: criu dump -t PID");
+	if (opts->pid == getpid() || opts->pid == getppid())
+		return request_refuse(req, "-t %d is %s; a program cannot freeze what it stands on", opts->pid,
+				      opts->pid == getpid() ? "criu itself" : "the process that called criu");
+	if (opts->leave_running && opts->leave_stopped)
+		return request_refuse(req, "--leave-running and --leave-stopped exclude each other");
+	str_format(proc, sizeof(proc), "/proc/%d", opts->pid);
+	if (access(proc, F_OK) < 0) {
+		request_refuse(req, "-t %d: there is no such process", opts->pid);
+		return -ESRCH;
+	}
+	return 0;
+}
+
+/* As execvp(3) would find it: what cannot be started is reported before the tree is there. */
+static bool can_execute(const char *command)
+{
+	const char *dirs = getenv("PATH");
+	char path[PATH_MAX];
+
+	if (strchr(command, '/'))
+		return access(command, X_OK) == 0;
+	for (const char *dir = dirs ? dirs : "/bin:/usr/bin"; *dir; dir += *dir == ':') {
+		size_t len = strcspn(dir, ":");
+
+		if (snprintf(path, sizeof(path), "%.*s/%s", len ? (int)len : 1, len ? dir : ".", command) <
+			    (int)sizeof(path) &&
+		    access(path, X_OK) == 0)
+			return true;
+		dir += len;
+	}
+	return false;
+}
+
+static int validate_restore(struct request *req)
+{
+	struct options *opts = &req->opts;
+
+	if (opts->restore_sibling && !opts->restore_detached)
+		return request_refuse(req, "--restore-sibling needs --restore-detached: nobody can wait for a sibling");
+	if (opts->exec_cmd.n && opts->restore_detached)
+		return request_refuse(
+			req, "--exec-cmd and --restore-detached exclude each other: the command is the tree's parent");
+	if (opts->exec_cmd.n && opts->restore_sibling)
+		return request_refuse(req, "--exec-cmd and --restore-sibling exclude each other");
+	if (opts->exec_cmd.n && !can_execute(opts->exec_cmd.v[0]))
+		return request_refuse(req, "--exec-cmd: there is no program %s", opts->exec_cmd.v[0]);
+	if (opts->has_images_user && opts->shell_job)
+		return request_refuse(
+			req, "--untrusted-images and --shell-job exclude each other: the user would get your terminal");
+	/* Who becomes the tree's parent waits for it himself. */
+	if (opts->exec_cmd.n)
+		opts->restore_detached = true;
+	return 0;
+}
+
+static int validate_check(struct request *req)
+{
+	if (req->opts.check_json && !req->opts.pid)
+		return request_refuse(req, "--json needs a tree to tell of: criu check -t PID --json");
+	return 0;
+}
+
+int request_validate(struct request *req)
+{
+	switch (req->command) {
+	case CMD_DUMP:
+		return validate_dump(req);
+	case CMD_RESTORE:
+		return validate_restore(req);
+	case CMD_CHECK:
+		return validate_check(req);
+	}
+	return 0;
+}
