@@ -9,7 +9,7 @@
 #include "run/dump.h"
 #include "run/guard.h"
 #include "run/interrupt.h"
-#include "run/scripts.h"
+#include "run/notify.h"
 #include "util/log.h"
 
 /* A person's ^C must not leave half a dump behind: it is asked for between two steps. */
@@ -187,7 +187,7 @@ static int save_and_release(struct dump *dump)
 			fail(err, "%s", image_dir_error(dump->dir));
 	}
 	if (!err)
-		err = scripts_run(dump->opts, "post-dump", dump->opts->pid);
+		err = notify_step(dump->opts, "post-dump", dump->opts->pid);
 	if (!err) {
 		err = image_dir_commit(dump->dir);
 		if (err < 0)
@@ -237,14 +237,14 @@ static int dump_once(const struct options *opts, struct attempts *attempts, bool
 
 	if (!dump)
 		return fail(-ENOMEM, "dump");
-	dump->short_freeze = opts->leave_running && !opts->action_scripts.n;
+	dump->short_freeze = opts->leave_running && !notify_wanted(opts);
 	dump->attempt = attempts->nr;
 	dump->retry_until = attempts->until;
 	err = watch_signals(dump);
 	if (!err)
 		err = open_images(dump);
 	if (!err && !attempts->nr)
-		err = scripts_run(opts, "pre-dump", opts->pid);
+		err = notify_step(opts, "pre-dump", opts->pid);
 	if (!err)
 		err = save_and_release(dump);
 	attempts->frozen_us += dump->stats.dump.frozen_time;

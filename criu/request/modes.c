@@ -4,7 +4,7 @@
 #include "run/options.h"
 #include "util/str.h"
 
-#define MODES(name, ...)                               \
+#define MODES(name, ...)                                   \
 	static const struct mode name##_v[] = __VA_ARGS__; \
 	const struct mode_list name##_modes = { name##_v, ARRAY_SIZE(name##_v) }
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "run/scripts.h"
 #include "util/fds.h"
 #include "util/log.h"
 #include "util/output.h"
@@ -66,12 +67,23 @@ static int open_log(struct request *req)
 	return req->opts.log_file ? open_log_file(req) : 0;
 }
 
+static int add_scripts(struct request *req)
+{
+	if (!req->opts.action_scripts.n)
+		return 0;
+	if (notify_add(&req->opts, &scripts_outlet) < 0)
+		return request_refuse(req, "no outlet is left for action scripts");
+	return 0;
+}
+
 int request_open(struct request *req)
 {
 	int ret = open_directories(req);
 
 	if (ret == 0)
 		ret = open_log(req);
+	if (ret == 0)
+		ret = add_scripts(req);
 	if (ret < 0)
 		request_close(req);
 	return ret;

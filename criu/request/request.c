@@ -5,7 +5,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-
 /* Messages hold paths, and values of any length: what is longer is cut. */
 #define LINE_SIZE (2 * PATH_MAX)
 

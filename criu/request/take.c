@@ -13,7 +13,8 @@ bool option_concerns(const struct request *req, const struct option_spec *spec)
 
 bool option_takes_argument(const struct option_spec *spec)
 {
-	return spec->kind == ARG_STRING || spec->kind == ARG_LIST || spec->kind == ARG_MODE || spec->kind == ARG_HANDLER;
+	return spec->kind == ARG_STRING || spec->kind == ARG_LIST || spec->kind == ARG_MODE ||
+	       spec->kind == ARG_HANDLER;
 }
 
 static int string_set(char **field, const char *value)

@@ -13,7 +13,7 @@
 #include "run/interrupt.h"
 #include "run/limits.h"
 #include "run/restore.h"
-#include "run/scripts.h"
+#include "run/notify.h"
 #include "run/untrusted.h"
 #include "util/fds.h"
 #include "util/log.h"
@@ -269,13 +269,13 @@ int restore_script(struct restore *r, const char *action, pid_t pid)
 {
 	int err, resumed;
 
-	if (!r->opts->action_scripts.n)
+	if (!notify_wanted(r->opts))
 		return 0;
 	err = untrusted_pause(r);
 	if (err)
 		return err;
 	limits_put_back(r->tool.own_limits);
-	err = scripts_run(r->opts, action, pid);
+	err = notify_step(r->opts, action, pid);
 	limits_raise(r->tool.own_limits);
 	if (!err)
 		err = make_room_for_fds(r);

@@ -69,6 +69,9 @@ struct str_pair {
 };
 
 struct progress;
+struct notify_outlet;
+
+#define NOTIFY_OUTLETS 2 /* a client by RPC, action scripts */
 
 struct options {
 	/* -- what to work on -- */
@@ -176,6 +179,7 @@ struct options {
 
 	/* -- hooks -- */
 	struct str_list action_scripts; /* --action-script, called in this order */
+	const struct notify_outlet *outlets[NOTIFY_OUTLETS]; /* run/notify.h: NULL behind the last one */
 
 	/* -- check -- */
 	struct str_list features; /* --feature NAME */

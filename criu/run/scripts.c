@@ -45,16 +45,16 @@ static bool is_own(const char *variable)
 	       str_has_prefix(variable, "CRTOOLS_INIT_PID=");
 }
 
-static int fill_env(const struct options *opts, const char *action, pid_t pid, struct script_env *env)
+static int fill_env(const struct options *opts, const struct notice *notice, struct script_env *env)
 {
 	size_t n = 0, to = 0;
-	int err = str_format(env->action, sizeof(env->action), "CRTOOLS_SCRIPT_ACTION=%s", action);
+	int err = str_format(env->action, sizeof(env->action), "CRTOOLS_SCRIPT_ACTION=%s", notice->action);
 
 	if (!err)
 		err = fill_images_dir(opts, env);
 	if (err)
 		return err;
-	snprintf(env->pid, sizeof(env->pid), "CRTOOLS_INIT_PID=%d", pid);
+	snprintf(env->pid, sizeof(env->pid), "CRTOOLS_INIT_PID=%d", notice->pid);
 	while (environ && environ[n])
 		n++;
 	env->v = calloc(n + OWN_VARIABLES + 1, sizeof(*env->v));
@@ -62,7 +62,7 @@ static int fill_env(const struct options *opts, const char *action, pid_t pid, s
 		return -ENOMEM;
 	env->v[to++] = env->action;
 	env->v[to++] = env->dir;
-	if (pid)
+	if (notice->pid)
 		env->v[to++] = env->pid;
 	for (size_t i = 0; i < n; i++)
 		if (!is_own(environ[i]))
@@ -138,20 +138,20 @@ static int run_one(const char *path, const char *action, char **env)
 	return 0;
 }
 
-int scripts_run(const struct options *opts, const char *action, pid_t pid)
+static int run_scripts(const struct notify_outlet *outlet, const struct options *opts, const struct notice *notice)
 {
 	struct script_env env = { .v = NULL };
 	int err;
 
-	if (!opts->action_scripts.n)
-		return 0;
-	err = fill_env(opts, action, pid, &env);
+	err = fill_env(opts, notice, &env);
 	if (err)
-		fail(err, "call action scripts for %s", action);
+		fail(err, "call action scripts for %s", notice->action);
 	for (size_t i = 0; !err && i < opts->action_scripts.n; i++) {
-		log_debug("action script %s: %s", opts->action_scripts.v[i], action);
-		err = run_one(opts->action_scripts.v[i], action, env.v);
+		log_debug("action script %s: %s", opts->action_scripts.v[i], notice->action);
+		err = run_one(opts->action_scripts.v[i], notice->action, env.v);
 	}
 	free(env.v);
 	return err;
 }
+
+const struct notify_outlet scripts_outlet = { .notify = run_scripts };

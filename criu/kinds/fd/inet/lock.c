@@ -9,7 +9,7 @@
 #include "netfilter/nft_lock.h"
 #include "kinds/fd/inet/backlog.h"
 #include "rpc.pb-c.h"
-#include "run/scripts.h"
+#include "run/notify.h"
 #include "util/fds.h"
 #include "util/str.h"
 
@@ -231,7 +231,7 @@ int inet_lock_dump(struct dump *dump, struct inet_dump *data)
 	if (!data->nr_streams)
 		return lock_doors(dump, data);
 	/* Whatever the method: who has a way of its own gives skip, and a script. */
-	err = scripts_run(dump->opts, "network-lock", dump->opts->pid);
+	err = notify_step(dump->opts, "network-lock", dump->opts->pid);
 	if (err)
 		return err;
 	data->script_called = true;
@@ -277,7 +277,7 @@ static void end_dump(struct dump *dump, struct inet_dump *data, bool goes_on)
 	if (data->lock >= 0)
 		close(steal_fd(&data->lock));
 	if (goes_on && data->script_called)
-		scripts_run(dump->opts, "network-unlock", dump->opts->pid);
+		notify_step(dump->opts, "network-unlock", dump->opts->pid);
 	data->script_called = false;
 }
 
@@ -409,7 +409,7 @@ void inet_unlock(struct restore *r)
 
 	/* Nothing can stop the restore any more: what the script says is told, and that is all. */
 	if (data->had_connections)
-		scripts_run(r->opts, "network-unlock", r->tool.root_pid);
+		notify_step(r->opts, "network-unlock", r->tool.root_pid);
 	remove_lasting(data);
 	remove_own(data);
 }

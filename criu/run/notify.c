@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "run/notify.h"
+#include <errno.h>
+
+int notify_add(struct options *opts, const struct notify_outlet *outlet)
+{
+	for (size_t i = 0; i < NOTIFY_OUTLETS; i++) {
+		if (opts->outlets[i])
+			continue;
+		opts->outlets[i] = outlet;
+		return 0;
+	}
+	return -ENOSPC;
+}
+
+bool notify_wanted(const struct options *opts)
+{
+	return opts->outlets[0] != NULL;
+}
+
+int notify_step(const struct options *opts, const char *action, pid_t pid)
+{
+	const struct notice notice = { .action = action, .pid = pid };
+	int err = 0;
+
+	for (size_t i = 0; !err && i < NOTIFY_OUTLETS && opts->outlets[i]; i++)
+		err = opts->outlets[i]->notify(opts->outlets[i], opts, &notice);
+	return err;
+}
