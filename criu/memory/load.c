@@ -11,6 +11,7 @@
 #include "memory/restore_memory.h"
 #include "memory/vdso.h"
 #include "pie/vma.h"
+#include "run/progress.h"
 #include "util/log.h"
 
 /* The end of user addresses with 4- and 5-level page tables (x86: Documentation/arch/x86/x86_64/mm.rst). */

@@ -14,6 +14,7 @@
 #include "memory/memory.h"
 #include "memory/snapshot.h"
 #include "pie/vma.h"
+#include "run/progress.h"
 #include "util/array.h"
 #include "util/fds.h"
 #include "util/log.h"

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "image/pagemap.h"
 #include "pie/vma.h"
+#include "run/progress.h"
 #include "util/fds.h"
 #include "util/log.h"
 

@@ -14,6 +14,7 @@
 #include "run/limits.h"
 #include "run/restore.h"
 #include "run/notify.h"
+#include "run/progress.h"
 #include "run/untrusted.h"
 #include "util/fds.h"
 #include "util/log.h"

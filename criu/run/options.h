@@ -94,7 +94,7 @@ struct options {
 	int log_level; /* -v: 0 silent, 1 errors, 2 warnings (default), 3 info, 4 debug */
 	bool log_pid; /* --log-pid: one log a restored task */
 	bool display_stats; /* --display-stats: print statistics at the end */
-	struct progress *progress; /* run/stats.h; NULL: nobody looks. Owned by cli/, shared with children */
+	struct progress *progress; /* run/progress.h; NULL: nobody looks */
 
 	/* -- what becomes of the tree -- */
 	bool leave_running; /* -R: dump: go on afterwards */

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Statistics of a run and its progress line. */
+/* Statistics of a run. */
 #include <inttypes.h>
 #include <stdbool.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/bits.h"
 #include "image/dir.h"
@@ -13,77 +12,12 @@
 #include "stats.pb-c.h"
 #include "util/log.h"
 
-#define PROGRESS_EVERY_US 200000
-
 uint64_t stats_now(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
-void progress_expect(struct progress *progress, uint64_t bytes)
-{
-	if (progress)
-		__atomic_add_fetch(&progress->total, bytes, __ATOMIC_RELAXED);
-}
-
-static double mib(uint64_t bytes)
-{
-	return (double)bytes / (1 << 20);
-}
-
-int progress_format(const struct progress *progress, uint64_t now, char *line, int size)
-{
-	uint64_t total = __atomic_load_n(&progress->total, __ATOMIC_RELAXED);
-	uint64_t done = __atomic_load_n(&progress->done, __ATOMIC_RELAXED);
-	uint64_t us = now > progress->start ? now - progress->start : 1;
-	double rate = mib(done) * 1000000 / (double)us;
-	int len;
-
-	if (total >= done && total > 0)
-		len = snprintf(line, size, "%s: %.0f of %.0f MiB (%u%%), %.0f MiB/s", progress->what, mib(done),
-			       mib(total), (unsigned int)((double)done * 100 / (double)total), rate);
-	else
-		len = snprintf(line, size, "%s: %.0f MiB, %.0f MiB/s", progress->what, mib(done), rate);
-	return len < size ? len : size - 1;
-}
-
-void progress_add(struct progress *progress, uint64_t bytes)
-{
-	uint64_t now, due;
-	char line[128];
-	int len;
-
-	if (!progress)
-		return;
-	__atomic_add_fetch(&progress->done, bytes, __ATOMIC_RELAXED);
-	now = stats_now();
-	due = __atomic_load_n(&progress->next_line, __ATOMIC_RELAXED);
-	/* Several tasks may come by at once: the one that moves the clock on prints. */
-	if (now < due || !__atomic_compare_exchange_n(&progress->next_line, &due, now + PROGRESS_EVERY_US, false,
-						      __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-		return;
-	line[0] = '\r';
-	len = 1 + progress_format(progress, now, line + 1, sizeof(line) - 4);
-	memcpy(line + len, "\033[K", 3);
-	__atomic_add_fetch(&progress->lines, 1, __ATOMIC_RELAXED);
-	if (write(progress->fd, line, len + 3) < 0)
-		return; /* the terminal is gone: nobody looks */
-}
-
-void progress_finish(struct progress *progress)
-{
-	static const char wipe[] = "\r\033[K";
-
-	if (!progress)
-		return;
-	__atomic_store_n(&progress->next_line, UINT64_MAX, __ATOMIC_RELAXED);
-	if (!__atomic_exchange_n(&progress->lines, 0, __ATOMIC_RELAXED))
-		return;
-	if (write(progress->fd, wipe, sizeof(wipe) - 1) < 0)
-		return; /* nobody looks */
 }
 
 static int write_stats(int work_dirfd, enum image_type type, StatsEntry *entry)

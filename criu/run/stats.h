@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a run counts: the statistics that end in stats-dump and stats-restore, and the bytes behind the progress line.
- * Times are microseconds, pages are PAGE_SZ each.
+ * What a run counts: the statistics that end in stats-dump and stats-restore. Times are microseconds, pages are
+ * PAGE_SZ each.
  */
 #pragma once
 #include <stdint.h>
@@ -44,26 +44,3 @@ uint64_t stats_now(void);
  */
 int stats_finish_dump(const struct options *opts, int work_dirfd, const struct dump_stats *stats);
 int stats_finish_restore(const struct options *opts, int work_dirfd, const struct restore_stats *stats);
-
-/*
- * The progress line. Lives in memory that forked children share; everybody who moves bytes adds them up, and
- * whoever comes by when a line is due prints it. options.progress is NULL when nobody looks.
- */
-struct progress {
-	const char *what; /* "dump", "restore" */
-	int fd; /* the terminal */
-	uint64_t start; /* stats_now() of the beginning */
-	uint64_t next_line; /* when the next line is due */
-	uint64_t total; /* bytes expected; 0: not known yet */
-	uint64_t done; /* bytes moved */
-	unsigned int lines; /* printed so far */
-};
-
-/* From @bytes known to come. */
-void progress_expect(struct progress *progress, uint64_t bytes);
-/* After each piece of some 256 KiB or more. NULL is fine. */
-void progress_add(struct progress *progress, uint64_t bytes);
-/* One line of the state, without line end, cut to @size; returns its length. */
-int progress_format(const struct progress *progress, uint64_t now, char *line, int size);
-/* No more lines: wipe the last one. Call before the tree runs, on its terminal; once more does no harm. */
-void progress_finish(struct progress *progress);
