@@ -32,7 +32,7 @@ PIE_CFLAGS := $(CSTD) -O2 -g $(WARN) -Iinclude -Icompel/include -Icompel/arch/x8
 include mk/images.mk
 include mk/compel.mk
 include mk/criu.mk
-include mk/image_tests.mk mk/kernel_tests.mk mk/vdso_tests.mk mk/kinds_tests.mk
+include mk/image_tests.mk mk/kernel_tests.mk mk/request_tests.mk mk/vdso_tests.mk mk/kinds_tests.mk
 include mk/fuzz_load.mk
 include mk/test.mk mk/bench.mk
 include mk/install.mk

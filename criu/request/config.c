@@ -94,7 +94,7 @@ static void trim_value(char *value)
 static int set_by_name(struct request *req, const char *name, const char *arg, const char *where)
 {
 	const struct option_spec *spec = option_find(name, strlen(name));
-	char shown[64];
+	char shown[PATH_MAX + 96];
 
 	if (!spec)
 		return option_unknown(req, "", name, where);
@@ -104,7 +104,7 @@ static int set_by_name(struct request *req, const char *name, const char *arg, c
 		return request_refuse(req, "%s%s takes no value", where, name);
 	if (!arg && option_takes_argument(spec))
 		return request_refuse(req, "%s%s needs a value: %s %s", where, name, name, spec->arg);
-	str_format(shown, sizeof(shown), "%.40s%.20s", where, name);
+	snprintf(shown, sizeof(shown), "%s%s", where, name);
 	return option_take(req, spec, arg, shown);
 }
 

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Values that are one of several words: the word, and its number of ours. */
+/* Values that are one of several words: the word, its number of ours, and its number in RPC (images/rpc.proto). */
 #pragma once
 #include <stddef.h>
 
 struct mode {
 	const char *word;
 	int ours;
+	int rpc; /* NOT_IN_RPC: none */
 };
+
+#define NOT_IN_RPC (-1)
 
 struct mode_list {
 	const struct mode *v;
@@ -17,3 +20,4 @@ extern const struct mode_list file_validation_modes, network_lock_modes, pre_dum
 
 /* NULL: there is none. */
 const struct mode *mode_by_word(const struct mode_list *modes, const char *word);
+const struct mode *mode_by_rpc(const struct mode_list *modes, int rpc);

@@ -61,14 +61,21 @@ int option_apply(struct request *req, const struct option_spec *spec, const char
 	return -EINVAL;
 }
 
-int option_take(struct request *req, const struct option_spec *spec, const char *arg, const char *shown)
+int option_admit(const struct request *req, const struct option_spec *spec, const char *shown)
 {
-	int ret;
-
 	if (!option_concerns(req, spec))
 		return 0;
 	if (!spec->built)
 		return request_refuse(req, "%s is not built yet", shown);
+	return 1;
+}
+
+int option_take(struct request *req, const struct option_spec *spec, const char *arg, const char *shown)
+{
+	int ret = option_admit(req, spec, shown);
+
+	if (ret <= 0)
+		return ret;
 	ret = option_apply(req, spec, arg);
 	if (ret == -EINVAL)
 		return request_refuse(req, "%s: '%s' does not fit; it takes %s", shown, arg ? arg : "",

@@ -6,6 +6,8 @@
 
 /* Does it mean something to the command of the request? */
 bool option_concerns(const struct request *req, const struct option_spec *spec);
+/* 1: to be taken. 0: for another command, passed over. -EINVAL, reported: it is not built. */
+int option_admit(const struct request *req, const struct option_spec *spec, const char *shown);
 /*
  * The option with the value @arg (NULL: none), called @shown in messages. For other commands it is passed over. Refused:
  * bad values, what is not built. 0, -EINVAL, -EOPNOTSUPP or -ENOMEM; reported.

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Fields of criu_opts that are more than one value of a plain type: option_spec.from_rpc of the rows they belong to. */
+#pragma once
+#include "request/option_spec.h"
+
+/* "ps.port (--port)": how messages call the option when it came by RPC. */
+void rpc_shown(char *ret, size_t size, const char *field, const struct option_spec *spec);
+
+int rpc_images_dir(struct request *req, const struct option_spec *spec, const CriuOpts *rpc);
+int rpc_work_dir(struct request *req, const struct option_spec *spec, const CriuOpts *rpc);
+int rpc_log_file(struct request *req, const struct option_spec *spec, const CriuOpts *rpc);
+int rpc_log_level(struct request *req, const struct option_spec *spec, const CriuOpts *rpc);
+int rpc_exec_cmd(struct request *req, const struct option_spec *spec, const CriuOpts *rpc);
+int rpc_inherit_fd(struct request *req, const struct option_spec *spec, const CriuOpts *rpc);
+int rpc_ext_unix_sk(struct request *req, const struct option_spec *spec, const CriuOpts *rpc);
+int rpc_page_server(struct request *req, const struct option_spec *spec, const CriuOpts *rpc);
+int rpc_empty_ns(struct request *req, const struct option_spec *spec, const CriuOpts *rpc);
+int rpc_join_ns(struct request *req, const struct option_spec *spec, const CriuOpts *rpc);
+int rpc_veth_pairs(struct request *req, const struct option_spec *spec, const CriuOpts *rpc);
+int rpc_ext_mounts(struct request *req, const struct option_spec *spec, const CriuOpts *rpc);
+int rpc_manage_cgroups(struct request *req, const struct option_spec *spec, const CriuOpts *rpc);
+int rpc_cgroup_roots(struct request *req, const struct option_spec *spec, const CriuOpts *rpc);
+int rpc_cpu_cap(struct request *req, const struct option_spec *spec, const CriuOpts *rpc);

@@ -1,0 +1,389 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A client's criu_opts becomes the same options as the command line's words do. */
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "request/modes.h"
+#include "request/option_table.h"
+#include "request/rpc.h"
+#include "request/validate.h"
+#include "request_helper.h"
+#include "util_check.h"
+
+#define TEXT_SIZE 16384
+
+/* Like a client that says nothing: what is required, and a log level, which counts even when it is absent. */
+static CriuOpts nothing(void)
+{
+	CriuOpts rpc = CRIU_OPTS__INIT;
+
+	rpc.images_dir_fd = -1;
+	rpc.images_dir = (char *)".";
+	return rpc;
+}
+
+static int ask(struct asked *asked, unsigned int command, const CriuOpts *rpc)
+{
+	asked_begin(asked, command);
+	return request_from_rpc(&asked->req, rpc);
+}
+
+/* Set the field of @spec, which has a plain type, to @value, or true. */
+static void set_field(CriuOpts *rpc, CriuPageServerInfo *ps, const struct option_spec *spec, const char *value)
+{
+	const bool in_ps = !strncmp(spec->rpc, "ps.", 3);
+	const ProtobufCFieldDescriptor *d = protobuf_c_message_descriptor_get_field_by_name(
+		in_ps ? ps->base.descriptor : rpc->base.descriptor, spec->rpc + (in_ps ? 3 : 0));
+	char *message = in_ps ? (char *)ps : (char *)rpc, *at = message + d->offset;
+	static char *strings[1];
+
+	if (in_ps)
+		rpc->ps = ps;
+	if (d->label == PROTOBUF_C_LABEL_REPEATED) {
+		strings[0] = (char *)value;
+		*(size_t *)(message + d->quantifier_offset) = 1;
+		*(char ***)at = strings;
+	} else if (d->type == PROTOBUF_C_TYPE_STRING) {
+		*(const char **)at = value;
+	} else {
+		*(protobuf_c_boolean *)(message + d->quantifier_offset) = true;
+		*(int *)at = d->type == PROTOBUF_C_TYPE_BOOL ? 1 :
+			     d->type == PROTOBUF_C_TYPE_ENUM ? mode_by_word(spec->modes, value)->rpc :
+							       atoi(value);
+	}
+}
+
+/* What config files set before, for comparison: the values that a client always sets. */
+static void set_always(struct asked *asked)
+{
+	char line[64];
+
+	snprintf(line, sizeof(line), "log-file criu.log");
+	asked_line(asked, line);
+	asked->req.opts.restore_detached = true;
+}
+
+static bool is_same(struct asked *a, struct asked *b)
+{
+	static char texts[2][TEXT_SIZE];
+	bool same = !strcmp(described(&a->req.opts, texts[0], TEXT_SIZE), described(&b->req.opts, texts[1], TEXT_SIZE));
+
+	if (!same)
+		fprintf(stderr, "%s-- instead of --\n%s", texts[0], texts[1]);
+	return same;
+}
+
+static void plain_fields_are_what_options_are(void)
+{
+	for (size_t i = 0; i < option_table_nr; i++) {
+		const struct option_spec *spec = &option_table[i];
+		const char *value = sample_value(spec);
+		CriuOpts rpc = nothing();
+		CriuPageServerInfo ps = CRIU_PAGE_SERVER_INFO__INIT;
+		struct asked by_rpc, by_line;
+		bool same, named;
+		char line[128];
+		int ret;
+
+		if (spec->from_rpc || !spec->rpc[0])
+			continue;
+		set_field(&rpc, &ps, spec, value);
+		ret = ask(&by_rpc, command_of(spec), &rpc);
+		named = strstr(by_rpc.reports, spec->rpc) || rpc.ps;
+		asked_begin(&by_line, command_of(spec));
+		set_always(&by_line);
+		snprintf(line, sizeof(line), "%s %s", spec->name, value ? value : "");
+		asked_line(&by_line, line);
+		same = !spec->built || is_same(&by_rpc, &by_line);
+		asked_end(&by_rpc);
+		asked_end(&by_line);
+		if (!same || (ret == 0) != spec->built || (ret < 0 && !named))
+			fprintf(stderr, "%s (--%s): %d: %s\n", spec->rpc, spec->name, ret, by_rpc.reports);
+		CHECK(same && (ret == 0) == spec->built && (ret == 0 || named));
+	}
+}
+
+/* Where a config file has set it. */
+static void false_takes_back(void)
+{
+	for (size_t i = 0; i < option_table_nr; i++) {
+		const struct option_spec *spec = &option_table[i];
+		CriuOpts rpc = nothing();
+		struct asked asked;
+		const ProtobufCFieldDescriptor *d;
+		bool is;
+
+		if (spec->kind != ARG_NONE || spec->from_rpc || !spec->rpc[0])
+			continue;
+		d = protobuf_c_message_descriptor_get_field_by_name(rpc.base.descriptor, spec->rpc);
+		*(protobuf_c_boolean *)((char *)&rpc + d->quantifier_offset) = true;
+		asked_begin(&asked, command_of(spec));
+		*(bool *)((char *)&asked.req.opts + spec->offset) = true;
+		CHECK(request_from_rpc(&asked.req, &rpc) == 0);
+		is = *(bool *)((char *)&asked.req.opts + spec->offset);
+		asked_end(&asked);
+		CHECK(is == spec->rpc_true_only);
+	}
+}
+
+static void fields_for_other_commands_are_passed_over(void)
+{
+	CriuOpts rpc = nothing();
+	struct asked asked;
+
+	rpc.has_pid = rpc.has_track_mem = rpc.track_mem = true;
+	rpc.pid = 17;
+	CHECK(ask(&asked, CMD_RESTORE, &rpc) == 0 && !asked.req.opts.pid && !asked.reports[0]);
+	asked_end(&asked);
+	CHECK(ask(&asked, CMD_DUMP, &rpc) < 0 && strstr(asked.reports, "track_mem (--track-mem)"));
+	asked_end(&asked);
+}
+
+static void a_client_that_says_nothing(void)
+{
+	CriuOpts rpc = nothing();
+	struct asked asked;
+
+	asked_begin(&asked, CMD_DUMP);
+	CHECK(asked_line(&asked, "verbosity 4") == 0 && asked_line(&asked, "timeout 3") == 0);
+	CHECK(request_from_rpc(&asked.req, &rpc) == 0);
+	CHECK_STR(asked.req.opts.log_file, "criu.log");
+	CHECK(asked.req.opts.log_level == 2 && asked.req.opts.timeout_sec == 3 && asked.req.opts.status_fd == -1);
+	asked_end(&asked);
+	rpc.images_dir = NULL;
+	CHECK(ask(&asked, CMD_DUMP, &rpc) < 0 && strstr(asked.reports, "images_dir_fd"));
+	asked_end(&asked);
+	CHECK(ask(&asked, CMD_CHECK, &rpc) == 0);
+	asked_end(&asked);
+}
+
+static void places_and_log(void)
+{
+	CriuOpts rpc = nothing();
+	struct asked asked;
+
+	rpc.images_dir_fd = 1000;
+	rpc.has_work_dir_fd = rpc.has_log_level = rpc.has_log_to_stderr = rpc.log_to_stderr = true;
+	rpc.work_dir_fd = 1001;
+	rpc.log_level = 9;
+	CHECK(ask(&asked, CMD_DUMP, &rpc) == 0);
+	CHECK(asked.req.opts.images_dir_fd == 1000 && asked.req.opts.work_dir_fd == 1001);
+	CHECK(asked.req.opts.log_level == 4 && !asked.req.opts.log_file);
+	asked_end(&asked);
+	rpc.log_file = (char *)"dump.log"; /* wins over log_to_stderr */
+	CHECK(ask(&asked, CMD_DUMP, &rpc) == 0);
+	CHECK_STR(asked.req.opts.log_file, "dump.log");
+	asked_end(&asked);
+	rpc.log_file = (char *)"../dump.log";
+	CHECK(ask(&asked, CMD_DUMP, &rpc) < 0 && strstr(asked.reports, "log_file: '../dump.log'"));
+	asked_end(&asked);
+}
+
+static void handed_over_descriptors(void)
+{
+	InheritFd one = INHERIT_FD__INIT, two = INHERIT_FD__INIT, *fds[] = { &one, &two };
+	CriuOpts rpc = nothing();
+	struct asked asked;
+
+	one.fd = 3;
+	one.key = (char *)"pipe:[17]";
+	two.key = (char *)"extRootNetNS";
+	rpc.inherit_fd = fds;
+	rpc.n_inherit_fd = 2;
+	CHECK(ask(&asked, CMD_RESTORE, &rpc) == 0);
+	CHECK(asked.req.opts.inherit_nr == 2 && asked.req.opts.inherit[0].fd == 3 && !asked.req.opts.inherit[1].fd);
+	CHECK_STR(asked.req.opts.inherit[1].key, "extRootNetNS");
+	asked_end(&asked);
+	two.fd = -1;
+	CHECK(ask(&asked, CMD_RESTORE, &rpc) == -EINVAL && strstr(asked.reports, "inherit_fd: fd -1"));
+	asked_end(&asked);
+	CHECK(ask(&asked, CMD_DUMP, &rpc) == 0 && !asked.req.opts.inherit_nr);
+	asked_end(&asked);
+}
+
+static void unix_sockets(void)
+{
+	UnixSk one = UNIX_SK__INIT, *inodes[] = { &one };
+	CriuOpts rpc = nothing();
+	struct asked asked;
+
+	one.inode = 4294967295u;
+	rpc.unix_sk_ino = inodes;
+	rpc.n_unix_sk_ino = 1;
+	CHECK(ask(&asked, CMD_DUMP, &rpc) == 0 && !asked.req.opts.ext_unix_sk && !asked.req.opts.ext_unix_inodes.n);
+	asked_end(&asked);
+	rpc.has_ext_unix_sk = rpc.ext_unix_sk = true;
+	CHECK(ask(&asked, CMD_DUMP, &rpc) == 0 && asked.req.opts.ext_unix_sk && asked.req.opts.ext_unix_inodes.n == 1);
+	CHECK_STR(asked.req.opts.ext_unix_inodes.v[0], "4294967295");
+	asked_end(&asked);
+	one.inode = 0;
+	CHECK(ask(&asked, CMD_DUMP, &rpc) == -EINVAL && strstr(asked.reports, "unix_sk_ino"));
+	asked_end(&asked);
+}
+
+static void command_after_restore(void)
+{
+	char *words[] = { (char *)"/bin/true", (char *)"x" };
+	CriuOpts rpc = nothing();
+	struct asked asked;
+
+	CHECK(ask(&asked, CMD_RESTORE, &rpc) == 0 && asked.req.opts.restore_detached);
+	asked_end(&asked);
+	rpc.exec_cmd = words;
+	rpc.n_exec_cmd = 2;
+	CHECK(ask(&asked, CMD_RESTORE, &rpc) == 0 && asked.req.opts.exec_cmd.n == 2);
+	CHECK(request_validate(&asked.req) == 0 && asked.req.opts.restore_detached);
+	asked_end(&asked);
+	rpc.has_rst_sibling = rpc.rst_sibling = true;
+	CHECK(ask(&asked, CMD_RESTORE, &rpc) == 0 && request_validate(&asked.req) == -EINVAL);
+	asked_end(&asked);
+}
+
+static void left_stopped_wins(void)
+{
+	CriuOpts rpc = nothing();
+	struct asked asked;
+
+	rpc.has_leave_running = rpc.leave_running = rpc.has_leave_stopped = rpc.leave_stopped = true;
+	CHECK(ask(&asked, CMD_DUMP, &rpc) == 0 && asked.req.opts.leave_stopped && !asked.req.opts.leave_running);
+	asked_end(&asked);
+}
+
+static void cpu_capabilities(void)
+{
+	static const struct {
+		uint32_t rpc, ours;
+	} cases[] = {
+		{ 0, CPU_CAP_IMAGE },
+		{ 5, CPU_CAP_DEFAULT | CPU_CAP_IMAGE },
+		{ 2, CPU_CAP_CPU | CPU_CAP_IMAGE },
+		{ UINT32_MAX, CPU_CAP_ALL | CPU_CAP_IMAGE },
+	};
+	CriuOpts rpc = nothing();
+	struct asked asked;
+
+	CHECK(ask(&asked, CMD_DUMP, &rpc) == 0 && asked.req.opts.cpu_cap == CPU_CAP_DEFAULT);
+	asked_end(&asked);
+	rpc.has_cpu_cap = true;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		rpc.cpu_cap = cases[i].rpc;
+		CHECK(ask(&asked, CMD_DUMP, &rpc) == 0 && asked.req.opts.cpu_cap == cases[i].ours);
+		asked_end(&asked);
+	}
+}
+
+static void cgroups(void)
+{
+	CriuOpts rpc = nothing();
+	struct asked asked;
+
+	rpc.has_manage_cgroups = true;
+	CHECK(ask(&asked, CMD_DUMP, &rpc) == 0 && asked.req.opts.cgroup_mode == CGROUP_MODE_IGNORE);
+	asked_end(&asked);
+	rpc.has_manage_cgroups_mode = true; /* wins */
+	rpc.manage_cgroups_mode = CRIU_CG_MODE__CG_NONE;
+	CHECK(ask(&asked, CMD_DUMP, &rpc) == 0 && asked.req.opts.cgroup_mode == CGROUP_MODE_NONE);
+	CHECK(strstr(asked.reports, "warning: cgroups"));
+	asked_end(&asked);
+	rpc.manage_cgroups_mode = 17;
+	CHECK(ask(&asked, CMD_DUMP, &rpc) == -EINVAL && strstr(asked.reports, "manage_cgroups_mode: 17"));
+	asked_end(&asked);
+}
+
+static void numbers_that_mean_nothing(void)
+{
+	CriuOpts rpc = nothing();
+	struct asked asked;
+
+	rpc.has_network_lock = true;
+	rpc.network_lock = 17;
+	CHECK(ask(&asked, CMD_DUMP, &rpc) == -EINVAL && strstr(asked.reports, "network_lock (--network-lock): 17"));
+	asked_end(&asked);
+	rpc = nothing();
+	rpc.has_empty_ns = true;
+	CHECK(ask(&asked, CMD_DUMP, &rpc) == 0);
+	asked_end(&asked);
+	rpc.empty_ns = CLONE_NEWUTS;
+	CHECK(ask(&asked, CMD_DUMP, &rpc) == -EINVAL && strstr(asked.reports, "empty_ns: 0x4000000"));
+	asked_end(&asked);
+	rpc = nothing();
+	rpc.has_pid = true;
+	rpc.pid = -17;
+	CHECK(ask(&asked, CMD_DUMP, &rpc) == -EINVAL && strstr(asked.reports, "pid (--tree): '-17'"));
+	asked_end(&asked);
+}
+
+/* Messages in messages: what they belong to is refused by name as long as it is not built, and never passed over. */
+static void refused_by_name(void)
+{
+	CriuPageServerInfo ps = CRIU_PAGE_SERVER_INFO__INIT;
+	CriuVethPair veth = CRIU_VETH_PAIR__INIT, *veths[] = { &veth };
+	ExtMountMap mount = EXT_MOUNT_MAP__INIT, *mounts[] = { &mount };
+	JoinNamespace ns = JOIN_NAMESPACE__INIT, *spaces[] = { &ns };
+	CgroupRoot root = CGROUP_ROOT__INIT, *roots[] = { &root };
+	const CriuOpts none = nothing();
+	CriuOpts cases[7];
+	static const char *const names[] = { "ps (",	  "veths (",   "ext_mnt (", "auto_ext_mnt (",
+					     "join_ns (", "cg_root (", "empty_ns (" };
+
+	veth.if_in = veth.if_out = mount.key = mount.val = ns.ns = ns.ns_file = root.path = (char *)"x";
+	for (size_t i = 0; i < 7; i++)
+		cases[i] = none;
+	cases[0].ps = &ps;
+	cases[1].veths = veths;
+	cases[2].ext_mnt = mounts;
+	cases[1].n_veths = cases[2].n_ext_mnt = cases[4].n_join_ns = cases[5].n_cg_root = 1;
+	cases[3].has_auto_ext_mnt = cases[3].auto_ext_mnt = cases[6].has_empty_ns = true;
+	cases[4].join_ns = spaces;
+	cases[5].cg_root = roots;
+	cases[6].empty_ns = CLONE_NEWNET;
+	for (size_t i = 0; i < 7; i++) {
+		struct asked asked;
+		int ret = ask(&asked, i ? CMD_RESTORE : CMD_DUMP, &cases[i]);
+
+		asked_end(&asked);
+		if (ret >= 0 || strncmp(asked.reports, names[i], strlen(names[i])))
+			fprintf(stderr, "%s%d: %s\n", names[i], ret, asked.reports);
+		CHECK(ret < 0 && !strncmp(asked.reports, names[i], strlen(names[i])));
+	}
+}
+
+/* A request as it comes in a packet: defaults of the .proto must not count as if a client had said them. */
+static void through_the_wire(void)
+{
+	uint8_t packet[512];
+	CriuOpts rpc = nothing(), *back;
+	struct asked asked;
+	size_t len;
+
+	rpc.has_pid = rpc.has_tcp_established = rpc.tcp_established = true;
+	rpc.pid = 4711;
+	len = criu_opts__pack(&rpc, packet);
+	back = criu_opts__unpack(NULL, len, packet);
+	CHECK(back && ask(&asked, CMD_DUMP, back) == 0);
+	CHECK(asked.req.opts.pid == 4711 && asked.req.opts.tcp_established);
+	CHECK(asked.req.opts.cpu_cap == CPU_CAP_DEFAULT && asked.req.opts.network_lock == NETWORK_LOCK_DEFAULT);
+	asked_end(&asked);
+	criu_opts__free_unpacked(back, NULL);
+}
+
+int main(void)
+{
+	RUN(plain_fields_are_what_options_are);
+	RUN(false_takes_back);
+	RUN(fields_for_other_commands_are_passed_over);
+	RUN(a_client_that_says_nothing);
+	RUN(places_and_log);
+	RUN(handed_over_descriptors);
+	RUN(unix_sockets);
+	RUN(command_after_restore);
+	RUN(left_stopped_wins);
+	RUN(cpu_capabilities);
+	RUN(cgroups);
+	RUN(numbers_that_mean_nothing);
+	RUN(refused_by_name);
+	RUN(through_the_wire);
+	DONE();
+}
