@@ -71,6 +71,7 @@ static int run_command(int argc, char **argv, struct request *req, const struct 
 		return usage_error("'%s': %s takes no such word; see criu %s --help", words->arg[command->args],
 				   command->name, command->name);
 	req->command = command->bit;
+	req->name = command->name;
 	ret = config_load(req);
 	if (ret == 0)
 		ret = options_parse(argc, argv, req);

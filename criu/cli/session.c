@@ -10,14 +10,6 @@
 #include "util/log.h"
 #include "util/str.h"
 
-static const char *name_of(const struct request *req)
-{
-	for (size_t i = 0; i < commands_nr; i++)
-		if (commands[i].bit == req->command)
-			return commands[i].name;
-	return "criu";
-}
-
 int session_begin(struct request *req)
 {
 	int ret = request_validate(req);
@@ -25,7 +17,7 @@ int session_begin(struct request *req)
 	if (ret == 0)
 		ret = request_open(req);
 	if (ret == 0)
-		req->opts.progress = progress_begin(name_of(req), &req->opts);
+		req->opts.progress = progress_begin(req->name, &req->opts);
 	return ret;
 }
 
@@ -39,9 +31,9 @@ static void report_failure(const struct request *req, int err)
 	if (req->log_fd >= 0)
 		log_errors_to(stderr);
 	if (!log_error_count())
-		fprintf(stderr, "criu: %s failed: %s\n", name_of(req), strerror(-err));
+		fprintf(stderr, "criu: %s failed: %s\n", req->name, strerror(-err));
 	else
-		fprintf(stderr, "criu: %s failed\n", name_of(req));
+		fprintf(stderr, "criu: %s failed\n", req->name);
 	if (req->log_fd < 0 || str_eq(opts->log_file, "-"))
 		return;
 	if (opts->log_file[0] == '/')

@@ -29,6 +29,7 @@ typedef void (*request_report_fn)(void *arg, const char *line);
 struct request {
 	struct options opts;
 	unsigned int command; /* its command_bit; CMD_ANY until it is known */
+	const char *name; /* of that command: "dump"; borrowed */
 	int log_fd; /* the log file; -1: the log goes to stderr */
 	request_report_fn report;
 	void *report_arg;

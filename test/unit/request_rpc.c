@@ -128,6 +128,24 @@ static void false_takes_back(void)
 	}
 }
 
+static void false_of_these_does_nothing(void)
+{
+	static const char *const names[] = { "leave_running", "leave_stopped", "tls", "tls_no_cn_verify",
+					     "mntns_compat_mode" };
+	size_t nr = 0;
+
+	for (size_t i = 0; i < option_table_nr; i++) {
+		const struct option_spec *spec = &option_table[i];
+		bool listed = false;
+
+		for (size_t j = 0; j < sizeof(names) / sizeof(names[0]); j++)
+			listed |= !strcmp(spec->rpc, names[j]);
+		CHECK(spec->rpc_true_only == listed);
+		nr += listed;
+	}
+	CHECK(nr == sizeof(names) / sizeof(names[0]));
+}
+
 static void fields_for_other_commands_are_passed_over(void)
 {
 	CriuOpts rpc = nothing();
@@ -373,6 +391,7 @@ int main(void)
 {
 	RUN(plain_fields_are_what_options_are);
 	RUN(false_takes_back);
+	RUN(false_of_these_does_nothing);
 	RUN(fields_for_other_commands_are_passed_over);
 	RUN(a_client_that_says_nothing);
 	RUN(places_and_log);
