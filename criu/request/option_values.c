@@ -189,7 +189,6 @@ int value_manage_cgroups(struct request *req, const char *arg)
 	if (mode->ours == CGROUP_MODE_NONE)
 		request_warn(req, "cgroups are not implemented: restored tasks stay in the cgroup of criu");
 	req->opts.cgroup_mode = (enum cgroup_mode)mode->ours;
-	req->opts.manage_cgroups = mode->ours != CGROUP_MODE_IGNORE;
 	return 0;
 }
 

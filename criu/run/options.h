@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the user asked for: one plain value, filled by cli/ (or by the service), read-only to everybody else.
+ * What the user asked for: one plain value, filled by request/, read-only to everybody else.
  * Strings are owned by the struct, NULL when not given. A descriptor is -1 when not given.
  */
 #pragma once
@@ -79,9 +79,9 @@ struct options {
 
 	/* -- places -- */
 	char *images_dir; /* -D as given, default "."; for messages */
-	int images_dir_fd; /* the open directory: what a run works with. cli/ (or the service) opens and closes it */
+	int images_dir_fd; /* the open directory: what a run works with. request/open.h */
 	char *work_dir; /* -W: log, pidfile, statistics; NULL: the images directory */
-	int work_dir_fd; /* the same, open; cli/ opens and closes it */
+	int work_dir_fd; /* the same, open */
 	char *root; /* -r: root of the restored tree's file system; NULL: ours */
 	char *libdir; /* -L: plugins; NULL: none */
 	char *parent_dir; /* --prev-images-dir, relative to the images directory; NULL: no parent */
@@ -170,8 +170,7 @@ struct options {
 	bool enable_external_sharing, enable_external_masters, mntns_compat_mode;
 
 	/* -- cgroups and security modules -- */
-	bool manage_cgroups;
-	enum cgroup_mode cgroup_mode;
+	enum cgroup_mode cgroup_mode; /* --manage-cgroups */
 	struct str_list cgroup_roots; /* --cgroup-root [CTRL:]PATH, as given */
 	char *cgroup_props, *cgroup_props_file, *cgroup_yard;
 	struct str_list cgroup_dump_controllers;

@@ -124,8 +124,8 @@ const char *described(const struct options *opts, char *buf, size_t size)
 		describe_row(to, &option_table[i], opts);
 	fprintf(to, "pid %d, level %d, timeout %u, ghosts %lu, tmpfs %d %lu\n", opts->pid, opts->log_level,
 		opts->timeout_sec, opts->ghost_limit, opts->tmpfs_files, opts->tmpfs_limit);
-	fprintf(to, "cpu 0x%x, cgroups %d %d, user %d %u\n", opts->cpu_cap, opts->manage_cgroups, opts->cgroup_mode,
-		opts->has_images_user, opts->images_user);
+	fprintf(to, "cpu 0x%x, cgroups %d, user %d %u\n", opts->cpu_cap, opts->cgroup_mode, opts->has_images_user,
+		opts->images_user);
 	fprintf(to, "port %u, server %d, status %d, empty netns %d, unix %d\n", opts->port, opts->ps_socket,
 		opts->status_fd, opts->empty_netns, opts->ext_unix_sk);
 	describe_list(to, "unix inodes", &opts->ext_unix_inodes);
