@@ -44,16 +44,6 @@ int proc_open(pid_t pid, struct proc *ret_p)
 	return 0;
 }
 
-int proc_open_at(int procfs, pid_t pid, struct proc *ret_p)
-{
-	int dir = open_fmt(procfs, O_RDONLY | O_DIRECTORY, "%d", pid);
-
-	if (dir < 0)
-		return dir;
-	*ret_p = (struct proc){ pid, dir };
-	return 0;
-}
-
 int proc_open_thread(const struct proc *p, pid_t tid, struct proc *ret_thread)
 {
 	int dir = open_fmt(p->dir, O_RDONLY | O_DIRECTORY, "task/%d", tid);
@@ -119,79 +109,18 @@ int proc_threads(const struct proc *p, struct pid_array *to)
 	return err;
 }
 
+int proc_pids(const struct proc *p, struct pid_array *to)
+{
+	struct int_array pids = { to->v, to->n, to->cap };
+	int err = list_numbers(p->dir, "..", &pids);
+
+	*to = (struct pid_array){ pids.v, pids.n, pids.cap };
+	return err;
+}
+
 int proc_fds(const struct proc *p, struct int_array *to)
 {
 	return list_numbers(p->dir, "fd", to);
-}
-
-/* No CONFIG_PROC_CHILDREN: ask every process of this procfs who its parent is. */
-static int children_by_ppid(const struct proc *p, struct pid_array *to)
-{
-	struct int_array all = { 0 };
-	int err = list_numbers(p->dir, "..", &all);
-
-	for (size_t i = 0; !err && i < all.n; i++) {
-		char path[32];
-		struct proc_stat st;
-		_cleanup_buf_ struct buf text = { 0 };
-		snprintf(path, sizeof(path), "../%d/stat", all.v[i]);
-		/* It may have gone since. */
-		if (read_file(p->dir, path, &text) || proc_stat_parse(text.data, text.len, &st))
-			continue;
-		if (st.ppid == p->pid)
-			err = array_add(to, all.v[i]);
-	}
-	array_free(&all);
-	return err;
-}
-
-static int add_children(const char *text, size_t len, struct pid_array *to)
-{
-	struct scan s = scan_text(text, len);
-	int pid;
-
-	while (scan_blank(&s) && scan_int(&s, &pid))
-		if (array_add(to, pid))
-			return -ENOMEM;
-	return scan_at_end(&s) || scan_char(&s, '\n') ? 0 : -EBADMSG;
-}
-
-int proc_children(const struct proc *p, struct pid_array *to)
-{
-	struct pid_array tids = { 0 };
-	int err = proc_threads(p, &tids);
-
-	if (!err)
-		err = proc_children_of(p, &tids, to);
-	array_free(&tids);
-	return err;
-}
-
-int proc_children_of(const struct proc *p, const struct pid_array *tids, struct pid_array *to)
-{
-	size_t from = to->n;
-	bool told = false;
-	int err = 0;
-
-	for (size_t i = 0; !err && i < tids->n; i++) {
-		char path[48];
-		_cleanup_buf_ struct buf text = { 0 };
-		snprintf(path, sizeof(path), "task/%d/children", tids->v[i]);
-		err = read_file(p->dir, path, &text);
-		/* A thread that ended meanwhile left its children to another one, which comes later or came: see seize. */
-		if (err == -ENOENT || err == -ESRCH) {
-			err = 0;
-			continue;
-		}
-		told = true;
-		if (!err && text.len)
-			err = add_children(text.data, text.len, to);
-	}
-	if (!err && !told)
-		err = tids->n ? children_by_ppid(p, to) : -ESRCH;
-	if (!err)
-		sort_from(to->v, from, to->n);
-	return err;
 }
 
 int proc_ns_ino(const struct proc *p, enum proc_ns ns, uint32_t *ret_ino)
@@ -321,26 +250,6 @@ int proc_setgroups(const struct proc *p, bool *ret_allowed)
 	if (!str_eq(text, "allow") && !str_eq(text, "deny"))
 		return -EBADMSG;
 	*ret_allowed = str_eq(text, "allow");
-	return 0;
-}
-
-int proc_timerslack(const struct proc *p, uint64_t *ret_ns)
-{
-	char text[32];
-	ssize_t n = read_value(p, "timerslack_ns", text, sizeof(text));
-
-	return n < 0 ? n : parse_u64(text, ret_ns) ? -EBADMSG : 0;
-}
-
-int proc_auxv(const struct proc *p, uint64_t *ret_v, size_t *n)
-{
-	_cleanup_close_ int fd = open_at(p->dir, "auxv", O_RDONLY, 0);
-	if (fd < 0)
-		return fd;
-	ssize_t len = read_full(fd, ret_v, *n * sizeof(*ret_v));
-	if (len < 0)
-		return len;
-	*n = len / sizeof(*ret_v);
 	return 0;
 }
 

@@ -22,8 +22,6 @@ struct proc {
 #define PROC_CLOSED ((struct proc){ 0, -1 })
 
 int proc_open(pid_t pid, struct proc *ret_p);
-/* In the procfs of another pid namespace: @procfs is a descriptor of its root. */
-int proc_open_at(int procfs, pid_t pid, struct proc *ret_p);
 /* /proc/PID/task/TID */
 int proc_open_thread(const struct proc *p, pid_t tid, struct proc *ret_thread);
 void proc_close(struct proc *p);
@@ -37,6 +35,8 @@ int proc_threads(const struct proc *p, struct pid_array *to);
 int proc_children(const struct proc *p, struct pid_array *to);
 /* The same, of these threads of the process. */
 int proc_children_of(const struct proc *p, const struct pid_array *tids, struct pid_array *to);
+/* Every process of the same procfs, in ascending order. */
+int proc_pids(const struct proc *p, struct pid_array *to);
 /* Open descriptors, in ascending order. */
 int proc_fds(const struct proc *p, struct int_array *to);
 
@@ -165,15 +165,12 @@ int proc_ns_clone_flag(enum proc_ns ns);
 int proc_comm(const struct proc *p, char ret[16]);
 /* The same of any process, for messages: @buf, or "?" when there is none. */
 const char *proc_comm_of(pid_t pid, char buf[16]);
-/* loginuid (~0: unset), oom_score_adj, personality, coredump_filter, setgroups (1: allowed), timerslack_ns */
+/* loginuid (~0: unset), oom_score_adj, personality, coredump_filter, setgroups (1: allowed) */
 int proc_loginuid(const struct proc *p, uint32_t *ret_v);
 int proc_oom_score_adj(const struct proc *p, int *ret_v);
 int proc_personality(const struct proc *p, uint32_t *ret_v);
 int proc_coredump_filter(const struct proc *p, uint64_t *ret_v);
 int proc_setgroups(const struct proc *p, bool *ret_allowed);
-int proc_timerslack(const struct proc *p, uint64_t *ret_ns);
-/* The pairs of the ELF auxiliary vector with AT_NULL: getauxval(3). *n is room in, numbers (not pairs) out. */
-int proc_auxv(const struct proc *p, uint64_t *ret_v, size_t *n);
 /* The targets of cwd, root, exe, fd/N, map_files/...: the length or a negative errno. */
 ssize_t proc_link(const struct proc *p, const char *name, char *ret, size_t size);
 /* The same places as descriptors (through the link, not by its text); @flags of open(2), O_PATH mostly. */
