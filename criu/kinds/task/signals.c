@@ -92,16 +92,6 @@ static int add_signals(struct dump *dump, const siginfo_t *infos, size_t n, Sign
 	return 0;
 }
 
-int sigqueue_peek(pid_t host_tid, bool shared, size_t from, siginfo_t *to, size_t room)
-{
-	struct __ptrace_peeksiginfo_args args = { .off = from,
-						  .nr = (int)room,
-						  .flags = shared ? PTRACE_PEEKSIGINFO_SHARED : 0 };
-	long n = ptrace(PTRACE_PEEKSIGINFO, host_tid, &args, to);
-
-	return n < 0 ? -errno : (int)n;
-}
-
 static int save_queue(struct dump *dump, pid_t host_tid, bool shared, SignalQueueEntry **ret_queue)
 {
 	SignalQueueEntry *q = dump_alloc(dump, sizeof(*q));

@@ -3,6 +3,7 @@
 #pragma once
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 #include "siginfo.pb-c.h"
 
@@ -12,6 +13,9 @@ struct restore_task;
 
 /* Up to @room siginfos from number @from on: how many, or a negative errno. ptrace(2) PTRACE_PEEKSIGINFO */
 int sigqueue_peek(pid_t host_tid, bool shared, size_t from, siginfo_t *to, size_t room);
+
+/* Can a timer of this clock be set to have fired some time ago? */
+bool timer_clock_goes_back(int32_t clock);
 
 /*
  * The overruns of a timer whose signal waits in the shared queue of the image, and that can be made to fire again for

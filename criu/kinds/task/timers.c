@@ -26,14 +26,7 @@ enum {
 	NSEC = 1000000000,
 	USEC = 1000000,
 	QUEUE_LOOKED_AT = 64,
-	SECONDS_MAX = 1 << 30, /* of what the restorer reckons with in nanoseconds */
 };
-
-/* Clocks by which a timer can be set to have fired some time ago. */
-static bool clock_goes_back(int32_t clock)
-{
-	return clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC || clock == CLOCK_BOOTTIME || clock == CLOCK_TAI;
-}
 
 /* Not one of processor time. */
 static bool runs_by_itself(int32_t clock)
@@ -56,7 +49,7 @@ static bool waits_alone(const struct proc_timers *timers, const struct proc_time
 		for (size_t k = 0; queue[i].si_code == SI_TIMER && k < timers->n; k++)
 			if (timers->v[k].id == queue[i].si_timerid)
 				of = &timers->v[k];
-		if (!of || of->to_thread || of->notify == NOTIFY_NONE || !clock_goes_back(of->clock))
+		if (!of || of->to_thread || of->notify == NOTIFY_NONE || !timer_clock_goes_back(of->clock))
 			return false;
 		waits |= of == t;
 	}
@@ -336,44 +329,6 @@ static int timers_load(struct restore *r, struct restore_task *task)
 	for (size_t i = 0; i < e->n_posix && !err; i++)
 		err = check_timer(task, e->posix[i]);
 	return err ? err : check_unique(pid, e);
-}
-
-static const PosixTimerEntry *timer_entry(const TaskTimersEntry *e, int id)
-{
-	for (size_t i = 0; e && i < e->n_posix; i++)
-		if (e->posix[i]->it_id == (uint32_t)id)
-			return e->posix[i];
-	return NULL;
-}
-
-static bool fires_again(const PosixTimerEntry *t)
-{
-	return t && (t->it_sigev_notify == NOTIFY_SIGNAL || t->it_sigev_notify == NOTIFY_THREAD) &&
-	       clock_goes_back((int32_t)t->clock_id) && (t->isec || t->insec) && (t->vsec || t->vnsec) &&
-	       t->isec < SECONDS_MAX && t->vsec < SECONDS_MAX;
-}
-
-int sigqueue_overruns(const struct restore_task *task, int timer_id)
-{
-	const TaskTimersEntry *timers = task->core->tc->timers;
-	const PosixTimerEntry *t = timer_entry(timers, timer_id);
-	const SignalQueueEntry *q = task->core->tc->signals_s;
-	int overruns = SIGQUEUE_NOT_WAITING;
-
-	if (!fires_again(t))
-		return SIGQUEUE_NOT_WAITING;
-	for (size_t i = 0; q && i < q->n_signals; i++) {
-		const siginfo_t *si = (const siginfo_t *)q->signals[i]->siginfo.data;
-
-		if (si->si_signo != (int)t->si_signo)
-			continue;
-		/* One of another origin: their order would be lost. */
-		if (si->si_code != SI_TIMER || !fires_again(timer_entry(timers, si->si_timerid)))
-			return SIGQUEUE_NOT_WAITING;
-		if (si->si_timerid == timer_id)
-			overruns = si->si_overrun > 0 ? si->si_overrun : 0;
-	}
-	return overruns;
 }
 
 static struct inside_itimer lay_itimer(const ItimerEntry *e)
