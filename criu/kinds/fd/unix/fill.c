@@ -199,6 +199,15 @@ int unix_fill_queue(struct restore *r, struct unix_sock *sock)
 
 /* ---- the end ---- */
 
+/* What a datagram socket learns when its peer leaves it with something unread. net/unix/af_unix.c unix_dgram_disconnected */
+void unix_leave_with_error(int fd, int other)
+{
+	struct sockaddr nowhere = { .sa_family = AF_UNSPEC };
+
+	if (send(fd, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT) != 1 || connect(other, &nowhere, sizeof(nowhere)) < 0)
+		log_warn("the error that waited in a unix socket (ECONNRESET) is lost: errno %d", errno);
+}
+
 /* A stream whose peer is closed with bytes unread gets ECONNRESET. */
 static void close_keeper(struct unix_sock *sock)
 {

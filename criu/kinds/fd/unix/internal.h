@@ -47,6 +47,9 @@ struct unix_dump {
 /* What the kernel tells about all sockets of the namespace that @local is in, and about this one. */
 int unix_diag_of(struct dump *dump, const struct fd_probe *probe, const struct unix_diags **ret_all,
 		 const struct unix_diag **ret_diag);
+/* Of a socket of any network namespace that has been read; NULL: of none. */
+const struct unix_diag *unix_diag_by_inode(const struct unix_dump *data, uint32_t ino);
+void unix_diags_free(struct unix_dump *data);
 /* name, name_dir, deleted, moved_to, file_perms */
 int unix_save_name(struct dump *dump, const struct fd_probe *probe, const struct unix_diag *diag, UnixSkEntry *entry);
 /* What waits to be read. */

@@ -58,15 +58,6 @@ static bool is_widowed(const struct unix_sock *sock)
 	return sock->entry->type == SOCK_DGRAM ? sock->entry->peer_closed : sock->entry->state == UNIX_ESTABLISHED;
 }
 
-/* What a datagram socket learns when its peer leaves it with something unread. net/unix/af_unix.c unix_dgram_disconnected */
-void unix_leave_with_error(int fd, int other)
-{
-	struct sockaddr nowhere = { .sa_family = AF_UNSPEC };
-
-	if (send(fd, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT) != 1 || connect(other, &nowhere, sizeof(nowhere)) < 0)
-		log_warn("the error that waited in a unix socket (ECONNRESET) is lost: errno %d", errno);
-}
-
 /* It need not be its peer's doing: any other socket will do. */
 static int make_with_error(struct restore *r, struct unix_sock *sock)
 {

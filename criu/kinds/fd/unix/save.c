@@ -1,91 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What the kernel knows of all sockets; the names; who is connected to somebody outside of the tree. */
+/* The names of sockets; who is connected to a socket outside of the tree. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
-#include "kernel/ns_run.h"
 #include "kinds/fd/unix/internal.h"
 #include "run/outside.h"
 #include "util/fds.h"
 #include "util/str.h"
 
 #define SIOCUNIXFILE_ 0x89e0 /* the bound inode as an O_PATH descriptor; unix(7) does not tell */
-#define SIOCGSKNS_ 0x894c /* the network namespace of a socket */
-
-/* ---- the kernel's list ---- */
-
-struct unix_table {
-	struct record record; /* 0, inode of the namespace */
-	struct unix_diags diags;
-};
-
-static int read_table(struct dump *dump, struct unix_dump *data, uint64_t ns, struct unix_table **ret_table)
-{
-	struct unix_table *table = record_new(&dump->arena, &data->tables, 0, ns, sizeof(*table));
-	int err = table ? unix_diag_read(&table->diags) : -ENOMEM;
-
-	if (err)
-		return fail(err, "ask the kernel for its unix sockets (sock_diag; kernel module unix_diag)");
-	*ret_table = table;
-	return 0;
-}
-
-/* In another network namespace than ours. */
-struct other_table {
-	struct dump *dump;
-	struct unix_dump *data;
-	uint64_t ns;
-	struct unix_table **ret_table;
-};
-
-static int read_other_table(void *arg)
-{
-	const struct other_table *t = arg;
-
-	return read_table(t->dump, t->data, t->ns, t->ret_table);
-}
-
-static int read_table_of(struct dump *dump, struct unix_dump *data, const struct fd_probe *probe,
-			 struct unix_table **ret_table)
-{
-	_cleanup_close_ int ns = ioctl(probe->local, SIOCGSKNS_);
-	struct other_table other = { dump, data, 0, ret_table };
-	struct stat st;
-	int err, result;
-
-	if (ns < 0 || fstat(ns, &st) < 0)
-		return fail(-errno, "network namespace of %s", probe->link);
-	*ret_table = record_find(&data->tables, 0, st.st_ino);
-	if (*ret_table)
-		return 0;
-	other.ns = st.st_ino;
-	err = ns_run_in(ns, read_other_table, &other, &result);
-	return err ? fail(err, "enter the network namespace of %s", probe->link) : result;
-}
-
-int unix_diag_of(struct dump *dump, const struct fd_probe *probe, const struct unix_diags **ret_all,
-		 const struct unix_diag **ret_diag)
-{
-	struct unix_dump *data = *dump_kind_data(dump, &unix_kind);
-	struct unix_table *table = record_find(&data->tables, 0, 0);
-	const struct unix_diag *diag;
-	int err = table ? 0 : read_table(dump, data, 0, &table);
-
-	if (err)
-		return err;
-	diag = unix_diag_find(&table->diags, probe->st.st_ino);
-	if (!diag) {
-		err = read_table_of(dump, data, probe, &table);
-		diag = err ? NULL : unix_diag_find(&table->diags, probe->st.st_ino);
-	}
-	if (!diag)
-		return err ? err : fail(-ENOENT, "%s: the kernel does not list this unix socket", probe->link);
-	*ret_all = &table->diags;
-	*ret_diag = diag;
-	return 0;
-}
 
 /* ---- names ---- */
 
@@ -205,17 +130,6 @@ static bool is_allowed(const struct options *opts, uint32_t ino)
 	return opts->ext_unix_sk && !opts->ext_unix_inodes.n;
 }
 
-const char *unix_name_text(struct dump *dump, const struct unix_diag *diag)
-{
-	char *text;
-
-	if (!diag || !diag->name_len)
-		return "without a name";
-	text = dump_printf(dump, "%s%.*s", diag->name[0] ? "" : "@", (int)(diag->name_len - !diag->name[0]),
-			   diag->name + !diag->name[0]);
-	return text ? text : "?";
-}
-
 static int write_external(struct dump *dump, const struct unix_seen *seen, const struct unix_diag *peer)
 {
 	struct unix_dump *data = *dump_kind_data(dump, &unix_kind);
@@ -253,13 +167,12 @@ static int check_peer(struct dump *dump, const struct unix_seen *seen)
 {
 	struct unix_dump *data = *dump_kind_data(dump, &unix_kind);
 	const struct options *opts = dump->opts;
-	const struct unix_diag *peer = NULL;
+	const struct unix_diag *peer;
 	uint32_t ino = seen->entry ? seen->entry->peer : 0;
 
 	if (!ino || record_find(&data->seen, 0, ino))
 		return 0;
-	for (struct record *r = data->tables.first; r && !peer; r = r->next)
-		peer = unix_diag_find(&((struct unix_table *)r)->diags, ino);
+	peer = unix_diag_by_inode(data, ino);
 	if (is_external(opts, seen->diag->ino))
 		return 0;
 	if (peer && peer->name_len &&
@@ -290,9 +203,9 @@ int unix_save_end(struct dump *dump)
 		if (!err)
 			err = unix_save_waiting(dump, (struct unix_seen *)r);
 	}
-	for (struct record *r = data ? data->tables.first : NULL; r; r = r->next)
-		unix_diag_free(&((struct unix_table *)r)->diags);
-	if (data)
+	if (data) {
+		unix_diags_free(data);
 		pending_close(data->pending);
+	}
 	return err;
 }
