@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* ghost-file-ID.img: a file that has no name any more, or that a reboot loses. Its reader is ghost_load.c. */
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,14 +27,14 @@ static bool next_data(int fd, uint64_t from, uint64_t size, uint64_t *ret_start,
 	return true;
 }
 
-int ghost_data_size(int fd, uint64_t size, uint64_t *ret_bytes)
+/* Bytes of @fd that are no hole. */
+static uint64_t data_size(int fd, uint64_t size)
 {
 	uint64_t bytes = 0, at = 0, start;
 
 	while (at < size && next_data(fd, at, size, &start, &at))
 		bytes += at - start;
-	*ret_bytes = bytes;
-	return 0;
+	return bytes;
 }
 
 static int write_range(struct image_writer *img, int fd, uint64_t from, uint64_t to, char *piece)
@@ -92,7 +93,7 @@ void ghost_head_of(const struct dump *dump, const struct stat *st, GhostFileEntr
 }
 
 static int fill_head(const struct dump *dump, const struct subject *s, GhostFileEntry *head, Timeval times[2],
-		     char *target, size_t size)
+		     char target[static PATH_MAX])
 {
 	ghost_head_of(dump, &s->st, head, times);
 	if (S_ISCHR(s->st.st_mode) || S_ISBLK(s->st.st_mode)) {
@@ -100,7 +101,7 @@ static int fill_head(const struct dump *dump, const struct subject *s, GhostFile
 		head->rdev = dev_to_kdev(s->st.st_rdev);
 	}
 	if (S_ISLNK(s->st.st_mode)) {
-		ssize_t len = read_link(s->local, "", target, size);
+		ssize_t len = read_link(s->local, "", target, PATH_MAX);
 
 		if (len < 0)
 			return len;
@@ -109,15 +110,15 @@ static int fill_head(const struct dump *dump, const struct subject *s, GhostFile
 	return 0;
 }
 
-int ghost_save(struct dump *dump, const struct subject *s, const char *name, uint32_t ghost_id)
+/* The file itself into a new ghost-file image. */
+static int save_ghost(struct dump *dump, const struct subject *s, const char *name, uint32_t ghost_id)
 {
 	_cleanup_image_writer_ struct image_writer *img = NULL;
 	_cleanup_close_ int fd = -1;
 	GhostFileEntry head = GHOST_FILE_ENTRY__INIT;
 	Timeval times[2];
 	char target[PATH_MAX];
-	uint64_t bytes;
-	int err = fill_head(dump, s, &head, times, target, sizeof(target));
+	int err = fill_head(dump, s, &head, times, target);
 
 	if (err)
 		return fail(err, "%s: read what it is", name);
@@ -127,8 +128,7 @@ int ghost_save(struct dump *dump, const struct subject *s, const char *name, uin
 			fd = reopen_fd(s->local, O_RDONLY | O_NONBLOCK);
 		if (fd < 0)
 			return fail(fd, "%s: open it for reading", name);
-		ghost_data_size(fd, s->st.st_size, &bytes);
-		if (bytes < (uint64_t)s->st.st_size) {
+		if (data_size(fd, s->st.st_size) < (uint64_t)s->st.st_size) {
 			head.has_chunks = head.chunks = true;
 			head.has_size = true;
 			head.size = s->st.st_size;
@@ -142,4 +142,34 @@ int ghost_save(struct dump *dump, const struct subject *s, const char *name, uin
 	if (!err)
 		err = image_close(steal_ptr(&img));
 	return err < 0 ? fail(err, "%s: save it: %s", name, image_dir_error(dump->dir)) : 0;
+}
+
+int ghost_keep(struct dump *dump, const struct subject *s, const char *path, const struct ghost_rule *rule,
+	       uint32_t *ret_id)
+{
+	uint64_t bytes = 0;
+	uint32_t id;
+	int err;
+
+	if (S_ISREG(s->st.st_mode)) {
+		_cleanup_close_ int fd = reopen_fd(s->local, O_RDONLY | O_NONBLOCK);
+
+		if (fd < 0)
+			return fail(fd, "%s %s: open it for reading", path, rule->state);
+		bytes = data_size(fd, s->st.st_size);
+	}
+	if (bytes > rule->limit) {
+		dump_blocker(dump, s->task, s->fd,
+			     "%s %s and holds %" PRIu64 " bytes: more than %s (%" PRIu64 "); give %s%" PRIu64
+			     " or more",
+			     path, rule->state, bytes, rule->option, rule->limit, rule->give, bytes);
+		return 0;
+	}
+	if (dump->checking)
+		return 0;
+	id = ++regular_dump_data(dump)->last_ghost;
+	err = save_ghost(dump, s, path, id);
+	if (!err)
+		*ret_id = id;
+	return err;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Between the files of the regular kind. */
 #pragma once
+#include <limits.h>
 #include "base/cleanup.h"
 #include "ghost-file.pb-c.h"
 #include "kinds/fd/record_table.h"
@@ -75,12 +76,17 @@ const char *device_says(const char *path);
 void regular_links_saved(struct dump *dump);
 /* The names that --link-remap made are taken away. */
 void regular_save_undo(struct dump *dump);
-/* The file itself into a new ghost-file image. */
-int ghost_save(struct dump *dump, const struct subject *s, const char *name, uint32_t ghost_id);
+/* Why a file is kept by a ghost image, and how large it may be. */
+struct ghost_rule {
+	const char *state; /* "was unlinked" */
+	const char *option, *give; /* the option of the limit; the same, as a value follows it: "--ghost-limit " */
+	uint64_t limit;
+};
+/* The file itself into a new ghost image. *ret_id is left alone if it is too large (a blocker), or by `criu check`. */
+int ghost_keep(struct dump *dump, const struct subject *s, const char *path, const struct ghost_rule *rule,
+	       uint32_t *ret_id);
 /* What an image says of an inode; @times: room for its two. */
 void ghost_head_of(const struct dump *dump, const struct stat *st, GhostFileEntry *head, Timeval times[2]);
-/* Bytes of @fd that are no hole. */
-int ghost_data_size(int fd, uint64_t size, uint64_t *ret_bytes);
 
 /* Does @path itself, not what a link at its end leads to, lead to that inode? */
 bool name_leads_to(const char *path, const struct stat *st);
@@ -170,8 +176,12 @@ void proc_gone_failed(struct restore *r);
 /* The names that --link-remap made while dumping have done their work. */
 void remaps_committed(struct restore *r);
 
-/* What remaps.c and tmpfs_make.c do alike. What was made under @name a moment ago, by this thread: */
+/* What remaps.c and tmpfs_make.c do alike: made.c. The last component of @path to @ret_name, the rest stays in @path. */
+int split_path(char *path, char ret_name[NAME_MAX + 1]);
+/* What was made under @name a moment ago, by this thread; somebody who owns the directory may have replaced it. */
 int open_made(int dir, const char *name, mode_t type);
+/* Nobody has noted this name yet. @err -EAGAIN: somebody else has put something there, which is not ours to remove. */
+void unmake(int dir, const char *name, bool is_dir, int err);
 int note_made(struct made_array *made, const struct audience *to, const char *path, int fd);
 /* Each name that still leads to what was made. */
 int take_names_away(struct restore *r, struct made_array *made);

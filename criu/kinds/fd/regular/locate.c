@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Where a file is found again: under its name, in a ghost image, under another name. */
 #include <errno.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <linux/magic.h>
 #include <linux/openat2.h>
@@ -27,19 +26,6 @@ struct gone {
 	uint32_t remap_id; /* ghost id, or id of the entry that names the link */
 	const char *link_path; /* AS_LINK: ours to take away when the dump fails */
 };
-
-struct regular_dump *regular_dump_data(struct dump *dump)
-{
-	return kind_data_of(&dump->arena, dump_kind_data(dump, &regular_kind), sizeof(struct regular_dump));
-}
-
-bool name_leads_to(const char *path, const struct stat *st)
-{
-	struct stat now;
-
-	return !fstatat(AT_FDCWD, path, &now, AT_SYMLINK_NOFOLLOW) && now.st_dev == st->st_dev &&
-	       now.st_ino == st->st_ino;
-}
 
 /* NFS keeps an unlinked open file under such a name until it is closed: for us it is gone. */
 static bool is_silly_renamed(const struct subject *s, const char *path)
@@ -162,30 +148,12 @@ static int keep_by_link(struct dump *dump, const struct subject *s, const char *
 
 static int keep_as_ghost(struct dump *dump, const struct subject *s, const char *path, struct gone *gone)
 {
-	uint64_t limit = dump->opts->ghost_limit, bytes = 0;
-	int err;
+	const struct ghost_rule rule = { "was unlinked", "--ghost-limit", "--ghost-limit ", dump->opts->ghost_limit };
+	int err = ghost_keep(dump, s, path, &rule, &gone->remap_id);
 
-	if (S_ISREG(s->st.st_mode)) {
-		_cleanup_close_ int fd = reopen_fd(s->local, O_RDONLY | O_NONBLOCK);
-
-		if (fd < 0)
-			return fail(fd, "%s was unlinked: open it for reading", path);
-		err = ghost_data_size(fd, s->st.st_size, &bytes);
-		if (err)
-			return fail(err, "%s was unlinked: find its data", path);
-	}
-	if (bytes > limit) {
-		dump_blocker(dump, s->task, s->fd,
-			     "%s was unlinked and holds %" PRIu64 " bytes: more than --ghost-limit (%" PRIu64
-			     "); give --ghost-limit %" PRIu64 " or more",
-			     path, bytes, limit, bytes);
-		return 0;
-	}
-	if (dump->checking)
-		return 0;
-	gone->remap_id = ++regular_dump_data(dump)->last_ghost;
-	gone->how = AS_GHOST;
-	return ghost_save(dump, s, path, gone->remap_id);
+	if (!err && gone->remap_id)
+		gone->how = AS_GHOST;
+	return err;
 }
 
 static bool is_device(const struct subject *s)

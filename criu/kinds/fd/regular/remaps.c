@@ -27,54 +27,6 @@ struct place {
 	char path[PATH_MAX];
 };
 
-int note_made(struct made_array *made, const struct audience *to, const char *path, int fd)
-{
-	struct made *m = array_push(made);
-	struct stat st;
-
-	if (!m)
-		return -ENOMEM;
-	*m = (struct made){ .to = to, .path = strdup(path) };
-	if (!m->path || fstat(fd, &st) < 0)
-		return -ENOMEM;
-	m->dev = st.st_dev;
-	m->ino = st.st_ino;
-	m->dir = S_ISDIR(st.st_mode);
-	return 0;
-}
-
-/* The last component of @path goes to @ret_name, the rest stays in @path. */
-static int split_path(char *path, char ret_name[NAME_MAX + 1])
-{
-	char *slash = strrchr(path, '/');
-	int err = str_format(ret_name, NAME_MAX + 1, "%s", slash + 1);
-
-	if (err || !slash[1] || !strcmp(slash + 1, ".") || !strcmp(slash + 1, ".."))
-		return err ? err : -EINVAL;
-	slash[slash == path] = 0;
-	return 0;
-}
-
-/* What was made under @name a moment ago, by this thread; somebody who owns the directory may have replaced it. */
-int open_made(int dir, const char *name, mode_t type)
-{
-	_cleanup_close_ int fd = open_at(dir, name, O_PATH | O_NOFOLLOW, 0);
-	struct stat st;
-
-	if (fd < 0)
-		return fd;
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	return (st.st_mode & S_IFMT) == type && st.st_uid == opener_uid() ? steal_fd(&fd) : -EAGAIN;
-}
-
-/* Nobody has noted this name yet. -EAGAIN: somebody else has put something in its place, which is not ours to remove. */
-static void unmake(int dir, const char *name, bool is_dir, int err)
-{
-	if (err != -EAGAIN)
-		unlinkat(dir, name, is_dir ? AT_REMOVEDIR : 0);
-}
-
 /*
  * The directory at @path, with the rights to make names in it. Those that were removed are made again for as long as we
  * need them; where something else has taken the name of one, the one above it has to do: @path becomes that of the
@@ -209,37 +161,6 @@ static int fill_content(struct restore *r, const struct ghost *ghost, int fd, co
 	if (err)
 		return err;
 	return ftruncate(fd, size) < 0 ? fail(-errno, "%s: set its size", path) : 0;
-}
-
-/* By the descriptor, always: a name may lead elsewhere by now. */
-int set_times(const GhostFileEntry *head, int fd, const char *name)
-{
-	const Timeval *t[2] = { head->atim, head->mtim };
-	struct timespec times[2];
-	char path[32];
-
-	for (int i = 0; i < 2; i++) {
-		times[i].tv_sec = t[i] ? (time_t)t[i]->tv_sec : 0;
-		times[i].tv_nsec = !t[i] ? UTIME_OMIT : t[i]->tv_usec < 1000000 ? (long)t[i]->tv_usec * 1000 : 0;
-	}
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	/* A link's descriptor is not gone through by way of /proc. */
-	if (S_ISLNK(head->mode) ? utimensat(fd, "", times, AT_EMPTY_PATH) : utimensat(AT_FDCWD, path, times, 0))
-		return fail(-errno, "%s: set its times", name);
-	return 0;
-}
-
-int set_attributes(struct restore *r, const GhostFileEntry *head, int fd, const char *name)
-{
-	char path[32];
-
-	opener_leave(r);
-	if (fchownat(fd, "", head->uid, head->gid, AT_EMPTY_PATH) < 0)
-		return fail(-errno, "%s: give it to %u:%u", name, head->uid, head->gid);
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	if (!S_ISLNK(head->mode) && chmod(path, head->mode & 07777) < 0)
-		return fail(-errno, "%s: set its mode", name);
-	return set_times(head, fd, name);
 }
 
 /* Takes @fd over: a place, whatever it was opened for. */
@@ -482,62 +403,6 @@ static int make_remap(struct restore *r, struct record_table *inodes, struct mad
 	return remap->ghost ? make_ghost(r, made, remap, before) : make_linked(r, made, remap);
 }
 
-static bool leads_to(int dir, const char *name, dev_t dev, ino_t ino)
-{
-	struct stat st;
-
-	return !fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) && st.st_dev == dev && st.st_ino == ino;
-}
-
-/* In a sticky directory a file that is not theirs any more is ours to remove: nobody else can move it away there. */
-static int remove_from(struct restore *r, int dir, const char *name, bool is_dir, dev_t dev, ino_t ino)
-{
-	int flags = is_dir ? AT_REMOVEDIR : 0;
-	struct stat st;
-
-	if (!unlinkat(dir, name, flags))
-		return 0;
-	if (errno != EPERM || fstat(dir, &st) < 0 || !(st.st_mode & S_ISVTX))
-		return -errno;
-	opener_leave(r);
-	return !leads_to(dir, name, dev, ino) ? -EPERM : unlinkat(dir, name, flags) < 0 ? -errno : 0;
-}
-
-static int take_name_away(struct restore *r, const struct made *m, const char *path, const char *name)
-{
-	_cleanup_close_ int dir = names_open_dir(r, m->to, path);
-
-	if (dir < 0)
-		return dir;
-	if (!leads_to(dir, name, m->dev, m->ino)) {
-		log_warn("%s/%s was made for a moment, and somebody has moved it away", path, name);
-		return 0;
-	}
-	return remove_from(r, dir, name, m->dir, m->dev, m->ino);
-}
-
-int take_names_away(struct restore *r, struct made_array *made)
-{
-	int first = 0;
-
-	for (size_t i = made->n; i-- > 0;) {
-		char *path = made->v[i].path, name[NAME_MAX + 1];
-		int err = path ? split_path(path, name) : 0;
-
-		if (!path)
-			continue;
-		/* Twice: a moment without memory or descriptors must not leave it for ever. */
-		for (int tries = 0; tries < 2 && (!tries || err); tries++)
-			err = take_name_away(r, &made->v[i], path, name);
-		if (err && !first)
-			first = fail(err, "remove %s/%s again", path, name);
-		free(path);
-	}
-	array_free(made);
-	opener_leave(r);
-	return first;
-}
-
 /* What was made and removed in a directory has changed its times. */
 static int set_dir_times(struct remap *const *remaps, size_t n)
 {
@@ -588,57 +453,4 @@ int remaps_make(struct restore *r, struct regular_restore *data)
 	if (!err)
 		err = undone;
 	return err ? err : set_dir_times(order, n);
-}
-
-/* Several descriptions may share it: the first has taken it away. */
-static int remove_link_remap(struct restore *r, const struct remap *remap)
-{
-	char path[PATH_MAX], name[NAME_MAX + 1];
-	_cleanup_close_ int dir = -1;
-	struct stat st;
-	int err = str_format(path, sizeof(path), "%s", remap->to->name);
-
-	if (!err)
-		err = split_path(path, name);
-	if (err || fstat(remap->fd, &st) < 0)
-		return err ? err : -errno;
-	dir = names_open_dir(r, audience_of_file(r, remap->file), path);
-	if (dir < 0)
-		return dir == -ENOENT ? 0 : dir;
-	if (!leads_to(dir, name, st.st_dev, st.st_ino))
-		return 0;
-	err = remove_from(r, dir, name, false, st.st_dev, st.st_ino);
-	return err == -ENOENT ? 0 : err;
-}
-
-static void tell_used_up(const char *first, size_t n)
-{
-	if (n == 1)
-		log_notice("the temporary name of %s (--link-remap) is used up: these images cannot be restored again",
-			   first);
-	else if (n)
-		log_notice(
-			"the temporary names of %s and %zu other files (--link-remap) are used up: these images cannot be "
-			"restored again",
-			first, n - 1);
-}
-
-void remaps_committed(struct restore *r)
-{
-	struct regular_restore *data = *restore_kind_data(r, &regular_kind);
-	const char *first = NULL;
-	size_t n = 0;
-
-	for (struct record *rec = data ? data->remaps.first : NULL; rec; rec = rec->next) {
-		const struct remap *remap = (struct remap *)rec;
-		int err = remap->to && remap->reg ? remove_link_remap(r, remap) : 0;
-
-		/* Once for each file, however many descriptions of it there are. */
-		if (remap->to && remap->reg && !remap->same_inode && !n++)
-			first = remap->reg->name;
-		if (err < 0)
-			log_warn("temporary name %s is left behind: %s", remap->to->name, strerror(-err));
-	}
-	opener_leave(r);
-	tell_used_up(first, n);
 }

@@ -5,7 +5,6 @@
  */
 #include <dirent.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <linux/magic.h>
 #include <string.h>
@@ -129,26 +128,10 @@ static int save_dirs(struct dump *dump, const struct subject *s, RegFileEntry *r
 
 static int save_copy(struct dump *dump, const struct subject *s, const char *name, struct kept_inode *kept)
 {
-	uint64_t limit = dump->opts->tmpfs_limit, bytes = 0;
+	const struct ghost_rule rule = { "lies in a tmpfs", "--tmpfs-files",
+					 "--tmpfs-files=", dump->opts->tmpfs_limit };
 
-	if (S_ISREG(s->st.st_mode)) {
-		_cleanup_close_ int fd = reopen_fd(s->local, O_RDONLY | O_NONBLOCK);
-		int err = fd < 0 ? fd : ghost_data_size(fd, s->st.st_size, &bytes);
-
-		if (err)
-			return fail(err, "open %s for reading (--tmpfs-files)", name);
-	}
-	if (bytes > limit) {
-		dump_blocker(dump, s->task, s->fd,
-			     "%s lies in a tmpfs and holds %" PRIu64 " bytes: more than --tmpfs-files (%" PRIu64
-			     "); give --tmpfs-files=%" PRIu64 " or more",
-			     name, bytes, limit, bytes);
-		return 0;
-	}
-	if (dump->checking)
-		return 0;
-	kept->ghost_id = ++regular_dump_data(dump)->last_ghost;
-	return ghost_save(dump, s, name, kept->ghost_id);
+	return ghost_keep(dump, s, name, &rule, &kept->ghost_id);
 }
 
 static bool can_be_kept(mode_t mode)
