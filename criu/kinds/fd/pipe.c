@@ -6,7 +6,7 @@
 #include <unistd.h>
 #include "kinds/fd/pipe_data.h"
 #include "kinds/kinds.h"
-#include "run/outside.h"
+#include "run/external.h"
 #include "util/fds.h"
 #include "util/str.h"
 
@@ -90,7 +90,7 @@ static bool is_external(const struct options *opts, unsigned long ino)
 
 	snprintf(key[0], sizeof(key[0]), "pipe:[%lu]", ino);
 	snprintf(key[1], sizeof(key[1]), "pipe[%lu]", ino);
-	return outside_is_external(opts, key[0]) || outside_is_external(opts, key[1]);
+	return external_is_given(opts, key[0]) || external_is_given(opts, key[1]);
 }
 
 /* A pipe that leads out of the tree: whoever is at its other end would wait for ever for what comes back. */
@@ -133,7 +133,7 @@ static const struct inherit_fd *find_inherit(const struct options *opts, uint32_
 	char key[40];
 
 	snprintf(key, sizeof(key), "pipe:[%u]", pipe_id);
-	return outside_inherited(opts, key);
+	return external_inherited(opts, key);
 }
 
 static int pipe_load(struct restore *r, struct file *file, void *state)

@@ -9,7 +9,7 @@
 #include "kernel/proc_pid.h"
 #include "kinds/fd/regular/internal.h"
 #include "kinds/kinds.h"
-#include "run/outside.h"
+#include "run/external.h"
 #include "util/fds.h"
 #include "util/str.h"
 
@@ -122,7 +122,7 @@ static int regular_save(struct dump *dump, const struct fd_probe *probe, FileEnt
 	int err;
 
 	external_name(probe->local, &probe->st, name, sizeof(name));
-	if (outside_is_external(dump->opts, name))
+	if (external_is_given(dump->opts, name))
 		return save_external(dump, probe, entry->id, name, &entry->reg);
 	err = dump_fown(dump, probe, &fown);
 	/* Nothing else gives a directory an owner; what is watched nobody tells. */
@@ -224,7 +224,7 @@ static int regular_load(struct restore *r, struct file *file, void *state)
 	if (!reg || reg->id != file->id)
 		return fail(-EBADMSG, "files.img: file %u is a regular file without an entry of its own", file->id);
 	st->reg = reg;
-	given = outside_inherited(r->opts, reg->name);
+	given = external_inherited(r->opts, reg->name);
 	if (given) {
 		struct inherited *in = record_new(&r->arena, &data->inherited, 0, file->id, sizeof(*in));
 

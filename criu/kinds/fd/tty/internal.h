@@ -90,7 +90,36 @@ void tty_content_free(struct tty_content *content);
 /* Into a new pair that has these settings. */
 int tty_fill_pair(int master, int slave, const struct tty_content *content, const struct tty_termios *termios);
 
-/* ---- dump: save.c */
+/* ---- dump: save.c, settle.c, records.c */
+
+struct tty_external_seen;
+
+/* A pair that a descriptor leads to. */
+struct tty_seen {
+	struct tty_seen *next;
+	uint32_t index;
+	TtyInfoEntry *master, *slave, *own; /* own: /dev/tty stands for it */
+	TtyInfoEntry *hung; /* slaves that were hung up: the master is gone, or vhangup(2) */
+	dev_t instance; /* of devpts; 0: not known */
+	int master_fd, slave_fd; /* ours, to read from; -1: none */
+	struct dump_task *task; /* who has the slave, and as what: for messages */
+	int fd;
+};
+
+struct tty_dump {
+	struct tty_seen *seen;
+	struct tty_external_seen *externals;
+	bool has_outside;
+};
+struct tty_dump *tty_dump_of(struct dump *dump); /* NULL: no memory */
+
+#define TTY_INFO_HUNG (1u << 25)
+
+/* As CRIU numbers them: the two ends of a pair side by side. */
+static inline uint32_t tty_info_id(uint32_t index, enum tty_role role)
+{
+	return role == TTY_OWN ? 1u << 24 | index : index << 1 | (role == TTY_MASTER);
+}
 
 bool tty_claims(const struct fd_probe *probe);
 int tty_save(struct dump *dump, const struct fd_probe *probe, FileEntry *entry);
@@ -104,17 +133,15 @@ int tty_save_path(struct dump *dump, const struct fd_probe *probe, TtyFileEntry 
 void tty_find_session(struct dump *dump, dev_t behind, TtyInfoEntry *info);
 int tty_write(struct dump *dump, enum image_type type, const ProtobufCMessage *msg);
 
-/* ---- terminals that are no pairs of the tree: place.c */
+/* ---- terminals that are no pairs of the tree: external_save.c, external.c */
 
-struct tty_place_seen;
-struct tty_place_seen **tty_places_seen(struct dump *dump);
-bool tty_place_claims(const struct dump *dump, const struct fd_probe *probe);
-bool tty_place_has_session(const struct tty_place_seen *all, uint32_t sid);
-int tty_place_save(struct dump *dump, const struct fd_probe *probe, FileEntry *entry);
+bool tty_external_claims(const struct dump *dump, const struct fd_probe *probe);
+bool tty_external_has_session(const struct tty_external_seen *all, uint32_t sid);
+int tty_external_save(struct dump *dump, const struct fd_probe *probe, FileEntry *entry);
 /* Is the terminal with the device @behind given with --external? */
-bool tty_place_is_external(const struct dump *dump, dev_t behind);
+bool tty_external_is_given(const struct dump *dump, dev_t behind);
 
-/* ---- restore: load.c, open.c, session.c */
+/* ---- restore: load.c, open.c, session.c, restored.c */
 
 /* A slave that was hung up while its terminal lives on. */
 struct tty_hung {
@@ -137,7 +164,7 @@ struct tty_pair {
 };
 
 /* Not one of the tree's own: handed over, or opened by its name. */
-struct tty_place {
+struct tty_external {
 	const TtyInfoEntry *info;
 	const struct inherit_fd *given; /* NULL: by its name */
 	const char *path;
@@ -151,8 +178,8 @@ struct tty_place {
 struct tty_restore {
 	struct tty_pair *pairs;
 	size_t nr_pairs;
-	struct tty_place *places;
-	size_t nr_places;
+	struct tty_external *externals;
+	size_t nr_externals;
 	struct tty_pair *own; /* with --shell-job: the one that is the person's terminal now */
 	TtyInfoEntry **infos;
 	size_t nr_infos;
@@ -167,22 +194,22 @@ struct tty_state {
 	struct tty_pair *pair; /* NULL for /dev/tty without a session in the tree */
 	const TtyInfoEntry *info;
 	enum tty_role role;
-	struct tty_place *place; /* instead of a pair */
+	struct tty_external *external; /* instead of a pair */
 	struct tty_hung *hung; /* one of the pair's */
 };
 
 /* Loads, links and opens what belongs to a file; opens and settles all that sessions need; takes it back. */
-int tty_place_check(const TtyInfoEntry *info);
-int tty_place_load(struct restore *r, const struct file *file, struct tty_state *ts);
-int tty_place_link(struct restore *r, const struct file *file, struct tty_place *place);
-int tty_place_open(struct restore *r, const struct tty_place *place, uint32_t flags);
-int tty_places_before_fork(struct restore *r);
-int tty_places_ready(struct restore *r);
-void tty_places_failed(struct restore *r);
+int tty_external_check(const TtyInfoEntry *info);
+int tty_external_load(struct restore *r, const struct file *file, struct tty_state *ts);
+int tty_external_link(struct restore *r, const struct file *file, struct tty_external *external);
+int tty_external_open(struct restore *r, const struct tty_external *external, uint32_t flags);
+int tty_externals_before_fork(struct restore *r);
+int tty_externals_ready(struct restore *r);
+void tty_externals_failed(struct restore *r);
 /* Without being stopped for it: whoever does this may be in the background. */
 int tty_unstopped(int fd, int (*act)(int fd, const void *arg), const void *arg);
 int tty_act_settings(int fd, const void *termios);
-struct tty_place *tty_place_of_session(struct tty_restore *all, uint32_t sid);
+struct tty_external *tty_external_of_session(struct tty_restore *all, uint32_t sid);
 
 struct tty_restore *tty_restore_of(struct restore *r);
 int tty_load(struct restore *r, struct file *file, void *state);

@@ -9,36 +9,6 @@
 #include "tty.pb-c.h"
 #include "util/log.h"
 
-struct tty_restore *tty_restore_of(struct restore *r)
-{
-	return *restore_kind_data(r, &tty_kind);
-}
-
-int tty_termios_load(const TermiosEntry *entry, struct tty_termios *ret)
-{
-	struct tty_termios t = {
-		.iflag = entry->c_iflag,
-		.oflag = entry->c_oflag,
-		.cflag = entry->c_cflag,
-		.lflag = entry->c_lflag,
-		.line = (uint8_t)entry->c_line,
-		.ispeed = entry->c_ispeed,
-		.ospeed = entry->c_ospeed,
-	};
-
-	if (entry->n_c_cc < TTY_NCC)
-		return fail(-EBADMSG, "tty-info.img: %zu control characters, not %d", entry->n_c_cc, TTY_NCC);
-	for (int i = 0; i < TTY_NCC; i++)
-		t.cc[i] = (uint8_t)entry->c_cc[i];
-	*ret = t;
-	return 0;
-}
-
-bool tty_pair_is_outside(const struct tty_pair *pair)
-{
-	return !pair->master && pair->slave && pair->slave->termios;
-}
-
 static enum tty_role tty_role_of_info(const TtyInfoEntry *info)
 {
 	return info->type == TTY_TYPE__CTTY ? TTY_OWN : tty_role_of(kdev_to_dev(info->rdev));
@@ -52,7 +22,7 @@ static struct tty_pair *tty_pair_of(struct tty_restore *all, uint32_t index)
 	return NULL;
 }
 
-static bool tty_is_place(const TtyInfoEntry *info)
+static bool tty_is_external(const TtyInfoEntry *info)
 {
 	return info->type == TTY_TYPE__EXT_TTY || info->type == TTY_TYPE__VT || info->type == TTY_TYPE__CONSOLE ||
 	       info->type == TTY_TYPE__SERIAL;
@@ -64,8 +34,8 @@ static int tty_check_info(const TtyInfoEntry *info)
 	enum tty_role role = tty_role_of_info(info);
 	int err = 0;
 
-	if (tty_is_place(info))
-		return tty_place_check(info);
+	if (tty_is_external(info))
+		return tty_external_check(info);
 	if (info->type != TTY_TYPE__PTY && info->type != TTY_TYPE__CTTY)
 		return fail(-ENOTSUP, "tty-info.img: terminal %u is of the unknown type %u", info->id, info->type);
 	if (role != TTY_MASTER && role != TTY_SLAVE && role != TTY_OWN)
@@ -88,9 +58,9 @@ static int tty_join_pair(struct tty_restore *all, TtyInfoEntry *info)
 	struct tty_pair *pair;
 	TtyInfoEntry **to;
 
-	if (tty_is_place(info))
-		all->places[all->nr_places++] = (struct tty_place){ .info = info, .fd = -1 };
-	if (role == TTY_OWN || tty_is_place(info))
+	if (tty_is_external(info))
+		all->externals[all->nr_externals++] = (struct tty_external){ .info = info, .fd = -1 };
+	if (role == TTY_OWN || tty_is_external(info))
 		return 0;
 	pair = tty_pair_of(all, info->pty->index);
 	if (!pair) {
@@ -148,8 +118,8 @@ static int tty_read_images(struct restore *r, struct tty_restore *all)
 		return err;
 	all->terminal_fd = -1;
 	all->pairs = restore_alloc(r, (all->nr_infos + 1) * sizeof(*all->pairs));
-	all->places = restore_alloc(r, (all->nr_infos + 1) * sizeof(*all->places));
-	if (!all->pairs || !all->places)
+	all->externals = restore_alloc(r, (all->nr_infos + 1) * sizeof(*all->externals));
+	if (!all->pairs || !all->externals)
 		return fail(-ENOMEM, "terminals");
 	for (size_t i = 0; !err && i < all->nr_infos; i++) {
 		err = tty_check_info(all->infos[i]);
@@ -193,8 +163,8 @@ int tty_load(struct restore *r, struct file *file, void *state)
 	if (!ts->info)
 		return fail(-EBADMSG, "files.img: file %u: terminal %u is not in tty-info.img", file->id,
 			    file->entry->tty->tty_info_id);
-	if (tty_is_place(ts->info))
-		return tty_place_load(r, file, ts);
+	if (tty_is_external(ts->info))
+		return tty_external_load(r, file, ts);
 	ts->role = tty_role_of_info(ts->info);
 	ts->pair = ts->role == TTY_OWN ? tty_pair_of_own(all, ts->info) : tty_pair_of(all, ts->info->pty->index);
 	return 0;
@@ -232,9 +202,9 @@ int tty_link(struct restore *r, struct file *file, void *state)
 	struct tty_state *ts = state;
 	struct tty_pair *pair = ts->pair;
 
-	if (ts->place)
-		return tty_place_link(r, file, ts->place);
-	if (ts->role == TTY_OWN && !pair && !r->opts->shell_job && !tty_place_of_session(all, ts->info->sid))
+	if (ts->external)
+		return tty_external_link(r, file, ts->external);
+	if (ts->role == TTY_OWN && !pair && !r->opts->shell_job && !tty_external_of_session(all, ts->info->sid))
 		return fail(-EINVAL, "file %u: /dev/tty of a session that is not in the images: add --shell-job",
 			    file->id);
 	if (!pair)

@@ -21,17 +21,6 @@
 #include "util/fds.h"
 #include "util/log.h"
 
-int tty_keep(struct restore *r, int fd)
-{
-	int kept = r->service_base > 0 ? move_fd_above(fd, r->service_base) : fd;
-
-	if (kept < 0) {
-		close(fd);
-		return fail(kept, "keep a descriptor of a terminal");
-	}
-	return kept;
-}
-
 /* ---- a pair under its number */
 
 /* Where masters come from; the path is that of an image, and opening another device may do anything. */
@@ -51,17 +40,17 @@ static int tty_find_ptmx(struct restore *r, const char *ptmx)
 /* The kernel gives the lowest number that is free: take all below it for a moment. */
 static int tty_open_master(struct restore *r, const char *ptmx, uint32_t index, bool exactly)
 {
-	_cleanup_close_ int place = tty_find_ptmx(r, ptmx);
+	_cleanup_close_ int devpts = tty_find_ptmx(r, ptmx);
 	_cleanup_free_ int *below = calloc((size_t)index + 1, sizeof(*below));
 	uint32_t got = 0, n = 0;
 	int fd = -1, err = 0;
 
-	if (place < 0)
-		return place;
+	if (devpts < 0)
+		return devpts;
 	if (!below)
 		return fail(-ENOMEM, "terminal %u", index);
 	while (!err) {
-		fd = reopen_fd(place, O_RDWR);
+		fd = reopen_fd(devpts, O_RDWR);
 		if (fd < 0)
 			err = fail(fd, "open %s for terminal %u", ptmx, index);
 		else if (ioctl(fd, TIOCGPTN, &got) < 0)
@@ -249,7 +238,7 @@ int tty_before_fork(struct restore *r)
 
 	if (!all)
 		return 0;
-	err = tty_places_before_fork(r);
+	err = tty_externals_before_fork(r);
 	if (err)
 		return err;
 	if (all->own)
@@ -329,7 +318,7 @@ static int tty_open_own_elsewhere(const struct tty_pair *pair, int flags)
 
 static int tty_open_own(struct tty_restore *all, const struct tty_state *ts, uint32_t image_flags)
 {
-	const struct tty_place *place = ts->pair ? NULL : tty_place_of_session(all, ts->info->sid);
+	const struct tty_external *external = ts->pair ? NULL : tty_external_of_session(all, ts->info->sid);
 	int flags = (int)(image_flags & TTY_OPEN_FLAGS) | O_NOCTTY | O_CLOEXEC;
 	_cleanup_close_ int fd = open("/dev/tty", flags);
 	uint32_t index;
@@ -339,8 +328,8 @@ static int tty_open_own(struct tty_restore *all, const struct tty_state *ts, uin
 		return steal_fd(&fd);
 	if (ts->pair && ts->pair->slave_fd >= 0)
 		return tty_open_own_elsewhere(ts->pair, flags);
-	if (place && place->fd >= 0)
-		return tty_open_again(place->fd, image_flags);
+	if (external && external->fd >= 0)
+		return tty_open_again(external->fd, image_flags);
 	return fail(fd < 0 ? -errno : -ENXIO, "open /dev/tty");
 }
 
@@ -370,11 +359,11 @@ int tty_open(struct restore *r, struct file *file, const void *state)
 	const TtyFileEntry *tty = file->entry->tty;
 	const struct tty_state *ts = state;
 	_cleanup_close_ int fd =
-		ts->place ? tty_place_open(r, ts->place, tty->flags) : tty_open_role(r, ts, tty->flags);
+		ts->external ? tty_external_open(r, ts->external, tty->flags) : tty_open_role(r, ts, tty->flags);
 	int err;
 
 	/* What is handed over is the very descriptor: its flags are shared with whoever did that. */
-	if (fd < 0 || (ts->place && ts->place->given))
+	if (fd < 0 || (ts->external && ts->external->given))
 		return fd < 0 ? fd : steal_fd(&fd);
 	err = set_status_flags(fd, tty->flags, tty->fown);
 	return err < 0 ? err : steal_fd(&fd);
@@ -386,7 +375,7 @@ int tty_finish(struct restore *r, struct file *file, const void *state, int fd)
 	const TtyInfoEntry *info = ts->info;
 	int on = 1;
 
-	if (ts->place || ts->role == TTY_OWN || ts->pair == tty_restore_of(r)->own)
+	if (ts->external || ts->role == TTY_OWN || ts->pair == tty_restore_of(r)->own)
 		return 0;
 	/* Nobody opens anything after this. */
 	if (ts->role == TTY_MASTER && info->locked && ioctl(fd, TIOCSPTLCK, &on) < 0)

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Dump of terminals. A pair has two ends with a tty_info record each; every open description has a tty_file record
- * that names its end. When all descriptors are known it shows whether a slave's master is in the tree: if not, it is
- * the terminal of the person, for --shell-job.
+ * that names its end. Whether a slave's master is in the tree shows when all descriptors are known: settle.c.
  */
 #include <asm/termbits.h>
 #include <errno.h>
@@ -16,48 +15,12 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 #include "base/cleanup.h"
-#include "image/writer.h"
 #include "kernel/device.h"
 #include "kinds/fd/tty/internal.h"
-#include "run/guard.h"
 #include "run/dump.h"
-#include "run/outside.h"
 #include "tty.pb-c.h"
 #include "util/fds.h"
 #include "util/log.h"
-
-struct tty_seen {
-	struct tty_seen *next;
-	uint32_t index;
-	TtyInfoEntry *master, *slave, *own; /* own: /dev/tty stands for it */
-	TtyInfoEntry *hung; /* slaves that were hung up: the master is gone, or vhangup(2) */
-	dev_t instance; /* of devpts; 0: not known */
-	int master_fd, slave_fd; /* ours, to read from; -1: none */
-	struct dump_task *task; /* who has the slave, and as what: for messages */
-	int fd;
-};
-
-struct tty_dump {
-	struct tty_seen *seen;
-	struct tty_place_seen *places;
-	bool has_outside;
-};
-
-static struct tty_dump *tty_dump_of(struct dump *dump)
-{
-	struct tty_dump *all = *dump_kind_data(dump, &tty_kind);
-
-	if (!all)
-		all = *dump_kind_data(dump, &tty_kind) = dump_alloc(dump, sizeof(*all));
-	return all;
-}
-
-struct tty_place_seen **tty_places_seen(struct dump *dump)
-{
-	struct tty_dump *all = tty_dump_of(dump);
-
-	return all ? &all->places : NULL;
-}
 
 static struct tty_seen *tty_seen_of(struct dump *dump, uint32_t index)
 {
@@ -83,41 +46,7 @@ bool tty_claims(const struct fd_probe *probe)
 	return S_ISCHR(probe->st.st_mode) && !(probe->flags & O_PATH) && tty_role_of(probe->st.st_rdev) != TTY_NONE;
 }
 
-#define TTY_INFO_HUNG (1u << 25)
-
-/* As CRIU numbers them: the two ends of a pair side by side. */
-static uint32_t tty_info_id(uint32_t index, enum tty_role role)
-{
-	return role == TTY_OWN ? 1u << 24 | index : index << 1 | (role == TTY_MASTER);
-}
-
 /* ---- what an end is like */
-
-int tty_save_termios(struct dump *dump, const struct tty_termios *t, TermiosEntry **ret_entry)
-{
-	TermiosEntry *entry = dump_alloc(dump, sizeof(*entry));
-	uint32_t speed = t->cflag & CBAUD;
-
-	if (!entry)
-		return fail(-ENOMEM, "terminal");
-	termios_entry__init(entry);
-	entry->c_iflag = t->iflag;
-	entry->c_oflag = t->oflag;
-	entry->c_cflag = t->cflag;
-	entry->c_lflag = t->lflag;
-	entry->c_line = t->line;
-	/* The code of the speed, as libc has it; a speed that has no code stands there itself. */
-	entry->c_ispeed = speed == BOTHER ? t->ispeed : speed;
-	entry->c_ospeed = speed == BOTHER ? t->ospeed : speed;
-	entry->n_c_cc = TTY_NCC;
-	entry->c_cc = dump_alloc(dump, TTY_NCC * sizeof(*entry->c_cc));
-	if (!entry->c_cc)
-		return fail(-ENOMEM, "terminal");
-	for (int i = 0; i < TTY_NCC; i++)
-		entry->c_cc[i] = t->cc[i];
-	*ret_entry = entry;
-	return 0;
-}
 
 static int tty_save_locked(struct dump *dump, int fd, TermiosEntry **ret_entry)
 {
@@ -127,24 +56,6 @@ static int tty_save_locked(struct dump *dump, int fd, TermiosEntry **ret_entry)
 	if (ioctl(fd, TIOCGLCKTRMIOS, &t) < 0)
 		return fail(-errno, "read the locked settings of the terminal");
 	return tty_save_termios(dump, &t, ret_entry);
-}
-
-int tty_save_winsize(struct dump *dump, int fd, WinsizeEntry **ret_entry)
-{
-	WinsizeEntry *entry = dump_alloc(dump, sizeof(*entry));
-	struct winsize ws;
-
-	if (!entry)
-		return fail(-ENOMEM, "terminal");
-	if (ioctl(fd, TIOCGWINSZ, &ws) < 0)
-		return fail(-errno, "read the size of the terminal");
-	winsize_entry__init(entry);
-	entry->ws_row = ws.ws_row;
-	entry->ws_col = ws.ws_col;
-	entry->ws_xpixel = ws.ws_xpixel;
-	entry->ws_ypixel = ws.ws_ypixel;
-	*ret_entry = entry;
-	return 0;
 }
 
 static TtyInfoEntry *tty_new_info(struct dump *dump, const struct fd_probe *probe, uint32_t index, enum tty_role role)
@@ -292,37 +203,6 @@ static int tty_find_index(const struct fd_probe *probe, enum tty_role role, uint
 	}
 }
 
-int tty_save_path(struct dump *dump, const struct fd_probe *probe, TtyFileEntry *tty)
-{
-	FileEntry entry = FILE_ENTRY__INIT;
-	RegFileEntry reg = REG_FILE_ENTRY__INIT;
-
-	if (probe->link[0] != '/' || strstr(probe->link, " (deleted)"))
-		return 0;
-	tty->has_regf_id = true;
-	tty->regf_id = dump_new_file_id(dump);
-	entry.type = FD_TYPES__REG;
-	entry.id = reg.id = tty->regf_id;
-	entry.reg = &reg;
-	reg.flags = probe->flags;
-	reg.fown = tty->fown;
-	reg.name = (char *)probe->link;
-	reg.has_mode = true;
-	reg.mode = probe->st.st_mode;
-	return dump_write_file_entry(dump, &entry);
-}
-
-int tty_write(struct dump *dump, enum image_type type, const ProtobufCMessage *msg)
-{
-	struct image_writer *img;
-	int err = dump_shared_image(dump, type, &img);
-
-	if (err < 0)
-		return err;
-	err = image_write_record(img, msg);
-	return err < 0 ? fail(err, "%s", image_dir_error(dump->dir)) : 0;
-}
-
 /* Which file system of its own sort a pair is in: one that /dev/ptmx made is in pts beside it. */
 static dev_t tty_instance(const struct fd_probe *probe, enum tty_role role)
 {
@@ -362,8 +242,8 @@ int tty_save(struct dump *dump, const struct fd_probe *probe, FileEntry *entry)
 	uint32_t index;
 	int err;
 
-	if (tty_place_claims(dump, probe))
-		return tty_place_save(dump, probe, entry);
+	if (tty_external_claims(dump, probe))
+		return tty_external_save(dump, probe, entry);
 	err = tty_find_index(probe, role, &index);
 	if (err < 0) {
 		dump_blocker(dump, probe->task, probe->fd,
@@ -389,166 +269,4 @@ int tty_save(struct dump *dump, const struct fd_probe *probe, FileEntry *entry)
 		return err;
 	entry->tty = tty;
 	return tty_save_path(dump, probe, tty);
-}
-
-/* ---- when every descriptor is known */
-
-void tty_find_session(struct dump *dump, dev_t behind, TtyInfoEntry *info)
-{
-	struct dump_task *task;
-
-	dump_for_each_task(task, dump) {
-		if (!task->stat.tty_nr || kdev_to_dev(ttynr_to_kdev(task->stat.tty_nr)) != behind)
-			continue;
-		info->sid = task->t.sid;
-		info->pgrp = task->stat.tpgid > 0 ? dump_pid_of(dump, task->stat.tpgid) :
-						    0; /* its leader may be in another by now */
-		return;
-	}
-}
-
-/* A terminal whose master is not in the tree. */
-static void tty_settle_outside(struct dump *dump, struct tty_seen *seen)
-{
-	const TtyInfoEntry *info = seen->slave ? seen->slave : seen->own;
-	struct tty_dump *all = tty_dump_of(dump);
-	char key[TTY_KEY_MAX];
-
-	tty_external_key(makedev(TTY_MAJOR_UNIX98_SLAVE, seen->index), kdev_to_dev(info->dev), key);
-	if (!dump->opts->shell_job)
-		dump_blocker(
-			dump, seen->task, seen->fd,
-			"/dev/pts/%u: a terminal whose other end is outside of the tree (the window it was started "
-			"in): add --shell-job, and restore it in a terminal with --shell-job too; or --external "
-			"'%s', and hand another one over",
-			seen->index, key);
-	else if (all->has_outside)
-		dump_blocker(dump, seen->task, seen->fd,
-			     "/dev/pts/%u: a second terminal whose other end is outside of the tree: --shell-job can "
-			     "bring back one only; close this one, or add --external '%s'",
-			     seen->index, key);
-	else if (seen->hung)
-		dump_blocker(dump, seen->task, seen->fd,
-			     "/dev/pts/%u: was hung up, and is in use again, with its other end outside of the tree: "
-			     "close what was hung up",
-			     seen->index);
-	all->has_outside = true;
-}
-
-static int tty_write_bytes(struct dump *dump, uint32_t info_id, struct tty_bytes *bytes)
-{
-	TtyDataEntry entry = TTY_DATA_ENTRY__INIT;
-
-	if (!bytes->len && !bytes->nr_eof)
-		return 0;
-	entry.tty_id = info_id;
-	entry.data.data = bytes->data;
-	entry.data.len = bytes->len;
-	entry.n_eof_at = bytes->nr_eof;
-	entry.eof_at = bytes->eof_at;
-	return tty_write(dump, IMAGE_TTY_DATA, &entry.base);
-}
-
-static int tty_save_content(struct dump *dump, struct tty_seen *seen)
-{
-	struct tty_content *content = NULL;
-	int err = guard_begin(dump);
-
-	if (err)
-		return err;
-	err = tty_copy_content(seen->master_fd, seen->slave_fd, dump->guard, &content);
-	if (err == -EPERM) {
-		log_warn("bytes that wait to be read in terminal %u are not kept: that needs CAP_SYS_ADMIN",
-			 seen->index);
-		return 0;
-	}
-	if (err < 0)
-		return fail(err, "copy what waits to be read in terminal %u", seen->index);
-	if (!content)
-		return 0;
-	seen->master->has_packet_status = content->packet_status;
-	seen->master->packet_status = content->packet_status;
-	seen->master->has_stopped = content->stopped;
-	seen->master->stopped = content->stopped;
-	err = tty_write_bytes(dump, tty_info_id(seen->index, TTY_MASTER), &content->shown);
-	if (!err)
-		err = tty_write_bytes(dump, tty_info_id(seen->index, TTY_SLAVE), &content->typed);
-	tty_content_free(content);
-	return err;
-}
-
-static int tty_settle(struct dump *dump, struct tty_seen *seen)
-{
-	dev_t behind = makedev(TTY_MAJOR_UNIX98_SLAVE, seen->index);
-	int err = 0;
-
-	if (!seen->master && (seen->slave || seen->own) && !tty_place_is_external(dump, behind))
-		tty_settle_outside(dump, seen);
-	/* Also of one that all have closed: /dev/tty leads there, and its signals reach them. */
-	if (seen->slave || seen->master)
-		tty_find_session(dump, behind, seen->slave ? seen->slave : seen->master);
-	/* With a blocker the dump fails anyway: leave the terminal alone. */
-	if (seen->master_fd >= 0 && !dump->blockers.nr && !dump->checking)
-		err = tty_save_content(dump, seen);
-	if (!err && seen->master)
-		err = tty_write(dump, IMAGE_TTY_INFO, &seen->master->base);
-	if (!err && seen->slave)
-		err = tty_write(dump, IMAGE_TTY_INFO, &seen->slave->base);
-	if (!err && seen->hung)
-		err = tty_write(dump, IMAGE_TTY_INFO, &seen->hung->base);
-	if (!err && seen->own)
-		err = tty_write(dump, IMAGE_TTY_INFO, &seen->own->base);
-	return err;
-}
-
-static bool tty_is_saved(struct tty_dump *all, dev_t behind, uint32_t sid)
-{
-	if (major(behind) != TTY_MAJOR_UNIX98_SLAVE)
-		return tty_place_has_session(all ? all->places : NULL, sid);
-	for (struct tty_seen *seen = all ? all->seen : NULL; seen; seen = seen->next)
-		if (seen->index == minor(behind))
-			return seen->master || seen->slave || seen->own;
-	return tty_place_has_session(all ? all->places : NULL, sid);
-}
-
-/* Nobody in the tree has it open: it has no descriptor to bring it back by. */
-static void tty_tell_lost(struct dump *dump)
-{
-	struct tty_dump *all = *dump_kind_data(dump, &tty_kind);
-	struct dump_task *task;
-
-	dump_for_each_task(task, dump) {
-		dev_t behind = kdev_to_dev(ttynr_to_kdev(task->stat.tty_nr));
-
-		if (task->t.pid == task->t.sid && task->stat.tty_nr && !tty_is_saved(all, behind, task->t.sid))
-			log_warn("pid %d: its session has the terminal %u:%u, which nobody in the tree has open: it "
-				 "comes back without a terminal",
-				 task->t.host_pid, major(behind), minor(behind));
-	}
-}
-
-/* It is known now whether a slave's master is in the tree. */
-int tty_save_end(struct dump *dump)
-{
-	struct tty_dump *all = *dump_kind_data(dump, &tty_kind);
-	int err = 0;
-
-	tty_tell_lost(dump);
-
-	for (struct tty_seen *seen = all ? all->seen : NULL; seen && !err; seen = seen->next)
-		err = tty_settle(dump, seen);
-	tty_save_undo(dump);
-	return err;
-}
-
-void tty_save_undo(struct dump *dump)
-{
-	struct tty_dump *all = *dump_kind_data(dump, &tty_kind);
-
-	for (struct tty_seen *seen = all ? all->seen : NULL; seen; seen = seen->next) {
-		if (seen->master_fd >= 0)
-			close(steal_fd(&seen->master_fd));
-		if (seen->slave_fd >= 0)
-			close(steal_fd(&seen->slave_fd));
-	}
 }

@@ -33,25 +33,25 @@ static struct tty_pair *tty_pair_of_session(struct tty_restore *all, pid_t sid)
 int terminal_session(struct restore *r, struct restore_task *task)
 {
 	struct tty_restore *all = tty_restore_of(r);
-	struct tty_place *place;
+	struct tty_external *external;
 	struct tty_pair *pair;
 	int fd;
 
 	if (!all || task->t.pid != task->t.sid)
 		return 0;
 	pair = tty_pair_of_session(all, task->t.sid);
-	place = pair ? NULL : tty_place_of_session(all, (uint32_t)task->t.sid);
-	if (!pair && (!place || place->fd < 0))
+	external = pair ? NULL : tty_external_of_session(all, (uint32_t)task->t.sid);
+	if (!pair && (!external || external->fd < 0))
 		return 0;
-	fd = place ? place->fd : pair == all->own ? all->terminal_fd : pair->slave_fd;
+	fd = external ? external->fd : pair == all->own ? all->terminal_fd : pair->slave_fd;
 	if (fd < 0)
 		return 0; /* its master was closed: it is nobody's terminal any more */
 	if (!ioctl(fd, TIOCSCTTY, 0)) {
-		if (place)
-			place->taken = true;
+		if (external)
+			external->taken = true;
 		return 0;
 	}
-	if (!place && pair != all->own)
+	if (!external && pair != all->own)
 		return fail(-errno, "make terminal %u the one of session %d", pair->index, task->t.sid);
 	/* It belongs to the session of the person's shell, and stealing it would take the shell down. */
 	log_warn("session %d had a terminal of its own; the one it is restored in belongs to another session, so keys "
@@ -78,27 +78,9 @@ static pid_t tty_live_group(struct restore *r, pid_t pgid)
 	return 0;
 }
 
-int tty_unstopped(int fd, int (*act)(int fd, const void *arg), const void *arg)
-{
-	sigset_t block, was;
-	int err;
-
-	sigemptyset(&block);
-	sigaddset(&block, SIGTTOU);
-	sigprocmask(SIG_BLOCK, &block, &was);
-	err = act(fd, arg);
-	sigprocmask(SIG_SETMASK, &was, NULL);
-	return err;
-}
-
 static int tty_act_group(int fd, const void *pgid)
 {
 	return tcsetpgrp(fd, *(const pid_t *)pgid) < 0 ? -errno : 0;
-}
-
-int tty_act_settings(int fd, const void *termios)
-{
-	return tty_set_termios(fd, termios);
 }
 
 /* The person's terminal gets the settings of the tree and its foreground group, when the tree is about to run. */
@@ -109,7 +91,7 @@ int tty_ready(struct restore *r)
 	pid_t pgid;
 	int err;
 
-	err = all ? tty_places_ready(r) : 0;
+	err = all ? tty_externals_ready(r) : 0;
 	if (err || !all || !all->own)
 		return err;
 	pgid = tty_live_group(r, (pid_t)tty_pgrp(all->own));
@@ -170,8 +152,8 @@ void tty_running(struct restore *r)
 
 	if (all && all->own)
 		tty_tell_size(r, all->terminal_fd, all->own->slave->winsize, tty_pgrp(all->own));
-	for (size_t i = 0; all && i < all->nr_places; i++)
-		tty_tell_size(r, all->places[i].fd, all->places[i].info->winsize, all->places[i].info->pgrp);
+	for (size_t i = 0; all && i < all->nr_externals; i++)
+		tty_tell_size(r, all->externals[i].fd, all->externals[i].info->winsize, all->externals[i].info->pgrp);
 }
 
 /* Leads group @pid, takes the terminal and is gone. -EEXIST: somebody else has that number. */
@@ -219,7 +201,7 @@ static int tty_make_empty_group(struct restore *r, int fd, pid_t pgid)
 int terminal_apply(struct restore *r, struct restore_task *task)
 {
 	struct tty_restore *all = tty_restore_of(r);
-	struct tty_place *place = NULL;
+	struct tty_external *external = NULL;
 	struct tty_pair *pair;
 	pid_t was, pgid;
 	int err, fd;
@@ -228,9 +210,9 @@ int terminal_apply(struct restore *r, struct restore_task *task)
 		return 0;
 	pair = tty_pair_of_session(all, task->t.sid);
 	if (!pair)
-		place = tty_place_of_session(all, (uint32_t)task->t.sid);
-	fd = place && place->taken ? place->fd : pair && pair != all->own ? pair->slave_fd : -1;
-	was = fd < 0 ? 0 : (pid_t)(place ? place->info->pgrp : tty_pgrp(pair));
+		external = tty_external_of_session(all, (uint32_t)task->t.sid);
+	fd = external && external->taken ? external->fd : pair && pair != all->own ? pair->slave_fd : -1;
+	was = fd < 0 ? 0 : (pid_t)(external ? external->info->pgrp : tty_pgrp(pair));
 	if (!was)
 		return 0;
 	pgid = tty_live_group(r, was);
@@ -243,7 +225,7 @@ void tty_failed(struct restore *r)
 	struct tty_restore *all = tty_restore_of(r);
 
 	if (all)
-		tty_places_failed(r);
+		tty_externals_failed(r);
 	if (!all || all->terminal_fd < 0)
 		return;
 	if (tty_unstopped(all->terminal_fd, tty_act_settings, &all->before) < 0)

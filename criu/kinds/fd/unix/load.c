@@ -4,7 +4,7 @@
 #include <string.h>
 #include "kinds/fd/sockopts.h"
 #include "kinds/fd/unix/internal.h"
-#include "run/outside.h"
+#include "run/external.h"
 
 #define PACKET_LIMIT (1u << 30)
 #define SCM_MAX_FDS 253
@@ -99,7 +99,7 @@ static const struct inherit_fd *find_inherit(const struct options *opts, uint32_
 	char key[40];
 
 	snprintf(key, sizeof(key), "socket:[%u]", ino);
-	return outside_inherited(opts, key);
+	return external_inherited(opts, key);
 }
 
 static int check_entry(const struct file *file, const UnixSkEntry *entry)

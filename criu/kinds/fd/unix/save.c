@@ -6,7 +6,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include "kinds/fd/unix/internal.h"
-#include "run/outside.h"
+#include "run/external.h"
 #include "util/fds.h"
 #include "util/str.h"
 
@@ -116,7 +116,7 @@ static bool is_external(const struct options *opts, uint32_t ino)
 
 	snprintf(key[0], sizeof(key[0]), "unix[%u]", ino);
 	snprintf(key[1], sizeof(key[1]), "socket:[%u]", ino);
-	return outside_is_external(opts, key[0]) || outside_is_external(opts, key[1]);
+	return external_is_given(opts, key[0]) || external_is_given(opts, key[1]);
 }
 
 static bool is_allowed(const struct options *opts, uint32_t ino)

@@ -5,6 +5,6 @@
 #include "run/options.h"
 
 /* Does --external name @id ("file[1a:2b]", "pipe:[7]"), with a :KEY behind it or without? */
-bool outside_is_external(const struct options *opts, const char *id);
+bool external_is_given(const struct options *opts, const char *id);
 /* What --inherit-fd gives for @key, NULL: nothing. Of a path the first slash may be missing. */
-const struct inherit_fd *outside_inherited(const struct options *opts, const char *key);
+const struct inherit_fd *external_inherited(const struct options *opts, const char *key);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "run/outside.h"
+#include "run/external.h"
 #include <string.h>
 #include "util/str.h"
 
-bool outside_is_external(const struct options *opts, const char *id)
+bool external_is_given(const struct options *opts, const char *id)
 {
 	size_t len = strlen(id);
 
@@ -16,7 +16,7 @@ bool outside_is_external(const struct options *opts, const char *id)
 	return false;
 }
 
-const struct inherit_fd *outside_inherited(const struct options *opts, const char *key)
+const struct inherit_fd *external_inherited(const struct options *opts, const char *key)
 {
 	for (size_t i = 0; i < opts->inherit_nr; i++) {
 		const char *given = opts->inherit[i].key;

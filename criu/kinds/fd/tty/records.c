@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Dump of terminals: the records that all of them have, and the data of a dump. */
+#include <asm/termbits.h>
+#include <errno.h>
+#include <string.h>
+#include "image/writer.h"
+#include "kernel/device.h"
+#include "kinds/fd/tty/internal.h"
+#include "kinds/kinds.h"
+#include "run/dump.h"
+#include "tty.pb-c.h"
+#include "util/log.h"
+
+struct tty_dump *tty_dump_of(struct dump *dump)
+{
+	struct tty_dump *all = *dump_kind_data(dump, &tty_kind);
+
+	if (!all)
+		all = *dump_kind_data(dump, &tty_kind) = dump_alloc(dump, sizeof(*all));
+	return all;
+}
+
+int tty_save_termios(struct dump *dump, const struct tty_termios *t, TermiosEntry **ret_entry)
+{
+	TermiosEntry *entry = dump_alloc(dump, sizeof(*entry));
+	uint32_t speed = t->cflag & CBAUD;
+
+	if (!entry)
+		return fail(-ENOMEM, "terminal");
+	termios_entry__init(entry);
+	entry->c_iflag = t->iflag;
+	entry->c_oflag = t->oflag;
+	entry->c_cflag = t->cflag;
+	entry->c_lflag = t->lflag;
+	entry->c_line = t->line;
+	/* The code of the speed, as libc has it; a speed that has no code stands there itself. */
+	entry->c_ispeed = speed == BOTHER ? t->ispeed : speed;
+	entry->c_ospeed = speed == BOTHER ? t->ospeed : speed;
+	entry->n_c_cc = TTY_NCC;
+	entry->c_cc = dump_alloc(dump, TTY_NCC * sizeof(*entry->c_cc));
+	if (!entry->c_cc)
+		return fail(-ENOMEM, "terminal");
+	for (int i = 0; i < TTY_NCC; i++)
+		entry->c_cc[i] = t->cc[i];
+	*ret_entry = entry;
+	return 0;
+}
+
+int tty_save_winsize(struct dump *dump, int fd, WinsizeEntry **ret_entry)
+{
+	WinsizeEntry *entry = dump_alloc(dump, sizeof(*entry));
+	struct winsize ws;
+
+	if (!entry)
+		return fail(-ENOMEM, "terminal");
+	if (ioctl(fd, TIOCGWINSZ, &ws) < 0)
+		return fail(-errno, "read the size of the terminal");
+	winsize_entry__init(entry);
+	entry->ws_row = ws.ws_row;
+	entry->ws_col = ws.ws_col;
+	entry->ws_xpixel = ws.ws_xpixel;
+	entry->ws_ypixel = ws.ws_ypixel;
+	*ret_entry = entry;
+	return 0;
+}
+
+int tty_save_path(struct dump *dump, const struct fd_probe *probe, TtyFileEntry *tty)
+{
+	FileEntry entry = FILE_ENTRY__INIT;
+	RegFileEntry reg = REG_FILE_ENTRY__INIT;
+
+	if (probe->link[0] != '/' || strstr(probe->link, " (deleted)"))
+		return 0;
+	tty->has_regf_id = true;
+	tty->regf_id = dump_new_file_id(dump);
+	entry.type = FD_TYPES__REG;
+	entry.id = reg.id = tty->regf_id;
+	entry.reg = &reg;
+	reg.flags = probe->flags;
+	reg.fown = tty->fown;
+	reg.name = (char *)probe->link;
+	reg.has_mode = true;
+	reg.mode = probe->st.st_mode;
+	return dump_write_file_entry(dump, &entry);
+}
+
+int tty_write(struct dump *dump, enum image_type type, const ProtobufCMessage *msg)
+{
+	struct image_writer *img;
+	int err = dump_shared_image(dump, type, &img);
+
+	if (err < 0)
+		return err;
+	err = image_write_record(img, msg);
+	return err < 0 ? fail(err, "%s", image_dir_error(dump->dir)) : 0;
+}
+
+void tty_find_session(struct dump *dump, dev_t behind, TtyInfoEntry *info)
+{
+	struct dump_task *task;
+
+	dump_for_each_task(task, dump) {
+		if (!task->stat.tty_nr || kdev_to_dev(ttynr_to_kdev(task->stat.tty_nr)) != behind)
+			continue;
+		info->sid = task->t.sid;
+		/* Its leader may be in another by now. */
+		info->pgrp = task->stat.tpgid > 0 ? dump_pid_of(dump, task->stat.tpgid) : 0;
+		return;
+	}
+}

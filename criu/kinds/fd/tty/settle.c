@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Dump of terminals: when all descriptors are known, so that it shows whether a slave's master is in the tree: if not, it is the terminal of the person (--shell-job). */
+#include <errno.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+#include "kernel/device.h"
+#include "kinds/fd/tty/internal.h"
+#include "kinds/kinds.h"
+#include "run/dump.h"
+#include "run/guard.h"
+#include "tty.pb-c.h"
+#include "util/fds.h"
+#include "util/log.h"
+
+/* A terminal whose master is not in the tree. */
+static void tty_settle_outside(struct dump *dump, struct tty_seen *seen)
+{
+	const TtyInfoEntry *info = seen->slave ? seen->slave : seen->own;
+	struct tty_dump *all = tty_dump_of(dump);
+	char key[TTY_KEY_MAX];
+
+	tty_external_key(makedev(TTY_MAJOR_UNIX98_SLAVE, seen->index), kdev_to_dev(info->dev), key);
+	if (!dump->opts->shell_job)
+		dump_blocker(
+			dump, seen->task, seen->fd,
+			"/dev/pts/%u: a terminal whose other end is outside of the tree (the window it was started "
+			"in): add --shell-job, and restore it in a terminal with --shell-job too; or --external "
+			"'%s', and hand another one over",
+			seen->index, key);
+	else if (all->has_outside)
+		dump_blocker(dump, seen->task, seen->fd,
+			     "/dev/pts/%u: a second terminal whose other end is outside of the tree: --shell-job can "
+			     "bring back one only; close this one, or add --external '%s'",
+			     seen->index, key);
+	else if (seen->hung)
+		dump_blocker(dump, seen->task, seen->fd,
+			     "/dev/pts/%u: was hung up, and is in use again, with its other end outside of the tree: "
+			     "close what was hung up",
+			     seen->index);
+	all->has_outside = true;
+}
+
+static int tty_write_bytes(struct dump *dump, uint32_t info_id, struct tty_bytes *bytes)
+{
+	TtyDataEntry entry = TTY_DATA_ENTRY__INIT;
+
+	if (!bytes->len && !bytes->nr_eof)
+		return 0;
+	entry.tty_id = info_id;
+	entry.data.data = bytes->data;
+	entry.data.len = bytes->len;
+	entry.n_eof_at = bytes->nr_eof;
+	entry.eof_at = bytes->eof_at;
+	return tty_write(dump, IMAGE_TTY_DATA, &entry.base);
+}
+
+static int tty_save_content(struct dump *dump, struct tty_seen *seen)
+{
+	struct tty_content *content = NULL;
+	int err = guard_begin(dump);
+
+	if (err)
+		return err;
+	err = tty_copy_content(seen->master_fd, seen->slave_fd, dump->guard, &content);
+	if (err == -EPERM) {
+		log_warn("bytes that wait to be read in terminal %u are not kept: that needs CAP_SYS_ADMIN",
+			 seen->index);
+		return 0;
+	}
+	if (err < 0)
+		return fail(err, "copy what waits to be read in terminal %u", seen->index);
+	if (!content)
+		return 0;
+	seen->master->has_packet_status = content->packet_status;
+	seen->master->packet_status = content->packet_status;
+	seen->master->has_stopped = content->stopped;
+	seen->master->stopped = content->stopped;
+	err = tty_write_bytes(dump, tty_info_id(seen->index, TTY_MASTER), &content->shown);
+	if (!err)
+		err = tty_write_bytes(dump, tty_info_id(seen->index, TTY_SLAVE), &content->typed);
+	tty_content_free(content);
+	return err;
+}
+
+static int tty_settle(struct dump *dump, struct tty_seen *seen)
+{
+	dev_t behind = makedev(TTY_MAJOR_UNIX98_SLAVE, seen->index);
+	int err = 0;
+
+	if (!seen->master && (seen->slave || seen->own) && !tty_external_is_given(dump, behind))
+		tty_settle_outside(dump, seen);
+	/* Also of one that all have closed: /dev/tty leads there, and its signals reach them. */
+	if (seen->slave || seen->master)
+		tty_find_session(dump, behind, seen->slave ? seen->slave : seen->master);
+	/* With a blocker the dump fails anyway: leave the terminal alone. */
+	if (seen->master_fd >= 0 && !dump->blockers.nr && !dump->checking)
+		err = tty_save_content(dump, seen);
+	if (!err && seen->master)
+		err = tty_write(dump, IMAGE_TTY_INFO, &seen->master->base);
+	if (!err && seen->slave)
+		err = tty_write(dump, IMAGE_TTY_INFO, &seen->slave->base);
+	if (!err && seen->hung)
+		err = tty_write(dump, IMAGE_TTY_INFO, &seen->hung->base);
+	if (!err && seen->own)
+		err = tty_write(dump, IMAGE_TTY_INFO, &seen->own->base);
+	return err;
+}
+
+static bool tty_is_saved(struct tty_dump *all, dev_t behind, uint32_t sid)
+{
+	if (major(behind) != TTY_MAJOR_UNIX98_SLAVE)
+		return tty_external_has_session(all ? all->externals : NULL, sid);
+	for (struct tty_seen *seen = all ? all->seen : NULL; seen; seen = seen->next)
+		if (seen->index == minor(behind))
+			return seen->master || seen->slave || seen->own;
+	return tty_external_has_session(all ? all->externals : NULL, sid);
+}
+
+/* Nobody in the tree has it open: it has no descriptor to bring it back by. */
+static void tty_tell_lost(struct dump *dump)
+{
+	struct tty_dump *all = *dump_kind_data(dump, &tty_kind);
+	struct dump_task *task;
+
+	dump_for_each_task(task, dump) {
+		dev_t behind = kdev_to_dev(ttynr_to_kdev(task->stat.tty_nr));
+
+		if (task->t.pid == task->t.sid && task->stat.tty_nr && !tty_is_saved(all, behind, task->t.sid))
+			log_warn("pid %d: its session has the terminal %u:%u, which nobody in the tree has open: it "
+				 "comes back without a terminal",
+				 task->t.host_pid, major(behind), minor(behind));
+	}
+}
+
+/* It is known now whether a slave's master is in the tree. */
+int tty_save_end(struct dump *dump)
+{
+	struct tty_dump *all = *dump_kind_data(dump, &tty_kind);
+	int err = 0;
+
+	tty_tell_lost(dump);
+
+	for (struct tty_seen *seen = all ? all->seen : NULL; seen && !err; seen = seen->next)
+		err = tty_settle(dump, seen);
+	tty_save_undo(dump);
+	return err;
+}
+
+void tty_save_undo(struct dump *dump)
+{
+	struct tty_dump *all = *dump_kind_data(dump, &tty_kind);
+
+	for (struct tty_seen *seen = all ? all->seen : NULL; seen; seen = seen->next) {
+		if (seen->master_fd >= 0)
+			close(steal_fd(&seen->master_fd));
+		if (seen->slave_fd >= 0)
+			close(steal_fd(&seen->slave_fd));
+	}
+}
