@@ -5,14 +5,11 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
-#include "base/bits.h"
 #include "restore/restore.h"
+#include "run/helper_process.h"
 #include "run/restore.h"
 #include "util/fds.h"
 #include "util/log.h"
@@ -31,37 +28,30 @@ static void remove_pidfile(int dir, const char *name, const char *text)
 	close(fd);
 }
 
-/* What the tool holds, the end of its pipes among it, is closed when it ends. */
-static void close_all_but(int a, int b)
-{
-	unsigned int low = MIN_OF(a, b), high = MAX_OF(a, b);
+struct watch {
+	const struct restore *r;
+	int dir, tool;
+};
 
-	if (low > 0)
-		sys_close_range(0, low - 1, 0);
-	if (high > low + 1)
-		sys_close_range(low + 1, high - 1, 0);
-	sys_close_range(high + 1, ~0u, 0);
-}
-
-static __attribute__((noreturn)) void watch(const struct restore *r, int dir, int tool)
+/* What the tool holds, the other end of this pipe among it, is closed when it ends. */
+static int watch_tool(void *arg)
 {
+	const struct watch *w = arg;
+	const struct restore *r = w->r;
 	char text[16], byte;
 
 	snprintf(text, sizeof(text), "%d", r->tool.root_pid);
-	/* Not in the tool's group: what ends that one must not end this one with it. */
-	syscall(SYS_setsid);
-	while (read(tool, &byte, 1) < 0 && errno == EINTR)
+	while (read(w->tool, &byte, 1) < 0 && errno == EINTR)
 		;
 	if (!atomic_load(&r->shared->committed))
-		remove_pidfile(dir, r->opts->pidfile, text);
-	syscall(SYS_exit_group, 0);
-	__builtin_unreachable();
+		remove_pidfile(w->dir, r->opts->pidfile, text);
+	return 0;
 }
 
 int pidfile_watch(struct restore *r, int dir)
 {
 	_cleanup_close_ int tool = -1, hold = -1;
-	int ends[2];
+	int ends[2], err;
 
 	if (!r->opts->pidfile)
 		return 0;
@@ -69,27 +59,20 @@ int pidfile_watch(struct restore *r, int dir)
 		return fail(-errno, "pipe");
 	tool = ends[0];
 	hold = ends[1];
-	/* All signals are blocked since the root was made. */
-	r->tool.pidfile_watcher = (pid_t)syscall(SYS_clone, 0, NULL, NULL, NULL, NULL);
-	if (r->tool.pidfile_watcher < 0) {
-		r->tool.pidfile_watcher = 0;
-		return fail(-errno, "start a process that watches over the pid file");
-	}
-	if (!r->tool.pidfile_watcher) {
-		close_all_but(dir, tool);
-		watch(r, dir, tool);
-	}
+	struct watch watch = { r, dir, tool };
+	int keeps[] = { dir, tool };
+	const struct helper_job job = { .run = watch_tool, .arg = &watch, .keeps = keeps, .nr_keeps = 2 };
+	err = helper_start(&r->tool.pidfile_watcher, &job);
+	if (err)
+		return fail(err, "start a process that watches over the pid file");
 	r->tool.pidfile_hold = steal_fd(&hold);
 	return 0;
 }
 
 void pidfile_unwatch(struct restore *r)
 {
-	if (!r->tool.pidfile_watcher)
+	if (!r->tool.pidfile_watcher.pid)
 		return;
-	syscall(SYS_kill, r->tool.pidfile_watcher, SIGKILL);
-	while (waitpid(r->tool.pidfile_watcher, NULL, __WALL) < 0 && errno == EINTR)
-		;
-	r->tool.pidfile_watcher = 0;
+	helper_kill(&r->tool.pidfile_watcher);
 	close(steal_fd(&r->tool.pidfile_hold));
 }

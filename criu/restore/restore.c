@@ -245,7 +245,7 @@ static int leave_pidfile(struct restore *r)
 /* The watcher has those rights, too: nobody else may end it. */
 static void end_watch(struct restore *r)
 {
-	if (!r->tool.pidfile_watcher || untrusted_pause(r))
+	if (!r->tool.pidfile_watcher.pid || untrusted_pause(r))
 		return;
 	pidfile_unwatch(r);
 	untrusted_resume(r);

@@ -3,27 +3,27 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include "kernel/fdinfo.h"
 #include "run/dump.h"
+#include "run/helper_process.h"
 #include "util/fds.h"
 #include "util/log.h"
 #include "util/str.h"
 
 /* The tree stands still meanwhile. A server that is there answers within a few milliseconds. */
 #define PATIENCE_MS 500
+#define END_MS 1000 /* for the end of a helper that is not stuck */
 
 enum { ANSWERS = 1, SILENT };
 
 struct fs_helper {
-	pid_t pid; /* 0: there is none */
-	int sock;
+	struct helper_process process;
+	int sock; /* to it, while it is there */
 	bool needed; /* there is a mount that is not local */
 	struct hash mounts; /* mount id -> ANSWERS or SILENT */
 };
@@ -74,8 +74,9 @@ static void look_at(int sent, const struct question *q)
 		close(sent);
 }
 
-static void serve(int sock)
+static int serve(void *arg)
 {
+	int sock = *(const int *)arg;
 	struct question q;
 
 	for (;;) {
@@ -83,10 +84,10 @@ static void serve(int sock)
 		int sent = -1;
 
 		if (recv_fds(sock, &sent, &n, &q, sizeof(q)) != sizeof(q))
-			_exit(0);
+			return 0;
 		look_at(sent, &q);
 		if (write(sock, "", 1) != 1)
-			_exit(0);
+			return 0;
 	}
 }
 
@@ -94,43 +95,36 @@ static void free_helper(void *arg)
 {
 	struct fs_helper *h = arg;
 
-	if (h->pid) {
+	if (h->process.pid) {
 		close(h->sock);
-		while (waitpid(h->pid, NULL, 0) < 0 && errno == EINTR)
-			;
+		helper_end(&h->process, END_MS);
 	}
 	hash_free(&h->mounts);
 }
 
 static int start(struct fs_helper *h)
 {
-	int pair[2];
+	/* It may outlive us for as long as it is stuck: nobody may wait for a descriptor that it holds. */
+	struct helper_job job = { .run = serve, .nr_keeps = 1 };
+	int pair[2], err;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
-	h->pid = fork();
-	if (!h->pid) {
-		/* It may outlive us for as long as it is stuck: nobody may wait for what it holds. */
-		dup2(pair[1], STDIN_FILENO); /* style: the copy is to be kept */
-		sys_close_range(1, ~0u, 0);
-		serve(STDIN_FILENO);
-	}
+	job.arg = job.keeps = &pair[1];
+	err = helper_start(&h->process, &job);
 	close(pair[1]);
-	if (h->pid < 0) {
-		h->pid = 0;
+	if (err)
 		close(pair[0]);
-		return -errno;
-	}
-	h->sock = pair[0];
-	return 0;
+	else
+		h->sock = pair[0];
+	return err;
 }
 
 /* It is not waited for: the kernel ends it when the server answers. */
 static void give_up(struct fs_helper *h)
 {
-	kill(h->pid, SIGKILL);
+	helper_abandon(&h->process);
 	close(h->sock);
-	h->pid = 0;
 }
 
 static int ask(struct fs_helper *h, int sent, const struct question *q)
@@ -163,6 +157,7 @@ static struct fs_helper *helper_of(struct dump *dump)
 	h = dump_alloc(dump, sizeof(*h));
 	if (!h || arena_defer(&dump->arena, free_helper, h))
 		return NULL;
+	h->process = HELPER_NONE;
 	array_for_each(mount, &dump->mounts)
 		h->needed |= !is_local(mount);
 	return dump->fs_helper = h;
@@ -174,7 +169,7 @@ static int answer_of(struct fs_helper *h, const struct mount_info *mount, int se
 
 	if (mount && is_local(mount))
 		return ANSWERS;
-	answer = h->pid ? 0 : start(h);
+	answer = h->process.pid ? 0 : start(h);
 	if (!answer)
 		answer = ask(h, sent, q);
 	if (answer < 0) {

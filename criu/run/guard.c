@@ -2,7 +2,6 @@
 #include "run/guard.h"
 #include <errno.h>
 #include <linux/futex.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -15,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "run/dump.h"
+#include "run/helper_process.h"
 #include "util/fds.h"
 #include "util/log.h"
 
@@ -33,7 +33,7 @@ struct guard {
 	_Atomic int signal; /* for the tree; 0: none */
 	_Atomic bool offset_moved;
 	int offset_fd, offset_was;
-	pid_t pid;
+	struct helper_process process; /* the dumper alone uses it, and the rest */
 	sigset_t mask; /* of the dumper, before */
 };
 
@@ -101,75 +101,64 @@ static void put_back(struct guard *g, struct dump *dump)
 		signal_tree(dump, sig);
 }
 
-static __attribute__((noreturn)) void be_guard(struct guard *g, struct dump *dump, pid_t dumper)
+struct guard_job {
+	struct guard *guard;
+	struct dump *dump;
+	pid_t dumper;
+};
+
+static int run_guard(void *arg)
 {
+	const struct guard_job *job = arg;
+	struct guard *g = job->guard;
+	pid_t dumper = job->dumper;
 	int status = 0;
 
-	/* Not in the dumper's group: what ends that one must not end this one with it. */
-	syscall(SYS_setsid);
 	while (!atomic_load(&g->may_start))
 		futex_wait_ms(&g->may_start, 0, START_AT_MOST_MS);
 	if (ptrace(PTRACE_SEIZE, dumper, NULL, (void *)PTRACE_O_TRACEEXIT)) {
 		futex_set(&g->started, (uint32_t)-errno);
-		syscall(SYS_exit_group, 1);
+		return 1;
 	}
 	futex_set(&g->started, 1);
 	do {
 		while (waitpid(dumper, &status, __WALL) < 0)
 			if (errno != EINTR)
-				syscall(SYS_exit_group, 1);
+				return 1;
 	} while (!dumper_ends(dumper, status));
-	put_back(g, dump);
+	put_back(g, job->dump);
 	/* With its tracer gone, the dumper goes on to its end. */
-	syscall(SYS_exit_group, 0);
-	__builtin_unreachable();
+	return 0;
 }
 
 /* ---- in the dumper ---- */
 
 static void stop_guard(struct guard *g)
 {
-	if (g->pid)
-		syscall(SYS_kill, g->pid, SIGKILL);
-	while (g->pid && waitpid(g->pid, NULL, __WALL) < 0 && errno == EINTR)
-		;
-	g->pid = 0;
+	helper_kill(&g->process);
 	sigprocmask(SIG_SETMASK, &g->mask, NULL);
-}
-
-/* Somebody has killed it. */
-static bool is_gone(struct guard *g)
-{
-	if (waitpid(g->pid, NULL, __WALL | WNOHANG) != g->pid)
-		return false;
-	g->pid = 0;
-	return true;
 }
 
 /* It shares our descriptors, as they are at any time, and has a copy of what we know by now. */
 static int start_guard(struct guard *g, struct dump *dump)
 {
-	pid_t dumper = getpid(), pid;
+	struct guard_job own = { g, dump, getpid() };
+	const struct helper_job job = { .run = run_guard, .arg = &own, .shares_fds = true };
 	sigset_t all;
 	int err;
 
 	/* Nothing but what cannot be blocked is to pass by a tracer. */
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, &g->mask);
-	pid = (pid_t)syscall(SYS_clone, CLONE_FILES, NULL, NULL, NULL, NULL);
-	if (!pid)
-		be_guard(g, dump, dumper);
-	if (pid < 0) {
-		err = -errno;
+	err = helper_start(&g->process, &job);
+	if (err) {
 		sigprocmask(SIG_SETMASK, &g->mask, NULL);
 		return err;
 	}
-	/* By us alone: the memory is shared with it. */
-	g->pid = pid;
 	/* Yama lets nobody trace his parent but by its leave. */
-	prctl(PR_SET_PTRACER, g->pid);
+	prctl(PR_SET_PTRACER, g->process.pid);
 	futex_set(&g->may_start, 1);
-	for (int ms = 0; ms < START_AT_MOST_MS && !atomic_load(&g->started) && !is_gone(g); ms += 50)
+	for (int ms = 0; ms < START_AT_MOST_MS && !atomic_load(&g->started) && !helper_has_ended(&g->process); ms += 50)
 		futex_wait_ms(&g->started, 0, 50);
 	prctl(PR_SET_PTRACER, 0);
 	err = atomic_load(&g->started) == 1 ? 0 : atomic_load(&g->started) ? (int)atomic_load(&g->started) : -ETIMEDOUT;
@@ -188,6 +177,7 @@ int guard_begin(struct dump *dump)
 	g = mmap(NULL, sizeof(*g), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (g == MAP_FAILED)
 		return fail(-errno, "memory for the guard of the dump");
+	g->process = HELPER_NONE;
 	err = start_guard(g, dump);
 	if (err == -EAGAIN || err == -ENOMEM) {
 		munmap(g, sizeof(*g));
@@ -207,7 +197,7 @@ void guard_end(struct dump *dump)
 
 	if (!g)
 		return;
-	if (g->pid)
+	if (g->process.pid)
 		stop_guard(g);
 	munmap(g, sizeof(*g));
 	dump->guard = NULL;

@@ -12,7 +12,7 @@
 #include "kernel/clocks.h"
 #include "mm.pb-c.h"
 #include "pie/wire.h"
-#include "util/arena.h"
+#include "run/helper_process.h"
 #include "run/kind.h"
 #include "run/opener.h"
 #include "run/options.h"
@@ -20,8 +20,13 @@
 #include "run/stats.h"
 #include "task/ns.h"
 #include "task/tree.h"
+#include "util/arena.h"
 #include "util/array.h"
 #include "util/hash.h"
+
+struct audience; /* run/opener.h */
+struct opener;
+struct openers;
 
 /* One file description of the tree (an entry of files.img). */
 struct file {
@@ -123,7 +128,7 @@ struct restore_tool {
 	int pid_ns; /* of the tree; -1: it is in ours */
 	pid_t root_maker; /* a process that makes the root and ends at once (restore/fork.c); 0: the tool makes it */
 	bool pidfile_written;
-	pid_t pidfile_watcher; /* restore/pidfile.c; 0: none */
+	struct helper_process pidfile_watcher; /* restore/pidfile.c */
 	int pidfile_hold; /* closed when the tool ends */
 	struct untrusted *untrusted; /* run/untrusted.c; NULL without --untrusted-images */
 };

@@ -24,6 +24,7 @@
 #include "base/cleanup.h"
 #include "kinds/fd/tty/internal.h"
 #include "run/guard.h"
+#include "run/helper_process.h"
 #include "util/fds.h"
 #include "util/log.h"
 
@@ -422,45 +423,43 @@ static int tty_turn_over(int master, int slave, struct tty_content *content)
 	return err ? err : back;
 }
 
+struct tty_copy {
+	int master, slave;
+	struct guard *guard;
+	struct tty_content *content;
+};
+
 /* Runs beside the dumper, out of reach of what ends its process group. */
-static __attribute__((noreturn)) void tty_copier(int master, int slave, struct guard *guard,
-						 struct tty_content *content)
+static int tty_copier(void *arg)
 {
-	syscall(SYS_setsid);
-	content->err = -ECANCELED;
-	if (guard_enter(guard)) {
-		content->err = tty_turn_over(master, slave, content);
-		guard_leave(guard);
+	const struct tty_copy *copy = arg;
+
+	copy->content->err = -ECANCELED;
+	if (guard_enter(copy->guard)) {
+		copy->content->err = tty_turn_over(copy->master, copy->slave, copy->content);
+		guard_leave(copy->guard);
 	}
-	syscall(SYS_exit_group, 0);
-	__builtin_unreachable();
+	return 0;
 }
 
-static int tty_run_copier(int master, int slave, struct guard *guard, struct tty_content *content)
+static int tty_run_copier(struct tty_copy *copy)
 {
-	sigset_t all, was;
-	int status = 0, err = 0;
-	pid_t pid;
+	const struct helper_job job = { .run = tty_copier, .arg = copy };
+	struct helper_process helper = HELPER_NONE;
+	int err = helper_start(&helper, &job);
 
-	sigfillset(&all);
-	sigprocmask(SIG_BLOCK, &all, &was);
-	pid = (pid_t)syscall(SYS_clone, 0, NULL, NULL, NULL, NULL);
-	if (pid == 0)
-		tty_copier(master, slave, guard, content);
-	if (pid < 0)
-		err = -errno;
-	while (pid > 0 && waitpid(pid, &status, __WALL) < 0 && errno == EINTR)
-		;
-	sigprocmask(SIG_SETMASK, &was, NULL);
-	if (err || !WIFSIGNALED(status))
-		return err ? err : content->err;
-	guard_leave(guard);
+	if (err)
+		return err;
+	if (!WIFSIGNALED(helper_wait(&helper)))
+		return copy->content->err;
+	guard_leave(copy->guard);
 	return fail(-EPIPE, "the process that looks at a terminal was killed: what waited there may be lost");
 }
 
 int tty_copy_content(int master, int slave, struct guard *guard, struct tty_content **ret_content)
 {
 	struct tty_content *content;
+	struct tty_copy copy = { master, slave, guard, NULL };
 	int err;
 
 	*ret_content = NULL;
@@ -471,7 +470,8 @@ int tty_copy_content(int master, int slave, struct guard *guard, struct tty_cont
 	content = mmap(NULL, sizeof(*content), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (content == MAP_FAILED)
 		return -errno;
-	err = tty_run_copier(master, slave, guard, content);
+	copy.content = content;
+	err = tty_run_copier(&copy);
 	if (err)
 		tty_content_free(content);
 	else
