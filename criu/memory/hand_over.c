@@ -13,6 +13,7 @@
 #include "memory/restore_memory.h"
 #include "memory/vdso.h"
 #include "pie/vma.h"
+#include "run/opener.h"
 #include "util/fds.h"
 #include "util/log.h"
 

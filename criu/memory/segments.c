@@ -16,6 +16,7 @@
 #include "memory/segments.h"
 #include "memory/shmem.h"
 #include "pie/vma.h"
+#include "run/opener.h"
 #include "util/fds.h"
 #include "util/log.h"
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "memory/memory.h"
 #include "restore/restore.h"
+#include "run/opener.h"
 #include "run/restore.h"
 #include "util/log.h"
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 #include "restore/restore.h"
 #include "restore/sharers.h"
+#include "run/opener.h"
 #include "run/restore.h"
 #include "util/fds.h"
 #include "util/log.h"

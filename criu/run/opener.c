@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "base/bits.h"
 #include "pie/vma.h"
+#include "run/caps.h"
 #include "run/opener.h"
 #include "run/restore.h"
 #include "util/log.h"
@@ -23,24 +24,13 @@
 struct openers {
 	uid_t fsuid;
 	gid_t fsgid;
-	struct __user_cap_data_struct caps[2];
-	uint64_t effective;
+	struct caps caps;
 	gid_t *groups;
 	int nr_groups;
 	int dumpable;
 	struct opener *first;
 	const struct audience *all; /* NULL: all tasks have our rights */
 };
-
-static int read_own_caps(struct openers *own)
-{
-	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
-
-	if (syscall(SYS_capget, &head, own->caps) < 0)
-		return fail(-errno, "our own capabilities");
-	own->effective = own->caps[0].effective | (uint64_t)own->caps[1].effective << 32;
-	return 0;
-}
 
 /* Only when a task has less: the trees of root need none of it. */
 static int read_own_rest(struct restore *r, struct openers *own)
@@ -51,7 +41,7 @@ static int read_own_rest(struct restore *r, struct openers *own)
 	own->fsuid = (uid_t)syscall(SYS_setfsuid, -1);
 	own->fsgid = (gid_t)syscall(SYS_setfsgid, -1);
 	own->nr_groups = getgroups(0, NULL);
-	own->groups = restore_alloc(r, ((size_t)own->nr_groups + 1) * sizeof(*own->groups));
+	own->groups = arena_alloc(&r->arena, ((size_t)own->nr_groups + 1) * sizeof(*own->groups));
 	if (!own->groups)
 		return fail(-ENOMEM, "our own groups");
 	own->nr_groups = getgroups(own->nr_groups, own->groups);
@@ -76,24 +66,24 @@ static int find_opener(struct restore *r, struct openers *own, const CredsEntry 
 {
 	struct opener want = { .fsuid = e->fsuid,
 			       .fsgid = e->fsgid,
-			       .caps = caps_of(e) & own->effective,
+			       .caps = caps_of(e) & own->caps.effective,
 			       .groups = e->groups,
 			       .nr_groups = e->n_groups };
 	struct opener *o;
 	int err;
 
 	*ret_opener = NULL;
-	if (want.caps == own->effective)
+	if (want.caps == own->caps.effective)
 		return 0;
 	err = read_own_rest(r, own);
 	if (err)
 		return err;
-	if (want.fsuid == own->fsuid && want.fsgid == own->fsgid && !(own->effective & ~want.caps & FILE_CAPS))
+	if (want.fsuid == own->fsuid && want.fsgid == own->fsgid && !(own->caps.effective & ~want.caps & FILE_CAPS))
 		return 0;
 	for (o = own->first; o && !same_rights(o, &want); o = o->next)
 		;
 	if (!o) {
-		o = restore_alloc(r, sizeof(*o));
+		o = arena_alloc(&r->arena, sizeof(*o));
 		if (!o)
 			return fail(-ENOMEM, "rights of tasks");
 		*o = want;
@@ -106,7 +96,7 @@ static int find_opener(struct restore *r, struct openers *own, const CredsEntry 
 
 static struct audience *new_audience(struct restore *r, size_t n)
 {
-	return restore_alloc(r, sizeof(struct audience) + n * sizeof(struct opener *));
+	return arena_alloc(&r->arena, sizeof(struct audience) + n * sizeof(struct opener *));
 }
 
 static int find_openers(struct restore *r, struct openers *own)
@@ -226,12 +216,12 @@ static void find_places(struct restore *r, const struct openers *own)
 
 int openers_link(struct restore *r)
 {
-	struct openers *own = restore_alloc(r, sizeof(*own));
+	struct openers *own = arena_alloc(&r->arena, sizeof(*own));
 	struct audience *scratch;
-	int err = own ? read_own_caps(own) : fail(-ENOMEM, "our own rights");
+	int err = own ? caps_read(&own->caps) : -ENOMEM;
 
 	if (err)
-		return err;
+		return fail(err, "our own rights");
 	r->plan.openers = own;
 	err = find_openers(r, own);
 	if (!err)
@@ -280,26 +270,15 @@ static void put_back_lost(const struct restore *r)
 
 static int set_effective(const struct openers *own, uint64_t caps)
 {
-	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
-	struct __user_cap_data_struct data[2] = { own->caps[0], own->caps[1] };
+	struct caps wanted = own->caps;
 
-	data[0].effective = (uint32_t)caps;
-	data[1].effective = (uint32_t)(caps >> 32);
-	return syscall(SYS_capset, &head, data) < 0 ? -errno : 0;
+	wanted.effective = caps;
+	return caps_set(&wanted);
 }
 
 uid_t opener_uid(void)
 {
 	return (uid_t)syscall(SYS_setfsuid, -1);
-}
-
-int opener_regain(struct restore *r)
-{
-	int err = r->plan.openers ? set_effective(r->plan.openers, r->plan.openers->effective) : 0;
-
-	if (r->plan.openers)
-		put_back_lost(r);
-	return err ? fail(err, "our own capabilities") : 0;
 }
 
 static bool has_our_groups(const struct openers *own, const struct opener *o)
@@ -330,7 +309,7 @@ void opener_leave(struct restore *r)
 	r->process.opened_as = NULL;
 	syscall(SYS_setfsuid, own->fsuid);
 	syscall(SYS_setfsgid, own->fsgid);
-	if (set_effective(own, own->effective) < 0 ||
+	if (set_effective(own, own->caps.effective) < 0 ||
 	    (!has_our_groups(own, as) && syscall(SYS_setgroups, own->nr_groups, own->groups) < 0))
 		log_warn("our own rights again: %m");
 	put_back_lost(r);

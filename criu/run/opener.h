@@ -44,5 +44,3 @@ int opener_enter(struct restore *r, const struct opener *opener);
 void opener_leave(struct restore *r);
 /* Whose the files are that this thread makes now. */
 uid_t opener_uid(void);
-/* Gets our own capabilities back after a change of the effective user, and what such a change takes away besides. */
-int opener_regain(struct restore *r);

@@ -14,7 +14,6 @@
 #include "pie/wire.h"
 #include "run/helper_process.h"
 #include "run/kind.h"
-#include "run/opener.h"
 #include "run/options.h"
 #include "run/shared.h"
 #include "run/stats.h"

@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
+#include "run/opener.h"
 #include "run/restore.h"
 #include "util/array.h"
 #include "util/fds.h"

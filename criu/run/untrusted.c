@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include "base/bits.h"
 #include "base/cleanup.h"
+#include "run/caps.h"
 #include "run/restore.h"
 #include "run/untrusted_user.h"
 #include "util/fds.h"
@@ -24,30 +25,11 @@
 
 enum { TASK_LOG_MAX = 1 << 20 };
 
-static int set_caps(uint64_t effective, uint64_t permitted, uint64_t inheritable)
+static int set_caps(uint64_t effective, uint64_t permitted)
 {
-	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
-	struct __user_cap_data_struct data[2] = {
-		{ (uint32_t)effective, (uint32_t)permitted, (uint32_t)inheritable },
-		{ (uint32_t)(effective >> 32), (uint32_t)(permitted >> 32), (uint32_t)(inheritable >> 32) },
-	};
+	const struct caps caps = { .effective = effective, .permitted = permitted };
 
-	return syscall(SYS_capset, &head, data) < 0 ? -errno : 0;
-}
-
-static uint64_t permitted_of(const struct untrusted *u)
-{
-	return u->own_caps[0].permitted | (uint64_t)u->own_caps[1].permitted << 32;
-}
-
-static uint64_t effective_of(const struct untrusted *u)
-{
-	return u->own_caps[0].effective | (uint64_t)u->own_caps[1].effective << 32;
-}
-
-static uint64_t inheritable_of(const struct untrusted *u)
-{
-	return u->own_caps[0].inheritable | (uint64_t)u->own_caps[1].inheritable << 32;
+	return caps_set(&caps);
 }
 
 /* ---- the tool ---- */
@@ -64,7 +46,7 @@ static int give_up(struct untrusted *u)
 	    syscall(SYS_setresgid, u->gid, u->gid, u->gid) < 0 || syscall(SYS_setresuid, u->uid, u->uid, u->uid) < 0)
 		return -errno;
 	u->given_up = true;
-	err = set_caps(BIT(CAP_CHECKPOINT_RESTORE), permitted_of(u), 0);
+	err = set_caps(BIT(CAP_CHECKPOINT_RESTORE), u->own_caps.permitted);
 	if (!err && (prctl(PR_SET_KEEPCAPS, 0) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0))
 		err = -errno;
 	return err;
@@ -72,7 +54,7 @@ static int give_up(struct untrusted *u)
 
 static int take_back(struct untrusted *u)
 {
-	int err = set_caps(permitted_of(u), permitted_of(u), 0);
+	int err = set_caps(u->own_caps.permitted, u->own_caps.permitted);
 
 	if (err)
 		return err;
@@ -80,7 +62,7 @@ static int take_back(struct untrusted *u)
 	    syscall(SYS_setgroups, u->nr_own_groups, u->own_groups) < 0 ||
 	    syscall(SYS_setresuid, u->own_uid[0], u->own_uid[1], u->own_uid[2]) < 0)
 		return -errno;
-	err = set_caps(effective_of(u), permitted_of(u), inheritable_of(u));
+	err = caps_set(&u->own_caps);
 	if (!err && prctl(PR_SET_DUMPABLE, u->dumpable == 1) < 0)
 		err = -errno;
 	u->given_up = false;
@@ -209,7 +191,7 @@ static int become_user(struct untrusted *u)
 	if (prctl(PR_SET_KEEPCAPS, 1) < 0 || syscall(SYS_setresgid, u->gid, u->gid, u->gid) < 0 ||
 	    syscall(SYS_setresuid, u->uid, u->uid, u->uid) < 0)
 		return -errno;
-	err = set_caps(kept, kept, 0);
+	err = set_caps(kept, kept);
 	if (err)
 		return err;
 	if (prctl(PR_SET_KEEPCAPS, 0) < 0 || prctl(PR_SET_DUMPABLE, 1) < 0)
@@ -249,7 +231,7 @@ int untrusted_settle(struct restore *r)
 
 	if (!u)
 		return 0;
-	err = set_caps(permitted_of(u), permitted_of(u), 0);
+	err = set_caps(u->own_caps.permitted, u->own_caps.permitted);
 	if (err)
 		return fail(err, "our own capabilities");
 	err = lower_priorities();

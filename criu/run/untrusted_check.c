@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include "base/bits.h"
 #include "kernel/proc_pid.h"
+#include "run/caps.h"
 #include "run/restore.h"
 #include "run/untrusted.h"
 #include "run/untrusted_user.h"
@@ -64,20 +65,6 @@ static int check_ids(const struct untrusted *u, pid_t tid, const CredsEntry *e)
 	return 0;
 }
 
-static uint64_t own_bounding(void)
-{
-	uint64_t set = 0;
-
-	for (unsigned cap = 0; cap < 64; cap++) {
-		int has = prctl(PR_CAPBSET_READ, cap, 0, 0, 0);
-
-		if (has < 0)
-			break;
-		set |= has ? BIT(cap) : 0;
-	}
-	return set;
-}
-
 int untrusted_refuse(const struct restore *r, const char *what)
 {
 	return r->tool.untrusted ? fail(-EPERM, "%s: " NOT_ALLOWED, what) : 0;
@@ -95,7 +82,7 @@ int untrusted_check_creds(const struct restore *r, pid_t tid, CredsEntry *e)
 	if (words(e->cap_prm, e->n_cap_prm) | words(e->cap_eff, e->n_cap_eff) | words(e->cap_inh, e->n_cap_inh) |
 	    words(e->cap_amb, e->n_cap_amb))
 		return fail(-EPERM, "core-%d.img: creds: a task with capabilities: " NOT_ALLOWED, tid);
-	if (own_bounding() & ~words(e->cap_bnd, e->n_cap_bnd))
+	if (caps_bounding() & ~words(e->cap_bnd, e->n_cap_bnd))
 		return fail(-EPERM,
 			    "core-%d.img: creds.cap_bnd: capabilities are dropped from the bounding set: " NOT_ALLOWED
 			    "; drop them from that of this program (setpriv --bounding-set)",

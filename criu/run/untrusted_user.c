@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 #include "base/bits.h"
 #include "base/cleanup.h"
@@ -60,16 +59,10 @@ static int find_account(struct restore *r, struct untrusted *u)
 	return find_groups(r, found->pw_name, u);
 }
 
-static uint64_t join(uint32_t low, uint32_t high)
-{
-	return low | (uint64_t)high << 32;
-}
-
 static int read_own(struct restore *r, struct untrusted *u)
 {
 	const uint64_t needed = BIT(CAP_SETUID) | BIT(CAP_SETGID) | BIT(CAP_CHECKPOINT_RESTORE);
-	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
-	int n = getgroups(0, NULL);
+	int n = getgroups(0, NULL), err;
 
 	getresuid(&u->own_uid[0], &u->own_uid[1], &u->own_uid[2]);
 	getresgid(&u->own_gid[0], &u->own_gid[1], &u->own_gid[2]);
@@ -77,11 +70,12 @@ static int read_own(struct restore *r, struct untrusted *u)
 	if (!u->own_groups)
 		return fail(-ENOMEM, "our own groups");
 	n = getgroups(n, u->own_groups);
-	if (n < 0 || syscall(SYS_capget, &head, u->own_caps) < 0)
-		return fail(-errno, "our own rights");
+	err = n < 0 ? -errno : caps_read(&u->own_caps);
+	if (err)
+		return fail(err, "our own rights");
 	u->nr_own_groups = (size_t)n;
 	u->dumpable = prctl(PR_GET_DUMPABLE);
-	if (needed & ~join(u->own_caps[0].effective, u->own_caps[1].effective))
+	if (needed & ~u->own_caps.effective)
 		return fail(-EPERM, "--untrusted-images is for a restore by root (CAP_SETUID, CAP_SETGID, "
 				    "CAP_CHECKPOINT_RESTORE); a user restores his own images without it");
 	if (u->own_uid[0] == u->uid || u->own_uid[1] == u->uid || u->own_uid[2] == u->uid)

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include "run/caps.h"
 
 struct restore;
 
@@ -18,7 +19,7 @@ struct untrusted {
 	gid_t own_gid[3];
 	gid_t *own_groups;
 	size_t nr_own_groups;
-	struct __user_cap_data_struct own_caps[2];
+	struct caps own_caps;
 	int dumpable;
 	int *fds; /* that were open before; not those that the caller gives to the tree */
 	size_t nr_fds;

@@ -8,6 +8,7 @@
 #include "kinds/fd/pipe_data.h"
 #include "kinds/kinds.h"
 #include "regfile.pb-c.h"
+#include "run/opener.h"
 #include "util/fds.h"
 
 /* ---- dump ---- */

@@ -14,6 +14,7 @@
 #include "kinds/fd/watched.h"
 #include "kinds/kinds.h"
 #include "run/dump.h"
+#include "run/opener.h"
 #include "util/fds.h"
 
 #ifndef INOTIFY_IOC_SETNEXTWD

@@ -17,6 +17,7 @@
 #include "kinds/fd/reopen.h"
 #include "kinds/kinds.h"
 #include "run/dump.h"
+#include "run/opener.h"
 #include "run/restore.h"
 #include "util/fds.h"
 #include "util/log.h"

@@ -4,11 +4,11 @@
 #include <linux/capability.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 #include "base/bits.h"
 #include "core_image.h"
 #include "kinds/kinds.h"
+#include "run/caps.h"
 #include "run/dump.h"
 #include "run/restore.h"
 #include "run/untrusted.h"
@@ -92,7 +92,8 @@ static int creds_save_thread(struct dump *dump, struct dump_task *task, struct d
 /* What we may give away: our own credentials. */
 struct own {
 	uint32_t uid[3], gid[3];
-	uint64_t prm, eff, bnd;
+	struct caps caps;
+	uint64_t bounding;
 	int securebits, no_new_privs;
 };
 
@@ -103,78 +104,19 @@ static uint64_t join_caps(const uint32_t *v, size_t n)
 
 static int own_read(struct own *ret)
 {
-	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
-	struct __user_cap_data_struct data[2];
 	struct own own = { 0 };
+	int err;
 
 	if (getresuid(&own.uid[0], &own.uid[1], &own.uid[2]) || getresgid(&own.gid[0], &own.gid[1], &own.gid[2]))
 		return fail(-errno, "our own ids");
-	if (syscall(SYS_capget, &head, data) < 0)
-		return fail(-errno, "our own capabilities");
-	own.prm = data[0].permitted | (uint64_t)data[1].permitted << 32;
-	own.eff = data[0].effective | (uint64_t)data[1].effective << 32;
-	for (int cap = 0; cap < 64; cap++) {
-		int has = prctl(PR_CAPBSET_READ, cap, 0, 0, 0);
-		if (has < 0)
-			break;
-		own.bnd |= has ? BIT(cap) : 0;
-	}
+	err = caps_read(&own.caps);
+	if (err)
+		return fail(err, "our own capabilities");
+	own.bounding = caps_bounding();
 	own.securebits = prctl(PR_GET_SECUREBITS, 0, 0, 0, 0);
 	own.no_new_privs = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0);
 	*ret = own;
 	return 0;
-}
-
-static const char *const cap_names[] = {
-	"CHOWN",
-	"DAC_OVERRIDE",
-	"DAC_READ_SEARCH",
-	"FOWNER",
-	"FSETID",
-	"KILL",
-	"SETGID",
-	"SETUID",
-	"SETPCAP",
-	"LINUX_IMMUTABLE",
-	"NET_BIND_SERVICE",
-	"NET_BROADCAST",
-	"NET_ADMIN",
-	"NET_RAW",
-	"IPC_LOCK",
-	"IPC_OWNER",
-	"SYS_MODULE",
-	"SYS_RAWIO",
-	"SYS_CHROOT",
-	"SYS_PTRACE",
-	"SYS_PACCT",
-	"SYS_ADMIN",
-	"SYS_BOOT",
-	"SYS_NICE",
-	"SYS_RESOURCE",
-	"SYS_TIME",
-	"SYS_TTY_CONFIG",
-	"MKNOD",
-	"LEASE",
-	"AUDIT_WRITE",
-	"AUDIT_CONTROL",
-	"SETFCAP",
-	"MAC_OVERRIDE",
-	"MAC_ADMIN",
-	"SYSLOG",
-	"WAKE_ALARM",
-	"BLOCK_SUSPEND",
-	"AUDIT_READ",
-	"PERFMON",
-	"BPF",
-	"CHECKPOINT_RESTORE",
-};
-
-/* Name of the lowest capability of the set. */
-static const char *cap_name(uint64_t caps)
-{
-	unsigned int nr = (unsigned int)__builtin_ctzll(caps);
-
-	return nr < ARRAY_SIZE(cap_names) ? cap_names[nr] : "of a newer kernel";
 }
 
 static int check_caps(pid_t tid, const CredsEntry *e)
@@ -209,29 +151,32 @@ static bool same_ids(const struct own *own, const CredsEntry *e)
 /* Can a process with our rights become this? The bounding set may shrink: it bounds what exec gives, no more. */
 static int check_rights(pid_t tid, const struct own *own, const CredsEntry *e)
 {
-	uint64_t more = join_caps(e->cap_prm, CAP_WORDS) & ~own->prm;
-	uint64_t unbound = join_caps(e->cap_bnd, CAP_WORDS) & ~own->bnd;
+	uint64_t more = join_caps(e->cap_prm, CAP_WORDS) & ~own->caps.permitted;
+	char name[CAPS_NAME_MAX];
+	uint64_t unbound = join_caps(e->cap_bnd, CAP_WORDS) & ~own->bounding;
 
-	if (more)
-		return fail(
-			-EPERM,
-			"core-%d.img: creds.cap_prm: the task held CAP_%s, and we do not: restore with that capability",
-			tid, cap_name(more));
-	if (!same_ids(own, e) && (~own->eff & (BIT(CAP_SETUID) | BIT(CAP_SETGID))))
+	if (more) {
+		caps_name(more, name);
+		return fail(-EPERM,
+			    "core-%d.img: creds.cap_prm: the task held %s, and we do not: restore with that capability",
+			    tid, name);
+	}
+	if (!same_ids(own, e) && (~own->caps.effective & (BIT(CAP_SETUID) | BIT(CAP_SETGID))))
 		return fail(-EPERM,
 			    "core-%d.img: creds: the task ran as user %u, group %u: becoming that needs CAP_SETUID and "
 			    "CAP_SETGID: restore as root",
 			    tid, e->uid, e->gid);
-	if ((((uint32_t)own->securebits ^ e->secbits) & ~KEEP_CAPS_BIT) && !(own->eff & BIT(CAP_SETPCAP)))
+	if ((((uint32_t)own->securebits ^ e->secbits) & ~KEEP_CAPS_BIT) && !(own->caps.effective & BIT(CAP_SETPCAP)))
 		return fail(-EPERM, "core-%d.img: creds.secbits 0x%x: setting them needs CAP_SETPCAP", tid, e->secbits);
 	if (own->no_new_privs && !e->no_new_privs)
 		return fail(-EPERM,
 			    "core-%d.img: creds.no_new_privs is not set, but this tool runs with it and cannot take it "
 			    "off: restore from a shell without it",
 			    tid);
-	if (unbound)
-		log_warn("core-%d.img: creds.cap_bnd: the bounding set loses CAP_%s, which ours lacks", tid,
-			 cap_name(unbound));
+	if (unbound) {
+		caps_name(unbound, name);
+		log_warn("core-%d.img: creds.cap_bnd: the bounding set loses %s, which ours lacks", tid, name);
+	}
 	return 0;
 }
 
@@ -305,15 +250,6 @@ static int lay_capset(const ThreadCoreEntry *tce, struct wire_task *task, struct
 	return 0;
 }
 
-static uint32_t last_cap(void)
-{
-	static uint32_t last; /* a probe: the kernel's */
-
-	while (prctl(PR_CAPBSET_READ, (unsigned long)last + 1, 0, 0, 0) >= 0)
-		last++;
-	return last;
-}
-
 static int creds_hand_over_thread(struct restore *r, struct restore_task *task, struct restore_thread *thread,
 				  struct wire_thread *wire)
 {
@@ -336,7 +272,7 @@ static int creds_hand_over_thread(struct restore *r, struct restore_task *task, 
 	put_caps(e->cap_eff, e->n_cap_eff, w->cap_eff);
 	put_caps(e->cap_bnd, e->n_cap_bnd, w->cap_bnd);
 	put_caps(e->cap_amb, e->n_cap_amb, w->cap_amb);
-	w->last_cap = last_cap();
+	w->last_cap = caps_last();
 	int err = lay_capset(thread->core->thread_core, wire_task, wire);
 	if (err)
 		return err;

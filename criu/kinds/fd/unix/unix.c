@@ -8,6 +8,7 @@
 #include "kinds/fd/sockopts.h"
 #include "kinds/fd/unix/internal.h"
 #include "kinds/kinds.h"
+#include "run/opener.h"
 #include "util/fds.h"
 
 /* As criu/dump/save.c numbers the network namespace in ids. */

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Capabilities of this thread, as sets of bits: BIT(CAP_...). By libcap, but for what it does not have: code in another
+ * process (pie/), and calls that are made there from outside, take the structs of capset(2).
+ */
+#pragma once
+#include <stdint.h>
+
+struct caps {
+	uint64_t effective, permitted, inheritable;
+};
+
+/* 0 or -errno, not logged. */
+int caps_read(struct caps *ret);
+int caps_set(const struct caps *caps);
+/* The bounding set: a call for each capability. */
+uint64_t caps_bounding(void);
+/* The highest capability that this kernel has. */
+unsigned int caps_last(void);
+
+/* The name of the lowest capability of @caps: "CAP_SYS_ADMIN"; "CAP_77" of a newer kernel than libcap knows. */
+#define CAPS_NAME_MAX 32
+void caps_name(uint64_t caps, char ret_name[static CAPS_NAME_MAX]);
