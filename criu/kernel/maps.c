@@ -120,17 +120,6 @@ const struct kernel_vma *maps_find(const struct maps *m, uint64_t addr)
 	return lo < m->n && m->v[lo].start <= addr ? &m->v[lo] : NULL;
 }
 
-const struct kernel_vma *maps_find_name(const struct maps *m, const char *name)
-{
-	const struct kernel_vma *v;
-
-	array_for_each(v, m) {
-		if (str_eq(v->name, name))
-			return v;
-	}
-	return NULL;
-}
-
 void map_files_name(const struct kernel_vma *v, char ret[MAP_FILES_NAME])
 {
 	snprintf(ret, MAP_FILES_NAME, "%llx-%llx", (unsigned long long)v->start, (unsigned long long)v->end);
@@ -145,11 +134,6 @@ static const char vm_flag_names[VMF_COUNT][3] = {
 	[VMF_MG] = "mg", [VMF_BT] = "bt", [VMF_MT] = "mt", [VMF_UM] = "um", [VMF_UW] = "uw", [VMF_UI] = "ui",
 	[VMF_SS] = "ss", [VMF_SL] = "sl", [VMF_GU] = "gu", [VMF_DP] = "dp", [VMF_FT] = "ft",
 };
-
-const char *vm_flag_name(enum vm_flag flag)
-{
-	return flag < VMF_COUNT ? vm_flag_names[flag] : "??";
-}
 
 static void add_unknown(struct vma_flags *f, const struct scan *word)
 {

@@ -37,8 +37,6 @@ void maps_free(struct maps *m);
 #define _cleanup_maps_ __attribute__((cleanup(maps_free)))
 /* The VMA that holds @addr, or NULL. */
 const struct kernel_vma *maps_find(const struct maps *m, uint64_t addr);
-/* The first VMA of that name, or NULL. */
-const struct kernel_vma *maps_find_name(const struct maps *m, const char *name);
 /* The name of map_files for this VMA: "START-END" in hex. @ret has 40 bytes. */
 #define MAP_FILES_NAME 40
 void map_files_name(const struct kernel_vma *v, char ret[MAP_FILES_NAME]);
@@ -101,4 +99,3 @@ ARRAY_OF(vma_flags_array, struct vma_flags);
 /* Append the flags of every VMA, in the order of the map. */
 int smaps_read(const struct proc *p, struct vma_flags_array *to);
 int smaps_parse(const char *text, size_t len, struct vma_flags_array *to);
-const char *vm_flag_name(enum vm_flag flag);

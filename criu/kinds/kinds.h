@@ -20,8 +20,6 @@ extern const struct task_kind cpu_kind, creds_kind, signals_kind, timers_kind, l
 extern const struct task_kind terminal_kind; /* kinds/fd/tty: whose controlling terminal, which foreground */
 extern const struct task_kind keyrings_kind, autogroup_kind, sem_undo_kind, landlock_kind, apart_kind, lsm_kind;
 extern const struct task_kind robust_kind, rseq_kind, seccomp_kind, timed_call_kind, fs_kind;
-/* Bytes of wire_alloc() that their hand_over takes at the most. */
-size_t task_wire_size(const struct restore_task *task);
 /* runs; segments_run: memory/segments.h */
 extern const struct run_kind cpuinfo_run, time_ns_run, seccomp_run, sem_undo_run, locks_run;
 extern const struct run_kind memfd_run, tty_run, tun_run, pipe_run, inotify_run, fanotify_run, mqueue_run, unix_run;

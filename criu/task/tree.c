@@ -21,16 +21,6 @@ void tree_add(struct tree *tree, struct task *task, struct task *parent)
 		tree->root = task;
 }
 
-struct task *tree_find(const struct tree *tree, pid_t pid)
-{
-	struct task *task;
-
-	tree_for_each(task, tree)
-		if (task->pid == pid)
-			return task;
-	return NULL;
-}
-
 static bool has_all(const struct task *task, const struct task_ids *shared)
 {
 	const struct task_ids *own = &task->ids;

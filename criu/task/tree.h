@@ -56,6 +56,5 @@ void tree_add(struct tree *tree, struct task *task, struct task *parent);
  * gives it the same exit signal), as long as it has all of @shared with it (0: is not shared). NULL: nobody can.
  */
 struct task *tree_sharer_maker(const struct task *task, const struct task_ids *shared);
-struct task *tree_find(const struct tree *tree, pid_t pid);
 
 #define tree_for_each(pos, tree) list_for_each(pos, &(tree)->tasks, in_tree)

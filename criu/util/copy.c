@@ -85,29 +85,3 @@ int copy_range(int in, off_t in_off, int out, off_t out_off, uint64_t len)
 	}
 	return 0;
 }
-
-int copy_sparse(int in, off_t in_off, int out, off_t out_off, uint64_t len)
-{
-	off_t at = in_off, end = in_off + len;
-
-	if (in_off < 0 || out_off < 0 || end < in_off)
-		return -EINVAL;
-	while (at < end) {
-		off_t data = lseek(in, at, SEEK_DATA);
-		if (data < 0 && errno == ENXIO)
-			return 0;
-		if (data < 0)
-			return copy_range(in, at, out, out_off + (at - in_off), end - at);
-		if (data >= end)
-			return 0;
-		off_t hole = lseek(in, data, SEEK_HOLE);
-		if (hole < 0)
-			return -errno;
-		hole = MIN_OF(hole, end);
-		int err = copy_range(in, data, out, out_off + (data - in_off), hole - data);
-		if (err)
-			return err;
-		at = hole;
-	}
-	return 0;
-}

@@ -47,13 +47,6 @@ ssize_t pread_full(int fd, void *to, size_t len, off_t off)
 	return done;
 }
 
-int read_exact(int fd, void *to, size_t len)
-{
-	ssize_t n = read_full(fd, to, len);
-
-	return n < 0 ? (int)n : (size_t)n < len ? -ENODATA : 0;
-}
-
 int pread_exact(int fd, void *to, size_t len, off_t off)
 {
 	ssize_t n = pread_full(fd, to, len, off);
@@ -91,32 +84,6 @@ int pwrite_full(int fd, const void *from, size_t len, off_t off)
 	return 0;
 }
 
-int writev_full(int fd, struct iovec *iov, int n)
-{
-	while (n > 0) {
-		if (!iov->iov_len) {
-			iov++;
-			n--;
-			continue;
-		}
-		ssize_t done = writev(fd, iov, MIN_OF(n, 1024));
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done <= 0)
-			return done ? -errno : -EIO;
-		while (n > 0 && (size_t)done >= iov->iov_len) {
-			done -= iov->iov_len;
-			iov++;
-			n--;
-		}
-		if (done) {
-			iov->iov_base = (char *)iov->iov_base + done;
-			iov->iov_len -= done;
-		}
-	}
-	return 0;
-}
-
 int open_at(int dirfd, const char *path, int flags, mode_t mode)
 {
 	int fd;
@@ -145,7 +112,7 @@ uint64_t statx_birth(const struct statx *sx)
 	return sx->stx_mask & STATX_BTIME ? (uint64_t)sx->stx_btime.tv_sec * 1000000000 + sx->stx_btime.tv_nsec : 0;
 }
 
-int read_fd(int fd, struct buf *to)
+static int read_fd(int fd, struct buf *to)
 {
 	for (;;) {
 		/* Most of what is read so is a file of /proc of less than a page: grow from there. */
@@ -240,31 +207,9 @@ int move_fd_above(int fd, int min)
 	return copy;
 }
 
-int move_fd_to(int fd, int to, bool cloexec)
-{
-	if (fd == to) {
-		int err = set_cloexec(fd, cloexec);
-		return err ? err : fd;
-	}
-	if (dup3(fd, to, cloexec ? O_CLOEXEC : 0) < 0)
-		return -errno;
-	close(fd);
-	return to;
-}
-
 int set_cloexec(int fd, bool on)
 {
 	return fcntl(fd, F_SETFD, on ? FD_CLOEXEC : 0) < 0 ? -errno : 0;
-}
-
-int set_nonblock(int fd, bool on)
-{
-	int flags = fcntl(fd, F_GETFL);
-
-	if (flags < 0)
-		return -errno;
-	flags = on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
-	return fcntl(fd, F_SETFL, flags) < 0 ? -errno : 0;
 }
 
 int send_fds(int sock, const int *fds, size_t n, const void *data, size_t len)

@@ -17,12 +17,10 @@
 ssize_t read_full(int fd, void *to, size_t len);
 ssize_t pread_full(int fd, void *to, size_t len, off_t off);
 /* The same, but the end of the file before @len bytes is -ENODATA. 0 on success. */
-int read_exact(int fd, void *to, size_t len);
 int pread_exact(int fd, void *to, size_t len, off_t off);
-/* All of it or an error: 0 on success. write(2), pwrite(2), writev(2). writev_full changes @iov. */
+/* All of it or an error: 0 on success. write(2), pwrite(2) */
 int write_full(int fd, const void *from, size_t len);
 int pwrite_full(int fd, const void *from, size_t len, off_t off);
-int writev_full(int fd, struct iovec *iov, int n);
 
 /* openat(2) with O_CLOEXEC; @mode counts with O_CREAT and O_TMPFILE. */
 int open_at(int dirfd, const char *path, int flags, mode_t mode);
@@ -33,7 +31,6 @@ struct statx;
 uint64_t statx_birth(const struct statx *sx);
 /* Append the whole file to @to, /proc and other files without a size too. */
 int read_file(int dirfd, const char *path, struct buf *to);
-int read_fd(int fd, struct buf *to);
 /* Create or truncate, mode 0600. */
 int write_file(int dirfd, const char *path, const void *from, size_t len);
 /* Write a text into an existing file with one write(2): sysctls, cgroup files. */
@@ -47,18 +44,13 @@ int make_dirs(int dirfd, const char *path, mode_t mode);
 int dup_fd_above(int fd, int min);
 /* The same, and @fd is closed unless it was there already. On failure @fd stays open. */
 int move_fd_above(int fd, int min);
-/* @fd becomes number @to (what was there is closed), with or without O_CLOEXEC; @fd is closed. Returns @to. dup3(2) */
-int move_fd_to(int fd, int to, bool cloexec);
 int set_cloexec(int fd, bool on);
-int set_nonblock(int fd, bool on);
 
 /*
  * Copy @len bytes. Offsets of -1 mean the descriptor's own position (pipes, sockets). Inside the kernel where it can
  * (copy_file_range(2), sendfile(2)), through a buffer otherwise. -ENODATA if @in ends early.
  */
 int copy_range(int in, off_t in_off, int out, off_t out_off, uint64_t len);
-/* Copies only what is data (lseek(2) SEEK_DATA) and leaves the rest of @out, which must be zero there, a hole. */
-int copy_sparse(int in, off_t in_off, int out, off_t out_off, uint64_t len);
 
 /* One message of @len bytes (at least 1) with @n descriptors. unix(7) SCM_RIGHTS; n <= 253. 0 on success. */
 #define SEND_FDS_MAX 253

@@ -239,23 +239,6 @@ void log_notice_at(const char *file, int line, const char *fmt, ...)
 	errno = saved;
 }
 
-void log_raw(int level, const char *text, size_t len)
-{
-	struct line l = { .len = 0 };
-
-	if (level > sink.level && level != LOG_ERROR)
-		return;
-	line_add_time(&l);
-	size_t from = l.len;
-	while (len && text[len - 1] == '\n')
-		len--;
-	line_add(&l, "%.*s", (int)MIN_OF(len, (size_t)LINE_MAX_LEN), text);
-	if (level == LOG_ERROR)
-		keep_error(&l, from);
-	if (level <= sink.level)
-		line_write(&l);
-}
-
 const char *log_first_error(void)
 {
 	return log_error_count() ? sink.kept->first : NULL;

@@ -36,8 +36,6 @@ void log_at(int level, const char *file, int line, const char *fmt, ...) __attri
 int log_fail(const char *file, int line, int err, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 /* A warning that whoever runs the program has to see: on stderr, too, where the log is another file. */
 void log_notice_at(const char *file, int line, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-/* Text that is made elsewhere (the log of a blob): printed as it comes, one line. */
-void log_raw(int level, const char *text, size_t len);
 
 #define log_error(...) log_at(LOG_ERROR, __FILE__, __LINE__, __VA_ARGS__)
 #define log_warn(...) log_at(LOG_WARN, __FILE__, __LINE__, __VA_ARGS__)

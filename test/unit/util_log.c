@@ -108,8 +108,6 @@ static void one_line_whatever_the_text(void)
 	memset(huge, 'y', sizeof(huge) - 1);
 	log_info("%s", huge);
 	CHECK(strlen(logged()) > 4000 && strlen(text) < 5000 && text[strlen(text) - 1] == '\n');
-	log_raw(LOG_INFO, "from a blob\n\n", 13);
-	CHECK_STR(after_time(logged()), "from a blob\n");
 }
 
 static void errors_are_kept_over_fork(void)

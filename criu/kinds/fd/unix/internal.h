@@ -126,8 +126,6 @@ struct unix_state {
 struct unix_restore *unix_restore_data(struct restore *r);
 int unix_load(struct restore *r, struct file *file, void *state);
 int unix_link(struct restore *r, struct file *file, void *state);
-/* sk-queues.img, once. */
-int unix_load_queues(struct restore *r, struct unix_restore *data);
 
 static inline bool unix_is_external(const struct unix_sock *sock)
 {

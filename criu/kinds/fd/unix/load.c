@@ -68,8 +68,8 @@ static int keep_packet(struct restore *r, struct image_reader *img, struct unix_
 	return 0;
 }
 
-/* The records live as long as the run. */
-int unix_load_queues(struct restore *r, struct unix_restore *data)
+/* sk-queues.img, once. The records live as long as the run. */
+static int unix_load_queues(struct restore *r, struct unix_restore *data)
 {
 	_cleanup_image_reader_ struct image_reader *img = NULL;
 	int err = image_open(r->dir, IMAGE_SK_QUEUES, 0, &img);
