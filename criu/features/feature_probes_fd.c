@@ -195,7 +195,7 @@ int probe_kcmp_epoll(void)
 
 	if (ep < 0 || ev < 0 || epoll_ctl(ep, EPOLL_CTL_ADD, ev, &e) < 0)
 		return -errno;
-	return sys_kcmp_epoll_tfd(pid, ev, pid, ep, ev, 0) == 0;
+	return sys_kcmp_epoll_tfd(pid, ev, ep, ev, 0) == 0;
 }
 
 int probe_close_range(void)

@@ -20,13 +20,13 @@ int sys_kcmp(pid_t pid1, pid_t pid2, enum kcmp_what what, unsigned long idx1, un
 	return kcmp_result(syscall(SYS_kcmp, pid1, pid2, what, idx1, idx2));
 }
 
-int sys_kcmp_epoll_tfd(pid_t pid, int fd, pid_t epid, int efd, int tfd, uint32_t toff)
+int sys_kcmp_epoll_tfd(pid_t pid, int fd, int efd, int tfd, uint32_t toff)
 {
 	struct {
 		uint32_t efd, tfd, toff;
 	} slot = { efd, tfd, toff };
 
-	return kcmp_result(syscall(SYS_kcmp, pid, epid, KCMP_EPOLL_TFD_WHAT, fd, &slot));
+	return kcmp_result(syscall(SYS_kcmp, pid, getpid(), KCMP_EPOLL_TFD_WHAT, fd, &slot));
 }
 
 /* 0: the same; 1: the new one belongs left of @n; 2: right; -errno. */

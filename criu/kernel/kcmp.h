@@ -23,10 +23,10 @@ enum kcmp_what {
 /* 0: the same; 1, 2: less, greater in an order the kernel keeps; -errno (3, "no order", is -ENOTSUP). */
 int sys_kcmp(pid_t pid1, pid_t pid2, enum kcmp_what what, unsigned long idx1, unsigned long idx2);
 /*
- * Is descriptor @fd of @pid what epoll descriptor @efd of @epid watches as number @tfd? @toff tells apart several
+ * Is descriptor @fd of @pid what our own epoll descriptor @efd watches as number @tfd? @toff tells apart several
  * watches under one number, from 0. 0: yes; 1, 2: no; -ENOENT: no such watch.
  */
-int sys_kcmp_epoll_tfd(pid_t pid, int fd, pid_t epid, int efd, int tfd, uint32_t toff);
+int sys_kcmp_epoll_tfd(pid_t pid, int fd, int efd, int tfd, uint32_t toff);
 
 struct kcmp_node {
 	uint64_t hash;

@@ -83,7 +83,8 @@ void caps_name(uint64_t caps, char ret_name[static CAPS_NAME_MAX])
 	char *name = cap_to_name(nr);
 
 	/* libcap says the number of one that it does not know. */
-	snprintf(ret_name, CAPS_NAME_MAX, "%s%s", name && isalpha((unsigned char)name[0]) ? "" : "cap_", name ? name : "?");
+	snprintf(ret_name, CAPS_NAME_MAX, "%s%s", name && isalpha((unsigned char)name[0]) ? "" : "cap_",
+		 name ? name : "?");
 	for (char *c = ret_name; *c; c++)
 		*c = (char)toupper((unsigned char)*c);
 	cap_free(name);

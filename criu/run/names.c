@@ -146,7 +146,7 @@ static bool is_the_one(int fd, const struct name_was *was)
 	       statx_birth(&sx) == was->birth;
 }
 
-static bool has_owner_of_before(int fd, const struct name_was *was, char *why, size_t size)
+static bool has_owner_of_before(int fd, const struct name_was *was, char why[static TRUST_WHY_MAX])
 {
 	struct statfs fs;
 	struct stat st;
@@ -158,40 +158,43 @@ static bool has_owner_of_before(int fd, const struct name_was *was, char *why, s
 		return true;
 	if (!was || !was->has_owner || (st.st_uid == was->uid && st.st_gid == was->gid))
 		return true;
-	snprintf(why, size, "it belonged to %u:%u, and belongs to %u:%u now", was->uid, was->gid, st.st_uid, st.st_gid);
+	snprintf(why, TRUST_WHY_MAX, "it belonged to %u:%u, and belongs to %u:%u now", was->uid, was->gid, st.st_uid,
+		 st.st_gid);
 	return false;
 }
 
-static int prove(struct restore *r, const struct audience *to, const char *path, unsigned flags,
-		 const struct name_was *was, char *why, size_t size)
+static int prove(struct restore *r, const struct audience *to, const struct name_wanted *what,
+		 char why[static TRUST_WHY_MAX])
 {
+	bool follow = !(what->flags & O_NOFOLLOW);
 	_cleanup_close_ int fd = -1;
 
 	opener_leave(r);
-	fd = names_open_raw(r, path, O_PATH | (flags & (O_NOFOLLOW | O_DIRECTORY)));
+	fd = names_open_raw(r, what->path, O_PATH | (what->flags & (O_NOFOLLOW | O_DIRECTORY)));
 	/* Who has all our rights could have opened anything by himself. */
-	if (fd < 0 || !to || is_the_one(fd, was))
+	if (fd < 0 || !to || is_the_one(fd, what->was))
 		return steal_fd(&fd);
 	close(fd);
-	fd = trusted_path_open(r, to, path, !(flags & O_NOFOLLOW), why, size);
+	fd = trusted_path_open(r, to, what->path, follow, why);
 	if (fd < 0)
 		return fd;
-	return has_owner_of_before(fd, was, why, size) ? steal_fd(&fd) : -EACCES;
+	return has_owner_of_before(fd, what->was, why) ? steal_fd(&fd) : -EACCES;
 }
 
 int names_prove(struct restore *r, const struct audience *to, const char *path, unsigned flags,
 		const struct name_was *was)
 {
-	char why[PATH_MAX + 64] = "";
+	const struct name_wanted what = { path, flags, was };
+	char why[TRUST_WHY_MAX] = "";
 
-	return prove(r, to, path, flags, was, why, sizeof(why));
+	return prove(r, to, &what, why);
 }
 
-static int open_proven(struct restore *r, const struct audience *to, const char *path, unsigned flags,
-		       const struct name_was *was)
+static int open_proven(struct restore *r, const struct audience *to, const struct name_wanted *what)
 {
-	char why[PATH_MAX + 64] = "it may be another one";
-	_cleanup_close_ int place = prove(r, to, path, flags, was, why, sizeof(why));
+	const char *path = what->path;
+	char why[TRUST_WHY_MAX] = "it may be another one";
+	_cleanup_close_ int place = prove(r, to, what, why);
 	int fd;
 
 	if (place == -EACCES || place == -EPERM)
@@ -199,24 +202,24 @@ static int open_proven(struct restore *r, const struct audience *to, const char 
 			    "open %s for user %u, who may not, and it need not be the file of the dump: %s; give that "
 			    "user the right to open it, or its path to root alone",
 			    path, to->openers[0]->fsuid, why);
-	if (place < 0 || flags & O_PATH)
+	if (place < 0 || what->flags & O_PATH)
 		return place < 0 ? fail(place, "open %s", path) : steal_fd(&place);
-	fd = open_place(place, flags);
+	fd = open_place(place, what->flags);
 	return fd < 0 ? fail(fd, "open %s", path) : fd;
 }
 
-int names_open(struct restore *r, const struct audience *to, const char *path, unsigned flags, int may,
-	       const struct name_was *was)
+int names_open(struct restore *r, const struct audience *to, const struct name_wanted *what, int may)
 {
+	const char *path = what->path;
 	int fd;
 
 	if (to && r->process.opening && r->process.opening_proven)
-		return open_proven(r, to, path, flags, was);
+		return open_proven(r, to, what);
 	if (!to)
 		opener_leave(r);
-	fd = to ? open_as_all(r, to, path, flags, may) : names_open_raw(r, path, flags);
+	fd = to ? open_as_all(r, to, path, what->flags, may) : names_open_raw(r, path, what->flags);
 	if (to && (fd == -EACCES || fd == -EPERM))
-		return open_proven(r, to, path, flags, was);
+		return open_proven(r, to, what);
 	if (fd == -ENOENT || fd == -ENOTDIR)
 		return fail(fd, "open %s: put the file back where it was when the tree was dumped", path);
 	return fd < 0 ? fail(fd, "open %s", path) : fd;
@@ -226,7 +229,7 @@ int names_open(struct restore *r, const struct audience *to, const char *path, u
 
 int names_open_dir(struct restore *r, const struct audience *to, const char *path)
 {
-	char why[PATH_MAX + 64] = "", itself[PATH_MAX + 2];
+	char why[TRUST_WHY_MAX] = "", itself[PATH_MAX + 2];
 	int fd;
 
 	if (!to)
@@ -239,7 +242,7 @@ int names_open_dir(struct restore *r, const struct audience *to, const char *pat
 	/* The directory itself is judged as well. */
 	fd = str_format(itself, sizeof(itself), "%s/.", path);
 	if (!fd)
-		fd = trusted_path_open(r, to, itself, true, why, sizeof(why));
+		fd = trusted_path_open(r, to, itself, true, why);
 	if (fd == -EACCES)
 		return fail(fd,
 			    "make a name in %s for user %u, who may not, and %s; give that user the right to write "

@@ -23,16 +23,22 @@ struct name_was {
 	gid_t gid;
 };
 
+/* What is to be opened. */
+struct name_wanted {
+	const char *path;
+	unsigned flags;
+	const struct name_was *was; /* NULL: nothing is known of it */
+};
+
 struct name_was names_was(const RegFileEntry *reg);
 
 /* As the kernel opens it, with the rights that this thread has at the moment: nothing is checked, nothing logged. */
 int names_open_raw(const struct restore *r, const char *path, unsigned flags);
 /*
- * Open @path for @to. @may: what they must be allowed to do (R_OK, ...) with what is only opened as a place (O_PATH), 0:
+ * Open @what for @to. @may: what they must be allowed to do (R_OK, ...) with what is only opened as a place (O_PATH), 0:
  * nothing. Logs. The rights that it took on stay: opener_leave().
  */
-int names_open(struct restore *r, const struct audience *to, const char *path, unsigned flags, int may,
-	       const struct name_was *was);
+int names_open(struct restore *r, const struct audience *to, const struct name_wanted *what, int may);
 /* An O_PATH descriptor of @path, if what lies there is what was saved for certain (see above); -EACCES: it is not. */
 int names_prove(struct restore *r, const struct audience *to, const char *path, unsigned flags,
 		const struct name_was *was);

@@ -18,7 +18,6 @@
 struct trust {
 	const struct audience *to;
 	char *why;
-	size_t size;
 };
 
 static bool is_roots(const struct stat *st)
@@ -73,7 +72,7 @@ static int distrust(const struct trust *t, const struct walk_step *step, const c
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", step->dir);
 	if (read_link(AT_FDCWD, path, dir, sizeof(dir)) < 0)
 		snprintf(dir, sizeof(dir), "a directory on its path");
-	snprintf(t->why, t->size, "%s %s", dir, what);
+	snprintf(t->why, TRUST_WHY_MAX, "%s %s", dir, what);
 	return -EACCES;
 }
 
@@ -97,10 +96,10 @@ static int judge(void *arg, const struct walk_step *step)
 	return distrust(t, step, "can be written by others");
 }
 
-int trusted_path_open(struct restore *r, const struct audience *to, const char *path, bool follow, char *why,
-		      size_t size)
+int trusted_path_open(struct restore *r, const struct audience *to, const char *path, bool follow,
+		      char why[static TRUST_WHY_MAX])
 {
-	struct trust trust = { .to = to, .why = why, .size = size };
+	struct trust trust = { .to = to, .why = why };
 	_cleanup_walk_ struct walk walk = {
 		.root = r->root_fd, .follow_last = follow, .judge = judge, .arg = &trust, .dir = -1
 	};

@@ -108,8 +108,7 @@ static bool bpfmap_can_save(struct dump *dump, const struct fd_probe *probe, con
 }
 
 /* Keys and values, all of them; LPM tries have no batches in some kernels, so one by one. */
-static int bpfmap_read(int fd, const struct bpf_map_info *info, size_t value_step, void *keys, void *values,
-		       uint32_t *ret_count)
+static int bpfmap_read(int fd, const struct bpf_map_info *info, void *keys, void *values, uint32_t *ret_count)
 {
 	union bpf_attr attr = { 0 };
 	char *key = keys, *last = NULL;
@@ -129,7 +128,7 @@ static int bpfmap_read(int fd, const struct bpf_map_info *info, size_t value_ste
 		memset(&attr, 0, sizeof(attr));
 		attr.map_fd = (uint32_t)fd;
 		attr.key = (uintptr_t)key;
-		attr.value = (uintptr_t)values + n * value_step;
+		attr.value = (uintptr_t)values + n * (size_t)info->value_size;
 		err = bpfmap_sys(BPF_MAP_LOOKUP_ELEM, &attr);
 		if (err < 0)
 			return err;
@@ -184,7 +183,7 @@ static int bpfmap_save_data(struct dump *dump, const struct fd_probe *probe, con
 	fd = bpfmap_sys(BPF_MAP_GET_FD_BY_ID, &attr);
 	if (fd < 0)
 		return fail(fd, "BPF map %u: open it", info->id);
-	err = bpfmap_read(fd, info, info->value_size, keys, values, &count);
+	err = bpfmap_read(fd, info, keys, values, &count);
 	if (err < 0)
 		return fail(err, "BPF map %u (%s): read it", info->id, info->name);
 	return bpfmap_write_data(dump, info, keys, values, count);

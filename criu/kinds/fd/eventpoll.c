@@ -88,7 +88,7 @@ static int eventpoll_is_target(const struct fd_probe *probe, const struct fdinfo
 	if (item->epoll.has_file && (uint64_t)at->st.st_ino != item->epoll.ino)
 		return false;
 	/* Our own copy of the epoll stands for it: the task may have none (a descriptor in flight). */
-	int same = sys_kcmp_epoll_tfd(at->task->t.host_pid, at->fd, getpid(), probe->local, item->epoll.fd, nth);
+	int same = sys_kcmp_epoll_tfd(at->task->t.host_pid, at->fd, probe->local, item->epoll.fd, nth);
 
 	if (same < 0)
 		return fail(same, "kcmp: compare watched number %d", item->epoll.fd);
@@ -341,21 +341,35 @@ static int eventpoll_ctl_at(int epfd, int op, const EventpollTfdEntry *tfd, uint
 	return 0;
 }
 
+/* One that is filled with its watches. */
+struct eventpoll_made {
+	struct restore *r;
+	const EventpollFileEntry *entry;
+	struct file *const *targets;
+	int fd;
+};
+
+struct eventpoll_op {
+	int op; /* EPOLL_CTL_... */
+	size_t i; /* of the watches */
+	uint32_t events;
+};
+
 /* Put @target under the watch's number for a moment: that number is free, or something else is there. */
-static int eventpoll_ctl_elsewhere(struct restore *r, int epfd, int op, const EventpollTfdEntry *tfd, uint32_t events,
-				   int target)
+static int eventpoll_ctl_elsewhere(const struct eventpoll_made *made, const struct eventpoll_op *op, int target)
 {
+	const EventpollTfdEntry *tfd = made->entry->tfd[op->i];
 	int number = (int)tfd->tfd, was = fcntl(number, F_GETFD), err;
 	_cleanup_close_ int occupant = -1;
 
 	if (was >= 0) {
-		occupant = dup_fd_above(number, r->service_base);
+		occupant = dup_fd_above(number, made->r->service_base);
 		if (occupant < 0)
 			return fail(occupant, "set descriptor %d aside", number);
 	}
 	if (dup3(target, number, O_CLOEXEC) < 0)
 		return fail(-errno, "put what epoll watches at number %d", number);
-	err = eventpoll_ctl_at(epfd, op, tfd, events);
+	err = eventpoll_ctl_at(made->fd, op->op, tfd, op->events);
 	if (occupant < 0)
 		close(number);
 	else if (dup3(occupant, number, was & FD_CLOEXEC ? O_CLOEXEC : 0) < 0)
@@ -363,22 +377,23 @@ static int eventpoll_ctl_elsewhere(struct restore *r, int epfd, int op, const Ev
 	return err;
 }
 
-static int eventpoll_ctl(struct restore *r, struct file *file, int epfd, int op, size_t i, const void *state,
-			 uint32_t events)
+static int eventpoll_ctl(const struct eventpoll_made *made, int op, size_t i, uint32_t events)
 {
-	const EventpollTfdEntry *tfd = file->entry->epfd->tfd[i];
-	struct file *target = ((const struct eventpoll_state *)state)->targets[i];
+	const struct eventpoll_op what = { op, i, events };
+	const EventpollTfdEntry *tfd = made->entry->tfd[i];
+	struct file *target = made->targets[i];
+	struct restore *r = made->r;
 	bool borrowed;
 	int fd, err;
 
 	if (r->process.task && eventpoll_file_at(r->process.task, (int)tfd->tfd) == target)
-		return eventpoll_ctl_at(epfd, op, tfd, events);
+		return eventpoll_ctl_at(made->fd, op, tfd, events);
 	fd = restore_borrow_fd(r, target, &borrowed);
 	if (fd < 0)
 		return fd;
 	/* The very number is refused by dup3(2). */
-	err = fd == (int)tfd->tfd ? eventpoll_ctl_at(epfd, op, tfd, events) :
-				    eventpoll_ctl_elsewhere(r, epfd, op, tfd, events, fd);
+	err = fd == (int)tfd->tfd ? eventpoll_ctl_at(made->fd, op, tfd, events) :
+				    eventpoll_ctl_elsewhere(made, &what, fd);
 	if (!borrowed)
 		close(fd);
 	return err;
@@ -391,21 +406,21 @@ static bool eventpoll_is_disarmed(const EventpollTfdEntry *tfd)
 }
 
 /* To disarm it, let it fire: nearly every file is ready for something. */
-static int eventpoll_add_disarmed(struct restore *r, struct file *file, int epfd, size_t i, const void *state)
+static int eventpoll_add_disarmed(const struct eventpoll_made *made, size_t i)
 {
-	uint32_t private_bits = file->entry->epfd->tfd[i]->events;
+	uint32_t private_bits = made->entry->tfd[i]->events;
 	struct epoll_event event;
-	int n, err = eventpoll_ctl(r, file, epfd, EPOLL_CTL_ADD, i, state, private_bits | EPOLL_ANYTHING);
+	int n, err = eventpoll_ctl(made, EPOLL_CTL_ADD, i, private_bits | EPOLL_ANYTHING);
 
 	if (err < 0)
 		return err;
-	n = epoll_wait(epfd, &event, 1, 0);
+	n = epoll_wait(made->fd, &event, 1, 0);
 	if (n < 0)
 		return fail(-errno, "epoll_wait");
 	if (n)
 		return 0;
 	/* Not ready for anything (a timer that runs, a signalfd): then it may fire on errors and hang-ups alone. */
-	return eventpoll_ctl(r, file, epfd, EPOLL_CTL_MOD, i, state, private_bits);
+	return eventpoll_ctl(made, EPOLL_CTL_MOD, i, private_bits);
 }
 
 /* The edge had been taken before the dump. */
@@ -420,12 +435,11 @@ static bool eventpoll_is_stale_edge(const EventpollFileEntry *epfd, size_t i)
  * Of the watches up to @i only those with stale edges exist yet, and only @i can have one. What others report is new:
  * it is brought back.
  */
-static int eventpoll_swallow_edge(struct restore *r, struct file *file, int epfd, size_t i, const void *state,
-				  struct epoll_event *events, int max)
+static int eventpoll_swallow_edge(const struct eventpoll_made *made, size_t i, struct epoll_event *events, int max)
 {
-	const EventpollFileEntry *entry = file->entry->epfd;
+	const EventpollFileEntry *entry = made->entry;
 	bool swallowed = false;
-	int n = epoll_wait(epfd, events, max, 0);
+	int n = epoll_wait(made->fd, events, max, 0);
 
 	if (n < 0)
 		return fail(-errno, "epoll_wait");
@@ -437,20 +451,21 @@ static int eventpoll_swallow_edge(struct restore *r, struct file *file, int epfd
 		for (size_t k = 0; k < i; k++) {
 			if (!eventpoll_is_stale_edge(entry, k) || entry->tfd[k]->data != events[e].data.u64)
 				continue;
-			int err = eventpoll_ctl(r, file, epfd, EPOLL_CTL_MOD, k, state, entry->tfd[k]->events);
+			int err = eventpoll_ctl(made, EPOLL_CTL_MOD, k, entry->tfd[k]->events);
 			if (err < 0)
 				return err;
 		}
 	}
 	/* One-shot: it was armed, and the edge that is swallowed has disarmed it. It fires again: better than never. */
 	if (swallowed && (entry->tfd[i]->events & EPOLLONESHOT))
-		return eventpoll_ctl(r, file, epfd, EPOLL_CTL_MOD, i, state, entry->tfd[i]->events);
+		return eventpoll_ctl(made, EPOLL_CTL_MOD, i, entry->tfd[i]->events);
 	return 0;
 }
 
 static int eventpoll_finish(struct restore *r, struct file *file, const void *state, int fd)
 {
 	const EventpollFileEntry *epfd = file->entry->epfd;
+	const struct eventpoll_made made = { r, epfd, ((const struct eventpoll_state *)state)->targets, fd };
 	_cleanup_free_ struct epoll_event *events = NULL;
 	int err = 0, max = 16;
 
@@ -459,17 +474,17 @@ static int eventpoll_finish(struct restore *r, struct file *file, const void *st
 		return fail(-ENOMEM, "epoll");
 	for (size_t i = 0; i < epfd->n_tfd && err >= 0; i++)
 		if (eventpoll_is_disarmed(epfd->tfd[i]))
-			err = eventpoll_add_disarmed(r, file, fd, i, state);
+			err = eventpoll_add_disarmed(&made, i);
 	for (size_t i = 0; i < epfd->n_tfd && err >= 0; i++) {
 		if (!eventpoll_is_stale_edge(epfd, i))
 			continue;
-		err = eventpoll_ctl(r, file, fd, EPOLL_CTL_ADD, i, state, epfd->tfd[i]->events);
+		err = eventpoll_ctl(&made, EPOLL_CTL_ADD, i, epfd->tfd[i]->events);
 		if (err >= 0)
-			err = eventpoll_swallow_edge(r, file, fd, i, state, events, max);
+			err = eventpoll_swallow_edge(&made, i, events, max);
 	}
 	for (size_t i = 0; i < epfd->n_tfd && err >= 0; i++)
 		if (!eventpoll_is_disarmed(epfd->tfd[i]) && !eventpoll_is_stale_edge(epfd, i))
-			err = eventpoll_ctl(r, file, fd, EPOLL_CTL_ADD, i, state, epfd->tfd[i]->events);
+			err = eventpoll_ctl(&made, EPOLL_CTL_ADD, i, epfd->tfd[i]->events);
 	return err;
 }
 

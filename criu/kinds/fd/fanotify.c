@@ -266,14 +266,16 @@ static int fanotify_restore_mark(struct restore *r, const struct file *file, int
 	int fd, err;
 
 	if (mark->type == MARK_TYPE__INODE) {
+		const struct watched_inode inode = { to,	  mark->ie->f_handle, mark->ie->i_ino,
+						     mark->s_dev, mark->has_file_id,  mark->file_id };
+
 		name = mark->ie->f_handle->path;
-		fd = watched_find(r, to, mark->ie->f_handle, mark->ie->i_ino, mark->s_dev, mark->has_file_id,
-				  mark->file_id, &borrowed);
+		fd = watched_find(r, &inode, &borrowed);
 		if (fd < 0)
 			return fd;
 	} else {
 		name = mark->me->path;
-		fd = names_open(r, to, name, O_PATH, R_OK, NULL);
+		fd = names_open(r, to, &(struct name_wanted){ name, O_PATH, NULL }, R_OK);
 		opener_leave(r);
 		if (fd < 0)
 			return fd;

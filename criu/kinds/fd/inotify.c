@@ -170,6 +170,8 @@ static int inotify_open(struct restore *r, struct file *file, const void *state)
 
 static int inotify_add(struct restore *r, const struct file *file, int inotify, const InotifyWdEntry *wd)
 {
+	const struct watched_inode inode = { audience_of_file(r, file), wd->f_handle, wd->i_ino, wd->s_dev,
+					     wd->has_file_id,		wd->file_id };
 	int32_t want = (int32_t)wd->wd;
 	char path[64];
 	bool borrowed;
@@ -178,8 +180,7 @@ static int inotify_add(struct restore *r, const struct file *file, int inotify, 
 	if (ioctl(inotify, INOTIFY_IOC_SETNEXTWD, want) < 0)
 		return fail(-errno, "inotify: number the next watch %d (a kernel without CONFIG_CHECKPOINT_RESTORE?)",
 			    want);
-	fd = watched_find(r, audience_of_file(r, file), wd->f_handle, wd->i_ino, wd->s_dev, wd->has_file_id,
-			  wd->file_id, &borrowed);
+	fd = watched_find(r, &inode, &borrowed);
 	if (fd < 0)
 		return fd;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);

@@ -114,8 +114,13 @@ static int read_packets(int copy_reader, char *to, uint32_t bytes, struct packet
 	return 0;
 }
 
-static int read_content(int local, bool packet_mode, uint32_t size, char *to, uint32_t bytes,
-			struct packet_array *packets)
+struct pipe_content {
+	uint32_t size, bytes; /* of the pipe; of what is in it */
+	char *to; /* room for them */
+	struct packet_array packets; /* none: a stream */
+};
+
+static int read_content(int local, bool packet_mode, struct pipe_content *c)
 {
 	_cleanup_close_ int own = -1, copy_reader = -1, copy_writer = -1;
 	int reader = local, ends[2], err;
@@ -130,24 +135,24 @@ static int read_content(int local, bool packet_mode, uint32_t size, char *to, ui
 		return fail(-errno, "make a pipe");
 	copy_reader = ends[0];
 	copy_writer = ends[1];
-	err = set_size(copy_writer, size);
+	err = set_size(copy_writer, c->size);
 	if (!err)
-		err = copy_content(reader, copy_writer, bytes);
+		err = copy_content(reader, copy_writer, c->bytes);
 	/* A single byte cannot be told apart: what the descriptor says counts. */
-	if (!err && !(bytes == 1 && packet_mode))
-		err = is_stream(copy_reader, to, bytes, &stream);
+	if (!err && !(c->bytes == 1 && packet_mode))
+		err = is_stream(copy_reader, c->to, c->bytes, &stream);
 	else if (!err)
-		return read_packets(copy_reader, to, bytes, packets);
+		return read_packets(copy_reader, c->to, c->bytes, &c->packets);
 	if (err || stream)
 		return err;
-	err = copy_content(reader, copy_writer, bytes);
-	return err ? err : read_packets(copy_reader, to, bytes, packets);
+	err = copy_content(reader, copy_writer, c->bytes);
+	return err ? err : read_packets(copy_reader, c->to, c->bytes, &c->packets);
 }
 
 int pipe_data_save(struct dump *dump, enum image_type type, uint32_t pipe_id, int local)
 {
 	int size = fcntl(local, F_GETPIPE_SZ), bytes = bytes_in(local), flags = fcntl(local, F_GETFL), err = 0;
-	struct packet_array packets = { 0 };
+	struct pipe_content read = { 0 };
 	PipeDataEntry entry = PIPE_DATA_ENTRY__INIT;
 	_cleanup_free_ char *content = NULL;
 	struct image_writer *img;
@@ -161,8 +166,9 @@ int pipe_data_save(struct dump *dump, enum image_type type, uint32_t pipe_id, in
 	content = malloc(bytes + 1);
 	if (!content)
 		return fail(-ENOMEM, "content of a pipe");
+	read = (struct pipe_content){ .size = size, .bytes = bytes, .to = content };
 	if (bytes)
-		err = read_content(local, flags & O_DIRECT, size, content, bytes, &packets);
+		err = read_content(local, flags & O_DIRECT, &read);
 	if (!err)
 		err = dump_shared_image(dump, type, &img);
 	if (!err) {
@@ -170,15 +176,15 @@ int pipe_data_save(struct dump *dump, enum image_type type, uint32_t pipe_id, in
 		entry.bytes = bytes;
 		entry.has_size = true;
 		entry.size = size;
-		entry.packet_sizes = packets.v;
-		entry.n_packet_sizes = packets.n;
+		entry.packet_sizes = read.packets.v;
+		entry.n_packet_sizes = read.packets.n;
 		err = image_write_record(img, &entry.base);
 		if (!err)
 			err = image_write_raw(img, content, bytes);
 		if (err)
 			fail(err, "%s", image_dir_error(dump->dir));
 	}
-	array_free(&packets);
+	array_free(&read.packets);
 	return err;
 }
 
@@ -229,7 +235,8 @@ static int keep_entry(struct restore *r, struct image_reader *img, const PipeDat
 	return data->entry ? 0 : -ENOMEM;
 }
 
-int pipe_data_load(struct restore *r, enum image_type type, struct record_table *table)
+/* Reads and checks all of @type into @table. */
+static int pipe_data_load(struct restore *r, enum image_type type, struct record_table *table)
 {
 	_cleanup_image_reader_ struct image_reader *img = NULL;
 	int err = image_open(r->dir, type, 0, &img), got = 1;

@@ -26,8 +26,6 @@ struct pipe_data {
 	const void *bytes;
 };
 
-/* Read and check all of @type into @table. */
-int pipe_data_load(struct restore *r, enum image_type type, struct record_table *table);
 /* Size and content into an empty pipe: @writer is an end to write with. @data may be NULL. */
 int pipe_data_put(const struct pipe_data *data, int writer);
 

@@ -295,17 +295,18 @@ static int open_known(const FhEntry *fh, uint64_t ino, uint32_t sdev, bool certa
 	return find_handle(fh, sdev);
 }
 
-int watched_find(struct restore *r, const struct audience *to, const FhEntry *fh, uint64_t ino, uint32_t sdev,
-		 bool has_file_id, uint32_t file_id, bool *ret_borrowed)
+int watched_find(struct restore *r, const struct watched_inode *inode, bool *ret_borrowed)
 {
+	const struct audience *to = inode->to;
+	const FhEntry *fh = inode->fh;
 	int fd;
 
 	*ret_borrowed = false;
-	if (has_file_id)
-		return restore_borrow_fd(r, restore_file(r, file_id, "a watch"), ret_borrowed);
-	fd = open_known(fh, ino, sdev, to);
+	if (inode->has_file_id)
+		return restore_borrow_fd(r, restore_file(r, inode->file_id, "a watch"), ret_borrowed);
+	fd = open_known(fh, inode->ino, inode->sdev, to);
 	if (fd < 0 && fh->path && to) {
-		fd = names_open(r, to, fh->path, O_PATH | O_NOFOLLOW, R_OK, NULL);
+		fd = names_open(r, to, &(struct name_wanted){ fh->path, O_PATH | O_NOFOLLOW, NULL }, R_OK);
 		opener_leave(r);
 		return fd;
 	}
@@ -313,7 +314,8 @@ int watched_find(struct restore *r, const struct audience *to, const FhEntry *fh
 		fd = open_at(AT_FDCWD, fh->path, O_PATH | O_NOFOLLOW, 0);
 	if (fd < 0)
 		return fail(fd, "find %s, which was watched (inode %lu of device %u:%u)",
-			    fh->path ? fh->path : "the inode", ino, kdev_major(sdev), kdev_minor(sdev));
+			    fh->path ? fh->path : "the inode", inode->ino, kdev_major(inode->sdev),
+			    kdev_minor(inode->sdev));
 	return fd;
 }
 

@@ -25,12 +25,20 @@ int watched_save(struct dump *dump, const struct watched *watched, FhEntry **ret
 bool watched_mount_is(const char *path, int mnt_id);
 
 int watched_check(const struct file *file, const FhEntry *fh);
+/* An inode that an image says was watched. */
+struct watched_inode {
+	const struct audience *to; /* who get the watch */
+	const FhEntry *fh;
+	uint64_t ino;
+	uint32_t sdev;
+	bool has_file_id;
+	uint32_t file_id;
+};
 /*
  * In a task: a descriptor of the inode; of file @file_id if @has_file_id. *ret_borrowed as of restore_borrow_fd(). What
  * the handle does not prove to be that inode is only found where those in @to, who get the watch, may read it.
  */
-int watched_find(struct restore *r, const struct audience *to, const FhEntry *fh, uint64_t ino, uint32_t sdev,
-		 bool has_file_id, uint32_t file_id, bool *ret_borrowed);
+int watched_find(struct restore *r, const struct watched_inode *inode, bool *ret_borrowed);
 /* In the tool, when every task waits to run: the events that restoring itself has caused are taken out again. @each
  * (optional) is told what was read. */
 int watched_drop_events(struct restore *r, const struct file *file, void (*each)(const void *buf, size_t len));

@@ -50,17 +50,26 @@ static struct seccomp_pool *pool_of(struct dump *dump)
 	return *pool;
 }
 
-static bool same_filter(const SeccompFilter *f, int prev, const void *insns, size_t len, uint32_t flags)
+/* One as a thread has it. */
+struct seen_filter {
+	int prev; /* index of the one before it; NO_FILTER */
+	const void *insns;
+	size_t len;
+	uint32_t flags;
+};
+
+static bool same_filter(const SeccompFilter *f, const struct seen_filter *seen)
 {
 	int f_prev = f->has_prev ? (int)f->prev : NO_FILTER;
 
-	return f_prev == prev && f->flags == flags && f->filter.len == len && !memcmp(f->filter.data, insns, len);
+	return f_prev == seen->prev && f->flags == seen->flags && f->filter.len == seen->len &&
+	       !memcmp(f->filter.data, seen->insns, seen->len);
 }
 
-static int pool_add(struct dump *dump, struct seccomp_pool *p, int prev, const void *insns, size_t len, uint32_t flags)
+static int pool_add(struct dump *dump, struct seccomp_pool *p, const struct seen_filter *seen)
 {
 	SeccompFilter *f = dump_alloc(dump, sizeof(*f));
-	uint8_t *copy = dump_alloc(dump, len);
+	uint8_t *copy = dump_alloc(dump, seen->len);
 
 	if (!f || !copy)
 		return -ENOMEM;
@@ -76,29 +85,30 @@ static int pool_add(struct dump *dump, struct seccomp_pool *p, int prev, const v
 		p->cap = cap;
 	}
 	seccomp_filter__init(f);
-	memcpy(copy, insns, len);
+	memcpy(copy, seen->insns, seen->len);
 	f->filter.data = copy;
-	f->filter.len = len;
-	f->has_prev = prev != NO_FILTER;
-	f->prev = prev != NO_FILTER ? (uint32_t)prev : 0;
-	f->has_flags = flags != 0;
-	f->flags = flags;
+	f->filter.len = seen->len;
+	f->has_prev = seen->prev != NO_FILTER;
+	f->prev = f->has_prev ? (uint32_t)seen->prev : 0;
+	f->has_flags = seen->flags != 0;
+	f->flags = seen->flags;
 	p->filters[p->n++] = f;
 	return 0;
 }
 
-/* Index of this filter on top of @prev, or a negative errno. */
-static int pool_index(struct dump *dump, int prev, const void *insns, size_t len, uint32_t flags)
+/* Its index, or a negative errno. */
+static int pool_index(struct dump *dump, const struct seen_filter *seen)
 {
 	struct seccomp_pool *p = pool_of(dump);
 	uint64_t at = 0;
 
 	if (!p)
 		return -ENOMEM;
-	uint64_t key = hash_mix(hash_bytes(insns, len) ^ hash_mix((uint64_t)(uint32_t)prev << 32 | flags));
-	if (hash_get(&p->by_content, key, &at) && same_filter(p->filters[at - 1], prev, insns, len, flags))
+	uint64_t key = hash_mix(hash_bytes(seen->insns, seen->len) ^
+				hash_mix((uint64_t)(uint32_t)seen->prev << 32 | seen->flags));
+	if (hash_get(&p->by_content, key, &at) && same_filter(p->filters[at - 1], seen))
 		return (int)at - 1;
-	int err = pool_add(dump, p, prev, insns, len, flags);
+	int err = pool_add(dump, p, seen);
 	if (!err)
 		err = hash_put(&p->by_content, key, p->n);
 	return err ? err : (int)p->n - 1;
@@ -136,7 +146,8 @@ static int save_chain(struct dump *dump, pid_t tid, uint32_t *ret_last)
 				    count == -EACCES	  ? ": that needs CAP_SYS_ADMIN, and no filter on criu itself" :
 				    count == -EMEDIUMTYPE ? ": it is no classic BPF program" :
 							    "");
-		last = pool_index(dump, last, insns, (size_t)count * sizeof(*insns), flags);
+		const struct seen_filter seen = { last, insns, (size_t)count * sizeof(*insns), flags };
+		last = pool_index(dump, &seen);
 		if (last < 0)
 			return no_memory("seccomp filters");
 	}

@@ -49,8 +49,7 @@ static void refuse_device(struct dump *dump, const struct subject *s)
 		     s->link, major(s->st.st_rdev), minor(s->st.st_rdev), device_says(s->link), name, name);
 }
 
-static int fill_entry(struct dump *dump, const struct subject *s, uint32_t id, uint64_t pos, FownEntry *fown,
-		      RegFileEntry **ret_reg)
+static int fill_entry(struct dump *dump, const struct subject *s, uint32_t id, FownEntry *fown, RegFileEntry **ret_reg)
 {
 	RegFileEntry *reg = dump_alloc(dump, sizeof(*reg));
 	const char *name;
@@ -62,7 +61,7 @@ static int fill_entry(struct dump *dump, const struct subject *s, uint32_t id, u
 	reg_file_entry__init(reg);
 	reg->id = id;
 	reg->flags = s->flags;
-	reg->pos = pos;
+	reg->pos = s->pos;
 	reg->fown = fown;
 	if (S_ISCHR(s->st.st_mode) && !(s->flags & O_PATH) && !device_is_stateless(s->st.st_rdev))
 		refuse_device(dump, s);
@@ -130,17 +129,17 @@ static int regular_save(struct dump *dump, const struct fd_probe *probe, FileEnt
 		dump_blocker(dump, probe->task, probe->fd,
 			     "%s is or was watched with F_NOTIFY (dnotify), which cannot be saved: use inotify(7)",
 			     probe->link);
-	return err ? err : fill_entry(dump, &s, entry->id, probe->pos, fown, &entry->reg);
+	return err ? err : fill_entry(dump, &s, entry->id, fown, &entry->reg);
 }
 
-static int write_beside(struct dump *dump, const struct subject *s, uint64_t pos, FownEntry *fown, uint32_t *ret_id)
+static int write_beside(struct dump *dump, const struct subject *s, FownEntry *fown, uint32_t *ret_id)
 {
 	FileEntry entry = FILE_ENTRY__INIT;
 	int err;
 
 	entry.type = FD_TYPES__REG;
 	entry.id = dump_new_file_id(dump);
-	err = fill_entry(dump, s, entry.id, pos, fown, &entry.reg);
+	err = fill_entry(dump, s, entry.id, fown, &entry.reg);
 	if (!err)
 		err = dump_write_file_entry(dump, &entry);
 	if (err)
@@ -155,7 +154,7 @@ int regular_save_beside(struct dump *dump, const struct fd_probe *probe, uint32_
 	FownEntry *fown;
 	int err = dump_fown(dump, probe, &fown);
 
-	return err ? err : write_beside(dump, &s, probe->pos, fown, ret_id);
+	return err ? err : write_beside(dump, &s, fown, ret_id);
 }
 
 /* ---- paths that are no descriptors ---- */
@@ -193,7 +192,7 @@ static int regular_path_id(struct dump *dump, struct dump_task *task, int local,
 		*ret_id = known->id;
 		return 0;
 	}
-	err = write_beside(dump, &s, 0, &fown, ret_id);
+	err = write_beside(dump, &s, &fown, ret_id);
 	if (err)
 		return err;
 	known = record_new(&dump->arena, &data->paths, key, hash_str(link), sizeof(*known));
@@ -298,7 +297,7 @@ static int open_named(struct restore *r, const RegFileEntry *reg, unsigned flags
 		flags |= O_NONBLOCK;
 	if (S_ISLNK(reg->mode))
 		flags |= O_NOFOLLOW;
-	fd = names_open(r, opened_for(r), reg->name, flags, may, &was);
+	fd = names_open(r, opened_for(r), &(struct name_wanted){ reg->name, flags, &was }, may);
 	if (fd < 0)
 		return fd;
 	err = regular_check_content(r, reg, fd);

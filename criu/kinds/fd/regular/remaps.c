@@ -333,7 +333,7 @@ static int open_link_remap(struct restore *r, struct remap *remap)
 
 	remap->proven = to && fd >= 0;
 	if (to && fd == -EACCES)
-		fd = names_open(r, to, remap->to->name, O_PATH | O_NOFOLLOW, 0, NULL);
+		fd = names_open(r, to, &(struct name_wanted){ remap->to->name, O_PATH | O_NOFOLLOW, NULL }, 0);
 	return fd;
 }
 

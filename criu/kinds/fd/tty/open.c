@@ -26,7 +26,8 @@
 /* Where masters come from; the path is that of an image, and opening another device may do anything. */
 static int tty_find_ptmx(struct restore *r, const char *ptmx)
 {
-	_cleanup_close_ int fd = names_open(r, audience_of_all(r), ptmx, O_PATH, R_OK | W_OK, NULL);
+	_cleanup_close_ int fd =
+		names_open(r, audience_of_all(r), &(struct name_wanted){ ptmx, O_PATH, NULL }, R_OK | W_OK);
 	struct stat st;
 
 	opener_leave(r);

@@ -16,6 +16,8 @@ struct message {
 	size_t n;
 	struct ucred cred;
 	bool has_cred;
+	const char *bytes;
+	size_t len;
 };
 
 static void forget_message(struct message *m)
@@ -59,14 +61,13 @@ static void add_control(struct msghdr *msg, int type, const void *data, size_t l
 }
 
 /* 0, or -errno that is not logged: the caller may know another way. */
-static int send_message(int fd, const struct unix_target *to, struct message *m, const char *bytes, size_t len,
-			bool stream)
+static int send_message(int fd, const struct unix_target *to, struct message *m, bool stream)
 {
 	char control[CMSG_SPACE(sizeof(m->fds)) + CMSG_SPACE(sizeof(m->cred))] __attribute__((aligned(8))) = { 0 };
 	size_t at = 0;
 
 	do {
-		struct iovec iov = { (char *)bytes + at, len - at };
+		struct iovec iov = { (char *)m->bytes + at, m->len - at };
 		struct msghdr msg = { .msg_name = to->len ? (void *)&to->addr : NULL,
 				      .msg_namelen = to->len,
 				      .msg_iov = &iov,
@@ -89,7 +90,7 @@ static int send_message(int fd, const struct unix_target *to, struct message *m,
 		at += sent;
 		if (!stream)
 			break;
-	} while (at < len);
+	} while (at < m->len);
 	return 0;
 }
 
@@ -160,7 +161,7 @@ static int fill_one(struct restore *r, struct unix_sock *sock, const struct unix
 {
 	_cleanup_close_ int own = -1;
 	struct unix_target to = { .file = -1 };
-	struct message m = { 0 };
+	struct message m = { .bytes = p->bytes, .len = p->entry->length };
 	int fd = find_sender(r, sock, p->entry), err = 0;
 
 	if (fd < 0 && (sock->entry->type != SOCK_DGRAM || !sock->key))
@@ -176,7 +177,7 @@ static int fill_one(struct restore *r, struct unix_sock *sock, const struct unix
 		err = read_control(r, p->entry, &m);
 	if (!err) {
 		sockopts_widen(fd, sock->queue->bytes * 2 + sock->queue->nr * PACKET_OVERHEAD, 0);
-		err = send_message(fd, &to, &m, p->bytes, p->entry->length, sock->entry->type == SOCK_STREAM);
+		err = send_message(fd, &to, &m, sock->entry->type == SOCK_STREAM);
 		if (err)
 			fail(err, "put %u bytes back", p->entry->length);
 	}

@@ -226,7 +226,14 @@ static int move_name(struct restore *r, const struct unix_sock *sock, int from, 
 }
 
 /* Moved before it is given away: in a sticky directory that is for its owner to do. */
-static int settle(struct restore *r, const struct unix_sock *sock, int dir, const char *name, int fd, uid_t uid)
+/* A socket that has just been bound. */
+struct bound {
+	int dir, fd; /* where; the socket */
+	const char *name;
+	uid_t uid; /* as whom */
+};
+
+static int settle(struct restore *r, const struct unix_sock *sock, const struct bound *b)
 {
 	const FilePermsEntry *perms = sock->entry->file_perms;
 	const struct opener *as = r->process.opened_as;
@@ -235,12 +242,12 @@ static int settle(struct restore *r, const struct unix_sock *sock, int dir, cons
 
 	opener_leave(r);
 	if (perms)
-		file = open_bound(fd, name, uid);
+		file = open_bound(b->fd, b->name, b->uid);
 	if (sock->entry->moved_to)
 		err = opener_enter(r, as);
 	if (!err && sock->entry->moved_to)
-		err = move_name(r, sock, dir, name);
-	return err || !perms ? err : set_perms(r, perms, file, name);
+		err = move_name(r, sock, b->dir, b->name);
+	return err || !perms ? err : set_perms(r, perms, file, b->name);
 }
 
 static int bind_path(struct restore *r, const struct unix_sock *sock, int dir, const char *name, int fd)
@@ -280,7 +287,7 @@ static int bind_where_it_was(struct restore *r, const struct unix_sock *sock, co
 	uid = opener_uid();
 	err = bind_path(r, sock, dir, name, fd);
 	if (!err)
-		err = settle(r, sock, dir, name, fd, uid);
+		err = settle(r, sock, &(struct bound){ dir, fd, name, uid });
 	opener_leave(r);
 	return err;
 }
@@ -377,7 +384,8 @@ static int find_external(struct restore *r, const struct unix_sock *sock, const 
 	ret_target->len = fill_address(&sock->entry->name, &ret_target->addr);
 	if (!unix_has_path(sock))
 		return 0;
-	ret_target->file = names_open(r, audience_of_file(r, as->file), sock->key, O_PATH, W_OK, NULL);
+	ret_target->file =
+		names_open(r, audience_of_file(r, as->file), &(struct name_wanted){ sock->key, O_PATH, NULL }, W_OK);
 	opener_leave(r);
 	if (ret_target->file < 0)
 		return ret_target->file;

@@ -29,8 +29,7 @@ struct undo_caller {
 
 /* semop(2) in the thread: 0 or a negative errno; *ret_called: it was made at all. */
 int undo_semop(const struct undo_caller *caller, int semid, const struct sembuf *ops, unsigned n, bool *ret_called);
-int undo_call(const struct undo_caller *caller, long nr, unsigned long a, unsigned long b, unsigned long c,
-	      bool *ret_called);
+int undo_call(const struct undo_caller *caller, long nr, const unsigned long args[static 6], bool *ret_called);
 /*
  * Operations that add @by to the undo value of a semaphore, and 0 to its value, which is @value now: how many. What they do
  * in between must not go below 0 or above UNDO_MAX: that depends on the value, but only on which half of the range it is in.

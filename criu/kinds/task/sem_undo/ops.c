@@ -6,10 +6,8 @@
 #include "base/bits.h"
 #include "internal.h"
 
-int undo_call(const struct undo_caller *caller, long nr, unsigned long a, unsigned long b, unsigned long c,
-	      bool *ret_called)
+int undo_call(const struct undo_caller *caller, long nr, const unsigned long args[static 6], bool *ret_called)
 {
-	const unsigned long args[6] = { a, b, c };
 	long value = 0;
 	int err = caller->tid == caller->leader ? compel_syscall(caller->ctl, nr, args, &value) :
 						  compel_thread_syscall(caller->ctl, caller->tid, nr, args, &value);
@@ -28,7 +26,7 @@ int undo_semop(const struct undo_caller *caller, int semid, const struct sembuf 
 		return -E2BIG;
 	if (process_vm_writev(caller->leader, &local, 1, &remote, 1, 0) != (ssize_t)local.iov_len)
 		return -EFAULT;
-	return undo_call(caller, SYS_semop, (unsigned long)semid, caller->scratch, n, ret_called);
+	return undo_call(caller, SYS_semop, (unsigned long[6]){ (unsigned long)semid, caller->scratch, n }, ret_called);
 }
 
 static struct sembuf operation(unsigned num, int op, bool undo)

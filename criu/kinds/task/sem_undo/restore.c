@@ -128,7 +128,7 @@ static int give_thread(struct undo_caller *caller, const struct restore_task *rt
 
 	caller->tid = rt->threads[at->thread].id.host_tid;
 	if (tce->sem_undo_own && at->thread)
-		err = undo_call(caller, SYS_unshare, CLONE_SYSVSEM, 0, 0, &called);
+		err = undo_call(caller, SYS_unshare, (unsigned long[6]){ CLONE_SYSVSEM }, &called);
 	if (err)
 		return fail(err, "thread %d: an undo list of its own", rt->threads[at->thread].id.tid);
 	for (at->entry = 0; !err && at->entry < tce->n_sem_undo; at->entry++) {
