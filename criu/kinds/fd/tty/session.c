@@ -70,7 +70,8 @@ static pid_t tty_live_group(struct restore *r, pid_t pgid)
 
 	restore_for_each_task(task, r) {
 		if (pgid && task->t.pgid == pgid) {
-			pid_t now = getpgid(task->t.host_pid);
+			/* A task sees the others by the tree's own numbers; only the tool has theirs in its namespace. */
+			pid_t now = getpgid(r->process.task ? task->t.pid : task->t.host_pid);
 
 			return now > 0 ? now : 0;
 		}
