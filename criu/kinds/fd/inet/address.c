@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Addresses: as the kernel takes them, as images hold them (words in network order), as people read them. */
+#include "kinds/fd/inet/address.h"
 #include <arpa/inet.h>
 #include <net/if.h>
 #include <string.h>
-#include "kinds/fd/inet/internal.h"
 
 socklen_t inet_address_len(const union inet_address *a)
 {

@@ -3,14 +3,17 @@
  * Connections that nobody has accepted yet. Nothing can be put into the queue of a listening socket but by connecting to
  * it: so their clients, if they belong to the tree, connect once more, in the same order, and send what they have sent.
  */
+#include "kinds/fd/inet/backlog.h"
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
-#include "netlink/inet_diag.h"
-#include "kmem/pending.h"
-#include "kinds/fd/inet/backlog.h"
+#include "kinds/fd/inet/address.h"
+#include "kinds/fd/inet/data.h"
+#include "kinds/fd/inet/options.h"
 #include "kinds/fd/inet/tcp_repair.h"
 #include "kinds/fd/sockopts.h"
+#include "kmem/pending.h"
+#include "netlink/inet_diag.h"
 #include "util/fds.h"
 
 #define CONNECT_WAIT_MS 10000

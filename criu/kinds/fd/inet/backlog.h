@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Connections that nobody has accepted yet. */
 #pragma once
-#include "kinds/fd/inet/internal.h"
+#include "kinds/fd/inet/data.h"
 
 /* In save: it is looked into when all clients are known, and no more can come. */
 int inet_backlog_note(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry, uint32_t waiting,

@@ -3,12 +3,14 @@
  * Datagrams that wait in a UDP socket. Before the socket gets its own address it is bound to a port that nobody knows;
  * they are sent there, each as if from its sender, and the port is given up again: what waits stays.
  */
+#include "kinds/fd/inet/datagrams.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/udp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include "kinds/fd/inet/address.h"
 #include "kinds/fd/inet/raw_ip.h"
 #include "kinds/fd/sockopts.h"
 

@@ -9,6 +9,7 @@
 #include <linux/udp.h>
 #include <poll.h>
 #include <string.h>
+#include "kinds/fd/inet/address.h"
 #include "kinds/fd/inet/raw_ip.h"
 
 #define ERROR_WAIT_MS 2000

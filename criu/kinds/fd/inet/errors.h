@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Errors that came to a socket as ICMP messages (icmp(7), RFC 792, RFC 4443), and come again. */
 #pragma once
-#include "kinds/fd/inet/internal.h"
+#include "kinds/fd/inet/data.h"
 
 /* Whether such a message gives this errno to a socket like @entry. */
 bool icmp_can_tell(const InetSkEntry *entry, int error);

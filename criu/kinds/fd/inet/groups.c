@@ -3,11 +3,11 @@
  * Multicast memberships. /proc tells which groups a device listens to; whether a socket is the reason, and from which
  * sources, getsockopt(MCAST_MSFILTER) says of one group at a time.
  */
+#include "kinds/fd/inet/groups.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <net/if.h>
 #include <string.h>
-#include "kinds/fd/inet/internal.h"
 #include "util/fds.h"
 #include "util/str.h"
 

@@ -21,8 +21,8 @@
 #include <unistd.h>
 #include "base/bits.h"
 #include "base/cleanup.h"
-#include "netfilter/nft_lock.h"
 #include "kinds/fd/inet/tcp_repair.h"
+#include "netfilter/nft_lock.h"
 #include "run/guard.h"
 #include "util/fds.h"
 #include "util/log.h"

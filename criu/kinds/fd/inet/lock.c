@@ -5,9 +5,10 @@
 #include <sys/random.h>
 #include <time.h>
 #include "inventory.pb-c.h"
-#include "netlink/inet_diag.h"
+#include "kinds/fd/inet/address.h"
+#include "kinds/fd/inet/data.h"
 #include "netfilter/nft_lock.h"
-#include "kinds/fd/inet/backlog.h"
+#include "netlink/inet_diag.h"
 #include "rpc.pb-c.h"
 #include "run/notify.h"
 #include "util/fds.h"
@@ -243,19 +244,10 @@ int inet_lock_dump(struct dump *dump, struct inet_dump *data)
 	return err < 0 ? cannot_lock(err) : 0;
 }
 
-bool inet_tree_ends(const struct dump *dump)
+int inet_lock_stays(struct dump *dump, struct inet_dump *data)
 {
-	return !dump->opts->leave_running && !dump->opts->leave_stopped;
-}
-
-int inet_save_commit(struct dump *dump)
-{
-	struct inet_dump *data = *dump_kind_data(dump, &inet_kind);
 	int err;
 
-	if (!data || !data->nr_streams || !inet_tree_ends(dump))
-		return 0;
-	keeper_tree_ends(data->keeper);
 	if (data->lock < 0)
 		return 0;
 	err = make_dump_table(dump, data, data->table, false);
@@ -265,43 +257,23 @@ int inet_save_commit(struct dump *dump)
 	return 0;
 }
 
-static void end_dump(struct dump *dump, struct inet_dump *data, bool goes_on)
+void inet_lock_undo(struct inet_dump *data)
 {
-	for (struct inet_held *held = data->first; held; held = held->next)
-		if (held->local >= 0)
-			close(steal_fd(&held->local));
-	keeper_free(steal_ptr(&data->keeper));
-	inet_backlog_close(data);
-	inet_fresh_close(data);
+	int err = data->lasting ? nft_lock_remove(data->lock, data->table) : 0;
+
+	if (err)
+		log_warn("the network stays locked: remove the table by `nft delete table inet %s` (errno %d)",
+			 data->table, -err);
+}
+
+void inet_lock_release(struct dump *dump, struct inet_dump *data, bool goes_on)
+{
 	/* The kernel takes the table of the dump away with it. */
 	if (data->lock >= 0)
 		close(steal_fd(&data->lock));
 	if (goes_on && data->script_called)
 		notify_step(dump->opts, "network-unlock", dump->opts->pid);
 	data->script_called = false;
-}
-
-void inet_saved(struct dump *dump)
-{
-	struct inet_dump *data = *dump_kind_data(dump, &inet_kind);
-
-	if (!data)
-		return;
-	if (inet_tree_ends(dump))
-		tcp_close_silently(data);
-	end_dump(dump, data, !inet_tree_ends(dump));
-}
-
-void inet_save_undo(struct dump *dump)
-{
-	struct inet_dump *data = *dump_kind_data(dump, &inet_kind);
-	int err = data && data->lasting ? nft_lock_remove(data->lock, data->table) : 0;
-
-	if (err)
-		log_warn("the network stays locked: remove the table by `nft delete table inet %s` (errno %d)",
-			 data->table, -err);
-	if (data)
-		end_dump(dump, data, true);
 }
 
 /* ---- restore ---- */
@@ -321,14 +293,13 @@ static enum network_lock method_of(struct restore *r)
 	return skip ? NETWORK_LOCK_SKIP : NETWORK_LOCK_NFTABLES;
 }
 
-int inet_before_fork(struct restore *r)
+int inet_lock_restore(struct restore *r, struct inet_restore *data)
 {
-	struct inet_restore *data = *restore_kind_data(r, &inet_kind);
 	_cleanup_free_ struct nft_connection *all = NULL;
 	size_t n = 0;
 	int err;
 
-	if (!data || !data->connected || is_skipped(method_of(r)))
+	if (!data->connected || is_skipped(method_of(r)))
 		return 0;
 	all = calloc(r->plan.nr_files, sizeof(*all));
 	if (!all)
@@ -394,7 +365,7 @@ static void remove_lasting(struct inet_restore *data)
 	}
 }
 
-static void remove_own(struct inet_restore *data)
+void inet_lock_remove_own(struct inet_restore *data)
 {
 	if (data->lock < 0)
 		return;
@@ -403,21 +374,11 @@ static void remove_own(struct inet_restore *data)
 	close(steal_fd(&data->lock));
 }
 
-void inet_unlock(struct restore *r)
+void inet_unlock(struct restore *r, struct inet_restore *data)
 {
-	struct inet_restore *data = *restore_kind_data(r, &inet_kind);
-
 	/* Nothing can stop the restore any more: what the script says is told, and that is all. */
 	if (data->had_connections)
 		notify_step(r->opts, "network-unlock", r->tool.root_pid);
 	remove_lasting(data);
-	remove_own(data);
-}
-
-void inet_failed(struct restore *r)
-{
-	struct inet_restore *data = *restore_kind_data(r, &inet_kind);
-
-	if (data)
-		remove_own(data);
+	inet_lock_remove_own(data);
 }

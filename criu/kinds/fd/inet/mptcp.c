@@ -3,9 +3,13 @@
  * Multipath TCP (RFC 8684). Go makes every listening socket one (since 1.24); what it accepts from others is plain TCP.
  * A connection has no repair mode: what waits in it, and its keys, lie in the kernel.
  */
+#include "kinds/fd/inet/mptcp.h"
 #include <poll.h>
 #include <string.h>
-#include "kinds/fd/inet/internal.h"
+#include "kinds/fd/inet/address.h"
+#include "kinds/fd/inet/data.h"
+#include "kinds/fd/inet/state.h"
+#include "kinds/fd/inet/tcp_save.h"
 
 static void refuse(struct dump *dump, const struct fd_probe *probe, const InetSkEntry *entry, const char *what)
 {

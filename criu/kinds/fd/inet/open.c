@@ -3,15 +3,23 @@
  * Sockets come into being in three steps: open makes and binds them, finish (all tasks have theirs by then) lets them
  * listen or connects them in repair mode, ready brings connections to life while nothing else runs yet.
  */
+#include "kinds/fd/inet/open.h"
 #include <errno.h>
 #include <string.h>
-#include "netlink/inet_diag.h"
+#include "kinds/fd/inet/address.h"
 #include "kinds/fd/inet/backlog.h"
+#include "kinds/fd/inet/data.h"
+#include "kinds/fd/inet/datagrams.h"
 #include "kinds/fd/inet/errors.h"
-#include "kinds/fd/inet/lock.h"
-#include "kinds/fd/inet/tcp_repair.h"
+#include "kinds/fd/inet/groups.h"
+#include "kinds/fd/inet/options.h"
+#include "kinds/fd/inet/tcp_failed.h"
+#include "kinds/fd/inet/tcp_keys.h"
+#include "kinds/fd/inet/tcp_open.h"
+#include "kinds/fd/inet/tcp_over.h"
 #include "kinds/fd/reopen.h"
 #include "kinds/fd/sockopts.h"
+#include "netlink/inet_diag.h"
 #include "util/fds.h"
 #include "util/str.h"
 
@@ -232,15 +240,6 @@ int inet_finish(struct restore *r, struct file *file, const void *state, int fd)
 	return !err && has_urgent(sk) ? set_status_flags(fd, sk->entry->flags, sk->entry->fown) : err;
 }
 
-int inet_borrow(struct restore *r, const struct inet_socket *sk)
-{
-	const struct shared_file *at = &r->shared->files[sk->file->index];
-	_cleanup_close_ int pidfd = sys_pidfd_open(at->pid, 0);
-	int fd = pidfd < 0 ? pidfd : sys_pidfd_getfd(pidfd, at->fd);
-
-	return fd < 0 ? fail(fd, "take file %#x from task %d", sk->file->id, at->pid) : fd;
-}
-
 static int revive(struct restore *r, const struct inet_socket *sk)
 {
 	_cleanup_close_ int fd = -1;
@@ -256,14 +255,13 @@ static int revive(struct restore *r, const struct inet_socket *sk)
 	return err ? err : settle(sk, fd);
 }
 
-int inet_ready(struct restore *r)
+int inet_revive_all(struct restore *r, const struct inet_restore *data)
 {
-	struct inet_restore *data = *restore_kind_data(r, &inet_kind);
 	int err = 0;
 
-	for (struct inet_socket *sk = data ? data->first : NULL; sk && !err; sk = sk->next)
+	for (const struct inet_socket *sk = data->first; sk && !err; sk = sk->next)
 		err = sk->file->owner ? revive(r, sk) : 0;
-	for (struct inet_socket *sk = data ? data->first : NULL; sk && !err; sk = sk->next)
+	for (const struct inet_socket *sk = data->first; sk && !err; sk = sk->next)
 		err = inet_backlog_revive(r, sk);
 	return err;
 }
@@ -280,14 +278,9 @@ static void push(int fd, const InetSkEntry *entry)
 		setsockopt(fd, SOL_TCP, TCP_NODELAY, &nodelay, sizeof(nodelay));
 }
 
-void inet_committed(struct restore *r)
+void inet_push_all(struct restore *r, const struct inet_restore *data)
 {
-	struct inet_restore *data = *restore_kind_data(r, &inet_kind);
-
-	if (!data)
-		return;
-	inet_unlock(r);
-	for (struct inet_socket *sk = data->first; sk; sk = sk->next) {
+	for (const struct inet_socket *sk = data->first; sk; sk = sk->next) {
 		if (sk->stream && !sk->waits && sk->file->owner && sk->stream->unsq_len) {
 			_cleanup_close_ int fd = inet_borrow(r, sk);
 

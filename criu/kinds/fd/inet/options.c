@@ -3,12 +3,15 @@
  * Options of IP, IPv6, TCP, UDP and raw sockets. What CRIU has a field for goes there; of the rest images hold what is
  * not as in a new socket of the same kind, which is asked, so that no default is written down here.
  */
+#include "kinds/fd/inet/options.h"
 #include <errno.h>
 #include <linux/icmp.h>
 #include <linux/icmpv6.h>
 #include <linux/udp.h>
 #include <string.h>
-#include "kinds/fd/inet/internal.h"
+#include "kinds/fd/inet/address.h"
+#include "kinds/fd/inet/data.h"
+#include "kinds/fd/inet/unkept.h"
 
 #ifndef SOL_UDPLITE
 #define SOL_UDPLITE 136

@@ -5,6 +5,7 @@
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <string.h>
+#include "kinds/fd/inet/address.h"
 #include "netfilter/nft_lock.h"
 #include "util/fds.h"
 

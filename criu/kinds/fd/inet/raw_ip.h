@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* A packet to this host, as if it came from somebody else. */
 #pragma once
-#include "kinds/fd/inet/internal.h"
+#include "kinds/fd/inet/address.h"
 
 /*
  * @data: what follows the IP header, of @len bytes; its 16 bit checksum lies at @checksum_at, 0 now. The packet is one of

@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What waits in sockets, read by the keeper when all of them are known and the network is locked, written into images. */
+#include "kinds/fd/inet/read.h"
 #include <errno.h>
 #include <linux/sockios.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include "kinds/fd/inet/address.h"
 #include "kinds/fd/inet/backlog.h"
+#include "kinds/fd/inet/data.h"
+#include "kinds/fd/inet/datagrams.h"
 #include "kinds/fd/inet/keeper.h"
 #include "kinds/fd/inet/lock.h"
+#include "kinds/fd/inet/state.h"
 #include "kinds/fd/inet/tcp_repair.h"
 #include "run/guard.h"
 #include "util/fds.h"
@@ -17,29 +22,6 @@ struct tcp_info_long {
 	struct tcp_info info;
 	uint64_t pacing_rate, max_pacing_rate, bytes_acked;
 };
-
-struct inet_held *inet_hold(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry, enum keeper_what what)
-{
-	struct inet_dump *data = inet_dump_data(dump);
-	struct inet_held *held = dump_alloc(dump, sizeof(*held));
-
-	if (!held || !data) {
-		fail(-ENOMEM, "socket");
-		return NULL;
-	}
-	*held = (struct inet_held){ .entry = entry, .task = probe->task, .fd = probe->fd, .what = what };
-	/* A tree that runs is not touched: it is only known that there is one. */
-	held->local = dump->checking ? -1 : dup_fd_above(probe->local, 3);
-	if (held->local < 0 && !dump->checking) {
-		fail(held->local, "keep a socket");
-		return NULL;
-	}
-	*data->end = held;
-	data->end = &held->next;
-	data->nr++;
-	data->nr_streams += what == KEEPER_STREAM;
-	return held;
-}
 
 /* ---- how much there is ---- */
 
@@ -172,12 +154,11 @@ static int write_later(struct dump *dump, struct inet_dump *data, const struct i
 	return 0;
 }
 
-int inet_save_rest(struct dump *dump)
+int inet_write_rest(struct dump *dump, const struct inet_dump *data)
 {
-	struct inet_dump *data = *dump_kind_data(dump, &inet_kind);
 	int err = 0;
 
-	for (const struct inet_stream_image *image = data ? data->later : NULL; image && !err; image = image->next)
+	for (const struct inet_stream_image *image = data->later; image && !err; image = image->next)
 		err = write_image(dump, image);
 	return err;
 }

@@ -2,8 +2,10 @@
 #include "kinds/fd/inet/segment.h"
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include "kinds/fd/inet/address.h"
 #include "kinds/fd/inet/raw_ip.h"
 
 int segment_send(const struct segment *s)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* A TCP segment, as if it came from somebody else. */
 #pragma once
-#include "kinds/fd/inet/internal.h"
+#include "kinds/fd/inet/address.h"
 
 struct segment {
 	union inet_address from, to; /* to: an address of this host */

@@ -4,12 +4,13 @@
  * have a port and a protocol that it knows; the rest is read from the kernel's memory, as asking SO_ERROR takes the
  * error away.
  */
+#include "kinds/fd/inet/state.h"
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
-#include "netlink/inet_diag.h"
+#include "kinds/fd/inet/data.h"
 #include "kinds/fd/inet/errors.h"
-#include "kinds/fd/inet/internal.h"
+#include "netlink/inet_diag.h"
 
 /* All sockets of a family and protocol, by inode: 1 + what they are shut down for. */
 struct inet_listing {
@@ -81,12 +82,6 @@ static int listed_shutdown(struct dump *dump, const struct fd_probe *probe, cons
 			hash_free(&listing->shutdown);
 	}
 	return hash_get(&listing->shutdown, probe->st.st_ino, &found) ? (int)found - 1 : -1;
-}
-
-void inet_set_shutdown(InetSkEntry *entry, unsigned how)
-{
-	entry->has_shutdown = how != 0;
-	entry->shutdown = how & 3;
 }
 
 static void save_error(const struct fd_probe *probe, InetSkEntry *entry, const struct sock_memory *m)

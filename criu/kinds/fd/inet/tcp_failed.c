@@ -3,11 +3,15 @@
  * A connect(2) that has failed, and has not said so yet: the program learns it from SO_ERROR, or from its next
  * connect(2). A new one is made to nobody, and fails by a segment or an ICMP message that nobody has sent.
  */
+#include "kinds/fd/inet/tcp_failed.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include "kinds/fd/inet/address.h"
+#include "kinds/fd/inet/data.h"
 #include "kinds/fd/inet/errors.h"
 #include "kinds/fd/inet/segment.h"
+#include "kinds/fd/inet/tcp_over.h"
 #include "kinds/fd/inet/tcp_repair.h"
 
 #define IP_LOCAL_PORT_RANGE_ 51 /* Linux 6.3 */

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Keys of TCP_MD5SIG (tcp(7), RFC 2385): no getsockopt(2) tells them, sock_diag does. */
+#include "kinds/fd/inet/tcp_keys.h"
 #include <errno.h>
 #include <string.h>
+#include "kinds/fd/inet/address.h"
+#include "kinds/fd/inet/data.h"
 #include "netlink/inet_diag.h"
 #include "netlink/sock_diag.h"
-#include "kinds/fd/inet/internal.h"
 
 static int add_key(struct dump *dump, InetSkEntry *entry, const struct inet_diag_key *key)
 {

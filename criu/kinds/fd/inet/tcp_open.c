@@ -3,20 +3,23 @@
  * A connection is made in repair mode: numbers, options and queues as they were. A FIN from the peer cannot be made so:
  * it is sent to ourselves as the peer sent it (segment.c), marked so that the network lock lets it pass.
  */
+#include "kinds/fd/inet/tcp_open.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
-#include <time.h>
+#include "kinds/fd/inet/address.h"
+#include "kinds/fd/inet/data.h"
+#include "kinds/fd/inet/options.h"
 #include "kinds/fd/inet/segment.h"
+#include "kinds/fd/inet/tcp_keys.h"
 #include "kinds/fd/inet/tcp_repair.h"
+#include "kinds/fd/inet/tcp_urgent.h"
 #include "kinds/fd/sockopts.h"
 
 #define QUEUE_MAX (1u << 30)
-#define CHUNK_MAX (64u << 10)
-#define STATE_WAIT_MS 5000
 
 /* ---- load ---- */
 
@@ -116,15 +119,6 @@ int tcp_load(struct restore *r, struct inet_socket *sk)
 
 /* ---- finish: in repair mode ---- */
 
-int tcp_set_sequence(int fd, int queue, uint32_t seq)
-{
-	int err = tcp_repair_queue(fd, queue);
-
-	if (!err && setsockopt(fd, SOL_TCP, TCP_QUEUE_SEQ, &seq, sizeof(seq)) < 0)
-		err = -errno;
-	return err;
-}
-
 static uint32_t first_sent(const struct inet_socket *sk)
 {
 	return sk->stream->outq_seq - sk->stream->outq_len - tcp_sent_fin(sk->entry->state);
@@ -178,26 +172,6 @@ static int set_window(const struct inet_socket *sk, int fd)
 	if (!e->has_snd_wnd || !e->has_rcv_wnd)
 		return 0;
 	return setsockopt(fd, SOL_TCP, TCP_REPAIR_WINDOW, &window, sizeof(window)) < 0 ? -errno : 0;
-}
-
-int tcp_put_bytes(int fd, const char *from, uint32_t len)
-{
-	uint32_t chunk = CHUNK_MAX;
-
-	while (len) {
-		ssize_t done = send(fd, from, MIN_OF(len, chunk), MSG_DONTWAIT | MSG_NOSIGNAL);
-
-		/* A receive queue takes a piece in one go or not at all: it may be too large for the memory at hand. */
-		if (done < 0 && (errno == ENOMEM || errno == ENOBUFS) && chunk > 1024) {
-			chunk /= 2;
-			continue;
-		}
-		if (done <= 0)
-			return done < 0 ? -errno : -EIO;
-		from += done;
-		len -= done;
-	}
-	return 0;
 }
 
 static int fill_queues(const struct inet_socket *sk, int fd)
@@ -260,24 +234,6 @@ int tcp_connect_repaired(const struct inet_socket *sk, int fd)
 }
 
 /* ---- ready: it lives ---- */
-
-int tcp_await_state(int fd, uint32_t state)
-{
-	static const struct timespec ms = { .tv_nsec = 1000000 };
-
-	for (int i = 0; i < STATE_WAIT_MS; i++) {
-		struct tcp_info info;
-		socklen_t len = sizeof(info);
-
-		if (getsockopt(fd, SOL_TCP, TCP_INFO, &info, &len) < 0)
-			return -errno;
-		if (info.tcpi_state == state)
-			return 0;
-		/* The kernel tells nobody that it has taken a segment; as a rule it has before send(2) is back. */
-		nanosleep(&ms, NULL); /* style: there is no event */
-	}
-	return -ETIMEDOUT;
-}
 
 static int peer_says(const struct inet_socket *sk, int fd, bool fin, uint32_t seq, uint32_t ack, uint32_t then_state)
 {

@@ -4,13 +4,16 @@
  * connection can end so. One is made with a peer that does not exist, gets the bytes, and is ended by segments that
  * nobody has sent.
  */
+#include "kinds/fd/inet/tcp_over.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/filter.h>
-#include "netfilter/nft_lock.h"
+#include "kinds/fd/inet/address.h"
+#include "kinds/fd/inet/data.h"
 #include "kinds/fd/inet/segment.h"
 #include "kinds/fd/inet/tcp_repair.h"
 #include "kinds/fd/sockopts.h"
+#include "netfilter/nft_lock.h"
 
 #define PEER_PORT 9 /* discard: the first that is tried */
 #define PEER_PORTS 1000

@@ -37,3 +37,8 @@ static inline bool tcp_got_fin(uint32_t state)
 {
 	return state == TCP_CLOSE_WAIT || state == TCP_CLOSING || state == TCP_LAST_ACK;
 }
+
+int tcp_set_sequence(int fd, int queue, uint32_t seq);
+/* Into the queue that repair mode has chosen, or as any send(2). */
+int tcp_put_bytes(int fd, const char *from, uint32_t len);
+int tcp_await_state(int fd, uint32_t state);

@@ -3,15 +3,20 @@
  * TCP sockets while the tree is frozen: what can be kept, and how. Connections are read when all of them are known, the
  * network is locked, and the tree holds still (read.c).
  */
+#include "kinds/fd/inet/tcp_save.h"
 #include <errno.h>
 #include <linux/sockios.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include "netlink/inet_diag.h"
+#include "kinds/fd/inet/address.h"
 #include "kinds/fd/inet/backlog.h"
-#include "kinds/fd/inet/lock.h"
+#include "kinds/fd/inet/data.h"
+#include "kinds/fd/inet/state.h"
+#include "kinds/fd/inet/tcp_failed.h"
+#include "kinds/fd/inet/tcp_keys.h"
 #include "kinds/fd/inet/tcp_repair.h"
+#include "netlink/inet_diag.h"
 #include "util/fds.h"
 
 #define TCP_ULP_ 31

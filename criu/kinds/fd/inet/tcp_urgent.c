@@ -3,8 +3,11 @@
  * Urgent data (MSG_OOB). Repair mode cannot put it into a receive queue: from the urgent byte on what waits there is sent
  * once more, as if by the peer. It can into a send queue.
  */
+#include "kinds/fd/inet/tcp_urgent.h"
 #include <errno.h>
 #include <time.h>
+#include "kinds/fd/inet/address.h"
+#include "kinds/fd/inet/data.h"
 #include "kinds/fd/inet/segment.h"
 #include "kinds/fd/inet/tcp_repair.h"
 

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Options whose meaning does not lie in their value: keys, and protocols that somebody else has put upon a socket. */
+#include "kinds/fd/inet/unkept.h"
 #include <errno.h>
 #include <linux/sockios.h>
 #include <linux/udp.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include "kinds/fd/inet/internal.h"
+#include "kinds/fd/inet/state.h"
 
 #define TCP_SAVED_SYN_ 28
 #define TCP_AO_INFO_ 40

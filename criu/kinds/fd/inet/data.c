@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What one run knows of all its internet sockets. A leaf: every file of this kind may use it, and it uses none of them. */
+#include "kinds/fd/inet/data.h"
+#include <errno.h>
+#include "util/fds.h"
+
+#define IPPROTO_MPTCP_ 262
+
+struct inet_dump *inet_dump_data(struct dump *dump)
+{
+	struct inet_dump *data = *dump_kind_data(dump, &inet_kind);
+
+	if (data)
+		return data;
+	data = dump_alloc(dump, sizeof(*data));
+	if (!data)
+		return NULL;
+	data->end = &data->first;
+	data->lock = data->diag = -1;
+	*dump_kind_data(dump, &inet_kind) = data;
+	return data;
+}
+
+static void free_ports(void *ports)
+{
+	hash_free(ports);
+}
+
+struct inet_restore *inet_restore_data(struct restore *r)
+{
+	struct inet_restore *data = *restore_kind_data(r, &inet_kind);
+
+	if (data)
+		return data;
+	data = restore_alloc(r, sizeof(*data));
+	if (!data || arena_defer(&r->arena, free_ports, &data->ports) < 0)
+		return NULL;
+	data->end = &data->first;
+	data->lock = -1;
+	*restore_kind_data(r, &inet_kind) = data;
+	return data;
+}
+
+bool inet_is_mptcp(const InetSkEntry *entry)
+{
+	return entry->proto == IPPROTO_MPTCP_;
+}
+
+bool inet_is_tcp(const InetSkEntry *entry)
+{
+	return entry->type == SOCK_STREAM;
+}
+
+bool inet_protocol_fits(uint32_t type, uint32_t protocol)
+{
+	switch (type) {
+	case SOCK_STREAM:
+		return protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP_;
+	case SOCK_DGRAM:
+		return protocol == IPPROTO_UDP || protocol == IPPROTO_UDPLITE || protocol == IPPROTO_ICMP ||
+		       protocol == IPPROTO_ICMPV6;
+	case SOCK_RAW:
+		return protocol <= IPPROTO_RAW;
+	default:
+		return false;
+	}
+}
+
+bool inet_tree_ends(const struct dump *dump)
+{
+	return !dump->opts->leave_running && !dump->opts->leave_stopped;
+}
+
+struct inet_held *inet_hold(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry, enum keeper_what what)
+{
+	struct inet_dump *data = inet_dump_data(dump);
+	struct inet_held *held = dump_alloc(dump, sizeof(*held));
+
+	if (!held || !data) {
+		fail(-ENOMEM, "socket");
+		return NULL;
+	}
+	*held = (struct inet_held){ .entry = entry, .task = probe->task, .fd = probe->fd, .what = what };
+	/* A tree that runs is not touched: it is only known that there is one. */
+	held->local = dump->checking ? -1 : dup_fd_above(probe->local, 3);
+	if (held->local < 0 && !dump->checking) {
+		fail(held->local, "keep a socket");
+		return NULL;
+	}
+	*data->end = held;
+	data->end = &held->next;
+	data->nr++;
+	data->nr_streams += what == KEEPER_STREAM;
+	return held;
+}
+
+int inet_borrow(struct restore *r, const struct inet_socket *sk)
+{
+	const struct shared_file *at = &r->shared->files[sk->file->index];
+	_cleanup_close_ int pidfd = sys_pidfd_open(at->pid, 0);
+	int fd = pidfd < 0 ? pidfd : sys_pidfd_getfd(pidfd, at->fd);
+
+	return fd < 0 ? fail(fd, "take file %#x from task %d", sk->file->id, at->pid) : fd;
+}
+
+void inet_set_shutdown(InetSkEntry *entry, unsigned how)
+{
+	entry->has_shutdown = how != 0;
+	entry->shutdown = how & 3;
+}

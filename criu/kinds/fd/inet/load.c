@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The entry of a socket: every number of it is checked here, before any process exists. */
+#include "kinds/fd/inet/load.h"
+#include <errno.h>
+#include "kinds/fd/inet/data.h"
+#include "kinds/fd/inet/datagrams.h"
+#include "kinds/fd/inet/groups.h"
+#include "kinds/fd/inet/options.h"
+#include "kinds/fd/inet/tcp_keys.h"
+#include "kinds/fd/inet/tcp_open.h"
+#include "kinds/fd/inet/tcp_repair.h"
+#include "kinds/fd/sockopts.h"
+#include "run/untrusted.h"
+
+static bool is_good_address(const InetSkEntry *entry, size_t n)
+{
+	return n == (entry->family == AF_INET ? 1 : 4) || !n;
+}
+
+static int check_entry(const struct file *file, const InetSkEntry *entry)
+{
+	if (entry->family != AF_INET && entry->family != AF_INET6)
+		return fail(-EBADMSG, "files.img: file %u: %u is no family of internet sockets", file->id,
+			    entry->family);
+	if (!inet_protocol_fits(entry->type, entry->proto))
+		return fail(-EBADMSG, "files.img: file %u: no internet socket has type %u and protocol %u", file->id,
+			    entry->type, entry->proto);
+	if (entry->src_port > UINT16_MAX || entry->dst_port > UINT16_MAX || entry->backlog > INT32_MAX ||
+	    !is_good_address(entry, entry->n_src_addr) || !is_good_address(entry, entry->n_dst_addr))
+		return fail(-EBADMSG, "files.img: file %u: no internet socket has such addresses", file->id);
+	if (entry->has_shutdown && entry->shutdown > SK_SHUTDOWN__BOTH)
+		return fail(-EBADMSG, "files.img: file %u: shut down in %u ways", file->id, entry->shutdown);
+	if (entry->state < TCP_ESTABLISHED || entry->state > 12 /* TCP_NEW_SYN_RECV */)
+		return fail(-EBADMSG, "files.img: file %u: no socket has the state %u", file->id, entry->state);
+	return 0;
+}
+
+static uint64_t port_key(const InetSkEntry *entry)
+{
+	uint64_t protocol = inet_is_mptcp(entry) ? IPPROTO_TCP : entry->proto;
+
+	return entry->src_port | protocol << 16;
+}
+
+static int note_port(struct inet_restore *data, struct inet_socket *sk)
+{
+	struct inet_socket *other = hash_get_ptr(&data->ports, port_key(sk->entry));
+
+	if (!sk->entry->src_port || sk->entry->type == SOCK_RAW)
+		return 0;
+	if (!other)
+		return hash_put_ptr(&data->ports, port_key(sk->entry), sk) ? fail(-ENOMEM, "ports") : 0;
+	other->shared_port = sk->shared_port = true;
+	return 0;
+}
+
+int inet_load(struct restore *r, struct file *file, void *state)
+{
+	struct inet_restore *data = inet_restore_data(r);
+	const InetSkEntry *entry = file->entry->isk;
+	struct inet_socket *sk = state;
+	int err;
+
+	if (!data)
+		return fail(-ENOMEM, "inet socket");
+	if (!entry || entry->id != file->id)
+		return fail(-EBADMSG, "files.img: file %u is an internet socket without an entry of its own", file->id);
+	err = check_entry(file, entry);
+	if (!err)
+		err = sockopts_check(entry->opts);
+	if (!err)
+		err = inet_options_check(entry);
+	if (!err)
+		err = tcp_keys_check(entry);
+	if (!err)
+		err = inet_groups_check(entry);
+	if (!err)
+		err = inet_datagrams_check(entry);
+	if (err)
+		return err;
+	/* Those of connections are made by TCP_REPAIR, or of segments that nobody has sent. */
+	if (entry->type == SOCK_RAW || (inet_is_tcp(entry) && entry->state != TCP_LISTEN && entry->state != TCP_CLOSE))
+		err = untrusted_refuse(r, entry->type == SOCK_RAW ? "a raw socket" : "a TCP connection");
+	if (err)
+		return err;
+	sk->file = file;
+	sk->entry = entry;
+	err = note_port(data, sk);
+	if (!err && inet_is_tcp(entry))
+		err = tcp_load(r, sk);
+	if (err)
+		return err;
+	*data->end = sk;
+	data->end = &sk->next;
+	data->connected |= sk->stream != NULL;
+	data->had_connections |= sk->stream || sk->close;
+	return 0;
+}
