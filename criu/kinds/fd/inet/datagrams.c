@@ -6,12 +6,10 @@
 #include "kinds/fd/inet/datagrams.h"
 #include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/udp.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include "kinds/fd/inet/address.h"
-#include "kinds/fd/inet/raw_ip.h"
+#include "kinds/fd/inet/crafted.h"
 #include "kinds/fd/sockopts.h"
 
 #define SO_MEMINFO_ 55
@@ -80,36 +78,44 @@ static int await_arrival(int fd, uint32_t before)
 	return -ETIMEDOUT;
 }
 
+/* A port of this host, by the loopback address that packets of @from can come to. */
+static void address_of_port(const union inet_address *from, uint16_t port, union inet_address *ret)
+{
+	*ret = (union inet_address){ .any.sa_family = from->any.sa_family };
+	if (from->any.sa_family == AF_INET) {
+		ret->v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+		ret->v4.sin_port = htons(port);
+		return;
+	}
+	if (inet_address_is_mapped(from))
+		inet_pton(AF_INET6, "::ffff:127.0.0.1", &ret->v6.sin6_addr);
+	else
+		ret->v6.sin6_addr = in6addr_loopback;
+	ret->v6.sin6_port = htons(port);
+}
+
 static int send_one(int fd, const InetSkEntry *entry, const InetDatagramEntry *d, uint16_t port)
 {
-	size_t len = sizeof(struct udphdr) + d->data.len;
-	_cleanup_free_ char *packet = malloc(len);
-	bool lite = entry->proto == IPPROTO_UDPLITE;
+	size_t len = LIBNET_UDP_H + d->data.len;
 	uint32_t before = inet_memory_waiting(fd);
-	union inet_address from = { 0 }, to = { .any.sa_family = entry->family };
-	struct udphdr udp;
+	union inet_address from = { 0 }, to;
+	struct crafted_ip ip = { .from = &from, .to = &to, .protocol = (int)entry->proto, .len = len };
+	_cleanup_crafted_ struct crafted c = { 0 };
 	int err;
 
-	if (!packet)
-		return -ENOMEM;
 	memcpy(&from, d->from.data, d->from.len);
 	/* It would seem to come over another device. */
 	if (entry->family == AF_INET6 && from.v6.sin6_scope_id)
 		return -EOPNOTSUPP;
-	if (entry->family == AF_INET)
-		to.v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	else if (inet_address_is_mapped(&from))
-		inet_pton(AF_INET6, "::ffff:127.0.0.1", &to.v6.sin6_addr);
-	else
-		to.v6.sin6_addr = in6addr_loopback;
+	address_of_port(&from, port, &to);
+	err = crafted_begin(&c);
+	if (err)
+		return err;
 	/* UDP-Lite: a checksum over 0 bytes is one over all of them. RFC 3828 */
-	udp = (struct udphdr){ .uh_sport = htons(inet_address_port(&from)),
-			       .uh_dport = htons(port),
-			       .uh_ulen = lite ? 0 : htons(len) };
-	memcpy(packet, &udp, sizeof(udp));
-	if (d->data.len)
-		memcpy(packet + sizeof(udp), d->data.data, d->data.len);
-	err = raw_ip_send(&from, &to, entry->proto, packet, len, offsetof(struct udphdr, uh_sum));
+	if (c.net->build_udp(inet_address_port(&from), port, entry->proto == IPPROTO_UDPLITE ? 0 : len, 0, d->data.data,
+			     d->data.len, c.context, 0) < 0)
+		return crafted_failed(&c);
+	err = crafted_send(&c, &ip);
 	return err ? err : await_arrival(fd, before);
 }
 

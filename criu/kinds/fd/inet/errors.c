@@ -2,18 +2,15 @@
 #include "kinds/fd/inet/errors.h"
 #include <arpa/inet.h>
 #include <errno.h>
-#include <linux/icmp.h>
 #include <linux/icmpv6.h>
-#include <linux/ip.h>
-#include <linux/ipv6.h>
-#include <linux/udp.h>
+#include <netinet/ip_icmp.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <string.h>
 #include "kinds/fd/inet/address.h"
-#include "kinds/fd/inet/raw_ip.h"
+#include "kinds/fd/inet/crafted.h"
 
 #define ERROR_WAIT_MS 2000
-#define HEAD_LEN 8
 
 struct told {
 	int error;
@@ -59,46 +56,60 @@ bool icmp_can_tell(const InetSkEntry *entry, int error)
 	return find(is_v4(&target), error) != NULL;
 }
 
-int icmp_send_error(const union inet_address *own, const union inet_address *peer, int protocol, const void *head,
-		    int error)
+/* The beginning of the packet that the message answers. */
+static int build_answered(struct crafted *c, const struct icmp_answered *answered, uint8_t **ret_bytes,
+			  uint32_t *ret_len)
 {
-	bool v4 = is_v4(own);
-	const struct told *told = find(v4, error);
-	struct {
-		uint8_t type, code;
-		uint16_t checksum;
-		uint32_t rest;
-		char packet[sizeof(struct ipv6hdr) + HEAD_LEN];
-	} message = { 0 };
-	size_t ip_len = v4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
+	struct crafted_ip ip = {
+		.from = answered->own, .to = answered->peer, .protocol = answered->protocol, .len = ICMP_ANSWERED_LEN
+	};
+	int err = crafted_begin(c);
+
+	if (!err)
+		err = crafted_add_ip(c, &ip, answered->head);
+	return err ? err : crafted_bytes(c, ret_bytes, ret_len);
+}
+
+static int send_answer(const struct icmp_answered *answered, const struct told *told, const uint8_t *bytes,
+		       uint32_t len)
+{
+	bool v4 = is_v4(answered->own);
+	struct crafted_ip ip = { .from = answered->peer,
+				 .to = answered->own,
+				 .protocol = v4 ? IPPROTO_ICMP : IPPROTO_ICMPV6,
+				 .len = LIBNET_ICMPV4_UNREACH_H + len };
+	_cleanup_crafted_ struct crafted c = { 0 };
+	int tag, err = crafted_begin(&c);
+
+	if (err)
+		return err;
+	/* Messages of other types look the same. */
+	tag = v4 ? c.net->build_icmpv4_unreach(told->type, told->code, 0, bytes, len, c.context, 0) :
+		   c.net->build_icmpv6_unreach(told->type, told->code, 0, (uint8_t *)bytes, len, c.context, 0);
+	return tag < 0 ? crafted_failed(&c) : crafted_send(&c, &ip);
+}
+
+int icmp_send_error(const struct icmp_answered *answered, int error)
+{
+	const struct told *told = find(is_v4(answered->own), error);
+	_cleanup_crafted_ struct crafted c = { 0 };
+	uint8_t *bytes = NULL;
+	uint32_t len = 0;
+	int err;
 
 	if (!told)
 		return -EOPNOTSUPP;
-	message.type = told->type;
-	message.code = told->code;
-	if (v4) {
-		struct iphdr ip = { .version = 4, .ihl = 5, .ttl = 64, .protocol = protocol };
-
-		ip.tot_len = htons(sizeof(ip) + HEAD_LEN);
-		ip.saddr = inet_address_v4(own);
-		ip.daddr = inet_address_v4(peer);
-		memcpy(message.packet, &ip, sizeof(ip));
-	} else {
-		struct ipv6hdr ip = { .version = 6, .nexthdr = protocol, .hop_limit = 64 };
-
-		ip.payload_len = htons(HEAD_LEN);
-		memcpy(&ip.saddr, &own->v6.sin6_addr, sizeof(ip.saddr));
-		memcpy(&ip.daddr, &peer->v6.sin6_addr, sizeof(ip.daddr));
-		memcpy(message.packet, &ip, sizeof(ip));
-	}
-	memcpy(message.packet + ip_len, head, HEAD_LEN);
-	return raw_ip_send(peer, own, v4 ? IPPROTO_ICMP : IPPROTO_ICMPV6, &message, 8 + ip_len + HEAD_LEN,
-			   offsetof(struct icmphdr, checksum));
+	err = build_answered(&c, answered, &bytes, &len);
+	if (err)
+		return err;
+	err = send_answer(answered, told, bytes, len);
+	crafted_release(&c, bytes);
+	return err;
 }
 
 /* The packet that is told of: as the socket would have sent it, as far as it goes. */
 static void packet_head(const InetSkEntry *entry, const union inet_address *own, const union inet_address *peer,
-			char head[static HEAD_LEN])
+			char head[static ICMP_ANSWERED_LEN])
 {
 	struct udphdr udp = { .source = htons(inet_address_port(own)),
 			      .dest = htons(inet_address_port(peer)),
@@ -117,13 +128,15 @@ static int send_error(int fd, const InetSkEntry *entry)
 	union inet_address own, peer;
 	socklen_t own_len = sizeof(own), peer_len = sizeof(peer);
 	struct pollfd p = { .fd = fd };
-	char head[HEAD_LEN] = "";
+	char head[ICMP_ANSWERED_LEN] = "";
 	int err;
 
 	if (getsockname(fd, &own.any, &own_len) < 0 || getpeername(fd, &peer.any, &peer_len) < 0)
 		return -errno;
 	packet_head(entry, &own, &peer, head);
-	err = icmp_send_error(&own, &peer, entry->proto, head, (int)entry->error);
+	err = icmp_send_error(
+		&(struct icmp_answered){ .own = &own, .peer = &peer, .protocol = (int)entry->proto, .head = head },
+		(int)entry->error);
 	if (!err)
 		err = poll(&p, 1, ERROR_WAIT_MS) > 0 && (p.revents & POLLERR) ? 0 : -ETIMEDOUT;
 	return err;

@@ -5,6 +5,7 @@
 #include "kinds/fd/inet/data.h"
 #include "kinds/fd/inet/datagrams.h"
 #include "kinds/fd/inet/groups.h"
+#include "kinds/fd/inet/libnet_calls.h"
 #include "kinds/fd/inet/options.h"
 #include "kinds/fd/inet/tcp_keys.h"
 #include "kinds/fd/inet/tcp_open.h"
@@ -54,6 +55,17 @@ static int note_port(struct inet_restore *data, struct inet_socket *sk)
 	return 0;
 }
 
+/* Does it come back by segments, datagrams or messages that others seem to have sent? */
+static bool needs_crafted_packets(const struct inet_socket *sk)
+{
+	const InetSkEntry *entry = sk->entry;
+	uint32_t state = entry->state;
+
+	if (sk->stream)
+		return sk->stream->has_urgent || tcp_got_fin(state) || state == TCP_FIN_WAIT2;
+	return entry->n_datagram || entry->unread || entry->error || entry->connect_failed;
+}
+
 int inet_load(struct restore *r, struct file *file, void *state)
 {
 	struct inet_restore *data = inet_restore_data(r);
@@ -88,6 +100,9 @@ int inet_load(struct restore *r, struct file *file, void *state)
 	err = note_port(data, sk);
 	if (!err && inet_is_tcp(entry))
 		err = tcp_load(r, sk);
+	/* A library that is missing stops a restore before it has begun; and it is loaded once for all tasks. */
+	if (!err && needs_crafted_packets(sk) && !libnet_load())
+		err = -ELIBACC;
 	if (err)
 		return err;
 	*data->end = sk;

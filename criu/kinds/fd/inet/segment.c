@@ -1,31 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "kinds/fd/inet/segment.h"
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/tcp.h>
-#include <stdlib.h>
-#include <string.h>
-#include "kinds/fd/inet/address.h"
-#include "kinds/fd/inet/raw_ip.h"
+#include "kinds/fd/inet/crafted.h"
 
 int segment_send(const struct segment *s)
 {
-	_cleanup_free_ char *bytes = malloc(sizeof(struct tcphdr) + s->len);
-	/* What the urgent pointer means has been argued about (RFC 6093); 0 is the first byte to all. */
-	struct tcphdr tcp = {
-		.th_sport = htons(inet_address_port(&s->from)),
-		.th_dport = htons(inet_address_port(&s->to)),
-		.th_seq = htonl(s->seq),
-		.th_ack = htonl(s->ack),
-		.th_off = sizeof(tcp) / 4,
-		.th_flags = TH_ACK | (s->fin ? TH_FIN : 0) | (s->rst ? TH_RST : 0) | (s->urgent ? TH_URG : 0),
-		.th_win = htons(s->window),
-	};
+	size_t len = LIBNET_TCP_H + s->len;
+	uint8_t flags = TH_ACK | (s->fin ? TH_FIN : 0) | (s->rst ? TH_RST : 0) | (s->urgent ? TH_URG : 0);
+	struct crafted_ip ip = { .from = &s->from, .to = &s->to, .protocol = IPPROTO_TCP, .len = len };
+	_cleanup_crafted_ struct crafted c = { 0 };
+	int err = crafted_begin(&c);
 
-	if (!bytes)
-		return -ENOMEM;
-	memcpy(bytes, &tcp, sizeof(tcp));
-	if (s->len)
-		memcpy(bytes + sizeof(tcp), s->data, s->len);
-	return raw_ip_send(&s->from, &s->to, IPPROTO_TCP, bytes, sizeof(tcp) + s->len, offsetof(struct tcphdr, th_sum));
+	if (err)
+		return err;
+	/* What the urgent pointer means has been argued about (RFC 6093); 0 is the first byte to all. */
+	if (c.net->build_tcp(inet_address_port(&s->from), inet_address_port(&s->to), s->seq, s->ack, flags, s->window,
+			     0, 0, len, s->data, s->len, c.context, 0) < 0)
+		return crafted_failed(&c);
+	return crafted_send(&c, &ip);
 }

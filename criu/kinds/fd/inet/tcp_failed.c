@@ -63,7 +63,9 @@ static int end(int fd, const InetSkEntry *entry, const union inet_address *peer)
 	if (!entry->error || entry->error == ECONNREFUSED)
 		err = segment_send(&(struct segment){ .from = *peer, .to = own, .rst = true, .ack = FIRST_SENT + 1 });
 	else
-		err = icmp_send_error(&own, peer, IPPROTO_TCP, head, (int)entry->error);
+		err = icmp_send_error(
+			&(struct icmp_answered){ .own = &own, .peer = peer, .protocol = IPPROTO_TCP, .head = head },
+			(int)entry->error);
 	if (!err)
 		err = tcp_await_state(fd, TCP_CLOSE);
 	len = sizeof(asked);
