@@ -9,7 +9,7 @@
 #include <string.h>
 #include "kinds/fd/inet/address.h"
 #include "kinds/fd/inet/data.h"
-#include "kinds/fd/inet/options.h"
+#include "kinds/fd/inet/options_restore.h"
 #include "kinds/fd/inet/tcp_repair.h"
 #include "kinds/fd/sockopts.h"
 #include "kmem/pending.h"

@@ -84,15 +84,22 @@ static int add_group(struct dump *dump, InetSkEntry *entry, const char *device, 
 	return err;
 }
 
-/* @address: in network order. */
-static int ask_group(struct dump *dump, int fd, InetSkEntry *entry, int family, const char *device, const void *address)
+/* A group that some socket of this host is a member of. */
+struct group {
+	int family;
+	const char *device;
+	const void *address; /* in network order */
+};
+
+static int ask_group(struct dump *dump, int fd, InetSkEntry *entry, const struct group *group)
 {
+	const char *device = group->device;
 	struct filter filter = { .head = { .gf_interface = if_nametoindex(device), .gf_numsrc = SOURCES_MAX } };
 	socklen_t len = sizeof(filter);
 
-	set_address(&filter.head.gf_group, family, address);
+	set_address(&filter.head.gf_group, group->family, group->address);
 	if (!filter.head.gf_interface ||
-	    getsockopt(fd, family == AF_INET ? SOL_IP : SOL_IPV6, MCAST_MSFILTER, &filter, &len) < 0)
+	    getsockopt(fd, group->family == AF_INET ? SOL_IP : SOL_IPV6, MCAST_MSFILTER, &filter, &len) < 0)
 		return 0;
 	if (filter.head.gf_numsrc > SOURCES_MAX) {
 		log_warn("a multicast membership on %s has %u sources: %u are kept", device, filter.head.gf_numsrc,
@@ -115,7 +122,7 @@ static int save_v4(struct dump *dump, int fd, InetSkEntry *entry)
 		unsigned address;
 
 		if (line[0] == '\t' && sscanf(line, " %8X", &address) == 1)
-			err = ask_group(dump, fd, entry, AF_INET, device, &address);
+			err = ask_group(dump, fd, entry, &(struct group){ AF_INET, device, &address });
 		else if (line[0] != '\t' && sscanf(line, "%*u %15s", device) != 1)
 			device[0] = '\0';
 	}
@@ -139,7 +146,7 @@ static int save_v6(struct dump *dump, int fd, InetSkEntry *entry)
 		for (size_t i = 0; good && i < sizeof(address); i++)
 			good = sscanf(hex + 2 * i, "%2hhx", &address[i]) == 1;
 		if (good)
-			err = ask_group(dump, fd, entry, AF_INET6, device, address);
+			err = ask_group(dump, fd, entry, &(struct group){ AF_INET6, device, address });
 	}
 	return err;
 }

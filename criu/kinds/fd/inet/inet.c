@@ -9,7 +9,7 @@
 #include "kinds/fd/inet/load.h"
 #include "kinds/fd/inet/lock.h"
 #include "kinds/fd/inet/open.h"
-#include "kinds/fd/inet/options.h"
+#include "kinds/fd/inet/options_save.h"
 #include "kinds/fd/inet/read.h"
 #include "kinds/fd/inet/save.h"
 #include "kinds/fd/inet/tcp_save.h"
@@ -55,6 +55,8 @@ static void end_dump(struct dump *dump, struct inet_dump *data, bool goes_on)
 	keeper_free(steal_ptr(&data->keeper));
 	inet_backlog_close(data);
 	inet_fresh_close(data);
+	if (data->diag >= 0)
+		close(steal_fd(&data->diag));
 	inet_lock_release(dump, data, goes_on);
 }
 

@@ -6,7 +6,7 @@
 #include "kinds/fd/inet/datagrams.h"
 #include "kinds/fd/inet/groups.h"
 #include "kinds/fd/inet/libnet_calls.h"
-#include "kinds/fd/inet/options.h"
+#include "kinds/fd/inet/options_restore.h"
 #include "kinds/fd/inet/tcp_keys.h"
 #include "kinds/fd/inet/tcp_open.h"
 #include "kinds/fd/inet/tcp_repair.h"

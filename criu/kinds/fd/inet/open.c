@@ -12,7 +12,7 @@
 #include "kinds/fd/inet/datagrams.h"
 #include "kinds/fd/inet/errors.h"
 #include "kinds/fd/inet/groups.h"
-#include "kinds/fd/inet/options.h"
+#include "kinds/fd/inet/options_restore.h"
 #include "kinds/fd/inet/tcp_failed.h"
 #include "kinds/fd/inet/tcp_keys.h"
 #include "kinds/fd/inet/tcp_open.h"

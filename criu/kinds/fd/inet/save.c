@@ -9,7 +9,7 @@
 #include "kinds/fd/inet/datagrams.h"
 #include "kinds/fd/inet/groups.h"
 #include "kinds/fd/inet/mptcp.h"
-#include "kinds/fd/inet/options.h"
+#include "kinds/fd/inet/options_save.h"
 #include "kinds/fd/inet/state.h"
 #include "kinds/fd/inet/tcp_save.h"
 #include "kinds/fd/sockopts.h"

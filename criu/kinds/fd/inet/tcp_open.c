@@ -12,7 +12,7 @@
 #include <sys/ioctl.h>
 #include "kinds/fd/inet/address.h"
 #include "kinds/fd/inet/data.h"
-#include "kinds/fd/inet/options.h"
+#include "kinds/fd/inet/options_restore.h"
 #include "kinds/fd/inet/segment.h"
 #include "kinds/fd/inet/tcp_keys.h"
 #include "kinds/fd/inet/tcp_repair.h"
@@ -235,16 +235,17 @@ int tcp_connect_repaired(const struct inet_socket *sk, int fd)
 
 /* ---- ready: it lives ---- */
 
-static int peer_says(const struct inet_socket *sk, int fd, bool fin, uint32_t seq, uint32_t ack, uint32_t then_state)
+/* @says: fin, seq and ack; the rest is that of the connection. */
+static int peer_says(const struct inet_socket *sk, int fd, struct segment says, uint32_t then_state)
 {
 	const TcpStreamEntry *e = sk->stream;
 	uint32_t window = e->snd_wnd >> (e->opt_mask & TCPI_OPT_WSCALE ? e->snd_wscale : 0);
-	struct segment segment = { .fin = fin, .seq = seq, .ack = ack, .window = MIN_OF(window, UINT16_MAX) };
 	int err;
 
-	inet_entry_target(sk->entry, &segment.from);
-	inet_entry_source(sk->entry, &segment.to);
-	err = segment_send(&segment);
+	says.window = MIN_OF(window, UINT16_MAX);
+	inet_entry_target(sk->entry, &says.from);
+	inet_entry_source(sk->entry, &says.to);
+	err = segment_send(&says);
 	return err ? err : tcp_await_state(fd, then_state);
 }
 
@@ -267,10 +268,12 @@ static int revive_stream(const struct inet_socket *sk, int fd)
 	uint32_t state = sk->entry->state;
 	bool rest = e->unsq_len > 0, sent_fin = tcp_sent_fin(state);
 	bool said_later = state == TCP_CLOSING || state == TCP_FIN_WAIT2;
+	const struct segment fin = { .fin = true, .seq = e->inq_seq - 1, .ack = first_sent(sk) };
+	const struct segment ack = { .seq = e->inq_seq, .ack = e->outq_seq };
 	int err = 0;
 
 	if (state == TCP_CLOSE_WAIT || state == TCP_LAST_ACK)
-		err = peer_says(sk, fd, true, e->inq_seq - 1, first_sent(sk), TCP_CLOSE_WAIT);
+		err = peer_says(sk, fd, fin, TCP_CLOSE_WAIT);
 	/* In repair mode a FIN counts as sent, and is not. */
 	if (!err && sent_fin && !rest)
 		err = close_sending(fd);
@@ -288,9 +291,9 @@ static int revive_stream(const struct inet_socket *sk, int fd)
 	if (!err && sent_fin && rest)
 		err = close_sending(fd);
 	if (!err && state == TCP_CLOSING)
-		err = peer_says(sk, fd, true, e->inq_seq - 1, first_sent(sk), TCP_CLOSING);
+		err = peer_says(sk, fd, fin, TCP_CLOSING);
 	if (!err && state == TCP_FIN_WAIT2)
-		err = peer_says(sk, fd, false, e->inq_seq, e->outq_seq, TCP_FIN_WAIT2);
+		err = peer_says(sk, fd, ack, TCP_FIN_WAIT2);
 	if (!err && said_later)
 		err = tcp_keys_restore(fd, sk->entry);
 	/* Closed for reading by the program itself. */
