@@ -6,15 +6,12 @@
  */
 #include "kinds/fd/inet/keeper.h"
 #include <errno.h>
-#include <linux/sockios.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -27,7 +24,6 @@
 #include "util/fds.h"
 #include "util/log.h"
 
-#define SO_PEEK_OFF_ 42
 #define AREA_AT_LEAST (16u << 20)
 #define TREE_WAIT_MS 300
 
@@ -56,228 +52,7 @@ static void *share(size_t size, int flags)
 	return p == MAP_FAILED ? NULL : p;
 }
 
-/* ---- in the keeper: reading ---- */
-
-static int number(int fd, int level, int name, void *ret)
-{
-	socklen_t len = sizeof(uint32_t);
-
-	return getsockopt(fd, level, name, ret, &len) < 0 ? -errno : 0;
-}
-
-static void set_offset(int fd, int offset)
-{
-	setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF_, &offset, sizeof(offset));
-}
-
-/* -1: none, as a rule. */
-static int get_offset(int fd)
-{
-	int offset = -1;
-
-	return number(fd, SOL_SOCKET, SO_PEEK_OFF_, &offset) < 0 ? -1 : offset;
-}
-
-/* Written down first: should the keeper be killed, the dumper puts it back. */
-static void move_offset(struct keeper_job *job, int was, int to)
-{
-	job->offset = was;
-	job->offset_moved = true;
-	set_offset(job->fd, to);
-}
-
-static void put_offset_back(struct keeper_job *job)
-{
-	set_offset(job->fd, job->offset);
-	job->offset_moved = false;
-}
-
-/* From its beginning, wherever the program peeks. */
-static int peek(struct keeper_job *job, char *to, uint32_t len)
-{
-	int offset = len ? get_offset(job->fd) : -1;
-	ssize_t done;
-
-	if (!len)
-		return 0;
-	if (offset >= 0)
-		move_offset(job, offset, -1);
-	done = recv(job->fd, to, len, MSG_PEEK | MSG_DONTWAIT);
-	if (offset >= 0)
-		put_offset_back(job);
-	return done == (ssize_t)len ? 0 : -ENODATA;
-}
-
-/* A look behind the last byte would take it away. */
-static bool has_error(const struct keeper_job *job)
-{
-	struct pollfd p = { .fd = job->fd };
-
-	return poll(&p, 1, 0) > 0 && (p.revents & POLLERR);
-}
-
-static ssize_t peek_at(struct keeper_job *job, uint32_t at)
-{
-	ssize_t done;
-
-	set_offset(job->fd, (int)at);
-	done = recv(job->fd, job->in + at, job->in_len - at, MSG_PEEK | MSG_DONTWAIT);
-	return done < 0 && errno == EAGAIN ? 0 : done < 0 ? -errno : done;
-}
-
-/*
- * A read that meets the urgent byte stops in front of it. The next one goes on with it (SO_OOBINLINE) or behind it: then
- * it is there for MSG_OOB only, and counts as one byte all the same. tcp(7), net/ipv4/tcp.c
- */
-static int peek_around_mark(struct keeper_job *job)
-{
-	int inlined = 0, at_mark = 0;
-	ssize_t before = 0, behind = 0;
-
-	if (number(job->fd, SOL_SOCKET, SO_OOBINLINE, &inlined) < 0 || ioctl(job->fd, SIOCATMARK, &at_mark) < 0)
-		return -errno;
-	if (!at_mark)
-		before = peek_at(job, 0);
-	if (before < 0 || before == job->in_len)
-		return before < 0 ? (int)before : -ENOBUFS;
-	job->mark = before;
-	job->used = before + !inlined;
-	behind = has_error(job) ? -EBUSY : peek_at(job, before);
-	if (behind < 0)
-		return (int)behind;
-	if (!inlined) {
-		/* They belong behind the byte that was passed over. */
-		memmove(job->in + before + 1, job->in + before, behind);
-		job->in[before] = 0;
-		job->mark_read = recv(job->fd, job->in + before, 1, MSG_OOB | MSG_PEEK | MSG_DONTWAIT) != 1;
-	}
-	job->used += behind;
-	return job->used < job->in_len ? 0 : -ENOBUFS;
-}
-
-static int peek_urgent(struct keeper_job *job)
-{
-	int err;
-
-	move_offset(job, get_offset(job->fd), 0);
-	err = peek_around_mark(job);
-	put_offset_back(job);
-	return err;
-}
-
-/* The urgent byte has been read, and lies ahead: nothing else tells than that there is more than was said. */
-static int find_hidden_mark(struct keeper_job *job)
-{
-	ssize_t more;
-	char byte;
-
-	if (!job->in_len || has_error(job))
-		return 0;
-	move_offset(job, get_offset(job->fd), (int)job->in_len);
-	more = recv(job->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-	put_offset_back(job);
-	return more == 1 ? -EBUSY : 0;
-}
-
-static int peek_stream(struct keeper_job *job)
-{
-	int err;
-
-	if (job->urgent)
-		return peek_urgent(job);
-	err = peek(job, job->in, job->in_len);
-	return err ? err : find_hidden_mark(job);
-}
-
-static int read_repaired(struct keeper_job *job)
-{
-	socklen_t len = sizeof(job->window);
-	int fd = job->fd, err = tcp_repair_queue(fd, TCP_RECV_QUEUE);
-
-	if (!err)
-		err = number(fd, SOL_TCP, TCP_QUEUE_SEQ, &job->in_seq);
-	if (!err)
-		err = tcp_repair_queue(fd, TCP_SEND_QUEUE);
-	if (!err)
-		err = number(fd, SOL_TCP, TCP_QUEUE_SEQ, &job->out_seq);
-	if (!err)
-		err = peek(job, job->out, job->out_len);
-	if (!err)
-		err = number(fd, SOL_TCP, TCP_MAXSEG, &job->mss);
-	if (!err)
-		err = number(fd, SOL_TCP, TCP_TIMESTAMP, &job->timestamp);
-	/* Only those that have sent and received have a window. */
-	job->has_window = !err && !getsockopt(fd, SOL_TCP, TCP_REPAIR_WINDOW, &job->window, &len);
-	return err;
-}
-
-static int leave_repair(const struct keeper_job *job)
-{
-	int err = tcp_repair(job->fd, TCP_REPAIR_OFF_NO_WP);
-
-	if (!err && job->reuse && setsockopt(job->fd, SOL_SOCKET, SO_REUSEADDR, &job->reuse, sizeof(job->reuse)) < 0)
-		err = -errno;
-	return err;
-}
-
-static int read_stream(struct keeper_job *job)
-{
-	int err = peek_stream(job), left;
-
-	if (!err)
-		err = tcp_repair(job->fd, TCP_REPAIR_ON);
-	if (err)
-		return err;
-	err = read_repaired(job);
-	left = leave_repair(job);
-	return err ? err : left;
-}
-
-static ssize_t read_datagram(int fd, char *to, size_t room)
-{
-	struct keeper_datagram head = { 0 };
-	struct iovec iov = { to + sizeof(head), room - sizeof(head) };
-	struct msghdr msg = {
-		.msg_name = head.from, .msg_namelen = sizeof(head.from), .msg_iov = &iov, .msg_iovlen = 1
-	};
-	ssize_t len = room > sizeof(head) ? recvmsg(fd, &msg, MSG_PEEK | MSG_DONTWAIT) : -1;
-
-	if (room <= sizeof(head) || (len >= 0 && (msg.msg_flags & MSG_TRUNC)))
-		return -ENOBUFS;
-	if (len < 0)
-		return errno == EAGAIN ? 0 : -errno;
-	head.len = len;
-	head.from_len = MIN_OF(msg.msg_namelen, sizeof(head.from));
-	memcpy(to, &head, sizeof(head));
-	return sizeof(head) + len;
-}
-
-/* With a peek offset each peek sees the next one. udp(7), net/core/datagram.c */
-static int read_datagrams(struct keeper_job *job)
-{
-	ssize_t len;
-
-	move_offset(job, get_offset(job->fd), 0);
-	do {
-		len = read_datagram(job->fd, job->in + job->used, job->in_len - job->used);
-		job->used += MAX_OF(len, 0);
-	} while (len > 0);
-	put_offset_back(job);
-	/* What has come since its size was asked for does not fit. */
-	return len == -ENOBUFS ? 0 : len;
-}
-
-static int work(struct keeper_job *job)
-{
-	switch (job->what) {
-	case KEEPER_STREAM:
-		return read_stream(job);
-	case KEEPER_BYTES:
-		return peek(job, job->in, job->in_len);
-	default:
-		return read_datagrams(job);
-	}
-}
+/* ---- in the keeper ---- */
 
 static bool dumper_died(int sock)
 {
@@ -285,8 +60,6 @@ static bool dumper_died(int sock)
 
 	return !recv(sock, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
 }
-
-/* ---- in the keeper: taking back ---- */
 
 static size_t count_dead(const struct keeper_care *care, int ms)
 {
@@ -330,7 +103,7 @@ static __attribute__((noreturn)) void keep(const struct keeper *k, const struct 
 	while (recv(sock, &byte, 1, 0) == 1) {
 		for (uint32_t i = c->first; i < c->first + c->nr && !dumper_died(sock) && guard_enter(k->guard); i++) {
 			atomic_store(&c->at, i);
-			c->jobs[i].err = work(&c->jobs[i]);
+			c->jobs[i].err = keeper_job_run(&c->jobs[i]);
 			guard_leave(k->guard);
 		}
 		/* Unheard, the dumper would wait for ever; that we end it hears. */
@@ -460,10 +233,7 @@ static int keeper_is_gone(struct keeper *k)
 {
 	struct keeper_job *job = &k->common->jobs[atomic_load(&k->common->at)];
 
-	if (job->what == KEEPER_STREAM)
-		leave_repair(job);
-	if (job->offset_moved)
-		put_offset_back(job);
+	keeper_job_undo(job);
 	guard_leave(k->guard);
 	return -EPIPE;
 }

@@ -5,42 +5,9 @@
  * begun before the tree can move (run/guard.h); later it takes back the lock of the network, or closes connections silently, if nobody is left to do it.
  */
 #pragma once
-#include <netinet/tcp.h>
-#include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <sys/types.h>
-
-enum keeper_what {
-	KEEPER_STREAM, /* a connection, in repair mode: numbers, both queues */
-	KEEPER_BYTES, /* what can still be read of one that is over */
-	KEEPER_DATAGRAMS, /* struct keeper_datagram, with its bytes, one after the other */
-};
-
-/* Lies in memory that both processes see. */
-struct keeper_job {
-	enum keeper_what what;
-	int fd;
-	int reuse; /* SO_REUSEADDR, which leaving repair mode forgets */
-	uint32_t in_len, out_len; /* what is to be read; datagrams: in_len is room */
-	bool urgent; /* KEEPER_STREAM with urgent data (MSG_OOB): in_len is room, @used bytes are there */
-	int offset; /* SO_PEEK_OFF, while it is another one */
-	bool offset_moved;
-	/* Answers; valid until the next keeper_read(). */
-	int err;
-	char *in, *out;
-	uint32_t used; /* datagrams, or urgent data: bytes at @in */
-	uint32_t mark; /* the urgent byte at @in, 0 if its value is not told any more */
-	bool mark_read; /* the program has it */
-	uint32_t in_seq, out_seq, mss, timestamp;
-	bool has_window;
-	struct tcp_repair_window window;
-};
-
-struct keeper_datagram {
-	uint32_t len, from_len;
-	char from[28]; /* sockaddr_in or sockaddr_in6 */
-};
+#include "kinds/fd/inet/keeper_job.h"
 
 /* What it may have to take back. */
 struct keeper_care {

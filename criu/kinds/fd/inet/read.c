@@ -3,7 +3,6 @@
 #include "kinds/fd/inet/read.h"
 #include <errno.h>
 #include <linux/sockios.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include "kinds/fd/inet/address.h"
@@ -70,20 +69,11 @@ static int stream_sizes(const struct inet_held *held, struct keeper_job *job, ui
 	return 0;
 }
 
-/* MSG_OOB has something to read, or the program stands at the mark. */
-static bool has_urgent(const struct inet_held *held)
-{
-	struct pollfd p = { .fd = held->local, .events = POLLPRI };
-	int at_mark = 0;
-
-	return (poll(&p, 1, 0) > 0 && (p.revents & POLLPRI)) || (!ioctl(held->local, SIOCATMARK, &at_mark) && at_mark);
-}
-
 static int fill_stream_job(struct inet_held *held, struct keeper_job *job)
 {
 	int err = stream_sizes(held, job, &held->unsent);
 
-	job->urgent = !err && held->entry->state != TCP_SYN_SENT && has_urgent(held);
+	job->urgent = !err && held->entry->state != TCP_SYN_SENT && tcp_has_urgent(held->local);
 	/* How much is behind the mark no call tells; their memory is more than that. */
 	if (job->urgent)
 		job->in_len += inet_memory_waiting(held->local) + 2;

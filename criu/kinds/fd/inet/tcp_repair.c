@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "kinds/fd/inet/tcp_repair.h"
+#include <poll.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include "base/bits.h"
 
@@ -51,4 +53,12 @@ int tcp_await_state(int fd, uint32_t state)
 		nanosleep(&ms, NULL); /* style: there is no event */
 	}
 	return -ETIMEDOUT;
+}
+
+bool tcp_has_urgent(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLPRI };
+	int at_mark = 0;
+
+	return (poll(&p, 1, 0) > 0 && (p.revents & POLLPRI)) || (!ioctl(fd, SIOCATMARK, &at_mark) && at_mark);
 }

@@ -42,3 +42,5 @@ int tcp_set_sequence(int fd, int queue, uint32_t seq);
 /* Into the queue that repair mode has chosen, or as any send(2). */
 int tcp_put_bytes(int fd, const char *from, uint32_t len);
 int tcp_await_state(int fd, uint32_t state);
+/* MSG_OOB has something to read, or the program stands at the mark. */
+bool tcp_has_urgent(int fd);

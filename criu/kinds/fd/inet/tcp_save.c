@@ -204,14 +204,6 @@ static int save_closed_keys(struct dump *dump, const struct fd_probe *probe, Ine
 	return err;
 }
 
-static bool has_urgent(int fd)
-{
-	struct pollfd p = { .fd = fd, .events = POLLPRI };
-	int at_mark = 0;
-
-	return (poll(&p, 1, 0) > 0 && (p.revents & POLLPRI)) || (!ioctl(fd, SIOCATMARK, &at_mark) && at_mark);
-}
-
 /* A connection that is over: what has not been read of it yet, and the error that reads then give, once. */
 static int save_closed(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry, const struct tcp_info *info)
 {
@@ -225,9 +217,9 @@ static int save_closed(struct dump *dump, const struct fd_probe *probe, InetSkEn
 		save_error(dump, probe, entry, &m);
 	if (m.has_md5 && m.shutdown != SK_SHUTDOWN__BOTH)
 		err = save_closed_keys(dump, probe, entry);
-	if (err || ioctl(probe->local, SIOCINQ, &waiting) < 0 || (waiting <= 0 && !has_urgent(probe->local)))
+	if (err || ioctl(probe->local, SIOCINQ, &waiting) < 0 || (waiting <= 0 && !tcp_has_urgent(probe->local)))
 		return err;
-	if (has_urgent(probe->local))
+	if (tcp_has_urgent(probe->local))
 		dump_blocker(dump, probe->task, probe->fd,
 			     "%s: urgent data (MSG_OOB) waits in a connection that is over: let the program read it",
 			     probe->link);
