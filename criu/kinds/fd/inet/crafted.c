@@ -98,9 +98,11 @@ static void correct_udp_checksum(uint8_t *udp, bool lite)
 	memcpy(udp + offsetof(struct libnet_udp_hdr, uh_sum), &sum, sizeof(sum));
 }
 
-static int send_bytes(const struct crafted_ip *ip, const uint8_t *bytes, size_t len)
+static int send_bytes(const struct crafted_ip *ip, uint8_t *bytes, size_t len)
 {
 	union inet_address to = *ip->to;
+	struct iovec iov = { bytes, len };
+	struct msghdr msg = { .msg_name = &to, .msg_iov = &iov, .msg_iovlen = 1 };
 	_cleanup_close_ int fd = -1;
 	int mark = NFT_LOCK_MARK;
 
@@ -109,9 +111,9 @@ static int send_bytes(const struct crafted_ip *ip, const uint8_t *bytes, size_t 
 						   .sin_addr.s_addr = inet_address_v4(ip->to) } };
 	else
 		to.v6.sin6_port = 0;
+	msg.msg_namelen = inet_address_len(&to);
 	fd = socket(to.any.sa_family, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)) < 0 ||
-	    sendto(fd, bytes, len, 0, &to.any, inet_address_len(&to)) < 0)
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)) < 0 || sendmsg(fd, &msg, 0) < 0)
 		return -errno;
 	return 0;
 }
@@ -119,7 +121,7 @@ static int send_bytes(const struct crafted_ip *ip, const uint8_t *bytes, size_t 
 int crafted_send(struct crafted *c, const struct crafted_ip *ip)
 {
 	size_t head = is_v4(ip) ? LIBNET_IPV4_H : LIBNET_IPV6_H;
-	uint8_t *bytes = NULL;
+	uint8_t *bytes = NULL; /* libnet's */
 	uint32_t len = 0;
 	int err = crafted_add_ip(c, ip, NULL);
 
