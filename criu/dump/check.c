@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "dump/dump.h"
+#include "image/dir.h"
 #include "run/dump.h"
 #include "util/fds.h"
 #include "util/log.h"
@@ -128,9 +129,9 @@ static int look(struct dump *dump)
 
 	if (err < 0)
 		return fail(err, "a file system of our own, in memory");
-	err = image_dir_begin(dump->dir);
+	err = image_store_begin(dump->dir);
 	if (err < 0)
-		return fail(err, "%s", image_dir_error(dump->dir));
+		return fail(err, "%s", image_store_error(dump->dir));
 	err = look_at_tree(dump);
 	if (!err)
 		err = dump_find_shared(dump);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
+#include "image/dir.h"
 #include "run/dump.h"
 #include "run/guard.h"
 #include "run/interrupt.h"
@@ -31,11 +32,11 @@ static int open_images(struct dump *dump)
 
 	if (err < 0)
 		return fail(err, "open the images directory %s", path);
-	err = image_dir_begin(dump->dir);
+	err = image_store_begin(dump->dir);
 	if (err < 0)
-		return fail(err, "%s", image_dir_error(dump->dir));
+		return fail(err, "%s", image_store_error(dump->dir));
 	if (dump->short_freeze)
-		image_dir_hold(dump->dir);
+		image_store_hold(dump->dir);
 	return 0;
 }
 
@@ -182,16 +183,16 @@ static int save_and_release(struct dump *dump)
 	if (!err)
 		err = guard_end_of_tree(dump);
 	if (!err) {
-		err = image_dir_publish(dump->dir);
+		err = image_store_publish(dump->dir);
 		if (err < 0)
-			fail(err, "%s", image_dir_error(dump->dir));
+			fail(err, "%s", image_store_error(dump->dir));
 	}
 	if (!err)
 		err = notify_step(dump->opts, "post-dump", dump->opts->pid);
 	if (!err) {
-		err = image_dir_commit(dump->dir);
+		err = image_store_commit(dump->dir);
 		if (err < 0)
-			fail(err, "%s", image_dir_error(dump->dir));
+			fail(err, "%s", image_store_error(dump->dir));
 	}
 	if (!err)
 		err = commit_kinds(dump);
@@ -205,7 +206,7 @@ static int save_and_release(struct dump *dump)
 	thaw(dump, start);
 	if (!dump->complete) {
 		undo_kinds(dump);
-		image_dir_abort(dump->dir);
+		image_store_abort(dump->dir);
 	}
 	return err;
 }
@@ -250,7 +251,7 @@ static int dump_once(const struct options *opts, struct attempts *attempts, bool
 	attempts->frozen_us += dump->stats.dump.frozen_time;
 	dump->stats.dump.frozen_time = attempts->frozen_us;
 	if (!err)
-		stats_finish_dump(opts, opts->work_dir_fd >= 0 ? opts->work_dir_fd : image_dir_fd(dump->dir),
+		stats_finish_dump(opts, opts->work_dir_fd >= 0 ? opts->work_dir_fd : image_store_fd(dump->dir),
 				  &dump->stats.dump);
 	if (!err && opts->leave_running)
 		tell_frozen(dump->stats.dump.frozen_time);

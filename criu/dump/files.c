@@ -231,7 +231,7 @@ static int save_fd(struct file_pass *pass, struct dump_task *dt, struct fd_probe
 	err = dump_remember_fd(dump, dt, probe->fd, line.id);
 	if (!err)
 		err = image_write_record(img, &line.base);
-	return err < 0 ? fail(err, "%s", image_dir_error(dump->dir)) : 0;
+	return err < 0 ? fail(err, "%s", image_store_error(dump->dir)) : 0;
 }
 
 static void forget_probe(struct fd_probe *probe)
@@ -273,7 +273,7 @@ static int save_table(struct file_pass *pass, struct dump_task *dt)
 	if (err)
 		return err;
 	err = image_close(steal_ptr(&img));
-	return err < 0 ? fail(err, "%s", image_dir_error(pass->dump->dir)) : 0;
+	return err < 0 ? fail(err, "%s", image_store_error(pass->dump->dir)) : 0;
 }
 
 static int in_flight_file_id(struct dump *dump, struct dump_task *task, int local, uint32_t *ret_id)

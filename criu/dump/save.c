@@ -18,7 +18,7 @@ static int write_single(struct dump *dump, enum image_type type, uint64_t id, co
 {
 	int err = image_write_single(dump->dir, type, id, msg);
 
-	return err < 0 ? fail(err, "%s", image_dir_error(dump->dir)) : 0;
+	return err < 0 ? fail(err, "%s", image_store_error(dump->dir)) : 0;
 }
 
 /* Of a task, or the tool's own (NULL). */
@@ -152,7 +152,7 @@ static int save_pstree(struct dump *dump)
 	}
 	if (!err)
 		err = image_close(steal_ptr(&img));
-	return err < 0 ? fail(err, "%s", image_dir_error(dump->dir)) : 0;
+	return err < 0 ? fail(err, "%s", image_store_error(dump->dir)) : 0;
 }
 
 static int save_inventory(struct dump *dump)

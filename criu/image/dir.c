@@ -42,11 +42,11 @@ struct held_image {
 	uint8_t data[];
 };
 
-struct image_dir {
+struct image_store {
 	int fd;
 	dev_t dev;
 	ino_t ino;
-	struct image_dir *child, *parent; /* the chain of parents; each owns its parent */
+	struct image_store *child, *parent; /* the chain of parents; each owns its parent */
 	struct image_error error;
 	bool locked, read_locked;
 	struct seen_images seen; /* while it is locked for reading */
@@ -59,7 +59,7 @@ struct image_dir {
 	/* The transaction. */
 	pid_t writer_pid; /* 0 without one; a forked child must not abort it */
 	bool replaces; /* an older dump lies here */
-	bool published; /* everything has its name: image_dir_publish() */
+	bool published; /* everything has its name: image_store_publish() */
 	int writers_open;
 	int writer_error; /* the first one */
 	uint32_t last_pages_id;
@@ -77,7 +77,7 @@ static void temp_name(const char *name, const char *suffix, char ret[static TEMP
 	snprintf(ret, TEMP_NAME_MAX, "%s%s", name, suffix);
 }
 
-int image_dir_fail(struct image_dir *dir, int error, const char *fmt, ...)
+int image_store_fail(struct image_store *dir, int error, const char *fmt, ...)
 {
 	va_list args;
 
@@ -87,22 +87,22 @@ int image_dir_fail(struct image_dir *dir, int error, const char *fmt, ...)
 	return error;
 }
 
-const char *image_dir_error(const struct image_dir *dir)
+const char *image_store_error(const struct image_store *dir)
 {
 	return dir->error.text;
 }
 
-int image_dir_fd(const struct image_dir *dir)
+int image_store_fd(const struct image_store *dir)
 {
 	return dir->fd;
 }
 
-bool image_dir_holds(const struct image_dir *dir)
+bool image_store_holds(const struct image_store *dir)
 {
 	return dir->holds && dir->held_bytes < HELD_MAX;
 }
 
-void image_dir_hold(struct image_dir *dir)
+void image_store_hold(struct image_store *dir)
 {
 	dir->holds = true;
 }
@@ -117,7 +117,7 @@ static void drop_list(struct held_image *image)
 	}
 }
 
-static void drop_held(struct image_dir *dir)
+static void drop_held(struct image_store *dir)
 {
 	drop_list(dir->held);
 	dir->held = NULL;
@@ -126,12 +126,12 @@ static void drop_held(struct image_dir *dir)
 	dir->holds = false;
 }
 
-int image_dir_keep(struct image_dir *dir, enum image_type type, uint64_t id, const void *data, size_t len)
+int image_store_keep(struct image_store *dir, enum image_type type, uint64_t id, const void *data, size_t len)
 {
 	struct held_image *image = malloc(sizeof(*image) + len);
 
 	if (!image)
-		return image_dir_fail(dir, -ENOMEM, "out of memory");
+		return image_store_fail(dir, -ENOMEM, "out of memory");
 	*image = (struct held_image){ .type = type, .id = id, .len = len };
 	memcpy(image->data, data, len);
 	if (dir->held_last)
@@ -144,10 +144,10 @@ int image_dir_keep(struct image_dir *dir, enum image_type type, uint64_t id, con
 }
 
 /* Opened anew, so that the position for readdir is ours alone. */
-static int dir_open_at(int at, const char *path, struct image_dir **ret_dir)
+static int dir_open_at(int at, const char *path, struct image_store **ret_dir)
 {
 	_cleanup_close_ int fd = openat(at, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct image_dir *dir;
+	struct image_store *dir;
 	struct stat st;
 
 	if (fd < 0)
@@ -164,17 +164,17 @@ static int dir_open_at(int at, const char *path, struct image_dir **ret_dir)
 	return 0;
 }
 
-int image_dir_open(const char *path, struct image_dir **ret_dir)
+int image_dir_open(const char *path, struct image_store **ret_dir)
 {
 	return dir_open_at(AT_FDCWD, path, ret_dir);
 }
 
-int image_dir_open_fd(int fd, struct image_dir **ret_dir)
+int image_dir_open_fd(int fd, struct image_store **ret_dir)
 {
 	return dir_open_at(fd, ".", ret_dir);
 }
 
-int image_dir_open_scratch(struct image_dir **ret_dir)
+int image_dir_open_scratch(struct image_store **ret_dir)
 {
 	_cleanup_close_ int fs = fsopen("tmpfs", FSOPEN_CLOEXEC), fd = -1;
 
@@ -184,13 +184,13 @@ int image_dir_open_scratch(struct image_dir **ret_dir)
 	return fd < 0 ? -errno : image_dir_open_fd(fd, ret_dir);
 }
 
-void image_dir_close(struct image_dir *dir)
+void image_store_close(struct image_store *dir)
 {
 	while (dir) {
-		struct image_dir *parent = dir->parent;
+		struct image_store *parent = dir->parent;
 
 		if (dir->writer_pid == getpid())
-			image_dir_abort(dir);
+			image_store_abort(dir);
 		drop_held(dir);
 		drop_list(dir->copies);
 		close(dir->fd);
@@ -201,7 +201,7 @@ void image_dir_close(struct image_dir *dir)
 	}
 }
 
-int image_dir_move_fd(struct image_dir *dir, int min)
+int image_store_move_fd(struct image_store *dir, int min)
 {
 	for (; dir; dir = dir->parent) {
 		int fd = fcntl(dir->fd, F_DUPFD_CLOEXEC, min);
@@ -215,7 +215,7 @@ int image_dir_move_fd(struct image_dir *dir, int min)
 }
 
 /* The lock is one of our open description of the directory: a forked child holds it, too. */
-static int lock(struct image_dir *dir, int how)
+static int lock(struct image_store *dir, int how)
 {
 	int err = flock(dir->fd, how | LOCK_NB) ? -errno : 0;
 
@@ -224,17 +224,17 @@ static int lock(struct image_dir *dir, int how)
 		return 0;
 	}
 	if (err != -EWOULDBLOCK)
-		return image_dir_fail(dir, err, "lock the directory: %s", strerror(-err));
+		return image_store_fail(dir, err, "lock the directory: %s", strerror(-err));
 	if (how == LOCK_SH)
-		return image_dir_fail(dir, -EBUSY, "the images directory is being written by another dump (flock)");
+		return image_store_fail(dir, -EBUSY, "the images directory is being written by another dump (flock)");
 	/* Who else may read reads beside a reader. */
 	if (flock(dir->fd, LOCK_SH | LOCK_NB))
-		return image_dir_fail(dir, -EBUSY, "the images directory is being written by another dump (flock)");
+		return image_store_fail(dir, -EBUSY, "the images directory is being written by another dump (flock)");
 	flock(dir->fd, LOCK_UN);
-	return image_dir_fail(dir, -EBUSY, "the images directory is being read by a restore (flock)");
+	return image_store_fail(dir, -EBUSY, "the images directory is being read by a restore (flock)");
 }
 
-int image_dir_lock_for_reading(struct image_dir *dir)
+int image_store_lock_for_reading(struct image_store *dir)
 {
 	int err = lock(dir, LOCK_SH);
 
@@ -242,7 +242,7 @@ int image_dir_lock_for_reading(struct image_dir *dir)
 	return err;
 }
 
-void image_dir_unlock(struct image_dir *dir)
+void image_store_unlock(struct image_store *dir)
 {
 	for (; dir; dir = dir->parent)
 		if (dir->locked) {
@@ -251,45 +251,45 @@ void image_dir_unlock(struct image_dir *dir)
 		}
 }
 
-static bool exists(const struct image_dir *dir, const char *name)
+static bool exists(const struct image_store *dir, const char *name)
 {
 	struct stat st;
 
 	return !fstatat(dir->fd, name, &st, AT_SYMLINK_NOFOLLOW);
 }
 
-bool image_dir_is_dump(const struct image_dir *dir)
+bool image_store_is_dump(const struct image_store *dir)
 {
 	return exists(dir, inventory_name);
 }
 
-int image_dir_parent(struct image_dir *dir, struct image_dir **ret_parent)
+int image_store_parent(struct image_store *dir, struct image_store **ret_parent)
 {
-	struct image_dir *parent;
+	struct image_store *parent;
 	int links = 1, err;
 
 	if (dir->distrusted)
-		return image_dir_fail(dir, -EPERM, "a link `parent` is not followed with --untrusted-images");
+		return image_store_fail(dir, -EPERM, "a link `parent` is not followed with --untrusted-images");
 	if (!dir->parent) {
 		err = dir_open_at(dir->fd, "parent", &parent);
 		if (err == -ENOENT && exists(dir, "parent"))
-			return image_dir_fail(dir, -ENOTDIR, "the link `parent` points to nothing");
+			return image_store_fail(dir, -ENOTDIR, "the link `parent` points to nothing");
 		if (err)
-			return image_dir_fail(dir, err, "open the directory behind `parent`: %s", strerror(-err));
-		err = dir->read_locked ? image_dir_lock_for_reading(parent) : 0;
+			return image_store_fail(dir, err, "open the directory behind `parent`: %s", strerror(-err));
+		err = dir->read_locked ? image_store_lock_for_reading(parent) : 0;
 		if (err) {
-			image_dir_fail(dir, err, "behind `parent`: %s", parent->error.text);
-			image_dir_close(parent);
+			image_store_fail(dir, err, "behind `parent`: %s", parent->error.text);
+			image_store_close(parent);
 			return err;
 		}
-		for (const struct image_dir *d = dir; d; d = d->child, links++) {
+		for (const struct image_store *d = dir; d; d = d->child, links++) {
 			if (links <= PARENTS_MAX && (d->dev != parent->dev || d->ino != parent->ino))
 				continue;
-			image_dir_close(parent);
-			return image_dir_fail(dir, -ELOOP,
-					      links > PARENTS_MAX ? "more than %d links `parent`" :
-								    "the chain of %d links `parent` is a loop",
-					      links);
+			image_store_close(parent);
+			return image_store_fail(dir, -ELOOP,
+						links > PARENTS_MAX ? "more than %d links `parent`" :
+								      "the chain of %d links `parent` is a loop",
+						links);
 		}
 		parent->child = dir;
 		dir->parent = parent;
@@ -316,7 +316,7 @@ static bool cut_suffix(const char *name, const char *suffix, char ret_name[stati
  * Clear away what a killed dumper left: new images that never took their names go. When it died within a commit (the
  * older inventory is set aside and none in its place), the older dump gets its files back.
  */
-static int sweep(struct image_dir *dir)
+static int sweep(struct image_store *dir)
 {
 	bool interrupted = !exists(dir, inventory_name) && exists(dir, "inventory.img" SUFFIX_OLD);
 	_cleanup_closedir_ DIR *stream = NULL;
@@ -326,7 +326,7 @@ static int sweep(struct image_dir *dir)
 
 	stream = fd < 0 ? NULL : fdopendir(fd);
 	if (!stream)
-		return image_dir_fail(dir, -errno, "read the directory: %s", strerror(errno));
+		return image_store_fail(dir, -errno, "read the directory: %s", strerror(errno));
 	steal_fd(&fd);
 	while ((entry = readdir(stream))) {
 		if (cut_suffix(entry->d_name, SUFFIX_NEW, name))
@@ -336,31 +336,31 @@ static int sweep(struct image_dir *dir)
 		else if (!interrupted)
 			unlinkat(dir->fd, entry->d_name, 0);
 		else if (renameat(dir->fd, entry->d_name, dir->fd, name))
-			return image_dir_fail(dir, -errno, "give %s its name back: %s", name, strerror(errno));
+			return image_store_fail(dir, -errno, "give %s its name back: %s", name, strerror(errno));
 	}
 	/* Last: with it the older dump is whole again. */
 	if (interrupted && renameat(dir->fd, "inventory.img" SUFFIX_OLD, dir->fd, inventory_name))
-		return image_dir_fail(dir, -errno, "give the inventory its name back: %s", strerror(errno));
+		return image_store_fail(dir, -errno, "give the inventory its name back: %s", strerror(errno));
 	if (!interrupted)
 		unlinkat(dir->fd, "inventory.img" SUFFIX_OLD, 0);
 	return 0;
 }
 
-static int begin(struct image_dir *dir, int how)
+static int begin(struct image_store *dir, int how)
 {
 	int err;
 
 	if (dir->writer_pid)
-		return image_dir_fail(dir, -EBUSY, "the directory is being written already");
+		return image_store_fail(dir, -EBUSY, "the directory is being written already");
 	err = lock(dir, how);
 	if (err)
 		return err;
 	err = how == LOCK_EX ? sweep(dir) : 0;
 	if (err) {
-		image_dir_unlock(dir);
+		image_store_unlock(dir);
 		return err;
 	}
-	dir->replaces = image_dir_is_dump(dir);
+	dir->replaces = image_store_is_dump(dir);
 	dir->writers_open = 0;
 	dir->writer_error = 0;
 	dir->last_pages_id = 0;
@@ -370,17 +370,17 @@ static int begin(struct image_dir *dir, int how)
 	return 0;
 }
 
-int image_dir_begin(struct image_dir *dir)
+int image_store_begin(struct image_store *dir)
 {
 	return begin(dir, LOCK_EX);
 }
 
-int image_dir_begin_beside(struct image_dir *dir)
+int image_store_begin_beside(struct image_store *dir)
 {
 	return begin(dir, LOCK_SH);
 }
 
-static void take_away(struct image_dir *dir, const struct image_file *file)
+static void take_away(struct image_store *dir, const struct image_file *file)
 {
 	char temp[TEMP_NAME_MAX];
 
@@ -389,7 +389,7 @@ static void take_away(struct image_dir *dir, const struct image_file *file)
 }
 
 /* After the new one has been taken away: the older one gets its name back. */
-static void bring_back(struct image_dir *dir, struct image_file *file)
+static void bring_back(struct image_store *dir, struct image_file *file)
 {
 	char old[TEMP_NAME_MAX];
 
@@ -398,7 +398,7 @@ static void bring_back(struct image_dir *dir, struct image_file *file)
 		file->saved_old = false;
 }
 
-static struct image_file *find_file(struct image_dir *dir, const char *name)
+static struct image_file *find_file(struct image_store *dir, const char *name)
 {
 	for (size_t i = 0; i < dir->nr_files; i++)
 		if (!strcmp(dir->files[i].name, name))
@@ -407,7 +407,7 @@ static struct image_file *find_file(struct image_dir *dir, const char *name)
 }
 
 /* Our inventory goes first, an older one comes back last: at no time does one stand for files of both. */
-void image_dir_abort(struct image_dir *dir)
+void image_store_abort(struct image_store *dir)
 {
 	struct image_file *inventory = find_file(dir, inventory_name);
 
@@ -427,11 +427,11 @@ void image_dir_abort(struct image_dir *dir)
 	dir->nr_files = 0;
 	dir->writer_pid = 0;
 	dir->published = false;
-	image_dir_unlock(dir);
+	image_store_unlock(dir);
 }
 
 /* NAME.criu-new becomes NAME; an older NAME is set aside as NAME.criu-old. */
-static int take_name(struct image_dir *dir, struct image_file *file)
+static int take_name(struct image_store *dir, struct image_file *file)
 {
 	char fresh[TEMP_NAME_MAX], old[TEMP_NAME_MAX];
 
@@ -442,15 +442,15 @@ static int take_name(struct image_dir *dir, struct image_file *file)
 	if (!file->saved_old && !renameat(dir->fd, file->name, dir->fd, old))
 		file->saved_old = true;
 	else if (!file->saved_old && errno != ENOENT)
-		return image_dir_fail(dir, -errno, "set the older %s aside: %s", file->name, strerror(errno));
+		return image_store_fail(dir, -errno, "set the older %s aside: %s", file->name, strerror(errno));
 	if (renameat(dir->fd, fresh, dir->fd, file->name))
-		return image_dir_fail(dir, -errno, "name %s: %s", file->name, strerror(errno));
+		return image_store_fail(dir, -errno, "name %s: %s", file->name, strerror(errno));
 	file->under_temp = false;
 	return 0;
 }
 
 /* The reverse of take_name(), as far as that one came; `was_temp` says where the file lay before the commit. */
-static void give_name_back(struct image_dir *dir, struct image_file *file, bool was_temp)
+static void give_name_back(struct image_store *dir, struct image_file *file, bool was_temp)
 {
 	char fresh[TEMP_NAME_MAX], old[TEMP_NAME_MAX];
 
@@ -466,13 +466,13 @@ static void give_name_back(struct image_dir *dir, struct image_file *file, bool 
  * While files of a dump change their names there is no inventory: who dies here leaves no dump rather than a mixture
  * of two. A transaction without an inventory of its own (statistics, a page server's pages) leaves the old one alone.
  */
-static int take_names(struct image_dir *dir, struct image_file *inventory)
+static int take_names(struct image_store *dir, struct image_file *inventory)
 {
 	int err = 0;
 
 	if (dir->replaces && inventory) {
 		if (renameat(dir->fd, inventory_name, dir->fd, "inventory.img" SUFFIX_OLD))
-			return image_dir_fail(dir, -errno, "set the older inventory aside: %s", strerror(errno));
+			return image_store_fail(dir, -errno, "set the older inventory aside: %s", strerror(errno));
 		inventory->saved_old = true;
 	}
 	for (size_t i = 0; i < dir->nr_files && !err; i++)
@@ -490,11 +490,11 @@ static int take_names(struct image_dir *dir, struct image_file *inventory)
 	return err;
 }
 
-static int write_held_image(struct image_dir *dir, const struct held_image *image)
+static int write_held_image(struct image_store *dir, const struct held_image *image)
 {
 	_cleanup_close_ int fd = -1;
 	char name[IMAGE_NAME_MAX];
-	int err = image_dir_create_file(dir, image->type, image->id, &fd);
+	int err = image_store_create(dir, image->type, image->id, &fd);
 
 	if (err)
 		return err;
@@ -503,10 +503,10 @@ static int write_held_image(struct image_dir *dir, const struct held_image *imag
 	if (close(steal_fd(&fd)) && !err && errno != EINTR)
 		err = -errno;
 	image_name(image->type, image->id, name);
-	return err < 0 ? image_dir_fail(dir, err, "write %s: %s", name, strerror(-err)) : 0;
+	return err < 0 ? image_store_fail(dir, err, "write %s: %s", name, strerror(-err)) : 0;
 }
 
-static int write_held(struct image_dir *dir)
+static int write_held(struct image_store *dir)
 {
 	int err = 0;
 
@@ -517,17 +517,17 @@ static int write_held(struct image_dir *dir)
 	return err;
 }
 
-int image_dir_publish(struct image_dir *dir)
+int image_store_publish(struct image_store *dir)
 {
 	int err;
 
 	if (!dir->writer_pid)
-		return image_dir_fail(dir, -EINVAL, "commit without a transaction");
+		return image_store_fail(dir, -EINVAL, "commit without a transaction");
 	if (dir->writers_open)
-		return image_dir_fail(dir, -EBUSY, "commit while %d images are still open", dir->writers_open);
+		return image_store_fail(dir, -EBUSY, "commit while %d images are still open", dir->writers_open);
 	if (dir->writer_error)
-		return image_dir_fail(dir, dir->writer_error, "an image could not be written: %s",
-				      strerror(-dir->writer_error));
+		return image_store_fail(dir, dir->writer_error, "an image could not be written: %s",
+					strerror(-dir->writer_error));
 	err = write_held(dir);
 	if (err)
 		return err;
@@ -536,10 +536,10 @@ int image_dir_publish(struct image_dir *dir)
 	return err;
 }
 
-int image_dir_commit(struct image_dir *dir)
+int image_store_commit(struct image_store *dir)
 {
 	char old[TEMP_NAME_MAX];
-	int err = dir->published ? 0 : image_dir_publish(dir);
+	int err = dir->published ? 0 : image_store_publish(dir);
 
 	if (err)
 		return err;
@@ -552,21 +552,21 @@ int image_dir_commit(struct image_dir *dir)
 	dir->nr_files = 0;
 	dir->writer_pid = 0;
 	dir->published = false;
-	image_dir_unlock(dir);
+	image_store_unlock(dir);
 	return 0;
 }
 
-uint32_t image_dir_next_pages_id(struct image_dir *dir)
+uint32_t image_store_next_pages_id(struct image_store *dir)
 {
 	return ++dir->last_pages_id;
 }
 
-void image_dir_writer_opened(struct image_dir *dir)
+void image_store_writer_opened(struct image_store *dir)
 {
 	dir->writers_open++;
 }
 
-void image_dir_writer_closed(struct image_dir *dir, int error)
+void image_store_writer_closed(struct image_store *dir, int error)
 {
 	dir->writers_open--;
 	if (error && !dir->writer_error)
@@ -574,7 +574,7 @@ void image_dir_writer_closed(struct image_dir *dir, int error)
 }
 
 /* A place for one file more, which counts once nr_files is raised; NULL when out of memory. */
-static struct image_file *next_file(struct image_dir *dir)
+static struct image_file *next_file(struct image_store *dir)
 {
 	if (dir->nr_files == dir->cap_files) {
 		size_t cap = dir->cap_files ? 2 * dir->cap_files : 32;
@@ -589,7 +589,7 @@ static struct image_file *next_file(struct image_dir *dir)
 }
 
 /* `path` is where the image `name` lies until the commit. */
-static int create_exclusive(struct image_dir *dir, const char *name, const char *path)
+static int create_exclusive(struct image_store *dir, const char *name, const char *path)
 {
 	int flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
 	int fd = openat(dir->fd, path, flags, 0600);
@@ -601,7 +601,7 @@ static int create_exclusive(struct image_dir *dir, const char *name, const char 
 	return fd < 0 ? -errno : fd;
 }
 
-int image_dir_create_file(struct image_dir *dir, enum image_type type, uint64_t id, int *ret_fd)
+int image_store_create(struct image_store *dir, enum image_type type, uint64_t id, int *ret_fd)
 {
 	char name[IMAGE_NAME_MAX], temp[TEMP_NAME_MAX];
 	struct image_file *file;
@@ -609,40 +609,40 @@ int image_dir_create_file(struct image_dir *dir, enum image_type type, uint64_t 
 
 	err = image_name(type, id, name);
 	if (err)
-		return image_dir_fail(dir, err, "no image is of type %d", (int)type);
+		return image_store_fail(dir, err, "no image is of type %d", (int)type);
 	if (!dir->writer_pid)
-		return image_dir_fail(dir, -EINVAL, "%s: created outside a transaction", name);
+		return image_store_fail(dir, -EINVAL, "%s: created outside a transaction", name);
 	file = next_file(dir);
 	if (!file)
-		return image_dir_fail(dir, -ENOMEM, "%s: out of memory", name);
+		return image_store_fail(dir, -ENOMEM, "%s: out of memory", name);
 	*file = (struct image_file){ .under_temp = dir->replaces || type == IMAGE_INVENTORY };
 	memcpy(file->name, name, sizeof(name));
 	temp_name(name, SUFFIX_NEW, temp);
 	fd = create_exclusive(dir, name, file->under_temp ? temp : name);
 	if (fd < 0)
-		return image_dir_fail(dir, fd, "create %s: %s", name, strerror(-fd));
+		return image_store_fail(dir, fd, "create %s: %s", name, strerror(-fd));
 	dir->nr_files++;
 	*ret_fd = fd;
 	return 0;
 }
 
-int image_dir_distrust(struct image_dir *dir, uid_t owner)
+int image_dir_distrust(struct image_store *dir, uid_t owner)
 {
 	struct stat st;
 
 	if (fstat(dir->fd, &st))
-		return image_dir_fail(dir, -errno, "stat the images directory: %s", strerror(errno));
+		return image_store_fail(dir, -errno, "stat the images directory: %s", strerror(errno));
 	if (st.st_uid != owner && st.st_uid != 0)
-		return image_dir_fail(dir, -EACCES,
-				      "the images directory is that of user %u, neither root's nor that of user %u",
-				      st.st_uid, owner);
+		return image_store_fail(dir, -EACCES,
+					"the images directory is that of user %u, neither root's nor that of user %u",
+					st.st_uid, owner);
 	dir->distrusted = true;
 	dir->owner = owner;
 	return 0;
 }
 
 /* A FIFO must not hold us up. */
-static int open_image(struct image_dir *dir, const char *name)
+static int open_image(struct image_store *dir, const char *name)
 {
 	struct open_how how = { .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY };
 	int fd;
@@ -654,7 +654,7 @@ static int open_image(struct image_dir *dir, const char *name)
 	return fd < 0 ? -errno : fd;
 }
 
-int image_dir_open_file(struct image_dir *dir, enum image_type type, uint64_t id, int *ret_fd)
+int image_store_open(struct image_store *dir, enum image_type type, uint64_t id, int *ret_fd)
 {
 	_cleanup_close_ int fd = -1;
 	char name[IMAGE_NAME_MAX];
@@ -663,28 +663,28 @@ int image_dir_open_file(struct image_dir *dir, enum image_type type, uint64_t id
 
 	err = image_name(type, id, name);
 	if (err)
-		return image_dir_fail(dir, err, "no image is of type %d", (int)type);
+		return image_store_fail(dir, err, "no image is of type %d", (int)type);
 	fd = open_image(dir, name);
 	err = fd < 0 ? fd : fstat(fd, &st) ? -errno : 0;
 	if (dir->read_locked && (!err || err == -ENOENT)) {
 		int changed = seen_check(&dir->seen, type, id, err ? NULL : &st);
 
 		if (changed)
-			return image_dir_fail(dir, changed == -ESTALE ? -EBADMSG : changed,
-					      "%s has changed since it was read first", name);
+			return image_store_fail(dir, changed == -ESTALE ? -EBADMSG : changed,
+						"%s has changed since it was read first", name);
 	}
 	if (err)
-		return image_dir_fail(dir, err, "open %s: %s", name, strerror(-err));
+		return image_store_fail(dir, err, "open %s: %s", name, strerror(-err));
 	if (!S_ISREG(st.st_mode))
-		return image_dir_fail(dir, -EBADMSG, "%s is no regular file", name);
+		return image_store_fail(dir, -EBADMSG, "%s is no regular file", name);
 	if (dir->distrusted && st.st_uid != dir->owner && st.st_uid != 0)
-		return image_dir_fail(dir, -EACCES, "%s is a file of user %u, neither of root nor of user %u", name,
-				      st.st_uid, dir->owner);
+		return image_store_fail(dir, -EACCES, "%s is a file of user %u, neither of root nor of user %u", name,
+					st.st_uid, dir->owner);
 	*ret_fd = steal_fd(&fd);
 	return 0;
 }
 
-static struct held_image *find_copy(const struct image_dir *dir, enum image_type type, uint64_t id)
+static struct held_image *find_copy(const struct image_store *dir, enum image_type type, uint64_t id)
 {
 	struct held_image *copy = dir->copies;
 
@@ -693,24 +693,24 @@ static struct held_image *find_copy(const struct image_dir *dir, enum image_type
 	return copy;
 }
 
-static int make_copy(struct image_dir *dir, enum image_type type, uint64_t id, struct held_image **ret_copy)
+static int make_copy(struct image_store *dir, enum image_type type, uint64_t id, struct held_image **ret_copy)
 {
 	_cleanup_free_ struct held_image *copy = NULL;
 	_cleanup_close_ int fd = -1;
 	struct stat st;
 	ssize_t got;
-	int err = image_dir_open_file(dir, type, id, &fd);
+	int err = image_store_open(dir, type, id, &fd);
 
 	if (err)
 		return err;
 	if (fstat(fd, &st))
-		return image_dir_fail(dir, -errno, "stat an image: %s", strerror(errno));
+		return image_store_fail(dir, -errno, "stat an image: %s", strerror(errno));
 	if ((uint64_t)st.st_size > COPIED_MAX - dir->copied_bytes)
-		return image_dir_fail(dir, -EFBIG, "the images besides pages have more than %d MB", COPIED_MAX >> 20);
+		return image_store_fail(dir, -EFBIG, "the images besides pages have more than %d MB", COPIED_MAX >> 20);
 	copy = malloc(sizeof(*copy) + (size_t)st.st_size);
 	got = copy ? pread_full(fd, copy->data, (size_t)st.st_size, 0) : -ENOMEM;
 	if (got < 0)
-		return image_dir_fail(dir, (int)got, "copy an image: %s", strerror((int)-got));
+		return image_store_fail(dir, (int)got, "copy an image: %s", strerror((int)-got));
 	copy->type = type;
 	copy->id = id;
 	copy->len = (size_t)got;
@@ -720,7 +720,8 @@ static int make_copy(struct image_dir *dir, enum image_type type, uint64_t id, s
 	return 0;
 }
 
-int image_dir_copy(struct image_dir *dir, enum image_type type, uint64_t id, const uint8_t **ret_buf, size_t *ret_len)
+int image_store_copy(struct image_store *dir, enum image_type type, uint64_t id, const uint8_t **ret_buf,
+		     size_t *ret_len)
 {
 	struct held_image *copy;
 	int err = 0;

@@ -128,7 +128,7 @@ static int read_entries(struct image_reader *img, struct pagemap *map, uint64_t 
 }
 
 /* The pages image, which must have `bytes` at least. A map that wants nothing needs none. */
-static int open_pages(struct image_dir *dir, struct pagemap *map, const char *map_name, uint64_t bytes)
+static int open_pages(struct image_store *dir, struct pagemap *map, const char *map_name, uint64_t bytes)
 {
 	_cleanup_close_ int fd = -1;
 	struct stat st;
@@ -136,23 +136,23 @@ static int open_pages(struct image_dir *dir, struct pagemap *map, const char *ma
 
 	if (!bytes)
 		return 0;
-	err = image_dir_open_file(dir, IMAGE_PAGES, map->pages_id, &fd);
+	err = image_store_open(dir, IMAGE_PAGES, map->pages_id, &fd);
 	if (err == -ENOENT)
-		return image_dir_fail(dir, -EBADMSG, "%s wants pages-%u.img, which is not there", map_name,
-				      map->pages_id);
+		return image_store_fail(dir, -EBADMSG, "%s wants pages-%u.img, which is not there", map_name,
+					map->pages_id);
 	if (err)
 		return err;
 	if (fstat(fd, &st))
-		return image_dir_fail(dir, -errno, "stat pages-%u.img: %s", map->pages_id, strerror(errno));
+		return image_store_fail(dir, -errno, "stat pages-%u.img: %s", map->pages_id, strerror(errno));
 	if ((uint64_t)st.st_size < bytes)
-		return image_dir_fail(dir, -EBADMSG, "%s wants %lu bytes of pages-%u.img, which has %lu", map_name,
-				      (unsigned long)bytes, map->pages_id, (unsigned long)st.st_size);
+		return image_store_fail(dir, -EBADMSG, "%s wants %lu bytes of pages-%u.img, which has %lu", map_name,
+					(unsigned long)bytes, map->pages_id, (unsigned long)st.st_size);
 	map->sources[0] = steal_fd(&fd);
 	return 0;
 }
 
 /* One directory's page map by itself; its one source is its own pages image. */
-static int load_level(struct image_dir *dir, enum image_type type, uint64_t id, struct pagemap **ret_map)
+static int load_level(struct image_store *dir, enum image_type type, uint64_t id, struct pagemap **ret_map)
 {
 	_cleanup_pagemap_ struct pagemap *map = calloc(1, sizeof(*map));
 	_cleanup_image_reader_ struct image_reader *img = NULL;
@@ -161,7 +161,7 @@ static int load_level(struct image_dir *dir, enum image_type type, uint64_t id, 
 	int err;
 
 	if (!map || !(map->sources = malloc(sizeof(*map->sources))))
-		return image_dir_fail(dir, -ENOMEM, "out of memory");
+		return image_store_fail(dir, -ENOMEM, "out of memory");
 	map->sources[0] = -1;
 	map->nr_sources = 1;
 	err = image_open(dir, type, id, &img);
@@ -169,7 +169,7 @@ static int load_level(struct image_dir *dir, enum image_type type, uint64_t id, 
 		return err;
 	err = read_entries(img, map, &bytes);
 	if (err)
-		return image_dir_fail(dir, err, "%s", err == -ENOMEM ? "out of memory" : image_error(img));
+		return image_store_fail(dir, err, "%s", err == -ENOMEM ? "out of memory" : image_error(img));
 	image_name(type, id, name);
 	err = open_pages(dir, map, name, bytes);
 	if (err)
@@ -232,7 +232,7 @@ static int take_sources(struct pagemap *map, struct pagemap *parent)
 }
 
 /* Lay `map` over its parent, which is resolved already (and loses its descriptors). */
-static int resolve_level(struct image_dir *dir, struct pagemap *map, struct pagemap *parent)
+static int resolve_level(struct image_store *dir, struct pagemap *map, struct pagemap *parent)
 {
 	struct pagemap_run *runs = map->runs;
 	size_t nr_runs = map->nr_runs, next = 0;
@@ -256,13 +256,13 @@ static int resolve_level(struct image_dir *dir, struct pagemap *map, struct page
 	}
 	free(runs);
 	if (err == -EBADMSG)
-		return image_dir_fail(dir, err, "the parent directory has no page at %#lx", (unsigned long)lacks);
+		return image_store_fail(dir, err, "the parent directory has no page at %#lx", (unsigned long)lacks);
 	return err ?: take_sources(map, parent);
 }
 
 /* The maps of `dir` and of as many parents as it takes until nothing is left to ask a parent for. */
 struct chain {
-	struct image_dir **dirs;
+	struct image_store **dirs;
 	struct pagemap **maps;
 	size_t nr;
 };
@@ -275,18 +275,18 @@ static void free_chain(struct chain *chain)
 	free(chain->dirs);
 }
 
-static int load_link(struct chain *chain, struct image_dir *dir, enum image_type type, uint64_t id)
+static int load_link(struct chain *chain, struct image_store *dir, enum image_type type, uint64_t id)
 {
-	struct image_dir **dirs = reallocarray(chain->dirs, chain->nr + 1, sizeof(*dirs));
+	struct image_store **dirs = reallocarray(chain->dirs, chain->nr + 1, sizeof(*dirs));
 	struct pagemap **maps;
 	int err;
 
 	if (!dirs)
-		return image_dir_fail(dir, -ENOMEM, "out of memory");
+		return image_store_fail(dir, -ENOMEM, "out of memory");
 	chain->dirs = dirs;
 	maps = reallocarray(chain->maps, chain->nr + 1, sizeof(*maps));
 	if (!maps)
-		return image_dir_fail(dir, -ENOMEM, "out of memory");
+		return image_store_fail(dir, -ENOMEM, "out of memory");
 	chain->maps = maps;
 	err = load_level(dir, type, id, &maps[chain->nr]);
 	if (err)
@@ -295,17 +295,17 @@ static int load_link(struct chain *chain, struct image_dir *dir, enum image_type
 	return 0;
 }
 
-static int load_chain(struct chain *chain, struct image_dir *dir, enum image_type type, uint64_t id)
+static int load_chain(struct chain *chain, struct image_store *dir, enum image_type type, uint64_t id)
 {
 	int err = load_link(chain, dir, type, id);
 
 	while (!err && wants_parent(chain->maps[chain->nr - 1])) {
-		struct image_dir *last = chain->dirs[chain->nr - 1], *parent;
+		struct image_store *last = chain->dirs[chain->nr - 1], *parent;
 
-		err = image_dir_parent(last, &parent);
+		err = image_store_parent(last, &parent);
 		if (err == -ENOENT)
-			err = image_dir_fail(last, -EBADMSG,
-					     "pages shall come from a parent, but there is no link `parent`");
+			err = image_store_fail(last, -EBADMSG,
+					       "pages shall come from a parent, but there is no link `parent`");
 		if (!err)
 			err = load_link(chain, parent, type, id);
 		else
@@ -314,8 +314,8 @@ static int load_chain(struct chain *chain, struct image_dir *dir, enum image_typ
 		if (err && parent != dir) {
 			char why[IMAGE_ERROR_MAX];
 
-			snprintf(why, sizeof(why), "%s", image_dir_error(parent));
-			image_dir_fail(dir, err, "parent %zu: %.200s", chain->nr, why);
+			snprintf(why, sizeof(why), "%s", image_store_error(parent));
+			image_store_fail(dir, err, "parent %zu: %.200s", chain->nr, why);
 		}
 		if (err == -ENOENT)
 			err = -EBADMSG;
@@ -341,20 +341,20 @@ static int close_unused_sources(struct pagemap *map)
 	return 0;
 }
 
-int pagemap_load(struct image_dir *dir, enum image_type type, uint64_t id, struct pagemap **ret_map)
+int pagemap_load(struct image_store *dir, enum image_type type, uint64_t id, struct pagemap **ret_map)
 {
 	struct chain chain = { 0 };
 	int err;
 
 	if (type != IMAGE_PAGEMAP && type != IMAGE_SHMEM_PAGEMAP)
-		return image_dir_fail(dir, -EINVAL, "type %d is no page map", (int)type);
+		return image_store_fail(dir, -EINVAL, "type %d is no page map", (int)type);
 	err = load_chain(&chain, dir, type, id);
 	for (size_t i = chain.nr; !err && i-- > 1;)
 		err = resolve_level(dir, chain.maps[i - 1], chain.maps[i]);
 	if (!err)
 		err = close_unused_sources(chain.maps[0]);
 	if (err == -ENOMEM)
-		image_dir_fail(dir, err, "out of memory");
+		image_store_fail(dir, err, "out of memory");
 	if (!err) {
 		*ret_map = chain.maps[0];
 		chain.maps[0] = NULL;

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "image/dir.h"
+#include "image/store.h"
 
 /* pagemap_entry.flags */
 enum {
@@ -41,9 +41,9 @@ struct pagemap {
 /*
  * `type` is IMAGE_PAGEMAP or IMAGE_SHMEM_PAGEMAP. -ENOENT when there is no such page map; -EBADMSG when it is unsorted,
  * overlaps, leaves the address space, wants more than its pages image has, or names a parent that lacks the page;
- * -ELOOP for a loop of parents. Why stands in image_dir_error(). Freed with pagemap_free(), which closes the sources.
+ * -ELOOP for a loop of parents. Why stands in image_store_error(). Freed with pagemap_free(), which closes the sources.
  */
-int pagemap_load(struct image_dir *dir, enum image_type type, uint64_t id, struct pagemap **ret_map);
+int pagemap_load(struct image_store *dir, enum image_type type, uint64_t id, struct pagemap **ret_map);
 /* NULL is fine. */
 void pagemap_free(struct pagemap *map);
 
@@ -58,7 +58,7 @@ struct pagemap_writer;
  * A new page map and its pages image, empty and open for reading and writing; that descriptor is the caller's, and so
  * are the pages: they lie there one after another in the order in which PRESENT runs are added.
  */
-int pagemap_create(struct image_dir *dir, enum image_type type, uint64_t id, struct pagemap_writer **ret_map,
+int pagemap_create(struct image_store *dir, enum image_type type, uint64_t id, struct pagemap_writer **ret_map,
 		   int *ret_pages_fd);
 /*
  * Runs must rise; one that goes on where the last ended, with the same flags, becomes one with it. -EINVAL for what

@@ -9,7 +9,7 @@
 #include "pagemap.pb-c.h"
 
 struct pagemap_writer {
-	struct image_dir *dir;
+	struct image_store *dir;
 	struct image_writer *img;
 	uint32_t pages_id;
 	uint64_t bytes;
@@ -18,7 +18,7 @@ struct pagemap_writer {
 	uint32_t flags;
 };
 
-int pagemap_create(struct image_dir *dir, enum image_type type, uint64_t id, struct pagemap_writer **ret_map,
+int pagemap_create(struct image_store *dir, enum image_type type, uint64_t id, struct pagemap_writer **ret_map,
 		   int *ret_pages_fd)
 {
 	_cleanup_pagemap_writer_ struct pagemap_writer *map = calloc(1, sizeof(*map));
@@ -27,12 +27,12 @@ int pagemap_create(struct image_dir *dir, enum image_type type, uint64_t id, str
 	int err;
 
 	if (!map)
-		return image_dir_fail(dir, -ENOMEM, "out of memory");
+		return image_store_fail(dir, -ENOMEM, "out of memory");
 	if (type != IMAGE_PAGEMAP && type != IMAGE_SHMEM_PAGEMAP)
-		return image_dir_fail(dir, -EINVAL, "type %d is no page map", (int)type);
+		return image_store_fail(dir, -EINVAL, "type %d is no page map", (int)type);
 	map->dir = dir;
-	map->pages_id = image_dir_next_pages_id(dir);
-	err = image_dir_create_file(dir, IMAGE_PAGES, map->pages_id, &fd) ?: image_create(dir, type, id, &map->img);
+	map->pages_id = image_store_next_pages_id(dir);
+	err = image_store_create(dir, IMAGE_PAGES, map->pages_id, &fd) ?: image_create(dir, type, id, &map->img);
 	if (err)
 		return err;
 	head.pages_id = map->pages_id;
@@ -67,8 +67,8 @@ int pagemap_add(struct pagemap_writer *map, uint64_t vaddr, uint64_t nr_pages, u
 	if (!nr_pages || vaddr % PAGE_SZ || vaddr < end || flags & ~PAGEMAP_FLAGS ||
 	    (flags & PAGEMAP_PARENT && flags & PAGEMAP_PRESENT) || __builtin_mul_overflow(nr_pages, PAGE_SZ, &bytes) ||
 	    vaddr + bytes < vaddr)
-		return image_dir_fail(map->dir, -EINVAL, "page map: bad run of %lu pages at %#lx with flags %#x",
-				      (unsigned long)nr_pages, (unsigned long)vaddr, flags);
+		return image_store_fail(map->dir, -EINVAL, "page map: bad run of %lu pages at %#lx with flags %#x",
+					(unsigned long)nr_pages, (unsigned long)vaddr, flags);
 	if (flags & PAGEMAP_PRESENT)
 		map->bytes += bytes;
 	if (map->nr_pages && vaddr == end && flags == map->flags) {

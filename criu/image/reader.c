@@ -154,29 +154,29 @@ void image_done(struct image_reader *img)
 	free(img);
 }
 
-int image_open(struct image_dir *dir, enum image_type type, uint64_t id, struct image_reader **ret_img)
+int image_open(struct image_store *dir, enum image_type type, uint64_t id, struct image_reader **ret_img)
 {
 	_cleanup_image_reader_ struct image_reader *img = NULL;
 	_cleanup_close_ int fd = -1;
 	int err;
 
 	if (type == IMAGE_PAGES)
-		return image_dir_fail(dir, -EINVAL, "a pages image is read through its pagemap");
+		return image_store_fail(dir, -EINVAL, "a pages image is read through its pagemap");
 	img = calloc(1, sizeof(*img));
 	if (!img)
-		return image_dir_fail(dir, -ENOMEM, "out of memory");
-	err = image_dir_copy(dir, type, id, &img->buf, &img->size);
+		return image_store_fail(dir, -ENOMEM, "out of memory");
+	err = image_store_copy(dir, type, id, &img->buf, &img->size);
 	if (err == -EOPNOTSUPP)
-		err = image_dir_open_file(dir, type, id, &fd);
+		err = image_store_open(dir, type, id, &fd);
 	if (err)
 		return err;
 	image_name(type, id, img->name);
 	err = fd >= 0 ? load_bytes(img, fd) : 0;
 	if (err)
-		return image_dir_fail(dir, err, "read %s: %s", img->name, strerror(-err));
+		return image_store_fail(dir, err, "read %s: %s", img->name, strerror(-err));
 	err = check_header(img, image_spec(type));
 	if (err)
-		return image_dir_fail(dir, err, "%s", img->error.text);
+		return image_store_fail(dir, err, "%s", img->error.text);
 	*ret_img = steal_ptr(&img);
 	return 0;
 }
@@ -258,12 +258,12 @@ void image_free_record(void *msg)
 		protobuf_c_message_free_unpacked(msg, NULL);
 }
 
-int image_read_single(struct image_dir *dir, enum image_type type, uint64_t id, void *ret_msg)
+int image_read_single(struct image_store *dir, enum image_type type, uint64_t id, void *ret_msg)
 {
 	return image_read_single_into(dir, type, id, NULL, ret_msg);
 }
 
-int image_read_single_into(struct image_dir *dir, enum image_type type, uint64_t id, ProtobufCAllocator *allocator,
+int image_read_single_into(struct image_store *dir, enum image_type type, uint64_t id, ProtobufCAllocator *allocator,
 			   void *ret_msg)
 {
 	_cleanup_image_reader_ struct image_reader *img = NULL;
@@ -275,12 +275,12 @@ int image_read_single_into(struct image_dir *dir, enum image_type type, uint64_t
 		return err;
 	image_use_allocator(img, allocator);
 	if (!image_spec(type)->first)
-		return image_dir_fail(dir, -EINVAL, "%s images hold no records", image_spec(type)->type);
+		return image_store_fail(dir, -EINVAL, "%s images hold no records", image_spec(type)->type);
 	err = image_need_record(img, image_spec(type)->first, &msg) ?: image_expect_end(img);
 	if (err) {
 		if (msg)
 			protobuf_c_message_free_unpacked(msg, allocator);
-		return image_dir_fail(dir, err, "%s", image_error(img));
+		return image_store_fail(dir, err, "%s", image_error(img));
 	}
 	memcpy(ret_msg, &msg, sizeof(msg));
 	return 0;

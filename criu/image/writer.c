@@ -10,7 +10,7 @@
 enum { BUFFER_SIZE = 64 << 10 };
 
 struct image_writer {
-	struct image_dir *dir;
+	struct image_store *dir;
 	enum image_type type;
 	uint64_t id;
 	char name[IMAGE_NAME_MAX];
@@ -23,7 +23,7 @@ struct image_writer {
 /* More than can be held. */
 static int make_file(struct image_writer *img)
 {
-	img->error = image_dir_create_file(img->dir, img->type, img->id, &img->fd);
+	img->error = image_store_create(img->dir, img->type, img->id, &img->fd);
 	return img->error;
 }
 
@@ -38,7 +38,7 @@ static int write_out(struct image_writer *img, const uint8_t *buf, size_t len)
 			continue;
 		if (n <= 0) {
 			img->error = n < 0 ? -errno : -EIO;
-			return image_dir_fail(img->dir, img->error, "write %s: %s", img->name, strerror(-img->error));
+			return image_store_fail(img->dir, img->error, "write %s: %s", img->name, strerror(-img->error));
 		}
 		buf += n;
 		len -= n;
@@ -97,7 +97,7 @@ static int write_number(struct image_writer *img, uint32_t number)
 static int refuse(struct image_writer *img, int error, const ProtobufCMessage *msg, const char *why)
 {
 	img->error = error;
-	return image_dir_fail(img->dir, error, "write %s: %s %s", img->name, msg->descriptor->name, why);
+	return image_store_fail(img->dir, error, "write %s: %s %s", img->name, msg->descriptor->name, why);
 }
 
 int image_write_record(struct image_writer *img, const ProtobufCMessage *msg)
@@ -139,7 +139,7 @@ static int write_header(struct image_writer *img, const struct image_spec *spec)
 	return err ?: write_number(img, spec->magic);
 }
 
-int image_create(struct image_dir *dir, enum image_type type, uint64_t id, struct image_writer **ret_img)
+int image_create(struct image_store *dir, enum image_type type, uint64_t id, struct image_writer **ret_img)
 {
 	const struct image_spec *spec = image_spec(type);
 	_cleanup_close_ int fd = -1;
@@ -147,13 +147,13 @@ int image_create(struct image_dir *dir, enum image_type type, uint64_t id, struc
 	int err;
 
 	if (!spec || spec->framing == IMAGE_FRAMED_RAW)
-		return image_dir_fail(dir, -EINVAL, "%s images hold no records", spec ? spec->type : "unknown");
-	err = image_dir_holds(dir) ? 0 : image_dir_create_file(dir, type, id, &fd);
+		return image_store_fail(dir, -EINVAL, "%s images hold no records", spec ? spec->type : "unknown");
+	err = image_store_holds(dir) ? 0 : image_store_create(dir, type, id, &fd);
 	if (err)
 		return err;
 	img = malloc(sizeof(*img));
 	if (!img)
-		return image_dir_fail(dir, -ENOMEM, "out of memory");
+		return image_store_fail(dir, -ENOMEM, "out of memory");
 	img->dir = dir;
 	img->type = type;
 	img->id = id;
@@ -161,7 +161,7 @@ int image_create(struct image_dir *dir, enum image_type type, uint64_t id, struc
 	img->error = 0;
 	img->used = 0;
 	image_name(type, id, img->name);
-	image_dir_writer_opened(dir);
+	image_store_writer_opened(dir);
 	write_header(img, spec); /* cannot fail: it fits the buffer */
 	*ret_img = img;
 	return 0;
@@ -169,15 +169,15 @@ int image_create(struct image_dir *dir, enum image_type type, uint64_t id, struc
 
 int image_close(struct image_writer *img)
 {
-	bool held = img->fd < 0 && image_dir_holds(img->dir);
+	bool held = img->fd < 0 && image_store_holds(img->dir);
 	int err = img->error;
 
 	if (!err)
-		err = held ? image_dir_keep(img->dir, img->type, img->id, img->buffer, img->used) : flush(img);
+		err = held ? image_store_keep(img->dir, img->type, img->id, img->buffer, img->used) : flush(img);
 	/* Some file systems report only here what an earlier write could not do. */
 	if (img->fd >= 0 && close(img->fd) && !err && errno != EINTR)
-		err = image_dir_fail(img->dir, -errno, "close %s: %s", img->name, strerror(errno));
-	image_dir_writer_closed(img->dir, err);
+		err = image_store_fail(img->dir, -errno, "close %s: %s", img->name, strerror(errno));
+	image_store_writer_closed(img->dir, err);
 	free(img);
 	return err;
 }
@@ -187,11 +187,11 @@ void image_discard(struct image_writer *img)
 	if (!img)
 		return;
 	cleanup_close(&img->fd);
-	image_dir_writer_closed(img->dir, img->error ?: -ECANCELED);
+	image_store_writer_closed(img->dir, img->error ?: -ECANCELED);
 	free(img);
 }
 
-int image_write_single(struct image_dir *dir, enum image_type type, uint64_t id, const ProtobufCMessage *msg)
+int image_write_single(struct image_store *dir, enum image_type type, uint64_t id, const ProtobufCMessage *msg)
 {
 	struct image_writer *img;
 	int err = image_create(dir, type, id, &img);

@@ -310,7 +310,7 @@ int memory_hand_over(struct restore *r, struct restore_task *rt, struct wire_tas
 	int err = pagemap_load(r->dir, IMAGE_PAGEMAP, rt->t.pid, &map);
 
 	if (err < 0)
-		return fail(err, "%s", image_dir_error(r->dir));
+		return fail(err, "%s", image_store_error(r->dir));
 	err = keep_sources(r, map);
 	if (!err)
 		err = vdso_plan_with(r, rt, map, wire);

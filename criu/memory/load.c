@@ -144,7 +144,7 @@ int memory_load(struct restore *r, struct restore_task *rt)
 		return -EBADMSG;
 	err = pagemap_load(r->dir, IMAGE_PAGEMAP, rt->t.pid, &map);
 	if (err < 0)
-		return fail(err, "%s", image_dir_error(r->dir));
+		return fail(err, "%s", image_store_error(r->dir));
 	rt->nr_runs = map->nr_runs;
 	for (size_t i = 0; i < map->nr_runs; i++)
 		progress_expect(r->opts->progress, map->runs[i].nr_pages * PAGE_SZ);

@@ -130,7 +130,7 @@ static int compare_child(struct restore *r, struct premap *p, const struct prema
 		return 0;
 	err = pagemap_load(r->dir, IMAGE_PAGEMAP, rt->t.pid, &map);
 	if (err < 0)
-		return fail(err, "%s", image_dir_error(r->dir));
+		return fail(err, "%s", image_store_error(r->dir));
 	err = premap_pages_open(map, &child);
 	if (err)
 		return err;
@@ -328,7 +328,7 @@ int premap_stage(struct restore *r, struct restore_task *rt, struct premap *p)
 	int err = pagemap_load(r->dir, IMAGE_PAGEMAP, rt->t.pid, &map);
 
 	if (err < 0)
-		return fail(err, "%s", image_dir_error(r->dir));
+		return fail(err, "%s", image_store_error(r->dir));
 	err = premap_pages_open(map, &own);
 	if (err)
 		return err;

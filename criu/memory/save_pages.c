@@ -196,7 +196,7 @@ static int add_run(struct dump *dump, void *arg, const VmaEntry *vma, uint64_t s
 	dump->stats.dump.pages_written += pages;
 	if (run_flags(vma) & PAGEMAP_LAZY)
 		dump->stats.dump.pages_lazy += pages;
-	return err < 0 ? fail(err, "%s", image_dir_error(dump->dir)) : 0;
+	return err < 0 ? fail(err, "%s", image_store_error(dump->dir)) : 0;
 }
 
 /*
@@ -257,7 +257,7 @@ int memory_save_pages(struct dump *dump, struct dump_task *dt, const MmEntry *mm
 	int err = pagemap_create(dump->dir, IMAGE_PAGEMAP, dt->t.pid, &map, &pages_fd);
 
 	if (err < 0)
-		return fail(err, "%s", image_dir_error(dump->dir));
+		return fail(err, "%s", image_store_error(dump->dir));
 	err = for_each_range(dump, dt, mm, add_run, map);
 	if (err)
 		return err;
@@ -271,5 +271,5 @@ int memory_save_pages(struct dump *dump, struct dump_task *dt, const MmEntry *mm
 	if (err)
 		return err;
 	err = pagemap_close(steal_ptr(&map));
-	return err < 0 ? fail(err, "%s", image_dir_error(dump->dir)) : 0;
+	return err < 0 ? fail(err, "%s", image_store_error(dump->dir)) : 0;
 }

@@ -107,7 +107,7 @@ static int save_sysv(struct dump *dump, const struct segment *seg, uint64_t *ret
 	err = dump_shared_image(dump, IMAGE_IPCNS_SHM, &img);
 	if (!err)
 		err = image_write_record(img, &entry.base);
-	return err < 0 ? fail(err, "%s", image_dir_error(dump->dir)) : 0;
+	return err < 0 ? fail(err, "%s", image_store_error(dump->dir)) : 0;
 }
 
 static int open_segment(const struct segment *seg)

@@ -106,7 +106,7 @@ static int save_data(struct dump *dump, int fd, uint64_t size, struct pagemap_wr
 		end = ROUND_UP((uint64_t)hole, PAGE_SZ);
 		err = pagemap_add(map, start, (end - start) / PAGE_SZ, PAGEMAP_PRESENT);
 		if (err < 0)
-			return fail(err, "%s", image_dir_error(dump->dir));
+			return fail(err, "%s", image_store_error(dump->dir));
 		err = copy_data(dump, fd, pages_fd, start, end, size, buffer, &offset);
 		if (err)
 			return err;
@@ -135,7 +135,7 @@ int shmem_save(struct dump *dump, int local_fd, uint64_t size, uint32_t shmid)
 		return fail(fd, "open shared memory %u", shmid);
 	err = pagemap_create(dump->dir, IMAGE_SHMEM_PAGEMAP, shmid, &map, &pages_fd);
 	if (err < 0)
-		return fail(err, "%s", image_dir_error(dump->dir));
+		return fail(err, "%s", image_store_error(dump->dir));
 	buffer = mmap(NULL, BUFFER_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (buffer == MAP_FAILED)
 		return fail(-errno, "buffer for pages");
@@ -144,7 +144,7 @@ int shmem_save(struct dump *dump, int local_fd, uint64_t size, uint32_t shmid)
 	if (err)
 		return err;
 	err = pagemap_close(steal_ptr(&map));
-	return err < 0 ? fail(err, "%s", image_dir_error(dump->dir)) : 0;
+	return err < 0 ? fail(err, "%s", image_store_error(dump->dir)) : 0;
 }
 
 /* hugetlbfs has no write(2). */
@@ -172,7 +172,7 @@ int shmem_check(struct restore *r, uint32_t shmid)
 	err = fresh ? pagemap_load(r->dir, IMAGE_SHMEM_PAGEMAP, shmid, &map) : -ENOENT;
 	if (!err)
 		pagemap_free(map);
-	return err < 0 && err != -ENOENT ? fail(err, "%s", image_dir_error(r->dir)) : 0;
+	return err < 0 && err != -ENOENT ? fail(err, "%s", image_store_error(r->dir)) : 0;
 }
 
 int shmem_fill(struct restore *r, uint32_t shmid, int fd)
@@ -184,7 +184,7 @@ int shmem_fill(struct restore *r, uint32_t shmid, int fd)
 	if (err == -ENOENT)
 		return 0; /* nothing was ever written to it */
 	if (err < 0)
-		return fail(err, "%s", image_dir_error(r->dir));
+		return fail(err, "%s", image_store_error(r->dir));
 	err = fstat(fd, &st) < 0 ? fail(-errno, "fstat") : 0;
 	for (size_t i = 0; !err && i < map->nr_runs; i++) {
 		const struct pagemap_run *run = &map->runs[i];

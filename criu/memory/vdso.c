@@ -378,6 +378,6 @@ int vdso_plan(struct restore *r, struct restore_task *rt, struct wire_task *wire
 	int err = pagemap_load(r->dir, IMAGE_PAGEMAP, rt->t.pid, &map);
 
 	if (err < 0 && err != -ENOENT)
-		return fail(err, "%s", image_dir_error(r->dir));
+		return fail(err, "%s", image_store_error(r->dir));
 	return vdso_plan_with(r, rt, map, wire);
 }

@@ -36,7 +36,7 @@ static int read_single(struct restore *r, enum image_type type, uint64_t id, voi
 
 	if (!err)
 		memcpy(ret_msg, &msg, sizeof(msg));
-	return err < 0 ? fail(err, "%s", image_dir_error(r->dir)) : 0;
+	return err < 0 ? fail(err, "%s", image_store_error(r->dir)) : 0;
 }
 
 static int load_inventory(struct restore *r)
@@ -44,7 +44,7 @@ static int load_inventory(struct restore *r)
 	InventoryEntry *entry;
 	int err;
 
-	if (!image_dir_is_dump(r->dir))
+	if (!image_store_is_dump(r->dir))
 		return bad("there is no inventory.img: the directory holds no (complete) dump");
 	err = read_single(r, IMAGE_INVENTORY, 0, &entry);
 	if (err)

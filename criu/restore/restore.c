@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "image/dir.h"
 #include "kernel/proc_pid.h"
 #include "run/interrupt.h"
 #include "run/limits.h"
@@ -33,8 +34,8 @@ static int open_untrusted_images(struct restore *r, const char *path)
 			    r->opts->images_user);
 	err = image_dir_distrust(r->dir, r->opts->images_user);
 	if (!err)
-		err = image_dir_lock_for_reading(r->dir);
-	return err ? fail(err, "%s", image_dir_error(r->dir)) : 0;
+		err = image_store_lock_for_reading(r->dir);
+	return err ? fail(err, "%s", image_store_error(r->dir)) : 0;
 }
 
 int restore_open_images(struct restore *r)
@@ -50,8 +51,8 @@ int restore_open_images(struct restore *r)
 
 	if (err < 0)
 		return fail(err, "open the images directory %s", path);
-	err = image_dir_lock_for_reading(r->dir);
-	return err < 0 ? fail(err, "%s: %s", path, image_dir_error(r->dir)) : 0;
+	err = image_store_lock_for_reading(r->dir);
+	return err < 0 ? fail(err, "%s: %s", path, image_store_error(r->dir)) : 0;
 }
 
 /* A soft limit has been raised already. */
@@ -78,7 +79,7 @@ static int move_service_fds(struct restore *r)
 
 	if (err)
 		return err;
-	err = image_dir_move_fd(r->dir, r->service_base);
+	err = image_store_move_fd(r->dir, r->service_base);
 	if (err < 0)
 		return fail(err, "keep the images directory open");
 	if (log_fd() >= 0) {
@@ -210,7 +211,7 @@ static int call_before_fork(struct restore *r)
 
 static int pidfile_dir(const struct restore *r)
 {
-	return r->opts->work_dir_fd >= 0 ? r->opts->work_dir_fd : image_dir_fd(r->dir);
+	return r->opts->work_dir_fd >= 0 ? r->opts->work_dir_fd : image_store_fd(r->dir);
 }
 
 static int write_pidfile(struct restore *r)
@@ -331,7 +332,7 @@ static int make_tree(struct restore *r)
 		take_back(r);
 	else
 		log_info("the tree runs");
-	image_dir_unlock(r->dir);
+	image_store_unlock(r->dir);
 	if (!err)
 		tell_running(r);
 	return err;
@@ -387,7 +388,7 @@ void restore_free(struct restore *r)
 	hash_free(&r->plan.segment_sizes);
 	hash_free(&r->plan.segments_checked);
 	hash_free(&r->tool.sysv_made);
-	image_dir_close(r->dir);
+	image_store_close(r->dir);
 	if (r->tool.pid_ns >= 0)
 		close(r->tool.pid_ns);
 	shared_free(r->shared);
@@ -420,7 +421,7 @@ int restore_run(const struct options *opts, int *ret_wait_status)
 	paused = untrusted_pause(r);
 	limits_put_back(r->tool.own_limits);
 	if (!err && !paused)
-		stats_finish_restore(opts, opts->work_dir_fd >= 0 ? opts->work_dir_fd : image_dir_fd(r->dir),
+		stats_finish_restore(opts, opts->work_dir_fd >= 0 ? opts->work_dir_fd : image_store_fd(r->dir),
 				     &r->stats.restore);
 	if (!err && !untrusted_resume(r) && !opts->restore_detached)
 		err = restore_wait(r, ret_wait_status);

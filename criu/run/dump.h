@@ -4,7 +4,7 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <compel/compel.h>
-#include "image/dir.h"
+#include "image/store.h"
 #include "image/writer.h"
 #include "kernel/clocks.h"
 #include "kernel/id_map.h"
@@ -78,7 +78,7 @@ struct dump_task {
 
 struct dump {
 	const struct options *opts;
-	struct image_dir *dir;
+	struct image_store *dir;
 	struct tree tree;
 	struct ns_set namespaces; /* that tasks are in */
 	/*

@@ -200,7 +200,7 @@ int dump_write_file_entry(struct dump *dump, FileEntry *entry)
 {
 	int err = image_write_record(dump->files_img, &entry->base);
 
-	return err < 0 ? fail(err, "%s", image_dir_error(dump->dir)) : 0;
+	return err < 0 ? fail(err, "%s", image_store_error(dump->dir)) : 0;
 }
 
 struct dump_task *dump_find_task(struct dump *dump, pid_t pid)
@@ -215,7 +215,7 @@ int dump_shared_image(struct dump *dump, enum image_type type, struct image_writ
 	if (!dump->images[type]) {
 		err = image_create(dump->dir, type, 0, &dump->images[type]);
 		if (err < 0)
-			return fail(err, "%s", image_dir_error(dump->dir));
+			return fail(err, "%s", image_store_error(dump->dir));
 	}
 	*ret_img = dump->images[type];
 	return 0;
@@ -230,7 +230,7 @@ int dump_close_shared_images(struct dump *dump)
 
 		dump->images[type] = NULL;
 		if (err < 0 && !first)
-			first = fail(err, "%s", image_dir_error(dump->dir));
+			first = fail(err, "%s", image_store_error(dump->dir));
 	}
 	return first;
 }

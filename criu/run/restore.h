@@ -6,7 +6,7 @@
 #include "core.pb-c.h"
 #include "fdinfo.pb-c.h"
 #include "fs.pb-c.h"
-#include "image/dir.h"
+#include "image/store.h"
 #include "image/pagemap.h"
 #include "image/reader.h"
 #include "kernel/clocks.h"
@@ -147,7 +147,7 @@ struct restore_process {
 
 struct restore {
 	const struct options *opts;
-	struct image_dir *dir;
+	struct image_store *dir;
 	struct arena arena;
 	struct run_stats stats;
 	struct restore_plan plan;

@@ -250,7 +250,7 @@ int restore_read_records(struct restore *r, enum image_type type, unsigned long 
 	if (err == -ENOENT)
 		return 0;
 	if (err < 0)
-		return fail(err, "%s", image_dir_error(r->dir));
+		return fail(err, "%s", image_store_error(r->dir));
 	/* Records live as long as the run. */
 	image_use_allocator(img, &r->arena.protobuf);
 	while ((err = image_read_record(img, d, &msg)) == 1) {

@@ -22,7 +22,7 @@ uint64_t stats_now(void)
 
 static int write_stats(int work_dirfd, enum image_type type, StatsEntry *entry)
 {
-	_cleanup_image_dir_ struct image_dir *dir = NULL;
+	_cleanup_image_store_ struct image_store *dir = NULL;
 	const char *name = type == IMAGE_STATS_DUMP ? "stats-dump" : "stats-restore";
 	int ret = image_dir_open_fd(work_dirfd, &dir);
 
@@ -30,13 +30,13 @@ static int write_stats(int work_dirfd, enum image_type type, StatsEntry *entry)
 		log_warn("%s: the work directory: %s", name, strerror(-ret));
 		return ret;
 	}
-	ret = image_dir_begin_beside(dir);
+	ret = image_store_begin_beside(dir);
 	if (ret == 0)
 		ret = image_write_single(dir, type, 0, &entry->base);
 	if (ret == 0)
-		ret = image_dir_commit(dir);
+		ret = image_store_commit(dir);
 	if (ret < 0)
-		log_warn("%s: %s", name, image_dir_error(dir));
+		log_warn("%s: %s", name, image_store_error(dir));
 	return ret;
 }
 

@@ -152,7 +152,7 @@ static void keep_error(const struct line *l, size_t from)
 	memset(to + len, 0, KEPT_LEN - 1 - len);
 }
 
-/* A text that comes with its reason (image_dir_error()) does not get the same one again. */
+/* A text that comes with its reason (image_store_error()) does not get the same one again. */
 static bool ends_with(const struct line *l, size_t from, const char *reason)
 {
 	size_t len = strlen(reason);

@@ -11,6 +11,7 @@
 #include "../unit/image_helper.h"
 #include "base/bits.h"
 #include "base/cleanup.h"
+#include "image/dir.h"
 #include "image/pagemap.h"
 #include "pagemap.pb-c.h"
 
@@ -97,7 +98,7 @@ static void check(const struct pagemap *map)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	_cleanup_image_dir_ struct image_dir *dir = NULL;
+	_cleanup_image_store_ struct image_store *dir = NULL;
 	_cleanup_pagemap_ struct pagemap *map = NULL;
 	size_t first;
 
@@ -114,7 +115,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	if (!pagemap_load(dir, IMAGE_PAGEMAP, 1, &map))
 		check(map);
-	else if (!image_dir_error(dir)[0])
+	else if (!image_store_error(dir)[0])
 		abort();
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include "bpfmap-data.pb-c.h"
 #include "fdinfo.pb-c.h"
 #include "ghost-file.pb-c.h"
+#include "image/dir.h"
 #include "ipc-msg.pb-c.h"
 #include "ipc-sem.pb-c.h"
 #include "ipc-shm.pb-c.h"
@@ -72,7 +73,7 @@ static void tame(enum image_type type, ProtobufCMessage *msg, unsigned long nth)
 	}
 }
 
-static int write_image(struct image_dir *dir, enum image_type type, unsigned int n)
+static int write_image(struct image_store *dir, enum image_type type, unsigned int n)
 {
 	const struct image_spec *spec = image_spec(type);
 	struct image_writer *img;
@@ -117,7 +118,7 @@ static unsigned int decoded, identical;
 static const char *test_decode(enum image_type type)
 {
 	_cleanup_scratch_ char *path = scratch_create();
-	_cleanup_image_dir_ struct image_dir *dir = NULL;
+	_cleanup_image_store_ struct image_store *dir = NULL;
 	_cleanup_free_ char *error = NULL;
 	char name[IMAGE_NAME_MAX], back[IMAGE_NAME_MAX + 8], errors[IMAGE_NAME_MAX + 8];
 	_cleanup_free_ uint8_t *ours = NULL, *theirs = NULL;
@@ -126,8 +127,8 @@ static const char *test_decode(enum image_type type)
 	image_name(type, 7, name);
 	snprintf(back, sizeof(back), "%s.back", name);
 	snprintf(errors, sizeof(errors), "%s.err", name);
-	EXPECT(!image_dir_open(path, &dir) && !image_dir_begin(dir));
-	EXPECT(!write_image(dir, type, 2) && !image_dir_commit(dir));
+	EXPECT(!image_dir_open(path, &dir) && !image_store_begin(dir));
+	EXPECT(!write_image(dir, type, 2) && !image_store_commit(dir));
 	if (crit(path, name, crit_encodes(type))) {
 		error = (char *)slurp(path, errors, &len);
 		error[len] = '\0';

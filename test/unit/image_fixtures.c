@@ -8,18 +8,19 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "image/dir.h"
 #include "image/pagemap.h"
 
 static unsigned long images, records_in_all;
 
-static const char *copy_image(struct image_dir *from, struct image_dir *to, enum image_type type, uint64_t id)
+static const char *copy_image(struct image_store *from, struct image_store *to, enum image_type type, uint64_t id)
 {
 	_cleanup_image_reader_ struct image_reader *img = NULL;
 	struct image_writer *copy;
 	unsigned long records;
 
 	if (image_open(from, type, id, &img))
-		return because("%s", image_dir_error(from));
+		return because("%s", image_store_error(from));
 	EXPECT(!image_create(to, type, id, &copy));
 	if (walk_image(type, img, copy, &records))
 		return because("%s", image_error(img));
@@ -33,7 +34,7 @@ static const char *copy_image(struct image_dir *from, struct image_dir *to, enum
  * Every page the runs name can be read, and a map written from the runs says the same. (CRIU does not join runs that
  * touch where one mapping ends and another starts; we do, so the bytes may differ.)
  */
-static const char *copy_pagemap(struct image_dir *from, struct image_dir *to, enum image_type type, uint64_t id)
+static const char *copy_pagemap(struct image_store *from, struct image_store *to, enum image_type type, uint64_t id)
 {
 	_cleanup_pagemap_ struct pagemap *map = NULL, *again = NULL;
 	struct pagemap_writer *copy;
@@ -41,14 +42,14 @@ static const char *copy_pagemap(struct image_dir *from, struct image_dir *to, en
 	char page[4096];
 
 	if (pagemap_load(from, type, id, &map))
-		return because("%s", image_dir_error(from));
-	EXPECT(!image_dir_begin(to) && !pagemap_create(to, type, id, &copy, &fd));
+		return because("%s", image_store_error(from));
+	EXPECT(!image_store_begin(to) && !pagemap_create(to, type, id, &copy, &fd));
 	for (size_t i = 0; i < map->nr_runs; i++) {
 		EXPECT(!pagemap_add(copy, map->runs[i].vaddr, map->runs[i].nr_pages, map->runs[i].flags));
 		EXPECT(pread(pagemap_source(map, &map->runs[i]), page, sizeof(page), map->runs[i].offset) == 4096);
 	}
 	EXPECT(!ftruncate(fd, pagemap_bytes(copy)));
-	EXPECT(!pagemap_close(copy) && !image_dir_commit(to));
+	EXPECT(!pagemap_close(copy) && !image_store_commit(to));
 	EXPECT(!pagemap_load(to, type, id, &again) && again->nr_runs <= map->nr_runs);
 	for (size_t i = 0; i < map->nr_runs; i++) {
 		const struct pagemap_run *run = &map->runs[i], *other = pagemap_find(again, run->vaddr);
@@ -64,12 +65,12 @@ static const char *copy_dump(const char *path)
 {
 	_cleanup_scratch_ char *scratch = scratch_create();
 	_cleanup_scratch_ char *maps = scratch_create();
-	_cleanup_image_dir_ struct image_dir *from = NULL, *to = NULL, *to_maps = NULL;
+	_cleanup_image_store_ struct image_store *from = NULL, *to = NULL, *to_maps = NULL;
 	_cleanup_closedir_ DIR *stream = opendir(path);
 	struct dirent *entry;
 
 	EXPECT(stream && !image_dir_open(path, &from));
-	EXPECT(!image_dir_open(scratch, &to) && !image_dir_begin(to) && !image_dir_open(maps, &to_maps));
+	EXPECT(!image_dir_open(scratch, &to) && !image_store_begin(to) && !image_dir_open(maps, &to_maps));
 	while ((entry = readdir(stream))) {
 		enum image_type type;
 		const char *why;
@@ -87,7 +88,7 @@ static const char *copy_dump(const char *path)
 		if (why)
 			return why;
 	}
-	EXPECT(!image_dir_commit(to));
+	EXPECT(!image_store_commit(to));
 	rewinddir(stream);
 	while ((entry = readdir(stream)))
 		if (is_there(scratch, entry->d_name) && entry->d_name[0] != '.' &&

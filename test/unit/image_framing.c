@@ -9,31 +9,32 @@
 #include "base/bits.h"
 #include "base/cleanup.h"
 #include "cgroup.pb-c.h"
+#include "image/dir.h"
 #include "mm.pb-c.h"
 #include "pstree.pb-c.h"
 #include "utsns.pb-c.h"
 
 /* An image with `n` records of any type that has them, in a transaction of its own. */
-static int write_image(struct image_dir *dir, enum image_type type, unsigned int n)
+static int write_image(struct image_store *dir, enum image_type type, unsigned int n)
 {
 	const struct image_spec *spec = image_spec(type);
 	struct image_writer *img;
 	int err;
 
-	err = image_dir_begin(dir) ?: image_create(dir, type, 7, &img);
+	err = image_store_begin(dir) ?: image_create(dir, type, 7, &img);
 	for (unsigned int i = 0; !err && i < n; i++) {
 		_cleanup_record_ ProtobufCMessage *msg = make_message(i ? spec->rest : spec->first, type * 31 + i, 0);
 
 		err = image_write_record(img, msg);
 	}
-	return err ?: image_close(img) ?: image_dir_commit(dir);
+	return err ?: image_close(img) ?: image_store_commit(dir);
 }
 
 static const char *round_trip(enum image_type type, unsigned int n)
 {
 	const struct image_spec *spec = image_spec(type);
 	_cleanup_scratch_ char *path = scratch_create();
-	_cleanup_image_dir_ struct image_dir *dir = NULL;
+	_cleanup_image_store_ struct image_store *dir = NULL;
 	_cleanup_image_reader_ struct image_reader *img = NULL;
 
 	EXPECT(!image_dir_open(path, &dir));
@@ -105,7 +106,7 @@ static const char *test_torture(void)
 {
 	for (int type = 0; type < IMAGE_TYPES; type++) {
 		_cleanup_scratch_ char *path = scratch_create();
-		_cleanup_image_dir_ struct image_dir *dir = NULL;
+		_cleanup_image_store_ struct image_store *dir = NULL;
 		_cleanup_free_ uint8_t *buf = NULL;
 		char name[IMAGE_NAME_MAX];
 		const char *why;
@@ -129,7 +130,7 @@ static const char *test_torture(void)
 static const char *test_truncation(void)
 {
 	_cleanup_scratch_ char *path = scratch_create();
-	_cleanup_image_dir_ struct image_dir *dir = NULL;
+	_cleanup_image_store_ struct image_store *dir = NULL;
 	_cleanup_free_ uint8_t *buf = NULL;
 	size_t len, first;
 
@@ -145,7 +146,7 @@ static const char *test_truncation(void)
 		spew(path, "pstree.img", buf, cut);
 		err = image_open(dir, IMAGE_PSTREE, 0, &img);
 		if (cut < 8) {
-			EXPECT(err == -EBADMSG && strstr(image_dir_error(dir), "pstree.img: cut short"));
+			EXPECT(err == -EBADMSG && strstr(image_store_error(dir), "pstree.img: cut short"));
 			continue;
 		}
 		EXPECT(!err);
@@ -164,7 +165,7 @@ static const char *test_truncation(void)
 static const char *test_wrong_magic(void)
 {
 	_cleanup_scratch_ char *path = scratch_create();
-	_cleanup_image_dir_ struct image_dir *dir = NULL;
+	_cleanup_image_store_ struct image_store *dir = NULL;
 	_cleanup_free_ char *from = NULL, *to = NULL;
 	struct image_reader *img;
 	UtsnsEntry *uts;
@@ -175,7 +176,7 @@ static const char *test_wrong_magic(void)
 	EXPECT(asprintf(&from, "%s/pstree.img", path) > 0 && asprintf(&to, "%s/core-7.img", path) > 0);
 	EXPECT(!rename(from, to));
 	EXPECT(image_open(dir, IMAGE_CORE, 7, &img) == -EBADMSG);
-	EXPECT(strstr(image_dir_error(dir), "core-7.img: has the magic 0x50273030, a CORE image has 0x55053847"));
+	EXPECT(strstr(image_store_error(dir), "core-7.img: has the magic 0x50273030, a CORE image has 0x55053847"));
 	EXPECT(image_open(dir, IMAGE_PAGES, 1, &img) == -EINVAL);
 	EXPECT(image_open(dir, IMAGE_TYPES, 1, &img) == -EINVAL);
 	/* Exactly one record where there must be one. */
@@ -193,7 +194,7 @@ static const char *test_wrong_magic(void)
 static const char *test_large(void)
 {
 	_cleanup_scratch_ char *path = scratch_create();
-	_cleanup_image_dir_ struct image_dir *dir = NULL;
+	_cleanup_image_store_ struct image_store *dir = NULL;
 	_cleanup_image_reader_ struct image_reader *reader = NULL;
 	_cleanup_free_ uint32_t *threads = calloc(200000, sizeof(*threads));
 	_cleanup_free_ uint8_t *payload = malloc(3 << 20);
@@ -205,12 +206,12 @@ static const char *test_large(void)
 	for (unsigned int i = 0; i < 200000; i++)
 		threads[i] = i * 7;
 	memset(payload, 0x5a, 3 << 20);
-	EXPECT(!image_dir_open(path, &dir) && !image_dir_begin(dir));
+	EXPECT(!image_dir_open(path, &dir) && !image_store_begin(dir));
 	EXPECT(!image_create(dir, IMAGE_PSTREE, 0, &img));
 	for (entry.n_threads = 1; entry.n_threads < 200000; entry.n_threads *= 2)
 		EXPECT(!image_write_record(img, &entry.base));
 	EXPECT(!image_write_raw(img, payload, 3 << 20) && !image_write_zeros(img, 100000));
-	EXPECT(!image_close(img) && !image_dir_commit(dir));
+	EXPECT(!image_close(img) && !image_store_commit(dir));
 	EXPECT(!image_open(dir, IMAGE_PSTREE, 0, &reader));
 	for (size_t n = 1; n < 200000; n *= 2) {
 		EXPECT(image_read_record(reader, &pstree_entry__descriptor, &got) == 1);

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "image/dir.h"
+#include "image/store.h"
 #include "image/reader.h"
 #include "image/writer.h"
 

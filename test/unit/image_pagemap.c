@@ -10,6 +10,7 @@
 
 #include "base/bits.h"
 #include "base/cleanup.h"
+#include "image/dir.h"
 #include "image/pagemap.h"
 #include "pagemap.pb-c.h"
 
@@ -19,19 +20,19 @@ struct row {
 };
 
 /* Page k of the pages image is filled with `mark + k`. */
-static int write_map(struct image_dir *dir, const struct row *rows, size_t n, char mark)
+static int write_map(struct image_store *dir, const struct row *rows, size_t n, char mark)
 {
 	_cleanup_pagemap_writer_ struct pagemap_writer *map = NULL;
 	_cleanup_close_ int fd = -1;
 	char page[PAGE_SZ];
 	int err;
 
-	err = image_dir_begin(dir) ?: pagemap_create(dir, IMAGE_PAGEMAP, 5, &map, &fd);
+	err = image_store_begin(dir) ?: pagemap_create(dir, IMAGE_PAGEMAP, 5, &map, &fd);
 	for (size_t i = 0; i < n && !err; i++)
 		err = pagemap_add(map, rows[i].page * PAGE_SZ, rows[i].nr, rows[i].flags);
 	if (err) {
 		pagemap_discard(steal_ptr(&map));
-		image_dir_abort(dir);
+		image_store_abort(dir);
 		return err;
 	}
 	for (uint64_t k = 0; k < pagemap_bytes(map) / PAGE_SZ; k++) {
@@ -39,7 +40,7 @@ static int write_map(struct image_dir *dir, const struct row *rows, size_t n, ch
 		if (pwrite(fd, page, PAGE_SZ, k * PAGE_SZ) != (ssize_t)PAGE_SZ)
 			return -EIO;
 	}
-	return pagemap_close(steal_ptr(&map)) ?: image_dir_commit(dir);
+	return pagemap_close(steal_ptr(&map)) ?: image_store_commit(dir);
 }
 
 /* What lies at `page` according to the map: the byte it is filled with, or -1. */
@@ -59,7 +60,7 @@ static const char *test_round_trip(void)
 {
 	const struct row rows[] = { { 10, 2, 4 }, { 12, 1, 4 }, { 13, 2, 6 }, { 20, 3, 2 }, { 30, 1, 4 } };
 	_cleanup_scratch_ char *path = scratch_create();
-	_cleanup_image_dir_ struct image_dir *dir = NULL;
+	_cleanup_image_store_ struct image_store *dir = NULL;
 	_cleanup_pagemap_ struct pagemap *map = NULL;
 
 	EXPECT(!image_dir_open(path, &dir));
@@ -67,7 +68,7 @@ static const char *test_round_trip(void)
 	EXPECT(pagemap_load(dir, IMAGE_CORE, 5, &map) == -EINVAL);
 	EXPECT(!write_map(dir, rows, ARRAY_SIZE(rows), 'a'));
 	if (pagemap_load(dir, IMAGE_PAGEMAP, 5, &map))
-		return image_dir_error(dir);
+		return image_store_error(dir);
 	EXPECT(map->nr_runs == 4 && map->pages_id == 1 && map->runs[0].nr_pages == 3); /* the first two are one */
 	EXPECT(page_at(map, 9) == -1 && page_at(map, 10) == 'a' && page_at(map, 12) == 'c' && page_at(map, 14) == 'e');
 	EXPECT(page_at(map, 15) == -1 && page_at(map, 20) == -1 && page_at(map, 30) == 'f' && page_at(map, 31) == -1);
@@ -87,7 +88,7 @@ static const char *test_writer_refuses(void)
 		{ { 10, UINT64_MAX, 4 } },
 	};
 	_cleanup_scratch_ char *path = scratch_create();
-	_cleanup_image_dir_ struct image_dir *dir = NULL;
+	_cleanup_image_store_ struct image_store *dir = NULL;
 
 	EXPECT(!image_dir_open(path, &dir));
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
@@ -97,7 +98,7 @@ static const char *test_writer_refuses(void)
 }
 
 /* Entries as they come, without the writer's checks; `compat` puts the count where older images have it. */
-static int write_raw_map(struct image_dir *dir, const struct row *rows, size_t n, bool compat, size_t pages)
+static int write_raw_map(struct image_store *dir, const struct row *rows, size_t n, bool compat, size_t pages)
 {
 	_cleanup_free_ char *zeros = calloc(pages + 1, PAGE_SZ);
 	PagemapHead head = PAGEMAP_HEAD__INIT;
@@ -106,10 +107,10 @@ static int write_raw_map(struct image_dir *dir, const struct row *rows, size_t n
 	int err;
 
 	head.pages_id = 1;
-	err = image_dir_begin(dir)				      ?:
-		      image_dir_create_file(dir, IMAGE_PAGES, 1, &fd) ?:
-		      image_create(dir, IMAGE_PAGEMAP, 5, &img)	      ?:
-									image_write_record(img, &head.base);
+	err = image_store_begin(dir)				   ?:
+		      image_store_create(dir, IMAGE_PAGES, 1, &fd) ?:
+		      image_create(dir, IMAGE_PAGEMAP, 5, &img)	   ?:
+								     image_write_record(img, &head.base);
 	for (size_t i = 0; i < n && !err; i++) {
 		PagemapEntry entry = PAGEMAP_ENTRY__INIT;
 
@@ -123,19 +124,19 @@ static int write_raw_map(struct image_dir *dir, const struct row *rows, size_t n
 	}
 	if (!err && write(fd, zeros, pages * PAGE_SZ) < 0)
 		err = -errno;
-	return err ?: image_close(img) ?: image_dir_commit(dir);
+	return err ?: image_close(img) ?: image_store_commit(dir);
 }
 
 static const char *expect_refused(const struct row *rows, size_t n, size_t pages, const char *why)
 {
 	_cleanup_scratch_ char *path = scratch_create();
-	_cleanup_image_dir_ struct image_dir *dir = NULL;
+	_cleanup_image_store_ struct image_store *dir = NULL;
 	struct pagemap *map;
 
 	EXPECT(!image_dir_open(path, &dir) && !write_raw_map(dir, rows, n, false, pages));
 	EXPECT(pagemap_load(dir, IMAGE_PAGEMAP, 5, &map) == -EBADMSG);
-	if (!strstr(image_dir_error(dir), why))
-		return because("\"%s\" lacks \"%s\"", image_dir_error(dir), why);
+	if (!strstr(image_store_error(dir), why))
+		return because("\"%s\" lacks \"%s\"", image_store_error(dir), why);
 	return NULL;
 }
 
@@ -160,7 +161,7 @@ static const char *test_old_format(void)
 {
 	const struct row rows[] = { { 10, 2, 4 }, { 14, 1, 4 } };
 	_cleanup_scratch_ char *path = scratch_create();
-	_cleanup_image_dir_ struct image_dir *dir = NULL;
+	_cleanup_image_store_ struct image_store *dir = NULL;
 	_cleanup_pagemap_ struct pagemap *map = NULL;
 
 	EXPECT(!image_dir_open(path, &dir) && !write_raw_map(dir, rows, 2, true, 3));
@@ -181,7 +182,7 @@ static const char *test_parents(void)
 	_cleanup_scratch_ char *path1 = scratch_create();
 	_cleanup_scratch_ char *path2 = scratch_create();
 	_cleanup_scratch_ char *path3 = scratch_create();
-	_cleanup_image_dir_ struct image_dir *dir1 = NULL, *dir2 = NULL, *dir3 = NULL;
+	_cleanup_image_store_ struct image_store *dir1 = NULL, *dir2 = NULL, *dir3 = NULL;
 	_cleanup_free_ char *link2 = NULL, *link3 = NULL;
 	struct pagemap *map;
 	const char *want = "BCjkFGxIJ"; /* pages 11 to 19 */
@@ -193,7 +194,7 @@ static const char *test_parents(void)
 	EXPECT(!write_map(dir2, middle, ARRAY_SIZE(middle), 'j'));
 	EXPECT(!write_map(dir3, newest, ARRAY_SIZE(newest), 'x'));
 	if (pagemap_load(dir3, IMAGE_PAGEMAP, 5, &map))
-		return image_dir_error(dir3);
+		return image_store_error(dir3);
 	EXPECT(map->nr_sources == 3);
 	for (int i = 0; i < 9; i++)
 		if (page_at(map, 11 + i) != want[i])
@@ -213,11 +214,11 @@ static const char *test_parents(void)
 	/* A parent that lacks one page; one that lacks the map. */
 	EXPECT(!write_map(dir1, &(struct row){ 10, 9, 4 }, 1, 'A'));
 	EXPECT(pagemap_load(dir3, IMAGE_PAGEMAP, 5, &map) == -EBADMSG);
-	EXPECT(strstr(image_dir_error(dir3), "no page at 0x13000"));
+	EXPECT(strstr(image_store_error(dir3), "no page at 0x13000"));
 	EXPECT(!unlink(link3) && !symlink("/", link3));
-	image_dir_close(steal_ptr(&dir3));
+	image_store_close(steal_ptr(&dir3));
 	EXPECT(!image_dir_open(path3, &dir3) && pagemap_load(dir3, IMAGE_PAGEMAP, 5, &map) == -EBADMSG);
-	EXPECT(strstr(image_dir_error(dir3), "parent 1: open pagemap-5.img"));
+	EXPECT(strstr(image_store_error(dir3), "parent 1: open pagemap-5.img"));
 	return NULL;
 }
 
@@ -227,7 +228,7 @@ static const char *test_random(void)
 	for (unsigned int seed = 1; seed < 300; seed++) {
 		_cleanup_scratch_ char *path1 = scratch_create();
 		_cleanup_scratch_ char *path2 = scratch_create();
-		_cleanup_image_dir_ struct image_dir *dir1 = NULL, *dir2 = NULL;
+		_cleanup_image_store_ struct image_store *dir1 = NULL, *dir2 = NULL;
 		_cleanup_pagemap_ struct pagemap *map = NULL;
 		_cleanup_free_ char *link = NULL;
 		struct row below[60], above[60];
@@ -255,7 +256,7 @@ static const char *test_random(void)
 		EXPECT(!image_dir_open(path1, &dir1) && !image_dir_open(path2, &dir2));
 		EXPECT(!write_map(dir1, below, nr_below, 'A') && !write_map(dir2, above, nr_above, ' '));
 		if (pagemap_load(dir2, IMAGE_PAGEMAP, 5, &map))
-			return image_dir_error(dir2);
+			return image_store_error(dir2);
 		for (int page = 0; page < 60; page++)
 			if (page_at(map, page) != want[page])
 				return because("seed %u: page %d is %d instead of %d", seed, page, page_at(map, page),

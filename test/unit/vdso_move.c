@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include "base/bits.h"
+#include "image/dir.h"
 #include "memory/memory.h"
 #include "memory/vdso.h"
 #include "pie/vma.h"
@@ -412,7 +413,7 @@ static void image_that_is_no_elf(void)
 static void fixture(void)
 {
 	const char *top = getenv("ROOT");
-	struct image_dir *dir;
+	struct image_store *dir;
 	char path[512];
 	MmEntry *mm;
 

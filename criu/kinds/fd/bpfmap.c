@@ -158,7 +158,7 @@ static int bpfmap_write_data(struct dump *dump, const struct bpf_map_info *info,
 		err = image_write_raw(img, keys, data.keys_bytes);
 	if (!err)
 		err = image_write_raw(img, values, data.values_bytes);
-	return err < 0 ? fail(err, "%s", image_dir_error(dump->dir)) : 0;
+	return err < 0 ? fail(err, "%s", image_store_error(dump->dir)) : 0;
 }
 
 /* Once for each map, whatever the number of its descriptors. */
@@ -259,7 +259,7 @@ static int bpfmap_load_data(struct restore *r)
 	if (err == -ENOENT)
 		return 0;
 	if (err < 0)
-		return fail(err, "%s", image_dir_error(r->dir));
+		return fail(err, "%s", image_store_error(r->dir));
 	while ((err = image_read_record(img, &bpfmap_data_entry__descriptor, &msg)) == 1) {
 		const BpfmapDataEntry *entry = (const BpfmapDataEntry *)msg;
 		struct bpfmap_data *data = NULL;

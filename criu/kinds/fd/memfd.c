@@ -162,7 +162,7 @@ static int save_inode(struct dump *dump, int local, const struct stat *st, const
 		return err;
 	err = image_write_record(img, &entry.base);
 	if (err)
-		return fail(err, "%s", image_dir_error(dump->dir));
+		return fail(err, "%s", image_store_error(dump->dir));
 	return shmem_save(dump, local, entry.size, entry.shmid);
 }
 

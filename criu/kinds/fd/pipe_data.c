@@ -182,7 +182,7 @@ int pipe_data_save(struct dump *dump, enum image_type type, uint32_t pipe_id, in
 		if (!err)
 			err = image_write_raw(img, content, bytes);
 		if (err)
-			fail(err, "%s", image_dir_error(dump->dir));
+			fail(err, "%s", image_store_error(dump->dir));
 	}
 	array_free(&read.packets);
 	return err;
@@ -244,7 +244,7 @@ static int pipe_data_load(struct restore *r, enum image_type type, struct record
 	if (err == -ENOENT)
 		return 0;
 	if (err)
-		return fail(err, "%s", image_dir_error(r->dir));
+		return fail(err, "%s", image_store_error(r->dir));
 	while (!err && got > 0) {
 		PipeDataEntry *entry;
 

@@ -114,7 +114,7 @@ static int write_clocks(struct dump *dump, const struct ns *ns)
 	entry.monotonic = &monotonic;
 	entry.boottime = &boottime;
 	err = image_write_single(dump->dir, IMAGE_TIMENS, image_number(ns), &entry.base);
-	return err < 0 ? fail(err, "%s", image_dir_error(dump->dir)) : 0;
+	return err < 0 ? fail(err, "%s", image_store_error(dump->dir)) : 0;
 }
 
 static int time_ns_save(struct dump *dump)
@@ -178,7 +178,7 @@ static int read_space(struct restore *r, const struct ns *ns, struct time_space 
 	if (err == -ENOENT)
 		return number ? fail(err, "timens-%lu.img", number) : 0;
 	if (err < 0)
-		return fail(err, "%s", image_dir_error(r->dir));
+		return fail(err, "%s", image_store_error(r->dir));
 	err = read_timespec(e->monotonic, &space->stood.monotonic);
 	if (!err)
 		err = read_timespec(e->boottime, &space->stood.boottime);

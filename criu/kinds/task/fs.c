@@ -45,7 +45,7 @@ static int fs_save(struct dump *dump, struct dump_task *task)
 	fs.has_umask = task->status.has_umask;
 	fs.umask = task->status.umask;
 	err = image_write_single(dump->dir, IMAGE_FS, task->t.pid, &fs.base);
-	return err < 0 ? fail(err, "%s", image_dir_error(dump->dir)) : 0;
+	return err < 0 ? fail(err, "%s", image_store_error(dump->dir)) : 0;
 }
 
 /* ---- restore ---- */

@@ -181,7 +181,7 @@ static int seccomp_write(struct dump *dump)
 	int err = image_write_single(dump->dir, IMAGE_SECCOMP, 0, &e.base);
 	if (p)
 		hash_free(&p->by_content);
-	return err ? fail(err, "%s", image_dir_error(dump->dir)) : 0;
+	return err ? fail(err, "%s", image_store_error(dump->dir)) : 0;
 }
 
 /* ---- restore ---- */

@@ -119,7 +119,7 @@ static int write_image(struct dump *dump, const struct inet_stream_image *image)
 		err = image_write_raw(img, image->payload[i].iov_base, image->payload[i].iov_len);
 	if (!err)
 		err = image_close(steal_ptr(&img));
-	return err < 0 ? fail(err, "%s", image_dir_error(dump->dir)) : 0;
+	return err < 0 ? fail(err, "%s", image_store_error(dump->dir)) : 0;
 }
 
 /* A file for each connection takes longer than all the rest: a tree that goes on need not wait for it. */

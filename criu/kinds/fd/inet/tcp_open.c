@@ -46,7 +46,7 @@ static int load_stream(struct restore *r, struct inet_socket *sk, const TcpStrea
 	int err = image_open(r->dir, IMAGE_TCP_STREAM, sk->entry->ino, &img);
 
 	if (err < 0)
-		return fail(err, "%s", image_dir_error(r->dir));
+		return fail(err, "%s", image_store_error(r->dir));
 	err = image_need_record(img, &tcp_stream_entry__descriptor, &e);
 	if (err < 0)
 		return fail(err, "%s", image_error(img));

@@ -171,7 +171,7 @@ static int write_lock(struct dump *dump, const struct fd_probe *probe, const str
 	entry.start = lock->start;
 	entry.len = lock->end == INT64_MAX ? 0 : lock->end - lock->start + 1;
 	err = image_write_record(img, &entry.base);
-	return err < 0 ? fail(err, "%s", image_dir_error(dump->dir)) : 0;
+	return err < 0 ? fail(err, "%s", image_store_error(dump->dir)) : 0;
 }
 
 static int save_lock(struct dump *dump, const struct fd_probe *probe, const struct file_lock *lock)

@@ -59,7 +59,7 @@ static int open_ghost(struct restore *r, uint64_t id, struct image_reader **ret_
 	int err = image_open(r->dir, IMAGE_GHOST_FILE, id, ret_img);
 
 	if (err)
-		return fail(err, "%s", image_dir_error(r->dir));
+		return fail(err, "%s", image_store_error(r->dir));
 	err = image_need_record(*ret_img, &ghost_file_entry__descriptor, ret_head);
 	return err ? fail(err, "%s", image_error(*ret_img)) : 0;
 }

@@ -141,7 +141,7 @@ static int save_ghost(struct dump *dump, const struct subject *s, const char *na
 		err = write_content(img, fd, &head, s->st.st_size);
 	if (!err)
 		err = image_close(steal_ptr(&img));
-	return err < 0 ? fail(err, "%s: save it: %s", name, image_dir_error(dump->dir)) : 0;
+	return err < 0 ? fail(err, "%s: save it: %s", name, image_store_error(dump->dir)) : 0;
 }
 
 int ghost_keep(struct dump *dump, const struct subject *s, const char *path, const struct ghost_rule *rule,

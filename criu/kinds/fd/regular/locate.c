@@ -50,7 +50,7 @@ static int write_remap(struct dump *dump, uint32_t id, uint32_t remap_id, RemapT
 	remap.has_remap_type = true;
 	remap.remap_type = type;
 	err = image_write_record(img, &remap.base);
-	return err < 0 ? fail(err, "%s", image_dir_error(dump->dir)) : 0;
+	return err < 0 ? fail(err, "%s", image_store_error(dump->dir)) : 0;
 }
 
 /* What the kernel told us the file's path to be: it has no links, and none that has been put there is gone through. */

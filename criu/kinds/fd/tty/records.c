@@ -92,7 +92,7 @@ int tty_write(struct dump *dump, enum image_type type, const ProtobufCMessage *m
 	if (err < 0)
 		return err;
 	err = image_write_record(img, msg);
-	return err < 0 ? fail(err, "%s", image_dir_error(dump->dir)) : 0;
+	return err < 0 ? fail(err, "%s", image_store_error(dump->dir)) : 0;
 }
 
 void tty_find_session(struct dump *dump, dev_t behind, TtyInfoEntry *info)

@@ -77,7 +77,7 @@ static int unix_load_queues(struct restore *r, struct unix_restore *data)
 	if (err == -ENOENT)
 		return 0;
 	if (err)
-		return fail(err, "%s", image_dir_error(r->dir));
+		return fail(err, "%s", image_store_error(r->dir));
 	while (!err) {
 		SkPacketEntry *entry;
 		int got = image_read_record(img, &sk_packet_entry__descriptor, &entry);

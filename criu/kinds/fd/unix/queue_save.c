@@ -132,7 +132,7 @@ static int write_packet(struct queue *q, struct msghdr *msg, size_t len)
 	err = image_write_record(img, &packet.base);
 	if (!err)
 		err = image_write_raw(img, q->room, len);
-	return err ? fail(err, "%s", image_dir_error(q->dump->dir)) : 0;
+	return err ? fail(err, "%s", image_store_error(q->dump->dir)) : 0;
 }
 
 static void drop_control(struct msghdr *msg)

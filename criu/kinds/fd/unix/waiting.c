@@ -65,7 +65,7 @@ static int write_packet(struct dump *dump, uint32_t id, const struct pending_con
 	err = image_write_record(img, &packet.base);
 	if (!err)
 		err = image_write_raw(img, c->bytes.data + from->at, from->len);
-	return err ? fail(err, "%s", image_dir_error(dump->dir)) : 0;
+	return err ? fail(err, "%s", image_store_error(dump->dir)) : 0;
 }
 
 static int write_packets(struct dump *dump, const struct unix_seen *at, uint32_t id, const struct pending_connection *c)

@@ -204,7 +204,7 @@ static int cpuinfo_write(struct dump *dump)
 	entry.n_x86_entry = 1;
 	entry.x86_entry = &one;
 	int err = image_write_single(dump->dir, IMAGE_CPUINFO, 0, &entry.base);
-	return err < 0 ? fail(err, "%s", image_dir_error(dump->dir)) : 0;
+	return err < 0 ? fail(err, "%s", image_store_error(dump->dir)) : 0;
 }
 
 /* ---- restore ---- */
@@ -292,7 +292,7 @@ static int cpuinfo_load(struct restore *r)
 		return fail(err, "there is no cpuinfo.img to compare this CPU with: it is made by dump --cpu-cap=cpu; "
 				 "--cpu-cap=fpu does without");
 	if (err < 0)
-		return fail(err, "%s", image_dir_error(r->dir));
+		return fail(err, "%s", image_store_error(r->dir));
 	if (entry->n_x86_entry != 1)
 		return fail(-EBADMSG, "cpuinfo.img: %zu CPUs of this kind, not one", entry->n_x86_entry);
 	return check(entry->x86_entry[0], caps);
