@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "dump/dump.h"
-#include "image/dir.h"
+#include "image/null_store.h"
 #include "run/dump.h"
 #include "util/fds.h"
 #include "util/log.h"
@@ -125,10 +125,10 @@ static int list_all_fds(struct dump *dump)
 
 static int look(struct dump *dump)
 {
-	int err = image_dir_open_scratch(&dump->dir);
+	int err = image_null_open(&dump->dir);
 
 	if (err < 0)
-		return fail(err, "a file system of our own, in memory");
+		return fail(err, "check");
 	err = image_store_begin(dump->dir);
 	if (err < 0)
 		return fail(err, "%s", image_store_error(dump->dir));

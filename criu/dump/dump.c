@@ -26,12 +26,10 @@ static int watch_signals(struct dump *dump)
 static int open_images(struct dump *dump)
 {
 	const struct options *opts = dump->opts;
-	const char *path = opts->images_dir ? opts->images_dir : ".";
-	int err = opts->images_dir_fd >= 0 ? image_dir_open_fd(opts->images_dir_fd, &dump->dir) :
-					     image_dir_open(path, &dump->dir);
+	int err = image_dir_open_fd(opts->images_dir_fd, &dump->dir);
 
 	if (err < 0)
-		return fail(err, "open the images directory %s", path);
+		return fail(err, "open the images directory %s", opts->images_dir);
 	err = image_store_begin(dump->dir);
 	if (err < 0)
 		return fail(err, "%s", image_store_error(dump->dir));
@@ -251,8 +249,7 @@ static int dump_once(const struct options *opts, struct attempts *attempts, bool
 	attempts->frozen_us += dump->stats.dump.frozen_time;
 	dump->stats.dump.frozen_time = attempts->frozen_us;
 	if (!err)
-		stats_finish_dump(opts, opts->work_dir_fd >= 0 ? opts->work_dir_fd : image_store_fd(dump->dir),
-				  &dump->stats.dump);
+		stats_finish_dump(opts, opts->work_dir_fd, &dump->stats.dump);
 	if (!err && opts->leave_running)
 		tell_frozen(dump->stats.dump.frozen_time);
 	*ret_again = err < 0 && dump->try_again && log_error_count() == said;

@@ -9,8 +9,6 @@
 int image_dir_open(const char *path, struct image_store **ret_store);
 /* By a descriptor of it, which stays the caller's. */
 int image_dir_open_fd(int fd, struct image_store **ret_store);
-/* An empty one in memory that no path leads to, gone with its last descriptor. fsmount(2); -EPERM without the right. */
-int image_dir_open_scratch(struct image_store **ret_store);
 /*
  * Only regular files of @owner's or root's are opened in it from now on, no links; all but pages are copied, each once, so
  * that nobody can change them any more. -EACCES: the directory is somebody else's.

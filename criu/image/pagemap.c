@@ -3,12 +3,13 @@
 #include "image/pagemap.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/bits.h"
 #include "base/cleanup.h"
 #include "image/reader.h"
+#include "image/store_ops.h"
 #include "pagemap.pb-c.h"
 
 /* One run more, uninitialised; NULL when out of memory. */
@@ -130,24 +131,25 @@ static int read_entries(struct image_reader *img, struct pagemap *map, uint64_t 
 /* The pages image, which must have `bytes` at least. A map that wants nothing needs none. */
 static int open_pages(struct image_store *dir, struct pagemap *map, const char *map_name, uint64_t bytes)
 {
-	_cleanup_close_ int fd = -1;
-	struct stat st;
+	struct image_extent pages;
 	int err;
 
 	if (!bytes)
 		return 0;
-	err = image_store_open(dir, IMAGE_PAGES, map->pages_id, &fd);
+	err = image_store_open(dir, IMAGE_PAGES, map->pages_id, &pages);
 	if (err == -ENOENT)
 		return image_store_fail(dir, -EBADMSG, "%s wants pages-%u.img, which is not there", map_name,
 					map->pages_id);
 	if (err)
 		return err;
-	if (fstat(fd, &st))
-		return image_store_fail(dir, -errno, "stat pages-%u.img: %s", map->pages_id, strerror(errno));
-	if ((uint64_t)st.st_size < bytes)
+	if (pages.fd < 0)
+		return image_store_fail(dir, -EBADMSG, "pages-%u.img has no descriptor", map->pages_id);
+	map->sources[0] = pages.fd;
+	if (pages.len < bytes)
 		return image_store_fail(dir, -EBADMSG, "%s wants %lu bytes of pages-%u.img, which has %lu", map_name,
-					(unsigned long)bytes, map->pages_id, (unsigned long)st.st_size);
-	map->sources[0] = steal_fd(&fd);
+					(unsigned long)bytes, map->pages_id, (unsigned long)pages.len);
+	for (size_t i = 0; i < map->nr_runs; i++)
+		map->runs[i].offset += pages.base;
 	return 0;
 }
 

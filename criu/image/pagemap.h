@@ -22,7 +22,7 @@ struct pagemap_run {
 	uint64_t nr_pages; /* never 0 */
 	uint32_t flags;
 	uint32_t source; /* when PRESENT: index for pagemap_source() */
-	uint64_t offset; /* when PRESENT: byte in that pages image */
+	uint64_t offset; /* when PRESENT: byte of that source, in which a pages image may begin anywhere */
 };
 
 /*
@@ -56,10 +56,10 @@ struct pagemap_writer;
 
 /*
  * A new page map and its pages image, empty and open for reading and writing; that descriptor is the caller's, and so
- * are the pages: they lie there one after another in the order in which PRESENT runs are added.
+ * are the pages: they lie there one after another, from the image's base on, in the order in which PRESENT runs are added.
  */
 int pagemap_create(struct image_store *dir, enum image_type type, uint64_t id, struct pagemap_writer **ret_map,
-		   int *ret_pages_fd);
+		   struct image_extent *ret_pages);
 /*
  * Runs must rise; one that goes on where the last ended, with the same flags, becomes one with it. -EINVAL for what
  * pagemap_load() would refuse.

@@ -5,6 +5,7 @@
 
 #include "base/bits.h"
 #include "base/cleanup.h"
+#include "image/store_ops.h"
 #include "image/writer.h"
 #include "pagemap.pb-c.h"
 
@@ -19,11 +20,11 @@ struct pagemap_writer {
 };
 
 int pagemap_create(struct image_store *dir, enum image_type type, uint64_t id, struct pagemap_writer **ret_map,
-		   int *ret_pages_fd)
+		   struct image_extent *ret_pages)
 {
 	_cleanup_pagemap_writer_ struct pagemap_writer *map = calloc(1, sizeof(*map));
 	PagemapHead head = PAGEMAP_HEAD__INIT;
-	_cleanup_close_ int fd = -1;
+	struct image_extent pages;
 	int err;
 
 	if (!map)
@@ -32,15 +33,19 @@ int pagemap_create(struct image_store *dir, enum image_type type, uint64_t id, s
 		return image_store_fail(dir, -EINVAL, "type %d is no page map", (int)type);
 	map->dir = dir;
 	map->pages_id = image_store_next_pages_id(dir);
-	err = image_store_create(dir, IMAGE_PAGES, map->pages_id, &fd) ?: image_create(dir, type, id, &map->img);
+	err = image_store_create(dir, IMAGE_PAGES, map->pages_id, &pages);
 	if (err)
 		return err;
 	head.pages_id = map->pages_id;
-	err = image_write_record(map->img, &head.base);
-	if (err)
+	err = image_create(dir, type, id, &map->img);
+	if (!err)
+		err = image_write_record(map->img, &head.base);
+	if (err) {
+		cleanup_close(&pages.fd);
 		return err;
+	}
 	*ret_map = steal_ptr(&map);
-	*ret_pages_fd = steal_fd(&fd);
+	*ret_pages = pages;
 	return 0;
 }
 

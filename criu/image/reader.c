@@ -6,10 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 
+#include "base/bits.h"
 #include "base/cleanup.h"
 #include "image/record.h"
+#include "image/store_ops.h"
 #include "util/fds.h"
 
 /* Up to here an image is read, beyond it is mapped (and must not be cut while it is read). */
@@ -21,6 +22,7 @@ struct image_reader {
 	char name[IMAGE_NAME_MAX];
 	const uint8_t *buf;
 	size_t size, at;
+	size_t map_skip; /* bytes of a mapping before @buf */
 	size_t record_at; /* where the last record started */
 	unsigned long records; /* read so far */
 	enum storage storage;
@@ -107,10 +109,10 @@ static int check_header(struct image_reader *img, const struct image_spec *spec)
 	return 0;
 }
 
-static int read_whole(struct image_reader *img, int fd)
+static int read_whole(struct image_reader *img, const struct image_extent *extent)
 {
-	_cleanup_free_ uint8_t *buf = malloc(img->size ?: 1);
-	ssize_t got = buf ? pread_full(fd, buf, img->size, 0) : -ENOMEM;
+	_cleanup_free_ uint8_t *buf = malloc(extent->len ? extent->len : 1);
+	ssize_t got = buf ? pread_full(extent->fd, buf, extent->len, extent->base) : -ENOMEM;
 
 	if (got < 0)
 		return (int)got;
@@ -120,21 +122,26 @@ static int read_whole(struct image_reader *img, int fd)
 	return 0;
 }
 
-static int load_bytes(struct image_reader *img, int fd)
+static int map_whole(struct image_reader *img, const struct image_extent *extent)
 {
-	struct stat st;
-	void *map;
+	size_t skip = extent->base % PAGE_SZ;
+	uint8_t *map = mmap(NULL, extent->len + skip, PROT_READ, MAP_PRIVATE, extent->fd, extent->base - skip);
 
-	if (fstat(fd, &st))
-		return -errno;
-	img->size = st.st_size;
-	if (img->size <= READ_WHOLE_MAX)
-		return read_whole(img, fd);
-	map = mmap(NULL, img->size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (map == MAP_FAILED)
 		return -errno;
-	img->buf = map;
+	img->buf = map + skip;
+	img->map_skip = skip;
+	img->size = extent->len;
 	img->storage = MAPPED;
+	return 0;
+}
+
+static int load_bytes(struct image_reader *img, const struct image_extent *extent)
+{
+	if (extent->fd >= 0)
+		return extent->len <= READ_WHOLE_MAX ? read_whole(img, extent) : map_whole(img, extent);
+	img->buf = extent->bytes;
+	img->size = extent->len;
 	return 0;
 }
 
@@ -143,7 +150,7 @@ static void release_bytes(struct image_reader *img)
 	if (img->storage == ALLOCATED)
 		free((void *)img->buf);
 	else if (img->storage == MAPPED)
-		munmap((void *)img->buf, img->size);
+		munmap((void *)(img->buf - img->map_skip), img->size + img->map_skip);
 }
 
 void image_done(struct image_reader *img)
@@ -154,48 +161,29 @@ void image_done(struct image_reader *img)
 	free(img);
 }
 
-int image_open(struct image_store *dir, enum image_type type, uint64_t id, struct image_reader **ret_img)
+int image_open(struct image_store *store, enum image_type type, uint64_t id, struct image_reader **ret_img)
 {
 	_cleanup_image_reader_ struct image_reader *img = NULL;
-	_cleanup_close_ int fd = -1;
+	struct image_extent extent;
 	int err;
 
 	if (type == IMAGE_PAGES)
-		return image_store_fail(dir, -EINVAL, "a pages image is read through its pagemap");
+		return image_store_fail(store, -EINVAL, "a pages image is read through its pagemap");
 	img = calloc(1, sizeof(*img));
 	if (!img)
-		return image_store_fail(dir, -ENOMEM, "out of memory");
-	err = image_store_copy(dir, type, id, &img->buf, &img->size);
-	if (err == -EOPNOTSUPP)
-		err = image_store_open(dir, type, id, &fd);
+		return image_store_fail(store, -ENOMEM, "out of memory");
+	err = image_store_open(store, type, id, &extent);
 	if (err)
 		return err;
 	image_name(type, id, img->name);
-	err = fd >= 0 ? load_bytes(img, fd) : 0;
+	err = load_bytes(img, &extent);
+	cleanup_close(&extent.fd);
 	if (err)
-		return image_store_fail(dir, err, "read %s: %s", img->name, strerror(-err));
+		return image_store_fail(store, err, "read %s: %s", img->name, strerror(-err));
 	err = check_header(img, image_spec(type));
 	if (err)
-		return image_store_fail(dir, err, "%s", img->error.text);
+		return image_store_fail(store, err, "%s", img->error.text);
 	*ret_img = steal_ptr(&img);
-	return 0;
-}
-
-int image_open_memory(enum image_type type, const void *buf, size_t len, struct image_reader **ret_img)
-{
-	const struct image_spec *spec = image_spec(type);
-	struct image_reader *img;
-
-	if (!spec)
-		return -EINVAL;
-	img = calloc(1, sizeof(*img));
-	if (!img)
-		return -ENOMEM;
-	snprintf(img->name, sizeof(img->name), "%s in memory", spec->type);
-	img->buf = buf;
-	img->size = len;
-	check_header(img, spec); /* told by the first record */
-	*ret_img = img;
 	return 0;
 }
 
@@ -258,29 +246,29 @@ void image_free_record(void *msg)
 		protobuf_c_message_free_unpacked(msg, NULL);
 }
 
-int image_read_single(struct image_store *dir, enum image_type type, uint64_t id, void *ret_msg)
+int image_read_single(struct image_store *store, enum image_type type, uint64_t id, void *ret_msg)
 {
-	return image_read_single_into(dir, type, id, NULL, ret_msg);
+	return image_read_single_into(store, type, id, NULL, ret_msg);
 }
 
-int image_read_single_into(struct image_store *dir, enum image_type type, uint64_t id, ProtobufCAllocator *allocator,
+int image_read_single_into(struct image_store *store, enum image_type type, uint64_t id, ProtobufCAllocator *allocator,
 			   void *ret_msg)
 {
 	_cleanup_image_reader_ struct image_reader *img = NULL;
 	ProtobufCMessage *msg = NULL;
 	int err;
 
-	err = image_open(dir, type, id, &img);
+	err = image_open(store, type, id, &img);
 	if (err)
 		return err;
 	image_use_allocator(img, allocator);
 	if (!image_spec(type)->first)
-		return image_store_fail(dir, -EINVAL, "%s images hold no records", image_spec(type)->type);
+		return image_store_fail(store, -EINVAL, "%s images hold no records", image_spec(type)->type);
 	err = image_need_record(img, image_spec(type)->first, &msg) ?: image_expect_end(img);
 	if (err) {
 		if (msg)
 			protobuf_c_message_free_unpacked(msg, allocator);
-		return image_store_fail(dir, err, "%s", image_error(img));
+		return image_store_fail(store, err, "%s", image_error(img));
 	}
 	memcpy(ret_msg, &msg, sizeof(msg));
 	return 0;

@@ -13,9 +13,7 @@
 struct image_reader;
 
 /* -ENOENT when there is no such image; why in image_store_error(). A raw image has no records: image_read_raw(). */
-int image_open(struct image_store *dir, enum image_type type, uint64_t id, struct image_reader **ret_img);
-/* The same for bytes in memory (borrowed until image_done()), for tests; never refused for what the bytes say. */
-int image_open_memory(enum image_type type, const void *buf, size_t len, struct image_reader **ret_img);
+int image_open(struct image_store *store, enum image_type type, uint64_t id, struct image_reader **ret_img);
 /* Frees; NULL is fine. Records that were read stay, payload pointers do not. */
 void image_done(struct image_reader *img);
 
@@ -44,9 +42,9 @@ int image_refuse(struct image_reader *img, const char *fmt, ...) __attribute__((
 void image_free_record(void *msg);
 
 /* The one record of an image that must hold just one; errors in image_store_error(). */
-int image_read_single(struct image_store *dir, enum image_type type, uint64_t id, void *ret_msg);
+int image_read_single(struct image_store *store, enum image_type type, uint64_t id, void *ret_msg);
 /* The same; the record comes from @allocator and goes with it. */
-int image_read_single_into(struct image_store *dir, enum image_type type, uint64_t id, ProtobufCAllocator *allocator,
+int image_read_single_into(struct image_store *store, enum image_type type, uint64_t id, ProtobufCAllocator *allocator,
 			   void *ret_msg);
 
 static inline void cleanup_image_reader(struct image_reader **img)

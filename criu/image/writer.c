@@ -6,44 +6,22 @@
 
 #include "base/bits.h"
 #include "base/cleanup.h"
+#include "image/store_ops.h"
 
 enum { BUFFER_SIZE = 64 << 10 };
 
 struct image_writer {
-	struct image_store *dir;
-	enum image_type type;
-	uint64_t id;
-	char name[IMAGE_NAME_MAX];
-	int fd; /* -1 as long as the directory holds it */
+	struct image_store *store;
+	struct image_out out;
 	int error; /* the first one; sticky */
 	size_t used;
 	uint8_t buffer[BUFFER_SIZE];
 };
 
-/* More than can be held. */
-static int make_file(struct image_writer *img)
-{
-	img->error = image_store_create(img->dir, img->type, img->id, &img->fd);
-	return img->error;
-}
-
 static int write_out(struct image_writer *img, const uint8_t *buf, size_t len)
 {
-	if (img->fd < 0 && make_file(img))
-		return img->error;
-	while (len) {
-		ssize_t n = write(img->fd, buf, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			img->error = n < 0 ? -errno : -EIO;
-			return image_store_fail(img->dir, img->error, "write %s: %s", img->name, strerror(-img->error));
-		}
-		buf += n;
-		len -= n;
-	}
-	return 0;
+	img->error = img->store->ops->append(img->store, &img->out, buf, len);
+	return img->error;
 }
 
 static int flush(struct image_writer *img)
@@ -74,20 +52,6 @@ int image_write_raw(struct image_writer *img, const void *buf, size_t len)
 	return 0;
 }
 
-int image_write_zeros(struct image_writer *img, size_t len)
-{
-	static const uint8_t zeros[4096];
-	int err = img->error;
-
-	while (!err && len) {
-		size_t part = MIN_OF(len, sizeof(zeros));
-
-		err = image_write_raw(img, zeros, part);
-		len -= part;
-	}
-	return err;
-}
-
 static int write_number(struct image_writer *img, uint32_t number)
 {
 	number = htole32(number);
@@ -97,7 +61,7 @@ static int write_number(struct image_writer *img, uint32_t number)
 static int refuse(struct image_writer *img, int error, const ProtobufCMessage *msg, const char *why)
 {
 	img->error = error;
-	return image_store_fail(img->dir, error, "write %s: %s %s", img->name, msg->descriptor->name, why);
+	return image_store_fail(img->store, error, "write %s: %s %s", img->out.name, msg->descriptor->name, why);
 }
 
 int image_write_record(struct image_writer *img, const ProtobufCMessage *msg)
@@ -139,46 +103,47 @@ static int write_header(struct image_writer *img, const struct image_spec *spec)
 	return err ?: write_number(img, spec->magic);
 }
 
-int image_create(struct image_store *dir, enum image_type type, uint64_t id, struct image_writer **ret_img)
+int image_create(struct image_store *store, enum image_type type, uint64_t id, struct image_writer **ret_img)
 {
 	const struct image_spec *spec = image_spec(type);
-	_cleanup_close_ int fd = -1;
 	struct image_writer *img;
-	int err;
 
 	if (!spec || spec->framing == IMAGE_FRAMED_RAW)
-		return image_store_fail(dir, -EINVAL, "%s images hold no records", spec ? spec->type : "unknown");
-	err = image_store_holds(dir) ? 0 : image_store_create(dir, type, id, &fd);
-	if (err)
-		return err;
+		return image_store_fail(store, -EINVAL, "%s images hold no records", spec ? spec->type : "unknown");
+	if (!store->writer_pid)
+		return image_store_fail(store, -EINVAL, "%s image created outside a transaction", spec->type);
 	img = malloc(sizeof(*img));
 	if (!img)
-		return image_store_fail(dir, -ENOMEM, "out of memory");
-	img->dir = dir;
-	img->type = type;
-	img->id = id;
-	img->fd = steal_fd(&fd);
+		return image_store_fail(store, -ENOMEM, "out of memory");
+	img->store = store;
+	img->out = (struct image_out){ .type = type, .id = id, .fd = -1 };
+	image_name(type, id, img->out.name);
 	img->error = 0;
 	img->used = 0;
-	image_name(type, id, img->name);
-	image_store_writer_opened(dir);
+	store->writers_open++;
 	write_header(img, spec); /* cannot fail: it fits the buffer */
 	*ret_img = img;
 	return 0;
 }
 
+static void free_writer(struct image_writer *img, int error)
+{
+	img->store->writers_open--;
+	if (error && !img->store->writer_error)
+		img->store->writer_error = error;
+	free(img);
+}
+
 int image_close(struct image_writer *img)
 {
-	bool held = img->fd < 0 && image_store_holds(img->dir);
+	const struct image_store_ops *ops = img->store->ops;
 	int err = img->error;
 
-	if (!err)
-		err = held ? image_store_keep(img->dir, img->type, img->id, img->buffer, img->used) : flush(img);
-	/* Some file systems report only here what an earlier write could not do. */
-	if (img->fd >= 0 && close(img->fd) && !err && errno != EINTR)
-		err = image_store_fail(img->dir, -errno, "close %s: %s", img->name, strerror(errno));
-	image_store_writer_closed(img->dir, err);
-	free(img);
+	if (err)
+		ops->discard(img->store, &img->out);
+	else
+		err = ops->finish(img->store, &img->out, img->buffer, img->used);
+	free_writer(img, err);
 	return err;
 }
 
@@ -186,15 +151,14 @@ void image_discard(struct image_writer *img)
 {
 	if (!img)
 		return;
-	cleanup_close(&img->fd);
-	image_store_writer_closed(img->dir, img->error ?: -ECANCELED);
-	free(img);
+	img->store->ops->discard(img->store, &img->out);
+	free_writer(img, img->error ? img->error : -ECANCELED);
 }
 
-int image_write_single(struct image_store *dir, enum image_type type, uint64_t id, const ProtobufCMessage *msg)
+int image_write_single(struct image_store *store, enum image_type type, uint64_t id, const ProtobufCMessage *msg)
 {
 	struct image_writer *img;
-	int err = image_create(dir, type, id, &img);
+	int err = image_create(store, type, id, &img);
 
 	if (err)
 		return err;

@@ -229,9 +229,9 @@ static int add_job(struct dump *dump, void *arg, const VmaEntry *vma, uint64_t s
 	return add_range(c, start, end, has_shared_pages(c, vma));
 }
 
-static int write_pages(struct dump *dump, struct dump_task *dt, const MmEntry *mm, int pages_fd)
+static int write_pages(struct dump *dump, struct dump_task *dt, const MmEntry *mm, const struct image_extent *pages)
 {
-	struct copying c = { .dump = dump, .dt = dt, .pages_fd = pages_fd };
+	struct copying c = { .dump = dump, .dt = dt, .pages_fd = pages->fd, .offset = pages->base };
 	_cleanup_close_ int mem = -1;
 	int err;
 
@@ -253,20 +253,22 @@ int memory_save_pages(struct dump *dump, struct dump_task *dt, const MmEntry *mm
 {
 	_cleanup_pagemap_writer_ struct pagemap_writer *map = NULL;
 	_cleanup_close_ int pages_fd = -1;
+	struct image_extent pages;
 	uint64_t bytes;
-	int err = pagemap_create(dump->dir, IMAGE_PAGEMAP, dt->t.pid, &map, &pages_fd);
+	int err = pagemap_create(dump->dir, IMAGE_PAGEMAP, dt->t.pid, &map, &pages);
 
 	if (err < 0)
 		return fail(err, "%s", image_store_error(dump->dir));
+	pages_fd = pages.fd;
 	err = for_each_range(dump, dt, mm, add_run, map);
 	if (err)
 		return err;
 	bytes = pagemap_bytes(map);
 	progress_expect(dump->opts->progress, bytes);
 	/* Room all at once: cheaper than piece by piece, and a full disk is known before the copying. */
-	if (bytes > BUFFER_SIZE && fallocate(pages_fd, 0, 0, bytes) < 0 && errno != EOPNOTSUPP)
+	if (bytes > BUFFER_SIZE && fallocate(pages_fd, 0, pages.base, bytes) < 0 && errno != EOPNOTSUPP)
 		return fail(-errno, "room for %lu bytes of memory in the images directory", bytes);
-	err = write_pages(dump, dt, mm, pages_fd);
+	err = write_pages(dump, dt, mm, &pages);
 	memory_drop_snapshot(dt);
 	if (err)
 		return err;

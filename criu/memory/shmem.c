@@ -88,9 +88,10 @@ static int copy_data(struct dump *dump, int from, int to, uint64_t start, uint64
 	return 0;
 }
 
-static int save_data(struct dump *dump, int fd, uint64_t size, struct pagemap_writer *map, int pages_fd, char *buffer)
+static int save_data(struct dump *dump, int fd, uint64_t size, struct pagemap_writer *map,
+		     const struct image_extent *pages, char *buffer)
 {
-	uint64_t offset = 0;
+	uint64_t offset = pages->base;
 
 	for (off_t at = 0; (uint64_t)at < size;) {
 		off_t data = lseek(fd, at, SEEK_DATA), hole;
@@ -107,7 +108,7 @@ static int save_data(struct dump *dump, int fd, uint64_t size, struct pagemap_wr
 		err = pagemap_add(map, start, (end - start) / PAGE_SZ, PAGEMAP_PRESENT);
 		if (err < 0)
 			return fail(err, "%s", image_store_error(dump->dir));
-		err = copy_data(dump, fd, pages_fd, start, end, size, buffer, &offset);
+		err = copy_data(dump, fd, pages->fd, start, end, size, buffer, &offset);
 		if (err)
 			return err;
 		dump->stats.dump.shpages_scanned += (end - start) / PAGE_SZ;
@@ -121,6 +122,7 @@ int shmem_save(struct dump *dump, int local_fd, uint64_t size, uint32_t shmid)
 {
 	_cleanup_pagemap_writer_ struct pagemap_writer *map = NULL;
 	_cleanup_close_ int pages_fd = -1, fd = -1;
+	struct image_extent pages;
 	bool fresh = true;
 	char *buffer;
 	int err;
@@ -133,13 +135,14 @@ int shmem_save(struct dump *dump, int local_fd, uint64_t size, uint32_t shmid)
 	fd = open_fmt(AT_FDCWD, O_RDONLY, "/proc/self/fd/%d", local_fd);
 	if (fd < 0)
 		return fail(fd, "open shared memory %u", shmid);
-	err = pagemap_create(dump->dir, IMAGE_SHMEM_PAGEMAP, shmid, &map, &pages_fd);
+	err = pagemap_create(dump->dir, IMAGE_SHMEM_PAGEMAP, shmid, &map, &pages);
 	if (err < 0)
 		return fail(err, "%s", image_store_error(dump->dir));
+	pages_fd = pages.fd;
 	buffer = mmap(NULL, BUFFER_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (buffer == MAP_FAILED)
 		return fail(-errno, "buffer for pages");
-	err = save_data(dump, fd, size, map, pages_fd, buffer);
+	err = save_data(dump, fd, size, map, &pages, buffer);
 	munmap(buffer, BUFFER_SIZE);
 	if (err)
 		return err;

@@ -25,8 +25,9 @@
 #define LOOK_MS 200
 
 /* By the path, with the rights that are left: a descriptor would only ask for those to the directory itself. */
-static int open_untrusted_images(struct restore *r, const char *path)
+static int open_untrusted_images(struct restore *r)
 {
+	const char *path = r->opts->images_dir;
 	int err = image_dir_open(path, &r->dir);
 
 	if (err)
@@ -41,18 +42,15 @@ static int open_untrusted_images(struct restore *r, const char *path)
 int restore_open_images(struct restore *r)
 {
 	const struct options *opts = r->opts;
-	const char *path = opts->images_dir ? opts->images_dir : ".";
 	int err;
 
 	if (r->tool.untrusted)
-		return open_untrusted_images(r, path);
-	err = opts->images_dir_fd >= 0 ? image_dir_open_fd(opts->images_dir_fd, &r->dir) :
-					 image_dir_open(path, &r->dir);
-
+		return open_untrusted_images(r);
+	err = image_dir_open_fd(opts->images_dir_fd, &r->dir);
 	if (err < 0)
-		return fail(err, "open the images directory %s", path);
+		return fail(err, "open the images directory %s", opts->images_dir);
 	err = image_store_lock_for_reading(r->dir);
-	return err < 0 ? fail(err, "%s: %s", path, image_store_error(r->dir)) : 0;
+	return err < 0 ? fail(err, "%s: %s", opts->images_dir, image_store_error(r->dir)) : 0;
 }
 
 /* A soft limit has been raised already. */
@@ -79,7 +77,7 @@ static int move_service_fds(struct restore *r)
 
 	if (err)
 		return err;
-	err = image_store_move_fd(r->dir, r->service_base);
+	err = image_store_move_fds(r->dir, r->service_base);
 	if (err < 0)
 		return fail(err, "keep the images directory open");
 	if (log_fd() >= 0) {
@@ -209,14 +207,9 @@ static int call_before_fork(struct restore *r)
 	return err;
 }
 
-static int pidfile_dir(const struct restore *r)
-{
-	return r->opts->work_dir_fd >= 0 ? r->opts->work_dir_fd : image_store_fd(r->dir);
-}
-
 static int write_pidfile(struct restore *r)
 {
-	int dir = pidfile_dir(r), err;
+	int dir = r->opts->work_dir_fd, err;
 	char text[16];
 	int len = snprintf(text, sizeof(text), "%d", r->tool.root_pid);
 
@@ -236,7 +229,7 @@ static int leave_pidfile(struct restore *r)
 		return 0;
 	err = untrusted_pause(r);
 	if (!err)
-		err = pidfile_watch(r, pidfile_dir(r));
+		err = pidfile_watch(r, r->opts->work_dir_fd);
 	if (!err)
 		err = write_pidfile(r);
 	resumed = untrusted_resume(r);
@@ -261,7 +254,7 @@ static void take_back(struct restore *r)
 		if (kind->failed)
 			kind->failed(r);
 	if (r->tool.pidfile_written && !untrusted_pause(r)) {
-		output_remove(pidfile_dir(r), r->opts->pidfile);
+		output_remove(r->opts->work_dir_fd, r->opts->pidfile);
 		untrusted_resume(r);
 	}
 }
@@ -421,8 +414,7 @@ int restore_run(const struct options *opts, int *ret_wait_status)
 	paused = untrusted_pause(r);
 	limits_put_back(r->tool.own_limits);
 	if (!err && !paused)
-		stats_finish_restore(opts, opts->work_dir_fd >= 0 ? opts->work_dir_fd : image_store_fd(r->dir),
-				     &r->stats.restore);
+		stats_finish_restore(opts, opts->work_dir_fd, &r->stats.restore);
 	if (!err && !untrusted_resume(r) && !opts->restore_detached)
 		err = restore_wait(r, ret_wait_status);
 	untrusted_end(r);

@@ -83,8 +83,13 @@ static int write_image(struct image_store *dir, enum image_type type, unsigned i
 	for (unsigned int i = 0; !err && i < n; i++) {
 		_cleanup_record_ ProtobufCMessage *msg = make_message(i ? spec->rest : spec->first, type * 31 + i, 0);
 
+		_cleanup_free_ uint8_t *zeros = NULL;
+		size_t len;
+
 		tame(type, msg, i);
-		err = image_write_record(img, msg) ?: image_write_zeros(img, payload_size(type, msg, i, 0));
+		len = payload_size(type, msg, i, 0);
+		zeros = calloc(1, len + 1);
+		err = image_write_record(img, msg) ?: image_write_raw(img, zeros, len);
 	}
 	return err ?: image_close(img);
 }

@@ -36,8 +36,9 @@ static int write_inventory(struct image_store *dir, uint32_t version)
 
 static int write_pages(struct image_store *dir, const char *text)
 {
-	_cleanup_close_ int fd = -1;
-	int err = image_store_create(dir, IMAGE_PAGES, 1, &fd);
+	struct image_extent pages = { .fd = -1 };
+	int err = image_store_create(dir, IMAGE_PAGES, 1, &pages);
+	_cleanup_close_ int fd = pages.fd;
 
 	return err ?: write(fd, text, strlen(text)) == (ssize_t)strlen(text) ? 0 : -errno;
 }
@@ -99,7 +100,9 @@ static const char *test_commit(void)
 	EXPECT(!image_store_begin(dir) && image_store_begin(dir) == -EBUSY);
 	EXPECT(!write_dump(dir, 1));
 	EXPECT(!image_store_is_dump(dir) && is_there(path, "pstree.img"));
-	EXPECT(write_pstree(dir, 1) == -EEXIST); /* twice */
+	EXPECT(write_pstree(dir, 1) == -EEXIST && image_store_commit(dir) == -EEXIST); /* twice */
+	image_store_abort(dir);
+	EXPECT(!image_store_begin(dir) && !write_dump(dir, 1));
 	EXPECT(!image_create(dir, IMAGE_CORE, 1, &img));
 	EXPECT(image_store_commit(dir) == -EBUSY);
 	EXPECT(!image_close(img) && !image_store_commit(dir));
@@ -377,7 +380,7 @@ static const char *test_hold(void)
 	EXPECT(len == 8 + 60000);
 	EXPECT(!image_store_begin(dir));
 	image_store_hold(dir);
-	EXPECT(!write_pstree(dir, 2) && !write_pstree(dir, 3) && image_store_publish(dir) == -EEXIST);
+	EXPECT(!write_pstree(dir, 2) && write_pstree(dir, 3) == -EEXIST && image_store_publish(dir) == -EEXIST);
 	image_store_abort(dir);
 	return is_generation(path, 1, 2);
 }

@@ -38,12 +38,14 @@ static const char *copy_pagemap(struct image_store *from, struct image_store *to
 {
 	_cleanup_pagemap_ struct pagemap *map = NULL, *again = NULL;
 	struct pagemap_writer *copy;
+	struct image_extent pages;
 	_cleanup_close_ int fd = -1;
 	char page[4096];
 
 	if (pagemap_load(from, type, id, &map))
 		return because("%s", image_store_error(from));
-	EXPECT(!image_store_begin(to) && !pagemap_create(to, type, id, &copy, &fd));
+	EXPECT(!image_store_begin(to) && !pagemap_create(to, type, id, &copy, &pages));
+	fd = pages.fd;
 	for (size_t i = 0; i < map->nr_runs; i++) {
 		EXPECT(!pagemap_add(copy, map->runs[i].vaddr, map->runs[i].nr_pages, map->runs[i].flags));
 		EXPECT(pread(pagemap_source(map, &map->runs[i]), page, sizeof(page), map->runs[i].offset) == 4096);

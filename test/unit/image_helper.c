@@ -12,6 +12,8 @@
 #include "base/bits.h"
 #include "base/cleanup.h"
 #include "bpfmap-data.pb-c.h"
+#include "image/memory_store.h"
+#include "image/store_ops.h"
 #include "ghost-file.pb-c.h"
 #include "pipe-data.pb-c.h"
 #include "sk-packet.pb-c.h"
@@ -280,4 +282,15 @@ int walk_image(enum image_type type, struct image_reader *img, struct image_writ
 		if (got)
 			return got;
 	}
+}
+
+struct image_store *store_of_bytes(enum image_type type, uint64_t id, const void *buf, size_t len)
+{
+	struct image_out out = { .type = type, .id = id, .fd = -1 };
+	struct image_store *store;
+
+	if (image_memory_open(&store) || image_store_begin(store) || store->ops->finish(store, &out, buf, len) ||
+	    image_store_commit(store))
+		abort();
+	return store;
 }

@@ -44,3 +44,6 @@ size_t payload_size(enum image_type type, const ProtobufCMessage *msg, unsigned 
 
 /* Read every record and payload of an image; a writer, when there is one, gets them all. 0 or the reader's error. */
 int walk_image(enum image_type type, struct image_reader *img, struct image_writer *copy, unsigned long *ret_records);
+
+/* A store in memory that holds these bytes as an image, framing and all; a sanitizer sees one byte too many. */
+struct image_store *store_of_bytes(enum image_type type, uint64_t id, const void *buf, size_t len);

@@ -23,11 +23,13 @@ struct row {
 static int write_map(struct image_store *dir, const struct row *rows, size_t n, char mark)
 {
 	_cleanup_pagemap_writer_ struct pagemap_writer *map = NULL;
+	struct image_extent pages;
 	_cleanup_close_ int fd = -1;
 	char page[PAGE_SZ];
 	int err;
 
-	err = image_store_begin(dir) ?: pagemap_create(dir, IMAGE_PAGEMAP, 5, &map, &fd);
+	err = image_store_begin(dir) ?: pagemap_create(dir, IMAGE_PAGEMAP, 5, &map, &pages);
+	fd = pages.fd;
 	for (size_t i = 0; i < n && !err; i++)
 		err = pagemap_add(map, rows[i].page * PAGE_SZ, rows[i].nr, rows[i].flags);
 	if (err) {
@@ -102,15 +104,17 @@ static int write_raw_map(struct image_store *dir, const struct row *rows, size_t
 {
 	_cleanup_free_ char *zeros = calloc(pages + 1, PAGE_SZ);
 	PagemapHead head = PAGEMAP_HEAD__INIT;
+	struct image_extent extent = { .fd = -1 };
 	_cleanup_close_ int fd = -1;
 	struct image_writer *img;
 	int err;
 
 	head.pages_id = 1;
-	err = image_store_begin(dir)				   ?:
-		      image_store_create(dir, IMAGE_PAGES, 1, &fd) ?:
-		      image_create(dir, IMAGE_PAGEMAP, 5, &img)	   ?:
-								     image_write_record(img, &head.base);
+	err = image_store_begin(dir)				       ?:
+		      image_store_create(dir, IMAGE_PAGES, 1, &extent) ?:
+		      image_create(dir, IMAGE_PAGEMAP, 5, &img)	       ?:
+									 image_write_record(img, &head.base);
+	fd = extent.fd;
 	for (size_t i = 0; i < n && !err; i++) {
 		PagemapEntry entry = PAGEMAP_ENTRY__INIT;
 

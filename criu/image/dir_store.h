@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Inside of the store in a directory. The inventory is always written under a temporary name and takes its own by
+ * rename, last. Where an older dump lies, every other image too waits under a temporary name until the commit. What a
+ * killed dumper left behind is overwritten or swept by the next one. Nothing is synced to the disk: the promise is
+ * about processes that die, not about machines.
+ */
+#pragma once
+#include <sys/stat.h>
+
+#include "base/bits.h"
+#include "image/image_set.h"
+#include "image/seen.h"
+#include "image/store_ops.h"
+
+/* Suffixes of files of an unfinished transaction: what shall become NAME, and what NAME was during a commit. */
+#define SUFFIX_NEW ".criu-new"
+#define SUFFIX_OLD ".criu-old"
+#define INVENTORY_NAME "inventory.img"
+
+enum { TEMP_NAME_MAX = IMAGE_NAME_MAX + sizeof(SUFFIX_NEW) };
+
+struct dir_file {
+	char name[IMAGE_NAME_MAX];
+	bool under_temp; /* lies as NAME.criu-new */
+	bool saved_old; /* during a commit: the older file lies as NAME.criu-old */
+};
+
+struct dir_store {
+	struct image_store store;
+	int fd;
+	struct dir_store *child, *parent; /* the chain of parents; each owns its parent */
+	bool locked, read_locked;
+	struct seen_images seen; /* while it is locked for reading */
+
+	bool distrusted; /* image_dir_distrust() */
+	uid_t owner;
+	struct image_set copies;
+
+	/* The transaction. */
+	bool listed; /* the position of @fd is not at the beginning any more */
+	bool replaces; /* an older dump lies here */
+	struct dir_file *files;
+	size_t nr_files, cap_files;
+	bool holds;
+	struct image_set held;
+};
+
+static inline struct dir_store *dir_of(struct image_store *store)
+{
+	return container_of(store, struct dir_store, store);
+}
+
+#define dir_fail(dir, error, ...) image_store_fail(&(dir)->store, error, __VA_ARGS__)
+
+/* dir_new.c: an object around a directory. */
+int dir_new(int at, const char *path, const struct image_store_ops *ops, struct dir_store **ret_dir);
+void dir_free(struct image_store *store);
+int dir_move_fds(struct image_store *store, int min);
+
+/* dir_lock.c: flock(2), @how is LOCK_SH or LOCK_EX. */
+int dir_lock(struct dir_store *dir, int how);
+int dir_lock_for_reading(struct image_store *store);
+void dir_unlock(struct image_store *store);
+
+/* dir_read.c */
+int dir_open(struct image_store *store, enum image_type type, uint64_t id, struct image_extent *ret_extent);
+bool dir_has(struct image_store *store, enum image_type type, uint64_t id);
+bool dir_exists(const struct dir_store *dir, const char *name);
+
+/* dir_parent.c */
+int dir_parent(struct image_store *store, struct image_store **ret_parent);
+
+/* dir_sweep.c: clear away what a killed dumper left. Says whether an older dump is here. */
+int dir_sweep(struct dir_store *dir, bool *ret_replaces);
+
+/* dir_write.c */
+struct dir_file *dir_find_file(struct dir_store *dir, const char *name);
+int dir_create(struct image_store *store, enum image_type type, uint64_t id, struct image_extent *ret_extent);
+int dir_append(struct image_store *store, struct image_out *out, const void *buf, size_t len);
+int dir_finish(struct image_store *store, struct image_out *out, const void *buf, size_t len);
+void dir_discard(struct image_store *store, struct image_out *out);
+int dir_write_held(struct dir_store *dir);
+
+/* dir_names.c: what was written takes its name, or is taken away. */
+int dir_publish(struct image_store *store);
+void dir_commit(struct image_store *store);
+void dir_abort(struct image_store *store);

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What all kinds of stores have in common. */
+#include "image/store.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "image/store_ops.h"
+
+int image_store_fail(struct image_store *store, int error, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(store->error.text, sizeof(store->error.text), fmt, args);
+	va_end(args);
+	return error;
+}
+
+const char *image_store_error(const struct image_store *store)
+{
+	return store->error.text;
+}
+
+void image_store_close(struct image_store *store)
+{
+	if (!store)
+		return;
+	if (store->writer_pid == getpid())
+		image_store_abort(store);
+	store->ops->free(store);
+}
+
+int image_store_move_fds(struct image_store *store, int min)
+{
+	return store->ops->move_fds ? store->ops->move_fds(store, min) : 0;
+}
+
+bool image_store_is_dump(struct image_store *store)
+{
+	return store->ops->has(store, IMAGE_INVENTORY, 0);
+}
+
+int image_store_parent(struct image_store *store, struct image_store **ret_parent)
+{
+	return store->ops->parent ? store->ops->parent(store, ret_parent) :
+				    image_store_fail(store, -ENOENT, "these images have no parent");
+}
+
+int image_store_lock_for_reading(struct image_store *store)
+{
+	return store->ops->lock_for_reading ? store->ops->lock_for_reading(store) : 0;
+}
+
+void image_store_unlock(struct image_store *store)
+{
+	if (store->ops->unlock)
+		store->ops->unlock(store);
+}
+
+static int check_type(struct image_store *store, enum image_type type)
+{
+	return image_spec(type) ? 0 : image_store_fail(store, -EINVAL, "no image is of type %d", (int)type);
+}
+
+int image_store_open(struct image_store *store, enum image_type type, uint64_t id, struct image_extent *ret_extent)
+{
+	int err = check_type(store, type);
+
+	return err ? err : store->ops->open(store, type, id, ret_extent);
+}
+
+static int begin(struct image_store *store, bool beside)
+{
+	int err;
+
+	if (store->writer_pid)
+		return image_store_fail(store, -EBUSY, "the images are being written already");
+	err = store->ops->begin(store, beside);
+	if (err)
+		return err;
+	store->published = false;
+	store->writers_open = 0;
+	store->writer_error = 0;
+	store->last_pages_id = 0;
+	store->writer_pid = getpid();
+	return 0;
+}
+
+int image_store_begin(struct image_store *store)
+{
+	return begin(store, false);
+}
+
+int image_store_begin_beside(struct image_store *store)
+{
+	return begin(store, true);
+}
+
+void image_store_hold(struct image_store *store)
+{
+	if (store->ops->hold)
+		store->ops->hold(store);
+}
+
+int image_store_create(struct image_store *store, enum image_type type, uint64_t id, struct image_extent *ret_extent)
+{
+	int err = check_type(store, type);
+
+	if (err)
+		return err;
+	if (!store->writer_pid)
+		return image_store_fail(store, -EINVAL, "%s image created outside a transaction",
+					image_spec(type)->type);
+	return store->ops->create(store, type, id, ret_extent);
+}
+
+uint32_t image_store_next_pages_id(struct image_store *store)
+{
+	return ++store->last_pages_id;
+}
+
+int image_store_publish(struct image_store *store)
+{
+	int err;
+
+	if (!store->writer_pid)
+		return image_store_fail(store, -EINVAL, "commit without a transaction");
+	if (store->writers_open)
+		return image_store_fail(store, -EBUSY, "commit while %d images are still open", store->writers_open);
+	if (store->writer_error)
+		return image_store_fail(store, store->writer_error, "an image could not be written: %s",
+					strerror(-store->writer_error));
+	err = store->ops->publish(store);
+	store->published = !err;
+	return err;
+}
+
+static void end_transaction(struct image_store *store)
+{
+	store->writer_pid = 0;
+	store->published = false;
+	image_store_unlock(store);
+}
+
+int image_store_commit(struct image_store *store)
+{
+	int err = store->published ? 0 : image_store_publish(store);
+
+	if (err)
+		return err;
+	store->ops->commit(store);
+	end_transaction(store);
+	return 0;
+}
+
+void image_store_abort(struct image_store *store)
+{
+	if (!store->writer_pid)
+		return;
+	store->ops->abort(store);
+	end_transaction(store);
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What a kind of store does itself. A new kind is one file: a structure that begins with `struct image_store`, a table,
+ * a constructor. image/store_base.c keeps what all have in common: the state of the transaction, open writers, errors.
+ */
+#pragma once
+#include <stdarg.h>
+#include <stddef.h>
+
+#include "image/store.h"
+
+/* An image of records while it is written, from the first byte to the last. */
+struct image_out {
+	enum image_type type;
+	uint64_t id;
+	char name[IMAGE_NAME_MAX]; /* for messages */
+	/* The store's own; -1 and NULL until append(), and afterwards unless it needs them. */
+	int fd;
+	void *own;
+};
+
+/* Called only with a valid type; those for writing only within a transaction. NULL where it says optional. */
+struct image_store_ops {
+	int (*open)(struct image_store *store, enum image_type type, uint64_t id, struct image_extent *ret_extent);
+	bool (*has)(struct image_store *store, enum image_type type, uint64_t id);
+	/* Optional: without it there is no parent, no lock, no descriptor. */
+	int (*parent)(struct image_store *store, struct image_store **ret_parent);
+	int (*lock_for_reading)(struct image_store *store);
+	void (*unlock)(struct image_store *store);
+	int (*move_fds)(struct image_store *store, int min);
+
+	/* @beside: image_store_begin_beside(). */
+	int (*begin)(struct image_store *store, bool beside);
+	/* Optional: for a store to which that makes a difference. */
+	void (*hold)(struct image_store *store);
+	/* An image that is written at any offset. */
+	int (*create)(struct image_store *store, enum image_type type, uint64_t id, struct image_extent *ret_extent);
+	/*
+	 * One that grows in order, several at a time: append() any number of times, then either finish() with the last
+	 * bytes (as a rule the only ones: a small image comes as a whole) or discard(). Each frees what @out has, also
+	 * when it fails.
+	 */
+	int (*append)(struct image_store *store, struct image_out *out, const void *buf, size_t len);
+	int (*finish)(struct image_store *store, struct image_out *out, const void *buf, size_t len);
+	void (*discard)(struct image_store *store, struct image_out *out);
+	/* All or nothing; then either commit(), which cannot fail, or abort(). abort() also comes without publish(). */
+	int (*publish)(struct image_store *store);
+	void (*commit)(struct image_store *store);
+	void (*abort)(struct image_store *store);
+
+	/* Outside a transaction of this process. */
+	void (*free)(struct image_store *store);
+};
+
+struct image_store {
+	const struct image_store_ops *ops;
+	struct image_error error;
+	/* The transaction. */
+	pid_t writer_pid; /* 0 without one; a forked child must not abort it */
+	bool published;
+	int writers_open;
+	int writer_error; /* the first one */
+	uint32_t last_pages_id;
+};
+
+/* Note an error; returns @error. */
+int image_store_fail(struct image_store *store, int error, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
