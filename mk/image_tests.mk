@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Unit tests of the room image: make IMAGE_UNIT_TESTS' binaries with any BUILD; `make image-check` runs them.
+# Unit tests of the module image: make IMAGE_UNIT_TESTS' binaries with any BUILD; `make image-check` runs them.
 # Fuzzing needs clang: `make image-fuzz` runs each target for FUZZ_SECONDS.
-IMAGE_ROOM_SRC   := $(wildcard criu/image/*.c) criu/util/fds.c criu/util/hash.c criu/util/str.c
-IMAGE_ROOM_OBJS  := $(IMAGE_ROOM_SRC:%.c=$(BUILD)/obj/%.o)
+IMAGE_MODULE_SRC   := $(wildcard criu/image/*.c) criu/util/fds.c criu/util/hash.c criu/util/str.c
+IMAGE_MODULE_OBJS  := $(IMAGE_MODULE_SRC:%.c=$(BUILD)/obj/%.o)
 IMAGE_TEST_SRC   := $(filter-out test/unit/image_helper.c,$(wildcard test/unit/image_*.c))
 IMAGE_UNIT_TESTS := $(IMAGE_TEST_SRC:%.c=$(BUILD)/%)
 IMAGE_FUZZ       := $(patsubst %.c,$(BUILD)/%,$(wildcard test/fuzz/fuzz_framing*.c))
@@ -10,13 +10,13 @@ FUZZ_TARGETS     += $(IMAGE_FUZZ)
 FUZZ_SECONDS     ?= 60
 FUZZ_CC          ?= clang
 
-$(IMAGE_ROOM_OBJS) $(IMAGE_UNIT_TESTS:%=%.o) $(BUILD)/test/unit/image_helper.o: | $(PROTO_H)
+$(IMAGE_MODULE_OBJS) $(IMAGE_UNIT_TESTS:%=%.o) $(BUILD)/test/unit/image_helper.o: | $(PROTO_H)
 
-$(IMAGE_UNIT_TESTS): %: %.o $(BUILD)/test/unit/image_helper.o $(IMAGE_ROOM_OBJS) $(BUILD)/libimages.a
+$(IMAGE_UNIT_TESTS): %: %.o $(BUILD)/test/unit/image_helper.o $(IMAGE_MODULE_OBJS) $(BUILD)/libimages.a
 	$(CC) $(LDFLAGS) -o $@ $^ -lprotobuf-c
 
 # In one go from the sources: everything a fuzz target calls must be instrumented.
-$(IMAGE_FUZZ): $(BUILD)/%: %.c test/unit/image_helper.c $(IMAGE_ROOM_SRC) $(wildcard criu/image/*.h) | $(PROTO_H)
+$(IMAGE_FUZZ): $(BUILD)/%: %.c test/unit/image_helper.c $(IMAGE_MODULE_SRC) $(wildcard criu/image/*.h) | $(PROTO_H)
 	@mkdir -p $(@D)
 	$(FUZZ_CC) $(CSTD) -O1 -g $(INCLUDE) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
 		-o $@ $(filter %.c,$^) $(PROTO_C) -lprotobuf-c

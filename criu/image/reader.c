@@ -189,6 +189,7 @@ int image_open(struct image_store *store, enum image_type type, uint64_t id, str
 
 int image_read_record(struct image_reader *img, const ProtobufCMessageDescriptor *type, void *ret_msg)
 {
+	struct packed_record packed = { .type = type };
 	ProtobufCMessage *msg;
 	struct image_error why;
 	uint32_t size;
@@ -205,7 +206,9 @@ int image_read_record(struct image_reader *img, const ProtobufCMessageDescriptor
 	size = number_at(img, img->at);
 	if (size > image_left(img) - sizeof(size))
 		return image_refuse(img, "its %u bytes run beyond the end of the file at %zu", size, img->size);
-	err = record_unpack(type, img->buf + img->at + sizeof(size), size, img->allocator, &why, &msg);
+	packed.buf = img->buf + img->at + sizeof(size);
+	packed.len = size;
+	err = record_unpack(&packed, img->allocator, &why, &msg);
 	if (err)
 		return fail(img, err, img->records, "%s", why.text);
 	img->at += sizeof(size) + size;

@@ -135,23 +135,24 @@ static void release(void *data, void *memory)
 		free(memory);
 }
 
-int record_unpack(const ProtobufCMessageDescriptor *type, const uint8_t *buf, size_t len, ProtobufCAllocator *allocator,
-		  struct image_error *why, ProtobufCMessage **ret_msg)
+int record_unpack(const struct packed_record *packed, ProtobufCAllocator *allocator, struct image_error *why,
+		  ProtobufCMessage **ret_msg)
 {
-	struct budget budget = { .from = allocator, .left = (64 << 10) + 128 * len };
+	const ProtobufCMessageDescriptor *type = packed->type;
+	struct budget budget = { .from = allocator, .left = (64 << 10) + 128 * packed->len };
 	ProtobufCAllocator bounded = { allocate, release, &budget };
 	ProtobufCMessage *msg;
 	int err;
 
-	err = look_over(type, (struct wire){ buf, buf + len, why }, 0);
+	err = look_over(type, (struct wire){ packed->buf, packed->buf + packed->len, why }, 0);
 	if (err)
 		return err;
-	msg = protobuf_c_message_unpack(type, &bounded, len, buf);
+	msg = protobuf_c_message_unpack(type, &bounded, packed->len, packed->buf);
 	if (!msg)
 		return image_fail(why, -EBADMSG,
 				  budget.exceeded ? "%s takes too much memory for its %zu bytes" :
 						    "no valid %s in %zu bytes (a required field may be missing)",
-				  type->name, len);
+				  type->name, packed->len);
 	*ret_msg = msg;
 	return 0;
 }

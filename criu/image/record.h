@@ -7,10 +7,16 @@
 
 #include "image/error.h"
 
+struct packed_record {
+	const ProtobufCMessageDescriptor *type;
+	const uint8_t *buf;
+	size_t len;
+};
+
 /*
  * 0 and a message, or -EBADMSG with the reason in `why`. Its memory comes from @allocator; NULL: from malloc, to be freed
  * with protobuf_c_message_free_unpacked. protobuf-c itself recurses as deep as the bytes say and copies without a limit
  * what is merged: so the bytes are looked over first.
  */
-int record_unpack(const ProtobufCMessageDescriptor *type, const uint8_t *buf, size_t len, ProtobufCAllocator *allocator,
-		  struct image_error *why, ProtobufCMessage **ret_msg);
+int record_unpack(const struct packed_record *packed, ProtobufCAllocator *allocator, struct image_error *why,
+		  ProtobufCMessage **ret_msg);

@@ -33,7 +33,11 @@ struct image_store_ops {
 	int (*begin)(struct image_store *store, bool beside);
 	/* Optional: for a store to which that makes a difference. */
 	void (*hold)(struct image_store *store);
-	/* An image that is written at any offset. */
+	/*
+	 * An image that is written at any offset from its base on, by its caller: pages. It is complete, and as long as it
+	 * will be, when the next one is created or the transaction is published, whichever is first; so several can
+	 * follow each other in one file.
+	 */
 	int (*create)(struct image_store *store, enum image_type type, uint64_t id, struct image_extent *ret_extent);
 	/*
 	 * One that grows in order, several at a time: append() any number of times, then either finish() with the last

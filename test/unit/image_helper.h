@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the tests of the room image share: cases that print `ok NAME` or `not ok NAME: why`, scratch directories. */
+/* What the tests of the module image share: cases that print `ok NAME` or `not ok NAME: why`, scratch directories. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>

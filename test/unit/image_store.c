@@ -24,14 +24,13 @@
 #include "inventory.pb-c.h"
 #include "pstree.pb-c.h"
 
-/* One file: images of records gather in memory and are appended at the end; a new pages image reserves its room. */
-enum { FILE_ROOM = 1 << 20 };
-
+/* One file: every image is appended at its end. */
 struct one_file {
 	struct image_store store;
 	int fd;
 	uint64_t end;
 	size_t nr, nr_committed;
+	bool grows; /* the last one: its caller writes it */
 	struct {
 		enum image_type type;
 		uint64_t id, base, len;
@@ -76,10 +75,25 @@ static int file_begin(struct image_store *store, bool beside)
 	return 0;
 }
 
+/* What a caller has written ends where the file ends. */
+static void settle(struct one_file *file)
+{
+	struct stat st;
+
+	if (!file->grows)
+		return;
+	if (fstat(file->fd, &st))
+		abort();
+	file->end = MAX_OF((uint64_t)st.st_size, file->end);
+	file->index[file->nr - 1].len = file->end - file->index[file->nr - 1].base;
+	file->grows = false;
+}
+
 static int file_add(struct image_store *store, enum image_type type, uint64_t id, uint64_t len)
 {
 	struct one_file *file = file_of(store);
 
+	settle(file);
 	for (size_t i = file->nr_committed; i < file->nr; i++)
 		if (file->index[i].type == type && file->index[i].id == id)
 			return image_store_fail(store, -EEXIST, "create it: it is there");
@@ -95,13 +109,13 @@ static int file_add(struct image_store *store, enum image_type type, uint64_t id
 static int file_create(struct image_store *store, enum image_type type, uint64_t id, struct image_extent *ret_extent)
 {
 	struct one_file *file = file_of(store);
-	int err = file_add(store, type, id, FILE_ROOM);
+	int err = file_add(store, type, id, 0);
 
 	if (err)
 		return err;
-	*ret_extent = (struct image_extent){ .fd = fcntl(file->fd, F_DUPFD_CLOEXEC, 0),
-					     .base = file->index[file->nr - 1].base };
-	return ftruncate(file->fd, (off_t)file->end) ? -errno : 0;
+	file->grows = true;
+	*ret_extent = (struct image_extent){ .fd = fcntl(file->fd, F_DUPFD_CLOEXEC, 0), .base = file->end };
+	return 0;
 }
 
 static int file_append(struct image_store *store, struct image_out *out, const void *buf, size_t len)
@@ -134,6 +148,7 @@ static int file_finish(struct image_store *store, struct image_out *out, const v
 
 static int file_publish(struct image_store *store)
 {
+	settle(file_of(store));
 	return 0;
 }
 
@@ -144,6 +159,7 @@ static void file_commit(struct image_store *store)
 
 static void file_abort(struct image_store *store)
 {
+	settle(file_of(store));
 	file_of(store)->nr = file_of(store)->nr_committed;
 }
 
