@@ -2,17 +2,31 @@
 # build, check, bench, demo, install, lint: the only entry a person needs.
 #   make            everything that is installed          make check   the whole test suite
 #   make BUILD=dir  build somewhere else                  make SAN=1   with address and undefined sanitizers
+#   make ARCH=cpu   for another CPU than the compiler's own: the folders named like it (Documentation/PORTING.md)
 BUILD    ?= build
 PREFIX   ?= /usr/local
 CC       ?= gcc
 HOSTCC   ?= $(CC)
+ifndef ARCH
+ARCH     := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
+endif
 SAN      ?= 0
 DEBUG    ?= 0
 OPT      ?= -O2
 
 WARN     := -Wall -Wextra -Wshadow -Werror -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wno-unused-parameter
 CSTD     := -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64
-INCLUDE  := -Iinclude -Icompel/include -Icompel/arch/x86_64/include -Icriu -I$(BUILD)/images -I$(BUILD)/gen
+ifeq ($(wildcard mk/arch/$(ARCH).mk),)
+$(error no port to the CPU "$(ARCH)"; there are: $(basename $(notdir $(wildcard mk/arch/*.mk))). See Documentation/PORTING.md)
+endif
+include mk/arch/$(ARCH).mk
+# Files in folders of other CPUs are left out: $(call of_this_arch,FILES)
+OTHER_ARCHS  := $(filter-out $(ARCH),$(basename $(notdir $(wildcard mk/arch/*.mk))))
+of_this_arch = $(foreach f,$(1),$(if $(filter $(OTHER_ARCHS),$(subst /, ,$(f))),,$(f)))
+
+# Headers that code in a blob may use, and all.
+PIE_INCLUDE := -Iinclude -Iinclude/arch/$(ARCH) -Icompel/include -Icompel/arch/$(ARCH)/include -Icriu -Icriu/pie/$(ARCH)/include
+INCLUDE  := $(PIE_INCLUDE) -I$(BUILD)/images -I$(BUILD)/gen
 CFLAGS   := $(CSTD) $(OPT) -g $(WARN) $(INCLUDE) -fno-common
 ifeq ($(DEBUG),1)
 CFLAGS   += -DDEBUG_FAULTS
@@ -21,9 +35,9 @@ ifeq ($(SAN),1)
 CFLAGS   += -fsanitize=address,undefined -fno-omit-frame-pointer
 LDFLAGS  += -fsanitize=address,undefined
 endif
-# Code that runs inside another process: no libc, no SSE registers, nothing that needs relocation.
-PIE_CFLAGS := $(CSTD) -O2 -g $(WARN) -Iinclude -Icompel/include -Icompel/arch/x86_64/include -Icriu -ffreestanding -fpie -fvisibility=hidden -fno-stack-protector \
-	-fno-asynchronous-unwind-tables -mgeneral-regs-only -fno-tree-loop-distribute-patterns -fno-jump-tables -fcf-protection=none
+# Code that runs inside another process: no libc, no FPU registers, nothing that needs relocation.
+PIE_CFLAGS := $(CSTD) -O2 -g $(WARN) $(PIE_INCLUDE) -ffreestanding -fpie -fvisibility=hidden -fno-stack-protector \
+	-fno-asynchronous-unwind-tables -fno-tree-loop-distribute-patterns -fno-jump-tables $(PIE_ARCH_CFLAGS)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -48,7 +62,7 @@ clean:
 
 # One name a line: what `make` offers.
 help:
-	@sed -n '2,4p' Makefile
+	@sed -n '2,5p' Makefile
 
 .PHONY: all clean help check bench demo install lint
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

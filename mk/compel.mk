@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # libcompel.a (in the tool), the host program `compel` (object file -> header), the run time of blobs.
-COMPEL_SRC  := $(wildcard compel/src/*.c compel/arch/x86_64/*.c compel/arch/x86_64/*.S compel/arch/x86_64/pie/clone.S)
+COMPEL_SRC  := $(wildcard compel/src/*.c compel/arch/$(ARCH)/*.c compel/arch/$(ARCH)/*.S compel/arch/$(ARCH)/pie/clone.S)
 COMPEL_OBJS := $(patsubst %,$(BUILD)/obj/%.o,$(basename $(COMPEL_SRC)))
-PACK_SRC    := $(wildcard compel/pack/*.c)
+PACK_SRC    := $(wildcard compel/pack/*.c compel/arch/$(ARCH)/pack/*.c)
 PACK_OBJS   := $(PACK_SRC:%.c=$(BUILD)/obj/%.o)
-COMPEL_PIE_SRC  := $(wildcard compel/pie/*.c compel/arch/x86_64/pie/*.c) $(wildcard compel/arch/x86_64/pie/*.S)
+COMPEL_PIE_SRC  := $(wildcard compel/pie/*.c compel/arch/$(ARCH)/pie/*.c) $(wildcard compel/arch/$(ARCH)/pie/*.S)
 COMPEL_PIE_OBJS := $(patsubst %,$(BUILD)/obj/%.pie.o,$(COMPEL_PIE_SRC))
 
 # $(BUILD)/compel is the program: its objects lie in $(BUILD)/obj
@@ -63,5 +63,5 @@ $(BUILD)/compel-examples/%: $(BUILD)/obj/compel/examples/%.o $(BUILD)/libcompel.
 compel-tests: $(COMPEL_TESTS) $(COMPEL_EXAMPLES) $(BUILD)/compel
 .PHONY: compel-tests
 
-# The suite runs elsewhere than in the source folder.
-$(BUILD)/obj/compel/test/t_pack.o: CFLAGS += -DSOURCE_DIR='"$(CURDIR)"'
+# The suite runs elsewhere than in the source folder, and compiles there.
+$(BUILD)/obj/compel/test/t_pack.o: CFLAGS += -DTEST_INCLUDE='"$(patsubst -I%,-I$(CURDIR)/%,$(PIE_INCLUDE))"'

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 CRIU_DIRS := util image kernel netlink netfilter kmem features task run memory kinds kinds/fd kinds/ns kinds/task dump restore request cli
 CRIU_SRC  := $(foreach d,$(CRIU_DIRS),$(wildcard criu/$(d)/*.c criu/$(d)/*/*.c))
-CRIU_SRC  := $(sort $(CRIU_SRC))
+CRIU_SRC  := $(sort $(call of_this_arch,$(CRIU_SRC)))
 CRIU_OBJS := $(CRIU_SRC:%.c=$(BUILD)/obj/%.o)
 CRIU_LIBS := -lprotobuf-c -lcap
 ifeq ($(DEBUG),1)
@@ -12,9 +12,9 @@ endif
 BLOBS     := parasite restorer
 BLOB_HDRS := $(BLOBS:%=$(BUILD)/gen/%_blob.h)
 
-# One folder a blob: criu/pie/parasite/*.c, criu/pie/restorer/*.c; what both share lies in criu/pie/*.c
+# One folder a blob: criu/pie/parasite/*.c, criu/pie/restorer/*.c; what both share is in criu/pie/*.c
 define blob_rule
-$(BUILD)/pie/$(1).blob.o: $$(patsubst %.c,$(BUILD)/obj/%.c.pie.o,$$(wildcard criu/pie/*.c criu/pie/$(1)/*.c)) $(COMPEL_PIE_OBJS)
+$(BUILD)/pie/$(1).blob.o: $$(patsubst %.c,$(BUILD)/obj/%.c.pie.o,$$(wildcard criu/pie/*.c criu/pie/$(1)/*.c criu/pie/$(1)/$$(ARCH)/*.c)) $(COMPEL_PIE_OBJS)
 	@mkdir -p $$(@D)
 	$(LD) -r -o $$@ $$^
 endef

@@ -21,4 +21,4 @@ $(KERNEL_UNIT_TESTS): $(BUILD)/test/unit/%: test/unit/%.c $(KERNEL_ROOM_OBJS) te
 
 $(KERNEL_FUZZ): $(BUILD)/%: %.c $(KERNEL_ROOM_SRC) $(wildcard $(KERNEL_MODULES:%=criu/%/*.h))
 	@mkdir -p $(@D)
-	$(FUZZ_CC) $(CSTD) $(FUZZ_FLAGS) -Iinclude -Icriu -o $@ $< $(KERNEL_ROOM_SRC)
+	$(FUZZ_CC) $(CSTD) $(FUZZ_FLAGS) $(PIE_INCLUDE) -o $@ $< $(KERNEL_ROOM_SRC)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# make lint      format, layers, style, blobs, cppcheck; each part can be run alone: make lint-layers
+# make lint      format, layers, style, portability, blobs, cppcheck; each part can be run alone: make lint-layers
 # make format    bring the sources into the format that lint asks for
 LINT_C     = $(shell git ls-files '*.c' '*.h' ':!test/compat/criu-4.2' 2>/dev/null)
-LINT_PARTS := format layers style pie cppcheck
+LINT_PARTS := format layers style portable pie cppcheck
 
 lint: $(LINT_PARTS:%=lint-%)
 
@@ -18,10 +18,14 @@ lint-layers:
 lint-style:
 	scripts/check_style
 
+# With the compiler of another CPU; skipped where there is none.
+lint-portable: $(PROTO_H) $(BLOB_HDRS)
+	scripts/check_portable $(BUILD)
+
 lint-pie:
 ifneq ($(wildcard scripts/check_pie),)
 	$(MAKE) --no-print-directory $(BLOB_HDRS) BUILD=$(BUILD)
-	scripts/check_pie $(BLOBS:%=$(BUILD)/pie/%.blob.o)
+	RELOCATIONS='$(PIE_RELOCATIONS)' FPU_OPERAND='$(PIE_FPU_OPERAND)' scripts/check_pie $(BLOBS:%=$(BUILD)/pie/%.blob.o)
 else
 	@echo "lint-pie: no scripts/check_pie yet"
 endif
@@ -32,10 +36,10 @@ endif
 lint-cppcheck:
 	@mkdir -p $(BUILD)/cppcheck
 	cppcheck -q -j2 --cppcheck-build-dir=$(BUILD)/cppcheck --error-exitcode=1 --inline-suppr --max-configs=1 \
-		--enable=warning,portability --std=c11 --platform=unix64 -D__x86_64__ -D_GNU_SOURCE \
+		--enable=warning,portability --std=c11 $(CPPCHECK_ARCH) -D_GNU_SOURCE \
 		--suppress=memleak --suppress=resourceLeak --suppress=subtractPointers --suppress=comparePointers \
 		--suppress=missingInclude --suppress=unknownMacro --suppress=internalAstError --suppress=preprocessorErrorDirective \
-		-Iinclude -Icompel/include -Icompel/arch/x86_64/include -Icriu $(filter criu/%.c compel/%.c lib/%.c,$(LINT_C))
+		$(PIE_INCLUDE) $(filter criu/%.c compel/%.c lib/%.c,$(LINT_C))
 
 format:
 	clang-format -i $(LINT_C)

@@ -15,5 +15,5 @@ unsigned long blob_entry(unsigned int command, void *args)
 	if (command != WHEREAMI_TELL)
 		return -22; /* EINVAL */
 	out->pid = sys_getpid();
-	return sys_getcwd(out->cwd, sizeof(out->cwd));
+	return sys_call2(__NR_getcwd, (long)out->cwd, sizeof(out->cwd));
 }

@@ -102,8 +102,8 @@ bool object_load(const char *path, struct object *ret)
 		return false;
 	o->header = (const Elf64_Ehdr *)o->bytes;
 	if (o->size < sizeof(Elf64_Ehdr) || memcmp(o->header->e_ident, ELFMAG, SELFMAG) ||
-	    o->header->e_ident[EI_CLASS] != ELFCLASS64 || o->header->e_machine != EM_X86_64)
-		return object_complain(o, "not an x86_64 ELF file");
+	    o->header->e_ident[EI_CLASS] != ELFCLASS64 || !arch_is_machine(o->header))
+		return object_complain(o, "not an %s ELF file", arch_machine_name());
 	if (o->header->e_type != ET_REL)
 		return object_complain(o, "not a relocatable object: link it with `ld -r`");
 	return check_sections(o) && find_symbols(o);

@@ -44,5 +44,26 @@ void image_free(struct image *im);
 /* relocate.c */
 bool image_relocate(const struct object *o, struct image *im);
 
+/* arch/NAME/pack/relocations.c: what is different from CPU to CPU */
+bool arch_is_machine(const Elf64_Ehdr *header);
+const char *arch_machine_name(void);
+const char *arch_relocation_name(uint32_t type);
+
+enum relocation_kind {
+	RELOCATION_NONE, /* nothing to be done */
+	RELOCATION_RELATIVE, /* the distance from the field to the symbol */
+	RELOCATION_TABLE, /* the same, to a table of addresses that holds the symbol's */
+	RELOCATION_ABSOLUTE, /* all others */
+};
+enum relocation_kind arch_relocation_kind(uint32_t type);
+size_t arch_relocation_width(uint32_t type);
+/*
+ * Make an access through a table a direct one: there is no table. @before: bytes of its section in front of @field. False
+ * for instructions that cannot.
+ */
+bool arch_relocation_relax(uint8_t *field, size_t before, int64_t addend);
+/* False: the value does not fit. */
+bool arch_relocation_store(uint8_t *field, uint32_t type, int64_t value);
+
 /* header.c */
 bool image_write_header(const struct object *o, const struct image *im, const char *name, const char *out);

@@ -3,61 +3,7 @@
  * Resolve every reference between places of the blob. What would need the address that it
  * will lie at is refused: nobody is there to fix it up.
  */
-#include <string.h>
-
-#include "base/bits.h"
 #include "pack.h"
-
-#ifndef R_X86_64_GOTPCRELX
-#define R_X86_64_GOTPCRELX 41
-#define R_X86_64_REX_GOTPCRELX 42
-#endif
-
-static const char *type_name(uint32_t type)
-{
-	static const char *const names[] = {
-		[R_X86_64_64] = "R_X86_64_64",
-		[R_X86_64_GOT32] = "R_X86_64_GOT32",
-		[R_X86_64_32] = "R_X86_64_32",
-		[R_X86_64_32S] = "R_X86_64_32S",
-		[R_X86_64_16] = "R_X86_64_16",
-		[R_X86_64_8] = "R_X86_64_8",
-		[R_X86_64_GOTPCREL] = "R_X86_64_GOTPCREL",
-		[R_X86_64_TPOFF64] = "R_X86_64_TPOFF64",
-		[R_X86_64_TLSGD] = "R_X86_64_TLSGD",
-		[R_X86_64_TLSLD] = "R_X86_64_TLSLD",
-		[R_X86_64_GOTTPOFF] = "R_X86_64_GOTTPOFF",
-		[R_X86_64_TPOFF32] = "R_X86_64_TPOFF32",
-		[R_X86_64_GOTOFF64] = "R_X86_64_GOTOFF64",
-		[R_X86_64_GOTPC32] = "R_X86_64_GOTPC32",
-		[R_X86_64_GOTPCRELX] = "R_X86_64_GOTPCRELX",
-		[R_X86_64_REX_GOTPCRELX] = "R_X86_64_REX_GOTPCRELX",
-	};
-
-	return type < ARRAY_SIZE(names) && names[type] ? names[type] : "unknown";
-}
-
-/* An access through a table of addresses, made a direct one: there is no table. False for instructions that cannot. */
-static bool relax(uint8_t *field, size_t before)
-{
-	if (before < 2)
-		return false;
-	if (field[-2] == 0x8b) { /* mov sym@GOTPCREL(%rip), %reg: lea */
-		field[-2] = 0x8d;
-		return true;
-	}
-	if (field[-2] == 0xff && field[-1] == 0x15) { /* call *sym@GOTPCREL(%rip): addr32 call */
-		field[-2] = 0x67;
-		field[-1] = 0xe8;
-		return true;
-	}
-	if (field[-2] == 0xff && field[-1] == 0x25) { /* jmp *: a prefix that means nothing here, and jmp */
-		field[-2] = 0x2e;
-		field[-1] = 0xe9;
-		return true;
-	}
-	return false;
-}
 
 struct site {
 	const struct object *o;
@@ -73,41 +19,32 @@ static bool refuse(const struct site *at, const char *why)
 
 	return object_complain(at->o, "%s+%#lx: relocation %s (%u) against %s: %s",
 			       object_section_name(at->o, at->section), (unsigned long)at->rel->r_offset,
-			       type_name(type), type, object_symbol_name(at->o, at->symbol), why);
+			       arch_relocation_name(type), type, object_symbol_name(at->o, at->symbol), why);
 }
 
 static bool apply(const struct site *at)
 {
 	const Elf64_Rela *rel = at->rel;
 	uint32_t type = ELF64_R_TYPE(rel->r_info), shndx = at->symbol->st_shndx;
-	size_t field = at->im->place[at->section] + rel->r_offset, width = type == R_X86_64_PC64 ? 8 : 4;
-	int64_t value;
+	size_t field = at->im->place[at->section] + rel->r_offset, width = arch_relocation_width(type);
+	enum relocation_kind kind = arch_relocation_kind(type);
+	uint8_t *bytes = at->im->bytes + field;
 
-	if (type == R_X86_64_NONE)
+	if (kind == RELOCATION_NONE)
 		return true;
 	if (rel->r_offset > at->o->sections[at->section].sh_size ||
 	    width > at->o->sections[at->section].sh_size - rel->r_offset)
 		return refuse(at, "outside of its section");
-	switch (type) {
-	case R_X86_64_PC32:
-	case R_X86_64_PLT32:
-	case R_X86_64_PC64:
-	case R_X86_64_GOTPCREL:
-	case R_X86_64_GOTPCRELX:
-	case R_X86_64_REX_GOTPCRELX:
-		break;
-	default:
+	if (kind == RELOCATION_ABSOLUTE)
 		return refuse(at, "needs an absolute address, which a blob cannot have");
-	}
 	if (shndx >= at->o->header->e_shnum || at->im->place[shndx] == NOWHERE)
 		return refuse(at, "points out of the blob");
-	if (type != R_X86_64_PC32 && type != R_X86_64_PLT32 && type != R_X86_64_PC64 &&
-	    (rel->r_addend != -4 || !relax(at->im->bytes + field, rel->r_offset)))
+	if (kind == RELOCATION_TABLE && !arch_relocation_relax(bytes, rel->r_offset, rel->r_addend))
 		return refuse(at, "goes through a table of addresses, in an instruction that cannot do without");
-	value = (int64_t)(at->im->place[shndx] + at->symbol->st_value) + rel->r_addend - (int64_t)field;
-	if (width == 4 && value != (int32_t)value)
+	if (!arch_relocation_store(bytes, type,
+				   (int64_t)(at->im->place[shndx] + at->symbol->st_value) + rel->r_addend -
+					   (int64_t)field))
 		return refuse(at, "too far away");
-	memcpy(at->im->bytes + field, &value, width); /* this machine and the target are little-endian */
 	return true;
 }
 

@@ -192,7 +192,7 @@ int scratch_place(const struct compel_ctl *ctl, size_t len, uint64_t *ret_addres
 
 	/* The middle of the largest hole: stacks grow and heaps move elsewhere. */
 	for (size_t i = 0; i <= ctl->nr_maps; i++) {
-		uint64_t to = i < ctl->nr_maps ? MIN_OF(ctl->maps[i].start, COMPEL_TASK_END) : COMPEL_TASK_END;
+		uint64_t to = i < ctl->nr_maps ? MIN_OF(ctl->maps[i].start, USER_END) : USER_END;
 
 		if (to > from && to - from > best) {
 			best = to - from;

@@ -19,7 +19,7 @@ static uint32_t work(uint32_t count)
 
 	memset(stack, 1, sizeof(stack));
 	for (uint32_t i = 0; i < count; i++) {
-		sys_getppid();
+		sys_call0(__NR_getppid);
 		stack[i % sizeof(stack)] += table[i % sizeof(table)];
 	}
 	for (size_t i = 0; i < sizeof(stack); i++)

@@ -66,8 +66,7 @@ int main(int argc, char **argv)
 	status = run(
 		out, sizeof(out),
 		"printf '#include \"%s/o.h\"\\nint main(void){return b.entry >= b.file_size || b.size < b.rw_start;}' | "
-		"cc -I" SOURCE_DIR "/compel/include -I" SOURCE_DIR
-		"/compel/arch/x86_64/include -Wall -Wextra -Werror -xc -o %s/t - 2>&1 && %s/t",
+		"cc " TEST_INCLUDE " -Wall -Wextra -Werror -xc -o %s/t - 2>&1 && %s/t",
 		dir, dir, dir);
 	report("header_compiles", !status, "status %d: %s", status, out);
 	pack_case("got_relaxed", "-fpic",

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "dump/dump.h"
+#include "memory/memory.h"
 #include "parasite_blob.h"
 #include "run/dump.h"
 #include "util/log.h"
@@ -76,26 +77,6 @@ static int ask_task(struct dump_task *dt, struct question *q)
 	for (size_t i = 0; i < dt->nr_fds; i++)
 		dt->fds[i].cloexec = q->fds->fds[i] & 1;
 	return dump_take_policies(dt, (uint32_t)((char *)q->policies - q->text), q->policies);
-}
-
-/* The rest of it is where the first answer was. */
-static int ask_ldt(struct dump_task *dt)
-{
-	struct inside_ldt l = { 0 };
-	int err = 0;
-
-	while (!err && dt->mm_owner && dt->inside->has_ldt && l.next < INSIDE_LDT_END) {
-		long value;
-
-		err = compel_args_write(dt->ctl, 0, &l, offsetof(struct inside_ldt, found));
-		if (!err)
-			err = compel_command(dt->ctl, PARASITE_LDT, &value);
-		if (!err)
-			err = value < 0 ? (int)value : compel_args_read(dt->ctl, 0, &l, sizeof(l));
-		for (uint32_t i = 0; !err && i < l.nr_found; i++)
-			err = array_add(&dt->ldt, l.found[i]);
-	}
-	return err < 0 ? fail(err, "ask for the LDT from inside: %s", compel_why(dt->ctl)) : 0;
 }
 
 /* So many threads leave their answers before they are fetched. */
@@ -199,8 +180,7 @@ static int ask_kinds(struct dump *dump, struct dump_task *dt)
 
 static int infect_and_ask(struct dump *dump, struct dump_task *dt, struct question *q)
 {
-	size_t size =
-		MAX_OF(q->len, MAX_OF(threads_size(dt->nr_threads), MAX_OF(sizeof(struct inside_ldt), TASK_KIND_ARGS)));
+	size_t size = MAX_OF(q->len, MAX_OF(threads_size(dt->nr_threads), (size_t)TASK_KIND_ARGS));
 	int err = compel_infect(dt->ctl, &parasite_blob, size);
 
 	if (err == -ENOMEM)
@@ -213,7 +193,7 @@ static int infect_and_ask(struct dump *dump, struct dump_task *dt, struct questi
 		return fail(err, "run code in the process: %s", compel_why(dt->ctl));
 	err = ask_task(dt, q);
 	if (!err)
-		err = ask_ldt(dt);
+		err = memory_arch_ask(dump, dt);
 	if (!err && dt->nr_threads > 1)
 		err = ask_threads(dt);
 	if (!err)

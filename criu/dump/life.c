@@ -49,7 +49,6 @@ static void free_task(struct dump_task *dt)
 	free(dt->fds);
 	free(dt->inside);
 	array_free(&dt->policies);
-	array_free(&dt->ldt);
 	maps_free(&dt->maps);
 	array_free(&dt->vma_flags);
 	array_free(&dt->pages);

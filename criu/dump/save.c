@@ -64,7 +64,7 @@ static int save_zombie(struct dump *dump, struct dump_task *dt)
 
 	init_task_core(&tc, dt);
 	tc.flags = 0;
-	core.mtype = CORE_ENTRY__MARCH__X86_64;
+	core.mtype = core_march();
 	core.tc = &tc;
 	return write_single(dump, IMAGE_CORE, dt->t.pid, &core.base);
 }
@@ -76,7 +76,7 @@ static int save_core(struct dump *dump, struct dump_task *dt, struct dump_thread
 	TaskCoreEntry tc;
 	ThreadCoreEntry thread_core = THREAD_CORE_ENTRY__INIT;
 
-	core.mtype = CORE_ENTRY__MARCH__X86_64;
+	core.mtype = core_march();
 	core.thread_core = &thread_core;
 	if (leader) {
 		init_task_core(&tc, dt);

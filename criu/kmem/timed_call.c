@@ -171,12 +171,14 @@ static int tell(struct kernel_memory *mem, const struct restart *r, const unsign
 	if (is_sleep(r, args, &ret->nr))
 		return left_until(mem, (clockid_t)number(r, r->at->sleep_clock, 4), number(r, r->at->sleep_end, 8),
 				  ret);
+#ifdef SYS_poll /* where there is only ppoll(2), no restart block is one of a poll */
 	if (is_poll(r, args)) {
 		uint64_t end = number(r, r->at->poll_sec, 8) * NS + number(r, r->at->poll_nsec, 8);
 
 		ret->nr = SYS_poll;
 		return number(r, r->at->poll_limited, 4) ? left_until(mem, CLOCK_MONOTONIC, end, ret) : 0;
 	}
+#endif
 	if (is_futex(r, args)) {
 		ret->nr = SYS_futex;
 		return left_until(mem, CLOCK_MONOTONIC, number(r, r->at->futex_end, 8), ret);

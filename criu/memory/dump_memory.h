@@ -9,6 +9,8 @@ ARRAY_OF(vma_list, VmaEntry *);
 
 /* A shared segment that a VMA maps: saved once, after all tasks, whole. */
 int shmem_note(struct dump *dump, struct dump_task *dt, const struct kernel_vma *v, const VmaEntry *e);
+/* ARCH/address_space.c: what memory_arch_ask() has found. */
+int memory_arch_save(struct dump *dump, struct dump_task *dt, MmEntry *mm);
 /* map_count.c: warns of more mappings than could be restored here. */
 void map_count_survey(const struct dump_task *dt);
 /* Fills dt->pages and dt->guards, by dt->maps. */

@@ -290,20 +290,6 @@ static int fill_mm_map(struct restore *r, struct restore_task *rt, struct wire_t
 	return 0;
 }
 
-static int fill_ldt(struct restore_task *rt, struct wire_task *wire)
-{
-	const MmEntry *mm = rt->mm;
-	struct inside_ldt_entry *e = wire_alloc(wire, mm->n_ldt * sizeof(*e) + 1);
-
-	if (!e)
-		return fail(-ENOMEM, "LDT");
-	wire->ldt = (uintptr_t)e;
-	wire->nr_ldt = mm->n_ldt;
-	for (size_t i = 0; i < mm->n_ldt; i++)
-		e[i] = (struct inside_ldt_entry){ .index = mm->ldt[i]->index, .descriptor = mm->ldt[i]->descriptor };
-	return 0;
-}
-
 int memory_hand_over(struct restore *r, struct restore_task *rt, struct wire_task *wire)
 {
 	struct pagemap *map;
@@ -325,7 +311,7 @@ int memory_hand_over(struct restore *r, struct restore_task *rt, struct wire_tas
 	if (!err)
 		err = fill_mm_map(r, rt, wire);
 	if (!err)
-		err = fill_ldt(rt, wire);
+		err = memory_arch_hand_over(rt, wire);
 	wire->mlock_future = rt->mm->mlock_future;
 	wire->thp_disabled = rt->mm->has_thp_disabled && rt->mm->thp_disabled;
 	/* The map's descriptors live on in the restorer: pagemap_free() would close them. */

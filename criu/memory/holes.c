@@ -10,9 +10,9 @@
 #include "pie/vma.h"
 #include "util/log.h"
 
-/* Below this lies what mmap_min_addr may forbid; above, the end of 47-bit addresses. */
+/* Below this is what mmap_min_addr may forbid; above, a bit before the end, stack and vDSO of a new program. */
 #define LOWEST (1ull << 20)
-#define HIGHEST ((1ull << 47) - (1ull << 21))
+#define HIGHEST (USER_END + PAGE_SZ - (1ull << 21))
 
 static int cmp_range(const void *a, const void *b)
 {

@@ -14,9 +14,6 @@
 #include "run/progress.h"
 #include "util/log.h"
 
-/* The end of user addresses with 4- and 5-level page tables (x86: Documentation/arch/x86/x86_64/mm.rst). */
-#define USER_END_MAX ((1ull << 56) - PAGE_SZ)
-
 #define SEGMENT_MAX (1ull << 46)
 /* Of hugetlb pages: 16 GB are the largest of any CPU. */
 #define HUGE_SHIFT_MAX 34
@@ -133,10 +130,11 @@ int memory_load(struct restore *r, struct restore_task *rt)
 		if (err)
 			return err;
 	}
-	if (rt->mm->mlock_future & ~(uint32_t)(MCL_FUTURE | MCL_ONFAULT) || rt->mm->n_ldt > INSIDE_LDT_END)
-		return fail(-EBADMSG, "mm-%d.img: mlock_future %#x, %zu entries of the LDT", rt->t.pid,
-			    rt->mm->mlock_future, rt->mm->n_ldt);
-	err = map_count_load(rt);
+	if (rt->mm->mlock_future & ~(uint32_t)(MCL_FUTURE | MCL_ONFAULT))
+		return fail(-EBADMSG, "mm-%d.img: mlock_future %#x", rt->t.pid, rt->mm->mlock_future);
+	err = memory_arch_load(rt);
+	if (!err)
+		err = map_count_load(rt);
 	if (err)
 		return err;
 	snprintf(who, sizeof(who), "mm-%d.img: the executable", rt->t.pid);

@@ -8,6 +8,8 @@
 
 /* Which VMAs cannot be saved (dump_blocker). Needs maps and vma_flags. */
 int memory_survey(struct dump *dump, struct dump_task *dt);
+/* With calls made inside, as a task kind's `inside`: what of the address space only this CPU has. memory/ARCH/ */
+int memory_arch_ask(struct dump *dump, struct dump_task *dt);
 /* File ids of what is mapped, of the executable; the record of mm-PID.img (from the arena). */
 int memory_save_mm(struct dump *dump, struct dump_task *dt, MmEntry **ret_mm);
 /* Mappings of the inode @st, which no path leads to, are of the descriptor that is file @id. */

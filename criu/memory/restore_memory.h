@@ -12,5 +12,8 @@ int holes_read(struct restore *r, struct restore_task *rt, struct holes *ret_hol
 /* Take @len bytes (and an unmapped page on either side) from the top downwards. 0: none. */
 uint64_t holes_take(struct holes *holes, uint64_t len, uint64_t align);
 void holes_free(struct holes *holes);
+/* ARCH/address_space.c: what of an address space only this CPU has: checked, and told to the restorer. */
+int memory_arch_load(const struct restore_task *rt);
+int memory_arch_hand_over(const struct restore_task *rt, struct wire_task *wire);
 /* map_count.c: are there not too many mappings for this kernel (vm.max_map_count)? */
 int map_count_load(const struct restore_task *rt);

@@ -424,22 +424,6 @@ static int save_exe(struct dump *dump, struct dump_task *dt, MmEntry *mm)
 	return dump->path_file_id(dump, dt, fd, link, O_RDONLY, &mm->exe_file_id);
 }
 
-static int save_ldt(struct dump *dump, struct dump_task *dt, MmEntry *mm)
-{
-	LdtEntry *e = dump_alloc(dump, dt->ldt.n * sizeof(*e) + 1);
-
-	mm->ldt = dump_alloc(dump, dt->ldt.n * sizeof(*mm->ldt) + 1);
-	if (!e || !mm->ldt)
-		return fail(-ENOMEM, "LDT");
-	for (size_t i = 0; i < dt->ldt.n; i++, e++) {
-		ldt_entry__init(e);
-		e->index = dt->ldt.v[i].index;
-		e->descriptor = dt->ldt.v[i].descriptor;
-		mm->ldt[mm->n_ldt++] = e;
-	}
-	return 0;
-}
-
 int memory_save_mm(struct dump *dump, struct dump_task *dt, MmEntry **ret_mm)
 {
 	MmEntry *mm = dump_alloc(dump, sizeof(*mm));
@@ -473,7 +457,7 @@ int memory_save_mm(struct dump *dump, struct dump_task *dt, MmEntry **ret_mm)
 	if (!err)
 		err = save_vmas(dump, dt, mm);
 	if (!err)
-		err = save_ldt(dump, dt, mm);
+		err = memory_arch_save(dump, dt, mm);
 	if (!err)
 		err = aio_save(dump, dt, mm);
 	if (!err)

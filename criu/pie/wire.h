@@ -6,6 +6,7 @@
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
+#include "pie/arch.h" /* of this CPU: criu/pie/ARCH/include */
 
 /* ---- parasite: dump ------------------------------------------------------------------- */
 
@@ -14,7 +15,7 @@ enum parasite_command {
 	PARASITE_THREAD, /* args: struct inside_threads; adds the thread that runs it */
 	PARASITE_FORK, /* args: struct inside_fork */
 	PARASITE_POLICIES, /* args: struct inside_visit: goes on with its policies */
-	PARASITE_LDT, /* args: struct inside_ldt */
+	PARASITE_ARCH, /* args: what pie/arch.h says */
 };
 
 /* All that is asked of a process and its first thread, by one command. Offsets from here, multiples of 8. */
@@ -82,9 +83,9 @@ struct inside_task {
 	uint32_t nr_timers; /* in */
 	int32_t session_keyring; /* found by the name that login programs give it; or negative errno */
 	int32_t timer_restore_ids; /* PR_TIMER_CREATE_RESTORE_IDS, or negative errno */
-	uint64_t xcomp_perm; /* x86: ARCH_GET_XCOMP_PERM, 0: not told */
+	struct parasite_arch_task arch;
 	int32_t mlock_future; /* MCL_FUTURE, MCL_ONFAULT: what will be mapped is locked; or 0 */
-	int32_t has_ldt; /* x86: modify_ldt(2) has made one */
+	uint32_t pad;
 	struct inside_posix_timer timers[];
 };
 
@@ -94,14 +95,13 @@ struct inside_thread {
 	uint32_t altstack_flags;
 	int32_t pdeath_signal;
 	int32_t securebits; /* includes KEEP_CAPS */
-	int32_t tsc_mode; /* PR_GET_TSC */
 	uint64_t timer_slack_ns;
 	int32_t io_flusher; /* PR_GET_IO_FLUSHER or negative errno */
 	int32_t no_new_privs;
 	int32_t spec_store_bypass, spec_indirect_branch, spec_l1d_flush; /* PR_GET_SPECULATION_CTRL or negative errno */
 	int32_t ioprio;
 	int32_t mce_kill;
-	int32_t cpuid_allowed; /* x86: ARCH_GET_CPUID: 0: the instruction raises SIGSEGV; negative errno */
+	struct parasite_arch_thread arch;
 	int32_t thread_keyring,
 		process_keyring; /* KEYCTL_GET_KEYRING_ID, which makes none: number, or negative errno */
 	int32_t mount_refused; /* mount(2) says EPERM, though CAP_SYS_ADMIN is there */
@@ -121,19 +121,6 @@ struct inside_fork {
 	int32_t helper; /* who makes it: traced, waits for its tracer when it is born */
 	int32_t copy; /* or negative errno */
 	uint8_t stack[8192]; /* the helper's */
-};
-
-/* x86: entries of the LDT, as many as there is room for; the next command goes on behind them. */
-#define INSIDE_LDT_ENTRIES 128
-#define INSIDE_LDT_END 8192
-struct inside_ldt_entry {
-	uint64_t descriptor;
-	uint32_t index, pad;
-};
-struct inside_ldt {
-	uint32_t next; /* in and out: the first one that is not looked at yet; in the end INSIDE_LDT_END */
-	uint32_t nr_found; /* out */
-	struct inside_ldt_entry found[INSIDE_LDT_ENTRIES]; /* out */
 };
 
 struct inside_fds {
@@ -241,7 +228,7 @@ struct wire_thread {
 	int32_t tid;
 	uint32_t index;
 	uint64_t stack, stack_size;
-	uint64_t fs_base, gs_base; /* go with it */
+	struct wire_arch_thread arch;
 	uint64_t sigframe; /* what the thread returns through when nobody sets its registers for it */
 	uint64_t clear_child_tid, robust_list, robust_list_len;
 	uint64_t rseq_ptr, rseq_cs;
@@ -258,11 +245,9 @@ struct wire_thread {
 	uint64_t affinity; /* cpu_set_t bytes, 0: leave */
 	uint32_t affinity_len;
 	int32_t ioprio; /* -1: leave */
-	int32_t tsc_mode; /* 0: leave */
 	int32_t io_flusher; /* < 0: leave */
 	int32_t mce_kill; /* < 0: leave */
 	int32_t spec_store_bypass, spec_indirect_branch, spec_l1d_flush; /* < 0: leave */
-	int32_t cpuid_allowed; /* x86: 0: the instruction raises SIGSEGV; else leave */
 	uint32_t personality;
 	int32_t reqkey_keyring; /* 0: leave */
 	char comm[16];
@@ -275,8 +260,6 @@ struct wire_thread {
 	uint64_t
 		filtered_entry; /* of the blob, with this struct: where the tool sends the thread that it has given its filters */
 	int32_t close_from, close_to; /* descriptors that are to be closed there */
-	uint32_t nr_tls;
-	uint32_t tls[3][4];
 	_Atomic uint32_t ready;
 	uint32_t ends; /* the first one: it does not go on, but ends with exit_status when end_now says so */
 	_Atomic uint32_t end_now; /* futex */
@@ -337,8 +320,7 @@ struct wire_task {
 		vdso_old; /* what is patched: the image's vDSO, with this prot in the end; empty: the same vDSO */
 	uint32_t vdso_old_prot, vdso_pad;
 	uint64_t mm_map; /* struct prctl_mm_map */
-	uint64_t ldt; /* x86: struct inside_ldt_entry[nr_ldt] */
-	uint32_t nr_ldt;
+	struct wire_arch_task arch;
 	uint32_t mlock_future; /* MCL_*, 0: not */
 	uint64_t pages_restored; /* out */
 	uint64_t pages_compared, pages_inherited; /* copy-on-write memory: looked at; in place by fork */

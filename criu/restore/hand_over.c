@@ -182,8 +182,6 @@ static int fill_threads(struct restore *r, struct restore_task *rt, struct wire_
 		th->ends = !i && rt->leader_ends;
 		th->here = th->ends;
 		th->exit_status = WEXITSTATUS(rt->t.exit_code);
-		th->fs_base = rt->threads[i].cpu.regs.fs_base;
-		th->gs_base = rt->threads[i].cpu.regs.gs_base;
 		for (const struct task_kind *const *kind = task_kinds; *kind; kind++) {
 			int err = (*kind)->hand_over_thread ? (*kind)->hand_over_thread(r, rt, &rt->threads[i], th) : 0;
 

@@ -72,9 +72,9 @@ static int load_thread(struct restore *r, struct restore_task *rt, struct restor
 		err = read_single(r, IMAGE_CORE, tid, &th->core);
 	if (err)
 		return err;
-	if (th->core->mtype != CORE_ENTRY__MARCH__X86_64)
+	if (th->core->mtype != core_march())
 		return bad("core-%u.img: saved on another kind of CPU (%d)", tid, th->core->mtype);
-	if (!th->core->thread_info || !th->core->thread_core)
+	if (!core_has_registers(th->core) || !th->core->thread_core)
 		return bad("core-%u.img: no registers (thread_info, thread_core)", tid);
 	return 0;
 }

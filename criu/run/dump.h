@@ -42,7 +42,6 @@ struct dump_thread {
 };
 
 ARRAY_OF(policy_array, struct inside_policy);
-ARRAY_OF(ldt_array, struct inside_ldt_entry);
 
 struct dump_task {
 	struct task t; /* first: tree_for_each gives struct task; dump_task_of() goes back */
@@ -59,7 +58,7 @@ struct dump_task {
 	struct fd_probe *fds; /* of the first task of each files id; others have none */
 	size_t nr_fds;
 	struct compel_ctl *ctl; /* while infected */
-	struct ldt_array ldt; /* x86: of its memory */
+	struct memory_arch *mm_arch; /* memory/ARCH/: of its address space, what only this CPU has; NULL: nothing */
 	struct policy_array policies; /* of its mappings, in the order of the map: those that have one */
 	size_t policy_next;
 	struct aio_context *aio; /* its contexts of io_setup(2), in the order of their numbers */

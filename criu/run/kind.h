@@ -166,6 +166,9 @@ struct run_kind {
 
 extern const struct fd_kind *const fd_kinds[]; /* NULL-terminated, in the order of claims; kinds/table.c */
 extern const struct task_kind *const task_kinds[]; /* NULL-terminated, in the order of calls */
+/* kinds/task/ARCH/cpu.c: the kind of CPU that images are of, and whether one of them has what that kind calls its registers. */
+CoreEntry__March core_march(void);
+bool core_has_registers(const CoreEntry *core);
 extern const struct run_kind *const run_kinds[]; /* NULL-terminated, in the order of calls */
 #define run_for_each_kind(kind) for (const struct run_kind *const *_row = run_kinds; ((kind) = *_row); _row++)
 /* The row of a kind of any of these tables, below KIND_ROWS: where a run keeps the data of that kind. */

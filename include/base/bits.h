@@ -3,6 +3,7 @@
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
+#include "base/arch.h" /* PAGE_SZ and where user addresses end: include/arch/ */
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define MIN_OF(a, b) ((a) < (b) ? (a) : (b))
@@ -10,9 +11,5 @@
 #define ROUND_UP(x, to) ((((x) + (to)-1) / (to)) * (to))
 #define ROUND_DOWN(x, to) (((x) / (to)) * (to))
 #define BIT(n) (1ull << (n))
-
-/* The page size of every CPU this tool runs on so far; arch/ says if one differs. */
-#define PAGE_SZ 4096ul
-#define HUGE_PAGE_SZ (2ul << 20)
 
 #define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))

@@ -20,8 +20,6 @@
 enum {
 	PF_IO_FLUSHER = 0x00180000, /* PF_MEMALLOC_NOIO | PF_LOCAL_THROTTLE: PR_GET_IO_FLUSHER wants a right */
 	MCE_KILL_DEFAULT = 2,
-	TSC_ENABLED = 1,
-	TSC_SIGSEGV = 2,
 	SPEC_PRCTL = 1, /* PR_SPEC_PRCTL: the thread may choose */
 	SPEC_ENABLE = 2,
 	SPEC_KNOWN = 0x1f,
@@ -160,12 +158,9 @@ static int attributes_save_thread(struct dump *dump, struct dump_task *task, str
 	e->personality = e->has_personality ? in->personality : 0;
 	e->has_pdeath_sig = in->pdeath_signal > 0;
 	e->pdeath_sig = in->pdeath_signal > 0 ? (uint32_t)in->pdeath_signal : 0;
-	e->has_tsc_mode = in->tsc_mode == TSC_SIGSEGV;
-	e->tsc_mode = e->has_tsc_mode ? TSC_SIGSEGV : 0;
 	e->has_io_flusher = e->io_flusher = (thread->stat.flags & PF_IO_FLUSHER) == PF_IO_FLUSHER;
 	e->has_mce_kill = in->mce_kill >= 0 && in->mce_kill != MCE_KILL_DEFAULT;
 	e->mce_kill = e->has_mce_kill ? (uint32_t)in->mce_kill : 0;
-	e->has_x86_cpuid_fault = e->x86_cpuid_fault = in->cpuid_allowed == 0;
 	save_speculation(in->spec_store_bypass, &e->has_spec_store_bypass, &e->spec_store_bypass);
 	save_speculation(in->spec_indirect_branch, &e->has_spec_indirect_branch, &e->spec_indirect_branch);
 	save_speculation(in->spec_l1d_flush, &e->has_spec_l1d_flush, &e->spec_l1d_flush);
@@ -220,8 +215,6 @@ static int attributes_load_thread(struct restore *r, struct restore_task *task, 
 		return core_refuse(tid, "thread_core.comm is longer than %d bytes", COMM_LEN - 1);
 	if (e->has_pdeath_sig && e->pdeath_sig > INSIDE_NR_SIG)
 		return core_refuse(tid, "thread_core.pdeath_sig %u", e->pdeath_sig);
-	if (e->has_tsc_mode && e->tsc_mode != TSC_ENABLED && e->tsc_mode != TSC_SIGSEGV)
-		return core_refuse(tid, "thread_core.tsc_mode %u", e->tsc_mode);
 	if (e->has_mce_kill && e->mce_kill > MCE_KILL_DEFAULT)
 		return core_refuse(tid, "thread_core.mce_kill %u", e->mce_kill);
 	if ((e->spec_store_bypass | e->spec_indirect_branch | e->spec_l1d_flush) & ~(uint32_t)SPEC_KNOWN)
@@ -311,10 +304,8 @@ static int attributes_hand_over_thread(struct restore *r, struct restore_task *t
 	memcpy(wire->comm, comm, strnlen(comm, COMM_LEN - 1));
 	wire->personality = e->has_personality ? e->personality : task->core->tc->personality;
 	wire->pdeath_signal = (int32_t)e->pdeath_sig;
-	wire->tsc_mode = e->has_tsc_mode ? (int32_t)e->tsc_mode : 0;
 	wire->io_flusher = e->has_io_flusher ? e->io_flusher : -1;
 	wire->mce_kill = e->has_mce_kill ? (int32_t)e->mce_kill : -1;
-	wire->cpuid_allowed = !(e->has_x86_cpuid_fault && e->x86_cpuid_fault);
 	wire->spec_store_bypass = e->has_spec_store_bypass ? (int32_t)e->spec_store_bypass : -1;
 	wire->spec_indirect_branch = e->has_spec_indirect_branch ? (int32_t)e->spec_indirect_branch : -1;
 	wire->spec_l1d_flush = e->has_spec_l1d_flush ? (int32_t)e->spec_l1d_flush : -1;

@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Inside a target: no libc, no globals, direct system calls only. What the parasite asks of one CPU family. */
+/* Inside a target: no libc, no globals, direct system calls only. */
 #pragma once
 #include <stdint.h>
 
 #define E_PERM 1
 #define E_INVAL 22
 
-/* Extended state components that the process has asked for: ARCH_GET_XCOMP_PERM. 0: not told. */
-uint64_t parasite_xcomp_perm(void);
-/* ARCH_GET_CPUID: 1, 0 when the instruction raises SIGSEGV, or a negative errno. */
-int32_t parasite_cpuid_allowed(void);
-
-/* modify_ldt(2): is there an LDT; its entries, from l->next on. */
-int32_t parasite_has_ldt(void);
-struct inside_ldt;
-long parasite_ldt(struct inside_ldt *l);
+/* parasite/ARCH/cpu.c: what only this CPU has; the structs are those of pie/arch.h. */
+struct parasite_arch_task;
+struct parasite_arch_thread;
+void parasite_arch_task(struct parasite_arch_task *to);
+void parasite_arch_thread(struct parasite_arch_thread *to);
+/* PARASITE_ARCH: what does not fit into those. 0 or a negative errno. */
+long parasite_arch_command(void *args);
 
 /* locks.c: MCL_FUTURE and MCL_ONFAULT of mlockall(2), which nothing shows but what is mapped next: @here, or a page. */
 int32_t parasite_mlock_future(void *here);

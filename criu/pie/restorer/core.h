@@ -6,7 +6,6 @@
 #include "pie/restorer/restorer.h"
 #include "pie/wire.h"
 
-#define USER_END ((1ull << 47) - PAGE_SZ)
 #define restorer_fail_at(task, err, what, where) restorer_fail_nr((task), (int)(err), (what), (long)(where))
 
 /* layout.c */
@@ -44,11 +43,11 @@ void task_failed(struct wire_task *task, int err);
 void thread_name_entry(struct wire_thread *thread);
 /* threads.c: wait for the tool. Returns only when it has died after the tree was complete. */
 void thread_wait(struct wire_task *task);
-/* x86.c: before any register that refers to it is set */
-int restore_ldt(struct wire_task *task);
+/* ARCH/cpu.c: before any register that refers to it is set */
+int arch_restore_memory(struct wire_task *task);
 /* threads.c: the first thread does not go on, but ends when it is told to, by the tool or by another one that goes on. */
 void thread_end(struct wire_thread *thread) __attribute__((noreturn));
-/* x86.c: registers that a signal frame does not hold */
-void thread_bases(const struct wire_thread *thread);
+/* ARCH/cpu.c: registers that a signal frame does not hold */
+void arch_set_bases(const struct wire_thread *thread);
 /* threads.c: go on without the tool's help: it died when the tree was complete. */
 void thread_go_on(struct wire_thread *thread);

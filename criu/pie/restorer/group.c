@@ -12,9 +12,12 @@
 static bool given_up(struct wire_task *task)
 {
 	struct pollfd tool = { .fd = task->commit_fd };
+	struct {
+		int64_t sec, nsec;
+	} at_once = { 0, 0 };
 
 	return atomic_load((_Atomic int32_t *)task->shared_failed) ||
-	       (sys_poll(&tool, 1, 0) > 0 && (tool.revents & POLLHUP));
+	       (sys_ppoll(&tool, 1, &at_once) > 0 && (tool.revents & POLLHUP));
 }
 
 int group_meet(struct wire_task *task, uint32_t nr)

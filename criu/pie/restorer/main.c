@@ -20,7 +20,7 @@ static int lay_out(struct wire_task *task)
 	err = err ? err : layout_finish(task);
 	err = err ? err : layout_marks(task);
 	err = err ? err : layout_seal(task);
-	err = err ? err : restore_ldt(task);
+	err = err ? err : arch_restore_memory(task);
 	err = err ? err : layout_lock_future(task);
 	return err;
 }

@@ -24,7 +24,7 @@ int restorer_thread(struct wire_thread *thread)
 	int err = restore_personality(thread);
 
 	err = err ? err : restore_name(thread);
-	err = err ? err : restore_tls(thread);
+	err = err ? err : arch_restore_early(thread);
 	err = err ? err : restore_sched(thread);
 	err = err ? err : restore_policy(thread);
 	err = err ? err : restore_controls(thread);
@@ -34,7 +34,7 @@ int restorer_thread(struct wire_thread *thread)
 	err = err ? err : restore_altstack(thread);
 	err = err ? err : restore_futexes(thread);
 	err = err ? err : restore_rseq(thread);
-	err = err ? err : restore_cpu_faults(thread);
+	err = err ? err : arch_restore_late(thread);
 	return err;
 }
 

@@ -43,7 +43,7 @@ int restore_timers_create(struct wire_task *task);
 /* 3, in this order. First what needs rights: */
 int restore_personality(struct wire_thread *thread);
 int restore_name(struct wire_thread *thread);
-int restore_tls(struct wire_thread *thread);
+int arch_restore_early(struct wire_thread *thread); /* ARCH/cpu.c: such as TLS entries */
 int restore_sched(struct wire_thread *thread); /* CPUs, nice, policy, I/O priority, then timer slack: RT has none */
 int restore_controls(struct wire_thread *thread); /* I/O flusher, machine checks, speculation */
 /* then the rights themselves, */
@@ -55,7 +55,7 @@ int restore_private_signals(struct wire_thread *thread);
 int restore_altstack(struct wire_thread *thread);
 int restore_futexes(struct wire_thread *thread); /* robust list, clear_child_tid */
 int restore_rseq(struct wire_thread *thread);
-int restore_cpu_faults(struct wire_thread *thread); /* TSC, CPUID: raise SIGSEGV from here on */
+int arch_restore_late(struct wire_thread *thread); /* ARCH/cpu.c: instructions that raise SIGSEGV from here on */
 
 /* 4: a thread's change of credentials resets dumpable; MDWE forbids what laying out memory needs */
 int restore_mm_attributes(struct wire_task *task);

@@ -89,7 +89,7 @@ void thread_go_on(struct wire_thread *thread)
 	if (!thread->index && task->service_base)
 		sys_call6(__NR_close_range, task->service_base, ~0u, 0, 0, 0, 0);
 	restorer_thread_last(thread);
-	thread_bases(thread);
+	arch_set_bases(thread);
 	sys_rt_sigreturn(thread->sigframe);
 }
 

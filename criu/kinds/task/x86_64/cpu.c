@@ -26,6 +26,8 @@ enum {
 	REGSET_SHADOW_STACK = 0x204, /* NT_X86_SHSTK */
 	FIRST_TLS_ENTRY = 12,
 	NR_TLS = 3,
+	TSC_ENABLED = 1, /* PR_GET_TSC */
+	TSC_SIGSEGV = 2,
 	REQ_XCOMP_PERM = 0x1023,
 	/* What a system call leaves in ax when it is to be issued again: include/linux/errno.h of the kernel. */
 	ERESTARTSYS_NR = 512,
@@ -43,6 +45,16 @@ enum {
 	X(r15) X(r14) X(r13) X(r12) X(bp) X(bx) X(r11) X(r10) X(r9) X(r8) X(ax) X(cx) X(dx) X(si) X(di) \
 	X(orig_ax) X(ip) X(cs) X(flags) X(sp) X(ss) X(fs_base) X(gs_base) X(ds) X(es) X(fs) X(gs)
 /* clang-format on */
+
+CoreEntry__March core_march(void)
+{
+	return CORE_ENTRY__MARCH__X86_64;
+}
+
+bool core_has_registers(const CoreEntry *core)
+{
+	return core->thread_info != NULL;
+}
 
 /* ---- dump ---- */
 
@@ -71,9 +83,9 @@ static int cpu_survey(struct dump *dump, struct dump_task *task)
 
 static int cpu_save(struct dump *dump, struct dump_task *task, CoreEntry *core)
 {
-	if (task->inside && (task->inside->xcomp_perm & XCOMP_DYNAMIC)) {
+	if (task->inside && (task->inside->arch.xcomp_perm & XCOMP_DYNAMIC)) {
 		core->tc->has_x86_xcomp_perm = true;
-		core->tc->x86_xcomp_perm = task->inside->xcomp_perm;
+		core->tc->x86_xcomp_perm = task->inside->arch.xcomp_perm;
 	}
 	return 0;
 }
@@ -128,6 +140,13 @@ static int save_tls(struct dump *dump, pid_t tid, ThreadInfoX86 *ti)
 	return 0;
 }
 
+static void save_faults(const struct parasite_arch_thread *in, ThreadCoreEntry *e)
+{
+	e->has_tsc_mode = in->tsc_mode == TSC_SIGSEGV;
+	e->tsc_mode = e->has_tsc_mode ? TSC_SIGSEGV : 0;
+	e->has_x86_cpuid_fault = e->x86_cpuid_fault = in->cpuid_allowed == 0;
+}
+
 static int cpu_save_thread(struct dump *dump, struct dump_task *task, struct dump_thread *thread, CoreEntry *core)
 {
 	ThreadInfoX86 *ti = dump_alloc(dump, sizeof(*ti));
@@ -150,7 +169,7 @@ static int cpu_save_thread(struct dump *dump, struct dump_task *task, struct dum
 	ti->clear_tid_addr = thread->inside.clear_child_tid;
 	if (save_tls(dump, thread->id.host_tid, ti))
 		return no_memory("TLS entries");
-	core->mtype = CORE_ENTRY__MARCH__X86_64;
+	save_faults(&thread->inside.arch, core->thread_core);
 	core->thread_info = ti;
 	return 0;
 }
@@ -262,15 +281,13 @@ static void *alloc_in_restore(void *r, size_t size)
 static int cpu_load_thread(struct restore *r, struct restore_task *task, struct restore_thread *thread)
 {
 	const ThreadInfoX86 *ti = thread->core->thread_info;
+	const ThreadCoreEntry *e = thread->core->thread_core;
 	pid_t tid = thread->id.tid;
 	int strict = !!(r->opts->cpu_cap & (CPU_CAP_FPU | CPU_CAP_INS));
 	char why[512];
 
-	if (thread->core->mtype != CORE_ENTRY__MARCH__X86_64)
-		return core_refuse(tid, "mtype %d: the dump was made on another kind of CPU (this one is x86_64)",
-				   thread->core->mtype);
-	if (!ti)
-		return core_refuse(tid, "thread_info is missing");
+	if (e->has_tsc_mode && e->tsc_mode != TSC_ENABLED && e->tsc_mode != TSC_SIGSEGV)
+		return core_refuse(tid, "thread_core.tsc_mode %u", e->tsc_mode);
 	int err = load_regs(tid, ti->gpregs, &thread->cpu.regs);
 	if (err)
 		return err;
@@ -295,13 +312,8 @@ static int cpu_apply(struct restore *r, struct restore_task *task)
 	return 0;
 }
 
-static int cpu_hand_over_thread(struct restore *r, struct restore_task *task, struct restore_thread *thread,
-				struct wire_thread *wire)
+static void hand_over_tls(const ThreadInfoX86 *ti, struct wire_arch_thread *wire)
 {
-	const ThreadInfoX86 *ti = thread->core->thread_info;
-
-	wire->clear_child_tid = ti->clear_tid_addr;
-	wire->nr_tls = 0;
 	for (size_t i = 0; i < ti->n_tls; i++) {
 		const UserDescT *t = ti->tls[i];
 		uint32_t *to = wire->tls[wire->nr_tls];
@@ -316,6 +328,22 @@ static int cpu_hand_over_thread(struct restore *r, struct restore_task *task, st
 			(uint32_t)t->seg_not_present << 5 | (uint32_t)t->usable << 6;
 		wire->nr_tls++;
 	}
+}
+
+static int cpu_hand_over_thread(struct restore *r, struct restore_task *task, struct restore_thread *thread,
+				struct wire_thread *wire)
+{
+	const ThreadInfoX86 *ti = thread->core->thread_info;
+	const ThreadCoreEntry *e = thread->core->thread_core;
+
+	wire->clear_child_tid = ti->clear_tid_addr;
+	wire->arch = (struct wire_arch_thread){
+		.fs_base = thread->cpu.regs.fs_base,
+		.gs_base = thread->cpu.regs.gs_base,
+		.tsc_mode = e->has_tsc_mode ? (int32_t)e->tsc_mode : 0,
+		.cpuid_allowed = !(e->has_x86_cpuid_fault && e->x86_cpuid_fault),
+	};
+	hand_over_tls(ti, &wire->arch);
 	return 0;
 }
 

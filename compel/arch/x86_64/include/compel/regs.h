@@ -3,9 +3,6 @@
 #pragma once
 #include <stdint.h>
 
-/* Where user addresses end, with 4-level page tables, less one page. */
-#define COMPEL_TASK_END 0x7ffffffff000ull
-
 struct compel_regs {
 	uint64_t r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, orig_ax, ip, cs, flags, sp, ss,
 		fs_base, gs_base, ds, es, fs, gs;

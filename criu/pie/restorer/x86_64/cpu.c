@@ -4,8 +4,8 @@
 #include <asm/ldt.h>
 #include <asm/prctl.h>
 #include <sys/mman.h>
-#include "core.h"
-#include "restorer.h"
+#include "pie/restorer/core.h"
+#include "pie/restorer/restorer.h"
 
 enum {
 	SET_TSC = 26, /* prctl(2) */
@@ -14,6 +14,11 @@ enum {
 	LOW_LEN = 4096,
 	WRITE_LDT = 0x11, /* modify_ldt(2) */
 };
+
+static long arch_prctl(int option, unsigned long value)
+{
+	return sys_call2(__NR_arch_prctl, option, (long)value);
+}
 
 /* The call belongs to 32-bit programs: made by their gate, with an argument below 4G. */
 static long set_thread_area32(void *desc)
@@ -27,28 +32,28 @@ static long set_thread_area32(void *desc)
 	return (int32_t)ret;
 }
 
-int restore_tls(struct wire_thread *thread)
+int arch_restore_early(struct wire_thread *thread)
 {
 	long err = 0;
 
-	if (!thread->nr_tls)
+	if (!thread->arch.nr_tls)
 		return 0;
 	char *low =
 		(char *)sys_mmap(NULL, LOW_LEN, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
 	if ((long)low < 0 && (long)low > -LOW_LEN)
 		return restorer_fail(task_of(thread), (long)low, "memory below 4G for TLS entries");
-	for (uint32_t i = 0; i < thread->nr_tls && !err; i++) {
-		memcpy(low, thread->tls[i], sizeof(thread->tls[i]));
+	for (uint32_t i = 0; i < thread->arch.nr_tls && !err; i++) {
+		memcpy(low, thread->arch.tls[i], sizeof(thread->arch.tls[i]));
 		err = set_thread_area32(low);
 		if (err < 0)
-			restorer_fail_nr(task_of(thread), err, "set the TLS entry", thread->tls[i][0]);
+			restorer_fail_nr(task_of(thread), err, "set the TLS entry", thread->arch.tls[i][0]);
 	}
 	sys_munmap(low, LOW_LEN);
 	return (int)err;
 }
 
 /* Bits of a segment descriptor: the CPU's manuals; what modify_ldt(2) makes of them: fill_ldt() of the kernel. */
-static struct user_desc as_user_desc(const struct inside_ldt_entry *e)
+static struct user_desc as_user_desc(const struct ldt_slot *e)
 {
 	uint64_t d = e->descriptor;
 
@@ -65,11 +70,11 @@ static struct user_desc as_user_desc(const struct inside_ldt_entry *e)
 	};
 }
 
-int restore_ldt(struct wire_task *task)
+int arch_restore_memory(struct wire_task *task)
 {
-	const struct inside_ldt_entry *e = (const struct inside_ldt_entry *)task->ldt;
+	const struct ldt_slot *e = (const struct ldt_slot *)task->arch.ldt;
 
-	for (uint32_t i = 0; i < task->nr_ldt; i++) {
+	for (uint32_t i = 0; i < task->arch.nr_ldt; i++) {
 		struct user_desc desc = as_user_desc(&e[i]);
 		/* An int for the kernel, whatever the register says. */
 		long err = (int)sys_call3(__NR_modify_ldt, WRITE_LDT, (long)&desc, sizeof(desc));
@@ -80,21 +85,21 @@ int restore_ldt(struct wire_task *task)
 	return 0;
 }
 
-int restore_cpu_faults(struct wire_thread *thread)
+int arch_restore_late(struct wire_thread *thread)
 {
 	long err = 0;
 
-	if (thread->cpuid_allowed == 0)
-		err = sys_arch_prctl(SET_CPUID, 0);
+	if (thread->arch.cpuid_allowed == 0)
+		err = arch_prctl(SET_CPUID, 0);
 	if (err < 0)
 		return restorer_fail(task_of(thread), err, "make the CPUID instruction fault");
-	if (thread->tsc_mode)
-		err = sys_prctl(SET_TSC, (unsigned long)thread->tsc_mode, 0, 0, 0);
+	if (thread->arch.tsc_mode)
+		err = sys_prctl(SET_TSC, (unsigned long)thread->arch.tsc_mode, 0, 0, 0);
 	return err < 0 ? restorer_fail(task_of(thread), err, "set the TSC mode") : 0;
 }
 
-void thread_bases(const struct wire_thread *thread)
+void arch_set_bases(const struct wire_thread *thread)
 {
-	sys_arch_prctl(ARCH_SET_GS, thread->gs_base);
-	sys_arch_prctl(ARCH_SET_FS, thread->fs_base);
+	arch_prctl(ARCH_SET_GS, thread->arch.gs_base);
+	arch_prctl(ARCH_SET_FS, thread->arch.fs_base);
 }

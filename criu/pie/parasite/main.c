@@ -14,7 +14,6 @@ enum {
 	CMD_MEMBARRIER_GET_REGISTRATIONS = 1 << 9,
 	GET_PDEATHSIG = 2,
 	GET_DUMPABLE = 3,
-	GET_TSC = 25,
 	GET_SECUREBITS = 27,
 	GET_TIMERSLACK = 30,
 	MCE_KILL_GET = 34,
@@ -151,11 +150,10 @@ static long ask_task(struct inside_task *t)
 	t->memory_merge = prctl_value(GET_MEMORY_MERGE, 0);
 	t->futex_slots = prctl_value(FUTEX_HASH, FUTEX_HASH_GET_SLOTS);
 	t->membarrier = (int32_t)sys_membarrier(CMD_MEMBARRIER_GET_REGISTRATIONS, 0, 0);
-	t->xcomp_perm = parasite_xcomp_perm();
 	t->timer_restore_ids = prctl_value(TIMER_CREATE_RESTORE_IDS, RESTORE_IDS_GET);
 	t->session_keyring = session_keyring();
 	t->mlock_future = parasite_mlock_future(t);
-	t->has_ldt = parasite_has_ldt();
+	parasite_arch_task(&t->arch);
 	return 0;
 }
 
@@ -189,7 +187,6 @@ static long ask_thread(struct inside_thread *t)
 		return err;
 	t->pdeath_signal = prctl_int(GET_PDEATHSIG);
 	t->securebits = prctl_value(GET_SECUREBITS, 0);
-	t->tsc_mode = prctl_int(GET_TSC);
 	t->timer_slack_ns = (uint64_t)sys_prctl(GET_TIMERSLACK, 0, 0, 0, 0);
 	t->io_flusher = prctl_value(GET_IO_FLUSHER, 0);
 	t->no_new_privs = prctl_value(GET_NO_NEW_PRIVS, 0);
@@ -198,7 +195,7 @@ static long ask_thread(struct inside_thread *t)
 	t->spec_l1d_flush = prctl_value(GET_SPECULATION_CTRL, 2);
 	t->ioprio = (int32_t)sys_call2(__NR_ioprio_get, WHO_PROCESS, 0);
 	t->mce_kill = prctl_value(MCE_KILL_GET, 0);
-	t->cpuid_allowed = parasite_cpuid_allowed();
+	parasite_arch_thread(&t->arch);
 	t->thread_keyring = (int32_t)sys_call3(__NR_keyctl, KEYRING_ID, THREAD_KEYRING, 0);
 	t->process_keyring = (int32_t)sys_call3(__NR_keyctl, KEYRING_ID, PROCESS_KEYRING, 0);
 	t->mount_refused = mount_refused();
@@ -250,7 +247,7 @@ unsigned long blob_entry(unsigned int command, void *args)
 		return (unsigned long)parasite_fork(args);
 	if (command == PARASITE_POLICIES)
 		return (unsigned long)more_policies(args);
-	if (command == PARASITE_LDT)
-		return (unsigned long)parasite_ldt(args);
+	if (command == PARASITE_ARCH)
+		return (unsigned long)parasite_arch_command(args);
 	return (unsigned long)-E_INVAL;
 }
