@@ -43,16 +43,16 @@ static int next_stop(struct compel_ctl *ctl, const struct borrowed *b, enum __pt
 		void (*meanwhile)(void *) = ctl->meanwhile;
 
 		if (ptrace(request, b->tid, NULL, (void *)(long)pass))
-			return compel_because(ctl, -errno, "cannot resume thread %d", b->tid);
+			return ctl_set_error(ctl, -errno, "cannot resume thread %d", b->tid);
 		pass = 0;
 		ctl->meanwhile = NULL;
 		if (meanwhile)
 			meanwhile(ctl->meanwhile_arg);
 		while (waitpid(b->tid, &status, __WALL) < 0)
 			if (errno != EINTR)
-				return compel_because(ctl, -errno, "cannot wait for thread %d", b->tid);
+				return ctl_set_error(ctl, -errno, "cannot wait for thread %d", b->tid);
 		if (!WIFSTOPPED(status))
-			return compel_because(ctl, -ESRCH, "thread %d ended", b->tid);
+			return ctl_set_error(ctl, -ESRCH, "thread %d ended", b->tid);
 		if (WSTOPSIG(status) == (SIGTRAP | 0x80))
 			return 0;
 		/* Stopped as a group, or asked to look again: it runs on for us all the same. */
@@ -67,7 +67,7 @@ static int next_stop(struct compel_ctl *ctl, const struct borrowed *b, enum __pt
 
 static int faulted(struct compel_ctl *ctl, const struct borrowed *b, int sig)
 {
-	return compel_because(ctl, -EFAULT, "signal %d in code that was put into thread %d", sig, b->tid);
+	return ctl_set_error(ctl, -EFAULT, "signal %d in code that was put into thread %d", sig, b->tid);
 }
 
 static int syscall_stop(struct compel_ctl *ctl, const struct borrowed *b)
@@ -84,7 +84,7 @@ static int set_regs(struct compel_ctl *ctl, const struct borrowed *b, const stru
 {
 	int err = arch_write_regs(b->tid, regs);
 
-	return err ? compel_because(ctl, err, "cannot set registers of thread %d", b->tid) : 0;
+	return err ? ctl_set_error(ctl, err, "cannot set registers of thread %d", b->tid) : 0;
 }
 
 /* Twice if need be: what a call that is over has returned must not be lost. */
@@ -94,7 +94,7 @@ static int get_regs(struct compel_ctl *ctl, const struct borrowed *b, struct com
 
 	if (err)
 		err = arch_read_regs(b->tid, ret);
-	return err ? compel_because(ctl, err, "cannot read registers of thread %d", b->tid) : 0;
+	return err ? ctl_set_error(ctl, err, "cannot read registers of thread %d", b->tid) : 0;
 }
 
 static bool at_entry(pid_t tid)
@@ -188,10 +188,10 @@ static int look(struct compel_ctl *ctl, pid_t tid, struct compel_seen *ret)
 	int err = compel_look(tid, NULL, ret);
 
 	if (err == -ENOEXEC)
-		return compel_because(ctl, err, "thread %d runs 32-bit code", tid);
+		return ctl_set_error(ctl, err, "thread %d runs 32-bit code", tid);
 	if (err == -EAGAIN)
-		return compel_because(ctl, err, "thread %d is in the cave of a tracer that died", tid);
-	return err ? compel_because(ctl, err, "cannot read the registers and signals of thread %d", tid) : 0;
+		return ctl_set_error(ctl, err, "thread %d is in the cave of a tracer that died", tid);
+	return err ? ctl_set_error(ctl, err, "cannot read the registers and signals of thread %d", tid) : 0;
 }
 
 /* Decide from what the thread has what its cure gives back. */
@@ -206,14 +206,14 @@ int thread_remember(struct compel_ctl *ctl, struct borrowed *b, const struct com
 	seen = seen ? seen : &own;
 	told = &seen->told;
 	if (!arch_regs_native(&seen->regs))
-		return compel_because(ctl, -ENOEXEC, "thread %d runs 32-bit code", b->tid);
+		return ctl_set_error(ctl, -ENOEXEC, "thread %d runs 32-bit code", b->tid);
 	if (dispatches_syscalls(b->tid))
-		return compel_because(ctl, -ENOEXEC,
-				      "thread %d dispatches its system calls to itself (PR_SET_SYSCALL_USER_DISPATCH)",
-				      b->tid);
+		return ctl_set_error(ctl, -ENOEXEC,
+				     "thread %d dispatches its system calls to itself (PR_SET_SYSCALL_USER_DISPATCH)",
+				     b->tid);
 	if (!ctl->restoring && filtered(b->tid, told))
-		return compel_because(ctl, -EPERM, "thread %d is under seccomp, which takes CAP_SYS_ADMIN to suspend",
-				      b->tid);
+		return ctl_set_error(ctl, -EPERM, "thread %d is under seccomp, which takes CAP_SYS_ADMIN to suspend",
+				     b->tid);
 	b->own = seen->regs;
 	b->mask = seen->sigmask;
 	b->aborted = seen->rseq_abort != 0;
@@ -236,11 +236,11 @@ int thread_borrow(struct compel_ctl *ctl, struct borrowed *b)
 		return 0;
 	code = malloc(arch_cave_size());
 	if (!code)
-		return compel_because(ctl, -ENOMEM, "no memory");
+		return ctl_set_error(ctl, -ENOMEM, "no memory");
 	arch_cave_fill(code, &b->goal, b->mask);
 	err = target_write(ctl->mem, b->tid, b->cave, code, arch_cave_size());
 	if (err)
-		return compel_because(ctl, err, "cannot write to %#lx in %d", (unsigned long)b->cave, b->tid);
+		return ctl_set_error(ctl, err, "cannot write to %#lx in %d", (unsigned long)b->cave, b->tid);
 	regs = b->own;
 	arch_park_regs(&regs, b->cave, &b->cure);
 	err = set_regs(ctl, b, &regs);
@@ -248,7 +248,7 @@ int thread_borrow(struct compel_ctl *ctl, struct borrowed *b)
 		return err;
 	b->parked = true;
 	err = target_set_sigmask(b->tid, b->yield_signal ? ~BIT(b->yield_signal - 1) : ~0ull);
-	return err ? compel_because(ctl, err, "cannot block the signals of thread %d", b->tid) : 0;
+	return err ? ctl_set_error(ctl, err, "cannot block the signals of thread %d", b->tid) : 0;
 }
 
 int thread_give_back(struct compel_ctl *ctl, struct borrowed *b)
@@ -267,11 +267,10 @@ int thread_give_back(struct compel_ctl *ctl, struct borrowed *b)
 		e = arch_write_regs(b->tid, &b->own);
 	ctl->left_inside |= e != 0;
 	err = err ? err : e;
-	return err ? compel_because(ctl, err, "cannot put back thread %d", b->tid) : 0;
+	return err ? ctl_set_error(ctl, err, "cannot put back thread %d", b->tid) : 0;
 }
 
-int thread_call(struct compel_ctl *ctl, struct borrowed *b, const struct cure *cure, long nr,
-		const unsigned long args[6], long *ret_value)
+int thread_call(struct compel_ctl *ctl, struct borrowed *b, const struct injected_call *call, long *ret_value)
 {
 	struct compel_regs regs;
 	int err = thread_borrow(ctl, b);
@@ -279,7 +278,7 @@ int thread_call(struct compel_ctl *ctl, struct borrowed *b, const struct cure *c
 	if (err)
 		return err;
 	regs = b->own;
-	arch_call_regs(&regs, b->cave, cure, nr, args);
+	arch_call_regs(&regs, b->cave, call->cure, call->nr, call->args);
 	err = run_call(ctl, b, &regs);
 	if (!err)
 		*ret_value = arch_call_value(&regs);
@@ -315,8 +314,8 @@ int thread_enter(struct compel_ctl *ctl, struct borrowed *b, const struct cure *
 
 		arch_call_regs(&out, b->cave, cure, SYS_getpid, no_args);
 		if (!run_call(ctl, b, &out))
-			compel_because(ctl, err, "the blob faulted at offset %#lx of its bytes, in thread %d",
-				       at - (unsigned long)ctl->blob, b->tid);
+			ctl_set_error(ctl, err, "the blob faulted at offset %#lx of its bytes, in thread %d",
+				      at - (unsigned long)ctl->blob, b->tid);
 	}
 	return err;
 }

@@ -32,10 +32,14 @@ struct compel_ctl {
 	struct cpu_pin pin; /* where the thread is that was run last: until the cure */
 	void (*meanwhile)(void *arg); /* of compel_command_with: called at the next resume */
 	void *meanwhile_arg;
-	char why[256];
+	char error[256]; /* of the last call that failed */
 };
 
-__attribute__((format(printf, 3, 4))) int compel_because(struct compel_ctl *ctl, int err, const char *format, ...);
+/* ctl.c: the text that compel_why() gives; NULL: of a compel_ctl that could not be opened. Returns @err. */
+__attribute__((format(printf, 3, 4))) int ctl_set_error(struct compel_ctl *ctl, int err, const char *format, ...);
+
+/* session.c: compel_open, and with @after as compel_finish wants it. */
+int ctl_open(pid_t tid, const struct compel_thread_state *after, struct compel_ctl **ret_ctl);
 
 /* place.c: where the caves lie */
 
@@ -65,8 +69,13 @@ struct scratch_head {
 int thread_remember(struct compel_ctl *ctl, struct borrowed *b, const struct compel_seen *seen);
 int thread_borrow(struct compel_ctl *ctl, struct borrowed *b);
 int thread_give_back(struct compel_ctl *ctl, struct borrowed *b);
-int thread_call(struct compel_ctl *ctl, struct borrowed *b, const struct cure *cure, long nr,
-		const unsigned long args[6], long *ret_value);
+/* A system call to be made in a borrowed thread, and what undoes it should we die. */
+struct injected_call {
+	long nr;
+	const unsigned long *args; /* six */
+	const struct cure *cure;
+};
+int thread_call(struct compel_ctl *ctl, struct borrowed *b, const struct injected_call *call, long *ret_value);
 /* Run the blob's entry in a borrowed thread. */
 int thread_enter(struct compel_ctl *ctl, struct borrowed *b, const struct cure *cure, unsigned int command,
 		 long *ret_value);

@@ -39,14 +39,20 @@ static struct layout lay_out(const struct compel_blob *blob, size_t args_size)
 	return l;
 }
 
-static int map_at(struct compel_ctl *ctl, const struct cure *cure, uint64_t at, size_t len, int prot, int how,
-		  long *ret)
+/* Anonymous memory to be mapped in the target. */
+struct mapping {
+	uint64_t start;
+	size_t len;
+	int prot, flags;
+};
+
+static int map_at(struct compel_ctl *ctl, const struct cure *cure, const struct mapping *m, long *ret)
 {
 	const unsigned long args[6] = {
-		at, len, prot, MAP_PRIVATE | MAP_ANONYMOUS | how, -1ul, 0,
+		m->start, m->len, m->prot, MAP_PRIVATE | MAP_ANONYMOUS | m->flags, -1ul, 0,
 	};
 
-	return thread_call(ctl, &ctl->main, cure, SYS_mmap, args, ret);
+	return thread_call(ctl, &ctl->main, &(struct injected_call){ SYS_mmap, args, cure }, ret);
 }
 
 /* Map the scratch; from then on every cure unmaps it. */
@@ -55,6 +61,7 @@ static int map_scratch(struct compel_ctl *ctl, const struct layout *l)
 	const int rw = PROT_READ | PROT_WRITE;
 	int prot = rw | PROT_EXEC, err;
 	struct cure cure = { .mode = CURE_IF_MAPPED, .len = l->end };
+	struct mapping code;
 	long at = -EEXIST;
 
 	for (int tries = 0; tries < 16 && at < 0; tries++) {
@@ -64,8 +71,8 @@ static int map_scratch(struct compel_ctl *ctl, const struct layout *l)
 			return err;
 		err = scratch_place(ctl, l->end, &cure.start);
 		if (err)
-			return compel_because(ctl, err, "no room for %zu bytes in the address space", l->end);
-		err = map_at(ctl, &cure, cure.start, l->end, prot, MAP_FIXED_NOREPLACE, &at);
+			return ctl_set_error(ctl, err, "no room for %zu bytes in the address space", l->end);
+		err = map_at(ctl, &cure, &(struct mapping){ cure.start, l->end, prot, MAP_FIXED_NOREPLACE }, &at);
 		if (err)
 			return err;
 		/* W^X policies (PR_SET_MDWE, SELinux): map the halves apart. */
@@ -75,18 +82,19 @@ static int map_scratch(struct compel_ctl *ctl, const struct layout *l)
 			break;
 	}
 	if (at < 0)
-		return compel_because(ctl, (int)at, "the target cannot map %zu bytes", l->end);
+		return ctl_set_error(ctl, (int)at, "the target cannot map %zu bytes", l->end);
 	if ((uint64_t)at !=
 	    cure.start) /* a kernel that takes NOREPLACE for a hint: its cure would have left it alone */
-		return compel_because(ctl, -EOPNOTSUPP, "MAP_FIXED_NOREPLACE is not known to this kernel");
+		return ctl_set_error(ctl, -EOPNOTSUPP, "MAP_FIXED_NOREPLACE is not known to this kernel");
 	ctl->main.cure = (struct cure){ CURE_UNMAP, at, l->end };
 	ctl->scratch = at;
 	ctl->scratch_len = l->end;
 	if (prot & PROT_EXEC)
 		return 0;
-	err = map_at(ctl, &ctl->main.cure, at + l->gate, l->data - l->gate, PROT_READ | PROT_EXEC, MAP_FIXED, &at);
+	code = (struct mapping){ at + l->gate, l->data - l->gate, PROT_READ | PROT_EXEC, MAP_FIXED };
+	err = map_at(ctl, &ctl->main.cure, &code, &at);
 	if (!err && at < 0)
-		err = compel_because(ctl, (int)at, "the target may not have executable memory");
+		err = ctl_set_error(ctl, (int)at, "the target may not have executable memory");
 	return err;
 }
 
@@ -99,12 +107,12 @@ static int unmap_scratch(struct compel_ctl *ctl)
 
 	if (!ctl->scratch_len)
 		return 0;
-	err = thread_call(ctl, &ctl->main, &keep, SYS_munmap, args, &ret);
+	err = thread_call(ctl, &ctl->main, &(struct injected_call){ SYS_munmap, args, &keep }, &ret);
 	if (err)
 		return err;
 	ctl->main.cure = keep;
 	ctl->scratch_len = 0;
-	return ret < 0 ? compel_because(ctl, (int)ret, "the target cannot unmap the scratch") : 0;
+	return ret < 0 ? ctl_set_error(ctl, (int)ret, "the target cannot unmap the scratch") : 0;
 }
 
 int compel_infect(struct compel_ctl *ctl, const struct compel_blob *blob, size_t args_size)
@@ -115,9 +123,9 @@ int compel_infect(struct compel_ctl *ctl, const struct compel_blob *blob, size_t
 	int err;
 
 	if (ctl->scratch_len)
-		return compel_because(ctl, -EBUSY, "a blob is in the target already");
+		return ctl_set_error(ctl, -EBUSY, "a blob is in the target already");
 	if (blob->align > PAGE_SZ || blob->file_size > blob->size || blob->entry >= blob->file_size)
-		return compel_because(ctl, -EINVAL, "not a blob that `compel pack` made");
+		return ctl_set_error(ctl, -EINVAL, "not a blob that `compel pack` made");
 	err = map_scratch(ctl, &l);
 	if (err)
 		return err;
@@ -130,7 +138,7 @@ int compel_infect(struct compel_ctl *ctl, const struct compel_blob *blob, size_t
 		err = target_write(ctl->mem, ctl->main.tid, ctl->scratch + l.blob, blob->bytes, blob->file_size);
 	if (err) {
 		unmap_scratch(ctl);
-		return compel_because(ctl, err, "cannot write the blob");
+		return ctl_set_error(ctl, err, "cannot write the blob");
 	}
 	ctl->args = ctl->scratch + l.args;
 	ctl->args_len = args_size;
@@ -149,14 +157,14 @@ uint64_t compel_args_address(const struct compel_ctl *ctl)
 static int args_copy(struct compel_ctl *ctl, size_t offset, void *data, size_t len, bool write)
 {
 	if (!ctl->scratch_len || offset > ctl->args_len || len > ctl->args_len - offset)
-		return compel_because(ctl, -EINVAL, "outside of the blob's arguments");
+		return ctl_set_error(ctl, -EINVAL, "outside of the blob's arguments");
 	while (len) {
 		struct iovec here = { data, len }, there = { (void *)(ctl->args + offset), len };
 		ssize_t n = write ? process_vm_writev(ctl->main.tid, &here, 1, &there, 1, 0) :
 				    process_vm_readv(ctl->main.tid, &here, 1, &there, 1, 0);
 
 		if (n <= 0)
-			return compel_because(ctl, n ? -errno : -EFAULT, "cannot reach the blob's arguments");
+			return ctl_set_error(ctl, n ? -errno : -EFAULT, "cannot reach the blob's arguments");
 		data = (char *)data + n;
 		offset += n;
 		len -= n;
@@ -172,11 +180,6 @@ int compel_args_write(struct compel_ctl *ctl, size_t offset, const void *data, s
 int compel_args_read(struct compel_ctl *ctl, size_t offset, void *data, size_t len)
 {
 	return args_copy(ctl, offset, data, len, false);
-}
-
-void compel_cave(const struct compel_ctl *ctl, struct compel_cave_info *ret_info)
-{
-	*ret_info = (struct compel_cave_info){ ctl->cave, ctl->cave_len };
 }
 
 int compel_cure(struct compel_ctl *ctl)
@@ -205,25 +208,4 @@ int compel_cure(struct compel_ctl *ctl)
 		close(ctl->mem);
 	free(ctl);
 	return err;
-}
-
-int compel_finish(pid_t tid, const struct compel_thread_state *after, uint64_t start, uint64_t len)
-{
-	const struct cure keep = { .mode = CURE_KEEP };
-	const unsigned long args[6] = { start, len };
-	struct compel_ctl *ctl;
-	long ret = 0;
-	int err = compel_open_as(tid, after, &ctl), e;
-
-	if (err)
-		return err;
-	/* From the moment the thread is borrowed, dying makes it do the rest by itself. */
-	ctl->main.cure = (struct cure){ CURE_UNMAP_NOW, start, len };
-	err = thread_borrow(ctl, &ctl->main);
-	if (!err)
-		err = thread_call(ctl, &ctl->main, &keep, SYS_munmap, args, &ret);
-	if (!err && ret < 0)
-		err = compel_because(NULL, (int)ret, "cannot unmap %#lx", (unsigned long)start);
-	e = compel_cure(ctl);
-	return err ? err : e;
 }

@@ -32,7 +32,7 @@ static int find_inside(struct compel_ctl *ctl, pid_t tid, pid_t **ret, size_t *r
 	snprintf(path, sizeof(path), "/proc/%d/task", tid);
 	dir = opendir(path);
 	if (!dir)
-		return compel_because(ctl, -errno, "cannot open %s", path);
+		return ctl_set_error(ctl, -errno, "cannot open %s", path);
 	while ((e = readdir(dir))) {
 		pid_t other = atoi(e->d_name), *more;
 
@@ -40,7 +40,7 @@ static int find_inside(struct compel_ctl *ctl, pid_t tid, pid_t **ret, size_t *r
 			continue;
 		more = realloc(inside, (nr + 1) * sizeof(*inside));
 		if (!more)
-			return compel_because(ctl, -ENOMEM, "no memory");
+			return ctl_set_error(ctl, -ENOMEM, "no memory");
 		inside = more;
 		inside[nr++] = other;
 	}
@@ -57,13 +57,13 @@ static int run_a_while(struct compel_ctl *ctl, const pid_t *tids, size_t nr)
 
 	for (size_t i = 0; i < nr; i++)
 		if (ptrace(PTRACE_CONT, tids[i], NULL, NULL))
-			return compel_because(ctl, -errno, "cannot resume thread %d", tids[i]);
+			return ctl_set_error(ctl, -errno, "cannot resume thread %d", tids[i]);
 	usleep(STEP_US); /* style: a cure has no end that could be waited for */
 	for (size_t i = 0; i < nr; i++) {
 		ptrace(PTRACE_INTERRUPT, tids[i], NULL, NULL);
 		err = compel_wait_stop(tids[i], &stop);
 		if (err || stop.state == COMPEL_DEAD)
-			return compel_because(ctl, err ? err : -ESRCH, "thread %d did not stop again", tids[i]);
+			return ctl_set_error(ctl, err ? err : -ESRCH, "thread %d did not stop again", tids[i]);
 	}
 	return 0;
 }
@@ -81,5 +81,5 @@ int leftovers_run_out(struct compel_ctl *ctl, pid_t tid)
 		if (err)
 			return err;
 	}
-	return compel_because(ctl, -EAGAIN, "process %d still takes out what a tracer that died left in it", tid);
+	return ctl_set_error(ctl, -EAGAIN, "process %d still takes out what a tracer that died left in it", tid);
 }

@@ -28,7 +28,7 @@ int ctl_read_maps(struct compel_ctl *ctl, pid_t tid)
 	ctl->maps = NULL;
 	ctl->nr_maps = 0;
 	err = target_maps(tid, &ctl->maps, &ctl->nr_maps);
-	return err ? compel_because(ctl, err, "cannot read /proc/%d/maps", tid) : 0;
+	return err ? ctl_set_error(ctl, err, "cannot read /proc/%d/maps", tid) : 0;
 }
 
 /* Where the vDSO's ELF file ends: headers, segments and sections. */
@@ -130,7 +130,7 @@ int cave_place(struct compel_ctl *ctl, size_t len)
 		err = place_in_maps(ctl, how < 2, how & 1);
 	if (!err)
 		return 0;
-	return compel_because(
+	return ctl_set_error(
 		ctl, err,
 		"no place for code: neither the vDSO nor a mapped program file has %zu unused bytes at its end", len);
 }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-only
 /* Open an address space; run calls and commands in its main thread and in its others. */
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "ctl.h"
@@ -15,7 +13,7 @@ static int start(struct compel_ctl *ctl, pid_t tid)
 	ctl->main = (struct borrowed){ .tid = tid, .cure.mode = CURE_KEEP };
 	ctl->mem = target_mem_open(tid);
 	if (ctl->mem < 0)
-		return compel_because(ctl, ctl->mem, "cannot open /proc/%d/mem", tid);
+		return ctl_set_error(ctl, ctl->mem, "cannot open /proc/%d/mem", tid);
 	err = leftovers_run_out(ctl, tid);
 	if (!err)
 		err = cave_place(ctl, 2 * room);
@@ -23,11 +21,9 @@ static int start(struct compel_ctl *ctl, pid_t tid)
 	return err;
 }
 
-static __thread char open_why[256];
-
 static int not_opened(struct compel_ctl *ctl, int err)
 {
-	compel_because(NULL, err, "%s", ctl->why);
+	ctl_set_error(NULL, err, "%s", ctl->error);
 	compel_cure(ctl);
 	return err;
 }
@@ -38,7 +34,7 @@ int compel_open_unseen(pid_t tid, struct compel_ctl **ret_ctl)
 	int err;
 
 	if (!ctl)
-		return compel_because(NULL, -ENOMEM, "no memory");
+		return ctl_set_error(NULL, -ENOMEM, "no memory");
 	ctl->mem = -1;
 	err = start(ctl, tid);
 	if (err)
@@ -52,7 +48,7 @@ int compel_main_seen(struct compel_ctl *ctl, const struct compel_seen *seen)
 	return thread_remember(ctl, &ctl->main, seen);
 }
 
-int compel_open_as(pid_t tid, const struct compel_thread_state *after, struct compel_ctl **ret_ctl)
+int ctl_open(pid_t tid, const struct compel_thread_state *after, struct compel_ctl **ret_ctl)
 {
 	struct compel_ctl *ctl;
 	int err = compel_open_unseen(tid, &ctl);
@@ -75,27 +71,12 @@ int compel_open_as(pid_t tid, const struct compel_thread_state *after, struct co
 
 int compel_open(pid_t tid, struct compel_ctl **ret_ctl)
 {
-	return compel_open_as(tid, NULL, ret_ctl);
-}
-
-int compel_because(struct compel_ctl *ctl, int err, const char *format, ...)
-{
-	va_list ap;
-
-	va_start(ap, format);
-	vsnprintf(ctl ? ctl->why : open_why, sizeof(open_why), format, ap);
-	va_end(ap);
-	return err;
-}
-
-const char *compel_why(const struct compel_ctl *ctl)
-{
-	return ctl ? ctl->why : open_why;
+	return ctl_open(tid, NULL, ret_ctl);
 }
 
 int compel_syscall(struct compel_ctl *ctl, long nr, const unsigned long args[6], long *ret_value)
 {
-	return thread_call(ctl, &ctl->main, &ctl->main.cure, nr, args, ret_value);
+	return thread_call(ctl, &ctl->main, &(struct injected_call){ nr, args, &ctl->main.cure }, ret_value);
 }
 
 /* Borrow another thread of the address space; its own cave lies behind the main thread's. */
@@ -123,7 +104,7 @@ int compel_thread_syscall(struct compel_ctl *ctl, pid_t tid, long nr, const unsi
 		return compel_syscall(ctl, nr, args, ret_value);
 	err = borrow_other(ctl, tid, NULL, &keep, &b);
 	if (!err)
-		err = thread_call(ctl, &b, &b.cure, nr, args, ret_value);
+		err = thread_call(ctl, &b, &(struct injected_call){ nr, args, &b.cure }, ret_value);
 	back = thread_give_back(ctl, &b);
 	return err ? err : back;
 }
@@ -133,7 +114,7 @@ int compel_command(struct compel_ctl *ctl, unsigned command, long *ret_value)
 	int err;
 
 	if (!ctl->scratch_len)
-		return compel_because(ctl, -EINVAL, "no blob is in the target yet");
+		return ctl_set_error(ctl, -EINVAL, "no blob is in the target yet");
 	err = thread_borrow(ctl, &ctl->main);
 	return err ? err : thread_enter(ctl, &ctl->main, &ctl->main.cure, command, ret_value);
 }
@@ -144,7 +125,7 @@ int compel_command_with(struct compel_ctl *ctl, unsigned command, void (*meanwhi
 	int err;
 
 	if (!ctl->main.yield_signal)
-		return compel_because(ctl, -EOPNOTSUPP, "the process handles or blocks every signal");
+		return ctl_set_error(ctl, -EOPNOTSUPP, "the process handles or blocks every signal");
 	ctl->meanwhile_arg = arg;
 	ctl->meanwhile = meanwhile;
 	err = compel_command(ctl, command, ret_value);
@@ -173,7 +154,7 @@ int compel_thread_command(struct compel_ctl *ctl, pid_t tid, const struct compel
 	if (tid == ctl->main.tid)
 		return compel_command(ctl, command, ret_value);
 	if (!ctl->scratch_len)
-		return compel_because(ctl, -EINVAL, "no blob is in the target yet");
+		return ctl_set_error(ctl, -EINVAL, "no blob is in the target yet");
 	err = borrow_other(ctl, tid, seen, &leave, &b);
 	if (!err) {
 		err = mark_busy(ctl, 1);

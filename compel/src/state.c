@@ -58,14 +58,6 @@ int compel_get_state(pid_t tid, struct compel_thread_state *ret_state)
 	return err ? err : settle(tid, &seen, false, ret_state);
 }
 
-int compel_state_for_image(pid_t tid, struct compel_thread_state *ret_state)
-{
-	struct compel_seen seen;
-	int err = compel_look(tid, NULL, &seen);
-
-	return err ? err : settle(tid, &seen, true, ret_state);
-}
-
 int compel_seen_for_image(pid_t tid, const struct compel_seen *seen, struct compel_thread_state *ret_state)
 {
 	return settle(tid, seen, true, ret_state);
@@ -80,21 +72,6 @@ bool compel_is_continued(const struct compel_seen *seen, unsigned long args[6])
 bool compel_waits_anew(const struct compel_seen *seen, const struct compel_thread_state *for_image)
 {
 	return arch_is_continued(&seen->regs) && arch_limit_kind(&for_image->regs) != LIMIT_NONE;
-}
-
-int compel_ctl_state(struct compel_ctl *ctl, struct compel_thread_state *ret_state)
-{
-	struct compel_seen seen = { .regs = ctl->main.own, .sigmask = ctl->main.mask };
-	int err = target_told(ctl->main.tid, &seen.told);
-
-	if (!err)
-		err = target_rseq(ctl->main.tid, &seen);
-	if (!err)
-		err = settle(ctl->main.tid, &seen, true, ret_state);
-	if (err)
-		return compel_because(ctl, err, "cannot read the state of thread %d", ctl->main.tid);
-	ret_state->rseq_aborted |= ctl->main.aborted;
-	return 0;
 }
 
 int compel_set_state(pid_t tid, const struct compel_thread_state *state)

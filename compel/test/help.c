@@ -279,3 +279,11 @@ int session_threads(pid_t pid, int *ret_err)
 	}
 	return line;
 }
+
+int state_for_image(pid_t tid, struct compel_thread_state *ret_state)
+{
+	struct compel_seen seen;
+	int err = compel_look(tid, NULL, &seen);
+
+	return err ? err : compel_seen_for_image(tid, &seen, ret_state);
+}

@@ -37,6 +37,9 @@ size_t proc_text(pid_t pid, const char *name, char *buf, size_t size);
 /* Value of a line of /proc/PID/status. */
 unsigned long status_value(pid_t pid, const char *key, int base);
 
+/* What a stopped thread would go on with in another process. */
+int state_for_image(pid_t tid, struct compel_thread_state *ret_state);
+
 /* Stop @pid, run system calls and commands in it, cure it, let it go. 0 or the line where it failed, errno in *ret_err. */
 int session(pid_t pid, int *ret_err);
 /* The same for a process whose other threads take part: all are stopped, all run a command. */

@@ -97,7 +97,7 @@ static bool look(const struct image_case *c, pid_t pid, long want, char *why, si
 	if (c->signal)
 		kill(pid, SIGUSR1);
 	if (!err)
-		err = compel_state_for_image(pid, &image);
+		err = state_for_image(pid, &image);
 	if (!err)
 		err = compel_get_state(pid, &here);
 	if (!err) {

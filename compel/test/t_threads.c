@@ -139,7 +139,7 @@ static void critical_section(void)
 	err = open_target(pid, &stop, &ctl);
 	passed = s->passed;
 	aborted = s->aborted;
-	got = compel_state_for_image(pid, &state);
+	got = state_for_image(pid, &state);
 	if (!err)
 		err = compel_syscall(ctl, SYS_getpid, none, &value);
 	s->turns[0] = 1; /* lets it out of the spin, if it is still in there */

@@ -231,7 +231,7 @@ struct wire_thread {
 	struct wire_arch_thread arch;
 	uint64_t sigframe; /* what the thread returns through when nobody sets its registers for it */
 	uint64_t clear_child_tid, robust_list, robust_list_len;
-	uint64_t rseq_ptr, rseq_cs;
+	uint64_t rseq_ptr;
 	uint32_t rseq_size, rseq_sig;
 	uint64_t altstack_sp, altstack_size;
 	uint32_t altstack_flags;
@@ -260,7 +260,6 @@ struct wire_thread {
 	uint64_t
 		filtered_entry; /* of the blob, with this struct: where the tool sends the thread that it has given its filters */
 	int32_t close_from, close_to; /* descriptors that are to be closed there */
-	_Atomic uint32_t ready;
 	uint32_t ends; /* the first one: it does not go on, but ends with exit_status when end_now says so */
 	_Atomic uint32_t end_now; /* futex */
 	_Atomic uint32_t here; /* futex; 0: it has left this memory */
@@ -295,7 +294,7 @@ struct wire_task {
 	int32_t pid;
 	int32_t commit_fd, log_fd;
 	uint32_t log_level;
-	int32_t keep_sigchld; /* 0: SIGCHLDs that came up while restoring are dropped */
+	uint32_t pad_log;
 	/* What the tool sees of us, in memory shared with it (addresses in the region; run/shared.h) */
 	uint64_t ready_count; /* _Atomic uint32_t: tasks that are ready; the last one wakes the tool */
 	uint64_t ready_expected; /* uint32_t */

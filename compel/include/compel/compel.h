@@ -126,8 +126,6 @@ int compel_get_state(pid_t tid, struct compel_thread_state *ret_state);
  * issued again (see compel_waits_anew). EINTR if it cannot be told which call that was; also if a signal with a handler is
  * pending, as such calls do.
  */
-int compel_state_for_image(pid_t tid, struct compel_thread_state *ret_state);
-/* The same of what has been looked at already. */
 int compel_seen_for_image(pid_t tid, const struct compel_seen *seen, struct compel_thread_state *ret_state);
 /*
  * Calls with a limit to their time: poll(2), nanosleep(2), clock_nanosleep(2), FUTEX_WAIT. The kernel remembers what is
@@ -162,10 +160,6 @@ int compel_set_state(pid_t tid, const struct compel_thread_state *state);
 /* ---- Running code in a stopped thread ----------------------------------------------- */
 
 struct compel_ctl; /* one address space that we run code in */
-struct compel_cave_info {
-	uint64_t start,
-		len; /* these bytes of executable memory are borrowed until compel_cure, which zeroes them again */
-};
 
 /*
  * Ready the address space of the stopped thread @tid (seized, its process's leader or any
@@ -187,23 +181,11 @@ int compel_open(pid_t tid, struct compel_ctl **ret_ctl);
 int compel_open_unseen(pid_t tid, struct compel_ctl **ret_ctl);
 int compel_main_seen(struct compel_ctl *ctl, const struct compel_seen *seen);
 /*
- * As compel_open, but the thread goes on as @after says (registers and mask; set the FPU
- * beforehand) once it is cured, also if we die: what it has now is dropped. Under a filter
- * of seccomp that was not suspended the calls that are made in it have to be allowed.
- */
-int compel_open_as(pid_t tid, const struct compel_thread_state *after, struct compel_ctl **ret_ctl);
-/*
  * The last step of a restore: have the stopped thread @tid unmap @len bytes at @start, where
  * it may have been running, and stand at @after. If we die in between it does so by itself.
  * It is still stopped; detach it.
  */
 int compel_finish(pid_t tid, const struct compel_thread_state *after, uint64_t start, uint64_t len);
-/*
- * The main thread's own state while @ctl has borrowed it, as compel_state_for_image tells it.
- * Between the first call and compel_cure, compel_get_state refuses this thread with -EAGAIN.
- */
-int compel_ctl_state(struct compel_ctl *ctl, struct compel_thread_state *ret_state);
-void compel_cave(const struct compel_ctl *ctl, struct compel_cave_info *ret_info);
 /* A text that says why the last call on @ctl (or compel_open, with NULL) failed; never NULL. */
 const char *compel_why(const struct compel_ctl *ctl);
 

@@ -53,7 +53,6 @@ static int rseq_hand_over_thread(struct restore *r, struct restore_task *task, s
 	wire->rseq_ptr = e->rseq_abi_pointer;
 	wire->rseq_size = e->rseq_abi_size;
 	wire->rseq_sig = e->signature;
-	wire->rseq_cs = e->has_rseq_cs_pointer ? e->rseq_cs_pointer : 0;
 	return 0;
 }
 

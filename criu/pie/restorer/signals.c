@@ -62,8 +62,7 @@ int restore_shared_signals(struct wire_task *task)
 {
 	char *info = (char *)task->pending.infos;
 
-	if (!task->keep_sigchld)
-		drop_sigchld();
+	drop_sigchld();
 	for (uint32_t i = 0; i < task->pending.nr; i++, info += INFO_SIZE) {
 		int sig = *(int *)info;
 		long err = sys_rt_sigqueueinfo(task->pid, sig, info);

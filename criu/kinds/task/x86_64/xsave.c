@@ -163,20 +163,25 @@ uint64_t xsave_in_use(const void *xsave, size_t len)
 	return bv;
 }
 
-static int add_component(const struct component *c, const char *area, size_t len,
-			 void *(*alloc)(void *ctx, size_t size), void *ctx, UserX86XsaveEntry *x)
+struct xsave_area {
+	const char *bytes;
+	size_t len;
+};
+
+static int add_component(const struct component *c, struct xsave_area area, void *(*alloc)(void *ctx, size_t size),
+			 void *ctx, UserX86XsaveEntry *x)
 {
 	unsigned int size, offset = component_offset(c->nr, &size);
 	size_t bytes = (size_t)c->word * c->words;
 
-	if (!offset || offset > len || len - offset < size)
+	if (!offset || offset > area.len || area.len - offset < size)
 		return -EBADMSG;
 	if (bytes > size)
 		bytes = ROUND_DOWN(size, c->word);
 	void *v = alloc(ctx, bytes);
 	if (!v)
 		return -ENOMEM;
-	memcpy(v, area + offset, bytes);
+	memcpy(v, area.bytes + offset, bytes);
 	*component_v(c, x) = v;
 	*component_n(c, x) = bytes / c->word;
 	return 0;
@@ -196,7 +201,7 @@ static int add_xsave(const char *area, size_t len, void *(*alloc)(void *ctx, siz
 	for (size_t i = 0; i < ARRAY_SIZE(components); i++) {
 		if (!((xcr0 | x->xstate_bv) & BIT(components[i].nr)))
 			continue;
-		int err = add_component(&components[i], area, len, alloc, ctx, x);
+		int err = add_component(&components[i], (struct xsave_area){ area, len }, alloc, ctx, x);
 		if (err)
 			return err;
 	}
