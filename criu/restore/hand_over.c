@@ -23,15 +23,19 @@
 #define STACK_SIZE (16ul << 10)
 #define STAGE_SIZE (16ul << 20)
 #define WORTH_A_THREAD (32ul << 20)
-/* Timers, signals, seccomp filters, groups: what core-*.img holds, which is small. */
-#define SLACK (8ul << 20)
+/* What is small: LDT, AIO contexts, auxiliary vector, patches of the vDSO. */
+#define SMALL_PARTS (4ul << 20)
+/* Of one thread: signal frame, memory policy, mask of CPUs, rights. */
+#define SMALL_PARTS_OF_THREAD (16ul << 10)
 
 /* What one task has there, an upper bound: untouched pages of the region cost nothing. */
-static uint64_t task_size(const struct restore_task *rt)
+static uint64_t task_size(struct restore *r, const struct restore_task *rt)
 {
-	uint64_t size = sizeof(struct wire_task) + SLACK;
+	uint64_t size = sizeof(struct wire_task) + SMALL_PARTS;
 
-	size += rt->nr_threads * (sizeof(struct wire_thread) + STACK_SIZE + (16ul << 10));
+	size += rt->nr_threads * (sizeof(struct wire_thread) + STACK_SIZE + SMALL_PARTS_OF_THREAD);
+	for (const struct task_kind *const *kind = task_kinds; *kind; kind++)
+		size += (*kind)->wire_size ? (*kind)->wire_size(r, rt) : 0;
 	return ROUND_UP(size, PAGE_SZ);
 }
 
@@ -43,12 +47,12 @@ static uint64_t memory_size(const struct restore *r, const struct restore_task *
 	return ROUND_UP(size, PAGE_SZ);
 }
 
-static uint64_t region_size(const struct restore *r, const struct restore_task *rt)
+static uint64_t region_size(struct restore *r, const struct restore_task *rt)
 {
-	uint64_t size = ROUND_UP(restorer_blob.size, PAGE_SZ) + memory_size(r, rt) + task_size(rt);
+	uint64_t size = ROUND_UP(restorer_blob.size, PAGE_SZ) + memory_size(r, rt) + task_size(r, rt);
 
 	for (const struct sharer *s = r->process.sharers; s; s = s->next)
-		size += task_size(s->rt);
+		size += task_size(r, s->rt);
 	return size + ROUND_UP(r->shared->size, PAGE_SZ);
 }
 
@@ -111,20 +115,20 @@ static int lay_region(struct restore *r, struct restore_task *rt, char *region, 
 	int err;
 
 	memcpy(region, restorer_blob.bytes, restorer_blob.file_size);
-	err = lay_wire(r, rt, at, memory_size(r, rt) + task_size(rt), end);
+	err = lay_wire(r, rt, at, memory_size(r, rt) + task_size(r, rt), end);
 	if (err)
 		return err;
-	at += memory_size(r, rt) + task_size(rt);
+	at += memory_size(r, rt) + task_size(r, rt);
 	group = wire_alloc(wire_of(r, rt), sizeof(*group));
 	if (!group)
 		return fail(-ENOMEM, "tasks of one memory");
 	group->members = 1;
 	wire_of(r, rt)->group = (uintptr_t)group;
 	for (const struct sharer *s = r->process.sharers; s; s = s->next) {
-		err = lay_wire(r, s->rt, at, task_size(s->rt), end);
+		err = lay_wire(r, s->rt, at, task_size(r, s->rt), end);
 		if (err)
 			return err;
-		at += task_size(s->rt);
+		at += task_size(r, s->rt);
 		wire_of(r, s->rt)->group = (uintptr_t)group;
 		group->members++;
 	}

@@ -100,6 +100,9 @@ struct task_kind {
 	int (*session)(struct restore *, struct restore_task *);
 	/* restore: inside the task, in C, before its memory is replaced; for what later steps do not disturb */
 	int (*apply)(struct restore *, struct restore_task *);
+	/* restore: inside the task, before its hand_over: how many bytes those take at the most by wire_alloc(), beyond what
+	 * is of fixed size for each thread */
+	size_t (*wire_size)(struct restore *, const struct restore_task *);
 	/* restore: tell the restorer what to set when the memory stands (wire_alloc for arrays) */
 	int (*hand_over)(struct restore *, struct restore_task *, struct wire_task *);
 	int (*hand_over_thread)(struct restore *, struct restore_task *, struct restore_thread *, struct wire_thread *);

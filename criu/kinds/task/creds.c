@@ -250,6 +250,18 @@ static int lay_capset(const ThreadCoreEntry *tce, struct wire_task *task, struct
 	return 0;
 }
 
+static size_t creds_wire_size(struct restore *r, const struct restore_task *task)
+{
+	size_t size = 0;
+
+	for (size_t i = 0; i < task->nr_threads; i++) {
+		const CredsEntry *e = task->threads[i].core->thread_core->creds;
+
+		size += e ? e->n_groups * sizeof(*e->groups) : 0;
+	}
+	return size;
+}
+
 static int creds_hand_over_thread(struct restore *r, struct restore_task *task, struct restore_thread *thread,
 				  struct wire_thread *wire)
 {
@@ -291,5 +303,6 @@ const struct task_kind creds_kind = {
 	.name = "creds",
 	.save_thread = creds_save_thread,
 	.load_thread = creds_load_thread,
+	.wire_size = creds_wire_size,
 	.hand_over_thread = creds_hand_over_thread,
 };

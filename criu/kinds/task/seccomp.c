@@ -316,6 +316,24 @@ static uint64_t place_filter(struct restore *r, struct wire_task *wire, uint32_t
 	return s->placed[nr];
 }
 
+/* Every filter there is at most once, and each thread's list of its own. */
+static size_t seccomp_wire_size(struct restore *r, const struct restore_task *task)
+{
+	enum { ALIGNMENT = 64 };
+	size_t size = 0;
+
+	for (size_t i = 0; i < task->nr_threads; i++) {
+		const ThreadCoreEntry *tce = task->threads[i].core->thread_core;
+
+		if (mode_of(tce) == MODE_FILTER)
+			size += chain_length(images_of(r)->entry, tce->seccomp_filter) *
+				sizeof(struct wire_seccomp_filter);
+	}
+	for (size_t i = 0; size && i < images_of(r)->entry->n_seccomp_filters; i++)
+		size += images_of(r)->entry->seccomp_filters[i]->filter.len + ALIGNMENT;
+	return size;
+}
+
 static int seccomp_hand_over_thread(struct restore *r, struct restore_task *task, struct restore_thread *thread,
 				    struct wire_thread *wire)
 {
@@ -351,6 +369,7 @@ const struct task_kind seccomp_kind = {
 	.save_thread = seccomp_save_thread,
 	.load = seccomp_load,
 	.load_thread = seccomp_load_thread,
+	.wire_size = seccomp_wire_size,
 	.hand_over_thread = seccomp_hand_over_thread,
 };
 

@@ -271,6 +271,20 @@ static int lay_queue(const struct restore_task *task, struct wire_task *wire, co
 	return 0;
 }
 
+static size_t queue_size(const SignalQueueEntry *q)
+{
+	return q ? q->n_signals * SIGINFO_SIZE : 0;
+}
+
+static size_t signals_wire_size(struct restore *r, const struct restore_task *task)
+{
+	size_t size = queue_size(task->core->tc->signals_s);
+
+	for (size_t i = 0; i < task->nr_threads; i++)
+		size += queue_size(task->threads[i].core->thread_core->signals_p);
+	return size;
+}
+
 static int signals_hand_over(struct restore *r, struct restore_task *task, struct wire_task *wire)
 {
 	const TaskCoreEntry *tc = task->core->tc;
@@ -306,6 +320,7 @@ const struct task_kind signals_kind = {
 	.save_thread = signals_save_thread,
 	.load = signals_load,
 	.load_thread = signals_load_thread,
+	.wire_size = signals_wire_size,
 	.hand_over = signals_hand_over,
 	.hand_over_thread = signals_hand_over_thread,
 };

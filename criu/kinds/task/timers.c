@@ -337,6 +337,13 @@ static struct inside_itimer lay_itimer(const ItimerEntry *e)
 				       .value = { (int64_t)e->vsec, (int64_t)e->vusec } };
 }
 
+static size_t timers_wire_size(struct restore *r, const struct restore_task *task)
+{
+	const TaskTimersEntry *e = task->core->tc->timers;
+
+	return e ? e->n_posix * sizeof(struct wire_posix_timer) : 0;
+}
+
 static int timers_hand_over(struct restore *r, struct restore_task *task, struct wire_task *wire)
 {
 	const TaskTimersEntry *e = task->core->tc->timers;
@@ -382,5 +389,6 @@ const struct task_kind timers_kind = {
 	.ask = timers_ask,
 	.save = timers_save,
 	.load = timers_load,
+	.wire_size = timers_wire_size,
 	.hand_over = timers_hand_over,
 };
