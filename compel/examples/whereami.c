@@ -26,7 +26,7 @@ static int ask(pid_t pid, struct whereami *ret)
 	if (!err)
 		err = compel_args_read(ctl, 0, ret, sizeof(*ret));
 	if (err && err != -EAGAIN)
-		fprintf(stderr, "whereami: %s: %s\n", compel_why(ctl), strerror(-err));
+		fprintf(stderr, "whereami: %s: %s\n", compel_error(ctl), strerror(-err));
 	return err;
 }
 

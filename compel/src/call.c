@@ -176,16 +176,16 @@ static bool dispatches_syscalls(pid_t tid)
 }
 
 /* Does seccomp see injected calls? Most filters kill for a call they do not expect, and which ones cannot be asked. */
-static bool filtered(pid_t tid, const struct compel_told *told)
+static bool filtered(pid_t tid, const struct compel_status *status)
 {
 	const long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_SUSPEND_SECCOMP;
 
-	return told->seccomp && ptrace(PTRACE_SETOPTIONS, tid, NULL, (void *)options);
+	return status->seccomp && ptrace(PTRACE_SETOPTIONS, tid, NULL, (void *)options);
 }
 
-static int look(struct compel_ctl *ctl, pid_t tid, struct compel_seen *ret)
+static int look(struct compel_ctl *ctl, pid_t tid, struct compel_snapshot *ret)
 {
-	int err = compel_look(tid, NULL, ret);
+	int err = compel_inspect(tid, NULL, ret);
 
 	if (err == -ENOEXEC)
 		return ctl_set_error(ctl, err, "thread %d runs 32-bit code", tid);
@@ -195,34 +195,34 @@ static int look(struct compel_ctl *ctl, pid_t tid, struct compel_seen *ret)
 }
 
 /* Decide from what the thread has what its cure gives back. */
-int thread_remember(struct compel_ctl *ctl, struct borrowed *b, const struct compel_seen *seen)
+int thread_remember(struct compel_ctl *ctl, struct borrowed *b, const struct compel_snapshot *snapshot)
 {
-	struct compel_seen own;
-	const struct compel_told *told;
-	int err = seen ? 0 : look(ctl, b->tid, &own);
+	struct compel_snapshot own;
+	const struct compel_status *status;
+	int err = snapshot ? 0 : look(ctl, b->tid, &own);
 
 	if (err)
 		return err;
-	seen = seen ? seen : &own;
-	told = &seen->told;
-	if (!arch_regs_native(&seen->regs))
+	snapshot = snapshot ? snapshot : &own;
+	status = &snapshot->status;
+	if (!arch_regs_native(&snapshot->regs))
 		return ctl_set_error(ctl, -ENOEXEC, "thread %d runs 32-bit code", b->tid);
 	if (dispatches_syscalls(b->tid))
 		return ctl_set_error(ctl, -ENOEXEC,
 				     "thread %d dispatches its system calls to itself (PR_SET_SYSCALL_USER_DISPATCH)",
 				     b->tid);
-	if (!ctl->restoring && filtered(b->tid, told))
+	if (!ctl->restoring && filtered(b->tid, status))
 		return ctl_set_error(ctl, -EPERM, "thread %d is under seccomp, which takes CAP_SYS_ADMIN to suspend",
 				     b->tid);
-	b->own = seen->regs;
-	b->mask = seen->sigmask;
-	b->aborted = seen->rseq_abort != 0;
+	b->own = snapshot->regs;
+	b->mask = snapshot->sigmask;
+	b->aborted = snapshot->rseq_abort != 0;
 	if (b->aborted)
-		arch_set_ip(&b->own, seen->rseq_abort);
+		arch_set_ip(&b->own, snapshot->rseq_abort);
 	b->goal = b->own;
-	b->cpu = told->cpu >= 0 ? told->cpu : target_cpu(b->tid);
-	b->yield_signal = target_quiet_signal(told, b->mask);
-	arch_finish_restart(b->tid, &b->goal, false, target_deliverable(told, b->mask) & told->caught);
+	b->cpu = status->cpu >= 0 ? status->cpu : target_cpu(b->tid);
+	b->yield_signal = target_quiet_signal(status, b->mask);
+	arch_finish_restart(b->tid, &b->goal, false, target_deliverable(status, b->mask) & status->caught);
 	return 0;
 }
 

@@ -17,7 +17,7 @@ int ctl_set_error(struct compel_ctl *ctl, int err, const char *format, ...)
 	return err;
 }
 
-const char *compel_why(const struct compel_ctl *ctl)
+const char *compel_error(const struct compel_ctl *ctl)
 {
 	return ctl ? ctl->error : open_error;
 }

@@ -35,7 +35,7 @@ struct compel_ctl {
 	char error[256]; /* of the last call that failed */
 };
 
-/* ctl.c: the text that compel_why() gives; NULL: of a compel_ctl that could not be opened. Returns @err. */
+/* ctl.c: the text that compel_error() gives; NULL: of a compel_ctl that could not be opened. Returns @err. */
 __attribute__((format(printf, 3, 4))) int ctl_set_error(struct compel_ctl *ctl, int err, const char *format, ...);
 
 /* session.c: compel_open, and with @after as compel_finish wants it. */
@@ -65,8 +65,8 @@ struct scratch_head {
 
 /* call.c: borrow a thread, run things in it, give it back */
 
-/* Decide from what the thread @b->tid has (@seen, read if NULL) what its cure is to give back. */
-int thread_remember(struct compel_ctl *ctl, struct borrowed *b, const struct compel_seen *seen);
+/* Decide from what the thread @b->tid has (@snapshot, read if NULL) what its cure is to give back. */
+int thread_remember(struct compel_ctl *ctl, struct borrowed *b, const struct compel_snapshot *snapshot);
 int thread_borrow(struct compel_ctl *ctl, struct borrowed *b);
 int thread_give_back(struct compel_ctl *ctl, struct borrowed *b);
 /* A system call to be made in a borrowed thread, and what undoes it should we die. */

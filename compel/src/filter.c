@@ -131,11 +131,11 @@ static bool passes(uint32_t action, bool again)
 /* We have no right to look at filters: is there one? */
 static enum filter_says by_status(pid_t tid)
 {
-	struct compel_told told;
+	struct compel_status status;
 
-	if (target_told(tid, &told))
+	if (target_status(tid, &status))
 		return FILTER_UNKNOWN;
-	return told.seccomp ? FILTER_UNKNOWN : FILTER_NONE;
+	return status.seccomp ? FILTER_UNKNOWN : FILTER_NONE;
 }
 
 enum filter_says filter_ask(pid_t tid, const struct compel_regs *regs, long nr, bool again)

@@ -101,7 +101,7 @@ static bool ring_has_limit(pid_t tid, uint64_t at, bool until)
 	return copy(tid, at, &wait, sizeof(wait), false) && (wait.min_wait_us || (wait.ts && !until));
 }
 
-static bool begins_anew(pid_t tid, const struct compel_regs *regs, struct compel_stop *stop)
+static bool restarts_full_timeout(pid_t tid, const struct compel_regs *regs, struct compel_stop *stop)
 {
 	uint64_t where = 0;
 	enum wait_limit limit = arch_wait_limit(regs, &where);
@@ -129,15 +129,15 @@ static bool begins_anew(pid_t tid, const struct compel_regs *regs, struct compel
 
 /* ---- the stop ---- */
 
-static int deliverable(pid_t tid, struct compel_told *told, uint64_t *ret)
+static int deliverable(pid_t tid, struct compel_status *status, uint64_t *ret)
 {
 	uint64_t mask;
 	int err = target_sigmask(tid, &mask);
 
 	if (!err)
-		err = target_told(tid, told);
+		err = target_status(tid, status);
 	if (!err)
-		*ret = target_deliverable(told, mask);
+		*ret = target_deliverable(status, mask);
 	return err;
 }
 
@@ -161,13 +161,13 @@ static int issue_again(pid_t tid, struct compel_regs *regs, struct compel_stop *
 /* It has returned EINTR already. */
 static int settle_ended(pid_t tid, struct compel_regs *regs, struct compel_stop *stop)
 {
-	struct compel_told told;
+	struct compel_status status;
 	uint64_t signals;
 	int err;
 
-	if (begins_anew(tid, regs, stop))
+	if (restarts_full_timeout(tid, regs, stop))
 		return 0;
-	err = deliverable(tid, &told, &signals);
+	err = deliverable(tid, &status, &signals);
 	if (err || signals || filter_ask(tid, regs, arch_call_nr(regs), true) == FILTER_REFUSE)
 		return err;
 	return issue_again(tid, regs, stop);
@@ -175,7 +175,7 @@ static int settle_ended(pid_t tid, struct compel_regs *regs, struct compel_stop 
 
 static int settle_restarted(pid_t tid, struct compel_regs *regs, struct compel_stop *stop)
 {
-	if (begins_anew(tid, regs, stop) || filter_ask(tid, regs, arch_call_nr(regs), true) == FILTER_REFUSE)
+	if (restarts_full_timeout(tid, regs, stop) || filter_ask(tid, regs, arch_call_nr(regs), true) == FILTER_REFUSE)
 		return give_eintr(tid, regs);
 	return 0;
 }
@@ -190,7 +190,7 @@ static int settle_continued(pid_t tid, struct compel_regs *regs, struct compel_s
 
 	if (says == FILTER_NONE || says == FILTER_PASS)
 		return 0;
-	if (begins_anew(tid, regs, stop) || filter_ask(tid, regs, arch_call_nr(regs), true) == FILTER_REFUSE)
+	if (restarts_full_timeout(tid, regs, stop) || filter_ask(tid, regs, arch_call_nr(regs), true) == FILTER_REFUSE)
 		return give_eintr(tid, regs);
 	return issue_again(tid, regs, stop);
 }
@@ -219,11 +219,11 @@ int interrupted_settle(pid_t tid, struct compel_stop *stop)
 /* A signal came while the thread was stopped for which such a call should return. */
 static void interrupt_again(pid_t tid, const struct compel_stop *stop)
 {
-	struct compel_told told;
+	struct compel_status status;
 	struct compel_regs regs;
 	uint64_t signals;
 
-	if (deliverable(tid, &told, &signals) || !(signals & told.caught))
+	if (deliverable(tid, &status, &signals) || !(signals & status.caught))
 		return;
 	if (!arch_read_regs(tid, &regs) && arch_take_back(&regs, stop->call))
 		arch_write_regs(tid, &regs);

@@ -28,7 +28,7 @@ static int not_opened(struct compel_ctl *ctl, int err)
 	return err;
 }
 
-int compel_open_unseen(pid_t tid, struct compel_ctl **ret_ctl)
+int compel_open_begin(pid_t tid, struct compel_ctl **ret_ctl)
 {
 	struct compel_ctl *ctl = calloc(1, sizeof(*ctl));
 	int err;
@@ -43,15 +43,15 @@ int compel_open_unseen(pid_t tid, struct compel_ctl **ret_ctl)
 	return 0;
 }
 
-int compel_main_seen(struct compel_ctl *ctl, const struct compel_seen *seen)
+int compel_open_finish(struct compel_ctl *ctl, const struct compel_snapshot *snapshot)
 {
-	return thread_remember(ctl, &ctl->main, seen);
+	return thread_remember(ctl, &ctl->main, snapshot);
 }
 
 int ctl_open(pid_t tid, const struct compel_thread_state *after, struct compel_ctl **ret_ctl)
 {
 	struct compel_ctl *ctl;
-	int err = compel_open_unseen(tid, &ctl);
+	int err = compel_open_begin(tid, &ctl);
 
 	if (err)
 		return err;
@@ -80,8 +80,8 @@ int compel_syscall(struct compel_ctl *ctl, long nr, const unsigned long args[6],
 }
 
 /* Borrow another thread of the address space; its own cave lies behind the main thread's. */
-static int borrow_other(struct compel_ctl *ctl, pid_t tid, const struct compel_seen *seen, const struct cure *cure,
-			struct borrowed *b)
+static int borrow_other(struct compel_ctl *ctl, pid_t tid, const struct compel_snapshot *snapshot,
+			const struct cure *cure, struct borrowed *b)
 {
 	int err;
 
@@ -90,7 +90,7 @@ static int borrow_other(struct compel_ctl *ctl, pid_t tid, const struct compel_s
 		.cave = ctl->cave + ctl->cave_len / 2,
 		.cure = *cure,
 	};
-	err = thread_remember(ctl, b, seen);
+	err = thread_remember(ctl, b, snapshot);
 	return err ? err : thread_borrow(ctl, b);
 }
 
@@ -144,7 +144,7 @@ static int mark_busy(struct compel_ctl *ctl, uint32_t busy)
  * and taken away only when that thread is out; its cure may then still try to, which is
  * why it does so by a call that does not mind a missing page.
  */
-int compel_thread_command(struct compel_ctl *ctl, pid_t tid, const struct compel_seen *seen, unsigned command,
+int compel_thread_command(struct compel_ctl *ctl, pid_t tid, const struct compel_snapshot *snapshot, unsigned command,
 			  long *ret_value)
 {
 	const struct cure leave = { CURE_LEAVE, ctl->scratch, ctl->scratch_len };
@@ -155,7 +155,7 @@ int compel_thread_command(struct compel_ctl *ctl, pid_t tid, const struct compel
 		return compel_command(ctl, command, ret_value);
 	if (!ctl->scratch_len)
 		return ctl_set_error(ctl, -EINVAL, "no blob is in the target yet");
-	err = borrow_other(ctl, tid, seen, &leave, &b);
+	err = borrow_other(ctl, tid, snapshot, &leave, &b);
 	if (!err) {
 		err = mark_busy(ctl, 1);
 		if (!err)

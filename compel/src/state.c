@@ -12,38 +12,40 @@ void compel_thread_state_clear(struct compel_thread_state *state)
 	*state = (struct compel_thread_state){ 0 };
 }
 
-int compel_look(pid_t tid, const struct compel_told *told, struct compel_seen *ret_seen)
+int compel_inspect(pid_t tid, const struct compel_status *status, struct compel_snapshot *ret_snapshot)
 {
-	struct compel_seen seen = { 0 };
-	int err = arch_read_regs(tid, &seen.regs);
+	struct compel_snapshot snapshot = { 0 };
+	int err = arch_read_regs(tid, &snapshot.regs);
 
 	/* Where a dead tracer's cure still runs these are not the thread's own registers. */
 	if (!err)
-		err = cave_occupied(tid, arch_ip(&seen.regs));
+		err = cave_occupied(tid, arch_ip(&snapshot.regs));
 	if (!err)
-		err = target_sigmask(tid, &seen.sigmask);
-	if (!err && told)
-		seen.told = *told;
+		err = target_sigmask(tid, &snapshot.sigmask);
+	if (!err && status)
+		snapshot.status = *status;
 	else if (!err)
-		err = target_told(tid, &seen.told);
+		err = target_status(tid, &snapshot.status);
 	if (!err)
-		err = target_rseq(tid, &seen);
+		err = target_rseq(tid, &snapshot);
 	if (!err)
-		*ret_seen = seen;
+		*ret_snapshot = snapshot;
 	return err;
 }
 
 /* From what it was stopped with to what the thread is to go on with. */
-static int settle(pid_t tid, const struct compel_seen *seen, bool elsewhere, struct compel_thread_state *ret_state)
+static int settle(pid_t tid, const struct compel_snapshot *snapshot, bool elsewhere,
+		  struct compel_thread_state *ret_state)
 {
-	struct compel_thread_state s = { .regs = seen->regs, .sigmask = seen->sigmask };
+	struct compel_thread_state s = { .regs = snapshot->regs, .sigmask = snapshot->sigmask };
 	int err;
 
-	if (seen->rseq_abort)
-		arch_set_ip(&s.regs, seen->rseq_abort);
-	s.rseq_aborted = seen->rseq_abort != 0;
-	arch_name_continued(&s.regs, seen->continues);
-	arch_finish_restart(tid, &s.regs, elsewhere, target_deliverable(&seen->told, s.sigmask) & seen->told.caught);
+	if (snapshot->rseq_abort)
+		arch_set_ip(&s.regs, snapshot->rseq_abort);
+	s.rseq_aborted = snapshot->rseq_abort != 0;
+	arch_name_continued(&s.regs, snapshot->continues);
+	arch_finish_restart(tid, &s.regs, elsewhere,
+			    target_deliverable(&snapshot->status, s.sigmask) & snapshot->status.caught);
 	err = arch_read_xstate(tid, &s.xsave, &s.xsave_len);
 	if (!err)
 		*ret_state = s;
@@ -52,26 +54,26 @@ static int settle(pid_t tid, const struct compel_seen *seen, bool elsewhere, str
 
 int compel_get_state(pid_t tid, struct compel_thread_state *ret_state)
 {
-	struct compel_seen seen;
-	int err = compel_look(tid, NULL, &seen);
+	struct compel_snapshot snapshot;
+	int err = compel_inspect(tid, NULL, &snapshot);
 
-	return err ? err : settle(tid, &seen, false, ret_state);
+	return err ? err : settle(tid, &snapshot, false, ret_state);
 }
 
-int compel_seen_for_image(pid_t tid, const struct compel_seen *seen, struct compel_thread_state *ret_state)
+int compel_snapshot_for_image(pid_t tid, const struct compel_snapshot *snapshot, struct compel_thread_state *ret_state)
 {
-	return settle(tid, seen, true, ret_state);
+	return settle(tid, snapshot, true, ret_state);
 }
 
-bool compel_is_continued(const struct compel_seen *seen, unsigned long args[6])
+bool compel_is_continued(const struct compel_snapshot *snapshot, unsigned long args[6])
 {
-	arch_call_args(&seen->regs, args);
-	return arch_is_continued(&seen->regs);
+	arch_call_args(&snapshot->regs, args);
+	return arch_is_continued(&snapshot->regs);
 }
 
-bool compel_waits_anew(const struct compel_seen *seen, const struct compel_thread_state *for_image)
+bool compel_restarts_full_timeout(const struct compel_snapshot *snapshot, const struct compel_thread_state *for_image)
 {
-	return arch_is_continued(&seen->regs) && arch_limit_kind(&for_image->regs) != LIMIT_NONE;
+	return arch_is_continued(&snapshot->regs) && arch_limit_kind(&for_image->regs) != LIMIT_NONE;
 }
 
 int compel_set_state(pid_t tid, const struct compel_thread_state *state)

@@ -65,7 +65,7 @@ static uint64_t status_number(const char *text, const char *key, int base)
 	return at ? strtoull(at + strlen(key), NULL, base) : 0;
 }
 
-int target_told(pid_t tid, struct compel_told *ret)
+int target_status(pid_t tid, struct compel_status *ret)
 {
 	char text[8192];
 	int err = proc_read(tid, "status", text, sizeof(text));
@@ -83,7 +83,7 @@ int target_told(pid_t tid, struct compel_told *ret)
 /* Ignored unless there is a handler. */
 #define QUIET (BIT(SIGCHLD - 1) | BIT(SIGCONT - 1) | BIT(SIGURG - 1) | BIT(SIGWINCH - 1))
 
-int target_quiet_signal(const struct compel_told *s, uint64_t mask)
+int target_quiet_signal(const struct compel_status *s, uint64_t mask)
 {
 	/* Neither those with effects of their own (SIGCONT, stops) nor those that faults send. */
 	static const int candidates[] = {
@@ -96,7 +96,7 @@ int target_quiet_signal(const struct compel_told *s, uint64_t mask)
 	return 0;
 }
 
-uint64_t target_deliverable(const struct compel_told *s, uint64_t mask)
+uint64_t target_deliverable(const struct compel_status *s, uint64_t mask)
 {
 	return s->pending & ~mask & ~s->ignored & ~(QUIET & ~s->caught);
 }
@@ -338,7 +338,7 @@ static bool peek(pid_t tid, uint64_t address, void *data, size_t len)
  * thread that it resumes inside a sequence to the abort address; once our own code has
  * run in the thread it has forgotten the sequence, so this has to be done beforehand.
  */
-int target_rseq(pid_t tid, struct compel_seen *seen)
+int target_rseq(pid_t tid, struct compel_snapshot *snapshot)
 {
 	struct rseq_configuration conf = { 0 };
 	struct {
@@ -349,9 +349,9 @@ int target_rseq(pid_t tid, struct compel_seen *seen)
 
 	if (ptrace((enum __ptrace_request)PTRACE_GET_RSEQ_CONFIGURATION, tid, (void *)sizeof(conf), &conf) < 0)
 		return errno == EIO || errno == EINVAL ? 0 : -errno; /* a kernel without */
-	seen->rseq = conf.pointer;
-	seen->rseq_size = conf.size;
-	seen->rseq_signature = conf.signature;
+	snapshot->rseq = conf.pointer;
+	snapshot->rseq_size = conf.size;
+	snapshot->rseq_signature = conf.signature;
 	if (!conf.pointer)
 		return 0;
 	/* What cannot be read is what the kernel would kill the thread for: none of our business. */
@@ -359,8 +359,8 @@ int target_rseq(pid_t tid, struct compel_seen *seen)
 		return 0;
 	if (!peek(tid, pointer, &section, sizeof(section)))
 		return 0;
-	if (arch_ip(&seen->regs) - section.start < section.length)
-		seen->rseq_abort = section.abort;
+	if (arch_ip(&snapshot->regs) - section.start < section.length)
+		snapshot->rseq_abort = section.abort;
 	return 0;
 }
 

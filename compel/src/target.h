@@ -10,11 +10,11 @@ struct target_map {
 };
 
 /* All but the CPU. */
-int target_told(pid_t tid, struct compel_told *ret);
+int target_status(pid_t tid, struct compel_status *ret);
 /* The signals that a thread with @mask would take as soon as it runs. Ignored ones are left out. */
-uint64_t target_deliverable(const struct compel_told *s, uint64_t mask);
+uint64_t target_deliverable(const struct compel_status *s, uint64_t mask);
 /* A signal that the thread ignores and does not block: it may be sent one without effect. 0 if there is none. */
-int target_quiet_signal(const struct compel_told *s, uint64_t mask);
+int target_quiet_signal(const struct compel_status *s, uint64_t mask);
 /* Process state letter of /proc/TID/stat, or negative errno. */
 int target_state(pid_t tid);
 int target_tgid(pid_t tid);
@@ -30,8 +30,8 @@ int target_write(int mem, pid_t tid, uint64_t address, const void *data, size_t 
 
 int target_sigmask(pid_t tid, uint64_t *ret_mask);
 int target_set_sigmask(pid_t tid, uint64_t mask);
-/* What of @seen (with its registers) is about restartable sequences. */
-int target_rseq(pid_t tid, struct compel_seen *seen);
+/* What of @snapshot (with its registers) is about restartable sequences. */
+int target_rseq(pid_t tid, struct compel_snapshot *snapshot);
 
 /* Let this thread run on @cpu alone until target_unpin: a wake-up across CPUs costs five times as much. */
 struct cpu_pin {

@@ -182,7 +182,7 @@ int session(pid_t pid, int *ret_err)
 	TRY(open_target(pid, &how, &ctl));
 	line = run_in(ctl, pid, ret_err);
 	if (line)
-		fprintf(stderr, "why: %s\n", compel_why(ctl));
+		fprintf(stderr, "why: %s\n", compel_error(ctl));
 	err = compel_cure(ctl);
 	if (!line && err) {
 		*ret_err = err;
@@ -266,7 +266,7 @@ int session_threads(pid_t pid, int *ret_err)
 	}
 	line = run_in_threads(ctl, pid, tids, nr, ret_err);
 	if (line)
-		fprintf(stderr, "why: %s\n", compel_why(ctl));
+		fprintf(stderr, "why: %s\n", compel_error(ctl));
 	err = compel_cure(ctl);
 	for (size_t i = 0; i < nr; i++) {
 		int e = compel_detach(tids[i], &stops[i]);
@@ -282,8 +282,8 @@ int session_threads(pid_t pid, int *ret_err)
 
 int state_for_image(pid_t tid, struct compel_thread_state *ret_state)
 {
-	struct compel_seen seen;
-	int err = compel_look(tid, NULL, &seen);
+	struct compel_snapshot snapshot;
+	int err = compel_inspect(tid, NULL, &snapshot);
 
-	return err ? err : compel_seen_for_image(tid, &seen, ret_state);
+	return err ? err : compel_snapshot_for_image(tid, &snapshot, ret_state);
 }

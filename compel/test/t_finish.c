@@ -114,7 +114,7 @@ static void lives(void)
 	int err = finish(pid);
 
 	report("finish", !err && arrives() && !has_region(pid), "%s (%s), arrived %ld, mask %#lx", strerror(-err),
-	       compel_why(NULL), s->arrived, s->mask);
+	       compel_error(NULL), s->arrived, s->mask);
 	end_victim(pid);
 }
 

@@ -81,7 +81,7 @@ static void seccomp_case(const char *name, void (*body)(void *))
 	pid = start(body);
 	line = session(pid, &err);
 	report(name, s->ready && line && err == -EPERM && moves(), "session %d (%s): %s", line, strerror(-err),
-	       compel_why(NULL));
+	       compel_error(NULL));
 	end_victim(pid);
 }
 

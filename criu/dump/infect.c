@@ -70,7 +70,7 @@ static int ask_task(struct dump_task *dt, struct question *q)
 	if (!err)
 		err = value < 0 ? (int)value : compel_args_read(dt->ctl, 0, q->text, q->len);
 	if (err < 0)
-		return fail(err, "ask the process from inside: %s", compel_why(dt->ctl));
+		return fail(err, "ask the process from inside: %s", compel_error(dt->ctl));
 	memcpy(dt->inside, q->text + sizeof(struct inside_visit), dt->inside_len);
 	dt->asked_at = clocks_now().monotonic;
 	dt->threads[0].inside = *q->thread;
@@ -115,12 +115,13 @@ static int ask_some(struct dump_task *dt, struct dump_thread *const *threads, si
 	answers->room = nr;
 	err = compel_args_write(dt->ctl, 0, answers, sizeof(*answers));
 	for (size_t i = 0; !err && i < nr; i++) {
-		err = compel_thread_command(dt->ctl, threads[i]->id.host_tid, &threads[i]->seen, PARASITE_THREAD,
+		err = compel_thread_command(dt->ctl, threads[i]->id.host_tid, &threads[i]->snapshot, PARASITE_THREAD,
 					    &value);
 		if (!err && value < 0)
 			err = (int)value;
 		if (err < 0)
-			return fail(err, "ask thread %d from inside: %s", threads[i]->id.host_tid, compel_why(dt->ctl));
+			return fail(err, "ask thread %d from inside: %s", threads[i]->id.host_tid,
+				    compel_error(dt->ctl));
 	}
 	if (!err)
 		err = compel_args_read(dt->ctl, 0, answers, sizeof(*answers) + nr * sizeof(answers->threads[0]));
@@ -128,7 +129,7 @@ static int ask_some(struct dump_task *dt, struct dump_thread *const *threads, si
 		err = -EPROTO;
 	for (size_t i = 0; !err && i < nr; i++)
 		threads[i]->inside = answers->threads[i];
-	return err < 0 ? fail(err, "ask threads from inside: %s", compel_why(dt->ctl)) : 0;
+	return err < 0 ? fail(err, "ask threads from inside: %s", compel_error(dt->ctl)) : 0;
 }
 
 static int ask_threads(struct dump_task *dt)
@@ -163,7 +164,7 @@ static int ask_stops(struct dump_task *dt)
 		if (!err)
 			err = compel_args_read(dt->ctl, 0, &info, sizeof(info));
 		if (err < 0)
-			return fail(err, "ask for stopped child %d: %s", child->host_pid, compel_why(dt->ctl));
+			return fail(err, "ask for stopped child %d: %s", child->host_pid, compel_error(dt->ctl));
 		child->stop_unseen = !value && info.si_pid == child->pid;
 	}
 	return 0;
@@ -185,12 +186,12 @@ static int infect_and_ask(struct dump *dump, struct dump_task *dt, struct questi
 
 	if (err == -ENOMEM)
 		return fail(err, "run code in the process, which has %zu mappings (vm.max_map_count, RLIMIT_AS): %s",
-			    dt->maps.n - 1, compel_why(dt->ctl));
+			    dt->maps.n - 1, compel_error(dt->ctl));
 	if (err == -EAGAIN)
 		return fail(err, "run code in the process, which locks all that it maps (RLIMIT_MEMLOCK): %s",
-			    compel_why(dt->ctl));
+			    compel_error(dt->ctl));
 	if (err < 0)
-		return fail(err, "run code in the process: %s", compel_why(dt->ctl));
+		return fail(err, "run code in the process: %s", compel_error(dt->ctl));
 	err = ask_task(dt, q);
 	if (!err)
 		err = memory_arch_ask(dump, dt);
@@ -224,19 +225,19 @@ static int visit(struct dump *dump, struct dump_task *dt)
 static int look(struct dump *dump, struct dump_thread *th, const struct proc *proc)
 {
 	const struct proc_status *s = &th->status;
-	const struct compel_told told = {
+	const struct compel_status status = {
 		.pending = s->sig_pending | s->shared_pending,
 		.ignored = s->sig_ignored,
 		.caught = s->sig_caught,
 		.seccomp = (int)s->seccomp,
 		.cpu = th->stat.processor,
 	};
-	int err = compel_look(th->id.host_tid, &told, &th->seen);
+	int err = compel_inspect(th->id.host_tid, &status, &th->snapshot);
 
 	if (!err)
 		dump_find_timed_call(dump, th, proc->dir);
 	if (!err)
-		err = compel_seen_for_image(th->id.host_tid, &th->seen, &th->cpu);
+		err = compel_snapshot_for_image(th->id.host_tid, &th->snapshot, &th->cpu);
 	if (err < 0)
 		return fail(err, "read the registers of %d", th->id.host_tid);
 	dump_settle_timed_call(th);
@@ -297,7 +298,7 @@ static int read_threads(struct dump *dump, struct dump_task *dt)
 
 static int no_place(const struct dump_task *dt, int err)
 {
-	return fail(err, "no safe place to run code in the process: %s", compel_why(dt->ctl));
+	return fail(err, "no safe place to run code in the process: %s", compel_error(dt->ctl));
 }
 
 /* What the record that stands in for the first thread has got from another one, and would do harm in two threads. */
@@ -310,7 +311,7 @@ static void forget_others(const struct dump_task *dt)
 	memcpy(th->stat.comm, dt->stat.comm, sizeof(th->stat.comm));
 	th->status.seccomp = 0;
 	th->robust_list = 0;
-	th->seen.rseq = 0;
+	th->snapshot.rseq = 0;
 	th->call.nr = 0;
 	th->inside.clear_child_tid = 0;
 	th->inside.pdeath_signal = 0;
@@ -319,13 +320,13 @@ static void forget_others(const struct dump_task *dt)
 /* Registers first: what they say of a restart is gone once we ran code there. */
 static int infect_task(struct dump *dump, struct dump_task *dt)
 {
-	int err = compel_open_unseen(dt->threads[0].id.host_tid, &dt->ctl), cured;
+	int err = compel_open_begin(dt->threads[0].id.host_tid, &dt->ctl), cured;
 
 	if (err)
 		return no_place(dt, err);
 	err = read_threads(dump, dt);
 	if (!err) {
-		err = compel_main_seen(dt->ctl, &dt->threads[0].seen);
+		err = compel_open_finish(dt->ctl, &dt->threads[0].snapshot);
 		err = err ? no_place(dt, err) : visit(dump, dt);
 		forget_others(dt);
 	}
@@ -350,7 +351,7 @@ static int clear_shared_memory(struct dump *dump)
 
 		if (err || dt->mm_owner || dt->t.state == TASK_DEAD)
 			continue;
-		err = compel_open_unseen(dt->threads[0].id.host_tid, &dt->ctl);
+		err = compel_open_begin(dt->threads[0].id.host_tid, &dt->ctl);
 		if (err)
 			return no_place(dt, err);
 		err = compel_cure(steal_ptr(&dt->ctl));

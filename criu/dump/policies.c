@@ -40,7 +40,7 @@ int dump_take_policies(struct dump_task *dt, uint32_t at, struct inside_policies
 		if (!err)
 			err = value < 0 ? (int)value : compel_args_read(dt->ctl, at, q, sizeof(*q));
 		if (err < 0)
-			return fail(err, "ask for memory policies from inside: %s", compel_why(dt->ctl));
+			return fail(err, "ask for memory policies from inside: %s", compel_error(dt->ctl));
 		err = keep(dt, q);
 	}
 	return err;

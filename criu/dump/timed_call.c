@@ -37,18 +37,18 @@ void dump_find_timed_call(struct dump *dump, struct dump_thread *th, int thread_
 	unsigned long args[6];
 	int err;
 
-	if (!compel_is_continued(&th->seen, args) || open_reader(dump))
+	if (!compel_is_continued(&th->snapshot, args) || open_reader(dump))
 		return;
 	err = timed_call_read(dump->timed_calls, thread_dir, args, &th->call);
 	if (err)
 		log_info("thread %d: how long its call would still wait cannot be read: %s", th->id.host_tid,
 			 strerror(-err));
-	th->seen.continues = th->call.nr;
+	th->snapshot.continues = th->call.nr;
 }
 
 void dump_settle_timed_call(struct dump_thread *th)
 {
-	if (!compel_waits_anew(&th->seen, &th->cpu)) {
+	if (!compel_restarts_full_timeout(&th->snapshot, &th->cpu)) {
 		th->call.limited = false;
 		return;
 	}

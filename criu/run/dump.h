@@ -28,7 +28,7 @@
 struct dump_thread {
 	struct thread id;
 	struct compel_stop stop;
-	struct compel_seen seen; /* as it was stopped */
+	struct compel_snapshot snapshot; /* as it was stopped */
 	struct timed_call call; /* that it was in and would continue; nr 0: none, or not known */
 	struct compel_thread_state cpu; /* as it goes on in another process: for images */
 	struct proc_stat stat; /* /proc/PID/task/TID/stat */

@@ -93,7 +93,7 @@ struct compel_thread_state {
 	bool rseq_aborted; /* taken out of a critical section: the rseq_cs pointer (offset 8 of struct rseq) is void */
 };
 /* What /proc/TID/status and stat say of a stopped thread, for those who have read them anyway. */
-struct compel_told {
+struct compel_status {
 	uint64_t pending; /* signals of the thread and of its process */
 	uint64_t ignored, caught;
 	int seccomp; /* 0 none, 1 strict, 2 filter */
@@ -101,20 +101,20 @@ struct compel_told {
 };
 
 /*
- * One look at a stopped thread. It stays true for as long as the thread is neither run (no call or command of a
- * compel_ctl in it) nor let go.
+ * A stopped thread as compel_inspect() found it. It stays true for as long as the thread is neither run (no call or command
+ * of a compel_ctl in it) nor detached.
  */
-struct compel_seen {
+struct compel_snapshot {
 	struct compel_regs regs; /* as the stop found them */
 	uint64_t sigmask;
-	struct compel_told told;
+	struct compel_status status;
 	uint64_t rseq; /* PTRACE_GET_RSEQ_CONFIGURATION; 0: none */
 	uint32_t rseq_size, rseq_signature;
 	uint64_t rseq_abort; /* it is in a critical section that goes on here; 0: in none */
 	long continues; /* the call that restart_syscall(2) goes on with, for who has found out; 0: not known */
 };
-/* @told is read from /proc if NULL. -EAGAIN while a dead tracer's cure runs in the thread. */
-int compel_look(pid_t tid, const struct compel_told *told, struct compel_seen *ret_seen);
+/* @status is read from /proc if NULL. -EAGAIN while a dead tracer's cure runs in the thread. */
+int compel_inspect(pid_t tid, const struct compel_status *status, struct compel_snapshot *ret_snapshot);
 
 /*
  * For the thread to go on in its own process: sleeps that the kernel restarts with what
@@ -122,19 +122,19 @@ int compel_look(pid_t tid, const struct compel_told *told, struct compel_seen *r
  */
 int compel_get_state(pid_t tid, struct compel_thread_state *ret_state);
 /*
- * For another process to go on with: there the kernel knows nothing of what is left, and a call that it would continue is
- * issued again (see compel_waits_anew). EINTR if it cannot be told which call that was; also if a signal with a handler is
- * pending, as such calls do.
+ * As @snapshot, for another process to go on with: there the kernel knows nothing of what is left, and a call that it would
+ * continue is issued again (see compel_restarts_full_timeout). EINTR if it is not known which call that was; also if a signal
+ * with a handler is pending, as such calls do.
  */
-int compel_seen_for_image(pid_t tid, const struct compel_seen *seen, struct compel_thread_state *ret_state);
+int compel_snapshot_for_image(pid_t tid, const struct compel_snapshot *snapshot, struct compel_thread_state *ret_state);
 /*
  * Calls with a limit to their time: poll(2), nanosleep(2), clock_nanosleep(2), FUTEX_WAIT. The kernel remembers what is
  * left of it when a stop interrupts them (true: so it is), and nobody else: with @args, what the call's registers hold,
  * it may be found in its restart block.
  */
-bool compel_is_continued(const struct compel_seen *seen, unsigned long args[6]);
+bool compel_is_continued(const struct compel_snapshot *snapshot, unsigned long args[6]);
 /* Would the thread, in another process, wait for the whole time of such a call again? */
-bool compel_waits_anew(const struct compel_seen *seen, const struct compel_thread_state *for_image);
+bool compel_restarts_full_timeout(const struct compel_snapshot *snapshot, const struct compel_thread_state *for_image);
 /* What is left, where the program has told the kernel to write that (nanosleep(2)). -ENODATA: it has not. */
 int compel_call_rest(pid_t tid, const struct compel_thread_state *for_image, uint64_t *ret_left_ns);
 /* @state stands before such a call: have it return EINTR instead. Its number, or -EINVAL if it is none. */
@@ -178,8 +178,8 @@ int compel_open(pid_t tid, struct compel_ctl **ret_ctl);
  * Both halves of compel_open, for those who look at the thread themselves in between: after the first nothing of a
  * tracer that died is left in any thread, the second says that the thread can be used.
  */
-int compel_open_unseen(pid_t tid, struct compel_ctl **ret_ctl);
-int compel_main_seen(struct compel_ctl *ctl, const struct compel_seen *seen);
+int compel_open_begin(pid_t tid, struct compel_ctl **ret_ctl);
+int compel_open_finish(struct compel_ctl *ctl, const struct compel_snapshot *snapshot);
 /*
  * The last step of a restore: have the stopped thread @tid unmap @len bytes at @start, where
  * it may have been running, and stand at @after. If we die in between it does so by itself.
@@ -187,7 +187,7 @@ int compel_main_seen(struct compel_ctl *ctl, const struct compel_seen *seen);
  */
 int compel_finish(pid_t tid, const struct compel_thread_state *after, uint64_t start, uint64_t len);
 /* A text that says why the last call on @ctl (or compel_open, with NULL) failed; never NULL. */
-const char *compel_why(const struct compel_ctl *ctl);
+const char *compel_error(const struct compel_ctl *ctl);
 
 /* Run one system call in the thread. @ret_value gets what the kernel returned (negative errno on failure). The
  * return value tells whether it could be run at all. Must not be used for calls that do not return (exit) or that
@@ -224,9 +224,9 @@ int compel_command_with(struct compel_ctl *ctl, unsigned command, void (*meanwhi
 			long *ret_value);
 /*
  * The same in another stopped thread @tid of the address space, on a stack inside the blob's mapping; that thread is put
- * back at once. @seen: what is true of it still, or NULL. In many threads it is fastest in the order of their CPUs.
+ * back at once. @snapshot: what is true of it still, or NULL. In many threads it is fastest in the order of their CPUs.
  */
-int compel_thread_command(struct compel_ctl *ctl, pid_t tid, const struct compel_seen *seen, unsigned command,
+int compel_thread_command(struct compel_ctl *ctl, pid_t tid, const struct compel_snapshot *snapshot, unsigned command,
 			  long *ret_value);
 
 /* Take everything out again; the thread has its own registers and mask, and is still stopped. Frees @ctl. NULL is fine. */

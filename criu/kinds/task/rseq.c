@@ -12,18 +12,18 @@ enum {
 
 static int rseq_save_thread(struct dump *dump, struct dump_task *task, struct dump_thread *thread, CoreEntry *core)
 {
-	const struct compel_seen *seen = &thread->seen;
+	const struct compel_snapshot *snapshot = &thread->snapshot;
 	RseqEntry *e;
 
-	if (!seen->rseq)
+	if (!snapshot->rseq)
 		return 0;
 	e = dump_alloc(dump, sizeof(*e));
 	if (!e)
 		return no_memory("rseq");
 	rseq_entry__init(e);
-	e->rseq_abi_pointer = seen->rseq;
-	e->rseq_abi_size = seen->rseq_size;
-	e->signature = seen->rseq_signature;
+	e->rseq_abi_pointer = snapshot->rseq;
+	e->rseq_abi_size = snapshot->rseq_size;
+	e->signature = snapshot->rseq_signature;
 	core->thread_core->rseq_entry = e;
 	return 0;
 }

@@ -34,7 +34,7 @@ static int read_ldt(struct dump_task *dt, struct slot_array *to)
 		for (uint32_t i = 0; !err && i < l.nr_found; i++)
 			err = array_add(to, l.found[i]);
 	}
-	return err < 0 ? fail(err, "ask for the LDT from inside: %s", compel_why(dt->ctl)) : 0;
+	return err < 0 ? fail(err, "ask for the LDT from inside: %s", compel_error(dt->ctl)) : 0;
 }
 
 int memory_arch_ask(struct dump *dump, struct dump_task *dt)

@@ -165,7 +165,7 @@ static int visit_thread(struct dump *dump, const struct fd_probe *probe, struct 
 		int err = compel_thread_syscall(ctl, th->id.host_tid, SYS_io_uring_enter, args, &value);
 
 		if (err < 0)
-			return fail(err, "ask thread %d for rings: %s", th->id.host_tid, compel_why(ctl));
+			return fail(err, "ask thread %d for rings: %s", th->id.host_tid, compel_error(ctl));
 		if (value == -EINVAL)
 			return 0; /* it has never used a ring */
 		if (value != -EBADF) {
@@ -187,7 +187,7 @@ static int visit_threads(struct dump *dump, const struct fd_probe *probe)
 	int cured, err = compel_open(dt->threads[0].id.host_tid, &ctl);
 
 	if (err < 0)
-		return fail(err, "run code in the process: %s", compel_why(NULL));
+		return fail(err, "run code in the process: %s", compel_error(NULL));
 	for (size_t i = 0; !err && i < dt->nr_threads; i++)
 		err = visit_thread(dump, probe, ctl, &dt->threads[i]);
 	cured = compel_cure(ctl);

@@ -86,7 +86,7 @@ static int try_array(struct question *q, unsigned num, struct sembuf *ops, unsig
 	err = undo_semop(&q->caller, q->set->id, ops, n, &called);
 	if (!called)
 		return fail(err, "ask thread %d for its undo values: %s", q->thread->id.host_tid,
-			    compel_why(q->caller.ctl));
+			    compel_error(q->caller.ctl));
 	if (err == -EAGAIN || err == -EINVAL || err == -EIDRM)
 		return 0; /* the set may have been removed meanwhile */
 	if (err == -EACCES) {
