@@ -16,6 +16,9 @@ OPT      ?= -O2
 
 WARN     := -Wall -Wextra -Wshadow -Werror -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wno-unused-parameter
 CSTD     := -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64
+# libnl-3 is linked statically where there is an archive of it: as a shared library it costs each start 60 us.
+LIBNL    := $(if $(wildcard $(shell $(CC) -print-file-name=libnl-3.a)),-l:libnl-3.a,-lnl-3) -lpthread
+LIBNL_INCLUDE := -isystem /usr/include/libnl3
 ifeq ($(wildcard mk/arch/$(ARCH).mk),)
 $(error no port to the CPU "$(ARCH)"; there are: $(basename $(notdir $(wildcard mk/arch/*.mk))). See Documentation/PORTING.md)
 endif
@@ -26,7 +29,7 @@ of_this_arch = $(foreach f,$(1),$(if $(filter $(OTHER_ARCHS),$(subst /, ,$(f))),
 
 # Headers that code in a blob may use, and all.
 PIE_INCLUDE := -Iinclude -Iinclude/arch/$(ARCH) -Icompel/include -Icompel/arch/$(ARCH)/include -Icriu -Icriu/pie/$(ARCH)/include
-INCLUDE  := $(PIE_INCLUDE) -I$(BUILD)/images -I$(BUILD)/gen
+INCLUDE  := $(PIE_INCLUDE) -I$(BUILD)/images -I$(BUILD)/gen $(LIBNL_INCLUDE)
 CFLAGS   := $(CSTD) $(OPT) -g $(WARN) $(INCLUDE) -fno-common
 ifeq ($(DEBUG),1)
 CFLAGS   += -DDEBUG_FAULTS

@@ -17,8 +17,8 @@ $(BUILD)/test/obj/criu/%.o: criu/%.c
 
 $(KERNEL_UNIT_TESTS): $(BUILD)/test/unit/%: test/unit/%.c $(KERNEL_ROOM_OBJS) test/unit/util_check.h
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(KERNEL_ROOM_OBJS)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(KERNEL_ROOM_OBJS) $(LIBNL)
 
 $(KERNEL_FUZZ): $(BUILD)/%: %.c $(KERNEL_ROOM_SRC) $(wildcard $(KERNEL_MODULES:%=criu/%/*.h))
 	@mkdir -p $(@D)
-	$(FUZZ_CC) $(CSTD) $(FUZZ_FLAGS) $(PIE_INCLUDE) -o $@ $< $(KERNEL_ROOM_SRC)
+	$(FUZZ_CC) $(CSTD) $(FUZZ_FLAGS) $(PIE_INCLUDE) $(LIBNL_INCLUDE) -o $@ $< $(KERNEL_ROOM_SRC) $(LIBNL)

@@ -2,9 +2,6 @@
 /* Probes of descriptors, sockets, mounts and namespaces. */
 #include <errno.h>
 #include <linux/if_tun.h>
-#include <linux/inet_diag.h>
-#include <linux/netlink.h>
-#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -144,38 +141,6 @@ int probe_sk_unix_file(void)
 	/* It is not bound: ENOENT is a kernel that looked. */
 	_cleanup_close_ int file = ioctl(sk, IOC_UNIX_FILE);
 	return file >= 0 || errno == ENOENT;
-}
-
-int probe_net_diag_raw(void)
-{
-	_cleanup_close_ int sk = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-	struct {
-		struct nlmsghdr head;
-		struct inet_diag_req_v2 req;
-	} ask = {
-		.head = { .nlmsg_len = sizeof(ask),
-			  .nlmsg_type = SOCK_DIAG_BY_FAMILY,
-			  .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
-		.req = { .sdiag_family = AF_INET, .sdiag_protocol = IPPROTO_RAW, .idiag_states = ~0u },
-	};
-	union {
-		struct nlmsghdr head;
-		char bytes[8192];
-	} answer;
-
-	if (sk < 0)
-		return 0;
-	if (send(sk, &ask, sizeof(ask), 0) < 0)
-		return -errno;
-	ssize_t n = recv(sk, &answer, sizeof(answer), 0);
-	if (n < (ssize_t)sizeof(answer.head))
-		return n < 0 ? -errno : -EBADMSG;
-	if (answer.head.nlmsg_type == NLMSG_ERROR)
-		return 0;
-	/* A dump of nothing ends at once; its end carries the error of a protocol without a handler. */
-	if (answer.head.nlmsg_type == NLMSG_DONE && n >= (ssize_t)(sizeof(answer.head) + sizeof(int)))
-		return *(int *)NLMSG_DATA(&answer.head) >= 0;
-	return 1;
 }
 
 int probe_pidfd_getfd(void)

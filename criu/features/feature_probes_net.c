@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "features/feature_probes.h"
 #include "netfilter/nft_lock.h"
+#include "netlink/inet_diag.h"
 #include "util/fds.h"
 
 #define IOC_SK_NS 0x894c /* SIOCGSKNS */
@@ -22,6 +23,11 @@ int probe_tun_ns(void)
 		return 0;
 	_cleanup_close_ int ns = ioctl(tun, IOC_SK_NS);
 	return ns >= 0;
+}
+
+int probe_net_diag_raw(void)
+{
+	return inet_diag_lists(AF_INET, IPPROTO_RAW);
 }
 
 int probe_sockopt_buf_lock(void)

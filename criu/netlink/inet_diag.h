@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include "util/array.h"
 
+struct nl_sock;
+
 struct inet_diag_socket {
 	uint8_t family, state; /* AF_*, the kernel's TCP_* */
 	uint16_t src_port, dst_port;
@@ -29,11 +31,13 @@ ARRAY_OF(inet_diag_keys, struct inet_diag_key);
 
 /* All of a protocol with that local port (0: any) whose state is in @states (a mask of BIT(TCP_*)), appended. */
 int inet_diag_read(int family, int protocol, uint32_t states, uint16_t src_port, struct inet_diag_sockets *to);
+/* Does the kernel list the sockets of that protocol: 1, 0, or a negative errno. */
+int inet_diag_lists(int family, int protocol);
 /*
  * The TCP socket with the inode, family, state, addresses, ports and interface of @like, and its keys, appended.
  * -ENOENT: it is not listed, as most closed ones. @netlink: of sock_diag_open().
  */
-int inet_diag_find(int netlink, const struct inet_diag_socket *like, struct inet_diag_socket *ret,
+int inet_diag_find(struct nl_sock *netlink, const struct inet_diag_socket *like, struct inet_diag_socket *ret,
 		   struct inet_diag_keys *keys);
 /* Messages as the kernel sends them: 1 after the last one, 0 when more must follow; -EBADMSG: not the kernel's. */
 int inet_diag_parse(const void *messages, size_t len, uint16_t src_port, struct inet_diag_sockets *to);

@@ -2,6 +2,8 @@
 #include "netlink/packet_diag.h"
 #include <errno.h>
 #include <linux/packet_diag.h>
+#include <netlink/attr.h>
+#include <netlink/msg.h>
 #include <string.h>
 #include <sys/socket.h>
 #include "base/bits.h"
@@ -13,81 +15,79 @@ struct reading {
 	struct packet_diag_socket *ret;
 };
 
-static int parse_members(struct diag_bytes value, struct packet_diag_socket *sk)
+static const struct nla_policy policy[PACKET_DIAG_MAX + 1] = {
+	[PACKET_DIAG_INFO] = { .minlen = sizeof(struct packet_diag_info) },
+	[PACKET_DIAG_RX_RING] = { .minlen = sizeof(struct packet_diag_ring) },
+	[PACKET_DIAG_TX_RING] = { .minlen = sizeof(struct packet_diag_ring) },
+	[PACKET_DIAG_FANOUT] = { .type = NLA_U32 },
+};
+
+static int parse_members(const struct nlattr *attr, struct packet_diag_socket *sk)
 {
-	struct packet_diag_mclist mc;
+	const struct packet_diag_mclist *mc = nla_data(attr);
+	size_t n = nla_len(attr) / sizeof(*mc);
 
-	while (diag_take(&value, &mc, sizeof(mc))) {
-		struct packet_diag_member *m = &sk->members[sk->nr_members];
-
-		if (sk->nr_members == PACKET_DIAG_MEMBERS_MAX)
-			return -E2BIG;
-		*m = (struct packet_diag_member){ .interface = mc.pdmc_index,
-						  .count = mc.pdmc_count,
-						  .type = mc.pdmc_type,
-						  .len = MIN_OF(mc.pdmc_alen, sizeof(m->address)) };
-		memcpy(m->address, mc.pdmc_addr, m->len);
-		sk->nr_members++;
-	}
-	return value.left ? -EBADMSG : 0;
-}
-
-static int parse_ring(struct diag_bytes value, struct packet_diag_ring_config *ring)
-{
-	struct packet_diag_ring told;
-
-	if (!diag_take(&value, &told, sizeof(told)))
+	if (nla_len(attr) % sizeof(*mc))
 		return -EBADMSG;
-	*ring = (struct packet_diag_ring_config){ .block_size = told.pdr_block_size,
-						  .block_nr = told.pdr_block_nr,
-						  .frame_size = told.pdr_frame_size,
-						  .frame_nr = told.pdr_frame_nr,
-						  .retire_tmo = told.pdr_retire_tmo,
-						  .sizeof_priv = told.pdr_sizeof_priv,
-						  .features = told.pdr_features };
+	if (n > PACKET_DIAG_MEMBERS_MAX)
+		return -E2BIG;
+	for (; sk->nr_members < n; mc++) {
+		struct packet_diag_member *m = &sk->members[sk->nr_members++];
+
+		*m = (struct packet_diag_member){ .interface = mc->pdmc_index,
+						  .count = mc->pdmc_count,
+						  .type = mc->pdmc_type,
+						  .len = MIN_OF(mc->pdmc_alen, sizeof(m->address)) };
+		memcpy(m->address, mc->pdmc_addr, m->len);
+	}
 	return 0;
 }
 
-static int parse_attribute(unsigned type, struct diag_bytes value, struct packet_diag_socket *sk)
+static void parse_ring(const struct nlattr *attr, struct packet_diag_ring_config *ring)
 {
-	switch (type) {
-	case PACKET_DIAG_INFO:
-		return diag_take(&value, &sk->interface, sizeof(sk->interface)) ? 0 : -EBADMSG;
-	case PACKET_DIAG_MCLIST:
-		return parse_members(value, sk);
-	case PACKET_DIAG_RX_RING:
-		return parse_ring(value, &sk->rx_ring);
-	case PACKET_DIAG_TX_RING:
-		return parse_ring(value, &sk->tx_ring);
-	case PACKET_DIAG_FANOUT:
-		sk->has_fanout = diag_take(&value, &sk->fanout, sizeof(sk->fanout));
-		return 0;
-	default:
-		return 0;
-	}
+	const struct packet_diag_ring *from = nla_data(attr);
+
+	*ring = (struct packet_diag_ring_config){ .block_size = from->pdr_block_size,
+						  .block_nr = from->pdr_block_nr,
+						  .frame_size = from->pdr_frame_size,
+						  .frame_nr = from->pdr_frame_nr,
+						  .retire_tmo = from->pdr_retire_tmo,
+						  .sizeof_priv = from->pdr_sizeof_priv,
+						  .features = from->pdr_features };
 }
 
-static int parse_socket(struct diag_bytes body, void *arg)
+static int parse_attributes(struct nlattr *const *tb, struct packet_diag_socket *sk)
+{
+	const struct packet_diag_info *info;
+
+	if (tb[PACKET_DIAG_INFO]) {
+		info = nla_data(tb[PACKET_DIAG_INFO]);
+		sk->interface = info->pdi_index;
+	}
+	if (tb[PACKET_DIAG_RX_RING])
+		parse_ring(tb[PACKET_DIAG_RX_RING], &sk->rx_ring);
+	if (tb[PACKET_DIAG_TX_RING])
+		parse_ring(tb[PACKET_DIAG_TX_RING], &sk->tx_ring);
+	if (tb[PACKET_DIAG_FANOUT]) {
+		sk->has_fanout = true;
+		sk->fanout = nla_get_u32(tb[PACKET_DIAG_FANOUT]);
+	}
+	return tb[PACKET_DIAG_MCLIST] ? parse_members(tb[PACKET_DIAG_MCLIST], sk) : 0;
+}
+
+static int parse_socket(struct nlmsghdr *message, void *arg)
 {
 	struct reading *reading = arg;
-	struct packet_diag_msg msg;
-	struct diag_bytes value;
-	unsigned type;
-	int err;
+	const struct packet_diag_msg *msg = nlmsg_data(message);
+	struct nlattr *tb[PACKET_DIAG_MAX + 1];
+	int err = netlink_attributes(message, sizeof(*msg), tb, PACKET_DIAG_MAX, policy);
 
-	if (!diag_take(&body, &msg, sizeof(msg)))
-		return -EBADMSG;
-	if (msg.pdiag_ino != reading->ino)
-		return 0;
+	if (err || msg->pdiag_ino != reading->ino)
+		return err;
 	memset(reading->ret, 0, sizeof(*reading->ret));
 	reading->found = true;
-	reading->ret->protocol = msg.pdiag_num;
-	while ((err = diag_attribute(&body, &type, &value)) > 0) {
-		err = parse_attribute(type, value, reading->ret);
-		if (err)
-			return err;
-	}
-	return err;
+	reading->ret->protocol = msg->pdiag_num;
+	return parse_attributes(tb, reading->ret);
 }
 
 int packet_diag_parse(const void *messages, size_t len, uint32_t ino, struct packet_diag_socket *ret)
@@ -105,7 +105,7 @@ int packet_diag_read(uint32_t ino, struct packet_diag_socket *ret)
 		.pdiag_show = PACKET_SHOW_INFO | PACKET_SHOW_MCLIST | PACKET_SHOW_RING_CFG | PACKET_SHOW_FANOUT,
 	};
 	struct reading reading = { .ino = ino, .ret = ret };
-	int err = sock_diag_ask(&request, sizeof(request), parse_socket, &reading);
+	int err = sock_diag_ask(&(struct sock_diag_query){ &request, sizeof(request), parse_socket, &reading });
 
 	return err ? err : reading.found ? 0 : -ENOENT;
 }

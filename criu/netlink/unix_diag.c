@@ -2,74 +2,95 @@
 #include "netlink/unix_diag.h"
 #include <errno.h>
 #include <linux/unix_diag.h>
+#include <netlink/attr.h>
+#include <netlink/msg.h>
 #include <string.h>
 #include <sys/socket.h>
 #include "netlink/sock_diag.h"
 
 #define NAME_MAX_LEN 108u
 
-static int copy_bytes(const struct diag_bytes *from, void *ret_ptr)
+static const struct nla_policy policy[UNIX_DIAG_MAX + 1] = {
+	[UNIX_DIAG_NAME] = { .maxlen = NAME_MAX_LEN }, [UNIX_DIAG_VFS] = { .minlen = sizeof(struct unix_diag_vfs) },
+	[UNIX_DIAG_PEER] = { .type = NLA_U32 },	       [UNIX_DIAG_RQLEN] = { .minlen = sizeof(struct unix_diag_rqlen) },
+	[UNIX_DIAG_SHUTDOWN] = { .type = NLA_U8 },
+};
+
+static int copy_bytes(const struct nlattr *attr, void *ret_ptr, size_t *ret_len)
 {
-	void *copy = malloc(from->left + 1);
+	size_t len = nla_len(attr);
+	void *copy = malloc(len + 1);
 
 	if (!copy)
 		return -ENOMEM;
-	memcpy(copy, from->p, from->left);
+	memcpy(copy, nla_data(attr), len);
 	*(void **)ret_ptr = copy;
+	*ret_len = len;
 	return 0;
 }
 
-static int parse_attribute(unsigned type, struct diag_bytes value, struct unix_diag *sk)
+static int copy_lists(struct nlattr *const *tb, struct unix_diag *sk)
 {
-	switch (type) {
-	case UNIX_DIAG_NAME:
-		if (sk->name || value.left > NAME_MAX_LEN)
-			return -EBADMSG;
-		sk->name_len = value.left;
-		return copy_bytes(&value, &sk->name);
-	case UNIX_DIAG_VFS:
-		sk->has_vfs = diag_take(&value, &sk->vfs_ino, 4) && diag_take(&value, &sk->vfs_dev, 4);
-		return sk->has_vfs ? 0 : -EBADMSG;
-	case UNIX_DIAG_PEER:
-		sk->has_peer = diag_take(&value, &sk->peer, 4);
-		return sk->has_peer ? 0 : -EBADMSG;
-	case UNIX_DIAG_ICONS:
-		if (sk->icons || value.left % 4)
-			return -EBADMSG;
-		sk->nr_icons = value.left / 4;
-		return copy_bytes(&value, &sk->icons);
-	case UNIX_DIAG_RQLEN:
-		return diag_take(&value, &sk->rqueue, 4) && diag_take(&value, &sk->wqueue, 4) ? 0 : -EBADMSG;
-	case UNIX_DIAG_SHUTDOWN:
-		return diag_take(&value, &sk->shutdown, 1) ? 0 : -EBADMSG;
-	default:
-		return 0;
-	}
+	size_t len;
+	int err = 0;
+
+	if (tb[UNIX_DIAG_NAME])
+		err = copy_bytes(tb[UNIX_DIAG_NAME], &sk->name, &sk->name_len);
+	if (err || !tb[UNIX_DIAG_ICONS])
+		return err;
+	if (nla_len(tb[UNIX_DIAG_ICONS]) % sizeof(*sk->icons))
+		return -EBADMSG;
+	err = copy_bytes(tb[UNIX_DIAG_ICONS], &sk->icons, &len);
+	if (!err)
+		sk->nr_icons = len / sizeof(*sk->icons);
+	return err;
 }
 
-static int parse_socket(struct diag_bytes body, void *arg)
+static int parse_attributes(struct nlmsghdr *message, struct unix_diag *sk)
+{
+	struct nlattr *tb[UNIX_DIAG_MAX + 1];
+	struct unix_diag_vfs vfs;
+	struct unix_diag_rqlen queues;
+	int err = netlink_attributes(message, sizeof(struct unix_diag_msg), tb, UNIX_DIAG_MAX, policy);
+
+	if (err)
+		return err;
+	if (tb[UNIX_DIAG_VFS]) {
+		nla_memcpy(&vfs, tb[UNIX_DIAG_VFS], sizeof(vfs));
+		sk->has_vfs = true;
+		sk->vfs_ino = vfs.udiag_vfs_ino;
+		sk->vfs_dev = vfs.udiag_vfs_dev;
+	}
+	if (tb[UNIX_DIAG_PEER]) {
+		sk->has_peer = true;
+		sk->peer = nla_get_u32(tb[UNIX_DIAG_PEER]);
+	}
+	if (tb[UNIX_DIAG_RQLEN]) {
+		nla_memcpy(&queues, tb[UNIX_DIAG_RQLEN], sizeof(queues));
+		sk->rqueue = queues.udiag_rqueue;
+		sk->wqueue = queues.udiag_wqueue;
+	}
+	if (tb[UNIX_DIAG_SHUTDOWN])
+		sk->shutdown = nla_get_u8(tb[UNIX_DIAG_SHUTDOWN]);
+	return copy_lists(tb, sk);
+}
+
+static int parse_socket(struct nlmsghdr *message, void *arg)
 {
 	struct unix_diags *diags = arg;
-	struct unix_diag_msg msg;
+	const struct unix_diag_msg *msg = nlmsg_data(message);
 	struct unix_diag *sk = array_push(&diags->all);
-	struct diag_bytes value;
-	unsigned type;
 	int err;
 
 	if (!sk)
 		return -ENOMEM;
-	if (!diag_take(&body, &msg, sizeof(msg)))
-		return -EBADMSG;
-	sk->ino = msg.udiag_ino;
-	sk->type = msg.udiag_type;
-	sk->state = msg.udiag_state;
-	while ((err = diag_attribute(&body, &type, &value)) > 0) {
-		err = parse_attribute(type, value, sk);
-		if (err)
-			return err;
-	}
-	if (!err)
-		err = hash_put(&diags->by_ino, sk->ino, diags->all.n - 1);
+	err = parse_attributes(message, sk);
+	if (err)
+		return err;
+	sk->ino = msg->udiag_ino;
+	sk->type = msg->udiag_type;
+	sk->state = msg->udiag_state;
+	err = hash_put(&diags->by_ino, sk->ino, diags->all.n - 1);
 	for (size_t i = 0; !err && i < sk->nr_icons; i++)
 		if (sk->icons[i])
 			err = hash_put(&diags->waiting, sk->icons[i], (i + 1) << 32 | sk->ino);
@@ -88,7 +109,7 @@ int unix_diag_read(struct unix_diags *ret)
 					 .udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_VFS | UDIAG_SHOW_PEER |
 						       UDIAG_SHOW_ICONS | UDIAG_SHOW_RQLEN };
 	struct unix_diags diags = { 0 };
-	int err = sock_diag_ask(&request, sizeof(request), parse_socket, &diags);
+	int err = sock_diag_ask(&(struct sock_diag_query){ &request, sizeof(request), parse_socket, &diags });
 
 	if (err) {
 		unix_diag_free(&diags);

@@ -79,7 +79,7 @@ static size_t one_message(char *to)
 
 static void never_sent(void)
 {
-	char good[256];
+	char good[256] __attribute__((aligned(8)));
 	size_t len = one_message(good);
 	struct unix_diags diags = { 0 };
 	struct nlmsghdr bad = { .nlmsg_len = sizeof(bad) + 4, .nlmsg_type = NLMSG_ERROR };

@@ -16,7 +16,7 @@ struct inet_dump *inet_dump_data(struct dump *dump)
 	if (!data)
 		return NULL;
 	data->end = &data->first;
-	data->lock = data->diag = -1;
+	data->lock = -1;
 	*dump_kind_data(dump, &inet_kind) = data;
 	return data;
 }

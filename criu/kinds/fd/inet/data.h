@@ -71,7 +71,7 @@ struct inet_dump {
 	struct inet_listing *listings; /* state.c */
 	struct sock_memory_reader *memory; /* NULL: not needed yet, or impossible */
 	int no_memory; /* -errno: why */
-	int diag; /* tcp_keys.c: netlink socket; -1: not needed yet */
+	struct nl_sock *diag; /* tcp_keys.c: of sock_diag; NULL: not needed yet */
 	union inet_address asked; /* save.c: the last address that was looked for at this host */
 	bool asked_foreign; /* it is none of its */
 	int lock; /* netlink socket that owns the lock's table; -1: none */

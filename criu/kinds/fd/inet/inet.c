@@ -3,6 +3,7 @@
  * Internet sockets: TCP, UDP, UDP-Lite, raw and ICMP over IPv4 and IPv6. The table, and what is done once a run: it calls
  * the other files, none of them calls this one.
  */
+#include "netlink/exchange.h"
 #include "kinds/fd/inet/backlog.h"
 #include "kinds/fd/inet/data.h"
 #include "kinds/fd/inet/keeper.h"
@@ -55,8 +56,7 @@ static void end_dump(struct dump *dump, struct inet_dump *data, bool goes_on)
 	keeper_free(steal_ptr(&data->keeper));
 	inet_backlog_close(data);
 	inet_fresh_close(data);
-	if (data->diag >= 0)
-		close(steal_fd(&data->diag));
+	netlink_close(&data->diag);
 	inet_lock_release(dump, data, goes_on);
 }
 

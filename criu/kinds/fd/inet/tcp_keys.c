@@ -50,9 +50,9 @@ int tcp_keys_save(struct dump *dump, const struct fd_probe *probe, InetSkEntry *
 	fill_address(dst, like.dst, &like.dst_port);
 	if (src->any.sa_family == AF_INET6)
 		like.interface = src->v6.sin6_scope_id ? src->v6.sin6_scope_id : dst->v6.sin6_scope_id;
-	if (data->diag < 0)
-		data->diag = sock_diag_open();
-	err = data->diag < 0 ? data->diag : inet_diag_find(data->diag, &like, &sk, &keys);
+	err = data->diag ? 0 : sock_diag_open(&data->diag);
+	if (!err)
+		err = inet_diag_find(data->diag, &like, &sk, &keys);
 	if (err) {
 		log_debug("%s: sock_diag does not list it (errno %d)", probe->link, -err);
 		array_free(&keys);
