@@ -133,7 +133,7 @@ static int check_needed(enum feature_need up_to)
 
 /* A lock that the kernel does not take back by itself: its connections wait for a restore, or for nobody any more. */
 struct lock_seen {
-	int netlink;
+	struct nl_sock *netlink;
 	unsigned int connections;
 	bool live;
 };
@@ -149,12 +149,12 @@ static int see_locked(const struct nft_connection *c, void *arg)
 
 static int tell_lock(const char *table, bool owned, void *arg)
 {
-	struct lock_seen seen = { .netlink = nft_open() };
+	struct lock_seen seen = { .netlink = NULL };
 
-	if (owned || seen.netlink < 0)
+	if (owned || nft_open(&seen.netlink))
 		return 0;
 	nft_lock_each_connection(seen.netlink, table, see_locked, &seen);
-	close(seen.netlink);
+	netlink_close(&seen.netlink);
 	/* Both directions of each lie in the table. */
 	if (seen.live)
 		fprintf(stderr,
@@ -171,12 +171,10 @@ static int tell_lock(const char *table, bool owned, void *arg)
 
 static void tell_locks(void)
 {
-	int netlink = nft_open();
+	_cleanup_netlink_ struct nl_sock *netlink = NULL;
 
-	if (netlink < 0)
-		return;
-	nft_lock_each(netlink, tell_lock, NULL);
-	close(netlink);
+	if (!nft_open(&netlink))
+		nft_lock_each(netlink, tell_lock, NULL);
 }
 
 int check_command(struct request *req, const struct words *words)

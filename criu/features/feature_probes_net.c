@@ -64,7 +64,7 @@ static int see_nothing(const char *table, bool owned, void *arg)
 
 int probe_nftables(void)
 {
-	_cleanup_close_ int netlink = nft_open();
+	_cleanup_netlink_ struct nl_sock *netlink = NULL;
 
-	return netlink >= 0 && !nft_lock_each(netlink, see_nothing, NULL);
+	return !nft_open(&netlink) && !nft_lock_each(netlink, see_nothing, NULL);
 }

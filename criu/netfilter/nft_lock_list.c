@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What locks there are, and what they hold back: dumps of tables and set elements, read inside their bounds. */
+/* What locks there are, and what they hold back: dumps of tables and set elements. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
-#include <linux/netlink.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <netlink/attr.h>
+#include <netlink/msg.h>
 #include <string.h>
 #include <sys/socket.h>
 #include "base/bits.h"
@@ -15,117 +16,27 @@
 #include "netfilter/nft_lock.h"
 #include "util/str.h"
 
-#ifndef NFT_TABLE_F_OWNER
-#define NFT_TABLE_F_OWNER 2
-#endif
+#define NAME_LEN 64 /* of a table of ours, with its 0 */
 
-struct bytes {
-	const char *p;
-	size_t left;
-};
-
-/* The next attribute: false at the end, and for what is none. */
-static bool next_attr(struct bytes *from, int *ret_type, struct bytes *ret_value)
+static struct nl_msg *new_query(int type)
 {
-	struct nlattr head;
-	size_t whole;
+	struct nfgenmsg gen = { .nfgen_family = NFPROTO_INET, .version = NFNETLINK_V0 };
+	struct nl_msg *msg = nlmsg_alloc_simple(NFNL_SUBSYS_NFTABLES << 8 | type, NLM_F_DUMP);
 
-	if (from->left < sizeof(head))
-		return false;
-	memcpy(&head, from->p, sizeof(head));
-	if (head.nla_len < sizeof(head) || head.nla_len > from->left)
-		return false;
-	*ret_type = head.nla_type & NLA_TYPE_MASK;
-	*ret_value = (struct bytes){ from->p + sizeof(head), head.nla_len - sizeof(head) };
-	whole = MIN_OF(NLA_ALIGN((size_t)head.nla_len), from->left);
-	from->p += whole;
-	from->left -= whole;
-	return true;
-}
-
-static bool find_attr(struct bytes in, int wanted, struct bytes *ret_value)
-{
-	struct bytes value;
-	int type;
-
-	while (next_attr(&in, &type, &value)) {
-		if (type == wanted) {
-			*ret_value = value;
-			return true;
-		}
+	if (msg && nlmsg_append(msg, &gen, sizeof(gen), NLMSG_ALIGNTO) < 0) {
+		nlmsg_free(msg);
+		msg = NULL;
 	}
-	return false;
+	return msg;
 }
 
-typedef int (*message_fn)(struct bytes attrs, void *arg);
-
-/* 1 after the last message. */
-static int see_messages(struct bytes in, int wanted, message_fn fn, void *arg)
+/* Takes @query over. */
+static int ask(struct nl_sock *netlink, struct nl_msg *query, const struct netlink_answer *answer)
 {
-	const size_t fixed = sizeof(struct nlmsghdr) + sizeof(struct nfgenmsg);
+	int err = query ? netlink_send(netlink, query) : -ENOMEM;
 
-	while (in.left >= sizeof(struct nlmsghdr)) {
-		struct nlmsghdr head;
-		size_t whole;
-		int err = 0;
-
-		memcpy(&head, in.p, sizeof(head));
-		if (head.nlmsg_len < sizeof(head) || head.nlmsg_len > in.left)
-			return -EBADMSG;
-		if (head.nlmsg_type == NLMSG_DONE)
-			return 1;
-		if (head.nlmsg_type == NLMSG_ERROR && head.nlmsg_len >= sizeof(head) + sizeof(err)) {
-			memcpy(&err, in.p + sizeof(head), sizeof(err));
-			return err < 0 ? err : -EBADMSG;
-		}
-		if (head.nlmsg_type == (NFNL_SUBSYS_NFTABLES << 8 | wanted) && head.nlmsg_len >= fixed)
-			err = fn((struct bytes){ in.p + fixed, head.nlmsg_len - fixed }, arg);
-		if (err)
-			return err;
-		whole = MIN_OF(NLMSG_ALIGN((size_t)head.nlmsg_len), in.left);
-		in.p += whole;
-		in.left -= whole;
-	}
-	return 0;
-}
-
-struct query {
-	struct nlmsghdr head;
-	struct nfgenmsg gen;
-	char attrs[160];
-};
-
-static void query_str(struct query *q, int type, const char *s)
-{
-	struct nlattr attr = { .nla_len = NLA_HDRLEN + strlen(s) + 1, .nla_type = type };
-	char *at = (char *)q + q->head.nlmsg_len;
-
-	memcpy(at, &attr, sizeof(attr));
-	memcpy(at + NLA_HDRLEN, s, strlen(s) + 1);
-	q->head.nlmsg_len += NLA_ALIGN(attr.nla_len);
-}
-
-static struct query query(int type)
-{
-	return (struct query){
-		.head = { .nlmsg_len = offsetof(struct query, attrs),
-			  .nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | type,
-			  .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
-		.gen = { .nfgen_family = NFPROTO_INET, .version = NFNETLINK_V0 },
-	};
-}
-
-static int ask(int netlink, const struct query *q, int wanted, message_fn fn, void *arg)
-{
-	char in[32768] __attribute__((aligned(8)));
-	int err = send(netlink, q, q->head.nlmsg_len, 0) < 0 ? -errno : 0;
-
-	while (!err) {
-		ssize_t len = recv(netlink, in, sizeof(in), 0);
-
-		err = len < 0 ? -errno : see_messages((struct bytes){ in, len }, wanted, fn, arg);
-	}
-	return err < 0 ? err : 0;
+	nlmsg_free(query);
+	return err ? err : netlink_receive_all(netlink, answer);
 }
 
 /* ---- tables ---- */
@@ -135,26 +46,31 @@ struct table_arg {
 	void *arg;
 };
 
-static int see_table(struct bytes attrs, void *arg)
+static int see_table(struct nlmsghdr *message, void *arg)
 {
+	static const struct nla_policy policy[NFTA_TABLE_FLAGS + 1] = {
+		[NFTA_TABLE_NAME] = { .type = NLA_STRING },
+		[NFTA_TABLE_FLAGS] = { .type = NLA_U32 },
+	};
+	struct nlattr *tb[NFTA_TABLE_FLAGS + 1];
 	const struct table_arg *to = arg;
-	struct bytes value;
-	char name[64] = "";
-	uint32_t flags = 0;
+	char name[NAME_LEN];
+	uint32_t flags;
+	int err = netlink_attributes(message, sizeof(struct nfgenmsg), tb, NFTA_TABLE_FLAGS, policy);
 
-	if (!find_attr(attrs, NFTA_TABLE_NAME, &value) || value.left >= sizeof(name))
-		return 0;
-	memcpy(name, value.p, value.left);
-	if (find_attr(attrs, NFTA_TABLE_FLAGS, &value) && value.left == sizeof(flags))
-		memcpy(&flags, value.p, sizeof(flags));
-	return str_has_prefix(name, NFT_LOCK_PREFIX) ? to->each(name, ntohl(flags) & NFT_TABLE_F_OWNER, to->arg) : 0;
+	if (err || !tb[NFTA_TABLE_NAME] || nla_len(tb[NFTA_TABLE_NAME]) > NAME_LEN)
+		return err;
+	nla_strlcpy(name, tb[NFTA_TABLE_NAME], sizeof(name));
+	flags = tb[NFTA_TABLE_FLAGS] ? ntohl(nla_get_u32(tb[NFTA_TABLE_FLAGS])) : 0;
+	return str_has_prefix(name, NFT_LOCK_PREFIX) ? to->each(name, flags & NFT_TABLE_OWNER, to->arg) : 0;
 }
 
-int nft_lock_each(int netlink, int (*each)(const char *table, bool owned, void *arg), void *arg)
+int nft_lock_each(struct nl_sock *netlink, int (*each)(const char *table, bool owned, void *arg), void *arg)
 {
-	struct query q = query(NFT_MSG_GETTABLE);
+	struct table_arg to = { each, arg };
+	struct netlink_answer answer = { NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWTABLE, see_table, &to };
 
-	return ask(netlink, &q, NFT_MSG_NEWTABLE, see_table, &(struct table_arg){ each, arg });
+	return ask(netlink, new_query(NFT_MSG_GETTABLE), &answer);
 }
 
 /* ---- connections ---- */
@@ -165,49 +81,69 @@ struct element_arg {
 	void *arg;
 };
 
-static int see_element(struct bytes element, const struct element_arg *to)
+static const struct nlattr *find(const struct nlattr *in, int type)
+{
+	return in ? nla_find(nla_data(in), nla_len(in), type) : NULL;
+}
+
+static int see_element(const struct nlattr *element, const struct element_arg *to)
 {
 	struct nft_connection c = { .v6 = to->v6 };
+	const struct nlattr *value = find(find(element, NFTA_SET_ELEM_KEY), NFTA_DATA_VALUE);
 	size_t address = to->v6 ? 16 : 4;
-	struct bytes value;
+	const char *key;
 
-	if (!find_attr(element, NFTA_SET_ELEM_KEY, &value) || !find_attr(value, NFTA_DATA_VALUE, &value) ||
-	    value.left != 2 * (address + 4))
+	if (!value || (size_t)nla_len(value) != 2 * (address + 4))
 		return 0;
-	memcpy(c.from, value.p, address);
-	memcpy(&c.from_port, value.p + address, 2);
-	memcpy(c.to, value.p + address + 4, address);
-	memcpy(&c.to_port, value.p + 2 * address + 4, 2);
+	key = nla_data(value);
+	memcpy(c.from, key, address);
+	memcpy(&c.from_port, key + address, 2);
+	memcpy(c.to, key + address + 4, address);
+	memcpy(&c.to_port, key + 2 * address + 4, 2);
 	c.from_port = ntohs(c.from_port);
 	c.to_port = ntohs(c.to_port);
 	return to->each(&c, to->arg);
 }
 
-static int see_elements(struct bytes attrs, void *arg)
+static int see_elements(struct nlmsghdr *message, void *arg)
 {
-	struct bytes list, element;
-	int type, err = 0;
+	struct nlattr *tb[NFTA_SET_ELEM_LIST_MAX + 1], *element;
+	int left, err = netlink_attributes(message, sizeof(struct nfgenmsg), tb, NFTA_SET_ELEM_LIST_MAX, NULL);
 
-	if (!find_attr(attrs, NFTA_SET_ELEM_LIST_ELEMENTS, &list))
-		return 0;
-	while (!err && next_attr(&list, &type, &element))
-		err = see_element(element, arg);
+	if (err || !tb[NFTA_SET_ELEM_LIST_ELEMENTS])
+		return err;
+	nla_for_each_nested(element, tb[NFTA_SET_ELEM_LIST_ELEMENTS], left)
+	{
+		if (!err)
+			err = see_element(element, arg);
+	}
 	return err;
 }
 
-int nft_lock_each_connection(int netlink, const char *table, int (*each)(const struct nft_connection *, void *arg),
-			     void *arg)
+static struct nl_msg *elements_query(const char *table, bool v6)
+{
+	struct nl_msg *query = new_query(NFT_MSG_GETSETELEM);
+
+	if (query && (nla_put_string(query, NFTA_SET_ELEM_LIST_TABLE, table) < 0 ||
+		      nla_put_string(query, NFTA_SET_ELEM_LIST_SET, nft_connection_set(v6)) < 0)) {
+		nlmsg_free(query);
+		query = NULL;
+	}
+	return query;
+}
+
+int nft_lock_each_connection(struct nl_sock *netlink, const char *table,
+			     int (*each)(const struct nft_connection *, void *arg), void *arg)
 {
 	int err = 0;
 
+	if (strlen(table) >= NAME_LEN)
+		return -ENAMETOOLONG;
 	for (int v6 = 0; v6 < 2 && !err; v6++) {
-		struct query q = query(NFT_MSG_GETSETELEM);
+		struct element_arg to = { v6, each, arg };
+		struct netlink_answer answer = { NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWSETELEM, see_elements, &to };
 
-		if (strlen(table) > 63)
-			return -ENAMETOOLONG;
-		query_str(&q, NFTA_SET_ELEM_LIST_TABLE, table);
-		query_str(&q, NFTA_SET_ELEM_LIST_SET, v6 ? "tcp6" : "tcp4");
-		err = ask(netlink, &q, NFT_MSG_NEWSETELEM, see_elements, &(struct element_arg){ v6, each, arg });
+		err = ask(netlink, elements_query(table, v6), &answer);
 		/* No connection of that family. */
 		if (err == -ENOENT)
 			err = 0;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/cleanup.h"
+#include "util/fds.h"
 
 /* The kernel fills what the reader has room for, up to 32K at once. */
 #define ROOM 65536u
@@ -22,17 +23,26 @@ static int error_of(int nle)
 	return nle == -NLE_NOMEM ? -ENOMEM : nle == -NLE_MSG_TRUNC ? -EMSGSIZE : -EPROTO;
 }
 
-int netlink_open(int protocol, struct nl_sock **ret)
+static struct nl_sock *new_socket(void)
 {
-	_cleanup_netlink_ struct nl_sock *sk = nl_socket_alloc();
-	int nle;
+	struct nl_sock *sk = nl_socket_alloc();
 
 	if (!sk)
-		return -ENOMEM;
+		return NULL;
 	/* What answers a request says so itself; room for every message saves a second call that asks for its size. */
 	nl_socket_disable_auto_ack(sk);
 	nl_socket_disable_msg_peek(sk);
 	nl_socket_set_msg_buf_size(sk, ROOM);
+	return sk;
+}
+
+int netlink_open(int protocol, struct nl_sock **ret)
+{
+	_cleanup_netlink_ struct nl_sock *sk = new_socket();
+	int nle;
+
+	if (!sk)
+		return -ENOMEM;
 	errno = 0;
 	nle = nl_connect(sk, protocol);
 	if (nle < 0)
@@ -46,6 +56,36 @@ void netlink_close(struct nl_sock **sk)
 {
 	nl_socket_free(*sk);
 	*sk = NULL;
+}
+
+int netlink_fd(const struct nl_sock *sk)
+{
+	return nl_socket_get_fd(sk);
+}
+
+int netlink_move_above(struct nl_sock **sk, int protocol, int min)
+{
+	_cleanup_netlink_ struct nl_sock *moved = NULL;
+	_cleanup_close_ int fd = -1;
+	int nle;
+
+	if (netlink_fd(*sk) >= min)
+		return 0;
+	moved = new_socket();
+	if (!moved)
+		return -ENOMEM;
+	fd = dup_fd_above(netlink_fd(*sk), min);
+	if (fd < 0)
+		return fd;
+	errno = 0;
+	nle = nl_socket_set_fd(moved, protocol, fd);
+	if (nle < 0)
+		return error_of(nle);
+	fd = -1;
+	netlink_close(sk);
+	*sk = moved;
+	moved = NULL;
+	return 0;
 }
 
 int netlink_send(struct nl_sock *sk, struct nl_msg *msg)
@@ -103,6 +143,68 @@ int netlink_receive_all(struct nl_sock *sk, const struct netlink_answer *answer)
 	while (!err)
 		err = netlink_receive(sk, answer);
 	return err < 0 ? err : 0;
+}
+
+int netlink_prepare_transactions(struct nl_sock *sk)
+{
+	int room = 1 << 20, nle;
+
+	/* Every message of a transaction that fails has an answer. */
+	setsockopt(netlink_fd(sk), SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room));
+	errno = 0;
+	nle = nl_socket_set_nonblocking(sk);
+	return nle < 0 ? error_of(nle) : 0;
+}
+
+int netlink_send_transaction(struct nl_sock *sk, void *messages, size_t len)
+{
+	int room = (int)len + (1 << 16), nle;
+
+	if (setsockopt(netlink_fd(sk), SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room)) < 0)
+		setsockopt(netlink_fd(sk), SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+	errno = 0;
+	nle = nl_sendto(sk, messages, len);
+	return nle < 0 ? error_of(nle) : 0;
+}
+
+struct acks {
+	bool any;
+	int err; /* the first one */
+};
+
+static int parse_acks(const unsigned char *messages, int len, struct acks *acks)
+{
+	struct nlmsghdr *message = (struct nlmsghdr *)messages;
+
+	for (; nlmsg_ok(message, len); message = nlmsg_next(message, &len)) {
+		if (message->nlmsg_type != NLMSG_ERROR)
+			continue;
+		if (!nlmsg_valid_hdr(message, sizeof(int)) || reported_error(message) > 0)
+			return -EBADMSG;
+		acks->any = true;
+		if (!acks->err)
+			acks->err = reported_error(message);
+	}
+	return len > 0 ? -EBADMSG : 0;
+}
+
+int netlink_receive_acks(struct nl_sock *sk)
+{
+	struct acks acks = { .any = false };
+	int err = 0;
+
+	while (!err) {
+		_cleanup_free_ unsigned char *messages = NULL;
+		struct sockaddr_nl from;
+		int len;
+
+		errno = 0;
+		len = nl_recv(sk, &from, &messages, NULL);
+		err = len <= 0 ? error_of(len) : parse_acks(messages, len, &acks);
+	}
+	if (err != -EAGAIN)
+		return err;
+	return acks.any ? acks.err : -EPROTO;
 }
 
 int netlink_attributes(struct nlmsghdr *message, int header, struct nlattr **tb, int max,

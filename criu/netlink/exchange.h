@@ -20,6 +20,10 @@ int netlink_open(int protocol, struct nl_sock **ret);
 void netlink_close(struct nl_sock **sk);
 #define _cleanup_netlink_ __attribute__((cleanup(netlink_close)))
 
+int netlink_fd(const struct nl_sock *sk);
+/* Its descriptor gets a number from @min on. */
+int netlink_move_above(struct nl_sock **sk, int protocol, int min);
+
 /* Sends @msg, a request, which stays the caller's. */
 int netlink_send(struct nl_sock *sk, struct nl_msg *msg);
 
@@ -42,6 +46,15 @@ int netlink_parse(const void *messages, size_t len, const struct netlink_answer 
 int netlink_receive(struct nl_sock *sk, const struct netlink_answer *answer);
 /* Until after the last message. */
 int netlink_receive_all(struct nl_sock *sk, const struct netlink_answer *answer);
+
+/*
+ * Transactions: many messages, sent at once, carried out and answered before the sending call returns. Those of them that
+ * have NLM_F_ACK, and all that fail, are answered.
+ */
+int netlink_prepare_transactions(struct nl_sock *sk);
+int netlink_send_transaction(struct nl_sock *sk, void *messages, size_t len);
+/* All answers there are: 0, the first error, or -EPROTO if there is none at all. */
+int netlink_receive_acks(struct nl_sock *sk);
 
 /* The attributes behind a fixed part of @header bytes, by number: tb[0] to tb[max]. -EBADMSG */
 int netlink_attributes(struct nlmsghdr *message, int header, struct nlattr **tb, int max,

@@ -16,7 +16,6 @@ struct inet_dump *inet_dump_data(struct dump *dump)
 	if (!data)
 		return NULL;
 	data->end = &data->first;
-	data->lock = -1;
 	*dump_kind_data(dump, &inet_kind) = data;
 	return data;
 }
@@ -36,7 +35,6 @@ struct inet_restore *inet_restore_data(struct restore *r)
 	if (!data || arena_defer(&r->arena, free_ports, &data->ports) < 0)
 		return NULL;
 	data->end = &data->first;
-	data->lock = -1;
 	*restore_kind_data(r, &inet_kind) = data;
 	return data;
 }

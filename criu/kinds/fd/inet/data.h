@@ -74,7 +74,7 @@ struct inet_dump {
 	struct nl_sock *diag; /* tcp_keys.c: of sock_diag; NULL: not needed yet */
 	union inet_address asked; /* save.c: the last address that was looked for at this host */
 	bool asked_foreign; /* it is none of its */
-	int lock; /* netlink socket that owns the lock's table; -1: none */
+	struct nl_sock *lock; /* that owns the lock's table; NULL: none */
 	bool lasting; /* a table that outlives us is there */
 	bool script_called; /* action scripts know that the network is locked */
 	char table[32], boot_id[BOOT_ID_LEN + 1]; /* of the lock */
@@ -104,7 +104,7 @@ struct inet_socket {
 struct inet_restore {
 	struct inet_socket *first, **end;
 	struct hash ports; /* port and protocol -> struct inet_socket, the first with it */
-	int lock; /* netlink socket that owns our own table; -1: none */
+	struct nl_sock *lock; /* that owns our own table; NULL: none */
 	char table[32];
 	bool connected; /* some socket has a stream */
 	bool had_connections; /* some socket had one when it was dumped */

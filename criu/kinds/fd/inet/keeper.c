@@ -82,7 +82,7 @@ static void take_back(const struct keeper *k, const struct keeper_care *care)
 	size_t dead = count_dead(care, TREE_WAIT_MS);
 
 	if (!dead) {
-		if (care->netlink >= 0 && care->table[0])
+		if (care->netlink && care->table[0])
 			nft_lock_remove(care->netlink, care->table);
 		return;
 	}
@@ -131,8 +131,8 @@ static int close_all_but(const struct keeper *k, const struct keeper_care *care,
 	if (!keep)
 		return -ENOMEM;
 	keep[n++] = sock;
-	if (care->netlink >= 0)
-		keep[n++] = care->netlink;
+	if (care->netlink)
+		keep[n++] = netlink_fd(care->netlink);
 	for (size_t i = 0; i < care->nr_pidfds; i++)
 		keep[n++] = care->pidfds[i];
 	for (size_t i = 0; i < k->nr_jobs; i++)

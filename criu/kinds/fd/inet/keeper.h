@@ -11,7 +11,7 @@
 
 /* What it may have to take back. */
 struct keeper_care {
-	int netlink; /* owns the lock's table; -1: none */
+	struct nl_sock *netlink; /* owns the lock's table; NULL: none */
 	const char *table; /* name of the one that outlives the dumper */
 	const int *pidfds; /* of the tree */
 	size_t nr_pidfds;

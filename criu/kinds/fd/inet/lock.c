@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "kinds/fd/inet/lock.h"
 #include <errno.h>
+#include <linux/netlink.h>
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
@@ -148,7 +149,7 @@ static int make_dump_table(struct dump *dump, struct inet_dump *data, const char
 
 struct stale {
 	const struct inet_dump *data;
-	int netlink; /* a second one: the first is in the middle of an answer */
+	struct nl_sock *netlink; /* a second one: the first is in the middle of an answer */
 	char table[64];
 	bool found;
 };
@@ -182,13 +183,15 @@ static int note_table(const char *table, bool owned, void *arg)
 
 static bool remove_one_stale(const struct inet_dump *data)
 {
-	_cleanup_close_ int tables = nft_open(), connections = nft_open(), removal = -1;
-	struct stale stale = { .data = data, .netlink = connections };
+	_cleanup_netlink_ struct nl_sock *tables = NULL, *connections = NULL, *removal = NULL;
+	struct stale stale = { .data = data };
 
-	if (tables < 0 || connections < 0 || nft_lock_each(tables, note_table, &stale) < 0 || !stale.found)
+	if (nft_open(&tables) || nft_open(&connections))
 		return false;
-	removal = nft_open();
-	if (removal < 0 || nft_lock_remove(removal, stale.table))
+	stale.netlink = connections;
+	if (nft_lock_each(tables, note_table, &stale) < 0 || !stale.found)
+		return false;
+	if (nft_open(&removal) || nft_lock_remove(removal, stale.table))
 		return false;
 	log_warn("%s, which held back connections of this tree, is removed: a dump before this one was killed",
 		 stale.table);
@@ -203,7 +206,7 @@ static int lock_dump(struct dump *dump, struct inet_dump *data)
 	if (!err)
 		err = boot_id_read(data->boot_id);
 	if (!err)
-		err = data->lock = nft_open();
+		err = nft_open(&data->lock);
 	if (err < 0)
 		return err;
 	snprintf(owned, sizeof(owned), "%s-dump", data->table);
@@ -248,7 +251,7 @@ int inet_lock_stays(struct dump *dump, struct inet_dump *data)
 {
 	int err;
 
-	if (data->lock < 0)
+	if (!data->lock)
 		return 0;
 	err = make_dump_table(dump, data, data->table, false);
 	if (err)
@@ -269,8 +272,7 @@ void inet_lock_undo(struct inet_dump *data)
 void inet_lock_release(struct dump *dump, struct inet_dump *data, bool goes_on)
 {
 	/* The kernel takes the table of the dump away with it. */
-	if (data->lock >= 0)
-		close(steal_fd(&data->lock));
+	netlink_close(&data->lock);
 	if (goes_on && data->script_called)
 		notify_step(dump->opts, "network-unlock", dump->opts->pid);
 	data->script_called = false;
@@ -315,10 +317,10 @@ int inet_lock_restore(struct restore *r, struct inet_restore *data)
 	}
 	err = name_table(getpid(), data->table, sizeof(data->table));
 	if (!err)
-		err = nft_open();
-	if (err >= 0)
-		err = data->lock = move_fd_above(err, r->service_base);
-	if (err >= 0)
+		err = nft_open(&data->lock);
+	if (!err)
+		err = netlink_move_above(&data->lock, NETLINK_NETFILTER, r->service_base);
+	if (!err)
 		err = nft_lock_make(data->lock, data->table, true,
 				    &(struct nft_lock){ .connections = all, .nr_connections = n });
 	return err < 0 ? cannot_lock(err) : 0;
@@ -340,20 +342,21 @@ static bool was_let_go(const InetSkEntry *entry)
 /* What the dump left: as a rule one table for all connections. */
 static void remove_lasting(struct inet_restore *data)
 {
-	_cleanup_close_ int netlink = -1;
+	_cleanup_netlink_ struct nl_sock *netlink = NULL;
 	const char *last = "";
 	bool told = false;
 
 	for (const struct inet_socket *sk = data->first; sk; sk = sk->next) {
 		const char *table = sk->entry->lock;
-		int err;
+		int err = 0;
 
 		if (!sk->entry->lock || str_eq(table, last) || !is_lock_name(table))
 			continue;
 		last = table;
-		if (netlink < 0)
-			netlink = nft_open();
-		err = netlink < 0 ? netlink : nft_lock_remove(netlink, table);
+		if (!netlink)
+			err = nft_open(&netlink);
+		if (!err)
+			err = nft_lock_remove(netlink, table);
 		if (err == -ENOENT && !told && was_let_go(sk->entry)) {
 			log_warn(
 				"the connections of these images were not held back all the time since the dump (restored before, or left running?): those whose peers have gone on are lost; --tcp-close restores them closed");
@@ -367,11 +370,11 @@ static void remove_lasting(struct inet_restore *data)
 
 void inet_lock_remove_own(struct inet_restore *data)
 {
-	if (data->lock < 0)
+	if (!data->lock)
 		return;
 	/* By its name: tasks of the restore may still hold copies of the socket that owns it. */
 	nft_lock_remove(data->lock, data->table);
-	close(steal_fd(&data->lock));
+	netlink_close(&data->lock);
 }
 
 void inet_unlock(struct restore *r, struct inet_restore *data)
