@@ -12,49 +12,33 @@
 #define TRIES 100
 #define CONTEXT_SIZE_MAX 4096
 
-#define FIELDS(X)                                  \
-	X(file_private, "file", "private_data")    \
-	X(mm_table, "mm_struct", "ioctx_table")    \
-	X(table_nr, "kioctx_table", "nr")          \
-	X(table_table, "kioctx_table", "table")    \
-	X(user_id, "kioctx", "user_id")            \
-	X(cpu, "kioctx", "cpu")                    \
-	X(max_reqs, "kioctx", "max_reqs")          \
-	X(nr_events, "kioctx", "nr_events")        \
-	X(mmap_size, "kioctx", "mmap_size")        \
-	X(available, "kioctx", "reqs_available")   \
-	X(active, "kioctx", "active_reqs")         \
-	X(tail, "kioctx", "tail")                  \
-	X(completed, "kioctx", "completed_events") \
-	X(cpu_available, "kioctx_cpu", "reqs_available")
+#define FIELDS(X)                                              \
+	X(mm_table, "mm_struct", "ioctx_table", NULL)          \
+	X(table_nr, "kioctx_table", "nr", NULL)                \
+	X(table_table, "kioctx_table", "table", NULL)          \
+	X(user_id, "kioctx", "user_id", NULL)                  \
+	X(cpu, "kioctx", "cpu", NULL)                          \
+	X(max_reqs, "kioctx", "max_reqs", NULL)                \
+	X(nr_events, "kioctx", "nr_events", NULL)              \
+	X(mmap_size, "kioctx", "mmap_size", NULL)              \
+	X(available, "kioctx", "reqs_available", NULL)         \
+	X(active, "kioctx", "active_reqs", NULL)               \
+	X(tail, "kioctx", "tail", NULL)                        \
+	X(completed, "kioctx", "completed_events", NULL)       \
+	X(cpu_available, "kioctx_cpu", "reqs_available", NULL) \
+	X(size, "kioctx", NULL, NULL)
 
 struct fields {
-#define MEMBER(name, type, field) long name;
-	FIELDS(MEMBER)
+	FIELDS(KERNEL_FIELD_MEMBER)
 };
+
+static const struct kernel_field fields[] = { FIELDS(KERNEL_FIELD_ROW) };
 
 struct aio_reader {
 	struct kernel_memory mem;
 	struct fields at;
-	size_t context_size; /* of struct kioctx */
 	struct buf cpus; /* a byte for each CPU that there may be */
 };
-
-static int learn_fields(struct aio_reader *reader)
-{
-	long size;
-
-#define RESOLVE(name, type, field)                                  \
-	reader->at.name = btf_field(&reader->mem.btf, type, field); \
-	if (reader->at.name < 0)                                    \
-		return -EOPNOTSUPP;
-	FIELDS(RESOLVE)
-	size = btf_sizeof(&reader->mem.btf, "kioctx");
-	if (size <= 0 || size > CONTEXT_SIZE_MAX)
-		return -EOPNOTSUPP;
-	reader->context_size = (size_t)size;
-	return 0;
-}
 
 /* "0-3,8" */
 static int learn_cpus(struct aio_reader *reader)
@@ -82,15 +66,13 @@ static int learn_cpus(struct aio_reader *reader)
 int aio_reader_open(struct aio_reader **ret)
 {
 	struct aio_reader *reader = calloc(1, sizeof(*reader));
-	int err = reader ? kernel_memory_open(&reader->mem) : -ENOMEM;
+	int err = reader ? kernel_memory_open_fields(&reader->mem, fields, ARRAY_SIZE(fields), &reader->at) : -ENOMEM;
 
 	if (err) {
 		free(reader);
 		return err;
 	}
-	err = learn_fields(reader);
-	if (!err)
-		err = learn_cpus(reader);
+	err = reader->at.size > CONTEXT_SIZE_MAX ? -EOPNOTSUPP : learn_cpus(reader);
 	if (err) {
 		aio_reader_close(reader);
 		return err;
@@ -106,11 +88,6 @@ void aio_reader_close(struct aio_reader *reader)
 	kernel_memory_close(&reader->mem);
 	buf_free(&reader->cpus);
 	free(reader);
-}
-
-static int word(const struct aio_reader *reader, uint64_t object, long field, size_t len, uint64_t *ret)
-{
-	return kernel_memory_word(&reader->mem, object + field, len, ret);
 }
 
 static uint64_t field(const char *bytes, long at, size_t len)
@@ -132,7 +109,7 @@ static int count_free(struct aio_reader *reader, const char *context, uint64_t *
 			continue;
 		err = kernel_memory_of_cpu(&reader->mem, pointer, cpu, &at);
 		if (!err)
-			err = word(reader, at, reader->at.cpu_available, 4, &n);
+			err = kernel_memory_field(&reader->mem, at, reader->at.cpu_available, 4, &n);
 		if (!err)
 			free += n;
 	}
@@ -145,7 +122,7 @@ static int read_once(struct aio_reader *reader, uint64_t ctx, struct aio_context
 {
 	char bytes[CONTEXT_SIZE_MAX];
 	uint64_t nr, completed, free;
-	int err = kernel_memory_read(&reader->mem, ctx, bytes, reader->context_size);
+	int err = kernel_memory_read(&reader->mem, ctx, bytes, (size_t)reader->at.size);
 
 	if (!err)
 		err = count_free(reader, bytes, &free);
@@ -188,14 +165,14 @@ static int read_context(struct aio_reader *reader, uint64_t ctx, struct aio_cont
 static int read_table(struct aio_reader *reader, uint64_t table, struct aio_contexts *ret)
 {
 	uint64_t nr, ctx;
-	int err = word(reader, table, reader->at.table_nr, 4, &nr);
+	int err = kernel_memory_field(&reader->mem, table, reader->at.table_nr, 4, &nr);
 
 	if (!err && nr > CONTEXTS_MAX)
 		return -EAGAIN;
 	for (uint64_t i = 0; !err && i < nr; i++) {
 		struct aio_context *c;
 
-		err = word(reader, table, reader->at.table_table + 8 * (long)i, 8, &ctx);
+		err = kernel_memory_field(&reader->mem, table, reader->at.table_table + 8 * (long)i, 8, &ctx);
 		if (err || !ctx)
 			continue;
 		c = array_push(ret);
@@ -208,13 +185,11 @@ int aio_contexts_read(struct aio_reader *reader, int mem, struct aio_contexts *r
 {
 	struct aio_contexts all = { 0 };
 	uint64_t at;
-	int err = kernel_memory_file(&reader->mem, mem, &at);
-
 	/* What is opened as /proc/PID/mem keeps the address space itself. */
+	int err = kernel_memory_private(&reader->mem, mem, &at);
+
 	if (!err)
-		err = word(reader, at, reader->at.file_private, 8, &at);
-	if (!err)
-		err = at ? word(reader, at, reader->at.mm_table, 8, &at) : -EBADF;
+		err = at ? kernel_memory_field(&reader->mem, at, reader->at.mm_table, 8, &at) : -EBADF;
 	if (!err && at)
 		err = read_table(reader, at, &all);
 	if (err) {

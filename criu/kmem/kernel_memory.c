@@ -80,7 +80,40 @@ static int load_program(int map)
 	return load_insns(insns, ARRAY_SIZE(insns));
 }
 
-int kernel_memory_open(struct kernel_memory *ret)
+static int find_field(const struct btf *btf, const struct kernel_field *field, long *ret)
+{
+	if (field->path)
+		return btf_field_or(btf, field->type, field->path, field->other, ret);
+	*ret = btf_sizeof(btf, field->type);
+	return *ret > 0 ? 0 : -EOPNOTSUPP;
+}
+
+static int find_fields(const struct btf *btf, const struct kernel_field *fields, size_t n, void *numbers)
+{
+	for (size_t i = 0; i < n; i++) {
+		long number = -1;
+		int err = find_field(btf, &fields[i], &number);
+
+		if (err && !fields[i].optional)
+			return err;
+		memcpy((char *)numbers + fields[i].to, &number, sizeof(number));
+	}
+	return 0;
+}
+
+static const struct kernel_field own_fields[] = {
+	{ "task_struct", "files", NULL, offsetof(struct kernel_memory, at_files), false },
+	{ "files_struct", "fdt", NULL, offsetof(struct kernel_memory, at_fdt), false },
+	{ "fdtable", "fd", NULL, offsetof(struct kernel_memory, at_fd), false },
+	{ "file", "private_data", NULL, offsetof(struct kernel_memory, at_private), true },
+	{ "file", "f_inode", NULL, offsetof(struct kernel_memory, at_inode), true },
+	{ "proc_inode", "vfs_inode", NULL, offsetof(struct kernel_memory, at_vfs_inode), true },
+	{ "proc_inode", "pid", NULL, offsetof(struct kernel_memory, at_pid), true },
+	{ "pid", "tasks", NULL, offsetof(struct kernel_memory, at_tasks), true },
+	{ "task_struct", "pid_links", NULL, offsetof(struct kernel_memory, at_links), true },
+};
+
+static int open_memory(struct kernel_memory *ret)
 {
 	struct kernel_memory mem = { .prog = -1, .map = -1, .percpu = -1, .clock = -1, .window = MAP_FAILED };
 	int err;
@@ -96,17 +129,28 @@ int kernel_memory_open(struct kernel_memory *ret)
 		err = mem.prog < 0 ? mem.prog : btf_read(&mem.btf);
 	}
 	if (!err)
-		err = btf_field_or(&mem.btf, "task_struct", "files", NULL, &mem.at_files);
-	if (!err)
-		err = btf_field_or(&mem.btf, "files_struct", "fdt", NULL, &mem.at_fdt);
-	if (!err)
-		err = btf_field_or(&mem.btf, "fdtable", "fd", NULL, &mem.at_fd);
+		err = find_fields(&mem.btf, own_fields, ARRAY_SIZE(own_fields), &mem);
 	if (err) {
 		kernel_memory_close(&mem);
 		return err;
 	}
 	*ret = mem;
 	return 0;
+}
+
+int kernel_memory_open_fields(struct kernel_memory *ret, const struct kernel_field *fields, size_t n, void *numbers)
+{
+	struct kernel_memory mem;
+	int err = open_memory(&mem);
+
+	if (err)
+		return err;
+	err = find_fields(&mem.btf, fields, n, numbers);
+	if (err)
+		kernel_memory_close(&mem);
+	else
+		*ret = mem;
+	return err;
 }
 
 void kernel_memory_close(struct kernel_memory *mem)
@@ -161,12 +205,16 @@ int kernel_memory_word(const struct kernel_memory *mem, uint64_t at, size_t len,
 	return err;
 }
 
-int kernel_memory_field(const struct kernel_memory *mem, uint64_t at, const char *type, const char *field, size_t len,
-			uint64_t *ret)
+int kernel_memory_field(const struct kernel_memory *mem, uint64_t object, long field, size_t len, uint64_t *ret)
 {
-	long offset = btf_field(&mem->btf, type, field);
+	return field < 0 ? -EOPNOTSUPP : kernel_memory_word(mem, object + (uint64_t)field, len, ret);
+}
 
-	return offset < 0 ? (int)offset : kernel_memory_word(mem, at + offset, len, ret);
+/* A pointer that few readers need: looked up each time. */
+static int named_pointer(const struct kernel_memory *mem, uint64_t at, const char *type, const char *field,
+			 uint64_t *ret)
+{
+	return kernel_memory_field(mem, at, btf_field(&mem->btf, type, field), 8, ret);
 }
 
 int kernel_memory_task(const struct kernel_memory *mem, uint64_t *ret)
@@ -198,24 +246,30 @@ int kernel_memory_file(const struct kernel_memory *mem, int fd, uint64_t *ret)
 	return at ? 0 : -EBADF;
 }
 
+int kernel_memory_private(const struct kernel_memory *mem, int fd, uint64_t *ret)
+{
+	uint64_t at;
+	int err = kernel_memory_file(mem, fd, &at);
+
+	return err ? err : kernel_memory_field(mem, at, mem->at_private, 8, ret);
+}
+
 /* A file of /proc knows its struct pid, the first list of which has the task. */
 int kernel_memory_task_of(const struct kernel_memory *mem, int dir, uint64_t *ret)
 {
-	long inode = btf_field(&mem->btf, "proc_inode", "vfs_inode");
-	long links = btf_field(&mem->btf, "task_struct", "pid_links");
 	uint64_t at = 0;
-	int err = inode < 0 || links < 0 ? -EOPNOTSUPP : kernel_memory_file(mem, dir, &at);
+	int err = mem->at_vfs_inode < 0 || mem->at_links < 0 ? -EOPNOTSUPP : kernel_memory_file(mem, dir, &at);
 
 	if (!err)
-		err = kernel_memory_field(mem, at, "file", "f_inode", 8, &at);
+		err = kernel_memory_field(mem, at, mem->at_inode, 8, &at);
 	if (!err)
-		err = kernel_memory_field(mem, at - (uint64_t)inode, "proc_inode", "pid", 8, &at);
+		err = kernel_memory_field(mem, at - (uint64_t)mem->at_vfs_inode, mem->at_pid, 8, &at);
 	if (!err)
-		err = kernel_memory_field(mem, at, "pid", "tasks", 8, &at);
+		err = kernel_memory_field(mem, at, mem->at_tasks, 8, &at);
 	if (!err && !at)
 		err = -ESRCH;
 	if (!err)
-		*ret = at - (uint64_t)links;
+		*ret = at - (uint64_t)mem->at_links;
 	return err;
 }
 
@@ -249,11 +303,9 @@ static int load_percpu_program(int map, int percpu)
 static int read_percpu_pointer(const struct kernel_memory *mem, int fd, uint64_t *ret)
 {
 	uint64_t at;
-	int err = kernel_memory_file(mem, fd, &at);
+	int err = kernel_memory_private(mem, fd, &at);
 
-	if (!err)
-		err = kernel_memory_field(mem, at, "file", "private_data", 8, &at);
-	return err ? err : kernel_memory_field(mem, at, "bpf_array", "pptrs", 8, ret);
+	return err ? err : named_pointer(mem, at, "bpf_array", "pptrs", ret);
 }
 
 static int learn_cpus(struct kernel_memory *mem)
@@ -363,14 +415,12 @@ static int find_page(const struct kernel_memory *mem, const char *page, uint64_t
 	in = ends[1];
 	if (vmsplice(in, &iov, 1, 0) != PAGE)
 		return -errno;
-	err = kernel_memory_file(mem, in, &at);
+	err = kernel_memory_private(mem, in, &at);
 	if (!err)
-		err = kernel_memory_field(mem, at, "file", "private_data", 8, &at);
-	if (!err)
-		err = kernel_memory_field(mem, at, "pipe_inode_info", "bufs", 8, &at);
+		err = named_pointer(mem, at, "pipe_inode_info", "bufs", &at);
 	/* Of a new pipe it is the first buffer. */
 	if (!err)
-		err = kernel_memory_field(mem, at, "pipe_buffer", "page", 8, &at);
+		err = named_pointer(mem, at, "pipe_buffer", "page", &at);
 	if (!err)
 		*ret = at;
 	return err;

@@ -5,38 +5,62 @@
  * frozen tasks. CAP_BPF, CAP_PERFMON and CAP_SYS_ADMIN. 0 or a negative errno.
  */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <time.h>
 #include "kmem/btf.h"
+
+/*
+ * What a reader needs to know of the kernel's structs: where a field lies in one, or, without @path, how large it is. The
+ * number is stored as a long at offset @to of a struct of the reader's; a negative one: this kernel has no such field.
+ */
+struct kernel_field {
+	const char *type, *path;
+	const char *other; /* its path in other kernels; NULL: none */
+	size_t to;
+	bool optional; /* the reader can do without */
+};
+
+/*
+ * One list for both, X(name, "struct", "path" or NULL, "other path" or NULL):
+ *
+ *	struct fields { FIELDS(KERNEL_FIELD_MEMBER) };
+ *	static const struct kernel_field fields[] = { FIELDS(KERNEL_FIELD_ROW) };
+ */
+#define KERNEL_FIELD_MEMBER(name, ...) long name;
+#define KERNEL_FIELD_ROW(name, type, path, other) { type, path, other, offsetof(struct fields, name), false },
+#define KERNEL_FIELD_OPTIONAL_ROW(name, type, path, other) { type, path, other, offsetof(struct fields, name), true },
 
 struct kernel_memory {
 	/* Programs that tell where a CPU has its own, and what time it is; -1: not loaded yet. */
 	int prog, map, percpu, clock;
 	void *window; /* what program and we share */
 	struct btf btf;
-	long at_files, at_fdt, at_fd; /* from a task to its descriptors */
+	long at_files, at_fdt, at_fd, at_private; /* from a task to its descriptors, and to what they stand for */
+	long at_inode, at_vfs_inode, at_pid, at_tasks, at_links; /* from a file of /proc to its task */
 	uint64_t page_scale,
 		page_base; /* address of a page's bytes = its struct page * scale + base; 0: not known yet */
 	uint64_t percpu_pointer;
 };
 
-/* -EPERM, -EOPNOTSUPP, -ENOENT: this kernel, or this user, cannot. */
-int kernel_memory_open(struct kernel_memory *ret);
+/* With the fields that a reader needs, found once. -EPERM, -EOPNOTSUPP, -ENOENT: this kernel, or this user, cannot. */
+int kernel_memory_open_fields(struct kernel_memory *ret, const struct kernel_field *fields, size_t n, void *numbers);
 void kernel_memory_close(struct kernel_memory *mem);
 /* -EFAULT: nothing there. */
 int kernel_memory_read(const struct kernel_memory *mem, uint64_t at, void *to, size_t len);
 /* An unsigned number of @len bytes; @ret is left alone on failure. */
 int kernel_memory_word(const struct kernel_memory *mem, uint64_t at, size_t len, uint64_t *ret);
-/* A field of a struct at @at, as an unsigned number of @len bytes. */
-int kernel_memory_field(const struct kernel_memory *mem, uint64_t at, const char *type, const char *field, size_t len,
-			uint64_t *ret);
+/* A field of the struct at @object, as an unsigned number of @len bytes. -EOPNOTSUPP: @field is negative. */
+int kernel_memory_field(const struct kernel_memory *mem, uint64_t object, long field, size_t len, uint64_t *ret);
 /* struct task_struct of the caller */
 int kernel_memory_task(const struct kernel_memory *mem, uint64_t *ret);
 /* The same of the thread whose directory in /proc @dir is a descriptor of. -ESRCH */
 int kernel_memory_task_of(const struct kernel_memory *mem, int dir, uint64_t *ret);
 /* struct file of a descriptor of ours. */
 int kernel_memory_file(const struct kernel_memory *mem, int fd, uint64_t *ret);
+/* What it stands for: its private_data, struct socket of a socket. */
+int kernel_memory_private(const struct kernel_memory *mem, int fd, uint64_t *ret);
 /* What a struct page stands for. */
 int kernel_memory_of_page(struct kernel_memory *mem, uint64_t page, uint64_t *ret);
 /* What a per-CPU pointer of the kernel stands for on @cpu, which must be a possible one; -ENXIO: there is no such CPU. */

@@ -16,8 +16,20 @@
 /* What the security modules keep of a task's credentials: places where Landlock's part may be. */
 #define PLACES 32
 
+#define FIELDS(X)                                  \
+	X(task_cred, "task_struct", "cred", NULL)  \
+	X(cred_security, "cred", "security", NULL) \
+	X(layers, "landlock_ruleset", "num_layers", NULL)
+
+struct fields {
+	FIELDS(KERNEL_FIELD_MEMBER)
+};
+
+static const struct kernel_field fields[] = { FIELDS(KERNEL_FIELD_ROW) };
+
 struct landlock_reader {
 	struct kernel_memory mem;
+	struct fields at;
 	unsigned place; /* its part is this word */
 	uint64_t own; /* our domain */
 };
@@ -28,31 +40,31 @@ bool landlock_is_there(void)
 }
 
 /* Where the words are, of a struct task_struct. */
-static int find_words(const struct kernel_memory *mem, uint64_t task, uint64_t *ret)
+static int find_words(const struct landlock_reader *reader, uint64_t task, uint64_t *ret)
 {
-	int err = kernel_memory_field(mem, task, "task_struct", "cred", 8, &task);
+	int err = kernel_memory_field(&reader->mem, task, reader->at.task_cred, 8, &task);
 
-	return err ? err : kernel_memory_field(mem, task, "cred", "security", 8, ret);
+	return err ? err : kernel_memory_field(&reader->mem, task, reader->at.cred_security, 8, ret);
 }
 
-static int read_own(const struct kernel_memory *mem, uint64_t ret[PLACES])
+static int read_own(const struct landlock_reader *reader, uint64_t ret[PLACES])
 {
 	uint64_t at = 0;
-	int err = kernel_memory_task(mem, &at);
+	int err = kernel_memory_task(&reader->mem, &at);
 
 	if (!err)
-		err = find_words(mem, at, &at);
+		err = find_words(reader, at, &at);
 	if (!err && !at)
 		err = -EOPNOTSUPP;
-	return err ? err : kernel_memory_read(mem, at, ret, PLACES * sizeof(*ret));
+	return err ? err : kernel_memory_read(&reader->mem, at, ret, PLACES * sizeof(*ret));
 }
 
-static uint64_t layers(const struct kernel_memory *mem, uint64_t domain)
+static uint64_t layers(const struct landlock_reader *reader, uint64_t domain)
 {
 	uint64_t n = 0;
 
 	if (domain)
-		kernel_memory_field(mem, domain, "landlock_ruleset", "num_layers", 4, &n);
+		kernel_memory_field(&reader->mem, domain, reader->at.layers, 4, &n);
 	return n;
 }
 
@@ -67,17 +79,17 @@ static int restrict_self(void)
 }
 
 /* In a child: which of its words becomes a domain that has one layer more than before? PLACES: none. */
-static unsigned find_place(const struct kernel_memory *mem)
+static unsigned find_place(const struct landlock_reader *reader)
 {
 	uint64_t before[PLACES], after[PLACES];
 
-	if (read_own(mem, before) || restrict_self() || read_own(mem, after))
+	if (read_own(reader, before) || restrict_self() || read_own(reader, after))
 		return PLACES;
 	for (unsigned i = 0; i < PLACES; i++) {
 		/* Words that are no pointers are other modules'. */
-		uint64_t had = before[i] == after[i] ? 0 : layers(mem, before[i]);
+		uint64_t had = before[i] == after[i] ? 0 : layers(reader, before[i]);
 
-		if (before[i] != after[i] && layers(mem, after[i]) == had + 1)
+		if (before[i] != after[i] && layers(reader, after[i]) == had + 1)
 			return i;
 	}
 	return PLACES;
@@ -88,13 +100,11 @@ static int ask_child(struct landlock_reader *reader)
 	int status;
 	pid_t pid;
 
-	if (btf_field(&reader->mem.btf, "landlock_ruleset", "num_layers") < 0)
-		return -EOPNOTSUPP;
 	pid = fork();
 	if (pid < 0)
 		return -errno;
 	if (!pid)
-		_exit((int)find_place(&reader->mem));
+		_exit((int)find_place(reader));
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return -errno;
@@ -108,7 +118,7 @@ int landlock_reader_open(struct landlock_reader **ret)
 {
 	struct landlock_reader *reader = calloc(1, sizeof(*reader));
 	uint64_t words[PLACES] = { 0 };
-	int err = reader ? kernel_memory_open(&reader->mem) : -ENOMEM;
+	int err = reader ? kernel_memory_open_fields(&reader->mem, fields, ARRAY_SIZE(fields), &reader->at) : -ENOMEM;
 
 	if (err) {
 		free(reader);
@@ -116,7 +126,7 @@ int landlock_reader_open(struct landlock_reader **ret)
 	}
 	err = ask_child(reader);
 	if (!err)
-		err = read_own(&reader->mem, words);
+		err = read_own(reader, words);
 	if (err) {
 		landlock_reader_close(reader);
 		return err;
@@ -140,7 +150,7 @@ int landlock_differs(const struct landlock_reader *reader, int thread, bool *ret
 	int err = kernel_memory_task_of(&reader->mem, thread, &at);
 
 	if (!err)
-		err = find_words(&reader->mem, at, &at);
+		err = find_words(reader, at, &at);
 	if (!err)
 		err = kernel_memory_word(&reader->mem, at + reader->place * 8ull, 8, &domain);
 	if (!err)

@@ -14,6 +14,7 @@
 
 /* Every field that is looked at: resolved once. */
 #define FIELDS(X)                                                                         \
+	X(task_pid, "task_struct", "thread_pid", NULL)                                    \
 	X(socket_sk, "socket", "sk", NULL)                                                \
 	X(sock_socket, "sock", "sk_socket", NULL)                                         \
 	X(sock_queue, "sock", "sk_receive_queue", NULL)                                   \
@@ -54,23 +55,31 @@
 	X(tcp_urgent, "tcp_sock", "urg_data", NULL)                                       \
 	X(request_next, "request_sock", "dl_next", NULL)                                  \
 	X(request_sk, "request_sock", "sk", NULL)                                         \
-	X(cb_seq, "tcp_skb_cb", "seq", NULL)
+	X(cb_seq, "tcp_skb_cb", "seq", NULL)                                              \
+	X(size_frag, "skb_frag", NULL, NULL)                                              \
+	X(size_upid, "upid", NULL, NULL)
+
+/* None without IPv6. */
+#define OPTIONAL_FIELDS(X)                                    \
+	X(v6_daddr, "sock", "__sk_common.skc_v6_daddr", NULL) \
+	X(v6_saddr, "sock", "__sk_common.skc_v6_rcv_saddr", NULL)
 
 struct fields {
-#define MEMBER(name, type, field, other) long name;
-	FIELDS(MEMBER)
+	FIELDS(KERNEL_FIELD_MEMBER)
+	OPTIONAL_FIELDS(KERNEL_FIELD_MEMBER)
 };
+
+static const struct kernel_field fields[] = { FIELDS(KERNEL_FIELD_ROW) OPTIONAL_FIELDS(KERNEL_FIELD_OPTIONAL_ROW) };
 
 struct pending_reader {
 	struct kernel_memory mem;
 	struct fields at;
-	long size_frag, size_upid, at_v6_daddr, at_v6_saddr;
 	uint64_t pid_ns;
 };
 
 static int word(const struct pending_reader *reader, uint64_t object, long field, size_t len, uint64_t *ret)
 {
-	return kernel_memory_word(&reader->mem, object + field, len, ret);
+	return kernel_memory_field(&reader->mem, object, field, len, ret);
 }
 
 /* The namespace that our own number is of: the last of thread_pid->numbers. */
@@ -80,46 +89,25 @@ static int learn_pid_ns(struct pending_reader *reader)
 	int err = kernel_memory_task(&reader->mem, &at);
 
 	if (!err)
-		err = kernel_memory_field(&reader->mem, at, "task_struct", "thread_pid", 8, &at);
+		err = word(reader, at, reader->at.task_pid, 8, &at);
 	if (!err)
 		err = word(reader, at, reader->at.pid_level, 4, &level);
 	if (!err)
-		err = word(reader, at + reader->at.pid_numbers + level * reader->size_upid, reader->at.upid_ns, 8,
+		err = word(reader, at + reader->at.pid_numbers + level * reader->at.size_upid, reader->at.upid_ns, 8,
 			   &reader->pid_ns);
-	return err;
-}
-
-static int learn_fields(struct pending_reader *reader)
-{
-	const struct btf *btf = &reader->mem.btf;
-	int err = 0;
-
-#define RESOLVE(name, type, field, other) \
-	if (!err)                         \
-		err = btf_field_or(btf, type, field, other, &reader->at.name);
-	FIELDS(RESOLVE)
-	reader->size_frag = btf_sizeof(btf, "skb_frag");
-	reader->size_upid = btf_sizeof(btf, "upid");
-	/* -ENOENT without IPv6 */
-	reader->at_v6_daddr = btf_field(btf, "sock", "__sk_common.skc_v6_daddr");
-	reader->at_v6_saddr = btf_field(btf, "sock", "__sk_common.skc_v6_rcv_saddr");
-	if (!err && (reader->size_frag < 0 || reader->size_upid < 0))
-		err = -EOPNOTSUPP;
 	return err;
 }
 
 int pending_open(struct pending_reader **ret)
 {
 	struct pending_reader *reader = calloc(1, sizeof(*reader));
-	int err = reader ? kernel_memory_open(&reader->mem) : -ENOMEM;
+	int err = reader ? kernel_memory_open_fields(&reader->mem, fields, ARRAY_SIZE(fields), &reader->at) : -ENOMEM;
 
 	if (err) {
 		free(reader);
 		return err;
 	}
-	err = learn_fields(reader);
-	if (!err)
-		err = learn_pid_ns(reader);
+	err = learn_pid_ns(reader);
 	if (err) {
 		pending_close(reader);
 		return err;
@@ -194,7 +182,7 @@ static int append_rest(struct pending_reader *reader, uint64_t skb, int depth, s
 	if (!err)
 		err = word(reader, head + end, reader->at.shared_nr, 1, &nr);
 	for (uint64_t i = 0; !err && i < nr; i++)
-		err = append_fragment(reader, head + end + reader->at.shared_frags + i * reader->size_frag, to);
+		err = append_fragment(reader, head + end + reader->at.shared_frags + i * reader->at.size_frag, to);
 	if (!err)
 		err = word(reader, head + end, reader->at.shared_list, 8, &list);
 	for (unsigned i = 0; !err && list; i++) {
@@ -247,13 +235,9 @@ static int walk_queue(struct pending_reader *reader, uint64_t sk, unsigned max, 
 static int find_sock(struct pending_reader *reader, int fd, uint64_t *ret_sk)
 {
 	uint64_t at;
-	int err = kernel_memory_file(&reader->mem, fd, &at);
+	int err = kernel_memory_private(&reader->mem, fd, &at);
 
-	if (!err)
-		err = kernel_memory_field(&reader->mem, at, "file", "private_data", 8, &at);
-	if (!err)
-		err = word(reader, at, reader->at.socket_sk, 8, ret_sk);
-	return err;
+	return err ? err : word(reader, at, reader->at.socket_sk, 8, ret_sk);
 }
 
 /* ---- unix ---- */
@@ -265,7 +249,7 @@ static int save_pid(struct pending_reader *reader, uint64_t pid, int32_t *ret)
 	int err = word(reader, pid, reader->at.pid_level, 4, &level);
 
 	for (uint64_t i = 0; !err && i <= MIN_OF(level, 32u); i++) {
-		uint64_t upid = pid + reader->at.pid_numbers + i * reader->size_upid;
+		uint64_t upid = pid + reader->at.pid_numbers + i * reader->at.size_upid;
 
 		err = word(reader, upid, reader->at.upid_ns, 8, &ns);
 		if (!err)
@@ -392,12 +376,12 @@ static int tcp_address(struct pending_reader *reader, uint64_t sk, struct pendin
 	c->remote_port = (uint16_t)dport;
 	c->local_port = htons((uint16_t)num);
 	v6 = c->family == AF_INET6;
-	if (v6 && (reader->at_v6_daddr < 0 || reader->at_v6_saddr < 0))
+	if (v6 && (reader->at.v6_daddr < 0 || reader->at.v6_saddr < 0))
 		return -EOPNOTSUPP;
-	err = kernel_memory_read(&reader->mem, sk + (v6 ? reader->at_v6_daddr : reader->at.sock_daddr), &c->remote,
+	err = kernel_memory_read(&reader->mem, sk + (v6 ? reader->at.v6_daddr : reader->at.sock_daddr), &c->remote,
 				 v6 ? 16 : 4);
 	if (!err)
-		err = kernel_memory_read(&reader->mem, sk + (v6 ? reader->at_v6_saddr : reader->at.sock_saddr),
+		err = kernel_memory_read(&reader->mem, sk + (v6 ? reader->at.v6_saddr : reader->at.sock_saddr),
 					 &c->local, v6 ? 16 : 4);
 	return err;
 }

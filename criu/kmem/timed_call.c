@@ -13,35 +13,31 @@
 #define LOWEST_ADDRESS 4096ul /* what is below is no pointer */
 
 /* Every field that is looked at: resolved once. */
-#define FIELDS(X)                                                           \
-	X(file_inode, "file", "f_inode", NULL)                              \
-	X(inode, "proc_inode", "vfs_inode", NULL)                           \
-	X(inode_pid, "proc_inode", "pid", NULL)                             \
-	X(pid_tasks, "pid", "tasks", NULL)                                  \
-	X(task_links, "task_struct", "pid_links", NULL)                     \
-	X(restart, "task_struct", "restart_block", NULL)                    \
-	X(futex_word, "restart_block", "futex.uaddr", NULL)                 \
-	X(futex_value, "restart_block", "futex.val", NULL)                  \
-	X(futex_end, "restart_block", "futex.time", NULL)                   \
-	X(sleep_clock, "restart_block", "nanosleep.clockid", NULL)          \
-	X(sleep_type, "restart_block", "nanosleep.type", NULL)              \
-	X(sleep_end, "restart_block", "nanosleep.expires", NULL)            \
-	X(sleep_rest, "restart_block", "nanosleep.rmtp", NULL)              \
-	X(poll_fds, "restart_block", "poll.ufds", NULL)                     \
-	X(poll_nr, "restart_block", "poll.nfds", NULL)                      \
-	X(poll_limited, "restart_block", "poll.has_timeout", NULL)          \
-	X(poll_sec, "restart_block", "poll.tv_sec", "poll.end_time.tv_sec") \
-	X(poll_nsec, "restart_block", "poll.tv_nsec", "poll.end_time.tv_nsec")
+#define FIELDS(X)                                                              \
+	X(restart, "task_struct", "restart_block", NULL)                       \
+	X(futex_word, "restart_block", "futex.uaddr", NULL)                    \
+	X(futex_value, "restart_block", "futex.val", NULL)                     \
+	X(futex_end, "restart_block", "futex.time", NULL)                      \
+	X(sleep_clock, "restart_block", "nanosleep.clockid", NULL)             \
+	X(sleep_type, "restart_block", "nanosleep.type", NULL)                 \
+	X(sleep_end, "restart_block", "nanosleep.expires", NULL)               \
+	X(sleep_rest, "restart_block", "nanosleep.rmtp", NULL)                 \
+	X(poll_fds, "restart_block", "poll.ufds", NULL)                        \
+	X(poll_nr, "restart_block", "poll.nfds", NULL)                         \
+	X(poll_limited, "restart_block", "poll.has_timeout", NULL)             \
+	X(poll_sec, "restart_block", "poll.tv_sec", "poll.end_time.tv_sec")    \
+	X(poll_nsec, "restart_block", "poll.tv_nsec", "poll.end_time.tv_nsec") \
+	X(size, "restart_block", NULL, NULL)
 
 struct fields {
-#define MEMBER(name, type, field, other) long name;
-	FIELDS(MEMBER)
+	FIELDS(KERNEL_FIELD_MEMBER)
 };
+
+static const struct kernel_field fields[] = { FIELDS(KERNEL_FIELD_ROW) };
 
 struct timed_call_reader {
 	struct kernel_memory mem;
 	struct fields at;
-	long size;
 };
 
 /* A copy of the kernel's. */
@@ -53,22 +49,15 @@ struct restart {
 int timed_call_reader_open(struct timed_call_reader **ret)
 {
 	struct timed_call_reader *reader = calloc(1, sizeof(*reader));
-	int err = reader ? kernel_memory_open(&reader->mem) : -ENOMEM;
+	int err = reader ? kernel_memory_open_fields(&reader->mem, fields, ARRAY_SIZE(fields), &reader->at) : -ENOMEM;
 
 	if (err) {
 		free(reader);
 		return err;
 	}
-#define RESOLVE(name, type, field, other) \
-	if (!err)                         \
-		err = btf_field_or(&reader->mem.btf, type, field, other, &reader->at.name);
-	FIELDS(RESOLVE)
-	reader->size = btf_sizeof(&reader->mem.btf, "restart_block");
-	if (!err && (reader->size <= 0 || reader->size > RESTART_MAX))
-		err = -EOPNOTSUPP;
-	if (err) {
+	if (reader->at.size > RESTART_MAX) {
 		timed_call_reader_close(reader);
-		return err;
+		return -EOPNOTSUPP;
 	}
 	*ret = reader;
 	return 0;
@@ -80,26 +69,6 @@ void timed_call_reader_close(struct timed_call_reader *reader)
 		return;
 	kernel_memory_close(&reader->mem);
 	free(reader);
-}
-
-/* Its restart_block. A file of /proc knows its struct pid, the first list of which has the task. */
-static int find_restart(const struct timed_call_reader *reader, int thread, uint64_t *ret)
-{
-	const struct fields *at = &reader->at;
-	uint64_t o;
-	int err = kernel_memory_file(&reader->mem, thread, &o);
-
-	if (!err)
-		err = kernel_memory_word(&reader->mem, o + at->file_inode, 8, &o);
-	if (!err)
-		err = kernel_memory_word(&reader->mem, o - at->inode + at->inode_pid, 8, &o);
-	if (!err)
-		err = kernel_memory_word(&reader->mem, o + at->pid_tasks, 8, &o);
-	if (!err && !o)
-		err = -ESRCH;
-	if (!err)
-		*ret = o - at->task_links + at->restart;
-	return err;
 }
 
 static uint64_t number(const struct restart *restart, long at, size_t len)
@@ -191,10 +160,10 @@ int timed_call_read(struct timed_call_reader *reader, int thread, const unsigned
 	struct restart restart = { .at = &reader->at };
 	struct timed_call call = { 0 };
 	uint64_t at = 0;
-	int err = find_restart(reader, thread, &at);
+	int err = kernel_memory_task_of(&reader->mem, thread, &at);
 
 	if (!err)
-		err = kernel_memory_read(&reader->mem, at, restart.bytes, reader->size);
+		err = kernel_memory_read(&reader->mem, at + reader->at.restart, restart.bytes, reader->at.size);
 	if (!err)
 		err = tell(&reader->mem, &restart, args, &call);
 	if (!err)
