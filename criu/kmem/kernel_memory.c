@@ -227,7 +227,7 @@ int kernel_memory_task(const struct kernel_memory *mem, uint64_t *ret)
 }
 
 /* current->files->fdt->fd[fd] */
-int kernel_memory_file(const struct kernel_memory *mem, int fd, uint64_t *ret)
+static int find_file(const struct kernel_memory *mem, int fd, uint64_t *ret)
 {
 	uint64_t at;
 	int err = kernel_memory_task(mem, &at);
@@ -249,7 +249,7 @@ int kernel_memory_file(const struct kernel_memory *mem, int fd, uint64_t *ret)
 int kernel_memory_private(const struct kernel_memory *mem, int fd, uint64_t *ret)
 {
 	uint64_t at;
-	int err = kernel_memory_file(mem, fd, &at);
+	int err = find_file(mem, fd, &at);
 
 	return err ? err : kernel_memory_field(mem, at, mem->at_private, 8, ret);
 }
@@ -258,7 +258,7 @@ int kernel_memory_private(const struct kernel_memory *mem, int fd, uint64_t *ret
 int kernel_memory_task_of(const struct kernel_memory *mem, int dir, uint64_t *ret)
 {
 	uint64_t at = 0;
-	int err = mem->at_vfs_inode < 0 || mem->at_links < 0 ? -EOPNOTSUPP : kernel_memory_file(mem, dir, &at);
+	int err = mem->at_vfs_inode < 0 || mem->at_links < 0 ? -EOPNOTSUPP : find_file(mem, dir, &at);
 
 	if (!err)
 		err = kernel_memory_field(mem, at, mem->at_inode, 8, &at);

@@ -57,9 +57,7 @@ int kernel_memory_field(const struct kernel_memory *mem, uint64_t object, long f
 int kernel_memory_task(const struct kernel_memory *mem, uint64_t *ret);
 /* The same of the thread whose directory in /proc @dir is a descriptor of. -ESRCH */
 int kernel_memory_task_of(const struct kernel_memory *mem, int dir, uint64_t *ret);
-/* struct file of a descriptor of ours. */
-int kernel_memory_file(const struct kernel_memory *mem, int fd, uint64_t *ret);
-/* What it stands for: its private_data, struct socket of a socket. */
+/* What a descriptor of ours stands for: private_data of its struct file, struct socket of a socket. */
 int kernel_memory_private(const struct kernel_memory *mem, int fd, uint64_t *ret);
 /* What a struct page stands for. */
 int kernel_memory_of_page(struct kernel_memory *mem, uint64_t page, uint64_t *ret);

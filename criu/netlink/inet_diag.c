@@ -90,13 +90,6 @@ static int parse_socket(struct nlmsghdr *message, void *arg)
 	return tb[INET_DIAG_MD5SIG] && reading->keys ? parse_keys(tb[INET_DIAG_MD5SIG], reading->keys) : 0;
 }
 
-int inet_diag_parse(const void *messages, size_t len, uint16_t src_port, struct inet_diag_sockets *to)
-{
-	struct reading reading = { .src_port = src_port, .to = to };
-
-	return sock_diag_parse(messages, len, parse_socket, &reading);
-}
-
 int inet_diag_read(int family, int protocol, uint32_t states, uint16_t src_port, struct inet_diag_sockets *to)
 {
 	struct inet_diag_req_v2 request = { .sdiag_family = family,
@@ -123,8 +116,8 @@ int inet_diag_lists(int family, int protocol)
 	return err == -ENOENT ? 0 : err ? err : 1;
 }
 
-int inet_diag_parse_keys(const void *messages, size_t len, uint32_t ino, struct inet_diag_sockets *to,
-			 struct inet_diag_keys *keys)
+int inet_diag_parse(const void *messages, size_t len, uint32_t ino, struct inet_diag_sockets *to,
+		    struct inet_diag_keys *keys)
 {
 	struct reading reading = { .ino = ino, .to = to, .keys = keys };
 

@@ -39,8 +39,9 @@ int inet_diag_lists(int family, int protocol);
  */
 int inet_diag_find(struct nl_sock *netlink, const struct inet_diag_socket *like, struct inet_diag_socket *ret,
 		   struct inet_diag_keys *keys);
-/* Messages as the kernel sends them: 1 after the last one, 0 when more must follow; -EBADMSG: not the kernel's. */
-int inet_diag_parse(const void *messages, size_t len, uint16_t src_port, struct inet_diag_sockets *to);
-/* The same, of the socket with the inode @ino. */
-int inet_diag_parse_keys(const void *messages, size_t len, uint32_t ino, struct inet_diag_sockets *to,
-			 struct inet_diag_keys *keys);
+/*
+ * For tests: messages as the kernel sends them, of the socket with the inode @ino (0: any), and its keys unless @keys is
+ * NULL; as netlink_parse().
+ */
+int inet_diag_parse(const void *messages, size_t len, uint32_t ino, struct inet_diag_sockets *to,
+		    struct inet_diag_keys *keys);

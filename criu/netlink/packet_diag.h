@@ -30,5 +30,5 @@ struct packet_diag_socket {
 
 /* Of the socket with this inode; -ENOENT. */
 int packet_diag_read(uint32_t ino, struct packet_diag_socket *ret);
-/* The same, from messages as the kernel sends them. */
+/* For tests: the same, from messages as the kernel sends them. */
 int packet_diag_parse(const void *messages, size_t len, uint32_t ino, struct packet_diag_socket *ret);

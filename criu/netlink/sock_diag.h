@@ -18,5 +18,5 @@ int sock_diag_open(struct nl_sock **ret);
 int sock_diag_ask(const struct sock_diag_query *query);
 /* The same for the one socket that the request names. */
 int sock_diag_ask_one(struct nl_sock *sk, const struct sock_diag_query *query);
-/* Messages as the kernel sends them: 1 after the last one, 0 when more must follow; -EBADMSG: not the kernel's. */
+/* Messages as the kernel sends them; as netlink_parse(). */
 int sock_diag_parse(const void *messages, size_t len, netlink_message fn, void *arg);

@@ -33,7 +33,7 @@ struct unix_diags {
 
 /* Of the network namespace that the caller is in. */
 int unix_diag_read(struct unix_diags *ret);
-/* Messages as the kernel sends them: 1 after the last one, 0 when more must follow; -EBADMSG: not the kernel's. */
+/* For tests: messages as the kernel sends them; as netlink_parse(). */
 int unix_diag_parse(const void *messages, size_t len, struct unix_diags *diags);
 void unix_diag_free(struct unix_diags *diags);
 /* NULL if there is none. */

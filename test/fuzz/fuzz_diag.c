@@ -31,8 +31,8 @@ static void try_inet(const char *bytes, size_t len)
 	struct inet_diag_sockets all = { 0 };
 	struct inet_diag_keys keys = { 0 };
 
-	inet_diag_parse(bytes, len, 0, &all);
-	inet_diag_parse_keys(bytes, len, 0, &all, &keys);
+	inet_diag_parse(bytes, len, 0, &all, NULL);
+	inet_diag_parse(bytes, len, 0, &all, &keys);
 	for (size_t i = 0; i < keys.n; i++)
 		if (!keys.v[i].len || keys.v[i].len > INET_DIAG_KEY_MAX)
 			abort();
