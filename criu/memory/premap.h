@@ -32,7 +32,7 @@ struct premap_hull {
 
 /*
  * restore_task.memory is the plan: hulls and what is wanted, read-only after link. A process works on a copy of that of
- * its task, restore.premap, so that it writes to nothing that lies between the records of others (util/arena.h).
+ * its task, restore_process.premap, so that it writes to nothing that lies between the records of others (util/arena.h).
  */
 struct premap {
 	struct premap_hull *hulls; /* sorted */
@@ -62,8 +62,6 @@ struct restore_task *premap_maker(const struct restore_task *rt);
 int premap_link(struct restore *r);
 /* The area whose pages are those of @vma, or NULL. */
 struct premap_area *premap_find(struct premap *p, const VmaEntry *vma);
-/* Stage what the children of @rt share with it (premap_stage.c). */
-int premap_stage(struct restore *r, struct restore_task *rt, struct premap *p);
 
 int premap_pages_open(struct pagemap *map, struct premap_pages *ret_pages);
 void premap_pages_close(struct premap_pages *pages);
@@ -73,7 +71,7 @@ static inline const void *premap_page(const struct premap_pages *p, const struct
 	return (const char *)p->mem[run->source] + run->offset + (addr - run->vaddr);
 }
 
-/* Of restore.premap, which is NULL where the tree is a single task. */
+/* premap_settle.c, of restore_process.premap, which is NULL where the tree is a single task. */
 /* In the task, when its children exist: leave in the areas only pages that are as in its image, @map. */
 int premap_settle(struct premap *p, struct pagemap *map, struct wire_task *wire);
 /* Where pages of this VMA wait, 0: nowhere. After premap_settle. */

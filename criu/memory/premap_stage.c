@@ -321,7 +321,7 @@ static int stage_hulls(struct restore *r, struct premap *p, const struct premap_
 	return err;
 }
 
-int premap_stage(struct restore *r, struct restore_task *rt, struct premap *p)
+static int stage(struct restore *r, struct restore_task *rt, struct premap *p)
 {
 	_cleanup_pagemap_ struct pagemap *map = NULL;
 	struct premap_pages own;
@@ -337,5 +337,82 @@ int premap_stage(struct restore *r, struct restore_task *rt, struct premap *p)
 	if (!err)
 		err = stage_hulls(r, p, &own);
 	premap_pages_close(&own);
+	return err;
+}
+
+/* ---- the areas of this process ---- */
+
+/* What came by the fork: what no mapping of the task fits goes. */
+static void keep_used(struct premap *p)
+{
+	size_t n = p->areas.n;
+
+	for (size_t i = 0; i < p->nr_hulls; i++) {
+		struct premap_area *a = premap_find(p, p->hulls[i].vma);
+
+		if (a)
+			a->used = true;
+	}
+	p->areas.n = 0;
+	for (size_t i = 0; i < n; i++) {
+		struct premap_area a = p->areas.v[i];
+
+		if (!a.used) {
+			munmap((void *)(uintptr_t)a.at, a.end - a.start);
+			free(a.loaded);
+			continue;
+		}
+		a.used = false;
+		p->areas.v[p->areas.n++] = a;
+	}
+}
+
+static size_t more_runs(const struct premap *p)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->areas.n; i++) {
+		const struct premap_area *a = &p->areas.v[i];
+
+		for (uint64_t w = 0; w < (a->end - a->start) / PAGE_SZ / 64 + 1; w++)
+			n += MIN_OF(__builtin_popcountll(a->loaded[w]), 32);
+	}
+	return n + p->nr_hulls;
+}
+
+/* The plan of @rt, for this process to work on, with the areas that its maker had. */
+static struct premap *own_plan(struct restore *r, const struct restore_task *rt)
+{
+	struct premap *p = restore_alloc(r, sizeof(*p));
+	size_t size = rt->memory->nr_hulls * sizeof(*p->hulls);
+
+	if (!p)
+		return NULL;
+	*p = *rt->memory;
+	p->hulls = restore_alloc(r, size);
+	if (!p->hulls)
+		return NULL;
+	memcpy(p->hulls, rt->memory->hulls, size);
+	if (r->process.premap)
+		p->areas = r->process.premap->areas;
+	r->process.premap = p;
+	return p;
+}
+
+int memory_stage_shared(struct restore *r, struct restore_task *rt)
+{
+	struct premap *p;
+	int err = 0;
+
+	if (!rt->memory)
+		return 0;
+	p = own_plan(r, rt);
+	if (!p)
+		return fail(-ENOMEM, "shared pages");
+	keep_used(p);
+	if (p->wanted)
+		err = stage(r, rt, p);
+	if (!err && p->areas.n)
+		p->more_runs = more_runs(p);
 	return err;
 }

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* In a task, when its children exist: which of the pages that it has by fork are those of its image, and where they wait. */
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include "memory/premap.h"
+#include "pie/vma.h"
+#include "util/log.h"
+
+/* Back to what the mapping itself gives: zeroes, or the file. */
+static int drop(struct premap_area *a, uint64_t start, uint64_t end)
+{
+	for (uint64_t at = start; at < end; at += PAGE_SZ) {
+		uint64_t i = (at - a->start) / PAGE_SZ;
+
+		a->loaded[i / 64] &= ~BIT(i % 64);
+	}
+	if (end > start && madvise((void *)(uintptr_t)(a->at + (start - a->start)), end - start, MADV_DONTNEED) < 0)
+		return fail(-errno, "drop inherited pages at %lx", start);
+	return 0;
+}
+
+static int settle_vma(const struct premap_pages *pages, struct premap_hull *h, struct premap_area *a,
+		      struct wire_task *wire)
+{
+	const VmaEntry *v = h->vma;
+	const struct pagemap_run *run = pagemap_find(pages->map, v->start);
+	const struct pagemap_run *runs_end = pages->map->runs + pages->map->nr_runs;
+	uint64_t drop_from = 0, drop_to = 0, kept = 0, dropped = 0;
+	int err = 0;
+
+	for (uint64_t at = v->start; !err && at < v->end; at += PAGE_SZ) {
+		uint64_t i = (at - a->start) / PAGE_SZ;
+
+		if (!a->loaded[i / 64] && i % 64 == 0) {
+			at += 63 * PAGE_SZ;
+			continue;
+		}
+		if (!premap_bit(a->loaded, i))
+			continue;
+		while (run && run < runs_end && run->vaddr + run->nr_pages * PAGE_SZ <= at)
+			run++;
+		if (run && run < runs_end && run->vaddr <= at && (run->flags & PAGEMAP_PRESENT) &&
+		    !memcmp((void *)(uintptr_t)(a->at + i * PAGE_SZ), premap_page(pages, run, at), PAGE_SZ)) {
+			kept++;
+			continue;
+		}
+		dropped++;
+		if (drop_to != at) {
+			err = drop(a, drop_from, drop_to);
+			drop_from = at;
+		}
+		drop_to = at + PAGE_SZ;
+	}
+	wire->pages_compared += kept + dropped;
+	wire->pages_inherited += kept;
+	/* Nothing kept: it is mapped anew, and its pages come the fast way. */
+	h->area = kept ? a : NULL;
+	return err ? err : drop(a, drop_from, drop_to);
+}
+
+int premap_settle(struct premap *p, struct pagemap *map, struct wire_task *wire)
+{
+	struct premap_pages pages;
+	int err;
+
+	if (!p || !p->areas.n)
+		return 0;
+	err = premap_pages_open(map, &pages);
+	if (err)
+		return err;
+	for (size_t i = 0; !err && i < p->nr_hulls; i++) {
+		struct premap_area *a = premap_find(p, p->hulls[i].vma);
+
+		if (a)
+			err = settle_vma(&pages, &p->hulls[i], a, wire);
+	}
+	premap_pages_close(&pages);
+	return err;
+}
+
+/* The hull whose VMA holds @addr, or the first one behind it. */
+static struct premap_hull *hull_at(struct premap *p, uint64_t addr)
+{
+	size_t low = 0, high = p && p->areas.n ? p->nr_hulls : 0;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (p->hulls[middle].vma->end <= addr)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return p && p->areas.n && low < p->nr_hulls ? &p->hulls[low] : NULL;
+}
+
+uint64_t premap_address(struct premap *p, const VmaEntry *vma)
+{
+	struct premap_hull *h = hull_at(p, vma->start);
+
+	return h && h->vma == vma && h->area ? h->area->at + (vma->start - h->area->start) : 0;
+}
+
+/* The end of the pages from @addr on that all wait, or all do not. */
+static uint64_t stretch(struct premap *p, uint64_t addr, uint64_t end, bool *ret_waits)
+{
+	const struct premap_hull *h = hull_at(p, addr);
+	const uint64_t *bits;
+	uint64_t base;
+
+	*ret_waits = false;
+	if (!h || h->vma->start > addr)
+		return h ? MIN_OF(end, h->vma->start) : end;
+	end = MIN_OF(end, h->vma->end);
+	if (!h->area)
+		return end;
+	bits = h->area->loaded;
+	base = h->area->start;
+	*ret_waits = premap_bit(bits, (addr - base) / PAGE_SZ);
+	while (addr < end) {
+		uint64_t i = (addr - base) / PAGE_SZ;
+
+		if (i % 64 == 0 && bits[i / 64] == (*ret_waits ? UINT64_MAX : 0))
+			addr += 64 * PAGE_SZ;
+		else if (premap_bit(bits, i) == *ret_waits)
+			addr += PAGE_SZ;
+		else
+			break;
+	}
+	return MIN_OF(addr, end);
+}
+
+uint64_t premap_missing(struct premap *p, uint64_t addr, uint64_t end, uint64_t *ret_end)
+{
+	uint64_t next = addr;
+	bool waits = true;
+
+	while (addr < end && waits) {
+		next = stretch(p, addr, end, &waits);
+		addr = waits ? next : addr;
+	}
+	while (next < end && !waits) {
+		uint64_t stop = stretch(p, next, end, &waits);
+
+		next = waits ? next : stop;
+	}
+	*ret_end = next;
+	return addr;
+}
+
+size_t premap_spares(struct premap *p, struct wire_range *ranges, size_t room)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; p && n < room && i < p->nr_hulls; i++) {
+		const VmaEntry *v = p->hulls[i].vma;
+		uint64_t at = p->areas.n ? premap_address(p, v) : 0;
+
+		if (at)
+			ranges[n++] = (struct wire_range){ at, at + (v->end - v->start) };
+	}
+	return n;
+}
