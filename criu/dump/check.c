@@ -149,7 +149,7 @@ int dump_check(const struct options *opts, void (*tell)(void *arg, const struct 
 
 	if (!dump)
 		return fail(-ENOMEM, "check");
-	dump->checking = true;
+	dump->mode = DUMP_CHECK;
 	err = look(dump);
 	for (struct blocker *b = dump->blockers.first; b; b = b->next)
 		tell(arg, b);

@@ -96,7 +96,7 @@ static int probe_local(struct fd_probe *probe)
 /* While the tree runs (criu check) a descriptor or its task may go away at any time: that is no error. */
 static bool is_gone(const struct dump *dump, int err)
 {
-	return dump->checking && (err == -EBADF || err == -ESRCH || err == -ENOENT);
+	return dump_is_check(dump) && (err == -EBADF || err == -ESRCH || err == -ENOENT);
 }
 
 /* What the kernel tells about one descriptor; @link is the caller's buffer. 1: nothing more may be asked, see the blocker. */
@@ -127,7 +127,7 @@ static uint64_t file_hash(const struct dump *dump, const struct fd_probe *probe)
 {
 	uint64_t h = hash_mix(probe->st.st_dev) ^ probe->st.st_ino;
 
-	return hash_mix(h ^ hash_mix(probe->flags ^ (dump->checking ? 0 : probe->pos << 32)));
+	return hash_mix(h ^ hash_mix(probe->flags ^ (dump_is_check(dump) ? 0 : probe->pos << 32)));
 }
 
 static int save_new(struct file_pass *pass, struct fd_probe *probe, uint32_t id, FdTypes *ret_type)
@@ -264,7 +264,7 @@ static int save_table(struct file_pass *pass, struct dump_task *dt)
 		LOG_SCOPE("fd %d", dt->fds[i].fd);
 
 		err = save_fd(pass, dt, &dt->fds[i], img);
-		if (err && pass->dump->checking) {
+		if (err && dump_is_check(pass->dump)) {
 			note_unknown(pass->dump, &dt->fds[i], err);
 			err = 0;
 		}
@@ -323,7 +323,7 @@ static int save_late(struct file_pass *pass)
 		pass->dump->asked.path = late->probe.link;
 		if (!err)
 			err = late->kind->save_late(pass->dump, &late->probe, late->entry);
-		if (err && pass->dump->checking) {
+		if (err && dump_is_check(pass->dump)) {
 			note_unknown(pass->dump, &late->probe, err);
 			err = 0;
 		}

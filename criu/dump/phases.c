@@ -33,7 +33,7 @@ static int open_images(struct dump *dump)
 	err = image_store_begin(dump->dir);
 	if (err < 0)
 		return fail(err, "%s", image_store_error(dump->dir));
-	if (dump->short_freeze)
+	if (dump_saves_after_thaw(dump))
 		image_store_hold(dump->dir);
 	return 0;
 }
@@ -105,7 +105,8 @@ static int save_frozen(struct dump *dump)
 	if (dump->blockers.nr)
 		return report_blockers(dump);
 	if (!err)
-		log_info("processes and memory are saved%s", dump->short_freeze ? ", or have been copied" : "");
+		log_info("processes and memory are saved%s",
+			 dump_saves_after_thaw(dump) ? ", or have been copied" : "");
 	if (!err)
 		err = dump_close_shared_images(dump);
 	if (!err)
@@ -172,7 +173,7 @@ static int save_and_release(struct dump *dump)
 	int err = save_frozen(dump);
 
 	/* A script may count on it that nothing moves while it runs. */
-	if (!err && dump->short_freeze) {
+	if (!err && dump_saves_after_thaw(dump)) {
 		tell_saved(dump);
 		thaw(dump, start);
 	}
@@ -236,7 +237,7 @@ static int dump_once(const struct options *opts, struct attempts *attempts, bool
 
 	if (!dump)
 		return fail(-ENOMEM, "dump");
-	dump->short_freeze = opts->leave_running && !notify_wanted(opts);
+	dump->mode = opts->leave_running && !notify_wanted(opts) ? DUMP_SHORT_FREEZE : DUMP_FULL;
 	dump->attempt = attempts->nr;
 	dump->retry_until = attempts->until;
 	err = watch_signals(dump);

@@ -189,7 +189,7 @@ static int save_memory(struct dump *dump)
 
 		if (!dt->mm)
 			continue;
-		if (!err && dump->short_freeze)
+		if (!err && dump_saves_after_thaw(dump))
 			err = memory_snapshot(dump, dt, dt->mm);
 		if (!err && !dt->snapshot)
 			err = memory_save_pages(dump, dt, dt->mm);

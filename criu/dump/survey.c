@@ -62,7 +62,7 @@ static int find_namespaces(struct dump *dump, const uint32_t ours[PROC_NS_COUNT]
 		if (err == -ENOENT)
 			continue;
 		if (err < 0)
-			return dump->checking && err == -ESRCH ?
+			return dump_is_check(dump) && err == -ESRCH ?
 				       err :
 				       fail(err, "read /proc/%d/ns/%s", dt->t.host_pid, proc_ns_name(ns));
 		if (!proc_namespaces[i].for_children)
@@ -112,14 +112,14 @@ static void check_session(struct dump *dump, struct dump_task *dt)
 /* Two texts of the same mappings: while the task runs they may differ. */
 static int read_mappings(struct dump *dump, struct dump_task *dt)
 {
-	int tries = dump->checking ? CHECK_TRIES : 1, err;
+	int tries = dump_is_check(dump) ? CHECK_TRIES : 1, err;
 
 	do {
 		array_free(&dt->vma_flags);
 		/* Of a tree that stands still it is there already: dump/infect.c */
-		if (dump->checking)
+		if (dump_is_check(dump))
 			maps_free(&dt->maps);
-		err = dump->checking ? maps_read(&dt->proc, &dt->maps) : 0;
+		err = dump_is_check(dump) ? maps_read(&dt->proc, &dt->maps) : 0;
 		if (!err && dt->mm_owner)
 			err = smaps_read(&dt->proc, &dt->vma_flags);
 	} while (!err && dt->mm_owner && dt->maps.n != dt->vma_flags.n && --tries);
@@ -235,7 +235,7 @@ int dump_survey(struct dump *dump)
 		err = survey_task(dump, our_namespaces, dt);
 		if (!err)
 			log_debug("%zu mappings, %zu descriptors", dt->maps.n, dt->nr_fds);
-		if (dump->checking && (err == -ESRCH || err == -ENOENT)) {
+		if (dump_is_check(dump) && (err == -ESRCH || err == -ENOENT)) {
 			dt->t.state = TASK_DEAD;
 			continue;
 		}

@@ -143,7 +143,7 @@ int dump_find_shared(struct dump *dump)
 			struct kcmp_found found;
 
 			err = kcmp_set_id(&sets[i], 0, dt->t.host_pid, 0, &found);
-			if (err == -ESRCH && dump->checking) {
+			if (err == -ESRCH && dump_is_check(dump)) {
 				dt->t.state = TASK_DEAD;
 				err = 0;
 				continue;

@@ -51,7 +51,7 @@ static int read_at_rest(struct dump *dump, int mem, struct aio_contexts *all)
 {
 	int err = aio_contexts_read(dump->aio_reader, mem, all);
 
-	if (dump->checking)
+	if (dump_is_check(dump))
 		return err;
 	for (unsigned waited = 0; waited < WAIT_US && (err == -EAGAIN || (!err && ends_by_itself(all)));
 	     waited += STEP_US) {
@@ -69,7 +69,7 @@ static void refuse_in_flight(struct dump *dump, const struct dump_task *dt, cons
 			dump, dt, -1,
 			"AIO context %#lx: %u requests are in flight, of a sort that waits for something to happen (IOCB_CMD_POLL): io_cancel or io_destroy them",
 			c->at, c->in_flight);
-	else if (c->in_flight && !dump->checking)
+	else if (c->in_flight && !dump_is_check(dump))
 		dump_blocker(
 			dump, dt, -1,
 			"AIO context %#lx: %u requests are in flight, and have not ended in %u ms: try again when what they go to has answered",
@@ -104,7 +104,7 @@ static int survey_ring(struct dump *dump, struct dump_task *dt, int mem, const s
 
 	if (err)
 		return fail(err, "read the AIO ring at %#lx", v->start);
-	why = unlike(v, context_at(dt, v->start), dump->checking ? NULL : &ring);
+	why = unlike(v, context_at(dt, v->start), dump_is_check(dump) ? NULL : &ring);
 	if (why)
 		dump_blocker(dump, dt, -1, "mapping %lx-%lx %s: %s", v->start, v->end, v->name, why);
 	return 0;

@@ -75,8 +75,16 @@ struct dump_task {
 	bool files_owner, fs_owner, mm_owner, sighand_owner; /* the task whose images stand for all that share it */
 };
 
+/* What a dump is for. Code outside of dump/ asks by the functions below, not for the mode: others will come. */
+enum dump_mode {
+	DUMP_FULL, /* the tree is frozen until its images are complete */
+	DUMP_SHORT_FREEZE, /* it goes on when its memory has been copied: --leave-running */
+	DUMP_CHECK, /* it is not frozen at all: criu check */
+};
+
 struct dump {
 	const struct options *opts;
+	enum dump_mode mode;
 	struct image_store *dir;
 	struct tree tree;
 	struct ns_set namespaces; /* that tasks are in */
@@ -118,13 +126,7 @@ struct dump {
 	bool try_again; /* it failed for what passes by itself */
 	struct clocks stood; /* the tool's clocks when the survey began: the images are of this moment */
 	bool complete; /* the images are committed */
-	bool short_freeze; /* the tree goes on while its pages are saved, from snapshots */
 	bool thawed;
-	/*
-	 * criu check: the tree runs, and only blockers are asked for. Nothing may be touched or left anywhere, content is
-	 * not copied; what is written goes nowhere.
-	 */
-	bool checking;
 	struct {
 		const char *kind, *path; /* what a blocker is about, set by the pipeline: NULL for no path */
 	} asked;
@@ -146,6 +148,21 @@ struct dump {
 	struct file_pass *file_pass; /* of the pipeline, for that */
 	struct fs_helper *fs_helper; /* run/fs_answers.c; NULL until it is needed */
 };
+
+/*
+ * Only blockers are wanted, and the tree runs: nothing may be touched or left anywhere, content is not copied, and what
+ * is written goes nowhere.
+ */
+static inline bool dump_is_check(const struct dump *dump)
+{
+	return dump->mode == DUMP_CHECK;
+}
+
+/* The tree goes on before everything is written: what takes long is kept in memory until then (save_rest). */
+static inline bool dump_saves_after_thaw(const struct dump *dump)
+{
+	return dump->mode == DUMP_SHORT_FREEZE;
+}
 
 static inline struct dump_task *dump_task_of(struct task *t)
 {

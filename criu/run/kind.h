@@ -120,7 +120,7 @@ struct task_kind {
 struct run_kind {
 	const char *name;
 	unsigned namespaces; /* BIT(enum ns_type): that it saves; all others must be the tool's own */
-	/* ---- dump: the tree is frozen, or dump->checking */
+	/* ---- dump: the tree is frozen, or dump_is_check(dump) */
 	/* When every task has been surveyed, and before the first file is saved. May report blockers. */
 	int (*survey)(struct dump *);
 	/*

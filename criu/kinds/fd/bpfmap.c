@@ -173,7 +173,7 @@ static int bpfmap_save_data(struct dump *dump, const struct fd_probe *probe, con
 
 	if (!seen)
 		return fail(-ENOMEM, "BPF map");
-	if (record_find(seen, 0, info->id) || dump->checking)
+	if (record_find(seen, 0, info->id) || dump_is_check(dump))
 		return 0;
 	keys = calloc(info->max_entries, info->key_size);
 	values = calloc(info->max_entries, info->value_size);

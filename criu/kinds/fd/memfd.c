@@ -205,7 +205,7 @@ static bool has_writers(int local)
 
 static void ask_for_writers(struct dump *dump, struct memfd_seen *seen, int local)
 {
-	if (!seen->runs || seen->asked || dump->checking)
+	if (!seen->runs || seen->asked || dump_is_check(dump))
 		return;
 	seen->asked = true;
 	seen->has_writers = has_writers(local);

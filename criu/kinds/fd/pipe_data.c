@@ -157,7 +157,7 @@ int pipe_data_save(struct dump *dump, enum image_type type, uint32_t pipe_id, in
 	_cleanup_free_ char *content = NULL;
 	struct image_writer *img;
 
-	if (dump->checking)
+	if (dump_is_check(dump))
 		return 0;
 	if (size < 0 || bytes < 0)
 		return fail(size < 0 ? -errno : bytes, "size and content of a pipe");

@@ -99,7 +99,7 @@ static int tun_save_device(struct dump *dump, const struct fd_probe *probe, cons
 			log_warn("device %s: packets that have not been read are dropped, as networks may",
 				 tunf->netdev);
 	}
-	return flags & IFF_PERSIST || dump->checking ? 0 : tun_keep(dump, probe, tunf->id, tunf->netdev);
+	return flags & IFF_PERSIST || dump_is_check(dump) ? 0 : tun_keep(dump, probe, tunf->id, tunf->netdev);
 }
 
 static int tun_save(struct dump *dump, const struct fd_probe *probe, FileEntry *entry)

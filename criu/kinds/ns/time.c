@@ -69,7 +69,7 @@ static int survey_task(struct dump *dump, struct dump_task *task)
 	int err = proc_ns_ino(&task->proc, PROC_NS_TIME_CHILDREN, &next);
 
 	/* A tree that is only looked at runs: a process that has ended is no failure. */
-	if (dump->checking && (err == -ESRCH || err == -ENOENT)) {
+	if (dump_is_check(dump) && (err == -ESRCH || err == -ENOENT)) {
 		task->t.state = TASK_DEAD;
 		return 0;
 	}

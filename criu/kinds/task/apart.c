@@ -95,7 +95,7 @@ static int look_at_threads(struct dump *dump, struct dump_task *task)
 		err = look_at_namespaces(dump, task, th, of_process);
 	}
 	/* One that runs may end meanwhile. */
-	if (dump->checking && (err == -ESRCH || err == -ENOENT))
+	if (dump_is_check(dump) && (err == -ESRCH || err == -ENOENT))
 		err = 0;
 	return err ? fail(err, "namespaces of threads") : 0;
 }

@@ -97,7 +97,7 @@ static int landlock_survey(struct dump *dump, struct dump_task *task)
 
 	if (!state)
 		return fail(-ENOMEM, "landlock");
-	for (size_t i = 0; state->is_there && !dump->checking && i < task->nr_threads; i++)
+	for (size_t i = 0; state->is_there && !dump_is_check(dump) && i < task->nr_threads; i++)
 		look_at_thread(dump, state, task, &task->threads[i]);
 	return 0;
 }

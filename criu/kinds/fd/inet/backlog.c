@@ -36,9 +36,9 @@ int inet_backlog_note(struct dump *dump, const struct fd_probe *probe, InetSkEnt
 				     .link = dump_strdup(dump, probe->link),
 				     .waiting = waiting,
 				     .left_out = left_out };
-	if (!dump->checking)
+	if (!dump_is_check(dump))
 		l->local = dup_fd_above(probe->local, 3);
-	if (!l->link || (l->local < 0 && !dump->checking))
+	if (!l->link || (l->local < 0 && !dump_is_check(dump)))
 		return fail(l->link ? l->local : -ENOMEM, "keep a listening socket");
 	data->listeners = l;
 	data->nr_listeners++;
@@ -186,7 +186,7 @@ static int save_waiting(struct dump *dump, struct inet_dump *data, struct pendin
 	/* Its queue is that of another socket, inside of it. */
 	if (inet_is_mptcp(l->entry))
 		return refuse(dump, l, "", ""), 0;
-	if (dump->checking)
+	if (dump_is_check(dump))
 		return check_listener(dump, data, l), 0;
 	if (!*reader && pending_open(reader) < 0)
 		*reader = NULL;

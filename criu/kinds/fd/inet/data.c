@@ -80,8 +80,8 @@ struct inet_held *inet_hold(struct dump *dump, const struct fd_probe *probe, Ine
 	}
 	*held = (struct inet_held){ .entry = entry, .task = probe->task, .fd = probe->fd, .what = what };
 	/* A tree that runs is not touched: it is only known that there is one. */
-	held->local = dump->checking ? -1 : dup_fd_above(probe->local, 3);
-	if (held->local < 0 && !dump->checking) {
+	held->local = dump_is_check(dump) ? -1 : dup_fd_above(probe->local, 3);
+	if (held->local < 0 && !dump_is_check(dump)) {
 		fail(held->local, "keep a socket");
 		return NULL;
 	}

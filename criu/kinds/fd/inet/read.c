@@ -169,7 +169,8 @@ static int write_stream(struct dump *dump, const struct inet_held *held, const s
 	image.entry.outq_len = held->sent_len + job->out_len - skip;
 	if (held->waits)
 		image.entry.unsq_len = image.entry.outq_len;
-	return dump->short_freeze ? write_later(dump, inet_dump_data(dump), &image) : write_image(dump, &image);
+	return dump_saves_after_thaw(dump) ? write_later(dump, inet_dump_data(dump), &image) :
+					     write_image(dump, &image);
 }
 
 static void fill_window(const struct keeper_job *job, TcpStreamEntry *e)
@@ -347,12 +348,12 @@ static int start_keeper(struct dump *dump, struct inet_dump *data, const struct 
 int inet_read_held(struct dump *dump, struct inet_dump *data)
 {
 	struct keeper_job *jobs = NULL, *job;
-	int err = dump->blockers.nr || dump->checking ? 0 : inet_lock_dump(dump, data);
+	int err = dump->blockers.nr || dump_is_check(dump) ? 0 : inet_lock_dump(dump, data);
 
 	if (!err)
 		err = inet_backlog_save(dump, data);
 	/* With a blocker nothing is saved; without one nothing was refused here. */
-	if (err || !data->first || dump->blockers.nr || dump->checking)
+	if (err || !data->first || dump->blockers.nr || dump_is_check(dump))
 		return err;
 	err = guard_begin(dump);
 	if (err)

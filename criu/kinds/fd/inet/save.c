@@ -128,7 +128,7 @@ static int save_queue(struct dump *dump, const struct fd_probe *probe, InetSkEnt
 			"%s: an error waits in it (SO_ERROR), and datagrams that cannot be read before it: let the program "
 			"ask for it",
 			probe->link);
-	if (dump->checking || failed)
+	if (dump_is_check(dump) || failed)
 		return 0;
 	held = inet_hold(dump, probe, entry, KEEPER_DATAGRAMS);
 	if (held)

@@ -63,7 +63,7 @@ int tcp_save_listening(struct dump *dump, const struct fd_probe *probe, InetSkEn
 		log_warn("%s: %u connections that nobody has accepted are left out (%s)",
 			 inet_address_text(&address, src), info->tcpi_unacked,
 			 skip ? "--skip-in-flight" : "--tcp-close");
-	if (!info->tcpi_unacked && (dump->checking || !inet_tree_ends(dump)))
+	if (!info->tcpi_unacked && (dump_is_check(dump) || !inet_tree_ends(dump)))
 		return 0;
 	return inet_backlog_note(dump, probe, entry, info->tcpi_unacked, skip || close);
 }
@@ -225,7 +225,7 @@ static int save_closed(struct dump *dump, const struct fd_probe *probe, InetSkEn
 			     probe->link);
 	entry->has_unread = true;
 	entry->unread = waiting;
-	if (dump->checking)
+	if (dump_is_check(dump))
 		return 0;
 	held = inet_hold(dump, probe, entry, KEEPER_BYTES);
 	if (held)

@@ -200,7 +200,7 @@ static int wait_for_rest(struct dump *dump, const struct fd_probe *probe, struct
 	size_t blockers = dump->blockers.nr;
 	int err = read_told(probe, told);
 
-	for (int ms = 0; !dump->checking; ms++) {
+	for (int ms = 0; !dump_is_check(dump); ms++) {
 		if (!err && told->polls)
 			return 0;
 		if (!err && ms && (!in_flight(told) || ms > WAIT_MS || blockers != dump->blockers.nr))
@@ -347,7 +347,7 @@ int io_uring_save(struct dump *dump, const struct fd_probe *probe, FileEntry *en
 	if (err)
 		return err;
 	why = unsaveable(probe, &told);
-	if (!why && in_flight(&told) && !dump->checking) {
+	if (!why && in_flight(&told) && !dump_is_check(dump)) {
 		dump_blocker(
 			dump, probe->task, probe->fd,
 			"io_uring: %d requests are in flight, and not done within %d ms (or were never to be told of): dump when "

@@ -133,7 +133,7 @@ static enum file_lock_type held_type(const struct dump *dump, const struct fd_pr
 
 	if (lock->type == LOCK_TYPE_READ || (probe->flags & O_ACCMODE) != O_RDONLY)
 		return LOCK_TYPE_WRITE;
-	if (dump->checking)
+	if (dump_is_check(dump))
 		return LOCK_TYPE_READ;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", probe->local);
 	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);

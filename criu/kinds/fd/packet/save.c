@@ -314,7 +314,7 @@ int packet_rings_save(struct dump *dump, const struct fd_probe *probe, const str
 	mapped->next = data->first;
 	data->first = mapped;
 	err = memory_mapping_is(dump, &probe->st, entry->id);
-	if (err || dump->checking)
+	if (err || dump_is_check(dump))
 		return err;
 	err = copy_rings(dump, probe, entry);
 	return err ? fail(err, "the rings of a packet socket") : 0;

@@ -165,7 +165,7 @@ int ghost_keep(struct dump *dump, const struct subject *s, const char *path, con
 			     path, rule->state, bytes, rule->option, rule->limit, rule->give, bytes);
 		return 0;
 	}
-	if (dump->checking)
+	if (dump_is_check(dump))
 		return 0;
 	id = ++regular_dump_data(dump)->last_ghost;
 	err = save_ghost(dump, s, path, id);

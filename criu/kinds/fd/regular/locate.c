@@ -133,7 +133,7 @@ static int keep_by_link(struct dump *dump, const struct subject *s, const char *
 			path, (unsigned long)s->st.st_nlink);
 		return 0;
 	}
-	if (dump->checking)
+	if (dump_is_check(dump))
 		return 0;
 	gone->remap_id = dump_new_file_id(dump);
 	err = make_link_name(dump, s, path, gone->remap_id, &gone->link_path);
@@ -222,7 +222,7 @@ static int keep_of_gone_task(struct dump *dump, const struct subject *s, const s
 {
 	int err = proc_file_check_gone(dump, s, p, path);
 
-	return err || dump->checking ? err : write_remap(dump, id, (uint32_t)p->pid, REMAP_TYPE__PROCFS);
+	return err || dump_is_check(dump) ? err : write_remap(dump, id, (uint32_t)p->pid, REMAP_TYPE__PROCFS);
 }
 
 int regular_name(struct dump *dump, const struct subject *s, uint32_t id, const char **ret_name)

@@ -93,7 +93,7 @@ static int tty_settle(struct dump *dump, struct tty_seen *seen)
 	if (seen->slave || seen->master)
 		tty_find_session(dump, behind, seen->slave ? seen->slave : seen->master);
 	/* With a blocker the dump fails anyway: leave the terminal alone. */
-	if (seen->master_fd >= 0 && !dump->blockers.nr && !dump->checking)
+	if (seen->master_fd >= 0 && !dump->blockers.nr && !dump_is_check(dump))
 		err = tty_save_content(dump, seen);
 	if (!err && seen->master)
 		err = tty_write(dump, IMAGE_TTY_INFO, &seen->master->base);

@@ -257,7 +257,7 @@ int unix_save_queue(struct dump *dump, const struct fd_probe *probe, const UnixS
 		check_error(dump, probe, entry);
 		return 0;
 	}
-	if (dump->checking)
+	if (dump_is_check(dump))
 		return 0;
 	q.is_stream = entry->type == SOCK_STREAM;
 	if (getsockopt(probe->local, SOL_SOCKET, SO_PEEK_OFF, &q.was, &len) < 0)

@@ -33,7 +33,7 @@ int unix_read_waiting(struct dump *dump, const struct fd_probe *probe)
 		data->no_pending = pending_open(&data->pending);
 	seen->unreadable = data->no_pending;
 	/* What runs on changes while it is looked at. */
-	if (!seen->unreadable && !dump->checking)
+	if (!seen->unreadable && !dump_is_check(dump))
 		seen->unreadable = pending_unix(data->pending, probe->local, &seen->waiting);
 	if (seen->unreadable)
 		log_info("%s: what waits to be accepted cannot be read (BPF): %s", probe->link,
@@ -135,7 +135,7 @@ static int save_client(struct dump *dump, const struct unix_seen *at, size_t i, 
 
 	if (client && !client->diag->wqueue)
 		return 0;
-	if (dump->checking && !at->unreadable)
+	if (dump_is_check(dump) && !at->unreadable)
 		return 0;
 	if (c && c->client == at->diag->icons[i])
 		return client ? write_packets(dump, at, client->entry->id, c) : write_gone(dump, at, i + 1, c);
