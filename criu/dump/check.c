@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Ask for everything that would stand in the way of a dump, of a tree that runs on meanwhile: what a dump asks from
- * outside, into images that nobody sees. What only the inside of a process tells is not looked at (timers, registers).
- * What goes away while we look is passed over.
+ * The phases of a check that take the place of seizing and infecting: the tree runs. What only the inside of a process
+ * tells is not looked at (timers, registers). What goes away while we look is passed over.
  */
 #include <errno.h>
 #include <signal.h>
@@ -10,7 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 #include "dump/dump.h"
-#include "image/null_store.h"
 #include "run/dump.h"
 #include "util/fds.h"
 #include "util/log.h"
@@ -87,7 +85,7 @@ static int look_at_task(struct dump *dump, struct dump_task *dt)
 }
 
 /* Children are appended to the list that is walked. */
-static int look_at_tree(struct dump *dump)
+int dump_check_tree(struct dump *dump)
 {
 	struct dump_task *dt;
 	int err = dump_add_task(dump, dump->opts->pid, NULL, &dt);
@@ -108,7 +106,7 @@ static int look_at_tree(struct dump *dump)
 	return 0;
 }
 
-static int list_all_fds(struct dump *dump)
+int dump_check_fds(struct dump *dump)
 {
 	struct dump_task *dt;
 
@@ -121,40 +119,4 @@ static int list_all_fds(struct dump *dump)
 			return err;
 	}
 	return 0;
-}
-
-static int look(struct dump *dump)
-{
-	int err = image_null_open(&dump->dir);
-
-	if (err < 0)
-		return fail(err, "check");
-	err = image_store_begin(dump->dir);
-	if (err < 0)
-		return fail(err, "%s", image_store_error(dump->dir));
-	err = look_at_tree(dump);
-	if (!err)
-		err = dump_find_shared(dump);
-	if (!err)
-		err = dump_survey(dump);
-	if (!err)
-		err = list_all_fds(dump);
-	return err ? err : dump_save_files(dump);
-}
-
-int dump_check(const struct options *opts, void (*tell)(void *arg, const struct blocker *blocker), void *arg)
-{
-	struct dump *dump = dump_new(opts);
-	int err;
-
-	if (!dump)
-		return fail(-ENOMEM, "check");
-	dump->mode = DUMP_CHECK;
-	err = look(dump);
-	for (struct blocker *b = dump->blockers.first; b; b = b->next)
-		tell(arg, b);
-	if (!err)
-		err = (int)MIN_OF(dump->blockers.nr, (size_t)INT32_MAX);
-	dump_free(dump);
-	return err;
 }

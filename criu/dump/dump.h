@@ -20,6 +20,12 @@ int dump_run(const struct options *opts);
  */
 int dump_check(const struct options *opts, void (*tell)(void *arg, const struct blocker *blocker), void *arg);
 
+/*
+ * phases.c: every phase that dump->mode has, until one fails. Blockers are reported, but for a check; afterwards the tree
+ * goes on, or is ended, and what a failed dump has made is taken away.
+ */
+int dump_run_phases(struct dump *dump);
+
 /* life.c. NULL without memory. */
 struct dump *dump_new(const struct options *opts);
 void dump_free(struct dump *dump);
@@ -65,6 +71,9 @@ struct dump_thread *dump_find_thread(const struct dump_task *dt, pid_t tid);
 
 /* Stop every thread of the tree; afterwards nothing in it changes any more. */
 int dump_seize(struct dump *dump);
+/* check.c: instead of that, for a check: the tree as it is now, which goes on. */
+int dump_check_tree(struct dump *dump);
+int dump_check_fds(struct dump *dump);
 /* Ask from inside what only the inside knows. Nothing of ours is left in the tree afterwards. */
 int dump_infect(struct dump *dump);
 /*

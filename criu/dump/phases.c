@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* One dump from beginning to end. */
-#include "dump/dump.h"
+/* The phases of a dump, in their order, and what becomes of the tree when one of them fails. */
 #include <errno.h>
 #include <signal.h>
-#include <stdio.h>
 #include <sys/signalfd.h>
-#include <unistd.h>
+#include "base/bits.h"
+#include "dump/dump.h"
 #include "image/dir.h"
+#include "image/null_store.h"
 #include "run/dump.h"
 #include "run/guard.h"
 #include "run/interrupt.h"
 #include "run/notify.h"
 #include "util/log.h"
 
-/* A person's ^C must not leave half a dump behind: it is asked for between two steps. */
+/* ^C must not leave half a dump behind: dump_interrupted() looks for it between two steps. */
 static int watch_signals(struct dump *dump)
 {
 	sigset_t mask;
@@ -23,20 +23,203 @@ static int watch_signals(struct dump *dump)
 	return dump->signal_fd < 0 ? fail(-errno, "signalfd") : 0;
 }
 
+static int begin_images(struct dump *dump)
+{
+	int err = image_store_begin(dump->dir);
+
+	return err < 0 ? fail(err, "%s", image_store_error(dump->dir)) : 0;
+}
+
 static int open_images(struct dump *dump)
 {
 	const struct options *opts = dump->opts;
 	int err = image_dir_open_fd(opts->images_dir_fd, &dump->dir);
 
-	if (err < 0)
-		return fail(err, "open the images directory %s", opts->images_dir);
-	err = image_store_begin(dump->dir);
-	if (err < 0)
-		return fail(err, "%s", image_store_error(dump->dir));
-	if (dump_saves_after_thaw(dump))
-		image_store_hold(dump->dir);
+	return err < 0 ? fail(err, "open the images directory %s", opts->images_dir) : begin_images(dump);
+}
+
+/* Images that nobody sees. */
+static int open_scratch_images(struct dump *dump)
+{
+	int err = image_null_open(&dump->dir);
+
+	return err < 0 ? fail(err, "check") : begin_images(dump);
+}
+
+/* Making files takes longer than filling them: the tree need not wait for it. */
+static int hold_images(struct dump *dump)
+{
+	image_store_hold(dump->dir);
 	return 0;
 }
+
+static int run_pre_dump_scripts(struct dump *dump)
+{
+	return dump->attempt ? 0 : notify_step(dump->opts, "pre-dump", dump->opts->pid);
+}
+
+/* What the log says is about a tree that is frozen from here on. */
+static void report_tree(struct dump *dump)
+{
+	struct dump_task *dt;
+
+	log_info("%zu processes are frozen", dump->tree.nr_tasks);
+	dump_for_each_task(dt, dump)
+		log_debug("pid %d (%s): %s, parent %d, %zu threads", dt->t.host_pid, dt->t.comm,
+			  dt->t.state == TASK_DEAD    ? "has ended" :
+			  dt->t.state == TASK_STOPPED ? "is stopped" :
+							"runs",
+			  dt->stat.ppid, dt->nr_threads);
+}
+
+static void report_survey(struct dump *dump)
+{
+	log_info("all of them have been looked at");
+}
+
+static void report_files(struct dump *dump)
+{
+	log_info("%u files and descriptors are saved", dump->last_file_id);
+}
+
+static void report_save(struct dump *dump)
+{
+	log_info("processes and memory are saved%s", dump_saves_after_thaw(dump) ? ", or have been copied" : "");
+}
+
+/* dump_run_phases() names them, whatever ends it. */
+static int refuse_blockers(struct dump *dump)
+{
+	return dump->blockers.nr ? -EOPNOTSUPP : 0;
+}
+
+static int thaw(struct dump *dump)
+{
+	if (dump->thawed || !dump->freeze_start)
+		return 0;
+	dump_thaw(dump);
+	dump->stats.dump.frozen_time = stats_now() - dump->freeze_start;
+	dump->thawed = true;
+	log_info("the tree was frozen for %lu.%03lu ms", dump->stats.dump.frozen_time / 1000,
+		 dump->stats.dump.frozen_time % 1000);
+	return 0;
+}
+
+static int notify_kinds_saved(struct dump *dump)
+{
+	const struct run_kind *kind;
+
+	run_for_each_kind(kind)
+		if (kind->saved)
+			kind->saved(dump);
+	return 0;
+}
+
+/* What is done to its processes one after the other is done to all of them, or to none. */
+static int guard_end_of_tree(struct dump *dump)
+{
+	struct dump_task *dt;
+	size_t alive = 0;
+
+	if (dump->opts->leave_running)
+		return 0;
+	dump_for_each_task(dt, dump)
+		alive += dt->nr_threads != 0;
+	return alive > 1 ? guard_begin(dump) : 0;
+}
+
+static int publish_images(struct dump *dump)
+{
+	int err = image_store_publish(dump->dir);
+
+	return err < 0 ? fail(err, "%s", image_store_error(dump->dir)) : 0;
+}
+
+static int run_post_dump_scripts(struct dump *dump)
+{
+	return notify_step(dump->opts, "post-dump", dump->opts->pid);
+}
+
+static int commit_images(struct dump *dump)
+{
+	int err = image_store_commit(dump->dir);
+
+	return err < 0 ? fail(err, "%s", image_store_error(dump->dir)) : 0;
+}
+
+/* The last that can fail before the tree is ended. */
+static int commit_kinds(struct dump *dump)
+{
+	const struct run_kind *kind;
+	int err = 0;
+
+	run_for_each_kind(kind)
+		if (!err && kind->save_commit)
+			err = kind->save_commit(dump);
+	dump->complete = !err;
+	return err;
+}
+
+static void report_complete(struct dump *dump)
+{
+	log_info("the images are complete: %lu pages", dump->stats.dump.pages_written);
+}
+
+static int end_tree(struct dump *dump)
+{
+	return dump->opts->leave_running || dump->opts->leave_stopped ? 0 : dump_kill(dump);
+}
+
+/* A row: its name in messages, the modes that have it, and what is logged when it has succeeded (not of a check). */
+struct phase {
+	const char *name;
+	unsigned modes;
+	int (*run)(struct dump *);
+	void (*report)(struct dump *);
+};
+
+enum {
+	FULL = BIT(DUMP_FULL),
+	SHORT = BIT(DUMP_SHORT_FREEZE),
+	CHECK = BIT(DUMP_CHECK),
+	FREEZES = FULL | SHORT,
+	ALL = FREEZES | CHECK,
+};
+
+/*
+ * In a short freeze the tree is let go as soon as its memory has been copied; otherwise only when the images are complete,
+ * as a script may count on it that nothing moves while it runs.
+ */
+static const struct phase phases[] = {
+	{ "signals", FREEZES, watch_signals, NULL },
+	{ "images", FREEZES, open_images, NULL },
+	{ "hold images", SHORT, hold_images, NULL },
+	{ "scratch images", CHECK, open_scratch_images, NULL },
+	{ "pre-dump", FREEZES, run_pre_dump_scripts, NULL },
+	{ "seize", FREEZES, dump_seize, report_tree },
+	{ "infect", FREEZES, dump_infect, NULL },
+	{ "look at the tree", CHECK, dump_check_tree, NULL },
+	{ "what is shared", CHECK, dump_find_shared, NULL },
+	{ "survey", ALL, dump_survey, report_survey },
+	{ "descriptors", CHECK, dump_check_fds, NULL },
+	{ "files", ALL, dump_save_files, report_files },
+	{ "blockers", FREEZES, refuse_blockers, NULL },
+	{ "save", FREEZES, dump_save, NULL },
+	{ "blockers", FREEZES, refuse_blockers, report_save },
+	{ "shared images", FREEZES, dump_close_shared_images, NULL },
+	{ "interrupted", FREEZES, dump_interrupted, NULL },
+	{ "saved", SHORT, notify_kinds_saved, NULL },
+	{ "thaw", SHORT, thaw, NULL },
+	{ "save the rest", FREEZES, dump_save_rest, NULL },
+	{ "guard", FULL, guard_end_of_tree, NULL },
+	{ "publish", FREEZES, publish_images, NULL },
+	{ "post-dump", FREEZES, run_post_dump_scripts, NULL },
+	{ "commit", FREEZES, commit_images, NULL },
+	{ "kinds", FREEZES, commit_kinds, report_complete },
+	{ "end the tree", FULL, end_tree, NULL },
+};
+
+/* ---- the end, whatever became of it ---- */
 
 static bool all_pass_by_themselves(const struct dump *dump)
 {
@@ -66,224 +249,42 @@ static int report_blockers(struct dump *dump)
 	return -EOPNOTSUPP;
 }
 
-/* What the log says is about a tree that stands still from here on. */
-static void tell_tree(struct dump *dump)
+static void finish(struct dump *dump)
 {
-	struct dump_task *dt;
+	const struct run_kind *kind;
 
-	log_info("%zu processes are frozen", dump->tree.nr_tasks);
-	dump_for_each_task(dt, dump)
-		log_debug("pid %d (%s): %s, parent %d, %zu threads", dt->t.host_pid, dt->t.comm,
-			  dt->t.state == TASK_DEAD    ? "has ended" :
-			  dt->t.state == TASK_STOPPED ? "is stopped" :
-							"runs",
-			  dt->stat.ppid, dt->nr_threads);
-}
-
-/* Everything while the tree stands still. */
-static int save_frozen(struct dump *dump)
-{
-	int err = dump_seize(dump);
-
-	if (!err)
-		tell_tree(dump);
-	if (!err)
-		err = dump_infect(dump);
-	if (!err)
-		err = dump_survey(dump);
-	if (!err)
-		log_info("all of them have been looked at");
-	if (!err)
-		err = dump_save_files(dump);
-	if (!err)
-		log_info("%u files and descriptors are saved", dump->last_file_id);
-	/* A failure while there are blockers is one of them, as a rule: name them all. */
-	if (dump->blockers.nr)
-		return report_blockers(dump);
-	if (!err)
-		err = dump_save(dump);
-	if (dump->blockers.nr)
-		return report_blockers(dump);
-	if (!err)
-		log_info("processes and memory are saved%s",
-			 dump_saves_after_thaw(dump) ? ", or have been copied" : "");
-	if (!err)
-		err = dump_close_shared_images(dump);
-	if (!err)
-		err = dump_interrupted(dump);
-	return err;
-}
-
-static void thaw(struct dump *dump, uint64_t start)
-{
-	if (dump->thawed)
+	if (!dump->freeze_start)
 		return;
-	dump_thaw(dump);
-	dump->stats.dump.frozen_time = stats_now() - start;
-	dump->thawed = true;
-	log_info("the tree was frozen for %lu.%03lu ms", dump->stats.dump.frozen_time / 1000,
-		 dump->stats.dump.frozen_time % 1000);
-}
-
-static void tell_saved(struct dump *dump)
-{
-	const struct run_kind *kind;
-
-	run_for_each_kind(kind)
-		if (kind->saved)
-			kind->saved(dump);
-}
-
-/* What is done to its processes one after the other is done to all of them, or to none. */
-static int guard_end_of_tree(struct dump *dump)
-{
-	struct dump_task *dt;
-	size_t alive = 0;
-
-	if (dump->opts->leave_running)
-		return 0;
-	dump_for_each_task(dt, dump)
-		alive += dt->nr_threads != 0;
-	return alive > 1 ? guard_begin(dump) : 0;
-}
-
-static int commit_kinds(struct dump *dump)
-{
-	const struct run_kind *kind;
-	int err = 0;
-
-	run_for_each_kind(kind)
-		if (!err && kind->save_commit)
-			err = kind->save_commit(dump);
-	return err;
-}
-
-static void undo_kinds(struct dump *dump)
-{
-	const struct run_kind *kind;
-
+	if (dump->complete && !dump->thawed)
+		notify_kinds_saved(dump);
+	thaw(dump);
+	if (dump->complete)
+		return;
 	run_for_each_kind(kind)
 		if (kind->save_undo)
 			kind->save_undo(dump);
+	image_store_abort(dump->dir);
 }
 
-static int save_and_release(struct dump *dump)
+int dump_run_phases(struct dump *dump)
 {
-	uint64_t start = stats_now();
-	int err = save_frozen(dump);
+	int err = 0;
 
-	/* A script may count on it that nothing moves while it runs. */
-	if (!err && dump_saves_after_thaw(dump)) {
-		tell_saved(dump);
-		thaw(dump, start);
+	for (size_t i = 0; !err && i < ARRAY_SIZE(phases); i++) {
+		const struct phase *phase = &phases[i];
+
+		if (!(phase->modes & BIT(dump->mode)))
+			continue;
+		dump->phase = phase->name;
+		err = phase->run(dump);
+		if (!err && phase->report && !dump_is_check(dump))
+			phase->report(dump);
 	}
-	if (!err)
-		err = dump_save_rest(dump);
-	if (!err)
-		err = guard_end_of_tree(dump);
-	if (!err) {
-		err = image_store_publish(dump->dir);
-		if (err < 0)
-			fail(err, "%s", image_store_error(dump->dir));
-	}
-	if (!err)
-		err = notify_step(dump->opts, "post-dump", dump->opts->pid);
-	if (!err) {
-		err = image_store_commit(dump->dir);
-		if (err < 0)
-			fail(err, "%s", image_store_error(dump->dir));
-	}
-	if (!err)
-		err = commit_kinds(dump);
-	dump->complete = !err;
-	if (!err)
-		log_info("the images are complete: %lu pages", dump->stats.dump.pages_written);
-	if (!err && !dump->opts->leave_running && !dump->opts->leave_stopped)
-		err = dump_kill(dump);
-	if (dump->complete && !dump->thawed)
-		tell_saved(dump);
-	thaw(dump, start);
-	if (!dump->complete) {
-		undo_kinds(dump);
-		image_store_abort(dump->dir);
-	}
-	return err;
-}
-
-static void tell_frozen(uint64_t us)
-{
-	if (isatty(STDERR_FILENO))
-		dprintf(STDERR_FILENO, "frozen for %lu.%03lu ms\n", us / 1000, us % 1000);
-}
-
-/* What several attempts of one dump have in common. */
-struct attempts {
-	unsigned int nr; /* that have failed so far */
-	uint64_t until; /* stats_now(): those that begin later are the last */
-	uint64_t frozen_us; /* by those that have failed */
-};
-
-/* Without a bound (--timeout 0) what passes by itself gets as long. */
-#define RETRY_SEC_DEFAULT 10
-/* How long the tree runs before the second attempt, and how often that doubles. */
-#define FIRST_PAUSE_MS 2
-#define PAUSE_DOUBLINGS 6u
-
-static int dump_once(const struct options *opts, struct attempts *attempts, bool *ret_again)
-{
-	struct dump *dump = dump_new(opts);
-	unsigned int said = log_error_count();
-	int err;
-
-	if (!dump)
-		return fail(-ENOMEM, "dump");
-	dump->mode = opts->leave_running && !notify_wanted(opts) ? DUMP_SHORT_FREEZE : DUMP_FULL;
-	dump->attempt = attempts->nr;
-	dump->retry_until = attempts->until;
-	err = watch_signals(dump);
-	if (!err)
-		err = open_images(dump);
-	if (!err && !attempts->nr)
-		err = notify_step(opts, "pre-dump", opts->pid);
-	if (!err)
-		err = save_and_release(dump);
-	attempts->frozen_us += dump->stats.dump.frozen_time;
-	dump->stats.dump.frozen_time = attempts->frozen_us;
-	if (!err)
-		stats_finish_dump(opts, opts->work_dir_fd, &dump->stats.dump);
-	if (!err && opts->leave_running)
-		tell_frozen(dump->stats.dump.frozen_time);
-	*ret_again = err < 0 && dump->try_again && log_error_count() == said;
-	/* Whoever fails says why; should one forget it, the person is not left without a word. */
-	if (err < 0 && !*ret_again && log_error_count() == said)
-		fail(err, "the dump of %d failed", opts->pid);
-	if (err < 0 && !*ret_again && attempts->nr && err != -EINTR)
-		log_error("the dump of %d was tried %u times (--timeout)", opts->pid, attempts->nr + 1);
-	dump_free(dump);
-	return err;
-}
-
-/* The tree runs for a moment. */
-static void pause_before_retry(struct attempts *attempts)
-{
-	interrupt_wait(FIRST_PAUSE_MS << MIN_OF(attempts->nr, PAUSE_DOUBLINGS));
-	attempts->nr++;
-}
-
-int dump_run(const struct options *opts)
-{
-	const uint64_t seconds = opts->timeout_sec ? opts->timeout_sec : RETRY_SEC_DEFAULT;
-	struct attempts attempts = { .until = stats_now() + seconds * 1000000 };
-	sigset_t old;
-	bool again;
-	int err;
-
-	interrupt_begin(&old);
-	while ((err = dump_once(opts, &attempts, &again)) < 0 && again)
-		pause_before_retry(&attempts);
-	if (!err && attempts.nr)
-		log_info("the dump was begun %u times, until what passes by itself had passed", attempts.nr + 1);
-	/* One that came too late to stop it: what was done is what the caller is told. */
-	interrupt_end(&old);
+	if (dump_is_check(dump))
+		return err;
+	/* A failure while there are blockers is one of them, as a rule: name them all. */
+	if (err && dump->blockers.nr)
+		err = report_blockers(dump);
+	finish(dump);
 	return err;
 }

@@ -85,6 +85,7 @@ enum dump_mode {
 struct dump {
 	const struct options *opts;
 	enum dump_mode mode;
+	const char *phase; /* that has begun last: dump/phases.c */
 	struct image_store *dir;
 	struct tree tree;
 	struct ns_set namespaces; /* that tasks are in */

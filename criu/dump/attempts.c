@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What a caller asks for: a dump, begun again while what stands in its way passes by itself; or a check. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+#include "dump/dump.h"
+#include "run/dump.h"
+#include "run/interrupt.h"
+#include "run/notify.h"
+#include "util/log.h"
+
+static void report_frozen(uint64_t us)
+{
+	if (isatty(STDERR_FILENO))
+		dprintf(STDERR_FILENO, "frozen for %lu.%03lu ms\n", us / 1000, us % 1000);
+}
+
+/* What several attempts of one dump have in common. */
+struct attempts {
+	unsigned int nr; /* that have failed so far */
+	uint64_t until; /* stats_now(): those that begin later are the last */
+	uint64_t frozen_us; /* by those that have failed */
+};
+
+/* Without a bound (--timeout 0) what passes by itself gets as long. */
+#define RETRY_SEC_DEFAULT 10
+/* How long the tree runs before the second attempt, and how often that doubles. */
+#define FIRST_PAUSE_MS 2
+#define PAUSE_DOUBLINGS 6u
+
+static int dump_once(const struct options *opts, struct attempts *attempts, bool *ret_again)
+{
+	struct dump *dump = dump_new(opts);
+	unsigned int said = log_error_count();
+	int err;
+
+	if (!dump)
+		return fail(-ENOMEM, "dump");
+	dump->mode = opts->leave_running && !notify_wanted(opts) ? DUMP_SHORT_FREEZE : DUMP_FULL;
+	dump->attempt = attempts->nr;
+	dump->retry_until = attempts->until;
+	err = dump_run_phases(dump);
+	attempts->frozen_us += dump->stats.dump.frozen_time;
+	dump->stats.dump.frozen_time = attempts->frozen_us;
+	if (!err)
+		stats_finish_dump(opts, opts->work_dir_fd, &dump->stats.dump);
+	if (!err && opts->leave_running)
+		report_frozen(dump->stats.dump.frozen_time);
+	*ret_again = err < 0 && dump->try_again && log_error_count() == said;
+	/* Whoever fails says why; should one forget it, the person is not left without a word. */
+	if (err < 0 && !*ret_again && log_error_count() == said)
+		fail(err, "the dump of %d failed (%s)", opts->pid, dump->phase);
+	if (err < 0 && !*ret_again && attempts->nr && err != -EINTR)
+		log_error("the dump of %d was tried %u times (--timeout)", opts->pid, attempts->nr + 1);
+	dump_free(dump);
+	return err;
+}
+
+/* The tree runs for a moment. */
+static void pause_before_retry(struct attempts *attempts)
+{
+	interrupt_wait(FIRST_PAUSE_MS << MIN_OF(attempts->nr, PAUSE_DOUBLINGS));
+	attempts->nr++;
+}
+
+int dump_run(const struct options *opts)
+{
+	const uint64_t seconds = opts->timeout_sec ? opts->timeout_sec : RETRY_SEC_DEFAULT;
+	struct attempts attempts = { .until = stats_now() + seconds * 1000000 };
+	sigset_t old;
+	bool again;
+	int err;
+
+	interrupt_begin(&old);
+	while ((err = dump_once(opts, &attempts, &again)) < 0 && again)
+		pause_before_retry(&attempts);
+	if (!err && attempts.nr)
+		log_info("the dump was begun %u times, until what passes by itself had passed", attempts.nr + 1);
+	/* One that came too late to stop it: what was done is what the caller is told. */
+	interrupt_end(&old);
+	return err;
+}
+
+int dump_check(const struct options *opts, void (*tell)(void *arg, const struct blocker *blocker), void *arg)
+{
+	struct dump *dump = dump_new(opts);
+	int err;
+
+	if (!dump)
+		return fail(-ENOMEM, "check");
+	dump->mode = DUMP_CHECK;
+	err = dump_run_phases(dump);
+	for (struct blocker *b = dump->blockers.first; b; b = b->next)
+		tell(arg, b);
+	if (!err)
+		err = (int)MIN_OF(dump->blockers.nr, (size_t)INT32_MAX);
+	dump_free(dump);
+	return err;
+}
