@@ -2,6 +2,7 @@
 /* What the files of this room share while dumping. */
 #pragma once
 #include "kernel/maps.h"
+#include "memory/page_run.h"
 #include "run/dump.h"
 #include "util/array.h"
 
@@ -15,3 +16,6 @@ int memory_arch_save(struct dump *dump, struct dump_task *dt, MmEntry *mm);
 void map_count_survey(const struct dump_task *dt);
 /* Fills dt->pages and dt->guards, by dt->maps. */
 int memory_scan_pages(struct dump *dump, struct dump_task *dt);
+/* classify_pages.c: every run of private pages, in rising order, by the scan; each within @vma. Ends when @fn fails. */
+typedef int (*page_run_fn)(void *arg, const VmaEntry *vma, const struct page_run *run);
+int memory_classify_pages(const struct dump_task *dt, const MmEntry *mm, page_run_fn fn, void *arg);

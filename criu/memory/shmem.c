@@ -9,12 +9,11 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 #include "image/pagemap.h"
+#include "memory/copy_pages.h"
 #include "pie/vma.h"
 #include "run/progress.h"
 #include "util/fds.h"
 #include "util/log.h"
-
-#define BUFFER_SIZE (1ul << 20)
 
 enum shm_sort shmem_sort(const struct stat *st, uint32_t fs_magic, const char *link)
 {
@@ -65,66 +64,56 @@ bool shmem_is_file(const struct dump *dump, uint32_t kdev, uint64_t ino)
 	return hash_get(&dump->huge_files, inode_key(kdev, ino), &known);
 }
 
-/* One stretch of data, page aligned, to the end of the pages image. */
-static int copy_data(struct dump *dump, int from, int to, uint64_t start, uint64_t end, uint64_t size, char *buffer,
-		     uint64_t *offset)
+/* Stretches of data are its runs; holes stay holes. */
+static int add_runs(struct page_copy *copy)
 {
-	while (start < end) {
-		uint64_t len = MIN_OF(end - start, BUFFER_SIZE), have = MIN_OF(len, size - start);
-		int err = pread_exact(from, buffer, have, start);
+	const struct page_origin *from = &copy->from;
 
-		if (err < 0)
-			return fail(err, "read shared memory");
-		/* The last page of a file whose size is no multiple of a page. */
-		for (uint64_t i = have; i < len; i++)
-			buffer[i] = 0;
-		err = pwrite_full(to, buffer, len, *offset);
-		if (err < 0)
-			return fail(err, "write the pages image");
-		progress_add(dump->opts->progress, len);
-		*offset += len;
-		start += len;
-	}
-	return 0;
-}
-
-static int save_data(struct dump *dump, int fd, uint64_t size, struct pagemap_writer *map,
-		     const struct image_extent *pages, char *buffer)
-{
-	uint64_t offset = pages->base;
-
-	for (off_t at = 0; (uint64_t)at < size;) {
-		off_t data = lseek(fd, at, SEEK_DATA), hole;
-		uint64_t start, end;
+	for (off_t at = 0; (uint64_t)at < from->size;) {
+		off_t data = lseek(from->fd, at, SEEK_DATA), hole;
+		struct page_run run = { .outcome = PAGES_WRITE };
 		int err;
 
 		if (data < 0 && errno == ENXIO)
 			break;
-		hole = data < 0 ? -1 : lseek(fd, data, SEEK_HOLE);
+		hole = data < 0 ? -1 : lseek(from->fd, data, SEEK_HOLE);
 		if (hole < 0)
 			return fail(-errno, "find the holes of shared memory");
-		start = ROUND_DOWN((uint64_t)data, PAGE_SZ);
-		end = ROUND_UP((uint64_t)hole, PAGE_SZ);
-		err = pagemap_add(map, start, (end - start) / PAGE_SZ, PAGEMAP_PRESENT);
-		if (err < 0)
-			return fail(err, "%s", image_store_error(dump->dir));
-		err = copy_data(dump, fd, pages->fd, start, end, size, buffer, &offset);
+		run.start = ROUND_DOWN((uint64_t)data, PAGE_SZ);
+		run.end = ROUND_UP((uint64_t)hole, PAGE_SZ);
+		err = copy->sink->ops->add_run(copy->sink, &run);
+		if (!err)
+			err = page_copy_add(copy, &run, true);
 		if (err)
 			return err;
-		dump->stats.dump.shpages_scanned += (end - start) / PAGE_SZ;
-		dump->stats.dump.shpages_written += (end - start) / PAGE_SZ;
-		at = end;
+		at = (off_t)run.end;
 	}
+	return 0;
+}
+
+static int save_data(struct dump *dump, struct page_copy *copy)
+{
+	int err = add_runs(copy);
+
+	if (err)
+		return err;
+	progress_expect(copy->progress, copy->bytes);
+	err = copy->sink->ops->begin(copy->sink, copy->bytes);
+	if (!err)
+		err = page_copy_run(copy);
+	if (err)
+		return err;
+	dump->stats.dump.shpages_scanned += copy->bytes / PAGE_SZ;
+	dump->stats.dump.shpages_written += copy->bytes / PAGE_SZ;
 	return 0;
 }
 
 int shmem_save(struct dump *dump, int local_fd, uint64_t size, uint32_t shmid)
 {
-	_cleanup_pagemap_writer_ struct pagemap_writer *map = NULL;
-	_cleanup_close_ int pages_fd = -1, fd = -1;
-	struct image_extent pages;
+	_cleanup_page_sink_ struct page_sink *sink = NULL;
+	_cleanup_close_ int fd = -1;
+	struct page_copy copy = { .progress = dump->opts->progress };
 	bool fresh = true;
-	char *buffer;
 	int err;
 
 	if (!hash_slot_of(&dump->segments_saved, shmid, &fresh))
@@ -135,19 +124,14 @@ int shmem_save(struct dump *dump, int local_fd, uint64_t size, uint32_t shmid)
 	fd = open_fmt(AT_FDCWD, O_RDONLY, "/proc/self/fd/%d", local_fd);
 	if (fd < 0)
 		return fail(fd, "open shared memory %u", shmid);
-	err = pagemap_create(dump->dir, IMAGE_SHMEM_PAGEMAP, shmid, &map, &pages);
-	if (err < 0)
-		return fail(err, "%s", image_store_error(dump->dir));
-	pages_fd = pages.fd;
-	buffer = mmap(NULL, BUFFER_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (buffer == MAP_FAILED)
-		return fail(-errno, "buffer for pages");
-	err = save_data(dump, fd, size, map, &pages, buffer);
-	munmap(buffer, BUFFER_SIZE);
+	err = page_sink_open(dump, IMAGE_SHMEM_PAGEMAP, shmid, &sink);
 	if (err)
 		return err;
-	err = pagemap_close(steal_ptr(&map));
-	return err < 0 ? fail(err, "%s", image_store_error(dump->dir)) : 0;
+	copy.sink = sink;
+	copy.from = (struct page_origin){ .name = "shared memory", .fd = fd, .size = size };
+	err = save_data(dump, &copy);
+	page_copy_free(&copy);
+	return err ? err : sink->ops->finish(steal_ptr(&sink));
 }
 
 /* hugetlbfs has no write(2). */

@@ -18,6 +18,7 @@
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "memory/dump_memory.h"
 #include "memory/memory.h"
 #include "pie/vma.h"
 #include "parasite_blob.h"
@@ -166,41 +167,24 @@ static int read_aside(struct dump_task *dt, struct snapshot *snap, uint64_t star
 }
 
 /* What there is to save, and what of it has to be put aside. */
-static int count_pages(struct dump_task *dt, const MmEntry *mm, struct snapshot *snap, uint64_t *ret_all,
-		       uint64_t *ret_aside)
+struct counting {
+	struct dump_task *dt;
+	struct snapshot *put_aside; /* NULL: it is only counted */
+	uint64_t all, aside;
+};
+
+static int count_run(void *arg, const VmaEntry *vma, const struct page_run *run)
 {
-	uint64_t all = 0, aside = 0;
-	size_t next = 0;
-	int err = 0;
+	struct counting *c = arg;
+	uint64_t len = run->end - run->start;
 
-	for (size_t i = 0; i < mm->n_vmas; i++) {
-		const VmaEntry *vma = mm->vmas[i];
-		bool lacks = snapshot_lacks(vma);
-
-		while (next < dt->pages.n && dt->pages.v[next].end <= vma->start)
-			next++;
-		if (!vma_has_private_pages(vma->status) || vma_is_droppable(vma->flags) || (vma->status & VMA_VDSO))
-			continue;
-		if (vma->status & VMA_AIO_RING) {
-			all += vma->end - vma->start;
-			aside += vma->end - vma->start;
-			if (snap && !err)
-				err = read_aside(dt, snap, vma->start, vma->end);
-			continue;
-		}
-		for (size_t j = next; !err && j < dt->pages.n && dt->pages.v[j].start < vma->end; j++) {
-			uint64_t start = MAX_OF(dt->pages.v[j].start, vma->start);
-			uint64_t end = MIN_OF(dt->pages.v[j].end, vma->end);
-
-			all += end - start;
-			aside += lacks ? end - start : 0;
-			if (lacks && snap)
-				err = read_aside(dt, snap, start, end);
-		}
-	}
-	*ret_all = all;
-	*ret_aside = aside;
-	return err;
+	if (!page_run_has_content(run) || (vma->status & VMA_VDSO))
+		return 0;
+	c->all += len;
+	if (!snapshot_lacks(vma))
+		return 0;
+	c->aside += len;
+	return c->put_aside ? read_aside(c->dt, c->put_aside, run->start, run->end) : 0;
 }
 
 static void drop(struct snapshot *snap)
@@ -215,17 +199,19 @@ static void drop(struct snapshot *snap)
 
 int memory_snapshot(struct dump *dump, struct dump_task *dt, const MmEntry *mm)
 {
+	struct counting c = { .dt = dt };
 	struct snapshot *snap;
-	uint64_t all, aside;
-	int err = count_pages(dt, mm, NULL, &all, &aside);
+	int err = memory_classify_pages(dt, mm, count_run, &c);
 
-	if (err || all < WORTH_IT || aside > ASIDE_MAX || tree_adopts(dump) || under_seccomp(dt) || maps_ring(mm))
+	if (err || c.all < WORTH_IT || c.aside > ASIDE_MAX || tree_adopts(dump) || under_seccomp(dt) || maps_ring(mm))
 		return err;
 	snap = dump_alloc(dump, sizeof(*snap));
 	if (!snap)
 		return fail(-ENOMEM, "snapshot");
 	snap->mem = -1;
-	err = count_pages(dt, mm, snap, &all, &aside);
+	c.put_aside = snap;
+	if (c.aside)
+		err = memory_classify_pages(dt, mm, count_run, &c);
 	if (!err)
 		err = make_copy(dt, &snap->pid);
 	if (!err)
@@ -238,7 +224,7 @@ int memory_snapshot(struct dump *dump, struct dump_task *dt, const MmEntry *mm)
 	/* -EAGAIN: there may be a limit of processes or of memory. Then it stays frozen a while longer. */
 	if (err && err != -EAGAIN)
 		return err;
-	log_info("no snapshot by fork: %lu MiB are saved while it is frozen", all >> 20);
+	log_info("no snapshot by fork: %lu MiB are saved while it is frozen", c.all >> 20);
 	return 0;
 }
 
