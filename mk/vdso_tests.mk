@@ -4,6 +4,7 @@
 VDSO_TEST_SRC   := $(wildcard test/unit/vdso_*.c)
 VDSO_UNIT_TESTS := $(VDSO_TEST_SRC:%.c=$(BUILD)/%)
 VDSO_ROOM_SRC   := criu/memory/vdso.c criu/memory/vdso_elf.c criu/memory/$(ARCH)/vdso_code.c criu/pie/restorer/vdso.c \
+	criu/memory/image_source.c criu/memory/page_view.c \
 	$(wildcard criu/image/*.c criu/util/*.c) criu/kernel/maps.c criu/kernel/proc_pid.c criu/kernel/proc_text.c \
 	criu/kernel/scan.c
 VDSO_ROOM_OBJS  := $(VDSO_ROOM_SRC:%.c=$(BUILD)/test/vdso/%.o)

@@ -5,8 +5,8 @@
  * memory. The kernel's tail only moves when a request ends, so a restore has as many end as it takes.
  */
 #pragma once
-#include "image/pagemap.h"
 #include "kernel/maps.h"
+#include "memory/page_source.h"
 #include "pie/wire.h"
 #include "run/dump.h"
 #include "run/restore.h"
@@ -23,7 +23,7 @@ int aio_save(struct dump *dump, struct dump_task *dt, MmEntry *mm);
 /* Check the contexts of a task against its mappings and pages; no side effect. */
 int aio_load(struct restore_task *rt, const struct pagemap *map);
 /* In the task: make its contexts, anywhere. */
-int aio_hand_over(struct restore *r, struct restore_task *rt, const struct pagemap *map, struct wire_task *wire);
+int aio_hand_over(struct restore *r, struct restore_task *rt, const struct page_source *source, struct wire_task *wire);
 /* Where the ring that is to be at @start waits. */
 uint64_t aio_waits_at(const struct wire_task *wire, uint64_t start);
 /* Append the ranges that must survive until the restorer moves them. Returns how many. */

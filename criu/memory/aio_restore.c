@@ -73,13 +73,11 @@ int aio_load(struct restore_task *rt, const struct pagemap *map)
 /* ---- hand over ---- */
 
 /* The ring as the image has it. */
-static int read_header(const struct restore_task *rt, const AioRingEntry *entry, const struct pagemap *map,
+static int read_header(const struct restore_task *rt, const AioRingEntry *entry, const struct page_source *source,
 		       struct aio_ring *ret)
 {
-	const struct pagemap_run *run = header_run(map, entry->id);
-	int err = run ? pread_exact(pagemap_source(map, run), ret, sizeof(*ret),
-				    (off_t)(run->offset + (entry->id - run->vaddr))) :
-			-EBADMSG;
+	const struct pagemap_run *run = header_run(source->map, entry->id);
+	int err = run ? source->ops->read(source, run, entry->id, ret, sizeof(*ret)) : -EBADMSG;
 
 	if (err)
 		return fail(err, "read the AIO ring at %#lx from the pages image", entry->id);
@@ -174,12 +172,12 @@ static int turn(aio_context_t ctx, const struct aio_ring *want)
 }
 
 /* The ring goes to @hole, which is reserved. */
-static int restore_context(const struct restore_task *rt, const AioRingEntry *entry, const struct pagemap *map,
+static int restore_context(const struct restore_task *rt, const AioRingEntry *entry, const struct page_source *source,
 			   uint64_t hole, struct wire_aio *ret)
 {
 	struct aio_ring saved;
 	aio_context_t ctx;
-	int err = read_header(rt, entry, map, &saved);
+	int err = read_header(rt, entry, source, &saved);
 
 	if (!err)
 		err = make_context(entry, saved.nr, &ctx);
@@ -215,7 +213,7 @@ static int reserve_room(struct restore *r, struct restore_task *rt, uint64_t *re
 	return 0;
 }
 
-int aio_hand_over(struct restore *r, struct restore_task *rt, const struct pagemap *map, struct wire_task *wire)
+int aio_hand_over(struct restore *r, struct restore_task *rt, const struct page_source *source, struct wire_task *wire)
 {
 	size_t n = rt->mm->n_aios;
 	struct wire_aio *aios = n ? wire_alloc(wire, n * sizeof(*aios)) : NULL;
@@ -226,7 +224,7 @@ int aio_hand_over(struct restore *r, struct restore_task *rt, const struct pagem
 		return 0;
 	err = aios ? reserve_room(r, rt, &at) : fail(-ENOMEM, "AIO contexts");
 	for (size_t i = 0; !err && i < n; i++) {
-		err = restore_context(rt, rt->mm->aios[i], map, at, &aios[i]);
+		err = restore_context(rt, rt->mm->aios[i], source, at, &aios[i]);
 		at += rt->mm->aios[i]->ring_len;
 	}
 	wire->aios = (uintptr_t)aios;

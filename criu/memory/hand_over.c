@@ -207,9 +207,11 @@ static size_t push_piece(const struct wire_task *wire, struct wire_io *io, const
 	return n;
 }
 
-/* What has come by inheritance is not read. Without @io they are counted only. */
-static size_t push_runs(struct restore *r, const struct wire_task *wire, const struct pagemap *map, struct wire_io *io)
+/* What waits in memory already is not read. Without @io they are counted only, in *ret_n. */
+static int push_runs(struct restore *r, const struct wire_task *wire, const struct page_source *source,
+		     struct wire_io *io, size_t *ret_n)
 {
+	const struct pagemap *map = source->map;
 	size_t n = 0;
 
 	for (size_t i = 0; i < map->nr_runs; i++) {
@@ -217,41 +219,35 @@ static size_t push_runs(struct restore *r, const struct wire_task *wire, const s
 		uint64_t at = run->vaddr, end = at + run->nr_pages * PAGE_SZ, stop;
 
 		while ((at = premap_missing(r->process.premap, at, end, &stop)) < end) {
-			struct wire_io piece = { .addr = at,
-						 .len = stop - at,
-						 .offset = run->offset + (at - run->vaddr),
-						 .fd = pagemap_source(map, run) };
+			struct wire_io piece = { .addr = at, .len = stop - at };
+			struct page_place place;
 
+			if (!page_source_direct(source, run, at, &place))
+				return fail(-EOPNOTSUPP,
+					    "pages at %lx: they are in no file, and nobody has supplied them", at);
+			piece.fd = place.fd;
+			piece.offset = place.offset;
 			n += push_piece(wire, io ? io + n : NULL, &piece);
 			at = stop;
 		}
 	}
-	return n;
+	*ret_n = n;
+	return 0;
 }
 
-static int fill_ios(struct restore *r, struct wire_task *wire, const struct pagemap *map)
+static int fill_ios(struct restore *r, struct wire_task *wire, const struct page_source *source)
 {
-	size_t n = push_runs(r, wire, map, NULL);
-	struct wire_io *io = wire_alloc(wire, (n + 1) * sizeof(*io));
+	struct wire_io *io;
+	size_t n;
+	int err = push_runs(r, wire, source, NULL, &n);
 
+	if (err)
+		return err;
+	io = wire_alloc(wire, (n + 1) * sizeof(*io));
 	if (!io)
 		return fail(-ENOMEM, "page map");
-	push_runs(r, wire, map, io);
 	wire->ios = (uintptr_t)io;
-	wire->nr_ios = n;
-	return 0;
-}
-
-static int keep_sources(struct restore *r, struct pagemap *map)
-{
-	for (size_t i = 0; i < map->nr_sources; i++) {
-		if (map->sources[i] < 0)
-			continue;
-		map->sources[i] = move_fd_above(map->sources[i], r->service_base);
-		if (map->sources[i] < 0)
-			return fail(map->sources[i], "keep the pages image open");
-	}
-	return 0;
+	return push_runs(r, wire, source, io, &wire->nr_ios);
 }
 
 /* Marks of the address space: all at once, checked against each other by the kernel (PR_SET_MM_MAP, prctl(2)). */
@@ -292,28 +288,28 @@ static int fill_mm_map(struct restore *r, struct restore_task *rt, struct wire_t
 
 int memory_hand_over(struct restore *r, struct restore_task *rt, struct wire_task *wire)
 {
-	struct pagemap *map;
-	int err = pagemap_load(r->dir, IMAGE_PAGEMAP, rt->t.pid, &map);
+	struct page_source *source;
+	int err = page_source_open_task(r, rt, &source);
 
-	if (err < 0)
-		return fail(err, "%s", image_store_error(r->dir));
-	err = keep_sources(r, map);
+	if (err)
+		return err;
+	err = source->ops->move_fds(source, r->service_base);
 	if (!err)
-		err = vdso_plan_with(r, rt, map, wire);
+		err = vdso_plan(r, rt, source, wire);
 	if (!err)
-		err = premap_settle(r->process.premap, map, wire);
+		err = premap_settle(r->process.premap, source, wire);
 	if (!err)
-		err = aio_hand_over(r, rt, map, wire);
+		err = aio_hand_over(r, rt, source, wire);
 	if (!err)
 		err = fill_vmas(r, rt, wire);
 	if (!err)
-		err = fill_ios(r, wire, map);
+		err = fill_ios(r, wire, source);
 	if (!err)
 		err = fill_mm_map(r, rt, wire);
 	if (!err)
 		err = memory_arch_hand_over(rt, wire);
 	wire->mlock_future = rt->mm->mlock_future;
 	wire->thp_disabled = rt->mm->has_thp_disabled && rt->mm->thp_disabled;
-	/* The map's descriptors live on in the restorer: pagemap_free() would close them. */
+	/* It is not closed: its descriptors live on in the restorer. */
 	return err;
 }

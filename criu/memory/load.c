@@ -3,9 +3,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <sys/mman.h>
-#include "image/pagemap.h"
 #include "memory/aio.h"
 #include "memory/memory.h"
+#include "memory/page_source.h"
 #include "memory/shmem.h"
 #include "memory/premap.h"
 #include "memory/restore_memory.h"
@@ -116,7 +116,8 @@ static int check_pages(struct restore_task *rt, const struct pagemap *map)
 
 int memory_load(struct restore *r, struct restore_task *rt)
 {
-	_cleanup_pagemap_ struct pagemap *map = NULL;
+	_cleanup_page_source_ struct page_source *source = NULL;
+	const struct pagemap *map;
 	uint64_t end = 0;
 	char who[64];
 	int err;
@@ -140,9 +141,10 @@ int memory_load(struct restore *r, struct restore_task *rt)
 	snprintf(who, sizeof(who), "mm-%d.img: the executable", rt->t.pid);
 	if (!restore_file(r, rt->mm->exe_file_id, who))
 		return -EBADMSG;
-	err = pagemap_load(r->dir, IMAGE_PAGEMAP, rt->t.pid, &map);
-	if (err < 0)
-		return fail(err, "%s", image_store_error(r->dir));
+	err = page_source_open_task(r, rt, &source);
+	if (err)
+		return err;
+	map = source->map;
 	rt->nr_runs = map->nr_runs;
 	for (size_t i = 0; i < map->nr_runs; i++)
 		progress_expect(r->opts->progress, map->runs[i].nr_pages * PAGE_SZ);

@@ -6,7 +6,7 @@
  * areas that fit a mapping of its own; what in them differs from its own image goes before the restorer takes over.
  */
 #pragma once
-#include "image/pagemap.h"
+#include "memory/page_source.h"
 #include "memory/restore_memory.h"
 #include "pie/wire.h"
 #include "run/restore.h"
@@ -42,14 +42,6 @@ struct premap {
 	size_t more_runs; /* so many more reads the restorer may have to do, as what does not come by reading splits them */
 };
 
-/* Pages of one image, to be looked at. */
-struct premap_pages {
-	struct pagemap *map;
-	void **mem; /* by source: the pages image, mapped */
-	size_t *len;
-	_Atomic uint64_t *bytes_read; /* what the tool's progress line counts */
-};
-
 static inline bool premap_bit(const uint64_t *bits, uint64_t i)
 {
 	return bits[i / 64] >> i % 64 & 1;
@@ -63,17 +55,9 @@ int premap_link(struct restore *r);
 /* The area whose pages are those of @vma, or NULL. */
 struct premap_area *premap_find(struct premap *p, const VmaEntry *vma);
 
-int premap_pages_open(struct pagemap *map, struct premap_pages *ret_pages);
-void premap_pages_close(struct premap_pages *pages);
-/* A page of the image; @run holds it. */
-static inline const void *premap_page(const struct premap_pages *p, const struct pagemap_run *run, uint64_t addr)
-{
-	return (const char *)p->mem[run->source] + run->offset + (addr - run->vaddr);
-}
-
 /* premap_settle.c, of restore_process.premap, which is NULL where the tree is a single task. */
-/* In the task, when its children exist: leave in the areas only pages that are as in its image, @map. */
-int premap_settle(struct premap *p, struct pagemap *map, struct wire_task *wire);
+/* In the task, when its children exist: leave in the areas only pages that are as in @source. */
+int premap_settle(struct premap *p, const struct page_source *source, struct wire_task *wire);
 /* Where pages of this VMA wait, 0: nowhere. After premap_settle. */
 uint64_t premap_address(struct premap *p, const VmaEntry *vma);
 /* From @addr on, up to @end: the first page that does not wait already; and *ret_end, where one does again. */

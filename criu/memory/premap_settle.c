@@ -20,7 +20,7 @@ static int drop(struct premap_area *a, uint64_t start, uint64_t end)
 	return 0;
 }
 
-static int settle_vma(const struct premap_pages *pages, struct premap_hull *h, struct premap_area *a,
+static int settle_vma(const struct page_view *pages, struct premap_hull *h, struct premap_area *a,
 		      struct wire_task *wire)
 {
 	const VmaEntry *v = h->vma;
@@ -41,7 +41,7 @@ static int settle_vma(const struct premap_pages *pages, struct premap_hull *h, s
 		while (run && run < runs_end && run->vaddr + run->nr_pages * PAGE_SZ <= at)
 			run++;
 		if (run && run < runs_end && run->vaddr <= at && (run->flags & PAGEMAP_PRESENT) &&
-		    !memcmp((void *)(uintptr_t)(a->at + i * PAGE_SZ), premap_page(pages, run, at), PAGE_SZ)) {
+		    !memcmp((void *)(uintptr_t)(a->at + i * PAGE_SZ), page_view_at(pages, run, at), PAGE_SZ)) {
 			kept++;
 			continue;
 		}
@@ -59,14 +59,15 @@ static int settle_vma(const struct premap_pages *pages, struct premap_hull *h, s
 	return err ? err : drop(a, drop_from, drop_to);
 }
 
-int premap_settle(struct premap *p, struct pagemap *map, struct wire_task *wire)
+int premap_settle(struct premap *p, const struct page_source *source, struct wire_task *wire)
 {
-	struct premap_pages pages;
+	struct page_view pages;
 	int err;
 
-	if (!p || !p->areas.n)
+	/* Without a view no area has been made. */
+	if (!p || !p->areas.n || !source->ops->view)
 		return 0;
-	err = premap_pages_open(map, &pages);
+	err = source->ops->view(source, &pages);
 	if (err)
 		return err;
 	for (size_t i = 0; !err && i < p->nr_hulls; i++) {
@@ -75,7 +76,7 @@ int premap_settle(struct premap *p, struct pagemap *map, struct wire_task *wire)
 		if (a)
 			err = settle_vma(&pages, &p->hulls[i], a, wire);
 	}
-	premap_pages_close(&pages);
+	page_view_close(&pages);
 	return err;
 }
 

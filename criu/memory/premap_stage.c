@@ -20,89 +20,114 @@ static uint64_t run_end(const struct pagemap_run *run)
 	return run->vaddr + run->nr_pages * PAGE_SZ;
 }
 
+/* What a process stages for the tasks that it is going to fork. */
+struct staging {
+	struct restore *r;
+	struct premap *p;
+	const struct page_source *source; /* of its own task */
+	struct page_view own;
+};
+
 /* ---- what is shared ---- */
 
-/* Pages that both have in [at, end): the next such piece. */
-static bool next_common(const struct pagemap *a, const struct pagemap *b, const struct pagemap_run **run_a,
-			const struct pagemap_run **run_b, uint64_t *at, uint64_t end, uint64_t *ret_end)
+/* A mapping of the task, one of a child of it that fits, and the addresses that both have. */
+struct pair {
+	const struct page_view *own, *child;
+	struct premap_hull *h;
+	uint64_t start, end;
+};
+
+/* A stretch of pages that both have, all of it in one run of either. */
+struct common {
+	const struct pagemap_run *own, *child; /* NULL: there are no more */
+	uint64_t start, end;
+};
+
+static bool is_past(const struct pagemap *map, const struct pagemap_run *run)
 {
-	const struct pagemap_run *x = *run_a, *y = *run_b;
+	return !run || run == map->runs + map->nr_runs;
+}
 
-	while (x && y && x < a->runs + a->nr_runs && y < b->runs + b->nr_runs && *at < end) {
-		uint64_t start = MAX_OF(*at, MAX_OF(x->vaddr, y->vaddr));
-		uint64_t stop = MIN_OF(end, MIN_OF(run_end(x), run_end(y)));
-		bool both = (x->flags & PAGEMAP_PRESENT) && (y->flags & PAGEMAP_PRESENT);
+static struct common common_begin(const struct pair *pair)
+{
+	return (struct common){
+		.own = pagemap_find(pair->own->map, pair->start),
+		.child = pagemap_find(pair->child->map, pair->start),
+		.end = pair->start,
+	};
+}
 
-		*run_a = x;
-		*run_b = y;
-		if (run_end(x) <= run_end(y))
-			x++;
-		else
-			y++;
-		if (start < stop && both) {
-			*at = start;
-			*ret_end = stop;
+/* The next one behind @c. */
+static bool common_next(const struct pair *pair, struct common *c)
+{
+	while (!is_past(pair->own->map, c->own) && !is_past(pair->child->map, c->child) && c->end < pair->end) {
+		uint64_t start = MAX_OF(c->end, MAX_OF(c->own->vaddr, c->child->vaddr));
+		uint64_t end = MIN_OF(pair->end, MIN_OF(run_end(c->own), run_end(c->child)));
+
+		if (start < end && (c->own->flags & c->child->flags & PAGEMAP_PRESENT)) {
+			c->start = start;
+			c->end = end;
 			return true;
 		}
+		if (run_end(c->own) <= run_end(c->child))
+			c->own++;
+		else
+			c->child++;
 	}
 	return false;
 }
 
-/* Compare every @stride-th common page. Returns how many are equal; a stride of 1 notes them in @shared. */
-static uint64_t compare(const struct premap_pages *own, const struct premap_pages *child, uint64_t start, uint64_t end,
-			uint64_t stride, struct premap_hull *h, uint64_t *ret_common)
+/* Compare every @stride-th common page (0: none). Returns how many are equal; a stride of 1 notes them in @shared. */
+static uint64_t compare(const struct pair *pair, uint64_t stride, uint64_t *ret_common)
 {
-	const struct pagemap_run *x = pagemap_find(own->map, start), *y = pagemap_find(child->map, start);
-	uint64_t at = start, stop, common = 0, equal = 0;
+	struct common c = common_begin(pair);
+	struct premap_hull *h = pair->h;
+	uint64_t common = 0, equal = 0;
 
-	for (; next_common(own->map, child->map, &x, &y, &at, end, &stop); at = stop) {
-		for (uint64_t page = at; stride && page < stop; page += PAGE_SZ) {
+	for (; common_next(pair, &c); common += (c.end - c.start) / PAGE_SZ) {
+		for (uint64_t page = c.start; stride && page < c.end; page += PAGE_SZ) {
 			uint64_t i = (page - h->vma->start) / PAGE_SZ;
 
-			if ((common + (page - at) / PAGE_SZ) % stride || (h->shared && premap_bit(h->shared, i)))
+			if ((common + (page - c.start) / PAGE_SZ) % stride || (h->shared && premap_bit(h->shared, i)))
 				continue;
-			if (memcmp(premap_page(own, x, page), premap_page(child, y, page), PAGE_SZ))
+			if (memcmp(page_view_at(pair->own, c.own, page), page_view_at(pair->child, c.child, page),
+				   PAGE_SZ))
 				continue;
 			equal++;
 			if (stride == 1)
 				h->shared[i / 64] |= BIT(i % 64);
 		}
-		common += (stop - at) / PAGE_SZ;
 	}
 	*ret_common = common;
 	return equal;
 }
 
-static int compare_vma(const struct premap_pages *own, const struct premap_pages *child, struct premap_hull *h,
-		       const VmaEntry *v)
+static int compare_pair(const struct pair *pair)
 {
-	uint64_t start = MAX_OF(h->vma->start, v->start), end = MIN_OF(h->vma->end, v->end), common, ignored;
+	struct premap_hull *h = pair->h;
+	uint64_t common, ignored;
 
-	compare(own, child, start, end, 0, h, &common);
-	if (!common ||
-	    (common > SAMPLES && !h->shared && !compare(own, child, start, end, common / SAMPLES + 1, h, &ignored)))
+	compare(pair, 0, &common);
+	if (!common || (common > SAMPLES && !h->shared && !compare(pair, common / SAMPLES + 1, &ignored)))
 		return 0;
 	if (!h->shared)
 		h->shared = calloc((h->vma->end - h->vma->start) / PAGE_SZ / 64 + 1, sizeof(*h->shared));
 	if (!h->shared)
 		return fail(-ENOMEM, "map of shared pages");
-	compare(own, child, start, end, 1, h, &ignored);
+	compare(pair, 1, &ignored);
 	return 0;
 }
 
-typedef int (*pair_fn)(const struct premap_pages *own, const struct premap_pages *child, struct premap_hull *h,
-		       const VmaEntry *v);
-
-static int found(const struct premap_pages *own, const struct premap_pages *child, struct premap_hull *h,
-		 const VmaEntry *v)
+static int found(const struct pair *pair)
 {
 	return 1;
 }
 
-/* Every pair of VMAs that lie over each other and fit. */
-static int for_each_pair(struct premap *p, const struct premap *c, const struct premap_pages *own,
-			 const struct premap_pages *child, pair_fn fn)
+/* Every pair of mappings that lie over each other and fit. @child is NULL as long as it takes no pages to tell. */
+static int for_each_pair(struct staging *s, const struct premap *c, const struct page_view *child,
+			 int (*fn)(const struct pair *))
 {
+	struct premap *p = s->p;
 	size_t i = 0;
 
 	for (size_t k = 0; k < c->nr_hulls; k++) {
@@ -111,7 +136,13 @@ static int for_each_pair(struct premap *p, const struct premap *c, const struct 
 		while (i < p->nr_hulls && p->hulls[i].vma->end <= v->start)
 			i++;
 		for (size_t j = i; j < p->nr_hulls && p->hulls[j].vma->start < v->end; j++) {
-			int err = premap_fits(p->hulls[j].vma, v) ? fn(own, child, &p->hulls[j], v) : 0;
+			struct premap_hull *h = &p->hulls[j];
+			struct pair pair = { .own = &s->own,
+					     .child = child,
+					     .h = h,
+					     .start = MAX_OF(h->vma->start, v->start),
+					     .end = MIN_OF(h->vma->end, v->end) };
+			int err = premap_fits(h->vma, v) ? fn(&pair) : 0;
 
 			if (err)
 				return err;
@@ -120,34 +151,31 @@ static int for_each_pair(struct premap *p, const struct premap *c, const struct 
 	return 0;
 }
 
-static int compare_child(struct restore *r, struct premap *p, const struct premap_pages *own, struct restore_task *rt)
+static int compare_child(struct staging *s, struct restore_task *rt)
 {
-	_cleanup_pagemap_ struct pagemap *map = NULL;
-	struct premap_pages child;
+	_cleanup_page_source_ struct page_source *source = NULL;
+	struct page_view child;
 	int err;
 
-	if (!for_each_pair(p, rt->memory, NULL, NULL, found))
+	if (!for_each_pair(s, rt->memory, NULL, found))
 		return 0;
-	err = pagemap_load(r->dir, IMAGE_PAGEMAP, rt->t.pid, &map);
-	if (err < 0)
-		return fail(err, "%s", image_store_error(r->dir));
-	err = premap_pages_open(map, &child);
+	err = page_source_open_task(s->r, rt, &source);
+	if (!err)
+		err = source->ops->view(source, &child);
 	if (err)
 		return err;
-	err = for_each_pair(p, rt->memory, own, &child, compare_vma);
-	premap_pages_close(&child);
+	err = for_each_pair(s, rt->memory, &child, compare_pair);
+	page_view_close(&child);
 	return err;
 }
 
 /* All that inherit from this process: what it forks, and what its helpers and those that live in its memory do. */
-static int compare_children(struct restore *r, struct premap *p, const struct premap_pages *own,
-			    const struct restore_task *by)
+static int compare_children(struct staging *s, const struct restore_task *by)
 {
 	int err = 0;
 
-	for (struct restore_task *child = by->forks; !err && child; child = child->next_forked) {
-		err = child->memory ? compare_child(r, p, own, child) : compare_children(r, p, own, child);
-	}
+	for (struct restore_task *child = by->forks; !err && child; child = child->next_forked)
+		err = child->memory ? compare_child(s, child) : compare_children(s, child);
 	return err;
 }
 
@@ -220,123 +248,117 @@ static int area_new(struct restore *r, struct premap *p, const struct premap_hul
 
 /* ---- loading ---- */
 
-static int read_in(struct premap_area *a, int fd, const struct pagemap_run *run, uint64_t start, uint64_t end)
+/* Shared pages of one mapping, into its area. @huge: whole huge pages only. */
+struct loading {
+	const struct staging *s;
+	struct premap_hull *h;
+	struct premap_area *a;
+	bool huge;
+};
+
+static void *place_in(const struct premap_area *a, uint64_t addr)
 {
-	int err = end > start ? pread_exact(fd, (void *)(uintptr_t)(a->at + (start - a->start)), end - start,
-					    run->offset + (start - run->vaddr)) :
-				0;
+	return (void *)(uintptr_t)(a->at + (addr - a->start));
+}
+
+static int read_in(const struct loading *l, const struct pagemap_run *run, uint64_t start, uint64_t end)
+{
+	const struct page_source *source = l->s->source;
+	int err = source->ops->read(source, run, start, place_in(l->a, start), end - start);
 
 	if (err < 0)
 		return fail(err, "read shared pages at %lx", start);
 	for (uint64_t at = start; at < end; at += PAGE_SZ) {
-		uint64_t i = (at - a->start) / PAGE_SZ;
+		uint64_t i = (at - l->a->start) / PAGE_SZ, k = (at - l->h->vma->start) / PAGE_SZ;
 
-		a->loaded[i / 64] |= BIT(i % 64);
+		l->a->loaded[i / 64] |= BIT(i % 64);
+		l->h->shared[k / 64] &= ~BIT(k % 64);
 	}
+	atomic_fetch_add(&l->s->r->shared->words.bytes, end - start);
 	return 0;
 }
 
-static void done(struct premap_hull *h, uint64_t start, uint64_t end)
-{
-	for (uint64_t at = start; at < end; at += PAGE_SZ) {
-		uint64_t i = (at - h->vma->start) / PAGE_SZ;
-
-		h->shared[i / 64] &= ~BIT(i % 64);
-	}
-}
-
 /* Is the page already there, from our own maker? */
-static bool is_there(const struct premap_pages *own, const struct pagemap_run *run, const struct premap_area *a,
-		     uint64_t at)
+static bool is_there(const struct loading *l, const struct pagemap_run *run, uint64_t at)
 {
-	return premap_bit(a->loaded, (at - a->start) / PAGE_SZ) &&
-	       !memcmp((void *)(uintptr_t)(a->at + (at - a->start)), premap_page(own, run, at), PAGE_SZ);
+	return premap_bit(l->a->loaded, (at - l->a->start) / PAGE_SZ) &&
+	       !memcmp(place_in(l->a, at), page_view_at(&l->s->own, run, at), PAGE_SZ);
 }
 
-/* Shared pages of one run, in [at, end). @huge: whole huge pages only. */
-static int load_run(const struct premap_pages *own, const struct pagemap_run *run, struct premap_hull *h,
-		    struct premap_area *a, uint64_t at, uint64_t end, bool huge)
+/* Those of one run, in [at, end). */
+static int load_run(const struct loading *l, const struct pagemap_run *run, uint64_t at, uint64_t end)
 {
-	int fd = pagemap_source(own->map, run), err = 0;
+	int err = 0;
 
 	while (!err && at < end) {
 		uint64_t start = at, stop;
 
-		for (; at < end && premap_bit(h->shared, (at - h->vma->start) / PAGE_SZ) && !is_there(own, run, a, at);)
+		while (at < end && premap_bit(l->h->shared, (at - l->h->vma->start) / PAGE_SZ) && !is_there(l, run, at))
 			at += PAGE_SZ;
 		stop = at;
-		if (huge) {
+		if (l->huge) {
 			/* By the area's own borders: in its final place they are the target's, too. */
 			start = ROUND_UP(start, HUGE_PAGE_SZ);
 			stop = ROUND_DOWN(stop, HUGE_PAGE_SZ);
 		}
-		if (start < stop) {
-			err = read_in(a, fd, run, start, stop);
-			atomic_fetch_add(own->bytes_read, stop - start);
-			done(h, start, stop);
-		}
+		if (start < stop)
+			err = read_in(l, run, start, stop);
 		at += at < end ? PAGE_SZ : 0;
 	}
 	return err;
 }
 
-static int load_hull(const struct premap_pages *own, struct premap_hull *h, struct premap_area *a, bool huge)
+static int load_hull(const struct loading *l)
 {
-	const struct pagemap_run *run = pagemap_find(own->map, h->vma->start);
-	const struct pagemap_run *last = own->map->runs + own->map->nr_runs;
+	const struct pagemap *map = l->s->own.map;
+	const struct pagemap_run *run = pagemap_find(map, l->h->vma->start), *last = map->runs + map->nr_runs;
 	int err = 0;
 
-	for (; !err && run && run < last && run->vaddr < h->vma->end; run++)
+	for (; !err && run && run < last && run->vaddr < l->h->vma->end; run++)
 		if (run->flags & PAGEMAP_PRESENT)
-			err = load_run(own, run, h, a, MAX_OF(run->vaddr, h->vma->start),
-				       MIN_OF(run_end(run), h->vma->end), huge);
+			err = load_run(l, run, MAX_OF(run->vaddr, l->h->vma->start),
+				       MIN_OF(run_end(run), l->h->vma->end));
 	return err;
 }
 
-static int stage_hulls(struct restore *r, struct premap *p, const struct premap_pages *own)
+static int stage_hull(struct staging *s, struct premap_hull *h, bool thp)
 {
-	int err = 0, thp = prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0);
+	struct loading l = { .s = s, .h = h, .a = premap_find(s->p, h->vma), .huge = true };
+	int err = l.a ? 0 : area_new(s->r, s->p, h, &l.a);
 
-	for (size_t i = 0; !err && i < p->nr_hulls; i++) {
-		struct premap_hull *h = &p->hulls[i];
-		struct premap_area *a = h->shared ? premap_find(p, h->vma) : NULL;
-
-		if (!h->shared)
-			continue;
-		if (!a)
-			err = area_new(r, p, h, &a);
-		if (!err)
-			err = load_hull(own, h, a, true);
-		/* Where only some pages of a block are shared a huge page would take memory that nobody had. */
-		if (!err && thp <= 0)
-			prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
-		if (!err)
-			err = load_hull(own, h, a, false);
-		if (thp <= 0)
-			prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0);
-		err = err == -EAGAIN ? 0 : err;
-		free(h->shared);
-		h->shared = NULL;
-	}
-	return err;
+	if (!err)
+		err = load_hull(&l);
+	/* Where only some pages of a block are shared a huge page would take memory that nobody had. */
+	if (!err && thp)
+		prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
+	l.huge = false;
+	if (!err)
+		err = load_hull(&l);
+	if (thp)
+		prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0);
+	free(h->shared);
+	h->shared = NULL;
+	return err == -EAGAIN ? 0 : err;
 }
 
 static int stage(struct restore *r, struct restore_task *rt, struct premap *p)
 {
-	_cleanup_pagemap_ struct pagemap *map = NULL;
-	struct premap_pages own;
-	int err = pagemap_load(r->dir, IMAGE_PAGEMAP, rt->t.pid, &map);
+	_cleanup_page_source_ struct page_source *source = NULL;
+	struct staging s = { .r = r, .p = p };
+	bool thp = prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0) <= 0;
+	int err = page_source_open_task(r, rt, &source);
 
-	if (err < 0)
-		return fail(err, "%s", image_store_error(r->dir));
-	err = premap_pages_open(map, &own);
+	if (err || !source->ops->view)
+		return err;
+	s.source = source;
+	err = source->ops->view(source, &s.own);
 	if (err)
 		return err;
-	own.bytes_read = &r->shared->words.bytes;
-	err = compare_children(r, p, &own, rt);
-	if (!err)
-		err = stage_hulls(r, p, &own);
-	premap_pages_close(&own);
+	err = compare_children(&s, rt);
+	for (size_t i = 0; !err && i < p->nr_hulls; i++)
+		if (p->hulls[i].shared)
+			err = stage_hull(&s, &p->hulls[i], thp);
+	page_view_close(&s.own);
 	return err;
 }
 

@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
-#include "image/pagemap.h"
 #include "memory/copy_pages.h"
+#include "memory/page_source.h"
 #include "pie/vma.h"
 #include "run/progress.h"
 #include "util/fds.h"
@@ -134,63 +134,84 @@ int shmem_save(struct dump *dump, int local_fd, uint64_t size, uint32_t shmid)
 	return err ? err : sink->ops->finish(steal_ptr(&sink));
 }
 
-/* hugetlbfs has no write(2). */
-static int fill_mapped(int from, uint64_t offset, int fd, uint64_t at, uint64_t len, uint64_t page)
+/* A part of a run, and the file that it is to be in, at its own address. */
+struct filling {
+	const struct page_source *source;
+	const struct pagemap_run *run;
+	uint64_t len;
+	int fd;
+	uint64_t map_size; /* what mappings of the file are multiples of */
+	bool by_mapping; /* hugetlbfs has no write(2) */
+};
+
+static int fill_mapped(const struct filling *f)
 {
-	uint64_t start = ROUND_DOWN(at, page), end = ROUND_UP(at + len, page);
-	char *p = mmap(NULL, end - start, PROT_READ | PROT_WRITE, MAP_SHARED, fd, start);
+	const struct pagemap_run *run = f->run;
+	uint64_t start = ROUND_DOWN(run->vaddr, f->map_size), end = ROUND_UP(run->vaddr + f->len, f->map_size);
+	char *p = mmap(NULL, end - start, PROT_READ | PROT_WRITE, MAP_SHARED, f->fd, (off_t)start);
 	int err;
 
 	if (p == MAP_FAILED)
 		return -errno;
-	err = pread_exact(from, p + (at - start), len, offset);
+	err = f->source->ops->read(f->source, run, run->vaddr, p + (run->vaddr - start), f->len);
 	munmap(p, end - start);
 	return err;
 }
 
+static int fill_run(const struct filling *f)
+{
+	struct page_place place;
+
+	if (!f->by_mapping && page_source_direct(f->source, f->run, f->run->vaddr, &place))
+		return copy_range(place.fd, (off_t)place.offset, f->fd, (off_t)f->run->vaddr, f->len);
+	return fill_mapped(f);
+}
+
 int shmem_check(struct restore *r, uint32_t shmid)
 {
-	struct pagemap *map = NULL;
+	_cleanup_page_source_ struct page_source *source = NULL;
 	bool fresh;
 	int err;
 
 	if (!hash_slot_of(&r->plan.segments_checked, shmid, &fresh))
 		return fail(-ENOMEM, "shared memory");
-	err = fresh ? pagemap_load(r->dir, IMAGE_SHMEM_PAGEMAP, shmid, &map) : -ENOENT;
-	if (!err)
-		pagemap_free(map);
-	return err < 0 && err != -ENOENT ? fail(err, "%s", image_store_error(r->dir)) : 0;
+	err = fresh ? page_source_open(r, IMAGE_SHMEM_PAGEMAP, shmid, &source) : -ENOENT;
+	return err == -ENOENT ? 0 : err;
+}
+
+static int fill_runs(struct restore *r, struct filling *f, uint64_t size)
+{
+	const struct pagemap *map = f->source->map;
+	int err = 0;
+
+	for (size_t i = 0; !err && i < map->nr_runs; i++) {
+		f->run = &map->runs[i];
+		if (!(f->run->flags & PAGEMAP_PRESENT) || f->run->vaddr >= size)
+			continue;
+		f->len = MIN_OF(f->run->nr_pages * PAGE_SZ, size - f->run->vaddr);
+		err = fill_run(f);
+		progress_expect(r->opts->progress, f->len);
+		progress_add(r->opts->progress, f->len);
+		r->stats.restore.pages_restored += f->run->nr_pages;
+	}
+	return err;
 }
 
 int shmem_fill(struct restore *r, uint32_t shmid, int fd)
 {
-	struct pagemap *map = NULL;
+	_cleanup_page_source_ struct page_source *source = NULL;
+	struct filling f = { .fd = fd };
+	struct statfs fs;
 	struct stat st;
-	int err = pagemap_load(r->dir, IMAGE_SHMEM_PAGEMAP, shmid, &map);
+	int err = page_source_open(r, IMAGE_SHMEM_PAGEMAP, shmid, &source);
 
-	if (err == -ENOENT)
-		return 0; /* nothing was ever written to it */
-	if (err < 0)
-		return fail(err, "%s", image_store_error(r->dir));
-	err = fstat(fd, &st) < 0 ? fail(-errno, "fstat") : 0;
-	for (size_t i = 0; !err && i < map->nr_runs; i++) {
-		const struct pagemap_run *run = &map->runs[i];
-		struct statfs fs;
-		uint64_t len;
-
-		if (!(run->flags & PAGEMAP_PRESENT) || run->vaddr >= (uint64_t)st.st_size)
-			continue;
-		len = MIN_OF(run->nr_pages * PAGE_SZ, st.st_size - run->vaddr);
-		if (st.st_blksize > (blksize_t)PAGE_SZ && !fstatfs(fd, &fs) && fs.f_type == HUGETLBFS_MAGIC)
-			err = fill_mapped(pagemap_source(map, run), run->offset, fd, run->vaddr, len, st.st_blksize);
-		else
-			err = copy_range(pagemap_source(map, run), run->offset, fd, run->vaddr, len);
-		if (err < 0)
-			fail(err, "fill shared memory %u", shmid);
-		progress_expect(r->opts->progress, len);
-		progress_add(r->opts->progress, len);
-		r->stats.restore.pages_restored += run->nr_pages;
-	}
-	pagemap_free(map);
-	return err;
+	if (err)
+		return err == -ENOENT ? 0 : err; /* nothing was ever written to it */
+	if (fstat(fd, &st) < 0)
+		return fail(-errno, "fstat");
+	f.source = source;
+	f.map_size = MAX_OF((uint64_t)st.st_blksize, PAGE_SZ);
+	f.by_mapping = f.map_size > PAGE_SZ && !fstatfs(fd, &fs) && fs.f_type == HUGETLBFS_MAGIC;
+	err = fill_runs(r, &f, (uint64_t)st.st_size);
+	return err < 0 ? fail(err, "fill shared memory %u", shmid) : 0;
 }

@@ -138,9 +138,10 @@ static uint64_t saved_auxv(const MmEntry *mm, uint64_t type)
 }
 
 /* 1: all of it; 0: the image does not have every page. */
-static int read_saved(const struct pagemap *map, const struct span *span, uint8_t *to)
+static int read_saved(const struct page_source *source, const struct span *span, uint8_t *to)
 {
-	const struct pagemap_run *run = map ? pagemap_find(map, span->start) : NULL;
+	const struct pagemap *map = source->map;
+	const struct pagemap_run *run = pagemap_find(map, span->start);
 	uint64_t at = span->start;
 
 	for (; run && run < map->runs + map->nr_runs && at < span->end; run++) {
@@ -149,8 +150,7 @@ static int read_saved(const struct pagemap *map, const struct span *span, uint8_
 
 		if (run->vaddr > at || !(run->flags & PAGEMAP_PRESENT))
 			return 0;
-		err = pread_exact(pagemap_source(map, run), to + (at - span->start), end - at,
-				  (off_t)(run->offset + (at - run->vaddr)));
+		err = source->ops->read(source, run, at, to + (at - span->start), end - at);
 		if (err < 0)
 			return fail(err, "read the image's vDSO from its pages");
 		at = end;
@@ -160,7 +160,7 @@ static int read_saved(const struct pagemap *map, const struct span *span, uint8_
 
 #define AT_SYSINFO_EHDR 33
 
-static int load_saved(const struct restore_task *rt, const struct pagemap *map, struct saved_vdso *saved)
+static int load_saved(const struct restore_task *rt, const struct page_source *source, struct saved_vdso *saved)
 {
 	const char *why;
 	int got;
@@ -175,7 +175,7 @@ static int load_saved(const struct restore_task *rt, const struct pagemap *map, 
 	saved->bytes = malloc(span_len(&saved->vdso));
 	if (!saved->bytes)
 		return fail(-ENOMEM, "vDSO");
-	got = read_saved(map, &saved->vdso, saved->bytes);
+	got = read_saved(source, &saved->vdso, saved->bytes);
 	if (got < 0)
 		return got;
 	if (!got) {
@@ -352,7 +352,7 @@ static void note_placed(struct wire_task *wire)
 	wire->vdso_placed = placed.end ? placed : (struct wire_range){ 0 };
 }
 
-int vdso_plan_with(struct restore *r, struct restore_task *rt, const struct pagemap *map, struct wire_task *wire)
+int vdso_plan(struct restore *r, struct restore_task *rt, const struct page_source *source, struct wire_task *wire)
 {
 	struct saved_vdso saved = { 0 };
 	int err = vdso_probe();
@@ -364,20 +364,10 @@ int vdso_plan_with(struct restore *r, struct restore_task *rt, const struct page
 	wire->nr_vdso_patches = 0;
 	wire->vdso_detour = wire->vdso_patches = 0;
 	wire->vdso_old = (struct wire_range){ 0 };
-	err = load_saved(rt, map, &saved);
+	err = load_saved(rt, source, &saved);
 	if (!err)
 		err = plan(r, rt, wire, &saved);
 	note_placed(wire);
 	free(saved.bytes);
 	return err;
-}
-
-int vdso_plan(struct restore *r, struct restore_task *rt, struct wire_task *wire)
-{
-	_cleanup_pagemap_ struct pagemap *map = NULL;
-	int err = pagemap_load(r->dir, IMAGE_PAGEMAP, rt->t.pid, &map);
-
-	if (err < 0 && err != -ENOENT)
-		return fail(err, "%s", image_store_error(r->dir));
-	return vdso_plan_with(r, rt, map, wire);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The vDSO at restore, tool side: what pie/restorer/vdso.h acts on. Errors are negative errno and have been logged. */
 #pragma once
-#include "image/pagemap.h"
+#include "memory/page_source.h"
 #include "pie/restorer/vdso.h"
 #include "run/restore.h"
 
@@ -13,6 +13,4 @@ int vdso_probe(void);
  * leave out what vdso_places()). Reserves the addresses it needs beyond those of the image (PROT_NONE; they are not
  * spared when all is unmapped).
  */
-int vdso_plan(struct restore *r, struct restore_task *rt, struct wire_task *wire);
-/* The same for a caller that has the task's page map at hand: it need not be read twice. */
-int vdso_plan_with(struct restore *r, struct restore_task *rt, const struct pagemap *map, struct wire_task *wire);
+int vdso_plan(struct restore *r, struct restore_task *rt, const struct page_source *source, struct wire_task *wire);

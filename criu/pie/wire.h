@@ -138,7 +138,8 @@ struct inside_fds {
 struct wire_vma {
 	uint64_t start, end;
 	uint64_t pgoff; /* bytes */
-	uint64_t staged; /* where pages inherited from the parent wait, 0: nowhere */
+	uint64_t
+		staged; /* where a mapping waits that holds pages already (by fork, or supplied by somebody), 0: nowhere */
 	uint64_t madv; /* bits: MADV_* numbers */
 	uint64_t flags; /* MAP_* for mmap, without MAP_FIXED */
 	uint32_t prot;
@@ -187,7 +188,10 @@ struct wire_vdso_patch {
 	uint8_t len, code[31];
 };
 
-/* Pages to read: @len bytes at @offset of @fd to @addr. Sorted by addr. */
+/*
+ * Pages that lie in a file: @len bytes at @offset of @fd are read to @addr. Sorted by addr. All others are in memory
+ * already, filled by somebody: wire_vma.staged.
+ */
 struct wire_io {
 	uint64_t addr, len, offset;
 	int32_t fd;

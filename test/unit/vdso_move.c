@@ -56,7 +56,8 @@ static struct {
 	struct wire_task wire;
 	struct pagemap map;
 	struct pagemap_run run;
-	int source;
+	int pages;
+	struct page_source source;
 	MmEntry mm;
 	VmaEntry vmas[2], *vma_list[2];
 	CoreEntry core;
@@ -84,12 +85,13 @@ static void build(const struct image *image)
 	child.mm.vmas = child.vma_list;
 	add_vma(image->vvar, image->vvar_len, PROT_READ, VMA_VVAR);
 	add_vma(image->vdso, image->vdso_len, PROT_READ | PROT_EXEC, VMA_VDSO);
-	child.source = memfd_create("pages", MFD_CLOEXEC);
-	MUST(pwrite(child.source, image->bytes, image->vdso_len, 8192) == (ssize_t)image->vdso_len);
+	child.pages = memfd_create("pages", MFD_CLOEXEC);
+	MUST(pwrite(child.pages, image->bytes, image->vdso_len, 8192) == (ssize_t)image->vdso_len);
 	child.run = (struct pagemap_run){ image->vdso, image->vdso_len / PAGE_SZ, PAGEMAP_PRESENT, 0, 8192 };
 	child.map = (struct pagemap){
-		.nr_runs = image->vdso_len ? 1 : 0, .runs = &child.run, .nr_sources = 1, .sources = &child.source
+		.nr_runs = image->vdso_len ? 1 : 0, .runs = &child.run, .nr_sources = 1, .sources = &child.pages
 	};
+	child.source = (struct page_source){ &image_source_ops, &child.map };
 	core_entry__init(&child.core);
 	thread_info_x86__init(&child.info);
 	user_x86_regs_entry__init(&child.regs);
@@ -108,7 +110,7 @@ static int restore(const struct image *image)
 	int err;
 
 	build(image);
-	err = vdso_plan_with(&child.r, &child.rt, &child.map, &child.wire);
+	err = vdso_plan(&child.r, &child.rt, &child.source, &child.wire);
 	if (err)
 		return err;
 	MUST(!vdso_move(&child.wire));
@@ -397,9 +399,9 @@ static void image_without_the_pages(void)
 	image_elsewhere(&image);
 	build(&image);
 	child.map.nr_runs = 0;
-	MUST(!vdso_plan_with(&child.r, &child.rt, &child.map, &child.wire) && !wire_vdso_is_proxy(&child.wire));
+	MUST(!vdso_plan(&child.r, &child.rt, &child.source, &child.wire) && !wire_vdso_is_proxy(&child.wire));
 	child.vmas[1].end += PAGE_SZ;
-	MUST(vdso_plan_with(&child.r, &child.rt, &child.map, &child.wire) == -EBADMSG);
+	MUST(vdso_plan(&child.r, &child.rt, &child.source, &child.wire) == -EBADMSG);
 }
 
 static void image_that_is_no_elf(void)
@@ -413,6 +415,7 @@ static void image_that_is_no_elf(void)
 static void fixture(void)
 {
 	const char *top = getenv("ROOT");
+	struct page_source *source;
 	struct image_store *dir;
 	char path[512];
 	MmEntry *mm;
@@ -420,10 +423,10 @@ static void fixture(void)
 	snprintf(path, sizeof(path), "%s/test/compat/criu-4.2/everything/images", top ? top : ".");
 	MUST(!image_dir_open(path, &dir));
 	MUST(!image_read_single(dir, IMAGE_MM, 31457, &mm));
-	child.r.dir = dir;
+	MUST(!image_source_open(dir, IMAGE_PAGEMAP, 31457, &source));
 	child.rt.mm = mm;
 	child.rt.t.pid = 31457;
-	MUST(!vdso_plan(&child.r, &child.rt, &child.wire));
+	MUST(!vdso_plan(&child.r, &child.rt, source, &child.wire));
 	dprintf(1, "# CRIU's vDSO is %s\n", wire_vdso_is_proxy(&child.wire) ? "another" : "the same as ours");
 	MUST(!vdso_move(&child.wire));
 }

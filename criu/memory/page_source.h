@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Where a restore gets the pages of one address space or shared segment from. Pages come in one of two ways:
+ *
+ * direct   they lie in a file as they are: whoever needs them reads a descriptor at an offset. So does the restorer.
+ * fed      somebody has to supply them: a connection, a decompressor. They are in memory before the restorer gets there,
+ *          in a mapping that it only moves (wire_vma.staged), as pages that came by fork are today.
+ *
+ * The restorer knows no more than that. Images are direct (image_source.c). Another source is another set of
+ * operations, which page_source_open() chooses.
+ */
+#pragma once
+#include "image/pagemap.h"
+#include "memory/page_view.h"
+#include "run/restore.h"
+
+struct page_place {
+	int fd; /* borrowed */
+	uint64_t offset;
+};
+
+struct page_source {
+	const struct page_source_ops *ops;
+	struct pagemap *map; /* which pages there are; owned by the source */
+};
+
+/* @run is one of @source's, PRESENT, and holds [addr, addr + len). */
+struct page_source_ops {
+	/* Content, to our memory. A negative errno, not logged. */
+	int (*read)(const struct page_source *source, const struct pagemap_run *run, uint64_t addr, void *to,
+		    uint64_t len);
+	/* Optional: where the pages from @addr on lie. False: they have to be fed. */
+	bool (*direct)(const struct page_source *source, const struct pagemap_run *run, uint64_t addr,
+		       struct page_place *ret_place);
+	/* Optional: all of it at once; without, tasks share no pages. 0 or a negative errno, logged. */
+	int (*view)(const struct page_source *source, struct page_view *ret_view);
+	/* The descriptors of direct pages are at or above @min from now on, for the restorer. */
+	int (*move_fds)(struct page_source *source, int min);
+	void (*close)(struct page_source *source);
+};
+
+/*
+ * open_source.c; @type is IMAGE_PAGEMAP or IMAGE_SHMEM_PAGEMAP. -ENOENT, not logged: there are no such pages. Other errors
+ * are logged.
+ */
+int page_source_open(struct restore *r, enum image_type type, uint64_t id, struct page_source **ret_source);
+/* Of the private memory of a task: it has to be there. */
+int page_source_open_task(struct restore *r, const struct restore_task *rt, struct page_source **ret_source);
+/* image_source.c */
+int image_source_open(struct image_store *dir, enum image_type type, uint64_t id, struct page_source **ret_source);
+extern const struct page_source_ops image_source_ops;
+
+static inline bool page_source_direct(const struct page_source *source, const struct pagemap_run *run, uint64_t addr,
+				      struct page_place *ret_place)
+{
+	return source->ops->direct && source->ops->direct(source, run, addr, ret_place);
+}
+
+static inline void cleanup_page_source(struct page_source **source)
+{
+	if (*source)
+		(*source)->ops->close(*source);
+}
+#define _cleanup_page_source_ __attribute__((cleanup(cleanup_page_source)))
