@@ -65,10 +65,6 @@ int pagemap_create(struct image_store *dir, enum image_type type, uint64_t id, s
  * pagemap_load() would refuse.
  */
 int pagemap_add(struct pagemap_writer *map, uint64_t vaddr, uint64_t nr_pages, uint32_t flags);
-/* Bytes that the PRESENT runs so far take in the pages image. */
-uint64_t pagemap_bytes(const struct pagemap_writer *map);
-/* N of pages-N.img. */
-uint32_t pagemap_pages_id(const struct pagemap_writer *map);
 /* Writes what is left; frees `map` whatever happens. */
 int pagemap_close(struct pagemap_writer *map);
 /* As image_discard(). NULL is fine. */

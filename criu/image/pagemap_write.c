@@ -12,8 +12,6 @@
 struct pagemap_writer {
 	struct image_store *dir;
 	struct image_writer *img;
-	uint32_t pages_id;
-	uint64_t bytes;
 	/* The last run, which may still grow; empty while nr_pages is 0. */
 	uint64_t vaddr, nr_pages;
 	uint32_t flags;
@@ -32,11 +30,10 @@ int pagemap_create(struct image_store *dir, enum image_type type, uint64_t id, s
 	if (type != IMAGE_PAGEMAP && type != IMAGE_SHMEM_PAGEMAP)
 		return image_store_fail(dir, -EINVAL, "type %d is no page map", (int)type);
 	map->dir = dir;
-	map->pages_id = image_store_next_pages_id(dir);
-	err = image_store_create(dir, IMAGE_PAGES, map->pages_id, &pages);
+	head.pages_id = image_store_next_pages_id(dir);
+	err = image_store_create(dir, IMAGE_PAGES, head.pages_id, &pages);
 	if (err)
 		return err;
-	head.pages_id = map->pages_id;
 	err = image_create(dir, type, id, &map->img);
 	if (!err)
 		err = image_write_record(map->img, &head.base);
@@ -74,8 +71,6 @@ int pagemap_add(struct pagemap_writer *map, uint64_t vaddr, uint64_t nr_pages, u
 	    vaddr + bytes < vaddr)
 		return image_store_fail(map->dir, -EINVAL, "page map: bad run of %lu pages at %#lx with flags %#x",
 					(unsigned long)nr_pages, (unsigned long)vaddr, flags);
-	if (flags & PAGEMAP_PRESENT)
-		map->bytes += bytes;
 	if (map->nr_pages && vaddr == end && flags == map->flags) {
 		map->nr_pages += nr_pages;
 		return 0;
@@ -85,16 +80,6 @@ int pagemap_add(struct pagemap_writer *map, uint64_t vaddr, uint64_t nr_pages, u
 	map->nr_pages = nr_pages;
 	map->flags = flags;
 	return err;
-}
-
-uint64_t pagemap_bytes(const struct pagemap_writer *map)
-{
-	return map->bytes;
-}
-
-uint32_t pagemap_pages_id(const struct pagemap_writer *map)
-{
-	return map->pages_id;
 }
 
 int pagemap_close(struct pagemap_writer *map)

@@ -90,9 +90,70 @@ static uint64_t whole_of(const struct file *file, const VmaEntry *v)
 	return v->pgoff + len <= size && len < size ? size : 0;
 }
 
-static int fill_vma(struct restore *r, struct restore_task *rt, const VmaEntry *v, struct hash *opened,
-		    struct wire_task *wire, struct wire_vma *w)
+/* The mappings of one task for the restorer. */
+struct layout {
+	struct restore *r;
+	struct wire_task *wire;
+	struct hash opened; /* of mapping_fd() */
+};
+
+/* "[anon:x]" is shown for the name x. */
+static int fill_name(struct layout *l, const VmaEntry *v, struct wire_vma *w)
 {
+	char *name = wire_alloc(l->wire, strlen(v->anon_name) + 1);
+	size_t len = strlen(v->anon_name);
+
+	if (!name)
+		return fail(-ENOMEM, "names of mappings");
+	if (len > 7 && !strncmp(v->anon_name, "[anon:", 6)) {
+		memcpy(name, v->anon_name + 6, len - 7);
+		w->name = (uintptr_t)name;
+	}
+	return 0;
+}
+
+static int fill_policy(struct layout *l, const VmaEntry *v, struct wire_vma *w)
+{
+	char whose[64];
+
+	snprintf(whose, sizeof(whose), "mapping %lx-%lx", v->start, v->end);
+	return memory_lay_policy(l->wire, whose, v->mempolicy, &v->mempolicy_nodes, &w->policy);
+}
+
+/* What is mapped. */
+static int fill_object(struct layout *l, const VmaEntry *v, struct wire_vma *w)
+{
+	struct restore *r = l->r;
+	uint64_t fd;
+
+	if (v->status & VMA_AIO_RING) {
+		w->staged = aio_waits_at(l->wire, v->start);
+	} else if (v->status & VMA_SYSV) {
+		w->shmid = v->shmid;
+		if (!hash_get(&r->plan.segment_sizes, segment_key(v->shmid, true), &w->segment_len))
+			return fail(-EBADMSG, "no SysV segment %lu", v->shmid);
+	} else if (v->status & VMA_ANON_SHARED) {
+		if (!hash_get(&r->segment_fds, segment_key(v->shmid, false), &fd))
+			return fail(-EBADMSG, "no shared segment %lu", v->shmid);
+		w->fd = fd;
+		w->flags &= ~(uint64_t)MAP_ANONYMOUS;
+	} else if (v->status & (VMA_FILE_PRIVATE | VMA_FILE_SHARED | VMA_SOCKET)) {
+		const struct file *file = restore_file(r, v->shmid, "a mapping");
+
+		w->flags &= ~(uint64_t)MAP_ANONYMOUS;
+		w->unplaced = file->kind->unplaced;
+		w->whole = whole_of(file, v);
+		return w->staged ? 0 : mapping_fd(r, v, &l->opened, &w->fd);
+	} else {
+		w->flags |= MAP_ANONYMOUS;
+	}
+	return 0;
+}
+
+static int fill_vma(struct layout *l, const VmaEntry *v, struct wire_vma *w)
+{
+	int err;
+
 	*w = (struct wire_vma){ .start = v->start,
 				.end = v->end,
 				.pgoff = v->pgoff,
@@ -102,79 +163,49 @@ static int fill_vma(struct restore *r, struct restore_task *rt, const VmaEntry *
 				.fd = -1,
 				.shmid = -1,
 				.madv = v->has_madv ? v->madv : 0,
-				.staged = premap_address(r->process.premap, v) };
+				.staged = premap_address(l->r->process.premap, v) };
 	w->flags &= ~(uint64_t)(MAP_FIXED | MAP_LOCKED);
-	if (v->anon_name) {
-		char *name = wire_alloc(wire, strlen(v->anon_name) + 1);
-		size_t len = strlen(v->anon_name);
-
-		if (!name)
-			return fail(-ENOMEM, "names of mappings");
-		/* "[anon:x]" is shown for the name x. */
-		if (len > 7 && !strncmp(v->anon_name, "[anon:", 6)) {
-			memcpy(name, v->anon_name + 6, len - 7);
-			w->name = (uintptr_t)name;
-		}
-	}
-	if (v->has_mempolicy) {
-		char whose[64];
-
-		snprintf(whose, sizeof(whose), "mapping %lx-%lx", v->start, v->end);
-		int err = memory_lay_policy(wire, whose, v->mempolicy, &v->mempolicy_nodes, &w->policy);
-
-		if (err)
-			return err;
-	}
 	if (v->flags & MAP_LOCKED)
 		w->locked = v->lock_on_fault ? 2 : 1;
 	w->sealed = v->sealed;
-	if (v->status & VMA_AIO_RING) {
-		w->staged = aio_waits_at(wire, v->start);
-	} else if (v->status & VMA_SYSV) {
-		w->shmid = v->shmid;
-		if (!hash_get(&r->plan.segment_sizes, segment_key(v->shmid, true), &w->segment_len))
-			return fail(-EBADMSG, "no SysV segment %lu", v->shmid);
-	} else if (v->status & VMA_ANON_SHARED) {
-		uint64_t fd;
-
-		if (!hash_get(&r->segment_fds, segment_key(v->shmid, false), &fd))
-			return fail(-EBADMSG, "no shared segment %lu", v->shmid);
-		w->fd = fd;
-		w->flags &= ~(uint64_t)MAP_ANONYMOUS;
-	} else if (v->status & (VMA_FILE_PRIVATE | VMA_FILE_SHARED | VMA_SOCKET)) {
-		w->flags &= ~(uint64_t)MAP_ANONYMOUS;
-		w->unplaced = restore_file(r, v->shmid, "a mapping")->kind->unplaced;
-		w->whole = whole_of(restore_file(r, v->shmid, "a mapping"), v);
-		return w->staged ? 0 : mapping_fd(r, v, opened, &w->fd);
-	} else {
-		w->flags |= MAP_ANONYMOUS;
-	}
-	return 0;
+	err = v->anon_name ? fill_name(l, v, w) : 0;
+	if (!err && v->has_mempolicy)
+		err = fill_policy(l, v, w);
+	return err ? err : fill_object(l, v, w);
 }
 
-static int fill_vmas(struct restore *r, struct restore_task *rt, struct wire_task *wire)
+static int fill_vmas(struct layout *l, const MmEntry *mm)
 {
-	_cleanup_hash_ struct hash opened = { 0 };
-	struct wire_vma *w = wire_alloc(wire, rt->mm->n_vmas * sizeof(*w));
+	struct wire_task *wire = l->wire;
+	struct wire_vma *w = wire_alloc(wire, mm->n_vmas * sizeof(*w));
 
 	if (!w)
 		return fail(-ENOMEM, "VMAs");
 	wire->vmas = (uintptr_t)w;
-	for (size_t i = 0; i < rt->mm->n_vmas; i++) {
-		const VmaEntry *v = rt->mm->vmas[i];
+	for (size_t i = 0; i < mm->n_vmas; i++) {
+		const VmaEntry *v = mm->vmas[i];
 		int err;
 
 		/* The kernel has its own of these; [vdso] and [vvar] are moved, not mapped, as a rule. */
 		if ((v->status & VMA_VSYSCALL) ||
 		    ((v->status & (VMA_VDSO | VMA_VVAR)) && vdso_places(wire, v->start, v->end)))
 			continue;
-		err = fill_vma(r, rt, v, &opened, wire, w);
+		err = fill_vma(l, v, w);
 		if (err)
 			return err;
 		w++;
 	}
 	wire->nr_vmas = w - (struct wire_vma *)(uintptr_t)wire->vmas;
 	return 0;
+}
+
+static int plan_vmas(struct restore *r, const struct restore_task *rt, struct wire_task *wire)
+{
+	struct layout l = { .r = r, .wire = wire };
+	int err = fill_vmas(&l, rt->mm);
+
+	hash_free(&l.opened);
+	return err;
 }
 
 /* A piece of a run, less what belongs to the vDSO that the kernel puts in place. Returns how many went to @io, if any. */
@@ -301,7 +332,7 @@ int memory_hand_over(struct restore *r, struct restore_task *rt, struct wire_tas
 	if (!err)
 		err = aio_hand_over(r, rt, source, wire);
 	if (!err)
-		err = fill_vmas(r, rt, wire);
+		err = plan_vmas(r, rt, wire);
 	if (!err)
 		err = fill_ios(r, wire, source);
 	if (!err)

@@ -22,11 +22,13 @@ void memory_drop_snapshot(struct dump_task *dt);
 /* Whatever became of it: nothing of room memory stays open. */
 void memory_dump_end(struct dump *dump);
 
-/*
- * policy.c: a memory policy, of a thread or a mapping, in the fields of its record; the default takes none.
- */
-int memory_save_policy(struct dump *dump, const struct inside_policy *p, protobuf_c_boolean *ret_has,
-		       uint32_t *ret_mode, protobuf_c_boolean *ret_has_nodes, ProtobufCBinaryData *ret_nodes);
+/* policy.c: a memory policy, of a thread or a mapping, as its record has it. */
+struct policy_fields {
+	bool is_set; /* the default is no policy */
+	uint32_t mode;
+	ProtobufCBinaryData nodes; /* of length 0 without any */
+};
+int memory_save_policy(struct dump *dump, const struct inside_policy *p, struct policy_fields *ret_fields);
 
 /* ---- restore --------------------------------------------------------------------------- */
 

@@ -25,12 +25,12 @@ static size_t used_bytes(const struct inside_policy *p)
 	return n;
 }
 
-int memory_save_policy(struct dump *dump, const struct inside_policy *p, protobuf_c_boolean *ret_has,
-		       uint32_t *ret_mode, protobuf_c_boolean *ret_has_nodes, ProtobufCBinaryData *ret_nodes)
+int memory_save_policy(struct dump *dump, const struct inside_policy *p, struct policy_fields *ret_fields)
 {
 	size_t len = used_bytes(p);
 	uint8_t *nodes = NULL;
 
+	*ret_fields = (struct policy_fields){ 0 };
 	/* Negative: a kernel without NUMA. */
 	if (p->mode <= 0)
 		return 0;
@@ -40,10 +40,7 @@ int memory_save_policy(struct dump *dump, const struct inside_policy *p, protobu
 			return fail(-ENOMEM, "memory policy");
 		memcpy(nodes, p->nodes, len);
 	}
-	*ret_has = true;
-	*ret_mode = (uint32_t)p->mode;
-	*ret_has_nodes = len != 0;
-	*ret_nodes = (ProtobufCBinaryData){ .len = len, .data = nodes };
+	*ret_fields = (struct policy_fields){ true, (uint32_t)p->mode, { .len = len, .data = nodes } };
 	return 0;
 }
 

@@ -29,7 +29,8 @@ static bool may_share(const VmaEntry *v)
 	       v->end - v->start <= HULL_MAX;
 }
 
-struct restore_task *premap_maker(const struct restore_task *rt)
+/* The process that forks it, not counting helpers; of those that share a memory, its owner. */
+static struct restore_task *maker_of(const struct restore_task *rt)
 {
 	struct restore_task *by = rt->creator;
 
@@ -98,7 +99,7 @@ int premap_link(struct restore *r)
 		struct restore_task *by;
 
 		rt = restore_task_of(list_entry(pos, struct task, in_tree));
-		by = premap_maker(rt);
+		by = maker_of(rt);
 		if (rt->memory && by && by->memory)
 			extend(by->memory, rt->memory);
 	}

@@ -49,8 +49,6 @@ static inline bool premap_bit(const uint64_t *bits, uint64_t i)
 
 /* May pages of the one be pages of the other? */
 bool premap_fits(const VmaEntry *a, const VmaEntry *b);
-/* The process that forks it, not counting helpers; of those that share a memory, its owner. */
-struct restore_task *premap_maker(const struct restore_task *rt);
 int premap_link(struct restore *r);
 /* The area whose pages are those of @vma, or NULL. */
 struct premap_area *premap_find(struct premap *p, const VmaEntry *vma);

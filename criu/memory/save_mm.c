@@ -224,14 +224,14 @@ static int mapped_file_id(struct dump *dump, struct dump_task *dt, const struct 
 	return hash_put(&dump->mapped_ids, key, *ret_id);
 }
 
-static int fill_segment(struct dump *dump, struct dump_task *dt, const struct kernel_vma *v, const struct vma_flags *f,
-			enum shm_sort sort, VmaEntry *e)
+static int fill_segment(struct dump *dump, struct dump_task *dt, const struct kernel_vma *v, enum shm_sort sort,
+			VmaEntry *e)
 {
 	uint32_t shmid = (uint32_t)v->ino;
 	int err = 0;
 
 	if (sort == SHM_ANONYMOUS)
-		err = shmem_id(dump, kdev_make(v->dev_major, v->dev_minor), v->ino, f->flags & FLAG(VMF_HT), &shmid);
+		err = shmem_id(dump, kdev_make(v->dev_major, v->dev_minor), v->ino, e->flags & MAP_HUGETLB, &shmid);
 	if (err)
 		return err;
 	e->status |= VMA_ANON_SHARED | (sort == SHM_SYSV ? VMA_SYSV : 0);
@@ -251,7 +251,7 @@ static int fill_file(struct dump *dump, struct dump_task *dt, const struct kerne
 	int err = 0;
 
 	if (v->shared && (sort == SHM_SYSV || sort == SHM_ANONYMOUS))
-		return fill_segment(dump, dt, v, f, sort, e);
+		return fill_segment(dump, dt, v, sort, e);
 	if (sort == SHM_ANONYMOUS && (f->flags & FLAG(VMF_HT)))
 		err = is_private_huge(dump, dt, v, &private_huge);
 	if (err)
@@ -320,12 +320,21 @@ static int fill_vma(struct dump *dump, struct dump_task *dt, const struct kernel
 /* Where its pages are to come from; @i: its place in the map. */
 static int save_policy(struct dump *dump, struct dump_task *dt, size_t i, VmaEntry *e)
 {
+	struct policy_fields policy;
+	int err;
+
 	while (dt->policy_next < dt->policies.n && dt->policies.v[dt->policy_next].index < i)
 		dt->policy_next++;
 	if (dt->policy_next == dt->policies.n || dt->policies.v[dt->policy_next].index != i)
 		return 0;
-	return memory_save_policy(dump, &dt->policies.v[dt->policy_next], &e->has_mempolicy, &e->mempolicy,
-				  &e->has_mempolicy_nodes, &e->mempolicy_nodes);
+	err = memory_save_policy(dump, &dt->policies.v[dt->policy_next], &policy);
+	if (err || !policy.is_set)
+		return err;
+	e->has_mempolicy = true;
+	e->mempolicy = policy.mode;
+	e->has_mempolicy_nodes = policy.nodes.len != 0;
+	e->mempolicy_nodes = policy.nodes;
+	return 0;
 }
 
 static int push_vma(struct vma_list *list, struct dump *dump, VmaEntry **ret_entry)

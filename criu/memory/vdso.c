@@ -289,6 +289,8 @@ static int plan_proxy(struct restore *r, struct restore_task *rt, struct wire_ta
 		      const struct saved_vdso *saved)
 {
 	struct wire_vdso_patch patches[VDSO_MAX_SYMBOLS];
+	struct vdso_at old = { &saved->symbols, saved->vdso.start, span_len(&saved->vdso) };
+	struct vdso_at ours = { .symbols = span_len(&own.vdso) ? &own.symbols : NULL, .len = span_len(&own.vdso) };
 	uint64_t park = 0;
 	size_t nr;
 	void *to;
@@ -302,9 +304,8 @@ static int plan_proxy(struct restore *r, struct restore_task *rt, struct wire_ta
 	}
 	for (size_t i = 0; i < wire->nr_vdso_parts; i++)
 		wire->vdso_parts[i].then = park + (wire->vdso_parts[i].now - own.all.start);
-	err = vdso_make_patches(&saved->symbols, saved->vdso.start, span_len(&saved->vdso),
-				span_len(&own.vdso) ? &own.symbols : NULL, park + (own.vdso.start - own.all.start),
-				patches, &nr);
+	ours.at = park + (own.vdso.start - own.all.start);
+	err = vdso_make_patches(&old, &ours, patches, &nr);
 	if (err < 0)
 		return err;
 	to = wire_alloc(wire, MAX_OF(nr, 1ul) * sizeof(*patches));

@@ -229,30 +229,31 @@ static bool seen_before(const struct vdso_symbols *in, size_t i)
 	return false;
 }
 
-int vdso_make_patches(const struct vdso_symbols *old, uint64_t old_at, size_t old_len, const struct vdso_symbols *own,
-		      uint64_t own_at, struct wire_vdso_patch ret_patches[VDSO_MAX_SYMBOLS], size_t *ret_nr)
+int vdso_make_patches(const struct vdso_at *old, const struct vdso_at *own,
+		      struct wire_vdso_patch ret_patches[VDSO_MAX_SYMBOLS], size_t *ret_nr)
 {
+	const struct vdso_symbols *symbols = old->symbols;
 	size_t nr = 0;
 
-	for (size_t i = 0; i < old->n; i++) {
-		uint64_t offset = old->v[i].offset;
+	for (size_t i = 0; i < symbols->n; i++) {
+		uint64_t offset = symbols->v[i].offset;
 		struct wire_vdso_patch *patch = &ret_patches[nr];
-		const char *name = plain_name(old->v[i].name);
+		const char *name = plain_name(symbols->v[i].name);
 		const struct vdso_symbol *next;
 
-		if (seen_before(old, i))
+		if (seen_before(symbols, i))
 			continue;
-		next = successor(old, offset, own);
+		next = successor(symbols, offset, own->symbols);
 		if (next)
-			vdso_code_jump(own_at + next->offset, patch);
+			vdso_code_jump(own->at + next->offset, patch);
 		else if (!vdso_code_stub(name, patch))
 			log_warn("this kernel's vDSO has no function %.40s: it fails with ENOSYS from now on", name);
-		if (patch->len > room_at(old, offset, old_len))
+		if (patch->len > room_at(symbols, offset, old->len))
 			return fail(-EOPNOTSUPP,
 				    "function %.40s of the image's vDSO is too short to be redirected to this "
 				    "kernel's: restore on the kernel that it was dumped on",
 				    name);
-		patch->at = old_at + offset;
+		patch->at = old->at + offset;
 		nr++;
 	}
 	*ret_nr = nr;

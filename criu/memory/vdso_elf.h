@@ -26,7 +26,13 @@ const char *vdso_parse(const void *bytes, size_t len, struct vdso_symbols *ret_s
 /* The same functions in the same places. */
 bool vdso_same_symbols(const struct vdso_symbols *a, const struct vdso_symbols *b);
 
-/* What makes the functions of @old, which is mapped at @old_at, those of @own, mapped at @own_at (NULL: there is
- * none). A function that @own lacks becomes a system call, or fails with ENOSYS. Errors are logged. */
-int vdso_make_patches(const struct vdso_symbols *old, uint64_t old_at, size_t old_len, const struct vdso_symbols *own,
-		      uint64_t own_at, struct wire_vdso_patch ret_patches[VDSO_MAX_SYMBOLS], size_t *ret_nr);
+/* Functions, and where the bytes that they lie in are mapped. */
+struct vdso_at {
+	const struct vdso_symbols *symbols; /* NULL: there is no vDSO */
+	uint64_t at, len;
+};
+
+/* What makes the functions of @old those of @own. A function that @own lacks becomes a system call, or fails with ENOSYS.
+ * Errors are logged. */
+int vdso_make_patches(const struct vdso_at *old, const struct vdso_at *own,
+		      struct wire_vdso_patch ret_patches[VDSO_MAX_SYMBOLS], size_t *ret_nr);

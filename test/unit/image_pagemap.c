@@ -26,18 +26,21 @@ static int write_map(struct image_store *dir, const struct row *rows, size_t n, 
 	struct image_extent pages;
 	_cleanup_close_ int fd = -1;
 	char page[PAGE_SZ];
+	uint64_t nr_pages = 0;
 	int err;
 
 	err = image_store_begin(dir) ?: pagemap_create(dir, IMAGE_PAGEMAP, 5, &map, &pages);
 	fd = pages.fd;
 	for (size_t i = 0; i < n && !err; i++)
 		err = pagemap_add(map, rows[i].page * PAGE_SZ, rows[i].nr, rows[i].flags);
+	for (size_t i = 0; i < n; i++)
+		nr_pages += rows[i].flags & PAGEMAP_PRESENT ? rows[i].nr : 0;
 	if (err) {
 		pagemap_discard(steal_ptr(&map));
 		image_store_abort(dir);
 		return err;
 	}
-	for (uint64_t k = 0; k < pagemap_bytes(map) / PAGE_SZ; k++) {
+	for (uint64_t k = 0; k < nr_pages; k++) {
 		memset(page, mark + k, PAGE_SZ);
 		if (pwrite(fd, page, PAGE_SZ, k * PAGE_SZ) != (ssize_t)PAGE_SZ)
 			return -EIO;

@@ -61,7 +61,8 @@ static bool sane(const uint8_t *bytes, size_t len)
 		if ((uint8_t *)found.v[i].name < bytes ||
 		    (uint8_t *)found.v[i].name + strlen(found.v[i].name) >= bytes + len)
 			return false;
-	if (vdso_make_patches(&found, 0x10000, len, &symbols, own.vdso, patches, &nr))
+	if (vdso_make_patches(&(struct vdso_at){ &found, 0x10000, len }, &(struct vdso_at){ &symbols, own.vdso, 0 },
+			      patches, &nr))
 		return true;
 	for (size_t i = 0; i < nr; i++)
 		if (patches[i].at < 0x10000 || patches[i].at + patches[i].len > 0x10000 + len)
@@ -186,17 +187,19 @@ static void patches_are_made_once_per_function(void)
 				    .v = { { "clock_gettime", 64 }, { "__vdso_clock_gettime", 64 }, { "odd", 96 } } };
 	const struct vdso_symbol *target = find_symbol(&symbols, "__vdso_clock_gettime");
 	uint64_t to = 0x500000000000 + target->offset;
+	struct vdso_at from = { &old, 0x7000000, 4096 }, here = { &symbols, 0x500000000000, 0 }, none = { 0 };
 	size_t nr;
 
-	CHECK(!vdso_make_patches(&old, 0x7000000, 4096, &symbols, 0x500000000000, patches, &nr));
+	CHECK(!vdso_make_patches(&from, &here, patches, &nr));
 	CHECK(nr == 2 && patches[0].at == 0x7000040 && patches[1].at == 0x7000060);
 	CHECK(!memcmp(patches[0].code + 2, &to, 8));
 	/* No vDSO here at all. */
-	CHECK(!vdso_make_patches(&old, 0x7000000, 4096, NULL, 0, patches, &nr) && nr == 2 && patches[0].len == 8);
+	CHECK(!vdso_make_patches(&from, &none, patches, &nr) && nr == 2 && patches[0].len == 8);
 	/* No room. */
 	old.v[2].offset = 76;
-	CHECK(vdso_make_patches(&old, 0x7000000, 4096, &symbols, 0x500000000000, patches, &nr) == -EOPNOTSUPP);
-	CHECK(vdso_make_patches(&old, 0x7000000, 80, &symbols, 0x500000000000, patches, &nr) == -EOPNOTSUPP);
+	CHECK(vdso_make_patches(&from, &here, patches, &nr) == -EOPNOTSUPP);
+	from.len = 80;
+	CHECK(vdso_make_patches(&from, &here, patches, &nr) == -EOPNOTSUPP);
 }
 
 int main(void)

@@ -151,6 +151,7 @@ static int sched_save_thread(struct dump *dump, struct dump_task *task, struct d
 	ThreadCoreEntry *tce = core->thread_core;
 	pid_t tid = thread->id.host_tid;
 
+	struct policy_fields policy;
 	int err = save_policy(tid, tce);
 	if (!err)
 		err = save_affinity(dump, tid, tce);
@@ -165,8 +166,14 @@ static int sched_save_thread(struct dump *dump, struct dump_task *task, struct d
 		tce->has_timer_slack_ns = true;
 		tce->timer_slack_ns = thread->inside.timer_slack_ns;
 	}
-	return memory_save_policy(dump, &thread->inside.policy, &tce->has_mempolicy, &tce->mempolicy,
-				  &tce->has_mempolicy_nodes, &tce->mempolicy_nodes);
+	err = memory_save_policy(dump, &thread->inside.policy, &policy);
+	if (err || !policy.is_set)
+		return err;
+	tce->has_mempolicy = true;
+	tce->mempolicy = policy.mode;
+	tce->has_mempolicy_nodes = policy.nodes.len != 0;
+	tce->mempolicy_nodes = policy.nodes;
+	return 0;
 }
 
 /* ---- restore ---- */
