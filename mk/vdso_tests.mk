@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Unit tests of the vDSO at restore: the tool's half and the blob's, the latter compiled as ordinary code. Built on
-# their own (below test/vdso), so that nothing else has to compile for them to run.
-VDSO_TEST_SRC   := $(wildcard test/unit/vdso_*.c)
+# Unit tests of memory/: of the vDSO at restore (the tool's half and the blob's, the latter compiled as ordinary code), and
+# of pages on their way to a sink. Built on their own (below test/vdso), so that nothing else has to compile for them.
+VDSO_TEST_SRC   := $(wildcard test/unit/vdso_*.c test/unit/pages_*.c)
 VDSO_UNIT_TESTS := $(VDSO_TEST_SRC:%.c=$(BUILD)/%)
 VDSO_ROOM_SRC   := criu/memory/vdso.c criu/memory/vdso_elf.c criu/memory/$(ARCH)/vdso_code.c criu/pie/restorer/vdso.c \
-	criu/memory/image_source.c criu/memory/page_view.c \
+	criu/memory/image_source.c criu/memory/page_view.c criu/memory/image_sink.c criu/memory/copy_pages.c \
+	criu/run/stats.c test/unit/image_helper.c \
 	$(wildcard criu/image/*.c criu/util/*.c) criu/kernel/maps.c criu/kernel/proc_pid.c criu/kernel/proc_text.c \
 	criu/kernel/scan.c
 VDSO_ROOM_OBJS  := $(VDSO_ROOM_SRC:%.c=$(BUILD)/test/vdso/%.o)

@@ -72,6 +72,13 @@ static int copy_job(struct page_copy *c, size_t at, char *buffer)
 	return 0;
 }
 
+static void give_up(struct page_copy *c, int err)
+{
+	atomic_store(&c->failed, err);
+	if (c->sink->ops->give_up)
+		c->sink->ops->give_up(c->sink);
+}
+
 static void *work(void *arg)
 {
 	struct page_copy *c = arg;
@@ -82,7 +89,7 @@ static void *work(void *arg)
 	while (!err && !atomic_load(&c->failed) && (at = atomic_fetch_add(&c->next, 1)) < c->jobs.n)
 		err = copy_job(c, at, buffer);
 	if (err)
-		atomic_store(&c->failed, err);
+		give_up(c, err);
 	if (buffer != MAP_FAILED)
 		munmap(buffer, BUFFER_SIZE);
 	return NULL;

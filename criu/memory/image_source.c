@@ -81,7 +81,7 @@ static void close_source(struct page_source *source)
 	free(source);
 }
 
-const struct page_source_ops image_source_ops = {
+static const struct page_source_ops image_source_ops = {
 	.read = read_pages,
 	.direct = direct,
 	.view = view,

@@ -29,6 +29,8 @@ struct page_sink_ops {
 	int (*begin)(struct page_sink *sink, uint64_t bytes);
 	/* By several threads at a time; the batches come in about rising order. */
 	int (*write)(struct page_sink *sink, const struct page_batch *batch);
+	/* Optional: a batch failed, and does not come. Who waits in write() for its turn returns an error. */
+	void (*give_up)(struct page_sink *sink);
 	/* All content has been written. Frees the sink, whatever happens. */
 	int (*finish)(struct page_sink *sink);
 	/* There will be no image of it. Frees the sink. */

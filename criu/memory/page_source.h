@@ -48,7 +48,6 @@ int page_source_open(struct restore *r, enum image_type type, uint64_t id, struc
 int page_source_open_task(struct restore *r, const struct restore_task *rt, struct page_source **ret_source);
 /* image_source.c */
 int image_source_open(struct image_store *dir, enum image_type type, uint64_t id, struct page_source **ret_source);
-extern const struct page_source_ops image_source_ops;
 
 static inline bool page_source_direct(const struct page_source *source, const struct pagemap_run *run, uint64_t addr,
 				      struct page_place *ret_place)

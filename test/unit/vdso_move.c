@@ -79,6 +79,13 @@ static void add_vma(uint64_t start, uint64_t len, uint32_t prot, uint32_t status
 	child.vma_list[child.mm.n_vmas++] = v;
 }
 
+static int read_fed(const struct page_source *source, const struct pagemap_run *run, uint64_t addr, void *to,
+		    uint64_t len)
+{
+	return pread(child.pages, to, len, (off_t)(run->offset + (addr - run->vaddr))) == (ssize_t)len ? 0 : -EIO;
+}
+static const struct page_source_ops fed = { .read = read_fed };
+
 static void build(const struct image *image)
 {
 	mm_entry__init(&child.mm);
@@ -91,7 +98,7 @@ static void build(const struct image *image)
 	child.map = (struct pagemap){
 		.nr_runs = image->vdso_len ? 1 : 0, .runs = &child.run, .nr_sources = 1, .sources = &child.pages
 	};
-	child.source = (struct page_source){ &image_source_ops, &child.map };
+	child.source = (struct page_source){ &fed, &child.map };
 	core_entry__init(&child.core);
 	thread_info_x86__init(&child.info);
 	user_x86_regs_entry__init(&child.regs);

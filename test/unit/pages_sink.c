@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Pages on their way to a sink: what each outcome becomes in images, and that a sink gets all content, in an order it knows. */
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include "image/dir.h"
+#include "image/pagemap.h"
+#include "image_helper.h"
+#include "memory/copy_pages.h"
+#include "run/dump.h"
+#include "util/log.h"
+
+#define PAGE(n) ((n)*PAGE_SZ)
+
+/* ---- the images directory ---- */
+
+static const char *write_runs(const char *path, const struct page_run *runs, size_t n, char mark)
+{
+	struct dump dump = { 0 };
+	struct page_batch batch = { 0 };
+	struct page_sink *sink;
+	char page[PAGE_SZ];
+
+	EXPECT(!image_dir_open(path, &dump.dir) && !image_store_begin(dump.dir));
+	EXPECT(!image_sink_open(&dump, IMAGE_PAGEMAP, 7, &sink));
+	for (size_t i = 0; i < n; i++) {
+		EXPECT(!sink->ops->add_run(sink, &runs[i]));
+		batch.len += page_run_has_content(&runs[i]) ? runs[i].end - runs[i].start : 0;
+	}
+	EXPECT(!sink->ops->begin(sink, batch.len));
+	/* The last one first: each has its place. */
+	for (batch.index = batch.len / PAGE_SZ; batch.index-- > 0;) {
+		struct page_batch one = { batch.index, PAGE(batch.index), PAGE_SZ, page };
+
+		memset(page, mark + (char)batch.index, sizeof(page));
+		EXPECT(!sink->ops->write(sink, &one));
+	}
+	EXPECT(!sink->ops->finish(sink) && !image_store_commit(dump.dir));
+	image_store_close(dump.dir);
+	return NULL;
+}
+
+static char first_byte(const struct pagemap *map, const struct pagemap_run *run)
+{
+	char byte = 0;
+
+	return pread(pagemap_source(map, run), &byte, 1, (off_t)run->offset) == 1 ? byte : 0;
+}
+
+static const char *outcomes_in_images(void)
+{
+	static const struct page_run before[] = { { PAGE(10), PAGE(12), PAGES_WRITE, true } };
+	static const struct page_run runs[] = {
+		{ PAGE(10), PAGE(11), PAGES_PARENT, true }, { PAGE(11), PAGE(12), PAGES_WRITE, true },
+		{ PAGE(12), PAGE(13), PAGES_ZERO, true },   { PAGE(13), PAGE(14), PAGES_SKIP, true },
+		{ PAGE(14), PAGE(15), PAGES_SAME, false },
+	};
+	_cleanup_scratch_ char *parent = scratch_create();
+	_cleanup_scratch_ char *child = scratch_create();
+	_cleanup_pagemap_ struct pagemap *map = NULL;
+	struct image_store *dir;
+	char link[4096];
+	const char *why = write_runs(parent, before, ARRAY_SIZE(before), 'a');
+
+	if (!why)
+		why = write_runs(child, runs, ARRAY_SIZE(runs), 'p');
+	if (why)
+		return why;
+	snprintf(link, sizeof(link), "%s/parent", child);
+	EXPECT(!symlink(parent, link));
+	EXPECT(!image_dir_open(child, &dir) && !pagemap_load(dir, IMAGE_PAGEMAP, 7, &map));
+	EXPECT(map->nr_runs == 3 && map->runs[0].vaddr == PAGE(10) && map->runs[0].source == 1);
+	EXPECT(map->runs[1].vaddr == PAGE(11) && map->runs[1].flags == (PAGEMAP_PRESENT | PAGEMAP_LAZY));
+	EXPECT(map->runs[2].vaddr == PAGE(14) && map->runs[2].flags == PAGEMAP_PRESENT);
+	EXPECT(first_byte(map, &map->runs[0]) == 'a' && first_byte(map, &map->runs[1]) == 'p');
+	EXPECT(first_byte(map, &map->runs[2]) == 'q');
+	image_store_close(dir);
+	return NULL;
+}
+
+/* ---- a sink that takes a stream ---- */
+
+struct stream {
+	struct page_sink sink;
+	pthread_mutex_t lock;
+	pthread_cond_t moved;
+	size_t next;
+	uint64_t len, room;
+	char *data;
+	int fail_at, waiting;
+	bool over;
+};
+
+static int take(struct page_sink *sink, const struct page_batch *batch)
+{
+	struct stream *s = container_of(sink, struct stream, sink);
+	bool fails = (int)batch->index == s->fail_at;
+	int err = 0;
+
+	pthread_mutex_lock(&s->lock);
+	s->waiting++;
+	pthread_cond_broadcast(&s->moved);
+	/* The one that fails does so when the other one waits for it. */
+	while (fails ? s->waiting < 2 || s->next != batch->index : !s->over && s->next != batch->index)
+		pthread_cond_wait(&s->moved, &s->lock);
+	s->waiting--;
+	if (fails || s->over)
+		err = -EPIPE;
+	if (!err && (batch->offset != s->len || batch->len > s->room - s->len))
+		err = -EINVAL;
+	if (!err) {
+		memcpy(s->data + s->len, batch->data, batch->len);
+		s->len += batch->len;
+		s->next++;
+	}
+	pthread_cond_broadcast(&s->moved);
+	pthread_mutex_unlock(&s->lock);
+	return err;
+}
+
+static void wake(struct page_sink *sink)
+{
+	struct stream *s = container_of(sink, struct stream, sink);
+
+	pthread_mutex_lock(&s->lock);
+	s->over = true;
+	pthread_cond_broadcast(&s->moved);
+	pthread_mutex_unlock(&s->lock);
+}
+
+static const struct page_sink_ops stream_ops = { .write = take, .give_up = wake };
+
+static struct stream *stream_new(uint64_t room)
+{
+	static struct stream s;
+
+	s = (struct stream){ .sink.ops = &stream_ops, .room = room, .fail_at = -1 };
+	pthread_mutex_init(&s.lock, NULL);
+	pthread_cond_init(&s.moved, NULL);
+	s.data = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	return &s;
+}
+
+#define BIG (24ul << 20)
+
+static char *own_memory(uint64_t len)
+{
+	uint64_t *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), x = 1;
+
+	for (uint64_t i = 0; i < len / sizeof(*p); i++)
+		p[i] = x = x * 6364136223846793005ull + 1442695040888963407ull;
+	return (char *)p;
+}
+
+/* Every other 3 pages, by two threads, and some that wait in memory already. */
+static const char *all_content_in_order(void)
+{
+	char *from = own_memory(BIG), ready[PAGE_SZ];
+	struct stream *s = stream_new(BIG);
+	struct page_copy c = { .from = { "memory", getpid(), -1, UINT64_MAX }, .sink = &s->sink };
+	uint64_t at = 0;
+
+	memset(ready, 'r', sizeof(ready));
+	for (uint64_t i = 0; i + 3 <= BIG / PAGE_SZ; i += 5) {
+		struct page_run run = { (uintptr_t)from + PAGE(i), (uintptr_t)from + PAGE(i + 3), PAGES_WRITE, false };
+
+		EXPECT(!page_copy_add(&c, &run, false) && (i % 100 || !page_copy_add_ready(&c, ready, PAGE_SZ)));
+	}
+	EXPECT(!page_copy_run(&c) && s->len == c.bytes && s->next == c.jobs.n && c.jobs.n > 20);
+	for (uint64_t i = 0; i + 3 <= BIG / PAGE_SZ; i += 5) {
+		EXPECT(!memcmp(s->data + at, from + PAGE(i), PAGE(3)));
+		at += PAGE(3);
+		EXPECT(i % 100 || !memcmp(s->data + at, ready, PAGE_SZ));
+		at += i % 100 ? 0 : PAGE_SZ;
+	}
+	EXPECT(at == s->len);
+	page_copy_free(&c);
+	return NULL;
+}
+
+/* A file whose last page is a part of one, and what lies behind its end: zeros, whatever the buffer has held before. */
+static const char *end_of_a_file(void)
+{
+	const uint64_t size = (2ul << 20) + 10, end = (2ul << 20) + PAGE(2);
+	struct page_run run = { 0, end, PAGES_WRITE, false };
+	struct stream *s = stream_new(end);
+	int fd = memfd_create("file", MFD_CLOEXEC);
+	struct page_copy c = { .from = { "file", 0, fd, size }, .sink = &s->sink };
+	char *content = own_memory(end);
+
+	EXPECT(pwrite(fd, content, size, 0) == (ssize_t)size);
+	memset(content + size, 0, end - size);
+	EXPECT(!page_copy_add(&c, &run, true) && !page_copy_run(&c) && s->len == end);
+	EXPECT(!memcmp(s->data, content, end));
+	page_copy_free(&c);
+	return NULL;
+}
+
+static const char *a_sink_that_fails(void)
+{
+	char *from = own_memory(BIG);
+	struct page_run run = { (uintptr_t)from, (uintptr_t)from + BIG, PAGES_WRITE, false };
+	struct stream *s = stream_new(BIG);
+	struct page_copy c = { .from = { "memory", getpid(), -1, UINT64_MAX }, .sink = &s->sink };
+
+	s->fail_at = 3;
+	EXPECT(!page_copy_add(&c, &run, false) && page_copy_run(&c) == -EPIPE && s->next == 3);
+	page_copy_free(&c);
+	return NULL;
+}
+
+static const char *an_origin_that_fails(void)
+{
+	char *from = own_memory(BIG);
+	struct page_run run = { (uintptr_t)from, (uintptr_t)from + BIG, PAGES_WRITE, false };
+	struct stream *s = stream_new(BIG);
+	struct page_copy c = { .from = { "memory", getpid(), -1, UINT64_MAX }, .sink = &s->sink };
+
+	EXPECT(!munmap(from + BIG / 2, PAGE_SZ));
+	EXPECT(!page_copy_add(&c, &run, false) && page_copy_run(&c) < 0 && s->len <= BIG / 2);
+	page_copy_free(&c);
+	return NULL;
+}
+
+int main(void)
+{
+	log_init(LOG_SILENT);
+	alarm(60);
+	run_case("outcomes in images", outcomes_in_images);
+	run_case("all content, in order", all_content_in_order);
+	run_case("the end of a file", end_of_a_file);
+	run_case("a sink that fails", a_sink_that_fails);
+	run_case("an origin that fails", an_origin_that_fails);
+	return cases_failed();
+}
