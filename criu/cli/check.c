@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include "base/bits.h"
+#include "cli/usage.h"
 #include "cli/cli.h"
+#include "cli/options.h"
 #include "features/features.h"
 #include "netfilter/nft_lock.h"
 #include "util/str.h"

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The commands and what they share. Exit statuses are the program's own: 0 done, 1 failed. */
 #pragma once
-#include "cli/options.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include "request/request.h"
+
+struct progress;
+struct words;
 
 struct command {
 	const char *name;
@@ -30,12 +35,6 @@ int check_tree(const struct options *opts);
 void help_main(void);
 void help_command(const struct command *command);
 void print_version(void);
-
-/* usage.c: "criu: ..." on stderr, for mistakes on the command line. Returns -EINVAL. */
-int usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-
-/* The same of a mistake in a request; @arg is not used. */
-void usage_report(void *arg, const char *line);
 
 /*
  * session.c: what surrounds a run. Validates the request, opens its directories and log, starts the progress line. On

@@ -2,6 +2,7 @@
 /* criu dump */
 #include "dump/dump.h"
 #include "cli/cli.h"
+#include "cli/options.h"
 
 int dump_command(struct request *req, const struct words *words)
 {

@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "cli/usage.h"
 #include "cli/cli.h"
+#include "cli/options.h"
 #include "request/config.h"
 #include "run/interrupt.h"
 #include "util/log.h"

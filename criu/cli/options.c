@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "cli/usage.h"
 #include "cli/cli.h"
 #include "cli/options.h"
 #include "request/option_table.h"

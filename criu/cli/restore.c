@@ -9,7 +9,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cli/usage.h"
 #include "cli/cli.h"
+#include "cli/options.h"
 #include "restore/restore.h"
 
 /* End by the signal that ended the root, so that a caller sees the same; its core file was written already. */

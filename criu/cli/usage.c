@@ -4,7 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "cli/cli.h"
+#include "cli/usage.h"
 
 int usage_error(const char *fmt, ...)
 {

@@ -43,7 +43,10 @@ void pidfile_unwatch(struct restore *r);
 int restore_commit(struct restore *r);
 /* In the tool: until the root ends; passes signals on to it, and does what a job of a shell does. */
 int restore_wait(struct restore *r, int *ret_wait_status);
-/* In the tool: --action-script. */
+/* In the tool: its limits, as high as service_base needs; all that tasks need of its descriptors goes above that. */
+int restore_make_room_for_fds(struct restore *r);
+int restore_move_service_fds(struct restore *r);
+/* In the tool: a step is notified (run/notify.h), with the limits and rights of whoever started us. */
 int restore_script(struct restore *r, const char *action, pid_t pid);
 /* In the tool, after a failure. */
 void restore_kill_all(struct restore *r);

@@ -53,48 +53,6 @@ int restore_open_images(struct restore *r)
 	return err < 0 ? fail(err, "%s: %s", opts->images_dir, image_store_error(r->dir)) : 0;
 }
 
-/* A soft limit has been raised already. */
-static int make_room_for_fds(struct restore *r)
-{
-	struct rlimit lim = { 0, 0 };
-	rlim_t need;
-
-	r->service_base = MAX_OF(r->service_base, 16);
-	need = (rlim_t)r->service_base + RESTORE_OWN_FDS;
-	if (getrlimit(RLIMIT_NOFILE, &lim) < 0)
-		return fail(-errno, "our own limit of open files");
-	if (lim.rlim_max < need && setrlimit(RLIMIT_NOFILE, &(struct rlimit){ need, need }) < 0)
-		return fail(-EMFILE,
-			    "descriptor %d of the images needs a higher limit: ulimit -Hn is %lu, and has to be %lu",
-			    r->service_base - 1, lim.rlim_max, need);
-	return 0;
-}
-
-/* Descriptors of the tool that the tasks need go above everything that they will have themselves. */
-static int move_service_fds(struct restore *r)
-{
-	int pipe_fds[2], fd, err = make_room_for_fds(r);
-
-	if (err)
-		return err;
-	err = image_store_move_fds(r->dir, r->service_base);
-	if (err < 0)
-		return fail(err, "keep the images directory open");
-	if (log_fd() >= 0) {
-		fd = dup_fd_above(log_fd(), r->service_base);
-		if (fd < 0)
-			return fail(fd, "keep the log open");
-		log_to_fd(fd);
-	}
-	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
-		return fail(-errno, "pipe");
-	r->commit_fd = move_fd_above(pipe_fds[0], r->service_base);
-	r->tool.commit_hold_fd = move_fd_above(pipe_fds[1], r->service_base);
-	if (r->commit_fd < 0 || r->tool.commit_hold_fd < 0)
-		return fail(-EMFILE, "pipe");
-	return 0;
-}
-
 static int count_stages(struct restore *r)
 {
 	size_t all = r->plan.tree.nr_tasks + r->plan.nr_helpers, alive = 0;
@@ -259,25 +217,6 @@ static void take_back(struct restore *r)
 	}
 }
 
-/* With the limits and rights of whoever started us. */
-int restore_script(struct restore *r, const char *action, pid_t pid)
-{
-	int err, resumed;
-
-	if (!notify_wanted(r->opts))
-		return 0;
-	err = untrusted_pause(r);
-	if (err)
-		return err;
-	limits_put_back(r->tool.own_limits);
-	err = notify_step(r->opts, action, pid);
-	limits_raise(r->tool.own_limits);
-	if (!err)
-		err = make_room_for_fds(r);
-	resumed = untrusted_resume(r);
-	return err ? err : resumed;
-}
-
 static void tell_running(struct restore *r)
 {
 	const struct run_kind *kind;
@@ -347,7 +286,7 @@ static int load_and_make(struct restore *r)
 	if (!err)
 		err = interrupted();
 	if (!err)
-		err = move_service_fds(r);
+		err = restore_move_service_fds(r);
 	if (!err)
 		err = make_tree(r);
 	r->stats.restore.restore_time = stats_now() - start;

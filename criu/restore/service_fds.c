@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Descriptors of the tool, and of every process of a restore until it is its task: above all that tasks have. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+#include "restore/restore.h"
+#include "run/limits.h"
+#include "run/restore.h"
+#include "util/fds.h"
+#include "util/log.h"
+
+/* A soft limit has been raised already. */
+int restore_make_room_for_fds(struct restore *r)
+{
+	struct rlimit lim = { 0, 0 };
+	rlim_t need;
+
+	r->service_base = MAX_OF(r->service_base, 16);
+	need = (rlim_t)r->service_base + RESTORE_OWN_FDS;
+	if (getrlimit(RLIMIT_NOFILE, &lim) < 0)
+		return fail(-errno, "our own limit of open files");
+	if (lim.rlim_max < need && setrlimit(RLIMIT_NOFILE, &(struct rlimit){ need, need }) < 0)
+		return fail(-EMFILE,
+			    "descriptor %d of the images needs a higher limit: ulimit -Hn is %lu, and has to be %lu",
+			    r->service_base - 1, lim.rlim_max, need);
+	return 0;
+}
+
+/* Descriptors of the tool that the tasks need go above everything that they will have themselves. */
+int restore_move_service_fds(struct restore *r)
+{
+	int pipe_fds[2], fd, err = restore_make_room_for_fds(r);
+
+	if (err)
+		return err;
+	err = image_store_move_fds(r->dir, r->service_base);
+	if (err < 0)
+		return fail(err, "keep the images directory open");
+	if (log_fd() >= 0) {
+		fd = dup_fd_above(log_fd(), r->service_base);
+		if (fd < 0)
+			return fail(fd, "keep the log open");
+		log_to_fd(fd);
+	}
+	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
+		return fail(-errno, "pipe");
+	r->commit_fd = move_fd_above(pipe_fds[0], r->service_base);
+	r->tool.commit_hold_fd = move_fd_above(pipe_fds[1], r->service_base);
+	if (r->commit_fd < 0 || r->tool.commit_hold_fd < 0)
+		return fail(-EMFILE, "pipe");
+	return 0;
+}
