@@ -1,43 +1,78 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "kernel/ns_run.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <sched.h>
-#include <stdio.h>
-#include <sys/ioctl.h>
-#include "base/bits.h"
-#include "base/cleanup.h"
-#include "util/fds.h"
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
-#define NS_GET_NSTYPE _IO(0xb7, 0x3)
+#define STACK_SIZE (256ul << 10)
 
-static const struct {
-	int type;
-	const char *name;
-} returnable[] = { { CLONE_NEWNET, "net" },
-		   { CLONE_NEWIPC, "ipc" },
-		   { CLONE_NEWUTS, "uts" },
-		   { CLONE_NEWCGROUP, "cgroup" } };
+struct call {
+	const int *ns;
+	size_t nr_ns;
+	int (*fn)(void *arg);
+	void *arg;
+	bool called;
+	int result; /* of @fn, or why it was not called */
+};
 
-int ns_run_in(int ns, int (*fn)(void *arg), void *arg, int *ret_result)
+/* In the process that calls. Everything it writes we see. */
+static int enter_and_call(void *p)
 {
-	int type = ioctl(ns, NS_GET_NSTYPE);
-	const char *name = NULL;
-	char path[64];
+	struct call *call = p;
 
-	if (type < 0)
+	for (size_t i = 0; i < call->nr_ns; i++) {
+		if (setns(call->ns[i], 0) < 0) {
+			call->result = -errno;
+			return 1;
+		}
+	}
+	/* After setns(2), which may take it away with a change of rights. Without us nobody would wait for what it does. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) {
+		call->result = -errno;
+		return 1;
+	}
+	call->called = true;
+	call->result = call->fn(call->arg);
+	return 0;
+}
+
+static int wait_for(pid_t pid, const struct call *call, int *ret_result)
+{
+	int status;
+
+	/* No signal is sent at its end: __WALL. */
+	while (waitpid(pid, &status, __WALL) < 0)
+		if (errno != EINTR)
+			return -errno;
+	if (!WIFEXITED(status))
+		return -ECHILD;
+	if (!call->called)
+		return call->result;
+	*ret_result = call->result;
+	return 0;
+}
+
+int ns_run_in(const int *ns, size_t nr_ns, int (*fn)(void *arg), void *arg, int *ret_result)
+{
+	struct call call = { .ns = ns, .nr_ns = nr_ns, .fn = fn, .arg = arg };
+	char *stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+	sigset_t all, was;
+	pid_t pid;
+	int err;
+
+	if (stack == MAP_FAILED)
 		return -errno;
-	for (size_t i = 0; i < ARRAY_SIZE(returnable); i++)
-		if (returnable[i].type == type)
-			name = returnable[i].name;
-	if (!name)
-		return -EINVAL;
-	snprintf(path, sizeof(path), "/proc/thread-self/ns/%s", name);
-	_cleanup_close_ int own = open_at(AT_FDCWD, path, O_RDONLY, 0);
-	if (own < 0)
-		return own;
-	if (setns(ns, type) < 0)
-		return -errno;
-	*ret_result = fn(arg);
-	return setns(own, type) < 0 ? -ENOTRECOVERABLE : 0;
+	/* No handler of ours may run there, on our memory. */
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, &was);
+	pid = clone(enter_and_call, stack + STACK_SIZE, CLONE_VM | CLONE_FILES | CLONE_VFORK, &call);
+	err = pid < 0 ? -errno : wait_for(pid, &call, ret_result);
+	sigprocmask(SIG_SETMASK, &was, NULL);
+	munmap(stack, STACK_SIZE);
+	return err;
 }

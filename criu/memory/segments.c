@@ -413,7 +413,7 @@ static void finish_failed(struct restore *r)
 const struct run_kind segments_run = {
 	.name = "shared memory",
 	.save = save_shared,
-	.before_fork = make_segments,
+	.in_namespaces = make_segments,
 	.running = finish_running,
 	.failed = finish_failed,
 };

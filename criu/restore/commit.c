@@ -413,9 +413,7 @@ int restore_commit(struct restore *r)
 	atomic_store(&r->shared->committed, 1);
 	log_debug("the tree is complete: it lives on, whatever happens to us");
 	/* Before any of them runs: no task sees a name that is going to be taken away. */
-	run_for_each_kind(kind)
-		if (kind->committed)
-			kind->committed(r);
+	restore_report_committed(r);
 	finish_all(r);
 	restore_for_each_task(rt, r)
 		if (lives(rt) && rt->t.state != TASK_STOPPED)

@@ -228,8 +228,8 @@ static int become(struct restore *r, struct restore_task *rt)
 		return err;
 	log_set_pid(rt->t.pid);
 	run_for_each_kind(kind)
-		if (!err && kind->in_namespaces)
-			err = kind->in_namespaces(r, rt);
+		if (!err && kind->at_birth)
+			err = kind->at_birth(r, rt);
 	if (err)
 		return err;
 	if (rt->files_owner || rt->helper || rt->t.state == TASK_DEAD)

@@ -22,6 +22,10 @@ int restore_open_images(struct restore *r);
 int restore_load(struct restore *r);
 /* Who makes what, in which order. No side effect; afterwards the plan is read-only. */
 int restore_link(struct restore *r);
+/* In the tool, for the namespaces of the tree: the hooks in_namespaces, committed and failed of all run kinds. inside.c */
+int restore_make_inside(struct restore *r);
+void restore_report_committed(struct restore *r);
+void restore_report_failed(struct restore *r);
 /* In the tool: make the root; every task then makes its own children and goes on by itself. */
 int restore_fork_tree(struct restore *r);
 /* In the tool, when the root exists. */

@@ -154,17 +154,6 @@ static int await_ready(struct restore *r)
 	return atomic_load(&r->shared->failed);
 }
 
-static int call_before_fork(struct restore *r)
-{
-	const struct run_kind *kind;
-	int err = 0;
-
-	run_for_each_kind(kind)
-		if (!err && kind->before_fork)
-			err = kind->before_fork(r);
-	return err;
-}
-
 static int write_pidfile(struct restore *r)
 {
 	int dir = r->opts->work_dir_fd, err;
@@ -205,12 +194,8 @@ static void end_watch(struct restore *r)
 
 static void take_back(struct restore *r)
 {
-	const struct run_kind *kind;
-
 	restore_kill_all(r);
-	run_for_each_kind(kind)
-		if (kind->failed)
-			kind->failed(r);
+	restore_report_failed(r);
 	if (r->tool.pidfile_written && !untrusted_pause(r)) {
 		output_remove(r->opts->work_dir_fd, r->opts->pidfile);
 		untrusted_resume(r);
@@ -236,7 +221,7 @@ static int make_tree(struct restore *r)
 	if (!err)
 		err = restore_script(r, "pre-restore", 0);
 	if (!err)
-		err = call_before_fork(r);
+		err = restore_make_inside(r);
 	if (!err)
 		err = restore_fork_tree(r);
 	if (!err)

@@ -148,12 +148,13 @@ struct run_kind {
 	/* All records of tasks and files have been read. Reads and checks; no side effect. */
 	int (*link)(struct restore *);
 	/*
-	 * Before the first task is forked: what all tasks inherit is made, in descriptors at or above service_base. On failure
-	 * nothing is left behind.
+	 * The namespaces of the tree exist, and no task does: what has to be made inside of them, and all tasks inherit, is made,
+	 * in descriptors at or above service_base. Runs where the tree is going to live, with the memory and descriptors of the
+	 * tool (restore/inside.c). On failure nothing is left behind.
 	 */
-	int (*before_fork)(struct restore *);
-	/* In a new task, before it forks others: makes the namespaces of the tree (in its root), or enters its own. */
-	int (*in_namespaces)(struct restore *, const struct restore_task *);
+	int (*in_namespaces)(struct restore *);
+	/* In a new task, before it forks others: what it has to enter itself (a time namespace), or the root has to make. */
+	int (*at_birth)(struct restore *, const struct restore_task *);
 	/* When every task has its descriptors and memory (STAGE_READY), and none runs yet. */
 	int (*ready)(struct restore *);
 	/* All threads stopped in the restorer: the last thing that may fail. If it does, it takes back itself what it has

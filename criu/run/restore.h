@@ -125,6 +125,9 @@ struct restore_tool {
 	pid_t own_sid, own_pgid; /* what an outside session or group is replaced by (--shell-job) */
 	pid_t root_pid; /* of the restored root, once it exists: the tool's own number for it */
 	int pid_ns; /* of the tree; -1: it is in ours */
+	/* Namespaces of the tree that are not ours, in the order in which they are entered; none: it lives in ours. */
+	int inside[NS_TYPES];
+	size_t nr_inside;
 	pid_t root_maker; /* a process that makes the root and ends at once (restore/fork.c); 0: the tool makes it */
 	bool pidfile_written;
 	struct helper_process pidfile_watcher; /* restore/pidfile.c */

@@ -97,44 +97,94 @@ static void test_pid_ns(void)
 	kill(first, SIGKILL);
 }
 
+struct noted {
+	struct stat net, mnt;
+	int fd;
+};
+
 static int note_ns(void *arg)
 {
-	struct stat *st = arg;
+	struct noted *noted = arg;
 
-	return stat("/proc/thread-self/ns/net", st) ? -errno : 5;
+	noted->fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+	return noted->fd < 0 || fstat(noted->fd, &noted->net) || stat("/proc/thread-self/ns/mnt", &noted->mnt) ?
+		       -errno :
+		       5;
 }
 
+/* Lives in namespaces of its own until it is killed. */
+static pid_t live_apart(int flags)
+{
+	int told[2];
+	char ok = 0;
+	pid_t pid;
+
+	if (pipe2(told, O_CLOEXEC))
+		return -1;
+	pid = fork();
+	if (!pid) {
+		ok = !unshare(flags);
+		if (write(told[1], &ok, 1) != 1)
+			_exit(1);
+		pause();
+		_exit(0);
+	}
+	if (read(told[0], &ok, 1) != 1 || !ok)
+		return -1;
+	close(told[0]);
+	close(told[1]);
+	return pid;
+}
+
+/* A user namespace, a mount and a network namespace that it owns: entered for a call, which leaves its marks here. */
 static void test_run_in(void)
 {
-	struct stat before, inside, after, other;
-	int own, ns, result = 0;
-	pid_t child;
-	int status;
+	static const char *const names[] = { "user", "mnt", "net" };
+	struct stat before, after, net, mnt;
+	struct noted noted = { 0 };
+	int ns[3], result = 0;
+	pid_t apart = live_apart(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET);
 
-	own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-	CHECK(fstat(own, &before) == 0);
-	child = fork();
-	if (!child)
-		_exit(unshare(CLONE_NEWNET) ? 77 : 0);
-	CHECK(waitpid(child, &status, 0) == child);
-	if (WEXITSTATUS(status) == 77) {
-		printf("skip run_in: no new network namespace can be made here\n");
+	if (apart < 0) {
+		printf("skip run_in: no new namespaces can be made here\n");
 		return;
 	}
-	CHECK(unshare(CLONE_NEWNET) == 0);
-	ns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-	CHECK(fstat(ns, &other) == 0);
-	CHECK(setns(own, CLONE_NEWNET) == 0);
-	CHECK(ns_run_in(ns, note_ns, &inside, &result) == 0);
+	for (int i = 0; i < 3; i++) {
+		char path[64];
+
+		snprintf(path, sizeof(path), "/proc/%d/ns/%s", apart, names[i]);
+		ns[i] = open(path, O_RDONLY | O_CLOEXEC);
+		CHECK(ns[i] >= 0);
+	}
+	CHECK(!fstat(ns[1], &mnt) && !fstat(ns[2], &net));
+	CHECK(!stat("/proc/self/ns/net", &before));
+	CHECK(ns_run_in(ns, 3, note_ns, &noted, &result) == 0);
 	CHECK(result == 5);
-	CHECK(inside.st_ino == other.st_ino);
-	CHECK(stat("/proc/self/ns/net", &after) == 0);
-	CHECK(after.st_ino == before.st_ino);
-	int pid_ns = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
-	CHECK(ns_run_in(pid_ns, note_ns, &inside, &result) == -EINVAL);
-	close(pid_ns);
-	close(ns);
-	close(own);
+	CHECK(noted.net.st_ino == net.st_ino && noted.mnt.st_ino == mnt.st_ino);
+	/* Its descriptor is ours, and we are where we were. */
+	CHECK(!fstat(noted.fd, &after) && after.st_ino == net.st_ino);
+	CHECK(!stat("/proc/self/ns/net", &after) && after.st_ino == before.st_ino);
+	/* What cannot be entered: nothing is called. */
+	close(ns[1]);
+	result = 7;
+	CHECK(ns_run_in(ns, 3, note_ns, &noted, &result) == -EBADF);
+	CHECK(result == 7);
+	kill(apart, SIGKILL);
+	CHECK(waitpid(apart, NULL, 0) == apart);
+}
+
+static int die(void *arg)
+{
+	kill(getpid(), SIGKILL);
+	return 0;
+}
+
+static void test_run_in_killed(void)
+{
+	int result = 7;
+
+	CHECK(ns_run_in(NULL, 0, die, NULL, &result) == -ECHILD);
+	CHECK(result == 7);
 }
 
 int main(void)
@@ -142,5 +192,6 @@ int main(void)
 	RUN(test_id_map);
 	RUN(test_pid_ns);
 	RUN(test_run_in);
+	RUN(test_run_in_killed);
 	DONE();
 }

@@ -311,7 +311,7 @@ struct memfd_inode {
 	struct record record; /* 0, inode id */
 	const MemfdInodeEntry *entry;
 	bool used;
-	/* Above service_base, inherited by all tasks, or the tool's own; set by before_fork. Not counted as a writer. */
+	/* Above service_base, inherited by all tasks, or the tool's own; set by in_namespaces. Not counted as a writer. */
 	int fd;
 	uint32_t first; /* the file that gets this very description, 0: none */
 	int late_seals; /* to be set when all memory is mapped */
@@ -509,7 +509,7 @@ static bool tasks_have_room(struct restore *r, const struct memfd_restore *data)
 	       (uint64_t)r->service_base + data->inodes.n + RESTORE_OWN_FDS <= lim.rlim_cur;
 }
 
-static int memfd_before_fork(struct restore *r)
+static int memfd_in_namespaces(struct restore *r)
 {
 	struct memfd_restore *data = *restore_kind_data(r, &memfd_kind);
 	struct restore_task *rt;
@@ -564,7 +564,7 @@ static bool is_mapped_by_first(const struct memfd *st)
 	return st->entry->path && !st->entry->reopened && !st->inode->entry->backing && may_be_first(st->entry->flags);
 }
 
-/* A descriptor of our own of what before_fork made. */
+/* A descriptor of our own of what in_namespaces made. */
 static int take_inode(struct restore *r, const struct memfd_inode *inode)
 {
 	const struct memfd_restore *data = *restore_kind_data(r, &memfd_kind);
@@ -611,6 +611,6 @@ const struct fd_kind memfd_kind = {
 const struct run_kind memfd_run = {
 	.name = "memfd",
 	.save_end = memfd_save_end,
-	.before_fork = memfd_before_fork,
+	.in_namespaces = memfd_in_namespaces,
 	.ready = memfd_ready,
 };

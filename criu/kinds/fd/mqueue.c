@@ -288,7 +288,7 @@ static void mqueue_unlink_made(struct restore *r, struct mqueue_restore *data, b
 	}
 }
 
-static int mqueue_before_fork(struct restore *r)
+static int mqueue_in_namespaces(struct restore *r)
 {
 	struct mqueue_restore *data;
 	int err = 0;
@@ -338,6 +338,6 @@ const struct fd_kind mqueue_kind = {
 
 const struct run_kind mqueue_run = {
 	.name = "mqueue",
-	.before_fork = mqueue_before_fork,
+	.in_namespaces = mqueue_in_namespaces,
 	.failed = mqueue_failed,
 };

@@ -165,7 +165,7 @@ static int pipe_link(struct restore *r, struct file *file, void *state)
 	return 0;
 }
 
-static int pipe_before_fork(struct restore *r)
+static int pipe_in_namespaces(struct restore *r)
 {
 	struct pipe_restore *data = *restore_kind_data(r, &pipe_kind);
 
@@ -264,5 +264,5 @@ const struct fd_kind pipe_kind = {
 const struct run_kind pipe_run = {
 	.name = "pipe",
 	.save_end = pipe_save_end,
-	.before_fork = pipe_before_fork,
+	.in_namespaces = pipe_in_namespaces,
 };

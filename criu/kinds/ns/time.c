@@ -380,5 +380,5 @@ const struct run_kind time_ns_run = {
 	.survey = time_ns_survey,
 	.save = time_ns_save,
 	.link = time_ns_link,
-	.in_namespaces = time_ns_enter,
+	.at_birth = time_ns_enter,
 };

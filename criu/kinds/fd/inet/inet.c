@@ -93,7 +93,7 @@ static int inet_link(struct restore *r, struct file *file, void *state)
 	return inet_backlog_link(r, file, state);
 }
 
-static int inet_before_fork(struct restore *r)
+static int inet_in_namespaces(struct restore *r)
 {
 	struct inet_restore *data = loaded_in(r);
 
@@ -145,7 +145,7 @@ const struct run_kind inet_run = {
 	.save_commit = inet_save_commit,
 	.saved = inet_saved,
 	.save_undo = inet_save_undo,
-	.before_fork = inet_before_fork,
+	.in_namespaces = inet_in_namespaces,
 	.ready = inet_ready,
 	.committed = inet_committed,
 	.failed = inet_failed,

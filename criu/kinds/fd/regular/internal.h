@@ -133,7 +133,7 @@ struct remap {
 	const RegFileEntry *to; /* LINKED: where the other name is */
 	struct ghost *ghost; /* GHOST */
 	bool of_gone; /* PROCFS: remap_id is the pid of a task that was gone */
-	int fd; /* O_PATH, above service_base; set by before_fork */
+	int fd; /* O_PATH, above service_base; set by in_namespaces */
 	bool proven; /* it is what was saved for certain: to be opened with our rights */
 	bool is_description; /* @fd is the file's own description, not O_PATH */
 	struct remap *same_inode; /* the one made before from the same ghost or link */
@@ -158,7 +158,7 @@ struct regular_restore {
 struct inherited {
 	struct record record;
 	const struct inherit_fd *given;
-	int fd; /* above service_base; set by before_fork */
+	int fd; /* above service_base; set by in_namespaces */
 };
 
 /* Read and check remap-fpath.img and the ghost files, once. */

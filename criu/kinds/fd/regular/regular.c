@@ -382,7 +382,7 @@ static int regular_open(struct restore *r, struct file *file, const void *state)
 	return err ? err : steal_fd(&fd);
 }
 
-static int regular_before_fork(struct restore *r)
+static int regular_in_namespaces(struct restore *r)
 {
 	struct regular_restore *data = *restore_kind_data(r, &regular_kind);
 	int err;
@@ -438,7 +438,7 @@ const struct run_kind regular_run = {
 	.name = "regular",
 	.saved = regular_saved,
 	.save_undo = regular_save_undo,
-	.before_fork = regular_before_fork,
+	.in_namespaces = regular_in_namespaces,
 	.ready = proc_gone_ready,
 	.failed = regular_failed,
 	.committed = regular_committed,

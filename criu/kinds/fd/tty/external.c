@@ -84,7 +84,7 @@ int tty_external_open(struct restore *r, const struct tty_external *external, ui
 }
 
 /* Those that were handed over, since the numbers may be taken later; of the others, those that sessions need. */
-static int tty_external_before_fork(struct restore *r, struct tty_external *external)
+static int tty_external_in_namespaces(struct restore *r, struct tty_external *external)
 {
 	int fd;
 
@@ -104,13 +104,13 @@ static int tty_external_before_fork(struct restore *r, struct tty_external *exte
 	return 0;
 }
 
-int tty_externals_before_fork(struct restore *r)
+int tty_externals_in_namespaces(struct restore *r)
 {
 	struct tty_restore *all = tty_restore_of(r);
 	int err = 0;
 
 	for (size_t i = 0; !err && i < all->nr_externals; i++)
-		err = tty_external_before_fork(r, &all->externals[i]);
+		err = tty_external_in_namespaces(r, &all->externals[i]);
 	return err;
 }
 

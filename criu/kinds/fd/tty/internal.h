@@ -203,7 +203,7 @@ int tty_external_check(const TtyInfoEntry *info);
 int tty_external_load(struct restore *r, const struct file *file, struct tty_state *ts);
 int tty_external_link(struct restore *r, const struct file *file, struct tty_external *external);
 int tty_external_open(struct restore *r, const struct tty_external *external, uint32_t flags);
-int tty_externals_before_fork(struct restore *r);
+int tty_externals_in_namespaces(struct restore *r);
 int tty_externals_ready(struct restore *r);
 void tty_externals_failed(struct restore *r);
 /* Without being stopped for it: whoever does this may be in the background. */
@@ -221,7 +221,7 @@ int tty_finish(struct restore *r, struct file *file, const void *state, int fd);
  * makes every pair under its old number with its settings and unread bytes, and finds the terminal of the person
  * (--shell-job). Our descriptors of them lie above service_base and are inherited by every task.
  */
-int tty_before_fork(struct restore *r);
+int tty_in_namespaces(struct restore *r);
 int tty_ready(struct restore *r);
 void tty_committed(struct restore *r);
 void tty_running(struct restore *r);

@@ -232,14 +232,14 @@ static int tty_find_terminal(struct restore *r, struct tty_restore *all)
 	return tty_get_termios(fd, &all->before);
 }
 
-int tty_before_fork(struct restore *r)
+int tty_in_namespaces(struct restore *r)
 {
 	struct tty_restore *all = tty_restore_of(r);
 	int err = 0;
 
 	if (!all)
 		return 0;
-	err = tty_externals_before_fork(r);
+	err = tty_externals_in_namespaces(r);
 	if (err)
 		return err;
 	if (all->own)

@@ -54,7 +54,7 @@ static int read_table_of(struct dump *dump, struct unix_dump *data, const struct
 	if (*ret_table)
 		return 0;
 	other.ns = st.st_ino;
-	err = ns_run_in(ns, read_other_table, &other, &result);
+	err = ns_run_in(&ns, 1, read_other_table, &other, &result);
 	return err ? fail(err, "enter the network namespace of %s", probe->link) : result;
 }
 

@@ -131,7 +131,7 @@ static int unix_save_late(struct dump *dump, const struct fd_probe *probe, FileE
 
 /* ---- restore ---- */
 
-static int unix_before_fork(struct restore *r)
+static int unix_in_namespaces(struct restore *r)
 {
 	struct unix_restore *data = unix_restore_data(r);
 
@@ -315,5 +315,5 @@ const struct fd_kind unix_kind = {
 const struct run_kind unix_run = {
 	.name = "unix",
 	.save_end = unix_save_end,
-	.before_fork = unix_before_fork,
+	.in_namespaces = unix_in_namespaces,
 };
