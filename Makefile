@@ -49,7 +49,7 @@ PIE_CFLAGS := $(CSTD) -O2 -g $(WARN) $(PIE_INCLUDE) -ffreestanding -fpie -fvisib
 include mk/images.mk
 include mk/compel.mk
 include mk/criu.mk
-include mk/image_tests.mk mk/kernel_tests.mk mk/request_tests.mk mk/vdso_tests.mk mk/kinds_tests.mk
+include mk/image_tests.mk mk/kernel_tests.mk mk/request_tests.mk mk/run_tests.mk mk/vdso_tests.mk mk/kinds_tests.mk
 include mk/fuzz_load.mk
 include mk/test.mk mk/bench.mk
 include mk/install.mk

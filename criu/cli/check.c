@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/capability.h>
 #include <unistd.h>
 
 #include "base/bits.h"
@@ -13,6 +12,7 @@
 #include "cli/options.h"
 #include "features/features.h"
 #include "netfilter/nft_lock.h"
+#include "run/rights.h"
 #include "util/str.h"
 #include "util/suggest.h"
 
@@ -96,20 +96,18 @@ static void check_one(enum feature f, struct lacks *lacks)
 /* Freezing and making other people's processes takes more than a kernel that can. */
 static bool rights_there(void)
 {
-	static const cap_value_t needed[] = { CAP_SYS_PTRACE, CAP_SYS_ADMIN };
-	cap_t caps = cap_get_proc();
-	bool all_there = caps != NULL;
+	static const enum right needed[] = { RIGHT_PTRACE_ANY, RIGHT_NAMESPACES, RIGHT_SET_PIDS };
+	struct rights rights;
+	bool all_there = true;
 
-	for (size_t i = 0; caps && i < ARRAY_SIZE(needed); i++) {
-		cap_flag_value_t has = CAP_CLEAR;
-
-		if (cap_get_flag(caps, needed[i], CAP_EFFECTIVE, &has) < 0 || has != CAP_SET)
-			all_there = false;
+	if (rights_probe(&rights))
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(needed); i++) {
+		if (rights_may(&rights, needed[i]))
+			continue;
+		printf("missing: rights: %s: %s; run criu as root\n", rights_name(needed[i]), rights_text(needed[i]));
+		all_there = false;
 	}
-	if (caps)
-		cap_free(caps);
-	if (!all_there)
-		printf("missing: rights: dump and restore need CAP_SYS_PTRACE and CAP_SYS_ADMIN; run criu as root\n");
 	return all_there;
 }
 

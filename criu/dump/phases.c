@@ -23,6 +23,11 @@ static int watch_signals(struct dump *dump)
 	return dump->signal_fd < 0 ? fail(-errno, "signalfd") : 0;
 }
 
+static int probe_rights(struct dump *dump)
+{
+	return rights_probe(&dump->rights);
+}
+
 static int begin_images(struct dump *dump)
 {
 	int err = image_store_begin(dump->dir);
@@ -191,6 +196,7 @@ enum {
  * as a script may count on it that nothing moves while it runs.
  */
 static const struct phase phases[] = {
+	{ "rights", ALL, probe_rights, NULL },
 	{ "signals", FREEZES, watch_signals, NULL },
 	{ "images", FREEZES, open_images, NULL },
 	{ "hold images", SHORT, hold_images, NULL },

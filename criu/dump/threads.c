@@ -275,7 +275,7 @@ static int dead_or_error(struct dump_task *dt, int err)
 	return dt->t.state == TASK_DEAD ? 0 : err;
 }
 
-static int seize_failed(struct dump_task *dt, pid_t tid, int err)
+static int seize_failed(struct dump *dump, struct dump_task *dt, pid_t tid, int err)
 {
 	_cleanup_proc_status_ struct proc_status status = { 0 };
 	struct proc_stat stat;
@@ -288,16 +288,16 @@ static int seize_failed(struct dump_task *dt, pid_t tid, int err)
 		return fail(err, "%d is this criu: start it from outside of the tree that it is to dump", tid);
 	if (!proc_stat_read(&dt->proc, &stat) && (stat.flags & PF_KTHREAD))
 		return fail(err, "%d is a thread of the kernel: it has no memory to save", tid);
-	if (err == -EPERM && geteuid())
+	if (err == -EPERM && !rights_may(&dump->rights, RIGHT_PTRACE_ANY))
 		return fail(
 			err,
-			"stop task %d: we may not trace it: it has the rights of another user (%u; a setuid program?), or capabilities that we lack: run criu as root",
-			tid, status.uid[PROC_EFFECTIVE]);
+			"stop task %d: it has the rights of another user (%u; a setuid program?), or capabilities that criu lacks: tracing it %s: run criu as root",
+			tid, status.uid[PROC_EFFECTIVE], rights_text(RIGHT_PTRACE_ANY));
 	return fail(err, "stop task %d: we may not trace it", tid);
 }
 
 /* Returns whether it is news: a thread that we hold now, or a sign that a program was executed. */
-static int seize_thread(struct dump_task *dt, pid_t tid)
+static int seize_thread(struct dump *dump, struct dump_task *dt, pid_t tid)
 {
 	bool first = tid == dt->t.host_pid;
 	int err = -EPERM;
@@ -319,7 +319,7 @@ static int seize_thread(struct dump_task *dt, pid_t tid)
 	else if (err == -ESRCH)
 		return thread_state(dt, tid) != 'Z'; /* a number that is nobody's any more: by an exec, maybe */
 	else
-		return seize_failed(dt, tid, err);
+		return seize_failed(dump, dt, tid, err);
 	return err < 0 ? err : 1;
 }
 
@@ -374,7 +374,7 @@ static int check_leader(struct dump_task *dt)
 }
 
 /* Seize the threads of @dt that are not known yet. Returns how much is new. */
-static int seize_new(struct dump_task *dt)
+static int seize_new(struct dump *dump, struct dump_task *dt)
 {
 	struct pid_array tids = { 0 };
 	int gone, news, err = proc_threads(&dt->proc, &tids);
@@ -391,7 +391,7 @@ static int seize_new(struct dump_task *dt)
 		/* The directory tells a number twice when it changes hands meanwhile. */
 		if (i && tids.v[i] == tids.v[i - 1])
 			continue;
-		err = seize_thread(dt, tids.v[i]);
+		err = seize_thread(dump, dt, tids.v[i]);
 		news = err < 0 ? err : news + err;
 	}
 	gone = drop_ended(dt);
@@ -474,7 +474,7 @@ static int wait_stops(struct dump *dump, struct dump_task *dt)
 
 int dump_stop_threads(struct dump *dump, struct dump_task *dt)
 {
-	int gone, news = seize_new(dt);
+	int gone, news = seize_new(dump, dt);
 
 	if (news < 0 || dt->t.state == TASK_DEAD)
 		return news;

@@ -151,7 +151,7 @@ int aio_survey(struct dump *dump, struct dump_task *dt)
 		dump_blocker(
 			dump, dt, -1,
 			"mapping %lx-%lx %s: an AIO context: what is in flight in it can only be read out of the kernel's memory (BPF), which fails here (%s): dump as root on a kernel with BTF, or run the program without native AIO",
-			v->start, v->end, v->name, strerror(-err));
+			v->start, v->end, v->name, rights_reason(&dump->rights, RIGHT_READ_KERNEL_MEMORY, err));
 		return 0;
 	}
 	err = keep_contexts(dump, dt, &all);

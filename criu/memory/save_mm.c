@@ -212,6 +212,8 @@ static int mapped_file_id(struct dump *dump, struct dump_task *dt, const struct 
 			     v->name[0] == 's' ? ", or it is no packet socket's ring, and cannot be saved" : "");
 		return 0;
 	}
+	if (rights_need(&dump->rights, RIGHT_MAP_FILES, "open what is mapped at %lx (%s)", v->start, v->name))
+		return -EPERM;
 	fd = open_mapped(dt, v, O_PATH);
 	if (fd < 0)
 		return fail(fd, "open what is mapped at %lx (%s)", v->start, v->name);

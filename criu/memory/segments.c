@@ -214,7 +214,9 @@ static int make_anonymous(struct restore *r, uint64_t shmid, uint64_t size, uint
 
 	if (p == MAP_FAILED)
 		return huge ? no_huge_pages(errno, size, huge) : fail(-errno, "%lu bytes of shared memory", size);
-	fd = open_fmt(AT_FDCWD, O_RDWR, "/proc/self/map_files/%lx-%lx", (unsigned long)p, (unsigned long)p + size);
+	fd = rights_may(&r->rights, RIGHT_MAP_FILES) ? open_fmt(AT_FDCWD, O_RDWR, "/proc/self/map_files/%lx-%lx",
+								(unsigned long)p, (unsigned long)p + size) :
+						       -EPERM;
 	munmap(p, size);
 	if (fd == -EPERM || fd == -EACCES) {
 		log_info("map_files may not be opened: shared memory will be called /memfd:dev/zero");

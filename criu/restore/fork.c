@@ -82,7 +82,7 @@ static pid_t clone_with_pid(struct restore *r, struct restore_task *rt, uint64_t
 		usleep(TAKEN_STEP_US); /* style: when somebody else reaps a zombie, nothing tells us */
 	}
 	if (got == -EPERM)
-		return fail(-EPERM, "make a task with pid %d: that needs CAP_CHECKPOINT_RESTORE", pid);
+		return fail(-EPERM, "make a task with pid %d: %s", pid, rights_text(RIGHT_SET_PIDS));
 	if (got == -EINVAL)
 		return fail(-EINVAL, "make a task with pid %d: larger than kernel.pid_max?", pid);
 	return got < 0 ? fail((int)got, "make a task with pid %d", pid) : got;

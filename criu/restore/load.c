@@ -347,6 +347,8 @@ static int load_file(struct restore *r, FileEntry *entry, unsigned index)
 		if (err)
 			return err;
 	}
+	if (rights_need_all(&r->rights, file->kind->restore_rights, file->kind->name) < 0)
+		return -EPERM;
 	file->state = restore_alloc(r, file->kind->state_size + 1);
 	*slot = (uintptr_t)file;
 	if (!file->state)

@@ -261,9 +261,13 @@ static int load_and_make(struct restore *r)
 	int err = untrusted_begin(r);
 
 	if (!err)
+		err = rights_probe(&r->rights);
+	if (!err)
 		err = restore_open_images(r);
 	if (!err)
 		err = restore_load(r);
+	if (!err)
+		err = rights_need(&r->rights, RIGHT_SET_PIDS, "give the processes their numbers");
 	if (!err)
 		err = restore_link(r);
 	if (!err)

@@ -20,6 +20,7 @@
 #include "run/blockers.h"
 #include "run/kind.h"
 #include "run/options.h"
+#include "run/rights.h"
 #include "run/stats.h"
 #include "task/ns.h"
 #include "task/tree.h"
@@ -84,6 +85,7 @@ enum dump_mode {
 
 struct dump {
 	const struct options *opts;
+	struct rights rights; /* of the tool */
 	enum dump_mode mode;
 	const char *phase; /* that has begun last: dump/phases.c */
 	struct image_store *dir;

@@ -52,6 +52,8 @@ struct fd_kind {
 	/* Optional: how long a mapping of it is, if mmap(2) takes no other one. Parts of it are what munmap(2) left. */
 	uint64_t (*mapping_size)(const struct file *);
 	bool for_untrusted; /* needs no right to be restored, and gives none: --untrusted-images */
+	uint64_t
+		restore_rights; /* BIT(enum right): any such file needs them. Where that depends, load asks rights_need(). */
 	bool unplaced; /* mmap(2) of it takes no address: pie/restorer/placed.c */
 	/* ---- dump */
 	bool (*claims)(const struct fd_probe *);

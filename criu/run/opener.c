@@ -218,10 +218,11 @@ int openers_link(struct restore *r)
 {
 	struct openers *own = arena_alloc(&r->arena, sizeof(*own));
 	struct audience *scratch;
-	int err = own ? caps_read(&own->caps) : -ENOMEM;
+	int err;
 
-	if (err)
-		return fail(err, "our own rights");
+	if (!own)
+		return fail(-ENOMEM, "our own rights");
+	own->caps = r->rights.caps;
 	r->plan.openers = own;
 	err = find_openers(r, own);
 	if (!err)

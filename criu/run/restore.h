@@ -15,6 +15,7 @@
 #include "run/helper_process.h"
 #include "run/kind.h"
 #include "run/options.h"
+#include "run/rights.h"
 #include "run/shared.h"
 #include "run/stats.h"
 #include "task/ns.h"
@@ -150,6 +151,7 @@ struct restore_process {
 
 struct restore {
 	const struct options *opts;
+	struct rights rights; /* of the tool, and of tasks until they have their own credentials */
 	struct image_store *dir;
 	struct arena arena;
 	struct run_stats stats;

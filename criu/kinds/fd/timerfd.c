@@ -133,7 +133,10 @@ static int timerfd_load(struct restore *r, struct file *file, void *state)
 	if (tfd->settime_flags & ~(TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET))
 		return fail(-EBADMSG, "files.img: file %u: flags 0x%x of a timerfd are unknown", file->id,
 			    tfd->settime_flags);
-	return 0;
+	if (tfd->clockid != CLOCK_REALTIME_ALARM && tfd->clockid != CLOCK_BOOTTIME_ALARM)
+		return 0;
+	return rights_need(&r->rights, RIGHT_ALARM_CLOCKS, "files.img: file %u: a timerfd on alarm clock %u", file->id,
+			   tfd->clockid);
 }
 
 /* How long its clock has gone on in this task's time namespace since the dump. */
@@ -178,8 +181,6 @@ static int timerfd_open(struct restore *r, struct file *file, const void *state)
 	_cleanup_close_ int fd = timerfd_create((clockid_t)tfd->clockid, TFD_CLOEXEC);
 	int err;
 
-	if (fd < 0 && errno == EPERM)
-		return fail(-EPERM, "timerfd on alarm clock %u: restoring it needs CAP_WAKE_ALARM", tfd->clockid);
 	if (fd < 0)
 		return fail(-errno, "timerfd on clock %u", tfd->clockid);
 	err = timerfd_set(r, fd, tfd);

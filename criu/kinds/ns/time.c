@@ -244,7 +244,8 @@ static int make_space(struct restore *r, const struct time_space *space, const s
 {
 	int err, fd;
 
-	*ret_step = "unshare(CLONE_NEWTIME)";
+	*ret_step = rights_may(&r->rights, RIGHT_NAMESPACES) ? "unshare(CLONE_NEWTIME)" :
+							       "unshare(CLONE_NEWTIME), which needs CAP_SYS_ADMIN";
 	if (unshare(CLONE_NEWTIME) < 0)
 		return -errno;
 	*ret_step = "set its offsets (/proc/self/timens_offsets)";

@@ -102,16 +102,13 @@ static uint64_t join_caps(const uint32_t *v, size_t n)
 	return n ? v[0] | (uint64_t)v[1] << 32 : 0;
 }
 
-static int own_read(struct own *ret)
+static int own_read(const struct restore *r, struct own *ret)
 {
 	struct own own = { 0 };
-	int err;
 
 	if (getresuid(&own.uid[0], &own.uid[1], &own.uid[2]) || getresgid(&own.gid[0], &own.gid[1], &own.gid[2]))
 		return fail(-errno, "our own ids");
-	err = caps_read(&own.caps);
-	if (err)
-		return fail(err, "our own capabilities");
+	own.caps = r->rights.caps;
 	own.bounding = caps_bounding();
 	own.securebits = prctl(PR_GET_SECUREBITS, 0, 0, 0, 0);
 	own.no_new_privs = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0);
@@ -149,7 +146,7 @@ static bool same_ids(const struct own *own, const CredsEntry *e)
 }
 
 /* Can a process with our rights become this? The bounding set may shrink: it bounds what exec gives, no more. */
-static int check_rights(pid_t tid, const struct own *own, const CredsEntry *e)
+static int check_rights(const struct restore *r, pid_t tid, const struct own *own, const CredsEntry *e)
 {
 	uint64_t more = join_caps(e->cap_prm, CAP_WORDS) & ~own->caps.permitted;
 	char name[CAPS_NAME_MAX];
@@ -161,13 +158,12 @@ static int check_rights(pid_t tid, const struct own *own, const CredsEntry *e)
 			    "core-%d.img: creds.cap_prm: the task held %s, and we do not: restore with that capability",
 			    tid, name);
 	}
-	if (!same_ids(own, e) && (~own->caps.effective & (BIT(CAP_SETUID) | BIT(CAP_SETGID))))
-		return fail(-EPERM,
-			    "core-%d.img: creds: the task ran as user %u, group %u: becoming that needs CAP_SETUID and "
-			    "CAP_SETGID: restore as root",
-			    tid, e->uid, e->gid);
-	if ((((uint32_t)own->securebits ^ e->secbits) & ~KEEP_CAPS_BIT) && !(own->caps.effective & BIT(CAP_SETPCAP)))
-		return fail(-EPERM, "core-%d.img: creds.secbits 0x%x: setting them needs CAP_SETPCAP", tid, e->secbits);
+	if (!same_ids(own, e) && rights_need(&r->rights, RIGHT_CHANGE_IDS,
+					     "core-%d.img: creds: become user %u, group %u", tid, e->uid, e->gid))
+		return -EPERM;
+	if ((((uint32_t)own->securebits ^ e->secbits) & ~KEEP_CAPS_BIT) &&
+	    rights_need(&r->rights, RIGHT_SET_SECUREBITS, "core-%d.img: creds.secbits 0x%x", tid, e->secbits))
+		return -EPERM;
 	if (own->no_new_privs && !e->no_new_privs)
 		return fail(-EPERM,
 			    "core-%d.img: creds.no_new_privs is not set, but this tool runs with it and cannot take it "
@@ -213,8 +209,8 @@ static int creds_load_thread(struct restore *r, struct restore_task *task, struc
 			 e->lsm_profile ? e->lsm_profile : "apparmor");
 	if (r->tool.untrusted)
 		return untrusted_check_creds(r, tid, tce->creds);
-	err = own_read(&own);
-	return err ? err : check_rights(tid, &own, e);
+	err = own_read(r, &own);
+	return err ? err : check_rights(r, tid, &own, e);
 }
 
 static void put_caps(const uint32_t *v, size_t n, uint32_t to[2])
@@ -226,6 +222,8 @@ static void put_caps(const uint32_t *v, size_t n, uint32_t to[2])
 }
 
 /*
+ * By hand, as libcap's calls are for the thread that makes them, and this one is made in the task from outside.
+ *
  * Filters of a thread that may install none by the rights it had in the end: it keeps CAP_SYS_ADMIN until they are in
  * (restorer/creds.c: the same condition), and gives it up by this call of capset(2).
  */

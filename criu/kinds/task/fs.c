@@ -117,12 +117,13 @@ static int change_root(struct restore *r, const FsEntry *fs)
 
 	if (seen < 0 || is_our_root(seen))
 		return seen < 0 ? seen : 0;
+	if (rights_need(&r->rights, RIGHT_CHANGE_ROOT, "change the root to %s", place_path(r, fs->root_id)))
+		return -EPERM;
 	root = open_place(r, fs->root_id, "root", restore_open_file_proven);
 	if (root < 0)
 		return root;
 	if (fchdir(root) || chroot("."))
-		return fail(-errno, "change the root to %s%s", place_path(r, fs->root_id),
-			    errno == EPERM ? ": that needs CAP_SYS_CHROOT" : "");
+		return fail(-errno, "change the root to %s", place_path(r, fs->root_id));
 	return 0;
 }
 

@@ -76,22 +76,19 @@ static int set_limit(int nr, uint64_t cur, uint64_t max)
 	return syscall(SYS_prlimit64, 0, nr, &want, NULL) ? -errno : 0;
 }
 
-/* The highest hard limit that can be had up to @want. There is no asking for CAP_SYS_RESOURCE but trying: in a user
- * namespace it is not enough to have it. */
-static int possible_limit(int nr, uint64_t want, uint64_t *ret_max)
+/* The highest hard limit that can be had up to @want: that of open files has a bound for everybody (fs.nr_open). */
+static int possible_limit(const struct restore *r, int nr, uint64_t want, uint64_t *ret_max)
 {
 	struct rlimit64 own = { 0 };
 	int err = get_limit(nr, &own);
 
 	if (err)
 		return fail(err, "our own RLIMIT_%s", limit_names[nr]);
-	if (own.rlim_max >= want || !set_limit(nr, own.rlim_cur, want)) {
-		if (own.rlim_max < want)
-			set_limit(nr, own.rlim_cur, own.rlim_max);
+	*ret_max = own.rlim_max >= want ? want : own.rlim_max;
+	if (own.rlim_max < want && rights_may(&r->rights, RIGHT_RAISE_LIMITS) && !set_limit(nr, own.rlim_cur, want)) {
+		set_limit(nr, own.rlim_cur, own.rlim_max);
 		*ret_max = want;
-		return 0;
 	}
-	*ret_max = own.rlim_max;
 	return 0;
 }
 
@@ -121,7 +118,7 @@ static int load_limit(struct restore *r, pid_t pid, int nr, RlimitEntry *e)
 	if (e->cur > e->max)
 		return core_refuse(pid, "tc.rlimits: RLIMIT_%s: cur %llu is above max %llu", limit_names[nr],
 				   (unsigned long long)e->cur, (unsigned long long)e->max);
-	err = possible_limit(nr, e->max, &max);
+	err = possible_limit(r, nr, e->max, &max);
 	return err || max == e->max ? err : lower_limit(r, pid, nr, e, max);
 }
 

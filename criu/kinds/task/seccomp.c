@@ -130,6 +130,12 @@ static int read_filter(pid_t tid, unsigned long nr, struct sock_filter *insns, u
 	return (int)count;
 }
 
+static const char *why_unreadable(const struct dump *dump)
+{
+	return rights_may(&dump->rights, RIGHT_READ_FILTERS) ? "criu itself has a filter" :
+							       rights_text(RIGHT_READ_FILTERS);
+}
+
 static int save_chain(struct dump *dump, pid_t tid, uint32_t *ret_last)
 {
 	struct sock_filter insns[FILTER_INSNS_MAX];
@@ -141,11 +147,11 @@ static int save_chain(struct dump *dump, pid_t tid, uint32_t *ret_last)
 
 		if (count == -ENOENT && last != NO_FILTER)
 			break;
+		if (count == -EACCES)
+			return fail(count, "thread %d: read its seccomp filter %lu: %s", tid, nr, why_unreadable(dump));
 		if (count < 0)
 			return fail(count, "thread %d: read its seccomp filter %lu%s", tid, nr,
-				    count == -EACCES	  ? ": that needs CAP_SYS_ADMIN, and no filter on criu itself" :
-				    count == -EMEDIUMTYPE ? ": it is no classic BPF program" :
-							    "");
+				    count == -EMEDIUMTYPE ? ": it is no classic BPF program" : "");
 		const struct seen_filter seen = { last, insns, (size_t)count * sizeof(*insns), flags };
 		last = pool_index(dump, &seen);
 		if (last < 0)

@@ -66,6 +66,16 @@ static bool needs_crafted_packets(const struct inet_socket *sk)
 	return entry->n_datagram || entry->unread || entry->error || entry->connect_failed;
 }
 
+static int check_rights(const struct restore *r, const struct inet_socket *sk)
+{
+	if (sk->entry->type == SOCK_RAW)
+		return rights_need(&r->rights, RIGHT_RAW_SOCKETS, "files.img: file %#x: a raw socket", sk->file->id);
+	if (!sk->stream)
+		return 0;
+	return rights_need(&r->rights, RIGHT_NET_ADMIN, "files.img: file %#x: a TCP connection (TCP_REPAIR)",
+			   sk->file->id);
+}
+
 int inet_load(struct restore *r, struct file *file, void *state)
 {
 	struct inet_restore *data = inet_restore_data(r);
@@ -100,6 +110,8 @@ int inet_load(struct restore *r, struct file *file, void *state)
 	err = note_port(data, sk);
 	if (!err && inet_is_tcp(entry))
 		err = tcp_load(r, sk);
+	if (!err)
+		err = check_rights(r, sk);
 	/* A library that is missing stops a restore before it has begun; and it is loaded once for all tasks. */
 	if (!err && needs_crafted_packets(sk) && !libnet_load())
 		err = -ELIBACC;

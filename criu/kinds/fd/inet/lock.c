@@ -234,6 +234,10 @@ int inet_lock_dump(struct dump *dump, struct inet_dump *data)
 
 	if (!data->nr_streams)
 		return lock_doors(dump, data);
+	/* Whatever the method: to read the connections takes it, too. */
+	err = rights_need(&dump->rights, RIGHT_NET_ADMIN, "save %zu TCP connections", data->nr_streams);
+	if (err)
+		return err;
 	/* Whatever the method: who has a way of its own gives skip, and a script. */
 	err = notify_step(dump->opts, "network-lock", dump->opts->pid);
 	if (err)

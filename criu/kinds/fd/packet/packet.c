@@ -328,6 +328,7 @@ const struct fd_kind packet_kind = {
 	.name = "packet",
 	.image_type = FD_TYPES__PACKETSK,
 	.maps_itself = true,
+	.restore_rights = BIT(RIGHT_RAW_SOCKETS),
 	.mapping_size = packet_mapping_size,
 	.claims = packet_claims,
 	.save = packet_save,

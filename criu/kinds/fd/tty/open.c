@@ -174,8 +174,12 @@ static int tty_make_hung(struct restore *r, const struct tty_pair *pair)
 			return fd;
 		last = fd;
 	}
-	if (last >= 0 && ioctl(last, TIOCVHANGUP) < 0)
-		return fail(-errno, "hang up a descriptor of terminal %u: that needs CAP_SYS_ADMIN", pair->index);
+	if (last < 0)
+		return 0;
+	if (rights_need(&r->rights, RIGHT_HANG_UP, "hang up a descriptor of terminal %u", pair->index))
+		return -EPERM;
+	if (ioctl(last, TIOCVHANGUP) < 0)
+		return fail(-errno, "hang up a descriptor of terminal %u", pair->index);
 	return 0;
 }
 

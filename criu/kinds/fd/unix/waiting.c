@@ -145,7 +145,8 @@ static int save_client(struct dump *dump, const struct unix_seen *at, size_t i, 
 			"socket:[%u]: has sent data to %s, where it is not accepted yet: that can only be read with "
 			"BPF (CAP_BPF, CAP_PERFMON, CAP_SYS_ADMIN, /sys/kernel/btf/vmlinux): %s; let the server accept "
 			"it first",
-			client->diag->ino, unix_name_text(dump, at->diag), strerror(-at->unreadable));
+			client->diag->ino, unix_name_text(dump, at->diag),
+			rights_reason(&dump->rights, RIGHT_READ_KERNEL_MEMORY, at->unreadable));
 	else
 		log_warn("pid %d: fd %d: %s: a connection that was closed before it was accepted is lost",
 			 at->task->t.pid, at->fd, unix_name_text(dump, at->diag));

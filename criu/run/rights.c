@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "run/rights.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/nsfs.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include "base/bits.h"
+#include "base/cleanup.h"
+#include "util/log.h"
+
+/* Of the user namespace that the machine starts with: PROC_USER_INIT_INO, the same on every kernel. */
+#define INITIAL_USER_NS 0xEFFFFFFDu
+
+enum { WHAT_MAX = 512 };
+
+/* In which user namespace a capability has to be. */
+enum scope {
+	OWN, /* ours: it then holds for all that is below */
+	PID_NS_OWNER, /* the one that owns our pid namespace */
+	INITIAL, /* capable() in the kernel: in no other one */
+};
+
+static const struct right_info {
+	const char *name;
+	uint64_t all; /* every one of them */
+	uint64_t any; /* and one of these; 0: none */
+	enum scope scope;
+	const char *text;
+} infos[RIGHTS] = {
+	[RIGHT_PTRACE_ANY] = { "trace any task", BIT(CAP_SYS_PTRACE), 0, OWN, "needs CAP_SYS_PTRACE" },
+	[RIGHT_SET_PIDS] = { "choose the numbers of tasks", 0, BIT(CAP_CHECKPOINT_RESTORE) | BIT(CAP_SYS_ADMIN), PID_NS_OWNER,
+			     "needs CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN in the user namespace that owns the pid "
+			     "namespace" },
+	[RIGHT_CHANGE_IDS] = { "change user and group ids", BIT(CAP_SETUID) | BIT(CAP_SETGID), 0, OWN, "needs CAP_SETUID and CAP_SETGID" },
+	[RIGHT_SET_SECUREBITS] = { "set securebits", BIT(CAP_SETPCAP), 0, OWN, "needs CAP_SETPCAP" },
+	[RIGHT_NET_ADMIN] = { "repair TCP connections and lock the network", BIT(CAP_NET_ADMIN), 0, OWN, "needs CAP_NET_ADMIN" },
+	[RIGHT_RAW_SOCKETS] = { "make raw and packet sockets", BIT(CAP_NET_RAW), 0, OWN, "needs CAP_NET_RAW" },
+	[RIGHT_RAISE_LIMITS] = { "raise hard limits", BIT(CAP_SYS_RESOURCE), 0, INITIAL,
+				 "needs CAP_SYS_RESOURCE in the initial user namespace" },
+	/* CAP_SYS_ADMIN stands for CAP_BPF and CAP_PERFMON as well. */
+	[RIGHT_READ_KERNEL_MEMORY] = { "read kernel memory", BIT(CAP_SYS_ADMIN), 0, INITIAL,
+				       "needs CAP_SYS_ADMIN in the initial user namespace" },
+	[RIGHT_READ_FILTERS] = { "read seccomp filters", BIT(CAP_SYS_ADMIN), 0, INITIAL, "needs CAP_SYS_ADMIN in the initial user namespace" },
+	[RIGHT_MAP_FILES] = { "open mapped files", 0, BIT(CAP_CHECKPOINT_RESTORE) | BIT(CAP_SYS_ADMIN), INITIAL,
+			      "needs CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN in the initial user namespace" },
+	[RIGHT_NAMESPACES] = { "make and enter namespaces", BIT(CAP_SYS_ADMIN), 0, OWN, "needs CAP_SYS_ADMIN" },
+	[RIGHT_CHANGE_ROOT] = { "change the root directory", BIT(CAP_SYS_CHROOT), 0, OWN, "needs CAP_SYS_CHROOT" },
+	[RIGHT_ALARM_CLOCKS] = { "use alarm clocks", BIT(CAP_WAKE_ALARM), 0, INITIAL, "needs CAP_WAKE_ALARM in the initial user namespace" },
+	[RIGHT_HANG_UP] = { "hang up terminals", BIT(CAP_SYS_ADMIN), 0, INITIAL, "needs CAP_SYS_ADMIN in the initial user namespace" },
+};
+
+int rights_probe(struct rights *ret)
+{
+	int err = caps_read(&ret->caps);
+
+	return err ? fail(err, "our own capabilities") : 0;
+}
+
+/* 0: not known, and no namespace has it. */
+static ino_t user_ns(void)
+{
+	struct stat st;
+
+	return stat("/proc/self/ns/user", &st) ? 0 : st.st_ino;
+}
+
+/* An owner outside of ours is not shown: EPERM. ioctl_nsfs(2) */
+static bool owns_pid_ns(ino_t user)
+{
+	_cleanup_close_ int pid_ns = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
+	_cleanup_close_ int owner = pid_ns < 0 ? -1 : ioctl(pid_ns, NS_GET_USERNS);
+	struct stat st;
+
+	return owner >= 0 && !fstat(owner, &st) && st.st_ino == user;
+}
+
+static bool holds_there(enum scope scope)
+{
+	ino_t user = scope == OWN ? 0 : user_ns();
+
+	/* Of a kernel without user namespaces there is no such file, and nothing but the initial one. */
+	if (scope == OWN || !user || user == INITIAL_USER_NS)
+		return true;
+	return scope == PID_NS_OWNER && owns_pid_ns(user);
+}
+
+bool rights_may(const struct rights *rights, enum right right)
+{
+	const struct right_info *info = &infos[right];
+	uint64_t has = rights->caps.effective;
+
+	if ((info->all & ~has) || (info->any && !(info->any & has)))
+		return false;
+	return holds_there(info->scope);
+}
+
+int rights_need(const struct rights *rights, enum right right, const char *what, ...)
+{
+	char text[WHAT_MAX];
+	va_list args;
+
+	if (rights_may(rights, right))
+		return 0;
+	va_start(args, what);
+	vsnprintf(text, sizeof(text), what, args);
+	va_end(args);
+	return fail(-EPERM, "%s: %s: run criu as root", text, infos[right].text);
+}
+
+int rights_need_all(const struct rights *rights, uint64_t mask, const char *what)
+{
+	int err = 0;
+
+	for (enum right right = 0; !err && right < RIGHTS; right++)
+		if (mask & BIT(right))
+			err = rights_need(rights, right, "%s", what);
+	return err;
+}
+
+const char *rights_name(enum right right)
+{
+	return infos[right].name;
+}
+
+const char *rights_text(enum right right)
+{
+	return infos[right].text;
+}
+
+const char *rights_reason(const struct rights *rights, enum right right, int err)
+{
+	return rights_may(rights, right) ? strerror(-err) : infos[right].text;
+}

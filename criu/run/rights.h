@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the kernel lets this run do, asked by name before it is tried. Capabilities are read once, when a run begins; kinds
+ * ask for a right where they need it, or name it in their row (fd_kind.restore_rights). A right that is there may still be
+ * refused by a security module, or for an object of an outer user namespace; one that is not there is always refused.
+ * capabilities(7), user_namespaces(7)
+ */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+#include "run/caps.h"
+
+enum right {
+	RIGHT_PTRACE_ANY, /* trace tasks of other users, or with more capabilities: ptrace(2), __ptrace_may_access() */
+	RIGHT_SET_PIDS, /* clone3(2) with set_tid: in the user namespace that owns our pid namespace */
+	RIGHT_CHANGE_IDS, /* credentials(7): any user and group ids, supplementary groups */
+	RIGHT_SET_SECUREBITS,
+	RIGHT_NET_ADMIN, /* TCP_REPAIR, nf_tables */
+	RIGHT_RAW_SOCKETS, /* packet(7), raw(7) */
+	RIGHT_RAISE_LIMITS, /* hard limits above ours: prlimit(2) */
+	RIGHT_READ_KERNEL_MEMORY, /* criu/kmem: bpf(2) */
+	RIGHT_READ_FILTERS, /* PTRACE_SECCOMP_GET_FILTER */
+	RIGHT_MAP_FILES, /* open what is in /proc/PID/map_files */
+	RIGHT_NAMESPACES, /* setns(2), unshare(2): enter and make any but user namespaces */
+	RIGHT_CHANGE_ROOT, /* chroot(2) */
+	RIGHT_ALARM_CLOCKS, /* timerfd_create(2) with CLOCK_*_ALARM */
+	RIGHT_HANG_UP, /* TIOCVHANGUP */
+	RIGHTS
+};
+
+struct rights {
+	struct caps caps; /* permitted, effective: of the tool, as a run begins */
+};
+
+/* 0 or a negative errno, logged. */
+int rights_probe(struct rights *ret);
+/* Asks the kernel for namespaces only where the capability alone does not decide. */
+bool rights_may(const struct rights *rights, enum right right);
+/*
+ * 0, or -EPERM with the missing right in the log: "WHAT: needs CAP_NET_ADMIN: run criu as root".
+ */
+int rights_need(const struct rights *rights, enum right right, const char *what, ...)
+	__attribute__((format(printf, 3, 4)));
+/* The same for several: bits of enum right. @what is as in rights_need(). */
+int rights_need_all(const struct rights *rights, uint64_t mask, const char *what);
+/* "trace any task" */
+const char *rights_name(enum right right);
+/* "needs CAP_SETUID and CAP_SETGID", "needs CAP_SYS_RESOURCE in the initial user namespace" */
+const char *rights_text(enum right right);
+/* Why something that takes @right has failed with @err: the text of the right if it is missing, else that of the error. */
+const char *rights_reason(const struct rights *rights, enum right right, int err);
