@@ -72,6 +72,16 @@ uint64_t caps_bounding(void)
 	return set;
 }
 
+int caps_clear_ambient(void)
+{
+	return cap_reset_ambient() < 0 ? -errno : 0;
+}
+
+uint32_t caps_securebits(void)
+{
+	return cap_get_secbits();
+}
+
 unsigned int caps_last(void)
 {
 	return (unsigned int)cap_max_bits() - 1;

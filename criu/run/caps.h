@@ -15,6 +15,10 @@ int caps_read(struct caps *ret);
 int caps_set(const struct caps *caps);
 /* The bounding set: a call for each capability. */
 uint64_t caps_bounding(void);
+/* Empties the ambient set. 0 or -errno, not logged. */
+int caps_clear_ambient(void);
+/* Bits of PR_GET_SECUREBITS. */
+uint32_t caps_securebits(void);
 /* The highest capability that this kernel has. */
 unsigned int caps_last(void);
 

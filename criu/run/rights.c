@@ -33,25 +33,31 @@ static const struct right_info {
 	const char *text;
 } infos[RIGHTS] = {
 	[RIGHT_PTRACE_ANY] = { "trace any task", BIT(CAP_SYS_PTRACE), 0, OWN, "needs CAP_SYS_PTRACE" },
-	[RIGHT_SET_PIDS] = { "choose the numbers of tasks", 0, BIT(CAP_CHECKPOINT_RESTORE) | BIT(CAP_SYS_ADMIN), PID_NS_OWNER,
+	[RIGHT_SET_PIDS] = { "choose the numbers of tasks", 0, BIT(CAP_CHECKPOINT_RESTORE) | BIT(CAP_SYS_ADMIN),
+			     PID_NS_OWNER,
 			     "needs CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN in the user namespace that owns the pid "
 			     "namespace" },
-	[RIGHT_CHANGE_IDS] = { "change user and group ids", BIT(CAP_SETUID) | BIT(CAP_SETGID), 0, OWN, "needs CAP_SETUID and CAP_SETGID" },
+	[RIGHT_CHANGE_IDS] = { "change user and group ids", BIT(CAP_SETUID) | BIT(CAP_SETGID), 0, OWN,
+			       "needs CAP_SETUID and CAP_SETGID" },
 	[RIGHT_SET_SECUREBITS] = { "set securebits", BIT(CAP_SETPCAP), 0, OWN, "needs CAP_SETPCAP" },
-	[RIGHT_NET_ADMIN] = { "repair TCP connections and lock the network", BIT(CAP_NET_ADMIN), 0, OWN, "needs CAP_NET_ADMIN" },
+	[RIGHT_NET_ADMIN] = { "repair TCP connections and lock the network", BIT(CAP_NET_ADMIN), 0, OWN,
+			      "needs CAP_NET_ADMIN" },
 	[RIGHT_RAW_SOCKETS] = { "make raw and packet sockets", BIT(CAP_NET_RAW), 0, OWN, "needs CAP_NET_RAW" },
 	[RIGHT_RAISE_LIMITS] = { "raise hard limits", BIT(CAP_SYS_RESOURCE), 0, INITIAL,
 				 "needs CAP_SYS_RESOURCE in the initial user namespace" },
 	/* CAP_SYS_ADMIN stands for CAP_BPF and CAP_PERFMON as well. */
 	[RIGHT_READ_KERNEL_MEMORY] = { "read kernel memory", BIT(CAP_SYS_ADMIN), 0, INITIAL,
 				       "needs CAP_SYS_ADMIN in the initial user namespace" },
-	[RIGHT_READ_FILTERS] = { "read seccomp filters", BIT(CAP_SYS_ADMIN), 0, INITIAL, "needs CAP_SYS_ADMIN in the initial user namespace" },
+	[RIGHT_READ_FILTERS] = { "read seccomp filters", BIT(CAP_SYS_ADMIN), 0, INITIAL,
+				 "needs CAP_SYS_ADMIN in the initial user namespace" },
 	[RIGHT_MAP_FILES] = { "open mapped files", 0, BIT(CAP_CHECKPOINT_RESTORE) | BIT(CAP_SYS_ADMIN), INITIAL,
 			      "needs CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN in the initial user namespace" },
 	[RIGHT_NAMESPACES] = { "make and enter namespaces", BIT(CAP_SYS_ADMIN), 0, OWN, "needs CAP_SYS_ADMIN" },
 	[RIGHT_CHANGE_ROOT] = { "change the root directory", BIT(CAP_SYS_CHROOT), 0, OWN, "needs CAP_SYS_CHROOT" },
-	[RIGHT_ALARM_CLOCKS] = { "use alarm clocks", BIT(CAP_WAKE_ALARM), 0, INITIAL, "needs CAP_WAKE_ALARM in the initial user namespace" },
-	[RIGHT_HANG_UP] = { "hang up terminals", BIT(CAP_SYS_ADMIN), 0, INITIAL, "needs CAP_SYS_ADMIN in the initial user namespace" },
+	[RIGHT_ALARM_CLOCKS] = { "use alarm clocks", BIT(CAP_WAKE_ALARM), 0, INITIAL,
+				 "needs CAP_WAKE_ALARM in the initial user namespace" },
+	[RIGHT_HANG_UP] = { "hang up terminals", BIT(CAP_SYS_ADMIN), 0, INITIAL,
+			    "needs CAP_SYS_ADMIN in the initial user namespace" },
 };
 
 int rights_probe(struct rights *ret)

@@ -187,7 +187,10 @@ static int become_user(struct untrusted *u)
 	uid_t uid[3];
 	int err;
 
-	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	err = caps_clear_ambient();
+	if (err)
+		return err;
+	/* By hand: libcap's cap_setuid() is for all threads, and keeps the effective set. */
 	if (prctl(PR_SET_KEEPCAPS, 1) < 0 || syscall(SYS_setresgid, u->gid, u->gid, u->gid) < 0 ||
 	    syscall(SYS_setresuid, u->uid, u->uid, u->uid) < 0)
 		return -errno;

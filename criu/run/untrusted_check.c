@@ -73,7 +73,7 @@ int untrusted_refuse(const struct restore *r, const char *what)
 int untrusted_check_creds(const struct restore *r, pid_t tid, CredsEntry *e)
 {
 	const struct untrusted *u = r->tool.untrusted;
-	int own_bits = prctl(PR_GET_SECUREBITS), err = check_ids(u, tid, e);
+	int own_bits = (int)caps_securebits(), err = check_ids(u, tid, e);
 
 	if (!err)
 		err = check_groups(u, tid, e);

@@ -12,6 +12,7 @@
 #include "base/bits.h"
 #include "base/cleanup.h"
 #include "run/restore.h"
+#include "run/rights.h"
 #include "run/untrusted_user.h"
 #include "util/log.h"
 
@@ -61,7 +62,6 @@ static int find_account(struct restore *r, struct untrusted *u)
 
 static int read_own(struct restore *r, struct untrusted *u)
 {
-	const uint64_t needed = BIT(CAP_SETUID) | BIT(CAP_SETGID) | BIT(CAP_CHECKPOINT_RESTORE);
 	int n = getgroups(0, NULL), err;
 
 	getresuid(&u->own_uid[0], &u->own_uid[1], &u->own_uid[2]);
@@ -75,9 +75,12 @@ static int read_own(struct restore *r, struct untrusted *u)
 		return fail(err, "our own rights");
 	u->nr_own_groups = (size_t)n;
 	u->dumpable = prctl(PR_GET_DUMPABLE);
-	if (needed & ~u->own_caps.effective)
-		return fail(-EPERM, "--untrusted-images is for a restore by root (CAP_SETUID, CAP_SETGID, "
-				    "CAP_CHECKPOINT_RESTORE); a user restores his own images without it");
+	/* CAP_SYS_ADMIN, which is as good for numbers of tasks, is not kept: run/untrusted.c. */
+	if (rights_need_all(&(struct rights){ u->own_caps }, BIT(RIGHT_CHANGE_IDS) | BIT(RIGHT_SET_PIDS),
+			    "--untrusted-images (a user restores his own images without it)"))
+		return -EPERM;
+	if (!(u->own_caps.effective & BIT(CAP_CHECKPOINT_RESTORE)))
+		return fail(-EPERM, "--untrusted-images is for a restore by root: needs CAP_CHECKPOINT_RESTORE");
 	if (u->own_uid[0] == u->uid || u->own_uid[1] == u->uid || u->own_uid[2] == u->uid)
 		return fail(-EINVAL, "--untrusted-images=%u: that is the user of this program", u->uid);
 	return 0;

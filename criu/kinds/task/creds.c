@@ -110,7 +110,7 @@ static int own_read(const struct restore *r, struct own *ret)
 		return fail(-errno, "our own ids");
 	own.caps = r->rights.caps;
 	own.bounding = caps_bounding();
-	own.securebits = prctl(PR_GET_SECUREBITS, 0, 0, 0, 0);
+	own.securebits = (int)caps_securebits();
 	own.no_new_privs = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0);
 	*ret = own;
 	return 0;
