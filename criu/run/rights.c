@@ -60,13 +60,6 @@ static const struct right_info {
 			    "needs CAP_SYS_ADMIN in the initial user namespace" },
 };
 
-int rights_probe(struct rights *ret)
-{
-	int err = caps_read(&ret->caps);
-
-	return err ? fail(err, "our own capabilities") : 0;
-}
-
 /* 0: not known, and no namespace has it. */
 static ino_t user_ns(void)
 {
@@ -85,14 +78,22 @@ static bool owns_pid_ns(ino_t user)
 	return owner >= 0 && !fstat(owner, &st) && st.st_ino == user;
 }
 
-static bool holds_there(enum scope scope)
+int rights_probe(struct rights *ret)
 {
-	ino_t user = scope == OWN ? 0 : user_ns();
+	int err = caps_read(&ret->caps);
+	ino_t user = user_ns();
 
+	if (err)
+		return fail(err, "our own capabilities");
 	/* Of a kernel without user namespaces there is no such file, and nothing but the initial one. */
-	if (scope == OWN || !user || user == INITIAL_USER_NS)
-		return true;
-	return scope == PID_NS_OWNER && owns_pid_ns(user);
+	ret->initial_user_ns = !user || user == INITIAL_USER_NS;
+	ret->owns_pid_ns = ret->initial_user_ns || owns_pid_ns(user);
+	return 0;
+}
+
+static bool holds_there(const struct rights *rights, enum scope scope)
+{
+	return scope == OWN || rights->initial_user_ns || (scope == PID_NS_OWNER && rights->owns_pid_ns);
 }
 
 bool rights_may(const struct rights *rights, enum right right)
@@ -102,7 +103,7 @@ bool rights_may(const struct rights *rights, enum right right)
 
 	if ((info->all & ~has) || (info->any && !(info->any & has)))
 		return false;
-	return holds_there(info->scope);
+	return holds_there(rights, info->scope);
 }
 
 int rights_need(const struct rights *rights, enum right right, const char *what, ...)

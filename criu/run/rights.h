@@ -30,11 +30,12 @@ enum right {
 
 struct rights {
 	struct caps caps; /* permitted, effective: of the tool, as a run begins */
+	bool initial_user_ns; /* it is in that of the machine */
+	bool owns_pid_ns; /* its user namespace, or the initial one, owns its pid namespace */
 };
 
 /* 0 or a negative errno, logged. */
 int rights_probe(struct rights *ret);
-/* Asks the kernel for namespaces only where the capability alone does not decide. */
 bool rights_may(const struct rights *rights, enum right right);
 /*
  * 0, or -EPERM with the missing right in the log: "WHAT: needs CAP_NET_ADMIN: run criu as root".

@@ -62,6 +62,7 @@ static int find_account(struct restore *r, struct untrusted *u)
 
 static int read_own(struct restore *r, struct untrusted *u)
 {
+	struct rights rights;
 	int n = getgroups(0, NULL), err;
 
 	getresuid(&u->own_uid[0], &u->own_uid[1], &u->own_uid[2]);
@@ -70,13 +71,14 @@ static int read_own(struct restore *r, struct untrusted *u)
 	if (!u->own_groups)
 		return fail(-ENOMEM, "our own groups");
 	n = getgroups(n, u->own_groups);
-	err = n < 0 ? -errno : caps_read(&u->own_caps);
+	err = n < 0 ? -errno : rights_probe(&rights);
 	if (err)
 		return fail(err, "our own rights");
+	u->own_caps = rights.caps;
 	u->nr_own_groups = (size_t)n;
 	u->dumpable = prctl(PR_GET_DUMPABLE);
 	/* CAP_SYS_ADMIN, which is as good for numbers of tasks, is not kept: run/untrusted.c. */
-	if (rights_need_all(&(struct rights){ u->own_caps }, BIT(RIGHT_CHANGE_IDS) | BIT(RIGHT_SET_PIDS),
+	if (rights_need_all(&rights, BIT(RIGHT_CHANGE_IDS) | BIT(RIGHT_SET_PIDS),
 			    "--untrusted-images (a user restores his own images without it)"))
 		return -EPERM;
 	if (!(u->own_caps.effective & BIT(CAP_CHECKPOINT_RESTORE)))

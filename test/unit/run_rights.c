@@ -14,7 +14,11 @@
 
 static struct rights with(uint64_t effective)
 {
-	return (struct rights){ .caps = { .effective = effective, .permitted = effective } };
+	struct rights rights = { 0 };
+
+	rights_probe(&rights);
+	rights.caps = (struct caps){ .effective = effective, .permitted = effective };
+	return rights;
 }
 
 static bool may(uint64_t effective, enum right right)
