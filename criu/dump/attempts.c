@@ -21,6 +21,7 @@ struct attempts {
 	unsigned int nr; /* that have failed so far */
 	uint64_t until; /* stats_now(): those that begin later are the last */
 	uint64_t frozen_us; /* by those that have failed */
+	struct pid_array attached; /* what they have seized that has not stopped yet */
 };
 
 /* Without a bound (--timeout 0) what passes by itself gets as long. */
@@ -40,6 +41,7 @@ static int dump_once(const struct options *opts, struct attempts *attempts, bool
 	dump->mode = opts->leave_running && !notify_wanted(opts) ? DUMP_SHORT_FREEZE : DUMP_FULL;
 	dump->attempt = attempts->nr;
 	dump->retry_until = attempts->until;
+	dump->attached = &attempts->attached;
 	err = dump_run_phases(dump);
 	attempts->frozen_us += dump->stats.dump.frozen_time;
 	dump->stats.dump.frozen_time = attempts->frozen_us;
@@ -57,10 +59,16 @@ static int dump_once(const struct options *opts, struct attempts *attempts, bool
 	return err;
 }
 
-/* The tree runs for a moment. */
+/* The tree runs for a moment; so do the threads that stop only now. */
 static void pause_before_retry(struct attempts *attempts)
 {
-	interrupt_wait(FIRST_PAUSE_MS << MIN_OF(attempts->nr, PAUSE_DOUBLINGS));
+	int ms = FIRST_PAUSE_MS << MIN_OF(attempts->nr, PAUSE_DOUBLINGS);
+
+	for (; attempts->attached.n && ms > 0; ms--) {
+		interrupt_wait(1);
+		dump_let_go(&attempts->attached);
+	}
+	interrupt_wait(ms);
 	attempts->nr++;
 }
 
@@ -79,6 +87,8 @@ int dump_run(const struct options *opts)
 		log_info("the dump was begun %u times, until what passes by itself had passed", attempts.nr + 1);
 	/* One that came too late to stop it: what was done is what the caller is told. */
 	interrupt_end(&old);
+	dump_let_go(&attempts.attached);
+	array_free(&attempts.attached);
 	return err;
 }
 

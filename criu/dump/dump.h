@@ -9,6 +9,7 @@ struct dump;
 struct dump_task;
 struct dump_thread;
 struct inside_policies;
+struct pid_array;
 struct proc_stat;
 
 /* The whole job. 0, or a negative errno that has been logged; the tree is then as it was. */
@@ -63,6 +64,10 @@ void dump_stop_end(const struct dump_stopping *was);
  * is gone is -ESRCH or -ENOENT, not logged; one that is a zombie has state TASK_DEAD then.
  */
 int dump_stop_threads(struct dump *dump, struct dump_task *dt);
+/* attached.c. Detach from those of @attached that have stopped by now, and drop those that have ended. Does not wait. */
+void dump_let_go(struct pid_array *attached);
+/* Is @tid one of them, and still ours? It is taken from the list. */
+bool dump_take_attached(struct pid_array *attached, pid_t tid);
 /* The kernel's workers (of an io_uring, of vhost) show up among the threads, and may be traced, but have no code. */
 bool dump_is_worker(const struct proc_stat *stat);
 /* Its first thread has ended: dt->threads begins with a record that stands in for it. */

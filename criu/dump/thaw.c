@@ -9,6 +9,21 @@
 #include "run/guard.h"
 #include "util/log.h"
 
+static void let_thread_go(struct dump *dump, struct dump_thread *th)
+{
+	int err = 0;
+
+	if (!th->seized)
+		return;
+	th->seized = false;
+	if (th->stop.state == COMPEL_RUNNING)
+		err = array_add(dump->attached, th->id.host_tid);
+	else
+		err = compel_detach(th->id.host_tid, &th->stop);
+	if (err < 0 && err != -ESRCH)
+		log_warn("let %d go on: errno %d", th->id.host_tid, -err);
+}
+
 void dump_thaw(struct dump *dump)
 {
 	bool stop = dump->opts->leave_stopped && dump->complete;
@@ -23,14 +38,8 @@ void dump_thaw(struct dump *dump)
 	}
 	guard_end(dump);
 	dump_for_each_task(dt, dump) {
-		for (size_t i = 0; i < dt->nr_threads; i++) {
-			struct dump_thread *th = &dt->threads[i];
-			int err = th->seized ? compel_detach(th->id.host_tid, &th->stop) : 0;
-
-			if (err < 0 && err != -ESRCH)
-				log_warn("let %d go on: errno %d", th->id.host_tid, -err);
-			th->seized = false;
-		}
+		for (size_t i = 0; i < dt->nr_threads; i++)
+			let_thread_go(dump, &dt->threads[i]);
 	}
 }
 

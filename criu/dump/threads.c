@@ -300,7 +300,7 @@ static int seize_failed(struct dump *dump, struct dump_task *dt, pid_t tid, int 
 static int seize_thread(struct dump *dump, struct dump_task *dt, pid_t tid)
 {
 	bool first = tid == dt->t.host_pid;
-	int err = -EPERM;
+	int err = dump_take_attached(seizing.dump->attached, tid) ? 0 : -EPERM;
 
 	for (int i = 0; i < SEIZE_TRIES && (err == -EPERM || err == -EBUSY); i++) {
 		err = seize_patiently(dt, tid);

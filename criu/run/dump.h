@@ -126,6 +126,7 @@ struct dump {
 		retry_until; /* stats_now(); an attempt that fails before is not the last; 0: of one that cannot be repeated */
 	unsigned int attempt; /* how many have failed before */
 	uint64_t waiting_since; /* stats_now(): for the process that is being stopped */
+	struct pid_array *attached; /* threads that earlier attempts seized and that have not stopped; NULL: a check */
 	bool try_again; /* it failed for what passes by itself */
 	struct clocks stood; /* the tool's clocks when the survey began: the images are of this moment */
 	bool complete; /* the images are committed */
