@@ -137,6 +137,12 @@ struct remap {
 	bool proven; /* it is what was saved for certain: to be opened with our rights */
 	bool is_description; /* @fd is the file's own description, not O_PATH */
 	struct remap *same_inode; /* the one made before from the same ghost or link */
+	struct link_name {
+		int dir; /* O_PATH, above service_base; or -errno */
+		const struct opener *as; /* with whose rights it is removed */
+		dev_t dev; /* of the file that it leads to */
+		ino_t ino;
+	} link; /* LINKED: where remap->to->name is, to be removed when the tree is complete; set by before_fork */
 };
 
 /* A process that has the number of one that was gone (proc_gone.c), until every task is where it belongs. */
@@ -173,7 +179,12 @@ int proc_gone_link(const struct remap *remap);
 int proc_gone_make(struct restore *r, struct regular_restore *data);
 int proc_gone_ready(struct restore *r);
 void proc_gone_failed(struct restore *r);
-/* The names that --link-remap made while dumping have done their work. */
+/*
+ * What is needed to remove the name that --link-remap made while dumping, which @fd is open on: when the tree is complete
+ * nothing may fail for want of a descriptor. Leaves with the rights to remove it.
+ */
+int link_name_hold(struct restore *r, struct remap *remap, int fd);
+/* Those names have done their work. */
 void remaps_committed(struct restore *r);
 
 /* What remaps.c and tmpfs_make.c do alike: made.c. The last component of @path to @ret_name, the rest stays in @path. */

@@ -86,11 +86,14 @@ int set_attributes(struct restore *r, const GhostFileEntry *head, int fd, const 
 	return set_times(head, fd, name);
 }
 
-static bool still_leads_to(int dir, const char *name, const struct made *m)
+/* 1, 0, or -errno when that is not known. */
+static int still_leads_to(int dir, const char *name, const struct made *m)
 {
 	struct stat st;
 
-	return !fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) && st.st_dev == m->dev && st.st_ino == m->ino;
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	return st.st_dev == m->dev && st.st_ino == m->ino;
 }
 
 /* In a sticky directory a file that is not theirs any more is ours to remove: nobody else can move it away there. */
@@ -104,16 +107,17 @@ static int remove_from(struct restore *r, int dir, const char *name, const struc
 	if (errno != EPERM || fstat(dir, &st) < 0 || !(st.st_mode & S_ISVTX))
 		return -errno;
 	opener_leave(r);
-	return !still_leads_to(dir, name, m) ? -EPERM : unlinkat(dir, name, flags) < 0 ? -errno : 0;
+	return still_leads_to(dir, name, m) <= 0 ? -EPERM : unlinkat(dir, name, flags) < 0 ? -errno : 0;
 }
 
 static int take_name_away(struct restore *r, const struct made *m, const char *path, const char *name)
 {
 	_cleanup_close_ int dir = names_open_dir(r, m->to, path);
+	int ours = dir < 0 ? dir : still_leads_to(dir, name, m);
 
-	if (dir < 0)
-		return dir;
-	if (!still_leads_to(dir, name, m)) {
+	if (ours < 0)
+		return ours;
+	if (!ours) {
 		log_warn("%s/%s was made for a moment, and somebody has moved it away", path, name);
 		return 0;
 	}
@@ -142,25 +146,40 @@ int take_names_away(struct restore *r, struct made_array *made)
 	return first;
 }
 
-/* Several descriptions may share it: the first has taken it away. */
-static int remove_link_remap(struct restore *r, const struct remap *remap)
+int link_name_hold(struct restore *r, struct remap *remap, int fd)
 {
+	struct link_name *link = &remap->link;
 	char path[PATH_MAX], name[NAME_MAX + 1];
-	_cleanup_close_ int dir = -1;
 	struct stat st;
 	int err = str_format(path, sizeof(path), "%s", remap->to->name);
 
 	if (!err)
 		err = split_path(path, name);
-	if (err || fstat(remap->fd, &st) < 0)
+	if (err || fstat(fd, &st) < 0)
 		return err ? err : -errno;
-	dir = names_open_dir(r, audience_of_file(r, remap->file), path);
-	if (dir < 0)
-		return dir == -ENOENT ? 0 : dir;
-	const struct made link = { .dev = st.st_dev, .ino = st.st_ino };
-	if (!still_leads_to(dir, name, &link))
+	link->dev = st.st_dev;
+	link->ino = st.st_ino;
+	link->dir = names_open_dir(r, audience_of_file(r, remap->file), path);
+	link->as = r->process.opened_as;
+	/* One who may read the file, but not remove its name: that is told when the tree is complete. */
+	if (link->dir == -EACCES || link->dir == -EPERM)
 		return 0;
-	err = remove_from(r, dir, name, &link);
+	if (link->dir >= 0)
+		link->dir = move_fd_above(link->dir, r->service_base);
+	return link->dir < 0 ? link->dir : 0;
+}
+
+static int remove_link_name(struct restore *r, const struct remap *remap)
+{
+	const struct link_name *link = &remap->link;
+	const struct made file = { .dev = link->dev, .ino = link->ino };
+	const char *name = strrchr(remap->to->name, '/') + 1;
+	int err = link->dir < 0 ? link->dir : opener_enter(r, link->as);
+
+	if (!err)
+		err = still_leads_to(link->dir, name, &file);
+	if (err > 0)
+		err = remove_from(r, link->dir, name, &file);
 	return err == -ENOENT ? 0 : err;
 }
 
@@ -184,11 +203,16 @@ void remaps_committed(struct restore *r)
 
 	for (struct record *rec = data ? data->remaps.first : NULL; rec; rec = rec->next) {
 		const struct remap *remap = (struct remap *)rec;
-		int err = remap->to && remap->reg ? remove_link_remap(r, remap) : 0;
+		int err = 0;
 
 		/* Once for each file, however many descriptions of it there are. */
-		if (remap->to && remap->reg && !remap->same_inode && !n++)
+		if (!remap->to || !remap->reg || remap->same_inode)
+			continue;
+		if (!n++)
 			first = remap->reg->name;
+		/* Twice: as in take_names_away. */
+		for (int tries = 0; tries < 2 && (!tries || err); tries++)
+			err = remove_link_name(r, remap);
 		if (err < 0)
 			log_warn("temporary name %s is left behind: %s", remap->to->name, strerror(-err));
 	}

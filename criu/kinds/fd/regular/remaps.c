@@ -368,6 +368,9 @@ static int make_linked(struct restore *r, struct made_array *made, struct remap 
 	err = regular_check_content(r, remap->to, from);
 	if (err)
 		return err;
+	err = remap->same_inode ? 0 : link_name_hold(r, remap, from);
+	if (err)
+		return fail(err, "open the directory of %s, to remove that name afterwards", remap->to->name);
 	err = place_of(r, remap, made, &place);
 	if (err)
 		return fail(err, "%s was unlinked: find its directory", remap->reg->name);
