@@ -124,11 +124,11 @@ class Kind:
 
     def compare(self, before, what):
         diff = []
-        for _ in range(5):      # a moving target may be between two states: only what stays is a difference
+        for n in range(10):     # a moving target may be between two states: only what stays is a difference
             diff = differences(before, self.flavour.snapshot(self.pid), self.want["ignore"])
             if not diff:
                 return
-            time.sleep(0.02)
+            time.sleep(0.02 * 1.6 ** n)     # a busy machine needs longer: 3.6 s in all
         raise Failed(f"{what}:\n  " + "\n  ".join(diff[:20]))
 
     def refused(self):
