@@ -27,7 +27,8 @@ int main(int argc, char **argv)
 	signal(SIGSYS, on_sys);
 	if (prctl(PR_SET_SYSCALL_USER_DISPATCH, 1, 0, 0, &selector))
 		test_skip("this kernel has no PR_SET_SYSCALL_USER_DISPATCH");
-	checkpoint_here();
+	if (checkpoint_here() == 1)
+		need(!prctl(PR_SET_SYSCALL_USER_DISPATCH, 0, 0, 0, 0), "switch it off");
 	selector = BLOCK;
 	getppid();
 	selector = ALLOW;
