@@ -117,6 +117,8 @@ struct dump {
 	int aio_unreadable;
 	struct timed_call_reader *timed_calls; /* dump/timed_call.c; as aio_reader */
 	int timed_calls_unreadable;
+	struct signals_reader *signals_reader; /* kinds/task/long_queue.c; as aio_reader */
+	int signals_unreadable;
 	struct hash fd_ids; /* files id and number -> file id */
 	struct hash task_by_pid; /* pid -> struct dump_task */
 	uint32_t last_file_id;

@@ -8,6 +8,7 @@
 #include "base/bits.h"
 #include "core_image.h"
 #include "kinds/kinds.h"
+#include "long_queue.h"
 #include "run/dump.h"
 #include "run/restore.h"
 #include "sigqueue.h"
@@ -16,6 +17,7 @@
 enum {
 	NR_ACTIONS = INSIDE_NR_SIG - 2, /* all but SIGKILL and SIGSTOP: in the image by number, without those two */
 	PEEK_BATCH = 32,
+	LONG_QUEUE = 2048, /* so many are asked for in a few ms, ten times as many in a second */
 	QUEUE_MAX = 1 << 20,
 };
 #define ALTSTACK_AUTODISARM (1u << 31)
@@ -92,25 +94,57 @@ static int add_signals(struct dump *dump, const siginfo_t *infos, size_t n, Sign
 	return 0;
 }
 
-static int save_queue(struct dump *dump, pid_t host_tid, bool shared, SignalQueueEntry **ret_queue)
+/* From number q->n_signals on, until there are @max or no more of them. */
+static int peek_signals(struct dump *dump, pid_t host_tid, bool shared, size_t max, SignalQueueEntry *q, size_t *cap)
 {
-	SignalQueueEntry *q = dump_alloc(dump, sizeof(*q));
 	siginfo_t infos[PEEK_BATCH];
-	size_t cap = 0;
 	int n;
 
-	if (!q)
-		return no_memory("pending signals");
-	signal_queue_entry__init(q);
 	do {
 		n = sigqueue_peek(host_tid, shared, q->n_signals, infos, PEEK_BATCH);
 		if (n < 0)
 			return fail(n, "thread %d: read pending signals", host_tid);
-		if (add_signals(dump, infos, (size_t)n, q, &cap))
+		if (add_signals(dump, infos, (size_t)n, q, cap))
 			return no_memory("pending signals");
-	} while (n == PEEK_BATCH);
-	*ret_queue = q;
+	} while (n == PEEK_BATCH && q->n_signals < max);
 	return 0;
+}
+
+/* -EAGAIN: @all does not begin with what is in @q already. */
+static int add_rest(struct dump *dump, struct pending_signals *all, SignalQueueEntry *q, size_t *cap)
+{
+	for (size_t i = 0; i < all->n; i++) {
+		forget_private(&all->v[i]);
+		if (i < q->n_signals && memcmp(&all->v[i], q->signals[i]->siginfo.data, SIGINFO_SIZE))
+			return -EAGAIN;
+	}
+	if (all->n < q->n_signals)
+		return -EAGAIN;
+	return add_signals(dump, all->v + q->n_signals, all->n - q->n_signals, q, cap);
+}
+
+static int save_queue(struct dump *dump, const struct dump_task *task, pid_t host_tid, bool shared,
+		      SignalQueueEntry **ret_queue)
+{
+	SignalQueueEntry *q = dump_alloc(dump, sizeof(*q));
+	struct pending_signals all = { 0 };
+	size_t cap = 0;
+	int err;
+
+	if (!q)
+		return no_memory("pending signals");
+	signal_queue_entry__init(q);
+	*ret_queue = q;
+	err = peek_signals(dump, host_tid, shared, LONG_QUEUE, q, &cap);
+	if (err || q->n_signals < LONG_QUEUE)
+		return err;
+	err = long_queue_read(dump, task, host_tid, shared, &all);
+	if (!err)
+		err = add_rest(dump, &all, q, &cap);
+	array_free(&all);
+	if (err == -ENOMEM)
+		return no_memory("pending signals");
+	return err ? peek_signals(dump, host_tid, shared, QUEUE_MAX, q, &cap) : 0;
 }
 
 /* While a timer's signal waits, the kernel counts its overruns elsewhere: the parasite has asked. */
@@ -132,7 +166,7 @@ static int signals_save(struct dump *dump, struct dump_task *task, CoreEntry *co
 	core->tc->blk_sigset = task->threads[0].cpu.sigmask;
 	int err = save_actions(dump, task, core->tc);
 	if (!err)
-		err = save_queue(dump, task->t.host_pid, true, &core->tc->signals_s);
+		err = save_queue(dump, task, task->t.host_pid, true, &core->tc->signals_s);
 	if (!err)
 		note_overruns(task->inside, core->tc->signals_s);
 	return err;
@@ -155,7 +189,7 @@ static int signals_save_thread(struct dump *dump, struct dump_task *task, struct
 		tce->has_blk_sigset = true;
 		tce->blk_sigset = thread->cpu.sigmask;
 	}
-	return thread->stand_in ? 0 : save_queue(dump, thread->id.host_tid, false, &tce->signals_p);
+	return thread->stand_in ? 0 : save_queue(dump, task, thread->id.host_tid, false, &tce->signals_p);
 }
 
 /* Only signals with a handler, or ignored, have anything to report. */
