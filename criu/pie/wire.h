@@ -96,11 +96,8 @@ struct inside_thread {
 	int32_t pdeath_signal;
 	int32_t securebits; /* includes KEEP_CAPS */
 	uint64_t timer_slack_ns;
-	int32_t io_flusher; /* PR_GET_IO_FLUSHER or negative errno */
-	int32_t no_new_privs;
 	int32_t spec_store_bypass, spec_indirect_branch, spec_l1d_flush; /* PR_GET_SPECULATION_CTRL or negative errno */
 	int32_t ioprio;
-	int32_t mce_kill;
 	struct parasite_arch_thread arch;
 	int32_t thread_keyring,
 		process_keyring; /* KEYCTL_GET_KEYRING_ID, which makes none: number, or negative errno */

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include "base/bits.h"
 #include "core_image.h"
@@ -15,10 +14,12 @@
 #include "util/fds.h"
 #include "util/log.h"
 
-#define GET_SYSCALL_USER_DISPATCH ((enum __ptrace_request)0x4211) /* PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG */
-
 enum {
 	PF_IO_FLUSHER = 0x00180000, /* PF_MEMALLOC_NOIO | PF_LOCAL_THROTTLE: PR_GET_IO_FLUSHER wants a right */
+	PF_MCE_PROCESS = 0x80, /* PR_MCE_KILL_SET: these two flags are all that it sets */
+	PF_MCE_EARLY = 0x08000000,
+	MCE_KILL_LATE = 0,
+	MCE_KILL_EARLY = 1,
 	MCE_KILL_DEFAULT = 2,
 	SPEC_PRCTL = 1, /* PR_SPEC_PRCTL: the thread may choose */
 	SPEC_ENABLE = 2,
@@ -33,19 +34,6 @@ enum {
 
 static int attributes_survey(struct dump *dump, struct dump_task *task)
 {
-	struct {
-		uint64_t mode, selector, offset, len;
-	} dispatch;
-
-	for (size_t i = 0; i < task->nr_threads; i++) {
-		memset(&dispatch, 0, sizeof(dispatch));
-		if (!ptrace(GET_SYSCALL_USER_DISPATCH, task->threads[i].id.host_tid, sizeof(dispatch), &dispatch) &&
-		    dispatch.mode)
-			dump_blocker(dump, task, -1,
-				     "thread %d: dispatches its own system calls (PR_SET_SYSCALL_USER_DISPATCH), which "
-				     "cannot be dumped",
-				     task->threads[i].id.host_tid);
-	}
 	if (task->inside && task->inside->rlimits[RLIMIT_CPU][0] != RLIM_INFINITY)
 		log_warn("its CPU time is limited (RLIMIT_CPU: %llu s), and is counted anew from a restore on",
 			 (unsigned long long)task->inside->rlimits[RLIMIT_CPU][0]);
@@ -64,11 +52,8 @@ static int save_from_proc(struct dump *dump, struct dump_task *task, TaskCoreEnt
 	tc->comm = save_name(dump, &task->stat);
 	if (!tc->comm)
 		return no_memory("name");
-	int err = proc_personality(&task->proc, &tc->personality);
-	if (err)
-		return fail(err, "read /proc/%d/personality", task->t.host_pid);
 	/* The kernel may be built without these. */
-	err = proc_loginuid(&task->proc, &tc->loginuid);
+	int err = proc_loginuid(&task->proc, &tc->loginuid);
 	tc->has_loginuid = !err;
 	if (err && err != -ENOENT)
 		return fail(err, "read /proc/%d/loginuid", task->t.host_pid);
@@ -93,6 +78,7 @@ static int attributes_save(struct dump *dump, struct dump_task *task, CoreEntry 
 	tc->flags = (uint32_t)task->stat.flags;
 	if (!in)
 		return fail(-ENODATA, "attributes: nobody has asked the inside");
+	tc->personality = task->threads[0].inside.personality;
 	tc->has_child_subreaper = true;
 	tc->child_subreaper = in->child_subreaper > 0;
 	tc->has_membarrier_registration_mask = in->membarrier > 0;
@@ -159,8 +145,8 @@ static int attributes_save_thread(struct dump *dump, struct dump_task *task, str
 	e->has_pdeath_sig = in->pdeath_signal > 0;
 	e->pdeath_sig = in->pdeath_signal > 0 ? (uint32_t)in->pdeath_signal : 0;
 	e->has_io_flusher = e->io_flusher = (thread->stat.flags & PF_IO_FLUSHER) == PF_IO_FLUSHER;
-	e->has_mce_kill = in->mce_kill >= 0 && in->mce_kill != MCE_KILL_DEFAULT;
-	e->mce_kill = e->has_mce_kill ? (uint32_t)in->mce_kill : 0;
+	e->has_mce_kill = (thread->stat.flags & PF_MCE_PROCESS) != 0;
+	e->mce_kill = e->has_mce_kill && (thread->stat.flags & PF_MCE_EARLY) ? MCE_KILL_EARLY : MCE_KILL_LATE;
 	save_speculation(in->spec_store_bypass, &e->has_spec_store_bypass, &e->spec_store_bypass);
 	save_speculation(in->spec_indirect_branch, &e->has_spec_indirect_branch, &e->spec_indirect_branch);
 	save_speculation(in->spec_l1d_flush, &e->has_spec_l1d_flush, &e->spec_l1d_flush);

@@ -3,6 +3,7 @@
  * Labels of security modules (SELinux, AppArmor, Smack): /proc/PID/attr. A restore gives every process the label of criu
  * restore, which would be an escape from what it was confined to.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -30,11 +31,32 @@ static char *read_label(struct dump *dump, const struct dump_task *task, const c
 			   text.len ? text.data : "");
 }
 
+struct own_label {
+	const char *text;
+	bool none_has_any; /* no module of this kernel gives labels, to whomever */
+};
+
+static struct own_label *own_label(struct dump *dump)
+{
+	void **data = dump_kind_data(dump, &lsm_kind);
+	struct own_label *own = *data;
+	_cleanup_buf_ struct buf text = { 0 };
+
+	if (own)
+		return own;
+	own = *data = dump_alloc(dump, sizeof(*own));
+	if (!own)
+		return NULL;
+	own->none_has_any = read_file(AT_FDCWD, "/proc/self/attr/current", &text) == -EINVAL;
+	own->text = own->none_has_any ? "" : read_label(dump, NULL, "current");
+	return own;
+}
+
 static int lsm_survey(struct dump *dump, struct dump_task *task)
 {
-	const char *label = read_label(dump, task, "current");
-	void **data = dump_kind_data(dump, &lsm_kind);
-	const char *own = *data ? *data : (*data = read_label(dump, NULL, "current"));
+	struct own_label *mine = own_label(dump);
+	const char *own = mine ? mine->text : NULL;
+	const char *label = mine && mine->none_has_any ? own : read_label(dump, task, "current");
 
 	if (!label || !own)
 		return no_memory("labels");

@@ -55,6 +55,16 @@ static long cpus(int name)
 	return *n;
 }
 
+/* Of this kernel. */
+static bool has_clamps(void)
+{
+	static int known; /* 1: yes, -1: no */
+
+	if (!known)
+		known = access(UTIL_SYSCTL "max", F_OK) ? -1 : 1;
+	return known > 0;
+}
+
 /* ---- dump ---- */
 
 /* The mask, or ones only when it forbids no CPU that is online here: on a larger machine there may be more. */
@@ -87,16 +97,17 @@ static void save_clamps(const struct kernel_sched_attr *a, ThreadCoreEntry *tce)
 
 	if (a->util_min == (rt ? UTIL_MAX : 0) && a->util_max == UTIL_MAX)
 		return;
-	if (!a->util_min && !a->util_max && access(UTIL_SYSCTL "max", F_OK))
+	if (!a->util_min && !a->util_max && !has_clamps())
 		return;
 	tce->has_sched_util_min = tce->has_sched_util_max = true;
 	tce->sched_util_min = a->util_min;
 	tce->sched_util_max = a->util_max;
 }
 
-static int save_policy(pid_t tid, ThreadCoreEntry *tce)
+static int save_policy(const struct dump_thread *thread, ThreadCoreEntry *tce)
 {
 	struct kernel_sched_attr a = { .size = sizeof(a) };
+	pid_t tid = thread->id.host_tid;
 
 	if (syscall(SYS_sched_getattr, tid, &a, sizeof(a), 0))
 		return fail(-errno, "thread %d: its scheduling", tid);
@@ -118,24 +129,26 @@ static int save_policy(pid_t tid, ThreadCoreEntry *tce)
 		tce->sched_period = a.period;
 	}
 	/* The attributes of a real-time thread do not tell it, but it comes back with the policy. */
-	errno = 0;
-	int nice = getpriority(PRIO_PROCESS, (id_t)tid);
-	if (nice == -1 && errno)
-		return fail(-errno, "thread %d: its nice value", tid);
 	tce->has_sched_nice = true;
-	tce->sched_nice = nice;
+	tce->sched_nice = (int32_t)thread->stat.nice;
 	return 0;
 }
 
 /* Which threads may be on the two halves of a core together. Most kernels know nothing of it, or have nothing to share. */
 static int sched_survey(struct dump *dump, struct dump_task *task)
 {
-	for (size_t i = 0; i < task->nr_threads; i++) {
+	void **none = dump_kind_data(dump, &sched_kind);
+
+	for (size_t i = 0; !*none && i < task->nr_threads; i++) {
 		pid_t tid = task->threads[i].id.host_tid;
 		unsigned long cookie = 0;
 
-		if (prctl(PR_SCHED_CORE, CORE_GET, tid, 0, &cookie))
+		if (prctl(PR_SCHED_CORE, CORE_GET, tid, 0, &cookie)) {
+			/* Of the kernel, of the machine: nobody else has one. */
+			if (errno == EINVAL || errno == ENODEV)
+				*none = dump;
 			return 0;
+		}
 		if (cookie)
 			dump_blocker(
 				dump, task, -1,
@@ -152,7 +165,7 @@ static int sched_save_thread(struct dump *dump, struct dump_task *task, struct d
 	pid_t tid = thread->id.host_tid;
 
 	struct policy_fields policy;
-	int err = save_policy(tid, tce);
+	int err = save_policy(thread, tce);
 	if (!err)
 		err = save_affinity(dump, tid, tce);
 	if (err)

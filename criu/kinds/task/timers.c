@@ -219,8 +219,8 @@ static int timers_save(struct dump *dump, struct dump_task *task, CoreEntry *cor
 	e->prof = save_itimer(dump, task, ITIMER_PROF);
 	if (!e->real || !e->virt || !e->prof)
 		return no_memory("timers");
-	/* A kernel without POSIX timers in /proc has none to tell of. */
-	int err = proc_timers_read(&task->proc, &timers);
+	/* It has made none since it was asked. */
+	int err = task->inside->nr_timers ? proc_timers_read(&task->proc, &timers) : 0;
 	if (err && err != -ENOENT)
 		err = fail(err, "read /proc/%d/timers", task->t.host_pid);
 	else

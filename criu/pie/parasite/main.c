@@ -16,13 +16,10 @@ enum {
 	GET_DUMPABLE = 3,
 	GET_SECUREBITS = 27,
 	GET_TIMERSLACK = 30,
-	MCE_KILL_GET = 34,
 	GET_CHILD_SUBREAPER = 37,
-	GET_NO_NEW_PRIVS = 39,
 	GET_TID_ADDRESS = 40,
 	GET_THP_DISABLE = 42,
 	GET_SPECULATION_CTRL = 52,
-	GET_IO_FLUSHER = 58,
 	GET_MDWE = 66,
 	GET_MEMORY_MERGE = 68,
 	FUTEX_HASH = 78, /* Linux 6.16 */
@@ -188,13 +185,10 @@ static long ask_thread(struct inside_thread *t)
 	t->pdeath_signal = prctl_int(GET_PDEATHSIG);
 	t->securebits = prctl_value(GET_SECUREBITS, 0);
 	t->timer_slack_ns = (uint64_t)sys_prctl(GET_TIMERSLACK, 0, 0, 0, 0);
-	t->io_flusher = prctl_value(GET_IO_FLUSHER, 0);
-	t->no_new_privs = prctl_value(GET_NO_NEW_PRIVS, 0);
 	t->spec_store_bypass = prctl_value(GET_SPECULATION_CTRL, 0);
 	t->spec_indirect_branch = prctl_value(GET_SPECULATION_CTRL, 1);
 	t->spec_l1d_flush = prctl_value(GET_SPECULATION_CTRL, 2);
 	t->ioprio = (int32_t)sys_call2(__NR_ioprio_get, WHO_PROCESS, 0);
-	t->mce_kill = prctl_value(MCE_KILL_GET, 0);
 	parasite_arch_thread(&t->arch);
 	t->thread_keyring = (int32_t)sys_call3(__NR_keyctl, KEYRING_ID, THREAD_KEYRING, 0);
 	t->process_keyring = (int32_t)sys_call3(__NR_keyctl, KEYRING_ID, PROCESS_KEYRING, 0);

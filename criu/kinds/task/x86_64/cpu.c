@@ -58,21 +58,36 @@ bool core_has_registers(const CoreEntry *core)
 
 /* ---- dump ---- */
 
+/* EINVAL: this kernel knows none, whoever is asked. */
+static bool has_shadow_stack(struct dump *dump, pid_t tid)
+{
+	void **none = dump_kind_data(dump, &cpu_kind);
+	uint64_t ssp;
+	struct iovec iov = { &ssp, sizeof(ssp) };
+
+	if (*none)
+		return false;
+	if (!ptrace(PTRACE_GETREGSET, tid, REGSET_SHADOW_STACK, &iov))
+		return true;
+	if (errno == EINVAL)
+		*none = dump;
+	return false;
+}
+
 static int cpu_survey(struct dump *dump, struct dump_task *task)
 {
 	char names[256];
 
 	for (size_t i = 0; i < task->nr_threads; i++) {
 		const struct dump_thread *th = &task->threads[i];
-		uint64_t ssp, unknown = xsave_in_use(th->cpu.xsave, th->cpu.xsave_len) & ~xsave_known();
-		struct iovec iov = { &ssp, sizeof(ssp) };
+		uint64_t unknown = xsave_in_use(th->cpu.xsave, th->cpu.xsave_len) & ~xsave_known();
 
 		if (th->cpu.regs.cs == CS_USER32)
 			dump_blocker(dump, task, -1, "thread %d: 32-bit programs cannot be dumped", th->id.host_tid);
 		if (unknown)
 			dump_blocker(dump, task, -1, "thread %d: uses %s, for which images have no place",
 				     th->id.host_tid, xsave_names(unknown, names, sizeof(names)));
-		if (!ptrace(PTRACE_GETREGSET, th->id.host_tid, REGSET_SHADOW_STACK, &iov))
+		if (has_shadow_stack(dump, th->id.host_tid))
 			dump_blocker(dump, task, -1,
 				     "thread %d: uses a shadow stack, which cannot be dumped: start the program with "
 				     "GLIBC_TUNABLES=glibc.cpu.x86_shstk=off",
