@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "run/interrupt.h"
 #include <poll.h>
+#include <stdbool.h>
 #include <sys/signalfd.h>
 #include <time.h>
 #include "base/bits.h"
@@ -24,11 +25,19 @@ void interrupt_signals(sigset_t *ret_set)
 #endif
 	};
 
-	sigemptyset(ret_set);
-	for (size_t i = 0; i < ARRAY_SIZE(ending); i++)
-		add_unless_ignored(ret_set, ending[i]);
-	for (int sig = SIGRTMIN; sig <= SIGRTMAX; sig++)
-		add_unless_ignored(ret_set, sig);
+	/* What our parent has us ignore stays ignored: asked once. */
+	static sigset_t known;
+	static bool is_known;
+
+	if (!is_known) {
+		sigemptyset(&known);
+		for (size_t i = 0; i < ARRAY_SIZE(ending); i++)
+			add_unless_ignored(&known, ending[i]);
+		for (int sig = SIGRTMIN; sig <= SIGRTMAX; sig++)
+			add_unless_ignored(&known, sig);
+		is_known = true;
+	}
+	*ret_set = known;
 }
 
 void interrupt_begin(sigset_t *ret_was)
