@@ -402,7 +402,7 @@ int fdinfo_read(const struct proc *p, int fd, struct fdinfo *ret)
 	char path[32];
 
 	snprintf(path, sizeof(path), "fdinfo/%d", fd);
-	int err = proc_text(p, path, &b);
+	int err = proc_record(p, path, &b);
 	return err ? err : fdinfo_parse(b.data, b.len, ret);
 }
 

@@ -58,6 +58,8 @@ struct proc_stat {
 	int exit_code; /* as of wait(2) */
 };
 int proc_stat_read(const struct proc *p, struct proc_stat *ret);
+/* Of one thread of the process: /proc/PID/task/TID/stat */
+int proc_thread_stat_read(const struct proc *p, pid_t tid, struct proc_stat *ret);
 int proc_stat_parse(const char *text, size_t len, struct proc_stat *ret);
 
 /* /proc/PID/status */
@@ -84,6 +86,7 @@ struct proc_status {
 	bool has_mm;
 };
 int proc_status_read(const struct proc *p, struct proc_status *ret);
+int proc_thread_status_read(const struct proc *p, pid_t tid, struct proc_status *ret);
 int proc_status_parse(const char *text, size_t len, struct proc_status *ret);
 void proc_status_free(struct proc_status *st);
 #define _cleanup_proc_status_ __attribute__((cleanup(proc_status_free)))
@@ -165,10 +168,9 @@ int proc_ns_clone_flag(enum proc_ns ns);
 int proc_comm(const struct proc *p, char ret[16]);
 /* The same of any process, for messages: @buf, or "?" when there is none. */
 const char *proc_comm_of(pid_t pid, char buf[16]);
-/* loginuid (~0: unset), oom_score_adj, personality, coredump_filter, setgroups (1: allowed) */
+/* loginuid (~0: unset), oom_score_adj, coredump_filter, setgroups (1: allowed) */
 int proc_loginuid(const struct proc *p, uint32_t *ret_v);
 int proc_oom_score_adj(const struct proc *p, int *ret_v);
-int proc_personality(const struct proc *p, uint32_t *ret_v);
 int proc_coredump_filter(const struct proc *p, uint64_t *ret_v);
 int proc_setgroups(const struct proc *p, bool *ret_allowed);
 /* The targets of cwd, root, exe, fd/N, map_files/...: the length or a negative errno. */
@@ -177,5 +179,7 @@ ssize_t proc_link(const struct proc *p, const char *name, char *ret, size_t size
 int proc_open_file(const struct proc *p, const char *name, int flags);
 /* Any text of the directory. */
 int proc_text(const struct proc *p, const char *name, struct buf *to);
+/* The same of one that the kernel writes as one record (single_open() and the like, not lists): asked without a second read. */
+int proc_record(const struct proc *p, const char *name, struct buf *to);
 /* fstat(2), also of what the kernel tells nothing of: the directory "fd" of a process that is gone has no inode number. */
 int proc_fstat(int fd, struct stat *ret);

@@ -2,6 +2,7 @@
 /* Texts of /proc/PID: stat, status, limits, timers, cgroup, id maps, time offsets. Unknown lines are passed over. */
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/resource.h>
 
 #include "base/bits.h"
@@ -96,7 +97,17 @@ int proc_stat_parse(const char *text, size_t len, struct proc_stat *ret)
 int proc_stat_read(const struct proc *p, struct proc_stat *ret)
 {
 	_cleanup_buf_ struct buf b = { 0 };
-	int err = proc_text(p, "stat", &b);
+	int err = proc_record(p, "stat", &b);
+
+	return err ? err : proc_stat_parse(b.data, b.len, ret);
+}
+
+int proc_thread_stat_read(const struct proc *p, pid_t tid, struct proc_stat *ret)
+{
+	_cleanup_buf_ struct buf b = { 0 };
+	char path[32];
+	snprintf(path, sizeof(path), "task/%d/stat", tid);
+	int err = proc_record(p, path, &b);
 
 	return err ? err : proc_stat_parse(b.data, b.len, ret);
 }
@@ -273,7 +284,17 @@ void proc_status_free(struct proc_status *st)
 int proc_status_read(const struct proc *p, struct proc_status *ret)
 {
 	_cleanup_buf_ struct buf b = { 0 };
-	int err = proc_text(p, "status", &b);
+	int err = proc_record(p, "status", &b);
+
+	return err ? err : proc_status_parse(b.data, b.len, ret);
+}
+
+int proc_thread_status_read(const struct proc *p, pid_t tid, struct proc_status *ret)
+{
+	_cleanup_buf_ struct buf b = { 0 };
+	char path[32];
+	snprintf(path, sizeof(path), "task/%d/status", tid);
+	int err = proc_record(p, path, &b);
 
 	return err ? err : proc_status_parse(b.data, b.len, ret);
 }
@@ -338,7 +359,7 @@ int proc_limits_parse(const char *text, size_t len, struct proc_limit ret[PROC_L
 int proc_limits_read(const struct proc *p, struct proc_limit ret[PROC_LIMITS])
 {
 	_cleanup_buf_ struct buf b = { 0 };
-	int err = proc_text(p, "limits", &b);
+	int err = proc_record(p, "limits", &b);
 
 	return err ? err : proc_limits_parse(b.data, b.len, ret);
 }
@@ -468,7 +489,7 @@ int proc_timens_parse(const char *text, size_t len, struct proc_timens *ret)
 int proc_timens_read(const struct proc *p, struct proc_timens *ret)
 {
 	_cleanup_buf_ struct buf b = { 0 };
-	int err = proc_text(p, "timens_offsets", &b);
+	int err = proc_record(p, "timens_offsets", &b);
 
 	return err ? err : proc_timens_parse(b.data, b.len, ret);
 }

@@ -409,7 +409,7 @@ static int save_vmas(struct dump *dump, struct dump_task *dt, MmEntry *mm)
 static int save_auxv(struct dump *dump, struct dump_task *dt, MmEntry *mm)
 {
 	_cleanup_buf_ struct buf text = { 0 };
-	int err = read_file(dt->proc.dir, "auxv", &text);
+	int err = read_record(dt->proc.dir, "auxv", &text);
 	size_t n = text.len / sizeof(uint64_t);
 
 	if (err < 0)

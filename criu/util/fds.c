@@ -112,14 +112,15 @@ uint64_t statx_birth(const struct statx *sx)
 	return sx->stx_mask & STATX_BTIME ? (uint64_t)sx->stx_btime.tv_sec * 1000000000 + sx->stx_btime.tv_nsec : 0;
 }
 
-static int read_fd(int fd, struct buf *to)
+static int read_fd(int fd, struct buf *to, bool one_record)
 {
 	for (;;) {
 		/* Most of what is read so is a file of /proc of less than a page: grow from there. */
 		int err = buf_reserve(to, to->len < READ_CHUNK ? 4095 : READ_CHUNK);
 		if (err)
 			return err;
-		ssize_t n = read(fd, to->data + to->len, to->cap - to->len - 1);
+		size_t room = to->cap - to->len - 1;
+		ssize_t n = read(fd, to->data + to->len, room);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -128,6 +129,8 @@ static int read_fd(int fd, struct buf *to)
 			return 0;
 		to->len += n;
 		to->data[to->len] = 0;
+		if (one_record && (size_t)n < room)
+			return 0;
 	}
 }
 
@@ -135,7 +138,14 @@ int read_file(int dirfd, const char *path, struct buf *to)
 {
 	_cleanup_close_ int fd = open_at(dirfd, path, O_RDONLY, 0);
 
-	return fd < 0 ? fd : read_fd(fd, to);
+	return fd < 0 ? fd : read_fd(fd, to, false);
+}
+
+int read_record(int dirfd, const char *path, struct buf *to)
+{
+	_cleanup_close_ int fd = open_at(dirfd, path, O_RDONLY, 0);
+
+	return fd < 0 ? fd : read_fd(fd, to, true);
 }
 
 int write_file(int dirfd, const char *path, const void *from, size_t len)

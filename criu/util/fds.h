@@ -31,6 +31,8 @@ struct statx;
 uint64_t statx_birth(const struct statx *sx);
 /* Append the whole file to @to, /proc and other files without a size too. */
 int read_file(int dirfd, const char *path, struct buf *to);
+/* The same of a file that gives all it has to one read(2) with room for it: a short read is its end. */
+int read_record(int dirfd, const char *path, struct buf *to);
 /* Create or truncate, mode 0600. */
 int write_file(int dirfd, const char *path, const void *from, size_t len);
 /* Write a text into an existing file with one write(2): sysctls, cgroup files. */

@@ -119,7 +119,7 @@ static void look_at_cgroups(struct dump *dump, struct dump_task *task)
 
 	if (!parent && !read_file(AT_FDCWD, "/proc/self/cgroup", &own))
 		expected = fingerprint(&own);
-	if (!proc_text(&task->proc, "cgroup", &theirs))
+	if (!proc_record(&task->proc, "cgroup", &theirs))
 		task->cgroups = fingerprint(&theirs);
 	if (expected && task->cgroups && task->cgroups != expected)
 		log_warn("is in other cgroups (/proc/%d/cgroup) than %s: it comes back in those of criu restore",
