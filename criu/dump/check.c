@@ -40,11 +40,10 @@ static int ask_other_thread(struct dump_task *dt)
 	pid_t other = 0;
 
 	for (size_t i = 0; !err && i < tids.n && !other; i++) {
-		_cleanup_proc_ struct proc thread = PROC_CLOSED;
 		struct proc_stat stat;
 
-		if (!proc_open_thread(&dt->proc, tids.v[i], &thread) && !proc_stat_read(&thread, &stat) &&
-		    !strchr("ZX", stat.state) && !dump_is_worker(&stat))
+		if (!proc_thread_stat_read(&dt->proc, tids.v[i], &stat) && !strchr("ZX", stat.state) &&
+		    !dump_is_worker(&stat))
 			other = tids.v[i];
 	}
 	array_free(&tids);

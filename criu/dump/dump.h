@@ -89,6 +89,8 @@ size_t dump_policies_size(const struct dump_task *dt);
 void dump_lay_policies(const struct dump_task *dt, struct inside_policies *q);
 int dump_take_policies(struct dump_task *dt, uint32_t at, struct inside_policies *q);
 /* Ask the kernel from outside; collects blockers. */
+/* survey.c: its map, and if the memory is its own the flags of each mapping */
+int dump_read_mappings(struct dump_task *dt);
 int dump_survey(struct dump *dump);
 /* Descriptors and what they need: files.img, fdinfo-*.img; collects blockers. */
 int dump_save_files(struct dump *dump);
@@ -104,3 +106,5 @@ void dump_thaw(struct dump *dump);
 int dump_kill(struct dump *dump);
 /* -EINTR when the user asked to stop (SIGINT, SIGTERM, SIGHUP). */
 int dump_interrupted(struct dump *dump);
+/* The same for loops over tasks: it looks only if nobody has for a while. */
+int dump_interrupted_soon(struct dump *dump);

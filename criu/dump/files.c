@@ -27,6 +27,12 @@ struct late {
 	FileEntry *entry;
 };
 
+/* What is known of a description that has been saved: for the tasks that have inherited it. */
+struct known_file {
+	struct fd_probe probe; /* without what only one task has */
+	FdTypes type;
+};
+
 struct entries {
 	FileEntry **v;
 	size_t n, cap;
@@ -39,6 +45,7 @@ struct file_pass {
 	struct late *late;
 	struct entries entries;
 	struct hash types; /* what kcmp numbered -> file id, type */
+	struct hash known; /* file id -> struct known_file */
 	struct fd_array in_flight; /* found in sockets: kcmp compares with them as long as the pass goes */
 	char link[4096 + 32]; /* of the probe at hand */
 };
@@ -215,15 +222,80 @@ static int save_probe(struct file_pass *pass, struct fd_probe *probe, pid_t pid,
 	return found.fresh ? 0 : show_to_kinds(dump, probe, *ret_id, false);
 }
 
+static int remember_file(struct file_pass *pass, const struct fd_probe *probe, uint32_t id, FdTypes type)
+{
+	struct known_file *known = dump_alloc(pass->dump, sizeof(*known));
+
+	if (!known)
+		return fail(-ENOMEM, "descriptors");
+	known->probe = *probe;
+	known->probe.link = dump_strdup(pass->dump, probe->link);
+	known->type = type;
+	if (!known->probe.link || hash_put_ptr(&pass->known, id, known) < 0)
+		return fail(-ENOMEM, "descriptors");
+	return 0;
+}
+
+/*
+ * The parent's descriptor of the same number is the same description, as a rule: one comparison says so, and all that is to
+ * be asked of it has been asked. NULL: it is another one, or cannot be compared.
+ */
+static const struct known_file *find_inherited(const struct file_pass *pass, const struct dump_task *dt, int fd,
+					       uint32_t *ret_id)
+{
+	struct dump_task *parent = dt->t.parent ? dump_task_of(dt->t.parent) : NULL;
+	const struct known_file *known;
+
+	/* Of a task that runs it may be another file by now. */
+	if (!parent || parent->t.state == TASK_DEAD || dump_is_check(pass->dump) ||
+	    dump_file_id_of(pass->dump, parent, fd, ret_id))
+		return NULL;
+	known = hash_get_ptr(&pass->known, *ret_id);
+	if (!known || sys_kcmp(dt->t.host_pid, parent->t.host_pid, KCMP_WHAT_FILE, fd, fd))
+		return NULL;
+	return known;
+}
+
+static int save_inherited(struct file_pass *pass, struct fd_probe *probe, const struct known_file *known, uint32_t id)
+{
+	struct dump_task *dt = probe->task;
+	const int fd = probe->fd;
+	const bool cloexec = probe->cloexec;
+
+	*probe = known->probe;
+	probe->task = dt;
+	probe->fd = fd;
+	probe->cloexec = cloexec;
+	probe->local = -1;
+	probe->info = NULL;
+	return show_to_kinds(pass->dump, probe, id, false);
+}
+
+static int save_other(struct file_pass *pass, struct dump_task *dt, struct fd_probe *probe, FdinfoEntry *line)
+{
+	bool fresh;
+	int err = probe_fd(pass->dump, dt, probe, pass->link, sizeof(pass->link));
+
+	if (!err)
+		err = save_probe(pass, probe, dt->t.host_pid, probe->fd, &line->id, &line->type, &fresh);
+	if (!err && fresh)
+		err = remember_file(pass, probe, line->id, line->type);
+	return err;
+}
+
 static int save_fd(struct file_pass *pass, struct dump_task *dt, struct fd_probe *probe, struct image_writer *img)
 {
 	struct dump *dump = pass->dump;
 	FdinfoEntry line = FDINFO_ENTRY__INIT;
-	bool fresh;
-	int err = probe_fd(dump, dt, probe, pass->link, sizeof(pass->link));
+	const struct known_file *known = find_inherited(pass, dt, probe->fd, &line.id);
+	int err;
 
-	if (!err)
-		err = save_probe(pass, probe, dt->t.host_pid, probe->fd, &line.id, &line.type, &fresh);
+	if (known) {
+		line.type = known->type;
+		err = save_inherited(pass, probe, known, line.id);
+	} else {
+		err = save_other(pass, dt, probe, &line);
+	}
 	if (err)
 		return err < 0 ? err : 0;
 	line.flags = probe->cloexec ? FD_CLOEXEC : 0;
@@ -380,7 +452,7 @@ int dump_save_files(struct dump *dump)
 		if (!err && dt->t.state != TASK_DEAD && dt->files_owner)
 			err = save_table(&pass, dt);
 		if (!err)
-			err = dump_interrupted(dump);
+			err = dump_interrupted_soon(dump);
 	}
 	if (!err)
 		err = save_late(&pass);
@@ -390,6 +462,7 @@ int dump_save_files(struct dump *dump)
 		err = dump_write_file_entry(dump, pass.entries.v[i]);
 	array_free(&pass.entries);
 	hash_free(&pass.types);
+	hash_free(&pass.known);
 	for (size_t i = 0; i < pass.in_flight.n; i++)
 		close(pass.in_flight.v[i]);
 	array_free(&pass.in_flight);

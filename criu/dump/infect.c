@@ -209,11 +209,8 @@ static int visit(struct dump *dump, struct dump_task *dt)
 
 	if (!err && dt->files_owner)
 		err = dump_list_fds(dt);
-	if (!err) {
-		err = maps_read(&dt->proc, &dt->maps);
-		if (err < 0)
-			fail(err, "read the map of this process");
-	}
+	if (!err)
+		err = dump_read_mappings(dt);
 	if (!err)
 		err = lay_question(dt, &q);
 	if (!err)
@@ -222,7 +219,22 @@ static int visit(struct dump *dump, struct dump_task *dt)
 	return err;
 }
 
-static int look(struct dump *dump, struct dump_thread *th, const struct proc *proc)
+/* Only a call that would be continued takes the directory of a thread. */
+static int find_timed_call(struct dump *dump, const struct dump_task *dt, struct dump_thread *th)
+{
+	_cleanup_proc_ struct proc proc = PROC_CLOSED;
+	unsigned long args[6];
+	int err;
+
+	if (!compel_is_continued(&th->snapshot, args))
+		return 0;
+	err = proc_open_thread(&dt->proc, th->id.host_tid, &proc);
+	if (!err)
+		dump_find_timed_call(dump, th, proc.dir);
+	return err;
+}
+
+static int look(struct dump *dump, const struct dump_task *dt, struct dump_thread *th)
 {
 	const struct proc_status *s = &th->status;
 	const struct compel_status status = {
@@ -235,7 +247,7 @@ static int look(struct dump *dump, struct dump_thread *th, const struct proc *pr
 	int err = compel_inspect(th->id.host_tid, &status, &th->snapshot);
 
 	if (!err)
-		dump_find_timed_call(dump, th, proc->dir);
+		err = find_timed_call(dump, dt, th);
 	if (!err)
 		err = compel_snapshot_for_image(th->id.host_tid, &th->snapshot, &th->cpu);
 	if (err < 0)
@@ -244,22 +256,38 @@ static int look(struct dump *dump, struct dump_thread *th, const struct proc *pr
 	return 0;
 }
 
-/* A worker: 1, and no more is read of it. */
-static int read_thread(struct dump *dump, struct dump_task *dt, struct dump_thread *th)
+/* The files of a process without other threads say the same, and its stat has been read since it stands still. */
+static int read_only_thread(struct dump *dump, struct dump_task *dt, struct dump_thread *th)
 {
-	_cleanup_proc_ struct proc proc = PROC_CLOSED;
-	unsigned long head = 0, len = 0;
-	int err = proc_open_thread(&dt->proc, th->id.host_tid, &proc);
+	int err = proc_status_read(&dt->proc, &th->status);
 
-	if (!err)
-		err = proc_stat_read(&proc, &th->stat);
+	if (err < 0)
+		return fail(err, "read /proc/%d/status", dt->t.host_pid);
+	th->stat = dt->stat;
+	return look(dump, dt, th);
+}
+
+/* A worker: 1, and no more is read of it. */
+static int read_one_of_many(struct dump *dump, struct dump_task *dt, struct dump_thread *th)
+{
+	int err = proc_thread_stat_read(&dt->proc, th->id.host_tid, &th->stat);
+
 	if (!err && dump_is_worker(&th->stat))
 		return 1;
 	if (!err)
-		err = proc_status_read(&proc, &th->status);
+		err = proc_thread_status_read(&dt->proc, th->id.host_tid, &th->status);
 	if (err < 0)
 		return fail(err, "read /proc/%d/task/%d", dt->t.host_pid, th->id.host_tid);
-	err = look(dump, th, &proc);
+	return look(dump, dt, th);
+}
+
+/* 1 as above. */
+static int read_thread(struct dump *dump, struct dump_task *dt, struct dump_thread *th)
+{
+	const bool only = dt->nr_threads == 1 && dt->stat.threads == 1 && !th->stand_in;
+	unsigned long head = 0, len = 0;
+	int err = only ? read_only_thread(dump, dt, th) : read_one_of_many(dump, dt, th);
+
 	if (err)
 		return err;
 	if (syscall(SYS_get_robust_list, th->id.host_tid, &head, &len) < 0)
@@ -375,7 +403,7 @@ int dump_infect(struct dump *dump)
 			continue;
 		err = infect_task(dump, dt);
 		if (!err)
-			err = dump_interrupted(dump);
+			err = dump_interrupted_soon(dump);
 		if (err)
 			return err;
 	}

@@ -90,10 +90,19 @@ void dump_free(struct dump *dump)
 	free(dump);
 }
 
+/* A person does not notice so long. */
+#define SOON_US 1000
+
+int dump_interrupted_soon(struct dump *dump)
+{
+	return stats_now() - dump->interrupt_checked < SOON_US ? 0 : dump_interrupted(dump);
+}
+
 int dump_interrupted(struct dump *dump)
 {
 	struct signalfd_siginfo info;
 
+	dump->interrupt_checked = stats_now();
 	if (dump->signal_fd < 0 || read(dump->signal_fd, &info, sizeof(info)) != sizeof(info))
 		return 0;
 	return fail(-EINTR, "stopped by signal %u: the tree goes on", info.ssi_signo);

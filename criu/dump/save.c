@@ -194,7 +194,7 @@ static int save_memory(struct dump *dump)
 		if (!err && !dt->snapshot)
 			err = memory_save_pages(dump, dt, dt->mm);
 		if (!err)
-			err = dump_interrupted(dump);
+			err = dump_interrupted_soon(dump);
 	}
 	return err;
 }
@@ -235,7 +235,7 @@ int dump_save_rest(struct dump *dump)
 		if (!err && dt->snapshot)
 			err = memory_save_pages(dump, dt, dt->mm);
 		if (!err)
-			err = dump_interrupted(dump);
+			err = dump_interrupted_soon(dump);
 	}
 	run_for_each_kind(kind)
 		if (!err && kind->save_rest)

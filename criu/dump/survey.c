@@ -10,8 +10,6 @@
 #include "util/fds.h"
 #include "util/log.h"
 
-#define CHECK_TRIES 20
-
 /* What /proc calls them. Some tell of the children only: what they will be born in. */
 static const struct {
 	enum proc_ns ns;
@@ -109,20 +107,14 @@ static void check_session(struct dump *dump, struct dump_task *dt)
 			dt->t.sid);
 }
 
-/* Two texts of the same mappings: while the task runs they may differ. */
-static int read_mappings(struct dump *dump, struct dump_task *dt)
+int dump_read_mappings(struct dump_task *dt)
 {
-	int tries = dump_is_check(dump) ? CHECK_TRIES : 1, err;
+	int err;
 
-	do {
-		array_free(&dt->vma_flags);
-		/* Of a tree that stands still it is there already: dump/infect.c */
-		if (dump_is_check(dump))
-			maps_free(&dt->maps);
-		err = dump_is_check(dump) ? maps_read(&dt->proc, &dt->maps) : 0;
-		if (!err && dt->mm_owner)
-			err = smaps_read(&dt->proc, &dt->vma_flags);
-	} while (!err && dt->mm_owner && dt->maps.n != dt->vma_flags.n && --tries);
+	array_free(&dt->vma_flags);
+	maps_free(&dt->maps);
+	/* Of one that shares the memory of another only where mappings are. */
+	err = dt->mm_owner ? smaps_read(&dt->proc, &dt->maps, &dt->vma_flags) : maps_read(&dt->proc, &dt->maps);
 	return err < 0 ? fail(err, "read the map of this process") : 0;
 }
 
@@ -163,8 +155,9 @@ static int survey_task(struct dump *dump, const uint32_t our_namespaces[PROC_NS_
 	dump->asked.kind = "namespace";
 	err = find_namespaces(dump, our_namespaces, dt);
 	dump->asked.kind = "memory";
-	if (!err)
-		err = read_mappings(dump, dt);
+	/* Of a tree that stands still it is there already: dump/infect.c */
+	if (!err && dump_is_check(dump))
+		err = dump_read_mappings(dt);
 	if (!err && dt->mm_owner) {
 		err = memory_survey(dump, dt);
 	} else if (!err) {
@@ -241,7 +234,7 @@ int dump_survey(struct dump *dump)
 		}
 		if (err)
 			return err;
-		err = dump_interrupted(dump);
+		err = dump_interrupted_soon(dump);
 		if (err)
 			return err;
 	}

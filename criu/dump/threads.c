@@ -82,12 +82,10 @@ bool dump_is_worker(const struct proc_stat *stat)
 static struct dump_thread *find_own(const struct dump_task *dt)
 {
 	for (size_t i = 0; i < dt->nr_threads; i++) {
-		_cleanup_proc_ struct proc thread = PROC_CLOSED;
 		struct proc_stat stat;
 
 		if (dt->threads[i].id.host_tid != dt->t.pid &&
-		    !proc_open_thread(&dt->proc, dt->threads[i].id.host_tid, &thread) &&
-		    !proc_stat_read(&thread, &stat) && !dump_is_worker(&stat))
+		    !proc_thread_stat_read(&dt->proc, dt->threads[i].id.host_tid, &stat) && !dump_is_worker(&stat))
 			return &dt->threads[i];
 	}
 	return NULL;
@@ -125,10 +123,9 @@ static void drop_thread(struct dump_task *dt, struct dump_thread *th)
 /* As /proc tells it; X: it is gone. */
 static char thread_state(const struct dump_task *dt, pid_t tid)
 {
-	_cleanup_proc_ struct proc thread = PROC_CLOSED;
 	struct proc_stat stat;
 
-	if (proc_open_thread(&dt->proc, tid, &thread) < 0 || proc_stat_read(&thread, &stat) < 0)
+	if (proc_thread_stat_read(&dt->proc, tid, &stat) < 0)
 		return 'X';
 	return stat.state;
 }

@@ -30,20 +30,37 @@ int dump_add_task(struct dump *dump, pid_t pid, struct dump_task *parent, struct
 	return 0;
 }
 
+/*
+ * A stopped thread makes no children. One that had none gets none later, but for orphans, and those go to the first thread
+ * that has not ended: the leader, as long as we hold it (find_alive_thread() of the kernel).
+ */
+static int list_stopped(struct dump_task *dt, struct pid_array *pids)
+{
+	struct pid_array tids = { 0 };
+	size_t before = pids->n;
+	bool leader_lives = false;
+	int err = 0;
+
+	for (size_t i = 0; i < dt->nr_threads; i++)
+		leader_lives |= dt->threads[i].id.host_tid == dt->t.host_pid;
+	for (size_t i = 0; !err && i < dt->nr_threads; i++) {
+		const struct dump_thread *th = &dt->threads[i];
+
+		if (!th->childless || !leader_lives || th->id.host_tid == dt->t.host_pid)
+			err = array_add(&tids, th->id.host_tid);
+	}
+	if (!err && tids.n)
+		err = proc_children_of(&dt->proc, &tids, pids);
+	for (size_t i = 0; !err && pids->n == before && i < dt->nr_threads; i++)
+		dt->threads[i].childless = true;
+	array_free(&tids);
+	return err;
+}
+
 /* The threads that are stopped are all there are, or there will be another pass. While the tree runs: whoever is there. */
 static int list_children(struct dump_task *dt, struct pid_array *pids)
 {
-	struct pid_array tids = { 0 };
-	int err = 0;
-
-	if (!dt->nr_threads)
-		return proc_children(&dt->proc, pids);
-	for (size_t i = 0; !err && i < dt->nr_threads; i++)
-		err = array_add(&tids, dt->threads[i].id.host_tid);
-	if (!err)
-		err = proc_children_of(&dt->proc, &tids, pids);
-	array_free(&tids);
-	return err;
+	return dt->nr_threads ? list_stopped(dt, pids) : proc_children(&dt->proc, pids);
 }
 
 int dump_add_children(struct dump *dump, struct dump_task *dt)
@@ -142,7 +159,8 @@ int dump_find_shared(struct dump *dump)
 		for (int i = 0; !err && dt->t.state != TASK_DEAD && i < 4; i++) {
 			struct kcmp_found found;
 
-			err = kcmp_set_id(&sets[i], 0, dt->t.host_pid, 0, &found);
+			/* Handlers are shared only within one memory, which is known by then: clone(2) CLONE_SIGHAND. */
+			err = kcmp_set_id(&sets[i], i == 3 ? dt->t.ids.vm : 0, dt->t.host_pid, 0, &found);
 			if (err == -ESRCH && dump_is_check(dump)) {
 				dt->t.state = TASK_DEAD;
 				err = 0;

@@ -207,7 +207,7 @@ static bool smaps_value(struct scan *line, struct vma_flags *f)
 	return !to || (scan_blank(line) && scan_u64(line, to));
 }
 
-int smaps_parse(const char *text, size_t len, struct vma_flags_array *to)
+static int parse_smaps(const char *text, size_t len, struct vma_flags_array *to, struct buf *heads)
 {
 	struct scan s = scan_text(text, len), line;
 	struct vma_flags *f = NULL;
@@ -218,6 +218,8 @@ int smaps_parse(const char *text, size_t len, struct vma_flags_array *to)
 		bool head = (*line.p >= '0' && *line.p <= '9') || (*line.p >= 'a' && *line.p <= 'f');
 		if (head) {
 			struct kernel_vma v;
+			if (heads && (buf_add(heads, line.p, scan_left(&line)) || buf_add(heads, "\n", 1)))
+				return -ENOMEM;
 			if (!scan_vma(&line, &v))
 				return -EBADMSG;
 			f = array_push(to);
@@ -233,10 +235,22 @@ int smaps_parse(const char *text, size_t len, struct vma_flags_array *to)
 	return 0;
 }
 
-int smaps_read(const struct proc *p, struct vma_flags_array *to)
+int smaps_parse(const char *text, size_t len, struct vma_flags_array *to)
+{
+	return parse_smaps(text, len, to, NULL);
+}
+
+int smaps_read(const struct proc *p, struct maps *ret_maps, struct vma_flags_array *to)
 {
 	_cleanup_buf_ struct buf b = { 0 };
+	struct buf heads = { 0 };
 	int err = proc_text(p, "smaps", &b);
 
-	return err ? err : smaps_parse(b.data, b.len, to);
+	if (!err)
+		err = parse_smaps(b.data, b.len, to, &heads);
+	if (err) {
+		buf_free(&heads);
+		return err;
+	}
+	return maps_split(heads.data, heads.len, ret_maps);
 }

@@ -96,6 +96,7 @@ struct vma_flags {
 };
 ARRAY_OF(vma_flags_array, struct vma_flags);
 
-/* Append the flags of every VMA, in the order of the map. */
-int smaps_read(const struct proc *p, struct vma_flags_array *to);
+/* The map, and the flags of every VMA in the same order, appended: one text has both. */
+int smaps_read(const struct proc *p, struct maps *ret_maps, struct vma_flags_array *to);
+/* The flags alone. */
 int smaps_parse(const char *text, size_t len, struct vma_flags_array *to);

@@ -38,6 +38,7 @@ struct dump_thread {
 	uint64_t robust_list, robust_list_len;
 	struct thread_undo *undo; /* kinds/task/sem_undo.c; NULL: it has no undo list, or that of the first thread */
 	bool seized;
+	bool childless; /* since it is stopped: dump/tree.c */
 	bool ended; /* and that was waited for */
 	bool stand_in; /* for a first thread that has ended: id.host_tid is another one's, of which all is asked */
 };
@@ -139,6 +140,7 @@ struct dump {
 	struct image_writer *images[IMAGE_TYPES]; /* of dump_shared_image() */
 	struct guard *guard; /* run/guard.h; NULL: not started */
 	int signal_fd; /* SIGINT and the like, asked for by dump_interrupted() */
+	uint64_t interrupt_checked; /* stats_now(), when that was last done */
 	void *kind_data[KIND_ROWS]; /* of dump_kind_data() */
 	/*
 	 * A file id for a path that a task names by something else than a descriptor (cwd, root, exe, a mapping).

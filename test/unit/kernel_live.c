@@ -173,7 +173,13 @@ static void map_is_read(void)
 	CHECK(v->ino == st.st_ino && v->shared && v->prot == PROT_READ &&
 	      makedev(v->dev_major, v->dev_minor) == st.st_dev);
 	CHECK_STR(v->name, name);
-	CHECK(!smaps_read(&self, &f) && f.n + 1 >= m.n);
+	maps_free(&m);
+	CHECK(!smaps_read(&self, &m, &f) && m.n > 5 && f.n == m.n);
+	for (size_t nr = 0; nr < m.n; nr++)
+		CHECK(m.v[nr].start == f.v[nr].start && m.v[nr].end == f.v[nr].end);
+	v = maps_find(&m, (uintptr_t)p);
+	CHECK(v && v->ino == st.st_ino && v->shared && v->pgoff == 2 * PAGE_SZ);
+	CHECK_STR(v->name, name);
 	bool found = false;
 	struct vma_flags *i;
 	array_for_each(i, &f) {
