@@ -116,6 +116,24 @@ static int own_read(const struct restore *r, struct own *ret)
 	return 0;
 }
 
+/* They do not change between two tasks: asked once for all of them. */
+static int own_of(struct restore *r, const struct own **ret)
+{
+	void **known = restore_kind_data(r, &creds_kind);
+	struct own *own = *known;
+	int err;
+
+	if (!own) {
+		own = restore_alloc(r, sizeof(*own));
+		err = own ? own_read(r, own) : no_memory("credentials");
+		if (err)
+			return err;
+		*known = own;
+	}
+	*ret = own;
+	return 0;
+}
+
 static int check_caps(pid_t tid, const CredsEntry *e)
 {
 	const struct {
@@ -190,7 +208,7 @@ static int creds_load_thread(struct restore *r, struct restore_task *task, struc
 {
 	const ThreadCoreEntry *tce = thread->core->thread_core;
 	pid_t tid = thread->id.tid;
-	struct own own = { 0 };
+	const struct own *own;
 
 	if (!tce || !tce->creds)
 		return core_refuse(tid, "thread_core.creds is missing");
@@ -209,8 +227,8 @@ static int creds_load_thread(struct restore *r, struct restore_task *task, struc
 			 e->lsm_profile ? e->lsm_profile : "apparmor");
 	if (r->tool.untrusted)
 		return untrusted_check_creds(r, tid, tce->creds);
-	err = own_read(r, &own);
-	return err ? err : check_rights(r, tid, &own, e);
+	err = own_of(r, &own);
+	return err ? err : check_rights(r, tid, own, e);
 }
 
 static void put_caps(const uint32_t *v, size_t n, uint32_t to[2])
