@@ -52,25 +52,26 @@ static long get_caps(struct caps *ret)
 	return 0;
 }
 
-/* Sets them if they are not so already. */
-static long set_caps(const struct caps *c)
+/* Sets them if they are not so already: @now, which is kept up to date. */
+static long set_caps(struct caps *now, const struct caps *c)
 {
 	struct {
 		uint32_t version;
 		int32_t pid;
 	} head = { CAP_VERSION_3, 0 };
 	uint32_t d[2][3];
-	struct caps now;
 
-	long err = get_caps(&now);
-	if (err < 0 || (now.eff == c->eff && now.prm == c->prm && now.inh == c->inh))
-		return err;
+	if (now->eff == c->eff && now->prm == c->prm && now->inh == c->inh)
+		return 0;
 	for (int i = 0; i < 2; i++) {
 		d[i][0] = (uint32_t)(c->eff >> 32 * i);
 		d[i][1] = (uint32_t)(c->prm >> 32 * i);
 		d[i][2] = (uint32_t)(c->inh >> 32 * i);
 	}
-	return sys_capset(&head, d);
+	long err = sys_capset(&head, d);
+	if (err >= 0)
+		*now = *c;
+	return err;
 }
 
 static uint64_t join(const uint32_t v[2])
@@ -101,7 +102,7 @@ static bool ids_differ(const struct wire_creds *c)
 
 static long set_ids(const struct wire_creds *c)
 {
-	struct caps caps;
+	struct caps now, caps;
 
 	if (!ids_differ(c))
 		return 0;
@@ -119,11 +120,12 @@ static long set_ids(const struct wire_creds *c)
 	if (ids_differ(c))
 		return -E_PERM;
 	/* With keepcaps alone the effective ones are gone, but can be had back. */
-	err = get_caps(&caps);
+	err = get_caps(&now);
 	if (err < 0)
 		return err;
+	caps = now;
 	caps.eff = caps.prm;
-	return set_caps(&caps);
+	return set_caps(&now, &caps);
 }
 
 /* Bits that are not in the bounding set now cannot be had back; load has warned of them. */
@@ -180,23 +182,20 @@ static uint64_t kept_for_filters(const struct wire_thread *thread)
 	return thread->seccomp_mode == SECCOMP_FILTERS && !c->no_new_privs ? BIT(CAP_SYS_ADMIN_NR) : 0;
 }
 
-static long final_caps(const struct wire_creds *c, uint64_t kept)
+static long final_caps(struct caps *now, const struct wire_creds *c, uint64_t kept)
 {
-	struct caps now, want = { join(c->cap_eff), join(c->cap_prm), join(c->cap_inh) };
+	struct caps want = { join(c->cap_eff), join(c->cap_prm), join(c->cap_inh) };
 
-	long err = get_caps(&now);
-	if (err < 0)
-		return err;
-	want.eff |= kept & now.prm;
-	want.prm |= kept & now.prm;
-	return set_caps(&want);
+	want.eff |= kept & now->prm;
+	want.prm |= kept & now->prm;
+	return set_caps(now, &want);
 }
 
 int restore_creds(struct wire_thread *thread)
 {
 	struct wire_task *task = task_of(thread);
 	const struct wire_creds *c = &thread->creds;
-	struct caps caps;
+	struct caps now, caps;
 
 	long err = set_groups(c);
 	if (err < 0)
@@ -204,10 +203,11 @@ int restore_creds(struct wire_thread *thread)
 	err = set_ids(c);
 	if (err < 0)
 		return restorer_fail_nr(task, err, "become the user", c->uid);
-	err = get_caps(&caps);
+	err = get_caps(&now);
 	if (err >= 0) {
+		caps = now;
 		caps.inh = join(c->cap_inh);
-		err = set_caps(&caps);
+		err = set_caps(&now, &caps);
 	}
 	if (err < 0)
 		return restorer_fail(task, err, "set the inheritable capabilities");
@@ -225,14 +225,18 @@ int restore_creds(struct wire_thread *thread)
 		if (err < 0)
 			return restorer_fail(task, err, "set no_new_privs");
 	}
-	err = final_caps(c, kept_for_filters(thread));
+	err = final_caps(&now, c, kept_for_filters(thread));
 	return err < 0 ? restorer_fail(task, err, "set the capabilities") : 0;
 }
 
 int restore_creds_finish(struct wire_thread *thread)
 {
+	struct caps now;
+
 	if (!kept_for_filters(thread))
 		return 0;
-	long err = final_caps(&thread->creds, 0);
+	long err = get_caps(&now);
+	if (err >= 0)
+		err = final_caps(&now, &thread->creds, 0);
 	return err < 0 ? restorer_fail(task_of(thread), err, "give up CAP_SYS_ADMIN again") : 0;
 }
