@@ -168,6 +168,37 @@ static int check_mm(const struct restore_task *task)
 	return 0;
 }
 
+/* What /proc says of us, and so of every process that we fork. */
+struct inherited {
+	bool has_loginuid, has_filter, has_oom;
+	uint32_t loginuid;
+	uint64_t coredump_filter;
+	int oom_score_adj;
+};
+
+/* Once for all tasks. */
+static int read_inherited(struct restore *r)
+{
+	void **known = restore_kind_data(r, &attributes_kind);
+	_cleanup_proc_ struct proc self = PROC_CLOSED;
+	struct inherited *now;
+
+	if (*known)
+		return 0;
+	now = restore_alloc(r, sizeof(*now));
+	if (!now)
+		return no_memory("attributes");
+	/* By this name it is right in every pid namespace. */
+	self.dir = open_at(AT_FDCWD, "/proc/self", O_PATH | O_DIRECTORY, 0);
+	if (self.dir < 0)
+		return fail(self.dir, "open /proc/self");
+	now->has_loginuid = !proc_loginuid(&self, &now->loginuid);
+	now->has_filter = !proc_coredump_filter(&self, &now->coredump_filter);
+	now->has_oom = !proc_oom_score_adj(&self, &now->oom_score_adj);
+	*known = now;
+	return 0;
+}
+
 static int attributes_load(struct restore *r, struct restore_task *task)
 {
 	const TaskCoreEntry *tc = task->core->tc;
@@ -187,7 +218,8 @@ static int attributes_load(struct restore *r, struct restore_task *task)
 		return core_refuse(pid, "tc.futex_hash_slots %u", tc->futex_hash_slots);
 	if (tc->has_mdwe && (tc->mdwe & ~(uint32_t)MDWE_KNOWN))
 		return core_refuse(pid, "tc.mdwe 0x%x", tc->mdwe);
-	return check_mm(task);
+	int err = check_mm(task);
+	return err ? err : read_inherited(r);
 }
 
 static int attributes_load_thread(struct restore *r, struct restore_task *task, struct restore_thread *thread)
@@ -218,15 +250,13 @@ static int write_number(const char *name, const char *fmt, long long v)
 	return write_text(AT_FDCWD, path, text);
 }
 
-static int apply_loginuid(const struct proc *self, const TaskCoreEntry *tc)
+static int apply_loginuid(const struct inherited *now, const TaskCoreEntry *tc)
 {
-	uint32_t now;
-
-	if (!tc->has_loginuid || proc_loginuid(self, &now) || now == tc->loginuid)
+	if (!tc->has_loginuid || !now->has_loginuid || now->loginuid == tc->loginuid)
 		return 0;
 	int err = write_number("loginuid", "%lld", (long long)tc->loginuid);
 	if (err)
-		log_warn("loginuid stays %d, it was %d: changing it needs CAP_AUDIT_CONTROL", (int)now,
+		log_warn("loginuid stays %d, it was %d: changing it needs CAP_AUDIT_CONTROL", (int)now->loginuid,
 			 (int)tc->loginuid);
 	return 0;
 }
@@ -234,23 +264,17 @@ static int apply_loginuid(const struct proc *self, const TaskCoreEntry *tc)
 static int attributes_apply(struct restore *r, struct restore_task *task)
 {
 	const TaskCoreEntry *tc = task->core->tc;
-	_cleanup_proc_ struct proc self = PROC_CLOSED;
-	uint64_t filter;
-	int oom;
+	const struct inherited *now = *restore_kind_data(r, &attributes_kind);
+	int err = apply_loginuid(now, tc);
 
-	/* By this name it is right in every pid namespace. */
-	self.dir = open_at(AT_FDCWD, "/proc/self", O_PATH | O_DIRECTORY, 0);
-	if (self.dir < 0)
-		return fail(self.dir, "open /proc/self");
-	int err = apply_loginuid(&self, tc);
 	if (err)
 		return err;
-	if (tc->has_coredump_filter && !proc_coredump_filter(&self, &filter) && filter != tc->coredump_filter) {
+	if (tc->has_coredump_filter && now->has_filter && now->coredump_filter != tc->coredump_filter) {
 		err = write_number("coredump_filter", "0x%llx", (long long)tc->coredump_filter);
 		if (err)
 			return fail(err, "set coredump_filter to 0x%llx", (unsigned long long)tc->coredump_filter);
 	}
-	if (!tc->has_oom_score_adj || (!proc_oom_score_adj(&self, &oom) && oom == tc->oom_score_adj))
+	if (!tc->has_oom_score_adj || (now->has_oom && now->oom_score_adj == tc->oom_score_adj))
 		return 0;
 	err = write_number("oom_score_adj", "%lld", tc->oom_score_adj);
 	if (err == -EACCES)
