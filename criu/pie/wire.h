@@ -330,11 +330,12 @@ struct wire_task {
 	/* process-wide */
 	uint32_t set_sigactions; /* 0: another task that shares them sets them */
 	int32_t service_base; /* to be closed from here on, if the tool cannot; 0: another task does it */
+	uint64_t differing_sigactions; /* bit n - 1: of signal n, not the one that the process began with */
 	struct inside_sigaction sigactions[INSIDE_NR_SIG];
 	struct inside_itimer itimers[3];
 	int64_t monotonic_stood, boottime_stood; /* nanoseconds: the task's clocks have gone on from here; 0: not */
 	uint64_t rlimits[INSIDE_NR_RLIMITS][2];
-	uint32_t nr_rlimits, nr_timers;
+	uint32_t set_rlimits, nr_timers; /* bit n: limit n is another one than that which the process began with */
 	uint64_t timers; /* struct wire_posix_timer[], by id */
 	struct wire_sigqueue pending;
 	int32_t dumpable, child_subreaper;

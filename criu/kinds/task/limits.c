@@ -76,14 +76,49 @@ static int set_limit(int nr, uint64_t cur, uint64_t max)
 	return syscall(SYS_prlimit64, 0, nr, &want, NULL) ? -errno : 0;
 }
 
-/* The highest hard limit that can be had up to @want: that of open files has a bound for everybody (fs.nr_open). */
-static int possible_limit(const struct restore *r, int nr, uint64_t want, uint64_t *ret_max)
-{
-	struct rlimit64 own = { 0 };
-	int err = get_limit(nr, &own);
+/* Our own, as they are while we work: every process that we fork begins with them. */
+struct inherited {
+	struct rlimit64 limits[INSIDE_NR_RLIMITS];
+};
 
-	if (err)
-		return fail(err, "our own RLIMIT_%s", limit_names[nr]);
+/* Once for all tasks. */
+static int read_inherited(struct restore *r)
+{
+	void **known = restore_kind_data(r, &limits_kind);
+	struct inherited *now;
+
+	if (*known)
+		return 0;
+	now = restore_alloc(r, sizeof(*now));
+	if (!now)
+		return no_memory("limits");
+	for (int nr = 0; nr < INSIDE_NR_RLIMITS; nr++) {
+		int err = get_limit(nr, &now->limits[nr]);
+
+		if (err)
+			return fail(err, "our own RLIMIT_%s", limit_names[nr]);
+	}
+	*known = now;
+	return 0;
+}
+
+/* In a task. That of open files we may have raised since for our own descriptors (restore/service_fds.c). */
+static int begins_with(struct restore *r, int nr, struct rlimit64 *ret)
+{
+	const struct inherited *known = *restore_kind_data(r, &limits_kind);
+
+	if (nr == RLIMIT_NOFILE)
+		return get_limit(nr, ret);
+	*ret = known->limits[nr];
+	return 0;
+}
+
+/* The highest hard limit that can be had up to @want: that of open files has a bound for everybody (fs.nr_open). */
+static int possible_limit(struct restore *r, int nr, uint64_t want, uint64_t *ret_max)
+{
+	const struct inherited *known = *restore_kind_data(r, &limits_kind);
+	const struct rlimit64 own = known->limits[nr];
+
 	*ret_max = own.rlim_max >= want ? want : own.rlim_max;
 	if (own.rlim_max < want && rights_may(&r->rights, RIGHT_RAISE_LIMITS) && !set_limit(nr, own.rlim_cur, want)) {
 		set_limit(nr, own.rlim_cur, own.rlim_max);
@@ -125,9 +160,9 @@ static int load_limit(struct restore *r, pid_t pid, int nr, RlimitEntry *e)
 static int limits_load(struct restore *r, struct restore_task *task)
 {
 	const TaskRlimitsEntry *all = task->core->tc->rlimits;
-	int err = 0;
+	int err = read_inherited(r);
 
-	if (all && all->n_rlimits > INSIDE_NR_RLIMITS)
+	if (!err && all && all->n_rlimits > INSIDE_NR_RLIMITS)
 		return core_refuse(task->t.pid, "tc.rlimits: %zu limits, there are %d", all->n_rlimits,
 				   INSIDE_NR_RLIMITS);
 	for (size_t i = 0; !err && all && i < all->n_rlimits; i++)
@@ -146,7 +181,7 @@ static int limits_apply(struct restore *r, struct restore_task *task)
 	for (size_t i = 0; all && i < all->n_rlimits; i++) {
 		uint64_t max = all->rlimits[i]->max;
 		struct rlimit64 own = { 0 };
-		int err = get_limit((int)i, &own);
+		int err = begins_with(r, (int)i, &own);
 
 		if (!err && own.rlim_max < max)
 			err = set_limit((int)i, max, max);
@@ -160,13 +195,21 @@ static int limits_apply(struct restore *r, struct restore_task *task)
 /* What an image does not tell stays what it was for whoever started us. */
 static int limits_hand_over(struct restore *r, struct restore_task *task, struct wire_task *wire)
 {
+	const struct inherited *known = *restore_kind_data(r, &limits_kind);
 	const TaskRlimitsEntry *all = task->core->tc->rlimits;
 
 	memcpy(wire->rlimits, r->tool.own_limits, sizeof(wire->rlimits));
-	wire->nr_rlimits = INSIDE_NR_RLIMITS;
 	for (size_t i = 0; all && i < all->n_rlimits; i++) {
 		wire->rlimits[i][0] = all->rlimits[i]->cur;
 		wire->rlimits[i][1] = all->rlimits[i]->max;
+	}
+	for (int nr = 0; nr < INSIDE_NR_RLIMITS; nr++) {
+		const struct rlimit64 *now = &known->limits[nr];
+
+		/* What limits_apply() has raised differs, too. */
+		if (nr == RLIMIT_NOFILE || now->rlim_cur != wire->rlimits[nr][0] ||
+		    now->rlim_max != wire->rlimits[nr][1])
+			wire->set_rlimits |= BIT(nr);
 	}
 	return 0;
 }

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Inside a task: no libc, no globals, direct system calls only. Resource limits; raised already where they had to be. */
 #include <compel/pie.h>
+#include "base/bits.h"
 #include "restorer.h"
 
 int restore_limits(struct wire_task *task)
 {
-	for (uint32_t i = 0; i < task->nr_rlimits && i < INSIDE_NR_RLIMITS; i++) {
+	for (uint32_t i = 0; i < INSIDE_NR_RLIMITS; i++) {
+		if (!(task->set_rlimits & BIT(i)))
+			continue;
 		long err = sys_prlimit64(0, (int)i, task->rlimits[i], NULL);
 
 		if (err < 0)
