@@ -86,7 +86,10 @@ int main(int argc, char **argv)
 	struct words words;
 	int ret = fill_standard_descriptors();
 
-	/* Whoever started us may ignore it, and we inherit that: then nobody's end could be waited for. */
+	/*
+	 * Whoever started us may ignore it, and we inherit that: then nobody's end could be waited for. What signal(3) sets has
+	 * flags (kinds/task/signals.c).
+	 */
 	signal(SIGCHLD, SIG_DFL);
 	interrupt_not_by_writes();
 	if (ret < 0)

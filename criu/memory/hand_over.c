@@ -1,86 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* In the task: what the restorer maps where, from which descriptor, and which pages go into it. */
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/prctl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 #include "memory/aio.h"
+#include "memory/mapped_files.h"
 #include "memory/memory.h"
 #include "memory/premap.h"
 #include "memory/restore_memory.h"
 #include "memory/vdso.h"
 #include "pie/vma.h"
-#include "run/opener.h"
-#include "util/fds.h"
 #include "util/log.h"
-
-/* Of a file whose mappings belong to its description. */
-static int descriptor_itself(struct restore *r, struct file *file)
-{
-	bool borrowed;
-	int fd = restore_borrow_fd(r, file, &borrowed), moved;
-
-	if (fd < 0 || borrowed)
-		return fd;
-	moved = move_fd_above(fd, r->service_base);
-	return moved < 0 ? fail(moved, "keep file %#x open", file->id) : moved;
-}
-
-/* Its right to read a file is none to write it. */
-static int reopen_for_task(struct restore *r, const struct file *file, int fd, unsigned access)
-{
-	const struct audience *to = file->kind->by_name ? audience_of_task(r, r->process.task) : NULL;
-	int again = to ? opener_enter(r, to->openers[0]) : 0;
-
-	if (!again)
-		again = open_fmt(AT_FDCWD, (int)access, "/proc/self/fd/%d", fd);
-	opener_leave(r);
-	return again;
-}
-
-/* One descriptor per file and access, however many mappings it has. */
-static int mapping_fd(struct restore *r, const VmaEntry *v, struct hash *opened, int *ret_fd)
-{
-	unsigned want = v->has_fdflags ? v->fdflags & O_ACCMODE : O_RDONLY;
-	uint64_t *slot, key = v->shmid << 2 | want;
-	struct file *file = restore_file(r, v->shmid, "a mapping");
-	_cleanup_close_ int fd = -1;
-	int have, again;
-	bool fresh;
-
-	slot = hash_slot_of(opened, key, &fresh);
-	if (!slot)
-		return fail(-ENOMEM, "mappings");
-	if (!fresh) {
-		*ret_fd = *slot;
-		return 0;
-	}
-	if (file->kind->maps_itself) {
-		have = descriptor_itself(r, file);
-		*ret_fd = *slot = have;
-		return have < 0 ? have : 0;
-	}
-	fd = restore_open_file(r, file);
-	if (fd < 0)
-		return fd;
-	have = fcntl(fd, F_GETFL);
-	/* The entry may have been saved with another access than this mapping needs. */
-	if (have >= 0 && ((have & O_ACCMODE) != want || (have & O_PATH))) {
-		again = reopen_for_task(r, file, fd, want);
-		again = again < 0 ? again : move_fd_above(again, r->service_base);
-		if (again < 0)
-			return fail(again, "open the file mapped at %lx for %s", v->start,
-				    want ? "writing" : "reading");
-		close(steal_fd(&fd));
-		fd = again;
-	}
-	*ret_fd = *slot = fd;
-	steal_fd(&fd);
-	return 0;
-}
 
 /* 0: it can be mapped as it is. */
 static uint64_t whole_of(const struct file *file, const VmaEntry *v)
@@ -94,7 +26,6 @@ static uint64_t whole_of(const struct file *file, const VmaEntry *v)
 struct layout {
 	struct restore *r;
 	struct wire_task *wire;
-	struct hash opened; /* of mapping_fd() */
 };
 
 /* "[anon:x]" is shown for the name x. */
@@ -143,7 +74,7 @@ static int fill_object(struct layout *l, const VmaEntry *v, struct wire_vma *w)
 		w->flags &= ~(uint64_t)MAP_ANONYMOUS;
 		w->unplaced = file->kind->unplaced;
 		w->whole = whole_of(file, v);
-		return w->staged ? 0 : mapping_fd(r, v, &l->opened, &w->fd);
+		return w->staged ? 0 : mapped_file(r, v, &w->fd);
 	} else {
 		w->flags |= MAP_ANONYMOUS;
 	}
@@ -202,10 +133,8 @@ static int fill_vmas(struct layout *l, const MmEntry *mm)
 static int plan_vmas(struct restore *r, const struct restore_task *rt, struct wire_task *wire)
 {
 	struct layout l = { .r = r, .wire = wire };
-	int err = fill_vmas(&l, rt->mm);
 
-	hash_free(&l.opened);
-	return err;
+	return fill_vmas(&l, rt->mm);
 }
 
 /* A piece of a run, less what belongs to the vDSO that the kernel puts in place. Returns how many went to @io, if any. */
@@ -294,7 +223,7 @@ static int fill_mm_map(struct restore *r, struct restore_task *rt, struct wire_t
 		return fail(-ENOMEM, "marks of the address space");
 	memcpy(auxv, mm->mm_saved_auxv, nr * sizeof(*auxv));
 	auxv[nr] = auxv[nr + 1] = 0;
-	fd = restore_open_file(r, restore_file(r, mm->exe_file_id, "the executable"));
+	fd = mapped_executable(r, mm);
 	if (fd < 0)
 		return fd;
 	*map = (struct prctl_mm_map){

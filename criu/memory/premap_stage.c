@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
+#include "memory/mapped_files.h"
 #include "memory/memory.h"
 #include "memory/premap.h"
 #include "pie/vma.h"
@@ -424,7 +425,7 @@ static struct premap *own_plan(struct restore *r, const struct restore_task *rt)
 int memory_stage_shared(struct restore *r, struct restore_task *rt)
 {
 	struct premap *p;
-	int err = 0;
+	int err;
 
 	if (!rt->memory)
 		return 0;
@@ -432,7 +433,8 @@ int memory_stage_shared(struct restore *r, struct restore_task *rt)
 	if (!p)
 		return fail(-ENOMEM, "shared pages");
 	keep_used(p);
-	if (p->wanted)
+	err = mapped_files_before_fork(r, rt);
+	if (!err && p->wanted)
 		err = stage(r, rt, p);
 	if (!err && p->areas.n)
 		p->more_runs = more_runs(p);

@@ -232,8 +232,11 @@ static int become(struct restore *r, struct restore_task *rt)
 			err = kind->at_birth(r, rt);
 	if (err)
 		return err;
-	if (rt->files_owner || rt->helper || rt->t.state == TASK_DEAD)
+	/* Once in each table: those that it forks inherit other files of this number. */
+	if (r->tool.commit_hold_fd >= 0 && (rt->files_owner || rt->helper || rt->t.state == TASK_DEAD)) {
 		close(r->tool.commit_hold_fd);
+		r->tool.commit_hold_fd = -1;
+	}
 	return 0;
 }
 

@@ -141,6 +141,7 @@ struct restore_process {
 	struct restore_task *task; /* that this process becomes; NULL in the tool itself */
 	struct wire_task *wire; /* made before its time for threads that exist early; NULL */
 	struct premap *premap; /* memory that waits for its task and what that forks (memory/premap.c) */
+	struct hash mapped_files; /* file and access -> descriptor, its own or inherited (memory/mapped_files.c) */
 	struct sharer *sharers; /* who lives in this process's memory besides (restore/sharers.h); NULL: nobody */
 	struct provided_array provided; /* files that wait to be placed (restore/open.c) */
 	const struct opener *opened_as; /* the rights that this thread has taken on; NULL: our own */

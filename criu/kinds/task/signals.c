@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Handlers, masks, signals that wait, alternate stacks. signal(7), sigaction(2), ptrace(2) PTRACE_PEEKSIGINFO */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "run/dump.h"
 #include "run/restore.h"
 #include "sigqueue.h"
+#include "util/fds.h"
 #include "util/log.h"
 
 enum {
@@ -242,6 +244,34 @@ static void note_stop(struct restore_task *task, bool stop)
 	}
 }
 
+/* Of ours, and so of every process that we fork. */
+struct inherited {
+	uint64_t not_default; /* bit n - 1: the action of signal n is something else, or has flags */
+};
+
+/* Once for all tasks. */
+static int read_inherited(struct restore *r)
+{
+	void **known = restore_kind_data(r, &signals_kind);
+	_cleanup_proc_status_ struct proc_status status = { 0 };
+	_cleanup_proc_ struct proc self = PROC_CLOSED;
+	struct inherited *now;
+
+	if (*known)
+		return 0;
+	now = restore_alloc(r, sizeof(*now));
+	if (!now)
+		return no_memory("signals");
+	now->not_default = UINT64_MAX;
+	/* By this name it is right in every pid namespace. */
+	self.dir = open_at(AT_FDCWD, "/proc/self", O_PATH | O_DIRECTORY, 0);
+	/* execve(2) has forgotten the flags of all. main() sets this one anew, which gives it some. */
+	if (self.dir >= 0 && !proc_status_read(&self, &status))
+		now->not_default = status.sig_ignored | status.sig_caught | BIT(SIGCHLD - 1);
+	*known = now;
+	return 0;
+}
+
 static int signals_load(struct restore *r, struct restore_task *task)
 {
 	const TaskCoreEntry *tc = task->core->tc;
@@ -261,7 +291,7 @@ static int signals_load(struct restore *r, struct restore_task *task)
 	if (err)
 		return err;
 	note_stop(task, stop);
-	return 0;
+	return read_inherited(r);
 }
 
 static int signals_load_thread(struct restore *r, struct restore_task *task, struct restore_thread *thread)
@@ -321,7 +351,9 @@ static size_t signals_wire_size(struct restore *r, const struct restore_task *ta
 
 static int signals_hand_over(struct restore *r, struct restore_task *task, struct wire_task *wire)
 {
+	const struct inherited *known = *restore_kind_data(r, &signals_kind);
 	const TaskCoreEntry *tc = task->core->tc;
+	const struct inside_sigaction none = { 0 };
 
 	wire->set_sigactions = task->sighand_owner || tc->n_sigactions;
 	for (size_t i = 0; i < tc->n_sigactions; i++) {
@@ -330,6 +362,10 @@ static int signals_hand_over(struct restore *r, struct restore_task *task, struc
 		wire->sigactions[action_signal(i) - 1] =
 			(struct inside_sigaction){ e->sigaction, e->flags, e->restorer, e->mask };
 	}
+	wire->differing_sigactions = known->not_default;
+	for (int sig = 1; sig <= INSIDE_NR_SIG; sig++)
+		if (memcmp(&wire->sigactions[sig - 1], &none, sizeof(none)))
+			wire->differing_sigactions |= BIT(sig - 1);
 	return lay_queue(task, wire, tc->signals_s, &wire->pending);
 }
 

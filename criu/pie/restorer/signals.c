@@ -22,7 +22,7 @@ int restore_sigactions(struct wire_task *task)
 					     .restorer = (void *)w->restorer,
 					     .mask = w->mask };
 
-		if (sig == SIG_KILL || sig == SIG_STOP)
+		if (sig == SIG_KILL || sig == SIG_STOP || !(task->differing_sigactions & BIT(sig - 1)))
 			continue;
 		long err = sys_rt_sigaction(sig, &act, NULL, sizeof(act.mask));
 		if (err < 0)
