@@ -62,6 +62,17 @@ static int read_all(struct wire_task *task, int fd, uint64_t to, uint64_t len, u
 	return 0;
 }
 
+/* Does any of what is read hold an aligned block? */
+static bool has_blocks(const struct wire_task *task)
+{
+	const struct wire_io *io = (void *)task->ios;
+
+	for (uint64_t i = 0; i < task->nr_ios; i++)
+		if (ROUND_UP(io[i].addr, HUGE_PAGE_SZ) < ROUND_DOWN(io[i].addr + io[i].len, HUGE_PAGE_SZ))
+			return true;
+	return false;
+}
+
 static void mover_open(struct mover *m, struct wire_task *task)
 {
 	struct uffdio_api api = { .api = UFFD_API, .features = UFFD_FEATURE_MOVE };
@@ -69,7 +80,7 @@ static void mover_open(struct mover *m, struct wire_task *task)
 	m->task = task;
 	m->vma = NULL;
 	m->fd = -1;
-	if (!task->stage_len)
+	if (!task->stage_len || !has_blocks(task))
 		return;
 	m->fd = sys_userfaultfd(O_CLOEXEC | UFFD_USER_MODE_ONLY);
 	if (m->fd >= 0 && sys_ioctl(m->fd, UFFDIO_API, (long)&api)) {
