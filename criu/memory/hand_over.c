@@ -59,8 +59,10 @@ static int fill_object(struct layout *l, const VmaEntry *v, struct wire_vma *w)
 
 	if (v->status & VMA_AIO_RING) {
 		w->staged = aio_waits_at(l->wire, v->start);
+		w->prot_now = WIRE_PROT_UNKNOWN;
 	} else if (v->status & VMA_SYSV) {
 		w->shmid = v->shmid;
+		w->prot_now = WIRE_PROT_UNKNOWN;
 		if (!hash_get(&r->plan.segment_sizes, segment_key(v->shmid, true), &w->segment_len))
 			return fail(-EBADMSG, "no SysV segment %lu", v->shmid);
 	} else if (v->status & VMA_ANON_SHARED) {
@@ -95,6 +97,8 @@ static int fill_vma(struct layout *l, const VmaEntry *v, struct wire_vma *w)
 				.shmid = -1,
 				.madv = v->has_madv ? v->madv : 0,
 				.staged = premap_address(l->r->process.premap, v) };
+	/* What waits has been mapped to be written (premap_stage.c). */
+	w->prot_now = w->staged ? PROT_READ | PROT_WRITE : w->prot;
 	w->flags &= ~(uint64_t)(MAP_FIXED | MAP_LOCKED);
 	if (v->flags & MAP_LOCKED)
 		w->locked = v->lock_on_fault ? 2 : 1;

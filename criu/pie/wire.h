@@ -132,6 +132,8 @@ struct inside_fds {
  * in their hand_over, criu/pie/restorer/ acts on it, file by file of the same name.
  */
 
+#define WIRE_PROT_UNKNOWN (~0u)
+
 struct wire_vma {
 	uint64_t start, end;
 	uint64_t pgoff; /* bytes */
@@ -149,7 +151,7 @@ struct wire_vma {
 	uint32_t locked; /* mlock(2)ed: 1, or 2: pages as they come (MLOCK_ONFAULT) */
 	uint32_t sealed; /* mseal(2)ed */
 	uint32_t unplaced; /* its file takes no address in mmap(2): see restorer/placed.c */
-	uint32_t pad;
+	uint32_t prot_now; /* until its pages are there; WIRE_PROT_UNKNOWN: it is set in any case */
 	uint64_t whole; /* its file can only be mapped from 0 on and this long, and this is a part; 0: it is not so */
 };
 

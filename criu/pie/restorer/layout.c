@@ -109,7 +109,7 @@ static long map_part(const struct wire_vma *v)
 	return got;
 }
 
-static long map_one(const struct wire_vma *v, const struct wire_vma *end, bool loaded)
+static long map_one(struct wire_vma *v, const struct wire_vma *end, bool loaded)
 {
 	uint64_t len = v->end - v->start;
 	int prot = v->prot;
@@ -129,6 +129,7 @@ static long map_one(const struct wire_vma *v, const struct wire_vma *end, bool l
 	 */
 	if (vma_has_private_pages(v->status) && loaded)
 		prot |= PROT_READ | PROT_WRITE;
+	v->prot_now = (uint32_t)prot;
 	got = sys_mmap((void *)v->start, len, prot, (int)v->flags | MAP_FIXED_NOREPLACE, v->fd, v->pgoff);
 	return got;
 }
@@ -195,7 +196,7 @@ static long finish_one(const struct wire_vma *v)
 	if (v->status & VMA_GUARD)
 		return sys_madvise((void *)v->start, len, MADV_GUARD_INSTALL);
 	err = advise(v);
-	if (!err && (v->staged || v->shmid >= 0 || (vma_has_private_pages(v->status) && (v->prot & 3) != 3)))
+	if (!err && v->prot_now != v->prot)
 		err = sys_mprotect((void *)v->start, len, v->prot);
 	if (!err && v->name)
 		sys_prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, v->start, len, v->name);
