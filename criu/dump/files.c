@@ -14,6 +14,7 @@
 #include "run/fs_answers.h"
 #include "util/fds.h"
 #include "util/log.h"
+#include "util/proc_root.h"
 
 #ifndef O_LARGEFILE
 #define O_LARGEFILE 0
@@ -352,7 +353,6 @@ static int in_flight_file_id(struct dump *dump, struct dump_task *task, int loca
 {
 	struct file_pass *pass = dump->file_pass;
 	struct fd_probe probe = { .task = task, .fd = -1, .local = local };
-	char name[32];
 	FdTypes type;
 	bool fresh = false;
 	int err = array_add(&pass->in_flight, local);
@@ -362,10 +362,9 @@ static int in_flight_file_id(struct dump *dump, struct dump_task *task, int loca
 		close(local);
 		return fail(err, "descriptor in flight");
 	}
-	snprintf(name, sizeof(name), "/proc/self/fd/%d", local);
-	len = read_link(AT_FDCWD, name, pass->link, sizeof(pass->link));
+	len = proc_fd_read_link(local, pass->link, sizeof(pass->link));
 	if (len < 0)
-		return fail(len, "readlink %s", name);
+		return fail(len, "readlink /proc/self/fd/%d", local);
 	probe.link = pass->link;
 	err = dump_path_answers(dump, task, local, probe.link) ? probe_local(&probe) : -EOPNOTSUPP;
 	if (!err)

@@ -79,10 +79,11 @@ static int find_namespaces(struct dump *dump, const uint32_t ours[PROC_NS_COUNT]
 /* 0 where this kernel has none of a sort. */
 static int read_our_namespaces(uint32_t ret_ours[PROC_NS_COUNT])
 {
-	_cleanup_proc_ struct proc self = { getpid(), open_at(AT_FDCWD, "/proc/self", O_RDONLY | O_DIRECTORY, 0) };
+	_cleanup_proc_ struct proc self = PROC_CLOSED;
+	int opened = proc_open_self(&self);
 
-	if (self.dir < 0)
-		return fail(self.dir, "open /proc/self");
+	if (opened < 0)
+		return fail(opened, "open /proc/self");
 	for (enum proc_ns ns = 0; ns < PROC_NS_COUNT; ns++) {
 		int err = proc_ns_ino(&self, ns, &ret_ours[ns]);
 

@@ -19,6 +19,7 @@
 #include "kernel/maps.h"
 #include "kernel/pagemap_scan.h"
 #include "util/fds.h"
+#include "util/proc_root.h"
 
 #ifndef UFFD_USER_MODE_ONLY
 #define UFFD_USER_MODE_ONLY 1
@@ -192,7 +193,7 @@ static int try_soft_dirty(void)
 		return 0;
 	*page = 1;
 	/* Without soft-dirty the write succeeds and does nothing: only the bits tell. */
-	if (write_text(AT_FDCWD, "/proc/self/clear_refs", "4") || page_entry((void *)page, &before))
+	if (write_text(proc_root(), "self/clear_refs", "4") || page_entry((void *)page, &before))
 		return 0;
 	*page = 2;
 	if (page_entry((void *)page, &after))

@@ -18,6 +18,7 @@
 #include "features/feature_probes.h"
 #include "kernel/kcmp.h"
 #include "util/fds.h"
+#include "util/proc_root.h"
 
 #define IOC_SK_NS 0x894c /* SIOCGSKNS */
 #define IOC_UNIX_FILE 0x89e0 /* SIOCUNIXFILE */
@@ -119,7 +120,7 @@ int probe_timens(void)
 int probe_cgroup2(void)
 {
 	_cleanup_buf_ struct buf b = { 0 };
-	int err = read_file(AT_FDCWD, "/proc/filesystems", &b);
+	int err = read_file(proc_root(), "filesystems", &b);
 
 	return err ? err : strstr(b.data, "\tcgroup2\n") != NULL;
 }

@@ -4,11 +4,12 @@
 #include <fcntl.h>
 #include <string.h>
 #include "util/fds.h"
+#include "util/proc_root.h"
 
 int boot_id_read(char ret[BOOT_ID_LEN + 1])
 {
 	_cleanup_buf_ struct buf text = { 0 };
-	int err = read_file(AT_FDCWD, "/proc/sys/kernel/random/boot_id", &text);
+	int err = read_file(proc_root(), "sys/kernel/random/boot_id", &text);
 
 	if (err || text.len < BOOT_ID_LEN)
 		return err ? err : -EBADMSG;

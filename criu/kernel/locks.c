@@ -6,6 +6,7 @@
 #include "kernel/locks.h"
 #include "kernel/scan.h"
 #include "util/fds.h"
+#include "util/proc_root.h"
 
 static const struct {
 	const char *name;
@@ -92,7 +93,7 @@ int locks_parse(const char *text, size_t len, struct file_locks *to)
 int locks_read(struct file_locks *to)
 {
 	_cleanup_buf_ struct buf b = { 0 };
-	int err = read_file(AT_FDCWD, "/proc/locks", &b);
+	int err = read_file(proc_root(), "locks", &b);
 
 	return err ? err : locks_parse(b.data, b.len, to);
 }

@@ -7,6 +7,7 @@
 
 #include "kernel/nodes.h"
 #include "util/fds.h"
+#include "util/proc_root.h"
 
 static int digit(char c)
 {
@@ -39,8 +40,7 @@ static void read_allowed(uint64_t ret[NODES_MAX / 64])
 	_cleanup_buf_ struct buf text = { 0 };
 	const char *at, *end;
 
-	if (read_file(AT_FDCWD, "/proc/self/status", &text) >= 0 &&
-	    (at = memmem(text.data, text.len, key, strlen(key)))) {
+	if (read_file(proc_root(), "self/status", &text) >= 0 && (at = memmem(text.data, text.len, key, strlen(key)))) {
 		at += strlen(key);
 		end = memchr(at, '\n', (size_t)(text.data + text.len - at));
 		if (end && !nodes_parse(at, (size_t)(end - at), ret))

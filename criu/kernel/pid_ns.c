@@ -44,19 +44,20 @@ static int look_at_threads(pid_t pid, ino_t ns_ino, pid_t inner, pid_t *ret_oute
 
 static int look_through_proc(int ns, pid_t inner, pid_t *ret_outer)
 {
-	_cleanup_closedir_ DIR *dir = opendir("/proc");
-	struct dirent *entry;
+	_cleanup_proc_ struct proc self = PROC_CLOSED;
+	struct pid_array pids = { 0 };
 	struct stat st;
+	int err = fstat(ns, &st) < 0 ? -errno : proc_open_self(&self);
 
-	if (!dir || fstat(ns, &st) < 0)
-		return -errno;
-	while ((entry = readdir(dir))) {
-		pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
-
-		if (pid > 0 && !look_at_threads(pid, st.st_ino, inner, ret_outer))
-			return 0;
-	}
-	return -ESRCH;
+	if (!err)
+		err = proc_pids(&self, &pids);
+	if (!err)
+		err = -ESRCH;
+	for (size_t i = 0; err == -ESRCH && i < pids.n; i++)
+		if (!look_at_threads(pids.v[i], st.st_ino, inner, ret_outer))
+			err = 0;
+	array_free(&pids);
+	return err;
 }
 
 int pid_ns_outer(int ns, pid_t inner, pid_t *ret_outer)

@@ -14,6 +14,7 @@
 #include "kernel/proc_pid.h"
 #include "kernel/scan.h"
 #include "util/fds.h"
+#include "util/proc_root.h"
 
 #ifndef CLONE_NEWTIME
 #define CLONE_NEWTIME 0x00000080
@@ -37,11 +38,21 @@ static const struct {
 
 int proc_open(pid_t pid, struct proc *ret_p)
 {
-	int dir = open_fmt(AT_FDCWD, O_RDONLY | O_DIRECTORY, "/proc/%d", pid);
+	int dir = open_fmt(proc_root(), O_RDONLY | O_DIRECTORY, "%d", pid);
 
 	if (dir < 0)
 		return dir;
 	*ret_p = (struct proc){ pid, dir };
+	return 0;
+}
+
+int proc_open_self(struct proc *ret_p)
+{
+	int dir = open_at(proc_root(), "self", O_RDONLY | O_DIRECTORY, 0);
+
+	if (dir < 0)
+		return dir;
+	*ret_p = (struct proc){ getpid(), dir };
 	return 0;
 }
 

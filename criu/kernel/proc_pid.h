@@ -22,6 +22,8 @@ struct proc {
 #define PROC_CLOSED ((struct proc){ 0, -1 })
 
 int proc_open(pid_t pid, struct proc *ret_p);
+/* This process, whatever its number is in the pid namespace of /proc. */
+int proc_open_self(struct proc *ret_p);
 /* /proc/PID/task/TID */
 int proc_open_thread(const struct proc *p, pid_t tid, struct proc *ret_thread);
 void proc_close(struct proc *p);

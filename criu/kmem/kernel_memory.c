@@ -10,6 +10,7 @@
 #include "base/bits.h"
 #include "base/cleanup.h"
 #include "util/fds.h"
+#include "util/proc_root.h"
 
 #define PAGE 4096u
 #define CHUNK 32768u
@@ -378,7 +379,7 @@ int kernel_memory_clock(struct kernel_memory *mem, clockid_t clock, uint64_t *re
 /* Where the kernel sees all memory, is found by what stands in a page of ours: it starts at a whole GiB. */
 static int find_bytes(const struct kernel_memory *mem, const char *page, uint64_t *ret)
 {
-	_cleanup_close_ int pagemap = open_at(AT_FDCWD, "/proc/self/pagemap", O_RDONLY, 0);
+	_cleanup_close_ int pagemap = open_at(proc_root(), "self/pagemap", O_RDONLY, 0);
 	uint64_t entry, frame, near;
 	char seen[64];
 	int err = pagemap < 0 ? pagemap :

@@ -8,6 +8,7 @@
 #include "pie/vma.h"
 #include "util/fds.h"
 #include "util/log.h"
+#include "util/proc_root.h"
 
 #define RESTORER_MAPPINGS 2
 /* Nobody sets it so low. */
@@ -17,7 +18,7 @@
 static size_t most_mappings(void)
 {
 	_cleanup_buf_ struct buf text = { 0 };
-	int err = read_file(AT_FDCWD, "/proc/sys/vm/max_map_count", &text);
+	int err = read_file(proc_root(), "sys/vm/max_map_count", &text);
 
 	return err < 0 || !text.len ? SIZE_MAX : strtoul(text.data, NULL, 10);
 }

@@ -8,6 +8,7 @@
 #include "run/opener.h"
 #include "util/fds.h"
 #include "util/log.h"
+#include "util/proc_root.h"
 
 /* Of the descriptors that a restore may have besides those of the task (RESTORE_OWN_FDS). */
 #define INHERITED_MAX 24
@@ -36,7 +37,7 @@ static int reopen_for_task(struct restore *r, const struct file *file, int fd, u
 	int again = to ? opener_enter(r, to->openers[0]) : 0;
 
 	if (!again)
-		again = open_fmt(AT_FDCWD, (int)access, "/proc/self/fd/%d", fd);
+		again = proc_fd_open(fd, (int)access);
 	opener_leave(r);
 	return again;
 }

@@ -19,6 +19,7 @@
 #include "run/opener.h"
 #include "util/fds.h"
 #include "util/log.h"
+#include "util/proc_root.h"
 
 /* ---- dump ---- */
 
@@ -113,7 +114,7 @@ static int save_sysv(struct dump *dump, const struct segment *seg, uint64_t *ret
 static int open_segment(const struct segment *seg)
 {
 	return seg->dt ? open_fmt(seg->dt->proc.dir, O_RDONLY, "map_files/%s", seg->name) :
-			 open_fmt(AT_FDCWD, O_RDONLY, "/proc/self/fd/%d", seg->fd);
+			 proc_fd_open(seg->fd, O_RDONLY);
 }
 
 void memory_dump_end(struct dump *dump)
@@ -214,7 +215,7 @@ static int make_anonymous(struct restore *r, uint64_t shmid, uint64_t size, uint
 
 	if (p == MAP_FAILED)
 		return huge ? no_huge_pages(errno, size, huge) : fail(-errno, "%lu bytes of shared memory", size);
-	fd = rights_may(&r->rights, RIGHT_MAP_FILES) ? open_fmt(AT_FDCWD, O_RDWR, "/proc/self/map_files/%lx-%lx",
+	fd = rights_may(&r->rights, RIGHT_MAP_FILES) ? open_fmt(proc_root(), O_RDWR, "self/map_files/%lx-%lx",
 								(unsigned long)p, (unsigned long)p + size) :
 						       -EPERM;
 	munmap(p, size);
@@ -260,7 +261,7 @@ static int fill_sysv(struct restore *r, const IpcShmEntry *e, bool fill)
 
 	if (p == (void *)-1)
 		return fail(-errno, "attach SysV segment %u", e->desc->id);
-	fd = open_fmt(AT_FDCWD, O_RDWR, "/proc/self/map_files/%lx-%lx", (unsigned long)p, (unsigned long)p + len);
+	fd = open_fmt(proc_root(), O_RDWR, "self/map_files/%lx-%lx", (unsigned long)p, (unsigned long)p + len);
 	err = fd < 0 ? fail(fd, "open SysV segment %u", e->desc->id) : 0;
 	if (!err && fill)
 		err = shmem_fill(r, e->desc->id, fd);
@@ -280,7 +281,7 @@ static int create_sysv(const IpcShmEntry *e)
 	int id, err;
 
 	snprintf(text, sizeof(text), "%u", e->desc->id);
-	err = write_text(AT_FDCWD, "/proc/sys/kernel/shm_next_id", text);
+	err = write_text(proc_root(), "sys/kernel/shm_next_id", text);
 	if (err < 0)
 		return fail(err, "ask for SysV segment number %u", e->desc->id);
 	id = shmget(e->desc->key, e->size,

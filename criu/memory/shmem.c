@@ -14,6 +14,7 @@
 #include "run/progress.h"
 #include "util/fds.h"
 #include "util/log.h"
+#include "util/proc_root.h"
 
 enum shm_sort shmem_sort(const struct stat *st, uint32_t fs_magic, const char *link)
 {
@@ -121,7 +122,7 @@ int shmem_save(struct dump *dump, int local_fd, uint64_t size, uint32_t shmid)
 	if (!fresh)
 		return 0;
 	/* A description of our own: looking for holes moves the position, which may be the target's. */
-	fd = open_fmt(AT_FDCWD, O_RDONLY, "/proc/self/fd/%d", local_fd);
+	fd = proc_fd_open(local_fd, O_RDONLY);
 	if (fd < 0)
 		return fail(fd, "open shared memory %u", shmid);
 	err = page_sink_open(dump, IMAGE_SHMEM_PAGEMAP, shmid, &sink);

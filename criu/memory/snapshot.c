@@ -24,6 +24,7 @@
 #include "parasite_blob.h"
 #include "util/fds.h"
 #include "util/log.h"
+#include "util/proc_root.h"
 
 /* Copying less takes no longer than a fork and what it costs the process afterwards. */
 #define WORTH_IT (4ul << 20)
@@ -215,7 +216,7 @@ int memory_snapshot(struct dump *dump, struct dump_task *dt, const MmEntry *mm)
 	if (!err)
 		err = make_copy(dt, &snap->pid);
 	if (!err)
-		snap->mem = open_fmt(AT_FDCWD, O_RDONLY, "/proc/%d/mem", snap->pid);
+		snap->mem = open_fmt(proc_root(), O_RDONLY, "%d/mem", snap->pid);
 	if (!err && snap->mem >= 0) {
 		dt->snapshot = snap;
 		return 0;

@@ -7,12 +7,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "util/proc_root.h"
 #include "util/str.h"
 
 static int validate_dump(struct request *req)
 {
 	const struct options *opts = &req->opts;
-	char proc[32];
+	char pid[16];
 
 	if (!opts->pid)
 		return request_refuse(req, "dump needs to know which process: criu dump -t PID");
@@ -21,8 +22,8 @@ static int validate_dump(struct request *req)
 				      opts->pid == getpid() ? "criu itself" : "the process that called criu");
 	if (opts->leave_running && opts->leave_stopped)
 		return request_refuse(req, "--leave-running and --leave-stopped exclude each other");
-	str_format(proc, sizeof(proc), "/proc/%d", opts->pid);
-	if (access(proc, F_OK) < 0) {
+	str_format(pid, sizeof(pid), "%d", opts->pid);
+	if (faccessat(proc_root(), pid, F_OK, 0) < 0) {
 		request_refuse(req, "-t %d: there is no such process", opts->pid);
 		return -ESRCH;
 	}

@@ -9,6 +9,7 @@
 #include "run/restore.h"
 #include "util/fds.h"
 #include "util/log.h"
+#include "util/proc_root.h"
 
 /* A soft limit has been raised already. */
 int restore_make_room_for_fds(struct restore *r)
@@ -37,6 +38,9 @@ int restore_move_service_fds(struct restore *r)
 	err = image_store_move_fds(r->dir, r->service_base);
 	if (err < 0)
 		return fail(err, "keep the images directory open");
+	err = proc_root_move_above(r->service_base);
+	if (err < 0)
+		return fail(err, "keep /proc open");
 	if (log_fd() >= 0) {
 		fd = dup_fd_above(log_fd(), r->service_base);
 		if (fd < 0)

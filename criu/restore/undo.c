@@ -15,6 +15,7 @@
 #include "run/restore.h"
 #include "util/fds.h"
 #include "util/log.h"
+#include "util/proc_root.h"
 
 /* Of all tasks together, that have been killed. */
 #define END_MS 10000
@@ -98,13 +99,13 @@ static void reap(pid_t pid)
 /* The leader's end is told after that of its traced threads. The number of a thread that is missing may be a stranger's. */
 static void reap_task(const struct restore *r, const struct restore_task *rt, pid_t pid)
 {
-	char path[64];
+	char name[64];
 
 	for (size_t i = 1; i < rt->nr_threads; i++) {
 		pid_t tid = restore_number_here(r, rt->threads[i].id.tid);
 
-		snprintf(path, sizeof(path), "/proc/%d/task/%d", pid, tid);
-		if (tid > 0 && !access(path, F_OK))
+		snprintf(name, sizeof(name), "%d/task/%d", pid, tid);
+		if (tid > 0 && !faccessat(proc_root(), name, F_OK, 0))
 			reap(tid);
 	}
 	reap(pid);

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "util/fds.h"
+#include "util/proc_root.h"
 
 #ifndef CLONE_PIDFD
 #define CLONE_PIDFD 0x00001000
@@ -34,6 +35,7 @@ static int close_others(const struct helper_job *job)
 			return err;
 		from = kept + 1;
 	}
+	proc_root_forget();
 	return sys_close_range(from, ~0u, 0);
 }
 

@@ -15,6 +15,7 @@
 #include "run/trusted_path.h"
 #include "util/fds.h"
 #include "util/log.h"
+#include "util/proc_root.h"
 
 #ifndef SYS_faccessat2
 #define SYS_faccessat2 439
@@ -74,22 +75,18 @@ static bool same_inode(int a, int b)
 /* Through the descriptor's own entry in /proc: the same inode, also when a name leads elsewhere by now. */
 static int open_place(int place, unsigned flags)
 {
-	char path[32];
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", place);
-	return open_at(AT_FDCWD, path, (int)(flags & ~(unsigned)(CREATION_FLAGS | O_NOFOLLOW | O_DIRECTORY)) | O_NOCTTY,
-		       0);
+	return proc_fd_open(place, (int)(flags & ~(unsigned)(CREATION_FLAGS | O_NOFOLLOW | O_DIRECTORY)) | O_NOCTTY);
 }
 
 static int access_place(int fd, int may)
 {
-	char path[32];
+	char name[PROC_FD_NAME_MAX];
 
 	if (!may)
 		return 0;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	proc_fd_name(name, fd);
 	/* With the rights that files are opened with: libc would fall back on those of the effective user. */
-	return syscall(SYS_faccessat2, AT_FDCWD, path, may, AT_EACCESS) < 0 ? -errno : 0;
+	return syscall(SYS_faccessat2, proc_root(), name, may, AT_EACCESS) < 0 ? -errno : 0;
 }
 
 /* ---- with their rights ---- */

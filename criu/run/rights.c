@@ -12,6 +12,8 @@
 #include "base/bits.h"
 #include "base/cleanup.h"
 #include "util/log.h"
+#include "util/fds.h"
+#include "util/proc_root.h"
 
 /* Of the user namespace that the machine starts with: PROC_USER_INIT_INO, the same on every kernel. */
 #define INITIAL_USER_NS 0xEFFFFFFDu
@@ -65,13 +67,13 @@ static ino_t user_ns(void)
 {
 	struct stat st;
 
-	return stat("/proc/self/ns/user", &st) ? 0 : st.st_ino;
+	return fstatat(proc_root(), "self/ns/user", &st, 0) ? 0 : st.st_ino;
 }
 
 /* An owner outside of ours is not shown: EPERM. ioctl_nsfs(2) */
 static bool owns_pid_ns(ino_t user)
 {
-	_cleanup_close_ int pid_ns = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
+	_cleanup_close_ int pid_ns = open_at(proc_root(), "self/ns/pid", O_RDONLY, 0);
 	_cleanup_close_ int owner = pid_ns < 0 ? -1 : ioctl(pid_ns, NS_GET_USERNS);
 	struct stat st;
 

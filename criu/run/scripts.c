@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "util/fds.h"
 #include "util/log.h"
+#include "util/proc_root.h"
 #include "util/str.h"
 
 #define OWN_VARIABLES 3 /* SCRIPT_ACTION, IMAGE_DIR, INIT_PID */
@@ -26,14 +27,11 @@ static int fill_images_dir(const struct options *opts, struct script_env *env)
 {
 	static const char name[] = "CRTOOLS_IMAGE_DIR=";
 	char *path = env->dir + strlen(name);
-	char link[40];
 	ssize_t len = -EBADF;
 
 	strcpy(env->dir, name);
-	if (opts->images_dir_fd >= 0) {
-		snprintf(link, sizeof(link), "/proc/self/fd/%d", opts->images_dir_fd);
-		len = read_link(AT_FDCWD, link, path, PATH_MAX);
-	}
+	if (opts->images_dir_fd >= 0)
+		len = proc_fd_read_link(opts->images_dir_fd, path, PATH_MAX);
 	if (len < 0 || path[0] != '/')
 		return str_format(path, PATH_MAX, "%s", opts->images_dir ? opts->images_dir : ".");
 	return 0;

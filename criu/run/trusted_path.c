@@ -13,6 +13,7 @@
 #include "run/opener.h"
 #include "run/restore.h"
 #include "util/fds.h"
+#include "util/proc_root.h"
 #include "util/walk.h"
 
 struct trust {
@@ -36,10 +37,9 @@ static bool in_group(const struct opener *o, gid_t gid)
 /* The bits of the group stand for all entries of an access control list, too: acl(5). */
 static bool has_acl(int fd)
 {
-	char path[32];
+	char path[PROC_FD_NAME_MAX];
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return getxattr(path, "system.posix_acl_access", NULL, 0) > 0;
+	return getxattr(proc_fd_path(path, fd), "system.posix_acl_access", NULL, 0) > 0;
 }
 
 static bool can_write(const struct trust *t, const struct walk_step *step)
@@ -67,10 +67,9 @@ static unsigned file_system_of(int fd)
 
 static int distrust(const struct trust *t, const struct walk_step *step, const char *what)
 {
-	char path[32], dir[PATH_MAX] = "a directory on its path";
+	char dir[PATH_MAX] = "a directory on its path";
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", step->dir);
-	if (read_link(AT_FDCWD, path, dir, sizeof(dir)) < 0)
+	if (proc_fd_read_link(step->dir, dir, sizeof(dir)) < 0)
 		snprintf(dir, sizeof(dir), "a directory on its path");
 	snprintf(t->why, TRUST_WHY_MAX, "%s %s", dir, what);
 	return -EACCES;

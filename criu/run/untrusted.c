@@ -17,6 +17,7 @@
 #include "run/untrusted_user.h"
 #include "util/fds.h"
 #include "util/log.h"
+#include "util/proc_root.h"
 
 #define IOPRIO_PROCESS 1
 #define IOPRIO_CLASS_SHIFT 13
@@ -164,7 +165,7 @@ static int lower_priorities(void)
 	int policy = sched_getscheduler(0) & ~SCHED_RESET_ON_FORK, adj = 0;
 	char text[16] = "";
 	ssize_t len;
-	_cleanup_close_ int fd = open_at(AT_FDCWD, "/proc/self/oom_score_adj", O_RDWR, 0);
+	_cleanup_close_ int fd = open_at(proc_root(), "self/oom_score_adj", O_RDWR, 0);
 
 	if (policy != SCHED_OTHER && policy != SCHED_BATCH && policy != SCHED_IDLE &&
 	    sched_setscheduler(0, SCHED_OTHER, &(struct sched_param){ 0 }) < 0)

@@ -14,7 +14,9 @@
 #include "run/restore.h"
 #include "run/rights.h"
 #include "run/untrusted_user.h"
+#include "util/fds.h"
 #include "util/log.h"
+#include "util/proc_root.h"
 
 enum { GROUPS_FIRST = 64, PASSWD_LINE_MAX = 1 << 16 };
 
@@ -99,12 +101,13 @@ static bool is_given(const struct options *opts, int fd)
 /* All that tasks would inherit from our caller, or from what we did with his rights. */
 static int list_fds(struct restore *r, struct untrusted *u)
 {
-	_cleanup_closedir_ DIR *dir = opendir("/proc/self/fd");
+	int fds = open_at(proc_root(), "self/fd", O_RDONLY | O_DIRECTORY, 0);
+	_cleanup_closedir_ DIR *dir = fds < 0 ? NULL : fdopendir(fds);
 	size_t room = 0, n = 0;
 	struct dirent *e;
 
 	if (!dir)
-		return fail(-errno, "open /proc/self/fd");
+		return fail(fds < 0 ? fds : -ENOMEM, "open /proc/self/fd");
 	while (readdir(dir))
 		room++;
 	rewinddir(dir);
@@ -114,7 +117,7 @@ static int list_fds(struct restore *r, struct untrusted *u)
 	while ((e = readdir(dir)) && n < room) {
 		int fd = atoi(e->d_name);
 
-		if (e->d_name[0] != '.' && fd != dirfd(dir) && !is_given(r->opts, fd))
+		if (e->d_name[0] != '.' && fd != dirfd(dir) && fd != proc_root() && !is_given(r->opts, fd))
 			u->fds[n++] = fd;
 	}
 	u->nr_fds = n;

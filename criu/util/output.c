@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "util/fds.h"
 #include "util/output.h"
+#include "util/proc_root.h"
 #include "util/walk.h"
 
 static bool is_ours(const struct stat *st)
@@ -31,14 +32,12 @@ static int judge(void *arg, const struct walk_step *step)
 /* What is there, or a new file: never what takes its place in between. */
 static int open_existing(int fd, int flags)
 {
-	char path[32];
 	struct stat st;
 	int copy;
 
 	if (fstat(fd, &st) < 0)
 		return -errno;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	copy = open_at(AT_FDCWD, path, flags | O_WRONLY | O_NOCTTY, 0);
+	copy = proc_fd_open(fd, flags | O_WRONLY | O_NOCTTY);
 	if (copy >= 0 && S_ISREG(st.st_mode) && ftruncate(copy, 0) < 0) {
 		int err = -errno;
 

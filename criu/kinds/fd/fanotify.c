@@ -15,6 +15,7 @@
 #include "kinds/kinds.h"
 #include "run/names.h"
 #include "util/fds.h"
+#include "util/proc_root.h"
 
 /* Newer than Debian's headers. */
 #define FANOTIFY_PRE_ACCESS 0x00100000
@@ -246,13 +247,13 @@ static int fanotify_add(int group, const FanotifyMarkEntry *mark, const char *pa
 	unsigned ignore = flags & FANOTIFY_MARK_IGNORE ? FANOTIFY_MARK_IGNORE : FAN_MARK_IGNORED_MASK;
 
 	if (mark->mask && fanotify_mark(group, FAN_MARK_ADD | scope | (flags & FANOTIFY_MARK_EVICTABLE), mark->mask,
-					AT_FDCWD, path) < 0)
+					proc_root(), path) < 0)
 		return fail(-errno, "fanotify: mark %s for events 0x%x", name, mark->mask);
 	if (mark->ignored_mask &&
 	    fanotify_mark(group,
 			  FAN_MARK_ADD | scope | ignore |
 				  (flags & (FANOTIFY_MARK_EVICTABLE | FAN_MARK_IGNORED_SURV_MODIFY)),
-			  mark->ignored_mask, AT_FDCWD, path) < 0)
+			  mark->ignored_mask, proc_root(), path) < 0)
 		return fail(-errno, "fanotify: mark %s to ignore events 0x%x", name, mark->ignored_mask);
 	return 0;
 }
@@ -262,7 +263,7 @@ static int fanotify_restore_mark(struct restore *r, const struct file *file, int
 	const struct audience *to = audience_of_file(r, file);
 	bool borrowed = false;
 	const char *name;
-	char path[64];
+	char path[PROC_FD_NAME_MAX];
 	int fd, err;
 
 	if (mark->type == MARK_TYPE__INODE) {
@@ -280,7 +281,7 @@ static int fanotify_restore_mark(struct restore *r, const struct file *file, int
 		if (fd < 0)
 			return fd;
 	}
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	proc_fd_name(path, fd);
 	err = fanotify_add(group, mark, path, name ? name : path);
 	if (!borrowed)
 		close(fd);

@@ -16,6 +16,7 @@
 #include "run/dump.h"
 #include "run/opener.h"
 #include "util/fds.h"
+#include "util/proc_root.h"
 
 #ifndef INOTIFY_IOC_SETNEXTWD
 #define INOTIFY_IOC_SETNEXTWD _IOW('I', 0, int32_t)
@@ -173,7 +174,7 @@ static int inotify_add(struct restore *r, const struct file *file, int inotify, 
 	const struct watched_inode inode = { audience_of_file(r, file), wd->f_handle, wd->i_ino, wd->s_dev,
 					     wd->has_file_id,		wd->file_id };
 	int32_t want = (int32_t)wd->wd;
-	char path[64];
+	char path[PROC_FD_NAME_MAX];
 	bool borrowed;
 	int got, err = 0, fd;
 
@@ -183,7 +184,7 @@ static int inotify_add(struct restore *r, const struct file *file, int inotify, 
 	fd = watched_find(r, &inode, &borrowed);
 	if (fd < 0)
 		return fd;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	proc_fd_path(path, fd);
 	got = inotify_add_watch(inotify, path, wd->mask & INOTIFY_MASK);
 	if (got < 0)
 		err = fail(-errno, "inotify: watch %s", wd->f_handle->path ? wd->f_handle->path : path);

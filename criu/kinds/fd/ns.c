@@ -19,6 +19,7 @@
 #include "run/restore.h"
 #include "util/fds.h"
 #include "util/log.h"
+#include "util/proc_root.h"
 #include "util/str.h"
 
 #define NS_FS_MAGIC 0x6e736673
@@ -141,7 +142,7 @@ static int ns_link(struct restore *r, struct file *file, void *state)
 static int ns_open(struct restore *r, struct file *file, const void *state)
 {
 	const struct ns_state *ns = state;
-	int fd = open_fmt(AT_FDCWD, (int)(file->entry->nsf->flags & ~(unsigned)FLAGS_OF_CREATION), "/proc/%d/ns/%s",
+	int fd = open_fmt(proc_root(), (int)(file->entry->nsf->flags & ~(unsigned)FLAGS_OF_CREATION), "%d/ns/%s",
 			  ns->member->pid, ns_type_name(ns->type));
 
 	return fd < 0 ? fail(fd, "open the %s namespace of process %d", ns_type_name(ns->type), ns->member->pid) : fd;

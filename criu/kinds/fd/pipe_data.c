@@ -12,8 +12,9 @@
 #include "kinds/fd/pipe_data.h"
 #include "util/array.h"
 #include "util/fds.h"
+#include "util/proc_root.h"
 
-#define PIPE_MAX_SIZE "/proc/sys/fs/pipe-max-size"
+#define PIPE_MAX_SIZE "sys/fs/pipe-max-size" /* of /proc */
 #define PIPE_SIZE_LIMIT (1u << 31) /* the kernel's own */
 
 ARRAY_OF(packet_array, uint32_t);
@@ -21,7 +22,7 @@ ARRAY_OF(packet_array, uint32_t);
 /* Above the limit of ordinary users: raise it for as long as we set the size. Others who do the same wait for us. */
 static int set_size_above_limit(int fd, uint32_t size)
 {
-	_cleanup_close_ int ctl = open_at(AT_FDCWD, PIPE_MAX_SIZE, O_RDWR, 0);
+	_cleanup_close_ int ctl = open_at(proc_root(), PIPE_MAX_SIZE, O_RDWR, 0);
 	char was[32], want[32];
 	ssize_t len;
 	int err = 0;
@@ -38,7 +39,7 @@ static int set_size_above_limit(int fd, uint32_t size)
 	if (fcntl(fd, F_SETPIPE_SZ, size) < 0)
 		err = -errno;
 	if (pwrite(ctl, was, len, 0) < 0)
-		log_warn("%s is left at %u (it was %.*s): %m", PIPE_MAX_SIZE, size, (int)len - 1, was);
+		log_warn("/proc/%s is left at %u (it was %.*s): %m", PIPE_MAX_SIZE, size, (int)len - 1, was);
 	return err;
 }
 
@@ -53,7 +54,7 @@ static int set_size(int fd, uint32_t size)
 	err = -errno;
 	if (err == -EPERM)
 		err = set_size_above_limit(fd, size);
-	return err ? fail(err, "set the size of a pipe to %u bytes (see %s)", size, PIPE_MAX_SIZE) : 0;
+	return err ? fail(err, "set the size of a pipe to %u bytes (see /proc/%s)", size, PIPE_MAX_SIZE) : 0;
 }
 
 static int bytes_in(int fd)

@@ -52,10 +52,9 @@ static bool tun_is_elsewhere(const struct fd_probe *probe)
 {
 	_cleanup_close_ int ns = ioctl(probe->local, TUNGETDEVNETNS);
 	struct stat device, task;
-	char path[64];
 
-	snprintf(path, sizeof(path), "/proc/%d/ns/net", probe->task->t.host_pid);
-	return ns >= 0 && !fstat(ns, &device) && !stat(path, &task) && device.st_ino != task.st_ino;
+	return ns >= 0 && !fstat(ns, &device) && !fstatat(probe->task->proc.dir, "ns/net", &task, 0) &&
+	       device.st_ino != task.st_ino;
 }
 
 static int tun_keep(struct dump *dump, const struct fd_probe *probe, uint32_t id, const char *name)

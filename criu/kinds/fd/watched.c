@@ -17,6 +17,7 @@
 #include "run/names.h"
 #include "util/fds.h"
 #include "util/log.h"
+#include "util/proc_root.h"
 
 #define HANDLE_WORDS_MIN FH_ENTRY_SIZES__min_entries /* CRIU reads no fewer */
 #define HANDLE_WORDS_MAX (FDINFO_HANDLE_MAX / 8)
@@ -173,7 +174,7 @@ static int locate(struct dump *dump, const struct watched *w, char **ret_path, b
 {
 	struct handle handle;
 	_cleanup_close_ int fd = -1;
-	char link[64], path[PATH_MAX];
+	char path[PATH_MAX];
 	struct stat st;
 	int same;
 
@@ -190,8 +191,7 @@ static int locate(struct dump *dump, const struct watched *w, char **ret_path, b
 		return 0;
 	}
 	*ret_linked = !fstat(fd, &st) && st.st_nlink > 0;
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	if (read_link(AT_FDCWD, link, path, sizeof(path)) < 0)
+	if (proc_fd_read_link(fd, path, sizeof(path)) < 0)
 		return 0;
 	same = path_open_if(path, w->ino, w->sdev);
 	if (same >= 0) {
@@ -264,7 +264,7 @@ static int find_handle(const FhEntry *fh, uint32_t sdev)
 	if (!handle.bytes)
 		return -ENOENT;
 	memcpy(handle.data, fh->handle, handle.bytes);
-	err = proc_open(getpid(), &self);
+	err = proc_open_self(&self);
 	if (err >= 0)
 		err = mountinfo_read(&self, &mounts);
 	return err < 0 ? err : handle_open_on(&mounts, sdev, &handle);

@@ -16,6 +16,7 @@
 #include "timens.pb-c.h"
 #include "util/fds.h"
 #include "util/log.h"
+#include "util/proc_root.h"
 
 #ifndef CLONE_NEWTIME
 #define CLONE_NEWTIME 0x80
@@ -235,7 +236,7 @@ static int set_offsets(const struct time_space *space, const struct clocks *own_
 
 	snprintf(text, sizeof(text), "monotonic %ld %ld\nboottime %ld %ld\n", (mono - mono_nsec) / NSEC_IN_SEC,
 		 mono_nsec, (boot - boot_nsec) / NSEC_IN_SEC, boot_nsec);
-	return write_text(AT_FDCWD, "/proc/self/timens_offsets", text);
+	return write_text(proc_root(), "self/timens_offsets", text);
 }
 
 /* *ret_fd: the namespace, which nobody is in yet. */
@@ -253,7 +254,7 @@ static int make_space(struct restore *r, const struct time_space *space, const s
 	if (err)
 		return err;
 	*ret_step = "open /proc/self/ns/time_for_children";
-	fd = open_at(AT_FDCWD, "/proc/self/ns/time_for_children", O_RDONLY, 0);
+	fd = open_at(proc_root(), "self/ns/time_for_children", O_RDONLY, 0);
 	if (fd < 0)
 		return fd;
 	*ret_fd = move_fd_above(fd, r->service_base);

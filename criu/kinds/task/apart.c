@@ -14,6 +14,7 @@
 #include "run/dump.h"
 #include "util/fds.h"
 #include "util/log.h"
+#include "util/proc_root.h"
 
 static const struct {
 	enum kcmp_what what;
@@ -117,7 +118,7 @@ static void look_at_cgroups(struct dump *dump, struct dump_task *task)
 	const struct dump_task *parent = task->t.parent ? dump_task_of(task->t.parent) : NULL;
 	uint64_t expected = parent ? parent->cgroups : 0;
 
-	if (!parent && !read_file(AT_FDCWD, "/proc/self/cgroup", &own))
+	if (!parent && !read_file(proc_root(), "self/cgroup", &own))
 		expected = fingerprint(&own);
 	if (!proc_record(&task->proc, "cgroup", &theirs))
 		task->cgroups = fingerprint(&theirs);

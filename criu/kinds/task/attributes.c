@@ -13,6 +13,7 @@
 #include "util/array.h"
 #include "util/fds.h"
 #include "util/log.h"
+#include "util/proc_root.h"
 
 enum {
 	PF_IO_FLUSHER = 0x00180000, /* PF_MEMALLOC_NOIO | PF_LOCAL_THROTTLE: PR_GET_IO_FLUSHER wants a right */
@@ -189,7 +190,7 @@ static int read_inherited(struct restore *r)
 	if (!now)
 		return no_memory("attributes");
 	/* By this name it is right in every pid namespace. */
-	self.dir = open_at(AT_FDCWD, "/proc/self", O_PATH | O_DIRECTORY, 0);
+	self.dir = open_at(proc_root(), "self", O_PATH | O_DIRECTORY, 0);
 	if (self.dir < 0)
 		return fail(self.dir, "open /proc/self");
 	now->has_loginuid = !proc_loginuid(&self, &now->loginuid);
@@ -245,9 +246,9 @@ static int write_number(const char *name, const char *fmt, long long v)
 {
 	char path[64], text[32];
 
-	snprintf(path, sizeof(path), "/proc/self/%s", name);
+	snprintf(path, sizeof(path), "self/%s", name);
 	snprintf(text, sizeof(text), fmt, v);
-	return write_text(AT_FDCWD, path, text);
+	return write_text(proc_root(), path, text);
 }
 
 static int apply_loginuid(const struct inherited *now, const TaskCoreEntry *tc)

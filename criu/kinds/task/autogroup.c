@@ -9,6 +9,7 @@
 #include "run/restore.h"
 #include "util/fds.h"
 #include "util/log.h"
+#include "util/proc_root.h"
 
 enum { NICE_MIN = -20, NICE_MAX = 19 };
 
@@ -59,7 +60,7 @@ static int autogroup_apply(struct restore *r, struct restore_task *task)
 	if (!tc->has_autogroup_nice)
 		return 0;
 	snprintf(text, sizeof(text), "%d", tc->autogroup_nice);
-	int err = write_text(AT_FDCWD, "/proc/self/autogroup", text);
+	int err = write_text(proc_root(), "self/autogroup", text);
 	if (err == -ENOENT || err == -EINVAL) {
 		log_warn("session %d had the autogroup nice value %d: this kernel has no autogroups", task->t.sid,
 			 tc->autogroup_nice);

@@ -14,6 +14,7 @@
 #include "run/restore.h"
 #include "util/fds.h"
 #include "util/log.h"
+#include "util/proc_root.h"
 
 #define DELETED " (deleted)"
 
@@ -102,7 +103,7 @@ static void compare_cwd(struct restore *r, uint32_t id)
 {
 	const char *want = place_path(r, id);
 	char now[PATH_MAX + sizeof(DELETED)];
-	ssize_t len = read_link(AT_FDCWD, "/proc/self/cwd", now, sizeof(now));
+	ssize_t len = read_link(proc_root(), "self/cwd", now, sizeof(now));
 
 	if (!want || len < 0 || str_has_suffix(now, DELETED) || str_has_suffix(want, DELETED))
 		return;

@@ -14,6 +14,7 @@
 #include "run/dump.h"
 #include "util/fds.h"
 #include "util/log.h"
+#include "util/proc_root.h"
 
 /* What will be the label of something that a process makes: given up by its next exec. */
 static const char *const for_later[] = { "exec", "fscreate", "keycreate", "sockcreate" };
@@ -25,8 +26,8 @@ static char *read_label(struct dump *dump, const struct dump_task *task, const c
 	char path[64];
 	int err;
 
-	snprintf(path, sizeof(path), "%sattr/%s", task ? "" : "/proc/self/", name);
-	err = task ? proc_text(&task->proc, path, &text) : read_file(AT_FDCWD, path, &text);
+	snprintf(path, sizeof(path), "%sattr/%s", task ? "" : "self/", name);
+	err = task ? proc_text(&task->proc, path, &text) : read_file(proc_root(), path, &text);
 	return dump_printf(dump, "%.*s", err ? 0 : (int)strcspn(text.len ? text.data : "", "\n"),
 			   text.len ? text.data : "");
 }
@@ -47,7 +48,7 @@ static struct own_label *own_label(struct dump *dump)
 	own = *data = dump_alloc(dump, sizeof(*own));
 	if (!own)
 		return NULL;
-	own->none_has_any = read_file(AT_FDCWD, "/proc/self/attr/current", &text) == -EINVAL;
+	own->none_has_any = read_file(proc_root(), "self/attr/current", &text) == -EINVAL;
 	own->text = own->none_has_any ? "" : read_label(dump, NULL, "current");
 	return own;
 }

@@ -16,11 +16,12 @@
 #include "run/dump.h"
 #include "run/restore.h"
 #include "util/log.h"
+#include "util/proc_root.h"
 
 #ifndef PR_SCHED_CORE
 #define PR_SCHED_CORE 62
 #endif
-#define UTIL_SYSCTL "/proc/sys/kernel/sched_util_clamp_"
+#define UTIL_SYSCTL "sys/kernel/sched_util_clamp_max" /* of /proc; there when the kernel has clamps */
 
 enum {
 	POLICY_DEADLINE = 6,
@@ -61,7 +62,7 @@ static bool has_clamps(void)
 	static int known; /* 1: yes, -1: no */
 
 	if (!known)
-		known = access(UTIL_SYSCTL "max", F_OK) ? -1 : 1;
+		known = faccessat(proc_root(), UTIL_SYSCTL, F_OK, 0) ? -1 : 1;
 	return known > 0;
 }
 
@@ -296,7 +297,7 @@ static void lay_clamps(pid_t tid, const ThreadCoreEntry *e, struct wire_thread *
 {
 	bool have = e->has_sched_util_min && e->has_sched_util_max;
 
-	if (have && access(UTIL_SYSCTL "max", F_OK)) {
+	if (have && faccessat(proc_root(), UTIL_SYSCTL, F_OK, 0)) {
 		log_warn("thread %d: its utilization clamps (%u to %u) are lost: this kernel has none", tid,
 			 e->sched_util_min, e->sched_util_max);
 		have = false;

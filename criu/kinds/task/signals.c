@@ -15,6 +15,7 @@
 #include "sigqueue.h"
 #include "util/fds.h"
 #include "util/log.h"
+#include "util/proc_root.h"
 
 enum {
 	NR_ACTIONS = INSIDE_NR_SIG - 2, /* all but SIGKILL and SIGSTOP: in the image by number, without those two */
@@ -264,7 +265,7 @@ static int read_inherited(struct restore *r)
 		return no_memory("signals");
 	now->not_default = UINT64_MAX;
 	/* By this name it is right in every pid namespace. */
-	self.dir = open_at(AT_FDCWD, "/proc/self", O_PATH | O_DIRECTORY, 0);
+	self.dir = open_at(proc_root(), "self", O_PATH | O_DIRECTORY, 0);
 	/* execve(2) has forgotten the flags of all. main() sets this one anew, which gives it some. */
 	if (self.dir >= 0 && !proc_status_read(&self, &status))
 		now->not_default = status.sig_ignored | status.sig_caught | BIT(SIGCHLD - 1);

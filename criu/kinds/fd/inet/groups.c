@@ -9,6 +9,7 @@
 #include <net/if.h>
 #include <string.h>
 #include "util/fds.h"
+#include "util/proc_root.h"
 #include "util/str.h"
 
 #define SOURCES_MAX 64u
@@ -114,7 +115,7 @@ static int save_v4(struct dump *dump, int fd, InetSkEntry *entry)
 {
 	_cleanup_buf_ struct buf text = { 0 };
 	char device[IF_NAMESIZE] = "", *save = NULL;
-	int err = read_file(AT_FDCWD, "/proc/net/igmp", &text);
+	int err = read_file(proc_root(), "self/net/igmp", &text);
 
 	if (err < 0)
 		return 0;
@@ -134,7 +135,7 @@ static int save_v6(struct dump *dump, int fd, InetSkEntry *entry)
 {
 	_cleanup_buf_ struct buf text = { 0 };
 	char *save = NULL;
-	int err = read_file(AT_FDCWD, "/proc/net/igmp6", &text);
+	int err = read_file(proc_root(), "self/net/igmp6", &text);
 
 	if (err < 0)
 		return 0;

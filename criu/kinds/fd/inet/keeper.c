@@ -23,6 +23,7 @@
 #include "run/guard.h"
 #include "util/fds.h"
 #include "util/log.h"
+#include "util/proc_root.h"
 
 #define AREA_AT_LEAST (16u << 20)
 #define TREE_WAIT_MS 300
@@ -145,6 +146,7 @@ static int close_all_but(const struct keeper *k, const struct keeper_care *care,
 	}
 	if (!err)
 		err = sys_close_range(next, ~0u, 0);
+	proc_root_forget();
 	free(keep);
 	/* With the dumper's own end of the pair left open it would never hear that one hang up. */
 	return err;

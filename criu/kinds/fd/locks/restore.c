@@ -21,6 +21,7 @@
 #include "run/restore.h"
 #include "util/fds.h"
 #include "util/log.h"
+#include "util/proc_root.h"
 
 struct held {
 	struct restore_task *task;
@@ -168,10 +169,10 @@ static int refuse(const struct held *h, int err)
 	char name[64], path[4096] = "?", what[128], holder[256];
 	struct stat st = { 0 };
 
-	snprintf(name, sizeof(name), "/proc/%d/fd/%d", h->task->t.host_pid, h->fd);
-	read_link(AT_FDCWD, name, path, sizeof(path));
+	snprintf(name, sizeof(name), "%d/fd/%d", h->task->t.host_pid, h->fd);
+	read_link(proc_root(), name, path, sizeof(path));
 	locks_describe(&h->lock, what, sizeof(what));
-	if ((err != -EAGAIN && err != -EACCES) || stat(name, &st))
+	if ((err != -EAGAIN && err != -EACCES) || fstatat(proc_root(), name, &st, 0))
 		return fail(err, "fd %d: take %s on %s", h->fd, what, path);
 	if (h->lock.kind == LOCK_KIND_LEASE && err == -EACCES)
 		return fail(err, "fd %d: take %s on %s: another user's file needs CAP_LEASE", h->fd, what, path);
@@ -278,14 +279,12 @@ static int settle_owner(int fd, const struct held *h)
 /* The kernel has no other way to say it than to open the file. Its holder knows already: nobody is told. */
 static int break_lease(int fd, const struct held *h)
 {
-	char path[64];
 	int flags = h->breaking_to == LOCK_TYPE_READ ? O_RDONLY : O_WRONLY, opened, err;
 
 	if (fcntl(fd, F_SETOWN, 0) < 0)
 		return fail(-errno, "F_SETOWN");
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	opened = open(path, flags | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-	err = opened < 0 ? -errno : 0;
+	opened = proc_fd_open(fd, flags | O_NONBLOCK | O_NOCTTY);
+	err = opened < 0 ? opened : 0;
 	if (opened >= 0)
 		close(opened);
 	if (err != -EWOULDBLOCK)

@@ -11,6 +11,7 @@
 #include "run/dump.h"
 #include "util/fds.h"
 #include "util/log.h"
+#include "util/proc_root.h"
 
 #define INITIAL_PID_NS "pid:[4026531836]"
 #define OVERLAY_MAGIC 0x794c7630u
@@ -87,9 +88,9 @@ int locks_survey(struct dump *dump)
 
 	if (!state)
 		return fail(-ENOMEM, "file locks");
-	state->none = access("/proc/locks", F_OK) < 0 && errno == ENOENT;
+	state->none = faccessat(proc_root(), "locks", F_OK, 0) < 0 && errno == ENOENT;
 	/* In other pid namespaces it leaves out the locks whose taker has no pid there, or none any more. */
-	state->all_seen = read_link(AT_FDCWD, "/proc/self/ns/pid", ns, sizeof(ns)) > 0 && !strcmp(ns, INITIAL_PID_NS);
+	state->all_seen = read_link(proc_root(), "self/ns/pid", ns, sizeof(ns)) > 0 && !strcmp(ns, INITIAL_PID_NS);
 	*dump_kind_data(dump, &locks_run) = state;
 	return arena_defer(&dump->arena, locks_free, state) ? fail(-ENOMEM, "file locks") : 0;
 }
@@ -128,17 +129,15 @@ static const struct dump_task *taker(struct dump *dump, const struct fd_probe *p
 static enum file_lock_type held_type(const struct dump *dump, const struct fd_probe *probe,
 				     const struct file_lock *lock)
 {
-	char path[64];
 	int fd;
 
 	if (lock->type == LOCK_TYPE_READ || (probe->flags & O_ACCMODE) != O_RDONLY)
 		return LOCK_TYPE_WRITE;
 	if (dump_is_check(dump))
 		return LOCK_TYPE_READ;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", probe->local);
-	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	fd = proc_fd_open(probe->local, O_RDONLY | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
-		return errno == EWOULDBLOCK ? LOCK_TYPE_WRITE : LOCK_TYPE_READ;
+		return fd == -EWOULDBLOCK ? LOCK_TYPE_WRITE : LOCK_TYPE_READ;
 	close(fd);
 	return LOCK_TYPE_READ;
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include "kinds/fd/regular/internal.h"
 #include "util/fds.h"
+#include "util/proc_root.h"
 #include "util/str.h"
 
 #define DELETED " (deleted)"
@@ -65,22 +66,17 @@ static int open_dir(const char *path)
 static int link_in_dir(struct dump *dump, const struct subject *s, const char *dir, uint32_t id, const char **ret_path)
 {
 	_cleanup_close_ int fd = open_dir(dir);
-	char from[32];
 
 	if (fd < 0)
 		return fd;
-	snprintf(from, sizeof(from), "/proc/self/fd/%d", s->local);
 	for (uint32_t n = id; n < id + LINK_NAME_TRIES; n++) {
 		char *to = dump_printf(dump, "%s/" LINK_REMAP "%u", dir, n);
+		int err = to ? proc_fd_link(s->local, fd, strrchr(to, '/') + 1) : -ENOMEM;
 
-		if (!to)
-			return -ENOMEM;
-		if (!linkat(AT_FDCWD, from, fd, strrchr(to, '/') + 1, AT_SYMLINK_FOLLOW)) {
+		if (!err)
 			*ret_path = to;
-			return 0;
-		}
-		if (errno != EEXIST)
-			return -errno;
+		if (err != -EEXIST)
+			return err;
 	}
 	return -EEXIST;
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include "kinds/fd/regular/internal.h"
 #include "util/fds.h"
+#include "util/proc_root.h"
 #include "util/str.h"
 
 int note_made(struct made_array *made, const struct audience *to, const char *path, int fd)
@@ -60,28 +61,28 @@ int set_times(const GhostFileEntry *head, int fd, const char *name)
 {
 	const Timeval *t[2] = { head->atim, head->mtim };
 	struct timespec times[2];
-	char path[32];
+	char path[PROC_FD_NAME_MAX];
 
 	for (int i = 0; i < 2; i++) {
 		times[i].tv_sec = t[i] ? (time_t)t[i]->tv_sec : 0;
 		times[i].tv_nsec = !t[i] ? UTIME_OMIT : t[i]->tv_usec < 1000000 ? (long)t[i]->tv_usec * 1000 : 0;
 	}
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	proc_fd_name(path, fd);
 	/* A link's descriptor is not gone through by way of /proc. */
-	if (S_ISLNK(head->mode) ? utimensat(fd, "", times, AT_EMPTY_PATH) : utimensat(AT_FDCWD, path, times, 0))
+	if (S_ISLNK(head->mode) ? utimensat(fd, "", times, AT_EMPTY_PATH) : utimensat(proc_root(), path, times, 0))
 		return fail(-errno, "%s: set its times", name);
 	return 0;
 }
 
 int set_attributes(struct restore *r, const GhostFileEntry *head, int fd, const char *name)
 {
-	char path[32];
+	char path[PROC_FD_NAME_MAX];
 
 	opener_leave(r);
 	if (fchownat(fd, "", head->uid, head->gid, AT_EMPTY_PATH) < 0)
 		return fail(-errno, "%s: give it to %u:%u", name, head->uid, head->gid);
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	if (!S_ISLNK(head->mode) && chmod(path, head->mode & 07777) < 0)
+	proc_fd_name(path, fd);
+	if (!S_ISLNK(head->mode) && fchmodat(proc_root(), path, head->mode & 07777, 0) < 0)
 		return fail(-errno, "%s: set its mode", name);
 	return set_times(head, fd, name);
 }

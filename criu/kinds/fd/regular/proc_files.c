@@ -17,6 +17,7 @@
 #include "base/bits.h"
 #include "kinds/fd/regular/internal.h"
 #include "util/fds.h"
+#include "util/proc_root.h"
 #include "util/str.h"
 
 #define INIT_PID 1
@@ -120,8 +121,8 @@ bool proc_file_is_gone(const struct subject *s, const char *path, struct proc_pa
 
 	if (!proc_path_parse(path, ret) || !is_in_proc(s->local))
 		return false;
-	snprintf(of, sizeof(of), "/proc/%d/task/%d", ret->pid, ret->tid ? ret->tid : ret->pid);
-	return lstat(of, &st) < 0 ? errno == ENOENT : tells_of_nobody(s);
+	snprintf(of, sizeof(of), "%d/task/%d", ret->pid, ret->tid ? ret->tid : ret->pid);
+	return fstatat(proc_root(), of, &st, AT_SYMLINK_NOFOLLOW) < 0 ? errno == ENOENT : tells_of_nobody(s);
 }
 
 bool proc_file_outlives(const char *rest)
@@ -139,16 +140,15 @@ bool proc_file_outlives(const char *rest)
 static bool shows_the_same(const struct subject *s, const char *rest)
 {
 	_cleanup_buf_ struct buf own = { 0 }, its = { 0 };
-	char path[PATH_MAX];
+	const int dir = s->task->proc.dir;
 	struct stat st;
 
-	if (str_format(path, sizeof(path), "/proc/%d%s", s->task->t.host_pid, rest))
-		return false;
-	if (str_has_prefix(rest, "/net/"))
-		return !stat(path, &st) && st.st_ino == s->st.st_ino;
+	rest++; /* from the directory of a process on */
+	if (str_has_prefix(rest, "net/"))
+		return !fstatat(dir, rest, &st, 0) && st.st_ino == s->st.st_ino;
 	if (s->flags & (O_PATH | O_WRONLY))
 		return true;
-	if (read_file(AT_FDCWD, path, &own) < 0 || buf_reserve(&its, own.len + 1) < 0)
+	if (read_file(dir, rest, &own) < 0 || buf_reserve(&its, own.len + 1) < 0)
 		return false;
 	ssize_t len = pread_full(s->local, its.data, own.len + 1, 0);
 	return len >= 0 && (size_t)len == own.len && !memcmp(its.data, own.data, own.len);

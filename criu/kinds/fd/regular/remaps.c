@@ -14,6 +14,7 @@
 #include "kernel/device.h"
 #include "kinds/fd/regular/internal.h"
 #include "util/fds.h"
+#include "util/proc_root.h"
 #include "util/str.h"
 
 #define OTHER_NAME_TRIES 1000
@@ -131,10 +132,7 @@ static int make_node(struct place *place, const void *arg)
 
 static int make_link(struct place *place, const void *arg)
 {
-	char from[32];
-
-	snprintf(from, sizeof(from), "/proc/self/fd/%d", *(const int *)arg);
-	return linkat(AT_FDCWD, from, place->dir, place->name, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
+	return proc_fd_link(*(const int *)arg, place->dir, place->name);
 }
 
 /* The new name of what @of is open on, which the directory's owner may have replaced already. */

@@ -12,6 +12,7 @@
 #include "kinds/fd/regular/internal.h"
 #include "kinds/kinds.h"
 #include "util/fds.h"
+#include "util/proc_root.h"
 #include "util/str.h"
 
 struct kept_file {
@@ -120,14 +121,6 @@ static int make_missing_dirs(struct restore *r, struct regular_restore *data, co
 	return 0;
 }
 
-static int link_at(int fd, int dir, const char *name)
-{
-	char from[32];
-
-	snprintf(from, sizeof(from), "/proc/self/fd/%d", fd);
-	return linkat(AT_FDCWD, from, dir, name, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
-}
-
 /* -EEXIST: somebody was faster. Else *ret_fd is what has been made. */
 static int make_node_in(struct restore *r, const struct kept_file *kept, int dir, const char *name, int *ret_fd)
 {
@@ -146,7 +139,7 @@ static int make_node_in(struct restore *r, const struct kept_file *kept, int dir
 			err = set_attributes(r, head, fd, kept->reg->name);
 		if (err)
 			return err;
-		err = link_at(fd, dir, name);
+		err = proc_fd_link(fd, dir, name);
 	} else {
 		err = S_ISDIR(head->mode) ? mkdirat(dir, name, 0700) : mknodat(dir, name, S_IFIFO | 0600, 0);
 		err = err < 0 ? -errno : 0;
@@ -192,7 +185,7 @@ static int make_file_again(struct restore *r, struct regular_restore *data, stru
 	if (kept->ghost->made_fd >= 0) {
 		/* Another name of what has just been made. */
 		opener_leave(r);
-		err = link_at(kept->ghost->made_fd, dir, name);
+		err = proc_fd_link(kept->ghost->made_fd, dir, name);
 		fd = err ? -1 : dup_fd_above(kept->ghost->made_fd, 0);
 	} else {
 		err = make_node_in(r, kept, dir, name, &fd);

@@ -20,6 +20,7 @@
 #include "tty.pb-c.h"
 #include "util/fds.h"
 #include "util/log.h"
+#include "util/proc_root.h"
 
 /* ---- a pair under its number */
 
@@ -278,14 +279,11 @@ void tty_committed(struct restore *r)
 /* A new description of somebody's terminal, so that flags are not shared with the shell; else hers. */
 static int tty_open_again(int terminal_fd, uint32_t flags)
 {
-	char path[32];
-	int fd;
+	int fd = proc_fd_open(terminal_fd, (int)(flags & TTY_OPEN_FLAGS) | O_NOCTTY);
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", terminal_fd);
-	fd = open(path, (int)(flags & TTY_OPEN_FLAGS) | O_NOCTTY | O_CLOEXEC);
 	if (fd >= 0)
 		return fd;
-	log_info("the terminal cannot be opened again (%s): the one that is open is shared", strerror(errno));
+	log_info("the terminal cannot be opened again (%s): the one that is open is shared", strerror(-fd));
 	fd = dup_fd_above(terminal_fd, 0);
 	return fd < 0 ? fail(fd, "take over the terminal") : fd;
 }

@@ -18,6 +18,7 @@
 #include "kinds/fd/unix/internal.h"
 #include "run/names.h"
 #include "util/fds.h"
+#include "util/proc_root.h"
 #include "util/str.h"
 
 #define RING_TRIES 50
@@ -193,15 +194,14 @@ static int open_bound(int sock, const char *name, uid_t uid)
 
 static int set_perms(struct restore *r, const FilePermsEntry *perms, int file, const char *name)
 {
-	char path[32];
+	char path[PROC_FD_NAME_MAX];
 
 	opener_leave(r);
 	if (file < 0)
 		return fail(file, "find the file of the unix socket %s", name);
 	if (fchownat(file, "", perms->uid, perms->gid, AT_EMPTY_PATH) < 0)
 		return fail(-errno, "give %s to %u:%u", name, perms->uid, perms->gid);
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
-	if (chmod(path, perms->mode & 07777) < 0)
+	if (fchmodat(proc_root(), proc_fd_name(path, file), perms->mode & 07777, 0) < 0)
 		return fail(-errno, "set the mode of %s to 0%o", name, perms->mode & 07777);
 	return 0;
 }
@@ -345,7 +345,7 @@ static void set_target_file(struct unix_target *target)
 {
 	target->addr = (struct sockaddr_un){ .sun_family = AF_UNIX };
 	target->len = sizeof(target->addr);
-	snprintf(target->addr.sun_path, sizeof(target->addr.sun_path), "/proc/self/fd/%d", target->file);
+	proc_fd_path(target->addr.sun_path, target->file);
 }
 
 int unix_find_target(int to, const ProtobufCBinaryData *name, struct unix_target *ret_target)

@@ -8,6 +8,7 @@
 #include "kinds/fd/unix/internal.h"
 #include "run/external.h"
 #include "util/fds.h"
+#include "util/proc_root.h"
 #include "util/str.h"
 
 #define SIOCUNIXFILE_ 0x89e0 /* the bound inode as an O_PATH descriptor; unix(7) does not tell */
@@ -18,7 +19,7 @@
 static int save_bound_file(struct dump *dump, const struct fd_probe *probe, int file, const char *name,
 			   UnixSkEntry *entry)
 {
-	char link[32], path[4096 + 16];
+	char path[4096 + 16];
 	struct stat st;
 	FilePermsEntry *perms = dump_alloc(dump, sizeof(*perms));
 	size_t name_len = strlen(name);
@@ -28,8 +29,7 @@ static int save_bound_file(struct dump *dump, const struct fd_probe *probe, int 
 		return fail(-ENOMEM, "unix socket");
 	if (fstat(file, &st) < 0)
 		return fail(-errno, "file of the unix socket %s", name);
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", file);
-	len = read_link(AT_FDCWD, link, path, sizeof(path));
+	len = proc_fd_read_link(file, path, sizeof(path));
 	if (len < 0)
 		return fail(len, "path of the unix socket %s", name);
 	file_perms_entry__init(perms);
