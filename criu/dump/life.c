@@ -30,6 +30,7 @@ struct dump *dump_new(const struct options *opts)
 		return NULL;
 	dump->opts = opts;
 	dump->signal_fd = -1;
+	dump->roots = PATH_OWN;
 	arena_init(&dump->arena);
 	tree_init(&dump->tree);
 	raise_nofile();

@@ -289,7 +289,7 @@ struct restore *restore_new(const struct options *opts)
 	if (!r)
 		return NULL;
 	r->opts = opts;
-	r->root_fd = AT_FDCWD;
+	r->roots = PATH_OWN;
 	r->tool.pid_ns = -1;
 	r->tool.own_sid = getsid(0);
 	r->tool.own_pgid = getpgrp();

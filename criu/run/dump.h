@@ -20,6 +20,7 @@
 #include "run/blockers.h"
 #include "run/kind.h"
 #include "run/options.h"
+#include "run/path.h"
 #include "run/rights.h"
 #include "run/stats.h"
 #include "task/ns.h"
@@ -90,6 +91,7 @@ struct dump {
 	enum dump_mode mode;
 	const char *phase; /* that has begun last: dump/phases.c */
 	struct image_store *dir;
+	struct path_roots roots; /* where paths of the tree begin */
 	struct tree tree;
 	struct ns_set namespaces; /* that tasks are in */
 	/*

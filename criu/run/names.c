@@ -11,6 +11,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 #include "base/cleanup.h"
+#include "run/path.h"
 #include "run/restore.h"
 #include "run/trusted_path.h"
 #include "util/fds.h"
@@ -32,37 +33,26 @@ struct name_was names_was(const RegFileEntry *reg)
 				  .ino = reg->ino,
 				  .birth = reg->birth,
 				  .uid = reg->uid,
-				  .gid = reg->gid };
+				  .gid = reg->gid,
+				  .mnt_id = reg->mnt_id };
 }
 
-/* Other flags that images may carry are nothing openat2 knows: it is strict. */
-static int open_resolving(int root, const char *path, unsigned flags, uint64_t resolve)
+static int open_name(const struct restore *r, const struct name_wanted *what)
 {
-	struct open_how how = { .flags = (flags & ~(unsigned)CREATION_FLAGS) | O_CLOEXEC | O_NOCTTY,
-				.resolve = resolve };
-	int fd;
+	const unsigned flags = (what->flags & ~(unsigned)CREATION_FLAGS) | O_NOCTTY;
+	const int mnt_id = what->was ? what->was->mnt_id : PATH_ROOT_MOUNT;
 
-	how.flags &= O_ACCMODE | O_APPEND | O_NONBLOCK | O_SYNC | O_DSYNC | O_DIRECT | O_LARGEFILE | O_DIRECTORY |
-		     O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_NOCTTY | O_PATH;
-	if (how.flags & O_PATH)
-		how.flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-	fd = syscall(SYS_openat2, root, path, &how, sizeof(how));
-	return fd < 0 ? -errno : fd;
+	if (r->tool.untrusted && what->path[0] != '/')
+		return -EPERM;
+	/* What the tool has open is not for tasks: a link of theirs could lead to /proc/self/fd or cwd. */
+	if (r->tool.untrusted || r->process.opened_as)
+		return path_open_resolving(&r->roots, mnt_id, what->path, flags, RESOLVE_NO_MAGICLINKS);
+	return path_open(&r->roots, mnt_id, what->path, flags);
 }
 
 int names_open_raw(const struct restore *r, const char *path, unsigned flags)
 {
-	int fd;
-
-	if (r->tool.untrusted && path[0] != '/')
-		return -EPERM;
-	/* What the tool has open is not for tasks: a link of theirs could lead to /proc/self/fd or cwd. */
-	if (r->root_fd < 0 && (r->tool.untrusted || r->process.opened_as))
-		return open_resolving(AT_FDCWD, path, flags, RESOLVE_NO_MAGICLINKS);
-	if (r->root_fd >= 0)
-		return open_resolving(r->root_fd, path, flags, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
-	fd = open(path, (int)(flags & ~(unsigned)CREATION_FLAGS) | O_CLOEXEC | O_NOCTTY);
-	return fd < 0 ? -errno : fd;
+	return open_name(r, &(struct name_wanted){ path, flags, NULL });
 }
 
 static bool same_inode(int a, int b)
@@ -91,25 +81,25 @@ static int access_place(int fd, int may)
 
 /* ---- with their rights ---- */
 
-static int open_as(struct restore *r, const struct opener *opener, const char *path, unsigned flags, int may)
+static int open_as(struct restore *r, const struct opener *opener, const struct name_wanted *what, int may)
 {
 	_cleanup_close_ int fd = -1;
 	int err = opener_enter(r, opener);
 
 	if (err)
 		return err;
-	fd = names_open_raw(r, path, flags);
+	fd = open_name(r, what);
 	err = fd < 0 ? fd : access_place(fd, may);
 	return err ? err : steal_fd(&fd);
 }
 
 /* Each of them gets the same file. */
-static int open_as_all(struct restore *r, const struct audience *to, const char *path, unsigned flags, int may)
+static int open_as_all(struct restore *r, const struct audience *to, const struct name_wanted *what, int may)
 {
-	_cleanup_close_ int fd = open_as(r, to->openers[0], path, flags, may);
+	_cleanup_close_ int fd = open_as(r, to->openers[0], what, may);
 
 	for (size_t i = 1; fd >= 0 && i < to->n; i++) {
-		_cleanup_close_ int same = open_as(r, to->openers[i], path, flags, may);
+		_cleanup_close_ int same = open_as(r, to->openers[i], what, may);
 
 		if (same < 0)
 			return same;
@@ -163,11 +153,12 @@ static bool has_owner_of_before(int fd, const struct name_was *was, char why[sta
 static int prove(struct restore *r, const struct audience *to, const struct name_wanted *what,
 		 char why[static TRUST_WHY_MAX])
 {
+	const struct name_wanted place = { what->path, O_PATH | (what->flags & (O_NOFOLLOW | O_DIRECTORY)), what->was };
 	bool follow = !(what->flags & O_NOFOLLOW);
 	_cleanup_close_ int fd = -1;
 
 	opener_leave(r);
-	fd = names_open_raw(r, what->path, O_PATH | (what->flags & (O_NOFOLLOW | O_DIRECTORY)));
+	fd = open_name(r, &place);
 	/* Who has all our rights could have opened anything by himself. */
 	if (fd < 0 || !to || is_the_one(fd, what->was))
 		return steal_fd(&fd);
@@ -214,7 +205,7 @@ int names_open(struct restore *r, const struct audience *to, const struct name_w
 		return open_proven(r, to, what);
 	if (!to)
 		opener_leave(r);
-	fd = to ? open_as_all(r, to, path, what->flags, may) : names_open_raw(r, path, what->flags);
+	fd = to ? open_as_all(r, to, what, may) : open_name(r, what);
 	if (to && (fd == -EACCES || fd == -EPERM))
 		return open_proven(r, to, what);
 	if (fd == -ENOENT || fd == -ENOTDIR)
@@ -226,13 +217,13 @@ int names_open(struct restore *r, const struct audience *to, const struct name_w
 
 int names_open_dir(struct restore *r, const struct audience *to, const char *path)
 {
+	const struct name_wanted what = { path, O_PATH | O_DIRECTORY, NULL };
 	char why[TRUST_WHY_MAX] = "", itself[PATH_MAX + 2];
 	int fd;
 
 	if (!to)
 		opener_leave(r);
-	fd = to ? open_as_all(r, to, path, O_PATH | O_DIRECTORY, W_OK | X_OK) :
-		  names_open_raw(r, path, O_PATH | O_DIRECTORY);
+	fd = to ? open_as_all(r, to, &what, W_OK | X_OK) : open_name(r, &what);
 	if (!to || (fd != -EACCES && fd != -EPERM))
 		return fd;
 	opener_leave(r);

@@ -13,6 +13,7 @@
 #include <sys/types.h>
 #include "regfile.pb-c.h"
 #include "run/opener.h"
+#include "run/path.h"
 
 /* What images tell of a file besides its name. */
 struct name_was {
@@ -21,6 +22,7 @@ struct name_was {
 	uint64_t birth; /* ns since 1970 */
 	uid_t uid;
 	gid_t gid;
+	int mnt_id; /* where it lay: run/path.h */
 };
 
 /* What is to be opened. */

@@ -15,6 +15,7 @@
 #include "run/helper_process.h"
 #include "run/kind.h"
 #include "run/options.h"
+#include "run/path.h"
 #include "run/rights.h"
 #include "run/shared.h"
 #include "run/stats.h"
@@ -164,7 +165,7 @@ struct restore {
 	struct hash segment_fds; /* segment_key() -> descriptor of a shared anonymous or SysV segment */
 	int service_base; /* descriptors of our own lie at or above; all below belong to the task */
 	int commit_fd; /* read end: end of file says that the tree is complete, or that the tool has died */
-	int root_fd; /* --root: where paths begin; AT_FDCWD without */
+	struct path_roots roots; /* where paths of the tree begin: --root */
 };
 
 /* SysV segments have numbers of their own. */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include "base/cleanup.h"
 #include "run/opener.h"
+#include "run/path.h"
 #include "run/restore.h"
 #include "util/fds.h"
 #include "util/proc_root.h"
@@ -98,10 +99,11 @@ static int judge(void *arg, const struct walk_step *step)
 int trusted_path_open(struct restore *r, const struct audience *to, const char *path, bool follow,
 		      char why[static TRUST_WHY_MAX])
 {
+	const struct path_from from = path_from(&r->roots, PATH_ROOT_MOUNT, path);
 	struct trust trust = { .to = to, .why = why };
 	_cleanup_walk_ struct walk walk = {
-		.root = r->root_fd, .follow_last = follow, .judge = judge, .arg = &trust, .dir = -1
+		.root = from.dir, .follow_last = follow, .judge = judge, .arg = &trust, .dir = -1
 	};
 
-	return walk_path(&walk, r->root_fd, path);
+	return walk_path(&walk, from.dir, from.path);
 }

@@ -106,7 +106,7 @@ static const struct mount_info *fanotify_mount(struct dump *dump, const struct f
 				  mount->mnt_id == (int)item->fanotify.mnt_id :
 				  kdev_make(mount->dev_major, mount->dev_minor) == item->fanotify.sdev;
 
-		if (is && watched_mount_is(mount->mountpoint, mount->mnt_id))
+		if (is && watched_mount_is(dump, mount->mountpoint, mount->mnt_id))
 			return mount;
 	}
 	return NULL;

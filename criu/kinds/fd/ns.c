@@ -16,6 +16,7 @@
 #include "kinds/kinds.h"
 #include "ns.pb-c.h"
 #include "run/dump.h"
+#include "run/path.h"
 #include "run/restore.h"
 #include "util/fds.h"
 #include "util/log.h"
@@ -49,8 +50,9 @@ static const char *ns_path(struct dump *dump, const struct fd_probe *probe)
 		const struct mount_info *mount = &dump->mounts.v[i];
 		struct stat st;
 
-		if (str_eq(mount->fstype, "nsfs") && !stat(mount->mountpoint, &st) && st.st_ino == probe->st.st_ino &&
-		    st.st_dev == probe->st.st_dev)
+		if (str_eq(mount->fstype, "nsfs") &&
+		    !path_stat(&dump->roots, mount->mnt_id, mount->mountpoint, true, &st) &&
+		    st.st_ino == probe->st.st_ino && st.st_dev == probe->st.st_dev)
 			return mount->mountpoint;
 	}
 	return NULL;

@@ -19,12 +19,13 @@
 #include "kinds/fd/reopen.h"
 #include "kinds/kinds.h"
 #include "run/dump.h"
+#include "run/path.h"
 #include "run/restore.h"
 #include "tun.pb-c.h"
 #include "util/fds.h"
 #include "util/log.h"
 
-#define TUN_PATH "/dev/net/tun"
+#define TUN_PATH "/dev/net/tun" /* style: the name by convention, in the tree */
 #ifndef TUNGETDEVNETNS
 #define TUNGETDEVNETNS _IO('T', 227)
 #endif
@@ -202,7 +203,7 @@ static int tun_open(struct restore *r, struct file *file, const void *state)
 {
 	const TunfileEntry *tunf = file->entry->tunf;
 	unsigned flags = tunf->has_flags ? tunf->flags : O_RDWR;
-	_cleanup_close_ int fd = open_at(AT_FDCWD, TUN_PATH, (int)(flags & ~(unsigned)FLAGS_OF_CREATION), 0);
+	_cleanup_close_ int fd = path_open(&r->roots, PATH_ROOT_MOUNT, TUN_PATH, flags & ~(unsigned)FLAGS_OF_CREATION);
 	int err;
 
 	if (fd < 0)

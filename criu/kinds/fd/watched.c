@@ -15,6 +15,7 @@
 #include "kinds/fd/reopen.h"
 #include "kinds/fd/watched.h"
 #include "run/names.h"
+#include "run/path.h"
 #include "util/fds.h"
 #include "util/log.h"
 #include "util/proc_root.h"
@@ -30,17 +31,19 @@ struct handle {
 };
 
 /* An O_PATH descriptor of the inode with that handle, on the file system that @mount is on. No event is raised. */
-static int handle_open(const char *mount, const struct handle *handle)
+static int handle_open(const struct path_roots *roots, const struct mount_info *mount, const struct handle *handle)
 {
-	_cleanup_close_ int cwd = open(".", O_PATH | O_CLOEXEC), at = open(mount, O_PATH | O_CLOEXEC);
+	_cleanup_close_ int cwd = open_at(proc_root(), "self/cwd", O_PATH, 0),
+			    at = path_open(roots, mount->mnt_id, mount->mountpoint, O_PATH);
 	int fd;
 
 	if (at < 0)
-		return -errno;
+		return at;
 	/* It takes no O_PATH descriptor, and opening the mount point really would be an event on it. The cwd will do. */
 	if (fchdir(at) < 0)
 		return -errno;
-	fd = (int)open_by_handle_at(AT_FDCWD, (struct file_handle *)handle, O_PATH | O_CLOEXEC);
+	fd = (int)open_by_handle_at(AT_FDCWD, /* style: see above */
+				    (struct file_handle *)handle, O_PATH | O_CLOEXEC);
 	if (fd < 0)
 		fd = -errno;
 	if (cwd >= 0 && fchdir(cwd) < 0 && fd >= 0) {
@@ -51,13 +54,14 @@ static int handle_open(const char *mount, const struct handle *handle)
 }
 
 /* The same on any mount of the device. */
-static int handle_open_on(const struct mountinfo *mounts, uint32_t dev, const struct handle *handle)
+static int handle_open_on(const struct path_roots *roots, const struct mountinfo *mounts, uint32_t dev,
+			  const struct handle *handle)
 {
 	int fd = -ENODEV;
 
 	for (size_t i = 0; i < mounts->n && fd < 0; i++)
 		if (kdev_make(mounts->v[i].dev_major, mounts->v[i].dev_minor) == dev)
-			fd = handle_open(mounts->v[i].mountpoint, handle);
+			fd = handle_open(roots, &mounts->v[i], handle);
 	return fd;
 }
 
@@ -69,13 +73,13 @@ static bool inode_is(int fd, uint64_t ino, uint32_t dev, struct stat *ret_st)
 }
 
 /* An O_PATH descriptor of @path if that is the inode. */
-static int path_open_if(const char *path, uint64_t ino, uint32_t dev)
+static int path_open_if(const struct path_roots *roots, const char *path, uint64_t ino, uint32_t dev)
 {
-	_cleanup_close_ int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	_cleanup_close_ int fd = path_open(roots, PATH_ROOT_MOUNT, path, O_PATH | O_NOFOLLOW);
 	struct stat st;
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	return inode_is(fd, ino, dev, &st) ? steal_fd(&fd) : -ENOENT;
 }
 
@@ -97,9 +101,9 @@ void watched_events(struct dump *dump, const struct fd_probe *probe, const char 
 			kind, waiting);
 }
 
-bool watched_mount_is(const char *path, int mnt_id)
+bool watched_mount_is(const struct dump *dump, const char *path, int mnt_id)
 {
-	_cleanup_close_ int fd = open(path, O_PATH | O_CLOEXEC);
+	_cleanup_close_ int fd = path_open(&dump->roots, mnt_id, path, O_PATH);
 	struct statx sx;
 
 	return fd >= 0 && !statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &sx) && (int)sx.stx_mnt_id == mnt_id;
@@ -108,7 +112,7 @@ bool watched_mount_is(const char *path, int mnt_id)
 /* Below @dir, at most @depth levels down, on the same file system: options.irmap_scan_paths. */
 static bool scan(struct dump *dump, const char *dir, const struct watched *w, int depth, char **ret_path)
 {
-	int fd = path_open_if(dir, w->ino, w->sdev);
+	int fd = path_open_if(&dump->roots, dir, w->ino, w->sdev);
 	_cleanup_closedir_ DIR *d = NULL;
 
 	if (fd >= 0) {
@@ -116,7 +120,7 @@ static bool scan(struct dump *dump, const char *dir, const struct watched *w, in
 		*ret_path = dump_strdup(dump, dir);
 		return true;
 	}
-	d = depth ? opendir(dir) : NULL;
+	d = depth ? path_opendir(&dump->roots, PATH_ROOT_MOUNT, dir) : NULL;
 	for (struct dirent *e = d ? readdir(d) : NULL; e; e = readdir(d)) {
 		char path[PATH_MAX];
 
@@ -144,7 +148,7 @@ static void guess_path(struct dump *dump, const struct watched *w, char **ret_pa
 	dump_for_each_task(task, dump) {
 		if (proc_link(&task->proc, "cwd", path, sizeof(path)) < 0)
 			continue;
-		fd = path_open_if(path, w->ino, w->sdev);
+		fd = path_open_if(&dump->roots, path, w->ino, w->sdev);
 		if (fd >= 0) {
 			close(fd);
 			*ret_path = dump_strdup(dump, path);
@@ -184,7 +188,7 @@ static int locate(struct dump *dump, const struct watched *w, char **ret_path, b
 		handle.bytes = w->handle->bytes;
 		handle.type = w->handle->type;
 		memcpy(handle.data, w->handle->f_handle, sizeof(handle.data));
-		fd = handle_open_on(&dump->mounts, w->sdev, &handle);
+		fd = handle_open_on(&dump->roots, &dump->mounts, w->sdev, &handle);
 	}
 	if (fd < 0) {
 		guess_path(dump, w, ret_path);
@@ -193,7 +197,7 @@ static int locate(struct dump *dump, const struct watched *w, char **ret_path, b
 	*ret_linked = !fstat(fd, &st) && st.st_nlink > 0;
 	if (proc_fd_read_link(fd, path, sizeof(path)) < 0)
 		return 0;
-	same = path_open_if(path, w->ino, w->sdev);
+	same = path_open_if(&dump->roots, path, w->ino, w->sdev);
 	if (same >= 0) {
 		close(same);
 		*ret_path = dump_strdup(dump, path);
@@ -267,7 +271,7 @@ static int find_handle(const FhEntry *fh, uint32_t sdev)
 	err = proc_open_self(&self);
 	if (err >= 0)
 		err = mountinfo_read(&self, &mounts);
-	return err < 0 ? err : handle_open_on(&mounts, sdev, &handle);
+	return err < 0 ? err : handle_open_on(&PATH_OWN, &mounts, sdev, &handle);
 }
 
 /* A handle has a generation: another file with the same number has another one. */
@@ -284,15 +288,16 @@ static bool has_handle(int fd, const FhEntry *fh)
 	       !memcmp(handle.head.f_handle, fh->handle, fh->bytes);
 }
 
-static int open_known(const FhEntry *fh, uint64_t ino, uint32_t sdev, bool certain)
+static int open_known(const struct restore *r, const struct watched_inode *inode)
 {
-	int fd = fh->path ? path_open_if(fh->path, ino, sdev) : -ENOENT;
+	const FhEntry *fh = inode->fh;
+	int fd = fh->path ? path_open_if(&r->roots, fh->path, inode->ino, inode->sdev) : -ENOENT;
 
-	if (fd >= 0 && (!certain || has_handle(fd, fh)))
+	if (fd >= 0 && (!inode->to || has_handle(fd, fh)))
 		return fd;
 	if (fd >= 0)
 		close(fd);
-	return find_handle(fh, sdev);
+	return find_handle(fh, inode->sdev);
 }
 
 int watched_find(struct restore *r, const struct watched_inode *inode, bool *ret_borrowed)
@@ -304,14 +309,14 @@ int watched_find(struct restore *r, const struct watched_inode *inode, bool *ret
 	*ret_borrowed = false;
 	if (inode->has_file_id)
 		return restore_borrow_fd(r, restore_file(r, inode->file_id, "a watch"), ret_borrowed);
-	fd = open_known(fh, inode->ino, inode->sdev, to);
+	fd = open_known(r, inode);
 	if (fd < 0 && fh->path && to) {
 		fd = names_open(r, to, &(struct name_wanted){ fh->path, O_PATH | O_NOFOLLOW, NULL }, R_OK);
 		opener_leave(r);
 		return fd;
 	}
 	if (fd < 0 && fh->path)
-		fd = open_at(AT_FDCWD, fh->path, O_PATH | O_NOFOLLOW, 0);
+		fd = path_open(&r->roots, PATH_ROOT_MOUNT, fh->path, O_PATH | O_NOFOLLOW);
 	if (fd < 0)
 		return fail(fd, "find %s, which was watched (inode %lu of device %u:%u)",
 			    fh->path ? fh->path : "the inode", inode->ino, kdev_major(inode->sdev),

@@ -22,7 +22,7 @@ void watched_events(struct dump *dump, const struct fd_probe *probe, const char 
 int watched_save(struct dump *dump, const struct watched *watched, FhEntry **ret_fh, const struct fd_probe **ret_holder,
 		 bool *ret_lost);
 /* Is the path of a mount the way to that very mount, and not covered by another one? */
-bool watched_mount_is(const char *path, int mnt_id);
+bool watched_mount_is(const struct dump *dump, const char *path, int mnt_id);
 
 int watched_check(const struct file *file, const FhEntry *fh);
 /* An inode that an image says was watched. */

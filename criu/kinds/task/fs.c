@@ -11,6 +11,7 @@
 #include "core_image.h"
 #include "kinds/kinds.h"
 #include "run/dump.h"
+#include "run/path.h"
 #include "run/restore.h"
 #include "util/fds.h"
 #include "util/log.h"
@@ -88,7 +89,8 @@ static bool is_our_root(int fd)
 {
 	struct stat want, now;
 
-	return !fstat(fd, &want) && !stat("/", &now) && want.st_dev == now.st_dev && want.st_ino == now.st_ino;
+	return !fstat(fd, &want) && !path_stat(&PATH_OWN, PATH_ROOT_MOUNT, "/", true, &now) &&
+	       want.st_dev == now.st_dev && want.st_ino == now.st_ino;
 }
 
 static const char *place_path(struct restore *r, uint32_t id)
@@ -98,14 +100,18 @@ static const char *place_path(struct restore *r, uint32_t id)
 	return file && file->entry->reg ? file->entry->reg->name : NULL;
 }
 
-/* Does the task see its directory by the name it knew? A mount over it or a move would show here. */
-static void compare_cwd(struct restore *r, uint32_t id)
+/*
+ * Does the task see its directory by the name it knew? A mount over it or a move would show here. Below a root of its own
+ * /proc tells another name than at the dump.
+ */
+static void compare_cwd(struct restore *r, const FsEntry *fs)
 {
-	const char *want = place_path(r, id);
+	const char *want = place_path(r, fs->cwd_id), *root = place_path(r, fs->root_id);
 	char now[PATH_MAX + sizeof(DELETED)];
 	ssize_t len = read_link(proc_root(), "self/cwd", now, sizeof(now));
 
-	if (!want || len < 0 || str_has_suffix(now, DELETED) || str_has_suffix(want, DELETED))
+	if (!want || !root || strcmp(root, "/") || len < 0 || str_has_suffix(now, DELETED) ||
+	    str_has_suffix(want, DELETED))
 		return;
 	if (strcmp(want, now))
 		log_warn("the working directory was %s and is %s now", want, now);
@@ -143,7 +149,7 @@ static int fs_apply(struct restore *r, struct restore_task *task)
 		return err;
 	if (fchdir(cwd))
 		return fail(-errno, "change the directory to %s", place_path(r, fs->cwd_id));
-	compare_cwd(r, fs->cwd_id);
+	compare_cwd(r, fs);
 	if (fs->has_umask)
 		umask(fs->umask);
 	return 0;

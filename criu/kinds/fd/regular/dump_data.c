@@ -2,16 +2,17 @@
 /* What the dump half of this kind shares: its data of the run, and how a name is compared with a file. */
 #include <fcntl.h>
 #include "kinds/fd/regular/internal.h"
+#include "run/path.h"
 
 struct regular_dump *regular_dump_data(struct dump *dump)
 {
 	return kind_data_of(&dump->arena, dump_kind_data(dump, &regular_kind), sizeof(struct regular_dump));
 }
 
-bool name_leads_to(const char *path, const struct stat *st)
+bool name_leads_to(const struct dump *dump, const struct subject *s, const char *path)
 {
 	struct stat now;
 
-	return !fstatat(AT_FDCWD, path, &now, AT_SYMLINK_NOFOLLOW) && now.st_dev == st->st_dev &&
-	       now.st_ino == st->st_ino;
+	return !path_stat(&dump->roots, s->mnt_id, path, false, &now) && now.st_dev == s->st.st_dev &&
+	       now.st_ino == s->st.st_ino;
 }

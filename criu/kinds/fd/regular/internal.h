@@ -26,6 +26,7 @@ struct subject {
 	int fd; /* number in the task, -1: cwd, a mapping, ... */
 	int local; /* our copy, O_PATH perhaps */
 	const char *link; /* what /proc says */
+	int mnt_id; /* -1: unknown */
 	struct stat st;
 	uint64_t birth; /* 0: unknown */
 	uint64_t pos;
@@ -59,6 +60,7 @@ struct proc_path {
 	pid_t pid, tid; /* tid 0: not by a thread */
 	const char *rest;
 };
+#define PROC_PATH "/proc/" /* style: how the kernel and images begin such a name */
 bool proc_path_parse(const char *path, struct proc_path *ret);
 /* Is it a file of a task that is gone? Of one that @path, its name without " (deleted)", does not lead to. */
 bool proc_file_is_gone(const struct subject *s, const char *path, struct proc_path *ret);
@@ -89,7 +91,7 @@ int ghost_keep(struct dump *dump, const struct subject *s, const char *path, con
 void ghost_head_of(const struct dump *dump, const struct stat *st, GhostFileEntry *head, Timeval times[2]);
 
 /* Does @path itself, not what a link at its end leads to, lead to that inode? */
-bool name_leads_to(const char *path, const struct stat *st);
+bool name_leads_to(const struct dump *dump, const struct subject *s, const char *path);
 /* --tmpfs-files: a copy of a file that its name leads to, if it lies in a tmpfs. */
 int tmpfs_file_save(struct dump *dump, const struct subject *s, RegFileEntry *reg);
 /* With --tmpfs-files: another name of a file of a tmpfs that was unlinked as @path, in the same directory; or NULL. */

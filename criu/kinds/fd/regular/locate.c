@@ -13,6 +13,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 #include "kinds/fd/regular/internal.h"
+#include "run/path.h"
 #include "util/fds.h"
 #include "util/proc_root.h"
 #include "util/str.h"
@@ -26,6 +27,7 @@ struct gone {
 	enum { AS_GHOST, AS_LINK, NOT_AT_ALL } how;
 	uint32_t remap_id; /* ghost id, or id of the entry that names the link */
 	const char *link_path; /* AS_LINK: ours to take away when the dump fails */
+	int mnt_id;
 };
 
 /* NFS keeps an unlinked open file under such a name until it is closed: for us it is gone. */
@@ -55,17 +57,14 @@ static int write_remap(struct dump *dump, uint32_t id, uint32_t remap_id, RemapT
 }
 
 /* What the kernel told us the file's path to be: it has no links, and none that has been put there is gone through. */
-static int open_dir(const char *path)
+static int open_dir(const struct dump *dump, int mnt_id, const char *path)
 {
-	struct open_how how = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS };
-	int fd = syscall(SYS_openat2, AT_FDCWD, *path ? path : "/", &how, sizeof(how));
-
-	return fd < 0 ? -errno : fd;
+	return path_open_resolving(&dump->roots, mnt_id, *path ? path : "/", O_PATH | O_DIRECTORY, RESOLVE_NO_SYMLINKS);
 }
 
 static int link_in_dir(struct dump *dump, const struct subject *s, const char *dir, uint32_t id, const char **ret_path)
 {
-	_cleanup_close_ int fd = open_dir(dir);
+	_cleanup_close_ int fd = open_dir(dump, s->mnt_id, dir);
 
 	if (fd < 0)
 		return fd;
@@ -157,23 +156,27 @@ static bool is_device(const struct subject *s)
 	return (S_ISCHR(s->st.st_mode) || S_ISBLK(s->st.st_mode)) && !(s->flags & O_PATH);
 }
 
+#define SYS_DEV "/sys/dev" /* style: the machine's */
+
 /* --evasive-devices: under the name that the kernel has for it the same device will do. */
 static bool find_device(struct dump *dump, const struct subject *s, const char **ret_name)
 {
+	/* What the kernel has, wherever the tree is. */
+	_cleanup_close_ int sys = path_open(&PATH_OWN, PATH_ROOT_MOUNT, SYS_DEV, O_PATH | O_DIRECTORY);
 	_cleanup_buf_ struct buf text = { 0 };
 	const char *name;
 	char path[64];
 	struct stat st;
 
-	snprintf(path, sizeof(path), "/sys/dev/%s/%u:%u/uevent", S_ISCHR(s->st.st_mode) ? "char" : "block",
-		 major(s->st.st_rdev), minor(s->st.st_rdev));
-	name = read_file(AT_FDCWD, path, &text) < 0 || !text.len ? NULL : strstr(text.data, "DEVNAME=");
+	snprintf(path, sizeof(path), "%s/%u:%u/uevent", S_ISCHR(s->st.st_mode) ? "char" : "block", major(s->st.st_rdev),
+		 minor(s->st.st_rdev));
+	name = read_file(sys, path, &text) < 0 || !text.len ? NULL : strstr(text.data, "DEVNAME=");
 	if (!name)
 		return false;
 	name += strlen("DEVNAME=");
-	name = dump_printf(dump, "/dev/%.*s", (int)strcspn(name, "\n"), name);
-	if (!name || stat(name, &st) < 0 || (st.st_mode & S_IFMT) != (s->st.st_mode & S_IFMT) ||
-	    st.st_rdev != s->st.st_rdev)
+	name = dump_printf(dump, "/dev/%.*s", (int)strcspn(name, "\n"), name); /* style: a name in the tree */
+	if (!name || path_stat(&dump->roots, PATH_ROOT_MOUNT, name, true, &st) < 0 ||
+	    (st.st_mode & S_IFMT) != (s->st.st_mode & S_IFMT) || st.st_rdev != s->st.st_rdev)
 		return false;
 	log_info("%s is saved as %s, the same device", s->link, name);
 	*ret_name = name;
@@ -201,6 +204,7 @@ static int keep_gone(struct dump *dump, const struct subject *s, const char *pat
 		if (!gone)
 			return fail(-ENOMEM, "unlinked file");
 		gone->how = NOT_AT_ALL;
+		gone->mnt_id = s->mnt_id;
 		if ((!deleted && s->st.st_nlink) || (!fstatfs(s->local, &fs) && fs.f_type == PROC_SUPER_MAGIC))
 			err = keep_hidden(dump, s, path);
 		else if (s->st.st_nlink == 0 || S_ISDIR(s->st.st_mode) || is_silly_renamed(s, path))
@@ -237,7 +241,7 @@ int regular_name(struct dump *dump, const struct subject *s, uint32_t id, const 
 	if (!regular_dump_data(dump) || !name)
 		return fail(-ENOMEM, "name of a file");
 	*ret_name = name;
-	if (name_leads_to(name, &s->st) && !is_silly_renamed(s, name)) {
+	if (name_leads_to(dump, s, name) && !is_silly_renamed(s, name)) {
 		proc_file_look(dump, s, name);
 		return 0;
 	}
@@ -245,7 +249,7 @@ int regular_name(struct dump *dump, const struct subject *s, uint32_t id, const 
 		name[len - strlen(DELETED)] = 0;
 		deleted = true;
 		/* Linked again under its old name. */
-		if (name_leads_to(name, &s->st))
+		if (name_leads_to(dump, s, name))
 			return 0;
 	}
 	if (proc_file_is_gone(s, name, &p))
@@ -264,7 +268,7 @@ int regular_name(struct dump *dump, const struct subject *s, uint32_t id, const 
 	return keep_gone(dump, s, name, deleted || is_silly_renamed(s, name), id);
 }
 
-static int remove_link_name(const struct gone *gone)
+static int remove_link_name(const struct dump *dump, const struct gone *gone)
 {
 	char dir[PATH_MAX], *name;
 	_cleanup_close_ int fd = -1;
@@ -275,7 +279,7 @@ static int remove_link_name(const struct gone *gone)
 		return err;
 	name = strrchr(dir, '/');
 	*name++ = 0;
-	fd = open_dir(dir);
+	fd = open_dir(dump, gone->mnt_id, dir);
 	if (fd < 0)
 		return fd;
 	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_dev != gone->record.a ||
@@ -290,7 +294,7 @@ void regular_save_undo(struct dump *dump)
 
 	for (struct record *r = data ? data->gone.first : NULL; r; r = r->next) {
 		const struct gone *gone = (struct gone *)r;
-		int err = gone->link_path ? remove_link_name(gone) : 0;
+		int err = gone->link_path ? remove_link_name(dump, gone) : 0;
 
 		if (err && err != -ENOENT)
 			log_warn("temporary name %s is left behind: %s", gone->link_path, strerror(-err));

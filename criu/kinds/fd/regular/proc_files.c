@@ -38,9 +38,9 @@ bool proc_path_parse(const char *path, struct proc_path *ret)
 {
 	const char *task;
 
-	if (!str_has_prefix(path, "/proc/"))
+	if (!str_has_prefix(path, PROC_PATH))
 		return false;
-	path += strlen("/proc/");
+	path += strlen(PROC_PATH);
 	if (!parse_number(&path, &ret->pid))
 		return false;
 	ret->tid = 0;

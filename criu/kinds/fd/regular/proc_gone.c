@@ -141,8 +141,8 @@ static int path_of(const struct remap *remap, pid_t pid, char *path, size_t size
 	if (!proc_path_parse(remap->reg->name, &p))
 		return -EBADMSG;
 	if (!p.tid)
-		return str_format(path, size, "/proc/%d%s", pid, p.rest);
-	return str_format(path, size, "/proc/%d/task/%d%s", pid, p.tid == p.pid ? pid : p.tid, p.rest);
+		return str_format(path, size, PROC_PATH "%d%s", pid, p.rest);
+	return str_format(path, size, PROC_PATH "%d/task/%d%s", pid, p.tid == p.pid ? pid : p.tid, p.rest);
 }
 
 static int open_one(struct restore *r, struct remap *remap, pid_t pid)

@@ -10,6 +10,7 @@
 #include "kinds/fd/regular/internal.h"
 #include "kinds/kinds.h"
 #include "run/external.h"
+#include "run/path.h"
 #include "util/fds.h"
 #include "util/str.h"
 
@@ -71,7 +72,8 @@ static int fill_entry(struct dump *dump, const struct subject *s, uint32_t id, F
 	if (err)
 		return err;
 	/* --evasive-devices: another node of the same device has rights of its own. */
-	if (dump->opts->evasive_devices && s->st.st_rdev && !stat(name, &node) && node.st_rdev == s->st.st_rdev)
+	if (dump->opts->evasive_devices && s->st.st_rdev &&
+	    !path_stat(&dump->roots, PATH_ROOT_MOUNT, name, true, &node) && node.st_rdev == s->st.st_rdev)
 		reg->mode = node.st_mode;
 	else
 		regular_note_identity(dump, s, reg);
@@ -86,6 +88,7 @@ static struct subject subject_of(const struct fd_probe *probe)
 				 .fd = probe->fd,
 				 .local = probe->local,
 				 .link = probe->link,
+				 .mnt_id = probe->mnt_id,
 				 .st = probe->st,
 				 .birth = probe->birth,
 				 .pos = probe->pos,
@@ -186,6 +189,7 @@ static int regular_path_id(struct dump *dump, struct dump_task *task, int local,
 	if (statx(local, "", AT_EMPTY_PATH, STATX_MNT_ID | STATX_BTIME, &sx) < 0)
 		memset(&sx, 0, sizeof(sx));
 	s.birth = statx_birth(&sx);
+	s.mnt_id = sx.stx_mnt_id ? (int)sx.stx_mnt_id : PATH_ROOT_MOUNT;
 	key = hash_mix(hash_mix(hash_mix(s.st.st_dev) ^ s.st.st_ino) ^ sx.stx_mnt_id) ^ flags;
 	known = record_find(&data->paths, key, hash_str(link));
 	if (known && !strcmp(known->link, link)) {

@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include "kinds/fd/regular/internal.h"
 #include "kinds/kinds.h"
+#include "run/path.h"
 #include "util/fds.h"
 #include "util/str.h"
 
@@ -28,12 +29,13 @@ struct kept_inode {
 };
 
 /* Whoever lives in a root of that sort has nothing to be restored in after a reboot anyway. */
-static bool is_tmpfs(const struct subject *s)
+static bool is_tmpfs(const struct dump *dump, const struct subject *s)
 {
 	struct statfs fs;
 	struct stat root;
 
-	return !fstatfs(s->local, &fs) && fs.f_type == TMPFS_MAGIC && !stat("/", &root) && root.st_dev != s->st.st_dev;
+	return !fstatfs(s->local, &fs) && fs.f_type == TMPFS_MAGIC &&
+	       !path_stat(&dump->roots, PATH_ROOT_MOUNT, "/", true, &root) && root.st_dev != s->st.st_dev;
 }
 
 static int look_at_dev(struct dump *dump, const struct subject *s, bool *ret)
@@ -45,7 +47,7 @@ static int look_at_dev(struct dump *dump, const struct subject *s, bool *ret)
 		dev = record_new(&dump->arena, &data->devs, 0, s->st.st_dev, sizeof(*dev));
 		if (!dev)
 			return fail(-ENOMEM, "file systems");
-		dev->is_tmpfs = is_tmpfs(s);
+		dev->is_tmpfs = is_tmpfs(dump, s);
 	}
 	*ret = dev->is_tmpfs;
 	return 0;
@@ -67,11 +69,11 @@ int tmpfs_other_name(struct dump *dump, const struct subject *s, const char *pat
 		return 0;
 	err = look_at_dev(dump, s, &in_tmpfs);
 	char *dir = err || !in_tmpfs ? NULL : dump_printf(dump, "%.*s", (int)(slash - path), path);
-	DIR *names = dir ? opendir(dir) : NULL;
+	DIR *names = dir ? path_opendir(&dump->roots, s->mnt_id, dir) : NULL;
 	while (names && !*ret && (entry = readdir(names))) {
 		const char *name = entry->d_ino == s->st.st_ino ? dump_printf(dump, "%s/%s", dir, entry->d_name) : NULL;
 
-		if (name && name_leads_to(name, &s->st))
+		if (name && name_leads_to(dump, s, name))
 			*ret = name;
 	}
 	if (names)
@@ -110,7 +112,8 @@ static int save_dirs(struct dump *dump, const struct subject *s, RegFileEntry *r
 	/* From below; the one above them all is that of the mount itself. */
 	while (!err && (slash = strrchr(path, '/')) && slash != path) {
 		*slash = 0;
-		if (lstat(path, &st) < 0 || st.st_dev != s->st.st_dev || !S_ISDIR(st.st_mode))
+		if (path_stat(&dump->roots, s->mnt_id, path, false, &st) < 0 || st.st_dev != s->st.st_dev ||
+		    !S_ISDIR(st.st_mode))
 			break;
 		err = dir_head(dump, &st, &heads[n++]);
 	}
@@ -140,7 +143,7 @@ static bool can_be_kept(mode_t mode)
 }
 
 /* Is @name the root of its mount, which whoever mounts it makes? */
-static bool is_mount_root(const struct subject *s, const char *name)
+static bool is_mount_root(const struct dump *dump, const struct subject *s, const char *name)
 {
 	char path[PATH_MAX], *slash;
 	struct stat st;
@@ -148,7 +151,7 @@ static bool is_mount_root(const struct subject *s, const char *name)
 	if (!S_ISDIR(s->st.st_mode) || str_format(path, sizeof(path), "%s", name) || !(slash = strrchr(path, '/')))
 		return false;
 	slash[slash == path] = 0;
-	return !lstat(path, &st) && st.st_dev != s->st.st_dev;
+	return !path_stat(&dump->roots, PATH_ROOT_MOUNT, path, false, &st) && st.st_dev != s->st.st_dev;
 }
 
 int tmpfs_file_save(struct dump *dump, const struct subject *s, RegFileEntry *reg)
@@ -157,7 +160,7 @@ int tmpfs_file_save(struct dump *dump, const struct subject *s, RegFileEntry *re
 	bool in_tmpfs = false;
 	int err = can_be_kept(s->st.st_mode) ? look_at_dev(dump, s, &in_tmpfs) : 0;
 
-	if (err || !in_tmpfs || !name_leads_to(reg->name, &s->st) || is_mount_root(s, reg->name))
+	if (err || !in_tmpfs || !name_leads_to(dump, s, reg->name) || is_mount_root(dump, s, reg->name))
 		return err;
 	struct kept_inode *kept = record_find(&data->kept, s->st.st_dev, s->st.st_ino);
 	if (!kept) {

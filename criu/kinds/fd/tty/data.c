@@ -25,6 +25,7 @@
 #include "kinds/fd/tty/internal.h"
 #include "run/guard.h"
 #include "run/helper_process.h"
+#include "run/path.h"
 #include "util/fds.h"
 #include "util/log.h"
 
@@ -41,7 +42,7 @@ static bool tty_is_readable(int fd)
 /* Sysctl dev.tty.legacy_tiocsti and CAP_SYS_ADMIN decide: tried on a terminal of our own. */
 static bool tty_may_inject(void)
 {
-	int fd = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
+	int fd = path_open(&PATH_OWN, PATH_ROOT_MOUNT, TTY_PATH_PTMX, O_RDWR | O_NOCTTY);
 	bool may = fd >= 0 && ioctl(fd, TIOCSTI, "x") == 0;
 
 	if (fd >= 0)

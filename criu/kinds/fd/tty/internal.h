@@ -48,6 +48,8 @@ int tty_device_behind(int fd, dev_t *ret_dev);
 #define TTY_KEY_MAX 40
 void tty_external_key(dev_t rdev, dev_t dev, char ret_key[static TTY_KEY_MAX]);
 
+#define TTY_PATH_PTMX "/dev/ptmx" /* style: the name by convention */
+#define TTY_PATH_OWN "/dev/tty" /* style: the kernel goes by the device, tty(4) */
 #define TTY_LARGEFILE 0100000 /* open(2) sets it by itself, and libc hides it */
 #define TTY_OPEN_FLAGS (O_ACCMODE | O_NONBLOCK | O_APPEND | O_NOATIME | TTY_LARGEFILE)
 int tty_keep(struct restore *r, int fd); /* a descriptor of ours, above what belongs to tasks: each of them has it */

@@ -16,6 +16,7 @@
 #include "kinds/fd/reopen.h"
 #include "kinds/fd/tty/internal.h"
 #include "kinds/kinds.h"
+#include "run/path.h"
 #include "run/restore.h"
 #include "tty.pb-c.h"
 #include "util/fds.h"
@@ -188,7 +189,7 @@ static int tty_make_pair(struct restore *r, struct tty_pair *pair)
 {
 	const TtyInfoEntry *info = pair->slave && pair->slave->termios ? pair->slave : pair->master;
 	bool alive = pair->master != NULL;
-	int unlock = 0, fd = tty_open_master(r, pair->ptmx ? pair->ptmx : "/dev/ptmx", pair->index, alive), err = 0;
+	int unlock = 0, fd = tty_open_master(r, pair->ptmx ? pair->ptmx : TTY_PATH_PTMX, pair->index, alive), err = 0;
 
 	if (fd < 0)
 		return fd;
@@ -225,9 +226,9 @@ static int tty_find_terminal(struct restore *r, struct tty_restore *all)
 		if (isatty(i))
 			fd = dup_fd_above(i, r->service_base);
 	if (fd < 0) {
-		fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
-		fd = fd < 0 ? fail(-errno, "--shell-job: the images have a terminal, but this is started without one: "
-					   "restore in a terminal") :
+		fd = path_open(&PATH_OWN, PATH_ROOT_MOUNT, TTY_PATH_OWN, O_RDWR | O_NOCTTY);
+		fd = fd < 0 ? fail(fd, "--shell-job: the images have a terminal, but this is started without one: "
+				       "restore in a terminal") :
 			      tty_keep(r, fd);
 	}
 	if (fd < 0)
@@ -289,19 +290,19 @@ static int tty_open_again(int terminal_fd, uint32_t flags)
 }
 
 /* /dev/tty as a process sees it that has @pair for its terminal: one that shares our descriptors becomes one. */
-static int tty_open_own_elsewhere(const struct tty_pair *pair, int flags)
+static int tty_open_own_elsewhere(const struct restore *r, const struct tty_pair *pair, int flags)
 {
 	_cleanup_close_ int fd = dup_fd_above(pair->slave_fd, 0); /* its number is taken */
 	int status = -1, own;
 	pid_t pid;
 
 	if (fd < 0)
-		return fail(fd, "/dev/tty");
+		return fail(fd, "take over a number for /dev/tty");
 	pid = (pid_t)syscall(SYS_clone, CLONE_FILES, NULL, NULL, NULL, NULL);
 	if (pid == 0) {
 		own = -1;
 		if (syscall(SYS_setsid) > 0 && !ioctl(fd, TIOCSCTTY, 0))
-			own = open("/dev/tty", flags);
+			own = path_open(&r->roots, PATH_ROOT_MOUNT, TTY_PATH_OWN, (unsigned)flags);
 		if (own >= 0 && dup3(own, fd, O_CLOEXEC) >= 0)
 			status = 0;
 		if (own >= 0)
@@ -319,21 +320,22 @@ static int tty_open_own_elsewhere(const struct tty_pair *pair, int flags)
 	return tty_open_peer(pair, flags);
 }
 
-static int tty_open_own(struct tty_restore *all, const struct tty_state *ts, uint32_t image_flags)
+static int tty_open_own(struct restore *r, const struct tty_state *ts, uint32_t image_flags)
 {
-	const struct tty_external *external = ts->pair ? NULL : tty_external_of_session(all, ts->info->sid);
+	const struct tty_external *external =
+		ts->pair ? NULL : tty_external_of_session(tty_restore_of(r), ts->info->sid);
 	int flags = (int)(image_flags & TTY_OPEN_FLAGS) | O_NOCTTY | O_CLOEXEC;
-	_cleanup_close_ int fd = open("/dev/tty", flags);
+	_cleanup_close_ int fd = path_open(&r->roots, PATH_ROOT_MOUNT, TTY_PATH_OWN, (unsigned)flags);
 	uint32_t index;
 
 	if (fd >= 0 &&
 	    (!ts->pair || tty_pair_is_outside(ts->pair) || (!tty_index_behind(fd, &index) && index == ts->pair->index)))
 		return steal_fd(&fd);
 	if (ts->pair && ts->pair->slave_fd >= 0)
-		return tty_open_own_elsewhere(ts->pair, flags);
+		return tty_open_own_elsewhere(r, ts->pair, flags);
 	if (external && external->fd >= 0)
 		return tty_open_again(external->fd, image_flags);
-	return fail(fd < 0 ? -errno : -ENXIO, "open /dev/tty");
+	return fail(fd < 0 ? fd : -ENXIO, "open /dev/tty");
 }
 
 static int tty_open_role(struct restore *r, const struct tty_state *ts, uint32_t flags)
@@ -353,7 +355,7 @@ static int tty_open_role(struct restore *r, const struct tty_state *ts, uint32_t
 		return ts->pair == all->own ? tty_open_again(all->terminal_fd, flags) :
 					      tty_open_peer(ts->pair, (int)(flags & TTY_OPEN_FLAGS));
 	default:
-		return tty_open_own(all, ts, flags);
+		return tty_open_own(r, ts, flags);
 	}
 }
 

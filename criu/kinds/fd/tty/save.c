@@ -18,6 +18,7 @@
 #include "kernel/device.h"
 #include "kinds/fd/tty/internal.h"
 #include "run/dump.h"
+#include "run/path.h"
 #include "tty.pb-c.h"
 #include "util/fds.h"
 #include "util/log.h"
@@ -204,7 +205,7 @@ static int tty_find_index(const struct fd_probe *probe, enum tty_role role, uint
 }
 
 /* Which file system of its own sort a pair is in: one that /dev/ptmx made is in pts beside it. */
-static dev_t tty_instance(const struct fd_probe *probe, enum tty_role role)
+static dev_t tty_instance(const struct dump *dump, const struct fd_probe *probe, enum tty_role role)
 {
 	const char *base = strrchr(probe->link, '/');
 	char pts[PATH_MAX];
@@ -214,7 +215,7 @@ static dev_t tty_instance(const struct fd_probe *probe, enum tty_role role)
 		return probe->st.st_dev;
 	if (role != TTY_MASTER || !base ||
 	    snprintf(pts, sizeof(pts), "%.*s/pts", (int)(base - probe->link), probe->link) >= (int)sizeof(pts) ||
-	    stat(pts, &st) < 0)
+	    path_stat(&dump->roots, PATH_ROOT_MOUNT, pts, true, &st) < 0)
 		return 0;
 	return st.st_dev;
 }
@@ -254,7 +255,7 @@ int tty_save(struct dump *dump, const struct fd_probe *probe, FileEntry *entry)
 	seen = tty_seen_of(dump, index);
 	if (!tty || !seen)
 		return fail(-ENOMEM, "terminal");
-	if (!tty_is_same_instance(dump, probe, seen, tty_instance(probe, role)))
+	if (!tty_is_same_instance(dump, probe, seen, tty_instance(dump, probe, role)))
 		return 0;
 	tty_file_entry__init(tty);
 	tty->id = entry->id;

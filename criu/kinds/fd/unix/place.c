@@ -17,6 +17,7 @@
 #include "kernel/device.h"
 #include "kinds/fd/unix/internal.h"
 #include "run/names.h"
+#include "run/path.h"
 #include "util/fds.h"
 #include "util/proc_root.h"
 #include "util/str.h"
@@ -29,6 +30,7 @@
 /* Our own root and directory, to come back to. */
 struct place {
 	int root, dir; /* -1: not left */
+	int hidden; /* the root of a file system that nobody else sees */
 };
 
 static socklen_t fill_address(const ProtobufCBinaryData *name, struct sockaddr_un *ret_addr)
@@ -48,55 +50,64 @@ static void leave(struct place *place)
 		log_warn("go back to our own directory: %m");
 	cleanup_close(&place->root);
 	cleanup_close(&place->dir);
+	cleanup_close(&place->hidden);
 }
 
 static int enter_root(int fd, struct place *place)
 {
-	place->root = open_at(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
+	place->root = path_open(&PATH_OWN, PATH_ROOT_MOUNT, "/", O_PATH | O_DIRECTORY);
 	if (place->root < 0)
 		return fail(place->root, "open /");
 	return fchdir(fd) < 0 || chroot(".") < 0 ? fail(-errno, "go to the root of a unix socket's name") : 0;
 }
 
+/* @name as it is told from the root on, which it is relative to as well. */
+static const char *below_root(const char *name)
+{
+	return name + strspn(name, "/");
+}
+
 static int enter_hidden(const char *name, struct place *place)
 {
-	_cleanup_close_ int fs = fsopen("tmpfs", FSOPEN_CLOEXEC), root = -1;
+	_cleanup_close_ int fs = fsopen("tmpfs", FSOPEN_CLOEXEC);
 	char dir[UNIX_NAME_MAX + 1];
 	char *slash;
 	int err;
 
 	if (fs < 0 || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
 		return fail(-errno, "make a tmpfs for names that are gone");
-	root = fsmount(fs, FSMOUNT_CLOEXEC, 0);
-	if (root < 0)
+	place->hidden = fsmount(fs, FSMOUNT_CLOEXEC, 0);
+	if (place->hidden < 0)
 		return fail(-errno, "mount a tmpfs for names that are gone");
-	err = enter_root(root, place);
+	err = enter_root(place->hidden, place);
 	if (err)
 		return err;
-	strcpy(dir, name);
+	strcpy(dir, below_root(name));
 	slash = strrchr(dir, '/');
-	if (!slash || slash == dir)
+	if (!slash)
 		return 0;
 	*slash = 0;
-	err = make_dirs(AT_FDCWD, dir, 0700);
+	err = make_dirs(place->hidden, dir, 0700);
 	return err ? fail(err, "make the directory of %s", name) : 0;
 }
 
 static int enter(struct restore *r, const struct unix_sock *sock, const char *name, bool hidden, struct place *place)
 {
-	const char *dir = sock->entry->name_dir;
+	const char *dir = sock->entry->name_dir ? sock->entry->name_dir : "/";
+	const struct path_from from = path_from(&r->roots, sock->entry->mnt_id, name);
 	int err = 0;
 
-	place->dir = open_at(AT_FDCWD, ".", O_PATH | O_DIRECTORY, 0);
+	place->dir = open_at(proc_root(), "self/cwd", O_PATH | O_DIRECTORY, 0);
 	if (place->dir < 0)
 		return fail(place->dir, "open our directory");
 	if (hidden)
 		return enter_hidden(name, place);
-	if (r->root_fd != AT_FDCWD)
-		err = enter_root(r->root_fd, place);
-	if (!err && name[0] != '/' && chdir(dir ? dir : "/") < 0)
-		err = fail(-errno, "go to %s, the directory of the unix socket %s", dir ? dir : "/", name);
-	return err;
+	if (from.dir >= 0)
+		err = enter_root(from.dir, place);
+	if (err || name[0] == '/')
+		return err;
+	err = path_chdir(&r->roots, sock->entry->mnt_id, dir);
+	return err ? fail(err, "go to %s, the directory of the unix socket %s", dir, name) : 0;
 }
 
 static const char *base_of(const char *path)
@@ -176,20 +187,27 @@ static int open_dir_of(struct restore *r, const struct unix_sock *sock, const ch
 	return fd == -ENOENT || fd == -ENOTDIR ? fail(fd, "open %s, the directory of a unix socket", dir) : fd;
 }
 
+/* A socket that has just been bound. */
+struct bound {
+	int dir, fd; /* where; the socket */
+	const char *name;
+	uid_t uid; /* as whom */
+};
+
 /* What the socket is bound to: by itself, where that is allowed; else what has its name, if it can only be ours. */
-static int open_bound(int sock, const char *name, uid_t uid)
+static int open_bound(const struct bound *b)
 {
-	_cleanup_close_ int fd = ioctl(sock, SIOCUNIXFILE_);
+	_cleanup_close_ int fd = ioctl(b->fd, SIOCUNIXFILE_);
 	struct stat st;
 
 	if (fd >= 0)
 		return steal_fd(&fd);
-	fd = open_at(AT_FDCWD, name, O_PATH | O_NOFOLLOW, 0);
+	fd = open_at(b->dir, base_of(b->name), O_PATH | O_NOFOLLOW, 0);
 	if (fd < 0)
 		return fd;
 	if (fstat(fd, &st) < 0)
 		return -errno;
-	return S_ISSOCK(st.st_mode) && st.st_uid == uid ? steal_fd(&fd) : -EAGAIN;
+	return S_ISSOCK(st.st_mode) && st.st_uid == b->uid ? steal_fd(&fd) : -EAGAIN;
 }
 
 static int set_perms(struct restore *r, const FilePermsEntry *perms, int file, const char *name)
@@ -226,13 +244,6 @@ static int move_name(struct restore *r, const struct unix_sock *sock, int from, 
 }
 
 /* Moved before it is given away: in a sticky directory that is for its owner to do. */
-/* A socket that has just been bound. */
-struct bound {
-	int dir, fd; /* where; the socket */
-	const char *name;
-	uid_t uid; /* as whom */
-};
-
 static int settle(struct restore *r, const struct unix_sock *sock, const struct bound *b)
 {
 	const FilePermsEntry *perms = sock->entry->file_perms;
@@ -242,7 +253,7 @@ static int settle(struct restore *r, const struct unix_sock *sock, const struct 
 
 	opener_leave(r);
 	if (perms)
-		file = open_bound(b->fd, b->name, b->uid);
+		file = open_bound(b);
 	if (sock->entry->moved_to)
 		err = opener_enter(r, as);
 	if (!err && sock->entry->moved_to)
@@ -293,11 +304,11 @@ static int bind_where_it_was(struct restore *r, const struct unix_sock *sock, co
 }
 
 /* Where nothing can be in the way. */
-static int bind_hidden(struct restore *r, const struct unix_sock *sock, const char *name, int fd)
+static int bind_hidden(struct restore *r, const struct unix_sock *sock, const char *name, int fd, int root)
 {
-	int err = bind_path(r, sock, AT_FDCWD, name, fd);
+	int err = bind_path(r, sock, root, name, fd);
 
-	return !err && unlink(name) < 0 ? fail(-errno, "unlink %s", name) : err;
+	return !err && unlinkat(root, below_root(name), 0) < 0 ? fail(-errno, "unlink %s", name) : err;
 }
 
 /*
@@ -318,7 +329,7 @@ static int bind_abstract(int fd, const struct sockaddr_un *addr, socklen_t len, 
 
 int unix_bind(struct restore *r, const struct unix_sock *sock, int fd, bool hidden)
 {
-	struct place place = { -1, -1 };
+	struct place place = { -1, -1, -1 };
 	char name[UNIX_NAME_MAX + 1] = "";
 	struct sockaddr_un addr;
 	socklen_t len;
@@ -335,7 +346,7 @@ int unix_bind(struct restore *r, const struct unix_sock *sock, int fd, bool hidd
 	memcpy(name, sock->entry->name.data, sock->entry->name.len);
 	err = enter(r, sock, name, hidden, &place);
 	if (!err)
-		err = hidden ? bind_hidden(r, sock, name, fd) : bind_where_it_was(r, sock, name, fd);
+		err = hidden ? bind_hidden(r, sock, name, fd, place.hidden) : bind_where_it_was(r, sock, name, fd);
 	leave(&place);
 	return err;
 }
