@@ -83,7 +83,7 @@ const struct option_spec option_table[] = {
 	VALUE(HANDLER, 0, "inherit-fd", "fd[N]:KEY", RESTORE, OUTSIDE, value_inherit_fd, RPC_BY(rpc_inherit_fd, "inherit_fd"), "give the tree descriptor N of criu instead of the file KEY: a path, 'pipe:[I]', 'socket:[I]', 'file[M:I]', 'tty[R:D]'"),
 	VALUE(OPTIONAL, 'x', "ext-unix-sk", "INODE,...", CMD_BOTH | CMD_CHECK, OUTSIDE, value_ext_unix_sk, RPC_BY(rpc_ext_unix_sk, "ext_unix_sk,unix_sk_ino"), "allow unix sockets whose peer is not in the tree"),
 	VALUE(HANDLER, 0, "untrusted-images", "UID", RESTORE, OUTSIDE, value_untrusted_images, NO_RPC, "the images are this user's: the tree gets no right that the user does not have"),
-	LATER_STRING('r', "root", "DIR", RESTORE, OUTSIDE, root, RPC(root), "root directory of the restored tree"),
+	STRING('r', "root", "DIR", RESTORE, OUTSIDE, root, RPC(root), "root directory of the restored tree"),
 	VALUE(HANDLER, 0, "close", "FD", CMD_ANY, OUTSIDE, value_close, NO_RPC, "close this descriptor of criu first"),
 
 	/* -- memory -- */

@@ -255,11 +255,27 @@ static int make_tree(struct restore *r)
 	return err;
 }
 
+/* With the rights of whoever gave it. */
+static int open_root(struct restore *r)
+{
+	int fd;
+
+	if (!r->opts->root)
+		return 0;
+	fd = open_at(AT_FDCWD, r->opts->root, O_PATH | O_DIRECTORY, 0);
+	if (fd < 0)
+		return fail(fd, "open the root directory %s (--root)", r->opts->root);
+	r->roots.root = fd;
+	return 0;
+}
+
 static int load_and_make(struct restore *r)
 {
 	uint64_t start = stats_now();
-	int err = untrusted_begin(r);
+	int err = open_root(r);
 
+	if (!err)
+		err = untrusted_begin(r);
 	if (!err)
 		err = rights_probe(&r->rights);
 	if (!err)
@@ -312,6 +328,8 @@ void restore_free(struct restore *r)
 	image_store_close(r->dir);
 	if (r->tool.pid_ns >= 0)
 		close(r->tool.pid_ns);
+	if (r->roots.root >= 0)
+		close(r->roots.root);
 	shared_free(r->shared);
 	arena_free(&r->arena);
 	free(r);

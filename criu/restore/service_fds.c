@@ -41,6 +41,12 @@ int restore_move_service_fds(struct restore *r)
 	err = proc_root_move_above(r->service_base);
 	if (err < 0)
 		return fail(err, "keep /proc open");
+	if (r->roots.root >= 0) {
+		fd = move_fd_above(r->roots.root, r->service_base);
+		if (fd < 0)
+			return fail(fd, "keep the root directory open");
+		r->roots.root = fd;
+	}
 	if (log_fd() >= 0) {
 		fd = dup_fd_above(log_fd(), r->service_base);
 		if (fd < 0)

@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include "base/bits.h"
 #include "base/cleanup.h"
-#include "util/log.h"
 #include "util/fds.h"
+#include "util/log.h"
 #include "util/proc_root.h"
 
 /* Of the user namespace that the machine starts with: PROC_USER_INIT_INO, the same on every kernel. */

@@ -117,7 +117,8 @@ static int list_fds(struct restore *r, struct untrusted *u)
 	while ((e = readdir(dir)) && n < room) {
 		int fd = atoi(e->d_name);
 
-		if (e->d_name[0] != '.' && fd != dirfd(dir) && fd != proc_root() && !is_given(r->opts, fd))
+		if (e->d_name[0] != '.' && fd != dirfd(dir) && fd != proc_root() && fd != r->roots.root &&
+		    !is_given(r->opts, fd))
 			u->fds[n++] = fd;
 	}
 	u->nr_fds = n;
