@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# make lint      format, layers, style, cycles of files, portability, blobs, cppcheck; each part can be run alone: make lint-layers
+# make lint      format, layers, style, words, cycles of files, portability, blobs, cppcheck; each part can be run alone: make lint-layers
 # make format    bring the sources into the format that lint asks for
 LINT_C     = $(shell git ls-files '*.c' '*.h' ':!test/compat/criu-4.2' 2>/dev/null)
-LINT_PARTS := format layers style cycles portable pie cppcheck
+LINT_PARTS := format layers style words cycles portable pie cppcheck
 
 lint: $(LINT_PARTS:%=lint-%)
 
@@ -17,6 +17,10 @@ lint-layers:
 
 lint-style:
 	scripts/check_style
+
+# Words of an older dialect: scripts/words_forbidden.
+lint-words:
+	scripts/check_words
 
 # By includes and by the symbols of a build.
 lint-cycles: all

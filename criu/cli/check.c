@@ -50,11 +50,11 @@ static bool feature_there(enum feature f)
 		return true;
 	}
 	if (answer == -ENOTSUP)
-		fprintf(stderr, "criu: %s (%s) is not built yet\n", info->name, info->text);
+		fprintf(stderr, "criu: %s (%s) is not implemented\n", info->name, info->text);
 	else if (answer == 0)
 		fprintf(stderr, "criu: this host lacks %s: %s\n", info->name, info->text);
 	else
-		fprintf(stderr, "criu: %s (%s) could not be tried: %s\n", info->name, info->text, strerror(-answer));
+		fprintf(stderr, "criu: %s (%s) probe failed: %s\n", info->name, info->text, strerror(-answer));
 	return false;
 }
 
@@ -89,7 +89,7 @@ static void check_one(enum feature f, struct lacks *lacks)
 	lacks->nr[info->need]++;
 	printf("missing: %s, %s: %s", info->name, need_texts[info->need], info->text);
 	if (answer < 0)
-		printf(" (could not be tried: %s)", strerror(-answer));
+		printf(" (probe failed: %s)", strerror(-answer));
 	putchar('\n');
 }
 
@@ -121,7 +121,7 @@ static int check_needed(enum feature_need up_to)
 			check_one(f, &lacks);
 	if (lacks.nr[NEED_ALWAYS] || !rights) {
 		fflush(stdout);
-		fprintf(stderr, "criu: checkpoint and restore cannot work here: see above\n");
+		fprintf(stderr, "criu: required features are missing: see above\n");
 		return EXIT_FAILURE;
 	}
 	if (lacks.nr[NEED_EXTRA] || lacks.nr[NEED_OPTIONAL])

@@ -89,7 +89,7 @@ static void print_not_built(unsigned int command)
 		if (spec->built || !(spec->commands & command))
 			continue;
 		if (column == 0) {
-			printf("\nUnderstood, but not built yet (refused by name):\n");
+			printf("\nUnderstood, but not implemented (refused by name):\n");
 			column = printf(" ");
 		}
 		if (column + (int)strlen(spec->name) + 3 > LINE_MAX_COLUMNS)
@@ -124,7 +124,7 @@ void help_main(void)
 void help_command(const struct command *command)
 {
 	printf("Usage: criu %s %s\n\n%s%s\n", command->name, command->usage, command->summary,
-	       command->built ? "" : " (not built yet)");
+	       command->built ? "" : " (not implemented)");
 	if (!command->built)
 		return;
 	printf("\n%s", command->about);

@@ -68,7 +68,7 @@ static int run_command(int argc, char **argv, struct request *req, const struct 
 	if (!command)
 		return unknown_command(words->command);
 	if (!command->built)
-		return usage_error("the command '%s' is not built yet", command->name);
+		return usage_error("the command '%s' is not implemented", command->name);
 	if (words->arg_nr > command->args)
 		return usage_error("'%s': %s takes no such word; see criu %s --help", words->arg[command->args],
 				   command->name, command->name);

@@ -36,7 +36,7 @@ typedef int (*option_fn)(struct request *req, const struct found *found);
 static int take(struct request *req, const struct found *found)
 {
 	if (!option_concerns(req, found->spec))
-		request_warn(req, "%s changes nothing for this command", found->shown);
+		request_warn(req, "%s has no effect with this command", found->shown);
 	return option_take(req, found->spec, found->arg, found->shown);
 }
 
@@ -127,7 +127,7 @@ static int take_word(struct cursor *at, const char *word)
 		return 0;
 	}
 	if (words->arg_nr == sizeof(words->arg) / sizeof(words->arg[0]))
-		return usage_error("'%s': one word too many", word);
+		return usage_error("unexpected argument '%s'", word);
 	words->arg[words->arg_nr++] = word;
 	return 0;
 }

@@ -37,7 +37,7 @@ struct question {
 	struct inside_policies *policies;
 };
 
-static int lay_question(struct dump_task *dt, struct question *q)
+static int build_request(struct dump_task *dt, struct question *q)
 {
 	struct inside_visit v = { .task = sizeof(v) };
 
@@ -60,7 +60,7 @@ static int lay_question(struct dump_task *dt, struct question *q)
 	return 0;
 }
 
-static int ask_task(struct dump_task *dt, struct question *q)
+static int query_task(struct dump_task *dt, struct question *q)
 {
 	long value;
 	int err = compel_args_write(dt->ctl, 0, q->text, q->len);
@@ -106,7 +106,8 @@ static struct dump_thread **in_cpu_order(struct dump_task *dt)
 	return v;
 }
 
-static int ask_some(struct dump_task *dt, struct dump_thread *const *threads, size_t nr, struct inside_threads *answers)
+static int query_some(struct dump_task *dt, struct dump_thread *const *threads, size_t nr,
+		      struct inside_threads *answers)
 {
 	long value;
 	int err;
@@ -132,19 +133,19 @@ static int ask_some(struct dump_task *dt, struct dump_thread *const *threads, si
 	return err < 0 ? fail(err, "ask threads from inside: %s", compel_error(dt->ctl)) : 0;
 }
 
-static int ask_threads(struct dump_task *dt)
+static int query_threads(struct dump_task *dt)
 {
 	_cleanup_free_ struct inside_threads *answers = malloc(threads_size(THREADS_AT_ONCE));
 	_cleanup_free_ struct dump_thread **threads = in_cpu_order(dt);
 	int err = answers && threads ? 0 : fail(-ENOMEM, "parasite");
 
 	for (size_t i = 0; !err && i < dt->nr_threads - 1; i += THREADS_AT_ONCE)
-		err = ask_some(dt, threads + i, MIN_OF(dt->nr_threads - 1 - i, THREADS_AT_ONCE), answers);
+		err = query_some(dt, threads + i, MIN_OF(dt->nr_threads - 1 - i, THREADS_AT_ONCE), answers);
 	return err;
 }
 
 /* Has the task been told that a child of its has stopped? Only it can ask, without taking the report away. */
-static int ask_stops(struct dump_task *dt)
+static int query_stops(struct dump_task *dt)
 {
 	struct task *child;
 
@@ -170,7 +171,7 @@ static int ask_stops(struct dump_task *dt)
 	return 0;
 }
 
-static int ask_kinds(struct dump *dump, struct dump_task *dt)
+static int query_kinds(struct dump *dump, struct dump_task *dt)
 {
 	int err = 0;
 
@@ -179,7 +180,7 @@ static int ask_kinds(struct dump *dump, struct dump_task *dt)
 	return err;
 }
 
-static int infect_and_ask(struct dump *dump, struct dump_task *dt, struct question *q)
+static int infect_and_query(struct dump *dump, struct dump_task *dt, struct question *q)
 {
 	size_t size = MAX_OF(q->len, MAX_OF(threads_size(dt->nr_threads), (size_t)TASK_KIND_ARGS));
 	int err = compel_infect(dt->ctl, &parasite_blob, size);
@@ -192,14 +193,14 @@ static int infect_and_ask(struct dump *dump, struct dump_task *dt, struct questi
 			    compel_error(dt->ctl));
 	if (err < 0)
 		return fail(err, "run code in the process: %s", compel_error(dt->ctl));
-	err = ask_task(dt, q);
+	err = query_task(dt, q);
 	if (!err)
 		err = memory_arch_ask(dump, dt);
 	if (!err && dt->nr_threads > 1)
-		err = ask_threads(dt);
+		err = query_threads(dt);
 	if (!err)
-		err = ask_stops(dt);
-	return err ? err : ask_kinds(dump, dt);
+		err = query_stops(dt);
+	return err ? err : query_kinds(dump, dt);
 }
 
 static int visit(struct dump *dump, struct dump_task *dt)
@@ -212,9 +213,9 @@ static int visit(struct dump *dump, struct dump_task *dt)
 	if (!err)
 		err = dump_read_mappings(dt);
 	if (!err)
-		err = lay_question(dt, &q);
+		err = build_request(dt, &q);
 	if (!err)
-		err = infect_and_ask(dump, dt, &q);
+		err = infect_and_query(dump, dt, &q);
 	free(q.text);
 	return err;
 }

@@ -232,7 +232,7 @@ static bool all_pass_by_themselves(const struct dump *dump)
 	return dump->blockers.nr == dump->blockers.nr_transient && stats_now() < dump->retry_until;
 }
 
-/* What passes by itself is no reason to refuse while there is time: dump_run() begins again. */
+/* What passes by itself does not make the dump fail while there is time: dump_run() begins again. */
 static int report_blockers(struct dump *dump)
 {
 	struct blocker *b;
@@ -250,7 +250,7 @@ static int report_blockers(struct dump *dump)
 		else
 			log_error("pid %d (%s): %s", b->pid, b->comm, b->text);
 	}
-	log_error("the tree of %d cannot be saved: %zu reason%s above; it goes on as before", dump->opts->pid,
+	log_error("the tree of %d cannot be saved: %zu reason%s above; it keeps running", dump->opts->pid,
 		  dump->blockers.nr, dump->blockers.nr == 1 ? "" : "s");
 	return -EOPNOTSUPP;
 }

@@ -70,7 +70,7 @@ static int find_namespaces(struct dump *dump, const uint32_t ours[PROC_NS_COUNT]
 		if (theirs != ours[ns] && !saved)
 			dump_blocker(
 				dump, dt, -1,
-				"lives in another %s namespace than the tool: namespaces cannot be saved yet; run the tool inside (nsenter -t %d --%s)",
+				"lives in another %s namespace than the tool: dumping namespaces is not implemented; run the tool inside (nsenter -t %d --%s)",
 				proc_ns_name(ns), dt->t.host_pid, proc_ns_name(ns));
 	}
 	return 0;
@@ -130,7 +130,7 @@ static void check_sharer(struct dump *dump, struct dump_task *dt)
 	if (!tree_sharer_maker(&dt->t, &shared))
 		dump_blocker(
 			dump, dt, -1,
-			"shares its memory (CLONE_VM) with processes of which none could make it again: neither its parent nor an older child of that, with the exit signal %d and what else it shares (descriptors, directories, signal handlers); that cannot be saved yet",
+			"shares its memory (CLONE_VM) with processes of which none could make it again: neither its parent nor an older child of that, with the exit signal %d and what else it shares (descriptors, directories, signal handlers); that is not supported",
 			dt->t.exit_signal);
 }
 
@@ -145,7 +145,7 @@ static void check_leader(struct dump *dump, struct dump_task *dt)
 		if (other != dt && other->t.state != TASK_DEAD && other->t.ids.vm == dt->t.ids.vm)
 			dump_blocker(
 				dump, dt, -1,
-				"its first thread has ended, and it shares its memory (CLONE_VM) with process %d: that cannot be saved yet",
+				"its first thread has ended, and it shares its memory (CLONE_VM) with process %d: that is not supported",
 				other->t.pid);
 }
 

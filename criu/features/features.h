@@ -77,14 +77,14 @@ struct feature_info {
 	const char *name; /* of `criu check --feature` */
 	const char *text; /* what is missing without it, one line */
 	enum feature_need need;
-	/* 1: it works; 0: it does not; negative errno: it could not be tried. NULL: not built yet. */
+	/* 1: it works; 0: it does not; negative errno: the probe failed. NULL: not implemented. */
 	int (*probe)(void);
 };
 
 const struct feature_info *feature_info(enum feature f);
 /* 0 and the feature of that name, or -ENOENT. */
 int feature_by_name(const char *name, enum feature *ret_f);
-/* 1 or 0; -ENOTSUP: this tool does not use it yet; another negative errno: it could not be tried. Forks, for some. */
+/* 1 or 0; -ENOTSUP: this tool does not use it yet; another negative errno: the probe failed. Forks, for some. */
 int feature_probe(enum feature f);
 /* True if feature_probe() says 1. */
 bool feature_has(enum feature f);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Reading a text of the kernel, inside its bounds: no 0 at the end is needed. A function that returns false has not
- * moved. Used by the parsers of this room only.
+ * moved. Used by the parsers of this module only.
  */
 #pragma once
 #include <stdbool.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the files of this room share while dumping. */
+/* What the files of this module share while dumping. */
 #pragma once
 #include "kernel/maps.h"
 #include "memory/page_run.h"

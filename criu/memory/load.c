@@ -59,7 +59,7 @@ static int check_vma(struct restore *r, struct restore_task *rt, const VmaEntry 
 	if (!good_huge(v))
 		return bad_vma(rt, v, "not whole huge pages");
 	if (v->status & VMA_SHADOW_STACK) {
-		log_error("mm-%d.img: VMA %lx-%lx (status %#x) cannot be restored yet", rt->t.pid, v->start, v->end,
+		log_error("mm-%d.img: VMA %lx-%lx (status %#x) is not supported", rt->t.pid, v->start, v->end,
 			  v->status);
 		return -EOPNOTSUPP;
 	}
@@ -93,8 +93,9 @@ static int check_pages(struct restore_task *rt, const struct pagemap *map)
 		uint64_t addr = map->runs[i].vaddr, end = addr + map->runs[i].nr_pages * PAGE_SZ;
 
 		if (!(map->runs[i].flags & PAGEMAP_PRESENT)) {
-			log_error("pagemap-%d.img: pages at %lx are with a page server: lazy restore is not built yet",
-				  rt->t.pid, addr);
+			log_error(
+				"pagemap-%d.img: pages at %lx are with a page server: lazy restore is not implemented",
+				rt->t.pid, addr);
 			return -EOPNOTSUPP;
 		}
 		while (addr < end) {

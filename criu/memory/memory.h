@@ -19,7 +19,7 @@ int memory_save_pages(struct dump *dump, struct dump_task *dt, const MmEntry *mm
 /* So that the task may go on before its pages are saved; dt->snapshot stays NULL where that is not to be. */
 int memory_snapshot(struct dump *dump, struct dump_task *dt, const MmEntry *mm);
 void memory_drop_snapshot(struct dump_task *dt);
-/* Whatever became of it: nothing of room memory stays open. */
+/* Whatever became of it: nothing of module memory stays open. */
 void memory_dump_end(struct dump *dump);
 
 /* policy.c: a memory policy, of a thread or a mapping, as its record has it. */

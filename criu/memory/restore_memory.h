@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the files of this room share while restoring. */
+/* What the files of this module share while restoring. */
 #pragma once
 #include "image/pagemap.h"
 #include "pie/wire.h"

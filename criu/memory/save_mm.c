@@ -30,7 +30,7 @@ static const char *unsaveable(const struct kernel_vma *v, const struct vma_flags
 	if (f->flags & FLAG(VMF_SS))
 		return "a shadow stack: run the program without (GLIBC_TUNABLES=glibc.cpu.hwcaps=-SHSTK)";
 	if (f->flags & (FLAG(VMF_UM) | FLAG(VMF_UW) | FLAG(VMF_UI)))
-		return "memory watched by userfaultfd: that cannot be saved yet";
+		return "memory watched by userfaultfd: that is not supported";
 	/* The kernel's own must be moved at restore. */
 	if (special(v) && (f->flags & FLAG(VMF_SL)))
 		return "sealed by the kernel (CONFIG_MSEAL_SYSTEM_MAPPINGS), which forbids to restore it";
@@ -40,11 +40,11 @@ static const char *unsaveable(const struct kernel_vma *v, const struct vma_flags
 	if (str_has_prefix(v->name, "anon_inode:[io_uring]") || str_has_prefix(v->name, "socket:["))
 		return NULL; /* its kind knows: memory_mapping_is() */
 	if (str_has_prefix(v->name, "anon_inode:"))
-		return "memory of a kernel object that cannot be saved yet";
+		return "memory of a kernel object that is not supported";
 	if (str_has_prefix(v->name, "/secretmem"))
 		return "memfd_secret memory, which is not to be saved by design";
 	if (!strcmp(v->name, "[uprobes]"))
-		return "uprobes: remove the probe first (--allow-uprobes is not built yet)";
+		return "uprobes: remove the probe first (--allow-uprobes is not implemented)";
 	if (!special(v) && (f->flags & (FLAG(VMF_IO) | FLAG(VMF_PF))))
 		return "memory of a device, which only its driver could save";
 	return NULL;
@@ -78,7 +78,7 @@ int memory_survey(struct dump *dump, struct dump_task *dt)
 	if (dt->status.untag_mask && ~dt->status.untag_mask)
 		dump_blocker(
 			dump, dt, -1,
-			"keeps tags in its pointers (ARCH_ENABLE_TAGGED_ADDR: linear address masking), which cannot be saved yet");
+			"keeps tags in its pointers (ARCH_ENABLE_TAGGED_ADDR: linear address masking), which is not supported");
 	for (size_t i = 0; i < dt->maps.n; i++) {
 		const struct kernel_vma *v = &dt->maps.v[i];
 		const char *why = unsaveable(v, &dt->vma_flags.v[i]);

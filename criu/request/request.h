@@ -39,7 +39,7 @@ struct request {
 int request_init(struct request *req, request_report_fn report, void *arg);
 void request_free(struct request *req);
 
-/* Report a reason to refuse the request. Returns -EINVAL. */
+/* Refuse the request, and say why. Returns -EINVAL. */
 int request_refuse(const struct request *req, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* Report something that is no reason to refuse it. */
+/* Report something that does not refuse it. */
 void request_warn(const struct request *req, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -66,7 +66,7 @@ int option_admit(const struct request *req, const struct option_spec *spec, cons
 	if (!option_concerns(req, spec))
 		return 0;
 	if (!spec->built)
-		return request_refuse(req, "%s is not built yet", shown);
+		return request_refuse(req, "%s is not implemented", shown);
 	return 1;
 }
 
@@ -78,10 +78,10 @@ int option_take(struct request *req, const struct option_spec *spec, const char 
 		return ret;
 	ret = option_apply(req, spec, arg);
 	if (ret == -EINVAL)
-		return request_refuse(req, "%s: '%s' does not fit; it takes %s", shown, arg ? arg : "",
+		return request_refuse(req, "%s: invalid value '%s'; expected %s", shown, arg ? arg : "",
 				      spec->arg ? spec->arg : "no value");
 	if (ret == -EOPNOTSUPP)
-		request_refuse(req, "%s%s%s is not built yet", shown, arg ? "=" : "", arg ? arg : "");
+		request_refuse(req, "%s%s%s is not implemented", shown, arg ? "=" : "", arg ? arg : "");
 	if (ret == -ENOMEM)
 		request_refuse(req, "%s: out of memory", shown);
 	return ret;

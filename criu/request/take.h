@@ -6,11 +6,11 @@
 
 /* Does it mean something to the command of the request? */
 bool option_concerns(const struct request *req, const struct option_spec *spec);
-/* 1: to be taken. 0: for another command, passed over. -EINVAL, reported: it is not built. */
+/* 1: to be taken. 0: for another command, passed over. -EINVAL, reported: it is not implemented. */
 int option_admit(const struct request *req, const struct option_spec *spec, const char *shown);
 /*
  * The option with the value @arg (NULL: none), called @shown in messages. For other commands it is passed over. Refused:
- * bad values, what is not built. 0, -EINVAL, -EOPNOTSUPP or -ENOMEM; reported.
+ * bad values, what is not implemented. 0, -EINVAL, -EOPNOTSUPP or -ENOMEM; reported.
  */
 int option_take(struct request *req, const struct option_spec *spec, const char *arg, const char *shown);
 /* Without those checks and reports. */

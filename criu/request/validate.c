@@ -18,7 +18,7 @@ static int validate_dump(struct request *req)
 	if (!opts->pid)
 		return request_refuse(req, "dump needs to know which process: criu dump -t PID");
 	if (opts->pid == getpid() || opts->pid == getppid())
-		return request_refuse(req, "-t %d is %s; a program cannot freeze what it stands on", opts->pid,
+		return request_refuse(req, "-t %d is %s; criu cannot freeze itself or its parent", opts->pid,
 				      opts->pid == getpid() ? "criu itself" : "the process that called criu");
 	if (opts->leave_running && opts->leave_stopped)
 		return request_refuse(req, "--leave-running and --leave-stopped exclude each other");

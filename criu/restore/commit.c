@@ -340,8 +340,8 @@ static int stop_group(struct restore *r, struct restore_task *rt)
 static void let_go_threads(struct restore *r, struct restore_task *rt)
 {
 	for (const struct task_kind *const *kind = task_kinds; *kind; kind++)
-		for (size_t i = rt->leader_ends; (*kind)->let_go_thread && i < rt->nr_threads; i++)
-			(*kind)->let_go_thread(r, rt, &rt->threads[i]);
+		for (size_t i = rt->leader_ends; (*kind)->resume_thread && i < rt->nr_threads; i++)
+			(*kind)->resume_thread(r, rt, &rt->threads[i]);
 }
 
 static int release(struct restore *r, struct restore_task *rt)

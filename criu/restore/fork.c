@@ -89,7 +89,7 @@ static pid_t clone_with_pid(struct restore *r, struct restore_task *rt, uint64_t
 }
 
 static _Noreturn void run_task(struct restore *r, struct restore_task *rt);
-static int be_born(struct restore *r, struct restore_task *rt);
+static int task_init(struct restore *r, struct restore_task *rt);
 
 static uint64_t clone_flags(struct restore *r, const struct restore_task *rt, const struct restore_task *by)
 {
@@ -120,7 +120,7 @@ static int make_task(struct restore *r, struct restore_task *rt, const struct re
 	atomic_store(&r->shared->tasks[rt->t.index].pid, rt->t.pid);
 	if (!by)
 		atomic_store(&r->shared->root_pid, pid);
-	return restore_is_sharer(rt) ? sharer_run(r, be_born) : 0;
+	return restore_is_sharer(rt) ? sharer_run(r, task_init) : 0;
 }
 
 /* Those that this task forks: before its own setsid(2) those that are born in the session it came from. */
@@ -152,7 +152,7 @@ static int reap_helpers(struct restore *r, struct restore_task *rt)
 }
 
 /* A zombie of the image is one again: by exiting as it did. */
-static _Noreturn void die(struct restore_task *rt)
+static _Noreturn void exit_as_zombie(struct restore_task *rt)
 {
 	int status = rt->t.exit_code, sig = WTERMSIG(status);
 	struct rlimit none = { 0, 0 };
@@ -211,7 +211,7 @@ static int follow_maker(struct restore *r, struct restore_task *rt)
 	return getppid() == 1 && rt->creator && rt->creator->t.pid != 1 && !rt->as_sibling ? -ECANCELED : 0;
 }
 
-static int become(struct restore *r, struct restore_task *rt)
+static int task_setup(struct restore *r, struct restore_task *rt)
 {
 	const struct run_kind *kind;
 	int err = &rt->t == r->plan.tree.root ? untrusted_settle(r) : 0;
@@ -306,9 +306,9 @@ static int settle_groups(struct restore *r, struct restore_task *rt)
 	return err ? err : shared_wait(r->shared, STAGE_LEFT);
 }
 
-static int be_born(struct restore *r, struct restore_task *rt)
+static int task_init(struct restore *r, struct restore_task *rt)
 {
-	int err = become(r, rt);
+	int err = task_setup(r, rt);
 
 	if (!err && !rt->helper && rt->t.state != TASK_DEAD)
 		err = memory_stage_shared(r, rt);
@@ -320,9 +320,9 @@ static int be_born(struct restore *r, struct restore_task *rt)
 }
 
 /* A process, with all that live in its memory: what they do they do one after another, and none of them waits alone. */
-static int live(struct restore *r, struct restore_task *rt)
+static int task_run(struct restore *r, struct restore_task *rt)
 {
-	int err = be_born(r, rt);
+	int err = task_init(r, rt);
 
 	if (!err)
 		err = shared_wait(r->shared, STAGE_FORKED);
@@ -333,7 +333,7 @@ static int live(struct restore *r, struct restore_task *rt)
 	if (rt->helper)
 		_exit(0);
 	if (rt->t.state == TASK_DEAD)
-		die(rt);
+		exit_as_zombie(rt);
 	err = sharers_run(r, rt, reap_helpers);
 	if (!err)
 		err = restore_open_files(r, rt);
@@ -349,7 +349,7 @@ static _Noreturn void run_task(struct restore *r, struct restore_task *rt)
 
 	/* Who lives in its maker's memory does not live in its copy. */
 	r->process.sharers = NULL;
-	err = live(r, rt);
+	err = task_run(r, rt);
 
 	shared_fail(r->shared, err);
 	_exit(1);

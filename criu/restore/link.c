@@ -77,8 +77,7 @@ static struct restore_task *add_helper(struct restore *r, pid_t pid, pid_t sid, 
 
 static int cannot_enter(const struct restore_task *rt)
 {
-	return fail(-EOPNOTSUPP,
-		    "pid %d is in session %d, which nobody who could fork it is in: that cannot be restored yet",
+	return fail(-EOPNOTSUPP, "pid %d is in session %d, which nobody who could fork it is in: that is not supported",
 		    rt->t.pid, rt->t.sid);
 }
 
@@ -95,7 +94,7 @@ static int find_sharer_creator(struct restore_task *rt)
 	if (!by)
 		return fail(
 			-EOPNOTSUPP,
-			"pid %d shares its memory with tasks that cannot make it (neither its parent nor an older child of that): that cannot be restored yet",
+			"pid %d shares its memory with tasks that cannot make it (neither its parent nor an older child of that): that is not supported",
 			rt->t.pid);
 	rt->creator = restore_task_of(by);
 	rt->as_sibling = by != rt->t.parent;
@@ -204,24 +203,21 @@ static int check_sharing(struct restore_task *rt)
 	const struct restore_task *by = rt->creator;
 
 	if (!rt->files_owner && (!by || by->t.ids.files != rt->t.ids.files))
-		return fail(
-			-EOPNOTSUPP,
-			"pid %d shares its descriptors with a task that cannot fork it: that cannot be restored yet",
-			rt->t.pid);
+		return fail(-EOPNOTSUPP,
+			    "pid %d shares its descriptors with a task that cannot fork it: that is not supported",
+			    rt->t.pid);
 	if (!rt->fs_owner && (!by || by->t.ids.fs != rt->t.ids.fs))
-		return fail(
-			-EOPNOTSUPP,
-			"pid %d shares its directories with a task that cannot fork it: that cannot be restored yet",
-			rt->t.pid);
+		return fail(-EOPNOTSUPP,
+			    "pid %d shares its directories with a task that cannot fork it: that is not supported",
+			    rt->t.pid);
 	if (!rt->sighand_owner && (!by || by->t.ids.sighand != rt->t.ids.sighand || by->t.ids.vm != rt->t.ids.vm))
-		return fail(
-			-EOPNOTSUPP,
-			"pid %d shares its signal handlers with a task that cannot fork it: that cannot be restored yet",
-			rt->t.pid);
+		return fail(-EOPNOTSUPP,
+			    "pid %d shares its signal handlers with a task that cannot fork it: that is not supported",
+			    rt->t.pid);
 	if (rt->as_sibling && rt->t.exit_signal != by->t.exit_signal)
 		return fail(
 			-EOPNOTSUPP,
-			"pid %d sends its parent signal %d when it ends, and the task that has to fork it %d: that cannot be restored yet",
+			"pid %d sends its parent signal %d when it ends, and the task that has to fork it %d: that is not supported",
 			rt->t.pid, rt->t.exit_signal, by->t.exit_signal);
 	return 0;
 }
@@ -315,7 +311,7 @@ static int check_leader(struct restore *r, const struct restore_task *rt)
 				return fail(
 					-EOPNOTSUPP,
 					"pid %d: asks for a signal when a thread of pid %d ends, whose first thread has "
-					"ended: that cannot be restored yet",
+					"ended: that is not supported",
 					other->t.pid, rt->t.pid);
 	}
 	return 0;

@@ -55,7 +55,7 @@ static int load_inventory(struct restore *r)
 	if (!entry->has_fdinfo_per_id || !entry->fdinfo_per_id)
 		return bad("inventory.img: images of a dumper that is too old (no fdinfo_per_id)");
 	if (entry->plugins_entry && entry->plugins_entry->n_plugins)
-		return bad("inventory.img: the dump used the plugin %s, and plugins are not built yet",
+		return bad("inventory.img: the dump used the plugin %s, and plugins are not implemented",
 			   entry->plugins_entry->plugins[0]);
 	for (enum ns_type type = 0; entry->root_ids && type < NS_TYPES; type++)
 		r->plan.own_ns_ids[type] = ns_ids_get(entry->root_ids, type);
@@ -101,7 +101,7 @@ static int load_threads(struct restore *r, struct restore_task *rt, const Pstree
 			return fail(-ENOMEM, "threads");
 		*slot = e->pid;
 		if (!fresh)
-			return bad("pstree.img: thread %u stands there twice", e->threads[i]);
+			return bad("pstree.img: duplicate thread %u", e->threads[i]);
 	}
 	return 0;
 }
@@ -224,7 +224,7 @@ static int load_fdinfo(struct restore *r, struct restore_task *rt)
 	qsort(rt->fds, nr, sizeof(*rt->fds), cmp_task_fd);
 	for (size_t i = 1; i < nr; i++)
 		if (rt->fds[i].fd == rt->fds[i - 1].fd)
-			return bad("fdinfo-%u.img: fd %d stands there twice", rt->t.ids.files, rt->fds[i].fd);
+			return bad("fdinfo-%u.img: duplicate fd %d", rt->t.ids.files, rt->fds[i].fd);
 	return 0;
 }
 
@@ -274,7 +274,7 @@ static int load_task(struct restore *r, const PstreeEntry *e)
 	if (!e->pid || e->pid > INT32_MAX || e->pgid > INT32_MAX || e->sid > INT32_MAX)
 		return bad("pstree.img: pid %u, group %u, session %u", e->pid, e->pgid, e->sid);
 	if (restore_find_task(r, e->pid))
-		return bad("pstree.img: pid %u stands there twice", e->pid);
+		return bad("pstree.img: duplicate pid %u", e->pid);
 	if (r->plan.tree.root) {
 		parent = restore_find_task(r, e->ppid);
 		if (!parent)
@@ -329,7 +329,7 @@ static int load_file(struct restore *r, FileEntry *entry, unsigned index)
 	if (!slot)
 		return fail(-ENOMEM, "files");
 	if (!fresh)
-		return bad("stands there twice");
+		return bad("duplicate record");
 	file->id = entry->id;
 	file->index = index;
 	file->entry = entry;
@@ -339,7 +339,7 @@ static int load_file(struct restore *r, FileEntry *entry, unsigned index)
 		const ProtobufCEnumValue *name =
 			protobuf_c_enum_descriptor_get_value(&fd_types__descriptor, entry->type);
 
-		return fail(-EOPNOTSUPP, "type %s cannot be restored yet", name ? name->name : "unknown");
+		return fail(-EOPNOTSUPP, "type %s is not supported", name ? name->name : "unknown");
 	}
 	if (!file->kind->for_untrusted) {
 		int err = untrusted_refuse(r, file->kind->name);

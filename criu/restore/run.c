@@ -225,7 +225,7 @@ static int make_tree(struct restore *r)
 	if (!err)
 		err = restore_fork_tree(r);
 	if (!err)
-		log_info("process %d is made, and makes the others", r->tool.root_pid);
+		log_info("root task %d forked", r->tool.root_pid);
 	if (!err)
 		err = await_ready(r);
 	if (!err)

@@ -112,7 +112,7 @@ struct dump {
 		uint64_t key;
 		uint32_t id;
 	} mapped_last;
-	void *segments; /* of room memory: shared segments */
+	void *segments; /* of module memory: shared segments */
 	struct hash segments_seen, segments_saved;
 	struct hash shmids, shmids_taken; /* inode of memory without a path -> its number in images, and back */
 	struct hash huge_files; /* inodes of huge pages that are not one private mapping's alone */

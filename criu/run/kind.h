@@ -110,7 +110,7 @@ struct task_kind {
 	int (*hand_over_thread)(struct restore *, struct restore_task *, struct restore_thread *, struct wire_thread *);
 	/* restore: in the tool, when nothing can fail any more; the thread is stopped with its own registers, the restorer is
 	 * out of its process, and the next thing is to let it go. No call may be made in it. */
-	void (*let_go_thread)(struct restore *, struct restore_task *, struct restore_thread *);
+	void (*resume_thread)(struct restore *, struct restore_task *, struct restore_thread *);
 };
 
 /* ---- runs ------------------------------------------------------------------------------- */

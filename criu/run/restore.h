@@ -84,7 +84,7 @@ struct restore_task {
 	bool leads_for_others; /* a group that it is not in itself: it leaves when they are there */
 	pid_t birth_sid; /* session leader: the session it must be born in, 0: any */
 	pid_t join_pgid; /* group to join when all tasks exist, 0: its own, or where it was born */
-	struct premap *memory; /* what room memory plans for it */
+	struct premap *memory; /* what module memory plans for it */
 	const struct audience *audience; /* run/opener.h; NULL: it has all the rights that we have */
 	bool files_owner, fs_owner, mm_owner, sighand_owner;
 	bool drop_sigchld; /* its stopped children told it so a second time (restore/commit.c) */

@@ -131,7 +131,7 @@ static int run_one(const char *path, const char *action, char **env)
 		return fail(-ECANCELED, "action script %s was ended by signal %d at %s", path, WTERMSIG(status),
 			    action);
 	if (WEXITSTATUS(status))
-		return fail(-ECANCELED, "action script %s said no at %s: exit status %d", path, action,
+		return fail(-ECANCELED, "action script %s failed in phase %s: exit status %d", path, action,
 			    WEXITSTATUS(status));
 	return 0;
 }

@@ -65,7 +65,7 @@ class Clients:
 
 
 def dump_when_possible(pid, *options):
-    """What passes by itself (a connection that waits to be accepted) is a reason to refuse: the tree goes on, and one tries again."""
+    """What passes by itself (a connection that waits to be accepted) makes a dump fail: the tree keeps running, and one tries again."""
     for _ in range(100):
         try:
             return dump(pid, *options)

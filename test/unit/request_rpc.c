@@ -333,7 +333,7 @@ static void numbers_that_mean_nothing(void)
 	asked_end(&asked);
 }
 
-/* Messages in messages: what they belong to is refused by name as long as it is not built, and never passed over. */
+/* Messages in messages: what they belong to is refused by name as long as it is not implemented, and never passed over. */
 static void refused_by_name(void)
 {
 	CriuPageServerInfo ps = CRIU_PAGE_SERVER_INFO__INIT;

@@ -167,7 +167,7 @@ static int tun_load(struct restore *r, struct file *file, void *state)
 	if (!tunf->has_netdev_flags)
 		return fail(-ENOTSUP,
 			    "files.img: file %u: device %s was saved by another program, with its network namespace: "
-			    "these cannot be restored yet",
+			    "these are not supported",
 			    file->id, tunf->netdev);
 	return 0;
 }

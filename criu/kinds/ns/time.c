@@ -79,7 +79,7 @@ static int survey_task(struct dump *dump, struct dump_task *task)
 	if (ns->ino != next) {
 		dump_blocker(
 			dump, task, -1,
-			"has unshared a time namespace for its children, and is in another one itself (unshare(CLONE_NEWTIME) without exec): that cannot be saved yet");
+			"has unshared a time namespace for its children, and is in another one itself (unshare(CLONE_NEWTIME) without exec): that is not supported");
 		return 0;
 	}
 	return survey_clocks(dump, task, ns);

@@ -54,7 +54,7 @@ static int look_at_namespaces(struct dump *dump, struct dump_task *task, const s
 		if (own[i] != of_process[i])
 			dump_blocker(
 				dump, task, -1,
-				"thread %d: lives in another %s namespace than its process, which cannot be saved yet",
+				"thread %d: lives in another %s namespace than its process, which is not supported",
 				th->id.host_tid, proc_ns_name(namespaces[i]));
 	return err;
 }
@@ -63,10 +63,9 @@ static void look_at_shared(struct dump *dump, struct dump_task *task, pid_t firs
 {
 	for (size_t i = 0; i < ARRAY_SIZE(shared); i++)
 		if (sys_kcmp(first, tid, shared[i].what, 0, 0) > 0)
-			dump_blocker(
-				dump, task, -1,
-				"thread %d: has %s of its own, not those of its process, which cannot be saved yet",
-				tid, shared[i].name);
+			dump_blocker(dump, task, -1,
+				     "thread %d: has %s of its own, not those of its process, which is not supported",
+				     tid, shared[i].name);
 }
 
 /* A thread that has ended has none of these any more. */

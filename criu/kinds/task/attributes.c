@@ -78,7 +78,7 @@ static int attributes_save(struct dump *dump, struct dump_task *task, CoreEntry 
 		return err;
 	tc->flags = (uint32_t)task->stat.flags;
 	if (!in)
-		return fail(-ENODATA, "attributes: nobody has asked the inside");
+		return fail(-ENODATA, "attributes: no parasite data");
 	tc->personality = task->threads[0].inside.personality;
 	tc->has_child_subreaper = true;
 	tc->child_subreaper = in->child_subreaper > 0;
@@ -137,7 +137,7 @@ static int attributes_save_thread(struct dump *dump, struct dump_task *task, str
 		dump_blocker(
 			dump, task, -1,
 			"asks for signal %d when a thread of process %d ends (PR_SET_PDEATHSIG), whose first thread has "
-			"ended: that cannot be saved yet",
+			"ended: that is not supported",
 			in->pdeath_signal, task->t.parent->pid);
 	else if (in->pdeath_signal > 0)
 		tell_other_parent(task, thread);

@@ -49,7 +49,7 @@ static int limits_save(struct dump *dump, struct dump_task *task, CoreEntry *cor
 	RlimitEntry *e = dump_alloc(dump, INSIDE_NR_RLIMITS * sizeof(*e));
 
 	if (!task->inside)
-		return fail(-ENODATA, "limits: nobody has asked the inside");
+		return fail(-ENODATA, "limits: no parasite data");
 	if (!all || !e)
 		return no_memory("limits");
 	task_rlimits_entry__init(all);

@@ -64,14 +64,14 @@ static int lsm_survey(struct dump *dump, struct dump_task *task)
 	if (strcmp(label, own))
 		dump_blocker(
 			dump, task, -1,
-			"has the security label %s, and criu has %s: labels cannot be saved yet; run criu with the same "
+			"has the security label %s, and criu has %s: labels are not supported; run criu with the same "
 			"label (runcon, aa-exec)",
 			*label ? label : "(none)", *own ? own : "none");
 	for (size_t i = 0; *label && i < ARRAY_SIZE(for_later); i++) {
 		const char *later = read_label(dump, task, for_later[i]);
 
 		if (later && *later)
-			dump_blocker(dump, task, -1, "has set attr/%s to %s: that cannot be saved yet", for_later[i],
+			dump_blocker(dump, task, -1, "has set attr/%s to %s: that is not supported", for_later[i],
 				     later);
 	}
 	return 0;

@@ -153,7 +153,7 @@ static int sched_survey(struct dump *dump, struct dump_task *task)
 		if (cookie)
 			dump_blocker(
 				dump, task, -1,
-				"thread %d: has a core scheduling cookie (PR_SCHED_CORE), which cannot be saved yet: run it "
+				"thread %d: has a core scheduling cookie (PR_SCHED_CORE), which is not supported: run it "
 				"without (coresched)",
 				tid);
 	}

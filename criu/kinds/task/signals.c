@@ -165,7 +165,7 @@ static void note_overruns(const struct inside_task *in, SignalQueueEntry *q)
 static int signals_save(struct dump *dump, struct dump_task *task, CoreEntry *core)
 {
 	if (!task->inside || !task->nr_threads)
-		return fail(-ENODATA, "signal handlers: nobody has asked the inside");
+		return fail(-ENODATA, "signal handlers: no parasite data");
 	core->tc->blk_sigset = task->threads[0].cpu.sigmask;
 	int err = save_actions(dump, task, core->tc);
 	if (!err)

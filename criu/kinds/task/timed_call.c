@@ -46,5 +46,5 @@ const struct task_kind timed_call_kind = {
 	.name = "timed_call",
 	.save_thread = timed_call_save_thread,
 	.load_thread = timed_call_load_thread,
-	.let_go_thread = timed_call_let_go_thread,
+	.resume_thread = timed_call_let_go_thread,
 };

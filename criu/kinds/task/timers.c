@@ -160,7 +160,7 @@ static int save_timer(struct dump *dump, const struct dump_task *task, const str
 	if (!e)
 		return no_memory("timers");
 	if (!in)
-		return fail(-ENODATA, "timer %d: nobody has asked the inside for its time", t->id);
+		return fail(-ENODATA, "timer %d: no parasite data for its time", t->id);
 	rest = (struct timer_rest){ in->interval_sec, in->interval_nsec, in->value_sec, in->value_nsec };
 	if (runs_by_itself(t->clock))
 		timer_rest_after(&rest, since_asked(dump, task));
@@ -210,7 +210,7 @@ static int timers_save(struct dump *dump, struct dump_task *task, CoreEntry *cor
 	struct proc_timers timers = { 0 };
 
 	if (!task->inside)
-		return fail(-ENODATA, "timers: nobody has asked the inside");
+		return fail(-ENODATA, "timers: no parasite data");
 	if (!e)
 		return no_memory("timers");
 	task_timers_entry__init(e);

@@ -126,7 +126,7 @@ static int32_t session_keyring(void)
 	return (int32_t)sys_call4(__NR_request_key, (long)type, (long)name, 0, 0);
 }
 
-static long ask_task(struct inside_task *t)
+static long query_task(struct inside_task *t)
 {
 	long err = ask_sigactions(t);
 	if (err < 0)
@@ -214,7 +214,7 @@ static long visit(struct inside_visit *v)
 {
 	char *here = (char *)v;
 
-	long err = ask_task((struct inside_task *)(here + v->task));
+	long err = query_task((struct inside_task *)(here + v->task));
 	if (err >= 0)
 		err = ask_thread((struct inside_thread *)(here + v->thread));
 	if (err < 0)

@@ -103,7 +103,9 @@ static int sent_twice(const struct inet_held *held, const struct keeper_job *job
 	/* The connection's beginning and its end count as one byte each. */
 	acked = info.bytes_acked - (info.bytes_acked > 0) - (held->entry->state == TCP_FIN_WAIT2);
 	if (acked > held->sent_len || held->sent_len - acked > job->out_len)
-		return fail(-EAGAIN, "what a connection that nobody has accepted has sent is on its way: try again");
+		return fail(
+			-EAGAIN,
+			"unaccepted data in flight: a connection in the queue of a listening socket has sent it; try again");
 	*ret_bytes = held->sent_len - acked;
 	return 0;
 }

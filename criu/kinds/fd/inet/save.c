@@ -179,7 +179,7 @@ int inet_save(struct dump *dump, const struct fd_probe *probe, FileEntry *file)
 		return fail(-ENOMEM, "inet socket");
 	if (!is_of_our_network(inet_dump_data(dump), probe->local)) {
 		dump_blocker(dump, probe->task, probe->fd,
-			     "%s: a socket of another network namespace cannot be saved yet: "
+			     "%s: a socket of another network namespace is not supported: "
 			     "close it",
 			     probe->link);
 		return 0;

@@ -190,7 +190,7 @@ static int ask_one(struct question *q, unsigned num)
 }
 
 /* As a rule none of them has one; else in one half, and so on: no deeper than the logarithm of what fits into an array. */
-static int ask_some(struct question *q, unsigned first, unsigned nr)
+static int query_some(struct question *q, unsigned first, unsigned nr)
 {
 	int err = try_some(q, first, nr);
 
@@ -198,8 +198,8 @@ static int ask_some(struct question *q, unsigned first, unsigned nr)
 		return err;
 	if (nr == 1)
 		return ask_one(q, first);
-	err = ask_some(q, first, nr / 2);
-	return err ? err : ask_some(q, first + nr / 2, nr - nr / 2);
+	err = query_some(q, first, nr / 2);
+	return err ? err : query_some(q, first + nr / 2, nr - nr / 2);
 }
 
 /* It may not change the set (any more), so nothing can be found out or given back; but it has changed it. */
@@ -229,7 +229,7 @@ static int ask_set(struct question *q, unsigned ops_max)
 			    "undo values of semaphores: semop(2) takes %u operations only (sysctl kernel.sem)",
 			    ops_max);
 	for (unsigned num = 0; !err && !q->forbidden && num < q->set->nr; num += at_once)
-		err = ask_some(q, num, MIN_OF(at_once, q->set->nr - num));
+		err = query_some(q, num, MIN_OF(at_once, q->set->nr - num));
 	if (!err && q->forbidden)
 		tell_forbidden(q);
 	return err;
@@ -301,7 +301,7 @@ static int sem_undo_inside(struct dump *dump, struct dump_task *task)
 			dump_blocker(
 				dump, task, -1,
 				"thread %d shares undo values of semaphores (CLONE_SYSVSEM) with thread %d of process "
-				"%d, which cannot be saved yet",
+				"%d, which is not supported",
 				th->id.host_tid, owner->id.host_tid, other->t.host_pid);
 	}
 	return err;
