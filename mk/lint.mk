@@ -27,7 +27,7 @@ lint-cycles: all
 	scripts/check_cycles $(BUILD)
 
 # With the compiler of another CPU; skipped where there is none.
-lint-portable: $(PROTO_H) $(BLOB_HDRS)
+lint-portable: $(PROTO_H) $(BLOB_HDRS) $(COMPEL_EXAMPLES)
 	scripts/check_portable $(BUILD)
 
 lint-pie:
