@@ -329,7 +329,7 @@ static void numbers_that_mean_nothing(void)
 	rpc = nothing();
 	rpc.has_pid = true;
 	rpc.pid = -17;
-	CHECK(ask(&asked, CMD_DUMP, &rpc) == -EINVAL && strstr(asked.reports, "pid (--tree): '-17'"));
+	CHECK(ask(&asked, CMD_DUMP, &rpc) == -EINVAL && strstr(asked.reports, "pid (--tree): invalid value '-17'"));
 	asked_end(&asked);
 }
 
