@@ -16,10 +16,11 @@ $(IMAGE_UNIT_TESTS): %: %.o $(BUILD)/test/unit/image_helper.o $(IMAGE_MODULE_OBJ
 	$(CC) $(LDFLAGS) -o $@ $^ -lprotobuf-c
 
 # In one go from the sources: everything a fuzz target calls must be instrumented.
-$(IMAGE_FUZZ): $(BUILD)/%: %.c test/unit/image_helper.c $(IMAGE_MODULE_SRC) $(wildcard criu/image/*.h) | $(PROTO_H)
+$(IMAGE_FUZZ): $(BUILD)/%: %.c test/unit/image_helper.c $(IMAGE_MODULE_SRC) $(wildcard criu/image/*.h criu/util/*.h include/base/*.h) \
+		test/unit/image_helper.h $(PROTO_C) | $(PROTO_H)
 	@mkdir -p $(@D)
 	$(FUZZ_CC) $(CSTD) -O1 -g $(INCLUDE) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
-		-o $@ $(filter %.c,$^) $(PROTO_C) -lprotobuf-c
+		-o $@ $(filter %.c,$^) -lprotobuf-c
 
 image-check: $(IMAGE_UNIT_TESTS)
 	@for t in $^; do $$t || exit 1; done

@@ -3,23 +3,23 @@
 # of pages on their way to a sink. Built on their own (below test/vdso), so that nothing else has to compile for them.
 VDSO_TEST_SRC   := $(wildcard test/unit/vdso_*.c test/unit/pages_*.c)
 VDSO_UNIT_TESTS := $(VDSO_TEST_SRC:%.c=$(BUILD)/%)
-VDSO_ROOM_SRC   := criu/memory/vdso.c criu/memory/vdso_elf.c criu/memory/$(ARCH)/vdso_code.c criu/pie/restorer/vdso.c \
+VDSO_MODULE_SRC   := criu/memory/vdso.c criu/memory/vdso_elf.c criu/memory/$(ARCH)/vdso_code.c criu/pie/restorer/vdso.c \
 	criu/memory/image_source.c criu/memory/page_view.c criu/memory/image_sink.c criu/memory/copy_pages.c \
 	criu/run/stats.c test/unit/image_helper.c \
 	$(wildcard criu/image/*.c criu/util/*.c) criu/kernel/maps.c criu/kernel/proc_pid.c criu/kernel/proc_text.c \
 	criu/kernel/scan.c
-VDSO_ROOM_OBJS  := $(VDSO_ROOM_SRC:%.c=$(BUILD)/test/vdso/%.o)
+VDSO_MODULE_OBJS  := $(VDSO_MODULE_SRC:%.c=$(BUILD)/test/vdso/%.o)
 
 $(BUILD)/test/vdso/%.o: %.c | $(PROTO_H)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 # An archive: a test takes what it needs and stands in for the rest.
-$(BUILD)/test/vdso/room.a: $(VDSO_ROOM_OBJS)
+$(BUILD)/test/vdso/module.a: $(VDSO_MODULE_OBJS)
 	@rm -f $@
 	ar rcs $@ $^
 
-$(VDSO_UNIT_TESTS): $(BUILD)/%: $(BUILD)/test/vdso/%.o $(BUILD)/test/vdso/room.a $(BUILD)/libimages.a
+$(VDSO_UNIT_TESTS): $(BUILD)/%: $(BUILD)/test/vdso/%.o $(BUILD)/test/vdso/module.a $(BUILD)/libimages.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ -lprotobuf-c
 

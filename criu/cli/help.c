@@ -114,7 +114,7 @@ void help_main(void)
 	       "  criu dump -t PID -D img --leave-running  save its state, let it go on\n"
 	       "  criu check                               can this machine do it?\n\n"
 	       "criu COMMAND --help tells all options of a command; criu(8) tells more.\n"
-	       "Not built yet:");
+	       "Not implemented:");
 	for (size_t i = 0; i < commands_nr; i++)
 		if (!commands[i].built)
 			printf(" %s", commands[i].name);

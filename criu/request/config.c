@@ -41,6 +41,21 @@ static char *unquote(char *s, char **ret_end)
 	return s;
 }
 
+/* An unquoted value ends at the line's end or at a comment; blanks before that are not part of it. */
+static void trim_value(char *value)
+{
+	char *comment = value;
+	size_t len;
+
+	while ((comment = strchr(comment, '#')) && comment > value && !isblank((unsigned char)comment[-1]))
+		comment++;
+	if (comment)
+		*comment = 0;
+	len = strlen(value);
+	while (len && isspace((unsigned char)value[len - 1]))
+		value[--len] = 0;
+}
+
 /* Cut @line into name and value (NULL: none) in place. An empty name: nothing there. */
 static int split_line(char *line, char **ret_name, char **ret_value)
 {
@@ -63,6 +78,8 @@ static int split_line(char *line, char **ret_name, char **ret_value)
 		value = unquote(value, &end);
 	else if (!*skip_blanks(value) || *value == '#')
 		value = NULL;
+	else
+		trim_value(value);
 	*ret_name = name;
 	*ret_value = value;
 	if (!end)
@@ -74,21 +91,6 @@ static int split_line(char *line, char **ret_name, char **ret_value)
 			return -EINVAL;
 	}
 	return 0;
-}
-
-/* An unquoted value ends at the line's end or at a comment; blanks before that are not part of it. */
-static void trim_value(char *value)
-{
-	char *comment = value;
-	size_t len;
-
-	while ((comment = strchr(comment, '#')) && comment > value && !isblank((unsigned char)comment[-1]))
-		comment++;
-	if (comment)
-		*comment = 0;
-	len = strlen(value);
-	while (len && isspace((unsigned char)value[len - 1]))
-		value[--len] = 0;
 }
 
 static int set_by_name(struct request *req, const char *name, const char *arg, const char *where)
@@ -111,14 +113,11 @@ static int set_by_name(struct request *req, const char *name, const char *arg, c
 static int config_line(struct request *req, const char *where, char *line)
 {
 	char *name, *value;
-	bool quoted = strpbrk(line, "\"'") != NULL;
 
 	if (split_line(line, &name, &value) < 0)
 		return request_refuse(req, "%sa quote is not closed, or something stands behind it", where);
 	if (!*name)
 		return 0;
-	if (value && !quoted)
-		trim_value(value);
 	name[strcspn(name, " \t\r\n=#")] = 0;
 	if (str_has_prefix(name, "--"))
 		name += 2;

@@ -5,6 +5,8 @@
 int notify_add(struct options *opts, const struct notify_outlet *outlet)
 {
 	for (size_t i = 0; i < NOTIFY_OUTLETS; i++) {
+		if (opts->outlets[i] == outlet)
+			return 0;
 		if (opts->outlets[i])
 			continue;
 		opts->outlets[i] = outlet;

@@ -50,10 +50,15 @@ static int hash_grow(struct hash *h)
 
 uint64_t *hash_slot_of(struct hash *h, uint64_t key, bool *ret_new)
 {
-	if ((h->n + 1) * 4 > h->cap * 3 && hash_grow(h))
-		return NULL;
-	size_t i = slot_at(h, key);
-	bool fresh = !h->used[i];
+	size_t i = h->cap ? slot_at(h, key) : 0;
+	bool fresh = !h->cap || !h->used[i];
+
+	/* A key that is there needs no room. */
+	if (fresh && (h->n + 1) * 4 > h->cap * 3) {
+		if (hash_grow(h))
+			return NULL;
+		i = slot_at(h, key);
+	}
 	if (fresh) {
 		h->used[i] = 1;
 		h->slots[i] = (struct hash_slot){ key, 0 };

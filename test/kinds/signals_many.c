@@ -2,7 +2,7 @@
 /*
  * More pending signals than fit into a few megabytes: queues of 14 threads with 5,000 each, in order. They count for the real
  * user, so it takes one that nobody else is.
- * test: breaks=1
+ * test: breaks=1 settle=4000
  */
 #include "checkpoint.h"
 #include <errno.h>

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Runs one kind test as pid 1 of namespaces of its own, and leaves the result in a file for outside.py."""
+import itertools
 import json
 import os
 import re
@@ -123,12 +124,14 @@ class Kind:
         return ["/usr/bin/unshare", "--time", f"--monotonic={ahead}", f"--boottime={ahead}"] if ahead else []
 
     def compare(self, before, what):
-        diff = []
-        for n in range(10):     # a moving target may be between two states: only what stays is a difference
+        diff, until = [], time.monotonic() + self.want["settle"] / 1000
+        for n in itertools.count():     # a moving target may be between two states: only what stays is a difference
             diff = differences(before, self.flavour.snapshot(self.pid), self.want["ignore"])
             if not diff:
                 return
-            time.sleep(0.02 * 1.6 ** n)     # a busy machine needs longer: 3.6 s in all
+            if n >= 4 and time.monotonic() > until:
+                break
+            time.sleep(0.02)
         raise Failed(f"{what}:\n  " + "\n  ".join(diff[:20]))
 
     def refused(self):

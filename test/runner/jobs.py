@@ -18,7 +18,7 @@ DUMPING = ("running", "restored", "thrice")
 def read_header(source):
     """The `test:` lines of the first comment of a kind test."""
     want = {"variants": list(DUMPING), "options": [], "restore-options": [], "refused": None, "ignore": None,
-            "breaks": 1, "skip": None, "boots": None, "timeout": KIND_TIMEOUT, "decode": False, "net": None, "flavours": ["host"]}
+            "breaks": 1, "skip": None, "boots": None, "timeout": KIND_TIMEOUT, "decode": False, "net": None, "settle": 100, "flavours": ["host"]}
     with open(source) as f:
         head = f.read(4096)
     for line in re.findall(r"^[/ ]*\*\s*test:\s*(.*?)\s*(?:\*/)?\s*$", head, re.M):
@@ -30,7 +30,7 @@ def read_header(source):
                 want[key] = value.split(",")
             elif key in ("options", "restore-options"):
                 want[key] += value.split(",")
-            elif key in ("breaks", "timeout"):
+            elif key in ("breaks", "timeout", "settle"):
                 want[key] = int(value)
             elif key == "decode":
                 want[key] = value == "yes"
