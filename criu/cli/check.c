@@ -147,7 +147,7 @@ static int see_locked(const struct nft_connection *c, void *arg)
 	return 0;
 }
 
-static int tell_lock(const char *table, bool owned, void *arg)
+static int report_lock(const char *table, bool owned, void *arg)
 {
 	struct lock_seen seen = { .netlink = NULL };
 
@@ -169,12 +169,12 @@ static int tell_lock(const char *table, bool owned, void *arg)
 	return 0;
 }
 
-static void tell_locks(void)
+static void report_locks(void)
 {
 	_cleanup_netlink_ struct nl_sock *netlink = NULL;
 
 	if (!nft_open(&netlink))
-		nft_lock_each(netlink, tell_lock, NULL);
+		nft_lock_each(netlink, report_lock, NULL);
 }
 
 int check_command(struct request *req, const struct words *words)
@@ -192,7 +192,7 @@ int check_command(struct request *req, const struct words *words)
 		ret = check_named(&opts->features);
 	else
 		ret = check_needed(opts->check_all ? NEED_OPTIONAL : opts->check_extra ? NEED_EXTRA : NEED_ALWAYS);
-	tell_locks();
+	report_locks();
 	session_end(req, 0);
 	return ret;
 }

@@ -59,7 +59,7 @@ static void print_member(const char *name, const char *value)
 }
 
 /* @arg counts them. */
-static void tell_json(void *arg, const struct blocker *b)
+static void report_json(void *arg, const struct blocker *b)
 {
 	size_t *nr = arg;
 
@@ -82,7 +82,7 @@ static void print_line(const char *text)
 	putchar('\n');
 }
 
-static void tell_text(void *arg, const struct blocker *b)
+static void report_text(void *arg, const struct blocker *b)
 {
 	size_t *nr = arg;
 
@@ -116,7 +116,7 @@ int check_tree(const struct options *opts)
 
 	if (opts->check_json)
 		printf("{\"pid\": %d, \"blockers\": [", opts->pid);
-	found = dump_check(opts, opts->check_json ? tell_json : tell_text, &nr);
+	found = dump_check(opts, opts->check_json ? report_json : report_text, &nr);
 	ret = opts->check_json ? finish_json(found) : finish_text(opts, found);
 	if (fflush(stdout) || ferror(stdout))
 		return -EIO;

@@ -8,7 +8,7 @@
 struct dump;
 struct dump_task;
 struct dump_thread;
-struct inside_policies;
+struct parasite_policy_list;
 struct pid_array;
 struct proc_stat;
 
@@ -86,8 +86,8 @@ int dump_infect(struct dump *dump);
  * @q: its first answer.
  */
 size_t dump_policies_size(const struct dump_task *dt);
-void dump_lay_policies(const struct dump_task *dt, struct inside_policies *q);
-int dump_take_policies(struct dump_task *dt, uint32_t at, struct inside_policies *q);
+void dump_lay_policies(const struct dump_task *dt, struct parasite_policy_list *q);
+int dump_take_policies(struct dump_task *dt, uint32_t at, struct parasite_policy_list *q);
 /* Ask the kernel from outside; collects blockers. */
 /* survey.c: its map, and if the memory is its own the flags of each mapping */
 int dump_read_mappings(struct dump_task *dt);

@@ -16,9 +16,9 @@ static int fill_question(struct dump *dump, struct dump_task *dt)
 {
 	int err = 0;
 
-	dt->inside_len = sizeof(*dt->inside);
-	dt->inside = calloc(1, dt->inside_len);
-	if (!dt->inside)
+	dt->parasite_len = sizeof(*dt->parasite);
+	dt->parasite = calloc(1, dt->parasite_len);
+	if (!dt->parasite)
 		return fail(-ENOMEM, "parasite");
 	for (const struct task_kind *const *kind = task_kinds; !err && *kind; kind++)
 		err = (*kind)->ask ? (*kind)->ask(dump, dt) : 0;
@@ -30,29 +30,29 @@ static int fill_question(struct dump *dump, struct dump_task *dt)
  * shows them from outside but fdinfo, at ten times the price.
  */
 struct question {
-	char *text; /* struct inside_visit and what its offsets name */
+	char *text; /* struct parasite_visit and what its offsets name */
 	size_t len;
-	struct inside_thread *thread;
-	struct inside_fds *fds;
-	struct inside_policies *policies;
+	struct parasite_thread *thread;
+	struct parasite_fds *fds;
+	struct parasite_policy_list *policies;
 };
 
 static int build_request(struct dump_task *dt, struct question *q)
 {
-	struct inside_visit v = { .task = sizeof(v) };
+	struct parasite_visit v = { .task = sizeof(v) };
 
-	v.thread = v.task + ROUND_UP(dt->inside_len, 8);
+	v.thread = v.task + ROUND_UP(dt->parasite_len, 8);
 	v.fds = v.thread + ROUND_UP(sizeof(*q->thread), 8);
 	v.policies = v.fds + ROUND_UP(sizeof(*q->fds) + dt->nr_fds * sizeof(q->fds->fds[0]), 8);
 	q->len = v.policies + dump_policies_size(dt);
 	q->text = calloc(1, q->len);
 	if (!q->text)
 		return fail(-ENOMEM, "parasite");
-	q->thread = (struct inside_thread *)(q->text + v.thread);
-	q->fds = (struct inside_fds *)(q->text + v.fds);
-	q->policies = (struct inside_policies *)(q->text + v.policies);
+	q->thread = (struct parasite_thread *)(q->text + v.thread);
+	q->fds = (struct parasite_fds *)(q->text + v.fds);
+	q->policies = (struct parasite_policy_list *)(q->text + v.policies);
 	memcpy(q->text, &v, sizeof(v));
-	memcpy(q->text + v.task, dt->inside, dt->inside_len);
+	memcpy(q->text + v.task, dt->parasite, dt->parasite_len);
 	q->fds->nr = dt->nr_fds;
 	for (size_t i = 0; i < dt->nr_fds; i++)
 		q->fds->fds[i] = dt->fds[i].fd;
@@ -71,9 +71,9 @@ static int query_task(struct dump_task *dt, struct question *q)
 		err = value < 0 ? (int)value : compel_args_read(dt->ctl, 0, q->text, q->len);
 	if (err < 0)
 		return fail(err, "ask the process from inside: %s", compel_error(dt->ctl));
-	memcpy(dt->inside, q->text + sizeof(struct inside_visit), dt->inside_len);
+	memcpy(dt->parasite, q->text + sizeof(struct parasite_visit), dt->parasite_len);
 	dt->asked_at = clocks_now().monotonic;
-	dt->threads[0].inside = *q->thread;
+	dt->threads[0].parasite = *q->thread;
 	for (size_t i = 0; i < dt->nr_fds; i++)
 		dt->fds[i].cloexec = q->fds->fds[i] & 1;
 	return dump_take_policies(dt, (uint32_t)((char *)q->policies - q->text), q->policies);
@@ -84,7 +84,7 @@ static int query_task(struct dump_task *dt, struct question *q)
 
 static size_t threads_size(size_t nr)
 {
-	return sizeof(struct inside_threads) + MIN_OF(nr, THREADS_AT_ONCE) * sizeof(struct inside_thread);
+	return sizeof(struct parasite_threads) + MIN_OF(nr, THREADS_AT_ONCE) * sizeof(struct parasite_thread);
 }
 
 static int cmp_cpu(const void *a, const void *b)
@@ -107,7 +107,7 @@ static struct dump_thread **in_cpu_order(struct dump_task *dt)
 }
 
 static int query_some(struct dump_task *dt, struct dump_thread *const *threads, size_t nr,
-		      struct inside_threads *answers)
+		      struct parasite_threads *answers)
 {
 	long value;
 	int err;
@@ -129,13 +129,13 @@ static int query_some(struct dump_task *dt, struct dump_thread *const *threads, 
 	if (!err && answers->nr != nr)
 		err = -EPROTO;
 	for (size_t i = 0; !err && i < nr; i++)
-		threads[i]->inside = answers->threads[i];
+		threads[i]->parasite = answers->threads[i];
 	return err < 0 ? fail(err, "ask threads from inside: %s", compel_error(dt->ctl)) : 0;
 }
 
 static int query_threads(struct dump_task *dt)
 {
-	_cleanup_free_ struct inside_threads *answers = malloc(threads_size(THREADS_AT_ONCE));
+	_cleanup_free_ struct parasite_threads *answers = malloc(threads_size(THREADS_AT_ONCE));
 	_cleanup_free_ struct dump_thread **threads = in_cpu_order(dt);
 	int err = answers && threads ? 0 : fail(-ENOMEM, "parasite");
 
@@ -342,8 +342,8 @@ static void forget_others(const struct dump_task *dt)
 	th->robust_list = 0;
 	th->snapshot.rseq = 0;
 	th->call.nr = 0;
-	th->inside.clear_child_tid = 0;
-	th->inside.pdeath_signal = 0;
+	th->parasite.clear_child_tid = 0;
+	th->parasite.pdeath_signal = 0;
 }
 
 /* Registers first: what they say of a restart is gone once we ran code there. */

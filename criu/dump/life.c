@@ -49,7 +49,7 @@ static void free_task(struct dump_task *dt)
 	for (size_t i = 0; i < dt->nr_fds; i++)
 		free(dt->fds[i].info);
 	free(dt->fds);
-	free(dt->inside);
+	free(dt->parasite);
 	array_free(&dt->policies);
 	maps_free(&dt->maps);
 	array_free(&dt->vma_flags);

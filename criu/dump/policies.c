@@ -12,17 +12,17 @@ static size_t nr_asked(const struct dump_task *dt)
 
 size_t dump_policies_size(const struct dump_task *dt)
 {
-	return sizeof(struct inside_policies) + nr_asked(dt) * sizeof(uint64_t);
+	return sizeof(struct parasite_policy_list) + nr_asked(dt) * sizeof(uint64_t);
 }
 
-void dump_lay_policies(const struct dump_task *dt, struct inside_policies *q)
+void dump_lay_policies(const struct dump_task *dt, struct parasite_policy_list *q)
 {
 	q->nr = nr_asked(dt);
 	for (size_t i = 0; i < q->nr; i++)
 		q->at[i] = dt->maps.v[i].start;
 }
 
-static int keep(struct dump_task *dt, const struct inside_policies *q)
+static int keep(struct dump_task *dt, const struct parasite_policy_list *q)
 {
 	for (uint32_t i = 0; i < q->nr_found; i++)
 		if (array_add(&dt->policies, q->found[i]))
@@ -30,7 +30,7 @@ static int keep(struct dump_task *dt, const struct inside_policies *q)
 	return 0;
 }
 
-int dump_take_policies(struct dump_task *dt, uint32_t at, struct inside_policies *q)
+int dump_take_policies(struct dump_task *dt, uint32_t at, struct parasite_policy_list *q)
 {
 	int err = keep(dt, q);
 	long value;

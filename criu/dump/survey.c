@@ -120,14 +120,14 @@ int dump_read_mappings(struct dump_task *dt)
 }
 
 /* It can only be born in that memory: of one that lives there. */
-static void check_sharer(struct dump *dump, struct dump_task *dt)
+static void check_vm_peer(struct dump *dump, struct dump_task *dt)
 {
 	struct task_ids shared = { .vm = dt->t.ids.vm,
 				   .files = dt->files_owner ? 0 : dt->t.ids.files,
 				   .fs = dt->fs_owner ? 0 : dt->t.ids.fs,
 				   .sighand = dt->sighand_owner ? 0 : dt->t.ids.sighand };
 
-	if (!tree_sharer_maker(&dt->t, &shared))
+	if (!tree_vm_peer_maker(&dt->t, &shared))
 		dump_blocker(
 			dump, dt, -1,
 			"shares its memory (CLONE_VM) with processes of which none could make it again: neither its parent nor an older child of that, with the exit signal %d and what else it shares (descriptors, directories, signal handlers); that is not supported",
@@ -162,7 +162,7 @@ static int survey_task(struct dump *dump, const uint32_t our_namespaces[PROC_NS_
 	if (!err && dt->mm_owner) {
 		err = memory_survey(dump, dt);
 	} else if (!err) {
-		check_sharer(dump, dt);
+		check_vm_peer(dump, dt);
 	}
 	if (err < 0)
 		return err;

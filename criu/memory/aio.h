@@ -27,4 +27,4 @@ int aio_hand_over(struct restore *r, struct restore_task *rt, const struct page_
 /* Where the ring that is to be at @start waits. */
 uint64_t aio_waits_at(const struct wire_task *wire, uint64_t start);
 /* Append the ranges that must survive until the restorer moves them. Returns how many. */
-size_t aio_spares(const struct wire_task *wire, struct wire_range *ranges, size_t room);
+size_t aio_reserved_ranges(const struct wire_task *wire, struct wire_range *ranges, size_t room);

@@ -242,7 +242,7 @@ uint64_t aio_waits_at(const struct wire_task *wire, uint64_t start)
 	return 0;
 }
 
-size_t aio_spares(const struct wire_task *wire, struct wire_range *ranges, size_t room)
+size_t aio_reserved_ranges(const struct wire_task *wire, struct wire_range *ranges, size_t room)
 {
 	const struct wire_aio *aios = (const struct wire_aio *)(uintptr_t)wire->aios;
 	size_t n = 0;

@@ -28,7 +28,7 @@ struct policy_fields {
 	uint32_t mode;
 	ProtobufCBinaryData nodes; /* of length 0 without any */
 };
-int memory_save_policy(struct dump *dump, const struct inside_policy *p, struct policy_fields *ret_fields);
+int memory_save_policy(struct dump *dump, const struct parasite_vma_policy *p, struct policy_fields *ret_fields);
 
 /* ---- restore --------------------------------------------------------------------------- */
 

@@ -10,13 +10,13 @@ enum {
 	MODE_MAX = 6, /* MPOL_WEIGHTED_INTERLEAVE */
 	RELATIVE_NODES = 1 << 14, /* MPOL_F_RELATIVE_NODES: of those that are allowed, the first, second... */
 	FLAGS_KNOWN = 7 << 13, /* and MPOL_F_NUMA_BALANCING, MPOL_F_STATIC_NODES */
-	NODE_BYTES = INSIDE_NODES / 8,
+	NODE_BYTES = PARASITE_MAX_NODES / 8,
 };
-_Static_assert(INSIDE_NODES == NODES_MAX, "one mask for all");
+_Static_assert(PARASITE_MAX_NODES == NODES_MAX, "one mask for all");
 
 /* ---- dump ---- */
 
-static size_t used_bytes(const struct inside_policy *p)
+static size_t used_bytes(const struct parasite_vma_policy *p)
 {
 	size_t n = sizeof(p->nodes);
 
@@ -25,7 +25,7 @@ static size_t used_bytes(const struct inside_policy *p)
 	return n;
 }
 
-int memory_save_policy(struct dump *dump, const struct inside_policy *p, struct policy_fields *ret_fields)
+int memory_save_policy(struct dump *dump, const struct parasite_vma_policy *p, struct policy_fields *ret_fields)
 {
 	size_t len = used_bytes(p);
 	uint8_t *nodes = NULL;

@@ -61,4 +61,4 @@ uint64_t premap_address(struct premap *p, const VmaEntry *vma);
 /* From @addr on, up to @end: the first page that does not wait already; and *ret_end, where one does again. */
 uint64_t premap_missing(struct premap *p, uint64_t addr, uint64_t end, uint64_t *ret_end);
 /* Append the ranges that must survive until the restorer moves them. Returns how many. */
-size_t premap_spares(struct premap *p, struct wire_range *ranges, size_t room);
+size_t premap_reserved_ranges(struct premap *p, struct wire_range *ranges, size_t room);

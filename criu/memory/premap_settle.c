@@ -150,7 +150,7 @@ uint64_t premap_missing(struct premap *p, uint64_t addr, uint64_t end, uint64_t 
 	return addr;
 }
 
-size_t premap_spares(struct premap *p, struct wire_range *ranges, size_t room)
+size_t premap_reserved_ranges(struct premap *p, struct wire_range *ranges, size_t room)
 {
 	size_t n = 0;
 

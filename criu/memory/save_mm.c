@@ -449,17 +449,17 @@ int memory_save_mm(struct dump *dump, struct dump_task *dt, MmEntry **ret_mm)
 	mm->mm_end_data = dt->stat.end_data;
 	mm->mm_start_stack = dt->stat.start_stack;
 	mm->mm_start_brk = dt->stat.start_brk;
-	mm->mm_brk = dt->inside->brk;
+	mm->mm_brk = dt->parasite->brk;
 	mm->mm_arg_start = dt->stat.arg_start;
 	mm->mm_arg_end = dt->stat.arg_end;
 	mm->mm_env_start = dt->stat.env_start;
 	mm->mm_env_end = dt->stat.env_end;
 	mm->has_dumpable = 1;
-	mm->dumpable = dt->inside->dumpable;
+	mm->dumpable = dt->parasite->dumpable;
 	mm->has_thp_disabled = 1;
-	mm->thp_disabled = dt->inside->thp_disabled > 0;
-	mm->has_mlock_future = dt->inside->mlock_future != 0;
-	mm->mlock_future = dt->inside->mlock_future;
+	mm->thp_disabled = dt->parasite->thp_disabled > 0;
+	mm->has_mlock_future = dt->parasite->mlock_future != 0;
+	mm->mlock_future = dt->parasite->mlock_future;
 	err = memory_scan_pages(dump, dt);
 	if (!err)
 		err = save_exe(dump, dt, mm);

@@ -52,7 +52,7 @@ static bool tree_adopts(struct dump *dump)
 	struct dump_task *dt;
 
 	dump_for_each_task(dt, dump)
-		if (dt->t.state != TASK_DEAD && (dt->t.pid == 1 || dt->inside->child_subreaper))
+		if (dt->t.state != TASK_DEAD && (dt->t.pid == 1 || dt->parasite->child_subreaper))
 			return true;
 	return false;
 }
@@ -74,10 +74,10 @@ struct making {
 /* Until the process has made its helper; it waits for that one now. 0: it never will. */
 static pid_t await_helper(struct making *m)
 {
-	struct inside_fork f = { 0 };
+	struct parasite_fork_state f = { 0 };
 	siginfo_t info = { 0 };
 
-	while (!compel_args_read(m->ctl, 0, &f, offsetof(struct inside_fork, stack)) && f.helper <= 0) {
+	while (!compel_args_read(m->ctl, 0, &f, offsetof(struct parasite_fork_state, stack)) && f.helper <= 0) {
 		if (waitid(P_PID, m->tid, &info, WSTOPPED | WEXITED | WNOHANG | WNOWAIT | __WALL) || info.si_pid)
 			return 0;
 		sched_yield();
@@ -103,13 +103,13 @@ static int see_off(pid_t helper)
 static void make(void *arg)
 {
 	struct making *m = arg;
-	struct inside_fork f = { 0 };
+	struct parasite_fork_state f = { 0 };
 	pid_t helper = await_helper(m);
 	int status;
 
 	m->err = helper ? see_off(helper) : -ECHILD;
 	if (!m->err)
-		m->err = compel_args_read(m->ctl, 0, &f, offsetof(struct inside_fork, stack));
+		m->err = compel_args_read(m->ctl, 0, &f, offsetof(struct parasite_fork_state, stack));
 	if (!m->err && f.copy <= 0)
 		m->err = f.copy ? f.copy : -ECHILD;
 	if (m->err)
@@ -129,7 +129,7 @@ static void end_copy(pid_t pid)
 
 static int make_copy(struct dump_task *dt, pid_t *ret_pid)
 {
-	static const struct inside_fork clean;
+	static const struct parasite_fork_state clean;
 	struct making m = { .tid = dt->threads[0].id.host_tid };
 	long value = 0;
 	int cured, err = compel_open(m.tid, &m.ctl);
@@ -138,7 +138,7 @@ static int make_copy(struct dump_task *dt, pid_t *ret_pid)
 		return err;
 	err = compel_infect(m.ctl, &parasite_blob, sizeof(clean));
 	if (!err)
-		err = compel_args_write(m.ctl, 0, &clean, offsetof(struct inside_fork, stack));
+		err = compel_args_write(m.ctl, 0, &clean, offsetof(struct parasite_fork_state, stack));
 	if (!err)
 		err = compel_command_with(m.ctl, PARASITE_FORK, make, &m, &value);
 	err = err ? err : value < 0 ? (int)value : m.err;

@@ -17,7 +17,7 @@ static const struct doors all_doors[] = { { { "door4", 3, 8 }, false, false },
 					  { { "port4", 5, 4 }, false, true },
 					  { { "port6", 6, 4 }, true, true } };
 
-static bool is_of(const struct nft_door *door, const struct doors *doors)
+static bool is_of(const struct nft_listen_address *door, const struct doors *doors)
 {
 	return door->v6 == doors->v6 && door->any == doors->any;
 }
@@ -27,7 +27,7 @@ static uint32_t address_len(const struct doors *doors)
 	return doors->any ? 0 : doors->v6 ? 16 : 4;
 }
 
-static void add_key(struct nft_batch *b, const struct doors *doors, const struct nft_door *door)
+static void add_key(struct nft_batch *b, const struct doors *doors, const struct nft_listen_address *door)
 {
 	uint8_t key[20] = { 0 };
 	uint16_t port = htons(door->port);
@@ -37,8 +37,8 @@ static void add_key(struct nft_batch *b, const struct doors *doors, const struct
 	nft_add_element(b, key, doors->set.key_len);
 }
 
-static void add_elements(struct nft_batch *b, const char *table, const struct doors *doors, const struct nft_door *door,
-			 size_t n)
+static void add_elements(struct nft_batch *b, const char *table, const struct doors *doors,
+			 const struct nft_listen_address *door, size_t n)
 {
 	for (size_t i = 0; i < n;) {
 		struct nlattr *list = nft_elements(b, table, &doors->set);
@@ -73,7 +73,7 @@ static void add_rule(struct nft_batch *b, const char *table, const struct doors 
 	nft_rule_end(b, rule);
 }
 
-static bool has_any(const struct doors *doors, const struct nft_door *door, size_t n)
+static bool has_any(const struct doors *doors, const struct nft_listen_address *door, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		if (is_of(&door[i], doors))
@@ -81,7 +81,7 @@ static bool has_any(const struct doors *doors, const struct nft_door *door, size
 	return false;
 }
 
-void nft_add_doors(struct nft_batch *b, const char *table, const struct nft_door *door, size_t n)
+void nft_add_doors(struct nft_batch *b, const char *table, const struct nft_listen_address *door, size_t n)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(all_doors); i++) {
 		const struct doors *doors = &all_doors[i];
@@ -94,7 +94,7 @@ void nft_add_doors(struct nft_batch *b, const char *table, const struct nft_door
 	}
 }
 
-void nft_shut_doors(struct nft_batch *b, const char *table, const struct nft_door *door, size_t n)
+void nft_shut_doors(struct nft_batch *b, const char *table, const struct nft_listen_address *door, size_t n)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(all_doors); i++)
 		if (has_any(&all_doors[i], door, n))

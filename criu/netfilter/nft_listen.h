@@ -6,6 +6,6 @@
 #include "netfilter/nft_table.h"
 
 /* No connection to them is begun any more; those that have begun are finished. */
-void nft_add_doors(struct nft_batch *b, const char *table, const struct nft_door *door, size_t n);
+void nft_add_doors(struct nft_batch *b, const char *table, const struct nft_listen_address *door, size_t n);
 /* Of the same table: nothing comes in there at all. */
-void nft_shut_doors(struct nft_batch *b, const char *table, const struct nft_door *door, size_t n);
+void nft_shut_doors(struct nft_batch *b, const char *table, const struct nft_listen_address *door, size_t n);

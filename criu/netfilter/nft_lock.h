@@ -12,7 +12,7 @@
 struct nft_lock {
 	const struct nft_connection *connections;
 	size_t nr_connections;
-	const struct nft_door *doors;
+	const struct nft_listen_address *doors;
 	size_t nr_doors;
 };
 

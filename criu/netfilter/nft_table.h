@@ -17,7 +17,7 @@ struct nft_connection {
 };
 
 /* An address where somebody listens; @any: all addresses of that family. */
-struct nft_door {
+struct nft_listen_address {
 	bool v6, any;
 	uint32_t address[4]; /* network order; IPv4: the first word */
 	uint16_t port; /* host order */

@@ -11,35 +11,35 @@
 /* ---- parasite: dump ------------------------------------------------------------------- */
 
 enum parasite_command {
-	PARASITE_VISIT = 1, /* args: struct inside_visit */
-	PARASITE_THREAD, /* args: struct inside_threads; adds the thread that runs it */
-	PARASITE_FORK, /* args: struct inside_fork */
-	PARASITE_POLICIES, /* args: struct inside_visit: goes on with its policies */
+	PARASITE_VISIT = 1, /* args: struct parasite_visit */
+	PARASITE_THREAD, /* args: struct parasite_threads; adds the thread that runs it */
+	PARASITE_FORK, /* args: struct parasite_fork_state */
+	PARASITE_POLICIES, /* args: struct parasite_visit: goes on with its policies */
 	PARASITE_ARCH, /* args: what pie/arch.h says */
 };
 
 /* All that is asked of a process and its first thread, by one command. Offsets from here, multiples of 8. */
-struct inside_visit {
-	uint32_t task; /* struct inside_task */
-	uint32_t thread; /* struct inside_thread */
-	uint32_t fds; /* struct inside_fds */
-	uint32_t policies; /* struct inside_policies */
+struct parasite_visit {
+	uint32_t task; /* struct parasite_task */
+	uint32_t thread; /* struct parasite_thread */
+	uint32_t fds; /* struct parasite_fds */
+	uint32_t policies; /* struct parasite_policy_list */
 };
 
-#define INSIDE_NR_SIG 64
-#define INSIDE_NR_RLIMITS 16
-#define INSIDE_MAX_TIMERS 4096
+#define PARASITE_NR_SIG 64
+#define PARASITE_NR_RLIMITS 16
+#define PARASITE_MAX_TIMERS 4096
 
-struct inside_sigaction {
+struct parasite_sigaction {
 	uint64_t handler, flags, restorer, mask;
 };
-struct inside_timeval {
+struct parasite_timeval {
 	int64_t sec, usec;
 };
-struct inside_itimer {
-	struct inside_timeval interval, value;
+struct parasite_itimer {
+	struct parasite_timeval interval, value;
 };
-struct inside_posix_timer {
+struct parasite_posix_timer {
 	int32_t id; /* in */
 	int32_t clock; /* in */
 	int32_t signo; /* in: its signal waits in the shared queue, with none but such: count its overruns; 0: no */
@@ -47,31 +47,31 @@ struct inside_posix_timer {
 	int64_t interval_sec, interval_nsec, value_sec, value_nsec;
 };
 
-#define INSIDE_NODES 1024
+#define PARASITE_MAX_NODES 1024
 /* Where memory is to come from: mode 0 is the default. */
-struct inside_policy {
+struct parasite_vma_policy {
 	int32_t mode; /* MPOL_*, MPOL_F_*; or negative errno */
-	uint32_t index; /* of a mapping, in inside_policies.at */
-	uint64_t nodes[INSIDE_NODES / 64];
+	uint32_t index; /* of a mapping, in parasite_policy_list.at */
+	uint64_t nodes[PARASITE_MAX_NODES / 64];
 };
 
 /* Mappings with a policy of their own: as many as there is room for; the next command goes on behind them. */
-#define INSIDE_POLICIES 8
-struct inside_policies {
+#define PARASITE_MAX_POLICIES 8
+struct parasite_policy_list {
 	uint32_t nr; /* in: of at[] */
 	uint32_t next; /* in and out: the first one that is not asked for yet */
 	uint32_t nr_found; /* out */
 	uint32_t pad;
-	struct inside_policy found[INSIDE_POLICIES]; /* out */
+	struct parasite_vma_policy found[PARASITE_MAX_POLICIES]; /* out */
 	uint64_t at[]; /* in: where mappings start */
 };
 
 /* One process. A call that failed leaves its negative errno in *_err. */
-struct inside_task {
+struct parasite_task {
 	uint64_t want_sigactions; /* in: bit n-1 set: ask for signal n; the others are SIG_DFL without flags */
-	struct inside_sigaction sigactions[INSIDE_NR_SIG];
-	struct inside_itimer itimers[3]; /* real, virtual, prof */
-	uint64_t rlimits[INSIDE_NR_RLIMITS][2];
+	struct parasite_sigaction sigactions[PARASITE_NR_SIG];
+	struct parasite_itimer itimers[3]; /* real, virtual, prof */
+	uint64_t rlimits[PARASITE_NR_RLIMITS][2];
 	uint64_t brk;
 	int32_t dumpable; /* PR_GET_DUMPABLE */
 	int32_t child_subreaper;
@@ -86,10 +86,10 @@ struct inside_task {
 	struct parasite_arch_task arch;
 	int32_t mlock_future; /* MCL_FUTURE, MCL_ONFAULT: what will be mapped is locked; or 0 */
 	uint32_t pad;
-	struct inside_posix_timer timers[];
+	struct parasite_posix_timer timers[];
 };
 
-struct inside_thread {
+struct parasite_thread {
 	uint64_t clear_child_tid; /* PR_GET_TID_ADDRESS */
 	uint64_t altstack_sp, altstack_size;
 	uint32_t altstack_flags;
@@ -105,22 +105,22 @@ struct inside_thread {
 	uint32_t personality;
 	int32_t reqkey_keyring; /* KEYCTL_SET_REQKEY_KEYRING, or negative errno */
 	int32_t pad;
-	struct inside_policy policy;
+	struct parasite_vma_policy policy;
 };
 
-struct inside_threads {
+struct parasite_threads {
 	uint32_t nr, room; /* in and out; in */
-	struct inside_thread threads[]; /* out */
+	struct parasite_thread threads[]; /* out */
 };
 
 /* The copy is nobody's child but init's; it has no descriptors, and ends as soon as nobody traces it. */
-struct inside_fork {
+struct parasite_fork_state {
 	int32_t helper; /* who makes it: traced, waits for its tracer when it is born */
 	int32_t copy; /* or negative errno */
 	uint8_t stack[8192]; /* the helper's */
 };
 
-struct inside_fds {
+struct parasite_fds {
 	uint32_t nr;
 	int32_t fds[]; /* in: descriptor numbers; out: F_GETFD or negative errno */
 };
@@ -162,7 +162,7 @@ struct wire_range {
 /* Of set_mempolicy(2), mbind(2). */
 struct wire_policy {
 	uint32_t mode, pad;
-	uint64_t nodes[INSIDE_NODES / 64];
+	uint64_t nodes[PARASITE_MAX_NODES / 64];
 };
 
 /* A context of io_setup(2) that exists already. */
@@ -283,7 +283,7 @@ struct wire_group {
 };
 
 /* Why a restorer failed, for the tool to say it. */
-struct wire_words {
+struct restorer_error {
 	_Atomic uint32_t state; /* 0: free, 1: being written, 2: there */
 	int32_t error;
 	char text[256];
@@ -304,9 +304,9 @@ struct wire_task {
 	uint64_t event; /* _Atomic uint32_t, futex: something has happened */
 	uint64_t shared_failed; /* _Atomic int32_t: first failure */
 	uint64_t committed; /* _Atomic uint32_t: the tree lives */
-	uint64_t words; /* struct wire_words */
+	uint64_t words; /* struct restorer_error */
 	/* memory */
-	uint64_t spares, nr_spares; /* struct wire_range[], sorted: what unmapping leaves alone at first */
+	uint64_t reserved, nr_reserved; /* struct wire_range[], sorted: what unmapping leaves alone at first */
 	uint64_t vmas, nr_vmas; /* struct wire_vma[], sorted */
 	uint64_t ios, nr_ios; /* struct wire_io[], sorted */
 	uint64_t aios, nr_aios; /* struct wire_aio[] */
@@ -333,10 +333,10 @@ struct wire_task {
 	uint32_t set_sigactions; /* 0: another task that shares them sets them */
 	int32_t service_base; /* to be closed from here on, if the tool cannot; 0: another task does it */
 	uint64_t differing_sigactions; /* bit n - 1: of signal n, not the one that the process began with */
-	struct inside_sigaction sigactions[INSIDE_NR_SIG];
-	struct inside_itimer itimers[3];
+	struct parasite_sigaction sigactions[PARASITE_NR_SIG];
+	struct parasite_itimer itimers[3];
 	int64_t monotonic_stood, boottime_stood; /* nanoseconds: the task's clocks have gone on from here; 0: not */
-	uint64_t rlimits[INSIDE_NR_RLIMITS][2];
+	uint64_t rlimits[PARASITE_NR_RLIMITS][2];
 	uint32_t set_rlimits, nr_timers; /* bit n: limit n is another one than that which the process began with */
 	uint64_t timers; /* struct wire_posix_timer[], by id */
 	struct wire_sigqueue pending;

@@ -16,7 +16,7 @@
 #include "kernel/proc_pid.h"
 #include "memory/memory.h"
 #include "restore/restore.h"
-#include "restore/sharers.h"
+#include "restore/vm_peers.h"
 #include "run/restore.h"
 #include "run/untrusted.h"
 #include "util/fds.h"
@@ -58,8 +58,8 @@ static long clone_once(struct restore *r, struct restore_task *rt, struct clone_
 {
 	long got;
 
-	if (restore_is_sharer(rt))
-		return sharer_make(r, rt, args);
+	if (restore_is_vm_peer(rt))
+		return vm_peer_make(r, rt, args);
 	got = syscall(SYS_clone3, args, sizeof(*args));
 	return got < 0 ? -errno : got;
 }
@@ -120,7 +120,7 @@ static int make_task(struct restore *r, struct restore_task *rt, const struct re
 	atomic_store(&r->shared->tasks[rt->t.index].pid, rt->t.pid);
 	if (!by)
 		atomic_store(&r->shared->root_pid, pid);
-	return restore_is_sharer(rt) ? sharer_run(r, task_init) : 0;
+	return restore_is_vm_peer(rt) ? vm_peer_run(r, task_init) : 0;
 }
 
 /* Those that this task forks: before its own setsid(2) those that are born in the session it came from. */
@@ -298,11 +298,11 @@ static int settle_groups(struct restore *r, struct restore_task *rt)
 	int err = rt->helper || rt->t.state == TASK_DEAD ? 0 : restore_early_threads(r, rt);
 
 	if (!err)
-		err = sharers_run(r, rt, settle_in_group);
+		err = vm_peers_run(r, rt, settle_in_group);
 	if (!err)
 		err = shared_wait(r->shared, STAGE_GROUPED);
 	if (!err)
-		err = sharers_run(r, rt, leave_others_group);
+		err = vm_peers_run(r, rt, leave_others_group);
 	return err ? err : shared_wait(r->shared, STAGE_LEFT);
 }
 
@@ -334,11 +334,11 @@ static int task_run(struct restore *r, struct restore_task *rt)
 		_exit(0);
 	if (rt->t.state == TASK_DEAD)
 		exit_as_zombie(rt);
-	err = sharers_run(r, rt, reap_helpers);
+	err = vm_peers_run(r, rt, reap_helpers);
 	if (!err)
 		err = restore_open_files(r, rt);
 	if (!err)
-		err = sharers_run(r, rt, await_zombies);
+		err = vm_peers_run(r, rt, await_zombies);
 	return err ? err : restore_hand_over(r, rt);
 }
 
@@ -348,7 +348,7 @@ static _Noreturn void run_task(struct restore *r, struct restore_task *rt)
 	int err;
 
 	/* Who lives in its maker's memory does not live in its copy. */
-	r->process.sharers = NULL;
+	r->process.vm_peers = NULL;
 	err = task_run(r, rt);
 
 	shared_fail(r->shared, err);

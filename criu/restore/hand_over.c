@@ -15,7 +15,7 @@
 #include "memory/restore_memory.h"
 #include "memory/vdso.h"
 #include "restore/restore.h"
-#include "restore/sharers.h"
+#include "restore/vm_peers.h"
 #include "restorer_blob.h"
 #include "run/restore.h"
 #include "util/log.h"
@@ -51,7 +51,7 @@ static uint64_t region_size(struct restore *r, const struct restore_task *rt)
 {
 	uint64_t size = ROUND_UP(restorer_blob.size, PAGE_SZ) + memory_size(r, rt) + task_size(r, rt);
 
-	for (const struct sharer *s = r->process.sharers; s; s = s->next)
+	for (const struct vm_peer *s = r->process.vm_peers; s; s = s->next)
 		size += task_size(r, s->rt);
 	return size + ROUND_UP(r->shared->size, PAGE_SZ);
 }
@@ -92,7 +92,7 @@ static int lay_wire(struct restore *r, struct restore_task *rt, char *at, uint64
 	wire->event = (uintptr_t)&shared->event;
 	wire->shared_failed = (uintptr_t)&shared->failed;
 	wire->committed = (uintptr_t)&shared->committed;
-	wire->words = (uintptr_t)&shared->words;
+	wire->words = (uintptr_t)&shared->error;
 	wire->pid = rt->t.pid;
 	wire->log_fd = log_fd();
 	wire->log_level = log_level();
@@ -124,7 +124,7 @@ static int lay_region(struct restore *r, struct restore_task *rt, char *region, 
 		return fail(-ENOMEM, "tasks of one memory");
 	group->members = 1;
 	wire_of(r, rt)->group = (uintptr_t)group;
-	for (const struct sharer *s = r->process.sharers; s; s = s->next) {
+	for (const struct vm_peer *s = r->process.vm_peers; s; s = s->next) {
 		err = lay_wire(r, s->rt, at, task_size(r, s->rt), end);
 		if (err)
 			return err;
@@ -206,7 +206,7 @@ static int cmp_range(const void *a, const void *b)
 	return (x->start > y->start) - (x->start < y->start);
 }
 
-static int fill_spares(struct restore *r, struct restore_task *rt, struct wire_task *wire)
+static int fill_reserved(struct restore *r, struct restore_task *rt, struct wire_task *wire)
 {
 	size_t room = rt->mm->n_vmas + 16, n = 0;
 	struct wire_range *ranges = wire_alloc(wire, room * sizeof(*ranges));
@@ -214,12 +214,12 @@ static int fill_spares(struct restore *r, struct restore_task *rt, struct wire_t
 	if (!ranges)
 		return fail(-ENOMEM, "ranges to keep");
 	ranges[n++] = (struct wire_range){ wire->region, wire->region + wire->region_len };
-	n += vdso_spared(wire, ranges + n, room - n);
-	n += premap_spares(r->process.premap, ranges + n, room - n);
-	n += aio_spares(wire, ranges + n, room - n);
+	n += vdso_reserved(wire, ranges + n, room - n);
+	n += premap_reserved_ranges(r->process.premap, ranges + n, room - n);
+	n += aio_reserved_ranges(wire, ranges + n, room - n);
 	qsort(ranges, n, sizeof(*ranges), cmp_range);
-	wire->spares = (uintptr_t)ranges;
-	wire->nr_spares = n;
+	wire->reserved = (uintptr_t)ranges;
+	wire->nr_reserved = n;
 	return 0;
 }
 
@@ -266,8 +266,8 @@ static int fill_all(struct restore *r, struct restore_task *rt, struct wire_task
 	if (!err)
 		wire->reader_tid = reader_tid(r, rt, wire);
 	if (!err)
-		err = sharers_run(r, rt, fill);
-	return err ? err : fill_spares(r, rt, wire);
+		err = vm_peers_run(r, rt, fill);
+	return err ? err : fill_reserved(r, rt, wire);
 }
 
 /* The kernel writes into libc's rseq area whenever we are preempted: it must not after that memory has gone. */
@@ -300,7 +300,7 @@ static int start_early(struct restore *r, struct restore_task *rt)
 	int err = 0;
 
 	/* For what it has to say if it fails: it moves later (move_shared). */
-	wire->words = (uintptr_t)&r->shared->words;
+	wire->words = (uintptr_t)&r->shared->error;
 	for (size_t i = 1; !err && i < rt->nr_threads; i++)
 		err = rt->threads[i].early ? (int)entry(RESTORER_THREAD, &threads[i]) : 0;
 	wire->words = words;
@@ -314,7 +314,7 @@ int restore_early_threads(struct restore *r, struct restore_task *rt)
 	struct holes holes;
 	int err;
 
-	for (const struct sharer *s = r->process.sharers; s; s = s->next)
+	for (const struct vm_peer *s = r->process.vm_peers; s; s = s->next)
 		any |= has_early_threads(s->rt);
 	if (!any)
 		return 0;
@@ -323,7 +323,7 @@ int restore_early_threads(struct restore *r, struct restore_task *rt)
 		return err;
 	err = map_region(r, rt, &holes);
 	holes_free(&holes);
-	return err ? err : sharers_run(r, rt, start_early);
+	return err ? err : vm_peers_run(r, rt, start_early);
 }
 
 int restore_hand_over(struct restore *r, struct restore_task *rt)
@@ -345,7 +345,7 @@ int restore_hand_over(struct restore *r, struct restore_task *rt)
 	holes_free(&holes);
 	if (err)
 		return err;
-	sharers_leave(r, wire->region + restorer_blob.entry);
+	vm_peers_leave(r, wire->region + restorer_blob.entry);
 	err = move_shared(r, wire);
 	if (!err)
 		err = leave_rseq();

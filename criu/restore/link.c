@@ -82,13 +82,13 @@ static int cannot_enter(const struct restore_task *rt)
 }
 
 /* By one that lives in its memory, in the session of that one before or after that one's own setsid(2). */
-static int find_sharer_creator(struct restore_task *rt)
+static int find_vm_peer_creator(struct restore_task *rt)
 {
 	const struct task_ids shared = { .vm = rt->t.ids.vm,
 					 .files = rt->files_owner ? 0 : rt->t.ids.files,
 					 .fs = rt->fs_owner ? 0 : rt->t.ids.fs,
 					 .sighand = rt->sighand_owner ? 0 : rt->t.ids.sighand };
-	struct task *by = tree_sharer_maker(&rt->t, &shared);
+	struct task *by = tree_vm_peer_maker(&rt->t, &shared);
 	pid_t sid = needed_sid(rt), before;
 
 	if (!by)
@@ -107,8 +107,8 @@ static int find_creator(struct restore *r, struct restore_task *rt)
 	struct restore_task *parent = rt->t.parent ? restore_task_of(rt->t.parent) : NULL, *leader;
 	pid_t sid = needed_sid(rt);
 
-	if (restore_is_sharer(rt))
-		return find_sharer_creator(rt);
+	if (restore_is_vm_peer(rt))
+		return find_vm_peer_creator(rt);
 	rt->creator = parent;
 	if (!parent || !sid || sid == parent->t.sid || sid == needed_sid(parent))
 		return 0;

@@ -4,7 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 #include "restore/restore.h"
-#include "restore/sharers.h"
+#include "restore/vm_peers.h"
 #include "run/opener.h"
 #include "run/restore.h"
 #include "util/fds.h"
@@ -198,13 +198,13 @@ static int finish_files(struct restore *r, struct restore_task *rt)
 
 int restore_open_files(struct restore *r, struct restore_task *rt)
 {
-	int err = sharers_run(r, rt, open_files);
+	int err = vm_peers_run(r, rt, open_files);
 
 	if (!err)
-		err = sharers_run(r, rt, take_made_files);
+		err = vm_peers_run(r, rt, take_made_files);
 	if (!err)
-		err = sharers_run(r, rt, take_files);
+		err = vm_peers_run(r, rt, take_files);
 	if (!err)
 		err = shared_wait(r->shared, STAGE_FILES);
-	return err ? err : sharers_run(r, rt, finish_files);
+	return err ? err : vm_peers_run(r, rt, finish_files);
 }

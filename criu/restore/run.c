@@ -126,24 +126,24 @@ static int look_when_due(struct restore *r, uint64_t *steps, uint64_t *due)
 }
 
 /* What the tasks have read, on the line that a person sees: they themselves have no terminal any more. */
-static void tell_progress(struct restore *r, uint64_t *told)
+static void report_progress(struct restore *r, uint64_t *reported)
 {
-	uint64_t bytes = atomic_load(&r->shared->words.bytes);
+	uint64_t bytes = atomic_load(&r->shared->error.bytes);
 
-	progress_add(r->opts->progress, bytes - *told);
-	*told = bytes;
+	progress_add(r->opts->progress, bytes - *reported);
+	*reported = bytes;
 }
 
 static int await_ready(struct restore *r)
 {
-	uint64_t steps = 0, due = 0, told = 0;
+	uint64_t steps = 0, due = 0, reported = 0;
 	uint32_t seen = 0;
 
 	while (atomic_load(&r->shared->reached[STAGE_READY]) < r->shared->expected[STAGE_READY]) {
 		uint32_t before = seen;
 		int failed = shared_wait_event(r->shared, &seen, LOOK_MS);
 
-		tell_progress(r, &told);
+		report_progress(r, &reported);
 		if (!failed && before == seen)
 			failed = look_when_due(r, &steps, &due);
 		if (!failed)
@@ -202,7 +202,7 @@ static void take_back(struct restore *r)
 	}
 }
 
-static void tell_running(struct restore *r)
+static void report_running(struct restore *r)
 {
 	const struct run_kind *kind;
 
@@ -232,7 +232,7 @@ static int make_tree(struct restore *r)
 		err = restore_find_numbers(r);
 	if (!err)
 		log_info("descriptors and memory of all of them are there: %lu bytes were read",
-			 atomic_load(&r->shared->words.bytes));
+			 atomic_load(&r->shared->error.bytes));
 	r->stats.restore.forking_time = stats_now() - start;
 	if (!err)
 		err = leave_pidfile(r);
@@ -251,7 +251,7 @@ static int make_tree(struct restore *r)
 		log_info("the tree runs");
 	image_store_unlock(r->dir);
 	if (!err)
-		tell_running(r);
+		report_running(r);
 	return err;
 }
 
@@ -336,9 +336,9 @@ void restore_free(struct restore *r)
 }
 
 /* What failed inside a task that had no libc, nor our log, any more. */
-static void tell_restorer(struct restore *r)
+static void report_restorer(struct restore *r)
 {
-	struct wire_words *words = r->shared ? &r->shared->words : NULL;
+	struct restorer_error *words = r->shared ? &r->shared->error : NULL;
 
 	if (words && atomic_load(&words->state) == 2)
 		fail(words->error, "restorer: %.*s", (int)sizeof(words->text), words->text);
@@ -364,7 +364,7 @@ int restore_run(const struct options *opts, int *ret_wait_status)
 	if (!err && !untrusted_resume(r) && !opts->restore_detached)
 		err = restore_wait(r, ret_wait_status);
 	untrusted_end(r);
-	tell_restorer(r);
+	report_restorer(r);
 	/* Whoever fails says why; should one forget it, the person is not left without a word. */
 	if (err < 0 && log_error_count() == said)
 		fail(err, "the restore failed");

@@ -35,7 +35,7 @@ struct dump_thread {
 	struct compel_thread_state cpu; /* as it goes on in another process: for images */
 	struct proc_stat stat; /* /proc/PID/task/TID/stat */
 	struct proc_status status; /* /proc/PID/task/TID/status; freed by the pipeline */
-	struct inside_thread inside;
+	struct parasite_thread parasite;
 	uint64_t robust_list, robust_list_len;
 	struct thread_undo *undo; /* kinds/task/sem_undo.c; NULL: it has no undo list, or that of the first thread */
 	bool seized;
@@ -44,7 +44,7 @@ struct dump_thread {
 	bool stand_in; /* for a first thread that has ended: id.host_tid is another one's, of which all is asked */
 };
 
-ARRAY_OF(policy_array, struct inside_policy);
+ARRAY_OF(policy_array, struct parasite_vma_policy);
 
 struct dump_task {
 	struct task t; /* first: tree_for_each gives struct task; dump_task_of() goes back */
@@ -71,8 +71,8 @@ struct dump_task {
 	MmEntry *mm;
 	uint64_t cgroups; /* kinds/task/apart.c: fingerprint of /proc/PID/cgroup; 0: unknown */
 	struct snapshot *snapshot; /* memory/snapshot.c: pages are saved from it when the task goes on already */
-	struct inside_task *inside;
-	size_t inside_len;
+	struct parasite_task *parasite;
+	size_t parasite_len;
 	struct ns *ns[NS_TYPES]; /* that it is in; NULL: this kernel has none of the type */
 	int64_t asked_at; /* CLOCK_MONOTONIC in nanoseconds, right after the inside has been asked for its timers */
 	bool files_owner, fs_owner, mm_owner, sighand_owner; /* the task whose images stand for all that share it */

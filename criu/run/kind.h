@@ -84,7 +84,7 @@ struct fd_kind {
 /* A property of tasks and threads. Any function may be NULL. Order: kinds/table.c. */
 struct task_kind {
 	const char *name;
-	/* dump: the task is stopped: adds to task->inside what is to be asked from inside; may make it longer */
+	/* dump: the task is stopped: adds to task->parasite what is to be asked from inside; may make it longer */
 	int (*ask)(struct dump *, struct dump_task *);
 	/* dump: frozen, seen from outside; reports blockers with dump_blocker() */
 	int (*survey)(struct dump *, struct dump_task *);

@@ -4,9 +4,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-void limits_raise(uint64_t ret_was[INSIDE_NR_RLIMITS][2])
+void limits_raise(uint64_t ret_was[PARASITE_NR_RLIMITS][2])
 {
-	for (int nr = 0; nr < INSIDE_NR_RLIMITS; nr++) {
+	for (int nr = 0; nr < PARASITE_NR_RLIMITS; nr++) {
 		ret_was[nr][0] = ret_was[nr][1] = UINT64_MAX;
 		/* Should something of ours crash, it leaves no core where the program would not have. */
 		if (syscall(SYS_prlimit64, 0, nr, NULL, ret_was[nr]) || ret_was[nr][0] == ret_was[nr][1] ||
@@ -17,9 +17,9 @@ void limits_raise(uint64_t ret_was[INSIDE_NR_RLIMITS][2])
 	}
 }
 
-void limits_put_back(const uint64_t was[INSIDE_NR_RLIMITS][2])
+void limits_put_back(const uint64_t was[PARASITE_NR_RLIMITS][2])
 {
-	for (int nr = 0; nr < INSIDE_NR_RLIMITS; nr++)
+	for (int nr = 0; nr < PARASITE_NR_RLIMITS; nr++)
 		if (was[nr][0] != was[nr][1])
 			syscall(SYS_prlimit64, 0, nr, was[nr], NULL);
 }

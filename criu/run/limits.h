@@ -8,6 +8,6 @@
 #define RESTORE_OWN_FDS 64
 
 /* Each soft limit becomes as high as the hard one; @ret_was gets what they were (soft, hard). */
-void limits_raise(uint64_t ret_was[INSIDE_NR_RLIMITS][2]);
+void limits_raise(uint64_t ret_was[PARASITE_NR_RLIMITS][2]);
 /* Back to what limits_raise() has given: for what somebody else is to inherit. */
-void limits_put_back(const uint64_t was[INSIDE_NR_RLIMITS][2]);
+void limits_put_back(const uint64_t was[PARASITE_NR_RLIMITS][2]);

@@ -120,8 +120,8 @@ struct restore_plan {
 
 /* What only the tool itself knows and does: it is not for the processes that it forks. */
 struct restore_tool {
-	uint64_t own_limits[INSIDE_NR_RLIMITS][2]; /* they are raised while it works (run/limits.h) */
-	uint64_t limit_told[INSIDE_NR_RLIMITS]; /* the last hard limit that was said to be lower now */
+	uint64_t own_limits[PARASITE_NR_RLIMITS][2]; /* they are raised while it works (run/limits.h) */
+	uint64_t limit_reported[PARASITE_NR_RLIMITS]; /* the last hard limit that was said to be lower now */
 	struct hash sysv_made; /* SysV segments that this restore made -> where the tool is attached, 0: not */
 	int commit_hold_fd; /* write end of commit_fd's pipe */
 	pid_t own_sid, own_pgid; /* what an outside session or group is replaced by (--shell-job) */
@@ -143,7 +143,7 @@ struct restore_process {
 	struct wire_task *wire; /* made before its time for threads that exist early; NULL */
 	struct premap *premap; /* memory that waits for its task and what that forks (memory/premap.c) */
 	struct hash mapped_files; /* file and access -> descriptor, its own or inherited (memory/mapped_files.c) */
-	struct sharer *sharers; /* who lives in this process's memory besides (restore/sharers.h); NULL: nobody */
+	struct vm_peer *vm_peers; /* who lives in this process's memory besides (restore/vm_peers.h); NULL: nobody */
 	struct provided_array provided; /* files that wait to be placed (restore/open.c) */
 	const struct opener *opened_as; /* the rights that this thread has taken on; NULL: our own */
 	const struct audience *opening_for; /* while @opening: who gets what a kind's open opens */
@@ -184,7 +184,7 @@ static inline struct restore_thread *restore_first_thread(const struct restore_t
 	return &rt->threads[rt->leader_ends];
 }
 /* Does it live in another one's memory (CLONE_VM)? */
-static inline bool restore_is_sharer(const struct restore_task *rt)
+static inline bool restore_is_vm_peer(const struct restore_task *rt)
 {
 	return rt->mm_of && rt->mm_of != rt;
 }

@@ -45,7 +45,7 @@ struct shared {
 	_Atomic uint32_t committed; /* 1: the tree is complete and lives on, whatever becomes of the tool */
 	_Atomic uint32_t event; /* futex: the tool looks again */
 	_Atomic pid_t root_pid; /* as the tool sees it */
-	struct wire_words words; /* of the first restorer that failed */
+	struct restorer_error error; /* of the first restorer that failed */
 	struct shared_task *tasks;
 	struct shared_file *files;
 };

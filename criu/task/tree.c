@@ -29,7 +29,7 @@ static bool has_all(const struct task *task, const struct task_ids *shared)
 	       (!shared->fs || own->fs == shared->fs) && (!shared->sighand || own->sighand == shared->sighand);
 }
 
-struct task *tree_sharer_maker(const struct task *task, const struct task_ids *shared)
+struct task *tree_vm_peer_maker(const struct task *task, const struct task_ids *shared)
 {
 	struct task *t;
 

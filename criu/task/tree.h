@@ -55,6 +55,6 @@ void tree_add(struct tree *tree, struct task *task, struct task *parent);
  * Who can make a task that lives in the memory of others: its parent, or an older child of that (CLONE_PARENT, which
  * gives it the same exit signal), as long as it has all of @shared with it (0: is not shared). NULL: nobody can.
  */
-struct task *tree_sharer_maker(const struct task *task, const struct task_ids *shared);
+struct task *tree_vm_peer_maker(const struct task *task, const struct task_ids *shared);
 
 #define tree_for_each(pos, tree) list_for_each(pos, &(tree)->tasks, in_tree)

@@ -21,7 +21,7 @@ struct sharer_of_test {
 };
 static struct sharer_of_test sharers[SHARERS];
 
-static int sharer_main(void *arg)
+static int vm_peer_main(void *arg)
 {
 	int nr = (int)(intptr_t)arg;
 	volatile int on_stack = nr * 1000 + 7;
@@ -44,7 +44,7 @@ static pid_t share_memory(int nr, int flags, void (*prepare)(int nr), int (*fn)(
 
 	sharers[nr].fn = fn;
 	sharers[nr].prepare = prepare;
-	sharers[nr].pid = clone(sharer_main, stack + (256 << 10), CLONE_VM | flags, (void *)(intptr_t)nr);
+	sharers[nr].pid = clone(vm_peer_main, stack + (256 << 10), CLONE_VM | flags, (void *)(intptr_t)nr);
 	need(sharers[nr].pid > 0, "clone %d with flags %#x: %s", nr, flags, strerror(errno));
 	while (!sharers[nr].ready)
 		sleep_ms(1);

@@ -156,13 +156,13 @@ static int note_connection(const struct nft_connection *c, void *arg)
 static void many_connections(struct nl_sock *netlink)
 {
 	static struct nft_connection all[CONNECTIONS];
-	static struct nft_door doors[CONNECTIONS];
+	static struct nft_listen_address doors[CONNECTIONS];
 	struct nft_lock lock = { all, CONNECTIONS, doors, CONNECTIONS };
 	size_t seen[2] = { 0, 0 };
 
 	for (size_t i = 0; i < CONNECTIONS; i++) {
 		all[i] = (struct nft_connection){ i % 3 == 0, { i }, { 1 }, 1000 + i, 80 };
-		doors[i] = (struct nft_door){ i % 2, i % 4 > 1, { i }, i };
+		doors[i] = (struct nft_listen_address){ i % 2, i % 4 > 1, { i }, i };
 	}
 	CHECK(!nft_lock_make(netlink, TABLE, true, &lock) && tables() == 2);
 	CHECK(!nft_lock_each_connection(netlink, TABLE, note_connection, seen));

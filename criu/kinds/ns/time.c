@@ -212,7 +212,7 @@ static int time_ns_link(struct restore *r)
 		err = read_space(r, ns, space);
 	}
 	restore_for_each_task(rt, r)
-		if (!err && restore_is_sharer(rt) && rt->ns[NS_TIME] != rt->mm_of->ns[NS_TIME])
+		if (!err && restore_is_vm_peer(rt) && rt->ns[NS_TIME] != rt->mm_of->ns[NS_TIME])
 			err = fail(-EBADMSG,
 				   "pid %d is in another time namespace than tasks that it shares its memory with",
 				   rt->t.pid);
@@ -284,7 +284,7 @@ static int make_all(struct restore *r, const char **ret_step)
 }
 
 /* Nobody will get a namespace of his own: that is no reason to give up, but a person may have to know. */
-static void tell_unmade(struct restore *r, const char *step, int err)
+static void report_unmade(struct restore *r, const char *step, int err)
 {
 	const struct clocks now = clocks_now(), *stood = &space_of_root(r)->stood;
 	int64_t mono = stood->monotonic - now.monotonic, boot = stood->boottime - now.boottime;
@@ -342,7 +342,7 @@ static void begin_clocks(struct restore *r)
 	data_of(r)->clocks_go_on = !err;
 	if (err) {
 		forget_all(r);
-		tell_unmade(r, step, err);
+		report_unmade(r, step, err);
 	} else if (data_of(r)->nr == 1) {
 		close(root->fd);
 		root->fd = -1;

@@ -35,9 +35,9 @@ enum {
 
 static int attributes_survey(struct dump *dump, struct dump_task *task)
 {
-	if (task->inside && task->inside->rlimits[RLIMIT_CPU][0] != RLIM_INFINITY)
+	if (task->parasite && task->parasite->rlimits[RLIMIT_CPU][0] != RLIM_INFINITY)
 		log_warn("its CPU time is limited (RLIMIT_CPU: %llu s), and is counted anew from a restore on",
-			 (unsigned long long)task->inside->rlimits[RLIMIT_CPU][0]);
+			 (unsigned long long)task->parasite->rlimits[RLIMIT_CPU][0]);
 	return 0;
 }
 
@@ -70,7 +70,7 @@ static int save_from_proc(struct dump *dump, struct dump_task *task, TaskCoreEnt
 
 static int attributes_save(struct dump *dump, struct dump_task *task, CoreEntry *core)
 {
-	const struct inside_task *in = task->inside;
+	const struct parasite_task *in = task->parasite;
 	TaskCoreEntry *tc = core->tc;
 
 	int err = save_from_proc(dump, task, tc);
@@ -79,7 +79,7 @@ static int attributes_save(struct dump *dump, struct dump_task *task, CoreEntry 
 	tc->flags = (uint32_t)task->stat.flags;
 	if (!in)
 		return fail(-ENODATA, "attributes: no parasite data");
-	tc->personality = task->threads[0].inside.personality;
+	tc->personality = task->threads[0].parasite.personality;
 	tc->has_child_subreaper = true;
 	tc->child_subreaper = in->child_subreaper > 0;
 	tc->has_membarrier_registration_mask = in->membarrier > 0;
@@ -104,7 +104,7 @@ static void save_speculation(int32_t v, protobuf_c_boolean *ret_has, uint32_t *r
 }
 
 /* It is a thread's end that sends the signal. A restore has the first thread of a process make its children. */
-static void tell_other_parent(const struct dump_task *task, const struct dump_thread *thread)
+static void report_other_parent(const struct dump_task *task, const struct dump_thread *thread)
 {
 	const struct dump_task *parent = task->t.parent ? dump_task_of(task->t.parent) : NULL;
 	struct pid_array leader = { 0 }, children = { 0 };
@@ -119,7 +119,7 @@ static void tell_other_parent(const struct dump_task *task, const struct dump_th
 		log_warn(
 			"thread %d: asks for signal %d when the thread of process %d that made it ends (PR_SET_PDEATHSIG); "
 			"after a restore it comes when the first thread of that process ends",
-			thread->id.host_tid, thread->inside.pdeath_signal, parent->t.host_pid);
+			thread->id.host_tid, thread->parasite.pdeath_signal, parent->t.host_pid);
 	array_free(&leader);
 	array_free(&children);
 }
@@ -127,7 +127,7 @@ static void tell_other_parent(const struct dump_task *task, const struct dump_th
 static int attributes_save_thread(struct dump *dump, struct dump_task *task, struct dump_thread *thread,
 				  CoreEntry *core)
 {
-	const struct inside_thread *in = &thread->inside;
+	const struct parasite_thread *in = &thread->parasite;
 	ThreadCoreEntry *e = core->thread_core;
 
 	e->comm = save_name(dump, &thread->stat);
@@ -140,8 +140,8 @@ static int attributes_save_thread(struct dump *dump, struct dump_task *task, str
 			"ended: that is not supported",
 			in->pdeath_signal, task->t.parent->pid);
 	else if (in->pdeath_signal > 0)
-		tell_other_parent(task, thread);
-	e->has_personality = in->personality != task->threads[0].inside.personality;
+		report_other_parent(task, thread);
+	e->has_personality = in->personality != task->threads[0].parasite.personality;
 	e->personality = e->has_personality ? in->personality : 0;
 	e->has_pdeath_sig = in->pdeath_signal > 0;
 	e->pdeath_sig = in->pdeath_signal > 0 ? (uint32_t)in->pdeath_signal : 0;
@@ -232,7 +232,7 @@ static int attributes_load_thread(struct restore *r, struct restore_task *task, 
 		return 0;
 	if (e->comm && strlen(e->comm) >= COMM_LEN)
 		return core_refuse(tid, "thread_core.comm is longer than %d bytes", COMM_LEN - 1);
-	if (e->has_pdeath_sig && e->pdeath_sig > INSIDE_NR_SIG)
+	if (e->has_pdeath_sig && e->pdeath_sig > PARASITE_NR_SIG)
 		return core_refuse(tid, "thread_core.pdeath_sig %u", e->pdeath_sig);
 	if (e->has_mce_kill && e->mce_kill > MCE_KILL_DEFAULT)
 		return core_refuse(tid, "thread_core.mce_kill %u", e->mce_kill);

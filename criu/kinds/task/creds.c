@@ -66,9 +66,9 @@ static int creds_save_thread(struct dump *dump, struct dump_task *task, struct d
 	e->egid = dump_gid_of(dump, st->gid[PROC_EFFECTIVE]);
 	e->sgid = dump_gid_of(dump, st->gid[PROC_SAVED]);
 	e->fsgid = dump_gid_of(dump, st->gid[PROC_FS]);
-	if (thread->inside.securebits < 0)
-		return fail(thread->inside.securebits, "thread %d: securebits", thread->id.host_tid);
-	e->secbits = (uint32_t)thread->inside.securebits;
+	if (thread->parasite.securebits < 0)
+		return fail(thread->parasite.securebits, "thread %d: securebits", thread->id.host_tid);
+	e->secbits = (uint32_t)thread->parasite.securebits;
 	if (add_all_caps(dump, st, e))
 		return no_memory("credentials");
 	if (st->groups.n) {

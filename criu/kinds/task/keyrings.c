@@ -16,10 +16,10 @@
 /* The one of our own session is what a restore from here gives them. */
 static void warn_of_session(const struct dump_task *task)
 {
-	int32_t serial = task->inside ? task->inside->session_keyring : 0;
+	int32_t serial = task->parasite ? task->parasite->session_keyring : 0;
 	const struct dump_task *parent = task->t.parent ? dump_task_of(task->t.parent) : NULL;
 
-	if (serial <= 0 || (parent && parent->inside && parent->inside->session_keyring == serial))
+	if (serial <= 0 || (parent && parent->parasite && parent->parasite->session_keyring == serial))
 		return;
 	if (syscall(SYS_request_key, "keyring", "_ses", NULL, 0) != serial)
 		log_warn(
@@ -33,18 +33,18 @@ static int keyrings_survey(struct dump *dump, struct dump_task *task)
 	for (size_t i = 0; i < task->nr_threads; i++) {
 		const struct dump_thread *th = &task->threads[i];
 
-		if (th->inside.process_keyring > 0)
+		if (th->parasite.process_keyring > 0)
 			dump_blocker(
 				dump, task, -1,
 				"thread %d: has a process keyring (%d), whose keys cannot be saved: keep them in the user "
 				"keyring (KEY_SPEC_USER_KEYRING), which stays",
-				th->id.host_tid, th->inside.process_keyring);
-		if (th->inside.thread_keyring > 0)
+				th->id.host_tid, th->parasite.process_keyring);
+		if (th->parasite.thread_keyring > 0)
 			dump_blocker(
 				dump, task, -1,
 				"thread %d: has a thread keyring (%d), whose keys cannot be saved: keep them in the user "
 				"keyring (KEY_SPEC_USER_KEYRING), which stays",
-				th->id.host_tid, th->inside.thread_keyring);
+				th->id.host_tid, th->parasite.thread_keyring);
 	}
 	warn_of_session(task);
 	return 0;
@@ -53,9 +53,9 @@ static int keyrings_survey(struct dump *dump, struct dump_task *task)
 /* Where keys go that the kernel requests from user space for it: request_key(2). 0: the default. */
 static int keyrings_save_thread(struct dump *dump, struct dump_task *task, struct dump_thread *thread, CoreEntry *core)
 {
-	core->thread_core->has_reqkey_keyring = thread->inside.reqkey_keyring > 0;
+	core->thread_core->has_reqkey_keyring = thread->parasite.reqkey_keyring > 0;
 	core->thread_core->reqkey_keyring =
-		thread->inside.reqkey_keyring > 0 ? (uint32_t)thread->inside.reqkey_keyring : 0;
+		thread->parasite.reqkey_keyring > 0 ? (uint32_t)thread->parasite.reqkey_keyring : 0;
 	return 0;
 }
 

@@ -59,7 +59,7 @@ static int look(struct dump *dump, struct landlock_dump *state, struct dump_task
 	_cleanup_proc_ struct proc proc = PROC_CLOSED;
 	int err = open_reader(dump, state);
 
-	*ret_confined = th->inside.mount_refused;
+	*ret_confined = th->parasite.mount_refused;
 	if (!err)
 		err = proc_open_thread(&task->proc, th->id.host_tid, &proc);
 	return err ? err : landlock_differs(state->reader, proc.dir, ret_confined);
@@ -71,7 +71,7 @@ static void look_at_thread(struct dump *dump, struct landlock_dump *state, struc
 	bool confined;
 	int err;
 
-	if (!th->inside.mount_refused && !th->status.no_new_privs)
+	if (!th->parasite.mount_refused && !th->status.no_new_privs)
 		return;
 	err = look(dump, state, task, th, &confined);
 	if (confined && !err)

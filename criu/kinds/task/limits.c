@@ -13,7 +13,7 @@
 #include "run/restore.h"
 #include "util/log.h"
 
-static const char *const limit_names[INSIDE_NR_RLIMITS] = {
+static const char *const limit_names[PARASITE_NR_RLIMITS] = {
 	[RLIMIT_CPU] = "CPU",		[RLIMIT_FSIZE] = "FSIZE",
 	[RLIMIT_DATA] = "DATA",		[RLIMIT_STACK] = "STACK",
 	[RLIMIT_CORE] = "CORE",		[RLIMIT_RSS] = "RSS",
@@ -30,12 +30,12 @@ static int get_limit(int nr, struct rlimit64 *ret)
 }
 
 /* A restore needs some more than the program has, and the limit of whoever restores may be no higher than this one. */
-static void tell_descriptors(const struct dump_task *task)
+static void report_descriptors(const struct dump_task *task)
 {
 	uint64_t need = task->nr_fds ? (uint64_t)task->fds[task->nr_fds - 1].fd + 1 + RESTORE_OWN_FDS : 0;
 	struct rlimit64 own = { 0 };
 
-	if (need <= task->inside->rlimits[RLIMIT_NOFILE][1] || get_limit(RLIMIT_NOFILE, &own) || need <= own.rlim_max)
+	if (need <= task->parasite->rlimits[RLIMIT_NOFILE][1] || get_limit(RLIMIT_NOFILE, &own) || need <= own.rlim_max)
 		return;
 	log_warn(
 		"pid %d: has descriptors up to %llu: to restore it, the hard limit of open files (ulimit -Hn) has to be at "
@@ -46,25 +46,25 @@ static void tell_descriptors(const struct dump_task *task)
 static int limits_save(struct dump *dump, struct dump_task *task, CoreEntry *core)
 {
 	TaskRlimitsEntry *all = dump_alloc(dump, sizeof(*all));
-	RlimitEntry *e = dump_alloc(dump, INSIDE_NR_RLIMITS * sizeof(*e));
+	RlimitEntry *e = dump_alloc(dump, PARASITE_NR_RLIMITS * sizeof(*e));
 
-	if (!task->inside)
+	if (!task->parasite)
 		return fail(-ENODATA, "limits: no parasite data");
 	if (!all || !e)
 		return no_memory("limits");
 	task_rlimits_entry__init(all);
-	all->rlimits = dump_alloc(dump, INSIDE_NR_RLIMITS * sizeof(*all->rlimits));
+	all->rlimits = dump_alloc(dump, PARASITE_NR_RLIMITS * sizeof(*all->rlimits));
 	if (!all->rlimits)
 		return no_memory("limits");
-	for (; all->n_rlimits < INSIDE_NR_RLIMITS; e++) {
-		const uint64_t *in = task->inside->rlimits[all->n_rlimits];
+	for (; all->n_rlimits < PARASITE_NR_RLIMITS; e++) {
+		const uint64_t *in = task->parasite->rlimits[all->n_rlimits];
 
 		rlimit_entry__init(e);
 		e->cur = in[0];
 		e->max = in[1];
 		all->rlimits[all->n_rlimits++] = e;
 	}
-	tell_descriptors(task);
+	report_descriptors(task);
 	core->tc->rlimits = all;
 	return 0;
 }
@@ -78,7 +78,7 @@ static int set_limit(int nr, uint64_t cur, uint64_t max)
 
 /* Our own, as they are while we work: every process that we fork begins with them. */
 struct inherited {
-	struct rlimit64 limits[INSIDE_NR_RLIMITS];
+	struct rlimit64 limits[PARASITE_NR_RLIMITS];
 };
 
 /* Once for all tasks. */
@@ -92,7 +92,7 @@ static int read_inherited(struct restore *r)
 	now = restore_alloc(r, sizeof(*now));
 	if (!now)
 		return no_memory("limits");
-	for (int nr = 0; nr < INSIDE_NR_RLIMITS; nr++) {
+	for (int nr = 0; nr < PARASITE_NR_RLIMITS; nr++) {
 		int err = get_limit(nr, &now->limits[nr]);
 
 		if (err)
@@ -135,11 +135,11 @@ static int lower_limit(struct restore *r, pid_t pid, int nr, RlimitEntry *e, uin
 			    "core-%d.img: RLIMIT_%s had the hard limit %llu, ours is %llu: raising it needs "
 			    "CAP_SYS_RESOURCE; or start criu with 'ulimit -H' that high, or without --strict-limits",
 			    pid, limit_names[nr], (unsigned long long)e->max, (unsigned long long)max);
-	if (r->tool.limit_told[nr] != e->max)
+	if (r->tool.limit_reported[nr] != e->max)
 		log_warn("pid %d: RLIMIT_%s had the hard limit %llu and gets %llu: raising it needs CAP_SYS_RESOURCE "
 			 "(--strict-limits refuses)",
 			 pid, limit_names[nr], (unsigned long long)e->max, (unsigned long long)max);
-	r->tool.limit_told[nr] = e->max;
+	r->tool.limit_reported[nr] = e->max;
 	e->max = max;
 	e->cur = MIN_OF(e->cur, max);
 	return 0;
@@ -162,9 +162,9 @@ static int limits_load(struct restore *r, struct restore_task *task)
 	const TaskRlimitsEntry *all = task->core->tc->rlimits;
 	int err = read_inherited(r);
 
-	if (!err && all && all->n_rlimits > INSIDE_NR_RLIMITS)
+	if (!err && all && all->n_rlimits > PARASITE_NR_RLIMITS)
 		return core_refuse(task->t.pid, "tc.rlimits: %zu limits, there are %d", all->n_rlimits,
-				   INSIDE_NR_RLIMITS);
+				   PARASITE_NR_RLIMITS);
 	for (size_t i = 0; !err && all && i < all->n_rlimits; i++)
 		err = load_limit(r, task->t.pid, (int)i, all->rlimits[i]);
 	return err;
@@ -203,7 +203,7 @@ static int limits_hand_over(struct restore *r, struct restore_task *task, struct
 		wire->rlimits[i][0] = all->rlimits[i]->cur;
 		wire->rlimits[i][1] = all->rlimits[i]->max;
 	}
-	for (int nr = 0; nr < INSIDE_NR_RLIMITS; nr++) {
+	for (int nr = 0; nr < PARASITE_NR_RLIMITS; nr++) {
 		const struct rlimit64 *now = &known->limits[nr];
 
 		/* What limits_apply() has raised differs, too. */

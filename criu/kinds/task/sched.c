@@ -171,16 +171,16 @@ static int sched_save_thread(struct dump *dump, struct dump_task *task, struct d
 		err = save_affinity(dump, tid, tce);
 	if (err)
 		return err;
-	if (thread->inside.ioprio > 0) {
+	if (thread->parasite.ioprio > 0) {
 		tce->has_ioprio = true;
-		tce->ioprio = (uint32_t)thread->inside.ioprio;
+		tce->ioprio = (uint32_t)thread->parasite.ioprio;
 	}
 	/* 0: a real-time thread, which has none. */
-	if (thread->inside.timer_slack_ns) {
+	if (thread->parasite.timer_slack_ns) {
 		tce->has_timer_slack_ns = true;
-		tce->timer_slack_ns = thread->inside.timer_slack_ns;
+		tce->timer_slack_ns = thread->parasite.timer_slack_ns;
 	}
-	err = memory_save_policy(dump, &thread->inside.policy, &policy);
+	err = memory_save_policy(dump, &thread->parasite.policy, &policy);
 	if (err || !policy.is_set)
 		return err;
 	tce->has_mempolicy = true;

@@ -18,7 +18,7 @@
 #include "util/proc_root.h"
 
 enum {
-	NR_ACTIONS = INSIDE_NR_SIG - 2, /* all but SIGKILL and SIGSTOP: in the image by number, without those two */
+	NR_ACTIONS = PARASITE_NR_SIG - 2, /* all but SIGKILL and SIGSTOP: in the image by number, without those two */
 	PEEK_BATCH = 32,
 	LONG_QUEUE = 2048, /* so many are asked for in a few ms, ten times as many in a second */
 	QUEUE_MAX = 1 << 20,
@@ -47,7 +47,7 @@ static int save_actions(struct dump *dump, const struct dump_task *task, TaskCor
 	if (!tc->sigactions || !e)
 		return no_memory("signal handlers");
 	for (size_t i = 0; i < NR_ACTIONS; i++, e++) {
-		const struct inside_sigaction *act = &task->inside->sigactions[action_signal(i) - 1];
+		const struct parasite_sigaction *act = &task->parasite->sigactions[action_signal(i) - 1];
 
 		sa_entry__init(e);
 		e->sigaction = act->handler;
@@ -151,7 +151,7 @@ static int save_queue(struct dump *dump, const struct dump_task *task, pid_t hos
 }
 
 /* While a timer's signal waits, the kernel counts its overruns elsewhere: the parasite has asked. */
-static void note_overruns(const struct inside_task *in, SignalQueueEntry *q)
+static void note_overruns(const struct parasite_task *in, SignalQueueEntry *q)
 {
 	for (size_t i = 0; i < q->n_signals; i++) {
 		siginfo_t *si = (siginfo_t *)q->signals[i]->siginfo.data;
@@ -164,14 +164,14 @@ static void note_overruns(const struct inside_task *in, SignalQueueEntry *q)
 
 static int signals_save(struct dump *dump, struct dump_task *task, CoreEntry *core)
 {
-	if (!task->inside || !task->nr_threads)
+	if (!task->parasite || !task->nr_threads)
 		return fail(-ENODATA, "signal handlers: no parasite data");
 	core->tc->blk_sigset = task->threads[0].cpu.sigmask;
 	int err = save_actions(dump, task, core->tc);
 	if (!err)
 		err = save_queue(dump, task, task->t.host_pid, true, &core->tc->signals_s);
 	if (!err)
-		note_overruns(task->inside, core->tc->signals_s);
+		note_overruns(task->parasite, core->tc->signals_s);
 	return err;
 }
 
@@ -183,9 +183,9 @@ static int signals_save_thread(struct dump *dump, struct dump_task *task, struct
 	if (!sas)
 		return no_memory("alternate stack");
 	thread_sas_entry__init(sas);
-	sas->ss_sp = thread->inside.altstack_sp;
-	sas->ss_size = thread->inside.altstack_size;
-	sas->ss_flags = thread->inside.altstack_flags;
+	sas->ss_sp = thread->parasite.altstack_sp;
+	sas->ss_size = thread->parasite.altstack_size;
+	sas->ss_flags = thread->parasite.altstack_flags;
 	tce->sas = sas;
 	/* CRIU keeps the leader's mask in the task's part. */
 	if (thread != &task->threads[0]) {
@@ -198,7 +198,7 @@ static int signals_save_thread(struct dump *dump, struct dump_task *task, struct
 /* Only signals with a handler, or ignored, have anything to report. */
 static int signals_ask(struct dump *dump, struct dump_task *task)
 {
-	task->inside->want_sigactions = task->status.sig_caught | task->status.sig_ignored;
+	task->parasite->want_sigactions = task->status.sig_caught | task->status.sig_ignored;
 	return 0;
 }
 
@@ -228,7 +228,7 @@ static int check_queue(pid_t tid, const char *name, const SignalQueueEntry *q, b
 			return core_refuse(tid, "%s: signal %zu: siginfo has %zu bytes, not %d", name, i, d->len,
 					   SIGINFO_SIZE);
 		memcpy(&sig, d->data, sizeof(sig));
-		if (sig < 1 || sig > INSIDE_NR_SIG || sig == SIGKILL)
+		if (sig < 1 || sig > PARASITE_NR_SIG || sig == SIGKILL)
 			return core_refuse(tid, "%s: signal %zu: si_signo is %d", name, i, sig);
 		if (sig == SIGSTOP)
 			*ret_stop = true;
@@ -354,17 +354,17 @@ static int signals_hand_over(struct restore *r, struct restore_task *task, struc
 {
 	const struct inherited *known = *restore_kind_data(r, &signals_kind);
 	const TaskCoreEntry *tc = task->core->tc;
-	const struct inside_sigaction none = { 0 };
+	const struct parasite_sigaction none = { 0 };
 
 	wire->set_sigactions = task->sighand_owner || tc->n_sigactions;
 	for (size_t i = 0; i < tc->n_sigactions; i++) {
 		const SaEntry *e = tc->sigactions[i];
 
 		wire->sigactions[action_signal(i) - 1] =
-			(struct inside_sigaction){ e->sigaction, e->flags, e->restorer, e->mask };
+			(struct parasite_sigaction){ e->sigaction, e->flags, e->restorer, e->mask };
 	}
 	wire->differing_sigactions = known->not_default;
-	for (int sig = 1; sig <= INSIDE_NR_SIG; sig++)
+	for (int sig = 1; sig <= PARASITE_NR_SIG; sig++)
 		if (memcmp(&wire->sigactions[sig - 1], &none, sizeof(none)))
 			wire->differing_sigactions |= BIT(sig - 1);
 	return lay_queue(task, wire, tc->signals_s, &wire->pending);

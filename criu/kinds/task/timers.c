@@ -63,10 +63,10 @@ static int ask_timers(struct dump_task *task, const struct proc_timers *timers)
 
 	if (n < 0)
 		return fail(n, "read pending signals");
-	task->inside->nr_timers = timers->n;
+	task->parasite->nr_timers = timers->n;
 	for (size_t i = 0; i < timers->n; i++) {
 		const struct proc_timer *t = &timers->v[i];
-		struct inside_posix_timer *to = &task->inside->timers[i];
+		struct parasite_posix_timer *to = &task->parasite->timers[i];
 		bool own = t->signal && (task->threads[0].status.sig_pending & BIT(t->signal - 1));
 
 		to->id = t->id;
@@ -80,17 +80,17 @@ static int ask_timers(struct dump_task *task, const struct proc_timers *timers)
 /* The timers are the tail of what is asked. */
 static int make_room(struct dump_task *task, size_t nr)
 {
-	size_t len = sizeof(*task->inside) + nr * sizeof(struct inside_posix_timer);
-	struct inside_task *longer;
+	size_t len = sizeof(*task->parasite) + nr * sizeof(struct parasite_posix_timer);
+	struct parasite_task *longer;
 
-	if (nr > INSIDE_MAX_TIMERS)
-		return fail(-E2BIG, "%zu POSIX timers: %d at most", nr, INSIDE_MAX_TIMERS);
-	longer = nr ? realloc(task->inside, len) : task->inside;
+	if (nr > PARASITE_MAX_TIMERS)
+		return fail(-E2BIG, "%zu POSIX timers: %d at most", nr, PARASITE_MAX_TIMERS);
+	longer = nr ? realloc(task->parasite, len) : task->parasite;
 	if (!longer)
 		return no_memory("timers");
-	memset(longer->timers, 0, nr * sizeof(struct inside_posix_timer));
-	task->inside = longer;
-	task->inside_len = len;
+	memset(longer->timers, 0, nr * sizeof(struct parasite_posix_timer));
+	task->parasite = longer;
+	task->parasite_len = len;
 	return 0;
 }
 
@@ -117,7 +117,7 @@ static int64_t since_asked(const struct dump *dump, const struct dump_task *task
 
 static ItimerEntry *save_itimer(struct dump *dump, const struct dump_task *task, int which)
 {
-	const struct inside_itimer *t = &task->inside->itimers[which];
+	const struct parasite_itimer *t = &task->parasite->itimers[which];
 	struct timer_rest rest = { t->interval.sec, t->interval.usec * 1000, t->value.sec, t->value.usec * 1000 };
 	ItimerEntry *e = dump_alloc(dump, sizeof(*e));
 
@@ -133,7 +133,7 @@ static ItimerEntry *save_itimer(struct dump *dump, const struct dump_task *task,
 	return e;
 }
 
-static const struct inside_posix_timer *inside_timer(const struct inside_task *in, int id)
+static const struct parasite_posix_timer *parasite_timer(const struct parasite_task *in, int id)
 {
 	for (uint32_t i = 0; i < in->nr_timers; i++)
 		if (in->timers[i].id == id)
@@ -153,7 +153,7 @@ static pid_t target_tid(const struct dump_task *task, pid_t host_tid)
 static int save_timer(struct dump *dump, const struct dump_task *task, const struct proc_timer *t,
 		      PosixTimerEntry **ret_e)
 {
-	const struct inside_posix_timer *in = inside_timer(task->inside, t->id);
+	const struct parasite_posix_timer *in = parasite_timer(task->parasite, t->id);
 	PosixTimerEntry *e = dump_alloc(dump, sizeof(*e));
 	struct timer_rest rest;
 
@@ -209,7 +209,7 @@ static int timers_save(struct dump *dump, struct dump_task *task, CoreEntry *cor
 	TaskTimersEntry *e = dump_alloc(dump, sizeof(*e));
 	struct proc_timers timers = { 0 };
 
-	if (!task->inside)
+	if (!task->parasite)
 		return fail(-ENODATA, "timers: no parasite data");
 	if (!e)
 		return no_memory("timers");
@@ -220,7 +220,7 @@ static int timers_save(struct dump *dump, struct dump_task *task, CoreEntry *cor
 	if (!e->real || !e->virt || !e->prof)
 		return no_memory("timers");
 	/* It has made none since it was asked. */
-	int err = task->inside->nr_timers ? proc_timers_read(&task->proc, &timers) : 0;
+	int err = task->parasite->nr_timers ? proc_timers_read(&task->proc, &timers) : 0;
 	if (err && err != -ENOENT)
 		err = fail(err, "read /proc/%d/timers", task->t.host_pid);
 	else
@@ -274,7 +274,7 @@ static int check_timer(const struct restore_task *task, const PosixTimerEntry *e
 		return core_refuse(pid, "tc.timers.posix: timer %u: there is no clock %d", id, (int32_t)e->clock_id);
 	if (notify > NOTIFY_THREAD && notify != NOTIFY_TO_THREAD)
 		return core_refuse(pid, "tc.timers.posix: timer %u: it_sigev_notify %u", id, notify);
-	if (notify != NOTIFY_NONE && (e->si_signo < 1 || e->si_signo > INSIDE_NR_SIG))
+	if (notify != NOTIFY_NONE && (e->si_signo < 1 || e->si_signo > PARASITE_NR_SIG))
 		return core_refuse(pid, "tc.timers.posix: timer %u: si_signo %u", id, e->si_signo);
 	if (notify == NOTIFY_TO_THREAD && (!e->has_notify_thread_id || !has_thread(task, e->notify_thread_id)))
 		return core_refuse(pid, "tc.timers.posix: timer %u: there is no thread %d to signal", id,
@@ -331,10 +331,10 @@ static int timers_load(struct restore *r, struct restore_task *task)
 	return err ? err : check_unique(pid, e);
 }
 
-static struct inside_itimer lay_itimer(const ItimerEntry *e)
+static struct parasite_itimer lay_itimer(const ItimerEntry *e)
 {
-	return (struct inside_itimer){ .interval = { (int64_t)e->isec, (int64_t)e->iusec },
-				       .value = { (int64_t)e->vsec, (int64_t)e->vusec } };
+	return (struct parasite_itimer){ .interval = { (int64_t)e->isec, (int64_t)e->iusec },
+					 .value = { (int64_t)e->vsec, (int64_t)e->vusec } };
 }
 
 static size_t timers_wire_size(struct restore *r, const struct restore_task *task)

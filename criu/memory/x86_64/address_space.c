@@ -43,7 +43,7 @@ int memory_arch_ask(struct dump *dump, struct dump_task *dt)
 	struct memory_arch *arch;
 	int err;
 
-	if (!dt->mm_owner || !dt->inside->arch.has_ldt)
+	if (!dt->mm_owner || !dt->parasite->arch.has_ldt)
 		return 0;
 	err = read_ldt(dt, &slots);
 	arch = err ? NULL : dump_alloc(dump, sizeof(*arch) + slots.n * sizeof(*arch->slots));

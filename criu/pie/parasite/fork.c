@@ -17,7 +17,7 @@
 
 static int make_copy(void *arg)
 {
-	struct inside_fork *f = arg;
+	struct parasite_fork_state *f = arg;
 	long pid;
 
 	/* A table of its own, empty, without closing anything: no pipe and no lock of the process hangs on the copy. */
@@ -30,7 +30,7 @@ static int make_copy(void *arg)
 	return 0;
 }
 
-long parasite_fork(struct inside_fork *f)
+long parasite_fork(struct parasite_fork_state *f)
 {
 	struct clone_args args = {
 		.flags = CLONE_VM | CLONE_VFORK | CLONE_FILES | CLONE_PTRACE | CLONE_PARENT_SETTID,

@@ -65,13 +65,13 @@ static int32_t prctl_value(int option, unsigned long arg)
 	return (int32_t)sys_prctl(option, arg, 0, 0, 0);
 }
 
-static long ask_sigactions(struct inside_task *t)
+static long ask_sigactions(struct parasite_task *t)
 {
-	for (int sig = 1; sig <= INSIDE_NR_SIG; sig++) {
-		struct inside_sigaction *to = &t->sigactions[sig - 1];
+	for (int sig = 1; sig <= PARASITE_NR_SIG; sig++) {
+		struct parasite_sigaction *to = &t->sigactions[sig - 1];
 		struct sys_sigaction act = { 0 };
 
-		*to = (struct inside_sigaction){ 0 };
+		*to = (struct parasite_sigaction){ 0 };
 		/* SIGCHLD's flags (no zombies) count without a handler, too. */
 		if (sig == SIG_KILL || sig == SIG_STOP || (sig != SIG_CHLD && !(t->want_sigactions & BIT(sig - 1))))
 			continue;
@@ -86,9 +86,9 @@ static long ask_sigactions(struct inside_task *t)
 	return 0;
 }
 
-static long ask_timers(struct inside_task *t)
+static long ask_timers(struct parasite_task *t)
 {
-	if (t->nr_timers > INSIDE_MAX_TIMERS)
+	if (t->nr_timers > PARASITE_MAX_TIMERS)
 		return -E_INVAL;
 	for (int i = 0; i < 3; i++) {
 		long err = sys_getitimer(i, &t->itimers[i]);
@@ -99,7 +99,7 @@ static long ask_timers(struct inside_task *t)
 	if (counted < 0)
 		return counted;
 	for (uint32_t i = 0; i < t->nr_timers; i++) {
-		struct inside_posix_timer *to = &t->timers[i];
+		struct parasite_posix_timer *to = &t->timers[i];
 		struct timerspec spec = { 0 };
 
 		long err = sys_timer_gettime(to->id, &spec);
@@ -126,7 +126,7 @@ static int32_t session_keyring(void)
 	return (int32_t)sys_call4(__NR_request_key, (long)type, (long)name, 0, 0);
 }
 
-static long query_task(struct inside_task *t)
+static long query_task(struct parasite_task *t)
 {
 	long err = ask_sigactions(t);
 	if (err < 0)
@@ -134,7 +134,7 @@ static long query_task(struct inside_task *t)
 	err = ask_timers(t);
 	if (err < 0)
 		return err;
-	for (int i = 0; i < INSIDE_NR_RLIMITS; i++) {
+	for (int i = 0; i < PARASITE_NR_RLIMITS; i++) {
 		err = sys_prlimit64(0, i, NULL, t->rlimits[i]);
 		if (err < 0)
 			return err;
@@ -168,7 +168,7 @@ static int32_t mount_refused(void)
 	return sys_call5(__NR_mount, 0, (long)root, 0, MOUNT_NONSENSE, 0) == -E_PERM;
 }
 
-static long ask_thread(struct inside_thread *t)
+static long ask_thread(struct parasite_thread *t)
 {
 	struct altstack stack = { 0 };
 
@@ -199,34 +199,34 @@ static long ask_thread(struct inside_thread *t)
 	return 0;
 }
 
-static long ask_next_thread(struct inside_threads *t)
+static long ask_next_thread(struct parasite_threads *t)
 {
 	return t->nr < t->room ? ask_thread(&t->threads[t->nr++]) : -E_INVAL;
 }
 
-static void ask_fds(struct inside_fds *f)
+static void ask_fds(struct parasite_fds *f)
 {
 	for (uint32_t i = 0; i < f->nr; i++)
 		f->fds[i] = (int32_t)sys_fcntl(f->fds[i], FD_GETFD, 0);
 }
 
-static long visit(struct inside_visit *v)
+static long visit(struct parasite_visit *v)
 {
 	char *here = (char *)v;
 
-	long err = query_task((struct inside_task *)(here + v->task));
+	long err = query_task((struct parasite_task *)(here + v->task));
 	if (err >= 0)
-		err = ask_thread((struct inside_thread *)(here + v->thread));
+		err = ask_thread((struct parasite_thread *)(here + v->thread));
 	if (err < 0)
 		return err;
-	ask_fds((struct inside_fds *)(here + v->fds));
-	parasite_policies((struct inside_policies *)(here + v->policies));
+	ask_fds((struct parasite_fds *)(here + v->fds));
+	parasite_policies((struct parasite_policy_list *)(here + v->policies));
 	return 0;
 }
 
-static long more_policies(struct inside_visit *v)
+static long more_policies(struct parasite_visit *v)
 {
-	parasite_policies((struct inside_policies *)((char *)v + v->policies));
+	parasite_policies((struct parasite_policy_list *)((char *)v + v->policies));
 	return 0;
 }
 

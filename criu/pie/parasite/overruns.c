@@ -31,7 +31,7 @@ static const struct times *with_value(struct times *spec, int64_t sec, int64_t n
 }
 
 /* As it was @overrun intervals and a bit ago, when the signal that waits came. */
-static long fire_again(const struct inside_posix_timer *t)
+static long fire_again(const struct parasite_posix_timer *t)
 {
 	struct times spec = { 0 };
 	struct {
@@ -52,7 +52,7 @@ static long fire_again(const struct inside_posix_timer *t)
 	return sys_timer_settime(t->id, TIMER_ABSTIME_FLAG, with_value(&spec, when / NSEC, when % NSEC), NULL);
 }
 
-static struct inside_posix_timer *timer_of(struct inside_task *task, const struct timer_info *info)
+static struct parasite_posix_timer *timer_of(struct parasite_task *task, const struct timer_info *info)
 {
 	for (uint32_t i = 0; i < task->nr_timers; i++)
 		if (task->timers[i].id == info->id && task->timers[i].signo == info->signo)
@@ -60,7 +60,7 @@ static struct inside_posix_timer *timer_of(struct inside_task *task, const struc
 	return NULL;
 }
 
-long parasite_count_overruns(struct inside_task *task)
+long parasite_count_overruns(struct parasite_task *task)
 {
 	struct {
 		int64_t sec, nsec;
@@ -75,7 +75,7 @@ long parasite_count_overruns(struct inside_task *task)
 		uint64_t set = BIT(task->timers[i].signo - 1);
 		if (sys_rt_sigtimedwait(&set, &info, &at_once, sizeof(set)) <= 0)
 			continue;
-		struct inside_posix_timer *t = info.code == CODE_TIMER ? timer_of(task, &info) : NULL;
+		struct parasite_posix_timer *t = info.code == CODE_TIMER ? timer_of(task, &info) : NULL;
 		long err;
 		if (t) {
 			t->overrun = info.overrun;

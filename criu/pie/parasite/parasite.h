@@ -17,20 +17,20 @@ long parasite_arch_command(void *args);
 /* locks.c: MCL_FUTURE and MCL_ONFAULT of mlockall(2), which nothing shows but what is mapped next: @here, or a page. */
 int32_t parasite_mlock_future(void *here);
 
-struct inside_task;
+struct parasite_task;
 /*
  * Overruns of timers whose signals wait (signo set): the kernel tells them only with the signal. It is taken, and the
  * timer set to have fired just as long ago, so that the same signal waits again. Should the dumper die meanwhile, this
  * runs to its end all the same.
  */
-long parasite_count_overruns(struct inside_task *task);
+long parasite_count_overruns(struct parasite_task *task);
 
-struct inside_fork;
+struct parasite_fork_state;
 /* Negative errno when there is no helper; what became of the copy stands in @f. */
-long parasite_fork(struct inside_fork *f);
+long parasite_fork(struct parasite_fork_state *f);
 
-struct inside_policy;
-struct inside_policies;
+struct parasite_vma_policy;
+struct parasite_policy_list;
 /* policies.c: of the thread; of mappings, from p->next on */
-void parasite_policy(struct inside_policy *to);
-void parasite_policies(struct inside_policies *p);
+void parasite_policy(struct parasite_vma_policy *to);
+void parasite_policies(struct parasite_policy_list *p);

@@ -19,7 +19,7 @@ int layout_seal(struct wire_task *task);
 int layout_lock_future(struct wire_task *task);
 /* policy.c: before pages are read into the mapping */
 int layout_policy(struct wire_task *task, const struct wire_vma *v);
-/* placed.c: first of all mappings, while nothing but the spares is there */
+/* placed.c: first of all mappings, while nothing but the reserved ranges is there */
 int placed_map(struct wire_task *task);
 /* aio.c: rings have been filled as they were, and get the numbers that they have now */
 int aio_number(struct wire_task *task);

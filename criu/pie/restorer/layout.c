@@ -29,15 +29,15 @@ static long unmap(uint64_t start, uint64_t end)
 
 int layout_unmap(struct wire_task *task)
 {
-	const struct wire_range *spare = (void *)task->spares;
+	const struct wire_range *range = (void *)task->reserved;
 	uint64_t at = 0;
 
-	for (uint64_t i = 0; i < task->nr_spares; i++) {
-		long err = unmap(at, spare[i].start);
+	for (uint64_t i = 0; i < task->nr_reserved; i++) {
+		long err = unmap(at, range[i].start);
 
 		if (err)
 			return restorer_fail(task, err, "unmap the tool's memory");
-		at = spare[i].end;
+		at = range[i].end;
 	}
 	return unmap(at, USER_END) ? restorer_fail(task, -EINVAL, "unmap the tool's memory") : 0;
 }

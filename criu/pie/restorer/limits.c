@@ -6,7 +6,7 @@
 
 int restore_limits(struct wire_task *task)
 {
-	for (uint32_t i = 0; i < INSIDE_NR_RLIMITS; i++) {
+	for (uint32_t i = 0; i < PARASITE_NR_RLIMITS; i++) {
 		if (!(task->set_rlimits & BIT(i)))
 			continue;
 		long err = sys_prlimit64(0, (int)i, task->rlimits[i], NULL);

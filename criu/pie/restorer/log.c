@@ -54,7 +54,7 @@ static void add_hex(struct line *l, uint64_t v)
 /* The first one is the tool's to say: it tells the person, too. */
 static bool told_tool(const struct line *l, const struct wire_task *task, long err)
 {
-	struct wire_words *words = (void *)task->words;
+	struct restorer_error *words = (void *)task->words;
 	unsigned int len = l->len < sizeof(words->text) ? l->len : sizeof(words->text) - 1;
 	uint32_t none = 0;
 

@@ -37,9 +37,9 @@ struct mover {
 	struct reader reader;
 };
 
-static void tell_read(struct wire_task *task, uint64_t bytes)
+static void report_read(struct wire_task *task, uint64_t bytes)
 {
-	struct wire_words *words = (void *)task->words;
+	struct restorer_error *words = (void *)task->words;
 
 	if (words)
 		atomic_fetch_add(&words->bytes, bytes);
@@ -54,7 +54,7 @@ static int read_all(struct wire_task *task, int fd, uint64_t to, uint64_t len, u
 			continue;
 		if (got <= 0)
 			return restorer_fail_at(task, got ? got : -EIO, "read pages", to);
-		tell_read(task, (uint64_t)got);
+		report_read(task, (uint64_t)got);
 		to += got;
 		offset += got;
 		len -= got;
@@ -129,7 +129,7 @@ static int read_stage(struct mover *m, int fd, uint64_t len, uint64_t offset)
 	if (own < len)
 		other = reader_wait(&m->reader);
 	if (own < len)
-		tell_read(task, len - own);
+		report_read(task, len - own);
 	if (!err && other)
 		err = restorer_fail_at(task, other, "read pages", task->stage);
 	return err;

@@ -28,7 +28,7 @@ static void occupy(uint64_t start, uint64_t end, bool on)
 		sys_munmap((void *)start, end - start);
 }
 
-/* A gap between two spares, without @v and what has been mapped already. */
+/* A gap between two reserved ranges, without @v and what has been mapped already. */
 static void occupy_gap(const struct wire_task *task, uint64_t start, uint64_t end, const struct wire_vma *upto, bool on)
 {
 	for (const struct wire_vma *v = (void *)task->vmas; v <= upto && v->start < end; v++) {
@@ -42,12 +42,12 @@ static void occupy_gap(const struct wire_task *task, uint64_t start, uint64_t en
 
 static void occupy_all(const struct wire_task *task, const struct wire_vma *upto, bool on)
 {
-	const struct wire_range *spare = (void *)task->spares;
+	const struct wire_range *range = (void *)task->reserved;
 	uint64_t at = USER_START;
 
-	for (uint64_t i = 0; i < task->nr_spares; i++) {
-		occupy_gap(task, at, spare[i].start, upto, on);
-		at = spare[i].end > at ? spare[i].end : at;
+	for (uint64_t i = 0; i < task->nr_reserved; i++) {
+		occupy_gap(task, at, range[i].start, upto, on);
+		at = range[i].end > at ? range[i].end : at;
 	}
 	occupy_gap(task, at, USER_END, upto, on);
 }

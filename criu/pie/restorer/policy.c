@@ -5,7 +5,7 @@
 #include "pie/restorer/core.h"
 
 enum {
-	MASK_BITS = INSIDE_NODES + 1, /* the kernel takes one off */
+	MASK_BITS = PARASITE_MAX_NODES + 1, /* the kernel takes one off */
 	MOVE = 2, /* MPOL_MF_MOVE */
 	ENOSYS_NR = 38,
 };

@@ -15,8 +15,8 @@ int restore_sigactions(struct wire_task *task)
 {
 	if (!task->set_sigactions)
 		return 0;
-	for (int sig = 1; sig <= INSIDE_NR_SIG; sig++) {
-		const struct inside_sigaction *w = &task->sigactions[sig - 1];
+	for (int sig = 1; sig <= PARASITE_NR_SIG; sig++) {
+		const struct parasite_sigaction *w = &task->sigactions[sig - 1];
 		struct sys_sigaction act = { .handler = (void *)w->handler,
 					     .flags = w->flags,
 					     .restorer = (void *)w->restorer,

@@ -108,8 +108,8 @@ static int64_t passed(const struct wire_task *task, int32_t clock)
 
 static long arm_itimer(const struct wire_task *task, int which)
 {
-	const struct inside_itimer *it = &task->itimers[which];
-	struct inside_itimer set = *it;
+	const struct parasite_itimer *it = &task->itimers[which];
+	struct parasite_itimer set = *it;
 	struct timer_rest rest = { it->interval.sec, it->interval.usec * 1000, it->value.sec, it->value.usec * 1000 };
 
 	if (!it->value.sec && !it->value.usec && !it->interval.sec && !it->interval.usec)

@@ -10,7 +10,7 @@
 #include "pie/wire.h"
 
 /* What the unmapping step must leave alone, ascending: how many, at most @room (WIRE_VDSO_PARTS is enough). */
-static inline size_t vdso_spared(const struct wire_task *task, struct wire_range *ret_ranges, size_t room)
+static inline size_t vdso_reserved(const struct wire_task *task, struct wire_range *ret_ranges, size_t room)
 {
 	size_t nr = task->nr_vdso_parts < room ? task->nr_vdso_parts : room;
 

@@ -59,16 +59,16 @@ static bool is_skipped(enum network_lock method)
 
 /* ---- dump ---- */
 
-static size_t to_doors(const InetSkEntry *entry, struct nft_door ret[2])
+static size_t to_doors(const InetSkEntry *entry, struct nft_listen_address ret[2])
 {
 	union inet_address src;
 	bool mapped;
 
 	inet_entry_source(entry, &src);
 	mapped = inet_address_is_mapped(&src);
-	ret[0] = (struct nft_door){ .v6 = src.any.sa_family == AF_INET6 && !mapped,
-				    .any = inet_address_is_any(&src),
-				    .port = inet_address_port(&src) };
+	ret[0] = (struct nft_listen_address){ .v6 = src.any.sa_family == AF_INET6 && !mapped,
+					      .any = inet_address_is_any(&src),
+					      .port = inet_address_port(&src) };
 	if (ret[0].v6)
 		memcpy(ret[0].address, &src.v6.sin6_addr, sizeof(ret[0].address));
 	else
@@ -81,7 +81,7 @@ static size_t to_doors(const InetSkEntry *entry, struct nft_door ret[2])
 }
 
 /* Of a tree that goes on a client can wait as well as be sent away. */
-static size_t doors_of(const struct dump *dump, const struct inet_dump *data, struct nft_door *ret)
+static size_t doors_of(const struct dump *dump, const struct inet_dump *data, struct nft_listen_address *ret)
 {
 	size_t n = 0;
 
@@ -128,7 +128,7 @@ static int shut_doors(struct inet_dump *data, const char *table, const struct nf
 static int make_dump_table(struct dump *dump, struct inet_dump *data, const char *table, bool owned)
 {
 	_cleanup_free_ struct nft_connection *all = calloc(data->nr_streams + 1, sizeof(*all));
-	_cleanup_free_ struct nft_door *doors = calloc(2 * data->nr_listeners + 1, sizeof(*doors));
+	_cleanup_free_ struct nft_listen_address *doors = calloc(2 * data->nr_listeners + 1, sizeof(*doors));
 	struct nft_lock lock = { .connections = all, .doors = doors };
 	size_t n = 0;
 	int err;

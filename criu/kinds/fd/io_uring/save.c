@@ -23,7 +23,7 @@
 #define REGISTER_PBUF_STATUS 26
 #define REGISTER_MEM_REGION 34
 
-struct io_uring_told {
+struct io_uring_reported {
 	uint32_t sq_mask, sq_head, sq_tail, cq_mask, cq_head, cq_tail, sqes, cqes, files, buffers;
 	int sq_thread;
 	bool polls, overflow, busy_poll, personalities;
@@ -53,7 +53,7 @@ static bool told_list(const char *text, const char *key)
 	return at && at[1] == ' ';
 }
 
-static int read_told(const struct fd_probe *probe, struct io_uring_told *ret)
+static int read_reported(const struct fd_probe *probe, struct io_uring_reported *ret)
 {
 	_cleanup_fdinfo_ struct fdinfo info = { 0 };
 	_cleanup_proc_ struct proc self = PROC_CLOSED;
@@ -66,7 +66,7 @@ static int read_told(const struct fd_probe *probe, struct io_uring_told *ret)
 	if (err < 0)
 		return fail(err, "read fdinfo");
 	text = info.other.data ? info.other.data : "";
-	*ret = (struct io_uring_told){ 0 };
+	*ret = (struct io_uring_reported){ 0 };
 	if (!told_number(text, "SqMask:", &ret->sq_mask) || !told_number(text, "CachedSqHead:", &ret->sq_head) ||
 	    !told_number(text, "SqTail:", &ret->sq_tail) || !told_number(text, "CqMask:", &ret->cq_mask) ||
 	    !told_number(text, "CqHead:", &ret->cq_head) || !told_number(text, "CachedCqTail:", &ret->cq_tail) ||
@@ -81,7 +81,7 @@ static int read_told(const struct fd_probe *probe, struct io_uring_told *ret)
 	return 0;
 }
 
-static uint32_t in_flight(const struct io_uring_told *told)
+static uint32_t in_flight(const struct io_uring_reported *told)
 {
 	return told->sq_head - told->cq_tail;
 }
@@ -131,7 +131,7 @@ static const char *entered(int fd)
 	return err ? NULL : "it polls devices for completions (IORING_SETUP_IOPOLL)";
 }
 
-static const char *unsaveable(const struct fd_probe *probe, const struct io_uring_told *told)
+static const char *unsaveable(const struct fd_probe *probe, const struct io_uring_reported *told)
 {
 	const char *why;
 
@@ -195,10 +195,10 @@ static int visit_threads(struct dump *dump, const struct fd_probe *probe)
 }
 
 /* Disks need a moment; what waits for something else has no end that could be waited for. */
-static int wait_for_rest(struct dump *dump, const struct fd_probe *probe, struct io_uring_told *told)
+static int wait_for_rest(struct dump *dump, const struct fd_probe *probe, struct io_uring_reported *told)
 {
 	size_t blockers = dump->blockers.nr;
-	int err = read_told(probe, told);
+	int err = read_reported(probe, told);
 
 	for (int ms = 0; !dump_is_check(dump); ms++) {
 		if (!err && told->polls)
@@ -211,7 +211,7 @@ static int wait_for_rest(struct dump *dump, const struct fd_probe *probe, struct
 			usleep(1000); /* style: completions are delivered by the stopped threads' own calls only */
 		err = visit_threads(dump, probe);
 		if (!err)
-			err = read_told(probe, told);
+			err = read_reported(probe, told);
 	}
 	return err == -EAGAIN ? 0 : err;
 }
@@ -249,7 +249,7 @@ struct io_uring_copy {
 	size_t rings_room, sqes_room; /* whole pages, and one more */
 };
 
-static int copy_ring(struct dump *dump, const struct fd_probe *probe, const struct io_uring_told *told,
+static int copy_ring(struct dump *dump, const struct fd_probe *probe, const struct io_uring_reported *told,
 		     struct io_uring_copy *copy, const char **ret_why)
 {
 	_cleanup_close_ int twin = io_uring_make(told->sq_mask + 1, told->cq_mask + 1, &copy->params);
@@ -292,7 +292,7 @@ static int name_in_order(uint32_t *array, uint32_t n)
 	return 0;
 }
 
-static int fill_entry(struct dump *dump, const struct fd_probe *probe, const struct io_uring_told *told,
+static int fill_entry(struct dump *dump, const struct fd_probe *probe, const struct io_uring_reported *told,
 		      struct io_uring_copy *copy, IoUringEntry *e)
 {
 	const struct io_uring_params *p = &copy->params;
@@ -329,7 +329,7 @@ static void refuse(struct dump *dump, const struct fd_probe *probe, const char *
 int io_uring_save(struct dump *dump, const struct fd_probe *probe, FileEntry *entry)
 {
 	IoUringEntry *e = dump_alloc(dump, sizeof(*e));
-	struct io_uring_told told = { 0 };
+	struct io_uring_reported told = { 0 };
 	struct io_uring_copy copy = { 0 };
 	const char *why = NULL;
 	int err;

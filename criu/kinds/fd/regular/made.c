@@ -184,7 +184,7 @@ static int remove_link_name(struct restore *r, const struct remap *remap)
 	return err == -ENOENT ? 0 : err;
 }
 
-static void tell_used_up(const char *first, size_t n)
+static void report_used_up(const char *first, size_t n)
 {
 	if (n == 1)
 		log_notice("the temporary name of %s (--link-remap) is used up: these images cannot be restored again",
@@ -218,5 +218,5 @@ void remaps_committed(struct restore *r)
 			log_warn("temporary name %s is left behind: %s", remap->to->name, strerror(-err));
 	}
 	opener_leave(r);
-	tell_used_up(first, n);
+	report_used_up(first, n);
 }

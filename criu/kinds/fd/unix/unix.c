@@ -266,7 +266,7 @@ static int listen_again(const struct unix_sock *sock, int fd)
 	return err;
 }
 
-static void tell_of_peer_pid(const struct unix_sock *sock, int fd)
+static void report_peer_pid(const struct unix_sock *sock, int fd)
 {
 	const UnixSkEntry *entry = sock->entry;
 
@@ -284,7 +284,7 @@ static int unix_finish(struct restore *r, struct file *file, const void *state, 
 
 	if (err)
 		return err;
-	tell_of_peer_pid(own, fd);
+	report_peer_pid(own, fd);
 
 	while ((group = data->unfinished)) {
 		err = unix_fill_group(r, group);

@@ -153,7 +153,7 @@ static int save_client(struct dump *dump, const struct unix_seen *at, size_t i, 
 	return 0;
 }
 
-static void tell_of_outside(struct dump *dump, const struct unix_seen *at, size_t outside)
+static void report_outside(struct dump *dump, const struct unix_seen *at, size_t outside)
 {
 	if (outside && dump->opts->skip_in_flight)
 		log_warn("pid %d: fd %d: %s: %zu connections from outside of the tree are left out", at->task->t.pid,
@@ -183,7 +183,7 @@ int unix_save_waiting(struct dump *dump, const struct unix_seen *at)
 		else
 			err = save_client(dump, at, i, client);
 	}
-	tell_of_outside(dump, at, outside);
+	report_outside(dump, at, outside);
 	pending_free((struct pending_connections *)&at->waiting);
 	return err;
 }

@@ -203,7 +203,7 @@ static int query_some(struct question *q, unsigned first, unsigned nr)
 }
 
 /* It may not change the set (any more), so nothing can be found out or given back; but it has changed it. */
-static void tell_forbidden(const struct question *q)
+static void report_forbidden(const struct question *q)
 {
 	for (unsigned num = 0; num < q->set->nr; num++) {
 		pid_t pid;
@@ -231,7 +231,7 @@ static int ask_set(struct question *q, unsigned ops_max)
 	for (unsigned num = 0; !err && !q->forbidden && num < q->set->nr; num += at_once)
 		err = query_some(q, num, MIN_OF(at_once, q->set->nr - num));
 	if (!err && q->forbidden)
-		tell_forbidden(q);
+		report_forbidden(q);
 	return err;
 }
 

@@ -98,9 +98,9 @@ static int cpu_survey(struct dump *dump, struct dump_task *task)
 
 static int cpu_save(struct dump *dump, struct dump_task *task, CoreEntry *core)
 {
-	if (task->inside && (task->inside->arch.xcomp_perm & XCOMP_DYNAMIC)) {
+	if (task->parasite && (task->parasite->arch.xcomp_perm & XCOMP_DYNAMIC)) {
 		core->tc->has_x86_xcomp_perm = true;
-		core->tc->x86_xcomp_perm = task->inside->arch.xcomp_perm;
+		core->tc->x86_xcomp_perm = task->parasite->arch.xcomp_perm;
 	}
 	return 0;
 }
@@ -181,10 +181,10 @@ static int cpu_save_thread(struct dump *dump, struct dump_task *task, struct dum
 		return fail(err, "thread %d: floating point state of %zu bytes", thread->id.host_tid,
 			    thread->cpu.xsave_len);
 	ti->fpregs = fp;
-	ti->clear_tid_addr = thread->inside.clear_child_tid;
+	ti->clear_tid_addr = thread->parasite.clear_child_tid;
 	if (save_tls(dump, thread->id.host_tid, ti))
 		return no_memory("TLS entries");
-	save_faults(&thread->inside.arch, core->thread_core);
+	save_faults(&thread->parasite.arch, core->thread_core);
 	core->thread_info = ti;
 	return 0;
 }

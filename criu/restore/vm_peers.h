@@ -11,8 +11,8 @@
 struct clone_args;
 typedef int (*restore_step)(struct restore *r, struct restore_task *rt);
 
-struct sharer {
-	struct sharer *next; /* the one made before it */
+struct vm_peer {
+	struct vm_peer *next; /* the one made before it */
 	struct restore *r;
 	struct restore_task *rt;
 	restore_step step;
@@ -23,10 +23,10 @@ struct sharer {
 };
 
 /* Make @rt by clone3(2) with @args (flags, pid, exit signal). It waits. Its pid, or -errno, not logged. */
-long sharer_make(struct restore *r, struct restore_task *rt, struct clone_args *args);
+long vm_peer_make(struct restore *r, struct restore_task *rt, struct clone_args *args);
 /* The one that was made last does @step, while we wait. */
-int sharer_run(struct restore *r, restore_step step);
+int vm_peer_run(struct restore *r, restore_step step);
 /* In the owner of a memory: every sharer does @step, the youngest first; then we, @rt, do. */
-int sharers_run(struct restore *r, struct restore_task *rt, restore_step step);
+int vm_peers_run(struct restore *r, struct restore_task *rt, restore_step step);
 /* They leave for the restorer at @entry, each with its wire_task. None of them runs our code again. */
-void sharers_leave(struct restore *r, uint64_t entry);
+void vm_peers_leave(struct restore *r, uint64_t entry);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "restore/sharers.h"
+#include "restore/vm_peers.h"
 #include <compel/jump.h>
 #include <compel/syscall.h>
 #include <errno.h>
@@ -19,7 +19,7 @@
 enum turn { TURN_OURS, TURN_ITS, TURN_GONE };
 
 /* Both sides wait by direct system calls: libc's would write to errno, which belongs to the one that runs. */
-static void wait_turn(struct sharer *s, enum turn while_it_is)
+static void wait_turn(struct vm_peer *s, enum turn while_it_is)
 {
 	struct timespec bound = { .tv_nsec = 200000000 };
 	const struct timespec at_once = { 0 };
@@ -32,13 +32,13 @@ static void wait_turn(struct sharer *s, enum turn while_it_is)
 		sys_call1(__NR_exit_group, 1);
 }
 
-static void give_turn(struct sharer *s, enum turn whose)
+static void give_turn(struct vm_peer *s, enum turn whose)
 {
 	atomic_store(&s->turn, whose);
 	sys_call6(__NR_futex, (long)&s->turn, FUTEX_WAKE, 1, 0, 0, 0);
 }
 
-static void take_step(struct sharer *s)
+static void take_step(struct vm_peer *s)
 {
 	LOG_SCOPE("pid %d (%s)", s->rt->t.pid, s->rt->t.comm);
 
@@ -47,9 +47,9 @@ static void take_step(struct sharer *s)
 	s->result = s->step(s->r, s->rt);
 }
 
-static int sharer_main(void *arg)
+static int vm_peer_main(void *arg)
 {
-	struct sharer *s = arg;
+	struct vm_peer *s = arg;
 	struct wire_thread *leader;
 
 	/* As every task of a restore (fork.c), but before the first turn: whoever would give it may be ended. */
@@ -70,30 +70,30 @@ static int sharer_main(void *arg)
 	compel_jump(s->entry, leader->stack + leader->stack_size, RESTORER_SHARER, s->wire);
 }
 
-long sharer_make(struct restore *r, struct restore_task *rt, struct clone_args *args)
+long vm_peer_make(struct restore *r, struct restore_task *rt, struct clone_args *args)
 {
 	char *stack =
 		mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	struct sharer *s = (struct sharer *)stack;
+	struct vm_peer *s = (struct vm_peer *)stack;
 	long pid;
 
 	if (stack == MAP_FAILED)
 		return -errno;
-	*s = (struct sharer){ .next = r->process.sharers, .r = r, .rt = rt };
+	*s = (struct vm_peer){ .next = r->process.vm_peers, .r = r, .rt = rt };
 	/* The tool knows of it as soon as it exists, so that it can end it. */
 	args->flags |= CLONE_VM | CLONE_PARENT_SETTID;
 	args->parent_tid = (uintptr_t)&r->shared->tasks[rt->t.index].pid;
 	args->stack = (uintptr_t)stack;
 	args->stack_size = STACK_SIZE;
-	pid = compel_clone(args, sizeof(*args), sharer_main, s);
+	pid = compel_clone(args, sizeof(*args), vm_peer_main, s);
 	if (pid < 0)
 		munmap(stack, STACK_SIZE);
 	else
-		r->process.sharers = s;
+		r->process.vm_peers = s;
 	return pid;
 }
 
-static int run(struct sharer *s, restore_step step)
+static int run(struct vm_peer *s, restore_step step)
 {
 	struct restore *r = s->r;
 	struct restore_task *self = r->process.task;
@@ -108,26 +108,26 @@ static int run(struct sharer *s, restore_step step)
 	return s->result;
 }
 
-int sharer_run(struct restore *r, restore_step step)
+int vm_peer_run(struct restore *r, restore_step step)
 {
-	return run(r->process.sharers, step);
+	return run(r->process.vm_peers, step);
 }
 
-int sharers_run(struct restore *r, struct restore_task *rt, restore_step step)
+int vm_peers_run(struct restore *r, struct restore_task *rt, restore_step step)
 {
 	int err = 0;
 
-	for (struct sharer *s = r->process.sharers; !err && s; s = s->next)
+	for (struct vm_peer *s = r->process.vm_peers; !err && s; s = s->next)
 		err = run(s, step);
 	return err ? err : step(r, rt);
 }
 
-void sharers_leave(struct restore *r, uint64_t entry)
+void vm_peers_leave(struct restore *r, uint64_t entry)
 {
-	for (struct sharer *s = r->process.sharers; s; s = s->next) {
+	for (struct vm_peer *s = r->process.vm_peers; s; s = s->next) {
 		s->entry = entry;
 		s->wire = (struct wire_task *)(uintptr_t)r->shared->tasks[s->rt->t.index].wire;
 		give_turn(s, TURN_GONE);
 	}
-	r->process.sharers = NULL;
+	r->process.vm_peers = NULL;
 }
