@@ -29,6 +29,10 @@ static int number_task(struct dump *dump, struct dump_task *dt)
 	unsigned level = dump->pid_level;
 	int err = proc_status_read(&dt->proc, &s);
 
+	if (dump_is_check(dump) && (err == -ESRCH || err == -ENOENT)) {
+		dt->t.state = TASK_DEAD;
+		return 0;
+	}
 	if (err < 0)
 		return fail(err, "read /proc/%d/status", dt->t.host_pid);
 	if (s.levels <= level) {

@@ -108,14 +108,19 @@ static void check_session(struct dump *dump, struct dump_task *dt)
 			dt->t.sid);
 }
 
+#define MAP_TRIES 20
+
 int dump_read_mappings(struct dump_task *dt)
 {
-	int err;
+	int tries = MAP_TRIES, err;
 
-	array_free(&dt->vma_flags);
-	maps_free(&dt->maps);
-	/* Of one that shares the memory of another only where mappings are. */
-	err = dt->mm_owner ? smaps_read(&dt->proc, &dt->maps, &dt->vma_flags) : maps_read(&dt->proc, &dt->maps);
+	/* While the task runs a mapping may grow between two reads of the text, and is shown twice then. */
+	do {
+		array_free(&dt->vma_flags);
+		maps_free(&dt->maps);
+		/* Of one that shares the memory of another only where mappings are. */
+		err = dt->mm_owner ? smaps_read(&dt->proc, &dt->maps, &dt->vma_flags) : maps_read(&dt->proc, &dt->maps);
+	} while (err == -EBADMSG && --tries);
 	return err < 0 ? fail(err, "read the map of this process") : 0;
 }
 

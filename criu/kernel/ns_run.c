@@ -9,7 +9,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define STACK_SIZE (256ul << 10)
+/* As much as a program has as a rule, and what comes below ends the call instead of overwriting our memory. */
+#define STACK_SIZE (8ul << 20)
+#define STACK_GUARD (64ul << 10)
 
 struct call {
 	const int *ns;
@@ -60,13 +62,19 @@ static int wait_for(pid_t pid, const struct call *call, int *ret_result)
 int ns_run_in(const int *ns, size_t nr_ns, int (*fn)(void *arg), void *arg, int *ret_result)
 {
 	struct call call = { .ns = ns, .nr_ns = nr_ns, .fn = fn, .arg = arg };
-	char *stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+	char *stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
 	sigset_t all, was;
 	pid_t pid;
 	int err;
 
 	if (stack == MAP_FAILED)
 		return -errno;
+	if (mprotect(stack, STACK_GUARD, PROT_NONE) < 0) {
+		err = -errno;
+		munmap(stack, STACK_SIZE);
+		return err;
+	}
 	/* No handler of ours may run there, on our memory. */
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, &was);

@@ -5,13 +5,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include "pie/vma.h"
+#include "run/limits.h"
 #include "run/opener.h"
 #include "util/fds.h"
 #include "util/log.h"
 #include "util/proc_root.h"
-
-/* Of the descriptors that a restore may have besides those of the task (RESTORE_OWN_FDS). */
-#define INHERITED_MAX 24
 
 static uint64_t key_of(uint64_t id, unsigned access)
 {
@@ -107,9 +105,13 @@ int mapped_files_before_fork(struct restore *r, const struct restore_task *rt)
 
 	if (!may_inherit(r) || !rt->mm || !rt->forks)
 		return 0;
-	for (size_t i = 0; !err && i < rt->mm->n_vmas && r->process.mapped_files.n < INHERITED_MAX; i++) {
+	for (size_t i = 0; !err && i < rt->mm->n_vmas && r->process.mapped_files.n < INHERITED_FILES_MAX; i++) {
 		const VmaEntry *v = rt->mm->vmas[i];
-		const struct file *file = v->status & (VMA_FILE_PRIVATE | VMA_FILE_SHARED) ?
+		/*
+		 * Programs and libraries only: what has been mapped before its time, and needs no file, would be closed when
+		 * watches on it exist.
+		 */
+		const struct file *file = (v->status & (VMA_FILE_PRIVATE | VMA_FILE_SHARED)) && (v->prot & PROT_EXEC) ?
 						  restore_file(r, v->shmid, "a mapping") :
 						  NULL;
 

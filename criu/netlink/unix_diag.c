@@ -11,8 +11,11 @@
 #define NAME_MAX_LEN 108u
 
 static const struct nla_policy policy[UNIX_DIAG_MAX + 1] = {
-	[UNIX_DIAG_NAME] = { .maxlen = NAME_MAX_LEN }, [UNIX_DIAG_VFS] = { .minlen = sizeof(struct unix_diag_vfs) },
-	[UNIX_DIAG_PEER] = { .type = NLA_U32 },	       [UNIX_DIAG_RQLEN] = { .minlen = sizeof(struct unix_diag_rqlen) },
+	/* A path of all 108 bytes is told with the 0 behind it: net/unix/af_unix.c unix_mkname_bsd() */
+	[UNIX_DIAG_NAME] = { .maxlen = NAME_MAX_LEN + 1 },
+	[UNIX_DIAG_VFS] = { .minlen = sizeof(struct unix_diag_vfs) },
+	[UNIX_DIAG_PEER] = { .type = NLA_U32 },
+	[UNIX_DIAG_RQLEN] = { .minlen = sizeof(struct unix_diag_rqlen) },
 	[UNIX_DIAG_SHUTDOWN] = { .type = NLA_U8 },
 };
 
@@ -36,6 +39,8 @@ static int copy_lists(struct nlattr *const *tb, struct unix_diag *sk)
 
 	if (tb[UNIX_DIAG_NAME])
 		err = copy_bytes(tb[UNIX_DIAG_NAME], &sk->name, &sk->name_len);
+	if (!err && sk->name_len > NAME_MAX_LEN)
+		sk->name_len = NAME_MAX_LEN;
 	if (err || !tb[UNIX_DIAG_ICONS])
 		return err;
 	if (nla_len(tb[UNIX_DIAG_ICONS]) % sizeof(*sk->icons))

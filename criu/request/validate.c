@@ -66,6 +66,10 @@ static int validate_restore(struct request *req)
 	if (opts->has_images_user && opts->shell_job)
 		return request_refuse(
 			req, "--untrusted-images and --shell-job exclude each other: the user would get your terminal");
+	if (opts->has_images_user && opts->root)
+		return request_refuse(
+			req,
+			"--untrusted-images and --root exclude each other: the user may not change the root directory");
 	/* Who becomes the tree's parent waits for it himself. */
 	if (opts->exec_cmd.n)
 		opts->restore_detached = true;

@@ -4,8 +4,10 @@
 #include <stdint.h>
 #include "pie/wire.h"
 
+/* Of those, descriptors of mapped files that a process has from the one that forked it (memory/mapped_files.c). */
+#define INHERITED_FILES_MAX 24
 /* How many descriptors a restore needs in each process above those that the program has there. */
-#define RESTORE_OWN_FDS 64
+#define RESTORE_OWN_FDS (64 + INHERITED_FILES_MAX)
 
 /* Each soft limit becomes as high as the hard one; @ret_was gets what they were (soft, hard). */
 void limits_raise(uint64_t ret_was[PARASITE_NR_RLIMITS][2]);

@@ -22,13 +22,21 @@ static unsigned known_flags(unsigned flags)
 	return flags & O_PATH ? flags & (O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : flags;
 }
 
+#define RESOLVE_TRIES 1000
+
 int path_open_resolving(const struct path_roots *roots, int mnt_id, const char *path, unsigned flags, uint64_t resolve)
 {
 	const struct path_from from = path_from(roots, mnt_id, path);
 	struct open_how how = { .flags = known_flags(flags) | O_CLOEXEC,
 				.resolve = resolve | (from.dir == AT_FDCWD ? 0 : RESOLVE_IN_ROOT) };
-	int fd = (int)syscall(SYS_openat2, from.dir, from.path, &how, sizeof(how));
+	int fd;
 
+	/* EAGAIN: something was renamed or mounted meanwhile, anywhere, and the path goes through "..": openat2(2). */
+	for (int tries = 0; tries < RESOLVE_TRIES; tries++) {
+		fd = (int)syscall(SYS_openat2, from.dir, from.path, &how, sizeof(how));
+		if (fd >= 0 || (errno != EAGAIN && errno != EINTR))
+			break;
+	}
 	return fd < 0 ? -errno : fd;
 }
 

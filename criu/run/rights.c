@@ -70,14 +70,16 @@ static ino_t user_ns(void)
 	return fstatat(proc_root(), "self/ns/user", &st, 0) ? 0 : st.st_ino;
 }
 
-/* An owner outside of ours is not shown: EPERM. ioctl_nsfs(2) */
-static bool owns_pid_ns(ino_t user)
+/*
+ * Of the namespace that our children are born in. An owner that is neither our user namespace nor below it is not shown:
+ * EPERM, ioctl_nsfs(2). Without a file of that name it has been unshared by us, and has no process yet.
+ */
+static bool owns_pid_ns(void)
 {
-	_cleanup_close_ int pid_ns = open_at(proc_root(), "self/ns/pid", O_RDONLY, 0);
+	_cleanup_close_ int pid_ns = open_at(proc_root(), "self/ns/pid_for_children", O_RDONLY, 0);
 	_cleanup_close_ int owner = pid_ns < 0 ? -1 : ioctl(pid_ns, NS_GET_USERNS);
-	struct stat st;
 
-	return owner >= 0 && !fstat(owner, &st) && st.st_ino == user;
+	return owner >= 0 || pid_ns == -ENOENT;
 }
 
 int rights_probe(struct rights *ret)
@@ -89,7 +91,7 @@ int rights_probe(struct rights *ret)
 		return fail(err, "our own capabilities");
 	/* Of a kernel without user namespaces there is no such file, and nothing but the initial one. */
 	ret->initial_user_ns = !user || user == INITIAL_USER_NS;
-	ret->owns_pid_ns = ret->initial_user_ns || owns_pid_ns(user);
+	ret->owns_pid_ns = ret->initial_user_ns || owns_pid_ns();
 	return 0;
 }
 

@@ -35,12 +35,13 @@ static bool in_group(const struct opener *o, gid_t gid)
 	return o->fsgid == gid;
 }
 
-/* The bits of the group stand for all entries of an access control list, too: acl(5). */
+/* The bits of the group stand for all entries of an access control list, too: acl(5). Where it cannot be asked: it may. */
 static bool has_acl(int fd)
 {
 	char path[PROC_FD_NAME_MAX];
+	ssize_t size = getxattr(proc_fd_path(path, fd), "system.posix_acl_access", NULL, 0);
 
-	return getxattr(proc_fd_path(path, fd), "system.posix_acl_access", NULL, 0) > 0;
+	return size > 0 || (size < 0 && errno != ENODATA && errno != EOPNOTSUPP);
 }
 
 static bool can_write(const struct trust *t, const struct walk_step *step)

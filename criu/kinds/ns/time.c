@@ -56,11 +56,16 @@ static int compare_clocks(const struct proc *p, struct clocks *ret)
 static int survey_clocks(struct dump *dump, const struct dump_task *task, struct ns *ns)
 {
 	struct clocks *ahead = ns->own || ns->data ? NULL : dump_alloc(dump, sizeof(*ahead));
+	int err;
 
 	if (ns->own || ns->data)
 		return 0;
-	ns->data = ahead;
-	return ahead ? compare_clocks(&task->proc, ahead) : fail(-ENOMEM, "time namespaces");
+	if (!ahead)
+		return fail(-ENOMEM, "time namespaces");
+	err = compare_clocks(&task->proc, ahead);
+	if (!err)
+		ns->data = ahead;
+	return err;
 }
 
 static int survey_task(struct dump *dump, struct dump_task *task)

@@ -147,7 +147,11 @@ static int save_queue(struct dump *dump, const struct dump_task *task, pid_t hos
 	array_free(&all);
 	if (err == -ENOMEM)
 		return no_memory("pending signals");
-	return err ? peek_signals(dump, host_tid, shared, QUEUE_MAX, q, &cap) : 0;
+	if (err)
+		err = peek_signals(dump, host_tid, shared, QUEUE_MAX + 1, q, &cap);
+	if (!err && q->n_signals > QUEUE_MAX)
+		return fail(-E2BIG, "thread %d: more than %d pending signals", host_tid, (int)QUEUE_MAX);
+	return err;
 }
 
 /* While a timer's signal waits, the kernel counts its overruns elsewhere: the parasite has asked. */
