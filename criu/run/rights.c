@@ -62,12 +62,18 @@ static const struct right_info {
 			    "needs CAP_SYS_ADMIN in the initial user namespace" },
 };
 
-/* 0: not known, and no namespace has it. */
-static ino_t user_ns(void)
+/* 0: a kernel without user namespaces, which has no such file, and nothing but the initial one. */
+static int read_user_ns(ino_t *ret)
 {
 	struct stat st;
 
-	return fstatat(proc_root(), "self/ns/user", &st, 0) ? 0 : st.st_ino;
+	if (!fstatat(proc_root(), "self/ns/user", &st, 0))
+		*ret = st.st_ino;
+	else if (errno == ENOENT)
+		*ret = 0;
+	else
+		return fail(-errno, "our own user namespace");
+	return 0;
 }
 
 /*
@@ -84,12 +90,14 @@ static bool owns_pid_ns(void)
 
 int rights_probe(struct rights *ret)
 {
+	ino_t user = 0;
 	int err = caps_read(&ret->caps);
-	ino_t user = user_ns();
 
 	if (err)
 		return fail(err, "our own capabilities");
-	/* Of a kernel without user namespaces there is no such file, and nothing but the initial one. */
+	err = read_user_ns(&user);
+	if (err)
+		return err;
 	ret->initial_user_ns = !user || user == INITIAL_USER_NS;
 	ret->owns_pid_ns = ret->initial_user_ns || owns_pid_ns();
 	return 0;
