@@ -23,16 +23,6 @@ static const struct {
 	{ PROC_NS_PID_CHILDREN, NS_PID, true }, { PROC_NS_TIME_CHILDREN, NS_TIME, true },
 };
 
-static bool is_saved(enum ns_type type)
-{
-	const struct run_kind *kind;
-
-	run_for_each_kind(kind)
-		if (kind->namespaces & BIT(type))
-			return true;
-	return false;
-}
-
 static int note_namespace(struct dump *dump, struct dump_task *dt, enum ns_type type, uint32_t ino, bool own)
 {
 	struct ns *ns = ns_set_get(&dump->namespaces, &dump->arena, type, ino, own);
@@ -51,7 +41,7 @@ static int find_namespaces(struct dump *dump, const uint32_t ours[PROC_NS_COUNT]
 	for (size_t i = 0; i < ARRAY_SIZE(proc_namespaces); i++) {
 		enum proc_ns ns = proc_namespaces[i].ns;
 		enum ns_type type = proc_namespaces[i].type;
-		bool saved = is_saved(type);
+		bool saved = kinds_keep_namespaces(type);
 		uint32_t theirs;
 		int err = ours[ns] && !(saved && proc_namespaces[i].for_children) ?
 				  proc_ns_ino(&dt->proc, ns, &theirs) :

@@ -42,7 +42,7 @@ int clocks_ahead(const struct proc *p, struct clocks *ret)
 int clocks_own_ahead(struct clocks *ret)
 {
 	_cleanup_proc_ struct proc self = PROC_CLOSED;
-	int err = proc_open(getpid(), &self);
+	int err = proc_open_self(&self);
 
 	return err ? err : clocks_ahead(&self, ret);
 }

@@ -51,3 +51,13 @@ size_t kind_row(const void *kind)
 		row++;
 	return row;
 }
+
+bool kinds_keep_namespaces(enum ns_type type)
+{
+	const struct run_kind *kind;
+
+	run_for_each_kind(kind)
+		if (kind->namespaces & BIT(type))
+			return true;
+	return false;
+}

@@ -38,7 +38,7 @@ static int add_own(struct holes *holes)
 {
 	_cleanup_proc_ struct proc self = PROC_CLOSED;
 	struct maps maps = { 0 };
-	int err = proc_open(getpid(), &self);
+	int err = proc_open_self(&self);
 
 	if (!err)
 		err = maps_read(&self, &maps);

@@ -42,6 +42,15 @@ int page_sink_open(struct dump *dump, enum image_type type, uint64_t id, struct 
 /* image_sink.c */
 int image_sink_open(struct dump *dump, enum image_type type, uint64_t id, struct page_sink **ret_sink);
 
+/* The last thing that is done with it; *@sink is NULL afterwards. */
+static inline int page_sink_finish(struct page_sink **sink)
+{
+	struct page_sink *done = *sink;
+
+	*sink = NULL;
+	return done->ops->finish(done);
+}
+
 static inline void cleanup_page_sink(struct page_sink **sink)
 {
 	if (*sink)

@@ -98,7 +98,6 @@ static int save(struct saving *s, const MmEntry *mm)
 int memory_save_pages(struct dump *dump, struct dump_task *dt, const MmEntry *mm)
 {
 	_cleanup_page_sink_ struct page_sink *sink = NULL;
-	struct page_sink *done;
 	_cleanup_close_ int mem = -1;
 	struct saving s = { .dump = dump, .dt = dt };
 	int err = page_sink_open(dump, IMAGE_PAGEMAP, dt->t.pid, &sink);
@@ -114,8 +113,5 @@ int memory_save_pages(struct dump *dump, struct dump_task *dt, const MmEntry *mm
 	err = save(&s, mm);
 	page_copy_free(&s.copy);
 	memory_drop_snapshot(dt);
-	if (err)
-		return err;
-	done = steal_ptr(&sink);
-	return done->ops->finish(done);
+	return err ? err : page_sink_finish(&sink);
 }

@@ -112,7 +112,6 @@ static int save_data(struct dump *dump, struct page_copy *copy)
 int shmem_save(struct dump *dump, int local_fd, uint64_t size, uint32_t shmid)
 {
 	_cleanup_page_sink_ struct page_sink *sink = NULL;
-	struct page_sink *done;
 	_cleanup_close_ int fd = -1;
 	struct page_copy copy = { .progress = dump->opts->progress };
 	bool fresh = true;
@@ -133,10 +132,7 @@ int shmem_save(struct dump *dump, int local_fd, uint64_t size, uint32_t shmid)
 	copy.from = (struct page_origin){ .name = "shared memory", .fd = fd, .size = size };
 	err = save_data(dump, &copy);
 	page_copy_free(&copy);
-	if (err)
-		return err;
-	done = steal_ptr(&sink);
-	return done->ops->finish(done);
+	return err ? err : page_sink_finish(&sink);
 }
 
 /* A part of a run, and the file that it is to be in, at its own address. */

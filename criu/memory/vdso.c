@@ -89,7 +89,7 @@ int vdso_probe(void)
 	if (own.done)
 		return 0;
 	memset(&own, 0, sizeof(own));
-	err = proc_open(getpid(), &self);
+	err = proc_open_self(&self);
 	if (!err)
 		err = maps_read(&self, &maps);
 	if (err < 0)

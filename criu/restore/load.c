@@ -148,6 +148,11 @@ static int load_namespaces(struct restore *r, struct restore_task *rt, const Tas
 
 		if (!ns)
 			return fail(-ENOMEM, "namespaces");
+		if (!ns->own && !kinds_keep_namespaces(type))
+			return fail(
+				-EOPNOTSUPP,
+				"ids-%d.img: process %d lived in a %s namespace of its own: restoring those is not implemented",
+				rt->t.pid, rt->t.pid, ns_type_name(type));
 		if (!ns->member)
 			ns->member = &rt->t;
 		rt->ns[type] = ns;
@@ -231,10 +236,8 @@ static int load_fdinfo(struct restore *r, struct restore_task *rt)
 static int load_alive(struct restore *r, struct restore_task *rt)
 {
 	struct restore_task *whose;
-	int err = load_ids(r, rt);
+	int err = own(r, rt->t.ids.vm, 1, rt, &rt->mm_owner, &rt->mm_of);
 
-	if (!err)
-		err = own(r, rt->t.ids.vm, 1, rt, &rt->mm_owner, &rt->mm_of);
 	if (!err)
 		err = own(r, rt->t.ids.files, 2, rt, &rt->files_owner, &whose);
 	if (!err)
@@ -292,7 +295,9 @@ static int load_task(struct restore *r, const PstreeEntry *e)
 	tree_add(&r->plan.tree, &rt->t, parent ? &parent->t : NULL);
 	if (rt->t.state == TASK_DEAD)
 		return parent ? 0 : bad("pstree.img: the root %u is a zombie", e->pid);
-	return load_threads(r, rt, e);
+	/* Before anything that was made inside of the namespaces is looked at. */
+	err = load_ids(r, rt);
+	return err ? err : load_threads(r, rt, e);
 }
 
 static int load_pstree(struct restore *r)

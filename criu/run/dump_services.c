@@ -158,7 +158,7 @@ int fd_probe_info(struct dump *dump, struct fd_probe *probe, struct fdinfo **ret
 		if (probe->fd >= 0) {
 			err = fdinfo_read(&probe->task->proc, probe->fd, info);
 		} else {
-			err = proc_open(getpid(), &self);
+			err = proc_open_self(&self);
 			err = err < 0 ? err : fdinfo_read(&self, probe->local, info);
 		}
 		if (err < 0) {

@@ -13,6 +13,7 @@
 #include <sys/types.h>
 #include "core.pb-c.h"
 #include "fdinfo.pb-c.h"
+#include "task/ns.h"
 
 struct dump;
 struct dump_task;
@@ -180,3 +181,5 @@ extern const struct run_kind *const run_kinds[]; /* NULL-terminated, in the orde
 /* The row of a kind of any of these tables, below KIND_ROWS: where a run keeps the data of that kind. */
 #define KIND_ROWS 96
 size_t kind_row(const void *kind);
+/* Is there a kind that saves and restores namespaces of this type? */
+bool kinds_keep_namespaces(enum ns_type type);

@@ -1,37 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "task/ns.h"
-#include <sched.h>
+#include "kernel/proc_pid.h"
 #include "util/arena.h"
 
-#ifndef CLONE_NEWTIME
-#define CLONE_NEWTIME 0x80
-#endif
-
-static const struct {
-	const char *name;
-	unsigned flag;
-} types[NS_TYPES] = {
-	[NS_PID] = { "pid", CLONE_NEWPID },    [NS_NET] = { "net", CLONE_NEWNET },
-	[NS_IPC] = { "ipc", CLONE_NEWIPC },    [NS_UTS] = { "uts", CLONE_NEWUTS },
-	[NS_TIME] = { "time", CLONE_NEWTIME }, [NS_MNT] = { "mnt", CLONE_NEWNS },
-	[NS_USER] = { "user", CLONE_NEWUSER }, [NS_CGROUP] = { "cgroup", CLONE_NEWCGROUP },
+static const enum proc_ns proc_of[NS_TYPES] = {
+	[NS_PID] = PROC_NS_PID,	  [NS_NET] = PROC_NS_NET, [NS_IPC] = PROC_NS_IPC,   [NS_UTS] = PROC_NS_UTS,
+	[NS_TIME] = PROC_NS_TIME, [NS_MNT] = PROC_NS_MNT, [NS_USER] = PROC_NS_USER, [NS_CGROUP] = PROC_NS_CGROUP,
 };
 
 const char *ns_type_name(enum ns_type type)
 {
-	return types[type].name;
+	return proc_ns_name(proc_of[type]);
 }
 
 unsigned ns_type_flag(enum ns_type type)
 {
-	return types[type].flag;
+	return (unsigned)proc_ns_clone_flag(proc_of[type]);
 }
 
 enum ns_type ns_type_of_flag(unsigned flag)
 {
 	enum ns_type type = 0;
 
-	while (type < NS_TYPES && types[type].flag != flag)
+	while (type < NS_TYPES && ns_type_flag(type) != flag)
 		type++;
 	return type;
 }

@@ -52,7 +52,7 @@ static int pidfd_locate(pid_t pid, struct whereabouts *ret)
 	int err = boot_id_read(where.boot_id);
 
 	if (!err)
-		err = proc_open(getpid(), &self);
+		err = proc_open_self(&self);
 	if (!err)
 		err = proc_ns_ino(&self, PROC_NS_PID, &where.pidns);
 	if (!err)

@@ -93,7 +93,7 @@ static int timerfd_save(struct dump *dump, const struct fd_probe *probe, FileEnt
 	if (timerfd_gettime(probe->local, &its) < 0)
 		return fail(-errno, "timerfd_gettime");
 	asked = clocks_now().monotonic;
-	err = proc_open(getpid(), &self);
+	err = proc_open_self(&self);
 	if (!err)
 		err = fdinfo_read(&self, probe->local, &info);
 	if (err < 0)

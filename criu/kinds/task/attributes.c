@@ -183,16 +183,16 @@ static int read_inherited(struct restore *r)
 	void **known = restore_kind_data(r, &attributes_kind);
 	_cleanup_proc_ struct proc self = PROC_CLOSED;
 	struct inherited *now;
+	int err;
 
 	if (*known)
 		return 0;
 	now = restore_alloc(r, sizeof(*now));
 	if (!now)
 		return no_memory("attributes");
-	/* By this name it is right in every pid namespace. */
-	self.dir = open_at(proc_root(), "self", O_PATH | O_DIRECTORY, 0);
-	if (self.dir < 0)
-		return fail(self.dir, "open /proc/self");
+	err = proc_open_self(&self);
+	if (err)
+		return fail(err, "open /proc/self");
 	now->has_loginuid = !proc_loginuid(&self, &now->loginuid);
 	now->has_filter = !proc_coredump_filter(&self, &now->coredump_filter);
 	now->has_oom = !proc_oom_score_adj(&self, &now->oom_score_adj);

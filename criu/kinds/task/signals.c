@@ -268,10 +268,8 @@ static int read_inherited(struct restore *r)
 	if (!now)
 		return no_memory("signals");
 	now->not_default = UINT64_MAX;
-	/* By this name it is right in every pid namespace. */
-	self.dir = open_at(proc_root(), "self", O_PATH | O_DIRECTORY, 0);
 	/* execve(2) has forgotten the flags of all. main() sets this one anew, which gives it some. */
-	if (self.dir >= 0 && !proc_status_read(&self, &status))
+	if (!proc_open_self(&self) && !proc_status_read(&self, &status))
 		now->not_default = status.sig_ignored | status.sig_caught | BIT(SIGCHLD - 1);
 	*known = now;
 	return 0;

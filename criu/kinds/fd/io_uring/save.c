@@ -57,7 +57,7 @@ static int read_reported(const struct fd_probe *probe, struct io_uring_reported 
 {
 	_cleanup_fdinfo_ struct fdinfo info = { 0 };
 	_cleanup_proc_ struct proc self = PROC_CLOSED;
-	int err = proc_open(getpid(), &self);
+	int err = proc_open_self(&self);
 	const char *text;
 	uint32_t thread = -1;
 
