@@ -8,22 +8,19 @@
 #include <errno.h>
 #include <poll.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include "base/bits.h"
 #include "base/cleanup.h"
 #include "kinds/fd/inet/tcp_repair.h"
 #include "netfilter/nft_lock.h"
 #include "run/guard.h"
+#include "run/helper_process.h"
 #include "util/fds.h"
 #include "util/log.h"
-#include "util/proc_root.h"
 
 #define AREA_AT_LEAST (16u << 20)
 #define TREE_WAIT_MS 300
@@ -43,7 +40,7 @@ struct keeper {
 	char *area; /* shared too */
 	size_t common_size, area_size, nr_jobs;
 	int sock; /* our end; -1: released */
-	pid_t pid; /* 0: not there */
+	struct helper_process process;
 };
 
 static void *share(size_t size, int flags)
@@ -77,7 +74,7 @@ static size_t count_dead(const struct keeper_care *care, int ms)
 	return n;
 }
 
-/* Either it has been ended, every task of it, or nobody has begun with that. */
+/* Either every task of the tree has been ended, or nobody has begun with that. */
 static void take_back(const struct keeper *k, const struct keeper_care *care)
 {
 	size_t dead = count_dead(care, TREE_WAIT_MS);
@@ -96,7 +93,7 @@ static void take_back(const struct keeper *k, const struct keeper_care *care)
 			tcp_repair(k->common->jobs[i].fd, TCP_REPAIR_ON);
 }
 
-static __attribute__((noreturn)) void keep(const struct keeper *k, const struct keeper_care *care, int sock)
+static void serve(const struct keeper *k, int sock)
 {
 	struct common *c = k->common;
 	char byte;
@@ -111,61 +108,25 @@ static __attribute__((noreturn)) void keep(const struct keeper *k, const struct 
 		if (send(sock, &byte, 1, MSG_NOSIGNAL) != 1)
 			break;
 	}
-	if (atomic_load(&c->phase) == TREE_ENDS)
-		take_back(k, care);
-	_exit(0);
 }
 
-static int compare(const void *a, const void *b)
-{
-	return *(const int *)a - *(const int *)b;
-}
+struct keeper_run {
+	const struct keeper *keeper;
+	const struct keeper_care *care;
+	int sock;
+};
 
-/* What the dumper holds of the world stays its own matter: a pipe that it has died of must be closed. */
-static int close_all_but(const struct keeper *k, const struct keeper_care *care, int sock)
+static int run_keeper(void *arg)
 {
-	int *keep = calloc(k->nr_jobs + care->nr_pidfds + 3, sizeof(*keep));
-	unsigned int next = 0;
-	size_t n = 0;
-	int err = 0;
-
-	if (!keep)
-		return -ENOMEM;
-	keep[n++] = sock;
-	if (care->netlink)
-		keep[n++] = netlink_fd(care->netlink);
-	for (size_t i = 0; i < care->nr_pidfds; i++)
-		keep[n++] = care->pidfds[i];
-	for (size_t i = 0; i < k->nr_jobs; i++)
-		keep[n++] = k->common->jobs[i].fd;
-	qsort(keep, n, sizeof(*keep), compare);
-	for (size_t i = 0; i < n; i++) {
-		if (!err && keep[i] > (int)next)
-			err = sys_close_range(next, keep[i] - 1, 0);
-		next = keep[i] + 1;
-	}
-	if (!err)
-		err = sys_close_range(next, ~0u, 0);
-	proc_root_forget();
-	free(keep);
-	/* With the dumper's own end of the pair left open it would never hear that one hang up. */
-	return err;
-}
-
-static __attribute__((noreturn)) void be_keeper(const struct keeper *k, const struct keeper_care *care, int sock)
-{
+	const struct keeper_run *run = arg;
 	struct sched_param param = { .sched_priority = 1 };
-	sigset_t all;
 
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, NULL);
-	/* Not in the dumper's group: what ends that one must not end this one with it. */
-	setsid();
 	sched_setscheduler(0, SCHED_FIFO, &param);
 	log_to_fd(-1);
-	if (close_all_but(k, care, sock) < 0)
-		_exit(1);
-	keep(k, care, sock);
+	serve(run->keeper, run->sock);
+	if (atomic_load(&run->keeper->common->phase) == TREE_ENDS)
+		take_back(run->keeper, run->care);
+	return 0;
 }
 
 /* ---- in the dumper ---- */
@@ -177,6 +138,7 @@ int keeper_new(size_t nr_jobs, struct keeper **ret, struct keeper_job **ret_jobs
 	if (!k)
 		return -ENOMEM;
 	k->sock = -1;
+	k->process = HELPER_NONE;
 	k->nr_jobs = nr_jobs;
 	k->common_size = sizeof(*k->common) + nr_jobs * sizeof(k->common->jobs[0]);
 	k->common = share(k->common_size, MAP_POPULATE);
@@ -209,6 +171,42 @@ static int make_area(struct keeper *k)
 	return k->area_size && !k->area ? -ENOMEM : 0;
 }
 
+/*
+ * What the keeper needs, and nothing else: a pipe whose reader is the dumper must break when the dumper is killed, and the
+ * dumper's own end of our pair, kept open, would never hang up.
+ */
+static int *list_descriptors(const struct keeper *k, const struct keeper_care *care, int sock, size_t *ret_nr)
+{
+	int *keep = calloc(k->nr_jobs + care->nr_pidfds + 2, sizeof(*keep));
+	size_t n = 0;
+
+	if (!keep)
+		return NULL;
+	keep[n++] = sock;
+	if (care->netlink)
+		keep[n++] = netlink_fd(care->netlink);
+	for (size_t i = 0; i < care->nr_pidfds; i++)
+		keep[n++] = care->pidfds[i];
+	for (size_t i = 0; i < k->nr_jobs; i++)
+		keep[n++] = k->common->jobs[i].fd;
+	*ret_nr = n;
+	return keep;
+}
+
+static int start_process(struct keeper *k, const struct keeper_care *care, int sock)
+{
+	struct keeper_run run = { k, care, sock };
+	struct helper_job job = { .run = run_keeper, .arg = &run };
+	int err;
+
+	job.keeps = list_descriptors(k, care, sock, &job.nr_keeps);
+	if (!job.keeps)
+		return -ENOMEM;
+	err = helper_start(&k->process, &job);
+	free(job.keeps);
+	return err;
+}
+
 int keeper_start(struct keeper *k, const struct keeper_care *care, struct guard *guard)
 {
 	int pair[2], err = make_area(k);
@@ -216,18 +214,13 @@ int keeper_start(struct keeper *k, const struct keeper_care *care, struct guard 
 	if (err || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return err ? err : -errno;
 	k->guard = guard;
-	k->pid = fork();
-	if (!k->pid)
-		be_keeper(k, care, pair[1]);
-	err = k->pid < 0 ? -errno : 0;
+	err = start_process(k, care, pair[1]);
 	close(pair[1]);
-	if (err) {
-		k->pid = 0;
+	if (err)
 		close(pair[0]);
-		return err;
-	}
-	k->sock = pair[0];
-	return 0;
+	else
+		k->sock = pair[0];
+	return err;
 }
 
 /* Somebody has killed it: the dump fails, but no connection does. */
@@ -279,8 +272,7 @@ void keeper_free(struct keeper *k)
 	if (!k)
 		return;
 	keeper_release(k);
-	while (k->pid && waitpid(k->pid, NULL, __WALL) < 0 && errno == EINTR)
-		;
+	helper_wait(&k->process);
 	munmap(k->common, k->common_size);
 	if (k->area)
 		munmap(k->area, k->area_size);
