@@ -3,8 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include "base/bits.h"
-#include "kmem/kernel_memory.h"
+#include "kmem/reader.h"
 #include "util/fds.h"
 #include "util/str.h"
 
@@ -40,6 +39,8 @@ struct aio_reader {
 	struct buf cpus; /* a byte for each CPU that there may be */
 };
 
+static const struct kernel_reader_type reader_type = KERNEL_READER_TYPE(struct aio_reader, fields);
+
 /* "0-3,8" */
 static int learn_cpus(struct aio_reader *reader)
 {
@@ -65,13 +66,11 @@ static int learn_cpus(struct aio_reader *reader)
 
 int aio_reader_open(struct aio_reader **ret)
 {
-	struct aio_reader *reader = calloc(1, sizeof(*reader));
-	int err = reader ? kernel_memory_open_fields(&reader->mem, fields, ARRAY_SIZE(fields), &reader->at) : -ENOMEM;
+	int err;
+	struct aio_reader *reader = kernel_reader_new(&reader_type, &err);
 
-	if (err) {
-		free(reader);
+	if (!reader)
 		return err;
-	}
 	err = reader->at.size > CONTEXT_SIZE_MAX ? -EOPNOTSUPP : learn_cpus(reader);
 	if (err) {
 		aio_reader_close(reader);
@@ -85,9 +84,8 @@ void aio_reader_close(struct aio_reader *reader)
 {
 	if (!reader)
 		return;
-	kernel_memory_close(&reader->mem);
 	buf_free(&reader->cpus);
-	free(reader);
+	kernel_reader_free(reader);
 }
 
 static uint64_t field(const char *bytes, long at, size_t len)

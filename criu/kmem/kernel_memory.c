@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "base/bits.h"
 #include "base/cleanup.h"
+#include "kmem/fields.h"
 #include "util/fds.h"
 #include "util/proc_root.h"
 
@@ -81,27 +82,6 @@ static int load_program(int map)
 	return load_insns(insns, ARRAY_SIZE(insns));
 }
 
-static int find_field(const struct btf *btf, const struct kernel_field *field, long *ret)
-{
-	if (field->path)
-		return btf_field_or(btf, field->type, field->path, field->other, ret);
-	*ret = btf_sizeof(btf, field->type);
-	return *ret > 0 ? 0 : -EOPNOTSUPP;
-}
-
-static int find_fields(const struct btf *btf, const struct kernel_field *fields, size_t n, void *numbers)
-{
-	for (size_t i = 0; i < n; i++) {
-		long number = -1;
-		int err = find_field(btf, &fields[i], &number);
-
-		if (err && !fields[i].optional)
-			return err;
-		memcpy((char *)numbers + fields[i].to, &number, sizeof(number));
-	}
-	return 0;
-}
-
 static const struct kernel_field own_fields[] = {
 	{ "task_struct", "files", NULL, offsetof(struct kernel_memory, at_files), false },
 	{ "files_struct", "fdt", NULL, offsetof(struct kernel_memory, at_fdt), false },
@@ -114,7 +94,7 @@ static const struct kernel_field own_fields[] = {
 	{ "task_struct", "pid_links", NULL, offsetof(struct kernel_memory, at_links), true },
 };
 
-static int open_memory(struct kernel_memory *ret)
+int kernel_memory_open(struct kernel_memory *ret)
 {
 	struct kernel_memory mem = { .prog = -1, .map = -1, .percpu = -1, .clock = -1, .window = MAP_FAILED };
 	int err;
@@ -130,28 +110,13 @@ static int open_memory(struct kernel_memory *ret)
 		err = mem.prog < 0 ? mem.prog : btf_read(&mem.btf);
 	}
 	if (!err)
-		err = find_fields(&mem.btf, own_fields, ARRAY_SIZE(own_fields), &mem);
+		err = kernel_fields_find(&mem.btf, own_fields, ARRAY_SIZE(own_fields), &mem);
 	if (err) {
 		kernel_memory_close(&mem);
 		return err;
 	}
 	*ret = mem;
 	return 0;
-}
-
-int kernel_memory_open_fields(struct kernel_memory *ret, const struct kernel_field *fields, size_t n, void *numbers)
-{
-	struct kernel_memory mem;
-	int err = open_memory(&mem);
-
-	if (err)
-		return err;
-	err = find_fields(&mem.btf, fields, n, numbers);
-	if (err)
-		kernel_memory_close(&mem);
-	else
-		*ret = mem;
-	return err;
 }
 
 void kernel_memory_close(struct kernel_memory *mem)

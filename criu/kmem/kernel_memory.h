@@ -11,27 +11,6 @@
 #include <time.h>
 #include "kmem/btf.h"
 
-/*
- * What a reader needs to know of the kernel's structs: where a field lies in one, or, without @path, how large it is. The
- * number is stored as a long at offset @to of a struct of the reader's; a negative one: this kernel has no such field.
- */
-struct kernel_field {
-	const char *type, *path;
-	const char *other; /* its path in other kernels; NULL: none */
-	size_t to;
-	bool optional; /* the reader can do without */
-};
-
-/*
- * One list for both, X(name, "struct", "path" or NULL, "other path" or NULL):
- *
- *	struct fields { FIELDS(KERNEL_FIELD_MEMBER) };
- *	static const struct kernel_field fields[] = { FIELDS(KERNEL_FIELD_ROW) };
- */
-#define KERNEL_FIELD_MEMBER(name, ...) long name;
-#define KERNEL_FIELD_ROW(name, type, path, other) { type, path, other, offsetof(struct fields, name), false },
-#define KERNEL_FIELD_OPTIONAL_ROW(name, type, path, other) { type, path, other, offsetof(struct fields, name), true },
-
 struct kernel_memory {
 	/* Programs that tell where a CPU has its own, and what time it is; -1: not loaded yet. */
 	int prog, map, percpu, clock;
@@ -44,8 +23,8 @@ struct kernel_memory {
 	uint64_t percpu_pointer;
 };
 
-/* With the fields that a reader needs, found once. -EPERM, -EOPNOTSUPP, -ENOENT: this kernel, or this user, cannot. */
-int kernel_memory_open_fields(struct kernel_memory *ret, const struct kernel_field *fields, size_t n, void *numbers);
+/* -EPERM, -EOPNOTSUPP, -ENOENT: this kernel, or this user, cannot. */
+int kernel_memory_open(struct kernel_memory *ret);
 void kernel_memory_close(struct kernel_memory *mem);
 /* -EFAULT: nothing there. */
 int kernel_memory_read(const struct kernel_memory *mem, uint64_t at, void *to, size_t len);

@@ -2,15 +2,13 @@
 #include "kmem/landlock.h"
 #include <errno.h>
 #include <linux/landlock.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include "base/bits.h"
 #include "base/cleanup.h"
-#include "kmem/kernel_memory.h"
+#include "kmem/reader.h"
 #include "util/fds.h"
 
 /* What the security modules keep of a task's credentials: places where Landlock's part may be. */
@@ -33,6 +31,8 @@ struct landlock_reader {
 	unsigned place; /* its part is this word */
 	uint64_t own; /* our domain */
 };
+
+static const struct kernel_reader_type reader_type = KERNEL_READER_TYPE(struct landlock_reader, fields);
 
 bool landlock_is_there(void)
 {
@@ -116,14 +116,12 @@ static int ask_child(struct landlock_reader *reader)
 
 int landlock_reader_open(struct landlock_reader **ret)
 {
-	struct landlock_reader *reader = calloc(1, sizeof(*reader));
+	int err;
+	struct landlock_reader *reader = kernel_reader_new(&reader_type, &err);
 	uint64_t words[PLACES] = { 0 };
-	int err = reader ? kernel_memory_open_fields(&reader->mem, fields, ARRAY_SIZE(fields), &reader->at) : -ENOMEM;
 
-	if (err) {
-		free(reader);
+	if (!reader)
 		return err;
-	}
 	err = ask_child(reader);
 	if (!err)
 		err = read_own(reader, words);
@@ -138,10 +136,7 @@ int landlock_reader_open(struct landlock_reader **ret)
 
 void landlock_reader_close(struct landlock_reader *reader)
 {
-	if (!reader)
-		return;
-	kernel_memory_close(&reader->mem);
-	free(reader);
+	kernel_reader_free(reader);
 }
 
 int landlock_differs(const struct landlock_reader *reader, int thread, bool *ret)

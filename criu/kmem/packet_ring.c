@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "kmem/packet_ring.h"
 #include <errno.h>
-#include <stdlib.h>
 #include "base/bits.h"
-#include "kmem/kernel_memory.h"
+#include "kmem/reader.h"
 
 #define FIELDS(X)                                                            \
 	X(socket_sk, "socket", "sk", NULL)                                   \
@@ -23,25 +22,22 @@ struct packet_ring_reader {
 	struct fields at;
 };
 
+static const struct kernel_reader_type reader_type = KERNEL_READER_TYPE(struct packet_ring_reader, fields);
+
 int packet_ring_open(struct packet_ring_reader **ret)
 {
-	struct packet_ring_reader *reader = calloc(1, sizeof(*reader));
-	int err = reader ? kernel_memory_open_fields(&reader->mem, fields, ARRAY_SIZE(fields), &reader->at) : -ENOMEM;
+	int err;
+	struct packet_ring_reader *reader = kernel_reader_new(&reader_type, &err);
 
-	if (err) {
-		free(reader);
+	if (!reader)
 		return err;
-	}
 	*ret = reader;
 	return 0;
 }
 
 void packet_ring_close(struct packet_ring_reader *reader)
 {
-	if (!reader)
-		return;
-	kernel_memory_close(&reader->mem);
-	free(reader);
+	kernel_reader_free(reader);
 }
 
 int packet_ring_place(struct packet_ring_reader *reader, int fd, bool blocks, struct packet_ring_place *ret)
@@ -49,16 +45,17 @@ int packet_ring_place(struct packet_ring_reader *reader, int fd, bool blocks, st
 	const struct kernel_memory *mem = &reader->mem;
 	const struct fields *f = &reader->at;
 	uint64_t at, rx = 0, tx = 0, frozen = 0;
+	const struct kernel_word of_frames[] = { { f->tx_head, 4, &tx }, { f->rx_head, 4, &rx } };
+	const struct kernel_word of_blocks[] = { { f->tx_head, 4, &tx },
+						 { f->rx_block, 2, &rx },
+						 { f->rx_frozen, 1, &frozen } };
 	int err = kernel_memory_private(mem, fd, &at);
 
 	if (!err)
 		err = kernel_memory_field(mem, at, f->socket_sk, 8, &at);
 	if (!err)
-		err = kernel_memory_field(mem, at, f->tx_head, 4, &tx);
-	if (!err)
-		err = kernel_memory_field(mem, at, blocks ? f->rx_block : f->rx_head, blocks ? 2 : 4, &rx);
-	if (!err && blocks)
-		err = kernel_memory_field(mem, at, f->rx_frozen, 1, &frozen);
+		err = blocks ? kernel_words_read(mem, at, of_blocks, ARRAY_SIZE(of_blocks)) :
+			       kernel_words_read(mem, at, of_frames, ARRAY_SIZE(of_frames));
 	if (!err)
 		*ret = (struct packet_ring_place){ .rx = rx, .tx = tx, .frozen = frozen };
 	return err;

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "kmem/pending.h"
 #include <errno.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include "base/bits.h"
-#include "kmem/kernel_memory.h"
+#include "kmem/reader.h"
 
 /* What goes beyond is no queue: it is taken for something that changes while it is read. */
 #define CONNECTIONS_MAX 65536u
@@ -77,6 +76,8 @@ struct pending_reader {
 	uint64_t pid_ns;
 };
 
+static const struct kernel_reader_type reader_type = KERNEL_READER_TYPE(struct pending_reader, fields);
+
 static int word(const struct pending_reader *reader, uint64_t object, long field, size_t len, uint64_t *ret)
 {
 	return kernel_memory_field(&reader->mem, object, field, len, ret);
@@ -100,13 +101,11 @@ static int learn_pid_ns(struct pending_reader *reader)
 
 int pending_open(struct pending_reader **ret)
 {
-	struct pending_reader *reader = calloc(1, sizeof(*reader));
-	int err = reader ? kernel_memory_open_fields(&reader->mem, fields, ARRAY_SIZE(fields), &reader->at) : -ENOMEM;
+	int err;
+	struct pending_reader *reader = kernel_reader_new(&reader_type, &err);
 
-	if (err) {
-		free(reader);
+	if (!reader)
 		return err;
-	}
 	err = learn_pid_ns(reader);
 	if (err) {
 		pending_close(reader);
@@ -118,10 +117,7 @@ int pending_open(struct pending_reader **ret)
 
 void pending_close(struct pending_reader *reader)
 {
-	if (!reader)
-		return;
-	kernel_memory_close(&reader->mem);
-	free(reader);
+	kernel_reader_free(reader);
 }
 
 void pending_close_ptr(struct pending_reader **reader)
@@ -158,13 +154,12 @@ static int append(struct pending_reader *reader, uint64_t at, uint64_t len, stru
 
 static int append_fragment(struct pending_reader *reader, uint64_t frag, struct buf *to)
 {
-	uint64_t page = 0, len = 0, offset = 0, at = 0;
-	int err = word(reader, frag, reader->at.frag_page, 8, &page);
+	uint64_t page, len, offset, at = 0;
+	const struct kernel_word words[] = { { reader->at.frag_page, 8, &page },
+					     { reader->at.frag_len, 4, &len },
+					     { reader->at.frag_offset, 4, &offset } };
+	int err = kernel_words_read(&reader->mem, frag, words, ARRAY_SIZE(words));
 
-	if (!err)
-		err = word(reader, frag, reader->at.frag_len, 4, &len);
-	if (!err)
-		err = word(reader, frag, reader->at.frag_offset, 4, &offset);
 	if (!err)
 		err = kernel_memory_of_page(&reader->mem, page, &at);
 	return err ? err : append(reader, at + offset, len, to);
@@ -175,10 +170,9 @@ static int append_packet(struct pending_reader *reader, uint64_t skb, int depth,
 static int append_rest(struct pending_reader *reader, uint64_t skb, int depth, struct buf *to)
 {
 	uint64_t head = 0, end = 0, nr = 0, list = 0;
-	int err = word(reader, skb, reader->at.skb_head, 8, &head);
+	const struct kernel_word words[] = { { reader->at.skb_head, 8, &head }, { reader->at.skb_end, 4, &end } };
+	int err = kernel_words_read(&reader->mem, skb, words, ARRAY_SIZE(words));
 
-	if (!err)
-		err = word(reader, skb, reader->at.skb_end, 4, &end);
 	if (!err)
 		err = word(reader, head + end, reader->at.shared_nr, 1, &nr);
 	for (uint64_t i = 0; !err && i < nr; i++)
@@ -195,14 +189,13 @@ static int append_rest(struct pending_reader *reader, uint64_t skb, int depth, s
 
 static int append_packet(struct pending_reader *reader, uint64_t skb, int depth, struct buf *to)
 {
-	uint64_t len = 0, rest = 0, data = 0;
+	uint64_t len, rest, data;
+	const struct kernel_word words[] = { { reader->at.skb_len, 4, &len },
+					     { reader->at.skb_data_len, 4, &rest },
+					     { reader->at.skb_data, 8, &data } };
 	size_t before = to->len;
-	int err = word(reader, skb, reader->at.skb_len, 4, &len);
+	int err = kernel_words_read(&reader->mem, skb, words, ARRAY_SIZE(words));
 
-	if (!err)
-		err = word(reader, skb, reader->at.skb_data_len, 4, &rest);
-	if (!err)
-		err = word(reader, skb, reader->at.skb_data, 8, &data);
 	if (!err && (rest > len || len > PACKET_MAX))
 		err = -EAGAIN;
 	if (!err)
@@ -264,7 +257,11 @@ static int unix_packet(struct pending_reader *reader, uint64_t skb, void *arg)
 {
 	struct pending_connection *c = arg;
 	struct pending_packet *packet = array_push(&c->packets);
-	uint64_t parms = skb + reader->at.skb_cb, fp, pid, uid, gid;
+	uint64_t fp, pid, uid, gid;
+	const struct kernel_word parms[] = { { reader->at.parms_fp, 8, &fp },
+					     { reader->at.parms_pid, 8, &pid },
+					     { reader->at.parms_uid, 4, &uid },
+					     { reader->at.parms_gid, 4, &gid } };
 	int err;
 
 	if (!packet)
@@ -273,13 +270,7 @@ static int unix_packet(struct pending_reader *reader, uint64_t skb, void *arg)
 	err = append_packet(reader, skb, 0, &c->bytes);
 	packet->len = c->bytes.len - packet->at;
 	if (!err)
-		err = word(reader, parms, reader->at.parms_fp, 8, &fp);
-	if (!err)
-		err = word(reader, parms, reader->at.parms_pid, 8, &pid);
-	if (!err)
-		err = word(reader, parms, reader->at.parms_uid, 4, &uid);
-	if (!err)
-		err = word(reader, parms, reader->at.parms_gid, 4, &gid);
+		err = kernel_words_read(&reader->mem, skb + reader->at.skb_cb, parms, ARRAY_SIZE(parms));
 	if (err)
 		return err;
 	packet->has_rights = fp != 0;
@@ -364,12 +355,11 @@ static int tcp_address(struct pending_reader *reader, uint64_t sk, struct pendin
 {
 	bool v6;
 	uint64_t family, dport, num;
-	int err = word(reader, sk, reader->at.sock_family, 2, &family);
+	const struct kernel_word words[] = { { reader->at.sock_family, 2, &family },
+					     { reader->at.sock_dport, 2, &dport },
+					     { reader->at.sock_num, 2, &num } };
+	int err = kernel_words_read(&reader->mem, sk, words, ARRAY_SIZE(words));
 
-	if (!err)
-		err = word(reader, sk, reader->at.sock_dport, 2, &dport);
-	if (!err)
-		err = word(reader, sk, reader->at.sock_num, 2, &num);
 	if (err)
 		return err;
 	c->family = (int)family;
@@ -391,14 +381,13 @@ static int tcp_connection(struct pending_reader *reader, uint64_t sk, struct pen
 	struct tcp_bytes tcp = { .c = c };
 	struct pending_packet *packet;
 	uint64_t shutdown, copied, urgent;
+	const struct kernel_word words[] = { { reader->at.sock_shutdown, 1, &shutdown },
+					     { reader->at.tcp_copied, 4, &copied },
+					     { reader->at.tcp_urgent, 2, &urgent } };
 	int err = tcp_address(reader, sk, c);
 
 	if (!err)
-		err = word(reader, sk, reader->at.sock_shutdown, 1, &shutdown);
-	if (!err)
-		err = word(reader, sk, reader->at.tcp_copied, 4, &copied);
-	if (!err)
-		err = word(reader, sk, reader->at.tcp_urgent, 2, &urgent);
+		err = kernel_words_read(&reader->mem, sk, words, ARRAY_SIZE(words));
 	if (err)
 		return err;
 	c->finished = shutdown & 1;

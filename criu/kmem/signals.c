@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "kmem/signals.h"
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-#include "base/bits.h"
-#include "kmem/kernel_memory.h"
+#include "kmem/reader.h"
 
 #define QUEUE_MAX (1u << 20)
 #define NODE_MAX 256
@@ -30,6 +28,8 @@ struct signals_reader {
 	struct fields at;
 };
 
+static const struct kernel_reader_type reader_type = KERNEL_READER_TYPE(struct signals_reader, fields);
+
 /* struct list_head */
 struct links {
 	uint64_t next, prev;
@@ -37,13 +37,11 @@ struct links {
 
 int signals_reader_open(struct signals_reader **ret)
 {
-	struct signals_reader *reader = calloc(1, sizeof(*reader));
-	int err = reader ? kernel_memory_open_fields(&reader->mem, fields, ARRAY_SIZE(fields), &reader->at) : -ENOMEM;
+	int err;
+	struct signals_reader *reader = kernel_reader_new(&reader_type, &err);
 
-	if (err) {
-		free(reader);
+	if (!reader)
 		return err;
-	}
 	if (reader->at.size > NODE_MAX || reader->at.info_size != INFO_SIZE) {
 		signals_reader_close(reader);
 		return -EOPNOTSUPP;
@@ -54,10 +52,7 @@ int signals_reader_open(struct signals_reader **ret)
 
 void signals_reader_close(struct signals_reader *reader)
 {
-	if (!reader)
-		return;
-	kernel_memory_close(&reader->mem);
-	free(reader);
+	kernel_reader_free(reader);
 }
 
 static int find_queue(const struct signals_reader *reader, int dir, bool shared, uint64_t *ret_head)

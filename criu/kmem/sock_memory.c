@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "kmem/sock_memory.h"
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include "base/bits.h"
-#include "kmem/kernel_memory.h"
+#include "kmem/reader.h"
 
 #define SS_CONNECTING_ 2 /* include/uapi/linux/net.h */
 
@@ -40,43 +38,34 @@ struct sock_memory_reader {
 	struct fields at;
 };
 
+static const struct kernel_reader_type reader_type = KERNEL_READER_TYPE(struct sock_memory_reader, fields);
+
 int sock_memory_open(struct sock_memory_reader **ret)
 {
-	struct sock_memory_reader *reader = calloc(1, sizeof(*reader));
-	int err = reader ? kernel_memory_open_fields(&reader->mem, fields, ARRAY_SIZE(fields), &reader->at) : -ENOMEM;
+	int err;
+	struct sock_memory_reader *reader = kernel_reader_new(&reader_type, &err);
 
-	if (err) {
-		free(reader);
+	if (!reader)
 		return err;
-	}
 	*ret = reader;
 	return 0;
 }
 
 void sock_memory_close(struct sock_memory_reader *reader)
 {
-	if (!reader)
-		return;
-	kernel_memory_close(&reader->mem);
-	free(reader);
-}
-
-static int field(const struct sock_memory_reader *reader, uint64_t object, long at, size_t len, uint64_t *ret)
-{
-	return kernel_memory_field(&reader->mem, object, at, len, ret);
+	kernel_reader_free(reader);
 }
 
 static int read_inet(const struct sock_memory_reader *reader, uint64_t sk, struct sock_memory *to)
 {
 	const struct fields *at = &reader->at;
 	uint64_t port, state, family;
+	const struct kernel_word words[] = { { at->port, 2, &port },
+					     { at->state, 1, &state },
+					     { at->family, 2, &family } };
 	bool v6;
-	int err = field(reader, sk, at->port, 2, &port);
+	int err = kernel_words_read(&reader->mem, sk, words, ARRAY_SIZE(words));
 
-	if (!err)
-		err = field(reader, sk, at->state, 1, &state);
-	if (!err)
-		err = field(reader, sk, at->family, 2, &family);
 	if (err)
 		return err;
 	v6 = family == AF_INET6;
@@ -91,12 +80,11 @@ static int read_tcp(const struct sock_memory_reader *reader, uint64_t sk, struct
 {
 	const struct fields *at = &reader->at;
 	uint64_t urgent, unacked, keys = 0;
-	int err = field(reader, sk, at->tcp_urgent, 4, &urgent);
+	const struct kernel_word words[] = { { at->tcp_urgent, 4, &urgent },
+					     { at->tcp_unacked, 4, &unacked },
+					     { at->tcp_md5, 8, &keys } };
+	int err = kernel_words_read(&reader->mem, sk, words, at->tcp_md5 >= 0 ? 3 : 2);
 
-	if (!err)
-		err = field(reader, sk, at->tcp_unacked, 4, &unacked);
-	if (!err && at->tcp_md5 >= 0)
-		err = field(reader, sk, at->tcp_md5, 8, &keys);
 	if (err)
 		return err;
 	to->urgent_end = urgent;
@@ -105,35 +93,43 @@ static int read_tcp(const struct sock_memory_reader *reader, uint64_t sk, struct
 	return 0;
 }
 
+static int read_sock(const struct sock_memory_reader *reader, uint64_t sk, struct sock_memory *to)
+{
+	const struct fields *at = &reader->at;
+	uint64_t shutdown, error, queued, unsent;
+	const struct kernel_word words[] = { { at->shutdown, 1, &shutdown },
+					     { at->error, 4, &error },
+					     { at->queued_errors, 4, &queued },
+					     { at->unsent, 4, &unsent } };
+	int err = kernel_words_read(&reader->mem, sk, words, ARRAY_SIZE(words));
+
+	if (err)
+		return err;
+	to->shutdown = shutdown & 3;
+	to->error = (int)error;
+	to->queued_errors = queued;
+	to->unsent = unsent;
+	return 0;
+}
+
 int sock_memory_read(struct sock_memory_reader *reader, int fd, bool inet, bool tcp, struct sock_memory *ret)
 {
 	const struct fields *at = &reader->at;
-	uint64_t sock, sk, state, shutdown, error, queued, unsent;
+	uint64_t socket, sk, state;
+	const struct kernel_word words[] = { { at->socket_state, 4, &state }, { at->socket_sk, 8, &sk } };
 	struct sock_memory all = { 0 };
-	int err = kernel_memory_private(&reader->mem, fd, &sock);
+	int err = kernel_memory_private(&reader->mem, fd, &socket);
 
 	if (!err)
-		err = field(reader, sock, at->socket_state, 4, &state);
+		err = kernel_words_read(&reader->mem, socket, words, ARRAY_SIZE(words));
 	if (!err)
-		err = field(reader, sock, at->socket_sk, 8, &sk);
-	if (!err)
-		err = field(reader, sk, at->shutdown, 1, &shutdown);
-	if (!err)
-		err = field(reader, sk, at->error, 4, &error);
-	if (!err)
-		err = field(reader, sk, at->queued_errors, 4, &queued);
-	if (!err)
-		err = field(reader, sk, at->unsent, 4, &unsent);
+		err = read_sock(reader, sk, &all);
 	if (!err && inet)
 		err = read_inet(reader, sk, &all);
 	if (!err && tcp)
 		err = read_tcp(reader, sk, &all);
 	if (err)
 		return err;
-	all.shutdown = shutdown & 3;
-	all.error = (int)error;
-	all.queued_errors = queued;
-	all.unsent = unsent;
 	all.connecting = state == SS_CONNECTING_;
 	*ret = all;
 	return 0;

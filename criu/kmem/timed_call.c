@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "kmem/timed_call.h"
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
-#include "base/bits.h"
-#include "kmem/kernel_memory.h"
+#include "kmem/reader.h"
 
 #define NS 1000000000ull
 #define RESTART_MAX 128
@@ -40,6 +38,8 @@ struct timed_call_reader {
 	struct fields at;
 };
 
+static const struct kernel_reader_type reader_type = KERNEL_READER_TYPE(struct timed_call_reader, fields);
+
 /* A copy of the kernel's. */
 struct restart {
 	const struct fields *at;
@@ -48,13 +48,11 @@ struct restart {
 
 int timed_call_reader_open(struct timed_call_reader **ret)
 {
-	struct timed_call_reader *reader = calloc(1, sizeof(*reader));
-	int err = reader ? kernel_memory_open_fields(&reader->mem, fields, ARRAY_SIZE(fields), &reader->at) : -ENOMEM;
+	int err;
+	struct timed_call_reader *reader = kernel_reader_new(&reader_type, &err);
 
-	if (err) {
-		free(reader);
+	if (!reader)
 		return err;
-	}
 	if (reader->at.size > RESTART_MAX) {
 		timed_call_reader_close(reader);
 		return -EOPNOTSUPP;
@@ -65,10 +63,7 @@ int timed_call_reader_open(struct timed_call_reader **ret)
 
 void timed_call_reader_close(struct timed_call_reader *reader)
 {
-	if (!reader)
-		return;
-	kernel_memory_close(&reader->mem);
-	free(reader);
+	kernel_reader_free(reader);
 }
 
 static uint64_t number(const struct restart *restart, long at, size_t len)
