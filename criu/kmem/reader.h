@@ -21,8 +21,8 @@ struct kernel_reader_type {
 	const struct kernel_field *fields;
 	size_t nr;
 };
-#define KERNEL_READER_TYPE(type, fields)                                   \
-	{                                                                  \
+#define KERNEL_READER_TYPE(type, fields)                                     \
+	{                                                                    \
 		sizeof(type), offsetof(type, at), fields, ARRAY_SIZE(fields) \
 	}
 

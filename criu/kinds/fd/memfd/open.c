@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <inttypes.h>
+#include <unistd.h>
+#include "base/cleanup.h"
+#include "kinds/fd/memfd/internal.h"
+#include "kinds/fd/reopen.h"
+#include "util/fds.h"
+#include "util/log.h"
+
+/* A mapping that is written to keeps what it was made of. */
+static bool is_mapped_by_first(const struct memfd *st)
+{
+	return st->entry->path && !st->entry->reopened && !st->inode->entry->backing && memfd_may_be_first(st->entry->flags);
+}
+
+/* A descriptor of our own of what in_namespaces made. */
+static int take_inode(struct restore *r, const struct memfd_inode *inode)
+{
+	const struct memfd_restore *data = *restore_kind_data(r, &memfd_kind);
+	_cleanup_close_ int pidfd = -1;
+
+	if (!data->holder)
+		return dup_fd_above(inode->fd, 0);
+	pidfd = sys_pidfd_open(data->holder, 0);
+	return pidfd < 0 ? pidfd : sys_pidfd_getfd(pidfd, inode->fd);
+}
+
+int memfd_open(struct restore *r, struct file *file, const void *state)
+{
+	const struct memfd *st = state;
+	const MemfdFileEntry *entry = st->entry;
+	unsigned flags = entry->flags;
+	_cleanup_close_ int fd = -1, made = -1;
+	bool first = st->inode->first == file->id;
+	int err;
+
+	made = take_inode(r, st->inode);
+	fd = made < 0 || first || is_mapped_by_first(st) ? steal_fd(&made) : reopen_fd(made, flags);
+	if (fd < 0)
+		return fail(fd, "open memfd %s", st->inode->entry->name);
+	if ((flags & O_PATH) || entry->path)
+		return steal_fd(&fd);
+	if ((entry->pos || first) && lseek(fd, entry->pos, SEEK_SET) < 0)
+		return fail(-errno, "memfd %s: go to position %" PRIu64, st->inode->entry->name, entry->pos);
+	err = set_status_flags(fd, flags, entry->fown);
+	return err ? err : steal_fd(&fd);
+}
