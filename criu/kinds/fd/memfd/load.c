@@ -15,7 +15,8 @@ static int want_segment(struct restore *r, const MemfdInodeEntry *entry)
 {
 	uint32_t huge = entry->hugetlb_flag & ~(uint32_t)MFD_HUGETLB;
 
-	if (hash_put(&r->plan.segments_wanted, memfd_segment_key(entry), entry->has_hugetlb_flag ? MAP_HUGETLB | huge : 0) ||
+	if (hash_put(&r->plan.segments_wanted, memfd_segment_key(entry),
+		     entry->has_hugetlb_flag ? MAP_HUGETLB | huge : 0) ||
 	    hash_put(&r->plan.segment_sizes, memfd_segment_key(entry), entry->size))
 		return fail(-ENOMEM, "shared memory");
 	return 0;
@@ -84,7 +85,8 @@ int memfd_load(struct restore *r, struct file *file, void *state)
 		return fail(-ENOMEM, "memfd");
 	known->inode = inode;
 	inode->used = true;
-	if (!inode->first && !inode->entry->backing && !entry->path && !entry->reopened && memfd_may_be_first(entry->flags))
+	if (!inode->first && !inode->entry->backing && !entry->path && !entry->reopened &&
+	    memfd_may_be_first(entry->flags))
 		inode->first = file->id;
 	st->entry = entry;
 	st->inode = inode;

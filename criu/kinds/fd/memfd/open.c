@@ -11,7 +11,8 @@
 /* A mapping that is written to keeps what it was made of. */
 static bool is_mapped_by_first(const struct memfd *st)
 {
-	return st->entry->path && !st->entry->reopened && !st->inode->entry->backing && memfd_may_be_first(st->entry->flags);
+	return st->entry->path && !st->entry->reopened && !st->inode->entry->backing &&
+	       memfd_may_be_first(st->entry->flags);
 }
 
 /* A descriptor of our own of what in_namespaces made. */
