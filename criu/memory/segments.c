@@ -367,8 +367,8 @@ static int make_sysv(struct restore *r, const IpcShmEntry *e)
 static int make_segments(struct restore *r)
 {
 	const struct hash_slot *slot;
-	ProtobufCMessage **records;
-	size_t nr, iter = 0;
+	struct restore_records records;
+	size_t iter = 0;
 	int err = note_needed(r);
 
 	while (!err && (slot = hash_next(&r->plan.segments_wanted, &iter))) {
@@ -383,9 +383,9 @@ static int make_segments(struct restore *r)
 			err = hash_put(&r->segment_fds, slot->key, fd);
 	}
 	if (!err)
-		err = restore_read_records(r, IMAGE_IPCNS_SHM, 0, &ipc_shm_entry__descriptor, &records, &nr);
-	for (size_t i = 0; !err && i < nr; i++)
-		err = make_sysv(r, (IpcShmEntry *)records[i]);
+		err = restore_read_records(r, IMAGE_IPCNS_SHM, 0, &ipc_shm_entry__descriptor, &records);
+	for (size_t i = 0; !err && i < records.n; i++)
+		err = make_sysv(r, (IpcShmEntry *)records.v[i]);
 	return err;
 }
 

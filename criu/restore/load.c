@@ -176,17 +176,35 @@ static int load_ids(struct restore *r, struct restore_task *rt)
 	return load_namespaces(r, rt, ids);
 }
 
-/* The first task with an id owns what it stands for. */
-static int own(struct restore *r, uint32_t id, uint64_t which, struct restore_task *rt, bool *ret_owner,
-	       struct restore_task **ret_whose)
+enum owned { OWNED_VM = 1, OWNED_FILES, OWNED_FS, OWNED_SIGHAND };
+
+/* The first task with an id owns what it stands for; NULL: no memory. */
+static struct restore_task *owner_of(struct restore *r, enum owned what, uint32_t id, struct restore_task *rt)
 {
-	uint64_t *slot = hash_slot_of(&r->plan.id_owner, which << 32 | id, ret_owner);
+	bool fresh;
+	uint64_t *slot = hash_slot_of(&r->plan.id_owner, (uint64_t)what << 32 | id, &fresh);
 
 	if (!slot)
-		return fail(-ENOMEM, "ids");
-	if (*ret_owner)
+		return NULL;
+	if (fresh)
 		*slot = (uintptr_t)rt;
-	*ret_whose = (struct restore_task *)(uintptr_t)*slot;
+	return (struct restore_task *)(uintptr_t)*slot;
+}
+
+static int find_owners(struct restore *r, struct restore_task *rt)
+{
+	const struct task_ids *ids = &rt->t.ids;
+	const struct restore_task *files = owner_of(r, OWNED_FILES, ids->files, rt);
+	const struct restore_task *fs = owner_of(r, OWNED_FS, ids->fs, rt);
+	const struct restore_task *sighand = owner_of(r, OWNED_SIGHAND, ids->sighand, rt);
+
+	rt->mm_of = owner_of(r, OWNED_VM, ids->vm, rt);
+	if (!rt->mm_of || !files || !fs || !sighand)
+		return fail(-ENOMEM, "ids");
+	rt->mm_owner = rt->mm_of == rt;
+	rt->files_owner = files == rt;
+	rt->fs_owner = fs == rt;
+	rt->sighand_owner = sighand == rt;
 	return 0;
 }
 
@@ -197,20 +215,19 @@ static int cmp_task_fd(const void *a, const void *b)
 
 static int load_fdinfo(struct restore *r, struct restore_task *rt)
 {
-	ProtobufCMessage **records;
-	size_t nr;
-	int err = restore_read_records(r, IMAGE_FDINFO, rt->t.ids.files, &fdinfo_entry__descriptor, &records, &nr);
+	struct restore_records records;
+	int err = restore_read_records(r, IMAGE_FDINFO, rt->t.ids.files, &fdinfo_entry__descriptor, &records);
 
 	if (err)
 		return err;
-	if (!records)
+	if (!records.v)
 		return bad("fdinfo-%u.img is missing", rt->t.ids.files);
-	rt->fds = restore_alloc(r, (nr + 1) * sizeof(*rt->fds));
+	rt->fds = restore_alloc(r, (records.n + 1) * sizeof(*rt->fds));
 	if (!rt->fds)
 		return fail(-ENOMEM, "descriptors");
-	rt->nr_fds = nr;
-	for (size_t i = 0; i < nr; i++) {
-		const FdinfoEntry *e = (FdinfoEntry *)records[i];
+	rt->nr_fds = records.n;
+	for (size_t i = 0; i < records.n; i++) {
+		const FdinfoEntry *e = (FdinfoEntry *)records.v[i];
 		char who[64];
 
 		snprintf(who, sizeof(who), "fdinfo-%u.img: fd %u", rt->t.ids.files, e->fd);
@@ -226,8 +243,8 @@ static int load_fdinfo(struct restore *r, struct restore_task *rt)
 				   e->type);
 		r->service_base = MAX_OF(r->service_base, (int)e->fd + 1);
 	}
-	qsort(rt->fds, nr, sizeof(*rt->fds), cmp_task_fd);
-	for (size_t i = 1; i < nr; i++)
+	qsort(rt->fds, rt->nr_fds, sizeof(*rt->fds), cmp_task_fd);
+	for (size_t i = 1; i < rt->nr_fds; i++)
 		if (rt->fds[i].fd == rt->fds[i - 1].fd)
 			return bad("fdinfo-%u.img: duplicate fd %d", rt->t.ids.files, rt->fds[i].fd);
 	return 0;
@@ -235,15 +252,8 @@ static int load_fdinfo(struct restore *r, struct restore_task *rt)
 
 static int load_alive(struct restore *r, struct restore_task *rt)
 {
-	struct restore_task *whose;
-	int err = own(r, rt->t.ids.vm, 1, rt, &rt->mm_owner, &rt->mm_of);
+	int err = find_owners(r, rt);
 
-	if (!err)
-		err = own(r, rt->t.ids.files, 2, rt, &rt->files_owner, &whose);
-	if (!err)
-		err = own(r, rt->t.ids.fs, 3, rt, &rt->fs_owner, &whose);
-	if (!err)
-		err = own(r, rt->t.ids.sighand, 4, rt, &rt->sighand_owner, &whose);
 	if (err)
 		return err;
 	if (rt->mm_owner)
@@ -302,14 +312,13 @@ static int load_task(struct restore *r, const PstreeEntry *e)
 
 static int load_pstree(struct restore *r)
 {
-	ProtobufCMessage **records;
-	size_t nr;
-	int err = restore_read_records(r, IMAGE_PSTREE, 0, &pstree_entry__descriptor, &records, &nr);
+	struct restore_records records;
+	int err = restore_read_records(r, IMAGE_PSTREE, 0, &pstree_entry__descriptor, &records);
 
-	if (!err && !nr)
+	if (!err && !records.n)
 		return bad("pstree.img is missing or empty");
-	for (size_t i = 0; !err && i < nr; i++)
-		err = load_task(r, (PstreeEntry *)records[i]);
+	for (size_t i = 0; !err && i < records.n; i++)
+		err = load_task(r, (PstreeEntry *)records.v[i]);
 	if (!err && restore_find_task(r, r->plan.tree.root->ppid))
 		return bad("pstree.img: the root %d is a child of %d, which descends from it", r->plan.tree.root->pid,
 			   r->plan.tree.root->ppid);
@@ -363,20 +372,19 @@ static int load_file(struct restore *r, FileEntry *entry, unsigned index)
 
 static int load_files(struct restore *r)
 {
-	ProtobufCMessage **records;
-	size_t nr;
-	int err = restore_read_records(r, IMAGE_FILES, 0, &file_entry__descriptor, &records, &nr);
+	struct restore_records records;
+	int err = restore_read_records(r, IMAGE_FILES, 0, &file_entry__descriptor, &records);
 
 	if (err)
 		return err;
-	if (!records)
+	if (!records.v)
 		return bad("files.img is missing");
-	r->plan.files = restore_alloc(r, (nr + 1) * sizeof(*r->plan.files));
+	r->plan.files = restore_alloc(r, (records.n + 1) * sizeof(*r->plan.files));
 	if (!r->plan.files)
 		return fail(-ENOMEM, "files");
-	r->plan.nr_files = nr;
-	for (size_t i = 0; !err && i < nr; i++)
-		err = load_file(r, (FileEntry *)records[i], i);
+	r->plan.nr_files = records.n;
+	for (size_t i = 0; !err && i < records.n; i++)
+		err = load_file(r, (FileEntry *)records.v[i], i);
 	return err;
 }
 

@@ -228,8 +228,12 @@ int restore_fown(int fd, const FownEntry *fown);
 struct restore_task *restore_find_task(struct restore *r, pid_t pid);
 /* The thread with this number in the images, which is not a process's first one; NULL: there is none. */
 struct restore_thread *restore_find_thread(struct restore *r, pid_t tid);
-/* Read one whole image of records of one type; they stay. Absent: *ret_records is NULL. Errors logged. */
+struct restore_records {
+	ProtobufCMessage **v; /* NULL: there is no such image */
+	size_t n;
+};
+/* Reads one whole image of records of one type; they last as long as the run. Errors are logged. */
 int restore_read_records(struct restore *r, enum image_type type, unsigned long id, const ProtobufCMessageDescriptor *d,
-			 ProtobufCMessage ***ret_records, size_t *ret_nr);
+			 struct restore_records *ret_records);
 /* Memory in the region that goes with the restorer into the final task (pointers in wire structs). */
 void *wire_alloc(struct wire_task *wire, size_t size);

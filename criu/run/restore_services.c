@@ -225,7 +225,7 @@ static void record_array_free(struct record_array *list)
 #define _cleanup_record_array_ __attribute__((cleanup(record_array_free)))
 
 /* An image without records is not the same as no image: the list of one that is empty has a place, too. */
-static int keep_list(struct restore *r, const struct record_array *list, ProtobufCMessage ***ret_records)
+static int keep_list(struct restore *r, const struct record_array *list, struct restore_records *ret_records)
 {
 	ProtobufCMessage **kept = restore_alloc(r, (list->n + 1) * sizeof(*kept));
 
@@ -233,20 +233,19 @@ static int keep_list(struct restore *r, const struct record_array *list, Protobu
 		return -ENOMEM;
 	if (list->n)
 		memcpy(kept, list->v, list->n * sizeof(*kept));
-	*ret_records = kept;
+	*ret_records = (struct restore_records){ kept, list->n };
 	return 0;
 }
 
 int restore_read_records(struct restore *r, enum image_type type, unsigned long id, const ProtobufCMessageDescriptor *d,
-			 ProtobufCMessage ***ret_records, size_t *ret_nr)
+			 struct restore_records *ret_records)
 {
 	_cleanup_image_reader_ struct image_reader *img = NULL;
 	_cleanup_record_array_ struct record_array list = { 0 };
 	ProtobufCMessage *msg;
 	int err = image_open(r->dir, type, id, &img);
 
-	*ret_records = NULL;
-	*ret_nr = 0;
+	*ret_records = (struct restore_records){ 0 };
 	if (err == -ENOENT)
 		return 0;
 	if (err < 0)
@@ -262,7 +261,6 @@ int restore_read_records(struct restore *r, enum image_type type, unsigned long 
 		err = keep_list(r, &list, ret_records);
 	if (err < 0)
 		return err == -ENOMEM ? fail(err, "records") : fail(err, "%s", image_error(img));
-	*ret_nr = list.n;
 	return 0;
 }
 

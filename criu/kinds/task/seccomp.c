@@ -225,22 +225,21 @@ static const struct seccomp_images *images_of(struct restore *r)
 static int need_filters(struct restore *r, bool missing_ok)
 {
 	struct seccomp_images *s = *restore_kind_data(r, &seccomp_run);
-	ProtobufCMessage **records = NULL;
-	size_t n = 0;
+	struct restore_records records;
 
 	if (s)
 		return 0;
 	s = restore_alloc(r, sizeof(*s));
 	if (!s)
 		return no_memory("seccomp filters");
-	int err = restore_read_records(r, IMAGE_SECCOMP, 0, &seccomp_entry__descriptor, &records, &n);
+	int err = restore_read_records(r, IMAGE_SECCOMP, 0, &seccomp_entry__descriptor, &records);
 	if (err)
 		return err;
-	if (!records)
+	if (!records.v)
 		return missing_ok ? 0 : fail(-ENOENT, "seccomp.img is missing, and a thread has filters");
-	if (n != 1)
-		return fail(-EBADMSG, "seccomp.img has %zu records, not 1", n);
-	s->entry = (SeccompEntry *)records[0];
+	if (records.n != 1)
+		return fail(-EBADMSG, "seccomp.img has %zu records, not 1", records.n);
+	s->entry = (SeccompEntry *)records.v[0];
 	err = check_filters(s->entry);
 	if (!err)
 		*restore_kind_data(r, &seccomp_run) = s;

@@ -109,19 +109,18 @@ static int cmp_held(const void *a, const void *b)
 static int locks_link(struct restore *r)
 {
 	struct restore_locks *locks;
-	ProtobufCMessage **records;
-	size_t nr;
-	int err = restore_read_records(r, IMAGE_FILE_LOCKS, 0, &file_lock_entry__descriptor, &records, &nr);
+	struct restore_records records;
+	int err = restore_read_records(r, IMAGE_FILE_LOCKS, 0, &file_lock_entry__descriptor, &records);
 
-	if (err || !nr)
+	if (err || !records.n)
 		return err;
 	locks = restore_alloc(r, sizeof(*locks));
 	if (locks)
-		locks->v = restore_alloc(r, nr * sizeof(*locks->v));
+		locks->v = restore_alloc(r, records.n * sizeof(*locks->v));
 	if (!locks || !locks->v)
 		return fail(-ENOMEM, "file locks");
-	for (; !err && locks->n < nr; locks->n++)
-		err = load_lock(r, (FileLockEntry *)records[locks->n], &locks->v[locks->n]);
+	for (; !err && locks->n < records.n; locks->n++)
+		err = load_lock(r, (FileLockEntry *)records.v[locks->n], &locks->v[locks->n]);
 	if (err)
 		return err;
 	qsort(locks->v, locks->n, sizeof(*locks->v), cmp_held);

@@ -47,8 +47,7 @@ static int inode_load(struct restore *r, struct memfd_restore *data, const Memfd
 static int inodes_load(struct restore *r, struct memfd_restore **ret_data)
 {
 	struct memfd_restore *data = kind_data_of(&r->arena, restore_kind_data(r, &memfd_kind), sizeof(*data));
-	ProtobufCMessage **entries;
-	size_t n;
+	struct restore_records entries;
 	int err;
 
 	if (!data)
@@ -57,9 +56,9 @@ static int inodes_load(struct restore *r, struct memfd_restore **ret_data)
 	if (data->loaded)
 		return 0;
 	data->loaded = true;
-	err = restore_read_records(r, IMAGE_MEMFD_INODE, 0, &memfd_inode_entry__descriptor, &entries, &n);
-	for (size_t i = 0; !err && i < n; i++)
-		err = inode_load(r, data, (const MemfdInodeEntry *)entries[i]);
+	err = restore_read_records(r, IMAGE_MEMFD_INODE, 0, &memfd_inode_entry__descriptor, &entries);
+	for (size_t i = 0; !err && i < entries.n; i++)
+		err = inode_load(r, data, (const MemfdInodeEntry *)entries.v[i]);
 	return err;
 }
 

@@ -160,8 +160,7 @@ static int remap_load(struct restore *r, struct regular_restore *data, const Rem
 int remaps_load(struct restore *r, struct regular_restore **ret_data)
 {
 	struct regular_restore *data = kind_data_of(&r->arena, restore_kind_data(r, &regular_kind), sizeof(*data));
-	ProtobufCMessage **entries;
-	size_t n;
+	struct restore_records entries;
 	int err;
 
 	if (!data)
@@ -170,8 +169,8 @@ int remaps_load(struct restore *r, struct regular_restore **ret_data)
 	if (data->loaded)
 		return 0;
 	data->loaded = true;
-	err = restore_read_records(r, IMAGE_REMAP_FPATH, 0, &remap_file_path_entry__descriptor, &entries, &n);
-	for (size_t i = 0; !err && i < n; i++)
-		err = remap_load(r, data, (const RemapFilePathEntry *)entries[i]);
+	err = restore_read_records(r, IMAGE_REMAP_FPATH, 0, &remap_file_path_entry__descriptor, &entries);
+	for (size_t i = 0; !err && i < entries.n; i++)
+		err = remap_load(r, data, (const RemapFilePathEntry *)entries.v[i]);
 	return err;
 }

@@ -108,14 +108,17 @@ static int tty_join_data(struct tty_restore *all, TtyDataEntry *data)
 
 static int tty_read_images(struct restore *r, struct tty_restore *all)
 {
-	int err = restore_read_records(r, IMAGE_TTY_INFO, 0, &tty_info_entry__descriptor,
-				       (ProtobufCMessage ***)&all->infos, &all->nr_infos);
+	struct restore_records infos, data;
+	int err = restore_read_records(r, IMAGE_TTY_INFO, 0, &tty_info_entry__descriptor, &infos);
 
 	if (!err)
-		err = restore_read_records(r, IMAGE_TTY_DATA, 0, &tty_data_entry__descriptor,
-					   (ProtobufCMessage ***)&all->data, &all->nr_data);
+		err = restore_read_records(r, IMAGE_TTY_DATA, 0, &tty_data_entry__descriptor, &data);
 	if (err)
 		return err;
+	all->infos = (TtyInfoEntry **)infos.v;
+	all->nr_infos = infos.n;
+	all->data = (TtyDataEntry **)data.v;
+	all->nr_data = data.n;
 	all->terminal_fd = -1;
 	all->pairs = restore_alloc(r, (all->nr_infos + 1) * sizeof(*all->pairs));
 	all->externals = restore_alloc(r, (all->nr_infos + 1) * sizeof(*all->externals));
