@@ -191,9 +191,14 @@ static int show_to_kinds(struct dump *dump, struct fd_probe *probe, uint32_t id,
 	return err;
 }
 
-/* The file id and type of what @probe shows; @pid and @fd are where kcmp finds it. */
-static int save_probe(struct file_pass *pass, struct fd_probe *probe, pid_t pid, int fd, uint32_t *ret_id,
-		      FdTypes *ret_type, bool *ret_fresh)
+struct saved_file {
+	uint32_t id;
+	FdTypes type;
+	bool fresh; /* met for the first time */
+};
+
+/* The file that @probe shows; @pid and @fd are where kcmp finds it. */
+static int save_probe(struct file_pass *pass, struct fd_probe *probe, pid_t pid, int fd, struct saved_file *ret)
 {
 	struct dump *dump = pass->dump;
 	FdTypes new_type = FD_TYPES__UND;
@@ -217,10 +222,8 @@ static int save_probe(struct file_pass *pass, struct fd_probe *probe, pid_t pid,
 			return err;
 	}
 	hash_get(&pass->types, found.id, &type);
-	*ret_id = type >> 32;
-	*ret_type = (uint32_t)type;
-	*ret_fresh = found.fresh;
-	return found.fresh ? 0 : show_to_kinds(dump, probe, *ret_id, false);
+	*ret = (struct saved_file){ type >> 32, (uint32_t)type, found.fresh };
+	return found.fresh ? 0 : show_to_kinds(dump, probe, ret->id, false);
 }
 
 static int remember_file(struct file_pass *pass, const struct fd_probe *probe, uint32_t id, FdTypes type)
@@ -274,14 +277,16 @@ static int save_inherited(struct file_pass *pass, struct fd_probe *probe, const 
 
 static int save_other(struct file_pass *pass, struct dump_task *dt, struct fd_probe *probe, FdinfoEntry *line)
 {
-	bool fresh;
+	struct saved_file file;
 	int err = probe_fd(pass->dump, dt, probe, pass->link, sizeof(pass->link));
 
 	if (!err)
-		err = save_probe(pass, probe, dt->t.host_pid, probe->fd, &line->id, &line->type, &fresh);
-	if (!err && fresh)
-		err = remember_file(pass, probe, line->id, line->type);
-	return err;
+		err = save_probe(pass, probe, dt->t.host_pid, probe->fd, &file);
+	if (err)
+		return err;
+	line->id = file.id;
+	line->type = file.type;
+	return file.fresh ? remember_file(pass, probe, file.id, file.type) : 0;
 }
 
 static int save_fd(struct file_pass *pass, struct dump_task *dt, struct fd_probe *probe, struct image_writer *img)
@@ -353,8 +358,7 @@ static int in_flight_file_id(struct dump *dump, struct dump_task *task, int loca
 {
 	struct file_pass *pass = dump->file_pass;
 	struct fd_probe probe = { .task = task, .fd = -1, .local = local };
-	FdTypes type;
-	bool fresh = false;
+	struct saved_file file = { 0 };
 	int err = array_add(&pass->in_flight, local);
 	ssize_t len;
 
@@ -368,13 +372,15 @@ static int in_flight_file_id(struct dump *dump, struct dump_task *task, int loca
 	probe.link = pass->link;
 	err = dump_path_answers(dump, task, local, probe.link) ? probe_local(&probe) : -EOPNOTSUPP;
 	if (!err)
-		err = save_probe(pass, &probe, getpid(), local, ret_id, &type, &fresh);
+		err = save_probe(pass, &probe, getpid(), local, &file);
 	probe.local = -1;
 	forget_probe(&probe);
-	if (!fresh) {
+	if (!file.fresh) {
 		close(local);
 		pass->in_flight.n--;
 	}
+	if (!err)
+		*ret_id = file.id;
 	return err;
 }
 
@@ -418,20 +424,19 @@ static int save_end(struct dump *dump)
 }
 
 /* Of a file that may not be asked for more there is a blocker, and no entry. */
-static int path_file_id(struct dump *dump, struct dump_task *dt, int local, const char *link, unsigned flags,
-			uint32_t *ret_id)
+static int path_file_id(struct dump *dump, const struct dump_path *path, uint32_t *ret_id)
 {
 	const struct fd_kind *const *kind = fd_kinds;
 
-	if (!dump_path_answers(dump, dt, local, link)) {
+	if (!dump_path_answers(dump, path->task, path->local, path->link)) {
 		*ret_id = dump_new_file_id(dump);
 		return 0;
 	}
 	while (*kind && !(*kind)->save_path)
 		kind++;
 	if (!*kind)
-		return fail(-EOPNOTSUPP, "%s: no kind saves paths", link);
-	return (*kind)->save_path(dump, dt, local, link, flags, ret_id);
+		return fail(-EOPNOTSUPP, "%s: no kind saves paths", path->link);
+	return (*kind)->save_path(dump, path, ret_id);
 }
 
 int dump_save_files(struct dump *dump)

@@ -28,8 +28,7 @@ extern const struct run_kind regular_run, inet_run, packet_run;
 struct clocks time_ns_stood(const struct restore *r, const struct restore_task *task);
 /* What it asks of the memfd kind: is @local, which /proc calls so, memory without a path; its entry in files.img. */
 bool memfd_is(int local, const char *link);
-int memfd_path_id(struct dump *dump, struct dump_task *task, int local, const char *link, unsigned flags,
-		  uint32_t *ret_id);
+int memfd_path_id(struct dump *dump, const struct dump_path *path, uint32_t *ret_id);
 /* An entry of its own in files.img for the path of a descriptor that is more than a path (a FIFO): with its flags,
  * position and owner. */
 int regular_save_beside(struct dump *dump, const struct fd_probe *probe, uint32_t *ret_id);

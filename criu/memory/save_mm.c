@@ -218,7 +218,7 @@ static int mapped_file_id(struct dump *dump, struct dump_task *dt, const struct 
 	if (fd < 0)
 		return fail(fd, "open what is mapped at %lx (%s)", v->start, v->name);
 	snprintf(link, sizeof(link), "%s%s", v->name, v->deleted ? " (deleted)" : "");
-	err = dump->path_file_id(dump, dt, fd, link, flags, ret_id);
+	err = dump->path_file_id(dump, &(struct dump_path){ dt, fd, link, flags }, ret_id);
 	if (err)
 		return err;
 	dump->mapped_last.key = key;
@@ -432,7 +432,7 @@ static int save_exe(struct dump *dump, struct dump_task *dt, MmEntry *mm)
 
 	if (len < 0)
 		return fail(len, "open the executable of the process");
-	return dump->path_file_id(dump, dt, fd, link, O_RDONLY, &mm->exe_file_id);
+	return dump->path_file_id(dump, &(struct dump_path){ dt, fd, link, O_RDONLY }, &mm->exe_file_id);
 }
 
 int memory_save_mm(struct dump *dump, struct dump_task *dt, MmEntry **ret_mm)

@@ -85,6 +85,14 @@ enum dump_mode {
 	DUMP_CHECK, /* it is not frozen at all: criu check */
 };
 
+/* A file that a task refers to by something else than a descriptor: cwd, root, exe, a mapping. */
+struct dump_path {
+	struct dump_task *task;
+	int local; /* our own descriptor of it; O_PATH will do */
+	const char *link; /* its name in /proc */
+	unsigned flags; /* of open(2) */
+};
+
 struct dump {
 	const struct options *opts;
 	struct rights rights; /* of the tool */
@@ -144,12 +152,8 @@ struct dump {
 	int signal_fd; /* SIGINT and the like, asked for by dump_interrupted() */
 	uint64_t interrupt_checked; /* stats_now(), when that was last done */
 	void *kind_data[KIND_ROWS]; /* of dump_kind_data() */
-	/*
-	 * A file id for a path that a task names by something else than a descriptor (cwd, root, exe, a mapping).
-	 * @local is our own descriptor of it (O_PATH will do). Filled in by the pipeline: the regular kind serves it.
-	 */
-	int (*path_file_id)(struct dump *, struct dump_task *, int local, const char *link, unsigned flags,
-			    uint32_t *ret_id);
+	/* The file id of such a path. Filled in by the pipeline: the regular kind serves it. */
+	int (*path_file_id)(struct dump *, const struct dump_path *, uint32_t *ret_id);
 	/*
 	 * In save_late: a file id for a description that waits in a socket of @task (SCM_RIGHTS): a task's descriptor, or
 	 * saved now, with a probe whose fd is -1. Takes @local over.

@@ -16,6 +16,7 @@
 #include "task/ns.h"
 
 struct dump;
+struct dump_path;
 struct dump_task;
 struct dump_thread;
 struct restore;
@@ -63,11 +64,10 @@ struct fd_kind {
 	/* Optional; for every description after all files of the tree have been saved (epoll: its targets' ids...) */
 	int (*save_late)(struct dump *, const struct fd_probe *, FileEntry *entry);
 	/*
-	 * Optional: the file id of a path that a task names by something else than a descriptor (cwd, root, exe, a mapping), as
-	 * dump->path_file_id wants it. The first kind that has this is asked.
+	 * Optional: the file id of a path that a task names by something else than a descriptor, as dump->path_file_id
+	 * wants it. The first kind that has this is asked.
 	 */
-	int (*save_path)(struct dump *, struct dump_task *, int local, const char *link, unsigned flags,
-			 uint32_t *ret_id);
+	int (*save_path)(struct dump *, const struct dump_path *, uint32_t *ret_id);
 	/* ---- restore */
 	int (*load)(struct restore *, struct file *, void *state); /* reads and checks; no side effect */
 	int (*link)(struct restore *, struct file *, void *state); /* finds peers, sets file->maker; no side effect */

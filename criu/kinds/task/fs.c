@@ -32,7 +32,7 @@ static int save_place(struct dump *dump, struct dump_task *task, const char *nam
 	if (fd < 0)
 		return fail(fd, "open /proc/%d/%s (%s)", task->t.host_pid, name, link);
 	LOG_SCOPE("%s %s", name, link);
-	return dump->path_file_id(dump, task, fd, link, O_RDONLY, ret_id);
+	return dump->path_file_id(dump, &(struct dump_path){ task, fd, link, O_RDONLY }, ret_id);
 }
 
 static int fs_save(struct dump *dump, struct dump_task *task)

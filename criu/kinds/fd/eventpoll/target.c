@@ -21,8 +21,7 @@ static int is_target(const struct eventpoll_watch *watch, const struct fd_probe 
 	if (item->epoll.has_file && (uint64_t)at->st.st_ino != item->epoll.ino)
 		return false;
 	/* Our own copy of the epoll stands for it: the task may have none (a descriptor in flight). */
-	int same = sys_kcmp_epoll_tfd(at->task->t.host_pid, at->fd, watch->probe->local, item->epoll.fd,
-				     watch->nth);
+	int same = sys_kcmp_epoll_tfd(at->task->t.host_pid, at->fd, watch->probe->local, item->epoll.fd, watch->nth);
 
 	if (same < 0)
 		return fail(same, "kcmp: compare watched number %d", item->epoll.fd);
@@ -37,9 +36,8 @@ int eventpoll_find_target(struct dump *dump, const struct eventpoll_watch *watch
 	int is;
 
 	/* Nearly always: still there, in the task that has the epoll. */
-	at = has->nr_fds ?
-		     bsearch(&watch->item->epoll.fd, has->fds, has->nr_fds, sizeof(*has->fds), compare_probes) :
-		     NULL;
+	at = has->nr_fds ? bsearch(&watch->item->epoll.fd, has->fds, has->nr_fds, sizeof(*has->fds), compare_probes) :
+			   NULL;
 	is = at ? is_target(watch, at) : 0;
 	if (is) {
 		*ret_at = at;

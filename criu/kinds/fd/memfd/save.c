@@ -84,8 +84,7 @@ int memfd_save_end(struct dump *dump)
 	return 0;
 }
 
-int memfd_path_id(struct dump *dump, struct dump_task *task, int local, const char *link, unsigned flags,
-		  uint32_t *ret_id)
+int memfd_path_id(struct dump *dump, const struct dump_path *path, uint32_t *ret_id)
 {
 	FileEntry entry = FILE_ENTRY__INIT;
 	MemfdFileEntry file = MEMFD_FILE_ENTRY__INIT;
@@ -96,32 +95,32 @@ int memfd_path_id(struct dump *dump, struct dump_task *task, int local, const ch
 	struct stat st;
 	int err;
 
-	if (fstat(local, &st) < 0)
-		return fail(-errno, "stat %s", link);
-	err = seen_of(dump, local, &st, link, &seen);
+	if (fstat(path->local, &st) < 0)
+		return fail(-errno, "stat %s", path->link);
+	err = seen_of(dump, path->local, &st, path->link, &seen);
 	if (err)
 		return err;
 	file.inode_id = seen->inode_id;
 	data = *dump_kind_data(dump, &memfd_kind);
-	known = record_find(&data->paths, file.inode_id, flags);
+	known = record_find(&data->paths, file.inode_id, path->flags);
 	if (known) {
 		*ret_id = known->file_id;
 		return 0;
 	}
-	known = record_new(&dump->arena, &data->paths, file.inode_id, flags, sizeof(*known));
+	known = record_new(&dump->arena, &data->paths, file.inode_id, path->flags, sizeof(*known));
 	if (!known)
 		return fail(-ENOMEM, "memfd");
 	known->file_id = dump_new_file_id(dump);
 	entry.type = FD_TYPES__MEMFD;
 	entry.id = file.id = known->file_id;
 	entry.memfd = &file;
-	file.flags = flags;
+	file.flags = path->flags;
 	file.fown = &fown;
 	file.has_path = file.path = true;
 	/* Mapped by what memfd_create(2) gave, unless it cannot have been. */
-	if (writes(flags))
-		memfd_check_writers(dump, seen, local);
-	file.has_reopened = file.reopened = writes(flags) && seen->has_writers && !seen->nr_writers;
+	if (writes(path->flags))
+		memfd_check_writers(dump, seen, path->local);
+	file.has_reopened = file.reopened = writes(path->flags) && seen->has_writers && !seen->nr_writers;
 	*ret_id = known->file_id;
 	return dump_write_file_entry(dump, &entry);
 }

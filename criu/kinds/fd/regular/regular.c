@@ -168,10 +168,11 @@ struct path_entry {
 	uint32_t id;
 };
 
-static int regular_path_id(struct dump *dump, struct dump_task *task, int local, const char *link, unsigned flags,
-			   uint32_t *ret_id)
+static int regular_path_id(struct dump *dump, const struct dump_path *path, uint32_t *ret_id)
 {
-	struct subject s = { .task = task, .fd = -1, .local = local, .link = link, .flags = flags };
+	struct subject s = {
+		.task = path->task, .fd = -1, .local = path->local, .link = path->link, .flags = path->flags
+	};
 	struct regular_dump *data = regular_dump_data(dump);
 	FownEntry fown = FOWN_ENTRY__INIT;
 	struct path_entry *known;
@@ -179,29 +180,29 @@ static int regular_path_id(struct dump *dump, struct dump_task *task, int local,
 	uint64_t key;
 	int err;
 
-	if (memfd_is(local, link))
-		return memfd_path_id(dump, task, local, link, flags, ret_id);
+	if (memfd_is(path->local, path->link))
+		return memfd_path_id(dump, path, ret_id);
 	if (!data)
-		return fail(-ENOMEM, "path %s", link);
-	err = proc_fstat(local, &s.st);
+		return fail(-ENOMEM, "path %s", path->link);
+	err = proc_fstat(path->local, &s.st);
 	if (err)
-		return fail(err, "stat %s", link);
-	if (statx(local, "", AT_EMPTY_PATH, STATX_MNT_ID | STATX_BTIME, &sx) < 0)
+		return fail(err, "stat %s", path->link);
+	if (statx(path->local, "", AT_EMPTY_PATH, STATX_MNT_ID | STATX_BTIME, &sx) < 0)
 		memset(&sx, 0, sizeof(sx));
 	s.birth = statx_birth(&sx);
 	s.mnt_id = sx.stx_mnt_id ? (int)sx.stx_mnt_id : PATH_ROOT_MOUNT;
-	key = hash_mix(hash_mix(hash_mix(s.st.st_dev) ^ s.st.st_ino) ^ sx.stx_mnt_id) ^ flags;
-	known = record_find(&data->paths, key, hash_str(link));
-	if (known && !strcmp(known->link, link)) {
+	key = hash_mix(hash_mix(hash_mix(s.st.st_dev) ^ s.st.st_ino) ^ sx.stx_mnt_id) ^ path->flags;
+	known = record_find(&data->paths, key, hash_str(path->link));
+	if (known && !strcmp(known->link, path->link)) {
 		*ret_id = known->id;
 		return 0;
 	}
 	err = write_beside(dump, &s, &fown, ret_id);
 	if (err)
 		return err;
-	known = record_new(&dump->arena, &data->paths, key, hash_str(link), sizeof(*known));
-	if (!known || !(known->link = dump_strdup(dump, link)))
-		return fail(-ENOMEM, "path %s", link);
+	known = record_new(&dump->arena, &data->paths, key, hash_str(path->link), sizeof(*known));
+	if (!known || !(known->link = dump_strdup(dump, path->link)))
+		return fail(-ENOMEM, "path %s", path->link);
 	known->id = *ret_id;
 	return 0;
 }
