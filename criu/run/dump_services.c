@@ -36,8 +36,7 @@ char *dump_printf(struct dump *dump, const char *fmt, ...)
 	return s;
 }
 
-static void __attribute__((format(printf, 5, 0)))
-add_blocker(struct dump *dump, const struct dump_task *task, int fd, bool transient, const char *fmt, va_list ap)
+static void add_blocker(struct dump *dump, const struct dump_task *task, int fd, bool transient, const char *text)
 {
 	struct blocker *b = dump_alloc(dump, sizeof(*b));
 
@@ -45,7 +44,7 @@ add_blocker(struct dump *dump, const struct dump_task *task, int fd, bool transi
 	dump->blockers.nr_transient += transient;
 	if (!b)
 		return;
-	b->text = arena_vprintf(&dump->arena, fmt, ap);
+	b->text = text;
 	b->pid = task ? task->t.pid : 0;
 	b->fd = fd;
 	b->transient = transient;
@@ -64,7 +63,7 @@ void dump_blocker(struct dump *dump, const struct dump_task *task, int fd, const
 	va_list ap;
 
 	va_start(ap, fmt);
-	add_blocker(dump, task, fd, false, fmt, ap);
+	add_blocker(dump, task, fd, false, arena_vprintf(&dump->arena, fmt, ap));
 	va_end(ap);
 }
 
@@ -73,7 +72,7 @@ void dump_transient_blocker(struct dump *dump, const struct dump_task *task, int
 	va_list ap;
 
 	va_start(ap, fmt);
-	add_blocker(dump, task, fd, true, fmt, ap);
+	add_blocker(dump, task, fd, true, arena_vprintf(&dump->arena, fmt, ap));
 	va_end(ap);
 }
 

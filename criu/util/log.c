@@ -160,26 +160,32 @@ static bool ends_with(const struct line *l, size_t from, const char *reason)
 	return l->len - from >= len && !memcmp(l->text + l->len - len, reason, len);
 }
 
-static void __attribute__((format(printf, 5, 0)))
-log_line(int level, const char *file, int line, int err, const char *fmt, va_list ap)
+struct message {
+	int level;
+	const char *file;
+	int line; /* of @file */
+	int err; /* its reason, a negative errno; 0: none */
+};
+
+static void __attribute__((format(printf, 2, 0))) log_line(const struct message *m, const char *fmt, va_list ap)
 {
 	struct line l = { .len = 0 };
 
 	line_add_time(&l);
-	if (level == LOG_ERROR)
-		line_add(&l, "Error (%s:%d): ", file, line);
-	else if (level == LOG_WARN)
-		line_add(&l, "Warn  (%s:%d): ", file, line);
+	if (m->level == LOG_ERROR)
+		line_add(&l, "Error (%s:%d): ", m->file, m->line);
+	else if (m->level == LOG_WARN)
+		line_add(&l, "Warn  (%s:%d): ", m->file, m->line);
 	size_t from = l.len;
 	line_add(&l, "%.*s", (int)scope_stack.len, scope_stack.text);
 	line_vadd(&l, fmt, ap);
 	while (l.len > from && l.text[l.len - 1] == '\n')
 		l.len--;
-	if (err && !ends_with(&l, from, strerror(-err)))
-		line_add(&l, ": %s", strerror(-err));
-	if (level == LOG_ERROR)
+	if (m->err && !ends_with(&l, from, strerror(-m->err)))
+		line_add(&l, ": %s", strerror(-m->err));
+	if (m->level == LOG_ERROR)
 		keep_error(&l, from);
-	if (level <= sink.level)
+	if (m->level <= sink.level)
 		line_write(&l);
 }
 
@@ -191,7 +197,7 @@ void log_at(int level, const char *file, int line, const char *fmt, ...)
 	if (level > sink.level && level != LOG_ERROR)
 		return;
 	va_start(ap, fmt);
-	log_line(level, file, line, 0, fmt, ap);
+	log_line(&(struct message){ level, file, line, 0 }, fmt, ap);
 	va_end(ap);
 	errno = saved;
 }
@@ -203,7 +209,7 @@ int log_fail(const char *file, int line, int err, const char *fmt, ...)
 
 	err = err > 0 ? -err : err < 0 ? err : -EIO;
 	va_start(ap, fmt);
-	log_line(LOG_ERROR, file, line, err, fmt, ap);
+	log_line(&(struct message){ LOG_ERROR, file, line, err }, fmt, ap);
 	va_end(ap);
 	errno = saved;
 	return err;
@@ -225,7 +231,7 @@ void log_notice_at(const char *file, int line, const char *fmt, ...)
 	if (sink.level < LOG_WARN)
 		return;
 	va_start(ap, fmt);
-	log_line(LOG_WARN, file, line, 0, fmt, ap);
+	log_line(&(struct message){ LOG_WARN, file, line, 0 }, fmt, ap);
 	va_end(ap);
 	if (logs_to_stderr()) {
 		errno = saved;
@@ -233,7 +239,7 @@ void log_notice_at(const char *file, int line, const char *fmt, ...)
 	}
 	sink.fd = STDERR_FILENO;
 	va_start(ap, fmt);
-	log_line(LOG_WARN, file, line, 0, fmt, ap);
+	log_line(&(struct message){ LOG_WARN, file, line, 0 }, fmt, ap);
 	va_end(ap);
 	sink.fd = fd;
 	errno = saved;

@@ -68,10 +68,20 @@ static void forget_private(siginfo_t *si)
 		memset((char *)si + 32, 0, 4); /* si_sys_private */
 }
 
-static int add_signals(struct dump *dump, const siginfo_t *infos, size_t n, SignalQueueEntry *q, size_t *cap)
+/* The pending signals of a process, or of a thread. */
+struct queue {
+	pid_t host_tid;
+	bool shared;
+	SignalQueueEntry *entry;
+	size_t cap; /* of entry->signals */
+};
+
+static int add_signals(struct dump *dump, const siginfo_t *infos, size_t n, struct queue *queue)
 {
-	if (q->n_signals + n > *cap) {
-		size_t room = MAX_OF(*cap * 2, q->n_signals + n);
+	SignalQueueEntry *q = queue->entry;
+
+	if (q->n_signals + n > queue->cap) {
+		size_t room = MAX_OF(queue->cap * 2, q->n_signals + n);
 		SiginfoEntry **v = dump_alloc(dump, room * sizeof(*v));
 
 		if (!v)
@@ -79,7 +89,7 @@ static int add_signals(struct dump *dump, const siginfo_t *infos, size_t n, Sign
 		if (q->n_signals)
 			memcpy(v, q->signals, q->n_signals * sizeof(*v));
 		q->signals = v;
-		*cap = room;
+		queue->cap = room;
 	}
 	for (size_t i = 0; i < n; i++) {
 		SiginfoEntry *e = dump_alloc(dump, sizeof(*e));
@@ -97,25 +107,28 @@ static int add_signals(struct dump *dump, const siginfo_t *infos, size_t n, Sign
 	return 0;
 }
 
-/* From number q->n_signals on, until there are @max or no more of them. */
-static int peek_signals(struct dump *dump, pid_t host_tid, bool shared, size_t max, SignalQueueEntry *q, size_t *cap)
+/* Those behind the ones that are there, until there are @max or no more of them. */
+static int peek_signals(struct dump *dump, struct queue *queue, size_t max)
 {
+	const SignalQueueEntry *q = queue->entry;
 	siginfo_t infos[PEEK_BATCH];
 	int n;
 
 	do {
-		n = sigqueue_peek(host_tid, shared, q->n_signals, infos, PEEK_BATCH);
+		n = sigqueue_peek(queue->host_tid, queue->shared, q->n_signals, infos, PEEK_BATCH);
 		if (n < 0)
-			return fail(n, "thread %d: read pending signals", host_tid);
-		if (add_signals(dump, infos, (size_t)n, q, cap))
+			return fail(n, "thread %d: read pending signals", queue->host_tid);
+		if (add_signals(dump, infos, (size_t)n, queue))
 			return no_memory("pending signals");
 	} while (n == PEEK_BATCH && q->n_signals < max);
 	return 0;
 }
 
-/* -EAGAIN: @all does not begin with what is in @q already. */
-static int add_rest(struct dump *dump, struct pending_signals *all, SignalQueueEntry *q, size_t *cap)
+/* -EAGAIN: @all does not begin with what is in @queue already. */
+static int add_rest(struct dump *dump, struct pending_signals *all, struct queue *queue)
 {
+	const SignalQueueEntry *q = queue->entry;
+
 	for (size_t i = 0; i < all->n; i++) {
 		forget_private(&all->v[i]);
 		if (i < q->n_signals && memcmp(&all->v[i], q->signals[i]->siginfo.data, SIGINFO_SIZE))
@@ -123,32 +136,32 @@ static int add_rest(struct dump *dump, struct pending_signals *all, SignalQueueE
 	}
 	if (all->n < q->n_signals)
 		return -EAGAIN;
-	return add_signals(dump, all->v + q->n_signals, all->n - q->n_signals, q, cap);
+	return add_signals(dump, all->v + q->n_signals, all->n - q->n_signals, queue);
 }
 
 static int save_queue(struct dump *dump, const struct dump_task *task, pid_t host_tid, bool shared,
 		      SignalQueueEntry **ret_queue)
 {
 	SignalQueueEntry *q = dump_alloc(dump, sizeof(*q));
+	struct queue queue = { host_tid, shared, q, 0 };
 	struct pending_signals all = { 0 };
-	size_t cap = 0;
 	int err;
 
 	if (!q)
 		return no_memory("pending signals");
 	signal_queue_entry__init(q);
 	*ret_queue = q;
-	err = peek_signals(dump, host_tid, shared, LONG_QUEUE, q, &cap);
+	err = peek_signals(dump, &queue, LONG_QUEUE);
 	if (err || q->n_signals < LONG_QUEUE)
 		return err;
 	err = long_queue_read(dump, task, host_tid, shared, &all);
 	if (!err)
-		err = add_rest(dump, &all, q, &cap);
+		err = add_rest(dump, &all, &queue);
 	array_free(&all);
 	if (err == -ENOMEM)
 		return no_memory("pending signals");
 	if (err)
-		err = peek_signals(dump, host_tid, shared, QUEUE_MAX + 1, q, &cap);
+		err = peek_signals(dump, &queue, QUEUE_MAX + 1);
 	if (!err && q->n_signals > QUEUE_MAX)
 		return fail(-E2BIG, "thread %d: more than %d pending signals", host_tid, (int)QUEUE_MAX);
 	return err;
