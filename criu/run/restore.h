@@ -12,6 +12,7 @@
 #include "kernel/clocks.h"
 #include "mm.pb-c.h"
 #include "pie/wire.h"
+#include "run/fresh_child.h"
 #include "run/helper_process.h"
 #include "run/kind.h"
 #include "run/options.h"
@@ -116,6 +117,7 @@ struct restore_plan {
 	struct list helpers; /* restore_task.t.in_tree */
 	struct openers *openers; /* run/opener.c */
 	void *kind_data[KIND_ROWS]; /* of restore_kind_data() */
+	struct fresh_child fresh_child; /* what tasks begin with */
 };
 
 /* What only the tool itself knows and does: it is not for the processes that it forks. */

@@ -169,37 +169,6 @@ static int check_mm(const struct restore_task *task)
 	return 0;
 }
 
-/* What /proc says of us, and so of every process that we fork. */
-struct inherited {
-	bool has_loginuid, has_filter, has_oom;
-	uint32_t loginuid;
-	uint64_t coredump_filter;
-	int oom_score_adj;
-};
-
-/* Once for all tasks. */
-static int read_inherited(struct restore *r)
-{
-	void **known = restore_kind_data(r, &attributes_kind);
-	_cleanup_proc_ struct proc self = PROC_CLOSED;
-	struct inherited *now;
-	int err;
-
-	if (*known)
-		return 0;
-	now = restore_alloc(r, sizeof(*now));
-	if (!now)
-		return no_memory("attributes");
-	err = proc_open_self(&self);
-	if (err)
-		return fail(err, "open /proc/self");
-	now->has_loginuid = !proc_loginuid(&self, &now->loginuid);
-	now->has_filter = !proc_coredump_filter(&self, &now->coredump_filter);
-	now->has_oom = !proc_oom_score_adj(&self, &now->oom_score_adj);
-	*known = now;
-	return 0;
-}
-
 static int attributes_load(struct restore *r, struct restore_task *task)
 {
 	const TaskCoreEntry *tc = task->core->tc;
@@ -220,7 +189,7 @@ static int attributes_load(struct restore *r, struct restore_task *task)
 	if (tc->has_mdwe && (tc->mdwe & ~(uint32_t)MDWE_KNOWN))
 		return core_refuse(pid, "tc.mdwe 0x%x", tc->mdwe);
 	int err = check_mm(task);
-	return err ? err : read_inherited(r);
+	return err ? err : fresh_child_need(&r->plan.fresh_child, FRESH_PROC);
 }
 
 static int attributes_load_thread(struct restore *r, struct restore_task *task, struct restore_thread *thread)
@@ -251,7 +220,7 @@ static int write_number(const char *name, const char *fmt, long long v)
 	return write_text(proc_root(), path, text);
 }
 
-static int apply_loginuid(const struct inherited *now, const TaskCoreEntry *tc)
+static int apply_loginuid(const struct fresh_child *now, const TaskCoreEntry *tc)
 {
 	if (!tc->has_loginuid || !now->has_loginuid || now->loginuid == tc->loginuid)
 		return 0;
@@ -265,7 +234,7 @@ static int apply_loginuid(const struct inherited *now, const TaskCoreEntry *tc)
 static int attributes_apply(struct restore *r, struct restore_task *task)
 {
 	const TaskCoreEntry *tc = task->core->tc;
-	const struct inherited *now = *restore_kind_data(r, &attributes_kind);
+	const struct fresh_child *now = &r->plan.fresh_child;
 	int err = apply_loginuid(now, tc);
 
 	if (err)

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 #include "base/bits.h"
 #include "core_image.h"
@@ -89,49 +88,9 @@ static int creds_save_thread(struct dump *dump, struct dump_task *task, struct d
 
 /* ---- restore ---- */
 
-/* What we may give away: our own credentials. */
-struct own {
-	uint32_t uid[3], gid[3];
-	struct caps caps;
-	uint64_t bounding;
-	int securebits, no_new_privs;
-};
-
 static uint64_t join_caps(const uint32_t *v, size_t n)
 {
 	return n ? v[0] | (uint64_t)v[1] << 32 : 0;
-}
-
-static int own_read(const struct restore *r, struct own *ret)
-{
-	struct own own = { 0 };
-
-	if (getresuid(&own.uid[0], &own.uid[1], &own.uid[2]) || getresgid(&own.gid[0], &own.gid[1], &own.gid[2]))
-		return fail(-errno, "our own ids");
-	own.caps = r->rights.caps;
-	own.bounding = caps_bounding();
-	own.securebits = (int)caps_securebits();
-	own.no_new_privs = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0);
-	*ret = own;
-	return 0;
-}
-
-/* They do not change between two tasks: asked once for all of them. */
-static int own_of(struct restore *r, const struct own **ret)
-{
-	void **known = restore_kind_data(r, &creds_kind);
-	struct own *own = *known;
-	int err;
-
-	if (!own) {
-		own = restore_alloc(r, sizeof(*own));
-		err = own ? own_read(r, own) : no_memory("credentials");
-		if (err)
-			return err;
-		*known = own;
-	}
-	*ret = own;
-	return 0;
 }
 
 static int check_caps(pid_t tid, const CredsEntry *e)
@@ -157,16 +116,16 @@ static int check_caps(pid_t tid, const CredsEntry *e)
 	return 0;
 }
 
-static bool same_ids(const struct own *own, const CredsEntry *e)
+static bool same_ids(const struct fresh_child *own, const CredsEntry *e)
 {
 	return own->uid[0] == e->uid && own->uid[1] == e->euid && own->uid[2] == e->suid && own->gid[0] == e->gid &&
 	       own->gid[1] == e->egid && own->gid[2] == e->sgid && own->uid[1] == e->fsuid && own->gid[1] == e->fsgid;
 }
 
 /* Can a process with our rights become this? The bounding set may shrink: it bounds what exec gives, no more. */
-static int check_rights(const struct restore *r, pid_t tid, const struct own *own, const CredsEntry *e)
+static int check_rights(const struct restore *r, pid_t tid, const struct fresh_child *own, const CredsEntry *e)
 {
-	uint64_t more = join_caps(e->cap_prm, CAP_WORDS) & ~own->caps.permitted;
+	uint64_t more = join_caps(e->cap_prm, CAP_WORDS) & ~r->rights.caps.permitted;
 	char name[CAPS_NAME_MAX];
 	uint64_t unbound = join_caps(e->cap_bnd, CAP_WORDS) & ~own->bounding;
 
@@ -208,7 +167,6 @@ static int creds_load_thread(struct restore *r, struct restore_task *task, struc
 {
 	const ThreadCoreEntry *tce = thread->core->thread_core;
 	pid_t tid = thread->id.tid;
-	const struct own *own;
 
 	if (!tce || !tce->creds)
 		return core_refuse(tid, "thread_core.creds is missing");
@@ -227,8 +185,8 @@ static int creds_load_thread(struct restore *r, struct restore_task *task, struc
 			 e->lsm_profile ? e->lsm_profile : "apparmor");
 	if (r->tool.untrusted)
 		return untrusted_check_creds(r, tid, tce->creds);
-	err = own_of(r, &own);
-	return err ? err : check_rights(r, tid, own, e);
+	err = fresh_child_need(&r->plan.fresh_child, FRESH_CREDS);
+	return err ? err : check_rights(r, tid, &r->plan.fresh_child, e);
 }
 
 static void put_caps(const uint32_t *v, size_t n, uint32_t to[2])

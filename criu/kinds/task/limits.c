@@ -76,48 +76,19 @@ static int set_limit(int nr, uint64_t cur, uint64_t max)
 	return syscall(SYS_prlimit64, 0, nr, &want, NULL) ? -errno : 0;
 }
 
-/* Our own, as they are while we work: every process that we fork begins with them. */
-struct inherited {
-	struct rlimit64 limits[PARASITE_NR_RLIMITS];
-};
-
-/* Once for all tasks. */
-static int read_inherited(struct restore *r)
-{
-	void **known = restore_kind_data(r, &limits_kind);
-	struct inherited *now;
-
-	if (*known)
-		return 0;
-	now = restore_alloc(r, sizeof(*now));
-	if (!now)
-		return no_memory("limits");
-	for (int nr = 0; nr < PARASITE_NR_RLIMITS; nr++) {
-		int err = get_limit(nr, &now->limits[nr]);
-
-		if (err)
-			return fail(err, "our own RLIMIT_%s", limit_names[nr]);
-	}
-	*known = now;
-	return 0;
-}
-
 /* In a task. That of open files we may have raised since for our own descriptors (restore/service_fds.c). */
 static int begins_with(struct restore *r, int nr, struct rlimit64 *ret)
 {
-	const struct inherited *known = *restore_kind_data(r, &limits_kind);
-
 	if (nr == RLIMIT_NOFILE)
 		return get_limit(nr, ret);
-	*ret = known->limits[nr];
+	*ret = r->plan.fresh_child.limits[nr];
 	return 0;
 }
 
 /* The highest hard limit that can be had up to @want: that of open files has a bound for everybody (fs.nr_open). */
 static int possible_limit(struct restore *r, int nr, uint64_t want, uint64_t *ret_max)
 {
-	const struct inherited *known = *restore_kind_data(r, &limits_kind);
-	const struct rlimit64 own = known->limits[nr];
+	const struct rlimit64 own = r->plan.fresh_child.limits[nr];
 
 	*ret_max = own.rlim_max >= want ? want : own.rlim_max;
 	if (own.rlim_max < want && rights_may(&r->rights, RIGHT_RAISE_LIMITS) && !set_limit(nr, own.rlim_cur, want)) {
@@ -160,7 +131,7 @@ static int load_limit(struct restore *r, pid_t pid, int nr, RlimitEntry *e)
 static int limits_load(struct restore *r, struct restore_task *task)
 {
 	const TaskRlimitsEntry *all = task->core->tc->rlimits;
-	int err = read_inherited(r);
+	int err = fresh_child_need(&r->plan.fresh_child, FRESH_LIMITS);
 
 	if (!err && all && all->n_rlimits > PARASITE_NR_RLIMITS)
 		return core_refuse(task->t.pid, "tc.rlimits: %zu limits, there are %d", all->n_rlimits,
@@ -195,7 +166,6 @@ static int limits_apply(struct restore *r, struct restore_task *task)
 /* What an image does not tell stays what it was for whoever started us. */
 static int limits_hand_over(struct restore *r, struct restore_task *task, struct wire_task *wire)
 {
-	const struct inherited *known = *restore_kind_data(r, &limits_kind);
 	const TaskRlimitsEntry *all = task->core->tc->rlimits;
 
 	memcpy(wire->rlimits, r->tool.own_limits, sizeof(wire->rlimits));
@@ -204,7 +174,7 @@ static int limits_hand_over(struct restore *r, struct restore_task *task, struct
 		wire->rlimits[i][1] = all->rlimits[i]->max;
 	}
 	for (int nr = 0; nr < PARASITE_NR_RLIMITS; nr++) {
-		const struct rlimit64 *now = &known->limits[nr];
+		const struct rlimit64 *now = &r->plan.fresh_child.limits[nr];
 
 		/* What limits_apply() has raised differs, too. */
 		if (nr == RLIMIT_NOFILE || now->rlim_cur != wire->rlimits[nr][0] ||

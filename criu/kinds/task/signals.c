@@ -262,32 +262,6 @@ static void note_stop(struct restore_task *task, bool stop)
 	}
 }
 
-/* Of ours, and so of every process that we fork. */
-struct inherited {
-	uint64_t not_default; /* bit n - 1: the action of signal n is something else, or has flags */
-};
-
-/* Once for all tasks. */
-static int read_inherited(struct restore *r)
-{
-	void **known = restore_kind_data(r, &signals_kind);
-	_cleanup_proc_status_ struct proc_status status = { 0 };
-	_cleanup_proc_ struct proc self = PROC_CLOSED;
-	struct inherited *now;
-
-	if (*known)
-		return 0;
-	now = restore_alloc(r, sizeof(*now));
-	if (!now)
-		return no_memory("signals");
-	now->not_default = UINT64_MAX;
-	/* execve(2) has forgotten the flags of all. main() sets this one anew, which gives it some. */
-	if (!proc_open_self(&self) && !proc_status_read(&self, &status))
-		now->not_default = status.sig_ignored | status.sig_caught | BIT(SIGCHLD - 1);
-	*known = now;
-	return 0;
-}
-
 static int signals_load(struct restore *r, struct restore_task *task)
 {
 	const TaskCoreEntry *tc = task->core->tc;
@@ -307,7 +281,7 @@ static int signals_load(struct restore *r, struct restore_task *task)
 	if (err)
 		return err;
 	note_stop(task, stop);
-	return read_inherited(r);
+	return fresh_child_need(&r->plan.fresh_child, FRESH_PROC);
 }
 
 static int signals_load_thread(struct restore *r, struct restore_task *task, struct restore_thread *thread)
@@ -367,7 +341,6 @@ static size_t signals_wire_size(struct restore *r, const struct restore_task *ta
 
 static int signals_hand_over(struct restore *r, struct restore_task *task, struct wire_task *wire)
 {
-	const struct inherited *known = *restore_kind_data(r, &signals_kind);
 	const TaskCoreEntry *tc = task->core->tc;
 	const struct parasite_sigaction none = { 0 };
 
@@ -378,7 +351,7 @@ static int signals_hand_over(struct restore *r, struct restore_task *task, struc
 		wire->sigactions[action_signal(i) - 1] =
 			(struct parasite_sigaction){ e->sigaction, e->flags, e->restorer, e->mask };
 	}
-	wire->differing_sigactions = known->not_default;
+	wire->differing_sigactions = r->plan.fresh_child.signals_not_default;
 	for (int sig = 1; sig <= PARASITE_NR_SIG; sig++)
 		if (memcmp(&wire->sigactions[sig - 1], &none, sizeof(none)))
 			wire->differing_sigactions |= BIT(sig - 1);
