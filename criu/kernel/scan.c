@@ -2,17 +2,7 @@
 #include <limits.h>
 
 #include "kernel/scan.h"
-
-static int digit_of(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return 99;
-}
+#include "util/digit.h"
 
 static inline bool scan_base(struct scan *s, unsigned int base, uint64_t *ret_v)
 {

@@ -99,8 +99,14 @@ static void *work(void *arg)
 int page_copy_run(struct page_copy *c)
 {
 	pthread_t other;
-	bool two = c->bytes >= WORTH_A_THREAD && !pthread_create(&other, NULL, work, c);
+	bool two;
+	int err;
 
+	progress_expect(c->progress, c->bytes);
+	err = c->sink->ops->begin(c->sink, c->bytes);
+	if (err)
+		return err;
+	two = c->bytes >= WORTH_A_THREAD && !pthread_create(&other, NULL, work, c);
 	work(c);
 	if (two)
 		pthread_join(other, NULL);

@@ -35,6 +35,6 @@ struct page_copy {
 int page_copy_add(struct page_copy *c, const struct page_run *run, bool by_fd);
 /* The same for one whose content is in our memory already, and stays there. */
 int page_copy_add_ready(struct page_copy *c, const void *data, uint64_t len);
-/* Everything that was added, to the sink. */
+/* Begins the sink, and gives it everything that was added. */
 int page_copy_run(struct page_copy *c);
 void page_copy_free(struct page_copy *c);

@@ -7,7 +7,6 @@
 #include "memory/dump_memory.h"
 #include "memory/memory.h"
 #include "memory/snapshot.h"
-#include "run/progress.h"
 #include "util/fds.h"
 #include "util/log.h"
 
@@ -86,10 +85,7 @@ static int save(struct saving *s, const MmEntry *mm)
 
 	if (err)
 		return err;
-	progress_expect(copy->progress, copy->bytes);
-	err = copy->sink->ops->begin(copy->sink, copy->bytes);
-	if (!err)
-		err = page_copy_run(copy);
+	err = page_copy_run(copy);
 	s->dump->stats.dump.memdump_time += copy->read_us;
 	s->dump->stats.dump.memwrite_time += copy->write_us;
 	return err;

@@ -96,10 +96,6 @@ static int save_data(struct dump *dump, struct page_copy *copy)
 {
 	int err = add_runs(copy);
 
-	if (err)
-		return err;
-	progress_expect(copy->progress, copy->bytes);
-	err = copy->sink->ops->begin(copy->sink, copy->bytes);
 	if (!err)
 		err = page_copy_run(copy);
 	if (err)

@@ -13,12 +13,15 @@
 
 #define READ_CHUNK (64u << 10)
 
-ssize_t read_full(int fd, void *to, size_t len)
+/* Without @off: where the file is. */
+static ssize_t read_all(int fd, void *to, size_t len, const off_t *off)
 {
 	size_t done = 0;
 
 	while (done < len) {
-		ssize_t n = read(fd, (char *)to + done, len - done);
+		char *at = (char *)to + done;
+		ssize_t n = off ? pread(fd, at, len - done, *off + done) : read(fd, at, len - done);
+
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -30,21 +33,14 @@ ssize_t read_full(int fd, void *to, size_t len)
 	return done;
 }
 
+ssize_t read_full(int fd, void *to, size_t len)
+{
+	return read_all(fd, to, len, NULL);
+}
+
 ssize_t pread_full(int fd, void *to, size_t len, off_t off)
 {
-	size_t done = 0;
-
-	while (done < len) {
-		ssize_t n = pread(fd, (char *)to + done, len - done, off + done);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (!n)
-			break;
-		done += n;
-	}
-	return done;
+	return read_all(fd, to, len, &off);
 }
 
 int pread_exact(int fd, void *to, size_t len, off_t off)
@@ -54,12 +50,14 @@ int pread_exact(int fd, void *to, size_t len, off_t off)
 	return n < 0 ? (int)n : (size_t)n < len ? -ENODATA : 0;
 }
 
-int write_full(int fd, const void *from, size_t len)
+static int write_all(int fd, const void *from, size_t len, const off_t *off)
 {
 	size_t done = 0;
 
 	while (done < len) {
-		ssize_t n = write(fd, (const char *)from + done, len - done);
+		const char *at = (const char *)from + done;
+		ssize_t n = off ? pwrite(fd, at, len - done, *off + done) : write(fd, at, len - done);
+
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
@@ -69,19 +67,14 @@ int write_full(int fd, const void *from, size_t len)
 	return 0;
 }
 
+int write_full(int fd, const void *from, size_t len)
+{
+	return write_all(fd, from, len, NULL);
+}
+
 int pwrite_full(int fd, const void *from, size_t len, off_t off)
 {
-	size_t done = 0;
-
-	while (done < len) {
-		ssize_t n = pwrite(fd, (const char *)from + done, len - done, off + done);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n ? -errno : -EIO;
-		done += n;
-	}
-	return 0;
+	return write_all(fd, from, len, &off);
 }
 
 int open_at(int dirfd, const char *path, int flags, mode_t mode)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "util/digit.h"
 #include "util/str.h"
 
 #define BUF_MIN 64
@@ -108,17 +109,6 @@ int str_format(char *ret, size_t size, const char *fmt, ...)
 	if (n < 0)
 		return -EINVAL;
 	return (size_t)n < size ? 0 : -ENAMETOOLONG;
-}
-
-static int digit_of(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return 99;
 }
 
 static int parse_base(const char *s, unsigned int base, uint64_t *ret_v)

@@ -90,7 +90,7 @@ struct stream {
 	uint64_t len, room;
 	char *data;
 	int fail_at, waiting;
-	bool over;
+	bool begun, over;
 };
 
 static int take(struct page_sink *sink, const struct page_batch *batch)
@@ -108,7 +108,7 @@ static int take(struct page_sink *sink, const struct page_batch *batch)
 	s->waiting--;
 	if (fails || s->over)
 		err = -EPIPE;
-	if (!err && (batch->offset != s->len || batch->len > s->room - s->len))
+	if (!err && (!s->begun || batch->offset != s->len || batch->len > s->room - s->len))
 		err = -EINVAL;
 	if (!err) {
 		memcpy(s->data + s->len, batch->data, batch->len);
@@ -130,7 +130,18 @@ static void wake(struct page_sink *sink)
 	pthread_mutex_unlock(&s->lock);
 }
 
-static const struct page_sink_ops stream_ops = { .write = take, .give_up = wake };
+/* Once, and before anything comes. */
+static int begin(struct page_sink *sink, uint64_t bytes)
+{
+	struct stream *s = container_of(sink, struct stream, sink);
+
+	if (s->begun || bytes > s->room)
+		return -EINVAL;
+	s->begun = true;
+	return 0;
+}
+
+static const struct page_sink_ops stream_ops = { .begin = begin, .write = take, .give_up = wake };
 
 static struct stream *stream_new(uint64_t room)
 {

@@ -13,6 +13,7 @@
 #include "core_image.h"
 #include "kinds/kinds.h"
 #include "memory/memory.h"
+#include "pie/sched_attr.h"
 #include "run/dump.h"
 #include "run/restore.h"
 #include "util/log.h"
@@ -33,16 +34,6 @@ enum {
 	IOPRIO_CLASS_MAX = 3,
 	UTIL_MAX = 1024,
 	CORE_GET = 0, /* PR_SCHED_CORE_GET */
-};
-
-/* The kernel's struct sched_attr. Clamps of utilization are 0 where it has none, or does not know them. */
-struct kernel_sched_attr {
-	uint32_t size, policy;
-	uint64_t flags;
-	int32_t nice;
-	uint32_t priority;
-	uint64_t runtime, deadline, period;
-	uint32_t util_min, util_max;
 };
 
 /* Of this machine; libc reads files of /sys each time. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Inside a task: no libc, no globals, direct system calls only. How a thread is scheduled. */
 #include <compel/pie.h>
+#include "pie/sched_attr.h"
 #include "restorer.h"
 
 enum {
@@ -13,26 +14,17 @@ enum {
 	POLICY_RR = 2,
 	POLICY_DEADLINE = 6,
 	UTIL_CLAMPS = 0x60, /* SCHED_FLAG_UTIL_CLAMP */
-	OLD_SIZE = 48, /* of struct attr, before it had clamps */
-};
-
-struct attr {
-	uint32_t size, policy;
-	uint64_t flags;
-	int32_t nice;
-	uint32_t priority;
-	uint64_t runtime, deadline, period;
-	uint32_t util_min, util_max;
+	OLD_SIZE = 48, /* of the struct, before it had clamps */
 };
 
 static long set_policy(const struct wire_thread *t)
 {
 	bool clamped = t->sched_util_min >= 0;
-	struct attr now = { .size = sizeof(now) };
-	struct attr want = { .size = clamped ? sizeof(want) : OLD_SIZE,
-			     .policy = (uint32_t)t->sched_policy,
-			     .flags = t->sched_flags,
-			     .nice = t->sched_nice };
+	struct kernel_sched_attr now = { .size = sizeof(now) };
+	struct kernel_sched_attr want = { .size = clamped ? sizeof(want) : OLD_SIZE,
+					  .policy = (uint32_t)t->sched_policy,
+					  .flags = t->sched_flags,
+					  .nice = t->sched_nice };
 
 	long err = sys_sched_getattr(0, &now, sizeof(now), 0);
 	if (err < 0)
