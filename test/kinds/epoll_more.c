@@ -5,10 +5,10 @@
  * test: net=own options=--file-locks restore-options=--file-locks breaks=2
  */
 #include "checkpoint.h"
+#include "epoll.h"
 #include <linux/if_tun.h>
 #include <mqueue.h>
 #include <net/if.h>
-#include <sys/epoll.h>
 #include <sys/fanotify.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
@@ -17,24 +17,6 @@
 
 #define FLIGHT 6
 static int flight[2];
-
-static void add(int ep, int fd, uint32_t events, uint64_t data)
-{
-	struct epoll_event e = { .events = events, .data.u64 = data };
-
-	need(!epoll_ctl(ep, EPOLL_CTL_ADD, fd, &e), "add %d", fd);
-}
-
-static uint64_t reported(int ep)
-{
-	struct epoll_event e[16];
-	uint64_t mask = 0;
-	int n = epoll_wait(ep, e, 16, 0);
-
-	for (int i = 0; i < n; i++)
-		mask |= 1UL << e[i].data.u64;
-	return mask;
-}
 
 static void pass(int sock, int *fds, bool out)
 {

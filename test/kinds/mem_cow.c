@@ -3,23 +3,13 @@
  * Copy-on-write sharing of parent, child and grandchild survives: PSS of the tree within 5 %.
  * test: breaks=1 timeout=60
  */
-#include "checkpoint.h"
+#include "mem_probe.h"
 #include <sys/wait.h>
 
 #define SIZE (48UL << 20)
 
 static char *mem, *late;
 static volatile int *done;
-
-static long pss(pid_t pid)
-{
-	char path[64], buf[4096], *at;
-
-	snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", pid);
-	if (read_file(path, buf, sizeof(buf)) <= 0 || !(at = strstr(buf, "\nPss:")))
-		return -1;
-	return atol(at + 5);
-}
 
 static int grandchild(void *arg)
 {

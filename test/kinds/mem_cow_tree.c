@@ -4,7 +4,7 @@
  * dropped pages, a private file mapping, and a grandchild that shares what only its parent has changed.
  * test: breaks=1 timeout=60
  */
-#include "checkpoint.h"
+#include "mem_probe.h"
 #include <sys/wait.h>
 
 #define WORKERS 6
@@ -13,16 +13,6 @@
 
 static char *mem, *file, *heap;
 static volatile int *pids;
-
-static long pss(pid_t pid)
-{
-	char path[64], buf[4096], *at;
-
-	snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", pid);
-	if (read_file(path, buf, sizeof(buf)) <= 0 || !(at = strstr(buf, "\nPss:")))
-		return -1;
-	return atol(at + 5);
-}
 
 static void verify(int nr, int grand)
 {

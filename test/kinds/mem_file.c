@@ -3,27 +3,10 @@
  * File mappings: private with dirty pages, shared, read-only, at an offset, beyond the end, of unlinked files, by a closed descriptor.
  * test: breaks=3 decode=yes
  */
-#include "checkpoint.h"
-#include <setjmp.h>
+#include "mem_probe.h"
 
 #define PAGE 4096UL
 #define SIZE (64 * PAGE)
-
-static sigjmp_buf jump;
-
-static void on_fault(int sig)
-{
-	siglongjmp(jump, sig);
-}
-
-static int fault_of(volatile char *p)
-{
-	int sig = sigsetjmp(jump, 1);
-
-	if (!sig)
-		(void)*p;
-	return sig;
-}
 
 static int make(const char *name, unsigned int seed, size_t size)
 {

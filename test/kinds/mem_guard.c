@@ -3,30 +3,13 @@
  * Guard regions (MADV_GUARD_INSTALL): inside mappings that hold data, they still fault, and can be taken away.
  * test: breaks=1
  */
-#include "checkpoint.h"
-#include <setjmp.h>
+#include "mem_probe.h"
 
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102
 #define MADV_GUARD_REMOVE 103
 #endif
 #define PAGE 4096UL
-
-static sigjmp_buf jump;
-
-static void on_fault(int sig)
-{
-	siglongjmp(jump, sig);
-}
-
-static int fault_of(volatile char *p)
-{
-	int sig = sigsetjmp(jump, 1);
-
-	if (!sig)
-		(void)*p;
-	return sig;
-}
 
 int main(int argc, char **argv)
 {

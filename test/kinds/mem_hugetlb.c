@@ -3,7 +3,7 @@
  * hugetlb: anonymous, private and shared with a child, memfd.
  * test: breaks=1 skip="test -w /proc/sys/vm/nr_hugepages"
  */
-#include "checkpoint.h"
+#include "mem_probe.h"
 
 #define HUGE_SIZE (2UL << 20)
 #define POOL 64
@@ -20,18 +20,12 @@ static int child(void *arg)
 
 int main(int argc, char **argv)
 {
-	char *priv, *mem, text[32];
+	char *priv, *mem;
 	pid_t pid;
 	int fd;
 
 	test_init(argc, argv);
-	read_file("/proc/sys/vm/nr_hugepages", text, sizeof(text));
-	if (atoi(text) < POOL) { /* for all variants of this test that run at the same time */
-		fd = open("/proc/sys/vm/nr_hugepages", O_WRONLY);
-		if (fd < 0 || dprintf(fd, "%d", POOL) < 0)
-			test_skip("huge pages cannot be reserved");
-		close(fd);
-	}
+	need_huge_pages(POOL);
 	priv = mmap(NULL, 2 * HUGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
 	shared = mmap(NULL, HUGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
 	fd = memfd_create("huge", MFD_HUGETLB);

@@ -3,6 +3,7 @@
  * Private mappings of shared memory of huge pages (hugetlb): anonymous, memfd, SysV segment.
  * test: breaks=1 skip="test -w /proc/sys/vm/nr_hugepages"
  */
+#include "mem_probe.h"
 #include "mem_view.h"
 #include <linux/magic.h>
 #include <sys/shm.h>
@@ -37,18 +38,12 @@ static bool is_huge(const struct view *v)
 
 int main(int argc, char **argv)
 {
-	char text[32], *mem;
+	char *mem;
 	int fd, id, brk;
 	pid_t pid;
 
 	test_init(argc, argv);
-	read_file("/proc/sys/vm/nr_hugepages", text, sizeof(text));
-	if (atoi(text) < POOL) { /* for all variants of this test that run at the same time */
-		fd = open("/proc/sys/vm/nr_hugepages", O_WRONLY);
-		if (fd < 0 || dprintf(fd, "%d", POOL) < 0)
-			test_skip("huge pages cannot be reserved");
-		close(fd);
-	}
+	need_huge_pages(POOL);
 	mem = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
 	fd = memfd_create("huge", MFD_HUGETLB | MFD_CLOEXEC);
 	id = shmget(IPC_PRIVATE, SIZE, IPC_CREAT | SHM_HUGETLB | 0600);
