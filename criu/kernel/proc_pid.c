@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The directory itself, its links and its files of one value; texts with structure are in proc_text.c. */
+/* The directory itself, its links and its files of one value; texts with structure are in proc_stat.c, proc_status.c, proc_text.c. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
