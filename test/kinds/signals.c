@@ -91,15 +91,10 @@ static void *thread(void *arg)
 	return NULL;
 }
 
-int main(int argc, char **argv)
+static void set_handlers(void)
 {
 	struct sigaction sa;
-	sigset_t block, pending;
-	pthread_t t;
-	pid_t pid = getpid();
-	int brk;
 
-	test_init(argc, argv);
 	memset(&sa, 0, sizeof(sa));
 	sa.sa_handler = plain;
 	sa.sa_flags = SA_RESTART | SA_NODEFER;
@@ -114,6 +109,11 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGQUIT, SIG_IGN);
 	signal(SIGTSTP, plain);
+}
+
+static void block_signals(void)
+{
+	sigset_t block;
 
 	sigemptyset(&block);
 	for (int sig = SIGRTMIN; sig <= SIGRTMAX; sig++)
@@ -122,9 +122,10 @@ int main(int argc, char **argv)
 	sigaddset(&block, SIGUSR2);
 	sigaddset(&block, SIGTERM);
 	sigprocmask(SIG_SETMASK, &block, NULL);
-	need(!pthread_create(&t, NULL, thread, NULL), "thread");
-	while (!thread_tid)
-		sleep_ms(1);
+}
+
+static void queue_all(pid_t pid)
+{
 	for (int i = 0; i < 50; i++)
 		queue(pid, 0, SIGRTMIN + 4, i);
 	for (int i = 0; i < 10; i++)
@@ -134,6 +135,44 @@ int main(int argc, char **argv)
 	queue(pid, 0, SIGUSR1, 9);
 	queue(pid, 0, SIGUSR1, 10);
 	kill(pid, SIGTERM);
+}
+
+static void verify_actions(void)
+{
+	actions(after);
+	for (int sig = 1; sig < 65; sig++)
+		check(!memcmp(&before[sig], &after[sig], sizeof(before[0])), "action of %d: %p %#lx %p %#lx", sig,
+		      (void *)after[sig].handler, after[sig].flags, (void *)after[sig].restorer, after[sig].mask);
+}
+
+static void verify_pending(void)
+{
+	sigset_t pending;
+
+	sigpending(&pending);
+	check(sigismember(&pending, SIGTERM) == 1, "SIGTERM is not pending");
+	for (int i = 0; i < 50; i++)
+		expect(SIGRTMIN + 4, i, "shared");
+	expect_none(SIGRTMIN + 4, "shared");
+	expect(SIGUSR1, 9, "shared");
+	expect_none(SIGUSR1, "shared");
+	expect(SIGUSR2, 8, "leader's own");
+	expect_none(SIGUSR2, "leader's own");
+}
+
+int main(int argc, char **argv)
+{
+	pid_t pid = getpid();
+	pthread_t t;
+	int brk;
+
+	test_init(argc, argv);
+	set_handlers();
+	block_signals();
+	need(!pthread_create(&t, NULL, thread, NULL), "thread");
+	while (!thread_tid)
+		sleep_ms(1);
+	queue_all(pid);
 	actions(before);
 
 	brk = checkpoint_here();
@@ -144,19 +183,8 @@ int main(int argc, char **argv)
 	if (brk == 3)
 		expect(SIGUSR1, 9, "break");
 
-	actions(after);
-	for (int sig = 1; sig < 65; sig++)
-		check(!memcmp(&before[sig], &after[sig], sizeof(before[0])), "action of %d: %p %#lx %p %#lx", sig,
-		      (void *)after[sig].handler, after[sig].flags, (void *)after[sig].restorer, after[sig].mask);
-	sigpending(&pending);
-	check(sigismember(&pending, SIGTERM) == 1, "SIGTERM is not pending");
-	for (int i = 0; i < 50; i++)
-		expect(SIGRTMIN + 4, i, "shared");
-	expect_none(SIGRTMIN + 4, "shared");
-	expect(SIGUSR1, 9, "shared");
-	expect_none(SIGUSR1, "shared");
-	expect(SIGUSR2, 8, "leader's own");
-	expect_none(SIGUSR2, "leader's own");
+	verify_actions();
+	verify_pending();
 	thread_go = 1;
 	pthread_join(t, NULL);
 	raise(SIGHUP);
