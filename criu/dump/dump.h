@@ -68,7 +68,7 @@ int dump_stop_threads(struct dump *dump, struct dump_task *dt);
 void dump_let_go(struct pid_array *attached);
 /* Is @tid one of them, and still ours? It is taken from the list. */
 bool dump_take_attached(struct pid_array *attached, pid_t tid);
-/* The kernel's workers (of an io_uring, of vhost) show up among the threads, and may be traced, but have no code. */
+/* thread_list.c. The kernel's workers (io_uring, vhost) show up among the threads, and may be traced, but have no code. */
 bool dump_is_worker(const struct proc_stat *stat);
 /* Its first thread has ended: dt->threads begins with a record that stands in for it. */
 int dump_stand_in(struct dump_task *dt);

@@ -29,14 +29,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "dump/dump.h"
+#include "dump/thread_list.h"
 #include "run/dump.h"
 #include "util/fds.h"
 #include "util/log.h"
 
-/* include/linux/sched.h: field flags of /proc/PID/stat; PF_USER_WORKER: Linux 6.4. */
+/* include/linux/sched.h: field flags of /proc/PID/stat. */
 #define PF_KTHREAD 0x00200000
-#define PF_IO_WORKER 0x10
-#define PF_USER_WORKER 0x4000
 
 /* So long for one thread before the others get their turn. */
 #define ONE_WAIT_MS 2u
@@ -46,79 +45,6 @@
 #define FIRST_PATIENCE_US 100000ull
 /* How often a PTRACE_SEIZE that waits is asked whether it is to be given up. */
 #define TICK_US 50000
-
-struct dump_thread *dump_find_thread(const struct dump_task *dt, pid_t tid)
-{
-	for (size_t i = 0; i < dt->nr_threads; i++)
-		if (dt->threads[i].id.host_tid == tid)
-			return &dt->threads[i];
-	return NULL;
-}
-
-static int add_thread(struct dump_task *dt, pid_t tid)
-{
-	struct dump_thread *grown;
-
-	/* Doubling by powers of two: cost per thread stays constant. */
-	if (!(dt->nr_threads & (dt->nr_threads - 1))) {
-		size_t room = dt->nr_threads ? dt->nr_threads * 2 : 1;
-
-		grown = realloc(dt->threads, room * sizeof(*grown));
-		if (!grown)
-			return fail(-ENOMEM, "threads of %d", dt->t.host_pid);
-		dt->threads = grown;
-	}
-	dt->threads[dt->nr_threads] = (struct dump_thread){ .id = { tid, tid }, .seized = true };
-	dt->nr_threads++;
-	return 0;
-}
-
-bool dump_is_worker(const struct proc_stat *stat)
-{
-	return stat->flags & (PF_IO_WORKER | PF_USER_WORKER);
-}
-
-/* The program's own, not one of the kernel's. */
-static struct dump_thread *find_own(const struct dump_task *dt)
-{
-	for (size_t i = 0; i < dt->nr_threads; i++) {
-		struct proc_stat stat;
-
-		if (dt->threads[i].id.host_tid != dt->t.pid &&
-		    !proc_thread_stat_read(&dt->proc, dt->threads[i].id.host_tid, &stat) && !dump_is_worker(&stat))
-			return &dt->threads[i];
-	}
-	return NULL;
-}
-
-/*
- * In /proc and for ptrace(2) the number of a first thread that has ended has nothing any more: what the process has is
- * asked of one of the others, which have it all.
- */
-int dump_stand_in(struct dump_task *dt)
-{
-	int err = add_thread(dt, dt->t.host_pid);
-	struct dump_thread stand_in, *own = find_own(dt);
-
-	if (err)
-		return err;
-	if (!own)
-		return fail(-EOPNOTSUPP, "process %d has no thread of its own left", dt->t.pid);
-	stand_in = *own;
-	stand_in.id.tid = dt->t.pid;
-	stand_in.seized = false;
-	stand_in.stand_in = true;
-	dt->threads[dt->nr_threads - 1] = dt->threads[0];
-	dt->threads[0] = stand_in;
-	dt->t.state = stand_in.stop.state == COMPEL_STOPPED ? TASK_STOPPED : TASK_ALIVE;
-	dt->t.stop_signal = stand_in.stop.stop_signal;
-	return dump_ask_of(dt, stand_in.id.host_tid);
-}
-
-static void drop_thread(struct dump_task *dt, struct dump_thread *th)
-{
-	*th = dt->threads[--dt->nr_threads];
-}
 
 /* As /proc tells it; X: it is gone. */
 static char thread_state(const struct dump_task *dt, pid_t tid)
@@ -130,20 +56,6 @@ static char thread_state(const struct dump_task *dt, pid_t tid)
 	return stat.state;
 }
 
-static void look_for_end(struct dump_task *dt)
-{
-	struct proc_stat stat;
-	siginfo_t info;
-
-	/* With other threads left it is the first one alone that has ended, or is about to be another one (exec). */
-	if (proc_stat_read(&dt->proc, &stat) == 0 && (!strchr("ZX", stat.state) || stat.threads > 1))
-		return;
-	dt->t.state = TASK_DEAD;
-	/* If we still hold it, its parent is told only after we were. */
-	waitid(P_PID, dt->t.host_pid, &info, WEXITED | WNOHANG | __WALL);
-}
-
-/* What is left of --timeout. */
 /*
  * How long one process may go on running. In an attempt that is not the last it is not waited for long: it may itself wait
  * for a task that we have stopped (vfork), and the others stand still meanwhile.
@@ -158,47 +70,6 @@ static unsigned int left_ms(const struct dump *dump)
 		end = dump->freeze_start + dump->opts->timeout_sec * 1000000ull;
 	}
 	return end > now ? (end - now + 999) / 1000 : 0;
-}
-
-/* Has it ended? That is taken then. Any wait for a traced thread takes stops as well, asked for or not: look first. */
-static bool take_end(struct dump_thread *th)
-{
-	siginfo_t info = { 0 };
-
-	if (waitid(P_PID, th->id.host_tid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) < 0 || !info.si_pid)
-		return false;
-	if (info.si_code != CLD_EXITED && info.si_code != CLD_KILLED && info.si_code != CLD_DUMPED)
-		return false;
-	waitid(P_PID, th->id.host_tid, &info, WEXITED | WNOHANG | __WALL);
-	th->ended = true;
-	return true;
-}
-
-static void take_ends(const struct dump_task *dt)
-{
-	for (size_t i = 0; i < dt->nr_threads; i++)
-		if (!dt->threads[i].ended)
-			take_end(&dt->threads[i]);
-}
-
-/* One of ours has executed a program and has the first thread's number now: what was known of that one is void. */
-static int take_over(struct dump_task *dt)
-{
-	const pid_t pid = dt->t.host_pid;
-	struct dump_thread *leader = dump_find_thread(dt, pid);
-
-	if (leader && compel_at_rest(pid))
-		return 0;
-	/* Another one has executed a program since, and that one we have not got hold of. */
-	if (compel_interrupt(pid) < 0) {
-		if (leader)
-			drop_thread(dt, leader);
-		return 0;
-	}
-	if (!leader)
-		return add_thread(dt, pid);
-	leader->stop = (struct compel_stop){ .state = COMPEL_RUNNING };
-	return 0;
 }
 
 /* ---- Seize ---- */
@@ -217,7 +88,7 @@ static void on_sigchld(int sig)
 
 	seizing.deaths++;
 	if (seizing.task)
-		take_ends(seizing.task);
+		thread_list_take_ends(seizing.task);
 	errno = error;
 }
 
@@ -253,7 +124,7 @@ static int seize_patiently(struct dump_task *dt, pid_t tid)
 	seizing.task = dt;
 	if (dt->deaths_seen != seizing.deaths) {
 		dt->deaths_seen = seizing.deaths;
-		take_ends(dt);
+		thread_list_take_ends(dt);
 	}
 	err = compel_seize(tid, true);
 	seizing.task = NULL;
@@ -268,7 +139,7 @@ static int dead_or_error(struct dump_task *dt, int err)
 		return err;
 	if (proc_stat_read(&dt->proc, &stat) < 0)
 		return -ESRCH;
-	look_for_end(dt);
+	thread_list_check_end(dt);
 	return dt->t.state == TASK_DEAD ? 0 : err;
 }
 
@@ -306,9 +177,9 @@ static int seize_thread(struct dump *dump, struct dump_task *dt, pid_t tid)
 			err = 0;
 	}
 	if (!err)
-		err = add_thread(dt, tid);
+		err = thread_list_add(dt, tid);
 	else if (err == -ESTALE)
-		err = take_over(dt);
+		err = thread_list_take_over(dt);
 	else if (err == -EINTR || err == -ETIMEDOUT)
 		return err;
 	else if (first && !dead_or_error(dt, err) && dt->t.state == TASK_DEAD)
@@ -336,22 +207,9 @@ static void drop_strangers(struct dump_task *dt, const struct pid_array *tids)
 			continue;
 		log_debug("task %d is no thread of %d any more", th->id.host_tid, dt->t.host_pid);
 		compel_detach(th->id.host_tid, &th->stop);
-		drop_thread(dt, th);
+		thread_list_drop(dt, th);
 		i--;
 	}
-}
-
-static int drop_ended(struct dump_task *dt)
-{
-	int dropped = 0;
-
-	for (size_t i = 0; i < dt->nr_threads; i++) {
-		if (!dt->threads[i].ended)
-			continue;
-		drop_thread(dt, &dt->threads[i--]);
-		dropped++;
-	}
-	return dropped;
 }
 
 /* Is the first thread that was at rest still the one who has its number? */
@@ -363,10 +221,10 @@ static int check_leader(struct dump_task *dt)
 	if (leader && (leader->stop.state == COMPEL_RUNNING || compel_at_rest(dt->t.host_pid)))
 		return 0;
 	/* It has ended, or was killed with all others, by an exec or for good. */
-	take_ends(dt);
+	thread_list_take_ends(dt);
 	if (!leader)
 		return 0;
-	err = take_over(dt);
+	err = thread_list_take_over(dt);
 	return err < 0 ? err : 1;
 }
 
@@ -391,7 +249,7 @@ static int seize_new(struct dump *dump, struct dump_task *dt)
 		err = seize_thread(dump, dt, tids.v[i]);
 		news = err < 0 ? err : news + err;
 	}
-	gone = drop_ended(dt);
+	gone = thread_list_drop_ended(dt);
 	news = news < 0 ? news : news + gone;
 	if (!news && dt->nr_threads > tids.n)
 		drop_strangers(dt, &tids);
@@ -415,7 +273,7 @@ static int wait_round(struct dump *dump, struct dump_task *dt, bool again, pid_t
 
 		if (th->stop.state == COMPEL_RUNNING)
 			err = compel_wait_stop_for(tid, MIN_OF(left_ms(dump), ONE_WAIT_MS), &th->stop);
-		else if (again && take_end(th))
+		else if (again && thread_list_take_end(th))
 			th->stop.state = COMPEL_DEAD;
 		if (err == -ETIMEDOUT && !(tid == pid && strchr("ZX", thread_state(dt, pid)))) {
 			*ret_left = tid;
@@ -426,10 +284,10 @@ static int wait_round(struct dump *dump, struct dump_task *dt, bool again, pid_t
 		if (err < 0 && err != -ETIMEDOUT && err != -ECHILD)
 			return fail(err, "wait for task %d to stop", tid);
 		/* Ended between the list and the stop, or another one's number: it is no thread of the tree any more. */
-		drop_thread(dt, th);
+		thread_list_drop(dt, th);
 		i--;
 		gone++;
-		if (err == -ECHILD && tid != pid && (err = take_over(dt)) < 0)
+		if (err == -ECHILD && tid != pid && (err = thread_list_take_over(dt)) < 0)
 			return err;
 	}
 	return gone;
@@ -465,7 +323,7 @@ static int wait_stops(struct dump *dump, struct dump_task *dt)
 	}
 	/* With no thread left it is a zombie, or one has executed a program that we have not got hold of yet. */
 	if (!dt->nr_threads)
-		look_for_end(dt);
+		thread_list_check_end(dt);
 	return all + (!dt->nr_threads && dt->t.state != TASK_DEAD);
 }
 
