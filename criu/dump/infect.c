@@ -176,7 +176,7 @@ static int query_kinds(struct dump *dump, struct dump_task *dt)
 	int err = 0;
 
 	for (const struct task_kind *const *kind = task_kinds; !err && *kind; kind++)
-		err = (*kind)->inside ? (*kind)->inside(dump, dt) : 0;
+		err = (*kind)->in_target ? (*kind)->in_target(dump, dt) : 0;
 	return err;
 }
 

@@ -8,7 +8,7 @@
 
 /* Which VMAs cannot be saved (dump_blocker). Needs maps and vma_flags. */
 int memory_survey(struct dump *dump, struct dump_task *dt);
-/* With calls made inside, as a task kind's `inside`: what of the address space only this CPU has. memory/ARCH/ */
+/* With calls made in the target, as a task kind's `in_target`: what of the address space only this CPU has. memory/ARCH/ */
 int memory_arch_ask(struct dump *dump, struct dump_task *dt);
 /* File ids of what is mapped, of the executable; the record of mm-PID.img (from the arena). */
 int memory_save_mm(struct dump *dump, struct dump_task *dt, MmEntry **ret_mm);

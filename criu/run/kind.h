@@ -90,8 +90,8 @@ struct task_kind {
 	/* dump: frozen, seen from outside; reports blockers with dump_blocker() */
 	int (*survey)(struct dump *, struct dump_task *);
 	/* dump: calls can be made in the stopped threads: task->ctl, whose arguments have room for TASK_KIND_ARGS bytes */
-	int (*inside)(struct dump *, struct dump_task *);
-	/* dump: into the leader's core entry (tc set) / into every thread's core entry (thread_core set), after inside is known */
+	int (*in_target)(struct dump *, struct dump_task *);
+	/* dump: into the leader's core entry (tc set) / into every thread's core entry (thread_core set), after in_target */
 	int (*save)(struct dump *, struct dump_task *, CoreEntry *);
 	int (*save_thread)(struct dump *, struct dump_task *, struct dump_thread *, CoreEntry *);
 	/* dump: images of their own, of a task that is no zombie */

@@ -279,7 +279,7 @@ static int ask_thread(struct dump *dump, struct dump_task *dt, struct dump_threa
 }
 
 /* Threads have one list for all of them, as a rule (CLONE_SYSVSEM); a process that has never made use of it has none. */
-static int sem_undo_inside(struct dump *dump, struct dump_task *task)
+static int sem_undo_in_target(struct dump *dump, struct dump_task *task)
 {
 	const pid_t leader = task->threads[0].id.host_tid;
 	const struct sem_sets *sets = NULL;
@@ -384,7 +384,7 @@ static void sem_undo_before_kill(struct dump *dump)
 
 const struct task_kind sem_undo_kind = {
 	.name = "sem_undo",
-	.inside = sem_undo_inside,
+	.in_target = sem_undo_in_target,
 	.save_thread = sem_undo_save_thread,
 	.load_thread = sem_undo_load_thread,
 };
