@@ -24,7 +24,7 @@ $(KIND_TESTS): $(BUILD)/test/kinds/%: test/kinds/%.c $(BUILD)/test/kinds/checkpo
 	$(CC) $(KIND_CFLAGS) -o $@ $< $(BUILD)/test/kinds/checkpoint.o $(KIND_LIBS)
 
 # The program that test/kill, test/cli dump.
-KILL_TESTS := $(addprefix $(BUILD)/test/kill/,busy held madly rich stuck torn)
+KILL_TESTS := $(addprefix $(BUILD)/test/kill/,busy held madly reaper rich stuck torn)
 
 $(KILL_TESTS): $(BUILD)/test/kill/%: test/kill/%.c test/kill/report.h
 	@mkdir -p $(@D)

@@ -100,6 +100,17 @@ int dump_list_fds(struct dump_task *dt);
 int dump_save(struct dump *dump);
 /* What may be saved when the tree goes on already (pages that have a snapshot), and the inventory. */
 int dump_save_rest(struct dump *dump);
+/*
+ * copies.c: the snapshot of a task is dropped, whoever the parent of its process is. Before the tree is let go, or later; it
+ * may be that none is left to do.
+ */
+void dump_end_copy(struct dump *dump, struct dump_task *dt);
+/* All that are left, and the process that guards them. */
+void dump_end_copies(struct dump *dump);
+int dump_guard_copy(struct dump *dump, const struct dump_task *dt, pid_t *ret_guard);
+/* thaw.c: one that is held. life.c: none of its threads is known any more. */
+void dump_let_thread_go(struct dump *dump, struct dump_thread *th);
+void dump_forget_threads(struct dump_task *dt);
 /* Let the tree go on as before (or leave it stopped, if asked for). Always possible. */
 void dump_thaw(struct dump *dump);
 /* End the tree: its images are complete. */

@@ -38,14 +38,21 @@ struct dump *dump_new(const struct options *opts)
 	return dump;
 }
 
-static void free_task(struct dump_task *dt)
+void dump_forget_threads(struct dump_task *dt)
 {
-	compel_cure(dt->ctl);
 	for (size_t i = 0; i < dt->nr_threads; i++) {
 		compel_thread_state_clear(&dt->threads[i].cpu);
 		proc_status_free(&dt->threads[i].status);
 	}
 	free(dt->threads);
+	dt->threads = NULL;
+	dt->nr_threads = 0;
+}
+
+static void free_task(struct dump_task *dt)
+{
+	compel_cure(dt->ctl);
+	dump_forget_threads(dt);
 	for (size_t i = 0; i < dt->nr_fds; i++)
 		free(dt->fds[i].info);
 	free(dt->fds);

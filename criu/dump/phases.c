@@ -263,6 +263,7 @@ static void finish(struct dump *dump)
 		return;
 	if (dump->complete && !dump->thawed)
 		notify_kinds_saved(dump);
+	dump_end_copies(dump);
 	thaw(dump);
 	if (dump->complete)
 		return;

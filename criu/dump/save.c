@@ -184,6 +184,7 @@ static int save_memory(struct dump *dump)
 	struct dump_task *dt;
 	int err = 0;
 
+	dump->guard_copy = dump_guard_copy;
 	dump_for_each_task(dt, dump) {
 		LOG_SCOPE("pid %d", dt->t.pid);
 
@@ -232,11 +233,14 @@ int dump_save_rest(struct dump *dump)
 	dump_for_each_task(dt, dump) {
 		LOG_SCOPE("pid %d", dt->t.pid);
 
-		if (!err && dt->snapshot)
+		if (!err && dt->snapshot) {
 			err = memory_save_pages(dump, dt, dt->mm);
+			dump_end_copy(dump, dt);
+		}
 		if (!err)
 			err = dump_interrupted_soon(dump);
 	}
+	dump_end_copies(dump);
 	run_for_each_kind(kind)
 		if (!err && kind->save_rest)
 			err = kind->save_rest(dump);

@@ -9,7 +9,7 @@
 #include "run/guard.h"
 #include "util/log.h"
 
-static void let_thread_go(struct dump *dump, struct dump_thread *th)
+void dump_let_thread_go(struct dump *dump, struct dump_thread *th)
 {
 	int err = 0;
 
@@ -39,7 +39,7 @@ void dump_thaw(struct dump *dump)
 	guard_end(dump);
 	dump_for_each_task(dt, dump) {
 		for (size_t i = 0; i < dt->nr_threads; i++)
-			let_thread_go(dump, &dt->threads[i]);
+			dump_let_thread_go(dump, &dt->threads[i]);
 	}
 }
 

@@ -14,10 +14,12 @@ int memory_arch_ask(struct dump *dump, struct dump_task *dt);
 int memory_save_mm(struct dump *dump, struct dump_task *dt, MmEntry **ret_mm);
 /* Mappings of the inode @st, which no path leads to, are of the descriptor that is file @id. */
 int memory_mapping_is(struct dump *dump, const struct stat *st, uint32_t id);
-/* Pages of private memory to pagemap-PID.img and pages-N.img: from the snapshot where there is one, which is dropped. */
+/* Pages of private memory to pagemap-PID.img and pages-N.img: from the snapshot where there is one. */
 int memory_save_pages(struct dump *dump, struct dump_task *dt, const MmEntry *mm);
 /* So that the task may go on before its pages are saved; dt->snapshot stays NULL where that is not to be. */
 int memory_snapshot(struct dump *dump, struct dump_task *dt, const MmEntry *mm);
+/* Its process, if that is a child of the task, which has to reap it when it is dropped (dump/copies.c); or 0. */
+pid_t memory_snapshot_child(const struct dump_task *dt);
 void memory_drop_snapshot(struct dump_task *dt);
 /* Whatever became of it: nothing of module memory stays open. */
 void memory_dump_end(struct dump *dump);

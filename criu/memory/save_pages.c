@@ -108,6 +108,5 @@ int memory_save_pages(struct dump *dump, struct dump_task *dt, const MmEntry *mm
 	s.copy.from = (struct page_origin){ "memory", dt->t.host_pid, mem, UINT64_MAX };
 	err = save(&s, mm);
 	page_copy_free(&s.copy);
-	memory_drop_snapshot(dt);
 	return err ? err : page_sink_finish(&sink);
 }

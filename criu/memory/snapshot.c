@@ -3,7 +3,7 @@
  * Short freezes. A fork made inside the process copies page tables only, and what it leaves is immune to everything
  * that the process does when it goes on: writing, munmap, exec, exit. (Write protection by userfaultfd is faster to
  * set up, but munmap and exec drop pages without asking: userfaultfd_unmap_complete comes after the fact.) The process
- * does not see it: pie/parasite/fork.c. The kernel copies pages that are written to before they are saved.
+ * does not see it: pie/parasite/fork.c, dump/copies.c. The kernel copies pages that are written to before they are saved.
  *
  * Shared memory is not copied on write: it is saved while the tree is frozen.
  */
@@ -20,6 +20,7 @@
 #include <unistd.h>
 #include "memory/dump_memory.h"
 #include "memory/memory.h"
+#include "memory/reap.h"
 #include "pie/vma.h"
 #include "parasite_blob.h"
 #include "util/fds.h"
@@ -46,7 +47,7 @@ static bool maps_ring(const MmEntry *mm)
 	return false;
 }
 
-/* An orphan of the tree would be adopted, and reaped, by one that is told of it. */
+/* An orphan of the tree would be adopted, and reaped, by one that is told of it: it has to stay a child of its origin. */
 static bool tree_adopts(struct dump *dump)
 {
 	struct dump_task *dt;
@@ -68,6 +69,7 @@ static bool under_seccomp(const struct dump_task *dt)
 struct making {
 	struct compel_ctl *ctl;
 	pid_t tid, copy;
+	bool is_child;
 	int err;
 };
 
@@ -115,8 +117,9 @@ static void make(void *arg)
 	if (m->err)
 		return;
 	m->copy = f.copy;
+	/* An orphan dies with us; a child must not before its parent is stopped. */
 	if (waitpid(m->copy, &status, __WALL) != m->copy || !WIFSTOPPED(status) ||
-	    ptrace(PTRACE_SETOPTIONS, m->copy, NULL, (void *)(long)PTRACE_O_EXITKILL))
+	    (!m->is_child && ptrace(PTRACE_SETOPTIONS, m->copy, NULL, (void *)(long)PTRACE_O_EXITKILL)))
 		m->err = -ESRCH;
 }
 
@@ -127,10 +130,10 @@ static void end_copy(pid_t pid)
 		;
 }
 
-static int make_copy(struct dump_task *dt, pid_t *ret_pid)
+static int make_copy(struct dump_task *dt, struct snapshot *snap, pid_t guard)
 {
-	static const struct parasite_fork_state clean;
-	struct making m = { .tid = dt->threads[0].id.host_tid };
+	const struct parasite_fork_state clean = { .is_child = snap->is_child, .guard = guard };
+	struct making m = { .tid = dt->threads[0].id.host_tid, .is_child = snap->is_child };
 	long value = 0;
 	int cured, err = compel_open(m.tid, &m.ctl);
 
@@ -145,10 +148,7 @@ static int make_copy(struct dump_task *dt, pid_t *ret_pid)
 	cured = compel_cure(m.ctl);
 	if (cured)
 		err = fail(cured, "take our code out of the process again");
-	if (err && m.copy)
-		end_copy(m.copy);
-	if (!err)
-		*ret_pid = m.copy;
+	snap->pid = m.copy;
 	return cured ? cured : err ? -EAGAIN : 0;
 }
 
@@ -198,35 +198,58 @@ static void drop(struct snapshot *snap)
 	*snap = (struct snapshot){ .mem = -1 };
 }
 
+/* While its origin stands still. */
+static int give_up(struct dump_task *dt, struct snapshot *snap)
+{
+	pid_t child = snap->is_child ? snap->pid : 0;
+	int err = 0;
+
+	drop(snap);
+	if (child > 0)
+		err = reap_in(dt->threads[0].id.host_tid, child, true);
+	return err ? fail(err, "take the copy of its memory away from the process again") : 0;
+}
+
 int memory_snapshot(struct dump *dump, struct dump_task *dt, const MmEntry *mm)
 {
 	struct counting c = { .dt = dt };
 	struct snapshot *snap;
-	int err = memory_classify_pages(dt, mm, count_run, &c);
+	pid_t guard = 0;
+	int cured, err = memory_classify_pages(dt, mm, count_run, &c);
 
-	if (err || c.all < WORTH_IT || c.aside > ASIDE_MAX || tree_adopts(dump) || under_seccomp(dt) || maps_ring(mm))
+	if (err || c.all < WORTH_IT || c.aside > ASIDE_MAX || under_seccomp(dt) || maps_ring(mm))
 		return err;
 	snap = dump_alloc(dump, sizeof(*snap));
 	if (!snap)
 		return fail(-ENOMEM, "snapshot");
 	snap->mem = -1;
+	snap->is_child = tree_adopts(dump);
 	c.put_aside = snap;
 	if (c.aside)
 		err = memory_classify_pages(dt, mm, count_run, &c);
+	if (!err && snap->is_child && dump->guard_copy(dump, dt, &guard))
+		err = -EAGAIN;
 	if (!err)
-		err = make_copy(dt, &snap->pid);
+		err = make_copy(dt, snap, guard);
 	if (!err)
 		snap->mem = open_fmt(proc_root(), O_RDONLY, "%d/mem", snap->pid);
 	if (!err && snap->mem >= 0) {
 		dt->snapshot = snap;
 		return 0;
 	}
-	drop(snap);
+	cured = give_up(dt, snap);
+	if (cured)
+		return cured;
 	/* -EAGAIN: there may be a limit of processes or of memory. Then it stays frozen a while longer. */
 	if (err && err != -EAGAIN)
 		return err;
 	log_info("no snapshot by fork: %lu MiB are saved while it is frozen", c.all >> 20);
 	return 0;
+}
+
+pid_t memory_snapshot_child(const struct dump_task *dt)
+{
+	return dt->snapshot && dt->snapshot->is_child ? dt->snapshot->pid : 0;
 }
 
 void memory_drop_snapshot(struct dump_task *dt)

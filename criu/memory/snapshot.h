@@ -5,7 +5,8 @@
 #include "run/dump.h"
 
 struct snapshot {
-	pid_t pid; /* a process of its own, stopped, that dies with us */
+	pid_t pid; /* a process of its own, stopped, that dies with us, or is ended by a guard process */
+	bool is_child; /* of the process that it is a copy of */
 	int mem; /* its /proc/PID/mem */
 	char *aside; /* pages that no fork copies, one after another */
 	size_t aside_len, aside_next;

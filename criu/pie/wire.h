@@ -16,6 +16,7 @@ enum parasite_command {
 	PARASITE_FORK, /* args: struct parasite_fork_state */
 	PARASITE_POLICIES, /* args: struct parasite_visit: goes on with its policies */
 	PARASITE_ARCH, /* args: what pie/arch.h says */
+	PARASITE_REAP, /* args: struct parasite_reap */
 };
 
 /* All that is asked of a process and its first thread, by one command. Offsets from here, multiples of 8. */
@@ -113,11 +114,23 @@ struct parasite_threads {
 	struct parasite_thread threads[]; /* out */
 };
 
-/* The copy is nobody's child but init's; it has no descriptors, and ends as soon as nobody traces it. */
+/* The name of a copy, and of the helper that makes it. */
+#define PARASITE_COPY_NAME "criu-copy"
+
+/* The copy has a session of its own and no descriptors. When nobody traces it any more it ends, or waits for @guard. */
 struct parasite_fork_state {
 	int32_t helper; /* who makes it: traced, waits for its tracer when it is born */
 	int32_t copy; /* or negative errno */
+	/* Whose child it is: of the process (its end sends no signal, and has to be waited for); else of who adopts orphans. */
+	uint32_t is_child;
+	int32_t guard; /* of a child: it goes on living as long as this process, which ends it */
 	uint8_t stack[8192]; /* the helper's */
+};
+
+/* A child that the program does not know of: waits for its end, and takes the SIGCHLD that tells of it. */
+struct parasite_reap {
+	int32_t pid;
+	int32_t unused;
 };
 
 struct parasite_fds {

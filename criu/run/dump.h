@@ -159,6 +159,9 @@ struct dump {
 	 * saved now, with a probe whose fd is -1. Takes @local over.
 	 */
 	int (*in_flight_file_id)(struct dump *, struct dump_task *, int local, uint32_t *ret_id);
+	/* Before @task gets a child of ours that it does not know of: who ends that if we die, or an error: it is not to get one. */
+	int (*guard_copy)(struct dump *, const struct dump_task *task, pid_t *ret_guard);
+	struct copy_guard *copy_guard; /* dump/copies.c, for that; NULL: not started */
 	struct file_pass *file_pass; /* of the pipeline, for that */
 	struct fs_helper *fs_helper; /* run/fs_answers.c; NULL until it is needed */
 };

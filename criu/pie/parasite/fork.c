@@ -3,9 +3,12 @@
  * In pie/: no libc, no globals, direct system calls only.
  *
  * A copy of the address space as it is now, for the dumper to read from while the process goes on. The process must
- * not notice: so a helper that shares its memory (made in no time) makes the copy and ends, the copy is reparented,
- * and the helper is waited for here. Both are born stopped for the dumper (CLONE_PTRACE). If that dies, at whatever
- * instant, the helper goes on to its end, the copy goes on to its own, and the process finds the helper ended.
+ * not notice: so a helper that shares its memory (made in no time) makes the copy and ends, and is waited for here. Both
+ * are born stopped for the dumper (CLONE_PTRACE). If that dies, at whatever instant, the helper goes on to its end, the
+ * copy to its own (an orphan's), and the process finds the helper ended.
+ *
+ * The copy becomes an orphan, or a child of the process without a signal at its end, as the helper is (CLONE_PARENT), which
+ * wait(2) sees with __WALL or __WCLONE only: criu/dump/copies.c has the process reap it, also when the dumper is dead.
  */
 #include <asm-generic/errno-base.h>
 #include <compel/pie.h>
@@ -15,15 +18,32 @@
 #include "pie/wire.h"
 #include "parasite.h"
 
+enum { SET_NAME = 15 };
+
+/* Its end would be a zombie at once, and maybe a signal: whoever ends it stops the parent first. */
+static void wait_for_guard(pid_t guard)
+{
+	const int64_t pause[2] = { 0, 50000000 };
+
+	while (sys_call2(__NR_kill, guard, 0) != -ESRCH)
+		sys_nanosleep(pause, NULL);
+}
+
 static int make_copy(void *arg)
 {
 	struct parasite_fork_state *f = arg;
+	unsigned long parent = f->is_child ? CLONE_PARENT : 0;
 	long pid;
 
+	sys_prctl(SET_NAME, (unsigned long)PARASITE_COPY_NAME, 0, 0, 0);
+	/* Signals to the process group are not for the copy. */
+	sys_call0(__NR_setsid);
 	/* A table of its own, empty, without closing anything: no pipe and no lock of the process hangs on the copy. */
 	pid = sys_close_range(0, ~0u, CLOSE_RANGE_UNSHARE);
 	if (!pid)
-		pid = sys_clone(CLONE_PTRACE | CLONE_FILES, NULL, NULL, NULL, 0);
+		pid = sys_clone(CLONE_PTRACE | CLONE_FILES | parent, NULL, NULL, NULL, 0);
+	if (!pid && f->is_child)
+		wait_for_guard(f->guard);
 	if (!pid)
 		sys_exit_group(0);
 	f->copy = pid;

@@ -243,5 +243,7 @@ unsigned long blob_entry(unsigned int command, void *args)
 		return (unsigned long)more_policies(args);
 	if (command == PARASITE_ARCH)
 		return (unsigned long)parasite_arch_command(args);
+	if (command == PARASITE_REAP)
+		return (unsigned long)parasite_reap(args);
 	return (unsigned long)-E_INVAL;
 }

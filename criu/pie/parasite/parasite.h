@@ -29,6 +29,10 @@ struct parasite_fork_state;
 /* Negative errno when there is no helper; what became of the copy stands in @f. */
 long parasite_fork(struct parasite_fork_state *f);
 
+struct parasite_reap;
+/* reap.c */
+long parasite_reap(const struct parasite_reap *r);
+
 struct parasite_vma_policy;
 struct parasite_policy_list;
 /* policies.c: of the thread; of mappings, from p->next on */

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Where an orphan would be adopted by a process of the tree (pid 1 of its pid namespace, a child subreaper), the copies of
+ * a short freeze are children of the processes that they are copies of: no signal tells of their end, and wait(2) does not
+ * see them without __WALL or __WCLONE. When its pages are saved such a copy is ended while all threads of its parent are
+ * stopped, which is made to wait for it. A parent that has ended meanwhile has left its copy to who adopts orphans: that
+ * one is stopped then, and keeps the SIGCHLD, as it may have seen a child in the meantime.
+ *
+ * When the dumper is killed its copies go on living (pie/parasite/fork.c). A process of our own that waits for that
+ * (helper_process.h) finds them by their name, and does the same. If the dumper was in the pid namespace of the tree's pid 1,
+ * that process itself ends as a child of it, and is taken away as a copy is. Should it be killed, too, the copies end, and
+ * are zombies until their parents do.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include "dump/dump.h"
+#include "memory/memory.h"
+#include "memory/reap.h"
+#include "memory/snapshot.h"
+#include "pie/wire.h"
+#include "run/helper_process.h"
+#include "util/fds.h"
+#include "util/log.h"
+
+#define ADOPTED_TRIES 3
+/* As in the sixth attempt of a dump: some seconds. */
+#define PATIENCE 5
+#define PAUSE_US 1000
+#define END_LOOK_US 50
+#define LONGEST_PAUSE_US 200000
+
+struct copy_guard {
+	struct helper_process process;
+	int alive[2]; /* a pipe: [1] is open as long as the dumper lives */
+	_Atomic pid_t *making; /* shared: the process that a copy is being made of */
+	bool copies_left; /* that the dumper could not take away */
+};
+
+/* ---- one process, stopped once more ---- */
+
+static void resume_memory(struct dump *dump, const struct dump_task *of)
+{
+	struct dump_task *dt;
+
+	dump_for_each_task(dt, dump) {
+		if (dt->t.ids.vm != of->t.ids.vm)
+			continue;
+		for (size_t i = 0; i < dt->nr_threads; i++)
+			dump_let_thread_go(dump, &dt->threads[i]);
+		dump_forget_threads(dt);
+	}
+}
+
+static int stop_process(struct dump *dump, struct dump_task *dt)
+{
+	int news = 0;
+
+	/* What was known of its threads is saved. */
+	dump_forget_threads(dt);
+	for (int quiet = 0; news >= 0 && quiet < 2; quiet = news ? 0 : quiet + 1) {
+		news = dump_stop_threads(dump, dt);
+		if (dt->t.state == TASK_DEAD)
+			return -ESRCH;
+	}
+	return news < 0 ? news : dt->nr_threads ? 0 : -ESRCH;
+}
+
+/* All processes that have the memory of @of, as code is run in it. None of them is waited for without end. */
+static int stop_memory(struct dump *dump, const struct dump_task *of)
+{
+	const uint64_t until = dump->retry_until;
+	const unsigned attempt = dump->attempt;
+	struct dump_stopping was;
+	struct dump_task *dt;
+	int err = 0;
+
+	dump->retry_until = UINT64_MAX;
+	dump->attempt = PATIENCE;
+	dump_stop_begin(dump, &was);
+	dump_for_each_task(dt, dump)
+		if (!err && dt->t.state != TASK_DEAD && dt->t.ids.vm == of->t.ids.vm) {
+			err = stop_process(dump, dt);
+			if (dt != of && (err == -ESRCH || err == -ENOENT))
+				err = 0;
+		}
+	dump_stop_end(&was);
+	dump->retry_until = until;
+	dump->attempt = attempt;
+	dump->try_again = false;
+	if (err)
+		resume_memory(dump, of);
+	return err;
+}
+
+/* ---- the parent of a copy ---- */
+
+/* -ENOENT: it is none of the tree. */
+static int find_parent(struct dump *dump, pid_t child, struct dump_task **ret_parent)
+{
+	struct proc proc = PROC_CLOSED;
+	struct dump_task *dt;
+	struct proc_stat stat;
+	int err = proc_open(child, &proc);
+
+	if (!err)
+		err = proc_stat_read(&proc, &stat);
+	proc_close(&proc);
+	if (err)
+		return err;
+	dump_for_each_task(dt, dump)
+		if (dt->t.state != TASK_DEAD && stat.ppid == (dt->leader_ended ? dt->t.pid : dt->t.host_pid)) {
+			*ret_parent = dt;
+			return 0;
+		}
+	return -ENOENT;
+}
+
+/* With its parent stopped: @dt is what it is a copy of. -EAGAIN: it has got another parent meanwhile. */
+static int end_with_parent(struct dump *dump, struct dump_task *dt, struct dump_task *parent)
+{
+	struct dump_task *now = NULL;
+	pid_t copy = memory_snapshot_child(dt);
+	int err = find_parent(dump, copy, &now);
+
+	if (!err && now != parent)
+		return -EAGAIN;
+	memory_drop_snapshot(dt);
+	if (err)
+		return err == -ENOENT ? 0 : err;
+	return reap_in(parent->threads[0].id.host_tid, copy, parent == dt);
+}
+
+static int end_child(struct dump *dump, struct dump_task *dt)
+{
+	int err = -EAGAIN;
+
+	for (int i = 0; err == -EAGAIN && dt->snapshot && i < ADOPTED_TRIES; i++) {
+		struct dump_task *parent;
+
+		err = find_parent(dump, memory_snapshot_child(dt), &parent);
+		if (err)
+			return err == -ENOENT ? 0 : err;
+		if (!dump->thawed) {
+			err = end_with_parent(dump, dt, parent);
+			continue;
+		}
+		err = stop_memory(dump, parent);
+		if (!err) {
+			err = end_with_parent(dump, dt, parent);
+			resume_memory(dump, parent);
+		} else if (err == -ESRCH || err == -ENOENT) {
+			err = -EAGAIN;
+		}
+	}
+	return err;
+}
+
+void dump_end_copy(struct dump *dump, struct dump_task *dt)
+{
+	int err = dt->snapshot && memory_snapshot_child(dt) ? end_child(dump, dt) : 0;
+
+	memory_drop_snapshot(dt);
+	if (!err)
+		return;
+	log_warn("process %d: its copy could not be taken away yet (errno %d)", dt->t.host_pid, -err);
+	if (dump->copy_guard)
+		dump->copy_guard->copies_left = true;
+}
+
+/* ---- beside the dumper, for when it is killed ---- */
+
+struct guard_job {
+	struct dump *dump;
+	struct copy_guard *guard;
+	pid_t dumper;
+};
+
+/* It has let go of all that it traced when it is nobody's parent any more. */
+static void await_end_of_dumper(const struct guard_job *job)
+{
+	char byte;
+
+	while (read(job->guard->alive[0], &byte, 1) < 0 && errno == EINTR)
+		;
+	while (getppid() == job->dumper)
+		usleep(PAUSE_US); /* style: the end of a parent that is about to end */
+}
+
+/* The process that the dumper was in may be about to make a copy still. */
+static int settle_process(struct dump *dump, struct dump_task *dt)
+{
+	int err = stop_memory(dump, dt);
+
+	if (err)
+		return err == -ESRCH || err == -ENOENT ? 0 : err;
+	err = reap_settle(dt->threads[0].id.host_tid);
+	resume_memory(dump, dt);
+	return err;
+}
+
+static int end_copy(const struct proc *proc)
+{
+	struct proc_stat stat;
+
+	if (kill(proc->pid, SIGKILL) < 0)
+		return -errno;
+	do
+		usleep(END_LOOK_US); /* style: who is nobody's parent is not told of an end */
+	while (!proc_stat_read(proc, &stat) && stat.state != 'Z');
+	return 0;
+}
+
+static int reap_child(struct dump *dump, struct dump_task *dt, pid_t child, uint64_t since)
+{
+	struct proc proc = PROC_CLOSED;
+	struct proc_stat stat;
+	int err = proc_open(child, &proc);
+
+	if (!err)
+		err = proc_stat_read(&proc, &stat);
+	if (err || strcmp(stat.comm, PARASITE_COPY_NAME) || stat.start_time < since) {
+		proc_close(&proc);
+		return 0;
+	}
+	err = stop_memory(dump, dt);
+	if (!err) {
+		err = end_copy(&proc);
+		if (!err)
+			err = reap_in(dt->threads[0].id.host_tid, child, stat.exit_signal == 0);
+		resume_memory(dump, dt);
+	}
+	proc_close(&proc);
+	return err;
+}
+
+static int clean_up(struct dump *dump, uint64_t since)
+{
+	struct dump_task *dt;
+	int left = 0;
+
+	dt = dump_find_task(dump, atomic_load(dump->copy_guard->making));
+	if (dt && settle_process(dump, dt))
+		left++;
+	dump_for_each_task(dt, dump) {
+		struct pid_array children = { 0 };
+
+		if (dt->t.state != TASK_DEAD && proc_children(&dt->proc, &children) == 0)
+			for (size_t i = 0; i < children.n; i++)
+				left += reap_child(dump, dt, children.v[i], since) != 0;
+		array_free(&children);
+	}
+	return left;
+}
+
+static void leave_parent(struct dump *dump)
+{
+	struct dump_task *parent = dump_find_task(dump, getppid());
+
+	if (!parent || parent->t.state == TASK_DEAD)
+		return;
+	if (!stop_memory(dump, parent)) {
+		reap_ourselves_in(parent->threads[0].id.host_tid);
+		resume_memory(dump, parent);
+	}
+}
+
+static int run_guard(void *arg)
+{
+	struct guard_job *job = arg;
+	struct dump *dump = job->dump;
+	struct proc self = PROC_CLOSED;
+	struct proc_stat stat = { 0 };
+
+	if (!proc_open_self(&self))
+		proc_stat_read(&self, &stat);
+	await_end_of_dumper(job);
+	log_info("the dump has ended early: its copies of processes are taken away");
+	/* Whatever is in the way is tried again without end: a debugger, a child of vfork(2). */
+	log_set_level(LOG_SILENT);
+	dump->signal_fd = -1;
+	dump->thawed = true;
+	for (useconds_t pause = PAUSE_US; clean_up(dump, stat.start_time); pause = MIN_OF(pause * 2, LONGEST_PAUSE_US))
+		usleep(pause); /* style: a zombie, or a debugger's end, that is not told of */
+	leave_parent(dump);
+	return 0;
+}
+
+static int start_guard(struct dump *dump, struct copy_guard *g)
+{
+	struct guard_job own = { dump, g, getpid() };
+	_cleanup_free_ int *keeps = calloc(dump->tree.nr_tasks + 2, sizeof(*keeps));
+	struct helper_job job = { .run = run_guard, .arg = &own, .keeps = keeps };
+	struct dump_task *dt;
+
+	if (!keeps)
+		return -ENOMEM;
+	keeps[job.nr_keeps++] = g->alive[0];
+	if (log_fd() >= 0)
+		keeps[job.nr_keeps++] = log_fd();
+	dump_for_each_task(dt, dump)
+		keeps[job.nr_keeps++] = dt->proc.dir;
+	return helper_start(&g->process, &job);
+}
+
+static void free_guard(struct copy_guard *g)
+{
+	for (int i = 0; i < 2; i++)
+		if (g->alive[i] >= 0)
+			close(g->alive[i]);
+	if (g->making)
+		munmap(g->making, sizeof(*g->making));
+	free(g);
+}
+
+static int new_guard(struct copy_guard **ret_guard)
+{
+	struct copy_guard *g = calloc(1, sizeof(*g));
+	void *shared;
+
+	if (!g)
+		return -ENOMEM;
+	*ret_guard = g;
+	g->process = HELPER_NONE;
+	g->alive[0] = g->alive[1] = -1;
+	shared = mmap(NULL, sizeof(*g->making), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (shared == MAP_FAILED)
+		return -errno;
+	g->making = shared;
+	return pipe2(g->alive, O_CLOEXEC) < 0 ? -errno : 0;
+}
+
+int dump_guard_copy(struct dump *dump, const struct dump_task *dt, pid_t *ret_guard)
+{
+	int err = 0;
+
+	if (!dump->copy_guard) {
+		err = new_guard(&dump->copy_guard);
+		if (!err)
+			err = start_guard(dump, dump->copy_guard);
+		if (err && dump->copy_guard)
+			free_guard(dump->copy_guard);
+		if (err)
+			dump->copy_guard = NULL;
+	}
+	if (err)
+		return err;
+	atomic_store(dump->copy_guard->making, dt->t.host_pid);
+	*ret_guard = dump->copy_guard->process.pid;
+	return 0;
+}
+
+void dump_end_copies(struct dump *dump)
+{
+	struct copy_guard *g;
+	struct dump_task *dt;
+
+	dump_for_each_task(dt, dump)
+		dump_end_copy(dump, dt);
+	g = dump->copy_guard;
+	dump->copy_guard = NULL;
+	if (!g)
+		return;
+	/* It goes on when we have ended. */
+	if (!g->copies_left)
+		helper_kill(&g->process);
+	free_guard(g);
+}
