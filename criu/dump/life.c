@@ -34,6 +34,10 @@ struct dump *dump_new(const struct options *opts)
 	dump->roots = PATH_OWN;
 	arena_init(&dump->arena);
 	tree_init(&dump->tree);
+	if (memory_dump_begin(dump)) {
+		free(dump);
+		return NULL;
+	}
 	raise_nofile();
 	return dump;
 }
@@ -80,12 +84,6 @@ void dump_free(struct dump *dump)
 	kcmp_set_free(&dump->open_files);
 	memory_dump_end(dump);
 	hash_free(&dump->path_ids);
-	hash_free(&dump->mapped_ids);
-	hash_free(&dump->segments_seen);
-	hash_free(&dump->segments_saved);
-	hash_free(&dump->shmids);
-	hash_free(&dump->shmids_taken);
-	hash_free(&dump->huge_files);
 	hash_free(&dump->fd_ids);
 	hash_free(&dump->task_by_pid);
 	hash_free(&dump->numbers);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 #include "kmem/aio.h"
 #include "memory/aio.h"
+#include "memory/dump_memory.h"
 #include "util/fds.h"
 #include "util/log.h"
 
@@ -24,14 +25,14 @@ static void close_reader(void *reader)
 
 static int reader_of(struct dump *dump)
 {
-	if (dump->aio_reader || dump->aio_unreadable)
-		return dump->aio_unreadable;
-	dump->aio_unreadable = aio_reader_open(&dump->aio_reader);
-	if (!dump->aio_unreadable && arena_defer(&dump->arena, close_reader, dump->aio_reader)) {
-		dump->aio_reader = NULL;
-		return dump->aio_unreadable = -ENOMEM;
+	if (dump->memory->aio_reader || dump->memory->aio_unreadable)
+		return dump->memory->aio_unreadable;
+	dump->memory->aio_unreadable = aio_reader_open(&dump->memory->aio_reader);
+	if (!dump->memory->aio_unreadable && arena_defer(&dump->arena, close_reader, dump->memory->aio_reader)) {
+		dump->memory->aio_reader = NULL;
+		return dump->memory->aio_unreadable = -ENOMEM;
 	}
-	return dump->aio_unreadable;
+	return dump->memory->aio_unreadable;
 }
 
 static bool ends_by_itself(const struct aio_contexts *all)
@@ -49,7 +50,7 @@ static bool ends_by_itself(const struct aio_contexts *all)
 /* What is in flight lives in the kernel and on disks: it ends while its process is frozen. */
 static int read_at_rest(struct dump *dump, int mem, struct aio_contexts *all)
 {
-	int err = aio_contexts_read(dump->aio_reader, mem, all);
+	int err = aio_contexts_read(dump->memory->aio_reader, mem, all);
 
 	if (dump_is_check(dump))
 		return err;
@@ -57,7 +58,7 @@ static int read_at_rest(struct dump *dump, int mem, struct aio_contexts *all)
 	     waited += STEP_US) {
 		usleep(STEP_US); /* style: that a request of another process ends is told to nobody */
 		array_free(all);
-		err = aio_contexts_read(dump->aio_reader, mem, all);
+		err = aio_contexts_read(dump->memory->aio_reader, mem, all);
 	}
 	return err;
 }

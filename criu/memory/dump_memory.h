@@ -8,6 +8,26 @@
 
 ARRAY_OF(vma_list, VmaEntry *);
 
+struct segment; /* segments.c */
+
+/* Of one dump: dump->memory, from memory_dump_begin() on. */
+struct memory_dump {
+	struct hash mapped_ids; /* device, inode, access -> file id of a mapping */
+	struct {
+		uint64_t key;
+		uint32_t id;
+	} mapped_last;
+	struct segment *segments; /* shared */
+	struct hash segments_seen, segments_saved;
+	struct hash shmids, shmids_taken; /* inode of memory without a path -> its number in images, and back */
+	struct hash huge_files; /* inodes of huge pages that are not one private mapping's alone */
+	struct aio_reader *aio_reader; /* aio_save.c; NULL: not asked for yet, or aio_unreadable says why not */
+	int aio_unreadable;
+};
+
+/* segments.c: their descriptors. dump_life.c calls it. */
+void segments_close(struct memory_dump *memory);
+
 /* A shared segment that a VMA maps: saved once, after all tasks, whole. */
 int shmem_note(struct dump *dump, struct dump_task *dt, const struct kernel_vma *v, const VmaEntry *e);
 /* ARCH/address_space.c: what memory_arch_ask() has found. */

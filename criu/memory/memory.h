@@ -21,7 +21,8 @@ int memory_snapshot(struct dump *dump, struct dump_task *dt, const MmEntry *mm);
 /* Its process, if that is a child of the task, which has to reap it when it is dropped (dump/copies.c); or 0. */
 pid_t memory_snapshot_child(const struct dump_task *dt);
 void memory_drop_snapshot(struct dump_task *dt);
-/* Whatever became of it: nothing of module memory stays open. */
+/* Before and after all others: -ENOMEM; whatever became of the dump, nothing of module memory stays open. */
+int memory_dump_begin(struct dump *dump);
 void memory_dump_end(struct dump *dump);
 
 /* policy.c: a memory policy, of a thread or a mapping, as its record has it. */

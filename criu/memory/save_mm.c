@@ -179,10 +179,10 @@ static int is_private_huge(struct dump *dump, struct dump_task *dt, const struct
 int memory_mapping_is(struct dump *dump, const struct stat *st, uint32_t id)
 {
 	uint32_t kdev = dev_to_kdev(st->st_dev);
-	int err = hash_put(&dump->mapped_ids, mapped_key(kdev, st->st_ino, O_RDWR), id);
+	int err = hash_put(&dump->memory->mapped_ids, mapped_key(kdev, st->st_ino, O_RDWR), id);
 
 	if (!err)
-		err = hash_put(&dump->mapped_ids, mapped_key(kdev, st->st_ino, O_RDONLY), id);
+		err = hash_put(&dump->memory->mapped_ids, mapped_key(kdev, st->st_ino, O_RDONLY), id);
 	return err < 0 ? fail(err, "mappings of a descriptor") : 0;
 }
 
@@ -197,11 +197,11 @@ static int mapped_file_id(struct dump *dump, struct dump_task *dt, const struct 
 	uint64_t known;
 	int err;
 
-	if (dump->mapped_last.key == key && key) {
-		*ret_id = dump->mapped_last.id;
+	if (dump->memory->mapped_last.key == key && key) {
+		*ret_id = dump->memory->mapped_last.id;
 		return 0;
 	}
-	if (hash_get(&dump->mapped_ids, key, &known)) {
+	if (hash_get(&dump->memory->mapped_ids, key, &known)) {
 		*ret_id = known;
 		return 0;
 	}
@@ -221,9 +221,9 @@ static int mapped_file_id(struct dump *dump, struct dump_task *dt, const struct 
 	err = dump->path_file_id(dump, &(struct dump_path){ dt, fd, link, flags }, ret_id);
 	if (err)
 		return err;
-	dump->mapped_last.key = key;
-	dump->mapped_last.id = *ret_id;
-	return hash_put(&dump->mapped_ids, key, *ret_id);
+	dump->memory->mapped_last.key = key;
+	dump->memory->mapped_last.id = *ret_id;
+	return hash_put(&dump->memory->mapped_ids, key, *ret_id);
 }
 
 static int fill_segment(struct dump *dump, struct dump_task *dt, const struct kernel_vma *v, enum shm_sort sort,

@@ -43,15 +43,15 @@ static int segment_new(struct dump *dump, uint64_t id, bool sysv, uint32_t huge,
 	bool fresh;
 
 	*ret = NULL;
-	if (!hash_slot_of(&dump->segments_seen, id << 1 | sysv, &fresh))
+	if (!hash_slot_of(&dump->memory->segments_seen, id << 1 | sysv, &fresh))
 		return fail(-ENOMEM, "shared memory");
 	if (!fresh)
 		return 0;
 	seg = dump_alloc(dump, sizeof(*seg));
 	if (!seg)
 		return fail(-ENOMEM, "shared memory");
-	*seg = (struct segment){ .next = dump->segments, .id = id, .sysv = sysv, .huge = huge, .fd = -1 };
-	dump->segments = *ret = seg;
+	*seg = (struct segment){ .next = dump->memory->segments, .id = id, .sysv = sysv, .huge = huge, .fd = -1 };
+	dump->memory->segments = *ret = seg;
 	return 0;
 }
 
@@ -117,17 +117,16 @@ static int open_segment(const struct segment *seg)
 			 proc_fd_open(seg->fd, O_RDONLY);
 }
 
-void memory_dump_end(struct dump *dump)
+void segments_close(struct memory_dump *memory)
 {
-	for (struct segment *seg = dump->segments; seg; seg = seg->next)
+	for (struct segment *seg = memory->segments; seg; seg = seg->next)
 		if (seg->fd >= 0)
 			close(seg->fd);
-	dump->segments = NULL;
 }
 
 static int save_shared(struct dump *dump)
 {
-	for (struct segment *seg = dump->segments; seg; seg = seg->next) {
+	for (struct segment *seg = dump->memory->segments; seg; seg = seg->next) {
 		_cleanup_close_ int fd = open_segment(seg);
 		struct stat st;
 		uint64_t size;

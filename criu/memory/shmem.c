@@ -9,6 +9,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 #include "memory/copy_pages.h"
+#include "memory/dump_memory.h"
 #include "memory/page_source.h"
 #include "pie/vma.h"
 #include "run/progress.h"
@@ -35,7 +36,7 @@ int shmem_id(struct dump *dump, uint32_t kdev, uint64_t ino, bool huge, uint32_t
 	/* Huge pages lie in file systems of their own, whose inode numbers may be the same as others'. */
 	uint32_t shmid = (uint32_t)ino | SHMID_INODE | (huge ? SHMID_HUGETLB : 0);
 	bool fresh, free_id;
-	uint64_t *slot = hash_slot_of(&dump->shmids, inode_key(kdev, ino), &fresh);
+	uint64_t *slot = hash_slot_of(&dump->memory->shmids, inode_key(kdev, ino), &fresh);
 
 	if (!slot)
 		return fail(-ENOMEM, "shared memory");
@@ -44,7 +45,7 @@ int shmem_id(struct dump *dump, uint32_t kdev, uint64_t ino, bool huge, uint32_t
 		return 0;
 	}
 	for (;; shmid++) {
-		if (!hash_slot_of(&dump->shmids_taken, shmid, &free_id))
+		if (!hash_slot_of(&dump->memory->shmids_taken, shmid, &free_id))
 			return fail(-ENOMEM, "shared memory");
 		if (free_id)
 			break;
@@ -55,14 +56,14 @@ int shmem_id(struct dump *dump, uint32_t kdev, uint64_t ino, bool huge, uint32_t
 
 int shmem_note_huge(struct dump *dump, uint32_t kdev, uint64_t ino)
 {
-	return hash_put(&dump->huge_files, inode_key(kdev, ino), 1) ? fail(-ENOMEM, "shared memory") : 0;
+	return hash_put(&dump->memory->huge_files, inode_key(kdev, ino), 1) ? fail(-ENOMEM, "shared memory") : 0;
 }
 
 bool shmem_is_file(const struct dump *dump, uint32_t kdev, uint64_t ino)
 {
 	uint64_t known;
 
-	return hash_get(&dump->huge_files, inode_key(kdev, ino), &known);
+	return hash_get(&dump->memory->huge_files, inode_key(kdev, ino), &known);
 }
 
 /* Stretches of data are its runs; holes stay holes. */
@@ -113,7 +114,7 @@ int shmem_save(struct dump *dump, int local_fd, uint64_t size, uint32_t shmid)
 	bool fresh = true;
 	int err;
 
-	if (!hash_slot_of(&dump->segments_saved, shmid, &fresh))
+	if (!hash_slot_of(&dump->memory->segments_saved, shmid, &fresh))
 		return fail(-ENOMEM, "shared memory");
 	if (!fresh)
 		return 0;

@@ -115,21 +115,10 @@ struct dump {
 	struct mountinfo mounts; /* of the root task */
 	struct kcmp_set open_files; /* descriptions that have got an id */
 	struct hash path_ids; /* dev:ino:mount -> id of an entry that stands for a path */
-	struct hash mapped_ids; /* device, inode, access -> file id of a mapping */
-	struct {
-		uint64_t key;
-		uint32_t id;
-	} mapped_last;
-	void *segments; /* of module memory: shared segments */
-	struct hash segments_seen, segments_saved;
-	struct hash shmids, shmids_taken; /* inode of memory without a path -> its number in images, and back */
-	struct hash huge_files; /* inodes of huge pages that are not one private mapping's alone */
-	struct aio_reader *aio_reader; /* memory/aio_save.c; NULL: not asked for yet, or aio_unreadable tells why not */
-	int aio_unreadable;
-	struct timed_call_reader *timed_calls; /* dump/timed_call.c; as aio_reader */
+	struct memory_dump *memory; /* memory/dump_memory.h: all that module memory knows */
+	struct timed_call_reader
+		*timed_calls; /* dump/timed_call.c; NULL: not asked for yet, or unreadable for this reason: */
 	int timed_calls_unreadable;
-	struct signals_reader *signals_reader; /* kinds/task/long_queue.c; as aio_reader */
-	int signals_unreadable;
 	struct hash fd_ids; /* files id and number -> file id */
 	struct hash task_by_pid; /* pid -> struct dump_task */
 	uint32_t last_file_id;

@@ -40,7 +40,8 @@ static void take_signal(pid_t pid)
 	}
 	/* One that was pending already is not queued twice: it may have stood for another child as well. */
 	info.pid = 0;
-	if (!sys_call5(__NR_waitid, 0 /* P_ALL */, 0, (long)&info, WEXITED | WSTOPPED | WCONTINUED | WNOHANG | WNOWAIT, 0) &&
+	if (!sys_call5(__NR_waitid, 0 /* P_ALL */, 0, (long)&info, WEXITED | WSTOPPED | WCONTINUED | WNOHANG | WNOWAIT,
+		       0) &&
 	    info.pid)
 		send_again(&info);
 }
