@@ -219,7 +219,7 @@ static int end_copy(const struct proc *proc)
 static int reap_child(struct dump *dump, struct dump_task *dt, pid_t child, uint64_t since)
 {
 	struct proc proc = PROC_CLOSED;
-	struct proc_stat stat;
+	struct proc_stat stat = { 0 };
 	int err = proc_open(child, &proc);
 
 	if (!err)
