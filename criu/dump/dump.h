@@ -38,6 +38,8 @@ int dump_add_children(struct dump *dump, struct dump_task *dt);
 void dump_drop_task(struct dump *dump, struct dump_task *dt);
 /* Name, group, session, exit code. Not logged. */
 int dump_read_stat(struct dump_task *dt);
+/* What is in the namespaces of the tree: namespaces.c */
+int dump_save_namespaces(struct dump *dump);
 /* When all tasks and threads are known: the numbers that the tree itself sees. numbers.c */
 int dump_number_tasks(struct dump *dump);
 /*

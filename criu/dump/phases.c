@@ -209,6 +209,7 @@ static const struct phase phases[] = {
 	{ "survey", ALL, dump_survey, report_survey },
 	{ "descriptors", CHECK, dump_check_fds, NULL },
 	{ "files", ALL, dump_save_files, report_files },
+	{ "namespaces", ALL, dump_save_namespaces, NULL },
 	{ "blockers", FREEZES, refuse_blockers, NULL },
 	{ "save", FREEZES, dump_save, NULL },
 	{ "blockers", FREEZES, refuse_blockers, report_save },

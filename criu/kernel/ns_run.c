@@ -16,6 +16,7 @@
 struct call {
 	const int *ns;
 	size_t nr_ns;
+	unsigned fresh; /* CLONE_NEW* */
 	int (*fn)(void *arg);
 	void *arg;
 	bool called;
@@ -32,6 +33,10 @@ static int enter_and_call(void *p)
 			call->result = -errno;
 			return 1;
 		}
+	}
+	if (call->fresh && unshare((int)call->fresh) < 0) {
+		call->result = -errno;
+		return 1;
 	}
 	/* After setns(2), which may take it away with a change of rights. Without us nobody would wait for what it does. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) {
@@ -59,9 +64,9 @@ static int wait_for(pid_t pid, const struct call *call, int *ret_result)
 	return 0;
 }
 
-int ns_run_in(const int *ns, size_t nr_ns, int (*fn)(void *arg), void *arg, int *ret_result)
+int ns_run_in_new(const int *ns, size_t nr_ns, unsigned fresh, int (*fn)(void *arg), void *arg, int *ret_result)
 {
-	struct call call = { .ns = ns, .nr_ns = nr_ns, .fn = fn, .arg = arg };
+	struct call call = { .ns = ns, .nr_ns = nr_ns, .fresh = fresh, .fn = fn, .arg = arg };
 	char *stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE,
 			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
 	sigset_t all, was;
@@ -83,4 +88,9 @@ int ns_run_in(const int *ns, size_t nr_ns, int (*fn)(void *arg), void *arg, int 
 	sigprocmask(SIG_SETMASK, &was, NULL);
 	munmap(stack, STACK_SIZE);
 	return err;
+}
+
+int ns_run_in(const int *ns, size_t nr_ns, int (*fn)(void *arg), void *arg, int *ret_result)
+{
+	return ns_run_in_new(ns, nr_ns, 0, fn, arg, ret_result);
 }

@@ -14,3 +14,5 @@
  * @ret_result: what @fn returned. A negative errno: it was not called, or (-ECHILD) its process was killed. Not logged.
  */
 int ns_run_in(const int *ns, size_t nr_ns, int (*fn)(void *arg), void *arg, int *ret_result);
+/* The same, in namespaces that are new besides: of the types in @fresh (CLONE_NEW*), created in those of @ns. unshare(2) */
+int ns_run_in_new(const int *ns, size_t nr_ns, unsigned fresh, int (*fn)(void *arg), void *arg, int *ret_result);

@@ -27,7 +27,7 @@ const struct run_kind
 		run_kinds
 			[] = {
 				&cpuinfo_run, /* first: what this CPU lacks is said before any record is looked at */
-				&time_ns_run,  &segments_run, /* before memfd: its files may be such segments */
+				&time_ns_run, &pid_ns_run, &uts_ns_run, &segments_run, /* before memfd: its files may be such segments */
 				&memfd_run,    &tty_run,      &tun_run,	  &pipe_run,	&inotify_run,
 				&fanotify_run, &mqueue_run,   &unix_run,  &regular_run, &inet_run,
 				&packet_run,   &seccomp_run,  &locks_run, /* after all that opens and closes files at ready: closing drops locks */
@@ -52,12 +52,17 @@ size_t kind_row(const void *kind)
 	return row;
 }
 
-bool kinds_keep_namespaces(enum ns_type type)
+const struct run_kind *kind_of_namespaces(enum ns_type type)
 {
 	const struct run_kind *kind;
 
 	run_for_each_kind(kind)
 		if (kind->namespaces & BIT(type))
-			return true;
-	return false;
+			return kind;
+	return NULL;
+}
+
+bool kinds_keep_namespaces(enum ns_type type)
+{
+	return kind_of_namespaces(type) != NULL;
 }

@@ -91,9 +91,16 @@ static pid_t clone_with_pid(struct restore *r, struct restore_task *rt, uint64_t
 static _Noreturn void run_task(struct restore *r, struct restore_task *rt);
 static int task_init(struct restore *r, struct restore_task *rt);
 
+static bool in_own_pid_ns(const struct restore *r)
+{
+	const struct ns *ns = restore_task_of(r->plan.tree.root)->ns[NS_PID];
+
+	return ns && !ns->own;
+}
+
 static uint64_t clone_flags(struct restore *r, const struct restore_task *rt, const struct restore_task *by)
 {
-	uint64_t flags = 0;
+	uint64_t flags = !by && in_own_pid_ns(r) ? CLONE_NEWPID : 0;
 
 	if (rt->as_sibling || (!by && r->opts->restore_sibling))
 		flags |= CLONE_PARENT;
@@ -227,6 +234,7 @@ static int task_setup(struct restore *r, struct restore_task *rt)
 	if (err)
 		return err;
 	log_set_pid(rt->t.pid);
+	err = restore_enter_namespaces(r, rt);
 	run_for_each_kind(kind)
 		if (!err && kind->at_birth)
 			err = kind->at_birth(r, rt);

@@ -344,9 +344,10 @@ int restore_link(struct restore *r)
 {
 	const struct run_kind *kind;
 	struct restore_task *rt;
-	int err = 0;
+	int err;
 
 	list_init(&r->plan.helpers);
+	err = restore_load_namespaces(r);
 	run_for_each_kind(kind)
 		if (!err && kind->link)
 			err = kind->link(r);

@@ -22,6 +22,12 @@ int restore_open_images(struct restore *r);
 int restore_load(struct restore *r);
 /* Who makes what, in which order. No side effect; afterwards the plan is read-only. */
 int restore_link(struct restore *r);
+/* Namespaces of the tree that are not the tool's own: namespaces.c. Loaded before restore_link; created in the tool,
+ * before any task; entered by a new task; closed when no task needs them any more. */
+int restore_load_namespaces(struct restore *r);
+int restore_make_namespaces(struct restore *r);
+int restore_enter_namespaces(struct restore *r, const struct restore_task *rt);
+void restore_close_namespaces(struct restore *r);
 /* In the tool, for the namespaces of the tree: the hooks in_namespaces, committed and failed of all run kinds. inside.c */
 int restore_make_inside(struct restore *r);
 void restore_report_committed(struct restore *r);

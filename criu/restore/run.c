@@ -221,6 +221,8 @@ static int make_tree(struct restore *r)
 	if (!err)
 		err = restore_script(r, "pre-restore", 0);
 	if (!err)
+		err = restore_make_namespaces(r);
+	if (!err)
 		err = restore_make_inside(r);
 	if (!err)
 		err = restore_fork_tree(r);
@@ -316,6 +318,7 @@ struct restore *restore_new(const struct options *opts)
 
 void restore_free(struct restore *r)
 {
+	restore_close_namespaces(r);
 	hash_free(&r->plan.file_by_id);
 	hash_free(&r->plan.task_by_pid);
 	hash_free(&r->plan.tids);

@@ -23,6 +23,7 @@ struct restore;
 struct restore_task;
 struct restore_thread;
 struct file;
+struct ns;
 struct wire_task;
 struct wire_thread;
 
@@ -131,6 +132,11 @@ struct run_kind {
 	 * saved next. 1: a blocker was found, and nothing may open that file.
 	 */
 	int (*save_fd)(struct dump *, struct fd_probe *, uint32_t id, bool fresh);
+	/*
+	 * After all files: for each namespace of its types that is not the tool's own. Runs inside of it, in a process that has
+	 * the memory and descriptors of the tool (kernel/ns_run.h).
+	 */
+	int (*save_namespace)(struct dump *, struct ns *);
 	/* After all files: what only the whole tree tells (a pipe whose other end nobody in it holds). May report blockers. */
 	int (*save_end)(struct dump *);
 	/* After tasks and their memory: there is no blocker. */
@@ -150,6 +156,13 @@ struct run_kind {
 	int (*load)(struct restore *);
 	/* All records of tasks and files have been read. Reads and checks; no side effect. */
 	int (*link)(struct restore *);
+	/* Before link, for each namespace of its types that is not the tool's own: reads its images and checks; no side effect. */
+	int (*load_namespace)(struct restore *, struct ns *);
+	/*
+	 * For each of those, which has just been created, and which no task is in yet: runs inside of it, as in_namespaces. A
+	 * kind that has this hook leaves creating its namespaces, and entering them, to the pipeline (restore/namespaces.c).
+	 */
+	int (*fill_namespace)(struct restore *, struct ns *);
 	/*
 	 * The namespaces of the tree exist, and no task does: what has to be made inside of them, and all tasks inherit, is made,
 	 * in descriptors at or above service_base. Runs where the tree is going to live, with the memory and descriptors of the
@@ -183,3 +196,5 @@ extern const struct run_kind *const run_kinds[]; /* NULL-terminated, in the orde
 size_t kind_row(const void *kind);
 /* Is there a kind that saves and restores namespaces of this type? */
 bool kinds_keep_namespaces(enum ns_type type);
+/* The one that does; NULL: none. */
+const struct run_kind *kind_of_namespaces(enum ns_type type);

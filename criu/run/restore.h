@@ -237,5 +237,8 @@ struct restore_records {
 /* Reads one whole image of records of one type; they last as long as the run. Errors are logged. */
 int restore_read_records(struct restore *r, enum image_type type, unsigned long id, const ProtobufCMessageDescriptor *d,
 			 struct restore_records *ret_records);
+/* The one record of an image, which must be there; it stays. Errors logged. */
+int restore_read_record(struct restore *r, enum image_type type, unsigned long id, const ProtobufCMessageDescriptor *d,
+			void *ret_record);
 /* Memory in the region that goes with the restorer into the final task (pointers in wire structs). */
 void *wire_alloc(struct wire_task *wire, size_t size);

@@ -264,6 +264,25 @@ int restore_read_records(struct restore *r, enum image_type type, unsigned long 
 	return 0;
 }
 
+int restore_read_record(struct restore *r, enum image_type type, unsigned long id, const ProtobufCMessageDescriptor *d,
+			void *ret_record)
+{
+	_cleanup_image_reader_ struct image_reader *img = NULL;
+	ProtobufCMessage *msg = NULL;
+	int err = image_open(r->dir, type, id, &img);
+
+	if (err < 0)
+		return fail(err, "%s", image_store_error(r->dir));
+	image_use_allocator(img, &r->arena.protobuf);
+	err = image_read_record(img, d, &msg);
+	if (err < 0)
+		return fail(err, "%s", image_error(img));
+	if (!err)
+		return fail(-EBADMSG, "%s-%lu: the image is empty", d->name, id);
+	*(void **)ret_record = msg;
+	return 0;
+}
+
 /* The region's own bump pointer; its end was chosen with room for everything (hand_over.c). */
 void *wire_alloc(struct wire_task *wire, size_t size)
 {

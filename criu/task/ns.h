@@ -28,6 +28,7 @@ struct ns {
 	bool own; /* the tool's own: nothing of it is saved or made */
 	struct ns *owner; /* the user namespace that owns it; NULL: not known */
 	struct task *member; /* the first task of the tree that is in it */
+	int fd; /* restore: of the tool, inherited by all tasks until they run (restore/namespaces.c); -1: none */
 	void *data; /* of the kind that saves or restores it */
 };
 

@@ -103,7 +103,7 @@ static int ns_save(struct dump *dump, const struct fd_probe *probe, FileEntry *e
 
 struct ns_state {
 	enum ns_type type;
-	const struct task *member;
+	const struct ns *ns;
 };
 
 static int ns_load(struct restore *r, struct file *file, void *state)
@@ -127,27 +127,32 @@ static int ns_link(struct restore *r, struct file *file, void *state)
 	const struct ns *of;
 
 	if (nsf->has_pid) {
-		struct restore_task *task = restore_find_task(r, nsf->pid);
+		const struct restore_task *task = restore_find_task(r, nsf->pid);
 
-		ns->member = task ? &task->t : NULL;
+		ns->ns = task ? task->ns[ns->type] : NULL;
 	} else {
 		ns_for_each(of, &r->plan.namespaces, ns->type)
 			if (of->id == nsf->ns_id)
-				ns->member = of->member;
+				ns->ns = of;
 	}
-	if (!ns->member)
+	if (!ns->ns)
 		return fail(-EBADMSG, "files.img: file %u: a %s namespace (%u) that no task of the images is in",
 			    file->id, ns_type_name(ns->type), nsf->ns_id);
 	return 0;
 }
 
+/* This process is in it, or all have a descriptor of it: restore/namespaces.c */
 static int ns_open(struct restore *r, struct file *file, const void *state)
 {
 	const struct ns_state *ns = state;
-	int fd = open_fmt(proc_root(), (int)(file->entry->nsf->flags & ~(unsigned)FLAGS_OF_CREATION), "%d/ns/%s",
-			  ns->member->pid, ns_type_name(ns->type));
+	const char *type = ns_type_name(ns->type);
+	int flags = (int)(file->entry->nsf->flags & ~(unsigned)FLAGS_OF_CREATION), fd;
 
-	return fd < 0 ? fail(fd, "open the %s namespace of process %d", ns_type_name(ns->type), ns->member->pid) : fd;
+	if (r->process.task->ns[ns->type] == ns->ns)
+		fd = open_fmt(proc_root(), flags, "self/ns/%s", type);
+	else
+		fd = ns->ns->fd >= 0 ? open_fmt(proc_root(), flags, "self/fd/%d", ns->ns->fd) : -ENOENT;
+	return fd < 0 ? fail(fd, "open the %s namespace %u", type, ns->ns->id) : fd;
 }
 
 const struct fd_kind ns_kind = {

@@ -144,7 +144,6 @@ static int time_ns_save(struct dump *dump)
 struct time_space {
 	bool known; /* where its clocks stood: old images do not tell */
 	struct clocks stood;
-	int fd; /* while tasks are made, and where there are several; -1 */
 };
 
 /* Of the whole restore. */
@@ -211,7 +210,6 @@ static int time_ns_link(struct restore *r)
 			break;
 		if (!space)
 			return fail(-ENOMEM, "time namespaces");
-		space->fd = -1;
 		ns->data = space;
 		data->nr++;
 		err = read_space(r, ns, space);
@@ -224,9 +222,14 @@ static int time_ns_link(struct restore *r)
 	return err;
 }
 
+static struct ns *root_ns(struct restore *r)
+{
+	return restore_task_of(r->plan.tree.root)->ns[NS_TIME];
+}
+
 static struct time_space *space_of_root(struct restore *r)
 {
-	return space_of(restore_task_of(r->plan.tree.root));
+	return root_ns(r)->data;
 }
 
 /* What this process has unshared for its children. The clocks of it begin where they stood at the dump. */
@@ -270,22 +273,20 @@ static int make_space(struct restore *r, const struct time_space *space, const s
 
 static int make_all(struct restore *r, const char **ret_step)
 {
-	const struct ns *ns;
+	struct ns *ns;
 	struct clocks own_ahead;
 	int err;
 
 	*ret_step = "read the offsets of our own (/proc/self/timens_offsets)";
 	err = clocks_own_ahead(&own_ahead);
 	ns_for_each(ns, &r->plan.namespaces, NS_TIME) {
-		struct time_space *space = ns->data;
-
 		if (!err)
-			err = make_space(r, space, &own_ahead, &space->fd, ret_step);
+			err = make_space(r, ns->data, &own_ahead, &ns->fd, ret_step);
 	}
 	if (err)
 		return err;
 	*ret_step = "setns(CLONE_NEWTIME)";
-	return setns(space_of_root(r)->fd, CLONE_NEWTIME) < 0 ? -errno : 0;
+	return setns(root_ns(r)->fd, CLONE_NEWTIME) < 0 ? -errno : 0;
 }
 
 /* Nobody will get a namespace of his own: that is no reason to give up, but a person may have to know. */
@@ -319,14 +320,12 @@ static bool all_known(const struct restore *r)
 static void forget_all(struct restore *r)
 {
 	_cleanup_close_ int self = sys_pidfd_open(getpid(), 0);
-	const struct ns *ns;
+	struct ns *ns;
 
 	ns_for_each(ns, &r->plan.namespaces, NS_TIME) {
-		struct time_space *space = ns->data;
-
-		if (space->fd >= 0)
-			close(space->fd);
-		space->fd = -1;
+		if (ns->fd >= 0)
+			close(ns->fd);
+		ns->fd = -1;
 	}
 	if (self < 0 || setns(self, CLONE_NEWTIME) < 0)
 		log_debug("return to our own time namespace: %m");
@@ -335,7 +334,7 @@ static void forget_all(struct restore *r)
 /* In the root, before it forks. Descriptors are kept where others may have to enter by them. */
 static void begin_clocks(struct restore *r)
 {
-	struct time_space *root = space_of_root(r);
+	struct ns *root = root_ns(r);
 	const char *step = NULL;
 	int err;
 
@@ -372,7 +371,7 @@ static int time_ns_enter(struct restore *r, const struct restore_task *rt)
 		begin_clocks(r);
 	if (!data_of(r)->clocks_go_on || !space || space == born_in(r, rt))
 		return 0;
-	return setns(space->fd, CLONE_NEWTIME) < 0 ? fail(-errno, "enter the time namespace %u", rt->ns[NS_TIME]->id) :
+	return setns(rt->ns[NS_TIME]->fd, CLONE_NEWTIME) < 0 ? fail(-errno, "enter the time namespace %u", rt->ns[NS_TIME]->id) :
 						     0;
 }
 
