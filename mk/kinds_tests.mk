@@ -23,6 +23,13 @@ $(BUILD)/test/kinds/checkpoint.o: $(KIND_LIB) test/kinds/checkpoint.h
 $(KIND_TESTS): $(BUILD)/test/kinds/%: test/kinds/%.c $(BUILD)/test/kinds/checkpoint.o $(KIND_HDRS)
 	$(CC) $(KIND_CFLAGS) -o $@ $< $(BUILD)/test/kinds/checkpoint.o $(KIND_LIBS)
 
+# The first process of the pid namespaces in which kind tests run.
+$(BUILD)/test/runner/init: test/runner/init.c
+	@mkdir -p $(@D)
+	$(CC) $(KIND_CFLAGS) -o $@ $<
+
+kind-tests: $(BUILD)/test/runner/init
+
 # The program that test/kill, test/cli dump.
 KILL_TESTS := $(addprefix $(BUILD)/test/kill/,busy held madly reaper rich stuck torn)
 

@@ -4,7 +4,6 @@
  * of the tree's pid namespace, which need not be ours: what is done from outside (ptrace, /proc, signals) asks here.
  */
 #include <errno.h>
-#include "kernel/pid_ns.h"
 #include "kernel/proc_pid.h"
 #include "restore/restore.h"
 #include "run/restore.h"
@@ -25,15 +24,6 @@ int restore_find_pid_ns(struct restore *r)
 	if (!err && r->tool.pid_ns < 0)
 		err = r->tool.pid_ns;
 	return err ? fail(err, "pid namespace of the restored process %d", r->tool.root_pid) : 0;
-}
-
-pid_t restore_number_here(const struct restore *r, pid_t number)
-{
-	pid_t outer;
-
-	if (r->tool.pid_ns < 0)
-		return number;
-	return pid_ns_outer(r->tool.pid_ns, number, &outer) ? -ESRCH : outer;
 }
 
 int restore_find_numbers(struct restore *r)

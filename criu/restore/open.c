@@ -158,6 +158,21 @@ static int finish(struct restore *r, struct restore_task *rt, const struct task_
 	return file->kind->finish ? file->kind->finish(r, file, file->state, file->owner_fd) : 0;
 }
 
+/*
+ * The signals of O_ASYNC name the descriptor (si_fd) by which the flag was set: that was set where the file was opened,
+ * and it may have been moved to its own number since. fcntl(2), F_SETSIG
+ */
+static int name_in_signals(struct restore *r, struct restore_task *rt, const struct task_fd *at)
+{
+	int flags = fcntl(at->fd, F_GETFL);
+
+	if (flags < 0 || !(flags & O_ASYNC))
+		return 0;
+	if (fcntl(at->fd, F_SETFL, flags & ~O_ASYNC) < 0 || fcntl(at->fd, F_SETFL, flags) < 0)
+		return fail(-errno, "fcntl(F_SETFL, O_ASYNC)");
+	return 0;
+}
+
 /* Nothing waits in the first pass, so the later ones cannot wait for each other. */
 static int open_files(struct restore *r, struct restore_task *rt)
 {
@@ -193,7 +208,9 @@ static int take_files(struct restore *r, struct restore_task *rt)
 
 static int finish_files(struct restore *r, struct restore_task *rt)
 {
-	return rt->files_owner ? for_each_file(r, rt, is_own, finish) : 0;
+	int err = rt->files_owner ? for_each_file(r, rt, is_own, finish) : 0;
+
+	return !err && rt->files_owner && r->process.has_async ? for_each_file(r, rt, is_own, name_in_signals) : err;
 }
 
 int restore_open_files(struct restore *r, struct restore_task *rt)

@@ -36,8 +36,6 @@ void restore_report_failed(struct restore *r);
 int restore_fork_tree(struct restore *r);
 /* In the tool, when the root exists. */
 int restore_find_pid_ns(struct restore *r);
-/* In the tool: its own number for the process or thread that has this one in the tree; -ESRCH: there is none. */
-pid_t restore_number_here(const struct restore *r, pid_t number);
 /* In the tool, when every task and thread exists: fills in host_pid and host_tid, which are 0 before, and in tasks. */
 int restore_find_numbers(struct restore *r);
 /* In a task: every descriptor in its place. */

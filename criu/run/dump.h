@@ -179,6 +179,12 @@ static inline struct dump_task *dump_task_of(struct task *t)
 	     &_t->in_tree != &(dump)->tree.tasks && ((dt) = dump_task_of(_t), 1);     \
 	     _t = list_entry(_t->in_tree.next, struct task, in_tree))
 
+/* Children before parents. */
+#define dump_for_each_task_upwards(dt, dump)                                         \
+	for (struct task *_t = list_last(&(dump)->tree.tasks, struct task, in_tree); \
+	     &_t->in_tree != &(dump)->tree.tasks && ((dt) = dump_task_of(_t), 1);    \
+	     _t = list_entry(_t->in_tree.prev, struct task, in_tree))
+
 /* Where @kind (a row of any table) keeps what it collects over one dump; NULL at first. For that kind's own files only. */
 static inline void **dump_kind_data(struct dump *dump, const void *kind)
 {

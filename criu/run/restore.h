@@ -149,6 +149,7 @@ struct restore_process {
 	struct provided_array provided; /* files that wait to be placed (restore/open.c) */
 	const struct opener *opened_as; /* the rights that this thread has taken on; NULL: our own */
 	const struct audience *opening_for; /* while @opening: who gets what a kind's open opens */
+	bool has_async; /* it has opened files with O_ASYNC (restore/open.c) */
 	bool opening, opening_proven; /* ... and whether their own right to open it is not enough */
 	int death_signal;
 };
@@ -195,6 +196,12 @@ static inline bool restore_is_vm_peer(const struct restore_task *rt)
 	     &_t->in_tree != &(restore)->plan.tree.tasks && ((rt) = restore_task_of(_t), 1);  \
 	     _t = list_entry(_t->in_tree.next, struct task, in_tree))
 
+/* Children before parents. */
+#define restore_for_each_task_upwards(rt, restore)                                              \
+	for (struct task *_t = list_last(&(restore)->plan.tree.tasks, struct task, in_tree);    \
+	     &_t->in_tree != &(restore)->plan.tree.tasks && ((rt) = restore_task_of(_t), 1);    \
+	     _t = list_entry(_t->in_tree.prev, struct task, in_tree))
+
 /* Where @kind (a row of any table) keeps what it knows over one restore; NULL at first. For that kind's own files only. */
 static inline void **restore_kind_data(struct restore *r, const void *kind)
 {
@@ -226,7 +233,9 @@ int restore_copy_fd(struct restore *r, const struct file *file);
 #define RESTORE_SCRATCH 4096
 int restore_enter(struct restore *r, const struct restore_task *rt, struct compel_ctl **ret_ctl, uint64_t *ret_scratch);
 /* Set owner, signal of SIGIO, status flags that open does not set. */
-int restore_fown(int fd, const FownEntry *fown);
+int restore_fown(struct restore *r, int fd, const FownEntry *fown);
+/* In the tool: its own number for the process or thread that has this one in the tree; -ESRCH: there is none. */
+pid_t restore_number_here(const struct restore *r, pid_t number);
 struct restore_task *restore_find_task(struct restore *r, pid_t pid);
 /* The thread with this number in the images, which is not a process's first one; NULL: there is none. */
 struct restore_thread *restore_find_thread(struct restore *r, pid_t tid);

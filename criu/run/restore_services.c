@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
+#include "kernel/pid_ns.h"
 #include "run/opener.h"
 #include "run/restore.h"
 #include "util/array.h"
@@ -127,7 +128,8 @@ int restore_copy_fd(struct restore *r, const struct file *file)
 
 	if (err < 0)
 		return err;
-	pidfd = sys_pidfd_open(pid, 0);
+	/* Tasks are in the pid namespace of the tree, and the tool need not be. */
+	pidfd = sys_pidfd_open(r->process.task ? pid : restore_number_here(r, pid), 0);
 	fd = pidfd < 0 ? pidfd : sys_pidfd_getfd(pidfd, fd);
 	return fd < 0 ? fail(fd, "take file %#x from task %d", file->id, pid) : fd;
 }
@@ -199,7 +201,16 @@ static int set_owner(int fd, const struct f_owner_ex *owner, const FownEntry *fo
 	return back ? back : err;
 }
 
-int restore_fown(int fd, const FownEntry *fown)
+pid_t restore_number_here(const struct restore *r, pid_t number)
+{
+	pid_t outer;
+
+	if (r->tool.pid_ns < 0)
+		return number;
+	return pid_ns_outer(r->tool.pid_ns, number, &outer) ? -ESRCH : outer;
+}
+
+int restore_fown(struct restore *r, int fd, const FownEntry *fown)
 {
 	struct f_owner_ex owner;
 	int err;
@@ -211,7 +222,8 @@ int restore_fown(int fd, const FownEntry *fown)
 	if (!fown->pid)
 		return 0;
 	owner.type = fown->pid_type;
-	owner.pid = fown->pid;
+	/* Tasks are in the pid namespace of the tree, and the tool need not be. */
+	owner.pid = r->process.task ? (pid_t)fown->pid : restore_number_here(r, (pid_t)fown->pid);
 	err = set_owner(fd, &owner, fown);
 	return err ? fail(err, "owner %u of a descriptor (fcntl F_SETOWN_EX)", fown->pid) : 0;
 }

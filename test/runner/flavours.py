@@ -5,11 +5,14 @@ A test names its flavours in its header (`flavours=host,...`); each variant is r
 a class with the methods of Host and a row in FLAVOURS; inside.py knows of no flavour by name. The runner is always pid 1
 of namespaces of its own (pid, mount, IPC, and the network for net=own), and every pid it handles is one of these.
 """
+import ctypes
 import fcntl
+import json
+import os
 import socket
 import struct
 
-from .processes import Failed, command, start
+from .processes import Failed, command, start, statuses, text_of, wait_for
 from .snapshot import snapshot
 
 UNSHARE = ["unshare", "--pid", "--mount", "--ipc", "--fork", "--kill-child", "--mount-proc"]
@@ -58,4 +61,85 @@ class Host:
         return snapshot(root)
 
 
-FLAVOURS = {"host": Host}
+libc = ctypes.CDLL(None, use_errno=True)
+CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWPID, MS_PRIVATE, MS_REC = 0x20000, 0x4000000, 0x20000000, 1 << 18, 1 << 14
+
+
+def must(result, what):
+    if result < 0:
+        raise OSError(ctypes.get_errno(), f"{what}: {os.strerror(ctypes.get_errno())}")
+
+
+class Pid(Host):
+    """The tree has pid and UTS namespaces of its own: an init, and the test below it. All else is the runner's."""
+    namespaces = CLONE_NEWPID | CLONE_NEWUTS
+
+    def in_child(self, work):
+        """Runs work() in a process that ends with it; what it raises is raised here."""
+        note = f"{self.spec['dir']}/child.error"
+        pid = os.fork()
+        if not pid:
+            try:
+                work()
+                os._exit(0)
+            except BaseException as e:  # noqa: BLE001 the parent raises it
+                with open(note, "w") as f:
+                    f.write(repr(e))
+            os._exit(1)
+        statuses.pop(pid, None)
+        wait_for(lambda: pid in statuses, "child of the runner")
+        if statuses.pop(pid):
+            raise Failed(text_of(note))
+
+    def start(self, argv, out, env):
+        """By a process that ends at once: the init is the runner's child then."""
+        init = os.path.dirname(os.path.dirname(self.spec["binary"])) + "/runner/init"
+        note = f"{self.spec['dir']}/root.pid"
+
+        def make():
+            must(libc.unshare(self.namespaces), "unshare")
+            with open(note, "w") as f:
+                f.write(str(start([init, *argv], out, env=env)))
+        self.in_child(make)
+        root = int(text_of(note))
+        statuses.pop(root, None)
+        return root
+
+    def restore_options(self):
+        return ["--pidfile", f"{self.spec['dir']}/restored.pid"]
+
+    def restored_root(self, dumped):
+        path = f"{self.spec['dir']}/restored.pid"
+        root = int(text_of(path))
+        os.unlink(path)
+        return root
+
+    def snapshot(self, root):
+        """As seen by a process in the tree's pid namespace, with a /proc of that: numbers outside are new ones each time."""
+        note = f"{self.spec['dir']}/snapshot.json"
+
+        def look():
+            must(libc.unshare(CLONE_NEWNS), "unshare")
+            must(libc.mount(b"proc", b"/", None, MS_REC | MS_PRIVATE, None), "mount")
+            must(libc.mount(b"proc", b"/proc", b"proc", 0, None), "mount /proc")
+            with open(note, "w") as f:
+                json.dump(snapshot(1), f)
+
+        def enter():
+            fd = os.open(f"/proc/{root}/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+            must(libc.setns(fd, CLONE_NEWPID), "setns")
+            pid = os.fork()
+            if not pid:
+                try:
+                    look()
+                    os._exit(0)
+                finally:
+                    os._exit(1)
+            if os.waitpid(pid, 0)[1]:
+                raise Failed("look at the tree from inside")
+        self.in_child(enter)
+        with open(note) as f:
+            return json.load(f)
+
+
+FLAVOURS = {"host": Host, "pid": Pid}

@@ -27,7 +27,7 @@ class Names:
 
     def of(self, text):
         text = re.sub(r"/#\d+ \(deleted\)$", "/#inode (deleted)", GHOST.sub(" (deleted)", text))     # O_TMPFILE
-        return re.sub(r"(pipe|socket|mnt|net|time):\[(\d+)\]", lambda m: f"{m[1]}:#{self.seen.setdefault(m[0], len(self.seen))}", text)
+        return re.sub(r"(pipe|socket|mnt|net|time|pid|uts|ipc|user|cgroup):\[(\d+)\]", lambda m: f"{m[1]}:#{self.seen.setdefault(m[0], len(self.seen))}", text)
 
 
 def merged_maps(pid):

@@ -369,7 +369,7 @@ static int bpfmap_fill(int fd, const BpfmapFileEntry *bpf, const struct bpfmap_d
 }
 
 /* One more descriptor of the map @id, for what @bpf may do. */
-static int bpfmap_open_id(uint32_t id, const BpfmapFileEntry *bpf)
+static int bpfmap_open_id(struct restore *r, uint32_t id, const BpfmapFileEntry *bpf)
 {
 	unsigned access = bpf->flags & O_ACCMODE;
 	union bpf_attr attr = { .map_id = id };
@@ -380,7 +380,7 @@ static int bpfmap_open_id(uint32_t id, const BpfmapFileEntry *bpf)
 	fd = bpfmap_sys(BPF_MAP_GET_FD_BY_ID, &attr);
 	if (fd < 0)
 		return fail(fd, "open BPF map %s", bpf->map_name);
-	err = set_status_flags(fd, bpf->flags, bpf->fown);
+	err = set_status_flags(r, fd, bpf->flags, bpf->fown);
 	return err < 0 ? err : steal_fd(&fd);
 }
 
@@ -401,13 +401,13 @@ static int bpfmap_open(struct restore *r, struct file *file, const void *state)
 
 		if (other->maker != file)
 			continue;
-		err = bpfmap_open_id(info.id, other->entry->bpf);
+		err = bpfmap_open_id(r, info.id, other->entry->bpf);
 		if (err >= 0)
 			err = restore_provide(r, other, err);
 		if (err < 0)
 			return err;
 	}
-	return bpfmap_open_id(info.id, bpf);
+	return bpfmap_open_id(r, info.id, bpf);
 }
 
 const struct fd_kind bpfmap_kind = {

@@ -70,7 +70,7 @@ static int eventfd_open(struct restore *r, struct file *file, const void *state)
 	/* Its first value has 32 bits only, a write takes all 64. */
 	if (efd->counter && write(fd, &efd->counter, sizeof(efd->counter)) != sizeof(efd->counter))
 		return fail(-errno, "set the counter of an eventfd to %lu", efd->counter);
-	err = set_status_flags(fd, efd->flags, efd->fown);
+	err = set_status_flags(r, fd, efd->flags, efd->fown);
 	return err < 0 ? err : steal_fd(&fd);
 }
 

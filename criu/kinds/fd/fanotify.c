@@ -236,7 +236,7 @@ static int fanotify_open(struct restore *r, struct file *file, const void *state
 
 	if (fd < 0)
 		return fail(-errno, "fanotify_init with flags 0x%x and event flags 0x%x", ffy->faflags, ffy->evflags);
-	err = set_status_flags(fd, ffy->flags, ffy->fown);
+	err = set_status_flags(r, fd, ffy->flags, ffy->fown);
 	return err < 0 ? err : steal_fd(&fd);
 }
 

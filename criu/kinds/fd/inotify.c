@@ -165,7 +165,7 @@ static int inotify_open(struct restore *r, struct file *file, const void *state)
 
 	if (fd < 0)
 		return fail(-errno, "inotify_init1");
-	err = set_status_flags(fd, ify->flags, ify->fown);
+	err = set_status_flags(r, fd, ify->flags, ify->fown);
 	return err < 0 ? err : steal_fd(&fd);
 }
 

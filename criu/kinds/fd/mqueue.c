@@ -322,7 +322,7 @@ static int mqueue_open(struct restore *r, struct file *file, const void *state)
 
 	if (fd < 0)
 		return fail(fd, "message queue %s", mqueue_of(file)->name);
-	err = set_status_flags(fd, mqueue_of(file)->flags, file->entry->ext->fown);
+	err = set_status_flags(r, fd, mqueue_of(file)->flags, file->entry->ext->fown);
 	return err < 0 ? err : steal_fd(&fd);
 }
 

@@ -197,7 +197,7 @@ static int netlink_open(struct restore *r, struct file *file, const void *state)
 	if (!err)
 		err = sockopts_restore(fd, entry->opts);
 	if (!err)
-		err = set_status_flags(fd, entry->flags, entry->fown);
+		err = set_status_flags(r, fd, entry->flags, entry->fown);
 	return err ? err : steal_fd(&fd);
 }
 

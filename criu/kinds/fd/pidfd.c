@@ -211,14 +211,14 @@ static int pidfd_link(struct restore *r, struct file *file, void *state)
 	return 0;
 }
 
-static int pidfd_open_one(pid_t pid, const PidfdEntry *pidfd)
+static int pidfd_open_one(struct restore *r, pid_t pid, const PidfdEntry *pidfd)
 {
 	_cleanup_close_ int fd = sys_pidfd_open(pid, pidfd->flags & (PIDFD_FLAG_NONBLOCK | PIDFD_FLAG_THREAD));
 	int err;
 
 	if (fd < 0)
 		return fail(fd, "pidfd_open %d", pid);
-	err = set_status_flags(fd, pidfd->flags, pidfd->fown);
+	err = set_status_flags(r, fd, pidfd->flags, pidfd->fown);
 	return err < 0 ? err : steal_fd(&fd);
 }
 
@@ -266,7 +266,7 @@ static pid_t pidfd_born_to_die(int status, int *ret_hold)
 /* This one, and all that it makes. */
 static int pidfd_open_all(struct restore *r, struct file *file, pid_t pid)
 {
-	_cleanup_close_ int fd = pidfd_open_one(pid, file->entry->pidfd);
+	_cleanup_close_ int fd = pidfd_open_one(r, pid, file->entry->pidfd);
 	int err = fd < 0 ? fd : 0;
 
 	for (size_t i = 0; i < r->plan.nr_files && err >= 0; i++) {
@@ -274,7 +274,7 @@ static int pidfd_open_all(struct restore *r, struct file *file, pid_t pid)
 
 		if (other->maker != file)
 			continue;
-		err = pidfd_open_one(pid, other->entry->pidfd);
+		err = pidfd_open_one(r, pid, other->entry->pidfd);
 		if (err >= 0)
 			err = restore_provide(r, other, err);
 	}
@@ -341,7 +341,7 @@ static int pidfd_open_file(struct restore *r, struct file *file, const void *sta
 
 	if (pidfd->has_outside_pid)
 		return pidfd_open_outside(r, file);
-	return pidfd->nspid < 0 ? pidfd_open_gone(r, file) : pidfd_open_one(pidfd->nspid, pidfd);
+	return pidfd->nspid < 0 ? pidfd_open_gone(r, file) : pidfd_open_one(r, pidfd->nspid, pidfd);
 }
 
 const struct fd_kind pidfd_kind = {

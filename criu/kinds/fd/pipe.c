@@ -182,7 +182,7 @@ static int pipe_in_namespaces(struct restore *r)
 }
 
 /* Of a pipe a description of its own, so that our flags stay ours; of anything else the very one, with its position. */
-static int open_inherited(const struct pipe *st)
+static int open_inherited(struct restore *r, const struct pipe *st)
 {
 	int given = st->group->inherited, fd, err;
 	struct stat stat;
@@ -194,7 +194,7 @@ static int open_inherited(const struct pipe *st)
 		return fail(fd, "--inherit-fd %s", st->group->given->key);
 	if (!S_ISFIFO(stat.st_mode))
 		return fd;
-	err = set_status_flags(fd, st->end.flags, st->end.fown);
+	err = set_status_flags(r, fd, st->end.flags, st->end.fown);
 	if (err)
 		close(fd);
 	return err ? err : fd;
@@ -234,7 +234,7 @@ static int pipe_open(struct restore *r, struct file *file, const void *state)
 	int made[2], fd = -1, err;
 
 	if (st->group->given)
-		return open_inherited(st);
+		return open_inherited(r, st);
 	if (pipe2(made, O_CLOEXEC) < 0)
 		return fail(-errno, "make a pipe");
 	err = pipe_data_put(st->group->data, made[1]);

@@ -17,5 +17,6 @@ static inline int reopen_fd(int fd, unsigned flags)
 	return proc_fd_open(fd, (int)(flags & ~(unsigned)(FLAGS_OF_CREATION | O_NOFOLLOW)) | O_NOCTTY);
 }
 
+struct restore;
 /* Owner and signal first: from O_ASYNC on signals are sent. Logs its errors. */
-int set_status_flags(int fd, unsigned flags, const FownEntry *fown);
+int set_status_flags(struct restore *r, int fd, unsigned flags, const FownEntry *fown);

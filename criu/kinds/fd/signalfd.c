@@ -58,7 +58,7 @@ static int signalfd_open(struct restore *r, struct file *file, const void *state
 
 	if (fd < 0)
 		return fail(-errno, "signalfd");
-	err = set_status_flags(fd, sgfd->flags, sgfd->fown);
+	err = set_status_flags(r, fd, sgfd->flags, sgfd->fown);
 	return err < 0 ? err : steal_fd(&fd);
 }
 

@@ -186,7 +186,7 @@ static int timerfd_open(struct restore *r, struct file *file, const void *state)
 	err = timerfd_set(r, fd, tfd);
 	if (err < 0)
 		return err;
-	err = set_status_flags(fd, tfd->flags, tfd->fown);
+	err = set_status_flags(r, fd, tfd->flags, tfd->fown);
 	return err < 0 ? err : steal_fd(&fd);
 }
 

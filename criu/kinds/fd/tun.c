@@ -210,7 +210,7 @@ static int tun_open(struct restore *r, struct file *file, const void *state)
 		return fail(fd, "open %s", TUN_PATH);
 	err = tunf->netdev ? tun_attach(fd, tunf) : 0;
 	if (err >= 0)
-		err = set_status_flags(fd, flags, tunf->fown);
+		err = set_status_flags(r, fd, flags, tunf->fown);
 	return err < 0 ? err : steal_fd(&fd);
 }
 

@@ -30,7 +30,7 @@ static int eventpoll_open(struct restore *r, struct file *file, const void *stat
 	if (fd < 0)
 		return fail(-errno, "epoll_create1");
 	eventpoll_set_busy_poll(fd, epfd);
-	err = set_status_flags(fd, epfd->flags, epfd->fown);
+	err = set_status_flags(r, fd, epfd->flags, epfd->fown);
 	return err < 0 ? err : steal_fd(&fd);
 }
 

@@ -298,7 +298,7 @@ int inet_backlog_revive(struct restore *r, const struct inet_socket *listener)
 	int err = 0;
 
 	for (size_t i = 0; listener->waiting && i < listener->entry->n_waiting && !err; i++) {
-		_cleanup_close_ int fd = inet_borrow(r, listener->waiting[i]);
+		_cleanup_close_ int fd = restore_copy_fd(r, listener->waiting[i]->file);
 
 		err = fd < 0 ? fd : revive_client(listener->waiting[i], fd);
 	}

@@ -92,15 +92,6 @@ struct inet_held *inet_hold(struct dump *dump, const struct fd_probe *probe, Ine
 	return held;
 }
 
-int inet_borrow(struct restore *r, const struct inet_socket *sk)
-{
-	const struct shared_file *at = &r->shared->files[sk->file->index];
-	_cleanup_close_ int pidfd = sys_pidfd_open(at->pid, 0);
-	int fd = pidfd < 0 ? pidfd : sys_pidfd_getfd(pidfd, at->fd);
-
-	return fd < 0 ? fail(fd, "take file %#x from task %d", sk->file->id, at->pid) : fd;
-}
-
 void inet_set_shutdown(InetSkEntry *entry, unsigned how)
 {
 	entry->has_shutdown = how != 0;

@@ -112,5 +112,3 @@ struct inet_restore {
 
 /* NULL: no memory. */
 struct inet_restore *inet_restore_data(struct restore *r);
-/* A copy of the descriptor of a task that stands still. */
-int inet_borrow(struct restore *r, const struct inet_socket *sk);

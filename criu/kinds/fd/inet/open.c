@@ -227,7 +227,7 @@ int inet_open(struct restore *r, struct file *file, const void *state)
 		err = settle(sk, fd);
 	/* Urgent data that is received once more would be a signal once more (SIGURG). */
 	if (!err && !has_urgent(sk))
-		err = set_status_flags(fd, entry->flags, entry->fown);
+		err = set_status_flags(r, fd, entry->flags, entry->fown);
 	return err ? err : steal_fd(&fd);
 }
 
@@ -237,7 +237,7 @@ int inet_finish(struct restore *r, struct file *file, const void *state, int fd)
 
 	int err = inet_is_tcp(sk->entry) ? finish_tcp(sk, fd) : 0;
 
-	return !err && has_urgent(sk) ? set_status_flags(fd, sk->entry->flags, sk->entry->fown) : err;
+	return !err && has_urgent(sk) ? set_status_flags(r, fd, sk->entry->flags, sk->entry->fown) : err;
 }
 
 static int revive(struct restore *r, const struct inet_socket *sk)
@@ -248,7 +248,7 @@ static int revive(struct restore *r, const struct inet_socket *sk)
 
 	if (sk->waits || !(sk->stream || (sk->shared_port && (inet_is_tcp(sk->entry) || sk->entry->has_uid))))
 		return 0;
-	fd = inet_borrow(r, sk);
+	fd = restore_copy_fd(r, sk->file);
 	if (fd < 0)
 		return fd;
 	err = sk->stream ? tcp_revive(sk, fd) : 0;
@@ -282,7 +282,7 @@ void inet_push_all(struct restore *r, const struct inet_restore *data)
 {
 	for (const struct inet_socket *sk = data->first; sk; sk = sk->next) {
 		if (sk->stream && !sk->waits && sk->file->owner && sk->stream->unsq_len) {
-			_cleanup_close_ int fd = inet_borrow(r, sk);
+			_cleanup_close_ int fd = restore_copy_fd(r, sk->file);
 
 			if (fd >= 0)
 				push(fd, sk->entry);

@@ -121,7 +121,7 @@ static int io_uring_open(struct restore *r, struct file *file, const void *state
 	if (!err)
 		err = io_uring_fill(fd, e, &params);
 	if (!err)
-		err = set_status_flags(fd, e->flags, e->fown);
+		err = set_status_flags(r, fd, e->flags, e->fown);
 	return err < 0 ? err : steal_fd(&fd);
 }
 

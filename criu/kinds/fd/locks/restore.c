@@ -266,12 +266,12 @@ static const FownEntry *owner_of(const struct held *h)
 }
 
 /* To take a lease gives the description an owner, if it has none. */
-static int settle_owner(int fd, const struct held *h)
+static int settle_owner(struct restore *r, int fd, const struct held *h)
 {
 	const FownEntry *fown = owner_of(h);
 
 	if (fown && fown->pid)
-		return restore_fown(fd, fown);
+		return restore_fown(r, fd, fown);
 	return fown && fcntl(fd, F_SETOWN, 0) < 0 ? fail(-errno, "F_SETOWN") : 0;
 }
 
@@ -300,7 +300,7 @@ static int settle_lease(struct restore *r, const struct held *h)
 		return fail(err, "fd %d: take a copy", h->fd);
 	if (h->lock.breaking)
 		err = break_lease(fd, h);
-	return err ? err : settle_owner(fd, h);
+	return err ? err : settle_owner(r, fd, h);
 }
 
 /* All of them are there: one that opens breaks every lease of the file. */

@@ -44,6 +44,6 @@ int memfd_open(struct restore *r, struct file *file, const void *state)
 		return steal_fd(&fd);
 	if ((entry->pos || first) && lseek(fd, entry->pos, SEEK_SET) < 0)
 		return fail(-errno, "memfd %s: go to position %" PRIu64, st->inode->entry->name, entry->pos);
-	err = set_status_flags(fd, flags, entry->fown);
+	err = set_status_flags(r, fd, flags, entry->fown);
 	return err ? err : steal_fd(&fd);
 }

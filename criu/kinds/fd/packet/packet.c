@@ -315,7 +315,7 @@ static int packet_open(struct restore *r, struct file *file, const void *state)
 	if (!err && entry->has_fanout && entry->fanout != PACKET_NO_FANOUT)
 		err = set_option(fd, PACKET_FANOUT, entry->fanout);
 	if (!err)
-		err = set_status_flags(fd, entry->flags, entry->fown);
+		err = set_status_flags(r, fd, entry->flags, entry->fown);
 	return err ? err : steal_fd(&fd);
 }
 

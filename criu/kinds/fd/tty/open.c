@@ -370,7 +370,7 @@ int tty_open(struct restore *r, struct file *file, const void *state)
 	/* What is handed over is the very descriptor: its flags are shared with whoever did that. */
 	if (fd < 0 || (ts->external && ts->external->given))
 		return fd < 0 ? fd : steal_fd(&fd);
-	err = set_status_flags(fd, tty->flags, tty->fown);
+	err = set_status_flags(r, fd, tty->flags, tty->fown);
 	return err < 0 ? err : steal_fd(&fd);
 }
 

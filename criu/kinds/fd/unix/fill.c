@@ -221,7 +221,7 @@ static void close_keeper(struct unix_sock *sock)
 	close(steal_fd(&sock->keeper));
 }
 
-static int settle(struct unix_sock *sock)
+static int settle(struct restore *r, struct unix_sock *sock)
 {
 	static const int how[] = { 0, SHUT_RD, SHUT_WR, SHUT_RDWR };
 	int err = 0;
@@ -232,7 +232,7 @@ static int settle(struct unix_sock *sock)
 		err = fail(-errno, "shut down");
 	if (!err)
 		err = sockopts_restore(sock->fd, sock->entry->opts);
-	return err ? err : set_status_flags(sock->fd, sock->entry->flags, sock->entry->fown);
+	return err ? err : set_status_flags(r, sock->fd, sock->entry->flags, sock->entry->fown);
 }
 
 int unix_fill_group(struct restore *r, struct unix_group *group)
@@ -254,7 +254,7 @@ int unix_fill_group(struct restore *r, struct unix_group *group)
 		if (s->entry->gone)
 			close(steal_fd(&s->fd));
 		else
-			err = settle(s);
+			err = settle(r, s);
 	}
 	group->filled = true;
 	return err;
