@@ -2,7 +2,7 @@
 /*
  * epoll over the rarer kinds (fanotify, message queue, tap device, nested), and such descriptors in flight in a socket
  * only: with a file that carries a lock, and an epoll.
- * test: flavours=host,pid net=own options=--file-locks restore-options=--file-locks breaks=2
+ * test: net=own options=--file-locks restore-options=--file-locks breaks=2
  */
 #include "checkpoint.h"
 #include "epoll.h"

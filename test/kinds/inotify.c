@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * inotify: descriptors of watches with gaps, masks, watches on files and directories, no events made up or lost later.
- * test: flavours=host,pid breaks=2 decode=yes
+ * test: breaks=2 decode=yes
  */
 #include "checkpoint.h"
 #include <sys/inotify.h>

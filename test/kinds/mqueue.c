@@ -2,7 +2,7 @@
 /*
  * POSIX message queues: one by name, with messages of several priorities that stay in it; an empty one; one that has
  * no name any more, with two descriptors; attributes, flags, a descriptor for writing only.
- * test: flavours=host,pid breaks=2 decode=yes ignore=fd/6/|fd/7/
+ * test: breaks=2 decode=yes ignore=fd/6/|fd/7/
  */
 #include "checkpoint.h"
 #include <mqueue.h>

@@ -2,7 +2,7 @@
 /*
  * Undo values of System V semaphores (SEM_UNDO) of processes and of threads with lists of their own. A stranger that waits
  * for a semaphore that the tree holds does not get it, neither while the tree is dumped nor while it is away.
- * test: flavours=host,pid breaks=3
+ * test: breaks=3
  */
 #include "checkpoint.h"
 #include <pthread.h>

@@ -2,7 +2,7 @@
 /*
  * Who has set the owner of a descriptor (F_GETOWNER_UIDS): another user, one with two ids, root. It decides whom the
  * signal may reach. A lease, too, has such an owner.
- * test: flavours=host,pid options=--file-locks restore-options=--file-locks breaks=1
+ * test: options=--file-locks restore-options=--file-locks breaks=1
  */
 #include "checkpoint.h"
 #include <sys/prctl.h>

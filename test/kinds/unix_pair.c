@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A unix stream pair inside the tree, bytes waiting both ways, one end in a child.
- * test: flavours=host,pid breaks=1 decode=yes
+ * test: breaks=1 decode=yes
  */
 #include "checkpoint.h"
 #include <sys/socket.h>
