@@ -29,6 +29,8 @@ static int seize_pass(struct dump *dump)
 		if (n < 0)
 			return n;
 		found += n;
+		dt->all_stopped = !n;
+		dt->childless &= !n;
 		n = dump_add_children(dump, dt);
 		if (n < 0)
 			return n;

@@ -228,20 +228,35 @@ static int check_leader(struct dump_task *dt)
 	return err < 0 ? err : 1;
 }
 
+/*
+ * The numbers of all threads of @dt. When there are as many as we hold, they are those: none that we hold ends unnoticed
+ * (drop_ended, check_leader). *ret_known: then nothing is listed.
+ */
+static int list_threads(const struct dump_task *dt, struct pid_array *tids, bool *ret_known)
+{
+	int nr = proc_nr_threads(&dt->proc);
+
+	*ret_known = nr > 0 && (size_t)nr == dt->nr_threads;
+	if (nr < 0 || *ret_known)
+		return nr < 0 ? nr : 0;
+	return nr == 1 && !dt->nr_threads ? array_add(tids, dt->t.host_pid) : proc_threads(&dt->proc, tids);
+}
+
 /* Seize the threads of @dt that are not known yet. Returns how much is new. */
 static int seize_new(struct dump *dump, struct dump_task *dt)
 {
 	struct pid_array tids = { 0 };
-	int gone, news, err = proc_threads(&dt->proc, &tids);
+	bool known;
+	int gone, news, err = list_threads(dt, &tids, &known);
 	size_t first;
 
 	news = err < 0 ? err : check_leader(dt);
 	first = dt->nr_threads;
 	for (size_t i = 0; news >= 0 && i < tids.n; i++) {
 		/* Ascending lists: what was seized before is a prefix as a rule. The first time there is nothing to find. */
-		bool known = i < first && dt->threads[i].id.host_tid == tids.v[i];
+		bool held = i < first && dt->threads[i].id.host_tid == tids.v[i];
 
-		if (known || (first && dump_find_thread(dt, tids.v[i])))
+		if (held || (first && dump_find_thread(dt, tids.v[i])))
 			continue;
 		/* The directory tells a number twice when it changes hands meanwhile. */
 		if (i && tids.v[i] == tids.v[i - 1])
@@ -251,7 +266,7 @@ static int seize_new(struct dump *dump, struct dump_task *dt)
 	}
 	gone = thread_list_drop_ended(dt);
 	news = news < 0 ? news : news + gone;
-	if (!news && dt->nr_threads > tids.n)
+	if (!news && !known && dt->nr_threads > tids.n)
 		drop_strangers(dt, &tids);
 	array_free(&tids);
 	return news;

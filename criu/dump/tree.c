@@ -31,6 +31,9 @@ int dump_add_task(struct dump *dump, pid_t pid, struct dump_task *parent, struct
 }
 
 /*
+ * A process that has no children, and all of whose threads stand still, gets none: it makes none itself, its children could
+ * not make brothers (CLONE_PARENT), and orphans come from below.
+ *
  * A stopped thread makes no children. One that had none gets none later, but for orphans, and those go to the first thread
  * that has not ended: the leader, as long as we hold it (find_alive_thread() of the kernel).
  */
@@ -53,6 +56,8 @@ static int list_stopped(struct dump_task *dt, struct pid_array *pids)
 		err = proc_children_of(&dt->proc, &tids, pids);
 	for (size_t i = 0; !err && pids->n == before && i < dt->nr_threads; i++)
 		dt->threads[i].childless = true;
+	/* Not so the root: as the first process of a pid namespace it gets strangers' orphans, too. */
+	dt->childless = !err && pids->n == before && dt->all_stopped && dt->t.parent;
 	array_free(&tids);
 	return err;
 }
@@ -66,7 +71,7 @@ static int list_children(struct dump_task *dt, struct pid_array *pids)
 int dump_add_children(struct dump *dump, struct dump_task *dt)
 {
 	struct pid_array pids = { 0 };
-	int added = 0, err = list_children(dt, &pids);
+	int added = 0, err = dt->childless ? 0 : list_children(dt, &pids);
 
 	if (err == -ESRCH || err == -ENOENT) {
 		array_free(&pids);

@@ -6,6 +6,7 @@
 #include <linux/magic.h>
 #include <sched.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -128,6 +129,14 @@ int proc_threads(const struct proc *p, struct pid_array *to)
 
 	*to = (struct pid_array){ tids.v, tids.n, tids.cap };
 	return err;
+}
+
+int proc_nr_threads(const struct proc *p)
+{
+	struct stat st;
+
+	/* Its directory of threads has a link for each of them, beside its own two. */
+	return fstatat(p->dir, "task", &st, 0) < 0 ? -errno : (int)st.st_nlink - 2;
 }
 
 int proc_pids(const struct proc *p, struct pid_array *to)

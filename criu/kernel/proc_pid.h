@@ -34,6 +34,8 @@ ARRAY_OF(int_array, int);
 
 /* Append what there is, in ascending order. Children of every thread; zombies count. */
 int proc_threads(const struct proc *p, struct pid_array *to);
+/* How many it has, those that have ended and are not reaped yet among them. */
+int proc_nr_threads(const struct proc *p);
 int proc_children(const struct proc *p, struct pid_array *to);
 /* The same, of these threads of the process. */
 int proc_children_of(const struct proc *p, const struct pid_array *tids, struct pid_array *to);

@@ -55,6 +55,8 @@ struct dump_task {
 	struct dump_thread *threads; /* [0] is the leader, or what stands in for it; none for a zombie */
 	size_t nr_threads;
 	bool leader_ended; /* others go on: t.host_pid is one of them */
+	bool all_stopped; /* the last look found no thread of it that we do not hold: dump/seize.c */
+	bool childless; /* since then: dump/tree.c */
 	int deaths_seen; /* dump/threads.c: of all children, when the ends of these threads were last taken */
 	struct maps maps;
 	struct vma_flags_array vma_flags; /* as maps, entry by entry */
