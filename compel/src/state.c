@@ -65,6 +65,12 @@ int compel_snapshot_for_image(pid_t tid, const struct compel_snapshot *snapshot,
 	return settle(tid, snapshot, true, ret_state);
 }
 
+bool compel_where(const struct compel_snapshot *snapshot, uint64_t *ret_ip)
+{
+	*ret_ip = arch_ip(&snapshot->regs);
+	return arch_regs_native(&snapshot->regs);
+}
+
 bool compel_is_continued(const struct compel_snapshot *snapshot, unsigned long args[6])
 {
 	arch_call_args(&snapshot->regs, args);

@@ -81,6 +81,17 @@ int dump_seize(struct dump *dump);
 /* check.c: instead of that, for a check: the tree as it is now, which goes on. */
 int dump_check_tree(struct dump *dump);
 int dump_check_fds(struct dump *dump);
+/* read_threads.c: what is told from outside. -EAGAIN: one is in what a dumper that died has left; not logged. */
+int dump_read_threads(struct dump *dump, struct dump_task *dt);
+/* alike.c: dt->kernel of all, where the kernel's memory can be read and that pays. */
+int dump_read_kernel_tasks(struct dump *dump);
+/*
+ * Instead of a visit: @dt would give the answers that another task has given, but for what the kernel's memory says of it.
+ * -EAGAIN: nothing is known of @dt, it has to be asked.
+ */
+int dump_answer_alike(struct dump *dump, struct dump_task *dt);
+/* @dt has been asked: others may be like it. */
+void dump_note_donor(struct dump *dump, struct dump_task *dt);
 /* Ask from inside what only the inside knows. Nothing of ours is left in the tree afterwards. */
 int dump_infect(struct dump *dump);
 /*

@@ -240,6 +240,16 @@ static int remember_file(struct file_pass *pass, const struct fd_probe *probe, u
 	return 0;
 }
 
+/* Is it one description that both have under this number? */
+static bool have_same(const struct dump_task *a, const struct dump_task *b, int fd)
+{
+	const struct kernel_task *ka = a->kernel, *kb = b->kernel;
+
+	if (ka && kb && (size_t)fd < ka->nr_fds && (size_t)fd < kb->nr_fds)
+		return ka->fds[fd] == kb->fds[fd];
+	return !sys_kcmp(a->t.host_pid, b->t.host_pid, KCMP_WHAT_FILE, fd, fd);
+}
+
 /*
  * The parent's descriptor of the same number is the same description, as a rule: one comparison says so, and all that is to
  * be asked of it has been asked. NULL: it is another one, or cannot be compared.
@@ -255,9 +265,7 @@ static const struct known_file *find_inherited(const struct file_pass *pass, con
 	    dump_file_id_of(pass->dump, parent, fd, ret_id))
 		return NULL;
 	known = hash_get_ptr(&pass->known, *ret_id);
-	if (!known || sys_kcmp(dt->t.host_pid, parent->t.host_pid, KCMP_WHAT_FILE, fd, fd))
-		return NULL;
-	return known;
+	return known && have_same(dt, parent, fd) ? known : NULL;
 }
 
 static int save_inherited(struct file_pass *pass, struct fd_probe *probe, const struct known_file *known, uint32_t id)

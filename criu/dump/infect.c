@@ -220,111 +220,6 @@ static int visit(struct dump *dump, struct dump_task *dt)
 	return err;
 }
 
-/* Only a call that would be continued takes the directory of a thread. */
-static int find_timed_call(struct dump *dump, const struct dump_task *dt, struct dump_thread *th)
-{
-	_cleanup_proc_ struct proc proc = PROC_CLOSED;
-	unsigned long args[6];
-	int err;
-
-	if (!compel_is_continued(&th->snapshot, args))
-		return 0;
-	err = proc_open_thread(&dt->proc, th->id.host_tid, &proc);
-	if (!err)
-		dump_find_timed_call(dump, th, proc.dir);
-	return err;
-}
-
-static int look(struct dump *dump, const struct dump_task *dt, struct dump_thread *th)
-{
-	const struct proc_status *s = &th->status;
-	const struct compel_status status = {
-		.pending = s->sig_pending | s->shared_pending,
-		.ignored = s->sig_ignored,
-		.caught = s->sig_caught,
-		.seccomp = (int)s->seccomp,
-		.cpu = th->stat.processor,
-	};
-	int err = compel_inspect(th->id.host_tid, &status, &th->snapshot);
-
-	if (!err)
-		err = find_timed_call(dump, dt, th);
-	if (!err)
-		err = compel_snapshot_for_image(th->id.host_tid, &th->snapshot, &th->cpu);
-	if (err < 0)
-		return fail(err, "read the registers of %d", th->id.host_tid);
-	dump_settle_timed_call(th);
-	return 0;
-}
-
-/* The files of a process without other threads say the same, and its stat has been read since it stands still. */
-static int read_only_thread(struct dump *dump, struct dump_task *dt, struct dump_thread *th)
-{
-	int err = proc_status_read(&dt->proc, &th->status);
-
-	if (err < 0)
-		return fail(err, "read /proc/%d/status", dt->t.host_pid);
-	th->stat = dt->stat;
-	return look(dump, dt, th);
-}
-
-/* A worker: 1, and no more is read of it. */
-static int read_one_of_many(struct dump *dump, struct dump_task *dt, struct dump_thread *th)
-{
-	int err = proc_thread_stat_read(&dt->proc, th->id.host_tid, &th->stat);
-
-	if (!err && dump_is_worker(&th->stat))
-		return 1;
-	if (!err)
-		err = proc_thread_status_read(&dt->proc, th->id.host_tid, &th->status);
-	if (err < 0)
-		return fail(err, "read /proc/%d/task/%d", dt->t.host_pid, th->id.host_tid);
-	return look(dump, dt, th);
-}
-
-/* 1 as above. */
-static int read_thread(struct dump *dump, struct dump_task *dt, struct dump_thread *th)
-{
-	const bool only = dt->nr_threads == 1 && dt->stat.threads == 1 && !th->stand_in;
-	unsigned long head = 0, len = 0;
-	int err = only ? read_only_thread(dump, dt, th) : read_one_of_many(dump, dt, th);
-
-	if (err)
-		return err;
-	if (syscall(SYS_get_robust_list, th->id.host_tid, &head, &len) < 0)
-		return fail(-errno, "robust list of %d", th->id.host_tid);
-	th->robust_list = head;
-	th->robust_list_len = len;
-	return 0;
-}
-
-/* Workers go on while the program stands still: what they do is in flight, and kinds wait for it. */
-static void let_go(struct dump_task *dt, size_t i)
-{
-	struct dump_thread *th = &dt->threads[i];
-
-	compel_detach(th->id.host_tid, &th->stop);
-	dt->nr_threads--;
-	memmove(th, th + 1, (dt->nr_threads - i) * sizeof(*th));
-}
-
-static int read_threads(struct dump *dump, struct dump_task *dt)
-{
-	int err = 0;
-
-	for (size_t i = 0; err >= 0 && i < dt->nr_threads; i++) {
-		err = read_thread(dump, dt, &dt->threads[i]);
-		if (err == 1)
-			let_go(dt, i--);
-	}
-	if (err < 0)
-		return err;
-	/* What is true of the process its first thread's status says, too. */
-	dt->status = dt->threads[0].status;
-	dt->status.groups = (struct gid_array){ 0 };
-	return 0;
-}
-
 static int no_place(const struct dump_task *dt, int err)
 {
 	return fail(err, "no safe place to run code in the process: %s", compel_error(dt->ctl));
@@ -347,13 +242,15 @@ static void forget_others(const struct dump_task *dt)
 }
 
 /* Registers first: what they say of a restart is gone once we ran code there. */
-static int infect_task(struct dump *dump, struct dump_task *dt)
+static int infect(struct dump *dump, struct dump_task *dt)
 {
 	int err = compel_open_begin(dt->threads[0].id.host_tid, &dt->ctl), cured;
 
 	if (err)
 		return no_place(dt, err);
-	err = read_threads(dump, dt);
+	err = dump_read_threads(dump, dt);
+	if (err == -EAGAIN)
+		return fail(err, "process %d: a thread is in the code of a dump that died", dt->t.host_pid);
 	if (!err) {
 		err = compel_open_finish(dt->ctl, &dt->threads[0].snapshot);
 		err = err ? no_place(dt, err) : visit(dump, dt);
@@ -363,6 +260,18 @@ static int infect_task(struct dump *dump, struct dump_task *dt)
 	dt->ctl = NULL;
 	if (cured < 0 && !err)
 		err = fail(cured, "take our code out of the process again");
+	return err;
+}
+
+static int ask_task(struct dump *dump, struct dump_task *dt)
+{
+	int err = dump_answer_alike(dump, dt);
+
+	if (err != -EAGAIN)
+		return err;
+	err = infect(dump, dt);
+	if (!err)
+		dump_note_donor(dump, dt);
 	return err;
 }
 
@@ -391,8 +300,10 @@ static int clear_shared_memory(struct dump *dump)
 int dump_infect(struct dump *dump)
 {
 	struct dump_task *dt;
-	int err = dump_find_shared(dump);
+	int err = dump_read_kernel_tasks(dump);
 
+	if (!err)
+		err = dump_find_shared(dump);
 	if (!err)
 		err = clear_shared_memory(dump);
 	if (err)
@@ -402,7 +313,7 @@ int dump_infect(struct dump *dump)
 
 		if (dt->t.state == TASK_DEAD)
 			continue;
-		err = infect_task(dump, dt);
+		err = ask_task(dump, dt);
 		if (!err)
 			err = dump_interrupted_soon(dump);
 		if (err)

@@ -2,6 +2,7 @@
 /* Ask the kernel from outside, and list everything that stands in the way. */
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 #include "base/bits.h"
 #include "dump/dump.h"
@@ -35,9 +36,24 @@ static int note_namespace(struct dump *dump, struct dump_task *dt, enum ns_type 
 	return 0;
 }
 
+/* What is in all that those of @like are in. */
+static bool is_in_those_of(const struct dump_task *dt, const struct dump_task *like)
+{
+	const struct kernel_task *k = dt->kernel, *other = like ? like->kernel : NULL;
+
+	return k && other && k->nsproxy == other->nsproxy && k->pid_ns == other->pid_ns &&
+	       k->same.user_ns == other->same.user_ns;
+}
+
 /* Those of types that no kind saves must be the tool's own. What children of the others are born in is their kind's business. */
 static int find_namespaces(struct dump *dump, const uint32_t ours[PROC_NS_COUNT], struct dump_task *dt)
 {
+	size_t blockers = dump->blockers.nr;
+
+	if (is_in_those_of(dt, dump->namespaces_like)) {
+		memcpy(dt->ns, dump->namespaces_like->ns, sizeof(dt->ns));
+		return 0;
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(proc_namespaces); i++) {
 		enum proc_ns ns = proc_namespaces[i].ns;
 		enum ns_type type = proc_namespaces[i].type;
@@ -63,6 +79,8 @@ static int find_namespaces(struct dump *dump, const uint32_t ours[PROC_NS_COUNT]
 				"lives in another %s namespace than the tool: dumping namespaces is not implemented; run the tool inside (nsenter -t %d --%s)",
 				proc_ns_name(ns), dt->t.host_pid, proc_ns_name(ns));
 	}
+	if (dump->blockers.nr == blockers)
+		dump->namespaces_like = dt;
 	return 0;
 }
 

@@ -147,44 +147,87 @@ int dump_ask_of(struct dump_task *dt, pid_t tid)
 	return dt->pidfd < 0 ? fail(dt->pidfd, "pidfd of %d", tid) : 0;
 }
 
-/* A table that two processes share is asked for once. */
+static int cannot_compare(const struct dump_task *dt, int err)
+{
+	return fail(err,
+		    err == -ENOSYS ? "kcmp(2): the kernel is built without CONFIG_KCMP" :
+				     "kcmp(2): process %d may not be looked into: it has rights that criu lacks",
+		    dt->t.host_pid);
+}
+
+/* What one task has: by its address, if the kernel's memory has been read, or compared with what others have. */
+struct seen {
+	struct kcmp_set compared;
+	struct hash by_address;
+	uint32_t nr;
+};
+
+static int find_address(struct seen *seen, uint64_t address, struct kcmp_found *ret)
+{
+	uint64_t id;
+
+	if (hash_get(&seen->by_address, address, &id)) {
+		*ret = (struct kcmp_found){ .id = (uint32_t)id };
+		return 0;
+	}
+	*ret = (struct kcmp_found){ .id = ++seen->nr, .fresh = true };
+	return hash_put(&seen->by_address, address, ret->id);
+}
+
+static int find_one(struct seen *seen, const struct dump_task *dt, enum kcmp_what what, struct kcmp_found *ret)
+{
+	const struct kernel_task *k = dt->kernel;
+	const uint64_t addresses[] = {
+		[KCMP_WHAT_VM] = k ? k->mm : 0,
+		[KCMP_WHAT_FILES] = k ? k->files : 0,
+		[KCMP_WHAT_FS] = k ? k->fs : 0,
+		[KCMP_WHAT_SIGHAND] = k ? k->sighand : 0,
+	};
+
+	if (k)
+		return find_address(seen, addresses[what], ret);
+	seen->compared.what = what;
+	/* Handlers are shared only within one memory, which is known by then: clone(2) CLONE_SIGHAND. */
+	return kcmp_set_id(&seen->compared, what == KCMP_WHAT_SIGHAND ? dt->t.ids.vm : 0, dt->t.host_pid, 0, ret);
+}
+
+static int find_all(struct dump *dump, struct seen seen[4], struct dump_task *dt)
+{
+	static const enum kcmp_what what[4] = { KCMP_WHAT_VM, KCMP_WHAT_FILES, KCMP_WHAT_FS, KCMP_WHAT_SIGHAND };
+	uint32_t *ids[4] = { &dt->t.ids.vm, &dt->t.ids.files, &dt->t.ids.fs, &dt->t.ids.sighand };
+	bool *owners[4] = { &dt->mm_owner, &dt->files_owner, &dt->fs_owner, &dt->sighand_owner };
+	int err = 0;
+
+	for (int i = 0; !err && dt->t.state != TASK_DEAD && i < 4; i++) {
+		struct kcmp_found found;
+
+		err = find_one(&seen[i], dt, what[i], &found);
+		if (err == -ESRCH && dump_is_check(dump)) {
+			dt->t.state = TASK_DEAD;
+			return 0;
+		}
+		if (err < 0)
+			return cannot_compare(dt, err);
+		/* 1 is the tool's own in CRIU's numbering. */
+		*ids[i] = found.id + 1;
+		*owners[i] = found.fresh;
+	}
+	return err;
+}
+
+/* A table that two processes share is asked for once. The kernel's memory tells of all of them, or of none. */
 int dump_find_shared(struct dump *dump)
 {
-	struct kcmp_set sets[4] = { { .what = KCMP_WHAT_VM },
-				    { .what = KCMP_WHAT_FILES },
-				    { .what = KCMP_WHAT_FS },
-				    { .what = KCMP_WHAT_SIGHAND } };
+	struct seen seen[4] = { 0 };
 	struct dump_task *dt;
 	int err = 0;
 
-	dump_for_each_task(dt, dump) {
-		uint32_t *ids[4] = { &dt->t.ids.vm, &dt->t.ids.files, &dt->t.ids.fs, &dt->t.ids.sighand };
-		bool *owners[4] = { &dt->mm_owner, &dt->files_owner, &dt->fs_owner, &dt->sighand_owner };
-
-		for (int i = 0; !err && dt->t.state != TASK_DEAD && i < 4; i++) {
-			struct kcmp_found found;
-
-			/* Handlers are shared only within one memory, which is known by then: clone(2) CLONE_SIGHAND. */
-			err = kcmp_set_id(&sets[i], i == 3 ? dt->t.ids.vm : 0, dt->t.host_pid, 0, &found);
-			if (err == -ESRCH && dump_is_check(dump)) {
-				dt->t.state = TASK_DEAD;
-				err = 0;
-				continue;
-			}
-			if (err < 0) {
-				fail(err,
-				     err == -ENOSYS ? "kcmp(2): the kernel is built without CONFIG_KCMP" :
-						      "kcmp(2): process %d may not be looked into: it has rights "
-						      "that criu lacks",
-				     dt->t.host_pid);
-				break;
-			}
-			/* 1 is the tool's own in CRIU's numbering. */
-			*ids[i] = found.id + 1;
-			*owners[i] = found.fresh;
-		}
+	dump_for_each_task(dt, dump)
+		if (!err)
+			err = find_all(dump, seen, dt);
+	for (int i = 0; i < 4; i++) {
+		kcmp_set_free(&seen[i].compared);
+		hash_free(&seen[i].by_address);
 	}
-	for (int i = 0; i < 4; i++)
-		kcmp_set_free(&sets[i]);
 	return err;
 }

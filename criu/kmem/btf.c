@@ -175,7 +175,7 @@ static const struct btf_type *aggregate(const struct btf *btf, uint32_t id)
 	return NULL;
 }
 
-/* @left bounds the search: types that name each other again and again would make it endless. */
+/* In bits. @left bounds the search: types that name each other again and again would make it endless. */
 static long find_field(const struct btf *btf, const struct btf_type *t, const char *path, int depth, unsigned *left)
 {
 	const struct btf_member *members = (const struct btf_member *)(t + 1);
@@ -194,16 +194,16 @@ static long find_field(const struct btf *btf, const struct btf_type *t, const ch
 		if (name[0] && (strlen(name) != len || memcmp(name, path, len)))
 			continue;
 		if (name[0] && !path[len])
-			return bits % 8 ? -ENOENT : (long)(bits / 8);
+			return bits;
 		inner = aggregate(btf, m->type);
 		at = inner ? find_field(btf, inner, name[0] ? path + len + 1 : path, depth + 1, left) : -ENOENT;
 		if (at >= 0)
-			return bits / 8 + at;
+			return bits + at;
 	}
 	return -ENOENT;
 }
 
-long btf_field(const struct btf *btf, const char *name, const char *path)
+static long find_bits(const struct btf *btf, const char *name, const char *path)
 {
 	unsigned left = MEMBERS_MAX;
 
@@ -215,6 +215,20 @@ long btf_field(const struct btf *btf, const char *name, const char *path)
 			return at;
 	}
 	return -ENOENT;
+}
+
+long btf_field(const struct btf *btf, const char *name, const char *path)
+{
+	long bits = find_bits(btf, name, path);
+
+	return bits < 0 || bits % 8 ? -ENOENT : bits / 8;
+}
+
+long btf_byte(const struct btf *btf, const char *name, const char *path)
+{
+	long bits = find_bits(btf, name, path);
+
+	return bits < 0 ? -ENOENT : bits / 8;
 }
 
 int btf_field_or(const struct btf *btf, const char *name, const char *path, const char *other, long *ret)

@@ -25,7 +25,9 @@ int btf_parse(struct buf *bytes, struct btf *ret);
 void btf_free(struct btf *btf);
 /* Where "a.b.c" lies in struct @name, in bytes, through structs without a name; -ENOENT. A bit field is none. */
 long btf_field(const struct btf *btf, const char *name, const char *path);
-/* The same of @path or, in other kernels, @other (NULL: none); -EOPNOTSUPP. */
+/* The byte where it begins, of a bit field as well. */
+long btf_byte(const struct btf *btf, const char *name, const char *path);
+/* btf_field() of @path or, in other kernels, @other (NULL: none); -EOPNOTSUPP. */
 int btf_field_or(const struct btf *btf, const char *name, const char *path, const char *other, long *ret);
 /* sizeof(struct @name); -ENOENT */
 long btf_sizeof(const struct btf *btf, const char *name);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "base/bits.h"
 #include "base/cleanup.h"
+#include "kmem/bpf_call.h"
 #include "kmem/fields.h"
 #include "util/fds.h"
 #include "util/proc_root.h"
@@ -24,35 +25,6 @@ struct window {
 	uint64_t task;
 	char bytes[CHUNK];
 };
-
-static int bpf(int command, union bpf_attr *attr)
-{
-	int ret = syscall(__NR_bpf, command, attr, sizeof(*attr));
-
-	return ret < 0 ? -errno : ret;
-}
-
-static int make_map(void)
-{
-	union bpf_attr attr = { .map_type = BPF_MAP_TYPE_ARRAY,
-				.key_size = 4,
-				.value_size = sizeof(struct window),
-				.max_entries = 1,
-				.map_flags = BPF_F_MMAPABLE };
-
-	return bpf(BPF_MAP_CREATE, &attr);
-}
-
-static int load_insns(const struct bpf_insn *insns, unsigned n)
-{
-	union bpf_attr attr = { .prog_type = BPF_PROG_TYPE_SYSCALL,
-				.prog_flags = BPF_F_SLEEPABLE,
-				.insns = (uintptr_t)insns,
-				.insn_cnt = n,
-				.license = (uintptr_t) "GPL" };
-
-	return bpf(BPF_PROG_LOAD, &attr);
-}
 
 /* window->task = get_current_task(); window->result = probe_read_kernel(window->bytes, window->len, window->at) */
 static int load_program(int map)
@@ -79,7 +51,7 @@ static int load_program(int map)
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
 
-	return load_insns(insns, ARRAY_SIZE(insns));
+	return bpf_load(insns, ARRAY_SIZE(insns));
 }
 
 static const struct kernel_field own_fields[] = {
@@ -99,7 +71,7 @@ int kernel_memory_open(struct kernel_memory *ret)
 	struct kernel_memory mem = { .prog = -1, .map = -1, .percpu = -1, .clock = -1, .window = MAP_FAILED };
 	int err;
 
-	mem.map = make_map();
+	mem.map = bpf_make_window(sizeof(struct window));
 	err = mem.map < 0 ? mem.map : 0;
 	if (!err) {
 		mem.window = mmap(NULL, sizeof(struct window), PROT_READ | PROT_WRITE, MAP_SHARED, mem.map, 0);
@@ -134,14 +106,11 @@ void kernel_memory_close(struct kernel_memory *mem)
 static int run_program(const struct kernel_memory *mem, int prog, uint64_t at, size_t len)
 {
 	struct window *w = mem->window;
-	union bpf_attr attr = { .test = { .prog_fd = prog } };
-	int err;
 
 	w->at = at;
 	w->len = len;
 	w->result = -EFAULT;
-	err = bpf(BPF_PROG_TEST_RUN, &attr);
-	return err < 0 ? err : 0;
+	return bpf_run(prog);
 }
 
 int kernel_memory_read(const struct kernel_memory *mem, uint64_t at, void *to, size_t len)
@@ -192,8 +161,8 @@ int kernel_memory_task(const struct kernel_memory *mem, uint64_t *ret)
 	return err;
 }
 
-/* current->files->fdt->fd[fd] */
-static int find_file(const struct kernel_memory *mem, int fd, uint64_t *ret)
+/* current->files->fdt->fd */
+int kernel_memory_files(const struct kernel_memory *mem, uint64_t *ret)
 {
 	uint64_t at;
 	int err = kernel_memory_task(mem, &at);
@@ -204,6 +173,16 @@ static int find_file(const struct kernel_memory *mem, int fd, uint64_t *ret)
 		err = kernel_memory_word(mem, at + mem->at_fdt, 8, &at);
 	if (!err)
 		err = kernel_memory_word(mem, at + mem->at_fd, 8, &at);
+	if (!err)
+		*ret = at;
+	return err;
+}
+
+static int find_file(const struct kernel_memory *mem, int fd, uint64_t *ret)
+{
+	uint64_t at;
+	int err = kernel_memory_files(mem, &at);
+
 	if (!err)
 		err = kernel_memory_word(mem, at + 8ull * fd, 8, &at);
 	if (err)
@@ -262,7 +241,7 @@ static int load_percpu_program(int map, int percpu)
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
 
-	return load_insns(insns, ARRAY_SIZE(insns));
+	return bpf_load(insns, ARRAY_SIZE(insns));
 }
 
 /* The pointer that the kernel keeps of memory that every CPU has: that of the only element of our map. */
@@ -279,7 +258,7 @@ static int learn_cpus(struct kernel_memory *mem)
 	union bpf_attr attr = {
 		.map_type = BPF_MAP_TYPE_PERCPU_ARRAY, .key_size = 4, .value_size = 8, .max_entries = 1
 	};
-	_cleanup_close_ int map = bpf(BPF_MAP_CREATE, &attr), prog = -1;
+	_cleanup_close_ int map = bpf_call(BPF_MAP_CREATE, &attr), prog = -1;
 	int err = map < 0 ? map : read_percpu_pointer(mem, map, &mem->percpu_pointer);
 
 	if (err)
@@ -321,7 +300,7 @@ static int load_clock_program(int map)
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
 
-	return load_insns(insns, ARRAY_SIZE(insns));
+	return bpf_load(insns, ARRAY_SIZE(insns));
 }
 
 int kernel_memory_clock(struct kernel_memory *mem, clockid_t clock, uint64_t *ret_ns)

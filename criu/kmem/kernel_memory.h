@@ -32,6 +32,8 @@ int kernel_memory_read(const struct kernel_memory *mem, uint64_t at, void *to, s
 int kernel_memory_word(const struct kernel_memory *mem, uint64_t at, size_t len, uint64_t *ret);
 /* A field of the struct at @object, as an unsigned number of @len bytes. -EOPNOTSUPP: @field is negative. */
 int kernel_memory_field(const struct kernel_memory *mem, uint64_t object, long field, size_t len, uint64_t *ret);
+/* Where the caller's open files are: an array of struct file *, by descriptor. */
+int kernel_memory_files(const struct kernel_memory *mem, uint64_t *ret);
 /* struct task_struct of the caller */
 int kernel_memory_task(const struct kernel_memory *mem, uint64_t *ret);
 /* The same of the thread whose directory in /proc @dir is a descriptor of. -ESRCH */

@@ -114,6 +114,18 @@ static int ask_child(struct landlock_reader *reader)
 	return 0;
 }
 
+int landlock_find_word(const struct kernel_memory *mem, unsigned *ret)
+{
+	struct landlock_reader reader = { .mem = *mem };
+	int err = kernel_fields_find(&mem->btf, fields, ARRAY_SIZE(fields), &reader.at);
+
+	if (!err)
+		err = ask_child(&reader);
+	if (!err)
+		*ret = reader.place;
+	return err;
+}
+
 int landlock_reader_open(struct landlock_reader **ret)
 {
 	int err;

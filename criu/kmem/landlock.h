@@ -10,6 +10,10 @@
 /* Does this kernel have any? One system call. */
 bool landlock_is_there(void);
 
+struct kernel_memory;
+/* Which word of the memory of cred->security is the domain (a child that confines itself sees it change). */
+int landlock_find_word(const struct kernel_memory *mem, unsigned *ret);
+
 struct landlock_reader;
 /* -EPERM, -EOPNOTSUPP, -ENOENT: this kernel, or this user, cannot. */
 int landlock_reader_open(struct landlock_reader **ret);

@@ -13,6 +13,7 @@
 #include "kernel/mountinfo.h"
 #include "kernel/pagemap_scan.h"
 #include "kernel/proc_pid.h"
+#include "kmem/tasks.h"
 #include "kmem/timed_call.h"
 #include "mm.pb-c.h"
 #include "pie/wire.h"
@@ -63,6 +64,8 @@ struct dump_task {
 	struct fd_probe *fds; /* of the first task of each files id; others have none */
 	size_t nr_fds;
 	struct compel_ctl *ctl; /* while infected */
+	struct kernel_task *kernel; /* dump/alike.c: NULL: the kernel's memory was not asked */
+	struct dump_task *alike; /* whose answers it has got; NULL: it was asked itself */
 	struct memory_arch *mm_arch; /* memory/ARCH/: of its address space, what only this CPU has; NULL: nothing */
 	struct policy_array policies; /* of its mappings, in the order of the map: those that have one */
 	size_t policy_next;
@@ -104,6 +107,7 @@ struct dump {
 	struct path_roots roots; /* where paths of the tree begin */
 	struct tree tree;
 	struct ns_set namespaces; /* that tasks are in */
+	struct dump_task *namespaces_like; /* dump/survey.c: the last whose were looked at */
 	/*
 	 * How many pid namespaces the tree's is below the tool's: 0 for the same one. Numbers that the kernel tells us are ours,
 	 * those in images are the tree's own: dump_pid_of(). User ids likewise: dump_uid_of().
@@ -117,6 +121,8 @@ struct dump {
 	struct mountinfo mounts; /* of the root task */
 	struct kcmp_set open_files; /* descriptions that have got an id */
 	struct hash path_ids; /* dev:ino:mount -> id of an entry that stands for a path */
+	struct kernel_tasks_reader *kernel_tasks; /* dump/alike.c; NULL: not opened */
+	struct dump_task *donors[4]; /* those that were asked last and have nothing special; NULL: none */
 	struct memory_dump *memory; /* memory/dump_memory.h: all that module memory knows */
 	struct timed_call_reader
 		*timed_calls; /* dump/timed_call.c; NULL: not asked for yet, or unreadable for this reason: */

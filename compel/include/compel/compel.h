@@ -127,6 +127,8 @@ int compel_get_state(pid_t tid, struct compel_thread_state *ret_state);
  * with a handler is pending, as such calls do.
  */
 int compel_snapshot_for_image(pid_t tid, const struct compel_snapshot *snapshot, struct compel_thread_state *ret_state);
+/* Where it goes on; false: in code of another sort than ours (32-bit). */
+bool compel_where(const struct compel_snapshot *snapshot, uint64_t *ret_ip);
 /*
  * Calls with a limit to their time: poll(2), nanosleep(2), clock_nanosleep(2), FUTEX_WAIT. The kernel remembers what is
  * left of it when a stop interrupts them (true: so it is), and nobody else: with @args, what the call's registers hold,

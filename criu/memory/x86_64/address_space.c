@@ -2,6 +2,8 @@
 /* What only x86 has in an address space: the LDT of modify_ldt(2), entry by entry. */
 #include <errno.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #include "memory/dump_memory.h"
 #include "memory/memory.h"
 #include "memory/restore_memory.h"
@@ -57,6 +59,18 @@ int memory_arch_ask(struct dump *dump, struct dump_task *dt)
 	}
 	array_free(&slots);
 	return err;
+}
+
+#define GET_XCOMP_SUPP 0x1021 /* arch_prctl(2) */
+
+/* What may be permitted to one process and not to another must be permitted already, or not be there. */
+bool memory_arch_is_alike(const struct dump_task *donor)
+{
+	static uint64_t supported;
+
+	if (!supported && syscall(SYS_arch_prctl, GET_XCOMP_SUPP, &supported) < 0)
+		supported = donor->parasite->arch.xcomp_perm;
+	return !donor->parasite->arch.has_ldt && supported == donor->parasite->arch.xcomp_perm;
 }
 
 int memory_arch_save(struct dump *dump, struct dump_task *dt, MmEntry *mm)

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Processes of one tree are much alike, those above all that have been forked and wait. To run code in each of them is what
+ * a dump spends most of its time on, and they all say the same. So the kernel's memory is read first, where that is
+ * possible: all of them at once. It tells some answers, and which processes have the same in all that decides the others:
+ * one of those is asked, and its answers are everybody's. What the kernel's memory does not settle is asked as ever.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/bits.h"
+#include "base/cleanup.h"
+#include "dump/dump.h"
+#include "memory/memory.h"
+#include "run/dump.h"
+#include "util/log.h"
+
+/* To load the program and to read where fields lie takes as long as some visits. */
+#define ALIKE_MIN 12
+#define DONORS ARRAY_SIZE(((struct dump *)0)->donors)
+
+_Static_assert(sizeof(struct kernel_sigaction) == sizeof(struct parasite_sigaction), "the same fields");
+
+/* ---- what the kernel's memory says ---- */
+
+static void forget_tasks(void *arg)
+{
+	struct dump *dump = arg;
+	struct dump_task *dt;
+
+	dump_for_each_task(dt, dump)
+		if (dt->kernel)
+			kernel_task_free(dt->kernel);
+	kernel_tasks_close(dump->kernel_tasks);
+}
+
+static int read_all(struct dump *dump, size_t n)
+{
+	_cleanup_free_ int *dirs = calloc(n, sizeof(*dirs));
+	struct kernel_task *tasks = dump_alloc(dump, n * sizeof(*tasks));
+	struct dump_task *dt;
+	size_t i = 0;
+	int err = dirs && tasks ? 0 : -ENOMEM;
+
+	dump_for_each_task(dt, dump)
+		if (!err && dt->t.state != TASK_DEAD)
+			dirs[i++] = dt->proc.dir;
+	if (!err)
+		err = kernel_tasks_read(dump->kernel_tasks, dirs, tasks, n);
+	i = 0;
+	dump_for_each_task(dt, dump)
+		if (!err && dt->t.state != TASK_DEAD)
+			dt->kernel = &tasks[i++];
+	return err;
+}
+
+int dump_read_kernel_tasks(struct dump *dump)
+{
+	struct dump_task *dt;
+	size_t n = 0;
+	int err;
+
+	dump_for_each_task(dt, dump)
+		n += dt->t.state != TASK_DEAD;
+	if (n < ALIKE_MIN)
+		return 0;
+	err = kernel_tasks_open(&dump->kernel_tasks);
+	if (!err && arena_defer(&dump->arena, forget_tasks, dump)) {
+		kernel_tasks_close(dump->kernel_tasks);
+		dump->kernel_tasks = NULL;
+		return fail(-ENOMEM, "processes");
+	}
+	if (!err)
+		err = read_all(dump, n);
+	if (err)
+		log_info("the kernel's memory is not read (BPF): %s; every process is asked by itself", strerror(-err));
+	return 0;
+}
+
+/* ---- who is like whom ---- */
+
+/* What is not compared, as it is none in most processes. */
+static bool is_plain(const struct dump_task *dt)
+{
+	const struct kernel_task *k = dt->kernel;
+	const struct task *child;
+
+	if (!k || dt->nr_threads != 1 || dt->stat.threads != 1 || dt->leader_ended || !dt->mm_owner || !dt->files_owner)
+		return false;
+	list_for_each(child, &dt->t.children, sibling)
+		if (child->state == TASK_STOPPED)
+			return false; /* it may have been told */
+	return !k->has_timers && !k->undo_list && k->fds_known && k->cred == k->real_cred && !k->same.io_context &&
+	       !k->same.policy && !k->same.ldt && !k->same.process_keyring && !k->same.thread_keyring;
+}
+
+/* Where this kernel does not have what decides an answer, the answer says so. */
+static bool is_settled(const struct dump *dump, const struct dump_task *donor)
+{
+	const struct parasite_task *in = donor->parasite;
+
+	return (in->futex_slots < 0 || kernel_tasks_knows_futex_hash(dump->kernel_tasks)) &&
+	       (in->timer_restore_ids < 0 || kernel_tasks_knows_timer_ids(dump->kernel_tasks)) &&
+	       memory_arch_is_alike(donor);
+}
+
+static struct dump_task *find_donor(const struct dump *dump, const struct dump_task *dt)
+{
+	for (size_t i = 0; i < DONORS && dump->donors[i]; i++) {
+		struct dump_task *donor = dump->donors[i];
+
+		if (!memcmp(&donor->kernel->same, &dt->kernel->same, sizeof(dt->kernel->same)))
+			return donor;
+	}
+	return NULL;
+}
+
+void dump_note_donor(struct dump *dump, struct dump_task *dt)
+{
+	if (!dump->kernel_tasks || !is_plain(dt) || dt->status.seccomp || !is_settled(dump, dt))
+		return;
+	memmove(dump->donors + 1, dump->donors, (DONORS - 1) * sizeof(dump->donors[0]));
+	dump->donors[0] = dt;
+}
+
+/* ---- answers ---- */
+
+static int take_fds(struct dump_task *dt)
+{
+	const struct kernel_task *k = dt->kernel;
+
+	dt->fds = calloc(k->nr_fds + 1, sizeof(*dt->fds));
+	if (!dt->fds)
+		return fail(-ENOMEM, "descriptors");
+	for (size_t fd = 0; fd < k->nr_fds; fd++) {
+		if (!(k->open_fds[fd / 64] & BIT(fd % 64)))
+			continue;
+		dt->fds[dt->nr_fds++] = (struct fd_probe){
+			.task = dt,
+			.fd = (int)fd,
+			.local = -1,
+			.mnt_id = -1,
+			.cloexec = k->cloexec_fds[fd / 64] & BIT(fd % 64),
+		};
+	}
+	return 0;
+}
+
+static void take_actions(struct parasite_task *to, const struct kernel_task *k)
+{
+	for (int sig = 1; sig <= PARASITE_NR_SIG; sig++) {
+		struct parasite_sigaction *act = &to->sigactions[sig - 1];
+
+		*act = (struct parasite_sigaction){ 0 };
+		/* As pie/parasite/main.c asks for them. */
+		if (sig != SIGKILL && sig != SIGSTOP && (sig == SIGCHLD || k->actions[sig - 1].handler))
+			memcpy(act, &k->actions[sig - 1], sizeof(*act));
+	}
+}
+
+static int take_answers(struct dump_task *dt, struct dump_task *donor)
+{
+	const struct kernel_task *k = dt->kernel;
+	struct parasite_thread *thread = &dt->threads[0].parasite;
+
+	dt->parasite_len = sizeof(*dt->parasite);
+	dt->parasite = malloc(dt->parasite_len);
+	if (!dt->parasite)
+		return fail(-ENOMEM, "parasite");
+	memcpy(dt->parasite, donor->parasite, dt->parasite_len);
+	take_actions(dt->parasite, k);
+	memcpy(dt->parasite->rlimits, k->rlimits, sizeof(dt->parasite->rlimits));
+	dt->parasite->brk = k->brk;
+	*thread = donor->threads[0].parasite;
+	thread->clear_child_tid = k->clear_child_tid;
+	thread->pdeath_signal = (int32_t)k->pdeath_signal;
+	thread->timer_slack_ns = k->timer_slack_ns;
+	thread->personality = k->personality;
+	dt->asked_at = clocks_now().monotonic;
+	dt->alike = donor;
+	return take_fds(dt);
+}
+
+static bool has_no_policies(struct dump *dump, const struct dump_task *dt)
+{
+	_cleanup_free_ uint64_t *starts = calloc(dt->maps.n + 1, sizeof(*starts));
+	size_t n = dt->maps.n;
+
+	/* It is no mapping of the process. */
+	if (n && !strcmp(dt->maps.v[n - 1].name, "[vsyscall]"))
+		n--;
+	for (size_t i = 0; starts && i < n; i++)
+		starts[i] = dt->maps.v[i].start;
+	return starts && kernel_task_has_no_policies(dump->kernel_tasks, dt->kernel, starts, n);
+}
+
+/* Not in what a dumper that died has left: a cave, which compel_inspect() has looked for, or its scratch, which has no file. */
+static bool is_in_own_code(const struct dump_task *dt)
+{
+	const struct kernel_vma *v;
+	uint64_t ip;
+
+	if (!compel_where(&dt->threads[0].snapshot, &ip))
+		return false;
+	v = maps_find(&dt->maps, ip);
+	return v && (v->ino || !strcmp(v->name, "[vdso]"));
+}
+
+static void forget_threads(struct dump_task *dt)
+{
+	compel_thread_state_clear(&dt->threads[0].cpu);
+	proc_status_free(&dt->threads[0].status);
+	dt->status = (struct proc_status){ 0 };
+}
+
+int dump_answer_alike(struct dump *dump, struct dump_task *dt)
+{
+	struct dump_task *donor = is_plain(dt) ? find_donor(dump, dt) : NULL;
+	int err = donor ? dump_read_mappings(dt) : -EAGAIN;
+
+	if (!err && !has_no_policies(dump, dt))
+		return -EAGAIN;
+	if (!err)
+		err = dump_read_threads(dump, dt);
+	if (err)
+		return err;
+	if (!dt->nr_threads || dt->status.seccomp || !is_in_own_code(dt)) {
+		forget_threads(dt);
+		return -EAGAIN;
+	}
+	return take_answers(dt, donor);
+}

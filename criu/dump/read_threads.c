@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the kernel tells of stopped threads from outside, before any code of ours runs in them. */
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <errno.h>
+#include "dump/dump.h"
+#include "run/dump.h"
+#include "util/log.h"
+
+/* Only a call that would be continued takes the directory of a thread. */
+static int find_timed_call(struct dump *dump, const struct dump_task *dt, struct dump_thread *th)
+{
+	_cleanup_proc_ struct proc proc = PROC_CLOSED;
+	unsigned long args[6];
+	int err;
+
+	if (!compel_is_continued(&th->snapshot, args))
+		return 0;
+	err = proc_open_thread(&dt->proc, th->id.host_tid, &proc);
+	if (!err)
+		dump_find_timed_call(dump, th, proc.dir);
+	return err;
+}
+
+static int look(struct dump *dump, const struct dump_task *dt, struct dump_thread *th)
+{
+	const struct proc_status *s = &th->status;
+	const struct compel_status status = {
+		.pending = s->sig_pending | s->shared_pending,
+		.ignored = s->sig_ignored,
+		.caught = s->sig_caught,
+		.seccomp = (int)s->seccomp,
+		.cpu = th->stat.processor,
+	};
+	int err = compel_inspect(th->id.host_tid, &status, &th->snapshot);
+
+	if (!err)
+		err = find_timed_call(dump, dt, th);
+	if (!err)
+		err = compel_snapshot_for_image(th->id.host_tid, &th->snapshot, &th->cpu);
+	if (err == -EAGAIN)
+		return err; /* in what a dumper that died has left there */
+	if (err < 0)
+		return fail(err, "read the registers of %d", th->id.host_tid);
+	dump_settle_timed_call(th);
+	return 0;
+}
+
+/* The files of a process without other threads say the same, and its stat has been read since it stands still. */
+static int read_only_thread(struct dump *dump, struct dump_task *dt, struct dump_thread *th)
+{
+	int err = proc_status_read(&dt->proc, &th->status);
+
+	if (err < 0)
+		return fail(err, "read /proc/%d/status", dt->t.host_pid);
+	th->stat = dt->stat;
+	return look(dump, dt, th);
+}
+
+/* A worker: 1, and no more is read of it. */
+static int read_one_of_many(struct dump *dump, struct dump_task *dt, struct dump_thread *th)
+{
+	int err = proc_thread_stat_read(&dt->proc, th->id.host_tid, &th->stat);
+
+	if (!err && dump_is_worker(&th->stat))
+		return 1;
+	if (!err)
+		err = proc_thread_status_read(&dt->proc, th->id.host_tid, &th->status);
+	if (err < 0)
+		return fail(err, "read /proc/%d/task/%d", dt->t.host_pid, th->id.host_tid);
+	return look(dump, dt, th);
+}
+
+/* 1 as above. */
+static int read_thread(struct dump *dump, struct dump_task *dt, struct dump_thread *th)
+{
+	const bool only = dt->nr_threads == 1 && dt->stat.threads == 1 && !th->stand_in;
+	unsigned long head = 0, len = 0;
+	int err = only ? read_only_thread(dump, dt, th) : read_one_of_many(dump, dt, th);
+
+	if (err)
+		return err;
+	if (syscall(SYS_get_robust_list, th->id.host_tid, &head, &len) < 0)
+		return fail(-errno, "robust list of %d", th->id.host_tid);
+	th->robust_list = head;
+	th->robust_list_len = len;
+	return 0;
+}
+
+/* Workers go on while the program stands still: what they do is in flight, and kinds wait for it. */
+static void let_go(struct dump_task *dt, size_t i)
+{
+	struct dump_thread *th = &dt->threads[i];
+
+	compel_detach(th->id.host_tid, &th->stop);
+	dt->nr_threads--;
+	memmove(th, th + 1, (dt->nr_threads - i) * sizeof(*th));
+}
+
+int dump_read_threads(struct dump *dump, struct dump_task *dt)
+{
+	int err = 0;
+
+	for (size_t i = 0; err >= 0 && i < dt->nr_threads; i++) {
+		err = read_thread(dump, dt, &dt->threads[i]);
+		if (err == 1)
+			let_go(dt, i--);
+	}
+	if (err < 0)
+		return err;
+	/* What is true of the process its first thread's status says, too. */
+	dt->status = dt->threads[0].status;
+	dt->status.groups = (struct gid_array){ 0 };
+	return 0;
+}

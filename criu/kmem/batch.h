@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Many small reads of the kernel's memory by one run of a program: for what is asked of hundreds of tasks. */
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+#define KERNEL_BATCH_READS 64
+#define KERNEL_BATCH_LONGEST 4096u /* bytes of one read */
+
+struct kernel_batch {
+	int map, prog;
+	void *window;
+	unsigned n;
+	uint32_t used;
+	void *to[KERNEL_BATCH_READS];
+	int err; /* of the first run that failed */
+};
+
+/* -EPERM, -EOPNOTSUPP: this kernel, or this user, cannot. */
+int kernel_batch_open(struct kernel_batch *ret);
+void kernel_batch_close(struct kernel_batch *batch);
+/* Before the next kernel_batch_run() has returned @to is undefined; zeroes where nothing is (NULL, say). */
+void kernel_batch_add(struct kernel_batch *batch, uint64_t at, void *to, size_t len);
+/* 0, or what went wrong since the last one. */
+int kernel_batch_run(struct kernel_batch *batch);

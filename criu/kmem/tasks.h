@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the kernel's memory tells of frozen tasks: what they share, by the addresses of what they have, and what otherwise
+ * only code inside of them could ask for. For trees of many processes; see dump/alike.c.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define KERNEL_TASK_NR_SIG 64
+#define KERNEL_TASK_RLIMITS 16
+#define KERNEL_TASK_FDS 256 /* more descriptors than this are not looked at */
+#define KERNEL_TASK_AUXV 64
+
+struct kernel_sigaction {
+	uint64_t handler, flags, restorer, mask;
+};
+
+/* What decides the answers that are not read here: where it is the same in two processes, those are, too. No pointers but for
+ * comparison. */
+struct kernel_task_same {
+	uint64_t altstack_sp, altstack_size, atomic_flags, thread_flags, syscall_work, io_context, policy;
+	uint64_t dispatch_offset, dispatch_len, futex_hash, mm_flags, def_flags, ldt;
+	uint64_t caps, session_keyring, process_keyring, thread_keyring, user, user_ns, landlock;
+	uint32_t altstack_flags, loginuid, sched_policy, static_prio, membarrier, securebits, reaper;
+	uint8_t reqkey_keyring, timer_restore_ids;
+};
+
+struct kernel_task {
+	uint64_t task; /* 0: nothing is known of this one */
+	uint64_t mm, files, fs, sighand; /* what kcmp(2) compares */
+	uint64_t nsproxy, pid_ns, cgroups, exe_file;
+	uint64_t root[2], cwd[2]; /* mount and entry */
+	uint64_t signal, cred, real_cred, pid, undo_list, fdt, security, mm_tree; /* on the way */
+	uint64_t clear_child_tid, timer_slack_ns, brk;
+	uint64_t rlimits[KERNEL_TASK_RLIMITS][2];
+	uint64_t auxv[KERNEL_TASK_AUXV];
+	struct kernel_sigaction actions[KERNEL_TASK_NR_SIG];
+	uint32_t pdeath_signal, personality, map_count, max_fds;
+	int16_t oom_score_adj;
+	bool has_timers; /* of timer_create(2) or setitimer(2) */
+	bool fds_known;
+	uint64_t open_fds[KERNEL_TASK_FDS / 64], cloexec_fds[KERNEL_TASK_FDS / 64];
+	uint64_t *fds; /* struct file of each; malloc'ed */
+	size_t nr_fds; /* up to the highest */
+	struct kernel_task_same same;
+};
+
+struct kernel_tasks_reader;
+
+/* -EPERM, -EOPNOTSUPP, -ENOENT: this kernel, or this user, cannot. */
+int kernel_tasks_open(struct kernel_tasks_reader **ret);
+void kernel_tasks_close(struct kernel_tasks_reader *reader);
+/* Of the processes whose directories in /proc these are descriptors of. Zeroed tasks are filled in; all or none. */
+int kernel_tasks_read(struct kernel_tasks_reader *reader, const int *dirs, struct kernel_task *tasks, size_t n);
+void kernel_task_free(struct kernel_task *task);
+/* Does the kernel know, of what has come lately, this? Where it does not, its answer is the same for everybody. */
+bool kernel_tasks_knows_futex_hash(const struct kernel_tasks_reader *reader);
+bool kernel_tasks_knows_timer_ids(const struct kernel_tasks_reader *reader);
+/* Nobody holds a lock, or a lease, on the file of this descriptor. */
+bool kernel_file_has_no_locks(struct kernel_tasks_reader *reader, const struct kernel_task *task, int fd);
+
+/* vma_tree.c: do mappings begin at exactly these addresses, and has none a memory policy (mbind(2))? */
+bool kernel_task_has_no_policies(struct kernel_tasks_reader *reader, const struct kernel_task *task,
+				 const uint64_t *starts, size_t n);

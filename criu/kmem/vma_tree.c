@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The mappings of a process as the kernel keeps them: a maple tree of struct vm_area_struct (Linux 6.1). */
+#include <stdlib.h>
+#include <string.h>
+#include "base/cleanup.h"
+#include "kmem/tasks.h"
+#include "kmem/tasks_reader.h"
+
+#define MAPPINGS_MAX 512u
+#define NODES_MAX 96u
+#define NODE_MAX 256u
+/* Below the address of a node: what it is. */
+#define NODE_BITS 0xffull
+#define ROOT_IS_NODE 2u
+enum { LEAF_64 = 1, RANGE_64 = 2, ARANGE_64 = 3 };
+
+struct node {
+	uint64_t at, max; /* its last index */
+	unsigned type;
+};
+
+/* One level of the tree, left to right. */
+struct level {
+	struct node nodes[NODES_MAX];
+	size_t n;
+};
+
+struct mapping {
+	uint64_t start, policy;
+};
+
+struct walk {
+	struct kernel_tasks_reader *reader;
+	struct level levels[2];
+	char bytes[NODES_MAX][NODE_MAX];
+	uint64_t mappings[MAPPINGS_MAX];
+	struct mapping seen[MAPPINGS_MAX];
+	size_t nr;
+};
+
+static uint64_t word_at(const char *bytes, long at)
+{
+	uint64_t word;
+
+	memcpy(&word, bytes + at, sizeof(word));
+	return word;
+}
+
+static bool add(struct walk *w, struct level *below, const struct node *from, uint64_t slot, uint64_t max)
+{
+	if (from->type == LEAF_64) {
+		if (slot && w->nr == MAPPINGS_MAX)
+			return false;
+		if (slot)
+			w->mappings[w->nr++] = slot;
+		return true;
+	}
+	if (!slot || below->n == NODES_MAX)
+		return false;
+	below->nodes[below->n++] = (struct node){ slot & ~NODE_BITS, max, slot >> 3 & 0xf };
+	return true;
+}
+
+/* Slots go up to the first whose pivot is 0 or the end of the node: what is behind it is old. */
+static bool take_node(struct walk *w, struct level *below, const struct node *node, const char *bytes)
+{
+	const struct kernel_tasks_fields *at = &w->reader->at;
+	const bool inner = node->type == ARANGE_64;
+	const long pivot = inner ? at->inner_pivot : at->leaf_pivot, slot = inner ? at->inner_slot : at->leaf_slot;
+	const long pivots = (slot - pivot) / 8;
+	uint64_t last = 0;
+
+	if (node->type != LEAF_64 && node->type != RANGE_64 && !inner)
+		return false;
+	for (long i = 0; i <= pivots; i++) {
+		uint64_t end = i < pivots ? word_at(bytes, pivot + 8 * i) : node->max;
+
+		end = i && !end ? node->max : end;
+		if (end < last || end > node->max || !add(w, below, node, word_at(bytes, slot + 8 * i), end))
+			return false;
+		if (end == node->max)
+			return true;
+		last = end;
+	}
+	return false;
+}
+
+static bool walk_level(struct walk *w, const struct level *level, struct level *below)
+{
+	below->n = 0;
+	for (size_t i = 0; i < level->n; i++)
+		kernel_batch_add(&w->reader->batch, level->nodes[i].at, w->bytes[i], (size_t)w->reader->at.node_size);
+	if (kernel_batch_run(&w->reader->batch))
+		return false;
+	for (size_t i = 0; i < level->n; i++)
+		if (!take_node(w, below, &level->nodes[i], w->bytes[i]))
+			return false;
+	return true;
+}
+
+static bool find_mappings(struct walk *w, uint64_t root)
+{
+	struct level *level = w->levels, *below = w->levels + 1, *swap;
+
+	if ((root & 3) != ROOT_IS_NODE || w->reader->at.node_size > NODE_MAX)
+		return false;
+	level->nodes[0] = (struct node){ root & ~NODE_BITS, UINT64_MAX, root >> 3 & 0xf };
+	for (level->n = 1; level->n;) {
+		if (!walk_level(w, level, below))
+			return false;
+		swap = level;
+		level = below;
+		below = swap;
+	}
+	return true;
+}
+
+static bool all_are(struct walk *w, const uint64_t *starts)
+{
+	struct mapping *seen = w->seen;
+
+	for (size_t i = 0; i < w->nr; i++) {
+		kernel_batch_add(&w->reader->batch, w->mappings[i] + (uint64_t)w->reader->at.vma_start, &seen[i].start,
+				 8);
+		kernel_batch_add(&w->reader->batch, w->mappings[i] + (uint64_t)w->reader->at.vma_policy,
+				 &seen[i].policy, 8);
+	}
+	if (kernel_batch_run(&w->reader->batch))
+		return false;
+	for (size_t i = 0; i < w->nr; i++)
+		if (seen[i].start != starts[i] || seen[i].policy)
+			return false;
+	return true;
+}
+
+bool kernel_task_has_no_policies(struct kernel_tasks_reader *reader, const struct kernel_task *task,
+				 const uint64_t *starts, size_t n)
+{
+	_cleanup_free_ struct walk *w = malloc(sizeof(*w));
+
+	if (!w)
+		return false;
+	w->reader = reader;
+	w->nr = 0;
+	return find_mappings(w, task->mm_tree) && w->nr == n && all_are(w, starts);
+}
