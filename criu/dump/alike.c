@@ -14,6 +14,7 @@
 #include "dump/dump.h"
 #include "memory/memory.h"
 #include "run/dump.h"
+#include "kernel/maps.h"
 #include "util/log.h"
 
 /* To load the program and to read where fields lie takes as long as some visits. */
@@ -116,14 +117,6 @@ static struct dump_task *find_donor(const struct dump *dump, const struct dump_t
 	return NULL;
 }
 
-void dump_note_donor(struct dump *dump, struct dump_task *dt)
-{
-	if (!dump->kernel_tasks || !is_plain(dt) || dt->status.seccomp || !is_settled(dump, dt))
-		return;
-	memmove(dump->donors + 1, dump->donors, (DONORS - 1) * sizeof(dump->donors[0]));
-	dump->donors[0] = dt;
-}
-
 /* ---- answers ---- */
 
 static int take_fds(struct dump_task *dt)
@@ -182,17 +175,80 @@ static int take_answers(struct dump_task *dt, struct dump_task *donor)
 	return take_fds(dt);
 }
 
-static bool has_no_policies(struct dump *dump, const struct dump_task *dt)
+/* Read, and what /proc says begins where these begin. */
+static bool has_known_mappings(struct dump *dump, const struct dump_task *dt)
 {
-	_cleanup_free_ uint64_t *starts = calloc(dt->maps.n + 1, sizeof(*starts));
+	const struct kernel_task *k = dt->kernel;
 	size_t n = dt->maps.n;
 
 	/* It is no mapping of the process. */
 	if (n && !strcmp(dt->maps.v[n - 1].name, "[vsyscall]"))
 		n--;
-	for (size_t i = 0; starts && i < n; i++)
-		starts[i] = dt->maps.v[i].start;
-	return starts && kernel_task_has_no_policies(dump->kernel_tasks, dt->kernel, starts, n);
+	if (k->nr_mappings != n)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (k->mappings[i].start != dt->maps.v[i].start || k->mappings[i].policy)
+			return false;
+	return true;
+}
+
+/* Of locked ones more is asked: how much of them is there. */
+static bool has_locked(const struct dump_task *dt)
+{
+	for (size_t i = 0; i < dt->vma_flags.n; i++)
+		if (dt->vma_flags.v[i].flags & BIT(VMF_LO))
+			return true;
+	return false;
+}
+
+void dump_note_donor(struct dump *dump, struct dump_task *dt)
+{
+	if (!dump->kernel_tasks || !is_plain(dt) || dt->status.seccomp || !is_settled(dump, dt) ||
+	    kernel_task_read_mappings(dump->kernel_tasks, dt->kernel) || !has_known_mappings(dump, dt))
+		return;
+	memmove(dump->donors + 1, dump->donors, (DONORS - 1) * sizeof(dump->donors[0]));
+	dump->donors[0] = dt;
+}
+
+/* All mappings are those of @donor, as fork(2) has left them. What /proc calls "[heap]" and "[stack]" is told by addresses. */
+static bool maps_the_same(const struct dump_task *dt, const struct dump_task *donor)
+{
+	const struct kernel_task *k = dt->kernel, *other = donor->kernel;
+
+	return k->nr_mappings == other->nr_mappings &&
+	       !memcmp(k->mappings, other->mappings, k->nr_mappings * sizeof(*k->mappings)) && k->brk == other->brk &&
+	       dt->stat.start_brk == donor->stat.start_brk && dt->stat.start_stack == donor->stat.start_stack &&
+	       !has_locked(donor);
+}
+
+static int copy_mappings(struct dump_task *dt, const struct dump_task *donor)
+{
+	/* Names are the donor's. */
+	maps_free(&dt->maps);
+	array_free(&dt->vma_flags);
+	for (size_t i = 0; i < donor->maps.n; i++) {
+		struct vma_flags flags = donor->vma_flags.v[i];
+
+		/* How much of it is shared is not known: a part, as between parent and child. */
+		flags.rss_kb = 1;
+		flags.pss_kb = 0;
+		if (array_add(&dt->maps, donor->maps.v[i]) || array_add(&dt->vma_flags, flags))
+			return fail(-ENOMEM, "mappings");
+	}
+	return 0;
+}
+
+/* -EAGAIN: some have a policy of their own, or nobody knows. */
+static int find_mappings(struct dump *dump, struct dump_task *dt, const struct dump_task *donor)
+{
+	int err = kernel_task_read_mappings(dump->kernel_tasks, dt->kernel);
+
+	if (err)
+		return -EAGAIN;
+	if (maps_the_same(dt, donor))
+		return copy_mappings(dt, donor);
+	err = dump_read_mappings(dt);
+	return err ? err : has_known_mappings(dump, dt) ? 0 : -EAGAIN;
 }
 
 /* Not in what a dumper that died has left: a cave, which compel_inspect() has looked for, or its scratch, which has no file. */
@@ -217,10 +273,8 @@ static void forget_threads(struct dump_task *dt)
 int dump_answer_alike(struct dump *dump, struct dump_task *dt)
 {
 	struct dump_task *donor = is_plain(dt) ? find_donor(dump, dt) : NULL;
-	int err = donor ? dump_read_mappings(dt) : -EAGAIN;
+	int err = donor ? find_mappings(dump, dt, donor) : -EAGAIN;
 
-	if (!err && !has_no_policies(dump, dt))
-		return -EAGAIN;
 	if (!err)
 		err = dump_read_threads(dump, dt);
 	if (err)

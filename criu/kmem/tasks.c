@@ -95,6 +95,8 @@ static int find_values(struct kernel_tasks_reader *r)
 		if (r->values[i] < 0 && !values[i].optional)
 			return -EOPNOTSUPP;
 	}
+	r->vma_name = btf_field(&r->mem.btf, "vm_area_struct", "anon_name");
+	r->vma_size = btf_sizeof(&r->mem.btf, "vm_area_struct");
 	r->restorer = btf_field(&r->mem.btf, "k_sigaction", "sa.sa_restorer");
 	return 0;
 }
@@ -352,6 +354,7 @@ int kernel_tasks_read(struct kernel_tasks_reader *r, const int *dirs, struct ker
 void kernel_task_free(struct kernel_task *t)
 {
 	free(t->fds);
+	free(t->mappings);
 	*t = (struct kernel_task){ 0 };
 }
 

@@ -17,14 +17,18 @@ struct kernel_sigaction {
 	uint64_t handler, flags, restorer, mask;
 };
 
-/* What decides the answers that are not read here: where it is the same in two processes, those are, too. No pointers but for
- * comparison. */
+/* What decides the answers that are not read here: where it is the same in two processes, those are, too. */
 struct kernel_task_same {
 	uint64_t altstack_sp, altstack_size, atomic_flags, thread_flags, syscall_work, io_context, policy;
 	uint64_t dispatch_offset, dispatch_len, futex_hash, mm_flags, def_flags, ldt;
 	uint64_t caps, session_keyring, process_keyring, thread_keyring, user, user_ns, landlock;
 	uint32_t altstack_flags, loginuid, sched_policy, static_prio, membarrier, securebits, reaper;
 	uint8_t reqkey_keyring, timer_restore_ids;
+};
+
+/* Pointers are for comparison only. */
+struct kernel_mapping {
+	uint64_t start, end, flags, offset, file, ops, data, name, policy;
 };
 
 struct kernel_task {
@@ -44,6 +48,8 @@ struct kernel_task {
 	uint64_t open_fds[KERNEL_TASK_FDS / 64], cloexec_fds[KERNEL_TASK_FDS / 64];
 	uint64_t *fds; /* struct file of each; malloc'ed */
 	size_t nr_fds; /* up to the highest */
+	struct kernel_mapping *mappings; /* when they have been read: in their order; malloc'ed */
+	size_t nr_mappings;
 	struct kernel_task_same same;
 };
 
@@ -61,6 +67,5 @@ bool kernel_tasks_knows_timer_ids(const struct kernel_tasks_reader *reader);
 /* Nobody holds a lock, or a lease, on the file of this descriptor. */
 bool kernel_file_has_no_locks(struct kernel_tasks_reader *reader, const struct kernel_task *task, int fd);
 
-/* vma_tree.c: do mappings begin at exactly these addresses, and has none a memory policy (mbind(2))? */
-bool kernel_task_has_no_policies(struct kernel_tasks_reader *reader, const struct kernel_task *task,
-				 const uint64_t *starts, size_t n);
+/* vma_tree.c: task->mappings; those that a process has inherited are the same but for nothing. -EOPNOTSUPP: too many. */
+int kernel_task_read_mappings(struct kernel_tasks_reader *reader, struct kernel_task *task);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The mappings of a process as the kernel keeps them: a maple tree of struct vm_area_struct (Linux 6.1). */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/bits.h"
 #include "base/cleanup.h"
 #include "kmem/tasks.h"
 #include "kmem/tasks_reader.h"
@@ -9,6 +11,8 @@
 #define MAPPINGS_MAX 512u
 #define NODES_MAX 96u
 #define NODE_MAX 256u
+#define MAPPING_MAX 256u
+#define AT_ONCE 32u
 /* Below the address of a node: what it is. */
 #define NODE_BITS 0xffull
 #define ROOT_IS_NODE 2u
@@ -25,16 +29,11 @@ struct level {
 	size_t n;
 };
 
-struct mapping {
-	uint64_t start, policy;
-};
-
 struct walk {
 	struct kernel_tasks_reader *reader;
 	struct level levels[2];
 	char bytes[NODES_MAX][NODE_MAX];
 	uint64_t mappings[MAPPINGS_MAX];
-	struct mapping seen[MAPPINGS_MAX];
 	size_t nr;
 };
 
@@ -115,32 +114,54 @@ static bool find_mappings(struct walk *w, uint64_t root)
 	return true;
 }
 
-static bool all_are(struct walk *w, const uint64_t *starts)
+static void take_mapping(const struct kernel_tasks_reader *r, const char *from, struct kernel_mapping *to)
 {
-	struct mapping *seen = w->seen;
-
-	for (size_t i = 0; i < w->nr; i++) {
-		kernel_batch_add(&w->reader->batch, w->mappings[i] + (uint64_t)w->reader->at.vma_start, &seen[i].start,
-				 8);
-		kernel_batch_add(&w->reader->batch, w->mappings[i] + (uint64_t)w->reader->at.vma_policy,
-				 &seen[i].policy, 8);
-	}
-	if (kernel_batch_run(&w->reader->batch))
-		return false;
-	for (size_t i = 0; i < w->nr; i++)
-		if (seen[i].start != starts[i] || seen[i].policy)
-			return false;
-	return true;
+	*to = (struct kernel_mapping){
+		.start = word_at(from, r->at.vma_start),
+		.end = word_at(from, r->at.vma_end),
+		.flags = word_at(from, r->at.vma_flags),
+		.offset = word_at(from, r->at.vma_offset),
+		.file = word_at(from, r->at.vma_file),
+		.ops = word_at(from, r->at.vma_ops),
+		.data = word_at(from, r->at.vma_data),
+		.name = r->vma_name < 0 ? 0 : word_at(from, r->vma_name),
+		.policy = word_at(from, r->at.vma_policy),
+	};
 }
 
-bool kernel_task_has_no_policies(struct kernel_tasks_reader *reader, const struct kernel_task *task,
-				 const uint64_t *starts, size_t n)
+static int read_mappings(struct walk *w, struct kernel_mapping *to)
+{
+	char bytes[AT_ONCE][MAPPING_MAX];
+	int err = 0;
+
+	for (size_t i = 0, n; !err && i < w->nr; i += n) {
+		n = MIN_OF(w->nr - i, (size_t)AT_ONCE);
+		for (size_t k = 0; k < n; k++)
+			kernel_batch_add(&w->reader->batch, w->mappings[i + k], bytes[k], (size_t)w->reader->vma_size);
+		err = kernel_batch_run(&w->reader->batch);
+		for (size_t k = 0; !err && k < n; k++)
+			take_mapping(w->reader, bytes[k], &to[i + k]);
+	}
+	return err;
+}
+
+int kernel_task_read_mappings(struct kernel_tasks_reader *reader, struct kernel_task *task)
 {
 	_cleanup_free_ struct walk *w = malloc(sizeof(*w));
+	int err;
 
 	if (!w)
-		return false;
+		return -ENOMEM;
 	w->reader = reader;
 	w->nr = 0;
-	return find_mappings(w, task->mm_tree) && w->nr == n && all_are(w, starts);
+	if (reader->vma_size <= 0 || reader->vma_size > MAPPING_MAX || !find_mappings(w, task->mm_tree) || !w->nr)
+		return -EOPNOTSUPP;
+	free(task->mappings);
+	task->nr_mappings = 0;
+	task->mappings = calloc(w->nr, sizeof(*task->mappings));
+	if (!task->mappings)
+		return -ENOMEM;
+	err = read_mappings(w, task->mappings);
+	task->nr_mappings = err ? 0 : w->nr;
+	return err;
 }

@@ -79,19 +79,37 @@ static void give_up(struct page_copy *c, int err)
 		c->sink->ops->give_up(c->sink);
 }
 
-static void *work(void *arg)
+void page_buffer_free(char **buffer)
 {
-	struct page_copy *c = arg;
-	char *buffer = mmap(NULL, BUFFER_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	size_t at;
-	int err = buffer == MAP_FAILED ? fail(-errno, "buffer for pages") : 0;
+	if (*buffer)
+		munmap(*buffer, BUFFER_SIZE);
+	*buffer = NULL;
+}
 
+/* New pages for it would take longer than to copy a small process. */
+static void copy_all(struct page_copy *c, char **buffer)
+{
+	size_t at;
+	int err = 0;
+
+	if (!*buffer) {
+		char *made = mmap(NULL, BUFFER_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		err = made == MAP_FAILED ? fail(-errno, "buffer for pages") : 0;
+		*buffer = err ? NULL : made;
+	}
 	while (!err && !atomic_load(&c->failed) && (at = atomic_fetch_add(&c->next, 1)) < c->jobs.n)
-		err = copy_job(c, at, buffer);
+		err = copy_job(c, at, *buffer);
 	if (err)
 		give_up(c, err);
-	if (buffer != MAP_FAILED)
-		munmap(buffer, BUFFER_SIZE);
+}
+
+static void *work(void *arg)
+{
+	char *buffer = NULL;
+
+	copy_all(arg, &buffer);
+	page_buffer_free(&buffer);
 	return NULL;
 }
 
@@ -107,7 +125,10 @@ int page_copy_run(struct page_copy *c)
 	if (err)
 		return err;
 	two = c->bytes >= WORTH_A_THREAD && !pthread_create(&other, NULL, work, c);
-	work(c);
+	if (c->buffer)
+		copy_all(c, c->buffer);
+	else
+		work(c);
 	if (two)
 		pthread_join(other, NULL);
 	return atomic_load(&c->failed);

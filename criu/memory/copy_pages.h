@@ -23,6 +23,7 @@ struct page_copy {
 	struct page_origin from;
 	struct page_sink *sink;
 	struct progress *progress;
+	char **buffer; /* where the caller's thread keeps its buffer for the next copy; NULL: nowhere */
 	struct page_pieces pieces;
 	struct page_jobs jobs;
 	uint64_t bytes; /* of all jobs */
@@ -38,3 +39,5 @@ int page_copy_add_ready(struct page_copy *c, const void *data, uint64_t len);
 /* Begins the sink, and gives it everything that was added. */
 int page_copy_run(struct page_copy *c);
 void page_copy_free(struct page_copy *c);
+/* What page_copy.buffer points to. */
+void page_buffer_free(char **buffer);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "memory/dump_memory.h"
 #include <errno.h>
+#include "memory/copy_pages.h"
 #include "memory/memory.h"
 #include "util/hash.h"
 
@@ -15,6 +16,7 @@ void memory_dump_end(struct dump *dump)
 	struct memory_dump *memory = dump->memory;
 
 	segments_close(memory);
+	page_buffer_free(&memory->page_buffer);
 	hash_free(&memory->mapped_ids);
 	hash_free(&memory->segments_seen);
 	hash_free(&memory->segments_saved);

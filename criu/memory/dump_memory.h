@@ -17,6 +17,11 @@ struct memory_dump {
 		uint64_t key;
 		uint32_t id;
 	} mapped_last;
+	struct {
+		uint64_t file; /* as kernel_task.exe_file; 0: unknown */
+		uint32_t id;
+	} exe_last;
+	char *page_buffer; /* copy_pages.c: of one thread; NULL until it is needed */
 	struct segment *segments; /* shared */
 	struct hash segments_seen, segments_saved;
 	struct hash shmids, shmids_taken; /* inode of memory without a path -> its number in images, and back */

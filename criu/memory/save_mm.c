@@ -406,10 +406,21 @@ static int save_vmas(struct dump *dump, struct dump_task *dt, MmEntry *mm)
 	return err;
 }
 
+/* As /proc tells it: up to the pair that ends it. */
+static int read_auxv(const struct dump_task *dt, struct buf *text)
+{
+	const uint64_t *known = dt->kernel ? dt->kernel->auxv : NULL;
+
+	for (size_t i = 0; known && i < KERNEL_TASK_AUXV; i += 2)
+		if (!known[i])
+			return buf_add(text, known, (i + 2) * sizeof(*known));
+	return read_record(dt->proc.dir, "auxv", text);
+}
+
 static int save_auxv(struct dump *dump, struct dump_task *dt, MmEntry *mm)
 {
 	_cleanup_buf_ struct buf text = { 0 };
-	int err = read_record(dt->proc.dir, "auxv", &text);
+	int err = read_auxv(dt, &text);
 	size_t n = text.len / sizeof(uint64_t);
 
 	if (err < 0)
@@ -426,13 +437,24 @@ static int save_auxv(struct dump *dump, struct dump_task *dt, MmEntry *mm)
 
 static int save_exe(struct dump *dump, struct dump_task *dt, MmEntry *mm)
 {
+	const uint64_t file = dt->kernel ? dt->kernel->exe_file : 0;
+	_cleanup_close_ int fd = -1;
 	char link[4096 + 16];
-	_cleanup_close_ int fd = open_at(dt->proc.dir, "exe", O_PATH, 0);
-	ssize_t len = fd < 0 ? fd : read_link(dt->proc.dir, "exe", link, sizeof(link));
+	ssize_t len;
+	int err;
 
+	if (file && file == dump->memory->exe_last.file) {
+		mm->exe_file_id = dump->memory->exe_last.id;
+		return 0;
+	}
+	fd = open_at(dt->proc.dir, "exe", O_PATH, 0);
+	len = fd < 0 ? fd : read_link(dt->proc.dir, "exe", link, sizeof(link));
 	if (len < 0)
 		return fail(len, "open the executable of the process");
-	return dump->path_file_id(dump, &(struct dump_path){ dt, fd, link, O_RDONLY }, &mm->exe_file_id);
+	err = dump->path_file_id(dump, &(struct dump_path){ dt, fd, link, O_RDONLY }, &mm->exe_file_id);
+	dump->memory->exe_last.file = file;
+	dump->memory->exe_last.id = mm->exe_file_id;
+	return err;
 }
 
 int memory_save_mm(struct dump *dump, struct dump_task *dt, MmEntry **ret_mm)

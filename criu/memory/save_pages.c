@@ -105,6 +105,7 @@ int memory_save_pages(struct dump *dump, struct dump_task *dt, const MmEntry *mm
 		return fail(mem, "open /proc/%d/mem", dt->t.host_pid);
 	s.copy.sink = sink;
 	s.copy.progress = dump->opts->progress;
+	s.copy.buffer = &dump->memory->page_buffer;
 	s.copy.from = (struct page_origin){ "memory", dt->t.host_pid, mem, UINT64_MAX };
 	err = save(&s, mm);
 	page_copy_free(&s.copy);

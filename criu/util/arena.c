@@ -70,6 +70,19 @@ static struct arena_block *block_in_file(struct arena *arena, size_t room)
 	return b;
 }
 
+/* One that needs more than one block is going to use it: all of its pages at once are cheaper than a fault for each. */
+static struct arena_block *block_at_once(size_t room)
+{
+	size_t len = ROUND_UP(room, PAGE_SZ);
+	struct arena_block *b = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+	if (b == MAP_FAILED)
+		return NULL;
+	b->mapped = len;
+	b->size = len - sizeof(*b);
+	return b;
+}
+
 /* Small trees do with the first block: one fork copies that as fast as it would map it. */
 static struct arena_block *block_new(struct arena *arena, size_t size)
 {
@@ -78,6 +91,8 @@ static struct arena_block *block_new(struct arena *arena, size_t size)
 
 	if (arena->for_forks && (arena->blocks || size > BLOCK_SIZE))
 		return block_in_file(arena, sizeof(*b) + room);
+	if (arena->blocks && !arena->sealed)
+		return block_at_once(sizeof(*b) + room);
 	b = calloc(1, sizeof(*b) + room);
 	if (b)
 		b->size = room;

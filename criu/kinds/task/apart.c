@@ -117,6 +117,10 @@ static void look_at_cgroups(struct dump *dump, struct dump_task *task)
 	const struct dump_task *parent = task->t.parent ? dump_task_of(task->t.parent) : NULL;
 	uint64_t expected = parent ? parent->cgroups : 0;
 
+	if (expected && parent->kernel && task->kernel && parent->kernel->cgroups == task->kernel->cgroups) {
+		task->cgroups = expected;
+		return;
+	}
 	if (!parent && !read_file(proc_root(), "self/cgroup", &own))
 		expected = fingerprint(&own);
 	if (!proc_record(&task->proc, "cgroup", &theirs))

@@ -46,6 +46,52 @@ static char *save_name(struct dump *dump, const struct proc_stat *stat)
 	return dump_printf(dump, "%.*s", COMM_LEN - 1, stat->comm);
 }
 
+/* Of those that others are like. */
+struct known {
+	struct {
+		const struct dump_task *task;
+		bool has_loginuid, has_filter;
+		uint32_t loginuid;
+		uint64_t filter;
+	} v[4];
+	unsigned next;
+};
+
+static bool save_known(struct dump *dump, const struct dump_task *task, TaskCoreEntry *tc)
+{
+	const struct known *known = *dump_kind_data(dump, &attributes_kind);
+
+	for (size_t i = 0; known && task->alike && i < ARRAY_SIZE(known->v); i++) {
+		if (known->v[i].task != task->alike)
+			continue;
+		tc->has_loginuid = known->v[i].has_loginuid;
+		tc->loginuid = known->v[i].loginuid;
+		tc->has_coredump_filter = known->v[i].has_filter;
+		tc->coredump_filter = known->v[i].filter;
+		tc->has_oom_score_adj = true;
+		tc->oom_score_adj = task->kernel->oom_score_adj;
+		return true;
+	}
+	return false;
+}
+
+static void note_known(struct dump *dump, const struct dump_task *task, const TaskCoreEntry *tc)
+{
+	void **data = dump_kind_data(dump, &attributes_kind);
+	struct known *known = *data ? *data : dump_alloc(dump, sizeof(*known));
+	unsigned i;
+
+	if (!known)
+		return;
+	*data = known;
+	i = known->next++ % ARRAY_SIZE(known->v);
+	known->v[i].task = task;
+	known->v[i].has_loginuid = tc->has_loginuid;
+	known->v[i].loginuid = tc->loginuid;
+	known->v[i].has_filter = tc->has_coredump_filter;
+	known->v[i].filter = tc->coredump_filter;
+}
+
 static int save_from_proc(struct dump *dump, struct dump_task *task, TaskCoreEntry *tc)
 {
 	int oom;
@@ -53,6 +99,8 @@ static int save_from_proc(struct dump *dump, struct dump_task *task, TaskCoreEnt
 	tc->comm = save_name(dump, &task->stat);
 	if (!tc->comm)
 		return no_memory("name");
+	if (save_known(dump, task, tc))
+		return 0;
 	/* The kernel may be built without these. */
 	int err = proc_loginuid(&task->proc, &tc->loginuid);
 	tc->has_loginuid = !err;
@@ -65,6 +113,8 @@ static int save_from_proc(struct dump *dump, struct dump_task *task, TaskCoreEnt
 		return fail(err, "read /proc/%d/oom_score_adj", task->t.host_pid);
 	tc->has_oom_score_adj = true;
 	tc->oom_score_adj = oom;
+	if (task->kernel)
+		note_known(dump, task, tc);
 	return 0;
 }
 

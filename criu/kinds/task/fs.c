@@ -21,7 +21,25 @@
 
 /* ---- dump ---- */
 
-static int save_place(struct dump *dump, struct dump_task *task, const char *name, uint32_t *ret_id)
+/* Places that tasks of this dump had last: mount and entry, by their addresses. */
+struct known_places {
+	struct {
+		uint64_t at[2];
+		uint32_t id;
+	} v[4];
+	unsigned next;
+};
+
+static struct known_places *places_of(struct dump *dump)
+{
+	void **data = dump_kind_data(dump, &fs_kind);
+
+	if (!*data)
+		*data = dump_alloc(dump, sizeof(struct known_places));
+	return *data;
+}
+
+static int ask_place(struct dump *dump, struct dump_task *task, const char *name, uint32_t *ret_id)
 {
 	char link[PATH_MAX + sizeof(DELETED)];
 	ssize_t len = proc_link(&task->proc, name, link, sizeof(link));
@@ -33,6 +51,27 @@ static int save_place(struct dump *dump, struct dump_task *task, const char *nam
 		return fail(fd, "open /proc/%d/%s (%s)", task->t.host_pid, name, link);
 	LOG_SCOPE("%s %s", name, link);
 	return dump->path_file_id(dump, &(struct dump_path){ task, fd, link, O_RDONLY }, ret_id);
+}
+
+static int save_place(struct dump *dump, struct dump_task *task, const char *name, uint32_t *ret_id)
+{
+	const struct kernel_task *k = task->kernel;
+	const uint64_t *at = !k ? NULL : strcmp(name, "cwd") ? k->root : k->cwd;
+	struct known_places *known = at ? places_of(dump) : NULL;
+
+	if (!known)
+		return ask_place(dump, task, name, ret_id);
+	for (size_t i = 0; i < ARRAY_SIZE(known->v); i++) {
+		if (!known->v[i].id || memcmp(known->v[i].at, at, sizeof(known->v[i].at)))
+			continue;
+		*ret_id = known->v[i].id;
+		return 0;
+	}
+	int err = ask_place(dump, task, name, ret_id);
+	unsigned i = known->next++ % ARRAY_SIZE(known->v);
+	memcpy(known->v[i].at, at, sizeof(known->v[i].at));
+	known->v[i].id = err ? 0 : *ret_id;
+	return err;
 }
 
 static int fs_save(struct dump *dump, struct dump_task *task)

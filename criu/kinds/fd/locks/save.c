@@ -101,6 +101,8 @@ static int may_be_locked(struct dump_locks *state, const struct fd_probe *probe)
 	uint64_t any;
 	int err;
 
+	if (probe->no_locks)
+		return 0;
 	/* An overlay's inode has not always the number that it shows: that of the file below. */
 	if (!state->all_seen || probe->fs_magic == OVERLAY_MAGIC)
 		return !state->none && !(probe->flags & O_PATH);
