@@ -288,8 +288,8 @@ static int save_other(struct file_pass *pass, struct dump_task *dt, struct fd_pr
 	struct saved_file file;
 	int err = probe_fd(pass->dump, dt, probe, pass->link, sizeof(pass->link));
 
-	probe->no_locks = !err && dt->kernel &&
-			  kernel_file_has_no_locks(pass->dump->kernel_tasks, dt->kernel, probe->fd);
+	probe->no_locks =
+		!err && dt->kernel && kernel_file_has_no_locks(pass->dump->kernel_tasks, dt->kernel, probe->fd);
 	if (!err)
 		err = save_probe(pass, probe, dt->t.host_pid, probe->fd, &file);
 	if (err)

@@ -263,7 +263,7 @@ static int infect(struct dump *dump, struct dump_task *dt)
 	return err;
 }
 
-static int ask_task(struct dump *dump, struct dump_task *dt)
+static int learn_task(struct dump *dump, struct dump_task *dt)
 {
 	int err = dump_answer_alike(dump, dt);
 
@@ -313,7 +313,7 @@ int dump_infect(struct dump *dump)
 
 		if (dt->t.state == TASK_DEAD)
 			continue;
-		err = ask_task(dump, dt);
+		err = learn_task(dump, dt);
 		if (!err)
 			err = dump_interrupted_soon(dump);
 		if (err)

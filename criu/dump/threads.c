@@ -103,6 +103,16 @@ static void on_tick(int sig)
 	errno = error;
 }
 
+static void unblock_ours(void)
+{
+	sigset_t ours;
+
+	sigemptyset(&ours);
+	sigaddset(&ours, SIGCHLD);
+	sigaddset(&ours, SIGALRM);
+	sigprocmask(SIG_UNBLOCK, &ours, NULL);
+}
+
 /*
  * Nobody may be waited for without end here: who executes a program, and has to wait himself for one whom a debugger holds
  * or for the server of a file that stands still already, makes us wait as well.
@@ -111,8 +121,10 @@ static int seize_patiently(struct dump_task *dt, pid_t tid)
 {
 	int err;
 
-	if (sigsetjmp(seizing.give_up, 1)) {
+	/* The mask is put right here, as it has to be but then: saving it is a call for each thread. */
+	if (sigsetjmp(seizing.give_up, 0)) {
 		seizing.task = NULL;
+		unblock_ours();
 		err = dump_interrupted(seizing.dump);
 		return err ? err :
 			     dump_try_again(

@@ -143,7 +143,7 @@ static long place_of(const struct kernel_tasks_reader *r, size_t to)
 	for (size_t i = 0; i < ARRAY_SIZE(values); i++)
 		if (values[i].to == to)
 			return r->values[i];
-	return -1;
+	return -ENOENT;
 }
 
 bool kernel_tasks_knows_futex_hash(const struct kernel_tasks_reader *r)

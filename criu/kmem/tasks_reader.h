@@ -5,40 +5,40 @@
 #include "kmem/reader.h"
 
 /* Fields that are more than a number of a task. */
-#define KERNEL_TASKS_FIELDS(X)                                     \
-	X(files_fdt, "files_struct", "fdt", NULL)                  \
-	X(max_fds, "fdtable", "max_fds", NULL)                     \
-	X(fd, "fdtable", "fd", NULL)                               \
-	X(close_on_exec, "fdtable", "close_on_exec", NULL)         \
-	X(open_fds, "fdtable", "open_fds", NULL)                   \
-	X(pid_level, "pid", "level", NULL)                         \
-	X(pid_numbers, "pid", "numbers", NULL)                     \
-	X(upid_size, "upid", NULL, NULL)                           \
-	X(upid_ns, "upid", "ns", NULL)                             \
-	X(action, "sighand_struct", "action", NULL)                \
-	X(action_size, "k_sigaction", NULL, NULL)                  \
-	X(action_handler, "k_sigaction", "sa.sa_handler", NULL)    \
-	X(action_flags, "k_sigaction", "sa.sa_flags", NULL)        \
-	X(action_mask, "k_sigaction", "sa.sa_mask", NULL)          \
+#define KERNEL_TASKS_FIELDS(X)                                       \
+	X(files_fdt, "files_struct", "fdt", NULL)                    \
+	X(max_fds, "fdtable", "max_fds", NULL)                       \
+	X(fd, "fdtable", "fd", NULL)                                 \
+	X(close_on_exec, "fdtable", "close_on_exec", NULL)           \
+	X(open_fds, "fdtable", "open_fds", NULL)                     \
+	X(pid_level, "pid", "level", NULL)                           \
+	X(pid_numbers, "pid", "numbers", NULL)                       \
+	X(upid_size, "upid", NULL, NULL)                             \
+	X(upid_ns, "upid", "ns", NULL)                               \
+	X(action, "sighand_struct", "action", NULL)                  \
+	X(action_size, "k_sigaction", NULL, NULL)                    \
+	X(action_handler, "k_sigaction", "sa.sa_handler", NULL)      \
+	X(action_flags, "k_sigaction", "sa.sa_flags", NULL)          \
+	X(action_mask, "k_sigaction", "sa.sa_mask", NULL)            \
 	X(real_timer, "signal_struct", "real_timer.node.node", NULL) \
-	X(itimer_size, "cpu_itimer", NULL, NULL)                   \
-	X(itimers, "signal_struct", "it", NULL)                    \
-	X(real_interval, "signal_struct", "it_real_incr", NULL)    \
-	X(posix_timers, "signal_struct", "posix_timers", NULL)     \
-	X(f_inode, "file", "f_inode", NULL)                        \
-	X(i_flctx, "inode", "i_flctx", NULL)                       \
-	X(node_size, "maple_node", NULL, NULL)                     \
-	X(leaf_pivot, "maple_range_64", "pivot", NULL)             \
-	X(leaf_slot, "maple_range_64", "slot", NULL)               \
-	X(inner_pivot, "maple_arange_64", "pivot", NULL)           \
-	X(inner_slot, "maple_arange_64", "slot", NULL)             \
-	X(vma_start, "vm_area_struct", "vm_start", NULL)           \
-	X(vma_end, "vm_area_struct", "vm_end", NULL)               \
-	X(vma_flags, "vm_area_struct", "vm_flags", NULL)           \
-	X(vma_offset, "vm_area_struct", "vm_pgoff", NULL)          \
-	X(vma_file, "vm_area_struct", "vm_file", NULL)             \
-	X(vma_ops, "vm_area_struct", "vm_ops", NULL)               \
-	X(vma_data, "vm_area_struct", "vm_private_data", NULL)     \
+	X(itimer_size, "cpu_itimer", NULL, NULL)                     \
+	X(itimers, "signal_struct", "it", NULL)                      \
+	X(real_interval, "signal_struct", "it_real_incr", NULL)      \
+	X(posix_timers, "signal_struct", "posix_timers", NULL)       \
+	X(f_inode, "file", "f_inode", NULL)                          \
+	X(i_flctx, "inode", "i_flctx", NULL)                         \
+	X(node_size, "maple_node", NULL, NULL)                       \
+	X(leaf_pivot, "maple_range_64", "pivot", NULL)               \
+	X(leaf_slot, "maple_range_64", "slot", NULL)                 \
+	X(inner_pivot, "maple_arange_64", "pivot", NULL)             \
+	X(inner_slot, "maple_arange_64", "slot", NULL)               \
+	X(vma_start, "vm_area_struct", "vm_start", NULL)             \
+	X(vma_end, "vm_area_struct", "vm_end", NULL)                 \
+	X(vma_flags, "vm_area_struct", "vm_flags", NULL)             \
+	X(vma_offset, "vm_area_struct", "vm_pgoff", NULL)            \
+	X(vma_file, "vm_area_struct", "vm_file", NULL)               \
+	X(vma_ops, "vm_area_struct", "vm_ops", NULL)                 \
+	X(vma_data, "vm_area_struct", "vm_private_data", NULL)       \
 	X(vma_policy, "vm_area_struct", "vm_policy", NULL)
 
 struct kernel_tasks_fields {
@@ -52,7 +52,8 @@ struct kernel_tasks_reader {
 	struct kernel_tasks_fields at;
 	struct kernel_batch batch;
 	long values[KERNEL_TASK_VALUES]; /* where those of tasks.c lie */
-	long vma_name, vma_size; /* name: of prctl(PR_SET_VMA), negative: this kernel has none; size: of what is read of one */
+	long vma_name,
+		vma_size; /* name: of prctl(PR_SET_VMA), negative: this kernel has none; size: of what is read of one */
 	long restorer; /* of a k_sigaction; negative: this CPU has none */
 	int landlock_word; /* of cred->security; -1: there is no Landlock */
 };

@@ -74,7 +74,8 @@ static struct arena_block *block_in_file(struct arena *arena, size_t room)
 static struct arena_block *block_at_once(size_t room)
 {
 	size_t len = ROUND_UP(room, PAGE_SZ);
-	struct arena_block *b = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	struct arena_block *b =
+		mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 
 	if (b == MAP_FAILED)
 		return NULL;

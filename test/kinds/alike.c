@@ -220,11 +220,13 @@ static void set_io_priority(void)
 }
 
 static void (*const changes[])(void) = {
-	lower_limit,   set_slack,	set_pdeath,  be_undumpable,	set_stack,    set_handler,   ignore_signal,
-	set_chld,      be_subreaper,	keep_caps,   set_itimer,	make_timer,   close_on_exec, close_one,
-	open_another,  replace_one,	grow_heap,   set_personality,	protect,      unmap,	     advise,
-	set_policy,    set_own_policy,	without_thp, lock_what_comes,	go_elsewhere, set_umask,     set_oom,
-	set_filter,    be_nice,		set_io_priority, register_barrier, deny_write_exec, set_profile_timer,
+	lower_limit,	 set_slack,	   set_pdeath,	    be_undumpable,     set_stack,
+	set_handler,	 ignore_signal,	   set_chld,	    be_subreaper,      keep_caps,
+	set_itimer,	 make_timer,	   close_on_exec,   close_one,	       open_another,
+	replace_one,	 grow_heap,	   set_personality, protect,	       unmap,
+	advise,		 set_policy,	   set_own_policy,  without_thp,       lock_what_comes,
+	go_elsewhere,	 set_umask,	   set_oom,	    set_filter,	       be_nice,
+	set_io_priority, register_barrier, deny_write_exec, set_profile_timer,
 };
 
 /* ---- what all of them look at ---- */
