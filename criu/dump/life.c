@@ -30,7 +30,6 @@ static void keep_memory(void)
 #ifdef M_TRIM_THRESHOLD
 	mallopt(M_TRIM_THRESHOLD, 64 << 20);
 	mallopt(M_TOP_PAD, 256 << 10);
-	mallopt(M_MMAP_THRESHOLD, 1 << 20);
 #endif
 }
 

@@ -11,6 +11,7 @@
 #include "util/fds.h"
 
 #define NESTED_MAX 16
+#define NOTED 64 /* one of so many types */
 /* Members that one search looks at: the largest structs have some hundreds, with all that is nested in them. */
 #define MEMBERS_MAX (1u << 16)
 
@@ -57,7 +58,9 @@ static int index_types(struct btf *btf)
 
 		if (rest < 0 || left - sizeof(*t) < (size_t)rest)
 			return -EBADMSG;
-		err = array_add(&btf->by_id, at);
+		/* There are more than 100,000: to note all of them takes more time, and memory, than a walk for each search. */
+		if (!(btf->nr_types++ % NOTED))
+			err = array_add(&btf->by_id, at);
 		if (!err && BTF_INFO_KIND(t->info) == BTF_KIND_STRUCT && t->name_off)
 			err = array_add(&btf->structs, at);
 		at += sizeof(*t) + rest;
@@ -152,12 +155,27 @@ static const char *name_at(const struct btf *btf, uint32_t offset)
 	return offset < btf->names_len ? btf->names + offset : "";
 }
 
+/* NULL: there is none */
+static const struct btf_type *type_of(const struct btf *btf, uint32_t id)
+{
+	size_t at;
+
+	if (!id || id > btf->nr_types)
+		return NULL;
+	at = btf->by_id.v[(id - 1) / NOTED];
+	for (uint32_t i = 0; i < (id - 1) % NOTED; i++)
+		at += sizeof(struct btf_type) + (size_t)rest_of(type_at(btf, at));
+	return type_at(btf, at);
+}
+
 /* The struct or union behind typedefs and the like; NULL: it is none. */
 static const struct btf_type *aggregate(const struct btf *btf, uint32_t id)
 {
-	for (int i = 0; i < NESTED_MAX && id && id <= btf->by_id.n; i++) {
-		const struct btf_type *t = type_at(btf, btf->by_id.v[id - 1]);
+	for (int i = 0; i < NESTED_MAX; i++) {
+		const struct btf_type *t = type_of(btf, id);
 
+		if (!t)
+			return NULL;
 		switch (BTF_INFO_KIND(t->info)) {
 		case BTF_KIND_STRUCT:
 		case BTF_KIND_UNION:

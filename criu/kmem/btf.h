@@ -14,7 +14,8 @@ struct btf {
 	struct buf bytes;
 	const char *types, *names;
 	size_t types_len, names_len;
-	struct btf_offsets by_id; /* of type id + 1 in @types */
+	struct btf_offsets by_id; /* in @types: of each 64th type, from id 1 on */
+	size_t nr_types;
 	struct btf_offsets structs; /* of structs only */
 };
 
