@@ -172,11 +172,12 @@ static int take_answers(struct dump_task *dt, struct dump_task *donor)
 	thread->personality = k->personality;
 	dt->asked_at = clocks_now().monotonic;
 	dt->alike = donor;
+	log_debug("gives the answers that process %d has given", donor->t.host_pid);
 	return take_fds(dt);
 }
 
-/* Read, and what /proc says begins where these begin. */
-static bool has_known_mappings(struct dump *dump, const struct dump_task *dt)
+/* Read, what /proc says begins where these begin, and none has a memory policy: with @asked files have been asked for theirs. */
+static bool has_known_mappings(const struct dump_task *dt, bool asked)
 {
 	const struct kernel_task *k = dt->kernel;
 	size_t n = dt->maps.n;
@@ -187,7 +188,8 @@ static bool has_known_mappings(struct dump *dump, const struct dump_task *dt)
 	if (k->nr_mappings != n)
 		return false;
 	for (size_t i = 0; i < n; i++)
-		if (k->mappings[i].start != dt->maps.v[i].start || k->mappings[i].policy)
+		if (k->mappings[i].start != dt->maps.v[i].start || k->mappings[i].policy ||
+		    (!asked && k->mappings[i].file_policy))
 			return false;
 	return true;
 }
@@ -203,8 +205,8 @@ static bool has_locked(const struct dump_task *dt)
 
 void dump_note_donor(struct dump *dump, struct dump_task *dt)
 {
-	if (!dump->kernel_tasks || !is_plain(dt) || dt->status.seccomp || !is_settled(dump, dt) ||
-	    kernel_task_read_mappings(dump->kernel_tasks, dt->kernel) || !has_known_mappings(dump, dt))
+	if (!dump->kernel_tasks || !is_plain(dt) || dt->status.seccomp || !is_settled(dump, dt) || dt->policies.n ||
+	    kernel_task_read_mappings(dump->kernel_tasks, dt->kernel) || !has_known_mappings(dt, true))
 		return;
 	memmove(dump->donors + 1, dump->donors, (DONORS - 1) * sizeof(dump->donors[0]));
 	dump->donors[0] = dt;
@@ -248,7 +250,7 @@ static int find_mappings(struct dump *dump, struct dump_task *dt, const struct d
 	if (maps_the_same(dt, donor))
 		return copy_mappings(dt, donor);
 	err = dump_read_mappings(dt);
-	return err ? err : has_known_mappings(dump, dt) ? 0 : -EAGAIN;
+	return err ? err : has_known_mappings(dt, false) ? 0 : -EAGAIN;
 }
 
 /* Not in what a dumper that died has left: a cave, which compel_inspect() has looked for, or its scratch, which has no file. */

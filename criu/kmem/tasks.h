@@ -28,7 +28,9 @@ struct kernel_task_same {
 
 /* Pointers are for comparison only. */
 struct kernel_mapping {
-	uint64_t start, end, flags, offset, file, ops, data, name, policy;
+	uint64_t start, end, flags, offset, file, ops, data, name;
+	uint64_t policy; /* of its own */
+	uint64_t file_policy; /* 0: it can have none from what it maps */
 };
 
 struct kernel_task {

@@ -39,6 +39,7 @@
 	X(vma_file, "vm_area_struct", "vm_file", NULL)               \
 	X(vma_ops, "vm_area_struct", "vm_ops", NULL)                 \
 	X(vma_data, "vm_area_struct", "vm_private_data", NULL)       \
+	X(get_policy, "vm_operations_struct", "get_policy", NULL)    \
 	X(vma_policy, "vm_area_struct", "vm_policy", NULL)
 
 struct kernel_tasks_fields {

@@ -145,6 +145,15 @@ static int read_mappings(struct walk *w, struct kernel_mapping *to)
 	return err;
 }
 
+/* Memory files have policies, and give them to whoever maps them. */
+static int read_file_policies(struct kernel_tasks_reader *r, struct kernel_mapping *mappings, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		kernel_batch_add(&r->batch, mappings[i].ops ? mappings[i].ops + (uint64_t)r->at.get_policy : 0,
+				 &mappings[i].file_policy, 8);
+	return kernel_batch_run(&r->batch);
+}
+
 int kernel_task_read_mappings(struct kernel_tasks_reader *reader, struct kernel_task *task)
 {
 	_cleanup_free_ struct walk *w = malloc(sizeof(*w));
@@ -162,6 +171,8 @@ int kernel_task_read_mappings(struct kernel_tasks_reader *reader, struct kernel_
 	if (!task->mappings)
 		return -ENOMEM;
 	err = read_mappings(w, task->mappings);
+	if (!err)
+		err = read_file_policies(reader, task->mappings, w->nr);
 	task->nr_mappings = err ? 0 : w->nr;
 	return err;
 }

@@ -22,7 +22,7 @@
 #define PR_GET_MDWE 66
 #endif
 
-static char *mapped, *policed;
+static char *mapped, *policed, *of_file;
 static char stack[65536];
 
 /* ---- what each of them changes ---- */
@@ -160,6 +160,22 @@ static void set_policy(void)
 		need(0, "mbind: %s", strerror(errno));
 }
 
+/* The file's: who maps it later has it, too, and nothing says so but the file. */
+static void set_file_policy(void)
+{
+	int fd = memfd_create("policy", MFD_CLOEXEC);
+	unsigned long nodes = 1;
+	char *first;
+
+	need(fd >= 0 && !ftruncate(fd, 16384), "memfd");
+	first = mmap(NULL, 16384, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	need(first != MAP_FAILED, "mmap");
+	if (syscall(SYS_mbind, first, 16384, MPOL_BIND, &nodes, 64, 0) && errno != ENOSYS)
+		need(0, "mbind: %s", strerror(errno));
+	of_file = mmap(NULL, 16384, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	need(of_file != MAP_FAILED && !munmap(first, 16384) && !close(fd), "map it again");
+}
+
 static void set_own_policy(void)
 {
 	unsigned long nodes = 1;
@@ -220,13 +236,12 @@ static void set_io_priority(void)
 }
 
 static void (*const changes[])(void) = {
-	lower_limit,	 set_slack,	   set_pdeath,	    be_undumpable,     set_stack,
-	set_handler,	 ignore_signal,	   set_chld,	    be_subreaper,      keep_caps,
-	set_itimer,	 make_timer,	   close_on_exec,   close_one,	       open_another,
-	replace_one,	 grow_heap,	   set_personality, protect,	       unmap,
-	advise,		 set_policy,	   set_own_policy,  without_thp,       lock_what_comes,
-	go_elsewhere,	 set_umask,	   set_oom,	    set_filter,	       be_nice,
-	set_io_priority, register_barrier, deny_write_exec, set_profile_timer,
+	lower_limit,   set_slack,	set_pdeath,	  be_undumpable,   set_stack,	      set_handler,
+	ignore_signal, set_chld,	be_subreaper,	  keep_caps,	   set_itimer,	      make_timer,
+	close_on_exec, close_one,	open_another,	  replace_one,	   grow_heap,	      set_personality,
+	protect,       unmap,		advise,		  set_policy,	   set_file_policy,   set_own_policy,
+	without_thp,   lock_what_comes, go_elsewhere,	  set_umask,	   set_oom,	      set_filter,
+	be_nice,       set_io_priority, register_barrier, deny_write_exec, set_profile_timer,
 };
 
 /* ---- what all of them look at ---- */
@@ -311,6 +326,10 @@ static void look_at_memory(struct self *s)
 	}
 	syscall(SYS_get_mempolicy, &mode, NULL, 0, policed, MPOL_F_ADDR);
 	s->pages[4] = (unsigned long)mode;
+	mode = -1;
+	if (of_file)
+		syscall(SYS_get_mempolicy, &mode, NULL, 0, of_file, MPOL_F_ADDR);
+	s->pages[5] = (unsigned long)mode;
 	mode = -1;
 	syscall(SYS_get_mempolicy, &mode, NULL, 0, NULL, 0);
 	s->policy = mode;
