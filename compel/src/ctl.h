@@ -38,7 +38,7 @@ struct compel_ctl {
 /* ctl.c: the text that compel_error() gives; NULL: of a compel_ctl that could not be opened. Returns @err. */
 __attribute__((format(printf, 3, 4))) int ctl_set_error(struct compel_ctl *ctl, int err, const char *format, ...);
 
-/* session.c: compel_open, and with @after as compel_finish wants it. */
+/* session.c: compel_open, and with @after as compel_finish_begin wants it. */
 int ctl_open(pid_t tid, const struct compel_thread_state *after, struct compel_ctl **ret_ctl);
 
 /* place.c: where the caves lie */

@@ -1,26 +1,190 @@
 // SPDX-License-Identifier: LGPL-2.1-only
-/* The last step of a restore: out of the memory that a thread runs in, and on as its program. */
+/*
+ * The last step of a restore: out of the memory that a thread runs in, and on as its program.
+ *
+ * The thread and its process are of our own making and wait where we know: nothing has to be asked about them. The cave
+ * is at the end of their vDSO, which they have from us: where it is unused there is seen in our own.
+ */
+#include <elf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include "base/bits.h"
 #include "ctl.h"
 
-int compel_finish(pid_t tid, const struct compel_thread_state *after, uint64_t start, uint64_t len)
+struct compel_finish {
+	pid_t tid;
+	int mem;
+	uint64_t cave;
+	const struct compel_thread_state *after;
+	int err; /* that it has come to */
+	size_t size; /* of the cave, that lies behind this struct: */
+	char code[];
+};
+
+/* Where the tool's own vDSO has room for a cave, from its beginning on; 0: nowhere. */
+static uint64_t cave_offset(void)
+{
+	static uint64_t known;
+	const char *vdso = (const char *)getauxval(AT_SYSINFO_EHDR);
+	const Elf64_Ehdr *h = (const Elf64_Ehdr *)vdso;
+	uint64_t end, page_end, len = arch_cave_size();
+
+	if (known || !vdso)
+		return known;
+	/* Its section headers are the last that an ELF file has; of more than that the bytes themselves tell. */
+	end = h->e_shoff + (uint64_t)h->e_shnum * h->e_shentsize;
+	page_end = ROUND_UP(end, PAGE_SZ);
+	for (end = ROUND_UP(end, 16); end + len <= page_end; end += 16) {
+		uint64_t n = 0;
+
+		while (n < len && !vdso[end + n])
+			n++;
+		if (n == len)
+			return known = end;
+	}
+	return 0;
+}
+
+/* Where nothing is known of the process. */
+static int finish_anywhere(pid_t tid, const struct compel_thread_state *after, const struct compel_region *region)
 {
 	const struct cure keep = { .mode = CURE_KEEP };
-	const unsigned long args[6] = { start, len };
+	const unsigned long args[6] = { region->start, region->len };
 	struct compel_ctl *ctl;
 	long ret = 0;
-	int err = ctl_open(tid, after, &ctl), e;
+	int err = after->xsave ? arch_write_xstate(tid, after->xsave, after->xsave_len) : 0, e;
 
+	if (!err)
+		err = ctl_open(tid, after, &ctl);
 	if (err)
 		return err;
 	/* From the moment the thread is borrowed, dying makes it do the rest by itself. */
-	ctl->main.cure = (struct cure){ CURE_UNMAP_NOW, start, len };
+	ctl->main.cure = (struct cure){ CURE_UNMAP_NOW, region->start, region->len };
 	err = thread_borrow(ctl, &ctl->main);
 	if (!err)
 		err = thread_call(ctl, &ctl->main, &(struct injected_call){ SYS_munmap, args, &keep }, &ret);
 	if (!err && ret < 0)
-		err = ctl_set_error(NULL, (int)ret, "cannot unmap %#lx", (unsigned long)start);
+		err = ctl_set_error(NULL, (int)ret, "cannot unmap %#lx", (unsigned long)region->start);
 	e = compel_cure(ctl);
 	return err ? err : e;
+}
+
+static int free_finish(struct compel_finish *f, int err)
+{
+	if (f->mem >= 0)
+		close(f->mem);
+	free(f);
+	return err;
+}
+
+static int resume(pid_t tid, int sig)
+{
+	return ptrace(PTRACE_SYSCALL, tid, NULL, (void *)(long)sig) ? -errno : 0;
+}
+
+/* All signals are blocked but for the one that no mask holds back. */
+static int await_call(pid_t tid)
+{
+	int status, err;
+
+	for (;;) {
+		while (waitpid(tid, &status, __WALL) < 0)
+			if (errno != EINTR)
+				return -errno;
+		if (!WIFSTOPPED(status))
+			return -ESRCH;
+		if (WSTOPSIG(status) == (SIGTRAP | 0x80))
+			return 0;
+		if (status >> 16 != PTRACE_EVENT_STOP && WSTOPSIG(status) != SIGSTOP)
+			return -EFAULT;
+		err = resume(tid, status >> 16 == PTRACE_EVENT_STOP ? 0 : SIGSTOP);
+		if (err)
+			return err;
+	}
+}
+
+/* The call is made in the cave: whenever we die the thread goes on from there, and puts the rest in place by itself. */
+static int start_call(struct compel_finish *f, const struct compel_region *region)
+{
+	const unsigned long args[6] = { region->start, region->len };
+	struct compel_regs regs = f->after->regs;
+	int err;
+
+	if (f->after->xsave) {
+		err = arch_write_xstate(f->tid, f->after->xsave, f->after->xsave_len);
+		if (err)
+			return err;
+	}
+	f->mem = target_mem_open(f->tid);
+	if (f->mem < 0)
+		return f->mem;
+	arch_cave_fill(f->code, &f->after->regs, f->after->sigmask);
+	err = target_write(f->mem, f->tid, f->cave, f->code, f->size);
+	if (err)
+		return err;
+	arch_call_regs(&regs, f->cave, &(struct cure){ CURE_UNMAP_NOW, region->start, region->len }, SYS_munmap, args);
+	err = arch_write_regs(f->tid, &regs);
+	return err ? err : resume(f->tid, 0);
+}
+
+int compel_finish_begin(pid_t tid, const struct compel_thread_state *after, const struct compel_region *region,
+			struct compel_finish **ret_finish)
+{
+	uint64_t offset = region->vdso ? cave_offset() : 0;
+	struct compel_finish *f;
+	int err;
+
+	*ret_finish = NULL;
+	if (!offset)
+		return finish_anywhere(tid, after, region);
+	f = calloc(1, sizeof(*f) + arch_cave_size());
+	if (!f)
+		return -ENOMEM;
+	*f = (struct compel_finish){
+		.tid = tid, .mem = -1, .cave = region->vdso + offset, .after = after, .size = arch_cave_size()
+	};
+	err = start_call(f, region);
+	if (err)
+		return free_finish(f, err);
+	*ret_finish = f;
+	return 0;
+}
+
+void compel_finish_go_on(struct compel_finish *f)
+{
+	if (!f)
+		return;
+	f->err = await_call(f->tid);
+	if (!f->err)
+		f->err = resume(f->tid, 0);
+}
+
+int compel_finish_end(struct compel_finish *f)
+{
+	struct compel_regs regs;
+	int err, e;
+
+	if (!f)
+		return 0;
+	err = f->err ? f->err : await_call(f->tid);
+	if (!err)
+		err = arch_read_regs(f->tid, &regs);
+	if (!err && arch_call_value(&regs) < 0)
+		err = (int)arch_call_value(&regs);
+	/* Each of both whatever becomes of the other: half of it would be the thread's end. */
+	e = target_set_sigmask(f->tid, f->after->sigmask);
+	err = err ? err : e;
+	e = arch_write_regs(f->tid, &f->after->regs);
+	if (!e) {
+		memset(f->code, 0, f->size);
+		target_write(f->mem, f->tid, f->cave, f->code, f->size);
+	}
+	return free_finish(f, err ? err : e);
 }

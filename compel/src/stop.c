@@ -61,6 +61,14 @@ static int wait_patiently(pid_t tid, uint64_t until, int *ret_status)
 	return -ETIMEDOUT;
 }
 
+static int wait_for_good(pid_t tid, int *ret_status)
+{
+	while (waitpid(tid, ret_status, __WALL) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return 0;
+}
+
 int compel_seize(pid_t tid, bool suspend_seccomp)
 {
 	unsigned long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEEXEC;
@@ -105,14 +113,15 @@ int compel_wait_stop(pid_t tid, struct compel_stop *ret_stop)
 	return compel_wait_stop_for(tid, STOP_MS, ret_stop);
 }
 
-int compel_wait_stop_for(pid_t tid, unsigned int timeout_ms, struct compel_stop *ret_stop)
+/* Without a limit if @timeout_ms is 0. */
+static int wait_stop(pid_t tid, unsigned int timeout_ms, struct compel_stop *ret_stop)
 {
 	struct compel_stop stop = { .state = COMPEL_RUNNING };
-	uint64_t until = now_ms() + timeout_ms;
+	uint64_t until = timeout_ms ? now_ms() + timeout_ms : 0;
 	int status, err;
 
 	for (;;) {
-		err = wait_patiently(tid, until, &status);
+		err = until ? wait_patiently(tid, until, &status) : wait_for_good(tid, &status);
 		if (err)
 			return err;
 		if (!WIFSTOPPED(status)) {
@@ -137,7 +146,22 @@ int compel_wait_stop_for(pid_t tid, unsigned int timeout_ms, struct compel_stop 
 	}
 	stop.state = WSTOPSIG(status) == SIGTRAP ? COMPEL_TRAPPED : COMPEL_STOPPED;
 	stop.stop_signal = stop.state == COMPEL_STOPPED ? WSTOPSIG(status) : 0;
-	err = stop.state == COMPEL_TRAPPED ? interrupted_settle(tid, &stop) : 0;
+	*ret_stop = stop;
+	return 0;
+}
+
+int compel_wait_own_stop(pid_t tid, struct compel_stop *ret_stop)
+{
+	return wait_stop(tid, 0, ret_stop);
+}
+
+int compel_wait_stop_for(pid_t tid, unsigned int timeout_ms, struct compel_stop *ret_stop)
+{
+	struct compel_stop stop;
+	int err = wait_stop(tid, timeout_ms, &stop);
+
+	if (!err && stop.state == COMPEL_TRAPPED)
+		err = interrupted_settle(tid, &stop);
 	if (err && err != -ESRCH)
 		return err;
 	*ret_stop = stop;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * compel_set_state and compel_finish: a thread that runs in memory which is to go away
+ * compel_set_state and compel_finish_begin to _end: a thread that runs in memory which is to go away
  * continues elsewhere, with the registers and the mask that were wanted, and the memory
  * is gone; also when its tracer is killed at any point of it.
  */
+#include <sys/auxv.h>
 #include <sys/ptrace.h>
 
 #include "help.h"
@@ -19,6 +20,7 @@ struct shared {
 };
 
 static struct shared *s;
+static bool vdso_known;
 static char final_stack[65536] __attribute__((aligned(16)));
 
 static void __attribute__((noreturn, used)) final_place(struct shared *sh, unsigned long marker)
@@ -53,12 +55,14 @@ static bool has_region(pid_t pid)
 	return strstr(maps, "\n500000000000-") || !strncmp(maps, "500000000000-", 13);
 }
 
-/* The FPU beforehand, the rest by compel_finish. */
+/* The FPU beforehand, the rest by compel_finish_*. */
 static int finish(pid_t pid)
 {
+	const struct compel_region region = { REGION, REGION_LEN, vdso_known ? getauxval(AT_SYSINFO_EHDR) : 0 };
 	struct compel_thread_state after = { 0 };
+	struct compel_finish *f = NULL;
 	struct compel_stop stop;
-	int err = compel_seize(pid, true);
+	int err = compel_seize(pid, true), ended;
 
 	if (!err)
 		err = compel_wait_stop(pid, &stop);
@@ -85,7 +89,10 @@ static int finish(pid_t pid)
 			err = compel_set_state(pid, &fpu);
 	}
 	if (!err)
-		err = compel_finish(pid, &after, REGION, REGION_LEN);
+		err = compel_finish_begin(pid, &after, &region, &f);
+	compel_finish_go_on(f);
+	ended = compel_finish_end(f);
+	err = err ? err : ended;
 	compel_thread_state_clear(&after);
 	return err ? err : compel_detach(pid, &stop);
 }
@@ -156,7 +163,10 @@ static void killed_at_each_point(void)
 int main(int argc, char **argv)
 {
 	s = shared_page();
-	lives();
-	killed_at_each_point();
+	for (int known = 0; known < 2; known++) {
+		vdso_known = known;
+		lives();
+		killed_at_each_point();
+	}
 	return test_result();
 }

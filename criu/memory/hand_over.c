@@ -261,7 +261,7 @@ int memory_hand_over(struct restore *r, struct restore_task *rt, struct wire_tas
 	if (!err)
 		err = vdso_plan(r, rt, source, wire);
 	if (!err)
-		err = premap_settle(r->process.premap, source, wire);
+		err = premap_settle(r->process.premap, source, &r->shared->error);
 	if (!err)
 		err = aio_hand_over(r, rt, source, wire);
 	if (!err)
@@ -272,6 +272,7 @@ int memory_hand_over(struct restore *r, struct restore_task *rt, struct wire_tas
 		err = fill_mm_map(r, rt, wire);
 	if (!err)
 		err = memory_arch_hand_over(rt, wire);
+	r->shared->tasks[rt->t.index].vdso = vdso_code_place(wire);
 	wire->mlock_future = rt->mm->mlock_future;
 	wire->thp_disabled = rt->mm->has_thp_disabled && rt->mm->thp_disabled;
 	/* It is not closed: its descriptors live on in the restorer. */

@@ -55,7 +55,7 @@ struct premap_area *premap_find(struct premap *p, const VmaEntry *vma);
 
 /* premap_settle.c, of restore_process.premap, which is NULL where the tree is a single task. */
 /* In the task, when its children exist: leave in the areas only pages that are as in @source. */
-int premap_settle(struct premap *p, const struct page_source *source, struct wire_task *wire);
+int premap_settle(struct premap *p, const struct page_source *source, struct restorer_error *counts);
 /* Where pages of this VMA wait, 0: nowhere. After premap_settle. */
 uint64_t premap_address(struct premap *p, const VmaEntry *vma);
 /* From @addr on, up to @end: the first page that does not wait already; and *ret_end, where one does again. */

@@ -21,7 +21,7 @@ static int drop(struct premap_area *a, uint64_t start, uint64_t end)
 }
 
 static int settle_vma(const struct page_view *pages, struct premap_hull *h, struct premap_area *a,
-		      struct wire_task *wire)
+		      struct restorer_error *counts)
 {
 	const VmaEntry *v = h->vma;
 	const struct pagemap_run *run = pagemap_find(pages->map, v->start);
@@ -52,14 +52,14 @@ static int settle_vma(const struct page_view *pages, struct premap_hull *h, stru
 		}
 		drop_to = at + PAGE_SZ;
 	}
-	wire->pages_compared += kept + dropped;
-	wire->pages_inherited += kept;
+	atomic_fetch_add(&counts->pages_compared, kept + dropped);
+	atomic_fetch_add(&counts->pages_inherited, kept);
 	/* Nothing kept: it is mapped anew, and its pages come the fast way. */
 	h->area = kept ? a : NULL;
 	return err ? err : drop(a, drop_from, drop_to);
 }
 
-int premap_settle(struct premap *p, const struct page_source *source, struct wire_task *wire)
+int premap_settle(struct premap *p, const struct page_source *source, struct restorer_error *counts)
 {
 	struct page_view pages;
 	int err;
@@ -74,7 +74,7 @@ int premap_settle(struct premap *p, const struct page_source *source, struct wir
 		struct premap_area *a = premap_find(p, p->hulls[i].vma);
 
 		if (a)
-			err = settle_vma(&pages, &p->hulls[i], a, wire);
+			err = settle_vma(&pages, &p->hulls[i], a, counts);
 	}
 	page_view_close(&pages);
 	return err;

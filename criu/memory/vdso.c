@@ -353,6 +353,17 @@ static void note_placed(struct wire_task *wire)
 	wire->vdso_placed = placed.end ? placed : (struct wire_range){ 0 };
 }
 
+uint64_t vdso_code_place(const struct wire_task *wire)
+{
+	for (size_t i = 0; i < wire->nr_vdso_parts; i++) {
+		const struct wire_vdso_part *part = &wire->vdso_parts[i];
+
+		if (part->then && own.vdso.start >= part->now && own.vdso.start < part->now + part->len)
+			return part->then + (own.vdso.start - part->now);
+	}
+	return 0;
+}
+
 int vdso_plan(struct restore *r, struct restore_task *rt, const struct page_source *source, struct wire_task *wire)
 {
 	struct saved_vdso saved = { 0 };

@@ -14,3 +14,5 @@ int vdso_probe(void);
  * spared when all is unmapped).
  */
 int vdso_plan(struct restore *r, struct restore_task *rt, const struct page_source *source, struct wire_task *wire);
+/* Afterwards: where our own vDSO's code is in the end; 0: there is none. */
+uint64_t vdso_code_place(const struct wire_task *wire);

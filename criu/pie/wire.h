@@ -300,7 +300,9 @@ struct restorer_error {
 	_Atomic uint32_t state; /* 0: free, 1: being written, 2: there */
 	int32_t error;
 	char text[256];
-	_Atomic uint64_t bytes; /* no word, but a number: what all tasks have read of their pages */
+	/* No words, but numbers, of all tasks: what they have read of their pages, */
+	_Atomic uint64_t bytes, pages_restored;
+	_Atomic uint64_t pages_compared, pages_inherited; /* copy-on-write memory: looked at; in place by fork */
 };
 
 struct wire_task {
@@ -308,7 +310,7 @@ struct wire_task {
 	uint64_t group; /* struct wire_group */
 	uint64_t alloc_next, alloc_end; /* of wire_alloc */
 	int32_t pid;
-	int32_t commit_fd, log_fd;
+	int32_t log_fd;
 	uint32_t log_level;
 	uint32_t pad_log;
 	/* What the tool sees of us, in memory shared with it (addresses in the region; run/shared.h) */
@@ -317,6 +319,7 @@ struct wire_task {
 	uint64_t event; /* _Atomic uint32_t, futex: something has happened */
 	uint64_t shared_failed; /* _Atomic int32_t: first failure */
 	uint64_t committed; /* _Atomic uint32_t: the tree lives */
+	uint64_t tool; /* _Atomic uint32_t, robust futex that the tool holds */
 	uint64_t words; /* struct restorer_error */
 	/* memory */
 	uint64_t reserved, nr_reserved; /* struct wire_range[], sorted: what unmapping leaves alone at first */
@@ -337,14 +340,14 @@ struct wire_task {
 	uint64_t mm_map; /* struct prctl_mm_map */
 	struct wire_arch_task arch;
 	uint32_t mlock_future; /* MCL_*, 0: not */
-	uint64_t pages_restored; /* out */
-	uint64_t pages_compared, pages_inherited; /* copy-on-write memory: looked at; in place by fork */
 	int32_t thp_disabled; /* as PR_GET_THP_DISABLE says it; < 0: leave, and below */
 	int32_t mdwe, memory_merge, membarrier;
 	int32_t futex_slots, pad_mm;
 	/* process-wide */
 	uint32_t set_sigactions; /* 0: another task that shares them sets them */
-	int32_t service_base; /* to be closed from here on, if the tool cannot; 0: another task does it */
+	/* Descriptors from here on are the restore's. 0: they are closed by another task; or before this one is ready. */
+	int32_t service_base;
+	int32_t own_service_base, pad_base; /* ... and this is where it closes them: nobody shares its table. 0: not */
 	uint64_t differing_sigactions; /* bit n - 1: of signal n, not the one that the process began with */
 	struct parasite_sigaction sigactions[PARASITE_NR_SIG];
 	struct parasite_itimer itimers[3];

@@ -23,6 +23,8 @@
 /* What fails behind the point of no return is tried again, after 1, 2, 4, ... ms. */
 #define FINISH_TRIES 6
 #define FINISH_STEP_US 1000u
+/* So many tasks are taken out of the restorer at a time: a descriptor is open for each. */
+#define BATCH 64
 /* For a first thread that is to end. */
 #define LEADER_WAIT_US 5000000u
 #define LEADER_STEP_US 50u
@@ -47,7 +49,7 @@ static int seize_all(struct restore *r)
 	restore_for_each_task(rt, r) {
 		for (size_t i = 0; lives(rt) && i < rt->nr_threads; i++) {
 			struct compel_stop stop;
-			int err = compel_wait_stop(rt->threads[i].id.host_tid, &stop);
+			int err = compel_wait_own_stop(rt->threads[i].id.host_tid, &stop);
 
 			if (!err && stop.state == COMPEL_DEAD)
 				err = -ECHILD;
@@ -120,7 +122,7 @@ static int send_filtered(struct restore *r, struct restore_task *rt, struct rest
 	struct iovec local = { wire, sizeof(*wire) }, remote = { (void *)(uintptr_t)wire_address, sizeof(*wire) };
 
 	wire->seccomp_mode = 0;
-	if (th == rt->threads && rt->files_owner && compel_may_call(th->id.host_tid, SYS_close)) {
+	if (th == rt->threads && rt->files_owner && rt->files_shared && compel_may_call(th->id.host_tid, SYS_close)) {
 		wire->close_from = r->service_base;
 		wire->close_to = end_of_descriptors(rt);
 	}
@@ -148,15 +150,24 @@ static int filter_thread(struct restore *r, struct restore_task *rt, struct rest
 	return err ? err : send_filtered(r, rt, th, wire_address, &wire);
 }
 
+static bool has_filters(const struct restore_task *rt)
+{
+	for (size_t i = rt->leader_ends; lives(rt) && i < rt->nr_threads; i++)
+		if (rt->threads[i].core->thread_core->seccomp_mode != SECCOMP_MODE_DISABLED)
+			return true;
+	return false;
+}
+
 static int filter_all(struct restore *r)
 {
 	struct restore_task *rt;
 
 	restore_for_each_task(rt, r) {
 		struct wire_task wire = { 0 };
-		int err = lives(rt) ? peek(rt->t.host_pid, r->shared->tasks[rt->t.index].wire, &wire, sizeof(wire)) : 0;
+		bool has = has_filters(rt);
+		int err = has ? peek(rt->t.host_pid, r->shared->tasks[rt->t.index].wire, &wire, sizeof(wire)) : 0;
 
-		for (size_t i = rt->leader_ends; !err && lives(rt) && i < rt->nr_threads; i++)
+		for (size_t i = rt->leader_ends; !err && has && i < rt->nr_threads; i++)
 			err = filter_thread(r, rt, &rt->threads[i], wire.threads + i * sizeof(struct wire_thread));
 		if (err)
 			return fail(err, "pid %d: install its seccomp filters", rt->t.pid);
@@ -210,19 +221,33 @@ static int close_service(struct restore *r, struct restore_task *rt, struct comp
 	return err == -EBADF ? 0 : err;
 }
 
+static bool has_stops_to_forget(const struct restore_task *rt)
+{
+	struct task *child;
+
+	list_for_each(child, &rt->t.children, sibling)
+		if (child->state == TASK_STOPPED && !child->stop_unseen)
+			return true;
+	return rt->drop_sigchld;
+}
+
 /*
  * What is left of the restore in the task's own state goes while it still stands in the restorer: should we be killed
  * meanwhile, it goes on from there, and does the same by itself. A program that went on with our descriptors would wait
- * for ever for the end of what they hold open.
+ * for ever for the end of what they hold open: as a rule the task has closed them before it was ready.
  */
 static int tidy_up(struct restore *r, struct restore_task *rt)
 {
 	struct compel_ctl *ctl = NULL;
-	int cured, err = compel_open(rt->threads[0].id.host_tid, &ctl);
+	bool close = rt->files_owner && rt->files_shared;
+	int cured, err;
 
+	if (!close && !has_stops_to_forget(rt))
+		return 0;
+	err = compel_open(rt->threads[0].id.host_tid, &ctl);
 	if (!err)
 		forget_stops(rt, ctl, r->shared->tasks[rt->t.index].wire);
-	if (!err && rt->files_owner)
+	if (!err && close)
 		err = close_service(r, rt, ctl);
 	cured = ctl ? compel_cure(ctl) : 0;
 	return err ? err : cured;
@@ -271,40 +296,33 @@ static int see_leader_off(struct restore *r, struct restore_task *rt)
 static int take_restorer_out(struct restore *r, struct restore_task *rt)
 {
 	struct shared_task *shared = &r->shared->tasks[rt->t.index];
+	struct compel_region region = { shared->region, shared->region_len, shared->vdso };
 	struct restore_thread *first = restore_first_thread(rt);
 	int err = rt->leader_ended ? 0 : tidy_up(r, rt);
 
 	if (!err && rt->leader_ends)
 		err = see_leader_off(r, rt);
-	for (size_t i = rt->leader_ends; !err && i < rt->nr_threads; i++)
-		err = compel_set_state(rt->threads[i].id.host_tid, &rt->threads[i].cpu);
 	/* One that lives in another one's memory leaves it to that one, the last. */
-	if (err || !shared->region_len)
-		return err;
-	return compel_finish(first->id.host_tid, &first->cpu, shared->region, shared->region_len);
+	for (size_t i = rt->leader_ends + (region.len != 0); !err && i < rt->nr_threads; i++)
+		err = compel_set_state(rt->threads[i].id.host_tid, &rt->threads[i].cpu);
+	return err || !region.len ? err :
+				    compel_finish_begin(first->id.host_tid, &first->cpu, &region, &rt->finish);
 }
 
 /*
  * Nothing can be taken back any more, and a task that is let go with our descriptors would wait for ever for the end of
  * what they hold open: a moment without memory or descriptors must not be the last word.
  */
-static int finish_task(struct restore *r, struct restore_task *rt)
+static int begin_finish(struct restore *r, struct restore_task *rt)
 {
-	struct wire_task wire = { 0 };
 	int err = 0;
 
 	for (unsigned tries = 0; tries < FINISH_TRIES; tries++) {
-		/* Read again: it may lie in memory that has been unmapped, but then it has been read. */
-		if (!wire.pid)
-			peek(rt->t.host_pid, r->shared->tasks[rt->t.index].wire, &wire, sizeof(wire));
 		err = take_restorer_out(r, rt);
 		if (!err)
 			break;
 		usleep(FINISH_STEP_US << tries); /* style: nobody tells us when there is memory again */
 	}
-	r->stats.restore.pages_restored += wire.pages_restored;
-	r->stats.restore.pages_compared += wire.pages_compared;
-	r->stats.restore.pages_skipped_cow += wire.pages_inherited;
 	return err;
 }
 
@@ -361,30 +379,59 @@ static int release(struct restore *r, struct restore_task *rt)
 	return first;
 }
 
-/* Children before parents, the owner of a memory after all that live there: a stopped child must be so before its parent is told to forget it. */
-static int finish_all(struct restore *r)
+static void finished(struct restore *r, struct restore_task *rt, int err)
 {
-	int first = 0;
+	if (err)
+		log_warn(
+			"pid %d: the restorer could not be taken out (errno %d): it goes on with memory of ours mapped, and perhaps with descriptors from %d on",
+			rt->t.pid, -err, r->service_base);
+	else
+		let_go_threads(r, rt);
+	/* It may still run in there: then the region stays for all that live in that memory. */
+	if (err)
+		r->shared->tasks[rt->mm_of->t.index].region_len = 0;
+}
+
+/* A step of all of them at a time: what one does takes place while the others are told. */
+static void end_batch(struct restore *r, struct restore_task **batch, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		compel_finish_go_on(batch[i]->finish);
+	for (size_t i = 0; i < n; i++)
+		finished(r, batch[i], compel_finish_end(batch[i]->finish));
+}
+
+/* Children before parents, the owner of a memory after all that live there: a stopped child must be so before its parent is told to forget it. */
+static void finish_all(struct restore *r)
+{
+	struct restore_task *batch[BATCH];
+	size_t n = 0;
 
 	for (struct list *pos = r->plan.tree.tasks.prev; pos != &r->plan.tree.tasks; pos = pos->prev) {
 		struct restore_task *rt = restore_task_of(list_entry(pos, struct task, in_tree));
-		int err = lives(rt) ? finish_task(r, rt) : 0;
+		int err = lives(rt) ? begin_finish(r, rt) : 0;
 
-		if (err)
-			log_warn(
-				"pid %d: the restorer could not be taken out (errno %d): it goes on with memory of ours mapped, and perhaps with descriptors from %d on",
-				rt->t.pid, -err, r->service_base);
-		if (lives(rt) && !err)
-			let_go_threads(r, rt);
-		/* It may still run in there: then the region stays for all that live in that memory. */
-		if (lives(rt) && err)
-			r->shared->tasks[rt->mm_of->t.index].region_len = 0;
-		if (lives(rt) && rt->t.state == TASK_STOPPED)
-			err = release(r, rt);
-		if (err && !first)
-			first = err;
+		if (err || (lives(rt) && !rt->finish))
+			finished(r, rt, err);
+		else if (lives(rt))
+			batch[n++] = rt;
+		if (n < BATCH && rt->t.state != TASK_STOPPED)
+			continue;
+		end_batch(r, batch, n);
+		n = 0;
+		if (rt->t.state == TASK_STOPPED)
+			release(r, rt);
 	}
-	return first;
+	end_batch(r, batch, n);
+}
+
+static void note_pages(struct restore *r)
+{
+	const struct restorer_error *counts = &r->shared->error;
+
+	r->stats.restore.pages_restored += atomic_load(&counts->pages_restored);
+	r->stats.restore.pages_compared += atomic_load(&counts->pages_compared);
+	r->stats.restore.pages_skipped_cow += atomic_load(&counts->pages_inherited);
 }
 
 int restore_commit(struct restore *r)
@@ -415,6 +462,7 @@ int restore_commit(struct restore *r)
 	/* Before any of them runs: no task sees a name that is going to be taken away. */
 	restore_report_committed(r);
 	finish_all(r);
+	note_pages(r);
 	restore_for_each_task(rt, r)
 		if (lives(rt) && rt->t.state != TASK_STOPPED)
 			release(r, rt);

@@ -238,14 +238,7 @@ static int task_setup(struct restore *r, struct restore_task *rt)
 	run_for_each_kind(kind)
 		if (!err && kind->at_birth)
 			err = kind->at_birth(r, rt);
-	if (err)
-		return err;
-	/* Once in each table: those that it forks inherit other files of this number. */
-	if (r->tool.commit_hold_fd >= 0 && (rt->files_owner || rt->helper || rt->t.state == TASK_DEAD)) {
-		close(r->tool.commit_hold_fd);
-		r->tool.commit_hold_fd = -1;
-	}
-	return 0;
+	return err;
 }
 
 static int lead_session(struct restore *r, struct restore_task *rt)

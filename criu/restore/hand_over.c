@@ -92,6 +92,7 @@ static int lay_wire(struct restore *r, struct restore_task *rt, char *at, uint64
 	wire->event = (uintptr_t)&shared->event;
 	wire->shared_failed = (uintptr_t)&shared->failed;
 	wire->committed = (uintptr_t)&shared->committed;
+	wire->tool = (uintptr_t)&shared->tool;
 	wire->words = (uintptr_t)&shared->error;
 	wire->pid = rt->t.pid;
 	wire->log_fd = log_fd();
@@ -249,8 +250,8 @@ static int fill(struct restore *r, struct restore_task *rt)
 	struct wire_task *wire = wire_of(r, rt);
 	int err = 0;
 
-	wire->commit_fd = r->commit_fd;
-	wire->service_base = rt->files_owner ? r->service_base : 0;
+	wire->service_base = rt->files_owner && rt->files_shared ? r->service_base : 0;
+	wire->own_service_base = rt->files_owner && !rt->files_shared ? r->service_base : 0;
 	/* The root directory may become another: from here on no path leads anywhere. */
 	for (const struct task_kind *const *kind = task_kinds; !err && *kind; kind++)
 		err = (*kind)->apply ? (*kind)->apply(r, rt) : 0;

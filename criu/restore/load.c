@@ -194,7 +194,7 @@ static struct restore_task *owner_of(struct restore *r, enum owned what, uint32_
 static int find_owners(struct restore *r, struct restore_task *rt)
 {
 	const struct task_ids *ids = &rt->t.ids;
-	const struct restore_task *files = owner_of(r, OWNED_FILES, ids->files, rt);
+	struct restore_task *files = owner_of(r, OWNED_FILES, ids->files, rt);
 	const struct restore_task *fs = owner_of(r, OWNED_FS, ids->fs, rt);
 	const struct restore_task *sighand = owner_of(r, OWNED_SIGHAND, ids->sighand, rt);
 
@@ -203,6 +203,8 @@ static int find_owners(struct restore *r, struct restore_task *rt)
 		return fail(-ENOMEM, "ids");
 	rt->mm_owner = rt->mm_of == rt;
 	rt->files_owner = files == rt;
+	if (files != rt)
+		files->files_shared = rt->files_shared = true;
 	rt->fs_owner = fs == rt;
 	rt->sighand_owner = sighand == rt;
 	return 0;

@@ -31,7 +31,7 @@ int restore_make_room_for_fds(struct restore *r)
 /* Descriptors of the tool that the tasks need go above everything that they will have themselves. */
 int restore_move_service_fds(struct restore *r)
 {
-	int pipe_fds[2], fd, err = restore_make_room_for_fds(r);
+	int fd, err = restore_make_room_for_fds(r);
 
 	if (err)
 		return err;
@@ -53,11 +53,5 @@ int restore_move_service_fds(struct restore *r)
 			return fail(fd, "keep the log open");
 		log_to_fd(fd);
 	}
-	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
-		return fail(-errno, "pipe");
-	r->commit_fd = move_fd_above(pipe_fds[0], r->service_base);
-	r->tool.commit_hold_fd = move_fd_above(pipe_fds[1], r->service_base);
-	if (r->commit_fd < 0 || r->tool.commit_hold_fd < 0)
-		return fail(-EMFILE, "pipe");
 	return 0;
 }

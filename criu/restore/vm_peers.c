@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <linux/futex.h>
 #include <linux/sched.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
@@ -22,13 +21,11 @@ enum turn { TURN_OURS, TURN_ITS, TURN_GONE };
 static void wait_turn(struct vm_peer *s, enum turn while_it_is)
 {
 	struct timespec bound = { .tv_nsec = 200000000 };
-	const struct timespec at_once = { 0 };
-	struct pollfd tool = { .fd = s->r->commit_fd };
 
 	if (sys_call6(__NR_futex, (long)&s->turn, FUTEX_WAIT, while_it_is, (long)&bound, 0, 0) != -ETIMEDOUT)
 		return;
 	/* The tool has died, and the one that we wait for may have, too. */
-	if (sys_call5(__NR_ppoll, (long)&tool, 1, (long)&at_once, 0, 0) > 0 && (tool.revents & POLLHUP))
+	if (shared_tool_ended(s->r->shared))
 		sys_call1(__NR_exit_group, 1);
 }
 

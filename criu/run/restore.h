@@ -88,6 +88,8 @@ struct restore_task {
 	struct premap *memory; /* what module memory plans for it */
 	const struct audience *audience; /* run/opener.h; NULL: it has all the rights that we have */
 	bool files_owner, fs_owner, mm_owner, sighand_owner;
+	bool files_shared; /* with another task */
+	struct compel_finish *finish; /* while the tool takes the restorer out of it (restore/commit.c) */
 	bool drop_sigchld; /* its stopped children told it so a second time (restore/commit.c) */
 };
 
@@ -125,7 +127,6 @@ struct restore_tool {
 	uint64_t own_limits[PARASITE_NR_RLIMITS][2]; /* they are raised while it works (run/limits.h) */
 	uint64_t limit_reported[PARASITE_NR_RLIMITS]; /* the last hard limit that was said to be lower now */
 	struct hash sysv_made; /* SysV segments that this restore made -> where the tool is attached, 0: not */
-	int commit_hold_fd; /* write end of commit_fd's pipe */
 	pid_t own_sid, own_pgid; /* what an outside session or group is replaced by (--shell-job) */
 	pid_t root_pid; /* of the restored root, once it exists: the tool's own number for it */
 	int pid_ns; /* of the tree; -1: it is in ours */
@@ -167,7 +168,6 @@ struct restore {
 	struct shared *shared; /* one mapping that all of them see */
 	struct hash segment_fds; /* segment_key() -> descriptor of a shared anonymous or SysV segment */
 	int service_base; /* descriptors of our own lie at or above; all below belong to the task */
-	int commit_fd; /* read end: end of file says that the tree is complete, or that the tool has died */
 	struct path_roots roots; /* where paths of the tree begin: --root */
 };
 

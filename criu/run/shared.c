@@ -22,6 +22,18 @@ static void futex_wait(_Atomic uint32_t *word, uint32_t seen)
 	syscall(SYS_futex, word, FUTEX_WAIT, seen, &bound, NULL, 0);
 }
 
+/* Waiters need not say that they wait, so that the kernel looks for them in any case. set_robust_list(2) */
+static int hold_tool(struct shared *shared)
+{
+	shared->held.list.next = &shared->tool_held;
+	shared->held.futex_offset = (long)offsetof(struct shared, tool) - (long)offsetof(struct shared, tool_held);
+	shared->tool_held.next = &shared->held.list;
+	atomic_store(&shared->tool, (uint32_t)syscall(SYS_gettid) | FUTEX_WAITERS);
+	if (syscall(SYS_get_robust_list, 0, &shared->held_before, &shared->held_before_len) < 0)
+		return -errno;
+	return syscall(SYS_set_robust_list, &shared->held, sizeof(shared->held)) < 0 ? -errno : 0;
+}
+
 int shared_new(size_t nr_tasks, size_t nr_files, struct shared **ret_shared)
 {
 	size_t head = ROUND_UP(sizeof(struct shared), 64);
@@ -30,8 +42,15 @@ int shared_new(size_t nr_tasks, size_t nr_files, struct shared **ret_shared)
 	char *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct shared *shared = (struct shared *)p;
 
+	int err;
+
 	if (p == MAP_FAILED)
 		return -errno;
+	err = hold_tool(shared);
+	if (err) {
+		munmap(p, size);
+		return err;
+	}
 	shared->size = size;
 	shared->tasks = (struct shared_task *)(p + head);
 	shared->files = (struct shared_file *)(p + head + tasks);
@@ -41,8 +60,10 @@ int shared_new(size_t nr_tasks, size_t nr_files, struct shared **ret_shared)
 
 void shared_free(struct shared *shared)
 {
-	if (shared)
-		munmap(shared, shared->size);
+	if (!shared)
+		return;
+	syscall(SYS_set_robust_list, shared->held_before, shared->held_before_len);
+	munmap(shared, shared->size);
 }
 
 static void shared_notify(struct shared *shared)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The one mapping that the tool and every task of a restore see: stages, failures, where descriptors lie. */
 #pragma once
+#include <linux/futex.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,6 +23,7 @@ struct shared_task {
 	_Atomic pid_t pid; /* as the tree sees it: it exists and is ours to kill. Set by its maker and by itself */
 	uint64_t region, region_len; /* what the restorer lives in, to be unmapped in the end */
 	uint64_t wire; /* struct wire_task in it */
+	uint64_t vdso; /* where the code of the vDSO is in the end */
 };
 
 enum shared_file_state {
@@ -44,12 +46,19 @@ struct shared {
 	_Atomic int32_t failed; /* negative errno of the first failure */
 	_Atomic uint32_t committed; /* 1: the tree is complete and lives on, whatever becomes of the tool */
 	_Atomic uint32_t event; /* futex: the tool looks again */
+	/* A robust futex that the tool holds: the kernel sets FUTEX_OWNER_DIED when it ends, and wakes who waits. */
+	_Atomic uint32_t tool;
+	struct robust_list_head held; /* of the tool's first thread, and the only one in it: */
+	struct robust_list tool_held;
+	void *held_before; /* what was registered for that thread */
+	size_t held_before_len;
 	_Atomic pid_t root_pid; /* as the tool sees it */
 	struct restorer_error error; /* of the first restorer that failed */
 	struct shared_task *tasks;
 	struct shared_file *files;
 };
 
+/* By the thread of the tool that ends last, which also frees it. */
 int shared_new(size_t nr_tasks, size_t nr_files, struct shared **ret_shared);
 void shared_free(struct shared *shared);
 /* A task has got this far. */
@@ -57,6 +66,11 @@ void shared_reach(struct shared *shared, enum restore_stage stage);
 /* Wait until every task has. -ECANCELED when the restore has failed elsewhere. */
 int shared_wait(struct shared *shared, enum restore_stage stage);
 void shared_fail(struct shared *shared, int err);
+/* In a task: has the tool ended? */
+static inline bool shared_tool_ended(const struct shared *shared)
+{
+	return atomic_load(&shared->tool) & FUTEX_OWNER_DIED;
+}
 /* Publish / wait for the place of a file. */
 void shared_file_set(struct shared *shared, unsigned index, pid_t pid, int fd);
 int shared_file_wait(struct shared *shared, unsigned index, pid_t *ret_pid, int *ret_fd);

@@ -62,6 +62,8 @@ bool compel_at_rest(pid_t tid);
 int compel_wait_stop(pid_t tid, struct compel_stop *ret_stop);
 /* The same with another bound. */
 int compel_wait_stop_for(pid_t tid, unsigned int timeout_ms, struct compel_stop *ret_stop);
+/* The same, without a limit, for a thread in code of our own, which issues its call again whatever that returns. */
+int compel_wait_own_stop(pid_t tid, struct compel_stop *ret_stop);
 /* Let a stopped thread go on as before (STOPPED goes back to its group stop). Undoes PTRACE_SEIZE. */
 int compel_detach(pid_t tid, const struct compel_stop *stop);
 /*
@@ -182,12 +184,22 @@ int compel_open(pid_t tid, struct compel_ctl **ret_ctl);
  */
 int compel_open_begin(pid_t tid, struct compel_ctl **ret_ctl);
 int compel_open_finish(struct compel_ctl *ctl, const struct compel_snapshot *snapshot);
+/* What a restored thread is to unmap: the memory that it has been running in. */
+struct compel_region {
+	uint64_t start, len;
+	uint64_t vdso; /* where its process, which we forked, has the code of our vDSO now; 0: not known */
+};
 /*
- * The last step of a restore: have the stopped thread @tid unmap @len bytes at @start, where
- * it may have been running, and stand at @after. If we die in between it does so by itself.
- * It is still stopped; detach it.
+ * The last step of a restore: have the stopped thread @tid, all of whose signals are blocked, unmap @region and stand at
+ * @after, which stays where it is until the end. If we die in between it does so by itself. In three steps, so that many can
+ * do it at the same time: the thread runs between them. It is still stopped in the end; detach it. *ret_finish may be
+ * NULL, which the other two take: then all has been done, or the first step has failed. The last one tells how it went.
  */
-int compel_finish(pid_t tid, const struct compel_thread_state *after, uint64_t start, uint64_t len);
+struct compel_finish;
+int compel_finish_begin(pid_t tid, const struct compel_thread_state *after, const struct compel_region *region,
+			struct compel_finish **ret_finish);
+void compel_finish_go_on(struct compel_finish *finish);
+int compel_finish_end(struct compel_finish *finish);
 /* A text that says why the last call on @ctl (or compel_open, with NULL) failed; never NULL. */
 const char *compel_error(const struct compel_ctl *ctl);
 

@@ -2,7 +2,6 @@
 /* In pie/: no libc, no globals, direct system calls only. */
 /* Tasks that live in one memory wait for each other. One that lives alone meets itself. */
 #include <asm-generic/errno.h>
-#include <asm-generic/poll.h>
 #include <compel/pie.h>
 #include <linux/futex.h>
 #include <stdatomic.h>
@@ -11,13 +10,8 @@
 /* The tool ends us all when one of us fails, unless it is gone itself. */
 static bool given_up(struct wire_task *task)
 {
-	struct pollfd tool = { .fd = task->commit_fd };
-	struct {
-		int64_t sec, nsec;
-	} at_once = { 0, 0 };
-
 	return atomic_load((_Atomic int32_t *)task->shared_failed) ||
-	       (sys_ppoll(&tool, 1, &at_once) > 0 && (tool.revents & POLLHUP));
+	       (atomic_load((_Atomic uint32_t *)task->tool) & FUTEX_OWNER_DIED);
 }
 
 int group_meet(struct wire_task *task, uint32_t nr)
@@ -28,7 +22,7 @@ int group_meet(struct wire_task *task, uint32_t nr)
 	struct wire_group *group = (void *)task->group;
 	uint32_t all = nr * group->members, now = atomic_fetch_add(&group->arrived, 1) + 1;
 
-	if (now == all)
+	if (now == all && group->members > 1)
 		sys_futex((void *)&group->arrived, FUTEX_WAKE, 0x7fffffff, NULL, NULL, 0);
 	while ((now = atomic_load(&group->arrived)) < all)
 		if (sys_futex((void *)&group->arrived, FUTEX_WAIT, now, &bound, NULL, 0) == -ETIMEDOUT &&

@@ -41,8 +41,14 @@ static void report_read(struct wire_task *task, uint64_t bytes)
 {
 	struct restorer_error *words = (void *)task->words;
 
-	if (words)
-		atomic_fetch_add(&words->bytes, bytes);
+	atomic_fetch_add(&words->bytes, bytes);
+}
+
+static void report_restored(struct wire_task *task, uint64_t pages)
+{
+	struct restorer_error *words = (void *)task->words;
+
+	atomic_fetch_add(&words->pages_restored, pages);
 }
 
 static int read_all(struct wire_task *task, int fd, uint64_t to, uint64_t len, uint64_t offset)
@@ -203,6 +209,7 @@ int pages_load(struct wire_task *task)
 	const struct wire_io *io = (void *)task->ios;
 	const struct wire_vma *v = (void *)task->vmas, *vmas_end = v + task->nr_vmas;
 	struct mover m = { .fd = -1 };
+	uint64_t pages = 0;
 	int err = 0;
 
 	mover_open(&m, task);
@@ -220,8 +227,9 @@ int pages_load(struct wire_task *task)
 			err = load_piece(&m, v, &io[i], at, MIN_OF(end, v->end));
 			at = MIN_OF(end, v->end);
 		}
-		task->pages_restored += io[i].len / PAGE_SZ;
+		pages += io[i].len / PAGE_SZ;
 	}
+	report_restored(task, pages);
 	reader_close(&m.reader);
 	unregister(&m);
 	if (m.fd >= 0) {

@@ -33,6 +33,8 @@ void task_ready(struct wire_task *task)
 {
 	_Atomic uint32_t *count = (void *)task->ready_count;
 
+	if (task->own_service_base)
+		sys_call6(__NR_close_range, task->own_service_base, ~0u, 0, 0, 0, 0);
 	if (atomic_fetch_add(count, 1) + 1 != *(uint32_t *)task->ready_expected)
 		return;
 	wake(count);
@@ -42,12 +44,16 @@ void task_ready(struct wire_task *task)
 
 void thread_wait(struct wire_task *task)
 {
-	char nothing;
-	long got;
+	/* The kernel wakes one, who may be killed before it has woken the others. */
+	static const struct {
+		int64_t sec, nsec;
+	} bound = { 5, 0 };
+	_Atomic uint32_t *tool = (void *)task->tool;
+	uint32_t now;
 
-	do
-		got = sys_read(task->commit_fd, &nothing, 1);
-	while (got == -EINTR || got > 0);
+	while (!((now = atomic_load(tool)) & FUTEX_OWNER_DIED))
+		sys_futex((void *)tool, FUTEX_WAIT, now, &bound, NULL, 0);
+	wake(tool);
 	if (!atomic_load((_Atomic uint32_t *)task->committed))
 		sys_exit_group(1);
 }
@@ -193,6 +199,8 @@ int threads_set_up(struct wire_task *task)
 {
 	uint32_t ready;
 
+	if (task->nr_threads == 1)
+		return 0;
 	atomic_store(&task->threads_go, 1);
 	wake(&task->threads_go);
 	while ((ready = atomic_load(&task->threads_ready)) != task->nr_threads - 1) {

@@ -241,10 +241,8 @@ static int take_all(struct restore *r, struct restore_task *rt, struct held *v, 
 	int cured, err = restore_enter(r, rt, &ctl, &scratch);
 
 	/* What of the restorer's own is still open and might be one of the files: POSIX locks go with its end. */
-	if (!err && r->commit_fd > r->service_base)
-		err = call(ctl, SYS_close_range, r->service_base, r->commit_fd - 1, 0);
-	if (!err)
-		err = call(ctl, SYS_close_range, r->commit_fd + 1, ~0u, 0);
+	if (!err && rt->files_shared)
+		err = call(ctl, SYS_close_range, r->service_base, ~0u, 0);
 	if (err)
 		fail(err, "call into the task");
 	for (i = 0; !err && i < n; i++) {
