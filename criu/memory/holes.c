@@ -14,6 +14,10 @@
 #define LOWEST (1ull << 20)
 #define HIGHEST (USER_END + PAGE_SZ - (1ull << 21))
 
+/* Of the room that is planned for all: how much of it there is at the least, and how far it is from what lies above. */
+#define ROOM_MIN (1ull << 30)
+#define ROOM_BELOW (64ull << 30)
+
 static int cmp_range(const void *a, const void *b)
 {
 	const struct wire_range *x = a, *y = b;
@@ -34,6 +38,15 @@ static int add_targets(const struct restore_task *rt, struct holes *holes)
 	return err;
 }
 
+static int add_maps(struct holes *holes, const struct maps *maps)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < maps->n; i++)
+		err = array_add(holes, ((struct wire_range){ maps->v[i].start, maps->v[i].end }));
+	return err;
+}
+
 static int add_own(struct holes *holes)
 {
 	_cleanup_proc_ struct proc self = PROC_CLOSED;
@@ -42,8 +55,8 @@ static int add_own(struct holes *holes)
 
 	if (!err)
 		err = maps_read(&self, &maps);
-	for (size_t i = 0; !err && i < maps.n; i++)
-		err = array_add(holes, ((struct wire_range){ maps.v[i].start, maps.v[i].end }));
+	if (!err)
+		err = add_maps(holes, &maps);
 	maps_free(&maps);
 	return err;
 }
@@ -81,6 +94,46 @@ int holes_read(struct restore *r, struct restore_task *rt, struct holes *ret_hol
 	merge(&holes);
 	*ret_holes = holes;
 	return 0;
+}
+
+/*
+ * In the upper part of the largest hole: what is mapped while tasks are made comes right below what is there, and
+ * holes_take() begins at the bottom of a hole.
+ */
+static struct wire_range room_in(const struct holes *holes)
+{
+	struct wire_range largest = { 0 };
+	uint64_t from = LOWEST, start;
+
+	for (size_t i = 0; i <= holes->n; i++) {
+		uint64_t to = i < holes->n ? MIN_OF(holes->v[i].start, HIGHEST) : HIGHEST;
+
+		if (to > from && to - from > largest.end - largest.start)
+			largest = (struct wire_range){ from, to };
+		if (i < holes->n)
+			from = MAX_OF(from, holes->v[i].end);
+	}
+	if (largest.end - largest.start < ROOM_MIN)
+		return (struct wire_range){ 0 };
+	start = largest.end - MIN_OF((largest.end - largest.start) / 2, ROOM_BELOW);
+	start = ROUND_DOWN(start, HUGE_PAGE_SZ);
+	return (struct wire_range){ start, start + (largest.end - start) / 2 };
+}
+
+int holes_plan(struct restore *r, const struct maps *maps)
+{
+	struct holes holes = { 0 };
+	struct restore_task *rt;
+	int err = add_maps(&holes, maps);
+
+	restore_for_each_task(rt, r)
+		err = err ? err : add_targets(rt, &holes);
+	if (!err) {
+		merge(&holes);
+		r->plan.room = room_in(&holes);
+	}
+	array_free(&holes);
+	return err ? fail(err, "map of free addresses") : 0;
 }
 
 void holes_free(struct holes *holes)

@@ -155,8 +155,17 @@ int memory_load(struct restore *r, struct restore_task *rt)
 
 int memory_link(struct restore *r)
 {
-	/* Once, and inherited by all: before the tree is forked. */
-	int err = vdso_probe();
+	_cleanup_proc_ struct proc self = PROC_CLOSED;
+	_cleanup_maps_ struct maps maps = { 0 };
+	int err = proc_open_self(&self);
 
+	if (!err)
+		err = maps_read(&self, &maps);
+	if (err)
+		return fail(err, "read the map of this process");
+	/* Both once, and inherited by all: before the tree is forked. */
+	err = vdso_probe(&maps);
+	if (!err)
+		err = holes_plan(r, &maps);
 	return err ? err : premap_link(r);
 }

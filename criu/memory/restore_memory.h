@@ -2,6 +2,7 @@
 /* What the files of this module share while restoring. */
 #pragma once
 #include "image/pagemap.h"
+#include "kernel/maps.h"
 #include "pie/wire.h"
 #include "run/restore.h"
 #include "util/array.h"
@@ -11,6 +12,8 @@ ARRAY_OF(holes, struct wire_range); /* sorted, disjoint */
 int holes_read(struct restore *r, struct restore_task *rt, struct holes *ret_holes);
 /* Take @len bytes (and an unmapped page on either side) from the top downwards. 0: none. */
 uint64_t holes_take(struct holes *holes, uint64_t len, uint64_t align);
+/* In the tool: plan.room. @maps: our own. */
+int holes_plan(struct restore *r, const struct maps *maps);
 void holes_free(struct holes *holes);
 /* ARCH/address_space.c: what of an address space only this CPU has: checked, and told to the restorer. */
 int memory_arch_load(const struct restore_task *rt);

@@ -79,22 +79,26 @@ static int probe_parts(const struct maps *maps)
 	return 0;
 }
 
-int vdso_probe(void)
+static int probe_self(void)
 {
 	_cleanup_proc_ struct proc self = PROC_CLOSED;
 	_cleanup_maps_ struct maps maps = { 0 };
+	int err = proc_open_self(&self);
+
+	if (!err)
+		err = maps_read(&self, &maps);
+	return err < 0 ? fail(err, "read the map of this process") : vdso_probe(&maps);
+}
+
+int vdso_probe(const struct maps *maps)
+{
 	const char *why = NULL;
 	int err;
 
 	if (own.done)
 		return 0;
 	memset(&own, 0, sizeof(own));
-	err = proc_open_self(&self);
-	if (!err)
-		err = maps_read(&self, &maps);
-	if (err < 0)
-		return fail(err, "read the map of this process");
-	err = probe_parts(&maps);
+	err = probe_parts(maps);
 	if (err < 0)
 		return err;
 	if (span_len(&own.all) > VDSO_MAX_LEN)
@@ -367,7 +371,7 @@ uint64_t vdso_code_place(const struct wire_task *wire)
 int vdso_plan(struct restore *r, struct restore_task *rt, const struct page_source *source, struct wire_task *wire)
 {
 	struct saved_vdso saved = { 0 };
-	int err = vdso_probe();
+	int err = own.done ? 0 : probe_self();
 
 	if (err < 0)
 		return err;

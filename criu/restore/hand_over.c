@@ -107,16 +107,14 @@ static struct wire_task *wire_of(struct restore *r, const struct restore_task *r
 	return (struct wire_task *)(uintptr_t)r->shared->tasks[rt->t.index].wire;
 }
 
-/* The blob, a part for each task that lives in this memory, and in the end what is shared with the tool. */
+/* The blob, which is there already; a part for each task that lives in this memory; what is shared with the tool. */
 static int lay_region(struct restore *r, struct restore_task *rt, char *region, uint64_t len)
 {
 	char *at = region + ROUND_UP(restorer_blob.size, PAGE_SZ);
 	char *end = region + len - ROUND_UP(r->shared->size, PAGE_SZ);
 	struct wire_group *group;
-	int err;
+	int err = lay_wire(r, rt, at, memory_size(r, rt) + task_size(r, rt), end);
 
-	memcpy(region, restorer_blob.bytes, restorer_blob.file_size);
-	err = lay_wire(r, rt, at, memory_size(r, rt) + task_size(r, rt), end);
 	if (err)
 		return err;
 	at += memory_size(r, rt) + task_size(r, rt);
@@ -136,19 +134,67 @@ static int lay_region(struct restore *r, struct restore_task *rt, char *region, 
 	return 0;
 }
 
-static int map_region(struct restore *r, struct restore_task *rt, struct holes *holes)
+/* In the tool: one blob for all tasks, as they all have room for it in the same place. */
+int restore_lay_blob(struct restore *r)
 {
-	uint64_t len = region_size(r, rt), at = holes_take(holes, len, PAGE_SZ);
-	char *p;
-	int err;
+	uint64_t len = ROUND_UP(restorer_blob.size, PAGE_SZ);
+	void *at;
 
+	if (!r->plan.room.end)
+		return 0;
+	at = mmap((void *)(uintptr_t)r->plan.room.start, len, PROT_READ | PROT_WRITE | PROT_EXEC,
+		  MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	if (at == MAP_FAILED)
+		return fail(-errno, "room for the restorer");
+	memcpy(at, restorer_blob.bytes, restorer_blob.file_size);
+	return mprotect(at, len, PROT_READ | PROT_EXEC) < 0 ? fail(-errno, "protect the restorer") : 0;
+}
+
+/* Behind the blob; 0: something is in the way there, or there is no such room. */
+static uint64_t map_in_room(struct restore *r, uint64_t len)
+{
+	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
+	uint64_t blob_len = ROUND_UP(restorer_blob.size, PAGE_SZ);
+	uint64_t at = r->plan.room.start, need = ROUND_UP(len, HUGE_PAGE_SZ) + HUGE_PAGE_SZ + STAGE_SIZE;
+
+	if (!at || need > r->plan.room.end - at)
+		return 0;
+	return mmap((void *)(uintptr_t)(at + blob_len), len - blob_len, PROT_READ | PROT_WRITE, flags, -1, 0) ==
+			       MAP_FAILED ?
+		       0 :
+		       at;
+}
+
+/* Of this task alone. */
+static int map_elsewhere(struct restore *r, struct restore_task *rt, uint64_t len, uint64_t *ret_at)
+{
+	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
+	struct holes holes;
+	uint64_t at;
+	void *p;
+	int err = holes_read(r, rt, &holes);
+
+	if (err)
+		return err;
+	at = holes_take(&holes, len, PAGE_SZ);
+	holes_free(&holes);
 	if (!at)
 		return fail(-ENOMEM, "no %lu bytes of address space are free in both programs", len);
-	p = mmap((void *)(uintptr_t)at, len, PROT_READ | PROT_WRITE | PROT_EXEC,
-		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+	p = mmap((void *)(uintptr_t)at, len, PROT_READ | PROT_WRITE | PROT_EXEC, flags, -1, 0);
 	if (p == MAP_FAILED)
 		return fail(-errno, "room for the restorer");
-	err = lay_region(r, rt, p, len);
+	memcpy(p, restorer_blob.bytes, restorer_blob.file_size);
+	*ret_at = at;
+	return 0;
+}
+
+static int map_region(struct restore *r, struct restore_task *rt)
+{
+	uint64_t len = region_size(r, rt), at = map_in_room(r, len);
+	int err = at ? 0 : map_elsewhere(r, rt, len, &at);
+
+	if (!err)
+		err = lay_region(r, rt, (char *)(uintptr_t)at, len);
 	if (err)
 		return err;
 	r->process.wire = wire_of(r, rt);
@@ -157,6 +203,26 @@ static int map_region(struct restore *r, struct restore_task *rt, struct holes *
 	/* To be taken out in the end, by the last of those that live here. */
 	r->shared->tasks[rt->t.index].region = at;
 	r->shared->tasks[rt->t.index].region_len = len;
+	return 0;
+}
+
+/* Nothing is mapped there yet. */
+static int find_stage(struct restore *r, struct restore_task *rt, struct wire_task *wire)
+{
+	struct holes holes;
+	int err;
+
+	if (wire->region == r->plan.room.start) {
+		wire->stage = ROUND_UP(wire->region + wire->region_len + HUGE_PAGE_SZ, HUGE_PAGE_SZ);
+		wire->stage_len = STAGE_SIZE;
+		return 0;
+	}
+	err = holes_read(r, rt, &holes);
+	if (err)
+		return err;
+	wire->stage = holes_take(&holes, STAGE_SIZE, HUGE_PAGE_SZ);
+	wire->stage_len = wire->stage ? STAGE_SIZE : 0;
+	holes_free(&holes);
 	return 0;
 }
 
@@ -312,38 +378,27 @@ static int start_early(struct restore *r, struct restore_task *rt)
 int restore_early_threads(struct restore *r, struct restore_task *rt)
 {
 	bool any = has_early_threads(rt);
-	struct holes holes;
 	int err;
 
 	for (const struct vm_peer *s = r->process.vm_peers; s; s = s->next)
 		any |= has_early_threads(s->rt);
 	if (!any)
 		return 0;
-	err = holes_read(r, rt, &holes);
-	if (err)
-		return err;
-	err = map_region(r, rt, &holes);
-	holes_free(&holes);
+	err = map_region(r, rt);
 	return err ? err : vm_peers_run(r, rt, start_early);
 }
 
 int restore_hand_over(struct restore *r, struct restore_task *rt)
 {
 	struct wire_task *wire;
-	struct holes holes;
-	int err = holes_read(r, rt, &holes);
+	int err = r->process.wire ? 0 : map_region(r, rt);
 
 	if (err)
 		return err;
-	if (!r->process.wire)
-		err = map_region(r, rt, &holes);
 	wire = r->process.wire;
-	if (!err) {
-		wire->stage = holes_take(&holes, STAGE_SIZE, HUGE_PAGE_SZ);
-		wire->stage_len = wire->stage ? STAGE_SIZE : 0;
+	err = find_stage(r, rt, wire);
+	if (!err)
 		err = fill_all(r, rt, wire);
-	}
-	holes_free(&holes);
 	if (err)
 		return err;
 	vm_peers_leave(r, wire->region + restorer_blob.entry);

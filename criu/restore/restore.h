@@ -42,6 +42,8 @@ int restore_find_numbers(struct restore *r);
 int restore_open_files(struct restore *r, struct restore_task *rt);
 /* In a task: those of its threads exist that must when files are opened, and wait. */
 int restore_early_threads(struct restore *r, struct restore_task *rt);
+/* In the tool, before the first fork: the code of the restorer, for all tasks. */
+int restore_lay_blob(struct restore *r);
 /* In a task: its memory becomes the saved one; does not return but for errors. */
 int restore_hand_over(struct restore *r, struct restore_task *rt);
 /* In the tool: should it die before the tree runs, the pid file, in @dir, goes with it. Until pidfile_unwatch(). */

@@ -223,6 +223,8 @@ static int make_tree(struct restore *r)
 	if (!err)
 		err = restore_make_namespaces(r);
 	if (!err)
+		err = restore_lay_blob(r);
+	if (!err)
 		err = restore_make_inside(r);
 	if (!err)
 		err = restore_fork_tree(r);

@@ -117,6 +117,8 @@ struct restore_plan {
 	struct hash segments_checked; /* shmid: shmem_check() */
 	size_t nr_helpers;
 	struct list helpers; /* restore_task.t.in_tree */
+	/* Addresses that are free in all tasks and in the tool, far from what is mapped: for the restorer. Empty: there are none. */
+	struct wire_range room;
 	struct openers *openers; /* run/opener.c */
 	void *kind_data[KIND_ROWS]; /* of restore_kind_data() */
 	struct fresh_child fresh_child; /* what tasks begin with */
