@@ -239,6 +239,19 @@ struct wire_seccomp_filter {
 	uint64_t insns; /* struct sock_filter[nr] */
 };
 
+/* What a thread is to have, and has since it was made: nothing is to be set. */
+enum wire_inherited {
+	INHERITED_CREDS = 1 << 0,
+	INHERITED_PERSONALITY = 1 << 1,
+	INHERITED_SCHED = 1 << 2, /* nice value, policy, I/O priority */
+	INHERITED_SLACK = 1 << 3,
+	INHERITED_MEMPOLICY = 1 << 4,
+	/* Of a process, in its first thread: */
+	INHERITED_DUMPABLE = 1 << 5,
+	INHERITED_THP = 1 << 6,
+	INHERITED_NO_SIGCHLD = 1 << 7, /* it has made no processes */
+};
+
 struct wire_thread {
 	uint64_t task; /* struct wire_task */
 	int32_t tid;
@@ -281,6 +294,8 @@ struct wire_thread {
 	_Atomic uint32_t here; /* futex; 0: it has left this memory */
 	int32_t exit_status;
 	uint32_t exists; /* made by RESTORER_THREAD */
+	uint32_t inherited; /* enum wire_inherited */
+	uint32_t pad_inherited;
 };
 
 enum restorer_command {

@@ -239,7 +239,9 @@ static int attributes_load(struct restore *r, struct restore_task *task)
 	if (tc->has_mdwe && (tc->mdwe & ~(uint32_t)MDWE_KNOWN))
 		return core_refuse(pid, "tc.mdwe 0x%x", tc->mdwe);
 	int err = check_mm(task);
-	return err ? err : fresh_child_need(&r->plan.fresh_child, FRESH_PROC);
+	if (!err)
+		err = fresh_child_need(&r->plan.fresh_child, FRESH_PROC);
+	return err ? err : fresh_child_need(&r->plan.fresh_child, FRESH_ATTRIBUTES);
 }
 
 static int attributes_load_thread(struct restore *r, struct restore_task *task, struct restore_thread *thread)
@@ -324,6 +326,20 @@ static int attributes_hand_over(struct restore *r, struct restore_task *task, st
 	return 0;
 }
 
+/* Of the memory what its owner knows before any of its threads has taken on other credentials: that changes dumpable. */
+static void note_inherited(struct restore *r, const struct restore_task *task, struct wire_thread *wire)
+{
+	const struct fresh_child *now = &r->plan.fresh_child;
+	const MmEntry *mm = task->mm;
+
+	if (now->personality == wire->personality)
+		wire->inherited |= INHERITED_PERSONALITY;
+	if (mm && mm->has_thp_disabled && !mm->thp_disabled && !now->thp_disabled)
+		wire->inherited |= INHERITED_THP;
+	if (mm && mm->has_dumpable && mm->dumpable == 1 && now->dumpable == 1)
+		wire->inherited |= INHERITED_DUMPABLE;
+}
+
 static int attributes_hand_over_thread(struct restore *r, struct restore_task *task, struct restore_thread *thread,
 				       struct wire_thread *wire)
 {
@@ -339,6 +355,7 @@ static int attributes_hand_over_thread(struct restore *r, struct restore_task *t
 	wire->spec_store_bypass = e->has_spec_store_bypass ? (int32_t)e->spec_store_bypass : -1;
 	wire->spec_indirect_branch = e->has_spec_indirect_branch ? (int32_t)e->spec_indirect_branch : -1;
 	wire->spec_l1d_flush = e->has_spec_l1d_flush ? (int32_t)e->spec_l1d_flush : -1;
+	note_inherited(r, task, wire);
 	return 0;
 }
 

@@ -185,8 +185,29 @@ static int creds_load_thread(struct restore *r, struct restore_task *task, struc
 			 e->lsm_profile ? e->lsm_profile : "apparmor");
 	if (r->tool.untrusted)
 		return untrusted_check_creds(r, tid, tce->creds);
-	err = fresh_child_need(&r->plan.fresh_child, FRESH_CREDS);
+	err = fresh_child_need(&r->plan.fresh_child, FRESH_PROC);
+	if (!err)
+		err = fresh_child_need(&r->plan.fresh_child, FRESH_CREDS);
 	return err ? err : check_rights(r, tid, &r->plan.fresh_child, e);
+}
+
+/*
+ * The bounding set may be larger than ours, which is as much as a task can have. Each thread is made with our credentials:
+ * none has other ones before it sets them itself.
+ */
+static bool has_ours(const struct restore *r, const CredsEntry *e)
+{
+	const struct fresh_child *own = &r->plan.fresh_child;
+	const struct caps *caps = &r->rights.caps;
+
+	return !r->tool.untrusted && own->read[FRESH_CREDS] && same_ids(own, e) && own->nr_groups == (int)e->n_groups &&
+	       (!e->n_groups || !memcmp(own->groups, e->groups, e->n_groups * sizeof(*e->groups))) &&
+	       caps->effective == join_caps(e->cap_eff, e->n_cap_eff) &&
+	       caps->permitted == join_caps(e->cap_prm, e->n_cap_prm) &&
+	       caps->inheritable == join_caps(e->cap_inh, e->n_cap_inh) &&
+	       own->ambient == join_caps(e->cap_amb, e->n_cap_amb) &&
+	       !(own->bounding & ~join_caps(e->cap_bnd, e->n_cap_bnd)) && (uint32_t)own->securebits == e->secbits &&
+	       own->no_new_privs == (e->has_no_new_privs && e->no_new_privs);
 }
 
 static void put_caps(const uint32_t *v, size_t n, uint32_t to[2])
@@ -259,6 +280,8 @@ static int creds_hand_over_thread(struct restore *r, struct restore_task *task, 
 	put_caps(e->cap_bnd, e->n_cap_bnd, w->cap_bnd);
 	put_caps(e->cap_amb, e->n_cap_amb, w->cap_amb);
 	w->last_cap = caps_last();
+	if (has_ours(r, e))
+		wire->inherited |= INHERITED_CREDS;
 	int err = lay_capset(thread->core->thread_core, wire_task, wire);
 	if (err)
 		return err;

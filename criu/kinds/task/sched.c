@@ -196,6 +196,17 @@ static int check_rt(pid_t tid, const ThreadCoreEntry *e)
 	return 0;
 }
 
+static void note_inherited(const struct fresh_child *f, struct wire_thread *w)
+{
+	if (f->sched_known && w->sched_policy == (int32_t)f->sched_policy && w->sched_nice == f->nice && !w->sched_flags &&
+	    w->sched_util_min < 0 && (w->ioprio < 0 || w->ioprio == f->ioprio))
+		w->inherited |= INHERITED_SCHED;
+	if (f->sched_known && (!w->timer_slack_ns || w->timer_slack_ns == f->timer_slack_ns))
+		w->inherited |= INHERITED_SLACK;
+	if (f->default_mempolicy && !w->policy)
+		w->inherited |= INHERITED_MEMPOLICY;
+}
+
 static int sched_load_thread(struct restore *r, struct restore_task *task, struct restore_thread *thread)
 {
 	const ThreadCoreEntry *e = thread->core->thread_core;
@@ -218,7 +229,8 @@ static int sched_load_thread(struct restore *r, struct restore_task *task, struc
 	if (e->sched_util_min > UTIL_MAX || e->sched_util_max > UTIL_MAX || e->sched_util_min > e->sched_util_max)
 		return core_refuse(tid, "thread_core.sched_util_min %u, sched_util_max %u", e->sched_util_min,
 				   e->sched_util_max);
-	return check_rt(tid, e);
+	int err = check_rt(tid, e);
+	return err ? err : fresh_child_need(&r->plan.fresh_child, FRESH_SCHED);
 }
 
 static bool all_ones(const ProtobufCBinaryData *mask)
@@ -326,6 +338,7 @@ static int sched_hand_over_thread(struct restore *r, struct restore_task *task, 
 	int err = lay_policy(thread->id.tid, e, wire);
 	if (err)
 		return err;
+	note_inherited(&r->plan.fresh_child, wire);
 	return e->has_affinity ? lay_affinity(thread->id.tid, &e->affinity, wire) : 0;
 }
 

@@ -363,6 +363,9 @@ static int signals_hand_over_thread(struct restore *r, struct restore_task *task
 {
 	const ThreadCoreEntry *tce = thread->core->thread_core;
 
+	/* Nobody whose end it is told has ended. */
+	if (!task->forks && list_empty(&task->t.children))
+		wire->inherited |= INHERITED_NO_SIGCHLD;
 	wire->altstack_flags = SS_DISABLE;
 	if (tce->sas) {
 		wire->altstack_sp = tce->sas->ss_sp;

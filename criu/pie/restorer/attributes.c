@@ -46,6 +46,9 @@ int restore_membarrier(struct wire_task *task)
 
 int restore_subreaper(struct wire_task *task)
 {
+	/* No process is made as one. */
+	if (!task->child_subreaper)
+		return 0;
 	long err = sys_prctl(SET_CHILD_SUBREAPER, (unsigned long)!!task->child_subreaper, 0, 0, 0);
 
 	return err < 0 ? restorer_fail(task, err, "set child_subreaper") : 0;
@@ -55,7 +58,7 @@ int restore_personality(struct wire_thread *thread)
 {
 	uint32_t want = thread->personality;
 
-	if ((uint32_t)sys_personality(0xffffffffu) == want)
+	if (thread->inherited & INHERITED_PERSONALITY || (uint32_t)sys_personality(0xffffffffu) == want)
 		return 0;
 	long err = sys_personality(want);
 	return err < 0 ? restorer_fail_nr(task_of(thread), err, "set the personality to", want) : 0;
@@ -114,15 +117,28 @@ int restore_pdeath(struct wire_thread *thread)
 	return err < 0 ? restorer_fail(task_of(thread), err, "set the parent death signal") : 0;
 }
 
+/* Nobody of this memory has changed his rights, which would change this. */
+static bool is_dumpable(const struct wire_task *t)
+{
+	const struct wire_thread *threads = (void *)t->threads;
+	const struct wire_group *group = (void *)t->group;
+	uint32_t as_made = INHERITED_DUMPABLE;
+
+	for (uint32_t i = 0; i < t->nr_threads; i++)
+		as_made = threads[i].inherited & INHERITED_CREDS ? as_made : 0;
+	return group->members == 1 && threads[0].inherited & as_made;
+}
+
 int restore_mm_attributes(struct wire_task *t)
 {
+	const struct wire_thread *first = (void *)t->threads;
 	long err = 0;
 
-	if (t->dumpable >= 0 && sys_prctl(GET_DUMPABLE, 0, 0, 0, 0) != t->dumpable)
+	if (t->dumpable >= 0 && !is_dumpable(t) && sys_prctl(GET_DUMPABLE, 0, 0, 0, 0) != t->dumpable)
 		err = sys_prctl(SET_DUMPABLE, (unsigned long)t->dumpable, 0, 0, 0);
 	if (err < 0)
 		return restorer_fail(t, err, "set dumpable");
-	if (t->thp_disabled >= 0 && sys_prctl(GET_THP_DISABLE, 0, 0, 0, 0) != t->thp_disabled)
+	if (t->thp_disabled >= 0 && !(first->inherited & INHERITED_THP) && sys_prctl(GET_THP_DISABLE, 0, 0, 0, 0) != t->thp_disabled)
 		err = sys_prctl(SET_THP_DISABLE, t->thp_disabled & 1, (unsigned long)t->thp_disabled & ~1ul, 0, 0);
 	if (err < 0)
 		return restorer_fail(t, err, "set the use of huge pages");

@@ -197,6 +197,8 @@ int restore_creds(struct wire_thread *thread)
 	const struct wire_creds *c = &thread->creds;
 	struct caps now, caps;
 
+	if (thread->inherited & INHERITED_CREDS)
+		return 0;
 	long err = set_groups(c);
 	if (err < 0)
 		return restorer_fail(task, err, "set the groups");

@@ -25,7 +25,7 @@ static long forget_section(const struct wire_thread *t)
 		size_t len;
 	} from = { &none, sizeof(none) }, to = { (void *)(t->rseq_ptr + RSEQ_CS_OFFSET), sizeof(none) };
 
-	return sys_call6(__NR_process_vm_writev, sys_getpid(), (long)&from, 1, (long)&to, 1, 0);
+	return sys_call6(__NR_process_vm_writev, task_of(t)->pid, (long)&from, 1, (long)&to, 1, 0);
 }
 
 int restore_rseq(struct wire_thread *t)

@@ -14,6 +14,9 @@ enum {
 int restore_policy(struct wire_thread *thread)
 {
 	const struct wire_policy *p = (const struct wire_policy *)thread->policy;
+
+	if (thread->inherited & INHERITED_MEMPOLICY)
+		return 0;
 	long err = p ? sys_set_mempolicy((int)p->mode, p->nodes, MASK_BITS) : sys_set_mempolicy(0, NULL, 0);
 
 	if (!p && err == -ENOSYS_NR)

@@ -46,6 +46,15 @@ static long set_policy(const struct wire_thread *t)
 	return sys_sched_setattr(0, &want, 0);
 }
 
+static int restore_slack(const struct wire_thread *t)
+{
+	if (t->inherited & INHERITED_SLACK)
+		return 0;
+	if (t->timer_slack_ns && (uint64_t)sys_prctl(GET_TIMERSLACK, 0, 0, 0, 0) != t->timer_slack_ns)
+		sys_prctl(SET_TIMERSLACK, t->timer_slack_ns, 0, 0, 0);
+	return 0;
+}
+
 int restore_sched(struct wire_thread *t)
 {
 	struct wire_task *task = task_of(t);
@@ -57,6 +66,8 @@ int restore_sched(struct wire_thread *t)
 		if (err < 0 && err != -E_INVAL)
 			return restorer_fail(task, err, "set the CPUs that a thread may use");
 	}
+	if (t->inherited & INHERITED_SCHED)
+		return restore_slack(t);
 	if (sys_getpriority(WHO_PROCESS, 0) != NICE_ZERO - t->sched_nice) {
 		err = sys_setpriority(WHO_PROCESS, 0, t->sched_nice);
 		if (err < 0)
@@ -70,7 +81,5 @@ int restore_sched(struct wire_thread *t)
 		if (err < 0)
 			return restorer_fail_nr(task, err, "set the I/O priority to", t->ioprio);
 	}
-	if (t->timer_slack_ns && (uint64_t)sys_prctl(GET_TIMERSLACK, 0, 0, 0, 0) != t->timer_slack_ns)
-		sys_prctl(SET_TIMERSLACK, t->timer_slack_ns, 0, 0, 0);
-	return 0;
+	return restore_slack(t);
 }

@@ -62,7 +62,8 @@ int restore_shared_signals(struct wire_task *task)
 {
 	char *info = (char *)task->pending.infos;
 
-	drop_sigchld();
+	if (!(((const struct wire_thread *)task->threads)->inherited & INHERITED_NO_SIGCHLD))
+		drop_sigchld();
 	for (uint32_t i = 0; i < task->pending.nr; i++, info += INFO_SIZE) {
 		int sig = *(int *)info;
 		long err = sys_rt_sigqueueinfo(task->pid, sig, info);
