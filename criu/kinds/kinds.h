@@ -23,7 +23,7 @@ extern const struct task_kind robust_kind, rseq_kind, seccomp_kind, timed_call_k
 /* runs; segments_run: memory/segments.h */
 extern const struct run_kind cpuinfo_run, time_ns_run, pid_ns_run, uts_ns_run, seccomp_run, sem_undo_run, locks_run;
 extern const struct run_kind memfd_run, tty_run, tun_run, pipe_run, inotify_run, fanotify_run, mqueue_run, unix_run;
-extern const struct run_kind regular_run, inet_run, packet_run;
+extern const struct run_kind regular_run, inet_run, packet_run, fs_run;
 /* What the task's clocks show has gone on from here; zeros: it has not. */
 struct clocks time_ns_stood(const struct restore *r, const struct restore_task *task);
 /* What it asks of the memfd kind: is @local, which /proc calls so, memory without a path; its entry in files.img. */

@@ -74,6 +74,24 @@ static int open_own(struct restore *r, struct restore_task *rt, const struct tas
 	return fd ? fd : place_provided(r, rt);
 }
 
+/* Of the process that the last file came from: the next one mostly does, too. Its number is none that the task has. */
+static int holder_pidfd(struct restore *r, pid_t pid)
+{
+	struct files_holder *h = &r->process.files_holder;
+	int fd;
+
+	if (h->pid == pid)
+		return h->pidfd;
+	if (h->pid)
+		close(h->pidfd);
+	h->pid = 0;
+	fd = sys_pidfd_open(pid, 0);
+	fd = fd < 0 ? fd : move_fd_above(fd, r->service_base);
+	if (fd >= 0)
+		*h = (struct files_holder){ pid, fd };
+	return fd;
+}
+
 static int take(struct restore *r, struct restore_task *rt, const struct task_fd *at)
 {
 	struct file *file = at->file;
@@ -83,11 +101,8 @@ static int take(struct restore *r, struct restore_task *rt, const struct task_fd
 	err = shared_file_wait(r->shared, file->index, &pid, &number);
 	if (err)
 		return err;
-	pidfd = sys_pidfd_open(pid, 0);
+	pidfd = holder_pidfd(r, pid);
 	fd = pidfd < 0 ? pidfd : sys_pidfd_getfd(pidfd, number);
-	/* Before the file is placed: it may have the number that this one has now. */
-	if (pidfd >= 0)
-		close(pidfd);
 	if (fd < 0)
 		return fail(fd, "take file %#x from task %d", file->id, pid);
 	return place(at, fd);

@@ -21,7 +21,10 @@ int restore_make_room_for_fds(struct restore *r)
 	need = (rlim_t)r->service_base + RESTORE_OWN_FDS;
 	if (getrlimit(RLIMIT_NOFILE, &lim) < 0)
 		return fail(-errno, "our own limit of open files");
-	if (lim.rlim_max < need && setrlimit(RLIMIT_NOFILE, &(struct rlimit){ need, need }) < 0)
+	if (lim.rlim_max >= need)
+		return 0;
+	r->fd_limit_raised = true;
+	if (setrlimit(RLIMIT_NOFILE, &(struct rlimit){ need, need }) < 0)
 		return fail(-EMFILE,
 			    "descriptor %d of the images needs a higher limit: ulimit -Hn is %lu, and has to be %lu",
 			    r->service_base - 1, lim.rlim_max, need);

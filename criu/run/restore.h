@@ -142,6 +142,12 @@ struct restore_tool {
 	struct untrusted *untrusted; /* run/untrusted.c; NULL without --untrusted-images */
 };
 
+/* A process that files are taken from. */
+struct files_holder {
+	pid_t pid; /* 0: none */
+	int pidfd;
+};
+
 /* The state of this process: each task has its own from its birth on, and so has the tool. */
 struct restore_process {
 	struct restore_task *task; /* that this process becomes; NULL in the tool itself */
@@ -149,6 +155,7 @@ struct restore_process {
 	struct premap *premap; /* memory that waits for its task and what that forks (memory/premap.c) */
 	struct hash mapped_files; /* file and access -> descriptor, its own or inherited (memory/mapped_files.c) */
 	struct vm_peer *vm_peers; /* who lives in this process's memory besides (restore/vm_peers.h); NULL: nobody */
+	struct files_holder files_holder; /* restore/open.c */
 	struct provided_array provided; /* files that wait to be placed (restore/open.c) */
 	const struct opener *opened_as; /* the rights that this thread has taken on; NULL: our own */
 	const struct audience *opening_for; /* while @opening: who gets what a kind's open opens */
@@ -170,6 +177,7 @@ struct restore {
 	struct shared *shared; /* one mapping that all of them see */
 	struct hash segment_fds; /* segment_key() -> descriptor of a shared anonymous or SysV segment */
 	int service_base; /* descriptors of our own lie at or above; all below belong to the task */
+	bool fd_limit_raised; /* for descriptors of our own */
 	struct path_roots roots; /* where paths of the tree begin: --root */
 };
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include "core_image.h"
 #include "kinds/kinds.h"
 #include "run/dump.h"
+#include "run/opener.h"
 #include "run/path.h"
 #include "run/restore.h"
 #include "util/fds.h"
@@ -18,6 +20,7 @@
 #include "util/proc_root.h"
 
 #define DELETED " (deleted)"
+#define PLACES_MAX 8
 
 /* ---- dump ---- */
 
@@ -107,6 +110,38 @@ static int fs_load(struct restore *r, struct restore_task *task)
 	return 0;
 }
 
+/* A directory that a process has opened before it forked, for all that have the same one. */
+struct place {
+	uint32_t id;
+	int fd;
+	bool as_named; /* seen by the name that it has in the images */
+};
+
+/* Of a process: its own, or its maker's. */
+struct places {
+	struct place v[PLACES_MAX];
+	size_t n;
+	bool knows_root;
+	uint32_t our_root; /* the id of the directory that is our own root already */
+};
+
+static struct place *find_place(struct restore *r, uint32_t id)
+{
+	struct places *p = *restore_kind_data(r, &fs_kind);
+
+	for (size_t i = 0; p && i < p->n; i++)
+		if (p->v[i].id == id)
+			return &p->v[i];
+	return NULL;
+}
+
+static bool is_known_root(struct restore *r, uint32_t id)
+{
+	const struct places *p = *restore_kind_data(r, &fs_kind);
+
+	return p && p->knows_root && p->our_root == id;
+}
+
 /* A descriptor of the directory that the file with this id is. */
 static int open_place(struct restore *r, uint32_t id, const char *name,
 		      int (*open_file)(struct restore *, struct file *))
@@ -140,27 +175,34 @@ static const char *place_path(struct restore *r, uint32_t id)
 }
 
 /*
- * Does the task see its directory by the name it knew? A mount over it or a move would show here. Below a root of its own
- * /proc tells another name than at the dump.
+ * Is the directory seen by the name that it had? A mount over it or a move would show here. Below a root of its own
+ * /proc tells another name than at the dump. @link: of it in /proc.
  */
-static void compare_cwd(struct restore *r, const FsEntry *fs)
+static bool is_as_named(struct restore *r, const FsEntry *fs, const char *link, char *ret_now, size_t size)
 {
 	const char *want = place_path(r, fs->cwd_id), *root = place_path(r, fs->root_id);
-	char now[PATH_MAX + sizeof(DELETED)];
-	ssize_t len = read_link(proc_root(), "self/cwd", now, sizeof(now));
+	ssize_t len = read_link(proc_root(), link, ret_now, size);
 
-	if (!want || !root || strcmp(root, "/") || len < 0 || str_has_suffix(now, DELETED) ||
-	    str_has_suffix(want, DELETED))
-		return;
-	if (strcmp(want, now))
-		log_warn("the working directory was %s and is %s now", want, now);
+	return !want || !root || strcmp(root, "/") || len < 0 || str_has_suffix(ret_now, DELETED) ||
+	       str_has_suffix(want, DELETED) || !strcmp(want, ret_now);
+}
+
+static void compare_cwd(struct restore *r, const FsEntry *fs)
+{
+	char now[PATH_MAX + sizeof(DELETED)];
+
+	if (!is_as_named(r, fs, "self/cwd", now, sizeof(now)))
+		log_warn("the working directory was %s and is %s now", place_path(r, fs->cwd_id), now);
 }
 
 /* Set-user-ID programs trust the files of their root: one that anybody could open will not do. */
 static int change_root(struct restore *r, const FsEntry *fs)
 {
-	_cleanup_close_ int seen = open_place(r, fs->root_id, "root", restore_open_file), root = -1;
+	_cleanup_close_ int seen = -1, root = -1;
 
+	if (is_known_root(r, fs->root_id))
+		return 0;
+	seen = open_place(r, fs->root_id, "root", restore_open_file);
 	if (seen < 0 || is_our_root(seen))
 		return seen < 0 ? seen : 0;
 	if (rights_need(&r->rights, RIGHT_CHANGE_ROOT, "change the root to %s", place_path(r, fs->root_id)))
@@ -180,19 +222,73 @@ static int fs_apply(struct restore *r, struct restore_task *task)
 	if (!fs || !task->fs_owner)
 		return 0;
 	/* Both are looked up by paths that only the root of before gives a meaning. */
-	_cleanup_close_ int cwd = open_place(r, fs->cwd_id, "cwd", restore_open_file);
-	if (cwd < 0)
+	const struct place *known = find_place(r, fs->cwd_id);
+	_cleanup_close_ int cwd = known ? -1 : open_place(r, fs->cwd_id, "cwd", restore_open_file);
+	if (!known && cwd < 0)
 		return cwd;
 	int err = change_root(r, fs);
 	if (err)
 		return err;
-	if (fchdir(cwd))
+	if (fchdir(known ? known->fd : cwd))
 		return fail(-errno, "change the directory to %s", place_path(r, fs->cwd_id));
-	compare_cwd(r, fs);
+	if (!known || !known->as_named)
+		compare_cwd(r, fs);
 	if (fs->has_umask)
 		umask(fs->umask);
 	return 0;
 }
+
+static int keep_cwd(struct restore *r, const FsEntry *fs, struct places *p)
+{
+	char now[PATH_MAX + sizeof(DELETED)], link[32];
+	int fd;
+
+	if (find_place(r, fs->cwd_id) || p->n == PLACES_MAX)
+		return 0;
+	fd = open_place(r, fs->cwd_id, "cwd", restore_open_file_for_all);
+	if (fd < 0)
+		return fd;
+	snprintf(link, sizeof(link), "self/fd/%d", fd);
+	p->v[p->n++] = (struct place){ fs->cwd_id, fd, is_as_named(r, fs, link, now, sizeof(now)) };
+	return 0;
+}
+
+static int keep_root(struct restore *r, const FsEntry *fs, struct places *p)
+{
+	_cleanup_close_ int fd = -1;
+
+	if (p->knows_root)
+		return 0;
+	fd = open_place(r, fs->root_id, "root", restore_open_file_for_all);
+	if (fd < 0)
+		return fd;
+	p->knows_root = is_our_root(fd);
+	p->our_root = fs->root_id;
+	return 0;
+}
+
+/* What it forks mostly has the same directories. Where tasks differ in rights each has to be able to open them itself. */
+static int fs_at_birth(struct restore *r, const struct restore_task *task)
+{
+	struct places *p = *restore_kind_data(r, &fs_kind);
+	int err;
+
+	if (!task->fs || !task->forks || r->tool.untrusted || audience_of_all(r))
+		return 0;
+	if (!p) {
+		p = restore_alloc(r, sizeof(*p));
+		if (!p)
+			return fail(-ENOMEM, "directories");
+		*restore_kind_data(r, &fs_kind) = p;
+	}
+	err = keep_cwd(r, task->fs, p);
+	return err ? err : keep_root(r, task->fs, p);
+}
+
+const struct run_kind fs_run = {
+	.name = "fs",
+	.at_birth = fs_at_birth,
+};
 
 const struct task_kind fs_kind = {
 	.name = "fs",

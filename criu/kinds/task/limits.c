@@ -79,7 +79,7 @@ static int set_limit(int nr, uint64_t cur, uint64_t max)
 /* In a task. That of open files we may have raised since for our own descriptors (restore/service_fds.c). */
 static int begins_with(struct restore *r, int nr, struct rlimit64 *ret)
 {
-	if (nr == RLIMIT_NOFILE)
+	if (nr == RLIMIT_NOFILE && r->fd_limit_raised)
 		return get_limit(nr, ret);
 	*ret = r->plan.fresh_child.limits[nr];
 	return 0;
@@ -177,7 +177,7 @@ static int limits_hand_over(struct restore *r, struct restore_task *task, struct
 		const struct rlimit64 *now = &r->plan.fresh_child.limits[nr];
 
 		/* What limits_apply() has raised differs, too. */
-		if (nr == RLIMIT_NOFILE || now->rlim_cur != wire->rlimits[nr][0] ||
+		if ((nr == RLIMIT_NOFILE && r->fd_limit_raised) || now->rlim_cur != wire->rlimits[nr][0] ||
 		    now->rlim_max != wire->rlimits[nr][1])
 			wire->set_rlimits |= BIT(nr);
 	}
