@@ -75,20 +75,21 @@ static int open_own(struct restore *r, struct restore_task *rt, const struct tas
 }
 
 /* Of the process that the last file came from: the next one mostly does, too. Its number is none that the task has. */
-static int holder_pidfd(struct restore *r, pid_t pid)
+static int holder_pidfd(struct restore *r, const struct restore_task *rt, pid_t pid)
 {
 	struct files_holder *h = &r->process.files_holder;
 	int fd;
 
-	if (h->pid == pid)
+	if (h->task == rt && h->pid == pid)
 		return h->pidfd;
-	if (h->pid)
+	/* That of another task of this memory is none of ours. */
+	if (h->task == rt)
 		close(h->pidfd);
-	h->pid = 0;
+	h->task = NULL;
 	fd = sys_pidfd_open(pid, 0);
 	fd = fd < 0 ? fd : move_fd_above(fd, r->service_base);
 	if (fd >= 0)
-		*h = (struct files_holder){ pid, fd };
+		*h = (struct files_holder){ rt, pid, fd };
 	return fd;
 }
 
@@ -101,7 +102,7 @@ static int take(struct restore *r, struct restore_task *rt, const struct task_fd
 	err = shared_file_wait(r->shared, file->index, &pid, &number);
 	if (err)
 		return err;
-	pidfd = holder_pidfd(r, pid);
+	pidfd = holder_pidfd(r, rt, pid);
 	fd = pidfd < 0 ? pidfd : sys_pidfd_getfd(pidfd, number);
 	if (fd < 0)
 		return fail(fd, "take file %#x from task %d", file->id, pid);

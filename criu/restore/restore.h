@@ -32,6 +32,8 @@ void restore_close_namespaces(struct restore *r);
 int restore_make_inside(struct restore *r);
 void restore_report_committed(struct restore *r);
 void restore_report_failed(struct restore *r);
+/* In the tool: what makes many forks cheaper. page_tables.c */
+void restore_prepare_forks(struct restore *r);
 /* In the tool: make the root; every task then makes its own children and goes on by itself. */
 int restore_fork_tree(struct restore *r);
 /* In the tool, when the root exists. */

@@ -227,6 +227,8 @@ static int make_tree(struct restore *r)
 	if (!err)
 		err = restore_make_inside(r);
 	if (!err)
+		restore_prepare_forks(r);
+	if (!err)
 		err = restore_fork_tree(r);
 	if (!err)
 		log_info("root task %d forked", r->tool.root_pid);

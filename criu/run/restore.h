@@ -144,8 +144,9 @@ struct restore_tool {
 
 /* A process that files are taken from. */
 struct files_holder {
-	pid_t pid; /* 0: none */
-	int pidfd;
+	const struct restore_task *task; /* that takes them; NULL: none has */
+	pid_t pid;
+	int pidfd; /* in that task's table */
 };
 
 /* The state of this process: each task has its own from its birth on, and so has the tool. */

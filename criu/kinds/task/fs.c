@@ -267,13 +267,16 @@ static int keep_root(struct restore *r, const FsEntry *fs, struct places *p)
 	return 0;
 }
 
-/* What it forks mostly has the same directories. Where tasks differ in rights each has to be able to open them itself. */
+/*
+ * What it forks mostly has the same directories. Where tasks differ in rights each has to be able to open them itself; one
+ * that lives in another one's memory would tell that one numbers that only its own table has.
+ */
 static int fs_at_birth(struct restore *r, const struct restore_task *task)
 {
 	struct places *p = *restore_kind_data(r, &fs_kind);
 	int err;
 
-	if (!task->fs || !task->forks || r->tool.untrusted || audience_of_all(r))
+	if (!task->fs || !task->forks || restore_is_vm_peer(task) || r->tool.untrusted || audience_of_all(r))
 		return 0;
 	if (!p) {
 		p = restore_alloc(r, sizeof(*p));

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A fork copies the page tables of a private mapping of a file only where pages of it have been written: all else comes
+ * by page faults, one for each 64K, in every process anew. What a task needs of our own code until it is itself is the same
+ * for all of them, and copied for the price of two or three faults: so a page of each such mapping is written, with what
+ * it holds already.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include "kernel/maps.h"
+#include "kernel/proc_pid.h"
+#include "restore/restore.h"
+#include "run/restore.h"
+#include "util/fds.h"
+
+/* Of fewer tasks the faults cost less than this does. */
+#define WORTH_WRITING 8
+
+static bool is_of_file(const struct kernel_vma *v)
+{
+	return v->ino && (v->prot & PROT_READ) && !(v->prot & PROT_WRITE) && !v->shared;
+}
+
+/* As a debugger would. Where that is not allowed all goes on by page faults. */
+static int write_page(int mem, uint64_t addr)
+{
+	char byte = *(const volatile char *)(uintptr_t)addr;
+
+	return pwrite(mem, &byte, 1, (off_t)addr) == 1 ? 0 : -errno;
+}
+
+void restore_prepare_forks(struct restore *r)
+{
+	_cleanup_proc_ struct proc self = PROC_CLOSED;
+	_cleanup_maps_ struct maps maps = { 0 };
+	_cleanup_close_ int mem = -1;
+
+	if (r->plan.tree.nr_tasks < WORTH_WRITING || proc_open_self(&self) || maps_read(&self, &maps))
+		return;
+	mem = open_at(self.dir, "mem", O_RDWR, 0);
+	for (size_t i = 0; mem >= 0 && i < maps.n; i++)
+		if (is_of_file(&maps.v[i]) && write_page(mem, maps.v[i].start))
+			return;
+}
