@@ -11,12 +11,19 @@
 
 #define BLOCK_SIZE (256ul << 10)
 #define FILE_BLOCK_SIZE (4ul << 20)
+/* Of a block in a file so much is made ready at a time: a page fault for each page of it costs more. */
+#define POPULATE_SIZE (256ul << 10)
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
+#endif
 
 struct arena_block {
 	struct arena_block *next;
 	size_t used, size; /* of bytes[] */
 	size_t mapped; /* with this head; 0: it is ordinary memory */
 	size_t offset; /* in the file */
+	size_t populated; /* of it, from the head on */
 	char bytes[] __attribute__((aligned(16)));
 };
 
@@ -154,6 +161,15 @@ void arena_free(struct arena *arena)
 	arena->file = -1;
 }
 
+/* Where the kernel cannot, pages come one by one. */
+static void populate(struct arena_block *b)
+{
+	size_t from = b->populated, to = ROUND_UP(sizeof(*b) + b->used, POPULATE_SIZE);
+
+	b->populated = MIN_OF(to, b->mapped);
+	madvise((char *)b + from, b->populated - from, MADV_POPULATE_WRITE);
+}
+
 void *arena_alloc(struct arena *arena, size_t size)
 {
 	struct arena_block *b = arena->blocks;
@@ -175,6 +191,8 @@ void *arena_alloc(struct arena *arena, size_t size)
 	}
 	p = b->bytes + b->used;
 	b->used += size;
+	if (b->mapped && b->populated < sizeof(*b) + b->used)
+		populate(b);
 	return p;
 }
 

@@ -196,14 +196,17 @@ static int check_rt(pid_t tid, const ThreadCoreEntry *e)
 	return 0;
 }
 
-static void note_inherited(const struct fresh_child *f, struct wire_thread *w)
+/* The first thread has its memory policy before it makes the others. */
+static void note_inherited(const struct fresh_child *f, const struct restore_task *task, struct wire_thread *w)
 {
+	const ThreadCoreEntry *first = task->threads[0].core->thread_core;
+
 	if (f->sched_known && w->sched_policy == (int32_t)f->sched_policy && w->sched_nice == f->nice && !w->sched_flags &&
 	    w->sched_util_min < 0 && (w->ioprio < 0 || w->ioprio == f->ioprio))
 		w->inherited |= INHERITED_SCHED;
 	if (f->sched_known && (!w->timer_slack_ns || w->timer_slack_ns == f->timer_slack_ns))
 		w->inherited |= INHERITED_SLACK;
-	if (f->default_mempolicy && !w->policy)
+	if (f->default_mempolicy && !w->policy && !first->has_mempolicy)
 		w->inherited |= INHERITED_MEMPOLICY;
 }
 
@@ -338,7 +341,7 @@ static int sched_hand_over_thread(struct restore *r, struct restore_task *task, 
 	int err = lay_policy(thread->id.tid, e, wire);
 	if (err)
 		return err;
-	note_inherited(&r->plan.fresh_child, wire);
+	note_inherited(&r->plan.fresh_child, task, wire);
 	return e->has_affinity ? lay_affinity(thread->id.tid, &e->affinity, wire) : 0;
 }
 
