@@ -305,8 +305,7 @@ static int take_restorer_out(struct restore *r, struct restore_task *rt)
 	/* One that lives in another one's memory leaves it to that one, the last. */
 	for (size_t i = rt->leader_ends + (region.len != 0); !err && i < rt->nr_threads; i++)
 		err = compel_set_state(rt->threads[i].id.host_tid, &rt->threads[i].cpu);
-	return err || !region.len ? err :
-				    compel_finish_begin(first->id.host_tid, &first->cpu, &region, &rt->finish);
+	return err || !region.len ? err : compel_finish_begin(first->id.host_tid, &first->cpu, &region, &rt->finish);
 }
 
 /*

@@ -76,9 +76,8 @@ static int read_sched(struct fresh_child *child)
 	int mode = 0;
 
 	/* Flags may say that children begin with others. */
-	child->sched_known =
-		!syscall(SYS_sched_getattr, 0, &attr, sizeof(attr), 0) && !attr.flags &&
-		(attr.policy == SCHED_OTHER || attr.policy == SCHED_BATCH || attr.policy == SCHED_IDLE);
+	child->sched_known = !syscall(SYS_sched_getattr, 0, &attr, sizeof(attr), 0) && !attr.flags &&
+			     (attr.policy == SCHED_OTHER || attr.policy == SCHED_BATCH || attr.policy == SCHED_IDLE);
 	child->sched_policy = attr.policy;
 	child->nice = attr.nice;
 	child->ioprio = (int)syscall(SYS_ioprio_get, IOPRIO_WHO_PROCESS, 0);
@@ -88,10 +87,8 @@ static int read_sched(struct fresh_child *child)
 }
 
 static int (*const readers[FRESH_PARTS])(struct fresh_child *child) = {
-	[FRESH_PROC] = read_proc,
-	[FRESH_LIMITS] = read_limits,
-	[FRESH_CREDS] = read_creds,
-	[FRESH_ATTRIBUTES] = read_attributes,
+	[FRESH_PROC] = read_proc,   [FRESH_LIMITS] = read_limits,
+	[FRESH_CREDS] = read_creds, [FRESH_ATTRIBUTES] = read_attributes,
 	[FRESH_SCHED] = read_sched,
 };
 

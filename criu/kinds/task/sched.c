@@ -201,8 +201,8 @@ static void note_inherited(const struct fresh_child *f, const struct restore_tas
 {
 	const ThreadCoreEntry *first = task->threads[0].core->thread_core;
 
-	if (f->sched_known && w->sched_policy == (int32_t)f->sched_policy && w->sched_nice == f->nice && !w->sched_flags &&
-	    w->sched_util_min < 0 && (w->ioprio < 0 || w->ioprio == f->ioprio))
+	if (f->sched_known && w->sched_policy == (int32_t)f->sched_policy && w->sched_nice == f->nice &&
+	    !w->sched_flags && w->sched_util_min < 0 && (w->ioprio < 0 || w->ioprio == f->ioprio))
 		w->inherited |= INHERITED_SCHED;
 	if (f->sched_known && (!w->timer_slack_ns || w->timer_slack_ns == f->timer_slack_ns))
 		w->inherited |= INHERITED_SLACK;

@@ -138,7 +138,8 @@ int restore_mm_attributes(struct wire_task *t)
 		err = sys_prctl(SET_DUMPABLE, (unsigned long)t->dumpable, 0, 0, 0);
 	if (err < 0)
 		return restorer_fail(t, err, "set dumpable");
-	if (t->thp_disabled >= 0 && !(first->inherited & INHERITED_THP) && sys_prctl(GET_THP_DISABLE, 0, 0, 0, 0) != t->thp_disabled)
+	if (t->thp_disabled >= 0 && !(first->inherited & INHERITED_THP) &&
+	    sys_prctl(GET_THP_DISABLE, 0, 0, 0, 0) != t->thp_disabled)
 		err = sys_prctl(SET_THP_DISABLE, t->thp_disabled & 1, (unsigned long)t->thp_disabled & ~1ul, 0, 0);
 	if (err < 0)
 		return restorer_fail(t, err, "set the use of huge pages");
