@@ -12,6 +12,9 @@ struct page_view {
 
 void page_view_close(struct page_view *view);
 
+/* [addr, addr + len) of @run is going to be read: what takes no disk is mapped by one call, not by a fault for each few pages. */
+void page_view_want(const struct page_view *view, const struct pagemap_run *run, uint64_t addr, uint64_t len);
+
 /* A page of it; @run holds it. */
 static inline const void *page_view_at(const struct page_view *view, const struct pagemap_run *run, uint64_t addr)
 {

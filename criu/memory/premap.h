@@ -17,6 +17,7 @@ struct premap_area {
 	uint64_t at; /* where it is; in place if it can be */
 	const VmaEntry *vma; /* it stands for this one, and all that fit it (premap_fits) */
 	uint64_t *loaded; /* bitmap: pages that hold something other than the mapping itself gives */
+	uint64_t *as_image; /* bitmap: of these, those known to be as in the image of this process's task; NULL: none */
 	bool used; /* while the list is pruned */
 };
 ARRAY_OF(premap_areas, struct premap_area);
@@ -45,6 +46,11 @@ struct premap {
 static inline bool premap_bit(const uint64_t *bits, uint64_t i)
 {
 	return bits[i / 64] >> i % 64 & 1;
+}
+
+static inline uint64_t run_end(const struct pagemap_run *run)
+{
+	return run->vaddr + run->nr_pages * PAGE_SZ;
 }
 
 /* May pages of the one be pages of the other? */

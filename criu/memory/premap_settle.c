@@ -20,42 +20,81 @@ static int drop(struct premap_area *a, uint64_t start, uint64_t end)
 	return 0;
 }
 
+/* One mapping of the task, and the area that its pages may be in. */
+struct settling {
+	const struct page_view *pages;
+	const VmaEntry *vma;
+	struct premap_area *area;
+	const struct pagemap_run *run; /* the first one that does not end before the page in hand */
+	uint64_t mapped; /* what lies before that address has been mapped to be compared */
+	uint64_t compared, kept;
+};
+
+/* Is the page in place that of the image? */
+static bool is_as_image(struct settling *s, uint64_t at)
+{
+	const struct pagemap *map = s->pages->map;
+	const struct pagemap_run *runs_end = map->runs + map->nr_runs;
+	uint64_t i = (at - s->area->start) / PAGE_SZ;
+
+	if (s->area->as_image && premap_bit(s->area->as_image, i))
+		return true;
+	s->compared++;
+	while (s->run && s->run < runs_end && run_end(s->run) <= at)
+		s->run++;
+	if (!s->run || s->run >= runs_end || s->run->vaddr > at || !(s->run->flags & PAGEMAP_PRESENT))
+		return false;
+	if (s->mapped <= at) {
+		s->mapped = MIN_OF(MIN_OF(run_end(s->run), s->vma->end), at + HUGE_PAGE_SZ);
+		page_view_want(s->pages, s->run, at, s->mapped - at);
+	}
+	return !memcmp((void *)(uintptr_t)(s->area->at + i * PAGE_SZ), page_view_at(s->pages, s->run, at), PAGE_SZ);
+}
+
+/* From @at on, up to @end: the first page that is loaded, and not known to be as in the image. Counts those as kept. */
+static uint64_t next_open(struct settling *s, uint64_t at, uint64_t end)
+{
+	const struct premap_area *a = s->area;
+
+	while (at < end) {
+		uint64_t i = (at - a->start) / PAGE_SZ, known = a->as_image ? a->as_image[i / 64] : 0;
+
+		if (i % 64 == 0 && at + 64 * PAGE_SZ <= end && !(a->loaded[i / 64] & ~known)) {
+			s->kept += (uint64_t)__builtin_popcountll(a->loaded[i / 64]);
+			at += 64 * PAGE_SZ;
+		} else if (!premap_bit(a->loaded, i)) {
+			at += PAGE_SZ;
+		} else {
+			break;
+		}
+	}
+	return at;
+}
+
 static int settle_vma(const struct page_view *pages, struct premap_hull *h, struct premap_area *a,
 		      struct restorer_error *counts)
 {
 	const VmaEntry *v = h->vma;
-	const struct pagemap_run *run = pagemap_find(pages->map, v->start);
-	const struct pagemap_run *runs_end = pages->map->runs + pages->map->nr_runs;
-	uint64_t drop_from = 0, drop_to = 0, kept = 0, dropped = 0;
+	struct settling s = { .pages = pages, .vma = v, .area = a, .run = pagemap_find(pages->map, v->start) };
+	uint64_t drop_from = 0, drop_to = 0;
 	int err = 0;
 
-	for (uint64_t at = v->start; !err && at < v->end; at += PAGE_SZ) {
-		uint64_t i = (at - a->start) / PAGE_SZ;
-
-		if (!a->loaded[i / 64] && i % 64 == 0) {
-			at += 63 * PAGE_SZ;
+	for (uint64_t at = next_open(&s, v->start, v->end); !err && at < v->end;
+	     at = next_open(&s, at + PAGE_SZ, v->end)) {
+		if (is_as_image(&s, at)) {
+			s.kept++;
 			continue;
 		}
-		if (!premap_bit(a->loaded, i))
-			continue;
-		while (run && run < runs_end && run->vaddr + run->nr_pages * PAGE_SZ <= at)
-			run++;
-		if (run && run < runs_end && run->vaddr <= at && (run->flags & PAGEMAP_PRESENT) &&
-		    !memcmp((void *)(uintptr_t)(a->at + i * PAGE_SZ), page_view_at(pages, run, at), PAGE_SZ)) {
-			kept++;
-			continue;
-		}
-		dropped++;
 		if (drop_to != at) {
 			err = drop(a, drop_from, drop_to);
 			drop_from = at;
 		}
 		drop_to = at + PAGE_SZ;
 	}
-	atomic_fetch_add(&counts->pages_compared, kept + dropped);
-	atomic_fetch_add(&counts->pages_inherited, kept);
+	atomic_fetch_add(&counts->pages_compared, s.compared);
+	atomic_fetch_add(&counts->pages_inherited, s.kept);
 	/* Nothing kept: it is mapped anew, and its pages come the fast way. */
-	h->area = kept ? a : NULL;
+	h->area = s.kept ? a : NULL;
 	return err ? err : drop(a, drop_from, drop_to);
 }
 

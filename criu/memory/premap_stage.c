@@ -6,179 +6,13 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
+#include "memory/huge_blocks.h"
 #include "memory/mapped_files.h"
 #include "memory/memory.h"
-#include "memory/premap.h"
+#include "memory/premap_compare.h"
 #include "pie/vma.h"
 #include "util/fds.h"
 #include "util/log.h"
-
-/* Of more pages than this so many are looked at first: programs that share nothing cost no more than that. */
-#define SAMPLES 512
-
-static uint64_t run_end(const struct pagemap_run *run)
-{
-	return run->vaddr + run->nr_pages * PAGE_SZ;
-}
-
-/* What a process stages for the tasks that it is going to fork. */
-struct staging {
-	struct restore *r;
-	struct premap *p;
-	const struct page_source *source; /* of its own task */
-	struct page_view own;
-};
-
-/* ---- what is shared ---- */
-
-/* A mapping of the task, one of a child of it that fits, and the addresses that both have. */
-struct pair {
-	const struct page_view *own, *child;
-	struct premap_hull *h;
-	uint64_t start, end;
-};
-
-/* A stretch of pages that both have, all of it in one run of either. */
-struct common {
-	const struct pagemap_run *own, *child; /* NULL: there are no more */
-	uint64_t start, end;
-};
-
-static bool is_past(const struct pagemap *map, const struct pagemap_run *run)
-{
-	return !run || run == map->runs + map->nr_runs;
-}
-
-static struct common common_begin(const struct pair *pair)
-{
-	return (struct common){
-		.own = pagemap_find(pair->own->map, pair->start),
-		.child = pagemap_find(pair->child->map, pair->start),
-		.end = pair->start,
-	};
-}
-
-/* The next one behind @c. */
-static bool common_next(const struct pair *pair, struct common *c)
-{
-	while (!is_past(pair->own->map, c->own) && !is_past(pair->child->map, c->child) && c->end < pair->end) {
-		uint64_t start = MAX_OF(c->end, MAX_OF(c->own->vaddr, c->child->vaddr));
-		uint64_t end = MIN_OF(pair->end, MIN_OF(run_end(c->own), run_end(c->child)));
-
-		if (start < end && (c->own->flags & c->child->flags & PAGEMAP_PRESENT)) {
-			c->start = start;
-			c->end = end;
-			return true;
-		}
-		if (run_end(c->own) <= run_end(c->child))
-			c->own++;
-		else
-			c->child++;
-	}
-	return false;
-}
-
-/* Compare every @stride-th common page (0: none). Returns how many are equal; a stride of 1 notes them in @shared. */
-static uint64_t compare(const struct pair *pair, uint64_t stride, uint64_t *ret_common)
-{
-	struct common c = common_begin(pair);
-	struct premap_hull *h = pair->h;
-	uint64_t common = 0, equal = 0;
-
-	for (; common_next(pair, &c); common += (c.end - c.start) / PAGE_SZ) {
-		for (uint64_t page = c.start; stride && page < c.end; page += PAGE_SZ) {
-			uint64_t i = (page - h->vma->start) / PAGE_SZ;
-
-			if ((common + (page - c.start) / PAGE_SZ) % stride || (h->shared && premap_bit(h->shared, i)))
-				continue;
-			if (memcmp(page_view_at(pair->own, c.own, page), page_view_at(pair->child, c.child, page),
-				   PAGE_SZ))
-				continue;
-			equal++;
-			if (stride == 1)
-				h->shared[i / 64] |= BIT(i % 64);
-		}
-	}
-	*ret_common = common;
-	return equal;
-}
-
-static int compare_pair(const struct pair *pair)
-{
-	struct premap_hull *h = pair->h;
-	uint64_t common, ignored;
-
-	compare(pair, 0, &common);
-	if (!common || (common > SAMPLES && !h->shared && !compare(pair, common / SAMPLES + 1, &ignored)))
-		return 0;
-	if (!h->shared)
-		h->shared = calloc((h->vma->end - h->vma->start) / PAGE_SZ / 64 + 1, sizeof(*h->shared));
-	if (!h->shared)
-		return fail(-ENOMEM, "map of shared pages");
-	compare(pair, 1, &ignored);
-	return 0;
-}
-
-static int found(const struct pair *pair)
-{
-	return 1;
-}
-
-/* Every pair of mappings that lie over each other and fit. @child is NULL as long as it takes no pages to tell. */
-static int for_each_pair(struct staging *s, const struct premap *c, const struct page_view *child,
-			 int (*fn)(const struct pair *))
-{
-	struct premap *p = s->p;
-	size_t i = 0;
-
-	for (size_t k = 0; k < c->nr_hulls; k++) {
-		const VmaEntry *v = c->hulls[k].vma;
-
-		while (i < p->nr_hulls && p->hulls[i].vma->end <= v->start)
-			i++;
-		for (size_t j = i; j < p->nr_hulls && p->hulls[j].vma->start < v->end; j++) {
-			struct premap_hull *h = &p->hulls[j];
-			struct pair pair = { .own = &s->own,
-					     .child = child,
-					     .h = h,
-					     .start = MAX_OF(h->vma->start, v->start),
-					     .end = MIN_OF(h->vma->end, v->end) };
-			int err = premap_fits(h->vma, v) ? fn(&pair) : 0;
-
-			if (err)
-				return err;
-		}
-	}
-	return 0;
-}
-
-static int compare_child(struct staging *s, struct restore_task *rt)
-{
-	_cleanup_page_source_ struct page_source *source = NULL;
-	struct page_view child;
-	int err;
-
-	if (!for_each_pair(s, rt->memory, NULL, found))
-		return 0;
-	err = page_source_open_task(s->r, rt, &source);
-	if (!err)
-		err = source->ops->view(source, &child);
-	if (err)
-		return err;
-	err = for_each_pair(s, rt->memory, &child, compare_pair);
-	page_view_close(&child);
-	return err;
-}
-
-/* All that inherit from this process: what it forks, and what its helpers and those that live in its memory do. */
-static int compare_children(struct staging *s, const struct restore_task *by)
-{
-	int err = 0;
-
-	for (struct restore_task *child = by->forks; !err && child; child = child->next_forked)
-		err = child->memory ? compare_child(s, child) : compare_children(s, child);
-	return err;
-}
 
 /* ---- where it goes ---- */
 
@@ -249,12 +83,12 @@ static int area_new(struct restore *r, struct premap *p, const struct premap_hul
 
 /* ---- loading ---- */
 
-/* Shared pages of one mapping, into its area. @huge: whole huge pages only. */
+/* Shared pages of one mapping, into its area. */
 struct loading {
 	const struct staging *s;
 	struct premap_hull *h;
 	struct premap_area *a;
-	bool huge;
+	struct huge_blocks *huge; /* whole huge pages only; NULL: all */
 };
 
 static void *place_in(const struct premap_area *a, uint64_t addr)
@@ -262,10 +96,25 @@ static void *place_in(const struct premap_area *a, uint64_t addr)
 	return (void *)(uintptr_t)(a->at + (addr - a->start));
 }
 
-static int read_in(const struct loading *l, const struct pagemap_run *run, uint64_t start, uint64_t end)
+static int read_pages(const struct loading *l, const struct pagemap_run *run, uint64_t start, uint64_t end)
 {
 	const struct page_source *source = l->s->source;
-	int err = source->ops->read(source, run, start, place_in(l->a, start), end - start);
+	const struct block_read what = {
+		.source = source,
+		.run = run,
+		.addr = start,
+		.len = end - start,
+		.to = place_in(l->a, start),
+		.map_start = l->a->at,
+		.map_end = l->a->at + (l->a->end - l->a->start),
+	};
+
+	return l->huge ? huge_blocks_read(l->huge, &what) : source->ops->read(source, run, start, what.to, what.len);
+}
+
+static int read_in(const struct loading *l, const struct pagemap_run *run, uint64_t start, uint64_t end)
+{
+	int err = read_pages(l, run, start, end);
 
 	if (err < 0)
 		return fail(err, "read shared pages at %lx", start);
@@ -273,6 +122,7 @@ static int read_in(const struct loading *l, const struct pagemap_run *run, uint6
 		uint64_t i = (at - l->a->start) / PAGE_SZ, k = (at - l->h->vma->start) / PAGE_SZ;
 
 		l->a->loaded[i / 64] |= BIT(i % 64);
+		l->a->as_image[i / 64] |= BIT(i % 64);
 		l->h->shared[k / 64] &= ~BIT(k % 64);
 	}
 	atomic_fetch_add(&l->s->r->shared->error.bytes, end - start);
@@ -282,8 +132,14 @@ static int read_in(const struct loading *l, const struct pagemap_run *run, uint6
 /* Is the page already there, from our own maker? */
 static bool is_there(const struct loading *l, const struct pagemap_run *run, uint64_t at)
 {
-	return premap_bit(l->a->loaded, (at - l->a->start) / PAGE_SZ) &&
-	       !memcmp(place_in(l->a, at), page_view_at(&l->s->own, run, at), PAGE_SZ);
+	uint64_t i = (at - l->a->start) / PAGE_SZ;
+
+	if (!premap_bit(l->a->loaded, i) || premap_bit(l->a->as_image, i))
+		return premap_bit(l->a->as_image, i);
+	if (memcmp(place_in(l->a, at), page_view_at(&l->s->own, run, at), PAGE_SZ))
+		return false;
+	l->a->as_image[i / 64] |= BIT(i % 64);
+	return true;
 }
 
 /* Those of one run, in [at, end). */
@@ -322,21 +178,42 @@ static int load_hull(const struct loading *l)
 	return err;
 }
 
-static int stage_hull(struct staging *s, struct premap_hull *h, bool thp)
+static bool may_be_huge(const VmaEntry *v)
 {
-	struct loading l = { .s = s, .h = h, .a = premap_find(s->p, h->vma), .huge = true };
-	int err = l.a ? 0 : area_new(s->r, s->p, h, &l.a);
+	return (v->status & VMA_ANON_PRIVATE) && !(v->flags & MAP_GROWSDOWN) &&
+	       !(v->has_madv && v->madv & BIT(MADV_NOHUGEPAGE));
+}
 
-	if (!err)
-		err = load_hull(&l);
-	/* Where only some pages of a block are shared a huge page would take memory that nobody had. */
-	if (!err && thp)
+/* Where only some pages of a block are shared a huge page would take memory that nobody had. */
+static int load_both_ways(struct loading *l, struct huge_blocks *huge, bool thp)
+{
+	int err = 0;
+
+	l->huge = huge;
+	if (thp && may_be_huge(l->h->vma))
+		err = load_hull(l);
+	if (err)
+		return err;
+	if (thp)
 		prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
-	l.huge = false;
-	if (!err)
-		err = load_hull(&l);
+	l->huge = NULL;
+	err = load_hull(l);
 	if (thp)
 		prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0);
+	return err;
+}
+
+static int stage_hull(struct staging *s, struct premap_hull *h, struct huge_blocks *huge, bool thp)
+{
+	struct loading l = { .s = s, .h = h, .a = premap_find(s->p, h->vma) };
+	int err = l.a ? 0 : area_new(s->r, s->p, h, &l.a);
+
+	if (!err && !l.a->as_image) {
+		l.a->as_image = calloc((l.a->end - l.a->start) / PAGE_SZ / 64 + 1, sizeof(*l.a->as_image));
+		err = l.a->as_image ? 0 : fail(-ENOMEM, "shared pages");
+	}
+	if (!err)
+		err = load_both_ways(&l, huge, thp);
 	free(h->shared);
 	h->shared = NULL;
 	return err == -EAGAIN ? 0 : err;
@@ -345,6 +222,7 @@ static int stage_hull(struct staging *s, struct premap_hull *h, bool thp)
 static int stage(struct restore *r, struct restore_task *rt, struct premap *p)
 {
 	_cleanup_page_source_ struct page_source *source = NULL;
+	struct huge_blocks huge = HUGE_BLOCKS_CLOSED;
 	struct staging s = { .r = r, .p = p };
 	bool thp = prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0) <= 0;
 	int err = page_source_open_task(r, rt, &source);
@@ -355,10 +233,11 @@ static int stage(struct restore *r, struct restore_task *rt, struct premap *p)
 	err = source->ops->view(source, &s.own);
 	if (err)
 		return err;
-	err = compare_children(&s, rt);
+	err = premap_compare_children(&s, rt);
 	for (size_t i = 0; !err && i < p->nr_hulls; i++)
 		if (p->hulls[i].shared)
-			err = stage_hull(&s, &p->hulls[i], thp);
+			err = stage_hull(&s, &p->hulls[i], &huge, thp);
+	huge_blocks_close(&huge);
 	page_view_close(&s.own);
 	return err;
 }
@@ -386,6 +265,8 @@ static void keep_used(struct premap *p)
 			continue;
 		}
 		a.used = false;
+		/* Of the maker's image. It stays where it is: giving it back would copy pages of the heap. */
+		a.as_image = NULL;
 		p->areas.v[p->areas.n++] = a;
 	}
 }

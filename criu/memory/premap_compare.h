@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Which pages a process has to have before it forks: it stages them (premap_stage.c) for the tasks that it forks. */
+#pragma once
+#include "memory/page_source.h"
+#include "memory/premap.h"
+
+struct staging {
+	struct restore *r;
+	struct premap *p;
+	const struct page_source *source; /* of its own task */
+	struct page_view own;
+};
+
+/* Note in premap_hull.shared what is to be there before @by forks. */
+int premap_compare_children(struct staging *s, const struct restore_task *by);
