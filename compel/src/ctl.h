@@ -21,7 +21,7 @@ struct borrowed {
 struct compel_ctl {
 	int mem;
 	uint64_t cave, cave_len; /* room for two: the main thread's and another's */
-	struct target_map *maps; /* as ctl_read_maps found them last */
+	struct target_map *maps; /* as ctl_read_maps found them last: rising */
 	size_t nr_maps;
 	struct borrowed main;
 	bool left_inside; /* a thread did not get its registers back: its cure is all it has */
@@ -48,8 +48,11 @@ int ctl_read_maps(struct compel_ctl *ctl, pid_t tid);
 int cave_place(struct compel_ctl *ctl, size_t len);
 /* Is the thread inside what a dead tracer left: its cave, or its scratch? -EAGAIN then. */
 int cave_occupied(pid_t tid, uint64_t ip);
-/* The same for a thread that we stopped, scratches included. */
-bool thread_occupies(struct compel_ctl *ctl, pid_t tid);
+/*
+ * The same for a thread that we stopped, scratches included. *free_ip is where the last one was that is in none of them:
+ * most threads of a process wait in the same place. 0 at first; nobody may run meanwhile.
+ */
+bool thread_occupies(struct compel_ctl *ctl, pid_t tid, uint64_t *free_ip);
 /* leftover.c: let threads go on that are inside what a dead tracer left, until they are out and stopped again. Reads the maps. */
 int leftovers_run_out(struct compel_ctl *ctl, pid_t tid);
 /* An address where @len bytes are free by ctl->maps, away from every mapping, so that none merges with it. */

@@ -23,6 +23,7 @@ static int find_inside(struct compel_ctl *ctl, pid_t tid, pid_t **ret, size_t *r
 	_cleanup_closedir_ DIR *dir = NULL;
 	_cleanup_free_ pid_t *inside = NULL;
 	struct dirent *e;
+	uint64_t free_ip = 0;
 	size_t nr = 0;
 	char path[64];
 	int err = ctl_read_maps(ctl, tid);
@@ -36,7 +37,7 @@ static int find_inside(struct compel_ctl *ctl, pid_t tid, pid_t **ret, size_t *r
 	while ((e = readdir(dir))) {
 		pid_t other = atoi(e->d_name), *more;
 
-		if (other <= 0 || !thread_occupies(ctl, other))
+		if (other <= 0 || !thread_occupies(ctl, other, &free_ip))
 			continue;
 		more = realloc(inside, (nr + 1) * sizeof(*inside));
 		if (!more)

@@ -160,30 +160,46 @@ int cave_occupied(pid_t tid, uint64_t ip)
 	return memmem(bytes, n, sign, CAVE_SIGN_LEN) ? -EAGAIN : 0;
 }
 
-static int scratch_occupied(struct compel_ctl *ctl, uint64_t ip)
+static const struct target_map *map_at(const struct compel_ctl *ctl, uint64_t address)
 {
-	struct scratch_head head;
+	size_t low = 0, high = ctl->nr_maps;
 
-	for (size_t i = 0; i < ctl->nr_maps; i++) {
-		const struct target_map *m = &ctl->maps[i];
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
 
-		if (ip < m->start || ip >= m->end)
-			continue;
-		if (!m->exec || m->file || target_read(ctl->mem, m->start, &head, sizeof(head)))
-			return 0;
-		return head.magic == SCRATCH_MAGIC ? -EAGAIN : 0;
+		if (ctl->maps[middle].end <= address)
+			low = middle + 1;
+		else
+			high = middle;
 	}
-	return 0;
+	return low < ctl->nr_maps && ctl->maps[low].start <= address ? &ctl->maps[low] : NULL;
 }
 
-bool thread_occupies(struct compel_ctl *ctl, pid_t tid)
+static int scratch_occupied(struct compel_ctl *ctl, uint64_t ip)
+{
+	const struct target_map *m = map_at(ctl, ip);
+	struct scratch_head head;
+
+	if (!m || !m->exec || m->file || target_read(ctl->mem, m->start, &head, sizeof(head)))
+		return 0;
+	return head.magic == SCRATCH_MAGIC ? -EAGAIN : 0;
+}
+
+bool thread_occupies(struct compel_ctl *ctl, pid_t tid, uint64_t *free_ip)
 {
 	struct compel_regs regs;
+	uint64_t ip;
 
 	/* Threads that we did not stop cannot be asked: that is their caller's choice. */
 	if (arch_read_regs(tid, &regs))
 		return false;
-	return cave_occupied(tid, arch_ip(&regs)) || scratch_occupied(ctl, arch_ip(&regs));
+	ip = arch_ip(&regs);
+	if (ip == *free_ip)
+		return false;
+	if (cave_occupied(tid, ip) || scratch_occupied(ctl, ip))
+		return true;
+	*free_ip = ip;
+	return false;
 }
 
 int scratch_place(const struct compel_ctl *ctl, size_t len, uint64_t *ret_address)
