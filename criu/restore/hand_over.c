@@ -249,14 +249,38 @@ static int move_shared(struct restore *r, struct wire_task *wire)
 	return 0;
 }
 
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
+#endif
+
+/* Pages at a time for what @nr threads more are going to have there: a page fault for each costs more. */
+#define POPULATE_SIZE (256ul << 10)
+#define WORTH_POPULATING 16
+
+static void populate(const struct wire_task *wire, uint64_t each, size_t nr, uint64_t *populated)
+{
+	uint64_t from = MAX_OF(ROUND_UP(wire->alloc_next, PAGE_SZ), *populated);
+
+	if (nr < WORTH_POPULATING || from > wire->alloc_next + each)
+		return;
+	*populated = MIN_OF(from + ROUND_UP(MIN_OF(nr * each, POPULATE_SIZE), PAGE_SZ),
+			    ROUND_DOWN(wire->alloc_end, PAGE_SZ));
+	if (*populated > from)
+		madvise((void *)(uintptr_t)from, *populated - from, MADV_POPULATE_WRITE);
+}
+
 static int fill_threads(struct restore *r, struct restore_task *rt, struct wire_task *wire)
 {
 	struct wire_thread *threads = (struct wire_thread *)(uintptr_t)wire->threads;
+	uint64_t populated = 0;
 
 	for (size_t i = 0; i < rt->nr_threads; i++) {
 		struct wire_thread *th = &threads[i];
-		char *frame = wire_alloc(wire, compel_sigframe_size(&rt->threads[i].cpu) + 64);
+		uint64_t size = compel_sigframe_size(&rt->threads[i].cpu) + 64;
+		char *frame;
 
+		populate(wire, size, rt->nr_threads - i, &populated);
+		frame = wire_alloc(wire, size);
 		if (!frame)
 			return fail(-ENOMEM, "threads");
 		th->ends = !i && rt->leader_ends;
