@@ -3,6 +3,7 @@
  * What this machine can do at best, for `make bench` to compare with. Prints seconds.
  *	limits exec COUNT           fork+exec+wait of /bin/true, COUNT times, the median
  *	limits fork COUNT           COUNT children that wait, then their end
+ *	limits threads COUNT        a process that makes COUNT threads, which wait, and its end
  *	limits copy FILE MIB        so much random memory into a fresh FILE by two threads
  *	limits warm MIB             use so much memory and give it back: in a virtual machine the host may have taken away
  *	                            what was free, and the first to use it again waits for that, be it we or the tool
@@ -190,12 +191,52 @@ static double fork_many(int count)
 	return now() - start;
 }
 
+static void *sleeper(void *arg)
+{
+	for (;;)
+		pause();
+	return arg;
+}
+
+static double threads_many(int count)
+{
+	double start = now();
+	int ready[2];
+	pid_t pid;
+	char c;
+
+	if (pipe(ready))
+		exit(1);
+	pid = fork();
+	if (!pid) {
+		pthread_attr_t attr;
+		pthread_t thread;
+
+		pthread_attr_init(&attr);
+		pthread_attr_setstacksize(&attr, 64 << 10);
+		for (int i = 0; i < count; i++)
+			if (pthread_create(&thread, &attr, sleeper, NULL))
+				_exit(1);
+		if (write(ready[1], "r", 1) == 1)
+			sleeper(NULL);
+		_exit(1);
+	}
+	close(ready[1]);
+	if (pid < 0 || read(ready[0], &c, 1) != 1)
+		exit(1);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	return now() - start;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 3 && !strcmp(argv[1], "exec"))
 		printf("%.9f\n", exec_true(atoi(argv[2])));
 	else if (argc == 3 && !strcmp(argv[1], "fork"))
 		printf("%.9f\n", fork_many(atoi(argv[2])));
+	else if (argc == 3 && !strcmp(argv[1], "threads"))
+		printf("%.9f\n", threads_many(atoi(argv[2])));
 	else if (argc == 3 && !strcmp(argv[1], "warm"))
 		printf("%.9f\n", warm((size_t)atol(argv[2]) << 20));
 	else if (argc == 4 && !strcmp(argv[1], "copy"))
