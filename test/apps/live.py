@@ -70,7 +70,7 @@ def dump_when_possible(pid, *options):
         try:
             return dump(pid, *options)
         except Failed as e:
-            if "wait to be accepted" not in str(e):
+            if "not accepted yet" not in str(e):
                 raise
             time.sleep(random.uniform(0.01, 0.1))    # not in step with whoever connects
     raise Failed("a connection waits to be accepted whenever a dump is tried")

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * An error that waits in front of datagrams: whoever looks at them takes it away.
- * test: net=own refused='(?s)(?=.*fd 301: [^\n]*an error waits)(?=.*fd 302: [^\n]*an error waits)'
+ * test: net=own refused='(?s)(?=.*fd 301: [^\n]*pending error)(?=.*fd 302: [^\n]*pending error)'
  */
 #include "checkpoint.h"
 #include "inet.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Urgent data in a connection that nobody has accepted.
- * test: net=own options=--tcp-established refused=to.127.0.0.1:4500.wait.to.be.accepted.*urgent.data
+ * test: net=own options=--tcp-established refused=to.127.0.0.1:4500.are.not.accepted.yet.*urgent.data
  */
 #include "checkpoint.h"
 #include "inet.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Addresses: as the kernel takes them, as images hold them (words in network order), as people read them. */
+/* Addresses, as the kernel expects them, as images store them (words in network byte order) and as text. */
 #include "kinds/fd/inet/address.h"
 #include <arpa/inet.h>
 #include <net/if.h>

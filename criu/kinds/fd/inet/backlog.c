@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Connections that nobody has accepted yet. Nothing can be put into the queue of a listening socket but by connecting to
- * it: so their clients, if they belong to the tree, connect once more, in the same order, and send what they have sent.
+ * Connections that have not been accepted yet. The only way into the accept queue of a listening socket is to connect
+ * to it, so clients in the tree connect again, in the same order, and send again what they have sent.
  */
 #include "kinds/fd/inet/backlog.h"
 #include <errno.h>
@@ -39,7 +39,7 @@ int inet_backlog_note(struct dump *dump, const struct fd_probe *probe, InetSkEnt
 	if (!dump_is_check(dump))
 		l->local = dup_fd_above(probe->local, 3);
 	if (!l->link || (l->local < 0 && !dump_is_check(dump)))
-		return fail(l->link ? l->local : -ENOMEM, "keep a listening socket");
+		return fail(l->link ? l->local : -ENOMEM, "copy the descriptor of a listening socket");
 	data->listeners = l;
 	data->nr_listeners++;
 	return 0;
@@ -53,8 +53,8 @@ static void refuse(struct dump *dump, const struct inet_listener *l, const char 
 	inet_entry_source(l->entry, &address);
 	dump_blocker(
 		dump, l->task, l->fd,
-		"%s: %u connection(s) to %s wait to be accepted, and only the program can take them%s%s%s%s: dump when it "
-		"has, or leave them out by --skip-in-flight",
+		"%s: %u connection(s) to %s are not accepted yet, and only the program can accept them%s%s%s%s; dump "
+		"after it has accepted them, or leave them out with --skip-in-flight",
 		l->link, l->waiting, inet_address_text(&address, text), *from ? " (from " : "", from, *from ? ": " : "",
 		why);
 }
@@ -72,8 +72,8 @@ static void set_address(union inet_address *to, int family, const void *bytes, u
 	}
 }
 
-/* An IPv4 client sees the same connection by another sort of address. */
-static bool same_end(const union inet_address *a, const union inet_address *b)
+/* An IPv4 client sees the same connection with a different type of address. */
+static bool same_endpoint(const union inet_address *a, const union inet_address *b)
 {
 	bool a4 = a->any.sa_family == AF_INET || inet_address_is_mapped(a);
 	bool b4 = b->any.sa_family == AF_INET || inet_address_is_mapped(b);
@@ -88,21 +88,25 @@ static struct inet_held *client_of(const struct inet_dump *data, const union ine
 				   const union inet_address *client)
 {
 	for (struct inet_held *held = data->first; held; held = held->next)
-		if (held->what == KEEPER_STREAM && same_end(&held->src, client) && same_end(&held->dst, server))
+		if (held->what == KEEPER_STREAM && same_endpoint(&held->src, client) &&
+		    same_endpoint(&held->dst, server))
 			return held;
 	return NULL;
 }
 
-/* All that the client has sent until now, the server has not read; what of it is acknowledged is no longer the client's. */
-static int keep_sent(struct dump *dump, struct inet_held *client, const struct pending_connection *c)
+/*
+ * The server has read nothing yet of what the client has sent; what the server has acknowledged is no longer in the
+ * client's queue.
+ */
+static int save_sent(struct dump *dump, struct inet_held *client, const struct pending_connection *c)
 {
 	client->sent = dump_alloc(dump, c->bytes.len + 1);
 	if (!client->sent)
-		return fail(-ENOMEM, "bytes of a connection");
+		return fail(-ENOMEM, "data of a connection");
 	if (c->bytes.len)
 		memcpy(client->sent, c->bytes.data, c->bytes.len);
 	client->sent_len = c->bytes.len;
-	client->waits = true;
+	client->unaccepted = true;
 	return 0;
 }
 
@@ -118,11 +122,11 @@ static int save_one(struct dump *dump, const struct inet_dump *data, struct inet
 	inet_address_text(&remote, text);
 	client = client_of(data, &server, &remote);
 	if (!client)
-		return refuse(dump, l, text, "not of this tree)"), 0;
+		return refuse(dump, l, text, "not in this tree)"), 0;
 	if (c->urgent || tcp_got_fin(client->entry->state))
 		return refuse(dump, l, text, "urgent data, or closed)"), 0;
 	l->entry->waiting[l->entry->n_waiting++] = client->entry->id;
-	return keep_sent(dump, client, c);
+	return save_sent(dump, client, c);
 }
 
 static int save_listener(struct dump *dump, struct inet_dump *data, struct pending_reader *reader,
@@ -143,7 +147,7 @@ static int save_listener(struct dump *dump, struct inet_dump *data, struct pendi
 	return err;
 }
 
-/* The tree runs: who has connected is asked for, not what was sent. */
+/* The tree is running: only the clients' addresses are queried, not what they have sent. */
 static void check_listener(struct dump *dump, struct inet_dump *data, const struct inet_listener *l)
 {
 	struct inet_diag_sockets all = { 0 };
@@ -160,13 +164,13 @@ static void check_listener(struct dump *dump, struct inet_dump *data, const stru
 		set_address(&remote, sk->family, sk->dst, htons(sk->dst_port));
 		if (sk->ino || refused || client_of(data, &server, &remote))
 			continue;
-		refuse(dump, l, inet_address_text(&remote, text), "not of this tree)");
+		refuse(dump, l, inet_address_text(&remote, text), "not in this tree)");
 		refused = true;
 	}
 	array_free(&all);
 }
 
-/* Some may have come between the first look and the lock. */
+/* More may have arrived between the first look and the network lock. */
 static uint32_t waiting_at(const struct inet_listener *l)
 {
 	struct tcp_info info;
@@ -183,7 +187,7 @@ static int save_waiting(struct dump *dump, struct inet_dump *data, struct pendin
 	l->waiting = l->left_out ? 0 : waiting_at(l);
 	if (!l->waiting)
 		return 0;
-	/* Its queue is that of another socket, inside of it. */
+	/* The accept queue of an MPTCP socket belongs to a TCP socket inside it. */
 	if (inet_is_mptcp(l->entry))
 		return refuse(dump, l, "", ""), 0;
 	if (dump_is_check(dump))
@@ -221,7 +225,8 @@ int inet_backlog_link(struct restore *r, struct file *file, struct inet_socket *
 	if (!entry->n_waiting || r->opts->tcp_close)
 		return 0;
 	if (entry->state != TCP_LISTEN)
-		return fail(-EBADMSG, "files.img: file %#x: connections wait at it, and it does not listen", file->id);
+		return fail(-EBADMSG, "files.img: file %#x: has connections to accept, but is not a listening socket",
+			    file->id);
 	sk->waiting = restore_alloc(r, entry->n_waiting * sizeof(*sk->waiting));
 	if (!sk->waiting)
 		return fail(-ENOMEM, "listening socket");
@@ -231,11 +236,13 @@ int inet_backlog_link(struct restore *r, struct file *file, struct inet_socket *
 
 		if (!other)
 			return -EBADMSG;
-		if (other->kind != file->kind || !client->stream || client->waits ||
+		if (other->kind != file->kind || !client->stream || client->unaccepted ||
 		    tcp_got_fin(client->entry->state) || client->stream->inq_len || !other->owner || !file->owner)
-			return fail(-EBADMSG, "files.img: file %#x: no connection of file %#x can wait at it", file->id,
-				    other->id);
-		client->waits = true;
+			return fail(-EBADMSG,
+				    "files.img: file %#x: the connection of file %#x cannot be in its accept "
+				    "queue",
+				    file->id, other->id);
+		client->unaccepted = true;
 		sk->waiting[i] = client;
 	}
 	return 0;
@@ -289,7 +296,7 @@ static int revive_client(const struct inet_socket *client, int fd)
 		return sockopts_restore(fd, entry->opts);
 	inet_entry_source(entry, &from);
 	inet_entry_target(entry, &to);
-	return fail(err, "connect %s to %s once more, where nobody had accepted it", inet_address_text(&from, src),
+	return fail(err, "connect %s to %s again (it had not been accepted yet)", inet_address_text(&from, src),
 		    inet_address_text(&to, dst));
 }
 

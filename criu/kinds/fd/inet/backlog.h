@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Connections that nobody has accepted yet. */
+/* Connections that have not been accepted yet. */
 #pragma once
 #include "kinds/fd/inet/data.h"
 
-/* In save: it is looked into when all clients are known, and no more can come. */
+/* In save: the queue is examined later, when all clients are known and no more can arrive. */
 int inet_backlog_note(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry, uint32_t waiting,
 		      bool left_out);
-/* In save_end: sets what their clients need, and entry->waiting; when the network is locked. */
+/* In save_end, with the network locked: sets what the clients need, and entry->waiting. */
 int inet_backlog_save(struct dump *dump, struct inet_dump *data);
 void inet_backlog_close(struct inet_dump *data);
 int inet_backlog_link(struct restore *r, struct file *file, struct inet_socket *sk);

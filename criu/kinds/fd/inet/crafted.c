@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * libnet builds headers and checksums, without a device (LIBNET_NONE). It does not send: its raw IPv4 sockets enlarge
- * their buffer by 128 bytes a call until the kernel refuses (6,500 setsockopt(2) each), and its IPv6 packets have no scope.
+ * libnet builds headers and checksums, without a device (LIBNET_NONE). It is not used for sending: its raw IPv4 sockets
+ * grow their buffer by 128 bytes a call until the kernel refuses (6,500 calls of setsockopt(2) each), and its IPv6
+ * packets have no scope.
  */
 #include "kinds/fd/inet/crafted.h"
 #include <errno.h>
@@ -50,7 +51,7 @@ int crafted_add_ip(struct crafted *c, const struct crafted_ip *ip, const void *p
 		len += LIBNET_IPV4_H;
 		if (len > UINT16_MAX)
 			return -EMSGSIZE;
-		/* The kernel fills in an identification of 0. raw(7) */
+		/* The kernel replaces an identification of 0. raw(7) */
 		tag = c->net->build_ipv4(len, 0, 0, 0, HOP_LIMIT, ip->protocol, 0, inet_address_v4(ip->from),
 					 inet_address_v4(ip->to), payload, payload_len, c->context, 0);
 	} else {
@@ -69,7 +70,7 @@ int crafted_bytes(struct crafted *c, uint8_t **ret_bytes, uint32_t *ret_len)
 	uint8_t *bytes = NULL;
 	uint32_t len = 0;
 
-	/* libnet_adv_cull_packet(), which wraps it, wants a context with a device. */
+	/* libnet_adv_cull_packet(), a wrapper of this function, requires a context with a device. */
 	if (c->net->pblock_coalesce(c->context, &bytes, &len) < 0)
 		return crafted_failed(c);
 	*ret_bytes = bytes;
@@ -83,8 +84,8 @@ void crafted_release(struct crafted *c, uint8_t *bytes)
 }
 
 /*
- * libnet reckons with the protocol number of UDP where it is UDP-Lite: the difference is added (RFC 1624). And it leaves
- * a sum of 0, which says that there is none; all ones are the same number (RFC 768).
+ * libnet computes the checksum of UDP-Lite with the protocol number of UDP, so add the difference (RFC 1624). It also
+ * leaves a sum of 0, which means "no checksum"; all ones is the same number (RFC 768).
  */
 static void correct_udp_checksum(uint8_t *udp, bool lite)
 {
@@ -121,7 +122,7 @@ static int send_bytes(const struct crafted_ip *ip, uint8_t *bytes, size_t len)
 int crafted_send(struct crafted *c, const struct crafted_ip *ip)
 {
 	size_t head = is_v4(ip) ? LIBNET_IPV4_H : LIBNET_IPV6_H;
-	uint8_t *bytes = NULL; /* libnet's */
+	uint8_t *bytes = NULL; /* owned by libnet */
 	uint32_t len = 0;
 	int err = crafted_add_ip(c, ip, NULL);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What one run knows of all its internet sockets. A leaf: every file of this kind may use it, and it uses none of them. */
+/* Per-run state of all internet sockets. A leaf: every file of this kind may use it, and it uses none of them. */
 #include "kinds/fd/inet/data.h"
 #include <errno.h>
 #include "util/fds.h"
@@ -49,7 +49,7 @@ bool inet_is_tcp(const InetSkEntry *entry)
 	return entry->type == SOCK_STREAM;
 }
 
-bool inet_protocol_fits(uint32_t type, uint32_t protocol)
+bool inet_protocol_is_valid(uint32_t type, uint32_t protocol)
 {
 	switch (type) {
 	case SOCK_STREAM:
@@ -79,10 +79,10 @@ struct inet_held *inet_hold(struct dump *dump, const struct fd_probe *probe, Ine
 		return NULL;
 	}
 	*held = (struct inet_held){ .entry = entry, .task = probe->task, .fd = probe->fd, .what = what };
-	/* A tree that runs is not touched: it is only known that there is one. */
+	/* check: nothing of the running tree is touched; only the number of sockets matters. */
 	held->local = dump_is_check(dump) ? -1 : dup_fd_above(probe->local, 3);
 	if (held->local < 0 && !dump_is_check(dump)) {
-		fail(held->local, "keep a socket");
+		fail(held->local, "copy the descriptor of a socket");
 		return NULL;
 	}
 	*data->end = held;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Datagrams that wait in a UDP socket. Before the socket gets its own address it is bound to a port that nobody knows;
- * they are sent there, each as if from its sender, and the port is given up again: what waits stays.
+ * Queued datagrams of UDP sockets. Before the socket gets its own address, it is bound to a port that nothing else
+ * uses; the datagrams are sent to that port, each with its sender's address, and the socket is unbound again. What is
+ * queued remains queued.
  */
 #include "kinds/fd/inet/datagrams.h"
 #include <arpa/inet.h>
@@ -15,9 +16,9 @@
 #define SO_MEMINFO_ 55
 #define SK_MEMINFO_VARS_ 9
 #define ARRIVAL_WAIT_MS 5000
-#define OVERHEAD 4096u /* of one in the queue, at most */
+#define OVERHEAD 4096u /* upper bound for one datagram in the queue */
 
-uint32_t inet_memory_waiting(int fd)
+uint32_t inet_queued_memory(int fd)
 {
 	uint32_t info[SK_MEMINFO_VARS_] = { 0 };
 	socklen_t len = sizeof(info);
@@ -30,7 +31,7 @@ int inet_datagrams_check(const InetSkEntry *entry)
 	size_t size = entry->family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
 
 	if (entry->n_datagram && entry->proto != IPPROTO_UDP && entry->proto != IPPROTO_UDPLITE)
-		return fail(-EBADMSG, "datagrams wait in a socket of protocol %u, which has none", entry->proto);
+		return fail(-EBADMSG, "queued datagrams in a socket of protocol %u, which has none", entry->proto);
 	for (size_t i = 0; i < entry->n_datagram; i++) {
 		const InetDatagramEntry *d = entry->datagram[i];
 		sa_family_t family = 0;
@@ -38,8 +39,8 @@ int inet_datagrams_check(const InetSkEntry *entry)
 		if (d->from.len == size)
 			memcpy(&family, d->from.data, sizeof(family));
 		if (family != entry->family || d->data.len > UINT16_MAX)
-			return fail(-EBADMSG, "no datagram of %zu bytes can wait in a socket of family %u", d->data.len,
-				    entry->family);
+			return fail(-EBADMSG, "a datagram of %zu bytes cannot be queued in a socket of family %u",
+				    d->data.len, entry->family);
 	}
 	return 0;
 }
@@ -70,15 +71,15 @@ static int await_arrival(int fd, uint32_t before)
 	static const struct timespec ms = { .tv_nsec = 1000000 };
 
 	for (int i = 0; i < ARRIVAL_WAIT_MS; i++) {
-		if (inet_memory_waiting(fd) != before)
+		if (inet_queued_memory(fd) != before)
 			return 0;
-		/* As a rule it is there before send(2) is back; poll(2) tells of the first one only. */
+		/* Usually it has arrived before send(2) returns; poll(2) reports only the first one. */
 		nanosleep(&ms, NULL); /* style: there is no event */
 	}
 	return -ETIMEDOUT;
 }
 
-/* A port of this host, by the loopback address that packets of @from can come to. */
+/* A port of this host, with the loopback address that packets from @from can reach. */
 static void address_of_port(const union inet_address *from, uint16_t port, union inet_address *ret)
 {
 	*ret = (union inet_address){ .any.sa_family = from->any.sa_family };
@@ -97,21 +98,21 @@ static void address_of_port(const union inet_address *from, uint16_t port, union
 static int send_one(int fd, const InetSkEntry *entry, const InetDatagramEntry *d, uint16_t port)
 {
 	size_t len = LIBNET_UDP_H + d->data.len;
-	uint32_t before = inet_memory_waiting(fd);
+	uint32_t before = inet_queued_memory(fd);
 	union inet_address from = { 0 }, to;
 	struct crafted_ip ip = { .from = &from, .to = &to, .protocol = (int)entry->proto, .len = len };
 	_cleanup_crafted_ struct crafted c = { 0 };
 	int err;
 
 	memcpy(&from, d->from.data, d->from.len);
-	/* It would seem to come over another device. */
+	/* The datagram would appear to come from another device. */
 	if (entry->family == AF_INET6 && from.v6.sin6_scope_id)
 		return -EOPNOTSUPP;
 	address_of_port(&from, port, &to);
 	err = crafted_begin(&c);
 	if (err)
 		return err;
-	/* UDP-Lite: a checksum over 0 bytes is one over all of them. RFC 3828 */
+	/* UDP-Lite: a coverage of 0 means the whole packet. RFC 3828 */
 	if (c.net->build_udp(inet_address_port(&from), port, entry->proto == IPPROTO_UDPLITE ? 0 : len, 0, d->data.data,
 			     d->data.len, c.context, 0) < 0)
 		return crafted_failed(&c);
@@ -139,7 +140,7 @@ void inet_datagrams_restore(int fd, const InetSkEntry *entry)
 	sockopts_widen(fd, 0, 4 * (bytes_of(entry) + OVERHEAD * entry->n_datagram));
 	err = first = bind_anywhere(fd, entry, &port);
 	for (size_t i = 0; i < entry->n_datagram; i++) {
-		/* What does not get through once does not get through at all: no waiting for each. */
+		/* If it does not get through once, it never will: do not wait for each. */
 		if (first != -ETIMEDOUT && port)
 			err = send_one(fd, entry, entry->datagram[i], port);
 		if (!err)
@@ -151,7 +152,7 @@ void inet_datagrams_restore(int fd, const InetSkEntry *entry)
 	unbind(fd);
 	if (lost)
 		log_warn(
-			"%zu of %zu datagrams (%zu bytes) that waited in a socket at port %u cannot be put back (errno %d): they "
-			"are lost, as a network may lose them",
+			"%zu of %zu datagrams (%zu bytes) queued in a socket at port %u cannot be restored (errno %d); "
+			"they are lost, as a network may lose them",
 			lost, entry->n_datagram, lost_bytes, entry->src_port, -first);
 }

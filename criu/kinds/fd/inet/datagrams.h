@@ -2,8 +2,8 @@
 #pragma once
 #include "kinds/fd/inet/data.h"
 
-/* In open before anything else: what waits in it. */
+/* In open, before anything else: the queued datagrams. */
 int inet_datagrams_check(const InetSkEntry *entry);
 void inet_datagrams_restore(int fd, const InetSkEntry *entry);
-/* Bytes of memory that what waits takes; asking does not touch it. */
-uint32_t inet_memory_waiting(int fd);
+/* Memory that the queue occupies, in bytes; querying it does not change the socket. */
+uint32_t inet_queued_memory(int fd);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Multicast memberships. /proc tells which groups a device listens to; whether a socket is the reason, and from which
- * sources, getsockopt(MCAST_MSFILTER) says of one group at a time.
+ * Multicast memberships. /proc lists the groups that a device listens to; getsockopt(MCAST_MSFILTER) reports, one group
+ * at a time, whether this socket is a member and with which sources.
  */
 #include "kinds/fd/inet/groups.h"
 #include <arpa/inet.h>
@@ -48,7 +48,7 @@ static int copy_bytes(struct dump *dump, const struct sockaddr_storage *a, Proto
 	return 0;
 }
 
-static int more_room(struct dump *dump, InetSkEntry *entry)
+static int grow_groups(struct dump *dump, InetSkEntry *entry)
 {
 	InetGroupEntry **more;
 
@@ -68,7 +68,7 @@ static int add_group(struct dump *dump, InetSkEntry *entry, const char *device, 
 	InetGroupEntry *group = dump_alloc(dump, sizeof(*group));
 	int err;
 
-	if (!group || more_room(dump, entry) < 0)
+	if (!group || grow_groups(dump, entry) < 0)
 		return -ENOMEM;
 	inet_group_entry__init(group);
 	group->device = dump_strdup(dump, device);
@@ -89,10 +89,10 @@ static int add_group(struct dump *dump, InetSkEntry *entry, const char *device, 
 struct group {
 	int family;
 	const char *device;
-	const void *address; /* in network order */
+	const void *address; /* in network byte order */
 };
 
-static int ask_group(struct dump *dump, int fd, InetSkEntry *entry, const struct group *group)
+static int query_group(struct dump *dump, int fd, InetSkEntry *entry, const struct group *group)
 {
 	const char *device = group->device;
 	struct filter filter = { .head = { .gf_interface = if_nametoindex(device), .gf_numsrc = SOURCES_MAX } };
@@ -103,14 +103,14 @@ static int ask_group(struct dump *dump, int fd, InetSkEntry *entry, const struct
 	    getsockopt(fd, group->family == AF_INET ? SOL_IP : SOL_IPV6, MCAST_MSFILTER, &filter, &len) < 0)
 		return 0;
 	if (filter.head.gf_numsrc > SOURCES_MAX) {
-		log_warn("a multicast membership on %s has %u sources: %u are kept", device, filter.head.gf_numsrc,
-			 SOURCES_MAX);
+		log_warn("a multicast membership on %s has %u sources; only %u are saved", device,
+			 filter.head.gf_numsrc, SOURCES_MAX);
 		filter.head.gf_numsrc = SOURCES_MAX;
 	}
 	return add_group(dump, entry, device, &filter);
 }
 
-/* "2\teth0      :     1      V3" and, below it, "\t\t\t\t010000E0     1 0:00000000\t\t0": words as the CPU has them. */
+/* "2\teth0 : 1 V3" and, below it, "\t\t\t\t010000E0 1 0:00000000\t\t0": words in host byte order. */
 static int save_v4(struct dump *dump, int fd, InetSkEntry *entry)
 {
 	_cleanup_buf_ struct buf text = { 0 };
@@ -123,7 +123,7 @@ static int save_v4(struct dump *dump, int fd, InetSkEntry *entry)
 		unsigned address;
 
 		if (line[0] == '\t' && sscanf(line, " %8X", &address) == 1)
-			err = ask_group(dump, fd, entry, &(struct group){ AF_INET, device, &address });
+			err = query_group(dump, fd, entry, &(struct group){ AF_INET, device, &address });
 		else if (line[0] != '\t' && sscanf(line, "%*u %15s", device) != 1)
 			device[0] = '\0';
 	}
@@ -147,7 +147,7 @@ static int save_v6(struct dump *dump, int fd, InetSkEntry *entry)
 		for (size_t i = 0; good && i < sizeof(address); i++)
 			good = sscanf(hex + 2 * i, "%2hhx", &address[i]) == 1;
 		if (good)
-			err = ask_group(dump, fd, entry, &(struct group){ AF_INET6, device, address });
+			err = query_group(dump, fd, entry, &(struct group){ AF_INET6, device, address });
 	}
 	return err;
 }
@@ -176,7 +176,7 @@ int inet_groups_check(const InetSkEntry *entry)
 		for (size_t j = 0; good && j < group->n_source; j++)
 			good = group->source[j].len == group->group.len;
 		if (!good)
-			return fail(-EBADMSG, "no socket can have such a multicast membership (on %s)", group->device);
+			return fail(-EBADMSG, "invalid multicast membership of a socket (on %s)", group->device);
 	}
 	return 0;
 }
@@ -190,7 +190,7 @@ static int join(int fd, const InetGroupEntry *group)
 					   .gf_fmode = group->include ? MCAST_INCLUDE : MCAST_EXCLUDE } };
 
 	if (!req.gr_interface)
-		return fail(-ENODEV, "join a multicast group: there is no network device %s here", group->device);
+		return fail(-ENODEV, "join a multicast group: there is no network device %s", group->device);
 	set_address(&req.gr_group, family, group->group.data);
 	if (setsockopt(fd, level, MCAST_JOIN_GROUP, &req, sizeof(req)) < 0)
 		return fail(-errno, "join a multicast group on %s", group->device);
@@ -200,7 +200,7 @@ static int join(int fd, const InetGroupEntry *group)
 	for (size_t i = 0; i < group->n_source; i++)
 		set_address(&filter.head.gf_slist[i], family, group->source[i].data);
 	if (setsockopt(fd, level, MCAST_MSFILTER, &filter, GROUP_FILTER_SIZE(group->n_source)) < 0)
-		return fail(-errno, "sources of a multicast group on %s", group->device);
+		return fail(-errno, "set the sources of a multicast group on %s", group->device);
 	return 0;
 }
 

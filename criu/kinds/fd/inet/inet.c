@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Internet sockets: TCP, UDP, UDP-Lite, raw and ICMP over IPv4 and IPv6. The table, and what is done once a run: it calls
- * the other files, none of them calls this one.
+ * Internet sockets: TCP, UDP, UDP-Lite, raw and ICMP over IPv4 and IPv6. The table, and the once-per-run hooks: this
+ * file calls the others, none of them calls this one.
  */
 #include "netlink/exchange.h"
 #include "kinds/fd/inet/backlog.h"
@@ -18,37 +18,37 @@
 
 /* ---- dump ---- */
 
-/* NULL: it has met no such socket. */
-static struct inet_dump *met_in(struct dump *dump)
+/* NULL: the tree has no internet sockets. */
+static struct inet_dump *existing_dump_data(struct dump *dump)
 {
 	return *dump_kind_data(dump, &inet_kind);
 }
 
 static int inet_save_end(struct dump *dump)
 {
-	struct inet_dump *data = met_in(dump);
+	struct inet_dump *data = existing_dump_data(dump);
 
 	return data ? inet_read_held(dump, data) : 0;
 }
 
 static int inet_save_rest(struct dump *dump)
 {
-	const struct inet_dump *data = met_in(dump);
+	const struct inet_dump *data = existing_dump_data(dump);
 
-	return data ? inet_write_rest(dump, data) : 0;
+	return data ? inet_write_deferred(dump, data) : 0;
 }
 
 static int inet_save_commit(struct dump *dump)
 {
-	struct inet_dump *data = met_in(dump);
+	struct inet_dump *data = existing_dump_data(dump);
 
 	if (!data || !data->nr_streams || !inet_tree_ends(dump))
 		return 0;
 	keeper_tree_ends(data->keeper);
-	return inet_lock_stays(dump, data);
+	return inet_lock_persist(dump, data);
 }
 
-static void end_dump(struct dump *dump, struct inet_dump *data, bool goes_on)
+static void end_dump(struct dump *dump, struct inet_dump *data, bool keeps_running)
 {
 	for (struct inet_held *held = data->first; held; held = held->next)
 		if (held->local >= 0)
@@ -57,12 +57,12 @@ static void end_dump(struct dump *dump, struct inet_dump *data, bool goes_on)
 	inet_backlog_close(data);
 	inet_fresh_close(data);
 	netlink_close(&data->diag);
-	inet_lock_release(dump, data, goes_on);
+	inet_lock_release(dump, data, keeps_running);
 }
 
 static void inet_saved(struct dump *dump)
 {
-	struct inet_dump *data = met_in(dump);
+	struct inet_dump *data = existing_dump_data(dump);
 
 	if (!data)
 		return;
@@ -73,7 +73,7 @@ static void inet_saved(struct dump *dump)
 
 static void inet_save_undo(struct dump *dump)
 {
-	struct inet_dump *data = met_in(dump);
+	struct inet_dump *data = existing_dump_data(dump);
 
 	if (!data)
 		return;
@@ -83,7 +83,7 @@ static void inet_save_undo(struct dump *dump)
 
 /* ---- restore ---- */
 
-static struct inet_restore *loaded_in(struct restore *r)
+static struct inet_restore *existing_restore_data(struct restore *r)
 {
 	return *restore_kind_data(r, &inet_kind);
 }
@@ -95,21 +95,21 @@ static int inet_link(struct restore *r, struct file *file, void *state)
 
 static int inet_in_namespaces(struct restore *r)
 {
-	struct inet_restore *data = loaded_in(r);
+	struct inet_restore *data = existing_restore_data(r);
 
 	return data ? inet_lock_restore(r, data) : 0;
 }
 
 static int inet_ready(struct restore *r)
 {
-	const struct inet_restore *data = loaded_in(r);
+	const struct inet_restore *data = existing_restore_data(r);
 
 	return data ? inet_revive_all(r, data) : 0;
 }
 
 static void inet_committed(struct restore *r)
 {
-	struct inet_restore *data = loaded_in(r);
+	struct inet_restore *data = existing_restore_data(r);
 
 	if (!data)
 		return;
@@ -119,7 +119,7 @@ static void inet_committed(struct restore *r)
 
 static void inet_failed(struct restore *r)
 {
-	struct inet_restore *data = loaded_in(r);
+	struct inet_restore *data = existing_restore_data(r);
 
 	if (data)
 		inet_lock_remove_own(data);

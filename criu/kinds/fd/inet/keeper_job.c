@@ -23,7 +23,7 @@ static void set_offset(int fd, int offset)
 	setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF_, &offset, sizeof(offset));
 }
 
-/* -1: none, as a rule. */
+/* -1: none, the usual case. */
 static int get_offset(int fd)
 {
 	int offset = -1;
@@ -31,7 +31,7 @@ static int get_offset(int fd)
 	return number(fd, SOL_SOCKET, SO_PEEK_OFF_, &offset) < 0 ? -1 : offset;
 }
 
-/* Written down first: should the keeper be killed, the dumper puts it back. */
+/* Recorded first: if the keeper is killed, the dumper restores the offset. */
 static void move_offset(struct keeper_job *job, int was, int to)
 {
 	job->offset = was;
@@ -39,13 +39,13 @@ static void move_offset(struct keeper_job *job, int was, int to)
 	set_offset(job->fd, to);
 }
 
-static void put_offset_back(struct keeper_job *job)
+static void restore_offset(struct keeper_job *job)
 {
 	set_offset(job->fd, job->offset);
 	job->offset_moved = false;
 }
 
-/* From its beginning, wherever the program peeks. */
+/* From the start of the queue, whatever the program's own peek offset is. */
 static int peek(struct keeper_job *job, char *to, uint32_t len)
 {
 	int offset = len ? get_offset(job->fd) : -1;
@@ -57,11 +57,11 @@ static int peek(struct keeper_job *job, char *to, uint32_t len)
 		move_offset(job, offset, -1);
 	done = recv(job->fd, to, len, MSG_PEEK | MSG_DONTWAIT);
 	if (offset >= 0)
-		put_offset_back(job);
+		restore_offset(job);
 	return done == (ssize_t)len ? 0 : -ENODATA;
 }
 
-/* A look behind the last byte would take it away. */
+/* Peeking past the last byte would clear the error. */
 static bool has_error(const struct keeper_job *job)
 {
 	struct pollfd p = { .fd = job->fd };
@@ -79,8 +79,8 @@ static ssize_t peek_at(struct keeper_job *job, uint32_t at)
 }
 
 /*
- * A read that meets the urgent byte stops in front of it. The next one goes on with it (SO_OOBINLINE) or behind it: then
- * it is there for MSG_OOB only, and counts as one byte all the same. tcp(7), net/ipv4/tcp.c
+ * A read stops in front of the urgent byte. The next read starts with it (SO_OOBINLINE) or after it; in the latter case
+ * the byte can be read by MSG_OOB only, yet still counts as one byte. tcp(7), net/ipv4/tcp.c
  */
 static int peek_around_mark(struct keeper_job *job)
 {
@@ -99,7 +99,7 @@ static int peek_around_mark(struct keeper_job *job)
 	if (behind < 0)
 		return (int)behind;
 	if (!inlined) {
-		/* They belong behind the byte that was passed over. */
+		/* These bytes belong after the byte that was skipped. */
 		memmove(job->in + before + 1, job->in + before, behind);
 		job->in[before] = 0;
 		job->mark_read = recv(job->fd, job->in + before, 1, MSG_OOB | MSG_PEEK | MSG_DONTWAIT) != 1;
@@ -114,11 +114,14 @@ static int peek_urgent(struct keeper_job *job)
 
 	move_offset(job, get_offset(job->fd), 0);
 	err = peek_around_mark(job);
-	put_offset_back(job);
+	restore_offset(job);
 	return err;
 }
 
-/* The urgent byte has been read, and lies ahead: nothing else tells than that there is more than was said. */
+/*
+ * The urgent byte has been read already, but the data in front of it has not: the only sign is that there is more data
+ * than SIOCINQ reported.
+ */
 static int find_hidden_mark(struct keeper_job *job)
 {
 	ssize_t more;
@@ -128,7 +131,7 @@ static int find_hidden_mark(struct keeper_job *job)
 		return 0;
 	move_offset(job, get_offset(job->fd), (int)job->in_len);
 	more = recv(job->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-	put_offset_back(job);
+	restore_offset(job);
 	return more == 1 ? -EBUSY : 0;
 }
 
@@ -142,7 +145,7 @@ static int peek_stream(struct keeper_job *job)
 	return err ? err : find_hidden_mark(job);
 }
 
-static int read_repaired(struct keeper_job *job)
+static int read_in_repair(struct keeper_job *job)
 {
 	socklen_t len = sizeof(job->window);
 	int fd = job->fd, err = tcp_repair_queue(fd, TCP_RECV_QUEUE);
@@ -159,7 +162,7 @@ static int read_repaired(struct keeper_job *job)
 		err = number(fd, SOL_TCP, TCP_MAXSEG, &job->mss);
 	if (!err)
 		err = number(fd, SOL_TCP, TCP_TIMESTAMP, &job->timestamp);
-	/* Only those that have sent and received have a window. */
+	/* Only connections that have sent and received data have a window. */
 	job->has_window = !err && !getsockopt(fd, SOL_TCP, TCP_REPAIR_WINDOW, &job->window, &len);
 	return err;
 }
@@ -181,21 +184,21 @@ static int read_stream(struct keeper_job *job)
 		err = tcp_repair(job->fd, TCP_REPAIR_ON);
 	if (err)
 		return err;
-	err = read_repaired(job);
+	err = read_in_repair(job);
 	left = leave_repair(job);
 	return err ? err : left;
 }
 
-static ssize_t read_datagram(int fd, char *to, size_t room)
+static ssize_t read_datagram(int fd, char *to, size_t size)
 {
 	struct keeper_datagram head = { 0 };
-	struct iovec iov = { to + sizeof(head), room - sizeof(head) };
+	struct iovec iov = { to + sizeof(head), size - sizeof(head) };
 	struct msghdr msg = {
 		.msg_name = head.from, .msg_namelen = sizeof(head.from), .msg_iov = &iov, .msg_iovlen = 1
 	};
-	ssize_t len = room > sizeof(head) ? recvmsg(fd, &msg, MSG_PEEK | MSG_DONTWAIT) : -1;
+	ssize_t len = size > sizeof(head) ? recvmsg(fd, &msg, MSG_PEEK | MSG_DONTWAIT) : -1;
 
-	if (room <= sizeof(head) || (len >= 0 && (msg.msg_flags & MSG_TRUNC)))
+	if (size <= sizeof(head) || (len >= 0 && (msg.msg_flags & MSG_TRUNC)))
 		return -ENOBUFS;
 	if (len < 0)
 		return errno == EAGAIN ? 0 : -errno;
@@ -205,7 +208,7 @@ static ssize_t read_datagram(int fd, char *to, size_t room)
 	return sizeof(head) + len;
 }
 
-/* With a peek offset each peek sees the next one. udp(7), net/core/datagram.c */
+/* With a peek offset each peek returns the next datagram. udp(7), net/core/datagram.c */
 static int read_datagrams(struct keeper_job *job)
 {
 	ssize_t len;
@@ -215,8 +218,8 @@ static int read_datagrams(struct keeper_job *job)
 		len = read_datagram(job->fd, job->in + job->used, job->in_len - job->used);
 		job->used += MAX_OF(len, 0);
 	} while (len > 0);
-	put_offset_back(job);
-	/* What has come since its size was asked for does not fit. */
+	restore_offset(job);
+	/* Whatever arrived after the size was queried does not fit. */
 	return len == -ENOBUFS ? 0 : len;
 }
 
@@ -237,5 +240,5 @@ void keeper_job_undo(struct keeper_job *job)
 	if (job->what == KEEPER_STREAM)
 		leave_repair(job);
 	if (job->offset_moved)
-		put_offset_back(job);
+		restore_offset(job);
 }

@@ -11,7 +11,7 @@
 static const struct {
 	const char *name;
 	size_t at;
-} names[] = {
+} symbols[] = {
 #define CALL(member)                                                                   \
 	{                                                                              \
 		.name = "libnet_" #member, .at = offsetof(struct libnet_calls, member) \
@@ -35,23 +35,23 @@ static int load(struct libnet_calls *ret)
 	void *library = dlopen(LIBNET, RTLD_NOW | RTLD_LOCAL);
 
 	if (!library)
-		return fail(-ELIBACC, "load the library libnet (%s): install it (Debian: libnet1)", dlerror());
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		void *call = dlsym(library, names[i].name);
+		return fail(-ELIBACC, "load libnet (%s); install it (Debian: libnet1)", dlerror());
+	for (size_t i = 0; i < ARRAY_SIZE(symbols); i++) {
+		void *call = dlsym(library, symbols[i].name);
 
 		if (!call) {
 			dlclose(library);
-			return fail(-ELIBBAD, "%s has no %s: another version of libnet is needed", LIBNET,
-				    names[i].name);
+			return fail(-ELIBBAD, "%s has no %s; another version of libnet is needed", LIBNET,
+				    symbols[i].name);
 		}
-		*(void **)((char *)ret + names[i].at) = call;
+		*(void **)((char *)ret + symbols[i].at) = call;
 	}
 	return 0;
 }
 
 const struct libnet_calls *libnet_load(void)
 {
-	/* It stays loaded as long as the process lives. */
+	/* Remains loaded for the life of the process. */
 	static struct libnet_calls calls;
 	static bool loaded;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* libnet, loaded when it is first needed: linked in, it would cost each start of the program some 130 us. */
+/* libnet, loaded on first use: linking it would cost each start of the program some 130 us. */
 #pragma once
 #include <libnet.h>
 
@@ -17,5 +17,5 @@ struct libnet_calls {
 	__typeof__(libnet_adv_free_packet) *adv_free_packet;
 };
 
-/* NULL: it cannot be loaded, which has been logged. Children that are forked later have it, too. */
+/* NULL: it cannot be loaded (logged). Children forked later inherit it. */
 const struct libnet_calls *libnet_load(void);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The entry of a socket: every number of it is checked here, before any process exists. */
+/* The entry of a socket: all of its values are checked here, before any process exists. */
 #include "kinds/fd/inet/load.h"
 #include <errno.h>
 #include "kinds/fd/inet/data.h"
@@ -21,18 +21,18 @@ static bool is_good_address(const InetSkEntry *entry, size_t n)
 static int check_entry(const struct file *file, const InetSkEntry *entry)
 {
 	if (entry->family != AF_INET && entry->family != AF_INET6)
-		return fail(-EBADMSG, "files.img: file %u: %u is no family of internet sockets", file->id,
+		return fail(-EBADMSG, "files.img: file %u: %u is not an internet address family", file->id,
 			    entry->family);
-	if (!inet_protocol_fits(entry->type, entry->proto))
-		return fail(-EBADMSG, "files.img: file %u: no internet socket has type %u and protocol %u", file->id,
-			    entry->type, entry->proto);
+	if (!inet_protocol_is_valid(entry->type, entry->proto))
+		return fail(-EBADMSG, "files.img: file %u: invalid type %u and protocol %u of an internet socket",
+			    file->id, entry->type, entry->proto);
 	if (entry->src_port > UINT16_MAX || entry->dst_port > UINT16_MAX || entry->backlog > INT32_MAX ||
 	    !is_good_address(entry, entry->n_src_addr) || !is_good_address(entry, entry->n_dst_addr))
-		return fail(-EBADMSG, "files.img: file %u: no internet socket has such addresses", file->id);
+		return fail(-EBADMSG, "files.img: file %u: invalid addresses of an internet socket", file->id);
 	if (entry->has_shutdown && entry->shutdown > SK_SHUTDOWN__BOTH)
-		return fail(-EBADMSG, "files.img: file %u: shut down in %u ways", file->id, entry->shutdown);
+		return fail(-EBADMSG, "files.img: file %u: invalid shutdown state %u", file->id, entry->shutdown);
 	if (entry->state < TCP_ESTABLISHED || entry->state > 12 /* TCP_NEW_SYN_RECV */)
-		return fail(-EBADMSG, "files.img: file %u: no socket has the state %u", file->id, entry->state);
+		return fail(-EBADMSG, "files.img: file %u: invalid socket state %u", file->id, entry->state);
 	return 0;
 }
 
@@ -55,7 +55,7 @@ static int note_port(struct inet_restore *data, struct inet_socket *sk)
 	return 0;
 }
 
-/* Does it come back by segments, datagrams or messages that others seem to have sent? */
+/* Whether it is restored by segments, datagrams or ICMP messages with a forged sender. */
 static bool needs_crafted_packets(const struct inet_socket *sk)
 {
 	const InetSkEntry *entry = sk->entry;
@@ -86,7 +86,7 @@ int inet_load(struct restore *r, struct file *file, void *state)
 	if (!data)
 		return fail(-ENOMEM, "inet socket");
 	if (!entry || entry->id != file->id)
-		return fail(-EBADMSG, "files.img: file %u is an internet socket without an entry of its own", file->id);
+		return fail(-EBADMSG, "files.img: file %u is an internet socket, but has no entry for it", file->id);
 	err = check_entry(file, entry);
 	if (!err)
 		err = sockopts_check(entry->opts);
@@ -100,7 +100,7 @@ int inet_load(struct restore *r, struct file *file, void *state)
 		err = inet_datagrams_check(entry);
 	if (err)
 		return err;
-	/* Those of connections are made by TCP_REPAIR, or of segments that nobody has sent. */
+	/* Connections are restored by TCP_REPAIR, or by segments with a forged sender. */
 	if (entry->type == SOCK_RAW || (inet_is_tcp(entry) && entry->state != TCP_LISTEN && entry->state != TCP_CLOSE))
 		err = untrusted_refuse(r, entry->type == SOCK_RAW ? "a raw socket" : "a TCP connection");
 	if (err)
@@ -112,7 +112,7 @@ int inet_load(struct restore *r, struct file *file, void *state)
 		err = tcp_load(r, sk);
 	if (!err)
 		err = check_rights(r, sk);
-	/* A library that is missing stops a restore before it has begun; and it is loaded once for all tasks. */
+	/* A missing library fails the restore before it starts, and it is loaded once for all tasks. */
 	if (!err && needs_crafted_packets(sk) && !libnet_load())
 		err = -ELIBACC;
 	if (err)

@@ -42,24 +42,25 @@ static int name_table(pid_t pid, char *ret_name, size_t size)
 static int cannot_lock(int err)
 {
 	return fail(err,
-		    "lock the network by nftables (give --network-lock skip if nothing can reach these connections "
+		    "lock the network with nftables (use --network-lock skip if nothing can reach these connections "
 		    "until they are restored)");
 }
 
 /*
- * "iptables" is done by nftables as well. Rules of iptables(8) cannot be bound to the life of a process: they would stay
- * behind a dumper that is killed, and hold the tree's connections back for good. Packets see no difference.
+ * "iptables" is implemented by nftables as well. Rules of iptables(8) cannot be bound to the life of a process: if the
+ * dumper was killed, they would remain and block the tree's connections for good. Packets see no difference.
  */
 static bool is_skipped(enum network_lock method)
 {
 	if (method == NETWORK_LOCK_IPTABLES)
-		log_info("--network-lock iptables: done by nftables, which goes away with a dumper that is killed");
+		log_info(
+			"--network-lock iptables: implemented by nftables, whose rules vanish if the dumper is killed");
 	return method == NETWORK_LOCK_SKIP;
 }
 
 /* ---- dump ---- */
 
-static size_t to_doors(const InetSkEntry *entry, struct nft_listen_address ret[2])
+static size_t to_listen_addresses(const InetSkEntry *entry, struct nft_listen_address ret[2])
 {
 	union inet_address src;
 	bool mapped;
@@ -80,17 +81,17 @@ static size_t to_doors(const InetSkEntry *entry, struct nft_listen_address ret[2
 	return 2;
 }
 
-/* Of a tree that goes on a client can wait as well as be sent away. */
-static size_t doors_of(const struct dump *dump, const struct inet_dump *data, struct nft_listen_address *ret)
+/* If the tree keeps running, clients can just wait in the queue. */
+static size_t listen_addresses_of(const struct dump *dump, const struct inet_dump *data, struct nft_listen_address *ret)
 {
 	size_t n = 0;
 
 	for (const struct inet_listener *l = inet_tree_ends(dump) ? data->listeners : NULL; l; l = l->next)
-		n += to_doors(l->entry, ret + n);
+		n += to_listen_addresses(l->entry, ret + n);
 	return n;
 }
 
-static bool is_half_open(const struct inet_diag_socket *sk, const struct nft_lock *lock)
+static bool matches_listen_address(const struct inet_diag_socket *sk, const struct nft_lock *lock)
 {
 	for (size_t i = 0; i < lock->nr_doors; i++)
 		if (lock->doors[i].port == sk->src_port)
@@ -107,13 +108,16 @@ static size_t count_half_open(const struct nft_lock *lock)
 	inet_diag_read(AF_INET, IPPROTO_TCP, BIT(TCP_SYN_RECV), 0, &all);
 	inet_diag_read(AF_INET6, IPPROTO_TCP, BIT(TCP_SYN_RECV), 0, &all);
 	array_for_each(sk, &all)
-		n += is_half_open(sk, lock);
+		n += matches_listen_address(sk, lock);
 	array_free(&all);
 	return n;
 }
 
-/* Clients who have their answer already believe in it: what they say next makes the connection, and they wait for that. */
-static int shut_doors(struct inet_dump *data, const char *table, const struct nft_lock *lock)
+/*
+ * Clients that have received the SYN-ACK consider themselves connected: wait for the segment that completes the
+ * handshake.
+ */
+static int block_listen_addresses(struct inet_dump *data, const char *table, const struct nft_lock *lock)
 {
 	static const struct timespec ms = { .tv_nsec = 1000000 };
 	size_t left;
@@ -121,7 +125,7 @@ static int shut_doors(struct inet_dump *data, const char *table, const struct nf
 	for (int i = 0; (left = count_half_open(lock)) && i < HALF_OPEN_WAIT_MS; i++)
 		nanosleep(&ms, NULL); /* style: there is no event */
 	if (left)
-		log_warn("%zu clients have begun to connect and do not go on: they will be sent away", left);
+		log_warn("%zu clients have not completed their handshake; their connections will be refused", left);
 	return nft_lock_shut(data->lock, table, lock);
 }
 
@@ -136,26 +140,26 @@ static int make_dump_table(struct dump *dump, struct inet_dump *data, const char
 	if (!all || !doors)
 		return -ENOMEM;
 	for (const struct inet_held *held = data->first; held; held = held->next)
-		/* Who connects once more has to get through what lasts. */
-		if (held->what == KEEPER_STREAM && (owned || !held->waits))
+		/* Clients that connect again have to get through the persistent table. */
+		if (held->what == KEEPER_STREAM && (owned || !held->unaccepted))
 			to_connection(&held->src, &held->dst, &all[n++]);
 	lock.nr_connections = n;
-	lock.nr_doors = owned ? doors_of(dump, data, doors) : 0;
+	lock.nr_doors = owned ? listen_addresses_of(dump, data, doors) : 0;
 	err = nft_lock_make(data->lock, table, owned, &lock);
-	return !err && lock.nr_doors ? shut_doors(data, table, &lock) : err;
+	return !err && lock.nr_doors ? block_listen_addresses(data, table, &lock) : err;
 }
 
-/* ---- what an earlier dump of these connections left when it was killed ---- */
+/* ---- left by an earlier dump of these connections that was killed ---- */
 
 struct stale {
 	const struct inet_dump *data;
-	struct nl_sock *netlink; /* a second one: the first is in the middle of an answer */
+	struct nl_sock *netlink; /* a second one: the first is in the middle of a reply */
 	char table[64];
 	bool found;
 };
 
-/* They are before our eyes: what holds them back waits for no restore. */
-static int is_held(const struct nft_connection *c, void *arg)
+/* We are looking at the live connections: no restore is coming that this table would have to wait for. */
+static int is_live_connection(const struct nft_connection *c, void *arg)
 {
 	struct stale *stale = arg;
 
@@ -175,7 +179,7 @@ static int note_table(const char *table, bool owned, void *arg)
 {
 	struct stale *stale = arg;
 
-	if (owned || nft_lock_each_connection(stale->netlink, table, is_held, stale) < 0 || !stale->found)
+	if (owned || nft_lock_each_connection(stale->netlink, table, is_live_connection, stale) < 0 || !stale->found)
 		return 0;
 	snprintf(stale->table, sizeof(stale->table), "%s", table);
 	return 1;
@@ -193,8 +197,7 @@ static bool remove_one_stale(const struct inet_dump *data)
 		return false;
 	if (nft_open(&removal) || nft_lock_remove(removal, stale.table))
 		return false;
-	log_warn("%s, which held back connections of this tree, is removed: a dump before this one was killed",
-		 stale.table);
+	log_warn("removed %s, which blocked connections of this tree: an earlier dump was killed", stale.table);
 	return true;
 }
 
@@ -213,8 +216,8 @@ static int lock_dump(struct dump *dump, struct inet_dump *data)
 	return make_dump_table(dump, data, owned, true);
 }
 
-/* Only clients who are just about to connect would notice. */
-static int lock_doors(struct dump *dump, struct inet_dump *data)
+/* Failure is no error: it affects only clients that connect during the dump. */
+static int lock_listen_addresses(struct dump *dump, struct inet_dump *data)
 {
 	int err;
 
@@ -222,9 +225,9 @@ static int lock_doors(struct dump *dump, struct inet_dump *data)
 		return 0;
 	err = lock_dump(dump, data);
 	if (err < 0)
-		log_info(
-			"clients who connect while the tree is dumped are sent away: no lock of the network (errno %d)",
-			-err);
+		log_info("clients that connect during the dump will be refused: the network could not be locked (errno "
+			 "%d)",
+			 -err);
 	return 0;
 }
 
@@ -233,12 +236,12 @@ int inet_lock_dump(struct dump *dump, struct inet_dump *data)
 	int err;
 
 	if (!data->nr_streams)
-		return lock_doors(dump, data);
-	/* Whatever the method: to read the connections takes it, too. */
+		return lock_listen_addresses(dump, data);
+	/* Whatever the method: reading the connections needs it, too. */
 	err = rights_need(&dump->rights, RIGHT_NET_ADMIN, "save %zu TCP connections", data->nr_streams);
 	if (err)
 		return err;
-	/* Whatever the method: who has a way of its own gives skip, and a script. */
+	/* Whatever the method: users with a lock of their own use skip and a script. */
 	err = notify_step(dump->opts, "network-lock", dump->opts->pid);
 	if (err)
 		return err;
@@ -251,7 +254,7 @@ int inet_lock_dump(struct dump *dump, struct inet_dump *data)
 	return err < 0 ? cannot_lock(err) : 0;
 }
 
-int inet_lock_stays(struct dump *dump, struct inet_dump *data)
+int inet_lock_persist(struct dump *dump, struct inet_dump *data)
 {
 	int err;
 
@@ -260,31 +263,31 @@ int inet_lock_stays(struct dump *dump, struct inet_dump *data)
 	err = make_dump_table(dump, data, data->table, false);
 	if (err)
 		return cannot_lock(err);
-	data->lasting = true;
+	data->persistent = true;
 	return 0;
 }
 
 void inet_lock_undo(struct inet_dump *data)
 {
-	int err = data->lasting ? nft_lock_remove(data->lock, data->table) : 0;
+	int err = data->persistent ? nft_lock_remove(data->lock, data->table) : 0;
 
 	if (err)
-		log_warn("the network stays locked: remove the table by `nft delete table inet %s` (errno %d)",
+		log_warn("the network remains locked; remove the table with `nft delete table inet %s` (errno %d)",
 			 data->table, -err);
 }
 
-void inet_lock_release(struct dump *dump, struct inet_dump *data, bool goes_on)
+void inet_lock_release(struct dump *dump, struct inet_dump *data, bool keeps_running)
 {
-	/* The kernel takes the table of the dump away with it. */
+	/* Closing the owner makes the kernel remove the table of the dump. */
 	netlink_close(&data->lock);
-	if (goes_on && data->script_called)
+	if (keeps_running && data->script_called)
 		notify_step(dump->opts, "network-unlock", dump->opts->pid);
 	data->script_called = false;
 }
 
 /* ---- restore ---- */
 
-/* Who could not lock there, or needed not, need not say it again here. */
+/* If locking was impossible or unnecessary at the dump, the option need not be repeated at restore. */
 static enum network_lock method_of(struct restore *r)
 {
 	InventoryEntry *inventory;
@@ -313,7 +316,7 @@ int inet_lock_restore(struct restore *r, struct inet_restore *data)
 	for (const struct inet_socket *sk = data->first; sk; sk = sk->next) {
 		union inet_address src, dst;
 
-		if (!sk->stream || sk->waits)
+		if (!sk->stream || sk->unaccepted)
 			continue;
 		inet_entry_source(sk->entry, &src);
 		inet_entry_target(sk->entry, &dst);
@@ -335,20 +338,23 @@ static bool is_lock_name(const char *name)
 	return str_has_prefix(name, NFT_LOCK_PREFIX) && strlen(name) < 64;
 }
 
-/* On another machine, or after a reboot, there is none to be found. Here somebody has let the peers go on meanwhile. */
-static bool was_let_go(const InetSkEntry *entry)
+/*
+ * On another machine, or after a reboot, there is no table. On this one, its absence means that the peers were
+ * unblocked.
+ */
+static bool was_unlocked(const InetSkEntry *entry)
 {
 	char now[BOOT_ID_LEN + 1];
 
 	return entry->lock_boot && !boot_id_read(now) && str_eq(entry->lock_boot, now);
 }
 
-/* What the dump left: as a rule one table for all connections. */
-static void remove_lasting(struct inet_restore *data)
+/* The table that the dump left: usually one for all connections. */
+static void remove_persistent(struct inet_restore *data)
 {
 	_cleanup_netlink_ struct nl_sock *netlink = NULL;
 	const char *last = "";
-	bool told = false;
+	bool reported = false;
 
 	for (const struct inet_socket *sk = data->first; sk; sk = sk->next) {
 		const char *table = sk->entry->lock;
@@ -361,13 +367,15 @@ static void remove_lasting(struct inet_restore *data)
 			err = nft_open(&netlink);
 		if (!err)
 			err = nft_lock_remove(netlink, table);
-		if (err == -ENOENT && !told && was_let_go(sk->entry)) {
-			log_warn(
-				"the connections of these images were not held back all the time since the dump (restored before, or left running?): those whose peers have gone on are lost; --tcp-close restores them closed");
-			told = true;
+		if (err == -ENOENT && !reported && was_unlocked(sk->entry)) {
+			log_warn("the connections of these images were not blocked all the time since the dump "
+				 "(restored before, or left running?); those whose peers have made progress are lost; "
+				 "--tcp-close restores them closed");
+			reported = true;
 		}
 		if (err && err != -ENOENT)
-			log_warn("the network stays locked: remove the table by `nft delete table inet %s` (errno %d)",
+			log_warn("the network remains locked; remove the table with `nft delete table inet %s` (errno "
+				 "%d)",
 				 table, -err);
 	}
 }
@@ -376,16 +384,16 @@ void inet_lock_remove_own(struct inet_restore *data)
 {
 	if (!data->lock)
 		return;
-	/* By its name: tasks of the restore may still hold copies of the socket that owns it. */
+	/* By name: restored tasks may still have copies of the socket that owns it. */
 	nft_lock_remove(data->lock, data->table);
 	netlink_close(&data->lock);
 }
 
 void inet_unlock(struct restore *r, struct inet_restore *data)
 {
-	/* Nothing can stop the restore any more: what the script says is told, and that is all. */
+	/* Past the point of no return: a failure of the script is reported, nothing more. */
 	if (data->had_connections)
 		notify_step(r->opts, "network-unlock", r->tool.root_pid);
-	remove_lasting(data);
+	remove_persistent(data);
 	inet_lock_remove_own(data);
 }

@@ -2,5 +2,5 @@
 #pragma once
 #include "kinds/fd/inet/data.h"
 
-/* As tcp_save(). */
+/* Like tcp_save(). */
 int mptcp_save(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry, const struct tcp_info *info);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Sockets come into being in three steps: open makes and binds them, finish (all tasks have theirs by then) lets them
- * listen or connects them in repair mode, ready brings connections to life while nothing else runs yet.
+ * Sockets are created in three steps: open creates and binds them, finish (all tasks have theirs by then) calls
+ * listen(2) or connects them in repair mode, ready activates the connections while nothing else runs yet.
  */
 #include "kinds/fd/inet/open.h"
 #include <errno.h>
@@ -16,7 +16,7 @@
 #include "kinds/fd/inet/tcp_failed.h"
 #include "kinds/fd/inet/tcp_keys.h"
 #include "kinds/fd/inet/tcp_open.h"
-#include "kinds/fd/inet/tcp_over.h"
+#include "kinds/fd/inet/tcp_ended.h"
 #include "kinds/fd/reopen.h"
 #include "kinds/fd/sockopts.h"
 #include "netlink/inet_diag.h"
@@ -29,36 +29,35 @@ static int set_reuse(int fd, int value)
 										     0;
 }
 
-/* Who holds a port, in words; "" when nobody shows. */
+/* Describes what occupies a port; "" if nothing is found. */
 static void find_holder(const InetSkEntry *entry, char *text, size_t size)
 {
 	struct inet_diag_sockets all = { 0 };
 	uint32_t states =
 		inet_is_tcp(entry) ? BIT(TCP_LISTEN) | BIT(TCP_CLOSE) | BIT(TCP_ESTABLISHED) | BIT(TCP_TIME_WAIT) : ~0u;
 	int protocol = inet_is_tcp(entry) ? IPPROTO_TCP : (int)entry->proto;
-	bool ended = false;
+	bool time_wait = false;
 	const struct inet_diag_socket *sk;
 
 	text[0] = '\0';
 	inet_diag_read(AF_INET, protocol, states, entry->src_port, &all);
 	inet_diag_read(AF_INET6, protocol, states, entry->src_port, &all);
 	array_for_each(sk, &all) {
-		ended |= sk->state == TCP_TIME_WAIT;
+		time_wait |= sk->state == TCP_TIME_WAIT;
 		if (!text[0] && sk->ino)
-			snprintf(text, size, ": taken by socket %u of user %u (`ss -ap 'sport = %u'` shows it)",
+			snprintf(text, size, ": in use by socket %u of user %u (`ss -ap 'sport = %u'` shows it)",
 				 sk->ino, sk->uid, entry->src_port);
 	}
 	array_free(&all);
-	if (!text[0] && ended && inet_is_tcp(entry))
-		snprintf(text, size,
-			 ": connections of this port have ended a moment ago (TIME_WAIT): try again in a minute");
+	if (!text[0] && time_wait && inet_is_tcp(entry))
+		snprintf(text, size, ": connections of this port have just ended (TIME_WAIT); try again in a minute");
 }
 
-/* SO_REUSEPORT is among sockets of one user: where neighbours are bound, all of them are ours until the last one is. */
-static int give_to_owner(int fd, const InetSkEntry *entry)
+/* SO_REUSEPORT requires that all sockets belong to one user: while the others are bound, all of them are root's. */
+static int change_owner(int fd, const InetSkEntry *entry)
 {
 	if (entry->has_uid && fchown(fd, entry->uid, -1) < 0)
-		return fail(-errno, "give a socket to user %u", entry->uid);
+		return fail(-errno, "change the owner of a socket to user %u", entry->uid);
 	return 0;
 }
 
@@ -69,7 +68,8 @@ static int bind_failed(int err, const InetSkEntry *entry, const union inet_addre
 	if (err == -EADDRNOTAVAIL)
 		return fail(
 			err,
-			"bind a socket to %s: this host has no such address, and had it at the dump: add it (ip address add)",
+			"bind a socket to %s: this host does not have this address, but had it at the dump; add it (ip "
+			"address add)",
 			inet_address_text(src, text));
 	if (err == -EADDRINUSE)
 		find_holder(entry, holder, sizeof(holder));
@@ -86,10 +86,10 @@ static int bind_source(int fd, const InetSkEntry *entry)
 		return 0;
 	if (entry->ifname && src.any.sa_family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&src.v6.sin6_addr) &&
 	    !src.v6.sin6_scope_id)
-		return fail(-ENODEV, "bind a socket: there is no network device %s here", entry->ifname);
+		return fail(-ENODEV, "bind a socket: there is no network device %s", entry->ifname);
 	err = inet_bind_as_before(fd, entry, &src);
-	/* A neighbour may be somebody else's, outside of the images. */
-	if (err == -EADDRINUSE && entry->has_uid && entry->opts->so_reuseport && !give_to_owner(fd, entry))
+	/* Another socket on the port may be one that is not in the images. */
+	if (err == -EADDRINUSE && entry->has_uid && entry->opts->so_reuseport && !change_owner(fd, entry))
 		err = inet_bind_as_before(fd, entry, &src);
 	return err ? bind_failed(err, entry, &src) : 0;
 }
@@ -105,7 +105,7 @@ static int connect_target(int fd, const InetSkEntry *entry)
 	return 0;
 }
 
-/* Says ENOTCONN without a connection, and does it. net/ipv4/af_inet.c inet_shutdown */
+/* Returns ENOTCONN without a connection, but has its effect. net/ipv4/af_inet.c inet_shutdown */
 static void shut_down(int fd, const InetSkEntry *entry)
 {
 	static const int how[] = {
@@ -116,7 +116,7 @@ static void shut_down(int fd, const InetSkEntry *entry)
 		shutdown(fd, how[entry->shutdown]);
 }
 
-/* All but TCP: there is no more to do to it. */
+/* All but TCP: they need no further step. */
 static int open_datagram(int fd, const InetSkEntry *entry)
 {
 	int err = bind_source(fd, entry);
@@ -139,13 +139,13 @@ static int open_datagram(int fd, const InetSkEntry *entry)
 static int open_tcp(int fd, const struct inet_socket *sk)
 {
 	const InetSkEntry *entry = sk->entry;
-	/* What was connected once shows its port, but has it no longer. */
+	/* A socket that was connected once still shows its port, but does not occupy it any more. */
 	bool closed = entry->state == TCP_CLOSE, failed = closed && entry->connect_failed;
-	bool was_over = closed && !failed && (entry->unread || entry->error);
-	bool over = sk->close || was_over || (closed && entry->shutdown == SK_SHUTDOWN__BOTH);
-	int err = was_over ? tcp_restore_over(sk, fd) : 0;
+	bool has_remains = closed && !failed && (entry->unread || entry->error);
+	bool ended = sk->close || has_remains || (closed && entry->shutdown == SK_SHUTDOWN__BOTH);
+	int err = has_remains ? tcp_restore_ended(sk, fd) : 0;
 
-	if (!err && !sk->stream && (!over || entry->holds_port))
+	if (!err && !sk->stream && (!ended || entry->holds_port))
 		err = bind_source(fd, entry);
 	if (!err && failed)
 		err = tcp_restore_failed(sk, fd);
@@ -160,7 +160,7 @@ static int open_tcp(int fd, const struct inet_socket *sk)
 	/* It reads as closed from then on. */
 	if (!err && sk->close)
 		shutdown(fd, SHUT_RDWR);
-	else if (!err && !was_over && !failed && !sk->stream)
+	else if (!err && !has_remains && !failed && !sk->stream)
 		shut_down(fd, entry);
 	return err;
 }
@@ -171,7 +171,7 @@ static int finish_tcp(const struct inet_socket *sk, int fd)
 	union inet_address src;
 	int err;
 
-	if (sk->waits)
+	if (sk->unaccepted)
 		return 0;
 	if (sk->stream)
 		return tcp_connect_repaired(sk, fd);
@@ -186,10 +186,10 @@ static int finish_tcp(const struct inet_socket *sk, int fd)
 	return fail(err, "listen on %s%s", inet_address_text(&src, text), holder);
 }
 
-/* What has to be otherwise while neighbours on the port come into being. */
+/* Restores the options that differ while other sockets on the port are created. */
 static int settle(const struct inet_socket *sk, int fd)
 {
-	int err = sk->shared_port ? give_to_owner(fd, sk->entry) : 0;
+	int err = sk->shared_port ? change_owner(fd, sk->entry) : 0;
 
 	return !err && sk->shared_port && inet_is_tcp(sk->entry) ? set_reuse(fd, sk->entry->opts->reuseaddr) : err;
 }
@@ -207,9 +207,9 @@ int inet_open(struct restore *r, struct file *file, const void *state)
 	int err;
 
 	if (fd < 0)
-		return fail(-errno, "make a socket of family %u, type %u, protocol %u", entry->family, entry->type,
+		return fail(-errno, "create a socket of family %u, type %u, protocol %u", entry->family, entry->type,
 			    entry->proto);
-	err = sk->shared_port ? 0 : give_to_owner(fd, entry);
+	err = sk->shared_port ? 0 : change_owner(fd, entry);
 	if (err)
 		return err;
 	inet_datagrams_restore(fd, entry);
@@ -218,14 +218,14 @@ int inet_open(struct restore *r, struct file *file, const void *state)
 		err = set_reuse(fd, 1);
 	if (!err)
 		err = inet_is_tcp(entry) ? open_tcp(fd, sk) : open_datagram(fd, entry);
-	/* In flight, in some other socket's queue: nobody calls the other steps for it. */
+	/* In flight, in another socket's queue: the other steps are not called for it. */
 	if (!err && !file->owner && inet_is_tcp(entry))
 		err = finish_tcp(sk, fd);
 	if (!err && !file->owner && sk->stream)
 		err = tcp_revive(sk, fd);
 	if (!err && !file->owner)
 		err = settle(sk, fd);
-	/* Urgent data that is received once more would be a signal once more (SIGURG). */
+	/* Receiving urgent data again would send another SIGURG. */
 	if (!err && !has_urgent(sk))
 		err = set_status_flags(r, fd, entry->flags, entry->fown);
 	return err ? err : steal_fd(&fd);
@@ -246,7 +246,7 @@ static int revive(struct restore *r, const struct inet_socket *sk)
 	int err;
 	LOG_SCOPE("file %#x", sk->file->id);
 
-	if (sk->waits || !(sk->stream || (sk->shared_port && (inet_is_tcp(sk->entry) || sk->entry->has_uid))))
+	if (sk->unaccepted || !(sk->stream || (sk->shared_port && (inet_is_tcp(sk->entry) || sk->entry->has_uid))))
 		return 0;
 	fd = restore_copy_fd(r, sk->file);
 	if (fd < 0)
@@ -266,7 +266,10 @@ int inet_revive_all(struct restore *r, const struct inet_restore *data)
 	return err;
 }
 
-/* What was sent into the lock waits for a timer otherwise: the option pushes it, whatever its value. tcp(7) */
+/*
+ * What was sent while the network was locked would wait for the retransmission timer: setting the option pushes it,
+ * whatever its value. tcp(7)
+ */
 static void push(int fd, const InetSkEntry *entry)
 {
 	int nodelay = entry->tcp_opts && entry->tcp_opts->nodelay, on = 1;

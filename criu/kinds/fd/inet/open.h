@@ -4,7 +4,7 @@
 
 int inet_open(struct restore *r, struct file *file, const void *state);
 int inet_finish(struct restore *r, struct file *file, const void *state, int fd);
-/* In ready: connections come to life. */
+/* In ready: activates the connections. */
 int inet_revive_all(struct restore *r, const struct inet_restore *data);
-/* When the network is unlocked: what was sent into the lock. */
+/* After the network is unlocked: retransmits what was sent into the lock. */
 void inet_push_all(struct restore *r, const struct inet_restore *data);

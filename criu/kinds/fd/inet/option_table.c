@@ -23,7 +23,7 @@
 		level, name, false, false, true \
 	}
 
-/* Numbers where libc may not have the name yet. include/uapi/linux/in.h, in6.h, tcp.h, udp.h */
+/* Numeric values where libc may not have the name yet. include/uapi/linux/in.h, in6.h, tcp.h, udp.h */
 static const struct inet_option numbers[] = {
 	NOW(SOL_IP, 24 /* IP_BIND_ADDRESS_NO_PORT */),
 	NOW(SOL_IP, IP_TRANSPARENT),
@@ -108,7 +108,7 @@ static const struct inet_option numbers[] = {
 	ANY(SOL_UDPLITE, 11 /* UDPLITE_RECV_CSCOV */),
 };
 
-/* Of any length; as read, so written. */
+/* Of any length; written as they were read. */
 static const struct inet_option values[] = {
 	ANY(SOL_IP, IP_OPTIONS),
 	ANY(SOL_IPV6, IPV6_HOPOPTS),

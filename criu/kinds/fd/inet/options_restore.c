@@ -20,12 +20,12 @@ int inet_options_check(const InetSkEntry *entry)
 
 		if (more->has_value == more->has_number || !find(more) ||
 		    (more->has_value && more->value.len > INET_VALUE_MAX))
-			return fail(-EBADMSG, "option %u of level %u of an inet socket: nothing here knows it",
-				    more->name, more->level);
+			return fail(-EBADMSG, "unknown option %u of level %u of an internet socket", more->name,
+				    more->level);
 	}
 	if (entry->ip_opts && entry->ip_opts->raw && entry->ip_opts->raw->n_icmpv_filter &&
 	    entry->ip_opts->raw->n_icmpv_filter != words)
-		return fail(-EBADMSG, "no ICMP filter has %zu words", entry->ip_opts->raw->n_icmpv_filter);
+		return fail(-EBADMSG, "invalid ICMP filter of %zu words", entry->ip_opts->raw->n_icmpv_filter);
 	return 0;
 }
 
@@ -73,7 +73,7 @@ int inet_options_before_bind(int fd, const InetSkEntry *entry)
 		err = set_number(fd, SOL_SOCKET, SO_REUSEPORT, 1);
 	if (!err && opts->so_bound_dev &&
 	    setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, opts->so_bound_dev, strlen(opts->so_bound_dev) + 1) < 0)
-		err = fail(-errno, "bind a socket to the device %s", opts->so_bound_dev);
+		err = fail(-errno, "bind a socket to device %s", opts->so_bound_dev);
 	return err ? err : set_more(fd, entry, true);
 }
 
@@ -130,7 +130,7 @@ static int restore_tcp(int fd, const InetSkEntry *entry)
 	return err;
 }
 
-/* listen(2) begins anew with it. */
+/* listen(2) resets it. */
 int inet_options_after_listen(int fd, const InetSkEntry *entry)
 {
 	for (size_t i = 0; i < entry->n_more; i++)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Options of IP, IPv6, TCP, UDP and raw sockets. What CRIU has a field for goes there; of the rest images hold what is
- * not as in a new socket of the same kind, which is asked, so that no default is written down here.
+ * Options of IP, IPv6, TCP, UDP and raw sockets. Where CRIU has a field, that is used; of the others, images store
+ * those that differ from a new socket of the same type, which is queried, so that no default is hard-coded here.
  */
 #include "kinds/fd/inet/options_save.h"
 #include <errno.h>
@@ -11,9 +11,9 @@
 #include "kinds/fd/inet/address.h"
 #include "kinds/fd/inet/data.h"
 #include "kinds/fd/inet/option_table.h"
-#include "kinds/fd/inet/unkept.h"
+#include "kinds/fd/inet/options_refuse.h"
 
-/* A new socket, and what it says: asked once. */
+/* A new socket with its option values, queried once. */
 struct fresh_number {
 	bool there;
 	int value;
@@ -27,13 +27,13 @@ struct inet_fresh {
 	struct inet_fresh *next;
 	int family, type, protocol;
 	int fd;
-	/* As many as there are rows in the tables. */
+	/* As many as the tables have rows. */
 	struct fresh_number *numbers;
 	struct fresh_value *values;
 };
 
-/* Levels that a protocol does not have are not asked at all: another one's options have the same numbers. */
-static bool level_fits(int level, int family, int type, int protocol)
+/* Levels that a protocol lacks are not queried: another protocol's options have the same numbers. */
+static bool level_applies(int level, int family, int type, int protocol)
 {
 	switch (level) {
 	case SOL_IPV6:
@@ -53,11 +53,11 @@ static bool level_fits(int level, int family, int type, int protocol)
 
 static bool may_have(const struct inet_fresh *fresh, const struct inet_option *o)
 {
-	return level_fits(o->level, fresh->family, fresh->type, fresh->protocol) &&
+	return level_applies(o->level, fresh->family, fresh->type, fresh->protocol) &&
 	       !(o->datagram && fresh->type == SOCK_STREAM);
 }
 
-static int ask_fresh(struct dump *dump, struct inet_fresh *fresh)
+static int query_fresh(struct dump *dump, struct inet_fresh *fresh)
 {
 	fresh->numbers = dump_alloc(dump, inet_number_options.n * sizeof(*fresh->numbers));
 	fresh->values = dump_alloc(dump, inet_value_options.n * sizeof(*fresh->values));
@@ -80,7 +80,7 @@ static int ask_fresh(struct dump *dump, struct inet_fresh *fresh)
 	return 0;
 }
 
-/* NULL has been logged. */
+/* NULL: an error, already logged. */
 static const struct inet_fresh *fresh_socket(struct dump *dump, const InetSkEntry *entry)
 {
 	struct inet_dump *data = inet_dump_data(dump);
@@ -92,7 +92,7 @@ static const struct inet_fresh *fresh_socket(struct dump *dump, const InetSkEntr
 			return fresh;
 	fresh = data ? dump_alloc(dump, sizeof(*fresh)) : NULL;
 	if (!fresh) {
-		fail(-ENOMEM, "inet socket");
+		fail(-ENOMEM, "internet socket");
 		return NULL;
 	}
 	*fresh = (struct inet_fresh){
@@ -100,12 +100,12 @@ static const struct inet_fresh *fresh_socket(struct dump *dump, const InetSkEntr
 	};
 	fresh->fd = socket(fresh->family, fresh->type | SOCK_CLOEXEC, fresh->protocol);
 	if (fresh->fd < 0) {
-		fail(-errno, "a socket to compare with");
+		fail(-errno, "create a socket to compare with");
 		return NULL;
 	}
-	if (ask_fresh(dump, fresh) < 0) {
+	if (query_fresh(dump, fresh) < 0) {
 		close(fresh->fd);
-		fail(-ENOMEM, "inet socket");
+		fail(-ENOMEM, "internet socket");
 		return NULL;
 	}
 	data->fresh = fresh;
@@ -287,5 +287,5 @@ int inet_options_save(struct dump *dump, const struct fd_probe *probe, InetSkEnt
 		err = save_numbers(dump, fd, fresh, entry);
 	if (!err)
 		err = save_values(dump, fd, fresh, entry);
-	return err ? fail(err, "options of an inet socket") : 0;
+	return err ? fail(err, "options of an internet socket") : 0;
 }

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What waits in sockets, read by the keeper when all of them are known and the network is locked, written into images. */
+/*
+ * Queued data of sockets: the keeper reads it when all sockets are known and the network is locked; it is written into
+ * images.
+ */
 #include "kinds/fd/inet/read.h"
 #include <errno.h>
 #include <linux/sockios.h>
@@ -16,15 +19,15 @@
 #include "run/guard.h"
 #include "util/fds.h"
 
-/* As far as we need what libc's struct tcp_info lacks. include/uapi/linux/tcp.h */
+/* The part that we need of what libc's struct tcp_info lacks. include/uapi/linux/tcp.h */
 struct tcp_info_long {
 	struct tcp_info info;
 	uint64_t pacing_rate, max_pacing_rate, bytes_acked;
 };
 
-/* ---- how much there is ---- */
+/* ---- sizes ---- */
 
-/* It may have gone on between the first look and the lock. */
+/* It may have changed between the first look and the network lock. */
 static int update_state(const struct inet_held *held)
 {
 	InetSkEntry *entry = held->entry;
@@ -34,7 +37,7 @@ static int update_state(const struct inet_held *held)
 	if (getsockopt(held->local, SOL_TCP, TCP_INFO, &info, &len) < 0)
 		return -errno;
 	if (info.tcpi_state == TCP_CLOSE || info.tcpi_state == TCP_TIME_WAIT)
-		return fail(-EAGAIN, "a connection has ended while it was looked at: try again");
+		return fail(-EAGAIN, "a connection ended while it was examined; try again");
 	if (tcp_got_fin(info.tcpi_state)) {
 		entry->has_shutdown = true;
 		entry->shutdown |= SK_SHUTDOWN__READ;
@@ -56,7 +59,7 @@ static int stream_sizes(const struct inet_held *held, struct keeper_job *job, ui
 	if (ioctl(held->local, SIOCINQ, &in) < 0 || ioctl(held->local, SIOCOUTQ, &out) < 0 ||
 	    ioctl(held->local, SIOCOUTQNSD, &unsent) < 0)
 		return -errno;
-	/* A FIN that waits for its answer counts as one byte. */
+	/* An unacknowledged FIN counts as one byte. */
 	if (tcp_sent_fin(state) && state != TCP_FIN_WAIT2) {
 		out--;
 		unsent -= unsent > 0;
@@ -74,9 +77,9 @@ static int fill_stream_job(struct inet_held *held, struct keeper_job *job)
 	int err = stream_sizes(held, job, &held->unsent);
 
 	job->urgent = !err && held->entry->state != TCP_SYN_SENT && tcp_has_urgent(held->local);
-	/* How much is behind the mark no call tells; their memory is more than that. */
+	/* No call reports how much there is after the mark; the memory it occupies is an upper bound. */
 	if (job->urgent)
-		job->in_len += inet_memory_waiting(held->local) + 2;
+		job->in_len += inet_queued_memory(held->local) + 2;
 	return err;
 }
 
@@ -91,8 +94,8 @@ static int fill_job(struct inet_held *held, struct keeper_job *job)
 
 /* ---- connections ---- */
 
-/* Bytes that have arrived, and are still in the queue of who sent them: they are not acknowledged yet. */
-static int sent_twice(const struct inet_held *held, const struct keeper_job *job, uint32_t *ret_bytes)
+/* Number of bytes that have arrived, and are still in the sender's queue because they are not acknowledged yet. */
+static int count_duplicates(const struct inet_held *held, const struct keeper_job *job, uint32_t *ret_bytes)
 {
 	struct tcp_info_long info = { 0 };
 	socklen_t len = sizeof(info);
@@ -100,7 +103,7 @@ static int sent_twice(const struct inet_held *held, const struct keeper_job *job
 
 	if (getsockopt(held->local, SOL_TCP, TCP_INFO, &info, &len) < 0)
 		return fail(-errno, "state of a connection");
-	/* The connection's beginning and its end count as one byte each. */
+	/* SYN and FIN count as one byte each. */
 	acked = info.bytes_acked - (info.bytes_acked > 0) - (held->entry->state == TCP_FIN_WAIT2);
 	if (acked > held->sent_len || held->sent_len - acked > job->out_len)
 		return fail(
@@ -124,8 +127,8 @@ static int write_image(struct dump *dump, const struct inet_stream_image *image)
 	return err < 0 ? fail(err, "%s", image_store_error(dump->dir)) : 0;
 }
 
-/* A file for each connection takes longer than all the rest: a tree that goes on need not wait for it. */
-static int write_later(struct dump *dump, struct inet_dump *data, const struct inet_stream_image *image)
+/* Creating a file per connection takes longer than everything else: a tree that keeps running need not wait for it. */
+static int defer_write(struct dump *dump, struct inet_dump *data, const struct inet_stream_image *image)
 {
 	struct inet_stream_image *copy = dump_alloc(dump, sizeof(*copy));
 
@@ -141,16 +144,16 @@ static int write_later(struct dump *dump, struct inet_dump *data, const struct i
 		if (payload->iov_len)
 			payload->iov_base = memcpy(bytes, payload->iov_base, payload->iov_len);
 	}
-	copy->next = data->later;
-	data->later = copy;
+	copy->next = data->deferred;
+	data->deferred = copy;
 	return 0;
 }
 
-int inet_write_rest(struct dump *dump, const struct inet_dump *data)
+int inet_write_deferred(struct dump *dump, const struct inet_dump *data)
 {
 	int err = 0;
 
-	for (const struct inet_stream_image *image = data->later; image && !err; image = image->next)
+	for (const struct inet_stream_image *image = data->deferred; image && !err; image = image->next)
 		err = write_image(dump, image);
 	return err;
 }
@@ -160,7 +163,7 @@ static int write_stream(struct dump *dump, const struct inet_held *held, const s
 {
 	struct inet_stream_image image = { .ino = held->entry->ino, .entry = *entry };
 	uint32_t skip = 0;
-	int err = held->waits ? sent_twice(held, job, &skip) : 0;
+	int err = held->unaccepted ? count_duplicates(held, job, &skip) : 0;
 
 	if (err)
 		return err;
@@ -169,9 +172,9 @@ static int write_stream(struct dump *dump, const struct inet_held *held, const s
 	image.payload[2] = (struct iovec){ job->out + skip, job->out_len - skip };
 	image.entry.inq_len = image.payload[0].iov_len;
 	image.entry.outq_len = held->sent_len + job->out_len - skip;
-	if (held->waits)
+	if (held->unaccepted)
 		image.entry.unsq_len = image.entry.outq_len;
-	return dump_saves_after_thaw(dump) ? write_later(dump, inet_dump_data(dump), &image) :
+	return dump_saves_after_thaw(dump) ? defer_write(dump, inet_dump_data(dump), &image) :
 					     write_image(dump, &image);
 }
 
@@ -211,7 +214,7 @@ static int save_stream(struct dump *dump, const struct inet_held *held, const st
 
 	if (getsockopt(held->local, SOL_TCP, TCP_INFO, &info, &len) < 0)
 		return fail(-errno, "options of a connection");
-	e.opt_mask = info.tcpi_options & TCP_OPTIONS_KEPT;
+	e.opt_mask = info.tcpi_options & TCP_OPTIONS_SAVED;
 	e.snd_wscale = info.tcpi_snd_wscale;
 	e.has_rcv_wscale = true;
 	e.rcv_wscale = info.tcpi_rcv_wscale;
@@ -292,16 +295,15 @@ static int save_held(struct dump *dump, const struct inet_dump *data, struct ine
 	LOG_SCOPE("fd %d", held->fd);
 
 	if (job->err == -EBUSY)
-		return fail(
-			job->err,
-			"the TCP connection from %s to %s: urgent data (MSG_OOB) has been read and what comes before it not, "
-			"or an error waits as well: let the program read on",
-			inet_address_text(&held->src, src), inet_address_text(&held->dst, dst));
+		return fail(job->err,
+			    "the TCP connection from %s to %s: urgent data (MSG_OOB) has been read before the data in "
+			    "front of it, or there is a pending error, too; let the program read on",
+			    inet_address_text(&held->src, src), inet_address_text(&held->dst, dst));
 	if (job->err && held->what == KEEPER_STREAM)
 		return fail(job->err, "the TCP connection from %s to %s", inet_address_text(&held->src, src),
 			    inet_address_text(&held->dst, dst));
 	if (job->err)
-		return fail(job->err, "what waits in an inet socket");
+		return fail(job->err, "read the queued data of an internet socket");
 	switch (held->what) {
 	case KEEPER_STREAM:
 		if (data->table[0]) {
@@ -354,7 +356,7 @@ int inet_read_held(struct dump *dump, struct inet_dump *data)
 
 	if (!err)
 		err = inet_backlog_save(dump, data);
-	/* With a blocker nothing is saved; without one nothing was refused here. */
+	/* With a blocker nothing is saved; without one, nothing was refused here. */
 	if (err || !data->first || dump->blockers.nr || dump_is_check(dump))
 		return err;
 	err = guard_begin(dump);
@@ -369,7 +371,7 @@ int inet_read_held(struct dump *dump, struct inet_dump *data)
 	if (err)
 		return fail(err, "read the sockets");
 	err = read_all(dump, data, jobs);
-	/* A tree that goes on needs no more care: it need not wait for the end of the keeper. */
+	/* A tree that keeps running needs no further cleanup by the keeper: do not wait for its exit. */
 	if (!inet_tree_ends(dump))
 		keeper_release(data->keeper);
 	return err;

@@ -4,4 +4,4 @@
 
 /* In save_end. */
 int inet_read_held(struct dump *dump, struct inet_dump *data);
-int inet_write_rest(struct dump *dump, const struct inet_dump *data);
+int inet_write_deferred(struct dump *dump, const struct inet_dump *data);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A socket while the tree is frozen: addresses, options, state; what waits in it is read when all are known (read.c). */
+/*
+ * Sockets while the tree is frozen: addresses, options, state; queued data is read when all sockets are known (read.c).
+ */
 #include "kinds/fd/inet/save.h"
 #include <errno.h>
 #include <string.h>
@@ -16,7 +18,7 @@
 #include "util/fds.h"
 
 #define SO_NETNS_COOKIE_ 71
-#define DATAGRAMS_SPARE 8192 /* what comes meanwhile: more than that is lost, as a network may lose it */
+#define DATAGRAMS_RESERVE 8192 /* for what arrives meanwhile: more than that is lost, as a network may lose it */
 
 static uint32_t number(int fd, int level, int name)
 {
@@ -34,8 +36,8 @@ bool inet_claims(const struct fd_probe *probe)
 		return false;
 	family = number(probe->local, SOL_SOCKET, SO_DOMAIN);
 	return (family == AF_INET || family == AF_INET6) &&
-	       inet_protocol_fits(number(probe->local, SOL_SOCKET, SO_TYPE),
-				  number(probe->local, SOL_SOCKET, SO_PROTOCOL));
+	       inet_protocol_is_valid(number(probe->local, SOL_SOCKET, SO_TYPE),
+				      number(probe->local, SOL_SOCKET, SO_PROTOCOL));
 }
 
 static uint64_t cookie_of(int fd)
@@ -46,7 +48,7 @@ static uint64_t cookie_of(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE_, &cookie, &len) < 0 ? 0 : cookie;
 }
 
-/* Sockets keep the network namespace in which they were made. */
+/* Sockets remain in the network namespace that they were created in. */
 static bool is_of_our_network(struct inet_dump *data, int fd)
 {
 	uint64_t theirs = cookie_of(fd);
@@ -79,7 +81,7 @@ static int save_addresses(struct dump *dump, const struct fd_probe *probe, InetS
 	return err ? fail(err, "address of a socket") : 0;
 }
 
-/* IP_FREEBIND and IP_TRANSPARENT may be off again: whether a new socket could be bound there tells. */
+/* IP_FREEBIND and IP_TRANSPARENT may be off again: try whether a new socket can be bound to the address. */
 static bool is_foreign(union inet_address *address)
 {
 	_cleanup_close_ int fd = socket(address->any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -98,41 +100,40 @@ static void save_foreign(struct inet_dump *data, InetSkEntry *entry)
 		src.v4.sin_port = 0;
 	else
 		src.v6.sin6_port = 0;
-	/* As a rule many have the same one. */
-	if (memcmp(&data->asked, &src, sizeof(src))) {
-		data->asked = src;
-		data->asked_foreign = is_foreign(&src);
+	/* Often many sockets have the same address. */
+	if (memcmp(&data->checked_address, &src, sizeof(src))) {
+		data->checked_address = src;
+		data->checked_is_foreign = is_foreign(&src);
 	}
-	entry->has_foreign = entry->foreign = data->asked_foreign;
+	entry->has_foreign = entry->foreign = data->checked_is_foreign;
 }
 
-/* What waits in a socket without connection. */
+/* Queued data of a socket without connection. */
 static int save_queue(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry, bool failed)
 {
 	bool udp = entry->proto == IPPROTO_UDP || entry->proto == IPPROTO_UDPLITE;
-	uint32_t memory = inet_memory_waiting(probe->local);
+	uint32_t memory = inet_queued_memory(probe->local);
 	struct inet_held *held;
 
 	if (!memory)
 		return 0;
 	if (entry->type != SOCK_DGRAM || !udp) {
-		log_warn("%s: packets wait in it (%u bytes of memory): they are lost, as a network may "
-			 "lose them",
+		log_warn("%s: has queued packets (%u bytes of memory); they are lost, as a network may lose them",
 			 probe->link, memory);
 		return 0;
 	}
-	/* Looking at them would take the error away. */
+	/* Peeking would clear the error. */
 	if (failed)
 		dump_blocker(
 			dump, probe->task, probe->fd,
-			"%s: an error waits in it (SO_ERROR), and datagrams that cannot be read before it: let the program "
-			"ask for it",
+			"%s: a pending error (SO_ERROR) in front of queued datagrams, which cannot be read without "
+			"losing it; let the program query it",
 			probe->link);
 	if (dump_is_check(dump) || failed)
 		return 0;
 	held = inet_hold(dump, probe, entry, KEEPER_DATAGRAMS);
 	if (held)
-		held->bytes = memory + DATAGRAMS_SPARE;
+		held->bytes = memory + DATAGRAMS_RESERVE;
 	return held ? 0 : -ENOMEM;
 }
 
@@ -176,12 +177,10 @@ int inet_save(struct dump *dump, const struct fd_probe *probe, FileEntry *file)
 	InetSkEntry *entry = dump_alloc(dump, sizeof(*entry));
 
 	if (!entry || !inet_dump_data(dump))
-		return fail(-ENOMEM, "inet socket");
+		return fail(-ENOMEM, "internet socket");
 	if (!is_of_our_network(inet_dump_data(dump), probe->local)) {
 		dump_blocker(dump, probe->task, probe->fd,
-			     "%s: a socket of another network namespace is not supported: "
-			     "close it",
-			     probe->link);
+			     "%s: a socket of another network namespace is not supported; close it", probe->link);
 		return 0;
 	}
 	inet_sk_entry__init(entry);

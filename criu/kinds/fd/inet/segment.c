@@ -12,7 +12,10 @@ int segment_send(const struct segment *s)
 
 	if (err)
 		return err;
-	/* What the urgent pointer means has been argued about (RFC 6093); 0 is the first byte to all. */
+	/*
+	 * The meaning of the urgent pointer has been disputed (RFC 6093); 0 means the first byte in every
+	 * interpretation.
+	 */
 	if (c.net->build_tcp(inet_address_port(&s->from), inet_address_port(&s->to), s->seq, s->ack, flags, s->window,
 			     0, 0, len, s->data, s->len, c.context, 0) < 0)
 		return crafted_failed(&c);

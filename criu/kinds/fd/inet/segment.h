@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A TCP segment, as if it came from somebody else. */
+/* A TCP segment with a forged sender. */
 #pragma once
 #include "kinds/fd/inet/address.h"
 
@@ -8,10 +8,10 @@ struct segment {
 	bool fin, rst;
 	uint32_t seq, ack;
 	uint16_t window;
-	bool urgent; /* the first byte of @data is */
+	bool urgent; /* the first byte of @data is urgent */
 	const void *data;
 	size_t len;
 };
 
-/* Needs CAP_NET_RAW; marked with NFT_LOCK_MARK. */
+/* Needs CAP_NET_RAW; the segment is marked with NFT_LOCK_MARK. */
 int segment_send(const struct segment *s);

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What sockets are shut down for, and the errors that wait in them, at the dump. sock_diag tells the former of those that
- * have a port and a protocol that it knows; the rest is read from the kernel's memory, as asking SO_ERROR takes the
- * error away.
+ * Shutdown state and pending errors of sockets, at the dump. sock_diag reports the shutdown state of sockets that have
+ * a port and a protocol that it supports; the rest is read from the kernel's memory, since SO_ERROR clears the error.
  */
 #include "kinds/fd/inet/state.h"
 #include <errno.h>
@@ -12,7 +11,7 @@
 #include "kinds/fd/inet/errors.h"
 #include "netlink/inet_diag.h"
 
-/* All sockets of a family and protocol, by inode: 1 + what they are shut down for. */
+/* All sockets of a family and protocol: inode -> 1 + shutdown state. */
 struct inet_listing {
 	struct inet_listing *next;
 	uint32_t family, protocol;
@@ -39,7 +38,7 @@ int inet_memory_of(struct dump *dump, const struct fd_probe *probe, const InetSk
 	if (!data->memory && !data->no_memory) {
 		data->no_memory = sock_memory_open(&data->memory);
 		if (data->no_memory)
-			log_debug("the state of sockets is not read from the kernel's memory: errno %d",
+			log_debug("the kernel's memory cannot be read for the state of sockets: errno %d",
 				  -data->no_memory);
 		else if (arena_defer(&dump->arena, close_reader, data->memory) < 0)
 			return -ENOMEM;
@@ -61,7 +60,7 @@ static int read_listing(struct inet_listing *listing)
 	return err;
 }
 
-/* -1: sock_diag does not tell. */
+/* -1: sock_diag does not report it. */
 static int listed_shutdown(struct dump *dump, const struct fd_probe *probe, const InetSkEntry *entry)
 {
 	struct inet_dump *data = inet_dump_data(dump);
@@ -87,19 +86,19 @@ static int listed_shutdown(struct dump *dump, const struct fd_probe *probe, cons
 static void save_error(const struct fd_probe *probe, InetSkEntry *entry, const struct sock_memory *m)
 {
 	if (m->queued_errors)
-		log_warn("%s: %u errors or timestamps wait in it (MSG_ERRQUEUE): they are lost", probe->link,
+		log_warn("%s: %u errors or timestamps in its error queue (MSG_ERRQUEUE) are lost", probe->link,
 			 m->queued_errors);
 	if (!m->error)
 		return;
-	if (entry->state == TCP_ESTABLISHED && icmp_can_tell(entry, m->error)) {
+	if (entry->state == TCP_ESTABLISHED && icmp_can_report(entry, m->error)) {
 		entry->has_error = true;
 		entry->error = m->error;
 		return;
 	}
-	log_warn("%s: an error waits in it (SO_ERROR: %s): it is lost", probe->link, strerror(m->error));
+	log_warn("%s: its pending error (SO_ERROR: %s) is lost", probe->link, strerror(m->error));
 }
 
-/* getpeername(2) knows no peer without a port, and raw sockets need none. */
+/* getpeername(2) reports no peer without a port, and raw sockets need none. */
 static void save_raw_peer(InetSkEntry *entry, const struct sock_memory *m)
 {
 	if (entry->type != SOCK_RAW || m->state != TCP_ESTABLISHED)
@@ -133,6 +132,6 @@ bool inet_state_save(struct dump *dump, const struct fd_probe *probe, InetSkEntr
 	}
 	inet_set_shutdown(entry, shown);
 	if (failed)
-		log_warn("%s: an error or a timestamp waits in it (SO_ERROR, MSG_ERRQUEUE): it is lost", probe->link);
+		log_warn("%s: a pending error or timestamp (SO_ERROR, MSG_ERRQUEUE) is lost", probe->link);
 	return failed;
 }

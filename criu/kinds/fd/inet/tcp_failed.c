@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A connect(2) that has failed, and has not said so yet: the program learns it from SO_ERROR, or from its next
- * connect(2). A new one is made to nobody, and fails by a segment or an ICMP message that nobody has sent.
+ * A socket whose connect(2) has failed and whose program does not know yet: it gets the error from SO_ERROR or from its
+ * next connect(2). A new connection to a peer that does not exist is started, and fails by a segment or an ICMP message
+ * with a forged sender.
  */
 #include "kinds/fd/inet/tcp_failed.h"
 #include <arpa/inet.h>
@@ -11,18 +12,18 @@
 #include "kinds/fd/inet/data.h"
 #include "kinds/fd/inet/errors.h"
 #include "kinds/fd/inet/segment.h"
-#include "kinds/fd/inet/tcp_over.h"
+#include "kinds/fd/inet/tcp_ended.h"
 #include "kinds/fd/inet/tcp_repair.h"
 
 #define IP_LOCAL_PORT_RANGE_ 51 /* Linux 6.3 */
 #define FIRST_SENT 1000u
 
-bool tcp_can_fail_so(const InetSkEntry *entry, int error)
+bool tcp_can_fail_with(const InetSkEntry *entry, int error)
 {
-	return !error || icmp_can_tell(entry, error);
+	return !error || icmp_can_report(entry, error);
 }
 
-/* The number of its SYN: what the message says has to fit. */
+/* The sequence number of its SYN: the message has to match it. */
 static int set_first_sequence(int fd)
 {
 	int err = tcp_repair(fd, TCP_REPAIR_ON);
@@ -40,13 +41,13 @@ static int begin(int fd, const InetSkEntry *entry, union inet_address *ret_peer)
 	socklen_t len = sizeof(before);
 	bool ranged = !getsockopt(fd, SOL_IP, IP_LOCAL_PORT_RANGE_, &before, &len) &&
 		      !setsockopt(fd, SOL_IP, IP_LOCAL_PORT_RANGE_, &range, sizeof(range));
-	int err = tcp_connect_to_nobody(fd, entry->family, ret_peer);
+	int err = tcp_connect_to_fake_peer(fd, entry->family, ret_peer);
 
-	/* getsockname(2) tells the port; where it is taken by now, another one. */
+	/* getsockname(2) shows the port; if it is in use by now, use another one. */
 	if (ranged)
 		setsockopt(fd, SOL_IP, IP_LOCAL_PORT_RANGE_, &before, sizeof(before));
 	if (ranged && err == -EADDRNOTAVAIL)
-		err = tcp_connect_to_nobody(fd, entry->family, ret_peer);
+		err = tcp_connect_to_fake_peer(fd, entry->family, ret_peer);
 	return err == -EINPROGRESS ? 0 : err;
 }
 
@@ -55,7 +56,7 @@ static int end(int fd, const InetSkEntry *entry, const union inet_address *peer)
 	union inet_address own = { 0 };
 	socklen_t len = sizeof(own);
 	uint32_t head[2] = { 0, htonl(FIRST_SENT) };
-	int err, asked;
+	int err, discarded;
 
 	if (getsockname(fd, &own.any, &len) < 0)
 		return -errno;
@@ -64,13 +65,13 @@ static int end(int fd, const InetSkEntry *entry, const union inet_address *peer)
 		err = segment_send(&(struct segment){ .from = *peer, .to = own, .rst = true, .ack = FIRST_SENT + 1 });
 	else
 		err = icmp_send_error(
-			&(struct icmp_answered){ .own = &own, .peer = peer, .protocol = IPPROTO_TCP, .head = head },
+			&(struct icmp_quoted){ .own = &own, .peer = peer, .protocol = IPPROTO_TCP, .head = head },
 			(int)entry->error);
 	if (!err)
 		err = tcp_await_state(fd, TCP_CLOSE);
-	len = sizeof(asked);
+	len = sizeof(discarded);
 	if (!err && !entry->error)
-		getsockopt(fd, SOL_SOCKET, SO_ERROR, &asked, &len);
+		getsockopt(fd, SOL_SOCKET, SO_ERROR, &discarded, &len);
 	return err;
 }
 
@@ -78,7 +79,7 @@ int tcp_restore_failed(const struct inet_socket *sk, int fd)
 {
 	const InetSkEntry *entry = sk->entry;
 	union inet_address peer;
-	int flags = fcntl(fd, F_GETFL), err = tcp_hear_only_marked(fd);
+	int flags = fcntl(fd, F_GETFL), err = tcp_filter_unmarked(fd);
 
 	if (!err)
 		err = set_first_sequence(fd);
@@ -89,6 +90,6 @@ int tcp_restore_failed(const struct inet_socket *sk, int fd)
 	if (!err)
 		err = end(fd, entry, &peer);
 	fcntl(fd, F_SETFL, flags);
-	tcp_hear_all(fd);
-	return err ? fail(err, "restore a socket whose connect(2) has failed with errno %u", entry->error) : 0;
+	tcp_filter_remove(fd);
+	return err ? fail(err, "restore a socket whose connect(2) failed with errno %u", entry->error) : 0;
 }

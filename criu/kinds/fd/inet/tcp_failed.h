@@ -2,6 +2,6 @@
 #pragma once
 #include "kinds/fd/inet/data.h"
 
-/* In open: one whose connect(2) has failed. */
+/* In open: a socket whose connect(2) has failed. */
 int tcp_restore_failed(const struct inet_socket *sk, int fd);
-bool tcp_can_fail_so(const InetSkEntry *entry, int error);
+bool tcp_can_fail_with(const InetSkEntry *entry, int error);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Keys of TCP_MD5SIG (tcp(7), RFC 2385): no getsockopt(2) tells them, sock_diag does. */
+/* Keys of TCP_MD5SIG (tcp(7), RFC 2385): getsockopt(2) does not return them, sock_diag does. */
 #include "kinds/fd/inet/tcp_keys.h"
 #include <errno.h>
 #include <string.h>
@@ -54,7 +54,7 @@ int tcp_keys_save(struct dump *dump, const struct fd_probe *probe, InetSkEntry *
 	if (!err)
 		err = inet_diag_find(data->diag, &like, &sk, &keys);
 	if (err) {
-		log_debug("%s: sock_diag does not list it (errno %d)", probe->link, -err);
+		log_debug("%s: not listed by sock_diag (errno %d)", probe->link, -err);
 		array_free(&keys);
 		return 0;
 	}
@@ -80,7 +80,7 @@ int tcp_keys_check(const InetSkEntry *entry)
 		if (!inet_is_tcp(entry) || (md5->address.len != 4 && md5->address.len != 16) ||
 		    (md5->address.len == 16 && entry->family == AF_INET) || md5->prefix > 8 * md5->address.len ||
 		    !md5->key.len || md5->key.len > TCP_MD5SIG_MAXKEYLEN)
-			return fail(-EBADMSG, "no socket has a key (TCP_MD5SIG) of %zu bytes for addresses of %zu",
+			return fail(-EBADMSG, "invalid key (TCP_MD5SIG) of %zu bytes for addresses of %zu",
 				    md5->key.len, md5->address.len);
 	}
 	return 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A connection is made in repair mode: numbers, options and queues as they were. A FIN from the peer cannot be made so:
- * it is sent to ourselves as the peer sent it (segment.c), marked so that the network lock lets it pass.
+ * Connections are restored in repair mode: sequence numbers, options and queues. Repair mode cannot set that the peer
+ * has sent a FIN: we send it to ourselves in the peer's name (segment.c), with a mark that passes the network lock.
  */
 #include "kinds/fd/inet/tcp_open.h"
 #include <errno.h>
@@ -29,11 +29,11 @@ static int check_stream(const struct inet_socket *sk, const TcpStreamEntry *e, s
 
 	if (e->inq_len > QUEUE_MAX || e->outq_len > QUEUE_MAX || (uint64_t)e->inq_len + e->outq_len > left ||
 	    unsent > e->outq_len)
-		return fail(-EBADMSG, "tcp-stream-%x.img: its queues of %u and %u bytes are not there", sk->entry->ino,
-			    e->inq_len, e->outq_len);
+		return fail(-EBADMSG, "tcp-stream-%x.img: is too short for its queues of %u and %u bytes",
+			    sk->entry->ino, e->inq_len, e->outq_len);
 	if (e->snd_wscale > 14 || (e->has_rcv_wscale && e->rcv_wscale > 14) || e->mss_clamp > UINT16_MAX ||
 	    e->opt_mask > UINT8_MAX)
-		return fail(-EBADMSG, "tcp-stream-%x.img: no connection has such options", sk->entry->ino);
+		return fail(-EBADMSG, "tcp-stream-%x.img: invalid connection options", sk->entry->ino);
 	return tcp_urgent_check(sk, e);
 }
 
@@ -75,20 +75,19 @@ static bool is_connection(const InetSkEntry *entry)
 	       tcp_got_fin(entry->state);
 }
 
-static int load_over(struct restore *r, struct inet_socket *sk)
+static int load_ended(struct restore *r, struct inet_socket *sk)
 {
 	const TcpStreamEntry *stream;
 	int err;
 
 	if (sk->entry->state != TCP_CLOSE && sk->entry->state != TCP_LISTEN)
-		return fail(-EBADMSG, "files.img: file %u: nothing restores a TCP socket in state %u", sk->file->id,
+		return fail(-EBADMSG, "files.img: file %u: a TCP socket in state %u cannot be restored", sk->file->id,
 			    sk->entry->state);
 	if (!sk->entry->unread)
 		return 0;
 	err = load_stream(r, sk, &stream);
 	if (!err && (stream->inq_len != sk->entry->unread || sk->entry->state != TCP_CLOSE))
-		err = fail(-EBADMSG, "tcp-stream-%x.img: there are not %u bytes in it", sk->entry->ino,
-			   sk->entry->unread);
+		err = fail(-EBADMSG, "tcp-stream-%x.img: is too short for %u bytes", sk->entry->ino, sk->entry->unread);
 	return err;
 }
 
@@ -99,10 +98,10 @@ int tcp_load(struct restore *r, struct inet_socket *sk)
 
 	if (inet_is_mptcp(sk->entry) && (is_connection(sk->entry) || sk->entry->unread || sk->entry->error ||
 					 sk->entry->connect_failed || sk->entry->n_md5))
-		return fail(-EBADMSG, "files.img: file %u: nothing restores a connection of Multipath TCP",
+		return fail(-EBADMSG, "files.img: file %u: connections of Multipath TCP are not supported",
 			    sk->file->id);
 	if (!is_connection(sk->entry))
-		return load_over(r, sk);
+		return load_ended(r, sk);
 	if (r->opts->tcp_close) {
 		sk->close = true;
 		return 0;
@@ -110,10 +109,10 @@ int tcp_load(struct restore *r, struct inet_socket *sk)
 	inet_entry_source(sk->entry, &from);
 	inet_entry_target(sk->entry, &to);
 	if (!r->opts->tcp_established)
-		return fail(
-			-EINVAL,
-			"a TCP connection from %s to %s: keep it by --tcp-established, or have it closed by --tcp-close",
-			inet_address_text(&from, src), inet_address_text(&to, dst));
+		return fail(-EINVAL,
+			    "a TCP connection from %s to %s; keep it with --tcp-established, or have it closed with "
+			    "--tcp-close",
+			    inet_address_text(&from, src), inet_address_text(&to, dst));
 	return load_stream(r, sk, &sk->stream);
 }
 
@@ -213,7 +212,7 @@ int tcp_connect_repaired(const struct inet_socket *sk, int fd)
 	}
 	if (err)
 		return fail(err, "restore a connection (TCP_REPAIR)");
-	/* Its SYN is sent when everything else stands. */
+	/* Its SYN is sent after everything else is set up. */
 	if (sk->entry->state == TCP_SYN_SENT)
 		return 0;
 	sockopts_widen(fd, 2 * (sk->stream->outq_len + 65536), 2 * (sk->stream->inq_len + 65536));
@@ -221,7 +220,7 @@ int tcp_connect_repaired(const struct inet_socket *sk, int fd)
 	inet_address_text(&dst, to);
 	if (connect(fd, &dst.any, inet_address_len(&dst)) < 0)
 		return fail(-errno, "connect %s to %s%s", from, to,
-			    errno == EADDRNOTAVAIL || errno == EADDRINUSE ? ": this connection exists here already" :
+			    errno == EADDRNOTAVAIL || errno == EADDRINUSE ? ": this connection already exists here" :
 									    "");
 	err = set_negotiated(sk, fd);
 	if (!err)
@@ -233,20 +232,20 @@ int tcp_connect_repaired(const struct inet_socket *sk, int fd)
 	return err ? fail(err, "restore the connection from %s to %s", from, to) : 0;
 }
 
-/* ---- ready: it lives ---- */
+/* ---- ready: activation ---- */
 
-/* @says: fin, seq and ack; the rest is that of the connection. */
-static int peer_says(const struct inet_socket *sk, int fd, struct segment says, uint32_t then_state)
+/* @segment: fin, seq and ack; the rest is filled in from the connection. */
+static int send_as_peer(const struct inet_socket *sk, int fd, struct segment segment, uint32_t expected_state)
 {
 	const TcpStreamEntry *e = sk->stream;
 	uint32_t window = e->snd_wnd >> (e->opt_mask & TCPI_OPT_WSCALE ? e->snd_wscale : 0);
 	int err;
 
-	says.window = MIN_OF(window, UINT16_MAX);
-	inet_entry_target(sk->entry, &says.from);
-	inet_entry_source(sk->entry, &says.to);
-	err = segment_send(&says);
-	return err ? err : tcp_await_state(fd, then_state);
+	segment.window = MIN_OF(window, UINT16_MAX);
+	inet_entry_target(sk->entry, &segment.from);
+	inet_entry_source(sk->entry, &segment.to);
+	err = segment_send(&segment);
+	return err ? err : tcp_await_state(fd, expected_state);
 }
 
 static int close_sending(int fd)
@@ -254,7 +253,10 @@ static int close_sending(int fd)
 	return shutdown(fd, SHUT_WR) < 0 ? -errno : 0;
 }
 
-/* What was queued and not sent, behind what was: the lock eats it if it is still there, then a timer sends it again. */
+/*
+ * Queued data that was not sent yet, after the data that was: if the lock is still there it drops it, and a timer sends
+ * it again.
+ */
 static int send_rest(const struct inet_socket *sk, int fd)
 {
 	const TcpStreamEntry *e = sk->stream;
@@ -267,14 +269,14 @@ static int revive_stream(const struct inet_socket *sk, int fd)
 	const TcpStreamEntry *e = sk->stream;
 	uint32_t state = sk->entry->state;
 	bool rest = e->unsq_len > 0, sent_fin = tcp_sent_fin(state);
-	bool said_later = state == TCP_CLOSING || state == TCP_FIN_WAIT2;
+	bool keys_later = state == TCP_CLOSING || state == TCP_FIN_WAIT2;
 	const struct segment fin = { .fin = true, .seq = e->inq_seq - 1, .ack = first_sent(sk) };
 	const struct segment ack = { .seq = e->inq_seq, .ack = e->outq_seq };
 	int err = 0;
 
 	if (state == TCP_CLOSE_WAIT || state == TCP_LAST_ACK)
-		err = peer_says(sk, fd, fin, TCP_CLOSE_WAIT);
-	/* In repair mode a FIN counts as sent, and is not. */
+		err = send_as_peer(sk, fd, fin, TCP_CLOSE_WAIT);
+	/* In repair mode a FIN counts as sent, but is not. */
 	if (!err && sent_fin && !rest)
 		err = close_sending(fd);
 	if (!err)
@@ -283,20 +285,20 @@ static int revive_stream(const struct inet_socket *sk, int fd)
 		err = tcp_repair(fd, e->has_snd_wnd ? TCP_REPAIR_OFF_NO_WP : TCP_REPAIR_OFF);
 	if (!err)
 		err = inet_options_restore(fd, sk->entry);
-	/* What we say in the peer's name is not signed. */
-	if (!err && !said_later)
+	/* The segments that we send in the peer's name are not signed. */
+	if (!err && !keys_later)
 		err = tcp_keys_restore(fd, sk->entry);
 	if (!err)
 		err = send_rest(sk, fd);
 	if (!err && sent_fin && rest)
 		err = close_sending(fd);
 	if (!err && state == TCP_CLOSING)
-		err = peer_says(sk, fd, fin, TCP_CLOSING);
+		err = send_as_peer(sk, fd, fin, TCP_CLOSING);
 	if (!err && state == TCP_FIN_WAIT2)
-		err = peer_says(sk, fd, ack, TCP_FIN_WAIT2);
-	if (!err && said_later)
+		err = send_as_peer(sk, fd, ack, TCP_FIN_WAIT2);
+	if (!err && keys_later)
 		err = tcp_keys_restore(fd, sk->entry);
-	/* Closed for reading by the program itself. */
+	/* Shut down for reading by the program itself. */
 	if (!err && !tcp_got_fin(state) && sk->entry->has_shutdown && (sk->entry->shutdown & SK_SHUTDOWN__READ))
 		shutdown(fd, SHUT_RD);
 	return err;
@@ -331,6 +333,6 @@ int tcp_revive(const struct inet_socket *sk, int fd)
 		return sockopts_restore(fd, sk->entry->opts);
 	inet_entry_source(sk->entry, &from);
 	inet_entry_target(sk->entry, &to);
-	return fail(err, "bring the connection from %s to %s back to state %u", inet_address_text(&from, src),
+	return fail(err, "restore the connection from %s to %s to state %u", inet_address_text(&from, src),
 		    inet_address_text(&to, dst), sk->entry->state);
 }

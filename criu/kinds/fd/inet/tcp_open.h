@@ -6,5 +6,5 @@
 int tcp_load(struct restore *r, struct inet_socket *sk);
 /* In finish: the connection, in repair mode. */
 int tcp_connect_repaired(const struct inet_socket *sk, int fd);
-/* In ready: all of them exist; they come to life. */
+/* In ready, when all of them exist: activates the connection. */
 int tcp_revive(const struct inet_socket *sk, int fd);

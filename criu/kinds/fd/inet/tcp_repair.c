@@ -24,7 +24,10 @@ int tcp_put_bytes(int fd, const char *from, uint32_t len)
 	while (len) {
 		ssize_t done = send(fd, from, MIN_OF(len, chunk), MSG_DONTWAIT | MSG_NOSIGNAL);
 
-		/* A receive queue takes a piece in one go or not at all: it may be too large for the memory at hand. */
+		/*
+		 * A receive queue takes each piece whole or not at all: a piece may be too large for the available
+		 * memory.
+		 */
 		if (done < 0 && (errno == ENOMEM || errno == ENOBUFS) && chunk > 1024) {
 			chunk /= 2;
 			continue;
@@ -49,7 +52,7 @@ int tcp_await_state(int fd, uint32_t state)
 			return -errno;
 		if (info.tcpi_state == state)
 			return 0;
-		/* The kernel tells nobody that it has taken a segment; as a rule it has before send(2) is back. */
+		/* No event reports that the kernel has processed a segment; usually it has before send(2) returns. */
 		nanosleep(&ms, NULL); /* style: there is no event */
 	}
 	return -ETIMEDOUT;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * TCP sockets while the tree is frozen: what can be kept, and how. Connections are read when all of them are known, the
- * network is locked, and the tree holds still (read.c).
+ * TCP sockets while the tree is frozen: what can be saved, and how. Connections are read when all of them are known,
+ * the network is locked and the tree is frozen (read.c).
  */
 #include "kinds/fd/inet/tcp_save.h"
 #include <errno.h>
@@ -21,13 +21,13 @@
 
 #define TCP_ULP_ 31
 
-/* The kernel's own list of states; those beyond libc's have no descriptor. */
+/* The kernel's own list of states; those that libc lacks have no descriptor. */
 static bool is_connection(uint32_t state)
 {
 	return state == TCP_ESTABLISHED || tcp_sent_fin(state) || tcp_got_fin(state);
 }
 
-static bool reads_no_more(int fd)
+static bool is_read_shut_down(int fd)
 {
 	struct pollfd p = { .fd = fd, .events = POLLRDHUP };
 
@@ -36,9 +36,9 @@ static bool reads_no_more(int fd)
 
 static void save_shutdown(const struct fd_probe *probe, InetSkEntry *entry)
 {
-	bool reading = reads_no_more(probe->local), writing = tcp_sent_fin(entry->state);
+	bool reading = is_read_shut_down(probe->local), writing = tcp_sent_fin(entry->state);
 
-	/* A closed one that reads no more was connected once. */
+	/* A closed socket that is shut down for reading was connected once. */
 	if (entry->state == TCP_CLOSE)
 		writing = reading;
 	entry->has_shutdown = reading || writing;
@@ -53,16 +53,15 @@ int tcp_save_listening(struct dump *dump, const struct fd_probe *probe, InetSkEn
 
 	int err;
 
-	/* Of a listening socket these two are its queue and its backlog. net/ipv4/tcp.c tcp_get_info */
+	/* For a listening socket these two are the lengths of its queue and its backlog. net/ipv4/tcp.c tcp_get_info */
 	entry->backlog = info->tcpi_sacked;
 	inet_entry_source(entry, &address);
 	err = inet_is_mptcp(entry) ? 0 : tcp_keys_save(dump, probe, entry, &address, &nobody);
 	if (err)
 		return err;
 	if (info->tcpi_unacked && (skip || close))
-		log_warn("%s: %u connections that nobody has accepted are left out (%s)",
-			 inet_address_text(&address, src), info->tcpi_unacked,
-			 skip ? "--skip-in-flight" : "--tcp-close");
+		log_warn("%s: %u unaccepted connections are left out (%s)", inet_address_text(&address, src),
+			 info->tcpi_unacked, skip ? "--skip-in-flight" : "--tcp-close");
 	if (!info->tcpi_unacked && (dump_is_check(dump) || !inet_tree_ends(dump)))
 		return 0;
 	return inet_backlog_note(dump, probe, entry, info->tcpi_unacked, skip || close);
@@ -90,7 +89,7 @@ static int diag_target(const struct fd_probe *probe, const InetSkEntry *entry, u
 		}
 	}
 	array_free(&all);
-	return err ? fail(err, "where a socket connects to (sock_diag)") : 0;
+	return err ? fail(err, "peer address of a connecting socket (sock_diag)") : 0;
 }
 
 static int addresses_of(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry, union inet_address *src,
@@ -106,7 +105,7 @@ static int addresses_of(struct dump *dump, const struct fd_probe *probe, InetSkE
 	return err ? err : inet_entry_set(dump, entry, src, dst);
 }
 
-static int hold(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry)
+static int hold_connection(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry)
 {
 	char ulp[16] = "", src[INET_TEXT_MAX], dst[INET_TEXT_MAX];
 	union inet_address from, to;
@@ -121,15 +120,16 @@ static int hold(struct dump *dump, const struct fd_probe *probe, InetSkEntry *en
 	if (!dump->opts->tcp_established) {
 		dump_blocker(
 			dump, probe->task, probe->fd,
-			"%s: a TCP connection from %s to %s: keep it by --tcp-established, or have it closed by --tcp-close",
+			"%s: a TCP connection from %s to %s; keep it with --tcp-established, or have it closed with "
+			"--tcp-close",
 			probe->link, src, dst);
 		return 0;
 	}
 	if (!getsockopt(probe->local, SOL_TCP, TCP_ULP_, ulp, &len) && len && ulp[0]) {
 		dump_blocker(
 			dump, probe->task, probe->fd,
-			"%s: the kernel works on the connection from %s to %s (%s) and does not tell its keys: have it closed "
-			"by --tcp-close",
+			"%s: the connection from %s to %s is processed by the kernel (%s), which does not reveal its "
+			"keys; have it closed with --tcp-close",
 			probe->link, src, dst, ulp);
 		return 0;
 	}
@@ -141,7 +141,7 @@ static int hold(struct dump *dump, const struct fd_probe *probe, InetSkEntry *en
 	return tcp_keys_save(dump, probe, entry, &from, &to);
 }
 
-int tcp_forget_connection(struct dump *dump, InetSkEntry *entry)
+int tcp_save_as_closed(struct dump *dump, InetSkEntry *entry)
 {
 	union inet_address none = { .any.sa_family = entry->family };
 
@@ -151,7 +151,9 @@ int tcp_forget_connection(struct dump *dump, InetSkEntry *entry)
 	return inet_entry_set(dump, entry, &none, &none);
 }
 
-/* Where the kernel's memory cannot be read: an error of one that was connected is the peer's reset, nearly always. */
+/*
+ * When the kernel's memory cannot be read: the error of a socket that was connected is nearly always the peer's reset.
+ */
 static void guess_error(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry, bool was_connected)
 {
 	struct pollfd p = { .fd = probe->local, .events = POLLIN };
@@ -164,8 +166,8 @@ static void guess_error(struct dump *dump, const struct fd_probe *probe, InetSkE
 	if (!was_connected)
 		dump_blocker(
 			dump, probe->task, probe->fd,
-			"%s: a TCP socket whose connect(2) has failed, and only the kernel's memory tells why, which "
-			"cannot be read: let the program ask for it (SO_ERROR), or be root",
+			"%s: a TCP socket whose connect(2) has failed, and the error can only be read from the "
+			"kernel's memory, which is not accessible; let the program query it (SO_ERROR), or run as root",
 			probe->link);
 }
 
@@ -179,12 +181,12 @@ static void save_error(struct dump *dump, const struct fd_probe *probe, InetSkEn
 	entry->has_error = m->error != 0;
 	entry->error = m->error;
 	if (failed)
-		kept = tcp_can_fail_so(entry, m->error);
+		kept = tcp_can_fail_with(entry, m->error);
 	if (!kept)
 		dump_blocker(
 			dump, probe->task, probe->fd,
-			"%s: an error waits in a TCP socket that cannot be brought about again (SO_ERROR: %s): let the "
-			"program ask for it",
+			"%s: a pending error of a TCP socket that cannot be reproduced (SO_ERROR: %s); let the program "
+			"query it",
 			probe->link, strerror(m->error));
 }
 
@@ -196,15 +198,14 @@ static int save_closed_keys(struct dump *dump, const struct fd_probe *probe, Ine
 	inet_entry_source(entry, &src);
 	err = tcp_keys_save(dump, probe, entry, &src, &nobody);
 	if (!err && !entry->n_md5)
-		dump_blocker(
-			dump, probe->task, probe->fd,
-			"%s: a TCP socket with keys (TCP_MD5SIG) that nobody is told as long as it neither listens nor is "
-			"connected: close it",
-			probe->link);
+		dump_blocker(dump, probe->task, probe->fd,
+			     "%s: a TCP socket with keys (TCP_MD5SIG), which cannot be read unless it listens or is "
+			     "connected; close it",
+			     probe->link);
 	return err;
 }
 
-/* A connection that is over: what has not been read of it yet, and the error that reads then give, once. */
+/* An ended connection: its unread data, and the error that reads then return, once. */
 static int save_closed(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry, const struct tcp_info *info)
 {
 	struct sock_memory m = { 0 };
@@ -221,7 +222,7 @@ static int save_closed(struct dump *dump, const struct fd_probe *probe, InetSkEn
 		return err;
 	if (tcp_has_urgent(probe->local))
 		dump_blocker(dump, probe->task, probe->fd,
-			     "%s: urgent data (MSG_OOB) waits in a connection that is over: let the program read it",
+			     "%s: unread urgent data (MSG_OOB) in an ended connection; let the program read it",
 			     probe->link);
 	entry->has_unread = true;
 	entry->unread = waiting;
@@ -241,20 +242,20 @@ int tcp_save(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry
 	case TCP_LISTEN:
 		return tcp_save_listening(dump, probe, entry, info);
 	case TCP_SYN_SENT:
-		return dump->opts->tcp_close ? tcp_forget_connection(dump, entry) : hold(dump, probe, entry);
+		return dump->opts->tcp_close ? tcp_save_as_closed(dump, entry) : hold_connection(dump, probe, entry);
 	default:
 		break;
 	}
 	if (!is_connection(entry->state)) {
 		dump_blocker(dump, probe->task, probe->fd,
-			     "%s: a TCP connection that is just being made (state %u): try again", probe->link,
+			     "%s: a TCP connection is being established (state %u); try again", probe->link,
 			     entry->state);
 		return 0;
 	}
 	if (dump->opts->tcp_close)
-		return tcp_forget_connection(dump, entry);
+		return tcp_save_as_closed(dump, entry);
 	save_shutdown(probe, entry);
-	return hold(dump, probe, entry);
+	return hold_connection(dump, probe, entry);
 }
 
 void tcp_close_silently(struct inet_dump *data)
@@ -263,7 +264,7 @@ void tcp_close_silently(struct inet_dump *data)
 		int err = held->what == KEEPER_STREAM ? tcp_repair(held->local, TCP_REPAIR_ON) : 0;
 
 		if (err)
-			log_warn("a connection says goodbye to its peer: errno %d", -err);
+			log_warn("a connection will send a FIN or RST to its peer: errno %d", -err);
 		close(steal_fd(&held->local));
 	}
 }

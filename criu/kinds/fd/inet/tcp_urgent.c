@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Urgent data (MSG_OOB). Repair mode cannot put it into a receive queue: from the urgent byte on what waits there is sent
- * once more, as if by the peer. It can into a send queue.
+ * Urgent data (MSG_OOB). Repair mode cannot put it into a receive queue: the queued data from the urgent byte on is
+ * sent again, in the peer's name. Repair mode can put it into a send queue.
  */
 #include "kinds/fd/inet/tcp_urgent.h"
 #include <errno.h>
@@ -18,7 +18,7 @@ int tcp_urgent_check(const struct inet_socket *sk, const TcpStreamEntry *e)
 {
 	if ((e->has_urgent && e->urgent >= e->inq_len) ||
 	    (e->has_urgent_sent && (!e->urgent_sent || e->urgent_sent > e->outq_len)))
-		return fail(-EBADMSG, "tcp-stream-%x.img: no urgent data is in its queues of %u and %u bytes",
+		return fail(-EBADMSG, "tcp-stream-%x.img: the urgent byte is not in its queues of %u and %u bytes",
 			    sk->entry->ino, e->inq_len, e->outq_len);
 	return 0;
 }

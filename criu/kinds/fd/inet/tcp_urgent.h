@@ -3,7 +3,7 @@
 #include "kinds/fd/inet/data.h"
 
 int tcp_urgent_check(const struct inet_socket *sk, const TcpStreamEntry *e);
-/* In repair mode: what waits to be read, from the urgent byte on, whose sequence number is @seq. */
+/* In repair mode: unread data from the urgent byte on, whose sequence number is @seq. */
 int tcp_urgent_receive(const struct inet_socket *sk, int fd, uint32_t seq, uint32_t ack);
-/* A part of the send queue, with the urgent byte if it lies there. */
+/* A part of the send queue, with the urgent byte if it is in it. */
 int tcp_urgent_put(const struct inet_socket *sk, int fd, uint32_t from, uint32_t len);

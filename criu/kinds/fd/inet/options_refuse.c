@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Options whose meaning does not lie in their value: keys, and protocols that somebody else has put upon a socket. */
-#include "kinds/fd/inet/unkept.h"
+/* Options whose effect is not in their value: keys, and protocols that another program has attached to a socket. */
+#include "kinds/fd/inet/options_refuse.h"
 #include <errno.h>
 #include <linux/sockios.h>
 #include <linux/udp.h>
@@ -12,7 +12,7 @@
 #define TCP_SAVED_SYN_ 28
 #define TCP_AO_INFO_ 40
 
-/* Of a connection that lives (IP_RECVERR, SO_TIMESTAMPING, MSG_ZEROCOPY). Reading takes it away. */
+/* Of an established connection (IP_RECVERR, SO_TIMESTAMPING, MSG_ZEROCOPY). Reading would remove them. */
 static void warn_of_errors(struct dump *dump, const struct fd_probe *probe, const InetSkEntry *entry)
 {
 	struct pollfd p = { .fd = probe->local };
@@ -21,9 +21,9 @@ static void warn_of_errors(struct dump *dump, const struct fd_probe *probe, cons
 	if (poll(&p, 1, 0) <= 0 || !(p.revents & POLLERR))
 		return;
 	if (!inet_memory_of(dump, probe, entry, &m) && m.error)
-		log_warn("%s: an error waits in it (SO_ERROR: %s): it is lost", probe->link, strerror(m.error));
+		log_warn("%s: its pending error (SO_ERROR: %s) is lost", probe->link, strerror(m.error));
 	else
-		log_warn("%s: an error or a timestamp waits in it (SO_ERROR, MSG_ERRQUEUE): it is lost", probe->link);
+		log_warn("%s: a pending error or timestamp (SO_ERROR, MSG_ERRQUEUE) is lost", probe->link);
 }
 
 static void refuse_tcp(struct dump *dump, const struct fd_probe *probe)
@@ -33,12 +33,12 @@ static void refuse_tcp(struct dump *dump, const struct fd_probe *probe)
 
 	if (!getsockopt(probe->local, SOL_TCP, TCP_AO_INFO_, ao, &len))
 		dump_blocker(dump, probe->task, probe->fd,
-			     "%s: a TCP socket with keys (TCP_AO_ADD_KEY), which the kernel does not give back: close "
-			     "it",
+			     "%s: a TCP socket with keys (TCP_AO_ADD_KEY), which the kernel does not return; close it",
 			     probe->link);
-	/* With too little room it tells the size, and keeps what it has. net/ipv4/tcp.c */
+	/* If the buffer is too small it returns the size and keeps the headers. net/ipv4/tcp.c */
 	if (getsockopt(probe->local, SOL_TCP, TCP_SAVED_SYN_, NULL, &none) < 0 && none)
-		log_warn("%s: the headers of its SYN (TCP_SAVE_SYN) are lost: nothing puts them back", probe->link);
+		log_warn("%s: the saved headers of its SYN (TCP_SAVE_SYN) are lost: they cannot be restored",
+			 probe->link);
 }
 
 static int number(int fd, int level, int name)
@@ -49,7 +49,7 @@ static int number(int fd, int level, int name)
 	return getsockopt(fd, level, name, &value, &len) < 0 ? 0 : value;
 }
 
-/* Memory of what is sent is also that of packets on their way: only the kernel's memory tells which. */
+/* The send queue's memory includes packets already in flight: only the kernel's memory shows which. */
 static void refuse_unsent(struct dump *dump, const struct fd_probe *probe, const InetSkEntry *entry)
 {
 	struct sock_memory m;
@@ -62,7 +62,7 @@ static void refuse_unsent(struct dump *dump, const struct fd_probe *probe, const
 	if (m.unsent)
 		dump_transient_blocker(
 			dump, probe->task, probe->fd,
-			"%s: a datagram is being put together (UDP_CORK, MSG_MORE) and cannot be read: let the program "
+			"%s: has an incomplete datagram (UDP_CORK, MSG_MORE), which cannot be read; let the program "
 			"send it",
 			probe->link);
 }
@@ -74,8 +74,8 @@ static void refuse_udp(struct dump *dump, const struct fd_probe *probe)
 	if (encap && encap != UDP_ENCAP_ESPINUDP)
 		dump_blocker(
 			dump, probe->task, probe->fd,
-			"%s: it carries packets of another protocol in the kernel (UDP_ENCAP %d: a tunnel of L2TP, GTP or the "
-			"like), which does not tell whose: end the tunnel first",
+			"%s: carries packets of another protocol in the kernel (UDP_ENCAP %d: a tunnel of L2TP, GTP or "
+			"similar), which the kernel does not describe; end the tunnel first",
 			probe->link, encap);
 }
 
@@ -84,8 +84,8 @@ static void refuse_raw(struct dump *dump, const struct fd_probe *probe, const In
 	if (entry->family == AF_INET6 && number(probe->local, SOL_IPV6, IPV6_ROUTER_ALERT))
 		dump_blocker(
 			dump, probe->task, probe->fd,
-			"%s: it takes packets with a router alert (IPV6_ROUTER_ALERT), and the kernel does not tell of which "
-			"kind: close it",
+			"%s: receives packets with a router alert (IPV6_ROUTER_ALERT), and the kernel does not report "
+			"which value; close it",
 			probe->link);
 }
 
@@ -95,7 +95,7 @@ void inet_options_refuse(struct dump *dump, const struct fd_probe *probe, const 
 		refuse_unsent(dump, probe, entry);
 	else if (entry->state != TCP_CLOSE && entry->state != TCP_LISTEN && entry->state != TCP_SYN_SENT)
 		warn_of_errors(dump, probe, entry);
-	/* One that is over, or closed by --tcp-close, speaks no more. */
+	/* An ended socket, or one closed by --tcp-close, sends no more. */
 	if (entry->type == SOCK_STREAM && !(entry->state == TCP_CLOSE && entry->has_shutdown))
 		refuse_tcp(dump, probe);
 	if (entry->type == SOCK_RAW)

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A connection that is over, with bytes that its program has not read yet, or an error that it has not been told: only a
- * connection can end so. One is made with a peer that does not exist, gets the bytes, and is ended by segments that
- * nobody has sent.
+ * An ended connection with unread data, or with an error that its program has not seen: only a real connection can end
+ * so. One is created with a peer that does not exist, gets the data, and is ended by segments with a forged sender.
  */
-#include "kinds/fd/inet/tcp_over.h"
+#include "kinds/fd/inet/tcp_ended.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/filter.h>
@@ -15,14 +14,17 @@
 #include "kinds/fd/sockopts.h"
 #include "netfilter/nft_lock.h"
 
-#define PEER_PORT 9 /* discard: the first that is tried */
+#define PEER_PORT 9 /* discard: the first one tried */
 #define PEER_PORTS 1000
-#define FIRST_SENT 1000u /* any numbers will do */
+#define FIRST_SENT 1000u /* arbitrary */
 #define FIRST_RECEIVED 2000000u
 #define WINDOW 65535u
 
-/* What the kernel answers to the acknowledgements that go to nobody does not reach the socket: only what is marked does. */
-int tcp_hear_only_marked(int fd)
+/*
+ * Acknowledgements go to a peer that does not exist. A filter lets only marked segments reach the socket, so the
+ * kernel's answers to them do not.
+ */
+int tcp_filter_unmarked(int fd)
 {
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_MARK)),
@@ -35,14 +37,14 @@ int tcp_hear_only_marked(int fd)
 	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog)) < 0 ? -errno : 0;
 }
 
-void tcp_hear_all(int fd)
+void tcp_filter_remove(int fd)
 {
 	int none = 0;
 
 	setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &none, sizeof(none));
 }
 
-int tcp_connect_to_nobody(int fd, int family, union inet_address *ret_peer)
+int tcp_connect_to_fake_peer(int fd, int family, union inet_address *ret_peer)
 {
 	union inet_address peer = { .any.sa_family = family };
 	int err = -EADDRNOTAVAIL;
@@ -72,14 +74,14 @@ static int make_connection(int fd, int family, union inet_address *ret_peer)
 	if (!err)
 		err = tcp_set_sequence(fd, TCP_RECV_QUEUE, FIRST_RECEIVED);
 	if (!err)
-		err = tcp_connect_to_nobody(fd, family, ret_peer);
-	/* A mark that it was a connection once: the next dump looks for such. */
+		err = tcp_connect_to_fake_peer(fd, family, ret_peer);
+	/* A mark that it was once connected: the next dump looks for it. */
 	if (!err && setsockopt(fd, SOL_TCP, TCP_REPAIR_OPTIONS, &sack, sizeof(sack)) < 0)
 		err = -errno;
 	return err;
 }
 
-/* The window is opened at the end of what was received: the segments fit in. */
+/* Opens the window at the end of the received data, so that the segments are in it. */
 static int open_window(int fd, uint32_t received)
 {
 	struct tcp_repair_window window = {
@@ -89,68 +91,68 @@ static int open_window(int fd, uint32_t received)
 	return setsockopt(fd, SOL_TCP, TCP_REPAIR_WINDOW, &window, sizeof(window)) < 0 ? -errno : 0;
 }
 
-static int reset_connection(int fd, struct segment *says)
+static int reset_connection(int fd, struct segment *segment)
 {
 	int err;
 
-	says->fin = false;
-	says->rst = true;
-	err = segment_send(says);
+	segment->fin = false;
+	segment->rst = true;
+	err = segment_send(segment);
 	return err ? err : tcp_await_state(fd, TCP_CLOSE);
 }
 
-/* A reset alone is ECONNRESET, one behind the peer's goodbye EPIPE. net/ipv4/tcp_input.c tcp_reset */
-static int end_connection(int fd, struct segment *says, int error)
+/* A reset alone gives ECONNRESET, one after the peer's FIN gives EPIPE. net/ipv4/tcp_input.c tcp_reset */
+static int end_connection(int fd, struct segment *segment, int error)
 {
 	int err;
 
 	if (error && error != EPIPE)
-		return reset_connection(fd, says);
-	says->fin = true;
-	err = segment_send(says);
+		return reset_connection(fd, segment);
+	segment->fin = true;
+	err = segment_send(segment);
 	if (!err)
 		err = tcp_await_state(fd, TCP_CLOSE_WAIT);
 	if (!err && error) {
-		says->seq++;
-		err = reset_connection(fd, says);
+		segment->seq++;
+		err = reset_connection(fd, segment);
 	}
 	if (err || error)
 		return err;
-	/* Our own end: in repair mode it counts as sent. */
+	/* Our own FIN: in repair mode it counts as sent. */
 	err = tcp_repair_queue(fd, TCP_SEND_QUEUE);
 	if (!err && shutdown(fd, SHUT_WR) < 0)
 		err = -errno;
-	says->fin = false;
-	says->seq++;
-	says->ack++;
+	segment->fin = false;
+	segment->seq++;
+	segment->ack++;
 	if (!err)
-		err = segment_send(says);
+		err = segment_send(segment);
 	return err ? err : tcp_await_state(fd, TCP_CLOSE);
 }
 
-int tcp_restore_over(const struct inet_socket *sk, int fd)
+int tcp_restore_ended(const struct inet_socket *sk, int fd)
 {
 	uint32_t len = sk->entry->unread, received = FIRST_RECEIVED + len;
-	struct segment says = { .seq = received, .ack = FIRST_SENT, .window = UINT16_MAX };
-	socklen_t size = sizeof(says.to);
+	struct segment segment = { .seq = received, .ack = FIRST_SENT, .window = UINT16_MAX };
+	socklen_t size = sizeof(segment.to);
 	int err;
 
 	sockopts_widen(fd, 0, 2 * (len + 65536));
-	err = tcp_hear_only_marked(fd);
+	err = tcp_filter_unmarked(fd);
 	if (!err)
-		err = make_connection(fd, sk->entry->family, &says.from);
+		err = make_connection(fd, sk->entry->family, &segment.from);
 	if (!err)
 		err = tcp_repair_queue(fd, TCP_RECV_QUEUE);
 	if (!err)
 		err = tcp_put_bytes(fd, sk->inq, len);
 	if (!err)
 		err = open_window(fd, received);
-	if (!err && getsockname(fd, &says.to.any, &size) < 0)
+	if (!err && getsockname(fd, &segment.to.any, &size) < 0)
 		err = -errno;
 	if (!err)
-		err = end_connection(fd, &says, (int)sk->entry->error);
+		err = end_connection(fd, &segment, (int)sk->entry->error);
 	if (!err)
 		err = tcp_repair(fd, TCP_REPAIR_OFF_NO_WP);
-	tcp_hear_all(fd);
-	return err ? fail(err, "restore a connection that is over, with %u bytes to read", len) : 0;
+	tcp_filter_remove(fd);
+	return err ? fail(err, "restore an ended connection with %u bytes to read", len) : 0;
 }
