@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A pair whose other end is outside of the tree: refused, with what helps.
- * test: refused=outside.of.the.tree.*inherit-fd breaks=0
+ * test: refused=outside.the.tree.*inherit-fd breaks=0
  */
 #include "checkpoint.h"
 #include <sys/prctl.h>

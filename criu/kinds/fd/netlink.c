@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Netlink sockets: protocol, port, groups. What waits in them comes from the kernel, and nobody can send it again. */
+/* Netlink sockets: protocol, port, groups. Queued messages come from the kernel and cannot be sent again. */
 #include <errno.h>
 #include <linux/netlink.h>
 #include <poll.h>
@@ -16,10 +16,10 @@
 #include "util/log.h"
 
 #define NETLINK_GROUP_WORDS_MAX 64u
-#define NETLINK_CLOSE 7u /* the kernel's TCP_CLOSE, TCP_ESTABLISHED: what images use for every socket */
+#define NETLINK_CLOSE 7u /* the kernel's TCP_CLOSE, TCP_ESTABLISHED: images use them for every socket */
 #define NETLINK_CONNECTED 1u
 
-/* include/uapi/linux/netlink.h; values are on or off */
+/* include/uapi/linux/netlink.h; all of them are on or off */
 static const uint32_t netlink_options[] = {
 	NETLINK_PKTINFO, NETLINK_BROADCAST_ERROR,	  NETLINK_NO_ENOBUFS, NETLINK_LISTEN_ALL_NSID, NETLINK_CAP_ACK,
 	NETLINK_EXT_ACK, 12 /* NETLINK_GET_STRICT_CHK */,
@@ -85,7 +85,7 @@ static int save_names(int fd, NetlinkSkEntry *entry)
 	return 0;
 }
 
-/* Not by MSG_PEEK, which would take an error (ENOBUFS) away. */
+/* Not by MSG_PEEK, which would clear an error (ENOBUFS). */
 static void check_queue(struct dump *dump, const struct fd_probe *probe, const NetlinkSkEntry *entry)
 {
 	struct pollfd p = { .fd = probe->local, .events = POLLIN };
@@ -93,21 +93,19 @@ static void check_queue(struct dump *dump, const struct fd_probe *probe, const N
 	if (poll(&p, 1, 0) <= 0)
 		return;
 	if (p.revents & POLLERR)
-		log_warn(
-			"pid %d: fd %d: %s: an error of a netlink socket waits (SO_ERROR, as a rule ENOBUFS: notices were "
-			"lost): it is lost",
-			probe->task->t.pid, probe->fd, probe->link);
+		log_warn("pid %d: fd %d: %s: the pending error of a netlink socket (SO_ERROR, usually ENOBUFS: "
+			 "notifications were lost) is lost",
+			 probe->task->t.pid, probe->fd, probe->link);
 	if (!(p.revents & POLLIN))
 		return;
 	if (entry->n_groups)
-		log_warn("pid %d: fd %d: %s: notices of the kernel wait in a netlink socket: they are lost",
-			 probe->task->t.pid, probe->fd, probe->link);
+		log_warn("pid %d: fd %d: %s: notifications queued in a netlink socket are lost", probe->task->t.pid,
+			 probe->fd, probe->link);
 	else
-		dump_blocker(
-			dump, probe->task, probe->fd,
-			"%s: an answer of the kernel waits in a netlink socket, and cannot be sent again: dump when the "
-			"program has read it",
-			probe->link);
+		dump_blocker(dump, probe->task, probe->fd,
+			     "%s: a reply from the kernel is queued in a netlink socket and cannot be sent again; dump "
+			     "after the program has read it",
+			     probe->link);
 }
 
 static int netlink_save(struct dump *dump, const struct fd_probe *probe, FileEntry *file)
@@ -142,13 +140,15 @@ static int netlink_load(struct restore *r, struct file *file, void *state)
 	const NetlinkSkEntry *entry = file->entry->nlsk;
 
 	if (!entry || entry->id != file->id)
-		return fail(-EBADMSG, "files.img: file %u is a netlink socket without an entry of its own", file->id);
+		return fail(-EBADMSG, "files.img: file %u is a netlink socket, but has no entry for it", file->id);
 	if (entry->protocol >= MAX_LINKS || entry->n_groups > NETLINK_GROUP_WORDS_MAX)
-		return fail(-EBADMSG, "files.img: file %u: no netlink socket has protocol %u and %zu words of groups",
+		return fail(-EBADMSG,
+			    "files.img: file %u: invalid protocol %u with %zu words of groups of a netlink "
+			    "socket",
 			    file->id, entry->protocol, entry->n_groups);
 	for (size_t i = 0; i < entry->n_option; i++)
 		if (entry->option[i] > 32)
-			return fail(-EBADMSG, "files.img: file %u: no netlink socket has option %u", file->id,
+			return fail(-EBADMSG, "files.img: file %u: unknown option %u of a netlink socket", file->id,
 				    entry->option[i]);
 	return sockopts_check(entry->opts);
 }
@@ -186,7 +186,7 @@ static int netlink_open(struct restore *r, struct file *file, const void *state)
 	int err;
 
 	if (fd < 0)
-		return fail(-errno, "make a netlink socket of protocol %u", entry->protocol);
+		return fail(-errno, "create a netlink socket of protocol %u", entry->protocol);
 	if (entry->portid && bind(fd, (struct sockaddr *)&own, sizeof(own)) < 0)
 		return fail(-errno, "bind a netlink socket of protocol %u to port %u", entry->protocol, entry->portid);
 	err = join_groups(fd, entry);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A new ring begins at its first frame, and nobody can tell the kernel to begin elsewhere: so it is used until it stands
- * where the old one stood, with frames of our own over the loopback device, of a type that is nobody's. Then what lay
- * in the old ring is put there.
+ * A new ring starts at its first frame, and the kernel cannot be told to start elsewhere: so it is advanced to the old
+ * position by frames of our own over the loopback device, with an unused protocol. Then the content of the old ring is
+ * copied into it.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -18,7 +18,7 @@
 #include "util/fds.h"
 #include "util/log.h"
 
-#define LOCAL_TYPE 0x88b5 /* for local experiments: IEEE 802 */
+#define LOCAL_TYPE 0x88b5 /* IEEE 802: local experiments */
 #define WAIT_MS 5000
 #define TRIES 20
 #define MTU_MAX 65536u
@@ -30,7 +30,7 @@ struct filling {
 	int sender;
 	struct sockaddr_ll loopback;
 	uint32_t mtu;
-	size_t overhead; /* of a packet in a block: what lies before its payload */
+	size_t overhead; /* offset of the payload of a packet in a block */
 };
 
 static int find_loopback(int fd, struct sockaddr_ll *ret, uint32_t *ret_mtu)
@@ -44,13 +44,13 @@ static int find_loopback(int fd, struct sockaddr_ll *ret, uint32_t *ret_mtu)
 		return fail(-errno, "the ring of a packet socket: there is no loopback device");
 	ret->sll_ifindex = req.ifr_ifindex;
 	if (ioctl(fd, SIOCGIFFLAGS, &req) < 0 || !(req.ifr_flags & IFF_UP))
-		return fail(-ENETDOWN, "the ring of a packet socket is filled through the loopback device: start it by "
+		return fail(-ENETDOWN, "restoring the ring of a packet socket needs the loopback device; start it with "
 				       "`ip link set lo up`");
 	*ret_mtu = ioctl(fd, SIOCGIFMTU, &req) < 0 ? 1500 : MIN_OF((uint32_t)req.ifr_mtu, MTU_MAX);
 	return 0;
 }
 
-/* By hand: all but two bytes are zero, and libnet would copy them for each of thousands of frames. */
+/* Without libnet: all but two bytes are zero, and libnet would copy them for each of thousands of frames. */
 static int send_frame(const struct filling *f, size_t payload)
 {
 	static const char zeros[MTU_MAX];
@@ -68,7 +68,7 @@ static uint32_t look(const uint32_t *at)
 	return __atomic_load_n(at, __ATOMIC_ACQUIRE);
 }
 
-/* As a rule it is there when sendmsg(2) is back. */
+/* Usually it has arrived when sendmsg(2) returns. */
 static int await_change(const uint32_t *at, uint32_t was, const uint32_t *or_bit)
 {
 	static const struct timespec ms = { .tv_nsec = 1000000 };
@@ -76,12 +76,12 @@ static int await_change(const uint32_t *at, uint32_t was, const uint32_t *or_bit
 	for (int i = 0; i < WAIT_MS; i++) {
 		if (look(at) != was || (or_bit && (look(or_bit) & TP_STATUS_USER)))
 			return 0;
-		nanosleep(&ms, NULL); /* style: poll(2) tells of the last frame only */
+		nanosleep(&ms, NULL); /* poll(2) reports the last frame only */
 	}
-	return fail(-ETIMEDOUT, "a frame for the ring of a packet socket has not come through the loopback device");
+	return fail(-ETIMEDOUT, "a frame for the ring of a packet socket did not arrive through the loopback device");
 }
 
-/* It may stand in a queue for a moment. */
+/* It may be in a queue for a moment. */
 static int await_sent(const uint32_t *status)
 {
 	static const struct timespec ms = { .tv_nsec = 1000000 };
@@ -91,11 +91,11 @@ static int await_sent(const uint32_t *status)
 			return 0;
 		nanosleep(&ms, NULL); /* style: there is no event */
 	}
-	return fail(-ETIMEDOUT, "a frame of a packet socket's ring is not sent through the loopback device");
+	return fail(-ETIMEDOUT, "a frame of a packet socket's ring was not sent through the loopback device");
 }
 
-/* The word that gives it away last of all. */
-static void put_piece(const PacketSockEntry *entry, bool tx, char *to, const PacketFrame *frame)
+/* The status word, which passes it on, is written last. */
+static void copy_piece(const PacketSockEntry *entry, bool tx, char *to, const PacketFrame *frame)
 {
 	uint32_t *status = ring_status(entry, tx, to), value;
 	size_t at = (char *)status - to, after = at + sizeof(*status);
@@ -106,12 +106,12 @@ static void put_piece(const PacketSockEntry *entry, bool tx, char *to, const Pac
 	__atomic_store_n(status, value, __ATOMIC_RELEASE);
 }
 
-/* What is in none of them is the kernel's to fill, or the program's to send. */
-static void put_pieces(const PacketSockEntry *entry, const PacketRing *ring, bool tx, char *base,
-		       const PacketRingState *state)
+/* Pieces without content are free: for the kernel to fill, or for the program to send. */
+static void copy_pieces(const PacketSockEntry *entry, const PacketRing *ring, bool tx, char *base,
+			const PacketRingState *state)
 {
 	for (size_t i = 0; i < state->n_frame; i++)
-		put_piece(entry, tx, ring_piece(entry, ring, tx, base, state->frame[i]->index), state->frame[i]);
+		copy_piece(entry, tx, ring_piece(entry, ring, tx, base, state->frame[i]->index), state->frame[i]);
 }
 
 /* ---- frames ---- */
@@ -146,22 +146,22 @@ static bool is_closed(const struct filling *f, uint32_t i)
 	return look(&block(f, i)->block_status) & TP_STATUS_USER;
 }
 
-/* As the program would, and as if nothing had ever been in it. */
-static void give_back(const struct filling *f, uint32_t i)
+/* As the program would return it, and as if it had never been used. */
+static void release_block(const struct filling *f, uint32_t i)
 {
 	block(f, i)->num_pkts = 0;
 	block(f, i)->blk_len = 0;
 	__atomic_store_n(&block(f, i)->block_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
 }
 
-/* A packet that takes @len bytes of a block, and whether it has come into block @i. */
+/* Sends a packet that takes @len bytes of a block; whether it has arrived in block @i. */
 static int send_of_length(const struct filling *f, uint32_t i, size_t len)
 {
 	uint32_t before = look(&block(f, i)->num_pkts);
 	size_t payload = len > f->overhead ? len - f->overhead : 0;
 	int err = payload > f->mtu ? fail(-EMSGSIZE,
-					  "packets of %zu bytes lay in a ring, and the loopback device takes "
-					  "%u at most: raise its MTU",
+					  "a ring contained packets of %zu bytes, but the loopback device carries at "
+					  "most %u; raise its MTU",
 					  payload, f->mtu) :
 				     send_frame(f, payload);
 
@@ -169,15 +169,15 @@ static int send_of_length(const struct filling *f, uint32_t i, size_t len)
 }
 
 /*
- * So full that the next packet, however small, goes into the next block. The kernel's timer may close it before that:
- * the same to us.
+ * Fills it so that the next packet, however small, goes into the next block. It does not matter if the kernel's timer
+ * closes it before that.
  */
 static int fill_block(const struct filling *f, uint32_t i)
 {
 	size_t size = f->entry->rx_ring->block_size, least = f->overhead + SMALL;
 	int err = 0;
 
-	/* One that is not open yet tells nothing. */
+	/* A block that is not open yet has no offset. */
 	if (!look(&block(f, i)->num_pkts) && !is_closed(f, i))
 		err = send_of_length(f, i, least);
 	while (!err && !is_closed(f, i)) {
@@ -192,7 +192,10 @@ static int fill_block(const struct filling *f, uint32_t i)
 	return err;
 }
 
-/* The packets that lay in it, by others of their lengths; of none one that nobody sees. */
+/*
+ * Fills the open block with packets of the same lengths as those that were in it; if there were none, with one that is
+ * not visible.
+ */
 static int open_block(const struct filling *f, const PacketRingState *state, uint32_t i)
 {
 	size_t at;
@@ -221,7 +224,10 @@ static int open_block(const struct filling *f, const PacketRingState *state, uin
 	return 0;
 }
 
-/* @steps blocks from @from on, until the next packet goes into the one behind them. What is ahead is given back first. */
+/*
+ * Advances by @steps blocks from @from, until the next packet goes into the block after them. Blocks ahead are released
+ * first.
+ */
 static int advance(const struct filling *f, uint32_t from, uint32_t steps, bool stop_there)
 {
 	uint32_t n = f->entry->rx_ring->block_nr;
@@ -231,14 +237,14 @@ static int advance(const struct filling *f, uint32_t from, uint32_t steps, bool 
 		uint32_t next = (from + i + 1) % n;
 
 		if (is_closed(f, next) && !(stop_there && i == steps - 1))
-			give_back(f, next);
+			release_block(f, next);
 		err = fill_block(f, (from + i) % n);
 	}
 	return err;
 }
 
-/* All are full, and the one that comes next is not given back: one packet more, and the kernel stops. */
-static int freeze(const struct filling *f, uint32_t next)
+/* All blocks are full and the next one is not released: after one more packet the kernel stops. */
+static int freeze_ring(const struct filling *f, uint32_t next)
 {
 	uint32_t n = f->entry->rx_ring->block_nr;
 	int err = advance(f, next, n, true);
@@ -248,33 +254,33 @@ static int freeze(const struct filling *f, uint32_t next)
 	return err ? err : await_change(&block(f, (next + n - 1) % n)->block_status, TP_STATUS_KERNEL, NULL);
 }
 
-static void put_block(const struct filling *f, const PacketRingState *state, uint32_t i)
+static void copy_block(const struct filling *f, const PacketRingState *state, uint32_t i)
 {
 	char *at = ring_piece(f->entry, f->entry->rx_ring, false, f->base, i);
 
 	for (size_t k = 0; k < state->n_frame; k++) {
 		if (state->frame[k]->index == i) {
-			put_piece(f->entry, false, at, state->frame[k]);
+			copy_piece(f->entry, false, at, state->frame[k]);
 			return;
 		}
 	}
-	give_back(f, i);
+	release_block(f, i);
 }
 
 /* All but two: the one that will be open, and the one before it, which is closed by the first packet in the other. */
-static void put_others(const struct filling *f, const PacketRingState *state, bool moved)
+static void copy_other_blocks(const struct filling *f, const PacketRingState *state, bool moved)
 {
 	uint32_t n = f->entry->rx_ring->block_nr, before = (state->next + n - 1) % n;
 
 	for (uint32_t i = 0; i < n; i++)
 		if (is_closed(f, i) && i != state->next && !(moved && i == before))
-			give_back(f, i);
+			release_block(f, i);
 	for (size_t k = 0; k < state->n_frame; k++) {
 		const PacketFrame *frame = state->frame[k];
 
 		if (frame->index != state->next && !(moved && frame->index == before))
-			put_piece(f->entry, false,
-				  ring_piece(f->entry, f->entry->rx_ring, false, f->base, frame->index), frame);
+			copy_piece(f->entry, false,
+				   ring_piece(f->entry, f->entry->rx_ring, false, f->base, frame->index), frame);
 	}
 }
 
@@ -283,30 +289,30 @@ static int fill_open(const struct filling *f, const PacketRingState *state, bool
 	uint32_t n = f->entry->rx_ring->block_nr;
 	int err;
 
-	put_others(f, state, moved);
+	copy_other_blocks(f, state, moved);
 	if (!moved && !state->n_packet)
 		return 0;
 	if (n == 1 && is_closed(f, 0))
-		give_back(f, 0);
+		release_block(f, 0);
 	err = look(&block(f, state->next)->num_pkts) || is_closed(f, state->next) ? -EAGAIN :
 										    open_block(f, state, state->next);
 	if (!err && moved && n > 1)
-		put_block(f, state, (state->next + n - 1) % n);
+		copy_block(f, state, (state->next + n - 1) % n);
 	return err;
 }
 
-/* Where the kernel's timer closes the open block too early, it goes around once more. */
+/* If the kernel's timer closes the open block too early, go round once more. */
 static int fill_blocks(const struct filling *f, const PacketRingState *state)
 {
 	uint32_t n = f->entry->rx_ring->block_nr;
 	int err = advance(f, 0, state->next, false);
 
 	if (!err && state->frozen) {
-		err = freeze(f, state->next);
+		err = freeze_ring(f, state->next);
 		for (uint32_t i = 0; i < n && !err; i++)
-			give_back(f, i);
+			release_block(f, i);
 		if (!err)
-			put_pieces(f->entry, f->entry->rx_ring, false, f->base, state);
+			copy_pieces(f->entry, f->entry->rx_ring, false, f->base, state);
 		return err;
 	}
 	if (!err)
@@ -321,7 +327,7 @@ static int fill_blocks(const struct filling *f, const PacketRingState *state)
 		       err;
 }
 
-/* ---- both ---- */
+/* ---- frames and blocks ---- */
 
 static uint32_t option(int fd, int name)
 {
@@ -340,7 +346,7 @@ int packet_ring_fill_rx(int fd, const PacketSockEntry *entry, char *base)
 	int err;
 
 	if (!state->next && !state->n_packet && !state->frozen) {
-		put_pieces(entry, entry->rx_ring, false, base, state);
+		copy_pieces(entry, entry->rx_ring, false, base, state);
 		return 0;
 	}
 	err = find_loopback(fd, &f.loopback, &f.mtu);
@@ -349,22 +355,22 @@ int packet_ring_fill_rx(int fd, const PacketSockEntry *entry, char *base)
 	sender = f.sender = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
 	own = f.loopback;
 	if (sender < 0 || bind(fd, (struct sockaddr *)&own, sizeof(own)) < 0)
-		return fail(-errno, "a packet socket at the loopback device");
+		return fail(-errno, "bind a packet socket to the loopback device");
 	/* net/packet/af_packet.c tpacket_rcv */
 	f.overhead = TPACKET_ALIGN(TPACKET3_HDRLEN + 16) + entry->reserve + option(fd, 24 /* PACKET_VNET_HDR_SZ */);
 	if (ring_has_blocks(entry, false))
 		return fill_blocks(&f, state);
 	err = fill_frames(&f, state->next);
 	if (!err)
-		put_pieces(entry, entry->rx_ring, false, base, state);
+		copy_pieces(entry, entry->rx_ring, false, base, state);
 	return err;
 }
 
-/* ---- what is sent ---- */
+/* ---- transmit ring ---- */
 
 #define TX_LEN 60u
 
-static void ask_to_send(const PacketSockEntry *entry, char *frame, uint32_t len)
+static void request_send(const PacketSockEntry *entry, char *frame, uint32_t len)
 {
 	if (entry->version == TPACKET_V1) {
 		struct tpacket_hdr *head = (void *)frame;
@@ -396,7 +402,7 @@ int packet_ring_fill_tx(int fd, const PacketSockEntry *entry, char *base)
 	for (uint32_t i = 0; i < state->next && !err; i++) {
 		char *frame = ring_piece(entry, ring, true, base, i);
 
-		ask_to_send(entry, frame, len);
+		request_send(entry, frame, len);
 		if (sendto(fd, NULL, 0, 0, (struct sockaddr *)&to, sizeof(to)) < 0)
 			err = fail(-errno, "send a frame of a packet socket's ring to the loopback device");
 		if (!err)
@@ -404,6 +410,6 @@ int packet_ring_fill_tx(int fd, const PacketSockEntry *entry, char *base)
 		memset(frame, 0, sizeof(struct tpacket3_hdr));
 	}
 	if (!err)
-		put_pieces(entry, ring, true, base, state);
+		copy_pieces(entry, ring, true, base, state);
 	return err;
 }

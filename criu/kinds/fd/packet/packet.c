@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Packet sockets: all frames of a device. */
+/* Packet sockets: raw frames of devices. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_packet.h>
@@ -22,9 +22,9 @@
 
 #define PACKET_NO_FANOUT UINT32_MAX
 #define PACKET_VNET_HDR_SZ_ 24 /* newer than our headers */
-#define VNET_HDR_USUAL 10 /* what PACKET_VNET_HDR makes of it */
+#define VNET_HDR_USUAL 10 /* the size that PACKET_VNET_HDR sets */
 
-/* Beyond CRIU's list. */
+/* Options that CRIU does not save. */
 static const uint32_t more_options[] = { PACKET_TX_HAS_OFF, PACKET_QDISC_BYPASS, PACKET_IGNORE_OUTGOING,
 					 PACKET_VNET_HDR_SZ_ };
 
@@ -81,7 +81,7 @@ static int save_diag(struct dump *dump, const struct fd_probe *probe, PacketSock
 	int err = packet_diag_read(probe->st.st_ino, &diag);
 
 	if (err)
-		return fail(err, "what sock_diag knows of a packet socket");
+		return fail(err, "query a packet socket (sock_diag)");
 	if (entry->type == SOCK_PACKET) {
 		entry->protocol = htons(diag.protocol);
 		entry->ifindex = diag.interface;
@@ -90,8 +90,8 @@ static int save_diag(struct dump *dump, const struct fd_probe *probe, PacketSock
 	    ((diag.fanout >> 16 & 0xff) == PACKET_FANOUT_CBPF || (diag.fanout >> 16 & 0xff) == PACKET_FANOUT_EBPF))
 		dump_blocker(
 			dump, probe->task, probe->fd,
-			"%s: a BPF program distributes the packets of its fanout group: the kernel does not give it "
-			"back; leave the group (PACKET_FANOUT) first",
+			"%s: the packets of its fanout group are distributed by a BPF program, which the kernel does "
+			"not return; leave the group (PACKET_FANOUT) first",
 			probe->link);
 	if (diag.has_fanout) {
 		entry->has_fanout = true;
@@ -101,7 +101,7 @@ static int save_diag(struct dump *dump, const struct fd_probe *probe, PacketSock
 	return err ? fail(err, "memberships of a packet socket") : packet_rings_save(dump, probe, &diag, entry);
 }
 
-/* Its device was taken down, or was down when it was bound; asking would take that away. */
+/* Its device was taken down, or was down when the socket was bound. Querying the error would clear it. */
 static void save_error(const struct fd_probe *probe, PacketSockEntry *entry)
 {
 	struct pollfd p = { .fd = probe->local };
@@ -115,7 +115,7 @@ static void save_error(const struct fd_probe *probe, PacketSockEntry *entry)
 	sock_memory_close(reader);
 	entry->has_down = entry->down = m.error == ENETDOWN;
 	if (!entry->down)
-		log_warn("%s: an error or a timestamp waits in it (SO_ERROR, MSG_ERRQUEUE): it is lost", probe->link);
+		log_warn("%s: a pending error or timestamp (SO_ERROR, MSG_ERRQUEUE) is lost", probe->link);
 }
 
 static int save_more(struct dump *dump, int fd, PacketSockEntry *entry)
@@ -155,7 +155,7 @@ static int packet_save(struct dump *dump, const struct fd_probe *probe, FileEntr
 		return fail(-errno, "address of a packet socket");
 	entry->id = file->id;
 	entry->type = number(fd, SOL_SOCKET, SO_TYPE);
-	/* The address of a SOCK_PACKET is a device's name: sock_diag tells the rest. */
+	/* The address of a SOCK_PACKET is a device name: sock_diag reports the rest. */
 	if (entry->type != SOCK_PACKET) {
 		entry->protocol = own.sll_protocol;
 		entry->ifindex = own.sll_ifindex;
@@ -194,19 +194,19 @@ static int packet_load(struct restore *r, struct file *file, void *state)
 	int err;
 
 	if (!entry || entry->id != file->id)
-		return fail(-EBADMSG, "files.img: file %u is a packet socket without an entry of its own", file->id);
+		return fail(-EBADMSG, "files.img: file %u is a packet socket, but has no entry for it", file->id);
 	if ((entry->type != SOCK_RAW && entry->type != SOCK_DGRAM && entry->type != SOCK_PACKET) ||
 	    entry->protocol > UINT16_MAX || entry->ifindex > INT32_MAX)
-		return fail(-EBADMSG, "files.img: file %u: no packet socket has type %u and protocol %u", file->id,
-			    entry->type, entry->protocol);
+		return fail(-EBADMSG, "files.img: file %u: invalid type %u and protocol %u of a packet socket",
+			    file->id, entry->type, entry->protocol);
 	for (size_t i = 0; i < entry->n_mclist; i++)
 		if (entry->mclist[i]->addr.len > 8)
-			return fail(-EBADMSG, "files.img: file %u: an address of %zu bytes", file->id,
+			return fail(-EBADMSG, "files.img: file %u: invalid address of %zu bytes", file->id,
 				    entry->mclist[i]->addr.len);
 	for (size_t i = 0; i < entry->n_more; i++)
 		if (!is_more(entry->more[i]->name))
-			return fail(-EBADMSG, "files.img: file %u: option %u of a packet socket: nothing here knows it",
-				    file->id, entry->more[i]->name);
+			return fail(-EBADMSG, "files.img: file %u: unknown option %u of a packet socket", file->id,
+				    entry->more[i]->name);
 	err = packet_rings_check(file, entry);
 	return err ? err : sockopts_check(entry->opts);
 }
@@ -245,7 +245,7 @@ static int join(int fd, const PacketMclist *mc)
 	if (mc->addr.len)
 		memcpy(req.mr_address, mc->addr.data, mc->addr.len);
 	if (setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &req, sizeof(req)) < 0)
-		return fail(-errno, "membership of a packet socket on device %u", mc->index);
+		return fail(-errno, "join a group with a packet socket on device %u", mc->index);
 	return 0;
 }
 
@@ -261,14 +261,14 @@ static int bind_by_index(int fd, const PacketSockEntry *entry)
 	return 0;
 }
 
-/* What has come of all devices before is not what the program waits for. */
+/* Packets received from all devices before bind(2) are not meant for the program. */
 static int bind_by_name(int fd, const PacketSockEntry *entry)
 {
 	struct sockaddr own = { .sa_family = AF_PACKET };
 	char device[IF_NAMESIZE] = "", byte;
 
 	if (!if_indextoname(entry->ifindex, device))
-		return fail(-errno, "bind a packet socket (SOCK_PACKET): there is no device %u here", entry->ifindex);
+		return fail(-errno, "bind a packet socket (SOCK_PACKET): there is no device %u", entry->ifindex);
 	memcpy(own.sa_data, device, MIN_OF(sizeof(own.sa_data), sizeof(device)));
 	if (bind(fd, &own, sizeof(own)) < 0)
 		return fail(-errno, "bind a packet socket (SOCK_PACKET) to device %s", device);
@@ -277,28 +277,30 @@ static int bind_by_name(int fd, const PacketSockEntry *entry)
 	return 0;
 }
 
-/* bind(2) to a device that is down leaves the error as well. */
-static void settle_error(int fd, const PacketSockEntry *entry)
+/* bind(2) to a device that is down sets the error as well. */
+static void restore_error(int fd, const PacketSockEntry *entry)
 {
 	struct pollfd p = { .fd = fd };
 
 	if (!entry->down)
 		number(fd, SOL_SOCKET, SO_ERROR);
 	else if (poll(&p, 1, 0) <= 0 || !(p.revents & POLLERR))
-		log_warn("the error that waited in a packet socket (ENETDOWN) is lost: device %u is up",
-			 entry->ifindex);
+		log_warn("the pending error of a packet socket (ENETDOWN) is lost: device %u is up", entry->ifindex);
 }
 
 static int packet_open(struct restore *r, struct file *file, const void *state)
 {
 	const PacketSockEntry *entry = file->entry->psk;
 	bool by_name = entry->type == SOCK_PACKET;
-	/* Without a protocol: not a frame before everything is set. Only socket(2) can set that of a SOCK_PACKET. */
+	/*
+	 * Without a protocol: no frame is received before everything is set. Only socket(2) can set the protocol of a
+	 * SOCK_PACKET.
+	 */
 	_cleanup_close_ int fd = socket(AF_PACKET, entry->type | SOCK_CLOEXEC, by_name ? (int)entry->protocol : 0);
 	int err;
 
 	if (fd < 0)
-		return fail(-errno, "make a packet socket");
+		return fail(-errno, "create a packet socket");
 	err = set_options(fd, entry);
 	if (!err)
 		err = packet_rings_make(fd, entry);
@@ -311,7 +313,7 @@ static int packet_open(struct restore *r, struct file *file, const void *state)
 	else if (!err && (entry->protocol || entry->ifindex) && !by_name)
 		err = bind_by_index(fd, entry);
 	if (!err)
-		settle_error(fd, entry);
+		restore_error(fd, entry);
 	if (!err && entry->has_fanout && entry->fanout != PACKET_NO_FANOUT)
 		err = set_option(fd, PACKET_FANOUT, entry->fanout);
 	if (!err)

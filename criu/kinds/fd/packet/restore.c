@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Rings are made as they were, and filled before the socket hears of anything but what we send to it ourselves. */
+/* Rings are created with the same sizes and filled before the socket receives anything but what we send to it. */
 #include <errno.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -16,7 +16,9 @@ static int check_piece(const struct file *file, const PacketSockEntry *entry, co
 	if (ring_has_blocks(entry, tx))
 		least = sizeof(struct tpacket_block_desc);
 	if (frame->index >= ring_pieces(entry, ring, tx) || frame->data.len < least || frame->data.len > whole)
-		return fail(-EBADMSG, "files.img: file %u: no ring of a packet socket has a frame %u of %zu bytes",
+		return fail(-EBADMSG,
+			    "files.img: file %u: invalid frame %u of %zu bytes in the ring of a packet "
+			    "socket",
 			    file->id, frame->index, frame->data.len);
 	return 0;
 }
@@ -31,15 +33,17 @@ static int check_state(const struct file *file, const PacketSockEntry *entry, co
 		return 0;
 	if (!ring || state->next >= ring_pieces(entry, ring, tx) || (!tx && state->next && !entry->protocol) ||
 	    (!ring_has_blocks(entry, tx) && (state->frozen || state->n_packet)))
-		return fail(-EBADMSG, "files.img: file %u: no ring of a packet socket is in such a state", file->id);
+		return fail(-EBADMSG, "files.img: file %u: invalid state of the ring of a packet socket", file->id);
 	for (size_t i = 0; i < state->n_frame && !err; i++)
 		err = check_piece(file, entry, ring, tx, state->frame[i]);
 	for (size_t i = 0; i < state->n_packet && !err; i++) {
 		size_t len = state->packet[i].len;
 
 		if (len < sizeof(struct tpacket3_hdr) || len > room || !entry->protocol)
-			err = fail(-EBADMSG, "files.img: file %u: no packet of %zu bytes lies in its ring", file->id,
-				   len);
+			err = fail(-EBADMSG,
+				   "files.img: file %u: invalid packet of %zu bytes in the ring of a packet "
+				   "socket",
+				   file->id, len);
 		else
 			room -= len;
 	}
@@ -53,7 +57,7 @@ static int check_ring(const struct file *file, const PacketRing *ring)
 	if (ring && (!ring->block_size || ring->block_size % page || !ring->frame_size ||
 		     ring->frame_size > ring->block_size || !ring->block_nr || ring->block_nr > INT32_MAX ||
 		     (uint64_t)(ring->block_size / ring->frame_size) * ring->block_nr != ring->frame_nr))
-		return fail(-EBADMSG, "files.img: file %u: no packet socket has a ring of %u blocks of %u bytes",
+		return fail(-EBADMSG, "files.img: file %u: invalid ring of %u blocks of %u bytes of a packet socket",
 			    file->id, ring->block_nr, ring->block_size);
 	return 0;
 }
@@ -84,7 +88,7 @@ static int make_ring(int fd, const PacketSockEntry *entry, const PacketRing *rin
 				     .tp_feature_req_word = ring->features };
 	if (setsockopt(fd, SOL_PACKET, name, &req,
 		       entry->version == TPACKET_V3 ? sizeof(req) : sizeof(struct tpacket_req)) < 0)
-		return fail(-errno, "make the ring of a packet socket: %u blocks of %u bytes", ring->block_nr,
+		return fail(-errno, "create the ring of a packet socket: %u blocks of %u bytes", ring->block_nr,
 			    ring->block_size);
 	return 0;
 }
@@ -102,13 +106,13 @@ static int fill(int fd, const PacketSockEntry *entry)
 	base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (base == MAP_FAILED)
 		return fail(-errno, "map the ring of a packet socket");
-	/* As long as the socket has no protocol: what it sends ends with the loopback device. */
+	/* While the socket has no protocol: what it sends ends at the loopback device. */
 	if (entry->tx_state)
 		err = packet_ring_fill_tx(fd, entry, base + rx);
 	if (!err && entry->rx_state)
 		err = packet_ring_fill_rx(fd, entry, base);
 	munmap(base, size);
-	/* What we have sent is not counted: asking sets them to 0. */
+	/* Our own packets must not be counted: reading the statistics resets them to 0. */
 	getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, &stats, &len);
 	return err;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The rings of a packet socket: memory of the kernel that the program maps. Both sides count where they are by
- * themselves, so a new ring has to stand where the old one stood. packet(7), Documentation/networking/packet_mmap.rst
+ * The rings of a packet socket: kernel memory that the program maps. Kernel and program each keep their position to
+ * themselves, so a new ring has to be at the same position as the old one. packet(7),
+ * Documentation/networking/packet_mmap.rst
  */
 #pragma once
 #include <linux/if_packet.h>
@@ -10,7 +11,7 @@
 #include "run/dump.h"
 #include "run/restore.h"
 
-/* Of TPACKET_V3 the kernel fills blocks; what is sent are frames in all versions. */
+/* In a receive ring of TPACKET_V3 the kernel fills blocks; transmit rings contain frames in all versions. */
 static inline bool ring_has_blocks(const PacketSockEntry *entry, bool tx)
 {
 	return entry->version == TPACKET_V3 && !tx;
@@ -21,7 +22,7 @@ static inline size_t ring_size(const PacketRing *ring)
 	return ring ? (size_t)ring->block_size * ring->block_nr : 0;
 }
 
-/* What is counted by. */
+/* The number of pieces: blocks or frames. */
 static inline uint32_t ring_pieces(const PacketSockEntry *entry, const PacketRing *ring, bool tx)
 {
 	return ring_has_blocks(entry, tx) ? ring->block_nr : ring->frame_nr;
@@ -32,7 +33,7 @@ static inline size_t ring_piece_size(const PacketSockEntry *entry, const PacketR
 	return ring_has_blocks(entry, tx) ? ring->block_size : ring->frame_size;
 }
 
-/* Where a frame or block lies; no frame lies across the end of a block. */
+/* The address of a frame or block; no frame crosses the end of a block. */
 static inline char *ring_piece(const PacketSockEntry *entry, const PacketRing *ring, bool tx, char *base, uint32_t i)
 {
 	uint32_t per_block = ring->block_size / ring->frame_size;
@@ -42,7 +43,7 @@ static inline char *ring_piece(const PacketSockEntry *entry, const PacketRing *r
 	return base + (size_t)(i / per_block) * ring->block_size + (size_t)(i % per_block) * ring->frame_size;
 }
 
-/* The word that says whose it is. */
+/* The status word: whether the kernel or the program owns it. */
 static inline uint32_t *ring_status(const PacketSockEntry *entry, bool tx, char *piece)
 {
 	if (entry->version != TPACKET_V3)
@@ -61,8 +62,8 @@ int packet_rings_save_end(struct dump *dump);
 /* ---- restore.c, fill.c ---- */
 
 int packet_rings_check(const struct file *file, const PacketSockEntry *entry);
-/* Between the options and bind(2): nothing comes in yet. */
+/* Between the options and bind(2): no packets are received yet. */
 int packet_rings_make(int fd, const PacketSockEntry *entry);
-/* The memory of both is at @base: the kernel gets to where it stood, then what lay there is put there. */
+/* Both rings are mapped at @base: advances the kernel to the old position, then copies the content into it. */
 int packet_ring_fill_rx(int fd, const PacketSockEntry *entry, char *base);
 int packet_ring_fill_tx(int fd, const PacketSockEntry *entry, char *base);

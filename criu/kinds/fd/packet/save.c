@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What lies in rings. The kernel goes on filling them while the tree stands still: what comes after the first look at
- * its place is left out, as is what comes between dump and restore.
+ * The content of rings. The kernel keeps filling them while the tree is frozen: what arrives after the first look at
+ * its position is left out, as is what arrives between dump and restore.
  */
 #include <errno.h>
 #include <string.h>
@@ -15,7 +15,7 @@
 #include "util/log.h"
 #include "util/str.h"
 
-#define KEPT_MAX (64u << 20) /* of one ring: the dump holds it in memory */
+#define SAVED_MAX (64u << 20) /* of one ring: it is copied into memory */
 #define ALIGNMENT 8u /* of packets in a block: V3_ALIGNMENT, net/packet/af_packet.c */
 
 struct mapped {
@@ -30,7 +30,7 @@ struct packet_dump {
 	struct packet_ring_reader *reader;
 };
 
-/* One ring, as it is copied. */
+/* One ring while it is copied. */
 struct copy {
 	struct dump *dump;
 	const PacketSockEntry *entry;
@@ -38,7 +38,7 @@ struct copy {
 	bool tx;
 	char *base;
 	PacketRingState *state;
-	size_t kept;
+	size_t saved;
 	size_t lost;
 };
 
@@ -73,7 +73,7 @@ static int place_of(struct dump *dump, int fd, const PacketSockEntry *entry, str
 
 /* ---- pieces ---- */
 
-static int keep(struct copy *c, uint32_t index, const char *from, size_t len)
+static int save_piece(struct copy *c, uint32_t index, const char *from, size_t len)
 {
 	PacketFrame *frame = dump_alloc(c->dump, sizeof(*frame));
 
@@ -86,7 +86,7 @@ static int keep(struct copy *c, uint32_t index, const char *from, size_t len)
 		return -ENOMEM;
 	memcpy(frame->data.data, from, len);
 	frame->data.len = len;
-	c->kept += len;
+	c->saved += len;
 	c->state->frame[c->state->n_frame++] = frame;
 	return 0;
 }
@@ -110,15 +110,15 @@ static size_t piece_packets(const struct copy *c, char *piece)
 	return ring_has_blocks(c->entry, c->tx) ? block_head(piece)->num_pkts : 1;
 }
 
-/* What the kernel is sending is on its way, and the frame as good as given back. */
-static bool is_kept(const struct copy *c, uint32_t status)
+/* What the kernel is sending is in flight, and the frame practically released. */
+static bool is_saved(const struct copy *c, uint32_t status)
 {
 	if (!c->tx)
 		return ring_has_blocks(c->entry, false) ? status & TP_STATUS_USER : status != TP_STATUS_KERNEL;
 	return status & (TP_STATUS_SEND_REQUEST | TP_STATUS_WRONG_FORMAT);
 }
 
-/* From the oldest on; where memory ends, the kernel has to begin anew. */
+/* Oldest first; at the memory limit, the restored ring starts with the first piece that is left out. */
 static int copy_pieces(struct copy *c)
 {
 	uint32_t n = ring_pieces(c->entry, c->ring, c->tx), first = c->state->next;
@@ -133,21 +133,21 @@ static int copy_pieces(struct copy *c)
 		uint32_t status = __atomic_load_n(ring_status(c->entry, c->tx, piece), __ATOMIC_ACQUIRE);
 		size_t len = piece_length(c, piece);
 
-		if (!is_kept(c, status))
+		if (!is_saved(c, status))
 			continue;
-		if (c->lost || c->kept + len > KEPT_MAX) {
+		if (c->lost || c->saved + len > SAVED_MAX) {
 			if (!c->lost)
 				c->state->next = at;
 			c->lost += piece_packets(c, piece);
 			continue;
 		}
-		err = keep(c, at, piece, len);
+		err = save_piece(c, at, piece, len);
 	}
 	return err;
 }
 
-/* What the kernel has filled since it was at @from. */
-static void forget(struct copy *c, uint32_t from, uint32_t upto)
+/* Drops what the kernel has filled since its position was @from. */
+static void drop_pieces(struct copy *c, uint32_t from, uint32_t upto)
 {
 	uint32_t n = ring_pieces(c->entry, c->ring, c->tx), to = 0;
 
@@ -160,7 +160,7 @@ static void forget(struct copy *c, uint32_t from, uint32_t upto)
 	c->state->n_frame = to;
 }
 
-/* Packets of the block that is filled. */
+/* Packets of the block that is being filled. */
 static int copy_open(struct copy *c)
 {
 	char *block = ring_piece(c->entry, c->ring, false, c->base, c->state->next);
@@ -179,7 +179,7 @@ static int copy_open(struct copy *c)
 			return -EPROTO;
 		len = ((size_t)head->tp_mac + head->tp_snaplen + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 		room = head->tp_next_offset ? head->tp_next_offset : len;
-		/* It is just being written: it has not come yet. */
+		/* It is just being written: it has not been received yet. */
 		if (room != len || at + len > c->ring->block_size)
 			break;
 		to->data = dump_alloc(c->dump, len);
@@ -224,13 +224,13 @@ static int copy_rx(struct dump *dump, const struct fd_probe *probe, PacketSockEn
 		err = place_of(dump, probe->local, entry, &after);
 	if (err)
 		return err;
-	forget(&c, place->rx, after.rx);
+	drop_pieces(&c, place->rx, after.rx);
 	if (ring_has_blocks(entry, false) && place->frozen && !c.lost)
 		c.state->has_frozen = c.state->frozen = true;
 	if (c.lost) {
 		c.state->n_packet = 0;
-		log_warn("%s: %zu packets of its ring are lost: no more than %u MB are kept", probe->link, c.lost,
-			 KEPT_MAX >> 20);
+		log_warn("%s: %zu packets of its ring are lost: at most %u MB are saved", probe->link, c.lost,
+			 SAVED_MAX >> 20);
 	}
 	return 0;
 }
@@ -254,14 +254,15 @@ static int copy_rings(struct dump *dump, const struct fd_probe *probe, PacketSoc
 	if (err) {
 		dump_blocker(
 			dump, probe->task, probe->fd,
-			"%s: where the kernel stands in its ring (PACKET_RX_RING, PACKET_TX_RING) is seen in the kernel's "
-			"memory only, and that cannot be read (errno %d): be root, or end the capture first",
+			"%s: the kernel's position in its ring (PACKET_RX_RING, PACKET_TX_RING) can only be read from "
+			"the kernel's memory, which is not accessible (errno %d); run as root, or end the capture "
+			"first",
 			probe->link, -err);
 		return 0;
 	}
 	if (!entry->protocol && place.rx) {
 		dump_blocker(dump, probe->task, probe->fd,
-			     "%s: its ring has been filled, but it has no protocol any more: close it", probe->link);
+			     "%s: its ring has been filled, but it has no protocol any more; close it", probe->link);
 		return 0;
 	}
 	base = mmap(NULL, size, PROT_READ, MAP_SHARED, probe->local, 0);
@@ -275,20 +276,20 @@ static int copy_rings(struct dump *dump, const struct fd_probe *probe, PacketSoc
 	return err;
 }
 
-static PacketRing *save_config(struct dump *dump, const struct packet_diag_ring_config *told)
+static PacketRing *save_config(struct dump *dump, const struct packet_diag_ring_config *diag)
 {
 	PacketRing *ring = dump_alloc(dump, sizeof(*ring));
 
 	if (!ring)
 		return NULL;
 	packet_ring__init(ring);
-	ring->block_size = told->block_size;
-	ring->block_nr = told->block_nr;
-	ring->frame_size = told->frame_size;
-	ring->frame_nr = told->frame_nr;
-	ring->retire_tmo = told->retire_tmo;
-	ring->sizeof_priv = told->sizeof_priv;
-	ring->features = told->features;
+	ring->block_size = diag->block_size;
+	ring->block_nr = diag->block_nr;
+	ring->frame_size = diag->frame_size;
+	ring->frame_nr = diag->frame_nr;
+	ring->retire_tmo = diag->retire_tmo;
+	ring->sizeof_priv = diag->sizeof_priv;
+	ring->features = diag->features;
 	return ring;
 }
 
@@ -326,18 +327,17 @@ static void check_mapping(struct dump *dump, struct dump_task *dt, const struct 
 			  const struct kernel_vma *v)
 {
 	const struct mapped *m = data ? data->first : NULL;
-	const char *why = "a copy of a packet socket's ring (MAP_PRIVATE): map it shared";
+	const char *why = "a copy of a packet socket's ring (MAP_PRIVATE) is not supported; map it shared";
 
 	while (m && m->ino != v->ino)
 		m = m->next;
 	if (!m)
-		why = "no task of the tree has its descriptor any more, or it is no packet socket's ring, and cannot be saved: "
-		      "unmap it";
+		why = "no task of the tree has its descriptor any more, or it is not a packet socket's ring; unmap it";
 	if (!m || !v->shared)
 		dump_blocker(dump, dt, -1, "mapping %lx-%lx %s: %s", v->start, v->end, v->name, why);
 }
 
-/* Only all of it can be mapped, but the program may have unmapped parts. */
+/* Only the whole ring can be mapped, but the program may have unmapped parts. */
 int packet_rings_save_end(struct dump *dump)
 {
 	const struct packet_dump *data = *dump_kind_data(dump, &packet_kind);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What the kernel tells about all unix sockets: one table for each network namespace, read once. */
+/* sock_diag's listing of all unix sockets: one table per network namespace, read once. */
 #include <errno.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -20,12 +20,12 @@ static int read_table(struct dump *dump, struct unix_dump *data, uint64_t ns, st
 	int err = table ? unix_diag_read(&table->diags) : -ENOMEM;
 
 	if (err)
-		return fail(err, "ask the kernel for its unix sockets (sock_diag; kernel module unix_diag)");
+		return fail(err, "list unix sockets (sock_diag; needs the kernel module unix_diag)");
 	*ret_table = table;
 	return 0;
 }
 
-/* In another network namespace than ours. */
+/* For a network namespace other than ours. */
 struct other_table {
 	struct dump *dump;
 	struct unix_dump *data;
@@ -74,7 +74,7 @@ int unix_diag_of(struct dump *dump, const struct fd_probe *probe, const struct u
 		diag = err ? NULL : unix_diag_find(&table->diags, probe->st.st_ino);
 	}
 	if (!diag)
-		return err ? err : fail(-ENOENT, "%s: the kernel does not list this unix socket", probe->link);
+		return err ? err : fail(-ENOENT, "%s: this unix socket is not in the kernel's listing", probe->link);
 	*ret_all = &table->diags;
 	*ret_diag = diag;
 	return 0;
@@ -100,7 +100,7 @@ const char *unix_name_text(struct dump *dump, const struct unix_diag *diag)
 	char *text;
 
 	if (!diag || !diag->name_len)
-		return "without a name";
+		return "unnamed";
 	text = dump_printf(dump, "%s%.*s", diag->name[0] ? "" : "@", (int)(diag->name_len - !diag->name[0]),
 			   diag->name + !diag->name[0]);
 	return text ? text : "?";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What waited in the sockets of a group is sent again; then everything that would have been in the way. */
+/* Sends queued packets of a group's sockets again; afterwards sets whatever would have prevented that. */
 #include <errno.h>
 #include <unistd.h>
 #include "kinds/fd/reopen.h"
@@ -8,7 +8,7 @@
 #include "util/fds.h"
 
 #define SCM_MAX_FDS 253
-#define PACKET_OVERHEAD 2048 /* more than what the kernel counts for a packet besides its bytes */
+#define PACKET_OVERHEAD 2048 /* upper bound of what the kernel accounts for a packet besides its data */
 
 struct message {
 	int fds[SCM_MAX_FDS];
@@ -20,7 +20,7 @@ struct message {
 	size_t len;
 };
 
-static void forget_message(struct message *m)
+static void free_message(struct message *m)
 {
 	for (size_t i = 0; i < m->n; i++)
 		if (!m->borrowed[i])
@@ -60,7 +60,7 @@ static void add_control(struct msghdr *msg, int type, const void *data, size_t l
 	msg->msg_controllen += CMSG_SPACE(len);
 }
 
-/* 0, or -errno that is not logged: the caller may know another way. */
+/* 0, or -errno without a message: the caller may have an alternative. */
 static int send_message(int fd, const struct unix_target *to, struct message *m, bool stream)
 {
 	char control[CMSG_SPACE(sizeof(m->fds)) + CMSG_SPACE(sizeof(m->cred))] __attribute__((aligned(8))) = { 0 };
@@ -80,7 +80,7 @@ static int send_message(int fd, const struct unix_target *to, struct message *m,
 		if (m->has_cred)
 			add_control(&msg, SCM_CREDENTIALS, &m->cred, sizeof(m->cred));
 		sent = sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
-		/* Whoever wrote it is no more, or we may not speak in his name: it comes from us. unix(7) */
+		/* The sender is gone, or we may not send its credentials: send it with our own. unix(7) */
 		if (sent < 0 && m->has_cred && (errno == ESRCH || errno == EPERM)) {
 			m->has_cred = false;
 			continue;
@@ -94,7 +94,7 @@ static int send_message(int fd, const struct unix_target *to, struct message *m,
 	return 0;
 }
 
-/* ---- who sends ---- */
+/* ---- senders ---- */
 
 static bool has_name(const struct unix_sock *sock, const SkPacketEntry *packet)
 {
@@ -102,7 +102,7 @@ static bool has_name(const struct unix_sock *sock, const SkPacketEntry *packet)
 	       !memcmp(sock->entry->name.data, packet->addr.data, packet->addr.len);
 }
 
-/* The name of a sender that is no more; only what is read tells of it, so it may fail. */
+/* The name of a sender that is gone. Only the receiver sees it, so a failure is not fatal. */
 static void bind_sender(struct restore *r, const SkPacketEntry *packet, int fd)
 {
 	UnixSkEntry entry = UNIX_SK_ENTRY__INIT;
@@ -117,34 +117,37 @@ static void bind_sender(struct restore *r, const SkPacketEntry *packet, int fd)
 	sock.key = (const char *)packet->addr.data;
 	sock.key_len = packet->addr.len;
 	if (unix_bind(r, &sock, fd, true) < 0)
-		log_warn("a datagram comes back without the name of who sent it");
+		log_warn("a datagram is restored without its sender's address");
 }
 
-/* Not connected: what it sends says where to. Bound to the name of who sent @packet. */
+/*
+ * A sender that is not connected (the destination is given with each packet), bound to the name of the sender of
+ * @packet.
+ */
 static int make_sender(struct restore *r, const struct unix_sock *sock, const SkPacketEntry *packet, int *ret_fd)
 {
 	int fd = socket(AF_UNIX, sock->entry->type | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
-		return fail(-errno, "make a unix socket");
+		return fail(-errno, "create a unix socket");
 	bind_sender(r, packet, fd);
 	*ret_fd = fd;
 	return 0;
 }
 
-/* Who may send to @sock, best who did: -1, nobody that is there. */
+/* A socket that may send to @sock, preferably the original sender. -1: there is none. */
 static int find_sender(struct restore *r, const struct unix_sock *sock, const SkPacketEntry *packet)
 {
 	int other = -1;
 
 	if (unix_is_pair(sock))
 		return sock->peer->fd;
-	if (unix_is_waiting(sock))
+	if (unix_is_pending(sock))
 		return sock->fd;
-	if (sock->keeper >= 0) {
+	if (sock->placeholder >= 0) {
 		if (sock->entry->type == SOCK_DGRAM)
-			bind_sender(r, packet, sock->keeper);
-		return sock->keeper;
+			bind_sender(r, packet, sock->placeholder);
+		return sock->placeholder;
 	}
 	for (struct unix_sock *s = sock->group->first; s; s = s->in_group) {
 		if (s->fd < 0 || s->entry->type != sock->entry->type || s->entry->state == UNIX_LISTEN)
@@ -165,7 +168,7 @@ static int fill_one(struct restore *r, struct unix_sock *sock, const struct unix
 	int fd = find_sender(r, sock, p->entry), err = 0;
 
 	if (fd < 0 && (sock->entry->type != SOCK_DGRAM || !sock->key))
-		return fail(-EBADMSG, "sk-queues.img: packets for file %#x, to which nobody can have sent",
+		return fail(-EBADMSG, "sk-queues.img: packets for file %#x, which nothing can have sent to",
 			    sock->file->id);
 	if (fd < 0) {
 		err = make_sender(r, sock, p->entry, &own);
@@ -179,9 +182,9 @@ static int fill_one(struct restore *r, struct unix_sock *sock, const struct unix
 		sockopts_widen(fd, sock->queue->bytes * 2 + sock->queue->nr * PACKET_OVERHEAD, 0);
 		err = send_message(fd, &to, &m, sock->entry->type == SOCK_STREAM);
 		if (err)
-			fail(err, "put %u bytes back", p->entry->length);
+			fail(err, "restore %u queued bytes", p->entry->length);
 	}
-	forget_message(&m);
+	free_message(&m);
 	cleanup_close(&to.file);
 	return err;
 }
@@ -198,27 +201,30 @@ int unix_fill_queue(struct restore *r, struct unix_sock *sock)
 	return err;
 }
 
-/* ---- the end ---- */
+/* ---- the last steps ---- */
 
-/* What a datagram socket learns when its peer leaves it with something unread. net/unix/af_unix.c unix_dgram_disconnected */
+/*
+ * The error that a datagram socket gets when its peer is closed with unread data. net/unix/af_unix.c
+ * unix_dgram_disconnected
+ */
 void unix_leave_with_error(int fd, int other)
 {
 	struct sockaddr nowhere = { .sa_family = AF_UNSPEC };
 
 	if (send(fd, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT) != 1 || connect(other, &nowhere, sizeof(nowhere)) < 0)
-		log_warn("the error that waited in a unix socket (ECONNRESET) is lost: errno %d", errno);
+		log_warn("the pending error of a unix socket (ECONNRESET) is lost: errno %d", errno);
 }
 
-/* A stream whose peer is closed with bytes unread gets ECONNRESET. */
-static void close_keeper(struct unix_sock *sock)
+/* A stream whose peer is closed with unread data gets ECONNRESET. */
+static void close_placeholder(struct unix_sock *sock)
 {
-	if (sock->keeper < 0)
+	if (sock->placeholder < 0)
 		return;
 	if (sock->entry->so_error && sock->entry->type == SOCK_DGRAM)
-		unix_leave_with_error(sock->fd, sock->keeper);
+		unix_leave_with_error(sock->fd, sock->placeholder);
 	else if (sock->entry->so_error && send(sock->fd, "", 1, MSG_NOSIGNAL) < 0)
-		log_debug("socket:[%u]: the error that waits is lost: %m", sock->entry->ino);
-	close(steal_fd(&sock->keeper));
+		log_debug("socket:[%u]: its pending error is lost: %m", sock->entry->ino);
+	close(steal_fd(&sock->placeholder));
 }
 
 static int settle(struct restore *r, struct unix_sock *sock)
@@ -226,7 +232,7 @@ static int settle(struct restore *r, struct unix_sock *sock)
 	static const int how[] = { 0, SHUT_RD, SHUT_WR, SHUT_RDWR };
 	int err = 0;
 
-	/* A closed peer has shut down both ways already. */
+	/* A closed peer has shut down both directions already. */
 	if (sock->entry->has_shutdown && sock->entry->shutdown && shutdown(sock->fd, how[sock->entry->shutdown]) < 0 &&
 	    errno != ENOTCONN)
 		err = fail(-errno, "shut down");
@@ -250,7 +256,7 @@ int unix_fill_group(struct restore *r, struct unix_group *group)
 
 		if (s->fd < 0)
 			continue;
-		close_keeper(s);
+		close_placeholder(s);
 		if (s->entry->gone)
 			close(steal_fd(&s->fd));
 		else

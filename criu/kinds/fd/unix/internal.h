@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Unix sockets. Those that belong together (connected, waiting, of one name) are a group: one process makes them all,
- * so that nobody waits for anybody, and gives the others theirs.
+ * Unix sockets. Sockets that depend on each other (connected, pending, same name) form a group: one process creates all
+ * of them, so that processes need not wait for each other, and passes them on.
  */
 #pragma once
 #include <sys/socket.h>
@@ -20,7 +20,7 @@
 #define UNIX_ESTABLISHED 1u
 #define UNIX_CLOSE 7u
 #define UNIX_LISTEN 10u
-#define UNIX_EXTERNAL 1u /* uflags: not ours, only named to be connected to */
+#define UNIX_EXTERNAL 1u /* uflags: outside the tree, only a name to connect to */
 #define UNIX_NAME_MAX sizeof(((struct sockaddr_un *)0)->sun_path)
 #define UNIX_CREDENTIALS 2u /* scm_entry.type; SCM_RIGHTS is 1 */
 
@@ -32,32 +32,32 @@ struct unix_seen {
 	UnixSkEntry *entry;
 	struct dump_task *task;
 	int fd;
-	struct pending_connections waiting; /* what was sent to a listening socket, once it is needed */
-	int unreadable; /* -errno: why it is not known */
+	struct pending_connections pending; /* with what the clients have sent; read when needed */
+	int unreadable; /* -errno: why they cannot be read */
 };
 
 struct unix_dump {
 	struct record_table seen;
-	struct pending_reader *pending; /* NULL: not needed yet, or impossible */
-	int no_pending;
-	uint32_t invented; /* the last inode of one that is gone */
-	struct record_table tables; /* of network namespaces: 0 (our own) or their inodes */
+	struct pending_reader *pending_reader; /* NULL: not needed yet, or not available */
+	int no_pending_reader;
+	uint32_t invented_inode; /* the last inode number invented for a closed client */
+	struct record_table tables; /* one per network namespace: 0 (our own) or its inode */
 };
 
-/* What the kernel tells about all sockets of the namespace that @local is in, and about this one. */
+/* All sockets of the network namespace of @local, and this one. */
 int unix_diag_of(struct dump *dump, const struct fd_probe *probe, const struct unix_diags **ret_all,
 		 const struct unix_diag **ret_diag);
-/* Of a socket of any network namespace that has been read; NULL: of none. */
+/* A socket in any of the network namespaces read so far; NULL: not found. */
 const struct unix_diag *unix_diag_by_inode(const struct unix_dump *data, uint32_t ino);
 void unix_diags_free(struct unix_dump *data);
 /* name, name_dir, deleted, moved_to, file_perms */
 int unix_save_name(struct dump *dump, const struct fd_probe *probe, const struct unix_diag *diag, UnixSkEntry *entry);
-/* What waits to be read. */
+/* Unread data. */
 int unix_save_queue(struct dump *dump, const struct fd_probe *probe, const UnixSkEntry *entry);
-/* What has been sent to a listening socket by those that it has not accepted; writes nothing yet. */
-int unix_read_waiting(struct dump *dump, const struct fd_probe *probe);
-/* Whoever waits at @seen: with what they have sent; blockers. */
-int unix_save_waiting(struct dump *dump, const struct unix_seen *seen);
+/* Reads what a listening socket's unaccepted clients have sent; writes nothing yet. */
+int unix_read_pending(struct dump *dump, const struct fd_probe *probe);
+/* Unaccepted clients of @seen, with what they have sent; blockers. */
+int unix_save_pending(struct dump *dump, const struct unix_seen *seen);
 int unix_save_end(struct dump *dump);
 /* For messages. */
 const char *unix_name_text(struct dump *dump, const struct unix_diag *diag);
@@ -83,16 +83,16 @@ struct unix_sock {
 	struct file *file;
 	const UnixSkEntry *entry;
 	struct unix_group *group;
-	struct unix_sock *in_group; /* the next one */
-	struct unix_sock *peer; /* that it is connected to, or waits at */
-	const char *key; /* what its name leads to, NULL: none */
+	struct unix_sock *in_group; /* next in the group */
+	struct unix_sock *peer; /* the socket that it is connected to, or whose accept queue it is in */
+	const char *key; /* the file or abstract name that its name refers to, NULL: none */
 	size_t key_len;
 	const struct unix_queue *queue; /* NULL: empty */
-	const struct inherit_fd *given;
-	bool inherits_name; /* accepted: the name is the listening socket's */
-	/* while the group is made, in the process that makes it */
+	const struct inherit_fd *inherited;
+	bool inherits_name; /* accepted: it has the listening socket's name */
+	/* valid while the group is created, in the process that does so */
 	int fd;
-	int keeper; /* the other end of one whose peer is none of ours, -1: none */
+	int placeholder; /* the other end, if the real peer is not in the images; -1: none */
 	bool connected, filled;
 };
 
@@ -101,11 +101,11 @@ struct unix_group {
 	struct unix_sock *first, *last;
 	size_t nr;
 	struct file *maker;
-	struct unix_opens { /* files in flight that no task has: this group's maker opens them */
+	struct unix_opens { /* files in flight that no task has open: the group's maker opens them */
 		struct unix_opens *next;
 		struct file *file;
 	} * opens;
-	bool in_flight; /* descriptors wait in queues: filled when all of them are there */
+	bool in_flight; /* there are descriptors in queues: filled when all of them exist */
 	bool filled;
 };
 
@@ -114,7 +114,7 @@ struct unix_restore {
 	struct record_table socks; /* by inode */
 	struct record_table queues; /* by file id */
 	struct record_table names; /* by hash: a socket of that name */
-	struct record_table bound; /* the same, by the name as it was bound: of datagram sockets */
+	struct record_table bound; /* the same for datagram sockets, by the name passed to bind(2) */
 	struct hash opened_by; /* file in flight -> group */
 	struct unix_group *unfinished; /* of this process */
 };
@@ -137,14 +137,14 @@ static inline bool unix_same_name(const struct unix_sock *a, const struct unix_s
 	return a->key && b->key && a->key_len == b->key_len && !memcmp(a->key, b->key, a->key_len);
 }
 
-/* Connected to each other; one that waits at a listening socket is not. */
+/* Connected to each other; an unaccepted client is not. */
 static inline bool unix_is_pair(const struct unix_sock *sock)
 {
 	return sock->peer && sock->peer->peer == sock;
 }
 
-/* Connected to one that listens, which has not accepted it: its queue is what it has sent. */
-static inline bool unix_is_waiting(const struct unix_sock *sock)
+/* Connected to a listening socket that has not accepted it: its queue is what it has sent. */
+static inline bool unix_is_pending(const struct unix_sock *sock)
 {
 	return sock->entry->type != SOCK_DGRAM && sock->peer && sock->peer->entry->state == UNIX_LISTEN &&
 	       !unix_is_external(sock->peer);
@@ -155,28 +155,36 @@ static inline bool unix_has_path(const struct unix_sock *sock)
 	return sock->entry->name.len && sock->entry->name.data[0];
 }
 
-/* Bind @fd to the name of @sock where it was, or, @hidden, where nobody sees the file: it can only be reached by
- * unix_connect(). Owner, mode and place of the file as in the image. */
+/*
+ * Binds @fd to the name of @sock: at the original path, or, if @hidden, in a file system of its own, where it can only
+ * be reached by unix_connect(). Restores owner, mode and current path of the file.
+ */
 int unix_bind(struct restore *r, const struct unix_sock *sock, int fd, bool hidden);
-/* How to reach what @to is bound to, as long as .file is open (the caller closes it); @name is the name of @to. */
+/*
+ * How to reach the file that @to is bound to. Valid while .file is open (the caller closes it); @name is the name of
+ * @to.
+ */
 struct unix_target {
 	struct sockaddr_un addr;
-	socklen_t len; /* 0: nowhere */
+	socklen_t len; /* 0: not reachable */
 	int file;
 };
 int unix_find_target(int to, const ProtobufCBinaryData *name, struct unix_target *ret_target);
-/* Connect @fd to what @to is bound to, whatever became of the file; @name is the name of @to; with the rights of @as. */
+/*
+ * Connects @fd to the file that @to is bound to, even if it was renamed or removed; @name is the name of @to; with the
+ * rights of @as.
+ */
 int unix_connect(int fd, int to, const ProtobufCBinaryData *name, const struct unix_sock *as);
-/* To somebody that is not ours, by name. */
+/* Connects to a socket outside the tree, by name. */
 int unix_connect_external(struct restore *r, const struct unix_sock *sock, int fd, const struct unix_sock *as);
-/* For the time of a call others learn our rights from (SO_PEERCRED): those of the task that has the socket. */
+/* For the duration of a call that records our credentials (SO_PEERCRED): use those of the task that has the socket. */
 int unix_become_owner(const struct unix_sock *sock);
 void unix_become_self(void);
 
-/* @other, connected with @fd, leaves it: ECONNRESET waits there then. */
+/* Closes @other, the peer of @fd, so that @fd gets ECONNRESET. */
 void unix_leave_with_error(int fd, int other);
 int unix_make_group(struct restore *r, struct unix_group *group);
-/* What waited in @sock; once. */
+/* The unread data of @sock; once. */
 int unix_fill_queue(struct restore *r, struct unix_sock *sock);
-/* Queues, options, what has been shut down; closes what is not needed any more. */
+/* Queues, options, shutdown state; closes what is not needed any more. */
 int unix_fill_group(struct restore *r, struct unix_group *group);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Which sockets belong together, and who makes them. */
+/* Which sockets form a group, and which process creates it. */
 #include <errno.h>
 #include <string.h>
 #include "kinds/fd/unix/internal.h"
@@ -20,7 +20,7 @@ static void join(struct unix_sock *a, struct unix_sock *b)
 {
 	struct unix_group *to = a->group, *from = b->group;
 
-	if (to == from || a->given || b->given)
+	if (to == from || a->inherited || b->inherited)
 		return;
 	if (to->nr < from->nr) {
 		to = b->group;
@@ -39,29 +39,29 @@ static int find_peer(struct restore *r, struct unix_restore *data, struct unix_s
 	const UnixSkEntry *entry = sock->entry;
 	struct unix_sock *peer = entry->peer ? record_find(&data->socks, 0, entry->peer) : NULL;
 
-	if (!entry->peer || sock->given)
+	if (!entry->peer || sock->inherited)
 		return 0;
 	if (!peer)
 		return fail(-EBADMSG,
-			    "the peer of socket:[%u], socket:[%u], is not in the images: give --inherit-fd "
+			    "the peer of socket:[%u], socket:[%u], is not in the images; pass it with --inherit-fd "
 			    "'fd[N]:socket:[%u]'",
 			    entry->ino, entry->peer, entry->ino);
 	if (peer->entry->type != entry->type)
 		return fail(-EBADMSG, "a socket of type %u has a peer of type %u", entry->type, peer->entry->type);
-	if (peer->given)
+	if (peer->inherited)
 		return fail(-EINVAL,
-			    "its peer socket:[%u] is handed in with --inherit-fd: hand this one, socket:[%u], in, too",
+			    "its peer socket:[%u] is passed with --inherit-fd; pass this one, socket:[%u], as well",
 			    entry->peer, entry->ino);
 	if (unix_is_external(peer)) {
 		if (!r->opts->ext_unix_sk && !r->opts->externals.n)
 			return fail(-EINVAL,
-				    "is to be connected to a socket outside of the tree: allow it with --ext-unix-sk");
+				    "is to be connected to a socket outside the tree; allow it with --ext-unix-sk");
 	} else if (entry->type == SOCK_DGRAM ? peer->entry->state == UNIX_LISTEN :
 					       peer->entry->state != UNIX_LISTEN && peer->entry->peer != entry->ino) {
 		return fail(-EBADMSG, "socket:[%u] cannot have the peer socket:[%u]", entry->ino, entry->peer);
 	}
 	if (entry->gone && (peer->entry->state != UNIX_LISTEN || unix_is_external(peer) || sock->file->owner))
-		return fail(-EBADMSG, "socket:[%u] cannot be gone", entry->ino);
+		return fail(-EBADMSG, "socket:[%u] cannot be a closed client", entry->ino);
 	if (peer == sock && entry->type != SOCK_DGRAM)
 		return fail(-EBADMSG, "socket:[%u] is its own peer", entry->ino);
 	sock->peer = peer;
@@ -79,7 +79,7 @@ static int join_names(struct restore *r, struct unix_restore *data, struct unix_
 	struct unix_name *name;
 	uint64_t key;
 
-	if (!sock->key || sock->given || unix_is_external(sock))
+	if (!sock->key || sock->inherited || unix_is_external(sock))
 		return 0;
 	key = hash_bytes(sock->entry->name.data, sock->entry->name.len);
 	if (sock->entry->type == SOCK_DGRAM && !record_find(&data->bound, key, sock->entry->ns_id)) {
@@ -101,7 +101,7 @@ static int join_names(struct restore *r, struct unix_restore *data, struct unix_
 	return 0;
 }
 
-/* Who has sent to it without being connected. */
+/* Sockets that have sent to it without being connected. */
 static void join_senders(struct unix_restore *data, struct unix_sock *sock)
 {
 	const struct unix_queue *queue = record_find(&data->queues, 0, sock->file->id);
@@ -126,15 +126,15 @@ static bool has_listener(const struct unix_sock *sock)
 }
 
 /*
- * The end that accept(2) gave has the name of the listening socket. Of two named ends it is the one whose name is still
- * listened at, else the younger one: a client is there before it is accepted.
+ * The end returned by accept(2) has the name of the listening socket. If both ends are named, it is the one whose name
+ * still has a listening socket, else the younger one: a client exists before it is accepted.
  */
 static void find_accepted(struct unix_sock *sock)
 {
 	const struct unix_sock *peer = sock->peer;
 
-	if (sock->entry->type == SOCK_DGRAM || sock->entry->state != UNIX_ESTABLISHED || !sock->key || sock->given ||
-	    unix_is_external(sock))
+	if (sock->entry->type == SOCK_DGRAM || sock->entry->state != UNIX_ESTABLISHED || !sock->key ||
+	    sock->inherited || unix_is_external(sock))
 		return;
 	if (!peer) {
 		sock->inherits_name = true;
@@ -173,33 +173,34 @@ static int link_queue(struct restore *r, struct unix_restore *data, struct unix_
 		}
 	}
 	if (sock->queue && sock->entry->state == UNIX_LISTEN)
-		return fail(-EBADMSG, "sk-queues.img: packets for file %u, which listens", sock->file->id);
+		return fail(-EBADMSG, "sk-queues.img: packets for file %u, which is a listening socket",
+			    sock->file->id);
 	return 0;
 }
 
-/* A file of the task that others are told of by SO_PEERCRED is better than one of any task, and that than none. */
-static int fitness(const struct unix_sock *sock, const struct unix_sock *told)
+/* Best is a socket of the task that SO_PEERCRED reports to others, then one of any task, then one of none. */
+static int maker_score(const struct unix_sock *sock, const struct unix_sock *reported)
 {
 	const struct restore_task *owner = sock->file->owner;
 
 	if (!owner)
 		return 0;
-	return told && owner->t.pid == (pid_t)told->entry->peer_pid ? 2 : 1;
+	return reported && owner->t.pid == (pid_t)reported->entry->peer_pid ? 2 : 1;
 }
 
-/* A socket that a task has: its process makes the group. */
+/* A socket that a task has: its process creates the group. */
 static void find_maker(struct unix_group *group)
 {
-	const struct unix_sock *told = NULL;
+	const struct unix_sock *reported = NULL;
 	int best = -1;
 
 	for (struct unix_sock *s = group->first; s; s = s->in_group)
-		if (s->entry->has_peer_pid && (!told || s->entry->state == UNIX_LISTEN))
-			told = s;
+		if (s->entry->has_peer_pid && (!reported || s->entry->state == UNIX_LISTEN))
+			reported = s;
 	for (struct unix_sock *s = group->first; s; s = s->in_group) {
-		if (s->given || unix_is_external(s) || s->entry->gone || fitness(s, told) <= best)
+		if (s->inherited || unix_is_external(s) || s->entry->gone || maker_score(s, reported) <= best)
 			continue;
-		best = fitness(s, told);
+		best = maker_score(s, reported);
 		group->maker = s->file;
 	}
 }
@@ -212,7 +213,7 @@ static int check_queues(struct restore *r, struct unix_restore *data)
 		if (!file)
 			return -EBADMSG;
 		if (file->kind->image_type != FD_TYPES__UNIXSK && file->kind->image_type != FD_TYPES__NETLINKSK)
-			return fail(-EBADMSG, "sk-queues.img: packets for file %#x, which is no socket but %s",
+			return fail(-EBADMSG, "sk-queues.img: packets for file %#x, which is not a socket but %s",
 				    file->id, file->kind->name);
 	}
 	return 0;
@@ -265,7 +266,7 @@ int unix_link(struct restore *r, struct file *file, void *state)
 			return err;
 		data->linked = true;
 	}
-	if (!sock->given && !unix_is_external(sock))
+	if (!sock->inherited && !unix_is_external(sock))
 		file->maker = sock->group->maker;
 	return 0;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Reading and checking what images say of unix sockets. */
+/* Reads and checks the image entries of unix sockets. */
 #include <errno.h>
 #include <string.h>
 #include "kinds/fd/sockopts.h"
@@ -21,16 +21,16 @@ static int check_packet(struct image_reader *img, const SkPacketEntry *entry)
 	size_t rights = 0;
 
 	if (entry->length > PACKET_LIMIT)
-		return image_refuse(img, "a packet of %u bytes cannot be", entry->length);
+		return image_refuse(img, "invalid packet of %u bytes", entry->length);
 	if (entry->has_addr && entry->addr.len > UNIX_NAME_MAX)
-		return image_refuse(img, "a name of %zu bytes cannot be", entry->addr.len);
+		return image_refuse(img, "invalid name of %zu bytes", entry->addr.len);
 	for (size_t i = 0; i < entry->n_scm; i++) {
 		const ScmEntry *scm = entry->scm[i];
 
 		if (scm->type == SCM_RIGHTS)
 			rights += scm->n_rights;
 		else if (scm->type != UNIX_CREDENTIALS || scm->n_rights != 3)
-			return image_refuse(img, "a control message of type %u with %zu numbers", scm->type,
+			return image_refuse(img, "invalid control message of type %u with %zu numbers", scm->type,
 					    scm->n_rights);
 	}
 	if (rights > SCM_MAX_FDS)
@@ -68,7 +68,7 @@ static int keep_packet(struct restore *r, struct image_reader *img, struct unix_
 	return 0;
 }
 
-/* sk-queues.img, once. The records live as long as the run. */
+/* Reads sk-queues.img, once. The records live as long as the run. */
 static int unix_load_queues(struct restore *r, struct unix_restore *data)
 {
 	_cleanup_image_reader_ struct image_reader *img = NULL;
@@ -105,25 +105,25 @@ static const struct inherit_fd *find_inherit(const struct options *opts, uint32_
 static int check_entry(const struct file *file, const UnixSkEntry *entry)
 {
 	if (!entry || entry->id != file->id)
-		return fail(-EBADMSG, "files.img: file %u is a unix socket without an entry of its own", file->id);
+		return fail(-EBADMSG, "files.img: file %u is a unix socket, but has no entry for it", file->id);
 	if (!entry->ino)
-		return fail(-EBADMSG, "a socket without an inode");
+		return fail(-EBADMSG, "a unix socket without an inode");
 	if (entry->type != SOCK_STREAM && entry->type != SOCK_DGRAM && entry->type != SOCK_SEQPACKET)
-		return fail(-EBADMSG, "a unix socket of type %u cannot be", entry->type);
+		return fail(-EBADMSG, "invalid type %u of a unix socket", entry->type);
 	if (entry->state != UNIX_ESTABLISHED && entry->state != UNIX_CLOSE && entry->state != UNIX_LISTEN)
-		return fail(-EBADMSG, "a unix socket in state %u cannot be", entry->state);
+		return fail(-EBADMSG, "invalid state %u of a unix socket", entry->state);
 	if (entry->uflags & ~(UNIX_EXTERNAL | 0xeu))
-		return fail(-EBADMSG, "uflags %#x: nothing here knows them", entry->uflags);
+		return fail(-EBADMSG, "unknown uflags %#x", entry->uflags);
 	if (entry->name.len > UNIX_NAME_MAX)
-		return fail(-EBADMSG, "a name of %zu bytes cannot be", entry->name.len);
+		return fail(-EBADMSG, "invalid name of %zu bytes", entry->name.len);
 	if (entry->has_shutdown && entry->shutdown > 3)
-		return fail(-EBADMSG, "shut down in %u ways", entry->shutdown);
+		return fail(-EBADMSG, "invalid shutdown state %u", entry->shutdown);
 	if (entry->state == UNIX_LISTEN && !(entry->uflags & UNIX_EXTERNAL) &&
 	    (entry->type == SOCK_DGRAM || entry->peer || !entry->name.len))
-		return fail(-EBADMSG, "a socket that listens: of type %u, with peer %u, a name of %zu bytes",
-			    entry->type, entry->peer, entry->name.len);
+		return fail(-EBADMSG, "invalid listening socket: type %u, peer %u, a name of %zu bytes", entry->type,
+			    entry->peer, entry->name.len);
 	if (entry->gone && (entry->type == SOCK_DGRAM || entry->state != UNIX_ESTABLISHED || !entry->peer))
-		return fail(-EBADMSG, "a client that is gone, of type %u, in state %u", entry->type, entry->state);
+		return fail(-EBADMSG, "invalid closed client: type %u, state %u", entry->type, entry->state);
 	if (entry->name_dir && entry->name_dir[0] != '/')
 		return fail(-EBADMSG, "name_dir %s: not an absolute path", entry->name_dir);
 	if (entry->moved_to && entry->moved_to[0] != '/')
@@ -131,7 +131,7 @@ static int check_entry(const struct file *file, const UnixSkEntry *entry)
 	return sockopts_check(entry->opts);
 }
 
-/* Abstract names as they are, paths from the root on, without what comes behind the first 0. */
+/* Abstract names as they are; paths are made absolute and end at the first 0. */
 static int set_key(struct restore *r, struct unix_sock *sock)
 {
 	const ProtobufCBinaryData *name = &sock->entry->name;
@@ -179,8 +179,8 @@ int unix_load(struct restore *r, struct file *file, void *state)
 		return fail(-ENOMEM, "unix socket");
 	sock->file = file;
 	sock->entry = entry;
-	sock->fd = sock->keeper = -1;
-	sock->given = find_inherit(r->opts, entry->ino);
+	sock->fd = sock->placeholder = -1;
+	sock->inherited = find_inherit(r->opts, entry->ino);
 	((struct unix_state *)state)->sock = sock;
 	return set_key(r, sock);
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * All sockets of a group, bound and connected, in one process. A stream's accepted end is connected and accepted anew
- * where its name is; a datagram socket is connected after those that connect to it, for then only its own peer may.
+ * Creates, binds and connects all sockets of a group, in one process. The accepted end of a stream is connected and
+ * accepted again where its name is; a datagram socket is connected after those that connect to it, since afterwards
+ * only its own peer may do so.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -13,16 +14,16 @@
 
 static bool is_ours(const struct unix_sock *sock)
 {
-	return !sock->given && !unix_is_external(sock);
+	return !sock->inherited && !unix_is_external(sock);
 }
 
-static int keep(struct restore *r, int fd, int *ret_fd)
+static int move_above(struct restore *r, int fd, int *ret_fd)
 {
 	int moved = fd < 0 ? -errno : move_fd_above(fd, r->service_base);
 
 	if (moved < 0) {
 		cleanup_close(&fd);
-		return fail(moved, "make a unix socket");
+		return fail(moved, "create a unix socket");
 	}
 	*ret_fd = moved;
 	return 0;
@@ -30,7 +31,7 @@ static int keep(struct restore *r, int fd, int *ret_fd)
 
 static int make_one(struct restore *r, const struct unix_sock *sock, int *ret_fd)
 {
-	return keep(r, socket(AF_UNIX, sock->entry->type | SOCK_CLOEXEC, 0), ret_fd);
+	return move_above(r, socket(AF_UNIX, sock->entry->type | SOCK_CLOEXEC, 0), ret_fd);
 }
 
 static int make_pair(struct restore *r, const struct unix_sock *sock, int *ret_fd, int *ret_other)
@@ -42,23 +43,23 @@ static int make_pair(struct restore *r, const struct unix_sock *sock, int *ret_f
 	unix_become_self();
 	if (err)
 		return err;
-	err = keep(r, fds[0], ret_fd);
+	err = move_above(r, fds[0], ret_fd);
 	if (err) {
 		close(fds[1]);
 		return err;
 	}
-	return keep(r, fds[1], ret_other);
+	return move_above(r, fds[1], ret_other);
 }
 
-/* Its peer was closed: connected to something that will be closed. */
-static bool is_widowed(const struct unix_sock *sock)
+/* Its peer was closed: connect it to a socket that will be closed. */
+static bool peer_is_closed(const struct unix_sock *sock)
 {
 	if (sock->peer)
 		return false;
 	return sock->entry->type == SOCK_DGRAM ? sock->entry->peer_closed : sock->entry->state == UNIX_ESTABLISHED;
 }
 
-/* It need not be its peer's doing: any other socket will do. */
+/* The error need not come from its real peer: any other socket will do. */
 static int make_with_error(struct restore *r, struct unix_sock *sock)
 {
 	_cleanup_close_ int other = -1;
@@ -69,8 +70,8 @@ static int make_with_error(struct restore *r, struct unix_sock *sock)
 	return err;
 }
 
-/* A datagram socket without a name can only have been connected to by socketpair(2). */
-static bool came_with_peer(const struct unix_sock *sock)
+/* The peer of a datagram socket can only be unnamed if both were created by socketpair(2). */
+static bool made_by_socketpair(const struct unix_sock *sock)
 {
 	const struct unix_sock *peer = sock->peer;
 
@@ -87,10 +88,10 @@ static int make_sockets(struct restore *r, struct unix_group *group)
 
 	for_each_in(s, group)
 	{
-		if (err || s->fd >= 0 || !is_ours(s) || !came_with_peer(s))
+		if (err || s->fd >= 0 || !is_ours(s) || !made_by_socketpair(s))
 			continue;
 		if (s->peer->fd >= 0)
-			return fail(-EBADMSG, "socket:[%u] has no name, yet two are connected to it",
+			return fail(-EBADMSG, "socket:[%u] has no name, yet two sockets are connected to it",
 				    s->peer->entry->ino);
 		err = make_pair(r, s, &s->fd, &s->peer->fd);
 		s->connected = true;
@@ -100,8 +101,8 @@ static int make_sockets(struct restore *r, struct unix_group *group)
 	{
 		if (err || s->fd >= 0 || !is_ours(s) || s->inherits_name)
 			continue;
-		if (is_widowed(s)) {
-			err = make_pair(r, s, &s->fd, &s->keeper);
+		if (peer_is_closed(s)) {
+			err = make_pair(r, s, &s->fd, &s->placeholder);
 			s->connected = true;
 		} else if (s->entry->so_error && s->entry->type == SOCK_DGRAM) {
 			err = make_with_error(r, s);
@@ -112,7 +113,7 @@ static int make_sockets(struct restore *r, struct unix_group *group)
 	return err;
 }
 
-static size_t count_waiting(const struct unix_sock *listener)
+static size_t count_pending(const struct unix_sock *listener)
 {
 	size_t n = 0;
 
@@ -125,7 +126,7 @@ static int listen_at(struct unix_sock *sock, size_t backlog)
 	int err = unix_become_owner(sock);
 
 	if (!err && listen(sock->fd, MIN_OF(backlog, (size_t)INT32_MAX)) < 0)
-		err = fail(-errno, "listen at a unix socket");
+		err = fail(-errno, "listen on a unix socket");
 	unix_become_self();
 	return err;
 }
@@ -142,7 +143,7 @@ static int bind_names(struct restore *r, struct unix_group *group)
 			continue;
 		err = unix_bind(r, s, s->fd, s->entry->deleted);
 		if (!err && s->entry->state == UNIX_LISTEN)
-			err = listen_at(s, MAX_OF((size_t)s->entry->backlog, count_waiting(s)));
+			err = listen_at(s, MAX_OF((size_t)s->entry->backlog, count_pending(s)));
 	}
 	return err;
 }
@@ -152,13 +153,13 @@ static int bind_names(struct restore *r, struct unix_group *group)
 static int accept_one(struct restore *r, struct unix_sock *sock, int listener)
 {
 	struct unix_sock *client = sock->peer;
-	int *fd = client ? &client->fd : &sock->keeper;
+	int *fd = client ? &client->fd : &sock->placeholder;
 	int err = client ? 0 : make_one(r, sock, fd);
 
 	if (!err)
 		err = unix_connect(*fd, listener, &sock->entry->name, client ? client : sock);
 	if (!err)
-		err = keep(r, accept4(listener, NULL, NULL, SOCK_CLOEXEC), &sock->fd);
+		err = move_above(r, accept4(listener, NULL, NULL, SOCK_CLOEXEC), &sock->fd);
 	sock->connected = true;
 	if (client)
 		client->connected = true;
@@ -172,12 +173,12 @@ static struct unix_sock *find_listener(const struct unix_sock *sock)
 	return NULL;
 }
 
-static int without_name(struct restore *r, struct unix_sock *sock)
+static int restore_without_name(struct restore *r, struct unix_sock *sock)
 {
-	log_warn("socket:[%u]: its name @%.*s belongs to another program now: it is restored without", sock->entry->ino,
-		 (int)sock->key_len - 1, sock->key + 1);
+	log_warn("socket:[%u]: its name @%.*s is in use by another program now: it is restored without a name",
+		 sock->entry->ino, (int)sock->key_len - 1, sock->key + 1);
 	if (!sock->peer)
-		return make_pair(r, sock, &sock->fd, &sock->keeper);
+		return make_pair(r, sock, &sock->fd, &sock->placeholder);
 	if (sock->peer->key)
 		return fail(-EADDRINUSE, "socket:[%u]: both ends have names", sock->entry->ino);
 	close(steal_fd(&sock->peer->fd));
@@ -185,7 +186,7 @@ static int without_name(struct restore *r, struct unix_sock *sock)
 	return make_pair(r, sock, &sock->fd, &sock->peer->fd);
 }
 
-/* Whoever listened there is closed, or not ours: for a moment somebody listens again, where nobody else comes. */
+/* The listening socket is closed, or outside the tree: listen for a moment at a place that nothing else can reach. */
 static int accept_hidden(struct restore *r, struct unix_sock *sock)
 {
 	_cleanup_close_ int listener = -1;
@@ -195,11 +196,11 @@ static int accept_hidden(struct restore *r, struct unix_sock *sock)
 		return err;
 	err = unix_bind(r, sock, listener, true);
 	if (err == -EADDRINUSE && !unix_has_path(sock))
-		return without_name(r, sock);
+		return restore_without_name(r, sock);
 	if (!err)
 		err = unix_become_owner(sock);
 	if (!err && listen(listener, 1) < 0)
-		err = fail(-errno, "listen at a unix socket");
+		err = fail(-errno, "listen on a unix socket");
 	unix_become_self();
 	for_each_in(s, sock->group) if (!err && s->inherits_name && s->fd < 0 && unix_same_name(s, sock) &&
 					s->entry->type == sock->entry->type) err = accept_one(r, s, listener);
@@ -223,10 +224,10 @@ static int accept_all(struct restore *r, struct unix_group *group)
 	return err;
 }
 
-/* ---- the rest of the connections ---- */
+/* ---- other connections ---- */
 
-/* CRIU's images do not tell their places: of those the older is the first. */
-static int compare_waiting(const void *a, const void *b)
+/* CRIU's images do not record their order in the queue: sort them by age. */
+static int compare_pending(const void *a, const void *b)
 {
 	const UnixSkEntry *x = (*(struct unix_sock *const *)a)->entry, *y = (*(struct unix_sock *const *)b)->entry;
 
@@ -245,30 +246,30 @@ static int connect_one(struct restore *r, struct unix_sock *sock)
 	return unix_connect(sock->fd, peer->fd, &peer->entry->name, sock);
 }
 
-/* Those that wait to be accepted, in their order. */
-static int connect_waiting(struct restore *r, struct unix_group *group)
+/* Clients that have not been accepted yet, in their order. */
+static int connect_pending(struct restore *r, struct unix_group *group)
 {
-	struct unix_sock **waiting = calloc(group->nr, sizeof(struct unix_sock *));
+	struct unix_sock **pending = calloc(group->nr, sizeof(struct unix_sock *));
 	size_t n = 0;
 	int err = 0;
 
-	if (!waiting)
+	if (!pending)
 		return fail(-ENOMEM, "unix sockets");
-	for_each_in(s, group) if (is_ours(s) && s->peer && !s->connected && s->entry->type != SOCK_DGRAM) waiting[n++] =
+	for_each_in(s, group) if (is_ours(s) && s->peer && !s->connected && s->entry->type != SOCK_DGRAM) pending[n++] =
 		s;
-	qsort(waiting, n, sizeof(*waiting), compare_waiting);
+	qsort(pending, n, sizeof(*pending), compare_pending);
 	for (size_t i = 0; !err && i < n; i++) {
-		LOG_SCOPE("socket:[%u]", waiting[i]->entry->ino);
-		err = connect_one(r, waiting[i]);
+		LOG_SCOPE("socket:[%u]", pending[i]->entry->ino);
+		err = connect_one(r, pending[i]);
 	}
-	free(waiting);
+	free(pending);
 	for_each_in(s, group) if (!err && is_ours(s) && s->entry->state == UNIX_LISTEN &&
-				  count_waiting(s) > s->entry->backlog) err = listen_at(s, s->entry->backlog);
+				  count_pending(s) > s->entry->backlog) err = listen_at(s, s->entry->backlog);
 	return err;
 }
 
-/* Once connected, a datagram socket takes connections from its own peer only. */
-static bool is_awaited(const struct unix_sock *sock)
+/* Once connected, a datagram socket accepts connections from its own peer only. */
+static bool has_pending_senders(const struct unix_sock *sock)
 {
 	for_each_in(s, sock->group) if (is_ours(s) && s->peer == sock && s != sock && s != sock->peer &&
 					!s->connected) return true;
@@ -290,11 +291,11 @@ static int connect_datagrams(struct restore *r, struct unix_group *group)
 
 			if (err || !is_ours(s) || !s->peer || s->connected || s->entry->type != SOCK_DGRAM)
 				continue;
-			if (is_awaited(s)) {
+			if (has_pending_senders(s)) {
 				left++;
 				continue;
 			}
-			/* What others have sent must be there before. */
+			/* What others have sent must arrive first. */
 			err = group->in_flight ? 0 : unix_fill_queue(r, s);
 			if (!err)
 				err = connect_one(r, s);
@@ -304,14 +305,14 @@ static int connect_datagrams(struct restore *r, struct unix_group *group)
 	return err || !left ? err : fail(-EBADMSG, "%zu datagram sockets are connected in a circle", left);
 }
 
-/* The other half of a socketpair(2) that is connected to nobody now, or to somebody else later. */
+/* One end of a socketpair(2) that is not connected any more, or will be connected to another socket later. */
 static int disconnect_halves(struct unix_group *group)
 {
 	struct sockaddr nowhere = { .sa_family = AF_UNSPEC };
 
 	for_each_in(s, group)
 	{
-		if (!is_ours(s) || !came_with_peer(s) || unix_is_pair(s))
+		if (!is_ours(s) || !made_by_socketpair(s) || unix_is_pair(s))
 			continue;
 		if (s->entry->so_error)
 			unix_leave_with_error(s->fd, s->peer->fd);
@@ -332,6 +333,6 @@ int unix_make_group(struct restore *r, struct unix_group *group)
 	if (!err)
 		err = accept_all(r, group);
 	if (!err)
-		err = connect_waiting(r, group);
+		err = connect_pending(r, group);
 	return err ? err : connect_datagrams(r, group);
 }

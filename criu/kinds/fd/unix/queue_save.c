@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What waits in a socket, looked at with MSG_PEEK: it stays there. SO_PEEK_OFF, needed to see more than the first
- * packet, belongs to the target, too: it is put back at once, by the guard of the dump if we cannot.
+ * Reads queued packets with MSG_PEEK, which leaves them in the queue. Seeing more than the first packet needs
+ * SO_PEEK_OFF, which is a property of the target's socket: it is restored at once, by the guard of the dump if we
+ * cannot.
  */
 #include <errno.h>
 #include <poll.h>
@@ -21,9 +22,9 @@ struct queue {
 	struct dump *dump;
 	const struct fd_probe *probe;
 	const UnixSkEntry *entry;
-	char *room;
+	char *capacity;
 	size_t size;
-	int was, offset; /* SO_PEEK_OFF: before us; -1: not set by us */
+	int was, offset; /* SO_PEEK_OFF: the original value; -1: not set by us */
 	bool is_stream, nothing_more;
 };
 
@@ -55,7 +56,7 @@ static int save_rights(struct queue *q, const struct cmsghdr *c, ScmEntry *scm)
 		memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
 		if (!err && !scm->rights)
 			err = fail(-ENOMEM, "descriptors in flight");
-		/* Takes it over. */
+		/* Takes ownership of the descriptor. */
 		if (!err)
 			err = q->dump->in_flight_file_id(q->dump, q->probe->task, fd, &scm->rights[i]);
 		else
@@ -131,7 +132,7 @@ static int write_packet(struct queue *q, struct msghdr *msg, size_t len)
 	}
 	err = image_write_record(img, &packet.base);
 	if (!err)
-		err = image_write_raw(img, q->room, len);
+		err = image_write_raw(img, q->capacity, len);
 	return err ? fail(err, "%s", image_store_error(q->dump->dir)) : 0;
 }
 
@@ -151,15 +152,15 @@ static void drop_control(struct msghdr *msg)
 	}
 }
 
-static int make_room(struct queue *q, size_t size)
+static int ensure_capacity(struct queue *q, size_t size)
 {
-	free(q->room);
-	q->room = malloc(size);
-	q->size = q->room ? size : 0;
-	return q->room ? 0 : fail(-ENOMEM, "%zu bytes that wait in a socket", size);
+	free(q->capacity);
+	q->capacity = malloc(size);
+	q->size = q->capacity ? size : 0;
+	return q->capacity ? 0 : fail(-ENOMEM, "%zu bytes queued in a socket", size);
 }
 
-/* The packet at @at: 1 and its length in *ret_len, 0: there is none. A packet that did not fit is asked for again. */
+/* The packet at @at: 1 and its length in *ret_len; 0: there is none. A packet that did not fit is read again. */
 static int save_one(struct queue *q, int at, size_t *ret_len)
 {
 	char control[CMSG_SPACE(SCM_MAX_FDS * sizeof(int)) + CMSG_SPACE(sizeof(struct ucred)) + 256]
@@ -171,7 +172,7 @@ static int save_one(struct queue *q, int at, size_t *ret_len)
 	int err;
 
 	for (;;) {
-		iov = (struct iovec){ q->room, q->size };
+		iov = (struct iovec){ q->capacity, q->size };
 		msg = (struct msghdr){ .msg_name = &from,
 				       .msg_namelen = sizeof(from),
 				       .msg_iov = &iov,
@@ -180,13 +181,13 @@ static int save_one(struct queue *q, int at, size_t *ret_len)
 				       .msg_controllen = sizeof(control) };
 		len = recvmsg(q->probe->local, &msg, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 		if (len < 0)
-			return errno == EAGAIN ? 0 : fail(-errno, "look at what waits in %s", q->probe->link);
+			return errno == EAGAIN ? 0 : fail(-errno, "peek into the queue of %s", q->probe->link);
 		if (!len && (q->is_stream || (q->entry->type == SOCK_SEQPACKET && (q->entry->shutdown & 1))))
 			return 0;
 		if (q->is_stream || (size_t)len <= q->size)
 			break;
 		drop_control(&msg);
-		err = make_room(q, len);
+		err = ensure_capacity(q, len);
 		if (!err && q->offset >= 0)
 			err = set_offset(q, at);
 		if (err)
@@ -194,7 +195,7 @@ static int save_one(struct queue *q, int at, size_t *ret_len)
 	}
 	if (msg.msg_flags & MSG_CTRUNC) {
 		drop_control(&msg);
-		return fail(-EOVERFLOW, "control messages that wait in %s are larger than expected", q->probe->link);
+		return fail(-EOVERFLOW, "the control messages queued in %s are larger than expected", q->probe->link);
 	}
 	err = write_packet(q, &msg, len);
 	if (err)
@@ -208,7 +209,7 @@ static int save_all(struct queue *q, size_t total)
 	size_t len, at = 0;
 	int got;
 
-	/* A stream without control messages comes in one piece, and needs no offset. */
+	/* A stream without control messages is read in one piece and needs no offset. */
 	got = q->was < 0 ? save_one(q, 0, &len) : set_offset(q, 0);
 	if (got < 0)
 		return got;
@@ -219,7 +220,7 @@ static int save_all(struct queue *q, size_t total)
 		got = set_offset(q, at);
 		if (got < 0)
 			return got;
-		/* An empty packet is passed by since it was looked at once. */
+		/* A second peek skips an empty packet that was peeked before. */
 	}
 	do {
 		got = save_one(q, at, &len);
@@ -229,7 +230,10 @@ static int save_all(struct queue *q, size_t total)
 	return got < 0 ? got : 0;
 }
 
-/* Looking into such a queue would take the error away, as sending would. Of a closed peer nothing comes but what waits. */
+/*
+ * Peeking into the queue would clear the error, as sending would. From a closed peer nothing arrives but what is
+ * queued.
+ */
 static void check_error(struct dump *dump, const struct fd_probe *probe, const UnixSkEntry *entry)
 {
 	struct pollfd p = { .fd = probe->local, .events = POLLIN };
@@ -239,8 +243,8 @@ static void check_error(struct dump *dump, const struct fd_probe *probe, const U
 	    (!(entry->shutdown & 1) && poll(&p, 1, 0) > 0 && (p.revents & POLLIN)))
 		dump_blocker(
 			dump, probe->task, probe->fd,
-			"%s: an error waits in it (SO_ERROR: %s), and in front of it packets that cannot be read: let the "
-			"program ask for it",
+			"%s: a pending error (SO_ERROR: %s) in front of queued packets, which cannot be read without "
+			"losing it; let the program query it",
 			probe->link, strerror((int)entry->so_error));
 }
 
@@ -250,7 +254,7 @@ int unix_save_queue(struct dump *dump, const struct fd_probe *probe, const UnixS
 	socklen_t len = sizeof(q.was);
 	int total = 0, err, put_back;
 
-	/* Never connected: recv(2) says ENOTCONN. Of a stream it says EINVAL, and FIONREAD nothing. */
+	/* Never connected: recv(2) returns ENOTCONN; for a stream it returns EINVAL, and FIONREAD 0. */
 	if (entry->type == SOCK_SEQPACKET && entry->state != UNIX_ESTABLISHED)
 		return 0;
 	if (entry->has_so_error && entry->type != SOCK_STREAM) {
@@ -262,15 +266,15 @@ int unix_save_queue(struct dump *dump, const struct fd_probe *probe, const UnixS
 	q.is_stream = entry->type == SOCK_STREAM;
 	if (getsockopt(probe->local, SOL_SOCKET, SO_PEEK_OFF, &q.was, &len) < 0)
 		return fail(-errno, "SO_PEEK_OFF of %s", probe->link);
-	/* Of a datagram socket it is the first one's length. An unconnected stream has nothing to tell: EINVAL. */
+	/* For a datagram socket it is the length of the first packet. An unconnected stream has none: EINVAL. */
 	if (q.is_stream && (ioctl(probe->local, FIONREAD, &total) < 0 || !total))
 		return 0;
-	err = make_room(&q, q.is_stream ? (size_t)total : FIRST_ROOM);
+	err = ensure_capacity(&q, q.is_stream ? (size_t)total : FIRST_ROOM);
 	if (!err)
 		err = save_all(&q, total);
 	put_back = q.offset >= 0 ? set_offset(&q, q.was) : 0;
 	if (!put_back && dump->guard)
 		guard_peek_offset_is_back(dump->guard);
-	free(q.room);
+	free(q.capacity);
 	return err ? err : put_back;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The names of sockets; who is connected to a socket outside of the tree. */
+/* Names of sockets; peers outside the tree. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,11 +11,11 @@
 #include "util/proc_root.h"
 #include "util/str.h"
 
-#define SIOCUNIXFILE_ 0x89e0 /* the bound inode as an O_PATH descriptor; unix(7) does not tell */
+#define SIOCUNIXFILE_ 0x89e0 /* the bound inode as an O_PATH descriptor; not in unix(7) */
 
 /* ---- names ---- */
 
-/* An accepted socket has the name of the listening one, and the same file: its place is told there as well. */
+/* An accepted socket has the name and the file of the listening socket, so their path is saved here, too. */
 static int save_bound_file(struct dump *dump, const struct fd_probe *probe, int file, const char *name,
 			   UnixSkEntry *entry)
 {
@@ -61,9 +61,9 @@ static int save_bound_file(struct dump *dump, const struct fd_probe *probe, int 
 	return 0;
 }
 
-/* "/a/./b", a symbolic link: another text for the same file is no move. */
-static void forget_same_place(struct dump *dump, const struct fd_probe *probe, int file, const char *name,
-			      UnixSkEntry *entry)
+/* "/a/./b", or a symbolic link: a different text for the same file does not mean that it was moved. */
+static void drop_unchanged_path(struct dump *dump, const struct fd_probe *probe, int file, const char *name,
+				UnixSkEntry *entry)
 {
 	_cleanup_close_ int root = -1, seen = -1;
 	const char *base = name[0] == '/' ? "root" : "cwd";
@@ -97,19 +97,19 @@ int unix_save_name(struct dump *dump, const struct fd_probe *probe, const struct
 		return 0;
 	memcpy(name, diag->name, diag->name_len);
 	name[diag->name_len] = 0;
-	/* In /proc's words of a file system that is not ours the path may lead elsewhere: the file itself is asked. */
+	/* In a file system that is not ours, the path shown by /proc may lead elsewhere: use the file itself. */
 	file = ioctl(probe->local, SIOCUNIXFILE_);
 	if (file < 0)
 		return fail(-errno, "file of the unix socket %s", name);
 	err = save_bound_file(dump, probe, file, name, entry);
 	if (!err)
-		forget_same_place(dump, probe, file, name, entry);
+		drop_unchanged_path(dump, probe, file, name, entry);
 	return err;
 }
 
-/* ---- who is at the other end ---- */
+/* ---- peers ---- */
 
-/* --external unix[INODE], of either end */
+/* --external unix[INODE], for either end */
 static bool is_external(const struct options *opts, uint32_t ino)
 {
 	char key[2][40];
@@ -158,7 +158,8 @@ static int write_external(struct dump *dump, const struct unix_seen *seen, const
 	if (peer->name_len && peer->name[0] && peer->name[0] != '/')
 		dump_blocker(
 			dump, seen->task, seen->fd,
-			"socket:[%u]: its peer outside of the tree has the relative name %s: nobody can find it again",
+			"socket:[%u]: its peer outside the tree has the relative name %s, which cannot be resolved at "
+			"restore",
 			seen->diag->ino, unix_name_text(dump, peer));
 	return dump_write_file_entry(dump, &entry);
 }
@@ -178,17 +179,16 @@ static int check_peer(struct dump *dump, const struct unix_seen *seen)
 	if (peer && peer->name_len &&
 	    (is_external(opts, ino) || is_allowed(opts, ino) || is_allowed(opts, seen->diag->ino))) {
 		if (seen->diag->type != SOCK_DGRAM)
-			log_warn(
-				"pid %d: fd %d: socket:[%u]: restore connects it to %s anew: what was said before is lost "
-				"there",
-				seen->task->t.pid, seen->fd, seen->diag->ino, unix_name_text(dump, peer));
+			log_warn("pid %d: fd %d: socket:[%u]: restore will connect it to %s again: data in flight is "
+				 "lost",
+				 seen->task->t.pid, seen->fd, seen->diag->ino, unix_name_text(dump, peer));
 		return write_external(dump, seen, peer);
 	}
 	dump_blocker(dump, seen->task, seen->fd,
-		     "socket:[%u]: its peer socket:[%u] (%s) is outside of the tree: dump that process too, or %sgive "
+		     "socket:[%u]: its peer socket:[%u] (%s) is outside the tree; dump that process too, or %suse "
 		     "--external 'unix[%u]' now and --inherit-fd 'fd[N]:socket:[%u]' at restore",
 		     seen->diag->ino, ino, unix_name_text(dump, peer),
-		     peer && peer->name_len ? "allow it to be connected anew with --ext-unix-sk (-x), or " : "",
+		     peer && peer->name_len ? "allow it to be reconnected with --ext-unix-sk (-x), or " : "",
 		     seen->diag->ino, seen->diag->ino);
 	return 0;
 }
@@ -201,11 +201,11 @@ int unix_save_end(struct dump *dump)
 	for (struct record *r = data ? data->seen.first : NULL; r && !err; r = r->next) {
 		err = check_peer(dump, (struct unix_seen *)r);
 		if (!err)
-			err = unix_save_waiting(dump, (struct unix_seen *)r);
+			err = unix_save_pending(dump, (struct unix_seen *)r);
 	}
 	if (data) {
 		unix_diags_free(data);
-		pending_close(data->pending);
+		pending_close(data->pending_reader);
 	}
 	return err;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Unix sockets: dump, and what the pipeline calls at restore. */
+/* Unix sockets: dump, and the restore hooks. */
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 #include "run/opener.h"
 #include "util/fds.h"
 
-/* As criu/dump/save.c numbers the network namespace in ids. */
+/* criu/dump/save.c numbers the network namespace like this in ids. */
 #define UNIX_NET_NS_ID 2
 
 static bool unix_claims(const struct fd_probe *probe)
@@ -23,7 +23,7 @@ static bool unix_claims(const struct fd_probe *probe)
 	       !getsockopt(probe->local, SOL_SOCKET, SO_DOMAIN, &family, &len) && family == AF_UNIX;
 }
 
-/* POLLERR without taking the error away, as SO_ERROR would; a peer that was closed with unread data is the only reason. */
+/* Checks for POLLERR, since SO_ERROR would clear the error; it can only be that a peer was closed with unread data. */
 static bool has_error(int local)
 {
 	struct pollfd p = { .fd = local };
@@ -55,13 +55,12 @@ static int save_connection(struct dump *dump, const struct fd_probe *probe, cons
 	}
 	if (diag->type == SOCK_STREAM && poll(&oob, 1, 0) > 0 && (oob.revents & POLLPRI))
 		dump_blocker(dump, probe->task, probe->fd,
-			     "%s: urgent data (MSG_OOB) waits: it cannot be saved; read it "
-			     "first",
+			     "%s: unread urgent data (MSG_OOB) cannot be saved; let the program read it first",
 			     probe->link);
 	return 0;
 }
 
-/* Of whoever is none of the tree the number says nothing after a restore. */
+/* The pid of a process outside the tree is meaningless after a restore. */
 static void save_peer_pid(struct dump *dump, const struct fd_probe *probe, UnixSkEntry *entry)
 {
 	struct ucred cred = { 0 };
@@ -125,7 +124,7 @@ static int unix_save(struct dump *dump, const struct fd_probe *probe, FileEntry 
 
 static int unix_save_late(struct dump *dump, const struct fd_probe *probe, FileEntry *entry)
 {
-	return entry->usk->state == UNIX_LISTEN ? unix_read_waiting(dump, probe) :
+	return entry->usk->state == UNIX_LISTEN ? unix_read_pending(dump, probe) :
 						  unix_save_queue(dump, probe, entry->usk);
 }
 
@@ -138,16 +137,16 @@ static int unix_in_namespaces(struct restore *r)
 	for (struct record *rec = data ? data->socks.first : NULL; rec; rec = rec->next) {
 		struct unix_sock *sock = (struct unix_sock *)rec;
 
-		if (!sock->given)
+		if (!sock->inherited)
 			continue;
-		sock->fd = dup_fd_above(sock->given->fd, r->service_base);
+		sock->fd = dup_fd_above(sock->inherited->fd, r->service_base);
 		if (sock->fd < 0)
-			return fail(sock->fd, "--inherit-fd fd[%d]:%s", sock->given->fd, sock->given->key);
+			return fail(sock->fd, "--inherit-fd fd[%d]:%s", sock->inherited->fd, sock->inherited->key);
 	}
 	return 0;
 }
 
-/* Files in flight that nobody else makes. */
+/* Files in flight that are created nowhere else. */
 static int open_in_flight(struct restore *r, struct unix_group *group)
 {
 	int err = 0;
@@ -169,22 +168,22 @@ static int open_in_flight(struct restore *r, struct unix_group *group)
 static void close_group(struct unix_group *group)
 {
 	for (struct unix_sock *s = group->first; s; s = s->in_group)
-		if (s->fd >= 0 && !s->given)
+		if (s->fd >= 0 && !s->inherited)
 			close(steal_fd(&s->fd));
 }
 
-/* Ours stay for the time of finish: what is given away is a copy. */
-static int give_others(struct restore *r, struct unix_group *group, const struct unix_sock *own)
+/* We need our descriptors until finish: the others get copies. */
+static int pass_to_others(struct restore *r, struct unix_group *group, const struct unix_sock *own)
 {
 	int err = 0;
 
 	for (struct unix_sock *s = group->first; s && !err; s = s->in_group) {
 		int fd;
 
-		if (s == own || s->fd < 0 || s->given || s->entry->gone)
+		if (s == own || s->fd < 0 || s->inherited || s->entry->gone)
 			continue;
 		fd = dup_fd_above(s->fd, r->service_base);
-		err = fd < 0 ? fail(fd, "keep a socket") : restore_provide(r, s->file, fd);
+		err = fd < 0 ? fail(fd, "copy the descriptor of a socket") : restore_provide(r, s->file, fd);
 	}
 	return err;
 }
@@ -196,22 +195,22 @@ static int unix_open(struct restore *r, struct file *file, const void *state)
 	struct unix_group *group = own->group;
 	int err, fd;
 
-	if (own->given)
+	if (own->inherited)
 		return dup_fd_above(own->fd, 0);
 	if (unix_is_external(own) || file != group->maker)
-		return fail(-EINVAL, "file %#x is not made by itself", file->id);
+		return fail(-EINVAL, "file %#x cannot be created on its own", file->id);
 	err = unix_make_group(r, group);
 	if (!err)
 		err = open_in_flight(r, group);
 	if (!err && !group->in_flight)
 		err = unix_fill_group(r, group);
 	if (!err)
-		err = give_others(r, group, own);
+		err = pass_to_others(r, group, own);
 	if (err)
 		return err;
 	fd = dup_fd_above(own->fd, 0);
 	if (fd < 0)
-		return fail(fd, "keep a socket");
+		return fail(fd, "copy the descriptor of a socket");
 	if (group->filled) {
 		close_group(group);
 	} else {
@@ -250,18 +249,21 @@ static pid_t peer_pid(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0 ? 0 : cred.pid;
 }
 
-/* Who listens is what clients learn from SO_PEERCRED, those that come from now on: the task that did says it again. */
+/*
+ * Clients learn the pid of the listener from SO_PEERCRED: the task that called listen(2) calls it again, for those that
+ * connect from now on.
+ */
 static int listen_again(const struct unix_sock *sock, int fd)
 {
 	const UnixSkEntry *entry = sock->entry;
 	int err = 0;
 
-	if (entry->state != UNIX_LISTEN || sock->given || !entry->has_peer_pid || (pid_t)entry->peer_pid != getpid() ||
-	    peer_pid(fd) == getpid())
+	if (entry->state != UNIX_LISTEN || sock->inherited || !entry->has_peer_pid ||
+	    (pid_t)entry->peer_pid != getpid() || peer_pid(fd) == getpid())
 		return 0;
 	err = unix_become_owner(sock);
 	if (!err && listen(fd, MIN_OF((size_t)entry->backlog, (size_t)INT32_MAX)) < 0)
-		err = fail(-errno, "listen at a unix socket");
+		err = fail(-errno, "listen on a unix socket");
 	unix_become_self();
 	return err;
 }
@@ -270,8 +272,8 @@ static void report_peer_pid(const struct unix_sock *sock, int fd)
 {
 	const UnixSkEntry *entry = sock->entry;
 
-	if (entry->has_peer_pid && !sock->given && peer_pid(fd) != (pid_t)entry->peer_pid)
-		log_warn("socket:[%u]: SO_PEERCRED tells of pid %d, which made it anew, instead of %u", entry->ino,
+	if (entry->has_peer_pid && !sock->inherited && peer_pid(fd) != (pid_t)entry->peer_pid)
+		log_warn("socket:[%u]: SO_PEERCRED reports pid %d, which created it again, instead of %u", entry->ino,
 			 peer_pid(fd), entry->peer_pid);
 }
 

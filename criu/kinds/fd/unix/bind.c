@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Names that are paths. getsockname(2) gives back what bind(2) was told, byte for byte, so the path cannot be changed
- * to lead where we want: we go where it leads there. Names whose file is gone are made in a file system that nobody
- * else sees. For a connection the text does not count: that goes by the file itself.
+ * Names that are paths. getsockname(2) returns the text passed to bind(2), so the path cannot be rewritten: we change
+ * our root and working directory to where it refers to the right place. Names whose file has been removed are created
+ * in a private file system. For connections the text does not matter: they go through the file itself.
  */
 #include <errno.h>
 #include <signal.h>
@@ -27,10 +27,10 @@
 
 #define SIOCUNIXFILE_ 0x89e0
 
-/* Our own root and directory, to come back to. */
-struct place {
-	int root, dir; /* -1: not left */
-	int hidden; /* the root of a file system that nobody else sees */
+/* Our own root and directory, to return to. */
+struct origin {
+	int root, dir; /* -1: unchanged */
+	int hidden; /* root of a private file system */
 };
 
 static socklen_t fill_address(const ProtobufCBinaryData *name, struct sockaddr_un *ret_addr)
@@ -41,33 +41,35 @@ static socklen_t fill_address(const ProtobufCBinaryData *name, struct sockaddr_u
 	return offsetof(struct sockaddr_un, sun_path) + name->len;
 }
 
-static void leave(struct place *place)
+static void leave(struct origin *origin)
 {
-	/* Where we come from is still there: nothing can be done if not. */
-	if (place->root >= 0 && (fchdir(place->root) < 0 || chroot(".") < 0))
-		log_warn("go back to our own root: %m");
-	if (place->dir >= 0 && fchdir(place->dir) < 0)
-		log_warn("go back to our own directory: %m");
-	cleanup_close(&place->root);
-	cleanup_close(&place->dir);
-	cleanup_close(&place->hidden);
+	/* Nothing more can be done if this fails: both existed before. */
+	if (origin->root >= 0 && (fchdir(origin->root) < 0 || chroot(".") < 0))
+		log_warn("return to our own root: %m");
+	if (origin->dir >= 0 && fchdir(origin->dir) < 0)
+		log_warn("return to our own directory: %m");
+	cleanup_close(&origin->root);
+	cleanup_close(&origin->dir);
+	cleanup_close(&origin->hidden);
 }
 
-static int enter_root(int fd, struct place *place)
+static int enter_root(int fd, struct origin *origin)
 {
-	place->root = path_open(&PATH_OWN, PATH_ROOT_MOUNT, "/", O_PATH | O_DIRECTORY);
-	if (place->root < 0)
-		return fail(place->root, "open /");
-	return fchdir(fd) < 0 || chroot(".") < 0 ? fail(-errno, "go to the root of a unix socket's name") : 0;
+	origin->root = path_open(&PATH_OWN, PATH_ROOT_MOUNT, "/", O_PATH | O_DIRECTORY);
+	if (origin->root < 0)
+		return fail(origin->root, "open /");
+	return fchdir(fd) < 0 || chroot(".") < 0 ?
+		       fail(-errno, "change to the root directory of a unix socket's name") :
+		       0;
 }
 
-/* @name as it is told from the root on, which it is relative to as well. */
+/* @name relative to the root; that is how it is resolved there. */
 static const char *below_root(const char *name)
 {
 	return name + strspn(name, "/");
 }
 
-static int enter_hidden(const char *name, struct place *place)
+static int enter_hidden(const char *name, struct origin *origin)
 {
 	_cleanup_close_ int fs = fsopen("tmpfs", FSOPEN_CLOEXEC);
 	char dir[UNIX_NAME_MAX + 1];
@@ -75,11 +77,11 @@ static int enter_hidden(const char *name, struct place *place)
 	int err;
 
 	if (fs < 0 || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-		return fail(-errno, "make a tmpfs for names that are gone");
-	place->hidden = fsmount(fs, FSMOUNT_CLOEXEC, 0);
-	if (place->hidden < 0)
-		return fail(-errno, "mount a tmpfs for names that are gone");
-	err = enter_root(place->hidden, place);
+		return fail(-errno, "create a tmpfs for removed names");
+	origin->hidden = fsmount(fs, FSMOUNT_CLOEXEC, 0);
+	if (origin->hidden < 0)
+		return fail(-errno, "mount a tmpfs for removed names");
+	err = enter_root(origin->hidden, origin);
 	if (err)
 		return err;
 	strcpy(dir, below_root(name));
@@ -87,27 +89,27 @@ static int enter_hidden(const char *name, struct place *place)
 	if (!slash)
 		return 0;
 	*slash = 0;
-	err = make_dirs(place->hidden, dir, 0700);
-	return err ? fail(err, "make the directory of %s", name) : 0;
+	err = make_dirs(origin->hidden, dir, 0700);
+	return err ? fail(err, "create the directory of %s", name) : 0;
 }
 
-static int enter(struct restore *r, const struct unix_sock *sock, const char *name, bool hidden, struct place *place)
+static int enter(struct restore *r, const struct unix_sock *sock, const char *name, bool hidden, struct origin *origin)
 {
 	const char *dir = sock->entry->name_dir ? sock->entry->name_dir : "/";
 	const struct path_from from = path_from(&r->roots, sock->entry->mnt_id, name);
 	int err = 0;
 
-	place->dir = open_at(proc_root(), "self/cwd", O_PATH | O_DIRECTORY, 0);
-	if (place->dir < 0)
-		return fail(place->dir, "open our directory");
+	origin->dir = open_at(proc_root(), "self/cwd", O_PATH | O_DIRECTORY, 0);
+	if (origin->dir < 0)
+		return fail(origin->dir, "open our working directory");
 	if (hidden)
-		return enter_hidden(name, place);
+		return enter_hidden(name, origin);
 	if (from.dir >= 0)
-		err = enter_root(from.dir, place);
+		err = enter_root(from.dir, origin);
 	if (err || name[0] == '/')
 		return err;
 	err = path_chdir(&r->roots, sock->entry->mnt_id, dir);
-	return err ? fail(err, "go to %s, the directory of the unix socket %s", dir, name) : 0;
+	return err ? fail(err, "change to %s, the directory of the unix socket %s", dir, name) : 0;
 }
 
 static const char *base_of(const char *path)
@@ -133,9 +135,12 @@ static int find_user(const struct stat *st, uint32_t *ret_user)
 	return 0;
 }
 
-/* In a sticky directory the task may not remove it when root gave it to another user; it has that owner still. */
-static int remove_given_away(struct restore *r, const FilePermsEntry *perms, int dir, const char *base,
-			     const struct stat *st)
+/*
+ * In a sticky directory the task may not remove a file that root has given to another user; remove it as root if it
+ * still has that owner.
+ */
+static int remove_as_root(struct restore *r, const FilePermsEntry *perms, int dir, const char *base,
+			  const struct stat *st)
 {
 	const struct opener *as = r->process.opened_as;
 	struct stat dir_st;
@@ -149,7 +154,7 @@ static int remove_given_away(struct restore *r, const FilePermsEntry *perms, int
 	return err ? err : opener_enter(r, as);
 }
 
-/* A file that a socket of an earlier life has left behind is taken away; one that somebody listens at is not. */
+/* A socket file left behind by an earlier run is removed, unless it belongs to an open socket. */
 static int remove_stale(struct restore *r, const struct unix_sock *sock, int dir, const char *path)
 {
 	const char *base = base_of(path);
@@ -158,21 +163,25 @@ static int remove_stale(struct restore *r, const struct unix_sock *sock, int dir
 	int err;
 
 	if (fstatat(dir, base, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return errno == ENOENT ? 0 : fail(-errno, "look at %s", path);
+		return errno == ENOENT ? 0 : fail(-errno, "stat %s", path);
 	if (!S_ISSOCK(st.st_mode))
-		return fail(-EEXIST, "%s is in the way of a unix socket: it is no socket; move it away", path);
+		return fail(-EEXIST, "%s is in the way of a unix socket, and is not a socket; move it away", path);
 	err = find_user(&st, &user);
 	if (err)
-		return fail(err, "ask the kernel who uses %s", path);
+		return fail(err, "query which process uses %s", path);
 	if (user)
-		return fail(-EADDRINUSE, "%s is the name of another program's socket:[%u]: end that first", path, user);
+		return fail(-EADDRINUSE, "%s is the name of another program's socket:[%u]; end that program first",
+			    path, user);
 	err = unlinkat(dir, base, 0) < 0 ? -errno : 0;
 	if (err == -EPERM)
-		err = remove_given_away(r, sock->entry->file_perms, dir, base, &st);
-	return err ? fail(err, "remove %s, a socket that nobody has open", path) : 0;
+		err = remove_as_root(r, sock->entry->file_perms, dir, base, &st);
+	return err ? fail(err, "remove the unused socket %s", path) : 0;
 }
 
-/* The directory of the absolute @path, to make and remove names in it for those who have @sock: run/names.h. */
+/*
+ * The directory of the absolute @path, for creating and removing names with the rights of those that have @sock:
+ * run/names.h.
+ */
 static int open_dir_of(struct restore *r, const struct unix_sock *sock, const char *path)
 {
 	char dir[PATH_MAX];
@@ -189,12 +198,12 @@ static int open_dir_of(struct restore *r, const struct unix_sock *sock, const ch
 
 /* A socket that has just been bound. */
 struct bound {
-	int dir, fd; /* where; the socket */
+	int dir, fd; /* the directory; the socket */
 	const char *name;
-	uid_t uid; /* as whom */
+	uid_t uid; /* the user that called bind(2) */
 };
 
-/* What the socket is bound to: by itself, where that is allowed; else what has its name, if it can only be ours. */
+/* The file that the socket is bound to: from the socket, if permitted, else by its name, if it can only be ours. */
 static int open_bound(const struct bound *b)
 {
 	_cleanup_close_ int fd = ioctl(b->fd, SIOCUNIXFILE_);
@@ -218,13 +227,13 @@ static int set_perms(struct restore *r, const FilePermsEntry *perms, int file, c
 	if (file < 0)
 		return fail(file, "find the file of the unix socket %s", name);
 	if (fchownat(file, "", perms->uid, perms->gid, AT_EMPTY_PATH) < 0)
-		return fail(-errno, "give %s to %u:%u", name, perms->uid, perms->gid);
+		return fail(-errno, "change the owner of %s to %u:%u", name, perms->uid, perms->gid);
 	if (fchmodat(proc_root(), proc_fd_name(path, file), perms->mode & 07777, 0) < 0)
 		return fail(-errno, "set the mode of %s to 0%o", name, perms->mode & 07777);
 	return 0;
 }
 
-/* Both directories are held: what somebody puts in the way later is not gone through. */
+/* Both directories are open: if a path component is replaced meanwhile, it is not followed. */
 static int move_name(struct restore *r, const struct unix_sock *sock, int from, const char *name)
 {
 	const char *to = sock->entry->moved_to;
@@ -235,16 +244,16 @@ static int move_name(struct restore *r, const struct unix_sock *sock, int from, 
 	if (dir < 0)
 		return dir;
 	err = remove_stale(r, sock, dir, to);
-	/* The one may need the rights of the task, the other ours: either way both may be written for it. */
+	/* One directory may need the rights of the task, the other one ours: write permission was checked for both. */
 	if (!err && r->process.opened_as != as)
 		opener_leave(r);
 	if (!err && renameat(from, base_of(name), dir, base_of(to)) < 0)
-		err = fail(-errno, "move %s to %s, where it was", name, to);
+		err = fail(-errno, "move %s to its original path %s", name, to);
 	return err;
 }
 
-/* Moved before it is given away: in a sticky directory that is for its owner to do. */
-static int settle(struct restore *r, const struct unix_sock *sock, const struct bound *b)
+/* Moved before the owner is changed: in a sticky directory only the owner may move it. */
+static int set_file_properties(struct restore *r, const struct unix_sock *sock, const struct bound *b)
 {
 	const FilePermsEntry *perms = sock->entry->file_perms;
 	const struct opener *as = r->process.opened_as;
@@ -265,7 +274,7 @@ static int bind_path(struct restore *r, const struct unix_sock *sock, int dir, c
 {
 	struct sockaddr_un addr;
 	socklen_t len = fill_address(&sock->entry->name, &addr);
-	/* Nobody connects before it is as it should be. */
+	/* Nothing can connect until the permissions are set. */
 	mode_t mask = umask(sock->entry->file_perms ? 0777 : 022);
 	int err = bind(fd, (struct sockaddr *)&addr, len) < 0 ? -errno : 0;
 
@@ -286,8 +295,8 @@ static int bind_path(struct restore *r, const struct unix_sock *sock, int dir, c
 	return 0;
 }
 
-/* As whom depends on the directory; the text is looked up once more by bind(2), as the same one. */
-static int bind_where_it_was(struct restore *r, const struct unix_sock *sock, const char *name, int fd)
+/* The rights depend on the directory; bind(2) resolves the path again, to the same directory. */
+static int bind_original(struct restore *r, const struct unix_sock *sock, const char *name, int fd)
 {
 	_cleanup_close_ int dir = open_dir_of(r, sock, sock->key);
 	uid_t uid;
@@ -298,12 +307,12 @@ static int bind_where_it_was(struct restore *r, const struct unix_sock *sock, co
 	uid = opener_uid();
 	err = bind_path(r, sock, dir, name, fd);
 	if (!err)
-		err = settle(r, sock, &(struct bound){ dir, fd, name, uid });
+		err = set_file_properties(r, sock, &(struct bound){ dir, fd, name, uid });
 	opener_leave(r);
 	return err;
 }
 
-/* Where nothing can be in the way. */
+/* In a private file system, where nothing else can have the name. */
 static int bind_hidden(struct restore *r, const struct unix_sock *sock, const char *name, int fd, int root)
 {
 	int err = bind_path(r, sock, root, name, fd);
@@ -312,8 +321,8 @@ static int bind_hidden(struct restore *r, const struct unix_sock *sock, const ch
 }
 
 /*
- * Sockets that are in flight in each other's queues live on when their program ends, names included, until the kernel
- * looks for such rings: it does so when a UNIX socket is closed.
+ * Sockets in flight in each other's queues survive their program, names included, until the kernel's garbage collector
+ * runs, which happens when a unix socket is closed.
  */
 static int bind_abstract(int fd, const struct sockaddr_un *addr, socklen_t len, bool patient)
 {
@@ -323,13 +332,13 @@ static int bind_abstract(int fd, const struct sockaddr_un *addr, socklen_t len, 
 		if (errno != EADDRINUSE || !patient || tries == RING_TRIES)
 			return -errno;
 		close(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-		usleep(RING_STEP_US); /* style: a worker of the kernel, whose end nothing tells */
+		usleep(RING_STEP_US); /* the garbage collector runs in a worker; no event reports its end */
 	}
 }
 
 int unix_bind(struct restore *r, const struct unix_sock *sock, int fd, bool hidden)
 {
-	struct place place = { -1, -1, -1 };
+	struct origin origin = { -1, -1, -1 };
 	char name[UNIX_NAME_MAX + 1] = "";
 	struct sockaddr_un addr;
 	socklen_t len;
@@ -338,20 +347,20 @@ int unix_bind(struct restore *r, const struct unix_sock *sock, int fd, bool hidd
 	if (!unix_has_path(sock)) {
 		len = fill_address(&sock->entry->name, &addr);
 		err = bind_abstract(fd, &addr, len, !hidden);
-		/* Whether that is a failure the caller knows, when it is for a name only. */
+		/* For a hidden name the caller decides whether EADDRINUSE is a failure. */
 		return !err || (err == -EADDRINUSE && hidden) ?
 			       err :
 			       fail(err, "bind a unix socket to @%.*s", (int)sock->key_len - 1, sock->key + 1);
 	}
 	memcpy(name, sock->entry->name.data, sock->entry->name.len);
-	err = enter(r, sock, name, hidden, &place);
+	err = enter(r, sock, name, hidden, &origin);
 	if (!err)
-		err = hidden ? bind_hidden(r, sock, name, fd, place.hidden) : bind_where_it_was(r, sock, name, fd);
-	leave(&place);
+		err = hidden ? bind_hidden(r, sock, name, fd, origin.hidden) : bind_original(r, sock, name, fd);
+	leave(&origin);
 	return err;
 }
 
-/* Through the descriptor: whatever became of the name. */
+/* Through the descriptor, whatever became of the name. */
 static void set_target_file(struct unix_target *target)
 {
 	target->addr = (struct sockaddr_un){ .sun_family = AF_UNIX };
@@ -387,7 +396,7 @@ int unix_connect(int fd, int to, const ProtobufCBinaryData *name, const struct u
 	return err;
 }
 
-/* A path is gone through, and may be connected to, with the rights of those who have the socket that connects. */
+/* The path is resolved, and the connection made, with the rights of those that have the connecting socket. */
 static int find_external(struct restore *r, const struct unix_sock *sock, const struct unix_sock *as,
 			 struct unix_target *ret_target)
 {
@@ -414,7 +423,7 @@ int unix_connect_external(struct restore *r, const struct unix_sock *sock, int f
 	if (!err)
 		err = unix_become_owner(as);
 	if (!err && connect(fd, (struct sockaddr *)&target.addr, target.len) < 0)
-		err = fail(-errno, "connect to %s%.*s, outside of the tree", unix_has_path(sock) ? "" : "@", len, name);
+		err = fail(-errno, "connect to %s%.*s, outside the tree", unix_has_path(sock) ? "" : "@", len, name);
 	unix_become_self();
 	cleanup_close(&target.file);
 	return err;
@@ -441,9 +450,9 @@ int unix_become_owner(const struct unix_sock *sock)
 
 	if (!is_other_identity(sock, &uid, &gid) || getuid())
 		return 0;
-	/* What we may do with files stays (fsuid): only what others are told changes. */
+	/* File access is unchanged (fsuid): only what SO_PEERCRED reports changes. */
 	if (syscall(SYS_setresgid, -1, gid, -1) < 0 || syscall(SYS_setresuid, -1, uid, -1) < 0)
-		return fail(-errno, "take on user %u and group %u for a unix socket", uid, gid);
+		return fail(-errno, "change to user %u and group %u for a unix socket", uid, gid);
 	syscall(SYS_setfsuid, 0);
 	syscall(SYS_setfsgid, 0);
 	return 0;
@@ -454,10 +463,10 @@ void unix_become_self(void)
 	bool other = geteuid() != getuid() || getegid() != getgid();
 
 	if (geteuid() != getuid() && syscall(SYS_setresuid, -1, getuid(), -1) < 0)
-		log_warn("become user %u again: %m", getuid());
+		log_warn("change back to user %u: %m", getuid());
 	if (getegid() != getgid() && syscall(SYS_setresgid, -1, getgid(), -1) < 0)
-		log_warn("become group %u again: %m", getgid());
-	/* A change of rights takes it away: restore/fork.c. */
+		log_warn("change back to group %u: %m", getgid());
+	/* A change of credentials clears it: restore/fork.c. */
 	if (other)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Connections that wait to be accepted, and what was sent through them: those of the tree with their clients, and those
- * whose client is closed already, which nobody but the listening socket knows.
+ * Connections that have not been accepted yet, and what was sent through them. Their clients are in the tree, or closed
+ * already, so that only the listening socket refers to them.
  */
 #include <errno.h>
 #include <string.h>
 #include "kinds/fd/unix/internal.h"
 
-/* Anything that is to be read; of closed ones the kernel does not tell from outside. */
+/* Whether there is anything to read; the kernel's listing does not show closed clients. */
 static bool has_sent(const struct unix_diags *all, const struct unix_diag *listener)
 {
 	for (size_t i = 0; i < listener->nr_icons; i++) {
@@ -19,7 +19,7 @@ static bool has_sent(const struct unix_diags *all, const struct unix_diag *liste
 	return false;
 }
 
-int unix_read_waiting(struct dump *dump, const struct fd_probe *probe)
+int unix_read_pending(struct dump *dump, const struct fd_probe *probe)
 {
 	struct unix_dump *data = *dump_kind_data(dump, &unix_kind);
 	struct unix_seen *seen = record_find(&data->seen, 0, probe->st.st_ino);
@@ -29,14 +29,14 @@ int unix_read_waiting(struct dump *dump, const struct fd_probe *probe)
 
 	if (err || !seen || !has_sent(all, diag))
 		return err;
-	if (!data->pending && !data->no_pending)
-		data->no_pending = pending_open(&data->pending);
-	seen->unreadable = data->no_pending;
-	/* What runs on changes while it is looked at. */
+	if (!data->pending_reader && !data->no_pending_reader)
+		data->no_pending_reader = pending_open(&data->pending_reader);
+	seen->unreadable = data->no_pending_reader;
+	/* A running tree changes while it is read. */
 	if (!seen->unreadable && !dump_is_check(dump))
-		seen->unreadable = pending_unix(data->pending, probe->local, &seen->waiting);
+		seen->unreadable = pending_unix(data->pending_reader, probe->local, &seen->pending);
 	if (seen->unreadable)
-		log_info("%s: what waits to be accepted cannot be read (BPF): %s", probe->link,
+		log_info("%s: connections not accepted yet cannot be read (BPF): %s", probe->link,
 			 strerror(-seen->unreadable));
 	return 0;
 }
@@ -79,7 +79,7 @@ static int write_packets(struct dump *dump, const struct unix_seen *at, uint32_t
 	if (c->urgent || rights) {
 		dump_blocker(
 			dump, at->task, at->fd,
-			"%s: %s were sent to it in a connection that is not accepted yet: that cannot be saved; let "
+			"%s: %s were sent to it in a connection that is not accepted yet, which is not supported; let "
 			"the server accept it first",
 			unix_name_text(dump, at->diag), rights ? "descriptors (SCM_RIGHTS)" : "urgent data (MSG_OOB)");
 		return 0;
@@ -91,16 +91,16 @@ static int write_packets(struct dump *dump, const struct unix_seen *at, uint32_t
 	return err;
 }
 
-/* A number that no socket has: inodes of sockets come from a counter, and these from its other end. */
+/* An unused inode number: the kernel counts inodes of sockets upwards, these are counted downwards. */
 static uint32_t invent_inode(struct unix_dump *data)
 {
 	do
-		data->invented--;
-	while (!data->invented || record_find(&data->seen, 0, data->invented));
-	return data->invented;
+		data->invented_inode--;
+	while (!data->invented_inode || record_find(&data->seen, 0, data->invented_inode));
+	return data->invented_inode;
 }
 
-/* One that is closed is restored as a client that nobody has: connected, and closed when it has sent all. */
+/* A closed client is restored as one that no task has: connected, and closed when it has sent everything. */
 static int write_gone(struct dump *dump, const struct unix_seen *at, size_t place, const struct pending_connection *c)
 {
 	struct unix_dump *data = *dump_kind_data(dump, &unix_kind);
@@ -131,7 +131,7 @@ static int write_gone(struct dump *dump, const struct unix_seen *at, size_t plac
 
 static int save_client(struct dump *dump, const struct unix_seen *at, size_t i, const struct unix_seen *client)
 {
-	const struct pending_connection *c = i < at->waiting.n ? &at->waiting.v[i] : NULL;
+	const struct pending_connection *c = i < at->pending.n ? &at->pending.v[i] : NULL;
 
 	if (client && !client->diag->wqueue)
 		return 0;
@@ -142,9 +142,9 @@ static int save_client(struct dump *dump, const struct unix_seen *at, size_t i, 
 	if (client)
 		dump_blocker(
 			dump, client->task, client->fd,
-			"socket:[%u]: has sent data to %s, where it is not accepted yet: that can only be read with "
-			"BPF (CAP_BPF, CAP_PERFMON, CAP_SYS_ADMIN, /sys/kernel/btf/vmlinux): %s; let the server accept "
-			"it first",
+			"socket:[%u]: has sent data to %s, where it is not accepted yet; reading that needs BPF "
+			"(CAP_BPF, CAP_PERFMON, CAP_SYS_ADMIN, /sys/kernel/btf/vmlinux): %s; let the server accept it "
+			"first",
 			client->diag->ino, unix_name_text(dump, at->diag),
 			rights_reason(&dump->rights, RIGHT_READ_KERNEL_MEMORY, at->unreadable));
 	else
@@ -153,23 +153,23 @@ static int save_client(struct dump *dump, const struct unix_seen *at, size_t i, 
 	return 0;
 }
 
-static void report_outside(struct dump *dump, const struct unix_seen *at, size_t outside)
+static void report_external(struct dump *dump, const struct unix_seen *at, size_t external)
 {
-	if (outside && dump->opts->skip_in_flight)
-		log_warn("pid %d: fd %d: %s: %zu connections from outside of the tree are left out", at->task->t.pid,
-			 at->fd, unix_name_text(dump, at->diag), outside);
-	else if (outside)
+	if (external && dump->opts->skip_in_flight)
+		log_warn("pid %d: fd %d: %s: %zu connections from outside the tree are left out", at->task->t.pid,
+			 at->fd, unix_name_text(dump, at->diag), external);
+	else if (external)
 		dump_blocker(
 			dump, at->task, at->fd,
-			"%s: %zu connections from outside of the tree wait to be accepted: let it accept them, or give "
-			"--skip-in-flight to leave them out",
-			unix_name_text(dump, at->diag), outside);
+			"%s: %zu connections from outside the tree are not accepted yet; let the program accept them, "
+			"or leave them out with --skip-in-flight",
+			unix_name_text(dump, at->diag), external);
 }
 
-int unix_save_waiting(struct dump *dump, const struct unix_seen *at)
+int unix_save_pending(struct dump *dump, const struct unix_seen *at)
 {
 	struct unix_dump *data = *dump_kind_data(dump, &unix_kind);
-	size_t outside = 0;
+	size_t external = 0;
 	int err = 0;
 
 	if (!at->entry)
@@ -179,11 +179,11 @@ int unix_save_waiting(struct dump *dump, const struct unix_seen *at)
 		const struct unix_seen *client = ino ? record_find(&data->seen, 0, ino) : NULL;
 
 		if (ino && !client)
-			outside++;
+			external++;
 		else
 			err = save_client(dump, at, i, client);
 	}
-	report_outside(dump, at, outside);
-	pending_free((struct pending_connections *)&at->waiting);
+	report_external(dump, at, external);
+	pending_free((struct pending_connections *)&at->pending);
 	return err;
 }
