@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Character devices: which ones keep nothing for their opener, and what the others keep. */
+/* Character devices: which are stateless, and what state the others keep for their opener. */
 #include <string.h>
 #include <sys/sysmacros.h>
 #include "base/bits.h"
 #include "kinds/fd/regular/internal.h"
 #include "util/str.h"
 
-/* Opening them again gives the same as before: nothing in the kernel hangs on the open file but position and flags. */
+/* Stateless: the kernel keeps nothing for the open file but position and flags, so opening it again is enough. */
 static const struct {
 	unsigned major, minor;
 } stateless_devices[] = {
@@ -23,47 +23,47 @@ static const struct {
 	{ 10, 237 }, /* loop-control */
 };
 
-/* By name in DEV_DIR: many have numbers that are given at boot. */
+/* By name below DEV_DIR: many have numbers that are assigned at boot. */
 #define DEV_DIR "/dev/" /* style: how the kernel begins such a name */
 static const struct {
-	const char *prefix, *says;
+	const char *prefix, *reason;
 } stateful_devices[] = {
-	{ "autofs", "mounts file systems for others: end the automounter first" },
-	{ "cachefiles", "is the cache of a network file system: end its daemon first" },
-	{ "cpu_dma_latency", "holds the processors to a latency as long as it is open: close it first" },
-	{ "cuse", "serves another device (CUSE): end that first" },
-	{ "dma_heap", "hands out DMA buffers: close it first" },
-	{ "dri/", "has objects and memory of a graphics card: close the display first, or run without acceleration" },
-	{ "fuse", "serves a file system (FUSE) that waits for the program: unmount that first" },
-	{ "gpiochip", "holds lines of a GPIO chip: close it first" },
-	{ "hidraw", "has reports of an input device waiting: close it first" },
-	{ "i2c-", "talks to a chip: close it first" },
-	{ "input/", "has events of an input device waiting: close it first" },
-	{ "kfd", "has objects and memory of a graphics card: end the computation first" },
-	{ "kvm", "makes virtual machines (KVM): save them with the virtual machine monitor's own means, then end it" },
-	{ "loop", "is a loop device: close it first" },
-	{ "mapper/control", "has devices of the device mapper at hand: close it first" },
-	{ "net/", "is a network device: close it first" },
-	{ "nvidia", "has objects and memory of a graphics card: end the computation first" },
-	{ "nvme", "talks to a disk: close it first" },
-	{ "ppp", "is a unit of a PPP connection: end that first" },
-	{ "pps", "has times of a pulse waiting: close it first" },
-	{ "ptp", "is a clock of a network card: close it first" },
-	{ "rfkill", "has events of radio switches waiting: close it first" },
-	{ "rtc", "has alarms of the real-time clock set: close it first" },
-	{ "sg", "has commands for a SCSI device under way: close it first" },
-	{ "snd/", "plays or records sound: end that first" },
-	{ "tpm", "has sessions of a security chip: close it first" },
-	{ "uhid", "serves an input device: close it first" },
-	{ "uinput", "serves an input device: close it first" },
-	{ "usbmon", "records what goes over USB: end that first" },
-	{ "userfaultfd", "makes userfaultfds: close it first" },
-	{ "vfio/", "hands a device to a program: save the virtual machine by its own means, then end it" },
-	{ "vhost-", "moves data of a virtual machine: save that by its own means, then end it" },
-	{ "video", "has buffers of a camera: end the recording first" },
-	{ "vsock", "asks for the address of a virtual machine: close it first" },
-	{ "watchdog", "resets the machine when it is not fed: close it in the way it wants (write V) first" },
-	{ "", "may keep a state that nobody can save: close it first" },
+	{ "autofs", "mounts file systems on access; end the automounter first" },
+	{ "cachefiles", "is the cache of a network file system; end its daemon first" },
+	{ "cpu_dma_latency", "limits the CPUs' latency while it is open; close it first" },
+	{ "cuse", "implements another device (CUSE); end that first" },
+	{ "dma_heap", "allocates DMA buffers; close it first" },
+	{ "dri/", "has objects and memory on a graphics card; close the display first, or run without acceleration" },
+	{ "fuse", "implements a file system (FUSE) that depends on the program; unmount that first" },
+	{ "gpiochip", "has lines of a GPIO chip reserved; close it first" },
+	{ "hidraw", "has queued reports of an input device; close it first" },
+	{ "i2c-", "accesses a chip; close it first" },
+	{ "input/", "has queued events of an input device; close it first" },
+	{ "kfd", "has objects and memory on a graphics card; end the computation first" },
+	{ "kvm", "runs virtual machines (KVM); save them with the virtual machine monitor, then end it" },
+	{ "loop", "is a loop device; close it first" },
+	{ "mapper/control", "controls the device mapper; close it first" },
+	{ "net/", "is a network device; close it first" },
+	{ "nvidia", "has objects and memory on a graphics card; end the computation first" },
+	{ "nvme", "accesses a disk; close it first" },
+	{ "ppp", "is a unit of a PPP connection; end that first" },
+	{ "pps", "has queued timestamps of a pulse; close it first" },
+	{ "ptp", "is the clock of a network card; close it first" },
+	{ "rfkill", "has queued events of radio switches; close it first" },
+	{ "rtc", "has alarms of the real-time clock set; close it first" },
+	{ "sg", "has SCSI commands in flight; close it first" },
+	{ "snd/", "plays or records sound; end that first" },
+	{ "tpm", "has sessions of a security chip; close it first" },
+	{ "uhid", "implements an input device; close it first" },
+	{ "uinput", "implements an input device; close it first" },
+	{ "usbmon", "captures USB traffic; end that first" },
+	{ "userfaultfd", "creates userfaultfds; close it first" },
+	{ "vfio/", "passes a device through to a program; save the virtual machine with its own tools, then end it" },
+	{ "vhost-", "moves data of a virtual machine; save that with its own tools, then end it" },
+	{ "video", "has buffers of a camera; end the recording first" },
+	{ "vsock", "queries the address of a virtual machine; close it first" },
+	{ "watchdog", "resets the machine unless it is written to; close it as its driver requires (write V) first" },
+	{ "", "may keep state that cannot be saved; close it first" },
 };
 
 bool device_is_stateless(dev_t dev)
@@ -77,12 +77,12 @@ bool device_is_stateless(dev_t dev)
 	return false;
 }
 
-const char *device_says(const char *path)
+const char *device_reason(const char *path)
 {
 	const char *name = str_has_prefix(path, DEV_DIR) ? path + strlen(DEV_DIR) : "";
 	size_t i = 0;
 
 	while (i < ARRAY_SIZE(stateful_devices) - 1 && !str_has_prefix(name, stateful_devices[i].prefix))
 		i++;
-	return stateful_devices[i].says;
+	return stateful_devices[i].reason;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What the dump half of this kind shares: its data of the run, and how a name is compared with a file. */
+/* Shared by the dump side of this kind: per-run data, and comparing a path with a file. */
 #include <fcntl.h>
 #include "kinds/fd/regular/internal.h"
 #include "run/path.h"

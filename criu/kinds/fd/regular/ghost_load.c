@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* remap-fpath.img and ghost-file-ID.img as they are read; ghost_save.c and locate.c write them. */
+/* Reads remap-fpath.img and ghost-file-ID.img; ghost_save.c and locate.c write them. */
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -10,15 +10,16 @@
 #include "kinds/fd/regular/internal.h"
 #include "util/fds.h"
 
-/* @at moves on behind the chunk: they are in order, so that a crafted image cannot write the same bytes for ever. */
+/*
+ * Advances @at past the chunk. Chunks must be in order, so that a crafted image cannot write the same range for ever.
+ */
 static int read_chunk(struct image_reader *img, const GhostChunkEntry *chunk, uint64_t size, int fd, uint64_t *at)
 {
 	const void *bytes;
 	int err;
 
 	if (chunk->off < *at || chunk->off > size || chunk->len > size - chunk->off)
-		return image_refuse(img, "the chunk of %" PRIu64 " bytes at %" PRIu64 " does not fit", chunk->len,
-				    chunk->off);
+		return image_refuse(img, "invalid chunk of %" PRIu64 " bytes at %" PRIu64, chunk->len, chunk->off);
 	err = image_read_raw(img, chunk->len, &bytes);
 	if (!err && fd >= 0)
 		err = pwrite_full(fd, bytes, chunk->len, chunk->off);
@@ -33,7 +34,7 @@ static int read_content(struct image_reader *img, const GhostFileEntry *head, in
 	int err = 0, got;
 
 	if (size > INT64_MAX)
-		return image_refuse(img, "a size of %" PRIu64 " bytes cannot be", size);
+		return image_refuse(img, "invalid size of %" PRIu64 " bytes", size);
 	if (!head->chunks) {
 		*ret_size = image_left(img);
 		err = image_read_raw(img, *ret_size, &bytes);
@@ -75,7 +76,7 @@ int ghost_content(struct restore *r, const struct ghost *ghost, int fd, uint64_t
 	err = read_content(img, head, fd, ret_size);
 	if (err == -EBADMSG)
 		return fail(err, "%s", image_error(img));
-	return err ? fail(err, "write the content of a file") : 0;
+	return err ? fail(err, "write the content of a ghost file") : 0;
 }
 
 static int copy_head(struct restore *r, struct image_reader *img, const GhostFileEntry *head, struct ghost *ghost)
@@ -97,14 +98,14 @@ static int copy_head(struct restore *r, struct image_reader *img, const GhostFil
 	case S_IFCHR:
 	case S_IFBLK:
 		if (!head->has_rdev)
-			return image_refuse(img, "a device without its number");
+			return image_refuse(img, "a device without its device number");
 		break;
 	case S_IFLNK:
 		if (!head->symlnk_target || !head->symlnk_target[0])
 			return image_refuse(img, "a symbolic link without its target");
 		break;
 	default:
-		return image_refuse(img, "mode %#o is no type of file", head->mode);
+		return image_refuse(img, "mode %#o is not a valid file type", head->mode);
 	}
 	return 0;
 }
@@ -125,7 +126,7 @@ int ghost_load(struct restore *r, struct regular_restore *data, uint32_t id, str
 	*ret_ghost = ghost = record_new(&r->arena, &data->ghosts, 0, id, sizeof(*ghost));
 	if (!ghost)
 		return fail(-ENOMEM, "unlinked file");
-	ghost->made_fd = -1;
+	ghost->created_fd = -1;
 	err = copy_head(r, img, head, ghost);
 	if (!err && S_ISREG(head->mode))
 		err = read_content(img, head, -1, &ghost->size);
@@ -137,7 +138,7 @@ static int remap_load(struct restore *r, struct regular_restore *data, const Rem
 	struct remap *remap;
 
 	if (record_find(&data->remaps, 0, entry->orig_id))
-		return fail(-EBADMSG, "remap-fpath.img: file %u is there twice", entry->orig_id);
+		return fail(-EBADMSG, "remap-fpath.img: duplicate entry for file %u", entry->orig_id);
 	remap = record_new(&r->arena, &data->remaps, 0, entry->orig_id, sizeof(*remap));
 	if (!remap)
 		return fail(-ENOMEM, "remap-fpath.img");
@@ -152,7 +153,7 @@ static int remap_load(struct restore *r, struct regular_restore *data, const Rem
 		remap->of_gone = true;
 		return 0;
 	default:
-		return fail(-EBADMSG, "remap-fpath.img: file %u is kept in an unknown way (%d)", entry->orig_id,
+		return fail(-EBADMSG, "remap-fpath.img: unknown remap type of file %u (%d)", entry->orig_id,
 			    (int)entry->remap_type);
 	}
 }

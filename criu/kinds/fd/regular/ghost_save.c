@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* ghost-file-ID.img: a file that has no name any more, or that a reboot loses. Its reader is ghost_load.c. */
+/*
+ * Writes ghost-file-ID.img: a file that has no name any more, or that would be lost by a reboot. ghost_load.c reads it.
+ */
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -12,7 +14,9 @@
 
 #define PIECE (256u << 10)
 
-/* The next stretch of data at or behind @from: false when only a hole is left. A file system without holes has one. */
+/*
+ * The next range of data at or after @from; false: only a hole is left. On a file system without holes, the whole file.
+ */
 static bool next_data(int fd, uint64_t from, uint64_t size, uint64_t *ret_start, uint64_t *ret_end)
 {
 	off_t start = lseek(fd, from, SEEK_DATA), end;
@@ -27,7 +31,7 @@ static bool next_data(int fd, uint64_t from, uint64_t size, uint64_t *ret_start,
 	return true;
 }
 
-/* Bytes of @fd that are no hole. */
+/* Bytes of @fd that are not holes. */
 static uint64_t data_size(int fd, uint64_t size)
 {
 	uint64_t bytes = 0, at = 0, start;
@@ -110,7 +114,7 @@ static int fill_head(const struct dump *dump, const struct subject *s, GhostFile
 	return 0;
 }
 
-/* The file itself into a new ghost-file image. */
+/* Writes the file itself into a new ghost-file image. */
 static int save_ghost(struct dump *dump, const struct subject *s, const char *name, uint32_t ghost_id)
 {
 	_cleanup_image_writer_ struct image_writer *img = NULL;
@@ -121,7 +125,7 @@ static int save_ghost(struct dump *dump, const struct subject *s, const char *na
 	int err = fill_head(dump, s, &head, times, target);
 
 	if (err)
-		return fail(err, "%s: read what it is", name);
+		return fail(err, "%s: read its attributes", name);
 	if (S_ISREG(s->st.st_mode)) {
 		fd = reopen_fd(s->local, O_RDONLY | O_NONBLOCK | O_NOATIME);
 		if (fd == -EPERM)
@@ -144,7 +148,7 @@ static int save_ghost(struct dump *dump, const struct subject *s, const char *na
 	return err < 0 ? fail(err, "%s: save it: %s", name, image_store_error(dump->dir)) : 0;
 }
 
-int ghost_keep(struct dump *dump, const struct subject *s, const char *path, const struct ghost_rule *rule,
+int ghost_save(struct dump *dump, const struct subject *s, const char *path, const struct ghost_rule *rule,
 	       uint32_t *ret_id)
 {
 	uint64_t bytes = 0;
@@ -160,8 +164,7 @@ int ghost_keep(struct dump *dump, const struct subject *s, const char *path, con
 	}
 	if (bytes > rule->limit) {
 		dump_blocker(dump, s->task, s->fd,
-			     "%s %s and holds %" PRIu64 " bytes: more than %s (%" PRIu64 "); give %s%" PRIu64
-			     " or more",
+			     "%s %s and has %" PRIu64 " bytes: more than %s (%" PRIu64 "); use %s%" PRIu64 " or more",
 			     path, rule->state, bytes, rule->option, rule->limit, rule->give, bytes);
 		return 0;
 	}

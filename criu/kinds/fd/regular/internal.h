@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Between the files of the regular kind. */
+/* Shared by the files of the regular kind. */
 #pragma once
 #include <limits.h>
 #include "base/cleanup.h"
@@ -15,17 +15,17 @@
 #include "util/array.h"
 #include "util/log.h"
 
-/* The names that --link-remap gives: LINK_REMAP and a number. */
+/* Prefix of the names created by --link-remap, followed by a number. */
 #define LINK_REMAP "link_remap."
 
 /* ---- dump ---- */
 
-/* A file to be saved by its path, whoever names it. */
+/* A file to be saved by its path, whatever refers to it. */
 struct subject {
 	struct dump_task *task;
-	int fd; /* number in the task, -1: cwd, a mapping, ... */
-	int local; /* our copy, O_PATH perhaps */
-	const char *link; /* what /proc says */
+	int fd; /* descriptor number in the task; -1: cwd, a mapping, ... */
+	int local; /* our copy, may be O_PATH */
+	const char *link; /* the path that /proc shows */
 	int mnt_id; /* -1: unknown */
 	struct stat st;
 	uint64_t birth; /* 0: unknown */
@@ -39,73 +39,78 @@ struct regular_dump {
 	struct record_table gone; /* struct gone, by inode */
 	uint32_t last_ghost;
 	struct record_table devs; /* tmpfs_save.c */
-	struct record_table kept; /* files in a tmpfs, by inode */
-	size_t nr_lost; /* of those, how many a reboot loses */
+	struct record_table saved; /* files in a tmpfs, by inode */
+	size_t nr_lost; /* how many of those would be lost by a reboot */
 	const char *first_lost;
-	size_t nr_links; /* names that --link-remap made */
-	const char *first_link; /* of what */
+	size_t nr_links; /* names created by --link-remap */
+	const char *first_link; /* the first file that got one */
 };
 struct regular_dump *regular_dump_data(struct dump *dump);
 
 /*
- * The name that entry @id of the image gets. A file that the name does not lead to (any more) is kept by a ghost or by
- * a link remap; if that cannot be, there is a blocker.
+ * The name for entry @id of the image. If the name does not lead to the file (any more), the file is saved as a ghost
+ * or by a link remap; if neither is possible, a blocker is reported.
  */
 int regular_name(struct dump *dump, const struct subject *s, uint32_t id, const char **ret_name);
-/* Of a file of /proc: reports what stands in the way of finding it again. */
-void proc_file_look(struct dump *dump, const struct subject *s, const char *path);
+/* For a file in /proc: reports what would prevent opening it again. */
+void proc_file_check(struct dump *dump, const struct subject *s, const char *path);
 
 /* /proc/PID[/task/TID]REST */
 struct proc_path {
-	pid_t pid, tid; /* tid 0: not by a thread */
+	pid_t pid, tid; /* tid 0: no /task/TID */
 	const char *rest;
 };
 #define PROC_PATH "/proc/" /* style: how the kernel and images begin such a name */
 bool proc_path_parse(const char *path, struct proc_path *ret);
-/* Is it a file of a task that is gone? Of one that @path, its name without " (deleted)", does not lead to. */
+/*
+ * Whether the file belongs to a task that is gone. @path is its name without " (deleted)", and does not lead to the
+ * file.
+ */
 bool proc_file_is_gone(const struct subject *s, const char *path, struct proc_path *ret);
-/* Reports what keeps it from coming back. */
+/* Reports what would prevent restoring it. */
 int proc_file_check_gone(struct dump *dump, const struct subject *s, const struct proc_path *p, const char *path);
-/* Does it show namespaces, also when the task is gone? */
-bool proc_file_outlives(const char *rest);
-/* Is there something to be read at @pos, the position of @fd, although the task is gone? Changes nothing. */
-int proc_file_waits(int fd, uint64_t pos, bool *ret);
-/* Does opening it again give the same as before? */
+/* Whether it shows namespaces, even after the task is gone. */
+bool proc_file_shows_namespace(const char *rest);
+/*
+ * Whether there is something to read at @pos, the position of @fd, although the task is gone. Does not change anything.
+ */
+int proc_file_has_unread(int fd, uint64_t pos, bool *ret);
+/* Whether opening it again is enough. */
 bool device_is_stateless(dev_t dev);
-/* What any other one keeps for its opener, and what helps. */
-const char *device_says(const char *path);
-/* The dump is complete: says that the names of --link-remap are there for one restore. */
+/* For other devices: the state that they keep for their opener, and what to do about it. */
+const char *device_reason(const char *path);
+/* At the end of the dump: reports that the names created by --link-remap are good for one restore. */
 void regular_links_saved(struct dump *dump);
-/* The names that --link-remap made are taken away. */
+/* Removes the names created by --link-remap. */
 void regular_save_undo(struct dump *dump);
-/* Why a file is kept by a ghost image, and how large it may be. */
+/* Why a file is saved as a ghost, and the limit of its size. */
 struct ghost_rule {
 	const char *state; /* "was unlinked" */
-	const char *option, *give; /* the option of the limit; the same, as a value follows it: "--ghost-limit " */
+	const char *option, *give; /* of the limit; with the separator before a value: "--ghost-limit " */
 	uint64_t limit;
 };
-/* The file itself into a new ghost image. *ret_id is left alone if it is too large (a blocker), or by `criu check`. */
-int ghost_keep(struct dump *dump, const struct subject *s, const char *path, const struct ghost_rule *rule,
+/* Writes the file into a new ghost image. *ret_id is unchanged if it is too large (a blocker), or for `criu check`. */
+int ghost_save(struct dump *dump, const struct subject *s, const char *path, const struct ghost_rule *rule,
 	       uint32_t *ret_id);
-/* What an image says of an inode; @times: room for its two. */
+/* Fills in the attributes of an inode; @times: storage for two of them. */
 void ghost_head_of(const struct dump *dump, const struct stat *st, GhostFileEntry *head, Timeval times[2]);
 
-/* Does @path itself, not what a link at its end leads to, lead to that inode? */
+/* Whether @path leads to that inode; a symbolic link as its last component is not followed. */
 bool name_leads_to(const struct dump *dump, const struct subject *s, const char *path);
-/* --tmpfs-files: a copy of a file that its name leads to, if it lies in a tmpfs. */
+/* --tmpfs-files: a copy of a file that has a name, if it is in a tmpfs. */
 int tmpfs_file_save(struct dump *dump, const struct subject *s, RegFileEntry *reg);
-/* With --tmpfs-files: another name of a file of a tmpfs that was unlinked as @path, in the same directory; or NULL. */
+/* With --tmpfs-files: another name, in the same directory, of a tmpfs file that was unlinked as @path; NULL: none. */
 int tmpfs_other_name(struct dump *dump, const struct subject *s, const char *path, const char **ret);
-/* The dump is complete: says what a reboot would lose. */
+/* At the end of the dump: reports what would be lost by a reboot. */
 void tmpfs_files_saved(struct dump *dump);
 
 /* ---- validation ---- */
 
 /* What restore compares: size, build id. */
 int regular_note_content(struct dump *dump, const struct subject *s, RegFileEntry *reg);
-/* Which file it is. */
+/* Identity of the file: device, inode, birth time. */
 void regular_note_identity(const struct dump *dump, const struct subject *s, RegFileEntry *reg);
-/* Is what has been opened as @fd what was saved? Logs. */
+/* Whether the file open as @fd is the one that was saved. Logs. */
 int regular_check_content(struct restore *r, const RegFileEntry *reg, int fd);
 
 /* ---- restore ---- */
@@ -114,40 +119,40 @@ struct ghost {
 	struct record record; /* 0, ghost id */
 	GhostFileEntry *head; /* in the arena */
 	uint64_t size;
-	int made_fd; /* --tmpfs-files: what has been made of it; -1: nothing */
+	int created_fd; /* --tmpfs-files: the file created from it; -1: none */
 };
 
-/* Names to take away, in the order in which they were made. */
-struct made {
+/* Names to remove, in the order in which they were created. */
+struct created {
 	char *path;
-	const struct audience *to; /* for whom it was made */
-	dev_t dev; /* and what: nobody must have put something else there meanwhile */
+	const struct audience *to; /* the tasks that it was created for */
+	dev_t dev; /* identity of the file: the name may have been replaced meanwhile */
 	ino_t ino;
 	bool dir;
 };
-ARRAY_OF(made_array, struct made);
+ARRAY_OF(created_array, struct created);
 
 struct remap {
 	struct record record; /* 0, id of the file */
 	const RemapFilePathEntry *entry;
 	const struct file *file; /* set by link */
 	const RegFileEntry *reg; /* of the file; set by link */
-	const RegFileEntry *to; /* LINKED: where the other name is */
+	const RegFileEntry *to; /* LINKED: the other name */
 	struct ghost *ghost; /* GHOST */
-	bool of_gone; /* PROCFS: remap_id is the pid of a task that was gone */
+	bool of_gone; /* PROCFS: remap_id is the pid of a task that is gone */
 	int fd; /* O_PATH, above service_base; set by in_namespaces */
-	bool proven; /* it is what was saved for certain: to be opened with our rights */
-	bool is_description; /* @fd is the file's own description, not O_PATH */
-	struct remap *same_inode; /* the one made before from the same ghost or link */
+	bool proven; /* certainly the file that was saved: may be opened with our rights */
+	bool is_description; /* @fd is the open file itself, not O_PATH */
+	struct remap *same_inode; /* an earlier one with the same ghost or link */
 	struct link_name {
 		int dir; /* O_PATH, above service_base; or -errno */
-		const struct opener *as; /* with whose rights it is removed */
+		const struct opener *as; /* whose rights remove it */
 		dev_t dev; /* of the file that it leads to */
 		ino_t ino;
-	} link; /* LINKED: where remap->to->name is, to be removed when the tree is complete; set by before_fork */
+	} link; /* LINKED: where remap->to->name is; removed when the tree is complete. Set by in_namespaces */
 };
 
-/* A process that has the number of one that was gone (proc_gone.c), until every task is where it belongs. */
+/* A process with the pid of one that is gone (proc_gone.c); it exists until every task has been set up. */
 struct stand_in {
 	pid_t pid;
 	struct stand_in *next;
@@ -159,8 +164,8 @@ struct regular_restore {
 	struct record_table remaps, ghosts;
 	struct record_table inherited; /* struct inherited, by file id */
 	struct stand_in *stand_ins;
-	struct record_table kept; /* struct kept_file, by file id */
-	struct made_array made; /* of those: taken away when the restore fails */
+	struct record_table saved; /* struct saved_file, by file id */
+	struct created_array created; /* of kept files: removed if the restore fails */
 };
 
 struct inherited {
@@ -169,42 +174,44 @@ struct inherited {
 	int fd; /* above service_base; set by in_namespaces */
 };
 
-/* Read and check remap-fpath.img and the ghost files, once. */
+/* Reads and checks remap-fpath.img and the ghost files, once. */
 int remaps_load(struct restore *r, struct regular_restore **ret_data);
 int ghost_load(struct restore *r, struct regular_restore *data, uint32_t id, struct ghost **ret_ghost);
-/* The content of a ghost goes to @fd; -1: it is only checked. */
+/* Writes the content of a ghost to @fd; -1: only checks it. */
 int ghost_content(struct restore *r, const struct ghost *ghost, int fd, uint64_t *ret_size);
-/* All that has no name: made, held, without a name again. */
+/* Creates, opens and unlinks all files that have no name. */
 int remaps_make(struct restore *r, struct regular_restore *data);
-/* Files of tasks that were gone: check the record; open them; end the processes that stand in for those. */
+/* Files of tasks that are gone: check the record; open the files; end the stand-in processes. */
 int proc_gone_link(const struct remap *remap);
 int proc_gone_make(struct restore *r, struct regular_restore *data);
 int proc_gone_ready(struct restore *r);
 void proc_gone_failed(struct restore *r);
 /*
- * What is needed to remove the name that --link-remap made while dumping, which @fd is open on: when the tree is complete
- * nothing may fail for want of a descriptor. Leaves with the rights to remove it.
+ * Prepares for removing the name created by --link-remap at the dump, which @fd refers to: once the tree is complete,
+ * nothing may fail for lack of a descriptor. Returns with the rights to remove it.
  */
-int link_name_hold(struct restore *r, struct remap *remap, int fd);
-/* Those names have done their work. */
+int link_name_prepare(struct restore *r, struct remap *remap, int fd);
+/* Removes those names. */
 void remaps_committed(struct restore *r);
 
-/* What remaps.c and tmpfs_make.c do alike: made.c. The last component of @path to @ret_name, the rest stays in @path. */
+/* created.c: shared by remaps.c and tmpfs_make.c. Moves the last component of @path to @ret_name. */
 int split_path(char *path, char ret_name[NAME_MAX + 1]);
-/* What was made under @name a moment ago, by this thread; somebody who owns the directory may have replaced it. */
-int open_made(int dir, const char *name, mode_t type);
-/* Nobody has noted this name yet. @err -EAGAIN: somebody else has put something there, which is not ours to remove. */
-void unmake(int dir, const char *name, bool is_dir, int err);
-int note_made(struct made_array *made, const struct audience *to, const char *path, int fd);
-/* Each name that still leads to what was made. */
-int take_names_away(struct restore *r, struct made_array *made);
-/* Owner, mode and times, by the descriptor; leaves with our own rights. */
+/* Opens what this thread has just created as @name; the owner of the directory may have replaced it. */
+int open_created(int dir, const char *name, mode_t type);
+/*
+ * Removes what has just been created and not been noted yet. @err -EAGAIN: it was replaced, and is not ours to remove.
+ */
+void remove_unnoted(int dir, const char *name, bool is_dir, int err);
+int note_created(struct created_array *created, const struct audience *to, const char *path, int fd);
+/* Removes each name that still leads to the file that was created. */
+int remove_names(struct restore *r, struct created_array *created);
+/* Owner, mode and times, through the descriptor; returns with our own rights. */
 int set_attributes(struct restore *r, const GhostFileEntry *head, int fd, const char *name);
 int set_times(const GhostFileEntry *head, int fd, const char *name);
 
 /* --tmpfs-files */
 int tmpfs_file_load(struct restore *r, struct regular_restore *data, const struct file *file);
-/* Makes those that are missing. */
+/* Creates those that are missing. */
 int tmpfs_files_make(struct restore *r, struct regular_restore *data);
 void tmpfs_files_committed(struct restore *r);
 void tmpfs_files_failed(struct restore *r);

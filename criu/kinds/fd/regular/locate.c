@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Where a file is found again: under its name, in a ghost image, under another name. */
+/* Decides how a restore finds a file: by its name, in a ghost image, or by another name. */
 #include <errno.h>
 #include <limits.h>
 #include <linux/magic.h>
@@ -20,16 +20,16 @@
 #define DELETED " (deleted)"
 #define LINK_NAME_TRIES 1000
 
-/* A file without its name, saved once whoever holds it. */
+/* A file that its name does not lead to, saved once, however many descriptors refer to it. */
 struct gone {
 	struct record record; /* device, inode */
 	enum { AS_GHOST, AS_LINK, NOT_AT_ALL } how;
-	uint32_t remap_id; /* ghost id, or id of the entry that names the link */
-	const char *link_path; /* AS_LINK: ours to take away when the dump fails */
+	uint32_t remap_id; /* ghost id, or id of the entry with the name of the link */
+	const char *link_path; /* AS_LINK: to be removed if the dump fails */
 	int mnt_id;
 };
 
-/* NFS keeps an unlinked open file under such a name until it is closed: for us it is gone. */
+/* NFS keeps an unlinked open file under a name like this until it is closed: treat it as unlinked. */
 static bool is_silly_renamed(const struct subject *s, const char *path)
 {
 	const char *base = strrchr(path, '/') + 1;
@@ -55,7 +55,7 @@ static int write_remap(struct dump *dump, uint32_t id, uint32_t remap_id, RemapT
 	return err < 0 ? fail(err, "%s", image_store_error(dump->dir)) : 0;
 }
 
-/* What the kernel told us the file's path to be: it has no links, and none that has been put there is gone through. */
+/* @path comes from the kernel and contains no symbolic links; do not follow any that was created meanwhile. */
 static int open_dir(const struct dump *dump, int mnt_id, const char *path)
 {
 	return path_open_resolving(&dump->roots, mnt_id, *path ? path : "/", O_PATH | O_DIRECTORY, RESOLVE_NO_SYMLINKS);
@@ -79,7 +79,7 @@ static int link_in_dir(struct dump *dump, const struct subject *s, const char *d
 	return -EEXIST;
 }
 
-/* A name for the inode in the first directory upwards from @path that still exists: "link_remap.N". */
+/* Creates the name "link_remap.N" for the inode, in the innermost directory of @path that still exists. */
 static int make_link_name(struct dump *dump, const struct subject *s, const char *path, uint32_t id,
 			  const char **ret_path)
 {
@@ -91,7 +91,7 @@ static int make_link_name(struct dump *dump, const struct subject *s, const char
 	for (char *slash = strrchr(dir, '/'); slash; slash = strrchr(dir, '/')) {
 		*slash = 0;
 		err = link_in_dir(dump, s, dir, id, ret_path);
-		/* A removed directory takes no names either: ENOENT. */
+		/* A removed directory cannot get new names either: ENOENT. */
 		if (err != -ENOENT && err != -ENOTDIR && err != -ELOOP)
 			return err;
 	}
@@ -116,15 +116,14 @@ static int write_link_entry(struct dump *dump, const struct subject *s, const st
 	return dump_write_file_entry(dump, &file);
 }
 
-static int keep_by_link(struct dump *dump, const struct subject *s, const char *path, struct gone *gone)
+static int save_by_link(struct dump *dump, const struct subject *s, const char *path, struct gone *gone)
 {
 	int err;
 
 	if (!dump->opts->link_remap) {
-		dump_blocker(
-			dump, s->task, s->fd,
-			"%s was unlinked, but has other names (%lu): give --link-remap, then it gets a temporary one",
-			path, (unsigned long)s->st.st_nlink);
+		dump_blocker(dump, s->task, s->fd,
+			     "%s was unlinked, but has %lu other name(s); use --link-remap to give it a temporary one",
+			     path, (unsigned long)s->st.st_nlink);
 		return 0;
 	}
 	if (dump_is_check(dump))
@@ -136,14 +135,14 @@ static int keep_by_link(struct dump *dump, const struct subject *s, const char *
 	gone->how = AS_LINK;
 	if (!regular_dump_data(dump)->nr_links++)
 		regular_dump_data(dump)->first_link = path;
-	log_info("%s keeps its content as %s", path, gone->link_path);
+	log_info("%s is saved as %s", path, gone->link_path);
 	return write_link_entry(dump, s, gone);
 }
 
-static int keep_as_ghost(struct dump *dump, const struct subject *s, const char *path, struct gone *gone)
+static int save_as_ghost(struct dump *dump, const struct subject *s, const char *path, struct gone *gone)
 {
 	const struct ghost_rule rule = { "was unlinked", "--ghost-limit", "--ghost-limit ", dump->opts->ghost_limit };
-	int err = ghost_keep(dump, s, path, &rule, &gone->remap_id);
+	int err = ghost_save(dump, s, path, &rule, &gone->remap_id);
 
 	if (!err && gone->remap_id)
 		gone->how = AS_GHOST;
@@ -157,10 +156,10 @@ static bool is_device(const struct subject *s)
 
 #define SYS_DEV "/sys/dev" /* style: the machine's */
 
-/* --evasive-devices: under the name that the kernel has for it the same device will do. */
+/* --evasive-devices: the same device under the name that the kernel has for it. */
 static bool find_device(struct dump *dump, const struct subject *s, const char **ret_name)
 {
-	/* What the kernel has, wherever the tree is. */
+	/* The host's /sys, wherever the tree is. */
 	_cleanup_close_ int sys = path_open(&PATH_OWN, PATH_ROOT_MOUNT, SYS_DEV, O_PATH | O_DIRECTORY);
 	_cleanup_buf_ struct buf text = { 0 };
 	const char *name;
@@ -182,16 +181,16 @@ static bool find_device(struct dump *dump, const struct subject *s, const char *
 	return true;
 }
 
-/* A file that /proc names, but that this name does not lead to. */
-static int keep_hidden(struct dump *dump, const struct subject *s, const char *path)
+/* A file whose path in /proc leads to another file. */
+static int refuse_hidden(struct dump *dump, const struct subject *s, const char *path)
 {
 	dump_blocker(dump, s->task, s->fd,
 		     "%s leads to another file now (something is mounted over it, or its mount is detached)%s", path,
-		     is_device(s) ? "; --evasive-devices takes the same device elsewhere" : "");
+		     is_device(s) ? "; --evasive-devices uses another node of the same device" : "");
 	return 0;
 }
 
-static int keep_gone(struct dump *dump, const struct subject *s, const char *path, bool deleted, uint32_t id)
+static int save_gone(struct dump *dump, const struct subject *s, const char *path, bool deleted, uint32_t id)
 {
 	struct regular_dump *data = regular_dump_data(dump);
 	struct gone *gone = record_find(&data->gone, s->st.st_dev, s->st.st_ino);
@@ -205,18 +204,18 @@ static int keep_gone(struct dump *dump, const struct subject *s, const char *pat
 		gone->how = NOT_AT_ALL;
 		gone->mnt_id = s->mnt_id;
 		if ((!deleted && s->st.st_nlink) || (!fstatfs(s->local, &fs) && fs.f_type == PROC_SUPER_MAGIC))
-			err = keep_hidden(dump, s, path);
+			err = refuse_hidden(dump, s, path);
 		else if (s->st.st_nlink == 0 || S_ISDIR(s->st.st_mode) || is_silly_renamed(s, path))
-			err = keep_as_ghost(dump, s, path, gone);
+			err = save_as_ghost(dump, s, path, gone);
 		else
-			err = keep_by_link(dump, s, path, gone);
+			err = save_by_link(dump, s, path, gone);
 	}
 	if (err || gone->how == NOT_AT_ALL)
 		return err;
 	return write_remap(dump, id, gone->remap_id, gone->how == AS_GHOST ? REMAP_TYPE__GHOST : REMAP_TYPE__LINKED);
 }
 
-static int keep_of_gone_task(struct dump *dump, const struct subject *s, const struct proc_path *p, const char *path,
+static int save_of_gone_task(struct dump *dump, const struct subject *s, const struct proc_path *p, const char *path,
 			     uint32_t id)
 {
 	int err = proc_file_check_gone(dump, s, p, path);
@@ -232,7 +231,7 @@ int regular_name(struct dump *dump, const struct subject *s, uint32_t id, const 
 	char *name;
 
 	if (s->link[0] != '/') {
-		dump_blocker(dump, s->task, s->fd, "%s cannot be reached by a path (a detached mount?)", s->link);
+		dump_blocker(dump, s->task, s->fd, "%s has no path (in a detached mount?)", s->link);
 		*ret_name = "/";
 		return 0;
 	}
@@ -241,7 +240,7 @@ int regular_name(struct dump *dump, const struct subject *s, uint32_t id, const 
 		return fail(-ENOMEM, "name of a file");
 	*ret_name = name;
 	if (name_leads_to(dump, s, name) && !is_silly_renamed(s, name)) {
-		proc_file_look(dump, s, name);
+		proc_file_check(dump, s, name);
 		return 0;
 	}
 	if (str_has_suffix(name, DELETED) && len > strlen(DELETED) + 1) {
@@ -252,7 +251,7 @@ int regular_name(struct dump *dump, const struct subject *s, uint32_t id, const 
 			return 0;
 	}
 	if (proc_file_is_gone(s, name, &p))
-		return keep_of_gone_task(dump, s, &p, name, id);
+		return save_of_gone_task(dump, s, &p, name, id);
 	if (deleted) {
 		const char *other;
 		int err = tmpfs_other_name(dump, s, name, &other);
@@ -264,7 +263,7 @@ int regular_name(struct dump *dump, const struct subject *s, uint32_t id, const 
 	}
 	if (dump->opts->evasive_devices && is_device(s) && find_device(dump, s, ret_name))
 		return 0;
-	return keep_gone(dump, s, name, deleted || is_silly_renamed(s, name), id);
+	return save_gone(dump, s, name, deleted || is_silly_renamed(s, name), id);
 }
 
 static int remove_link_name(const struct dump *dump, const struct gone *gone)
@@ -296,7 +295,7 @@ void regular_save_undo(struct dump *dump)
 		int err = gone->link_path ? remove_link_name(dump, gone) : 0;
 
 		if (err && err != -ENOENT)
-			log_warn("temporary name %s is left behind: %s", gone->link_path, strerror(-err));
+			log_warn("temporary name %s could not be removed: %s", gone->link_path, strerror(-err));
 	}
 }
 
@@ -307,11 +306,10 @@ void regular_links_saved(struct dump *dump)
 	if (!data || !data->nr_links)
 		return;
 	if (data->nr_links == 1)
-		log_notice("%s is kept by a temporary name (--link-remap), which the restore removes: it works once",
+		log_notice("%s has a temporary name (--link-remap), which the restore removes: it works once",
 			   data->first_link);
 	else
-		log_notice(
-			"%s and %zu other files are kept by temporary names (--link-remap), which the restore removes: it "
-			"works once",
-			data->first_link, data->nr_links - 1);
+		log_notice("%s and %zu other files have temporary names (--link-remap), which the restore removes: it "
+			   "works once",
+			   data->first_link, data->nr_links - 1);
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Files that /proc has of a process. Those of the tree come back with it, by the same path; those of process 1 are there
- * wherever there is a /proc. Those of others may be another's by then. Those of a task that is gone tell nothing, and so do
- * the ones that a restore opens (proc_gone.c): remap-fpath.img says so.
+ * Files in /proc that belong to a process. Those of processes in the tree are restored by the same path; those of pid 1
+ * exist wherever there is a /proc. Other pids may belong to another process by then. Files of a task that is gone have
+ * no content, and neither have the ones that a restore opens (proc_gone.c), as recorded in remap-fpath.img.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -69,7 +69,7 @@ static bool is_thread_of(const struct dump_task *task, pid_t tid)
 	return false;
 }
 
-void proc_file_look(struct dump *dump, const struct subject *s, const char *path)
+void proc_file_check(struct dump *dump, const struct subject *s, const char *path)
 {
 	const struct dump_task *of;
 	struct proc_path p;
@@ -80,18 +80,18 @@ void proc_file_look(struct dump *dump, const struct subject *s, const char *path
 	if (!of && p.pid != INIT_PID)
 		dump_blocker(
 			dump, s->task, s->fd,
-			"%s belongs to process %d, which is outside of the tree: by the time of the restore it may "
-			"be another's; close it, or dump a tree that has that process",
+			"%s belongs to process %d, which is outside the tree and may be another process at restore; "
+			"close it, or dump a tree that contains the process",
 			path, p.pid);
 	else if (of && p.tid && p.tid != p.pid && is_thread_of(of, p.tid))
 		dump_blocker(
 			dump, s->task, s->fd,
-			"%s belongs to a thread, and threads come back after files: close it, or open it when it is "
-			"needed",
+			"%s belongs to a thread, and threads are restored after files; close it, or open it only when "
+			"it is needed",
 			path);
 }
 
-/* ---- of a task that is gone ---- */
+/* ---- files of a task that is gone ---- */
 
 static bool lists_nothing(int dir)
 {
@@ -100,8 +100,8 @@ static bool lists_nothing(int dir)
 	return syscall(SYS_getdents64, dir, entries, sizeof(entries)) < 0;
 }
 
-/* Another process has its number: only the file itself can tell. Asked by a description of our own. */
-static bool tells_of_nobody(const struct subject *s)
+/* Another process has its pid: only the file itself can show it. Queried through a description of our own. */
+static bool belongs_to_gone_task(const struct subject *s)
 {
 	_cleanup_close_ int fd = -1;
 	char target[PATH_MAX];
@@ -122,28 +122,28 @@ bool proc_file_is_gone(const struct subject *s, const char *path, struct proc_pa
 	if (!proc_path_parse(path, ret) || !is_in_proc(s->local))
 		return false;
 	snprintf(of, sizeof(of), "%d/task/%d", ret->pid, ret->tid ? ret->tid : ret->pid);
-	return fstatat(proc_root(), of, &st, AT_SYMLINK_NOFOLLOW) < 0 ? errno == ENOENT : tells_of_nobody(s);
+	return fstatat(proc_root(), of, &st, AT_SYMLINK_NOFOLLOW) < 0 ? errno == ENOENT : belongs_to_gone_task(s);
 }
 
-bool proc_file_outlives(const char *rest)
+bool proc_file_shows_namespace(const char *rest)
 {
-	static const char *const of_namespaces[] = { "/mounts",	 "/mountinfo",	"/mountstats", "/uid_map",
-						     "/gid_map", "/projid_map", "/setgroups" };
+	static const char *const namespace_files[] = { "/mounts",  "/mountinfo",  "/mountstats", "/uid_map",
+						       "/gid_map", "/projid_map", "/setgroups" };
 
-	for (size_t i = 0; i < ARRAY_SIZE(of_namespaces); i++)
-		if (!strcmp(rest, of_namespaces[i]))
+	for (size_t i = 0; i < ARRAY_SIZE(namespace_files); i++)
+		if (!strcmp(rest, namespace_files[i]))
 			return true;
 	return str_has_prefix(rest, "/net/");
 }
 
-/* In the namespaces of @s->task? Then a process that lives there shows the same. */
-static bool shows_the_same(const struct subject *s, const char *rest)
+/* Whether the file shows a namespace that @s->task is in: then any process there shows the same. */
+static bool shows_same_namespace(const struct subject *s, const char *rest)
 {
 	_cleanup_buf_ struct buf own = { 0 }, its = { 0 };
 	const int dir = s->task->proc.dir;
 	struct stat st;
 
-	rest++; /* from the directory of a process on */
+	rest++; /* skip the '/' after the directory of a process */
 	if (str_has_prefix(rest, "net/"))
 		return !fstatat(dir, rest, &st, 0) && st.st_ino == s->st.st_ino;
 	if (s->flags & (O_PATH | O_WRONLY))
@@ -155,10 +155,10 @@ static bool shows_the_same(const struct subject *s, const char *rest)
 }
 
 /*
- * What has been read from the task while it lived, and not been asked for yet, waits in the description. No byte of it
- * is taken out by reading to where nothing can be written.
+ * Data that was generated while the task lived and has not been read yet is buffered in the description. Reading it to
+ * where nothing can be written does not consume any of it.
  */
-int proc_file_waits(int fd, uint64_t pos, bool *ret)
+int proc_file_has_unread(int fd, uint64_t pos, bool *ret)
 {
 	void *nowhere = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
@@ -177,34 +177,34 @@ int proc_file_check_gone(struct dump *dump, const struct subject *s, const struc
 	if (str_has_prefix(p->rest, "/fd/") || str_has_prefix(p->rest, "/fdinfo/") ||
 	    str_has_prefix(p->rest, "/map_files/")) {
 		dump_blocker(dump, s->task, s->fd,
-			     "%s is a descriptor or mapping of process %d, which is gone: close it first", path,
+			     "%s is a descriptor or mapping of process %d, which is gone; close it first", path,
 			     p->pid);
 		return 0;
 	}
 	if (!strcmp(p->rest, "/auxv") && !(s->flags & O_PATH)) {
 		dump_blocker(dump, s->task, s->fd,
-			     "%s still shows what process %d was given, and that is gone: close it first", path,
+			     "%s still shows the auxiliary vector of process %d, which is gone; close it first", path,
 			     p->pid);
 		return 0;
 	}
-	if (proc_file_outlives(p->rest)) {
-		if (!shows_the_same(s, p->rest))
+	if (proc_file_shows_namespace(p->rest)) {
+		if (!shows_same_namespace(s, p->rest))
 			dump_blocker(
 				dump, s->task, s->fd,
-				"%s shows a namespace of process %d, which is gone, and need not be in the tree: close "
-				"it first",
+				"%s shows a namespace of process %d, which is gone, and that namespace may not be in "
+				"the tree; close it first",
 				path, p->pid);
 		return 0;
 	}
 	if (!S_ISREG(s->st.st_mode) || s->flags & (O_PATH | O_WRONLY))
 		return 0;
-	err = proc_file_waits(s->local, s->pos, &waits);
+	err = proc_file_has_unread(s->local, s->pos, &waits);
 	if (err)
 		return fail(err, "%s", path);
 	if (waits)
 		dump_blocker(dump, s->task, s->fd,
-			     "%s is of process %d, which is gone, and has been read in part: read it to its end, or "
-			     "close it",
+			     "%s belongs to process %d, which is gone, and has been read in part; read it to its end, "
+			     "or close it",
 			     path, p->pid);
 	return 0;
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Files of /proc of a task that was gone when the tree was dumped. For a moment a process has its number again, in the
- * tool before it forks: the files are opened and put to their positions, it ends, and they are of a task that is gone.
- * Nobody can enter a directory of such a task: for those that are a task's working directory or root it lives on until
- * every task is where it belongs.
+ * Files in /proc of a task that was gone at the dump. Before the tool forks the tree, a temporary process gets the
+ * task's pid, the files are opened and positioned, and the process ends: they now belong to a task that is gone. A
+ * directory of such a task cannot be entered: if it is a task's working directory or root, the process lives until
+ * every task has been set up.
  */
 #include <errno.h>
 #include <limits.h>
@@ -27,13 +27,13 @@
 
 ARRAY_OF(tid_array, pid_t);
 
-/* A working directory or a root: an entry that is no descriptor of any task. */
-static bool is_place(const struct remap *remap)
+/* A working directory or root: an entry that no task has a descriptor of. */
+static bool is_cwd_or_root(const struct remap *remap)
 {
 	return !remap->file->nr_users && !remap->file->in_flight;
 }
 
-/* @pid 0: any. A thread shares the stack of the one that makes it, which waits for good: CLONE_VFORK. */
+/* @pid 0: any. A thread shares the stack of its creator, which is suspended for good: CLONE_VFORK. */
 static pid_t clone_as(pid_t pid, bool thread)
 {
 	struct clone_args args = { 0 };
@@ -49,10 +49,10 @@ static pid_t clone_as(pid_t pid, bool thread)
 	return got < 0 ? -errno : (pid_t)got;
 }
 
-/* Memory of its own, although it needs none: whoever has its "mem" open must not have ours. */
-static _Noreturn void stand_in(const struct tid_array *tids, int tell, pid_t tool)
+/* It gets its own memory, although it needs none: whoever has its "mem" open must not have ours. */
+static _Noreturn void stand_in(const struct tid_array *tids, int ready, pid_t tool)
 {
-	/* What its files show is short, so that positions lie at their end as they did before. */
+	/* Make the content of its files short, so that the saved positions are at their end. */
 	prctl(PR_SET_NAME, "");
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != tool)
@@ -60,7 +60,7 @@ static _Noreturn void stand_in(const struct tid_array *tids, int tell, pid_t too
 	for (size_t i = 0; i < tids->n; i++)
 		if (clone_as(tids->v[i], true))
 			_exit(1);
-	if (write(tell, "", 1) != 1)
+	if (write(ready, "", 1) != 1)
 		_exit(1);
 	while (1)
 		pause();
@@ -73,8 +73,8 @@ static void end(pid_t pid)
 		;
 }
 
-/* Will the tree need this number while it stands? */
-static bool is_wanted(struct restore *r, pid_t pid)
+/* Whether the tree needs this pid. */
+static bool is_pid_needed(struct restore *r, pid_t pid)
 {
 	struct task *t;
 
@@ -90,12 +90,12 @@ static bool is_wanted(struct restore *r, pid_t pid)
 static pid_t start(pid_t pid, const struct tid_array *tids)
 {
 	pid_t tool = getpid(), got;
-	int tell[2];
+	int ready[2];
 	char one;
 
-	if (pipe2(tell, O_CLOEXEC) < 0)
+	if (pipe2(ready, O_CLOEXEC) < 0)
 		return -errno;
-	_cleanup_close_ int from = tell[0], to = tell[1];
+	_cleanup_close_ int from = ready[0], to = ready[1];
 	got = clone_as(pid, false);
 	if (!got)
 		stand_in(tids, to, tool);
@@ -109,28 +109,29 @@ static pid_t start(pid_t pid, const struct tid_array *tids)
 	return -EEXIST;
 }
 
-/* Its number of before, if that can be had; else any other that is free. */
-static pid_t start_somewhere(struct restore *r, pid_t pid, const struct tid_array *tids, bool stays)
+/* With its original pid, if that is available; else with any free one. */
+static pid_t start_stand_in(struct restore *r, pid_t pid, const struct tid_array *tids, bool lasting)
 {
-	pid_t wrong[STAND_IN_TRIES], got = stays && is_wanted(r, pid) ? -EEXIST : start(pid, tids);
+	pid_t wrong[STAND_IN_TRIES], got = lasting && is_pid_needed(r, pid) ? -EEXIST : start(pid, tids);
 	size_t n = 0;
 
 	if (got > 0)
 		return got;
 	if (tids->n || (got != -EEXIST && got != -EPERM && got != -EINVAL))
-		return fail(got, "have a process of number %d for a moment%s", pid,
-			    got == -EEXIST ? ": it is taken, or one of a thread is; restore in a fresh pid namespace" :
-					     "");
+		return fail(got, "create a temporary process with pid %d%s", pid,
+			    got == -EEXIST ?
+				    ": it is in use, as a process or a thread; restore in a new pid namespace" :
+				    "");
 	do
 		got = start(0, tids);
-	while (got > 0 && stays && is_wanted(r, got) && n < STAND_IN_TRIES && (wrong[n++] = got));
+	while (got > 0 && lasting && is_pid_needed(r, got) && n < STAND_IN_TRIES && (wrong[n++] = got));
 	while (n)
 		end(wrong[--n]);
 	if (got <= 0)
-		return fail(got, "have a process for a moment");
-	log_warn(
-		"files of process %d, which was gone: its number cannot be had, so they are of process %d, gone as well",
-		pid, got);
+		return fail(got, "create a temporary process");
+	log_warn("files of process %d, which is gone: its pid is not available, so they now belong to process %d, also "
+		 "gone",
+		 pid, got);
 	return got;
 }
 
@@ -162,16 +163,16 @@ static int open_one(struct restore *r, struct remap *remap, pid_t pid)
 	if (fd < 0)
 		return fd;
 	if (!(flags & O_PATH) && reg->pos && lseek(fd, (off_t)reg->pos, SEEK_SET) < 0)
-		return fail(-errno, "%s: go to position %llu", reg->name, (unsigned long long)reg->pos);
+		return fail(-errno, "%s: seek to %llu", reg->name, (unsigned long long)reg->pos);
 	remap->fd = move_fd_above(fd, r->service_base);
 	if (remap->fd < 0)
-		return fail(remap->fd, "hold %s", reg->name);
+		return fail(remap->fd, "keep %s open", reg->name);
 	fd = -1;
 	remap->proven = remap->is_description = true;
 	return 0;
 }
 
-/* The stand-in's file was longer than the position: what is left of it must not be read. */
+/* The stand-in's file is longer than the position: the rest must not be read. */
 static int drop_rest(const struct remap *remap)
 {
 	const RegFileEntry *reg = remap->reg;
@@ -183,18 +184,18 @@ static int drop_rest(const struct remap *remap)
 	int err = 0;
 
 	if (!pos || reg->flags & (O_PATH | O_WRONLY) || (reg->has_mode && !S_ISREG(reg->mode)) ||
-	    !proc_path_parse(reg->name, &p) || proc_file_outlives(p.rest))
+	    !proc_path_parse(reg->name, &p) || proc_file_shows_namespace(p.rest))
 		return 0;
 	while (!err && len > 0) {
-		err = proc_file_waits(remap->fd, pos, &waits);
+		err = proc_file_has_unread(remap->fd, pos, &waits);
 		len = err || !waits ? 0 : pread(remap->fd, rest, sizeof(rest), (off_t)pos);
 		pos += len > 0 ? (uint64_t)len : 0;
 	}
 	if (err || len < 0 || pos == reg->pos)
 		return err;
 	if (lseek(remap->fd, (off_t)pos, SEEK_SET) < 0)
-		return fail(-errno, "%s: go to position %llu", reg->name, (unsigned long long)pos);
-	log_warn("%s, of a task that was gone: its position was %llu, is %llu", reg->name, (unsigned long long)reg->pos,
+		return fail(-errno, "%s: seek to %llu", reg->name, (unsigned long long)pos);
+	log_warn("%s, of a task that is gone: its position was %llu, is %llu", reg->name, (unsigned long long)reg->pos,
 		 (unsigned long long)pos);
 	return 0;
 }
@@ -218,12 +219,12 @@ static int note_tid(struct tid_array *tids, const struct remap *remap)
 	return 0;
 }
 
-/* All of one process, of one sort. */
+/* All files of one process, either all temporary or all lasting. */
 static int make_group(struct restore *r, struct regular_restore *data, struct remap *const *remaps, size_t n)
 {
 	struct tid_array tids = { 0 };
-	struct stand_in *stays = is_place(remaps[0]) ? restore_alloc(r, sizeof(*stays)) : NULL;
-	int err = is_place(remaps[0]) && !stays ? -ENOMEM : 0;
+	struct stand_in *lasting = is_cwd_or_root(remaps[0]) ? restore_alloc(r, sizeof(*lasting)) : NULL;
+	int err = is_cwd_or_root(remaps[0]) && !lasting ? -ENOMEM : 0;
 	pid_t pid = -1;
 
 	for (size_t i = 0; !err && i < n; i++)
@@ -231,26 +232,26 @@ static int make_group(struct restore *r, struct regular_restore *data, struct re
 	if (err)
 		err = fail(err, "files of process %u", remaps[0]->entry->remap_id);
 	else
-		pid = start_somewhere(r, (pid_t)remaps[0]->entry->remap_id, &tids, stays);
+		pid = start_stand_in(r, (pid_t)remaps[0]->entry->remap_id, &tids, lasting);
 	array_free(&tids);
 	if (err || pid < 0)
 		return err ? err : pid;
-	if (stays) {
-		*stays = (struct stand_in){ .pid = pid, .next = data->stand_ins };
-		data->stand_ins = stays;
+	if (lasting) {
+		*lasting = (struct stand_in){ .pid = pid, .next = data->stand_ins };
+		data->stand_ins = lasting;
 	}
 	for (size_t i = 0; !err && i < n; i++)
 		err = open_one(r, remaps[i], pid);
-	if (!stays)
+	if (!lasting)
 		end(pid);
-	for (size_t i = 0; !err && !stays && i < n; i++)
+	for (size_t i = 0; !err && !lasting && i < n; i++)
 		err = drop_rest(remaps[i]);
 	return err;
 }
 
 static bool same_group(const struct remap *a, const struct remap *b)
 {
-	return a->entry->remap_id == b->entry->remap_id && is_place(a) == is_place(b);
+	return a->entry->remap_id == b->entry->remap_id && is_cwd_or_root(a) == is_cwd_or_root(b);
 }
 
 static int by_group(const void *a, const void *b)
@@ -258,9 +259,9 @@ static int by_group(const void *a, const void *b)
 	const struct remap *x = *(const struct remap *const *)a, *y = *(const struct remap *const *)b;
 	uint32_t i = x->entry->remap_id, j = y->entry->remap_id;
 
-	/* Those that stay come last: they must not have the numbers that others need for a moment. */
-	if (is_place(x) != is_place(y))
-		return is_place(x) - is_place(y);
+	/* Processes that remain are created last: they must not take pids that others need for a moment. */
+	if (is_cwd_or_root(x) != is_cwd_or_root(y))
+		return is_cwd_or_root(x) - is_cwd_or_root(y);
 	return i < j ? -1 : i > j;
 }
 
@@ -270,7 +271,8 @@ int proc_gone_link(const struct remap *remap)
 
 	if (proc_path_parse(remap->reg->name, &p) && (uint32_t)p.pid == remap->entry->remap_id)
 		return 0;
-	return fail(-EBADMSG, "remap-fpath.img: %s is no file of process %u", remap->reg->name, remap->entry->remap_id);
+	return fail(-EBADMSG, "remap-fpath.img: %s is not a file of process %u", remap->reg->name,
+		    remap->entry->remap_id);
 }
 
 int proc_gone_make(struct restore *r, struct regular_restore *data)
@@ -280,7 +282,7 @@ int proc_gone_make(struct restore *r, struct regular_restore *data)
 	int err = 0;
 
 	if (!order)
-		return fail(-ENOMEM, "files of tasks that were gone");
+		return fail(-ENOMEM, "files of tasks that are gone");
 	for (struct record *rec = data->remaps.first; rec; rec = rec->next) {
 		struct remap *remap = (struct remap *)rec;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Whatever a path leads to: files, directories, symbolic links held open, devices that keep nothing for their opener. */
+/* Everything that has a path: files, directories, symbolic links opened with O_PATH, stateless devices. */
 #include <errno.h>
 #include <limits.h>
 #include <linux/magic.h>
@@ -30,7 +30,7 @@ static bool regular_claims(const struct fd_probe *probe)
 	       S_ISBLK(probe->st.st_mode);
 }
 
-/* As --external names a file, and the images: CRIU's own words. */
+/* The name of a file for --external and in images, in CRIU's format. */
 static void external_name(int local, const struct stat *st, char *ret_name, size_t size)
 {
 	struct statx sx = { 0 };
@@ -46,8 +46,8 @@ static void refuse_device(struct dump *dump, const struct subject *s)
 
 	external_name(s->local, &s->st, name, sizeof(name));
 	dump_blocker(dump, s->task, s->fd,
-		     "device %s (%u:%u) %s, or give --external '%s' now and --inherit-fd 'fd[N]:%s' at restore",
-		     s->link, major(s->st.st_rdev), minor(s->st.st_rdev), device_says(s->link), name, name);
+		     "device %s (%u:%u) %s, or use --external '%s' now and --inherit-fd 'fd[N]:%s' at restore", s->link,
+		     major(s->st.st_rdev), minor(s->st.st_rdev), device_reason(s->link), name, name);
 }
 
 static int fill_entry(struct dump *dump, const struct subject *s, uint32_t id, FownEntry *fown, RegFileEntry **ret_reg)
@@ -71,7 +71,7 @@ static int fill_entry(struct dump *dump, const struct subject *s, uint32_t id, F
 		err = regular_note_content(dump, s, reg);
 	if (err)
 		return err;
-	/* --evasive-devices: another node of the same device has rights of its own. */
+	/* --evasive-devices: another node of the same device has its own permissions. */
 	if (dump->opts->evasive_devices && s->st.st_rdev &&
 	    !path_stat(&dump->roots, PATH_ROOT_MOUNT, name, true, &node) && node.st_rdev == s->st.st_rdev)
 		reg->mode = node.st_mode;
@@ -95,7 +95,7 @@ static struct subject subject_of(const struct fd_probe *probe)
 				 .flags = probe->flags };
 }
 
-/* --external: whoever restores hands it over; @id is its name in the images. */
+/* --external: it is passed in at restore; @id is its id in the images. */
 static int save_external(struct dump *dump, const struct fd_probe *probe, uint32_t id, const char *name,
 			 RegFileEntry **ret_reg)
 {
@@ -127,10 +127,10 @@ static int regular_save(struct dump *dump, const struct fd_probe *probe, FileEnt
 	if (external_is_given(dump->opts, name))
 		return save_external(dump, probe, entry->id, name, &entry->reg);
 	err = dump_fown(dump, probe, &fown);
-	/* Nothing else gives a directory an owner; what is watched nobody tells. */
+	/* Only dnotify sets an owner on a directory, and the kernel does not reveal which events are watched. */
 	if (!err && S_ISDIR(probe->st.st_mode) && fown->pid)
 		dump_blocker(dump, probe->task, probe->fd,
-			     "%s is or was watched with F_NOTIFY (dnotify), which cannot be saved: use inotify(7)",
+			     "%s is or was watched with F_NOTIFY (dnotify), which is not supported; use inotify(7)",
 			     probe->link);
 	return err ? err : fill_entry(dump, &s, entry->id, fown, &entry->reg);
 }
@@ -160,10 +160,10 @@ int regular_save_beside(struct dump *dump, const struct fd_probe *probe, uint32_
 	return err ? err : write_beside(dump, &s, fown, ret_id);
 }
 
-/* ---- paths that are no descriptors ---- */
+/* ---- paths without a descriptor ---- */
 
 struct path_entry {
-	struct record record; /* hash of inode, mount and flags; hash of the link */
+	struct record record; /* hash of inode, mount and flags; hash of the path */
 	const char *link;
 	uint32_t id;
 };
@@ -211,8 +211,8 @@ static int regular_path_id(struct dump *dump, const struct dump_path *path, uint
 
 struct regular {
 	const RegFileEntry *reg;
-	const struct remap *remap; /* NULL: the name leads to it */
-	const struct inherited *inherited; /* --inherit-fd names it */
+	const struct remap *remap; /* NULL: opened by its name */
+	const struct inherited *inherited; /* passed with --inherit-fd */
 };
 
 static int regular_load(struct restore *r, struct file *file, void *state)
@@ -226,7 +226,7 @@ static int regular_load(struct restore *r, struct file *file, void *state)
 	if (err)
 		return err;
 	if (!reg || reg->id != file->id)
-		return fail(-EBADMSG, "files.img: file %u is a regular file without an entry of its own", file->id);
+		return fail(-EBADMSG, "files.img: file %u is a regular file, but has no entry for it", file->id);
 	st->reg = reg;
 	given = external_inherited(r->opts, reg->name);
 	if (given) {
@@ -240,15 +240,17 @@ static int regular_load(struct restore *r, struct file *file, void *state)
 		return 0;
 	}
 	if (reg->has_ext && reg->ext)
-		return fail(-ENOENT, "file %u (%s) is external: hand it over with --inherit-fd 'fd[N]:%s'", file->id,
+		return fail(-ENOENT, "file %u (%s) is external; pass it with --inherit-fd 'fd[N]:%s'", file->id,
 			    reg->name, reg->name);
 	if (reg->name[0] != '/' || strlen(reg->name) >= PATH_MAX)
-		return fail(-EBADMSG, "files.img: file %u: %s is no absolute path", file->id, reg->name);
+		return fail(-EBADMSG, "files.img: file %u: %s is not an absolute path", file->id, reg->name);
 	st->remap = record_find(&data->remaps, 0, file->id);
 	return tmpfs_file_load(r, data, file);
 }
 
-/* The form of those names that a dump makes, and a restore takes away: in the directory of the file, or above it. */
+/*
+ * Whether the name has the form that a dump creates and a restore removes: in the directory of the file, or above it.
+ */
 static bool is_link_remap(const char *path, const char *of)
 {
 	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
@@ -280,24 +282,24 @@ static int regular_link(struct restore *r, struct file *file, void *state)
 		return -EBADMSG;
 	if (to->kind != file->kind || to == file ||
 	    record_find(&((struct regular_restore *)*restore_kind_data(r, &regular_kind))->remaps, 0, to->id))
-		return fail(-EBADMSG, "remap-fpath.img: file %u cannot stand for file %u", to->id, file->id);
+		return fail(-EBADMSG, "remap-fpath.img: file %u cannot be another name of file %u", to->id, file->id);
 	remap->to = to->entry->reg;
 	if (!is_link_remap(remap->to->name, st->reg->name))
-		return fail(
-			-EBADMSG,
-			"remap-fpath.img: %s cannot be a name that --link-remap gave %s (link_remap.N, in its directory)",
-			remap->to->name, st->reg->name);
+		return fail(-EBADMSG,
+			    "remap-fpath.img: %s is not a name that --link-remap gives to %s (link_remap.N, in its "
+			    "directory)",
+			    remap->to->name, st->reg->name);
 	return 0;
 }
 
-/* By its name, and only if the name still leads to what was saved. */
+/* By its name, if it still leads to the file that was saved. */
 static int open_named(struct restore *r, const RegFileEntry *reg, unsigned flags, int may)
 {
 	struct name_was was = names_was(reg);
 	_cleanup_close_ int fd = -1;
 	int err;
 
-	/* A path that leads to a FIFO meanwhile must not block us; set_status_flags puts it right. */
+	/* If the path leads to a FIFO by now, do not block; set_status_flags restores the flag. */
 	if (!(flags & O_PATH) && !S_ISCHR(reg->mode) && !S_ISBLK(reg->mode))
 		flags |= O_NONBLOCK;
 	if (S_ISLNK(reg->mode))
@@ -309,7 +311,10 @@ static int open_named(struct restore *r, const RegFileEntry *reg, unsigned flags
 	return err ? err : steal_fd(&fd);
 }
 
-/* What we have made ourselves is theirs; what had another name only if they may open it, or it was that for certain. */
+/*
+ * A file that we created ourselves belongs to them; another name needs permission to open it, unless it is certain that
+ * it is the file.
+ */
 static int open_remap(struct restore *r, const struct remap *remap, unsigned flags, int may)
 {
 	const struct audience *to = remap->ghost || remap->proven ? NULL : opened_for(r);
@@ -336,11 +341,12 @@ static int fail_remap(const struct restore *r, const struct remap *remap, int er
 	if (!to || !remap->to || remap->proven || (err != -EACCES && err != -EPERM))
 		return fail(err, "open %s again", remap->reg->name);
 	return fail(err,
-		    "open %s again: user %u may not open %s, and it need not be the file that was kept under that name",
+		    "open %s again: user %u has no permission to open %s, and it may not be the file that was saved "
+		    "under that name",
 		    remap->reg->name, to->openers[0]->fsuid, remap->to->name);
 }
 
-/* What a description with these flags may do: access(2) */
+/* The access(2) mode for a description with these flags. */
 static int access_of(unsigned flags)
 {
 	static const int may[] = { [O_RDONLY] = R_OK, [O_WRONLY] = W_OK, [O_RDWR] = R_OK | W_OK };
@@ -356,15 +362,15 @@ static int regular_open(struct restore *r, struct file *file, const void *state)
 	_cleanup_close_ int fd = -1;
 	int may = 0;
 
-	/* The name of a FIFO: its kind opens the FIFO itself. */
+	/* The path of a FIFO: the FIFO's own kind opens it. */
 	if (reg->has_mode && S_ISFIFO(reg->mode)) {
 		may = access_of(flags);
 		flags = O_PATH;
 	}
-	/* O_TMPFILE is made of O_DIRECTORY. */
+	/* O_TMPFILE includes O_DIRECTORY. */
 	if (reg->has_mode && !S_ISDIR(reg->mode))
 		flags &= ~(unsigned)O_DIRECTORY;
-	/* The very descriptor, with the position and flags it has: it may be something else than a file now. */
+	/* The very descriptor, with its position and flags: it may not be a file any more. */
 	if (st->inherited) {
 		fd = dup_fd_above(st->inherited->fd, 0);
 		return fd < 0 ? fail(fd, "--inherit-fd %s", reg->name) : steal_fd(&fd);
@@ -380,7 +386,7 @@ static int regular_open(struct restore *r, struct file *file, const void *state)
 	}
 	if (flags & O_PATH)
 		return steal_fd(&fd);
-	/* Of a task that is gone it is there already, and cannot be set any more. */
+	/* For a task that is gone it has been set already, and cannot be set any more. */
 	if (reg->pos && !(st->remap && st->remap->of_gone) && lseek(fd, reg->pos, SEEK_SET) < 0)
 		return fail(-errno, "%s: go to position %llu", reg->name, (unsigned long long)reg->pos);
 	int err = set_status_flags(r, fd, flags, reg->fown);

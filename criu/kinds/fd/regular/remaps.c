@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Files without a name, in the tool before it forks: each is made under its old name where that is free (so that
- * /proc shows "NAME (deleted)" again), held by an O_PATH descriptor, and all names are taken away before the first task
- * exists. Tasks open it through /proc/self/fd.
+ * Files without a name are created in the tool before it forks: each under its old name if that is free (so that /proc
+ * shows "NAME (deleted)" again), kept open by an O_PATH descriptor; all names are removed before the first task exists.
+ * Tasks open the files through /proc/self/fd.
  */
 #include <errno.h>
 #include <limits.h>
@@ -19,21 +19,22 @@
 
 #define OTHER_NAME_TRIES 1000
 
-struct place {
+struct location {
 	int dir; /* the directory, O_PATH */
-	const struct audience *to; /* for whom we make it */
-	const struct opener *as; /* with whose rights: run/names.h */
-	int fd; /* what has been made: O_PATH, a file for writing; -1: nothing yet */
+	const struct audience *to; /* the tasks that it is created for */
+	const struct opener *as; /* whose rights are used: run/names.h */
+	int fd; /* the new file: O_PATH, or open for writing; -1: not created yet */
 	char name[NAME_MAX + 1];
 	char path[PATH_MAX];
 };
 
 /*
- * The directory at @path, with the rights to make names in it. Those that were removed are made again for as long as we
- * need them; where something else has taken the name of one, the one above it has to do: @path becomes that of the
+ * Opens the directory at @path, with the rights to create names in it. Removed directories are created again for as
+ * long as they are needed; if something else has the name of one, its parent is used: @path becomes the path of the
  * directory that is returned.
  */
-static int open_or_make_dir(struct restore *r, const struct audience *to, struct made_array *made, char path[PATH_MAX])
+static int open_or_make_dir(struct restore *r, const struct audience *to, struct created_array *created,
+			    char path[PATH_MAX])
 {
 	char name[NAME_MAX + 1], above[PATH_MAX];
 	_cleanup_close_ int parent = -1, dir = -1;
@@ -44,7 +45,7 @@ static int open_or_make_dir(struct restore *r, const struct audience *to, struct
 	err = split_path(path, name);
 	if (err)
 		return err;
-	parent = open_or_make_dir(r, to, made, path);
+	parent = open_or_make_dir(r, to, created, path);
 	if (parent < 0)
 		return parent;
 	if (fd == -ENOTDIR)
@@ -55,55 +56,57 @@ static int open_or_make_dir(struct restore *r, const struct audience *to, struct
 	err = path_join(path, PATH_MAX, above, name);
 	if (err)
 		return err;
-	dir = open_made(parent, name, S_IFDIR);
-	err = dir < 0 ? dir : note_made(made, to, path, dir);
+	dir = open_created(parent, name, S_IFDIR);
+	err = dir < 0 ? dir : note_created(created, to, path, dir);
 	if (err)
-		unmake(parent, name, true, err);
+		remove_unnoted(parent, name, true, err);
 	return err ? err : steal_fd(&dir);
 }
 
-static int place_of(struct restore *r, const struct remap *remap, struct made_array *made, struct place *place)
+static int find_location(struct restore *r, const struct remap *remap, struct created_array *created,
+			 struct location *location)
 {
 	char dir[PATH_MAX];
 	int err = str_format(dir, sizeof(dir), "%s", remap->reg->name);
 
-	place->to = audience_of_file(r, remap->file);
-	place->fd = -1;
+	location->to = audience_of_file(r, remap->file);
+	location->fd = -1;
 	if (!err)
-		err = split_path(dir, place->name);
+		err = split_path(dir, location->name);
 	if (err)
 		return err;
-	_cleanup_close_ int fd = open_or_make_dir(r, place->to, made, dir);
+	_cleanup_close_ int fd = open_or_make_dir(r, location->to, created, dir);
 	if (fd < 0)
 		return fd;
-	err = path_join(place->path, sizeof(place->path), dir, place->name);
+	err = path_join(location->path, sizeof(location->path), dir, location->name);
 	if (err)
 		return err;
-	place->as = r->process.opened_as;
-	place->dir = steal_fd(&fd);
+	location->as = r->process.opened_as;
+	location->dir = steal_fd(&fd);
 	return 0;
 }
 
-/* Try @make under the old name, then under others: "NAME.cr.N.ghost". */
-static int make_under_some_name(struct place *place, uint32_t id, int (*make)(struct place *, const void *),
-				const void *arg)
+/* Tries @make with the old name, then with others: "NAME.cr.N.ghost". */
+static int make_with_free_name(struct location *location, uint32_t id, int (*make)(struct location *, const void *),
+			       const void *arg)
 {
-	size_t dir_len = strrchr(place->path, '/') + 1 - place->path;
+	size_t dir_len = strrchr(location->path, '/') + 1 - location->path;
 	char old[NAME_MAX + 1], suffix[32];
-	int err = make(place, arg);
+	int err = make(location, arg);
 
-	memcpy(old, place->name, sizeof(old));
+	memcpy(old, location->name, sizeof(old));
 	for (unsigned n = 0; err == -EEXIST && n < OTHER_NAME_TRIES; n++) {
 		snprintf(suffix, sizeof(suffix), ".cr.%x.ghost", id + n);
-		snprintf(place->name, sizeof(place->name), "%.*s%s", (int)(NAME_MAX - strlen(suffix)), old, suffix);
-		if (str_format(place->path + dir_len, sizeof(place->path) - dir_len, "%s", place->name))
+		snprintf(location->name, sizeof(location->name), "%.*s%s", (int)(NAME_MAX - strlen(suffix)), old,
+			 suffix);
+		if (str_format(location->path + dir_len, sizeof(location->path) - dir_len, "%s", location->name))
 			return -ENAMETOOLONG;
-		err = make(place, arg);
+		err = make(location, arg);
 	}
 	return err;
 }
 
-static int make_node(struct place *place, const void *arg)
+static int make_node(struct location *location, const void *arg)
 {
 	const GhostFileEntry *head = arg;
 	mode_t type = head->mode & S_IFMT;
@@ -111,34 +114,34 @@ static int make_node(struct place *place, const void *arg)
 
 	switch (type) {
 	case S_IFREG:
-		place->fd = open_at(place->dir, place->name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
-		return place->fd < 0 ? place->fd : 0;
+		location->fd = open_at(location->dir, location->name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+		return location->fd < 0 ? location->fd : 0;
 	case S_IFDIR:
-		err = mkdirat(place->dir, place->name, 0700);
+		err = mkdirat(location->dir, location->name, 0700);
 		break;
 	case S_IFLNK:
-		err = symlinkat(head->symlnk_target, place->dir, place->name);
+		err = symlinkat(head->symlnk_target, location->dir, location->name);
 		break;
 	default:
-		err = mknodat(place->dir, place->name, type | 0600, kdev_to_dev(head->rdev));
+		err = mknodat(location->dir, location->name, type | 0600, kdev_to_dev(head->rdev));
 	}
 	if (err < 0)
 		return -errno;
-	place->fd = open_made(place->dir, place->name, type);
-	if (place->fd < 0)
-		unmake(place->dir, place->name, type == S_IFDIR, place->fd);
-	return place->fd < 0 ? place->fd : 0;
+	location->fd = open_created(location->dir, location->name, type);
+	if (location->fd < 0)
+		remove_unnoted(location->dir, location->name, type == S_IFDIR, location->fd);
+	return location->fd < 0 ? location->fd : 0;
 }
 
-static int make_link(struct place *place, const void *arg)
+static int make_link(struct location *location, const void *arg)
 {
-	return proc_fd_link(*(const int *)arg, place->dir, place->name);
+	return proc_fd_link(*(const int *)arg, location->dir, location->name);
 }
 
-/* The new name of what @of is open on, which the directory's owner may have replaced already. */
-static int open_linked(const struct place *place, int of)
+/* Opens the new link to @of, which the owner of the directory may have replaced already. */
+static int open_linked(const struct location *location, int of)
 {
-	_cleanup_close_ int fd = open_at(place->dir, place->name, O_PATH | O_NOFOLLOW, 0);
+	_cleanup_close_ int fd = open_at(location->dir, location->name, O_PATH | O_NOFOLLOW, 0);
 	struct stat a, b;
 
 	if (fd < 0)
@@ -161,32 +164,32 @@ static int fill_content(struct restore *r, const struct ghost *ghost, int fd, co
 	return ftruncate(fd, size) < 0 ? fail(-errno, "%s: set its size", path) : 0;
 }
 
-/* Takes @fd over: a place, whatever it was opened for. */
-static int hold(struct restore *r, const struct place *place, int fd, struct remap *remap)
+/* Takes ownership of @fd, and reopens it as O_PATH if needed. */
+static int keep_open(struct restore *r, const struct location *location, int fd, struct remap *remap)
 {
 	int flags = fcntl(fd, F_GETFL);
 	_cleanup_close_ int own = fd, again = flags >= 0 && flags & O_PATH ? steal_fd(&own) : reopen_fd(fd, O_PATH);
 	int high = again < 0 ? again : move_fd_above(again, r->service_base);
 
 	if (high < 0)
-		return fail(high, "hold %s", place->path);
+		return fail(high, "keep %s open", location->path);
 	again = -1;
 	remap->fd = high;
 	return 0;
 }
 
-/* What has been made of one ghost or of one link, by type and id. */
+/* What has been created from one ghost or link, by type and id. */
 struct inode {
 	struct record record;
 	struct remap *last;
 };
 
 /*
- * The remap that made the same inode before, NULL: none has. Under the same name it is one file; under another one it
- * will be a hard link, so that /proc shows both names again.
+ * An earlier remap with the same inode, NULL: none. With the same name it is the same file; with another one it becomes
+ * a hard link, so that /proc shows both names again.
  */
-static int made_before(struct restore *r, struct record_table *inodes, struct remap *remap, struct remap **ret_before,
-		       bool *ret_same_name)
+static int find_same_inode(struct restore *r, struct record_table *inodes, struct remap *remap,
+			   struct remap **ret_before, bool *ret_same_name)
 {
 	uint64_t type = remap->ghost ? REMAP_TYPE__GHOST : REMAP_TYPE__LINKED;
 	struct inode *inode = record_find(inodes, type, remap->entry->remap_id);
@@ -206,38 +209,38 @@ static int made_before(struct restore *r, struct record_table *inodes, struct re
 }
 
 /*
- * What never had a name (O_TMPFILE) can still be given one with linkat(2): only a file made in the same way can. The
- * description that makes it is the one that tells so by its flags: it is handed on itself.
+ * A file that never had a name (O_TMPFILE) can still be linked by linkat(2), but only if it is created in the same way.
+ * Only the description that creates it has that flag, so it is passed on itself.
  */
-static int make_nameless(struct restore *r, const struct place *place, struct remap *remap)
+static int make_nameless(struct restore *r, const struct location *location, struct remap *remap)
 {
 	unsigned flags = remap->reg->flags & (O_ACCMODE | O_APPEND | O_NONBLOCK | O_NOATIME | O_DIRECT);
-	_cleanup_close_ int fd = open_at(place->dir, ".", O_TMPFILE | flags, 0600), filler = -1;
+	_cleanup_close_ int fd = open_at(location->dir, ".", O_TMPFILE | flags, 0600), filler = -1;
 	int err;
 
 	if (fd < 0)
 		return fd;
 	filler = reopen_fd(fd, O_WRONLY);
 	opener_leave(r);
-	err = fill_content(r, remap->ghost, filler, place->path);
+	err = fill_content(r, remap->ghost, filler, location->path);
 	if (!err)
-		err = set_attributes(r, remap->ghost->head, fd, place->path);
+		err = set_attributes(r, remap->ghost->head, fd, location->path);
 	if (err)
 		return err;
 	remap->fd = move_fd_above(fd, r->service_base);
 	if (remap->fd < 0)
-		return fail(remap->fd, "hold %s", place->path);
+		return fail(remap->fd, "keep %s open", location->path);
 	fd = -1;
 	remap->is_description = true;
 	return 0;
 }
 
 /*
- * Something else has the old name @name by now, and ours is another one. Both change places, and the other one is
- * renamed back over ours: the name leads to a file at every moment, and what /proc says of ours is "NAME (deleted)", from
- * which programs find out how to start themselves again. A child does it, so that our own death cannot come between.
+ * Another file has the old name @name by now, and ours has another one. The two names are exchanged, then the other
+ * file is renamed over ours: the name leads to a file at any time, and /proc shows ours as "NAME (deleted)", which
+ * programs use to find out how to start themselves again. A child does it, so that killing us cannot interrupt it.
  */
-static int lose_to_other_file(const struct place *place, const char *name)
+static int replace_by_other_file(const struct location *location, const char *name)
 {
 	volatile int err = 0;
 	pid_t pid = vfork();
@@ -245,11 +248,11 @@ static int lose_to_other_file(const struct place *place, const char *name)
 	if (pid < 0)
 		return -errno;
 	if (!pid) {
-		if (renameat2(place->dir, place->name, place->dir, name, RENAME_EXCHANGE) < 0) {
+		if (renameat2(location->dir, location->name, location->dir, name, RENAME_EXCHANGE) < 0) {
 			err = -errno;
-		} else if (renameat(place->dir, place->name, place->dir, name) < 0) {
+		} else if (renameat(location->dir, location->name, location->dir, name) < 0) {
 			err = -errno;
-			renameat2(place->dir, place->name, place->dir, name, RENAME_EXCHANGE);
+			renameat2(location->dir, location->name, location->dir, name, RENAME_EXCHANGE);
 		}
 		_exit(0);
 	}
@@ -258,71 +261,72 @@ static int lose_to_other_file(const struct place *place, const char *name)
 	return err;
 }
 
-/* Names only: where it cannot be, /proc shows another one. */
-static void lose_name(struct restore *r, struct made_array *made, const struct place *place, const struct remap *remap)
+/* Only the name is at stake: if it fails, /proc shows another one. */
+static void drop_name(struct restore *r, struct created_array *created, const struct location *location,
+		      const struct remap *remap)
 {
 	const char *name = strrchr(remap->reg->name, '/') + 1;
 	struct stat ours, other;
 
-	if (!strcmp(place->name, name) || opener_enter(r, place->as) ||
-	    fstatat(place->dir, place->name, &ours, AT_SYMLINK_NOFOLLOW) < 0 ||
-	    fstatat(place->dir, name, &other, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(ours.st_mode) ||
+	if (!strcmp(location->name, name) || opener_enter(r, location->as) ||
+	    fstatat(location->dir, location->name, &ours, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    fstatat(location->dir, name, &other, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(ours.st_mode) ||
 	    !S_ISREG(other.st_mode) || (ours.st_dev == other.st_dev && ours.st_ino == other.st_ino))
 		return;
-	if (lose_to_other_file(place, name)) {
-		log_info("%s is taken: /proc shows it as %s", remap->reg->name, place->path);
+	if (replace_by_other_file(location, name)) {
+		log_info("%s is in use: /proc shows it as %s", remap->reg->name, location->path);
 		return;
 	}
-	free(made->v[--made->n].path);
+	free(created->v[--created->n].path);
 }
 
-static int make_named(struct restore *r, struct made_array *made, struct place *place, struct remap *remap,
+static int make_named(struct restore *r, struct created_array *created, struct location *location, struct remap *remap,
 		      const struct remap *before)
 {
 	const GhostFileEntry *head = remap->ghost->head;
-	int err = make_under_some_name(place, remap->entry->remap_id, before ? make_link : make_node,
-				       before ? (const void *)&before->fd : head);
+	int err = make_with_free_name(location, remap->entry->remap_id, before ? make_link : make_node,
+				      before ? (const void *)&before->fd : head);
 
 	bool named = !err;
 	if (!err && before)
-		place->fd = open_linked(place, before->fd);
-	if (!err && place->fd < 0)
-		err = place->fd;
-	_cleanup_close_ int fd = place->fd;
+		location->fd = open_linked(location, before->fd);
+	if (!err && location->fd < 0)
+		err = location->fd;
+	_cleanup_close_ int fd = location->fd;
 	if (!err)
-		err = note_made(made, place->to, place->path, fd);
+		err = note_created(created, location->to, location->path, fd);
 	if (err && named)
-		unmake(place->dir, place->name, S_ISDIR(head->mode), err);
+		remove_unnoted(location->dir, location->name, S_ISDIR(head->mode), err);
 	if (err)
-		return fail(err, "%s was unlinked: make it again", remap->reg->name);
+		return fail(err, "%s was unlinked: create it again", remap->reg->name);
 	opener_leave(r);
 	if (!before && S_ISREG(head->mode))
-		err = fill_content(r, remap->ghost, fd, place->path);
+		err = fill_content(r, remap->ghost, fd, location->path);
 	if (!err && !before)
-		err = set_attributes(r, head, fd, place->path);
+		err = set_attributes(r, head, fd, location->path);
 	if (!err)
-		err = hold(r, place, steal_fd(&fd), remap);
+		err = keep_open(r, location, steal_fd(&fd), remap);
 	if (!err)
-		lose_name(r, made, place, remap);
+		drop_name(r, created, location, remap);
 	return err;
 }
 
-static int make_ghost(struct restore *r, struct made_array *made, struct remap *remap, const struct remap *before)
+static int make_ghost(struct restore *r, struct created_array *created, struct remap *remap, const struct remap *before)
 {
 	bool nameless = S_ISREG(remap->ghost->head->mode) && remap->reg->flags & O_TMPFILE & ~O_DIRECTORY;
-	struct place place;
-	int err = place_of(r, remap, made, &place);
+	struct location location;
+	int err = find_location(r, remap, created, &location);
 
 	if (err)
 		return fail(err, "%s was unlinked: find its directory", remap->reg->name);
-	_cleanup_close_ int dir = place.dir;
-	err = nameless && !before ? make_nameless(r, &place, remap) : -EOPNOTSUPP;
+	_cleanup_close_ int dir = location.dir;
+	err = nameless && !before ? make_nameless(r, &location, remap) : -EOPNOTSUPP;
 	if (err == -EOPNOTSUPP || err == -EISDIR)
-		err = make_named(r, made, &place, remap, before);
+		err = make_named(r, created, &location, remap, before);
 	return err;
 }
 
-/* That name, if it leads to what is certain to be the file; else what those may open who get it (open_remap). */
+/* Opens that name, if it certainly leads to the file; else only if those that get it may open it (open_remap). */
 static int open_link_remap(struct restore *r, struct remap *remap)
 {
 	const struct audience *to = audience_of_file(r, remap->file);
@@ -335,53 +339,54 @@ static int open_link_remap(struct restore *r, struct remap *remap)
 	return fd;
 }
 
-/* Under its old name, so that /proc shows it: only names, and where that cannot be, the one from --link-remap is shown. */
-static int link_old_name(struct restore *r, struct made_array *made, struct remap *remap, int from, struct place *place)
+/* Links it under its old name, so that /proc shows that one; if it fails, /proc shows the one from --link-remap. */
+static int link_old_name(struct restore *r, struct created_array *created, struct remap *remap, int from,
+			 struct location *location)
 {
-	int err = make_under_some_name(place, remap->record.b, make_link, &from);
+	int err = make_with_free_name(location, remap->record.b, make_link, &from);
 
 	if (err)
 		return err;
-	_cleanup_close_ int fd = open_linked(place, from);
-	err = fd < 0 ? fd : note_made(made, place->to, place->path, fd);
+	_cleanup_close_ int fd = open_linked(location, from);
+	err = fd < 0 ? fd : note_created(created, location->to, location->path, fd);
 	if (err) {
-		unmake(place->dir, place->name, false, err);
+		remove_unnoted(location->dir, location->name, false, err);
 		return err;
 	}
-	err = hold(r, place, steal_fd(&fd), remap);
+	err = keep_open(r, location, steal_fd(&fd), remap);
 	if (!err)
-		lose_name(r, made, place, remap);
+		drop_name(r, created, location, remap);
 	return err;
 }
 
-static int make_linked(struct restore *r, struct made_array *made, struct remap *remap)
+static int make_linked(struct restore *r, struct created_array *created, struct remap *remap)
 {
 	_cleanup_close_ int from = open_link_remap(r, remap);
-	struct place place;
+	struct location location;
 	int err;
 
 	if (from < 0)
-		return fail(from, "open %s, the name that --link-remap gave %s (it can be restored once)",
+		return fail(from, "open %s, the name that --link-remap gave to %s (it can be restored once)",
 			    remap->to->name, remap->reg->name);
 	err = regular_check_content(r, remap->to, from);
 	if (err)
 		return err;
-	err = remap->same_inode ? 0 : link_name_hold(r, remap, from);
+	err = remap->same_inode ? 0 : link_name_prepare(r, remap, from);
 	if (err)
 		return fail(err, "open the directory of %s, to remove that name afterwards", remap->to->name);
-	err = place_of(r, remap, made, &place);
+	err = find_location(r, remap, created, &location);
 	if (err)
 		return fail(err, "%s was unlinked: find its directory", remap->reg->name);
-	_cleanup_close_ int dir = place.dir;
-	err = link_old_name(r, made, remap, from, &place);
+	_cleanup_close_ int dir = location.dir;
+	err = link_old_name(r, created, remap, from, &location);
 	/* A file of another user: fs.protected_hardlinks. */
-	if (place.as && (err == -EPERM || err == -EACCES))
-		err = hold(r, &place, steal_fd(&from), remap);
-	return err ? fail(err, "%s: give it its old name", remap->reg->name) : 0;
+	if (location.as && (err == -EPERM || err == -EACCES))
+		err = keep_open(r, &location, steal_fd(&from), remap);
+	return err ? fail(err, "%s: link it under its old name", remap->reg->name) : 0;
 }
 
-/* The same file, for somebody else. */
-static int prove_for(struct restore *r, struct remap *remap)
+/* The same file, for another task. */
+static int verify_for(struct restore *r, struct remap *remap)
 {
 	_cleanup_close_ int fd = open_link_remap(r, remap);
 
@@ -389,22 +394,23 @@ static int prove_for(struct restore *r, struct remap *remap)
 	return fd < 0 ? fd : 0;
 }
 
-static int make_remap(struct restore *r, struct record_table *inodes, struct made_array *made, struct remap *remap)
+static int make_remap(struct restore *r, struct record_table *inodes, struct created_array *created,
+		      struct remap *remap)
 {
 	struct remap *before = NULL;
 	bool same_name = false;
-	int err = made_before(r, inodes, remap, &before, &same_name);
+	int err = find_same_inode(r, inodes, remap, &before, &same_name);
 
 	if (err)
 		return err;
 	if (before && (same_name || (remap->ghost && S_ISDIR(remap->ghost->head->mode)))) {
 		remap->fd = before->fd;
-		return remap->to ? prove_for(r, remap) : 0;
+		return remap->to ? verify_for(r, remap) : 0;
 	}
-	return remap->ghost ? make_ghost(r, made, remap, before) : make_linked(r, made, remap);
+	return remap->ghost ? make_ghost(r, created, remap, before) : make_linked(r, created, remap);
 }
 
-/* What was made and removed in a directory has changed its times. */
+/* Creating and removing files in a directory has changed its times. */
 static int set_dir_times(struct remap *const *remaps, size_t n)
 {
 	int err = 0;
@@ -416,7 +422,7 @@ static int set_dir_times(struct remap *const *remaps, size_t n)
 	return err;
 }
 
-/* Directories before what lies in them. */
+/* Directories before their content. */
 static int by_depth(const void *a, const void *b)
 {
 	const struct remap *x = *(const struct remap *const *)a, *y = *(const struct remap *const *)b;
@@ -434,7 +440,7 @@ int remaps_make(struct restore *r, struct regular_restore *data)
 {
 	_cleanup_free_ struct remap **order = calloc(data->remaps.n + 1, sizeof(*order));
 	struct record_table inodes = { 0 };
-	struct made_array made = { 0 };
+	struct created_array created = { 0 };
 	size_t n = 0;
 	int err = 0, undone;
 
@@ -443,14 +449,14 @@ int remaps_make(struct restore *r, struct regular_restore *data)
 	for (struct record *rec = data->remaps.first; rec; rec = rec->next) {
 		struct remap *remap = (struct remap *)rec;
 
-		/* Of a file of another kind, or of one that --inherit-fd hands over. */
+		/* For a file of another kind, or one passed with --inherit-fd. */
 		if (remap->reg && !remap->of_gone)
 			order[n++] = remap;
 	}
 	qsort(order, n, sizeof(*order), by_depth);
 	for (size_t i = 0; !err && i < n; i++)
-		err = make_remap(r, &inodes, &made, order[i]);
-	undone = take_names_away(r, &made);
+		err = make_remap(r, &inodes, &created, order[i]);
+	undone = remove_names(r, &created);
 	if (!err)
 		err = undone;
 	return err ? err : set_dir_times(order, n);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Files that lie under their names in a tmpfs (/dev/shm: shm_open(3), sem_open(3)): a reboot loses them. --tmpfs-files
- * takes a copy into the images, which a restore uses where they are missing (tmpfs_make.c).
+ * Files with a name in a tmpfs (/dev/shm: shm_open(3), sem_open(3)), which are lost by a reboot. --tmpfs-files copies
+ * them into the images; a restore uses the copies if the files are missing (tmpfs_make.c).
  */
 #include <dirent.h>
 #include <errno.h>
@@ -16,19 +16,19 @@
 #include "util/fds.h"
 #include "util/str.h"
 
-/* Of a device: does it lose its files? */
+/* Whether files on a device are lost by a reboot. */
 struct volatile_dev {
 	struct record record;
 	bool is_tmpfs;
 };
 
-/* A file that --tmpfs-files keeps, once whoever holds it. */
-struct kept_inode {
+/* A file saved by --tmpfs-files, once, however many descriptors refer to it. */
+struct saved_inode {
 	struct record record; /* device, inode */
-	uint32_t ghost_id; /* 0: not kept */
+	uint32_t ghost_id; /* 0: not saved */
 };
 
-/* Whoever lives in a root of that sort has nothing to be restored in after a reboot anyway. */
+/* A process whose root is a tmpfs has nothing to be restored in after a reboot anyway. */
 static bool is_tmpfs(const struct dump *dump, const struct subject *s)
 {
 	struct statfs fs;
@@ -38,7 +38,7 @@ static bool is_tmpfs(const struct dump *dump, const struct subject *s)
 	       !path_stat(&dump->roots, PATH_ROOT_MOUNT, "/", true, &root) && root.st_dev != s->st.st_dev;
 }
 
-static int look_at_dev(struct dump *dump, const struct subject *s, bool *ret)
+static int check_dev(struct dump *dump, const struct subject *s, bool *ret)
 {
 	struct regular_dump *data = regular_dump_data(dump);
 	struct volatile_dev *dev = record_find(&data->devs, 0, s->st.st_dev);
@@ -54,8 +54,8 @@ static int look_at_dev(struct dump *dump, const struct subject *s, bool *ret)
 }
 
 /*
- * The semaphore of sem_open(3) is mapped under a name that it had for a moment, before it got its own: an unlinked file to
- * the kernel. In the same directory there is the name by which others find it.
+ * sem_open(3) maps a semaphore under a temporary name before it links its real one: to the kernel it is an unlinked
+ * file. The name by which others find it is in the same directory.
  */
 int tmpfs_other_name(struct dump *dump, const struct subject *s, const char *path, const char **ret)
 {
@@ -67,7 +67,7 @@ int tmpfs_other_name(struct dump *dump, const struct subject *s, const char *pat
 	*ret = NULL;
 	if (!dump->opts->tmpfs_files || !S_ISREG(s->st.st_mode) || !s->st.st_nlink)
 		return 0;
-	err = look_at_dev(dump, s, &in_tmpfs);
+	err = check_dev(dump, s, &in_tmpfs);
 	char *dir = err || !in_tmpfs ? NULL : dump_printf(dump, "%.*s", (int)(slash - path), path);
 	DIR *names = dir ? path_opendir(&dump->roots, s->mnt_id, dir) : NULL;
 	while (names && !*ret && (entry = readdir(names))) {
@@ -94,7 +94,7 @@ static int dir_head(struct dump *dump, const struct stat *st, GhostFileEntry **r
 	return 0;
 }
 
-/* The directories between the root of the mount and the file: they are lost as well. */
+/* The directories between the root of the mount and the file are lost, too. */
 static int save_dirs(struct dump *dump, const struct subject *s, RegFileEntry *reg)
 {
 	char path[PATH_MAX], *slash;
@@ -109,7 +109,7 @@ static int save_dirs(struct dump *dump, const struct subject *s, RegFileEntry *r
 	GhostFileEntry **heads = dump_alloc(dump, (depth + 1) * sizeof(*heads));
 	if (!heads)
 		return -ENOMEM;
-	/* From below; the one above them all is that of the mount itself. */
+	/* From the innermost outwards; the outermost is the mount's own root. */
 	while (!err && (slash = strrchr(path, '/')) && slash != path) {
 		*slash = 0;
 		if (path_stat(&dump->roots, s->mnt_id, path, false, &st) < 0 || st.st_dev != s->st.st_dev ||
@@ -129,20 +129,19 @@ static int save_dirs(struct dump *dump, const struct subject *s, RegFileEntry *r
 	return err;
 }
 
-static int save_copy(struct dump *dump, const struct subject *s, const char *name, struct kept_inode *kept)
+static int save_copy(struct dump *dump, const struct subject *s, const char *name, struct saved_inode *saved)
 {
-	const struct ghost_rule rule = { "lies in a tmpfs", "--tmpfs-files",
-					 "--tmpfs-files=", dump->opts->tmpfs_limit };
+	const struct ghost_rule rule = { "is in a tmpfs", "--tmpfs-files", "--tmpfs-files=", dump->opts->tmpfs_limit };
 
-	return ghost_keep(dump, s, name, &rule, &kept->ghost_id);
+	return ghost_save(dump, s, name, &rule, &saved->ghost_id);
 }
 
-static bool can_be_kept(mode_t mode)
+static bool can_be_saved(mode_t mode)
 {
 	return S_ISREG(mode) || S_ISDIR(mode) || S_ISFIFO(mode);
 }
 
-/* Is @name the root of its mount, which whoever mounts it makes? */
+/* Whether @name is the root of its mount, which is created by mounting it. */
 static bool is_mount_root(const struct dump *dump, const struct subject *s, const char *name)
 {
 	char path[PATH_MAX], *slash;
@@ -158,24 +157,24 @@ int tmpfs_file_save(struct dump *dump, const struct subject *s, RegFileEntry *re
 {
 	struct regular_dump *data = regular_dump_data(dump);
 	bool in_tmpfs = false;
-	int err = can_be_kept(s->st.st_mode) ? look_at_dev(dump, s, &in_tmpfs) : 0;
+	int err = can_be_saved(s->st.st_mode) ? check_dev(dump, s, &in_tmpfs) : 0;
 
 	if (err || !in_tmpfs || !name_leads_to(dump, s, reg->name) || is_mount_root(dump, s, reg->name))
 		return err;
-	struct kept_inode *kept = record_find(&data->kept, s->st.st_dev, s->st.st_ino);
-	if (!kept) {
-		kept = record_new(&dump->arena, &data->kept, s->st.st_dev, s->st.st_ino, sizeof(*kept));
-		if (!kept)
+	struct saved_inode *saved = record_find(&data->saved, s->st.st_dev, s->st.st_ino);
+	if (!saved) {
+		saved = record_new(&dump->arena, &data->saved, s->st.st_dev, s->st.st_ino, sizeof(*saved));
+		if (!saved)
 			return fail(-ENOMEM, "files in a tmpfs");
 		if (S_ISREG(s->st.st_mode) && !data->nr_lost++)
 			data->first_lost = reg->name;
 		if (dump->opts->tmpfs_files)
-			err = save_copy(dump, s, reg->name, kept);
+			err = save_copy(dump, s, reg->name, saved);
 	}
-	if (err || !kept->ghost_id)
+	if (err || !saved->ghost_id)
 		return err;
 	reg->has_kept = true;
-	reg->kept = kept->ghost_id;
+	reg->kept = saved->ghost_id;
 	err = save_dirs(dump, s, reg);
 	return err ? fail(err, "directories of %s", reg->name) : 0;
 }
@@ -187,10 +186,10 @@ void tmpfs_files_saved(struct dump *dump)
 	if (!data || !data->nr_lost || dump->opts->tmpfs_files)
 		return;
 	if (data->nr_lost == 1)
-		log_notice("%s lies in a tmpfs and will not survive a reboot: --tmpfs-files saves it in the images",
+		log_notice("%s is in a tmpfs and will not survive a reboot; --tmpfs-files saves it in the images",
 			   data->first_lost);
 	else
-		log_notice(
-			"%s and %zu other file%s lie in a tmpfs and will not survive a reboot: --tmpfs-files saves them in the images",
-			data->first_lost, data->nr_lost - 1, data->nr_lost == 2 ? "" : "s");
+		log_notice("%s and %zu other file%s are in a tmpfs and will not survive a reboot; --tmpfs-files saves "
+			   "them in the images",
+			   data->first_lost, data->nr_lost - 1, data->nr_lost == 2 ? "" : "s");
 }

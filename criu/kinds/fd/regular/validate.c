@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Is the file at this path the one that was saved? By type, rights, size, build id of an ELF file. */
+/* Whether the file at a path is the one that was saved: type, permissions, size, build id of an ELF file. */
 #include <elf.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -9,16 +9,18 @@
 #include "kinds/fd/regular/internal.h"
 #include "util/fds.h"
 
-#define BUILD_ID_MAX 64 /* bytes; 20 as a rule */
+#define BUILD_ID_MAX 64 /* bytes; usually 20 */
 #define NOTES_MAX (64u << 10)
 #define PHDRS_MAX 128
 
 struct build_id {
-	size_t len; /* 0: there is none */
+	size_t len; /* 0: none */
 	uint32_t words[BUILD_ID_MAX / 4];
 };
 
-/* In the notes of one segment. Notes are padded to 4 bytes (or 8: .note.gnu.property, which stands alone). */
+/*
+ * Searches the notes of one segment. Notes are padded to 4 bytes (or 8: .note.gnu.property, in a segment of its own).
+ */
 static bool find_note(const char *notes, size_t len, struct build_id *id)
 {
 	const Elf64_Nhdr *note;
@@ -55,7 +57,7 @@ static void read_notes(int fd, uint64_t off, uint64_t len, struct build_id *id)
 		find_note(notes, len, id);
 }
 
-/* Both classes differ in nothing but the widths. */
+/* The two classes differ only in the widths of their fields. */
 #define READ_SEGMENTS(bits)                                                                              \
 	static void read_segments##bits(int fd, const char *head, size_t len, struct build_id *id)       \
 	{                                                                                                \
@@ -73,7 +75,7 @@ static void read_notes(int fd, uint64_t off, uint64_t len, struct build_id *id)
 READ_SEGMENTS(32)
 READ_SEGMENTS(64)
 
-/* None is no error: most files have none. */
+/* A file without a build id is no error: most have none. */
 static int read_build_id(int fd, struct build_id *ret_id)
 {
 	char head[sizeof(Elf64_Ehdr)] __attribute__((aligned(8)));
@@ -110,7 +112,7 @@ int regular_note_content(struct dump *dump, const struct subject *s, RegFileEntr
 	reg->mode = s->st.st_mode;
 	if (!S_ISREG(s->st.st_mode))
 		return 0;
-	/* What is only written or appended to (a log) may grow meanwhile. */
+	/* A file that is only written or appended to (a log) may grow meanwhile. */
 	if (!(s->flags & (O_WRONLY | O_APPEND))) {
 		reg->has_size = true;
 		reg->size = s->st.st_size;
@@ -118,9 +120,9 @@ int regular_note_content(struct dump *dump, const struct subject *s, RegFileEntr
 	if (dump->opts->file_validation != VALIDATE_BUILDID || (size_t)s->st.st_size < sizeof(Elf32_Ehdr) ||
 	    (s->flags & O_ACCMODE) != O_RDONLY)
 		return 0;
-	/* Our copy may be O_PATH although the flags that are saved are those of a mapping. */
+	/* Our copy may be O_PATH, although the saved flags are those of a mapping. */
 	fd = readable(s->local, fcntl(s->local, F_GETFL), &own);
-	/* Not readable to us: its size has to do. */
+	/* We cannot read it: its size has to suffice. */
 	if (fd < 0 || read_build_id(fd, &id) < 0 || !id.len)
 		return 0;
 	reg->build_id = dump_alloc(dump, sizeof(id.words));
@@ -157,20 +159,20 @@ static int check_build_id(const RegFileEntry *reg, int fd)
 }
 
 /*
- * Nobody relies on what it only writes to: a log has grown, or has been truncated. We do not save its size; images of CRIU
- * have it.
+ * Programs do not depend on the size of a file that they only write to: a log has grown, or been truncated. We do not
+ * save that size; images of CRIU contain it.
  */
 static int size_differs(const RegFileEntry *reg, uint64_t size)
 {
 	if (reg->flags & (O_WRONLY | O_APPEND)) {
 		log_warn("%s has changed: its size was %" PRIu64 ", is %" PRIu64
-			 "; it is open for %s only, which goes on",
+			 "; it is open for %s only, which continues",
 			 reg->name, reg->size, size, reg->flags & O_APPEND ? "appending" : "writing");
 		return 0;
 	}
 	return fail(-EINVAL,
 		    "%s has changed: its size was %" PRIu64 ", is %" PRIu64
-		    "; put a file of the old content back there for the time of the restore",
+		    "; put a file with the old content back for the restore",
 		    reg->name, reg->size, size);
 }
 
@@ -181,13 +183,12 @@ int regular_check_content(struct restore *r, const RegFileEntry *reg, int fd)
 	if (fstat(fd, &st) < 0)
 		return fail(-errno, "fstat %s", reg->name);
 	if (reg->has_mode && (reg->mode & S_IFMT) != (st.st_mode & S_IFMT))
-		return fail(-EINVAL,
-			    "%s has changed: it was of type %#o, is of type %#o (inode(7)); put the old one back",
+		return fail(-EINVAL, "%s has changed: its type was %#o, is %#o (inode(7)); put the old one back",
 			    reg->name, reg->mode & S_IFMT, st.st_mode & S_IFMT);
 	if (reg->has_mode && !r->opts->skip_file_rwx_check && !S_ISLNK(st.st_mode) &&
 	    (reg->mode & 0777) != (st.st_mode & 0777))
 		return fail(-EINVAL,
-			    "%s has changed: its mode was %#o, is %#o; chmod it back or give --skip-file-rwx-check",
+			    "%s has changed: its mode was %#o, is %#o; chmod it back or use --skip-file-rwx-check",
 			    reg->name, reg->mode & 0777, st.st_mode & 0777);
 	if (reg->has_size && S_ISREG(st.st_mode) && reg->size != (uint64_t)st.st_size) {
 		int err = size_differs(reg, (uint64_t)st.st_size);
@@ -197,7 +198,7 @@ int regular_check_content(struct restore *r, const RegFileEntry *reg, int fd)
 	}
 	if (!reg->n_build_id || !S_ISREG(st.st_mode) || r->opts->file_validation != VALIDATE_BUILDID)
 		return 0;
-	/* Who may only execute a program cannot read its notes. */
+	/* A user who may only execute a program cannot read its notes. */
 	if (reg->flags & O_PATH)
 		opener_leave(r);
 	return check_build_id(reg, fd);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Names and inodes that a restore makes: noted as they are made, given their attributes, and taken away again. */
+/* Names and inodes created by a restore: noted when they are created, given their attributes, and removed again. */
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -11,14 +11,14 @@
 #include "util/proc_root.h"
 #include "util/str.h"
 
-int note_made(struct made_array *made, const struct audience *to, const char *path, int fd)
+int note_created(struct created_array *created, const struct audience *to, const char *path, int fd)
 {
-	struct made *m = array_push(made);
+	struct created *m = array_push(created);
 	struct stat st;
 
 	if (!m)
 		return -ENOMEM;
-	*m = (struct made){ .to = to, .path = strdup(path) };
+	*m = (struct created){ .to = to, .path = strdup(path) };
 	if (!m->path || fstat(fd, &st) < 0)
 		return -ENOMEM;
 	m->dev = st.st_dev;
@@ -38,7 +38,7 @@ int split_path(char *path, char ret_name[NAME_MAX + 1])
 	return 0;
 }
 
-int open_made(int dir, const char *name, mode_t type)
+int open_created(int dir, const char *name, mode_t type)
 {
 	_cleanup_close_ int fd = open_at(dir, name, O_PATH | O_NOFOLLOW, 0);
 	struct stat st;
@@ -50,13 +50,13 @@ int open_made(int dir, const char *name, mode_t type)
 	return (st.st_mode & S_IFMT) == type && st.st_uid == opener_uid() ? steal_fd(&fd) : -EAGAIN;
 }
 
-void unmake(int dir, const char *name, bool is_dir, int err)
+void remove_unnoted(int dir, const char *name, bool is_dir, int err)
 {
 	if (err != -EAGAIN)
 		unlinkat(dir, name, is_dir ? AT_REMOVEDIR : 0);
 }
 
-/* By the descriptor, always: a name may lead elsewhere by now. */
+/* Always by descriptor: the name may lead elsewhere by now. */
 int set_times(const GhostFileEntry *head, int fd, const char *name)
 {
 	const Timeval *t[2] = { head->atim, head->mtim };
@@ -68,7 +68,7 @@ int set_times(const GhostFileEntry *head, int fd, const char *name)
 		times[i].tv_nsec = !t[i] ? UTIME_OMIT : t[i]->tv_usec < 1000000 ? (long)t[i]->tv_usec * 1000 : 0;
 	}
 	proc_fd_name(path, fd);
-	/* A link's descriptor is not gone through by way of /proc. */
+	/* A symbolic link cannot be accessed through its descriptor in /proc. */
 	if (S_ISLNK(head->mode) ? utimensat(fd, "", times, AT_EMPTY_PATH) : utimensat(proc_root(), path, times, 0))
 		return fail(-errno, "%s: set its times", name);
 	return 0;
@@ -80,15 +80,15 @@ int set_attributes(struct restore *r, const GhostFileEntry *head, int fd, const 
 
 	opener_leave(r);
 	if (fchownat(fd, "", head->uid, head->gid, AT_EMPTY_PATH) < 0)
-		return fail(-errno, "%s: give it to %u:%u", name, head->uid, head->gid);
+		return fail(-errno, "%s: change its owner to %u:%u", name, head->uid, head->gid);
 	proc_fd_name(path, fd);
 	if (!S_ISLNK(head->mode) && fchmodat(proc_root(), path, head->mode & 07777, 0) < 0)
 		return fail(-errno, "%s: set its mode", name);
 	return set_times(head, fd, name);
 }
 
-/* 1, 0, or -errno when that is not known. */
-static int still_leads_to(int dir, const char *name, const struct made *m)
+/* 1, 0, or -errno if that cannot be determined. */
+static int leads_to(int dir, const char *name, const struct created *m)
 {
 	struct stat st;
 
@@ -97,8 +97,8 @@ static int still_leads_to(int dir, const char *name, const struct made *m)
 	return st.st_dev == m->dev && st.st_ino == m->ino;
 }
 
-/* In a sticky directory a file that is not theirs any more is ours to remove: nobody else can move it away there. */
-static int remove_from(struct restore *r, int dir, const char *name, const struct made *m)
+/* In a sticky directory a file that no longer belongs to them is ours to remove: no other user can move it there. */
+static int remove_from(struct restore *r, int dir, const char *name, const struct created *m)
 {
 	int flags = m->dir ? AT_REMOVEDIR : 0;
 	struct stat st;
@@ -108,46 +108,46 @@ static int remove_from(struct restore *r, int dir, const char *name, const struc
 	if (errno != EPERM || fstat(dir, &st) < 0 || !(st.st_mode & S_ISVTX))
 		return -errno;
 	opener_leave(r);
-	return still_leads_to(dir, name, m) <= 0 ? -EPERM : unlinkat(dir, name, flags) < 0 ? -errno : 0;
+	return leads_to(dir, name, m) <= 0 ? -EPERM : unlinkat(dir, name, flags) < 0 ? -errno : 0;
 }
 
-static int take_name_away(struct restore *r, const struct made *m, const char *path, const char *name)
+static int remove_name(struct restore *r, const struct created *m, const char *path, const char *name)
 {
 	_cleanup_close_ int dir = names_open_dir(r, m->to, path);
-	int ours = dir < 0 ? dir : still_leads_to(dir, name, m);
+	int ours = dir < 0 ? dir : leads_to(dir, name, m);
 
 	if (ours < 0)
 		return ours;
 	if (!ours) {
-		log_warn("%s/%s was made for a moment, and somebody has moved it away", path, name);
+		log_warn("%s/%s was created temporarily, and another process has moved it", path, name);
 		return 0;
 	}
 	return remove_from(r, dir, name, m);
 }
 
-int take_names_away(struct restore *r, struct made_array *made)
+int remove_names(struct restore *r, struct created_array *created)
 {
 	int first = 0;
 
-	for (size_t i = made->n; i-- > 0;) {
-		char *path = made->v[i].path, name[NAME_MAX + 1];
+	for (size_t i = created->n; i-- > 0;) {
+		char *path = created->v[i].path, name[NAME_MAX + 1];
 		int err = path ? split_path(path, name) : 0;
 
 		if (!path)
 			continue;
-		/* Twice: a moment without memory or descriptors must not leave it for ever. */
+		/* Tried twice: a temporary shortage of memory or descriptors must not leave it behind. */
 		for (int tries = 0; tries < 2 && (!tries || err); tries++)
-			err = take_name_away(r, &made->v[i], path, name);
+			err = remove_name(r, &created->v[i], path, name);
 		if (err && !first)
 			first = fail(err, "remove %s/%s again", path, name);
 		free(path);
 	}
-	array_free(made);
+	array_free(created);
 	opener_leave(r);
 	return first;
 }
 
-int link_name_hold(struct restore *r, struct remap *remap, int fd)
+int link_name_prepare(struct restore *r, struct remap *remap, int fd)
 {
 	struct link_name *link = &remap->link;
 	char path[PATH_MAX], name[NAME_MAX + 1];
@@ -162,7 +162,7 @@ int link_name_hold(struct restore *r, struct remap *remap, int fd)
 	link->ino = st.st_ino;
 	link->dir = names_open_dir(r, audience_of_file(r, remap->file), path);
 	link->as = r->process.opened_as;
-	/* One who may read the file, but not remove its name: that is told when the tree is complete. */
+	/* The user may read the file, but not remove its name: reported when the tree is complete. */
 	if (link->dir == -EACCES || link->dir == -EPERM)
 		return 0;
 	if (link->dir >= 0)
@@ -173,26 +173,27 @@ int link_name_hold(struct restore *r, struct remap *remap, int fd)
 static int remove_link_name(struct restore *r, const struct remap *remap)
 {
 	const struct link_name *link = &remap->link;
-	const struct made file = { .dev = link->dev, .ino = link->ino };
+	const struct created file = { .dev = link->dev, .ino = link->ino };
 	const char *name = strrchr(remap->to->name, '/') + 1;
 	int err = link->dir < 0 ? link->dir : opener_enter(r, link->as);
 
 	if (!err)
-		err = still_leads_to(link->dir, name, &file);
+		err = leads_to(link->dir, name, &file);
 	if (err > 0)
 		err = remove_from(r, link->dir, name, &file);
 	return err == -ENOENT ? 0 : err;
 }
 
-static void report_used_up(const char *first, size_t n)
+static void report_removed(const char *first, size_t n)
 {
 	if (n == 1)
-		log_notice("the temporary name of %s (--link-remap) is used up: these images cannot be restored again",
+		log_notice("the temporary name of %s (--link-remap) has been removed: these images cannot be restored "
+			   "again",
 			   first);
 	else if (n)
 		log_notice(
-			"the temporary names of %s and %zu other files (--link-remap) are used up: these images cannot be "
-			"restored again",
+			"the temporary names of %s and %zu other files (--link-remap) have been removed: these images "
+			"cannot be restored again",
 			first, n - 1);
 }
 
@@ -206,17 +207,17 @@ void remaps_committed(struct restore *r)
 		const struct remap *remap = (struct remap *)rec;
 		int err = 0;
 
-		/* Once for each file, however many descriptions of it there are. */
+		/* Once per file, however many descriptions it has. */
 		if (!remap->to || !remap->reg || remap->same_inode)
 			continue;
 		if (!n++)
 			first = remap->reg->name;
-		/* Twice: as in take_names_away. */
+		/* Tried twice, as in remove_names. */
 		for (int tries = 0; tries < 2 && (!tries || err); tries++)
 			err = remove_link_name(r, remap);
 		if (err < 0)
-			log_warn("temporary name %s is left behind: %s", remap->to->name, strerror(-err));
+			log_warn("temporary name %s could not be removed: %s", remap->to->name, strerror(-err));
 	}
 	opener_leave(r);
-	report_used_up(first, n);
+	report_removed(first, n);
 }
