@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Two terminals of one number, in two instances of devpts.
- * test: refused='terminal 0 of another devpts'
+ * test: refused='terminal 0 is in another devpts'
  */
 #include "checkpoint.h"
 #include "pty_instance.h"

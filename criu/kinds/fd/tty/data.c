@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Bytes that wait to be read in a terminal. The kernel has no way to look at them without taking them. So a process of
- * its own takes them and puts them back at once with TIOCSTI, which works on both ends: nobody sees it while the tree is
- * frozen. When the dumper is killed it goes on, and the tree only afterwards (run/guard.h); only a kill of that process
- * itself, within some 100 us, loses them.
- *
- * A slave in line mode gives whole lines only, and its settings decide what a byte that comes in does (echo, signals,
- * line ends). So: read the lines, with those ended by an end-of-file character marked; leave line mode and read what
- * has been typed of the next one; put everything back with settings under which a byte is a byte; and the old settings.
+ * Unread data of terminals. The kernel has no way to peek at it. So a helper process reads it and puts it back at once
+ * with TIOCSTI, which works on both ends; while the tree is frozen, no process notices. If the dumper is killed, the
+ * helper continues, and the tree is released only afterwards (run/guard.h); the data is only lost if the helper itself
+ * is killed, within some 100 us. In canonical mode a slave returns complete lines only, and its settings decide what an
+ * incoming byte does (echo, signals, line ends). So: read the lines, recording which of them were ended by an
+ * end-of-file character; leave canonical mode and read the incomplete line; put everything back with settings under
+ * which bytes have no special meaning; restore the settings.
  */
 #include <asm/termbits.h>
 #include <errno.h>
@@ -29,17 +28,17 @@
 #include "util/fds.h"
 #include "util/log.h"
 
-#define TTY_LINE_BUFFER 4095 /* what n_tty holds; the rest waits before it */
+#define TTY_LINE_BUFFER 4095 /* the size of n_tty's buffer; further data waits in front of it */
 
 static bool tty_is_readable(int fd)
 {
 	struct pollfd look = { .fd = fd, .events = POLLIN };
 
-	/* For the kernel this is also the moment to move what came in to where it can be read. */
+	/* poll(2) also makes the kernel move received data to where it can be read. */
 	return poll(&look, 1, 0) == 1 && (look.revents & POLLIN);
 }
 
-/* Sysctl dev.tty.legacy_tiocsti and CAP_SYS_ADMIN decide: tried on a terminal of our own. */
+/* Depends on sysctl dev.tty.legacy_tiocsti and CAP_SYS_ADMIN: try it on a terminal of our own. */
 static bool tty_may_inject(void)
 {
 	int fd = path_open(&PATH_OWN, PATH_ROOT_MOUNT, TTY_PATH_PTMX, O_RDWR | O_NOCTTY);
@@ -50,7 +49,7 @@ static bool tty_may_inject(void)
 	return may;
 }
 
-/* What has been taken out is nowhere else: one byte that does not go in at once must not cost those behind it. */
+/* The data is nowhere else: if one byte fails, still inject those after it. */
 static int tty_inject(int fd, const uint8_t *data, uint32_t len)
 {
 	int err = 0;
@@ -64,10 +63,10 @@ static int tty_inject(int fd, const uint8_t *data, uint32_t len)
 	return err;
 }
 
-/* ---- settings under which bytes go in as they are */
+/* ---- settings under which bytes are taken literally */
 
-/* A program must not be left with settings of ours: once more, should it fail. */
-static int tty_put_back(int fd, const struct tty_termios *t)
+/* The program must not be left with our settings: try a second time if it fails. */
+static int tty_reset_settings(int fd, const struct tty_termios *t)
 {
 	return tty_set_termios(fd, t) ? tty_set_termios(fd, t) : 0;
 }
@@ -82,14 +81,14 @@ static uint8_t tty_unused_byte(const struct tty_bytes *bytes, const struct tty_t
 	for (int c = 1; c < 256; c++)
 		if (!used[c])
 			return (uint8_t)c;
-	return t->cc[VEOF]; /* all 255 of them occur: that one is the least wrong */
+	return t->cc[VEOF]; /* all 255 values occur: this one is the least wrong */
 }
 
 static struct tty_termios tty_verbatim(const struct tty_termios *t, uint8_t eof, bool keep_flow)
 {
 	struct tty_termios v = *t;
 
-	/* In packet mode the master is told of changes of flow control. */
+	/* In packet mode changes of flow control are reported to the master. */
 	v.iflag &= keep_flow ? IXON : 0;
 	v.oflag = 0;
 	v.lflag &= ICANON | IEXTEN;
@@ -104,7 +103,7 @@ static struct tty_termios tty_verbatim(const struct tty_termios *t, uint8_t eof,
 	return v;
 }
 
-/* The bytes with the end-of-file characters between them; free(3). NULL without memory. */
+/* The data with the end-of-file characters inserted; free(3) it. NULL: out of memory. */
 static uint8_t *tty_flatten(const struct tty_bytes *bytes, uint8_t eof, uint32_t *ret_len)
 {
 	uint8_t *flat = malloc((size_t)bytes->len + bytes->nr_eof + 1), *to = flat;
@@ -121,7 +120,7 @@ static uint8_t *tty_flatten(const struct tty_bytes *bytes, uint8_t eof, uint32_t
 	return flat;
 }
 
-/* Without waiting for ever: there was room for it. The kernel moves what is written by a worker of its own. */
+/* Does not wait for ever: there should be enough space. A worker of the kernel moves what is written. */
 static int tty_write_bounded(int fd, const uint8_t *data, uint32_t len)
 {
 	struct pollfd room = { .fd = fd, .events = POLLOUT };
@@ -140,18 +139,18 @@ static int tty_write_bounded(int fd, const uint8_t *data, uint32_t len)
 		} else if (!patience--) {
 			err = -ENOBUFS;
 		} else if (poll(&room, 1, 2) == 1) {
-			usleep(100); /* style: there is room, but too little of it yet */
+			usleep(100); /* style: there is space, but not enough yet */
 		}
 	}
 	fcntl(fd, F_SETFL, flags);
 	return err;
 }
 
-/* ---- taking out */
+/* ---- reading */
 
-static void tty_take_lines(int fd, const struct tty_termios *t, struct tty_bytes *to)
+static void tty_read_lines(int fd, const struct tty_termios *t, struct tty_bytes *to)
 {
-	/* In line mode one read gives one line at the most. */
+	/* In canonical mode one read returns at most one line. */
 	while (to->len + TTY_LINE_BUFFER + 1 < TTY_BYTES_MAX && tty_is_readable(fd)) {
 		ssize_t n = read(fd, to->data + to->len, TTY_LINE_BUFFER + 1);
 
@@ -169,8 +168,8 @@ static void tty_take_lines(int fd, const struct tty_termios *t, struct tty_bytes
 	}
 }
 
-/* Without lines: as much as there is, never more, so that read(2) does not wait for VMIN. */
-static int tty_take_raw(int fd, struct tty_bytes *to)
+/* In non-canonical mode: exactly as much as there is, so that read(2) does not wait for VMIN. */
+static int tty_read_raw(int fd, struct tty_bytes *to)
 {
 	for (;;) {
 		int n = 0;
@@ -187,23 +186,23 @@ static int tty_take_raw(int fd, struct tty_bytes *to)
 	}
 }
 
-static int tty_take_input(int slave, const struct tty_termios *was, struct tty_bytes *to)
+static int tty_read_input(int slave, const struct tty_termios *was, struct tty_bytes *to)
 {
 	struct tty_termios raw = *was;
 	int err, back;
 
 	if (was->lflag & ICANON)
-		tty_take_lines(slave, was, to);
+		tty_read_lines(slave, was, to);
 	raw.lflag &= ~(ICANON | ECHO);
 	err = tty_set_termios(slave, &raw);
 	if (!err)
-		err = tty_take_raw(slave, to);
-	back = tty_put_back(slave, was);
+		err = tty_read_raw(slave, to);
+	back = tty_reset_settings(slave, was);
 	return err ? err : back;
 }
 
 /* What the master has not read; not in packet mode. */
-static void tty_take_output(int fd, struct tty_bytes *to)
+static void tty_read_output(int fd, struct tty_bytes *to)
 {
 	while (to->len + TTY_LINE_BUFFER + 1 < TTY_BYTES_MAX && tty_is_readable(fd)) {
 		ssize_t n = read(fd, to->data + to->len, TTY_LINE_BUFFER + 1);
@@ -214,7 +213,7 @@ static void tty_take_output(int fd, struct tty_bytes *to)
 	}
 }
 
-/* Writes to the slave what the line buffer of the master does not hold: as the program's output, but unprocessed. */
+/* Writes to the slave, like the program's unprocessed output, what does not fit into the master's line buffer. */
 static int tty_write_output(int master, int slave, const uint8_t *data, uint32_t len)
 {
 	_cleanup_close_ int own = -1;
@@ -232,7 +231,7 @@ static int tty_write_output(int master, int slave, const uint8_t *data, uint32_t
 	err = tty_set_termios(slave, &plain);
 	if (!err)
 		err = tty_write_bounded(slave, data, len);
-	back = tty_put_back(slave, &was);
+	back = tty_reset_settings(slave, &was);
 	return err ? err : back;
 }
 
@@ -245,9 +244,9 @@ static int tty_put_output(int master, int slave, const struct tty_bytes *bytes, 
 	return err ? err : rest;
 }
 
-/* ---- packet mode, and output that is held */
+/* ---- packet mode and stopped output */
 
-/* The status that waits for the master is gone by that. */
+/* This clears the status byte that the master has not read; it is saved. */
 static void tty_leave_packet_mode(int master, struct tty_content *content)
 {
 	struct pollfd look = { .fd = master, .events = POLLPRI };
@@ -261,7 +260,7 @@ static void tty_leave_packet_mode(int master, struct tty_content *content)
 	ioctl(master, TIOCPKT, &off);
 }
 
-/* With the words of @status that empty buffers: nothing may be in them yet. */
+/* Also raises the bits of @status that flush buffers: the buffers must still be empty. */
 static int tty_enter_packet_mode(int master, int slave, uint8_t status)
 {
 	_cleanup_close_ int own = -1;
@@ -278,8 +277,8 @@ static int tty_enter_packet_mode(int master, int slave, uint8_t status)
 	return 0;
 }
 
-/* With all output taken, a terminal that takes no more has been stopped. By tcflow(3), or by a key? */
-static bool tty_takes_output(int slave)
+/* After all output has been read, a terminal that cannot be written to has been stopped: by tcflow(3) or by a key. */
+static bool tty_accepts_output(int slave)
 {
 	struct pollfd room = { .fd = slave, .events = POLLOUT };
 
@@ -292,20 +291,20 @@ static bool tty_has_flow_keys(const struct tty_termios *t)
 	       t->cc[VSTOP] != t->cc[VSTART];
 }
 
-/* Lets output go on, so that it can be written; tells what had stopped it. */
-static enum tty_stopped tty_let_go(int slave, const struct tty_termios *was)
+/* Resumes output, so that the terminal can be written to; returns what had stopped it. */
+static enum tty_stopped tty_resume_output(int slave, const struct tty_termios *was)
 {
-	if (tty_takes_output(slave))
+	if (tty_accepts_output(slave))
 		return TTY_NOT_STOPPED;
 	ioctl(slave, TCXONC, TCOON);
-	if (tty_takes_output(slave))
+	if (tty_accepts_output(slave))
 		return TTY_STOPPED_BY_CALL;
-	if (!tty_has_flow_keys(was) || ioctl(slave, TIOCSTI, &was->cc[VSTART]) < 0 || !tty_takes_output(slave))
-		return TTY_NOT_STOPPED; /* there was too much to take */
+	if (!tty_has_flow_keys(was) || ioctl(slave, TIOCSTI, &was->cc[VSTART]) < 0 || !tty_accepts_output(slave))
+		return TTY_NOT_STOPPED; /* there was too much to read */
 	return TTY_STOPPED_BY_KEY;
 }
 
-static int tty_stop(int slave, enum tty_stopped how, const struct tty_termios *t)
+static int tty_stop_output(int slave, enum tty_stopped how, const struct tty_termios *t)
 {
 	int err;
 
@@ -318,21 +317,24 @@ static int tty_stop(int slave, enum tty_stopped how, const struct tty_termios *t
 	return err < 0 ? -errno : 0;
 }
 
-static bool tty_tells_flow(const struct tty_termios *t)
+static bool tty_reports_flow(const struct tty_termios *t)
 {
 	return (t->iflag & IXON) && t->cc[VSTOP] == 023 && t->cc[VSTART] == 021;
 }
 
-/* The rest of what waited: there and back makes the kernel say it again. That output goes on says little: left out. */
-static int tty_raise_settings(int master, uint8_t status, const struct tty_termios *t)
+/*
+ * The other status bits: changing the settings to and fro makes the kernel raise them. TIOCPKT_START matters little and
+ * is left out.
+ */
+static int tty_raise_status(int master, uint8_t status, const struct tty_termios *t)
 {
 	struct tty_termios other = *t;
 	int err, back;
 
 	if (!(status & (TIOCPKT_DOSTOP | TIOCPKT_NOSTOP | TIOCPKT_IOCTL)))
 		return 0;
-	if ((status & (TIOCPKT_DOSTOP | TIOCPKT_NOSTOP)) && tty_tells_flow(t)) {
-		other.cc[VSTOP] = 1; /* not IXON: output that is stopped would go on */
+	if ((status & (TIOCPKT_DOSTOP | TIOCPKT_NOSTOP)) && tty_reports_flow(t)) {
+		other.cc[VSTOP] = 1; /* not IXON: stopped output would be resumed */
 	} else if (status & (TIOCPKT_DOSTOP | TIOCPKT_NOSTOP)) {
 		other.iflag |= IXON;
 		other.cc[VSTOP] = 023;
@@ -341,7 +343,7 @@ static int tty_raise_settings(int master, uint8_t status, const struct tty_termi
 	if (status & TIOCPKT_IOCTL)
 		other.lflag ^= EXTPROC;
 	err = tty_set_termios(master, &other);
-	back = tty_put_back(master, t);
+	back = tty_reset_settings(master, t);
 	return err ? err : back;
 }
 
@@ -352,7 +354,7 @@ static bool tty_has_bytes(const struct tty_bytes *bytes)
 
 /* ---- filling a pair */
 
-/* What the slave's reader finds. What its line buffer does not hold comes from the master, as it did. */
+/* The slave's input. What does not fit into its line buffer is written to the master, where it came from. */
 static int tty_fill_slave(int master, int slave, const struct tty_bytes *bytes, const struct tty_termios *termios,
 			  bool keep_flow)
 {
@@ -369,10 +371,10 @@ static int tty_fill_slave(int master, int slave, const struct tty_bytes *bytes, 
 		back = tty_write_bounded(master, flat + first, len - first);
 		err = err ? err : back;
 	}
-	/* What was written is on its way through a worker of the kernel; these settings have to wait for it. */
+	/* A worker of the kernel moves what was written; do not change the settings before that. */
 	for (int i = 0; !err && !first && slave >= 0 && i < 100 && !tty_is_readable(slave); i++)
-		usleep(100); /* style: see above; poll(2) would not tell a line that ends */
-	back = tty_put_back(master, termios);
+		usleep(100); /* style: see above; poll(2) would not report the end of a line */
+	back = tty_reset_settings(master, termios);
 	return err ? err : back;
 }
 
@@ -385,29 +387,29 @@ int tty_fill_pair(int master, int slave, const struct tty_content *content, cons
 
 	if (flushed)
 		err = tty_enter_packet_mode(master, slave, status);
-	if (tty_has_bytes(&content->typed)) {
-		back = tty_fill_slave(master, slave, &content->typed, termios, flushed);
+	if (tty_has_bytes(&content->input)) {
+		back = tty_fill_slave(master, slave, &content->input, termios, flushed);
 		err = err ? err : back;
 	}
-	if (tty_has_bytes(&content->shown)) {
-		back = tty_put_output(master, slave, &content->shown, tty_may_inject());
+	if (tty_has_bytes(&content->output)) {
+		back = tty_put_output(master, slave, &content->output, tty_may_inject());
 		err = err ? err : back;
 	}
 	if (!err && content->stopped && !stop_late)
-		err = tty_stop(slave, content->stopped, termios);
+		err = tty_stop_output(slave, content->stopped, termios);
 	if (!err && content->packet && !flushed)
 		err = tty_enter_packet_mode(master, slave, status);
 	if (!err && content->stopped && stop_late)
-		err = tty_stop(slave, content->stopped, termios);
+		err = tty_stop_output(slave, content->stopped, termios);
 	if (!err && status)
-		err = tty_raise_settings(master, status, termios);
+		err = tty_raise_status(master, status, termios);
 	return err;
 }
 
 /* ---- copying a pair */
 
-/* What fails on the way does not keep us from putting back what has been taken. */
-static int tty_turn_over(int master, int slave, struct tty_content *content)
+/* Whatever fails: put back what has been read. */
+static int tty_copy_in_place(int master, int slave, struct tty_content *content)
 {
 	struct tty_termios was;
 	int err = tty_get_termios(master, &was), back;
@@ -415,10 +417,10 @@ static int tty_turn_over(int master, int slave, struct tty_content *content)
 	if (err)
 		return err;
 	tty_leave_packet_mode(master, content);
-	tty_take_output(master, &content->shown);
+	tty_read_output(master, &content->output);
 	if (slave >= 0) {
-		content->stopped = tty_let_go(slave, &was);
-		err = tty_take_input(slave, &was, &content->typed);
+		content->stopped = tty_resume_output(slave, &was);
+		err = tty_read_input(slave, &was, &content->input);
 	}
 	back = tty_fill_pair(master, slave, content, &was);
 	return err ? err : back;
@@ -430,14 +432,14 @@ struct tty_copy {
 	struct tty_content *content;
 };
 
-/* Runs beside the dumper, out of reach of what ends its process group. */
+/* Runs in a process of its own, in a process group of its own: signals to the dumper's group do not end it. */
 static int tty_copier(void *arg)
 {
 	const struct tty_copy *copy = arg;
 
 	copy->content->err = -ECANCELED;
 	if (guard_enter(copy->guard)) {
-		copy->content->err = tty_turn_over(copy->master, copy->slave, copy->content);
+		copy->content->err = tty_copy_in_place(copy->master, copy->slave, copy->content);
 		guard_leave(copy->guard);
 	}
 	return 0;
@@ -454,7 +456,7 @@ static int tty_run_copier(struct tty_copy *copy)
 	if (!WIFSIGNALED(helper_wait(&helper)))
 		return copy->content->err;
 	guard_leave(copy->guard);
-	return fail(-EPIPE, "the process that looks at a terminal was killed: what waited there may be lost");
+	return fail(-EPIPE, "the process that copies the unread data of a terminal was killed: the data may be lost");
 }
 
 int tty_copy_content(int master, int slave, struct guard *guard, struct tty_content **ret_content)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A terminal as a device: what any descriptor of one tells, and is told. ioctl_tty(2) */
+/* Terminal devices: what any descriptor of one reports and accepts. ioctl_tty(2) */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -77,7 +77,7 @@ void tty_external_key(dev_t rdev, dev_t dev, char ret_key[static TTY_KEY_MAX])
 	snprintf(ret_key, TTY_KEY_MAX, "tty[%lx:%lx]", (unsigned long)rdev, (unsigned long)dev);
 }
 
-int tty_unstopped(int fd, int (*act)(int fd, const void *arg), const void *arg)
+int tty_without_sigttou(int fd, int (*act)(int fd, const void *arg), const void *arg)
 {
 	sigset_t block, was;
 	int err;
@@ -90,7 +90,7 @@ int tty_unstopped(int fd, int (*act)(int fd, const void *arg), const void *arg)
 	return err;
 }
 
-int tty_act_settings(int fd, const void *termios)
+int tty_call_set_termios(int fd, const void *termios)
 {
 	return tty_set_termios(fd, termios);
 }

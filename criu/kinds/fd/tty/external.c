@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Restore of terminals that are no pairs of the tree (external_save.c tells which). A line gets the settings of the images
- * only if it is the terminal of a session of the tree: else others use it too.
+ * Restores terminals other than pairs of the tree (see external_save.c). A line gets the settings of the images only if
+ * it is the controlling terminal of a session in the tree: otherwise other processes use it, too.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +22,7 @@ int tty_external_check(const TtyInfoEntry *info)
 	if (info->type == TTY_TYPE__EXT_TTY)
 		return 0;
 	if (tty_role_of(kdev_to_dev(info->rdev)) != TTY_OTHER)
-		return fail(-EBADMSG, "tty-info.img: terminal %u has device 0x%x", info->id, info->rdev);
+		return fail(-EBADMSG, "tty-info.img: terminal %u: invalid device 0x%x", info->id, info->rdev);
 	return info->termios ? tty_termios_load(info->termios, &t) : 0;
 }
 
@@ -38,8 +38,8 @@ int tty_external_load(struct restore *r, const struct file *file, struct tty_sta
 	tty_external_key(kdev_to_dev(ts->info->rdev), kdev_to_dev(ts->info->dev), key);
 	ts->external->given = external_inherited(r->opts, key);
 	if (ts->info->type == TTY_TYPE__EXT_TTY && !ts->external->given)
-		return fail(-ENOENT, "file %u is an external terminal: hand it over with --inherit-fd 'fd[N]:%s'",
-			    file->id, key);
+		return fail(-ENOENT, "file %u is an external terminal; pass it with --inherit-fd 'fd[N]:%s'", file->id,
+			    key);
 	return 0;
 }
 
@@ -57,7 +57,7 @@ int tty_external_link(struct restore *r, const struct file *file, struct tty_ext
 	return 0;
 }
 
-/* A serial line without carrier makes one wait that opens it; set_status_flags() puts O_NONBLOCK right. */
+/* Opening a serial line without carrier blocks; set_status_flags() restores O_NONBLOCK. */
 static int tty_open_line(struct restore *r, const struct tty_external *external, uint32_t flags)
 {
 	struct name_was was = names_was(external->reg);
@@ -69,7 +69,7 @@ static int tty_open_line(struct restore *r, const struct tty_external *external,
 	if (fd < 0)
 		return fd;
 	if (fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode) || dev_to_kdev(st.st_rdev) != external->info->rdev)
-		return fail(-ENODEV, "%s is not the terminal any more that it was", external->path);
+		return fail(-ENODEV, "%s is not the same terminal device any more", external->path);
 	return steal_fd(&fd);
 }
 
@@ -83,7 +83,7 @@ int tty_external_open(struct restore *r, const struct tty_external *external, ui
 	return fd < 0 ? fail(fd, "--inherit-fd %s", external->given->key) : fd;
 }
 
-/* Those that were handed over, since the numbers may be taken later; of the others, those that sessions need. */
+/* Terminals passed in, since their descriptor numbers may be reused later; of the others, those that sessions need. */
 static int tty_external_in_namespaces(struct restore *r, struct tty_external *external)
 {
 	int fd;
@@ -96,7 +96,7 @@ static int tty_external_in_namespaces(struct restore *r, struct tty_external *ex
 			return fail(fd, "--inherit-fd fd[%d]:%s", external->given->fd, external->given->key);
 	} else {
 		fd = tty_open_line(r, external, O_RDWR);
-		fd = fd < 0 ? fd : tty_keep(r, fd);
+		fd = fd < 0 ? fd : tty_keep_fd(r, fd);
 		if (fd < 0)
 			return fd;
 	}
@@ -114,7 +114,7 @@ int tty_externals_in_namespaces(struct restore *r)
 	return err;
 }
 
-static int tty_external_settle(struct tty_external *external)
+static int tty_external_set_up(struct tty_external *external)
 {
 	const WinsizeEntry *size = external->info->winsize;
 	struct tty_termios t;
@@ -125,7 +125,7 @@ static int tty_external_settle(struct tty_external *external)
 	if (err < 0)
 		return err;
 	external->changed = true;
-	err = tty_unstopped(external->fd, tty_act_settings, &t);
+	err = tty_without_sigttou(external->fd, tty_call_set_termios, &t);
 	if (!err && size && external->info->type == TTY_TYPE__SERIAL) {
 		struct winsize ws = { (unsigned short)size->ws_row, (unsigned short)size->ws_col,
 				      (unsigned short)size->ws_xpixel, (unsigned short)size->ws_ypixel };
@@ -143,10 +143,10 @@ int tty_externals_ready(struct restore *r)
 	for (size_t i = 0; !err && i < all->nr_externals; i++) {
 		struct tty_external *external = &all->externals[i];
 
-		/* One that is handed over is ready as it is. */
+		/* A terminal that was passed in is ready. */
 		if (external->fd < 0 || external->given || !external->info->termios)
 			continue;
-		err = tty_external_settle(external);
+		err = tty_external_set_up(external);
 		if (err < 0)
 			return fail(err, "settings of %s", external->path);
 	}
@@ -159,6 +159,6 @@ void tty_externals_failed(struct restore *r)
 
 	for (size_t i = 0; i < all->nr_externals; i++)
 		if (all->externals[i].changed &&
-		    tty_unstopped(all->externals[i].fd, tty_act_settings, &all->externals[i].before) < 0)
-			log_warn("the settings of %s could not be put back", all->externals[i].path);
+		    tty_without_sigttou(all->externals[i].fd, tty_call_set_termios, &all->externals[i].before) < 0)
+			log_warn("could not restore the previous settings of %s", all->externals[i].path);
 }

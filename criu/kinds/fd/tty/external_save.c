@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Dump of terminals that are no pairs of the tree: those that are handed over (--external, --inherit-fd), and consoles,
- * virtual terminals and serial lines, which are opened by their name again. Bytes that are to be read there stay there.
+ * Saves terminals other than pairs of the tree: those passed in at restore (--external, --inherit-fd), and consoles,
+ * virtual terminals and serial lines, which are opened by name again. Their unread data is left alone.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -14,7 +14,7 @@
 #include "run/external.h"
 #include "util/log.h"
 
-#define TTY_EXTERNAL_ID (2u << 24) /* the numbers of their tty_infos begin here */
+#define TTY_EXTERNAL_ID (2u << 24) /* the first id of their tty_infos */
 #define TTY_MAJOR_VT 4
 #define TTY_FIRST_SERIAL 64 /* minor, of the same major */
 
@@ -31,7 +31,7 @@ static bool is_given_external(const struct dump *dump, const struct fd_probe *pr
 	return external_is_given(dump->opts, key);
 }
 
-/* Of /dev/tty nothing is known but the device behind it. */
+/* All that is known of a /dev/tty is the device behind it. */
 bool tty_external_is_given(const struct dump *dump, dev_t behind)
 {
 	char key[TTY_KEY_MAX];
@@ -143,8 +143,8 @@ int tty_external_save(struct dump *dump, const struct fd_probe *probe, FileEntry
 		tty_external_key(probe->st.st_rdev, probe->st.st_dev, key);
 		if (!err && !tty->has_regf_id)
 			dump_blocker(dump, probe->task, probe->fd,
-				     "%s: a terminal without a name cannot be opened again: add --external '%s', and "
-				     "hand one over with --inherit-fd",
+				     "%s: a terminal without a name cannot be opened again; use --external '%s', and "
+				     "pass one with --inherit-fd",
 				     probe->link, key);
 	}
 	entry->tty = tty;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Restore of terminals: what the records say, put together by pairs. */
+/* Restore of terminals: loads the records and combines them into pairs. */
 #include <asm/termbits.h>
 #include <errno.h>
 #include <string.h>
@@ -37,13 +37,13 @@ static int tty_check_info(const TtyInfoEntry *info)
 	if (tty_is_external(info))
 		return tty_external_check(info);
 	if (info->type != TTY_TYPE__PTY && info->type != TTY_TYPE__CTTY)
-		return fail(-ENOTSUP, "tty-info.img: terminal %u is of the unknown type %u", info->id, info->type);
+		return fail(-ENOTSUP, "tty-info.img: terminal %u: unknown type %u", info->id, info->type);
 	if (role != TTY_MASTER && role != TTY_SLAVE && role != TTY_OWN)
-		return fail(-EBADMSG, "tty-info.img: terminal %u has device 0x%x", info->id, info->rdev);
+		return fail(-EBADMSG, "tty-info.img: terminal %u: invalid device 0x%x", info->id, info->rdev);
 	if (role != TTY_OWN && (!info->pty || info->pty->index >= 1u << KDEV_MINOR_BITS))
-		return fail(-EBADMSG, "tty-info.img: terminal %u has no valid number", info->id);
+		return fail(-EBADMSG, "tty-info.img: terminal %u: invalid index", info->id);
 	if (info->stopped > TTY_STOPPED_BY_CALL || info->packet_status > UINT8_MAX)
-		return fail(-EBADMSG, "tty-info.img: terminal %u is in state %u, %u", info->id, info->stopped,
+		return fail(-EBADMSG, "tty-info.img: terminal %u: invalid state %u, %u", info->id, info->stopped,
 			    info->packet_status);
 	if (info->termios)
 		err = tty_termios_load(info->termios, &t);
@@ -70,13 +70,13 @@ static int tty_join_pair(struct tty_restore *all, TtyInfoEntry *info)
 	}
 	to = role == TTY_MASTER ? &pair->master : info->termios ? &pair->slave : &pair->hung_info;
 	if (*to)
-		return fail(-EBADMSG, "tty-info.img: two records of one end of terminal %u", pair->index);
+		return fail(-EBADMSG, "tty-info.img: duplicate record of one end of terminal %u", pair->index);
 	*to = info;
 	return 0;
 }
 
-/* Without a master every slave is hung up: that is what a terminal of its own is made for, and left. */
-static void tty_settle_hung(struct tty_restore *all)
+/* Without a master every slave is hung up: a terminal is created for them, and its master closed. */
+static void tty_prepare_hung(struct tty_restore *all)
 {
 	for (size_t i = 0; i < all->nr_pairs; i++) {
 		struct tty_pair *pair = &all->pairs[i];
@@ -129,13 +129,13 @@ static int tty_read_images(struct restore *r, struct tty_restore *all)
 		if (!err)
 			err = tty_join_pair(all, all->infos[i]);
 	}
-	tty_settle_hung(all);
+	tty_prepare_hung(all);
 	for (size_t i = 0; !err && i < all->nr_data; i++)
 		err = tty_join_data(all, all->data[i]);
 	return err;
 }
 
-/* Where /dev/tty led. */
+/* The terminal that /dev/tty led to. */
 static struct tty_pair *tty_pair_of_own(struct tty_restore *all, const TtyInfoEntry *info)
 {
 	if (info->pty)
@@ -153,7 +153,7 @@ int tty_load(struct restore *r, struct file *file, void *state)
 	int err;
 
 	if (!file->entry->tty)
-		return fail(-EBADMSG, "files.img: file %u: a terminal without its record", file->id);
+		return fail(-EBADMSG, "files.img: file %u is a terminal, but has no entry for it", file->id);
 	if (!all) {
 		all = *restore_kind_data(r, &tty_kind) = restore_alloc(r, sizeof(*all));
 		err = all ? tty_read_images(r, all) : fail(-ENOMEM, "terminals");
@@ -173,7 +173,7 @@ int tty_load(struct restore *r, struct file *file, void *state)
 	return 0;
 }
 
-/* The device the master was opened by: /dev/ptmx, or the ptmx of a devpts of its own. */
+/* The device that the master was opened by: /dev/ptmx, or the ptmx of a separate devpts. */
 static void tty_link_ptmx(struct restore *r, const struct file *file, struct tty_pair *pair)
 {
 	const TtyFileEntry *tty = file->entry->tty;
@@ -192,7 +192,9 @@ static int tty_link_hung(struct restore *r, const struct file *file, struct tty_
 	if (!hung)
 		return fail(-ENOMEM, "terminals");
 	if (!ts->pair->master)
-		return fail(-EBADMSG, "tty-info.img: terminal %u is hung up, and not: without its master",
+		return fail(-EBADMSG,
+			    "tty-info.img: terminal %u is recorded as hung up and as not hung up, and has no "
+			    "master",
 			    ts->pair->index);
 	*hung = (struct tty_hung){ .next = ts->pair->hung, .flags = file->entry->tty->flags, .fd = -1 };
 	ts->pair->hung = ts->hung = hung;
@@ -208,20 +210,20 @@ int tty_link(struct restore *r, struct file *file, void *state)
 	if (ts->external)
 		return tty_external_link(r, file, ts->external);
 	if (ts->role == TTY_OWN && !pair && !r->opts->shell_job && !tty_external_of_session(all, ts->info->sid))
-		return fail(-EINVAL, "file %u: /dev/tty of a session that is not in the images: add --shell-job",
+		return fail(-EINVAL, "file %u: /dev/tty of a session that is not in the images; use --shell-job",
 			    file->id);
 	if (!pair)
 		return 0;
 	if (ts->info == pair->hung_info)
 		return tty_link_hung(r, file, ts);
-	if (tty_pair_is_outside(pair)) {
+	if (tty_pair_is_users(pair)) {
 		if (!r->opts->shell_job)
 			return fail(-EINVAL,
-				    "the images have a terminal of a person (/dev/pts/%u): add --shell-job, and "
-				    "restore in a terminal",
+				    "the images contain a user's terminal (/dev/pts/%u); use --shell-job, and restore "
+				    "in a terminal",
 				    pair->index);
 		if (all->own && all->own != pair)
-			return fail(-ENOTSUP, "the images have two terminals of a person: /dev/pts/%u and /dev/pts/%u",
+			return fail(-ENOTSUP, "the images contain two user's terminals: /dev/pts/%u and /dev/pts/%u",
 				    all->own->index, pair->index);
 		all->own = pair;
 	}

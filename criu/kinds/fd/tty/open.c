@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Restore of terminals: the pairs, made before any task, and descriptors of them in the tasks. */
+/* Restore of terminals: creates the pairs before any task, and opens them in the tasks. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -23,9 +23,9 @@
 #include "util/log.h"
 #include "util/proc_root.h"
 
-/* ---- a pair under its number */
+/* ---- a pair under its index */
 
-/* Where masters come from; the path is that of an image, and opening another device may do anything. */
+/* The device that creates masters. The path comes from an image, and opening other devices may have side effects. */
 static int tty_find_ptmx(struct restore *r, const char *ptmx)
 {
 	_cleanup_close_ int fd =
@@ -36,11 +36,11 @@ static int tty_find_ptmx(struct restore *r, const char *ptmx)
 	if (fd < 0)
 		return fd;
 	if (fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode) || major(st.st_rdev) != TTY_MAJOR_AUX || minor(st.st_rdev) != 2)
-		return fail(-ENODEV, "%s is no master of terminals", ptmx);
+		return fail(-ENODEV, "%s is not a pty master device", ptmx);
 	return steal_fd(&fd);
 }
 
-/* The kernel gives the lowest number that is free: take all below it for a moment. */
+/* The kernel assigns the lowest free index: occupy all below it for a moment. */
 static int tty_open_master(struct restore *r, const char *ptmx, uint32_t index, bool exactly)
 {
 	_cleanup_close_ int devpts = tty_find_ptmx(r, ptmx);
@@ -57,7 +57,7 @@ static int tty_open_master(struct restore *r, const char *ptmx, uint32_t index, 
 		if (fd < 0)
 			err = fail(fd, "open %s for terminal %u", ptmx, index);
 		else if (ioctl(fd, TIOCGPTN, &got) < 0)
-			err = fail(-errno, "%s is no master of terminals", ptmx);
+			err = fail(-errno, "%s is not a pty master device", ptmx);
 		else if (got >= index || n == index || !exactly)
 			break;
 		else
@@ -67,8 +67,8 @@ static int tty_open_master(struct restore *r, const char *ptmx, uint32_t index, 
 		close(below[--n]);
 	if (!err && exactly && got != index)
 		err = fail(-EBUSY,
-			   "terminal /dev/pts/%u is in use by somebody else: close it, or restore in a mount "
-			   "namespace with a devpts of its own",
+			   "terminal /dev/pts/%u is in use by another process; close it, or restore in a mount "
+			   "namespace with its own devpts",
 			   index);
 	if (err && fd >= 0)
 		close(fd);
@@ -87,8 +87,8 @@ static void tty_load_bytes(const TtyDataEntry *data, struct tty_bytes *to)
 		memcpy(to->eof_at, data->eof_at, to->nr_eof * sizeof(*to->eof_at));
 }
 
-/* What settings do to bytes has been done to those that wait. */
-static int tty_settle_pair(struct tty_pair *pair, const TtyInfoEntry *info)
+/* Unread data has been processed according to the settings already: they must not apply to it again. */
+static int tty_set_up_pair(struct tty_pair *pair, const TtyInfoEntry *info)
 {
 	_cleanup_free_ struct tty_content *content = calloc(1, sizeof(*content));
 	struct tty_termios t;
@@ -98,8 +98,8 @@ static int tty_settle_pair(struct tty_pair *pair, const TtyInfoEntry *info)
 		return err;
 	if (!content)
 		return fail(-ENOMEM, "terminal %u", pair->index);
-	tty_load_bytes(pair->slave_data, &content->typed);
-	tty_load_bytes(pair->master_data, &content->shown);
+	tty_load_bytes(pair->slave_data, &content->input);
+	tty_load_bytes(pair->master_data, &content->output);
 	if (pair->master) {
 		content->packet = pair->master->packet_mode;
 		content->packet_status = (uint8_t)pair->master->packet_status;
@@ -121,7 +121,7 @@ static int tty_settle_pair(struct tty_pair *pair, const TtyInfoEntry *info)
 	return 0;
 }
 
-/* Flags that keep others from changing settings: all zero but for the linux console's users. */
+/* The mask of locked settings: usually all zero; set for users of the linux console. */
 static int tty_lock_settings(const struct tty_pair *pair, const TermiosEntry *locked)
 {
 	struct tty_termios t;
@@ -137,7 +137,7 @@ static int tty_lock_settings(const struct tty_pair *pair, const TermiosEntry *lo
 
 static int tty_open_peer(const struct tty_pair *pair, int flags)
 {
-	/* O_CLOEXEC would become a flag of the description, for good. */
+	/* O_CLOEXEC would become a permanent flag of the description. */
 	int fd = ioctl(pair->master_fd, TIOCGPTPEER, (flags & ~O_CLOEXEC) | O_NOCTTY);
 
 	if (fd < 0)
@@ -153,7 +153,7 @@ static int tty_make_slave(struct restore *r, struct tty_pair *pair)
 
 	if (fd < 0)
 		return fd;
-	pair->slave_fd = fd = tty_keep(r, fd);
+	pair->slave_fd = fd = tty_keep_fd(r, fd);
 	if (fd < 0)
 		return fd;
 	if (info && info->has_uid && info->has_gid && fchown(fd, info->uid, info->gid) < 0)
@@ -163,7 +163,7 @@ static int tty_make_slave(struct restore *r, struct tty_pair *pair)
 	return 0;
 }
 
-/* Before anything else of the pair is there: it cuts off whatever is open, and empties it. */
+/* First of all: hanging up disconnects all open descriptors of the slave and flushes it. */
 static int tty_make_hung(struct restore *r, const struct tty_pair *pair)
 {
 	int last = -1;
@@ -171,7 +171,7 @@ static int tty_make_hung(struct restore *r, const struct tty_pair *pair)
 	for (struct tty_hung *hung = pair->hung; hung; hung = hung->next) {
 		int fd = tty_open_peer(pair, (int)(hung->flags & TTY_OPEN_FLAGS));
 
-		hung->fd = fd = fd < 0 ? fd : tty_keep(r, fd);
+		hung->fd = fd = fd < 0 ? fd : tty_keep_fd(r, fd);
 		if (fd < 0)
 			return fd;
 		last = fd;
@@ -193,7 +193,7 @@ static int tty_make_pair(struct restore *r, struct tty_pair *pair)
 
 	if (fd < 0)
 		return fd;
-	pair->master_fd = fd = tty_keep(r, fd);
+	pair->master_fd = fd = tty_keep_fd(r, fd);
 	if (fd < 0)
 		return fd;
 	if (ioctl(fd, TIOCSPTLCK, &unlock) < 0)
@@ -204,10 +204,10 @@ static int tty_make_pair(struct restore *r, struct tty_pair *pair)
 	if (pair->has_slave_file || pair->slave || (pair->master && pair->master->sid))
 		err = tty_make_slave(r, pair);
 	if (!err && info && info->termios)
-		err = tty_settle_pair(pair, info);
+		err = tty_set_up_pair(pair, info);
 	if (!err && info && info->termios_locked)
 		err = tty_lock_settings(pair, info->termios_locked);
-	/* A master whose slave is closed again reads an end; one that never had a slave waits for it. */
+	/* A master whose slave has been closed reads an end of file; one that never had a slave does not. */
 	if (!err && pair->slave_fd < 0 && pair->master && pair->master->hung_up) {
 		fd = tty_open_peer(pair, O_RDWR);
 		if (fd < 0)
@@ -227,9 +227,9 @@ static int tty_find_terminal(struct restore *r, struct tty_restore *all)
 			fd = dup_fd_above(i, r->service_base);
 	if (fd < 0) {
 		fd = path_open(&PATH_OWN, PATH_ROOT_MOUNT, TTY_PATH_OWN, O_RDWR | O_NOCTTY);
-		fd = fd < 0 ? fail(fd, "--shell-job: the images have a terminal, but this is started without one: "
-				       "restore in a terminal") :
-			      tty_keep(r, fd);
+		fd = fd < 0 ? fail(fd, "--shell-job: the images contain a terminal, but the restore was started "
+				       "without one; restore in a terminal") :
+			      tty_keep_fd(r, fd);
 	}
 	if (fd < 0)
 		return fd;
@@ -253,9 +253,9 @@ int tty_in_namespaces(struct restore *r)
 	for (size_t i = 0; !err && i < all->nr_pairs; i++)
 		if (all->pairs[i].master)
 			err = tty_make_pair(r, &all->pairs[i]);
-	/* Slaves whose master is gone take any number that is left. */
+	/* Slaves whose master is gone get any free index. */
 	for (size_t i = 0; !err && i < all->nr_pairs; i++)
-		if (!all->pairs[i].master && !tty_pair_is_outside(&all->pairs[i]))
+		if (!all->pairs[i].master && !tty_pair_is_users(&all->pairs[i]))
 			err = tty_make_pair(r, &all->pairs[i]);
 	return err;
 }
@@ -277,27 +277,33 @@ void tty_committed(struct restore *r)
 
 /* ---- descriptors */
 
-/* A new description of somebody's terminal, so that flags are not shared with the shell; else hers. */
+/*
+ * A new description of the user's terminal, so that its flags are not shared with the shell; if that fails, the shared
+ * one.
+ */
 static int tty_open_again(int terminal_fd, uint32_t flags)
 {
 	int fd = proc_fd_open(terminal_fd, (int)(flags & TTY_OPEN_FLAGS) | O_NOCTTY);
 
 	if (fd >= 0)
 		return fd;
-	log_info("the terminal cannot be opened again (%s): the one that is open is shared", strerror(-fd));
+	log_info("the terminal cannot be opened again (%s): the open one is shared", strerror(-fd));
 	fd = dup_fd_above(terminal_fd, 0);
-	return fd < 0 ? fail(fd, "take over the terminal") : fd;
+	return fd < 0 ? fail(fd, "duplicate the terminal") : fd;
 }
 
-/* /dev/tty as a process sees it that has @pair for its terminal: one that shares our descriptors becomes one. */
+/*
+ * /dev/tty as seen by a process whose controlling terminal is @pair: a child that shares our descriptor table becomes
+ * one.
+ */
 static int tty_open_own_elsewhere(const struct restore *r, const struct tty_pair *pair, int flags)
 {
-	_cleanup_close_ int fd = dup_fd_above(pair->slave_fd, 0); /* its number is taken */
+	_cleanup_close_ int fd = dup_fd_above(pair->slave_fd, 0); /* reserves its number */
 	int status = -1, own;
 	pid_t pid;
 
 	if (fd < 0)
-		return fail(fd, "take over a number for /dev/tty");
+		return fail(fd, "reserve a descriptor for /dev/tty");
 	pid = (pid_t)syscall(SYS_clone, CLONE_FILES, NULL, NULL, NULL, NULL);
 	if (pid == 0) {
 		own = -1;
@@ -315,7 +321,7 @@ static int tty_open_own_elsewhere(const struct restore *r, const struct tty_pair
 		;
 	if (WIFEXITED(status) && !WEXITSTATUS(status))
 		return steal_fd(&fd);
-	/* It belongs to a session that this task is not in: by its real name then. */
+	/* Its session is not this task's: open it by its real name. */
 	log_info("/dev/tty of another session becomes /dev/pts/%u", pair->index);
 	return tty_open_peer(pair, flags);
 }
@@ -329,7 +335,7 @@ static int tty_open_own(struct restore *r, const struct tty_state *ts, uint32_t 
 	uint32_t index;
 
 	if (fd >= 0 &&
-	    (!ts->pair || tty_pair_is_outside(ts->pair) || (!tty_index_behind(fd, &index) && index == ts->pair->index)))
+	    (!ts->pair || tty_pair_is_users(ts->pair) || (!tty_index_behind(fd, &index) && index == ts->pair->index)))
 		return steal_fd(&fd);
 	if (ts->pair && ts->pair->slave_fd >= 0)
 		return tty_open_own_elsewhere(r, ts->pair, flags);
@@ -346,11 +352,11 @@ static int tty_open_role(struct restore *r, const struct tty_state *ts, uint32_t
 	switch (ts->role) {
 	case TTY_MASTER:
 		fd = dup_fd_above(ts->pair->master_fd, 0);
-		return fd < 0 ? fail(fd, "take over the master of terminal %u", ts->pair->index) : fd;
+		return fd < 0 ? fail(fd, "duplicate the master of terminal %u", ts->pair->index) : fd;
 	case TTY_SLAVE:
 		if (ts->hung) {
 			fd = dup_fd_above(ts->hung->fd, 0);
-			return fd < 0 ? fail(fd, "take over a descriptor of terminal %u", ts->pair->index) : fd;
+			return fd < 0 ? fail(fd, "duplicate a descriptor of terminal %u", ts->pair->index) : fd;
 		}
 		return ts->pair == all->own ? tty_open_again(all->terminal_fd, flags) :
 					      tty_open_peer(ts->pair, (int)(flags & TTY_OPEN_FLAGS));
@@ -367,7 +373,7 @@ int tty_open(struct restore *r, struct file *file, const void *state)
 		ts->external ? tty_external_open(r, ts->external, tty->flags) : tty_open_role(r, ts, tty->flags);
 	int err;
 
-	/* What is handed over is the very descriptor: its flags are shared with whoever did that. */
+	/* What is passed in is the very descriptor: its flags are shared with the caller. */
 	if (fd < 0 || (ts->external && ts->external->given))
 		return fd < 0 ? fd : steal_fd(&fd);
 	err = set_status_flags(r, fd, tty->flags, tty->fown);
@@ -382,7 +388,7 @@ int tty_finish(struct restore *r, struct file *file, const void *state, int fd)
 
 	if (ts->external || ts->role == TTY_OWN || ts->pair == tty_restore_of(r)->own)
 		return 0;
-	/* Nobody opens anything after this. */
+	/* Nothing is opened after this. */
 	if (ts->role == TTY_MASTER && info->locked && ioctl(fd, TIOCSPTLCK, &on) < 0)
 		return fail(-errno, "lock of terminal %u", ts->pair->index);
 	if (info->exclusive && ioctl(fd, TIOCEXCL) < 0)

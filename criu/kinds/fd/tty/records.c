@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Dump of terminals: the records that all of them have, and the data of a dump. */
+/* Dump of terminals: records common to all of them, and per-run data. */
 #include <asm/termbits.h>
 #include <errno.h>
 #include <string.h>
@@ -33,7 +33,7 @@ int tty_save_termios(struct dump *dump, const struct tty_termios *t, TermiosEntr
 	entry->c_cflag = t->cflag;
 	entry->c_lflag = t->lflag;
 	entry->c_line = t->line;
-	/* The code of the speed, as libc has it; a speed that has no code stands there itself. */
+	/* The code for the speed, as in libc; a speed without a code is stored as a number. */
 	entry->c_ispeed = speed == BOTHER ? t->ispeed : speed;
 	entry->c_ospeed = speed == BOTHER ? t->ospeed : speed;
 	entry->n_c_cc = TTY_NCC;
@@ -103,7 +103,7 @@ void tty_find_session(struct dump *dump, dev_t behind, TtyInfoEntry *info)
 		if (!task->stat.tty_nr || kdev_to_dev(ttynr_to_kdev(task->stat.tty_nr)) != behind)
 			continue;
 		info->sid = task->t.sid;
-		/* Its leader may be in another by now. */
+		/* Its leader may be in another session by now. */
 		info->pgrp = task->stat.tpgid > 0 ? dump_pid_of(dump, task->stat.tpgid) : 0;
 		return;
 	}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Restore of terminals: the data of a restore, and what every step asks of it. */
+/* Restore of terminals: per-run data, and helpers for every step. */
 #include <errno.h>
 #include <unistd.h>
 #include "kinds/fd/tty/internal.h"
@@ -34,7 +34,7 @@ int tty_termios_load(const TermiosEntry *entry, struct tty_termios *ret)
 	return 0;
 }
 
-bool tty_pair_is_outside(const struct tty_pair *pair)
+bool tty_pair_is_users(const struct tty_pair *pair)
 {
 	return !pair->master && pair->slave && pair->slave->termios;
 }
@@ -47,7 +47,7 @@ struct tty_external *tty_external_of_session(struct tty_restore *all, uint32_t s
 	return NULL;
 }
 
-int tty_keep(struct restore *r, int fd)
+int tty_keep_fd(struct restore *r, int fd)
 {
 	int kept = r->service_base > 0 ? move_fd_above(fd, r->service_base) : fd;
 

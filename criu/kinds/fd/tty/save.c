@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Dump of terminals. A pair has two ends with a tty_info record each; every open description has a tty_file record
- * that names its end. Whether a slave's master is in the tree shows when all descriptors are known: settle.c.
+ * Dump of terminals. A pair has two ends, each with a tty_info record; every open description has a tty_file record
+ * that refers to its end. Whether a slave's master is in the tree is known when all descriptors have been seen:
+ * save_end.c.
  */
 #include <asm/termbits.h>
 #include <errno.h>
@@ -47,7 +48,7 @@ bool tty_claims(const struct fd_probe *probe)
 	return S_ISCHR(probe->st.st_mode) && !(probe->flags & O_PATH) && tty_role_of(probe->st.st_rdev) != TTY_NONE;
 }
 
-/* ---- what an end is like */
+/* ---- one end */
 
 static int tty_save_locked(struct dump *dump, int fd, TermiosEntry **ret_entry)
 {
@@ -82,7 +83,7 @@ static TtyInfoEntry *tty_new_info(struct dump *dump, const struct fd_probe *prob
 	return info;
 }
 
-/* Settings and size are those of the slave, whichever end is asked. @locked and packet mode belong to the master. */
+/* Settings and size are those of the slave, whichever end is queried. @locked and packet mode belong to the master. */
 static int tty_save_settings(struct dump *dump, const struct fd_probe *probe, TtyInfoEntry *info)
 {
 	struct tty_termios t;
@@ -102,13 +103,13 @@ static int tty_save_settings(struct dump *dump, const struct fd_probe *probe, Tt
 
 /* ---- each description */
 
-/* A copy to read from later, when the other end is known too. */
+/* A copy to read from later, when the other end is known, too. */
 static int tty_keep_readable(const struct fd_probe *probe, int *keep)
 {
 	if (*keep >= 0 || (probe->flags & O_ACCMODE) == O_WRONLY)
 		return 0;
 	*keep = dup_fd_above(probe->local, 3);
-	return *keep < 0 ? fail(*keep, "keep a descriptor of a terminal") : 0;
+	return *keep < 0 ? fail(*keep, "copy the descriptor of a terminal") : 0;
 }
 
 static int tty_save_master(struct dump *dump, const struct fd_probe *probe, struct tty_seen *seen)
@@ -135,7 +136,7 @@ static int tty_save_master(struct dump *dump, const struct fd_probe *probe, stru
 	return 0;
 }
 
-/* Each description is hung up by itself: those that were opened later are not. */
+/* Each description is hung up on its own: those opened later are not. */
 static bool tty_is_hung_up(const struct fd_probe *probe)
 {
 	struct tty_termios t;
@@ -204,7 +205,7 @@ static int tty_find_index(const struct fd_probe *probe, enum tty_role role, uint
 	}
 }
 
-/* Which file system of its own sort a pair is in: one that /dev/ptmx made is in pts beside it. */
+/* The devpts that a pair is in: for one created by /dev/ptmx, the one mounted on pts beside it. */
 static dev_t tty_instance(const struct dump *dump, const struct fd_probe *probe, enum tty_role role)
 {
 	const char *base = strrchr(probe->link, '/');
@@ -220,7 +221,7 @@ static dev_t tty_instance(const struct dump *dump, const struct fd_probe *probe,
 	return st.st_dev;
 }
 
-/* Terminals are known by their numbers, in images too. */
+/* Terminals are identified by their index, also in images. */
 static bool tty_is_same_instance(struct dump *dump, const struct fd_probe *probe, struct tty_seen *seen, dev_t instance)
 {
 	if (!seen->instance)
@@ -228,8 +229,8 @@ static bool tty_is_same_instance(struct dump *dump, const struct fd_probe *probe
 	if (!instance || instance == seen->instance)
 		return true;
 	dump_blocker(dump, probe->task, probe->fd,
-		     "%s: terminal %u of another devpts than the other terminal %u of the tree (device %u:%u and "
-		     "%u:%u): close one of them",
+		     "%s: terminal %u is in another devpts than terminal %u of the tree (device %u:%u and %u:%u), "
+		     "which is not supported; close one of them",
 		     probe->link, seen->index, seen->index, major(instance), minor(instance), major(seen->instance),
 		     minor(seen->instance));
 	return false;
@@ -248,7 +249,7 @@ int tty_save(struct dump *dump, const struct fd_probe *probe, FileEntry *entry)
 	err = tty_find_index(probe, role, &index);
 	if (err < 0) {
 		dump_blocker(dump, probe->task, probe->fd,
-			     "%s: a terminal of device %u:%u that is gone cannot be saved; close it", probe->link,
+			     "%s: a terminal of device %u:%u, which is gone, cannot be saved; close it", probe->link,
 			     major(probe->st.st_rdev), minor(probe->st.st_rdev));
 		return 0;
 	}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Terminals: the rows of this kind. */
+/* Terminals: the tables of this kind. */
 #include "kinds/fd/tty/internal.h"
 #include "kinds/kinds.h"
 

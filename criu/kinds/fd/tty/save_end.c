@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Dump of terminals: when all descriptors are known, so that it shows whether a slave's master is in the tree: if not, it is the terminal of the person (--shell-job). */
+/*
+ * Dump of terminals, when all descriptors are known, so that it is known whether a slave's master is in the tree: if
+ * not, it is the user's terminal (--shell-job).
+ */
 #include <errno.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -13,7 +16,7 @@
 #include "util/log.h"
 
 /* A terminal whose master is not in the tree. */
-static void tty_settle_outside(struct dump *dump, struct tty_seen *seen)
+static void tty_check_users_terminal(struct dump *dump, struct tty_seen *seen)
 {
 	const TtyInfoEntry *info = seen->slave ? seen->slave : seen->own;
 	struct tty_dump *all = tty_dump_of(dump);
@@ -23,21 +26,21 @@ static void tty_settle_outside(struct dump *dump, struct tty_seen *seen)
 	if (!dump->opts->shell_job)
 		dump_blocker(
 			dump, seen->task, seen->fd,
-			"/dev/pts/%u: a terminal whose other end is outside of the tree (the window it was started "
-			"in): add --shell-job, and restore it in a terminal with --shell-job too; or --external "
-			"'%s', and hand another one over",
+			"/dev/pts/%u: a terminal whose other end is outside the tree (the window it was started in); "
+			"use --shell-job, both now and at restore, and restore it in a terminal; or use --external "
+			"'%s', and pass another one at restore",
 			seen->index, key);
-	else if (all->has_outside)
+	else if (all->has_users_terminal)
 		dump_blocker(dump, seen->task, seen->fd,
-			     "/dev/pts/%u: a second terminal whose other end is outside of the tree: --shell-job can "
-			     "bring back one only; close this one, or add --external '%s'",
+			     "/dev/pts/%u: a second terminal whose other end is outside the tree: --shell-job can "
+			     "restore only one; close this one, or use --external '%s'",
 			     seen->index, key);
 	else if (seen->hung)
 		dump_blocker(dump, seen->task, seen->fd,
-			     "/dev/pts/%u: was hung up, and is in use again, with its other end outside of the tree: "
-			     "close what was hung up",
+			     "/dev/pts/%u: was hung up and is in use again, with its other end outside the tree; close "
+			     "the descriptors that were hung up",
 			     seen->index);
-	all->has_outside = true;
+	all->has_users_terminal = true;
 }
 
 static int tty_write_bytes(struct dump *dump, uint32_t info_id, struct tty_bytes *bytes)
@@ -63,33 +66,32 @@ static int tty_save_content(struct dump *dump, struct tty_seen *seen)
 		return err;
 	err = tty_copy_content(seen->master_fd, seen->slave_fd, dump->guard, &content);
 	if (err == -EPERM) {
-		log_warn("bytes that wait to be read in terminal %u are not kept: that needs CAP_SYS_ADMIN",
-			 seen->index);
+		log_warn("unread data in terminal %u is not saved: that needs CAP_SYS_ADMIN", seen->index);
 		return 0;
 	}
 	if (err < 0)
-		return fail(err, "copy what waits to be read in terminal %u", seen->index);
+		return fail(err, "copy the unread data of terminal %u", seen->index);
 	if (!content)
 		return 0;
 	seen->master->has_packet_status = content->packet_status;
 	seen->master->packet_status = content->packet_status;
 	seen->master->has_stopped = content->stopped;
 	seen->master->stopped = content->stopped;
-	err = tty_write_bytes(dump, tty_info_id(seen->index, TTY_MASTER), &content->shown);
+	err = tty_write_bytes(dump, tty_info_id(seen->index, TTY_MASTER), &content->output);
 	if (!err)
-		err = tty_write_bytes(dump, tty_info_id(seen->index, TTY_SLAVE), &content->typed);
+		err = tty_write_bytes(dump, tty_info_id(seen->index, TTY_SLAVE), &content->input);
 	tty_content_free(content);
 	return err;
 }
 
-static int tty_settle(struct dump *dump, struct tty_seen *seen)
+static int tty_finish_pair(struct dump *dump, struct tty_seen *seen)
 {
 	dev_t behind = makedev(TTY_MAJOR_UNIX98_SLAVE, seen->index);
 	int err = 0;
 
 	if (!seen->master && (seen->slave || seen->own) && !tty_external_is_given(dump, behind))
-		tty_settle_outside(dump, seen);
-	/* Also of one that all have closed: /dev/tty leads there, and its signals reach them. */
+		tty_check_users_terminal(dump, seen);
+	/* Even if all tasks have closed it: /dev/tty leads to it, and its signals reach them. */
 	if (seen->slave || seen->master)
 		tty_find_session(dump, behind, seen->slave ? seen->slave : seen->master);
 	/* With a blocker the dump fails anyway: leave the terminal alone. */
@@ -116,8 +118,8 @@ static bool tty_is_saved(struct tty_dump *all, dev_t behind, uint32_t sid)
 	return tty_external_has_session(all ? all->externals : NULL, sid);
 }
 
-/* Nobody in the tree has it open: it has no descriptor to bring it back by. */
-static void tty_tell_lost(struct dump *dump)
+/* No task in the tree has it open, so there is no descriptor to restore it by. */
+static void tty_report_lost(struct dump *dump)
 {
 	struct tty_dump *all = *dump_kind_data(dump, &tty_kind);
 	struct dump_task *task;
@@ -126,22 +128,22 @@ static void tty_tell_lost(struct dump *dump)
 		dev_t behind = kdev_to_dev(ttynr_to_kdev(task->stat.tty_nr));
 
 		if (task->t.pid == task->t.sid && task->stat.tty_nr && !tty_is_saved(all, behind, task->t.sid))
-			log_warn("pid %d: its session has the terminal %u:%u, which nobody in the tree has open: it "
-				 "comes back without a terminal",
+			log_warn("pid %d: its session has the terminal %u:%u, which no task in the tree has open: it "
+				 "is restored without a controlling terminal",
 				 task->t.host_pid, major(behind), minor(behind));
 	}
 }
 
-/* It is known now whether a slave's master is in the tree. */
+/* By now it is known whether a slave's master is in the tree. */
 int tty_save_end(struct dump *dump)
 {
 	struct tty_dump *all = *dump_kind_data(dump, &tty_kind);
 	int err = 0;
 
-	tty_tell_lost(dump);
+	tty_report_lost(dump);
 
 	for (struct tty_seen *seen = all ? all->seen : NULL; seen && !err; seen = seen->next)
-		err = tty_settle(dump, seen);
+		err = tty_finish_pair(dump, seen);
 	tty_save_undo(dump);
 	return err;
 }
