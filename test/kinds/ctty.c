@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A session with a controlling terminal inside the tree: foreground and background groups, signals of the keyboard.
+ * A session with a controlling terminal in the tree: foreground and background groups, signals of the keyboard.
  * test: breaks=1 decode=yes
  */
 #include "checkpoint.h"

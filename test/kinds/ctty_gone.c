@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Terminals whose foreground group has nobody left: all of it zombies, or reaped, or a number that a task of another
- * group has. Keys reach nobody there, least of all the leader of the session.
+ * Terminals whose foreground group has no process left: all of it zombies, or reaped, or its pid is that of a task in
+ * another group. Keys must reach no process, in particular not the session leader.
  * test: breaks=3 decode=yes
  */
 #include "checkpoint.h"
@@ -86,8 +86,8 @@ static int leader(void *arg)
 	if (s->what != REAPED)
 		check(waitpid(fore, &status, 0) == fore && WIFEXITED(status) && WEXITSTATUS(status) == 3, "%s: %#x",
 		      s->name, status);
-	/* The terminal is a whole one. */
-	check(!tcsetpgrp(tty, getpid()) && tcgetpgrp(tty) == getpid(), "%s: takes it back", s->name);
+	/* The terminal still works. */
+	check(!tcsetpgrp(tty, getpid()) && tcgetpgrp(tty) == getpid(), "%s: becomes the foreground group", s->name);
 	return 0;
 }
 
@@ -121,7 +121,7 @@ int main(int argc, char **argv)
 	for (int i = 0; i < NR_WHAT; i++) {
 		char echo[8] = "";
 
-		/* Shown with the signal: it has been sent. */
+		/* The echo shows that the signal has been sent. */
 		check(read(sessions[i].master, echo, 2) == 2 && !memcmp(echo, "^C", 2), "echo %s", echo);
 		task_ready(sessions[i].ended);
 		join_task(sessions[i].pid);

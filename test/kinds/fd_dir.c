@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Directories: position in the list, one that moved, one with 2000 entries half read, files under a renamed directory.
+ * Directories: position in the listing, a renamed one, one with 2000 entries half read, files below a renamed
+ * directory.
  * test: breaks=1
  */
 #include "checkpoint.h"
@@ -43,7 +44,7 @@ int main(int argc, char **argv)
 			seen[atoi(entry->d_name)]++;
 	for (int i = 0; i < 2000; i++)
 		missing += seen[i] != 1;
-	check(!missing, "%d entries not seen once", missing);
+	check(!missing, "%d entries not seen exactly once", missing);
 	check(!faccessat(moved, "file", R_OK, 0), "the moved directory");
 	check(readlink("/proc/self/fd/0", path, sizeof(path) - 1) > 0, "readlink");
 	check(read(inside, path, 10) == 4 && !memcmp(path, "deep", 4), "the file below it");

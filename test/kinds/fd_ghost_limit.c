@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * An unlinked file above --ghost-limit is refused by name.
+ * An unlinked file larger than --ghost-limit is refused by name.
  * test: options=--ghost-limit,1M refused=too.big.for.the.image|ghost-limit
  */
 #include "checkpoint.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Open by a name that was removed while another name lives on: one file afterwards, too, and no helper name stays.
- * With --leave-running the name stays: the images need it.
+ * Open by a name that was removed while another one exists: still one file after a restore, and no temporary name is
+ * left. With --leave-running it remains: the images need it.
  * test: breaks=1 options=--link-remap variants=restored,thrice
  */
 #include "checkpoint.h"
@@ -26,12 +26,12 @@ int main(int argc, char **argv)
 	check(!fstat(fd, &st) && !stat("second", &other) && st.st_ino == other.st_ino, "two files now");
 	check(st.st_nlink == 1, "%lu links", st.st_nlink);
 	check(lseek(fd, 0, SEEK_CUR) == 2 && pread(fd, buf, 7, 0) == 7 && !strcmp(buf, "content"), "content %s", buf);
-	check(access("sub/first", F_OK) < 0, "the first name is back");
+	check(access("sub/first", F_OK) < 0, "the first name exists again");
 	d = opendir("sub");
 	while (d && (entry = readdir(d)))
 		if (entry->d_name[0] != '.' || strlen(entry->d_name) > 2) {
 			names++;
-			check(false, "%s stays in the directory", entry->d_name);
+			check(false, "%s is left in the directory", entry->d_name);
 		}
 	check(!names, "names are left");
 	test_done();

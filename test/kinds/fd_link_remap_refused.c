@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Open by a removed name while another one lives, without --link-remap: refused, naming the way out.
+ * Open by a removed name while another one exists, without --link-remap: refused, naming the option.
  * test: refused=link-remap
  */
 #include "checkpoint.h"
@@ -17,6 +17,6 @@ int main(int argc, char **argv)
 	if (checkpoint_here())
 		unlink("second");
 	check(!fstat(fd, &st) && st.st_nlink == 1, "%lu links", st.st_nlink);
-	check(access("first", F_OK) < 0, "the first name is back");
+	check(access("first", F_OK) < 0, "the first name exists again");
 	test_done();
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A table of 10,000 descriptors, some numbers above, and a limit below what is in use.
+ * A table of 10,000 descriptors, some higher numbers, and a limit below what is in use.
  * test: breaks=1
  */
 #include "checkpoint.h"

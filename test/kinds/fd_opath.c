@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * O_PATH descriptors of all there is: file, directory, symbolic link, FIFO, socket, device, a file of /proc and of /sys,
- * a removed file and directory; files opened through /proc/PID/fd and /proc/PID/cwd; files on a tmpfs.
+ * O_PATH descriptors of everything: file, directory, symbolic link, FIFO, socket, device, files in /proc and /sys, a
+ * removed file and directory; files opened through /proc/PID/fd and /proc/PID/cwd; files in a tmpfs.
  * test: breaks=1
  */
 #include "checkpoint.h"
@@ -12,7 +12,7 @@
 static struct stat before[16];
 static int fds[16], nr;
 
-static int hold(const char *path, int flags)
+static int open_path(const char *path, int flags)
 {
 	int fd = open(path, flags | O_CLOEXEC);
 
@@ -36,24 +36,24 @@ int main(int argc, char **argv)
 	need(!symlink("to nowhere", "link") && !mkfifo("fifo", 0640), "link and fifo");
 	sock = socket(AF_UNIX, SOCK_STREAM, 0);
 	need(!bind(sock, (struct sockaddr *)&un, sizeof(un)), "bind");
-	close(sock); /* its file stays; the socket itself would make it anew */
+	close(sock); /* its file remains; restoring the socket would create a new one */
 	need(!mount("none", "tmpfs", "tmpfs", 0, NULL), "mount");
 	write_file("tmpfs/file", "tmp");
-	file = hold("file", O_PATH);
-	hold("dir", O_PATH | O_DIRECTORY);
-	link = hold("link", O_PATH | O_NOFOLLOW);
-	hold("fifo", O_PATH);
-	hold("socket", O_PATH);
-	hold("/dev/null", O_PATH);
-	hold("/dev/tty", O_PATH);
-	hold("/proc/self/status", O_PATH);
-	hold("/sys/kernel/mm", O_PATH);
-	gone = hold("gone", O_PATH);
-	gone_dir = hold("gone_dir", O_PATH | O_DIRECTORY);
+	file = open_path("file", O_PATH);
+	open_path("dir", O_PATH | O_DIRECTORY);
+	link = open_path("link", O_PATH | O_NOFOLLOW);
+	open_path("fifo", O_PATH);
+	open_path("socket", O_PATH);
+	open_path("/dev/null", O_PATH);
+	open_path("/dev/tty", O_PATH);
+	open_path("/proc/self/status", O_PATH);
+	open_path("/sys/kernel/mm", O_PATH);
+	gone = open_path("gone", O_PATH);
+	gone_dir = open_path("gone_dir", O_PATH | O_DIRECTORY);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
-	through = hold(path, O_RDWR);
-	cwd = hold("/proc/self/cwd", O_RDONLY | O_DIRECTORY);
-	tmp = hold("tmpfs/file", O_RDWR);
+	through = open_path(path, O_RDWR);
+	cwd = open_path("/proc/self/cwd", O_RDONLY | O_DIRECTORY);
+	tmp = open_path("tmpfs/file", O_RDWR);
 	need(!unlink("gone") && !rmdir("gone_dir"), "remove");
 
 	if (checkpoint_here())

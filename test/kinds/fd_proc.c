@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Files of /proc about tasks of the tree, and a few of the system: open, at an offset.
+ * Files in /proc about tasks of the tree, and some about the system: open, at an offset.
  * test: breaks=1
  */
 #include "checkpoint.h"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Files and directories of /proc of processes that are gone: links, flags, positions, what reading gives; one number that
- * another process has by now; a thread of one; as working directory. And of process 1.
- * Under AddressSanitizer what /proc says of the stand-in (addresses) is longer, and positions follow.
+ * Files and directories in /proc of processes that are gone: links, flags, positions, content; a pid that another
+ * process has by now; a thread of one; as working directory. And of pid 1. With AddressSanitizer the stand-in's files
+ * contain longer addresses, and positions follow.
  * test: breaks=3 skip="$CRIU check --feature clone3_set_tid && ! grep -q __asan_report $CRIU"
  */
 #include "checkpoint.h"
@@ -38,7 +38,7 @@ static const struct {
 #define NR (sizeof(files) / sizeof(files[0]))
 
 static char links[NR][128];
-static volatile pid_t *thread; /* shared: of the first child */
+static volatile pid_t *thread; /* shared: set by the first child */
 
 static void *rest(void *arg)
 {
@@ -92,8 +92,8 @@ static void link_of(int fd, char *text, size_t size)
 	text[len] = 0;
 }
 
-/* Its working directory is that of a process that is gone. */
-static int stands_there(void *arg)
+/* Its working directory belongs to a process that is gone. */
+static int lives_in_gone_directory(void *arg)
 {
 	char path[64], want[96], now[96];
 	pid_t of = make(false);
@@ -109,7 +109,7 @@ static int stands_there(void *arg)
 	need(len > 0, "cwd");
 	now[len] = 0;
 	check(!strcmp(now, want), "working directory %s, was %s", now, want);
-	check(open("stat", O_RDONLY) < 0, "something lies there");
+	check(open("stat", O_RDONLY) < 0, "the directory contains files");
 	return 0;
 }
 
@@ -149,9 +149,9 @@ static void verify_one(size_t i)
 	if (!strcmp(files[i].name, "/stat"))
 		check(read(fd, buf, sizeof(buf)) < 0 && errno == ESRCH, "%d: %s", fd, strerror(errno));
 	if (!strcmp(files[i].name, "/mem"))
-		check(!pread(fd, buf, sizeof(buf), (off_t)(uintptr_t)links), "memory of somebody");
+		check(!pread(fd, buf, sizeof(buf), (off_t)(uintptr_t)links), "memory of another process");
 	if (files[i].flags & O_WRONLY)
-		check(write(fd, "1", 1) < 0 && errno == ESRCH, "written to somebody: %s", strerror(errno));
+		check(write(fd, "1", 1) < 0 && errno == ESRCH, "written to another process: %s", strerror(errno));
 	if (files[i].flags & O_DIRECTORY)
 		check(syscall(SYS_getdents64, fd, buf, sizeof(buf)) < 0 && openat(fd, "stat", O_RDONLY) < 0, "%d", fd);
 }
@@ -182,10 +182,10 @@ int main(int argc, char **argv)
 		link_of(files[i].fd, links[i], sizeof(links[i]));
 	again = fork_as(second);
 	if (again < 0)
-		test_skip("the number of a process that has ended was taken by another one");
+		test_skip("the pid of a process that has ended is in use by another one");
 	await_task("again");
 	open_at_number(320, O_RDONLY, 1, "/comm");
-	stands = fork_task(stands_there, NULL);
+	stands = fork_task(lives_in_gone_directory, NULL);
 	await_task("stands");
 	switch (checkpoint_here()) {
 	case 1:
@@ -199,7 +199,7 @@ int main(int argc, char **argv)
 	}
 	check(lseek(STATUS_READ, 0, SEEK_CUR) == status_end, "position %ld, was %ld",
 	      (long)lseek(STATUS_READ, 0, SEEK_CUR), (long)status_end);
-	check(!read(STATUS_READ, buf, sizeof(buf)), "what was read is read again");
+	check(!read(STATUS_READ, buf, sizeof(buf)), "read twice");
 	check(!lseek(STATUS_READ, 0, SEEK_SET) && read(STATUS_READ, buf, 1) < 0 && errno == ESRCH, "status");
 	check(lseek(MOUNTS, 0, SEEK_CUR) == mounts_end && pread(MOUNTS, buf, 100, 0) > 0, "mountinfo");
 	for (size_t i = 0; i < NR; i++)
@@ -209,9 +209,9 @@ int main(int argc, char **argv)
 	check(!strcmp(buf, path) && read(OF_THREAD, buf, 1) < 0 && errno == ESRCH, "of a thread");
 	snprintf(path, sizeof(path), "/proc/%d/stat", second);
 	link_of(REUSED, buf, sizeof(buf));
-	check(!strcmp(buf, path) && read(REUSED, buf, 1) < 0 && errno == ESRCH, "of one whose number another has");
-	check(openat(SECOND, "stat", O_RDONLY) < 0, "directory of one whose number another has");
-	check(read(320, buf, sizeof(buf)) > 0, "of process 1");
+	check(!strcmp(buf, path) && read(REUSED, buf, 1) < 0 && errno == ESRCH, "of one whose pid another process has");
+	check(openat(SECOND, "stat", O_RDONLY) < 0, "directory of one whose pid another process has");
+	check(read(320, buf, sizeof(buf)) > 0, "of pid 1");
 	task_ready("end");
 	join_task(again);
 	join_task(stands);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Files of /proc that cannot be had again: of a process that is gone, read in part, its descriptor, its vector; of a
- * process outside, of a thread; each by name.
+ * Files in /proc that cannot be restored: of a process that is gone, partly read, its descriptors, its auxiliary
+ * vector; of a process outside the tree, of a thread; each is refused by name.
  * test: refused='(?s)(?=.*\b300\b.*gone.*in.part)(?=.*\b301\b.+outside)(?=.*\b302\b.+thread)(?=.*\b303\b.*auxv)(?=.*\b304\b.*fdinfo)'
  */
 #include "checkpoint.h"
@@ -19,7 +19,7 @@ static void *rest(void *arg)
 	return NULL;
 }
 
-static void at(int number, pid_t pid, const char *name)
+static void open_at_number(int number, pid_t pid, const char *name)
 {
 	char path[64];
 	int fd;
@@ -29,7 +29,7 @@ static void at(int number, pid_t pid, const char *name)
 	need(fd >= 0 && dup2(fd, number) == number && !close(fd), "%s", path);
 }
 
-/* A process outside of the tree: its parent is gone, and it is init's. */
+/* A process outside the tree: its parent is gone, and it is reparented. */
 static pid_t outsider(void)
 {
 	volatile pid_t *pid = map_anon(4096, MAP_SHARED);
@@ -59,25 +59,25 @@ int main(int argc, char **argv)
 		pause();
 		_exit(0);
 	}
-	at(300, pid, "status");
-	at(303, pid, "auxv");
-	at(304, pid, "fdinfo/0");
+	open_at_number(300, pid, "status");
+	open_at_number(303, pid, "auxv");
+	open_at_number(304, pid, "fdinfo/0");
 	need(read(300, buf, 6) == 6, "read");
 	kill(pid, SIGKILL);
 	need(waitpid(pid, NULL, 0) == pid, "waitpid");
 	other = outsider();
-	at(301, other, "status");
+	open_at_number(301, other, "status");
 	need(!pthread_create(&id, NULL, rest, NULL), "thread");
 	while (!__atomic_load_n(&thread, __ATOMIC_SEQ_CST))
 		sleep_ms(1);
 	snprintf(path, sizeof(path), "task/%d/comm", thread);
-	at(302, getpid(), path);
+	open_at_number(302, getpid(), path);
 	if (checkpoint_here())
 		close(302);
-	check(read(300, buf, sizeof(buf)) > 0, "what waited of the dead");
-	check(read(301, buf, sizeof(buf)) > 0, "of the outside");
+	check(read(300, buf, sizeof(buf)) > 0, "buffered data of the process that is gone");
+	check(read(301, buf, sizeof(buf)) > 0, "of the process outside the tree");
 	check(read(302, buf, sizeof(buf)) > 0, "of the thread");
-	check(read(303, buf, sizeof(buf)) > 0, "vector of the dead");
+	check(read(303, buf, sizeof(buf)) > 0, "vector of the process that is gone");
 	kill(other, SIGKILL);
 	test_done();
 }

@@ -54,9 +54,9 @@ int main(int argc, char **argv)
 	      st.st_uid, st.st_gid);
 	check(lseek(a, 0, SEEK_CUR) == 3 && pread(a, buf, 64, 0) == 10 && !memcmp(buf, "0123456789", 10),
 	      "content %.10s", buf);
-	check(!fstat(b, &st_b) && st_b.st_ino == st.st_ino, "the descriptions are of two files now");
+	check(!fstat(b, &st_b) && st_b.st_ino == st.st_ino, "the descriptions refer to two files now");
 	check(pwrite(a, "new", 3, 0) == 3 && pread(b, buf, 3, 0) == 3 && !memcmp(buf, "new", 3),
-	      "one does not see the other");
+	      "one description does not show what the other wrote");
 	check(lseek(b, 0, SEEK_CUR) == 0 && write(b, "x", 1) < 0, "the reader");
 	check(!fstat(sparse, &st) && st.st_size == 1000000 && st.st_blocks < 64, "size %ld in %ld blocks",
 	      (long)st.st_size, (long)st.st_blocks);
@@ -70,7 +70,7 @@ int main(int argc, char **argv)
 		      "O_TMPFILE");
 	check(read_file("gone", buf, sizeof(buf)) == 29 && !strncmp(buf, "another", 7),
 	      "the other file was touched: %s", buf);
-	check(access("sparse", F_OK) && access("empty", F_OK) && access("shared", F_OK), "a name is back");
+	check(access("sparse", F_OK) && access("empty", F_OK) && access("shared", F_OK), "a name exists again");
 	check(pwrite(shared, "written", 7, 0) == 7, "write");
 	task_ready("written");
 	join_task(pid);

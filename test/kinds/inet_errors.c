@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Errors that nobody has asked for yet: a connect(2) that was refused, or found no route; datagrams that nobody took;
- * connections that were cut. Each is told once, in the same words, and what follows is as it would have been.
+ * Pending errors: a connect(2) that was refused, or found no route; datagrams that were refused; connections that were
+ * reset. Each error is reported once, with the same value, and the socket then works as usual.
  * test: net=own options=--tcp-established restore-options=--tcp-established breaks=3 decode=yes
  */
 #include "checkpoint.h"
@@ -9,7 +9,8 @@
 #include <netinet/ip_icmp.h>
 #include <poll.h>
 
-static int refused, again, asked, six, named, named_port, refused_port, udp, udp6, heard, epipe, listener, unreached;
+static int refused, again, queried, six, named, named_port, refused_port, udp, udp6, reported, epipe, listener,
+	no_route;
 
 static int connecting(int family, const char *host, int bind_to)
 {
@@ -30,11 +31,11 @@ static int datagram(int family, const char *host)
 	struct pollfd p = { .fd = fd };
 
 	need(!inet_connect(fd, family, host, 9) && send(fd, "x", 1, 0) == 1, "send: %m");
-	need(poll(&p, 1, 3000) == 1 && p.revents & POLLERR, "nobody says that nobody is there");
+	need(poll(&p, 1, 3000) == 1 && p.revents & POLLERR, "the datagram is not refused");
 	return fd;
 }
 
-/* Its packets are turned down on their way: as by a router, here by ourselves. */
+/* An ICMP error in reply to its packets, as a router would send it; here we do. */
 static int unreachable(void)
 {
 	int fd = inet_socket(AF_INET, SOCK_DGRAM, 0), raw = inet_socket(AF_INET, SOCK_RAW, IPPROTO_ICMP);
@@ -62,13 +63,13 @@ static int unreachable(void)
 	packet[3] = (unsigned char)sum;
 	len = inet_name(&to, AF_INET, "127.0.0.1", 0);
 	need(sendto(raw, packet, sizeof(packet), 0, &to.any, len) == sizeof(packet), "send: %m");
-	need(poll(&p, 1, 3000) == 1 && p.revents & POLLERR, "the message has no effect");
+	need(poll(&p, 1, 3000) == 1 && p.revents & POLLERR, "the ICMP message has no effect");
 	close(raw);
 	return fd;
 }
 
-/* A peer that said goodbye and then cut the connection off. */
-static int cut_behind_goodbye(void)
+/* A peer that closed and then reset the connection. */
+static int reset_after_fin(void)
 {
 	static const struct linger reset = { 1, 0 };
 	int client = inet_socket(AF_INET, SOCK_STREAM, 0), server;
@@ -79,7 +80,7 @@ static int cut_behind_goodbye(void)
 	need(!shutdown(server, SHUT_WR), "shutdown");
 	for (int i = 0; i < 2000 && inet_state(client) != TCP_CLOSE_WAIT; i++)
 		sleep_ms(1);
-	/* What it does not read, the reset answers. */
+	/* It does not read this, so that closing sends a reset. */
 	need(send(client, "x", 1, 0) == 1 && !setsockopt(server, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)),
 	     "linger");
 	close(server);
@@ -89,7 +90,7 @@ static int cut_behind_goodbye(void)
 	return client;
 }
 
-static void told_once(int fd, int error, const char *what)
+static void reported_once(int fd, int error, const char *what)
 {
 	struct pollfd p = { .fd = fd };
 	int got;
@@ -114,14 +115,14 @@ static void set_up(void)
 	six = connecting(AF_INET6, "::1", 0);
 	named = connecting(AF_INET, "127.0.0.1", 1);
 	named_port = inet_port(named);
-	asked = connecting(AF_INET, "127.0.0.1", 0);
-	need(inet_get(asked, SOL_SOCKET, SO_ERROR) == ECONNREFUSED, "asked");
+	queried = connecting(AF_INET, "127.0.0.1", 0);
+	need(inet_get(queried, SOL_SOCKET, SO_ERROR) == ECONNREFUSED, "queried");
 	udp = datagram(AF_INET, "127.0.0.1");
 	udp6 = datagram(AF_INET6, "::1");
-	heard = datagram(AF_INET, "127.0.0.1");
-	need(inet_get(heard, SOL_SOCKET, SO_ERROR) == ECONNREFUSED, "heard");
-	unreached = unreachable();
-	epipe = cut_behind_goodbye();
+	reported = datagram(AF_INET, "127.0.0.1");
+	need(inet_get(reported, SOL_SOCKET, SO_ERROR) == ECONNREFUSED, "reported");
+	no_route = unreachable();
+	epipe = reset_after_fin();
 }
 
 int main(int argc, char **argv)
@@ -144,22 +145,22 @@ int main(int argc, char **argv)
 	p = (struct pollfd){ .fd = refused, .events = POLLIN | POLLOUT | POLLRDHUP };
 	check(poll(&p, 1, 0) == 1 && p.revents == (POLLIN | POLLOUT | POLLERR | POLLHUP | POLLRDHUP), "poll %#x",
 	      p.revents);
-	told_once(refused, ECONNREFUSED, "refused");
-	told_once(six, ECONNREFUSED, "six");
+	reported_once(refused, ECONNREFUSED, "refused");
+	reported_once(six, ECONNREFUSED, "six");
 	check(inet_connect(again, AF_INET, "127.0.0.1", inet_port(listener)) < 0 && errno == ECONNREFUSED,
 	      "connect again: %m");
 	check(!inet_connect(again, AF_INET, "127.0.0.1", inet_port(listener)) || errno == EINPROGRESS,
-	      "and once more: %m");
-	check(send(again, "", 0, MSG_NOSIGNAL) == 0, "that one works: %m");
-	check(inet_connect(asked, AF_INET, "127.0.0.1", inet_port(listener)) < 0 && errno == ECONNABORTED,
-	      "connect what has told its error: %m");
+	      "connect a third time: %m");
+	check(send(again, "", 0, MSG_NOSIGNAL) == 0, "the new connection works: %m");
+	check(inet_connect(queried, AF_INET, "127.0.0.1", inet_port(listener)) < 0 && errno == ECONNABORTED,
+	      "connect after the error was reported: %m");
 	check(inet_port(named) == named_port, "named: port %d, not %d", inet_port(named), named_port);
-	told_once(named, ECONNREFUSED, "named");
-	told_once(udp, ECONNREFUSED, "udp");
-	told_once(udp6, ECONNREFUSED, "udp6");
-	check(!inet_get(heard, SOL_SOCKET, SO_ERROR), "heard");
-	told_once(unreached, EHOSTUNREACH, "unreachable");
-	told_once(epipe, EPIPE, "cut behind goodbye");
+	reported_once(named, ECONNREFUSED, "named");
+	reported_once(udp, ECONNREFUSED, "udp");
+	reported_once(udp6, ECONNREFUSED, "udp6");
+	check(!inet_get(reported, SOL_SOCKET, SO_ERROR), "reported");
+	reported_once(no_route, EHOSTUNREACH, "unreachable");
+	reported_once(epipe, EPIPE, "reset after FIN");
 	check(recv(epipe, bytes, sizeof(bytes), MSG_DONTWAIT) == 3, "bye: %m");
 	test_done();
 }

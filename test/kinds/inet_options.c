@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Options of internet sockets: every one that getsockopt(2) shows, of every level and number, is given another value
- * where setsockopt(2) takes one; all are what they were.
+ * Options of internet sockets: every one that getsockopt(2) returns, of every level and number, is set to another value
+ * where setsockopt(2) permits; all keep their values.
  * test: net=own breaks=2 decode=yes options=--tcp-established restore-options=--tcp-established
  */
 #include "checkpoint.h"
@@ -10,7 +10,7 @@
 #define NAMES 128
 #define VALUE 256
 
-struct told {
+struct option_value {
 	int len; /* -1: no such option */
 	char value[VALUE];
 };
@@ -24,7 +24,7 @@ static const struct kind {
 	const char *name;
 	int family, type, protocol;
 	enum stage stage;
-	int least; /* so many have other values */
+	int least; /* at least this many have been changed */
 } kinds[] = {
 	{ "TCP", AF_INET, SOCK_STREAM, 0, NEW, 45 },
 	{ "TCP, listening", AF_INET, SOCK_STREAM, 0, LISTENING, 45 },
@@ -39,17 +39,17 @@ static const struct kind {
 	{ "UDP-Lite", AF_INET, SOCK_DGRAM, IPPROTO_UDPLITE, NEW, 25 },
 	{ "UDP-Lite over IPv6", AF_INET6, SOCK_DGRAM, IPPROTO_UDPLITE, NEW, 60 },
 	{ "raw", AF_INET, SOCK_RAW, 99, NEW, 20 },
-	{ "raw, headers by hand", AF_INET, SOCK_RAW, IPPROTO_RAW, NEW, 20 },
+	{ "raw, IP_HDRINCL", AF_INET, SOCK_RAW, IPPROTO_RAW, NEW, 20 },
 	{ "raw ICMP", AF_INET, SOCK_RAW, IPPROTO_ICMP, NEW, 20 },
 	{ "raw over IPv6", AF_INET6, SOCK_RAW, 99, NEW, 30 },
-	{ "raw over IPv6, headers by hand", AF_INET6, SOCK_RAW, IPPROTO_RAW, NEW, 30 },
+	{ "raw over IPv6, IP_HDRINCL", AF_INET6, SOCK_RAW, IPPROTO_RAW, NEW, 30 },
 	{ "raw ICMPv6", AF_INET6, SOCK_RAW, IPPROTO_ICMPV6, NEW, 30 },
 	{ "ping", AF_INET, SOCK_DGRAM, IPPROTO_ICMP, NEW, 20 },
 	{ "ping over IPv6", AF_INET6, SOCK_DGRAM, IPPROTO_ICMPV6, NEW, 40 },
 };
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
-/* No settings: what the kernel counts, what makes something, what turns the socket into another one. */
+/* Not settings: counters, actions, and what turns the socket into one of another type. */
 static const struct {
 	int level, name;
 } others[] = {
@@ -78,12 +78,12 @@ static bool is_setting(const struct kind *kind, int level, int name)
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
 		if (others[i].level == level && others[i].name == name)
 			return false;
-	/* What a segment of a connection holds is measured; bind(2) to an address sets the other. */
+	/* The MSS of a connection is measured; the address that a socket is bound to sets the other option. */
 	return kind->stage != CONNECTED ||
 	       !((level == IPPROTO_TCP && name == TCP_MAXSEG) || (level == SOL_IPV6 && name == IPV6_V6ONLY));
 }
 
-static void look_at(const struct kind *kind, int fd, int level, int name, struct told *to)
+static void read_value(const struct kind *kind, int fd, int level, int name, struct option_value *to)
 {
 	socklen_t len = VALUE;
 
@@ -91,26 +91,26 @@ static void look_at(const struct kind *kind, int fd, int level, int name, struct
 	to->len = is_setting(kind, level, name) && !getsockopt(fd, level, name, to->value, &len) ? (int)len : -1;
 }
 
-static void look(const struct kind *kind, int fd, struct told to[LEVELS][NAMES])
+static void read_all(const struct kind *kind, int fd, struct option_value to[LEVELS][NAMES])
 {
 	for (size_t l = 0; l < LEVELS; l++)
 		for (int n = 0; n < NAMES; n++)
-			look_at(kind, fd, levels[l], n, &to[l][n]);
+			read_value(kind, fd, levels[l], n, &to[l][n]);
 }
 
-static bool take(const struct kind *kind, int fd, int level, int name, const void *value, socklen_t len)
+static bool set_value(const struct kind *kind, int fd, int level, int name, const void *value, socklen_t len)
 {
-	struct told before, after;
+	struct option_value before, after;
 
-	look_at(kind, fd, level, name, &before);
+	read_value(kind, fd, level, name, &before);
 	if (before.len < 0 || setsockopt(fd, level, name, value, len) < 0)
 		return false;
-	look_at(kind, fd, level, name, &after);
+	read_value(kind, fd, level, name, &after);
 	return before.len != after.len || memcmp(before.value, after.value, VALUE);
 }
 
-/* The first that changes something stays. */
-static bool make_odd(const struct kind *kind, int fd, int level, int name)
+/* The first value that changes something is kept. */
+static bool change_value(const struct kind *kind, int fd, int level, int name)
 {
 	static const int candidates[] = { 1, 2, 0, 3, 16, 48, 100, 1000, 4000, 30000 };
 	static const struct {
@@ -133,52 +133,52 @@ static bool make_odd(const struct kind *kind, int fd, int level, int name)
 
 	for (size_t i = 0; i < sizeof(special) / sizeof(special[0]); i++)
 		if (special[i].level == level && special[i].name == name)
-			return take(kind, fd, level, name, &special[i].value, sizeof(int));
+			return set_value(kind, fd, level, name, &special[i].value, sizeof(int));
 	for (size_t i = 0; i < sizeof(candidates) / sizeof(candidates[0]); i++)
-		if (take(kind, fd, level, name, &candidates[i], sizeof(int)))
+		if (set_value(kind, fd, level, name, &candidates[i], sizeof(int)))
 			return true;
 	return false;
 }
 
-/* Those that are more than a number. */
-static int make_long_odd(const struct kind *kind, int fd)
+/* Options that are more than a number. */
+static int change_long(const struct kind *kind, int fd)
 {
 	static const char nops[4] = { 1, 1, 1, 0 }, header[8] = { 0, 0, 1, 4 }, key[16] = "sixteen bytes of",
 			  keys[32] = "thirty-two bytes for two of them";
-	/* Of type 4, through nobody else. RFC 8754 */
+	/* Type 4, without intermediate hops. RFC 8754 */
 	static const char route[24] = { 0, 2, 4, 0, 0, 0, 0, 0, [23] = 1 };
 	int n = 0;
 
-	n += take(kind, fd, SOL_IP, IP_OPTIONS, nops, sizeof(nops));
+	n += set_value(kind, fd, SOL_IP, IP_OPTIONS, nops, sizeof(nops));
 	if (kind->family == AF_INET6) {
-		n += take(kind, fd, SOL_IPV6, IPV6_HOPOPTS, header, sizeof(header));
-		n += take(kind, fd, SOL_IPV6, IPV6_DSTOPTS, header, sizeof(header));
+		n += set_value(kind, fd, SOL_IPV6, IPV6_HOPOPTS, header, sizeof(header));
+		n += set_value(kind, fd, SOL_IPV6, IPV6_DSTOPTS, header, sizeof(header));
 		if (kind->type != SOCK_STREAM)
-			need(take(kind, fd, SOL_IPV6, IPV6_RTHDR, route, sizeof(route)), "%s: IPV6_RTHDR: %m",
+			need(set_value(kind, fd, SOL_IPV6, IPV6_RTHDR, route, sizeof(route)), "%s: IPV6_RTHDR: %m",
 			     kind->name);
-		need(take(kind, fd, SOL_IPV6, IPV6_RTHDRDSTOPTS, header, sizeof(header)), "%s: IPV6_RTHDRDSTOPTS: %m",
-		     kind->name);
+		need(set_value(kind, fd, SOL_IPV6, IPV6_RTHDRDSTOPTS, header, sizeof(header)),
+		     "%s: IPV6_RTHDRDSTOPTS: %m", kind->name);
 	}
 	if (kind->type != SOCK_STREAM)
 		return n;
-	need(take(kind, fd, IPPROTO_TCP, TCP_CONGESTION, "reno", 4) ||
-		     take(kind, fd, IPPROTO_TCP, TCP_CONGESTION, "cubic", 5),
+	need(set_value(kind, fd, IPPROTO_TCP, TCP_CONGESTION, "reno", 4) ||
+		     set_value(kind, fd, IPPROTO_TCP, TCP_CONGESTION, "cubic", 5),
 	     "TCP_CONGESTION: %m");
-	/* A second key stands beside the first. */
-	need(take(kind, fd, IPPROTO_TCP, 33 /* TCP_FASTOPEN_KEY */, kind->stage == NEW ? key : keys,
-		  kind->stage == NEW ? sizeof(key) : sizeof(keys)),
+	/* A second key, beside the first. */
+	need(set_value(kind, fd, IPPROTO_TCP, 33 /* TCP_FASTOPEN_KEY */, kind->stage == NEW ? key : keys,
+		       kind->stage == NEW ? sizeof(key) : sizeof(keys)),
 	     "TCP_FASTOPEN_KEY: %m");
 	return n + 2;
 }
 
-static void make_all_odd(const struct kind *kind, int fd)
+static void change_all(const struct kind *kind, int fd)
 {
-	int n = make_long_odd(kind, fd);
+	int n = change_long(kind, fd);
 
 	for (size_t l = 0; l < LEVELS; l++)
 		for (int name = 0; name < NAMES; name++)
-			n += make_odd(kind, fd, levels[l], name);
-	need(n >= kind->least, "%s: %d options have other values", kind->name, n);
+			n += change_value(kind, fd, levels[l], name);
+	need(n >= kind->least, "%s: only %d options have been changed", kind->name, n);
 }
 
 static int new_socket(const struct kind *kind)
@@ -206,7 +206,8 @@ static int new_socket(const struct kind *kind)
 	return fd;
 }
 
-static void compare(const struct kind *kind, struct told was[LEVELS][NAMES], struct told is[LEVELS][NAMES])
+static void compare(const struct kind *kind, struct option_value was[LEVELS][NAMES],
+		    struct option_value is[LEVELS][NAMES])
 {
 	for (size_t l = 0; l < LEVELS; l++) {
 		for (int n = 0; n < NAMES; n++) {
@@ -223,15 +224,15 @@ static void compare(const struct kind *kind, struct told was[LEVELS][NAMES], str
 
 int main(int argc, char **argv)
 {
-	static struct told before[KINDS][LEVELS][NAMES], after[LEVELS][NAMES];
+	static struct option_value before[KINDS][LEVELS][NAMES], after[LEVELS][NAMES];
 	int fds[KINDS], brk;
 
 	test_init(argc, argv);
 	write_file("/proc/sys/net/ipv4/ping_group_range", "0 2147483647");
 	for (size_t i = 0; i < KINDS; i++) {
 		fds[i] = new_socket(&kinds[i]);
-		make_all_odd(&kinds[i], fds[i]);
-		look(&kinds[i], fds[i], before[i]);
+		change_all(&kinds[i], fds[i]);
+		read_all(&kinds[i], fds[i], before[i]);
 	}
 	brk = checkpoint_here();
 	if (brk == 1)
@@ -239,7 +240,7 @@ int main(int argc, char **argv)
 	if (brk == 2)
 		inet_set(fds[8], SOL_IPV6, IPV6_RECVTCLASS, 0);
 	for (size_t i = 0; i < KINDS; i++) {
-		look(&kinds[i], fds[i], after);
+		read_all(&kinds[i], fds[i], after);
 		compare(&kinds[i], before[i], after);
 	}
 	test_done();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Options whose meaning the kernel does not give back are told, each with its descriptor.
+ * Options whose value the kernel does not return are refused by name, each with its descriptor.
  * test: net=own refused='(?s)(?!.*fd 305)(?=.*fd 301: [^\n]*UDP_CORK)(?=.*fd 302: [^\n]*UDP_CORK)(?=.*fd 306: [^\n]*MSG_MORE)(?=.*fd 303: [^\n]*UDP_ENCAP 3)(?=.*fd 304: [^\n]*IPV6_ROUTER_ALERT)'
  */
 #include "checkpoint.h"
@@ -33,6 +33,6 @@ int main(int argc, char **argv)
 		inet_set(301, IPPROTO_UDP, 1, 0);
 	check(inet_get(301, IPPROTO_UDP, 1) == 1 && inet_get(302, IPPROTO_UDP, 1) == 1 &&
 		      inet_get(303, IPPROTO_UDP, 100) == 3 && inet_get(304, SOL_IPV6, 22) == 1,
-	      "they are as they were");
+	      "unchanged");
 	test_done();
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Neighbours on a port that belong to several users, addresses that the host does not have, and keys of TCP_MD5SIG.
+ * Sockets of several users on one port, addresses that the host does not have, and keys of TCP_MD5SIG.
  * test: net=own options=--tcp-established restore-options=--tcp-established breaks=2 decode=yes
  */
 #include "checkpoint.h"
@@ -94,18 +94,18 @@ static void check_keys(void)
 	int fd;
 	char byte;
 
-	check(send(client, "x", 1, 0) == 1 && recv(server, &byte, 1, 0) == 1, "the signed connection goes on: %m");
-	check(send(server, "y", 1, 0) == 1 && recv(client, &byte, 1, 0) == 1, "the other way: %m");
+	check(send(client, "x", 1, 0) == 1 && recv(server, &byte, 1, 0) == 1, "the signed connection still works: %m");
+	check(send(server, "y", 1, 0) == 1 && recv(client, &byte, 1, 0) == 1, "in the other direction: %m");
 	fd = connect_signed(KEY);
-	check(fd >= 0, "who has the key is let in");
+	check(fd >= 0, "a client with the key is accepted");
 	close(fd);
 	fd = connect_signed(NULL);
-	check(fd < 0, "who has none is not");
-	/* The connection's own key: without it what comes from the other end is not signed any more. */
+	check(fd < 0, "a client without a key is not");
+	/* The connection's own key: without it the other end's segments are rejected. */
 	check(set_key(server, "another"), "another key: %m");
 	check(send(client, "z", 1, 0) == 1, "send: %m");
 	sleep_ms(50);
-	check(recv(server, &byte, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN, "what is signed otherwise comes in");
+	check(recv(server, &byte, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN, "data signed with another key is received");
 }
 
 int main(int argc, char **argv)
@@ -122,8 +122,8 @@ int main(int argc, char **argv)
 	if (brk == 2)
 		need(set_key(listener, ""), "no key: %m");
 
-	check(owner(tcp[0]) == 0 && owner(tcp[1]) == USER, "TCP: of %u and %u", owner(tcp[0]), owner(tcp[1]));
-	check(owner(udp[0]) == 0 && owner(udp[1]) == USER, "UDP: of %u and %u", owner(udp[0]), owner(udp[1]));
+	check(owner(tcp[0]) == 0 && owner(tcp[1]) == USER, "TCP: owners %u and %u", owner(tcp[0]), owner(tcp[1]));
+	check(owner(udp[0]) == 0 && owner(udp[1]) == USER, "UDP: owners %u and %u", owner(udp[0]), owner(udp[1]));
 	check(inet_port(tcp[0]) == 4301 && inet_port(tcp[1]) == 4301 && inet_port(udp[0]) == 4302 &&
 		      inet_port(udp[1]) == 4302,
 	      "ports");

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Sockets of every kind that are shut down, each way, connected or not: what is closed stays closed, what is open stays
- * open.
+ * Sockets of every type that are shut down, in each direction, connected or not: each direction keeps its state.
  * test: net=own breaks=2 decode=yes
  */
 #include "checkpoint.h"
@@ -9,10 +8,10 @@
 #include <poll.h>
 #include <sys/un.h>
 
-#define WAYS 4 /* as shutdown(2) counts, and one that is not shut down */
+#define WAYS 4 /* as in shutdown(2), and one that is not shut down */
 #define OPEN 3
 
-/* Of packets: what is sent through them comes back to themselves, or to nobody. */
+/* Packet sockets: what is sent comes back to the sender, or goes nowhere. */
 struct sort {
 	const char *name;
 	int family, type, protocol;
@@ -20,7 +19,7 @@ struct sort {
 	int fd[WAYS];
 };
 
-static struct sort sorts[] = {
+static struct sort types[] = {
 	{ "UDP", AF_INET, SOCK_DGRAM, IPPROTO_UDP, true, { 0 } },
 	{ "UDP, not connected", AF_INET, SOCK_DGRAM, IPPROTO_UDP, false, { 0 } },
 	{ "UDP6", AF_INET6, SOCK_DGRAM, IPPROTO_UDP, true, { 0 } },
@@ -29,7 +28,7 @@ static struct sort sorts[] = {
 	{ "raw6", AF_INET6, SOCK_RAW, 253, true, { 0 } },
 	{ "ping", AF_INET, SOCK_DGRAM, IPPROTO_ICMP, true, { 0 } },
 };
-#define SORTS (sizeof(sorts) / sizeof(sorts[0]))
+#define SORTS (sizeof(types) / sizeof(types[0]))
 
 /* An echo request, or the header of a packet. */
 static const char echo[20] = { 8 };
@@ -47,7 +46,7 @@ static void make(struct sort *s, int way)
 	int fd = socket(s->family, s->type, s->protocol);
 
 	s->fd[way] = fd;
-	/* No group may use ping sockets where the sysctl says so. */
+	/* By default no group may use ping sockets. */
 	if (fd < 0)
 		return;
 	if (s->type == SOCK_RAW && s->family == AF_INET)
@@ -67,7 +66,7 @@ static short shown(int fd)
 	return p.revents & (POLLRDHUP | POLLHUP);
 }
 
-static void check_sort(const struct sort *s, int way)
+static void check_type(const struct sort *s, int way)
 {
 	bool reads = way == SHUT_WR || way == OPEN, writes = way == SHUT_RD || way == OPEN;
 	short want = reads ? 0 : (short)(writes ? POLLRDHUP : POLLRDHUP | POLLHUP);
@@ -78,7 +77,7 @@ static void check_sort(const struct sort *s, int way)
 	if (s->fd[way] < 0)
 		return;
 	check(shown(s->fd[way]) == want, "%s: way %d: poll %#x, not %#x", s->name, way, shown(s->fd[way]), want);
-	/* Of raw ones only those that write their own headers are held to it. */
+	/* Of raw sockets only those with IP_HDRINCL respect it when sending. */
 	writes |= s->type == SOCK_RAW && s->family == AF_INET6;
 	sent = sendto(s->fd[way], s->protocol == IPPROTO_ICMP ? echo : packet, sizeof(packet), MSG_NOSIGNAL,
 		      s->connected ? NULL : &to.any, s->connected ? 0 : len);
@@ -86,7 +85,7 @@ static void check_sort(const struct sort *s, int way)
 	      sent);
 }
 
-/* Fresh and bound TCP sockets: whoever connects them then finds them shut down. */
+/* New and bound TCP sockets: they are still shut down once connected. */
 static void make_tcp(int way)
 {
 	fresh[way] = inet_socket(AF_INET, SOCK_STREAM, 0);
@@ -117,28 +116,28 @@ int main(int argc, char **argv)
 	int brk;
 
 	test_init(argc, argv);
-	/* Of this network, which is the test's own. */
+	/* Of this network namespace, which belongs to the test. */
 	write_file("/proc/sys/net/ipv4/ping_group_range", "0 2147483647");
 	for (size_t i = 0; i < SORTS; i++)
 		for (int way = 0; way < WAYS; way++)
-			make(&sorts[i], way);
+			make(&types[i], way);
 	for (int way = 0; way < WAYS; way++)
 		make_tcp(way);
 	listener = inet_socket(AF_INET, SOCK_STREAM, 0);
 	inet_bind(listener, AF_INET, "127.0.0.1", 0);
 	need(!listen(listener, 9), "listen");
-	/* To a listening socket that is nothing. */
+	/* On a listening socket this has no effect. */
 	need(!shutdown(listener, SHUT_WR), "shutdown: %m");
 
 	brk = checkpoint_here();
 	if (brk == 1)
-		shutdown(sorts[0].fd[OPEN], SHUT_WR);
+		shutdown(types[0].fd[OPEN], SHUT_WR);
 	if (brk == 2)
 		shutdown(bound[OPEN], SHUT_RD);
 
 	for (size_t i = 0; i < SORTS; i++)
 		for (int way = 0; way < WAYS; way++)
-			check_sort(&sorts[i], way);
+			check_type(&types[i], way);
 	for (int way = 0; way < WAYS; way++) {
 		check(inet_port(bound[way]) == port[way], "bound %d to %d, not %d", way, inet_port(bound[way]),
 		      port[way]);

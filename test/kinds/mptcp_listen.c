@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Sockets of Multipath TCP that listen, as those of Go, with their options; what they have accepted from plain TCP; those
- * that are nothing yet.
+ * Listening sockets of Multipath TCP, as Go creates them, with their options; what they have accepted from plain TCP;
+ * new ones.
  * test: net=own options=--tcp-established restore-options=--tcp-established breaks=1 decode=yes
  */
 #include "checkpoint.h"
@@ -54,7 +54,8 @@ int main(int argc, char **argv)
 	need(server >= 0 && inet_get(server, SOL_SOCKET, SO_PROTOCOL) == IPPROTO_TCP, "accept");
 	if (checkpoint_here())
 		close(six);
-	check(send(client, "x", 1, 0) == 1 && recv(server, &byte, 1, 0) == 1, "what was plain TCP goes on: %m");
+	check(send(client, "x", 1, 0) == 1 && recv(server, &byte, 1, 0) == 1,
+	      "the plain TCP connection still works: %m");
 	check_listener(four, port[0], AF_INET, "127.0.0.1");
 	check_listener(six, port[1], AF_INET6, "::1");
 	check(inet_get(fresh, SOL_SOCKET, SO_PROTOCOL) == MPTCP, "fresh");

@@ -26,6 +26,6 @@ int main(int argc, char **argv)
 	close(server);
 	if (checkpoint_here())
 		close(302);
-	check(send(301, "x", 1, 0) == 1 && recv(302, &byte, 1, 0) == 1, "the connection goes on: %m");
+	check(send(301, "x", 1, 0) == 1 && recv(302, &byte, 1, 0) == 1, "the connection still works: %m");
 	test_done();
 }

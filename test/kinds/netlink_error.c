@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A netlink socket that was overrun: whoever looks into its queue takes the error away.
+ * A netlink socket that was overrun: peeking into its queue would clear the error.
  * test: net=own variants=running breaks=1
  */
 #include "checkpoint.h"
@@ -8,7 +8,7 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 
-/* Too small for what is told to it. */
+/* Too small for the notifications. */
 static int overrun(void)
 {
 	struct sockaddr_nl name = { .nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK };
@@ -19,7 +19,7 @@ static int overrun(void)
 	for (int i = 0; i < 100 && !socket_has_error(fd); i++)
 		netdev_set_up("lo", i & 1);
 	netdev_set_up("lo", true);
-	need(socket_has_error(fd), "it is not overrun");
+	need(socket_has_error(fd), "not overrun");
 	return fd;
 }
 
@@ -31,6 +31,6 @@ int main(int argc, char **argv)
 	fd = overrun();
 	if (checkpoint_here())
 		inet_get(fd, SOL_SOCKET, SO_ERROR);
-	check(inet_get(fd, SOL_SOCKET, SO_ERROR) == ENOBUFS, "the error is gone");
+	check(inet_get(fd, SOL_SOCKET, SO_ERROR) == ENOBUFS, "the error is lost");
 	test_done();
 }

@@ -34,7 +34,7 @@ static bool get_links(int fd)
 	return head.nlmsg_type == RTM_NEWLINK;
 }
 
-/* The controller, which every kernel has, tells who it is. */
+/* Queries the controller, which every kernel has, about itself. */
 static bool ask_generic(int fd)
 {
 	struct {

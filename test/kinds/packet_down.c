@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Packet sockets of a device that is down: some have been asked for the error, some not.
+ * Packet sockets of a device that is down: the error of some has been queried, of others not.
  * test: net=own breaks=1
  */
 #include "checkpoint.h"
@@ -15,7 +15,7 @@ static int packet(bool ask)
 
 	lo.sll_ifindex = (int)if_nametoindex("lo");
 	need(!bind(fd, (struct sockaddr *)&lo, sizeof(lo)), "bind: %m");
-	need(socket_has_error(fd), "the device is down, and nothing is said of it");
+	need(socket_has_error(fd), "the device is down, but there is no pending error");
 	if (ask)
 		need(inet_get(fd, SOL_SOCKET, SO_ERROR) == ENETDOWN, "SO_ERROR");
 	return fd;
@@ -23,15 +23,15 @@ static int packet(bool ask)
 
 int main(int argc, char **argv)
 {
-	int told, asked;
+	int told, queried;
 
 	test_init(argc, argv);
 	netdev_set_up("lo", false);
 	told = packet(false);
-	asked = packet(true);
+	queried = packet(true);
 	if (checkpoint_here())
 		inet_get(told, SOL_SOCKET, SO_ERROR);
 	check(socket_has_error(told) && inet_get(told, SOL_SOCKET, SO_ERROR) == ENETDOWN, "packet");
-	check(!socket_has_error(asked) && !inet_get(asked, SOL_SOCKET, SO_ERROR), "packet, asked");
+	check(!socket_has_error(queried) && !inet_get(queried, SOL_SOCKET, SO_ERROR), "packet, queried");
 	test_done();
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * SOCK_PACKET: packet sockets that are bound by the name of a device, and have their protocol from socket(2).
+ * SOCK_PACKET: packet sockets that are bound by a device name, and get their protocol from socket(2).
  * test: net=own breaks=1 decode=yes
  */
 #include "checkpoint.h"
@@ -34,16 +34,16 @@ static void send_on(int family, const char *host)
 	close(fd);
 }
 
-/* Frames of that protocol, and no other ones. */
-static void hear(int fd, int protocol, const char *what)
+/* Frames of that protocol, and no others. */
+static void expect_frame(int fd, int protocol, const char *what)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 	unsigned char frame[256];
 	int n = 0;
 
-	check(poll(&p, 1, 3000) == 1, "%s: hears nothing", what);
+	check(poll(&p, 1, 3000) == 1, "%s: receives nothing", what);
 	while (recv(fd, frame, sizeof(frame), MSG_DONTWAIT) > 0) {
-		check(frame[12] << 8 == (protocol & 0xff00) && frame[13] == (protocol & 0xff), "%s: hears %02x%02x",
+		check(frame[12] << 8 == (protocol & 0xff00) && frame[13] == (protocol & 0xff), "%s: receives %02x%02x",
 		      what, frame[12], frame[13]);
 		n++;
 	}
@@ -73,8 +73,8 @@ int main(int argc, char **argv)
 	      bound_to(four), bound_to(any));
 	send_on(AF_INET, "127.0.0.1");
 	send_on(AF_INET6, "::1");
-	hear(four, ETH_P_IP, "IPv4");
-	hear(six, ETH_P_IPV6, "IPv6");
-	hear(any, ETH_P_IP, "any device");
+	expect_frame(four, ETH_P_IP, "IPv4");
+	expect_frame(six, ETH_P_IPV6, "IPv6");
+	expect_frame(any, ETH_P_IP, "any device");
 	test_done();
 }

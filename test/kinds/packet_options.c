@@ -35,7 +35,7 @@ static bool has_frame(int fd, const char *text, int wait)
 
 int main(int argc, char **argv)
 {
-	/* Frames that begin with "y" only. */
+	/* Only frames that start with "y". */
 	struct sock_filter code[] = { BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 0), BPF_JUMP(BPF_JMP | BPF_JEQ, 'y', 0, 1),
 				      BPF_STMT(BPF_RET, 65535), BPF_STMT(BPF_RET, 0) };
 	struct sock_fprog filter = { 4, code };
@@ -72,9 +72,9 @@ int main(int argc, char **argv)
 	sender = inet_socket(AF_PACKET, SOCK_DGRAM, 0);
 	send_frame(sender, &all, "no");
 	send_frame(sender, &all, "yes");
-	check(has_frame(chosen, "yes", 20000), "the filter lets through what begins with y");
+	check(has_frame(chosen, "yes", 20000), "the filter passes what starts with y");
 	check(!has_frame(chosen, "yes", 0), "and nothing else");
-	/* A frame comes to one of the group, and they take turns. */
+	/* One socket of the group gets each frame, in turns. */
 	for (int i = 0; i < 2; i++) {
 		struct pollfd p[2] = { { .fd = fans[0], .events = POLLIN }, { .fd = fans[1], .events = POLLIN } };
 
@@ -83,6 +83,6 @@ int main(int argc, char **argv)
 		need(recv(p[0].revents ? fans[0] : fans[1], &byte, 1, MSG_TRUNC) > 0, "frame %d", i);
 	}
 	check(taken[0] == 1 && taken[1] == 1 && !has_frame(fans[0], "yes", 0) && !has_frame(fans[1], "yes", 0),
-	      "the group shares: %d and %d", taken[0], taken[1]);
+	      "distribution in the group: %d and %d", taken[0], taken[1]);
 	test_done();
 }

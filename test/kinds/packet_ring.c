@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Rings of packet sockets, of all versions, in the program's memory: what has not been read is there, and what comes and
- * goes later does so where the program expects it.
+ * Rings of packet sockets, of all versions, in the program's memory: unread packets are there, and later packets are
+ * received and sent where the program expects it.
  * test: net=own breaks=3 decode=yes
  */
 #include "checkpoint.h"
@@ -22,7 +22,7 @@ struct ring {
 	int version, type, retire, fd;
 	bool tx;
 	char *base;
-	unsigned at; /* frame or block that the program looks at */
+	unsigned at; /* the frame or block that the program looks at */
 	uint32_t seen, sent; /* packets */
 	uint16_t ethertype;
 };
@@ -31,20 +31,27 @@ enum { V1, V2, PLAIN, FULL, EMPTY, OPEN, OPENED, FROZEN, TIMER, NEWBORN, RINGS }
 
 static struct ring rings[RINGS] = {
 	[V1] = { .name = "V1", .version = TPACKET_V1, .type = SOCK_RAW },
-	[V2] = { .name = "V2, sending too", .version = TPACKET_V2, .type = SOCK_RAW, .tx = true },
+	[V2] = { .name = "V2, with transmit ring", .version = TPACKET_V2, .type = SOCK_RAW, .tx = true },
 	[PLAIN] = { .name = "V2 without headers", .version = TPACKET_V2, .type = SOCK_DGRAM },
 	[FULL] = { .name = "V2, full", .version = TPACKET_V2, .type = SOCK_RAW },
-	[EMPTY] = { .name = "V3, nothing in it", .version = TPACKET_V3, .type = SOCK_RAW, .retire = 10 },
-	[OPEN] = { .name = "V3, a block is open", .version = TPACKET_V3, .type = SOCK_RAW, .retire = 100000 },
-	[OPENED] = { .name = "V3, the first is open", .version = TPACKET_V3, .type = SOCK_DGRAM, .retire = 100000 },
+	[EMPTY] = { .name = "V3, empty", .version = TPACKET_V3, .type = SOCK_RAW, .retire = 10 },
+	[OPEN] = { .name = "V3, with an open block", .version = TPACKET_V3, .type = SOCK_RAW, .retire = 100000 },
+	[OPENED] = { .name = "V3, the first block is open",
+		     .version = TPACKET_V3,
+		     .type = SOCK_DGRAM,
+		     .retire = 100000 },
 	[FROZEN] = { .name = "V3, frozen", .version = TPACKET_V3, .type = SOCK_RAW, .retire = 100000 },
-	[TIMER] = { .name = "V3, sending too", .version = TPACKET_V3, .type = SOCK_RAW, .retire = 1, .tx = true },
+	[TIMER] = { .name = "V3, with transmit ring",
+		    .version = TPACKET_V3,
+		    .type = SOCK_RAW,
+		    .retire = 1,
+		    .tx = true },
 	[NEWBORN] = { .name = "V3, new", .version = TPACKET_V3, .type = SOCK_RAW, .retire = 100000 },
 };
 
 static int sender, lo;
 
-/* ---- what is sent ---- */
+/* ---- sending to the ring ---- */
 
 static size_t payload_of(const struct ring *r, uint32_t number, char *to)
 {
@@ -84,7 +91,7 @@ static void check_packet(struct ring *r, const char *data, size_t len, const cha
 	r->seen++;
 }
 
-/* ---- what is read ---- */
+/* ---- reading from the ring ---- */
 
 static volatile uint32_t *status_of(const struct ring *r)
 {
@@ -93,16 +100,16 @@ static volatile uint32_t *status_of(const struct ring *r)
 	return (void *)(r->base + (size_t)r->at * FRAME);
 }
 
-static bool there(const struct ring *r)
+static bool has_arrived(const struct ring *r)
 {
 	return *status_of(r) & TP_STATUS_USER;
 }
 
-static void await_there(const struct ring *r, const char *when)
+static void await_arrival(const struct ring *r, const char *when)
 {
-	for (int i = 0; i < 20000 && !there(r); i++)
+	for (int i = 0; i < 20000 && !has_arrived(r); i++)
 		sleep_ms(1);
-	need(there(r), "%s: %s: frame or block %u has come", r->name, when, r->at);
+	need(has_arrived(r), "%s: %s: frame or block %u has arrived", r->name, when, r->at);
 }
 
 static void read_block(struct ring *r, const char *when)
@@ -134,7 +141,7 @@ static void read_one(struct ring *r, const char *when)
 {
 	bool blocks = r->version == TPACKET_V3;
 
-	await_there(r, when);
+	await_arrival(r, when);
 	if (blocks)
 		read_block(r, when);
 	else
@@ -143,19 +150,22 @@ static void read_one(struct ring *r, const char *when)
 	r->at = (r->at + 1) % (blocks ? BLOCKS : FRAMES);
 }
 
-/* Packets go one by one, so that the program sees each of them; of blocks that close when they are full, many. */
+/*
+ * Packets are sent one by one, so that the program sees each of them; where blocks are closed only when full, many at
+ * once.
+ */
 static void pass(struct ring *r, uint32_t n, const char *when)
 {
 	for (uint32_t i = 0; i < n; i++) {
 		send_one(r);
 		if (r->version != TPACKET_V3)
 			read_one(r, when);
-		while (r->version == TPACKET_V3 && (r->retire < 100 ? r->seen < r->sent : there(r)))
+		while (r->version == TPACKET_V3 && (r->retire < 100 ? r->seen < r->sent : has_arrived(r)))
 			read_one(r, when);
 	}
 }
 
-/* ---- the other direction ---- */
+/* ---- sending from the ring ---- */
 
 static char *sending_frame(struct ring *r, unsigned i)
 {
@@ -198,7 +208,7 @@ static void send_prepared(struct ring *r)
 	need(sendto(r->fd, NULL, 0, 0, (void *)&to, sizeof(to)) > 0, "%s: send from the ring: %m", r->name);
 }
 
-/* ---- all ---- */
+/* ---- all rings ---- */
 
 static void make(struct ring *r)
 {
@@ -228,7 +238,7 @@ static void send_many(struct ring *r, unsigned n)
 		send_one(r);
 }
 
-static void bring_about(void)
+static void create_states(void)
 {
 	pass(&rings[V1], 3 * FRAMES + 5, "before");
 	send_many(&rings[V1], 3);
@@ -244,12 +254,12 @@ static void bring_about(void)
 	send_many(&rings[FULL], FRAMES);
 	pass(&rings[EMPTY], 7, "before");
 	pass(&rings[OPEN], 60, "before");
-	while (!there(&rings[OPEN]))
+	while (!has_arrived(&rings[OPEN]))
 		send_one(&rings[OPEN]);
 	send_many(&rings[OPEN], 4);
 	send_many(&rings[OPENED], 3);
 	pass(&rings[FROZEN], 25, "before");
-	/* All that fits; what does not is not counted. */
+	/* As many as fit; dropped ones are not counted. */
 	for (unsigned i = 0; i < 200; i++) {
 		struct tpacket_stats_v3 stats;
 		socklen_t len = sizeof(stats);
@@ -269,16 +279,16 @@ static void bring_about(void)
 	prepare(&rings[TIMER]);
 }
 
-static void go_on(struct ring *r)
+static void use_ring(struct ring *r)
 {
 	struct tpacket_stats_v3 stats = { 0 };
 	socklen_t len = sizeof(stats);
 
 	if (r->tx)
 		send_prepared(r);
-	while (r->seen < r->sent && (r->version != TPACKET_V3 || r->tx || there(r)))
-		read_one(r, "waiting");
-	check(!getsockopt(r->fd, SOL_PACKET, PACKET_STATISTICS, &stats, &len) && !stats.tp_drops, "%s: %u are dropped",
+	while (r->seen < r->sent && (r->version != TPACKET_V3 || r->tx || has_arrived(r)))
+		read_one(r, "unread");
+	check(!getsockopt(r->fd, SOL_PACKET, PACKET_STATISTICS, &stats, &len) && !stats.tp_drops, "%s: %u dropped",
 	      r->name, stats.tp_drops);
 	for (unsigned i = 0; r->tx && i < FRAMES + 2; i++) {
 		prepare(r);
@@ -286,7 +296,7 @@ static void go_on(struct ring *r)
 		read_one(r, "after, sent from the ring");
 	}
 	pass(r, 2 * FRAMES + 3, "after");
-	check(r->version == TPACKET_V3 ? r->seen + FRAMES > r->sent : r->seen == r->sent, "%s: %u of %u have come",
+	check(r->version == TPACKET_V3 ? r->seen + FRAMES > r->sent : r->seen == r->sent, "%s: %u of %u have arrived",
 	      r->name, r->seen, r->sent);
 }
 
@@ -299,7 +309,7 @@ int main(int argc, char **argv)
 	sender = inet_socket(AF_PACKET, SOCK_RAW, 0);
 	for (int i = 0; i < RINGS; i++)
 		make(&rings[i]);
-	bring_about();
+	create_states();
 	brk = checkpoint_here();
 	if (brk == 1)
 		rings[V1].at++;
@@ -308,6 +318,6 @@ int main(int argc, char **argv)
 	if (brk == 3)
 		((struct tpacket_block_desc *)(rings[FROZEN].base + rings[FROZEN].at * BLOCK))->hdr.bh1.num_pkts = 0;
 	for (int i = 0; i < RINGS; i++)
-		go_on(&rings[i]);
+		use_ring(&rings[i]);
 	test_done();
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A packet socket's ring of which parts are mapped: the end of it, a piece twice, one with another protection. All show
- * the same memory, which the kernel fills.
+ * A packet socket's ring that is mapped in parts: its end, a part twice, one with a different protection. All show the
+ * same memory, which the kernel fills.
  * test: net=own breaks=1 decode=yes
  */
 #include "checkpoint.h"
@@ -47,7 +47,7 @@ int main(int argc, char **argv)
 	last = map_ring(fd);
 	again = map_ring(fd);
 	guarded = map_ring(fd);
-	/* Blocks 0 and 1; 3 to 5; 4 twice; all, and one of it read only. */
+	/* Blocks 0 and 1; 3 to 5; 4 twice; all, with one of them read-only. */
 	need(!munmap(first + 2 * BLOCK, 4 * BLOCK) && !munmap(last, 3 * BLOCK) && !munmap(again, 4 * BLOCK) &&
 		     !munmap(again + 5 * BLOCK, BLOCK) && !mprotect(guarded + 2 * BLOCK, BLOCK, PROT_READ),
 	     "unmap: %m");
@@ -60,12 +60,12 @@ int main(int argc, char **argv)
 	if (checkpoint_here())
 		need(!munmap(again + 4 * BLOCK, BLOCK), "munmap");
 
-	check(!mapped(first + 2 * BLOCK) || first + 2 * BLOCK == last, "what was unmapped is");
-	check(mapped(again + 4 * BLOCK), "a piece is mapped twice");
+	check(!mapped(first + 2 * BLOCK) || first + 2 * BLOCK == last, "the unmapped part is mapped");
+	check(mapped(again + 4 * BLOCK), "the part is mapped twice");
 	again[4 * BLOCK + 3000] = 'a';
-	check(last[4 * BLOCK + 3000] == 'a' && guarded[4 * BLOCK + 3000] == 'a', "pieces show the same");
+	check(last[4 * BLOCK + 3000] == 'a' && guarded[4 * BLOCK + 3000] == 'a', "the parts show the same memory");
 	first[BLOCK + 3000] = 'b';
-	check(guarded[BLOCK + 3000] == 'b', "the first ones too");
+	check(guarded[BLOCK + 3000] == 'b', "so does the first mapping");
 	udp = inet_socket(AF_INET, SOCK_DGRAM, 0);
 	len = inet_name(&to, AF_INET, "127.0.0.1", 9);
 	need(sendto(udp, "x", 1, 0, &to.any, len) == 1, "send: %m");

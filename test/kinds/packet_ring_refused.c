@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What is mapped of a socket and cannot be mapped again is told: a copy of a ring, a ring whose descriptor is closed, a
- * connection (for TCP_ZEROCOPY_RECEIVE).
+ * Mappings of sockets that cannot be mapped again are refused by name: a copy of a ring, a ring whose descriptor is
+ * closed, a connection (for TCP_ZEROCOPY_RECEIVE).
  * test: net=own refused='(?s)(?=.*socket:[^\n]*MAP_PRIVATE)(?=.*socket:[^\n]*no task of the tree has its descriptor)'
  */
 #include "checkpoint.h"
@@ -37,7 +37,6 @@ int main(int argc, char **argv)
 	if (checkpoint_here())
 		close(copy);
 	ring[0] = other[0] = 1;
-	check(ring[0] == 1 && other[0] == 1 && inet_get(copy, SOL_PACKET, PACKET_VERSION) == TPACKET_V1,
-	      "they are as they were");
+	check(ring[0] == 1 && other[0] == 1 && inet_get(copy, SOL_PACKET, PACKET_VERSION) == TPACKET_V1, "unchanged");
 	test_done();
 }

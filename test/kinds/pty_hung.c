@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Slaves that vhangup(2) has cut off from a terminal that lives on, as login(1) leaves them: they read an end and write
- * nothing, beside descriptors opened since, and alone.
+ * Slaves disconnected by vhangup(2) from a terminal that is still in use, as login(1) leaves them: they read an end of
+ * file and cannot be written to, beside descriptors opened since, and alone.
  * test: breaks=2 decode=yes
  */
 #include "checkpoint.h"
@@ -36,7 +36,7 @@ static int hang_up(void *arg)
 	return 0;
 }
 
-static short polled(int fd)
+static short poll_events(int fd)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN | POLLOUT };
 
@@ -73,20 +73,21 @@ int main(int argc, char **argv)
 	if (brk == 2)
 		dup2(slave, hung);
 
-	check(polled(hung) == (POLLIN | POLLOUT | POLLERR | POLLHUP), "poll says %#x", polled(hung));
-	check(write(hung, "x", 1) < 0 && errno == EIO && tcgetattr(hung, &got) < 0 && errno == EIO, "writes");
-	check(read(reader, buf, 16) == 0 && read(copy, buf, 16) == 0 && read(alone, buf, 16) == 0, "reads no end");
+	check(poll_events(hung) == (POLLIN | POLLOUT | POLLERR | POLLHUP), "poll: %#x", poll_events(hung));
+	check(write(hung, "x", 1) < 0 && errno == EIO && tcgetattr(hung, &got) < 0 && errno == EIO,
+	      "can be written to");
+	check(read(reader, buf, 16) == 0 && read(copy, buf, 16) == 0 && read(alone, buf, 16) == 0, "no end of file");
 	check((fcntl(reader, F_GETFL) & (O_ACCMODE | O_NONBLOCK)) == (O_RDONLY | O_NONBLOCK), "flags");
-	check(fcntl(copy, F_SETFL, 0) == 0 && !(fcntl(reader, F_GETFL) & O_NONBLOCK), "one description");
+	check(fcntl(copy, F_SETFL, 0) == 0 && !(fcntl(reader, F_GETFL) & O_NONBLOCK), "shares its flags");
 	check(!fstat(hung, &st) && !fstat(slave, &live) && st.st_rdev == live.st_rdev && st.st_ino == live.st_ino,
 	      "device");
 	check(!tcgetattr(slave, &got) && got.c_lflag == want.c_lflag && got.c_cc[VERASE] == 'Q', "settings");
 	check(read(slave, buf, 16) == 5 && !memcmp(buf, "line\n", 5), "the line");
 	check(write(a.master, "!\n", 2) == 2 && read(slave, buf, 16) == 6 && !memcmp(buf, "rest!\n", 6), "the rest");
-	check(!(polled(b.master) & POLLHUP), "the other master hears of an end");
+	check(!(poll_events(b.master) & POLLHUP), "the other master sees a hangup");
 	now = open(b.name, O_RDWR | O_NOCTTY);
 	check(now >= 0 && write(now, "new", 3) == 3 && read(b.master, buf, 16) == 3 && !memcmp(buf, "new", 3),
-	      "opened anew");
-	check(read(alone, buf, 16) == 0, "the one cut off lives");
+	      "opened again");
+	check(read(alone, buf, 16) == 0, "the disconnected one reads data");
 	test_done();
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A terminal in a devpts of its own, beside one in the usual place.
+ * A terminal in a separate devpts, beside one in the usual place.
  * test: breaks=1 decode=yes
  */
 #include "checkpoint.h"
@@ -14,7 +14,7 @@ int main(int argc, char **argv)
 
 	test_init(argc, argv);
 	other_slave = open_pair_in(own_devpts(), &other);
-	/* The next number, so that the two can be told apart. */
+	/* The next index, so that the two are different. */
 	close(open_pair_in("/dev/pts", &here));
 	here_slave = open_pair_in("/dev/pts", &number);
 	close(here);
@@ -23,7 +23,7 @@ int main(int argc, char **argv)
 	need(write(other, "to the other\n", 13) == 13, "write");
 	if (checkpoint_here())
 		need(read(other_slave, buf, 13) == 13, "break");
-	check(read(other_slave, buf, sizeof(buf)) == 13 && !memcmp(buf, "to the other\n", 13), "what waits");
+	check(read(other_slave, buf, sizeof(buf)) == 13 && !memcmp(buf, "to the other\n", 13), "unread data");
 	check(!fstat(other_slave, &st) && st.st_dev == want.st_dev && st.st_rdev == want.st_rdev, "device");
 	check(!ioctl(other, TIOCGPTN, &number) && number == 0, "number %d", number);
 	check(!ioctl(here, TIOCGPTN, &number) && number == 1, "number %d", number);

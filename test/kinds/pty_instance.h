@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Terminals of another devpts than that of /dev. */
+/* Terminals in a devpts other than that of /dev. */
 #pragma once
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <termios.h>
 
-/* A new instance; where it is. */
+/* A new instance; returns its path. */
 static inline const char *own_devpts(void)
 {
 	static char dir[256];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Two terminals of one number, in two instances of devpts.
+ * Two terminals with the same index, in two instances of devpts.
  * test: refused='terminal 0 is in another devpts'
  */
 #include "checkpoint.h"

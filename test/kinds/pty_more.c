@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Terminals, the rarer states: typed ends of file, more output than the line buffer holds, a slave whose master is
- * gone, /dev/tty, a slave open for reading only, a speed without a name.
+ * Terminals in rarer states: typed end-of-file characters, more output than the line buffer holds, a slave whose master
+ * is gone, /dev/tty, a slave opened read-only, a speed without a code.
  * test: breaks=2 decode=yes
  */
 #include "checkpoint.h"
@@ -44,7 +44,7 @@ static int session(void *arg)
 	check(write(own, "own", 3) == 3, "/dev/tty");
 	check(fcntl(own, F_GETFL) & O_NONBLOCK, "flags of /dev/tty");
 	tty = open("/dev/tty", O_RDWR);
-	check(tty >= 0 && tcgetpgrp(tty) == getpid(), "the session has lost its terminal");
+	check(tty >= 0 && tcgetpgrp(tty) == getpid(), "not the controlling terminal any more");
 	return 0;
 }
 
@@ -102,19 +102,18 @@ int main(int argc, char **argv)
 		need(read(big, buf, 1) == 1, "break");
 
 	n = (int)read(lines_slave, buf, 256);
-	check(n == 2 && !memcmp(buf, "ab", 2), "ended by an end of file: %d", n);
+	check(n == 2 && !memcmp(buf, "ab", 2), "ended by an end-of-file character: %d", n);
 	n = (int)read(lines_slave, buf, 256);
 	check(n == 0, "the end of file: %d", n);
 	n = (int)read(lines_slave, buf, 256);
-	check(n == 2 && !memcmp(buf, "c\n", 2), "the line behind: %d", n);
+	check(n == 2 && !memcmp(buf, "c\n", 2), "the line after it: %d", n);
 	check(write(lines, "!\n", 2) == 2 && read(lines_slave, buf, 256) == 6 && !memcmp(buf, "rest!\n", 6),
 	      "the rest");
 	n = output(big, buf, sizeof(buf));
 	check(n == sizeof(out) && !wrong(buf, sizeof(out), 7), "%d bytes of output", n);
 	check(read(gone_slave, buf, 10) == 0 && write(gone_slave, "x", 1) < 0 && errno == EIO,
-	      "the slave without master lives");
-	check(read(readonly_slave, buf, 10) == 2 && write(readonly_slave, "x", 1) < 0 && errno == EBADF,
-	      "reading only");
+	      "the slave without a master still works");
+	check(read(readonly_slave, buf, 10) == 2 && write(readonly_slave, "x", 1) < 0 && errno == EBADF, "read-only");
 	check(fcntl(readonly_slave, F_GETFL) & O_NONBLOCK, "flags");
 	check(!ioctl(fast, GET_SPEED, &speed) && speed.out == 123456 && speed.in == 123456, "speed %u", speed.out);
 	join_task(pid);

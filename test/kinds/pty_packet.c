@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Terminals in packet mode with something to tell the master, output that is stopped, more input than a line buffer
- * holds, a controlling terminal that all have closed.
+ * Terminals in packet mode with a pending status, stopped output, more input than the line buffer holds, a controlling
+ * terminal that all have closed.
  * test: breaks=3 decode=yes
  */
 #include "checkpoint.h"
@@ -44,7 +44,7 @@ static bool has_status(int master)
 	return poll(&p, 1, 0) == 1;
 }
 
-/* The master's first byte, when that is all there is. */
+/* The pending status byte, if there is nothing else. */
 static int status_of(int master)
 {
 	unsigned char buf[64];
@@ -60,7 +60,7 @@ static bool reads(int fd, const char *text, size_t size)
 	return poll(&p, 1, 10000) == 1 && read(fd, buf, sizeof(buf)) == (ssize_t)size && !memcmp(buf, text, size);
 }
 
-static bool awaits(bool (*what)(int), int fd, bool yes)
+static bool await_stop(bool (*what)(int), int fd, bool yes)
 {
 	for (int i = 0; i < 10000; i++) {
 		if (what(fd) == yes)
@@ -79,7 +79,7 @@ static int leader(void *arg)
 	need(tty >= 0 && !close(tty), "controlling terminal");
 	checkpoint_task("leader", 0);
 	tty = open("/dev/tty", O_RDWR);
-	check(tty >= 0 && tcgetpgrp(tty) == getpid(), "the session has lost its terminal: %d", tty);
+	check(tty >= 0 && tcgetpgrp(tty) == getpid(), "not the controlling terminal any more: %d", tty);
 	return 0;
 }
 
@@ -105,7 +105,7 @@ int main(int argc, char **argv)
 	need(!tcflush(flushed_slave, TCIOFLUSH), "flush");
 	need(write(flushed, "typed\n", 6) == 6 && write(flushed_slave, "shown", 5) == 5, "write");
 	need(write(key_slave, "before", 6) == 6 && write(key, "\023", 1) == 1, "write");
-	need(awaits(is_stopped, key_slave, true), "stop by key");
+	need(await_stop(is_stopped, key_slave, true), "stop by key");
 	need(write(call_slave, "before", 6) == 6 && !tcflow(call_slave, TCOOFF) && is_stopped(call_slave), "stop");
 	need(!tcgetattr(flow_slave, &t), "settings");
 	t.c_iflag &= ~(tcflag_t)IXON;
@@ -126,24 +126,24 @@ int main(int argc, char **argv)
 	join_task(pid);
 	on = status_of(flushed);
 	check(on == (TIOCPKT_FLUSHREAD | TIOCPKT_FLUSHWRITE), "flushed: %#x", on);
-	check(reads(flushed, "\0shown", 6) && reads(flushed_slave, "typed\n", 6), "what came after the flush");
-	check(is_stopped(key_slave), "output that a key has stopped goes on");
+	check(reads(flushed, "\0shown", 6) && reads(flushed_slave, "typed\n", 6), "data after the flush");
+	check(is_stopped(key_slave), "output stopped by a key was resumed");
 	on = status_of(key);
 	check(on == TIOCPKT_STOP, "stopped: %#x", on);
-	check(reads(key, "\0before", 7), "what was shown before the stop");
-	check(write(key, "\021", 1) == 1 && awaits(is_stopped, key_slave, false), "the other key");
+	check(reads(key, "\0before", 7), "output before the stop");
+	check(write(key, "\021", 1) == 1 && await_stop(is_stopped, key_slave, false), "the other key");
 	on = status_of(key);
 	check(on == TIOCPKT_START, "started: %#x", on);
-	check(is_stopped(call_slave) && reads(call, "before", 6), "output that was stopped goes on");
+	check(is_stopped(call_slave) && reads(call, "before", 6), "stopped output was resumed");
 	check(write(call, "\021x\n", 3) == 3 && reads(call_slave, "x\n", 2) && is_stopped(call_slave),
-	      "a key started it");
+	      "resumed by a key");
 	check(!tcflow(call_slave, TCOON) && !is_stopped(call_slave), "tcflow");
 	on = status_of(flow);
 	check(on == TIOCPKT_NOSTOP, "flow control: %#x", on);
-	check(reads(flow_slave, "to the slave\n", 13), "what was typed");
+	check(reads(flow_slave, "to the slave\n", 13), "input");
 	on = status_of(quiet);
-	check(on == -1, "something to tell: %#x", on);
-	check(reads(quiet, "\0up", 3) && reads(quiet_slave, "line\n", 5), "what was in the quiet one");
+	check(on == -1, "pending status: %#x", on);
+	check(reads(quiet, "\0up", 3) && reads(quiet_slave, "line\n", 5), "data of the quiet one");
 	check(write(quiet, "ial\n", 4) == 4 && reads(quiet_slave, "partial\n", 8), "the rest of the line");
 	for (ssize_t n; got < MUCH; got += (int)n) {
 		struct pollfd p = { .fd = much_slave, .events = POLLIN };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * An error that waits in front of datagrams: whoever looks at them takes it away.
+ * A pending error in front of datagrams: peeking at them would clear it.
  * test: net=own refused='(?s)(?=.*fd 301: [^\n]*pending error)(?=.*fd 302: [^\n]*pending error)'
  */
 #include "checkpoint.h"
@@ -42,7 +42,7 @@ static void set_up_unix(void)
 	move(pair[0], 302);
 }
 
-static void hear(int fd, int error)
+static void expect_error(int fd, int error)
 {
 	char got[8];
 	ssize_t n = recv(fd, got, sizeof(got), MSG_DONTWAIT);
@@ -59,7 +59,7 @@ int main(int argc, char **argv)
 	set_up_unix();
 	if (checkpoint_here())
 		close(301);
-	hear(301, ECONNREFUSED);
-	hear(302, ECONNRESET);
+	expect_error(301, ECONNREFUSED);
+	expect_error(302, ECONNRESET);
 	test_done();
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * --tcp-close at restore: connections come back closed, the listening socket listens.
+ * --tcp-close at restore: connections are restored as closed, the listening socket listens.
  * test: net=own options=--tcp-established restore-options=--tcp-close variants=restored breaks=1
  */
 #include "checkpoint.h"
@@ -33,6 +33,6 @@ int main(int argc, char **argv)
 	check(write(server, "x", 1) < 0 && errno == EPIPE, "write: %s", strerror(errno));
 	close(client);
 	client = inet_socket(AF_INET, SOCK_STREAM, 0);
-	check(!inet_connect(client, AF_INET, "127.0.0.1", 4100), "connect anew: %s", strerror(errno));
+	check(!inet_connect(client, AF_INET, "127.0.0.1", 4100), "connect again: %s", strerror(errno));
 	test_done();
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Connections that are about to end, with bytes that nobody has taken yet: FIN_WAIT1, CLOSING, LAST_ACK.
+ * Connections about to be closed, with unread data: FIN_WAIT1, CLOSING, LAST_ACK.
  * test: net=own options=--tcp-established restore-options=--tcp-established breaks=1
  */
 #include "checkpoint.h"
@@ -39,7 +39,7 @@ static size_t drain(int fd, const char *name)
 		struct pollfd p = { .fd = fd, .events = POLLIN };
 		ssize_t got;
 
-		need(poll(&p, 1, 20000) == 1, "%s: nothing comes at %zu", name, at);
+		need(poll(&p, 1, 20000) == 1, "%s: no data at %zu", name, at);
 		got = read(fd, block, sizeof(block) - at % sizeof(block));
 		need(got >= 0, "%s: read at %zu: %s", name, at, strerror(errno));
 		if (!got)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A connection that is being made, while the queue of the listener is full; what waits there is left out.
+ * A connecting socket while the listener's queue is full; the connection in that queue is left out.
  * test: net=own options=--tcp-established,--skip-in-flight restore-options=--tcp-established variants=running,restored breaks=1
  */
 #include "checkpoint.h"
@@ -27,7 +27,7 @@ int main(int argc, char **argv)
 		close(second);
 
 	check(inet_port(second) == port, "port");
-	/* The one that waited is there when the tree went on; when it came back, it is not. */
+	/* If the tree kept running, the unaccepted connection is still there; after a restore it is not. */
 	p.fd = listener;
 	p.events = POLLIN;
 	while (n < 2 && poll(&p, 1, 8000) == 1 && (server = accept(listener, NULL, NULL)) >= 0) {

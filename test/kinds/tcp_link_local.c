@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Link-local IPv6 addresses mean nothing without their device: a connection with bytes on the way, a listener, a datagram
- * socket that is bound and one that is connected.
+ * Link-local IPv6 addresses, which depend on their device: a connection with data in flight, a listening socket, a
+ * datagram socket that is bound and one that is connected.
  * test: net=own options=--tcp-established restore-options=--tcp-established breaks=2 decode=yes
  */
 #include "checkpoint.h"
@@ -11,7 +11,7 @@
 
 static unsigned int device;
 
-/* What linux/ipv6.h calls struct in6_ifreq; it does not go together with netinet/in.h. */
+/* struct in6_ifreq of linux/ipv6.h, which cannot be included together with netinet/in.h. */
 struct address_request {
 	struct in6_addr address;
 	uint32_t prefix;
@@ -50,7 +50,7 @@ int main(int argc, char **argv)
 	need(inet_pton(AF_INET6, "fe80::1", &request.address) == 1, "address");
 	need(!ioctl(bound, SIOCSIFADDR, &request), "address of lo: %m");
 	local(&name, 4300);
-	/* The kernel looks for others with this address first. */
+	/* The kernel first checks that no other host has this address. */
 	for (int i = 0; i < 1000 && bind(listener, &name.any, sizeof(name.v6)); i++) {
 		need(errno == EADDRNOTAVAIL, "bind: %m");
 		sleep_ms(10);
@@ -80,6 +80,6 @@ int main(int argc, char **argv)
 	check(send(connected, "datagram", 8, 0) == 8, "send: %m");
 	check(recv(bound, buf, sizeof(buf), MSG_DONTWAIT) == 8 && !memcmp(buf, "datagram", 8), "datagram: %s", buf);
 	again = inet_socket(AF_INET6, SOCK_STREAM, 0);
-	check(!connect(again, &name.any, local(&name, 4300)) && accept(listener, NULL, NULL) >= 0, "connect anew: %m");
+	check(!connect(again, &name.any, local(&name, 4300)) && accept(listener, NULL, NULL) >= 0, "connect again: %m");
 	test_done();
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * TCP sockets without a connection: closed, bound, listening (IPv4, IPv6, both), neighbours on a port, options.
+ * TCP sockets without a connection: closed, bound, listening (IPv4, IPv6, both), several on one port, options.
  * test: net=own breaks=2 decode=yes
  */
 #include "checkpoint.h"
@@ -58,7 +58,7 @@ static void set_up(void)
 		inet_bind(shared[i], AF_INET, "127.0.0.1", 4005);
 		need(!listen(shared[i], 3), "listen");
 	}
-	/* The first listens, the second was only bound before. */
+	/* The first listens, the second is only bound. */
 	for (int i = 0; i < 2; i++) {
 		reuse[i] = inet_socket(AF_INET, SOCK_STREAM, 0);
 		inet_set(reuse[i], SOL_SOCKET, SO_REUSEADDR, 1);
@@ -96,8 +96,8 @@ int main(int argc, char **argv)
 	check(inet_get(plain, IPPROTO_IP, IP_TOS) == 0x10 && inet_get(plain, IPPROTO_IP, IP_TTL) == 33, "tos, ttl");
 	try_connection(AF_INET6, "::1", six_only, "IPv6");
 	check(inet_get(six_only, IPPROTO_IPV6, IPV6_V6ONLY) == 1, "v6only");
-	try_connection(AF_INET6, "::1", both, "both by IPv6");
-	try_connection(AF_INET, "127.0.0.1", both, "both by IPv4");
+	try_connection(AF_INET6, "::1", both, "both, by IPv6");
+	try_connection(AF_INET, "127.0.0.1", both, "both, by IPv4");
 	check(inet_port(shared[0]) == 4005 && inet_port(shared[1]) == 4005, "shared");
 	check(inet_get(shared[1], SOL_SOCKET, SO_REUSEPORT) == 1 && !inet_get(shared[1], SOL_SOCKET, SO_REUSEADDR),
 	      "reuse port");

@@ -25,12 +25,12 @@ static void make(struct pair *p, int family, const char *host, int server_family
 	need(p->server >= 0, "accept");
 }
 
-static void say(int fd, const char *text)
+static void send_text(int fd, const char *text)
 {
 	need(send(fd, text, strlen(text), MSG_NOSIGNAL) == (ssize_t)strlen(text), "send %s: %s", text, strerror(errno));
 }
 
-static void hear(int fd, const char *text, const char *what)
+static void expect_text(int fd, const char *text, const char *what)
 {
 	char buf[256] = "";
 	ssize_t got = 0, len = 0;
@@ -39,10 +39,10 @@ static void hear(int fd, const char *text, const char *what)
 	while (len < (ssize_t)strlen(text) && poll(&p, 1, 10000) == 1 &&
 	       (got = read(fd, buf + len, strlen(text) - len)) > 0)
 		len += got;
-	check(!strcmp(buf, text), "%s: heard '%s', not '%s' (%zd)", what, buf, text, got);
+	check(!strcmp(buf, text), "%s: read '%s', not '%s' (%zd)", what, buf, text, got);
 }
 
-static void still(int fd, const char *what)
+static void expect_nothing(int fd, const char *what)
 {
 	char byte;
 
@@ -51,15 +51,15 @@ static void still(int fd, const char *what)
 
 static void talk(struct pair *p, const char *what)
 {
-	say(p->client, "ping after");
-	hear(p->server, "ping after", what);
-	say(p->server, "pong after");
-	hear(p->client, "pong after", what);
-	still(p->client, what);
-	still(p->server, what);
+	send_text(p->client, "ping after");
+	expect_text(p->server, "ping after", what);
+	send_text(p->server, "pong after");
+	expect_text(p->client, "pong after", what);
+	expect_nothing(p->client, what);
+	expect_nothing(p->server, what);
 }
 
-/* Fills the connection until nothing fits: bytes wait in both queues. */
+/* Fills the connection until nothing fits, so that there is data in both queues. */
 static size_t fill_up(int fd)
 {
 	static char block[4096];
@@ -88,7 +88,7 @@ static void drain(int fd, size_t n)
 		struct pollfd p = { .fd = fd, .events = POLLIN };
 		ssize_t got;
 
-		need(poll(&p, 1, 20000) == 1, "nothing comes at %zu of %zu", at, n);
+		need(poll(&p, 1, 20000) == 1, "no data at %zu of %zu", at, n);
 		got = read(fd, block, sizeof(block) - at % sizeof(block));
 		need(got > 0, "read at %zu of %zu: %zd", at, n, got);
 		need(!memcmp(block, want + at % sizeof(want), got), "wrong bytes at %zu", at);
@@ -114,14 +114,14 @@ int main(int argc, char **argv)
 	test_init(argc, argv);
 	signal(SIGPIPE, SIG_IGN);
 	make(&plain, AF_INET, "127.0.0.1", AF_INET, "127.0.0.1");
-	say(plain.client, "to the server");
-	say(plain.server, "to the client");
+	send_text(plain.client, "to the server");
+	send_text(plain.server, "to the client");
 	make(&six, AF_INET6, "::1", AF_INET6, "::1");
-	say(six.client, "six");
+	send_text(six.client, "six");
 	make(&mapped, AF_INET, "127.0.0.1", AF_INET6, "::");
-	say(mapped.client, "mapped");
+	send_text(mapped.client, "mapped");
 	make(&half, AF_INET, "127.0.0.1", AF_INET, "127.0.0.1");
-	say(half.client, "last words");
+	send_text(half.client, "last words");
 	need(!shutdown(half.client, SHUT_WR), "shutdown");
 	make(&both_fin, AF_INET6, "::1", AF_INET6, "::1");
 	need(!shutdown(both_fin.client, SHUT_WR) && !shutdown(both_fin.server, SHUT_WR), "shutdown");
@@ -137,21 +137,21 @@ int main(int argc, char **argv)
 	inet_set(optioned.server, SOL_SOCKET, SO_RCVLOWAT, 3);
 	make(&corked, AF_INET, "127.0.0.1", AF_INET, "127.0.0.1");
 	inet_set(corked.client, IPPROTO_TCP, TCP_CORK, 1);
-	say(corked.client, "in the bottle");
+	send_text(corked.client, "in the bottle");
 	need(!getsockopt(plain.client, IPPROTO_TCP, TCP_INFO, &info, &len), "TCP_INFO");
 	c1 = waiting(full.client, 0x5411 /* TIOCOUTQ */);
 	c2 = waiting(full.server, FIONREAD);
 
 	brk = checkpoint_here();
 	if (brk == 1)
-		hear(plain.server, "to", "break");
+		expect_text(plain.server, "to", "break");
 	if (brk == 2)
 		shutdown(six.client, SHUT_WR);
 	if (brk == 3)
 		inet_set(optioned.client, IPPROTO_TCP, TCP_NODELAY, 0);
 
-	hear(plain.server, "to the server", "plain");
-	hear(plain.client, "to the client", "plain");
+	expect_text(plain.server, "to the server", "plain");
+	expect_text(plain.client, "to the client", "plain");
 	talk(&plain, "plain");
 	{
 		struct tcp_info now;
@@ -162,21 +162,21 @@ int main(int argc, char **argv)
 			      now.tcpi_rcv_wscale == info.tcpi_rcv_wscale,
 		      "options %#x, were %#x", now.tcpi_options, info.tcpi_options);
 	}
-	hear(six.server, "six", "six");
+	expect_text(six.server, "six", "six");
 	talk(&six, "six");
-	hear(mapped.server, "mapped", "mapped");
+	expect_text(mapped.server, "mapped", "mapped");
 	talk(&mapped, "mapped");
 	check(inet_state(half.client) == TCP_FIN_WAIT2 && inet_state(half.server) == TCP_CLOSE_WAIT, "half: %d and %d",
 	      inet_state(half.client), inet_state(half.server));
-	hear(half.server, "last words", "half");
-	check(read(half.server, &tw, 1) == 0, "half: end");
-	say(half.server, "and an answer");
-	hear(half.client, "and an answer", "half");
-	check(send(half.client, "x", 1, MSG_NOSIGNAL) < 0 && errno == EPIPE, "half: sends");
+	expect_text(half.server, "last words", "half");
+	check(read(half.server, &tw, 1) == 0, "half: end of file");
+	send_text(half.server, "and an answer");
+	expect_text(half.client, "and an answer", "half");
+	check(send(half.client, "x", 1, MSG_NOSIGNAL) < 0 && errno == EPIPE, "half: can still send");
 	close(half.server);
-	check(read(half.client, &tw, 1) == 0, "half: other end");
-	check(read(both_fin.client, &tw, 1) == 0 && read(both_fin.server, &tw, 1) == 0, "both: end");
-	check(waiting(full.client, 0x5411) == c1, "full: %d unsent or unanswered, were %d",
+	check(read(half.client, &tw, 1) == 0, "half: end of file of the other end");
+	check(read(both_fin.client, &tw, 1) == 0 && read(both_fin.server, &tw, 1) == 0, "both: end of file");
+	check(waiting(full.client, 0x5411) == c1, "full: %d bytes unacknowledged, were %d",
 	      waiting(full.client, 0x5411), c1);
 	check(waiting(full.server, FIONREAD) == c2, "full: %d to read, were %d", waiting(full.server, FIONREAD), c2);
 	drain(full.server, filled);
@@ -191,14 +191,14 @@ int main(int argc, char **argv)
 	talk(&optioned, "options");
 	check(inet_get(corked.client, IPPROTO_TCP, TCP_CORK) == 1, "cork");
 	inet_set(corked.client, IPPROTO_TCP, TCP_CORK, 0);
-	hear(corked.server, "in the bottle", "cork");
+	expect_text(corked.server, "in the bottle", "cork");
 	talk(&corked, "cork");
 	{
 		int client = inet_socket(AF_INET, SOCK_STREAM, 0), server;
 
-		check(!inet_connect(client, AF_INET, "127.0.0.1", inet_port(plain.listener)), "connect anew");
+		check(!inet_connect(client, AF_INET, "127.0.0.1", inet_port(plain.listener)), "connect again");
 		server = accept(plain.listener, NULL, NULL);
-		check(server >= 0, "accept anew");
+		check(server >= 0, "accept again");
 	}
 	test_done();
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Without an option for it a connection is refused: with its addresses, and with the options that would help.
+ * A connection is refused unless an option permits it: by its addresses, with the options that would help.
  * test: net=own refused=connection.from.127.0.0.1:[0-9]+.to.127.0.0.1:4100.*--tcp-established.*--tcp-close
  */
 #include "checkpoint.h"
@@ -19,6 +19,6 @@ int main(int argc, char **argv)
 	need(server >= 0, "accept");
 	if (checkpoint_here())
 		close(server);
-	check(write(client, "x", 1) == 1 && read(server, &byte, 1) == 1, "the connection goes on");
+	check(write(client, "x", 1) == 1 && read(server, &byte, 1) == 1, "the connection still works");
 	test_done();
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Urgent data (MSG_OOB), not read yet, read already, at the mark, inline, in front of the end of a connection, and still
- * on its way: each byte is where it was, and comes by the call that it came by. Nobody is signaled again.
+ * Urgent data (MSG_OOB): unread, read, at the mark, inline, in front of a FIN, and in flight. Each byte is where it
+ * was, and is read by the same call as before. No process gets another signal.
  * test: net=own options=--tcp-established restore-options=--tcp-established breaks=2 decode=yes
  */
 #include "checkpoint.h"
@@ -44,7 +44,7 @@ static void await_urgent(int fd)
 {
 	struct pollfd p = { .fd = fd, .events = POLLPRI };
 
-	need(poll(&p, 1, 3000) == 1 && (p.revents & POLLPRI), "no urgent data comes");
+	need(poll(&p, 1, 3000) == 1 && (p.revents & POLLPRI), "no urgent data arrives");
 }
 
 static void await_bytes(int fd, int n)
@@ -55,11 +55,11 @@ static void await_bytes(int fd, int n)
 		ioctl(fd, FIONREAD, &got);
 		sleep_ms(1);
 	}
-	need(got >= n, "%d bytes of %d come", got, n);
+	need(got >= n, "only %d bytes of %d arrive", got, n);
 }
 
-/* "ab", urgent "U", "cd"; what is waiting is counted up to the mark only. */
-static void say(const struct pair *p, const char *before, const char *behind)
+/* "ab", urgent "U", "cd"; SIOCINQ counts up to the mark only. */
+static void send_text(const struct pair *p, const char *before, const char *behind)
 {
 	if (before[0])
 		need(send(p->client, before, strlen(before), 0) == (ssize_t)strlen(before), "send");
@@ -71,16 +71,16 @@ static void say(const struct pair *p, const char *before, const char *behind)
 		await_bytes(p->server, (int)strlen(before));
 }
 
-static void hear(int fd, const char *want, const char *what)
+static void expect_text(int fd, const char *want, const char *what)
 {
 	char got[16] = "";
 	ssize_t n = recv(fd, got, sizeof(got) - 1, MSG_DONTWAIT);
 
-	check(n == (ssize_t)strlen(want) && !strcmp(got, want), "%s: heard '%s' (%zd), not '%s': %m", what, got, n,
+	check(n == (ssize_t)strlen(want) && !strcmp(got, want), "%s: read '%s' (%zd), not '%s': %m", what, got, n,
 	      want);
 }
 
-static void urgent(int fd, char want, const char *what)
+static void expect_urgent(int fd, char want, const char *what)
 {
 	char byte = 0;
 	ssize_t n = recv(fd, &byte, 1, MSG_OOB | MSG_DONTWAIT);
@@ -96,14 +96,14 @@ static int at_mark(int fd)
 	return at;
 }
 
-static void then_end(int fd, const char *what)
+static void expect_end(int fd, const char *what)
 {
 	char byte;
 
-	check(!recv(fd, &byte, 1, MSG_DONTWAIT), "%s: no end: %m", what);
+	check(!recv(fd, &byte, 1, MSG_DONTWAIT), "%s: no end of file: %m", what);
 }
 
-/* The receiver's window is full: what is urgent stays at the sender. */
+/* The receiver's window is full: the urgent byte remains in the sender's queue. */
 static size_t fill_up(const struct pair *p)
 {
 	static char block[4096];
@@ -111,7 +111,7 @@ static size_t fill_up(const struct pair *p)
 	int unsent = 0;
 
 	memset(block, 'x', sizeof(block));
-	/* What is not sent now is not sent later: the window is looked at when the last acknowledgement has come. */
+	/* Data that is not sent now will not be sent later: the window is checked after the last acknowledgement. */
 	for (int quiet = 0; quiet<20; quiet = unsent> 16384 ? quiet + 1 : 0) {
 		if (unsent <= 16384) {
 			need(send(p->client, block, sizeof(block), MSG_DONTWAIT) == sizeof(block), "send: %m");
@@ -132,19 +132,19 @@ static void drain(const struct pair *p, size_t sum)
 
 	while (got < sum && poll(&r, 1, 5000) == 1 && (n = recv(p->server, block, sizeof(block), MSG_DONTWAIT)) > 0)
 		got += (size_t)n;
-	check(got == sum, "on its way: %zu bytes, not %zu", got, sum);
+	check(got == sum, "in flight: %zu bytes, not %zu", got, sum);
 	await_urgent(p->server);
 	marked = (size_t)at_mark(p->server);
-	check(marked == 1, "on its way: at the mark: %zu", marked);
-	urgent(p->server, 'V', "on its way");
+	check(marked == 1, "in flight: at the mark: %zu", marked);
+	expect_urgent(p->server, 'V', "on its way");
 	r.revents = 0;
 	poll(&r, 1, 3000);
-	hear(p->server, "yz", "on its way, then");
+	expect_text(p->server, "yz", "on its way, then");
 }
 
 int main(int argc, char **argv)
 {
-	struct pair plain, mark, taken, inlined, six, ending, first, moving;
+	struct pair plain, mark, consumed, inlined, six, ending, first, moving;
 	size_t sum;
 	char byte;
 	int brk;
@@ -153,26 +153,27 @@ int main(int argc, char **argv)
 	signal(SIGURG, count);
 	listener = inet_socket(AF_INET, SOCK_STREAM, 0);
 	plain = make(AF_INET, 0);
-	say(&plain, "ab", "cd");
+	send_text(&plain, "ab", "cd");
 	mark = make(AF_INET, 0);
-	say(&mark, "ab", "cd");
+	send_text(&mark, "ab", "cd");
 	need(recv(mark.server, (char[8]){ 0 }, 8, 0) == 2 && at_mark(mark.server) == 1, "at the mark");
-	taken = make(AF_INET, 0);
-	say(&taken, "ab", "cd");
-	need(recv(taken.server, &byte, 1, MSG_OOB) == 1 && recv(taken.server, (char[8]){ 0 }, 8, 0) == 2, "taken");
+	consumed = make(AF_INET, 0);
+	send_text(&consumed, "ab", "cd");
+	need(recv(consumed.server, &byte, 1, MSG_OOB) == 1 && recv(consumed.server, (char[8]){ 0 }, 8, 0) == 2,
+	     "taken");
 	inlined = make(AF_INET, 0);
 	inet_set(inlined.server, SOL_SOCKET, SO_OOBINLINE, 1);
-	say(&inlined, "ab", "cd");
+	send_text(&inlined, "ab", "cd");
 	six = make(AF_INET6, 0);
-	say(&six, "ab", "cd");
+	send_text(&six, "ab", "cd");
 	ending = make(AF_INET, 0);
-	say(&ending, "ab", "");
+	send_text(&ending, "ab", "");
 	need(!shutdown(ending.client, SHUT_WR), "shutdown");
 	for (int i = 0; i < 2000 && inet_state(ending.server) != TCP_CLOSE_WAIT; i++)
 		sleep_ms(1);
 	first = make(AF_INET, 0);
 	need(!fcntl(first.server, F_SETOWN, getpid()), "own");
-	say(&first, "", "cd");
+	send_text(&first, "", "cd");
 	need(signals == 1, "%d signals", signals);
 	moving = make(AF_INET, 8192);
 	sum = fill_up(&moving);
@@ -184,32 +185,32 @@ int main(int argc, char **argv)
 	if (brk == 2)
 		recv(inlined.server, &byte, 1, 0);
 
-	hear(plain.server, "ab", "plain");
+	expect_text(plain.server, "ab", "plain");
 	check(at_mark(plain.server) == 1, "plain: at the mark");
-	urgent(plain.server, 'U', "plain");
-	hear(plain.server, "cd", "plain, then");
+	expect_urgent(plain.server, 'U', "plain");
+	expect_text(plain.server, "cd", "plain, then");
 	check(at_mark(mark.server) == 1, "mark");
-	hear(mark.server, "cd", "mark");
-	check(at_mark(taken.server) == 1, "taken: at the mark");
-	urgent(taken.server, 0, "taken");
-	hear(taken.server, "cd", "taken");
-	hear(inlined.server, "ab", "inline");
+	expect_text(mark.server, "cd", "mark");
+	check(at_mark(consumed.server) == 1, "taken: at the mark");
+	expect_urgent(consumed.server, 0, "taken");
+	expect_text(consumed.server, "cd", "taken");
+	expect_text(inlined.server, "ab", "inline");
 	check(at_mark(inlined.server) == 1, "inline: at the mark");
-	hear(inlined.server, "Ucd", "inline, then");
-	urgent(six.server, 'U', "six");
-	hear(six.server, "ab", "six");
-	hear(six.server, "cd", "six, then");
-	urgent(ending.server, 'U', "ending");
-	hear(ending.server, "ab", "ending");
-	then_end(ending.server, "ending");
+	expect_text(inlined.server, "Ucd", "inline, then");
+	expect_urgent(six.server, 'U', "six");
+	expect_text(six.server, "ab", "six");
+	expect_text(six.server, "cd", "six, then");
+	expect_urgent(ending.server, 'U', "ending");
+	expect_text(ending.server, "ab", "ending");
+	expect_end(ending.server, "ending");
 	check(at_mark(first.server) == 1, "first: at the mark");
-	urgent(first.server, 'U', "first");
-	hear(first.server, "cd", "first");
+	expect_urgent(first.server, 'U', "first");
+	expect_text(first.server, "cd", "first");
 	check(signals == 1 && fcntl(first.server, F_GETOWN) == getpid(), "%d signals, to %d", signals,
 	      fcntl(first.server, F_GETOWN));
 	drain(&moving, sum);
-	check(send(plain.client, "on", 2, 0) == 2, "it goes on: %m");
+	check(send(plain.client, "on", 2, 0) == 2, "still works: %m");
 	await_bytes(plain.server, 2);
-	hear(plain.server, "on", "it goes on");
+	expect_text(plain.server, "on", "it goes on");
 	test_done();
 }

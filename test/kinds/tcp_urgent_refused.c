@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The urgent byte has been read, and what was sent before it has not: nothing tells how much lies behind it.
+ * The urgent byte has been read, and the data in front of it has not: the amount of data after it is unknown.
  * test: net=own options=--tcp-established refused=connection.from.127.0.0.1:4200.*MSG_OOB.*read.on
  */
 #include "checkpoint.h"
@@ -23,7 +23,7 @@ int main(int argc, char **argv)
 	need(send(client, "ab", 2, 0) == 2 && send(client, "U", 1, MSG_OOB) == 1 && send(client, "cd", 2, 0) == 2,
 	     "send");
 	need(poll(&p, 1, 3000) == 1 && recv(server, got, 1, MSG_OOB) == 1, "urgent");
-	/* What is on its way has come. */
+	/* All data in flight has arrived. */
 	for (int i = 0; i < 3000 && (ioctl(client, TIOCOUTQ, &left) < 0 || left); i++)
 		sleep_ms(1);
 	if (checkpoint_here())

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Half and wholly closed: shut down each way, peers that are closed (with data left, with data unread), datagram sockets
- * connected to the dead; sockets that are nothing yet.
+ * Sockets shut down in each direction, peers that are closed (with data left, with unread data), datagram sockets
+ * connected to a closed one; new sockets.
  * test: breaks=1 decode=yes
  */
 #include "checkpoint.h"
@@ -46,11 +46,12 @@ int main(int argc, char **argv)
 	check(!getsockopt(reset[0], SOL_SOCKET, SO_ERROR, &v, &len) && v == ECONNRESET, "error %d", v);
 	check(!read(reset[0], buf, 1), "reset");
 	check(read(dgram[0], buf, 32) == 4 && !memcmp(buf, "left", 4), "left");
-	check(write(dgram[0], "x", 1) < 0 && errno == ECONNREFUSED, "write to the dead: %m");
+	check(write(dgram[0], "x", 1) < 0 && errno == ECONNREFUSED, "write to a closed peer: %m");
 	check(write(dgram[0], "x", 1) < 0 && errno == ENOTCONN, "write again: %m");
 	check(read(seq[0], buf, 32) == 2 && read(seq[0], buf, 32) == 6 && !read(seq[0], buf, 32), "sequence");
 	check(fcntl(fresh, F_GETFL) == (O_RDWR | O_NONBLOCK), "flags");
-	check(connect(fresh, (struct sockaddr *)&a, sizeof(a)) < 0 && errno == ECONNREFUSED, "nobody listens: %m");
+	check(connect(fresh, (struct sockaddr *)&a, sizeof(a)) < 0 && errno == ECONNREFUSED, "connect without a "
+											     "listener: %m");
 	check(!listen(named, 1) && !connect(fresh, (struct sockaddr *)&a, sizeof(a)), "connect: %m");
 	check(accept(named, NULL, NULL) >= 0, "accept: %m");
 	test_done();

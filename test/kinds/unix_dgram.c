@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A datagram server with clients in several processes, connected and bound or not; one client both ways; a name moved
- * after it was bound; a deleted one; a relative one.
+ * A datagram server with clients in several processes, connected and bound or not; two connected to each other; a name
+ * moved after bind(2); a removed one; a relative one.
  * test: breaks=1 decode=yes
  */
 #include "checkpoint.h"
@@ -102,7 +102,7 @@ int main(int argc, char **argv)
 	is_named(moved, path);
 	is_named(server, "server");
 	is_named(deleted, "deleted");
-	check(access("before", F_OK) < 0 && access("deleted", F_OK) < 0, "names are there");
+	check(access("before", F_OK) < 0 && access("deleted", F_OK) < 0, "a name exists");
 	client[0] = socket(AF_UNIX, SOCK_DGRAM, 0);
 	check(!connect_to(client[0], "after") && write(client[0], "found", 5) == 5 && read(moved, buf, 32) == 5,
 	      "moved");

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Listening sockets of both types, named and abstract: one connection accepted, others waiting, in their order; mode and
- * owner of the file; names of both ends; a server whose listening socket is closed, and one whose file is deleted.
+ * Listening sockets of both types, named and abstract: one connection accepted, others not accepted yet, in their
+ * order; mode and owner of the file; names of both ends; a server whose listening socket is closed, and one whose file
+ * is removed.
  * test: breaks=2 decode=yes
  */
 #include "checkpoint.h"
@@ -30,7 +31,7 @@ static int listen_at(int type, const char *name)
 	socklen_t len = address(&a, name);
 	int fd = socket(AF_UNIX, type, 0);
 
-	need(fd >= 0 && !bind(fd, (struct sockaddr *)&a, len) && !listen(fd, 3), "listen at %s: %m", name);
+	need(fd >= 0 && !bind(fd, (struct sockaddr *)&a, len) && !listen(fd, 3), "listen on %s: %m", name);
 	return fd;
 }
 
@@ -53,7 +54,7 @@ static void has_name(int fd, const char *name, bool peer)
 	check(len == want && !memcmp(&a, &b, len), "name of %s: length %u, %u", name, len, want);
 }
 
-static void says(int from, int to, const char *text)
+static void passes(int from, int to, const char *text)
 {
 	char buf[64] = "";
 
@@ -70,7 +71,7 @@ int main(int argc, char **argv)
 	unsigned salt;
 
 	test_init(argc, argv);
-	/* Abstract names are seen by other tests, too. */
+	/* Abstract names are visible to tests that run in parallel. */
 	need(getrandom(&salt, sizeof(salt), 0) == sizeof(salt), "getrandom");
 	for (int i = 0; i < 2; i++) {
 		for (int j = 0; j < 2; j++) {
@@ -115,8 +116,8 @@ int main(int argc, char **argv)
 			has_name(s[i][j], name[i][j], false);
 			has_name(c[i][j], name[i][j], true);
 			check(read(s[i][j], buf, 16) == 6 && !memcmp(buf, "before", 6), "before: %s", buf);
-			says(c[i][j], s[i][j], "to server");
-			says(s[i][j], c[i][j], "to client");
+			passes(c[i][j], s[i][j], "to server");
+			passes(s[i][j], c[i][j], "to client");
 			fcntl(l[i][j], F_SETFL, O_NONBLOCK);
 			for (int k = 0; k < 2; k++) {
 				int got = accept(l[i][j], NULL, NULL);
@@ -124,25 +125,25 @@ int main(int argc, char **argv)
 				check(got >= 0, "accept %d: %m", k);
 				if (got < 0)
 					continue;
-				says(w[i][j][k], got, "waited");
-				says(got, w[i][j][k], "so did I");
+				passes(w[i][j][k], got, "waited");
+				passes(got, w[i][j][k], "so did I");
 				has_name(got, name[i][j], false);
 			}
-			check(accept(l[i][j], NULL, NULL) < 0 && errno == EAGAIN, "nobody else waits");
+			check(accept(l[i][j], NULL, NULL) < 0 && errno == EAGAIN, "no further connection");
 			connect_to(types[i], name[i][j]);
 		}
 		check(!stat(name[i][0], &st) && (st.st_mode & 07777) == 0620u + i, "mode 0%o", st.st_mode);
 		check(st.st_uid == 1234 && st.st_gid == 5678u + i, "owner %u:%u", st.st_uid, st.st_gid);
 		has_name(gone_s[i], gone[i], false);
 		has_name(gone_c[i], gone[i], true);
-		says(gone_c[i], gone_s[i], "still here");
+		passes(gone_c[i], gone_s[i], "still here");
 		check(connect(socket(AF_UNIX, types[i], 0), (struct sockaddr *)&a, address(&a, gone[i])) < 0,
-		      "%s is there", gone[i]);
+		      "%s exists", gone[i]);
 	}
 	has_name(del_l, "./deleted", false);
-	says(del_c, del_s, "deleted");
+	passes(del_c, del_s, "deleted");
 	has_name(del_c, "./deleted", true);
-	says(backlog_full, accept(del_l, NULL, NULL), "late");
-	check(access("deleted", F_OK) < 0, "deleted is there");
+	passes(backlog_full, accept(del_l, NULL, NULL), "late");
+	check(access("deleted", F_OK) < 0, "deleted exists");
 	test_done();
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A connection of an ordinary user that waits at a root's socket, and one that is accepted: SO_PEERCRED still says whose
- * they are, and clients learn who listens: the root, and a child.
+ * A connection of an ordinary user to a socket of root's that is not accepted yet, and one that is: SO_PEERCRED still
+ * reports the user, and clients still get the pid of the listener: the root of the tree, and a child.
  * test: breaks=1
  */
 #include "checkpoint.h"
@@ -68,7 +68,7 @@ int main(int argc, char **argv)
 	accepted = accept(server, NULL, NULL);
 	need(!connect(to_child, (struct sockaddr *)&other, sizeof(other)), "connect to the child: %m");
 	if (checkpoint_here())
-		/* One of root's comes in between. */
+		/* A connection of root's in between. */
 		need((waiting = accept(server, NULL, NULL)) >= 0 &&
 			     !connect(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&name, sizeof(name)),
 		     "break");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What waits in sockets: packets keep their sizes (empty ones, too) and the names of their senders; a full stream beyond
- * the usual buffer; credentials; SO_PEEK_OFF of the program's own; options.
+ * Queued data: packets keep their sizes (empty ones, too) and the names of their senders; a stream filled beyond the
+ * default buffer; credentials; the program's own SO_PEEK_OFF; options.
  * test: breaks=1 decode=yes
  */
 #include "checkpoint.h"
@@ -115,7 +115,7 @@ int main(int argc, char **argv)
 	recv_from(server, "from client", "client");
 	recv_from(server, "from nobody", "");
 	recv_from(server, "from the dead", "closed");
-	check(access("closed", F_OK) < 0, "closed is there");
+	check(access("closed", F_OK) < 0, "closed exists");
 	send_to(server, "client", "answer");
 	recv_from(client, "answer", "server");
 	send_to(client, "server", "question");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Descriptors in flight: of a file that is open elsewhere, too (the same description), of one that is nowhere else, of a
- * pipe whose other end we have, of a socket that has descriptors in flight itself; between two processes.
+ * Descriptors in flight: of a file that is open elsewhere (the same description), of one that is open nowhere else, of
+ * a pipe whose other end we have, of a socket that has descriptors in flight itself; between two processes.
  * test: breaks=1 decode=yes
  */
 #include "checkpoint.h"
@@ -72,7 +72,7 @@ int main(int argc, char **argv)
 	send_fds_with(packets[0], "files", fds, 3);
 	check(send(packets[0], "plain", 5, 0) == 5, "send");
 	close(fds[1]);
-	/* A socket in flight, in which a socket is in flight, in which a pipe's end is. */
+	/* A socket in flight, with a socket in flight in its queue, with a pipe's end in flight in that one's queue. */
 	send_fds_with(inmost[0], "inmost", &q[1], 1);
 	close(q[1]);
 	send_fds_with(inner[0], "inner", &inmost[1], 1);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Sockets of each type that are not connected, with names of each sort, shut down each way; errors that nobody has asked
- * for.
+ * Unconnected sockets of each type, with names of each form, shut down in each direction; pending errors.
  * test: breaks=2 decode=yes
  */
 #include "checkpoint.h"
@@ -10,13 +9,13 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#define WAYS 4 /* as shutdown(2) counts, and one that is not shut down */
+#define WAYS 4 /* as in shutdown(2), and one that is not shut down */
 #define OPEN 3
 #define NAMES 4
 #define TYPES 3
 
 static const int types[TYPES] = { SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET };
-static int fds[TYPES][NAMES][WAYS], listeners[TYPES][WAYS], lone, cut[2], cut_pair[2];
+static int fds[TYPES][NAMES][WAYS], listeners[TYPES][WAYS], lone, disconnected[2], disconnected_pair[2];
 
 static socklen_t name_of(struct sockaddr_un *a, int type, int name, int way)
 {
@@ -65,7 +64,7 @@ static void check_one(int t, int name, int way)
 	check(shown(fd) == (reads ? 0 : POLLRDHUP), "type %d, name %d, way %d: poll %#x", type, name, way, shown(fd));
 	if (type != SOCK_DGRAM)
 		return;
-	/* To itself, if it can be reached. */
+	/* To itself, if it has a name. */
 	if (name && way != SHUT_RD) {
 		ssize_t sent = sendto(fd, "x", 1, MSG_NOSIGNAL | MSG_DONTWAIT, (struct sockaddr *)&want, want_len);
 
@@ -88,15 +87,19 @@ static void check_listener(int t, int way)
 	close(fd);
 }
 
-/* A datagram socket whose peer went away to another one with something unread. */
+/* A datagram socket whose peer was connected elsewhere with unread data. */
 static void set_up_errors(void)
 {
 	struct sockaddr none = { .sa_family = AF_UNSPEC };
 
-	need(!socketpair(AF_UNIX, SOCK_DGRAM, 0, cut) && !socketpair(AF_UNIX, SOCK_DGRAM, 0, cut_pair), "pairs");
-	need(send(cut[0], "lost", 4, 0) == 4 && !connect(cut[1], &none, sizeof(none)), "disconnect: %m");
-	need(send(cut_pair[0], "lost", 4, 0) == 4 && !connect(cut_pair[1], &none, sizeof(none)), "disconnect: %m");
-	close(cut_pair[1]);
+	need(!socketpair(AF_UNIX, SOCK_DGRAM, 0, disconnected) &&
+		     !socketpair(AF_UNIX, SOCK_DGRAM, 0, disconnected_pair),
+	     "pairs");
+	need(send(disconnected[0], "lost", 4, 0) == 4 && !connect(disconnected[1], &none, sizeof(none)),
+	     "disconnect: %m");
+	need(send(disconnected_pair[0], "lost", 4, 0) == 4 && !connect(disconnected_pair[1], &none, sizeof(none)),
+	     "disconnect: %m");
+	close(disconnected_pair[1]);
 }
 
 static int error_of(int fd)
@@ -138,7 +141,7 @@ int main(int argc, char **argv)
 	if (brk == 1)
 		need(!shutdown(fds[2][1][OPEN], SHUT_RDWR), "shutdown");
 	if (brk == 2)
-		error_of(cut[0]);
+		error_of(disconnected[0]);
 
 	for (int t = 0; t < TYPES; t++) {
 		for (int name = 0; name < NAMES; name++)
@@ -150,7 +153,8 @@ int main(int argc, char **argv)
 	check(fcntl(lone, F_GETFL) == (O_RDWR | O_NONBLOCK), "flags");
 	name_of(&a, SOCK_SEQPACKET + 10, 2, OPEN);
 	check(!connect(lone, (struct sockaddr *)&a, sizeof(a.sun_family) + strlen(a.sun_path) + 1), "connect: %m");
-	check(error_of(cut[0]) == ECONNRESET && !error_of(cut[0]), "the error of a datagram socket");
-	check(error_of(cut_pair[0]) == ECONNRESET && !error_of(cut_pair[0]), "the error of one whose peer is closed");
+	check(error_of(disconnected[0]) == ECONNRESET && !error_of(disconnected[0]), "error of a datagram socket");
+	check(error_of(disconnected_pair[0]) == ECONNRESET && !error_of(disconnected_pair[0]),
+	      "error of one whose peer is closed");
 	test_done();
 }

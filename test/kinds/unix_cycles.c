@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Sockets in flight in rings: one in its own queue, two in each other's, one with a name that sends itself to itself, and
- * sockets that only wait within others, eight deep.
+ * Sockets in flight in cycles: one in its own queue, two in each other's, one with a name that is in its own queue, and
+ * sockets that are only in the queues of others, eight deep.
  * test: breaks=1
  */
 #include "checkpoint.h"
@@ -41,8 +41,8 @@ static int receive_fd(int sock, char text)
 	return fd;
 }
 
-/* Both are ends of one thing: what goes into @to comes out of @from. */
-static void check_leads(int from, int to)
+/* Both are ends of the same connection: what is written to @to is read from @from. */
+static void check_connected(int from, int to)
 {
 	char byte = 0;
 
@@ -63,7 +63,7 @@ static void build(void)
 	socklen_t len = offsetof(struct sockaddr_un, sun_path) + 1;
 	int at[2], next[2];
 
-	/* Other variants run beside this one, in the same network. */
+	/* Other variants run in parallel, in the same network namespace. */
 	need(getrandom(&random, sizeof(random), 0) == sizeof(random), "getrandom: %m");
 	len += snprintf(name.sun_path + 1, sizeof(name.sun_path) - 1, "ring-%llx", random);
 
@@ -87,7 +87,7 @@ static void build(void)
 	}
 	close(at[0]);
 	close(at[1]);
-	/* Last: nothing is closed behind it when the program ends. */
+	/* Last, so that nothing is closed after it when the program ends. */
 	named = socket(AF_UNIX, SOCK_DGRAM, 0);
 	need(named >= 0 && !bind(named, (struct sockaddr *)&name, len) &&
 		     !connect(named, (struct sockaddr *)&name, len),
@@ -99,20 +99,20 @@ static void verify(void)
 {
 	int fd = receive_fd(own[1], 'o'), other, at[2], next[2];
 
-	check_leads(fd, own[0]);
+	check_connected(fd, own[0]);
 	fd = receive_fd(one[1], '1');
 	other = receive_fd(fd, '2');
-	check_leads(fd, two[0]);
-	check_leads(other, one[0]);
+	check_connected(fd, two[0]);
+	check_connected(other, one[0]);
 	fd = receive_fd(named, 'n');
-	check_leads(fd, named);
+	check_connected(fd, named);
 	memcpy(at, deep, sizeof(at));
 	for (int i = 0; i < DEPTH; i++) {
 		next[0] = receive_fd(at[1], 'a' + i);
 		next[1] = receive_fd(at[1], 'A' + i);
 		memcpy(at, next, sizeof(at));
 	}
-	check_leads(at[1], at[0]);
+	check_connected(at[1], at[0]);
 }
 
 int main(int argc, char **argv)

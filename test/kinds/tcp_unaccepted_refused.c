@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A connection that nobody has accepted, and whose client has closed it already, is refused with the address it waits at.
+ * A connection that is not accepted yet, and whose client has been closed, is refused with the address of the listening
+ * socket.
  * test: net=own options=--tcp-established refused=127.0.0.1:4100.are.not.accepted.yet.*not.in.this.tree.*--skip-in-flight
  */
 #include "checkpoint.h"

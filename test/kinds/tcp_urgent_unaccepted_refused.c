@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Urgent data in a connection that nobody has accepted.
+ * Urgent data in a connection that is not accepted yet.
  * test: net=own options=--tcp-established refused=to.127.0.0.1:4500.are.not.accepted.yet.*urgent.data
  */
 #include "checkpoint.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Connections that are over: what has not been read of them yet, then the end, or the reset that nobody has been told of.
+ * Ended connections: their unread data, then the end of file, or the reset that has not been reported yet.
  * test: net=own options=--tcp-established restore-options=--tcp-established breaks=2 decode=yes
  */
 #include "checkpoint.h"
@@ -12,11 +12,11 @@
 static const struct linger reset = { 1, 0 };
 static char block[LARGE];
 
-struct over {
+struct ended {
 	int listener, client, server;
 };
 
-static void make(struct over *o, int family, const char *host, size_t len)
+static void make(struct ended *o, int family, const char *host, size_t len)
 {
 	size_t done = 0;
 
@@ -38,7 +38,7 @@ static void make(struct over *o, int family, const char *host, size_t len)
 	}
 }
 
-static void await_closed(const struct over *o, const char *what)
+static void await_closed(const struct ended *o, const char *what)
 {
 	struct pollfd p = { .fd = o->client, .events = 0 };
 
@@ -47,22 +47,22 @@ static void await_closed(const struct over *o, const char *what)
 	need(inet_state(o->client) == TCP_CLOSE, "%s: state %d", what, inet_state(o->client));
 }
 
-/* Both ends said goodbye, the program has not read on. */
-static void end(struct over *o, const char *what)
+/* Both ends have sent a FIN, and the program has not read it. */
+static void end(struct ended *o, const char *what)
 {
 	need(!shutdown(o->server, SHUT_WR) && !shutdown(o->client, SHUT_WR), "%s: shutdown: %s", what, strerror(errno));
 	close(o->server);
 	await_closed(o, what);
 }
 
-static void cut(struct over *o, const char *what)
+static void reset_peer(struct ended *o, const char *what)
 {
 	need(!setsockopt(o->server, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)), "linger");
 	close(o->server);
 	await_closed(o, what);
 }
 
-static void hear(const struct over *o, size_t len, int then, const char *what)
+static void expect_data(const struct ended *o, size_t len, int then, const char *what)
 {
 	static char got[LARGE + 1];
 	size_t at = 0;
@@ -72,13 +72,13 @@ static void hear(const struct over *o, size_t len, int then, const char *what)
 		at += n;
 	check(at == len && !memcmp(got, block, at), "%s: %zu bytes, not %zu", what, at, len);
 	check(then ? n < 0 && errno == then : !n, "%s: then %zd, %s", what, n, strerror(errno));
-	check(recv(o->client, got, 1, MSG_DONTWAIT) == 0, "%s: then no end", what);
-	check(send(o->client, got, 1, MSG_NOSIGNAL) < 0 && errno == EPIPE, "%s: sends", what);
+	check(recv(o->client, got, 1, MSG_DONTWAIT) == 0, "%s: no end of file", what);
+	check(send(o->client, got, 1, MSG_NOSIGNAL) < 0 && errno == EPIPE, "%s: can still send", what);
 }
 
 int main(int argc, char **argv)
 {
-	struct over small, six, large, cut_full, cut_empty, peeked;
+	struct ended small, six, large, reset_full, reset_empty, peeked;
 	int brk, pieces;
 	char byte;
 
@@ -90,10 +90,10 @@ int main(int argc, char **argv)
 	end(&six, "six");
 	make(&large, AF_INET, "127.0.0.1", LARGE);
 	end(&large, "large");
-	make(&cut_full, AF_INET, "127.0.0.1", 13);
-	cut(&cut_full, "cut");
-	make(&cut_empty, AF_INET, "127.0.0.1", 0);
-	cut(&cut_empty, "cut, empty");
+	make(&reset_full, AF_INET, "127.0.0.1", 13);
+	reset_peer(&reset_full, "cut");
+	make(&reset_empty, AF_INET, "127.0.0.1", 0);
+	reset_peer(&reset_empty, "cut, empty");
 	make(&peeked, AF_INET, "127.0.0.1", 14);
 	inet_set(peeked.client, SOL_SOCKET, 42 /* SO_PEEK_OFF */, 5);
 	end(&peeked, "peeked");
@@ -102,16 +102,16 @@ int main(int argc, char **argv)
 	if (brk == 1)
 		need(read(small.client, &byte, 1) == 1, "break");
 	if (brk == 2)
-		getsockopt(cut_empty.client, SOL_SOCKET, SO_ERROR, &pieces, &(socklen_t){ sizeof(pieces) });
+		getsockopt(reset_empty.client, SOL_SOCKET, SO_ERROR, &pieces, &(socklen_t){ sizeof(pieces) });
 
-	hear(&small, 11, 0, "small");
-	hear(&six, 12, 0, "six");
-	hear(&large, LARGE, 0, "large");
-	hear(&cut_full, 13, ECONNRESET, "cut");
-	hear(&cut_empty, 0, ECONNRESET, "cut, empty");
+	expect_data(&small, 11, 0, "small");
+	expect_data(&six, 12, 0, "six");
+	expect_data(&large, LARGE, 0, "large");
+	expect_data(&reset_full, 13, ECONNRESET, "cut");
+	expect_data(&reset_empty, 0, ECONNRESET, "cut, empty");
 	check(inet_get(peeked.client, SOL_SOCKET, 42) == 5 && recv(peeked.client, &byte, 1, MSG_PEEK) == 1 &&
 		      byte == block[5],
 	      "peeks at %d", inet_get(peeked.client, SOL_SOCKET, 42));
-	hear(&peeked, 14, 0, "peeked");
+	expect_data(&peeked, 14, 0, "peeked");
 	test_done();
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A pair whose other end is outside of the tree: refused, with what helps.
+ * A pair whose other end is outside the tree is refused, with what would help.
  * test: refused=outside.the.tree.*inherit-fd breaks=0
  */
 #include "checkpoint.h"
@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-/* The first child holds the other end, and is adopted by whoever started us. */
+/* The first child keeps the other end, and is reparented away from the tree. */
 int main(int argc, char **argv)
 {
 	int fds[2];

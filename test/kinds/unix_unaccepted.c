@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What was sent through connections that are not accepted yet: small, large, in packets, with credentials; by clients
- * that have shut down, and that are closed. They are accepted in the order in which they connected.
+ * Data sent through connections that are not accepted yet: small, large, in packets, with credentials; by clients that
+ * have shut down, and that are closed. They are accepted in the order in which they connected.
  * test: breaks=2 decode=yes
  */
 #include "checkpoint.h"
@@ -33,7 +33,7 @@ static int listen_at(int type, const char *name)
 	socklen_t len = address(&a, name);
 	int fd = socket(AF_UNIX, type, 0), on = 1;
 
-	need(fd >= 0 && !bind(fd, (struct sockaddr *)&a, len) && !listen(fd, 10), "listen at %s: %m", name);
+	need(fd >= 0 && !bind(fd, (struct sockaddr *)&a, len) && !listen(fd, 10), "listen on %s: %m", name);
 	need(!setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)), "SO_PASSCRED");
 	return fd;
 }
@@ -66,8 +66,8 @@ static void make_clients(int type, const char *name, int *c)
 	close(c[4]);
 }
 
-/* One packet, or what there is of a stream up to @len. */
-static void comes(int fd, const char *bytes, size_t len, bool stream)
+/* One packet, or up to @len bytes of a stream. */
+static void expect(int fd, const char *bytes, size_t len, bool stream)
 {
 	size_t n = 0;
 
@@ -115,29 +115,29 @@ static void verify(int listener, const int *c, bool stream)
 		setsockopt(s[i], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
 		fcntl(s[i], F_SETFL, O_NONBLOCK);
 	}
-	check(accept(listener, NULL, NULL) < 0 && errno == EAGAIN, "nobody else waits");
+	check(accept(listener, NULL, NULL) < 0 && errno == EAGAIN, "no further connection");
 	has_sender(s[0]);
 	if (stream) {
-		comes(s[0], "first", 5, true);
-		comes(s[0], "second one", 10, true);
+		expect(s[0], "first", 5, true);
+		expect(s[0], "second one", 10, true);
 	} else {
-		comes(s[0], "first", 5, false);
-		comes(s[0], "second one", 10, false);
+		expect(s[0], "first", 5, false);
+		expect(s[0], "second one", 10, false);
 	}
-	check(read(s[0], got, 1) < 0 && errno == EAGAIN, "no more yet");
-	comes(s[1], large, LARGE, stream);
-	comes(s[2], "and no more", 11, stream);
+	check(read(s[0], got, 1) < 0 && errno == EAGAIN, "no more data yet");
+	expect(s[1], large, LARGE, stream);
+	expect(s[2], "and no more", 11, stream);
 	ends(s[2]);
-	comes(s[3], "farewell", 8, stream);
+	expect(s[3], "farewell", 8, stream);
 	ends(s[3]);
 	check(write(s[3], "x", 1) < 0 && errno == EPIPE, "the client is closed");
 	ends(s[4]);
 	put(s[2], "answer", 6);
-	comes(c[2], "answer", 6, stream);
+	expect(c[2], "answer", 6, stream);
 	put(c[5], "later", 5);
-	comes(s[5], "later", 5, stream);
+	expect(s[5], "later", 5, stream);
 	put(s[5], "answer", 6);
-	comes(c[5], "answer", 6, stream);
+	expect(c[5], "answer", 6, stream);
 	for (int i = 0; i < CLIENTS; i++)
 		close(s[i]);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Connections that nobody has accepted yet, with both ends in the tree: in their order, with what was sent into them.
+ * Connections that are not accepted yet, with both ends in the tree: in their order, with the data sent through them.
  * test: net=own options=--tcp-established restore-options=--tcp-established breaks=2 decode=yes
  */
 #include "checkpoint.h"
@@ -26,7 +26,7 @@ static void put(int fd, size_t len)
 	need(send(fd, block, len, MSG_NOSIGNAL) == (ssize_t)len, "send %zu: %s", len, strerror(errno));
 }
 
-static void hear(int fd, size_t len, bool ends, const char *what)
+static void expect_data(int fd, size_t len, bool ends, const char *what)
 {
 	static char got[LARGE + 1];
 	struct pollfd p = { .fd = fd, .events = POLLIN };
@@ -37,27 +37,27 @@ static void hear(int fd, size_t len, bool ends, const char *what)
 		at += n;
 	check(at == len && !memcmp(got, block, len), "%s: %zu bytes, not %zu", what, at, len);
 	if (ends)
-		check(poll(&p, 1, 10000) == 1 && recv(fd, got, 1, 0) == 0, "%s: goes on", what);
+		check(poll(&p, 1, 10000) == 1 && recv(fd, got, 1, 0) == 0, "%s: no end of file", what);
 	else
 		check(recv(fd, got, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN, "%s: more than was sent", what);
 }
 
 /* The next in the queue, which is the connection of @from. */
-static int take(int listener, int from, const char *what)
+static int accept_next(int listener, int from, const char *what)
 {
 	union inet_name name;
 	socklen_t len = sizeof(name);
 	struct pollfd p = { .fd = listener, .events = POLLIN };
 	int fd = poll(&p, 1, 10000) == 1 ? accept(listener, &name.any, &len) : -1;
 
-	need(fd >= 0, "%s: nobody has connected", what);
+	need(fd >= 0, "%s: the queue is empty", what);
 	check(ntohs(name.any.sa_family == AF_INET ? name.v4.sin_port : name.v6.sin6_port) == inet_port(from),
-	      "%s: somebody else's connection", what);
+	      "%s: a different connection", what);
 	check(write(fd, "answer", 6) == 6, "%s: answer", what);
 	return fd;
 }
 
-static void answered(int fd, const char *what)
+static void expect_answer(int fd, const char *what)
 {
 	char text[8] = "";
 	struct pollfd p = { .fd = fd, .events = POLLIN };
@@ -102,20 +102,20 @@ int main(int argc, char **argv)
 	for (int i = 0; i < CLIENTS; i++) {
 		check(inet_port(client[i]) == ports[i], "client %d: port %d, was %d", i, inet_port(client[i]),
 		      ports[i]);
-		fd = take(four, client[i], "IPv4");
-		hear(fd, lens[i], i == 3, "IPv4");
-		answered(client[i], "IPv4");
+		fd = accept_next(four, client[i], "IPv4");
+		expect_data(fd, lens[i], i == 3, "IPv4");
+		expect_answer(client[i], "IPv4");
 		close(fd);
 	}
 	check(inet_get(client[4], IPPROTO_TCP, TCP_NODELAY) == 1 && (fcntl(client[4], F_GETFL) & O_NONBLOCK),
 	      "options");
 	check(inet_get(client[1], SOL_SOCKET, SO_REUSEADDR) == 0, "reuse");
 	for (int i = 0; i < 2; i++) {
-		fd = take(both, six[i], "both");
-		hear(fd, 3 + i, false, "both");
-		answered(six[i], "both");
+		fd = accept_next(both, six[i], "both");
+		expect_data(fd, 3 + i, false, "both");
+		expect_answer(six[i], "both");
 		put(six[i], 9);
-		hear(fd, 9, false, "both, afterwards");
+		expect_data(fd, 9, false, "both, afterwards");
 	}
 	test_done();
 }

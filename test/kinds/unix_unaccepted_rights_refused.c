@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A descriptor that was sent through a connection which is not accepted yet: refused by name.
+ * A descriptor sent through a connection that is not accepted yet is refused by name.
  * test: refused=descriptors.*not.accepted.yet
  */
 #include "checkpoint.h"
