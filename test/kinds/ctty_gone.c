@@ -33,7 +33,7 @@ static int in_foreground(void *arg)
 	if (s->what != MOVED)
 		return 3;
 	task_ready("founder");
-	checkpoint_task("founder waits", 0);
+	checkpoint_task("founder ready", 0);
 	await_task(s->ended);
 	check(!interrupts, "the founder has %d interrupts", (int)interrupts);
 	return 3;
@@ -68,7 +68,7 @@ static int leader(void *arg)
 		need(!setpgid(member, fore) && !tcsetpgrp(tty, fore) && !setpgid(fore, getpid()), "move");
 		task_ready("may join");
 		await_task("joined");
-		await_task("founder waits");
+		await_task("founder ready");
 	} else {
 		need(!waitid(P_PID, (id_t)fore, &info, WEXITED | WNOWAIT) && !tcsetpgrp(tty, fore), "foreground");
 	}

@@ -104,7 +104,7 @@ static int lives_in_gone_directory(void *arg)
 	ssize_t len = readlink("/proc/self/cwd", want, sizeof(want) - 1);
 	need(len > 0, "cwd");
 	want[len] = 0;
-	checkpoint_task("stands", 0);
+	checkpoint_task("in_gone_cwd", 0);
 	len = readlink("/proc/self/cwd", now, sizeof(now) - 1);
 	need(len > 0, "cwd");
 	now[len] = 0;
@@ -160,7 +160,7 @@ int main(int argc, char **argv)
 {
 	off_t status_end, mounts_end;
 	char path[64], buf[4096];
-	pid_t first, second, stands, again;
+	pid_t first, second, in_gone_cwd, again;
 
 	test_init(argc, argv);
 	thread = map_anon(4096, MAP_SHARED);
@@ -185,8 +185,8 @@ int main(int argc, char **argv)
 		test_skip("the pid of a process that has ended is in use by another one");
 	await_task("again");
 	open_at_number(320, O_RDONLY, 1, "/comm");
-	stands = fork_task(lives_in_gone_directory, NULL);
-	await_task("stands");
+	in_gone_cwd = fork_task(lives_in_gone_directory, NULL);
+	await_task("in_gone_cwd");
 	switch (checkpoint_here()) {
 	case 1:
 		lseek(STATUS_READ, 0, SEEK_SET);
@@ -214,6 +214,6 @@ int main(int argc, char **argv)
 	check(read(320, buf, sizeof(buf)) > 0, "of pid 1");
 	task_ready("end");
 	join_task(again);
-	join_task(stands);
+	join_task(in_gone_cwd);
 	test_done();
 }

@@ -23,15 +23,15 @@ static int packet(bool ask)
 
 int main(int argc, char **argv)
 {
-	int told, queried;
+	int fresh, queried;
 
 	test_init(argc, argv);
 	netdev_set_up("lo", false);
-	told = packet(false);
+	fresh = packet(false);
 	queried = packet(true);
 	if (checkpoint_here())
-		inet_get(told, SOL_SOCKET, SO_ERROR);
-	check(socket_has_error(told) && inet_get(told, SOL_SOCKET, SO_ERROR) == ENETDOWN, "packet");
+		inet_get(fresh, SOL_SOCKET, SO_ERROR);
+	check(socket_has_error(fresh) && inet_get(fresh, SOL_SOCKET, SO_ERROR) == ENETDOWN, "packet");
 	check(!socket_has_error(queried) && !inet_get(queried, SOL_SOCKET, SO_ERROR), "packet, queried");
 	test_done();
 }

@@ -35,7 +35,7 @@ static int set_first_sequence(int fd)
 	return err;
 }
 
-static int begin(int fd, const InetSkEntry *entry, union inet_address *ret_peer)
+static int start_connection(int fd, const InetSkEntry *entry, union inet_address *ret_peer)
 {
 	uint32_t range = entry->src_port | entry->src_port << 16, before = 0;
 	socklen_t len = sizeof(before);
@@ -51,7 +51,7 @@ static int begin(int fd, const InetSkEntry *entry, union inet_address *ret_peer)
 	return err == -EINPROGRESS ? 0 : err;
 }
 
-static int end(int fd, const InetSkEntry *entry, const union inet_address *peer)
+static int fail_connection(int fd, const InetSkEntry *entry, const union inet_address *peer)
 {
 	union inet_address own = { 0 };
 	socklen_t len = sizeof(own);
@@ -86,9 +86,9 @@ int tcp_restore_failed(const struct inet_socket *sk, int fd)
 	if (!err && (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0))
 		err = -errno;
 	if (!err)
-		err = begin(fd, entry, &peer);
+		err = start_connection(fd, entry, &peer);
 	if (!err)
-		err = end(fd, entry, &peer);
+		err = fail_connection(fd, entry, &peer);
 	fcntl(fd, F_SETFL, flags);
 	tcp_filter_remove(fd);
 	return err ? fail(err, "restore a socket whose connect(2) failed with errno %u", entry->error) : 0;

@@ -49,14 +49,14 @@ int tcp_save_listening(struct dump *dump, const struct fd_probe *probe, InetSkEn
 {
 	bool skip = dump->opts->skip_in_flight, close = dump->opts->tcp_close;
 	char src[INET_TEXT_MAX];
-	union inet_address address, nobody = { .any.sa_family = entry->family };
+	union inet_address address, no_peer = { .any.sa_family = entry->family };
 
 	int err;
 
 	/* For a listening socket these two are the lengths of its queue and its backlog. net/ipv4/tcp.c tcp_get_info */
 	entry->backlog = info->tcpi_sacked;
 	inet_entry_source(entry, &address);
-	err = inet_is_mptcp(entry) ? 0 : tcp_keys_save(dump, probe, entry, &address, &nobody);
+	err = inet_is_mptcp(entry) ? 0 : tcp_keys_save(dump, probe, entry, &address, &no_peer);
 	if (err)
 		return err;
 	if (info->tcpi_unacked && (skip || close))
@@ -192,11 +192,11 @@ static void save_error(struct dump *dump, const struct fd_probe *probe, InetSkEn
 
 static int save_closed_keys(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry)
 {
-	union inet_address src, nobody = { .any.sa_family = entry->family };
+	union inet_address src, no_peer = { .any.sa_family = entry->family };
 	int err;
 
 	inet_entry_source(entry, &src);
-	err = tcp_keys_save(dump, probe, entry, &src, &nobody);
+	err = tcp_keys_save(dump, probe, entry, &src, &no_peer);
 	if (!err && !entry->n_md5)
 		dump_blocker(dump, probe->task, probe->fd,
 			     "%s: a TCP socket with keys (TCP_MD5SIG), which cannot be read unless it listens or is "

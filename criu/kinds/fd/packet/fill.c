@@ -76,7 +76,7 @@ static int await_change(const uint32_t *at, uint32_t was, const uint32_t *or_bit
 	for (int i = 0; i < WAIT_MS; i++) {
 		if (look(at) != was || (or_bit && (look(or_bit) & TP_STATUS_USER)))
 			return 0;
-		nanosleep(&ms, NULL); /* poll(2) reports the last frame only */
+		nanosleep(&ms, NULL); /* style: poll(2) reports the last frame only */
 	}
 	return fail(-ETIMEDOUT, "a frame for the ring of a packet socket did not arrive through the loopback device");
 }
@@ -181,9 +181,9 @@ static int fill_block(const struct filling *f, uint32_t i)
 	if (!look(&block(f, i)->num_pkts) && !is_closed(f, i))
 		err = send_of_length(f, i, least);
 	while (!err && !is_closed(f, i)) {
-		size_t room = size - look(&block(f, i)->blk_len), len = room - 8;
+		size_t space = size - look(&block(f, i)->blk_len), len = space - 8;
 
-		if (room <= least)
+		if (space <= least)
 			return 0;
 		if (len > f->overhead + f->mtu)
 			len = MIN_OF(f->overhead + f->mtu, len - least) & ~(size_t)7;

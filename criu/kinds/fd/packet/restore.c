@@ -26,7 +26,7 @@ static int check_piece(const struct file *file, const PacketSockEntry *entry, co
 static int check_state(const struct file *file, const PacketSockEntry *entry, const PacketRing *ring, bool tx,
 		       const PacketRingState *state)
 {
-	size_t room = ring ? ring->block_size : 0;
+	size_t space = ring ? ring->block_size : 0;
 	int err = 0;
 
 	if (!state)
@@ -39,13 +39,13 @@ static int check_state(const struct file *file, const PacketSockEntry *entry, co
 	for (size_t i = 0; i < state->n_packet && !err; i++) {
 		size_t len = state->packet[i].len;
 
-		if (len < sizeof(struct tpacket3_hdr) || len > room || !entry->protocol)
+		if (len < sizeof(struct tpacket3_hdr) || len > space || !entry->protocol)
 			err = fail(-EBADMSG,
 				   "files.img: file %u: invalid packet of %zu bytes in the ring of a packet "
 				   "socket",
 				   file->id, len);
 		else
-			room -= len;
+			space -= len;
 	}
 	return err;
 }

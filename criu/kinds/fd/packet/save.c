@@ -173,14 +173,14 @@ static int copy_open(struct copy *c)
 	for (uint32_t i = 0; i < n && c->state->packet; i++) {
 		const struct tpacket3_hdr *head = (void *)(block + at);
 		ProtobufCBinaryData *to = &c->state->packet[i];
-		size_t len, room;
+		size_t len, space;
 
 		if (at + sizeof(*head) > c->ring->block_size)
 			return -EPROTO;
 		len = ((size_t)head->tp_mac + head->tp_snaplen + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-		room = head->tp_next_offset ? head->tp_next_offset : len;
+		space = head->tp_next_offset ? head->tp_next_offset : len;
 		/* It is just being written: it has not been received yet. */
-		if (room != len || at + len > c->ring->block_size)
+		if (space != len || at + len > c->ring->block_size)
 			break;
 		to->data = dump_alloc(c->dump, len);
 		if (!to->data)

@@ -150,7 +150,7 @@ static int remap_load(struct restore *r, struct regular_restore *data, const Rem
 	case REMAP_TYPE__LINKED:
 		return 0;
 	case REMAP_TYPE__PROCFS:
-		remap->of_gone = true;
+		remap->of_gone_task = true;
 		return 0;
 	default:
 		return fail(-EBADMSG, "remap-fpath.img: unknown remap type of file %u (%d)", entry->orig_id,

@@ -36,7 +36,7 @@ struct subject {
 /* kind_data of a dump */
 struct regular_dump {
 	struct record_table paths; /* struct path_entry, by two hashes */
-	struct record_table gone; /* struct gone, by inode */
+	struct record_table nameless; /* struct nameless, by inode */
 	uint32_t last_ghost;
 	struct record_table devs; /* tmpfs_save.c */
 	struct record_table saved; /* files in a tmpfs, by inode */
@@ -139,7 +139,7 @@ struct remap {
 	const RegFileEntry *reg; /* of the file; set by link */
 	const RegFileEntry *to; /* LINKED: the other name */
 	struct ghost *ghost; /* GHOST */
-	bool of_gone; /* PROCFS: remap_id is the pid of a task that is gone */
+	bool of_gone_task; /* PROCFS: remap_id is the pid of a task that is gone */
 	int fd; /* O_PATH, above service_base; set by in_namespaces */
 	bool proven; /* certainly the file that was saved: may be opened with our rights */
 	bool is_description; /* @fd is the open file itself, not O_PATH */

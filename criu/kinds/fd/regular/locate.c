@@ -21,7 +21,7 @@
 #define LINK_NAME_TRIES 1000
 
 /* A file that its name does not lead to, saved once, however many descriptors refer to it. */
-struct gone {
+struct nameless {
 	struct record record; /* device, inode */
 	enum { AS_GHOST, AS_LINK, NOT_AT_ALL } how;
 	uint32_t remap_id; /* ghost id, or id of the entry with the name of the link */
@@ -98,15 +98,15 @@ static int make_link_name(struct dump *dump, const struct subject *s, const char
 	return -ENOENT;
 }
 
-static int write_link_entry(struct dump *dump, const struct subject *s, const struct gone *gone)
+static int write_link_entry(struct dump *dump, const struct subject *s, const struct nameless *nameless)
 {
 	FileEntry file = FILE_ENTRY__INIT;
 	RegFileEntry reg = REG_FILE_ENTRY__INIT;
 	FownEntry fown = FOWN_ENTRY__INIT;
 
-	reg.id = gone->remap_id;
+	reg.id = nameless->remap_id;
 	reg.fown = &fown;
-	reg.name = (char *)gone->link_path;
+	reg.name = (char *)nameless->link_path;
 	reg.has_mode = true;
 	reg.mode = s->st.st_mode;
 	regular_note_identity(dump, s, &reg);
@@ -116,7 +116,7 @@ static int write_link_entry(struct dump *dump, const struct subject *s, const st
 	return dump_write_file_entry(dump, &file);
 }
 
-static int save_by_link(struct dump *dump, const struct subject *s, const char *path, struct gone *gone)
+static int save_by_link(struct dump *dump, const struct subject *s, const char *path, struct nameless *nameless)
 {
 	int err;
 
@@ -128,24 +128,24 @@ static int save_by_link(struct dump *dump, const struct subject *s, const char *
 	}
 	if (dump_is_check(dump))
 		return 0;
-	gone->remap_id = dump_new_file_id(dump);
-	err = make_link_name(dump, s, path, gone->remap_id, &gone->link_path);
+	nameless->remap_id = dump_new_file_id(dump);
+	err = make_link_name(dump, s, path, nameless->remap_id, &nameless->link_path);
 	if (err)
 		return fail(err, "%s was unlinked: give it a temporary name (--link-remap)", path);
-	gone->how = AS_LINK;
+	nameless->how = AS_LINK;
 	if (!regular_dump_data(dump)->nr_links++)
 		regular_dump_data(dump)->first_link = path;
-	log_info("%s is saved as %s", path, gone->link_path);
-	return write_link_entry(dump, s, gone);
+	log_info("%s is saved as %s", path, nameless->link_path);
+	return write_link_entry(dump, s, nameless);
 }
 
-static int save_as_ghost(struct dump *dump, const struct subject *s, const char *path, struct gone *gone)
+static int save_as_ghost(struct dump *dump, const struct subject *s, const char *path, struct nameless *nameless)
 {
 	const struct ghost_rule rule = { "was unlinked", "--ghost-limit", "--ghost-limit ", dump->opts->ghost_limit };
-	int err = ghost_save(dump, s, path, &rule, &gone->remap_id);
+	int err = ghost_save(dump, s, path, &rule, &nameless->remap_id);
 
-	if (!err && gone->remap_id)
-		gone->how = AS_GHOST;
+	if (!err && nameless->remap_id)
+		nameless->how = AS_GHOST;
 	return err;
 }
 
@@ -193,26 +193,27 @@ static int refuse_hidden(struct dump *dump, const struct subject *s, const char 
 static int save_gone(struct dump *dump, const struct subject *s, const char *path, bool deleted, uint32_t id)
 {
 	struct regular_dump *data = regular_dump_data(dump);
-	struct gone *gone = record_find(&data->gone, s->st.st_dev, s->st.st_ino);
+	struct nameless *nameless = record_find(&data->nameless, s->st.st_dev, s->st.st_ino);
 	struct statfs fs;
 	int err = 0;
 
-	if (!gone) {
-		gone = record_new(&dump->arena, &data->gone, s->st.st_dev, s->st.st_ino, sizeof(*gone));
-		if (!gone)
+	if (!nameless) {
+		nameless = record_new(&dump->arena, &data->nameless, s->st.st_dev, s->st.st_ino, sizeof(*nameless));
+		if (!nameless)
 			return fail(-ENOMEM, "unlinked file");
-		gone->how = NOT_AT_ALL;
-		gone->mnt_id = s->mnt_id;
+		nameless->how = NOT_AT_ALL;
+		nameless->mnt_id = s->mnt_id;
 		if ((!deleted && s->st.st_nlink) || (!fstatfs(s->local, &fs) && fs.f_type == PROC_SUPER_MAGIC))
 			err = refuse_hidden(dump, s, path);
 		else if (s->st.st_nlink == 0 || S_ISDIR(s->st.st_mode) || is_silly_renamed(s, path))
-			err = save_as_ghost(dump, s, path, gone);
+			err = save_as_ghost(dump, s, path, nameless);
 		else
-			err = save_by_link(dump, s, path, gone);
+			err = save_by_link(dump, s, path, nameless);
 	}
-	if (err || gone->how == NOT_AT_ALL)
+	if (err || nameless->how == NOT_AT_ALL)
 		return err;
-	return write_remap(dump, id, gone->remap_id, gone->how == AS_GHOST ? REMAP_TYPE__GHOST : REMAP_TYPE__LINKED);
+	return write_remap(dump, id, nameless->remap_id,
+			   nameless->how == AS_GHOST ? REMAP_TYPE__GHOST : REMAP_TYPE__LINKED);
 }
 
 static int save_of_gone_task(struct dump *dump, const struct subject *s, const struct proc_path *p, const char *path,
@@ -266,22 +267,22 @@ int regular_name(struct dump *dump, const struct subject *s, uint32_t id, const 
 	return save_gone(dump, s, name, deleted || is_silly_renamed(s, name), id);
 }
 
-static int remove_link_name(const struct dump *dump, const struct gone *gone)
+static int remove_link_name(const struct dump *dump, const struct nameless *nameless)
 {
 	char dir[PATH_MAX], *name;
 	_cleanup_close_ int fd = -1;
 	struct stat st;
-	int err = str_format(dir, sizeof(dir), "%s", gone->link_path);
+	int err = str_format(dir, sizeof(dir), "%s", nameless->link_path);
 
 	if (err)
 		return err;
 	name = strrchr(dir, '/');
 	*name++ = 0;
-	fd = open_dir(dump, gone->mnt_id, dir);
+	fd = open_dir(dump, nameless->mnt_id, dir);
 	if (fd < 0)
 		return fd;
-	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_dev != gone->record.a ||
-	    st.st_ino != gone->record.b)
+	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_dev != nameless->record.a ||
+	    st.st_ino != nameless->record.b)
 		return 0;
 	return unlinkat(fd, name, 0) < 0 ? -errno : 0;
 }
@@ -290,12 +291,12 @@ void regular_save_undo(struct dump *dump)
 {
 	struct regular_dump *data = *dump_kind_data(dump, &regular_kind);
 
-	for (struct record *r = data ? data->gone.first : NULL; r; r = r->next) {
-		const struct gone *gone = (struct gone *)r;
-		int err = gone->link_path ? remove_link_name(dump, gone) : 0;
+	for (struct record *r = data ? data->nameless.first : NULL; r; r = r->next) {
+		const struct nameless *nameless = (struct nameless *)r;
+		int err = nameless->link_path ? remove_link_name(dump, nameless) : 0;
 
 		if (err && err != -ENOENT)
-			log_warn("temporary name %s could not be removed: %s", gone->link_path, strerror(-err));
+			log_warn("temporary name %s could not be removed: %s", nameless->link_path, strerror(-err));
 	}
 }
 

@@ -171,7 +171,7 @@ int proc_file_has_unread(int fd, uint64_t pos, bool *ret)
 
 int proc_file_check_gone(struct dump *dump, const struct subject *s, const struct proc_path *p, const char *path)
 {
-	bool waits = false;
+	bool has_unread = false;
 	int err;
 
 	if (str_has_prefix(p->rest, "/fd/") || str_has_prefix(p->rest, "/fdinfo/") ||
@@ -198,10 +198,10 @@ int proc_file_check_gone(struct dump *dump, const struct subject *s, const struc
 	}
 	if (!S_ISREG(s->st.st_mode) || s->flags & (O_PATH | O_WRONLY))
 		return 0;
-	err = proc_file_has_unread(s->local, s->pos, &waits);
+	err = proc_file_has_unread(s->local, s->pos, &has_unread);
 	if (err)
 		return fail(err, "%s", path);
-	if (waits)
+	if (has_unread)
 		dump_blocker(dump, s->task, s->fd,
 			     "%s belongs to process %d, which is gone, and has been read in part; read it to its end, "
 			     "or close it",

@@ -49,7 +49,7 @@ static pid_t clone_as(pid_t pid, bool thread)
 	return got < 0 ? -errno : (pid_t)got;
 }
 
-/* It gets its own memory, although it needs none: whoever has its "mem" open must not have ours. */
+/* It gets its own memory, although it needs none: processes that have its "mem" open must not have ours. */
 static _Noreturn void stand_in(const struct tid_array *tids, int ready, pid_t tool)
 {
 	/* Make the content of its files short, so that the saved positions are at their end. */
@@ -179,7 +179,7 @@ static int drop_rest(const struct remap *remap)
 	uint64_t pos = reg->pos;
 	struct proc_path p;
 	char rest[4096];
-	bool waits = true;
+	bool has_unread = true;
 	ssize_t len = 1;
 	int err = 0;
 
@@ -187,8 +187,8 @@ static int drop_rest(const struct remap *remap)
 	    !proc_path_parse(reg->name, &p) || proc_file_shows_namespace(p.rest))
 		return 0;
 	while (!err && len > 0) {
-		err = proc_file_has_unread(remap->fd, pos, &waits);
-		len = err || !waits ? 0 : pread(remap->fd, rest, sizeof(rest), (off_t)pos);
+		err = proc_file_has_unread(remap->fd, pos, &has_unread);
+		len = err || !has_unread ? 0 : pread(remap->fd, rest, sizeof(rest), (off_t)pos);
 		pos += len > 0 ? (uint64_t)len : 0;
 	}
 	if (err || len < 0 || pos == reg->pos)
@@ -286,7 +286,7 @@ int proc_gone_make(struct restore *r, struct regular_restore *data)
 	for (struct record *rec = data->remaps.first; rec; rec = rec->next) {
 		struct remap *remap = (struct remap *)rec;
 
-		if (remap->of_gone && remap->reg)
+		if (remap->of_gone_task && remap->reg)
 			order[n++] = remap;
 	}
 	qsort(order, n, sizeof(*order), by_group);

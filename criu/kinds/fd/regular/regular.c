@@ -273,7 +273,7 @@ static int regular_link(struct restore *r, struct file *file, void *state)
 		return 0;
 	remap->reg = st->reg;
 	remap->file = file;
-	if (remap->of_gone)
+	if (remap->of_gone_task)
 		return proc_gone_link(remap);
 	if (remap->ghost)
 		return 0;

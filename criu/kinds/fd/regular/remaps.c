@@ -450,7 +450,7 @@ int remaps_make(struct restore *r, struct regular_restore *data)
 		struct remap *remap = (struct remap *)rec;
 
 		/* For a file of another kind, or one passed with --inherit-fd. */
-		if (remap->reg && !remap->of_gone)
+		if (remap->reg && !remap->of_gone_task)
 			order[n++] = remap;
 	}
 	qsort(order, n, sizeof(*order), by_depth);

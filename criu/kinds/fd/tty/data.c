@@ -63,7 +63,7 @@ static int tty_inject(int fd, const uint8_t *data, uint32_t len)
 	return err;
 }
 
-/* ---- settings under which bytes are taken literally */
+/* ---- settings under which bytes have no special meaning */
 
 /* The program must not be left with our settings: try a second time if it fails. */
 static int tty_reset_settings(int fd, const struct tty_termios *t)
@@ -123,7 +123,7 @@ static uint8_t *tty_flatten(const struct tty_bytes *bytes, uint8_t eof, uint32_t
 /* Does not wait for ever: there should be enough space. A worker of the kernel moves what is written. */
 static int tty_write_bounded(int fd, const uint8_t *data, uint32_t len)
 {
-	struct pollfd room = { .fd = fd, .events = POLLOUT };
+	struct pollfd space = { .fd = fd, .events = POLLOUT };
 	int flags = fcntl(fd, F_GETFL), err = 0, patience = 1000;
 
 	if (fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
@@ -138,7 +138,7 @@ static int tty_write_bounded(int fd, const uint8_t *data, uint32_t len)
 			err = -errno;
 		} else if (!patience--) {
 			err = -ENOBUFS;
-		} else if (poll(&room, 1, 2) == 1) {
+		} else if (poll(&space, 1, 2) == 1) {
 			usleep(100); /* style: there is space, but not enough yet */
 		}
 	}
@@ -280,9 +280,9 @@ static int tty_enter_packet_mode(int master, int slave, uint8_t status)
 /* After all output has been read, a terminal that cannot be written to has been stopped: by tcflow(3) or by a key. */
 static bool tty_accepts_output(int slave)
 {
-	struct pollfd room = { .fd = slave, .events = POLLOUT };
+	struct pollfd space = { .fd = slave, .events = POLLOUT };
 
-	return poll(&room, 1, 0) == 1;
+	return poll(&space, 1, 0) == 1;
 }
 
 static bool tty_has_flow_keys(const struct tty_termios *t)

@@ -121,15 +121,15 @@ static void tty_await_call(struct restore *r, pid_t pgid)
 	int patience = 20;
 
 	restore_for_each_task(task, r) {
-		bool waits = task->t.pgid != pgid || task->t.state != TASK_ALIVE;
+		bool in_call = task->t.pgid != pgid || task->t.state != TASK_ALIVE;
 
-		for (; !waits && patience; patience--) {
+		for (; !in_call && patience; patience--) {
 			_cleanup_proc_ struct proc proc = PROC_CLOSED;
 			struct proc_stat stat;
 
-			waits = proc_open(task->t.host_pid, &proc) < 0 || proc_stat_read(&proc, &stat) < 0 ||
-				stat.state != 'R';
-			if (!waits)
+			in_call = proc_open(task->t.host_pid, &proc) < 0 || proc_stat_read(&proc, &stat) < 0 ||
+				  stat.state != 'R';
+			if (!in_call)
 				usleep(1000); /* style: see above */
 		}
 	}

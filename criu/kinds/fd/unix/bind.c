@@ -332,7 +332,7 @@ static int bind_abstract(int fd, const struct sockaddr_un *addr, socklen_t len, 
 		if (errno != EADDRINUSE || !patient || tries == RING_TRIES)
 			return -errno;
 		close(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-		usleep(RING_STEP_US); /* the garbage collector runs in a worker; no event reports its end */
+		usleep(RING_STEP_US); /* style: the garbage collector runs in a worker; no event reports its end */
 	}
 }
 
