@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Files and directories in /proc of processes that are gone: links, flags, positions, content; a pid that another
+ * Files and directories in /proc of processes that have exited: links, flags, positions, content; a pid that another
  * process has by now; a thread of one; as working directory. And of pid 1. With AddressSanitizer the stand-in's files
  * contain longer addresses, and positions follow.
  * test: breaks=3 skip="$CRIU check --feature clone3_set_tid && ! grep -q __asan_report $CRIU"
@@ -92,7 +92,7 @@ static void link_of(int fd, char *text, size_t size)
 	text[len] = 0;
 }
 
-/* Its working directory belongs to a process that is gone. */
+/* Its working directory belongs to a process that has exited. */
 static int lives_in_gone_directory(void *arg)
 {
 	char path[64], want[96], now[96];

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Files in /proc that cannot be restored: of a process that is gone, partly read, its descriptors, its auxiliary
+ * Files in /proc that cannot be restored: of a process that has exited, partly read, its descriptors, its auxiliary
  * vector; of a process outside the tree, of a thread; each is refused by name.
- * test: refused='(?s)(?=.*\b300\b.*gone.*in.part)(?=.*\b301\b.+outside)(?=.*\b302\b.+thread)(?=.*\b303\b.*auxv)(?=.*\b304\b.*fdinfo)'
+ * test: refused='(?s)(?=.*\b300\b.*exited.*in.part)(?=.*\b301\b.+outside)(?=.*\b302\b.+thread)(?=.*\b303\b.*auxv)(?=.*\b304\b.*fdinfo)'
  */
 #include "checkpoint.h"
 #include <pthread.h>
@@ -74,10 +74,10 @@ int main(int argc, char **argv)
 	open_at_number(302, getpid(), path);
 	if (checkpoint_here())
 		close(302);
-	check(read(300, buf, sizeof(buf)) > 0, "buffered data of the process that is gone");
+	check(read(300, buf, sizeof(buf)) > 0, "buffered data of the process that has exited");
 	check(read(301, buf, sizeof(buf)) > 0, "of the process outside the tree");
 	check(read(302, buf, sizeof(buf)) > 0, "of the thread");
-	check(read(303, buf, sizeof(buf)) > 0, "vector of the process that is gone");
+	check(read(303, buf, sizeof(buf)) > 0, "vector of the process that has exited");
 	kill(other, SIGKILL);
 	test_done();
 }

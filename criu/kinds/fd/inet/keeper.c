@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The socket pair tells the keeper that the dumper is dead. While a socket is in an unusual state the guard of the dump
- * (run/guard.h) keeps a dumper that is killed from letting the tree go. The keeper runs with real-time priority, where it
- * may, so that nobody stretches that by taking its CPU away.
+ * The keeper learns from the socket pair that the dumper has died. While a socket is in an unusual state, the guard of
+ * the dump (run/guard.h) prevents a dumper that is killed from releasing the tree. The keeper runs with real-time
+ * priority, if permitted, so that other processes cannot prolong that time by preempting it.
  */
 #include "kinds/fd/inet/keeper.h"
 #include <errno.h>
@@ -22,7 +22,7 @@
 #include "util/fds.h"
 #include "util/log.h"
 
-#define AREA_AT_LEAST (16u << 20)
+#define AREA_MIN (16u << 20)
 #define TREE_WAIT_MS 300
 
 enum phase { NOTHING_TO_UNDO, TREE_ENDS };
@@ -30,14 +30,14 @@ enum phase { NOTHING_TO_UNDO, TREE_ENDS };
 struct common {
 	_Atomic uint32_t phase;
 	uint32_t first, nr; /* jobs of this round */
-	_Atomic uint32_t at; /* the one that is worked on */
+	_Atomic uint32_t at; /* the current job */
 	struct keeper_job jobs[];
 };
 
 struct keeper {
 	struct common *common;
 	struct guard *guard;
-	char *area; /* shared too */
+	char *area; /* shared, too */
 	size_t common_size, area_size, nr_jobs;
 	int sock; /* our end; -1: released */
 	struct helper_process process;
@@ -59,36 +59,36 @@ static bool dumper_died(int sock)
 	return !recv(sock, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
 }
 
-static size_t count_dead(const struct keeper_care *care, int ms)
+static size_t count_dead(const struct keeper_undo *undo, int ms)
 {
-	struct pollfd *p = calloc(care->nr_pidfds + 1, sizeof(*p));
+	struct pollfd *p = calloc(undo->nr_pidfds + 1, sizeof(*p));
 	size_t n = 0;
 
-	for (size_t i = 0; p && i < care->nr_pidfds; i++)
-		p[i] = (struct pollfd){ care->pidfds[i], POLLIN, 0 };
+	for (size_t i = 0; p && i < undo->nr_pidfds; i++)
+		p[i] = (struct pollfd){ undo->pidfds[i], POLLIN, 0 };
 	if (p)
-		poll(p, care->nr_pidfds, ms);
-	for (size_t i = 0; p && i < care->nr_pidfds; i++)
+		poll(p, undo->nr_pidfds, ms);
+	for (size_t i = 0; p && i < undo->nr_pidfds; i++)
 		n += p[i].revents != 0;
 	free(p);
 	return n;
 }
 
-/* Either every task of the tree has been ended, or nobody has begun with that. */
-static void take_back(const struct keeper *k, const struct keeper_care *care)
+/* Either every task of the tree has been killed, or none has. */
+static void roll_back(const struct keeper *k, const struct keeper_undo *undo)
 {
-	size_t dead = count_dead(care, TREE_WAIT_MS);
+	size_t dead = count_dead(undo, TREE_WAIT_MS);
 
 	if (!dead) {
-		if (care->netlink && care->table[0])
-			nft_lock_remove(care->netlink, care->table);
+		if (undo->netlink && undo->table[0])
+			nft_lock_remove(undo->netlink, undo->table);
 		return;
 	}
-	for (int i = 0; dead < care->nr_pidfds && i < 20; i++) {
+	for (int i = 0; dead < undo->nr_pidfds && i < 20; i++) {
 		poll(NULL, 0, TREE_WAIT_MS / 10);
-		dead = count_dead(care, 0);
+		dead = count_dead(undo, 0);
 	}
-	for (size_t i = 0; dead == care->nr_pidfds && i < k->nr_jobs; i++)
+	for (size_t i = 0; dead == undo->nr_pidfds && i < k->nr_jobs; i++)
 		if (k->common->jobs[i].what == KEEPER_STREAM)
 			tcp_repair(k->common->jobs[i].fd, TCP_REPAIR_ON);
 }
@@ -104,7 +104,7 @@ static void serve(const struct keeper *k, int sock)
 			c->jobs[i].err = keeper_job_run(&c->jobs[i]);
 			guard_leave(k->guard);
 		}
-		/* Unheard, the dumper would wait for ever; that we end it hears. */
+		/* Without a reply the dumper would wait for ever; it notices if we exit. */
 		if (send(sock, &byte, 1, MSG_NOSIGNAL) != 1)
 			break;
 	}
@@ -112,7 +112,7 @@ static void serve(const struct keeper *k, int sock)
 
 struct keeper_run {
 	const struct keeper *keeper;
-	const struct keeper_care *care;
+	const struct keeper_undo *undo;
 	int sock;
 };
 
@@ -125,7 +125,7 @@ static int run_keeper(void *arg)
 	log_to_fd(-1);
 	serve(run->keeper, run->sock);
 	if (atomic_load(&run->keeper->common->phase) == TREE_ENDS)
-		take_back(run->keeper, run->care);
+		roll_back(run->keeper, run->undo);
 	return 0;
 }
 
@@ -156,7 +156,7 @@ static size_t job_size(const struct keeper_job *job)
 	return (size_t)job->in_len + job->out_len;
 }
 
-/* Filled with pages beforehand: they are not looked for while a socket is in repair mode. */
+/* Populated in advance: no page faults while a socket is in repair mode. */
 static int make_area(struct keeper *k)
 {
 	size_t sum = 0, largest = 0;
@@ -165,41 +165,41 @@ static int make_area(struct keeper *k)
 		sum += job_size(&k->common->jobs[i]);
 		largest = MAX_OF(largest, job_size(&k->common->jobs[i]));
 	}
-	k->area_size = MIN_OF(sum, MAX_OF(largest, AREA_AT_LEAST));
+	k->area_size = MIN_OF(sum, MAX_OF(largest, AREA_MIN));
 	if (k->area_size)
 		k->area = share(k->area_size, MAP_POPULATE);
 	return k->area_size && !k->area ? -ENOMEM : 0;
 }
 
 /*
- * What the keeper needs, and nothing else: a pipe whose reader is the dumper must break when the dumper is killed, and the
- * dumper's own end of our pair, kept open, would never hang up.
+ * Only the descriptors that the keeper needs: a pipe whose reader is the dumper must break when the dumper is killed,
+ * and a copy of the dumper's end of our pair would keep the pair open.
  */
-static int *list_descriptors(const struct keeper *k, const struct keeper_care *care, int sock, size_t *ret_nr)
+static int *list_descriptors(const struct keeper *k, const struct keeper_undo *undo, int sock, size_t *ret_nr)
 {
-	int *keep = calloc(k->nr_jobs + care->nr_pidfds + 2, sizeof(*keep));
+	int *fds = calloc(k->nr_jobs + undo->nr_pidfds + 2, sizeof(*fds));
 	size_t n = 0;
 
-	if (!keep)
+	if (!fds)
 		return NULL;
-	keep[n++] = sock;
-	if (care->netlink)
-		keep[n++] = netlink_fd(care->netlink);
-	for (size_t i = 0; i < care->nr_pidfds; i++)
-		keep[n++] = care->pidfds[i];
+	fds[n++] = sock;
+	if (undo->netlink)
+		fds[n++] = netlink_fd(undo->netlink);
+	for (size_t i = 0; i < undo->nr_pidfds; i++)
+		fds[n++] = undo->pidfds[i];
 	for (size_t i = 0; i < k->nr_jobs; i++)
-		keep[n++] = k->common->jobs[i].fd;
+		fds[n++] = k->common->jobs[i].fd;
 	*ret_nr = n;
-	return keep;
+	return fds;
 }
 
-static int start_process(struct keeper *k, const struct keeper_care *care, int sock)
+static int start_process(struct keeper *k, const struct keeper_undo *undo, int sock)
 {
-	struct keeper_run run = { k, care, sock };
+	struct keeper_run run = { k, undo, sock };
 	struct helper_job job = { .run = run_keeper, .arg = &run };
 	int err;
 
-	job.keeps = list_descriptors(k, care, sock, &job.nr_keeps);
+	job.keeps = list_descriptors(k, undo, sock, &job.nr_keeps);
 	if (!job.keeps)
 		return -ENOMEM;
 	err = helper_start(&k->process, &job);
@@ -207,14 +207,14 @@ static int start_process(struct keeper *k, const struct keeper_care *care, int s
 	return err;
 }
 
-int keeper_start(struct keeper *k, const struct keeper_care *care, struct guard *guard)
+int keeper_start(struct keeper *k, const struct keeper_undo *undo, struct guard *guard)
 {
 	int pair[2], err = make_area(k);
 
 	if (err || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return err ? err : -errno;
 	k->guard = guard;
-	err = start_process(k, care, pair[1]);
+	err = start_process(k, undo, pair[1]);
 	close(pair[1]);
 	if (err)
 		close(pair[0]);
@@ -223,7 +223,7 @@ int keeper_start(struct keeper *k, const struct keeper_care *care, struct guard 
 	return err;
 }
 
-/* Somebody has killed it: the dump fails, but no connection does. */
+/* The keeper was killed: the dump fails, but no connection does. */
 static int keeper_is_gone(struct keeper *k)
 {
 	struct keeper_job *job = &k->common->jobs[atomic_load(&k->common->at)];

@@ -336,7 +336,7 @@ static int read_all(struct dump *dump, struct inet_dump *data, const struct keep
 
 static int start_keeper(struct dump *dump, struct inet_dump *data, const struct keeper_job *jobs)
 {
-	struct keeper_care care = { .netlink = data->lock, .table = data->table };
+	struct keeper_undo undo = { .netlink = data->lock, .table = data->table };
 	_cleanup_free_ int *pidfds = calloc(dump->tree.nr_tasks + 1, sizeof(*pidfds));
 	struct dump_task *dt;
 
@@ -344,9 +344,9 @@ static int start_keeper(struct dump *dump, struct inet_dump *data, const struct 
 		return -ENOMEM;
 	dump_for_each_task(dt, dump)
 		if (dt->t.state != TASK_DEAD && dt->pidfd >= 0)
-			pidfds[care.nr_pidfds++] = dt->pidfd;
-	care.pidfds = pidfds;
-	return keeper_start(data->keeper, &care, dump->guard);
+			pidfds[undo.nr_pidfds++] = dt->pidfd;
+	undo.pidfds = pidfds;
+	return keeper_start(data->keeper, &undo, dump->guard);
 }
 
 int inet_read_held(struct dump *dump, struct inet_dump *data)

@@ -63,16 +63,16 @@ struct proc_path {
 #define PROC_PATH "/proc/" /* style: how the kernel and images begin such a name */
 bool proc_path_parse(const char *path, struct proc_path *ret);
 /*
- * Whether the file belongs to a task that is gone. @path is its name without " (deleted)", and does not lead to the
+ * Whether the file belongs to a task that has exited. @path is its name without " (deleted)", and does not lead to the
  * file.
  */
 bool proc_file_is_gone(const struct subject *s, const char *path, struct proc_path *ret);
 /* Reports what would prevent restoring it. */
 int proc_file_check_gone(struct dump *dump, const struct subject *s, const struct proc_path *p, const char *path);
-/* Whether it shows namespaces, even after the task is gone. */
+/* Whether it shows namespaces, even after the task has exited. */
 bool proc_file_shows_namespace(const char *rest);
 /*
- * Whether there is something to read at @pos, the position of @fd, although the task is gone. Does not change anything.
+ * Whether there is something to read at @pos, the position of @fd, although the task has exited. Changes nothing.
  */
 int proc_file_has_unread(int fd, uint64_t pos, bool *ret);
 /* Whether opening it again is enough. */
@@ -139,7 +139,7 @@ struct remap {
 	const RegFileEntry *reg; /* of the file; set by link */
 	const RegFileEntry *to; /* LINKED: the other name */
 	struct ghost *ghost; /* GHOST */
-	bool of_gone_task; /* PROCFS: remap_id is the pid of a task that is gone */
+	bool of_gone_task; /* PROCFS: remap_id is the pid of a task that has exited */
 	int fd; /* O_PATH, above service_base; set by in_namespaces */
 	bool proven; /* certainly the file that was saved: may be opened with our rights */
 	bool is_description; /* @fd is the open file itself, not O_PATH */
@@ -152,7 +152,7 @@ struct remap {
 	} link; /* LINKED: where remap->to->name is; removed when the tree is complete. Set by in_namespaces */
 };
 
-/* A process with the pid of one that is gone (proc_gone.c); it exists until every task has been set up. */
+/* A process with the pid of one that has exited (proc_gone.c); it exists until every task has been set up. */
 struct stand_in {
 	pid_t pid;
 	struct stand_in *next;
@@ -181,7 +181,7 @@ int ghost_load(struct restore *r, struct regular_restore *data, uint32_t id, str
 int ghost_content(struct restore *r, const struct ghost *ghost, int fd, uint64_t *ret_size);
 /* Creates, opens and unlinks all files that have no name. */
 int remaps_make(struct restore *r, struct regular_restore *data);
-/* Files of tasks that are gone: check the record; open the files; end the stand-in processes. */
+/* Files of tasks that have exited: check the record; open the files; end the stand-in processes. */
 int proc_gone_link(const struct remap *remap);
 int proc_gone_make(struct restore *r, struct regular_restore *data);
 int proc_gone_ready(struct restore *r);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Files in /proc that belong to a process. Those of processes in the tree are restored by the same path; those of pid 1
- * exist wherever there is a /proc. Other pids may belong to another process by then. Files of a task that is gone have
- * no content, and neither have the ones that a restore opens (proc_gone.c), as recorded in remap-fpath.img.
+ * exist wherever there is a /proc. Other pids may belong to another process by then. Files of a task that has exited
+ * have no content, and neither have the ones that a restore opens (proc_gone.c), as recorded in remap-fpath.img.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -91,7 +91,7 @@ void proc_file_check(struct dump *dump, const struct subject *s, const char *pat
 			path);
 }
 
-/* ---- files of a task that is gone ---- */
+/* ---- files of a task that has exited ---- */
 
 static bool lists_nothing(int dir)
 {
@@ -177,21 +177,21 @@ int proc_file_check_gone(struct dump *dump, const struct subject *s, const struc
 	if (str_has_prefix(p->rest, "/fd/") || str_has_prefix(p->rest, "/fdinfo/") ||
 	    str_has_prefix(p->rest, "/map_files/")) {
 		dump_blocker(dump, s->task, s->fd,
-			     "%s is a descriptor or mapping of process %d, which is gone; close it first", path,
+			     "%s is a descriptor or mapping of process %d, which has exited; close it first", path,
 			     p->pid);
 		return 0;
 	}
 	if (!strcmp(p->rest, "/auxv") && !(s->flags & O_PATH)) {
 		dump_blocker(dump, s->task, s->fd,
-			     "%s still shows the auxiliary vector of process %d, which is gone; close it first", path,
-			     p->pid);
+			     "%s still shows the auxiliary vector of process %d, which has exited; close it first",
+			     path, p->pid);
 		return 0;
 	}
 	if (proc_file_shows_namespace(p->rest)) {
 		if (!shows_same_namespace(s, p->rest))
 			dump_blocker(
 				dump, s->task, s->fd,
-				"%s shows a namespace of process %d, which is gone, and that namespace may not be in "
+				"%s shows a namespace of process %d, which has exited, and that namespace may not be in "
 				"the tree; close it first",
 				path, p->pid);
 		return 0;
@@ -202,9 +202,10 @@ int proc_file_check_gone(struct dump *dump, const struct subject *s, const struc
 	if (err)
 		return fail(err, "%s", path);
 	if (has_unread)
-		dump_blocker(dump, s->task, s->fd,
-			     "%s belongs to process %d, which is gone, and has been read in part; read it to its end, "
-			     "or close it",
-			     path, p->pid);
+		dump_blocker(
+			dump, s->task, s->fd,
+			"%s belongs to process %d, which has exited, and has been read in part; read it to its end, "
+			"or close it",
+			path, p->pid);
 	return 0;
 }

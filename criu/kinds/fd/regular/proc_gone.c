@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Files in /proc of a task that was gone at the dump. Before the tool forks the tree, a temporary process gets the
- * task's pid, the files are opened and positioned, and the process ends: they now belong to a task that is gone. A
- * directory of such a task cannot be entered: if it is a task's working directory or root, the process lives until
- * every task has been set up.
+ * Files in /proc of a task that had exited before the dump. Before the tool forks the tree, a temporary process gets
+ * the task's pid, the files are opened and positioned, and the process is killed: they now belong to a task that has
+ * exited. A directory of an exited task cannot be entered: if it is a task's working directory or root, the process
+ * lives until every task has been set up.
  */
 #include <errno.h>
 #include <limits.h>
@@ -129,9 +129,10 @@ static pid_t start_stand_in(struct restore *r, pid_t pid, const struct tid_array
 		end(wrong[--n]);
 	if (got <= 0)
 		return fail(got, "create a temporary process");
-	log_warn("files of process %d, which is gone: its pid is not available, so they now belong to process %d, also "
-		 "gone",
-		 pid, got);
+	log_warn(
+		"files of process %d, which has exited: its pid is not available, so they now belong to process %d, also "
+		"gone",
+		pid, got);
 	return got;
 }
 
@@ -195,8 +196,8 @@ static int drop_rest(const struct remap *remap)
 		return err;
 	if (lseek(remap->fd, (off_t)pos, SEEK_SET) < 0)
 		return fail(-errno, "%s: seek to %llu", reg->name, (unsigned long long)pos);
-	log_warn("%s, of a task that is gone: its position was %llu, is %llu", reg->name, (unsigned long long)reg->pos,
-		 (unsigned long long)pos);
+	log_warn("%s, of a task that has exited: its position was %llu, is %llu", reg->name,
+		 (unsigned long long)reg->pos, (unsigned long long)pos);
 	return 0;
 }
 
@@ -282,7 +283,7 @@ int proc_gone_make(struct restore *r, struct regular_restore *data)
 	int err = 0;
 
 	if (!order)
-		return fail(-ENOMEM, "files of tasks that are gone");
+		return fail(-ENOMEM, "files of tasks that have exited");
 	for (struct record *rec = data->remaps.first; rec; rec = rec->next) {
 		struct remap *remap = (struct remap *)rec;
 
