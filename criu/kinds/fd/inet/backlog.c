@@ -171,7 +171,7 @@ static void check_listener(struct dump *dump, struct inet_dump *data, const stru
 }
 
 /* More may have arrived between the first look and the network lock. */
-static uint32_t waiting_at(const struct inet_listener *l)
+static uint32_t count_unaccepted(const struct inet_listener *l)
 {
 	struct tcp_info info;
 	socklen_t len = sizeof(info);
@@ -181,10 +181,10 @@ static uint32_t waiting_at(const struct inet_listener *l)
 	return info.tcpi_unacked;
 }
 
-static int save_waiting(struct dump *dump, struct inet_dump *data, struct pending_reader **reader,
-			struct inet_listener *l)
+static int save_unaccepted(struct dump *dump, struct inet_dump *data, struct pending_reader **reader,
+			   struct inet_listener *l)
 {
-	l->waiting = l->left_out ? 0 : waiting_at(l);
+	l->waiting = l->left_out ? 0 : count_unaccepted(l);
 	if (!l->waiting)
 		return 0;
 	/* The accept queue of an MPTCP socket belongs to a TCP socket inside it. */
@@ -205,7 +205,7 @@ int inet_backlog_save(struct dump *dump, struct inet_dump *data)
 	int err = 0;
 
 	for (struct inet_listener *l = data->listeners; l && !err; l = l->next)
-		err = save_waiting(dump, data, &reader, l);
+		err = save_unaccepted(dump, data, &reader, l);
 	return err;
 }
 

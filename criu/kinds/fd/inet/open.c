@@ -187,7 +187,7 @@ static int finish_tcp(const struct inet_socket *sk, int fd)
 }
 
 /* Restores the options that differ while other sockets on the port are created. */
-static int settle(const struct inet_socket *sk, int fd)
+static int restore_reuse(const struct inet_socket *sk, int fd)
 {
 	int err = sk->shared_port ? change_owner(fd, sk->entry) : 0;
 
@@ -224,7 +224,7 @@ int inet_open(struct restore *r, struct file *file, const void *state)
 	if (!err && !file->owner && sk->stream)
 		err = tcp_revive(sk, fd);
 	if (!err && !file->owner)
-		err = settle(sk, fd);
+		err = restore_reuse(sk, fd);
 	/* Receiving urgent data again would send another SIGURG. */
 	if (!err && !has_urgent(sk))
 		err = set_status_flags(r, fd, entry->flags, entry->fown);
@@ -252,7 +252,7 @@ static int revive(struct restore *r, const struct inet_socket *sk)
 	if (fd < 0)
 		return fd;
 	err = sk->stream ? tcp_revive(sk, fd) : 0;
-	return err ? err : settle(sk, fd);
+	return err ? err : restore_reuse(sk, fd);
 }
 
 int inet_revive_all(struct restore *r, const struct inet_restore *data)

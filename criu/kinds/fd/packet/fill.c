@@ -63,7 +63,7 @@ static int send_frame(const struct filling *f, size_t payload)
 	return sendmsg(f->sender, &msg, 0) < 0 ? fail(-errno, "send a frame to the loopback device") : 0;
 }
 
-static uint32_t look(const uint32_t *at)
+static uint32_t read_word(const uint32_t *at)
 {
 	return __atomic_load_n(at, __ATOMIC_ACQUIRE);
 }
@@ -74,7 +74,7 @@ static int await_change(const uint32_t *at, uint32_t was, const uint32_t *or_bit
 	static const struct timespec ms = { .tv_nsec = 1000000 };
 
 	for (int i = 0; i < WAIT_MS; i++) {
-		if (look(at) != was || (or_bit && (look(or_bit) & TP_STATUS_USER)))
+		if (read_word(at) != was || (or_bit && (read_word(or_bit) & TP_STATUS_USER)))
 			return 0;
 		nanosleep(&ms, NULL); /* style: poll(2) reports the last frame only */
 	}
@@ -87,7 +87,7 @@ static int await_sent(const uint32_t *status)
 	static const struct timespec ms = { .tv_nsec = 1000000 };
 
 	for (int i = 0; i < WAIT_MS; i++) {
-		if (!(look(status) & (TP_STATUS_SEND_REQUEST | TP_STATUS_SENDING)))
+		if (!(read_word(status) & (TP_STATUS_SEND_REQUEST | TP_STATUS_SENDING)))
 			return 0;
 		nanosleep(&ms, NULL); /* style: there is no event */
 	}
@@ -143,7 +143,7 @@ static struct tpacket_hdr_v1 *block(const struct filling *f, uint32_t i)
 
 static bool is_closed(const struct filling *f, uint32_t i)
 {
-	return look(&block(f, i)->block_status) & TP_STATUS_USER;
+	return read_word(&block(f, i)->block_status) & TP_STATUS_USER;
 }
 
 /* As the program would return it, and as if it had never been used. */
@@ -157,7 +157,7 @@ static void release_block(const struct filling *f, uint32_t i)
 /* Sends a packet that takes @len bytes of a block; whether it has arrived in block @i. */
 static int send_of_length(const struct filling *f, uint32_t i, size_t len)
 {
-	uint32_t before = look(&block(f, i)->num_pkts);
+	uint32_t before = read_word(&block(f, i)->num_pkts);
 	size_t payload = len > f->overhead ? len - f->overhead : 0;
 	int err = payload > f->mtu ? fail(-EMSGSIZE,
 					  "a ring contained packets of %zu bytes, but the loopback device carries at "
@@ -178,10 +178,10 @@ static int fill_block(const struct filling *f, uint32_t i)
 	int err = 0;
 
 	/* A block that is not open yet has no offset. */
-	if (!look(&block(f, i)->num_pkts) && !is_closed(f, i))
+	if (!read_word(&block(f, i)->num_pkts) && !is_closed(f, i))
 		err = send_of_length(f, i, least);
 	while (!err && !is_closed(f, i)) {
-		size_t space = size - look(&block(f, i)->blk_len), len = space - 8;
+		size_t space = size - read_word(&block(f, i)->blk_len), len = space - 8;
 
 		if (space <= least)
 			return 0;
@@ -209,7 +209,7 @@ static int open_block(const struct filling *f, const PacketRingState *state, uin
 		__atomic_store_n(&block(f, i)->num_pkts, 0, __ATOMIC_RELEASE);
 		return err ? err : is_closed(f, i) ? -EAGAIN : 0;
 	}
-	if (err || look(&block(f, i)->num_pkts) != state->n_packet)
+	if (err || read_word(&block(f, i)->num_pkts) != state->n_packet)
 		return err ? err : -EAGAIN;
 	at = block(f, i)->offset_to_first_pkt;
 	for (size_t p = 0; p < state->n_packet; p++) {
@@ -294,8 +294,9 @@ static int fill_open(const struct filling *f, const PacketRingState *state, bool
 		return 0;
 	if (n == 1 && is_closed(f, 0))
 		release_block(f, 0);
-	err = look(&block(f, state->next)->num_pkts) || is_closed(f, state->next) ? -EAGAIN :
-										    open_block(f, state, state->next);
+	err = read_word(&block(f, state->next)->num_pkts) || is_closed(f, state->next) ?
+		      -EAGAIN :
+		      open_block(f, state, state->next);
 	if (!err && moved && n > 1)
 		copy_block(f, state, (state->next + n - 1) % n);
 	return err;

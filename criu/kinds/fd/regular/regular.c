@@ -135,7 +135,7 @@ static int regular_save(struct dump *dump, const struct fd_probe *probe, FileEnt
 	return err ? err : fill_entry(dump, &s, entry->id, fown, &entry->reg);
 }
 
-static int write_beside(struct dump *dump, const struct subject *s, FownEntry *fown, uint32_t *ret_id)
+static int write_path(struct dump *dump, const struct subject *s, FownEntry *fown, uint32_t *ret_id)
 {
 	FileEntry entry = FILE_ENTRY__INIT;
 	int err;
@@ -157,7 +157,7 @@ int regular_save_beside(struct dump *dump, const struct fd_probe *probe, uint32_
 	FownEntry *fown;
 	int err = dump_fown(dump, probe, &fown);
 
-	return err ? err : write_beside(dump, &s, fown, ret_id);
+	return err ? err : write_path(dump, &s, fown, ret_id);
 }
 
 /* ---- paths without a descriptor ---- */
@@ -197,7 +197,7 @@ static int regular_path_id(struct dump *dump, const struct dump_path *path, uint
 		*ret_id = known->id;
 		return 0;
 	}
-	err = write_beside(dump, &s, &fown, ret_id);
+	err = write_path(dump, &s, &fown, ret_id);
 	if (err)
 		return err;
 	known = record_new(&dump->arena, &data->paths, key, hash_str(path->link), sizeof(*known));

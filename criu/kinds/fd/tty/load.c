@@ -223,7 +223,8 @@ int tty_link(struct restore *r, struct file *file, void *state)
 				    "in a terminal",
 				    pair->index);
 		if (all->own && all->own != pair)
-			return fail(-ENOTSUP, "the images contain two user's terminals: /dev/pts/%u and /dev/pts/%u",
+			return fail(-ENOTSUP,
+				    "the images contain two terminals of the user: /dev/pts/%u and /dev/pts/%u",
 				    all->own->index, pair->index);
 		all->own = pair;
 	}

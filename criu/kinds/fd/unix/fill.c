@@ -207,7 +207,7 @@ int unix_fill_queue(struct restore *r, struct unix_sock *sock)
  * The error that a datagram socket gets when its peer is closed with unread data. net/unix/af_unix.c
  * unix_dgram_disconnected
  */
-void unix_leave_with_error(int fd, int other)
+void unix_close_with_error(int fd, int other)
 {
 	struct sockaddr nowhere = { .sa_family = AF_UNSPEC };
 
@@ -221,7 +221,7 @@ static void close_placeholder(struct unix_sock *sock)
 	if (sock->placeholder < 0)
 		return;
 	if (sock->entry->so_error && sock->entry->type == SOCK_DGRAM)
-		unix_leave_with_error(sock->fd, sock->placeholder);
+		unix_close_with_error(sock->fd, sock->placeholder);
 	else if (sock->entry->so_error && send(sock->fd, "", 1, MSG_NOSIGNAL) < 0)
 		log_debug("socket:[%u]: its pending error is lost: %m", sock->entry->ino);
 	close(steal_fd(&sock->placeholder));

@@ -182,7 +182,7 @@ int unix_become_owner(const struct unix_sock *sock);
 void unix_become_self(void);
 
 /* Closes @other, the peer of @fd, so that @fd gets ECONNRESET. */
-void unix_leave_with_error(int fd, int other);
+void unix_close_with_error(int fd, int other);
 int unix_make_group(struct restore *r, struct unix_group *group);
 /* The unread data of @sock; once. */
 int unix_fill_queue(struct restore *r, struct unix_sock *sock);

@@ -66,7 +66,7 @@ static int make_with_error(struct restore *r, struct unix_sock *sock)
 	int err = make_pair(r, sock, &sock->fd, &other);
 
 	if (!err)
-		unix_leave_with_error(sock->fd, other);
+		unix_close_with_error(sock->fd, other);
 	return err;
 }
 
@@ -315,7 +315,7 @@ static int disconnect_halves(struct unix_group *group)
 		if (!is_ours(s) || !made_by_socketpair(s) || unix_is_pair(s))
 			continue;
 		if (s->entry->so_error)
-			unix_leave_with_error(s->fd, s->peer->fd);
+			unix_close_with_error(s->fd, s->peer->fd);
 		else if (connect(s->peer->fd, &nowhere, sizeof(nowhere)) < 0)
 			return fail(-errno, "disconnect a datagram socket");
 	}

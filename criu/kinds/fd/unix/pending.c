@@ -101,7 +101,8 @@ static uint32_t invent_inode(struct unix_dump *data)
 }
 
 /* A closed client is restored as one that no task has: connected, and closed when it has sent everything. */
-static int write_gone(struct dump *dump, const struct unix_seen *at, size_t place, const struct pending_connection *c)
+static int write_closed_client(struct dump *dump, const struct unix_seen *at, size_t place,
+			       const struct pending_connection *c)
 {
 	struct unix_dump *data = *dump_kind_data(dump, &unix_kind);
 	UnixSkEntry sk = UNIX_SK_ENTRY__INIT;
@@ -138,7 +139,7 @@ static int save_client(struct dump *dump, const struct unix_seen *at, size_t i, 
 	if (dump_is_check(dump) && !at->unreadable)
 		return 0;
 	if (c && c->client == at->diag->icons[i])
-		return client ? write_packets(dump, at, client->entry->id, c) : write_gone(dump, at, i + 1, c);
+		return client ? write_packets(dump, at, client->entry->id, c) : write_closed_client(dump, at, i + 1, c);
 	if (client)
 		dump_blocker(
 			dump, client->task, client->fd,
