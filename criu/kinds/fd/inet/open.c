@@ -284,7 +284,7 @@ static void push(int fd, const InetSkEntry *entry)
 void inet_push_all(struct restore *r, const struct inet_restore *data)
 {
 	for (const struct inet_socket *sk = data->first; sk; sk = sk->next) {
-		if (sk->stream && !sk->waits && sk->file->owner && sk->stream->unsq_len) {
+		if (sk->stream && !sk->unaccepted && sk->file->owner && sk->stream->unsq_len) {
 			_cleanup_close_ int fd = restore_copy_fd(r, sk->file);
 
 			if (fd >= 0)

@@ -387,7 +387,7 @@ static int regular_open(struct restore *r, struct file *file, const void *state)
 	if (flags & O_PATH)
 		return steal_fd(&fd);
 	/* For a task that is gone it has been set already, and cannot be set any more. */
-	if (reg->pos && !(st->remap && st->remap->of_gone) && lseek(fd, reg->pos, SEEK_SET) < 0)
+	if (reg->pos && !(st->remap && st->remap->of_gone_task) && lseek(fd, reg->pos, SEEK_SET) < 0)
 		return fail(-errno, "%s: go to position %llu", reg->name, (unsigned long long)reg->pos);
 	int err = set_status_flags(r, fd, flags, reg->fown);
 	return err ? err : steal_fd(&fd);
