@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The test runner (test/run). What the script tests use of it, by way of test/apps/tools.py:"""
+"""The test runner (test/run). These are the parts that the script tests use, through test/apps/tools.py:"""
 from .flavours import prepare_namespaces, unshare_words  # noqa: F401
 from .jobs import read_header  # noqa: F401
 from .processes import (Failed, command, last_lines, link_of, live_pids, reap, start, statuses, text_of, tree_of,  # noqa: F401

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Where the tree of a kind test lives, and how the runner starts it, dumps it and finds it again.
+"""Where the tree of a kind test lives, and how the runner starts, dumps and finds it.
 
-A test names its flavours in its header (`flavours=host,...`); each variant is run once in each of them. A new flavour is
-a class with the methods of Host and a row in FLAVOURS; inside.py knows of no flavour by name. The runner is always pid 1
-of namespaces of its own (pid, mount, IPC, and the network for net=own), and every pid it handles is one of these.
+A test lists its flavours in its header (`flavours=host,...`); each variant runs once per flavour. To add a flavour,
+write a class with the methods of Host and add a row to FLAVOURS; inside.py names no flavour. The runner is always pid 1
+of its own namespaces (pid, mount, IPC, and network with net=own), and every pid it uses is a pid in that namespace.
 """
 import ctypes
 import fcntl
@@ -16,18 +16,18 @@ from .processes import Failed, command, start, statuses, text_of, wait_for
 from .snapshot import snapshot
 
 UNSHARE = ["unshare", "--pid", "--mount", "--ipc", "--fork", "--kill-child", "--mount-proc"]
-# Pty numbers of our own: another test must not take ours between dump and restore.
+# A private devpts instance: no other test may take our pty numbers between dump and restore.
 FRESH_DEVPTS = ("mount -t devpts -o newinstance,ptmxmode=666,mode=620,gid=5 devpts /dev/pts && "
                 "mount --bind /dev/pts/ptmx /dev/ptmx")
 
 
 def unshare_words(net=False):
-    """The start of a command line that runs the rest of it as pid 1 of fresh namespaces."""
+    """The beginning of a command line that runs the rest of it as pid 1 of new namespaces."""
     return UNSHARE + (["--net"] if net else [])
 
 
 def prepare_namespaces(out, net=False):
-    """What pid 1 of fresh namespaces does first. @out gets what the commands print."""
+    """Setup that pid 1 of new namespaces does first. The output of the commands goes to @out."""
     code, text = command(["/bin/sh", "-c", FRESH_DEVPTS], out)
     if code:
         raise Failed(f"devpts: {text}")
@@ -53,11 +53,12 @@ class Host:
         return []
 
     def restored_root(self, dumped):
-        """-> pid of the root task after a restore; it was @dumped before."""
+        """-> pid of the root task after a restore; its pid at dump was @dumped."""
         return dumped
 
     def snapshot(self, root):
-        """What is compared before and after: nothing in it may depend on what this flavour does not preserve."""
+        """The state that is compared before and after; must not depend on anything that this flavour does not
+        preserve."""
         return snapshot(root)
 
 

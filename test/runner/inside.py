@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Runs one kind test as pid 1 of namespaces of its own, and leaves the result in a file for outside.py."""
+"""Runs one kind test as pid 1 of its own namespaces, and leaves the result in a file for outside.py."""
 import itertools
 import json
 import os
@@ -42,7 +42,7 @@ class Kind:
         self.pid = self.flavour.start([self.spec["binary"], self.work], f"{self.top}/out", env)
 
     def wait_state(self, round_nr):
-        """Until the next checkpoint (True), or the end of the test (False)."""
+        """Waits for the next checkpoint (True) or the end of the test (False)."""
         def there():
             if os.path.exists(f"{self.work}/skipped"):
                 raise Skipped(text_of(f"{self.work}/skipped").strip())
@@ -100,32 +100,32 @@ class Kind:
         for pid in pids:
             statuses.pop(pid, None)
         self.pid = self.flavour.restored_root(self.pid)
-        self.compare(before, "not as before")
+        self.compare(before, "state differs after restore")
         more = live_pids() - others - set(tree_of(self.pid))
         if more:
             raise Failed(f"restore left processes: {sorted(more)}")
 
     def must_be_gone(self, pids):
-        """The dumped tree: the dump ends it by SIGKILL."""
-        wait_for(lambda: self.pid in statuses, "death of the root task after dump", 5)
+        """The dump must have killed the dumped tree with SIGKILL."""
+        wait_for(lambda: self.pid in statuses, "exit of the root task after dump", 5)
         status = statuses.pop(self.pid)
         if not os.WIFSIGNALED(status) or os.WTERMSIG(status) != signal.SIGKILL:
             raise Failed(f"after the dump the root task ended with status {status:#x}, not by SIGKILL")
-        wait_for(lambda: not live_pids() & set(pids), f"death of the dumped tree {pids}", 5)
+        wait_for(lambda: not live_pids() & set(pids), f"exit of the dumped tree {pids}", 5)
 
     def dump_and_restore_thrice(self):
         for _ in range(3):
             self.dump_and_restore()
 
     def boot(self):
-        """What makes the tool see clocks of an earlier boot, of a later one, or of this one, by turns."""
+        """Makes the tool see the clocks of an earlier boot, of a later one, and of this one, in turn."""
         up = int(time.clock_gettime(time.CLOCK_BOOTTIME)) // 2
         ahead = (-up, 50000, 0)[(self.images - 1) % 3] if self.want["boots"] == "others" else 0
         return ["/usr/bin/unshare", "--time", f"--monotonic={ahead}", f"--boottime={ahead}"] if ahead else []
 
     def compare(self, before, what):
         diff, until = [], time.monotonic() + self.want["settle"] / 1000
-        for n in itertools.count():     # a moving target may be between two states: only what stays is a difference
+        for n in itertools.count():     # state may be caught in transition: only a persistent difference counts
             diff = differences(before, self.flavour.snapshot(self.pid), self.want["ignore"])
             if not diff:
                 return
@@ -138,9 +138,9 @@ class Kind:
         before = self.flavour.snapshot(self.pid)
         code, text = self.dump()
         if not code:
-            raise Failed("dump succeeded, should have been refused")
+            raise Failed("dump succeeded, but should have been refused")
         if not re.search(self.want["refused"], text, re.I):
-            raise Failed(f"the refusal does not name /{self.want['refused']}/ on stderr: {last_lines(text, 5)}")
+            raise Failed(f"the error message does not contain /{self.want['refused']}/ on stderr: {last_lines(text, 5)}")
         left = [n for n in os.listdir(self.dir) if n.endswith(".img")]
         if left:
             raise Failed(f"the refused dump left images: {left}")
@@ -159,7 +159,7 @@ class Kind:
         code = os.waitstatus_to_exitcode(statuses[self.pid])
         done = text_of(f"{self.work}/done").strip()
         if not round_nr:
-            raise Failed(f"ended ({code}) without reaching a checkpoint; {self.fail_notes()}{last_lines(text_of(self.top + '/out'), 3)}")
+            raise Failed(f"exited ({code}) without reaching a checkpoint; {self.fail_notes()}{last_lines(text_of(self.top + '/out'), 3)}")
         if done != "ok" or code:
             raise Failed(f"exit status {code}, done {done!r}\n  " + "\n  ".join(self.fail_notes().splitlines()[:10]))
 
@@ -170,16 +170,16 @@ class Kind:
             if os.path.exists(f"{self.work}/go"):
                 return
             raise
-        raise Failed("the test passes although its state was spoilt")
+        raise Failed("the test passes although its state was corrupted")
 
 
-# What is done each time the test is at a checkpoint; the variants `none` and `brokenN` do nothing.
+# What to do each time the test reaches a checkpoint; nothing for the variants `none` and `brokenN`.
 AT_CHECKPOINT = {"running": Kind.dump_running, "restored": Kind.dump_and_restore, "thrice": Kind.dump_and_restore_thrice,
                  "refused": Kind.refused}
 
 
 def run_spec(spec):
-    """-> the result, as outside.py wants it"""
+    """-> the result, in the form that outside.py expects"""
     try:
         prepare_namespaces(f"{spec['dir']}/setup.out", net=spec["want"]["net"] == "own")
         kind = Kind(spec)
@@ -188,7 +188,7 @@ def run_spec(spec):
         return {"result": "fail", "why": str(e)}
     except Skipped as e:
         return {"result": "skip", "why": str(e)}
-    except Exception as e:  # noqa: BLE001 the outer side prints it
+    except Exception as e:  # noqa: BLE001 outside.py prints it
         import traceback
         return {"result": "fail", "why": f"the runner: {e!r}\n{traceback.format_exc()}"}
     return {"result": "pass", "why": ""}

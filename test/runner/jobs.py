@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Which tests there are, and what each of them asks for."""
+"""Finds the tests, and reads what each of them needs."""
 import fnmatch
 import glob
 import os
@@ -49,7 +49,7 @@ def executable(folder):
 
 
 def kind_jobs(args):
-    """A job for each variant of each flavour; the flavour is in its name only if it is not the host."""
+    """A job for each variant in each flavour; the job's name contains the flavour unless it is `host`."""
     for source in sorted(glob.glob(f"{TESTS}/kinds/*.c")):
         stem = os.path.basename(source)[:-2]
         if stem == "checkpoint":
@@ -67,7 +67,8 @@ def kind_jobs(args):
 
 
 def program_jobs(args):
-    """By their sources: a program that was not built is a failure, one whose source is gone does not run."""
+    """Found by source file: a program that was not built is a failure, and one whose source has been removed is not
+    run."""
     for folder, sources, place in (("unit", f"{TESTS}/unit/*.c", "test/unit"), ("compel", f"{ROOT}/compel/test/t_*.c", "compel-tests")):
         for source in sorted(glob.glob(sources)):
             name = os.path.basename(source)[:-2]

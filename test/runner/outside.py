@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Runs one test from outside: a kind test in namespaces of its own (inside.py), or a program that prints its cases."""
+"""Runs one test from outside: a kind test in its own namespaces (inside.py), or a program that prints its cases."""
 import glob
 import json
 import os
@@ -36,7 +36,7 @@ def run_kind(args, name, job, top):
         with open(f"{top}/result") as f:
             got = json.load(f)
     except (OSError, ValueError):
-        return [("fail", name, "the runner died inside: " + last_lines(text_of(f"{top}/runner.out"), 5))]
+        return [("fail", name, "the inner runner died: " + last_lines(text_of(f"{top}/runner.out"), 5))]
     return [(got["result"], name, got["why"])]
 
 
@@ -76,7 +76,7 @@ def run_program(args, name, job, top):
     cases = sum(r[0] != "skip" for r in results)
     if code == 0 and (plan != cases or not results):
         results.append(("fail", name, f"stopped early: {cases} cases, " +
-                        ("no line `1..N` at the end" if plan is None else f"{plan} announced") + f": {last_lines(text, 3)}"))
+                        ("no line `1..N` at the end of the output" if plan is None else f"{plan} expected") + f": {last_lines(text, 3)}"))
     return results
 
 

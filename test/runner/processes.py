@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Processes below a runner that is pid 1 of its pid namespace: start, wait, reap, and look at them in /proc."""
+"""Processes below a runner that is pid 1 of its pid namespace: start them, wait, reap, look them up in /proc."""
 import glob
 import os
 import signal
@@ -18,7 +18,7 @@ statuses = {}
 
 
 def reap():
-    """Whoever died under us; orphans too. subprocess may not be used in here: it would race with this."""
+    """Reaps all zombies, orphans included. Do not use subprocess in here: its waits would race with this."""
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)
@@ -32,7 +32,7 @@ def reap():
 def start(argv, out, cwd="/", session=True, env=None):
     pid = os.fork()
     if pid:
-        statuses.pop(pid, None)     # of an earlier one of that number: restored tasks take numbers that come again soon
+        statuses.pop(pid, None)     # left from an earlier process with this pid: restored tasks reuse pids soon
         return pid
     try:
         if session:
@@ -67,7 +67,7 @@ def wait_for(cond, what, seconds=50):
 
 
 def command(argv, out, seconds=50):
-    """Runs a command to its end -> its status (exit status, or -signal), and what it printed."""
+    """Runs a command until it exits -> its status (exit status, or -signal), and its output."""
     offset = os.path.getsize(out) if os.path.exists(out) else 0
     pid = start(argv, out)
     wait_for(lambda: pid in statuses, " ".join(argv[:2]), seconds)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What /proc shows of a tree of processes, in a form in which two lives of the tree can be compared."""
+"""What /proc shows of a process tree, in a form that can be compared across dump and restore."""
 import ctypes
 import os
 import re
@@ -13,14 +13,15 @@ STAT = {5: "pgrp", 6: "session", 7: "tty_nr", 8: "tpgid", 18: "priority", 19: "n
         27: "endcode", 28: "startstack", 38: "exit_signal", 40: "rt_priority", 41: "policy", 45: "start_data",
         46: "end_data", 47: "start_brk", 48: "arg_start", 49: "arg_end", 50: "env_start", 51: "env_end", 52: "exit_code"}
 VMFLAGS = set("rd wr ex sh mr mw me ms gd lo io sr rr dc de nr ht hg nh mg dd wf pf lf".split()) - {"lf"}
-# An unlinked file whose path is taken by another comes back under a name of its own.
+# An unlinked file whose path has been reused is restored under a unique name.
 GHOST = re.compile(r"\.cr\.[0-9a-f]+\.ghost \(deleted\)")
 KCMP_FILE, KCMP = 0, {1: "vm", 2: "files", 3: "fs", 4: "sighand", 6: "sysvsem"}
 libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Names:
-    """Numbers that may differ between two lives (inodes of pipes and sockets) become their order of appearance."""
+    """Numbers that may change across a restore (inodes of pipes and sockets) are replaced by their order of
+    appearance."""
 
     def __init__(self):
         self.seen = {}
@@ -31,7 +32,7 @@ class Names:
 
 
 def merged_maps(pid):
-    """maps with VmFlags, neighbours of one kind joined: the kernel merges and splits areas as it likes."""
+    """maps with VmFlags, similar adjacent mappings joined: the kernel merges and splits them at will."""
     areas = []
     for line in text_of(f"/proc/{pid}/smaps").splitlines():
         m = re.match(r"([0-9a-f]+)-([0-9a-f]+) (\S+) (\S+) (\S+) (\d+)\s*(.*)", line)
@@ -74,7 +75,7 @@ def kcmp(a, b, what, fa=0, fb=0):
 
 
 def sharing(pids, fds):
-    """Which tasks share what, which descriptors share a description: {key: first owner}."""
+    """Which tasks share which resources, and which descriptors an open file: {key: first owner}."""
     out = {}
     tasks = [int(t) for p in pids for t in sorted(os.listdir(f"/proc/{p}/task"), key=int)]
     for what, name in KCMP.items():
@@ -110,7 +111,7 @@ class Snapshot:
         self.seen["pids"] = " ".join(map(str, pids))
 
     def add_process(self, pid):
-        """-> False if it is a zombie, of which nothing but its place in the tree is compared."""
+        """-> False for a zombie: only its place in the tree is compared."""
         base = f"/proc/{pid}"
         fields = text_of(f"{base}/stat").rpartition(")")[2].split()
         if fields[:1] == ["Z"]:
@@ -159,7 +160,7 @@ class Snapshot:
 
 
 def snapshot(root):
-    """What /proc shows of a tree -> {key: value}, comparable between two lives of it."""
+    """What /proc shows of a tree -> {key: value}, comparable across dump and restore."""
     view = Snapshot()
     view.add_tree(root)
     return view.seen

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Runs the chosen tests beside each other, prints what is of interest, counts."""
+"""Runs the selected tests in parallel, prints their results and the totals."""
 import os
 import re
 import shutil
@@ -25,7 +25,7 @@ class Suite:
         return top
 
     def run_job(self, name, job):
-        """-> [(result, name, why)]; what is of interest is printed."""
+        """-> [(result, name, why)]; prints failures and skips, with --verbose everything."""
         top = self.directory(name)
         began = time.monotonic()
         try:
@@ -79,7 +79,8 @@ class Suite:
             w.join()
 
     def run_again(self):
-        """Few that failed beside others are run once more, alone: a busy machine is told from a broken program."""
+        """A few tests that failed in parallel are run again alone: this distinguishes a busy machine from a broken
+        program."""
         for name, job, results in self.second:
             if len(self.second) <= self.args.again:
                 print(f"again {name}")
