@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""decode.py DIR: CRIU's own reader (Debian's package criu: pycriu, what crit is made of) must read every image."""
+"""decode.py DIR: CRIU's own reader (Debian's package criu: pycriu, the basis of crit) must read every image."""
 import os
 import sys
 
@@ -20,8 +20,8 @@ for name in sorted(os.listdir(top)):
             got = pycriu.images.load(f)
         print(f"{name}: {got['magic']}, {len(got['entries'])} entries")
     except pycriu.images.MagicException as e:
-        print(f"{name}: a type that this crit does not know ({e.magic:#x})")
-    except Exception as e:  # noqa: BLE001 whatever it stumbles over is our fault
+        print(f"{name}: a type unknown to this crit ({e.magic:#x})")
+    except Exception as e:  # noqa: BLE001 any failure of the reader is our fault
         print(f"{name}: not readable: {e!r}")
         bad = 1
 sys.exit(bad)

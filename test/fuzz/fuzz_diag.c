@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What the kernel says in binary: sock_diag messages and BTF. The first byte chooses the parser. */
+/* Binary data from the kernel: sock_diag messages and BTF. The first byte selects the parser. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,7 +72,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!size)
 		return 0;
-	/* Bytes of their own: one too far is seen. */
+	/* A copy of the exact size: an overread is detected. */
 	char *bytes = malloc(size - 1 ? size - 1 : 1);
 	if (!bytes)
 		return 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Any bytes as any image. The first byte chooses the type, the second whether a right header is put in front. */
+/* Arbitrary bytes as any image. The first byte selects the type, the second whether a valid header is prepended. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +20,7 @@ static size_t put_header(const struct image_spec *spec, uint8_t *at)
 	return (2 - skip) * 4;
 }
 
-/* Records without their sizes are what a fuzzer finds fastest: the third way takes all bytes as one record. */
+/* A fuzzer is fastest with records without sizes: the third mode takes all bytes as one record. */
 static size_t put_size(uint8_t *at, uint32_t size)
 {
 	memcpy(at, &size, 4);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Any bytes as a page map and its parent's. The first two bytes say where one ends and the other starts; each gets a
- * header and, byte by byte, entries: so many pages further, so many pages, flags. Odd first byte: bytes as is.
+ * Arbitrary bytes as a page map and its parent's. The first two bytes give the offset at which one ends and the other
+ * starts; each gets a header and entries encoded in bytes: pages to skip, number of pages, flags. Odd first byte: bytes
+ * are used as is.
  */
 #include <fcntl.h>
 #include <stdlib.h>

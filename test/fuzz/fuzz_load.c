@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A directory of images as one input (fuzz_load_bundle.h), read and linked by the restore's own phases, which must have
- * no side effect: no descriptor stays, no file comes, and what is refused has its reason in the log.
+ * A directory of images as one input (fuzz_load_bundle.h), read and linked by the phases of a restore, which must have
+ * no side effect: no open descriptor, no new file, and the log has the reason for a refusal.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -22,7 +22,7 @@ static char top[] = "/dev/shm/fuzz_load.XXXXXX";
 static int top_fd = -1;
 static struct options opts;
 
-static void take_away(void)
+static void remove_top(void)
 {
 	char command[64];
 
@@ -35,7 +35,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	if (!mkdtemp(top) || (top_fd = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0 || options_init(&opts))
 		abort();
-	atexit(take_away);
+	atexit(remove_top);
 	opts.images_dir_fd = top_fd;
 	opts.shell_job = true;
 	if (log_init(LOG_ERROR))
@@ -44,7 +44,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	return 0;
 }
 
-/* Files in the directory; with @wipe they are taken away. */
+/* Number of files in the directory; with @wipe they are removed. */
 static size_t files(bool wipe)
 {
 	DIR *dir = fdopendir(openat(top_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -71,7 +71,7 @@ static void write_part(const struct part *part)
 
 	if (fd < 0)
 		abort();
-	/* Of pages there is nothing but their size. */
+	/* For pages only their size is recorded. */
 	memcpy(&len, part->data, part->len < 8 ? part->len : 8);
 	if (part->type == IMAGE_PAGES ? ftruncate(fd, (off_t)(len & ((1ull << 40) - 1))) :
 					write(fd, part->data, part->len) != (ssize_t)part->len)
@@ -122,8 +122,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		complain("refused without a reason", err);
 	restore_free(r);
 	if (lowest_fd() != fd)
-		complain("a descriptor stays open", fd);
+		complain("a descriptor was left open", fd);
 	if (files(false) != written)
-		complain("a file has come", 0);
+		complain("a file was created", 0);
 	return 0;
 }

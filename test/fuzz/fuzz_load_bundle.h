@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Images in one file: a byte for the length of a name, the name, 4 bytes for the length of the content, the content. */
+/*
+ * Images in one file: one byte for the length of the name, the name, 4 bytes for the length of the content, the
+ * content.
+ */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -20,7 +23,7 @@ struct bundle {
 	size_t nr;
 };
 
-/* What is no image's name, or goes beyond the end, ends it. */
+/* Stops at anything that is not the name of an image, or goes beyond the end. */
 void bundle_parse(const uint8_t *data, size_t size, struct bundle *ret_bundle);
 /* 0 when @max is too small. */
 size_t bundle_write(const struct bundle *bundle, uint8_t *to, size_t max);

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Changes that get past framing: a field of a record of an image gets another value, and the record stays well formed. */
+/*
+ * Mutations that survive framing: a field in a record of an image gets another value, and the record remains
+ * well-formed.
+ */
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -160,7 +163,7 @@ static void other_value(struct arena *arena, const ProtobufCFieldDescriptor *f, 
 	}
 }
 
-/* One more, one fewer, two in each other's place, or one that changes. */
+/* One more, one fewer, two swapped, or one changed. */
 static void other_list(struct arena *arena, const ProtobufCFieldDescriptor *f, size_t *n, void **list)
 {
 	size_t size = size_of(f->type), i = any(*n), j = any(*n);
@@ -208,7 +211,7 @@ static void other_message(struct arena *arena, ProtobufCMessage *msg)
 	}
 }
 
-/* A field of one of the records of @part. False when there is none to be found. */
+/* Changes a field in one of the records of @part. False if there is none. */
 static bool other_record(struct arena *arena, struct part *part)
 {
 	const struct image_spec *spec = image_spec(part->type);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The parsers of criu/kernel on any bytes: the first one chooses the parser, the rest is its text. */
+/* The parsers of criu/kernel on arbitrary bytes: the first one selects the parser, the rest is its text. */
 #include <stdlib.h>
 
 #include "kernel/fdinfo.h"
@@ -112,7 +112,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!size)
 		return 0;
-	/* A text of its own, without a 0 behind it: one byte too far is seen. */
+	/* A copy without a terminating 0: an overread by one byte is detected. */
 	char *text = malloc(size - 1 ? size - 1 : 1);
 	if (!text)
 		return 0;

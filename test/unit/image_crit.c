@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What our writer writes, Debian's crit decodes; and what it makes of that, encoded again, is what we wrote. */
+/* What our writer writes must decode with Debian's crit, and encoding crit's output again must give the same bytes. */
 #include "image_helper.h"
 
 #include <stdlib.h>
@@ -20,7 +20,7 @@
 #include "sk-packet.pb-c.h"
 #include "tcp-stream.pb-c.h"
 
-/* Numbers that say how much payload follows must be small; payloads that crit does not read have none. */
+/* Fields that give the length of a payload must be small, and 0 for payloads that crit does not read. */
 static void tame(enum image_type type, ProtobufCMessage *msg, unsigned long nth)
 {
 	switch (type) {
@@ -52,13 +52,13 @@ static void tame(enum image_type type, ProtobufCMessage *msg, unsigned long nth)
 		((IpcShmEntry *)msg)->has_in_pagemaps = false;
 		((IpcShmEntry *)msg)->size %= 100;
 		return;
-	case IMAGE_FDINFO: /* PIDFD came later */
+	case IMAGE_FDINFO: /* PIDFD was added later */
 		((FdinfoEntry *)msg)->type = FD_TYPES__TTY;
 		return;
 	case IMAGE_FILES:
 		((FileEntry *)msg)->type = FD_TYPES__TTY;
 		return;
-	case IMAGE_INETSK: /* crit shows 1 number or 4 as an address, and falls over 2 */
+	case IMAGE_INETSK: /* crit prints 1 or 4 numbers as an address, and fails on 2 */
 		((InetSkEntry *)msg)->n_src_addr = ((InetSkEntry *)msg)->n_dst_addr = 0;
 		return;
 	case IMAGE_NETDEV:
@@ -100,7 +100,7 @@ static bool crit_knows(enum image_type type)
 	return type != IMAGE_PIDFD && type != IMAGE_BINFMT_MISC && type != IMAGE_SIGNAL && type != IMAGE_PSIGNAL;
 }
 
-/* Its encoder trips over these payloads, whoever wrote them. */
+/* crit's encoder fails on these payloads, even on CRIU's own. */
 static bool crit_encodes(enum image_type type)
 {
 	return type != IMAGE_IPCNS_SHM && type != IMAGE_BPFMAP_DATA;
@@ -146,7 +146,7 @@ static const char *test_decode(enum image_type type)
 		identical++;
 		return NULL;
 	}
-	/* 3.17 drops the fields that came after it: what comes back is shorter, never longer. */
+	/* 3.17 drops fields that were added later: the result may be shorter, never longer. */
 	ours = slurp(path, name, &len);
 	theirs = slurp(path, back, &back_len);
 	EXPECT(ours && theirs && back_len < len);
@@ -163,12 +163,12 @@ static const char *test_current(void)
 int main(void)
 {
 	if (system("command -v crit >/dev/null")) {
-		printf("skip crit: it is not installed\n");
+		printf("skip crit: not installed\n");
 		return cases_failed();
 	}
 	for (current = 0; current < IMAGE_TYPES; current++)
 		if (image_spec(current)->first && crit_knows(current))
 			run_case(image_spec(current)->type, test_current);
-	printf("# %u images decoded, %u came back the same\n", decoded, identical);
+	printf("# %u images decoded, %u identical after encoding\n", decoded, identical);
 	return cases_failed();
 }

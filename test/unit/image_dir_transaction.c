@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A dump is there whole or not at all, whatever happens to the one who writes it. */
+/* A dump is written completely or not at all, whatever happens to the writer. */
 #include "image_helper.h"
 
 #include <dirent.h>
@@ -43,7 +43,7 @@ static int write_pages(struct image_store *dir, const char *text)
 	return err ?: write(fd, text, strlen(text)) == (ssize_t)strlen(text) ? 0 : -errno;
 }
 
-/* A dump of generation `n`: pstree says pid n, the inventory version n, the pages "pages n". */
+/* A dump of generation `n`: pstree has pid n, the inventory version n, the pages "pages n". */
 static int write_dump(struct image_store *dir, uint32_t n)
 {
 	char pages[32];
@@ -67,7 +67,7 @@ static unsigned int count_files(const char *path)
 	return n - 2;
 }
 
-/* Is the dump of generation `n` there whole, and nothing else? */
+/* Is the complete dump of generation `n` there, and nothing else? */
 static const char *is_generation(const char *path, uint32_t n, unsigned int other_files)
 {
 	_cleanup_image_store_ struct image_store *dir = NULL;
@@ -133,14 +133,14 @@ static const char *test_older_dump_survives(void)
 	const char *why;
 
 	EXPECT(!image_dir_open(path, &dir) && !dump(dir, 1));
-	spew(path, "core-99.img", "stale", 5); /* the new one does not write it: it stays */
+	spew(path, "core-99.img", "stale", 5); /* the new dump does not write it: it remains */
 	EXPECT(!image_store_begin(dir) && !write_dump(dir, 2));
 	EXPECT(image_store_is_dump(dir));
 	image_store_abort(dir);
 	why = is_generation(path, 1, 1);
 	if (why)
 		return why;
-	/* A writer that is given up makes the commit impossible. */
+	/* A discarded writer makes the commit fail. */
 	EXPECT(!image_store_begin(dir) && !write_dump(dir, 2) && !image_create(dir, IMAGE_CORE, 1, &img));
 	image_discard(img);
 	EXPECT(image_store_commit(dir) == -ECANCELED);
@@ -153,7 +153,7 @@ static const char *test_older_dump_survives(void)
 	return is_generation(path, 2, 1);
 }
 
-/* Seen by everybody, and taken back all the same: in an empty directory, over an older dump. */
+/* Visible to everyone, and undone all the same: in an empty directory, over an older dump. */
 static const char *test_publish(void)
 {
 	_cleanup_scratch_ char *path = scratch_create();
@@ -180,7 +180,7 @@ static const char *test_publish(void)
 	return is_generation(path, 3, 0);
 }
 
-/* A commit that fails half way is undone: a directory stands where core-5 shall go. */
+/* A commit that fails half way is undone: a directory has the name of core-5. */
 static const char *test_failed_commit(void)
 {
 	_cleanup_scratch_ char *path = scratch_create();
@@ -196,7 +196,7 @@ static const char *test_failed_commit(void)
 	EXPECT(!image_create(dir, IMAGE_CORE, 5, &img) && !image_close(img) && !write_inventory(dir, 2));
 	EXPECT(!mkdir(in_the_way, 0700) && !mkdir(in_it, 0700));
 	EXPECT(image_store_commit(dir) < 0 && image_store_error(dir)[0]);
-	why = is_generation(path, 1, 2 + 4); /* core-5 and the directory, and what waits for the abort */
+	why = is_generation(path, 1, 2 + 4); /* core-5 and the directory, and what remains until the abort */
 	if (why)
 		return why;
 	EXPECT(!rmdir(in_it) && !rmdir(in_the_way));
@@ -216,7 +216,7 @@ static int run_child(void (*child)(const char *), const char *path)
 	return waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL ? 0 : -1;
 }
 
-static void dump_and_die(const char *path)
+static void dump_and_exit(const char *path)
 {
 	struct image_store *dir;
 
@@ -224,7 +224,7 @@ static void dump_and_die(const char *path)
 		raise(SIGKILL);
 }
 
-/* One writes, or many read. */
+/* One writer, or many readers. */
 static const char *test_locked(void)
 {
 	_cleanup_scratch_ char *path = scratch_create();
@@ -254,13 +254,13 @@ static const char *test_killed(void)
 	const char *why;
 
 	EXPECT(!image_dir_open(path, &dir));
-	EXPECT(!run_child(dump_and_die, path));
+	EXPECT(!run_child(dump_and_exit, path));
 	EXPECT(!image_store_is_dump(dir) && is_there(path, "pstree.img"));
 	EXPECT(!dump(dir, 1));
 	why = is_generation(path, 1, 0);
 	if (why)
 		return why;
-	EXPECT(!run_child(dump_and_die, path));
+	EXPECT(!run_child(dump_and_exit, path));
 	why = is_generation(path, 1, 3); /* three files under temporary names */
 	if (why)
 		return why;
@@ -269,7 +269,7 @@ static const char *test_killed(void)
 	return is_generation(path, 1, 0);
 }
 
-/* Killed within a commit: the next one who writes finds the older dump set aside, and gives it back. */
+/* Killed during a commit: the next writer finds the older dump set aside, and restores it. */
 static const char *test_killed_in_commit(void)
 {
 	_cleanup_scratch_ char *path = scratch_create();
@@ -292,7 +292,7 @@ static const char *test_killed_in_commit(void)
 	return is_generation(path, 1, 0);
 }
 
-/* Statistics go into a directory that holds a dump: the dump stays. */
+/* Statistics are written to a directory that contains a dump: the dump remains. */
 static const char *test_without_inventory(void)
 {
 	_cleanup_scratch_ char *path = scratch_create();
@@ -325,7 +325,7 @@ static const char *test_forked_child_aborts_nothing(void)
 	return is_generation(path, 1, 0);
 }
 
-/* The disk is full (here: the limit of a file's size is reached): told once, the directory is left empty. */
+/* The disk is full (here: the file size limit is reached): reported once, and the directory is left empty. */
 static const char *test_write_error(void)
 {
 	_cleanup_scratch_ char *path = scratch_create();
@@ -352,7 +352,9 @@ static const char *test_write_error(void)
 	return NULL;
 }
 
-/* Images in memory until the commit, but for one that is too large; none is left by an abort, none is made twice. */
+/*
+ * Images are kept in memory until the commit, except large ones; an abort leaves none, and no image is created twice.
+ */
 static const char *test_hold(void)
 {
 	_cleanup_scratch_ char *path = scratch_create();
@@ -408,7 +410,7 @@ static const char *test_parent(void)
 	return NULL;
 }
 
-/* Given by descriptor, even one opened with O_PATH; a FIFO in place of an image does not hang us. */
+/* By descriptor, even an O_PATH one; a FIFO in place of an image does not hang us. */
 static const char *test_by_descriptor(void)
 {
 	_cleanup_scratch_ char *path = scratch_create();

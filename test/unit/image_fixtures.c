@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Every image that CRIU itself wrote: read record by record, and written again to the same bytes. */
+/* Every image that CRIU itself wrote: read record by record, and written again with identical bytes. */
 #include "image_helper.h"
 
 #include <dirent.h>
@@ -31,8 +31,8 @@ static const char *copy_image(struct image_store *from, struct image_store *to, 
 }
 
 /*
- * Every page the runs name can be read, and a map written from the runs says the same. (CRIU does not join runs that
- * touch where one mapping ends and another starts; we do, so the bytes may differ.)
+ * Every page that the runs describe can be read, and a map written from the runs has the same content. (CRIU does not
+ * join adjacent runs where one mapping ends and another starts; we do, so the bytes may differ.)
  */
 static const char *copy_pagemap(struct image_store *from, struct image_store *to, enum image_type type, uint64_t id)
 {
@@ -83,7 +83,7 @@ static const char *copy_dump(const char *path)
 		if (entry->d_name[0] == '.')
 			continue;
 		if (image_parse_name(entry->d_name, &type, &id))
-			return because("%s is no image's name", entry->d_name);
+			return because("%s is not the name of an image", entry->d_name);
 		if (image_spec(type)->framing == IMAGE_FRAMED_RAW)
 			continue;
 		why = copy_image(from, to, type, id);
@@ -119,7 +119,7 @@ int main(void)
 		return 1;
 	stream = opendir(root);
 	if (!stream) {
-		printf("not ok fixtures: there is no %s\n", root);
+		printf("not ok fixtures: %s is missing\n", root);
 		return 1;
 	}
 	while ((entry = readdir(stream))) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Every type of the catalogue there and back; every truncation and every changed byte gives an error or a message. */
+/* Round trips of every type in the catalogue; every truncation and every changed byte gives an error or a message. */
 #include "image_helper.h"
 
 #include <errno.h>
@@ -14,7 +14,7 @@
 #include "pstree.pb-c.h"
 #include "utsns.pb-c.h"
 
-/* An image with `n` records of any type that has them, in a transaction of its own. */
+/* An image with `n` records of any type that has them, in its own transaction. */
 static int write_image(struct image_store *dir, enum image_type type, unsigned int n)
 {
 	const struct image_spec *spec = image_spec(type);
@@ -87,7 +87,9 @@ static const char *read_bytes(enum image_type type, const uint8_t *buf, size_t l
 	return NULL;
 }
 
-/* Every prefix and every changed byte of `buf`, through the reader: no crash, and what ends early is an error. */
+/*
+ * Every prefix and every changed byte of `buf` goes through the reader: no crash, and a truncated record is an error.
+ */
 static const char *torture(enum image_type type, uint8_t *buf, size_t len)
 {
 	for (size_t cut = 0; cut < len; cut++) {
@@ -135,7 +137,7 @@ static const char *test_torture(void)
 	return NULL;
 }
 
-/* A file cut anywhere but between two records is refused, and the text names file, record and byte. */
+/* A file truncated anywhere but between two records is refused, and the message names file, record and byte. */
 static const char *test_truncation(void)
 {
 	_cleanup_scratch_ char *path = scratch_create();
@@ -234,7 +236,7 @@ static const char *test_large(void)
 	return NULL;
 }
 
-/* Wire a decoder chokes on: a message a hundred thousand deep, one that merges without end, a NUL in a name. */
+/* Hostile wire data: a message nested a hundred thousand levels deep, one that merges without end, a NUL in a name. */
 static const char *refuse_record(const void *record, uint32_t len, const ProtobufCMessageDescriptor *type,
 				 const char *why)
 {
@@ -263,7 +265,7 @@ static const char *test_hostile_wire(void)
 	const char *why;
 	size_t len = 0;
 
-	/* Built from the inside out: field 2 (children) holding what is there already. */
+	/* Built from the inside out: field 2 (children) contains what has been built so far. */
 	for (unsigned int i = 0; i < DEEP; i++) {
 		uint8_t varint[5];
 		unsigned int n = 0;
@@ -291,7 +293,7 @@ static const char *test_hostile_wire(void)
 		      refuse_record("\x0b\x00", 2, &utsns_entry__descriptor, "bad type");
 	if (why)
 		return why;
-	/* Many empty messages: what they take is bounded. */
+	/* Many empty messages: the memory that they take is bounded. */
 	for (unsigned int i = 0; i < DEEP; i += 2) {
 		twice[i] = 14 << 3 | 2;
 		twice[i + 1] = 0;
@@ -320,7 +322,7 @@ static const char *test_names(void)
 		uint64_t id;
 
 		if (image_parse_name(*bad, &type, &id) != -ENOENT)
-			return because("%s is taken for a name", *bad);
+			return because("%s is accepted as a name", *bad);
 	}
 	return NULL;
 }

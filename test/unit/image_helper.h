@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the tests of the module image share: cases that print `ok NAME` or `not ok NAME: why`, scratch directories. */
+/* Shared by the tests of the image module: cases that print `ok NAME` or `not ok NAME: why`, scratch directories. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -10,12 +10,12 @@
 #include "image/reader.h"
 #include "image/writer.h"
 
-/* Run one case: a function that gives NULL, or says what was wrong. */
+/* Run one case: @test returns NULL, or what was wrong. */
 void run_case(const char *name, const char *(*test)(void));
 /* Exit code of the program. */
 int cases_failed(void);
 
-/* A reason, formatted; lives until the next one. */
+/* A formatted reason; valid until the next call. */
 const char *because(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 #define EXPECT(condition)                                                            \
@@ -24,13 +24,13 @@ const char *because(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 			return because("%s:%d: %s", __FILE__, __LINE__, #condition); \
 	} while (0)
 
-/* A new empty directory below TMPDIR, taken away with all it holds by scratch_remove(). Aborts when it cannot. */
+/* A new empty directory below TMPDIR, removed with its contents by scratch_remove(). Aborts on failure. */
 char *scratch_create(void);
 void scratch_remove(char *path);
 #define _cleanup_scratch_ __attribute__((cleanup(scratch_cleanup)))
 void scratch_cleanup(char **path);
 
-/* The whole file, NULL when it is not there; to be freed. */
+/* The whole file, NULL if it does not exist; the caller frees it. */
 uint8_t *slurp(const char *dir, const char *name, size_t *ret_len);
 void spew(const char *dir, const char *name, const void *buf, size_t len);
 bool is_there(const char *dir, const char *name);
@@ -39,11 +39,13 @@ bool same_file(const char *dir1, const char *name1, const char *dir2, const char
 /* A message with every field set in a way that depends on `seed`; freed with image_free_record(). */
 ProtobufCMessage *make_message(const ProtobufCMessageDescriptor *type, unsigned int seed, int depth);
 
-/* Raw bytes after record `msg`, the `nth` of its image, `left` being what the file has left. */
+/* Number of raw bytes after record `msg`, the `nth` of its image; `left` is the rest of the file. */
 size_t payload_size(enum image_type type, const ProtobufCMessage *msg, unsigned long nth, size_t left);
 
-/* Read every record and payload of an image; a writer, when there is one, gets them all. 0 or the reader's error. */
+/* Read every record and payload of an image, and copy them to the writer, if any. 0 or the reader's error. */
 int walk_image(enum image_type type, struct image_reader *img, struct image_writer *copy, unsigned long *ret_records);
 
-/* A store in memory that holds these bytes as an image, framing and all; a sanitizer sees one byte too many. */
+/*
+ * An image store in memory that contains these bytes as an image, framing included; a sanitizer detects any overread.
+ */
 struct image_store *store_of_bytes(enum image_type type, uint64_t id, const void *buf, size_t len);

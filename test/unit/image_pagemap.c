@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Page maps: there and back, laid over parents, and refused when they lie. */
+/* Page maps: round trips, maps on top of parents, and maps that are refused since they are wrong. */
 #include "image_helper.h"
 
 #include <errno.h>
@@ -48,7 +48,7 @@ static int write_map(struct image_store *dir, const struct row *rows, size_t n, 
 	return pagemap_close(steal_ptr(&map)) ?: image_store_commit(dir);
 }
 
-/* What lies at `page` according to the map: the byte it is filled with, or -1. */
+/* The content at `page` according to the map: the byte it is filled with, or -1. */
 static int page_at(const struct pagemap *map, uint64_t page)
 {
 	const struct pagemap_run *run = pagemap_find(map, page * PAGE_SZ);
@@ -98,11 +98,11 @@ static const char *test_writer_refuses(void)
 	EXPECT(!image_dir_open(path, &dir));
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
 		if (write_map(dir, bad[i], 2, 'a') != -EINVAL)
-			return because("bad run %zu is taken", i);
+			return because("bad run %zu is accepted", i);
 	return NULL;
 }
 
-/* Entries as they come, without the writer's checks; `compat` puts the count where older images have it. */
+/* Raw entries, without the writer's checks; `compat` puts the count where older images have it. */
 static int write_raw_map(struct image_store *dir, const struct row *rows, size_t n, bool compat, size_t pages)
 {
 	_cleanup_free_ char *zeros = calloc(pages + 1, PAGE_SZ);
@@ -178,7 +178,7 @@ static const char *test_old_format(void)
 	return NULL;
 }
 
-/* Three dumps, each on top of the one before. */
+/* Three dumps, each on top of the previous one. */
 static const char *test_parents(void)
 {
 	const struct row oldest[] = { { 10, 10, 4 }, { 30, 2, 4 } };
@@ -213,12 +213,12 @@ static const char *test_parents(void)
 	for (size_t i = 1; i < map->nr_runs; i++)
 		EXPECT(map->runs[i - 1].vaddr + map->runs[i - 1].nr_pages * PAGE_SZ <= map->runs[i].vaddr);
 	pagemap_free(map);
-	/* The loop: the oldest one now asks its child. */
+	/* A loop: the oldest dump refers to its child. */
 	_cleanup_free_ char *link1 = NULL;
 	EXPECT(asprintf(&link1, "%s/parent", path1) > 0 && !symlink(path3, link1));
 	EXPECT(!write_raw_map(dir1, &(struct row){ 10, 1, 1 }, 1, true, 0));
 	EXPECT(pagemap_load(dir3, IMAGE_PAGEMAP, 5, &map) == -ELOOP);
-	/* A parent that lacks one page; one that lacks the map. */
+	/* A parent that lacks one page, and one that lacks the map. */
 	EXPECT(!write_map(dir1, &(struct row){ 10, 9, 4 }, 1, 'A'));
 	EXPECT(pagemap_load(dir3, IMAGE_PAGEMAP, 5, &map) == -EBADMSG);
 	EXPECT(strstr(image_store_error(dir3), "no page at 0x13000"));
@@ -229,7 +229,7 @@ static const char *test_parents(void)
 	return NULL;
 }
 
-/* Against a plain array: random maps over random maps. */
+/* Compared with a plain array: random maps over random maps. */
 static const char *test_random(void)
 {
 	for (unsigned int seed = 1; seed < 300; seed++) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What every store promises, whatever it is: the same cases for a directory, memory, and a third kind that is made
- * here from the table alone: all images in one file, at odd places.
+ * What every store guarantees, whatever its type: the same cases for a directory, for memory, and for a third type that
+ * is built here from the table of functions alone: all images in one file, at odd offsets.
  */
 #include "image_helper.h"
 
@@ -30,7 +30,7 @@ struct one_file {
 	int fd;
 	uint64_t end;
 	size_t nr, nr_committed;
-	bool grows; /* the last one: its caller writes it */
+	bool grows; /* the last image: its caller writes it */
 	struct {
 		enum image_type type;
 		uint64_t id, base, len;
@@ -42,7 +42,7 @@ static struct one_file *file_of(struct image_store *store)
 	return container_of(store, struct one_file, store);
 }
 
-/* The newest of that name that can be seen, or -1. */
+/* The newest visible one with that name, or -1. */
 static int find_in(struct image_store *store, size_t from, enum image_type type, uint64_t id)
 {
 	const struct one_file *file = file_of(store);
@@ -63,7 +63,7 @@ static int file_open(struct image_store *store, enum image_type type, uint64_t i
 	int at = find_in(store, 0, type, id);
 
 	if (at < 0)
-		return image_store_fail(store, -ENOENT, "open it: not there");
+		return image_store_fail(store, -ENOENT, "open it: no such image");
 	*ret_extent = (struct image_extent){ .fd = fcntl(file_of(store)->fd, F_DUPFD_CLOEXEC, 0),
 					     .base = file_of(store)->index[at].base,
 					     .len = file_of(store)->index[at].len };
@@ -75,7 +75,7 @@ static int file_begin(struct image_store *store, bool beside)
 	return 0;
 }
 
-/* What a caller has written ends where the file ends. */
+/* What a caller has written ends at the end of the file. */
 static void settle(struct one_file *file)
 {
 	struct stat st;
@@ -96,8 +96,8 @@ static int file_add(struct image_store *store, enum image_type type, uint64_t id
 	settle(file);
 	for (size_t i = file->nr_committed; i < file->nr; i++)
 		if (file->index[i].type == type && file->index[i].id == id)
-			return image_store_fail(store, -EEXIST, "create it: it is there");
-	file->end += 4099; /* no multiple of anything */
+			return image_store_fail(store, -EEXIST, "create it: it exists");
+	file->end += 4099; /* not a multiple of anything */
 	file->index[file->nr].type = type;
 	file->index[file->nr].id = id;
 	file->index[file->nr].base = file->end;
@@ -203,7 +203,7 @@ static int open_dir(struct image_store **ret_store)
 static const struct {
 	const char *name;
 	int (*open)(struct image_store **ret_store);
-} kinds[] = { { "directory", open_dir }, { "memory", image_memory_open }, { "one file", open_file } };
+} types[] = { { "directory", open_dir }, { "memory", image_memory_open }, { "one file", open_file } };
 
 static int write_pstree(struct image_store *store, uint32_t pid)
 {
@@ -213,7 +213,7 @@ static int write_pstree(struct image_store *store, uint32_t pid)
 	return image_write_single(store, IMAGE_PSTREE, 0, &entry.base);
 }
 
-/* Page k of the map lies at address 10 + k and is filled with @mark + k. */
+/* Page k of the map is at address 10 + k and is filled with @mark + k. */
 static int write_map(struct image_store *store, uint64_t id, unsigned int nr, char mark)
 {
 	struct pagemap_writer *map;
@@ -233,7 +233,7 @@ static int write_map(struct image_store *store, uint64_t id, unsigned int nr, ch
 	return err ?: pagemap_close(map);
 }
 
-/* Generation @n: pstree and inventory say so, and so do two page maps. */
+/* Generation @n: the number is in pstree, in the inventory and in two page maps. */
 static int write_dump(struct image_store *store, uint32_t n)
 {
 	InventoryEntry inventory = INVENTORY_ENTRY__INIT;
@@ -304,7 +304,7 @@ static const char *commit_and_abort(struct image_store *store)
 	why = is_generation(store, 1);
 	if (why)
 		return why;
-	/* Over an older one: not before the commit, and not after an abort, published or not. */
+	/* Over an older dump: not before the commit, and not after an abort, published or not. */
 	EXPECT(!image_store_begin(store) && !write_dump(store, 2));
 	image_store_abort(store);
 	EXPECT(!image_store_begin(store) && !write_dump(store, 3) && !image_store_publish(store));
@@ -324,7 +324,7 @@ static const char *commit_and_abort(struct image_store *store)
 	return is_generation(store, 4);
 }
 
-/* Several images grow at the same time, beyond what a writer gathers and what a reader reads at once. */
+/* Several images grow at the same time, beyond the buffers of writer and reader. */
 static const char *large_images(struct image_store *store)
 {
 	_cleanup_image_reader_ struct image_reader *reader = NULL;
@@ -349,33 +349,33 @@ static const char *large_images(struct image_store *store)
 	return NULL;
 }
 
-static const char *for_each_kind(const char *(*test)(struct image_store *store))
+static const char *for_each_type(const char *(*test)(struct image_store *store))
 {
-	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
 		_cleanup_scratch_ char *path = scratch_create();
 		_cleanup_image_store_ struct image_store *store = NULL;
 		const char *why;
 
 		scratch = path;
-		EXPECT(!kinds[i].open(&store));
+		EXPECT(!types[i].open(&store));
 		why = test(store);
 		if (why)
-			return because("%s: %s", kinds[i].name, strdup(why));
+			return because("%s: %s", types[i].name, strdup(why));
 	}
 	return NULL;
 }
 
 static const char *test_commit_and_abort(void)
 {
-	return for_each_kind(commit_and_abort);
+	return for_each_type(commit_and_abort);
 }
 
 static const char *test_large_images(void)
 {
-	return for_each_kind(large_images);
+	return for_each_type(large_images);
 }
 
-/* All can be written, nothing is kept. */
+/* Everything can be written, nothing is kept. */
 static const char *test_nowhere(void)
 {
 	_cleanup_image_store_ struct image_store *store = NULL;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Contexts of io_setup(2): what was asked for, where the kernel's tail is, what is in flight, over all CPUs. */
+/* Contexts of io_setup(2): the requested size, the kernel's tail, requests in flight, over all CPUs. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/aio_abi.h>
@@ -14,7 +14,7 @@
 static struct aio_reader *reader;
 static int mem;
 
-static struct aio_context look(aio_context_t ctx, size_t *ret_all)
+static struct aio_context inspect(aio_context_t ctx, size_t *ret_all)
 {
 	struct aio_context found = { 0 };
 	struct aio_contexts all = { 0 };
@@ -28,7 +28,7 @@ static struct aio_context look(aio_context_t ctx, size_t *ret_all)
 	return found;
 }
 
-/* From each CPU that we may use: each keeps places of its own. Returns how many went. */
+/* From each CPU that we may use: each reserves slots of its own. Returns how many were submitted. */
 static unsigned on_all_cpus(aio_context_t ctx, int op, int fd, unsigned n)
 {
 	struct iocb cb = { .aio_lio_opcode = op, .aio_fildes = fd, .aio_buf = op == IOCB_CMD_POLL ? POLLIN : 0 };
@@ -63,26 +63,26 @@ static void one_context(void)
 
 	CHECK(!syscall(SYS_io_setup, 333, &ctx) && !pipe2(ends, O_CLOEXEC));
 	ring = (const struct aio_ring *)ctx;
-	c = look(ctx, &n);
+	c = inspect(ctx, &n);
 	CHECK(n == 1 && c.requests == 333 && c.nr == ring->nr && !c.tail && !c.in_flight && !c.for_ever);
 	CHECK(c.len % 4096 == 0 && c.len / AIO_EVENT_SIZE - 1 == c.nr && ring->magic == AIO_RING_MAGIC);
 	done = on_all_cpus(ctx, IOCB_CMD_PREAD, null, 5);
 	CHECK(done == ring->tail);
-	c = look(ctx, &n);
+	c = inspect(ctx, &n);
 	CHECK(done >= 5 && c.tail == done && !c.in_flight && !c.for_ever);
 	CHECK(on_all_cpus(ctx, IOCB_CMD_POLL, ends[0], 3) == done / 5 * 3);
-	c = look(ctx, &n);
+	c = inspect(ctx, &n);
 	CHECK(c.tail == done && c.in_flight == done / 5 * 3 && c.for_ever);
 	CHECK(syscall(SYS_io_getevents, ctx, 0, 2, events, &now) == 2);
-	c = look(ctx, &n);
+	c = inspect(ctx, &n);
 	CHECK(c.in_flight == done / 5 * 3);
 	CHECK(write(ends[1], "x", 1) == 1);
 	while (ring->tail != done + done / 5 * 3)
 		usleep(1000); /* style: what is waited for is what is tested */
-	c = look(ctx, &n);
+	c = inspect(ctx, &n);
 	CHECK(c.tail == ring->tail && !c.in_flight && !c.for_ever);
 	CHECK(!syscall(SYS_io_destroy, ctx));
-	look(ctx, &n);
+	inspect(ctx, &n);
 	CHECK(n == 0);
 	close(null);
 	close(ends[0]);
@@ -95,7 +95,7 @@ int main(void)
 
 	mem = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
 	if (err || mem < 0) {
-		printf("skip aio: this kernel, or this user, cannot: %s\n", strerror(-err));
+		printf("skip aio: not available to this user, or in this kernel: %s\n", strerror(-err));
 		DONE();
 	}
 	RUN(one_context);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* How far clocks are ahead of those of the first time namespace; what is left of a timer when its clock has gone on. */
+/* Offsets of clocks from the initial time namespace; the rest of a timer when its clock has advanced. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -16,8 +16,8 @@
 #endif
 #define S NSEC_IN_SEC
 
-/* In a child: 0, or which of them is wrong; 77: cannot be tried here. */
-static int look_from_ahead(const struct clocks *base)
+/* In a child: 0, or the number of the wrong clock; 77: not available here. */
+static int look_from_later(const struct clocks *base)
 {
 	const struct clocks was = clocks_now();
 	struct clocks ahead, now;
@@ -25,7 +25,7 @@ static int look_from_ahead(const struct clocks *base)
 
 	if (unshare(CLONE_NEWTIME))
 		return 77;
-	/* Between the two it has one namespace, and its children will have another. */
+	/* In between it has one namespace, and its children will get another. */
 	if (clocks_own_ahead(&ahead) != -EXDEV)
 		return 1;
 	snprintf(text, sizeof(text), "monotonic %lld 7\nboottime %lld 0", base->monotonic / S + 1000ll,
@@ -39,13 +39,13 @@ static int look_from_ahead(const struct clocks *base)
 	    ahead.boottime != (base->boottime / S + 5) * S)
 		return 3;
 	now = clocks_now();
-	/* What remains is the time that this took. */
+	/* The remaining difference is the time that this took. */
 	int64_t mono = (now.monotonic - ahead.monotonic) - (was.monotonic - base->monotonic);
 	int64_t boot = (now.boottime - ahead.boottime) - (was.boottime - base->boottime);
 	return mono < 0 || mono > 60 * S || boot < 0 || boot > 60 * S ? 4 : 0;
 }
 
-static void distances_add_up(void)
+static void offsets_add_up(void)
 {
 	struct clocks base = { -1, -1 };
 	int status = -1;
@@ -53,7 +53,7 @@ static void distances_add_up(void)
 	CHECK(!clocks_own_ahead(&base));
 	pid_t pid = fork();
 	if (!pid)
-		_exit(look_from_ahead(&base));
+		_exit(look_from_later(&base));
 	CHECK(waitpid(pid, &status, 0) == pid && WIFEXITED(status));
 	CHECK(WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 77);
 }
@@ -78,21 +78,21 @@ static void one_shots_run_out(void)
 	CHECK(left(0, 3 * S + 5, 0) == 3 * S + 5);
 	CHECK(left(0, 3 * S + 5, S + 6) == 2 * S - 1);
 	CHECK(left(0, 3 * S, 3 * S - 1) == 1);
-	/* 0 would stop it. */
+	/* 0 would disarm it. */
 	CHECK(left(0, 3 * S, 3 * S) == 1 && left(0, 3 * S, 1000 * S) == 1);
-	/* Looked at later than the moment that counts. */
+	/* Queried later than the reference time. */
 	CHECK(left(0, 3 * S, -7) == 3 * S + 7);
 }
 
-static void beats_are_kept(void)
+static void intervals_are_kept(void)
 {
 	CHECK(left(10, 4, 3) == 1);
 	CHECK(left(10, 4, 4) == 10 && left(10, 4, 5) == 9 && left(10, 4, 14) == 10 && left(10, 4, 1000 * 10 + 7) == 7);
-	/* The first one may be further away than the others are from each other. */
+	/* The first expiration may be further away than the interval. */
 	CHECK(left(2, 7, 5) == 2 && left(2, 7, 8) == 1);
 }
 
-static void what_stands_still_stays(void)
+static void a_stopped_clock_changes_nothing(void)
 {
 	CHECK(left(0, 0, 5) == 0 && left(10, 0, 5) == 0);
 	struct timer_rest far = { 0, 1, INT64_MAX, 999999999 };
@@ -105,9 +105,9 @@ static void what_stands_still_stays(void)
 
 int main(void)
 {
-	RUN(distances_add_up);
+	RUN(offsets_add_up);
 	RUN(one_shots_run_out);
-	RUN(beats_are_kept);
-	RUN(what_stands_still_stays);
+	RUN(intervals_are_kept);
+	RUN(a_stopped_clock_changes_nothing);
 	DONE();
 }

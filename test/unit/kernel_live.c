@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The readers on this very kernel: what was made here must be what is read. */
+/* The readers on the running kernel: they must return what was created here. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -203,7 +203,7 @@ static bool same_regions(const struct page_regions *a, const struct page_regions
 	return a->n == b->n && !memcmp(a->v, b->v, a->n * sizeof(*a->v));
 }
 
-/* By its frame: two pages that were only read share it. */
+/* By page frame: two pages that were only read share it. */
 static bool is_zero_page(volatile char *page)
 {
 	volatile char *other = mmap(NULL, PAGE_SZ, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -220,7 +220,7 @@ static bool is_zero_page(volatile char *page)
 	return same;
 }
 
-/* Two thousand islands: more than the ioctl gives at once. */
+/* Two thousand separate ranges: more than one ioctl returns. */
 static void pages_are_scanned(void)
 {
 	_cleanup_page_scan_ struct page_scan pm = PAGE_SCAN_CLOSED;
@@ -239,7 +239,7 @@ static void pages_are_scanned(void)
 	CHECK(a.v[7].categories == PAGE_PRESENT);
 	CHECK(!page_scan_by_reading(&pm, (uintptr_t)p, (uintptr_t)p + len, &present, &b) && same_regions(&a, &b));
 	a.n = b.n = 0;
-	(void)p[2 * PAGE_SZ]; /* on most kernels reading makes it the zero page, on some one of its own */
+	(void)p[2 * PAGE_SZ]; /* on most kernels a read maps the zero page, on some a page of its own */
 	CHECK(!page_scan_range(&pm, (uintptr_t)p, (uintptr_t)p + 4 * PAGE_SZ, &PAGES_TO_SAVE, &a) && a.n == 1);
 	if (pm.has_scan)
 		CHECK(a.v[0].end == (uintptr_t)p + (is_zero_page(p + 2 * PAGE_SZ) ? 2 : 3) * PAGE_SZ);
@@ -323,7 +323,7 @@ static void mounts_are_read(void)
 	CHECK_STR(i->mountpoint, "/proc");
 }
 
-/* Every number is seen twice, once through a copy in another process; as if all files had one hash. */
+/* Every number is looked up twice, once through a duplicate in another process, as if all files had the same hash. */
 static void shared_files_get_one_number(void)
 {
 	struct kcmp_set one_hash = { .what = KCMP_WHAT_FILE }, hashed = { .what = KCMP_WHAT_FILE };
@@ -357,8 +357,8 @@ static void shared_files_get_one_number(void)
 		close(fds[i]);
 }
 
-/* Depth: 100,000 of different hashes in a bad order must not take long. */
-static void kcmp_set_stays_flat(void)
+/* Depth: 100,000 different hashes in a bad order must not take long. */
+static void kcmp_set_remains_balanced(void)
 {
 	struct kcmp_set set = { .what = KCMP_WHAT_FILE };
 	struct kcmp_found found;
@@ -370,7 +370,7 @@ static void kcmp_set_stays_flat(void)
 	kcmp_set_free(&set);
 }
 
-static void epoll_targets_are_told_apart(void)
+static void epoll_targets_are_distinguished(void)
 {
 	_cleanup_close_ int ep = epoll_create1(EPOLL_CLOEXEC), a = eventfd(0, EFD_CLOEXEC), b = eventfd(0, EFD_CLOEXEC);
 	struct epoll_event e = { .events = EPOLLIN };
@@ -411,8 +411,8 @@ int main(void)
 	RUN(descriptors_are_described);
 	RUN(mounts_are_read);
 	RUN(shared_files_get_one_number);
-	RUN(kcmp_set_stays_flat);
-	RUN(epoll_targets_are_told_apart);
+	RUN(kcmp_set_remains_balanced);
+	RUN(epoll_targets_are_distinguished);
 	RUN(every_feature_answers);
 	if (proc_fds(&self, &after) || after.n != before.n) {
 		printf("not ok no_descriptor_is_left: %zu, then %zu\n", before.n, after.n);

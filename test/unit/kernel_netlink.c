@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Exchanges by netlink: how answers end, attributes that are none, numbers of descriptors, transactions of nf_tables. */
+/* Netlink exchanges: how replies end, malformed attributes, descriptor numbers, nf_tables transactions. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -60,7 +60,7 @@ static void ends(void)
 	m.len -= NLMSG_LENGTH(sizeof(no));
 	add(&m, NLMSG_DONE, "", 0);
 	CHECK(parse(&m, m.len, &n) == 1);
-	/* A listing that breaks off has its error in its last message. */
+	/* A listing that is aborted has its error in its last message. */
 	m.len -= NLMSG_LENGTH(0);
 	add(&m, NLMSG_DONE, &bad, sizeof(bad));
 	CHECK(parse(&m, m.len, &n) == -ENODEV && n == 2);
@@ -151,18 +151,18 @@ static int note_connection(const struct nft_connection *c, void *arg)
 	return 0;
 }
 
-#define CONNECTIONS 1200 /* more than one message holds */
+#define CONNECTIONS 1200 /* more than fit into one message */
 
 static void many_connections(struct nl_sock *netlink)
 {
 	static struct nft_connection all[CONNECTIONS];
-	static struct nft_listen_address doors[CONNECTIONS];
-	struct nft_lock lock = { all, CONNECTIONS, doors, CONNECTIONS };
+	static struct nft_listen_address listeners[CONNECTIONS];
+	struct nft_lock lock = { all, CONNECTIONS, listeners, CONNECTIONS };
 	size_t seen[2] = { 0, 0 };
 
 	for (size_t i = 0; i < CONNECTIONS; i++) {
 		all[i] = (struct nft_connection){ i % 3 == 0, { i }, { 1 }, 1000 + i, 80 };
-		doors[i] = (struct nft_listen_address){ i % 2, i % 4 > 1, { i }, i };
+		listeners[i] = (struct nft_listen_address){ i % 2, i % 4 > 1, { i }, i };
 	}
 	CHECK(!nft_lock_make(netlink, TABLE, true, &lock) && tables() == 2);
 	CHECK(!nft_lock_each_connection(netlink, TABLE, note_connection, seen));
@@ -170,7 +170,7 @@ static void many_connections(struct nl_sock *netlink)
 	CHECK(!nft_lock_shut(netlink, TABLE, &lock) && !nft_lock_remove(netlink, TABLE) && !tables());
 }
 
-/* The answers of one that fails are no answers to the next. */
+/* Replies to a failed transaction are not taken for replies to the next one. */
 static void transactions(void)
 {
 	struct nft_connection one = { .from = { 1 }, .to = { 2 }, .from_port = 3, .to_port = 4 };
@@ -179,7 +179,7 @@ static void transactions(void)
 	size_t seen[2] = { 0, 0 };
 
 	if (unshare(CLONE_NEWNET) || tables()) {
-		printf("skip transactions: no network namespace of our own, or no nf_tables\n");
+		printf("skip transactions: no own network namespace, or no nf_tables\n");
 		return;
 	}
 	CHECK(!nft_open(&netlink) && nft_lock_remove(netlink, TABLE) == -ENOENT);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Numbers in other namespaces: user ids, processes of pid namespaces, a call made in a network namespace. */
+/* Ids in other namespaces: user ids, processes in pid namespaces, a call made in a network namespace. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -35,8 +35,8 @@ static void test_id_map(void)
 	CHECK(id_map_parse("0 1 x\n", 6, &map) == -EBADMSG);
 }
 
-/* The first process of a new pid namespace forks a second one, and tells that it is there. */
-static _Noreturn void live_in_new_ns(int told)
+/* The first process of a new pid namespace forks a second one, and signals that it is running. */
+static _Noreturn void live_in_new_ns(int signal_fd)
 {
 	pid_t second = fork();
 
@@ -44,7 +44,7 @@ static _Noreturn void live_in_new_ns(int told)
 		pause();
 		_exit(0);
 	}
-	if (write(told, &second, sizeof(second)) != sizeof(second))
+	if (write(signal_fd, &second, sizeof(second)) != sizeof(second))
 		_exit(1);
 	pause();
 	_exit(0);
@@ -52,34 +52,34 @@ static _Noreturn void live_in_new_ns(int told)
 
 static void test_pid_ns(void)
 {
-	int told[2];
+	int signal_fd[2];
 	pid_t first, second = 0, outer = 0, child;
 	char path[64];
 	struct stat st;
 
-	CHECK(pipe2(told, O_CLOEXEC) == 0);
+	CHECK(pipe2(signal_fd, O_CLOEXEC) == 0);
 	child = fork();
 	if (!child) {
 		if (unshare(CLONE_NEWPID))
 			_exit(77);
 		first = fork();
 		if (!first)
-			live_in_new_ns(told[1]);
-		_exit(write(told[1], &first, sizeof(first)) != sizeof(first));
+			live_in_new_ns(signal_fd[1]);
+		_exit(write(signal_fd[1], &first, sizeof(first)) != sizeof(first));
 	}
 	int status;
 	CHECK(waitpid(child, &status, 0) == child);
-	close(told[1]);
+	close(signal_fd[1]);
 	if (WEXITSTATUS(status) == 77) {
-		close(told[0]);
-		printf("skip pid_ns: no new pid namespace can be made here\n");
+		close(signal_fd[0]);
+		printf("skip pid_ns: cannot create a pid namespace here\n");
 		return;
 	}
-	/* In whatever order: the number inside is a small one. */
+	/* In any order: the pid in the namespace is a small one. */
 	pid_t got[2] = { 0, 0 };
-	CHECK(read(told[0], &got[0], sizeof(pid_t)) == (ssize_t)sizeof(pid_t));
-	CHECK(read(told[0], &got[1], sizeof(pid_t)) == (ssize_t)sizeof(pid_t));
-	close(told[0]);
+	CHECK(read(signal_fd[0], &got[0], sizeof(pid_t)) == (ssize_t)sizeof(pid_t));
+	CHECK(read(signal_fd[0], &got[1], sizeof(pid_t)) == (ssize_t)sizeof(pid_t));
+	close(signal_fd[0]);
 	first = got[0] > got[1] ? got[0] : got[1];
 	second = got[0] > got[1] ? got[1] : got[0];
 	CHECK(second == 2);
@@ -112,31 +112,34 @@ static int note_ns(void *arg)
 		       5;
 }
 
-/* Lives in namespaces of its own until it is killed. */
+/* Lives in its own namespaces until it is killed. */
 static pid_t live_apart(int flags)
 {
-	int told[2];
+	int signal_fd[2];
 	char ok = 0;
 	pid_t pid;
 
-	if (pipe2(told, O_CLOEXEC))
+	if (pipe2(signal_fd, O_CLOEXEC))
 		return -1;
 	pid = fork();
 	if (!pid) {
 		ok = !unshare(flags);
-		if (write(told[1], &ok, 1) != 1)
+		if (write(signal_fd[1], &ok, 1) != 1)
 			_exit(1);
 		pause();
 		_exit(0);
 	}
-	if (read(told[0], &ok, 1) != 1 || !ok)
+	if (read(signal_fd[0], &ok, 1) != 1 || !ok)
 		return -1;
-	close(told[0]);
-	close(told[1]);
+	close(signal_fd[0]);
+	close(signal_fd[1]);
 	return pid;
 }
 
-/* A user namespace, a mount and a network namespace that it owns: entered for a call, which leaves its marks here. */
+/*
+ * A user namespace, and a mount and a network namespace that it owns: entered for a call, which leaves its results
+ * here.
+ */
 static void test_run_in(void)
 {
 	static const char *const names[] = { "user", "mnt", "net" };
@@ -146,7 +149,7 @@ static void test_run_in(void)
 	pid_t apart = live_apart(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET);
 
 	if (apart < 0) {
-		printf("skip run_in: no new namespaces can be made here\n");
+		printf("skip run_in: cannot create namespaces here\n");
 		return;
 	}
 	for (int i = 0; i < 3; i++) {
@@ -161,10 +164,10 @@ static void test_run_in(void)
 	CHECK(ns_run_in(ns, 3, note_ns, &noted, &result) == 0);
 	CHECK(result == 5);
 	CHECK(noted.net.st_ino == net.st_ino && noted.mnt.st_ino == mnt.st_ino);
-	/* Its descriptor is ours, and we are where we were. */
+	/* The descriptor belongs to us, and we are in our old namespaces. */
 	CHECK(!fstat(noted.fd, &after) && after.st_ino == net.st_ino);
 	CHECK(!stat("/proc/self/ns/net", &after) && after.st_ino == before.st_ino);
-	/* What cannot be entered: nothing is called. */
+	/* If the namespace cannot be entered, nothing is called. */
 	close(ns[1]);
 	result = 7;
 	CHECK(ns_run_in(ns, 3, note_ns, &noted, &result) == -EBADF);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What waits in connections that nobody has accepted: small and large, of all shapes that the kernel keeps bytes in. */
+/* Unaccepted data in connections: short and long, in all the forms in which the kernel keeps it. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
@@ -141,7 +141,7 @@ int main(void)
 	int err = pending_open(&reader);
 
 	if (err) {
-		printf("skip pending: this kernel, or this user, cannot: %s\n", strerror(-err));
+		printf("skip pending: not available to this user, or in this kernel: %s\n", strerror(-err));
 		DONE();
 	}
 	for (size_t i = 0; i < sizeof(pattern); i++)

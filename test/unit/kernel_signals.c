@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A long queue of signals, read out of the kernel's memory: all of it, in order, both of the thread and of its process. */
+/* A long queue of signals, read from kernel memory: complete, in order, of the thread as well as of its process. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -55,8 +55,8 @@ static bool is_right(const siginfo_t *si, int value)
 	       si->si_value.sival_int == value;
 }
 
-/* @nr of them, with values 0, 1, ... or 0, -1, ... */
-static bool holds(bool shared, size_t nr)
+/* @nr signals, with values 0, 1, ... or 0, -1, ... */
+static bool contains(bool shared, size_t nr)
 {
 	struct pending_signals got = { 0 };
 	bool ok = !signals_read(reader, proc.dir, shared, &got) && got.n == nr;
@@ -69,22 +69,22 @@ static bool holds(bool shared, size_t nr)
 
 static void no_signals(void)
 {
-	CHECK(holds(true, 0));
-	CHECK(holds(false, 0));
+	CHECK(contains(true, 0));
+	CHECK(contains(false, 0));
 }
 
 static void of_a_process(void)
 {
 	CHECK(queue(true));
-	CHECK(holds(true, NR));
-	CHECK(holds(false, 0));
+	CHECK(contains(true, NR));
+	CHECK(contains(false, 0));
 }
 
 static void of_a_thread(void)
 {
 	CHECK(queue(false));
-	CHECK(holds(false, NR));
-	CHECK(holds(true, NR));
+	CHECK(contains(false, NR));
+	CHECK(contains(true, NR));
 }
 
 int main(void)
@@ -92,7 +92,7 @@ int main(void)
 	int err = signals_reader_open(&reader);
 
 	if (err) {
-		printf("skip signals: this kernel, or this user, cannot: %s\n", strerror(-err));
+		printf("skip signals: not available to this user, or in this kernel: %s\n", strerror(-err));
 		DONE();
 	}
 	child = start_child();

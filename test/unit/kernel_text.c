@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Parsers on texts: what the kernel writes, what it never writes. */
+/* Parsers on text: what the kernel writes, and what it never writes. */
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -100,7 +100,7 @@ static void limits_by_name(void)
 	CHECK(proc_limits_parse(TEXT("nothing\n"), l) == -EBADMSG);
 }
 
-static void timers_of_each_kind(void)
+static void timers_of_each_type(void)
 {
 	struct proc_timers t = { 0 };
 
@@ -152,7 +152,7 @@ static void node_masks(void)
 	CHECK(nodes_parse(TEXT("0-3"), nodes) == -EBADMSG && nodes_parse(TEXT("0000,0001"), nodes) == -EBADMSG);
 }
 
-static void maps_of_each_kind(void)
+static void maps_of_each_type(void)
 {
 	_cleanup_maps_ struct maps m = { 0 };
 	static const char text[] =
@@ -182,7 +182,7 @@ static void maps_of_each_kind(void)
 	char name[MAP_FILES_NAME];
 	map_files_name(&m.v[0], name);
 	CHECK_STR(name, "400000-401000");
-	/* No cut of it is read beyond its end; a cut inside a line is refused or gives a shorter name. */
+	/* No truncation is read beyond its end; one inside a line is refused or gives a shorter name. */
 	for (size_t len = 0; len < sizeof(text); len++) {
 		struct maps part = { 0 };
 		char *copy = malloc(len + 1);
@@ -233,7 +233,7 @@ static void smaps_flags(void)
 	array_free(&f);
 }
 
-static void fdinfo_of_each_kind(void)
+static void fdinfo_of_each_type(void)
 {
 	_cleanup_fdinfo_ struct fdinfo f = { 0 };
 	static const char text[] =
@@ -375,7 +375,7 @@ static void device_numbers(void)
 	CHECK(ttynr_to_kdev(0x8801) == kdev_make(136, 1) && ttynr_to_kdev(0x108805) == kdev_make(136, 261));
 }
 
-/* A hundred thousand VMAs: a second would be absurd, some ten milliseconds are right. */
+/* A hundred thousand VMAs: a second would be far too long, about ten milliseconds are right. */
 static void maps_are_parsed_fast(void)
 {
 	_cleanup_buf_ struct buf b = { 0 };
@@ -397,13 +397,13 @@ int main(void)
 	RUN(status_with_all_lines);
 	RUN(status_malformed);
 	RUN(limits_by_name);
-	RUN(timers_of_each_kind);
+	RUN(timers_of_each_type);
 	RUN(small_texts);
 	RUN(node_masks);
-	RUN(maps_of_each_kind);
+	RUN(maps_of_each_type);
 	RUN(maps_malformed);
 	RUN(smaps_flags);
-	RUN(fdinfo_of_each_kind);
+	RUN(fdinfo_of_each_type);
 	RUN(fdinfo_malformed);
 	RUN(mounts);
 	RUN(locks);

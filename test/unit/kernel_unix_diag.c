@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The kernel's list of unix sockets: what it says of ours, and messages that it never sends. */
+/* The kernel's list of unix sockets: its entries for ours, and messages that it never sends. */
 #include <errno.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Pages on their way to a sink: what each outcome becomes in images, and that a sink gets all content, in an order it knows. */
+/*
+ * Pages on their way to a sink: how each outcome is recorded in images, and that a sink gets all content, in a defined
+ * order.
+ */
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
@@ -30,7 +33,7 @@ static const char *write_runs(const char *path, const struct page_run *runs, siz
 		batch.len += page_run_has_content(&runs[i]) ? runs[i].end - runs[i].start : 0;
 	}
 	EXPECT(!sink->ops->begin(sink, batch.len));
-	/* The last one first: each has its place. */
+	/* The last one first: each has its own offset. */
 	for (batch.index = batch.len / PAGE_SZ; batch.index-- > 0;) {
 		struct page_batch one = { batch.index, PAGE(batch.index), PAGE_SZ, page };
 
@@ -80,7 +83,7 @@ static const char *outcomes_in_images(void)
 	return NULL;
 }
 
-/* ---- a sink that takes a stream ---- */
+/* ---- a sink that writes a stream ---- */
 
 struct stream {
 	struct page_sink sink;
@@ -102,7 +105,7 @@ static int take(struct page_sink *sink, const struct page_batch *batch)
 	pthread_mutex_lock(&s->lock);
 	s->waiting++;
 	pthread_cond_broadcast(&s->moved);
-	/* The one that fails does so when the other one waits for it. */
+	/* The failing thread does so while the other one waits for it. */
 	while (fails ? s->waiting < 2 || s->next != batch->index : !s->over && s->next != batch->index)
 		pthread_cond_wait(&s->moved, &s->lock);
 	s->waiting--;
@@ -165,7 +168,7 @@ static char *own_memory(uint64_t len)
 	return (char *)p;
 }
 
-/* Every other 3 pages, by two threads, and some that wait in memory already. */
+/* Every other 3 pages, by two threads, plus some that are already in memory. */
 static const char *all_content_in_order(void)
 {
 	char *from = own_memory(BIG), ready[PAGE_SZ];
@@ -191,7 +194,7 @@ static const char *all_content_in_order(void)
 	return NULL;
 }
 
-/* A file whose last page is a part of one, and what lies behind its end: zeros, whatever the buffer has held before. */
+/* A file whose last page is partial, and what is beyond its end: zeros, whatever the buffer contained before. */
 static const char *end_of_a_file(void)
 {
 	const uint64_t size = (2ul << 20) + 10, end = (2ul << 20) + PAGE(2);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Directories, log, validation and notification of a request, whoever fills it. */
+/* Directories, log, validation and notification of a request, whatever filled it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -59,8 +59,11 @@ static void directories_by_path(void)
 	asked_end(&asked);
 }
 
-/* What a service has opened. Without a work directory the images directory is it, not the one of this process. */
-static void directories_that_are_given(void)
+/*
+ * Descriptors that a service has opened. Without a work directory the images directory is used, not the cwd of this
+ * process.
+ */
+static void directories_by_descriptor(void)
 {
 	struct asked asked;
 	int fd = open(at_top("images"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -119,25 +122,25 @@ static void what_is_invalid_is_reported(void)
 	asked_end(&asked);
 }
 
-/* A client of a service: keeps what it is asked, refuses one step. */
+/* A client of a service: records the steps it is asked about, refuses one. */
 struct client {
 	struct notify_outlet outlet;
 	const char *refused;
-	char heard[256];
+	char record[256];
 };
 
 static int ask_client(const struct notify_outlet *outlet, const struct options *opts, const struct notice *notice)
 {
 	struct client *client = (struct client *)outlet;
-	size_t len = strlen(client->heard);
+	size_t len = strlen(client->record);
 
-	snprintf(client->heard + len, sizeof(client->heard) - len, "%s %d, ", notice->action, notice->pid);
+	snprintf(client->record + len, sizeof(client->record) - len, "%s %d, ", notice->action, notice->pid);
 	return client->refused && !strcmp(client->refused, notice->action) ? -ECANCELED : 0;
 }
 
-static void read_heard(char *ret, size_t size)
+static void read_output(char *ret, size_t size)
 {
-	FILE *file = fopen(at_top("heard"), "re");
+	FILE *file = fopen(at_top("record"), "re");
 	size_t len = file ? fread(ret, 1, size - 1, file) : 0;
 
 	ret[len] = 0;
@@ -151,18 +154,18 @@ static void make_script(void)
 
 	if (!file)
 		abort();
-	fprintf(file, "#!/bin/sh\necho $CRTOOLS_SCRIPT_ACTION ${CRTOOLS_INIT_PID-0} >> %s\n", at_top("heard"));
+	fprintf(file, "#!/bin/sh\necho $CRTOOLS_SCRIPT_ACTION ${CRTOOLS_INIT_PID-0} >> %s\n", at_top("record"));
 	fclose(file);
 	if (chmod(at_top("script"), 0755))
 		abort();
 }
 
-/* A client is asked before the scripts of config files, and what it refuses they do not hear of. */
+/* A client is asked before the scripts of config files run, and they do not run for a step that it refuses. */
 static void steps_have_two_outlets(void)
 {
 	struct client client = { .outlet = { .notify = ask_client }, .refused = "post-dump" };
 	struct asked asked;
-	char heard[256];
+	char record[256];
 
 	make_script();
 	asked_begin(&asked, CMD_DUMP);
@@ -173,10 +176,10 @@ static void steps_have_two_outlets(void)
 	CHECK(request_open(&asked.req) == 0 && notify_wanted(&asked.req.opts));
 	CHECK(notify_step(&asked.req.opts, "pre-dump", 17) == 0 && notify_step(&asked.req.opts, "pre-restore", 0) == 0);
 	CHECK(notify_step(&asked.req.opts, "post-dump", 17) == -ECANCELED);
-	CHECK_STR(client.heard, "pre-dump 17, pre-restore 0, post-dump 17, ");
-	read_heard(heard, sizeof(heard));
-	CHECK_STR(heard, "pre-dump 17\npre-restore 0\n");
-	/* One that is there already is no other one; what is one too many is refused. */
+	CHECK_STR(client.record, "pre-dump 17, pre-restore 0, post-dump 17, ");
+	read_output(record, sizeof(record));
+	CHECK_STR(record, "pre-dump 17\npre-restore 0\n");
+	/* Adding the same one twice is not an error; one beyond the limit is refused. */
 	CHECK(notify_add(&asked.req.opts, &client.outlet) == 0);
 	CHECK(notify_add(&asked.req.opts, &(struct notify_outlet){ .notify = client.outlet.notify }) == -ENOSPC);
 	request_close(&asked.req);
@@ -185,12 +188,12 @@ static void steps_have_two_outlets(void)
 
 int main(void)
 {
-	static const char *const names[] = { "work/x.log", "work/y.log", "heard", "script", "images", "work", "" };
+	static const char *const names[] = { "work/x.log", "work/y.log", "record", "script", "images", "work", "" };
 
 	if (!mkdtemp(top) || mkdir(at_top("images"), 0700) || mkdir(at_top("work"), 0700))
 		return 1;
 	RUN(directories_by_path);
-	RUN(directories_that_are_given);
+	RUN(directories_by_descriptor);
 	RUN(what_cannot_be_opened_is_reported);
 	RUN(what_is_invalid_is_reported);
 	RUN(steps_have_two_outlets);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The table of options says everything about each: command line, config line, field of criu_opts, help. */
+/* The table of options is complete: command line, config line, field of criu_opts and help of each option. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 #include "request_helper.h"
 #include "util_check.h"
 
-/* A failing row has its name on stderr. */
+/* Prints the name of a failing row on stderr. */
 #define ROW_CHECK(spec, cond)                                               \
 	do {                                                                \
 		if (!(cond))                                                \
@@ -40,7 +40,7 @@ static void each_option_is_described(void)
 	}
 }
 
-/* As a line of a config file: taken, or refused by its name and for no other reason. */
+/* As a line of a config file: accepted, or refused by name and for no other reason. */
 static void each_option_is_a_config_line(void)
 {
 	for (size_t i = 0; i < option_table_nr; i++) {
@@ -75,8 +75,8 @@ static const ProtobufCFieldDescriptor *field_by_name(const char *name, size_t le
 	return protobuf_c_message_descriptor_get_field_by_name(message, text);
 }
 
-/* A field that rpc.c takes by its type, into an option of that kind. */
-static bool type_fits(const struct option_spec *spec, const ProtobufCFieldDescriptor *field)
+/* A field whose type rpc.c accepts for an option of that type. */
+static bool type_matches(const struct option_spec *spec, const ProtobufCFieldDescriptor *field)
 {
 	if (field->label == PROTOBUF_C_LABEL_REPEATED)
 		return field->type == PROTOBUF_C_TYPE_STRING && (spec->kind == ARG_LIST || spec->kind == ARG_HANDLER);
@@ -94,8 +94,8 @@ static bool type_fits(const struct option_spec *spec, const ProtobufCFieldDescri
 	}
 }
 
-/* Each names its fields, or says that there is none. */
-static void each_option_says_its_rpc_fields(void)
+/* Each option names its fields, or states that there is none. */
+static void each_option_names_its_rpc_fields(void)
 {
 	for (size_t i = 0; i < option_table_nr; i++) {
 		const struct option_spec *spec = &option_table[i];
@@ -107,7 +107,7 @@ static void each_option_says_its_rpc_fields(void)
 			const ProtobufCFieldDescriptor *field = field_by_name(name, len);
 
 			ROW_CHECK(spec, field);
-			ROW_CHECK(spec, spec->from_rpc || (!name[len] && type_fits(spec, field)));
+			ROW_CHECK(spec, spec->from_rpc || (!name[len] && type_matches(spec, field)));
 			ROW_CHECK(spec, !spec->rpc_true_only || field->type == PROTOBUF_C_TYPE_BOOL);
 			name += len;
 		}
@@ -137,7 +137,7 @@ static size_t users_of(const char *name)
 	return n;
 }
 
-/* No field is overlooked, none is for two options. */
+/* No field is missing, none belongs to two options. */
 static void each_rpc_field_has_one_option(void)
 {
 	for (unsigned int i = 0; i < criu_opts__descriptor.n_fields; i++) {
@@ -159,7 +159,7 @@ static size_t modes_with(const struct mode_list *modes, int rpc)
 	return n;
 }
 
-/* Each number of RPC is one mode, each mode with a number is one of RPC. */
+/* Each RPC number maps to one mode, and each mode with a number to one of RPC. */
 static void check_modes(const struct mode_list *modes, const ProtobufCEnumDescriptor *rpc)
 {
 	for (unsigned int i = 0; i < rpc->n_values; i++)
@@ -189,7 +189,7 @@ int main(void)
 {
 	RUN(each_option_is_described);
 	RUN(each_option_is_a_config_line);
-	RUN(each_option_says_its_rpc_fields);
+	RUN(each_option_names_its_rpc_fields);
 	RUN(each_rpc_field_has_one_option);
 	RUN(network_locks_are_those_of_rpc);
 	RUN(pre_dump_modes_are_those_of_rpc);

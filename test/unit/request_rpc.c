@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A client's criu_opts becomes the same options as the command line's words do. */
+/* A client's criu_opts results in the same options as the equivalent command line. */
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
@@ -14,7 +14,7 @@
 
 #define TEXT_SIZE 16384
 
-/* Like a client that says nothing: what is required, and a log level, which counts even when it is absent. */
+/* A client that sets nothing: only required fields, and a log level, which counts even when it is absent. */
 static CriuOpts nothing(void)
 {
 	CriuOpts rpc = CRIU_OPTS__INIT;
@@ -55,7 +55,7 @@ static void set_field(CriuOpts *rpc, CriuPageServerInfo *ps, const struct option
 	}
 }
 
-/* What config files set before, for comparison: the values that a client always sets. */
+/* The values that a client always sets, set through a config file for comparison. */
 static void set_always(struct asked *asked)
 {
 	char line[64];
@@ -75,7 +75,7 @@ static bool is_same(struct asked *a, struct asked *b)
 	return same;
 }
 
-static void plain_fields_are_what_options_are(void)
+static void plain_fields_equal_options(void)
 {
 	for (size_t i = 0; i < option_table_nr; i++) {
 		const struct option_spec *spec = &option_table[i];
@@ -105,8 +105,8 @@ static void plain_fields_are_what_options_are(void)
 	}
 }
 
-/* Where a config file has set it. */
-static void false_takes_back(void)
+/* After a config file has set it. */
+static void false_resets(void)
 {
 	for (size_t i = 0; i < option_table_nr; i++) {
 		const struct option_spec *spec = &option_table[i];
@@ -128,7 +128,7 @@ static void false_takes_back(void)
 	}
 }
 
-static void false_of_these_does_nothing(void)
+static void false_of_these_has_no_effect(void)
 {
 	static const char *const names[] = { "leave_running", "leave_stopped", "tls", "tls_no_cn_verify",
 					     "mntns_compat_mode" };
@@ -146,7 +146,7 @@ static void false_of_these_does_nothing(void)
 	CHECK(nr == sizeof(names) / sizeof(names[0]));
 }
 
-static void fields_for_other_commands_are_passed_over(void)
+static void fields_for_other_commands_are_ignored(void)
 {
 	CriuOpts rpc = nothing();
 	struct asked asked;
@@ -159,7 +159,7 @@ static void fields_for_other_commands_are_passed_over(void)
 	asked_end(&asked);
 }
 
-static void a_client_that_says_nothing(void)
+static void a_client_that_sets_nothing(void)
 {
 	CriuOpts rpc = nothing();
 	struct asked asked;
@@ -177,7 +177,7 @@ static void a_client_that_says_nothing(void)
 	asked_end(&asked);
 }
 
-static void places_and_log(void)
+static void directories_and_log(void)
 {
 	CriuOpts rpc = nothing();
 	struct asked asked;
@@ -199,7 +199,7 @@ static void places_and_log(void)
 	asked_end(&asked);
 }
 
-static void handed_over_descriptors(void)
+static void inherited_descriptors(void)
 {
 	InheritFd one = INHERIT_FD__INIT, two = INHERIT_FD__INIT, *fds[] = { &one, &two };
 	CriuOpts rpc = nothing();
@@ -310,7 +310,7 @@ static void cgroups(void)
 	asked_end(&asked);
 }
 
-static void numbers_that_mean_nothing(void)
+static void undefined_numbers(void)
 {
 	CriuOpts rpc = nothing();
 	struct asked asked;
@@ -333,7 +333,7 @@ static void numbers_that_mean_nothing(void)
 	asked_end(&asked);
 }
 
-/* Messages in messages: what they belong to is refused by name as long as it is not implemented, and never passed over. */
+/* Nested messages: the option they belong to is refused by name until it is implemented, and never ignored. */
 static void refused_by_name(void)
 {
 	CriuPageServerInfo ps = CRIU_PAGE_SERVER_INFO__INIT;
@@ -368,7 +368,7 @@ static void refused_by_name(void)
 	}
 }
 
-/* A request as it comes in a packet: defaults of the .proto must not count as if a client had said them. */
+/* A request as it comes in a packet: defaults of the .proto must not count as set by the client. */
 static void through_the_wire(void)
 {
 	uint8_t packet[512];
@@ -389,19 +389,19 @@ static void through_the_wire(void)
 
 int main(void)
 {
-	RUN(plain_fields_are_what_options_are);
-	RUN(false_takes_back);
-	RUN(false_of_these_does_nothing);
-	RUN(fields_for_other_commands_are_passed_over);
-	RUN(a_client_that_says_nothing);
-	RUN(places_and_log);
-	RUN(handed_over_descriptors);
+	RUN(plain_fields_equal_options);
+	RUN(false_resets);
+	RUN(false_of_these_has_no_effect);
+	RUN(fields_for_other_commands_are_ignored);
+	RUN(a_client_that_sets_nothing);
+	RUN(directories_and_log);
+	RUN(inherited_descriptors);
 	RUN(unix_sockets);
 	RUN(command_after_restore);
 	RUN(left_stopped_wins);
 	RUN(cpu_capabilities);
 	RUN(cgroups);
-	RUN(numbers_that_mean_nothing);
+	RUN(undefined_numbers);
 	RUN(refused_by_name);
 	RUN(through_the_wire);
 	DONE();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Which capabilities a right takes, and in which user namespace. */
+/* Which capabilities a right needs, and in which user namespace. */
 #include <errno.h>
 #include <linux/capability.h>
 #include <sched.h>
@@ -28,7 +28,7 @@ static bool may(uint64_t effective, enum right right)
 	return rights_may(&rights, right);
 }
 
-/* Nothing is given for nothing, and no right is left without a name or a text. */
+/* Every right needs something, and has a name and a text. */
 static void every_right_is_described(void)
 {
 	for (enum right right = 0; right < RIGHTS; right++) {
@@ -39,7 +39,7 @@ static void every_right_is_described(void)
 	}
 }
 
-/* The one capability without which each is not there, all others given. */
+/* Each right is denied when one needed capability is missing and all others are present. */
 static void each_capability_counts(void)
 {
 	static const struct {
@@ -101,7 +101,7 @@ static int in_child(void (*check)(void))
 	return waitpid(pid, &status, 0) == pid ? status : -1;
 }
 
-/* All capabilities there are, in a user namespace that is not the one which counts. */
+/* All capabilities, in a user namespace other than the one that counts. */
 static void in_another_user_namespace(void)
 {
 	CHECK(may(UINT64_MAX, RIGHT_PTRACE_ANY) && may(UINT64_MAX, RIGHT_NAMESPACES));
@@ -109,7 +109,7 @@ static void in_another_user_namespace(void)
 	CHECK(!may(UINT64_MAX, RIGHT_SET_PIDS));
 }
 
-static void in_a_pid_namespace_of_its_own(void)
+static void in_its_own_pid_namespace(void)
 {
 	CHECK(may(UINT64_MAX, RIGHT_SET_PIDS) && !may(UINT64_MAX, RIGHT_RAISE_LIMITS));
 }
@@ -120,7 +120,7 @@ static void new_user_namespace(void)
 		return;
 	in_another_user_namespace();
 	if (!unshare(CLONE_NEWPID))
-		CHECK(!in_child(in_a_pid_namespace_of_its_own));
+		CHECK(!in_child(in_its_own_pid_namespace));
 }
 
 static void namespaces_count(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A unit test is a program: "ok NAME" or "not ok NAME: why" for each case, "1..N" when all N have been run, exit status 1 if one
- * was not ok.
+ * A unit test is a program: it prints "ok NAME" or "not ok NAME: why" for each case and "1..N" when all N have run, and
+ * exits with status 1 if one failed.
  */
 #pragma once
 #include <stdio.h>
@@ -11,7 +11,7 @@ static int check_failed_total, check_total;
 static const char *check_why;
 static int check_line;
 
-/* Leaves the case at the first thing that is not so. */
+/* Ends the case at the first failed condition. */
 #define CHECK(cond)                            \
 	do {                                   \
 		if (!(cond)) {                 \

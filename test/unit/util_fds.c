@@ -159,7 +159,7 @@ static void descriptors_are_sent(void)
 	CHECK(count_fds() == before - 2);
 }
 
-static void time_goes_on(void)
+static void time_advances(void)
 {
 	uint64_t a = now_us();
 
@@ -178,7 +178,7 @@ int main(void)
 	RUN(descriptors_move);
 	RUN(ranges_are_copied);
 	RUN(descriptors_are_sent);
-	RUN(time_goes_on);
+	RUN(time_advances);
 	snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
 	if (system(cmd))
 		return 1;

@@ -12,7 +12,7 @@
 static int sink;
 static char text[65536];
 
-/* What was logged since the last call. */
+/* Everything logged since the last call. */
 static const char *logged(void)
 {
 	ssize_t n = pread(sink, text, sizeof(text) - 1, 0);
@@ -23,7 +23,7 @@ static const char *logged(void)
 	return text;
 }
 
-/* "(00.000123) " is ahead. */
+/* Expects a "(00.000123) " prefix. */
 static const char *after_time(const char *s)
 {
 	int a, b, n = 0;
@@ -100,7 +100,7 @@ static void pid_is_printed(void)
 	log_set_pid(0);
 }
 
-static void one_line_whatever_the_text(void)
+static void always_one_line(void)
 {
 	log_info("a\nb\x1b[31m\n");
 	CHECK_STR(after_time(logged()), "a?b?[31m\n");
@@ -141,7 +141,7 @@ static void errors_are_kept_over_fork(void)
 	log_set_level(LOG_INFO);
 }
 
-/* Where the log is a file, and where it is stderr itself. */
+/* With a log file, and with stderr as the log. */
 static void notices_reach_stderr_once(void)
 {
 	int seen = memfd_create("stderr", MFD_CLOEXEC), keep = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
@@ -168,7 +168,7 @@ static void notices_reach_stderr_once(void)
 	log_set_level(LOG_DEBUG);
 }
 
-static void nowhere_is_no_error(void)
+static void no_log_is_no_error(void)
 {
 	int was = log_fd();
 
@@ -189,9 +189,9 @@ int main(void)
 	RUN(fail_returns_and_says_why);
 	RUN(scopes_nest);
 	RUN(pid_is_printed);
-	RUN(one_line_whatever_the_text);
+	RUN(always_one_line);
 	RUN(errors_are_kept_over_fork);
 	RUN(notices_reach_stderr_once);
-	RUN(nowhere_is_no_error);
+	RUN(no_log_is_no_error);
 	DONE();
 }

@@ -14,7 +14,7 @@
 
 static char dir[] = "/tmp/util_proc_root.XXXXXX";
 
-/* The status of a child that does @fn. */
+/* The exit status of a child that runs @fn. */
 static int in_child(int (*fn)(void))
 {
 	int status;
@@ -48,7 +48,7 @@ static int from_an_empty_root(void)
 	return again >= 0 && again != fd ? 0 : 3;
 }
 
-static void it_stays_when_the_root_changes(void)
+static void it_survives_a_change_of_root(void)
 {
 	CHECK(proc_root() >= 0);
 	int status = in_child(from_an_empty_root);
@@ -78,7 +78,7 @@ static void one_that_was_closed_is_opened_again(void)
 	CHECK(proc_root() >= 0 && in_child(with_all_closed) == 0 && self_is_me());
 }
 
-static void a_file_gets_a_name(void)
+static void an_open_file_has_a_path(void)
 {
 	_cleanup_close_ int at = open_at(AT_FDCWD, dir, O_PATH | O_DIRECTORY, 0),
 			    fd = open_at(at, ".", O_TMPFILE | O_RDWR, 0600);
@@ -93,10 +93,10 @@ int main(void)
 {
 	if (!mkdtemp(dir))
 		return 1;
-	RUN(it_stays_when_the_root_changes);
+	RUN(it_survives_a_change_of_root);
 	RUN(it_is_opened_once);
 	RUN(one_that_was_closed_is_opened_again);
-	RUN(a_file_gets_a_name);
+	RUN(an_open_file_has_a_path);
 	rmdir(dir);
 	DONE();
 }

@@ -30,7 +30,7 @@ static int walk_to(int root, const char *path, bool follow, int *steps)
 	return walk_path(&w, root == AT_FDCWD ? top : root, path);
 }
 
-/* As the kernel does it, with @root for a root. */
+/* As the kernel does it, with @root as the root. */
 static int kernel_to(int root, const char *path, bool follow)
 {
 	struct open_how how = { .flags = O_PATH | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW),
@@ -53,7 +53,7 @@ static bool same(int a, int b)
 	return is;
 }
 
-static void paths_lead_where_the_kernel_says(void)
+static void paths_lead_where_the_kernel_resolves_them(void)
 {
 	static const char *const paths[] = {
 		"a",	       "a/b",	      "a/b/file",
@@ -82,7 +82,7 @@ static void paths_lead_where_the_kernel_says(void)
 	CHECK(same(walk_to(AT_FDCWD, "/proc/self/root/tmp", true, &steps), kernel_to(AT_FDCWD, "/tmp", true)));
 }
 
-static void each_component_is_judged(void)
+static void each_component_is_checked(void)
 {
 	int steps = 0, fd = walk_to(top, "a/b/file", true, &steps);
 
@@ -95,7 +95,7 @@ static void each_component_is_judged(void)
 	CHECK(walk_to(top, "bad/b", true, &steps) == -EACCES && walk_to(top, "bad", false, &steps) == -EACCES);
 }
 
-static void the_place_of_what_is_missing_is_told(void)
+static void the_parent_of_a_missing_file_is_returned(void)
 {
 	int steps = 0;
 	_cleanup_walk_ struct walk w = { .root = top, .follow_last = true, .judge = count, .arg = &steps, .dir = -1 };
@@ -123,10 +123,10 @@ static void output_is_created_and_truncated(void)
 	CHECK(output_open(top, "missing/out", 1) == -ENOENT && output_open(top, "a", 0) == -EISDIR);
 }
 
-static void what_others_have_put_there_is_refused(void)
+static void files_of_other_users_are_refused(void)
 {
 	if (geteuid()) {
-		printf("# only root can be somebody else\n");
+		printf("# only root can change its uid\n");
 		return;
 	}
 	CHECK(!mkdirat(top, "his", 0755) && !fchownat(top, "his", 65534, 65534, 0));
@@ -152,13 +152,13 @@ int main(void)
 	    symlinkat("loop", top, "loop") || symlinkat("a/b/none", top, "dangling") ||
 	    symlinkat("abs", top, "chain") || symlinkat("../..", top, "a/b/back") || symlinkat("a", top, "bad"))
 		abort();
-	RUN(paths_lead_where_the_kernel_says);
-	RUN(each_component_is_judged);
-	RUN(the_place_of_what_is_missing_is_told);
+	RUN(paths_lead_where_the_kernel_resolves_them);
+	RUN(each_component_is_checked);
+	RUN(the_parent_of_a_missing_file_is_returned);
 	RUN(output_is_created_and_truncated);
-	RUN(what_others_have_put_there_is_refused);
+	RUN(files_of_other_users_are_refused);
 	snprintf(command, sizeof(command), "rm -rf %s", dir);
 	if (system(command))
-		printf("# %s is left\n", dir);
+		printf("# %s is left behind\n", dir);
 	DONE();
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the vDSO tests share. */
+/* Shared by the vDSO tests. */
 #pragma once
 #include <stdint.h>
 #include <stdio.h>
@@ -9,7 +9,7 @@
 #include <unistd.h>
 #include "memory/vdso_elf.h"
 
-/* Our own special mappings: a look that leaves vdso_probe's cache alone. */
+/* Our own special mappings, read without touching vdso_probe's cache. */
 struct own_maps {
 	struct wire_vdso_part parts[WIRE_VDSO_PARTS];
 	unsigned nr;

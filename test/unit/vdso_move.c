@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The whole way, in forked children: an image is made up, planned for, our own vDSO moved, and called. */
+/* End to end, in forked children: an image is built and planned for, our own vDSO is moved and called. */
 #include <errno.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -14,7 +14,7 @@
 #include "util_check.h"
 #include "vdso_helper.h"
 
-/* In a child: leave with the line. */
+/* In a child: exit with the line number. */
 #define MUST(cond)                                                                                \
 	do {                                                                                      \
 		if (!(cond)) {                                                                    \
@@ -23,15 +23,15 @@
 		}                                                                                 \
 	} while (0)
 
-static uint64_t hole_given;
+static uint64_t next_hole;
 
-/* Stand in for the memory room's and the run's. */
+/* Stubs of functions from memory/ and run/. */
 int memory_find_hole(struct restore *r, struct restore_task *rt, uint64_t len, uint64_t *ret_addr)
 {
 	void *at = mmap(NULL, len + (64 << 20), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	munmap(at, len + (64 << 20));
-	*ret_addr = hole_given = (uintptr_t)at + (32 << 20);
+	*ret_addr = next_hole = (uintptr_t)at + (32 << 20);
 	return 0;
 }
 
@@ -111,7 +111,7 @@ static void build(const struct image *image)
 	child.rt.nr_threads = 1;
 }
 
-/* What core/restorer does around us. */
+/* What the restorer does around the call. */
 static int restore(const struct image *image)
 {
 	int err;
@@ -139,8 +139,8 @@ static int restore(const struct image *image)
 
 #define ROOM (1ul << 20)
 
-/* To where there is room to either side: from here on libc's clock_gettime is not to be called. */
-static uint64_t to_a_roomy_place(void)
+/* Moves to an address with free space on either side: from here on libc's clock_gettime must not be called. */
+static uint64_t move_to_free_space(void)
 {
 	static struct wire_task wire;
 	uint8_t *room = mmap(NULL, 4 * ROOM, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -170,7 +170,7 @@ static void copy_own(struct image *image, int64_t delta)
 	memcpy(image->bytes, (void *)child.own.vdso, image->vdso_len);
 }
 
-/* For cases that log, which needs libc's clock: ours stays, the image wants to be where there is room. */
+/* For cases that log, which needs libc's clock: ours is not moved, the image's address has free space around it. */
 static void image_elsewhere(struct image *image)
 {
 	uint8_t *room = mmap(NULL, 4 * ROOM, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -193,13 +193,13 @@ static void must_be_near(const struct timespec *t, const struct timespec *before
 	MUST(t->tv_sec >= before->tv_sec && t->tv_sec <= before->tv_sec + 5);
 }
 
-/* int results leave the upper half of the register as they like. */
+/* Functions that return int leave the upper half of the register undefined. */
 static long call(uint64_t function, uintptr_t a, uintptr_t b, uintptr_t c)
 {
 	return ((long (*)(uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t))function)(a, b, c, 0, 0);
 }
 
-/* As libc does it: the functions that the ELF file at @at names. */
+/* As libc does it: the functions that the symbols of the ELF file at @at name. */
 static void call_all(uint64_t at, size_t len)
 {
 	struct timespec before = now(CLOCK_REALTIME), mono = now(CLOCK_MONOTONIC), t = { 0 };
@@ -217,7 +217,7 @@ static void call_all(uint64_t at, size_t len)
 	must_be_near(&t, &before);
 	MUST(!CALL("__vdso_gettimeofday", &tv, 0, 0));
 	MUST(tv.tv_sec >= before.tv_sec && tv.tv_sec <= before.tv_sec + 5);
-	/* As of the last tick: it may be a second behind for some milliseconds. */
+	/* Time of the last tick: may be a second behind for some milliseconds. */
 	MUST(CALL("__vdso_time", &sec, 0, 0) == sec && sec >= before.tv_sec - 1 && sec <= before.tv_sec + 5);
 	MUST(!CALL("__vdso_clock_getres", CLOCK_MONOTONIC, &t, 0) && t.tv_sec == 0 && t.tv_nsec > 0);
 	MUST(!CALL("__vdso_getcpu", &cpu, &node, 0) && cpu < 4096 && node < 4096);
@@ -241,7 +241,7 @@ static void must_be_proxied(const struct image *image)
 {
 	MUST(wire_vdso_is_proxy(&child.wire));
 	find_own(&child.own);
-	MUST(child.own.parts[0].now == hole_given && child.own.vdso != image->vdso);
+	MUST(child.own.parts[0].now == next_hole && child.own.vdso != image->vdso);
 	call_all(image->vdso, image->vdso_len);
 }
 
@@ -251,7 +251,7 @@ static struct image image;
 
 static void move_far(void)
 {
-	to_a_roomy_place();
+	move_to_free_space();
 	copy_own(&image, ROOM);
 	MUST(!restore(&image) && !child.wire.vdso_detour);
 	must_be_moved(&image);
@@ -259,7 +259,7 @@ static void move_far(void)
 
 static void stay(void)
 {
-	to_a_roomy_place();
+	move_to_free_space();
 	copy_own(&image, 0);
 	MUST(!restore(&image) && !child.wire.vdso_detour);
 	must_be_moved(&image);
@@ -267,7 +267,7 @@ static void stay(void)
 
 static void move_by_a_page(void)
 {
-	to_a_roomy_place();
+	move_to_free_space();
 	copy_own(&image, PAGE_SZ);
 	MUST(!restore(&image) && child.wire.vdso_detour);
 	must_be_moved(&image);
@@ -275,7 +275,7 @@ static void move_by_a_page(void)
 
 static void move_down_overlapping(void)
 {
-	to_a_roomy_place();
+	move_to_free_space();
 	copy_own(&image, -(int64_t)(3 * PAGE_SZ));
 	MUST(!restore(&image) && child.wire.vdso_detour);
 	must_be_moved(&image);
@@ -283,7 +283,7 @@ static void move_down_overlapping(void)
 
 static void image_without_vdso(void)
 {
-	to_a_roomy_place();
+	move_to_free_space();
 	memset(&image, 0, sizeof(image));
 	MUST(!restore(&image));
 	find_own(&child.own);
@@ -292,7 +292,7 @@ static void image_without_vdso(void)
 
 static void image_with_vvar_only(void)
 {
-	to_a_roomy_place();
+	move_to_free_space();
 	copy_own(&image, ROOM);
 	image.vdso_len = 0;
 	MUST(!restore(&image));
@@ -302,7 +302,7 @@ static void image_with_vvar_only(void)
 
 static void image_with_vdso_only(void)
 {
-	to_a_roomy_place();
+	move_to_free_space();
 	copy_own(&image, ROOM);
 	image.vvar_len = 0;
 	MUST(!restore(&image));
@@ -331,7 +331,7 @@ static void shift_symbols(struct image *im, unsigned by)
 
 static void other_symbols(void)
 {
-	to_a_roomy_place();
+	move_to_free_space();
 	copy_own(&image, ROOM);
 	shift_symbols(&image, 20);
 	MUST(!restore(&image));
@@ -341,7 +341,7 @@ static void other_symbols(void)
 
 static void other_symbols_where_ours_is(void)
 {
-	to_a_roomy_place();
+	move_to_free_space();
 	copy_own(&image, PAGE_SZ);
 	shift_symbols(&image, 16);
 	MUST(!restore(&image));
@@ -350,7 +350,7 @@ static void other_symbols_where_ours_is(void)
 
 static void another_size(void)
 {
-	to_a_roomy_place();
+	move_to_free_space();
 	copy_own(&image, ROOM);
 	image.vdso_len += PAGE_SZ;
 	image.vvar += 2 * PAGE_SZ;
@@ -371,7 +371,7 @@ static void stopped_thread_inside(void)
 	shift_symbols(&image, 16);
 	MUST(restore(&image) == -EOPNOTSUPP);
 	child.mm.n_vmas = 0;
-	/* At its very first instruction it goes on through the jump. */
+	/* At its very first instruction it continues through the jump. */
 	image.ip = image.vdso + offset + 16;
 	MUST(!restore(&image));
 	must_be_proxied(&image);
@@ -379,7 +379,7 @@ static void stopped_thread_inside(void)
 
 static void stopped_thread_inside_the_same(void)
 {
-	to_a_roomy_place();
+	move_to_free_space();
 	copy_own(&image, ROOM);
 	image.ip = image.vdso + 0x900;
 	MUST(!restore(&image));
@@ -482,7 +482,7 @@ int main(int argc, char **argv)
 		log_to_fd(-1);
 	}
 #ifdef __SANITIZE_ADDRESS__
-	puts("skip all: the sanitizer itself calls into the vDSO where it was before");
+	puts("skip all: the sanitizer itself calls the vDSO at its old address");
 	DONE();
 #endif
 	RUN(move_far_);

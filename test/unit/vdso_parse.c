@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Parsing a vDSO, sound and damaged; the code that redirects one. */
+/* Parsing a vDSO, intact and damaged; the code that redirects one. */
 #include <elf.h>
 #include <errno.h>
 #include <sys/syscall.h>
@@ -38,7 +38,7 @@ static void a_symbol_elsewhere_is_not_the_same(void)
 	CHECK(!vdso_same_symbols(&symbols, &other) && !vdso_same_symbols(&other, &symbols));
 }
 
-/* @len bytes that end where nothing is mapped. */
+/* @len bytes that end right before unmapped memory. */
 static uint8_t *at_the_edge(size_t len)
 {
 	size_t room = ROUND_UP(len, PAGE_SZ) + PAGE_SZ;
@@ -48,7 +48,7 @@ static uint8_t *at_the_edge(size_t len)
 	return m + room - PAGE_SZ - len;
 }
 
-/* Whatever was found lies within the bytes, and so does all that would be written. */
+/* Everything that was found is within the bytes, and so is everything that would be written. */
 static bool sane(const uint8_t *bytes, size_t len)
 {
 	struct wire_vdso_patch patches[VDSO_MAX_SYMBOLS];
@@ -106,7 +106,7 @@ static void survives_damage(void)
 	}
 }
 
-/* The dynamic section names DT_HASH or DT_GNU_HASH: either alone gives the same functions. */
+/* The dynamic section refers to DT_HASH or DT_GNU_HASH: either alone gives the same functions. */
 static void either_hash_will_do(void)
 {
 	static const int64_t hashes[] = { DT_HASH, DT_GNU_HASH };
@@ -195,7 +195,7 @@ static void patches_are_made_once_per_function(void)
 	CHECK(!memcmp(patches[0].code + 2, &to, 8));
 	/* No vDSO here at all. */
 	CHECK(!vdso_make_patches(&from, &none, patches, &nr) && nr == 2 && patches[0].len == 8);
-	/* No room. */
+	/* No space. */
 	old.v[2].offset = 76;
 	CHECK(vdso_make_patches(&from, &here, patches, &nr) == -EOPNOTSUPP);
 	from.len = 80;
