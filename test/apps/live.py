@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Servers with clients outside of the tree, which check every answer while the server is dumped and restored."""
+"""Servers with clients outside the tree, which check every response while the server is dumped and restored."""
 import random
 import socket
 import threading
 from tools import *  # noqa: E402,F403
 
 TCP = ("--tcp-established",)
-# None: the server is left running; a number: it is away for so many seconds.
+# None: the server keeps running; a number: it is away for this many seconds.
 AWAY = (None, 0, 0, 1)
 
 
@@ -15,20 +15,21 @@ class Stop(Exception):
 
 
 class Clients:
-    """Each a thread that runs work(tick); tick() is called after every answer that was right, and ends it when it is time."""
+    """Each client is a thread that runs work(tick), which calls tick() after every correct response; tick() ends the
+    thread when the test ends."""
 
     def __init__(self):
         self.errors, self.ticks, self.threads, self.stopping, self.over = [], {}, [], threading.Event(), {}
 
     def add(self, name, work, *args):
-        """work may return what is to be called at the end, after the last restore."""
+        """work may return a function to be called at the end, after the last restore."""
         def body():
             try:
                 work(lambda: self.tick(name), *args)
-                self.errors.append(f"{name}: ended before it was told to")
+                self.errors.append(f"{name}: ended prematurely")
             except Stop:
                 pass
-            except Exception as e:  # noqa: BLE001 told by the main thread
+            except Exception as e:  # noqa: BLE001 reported by the main thread
                 self.errors.append(f"{name}: {e!r} after {self.ticks[name]} answers")
         self.ticks[name] = 0
         self.threads.append(threading.Thread(target=body, name=name, daemon=True))
@@ -41,8 +42,8 @@ class Clients:
     def check(self):
         want(not self.errors, "; ".join(self.errors[:3]))
 
-    def all_go_on(self, when):
-        """Every client gets at least two more right answers: the first one may have been on its way already."""
+    def all_continue(self, when):
+        """Every client gets at least two more correct responses: the first one may have been in transit already."""
         was = dict(self.ticks)
         try:
             wait_for(lambda: self.errors or all(self.ticks[k] >= was[k] + 2 for k in was), "answers", 60)
@@ -54,7 +55,7 @@ class Clients:
     def start(self):
         for thread in self.threads:
             thread.start()
-        self.all_go_on("at the start")
+        self.all_continue("at the start")
 
     def end(self):
         self.stopping.set()
@@ -65,19 +66,21 @@ class Clients:
 
 
 def dump_when_possible(pid, *options):
-    """What passes by itself (a connection that waits to be accepted) makes a dump fail: the tree keeps running, and one tries again."""
+    """Transient state (a connection not accepted yet) makes a dump fail: the tree keeps running, and the dump is tried
+    again."""
     for _ in range(100):
         try:
             return dump(pid, *options)
         except Failed as e:
             if "not accepted yet" not in str(e):
                 raise
-            time.sleep(random.uniform(0.01, 0.1))    # not in step with whoever connects
-    raise Failed("a connection waits to be accepted whenever a dump is tried")
+            time.sleep(random.uniform(0.01, 0.1))    # not in step with connecting clients
+    raise Failed("there is an unaccepted connection at every attempt to dump")
 
 
 def serve(name, begin, verify=None, options=TCP, away=AWAY, restore_options=None):
-    """begin(clients) starts the server -> pid of the root, and adds clients; verify(pid) looks at the server at the end."""
+    """begin(clients) starts the server -> pid of the root, and adds clients; verify(pid) checks the server at the
+    end."""
     clients = Clients()
     try:
         pid = begin(clients)
@@ -92,7 +95,7 @@ def serve(name, begin, verify=None, options=TCP, away=AWAY, restore_options=None
                 gone(tree)
                 time.sleep(pause)
                 restore(images, *(options if restore_options is None else restore_options))
-            clients.all_go_on(when)
+            clients.all_continue(when)
         clients.end()
         if verify:
             verify(pid)

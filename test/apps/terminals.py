@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Programs on terminals: one that a thread watches from outside of what is frozen, and a tmux server in it."""
+"""Programs on terminals: one that a thread watches from outside the frozen tree, and a tmux server in it."""
 import fcntl
 import os
 import pty
@@ -17,7 +17,8 @@ BASH = ["/bin/bash", "--norc", "--noprofile", "-i"]
 
 
 class Terminal:
-    """A program (an interactive shell) on a new terminal. All that it shows is taken at once; .text is what was not looked at yet."""
+    """A program (an interactive shell) on a new terminal. All its output is read at once; .text is the part not
+    consumed yet."""
 
     def __init__(self, argv=None, rows=24, columns=80, env=None):
         self.pid, self.fd = pty.fork()
@@ -63,7 +64,7 @@ class Terminal:
 
 
 class Tmux:
-    """A server with one session, without clients: it is what is frozen, or what a program in it runs on."""
+    """A server with one session and no clients: it is frozen itself, or a program in it is."""
 
     def __init__(self, name="socket"):
         self.command = f"env -u TMUX TERM=screen HOME={TMP} LANG=C.UTF-8 SHELL=/bin/bash tmux -f /dev/null -S {TMP}/{name}"
@@ -91,11 +92,11 @@ class Tmux:
             raise Failed(f"window {window} does not show {text!r} but: {last_lines(last[0].rstrip(), 12)}") from None
 
     def type(self, keys, window="one"):
-        """@keys as tmux names them: 'text' Enter C-c"""
+        """@keys in tmux notation: 'text' Enter C-c"""
         self(f"send-keys -t main:{window} {keys}")
 
     def still(self, window="one", seconds=60):
-        """What the window shows once it has not changed for a while."""
+        """The contents of the window once they have not changed for a while."""
         end = time.monotonic() + seconds
         was = self.screen(window)
         while time.monotonic() < end:
@@ -104,4 +105,4 @@ class Tmux:
             if now == was:
                 return now
             was = now
-        raise Failed(f"window {window} does not come to rest: {last_lines(was.rstrip(), 12)}")
+        raise Failed(f"window {window} keeps changing: {last_lines(was.rstrip(), 12)}")

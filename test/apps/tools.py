@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the script tests share: a namespace of their own, dump and restore, and real programs put through all three ways."""
+"""Shared by the script tests: a private set of namespaces, dump and restore, and real programs tested in all three
+ways."""
 import os
 import shutil
 import signal
@@ -28,7 +29,7 @@ def skip(why):
 
 
 def ok(name, good, why=""):
-    """One line of result; the runner counts each."""
+    """Prints one result line; the runner counts each."""
     cases.append(name)
     lines = str(why).strip().splitlines()
     why = " | ".join(lines if len(lines) < 10 else lines[:4] + ["..."] + lines[-5:])
@@ -39,10 +40,10 @@ def ok(name, good, why=""):
 
 
 def need_program(program, package=None):
-    """Installs Debian's package when the program is missing; ends the test as skipped when that cannot be."""
+    """Installs Debian's package if the program is missing; ends the test as skipped if that fails."""
     if shutil.which(program, path="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"):
         return
-    policy = "/usr/sbin/policy-rc.d"        # its services must not be started by the package
+    policy = "/usr/sbin/policy-rc.d"        # the package must not start its services
     made = not os.path.exists(policy)
     if made:
         with open(policy, "w") as f:
@@ -53,21 +54,21 @@ def need_program(program, package=None):
                              stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
                              timeout=200)
     except (OSError, subprocess.TimeoutExpired) as e:
-        skip(f"package {package or program} cannot be had: {e}")
+        skip(f"package {package or program} is not available: {e}")
     finally:
         if made:
             os.unlink(policy)
     if got.returncode or not shutil.which(program, path="/usr/sbin:/usr/bin:/sbin:/bin"):
-        skip(f"package {package or program} cannot be had: {last_lines(got.stdout.decode(errors='replace'), 1)}")
+        skip(f"package {package or program} is not available: {last_lines(got.stdout.decode(errors='replace'), 1)}")
 
 
 def debug_build():
-    """CRIU becomes a build of its own that can be made to fail (CRIU_FAULT)."""
+    """Sets CRIU to a separate debug build, which can be made to fail (CRIU_FAULT)."""
     if os.getpid() == 1 or "CRIU_DEBUG" in os.environ:
         return
     top = f"{BUILD}/debug"
     env = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS", "BUILD"))}
-    # Two tests want it, and may come here at the same time.
+    # Two tests need it, and may get here at the same time.
     if subprocess.run(["flock", f"{BUILD}/.debug-build", "make", "-s", "-C", ROOT, "-j2", f"BUILD={top}", "DEBUG=1", f"{top}/criu"],
                       stdin=subprocess.DEVNULL, env=env).returncode:
         print("the debug build failed")
@@ -76,10 +77,11 @@ def debug_build():
 
 
 def enter(net=False):
-    """Goes on as pid 1 of fresh pid, mount and IPC namespaces (and network, with loopback up); fresh devpts; TMP is ours."""
+    """Continues as pid 1 of new pid, mount and IPC namespaces (and network, with loopback up); new devpts; private
+    TMP."""
     if os.environ.get("TEST_INSIDE") != "1" or os.getpid() != 1:
         if os.geteuid():
-            skip("needs root (for namespaces of its own)")
+            skip("needs root (it creates namespaces)")
         top = os.environ.get("TEST_TMP")
         made = None if top else tempfile.mkdtemp(prefix="criu-test.")
         if made:
@@ -101,7 +103,8 @@ def tmp(name):
 
 
 def sh(command, seconds=60, check=True):
-    """Runs a command (a list, or a line for the shell) to its end -> what it printed. As pid 1 we may not use subprocess."""
+    """Runs a command (a list, or a line for the shell) until it exits -> its output. As pid 1 we may not use
+    subprocess."""
     argv = ["/bin/sh", "-c", command] if isinstance(command, str) else list(command)
     argv[0] = shutil.which(argv[0]) or argv[0]
     code, text = runner.command(argv, tmp("sh.out"), seconds)
@@ -111,7 +114,7 @@ def sh(command, seconds=60, check=True):
 
 
 def run(command, seconds=60):
-    """-> (exit status or -signal, what it printed)"""
+    """-> (exit status or -signal, output)"""
     argv = ["/bin/sh", "-c", command] if isinstance(command, str) else list(command)
     argv[0] = shutil.which(argv[0]) or argv[0]
     return runner.command(argv, tmp("sh.out"), seconds)
@@ -150,7 +153,7 @@ def restore(images, *options):
 
 def gone(pids, seconds=10):
     pids = set(pids)
-    wait_for(lambda: not live_pids() & pids, f"the end of {sorted(pids)}", seconds)
+    wait_for(lambda: not live_pids() & pids, f"the exit of {sorted(pids)}", seconds)
     for pid in pids:
         statuses.pop(pid, None)
 
@@ -163,11 +166,11 @@ def dump_and_restore(pid, options=(), restore_options=()):
     restore(images, *restore_options)
     more = live_pids() - others
     if pid not in more:
-        raise Failed(f"restore made {sorted(more)}, not {pid}")
+        raise Failed(f"restore created {sorted(more)}, not {pid}")
 
 
 def spawn(argv, out="out", cwd=None, stdin=None, env=None):
-    """Starts a program as leader of a session of its own, with files as standard descriptors -> pid."""
+    """Starts a program as leader of its own session, with files as standard descriptors -> pid."""
     argv = list(argv)
     argv[0] = shutil.which(argv[0]) or argv[0]
     base = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": TMP, "LANG": "C.UTF-8", "TERM": "screen"}
@@ -179,12 +182,12 @@ def spawn(argv, out="out", cwd=None, stdin=None, env=None):
 def alive(pid):
     reap()
     fields = text_of(f"/proc/{pid}/stat").rpartition(")")[2].split()
-    # A first thread may have ended while others go on: number of threads.
+    # The main thread may have exited while others continue: number of threads.
     return pid not in statuses and len(fields) > 17 and (fields[0] != "Z" or int(fields[17]) > 1)
 
 
 def exit_of(pid, seconds=100):
-    wait_for(lambda: pid in statuses, f"the end of {pid}", seconds)
+    wait_for(lambda: pid in statuses, f"the exit of {pid}", seconds)
     return os.waitstatus_to_exitcode(statuses.pop(pid))
 
 
@@ -196,12 +199,12 @@ def put(name, text, mode=0o644):
 
 
 def three_ways(begin, verify, options=(), restore_options=(), ways=("running", "restored", "thrice"), pause=0.15):
-    """begin(way) starts the work -> pid of the tree's root; verify(way, pid) waits for its result and looks at it."""
+    """begin(way) starts the work -> pid of the tree's root; verify(way, pid) waits for its result and checks it."""
     for way in ("none",) if os.environ.get("SELF_CHECK") else ways:
         try:
             pid = begin(way)
             if not alive(pid):
-                raise Failed(f"the program ended before the dump: {last_lines(text_of(tmp('out')), 5)}")
+                raise Failed(f"the program exited before the dump: {last_lines(text_of(tmp('out')), 5)}")
             if way == "running":
                 dump(pid, "--leave-running", *options)
                 time.sleep(pause)
@@ -212,7 +215,7 @@ def three_ways(begin, verify, options=(), restore_options=(), ways=("running", "
                     dump_and_restore(pid, options, restore_options)
                     time.sleep(pause)
                     if not alive(pid):
-                        raise Failed("the program ended between two dumps: too early, or restored badly")
+                        raise Failed("the program exited between two dumps: too early, or not restored correctly")
             verify(way, pid)
             ok(way, True)
         except Failed as e:
@@ -222,7 +225,7 @@ def three_ways(begin, verify, options=(), restore_options=(), ways=("running", "
 
 
 def end_all():
-    """Nothing of a failed attempt may be in the way of the next one."""
+    """Cleans up, so that nothing of a failed attempt interferes with the next one."""
     for pid in live_pids() - {1}:
         try:
             os.kill(pid, signal.SIGKILL)
@@ -232,7 +235,7 @@ def end_all():
 
 
 def finish():
-    """The end of every script: without this line the runner takes it for one that stopped early."""
+    """The end of every script: without this line the runner considers the script to have stopped early."""
     print(f"1..{len(cases)}", flush=True)
     sys.exit(1 if bad else 0)
 
@@ -243,7 +246,7 @@ def want(good, why):
 
 
 def clean_up(pid):
-    """Ends a tree that would go on for ever."""
+    """Kills a tree that would otherwise run forever."""
     pids = tree_of(pid)
     for p in pids:
         try:

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * connections PORT COUNT: a server that holds so many connections, and their clients in a process outside of its session.
- * The first prints "ready" and its clients' pid. A byte on each connection goes to and fro before, and when SIGUSR1 comes
- * to the clients once more: they end with 0 if all of it came back.
+ * connections PORT COUNT: a server with COUNT connections, and their clients in a process outside its session. The
+ * server prints "ready" and the clients' pid. One byte is echoed on each connection at the start, and again when the
+ * clients receive SIGUSR1: they exit with 0 if every byte was echoed.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -57,7 +57,7 @@ static int talk(const int *fds, size_t n)
 	return 0;
 }
 
-static int be_clients(size_t n, const char *ready)
+static int run_clients(size_t n, const char *ready)
 {
 	int *fds = calloc(n, sizeof(*fds)), sig;
 	sigset_t set;
@@ -94,12 +94,12 @@ int main(int argc, char **argv)
 	clients = fork();
 	need(clients >= 0, "fork");
 	if (clients) {
-		/* We are the clients; the child is what is saved, and ended by that: its pid must be free again. */
+		/* We are the clients; the child is saved, and killed by the dump: its pid must be free again. */
 		signal(SIGCHLD, SIG_IGN);
 		f = fopen("ready.new", "w");
 		need(f && fprintf(f, "%d\n", clients) > 0 && !fclose(f), "ready");
 		close(listener);
-		return be_clients(n, "ready.new");
+		return run_clients(n, "ready.new");
 	}
 	setsid();
 	return serve(listener, n);

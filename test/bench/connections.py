@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Part of test/bench/run: a server with many live connections, whose clients stay; how long the network is locked."""
+"""Part of test/bench/run: a server with many live connections, whose clients keep running; how long the network is
+locked."""
 import ctypes
 import fcntl
 import os
@@ -12,7 +13,7 @@ import time
 
 
 def own_network():
-    """From here on the bench has a network of its own."""
+    """From here on the benchmark has its own network namespace."""
     if ctypes.CDLL(None, use_errno=True).unshare(0x40000000):
         raise OSError(ctypes.get_errno(), "unshare")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
@@ -28,7 +29,7 @@ def start(bench, count):
     bench.targets.append(clients)
     while not os.path.exists(f"{home}/ready"):
         if clients.poll() is not None:
-            raise RuntimeError(f"connections {count} ended with {clients.returncode}")
+            raise RuntimeError(f"connections {count} exited with {clients.returncode}")
         time.sleep(0.005)
     with open(f"{home}/ready") as f:
         return clients, int(f.read())
@@ -44,7 +45,7 @@ def cycle(bench, count):
     restore = bench.restore("--tcp-established")
     clients.send_signal(signal.SIGUSR1)
     if clients.wait(timeout=60):
-        raise RuntimeError(f"{count} connections: not every byte came back")
+        raise RuntimeError(f"{count} connections: not every byte was echoed")
     bench.targets.remove(clients)
     bench.end(server)
     return dump, restore, frozen
@@ -57,5 +58,5 @@ def part(bench, row, median):
     once, twice = ([median(v) for v in zip(*(cycle(bench, n) for _ in range(rounds)))] for n in (count, 2 * count))
     for i, what in enumerate(("dump", "restore", "frozen: --leave-running")):
         row(f"{what} of {count} connections", once[i], twice[i] / once[i], 2.2,
-            f"{once[i] / count * 1e6:.1f} us each; the ratio is that of twice as many")
+            f"{once[i] / count * 1e6:.1f} us each; the ratio is for twice as many")
     row(f"network locked, {count} connections", once[0] + once[1], (once[0] + once[1]) / 1, 1, "of 1 s: dump and restore at once")

@@ -1,20 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Part of test/bench/run: how many system calls and page faults a command of the tool takes.
+"""Part of test/bench/run: how many system calls and page faults a command of the tool causes.
 
-perf counts in the kernel, in a pass of its own whose times are not used. All that belongs to the command is put into a
-cgroup: the tool, what it forks, and the tasks that it dumps (it makes them call, too). perf itself is outside.
+perf counts in the kernel, in a separate pass whose times are not used. Everything that belongs to the command is in a
+cgroup: the tool, its children, and the tasks that it dumps (their parasites make system calls). perf is outside it.
 """
 import os
 import shutil
 import subprocess
 
 EVENTS = ("raw_syscalls:sys_enter", "page-faults")
-# The command enters the group by itself: so nothing of perf is counted, and of the shell only the execve.
+# The command enters the group by itself: so nothing of perf is counted, and only the execve of the shell.
 ENTER = 'echo 0 > "$0" && exec "$@"'
 
 
 def perf_hierarchy():
-    """-> (mount point, our path in it) of the cgroups that perf goes by: perf_event of version 1, or version 2."""
+    """-> (mount point, our path in it) of the cgroup hierarchy that perf uses: perf_event of version 1, or version
+    2."""
     with open("/proc/self/cgroup") as f:
         paths = {name: path for _, names, path in (line.rstrip("\n").split(":", 2) for line in f) for name in names.split(",")}
     with open("/proc/self/mounts") as f:
@@ -25,17 +26,17 @@ def perf_hierarchy():
     for _, where, kind, *_ in mounts:
         if kind == "cgroup2":
             return where, paths.get("", "/")
-    raise OSError("no hierarchy of cgroups that perf could use is mounted")
+    raise OSError("no cgroup hierarchy that perf could use is mounted")
 
 
 class Counter:
-    """A cgroup to count in; why is the reason if nothing can be counted here."""
+    """A cgroup to count in; why is the reason if counting is not possible here."""
 
     def __init__(self, bench):
         self.out, self.group, self.why = f"{bench.dir}/perf", None, ""
         try:
             if not shutil.which("perf"):
-                raise OSError("there is no perf")
+                raise OSError("perf is not installed")
             where, path = perf_hierarchy()
             self.name = f"{path.strip('/')}/criu-bench-{os.path.basename(bench.dir)}".lstrip("/")
             os.mkdir(f"{where}/{self.name}")
@@ -49,13 +50,13 @@ class Counter:
             os.rmdir(self.group)
 
     def add(self, pids):
-        """Tasks that are going to be dumped."""
+        """Tasks about to be dumped."""
         for pid in pids:
             with open(f"{self.group}/cgroup.procs", "w") as f:
                 f.write(str(pid))
 
     def count(self, command):
-        """Runs it -> (system calls, page faults)"""
+        """Runs @command -> (system calls, page faults)"""
         argv = ["perf", "stat", "-x,", "-o", self.out, "-a"]
         for event in EVENTS:
             argv += ["-e", event, "-G", self.name]

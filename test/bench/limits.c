@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What this machine can do at best, for `make bench` to compare with. Prints seconds.
+ * The best that this machine can do, as the reference for `make bench`. Prints seconds.
  *	limits exec COUNT           fork+exec+wait of /bin/true, COUNT times, the median
  *	limits fork COUNT           COUNT children that wait, then their end
  *	limits threads COUNT        a process that makes COUNT threads, which wait, and its end
@@ -93,7 +93,7 @@ static double copy(const char *name, size_t len)
 		x ^= x << 17;
 		p[i] = x;
 	}
-	/* Room all at once, and room as it comes: the better one counts. */
+	/* With preallocated and with growing space: the better result counts. */
 	for (int room = 0; room < 2; room++) {
 		double start = now(), took;
 		int fd = open(name, O_RDWR | O_CREAT | O_TRUNC, 0600);

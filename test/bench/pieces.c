@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What `make bench` freezes and thaws: pieces KIND COUNT makes so many, says "ready" on stdout and waits to be killed. */
+/*
+ * The targets of `make bench`: pieces KIND COUNT creates COUNT of them, prints "ready" on stdout and waits to be
+ * killed.
+ */
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -31,7 +34,7 @@ static void raise_limit(int which, rlim_t want)
 	setrlimit(which, &lim);
 }
 
-/* COUNT MiB of random bytes, in huge pages or in 4K pages that nobody asked to stay so. */
+/* COUNT MiB of random bytes, in huge pages or in 4K pages. */
 static void memory(long mib, int huge)
 {
 	size_t len = (size_t)mib << 20;
@@ -69,7 +72,7 @@ static void processes(long count)
 	}
 }
 
-/* COUNT MiB in 4K pages that four children share with their parent, as fork left it. */
+/* COUNT MiB in 4K pages that four children share with their parent after fork. */
 static void forked(long mib)
 {
 	memory(mib, 0);
@@ -97,7 +100,7 @@ static void threads(long count)
 	}
 }
 
-/* Neighbours differ in protection, so that each is a mapping of its own; one page each was written to. */
+/* Neighbours have different protection, so that each is a mapping of its own; one page of each was written. */
 static void vmas(long count)
 {
 	char *map = mmap(NULL, count * 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

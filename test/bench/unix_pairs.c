@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What `make bench` freezes and thaws: unix_pairs COUNT makes so many pairs, with data in both ends, says "ready", waits. */
+/*
+ * A target of `make bench`: unix_pairs COUNT creates COUNT pairs with data queued in both ends, prints "ready", waits.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
