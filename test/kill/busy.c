@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A busy program that checks itself all the time: busy DIR. Threads that compute in vector registers, take signals on
- * alternate stacks, block in system calls with and without timeouts, map and unmap, fork and wait; timers of all kinds;
- * two more processes that live in the same memory.
- * It writes DIR/ready once, DIR/beat again and again, DIR/wrong (and stops beating) as soon as anything is not as it
- * must be. SIGTERM ends it: 0 if all was well.
+ * A busy program that continuously checks itself: busy DIR. Threads that compute in vector registers, handle signals on
+ * alternate stacks, block in system calls with and without timeouts, map and unmap, fork and wait; timers of all types;
+ * two more processes that share its memory (CLONE_VM).
+ * It writes DIR/ready once, DIR/beat repeatedly, DIR/wrong (and stops writing DIR/beat) as soon as a check fails.
+ * SIGTERM ends it: status 0 if all was well.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -33,9 +33,9 @@
 static volatile int ending;
 static volatile long rounds[8];
 /*
- * sigwaitinfo is ended with EINTR by any stop, also by one whose tracer is killed before it could issue it again: nobody
- * can help that. Counted, because a dumper that lives must not let it happen. An epoll_wait with a limit returns EINTR
- * after any stop, so that it does not wait for all of its time again: that is not counted.
+ * sigwaitinfo returns EINTR after any stop, also if the tracer is killed before it could restart the call: this cannot
+ * be avoided. Counted, because a dumper that is alive must not let it happen. An epoll_wait with a timeout returns
+ * EINTR after any stop, so that it does not wait for the full time again: this is not counted.
  */
 static volatile long eintr;
 static volatile sig_atomic_t ticks, usr1;
@@ -104,7 +104,7 @@ static sigset_t odd_mask(void)
 	return set;
 }
 
-/* Sleeps and waits of all kinds with timeouts: none too short, none but epoll_wait with EINTR, the mask always the same. */
+/* Sleeps and waits of all types with timeouts: none too short, none but epoll_wait with EINTR, the mask unchanged. */
 static void *sleeper(void *arg)
 {
 	sigset_t mask, now;
@@ -116,7 +116,7 @@ static void *sleeper(void *arg)
 	sigfillset(&now);
 	sigdelset(&now, SIGSEGV);
 	pthread_sigmask(SIG_SETMASK, &now, NULL);
-	pthread_sigmask(SIG_SETMASK, NULL, &mask); /* libc keeps some for itself */
+	pthread_sigmask(SIG_SETMASK, NULL, &mask); /* libc reserves some */
 	for (int n = 0; !ending; n++) {
 		long took;
 
@@ -152,7 +152,7 @@ static void *sleeper(void *arg)
 	return NULL;
 }
 
-/* A ring of two through pipes: reads that block without end. */
+/* A ring of two through pipes: reads that block indefinitely. */
 static void *ponger(void *arg)
 {
 	unsigned int n;
@@ -179,7 +179,7 @@ static void *pinger(void *arg)
 	return NULL;
 }
 
-/* Children come and go; memory too. */
+/* Children are forked and exit; memory is mapped and unmapped. */
 static void *forker(void *arg)
 {
 	while (!ending) {
@@ -192,7 +192,7 @@ static void *forker(void *arg)
 		pid = fork();
 		must(pid >= 0, "fork");
 		if (!pid) {
-			/* its own life, too, may be what is dumped */
+			/* the child may be dumped, too */
 			usleep(3000);
 			_exit(mem[5000] == (char)rounds[4] ? 42 : 1);
 		}
@@ -205,7 +205,7 @@ static void *forker(void *arg)
 	return NULL;
 }
 
-/* Signals in order to a thread that waits for them. */
+/* Ordered signals to a thread that waits for them. */
 static void *receiver(void *arg)
 {
 	sigset_t set;
@@ -222,7 +222,7 @@ static void *receiver(void *arg)
 			continue;
 		}
 		must(sig == SIGRTMIN + 6, "sigwaitinfo gives %d", sig);
-		must(si.si_value.sival_int == n, "signal %d came, not %d", si.si_value.sival_int, n);
+		must(si.si_value.sival_int == n, "got signal %d, not %d", si.si_value.sival_int, n);
 		n++;
 		rounds[5]++;
 	}
@@ -230,10 +230,10 @@ static void *receiver(void *arg)
 }
 
 /*
- * A process in this memory (CLONE_VM). What libc keeps for a thread is the first thread's, too: direct calls only, of
- * which none fails. Odd rounds sleep, even ones compute.
+ * A process that shares this memory (CLONE_VM). libc's per-thread data belongs to the main thread: only raw system
+ * calls, none of which fails. Odd rounds sleep, even ones compute.
  */
-static int sharer(void *arg)
+static int vm_peer(void *arg)
 {
 	int nr = (int)(intptr_t)arg;
 	long pid = syscall(SYS_getpid);
@@ -247,19 +247,19 @@ static int sharer(void *arg)
 			syscall(SYS_nanosleep, &ts, NULL);
 		else
 			__asm__ volatile("1: dec %[spin]\n jnz 1b" : [spin] "+r"(spin), "+r"(a) : : "cc");
-		must(a == b && syscall(SYS_getpid) == pid, "registers of sharer %d", nr);
+		must(a == b && syscall(SYS_getpid) == pid, "registers of peer %d", nr);
 		rounds[nr]++;
 	}
 	return 0;
 }
 
-static int start_sharers(void)
+static int start_vm_peers(void)
 {
 	static char stacks[2][64 << 10] __attribute__((aligned(16)));
 
-	return clone(sharer, stacks[0] + sizeof(stacks[0]), CLONE_VM | SIGCHLD, (void *)6) > 0 &&
-	       clone(sharer, stacks[1] + sizeof(stacks[1]), CLONE_VM | CLONE_SIGHAND | CLONE_FILES | CLONE_FS | SIGCHLD,
-		     (void *)7) > 0;
+	return clone(vm_peer, stacks[0] + sizeof(stacks[0]), CLONE_VM | SIGCHLD, (void *)6) > 0 &&
+	       clone(vm_peer, stacks[1] + sizeof(stacks[1]),
+		     CLONE_VM | CLONE_SIGHAND | CLONE_FILES | CLONE_FS | SIGCHLD, (void *)7) > 0;
 }
 
 static void on_term(int sig)
@@ -295,7 +295,7 @@ static void handle_signals(void)
 	sigaction(SIGUSR1, &sa, NULL);
 }
 
-/* All start with everything blocked: signals go to the first thread and to the computers. */
+/* All start with all signals blocked: signals go to the main thread and to the computing threads. */
 static bool start_threads(pthread_t threads[7], sigset_t computers)
 {
 	void *(*fn[])(void *) = { computer, computer, sleeper, ponger, pinger, forker, receiver };
@@ -313,7 +313,7 @@ static bool start_threads(pthread_t threads[7], sigset_t computers)
 	return true;
 }
 
-/* Starts a timer of each kind; returns the descriptor of one. */
+/* Starts a timer of each type; returns the descriptor of the timerfd. */
 static int start_timers(void)
 {
 	struct itimerval it = { .it_interval = { 0, 3000 }, .it_value = { 0, 3000 } };
@@ -345,7 +345,7 @@ static void beat(long n)
 	static long maps;
 	long maps_now = number_of_maps();
 
-	/* the forker's one mapping comes and goes, and may merge */
+	/* the forker's mapping exists only at times, and may be merged */
 	if (n == 200)
 		maps = maps_now;
 	must(!maps || labs(maps_now - maps) <= 4, "%ld mappings, were %ld", maps_now, maps);
@@ -386,9 +386,9 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IONBF, 0);
 	if (!start_threads(threads, mask))
 		return 4;
-	if (!start_sharers())
+	if (!start_vm_peers())
 		return 5;
-	/* They must have their alternate stacks before the first signal is sent to them. */
+	/* They must have set up their alternate stacks before the first signal is sent. */
 	while (!rounds[0] || !rounds[1])
 		usleep(1000);
 	sigemptyset(&mask);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * held MODE READYFILE [N]: has what a dump takes into its hands for a moment, uses it all the time, and ends with a word in
- * READYFILE.wrong once it is not as it must be.
- *  pty    bytes that wait in a raw terminal come out in the order in which they were written
- *  peek   packets wait in a UNIX socket whose SO_PEEK_OFF nobody has set
- *  tcp    both ends of connections with bytes that wait: none is ever in repair mode, what comes is in order
- *  crowd  N processes, that only wait
+ * held MODE READYFILE [N]: has state that a dump changes temporarily, uses it all the time, and exits with a message in
+ * READYFILE.wrong once it is wrong.
+ *  pty    bytes queued in a raw terminal are read in the order in which they were written
+ *  peek   packets are queued in a UNIX socket whose SO_PEEK_OFF was never set
+ *  tcp    both ends of connections with queued bytes: none is ever in repair mode, data arrives in order
+ *  crowd  N processes that only wait
  */
 #include <arpa/inet.h>
 #include <fcntl.h>

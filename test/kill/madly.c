@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A tree that is never the same for two moments: madly MODE DIR. fork: children that make children and end, none of them
- * waiting for anything; threads: threads come and go; exec: processes of several threads, of which another than the first
- * one executes the program anew, again and again. Each looks at what came of what it made; DIR/beat (exec: beat0, beat1, ...)
- * counts, DIR/wrong tells. SIGTERM ends all of it: 0 if all was well.
+ * A tree that never stops changing: madly MODE DIR. fork: children that fork children and exit, without waiting for
+ * anything; threads: threads are created and exit; exec: processes with several threads, in which a thread other than
+ * the main one execs the program, again and again. Each checks the results of its children and threads; DIR/beat
+ * (exec: beat0, beat1, ...) counts, DIR/wrong reports a failed check. SIGTERM ends all of it: status 0 if all was well.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -48,7 +48,7 @@ static void must(int good, const char *what, long value)
 
 /* ---- fork ---- */
 
-/* The number of the tasks below and of the task itself, by exit status. */
+/* The number of tasks below plus the task itself, by exit status. */
 static int branch(int depth, int nr)
 {
 	int sum = nr;
@@ -140,12 +140,12 @@ static void *executor(void *arg)
 	char number[32];
 
 	snprintf(number, sizeof(number), "%ld", turn->n + 1);
-	execl("/proc/self/exe", self, "again", dir, turn->beat, number, (char *)NULL);
+	execl("/proc/self/exe", self, "exec_again", dir, turn->beat, number, (char *)NULL);
 	must(0, "exec", errno);
 	return NULL;
 }
 
-static void again(const char *beat, long n)
+static void exec_again(const char *beat, long n)
 {
 	static struct turn turn;
 	pthread_t id;
@@ -171,13 +171,13 @@ static void execs(void)
 			signal(SIGTERM, SIG_DFL);
 			prctl(PR_SET_PDEATHSIG, SIGKILL);
 			snprintf(beat, sizeof(beat), "beat%d", i);
-			again(beat, 0);
+			exec_again(beat, 0);
 		}
 	}
 	while (!ending) {
 		pid_t got = waitpid(-1, &status, WNOHANG);
 
-		must(!got, "a child ended with status", status);
+		must(!got, "a child exited with status", status);
 		usleep(1000);
 	}
 	for (int i = 0; i < EXECS; i++)
@@ -195,8 +195,8 @@ int main(int argc, char **argv)
 		return 2;
 	self = argv[0];
 	dir = argv[2];
-	if (!strcmp(argv[1], "again"))
-		again(argv[3], atol(argv[4]));
+	if (!strcmp(argv[1], "exec_again"))
+		exec_again(argv[3], atol(argv[4]));
 	signal(SIGTERM, on_term);
 	if (!strcmp(argv[1], "fork"))
 		forks();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the programs of test/kill leave for the script that watches them: files in a directory, replaced as a whole. */
+/* How the programs of test/kill report to the script that watches them: files in a directory, replaced atomically. */
 #ifndef TEST_KILL_REPORT_H
 #define TEST_KILL_REPORT_H
 
@@ -12,7 +12,7 @@
 
 static const char *dir;
 
-/* Each thread writes under a name of its own first: readers see the old text or the new one. */
+/* Each thread first writes to a file of its own: readers see the old text or the new one. */
 __attribute__((format(printf, 2, 3))) static void put(const char *name, const char *fmt, ...)
 {
 	char path[4096], to[4096], text[512];

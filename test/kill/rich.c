@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A tree with one of everything that a dump takes hold of, changes for a while, or leaves a name for: rich DIR. Two
- * processes and a thread that use all of it without end: a TCP connection and a unix one with data and descriptors in
- * flight, locks of three kinds, a terminal with unread input, SysV segments, files without a name or with one fewer, a
- * zombie. It writes DIR/ready once, DIR/beat again and again, DIR/wrong as soon as anything is not as it must be.
- * SIGTERM ends it, 0 if all was well; so does DIR/go, with "ok" in DIR/done.
+ * A tree with one of everything that a dump seizes, changes temporarily, or leaves a name for: rich DIR. Two processes
+ * and a thread that use all of it continuously: a TCP connection and a unix one with data and descriptors in flight,
+ * locks of three types, a terminal with unread input, SysV segments, files unlinked or with one of several links
+ * removed, a zombie. It writes DIR/ready once, DIR/beat repeatedly, DIR/wrong as soon as a check fails. SIGTERM ends
+ * it, with status 0 if all was well; so does DIR/go, with "ok" in DIR/done.
  * test: options=--tcp-established,--file-locks,--link-remap
  */
 #include <arpa/inet.h>
@@ -32,7 +32,7 @@
 #include <unistd.h>
 #include "report.h"
 
-#define AHEAD 3 /* so many numbers are under way in every channel */
+#define AHEAD 3 /* this many numbers are in flight in every channel */
 #define SEGMENT (64u << 10)
 
 static volatile sig_atomic_t ending;
@@ -60,7 +60,7 @@ static char *in_dir(const char *name)
 	return p;
 }
 
-/* A stop may end some calls with EINTR when its tracer is killed: that is no loss. */
+/* A stop may interrupt some calls with EINTR if its tracer is killed: this is expected. */
 static void wait_readable(int fd, const char *what)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
@@ -69,10 +69,10 @@ static void wait_readable(int fd, const char *what)
 	do
 		got = poll(&p, 1, 60000);
 	while (got < 0 && errno == EINTR);
-	must(got == 1, "%s: nothing comes (%#x)", what, p.revents);
+	must(got == 1, "%s: no data (%#x)", what, p.revents);
 }
 
-/* A channel carries a row of numbers, one a round. */
+/* A channel carries a sequence of numbers, one per round. */
 struct channel {
 	const char *name;
 	int in, out;
@@ -123,7 +123,7 @@ static struct channel pty_channel(void)
 	return c;
 }
 
-/* Every message carries the reading end of a pipe with the number in it. */
+/* Every message carries the read end of a pipe that contains the number. */
 static void send_pipe(int sock, uint32_t n)
 {
 	char control[CMSG_SPACE(sizeof(int))] = "";
@@ -164,7 +164,7 @@ static void take_pipe(int sock, uint32_t n)
 	memcpy(&fd, CMSG_DATA(h), sizeof(fd));
 	must(read(fd, &inside, sizeof(inside)) == sizeof(inside) && inside == n, "pipe in message %u has %u", n,
 	     inside);
-	must(read(fd, &inside, sizeof(inside)) == 0, "no end of the pipe in message %u", n);
+	must(read(fd, &inside, sizeof(inside)) == 0, "no EOF on the pipe in message %u", n);
 	close(fd);
 }
 
@@ -202,7 +202,9 @@ static void check_lock(const char *name)
 	int fd = open(in_dir(name), O_RDWR | O_CLOEXEC);
 
 	must(fd >= 0, "%s", name);
-	/* Another description asks, as another owner than the process: closing it drops no lock but those of POSIX. */
+	/*
+	 * Queried through another description, as an owner other than the process: closing it drops only POSIX locks.
+	 */
 	must(!fcntl(fd, F_OFD_GETLK, &lock) && lock.l_type == F_WRLCK && lock.l_start == 1 && lock.l_len == 3,
 	     "the lock of %s: type %d, %ld+%ld", name, lock.l_type, (long)lock.l_start, (long)lock.l_len);
 	close(fd);
@@ -214,7 +216,7 @@ static void check_content(int fd, const char *text, bool has_name)
 	struct stat st;
 
 	must(pread(fd, got, sizeof(got) - 1, 0) == (ssize_t)strlen(text) && !strcmp(got, text), "%s has %s", text, got);
-	/* Every link remap in images that are kept is one name more. */
+	/* Every link remap in retained images is one more name. */
 	must(!fstat(fd, &st) && has_name == (st.st_nlink > 0), "%s has %lu links", text, (unsigned long)st.st_nlink);
 }
 
@@ -225,7 +227,7 @@ static void check_files(const struct files *f, pid_t asker)
 	must(again >= 0 && flock(again, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK, "the file may be locked again");
 	close(again);
 	check_lock("ofd");
-	/* Of its own POSIX locks a process loses all when it closes any descriptor of the file: the child asks. */
+	/* A process loses all its POSIX locks on a file when it closes any descriptor of it: the child queries. */
 	if (asker != getpid())
 		check_lock("posix");
 	check_content(f->ghost, "ghost", false);
@@ -258,7 +260,7 @@ static void check_segments(struct segments *s, uint32_t n)
 
 	must(*s->kept == n && *s->removed == n && *s->anon == n, "segments have %u, %u, %u instead of %u", *s->kept,
 	     *s->removed, *s->anon, n);
-	/* A copy that a dump makes of a task has it, too, as long as it lives. */
+	/* A copy of a task that a dump creates has it attached, too, as long as it exists. */
 	must(!shmctl(s->id, IPC_STAT, &ds) && ds.shm_nattch >= 2, "%lu attachments", (unsigned long)ds.shm_nattch);
 	*s->kept = *s->removed = *s->anon = n + 1;
 }
@@ -314,7 +316,7 @@ static void *thread(void *arg)
 	return NULL;
 }
 
-/* The child gives back what the parent says, and looks at what both have. */
+/* The child echoes what the parent sends, and checks what both have. */
 static void child(const struct channel *there, const struct channel *back, const struct files *f, pid_t parent)
 {
 	uint32_t n;
@@ -404,7 +406,7 @@ int main(int argc, char **argv)
 	}
 	close(there.in);
 	must(waitpid(kid, &(int){ 0 }, 0) == kid && waitpid(zombie, &(int){ 0 }, 0) == zombie,
-	     "the end of the children");
+	     "exit status of the children");
 	shmctl(segments.id, IPC_RMID, NULL);
 	put("done", "ok\n");
 	_exit(0);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * stuck DIR: a process that executes a program and does not get done with it, as one of its threads is held by a debugger
- * that does not ask for its end. DIR/pid is its number, when that is so. SIGUSR1: the debugger asks, and the program that
- * was executed counts in DIR/beat.
+ * stuck DIR: a process whose execve does not complete, as one of its threads is held by a debugger that does not reap
+ * it. DIR/pid then contains its pid. On SIGUSR1 the debugger reaps the thread, and the executed program counts in
+ * DIR/beat.
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -87,7 +87,7 @@ int main(int argc, char **argv)
 	if (ptrace(PTRACE_SEIZE, shared->sleeper, NULL, NULL))
 		return 3;
 	shared->go = 1;
-	/* Its end is there to be asked for, and is not taken by looking. */
+	/* WNOWAIT: its exit can be collected later. */
 	if (waitid(P_PID, shared->sleeper, &(siginfo_t){ 0 }, WEXITED | WNOWAIT | __WALL))
 		return 4;
 	put("pid", pid);

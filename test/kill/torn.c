@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * torn MODE COUNTFILE: never ceases to write a rising number into all of its pages, one after another, and sees before
- * each that the page has the number before. A copy of its memory that was not made at one instant cannot go on: it says
- * so in COUNTFILE.torn. MODE is what else it does all the time: write, churn (munmap, mremap, madvise), fork, exec.
+ * torn MODE COUNTFILE: keeps writing an increasing number into all of its pages, one after another, and checks before
+ * each write that the page contains the previous number. A copy of its memory that was not taken at a single instant is
+ * detected, and reported in COUNTFILE.torn. MODE is what else it does all the time: write, churn (munmap, mremap,
+ * madvise), fork, exec.
  */
 #include <fcntl.h>
 #include <stdint.h>
@@ -54,7 +55,7 @@ static void pass(const char *what, uint64_t *mem, size_t len, uint64_t before, u
 	}
 }
 
-/* A mapping that is made, moved, emptied and taken away. */
+/* A mapping that is created, moved, discarded and unmapped. */
 static void churn(uint64_t n)
 {
 	uint64_t *mem = map(CHURN), *moved;
@@ -80,13 +81,13 @@ static void fork_once(uint64_t *mem, uint64_t n)
 		_exit(0);
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
-		torn("child's end", 0, pid < 0 ? 0 : (uint64_t)status, 0);
-	/* Nobody else is a child of ours. */
+		torn("child's exit status", 0, pid < 0 ? 0 : (uint64_t)status, 0);
+	/* We have no other child. */
 	if (waitpid(-1, &status, WNOHANG | __WALL) != -1)
 		torn("another child", 0, 0, 0);
 }
 
-static void tell(uint64_t n)
+static void report(uint64_t n)
 {
 	char text[32];
 	int len = snprintf(text, sizeof(text), "%020lu\n", n), fd = open(count_file, O_WRONLY | O_CREAT, 0600);
@@ -114,7 +115,7 @@ int main(int argc, char **argv)
 			churn(n + 1);
 		if (!strcmp(mode, "fork"))
 			fork_once(mem, n + 1);
-		tell(n + 1);
+		report(n + 1);
 		snprintf(number, sizeof(number), "%lu", n + 1);
 		if (!strcmp(mode, "exec") && n - first > 3)
 			execl("/proc/self/exe", argv[0], mode, count_file, number, (char *)NULL);
