@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Contexts of io_setup(2): events that nobody has read, in rings that have gone round; a full one; an empty one that is
- * new; a gap in the kernel's numbers; a ring that was moved; requests that tell an eventfd; a thread that waits.
+ * Contexts of io_setup(2): unread events, in rings that have wrapped around; a full ring; a new, empty one; a gap in
+ * the kernel's numbering; a moved ring; requests that signal an eventfd; a waiting thread.
  * test: breaks=4 timeout=120
  */
 #include "aio.h"
@@ -10,8 +10,8 @@
 
 #define LARGE 5000
 
-static aio_context_t fresh, turned, full, large, waited, moved;
-static int null, file, tells, has_woken;
+static aio_context_t fresh, wrapped, full, large, waited, moved;
+static int null, file, signalled, has_woken;
 static pid_t waiter_tid;
 static unsigned in_full;
 static char text[8] __attribute__((aligned(512)));
@@ -28,8 +28,8 @@ static void *waiter(void *arg)
 	return NULL;
 }
 
-/* Until the next event goes to the place @want. */
-static void turn_to(aio_context_t ctx, unsigned want)
+/* Until the next event goes into slot @want. */
+static void advance_to(aio_context_t ctx, unsigned want)
 {
 	struct io_event event;
 
@@ -72,12 +72,12 @@ static void make(void)
 	aio_context_t gap;
 
 	null = open("/dev/null", O_RDONLY);
-	tells = eventfd(0, EFD_NONBLOCK);
+	signalled = eventfd(0, EFD_NONBLOCK);
 	write_file(test_path("file"), "0123456789");
 	file = open(test_path("file"), O_RDONLY);
 	fresh = aio_make(1);
 	gap = aio_make(3);
-	turned = aio_make(1);
+	wrapped = aio_make(1);
 	full = aio_make(20);
 	large = aio_make(LARGE);
 	waited = aio_make(1);
@@ -85,23 +85,23 @@ static void make(void)
 	moved = aio_make(700);
 	need(!syscall(SYS_io_destroy, aio_make(8)), "io_destroy");
 
-	/* Three events over the end of the ring: two before, one behind it. */
-	turn_to(turned, aio_ring(turned)->nr - 2);
+	/* Three events across the end of the ring: two before it, one after. */
+	advance_to(wrapped, aio_ring(wrapped)->nr - 2);
 	for (int i = 0; i < 3; i++)
-		aio_empty(turned, null, 100 + i);
-	need(aio_ring(turned)->tail == 1, "tail %u", aio_ring(turned)->tail);
-	turn_to(full, 40);
+		aio_empty(wrapped, null, 100 + i);
+	need(aio_ring(wrapped)->tail == 1, "tail %u", aio_ring(wrapped)->tail);
+	advance_to(full, 40);
 	fill_up();
 	for (int i = 0; i < LARGE; i++)
 		aio_empty(large, null, i);
 	moved = (uintptr_t)move_ring(moved);
 	cb.aio_fildes = (uint32_t)file;
-	cb.aio_resfd = (uint32_t)tells;
+	cb.aio_resfd = (uint32_t)signalled;
 	need(aio_submit(moved, &cb) == 1, "read");
 }
 
-/* The kernel and the page agree on where events go, for more than once round. */
-static void goes_on(aio_context_t ctx, const char *name)
+/* The kernel and the page agree on where events go, for more than one lap. */
+static void check_works(aio_context_t ctx, const char *name)
 {
 	struct io_event event;
 
@@ -110,7 +110,7 @@ static void goes_on(aio_context_t ctx, const char *name)
 		need(aio_take(ctx, &event, 1) == 1 && event.data == i && !event.res, "%s: request %lu: %llu %lld", name,
 		     i, event.data, event.res);
 	}
-	check(!aio_take(ctx, &event, 1), "%s: an event too many", name);
+	check(!aio_take(ctx, &event, 1), "%s: unexpected event", name);
 }
 
 static void check_full(void)
@@ -118,17 +118,17 @@ static void check_full(void)
 	struct iocb cb = { .aio_data = 1, .aio_lio_opcode = IOCB_CMD_PREAD, .aio_fildes = (uint32_t)null };
 	struct io_event event;
 
-	/* A place for one more would cost an event that nobody has read. */
+	/* A slot for one more would overwrite an unread event. */
 	check(aio_submit(full, &cb) < 0 && errno == EAGAIN, "one more in a full ring");
 	for (unsigned i = 0; i < in_full; i++)
 		need(aio_take(full, &event, 1) == 1 && event.data == 5000 + i, "full: event %u is %llu", i, event.data);
-	check(!aio_take(full, &event, 1), "full: an event too many");
+	check(!aio_take(full, &event, 1), "full: unexpected event");
 }
 
 static void check_turned(void)
 {
 	struct io_event events[8];
-	int n = aio_take(turned, events, 8);
+	int n = aio_take(wrapped, events, 8);
 
 	check(n == 3, "%d events", n);
 	for (int i = 0; i < n; i++)
@@ -153,18 +153,18 @@ static void check_eventfd(void)
 			   .aio_nbytes = 4,
 			   .aio_offset = 6,
 			   .aio_flags = IOCB_FLAG_RESFD,
-			   .aio_resfd = (uint32_t)tells };
+			   .aio_resfd = (uint32_t)signalled };
 	struct io_event event;
 	uint64_t times = 0;
 
 	check(!strcmp(text, "3456"), "text %s", text);
-	check(read(tells, &times, sizeof(times)) == sizeof(times) && times == 1, "told %lu times", times);
+	check(read(signalled, &times, sizeof(times)) == sizeof(times) && times == 1, "signalled %lu times", times);
 	check(aio_take(moved, &event, 1) == 1 && event.data == 1234 && event.res == 4, "read: %llu %lld", event.data,
 	      event.res);
 	need(aio_submit(moved, &cb) == 1, "submit");
 	need(syscall(SYS_io_getevents, moved, 1, 1, &event, NULL) == 1 && event.res == 4, "wait for it");
 	check(!strcmp(text, "6789"), "text %s", text);
-	check(read(tells, &times, sizeof(times)) == sizeof(times) && times == 1, "told %lu times", times);
+	check(read(signalled, &times, sizeof(times)) == sizeof(times) && times == 1, "signalled %lu times", times);
 }
 
 static void spoil(int brk)
@@ -172,7 +172,7 @@ static void spoil(int brk)
 	struct io_event event;
 
 	if (brk == 1)
-		aio_take(turned, &event, 1);
+		aio_take(wrapped, &event, 1);
 	if (brk == 2)
 		aio_ring(large)->events[9].data = 8;
 	if (brk == 3)
@@ -183,7 +183,7 @@ static void spoil(int brk)
 
 int main(int argc, char **argv)
 {
-	const char *names[] = { "fresh", "turned", "full", "large", "waited", "moved" };
+	const char *names[] = { "fresh", "wrapped", "full", "large", "waited", "moved" };
 	pthread_t thread;
 
 	test_init(argc, argv);
@@ -203,11 +203,11 @@ int main(int argc, char **argv)
 	pthread_join(thread, NULL);
 	check(has_woken, "the thread did not get its event");
 	for (int i = 0; i < 6; i++) {
-		const aio_context_t all[] = { fresh, turned, full, large, waited, moved };
+		const aio_context_t all[] = { fresh, wrapped, full, large, waited, moved };
 
-		goes_on(all[i], names[i]);
+		check_works(all[i], names[i]);
 		check(!syscall(SYS_io_destroy, all[i]), "io_destroy of %s", names[i]);
-		check(syscall(SYS_io_destroy, all[i]) < 0 && errno == EINVAL, "%s is still there", names[i]);
+		check(syscall(SYS_io_destroy, all[i]) < 0 && errno == EINVAL, "%s still exists", names[i]);
 	}
 	test_done();
 }

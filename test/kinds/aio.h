@@ -35,7 +35,7 @@ static inline int aio_submit(aio_context_t ctx, struct iocb *cb)
 	return (int)syscall(SYS_io_submit, ctx, 1, &cb);
 }
 
-/* A request of that name, for nothing, that ends at once. */
+/* A no-op request with that data, which completes at once. */
 static inline void aio_empty(aio_context_t ctx, int null, uint64_t data)
 {
 	struct iocb cb = { .aio_data = data, .aio_lio_opcode = IOCB_CMD_PREAD, .aio_fildes = (uint32_t)null };
@@ -43,7 +43,7 @@ static inline void aio_empty(aio_context_t ctx, int null, uint64_t data)
 	need(aio_submit(ctx, &cb) == 1, "submit %lu", data);
 }
 
-/* What is there, without waiting. */
+/* The available events, without waiting. */
 static inline int aio_take(aio_context_t ctx, struct io_event *events, int max)
 {
 	struct timespec now = { 0 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Two threads that write and read a file past the page cache, many requests at a time: those in flight when the tree is
- * stopped end, and each tells so once. Events are taken out of the ring without the kernel, as libaio does.
+ * Two threads that write and read a file with direct I/O, many requests at a time: those in flight when the tree is
+ * stopped complete, and each is reported once. Events are taken from the ring without the kernel, as libaio does.
  * test: variants=running,restored,thrice breaks=1
  */
 #include "aio.h"
@@ -14,7 +14,7 @@ static struct worker {
 	pthread_t thread;
 	aio_context_t ctx;
 	int file;
-	bool by_ring; /* takes events out of the ring itself */
+	bool by_ring; /* takes events from the ring itself */
 	uint64_t submitted, done, sum_submitted, sum_done;
 	char *blocks;
 } workers[2];
@@ -107,7 +107,7 @@ int main(int argc, char **argv)
 		w->sum_done += skips;
 		check(w->done == w->submitted && w->sum_done == w->sum_submitted, "%lu of %lu, sums %lu %lu", w->done,
 		      w->submitted, w->sum_done, w->sum_submitted);
-		check(!aio_take(w->ctx, &event, 1), "an event too many");
+		check(!aio_take(w->ctx, &event, 1), "unexpected event");
 	}
 	test_done();
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What cannot be made again: a request that waits for something; a ring that a child has by inheritance; a header that
- * was written over; a ring with two protections. Each by name; all of it goes on.
+ * State that cannot be recreated: a request that waits for something; a ring that a child has inherited; an overwritten
+ * header; a ring with two protections. Each is refused by name; everything keeps working.
  * test: breaks=1 refused='(?s)(?=.*AIO context 0x\w+: 1 requests are in flight.*IOCB_CMD_POLL)(?=.*710000000000-\w+ /\[aio\]: .*inherited by fork)(?=.*700000000000-\w+ /\[aio\]: .*written over)(?=.*730000000000-\w+ /\[aio\]: only a part)'
  */
 #include "aio.h"
@@ -28,7 +28,7 @@ static int child(void *arg)
 int main(int argc, char **argv)
 {
 	struct iocb cb = { .aio_data = 5, .aio_lio_opcode = IOCB_CMD_POLL, .aio_buf = POLLIN };
-	aio_context_t polls, inherited, spoilt, halves;
+	aio_context_t polls, inherited, overwritten, halves;
 	int null = open("/dev/null", O_RDONLY), pipes[2];
 	struct io_event event;
 	struct ring *ring;
@@ -39,8 +39,8 @@ int main(int argc, char **argv)
 	ring = place(&inherited, 0x710000000000);
 	aio_empty(inherited, null, 9);
 	pid = fork_task(child, ring);
-	spoilt = aio_make(10);
-	place(&spoilt, 0x700000000000)->tail = 3;
+	overwritten = aio_make(10);
+	place(&overwritten, 0x700000000000)->tail = 3;
 	polls = aio_make(10);
 	need(!pipe(pipes), "pipe");
 	cb.aio_fildes = (uint32_t)pipes[0];

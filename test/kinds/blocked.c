@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Threads blocked in system calls: none of them notices, none gets EINTR, none is done too early.
+ * Threads blocked in system calls: none of them notices the dump, gets EINTR, or returns too early.
  * test: breaks=2 decode=yes ignore=.
  */
 #include "checkpoint.h"
@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#define SECOND_HALF 1.5 /* of a timeout that is still running when the dump comes */
+#define SECOND_HALF 1.5 /* of a timeout that is still running at the dump */
 
 struct blocked {
 	const char *name;
@@ -162,7 +162,7 @@ static void block_write(struct blocked *b)
 {
 	static char big[4096];
 
-	/* the pipe is full: one that had written a part would rightly return with that */
+	/* the pipe is full: a partial write would rightly return the number of bytes written */
 	fcntl(b->pipe[1], F_SETFL, O_NONBLOCK);
 	while (write(b->pipe[1], big, sizeof(big)) > 0)
 		;
@@ -255,8 +255,8 @@ int main(int argc, char **argv)
 
 	sleep_ms(30);
 	for (int i = 0; i < COUNT; i++)
-		check(is_timed(&all[i]) || !all[i].took, "%s came back early: %ld, errno %d", all[i].name,
-		      all[i].result, all[i].error);
+		check(is_timed(&all[i]) || !all[i].took, "%s returned early: %ld, errno %d", all[i].name, all[i].result,
+		      all[i].error);
 	for (int i = 0; i < COUNT; i++) {
 		struct blocked *b = &all[i];
 		uint64_t one = 1;
@@ -266,7 +266,7 @@ int main(int argc, char **argv)
 		if (b->fn == block_futex) {
 			__atomic_store_n(&futex_word, 1, __ATOMIC_SEQ_CST);
 			check(syscall(SYS_futex, &futex_word, FUTEX_WAKE, 1, NULL, NULL, 0) == 1,
-			      "nobody waits for the futex");
+			      "no thread waits for the futex");
 		} else if (b->fn == block_wait4) {
 			task_ready("end");
 		} else if (b->fn == block_sigwait) {
@@ -287,7 +287,7 @@ int main(int argc, char **argv)
 		pthread_join(b->thread, NULL);
 		check(b->result == 1, "%s: wrong result, errno %d", b->name, b->error);
 		if (is_timed(b))
-			check(b->took >= SECOND_HALF - 0.001, "%s: done after %.3f s", b->name, b->took);
+			check(b->took >= SECOND_HALF - 0.001, "%s: returned after %.3f s", b->name, b->took);
 	}
 	test_done();
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A map that a BPF program uses, and the program itself, are refused by name.
+ * A map used by a BPF program, and the program itself, are refused by name.
  * test: refused='(?s)(?=.*fd.*\b300\b.*BPF.map.*used.by.BPF.program)(?=.*fd.*\b301\b.*BPF.program)(?=.*fd.*\b302\b.*BPF.map.*type.22)'
  */
 #include "checkpoint.h"
@@ -18,7 +18,7 @@ static int make(uint32_t type, uint32_t key)
 	int fd = bpf(BPF_MAP_CREATE, &attr);
 
 	if (fd < 0 && (errno == EPERM || errno == ENOSYS))
-		test_skip("no bpf(2) here");
+		test_skip("no bpf(2)");
 	need(fd >= 0, "map of type %u", type);
 	return fd;
 }

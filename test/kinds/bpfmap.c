@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * BPF maps: hash, array, LRU hash, LPM trie, with their content; frozen; two descriptors of one map, one for reading only.
+ * BPF maps: hash, array, LRU hash, LPM trie, with their content; a frozen one; two descriptors of one map, one
+ * read-only.
  * test: breaks=2 decode=yes ignore=map_id|memlock
  */
 #include "checkpoint.h"
@@ -25,7 +26,7 @@ static int make(uint32_t type, uint32_t key, uint32_t value, uint32_t entries, u
 	strcpy(attr.map_name, name);
 	fd = (int)bpf(BPF_MAP_CREATE, &attr);
 	if (fd < 0 && (errno == EPERM || errno == ENOSYS))
-		test_skip("no bpf(2) here");
+		test_skip("no bpf(2)");
 	need(fd >= 0, "%s", name);
 	return fd;
 }
@@ -109,11 +110,11 @@ int main(int argc, char **argv)
 		      err);
 	}
 	v = 3;
-	check(element(BPF_MAP_UPDATE_ELEM, reader, &v, value) == -EPERM, "the reader writes");
-	check(!element(BPF_MAP_UPDATE_ELEM, hash, &v, value), "the writer does not");
+	check(element(BPF_MAP_UPDATE_ELEM, reader, &v, value) == -EPERM, "the reader can write");
+	check(!element(BPF_MAP_UPDATE_ELEM, hash, &v, value), "the writer cannot write");
 	for (uint32_t i = 0; i < 100; i++)
 		check(!element(BPF_MAP_LOOKUP_ELEM, array, &i, &v) && v == i * 1000003ull, "array %u: %lu", i, v);
-	check(element(BPF_MAP_UPDATE_ELEM, array, &(uint32_t){ 1 }, &v) == -EPERM, "it was frozen");
+	check(element(BPF_MAP_UPDATE_ELEM, array, &(uint32_t){ 1 }, &v) == -EPERM, "not frozen");
 	check(!element(BPF_MAP_LOOKUP_ELEM, lru, &(uint32_t){ 4 }, &v) && v == 4, "lru: %lu", v);
 	check(!element(BPF_MAP_LOOKUP_ELEM, trie, &host, &v) && v == 12345, "trie: %lu", v);
 	test_done();

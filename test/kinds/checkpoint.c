@@ -122,7 +122,7 @@ void task_ready(const char *name)
 {
 	char file[64];
 
-	/* By rename: who waits for the file must not find us with it still open. */
+	/* Renamed into place: the process that waits for the file must not find it still open. */
 	snprintf(file, sizeof(file), "at.%s", name);
 	put_whole(file, "");
 }

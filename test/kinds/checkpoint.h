@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What every kind test is made of: bring about a state, checkpoint_here(), verify the state, test_done().
+ * The framework of all kind tests: set up some state, checkpoint_here(), verify the state, test_done().
  *
- * The first comment of a test tells test/run how to treat it:
+ * The first comment of a test contains its settings for test/run:
  *	test: options=--link-remap restore-options=... variants=running,restored,thrice refused=REGEX
  *	      ignore=REGEX breaks=N skip=CONDITION (of sh, with $CRIU) timeout=S decode=yes net=own (a network with loopback only)
- *	      boots=others (restored as in an earlier boot, a later one, and this one, by turns)
+ boots=others (restored as in an earlier boot, a later one, and this one, in turn)
  *	      flavours=host (where the tree lives, one run of all variants in each: test/runner/flavours.py)
  */
 #ifndef TEST_CHECKPOINT_H
@@ -25,27 +25,27 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-/* First of all; argv[1] is the test's own, empty, working directory. Changes into it. */
+/* Call this first; argv[1] is the test's own, empty working directory. Changes into it. */
 void test_init(int argc, char **argv);
 
 /*
- * Says that the state stands and waits until the runner lets us go on. Holds no descriptor, keeps every signal
- * setting; handlers of the test may run meanwhile. Returns 0, or which of its breaks the self check wants
- * the test to commit now (1..N, `breaks=N`): each must make the test fail.
+ * Reports that the state is set up and waits until the runner lets it continue. Has no descriptor open, keeps all
+ * signal settings; handlers of the test may run meanwhile. Returns 0, or the number of the fault that the self-check
+ * wants the test to introduce now (1..N, `breaks=N`): each must make the test fail.
  */
 int checkpoint_here(void);
-/* The same number for other tasks than the first. */
+/* The same number for tasks other than the root. */
 int test_break(void);
 
-/* For other tasks than the first: be counted by await_task(), then wait for the end of checkpoint `round`. */
+/* For tasks other than the root: be counted by await_task(), then wait for the end of checkpoint `round`. */
 void checkpoint_task(const char *name, int round);
-/* As checkpoint_task, without being counted; e.g. while another function tells the root. */
+/* As checkpoint_task, without being counted; e.g. if another function notifies the root. */
 void wait_go(int round);
 bool is_go(int round);
 void task_ready(const char *name);
 void await_task(const char *name);
 
-/* Waits until the task (a tid, too) has this state letter / is blocked in this system call. */
+/* Wait until the task (or thread) has this state letter / is blocked in this system call. */
 void await_state(pid_t pid, char state);
 void await_syscall(pid_t pid, long nr);
 char state_of(pid_t pid);
@@ -57,9 +57,9 @@ void join_task(pid_t pid);
 
 void test_check(bool ok, const char *file, int line, const char *expr, const char *fmt, ...)
 	__attribute__((format(printf, 5, 6)));
-/* check(cond, "fd %d", fd): a failure is recorded, the test goes on */
+/* check(cond, "fd %d", fd): a failure is recorded, the test continues */
 #define check(cond, ...) test_check((cond), __FILE__, __LINE__, #cond, __VA_ARGS__)
-/* need(cond, ...): as check, but the test (or task) ends here: without it there is nothing to test */
+/* need(cond, ...): as check, but the test (or task) ends here if the condition is false */
 #define need(cond, ...)                                                            \
 	do {                                                                       \
 		if (!(cond)) {                                                     \
@@ -69,17 +69,17 @@ void test_check(bool ok, const char *file, int line, const char *expr, const cha
 	} while (0)
 void test_abort(void) __attribute__((noreturn));
 
-/* Ends the test: this machine cannot show it. Before the checkpoint only. */
+/* Skips the test on a machine without what it needs. Only before the checkpoint. */
 void test_skip(const char *why) __attribute__((noreturn));
-/* Writes DIR/done and exits: 0 when no check failed anywhere. */
+/* Writes DIR/done and exits: with 0 if no check failed anywhere. */
 void test_done(void) __attribute__((noreturn));
 
-/* Helpers many tests want. */
+/* Helpers for many tests. */
 const char *test_dir(void);
 char *test_path(const char *name); /* DIR/name, in one of eight static buffers */
 void write_file(const char *path, const char *text);
 long read_file(const char *path, char *buf, size_t size); /* length or -1; always terminated */
-long status_field(pid_t pid, const char *key, int base); /* number behind "Key:" in /proc/PID/status, -1 */
+long status_field(pid_t pid, const char *key, int base); /* number after "Key:" in /proc/PID/status, or -1 */
 void sleep_ms(long ms);
 double now_s(void); /* CLOCK_MONOTONIC */
 void fill(void *mem, size_t size, unsigned int seed); /* reproducible bytes */

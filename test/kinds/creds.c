@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Credentials: children with all kinds of ids, groups, capabilities, securebits; an ordinary user; own ones of a thread.
+ * Credentials: children with various ids, groups, capabilities, securebits; an unprivileged user; a thread with its
+ * own.
  * test: breaks=2 decode=yes
  */
 #include "checkpoint.h"
@@ -17,7 +18,7 @@
 
 #define LINES "Uid:\nGid:\nGroups:\nCapInh:\nCapPrm:\nCapEff:\nCapBnd:\nCapAmb:\nNoNewPrivs:\n"
 
-/* The lines of /proc/thread-self/status that are about credentials, and securebits. */
+/* The lines of /proc/thread-self/status about credentials, and securebits. */
 static void creds(char *out, size_t size)
 {
 	char buf[8192], *save = NULL, key[64];
@@ -65,8 +66,8 @@ static int ordinary(void *arg)
 	need(!setgroups(3, groups) && !setresgid(1001, 1001, 1001) && !setresuid(1001, 1001, 1001), "ids");
 	prctl(PR_SET_DUMPABLE, 1);
 	verify("ordinary");
-	check(setuid(0) < 0, "an ordinary user became root");
-	check(access("/etc/shadow", R_OK) < 0, "an ordinary user reads the shadow file");
+	check(setuid(0) < 0, "an unprivileged user became root");
+	check(access("/etc/shadow", R_OK) < 0, "an unprivileged user can read the shadow file");
 	return 0;
 }
 
@@ -101,7 +102,7 @@ static void *own_thread(void *arg)
 {
 	static int *ret;
 
-	/* raw calls: libc's would change all threads */
+	/* raw system calls: libc's would change all threads */
 	syscall(SYS_setgroups, 1, (gid_t[]){ 77 });
 	syscall(SYS_setresgid, 1010, 1010, 1010);
 	syscall(SYS_setresuid, 1010, 1011, 1012);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The working directory was removed; so was a directory that is open.
+ * The working directory has been removed; so has an open directory.
  * test: breaks=1
  */
 #include "checkpoint.h"
@@ -19,11 +19,11 @@ int main(int argc, char **argv)
 	need(!chdir("removed") && !rmdir(test_path("removed")) && !rmdir(test_path("removed too")), "rmdir");
 	if (checkpoint_here())
 		need(!chdir("/"), "break");
-	check(!getcwd(cwd, sizeof(cwd)) && errno == ENOENT, "cwd is back");
+	check(!getcwd(cwd, sizeof(cwd)) && errno == ENOENT, "cwd has a name");
 	check(!stat(".", &st) && S_ISDIR(st.st_mode), "no directory");
 	check(!fstat(fd, &st) && S_ISDIR(st.st_mode) && st.st_nlink == 0 && (st.st_mode & 0777) == 0750,
 	      "mode %o, %lu links", st.st_mode, st.st_nlink);
 	check(access(test_path("removed"), F_OK) < 0 && access(test_path("removed too"), F_OK) < 0,
-	      "the names are back");
+	      "the names exist again");
 	test_done();
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * umask, working directory (deep, moved), a changed root, an odd name.
+ * umask, working directory (deep, moved), a changed root, an unusual name.
  * test: breaks=2 decode=yes
  */
 #include "checkpoint.h"

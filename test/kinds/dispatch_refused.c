@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A thread that gets a signal for its system calls (PR_SET_SYSCALL_USER_DISPATCH) is refused by name; it goes on so.
+ * A thread with Syscall User Dispatch (PR_SET_SYSCALL_USER_DISPATCH) is refused by name, and keeps working.
  * test: refused='thread.\d+.dispatches.its.system.calls.*PR_SET_SYSCALL_USER_DISPATCH'
  */
 #include "checkpoint.h"
@@ -13,12 +13,12 @@
 #define BLOCK 1
 
 static volatile char selector = ALLOW;
-static volatile sig_atomic_t told;
+static volatile sig_atomic_t signalled;
 
 static void on_sys(int sig)
 {
 	selector = ALLOW;
-	told++;
+	signalled++;
 }
 
 int main(int argc, char **argv)
@@ -28,10 +28,10 @@ int main(int argc, char **argv)
 	if (prctl(PR_SET_SYSCALL_USER_DISPATCH, 1, 0, 0, &selector))
 		test_skip("this kernel has no PR_SET_SYSCALL_USER_DISPATCH");
 	if (checkpoint_here() == 1)
-		need(!prctl(PR_SET_SYSCALL_USER_DISPATCH, 0, 0, 0, 0), "switch it off");
+		need(!prctl(PR_SET_SYSCALL_USER_DISPATCH, 0, 0, 0, 0), "disable it");
 	selector = BLOCK;
 	getppid();
 	selector = ALLOW;
-	check(told == 1, "%d signals", (int)told);
+	check(signalled == 1, "%d signals", (int)signalled);
 	test_done();
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * An epoll that polls network devices (EPIOCSPARAMS), and one that does not.
+ * An epoll with busy polling of network devices (EPIOCSPARAMS), and one without.
  * test: breaks=1
  */
 #include "checkpoint.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * epoll targets whose number was closed, or given to another file, while a dup keeps the description alive.
+ * epoll targets whose descriptor number was closed, or reused for another file, while a dup keeps the open file alive.
  * test: breaks=1
  */
 #include "checkpoint.h"
@@ -22,7 +22,7 @@ int main(int argc, char **argv)
 	e.data.u64 = 78;
 	need(!epoll_ctl(ep, EPOLL_CTL_ADD, b, &e), "add");
 	close(a); /* nothing there any more */
-	dup2(0, b); /* something else there */
+	dup2(0, b); /* another file there */
 	brk = checkpoint_here();
 	if (brk)
 		eventfd_write(dup_b, 1);
@@ -33,6 +33,6 @@ int main(int argc, char **argv)
 	check(read(dup_a, &v, 8) == 8 && v == 1, "read");
 	check(epoll_wait(ep, &e, 1, 0) == 1 && e.data.u64 == 78, "data %lu", e.data.u64);
 	check(read(dup_b, &v, 8) == 8 && v == 5, "value %lu", v);
-	check(fcntl(a, F_GETFD) < 0, "the closed number is back");
+	check(fcntl(a, F_GETFD) < 0, "the closed number is open again");
 	test_done();
 }

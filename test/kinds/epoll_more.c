@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * epoll over the rarer kinds (fanotify, message queue, tap device, nested), and such descriptors in flight in a socket
- * only: with a file that carries a lock, and an epoll.
+ * epoll on the rarer types (fanotify, message queue, tap device, nested), and such descriptors that are only in flight
+ * in a socket: along with a file that has a lock, and an epoll.
  * test: net=own options=--file-locks restore-options=--file-locks breaks=2
  */
 #include "checkpoint.h"
@@ -45,7 +45,7 @@ static int tap(void)
 	int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK);
 
 	if (fd < 0)
-		test_skip("there is no /dev/net/tun");
+		test_skip("no /dev/net/tun");
 	need(!ioctl(fd, TUNSETIFF, &ifr), "TUNSETIFF");
 	return fd;
 }
@@ -73,7 +73,7 @@ int main(int argc, char **argv)
 	add(ep, queue, EPOLLIN, 2);
 	add(ep, tun, EPOLLIN, 3);
 	add(outer, ep, EPOLLIN, 4);
-	/* In flight, and nowhere else: all but the queue and the lock. */
+	/* In flight, and not open anywhere: all but the queue and the lock. */
 	need(!socketpair(AF_UNIX, SOCK_DGRAM, 0, flight), "socketpair");
 	ino = inotify_init1(IN_NONBLOCK);
 	need(inotify_add_watch(ino, "flies", IN_ATTRIB) == 1, "watch");
@@ -99,7 +99,7 @@ int main(int argc, char **argv)
 	if (brk == 2)
 		epoll_ctl(ep, EPOLL_CTL_MOD, queue, &e);
 
-	check(!reported(ep) && !reported(outer), "an event out of nothing");
+	check(!reported(ep) && !reported(outer), "spurious event");
 	write_file("file", "y");
 	check(reported(ep) == 1 << 1 && reported(outer) == 1 << 4, "fanotify");
 	check(!mq_send(queue, "m", 1, 0) && reported(ep) == (1 << 1 | 1 << 2), "message queue: %#lx", reported(ep));
@@ -107,7 +107,7 @@ int main(int argc, char **argv)
 		      !strcmp(ifr.ifr_name, "tap7"),
 	      "tap: %s", ifr.ifr_name);
 	pass(flight[1], fds, false);
-	check(reported(fds[5]) == 1 << 6, "the epoll that came along");
+	check(reported(fds[5]) == 1 << 6, "the epoll from the socket");
 	chmod("flies", 0600);
 	check(read(fds[0], (char[256]){ 0 }, 256) == sizeof(struct inotify_event), "inotify");
 	write_file("flies", "y");
@@ -115,8 +115,8 @@ int main(int argc, char **argv)
 	check(mq_receive(fds[2], (char[8192]){ 0 }, 8192, NULL) == 1, "the queue");
 	close(locked);
 	locked = open("locked", O_RDWR);
-	check(flock(locked, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK, "the lock is not the one that came along");
+	check(flock(locked, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK, "the lock is not the one from the socket");
 	close(fds[4]);
-	check(!flock(locked, LOCK_EX | LOCK_NB), "somebody else holds the lock");
+	check(!flock(locked, LOCK_EX | LOCK_NB), "another holder of the lock");
 	test_done();
 }

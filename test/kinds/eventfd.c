@@ -32,12 +32,12 @@ int main(int argc, char **argv)
 	check(fcntl(copy, F_GETFD) == 0, "flags of the copy");
 	check(read(copy, &value, 8) == 8 && value == 41, "the counter is %lu", value);
 	check(!(fcntl(counter, F_GETFL) & O_NONBLOCK), "became non-blocking");
-	check(!eventfd_write(counter, 5) && read(copy, &value, 8) == 8 && value == 5, "the copy is no copy");
+	check(!eventfd_write(counter, 5) && read(copy, &value, 8) == 8 && value == 5, "the copy is another eventfd");
 	for (int i = 0; i < 3; i++)
 		check(read(sem, &value, 8) == 8 && value == 1, "semaphore read %d gives %lu", i, value);
-	check(read(sem, &value, 8) < 0 && errno == EAGAIN, "the semaphore has more");
+	check(read(sem, &value, 8) < 0 && errno == EAGAIN, "the semaphore is not 0");
 	value = 1;
-	check(write(full, &value, 8) < 0 && errno == EAGAIN, "the full one takes more");
+	check(write(full, &value, 8) < 0 && errno == EAGAIN, "the full one accepts more");
 	check(read(full, &value, 8) == 8 && value == UINT64_MAX - 1, "the full one is %lu", value);
 	test_done();
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The executable was replaced on disk since the start; another task's was removed.
+ * The executable has been replaced on disk since the start; that of another task was removed.
  * test: breaks=1
  */
 #include "checkpoint.h"
@@ -29,7 +29,7 @@ static int body(const char *name)
 	if (test_break())
 		return 1;
 	check(readlink("/proc/self/exe", after, sizeof(after) - 1) > 0, "readlink");
-	/* its path is taken by another file: a ghost may have got a name of its own */
+	/* its path is in use by another file: a ghost file may have got its own name */
 	if (strstr(after, ".cr."))
 		memmove(strstr(after, ".cr."), " (deleted)", 11);
 	check(!strcmp(before, after), "exe %s was %s", after, before);
@@ -54,7 +54,7 @@ int main(int argc, char **argv)
 		if (!pids[i]) {
 			const char *name = i ? "removed" : "replaced";
 
-			execl(test_path(name), name, test_dir(), name, i ? "runs1" : "runs0", "spoilt", NULL);
+			execl(test_path(name), name, test_dir(), name, i ? "runs1" : "runs0", "broken", NULL);
 			_exit(99);
 		}
 	}
@@ -63,7 +63,7 @@ int main(int argc, char **argv)
 	copy_self("new");
 	write_file("other", "#!/bin/false\n");
 	need(!rename("other", "replaced") && !unlink("removed"), "replace");
-	task_ready("spoilt");
+	task_ready("broken");
 	await_task("replaced");
 	await_task("removed");
 	checkpoint_here();
@@ -71,6 +71,6 @@ int main(int argc, char **argv)
 	join_task(pids[1]);
 	check(read_file("replaced", text, sizeof(text)) == 13 && !strncmp(text, "#!/bin/false", 12), "the new file: %s",
 	      text);
-	check(access("removed", F_OK) < 0, "the removed file is back");
+	check(access("removed", F_OK) < 0, "the removed file exists again");
 	test_done();
 }

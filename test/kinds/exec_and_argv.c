@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Arguments, environment and title as other programs see them: changed in place, long, empty; a static view from outside.
+ * Arguments, environment and title as seen by other programs: changed in place, long, empty; compared from outside.
  * test: breaks=1
  */
 #include "checkpoint.h"
@@ -37,6 +37,6 @@ int main(int argc, char **argv)
 	len = read_file("/proc/self/environ", after, sizeof(after));
 	check(memmem(after, (size_t)len, "ODD=a=b\n\001", 9), "environ");
 	check(getenv("ODD") && !strcmp(getenv("ODD"), "a=b\n\001") && !strcmp(argv[3], "with space\nand line"),
-	      "own view");
+	      "seen by the process itself");
 	test_done();
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * fanotify: groups with descriptors and with file handles; marks on inodes (a moved one, a removed one, ignored events),
- * on a mount, on a file system. What the kernel tells of them stays, events come, none is made up.
+ * fanotify: groups with descriptors and with file handles; marks on inodes (a moved one, a removed one, ignored
+ * events), on a mount, on a file system. The kernel's description of them is unchanged, events are delivered, none is
+ * spurious.
  * test: breaks=2 decode=yes ignore=fd/5/fanotify
  */
 #include "checkpoint.h"
@@ -61,7 +62,7 @@ int main(int argc, char **argv)
 	write_file("tmpfs/file", "x");
 	fds = fanotify_init(FAN_CLASS_NOTIF | FAN_NONBLOCK | FAN_CLOEXEC, O_RDONLY | O_LARGEFILE);
 	if (fds < 0 && errno == ENOSYS)
-		test_skip("this kernel has no fanotify");
+		test_skip("no fanotify");
 	fid = fanotify_init(FAN_CLASS_NOTIF | FAN_NONBLOCK | FAN_REPORT_DFID_NAME | FAN_UNLIMITED_MARKS, 0);
 	gone = fanotify_init(FAN_CLASS_NOTIF | FAN_NONBLOCK, O_RDONLY);
 	need(fds == 3 && fid == 4 && gone == 5, "fanotify_init");
@@ -92,11 +93,11 @@ int main(int argc, char **argv)
 	check(fcntl(fds, F_GETFD) == FD_CLOEXEC && fcntl(fds, F_GETFL) & O_NONBLOCK, "flags");
 	check(!strcmp(before, marks(fds)), "marks were\n%s\nand are\n%s", before, marks(fds));
 	check(!strcmp(before_fid, marks(fid)), "marks were\n%s\nand are\n%s", before_fid, marks(fid));
-	silent(fds, "by restoring");
-	silent(fid, "by restoring");
+	silent(fds, "caused by the restore");
+	silent(fid, "caused by the restore");
 	write_file("tmpfs/file", "y");
 	expect(fds, FAN_CLOSE_WRITE, "tmpfs/file");
-	silent(fid, "a file that was there");
+	silent(fid, "an existing file");
 	write_file("tmpfs/new", "y");
 	check(read(fid, info, sizeof(info)) > (ssize_t)FAN_EVENT_METADATA_LEN &&
 		      ((struct fanotify_event_metadata *)info)->mask == FAN_CREATE,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Events of fanotify that nobody has read are refused by name, and stay.
+ * Unread fanotify events are refused by name, and remain queued.
  * test: options=--timeout=1 refused='fd.*\b300\b.*fanotify.*events.*--skip-events'
  */
 #include "checkpoint.h"

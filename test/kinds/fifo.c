@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * FIFOs: content, ends in two tasks, one opened for both, one without a writer, one whose name is gone.
+ * FIFOs: content, ends in two tasks, one opened for reading and writing, one without a writer, one unlinked.
  * test: breaks=1 decode=yes
  */
 #include "checkpoint.h"
@@ -45,11 +45,11 @@ int main(int argc, char **argv)
 		len += got;
 	check(len == 16 && !memcmp(buf, "from child again", 16), "read %.*s", (int)len, buf);
 	join_task(pid);
-	check(!read(reader, buf, 10), "no end of file");
+	check(!read(reader, buf, 10), "no EOF");
 	check(read(both, buf, 64) == 4 && !memcmp(buf, "loop", 4), "both ends");
 	check(read(no_writer, buf, 64) == 4 && !memcmp(buf, "left", 4) && !read(no_writer, buf, 1), "without a writer");
 	check(read(gone, buf, 64) == 4 && !memcmp(buf, "gone", 4), "without a name");
-	check(access("four", F_OK) < 0, "the name is back");
-	check(!fstat(reader, &st) && S_ISFIFO(st.st_mode), "no fifo any more");
+	check(access("four", F_OK) < 0, "the name exists again");
+	check(!fstat(reader, &st) && S_ISFIFO(st.st_mode), "not a fifo");
 	test_done();
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Offsets, flags, O_APPEND, O_PATH, dups and descriptions shared between tasks, close-on-exec, owner of signals.
+ * Offsets, flags, O_APPEND, O_PATH, dups, open files shared between tasks, close-on-exec, signal owner.
  * test: breaks=4 decode=yes
  */
 #include "checkpoint.h"
@@ -19,7 +19,7 @@ static int child(void *arg)
 	checkpoint_task("child", 0);
 	await_task("moved");
 	check(lseek(shared, 0, SEEK_CUR) == 7, "child sees offset %ld", (long)lseek(shared, 0, SEEK_CUR));
-	check(lseek(private_fd, 0, SEEK_CUR) == 2, "own description moved to %ld",
+	check(lseek(private_fd, 0, SEEK_CUR) == 2, "private open file moved to %ld",
 	      (long)lseek(private_fd, 0, SEEK_CUR));
 	return 0;
 }
@@ -73,12 +73,12 @@ int main(int argc, char **argv)
 		fcntl(sig, F_SETSIG, 0);
 
 	check(lseek(reg, 0, SEEK_CUR) == 4, "offset %ld", (long)lseek(reg, 0, SEEK_CUR));
-	check(lseek(dup_fd, 1, SEEK_CUR) == 5 && lseek(reg, 0, SEEK_CUR) == 5, "the dup has its own offset");
+	check(lseek(dup_fd, 1, SEEK_CUR) == 5 && lseek(reg, 0, SEEK_CUR) == 5, "the dup has another offset");
 	check(fcntl(app, F_GETFL) & O_APPEND && (fcntl(app, F_GETFL) & O_ACCMODE) == O_WRONLY, "flags %#x",
 	      fcntl(app, F_GETFL));
 	check(write(app, "+", 1) == 1 && lseek(app, 0, SEEK_CUR) == 11, "append goes to the end");
 	check(fcntl(path, F_GETFL) & O_PATH && read(path, buf, 1) < 0 && errno == EBADF, "O_PATH");
-	check(lseek(ro, 0, SEEK_CUR) == 1000000 && fcntl(ro, F_GETFL) & O_NONBLOCK, "offset behind the end");
+	check(lseek(ro, 0, SEEK_CUR) == 1000000 && fcntl(ro, F_GETFL) & O_NONBLOCK, "offset beyond the end");
 	check(fcntl(cloexec, F_GETFD) == FD_CLOEXEC && fcntl(reg, F_GETFD) == 0, "close on exec");
 	check(fcntl(noatime, F_GETFL) & O_NOATIME && (fcntl(noatime, F_GETFL) & O_SYNC) == O_SYNC, "flags %#x",
 	      fcntl(noatime, F_GETFL));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * x87, SSE, AVX, AVX-512 registers, MXCSR, control word, fs and gs base: loaded, spun with, and compared without a call.
+ * x87, SSE, AVX, AVX-512 registers, MXCSR, control word, fs and gs base: loaded, kept while spinning, and compared
+ * without a call.
  * test: breaks=2 decode=yes
  */
 #include "checkpoint.h"

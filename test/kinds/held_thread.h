@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A second thread that brings about its own state, keeps it over a checkpoint, and then may look at it. */
+/* A second thread that sets up its own state, keeps it over a checkpoint, and then may verify it. */
 #ifndef TEST_HELD_THREAD_H
 #define TEST_HELD_THREAD_H
 

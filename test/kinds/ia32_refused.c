@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A 32-bit program in the tree is refused by name, for now.
+ * A 32-bit program in the tree is refused by name (not implemented).
  * test: refused=32.bit|ia32|i386|compat
  */
 #include "checkpoint.h"
 #include <elf.h>
 #include <sys/wait.h>
 
-/* pause() for ever, then exit(3) if that ever returns: mov $29,%eax; int $0x80; mov $1,%eax; mov $3,%ebx; int $0x80 */
+/* pause() forever, then exit(3) if that ever returns: mov $29,%eax; int $0x80; mov $1,%eax; mov $3,%ebx; int $0x80 */
 static const unsigned char code[] = { 0xb8, 29, 0, 0, 0, 0xcd, 0x80, 0xb8, 1, 0, 0, 0, 0xbb, 3, 0, 0, 0, 0xcd, 0x80 };
 
 int main(int argc, char **argv)
@@ -49,7 +49,7 @@ int main(int argc, char **argv)
 		test_skip("this kernel runs no 32-bit programs");
 	if (checkpoint_here())
 		kill(pid, SIGKILL), sleep_ms(20);
-	check(!waitpid(pid, &status, WNOHANG), "the 32-bit program ended: %#x", status);
+	check(!waitpid(pid, &status, WNOHANG), "the 32-bit program exited: %#x", status);
 	kill(pid, SIGKILL);
 	waitpid(pid, &status, 0);
 	test_done();

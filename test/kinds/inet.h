@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Short words for internet sockets: each succeeds, or the test ends. */
+/* Shorthands for internet sockets: each succeeds, or the test ends. */
 #ifndef TEST_INET_H
 #define TEST_INET_H
 

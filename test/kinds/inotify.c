@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * inotify: descriptors of watches with gaps, masks, watches on files and directories, no events made up or lost later.
+ * inotify: watch descriptors with gaps, masks, watches on files and directories, no spurious or lost events.
  * test: breaks=2 decode=yes
  */
 #include "checkpoint.h"
@@ -54,7 +54,7 @@ int main(int argc, char **argv)
 
 	check(fcntl(fd, F_GETFL) & O_NONBLOCK && fcntl(fd, F_GETFD) == FD_CLOEXEC, "flags");
 	wd = next_wd(fd, &mask, name);
-	check(wd < 0, "an event out of nothing: watch %d mask %x name %s", wd, mask, name);
+	check(wd < 0, "spurious event: watch %d mask %x name %s", wd, mask, name);
 	write_file("dir/new", "");
 	wd = next_wd(fd, &mask, name);
 	check(wd == dir && mask == IN_CREATE && !strcmp(name, "new"), "watch %d (not %d) mask %x name %s", wd, dir,
@@ -63,8 +63,8 @@ int main(int argc, char **argv)
 	wd = next_wd(fd, &mask, name);
 	check(wd == file && mask == IN_MODIFY, "watch %d (not %d) mask %x", wd, file, mask);
 	again = inotify_add_watch(fd, "dir", IN_OPEN);
-	check(again == dir, "the watch was of another directory: %d", again);
-	check(inotify_add_watch(fd, "/", IN_DELETE) > once, "a new watch gets an old number");
+	check(again == dir, "the watch was on another directory: %d", again);
+	check(inotify_add_watch(fd, "/", IN_DELETE) > once, "a new watch gets an old descriptor");
 	check(!inotify_rm_watch(fd, once), "the third watch");
 	test_done();
 }

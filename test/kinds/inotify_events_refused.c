@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Events of inotify that nobody has read: the kernel takes none back, so the dump refuses; none of them is lost by that.
+ * Unread inotify events: they cannot be requeued, so the dump is refused; no event is lost by that.
  * test: options=--timeout=1 refused='fd.*\b300\b.*inotify.*events.*--skip-events'
  */
 #include "checkpoint.h"
@@ -19,13 +19,13 @@ int main(int argc, char **argv)
 	wd = inotify_add_watch(fd, "file", IN_ATTRIB);
 	close(fd);
 	chmod("file", 0600);
-	need(!ioctl(300, FIONREAD, &waiting) && waiting == sizeof(event), "%d bytes wait", waiting);
+	need(!ioctl(300, FIONREAD, &waiting) && waiting == sizeof(event), "%d bytes are queued", waiting);
 
 	if (checkpoint_here())
 		need(read(300, &event, sizeof(event)) > 0, "read");
 
 	waiting = 0;
-	check(!ioctl(300, FIONREAD, &waiting) && waiting == sizeof(event), "%d bytes wait", waiting);
+	check(!ioctl(300, FIONREAD, &waiting) && waiting == sizeof(event), "%d bytes are queued", waiting);
 	fcntl(300, F_SETFL, O_NONBLOCK);
 	check(read(300, &event, sizeof(event)) == sizeof(event) && event.wd == wd && event.mask == IN_ATTRIB, "event");
 	test_done();

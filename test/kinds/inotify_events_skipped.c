@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * --skip-events: what waits in the queue is left out, and no event that restoring causes takes its place, not even on a
- * file that is opened and read for it; watches go on, one-shot ones too.
+ * --skip-events: queued events are dropped, and no event caused by the restore replaces them, not even for a file that
+ * the restore opens and reads; watches keep working, one-shot ones too.
  * test: options=--skip-events variants=restored,thrice
  */
 #include "checkpoint.h"
@@ -25,12 +25,12 @@ int main(int argc, char **argv)
 	once = inotify_add_watch(fd, "other", IN_ATTRIB | IN_ONESHOT);
 	need(wd > 0 && once > 0, "watches");
 	chmod("file", 0600);
-	need(!ioctl(fd, FIONREAD, &waiting) && waiting == sizeof(event), "%d bytes wait", waiting);
+	need(!ioctl(fd, FIONREAD, &waiting) && waiting == sizeof(event), "%d bytes are queued", waiting);
 
 	if (checkpoint_here())
 		chmod("other", 0644);
 
-	/* Without a dump it is still there. */
+	/* Without a dump it is still queued. */
 	for (int n = 0; read(fd, &event, sizeof(event)) > 0; n++)
 		check(!n && event.wd == wd && event.mask == IN_ATTRIB,
 		      "an event of watch %d, %x, that we did not cause", event.wd, event.mask);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A watch on a file that has no name any more, and that no descriptor is on (a mapping keeps it): refused by name.
+ * A watch on an unlinked file without a descriptor (a mapping keeps it alive): refused by name.
  * test: refused='fd.*\b300\b.*inotify.*watch.1.*no.path.leads'
  */
 #include "checkpoint.h"
@@ -24,7 +24,7 @@ int main(int argc, char **argv)
 	close(file);
 	if (checkpoint_here())
 		need(!inotify_rm_watch(300, 1), "rm_watch");
-	check(read(300, &event, sizeof(event)) < 0 && errno == EAGAIN, "an event out of nothing: %x", event.mask);
+	check(read(300, &event, sizeof(event)) < 0 && errno == EAGAIN, "spurious event: %x", event.mask);
 	munmap(map, 1);
 	check(read(300, &event, sizeof(event)) == sizeof(event) && event.mask == IN_DELETE_SELF, "event %x",
 	      event.mask);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * inotify watches on files that were moved since, into a directory that was moved itself, that other names lead to now,
- * that are removed but open (their inode is a new one then); numbers with holes; every flag of a mask. All as the kernel tells it before and after.
+ * inotify watches on files that have been moved, into a directory that was moved itself, that have other names now,
+ * that are removed but open (they get a new inode); descriptors with gaps; every flag of a mask. The kernel must report
+ * the same before and after.
  * test: breaks=2 ignore=fd/4/inotify
  */
 #include "checkpoint.h"
@@ -48,13 +49,13 @@ int main(int argc, char **argv)
 	write_file("goes", "x");
 	write_file("stays", "x");
 	odd = inotify_add_watch(fd, "stays", IN_ATTRIB);
-	inotify_rm_watch(fd, odd); /* the hole */
+	inotify_rm_watch(fd, odd); /* the gap */
 	moved = inotify_add_watch(fd, "moves", IN_ATTRIB | IN_EXCL_UNLINK | IN_DONT_FOLLOW);
 	deep = inotify_add_watch(fd, "dir/sub/deep", IN_ATTRIB | IN_MODIFY);
 	again = inotify_add_watch(fd, "twice", IN_MODIFY);
 	odd = inotify_add_watch(fd, "dir", IN_CREATE | IN_ONLYDIR);
 	check(inotify_add_watch(fd, "twice", IN_MASK_ADD | IN_ATTRIB) == again, "IN_MASK_ADD");
-	inotify_rm_watch(fd, odd); /* another one */
+	inotify_rm_watch(fd, odd); /* another gap */
 	removed = inotify_add_watch(gone, "goes", IN_MODIFY);
 	held = open("goes", O_RDWR);
 	rename("moves", "dir/moved here");
@@ -81,7 +82,7 @@ int main(int argc, char **argv)
 	chmod("elsewhere/deep", 0600);
 	expect(fd, deep, IN_ATTRIB, "a file in a moved directory");
 	chmod("kept", 0600);
-	expect(fd, again, IN_ATTRIB, "a file that another one replaced");
+	expect(fd, again, IN_ATTRIB, "a replaced file");
 	chmod("twice", 0600);
 	check(read(fd, path, sizeof(path)) < 0 && errno == EAGAIN, "an event of another file");
 	need(write(held, "y", 1) == 1, "write");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Rings at rest: counters that have gone round, completions not read, entries written but not submitted, a thread that
- * waits for a completion, a ring that a child inherits.
+ * Idle rings: wrapped counters, unread completions, entries written but not submitted, a thread that waits for a
+ * completion, a ring that a child inherits.
  * test: breaks=2
  */
 #include "io_uring.h"
@@ -22,7 +22,7 @@ static void *waiter(void *arg)
 	return NULL;
 }
 
-static void go_round(struct ring *r, uint64_t times)
+static void wrap_around(struct ring *r, uint64_t times)
 {
 	uint64_t data;
 	int res;
@@ -77,14 +77,14 @@ int main(int argc, char **argv)
 	if (!ring_make(&busy, 8, 0))
 		test_skip("this kernel has no io_uring");
 	need(ring_make(&waited, 1, 0) && ring_make(&shared, 4096, 0), "more rings");
-	go_round(&busy, OLD);
+	wrap_around(&busy, OLD);
 	for (int i = 0; i < 3; i++)
 		ring_next(&busy, IORING_OP_NOP, 100 + i);
 	ring_publish(&busy);
-	need(ring_enter(&busy, 3, 3) == 3, "completions that nobody reads");
+	need(ring_enter(&busy, 3, 3) == 3, "unread completions");
 	ring_next(&busy, IORING_OP_NOP, 200);
-	ring_publish(&busy); /* the kernel may see it, and is not told */
-	ring_next(&busy, IORING_OP_NOP, 201); /* may not be seen yet */
+	ring_publish(&busy); /* visible to the kernel, but not submitted */
+	ring_next(&busy, IORING_OP_NOP, 201); /* not visible yet */
 	pid = fork_task(child, NULL);
 	need(!pthread_create(&thread, NULL, waiter, NULL), "thread");
 	await_task("child");
@@ -99,17 +99,17 @@ int main(int argc, char **argv)
 		break;
 	}
 
-	check(!woken, "the thread has a completion of nobody");
+	check(!woken, "the thread got a spurious completion");
 	for (int i = 0; i < 3; i++)
 		check(ring_reap(&busy, &data, &res) && data == 100u + i && !res, "unread completion %d is %lu", i,
 		      data);
-	check(!ring_reap(&busy, &data, &res), "one completion too many: %lu", data);
+	check(!ring_reap(&busy, &data, &res), "unexpected completion: %lu", data);
 	ring_publish(&busy);
-	check(ring_enter(&busy, 8, 2) == 2, "submit what waits");
+	check(ring_enter(&busy, 8, 2) == 2, "submit pending entries");
 	for (int i = 0; i < 2; i++)
 		check(ring_reap(&busy, &data, &res) && data == 200u + i, "entry %d is %lu", i, data);
 	real_work();
-	go_round(&busy, 20);
+	wrap_around(&busy, 20);
 	ring_next(&waited, IORING_OP_NOP, 77);
 	ring_publish(&waited);
 	check(ring_enter(&waited, 1, 0) == 1, "wake the thread");

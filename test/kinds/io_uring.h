@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A ring as libraries keep it: the program's counters are its own copies, which it never reads back. */
+/* A ring as used by libraries: the program's counters are its own copies, which it never reads back. */
 #ifndef TEST_IO_URING_H
 #define TEST_IO_URING_H
 #include "checkpoint.h"
@@ -36,7 +36,7 @@ static inline bool ring_make(struct ring *r, unsigned entries, unsigned flags)
 	return true;
 }
 
-/* Writes an entry that the kernel does not know of before ring_publish(). */
+/* Writes an entry that is invisible to the kernel until ring_publish(). */
 static inline struct io_uring_sqe *ring_next(struct ring *r, int opcode, uint64_t data)
 {
 	uint32_t at = r->sq_tail++ & (r->p.sq_entries - 1);
@@ -58,7 +58,7 @@ static inline int ring_enter(struct ring *r, unsigned submit, unsigned wait)
 	return (int)syscall(SYS_io_uring_enter, r->fd, submit, wait, wait ? IORING_ENTER_GETEVENTS : 0, NULL, 0);
 }
 
-/* False when there is no completion. */
+/* False if there is no completion. */
 static inline bool ring_reap(struct ring *r, uint64_t *ret_data, int *ret_res)
 {
 	struct io_uring_cqe *cqes = (void *)(r->cq + r->p.cq_off.cqes), *cqe;

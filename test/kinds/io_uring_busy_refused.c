@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A request that waits for something has no end that could be waited for: it is refused, and goes on.
+ * A request that waits for something may never complete: it is refused, and keeps working.
  * test: refused='fd \d+: io_uring: .*(wait for other files|1 requests are in flight)'
  */
 #include "io_uring.h"

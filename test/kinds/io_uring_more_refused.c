@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Each of what a ring may have and nobody could make again is told, whatever shows it: the text of the kernel, a failing
- * registration, a thread of the kernel.
+ * Every property of a ring that cannot be recreated is reported, however it is detected: by fdinfo, a failing
+ * registration, a kernel thread.
  * test: ignore=SqTotalTime|SqWorkTime|SqThread refused='(?s)(?=.*fd 301: [^\n]*SQPOLL)(?=.*fd 302: [^\n]*SINGLE_ISSUER)(?=.*fd 303: [^\n]*R_DISABLED)(?=.*fd 304: [^\n]*files are registered)(?=.*fd 305: [^\n]*buffers are registered)(?=.*fd 306: [^\n]*provided buffers)(?=.*fd 307: [^\n]*IOPOLL)(?=.*REGISTER_RING_FDS)'
  */
 #include "io_uring.h"
@@ -19,12 +19,12 @@ static int ring_at(int number, unsigned flags)
 	int fd = (int)syscall(SYS_io_uring_setup, 8, &p);
 
 	if (fd < 0)
-		test_skip("this kernel has no such io_uring");
+		test_skip("this kernel has no io_uring with these flags");
 	need(dup2(fd, number) == number && !close(fd), "dup2");
 	return number;
 }
 
-static void give(int fd, unsigned op, void *arg, unsigned nr)
+static void register_with(int fd, unsigned op, void *arg, unsigned nr)
 {
 	need(syscall(SYS_io_uring_register, fd, op, arg, nr) >= 0, "register %u: %s", op, strerror(errno));
 }
@@ -48,11 +48,11 @@ int main(int argc, char **argv)
 	ring_at(301, IORING_SETUP_SQPOLL);
 	ring_at(302, SINGLE_ISSUER);
 	ring_at(303, IORING_SETUP_R_DISABLED);
-	give(ring_at(304, 0), IORING_REGISTER_FILES, &zero, 1);
-	give(ring_at(305, 0), IORING_REGISTER_BUFFERS, &buffer, 1);
-	give(ring_at(306, 0), REGISTER_PBUF_RING, &buffers, 1);
+	register_with(ring_at(304, 0), IORING_REGISTER_FILES, &zero, 1);
+	register_with(ring_at(305, 0), IORING_REGISTER_BUFFERS, &buffer, 1);
+	register_with(ring_at(306, 0), REGISTER_PBUF_RING, &buffers, 1);
 	ring_at(307, IORING_SETUP_IOPOLL);
-	give(ring_at(308, 0), REGISTER_RING_FDS, &slot, 1);
+	register_with(ring_at(308, 0), REGISTER_RING_FDS, &slot, 1);
 
 	if (checkpoint_here())
 		close(305);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a ring has and nobody can ask for is refused by its name and number; it stays as it was.
+ * Properties of a ring that cannot be queried are refused by name and descriptor; the ring is unchanged.
  * test: refused='fd 300: io_uring: .*eventfd is registered'
  */
 #include "io_uring.h"
@@ -20,11 +20,11 @@ int main(int argc, char **argv)
 	need(!syscall(SYS_io_uring_register, r.fd, IORING_REGISTER_EVENTFD, &event, 1), "register");
 	if (checkpoint_here())
 		close(300);
-	check(read(event, &value, sizeof(value)) < 0, "the eventfd was told of something");
+	check(read(event, &value, sizeof(value)) < 0, "the eventfd was signalled");
 	ring_next(&r, IORING_OP_NOP, 9);
 	ring_publish(&r);
 	check(ring_enter(&r, 1, 1) == 1 && ring_reap(&r, &data, &res) && data == 9, "a request");
-	check(read(event, &value, sizeof(value)) == sizeof(value) && value == 1, "the eventfd was told %lu times",
+	check(read(event, &value, sizeof(value)) == sizeof(value) && value == 1, "the eventfd was signalled %lu times",
 	      value);
 	test_done();
 }

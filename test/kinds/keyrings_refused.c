@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Keys that only a thread or its process has: named, each with its thread; a thread without any is not.
+ * Keys that only a thread or its process possesses: reported with the thread; a thread without any is not.
  * test: refused='thread [0-9]+: has a process keyring \([0-9]+\)(.|\n)*thread [0-9]+: has a thread keyring \([0-9]+\)' breaks=2
  */
 #include "checkpoint.h"
@@ -22,7 +22,7 @@ static int bare(void *arg)
 	return 0;
 }
 
-static void holds(long key, const char *text)
+static void check_key(long key, const char *text)
 {
 	char got[16] = "";
 
@@ -49,8 +49,8 @@ int main(int argc, char **argv)
 		syscall(SYS_keyctl, CLEAR, THREAD_KEYRING);
 	if (brk == 2)
 		syscall(SYS_keyctl, UNLINK, of_process, PROCESS_KEYRING);
-	holds(of_thread, "thread");
-	holds(of_process, "process");
+	check_key(of_thread, "thread");
+	check_key(of_process, "process");
 	join_task(pid);
 	test_done();
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Landlock with no_new_privs and without any right, rules for the network only. A process beside it that has no_new_privs
- * alone does not stand in the way.
+ * Landlock with no_new_privs and without any capability, rules for the network only. Another process that only has
+ * no_new_privs does not block the dump.
  * test: refused="thread \d+: is confined by Landlock rules"
  */
 #include "checkpoint.h"
@@ -18,7 +18,7 @@ static void verify_confined(void)
 	const struct sockaddr_in any = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
-	check(fd >= 0 && bind(fd, (const struct sockaddr *)&any, sizeof(any)) && errno == EACCES, "it may bind");
+	check(fd >= 0 && bind(fd, (const struct sockaddr *)&any, sizeof(any)) && errno == EACCES, "bind is allowed");
 	close(fd);
 }
 
@@ -26,7 +26,7 @@ static int harmless(void *arg)
 {
 	need(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs");
 	checkpoint_task("harmless", 0);
-	/* Nothing takes the rules off again: the check is made where there are none. */
+	/* The rules cannot be removed: the check runs where there are none. */
 	if (test_break())
 		verify_confined();
 	return 0;

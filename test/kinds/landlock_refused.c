@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A thread that is confined by Landlock: nobody tells its rules. One has CAP_SYS_ADMIN, the other one no_new_privs.
+ * A thread confined by Landlock: its rules cannot be queried. One has CAP_SYS_ADMIN, the other one no_new_privs.
  * test: refused="thread \d+: (is confined by Landlock rules|may not mount, though it has CAP_SYS_ADMIN)"
  */
 #include "held_thread.h"
@@ -25,7 +25,7 @@ static bool is_confined(void)
 
 static void verify(void)
 {
-	check(is_confined(), "the thread is not confined any more");
+	check(is_confined(), "the thread is no longer confined");
 }
 
 int main(int argc, char **argv)
@@ -36,10 +36,10 @@ int main(int argc, char **argv)
 	if (syscall(444, NULL, 0, 1) <= 0)
 		test_skip("this kernel has no Landlock");
 	held_thread_start(&thread);
-	/* Nothing takes the rules off again: the check is made where there are none. */
+	/* The rules cannot be removed: the check runs where there are none. */
 	if (checkpoint_here() == 1)
 		verify();
-	check(!is_confined(), "the first thread is confined");
+	check(!is_confined(), "the main thread is confined");
 	held_thread_end(&thread);
 	test_done();
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * modify_ldt(2): entries of every sort, inherited by a child, in use by a segment register, and a thread's.
+ * modify_ldt(2): entries of every type, inherited by a child, in use by a segment register, and by a thread.
  * test: breaks=2
  */
 #include "checkpoint.h"
@@ -104,9 +104,9 @@ int main(int argc, char **argv)
 	check(ds == selector(5), "ds is %#x", ds);
 	__asm__ volatile("movzbl %%gs:8, %0" : "=r"(byte));
 	check(byte == 'a', "through gs: %c", byte);
-	/* Loaded again it is what the entry says. */
+	/* After a reload it matches the entry. */
 	__asm__ volatile("movw %w1, %%gs\n\tmovzbl %%gs:1, %0" : "=r"(byte) : "r"(selector(5)));
-	check(byte == 'h', "through gs, loaded again: %c", byte);
+	check(byte == 'h', "through gs, reloaded: %c", byte);
 	read_all(after);
 	for (unsigned int i = 0; i < LDT_ENTRIES; i++)
 		check(before[i] == after[i], "entry %u: %lx was %lx", i, after[i], before[i]);

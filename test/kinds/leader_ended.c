@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Processes whose first thread has ended while others go on: the root (pthread_exit), a child that has an exit status by
- * its first thread's (exit(2)), and one that is stopped. Memory, descriptors, signals, names and children are as they were.
+ * Processes whose main thread has exited while others continue: the root (pthread_exit), a child with an exit status
+ * from its main thread (exit(2)), and one that is stopped. Memory, descriptors, signals, names and children are
+ * unchanged.
  * test: breaks=4 decode=yes skip='uname -r | grep -qvE "^([1-5]|6\.[0-8])\."'
  */
 #include "checkpoint.h"
@@ -56,7 +57,10 @@ static void await_leader(void)
 		usleep(1000);
 }
 
-/* What ends last is this one; older kernels tell the parent the status of the first one, newer ones that of the last. */
+/*
+ * This one exits last; older kernels report the status of the main thread to the parent, newer ones that of the last
+ * thread.
+ */
 static void *last_thread(void *name)
 {
 	await_leader();
@@ -83,7 +87,7 @@ static void *stopped_thread(void *arg)
 
 	await_leader();
 	task_ready(arg);
-	/* Stopped inside, and told to go on by the root. */
+	/* Stopped inside the group, and continued by the root. */
 	need(read(hold[0], &c, 1) == 1, "read");
 	await_leader();
 	_exit(0);
@@ -117,7 +121,7 @@ static void verify_children(void)
 	check(WIFEXITED(status) && WEXITSTATUS(status) == STATUS, "status of %d is %#x", children[1], status);
 	check(state_of(children[2]) == 'Z' || state_of(children[2]) == 'T', "state of %d is %c", children[2],
 	      state_of(children[2]));
-	check(waitpid(children[2], &status, WUNTRACED | WNOHANG) == 0, "the stop is told again: %#x", status);
+	check(waitpid(children[2], &status, WUNTRACED | WNOHANG) == 0, "the stop is reported again: %#x", status);
 	kill(children[2], SIGCONT);
 	need(write(hold[1], "x", 1) == 1, "write");
 	join_task(children[2]);
@@ -145,10 +149,10 @@ static void *root_thread(void *arg)
 		raise(SIGUSR1);
 	check(gettid() == tid && own == 7 && numbers == first, "thread %d was %d, its variable is %d", gettid(), tid,
 	      own);
-	/* It may just be about to end, if the tool was killed while it let the tree go on. */
+	/* It may be about to exit, if the tool was killed while releasing the tree. */
 	await_leader();
 	leader_name(after, sizeof(after));
-	check(!strcmp(before, after), "the first thread's name is %s was %s", after, before);
+	check(!strcmp(before, after), "the main thread's name is %s, was %s", after, before);
 	for (int i = 0; i < NUMBERS; i++)
 		check(numbers[i] == i, "number %d is %d", i, numbers[i]);
 	pthread_join(other, NULL);

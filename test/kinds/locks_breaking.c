@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Leases that are being broken: by who waits for it and by who went away again; to a read lease and to none, of a read
- * lease and of write leases. Their holders have been told, or have the signal waiting: they are not told again.
+ * Leases being broken: by an opener that waits and by one that has gone; down to a read lease and to none; read leases
+ * and write leases. Their holders have been signalled, or have the signal pending: they are not signalled again.
  * test: options=--file-locks restore-options=--file-locks breaks=4
  */
 #include "checkpoint.h"
@@ -9,15 +9,15 @@
 #include <sys/wait.h>
 #include <time.h>
 
-static volatile sig_atomic_t told, told_fd = -1;
+static volatile sig_atomic_t signalled, signalled_fd = -1;
 
-static void tell(int sig, siginfo_t *info, void *context)
+static void on_break(int sig, siginfo_t *info, void *context)
 {
-	told++;
-	told_fd = info->si_fd;
+	signalled++;
+	signalled_fd = info->si_fd;
 }
 
-/* Another process opens it, without waiting: what errno says. */
+/* Another process opens it with O_NONBLOCK; returns errno. */
 static int try_open(const char *name, int flags)
 {
 	int status;
@@ -56,11 +56,12 @@ static int opener(void *arg)
 
 static void taken_by_waiters(int reader_waits, int writer_waits, const pid_t kids[2])
 {
-	check(fcntl(reader_waits, F_GETLEASE) == F_RDLCK, "to be a read lease: %d", fcntl(reader_waits, F_GETLEASE));
-	check(fcntl(writer_waits, F_GETLEASE) == F_UNLCK, "to be none: %d", fcntl(writer_waits, F_GETLEASE));
-	sleep_ms(50); /* one that did not wait would get through */
+	check(fcntl(reader_waits, F_GETLEASE) == F_RDLCK, "to become a read lease: %d",
+	      fcntl(reader_waits, F_GETLEASE));
+	check(fcntl(writer_waits, F_GETLEASE) == F_UNLCK, "to become none: %d", fcntl(writer_waits, F_GETLEASE));
+	sleep_ms(50); /* one that did not block would succeed */
 	for (int i = 0; i < 2; i++)
-		check(!waitpid(kids[i], NULL, WNOHANG), "opener %d waits", i);
+		check(!waitpid(kids[i], NULL, WNOHANG), "opener %d does not wait", i);
 }
 
 static void signals(int write_fd, int waiting_fd, int quiet_fd)
@@ -71,17 +72,17 @@ static void signals(int write_fd, int waiting_fd, int quiet_fd)
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGRTMIN + 2);
-	check(told == 1 && told_fd == write_fd, "told %d times, the last time of %d", told, told_fd);
-	check(sigtimedwait(&set, &info, &now) == SIGRTMIN + 2 && info.si_fd == waiting_fd, "the signal that waits: %d",
+	check(signalled == 1 && signalled_fd == write_fd, "signalled %d times, last for %d", signalled, signalled_fd);
+	check(sigtimedwait(&set, &info, &now) == SIGRTMIN + 2 && info.si_fd == waiting_fd, "the pending signal: %d",
 	      info.si_fd);
-	check(sigtimedwait(&set, &info, &now) < 0, "it waits once");
+	check(sigtimedwait(&set, &info, &now) < 0, "pending more than once");
 	check(fcntl(write_fd, F_GETOWN) == getpid() && fcntl(write_fd, F_GETSIG) == SIGRTMIN + 1, "owner");
 	check(fcntl(quiet_fd, F_GETOWN) == 0, "it has no owner: %d", fcntl(quiet_fd, F_GETOWN));
 }
 
 int main(int argc, char **argv)
 {
-	struct sigaction sa = { .sa_sigaction = tell, .sa_flags = SA_SIGINFO | SA_RESTART };
+	struct sigaction sa = { .sa_sigaction = on_break, .sa_flags = SA_SIGINFO | SA_RESTART };
 	struct opener who[] = { { "down", O_RDONLY }, { "away", O_WRONLY } };
 	int down, away, read_lease, write_lease, told_one, quiet, b;
 	pid_t kids[2];
@@ -98,7 +99,7 @@ int main(int argc, char **argv)
 	away = take("away", O_RDWR, F_WRLCK, 0);
 	read_lease = take("read", O_RDONLY, F_RDLCK, SIGRTMIN + 2);
 	write_lease = take("write", O_RDONLY, F_WRLCK, 0);
-	told_one = take("told", O_RDWR, F_WRLCK, SIGRTMIN + 1);
+	told_one = take("signalled", O_RDWR, F_WRLCK, SIGRTMIN + 1);
 	quiet = take("quiet", O_RDWR, F_WRLCK, SIGRTMIN + 1);
 	need(!fcntl(quiet, F_SETOWN, 0), "F_SETOWN");
 	for (int i = 0; i < 2; i++)
@@ -106,7 +107,7 @@ int main(int argc, char **argv)
 	for (int i = 0; i < 2; i++)
 		await_syscall(kids[i], SYS_openat);
 	need(try_open("read", O_WRONLY) == EWOULDBLOCK && try_open("write", O_WRONLY) == EWOULDBLOCK &&
-		     try_open("told", O_RDONLY) == EWOULDBLOCK,
+		     try_open("signalled", O_RDONLY) == EWOULDBLOCK,
 	     "break");
 	b = checkpoint_here();
 	if (b == 1)
@@ -116,17 +117,17 @@ int main(int argc, char **argv)
 	if (b == 3)
 		fcntl(write_lease, F_SETLEASE, F_UNLCK);
 	if (b == 4)
-		try_open("told", O_WRONLY);
+		try_open("signalled", O_WRONLY);
 	taken_by_waiters(down, away, kids);
 	signals(told_one, read_lease, quiet);
 	check(fcntl(read_lease, F_GETLEASE) == F_UNLCK && fcntl(write_lease, F_GETLEASE) == F_UNLCK &&
 		      fcntl(told_one, F_GETLEASE) == F_RDLCK && fcntl(quiet, F_GETLEASE) == F_WRLCK,
-	      "what becomes of the others: %d %d %d %d", fcntl(read_lease, F_GETLEASE), fcntl(write_lease, F_GETLEASE),
+	      "the others become: %d %d %d %d", fcntl(read_lease, F_GETLEASE), fcntl(write_lease, F_GETLEASE),
 	      fcntl(told_one, F_GETLEASE), fcntl(quiet, F_GETLEASE));
-	/* What they are as yet. */
+	/* Their current types. */
 	check(try_open("read", O_RDONLY) == 0 && try_open("read", O_WRONLY) == EWOULDBLOCK, "a read lease");
 	check(try_open("write", O_RDONLY) == EWOULDBLOCK, "a write lease");
-	check(try_open("quiet", O_RDONLY) == EWOULDBLOCK && told == 1, "a lease without owner: %d", told);
+	check(try_open("quiet", O_RDONLY) == EWOULDBLOCK && signalled == 1, "a lease without owner: %d", signalled);
 	write_file("released", "");
 	check(!fcntl(down, F_SETLEASE, F_RDLCK), "lower: %s", strerror(errno));
 	check(!fcntl(away, F_SETLEASE, F_UNLCK), "release: %s", strerror(errno));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * flock(2): exclusive and shared, by one description through dup and fork, by two of one file, by a dead taker.
+ * flock(2): exclusive and shared, one open file through dup and fork, two open files of one file, locked by a dead
+ * process.
  * test: options=--file-locks restore-options=--file-locks breaks=3
  */
 #include "checkpoint.h"
@@ -10,7 +11,7 @@
 
 static int shared_fd, orphan_fd;
 
-/* By a fresh description: what others see. */
+/* With a new open file description: what other processes see. */
 static bool can(const char *name, int op)
 {
 	int fd = open(name, O_RDWR);
@@ -24,7 +25,7 @@ static int heir(void *arg)
 {
 	task_ready("heir");
 	wait_go(0);
-	/* It holds the lock of its parent: by the same description this is no conflict. */
+	/* It has its parent's lock: with the same open file description this is no conflict. */
 	check(!flock(shared_fd, LOCK_EX | LOCK_NB), "relock by the heir");
 	task_ready("relocked");
 	return 0;
@@ -65,16 +66,16 @@ int main(int argc, char **argv)
 		flock(orphan_fd, LOCK_UN);
 	check(!can("exclusive", LOCK_SH), "the exclusive lock is gone");
 	check(can("shared", LOCK_SH) && !can("shared", LOCK_EX), "the shared locks");
-	check(can("upgraded", LOCK_SH) && !can("upgraded", LOCK_EX), "the lock that was made shared");
-	check(!can("orphan", LOCK_SH), "the lock that a dead child took");
+	check(can("upgraded", LOCK_SH) && !can("upgraded", LOCK_EX), "the downgraded lock");
+	check(!can("orphan", LOCK_SH), "the lock of a dead child");
 	await_task("relocked");
 	check(!can("inherited", LOCK_SH), "the inherited lock");
 	join_task(pid);
-	/* The locks go with the last of what holds them. */
+	/* The locks are released with the last of their descriptors. */
 	close(exclusive);
-	check(!can("exclusive", LOCK_SH), "a duplicate still holds it");
+	check(!can("exclusive", LOCK_SH), "not held by a duplicate");
 	close(twice);
-	check(can("exclusive", LOCK_EX), "nobody holds it any more");
+	check(can("exclusive", LOCK_EX), "still held");
 	close(one);
 	check(!can("shared", LOCK_EX), "the second reader");
 	close(two);

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Leases: read, write, of a description that a child shares; afterwards they are broken with the holder's signal, which
- * names the descriptor.
+ * Leases: read, write, on an open file shared with a child; afterwards they are broken, and the signal to the holder
+ * contains the descriptor.
  * test: options=--file-locks restore-options=--file-locks breaks=2
  */
 #include "checkpoint.h"
 #include <sys/wait.h>
 
-static volatile sig_atomic_t told_fd = -1;
+static volatile sig_atomic_t signalled_fd = -1;
 
-static void told(int sig, siginfo_t *info, void *context)
+static void on_break(int sig, siginfo_t *info, void *context)
 {
-	told_fd = info->si_fd;
+	signalled_fd = info->si_fd;
 }
 
-/* Another process opens it, without waiting: what errno says. */
+/* Another process opens it with O_NONBLOCK; returns errno. */
 static int try_open(const char *name, int flags)
 {
 	int status;
@@ -38,7 +38,7 @@ static int make(const char *name, int flags, int lease)
 
 int main(int argc, char **argv)
 {
-	struct sigaction sa = { .sa_sigaction = told, .sa_flags = SA_SIGINFO | SA_RESTART };
+	struct sigaction sa = { .sa_sigaction = on_break, .sa_flags = SA_SIGINFO | SA_RESTART };
 	int read_lease, write_lease, quiet, b;
 
 	test_init(argc, argv);
@@ -54,10 +54,12 @@ int main(int argc, char **argv)
 	check(fcntl(read_lease, F_GETLEASE) == F_RDLCK, "the read lease");
 	check(fcntl(write_lease, F_GETLEASE) == F_WRLCK, "the write lease");
 	check(fcntl(quiet, F_GETLEASE) == F_WRLCK, "the other write lease");
-	check(told_fd == -1, "nobody has broken one: descriptor %d", told_fd);
-	check(!try_open("read", O_RDONLY) && told_fd == -1, "readers do not disturb");
-	check(try_open("read", O_RDWR) == EWOULDBLOCK && told_fd == read_lease, "a writer does: %d", told_fd);
-	check(try_open("write", O_RDONLY) == EWOULDBLOCK && told_fd == write_lease, "a reader does: %d", told_fd);
+	check(signalled_fd == -1, "one was broken: descriptor %d", signalled_fd);
+	check(!try_open("read", O_RDONLY) && signalled_fd == -1, "a reader breaks a read lease");
+	check(try_open("read", O_RDWR) == EWOULDBLOCK && signalled_fd == read_lease, "a writer breaks it: %d",
+	      signalled_fd);
+	check(try_open("write", O_RDONLY) == EWOULDBLOCK && signalled_fd == write_lease,
+	      "a reader breaks a write lease: %d", signalled_fd);
 	check(!fcntl(write_lease, F_SETLEASE, F_UNLCK) && !fcntl(read_lease, F_SETLEASE, F_UNLCK), "release");
 	check(!try_open("write", O_RDWR) && !try_open("read", O_RDWR), "released");
 	test_done();

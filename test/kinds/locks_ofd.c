@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Open-file-description locks: two descriptions of one process, one shared with a child, received by SCM_RIGHTS.
+ * Open-file-description locks: two open files of one process, one shared with a child, one received by SCM_RIGHTS.
  * test: options=--file-locks restore-options=--file-locks breaks=2
  */
 #include "checkpoint.h"
@@ -87,11 +87,12 @@ int main(int argc, char **argv)
 	if (b == 2)
 		close(other);
 	await_task("unlocked");
-	check(!locked("ranges", F_WRLCK, 0, 4) && locked("ranges", F_RDLCK, 4, 6), "the child has taken a part away");
-	check(set(other, F_WRLCK, 5, 1) < 0 && errno == EAGAIN, "two descriptions of one process");
+	check(!locked("ranges", F_WRLCK, 0, 4) && locked("ranges", F_RDLCK, 4, 6),
+	      "the part that the child has unlocked");
+	check(set(other, F_WRLCK, 5, 1) < 0 && errno == EAGAIN, "two open files of one process");
 	check(locked("ranges", F_WRLCK, 1000, 1) && !locked("ranges", F_RDLCK, 1000, 1), "the shared range");
-	check(!locked("sent", F_WRLCK, 5, 1) && locked("sent", F_WRLCK, 7, 1), "what was sent");
-	check(!set(sent, F_UNLCK, 7, 1) && !locked("sent", F_WRLCK, 7, 1), "it is the same description");
+	check(!locked("sent", F_WRLCK, 5, 1) && locked("sent", F_WRLCK, 7, 1), "the sent descriptor");
+	check(!set(sent, F_UNLCK, 7, 1) && !locked("sent", F_WRLCK, 7, 1), "not the same open file");
 	join_task(kid);
 	test_done();
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * POSIX ranges of several processes, split and merged; through a description that two of them share; on a file that is
- * mapped (closing a descriptor of it would drop them); of a task that shares its parent's table.
+ * POSIX ranges of several processes, split and merged; through an open file shared by two of them; on a file that is
+ * mapped (closing a descriptor of it would drop them); of a task that shares its parent's descriptor table.
  * test: options=--file-locks restore-options=--file-locks breaks=3
  */
 #include "checkpoint.h"
@@ -18,7 +18,7 @@ static int set(int at, short type, off_t start, off_t len)
 	return fcntl(at, F_SETLK, &l);
 }
 
-/* What another process sees at that place: pid of the holder, 0 none. */
+/* What another process sees in that range: pid of the holder, 0 if none. */
 static pid_t holder(const char *name, short type, off_t start, off_t len, struct flock *ret)
 {
 	struct flock l = { .l_type = type, .l_start = start, .l_len = len };
@@ -52,15 +52,15 @@ static int child(void *arg)
 	return 0;
 }
 
-/* Shares the table: the lock is one of both, and bears the number of this one. */
-static pid_t sharer(void)
+/* Shares the table: the lock belongs to both, and has the pid of this one. */
+static pid_t start_table_sharer(void)
 {
 	pid_t pid = syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0);
 
 	if (pid)
 		return pid;
 	need(!set(fd, F_WRLCK, 500, 1), "lock of a task that shares the table");
-	task_ready("sharer");
+	task_ready("start_table_sharer");
 	for (;;)
 		pause();
 }
@@ -73,8 +73,8 @@ int main(int argc, char **argv)
 
 	test_init(argc, argv);
 	fd = open("ranges", O_RDWR | O_CREAT, 0600);
-	other = sharer();
-	await_task("sharer");
+	other = start_table_sharer();
+	await_task("start_table_sharer");
 	await_syscall(other, SYS_pause);
 	need(!set(fd, F_WRLCK, 20, 30) && !set(fd, F_UNLCK, 30, 5), "split");
 	need(!set(fd, F_RDLCK, 100, 10) && !set(fd, F_RDLCK, 110, 10), "merge");
@@ -108,8 +108,8 @@ int main(int argc, char **argv)
 	check(!holder("ranges", F_RDLCK, 100, 20, NULL), "the merged range is shared");
 	check(!holder("ranges", F_WRLCK, 200, 50, NULL), "the child's");
 	check(holder("ranges", F_RDLCK, 5000, 1, &l) == getpid() && l.l_start == 1000 && l.l_len == 0, "to the end");
-	check(holder("ranges", F_WRLCK, 500, 1, NULL) == other, "who shares the table");
-	check(!set(fd, F_UNLCK, 500, 1) && !holder("ranges", F_WRLCK, 500, 1, NULL), "it is one table");
+	check(holder("ranges", F_WRLCK, 500, 1, NULL) == other, "the task that shares the table");
+	check(!set(fd, F_UNLCK, 500, 1) && !holder("ranges", F_WRLCK, 500, 1, NULL), "not one table");
 	kill(other, SIGKILL);
 	waitpid(other, NULL, 0);
 	check(holder("mapped", F_RDLCK, 0, 1, NULL) == getpid(), "the mapped file");

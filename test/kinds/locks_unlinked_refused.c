@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A write lease on an unlinked file: its content cannot be read without breaking the lease, and the holder hears nothing
- * of the attempt.
+ * A write lease on an unlinked file: its content cannot be read without breaking the lease, and the holder is not
+ * signalled by the attempt.
  * test: options=--file-locks refused="unlinked, and to read it would break the lease"
  */
 #include "checkpoint.h"
 
-static volatile sig_atomic_t told;
+static volatile sig_atomic_t signalled;
 
 static void on_break(int sig)
 {
-	told = 1;
+	signalled = 1;
 }
 
 int main(int argc, char **argv)
@@ -24,8 +24,8 @@ int main(int argc, char **argv)
 	need(!fcntl(fd, F_SETLEASE, F_WRLCK), "F_SETLEASE");
 	need(!unlink("leased"), "unlink");
 	if (checkpoint_here())
-		told = 1;
-	check(!told, "the lease was broken");
+		signalled = 1;
+	check(!signalled, "the lease was broken");
 	check(fcntl(fd, F_GETLEASE) == F_WRLCK, "the lease");
 	test_done();
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Processes that wait for a lock go on waiting, and get it when its holder lets go.
+ * Processes that wait for a lock keep waiting, and get it when its holder releases it.
  * test: options=--file-locks restore-options=--file-locks
  */
 #include "checkpoint.h"
@@ -60,7 +60,7 @@ int main(int argc, char **argv)
 		await_syscall(kids[2], SYS_flock);
 		join_task(kids[0]);
 	}
-	sleep_ms(50); /* one that did not wait would get through */
+	sleep_ms(50); /* one that did not block would continue */
 	write_file("released", "");
 	l.l_type = F_UNLCK;
 	check(!fcntl(posix, F_SETLK, &l) && !flock(plain, LOCK_UN), "unlock");

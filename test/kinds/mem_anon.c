@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Private anonymous memory: content, protections, holes that stay holes, zero pages, brk, the stack.
+ * Private anonymous memory: content, protections, holes that are preserved, zero pages, brk, the stack.
  * test: breaks=3 decode=yes
  */
 #include "checkpoint.h"
@@ -38,7 +38,7 @@ static bool faults(volatile char *p, bool write_it)
 static size_t populated(void *mem, size_t size)
 {
 	size_t count = 0, n = size / PAGE;
-	static uint64_t map[(1UL << 30) / PAGE]; /* not malloc: brk must stand still */
+	static uint64_t map[(1UL << 30) / PAGE]; /* not malloc: brk must not move */
 	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 
 	need(pread(fd, map, n * 8, (uintptr_t)mem / PAGE * 8) == (ssize_t)(n * 8), "pagemap");
@@ -116,7 +116,7 @@ int main(int argc, char **argv)
 		check(sparse[i * (16UL << 20) + 5] == (char)(i + 1) && !sparse[i * (16UL << 20) + PAGE - 1],
 		      "sparse %d", i);
 	check(faults(none, false) && faults(none + 15 * PAGE, false), "PROT_NONE is readable");
-	check(!mprotect(none, 16 * PAGE, PROT_READ) && !wrong(none, 16 * PAGE, 2), "content behind PROT_NONE");
+	check(!mprotect(none, 16 * PAGE, PROT_READ) && !wrong(none, 16 * PAGE, 2), "content of PROT_NONE memory");
 	check(!wrong(ro, 16 * PAGE, 3) && faults(ro, true), "read-only memory");
 	check(((int (*)(void))(void *)exec)() == 42 && faults(exec, true), "executable memory");
 	for (size_t i = 0; i < SIZE; i += 512)
@@ -127,7 +127,7 @@ int main(int argc, char **argv)
 	check(faults(reserved, false) && !mprotect(reserved, PAGE, PROT_READ) && !reserved[7], "reserved");
 	check(!strcmp(low, "low"), "low memory");
 	check(!wrong(heap, 3 * PAGE, 4) && sbrk(0) == brk_was, "heap: brk %p was %p", sbrk(0), brk_was);
-	check(sbrk(100 * (long)PAGE) == brk_was && !((char *)brk_was)[99 * PAGE], "the heap grows no more");
+	check(sbrk(100 * (long)PAGE) == brk_was && !((char *)brk_was)[99 * PAGE], "the heap cannot grow");
 	check(malloc(100000) != NULL, "malloc");
 	test_done();
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Copy-on-write sharing of parent, child and grandchild survives: PSS of the tree within 5 %.
+ * Copy-on-write sharing of parent, child and grandchild is preserved: PSS of the tree within 5 %.
  * test: breaks=1 timeout=60
  */
 #include "mem_probe.h"
@@ -32,7 +32,7 @@ static int child(void *arg)
 	checkpoint_task("child", 0);
 	if (test_break())
 		memset(mem + (10UL << 20), 'x', 20UL << 20);
-	task_ready("go on");
+	task_ready("continue");
 	await_task("end");
 	check(mem[0] == 'c' && mem[4UL << 20] == (char)0x5a && mem[SIZE - 1] == (char)0x5a, "child's memory");
 	join_task(pid);
@@ -56,7 +56,7 @@ int main(int argc, char **argv)
 	memset(mem + (8UL << 20), 'p', 1 << 20);
 	before = pss(getpid()) + pss(pid) + pss(*done);
 	checkpoint_here();
-	await_task("go on");
+	await_task("continue");
 	after = pss(getpid()) + pss(pid) + pss(*done);
 	check(labs(after - before) * 20 <= before, "PSS of the tree %ld kB, was %ld kB", after, before);
 	check(mem[0] == 0x5a && mem[8UL << 20] == 'p' && mem[(9UL << 20)] == 0x5a && late[0] == 0x44,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Copy-on-write in a fork server: six workers, each with changes of its own, with grown heaps, another protection,
- * dropped pages, a private file mapping, and a grandchild that shares what only its parent has changed.
+ * Copy-on-write in a fork server: six workers, each with its own changes, with grown heaps, different protection,
+ * dropped pages, a private file mapping, and a grandchild that shares pages changed only by its parent.
  * test: breaks=1 timeout=60
  */
 #include "mem_probe.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * MAP_DROPPABLE memory comes back as such, at its place; what is in it may be gone, and is never saved.
+ * MAP_DROPPABLE memory is restored with its flag and address; its content may be gone, and is never saved.
  * test: breaks=1
  */
 #include "checkpoint.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Memory files that can be executed: what memfd_create(2) gave is no writer, what open(2) gave is one; modes and
- * seals that forbid it; programs that run from such files, with a descriptor of it or none; scripts.
+ * Executable memory files: a descriptor from memfd_create(2) does not count as a writer, one from open(2) does; modes
+ * and seals that forbid execution; programs that run from such files, with or without a descriptor; scripts.
  * test: breaks=2
  */
 #include "checkpoint.h"
@@ -40,7 +40,7 @@ static int open_again(int fd, int flags)
 	return fd;
 }
 
-/* The exit status of the program in @fd, which has none but 42; -errno of execveat(2). */
+/* The exit status of the program in @fd, which is 42; or -errno of execveat(2). */
 static int run(int fd)
 {
 	char *args[] = { "ends", (char *)test_dir(), "ends", NULL };
@@ -62,7 +62,7 @@ static int run(int fd)
 	return failed ? -failed : WEXITSTATUS(status);
 }
 
-/* A program that runs from memory: after the checkpoint it is still called so, and can be started again. */
+/* A program that runs from memory: after the checkpoint it still has its name, and can be started again. */
 static int body(const char *name, int fd)
 {
 	char before[512] = "", after[512] = "";
@@ -76,7 +76,7 @@ static int body(const char *name, int fd)
 	      "exe of %ld bytes, mode %o", (long)now.st_size, now.st_mode);
 	fd = fd < 0 ? open("/proc/self/exe", O_RDONLY | O_CLOEXEC) : fd;
 	check(run(fd) == 42, "it cannot be started again");
-	check(open("/proc/self/exe", O_WRONLY) < 0 && errno == ETXTBSY, "it can be written to while it runs");
+	check(open("/proc/self/exe", O_WRONLY) < 0 && errno == ETXTBSY, "it can be written while it runs");
 	return access(test_path("failed"), F_OK) ? 0 : 1;
 }
 
@@ -131,7 +131,7 @@ int main(int argc, char **argv)
 	fill_program(plain = memfd_create("plain", MFD_CLOEXEC));
 	map = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, plain, 0);
 	need(map != MAP_FAILED && run(plain) == 42, "run it");
-	/* A second description that writes; and one that is the only one left. */
+	/* A second open file that can write; and one that is the only one left. */
 	fill_program(twice = memfd_create("twice", MFD_CLOEXEC));
 	also = open_again(twice, O_RDWR);
 	fill_program(moved = memfd_create("moved", MFD_CLOEXEC));
@@ -158,7 +158,7 @@ int main(int argc, char **argv)
 		open_again(shown, O_RDWR), close(shown);
 	if (brk == 2)
 		also = dup(also);
-	check(run(plain) == 42, "what memfd_create gave: %d", run(plain));
+	check(run(plain) == 42, "from memfd_create: %d", run(plain));
 	check(run(twice) == -ETXTBSY, "with another writer: %d", run(twice));
 	close(also);
 	check(run(twice) == 42, "without it: %d", run(twice));
@@ -170,7 +170,7 @@ int main(int argc, char **argv)
 	check(fcntl(sealed, F_GET_SEALS) == (F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW), "seals %#x",
 	      fcntl(sealed, F_GET_SEALS));
 	if (noexec >= 0) {
-		check(run(noexec) == -EACCES, "without the right: %d", run(noexec));
+		check(run(noexec) == -EACCES, "without permission: %d", run(noexec));
 		check(fcntl(noexec, F_GET_SEALS) == F_SEAL_EXEC && fchmod(noexec, 0777) < 0, "seals %#x",
 		      fcntl(noexec, F_GET_SEALS));
 	}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * File mappings: private with dirty pages, shared, read-only, at an offset, beyond the end, of unlinked files, by a closed descriptor.
+ * File mappings: private with dirty pages, shared, read-only, at an offset, beyond the end, of unlinked files, with the
+ * descriptor closed.
  * test: breaks=3 decode=yes
  */
 #include "mem_probe.h"
@@ -50,7 +51,7 @@ int main(int argc, char **argv)
 		memset(priv + i * PAGE + 100, 'd', 50);
 	mprotect(first, PAGE, PROT_NONE);
 	memset(shared + 5 * PAGE, 's', PAGE);
-	memset(tail + PAGE + 200, 't', 20); /* behind the end of the file, inside its last page */
+	memset(tail + PAGE + 200, 't', 20); /* beyond the end of the file, in its last page */
 	gone_priv[10] = 'g';
 	unlink("gone");
 	close(gone_fd);
@@ -76,8 +77,8 @@ int main(int argc, char **argv)
 	check(!memcmp(shared, want, SIZE), "shared mapping");
 	shared[0] = 'S';
 	fd2 = open("shared", O_RDONLY);
-	check(read(fd2, buf, 1) == 1 && buf[0] == 'S', "the shared mapping does not reach the file");
-	check(tail[PAGE + 210] == 't' && !tail[PAGE + 300], "behind the end of the file");
+	check(read(fd2, buf, 1) == 1 && buf[0] == 'S', "the shared mapping does not write to the file");
+	check(tail[PAGE + 210] == 't' && !tail[PAGE + 300], "in the last page, beyond the end");
 	signal(SIGBUS, on_fault);
 	check(fault_of(tail + 2 * PAGE) == SIGBUS && fault_of(tail + PAGE) == 0, "beyond the end of the file");
 	check(!wrong(wide, PAGE + 100, 3), "a shared mapping of an unaligned file");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Locked memory, madvise flags, names of anonymous memory, growing stacks: VmFlags as before, and behaviour behind them.
+ * Locked memory, madvise flags, names of anonymous memory, growing stacks: VmFlags and actual behaviour are preserved.
  * test: breaks=2
  */
 #include "checkpoint.h"
@@ -19,7 +19,7 @@
 
 static const char keep[] = "rd wr ex sh mr mw me ms gd lo sr rr dc de nr hg nh mg dd wf";
 
-/* VmFlags of the area at an address, reduced to those that are settings. */
+/* VmFlags of the mapping at an address, reduced to those that are settings. */
 static void flags_of(void *mem, char *out, char *name)
 {
 	char line[512], find[32], *word, *save = NULL;

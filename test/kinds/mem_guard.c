@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Guard regions (MADV_GUARD_INSTALL): inside mappings that hold data, they still fault, and can be taken away.
+ * Guard regions (MADV_GUARD_INSTALL) inside mappings that contain data: they still fault, and can be removed.
  * test: breaks=1
  */
 #include "mem_probe.h"
@@ -28,7 +28,8 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < 64; i++)
 		check(fault_of(mem + i * PAGE) == (i == 0 || (i >= 10 && i < 13) ? SIGSEGV : 0), "page %zu: signal %d",
 		      i, fault_of(mem + i * PAGE));
-	check(fault_of(alone) == SIGSEGV && fault_of(alone + 15 * PAGE) == SIGSEGV, "a mapping that is all guard");
-	check(!madvise(mem + 10 * PAGE, 3 * PAGE, MADV_GUARD_REMOVE) && !mem[11 * PAGE], "guards cannot be taken away");
+	check(fault_of(alone) == SIGSEGV && fault_of(alone + 15 * PAGE) == SIGSEGV,
+	      "a mapping that consists of guard pages");
+	check(!madvise(mem + 10 * PAGE, 3 * PAGE, MADV_GUARD_REMOVE) && !mem[11 * PAGE], "guards cannot be removed");
 	test_done();
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Transparent huge pages: content, whole and half populated, madvise flags kept.
+ * Transparent huge pages: content, fully and half populated, madvise flags preserved.
  * test: breaks=1
  */
 #include "checkpoint.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * mlockall(MCL_CURRENT) stays; test for what is there, and content.
+ * mlockall(MCL_CURRENT) is preserved: existing mappings are locked, and their content is unchanged.
  * test: breaks=1
  */
 #include "checkpoint.h"

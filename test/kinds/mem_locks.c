@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Locked memory: at once or as pages come (MLOCK_ONFAULT), what will be mapped (MCL_FUTURE, MCL_ONFAULT), memory whose
- * pages cannot be there.
+ * Locked memory: populated at once or on fault (MLOCK_ONFAULT), future mappings (MCL_FUTURE, MCL_ONFAULT), memory whose
+ * pages cannot be populated.
  * test: breaks=3
  */
 #include "checkpoint.h"
@@ -15,7 +15,7 @@ struct area {
 	bool locked, on_fault;
 };
 
-static struct area look(const void *mem)
+static struct area inspect(const void *mem)
 {
 	char line[512], find[32];
 	FILE *f = fopen("/proc/self/smaps", "re");
@@ -32,7 +32,7 @@ static struct area look(const void *mem)
 			break;
 	}
 	a.locked = found && strstr(line, " lo");
-	/* Older kernels have no name for it. */
+	/* Older kernels do not print this flag. */
 	a.on_fault = found && (strstr(line, " lf") || strstr(line, " ??"));
 	fclose(f);
 	return a;
@@ -46,8 +46,8 @@ static unsigned char resident(void *mem)
 	return is & 1;
 }
 
-/* A mapping far from others, that merges with none. */
-static char *room(size_t size, int prot)
+/* A mapping that is far from others, and is not merged with any. */
+static char *map_apart(size_t size, int prot)
 {
 	char *mem = mmap(NULL, size + 2 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
@@ -64,7 +64,7 @@ static int child(void *arg)
 {
 	int flags = *(int *)arg;
 	bool future = flags & MCL_FUTURE, on_fault = flags & MCL_ONFAULT;
-	char *before = room(16 * PAGE, PROT_READ | PROT_WRITE), *after, name[16];
+	char *before = map_apart(16 * PAGE, PROT_READ | PROT_WRITE), *after, name[16];
 	long locked;
 
 	if (flags)
@@ -76,16 +76,16 @@ static int child(void *arg)
 		munlockall();
 	check(status_field(getpid(), "VmLck", 10) == locked, "flags %d: %ld kB are locked, not %ld", flags,
 	      status_field(getpid(), "VmLck", 10), locked);
-	check(look(before).locked == !!(flags & MCL_CURRENT), "flags %d: what was mapped before", flags);
-	after = room(16 * PAGE, PROT_READ | PROT_WRITE);
-	check(look(after).locked == future && look(after).on_fault == on_fault &&
+	check(inspect(before).locked == !!(flags & MCL_CURRENT), "flags %d: earlier mappings", flags);
+	after = map_apart(16 * PAGE, PROT_READ | PROT_WRITE);
+	check(inspect(after).locked == future && inspect(after).on_fault == on_fault &&
 		      resident(after) == (future && !on_fault),
-	      "flags %d: what is mapped now: locked %d, on fault %d, resident %d", flags, look(after).locked,
-	      look(after).on_fault, resident(after));
+	      "flags %d: new mappings: locked %d, on fault %d, resident %d", flags, inspect(after).locked,
+	      inspect(after).on_fault, resident(after));
 	if (flags)
 		need(!munlockall(), "munlockall");
-	after = room(16 * PAGE, PROT_READ | PROT_WRITE);
-	check(!look(after).locked, "flags %d: unlocked", flags);
+	after = map_apart(16 * PAGE, PROT_READ | PROT_WRITE);
+	check(!inspect(after).locked, "flags %d: unlocked", flags);
 	return 0;
 }
 
@@ -105,16 +105,16 @@ int main(int argc, char **argv)
 		snprintf(name, sizeof(name), "child%d", flags_of[i]);
 		await_task(name);
 	}
-	large = room(LARGE, PROT_READ | PROT_WRITE);
-	all = room(64 * PAGE, PROT_READ | PROT_WRITE);
-	none = room(4 * PAGE, PROT_NONE);
-	part = room(64 * PAGE, PROT_READ);
+	large = map_apart(LARGE, PROT_READ | PROT_WRITE);
+	all = map_apart(64 * PAGE, PROT_READ | PROT_WRITE);
+	none = map_apart(4 * PAGE, PROT_NONE);
+	part = map_apart(64 * PAGE, PROT_READ);
 	if (syscall(SYS_mlock2, large, LARGE, MLOCK_ONFAULT) || mlock(all, 64 * PAGE))
 		test_skip("RLIMIT_MEMLOCK is too low");
 	memset(large + LARGE / 2, 'l', PAGE);
-	need(mlock(none, 4 * PAGE) && errno == ENOMEM, "lock what cannot be there");
+	need(mlock(none, 4 * PAGE) && errno == ENOMEM, "lock unpopulatable memory");
 	need(!syscall(SYS_mlock2, part, 64 * PAGE, MLOCK_ONFAULT) && !mlock(part, PAGE), "lock in two ways");
-	/* Of a file, behind whose end there is nothing to lock. */
+	/* A mapping that extends beyond the end of its file, where there is nothing to lock. */
 	fd = open("file", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	need(fd >= 0 && !ftruncate(fd, PAGE), "file");
 	file = mmap(NULL, 4 * PAGE, PROT_READ, MAP_SHARED, fd, 0);
@@ -125,15 +125,15 @@ int main(int argc, char **argv)
 		munlock(large, LARGE);
 	if (brk == 3)
 		mlock(large, LARGE);
-	check(look(large).locked && look(large).on_fault && look(large).rss_kb < 16 << 10, "%lu kB are there",
-	      look(large).rss_kb);
+	check(inspect(large).locked && inspect(large).on_fault && inspect(large).rss_kb < 16 << 10,
+	      "%lu kB are resident", inspect(large).rss_kb);
 	check(large[LARGE / 2] == 'l' && !large[0], "content");
-	check(look(all).locked && !look(all).on_fault && look(all).rss_kb == 64 * PAGE / 1024, "%lu kB are there",
-	      look(all).rss_kb);
-	check(look(none).locked && !look(none).on_fault, "memory without a right");
-	check(look(file).locked && !look(file).on_fault, "a file");
-	check(look(part).locked && !look(part).on_fault && resident(part), "locked at once");
-	check(look(part + PAGE).locked && look(part + PAGE).on_fault, "locked as it comes");
+	check(inspect(all).locked && !inspect(all).on_fault && inspect(all).rss_kb == 64 * PAGE / 1024,
+	      "%lu kB are resident", inspect(all).rss_kb);
+	check(inspect(none).locked && !inspect(none).on_fault, "PROT_NONE memory");
+	check(inspect(file).locked && !inspect(file).on_fault, "a file");
+	check(inspect(part).locked && !inspect(part).on_fault && resident(part), "locked at once");
+	check(inspect(part + PAGE).locked && inspect(part + PAGE).on_fault, "locked on fault");
 	for (int i = 0; i < 4; i++)
 		join_task(pids[i]);
 	test_done();

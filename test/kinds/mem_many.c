@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * 10,000 areas of different protection, each with its content.
+ * 10,000 mappings with different protection, each with its content.
  * test: breaks=1
  */
 #include "checkpoint.h"
@@ -32,6 +32,6 @@ int main(int argc, char **argv)
 	check(lines >= COUNT, "%d areas", lines);
 	for (size_t i = 0; i < COUNT; i++)
 		bad += *(size_t *)(mem + i * 2 * PAGE) != (i % 2 ? i : 0);
-	check(!bad, "%d areas have wrong content", bad);
+	check(!bad, "%d mappings have wrong content", bad);
 	test_done();
 }

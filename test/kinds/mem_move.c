@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Memory at odd places: where a restorer would like to be, right below the stack, at the top, the vDSO moved away.
+ * Memory in the way of the restorer: where it likes to be, right below the stack, at the top, the vDSO moved away.
  * test: breaks=1
  */
 #include "checkpoint.h"

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Addresses reserved for later, more than any memory, of which a piece is in use: databases do so. test: breaks=1 */
+/*
+ * A large reserved address range, more than any memory, of which a piece is in use, as with databases. test: breaks=1
+ */
 #include "checkpoint.h"
 
 #define RESERVED (8ul << 40)
@@ -13,7 +15,7 @@ int main(int argc, char **argv)
 	test_init(argc, argv);
 	p = mmap(NULL, RESERVED, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (p == MAP_FAILED)
-		test_skip("8 TB of addresses cannot be had");
+		test_skip("8 TB of address space are not available");
 	need(!mprotect(p + AT, PIECE, PROT_READ | PROT_WRITE), "use a piece");
 	memset(p + AT, 'x', PIECE);
 
@@ -26,6 +28,6 @@ int main(int argc, char **argv)
 			break;
 		}
 	check(!mprotect(p + AT - PIECE, PIECE, PROT_READ | PROT_WRITE) && !p[AT - PIECE], "use another piece");
-	check(!mprotect(p + AT, PIECE, PROT_NONE) && !munmap(p, RESERVED), "give it back");
+	check(!mprotect(p + AT, PIECE, PROT_NONE) && !munmap(p, RESERVED), "unmap it");
 	test_done();
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * mseal(2): content, and that nothing of it can be changed.
+ * mseal(2): content, and that the mappings cannot be changed.
  * test: breaks=1
  */
 #include "checkpoint.h"
@@ -48,8 +48,8 @@ int main(int argc, char **argv)
 	      "content");
 	check(is_sealed(anon) && is_sealed(anon + 3 * PAGE) && is_sealed(shared) && is_sealed(file) && is_sealed(ro),
 	      "the seal is gone");
-	check(madvise(ro, PAGE, MADV_DONTNEED) < 0 && errno == EPERM, "read-only memory can be thrown away");
-	check(!munmap(open, 4 * PAGE), "what was not sealed is");
+	check(madvise(ro, PAGE, MADV_DONTNEED) < 0 && errno == EPERM, "read-only memory can be discarded");
+	check(!munmap(open, 4 * PAGE), "an unsealed mapping is sealed");
 	anon[0]++;
 	test_done();
 }

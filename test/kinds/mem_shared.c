@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Shared anonymous memory: content, tasks that share it (whole and parts of it), private neighbours.
+ * Shared anonymous memory: content, tasks that share it (whole and parts of it), adjacent private mappings.
  * test: breaks=2 decode=yes
  */
 #include "checkpoint.h"
@@ -62,7 +62,7 @@ int main(int argc, char **argv)
 	check(!wrong(part, 16 * 4096, 6), "read-only content");
 	check(!strcmp(mine, "parent"), "private memory: %s", mine);
 	strcpy(all + 8 * 4096, "seen twice");
-	check(!strcmp(twice, "seen twice"), "the second mapping is of something else");
+	check(!strcmp(twice, "seen twice"), "the second mapping maps other memory");
 	check(sparse[100 * 4096] == 'x', "sparse");
 	mincore(sparse, 256 * 4096, vec);
 	for (int i = 0; i < 256; i++)
@@ -70,6 +70,6 @@ int main(int argc, char **argv)
 	check(resident <= 4, "holes filled: %d pages", resident);
 	strcpy(all + SIZE / 2, "changed");
 	join_task(pid);
-	check(!strcmp(all + SIZE / 2 + 100, "child saw it"), "no answer of the child");
+	check(!strcmp(all + SIZE / 2 + 100, "child saw it"), "no reply from the child");
 	test_done();
 }

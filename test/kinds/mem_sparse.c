@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * 64 GiB of address space with a few pages in it: they come back, the rest costs nothing.
+ * 64 GiB of address space with a few pages in it: they are restored, the rest costs nothing.
  * test: breaks=1
  */
 #include "checkpoint.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * System V segments: ids (from 0 on, and one that is the inode number of other memory without a name), keys, modes,
- * content, attached twice, by a child, read-only, in part only, marked for removal.
+ * System V segments: ids (from 0, and one that equals the inode number of an unrelated memfd), keys, modes, content,
+ * attached twice, by a child, read-only, only in part, marked for removal.
  * test: breaks=1
  */
 #include "checkpoint.h"
@@ -20,7 +20,7 @@ static int child(void *arg)
 	return 0;
 }
 
-/* A segment whose id is the inode number of a memfd: what is saved of both must not get mixed up. */
+/* A segment whose id equals the inode number of a memfd: they must not be mixed up in the images. */
 static char *make_twin(char **ret_memfd)
 {
 	int fd = memfd_create("twin", 0), id;
@@ -59,7 +59,7 @@ int main(int argc, char **argv)
 	later = shmat(detached, NULL, 0);
 	part = shmat(id, NULL, 0);
 	need(part != (void *)-1 && !munmap(part, 4096) && !munmap(part + 73 * 4096, 4096), "unmap both ends");
-	/* Where the rest of the segment was there is something else now. */
+	/* Another mapping occupies the place of the rest of the segment. */
 	need(mmap(part, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == part,
 	     "a neighbour");
 	strcpy(part, "neighbour");
@@ -80,14 +80,14 @@ int main(int argc, char **argv)
 	check(!strcmp(part, "neighbour") && !memcmp(part + 4096, mem + 4096, 72 * 4096), "a part of it");
 	check(!strcmp(gone, "removed"), "a removed segment: %s", gone);
 	check(!strcmp(later, "detached"), "a second segment: %s", later);
-	check(!strcmp(twin, "segment") && !strcmp(memfd, "memfd"), "those of one number: %s, %s", twin, memfd);
+	check(!strcmp(twin, "segment") && !strcmp(memfd, "memfd"), "with the same number: %s, %s", twin, memfd);
 	again = shmget(0x1234, 0, 0);
-	check(again == id, "the key leads to %d, not %d", again, id);
+	check(again == id, "the key refers to %d, not %d", again, id);
 	strcpy(mem, "changed");
 	strcpy(mem + 8192, "changed, too");
-	check(!strcmp(part + 8192, "changed, too"), "the part is of something else");
+	check(!strcmp(part + 8192, "changed, too"), "the part maps other memory");
 	check(!shmdt(part), "detach the part");
-	check(!strcmp(ro, "changed"), "the second attachment is of something else");
+	check(!strcmp(ro, "changed"), "the second attachment maps other memory");
 	check(!shmdt(ro) && !shmdt(gone) && !shmdt(later), "detach");
 	join_task(pid);
 	shmctl(id, IPC_RMID, NULL);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Private mappings of shared memory: a page that nobody wrote follows what is written into the shared mapping, also
- * in a child that inherited both. Anonymous memory, memfd, SysV segments, /dev/zero, files of tmpfs and others.
+ * Private mappings of shared memory: an unwritten page follows the changes of the shared mapping, also in a child that
+ * inherited both. Anonymous memory, memfd, SysV segments, /dev/zero, files on tmpfs and elsewhere.
  * test: breaks=2
  */
 #include "mem_view.h"

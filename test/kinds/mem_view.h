@@ -11,10 +11,10 @@ struct view {
 	const char *name;
 	size_t page;
 	char *shared, *private, *again;
-	int file; /* stays open */
+	int file; /* remains open */
 };
 
-/* The file behind a mapping. */
+/* The file of a mapping. */
 static int view_file(const char *mem, size_t size)
 {
 	char path[96];
@@ -37,11 +37,11 @@ static void view_open(struct view *v, const char *name, size_t page, char *share
 	v->file = view_file(shared, VIEW_PAGES * page);
 	need(v->file >= 0, "%s: open it again", name);
 	/* One page is only read, one written, the others untouched. */
-	need(!wrong(v->private + page, 4096, 2), "%s: the private mapping is of something else", name);
+	need(!wrong(v->private + page, 4096, 2), "%s: the private mapping maps other memory", name);
 	fill(v->private + (VIEW_OWN - 1) * page, 4096, 100);
 }
 
-/* As it was made, with what has been written into the shared mapping with seeds from @seed on. */
+/* Unchanged, except for writes through the shared mapping with seeds from @seed on. */
 static void view_check(const struct view *v, unsigned int seed)
 {
 	char page[4096];
@@ -56,7 +56,7 @@ static void view_check(const struct view *v, unsigned int seed)
 			check(!wrong(v->again + (i - 2) * v->page, 4096, seed + i), "%s: page %zu, mapped again",
 			      v->name, i);
 		if (i == VIEW_OWN)
-			check(!wrong(p, 4096, 100), "%s: the page of its own", v->name);
+			check(!wrong(p, 4096, 100), "%s: its private page", v->name);
 		else if (i >= 1)
 			check(!wrong(p, 4096, seed + i), "%s: page %zu of the private mapping", v->name, i);
 	}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Private mappings of shared memory of huge pages (hugetlb): anonymous, memfd, SysV segment.
+ * Private mappings of shared memory with huge pages (hugetlb): anonymous, memfd, SysV segment.
  * test: breaks=1 skip="test -w /proc/sys/vm/nr_hugepages"
  */
 #include "mem_probe.h"

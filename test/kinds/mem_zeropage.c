@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The kernel's page of zeros in a private mapping of memory that holds something else (UFFDIO_ZEROPAGE).
+ * The kernel's zero page in a private mapping of memory with other content (UFFDIO_ZEROPAGE).
  * test: breaks=1
  */
 #include "checkpoint.h"
@@ -38,14 +38,14 @@ int main(int argc, char **argv)
 	need(shared != MAP_FAILED && private != MAP_FAILED, "mmap");
 	fill(shared, 8 * PAGE, 1);
 	if (!zero_page(private + 3 * PAGE) || private[3 * PAGE + 7])
-		test_skip("no pages of zeros by userfaultfd here");
+		test_skip("no UFFDIO_ZEROPAGE");
 	brk = checkpoint_here();
 	if (brk)
 		madvise(private + 3 * PAGE, PAGE, MADV_DONTNEED);
 	for (size_t i = 0; i < PAGE; i++)
 		need(!private[3 * PAGE + i], "byte %zu is %d", i, private[3 * PAGE + i]);
-	check(!wrong(shared, 8 * PAGE, 1), "what is behind it");
-	check(!wrong(private, 3 * PAGE, 1), "what lies before it");
+	check(!wrong(shared, 8 * PAGE, 1), "the shared content");
+	check(!wrong(private, 3 * PAGE, 1), "the pages before it");
 	shared[4 * PAGE] ^= 1;
 	check(private[4 * PAGE] == shared[4 * PAGE], "its neighbour is a copy");
 	test_done();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * memfd: content, holes, seals, name, offset, mode; mapped shared and private, also when the descriptor is closed.
+ * memfd: content, holes, seals, name, offset, mode; mapped shared and private, also with the descriptor closed.
  * test: breaks=3 decode=yes
  */
 #include "checkpoint.h"
@@ -47,14 +47,14 @@ int main(int argc, char **argv)
 	check(st.st_blocks * 512 < (blkcnt_t)(SIZE / 2 + 65536), "holes were filled: %ld blocks", (long)st.st_blocks);
 	check(lseek(plain, 0, SEEK_CUR) == 77 && lseek(ro, 0, SEEK_CUR) == 0, "offset %ld",
 	      (long)lseek(plain, 0, SEEK_CUR));
-	check((fcntl(ro, F_GETFL) & O_ACCMODE) == O_RDONLY && write(ro, "x", 1) < 0, "the reader writes");
+	check((fcntl(ro, F_GETFL) & O_ACCMODE) == O_RDONLY && write(ro, "x", 1) < 0, "the reader can write");
 	check(fcntl(plain, F_GETFD) == FD_CLOEXEC, "close on exec");
 	check(readlink(path, link, sizeof(link) - 1) > 0 && !strcmp(link, "/memfd:a name, with (odd) things (deleted)"),
 	      "link %s", link);
 	check(!wrong(map, SIZE / 2, 1) && !map[SIZE / 2] && !map[SIZE - 1], "content");
 	check(priv[4096] == 'p' && priv[8191] == 'p' && !memcmp(priv, map, 4096), "private mapping");
 	check(pwrite(plain, "through", 7, 5) == 7 && !memcmp(map + 5, "through", 7),
-	      "mapping and descriptor are of two files");
+	      "mapping and descriptor refer to two files");
 	check(pread(ro, link, 7, 5) == 7 && !memcmp(link, "through", 7), "the reader is of another file");
 	check(!wrong(only_map, SIZE, 2), "mapping without descriptor");
 	check(fcntl(sealed, F_GET_SEALS) == (F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_WRITE), "seals %x",
@@ -63,7 +63,7 @@ int main(int argc, char **argv)
 	check(pread(sealed, link, 14, 0) == 14 && !memcmp(link, "sealed content", 14) &&
 		      lseek(sealed, 0, SEEK_CUR) == 14,
 	      "sealed content");
-	check(write(sealed, "x", 1) < 0 && errno == EPERM, "the sealed one takes more");
+	check(write(sealed, "x", 1) < 0 && errno == EPERM, "the sealed one accepts more");
 	child_sees = fork();
 	if (!child_sees) {
 		only_map[0] = 'c';

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Memory policies (set_mempolicy, mbind): of each thread, of private, shared, SysV and file mappings, in all modes; many of them; of
- * memory that a child has from its parent; which mapping has none, though its thread has one. A machine with one node shows them as well.
+ * Memory policies (set_mempolicy, mbind): of each thread, of private, shared, SysV and file mappings, in all modes;
+ * many of them; of memory that a child inherits; mappings without a policy in a thread with one. A machine with one
+ * node is sufficient.
  * test: breaks=6
  */
 #include "checkpoint.h"
@@ -31,7 +32,7 @@ static const int modes[] = { MPOL_PREFERRED,
 			     MPOL_INTERLEAVE | MPOL_F_RELATIVE_NODES };
 #define MODES ((int)(sizeof(modes) / sizeof(modes[0])))
 
-/* Node 0 is everywhere; of relative and static ones the kernel keeps those that are missing, too. */
+/* Node 0 always exists; for relative and static node masks the kernel keeps missing nodes as well. */
 static const unsigned long *nodes_for(int mode, unsigned long mask[NODES + 1])
 {
 	memset(mask, 0, (NODES + 1) * sizeof(*mask));
@@ -39,7 +40,7 @@ static const unsigned long *nodes_for(int mode, unsigned long mask[NODES + 1])
 	return mode == MPOL_LOCAL || mode == MPOL_DEFAULT ? NULL : mask;
 }
 
-static struct policy ask(const void *at)
+static struct policy query_policy(const void *at)
 {
 	struct policy p = { .mode = -1 };
 
@@ -73,7 +74,7 @@ static void compare(const char *what, int i, struct policy before, struct policy
 
 static pthread_barrier_t set, go;
 
-/* One with each mode, and one more with none. */
+/* One thread with each mode, and one more with none. */
 static void *thread(void *arg)
 {
 	long i = (long)arg;
@@ -81,7 +82,7 @@ static void *thread(void *arg)
 
 	if (i < MODES)
 		prefer(modes[i]);
-	before = ask(NULL);
+	before = query_policy(NULL);
 	check(i >= MODES || modes[i] == WEIGHTED || modes[i] == MPOL_PREFERRED_MANY || before.mode == modes[i],
 	      "mode %#x is %#x", modes[i % MODES], before.mode);
 	pthread_barrier_wait(&set);
@@ -90,11 +91,11 @@ static void *thread(void *arg)
 		prefer(MPOL_DEFAULT);
 	if (test_break() == 2 && i == MODES)
 		prefer(MPOL_BIND);
-	compare("thread", (int)i, before, ask(NULL));
+	compare("thread", (int)i, before, query_policy(NULL));
 	return NULL;
 }
 
-/* Copied by fork: every third page has a policy, and some are the child's own. */
+/* Inherited by fork: every third page has a policy, and some are the child's own. */
 #define COPIED 64UL
 
 static int child(void *arg)
@@ -106,8 +107,8 @@ static int child(void *arg)
 	if (test_break() == 6)
 		bind_to(mem + 33 * PAGE, PAGE, MPOL_DEFAULT);
 	for (size_t i = 0; i < COPIED; i++) {
-		check(ask(mem + i * PAGE).mode == (i % 3 ? MPOL_DEFAULT : MPOL_BIND), "copied page %zu: mode %#x", i,
-		      ask(mem + i * PAGE).mode);
+		check(query_policy(mem + i * PAGE).mode == (i % 3 ? MPOL_DEFAULT : MPOL_BIND),
+		      "copied page %zu: mode %#x", i, query_policy(mem + i * PAGE).mode);
 		check(mem[i * PAGE] == (i / 3 == 3 ? 'c' : 'p'), "copied page %zu: %c", i, mem[i * PAGE]);
 	}
 	return 0;
@@ -139,14 +140,14 @@ int main(int argc, char **argv)
 		need(!pthread_create(&threads[i], NULL, thread, (void *)i), "pthread_create");
 	pthread_barrier_wait(&set);
 
-	/* Pages with and without content; every other one has no policy. */
+	/* Pages with and without content; every other page has no policy. */
 	mem = map_anon(2 * MODES * PAGE, MAP_PRIVATE);
 	for (int i = 0; i < MODES; i++) {
 		bind_to(mem + 2 * (size_t)i * PAGE, PAGE, modes[i]);
 		if (i & 1)
 			fill(mem + 2 * (size_t)i * PAGE, 2 * PAGE, (unsigned int)i);
 	}
-	/* More than fit into one answer of the parasite. */
+	/* More than fit into one reply of the parasite. */
 	many = map_anon(2 * MANY * PAGE, MAP_PRIVATE);
 	for (size_t i = 0; i < MANY; i++)
 		bind_to(many + 2 * i * PAGE, PAGE, i & 1 ? MPOL_BIND : MPOL_INTERLEAVE);
@@ -164,15 +165,15 @@ int main(int argc, char **argv)
 	for (int i = 0; i < AREAS; i++) {
 		need(area[i] != MAP_FAILED, "mmap %d", i);
 		bind_to(area[i] + PAGE, 2 * PAGE, area_modes[i]);
-		areas[i] = ask(area[i] + PAGE);
+		areas[i] = query_policy(area[i] + PAGE);
 	}
 	fill(area[0], 4 * PAGE, 99);
 	fill(area[2], 4 * PAGE, 98);
 	for (int i = 0; i < 2 * MODES; i++)
-		before[i] = ask(mem + (size_t)i * PAGE);
-	many_before = ask(many);
+		before[i] = query_policy(mem + (size_t)i * PAGE);
+	many_before = query_policy(many);
 	prefer(MPOL_BIND | MPOL_F_STATIC_NODES);
-	own = ask(NULL);
+	own = query_policy(NULL);
 
 	brk = checkpoint_here();
 	if (brk == 3)
@@ -182,21 +183,21 @@ int main(int argc, char **argv)
 	if (brk == 5)
 		bind_to(many + 2 * (MANY - 1) * PAGE, PAGE, MPOL_DEFAULT);
 
-	compare("the first thread", 0, own, ask(NULL));
+	compare("the main thread", 0, own, query_policy(NULL));
 	for (int i = 0; i < 2 * MODES; i++)
-		compare("mapping", i, before[i], ask(mem + (size_t)i * PAGE));
+		compare("mapping", i, before[i], query_policy(mem + (size_t)i * PAGE));
 	for (int i = 1; i < MODES; i += 2)
 		check(!wrong(mem + 2 * (size_t)i * PAGE, 2 * PAGE, (unsigned int)i), "content %d", i);
 	check(many_before.mode == MPOL_INTERLEAVE, "mode %d", many_before.mode);
 	for (size_t i = 0; i < MANY; i++) {
 		many_before.mode = i & 1 ? MPOL_BIND : MPOL_INTERLEAVE;
-		compare("of many", (int)i, many_before, ask(many + 2 * i * PAGE));
+		compare("of many", (int)i, many_before, query_policy(many + 2 * i * PAGE));
 	}
 	check(!mprotect(area[5], PAGE, PROT_READ | PROT_WRITE), "write to the segment again: %m");
 	memset(area[5], 's', 4 * PAGE);
 	for (int i = 0; i < AREAS; i++) {
-		compare("area", i, areas[i], ask(area[i] + PAGE));
-		check(!ask(area[i]).mode, "area %d begins with %d", i, ask(area[i]).mode);
+		compare("area", i, areas[i], query_policy(area[i] + PAGE));
+		check(!query_policy(area[i]).mode, "area %d begins with %d", i, query_policy(area[i]).mode);
 	}
 	check(!wrong(area[0], 4 * PAGE, 99) && !wrong(area[2], 4 * PAGE, 98), "content of the areas");
 	pthread_barrier_wait(&go);

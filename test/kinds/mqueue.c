@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * POSIX message queues: one by name, with messages of several priorities that stay in it; an empty one; one that has
- * no name any more, with two descriptors; attributes, flags, a descriptor for writing only.
+ * POSIX message queues: one with a name and messages of several priorities; an empty one; an unlinked one with two
+ * descriptors; attributes, flags, a write-only descriptor.
  * test: breaks=2 decode=yes ignore=fd/6/|fd/7/
  */
 #include "checkpoint.h"
@@ -51,13 +51,13 @@ int main(int argc, char **argv)
 	expect(full, "low too", 1);
 	check(!mq_send(writer, "new", 3, 4), "send");
 	expect(full, "new", 4);
-	check(mq_receive(writer, (char[77]){ 0 }, 77, NULL) < 0 && errno == EBADF, "for writing only");
+	check(mq_receive(writer, (char[77]){ 0 }, 77, NULL) < 0 && errno == EBADF, "write-only");
 	check(!mq_getattr(gone, &now) && now.mq_flags == 0 && now.mq_maxmsg == 7 && now.mq_msgsize == 77, "attributes");
 	check(!fstat(gone, &st) && st.st_uid == 12 && st.st_gid == 34 && (st.st_mode & 07777) == 0604 && !st.st_nlink,
 	      "owner %u:%u, mode 0%o, links %u", st.st_uid, st.st_gid, st.st_mode, (unsigned)st.st_nlink);
 	check(!mq_send(gone, "message", 7, 0), "send");
 	expect(gone_too, "message", 0);
-	check(mq_open("/gone", O_RDONLY) < 0 && errno == ENOENT, "it has a name again");
+	check(mq_open("/gone", O_RDONLY) < 0 && errno == ENOENT, "the name exists again");
 	check(mq_open("/empty", O_RDONLY) >= 0, "open by name");
 	test_done();
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Who asked to be told of a message (mq_notify) gave a value that nobody else can read: refused by name.
+ * A registration for notification (mq_notify) contains a value that cannot be read: refused by name.
  * test: refused='fd.*\b300\b.*message.queue./told.*mq_notify'
  */
 #include "checkpoint.h"

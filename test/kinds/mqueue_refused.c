@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Messages in a queue without a name cannot be looked at without taking them: refused by name, and still there.
+ * Messages in an unlinked queue cannot be read without removing them: refused by name, and still queued.
  * test: refused='fd.*\b300\b.*message.queue./gone.*1.messages'
  */
 #include "checkpoint.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A task in a namespace of its own (UTS): not implemented in the first stage, refused by the namespace's name.
+ * A task in its own namespace (UTS): not implemented, refused with the name of the namespace.
  * test: refused="lives in another uts namespace than the tool.*nsenter -t [0-9]+ --uts"
  */
 #include "checkpoint.h"

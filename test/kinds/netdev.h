@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Devices that go down, and the errors that sockets get from it. */
+/* Devices that go down, and the resulting errors of sockets. */
 #ifndef TEST_NETDEV_H
 #define TEST_NETDEV_H
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Namespaces held open: our own of each type, those of a child, one bound to a path; in an epoll-free life they are good
- * for setns(2) and comparing.
+ * Open namespaces: our own of each type, those of a child, one bound to a path; afterwards they can be compared, and
+ * used for setns(2).
  * test: breaks=2 decode=yes
  */
 #include "checkpoint.h"
@@ -41,7 +41,7 @@ int main(int argc, char **argv)
 	snprintf(path, sizeof(path), "/proc/%d/ns/uts", pid);
 	kids = open(path, O_RDONLY);
 	await_task("sleeper");
-	/* One that nobody is in, and a path leads to. */
+	/* A namespace without processes, bound to a path. */
 	write_file("bound", "");
 	maker = fork();
 	if (!maker)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A namespace that only this descriptor keeps alive is refused by name.
+ * A namespace that is kept alive only by this descriptor is refused by name.
  * test: refused='fd.*\b300\b.*uts:\[\d+\]: a namespace that no process'
  */
 #include "checkpoint.h"

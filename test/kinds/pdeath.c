@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The root of the tree, and another thread of it, ask for a signal when their parent ends (PR_SET_PDEATHSIG): the tool is
- * a parent that ends, and must not be felt. A child gets its signal when the root ends, and not before.
+ * The root of the tree, and another thread of it, request a signal on their parent's exit (PR_SET_PDEATHSIG): the tool
+ * is a parent that exits, which must not send the signal. A child gets its signal when the root exits, and not before.
  * test: breaks=2
  */
 #include "checkpoint.h"
@@ -16,7 +16,7 @@ static void on_signal(int sig)
 	got++;
 }
 
-static int asked_for(void)
+static int pdeath_signal(void)
 {
 	int sig = -1;
 
@@ -28,11 +28,11 @@ static void *thread(void *arg)
 {
 	prctl(PR_SET_PDEATHSIG, SIGUSR2);
 	checkpoint_task("thread", 0);
-	check(asked_for() == SIGUSR2, "the thread asks for signal %d", asked_for());
+	check(pdeath_signal() == SIGUSR2, "signal of the thread is %d", pdeath_signal());
 	return NULL;
 }
 
-/* Its own child asks for a signal at its end: what that has to say comes through @arg. */
+/* Its own child requests a signal on its exit: that child reports through @arg. */
 static int parent(void *arg)
 {
 	int *fds = arg;
@@ -54,7 +54,7 @@ static int parent(void *arg)
 	checkpoint_task("parent", 0);
 	check(state_of(child) == 'S', "the grandchild is in state %c", state_of(child));
 	close(fds[3]);
-	check(!read(fds[2], &c, 1), "the root says that it has seen us");
+	check(!read(fds[2], &c, 1), "reply from the root");
 	return 0;
 }
 
@@ -80,8 +80,8 @@ int main(int argc, char **argv)
 	if (test_break() == 2)
 		prctl(PR_SET_PDEATHSIG, 0);
 	pthread_join(t, NULL);
-	check(asked_for() == SIGUSR1, "the root asks for signal %d", asked_for());
-	check(!got, "%d signals came", (int)got);
+	check(pdeath_signal() == SIGUSR1, "signal of the root is %d", pdeath_signal());
+	check(!got, "%d signals received", (int)got);
 	fcntl(fds[0], F_SETFL, O_NONBLOCK);
 	check(read(fds[0], &c, 1) < 0 && errno == EAGAIN, "the grandchild got its signal early");
 	fcntl(fds[0], F_SETFL, 0);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * pidfd: of oneself, of a child, of a task elsewhere in the tree, of a zombie.
+ * pidfd: of the task itself, of a child, of a task elsewhere in the tree, of a zombie.
  * test: boots=others breaks=1
  */
 #include "checkpoint.h"
@@ -50,15 +50,15 @@ int main(int argc, char **argv)
 
 	check(fcntl(kid, F_GETFD) == FD_CLOEXEC && fcntl(kid, F_GETFL) & O_NONBLOCK, "flags");
 	p = (struct pollfd){ .fd = kid, .events = POLLIN };
-	check(!poll(&p, 1, 0), "the child is dead");
+	check(!poll(&p, 1, 0), "the child has exited");
 	check(!syscall(SYS_pidfd_send_signal, self, 0, NULL, 0), "signal 0 to ourselves");
 	p.fd = zombie_fd;
-	check(poll(&p, 1, 0) == 1 && p.revents & POLLIN, "the zombie lives");
+	check(poll(&p, 1, 0) == 1 && p.revents & POLLIN, "the zombie is reported alive");
 	join_task(other);
 	task_ready("end");
 	p.fd = kid;
 	fcntl(kid, F_SETFL, 0);
-	check(poll(&p, 1, 3000) == 1, "the end of the child is not seen");
+	check(poll(&p, 1, 3000) == 1, "the exit of the child is not reported");
 	siginfo_t si = { 0 };
 	check(!waitid(P_PIDFD, (id_t)kid, &si, WEXITED) && si.si_pid == pid && !si.si_status,
 	      "waitid: pid %d status %d", si.si_pid, si.si_status);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * pidfds of processes that are gone: killed, ended by themselves; two of the same; one held by a child, one in flight;
- * one of a leader as a thread (PIDFD_THREAD); all watched by an epoll.
+ * pidfds of exited processes: killed, exited normally; two of the same process; one open in a child, one in flight; one
+ * of a leader as a thread (PIDFD_THREAD); all watched by an epoll.
  * test: breaks=2 decode=yes ignore=anon_inode:.pidfd
  */
 #include "checkpoint.h"
@@ -20,15 +20,15 @@ struct info {
 #define GET_INFO _IOWR(0xFF, 11, struct info)
 #define EXIT (1ull << 3)
 
-static int killed, holder_sees;
+static int killed, holder_revents;
 
 static int holder(void *arg)
 {
 	struct pollfd p = { .fd = killed, .events = POLLIN };
 
 	checkpoint_task("holder", 0);
-	holder_sees = poll(&p, 1, 0);
-	check(holder_sees == 1 && p.revents & POLLIN, "the holder sees it alive");
+	holder_revents = poll(&p, 1, 0);
+	check(holder_revents == 1 && p.revents & POLLIN, "still alive for the holder");
 	return 0;
 }
 
@@ -49,7 +49,7 @@ static int gone(int status, int *ret_again)
 	return fd;
 }
 
-/* Kernels before 6.15 do not tell. */
+/* Kernels before 6.15 do not report it. */
 static void died_of(int fd, int status, int before)
 {
 	struct info info = { .mask = EXIT };
@@ -96,10 +96,10 @@ int main(int argc, char **argv)
 		dup2(ended, again);
 
 	check(epoll_wait(ep, seen, 8, 0) == 3, "epoll");
-	check(!fstat(killed, &a) && !fstat(again, &b) && a.st_ino == b.st_ino, "two processes");
-	check(!fstat(ended, &b) && a.st_ino != b.st_ino, "one process");
+	check(!fstat(killed, &a) && !fstat(again, &b) && a.st_ino == b.st_ino, "refer to two processes");
+	check(!fstat(ended, &b) && a.st_ino != b.st_ino, "refer to one process");
 	check(fcntl(again, F_GETFL) & O_NONBLOCK && !(fcntl(killed, F_GETFL) & O_NONBLOCK), "flags");
-	check(syscall(SYS_pidfd_send_signal, killed, 0, NULL, 0) < 0 && errno == ESRCH, "it lives");
+	check(syscall(SYS_pidfd_send_signal, killed, 0, NULL, 0) < 0 && errno == ESRCH, "it is alive");
 	died_of(killed, SIGKILL, tells);
 	died_of(again, SIGKILL, tells);
 	died_of(ended, 7 << 8, tells);

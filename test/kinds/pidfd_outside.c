@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * pidfds of a process outside of the tree, which lives on: two of it, one of a child's; one as a thread (PIDFD_THREAD);
+ * pidfds of a running process outside the tree: two of it, one of them in a child; one as a thread (PIDFD_THREAD);
  * watched by an epoll.
  * test: boots=others breaks=2 ignore=anon_inode:.pidfd
  */
@@ -17,7 +17,7 @@ static int child(void *arg)
 
 	checkpoint_task("child", 0);
 	check(!syscall(SYS_pidfd_send_signal, outside, 0, NULL, 0), "signal 0 from the child");
-	check(!fstat(outside, &a) && !fstat(*(int *)arg, &b) && a.st_ino == b.st_ino, "two processes");
+	check(!fstat(outside, &a) && !fstat(*(int *)arg, &b) && a.st_ino == b.st_ino, "refer to two processes");
 	return 0;
 }
 
@@ -59,7 +59,7 @@ int main(int argc, char **argv)
 	check(pid_of(outside) == 1 && pid_of(again) == 1 && pid_of(thread) == 1, "of %ld %ld %ld", pid_of(outside),
 	      pid_of(again), pid_of(thread));
 	p = (struct pollfd){ .fd = outside, .events = POLLIN };
-	check(!poll(&p, 1, 0) && !epoll_wait(ep, &seen, 1, 0), "it has ended");
+	check(!poll(&p, 1, 0) && !epoll_wait(ep, &seen, 1, 0), "it has exited");
 	check(fcntl(again, F_GETFL) & O_NONBLOCK && !(fcntl(outside, F_GETFL) & O_NONBLOCK), "flags");
 	check(!syscall(SYS_pidfd_send_signal, thread, 0, NULL, 0), "signal 0");
 	join_task(pid);

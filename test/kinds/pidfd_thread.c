@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * pidfds of threads (PIDFD_THREAD): of one's own, twice; of another process's, in both of them; in flight; of one that
- * has ended. Signals go to that very thread; its end is seen, not that of its process.
+ * pidfds of threads (PIDFD_THREAD): of one's own, twice; of another process's, in both of them; in flight; of an exited
+ * one. Signals go to that very thread; the exit of the thread is reported, not that of its process.
  * test: boots=others breaks=2 ignore=anon_inode:.pidfd
  */
 #include "checkpoint.h"
@@ -15,18 +15,18 @@
 struct thread {
 	pthread_t id;
 	pid_t tid;
-	int end, was_told;
+	int end, signalled;
 };
 
 static __thread struct thread *self;
 
-static void told(int sig)
+static void on_signal(int sig)
 {
 	if (self)
-		__atomic_store_n(&self->was_told, 1, __ATOMIC_SEQ_CST);
+		__atomic_store_n(&self->signalled, 1, __ATOMIC_SEQ_CST);
 }
 
-static void *rest(void *arg)
+static void *wait_released(void *arg)
 {
 	self = arg;
 	__atomic_store_n(&self->tid, (pid_t)syscall(SYS_gettid), __ATOMIC_SEQ_CST);
@@ -37,7 +37,7 @@ static void *rest(void *arg)
 
 static void start(struct thread *t)
 {
-	need(!pthread_create(&t->id, NULL, rest, t), "thread");
+	need(!pthread_create(&t->id, NULL, wait_released, t), "thread");
 	while (!__atomic_load_n(&t->tid, __ATOMIC_SEQ_CST))
 		sleep_ms(1);
 }
@@ -69,7 +69,7 @@ static int ended(int fd)
 	return poll(&p, 1, 0);
 }
 
-/* pthread_join(3) returns a moment before the kernel is done with the thread. */
+/* pthread_join(3) returns a moment before the kernel has finished with the thread. */
 static int ends(int fd)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
@@ -80,9 +80,9 @@ static int ends(int fd)
 static void signal_it(struct thread *t, int fd)
 {
 	check(!syscall(SYS_pidfd_send_signal, fd, SIGUSR1, NULL, 0), "signal to thread %d", t->tid);
-	for (int i = 0; i < 10000 && !__atomic_load_n(&t->was_told, __ATOMIC_SEQ_CST); i++)
+	for (int i = 0; i < 10000 && !__atomic_load_n(&t->signalled, __ATOMIC_SEQ_CST); i++)
 		sleep_ms(1);
-	check(__atomic_load_n(&t->was_told, __ATOMIC_SEQ_CST), "thread %d was not told", t->tid);
+	check(__atomic_load_n(&t->signalled, __ATOMIC_SEQ_CST), "thread %d was not signalled", t->tid);
 }
 
 static void end(struct thread *t)
@@ -109,14 +109,14 @@ static int other(void *arg)
 	h->cmsg_type = SCM_RIGHTS;
 	h->cmsg_len = CMSG_LEN(sizeof(int));
 	memcpy(CMSG_DATA(h), &fd, sizeof(int));
-	/* One for each side of the checkpoint. */
+	/* One for either side of the checkpoint. */
 	need(sendmsg(socket, &m, 0) == 1 && sendmsg(socket, &m, 0) == 1, "sendmsg");
 	checkpoint_task("other", 0);
 	check(pid_of(fd) == t.tid && !ended(fd), "the other's own: %ld", pid_of(fd));
 	signal_it(&t, fd);
 	await_task("seen");
 	end(&t);
-	check(ends(fd) == 1, "the end of the other's thread");
+	check(ends(fd) == 1, "the exit of the other's thread");
 	task_ready("over");
 	await_task("bye");
 	return 0;
@@ -144,7 +144,7 @@ int main(int argc, char **argv)
 	pid_t pid;
 
 	test_init(argc, argv);
-	signal(SIGUSR1, told);
+	signal(SIGUSR1, on_signal);
 	need(!socketpair(AF_UNIX, SOCK_DGRAM, 0, pass), "socketpair");
 	pid = fork_task(other, &pass[1]);
 	start(&mine);
@@ -153,7 +153,7 @@ int main(int argc, char **argv)
 	again = open_thread(mine.tid, O_NONBLOCK);
 	past = open_thread(gone.tid, 0);
 	end(&gone);
-	need(ends(past) == 1, "its end");
+	need(ends(past) == 1, "its exit");
 	theirs = receive(pass[0]);
 	await_task("other");
 
@@ -165,17 +165,17 @@ int main(int argc, char **argv)
 
 	late = receive(pass[0]);
 	check(pid_of(first) == mine.tid && pid_of(again) == mine.tid, "of %ld %ld", pid_of(first), pid_of(again));
-	check(!ended(first) && !ended(again) && !ended(theirs) && !ended(late), "one of them has ended");
-	check(ended(past) == 1, "what has ended lives");
-	check(!fstat(first, &a) && !fstat(again, &b) && a.st_ino == b.st_ino, "two threads");
-	check(!fstat(theirs, &a) && !fstat(late, &b) && a.st_ino == b.st_ino, "theirs: two threads");
+	check(!ended(first) && !ended(again) && !ended(theirs) && !ended(late), "one of them has exited");
+	check(ended(past) == 1, "an exited thread is alive");
+	check(!fstat(first, &a) && !fstat(again, &b) && a.st_ino == b.st_ino, "refer to two threads");
+	check(!fstat(theirs, &a) && !fstat(late, &b) && a.st_ino == b.st_ino, "theirs: refer to two threads");
 	check(fcntl(again, F_GETFL) & O_NONBLOCK && !(fcntl(first, F_GETFL) & O_NONBLOCK), "flags");
 	signal_it(&mine, first);
 	end(&mine);
-	check(ends(first) == 1 && ends(again) == 1, "its end is not seen");
+	check(ends(first) == 1 && ends(again) == 1, "its exit is not reported");
 	task_ready("seen");
 	await_task("over");
-	check(ends(theirs) == 1 && ends(late) == 1, "the end of theirs is not seen");
+	check(ends(theirs) == 1 && ends(late) == 1, "the exit of theirs is not reported");
 	task_ready("bye");
 	join_task(pid);
 	test_done();

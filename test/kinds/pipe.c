@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Content, size, flags, packets, ends in several tasks, ends that are closed.
+ * Content, size, flags, packets, ends in several tasks, closed ends.
  * test: breaks=3 decode=yes
  */
 #include "checkpoint.h"
@@ -79,19 +79,19 @@ int main(int argc, char **argv)
 	check(write(packet[1], "ab", 2) == 2 && write(packet[1], "cd", 2) == 2 && read(packet[0], buf, 64) == 2,
 	      "new packets");
 	check(fcntl(big[0], F_GETPIPE_SZ) == sizeof(huge), "size %d", fcntl(big[0], F_GETPIPE_SZ));
-	check(waiting(big[0]) == sizeof(huge), "big holds %d", waiting(big[0]));
+	check(waiting(big[0]) == sizeof(huge), "big contains %d", waiting(big[0]));
 	memset(huge, 0, sizeof(huge));
 	for (size_t at = 0; at < sizeof(huge); at += got)
 		need((got = read(big[0], huge + at, sizeof(huge) - at)) > 0, "read at %zu", at);
 	check(!wrong(huge, sizeof(huge), 1), "big content wrong at %zu", wrong(huge, sizeof(huge), 1));
-	check(read(no_writer[0], buf, 64) == 10 && !read(no_writer[0], buf, 64), "content, then end of file");
+	check(read(no_writer[0], buf, 64) == 10 && !read(no_writer[0], buf, 64), "content, then EOF");
 	check(write(no_reader[1], "x", 1) < 0 && errno == EPIPE, "a pipe without reader");
 	check(fcntl(empty[0], F_GETPIPE_SZ) == 4096, "small size %d", fcntl(empty[0], F_GETPIPE_SZ));
-	check(!waiting(empty[0]), "empty holds %d", waiting(empty[0]));
-	check(waiting(full[0]) == filled, "full holds %d, not %ld", waiting(full[0]), filled);
+	check(!waiting(empty[0]), "empty contains %d", waiting(empty[0]));
+	check(waiting(full[0]) == filled, "full contains %d, not %ld", waiting(full[0]), filled);
 	check(write(shared[1], " after", 6) == 6, "write to the child");
 	join_task(pid);
 	close(shared[0]);
-	check(write(shared[1], "x", 1) < 0 && errno == EPIPE, "a reader is left over");
+	check(write(shared[1], "x", 1) < 0 && errno == EPIPE, "there is still a reader");
 	test_done();
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Whatever PR_SET_* set and PR_GET_* shows; the signal of a parent's death comes from the right parent.
- * What prctl(2) and others set in one thread only: machine checks, the time stamp counter, CPUID, speculation, membarrier.
+ * All state set by PR_SET_* and shown by PR_GET_*; the parent-death signal comes from the right parent. Per-thread
+ * state set by prctl(2) and others: machine checks, the time stamp counter, CPUID, speculation, membarrier.
  * test: breaks=3
  */
 #include "checkpoint.h"
@@ -108,7 +108,7 @@ static int changed_more(void *arg)
 	prctl(PR_FUTEX_HASH, 1, 64, 0, 0);
 	prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
 	prctl(PR_SET_MDWE, 1, 0, 0, 0);
-	return verify("more (x) y"); /* a name that trips careless parsers of /proc/PID/stat */
+	return verify("more (x) y"); /* a name that breaks careless parsers of /proc/PID/stat */
 }
 
 #define ARCH_GET_CPUID 0x1011
@@ -132,7 +132,7 @@ static struct rare show_rare(void)
 			      prctl(PR_GET_SPECULATION_CTRL, SPEC_L1D_FLUSH, 0, 0, 0) };
 }
 
-/* What the machine does not have stays as it is. */
+/* State that the machine does not support remains unset. */
 static int rare(void *arg)
 {
 	struct rare before, after;
@@ -156,7 +156,7 @@ static int rare(void *arg)
 	return 0;
 }
 
-/* Nothing here may ask for the time: what does so without a system call reads the counter. */
+/* Nothing here may query the time: the vDSO reads the counter. */
 static int no_counter(void *arg)
 {
 	need(!prctl(PR_SET_TSC, PR_TSC_SIGSEGV, 0, 0, 0), "PR_SET_TSC: %m");
@@ -170,10 +170,10 @@ static int orphan(void *arg)
 	checkpoint_task("orphan", 0);
 	if (test_break() == 2)
 		prctl(PR_SET_PDEATHSIG, 0);
-	task_ready("orphan goes on");
+	task_ready("orphan continues");
 	for (int i = 0; i < 3000 && !got; i++)
 		sleep_ms(1);
-	check(got == 1, "%d signals of the parent's death", (int)got);
+	check(got == 1, "%d parent-death signals", (int)got);
 	return 0;
 }
 
@@ -182,7 +182,7 @@ static int parent(void *arg)
 	fork_task(orphan, NULL);
 	await_task("orphan");
 	checkpoint_task("parent", 0);
-	await_task("orphan goes on");
+	await_task("orphan continues");
 	return 0;
 }
 

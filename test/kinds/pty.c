@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Pseudo terminals inside the tree: settings, size, unread data both ways, packet mode, locked ones, master alone.
+ * Pseudo-terminals inside the tree: settings, size, unread data in both directions, packet mode, locked ones, a master
+ * alone.
  * test: breaks=3 decode=yes
  */
 #include "checkpoint.h"

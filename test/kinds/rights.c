@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A task that gave up root's rights: what root opened for it (a log, a FIFO, a terminal, a mapping, a socket, a watch, a
- * message queue, unlinked files, descriptors in flight) and what it opened by itself, as user and by a group of its own.
- * Its parent stays root, and shares the log with it.
+ * A task that has dropped root's privileges: files that root opened for it (a log, a FIFO, a terminal, a mapping, a
+ * socket, a watch, a message queue, unlinked files, descriptors in flight) and files that it opened itself, as a user
+ * and through a supplementary group. Its parent remains root, and shares the log with it.
  * test: breaks=2
  */
 #include "checkpoint.h"
@@ -66,11 +66,12 @@ static void drop(void)
 {
 	gid_t group = GROUP;
 
-	need(!setgroups(1, &group) && !setresgid(USER, USER, USER) && !setresuid(USER, USER, USER), "drop rights: %m");
+	need(!setgroups(1, &group) && !setresgid(USER, USER, USER) && !setresuid(USER, USER, USER),
+	     "drop privileges: %m");
 	prctl(PR_SET_DUMPABLE, 1);
 }
 
-static void same_rights(void)
+static void check_credentials(void)
 {
 	uid_t u[3] = { 0 };
 	gid_t g[3] = { 0 }, group = 0;
@@ -80,7 +81,7 @@ static void same_rights(void)
 	check(!getresgid(&g[0], &g[1], &g[2]) && g[0] == USER && g[1] == USER && g[2] == USER, "group %u", g[0]);
 	check(getgroups(1, &group) == 1 && group == GROUP, "groups");
 	check(status_field(getpid(), "CapEff", 16) == 0 && status_field(getpid(), "CapPrm", 16) == 0, "capabilities");
-	check(open("secret", O_RDONLY) < 0 && errno == EACCES, "it may read what is root's");
+	check(open("secret", O_RDONLY) < 0 && errno == EACCES, "it may read root's file");
 }
 
 static int worker(void *arg)
@@ -116,20 +117,20 @@ static int worker(void *arg)
 
 	checkpoint_task("worker", 0);
 	await_task("verify");
-	check(!lstat(".", &st) && st.st_uid == USER && !st.st_nlink, "directory of %u", st.st_uid);
+	check(!lstat(".", &st) && st.st_uid == USER && !st.st_nlink, "directory owned by %u", st.st_uid);
 	need(!chdir(test_dir()), "chdir");
-	same_rights();
+	check_credentials();
 	check(write(log, "worker\n", 7) == 7 && write(shared_log, "both\n", 5) == 5, "the logs: %m");
 	check(read(fifo, buf, 7) == 7 && !memcmp(buf, "in fifo", 7), "FIFO has %.7s", buf);
 	check(pread(gone, buf, 4, 0) == 4 && !memcmp(buf, "gone", 4) && !fstat(gone, &st) && !st.st_uid,
-	      "unlinked, of %u", st.st_uid);
+	      "unlinked, owned by %u", st.st_uid);
 	check(pread(tmp, buf, 3, 0) == 3 && !memcmp(buf, "tmp", 3) && !fstat(tmp, &st) && st.st_uid == USER &&
 		      (st.st_mode & 0777) == 0640,
-	      "unlinked, of %u", st.st_uid);
+	      "unlinked, owned by %u", st.st_uid);
 	check(pread(own, buf, 3, 0) == 3 && pwrite(grp, "g", 1, 0) == 1, "his own, his group's");
-	check(!stat("sock", &st) && st.st_uid == 7 && st.st_gid == 8 && (st.st_mode & 0777) == 0640, "socket %o of %u",
-	      st.st_mode, st.st_uid);
-	check(!stat("his/sock", &st) && st.st_uid == USER, "his socket is of %u", st.st_uid);
+	check(!stat("sock", &st) && st.st_uid == 7 && st.st_gid == 8 && (st.st_mode & 0777) == 0640,
+	      "socket %o owned by %u", st.st_mode, st.st_uid);
+	check(!stat("his/sock", &st) && st.st_uid == USER, "his socket is owned by %u", st.st_uid);
 	map[0] = 'O';
 	in_flight = take_fd(flight[1]);
 	check(in_flight >= 0 && pread(in_flight, buf, 9, 0) == 9 && !memcmp(buf, "in flight", 9), "in flight");

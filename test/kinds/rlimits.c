@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * All limits, of root and of other users.
+ * All resource limits, of root and of other users.
  * test: breaks=1 decode=yes
  */
 #include "checkpoint.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Robust lists and clear_tid: owners of robust mutexes that die after restore leave EOWNERDEAD; joiners wake up.
+ * Robust lists and clear_tid: owners of robust mutexes that exit after the restore leave EOWNERDEAD; joiners wake up.
  * test: breaks=1
  */
 #include "checkpoint.h"

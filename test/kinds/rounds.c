@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Dumped, changed, dumped again: what changed between the rounds comes back, too; children come and go.
+ * Dumped, changed, dumped again: changes between the rounds are restored, too; children are forked and exit.
  * test: breaks=1
  */
 #include "checkpoint.h"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Restartable sequences: registered as before, a thread caught inside a critical section goes to its abort handler.
+ * Restartable sequences: the registration is restored, a thread caught inside a critical section goes to its abort
+ * handler.
  * test: breaks=1
  */
 #include "checkpoint.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A process all of whose threads are killed for calls that a checkpoint needs and the program does not. (test/kill kills
- * the tool at each step of its restore.)
+ * A process whose threads are all killed for system calls that a checkpoint needs and the program does not. (test/kill
+ * kills the tool at each step of its restore.)
  * test: breaks=1
  */
 #include <linux/filter.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Threads whose seccomp filter lets them wait, but does not let restart_syscall(2) pass, in all the ways in which a filter
- * can do that. They live on; who waits for an event goes on to wait, who waits with a limit gets EINTR at the worst. Where
- * restart_syscall is let pass, nothing is noticed at all.
+ * Threads whose seccomp filter allows their wait, but rejects restart_syscall(2), in all the ways in which a filter can
+ * do that. They survive; a wait for an event continues, a wait with a timeout returns EINTR at worst. If
+ * restart_syscall is allowed, nothing is noticeable at all.
  * test: breaks=1 timeout=60
  */
 #include <linux/audit.h>
@@ -67,8 +67,8 @@ static struct call {
 } calls[NR_SANDBOXES][NR_WAITS];
 
 /*
- * By arithmetic that a reader of filters has to get right: 219 from the number by way of index, memory and shifts; twice,
- * the second filter has nothing against it.
+ * Computed in a way that an interpreter of filters has to get right: 219 from the syscall number by way of index,
+ * memory and shifts; twice, the second filter allows it.
  */
 static void enter_sandbox(uint32_t action)
 {
@@ -180,7 +180,7 @@ int main(int argc, char **argv)
 		if (waits[all[i].wait].what != FOR_EVENT)
 			verify(&all[i], ends[1]);
 	for (size_t i = 0; i < NR_SANDBOXES * NR_WAITS; i++)
-		check(waits[all[i].wait].what != FOR_EVENT || !all[i].done, "%s, %s: came back early: %ld",
+		check(waits[all[i].wait].what != FOR_EVENT || !all[i].done, "%s, %s: returned early: %ld",
 		      sandboxes[all[i].sandbox].name, waits[all[i].wait].name, all[i].got);
 	for (size_t i = 0; i < NR_SANDBOXES * NR_WAITS; i++)
 		if (waits[all[i].wait].what == FOR_EVENT)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * seccomp: strict mode, one filter, two stacked ones, filters of a single thread, of an ordinary user, inherited by children.
+ * seccomp: strict mode, one filter, two stacked ones, filters of a single thread, of an unprivileged user, inherited by
+ * children.
  * test: breaks=1 decode=yes
  */
 #include "checkpoint.h"
@@ -117,7 +118,7 @@ static int user(void *arg)
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	prctl(PR_SET_DUMPABLE, 1);
 	need(!install(SYS_getpriority, 6, 0), "filter");
-	/* what a dumper might want to call inside */
+	/* system calls that a parasite might want to make */
 	need(!install(SYS_getrlimit, 6, 0) && !install(SYS_mmap, 7, 0) && !install(SYS_rt_sigprocmask, 8, 0),
 	     "filters");
 	checkpoint_task("user", 0);
@@ -146,7 +147,7 @@ int main(int argc, char **argv)
 	checkpoint_here();
 	check(status_field(strict_pid, "Seccomp", 10) == 1, "no strict mode");
 	check(write(strict_in[1], "a", 1) == 1 && read(strict_out[0], &c, 1) == 1 && c == 'b',
-	      "the strict one does not answer");
+	      "the task in strict mode does not reply");
 	check(write(strict_in[1], "q", 1) == 1, "quit");
 	join_task(strict_pid);
 	for (int i = 0; i < 4; i++)

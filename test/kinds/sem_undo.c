@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Undo values of System V semaphores (SEM_UNDO) of processes and of threads with lists of their own. A stranger that waits
- * for a semaphore that the tree holds does not get it, neither while the tree is dumped nor while it is away.
+ * Undo values of System V semaphores (SEM_UNDO) of processes and of threads with their own lists. A process outside the
+ * tree that waits for a semaphore held by the tree does not get it, neither during the dump nor before the restore.
  * test: breaks=3
  */
 #include "checkpoint.h"
@@ -27,7 +27,7 @@ static void change(int num, int by, int flags)
 	need(!semop(set, &op, 1), "semaphore %d by %d: %s", num, by, strerror(errno));
 }
 
-/* Nobody's child: it is no part of the tree. */
+/* Reparented: it is not part of the tree. */
 static void start_stranger(void)
 {
 	struct sembuf op = { .sem_num = LOCK, .sem_op = -1 };
@@ -62,7 +62,7 @@ static int child(void *arg)
 static pthread_barrier_t made;
 static volatile int may_end;
 
-/* Its list is not that of the process: what it holds is given back by its own end. */
+/* Its list is not that of the process: its operations are undone on its own exit. */
 static void *own_list(void *arg)
 {
 	need(!unshare(CLONE_SYSVSEM), "unshare: %s", strerror(errno));
@@ -128,24 +128,24 @@ int main(int argc, char **argv)
 		change(LOCK, 1, 0);
 	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++)
 		check(value(want[i].num) == want[i].now, "semaphore %d is %d", want[i].num, value(want[i].num));
-	check(semctl(set, LOCK, GETNCNT) == 1 && access("taken", F_OK), "the stranger waits");
-	/* One after another they end, or leave their lists. */
+	check(semctl(set, LOCK, GETNCNT) == 1 && access("taken", F_OK), "the stranger is waiting");
+	/* One after another they exit, or leave their lists. */
 	may_end = 1;
 	pthread_join(own, NULL);
-	/* It is joined a moment before its end. */
+	/* It is joined a moment before its exit. */
 	for (int i = 0; i < 5000 && !value(HELD_BY_THREAD); i++)
 		sleep_ms(1);
-	check(value(HELD_BY_THREAD) == 1, "the thread's end gave it back: %d", value(HELD_BY_THREAD));
-	check(value(THREADS) == 0, "but not what the process has");
+	check(value(HELD_BY_THREAD) == 1, "undone on the thread's exit: %d", value(HELD_BY_THREAD));
+	check(value(THREADS) == 0, "but not those of the process");
 	write_file(test_path("end"), "");
 	join_task(kid);
-	check(value(POOL) == 6, "the child's end gave back two: %d", value(POOL));
+	check(value(POOL) == 6, "two undone on the child's exit: %d", value(POOL));
 	need(!unshare(CLONE_SYSVSEM), "unshare: %s", strerror(errno));
 	for (int i = 0; i < 5000 && access("taken", F_OK); i++)
 		sleep_ms(1);
 	check(!access("taken", F_OK) && value(LOCK) == 0, "now the stranger gets it");
 	for (size_t i = 1; i < sizeof(want) / sizeof(want[0]); i++)
-		check(value(want[i].num) == want[i].undone, "semaphore %d is %d in the end", want[i].num,
+		check(value(want[i].num) == want[i].undone, "semaphore %d is %d at the end", want[i].num,
 		      value(want[i].num));
 	semctl(set, 0, IPC_RMID);
 	test_done();

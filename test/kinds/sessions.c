@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Sessions and process groups, also those whose leader is gone; orphans that a subreaper inside the tree took.
+ * Sessions and process groups, also those whose leader has exited; orphans adopted by a subreaper inside the tree.
  * test: boots=others breaks=1 decode=yes
  */
 #include "checkpoint.h"
@@ -29,7 +29,7 @@ static int plain(void *arg)
 	return remember(arg);
 }
 
-/* Its parent goes away once it is up. */
+/* Its parent exits once it is running. */
 static int orphaned(void *arg)
 {
 	char up[64];
@@ -62,7 +62,7 @@ static int session(void *arg)
 	return 0;
 }
 
-/* Leaves children whose session leader and group leaders are gone; the root reaps them. */
+/* Leaves children whose session leader and group leaders have exited; the root reaps them. */
 static int lost_session(void *arg)
 {
 	setsid();
@@ -78,7 +78,7 @@ static int lost_session(void *arg)
 	return 0;
 }
 
-/* A member of the lost session that is itself a parent of a new session. */
+/* A member of the leaderless session that is itself the parent of a new session. */
 static int nested(void *arg)
 {
 	pid_t kid;
@@ -120,12 +120,12 @@ int main(int argc, char **argv)
 		fork_task(own_group, "more");
 
 	prctl(PR_GET_CHILD_SUBREAPER, &reaper);
-	check(reaper == 1, "no subreaper any more");
+	check(reaper == 1, "no longer a subreaper");
 	while (waitpid(-1, &status, 0) > 0) {
 		check(WIFEXITED(status) && !WEXITSTATUS(status), "status %#x", status);
 		reaped++;
 	}
-	/* the dead middle one of lost_session, its two, nested, group */
+	/* the dead intermediate process of lost_session, its two children, nested, group */
 	check(reaped == 5, "%d children", reaped);
 	test_done();
 }

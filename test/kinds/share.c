@@ -46,7 +46,7 @@ int main(int argc, char **argv)
 
 	test_init(argc, argv);
 	umask(022);
-	shared_fd = dup2(0, 77); /* a number that nobody else gets meanwhile */
+	shared_fd = dup2(0, 77); /* a number that is not reused by others */
 	pids[0] = share(CLONE_FILES, "files");
 	pids[1] = share(CLONE_FS, "fs");
 	pids[2] = share(CLONE_FS | CLONE_FILES, "both");

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Processes that share their memory (CLONE_VM), with and without descriptors, directories and signal handlers: what one
- * changes the others see, or do not.
- * AddressSanitizer says a word on descriptor 2 when it meets the stack of a task that lives in another one's memory.
+ * Processes that share their memory (CLONE_VM), with and without descriptors, directories and signal handlers: changes
+ * by one are visible to the others, or not. AddressSanitizer prints a message on descriptor 2 when it encounters the
+ * stack of a task that runs in the memory of another one.
  * test: boots=others breaks=4 decode=yes skip='! grep -q __asan_report $CRIU'
  */
 #include "share_vm.h"
 
-static const int kinds_of_sharing[] = {
+static const int clone_flags[] = {
 	0, CLONE_SIGHAND, CLONE_FILES, CLONE_FS, CLONE_FILES | CLONE_FS, CLONE_SIGHAND | CLONE_FILES | CLONE_FS,
 };
-#define COUNT ((int)(sizeof(kinds_of_sharing) / sizeof(kinds_of_sharing[0])))
+#define COUNT ((int)(sizeof(clone_flags) / sizeof(clone_flags[0])))
 
 static int shared_fd, count;
 static char *block;
@@ -22,7 +22,7 @@ static void handler(int sig)
 static void prepare(int nr)
 {
 	char name[32], dir[32];
-	int fd, flags = kinds_of_sharing[nr];
+	int fd, flags = clone_flags[nr];
 
 	if (!(flags & CLONE_FILES)) {
 		snprintf(name, sizeof(name), "own.%d", nr);
@@ -43,15 +43,14 @@ static void check_files(int nr, bool shared)
 {
 	char link[256] = "", want[32];
 
-	check((fcntl(1234, F_GETFD) >= 0) == shared, "sharer %d and a new descriptor", nr);
-	check((fcntl(shared_fd, F_GETFD) < 0) == shared, "sharer %d and a closed descriptor", nr);
-	check((fcntl(100, F_GETFD) >= 0) == !shared, "sharer %d and a descriptor of its own", nr);
+	check((fcntl(1234, F_GETFD) >= 0) == shared, "peer %d and a new descriptor", nr);
+	check((fcntl(shared_fd, F_GETFD) < 0) == shared, "peer %d and a closed descriptor", nr);
+	check((fcntl(100, F_GETFD) >= 0) == !shared, "peer %d and a descriptor of its own", nr);
 	if (shared)
 		return;
 	snprintf(want, sizeof(want), "/own.%d", nr);
-	check(readlink("/proc/self/fd/100", link, sizeof(link) - 1) > 0 && strstr(link, want), "sharer %d: %s", nr,
-	      link);
-	check(lseek(100, 0, SEEK_CUR) == 3, "sharer %d: its file is elsewhere", nr);
+	check(readlink("/proc/self/fd/100", link, sizeof(link) - 1) > 0 && strstr(link, want), "peer %d: %s", nr, link);
+	check(lseek(100, 0, SEEK_CUR) == 3, "peer %d: its file is elsewhere", nr);
 }
 
 static void check_fs(int nr, bool shared)
@@ -62,28 +61,28 @@ static void check_fs(int nr, bool shared)
 	umask(mask);
 	snprintf(want, sizeof(want), "/dir.%d", nr);
 	check(getcwd(cwd, sizeof(cwd)) && (shared ? !strcmp(cwd, "/tmp") : strstr(cwd, want) != NULL),
-	      "sharer %d: cwd %s", nr, cwd);
-	check(mask == (shared ? 0111u : (unsigned)(nr << 3 | nr)), "sharer %d: umask %o", nr, mask);
+	      "peer %d: cwd %s", nr, cwd);
+	check(mask == (shared ? 0111u : (unsigned)(nr << 3 | nr)), "peer %d: umask %o", nr, mask);
 }
 
 static int verify(int nr)
 {
-	int flags = kinds_of_sharing[nr];
+	int flags = clone_flags[nr];
 	struct sigaction now;
 
-	check(getpid() == sharers[nr].pid, "sharer %d: pid %d", nr, getpid());
+	check(getpid() == peers[nr].pid, "peer %d: pid %d", nr, getpid());
 	check_files(nr, flags & CLONE_FILES);
 	check_fs(nr, flags & CLONE_FS);
 	sigaction(SIGUSR1, NULL, &now);
-	check((now.sa_handler == SIG_IGN) == !!(flags & CLONE_SIGHAND), "sharer %d: handler of SIGUSR1", nr);
+	check((now.sa_handler == SIG_IGN) == !!(flags & CLONE_SIGHAND), "peer %d: handler of SIGUSR1", nr);
 	sigaction(SIGUSR2, NULL, &now);
 	check(now.sa_handler == (flags & CLONE_SIGHAND ? SIG_DFL :
 				 nr & 1		       ? handler :
 							 SIG_IGN),
-	      "sharer %d: handler of SIGUSR2", nr);
-	/* The memory: what the first process has written since, and what all have counted. */
-	check(!wrong(block, 1 << 20, 99), "sharer %d: memory", nr);
-	check(count == nr, "sharer %d: counts %d", nr, count);
+	      "peer %d: handler of SIGUSR2", nr);
+	/* The memory: written by the first process since, and counted by all. */
+	check(!wrong(block, 1 << 20, 99), "peer %d: memory", nr);
+	check(count == nr, "peer %d: counts %d", nr, count);
 	count++;
 	return 40 + nr;
 }
@@ -97,7 +96,7 @@ int main(int argc, char **argv)
 	fill(block, 1 << 20, 1);
 	signal(SIGUSR1, handler);
 	for (int i = 0; i < COUNT; i++)
-		share_memory(i, kinds_of_sharing[i] | SIGCHLD, prepare, verify);
+		share_memory(i, clone_flags[i] | SIGCHLD, prepare, verify);
 	switch (checkpoint_here()) {
 	case 1:
 		unshare(CLONE_FILES);
@@ -106,7 +105,7 @@ int main(int argc, char **argv)
 		unshare(CLONE_FS);
 		break;
 	case 3:
-		kill(sharers[0].pid, SIGKILL);
+		kill(peers[0].pid, SIGKILL);
 		break;
 	case 4:
 		count = 1;

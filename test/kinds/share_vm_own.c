@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What processes in one memory have each for itself: rights, limits, timers, signals that wait, locks, names, filters,
- * an epoll, a pipe to each other. A small stack of their own; memory larger than one read, of which a child forked by a
- * sharer has a copy.
- * AddressSanitizer says a word on descriptor 2 when it meets the stack of a task that lives in another one's memory.
+ * Private state of processes in one memory: credentials, limits, timers, pending signals, locks, names, filters, an
+ * epoll, a pipe to each other. Small private stacks; memory larger than one read, of which a child forked by a peer has
+ * a copy. AddressSanitizer prints a message on descriptor 2 when it encounters the stack of a task that runs in the
+ * memory of another one.
  * test: breaks=4 decode=yes options=--file-locks skip='! grep -q __asan_report $CRIU'
  */
 #include "share_vm.h"
@@ -30,7 +30,7 @@ static void on_alarm(int sig)
 	alarm_count++;
 }
 
-/* Rights of this process alone: libc's functions would have all threads that it knows of change theirs. */
+/* Credentials of this process alone: libc's functions would change those of all threads known to it. */
 static void prepare_rights(void)
 {
 	need(!syscall(SYS_setresgid, 4711, 4712, 4713) && !syscall(SYS_setresuid, 1001, 1002, 1003), "ids");
@@ -238,14 +238,14 @@ static int verify(int nr)
 		join_task(copier);
 	}
 	if (nr != LIMITS)
-		check(!getrlimit(RLIMIT_NOFILE, &limit) && limit.rlim_max != 456, "the limits of another one");
+		check(!getrlimit(RLIMIT_NOFILE, &limit) && limit.rlim_max != 456, "limits of another process");
 	if (nr != RIGHTS)
 		check(!getuid(), "user %d", getuid());
 	if (nr != FILTER)
-		check(!prctl(PR_GET_SECCOMP), "the filter of another one");
+		check(!prctl(PR_GET_SECCOMP), "filter of another process");
 	if (nr != SIGNALS)
 		check(status_field(getpid(), "SigPnd", 16) == 0 && status_field(getpid(), "ShdPnd", 16) == 0,
-		      "sharer %d: signals wait", nr);
+		      "peer %d: signals wait", nr);
 	return 40 + nr;
 }
 
@@ -263,12 +263,12 @@ int main(int argc, char **argv)
 	close(ends[0]);
 	switch (checkpoint_here()) {
 	case 1:
-		syscall(SYS_prlimit64, sharers[LIMITS].pid, RLIMIT_NOFILE, &(struct rlimit){ 5, 5 }, NULL);
+		syscall(SYS_prlimit64, peers[LIMITS].pid, RLIMIT_NOFILE, &(struct rlimit){ 5, 5 }, NULL);
 		break;
 	case 2:
-		kill(sharers[SIGNALS].pid, SIGALRM);
-		sharers[SIGNALS].turn = 1;
-		kill(sharers[SIGNALS].pid, SIGKILL);
+		kill(peers[SIGNALS].pid, SIGALRM);
+		peers[SIGNALS].turn = 1;
+		kill(peers[SIGNALS].pid, SIGKILL);
 		break;
 	case 3:
 		kill(copier, SIGKILL);
@@ -277,7 +277,7 @@ int main(int argc, char **argv)
 		ends[1] = open("/dev/null", O_WRONLY);
 	}
 	check(write(ends[1], "x", 1) == 1, "write");
-	verify_locks_from_outside(sharers[LOCKS].pid);
+	verify_locks_from_outside(peers[LOCKS].pid);
 	check(prctl(PR_GET_DUMPABLE) == 1 || prctl(PR_GET_DUMPABLE) == 0, "dumpable");
 	for (int i = 0; i < COUNT; i++)
 		take_turn(i, 0);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A process whose maker has ended, and who was adopted: none of those that live in its memory is its parent, nor a child
- * of that.
+ * A process whose parent has exited, and that was reparented: none of those that share its memory is its parent, or a
+ * child of that.
  * test: refused=shares.its.memory.*none.could.make.it.again
  */
 #include "share_vm.h"
@@ -25,8 +25,8 @@ static int owner(void *arg)
 	share_memory(MAKER, SIGCHLD, prepare, verify);
 	take_turn(MAKER, 0);
 	checkpoint_task("owner", 0);
-	check(!strchr("ZX", state_of(sharers[ORPHAN].pid)), "the orphan has ended");
-	sharers[ORPHAN].turn = 1;
+	check(!strchr("ZX", state_of(peers[ORPHAN].pid)), "the orphan has exited");
+	peers[ORPHAN].turn = 1;
 	return 0;
 }
 
@@ -44,9 +44,9 @@ int main(int argc, char **argv)
 	need(!prctl(PR_SET_CHILD_SUBREAPER, 1), "prctl");
 	fork_task(between, NULL);
 	await_task("owner");
-	/* As if its parent had come back as it was. */
+	/* As if its parent had been restored. */
 	if (checkpoint_here() == 1)
-		kill(sharers[ORPHAN].pid, SIGKILL);
+		kill(peers[ORPHAN].pid, SIGKILL);
 	while (wait(&status) > 0) {
 		check(WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 40 + ORPHAN),
 		      "status %#x", status);

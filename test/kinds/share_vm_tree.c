@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Processes that share their memory, in a tree of their own: a sibling (CLONE_PARENT), one made by another one, with
- * ordinary children, zombies, threads, sessions and groups; stopped; with other exit signals than SIGCHLD.
- * AddressSanitizer says a word on descriptor 2 when it meets the stack of a task that lives in another one's memory.
+ * Processes that share their memory, in a tree: a sibling (CLONE_PARENT), one forked by another, with ordinary
+ * children, zombies, threads, sessions and groups; stopped; with exit signals other than SIGCHLD. AddressSanitizer
+ * prints a message on descriptor 2 when it encounters the stack of a task that runs in the memory of another one.
  * test: boots=others breaks=3 decode=yes skip='! grep -q __asan_report $CRIU'
  */
 #include "share_vm.h"
 
 enum { HAS_CHILDREN, GRANDCHILD, SIBLING, NO_SIGNAL, OTHER_SIGNAL, SESSION, GROUP, MEMBER, STOPPED, THREADS, COUNT };
 
-static pid_t house, plain_child, zombie, plain_other_signal, session_child;
+static pid_t tree_root, plain_child, zombie, plain_other_signal, session_child;
 static volatile sig_atomic_t usr1, usr2;
 static volatile pid_t tids[2];
-static volatile int thread_ready[2], thread_go, thread_answers;
+static volatile int thread_ready[2], thread_go, thread_replies;
 
 static void count_usr1(int sig)
 {
@@ -24,7 +24,7 @@ static void count_usr2(int sig)
 	usr2++;
 }
 
-/* By a direct call: libc's fork looks after a memory that is not this process's alone. */
+/* A raw system call: libc's fork modifies memory that does not belong to this process alone. */
 static pid_t plain_fork(int sig, int (*fn)(pid_t parent))
 {
 	pid_t parent = getpid(), pid = (pid_t)syscall(SYS_clone, (unsigned long)sig, NULL, NULL, NULL, 0);
@@ -35,7 +35,7 @@ static pid_t plain_fork(int sig, int (*fn)(pid_t parent))
 	return pid;
 }
 
-static int end_at_once(pid_t parent)
+static int exit_at_once(pid_t parent)
 {
 	kill(getpid(), SIGKILL);
 	return 1;
@@ -56,8 +56,8 @@ static int thread_main(void *arg)
 	thread_ready[nr] = 1;
 	while (!thread_go)
 		sleep_ms(1);
-	if (tids[nr] == (pid_t)syscall(SYS_gettid) && getpid() == sharers[THREADS].pid)
-		__atomic_add_fetch(&thread_answers, 1, __ATOMIC_SEQ_CST);
+	if (tids[nr] == (pid_t)syscall(SYS_gettid) && getpid() == peers[THREADS].pid)
+		__atomic_add_fetch(&thread_replies, 1, __ATOMIC_SEQ_CST);
 	return 0;
 }
 
@@ -82,7 +82,7 @@ static void prepare(int nr)
 	switch (nr) {
 	case HAS_CHILDREN:
 		plain_child = plain_fork(SIGCHLD, wait_for_go);
-		zombie = plain_fork(SIGCHLD, end_at_once);
+		zombie = plain_fork(SIGCHLD, exit_at_once);
 		await_state(zombie, 'Z');
 		share_memory(GRANDCHILD, CLONE_FILES | CLONE_FS | SIGCHLD, prepare, verify);
 		break;
@@ -94,7 +94,7 @@ static void prepare(int nr)
 		need(!setpgid(0, 0), "setpgid");
 		break;
 	case MEMBER:
-		need(!setpgid(0, sharers[GROUP].pid), "setpgid");
+		need(!setpgid(0, peers[GROUP].pid), "setpgid");
 		break;
 	case THREADS:
 		prepare_threads();
@@ -118,29 +118,29 @@ static void verify_children(void)
 	join_plain(plain_child, "ordinary child", 0);
 	check(fcntl(55, F_GETFD) < 0, "descriptor 55");
 	take_turn(GRANDCHILD, 0);
-	check(fcntl(55, F_GETFD) >= 0, "descriptors are no longer shared with the one that this one made");
+	check(fcntl(55, F_GETFD) >= 0, "descriptors are no longer shared with the grandchild");
 }
 
 static void verify_threads(void)
 {
 	thread_go = 1;
-	for (int i = 0; i < 10000 && thread_answers < 2; i++)
+	for (int i = 0; i < 10000 && thread_replies < 2; i++)
 		sleep_ms(1);
-	check(thread_answers == 2, "%d of the threads live", thread_answers);
+	check(thread_replies == 2, "%d of the threads are alive", thread_replies);
 }
 
 static int verify(int nr)
 {
-	pid_t parent = nr == GRANDCHILD ? sharers[HAS_CHILDREN].pid : nr == SIBLING ? getppid() : house;
-	pid_t sid = nr == SESSION ? sharers[nr].pid : getsid(house);
-	pid_t pgid = nr == SESSION || nr == GROUP ? sharers[nr].pid :
-		     nr == MEMBER		  ? sharers[GROUP].pid :
-						    getpgid(house);
+	pid_t parent = nr == GRANDCHILD ? peers[HAS_CHILDREN].pid : nr == SIBLING ? getppid() : tree_root;
+	pid_t sid = nr == SESSION ? peers[nr].pid : getsid(tree_root);
+	pid_t pgid = nr == SESSION || nr == GROUP ? peers[nr].pid :
+		     nr == MEMBER		  ? peers[GROUP].pid :
+						    getpgid(tree_root);
 
-	check(getpid() == sharers[nr].pid, "sharer %d: pid %d", nr, getpid());
-	check(getppid() == parent && (nr != SIBLING || parent != house), "sharer %d: parent %d", nr, getppid());
-	check(getsid(0) == sid, "sharer %d: session %d, not %d", nr, getsid(0), sid);
-	check(getpgrp() == pgid, "sharer %d: group %d, not %d", nr, getpgrp(), pgid);
+	check(getpid() == peers[nr].pid, "peer %d: pid %d", nr, getpid());
+	check(getppid() == parent && (nr != SIBLING || parent != tree_root), "peer %d: parent %d", nr, getppid());
+	check(getsid(0) == sid, "peer %d: session %d, not %d", nr, getsid(0), sid);
+	check(getpgrp() == pgid, "peer %d: group %d, not %d", nr, getpgrp(), pgid);
 	if (nr == HAS_CHILDREN)
 		verify_children();
 	if (nr == GRANDCHILD)
@@ -152,9 +152,9 @@ static int verify(int nr)
 	return 40 + nr;
 }
 
-static void fill_house(void)
+static void fork_peers(void)
 {
-	house = getpid();
+	tree_root = getpid();
 	signal(SIGUSR1, count_usr1);
 	signal(SIGUSR2, count_usr2);
 	plain_other_signal = plain_fork(SIGUSR2, wait_for_go);
@@ -164,24 +164,24 @@ static void fill_house(void)
 	share_memory(OTHER_SIGNAL, SIGUSR1, prepare, verify);
 	for (int nr = SESSION; nr < COUNT; nr++)
 		share_memory(nr, SIGCHLD, prepare, verify);
-	kill(sharers[STOPPED].pid, SIGSTOP);
-	check(waitpid(sharers[STOPPED].pid, NULL, WUNTRACED) == sharers[STOPPED].pid, "stopped");
+	kill(peers[STOPPED].pid, SIGSTOP);
+	check(waitpid(peers[STOPPED].pid, NULL, WUNTRACED) == peers[STOPPED].pid, "stopped");
 }
 
-static int live_in_house(void *arg)
+static int root_main(void *arg)
 {
-	fill_house();
-	checkpoint_task("house", 0);
+	fork_peers();
+	checkpoint_task("tree_root", 0);
 	if (test_break() == 1)
-		kill(sharers[GRANDCHILD].pid, SIGKILL);
+		kill(peers[GRANDCHILD].pid, SIGKILL);
 	if (test_break() == 2)
 		usr1 = 1;
-	check(state_of(sharers[STOPPED].pid) == 'T', "not stopped any more");
-	check(!waitpid(sharers[STOPPED].pid, NULL, WUNTRACED | WNOHANG), "its stop is told twice");
-	kill(sharers[STOPPED].pid, SIGCONT);
-	sharers[SIBLING].turn = 1;
-	/* A zombie, or waited for already. */
-	while (state_of(sharers[SIBLING].pid) && state_of(sharers[SIBLING].pid) != 'Z')
+	check(state_of(peers[STOPPED].pid) == 'T', "no longer stopped");
+	check(!waitpid(peers[STOPPED].pid, NULL, WUNTRACED | WNOHANG), "its stop is reported twice");
+	kill(peers[STOPPED].pid, SIGCONT);
+	peers[SIBLING].turn = 1;
+	/* A zombie, or reaped already. */
+	while (state_of(peers[SIBLING].pid) && state_of(peers[SIBLING].pid) != 'Z')
 		sleep_ms(1);
 	for (int nr = 0; nr < COUNT; nr++)
 		if (nr != SIBLING && nr != GRANDCHILD)
@@ -198,12 +198,12 @@ int main(int argc, char **argv)
 	pid_t pid;
 
 	test_init(argc, argv);
-	house = fork_task(live_in_house, NULL);
-	await_task("house");
+	tree_root = fork_task(root_main, NULL);
+	await_task("tree_root");
 	if (checkpoint_here() == 3)
-		kill(house, SIGKILL);
+		kill(tree_root, SIGKILL);
 	while ((pid = wait(&status)) > 0) {
-		check(WIFEXITED(status) && WEXITSTATUS(status) == (pid == house ? 0 : 40 + SIBLING),
+		check(WIFEXITED(status) && WEXITSTATUS(status) == (pid == tree_root ? 0 : 40 + SIBLING),
 		      "child %d: status %#x", pid, status);
 		seen++;
 	}

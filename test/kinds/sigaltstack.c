@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Alternate signal stacks, one a thread; a thread that is on it, in a handler, when the dump comes.
+ * Alternate signal stacks, one per thread; a thread that is on it, in a handler, at the dump.
  * test: breaks=1
  */
 #include "checkpoint.h"

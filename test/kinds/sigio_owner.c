@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Who has set the owner of a descriptor (F_GETOWNER_UIDS): another user, one with two ids, root. It decides whom the
- * signal may reach. A lease, too, has such an owner.
+ * Who set the owner of a descriptor (F_GETOWNER_UIDS): another user, one with two ids, root. It determines which tasks
+ * the signal may reach. A lease has such an owner, too.
  * test: options=--file-locks restore-options=--file-locks breaks=1
  */
 #include "checkpoint.h"
@@ -41,7 +41,7 @@ int main(int argc, char **argv)
 	made(two, 1000, 65534);
 	made(root, 0, 0);
 	if (fcntl(one[0], F_GETOWNER_UIDS, uids))
-		test_skip("this kernel does not tell");
+		test_skip("this kernel has no F_GETOWNER_UIDS");
 	leased = open("leased", O_RDWR | O_CREAT, 0600);
 	need(!fchown(leased, 65534, 65534), "fchown");
 	need(!syscall(SYS_setresuid, 65534, 65534, 0) && !fcntl(leased, F_SETLEASE, F_WRLCK) &&

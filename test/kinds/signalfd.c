@@ -32,7 +32,7 @@ int main(int argc, char **argv)
 
 	check(fcntl(a, F_GETFD) == FD_CLOEXEC && fcntl(a, F_GETFL) & O_NONBLOCK && !(fcntl(b, F_GETFL) & O_NONBLOCK),
 	      "flags");
-	check(read(a, &si, sizeof(si)) < 0 && errno == EAGAIN, "a signal of another kind");
+	check(read(a, &si, sizeof(si)) < 0 && errno == EAGAIN, "a signal not in the mask");
 	fcntl(b, F_SETFL, O_NONBLOCK);
 	for (int i = 0; i < 5; i++)
 		check(read(b, &si, sizeof(si)) == sizeof(si) && si.ssi_signo == (uint32_t)SIGRTMIN + 3 &&

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * More pending signals than fit into a few megabytes: queues of 14 threads with 5,000 each, in order. They count for the real
- * user, so it takes one that nobody else is.
+ * More pending signals than fit into a few megabytes: queues of 14 threads with 5,000 each, in order. They are
+ * accounted to the real user, so the test uses a uid of its own.
  * test: breaks=1 settle=4000
  */
 #include "checkpoint.h"
@@ -16,7 +16,7 @@ enum { THREADS = 14, EACH = 5000 };
 
 static pthread_mutex_t go = PTHREAD_MUTEX_INITIALIZER;
 
-/* The signals wait in the thread's own queue. */
+/* The signals are in the thread's own queue. */
 static void *take_all(void *arg)
 {
 	struct timespec at_once = { 0 };

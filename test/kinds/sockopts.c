@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Options of SOL_SOCKET with odd values, of sockets of all families: whatever getsockopt(2) shows is what it was.
+ * Options of SOL_SOCKET with unusual values, on sockets of all families: getsockopt(2) returns the same values.
  * test: net=own breaks=2 decode=yes
  */
 #include "checkpoint.h"
@@ -13,7 +13,7 @@
 #define OPTIONS 100
 #define VALUE 64
 
-struct told {
+struct value {
 	int len; /* -1: no such option */
 	char value[VALUE];
 };
@@ -21,7 +21,7 @@ struct told {
 static const struct {
 	int family, type;
 	const char *name;
-	bool newer; /* the newer kinds of timestamps */
+	bool newer; /* the newer types of timestamps */
 } kinds[] = {
 	{ AF_UNIX, SOCK_STREAM, "unix", false },    { AF_UNIX, SOCK_DGRAM, "unix datagram", true },
 	{ AF_INET, SOCK_STREAM, "tcp", true },	    { AF_INET, SOCK_DGRAM, "udp", false },
@@ -64,7 +64,7 @@ static const struct {
 	{ 1, 1 },
 };
 
-/* What the kernel counts, and what makes something. */
+/* Neither a counter of the kernel, nor an option that creates something. */
 static bool is_plain(int option)
 {
 	static const int others[] = { SO_ERROR, 55, 56, 57, 71, 77 };
@@ -75,7 +75,7 @@ static bool is_plain(int option)
 	return true;
 }
 
-static void look(int fd, struct told *to)
+static void read_options(int fd, struct value *to)
 {
 	for (int o = 1; o < OPTIONS; o++) {
 		socklen_t len = VALUE;
@@ -85,7 +85,7 @@ static void look(int fd, struct told *to)
 	}
 }
 
-/* What a family does not have, it refuses. */
+/* A family rejects options that it does not have. */
 static void make_odd(int fd, bool newer)
 {
 	struct linger linger = { 1, 9 };
@@ -114,14 +114,14 @@ static void make_odd(int fd, bool newer)
 
 int main(int argc, char **argv)
 {
-	static struct told before[KINDS][OPTIONS], after[OPTIONS];
+	static struct value before[KINDS][OPTIONS], after[OPTIONS];
 	int fds[KINDS], other, brk;
 
 	test_init(argc, argv);
 	for (size_t i = 0; i < KINDS; i++) {
 		fds[i] = inet_socket(kinds[i].family, kinds[i].type, 0);
 		make_odd(fds[i], kinds[i].newer);
-		look(fds[i], before[i]);
+		read_options(fds[i], before[i]);
 	}
 	brk = checkpoint_here();
 	other = brk == 1 ? 0 : 6;
@@ -129,9 +129,9 @@ int main(int argc, char **argv)
 		need(!setsockopt(fds[brk], SOL_SOCKET, brk == 1 ? SO_BROADCAST : SO_PRIORITY, &other, sizeof(other)),
 		     "%m");
 	for (size_t i = 0; i < KINDS; i++) {
-		look(fds[i], after);
+		read_options(fds[i], after);
 		for (int o = 1; o < OPTIONS; o++) {
-			const struct told *was = &before[i][o], *is = &after[o];
+			const struct value *was = &before[i][o], *is = &after[o];
 			int a, b;
 
 			memcpy(&a, was->value, sizeof(a));

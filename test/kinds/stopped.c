@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Stopped tasks stay stopped, with the signal that did it; one with threads, one whose stop nobody waited for yet.
+ * Stopped tasks remain stopped, with the same signal; one with threads, one whose stop has not been waited for.
  * test: breaks=1 decode=yes ignore=status/(ShdPnd|SigBlk)$
  */
 #include "checkpoint.h"
@@ -31,7 +31,7 @@ static int threaded(void *arg)
 	return 5;
 }
 
-/* Stopped, and a signal waits for it to go on. */
+/* Stopped, with a signal pending that is delivered when it is continued. */
 static void on_usr1(int sig)
 {
 	_exit(6);
@@ -61,7 +61,7 @@ int main(int argc, char **argv)
 	pids[5] = fork_task(with_pending, NULL);
 	await_task("pending");
 	for (int i = 0; i < 6; i++) {
-		/* an orphaned group ignores the terminal's stops: not orphaned while we, of its session, are there */
+		/* an orphaned group ignores stops by the terminal: not orphaned while we are in its session */
 		setpgid(pids[i], pids[i]);
 		kill(pids[i], signals[i]);
 		await_state(pids[i], 'T');
@@ -73,7 +73,7 @@ int main(int argc, char **argv)
 	if (brk)
 		kill(pids[1], SIGCONT), sleep_ms(50);
 
-	/* Let go, they go back to their stop by themselves, each when it is its turn. */
+	/* After SIGCONT they stop themselves again when they run. */
 	for (int i = 0; i < 6; i++)
 		for (int n = 0; n < 500 && state_of(pids[i]) != 'T'; n++)
 			sleep_ms(20);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * personality, oom_score_adj, loginuid, coredump_filter, nice, scheduling classes and their flags, deadlines, utilization
- * clamps, I/O priorities, of processes; their arguments and environment; the nice value of a session's autogroup.
+ * personality, oom_score_adj, loginuid, coredump_filter, nice, scheduling classes and their flags, deadlines,
+ * utilization clamps, I/O priorities of processes; their arguments and environment; the nice value of a session's
+ * autogroup.
  * test: breaks=4
  */
 #include "checkpoint.h"
@@ -22,7 +23,7 @@ struct attributes {
 	int32_t nice;
 	uint32_t priority;
 	uint64_t runtime, deadline, period;
-	uint32_t util_min, util_max; /* 0 where the kernel has none */
+	uint32_t util_min, util_max; /* 0 if not supported by the kernel */
 };
 
 static void get_attributes(struct attributes *a)
@@ -31,7 +32,7 @@ static void get_attributes(struct attributes *a)
 	need(!syscall(SYS_sched_getattr, 0, a, sizeof(*a), 0), "sched_getattr: %m");
 }
 
-/* -100: there is none */
+/* -100: none */
 static int autogroup_nice(void)
 {
 	char text[128] = "", *nice;
@@ -168,7 +169,7 @@ static int best_effort(void *arg)
 	return verify("best effort");
 }
 
-/* Where the machine has no time to promise it stays what it was. */
+/* If the machine cannot admit the deadline it is left unchanged. */
 static int deadline(void *arg)
 {
 	struct attributes a = { .size = sizeof(a), .policy = DEADLINE, .flags = 1 /* SCHED_FLAG_RESET_ON_FORK */ };
@@ -182,7 +183,7 @@ static int deadline(void *arg)
 
 #define UTIL_CLAMPS 0x60 /* SCHED_FLAG_UTIL_CLAMP */
 
-/* Where the kernel has no clamps it stays as it was, too. */
+/* If the kernel has no clamps they are left unchanged, too. */
 static int clamped(void *arg)
 {
 	struct attributes a = { .size = sizeof(a), .flags = UTIL_CLAMPS, .util_min = 100, .util_max = 700 };
@@ -201,7 +202,7 @@ static int session(void *arg)
 	return verify("session");
 }
 
-/* Its leader has died. */
+/* Its leader has exited. */
 static int orphan(void *arg)
 {
 	return verify("orphan");

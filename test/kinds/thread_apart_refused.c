@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A thread that has given up what it shared with its process: it has a working directory of its own, and descriptors.
+ * A thread that has unshared state of its process: it has its own working directory and descriptors.
  * test: refused="thread \d+: has working directory, root and umask .CLONE_FS. of its own(.|\n)*thread \d+: has descriptors .CLONE_FILES. of its own"
  */
 #include "held_thread.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A thread that lives in another namespace than its process.
+ * A thread that is in another namespace than its process.
  * test: refused="thread \d+: lives in another uts namespace than its process"
  */
 #include "held_thread.h"

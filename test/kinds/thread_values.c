@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What threads of one process may have apart: the personality and where requested keys go; of the process: that timers
- * take the numbers that they ask for.
+ * Per-thread values: the personality and the default keyring for requested keys; per process: that timers are created
+ * with the requested ids.
  * test: breaks=3
  */
 #include "checkpoint.h"
@@ -12,7 +12,7 @@
 #include <time.h>
 
 #define TIMER_CREATE_RESTORE_IDS 77
-#define SET_REQKEY_KEYRING 14 /* keyctl(2); -1 asks for it */
+#define SET_REQKEY_KEYRING 14 /* keyctl(2); -1 queries it */
 #define USER_KEYRING 4
 
 static pthread_barrier_t made, over;
@@ -62,7 +62,7 @@ int main(int argc, char **argv)
 	pthread_join(thread, NULL);
 	check(personality(0xffffffff) == ADDR_COMPAT_LAYOUT, "personality %x", personality(0xffffffff));
 	check(!keys || reqkey(-1) == 0, "requested keys go to %ld", reqkey(-1));
-	check(!ids || prctl(TIMER_CREATE_RESTORE_IDS, 2, 0, 0, 0) == 1, "timers take the numbers that they ask for");
+	check(!ids || prctl(TIMER_CREATE_RESTORE_IDS, 2, 0, 0, 0) == 1, "timers are created with requested ids");
 	check(!ids || (!syscall(SYS_timer_create, CLOCK_MONOTONIC, &none, &id) && id == 17), "a timer, %d", id);
 	test_done();
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Clocks that count since boot go on from the dump, in whatever boot the tree is restored: all of them, by the vDSO and
- * by system calls, in every thread and process; timers, timerfds, interval timers and absolute waits are right by them.
+ * Clocks that count since boot continue from the dump, in whatever boot the tree is restored: all of them, by the vDSO
+ * and by system calls, in every thread and process; timers, timerfds, interval timers and absolute waits follow them.
  * test: boots=others breaks=4 decode=yes ignore=ticks
  */
 #include "checkpoint.h"
@@ -27,7 +27,7 @@ struct readings {
 	double clock[NR_CLOCKS], direct[NR_CLOCKS], real;
 };
 
-static double until; /* CLOCK_MONOTONIC: when the waits end */
+static double until; /* CLOCK_MONOTONIC: end of the waits */
 static struct readings before;
 
 static double to_s(struct timespec ts)
@@ -62,7 +62,7 @@ static struct readings read_all(void)
 	return r;
 }
 
-/* The COARSE one lags behind by a tick of the kernel. */
+/* The COARSE clock lags behind by a tick of the kernel. */
 static void check_clocks(const struct readings *was, const char *who)
 {
 	struct readings now = read_all();
@@ -71,8 +71,8 @@ static void check_clocks(const struct readings *was, const char *who)
 	for (int i = 0; i < NR_CLOCKS; i++) {
 		double went = now.clock[i] - was->clock[i];
 
-		check(went >= 0, "%s: clock %d went back by %f s", who, clocks[i], -went);
-		check(went <= real + SLACK, "%s: clock %d went on by %f s in %f s", who, clocks[i], went, real);
+		check(went >= 0, "%s: clock %d went backwards by %f s", who, clocks[i], -went);
+		check(went <= real + SLACK, "%s: clock %d advanced by %f s in %f s", who, clocks[i], went, real);
 		check(now.direct[i] >= now.clock[i] - 0.02 && now.direct[i] <= now.clock[i] + SLACK,
 		      "%s: clock %d: %f by the vDSO, %f by the system call", who, clocks[i], now.clock[i],
 		      now.direct[i]);
@@ -92,8 +92,8 @@ static void check_ended(const char *what)
 {
 	double now = read_clock(CLOCK_MONOTONIC);
 
-	check(now >= until && now < until + 20, "%s ended at %f, not at %f", what, now, until);
-	/* On a busy machine that may be before the dump is done and compared: the thread stays. */
+	check(now >= until && now < until + 20, "%s returned at %f, not at %f", what, now, until);
+	/* On a busy machine this may be before the dump has completed and been compared: the thread keeps running. */
 	wait_go(0);
 }
 
@@ -148,12 +148,12 @@ static void *sleep_until(void *arg)
 	return NULL;
 }
 
-/* What is left must fit the clock: the timer was set to a point of it. */
+/* The remaining time must match the clock: the timer was set to an absolute time. */
 static void check_left(const char *what, double left, clockid_t clock, double end)
 {
 	double now = read_clock(clock);
 
-	check(left >= end - now - 0.001 && left <= end - now + SLACK, "%s: %f s are left, until %f, at %f", what, left,
+	check(left >= end - now - 0.001 && left <= end - now + SLACK, "%s: %f s remain, until %f, at %f", what, left,
 	      end, now);
 }
 

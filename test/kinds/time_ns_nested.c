@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A tree whose processes are in several time namespaces: each is again in one with those that it shared it with, and the
- * clocks keep their distances.
+ * A tree with processes in several time namespaces: each is restored to one with those that it shared it with, and the
+ * clocks keep their offsets.
  * test: boots=others breaks=2 decode=yes
  */
 #include "checkpoint.h"
@@ -15,12 +15,12 @@
 
 enum { BELOW, CHILD_OF_IT, ENTERED, SECOND, NR };
 
-/* What processes say of themselves in the end. */
-struct answer {
+/* Reports of the processes at the end. */
+struct report {
 	double ahead; /* of the real time */
 	ino_t ns;
 };
-static struct answer *answers;
+static struct report *reports;
 static int below_ns;
 
 static ino_t ns_of(const char *path)
@@ -31,27 +31,27 @@ static ino_t ns_of(const char *path)
 	return st.st_ino;
 }
 
-static struct answer look(void)
+static struct report inspect(void)
 {
 	struct timespec mono, real;
 
 	clock_gettime(CLOCK_MONOTONIC, &mono);
 	clock_gettime(CLOCK_REALTIME, &real);
-	return (struct answer){ (double)(mono.tv_sec - real.tv_sec) + (double)(mono.tv_nsec - real.tv_nsec) / 1e9,
+	return (struct report){ (double)(mono.tv_sec - real.tv_sec) + (double)(mono.tv_nsec - real.tv_nsec) / 1e9,
 				ns_of("/proc/self/ns/time") };
 }
 
 static int second(void *arg)
 {
 	checkpoint_task("second", 0);
-	answers[SECOND] = look();
+	reports[SECOND] = inspect();
 	return 0;
 }
 
 static int child_of_it(void *arg)
 {
 	checkpoint_task("child", 0);
-	answers[CHILD_OF_IT] = look();
+	reports[CHILD_OF_IT] = inspect();
 	return 0;
 }
 
@@ -66,7 +66,7 @@ static int below(void *arg)
 		snprintf(path, sizeof(path), "/proc/%d/ns/time", getppid());
 		need(!setns(open(path, O_RDONLY), CLONE_NEWTIME), "break");
 	}
-	answers[BELOW] = look();
+	reports[BELOW] = inspect();
 	join_task(pid);
 	return 0;
 }
@@ -80,11 +80,11 @@ static int entered(void *arg)
 		need(!unshare(CLONE_NEWTIME) &&
 			     !setns(open("/proc/self/ns/time_for_children", O_RDONLY), CLONE_NEWTIME),
 		     "break");
-	answers[ENTERED] = look();
+	reports[ENTERED] = inspect();
 	return 0;
 }
 
-/* A child in a namespace of its own, whose monotonic clock is ahead of ours. */
+/* A child in its own namespace, whose monotonic clock is ahead of ours. */
 static pid_t fork_ahead(long ahead, int (*fn)(void *))
 {
 	int own = open("/proc/self/ns/time", O_RDONLY);
@@ -93,7 +93,7 @@ static pid_t fork_ahead(long ahead, int (*fn)(void *))
 	pid_t pid;
 
 	if (unshare(CLONE_NEWTIME))
-		test_skip("no time namespaces here");
+		test_skip("no time namespaces");
 	need(read_file("/proc/self/timens_offsets", text, sizeof(text)) > 0 &&
 		     sscanf(text, "monotonic %ld %ld", &sec, &nsec) == 2,
 	     "offsets: %s", text);
@@ -105,21 +105,21 @@ static pid_t fork_ahead(long ahead, int (*fn)(void *))
 	return pid;
 }
 
-static void check_ahead(int which, const struct answer *root, double ahead)
+static void check_ahead(int which, const struct report *root, double ahead)
 {
-	double is = answers[which].ahead - root->ahead;
+	double is = reports[which].ahead - root->ahead;
 
 	check(is > ahead - SLACK && is < ahead + SLACK, "%d: its clock is %f s ahead, not %f", which, is, ahead);
 }
 
 int main(int argc, char **argv)
 {
-	struct answer root;
+	struct report root;
 	pid_t pids[3];
 	char path[64];
 
 	test_init(argc, argv);
-	answers = map_anon(sizeof(*answers) * NR, MAP_SHARED);
+	reports = map_anon(sizeof(*reports) * NR, MAP_SHARED);
 	pids[0] = fork_ahead(1000, below);
 	await_task("below");
 	await_task("child");
@@ -134,14 +134,14 @@ int main(int argc, char **argv)
 	checkpoint_here();
 	for (int i = 0; i < 3; i++)
 		join_task(pids[i]);
-	root = look();
+	root = inspect();
 	check_ahead(BELOW, &root, 1000);
 	check_ahead(CHILD_OF_IT, &root, 1000);
 	check_ahead(ENTERED, &root, 1000);
 	check_ahead(SECOND, &root, -10);
-	check(answers[BELOW].ns == answers[CHILD_OF_IT].ns && answers[BELOW].ns == answers[ENTERED].ns,
-	      "those that shared a namespace are in several");
-	check(answers[BELOW].ns != root.ns && answers[SECOND].ns != root.ns && answers[SECOND].ns != answers[BELOW].ns,
+	check(reports[BELOW].ns == reports[CHILD_OF_IT].ns && reports[BELOW].ns == reports[ENTERED].ns,
+	      "processes that shared a namespace are in several");
+	check(reports[BELOW].ns != root.ns && reports[SECOND].ns != root.ns && reports[SECOND].ns != reports[BELOW].ns,
 	      "different namespaces have become one");
 	test_done();
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A process that has unshared a time namespace for its children, and is in another one itself: refused, and it goes on.
+ * A process that has unshared a time namespace for its children, and is in another one itself: refused, and it keeps
+ * running.
  * test: refused=time.namespace.for.its.children
  */
 #include "checkpoint.h"
@@ -15,13 +16,13 @@ static int child(void *arg)
 	struct stat own, next;
 
 	if (unshare(CLONE_NEWTIME))
-		test_skip("no time namespaces here");
+		test_skip("no time namespaces");
 	checkpoint_task("child", 0);
 	if (test_break())
 		setns(open("/proc/self/ns/time", O_RDONLY), CLONE_NEWTIME);
 	check(!stat("/proc/self/ns/time", &own) && !stat("/proc/self/ns/time_for_children", &next) &&
 		      own.st_ino != next.st_ino,
-	      "they are one");
+	      "both are the same");
 	return 0;
 }
 

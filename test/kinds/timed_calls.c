@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Threads that wait with a limit go on for what is left of it, with their registers as they were: how long they had to
- * wait is known to the kernel only, so it has to be told anew. Where it does not tell, the call returns EINTR. Threads that
- * wait for an event, without a limit, notice nothing.
+ * Threads in waits with a timeout continue with the remaining time, and with unchanged registers: the remaining time is
+ * known only to the kernel, and has to be passed again. If it is not available, the call returns EINTR. Threads that
+ * wait for an event, without a timeout, notice nothing.
  * test: breaks=1 timeout=120 ignore=SigBlk
  */
 #include <linux/aio_abi.h>
@@ -24,7 +24,7 @@
 
 #define LIMIT_MS 9000L
 #define BEFORE_MS 6500L
-/* Behind the checkpoint: a whole limit would end later, what is left ends long before. */
+/* After the checkpoint: a full timeout would expire later, the remaining time expires long before. */
 #define AFTER_MS 8000L
 #define FAR_MS 3600000L
 #define ALL_BITS 0xffffffffl
@@ -32,8 +32,8 @@
 enum { FUTEX2_U32 = 2, FUTEX2_PRIVATE = 128, NR_FUTEX_WAITV = 449, NR_FUTEX2_WAIT = 455, NR_EPOLL_PWAIT2 = 441 };
 
 static struct timespec limit = { LIMIT_MS / 1000, LIMIT_MS % 1000 * 1000000 }, far_off = { FAR_MS / 1000, 0 };
-static struct timespec until, until_real; /* the end of the limit, by two clocks */
-/* The kernel writes what is left of these. */
+static struct timespec until, until_real; /* the end of the timeout, by two clocks */
+/* The kernel writes the remaining time into these. */
 static struct timespec rest[2], ppoll_limit, pselect_limit;
 static struct timeval select_limit;
 static uint32_t word = 7, all_done;
@@ -60,7 +60,7 @@ struct call {
 	const char *name;
 	long nr, args[6], result;
 	bool ended; /* or EINTR */
-	/* what came of it */
+	/* results */
 	bool done;
 	pid_t tid;
 	double end;
@@ -80,10 +80,10 @@ static struct call calls[64] = {
 	CALL("poll", SYS_poll, 0, (long)&silent, 1, LIMIT_MS),
 	CALL("poll of nothing", SYS_poll, 0, 0, 0, LIMIT_MS),
 	CALL("nanosleep", SYS_nanosleep, 0, (long)&limit, 0),
-	CALL("nanosleep, its rest asked for", SYS_nanosleep, 0, (long)&limit, (long)&rest[0]),
+	CALL("nanosleep, with remaining time", SYS_nanosleep, 0, (long)&limit, (long)&rest[0]),
 	CALL("clock_nanosleep", SYS_clock_nanosleep, 0, CLOCK_BOOTTIME, 0, (long)&limit, 0),
-	CALL("clock_nanosleep of the wall clock", SYS_clock_nanosleep, 0, CLOCK_REALTIME, 0, (long)&limit, 0),
-	CALL("clock_nanosleep, its rest asked for", SYS_clock_nanosleep, 0, CLOCK_MONOTONIC, 0, (long)&limit,
+	CALL("clock_nanosleep by wall clock", SYS_clock_nanosleep, 0, CLOCK_REALTIME, 0, (long)&limit, 0),
+	CALL("clock_nanosleep, with remaining time", SYS_clock_nanosleep, 0, CLOCK_MONOTONIC, 0, (long)&limit,
 	     (long)&rest[1]),
 	CALL("futex", SYS_futex, -ETIMEDOUT, (long)&word, FUTEX_WAIT_PRIVATE, 7, (long)&limit),
 	CALL("futex, shared", SYS_futex, -ETIMEDOUT, (long)&word, FUTEX_WAIT, 7, (long)&limit),
@@ -94,10 +94,10 @@ static struct call calls[64] = {
 	CALL("futex until", SYS_futex, -ETIMEDOUT, (long)&word, FUTEX_WAIT_BITSET_PRIVATE, 7, (long)&until, 0,
 	     ALL_BITS),
 };
-/* What ends them is no limit. */
+/* Ended by an event, not by the timeout. */
 static struct call woken[32] = {
 	CALL("woken futex", SYS_futex, 0, (long)&word, FUTEX_WAIT_PRIVATE, 7, (long)&far_off),
-	CALL("poll for ever", SYS_poll, 1, (long)&silent, 1, -1),
+	CALL("poll forever", SYS_poll, 1, (long)&silent, 1, -1),
 	CALL("woken poll", SYS_poll, 1, (long)&silent, 1, FAR_MS),
 	CALL("sigwaitinfo", SYS_rt_sigtimedwait, SIGUSR2, (long)&usr2, 0, 0, 8),
 };
@@ -110,7 +110,7 @@ static void *wait_in(void *arg)
 	long a = c->args[0], b = c->args[1], d = c->args[2], nr = c->nr;
 
 	__atomic_store_n(&c->tid, (pid_t)syscall(SYS_gettid), __ATOMIC_SEQ_CST);
-	r10 = c->args[3]; /* no call may come in between */
+	r10 = c->args[3]; /* there must be no call in between */
 	r8 = c->args[4];
 	r9 = c->args[5];
 	__asm__ volatile("syscall"
@@ -124,7 +124,7 @@ static void *wait_in(void *arg)
 	c->got = nr;
 	c->end = now_s();
 	__atomic_store_n(&c->done, true, __ATOMIC_SEQ_CST);
-	/* A thread that is gone would be a difference for who compares from outside. */
+	/* A missing thread would be a difference for the comparison from outside. */
 	while (!__atomic_load_n(&all_done, __ATOMIC_SEQ_CST))
 		syscall(SYS_futex, &all_done, FUTEX_WAIT_PRIVATE, 0, NULL);
 	return NULL;
@@ -144,7 +144,7 @@ static void start(struct call *c)
 	await_syscall(c->tid, c->nr);
 }
 
-static void must_be_as_before(const struct call *c)
+static void check_registers(const struct call *c)
 {
 	for (int i = 0; i < 6; i++)
 		check(c->after[i] == c->args[i], "%s: argument %d is %lx, not %lx", c->name, i, c->after[i],
@@ -173,8 +173,8 @@ static void epolls(void)
 	ADD("epoll_wait", SYS_epoll_wait, 0, quiet, (long)&ready, 1, LIMIT_MS);
 	ADD("epoll_pwait", SYS_epoll_pwait, 0, quiet, (long)&ready, 1, LIMIT_MS, 0, 8);
 	ADD("epoll_pwait2", NR_EPOLL_PWAIT2, 0, quiet, (long)&ready, 1, (long)&limit, 0, 8);
-	ADD_WOKEN("epoll_wait for ever", SYS_epoll_wait, 1, ep, (long)&ready, 1, -1);
-	ADD_WOKEN("epoll_pwait2 for ever", NR_EPOLL_PWAIT2, 1, ep, (long)&ready, 1, 0, 0, 8);
+	ADD_WOKEN("epoll_wait forever", SYS_epoll_wait, 1, ep, (long)&ready, 1, -1);
+	ADD_WOKEN("epoll_pwait2 forever", NR_EPOLL_PWAIT2, 1, ep, (long)&ready, 1, 0, 0, 8);
 }
 
 static int sem, woken_pair[2], mm_pair[2];
@@ -185,7 +185,7 @@ static void semaphores(void)
 	need(sem >= 0, "semget");
 	ADD("semtimedop", SYS_semtimedop, -EAGAIN, sem, (long)&down, 1, (long)&limit);
 	ADD_WOKEN("semop", SYS_semop, 0, sem, (long)&down_too, 1);
-	ADD_WOKEN("semtimedop for ever", SYS_semtimedop, 0, sem, (long)&down_too, 1, 0);
+	ADD_WOKEN("semtimedop forever", SYS_semtimedop, 0, sem, (long)&down_too, 1, 0);
 }
 
 static void sockets(void)
@@ -208,7 +208,7 @@ static void sockets(void)
 	ADD("send", SYS_sendto, -EAGAIN, pair[0], (long)bytes, 60000);
 	ADD("write to a socket", SYS_write, -EAGAIN, pair[0], (long)bytes, 60000);
 	ADD("accept", SYS_accept4, -EAGAIN, listener, 0, 0, SOCK_CLOEXEC);
-	ADD_WOKEN("recv for ever", SYS_recvfrom, 1, woken_pair[0], (long)bytes, 1);
+	ADD_WOKEN("recv forever", SYS_recvfrom, 1, woken_pair[0], (long)bytes, 1);
 }
 
 static void terminal(void)
@@ -254,7 +254,7 @@ static void queue(void)
 			      (long)&until_real));
 }
 
-/* Newer kernels' */
+/* Of newer kernels. */
 static void futexes(void)
 {
 	if (syscall(NR_FUTEX_WAITV, NULL, 0, 0, NULL, 0) < 0 && errno != ENOSYS)
@@ -265,7 +265,7 @@ static void futexes(void)
 				      FUTEX2_U32 | FUTEX2_PRIVATE, (long)&until, CLOCK_MONOTONIC));
 }
 
-static void make_world(void)
+static void set_up(void)
 {
 	sigset_t both;
 
@@ -289,7 +289,10 @@ static void make_world(void)
 	ADD("sigtimedwait", SYS_rt_sigtimedwait, -EAGAIN, (long)&usr1, 0, (long)&limit, 8);
 }
 
-/* The kernel looks at this one's limit only when a message comes: what has waited for it again does not end then. */
+/*
+ * The kernel checks the timeout of this call only when a message arrives: after another wait for one it does not expire
+ * then.
+ */
 static void check_recvmmsg(struct call *c, double begin)
 {
 	long left = LIMIT_MS + 200 - (long)((now_s() - begin) * 1000);
@@ -298,7 +301,7 @@ static void check_recvmmsg(struct call *c, double begin)
 	need(send(mm_pair[1], "x", 1, 0) == 1, "send");
 	await_end(c);
 	check(c->got == -EINTR || c->got == 1, "%s returns %ld", c->name, c->got);
-	must_be_as_before(c);
+	check_registers(c);
 }
 
 static void check_call(struct call *c, double begin, double at)
@@ -306,12 +309,12 @@ static void check_call(struct call *c, double begin, double at)
 	await_end(c);
 	if (!c->ended || c->got != -EINTR) {
 		check(c->got == c->result, "%s returns %ld", c->name, c->got);
-		/* This one's limit is a time of the wall clock, which goes on while the process is away. */
+		/* This timeout is a time by the wall clock, which advances between dump and restore. */
 		check(c->nr == SYS_mq_timedreceive || c->end - begin >= LIMIT_MS / 1000.0, "%s took only %.3f s",
 		      c->name, c->end - begin);
 	}
 	check(c->end - at < AFTER_MS / 1000.0, "%s waited for %.3f s more", c->name, c->end - at);
-	must_be_as_before(c);
+	check_registers(c);
 }
 
 static void wake_all(int pipe_in)
@@ -319,7 +322,7 @@ static void wake_all(int pipe_in)
 	unsigned short two[2] = { 0, 2 };
 
 	for (size_t i = 0; i < nr_woken; i++)
-		check(!woken[i].done, "%s came back early: %ld", woken[i].name, woken[i].got);
+		check(!woken[i].done, "%s returned early: %ld", woken[i].name, woken[i].got);
 	need(write(pipe_in, "x", 1) == 1 && write(woken_pair[1], "x", 1) == 1, "write");
 	need(!semctl(sem, 0, SETALL, two), "semctl");
 	pthread_kill(woken[3].thread, SIGUSR2);
@@ -328,7 +331,7 @@ static void wake_all(int pipe_in)
 	for (size_t i = 0; i < nr_woken; i++) {
 		await_end(&woken[i]);
 		check(woken[i].got == woken[i].result, "%s returns %ld", woken[i].name, woken[i].got);
-		must_be_as_before(&woken[i]);
+		check_registers(&woken[i]);
 	}
 }
 
@@ -342,7 +345,7 @@ int main(int argc, char **argv)
 	need(!pipe(ends), "pipe");
 	silent.fd = ends[0];
 	begin = now_s();
-	make_world();
+	set_up();
 	mm.args[0] = mm_pair[0];
 	start(&mm);
 	for (size_t i = 0; i < nr_calls; i++)

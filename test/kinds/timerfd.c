@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * timerfd: relative, absolute, periodic with unread ticks, expired and unread, never set, other clocks.
+ * timerfd: relative, absolute, periodic with unread ticks, expired and unread, never armed, other clocks.
  * test: boots=others breaks=2 decode=yes ignore=ticks
  */
 #include "checkpoint.h"
@@ -55,8 +55,9 @@ int main(int argc, char **argv)
 	check(!timerfd_gettime(real, &now) && now.it_value.tv_sec > 4900 && now.it_value.tv_sec <= 5000, "real: %ld",
 	      now.it_value.tv_sec);
 	check(!timerfd_gettime(cancel, &now) && now.it_value.tv_sec > 4900, "cancel: %ld", now.it_value.tv_sec);
-	check(!timerfd_gettime(unset, &now) && !now.it_value.tv_sec && !now.it_value.tv_nsec, "the one never set runs");
-	check(read(unset, &ticks, 8) < 0 && errno == EAGAIN, "the one never set has ticks");
+	check(!timerfd_gettime(unset, &now) && !now.it_value.tv_sec && !now.it_value.tv_nsec,
+	      "the unarmed one is running");
+	check(read(unset, &ticks, 8) < 0 && errno == EAGAIN, "the unarmed one has ticks");
 	check(read(expired, &ticks, 8) == 8 && ticks == 1, "expired: %lu ticks", ticks);
 	check(read(expired, &ticks, 8) < 0 && errno == EAGAIN, "expired: more ticks");
 	check(read(periodic, &ticks, 8) == 8 && ticks >= 11, "periodic: %lu ticks", ticks);

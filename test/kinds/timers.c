@@ -100,7 +100,7 @@ int main(int argc, char **argv)
 	stopped = make(CLOCK_MONOTONIC, SIGUSR1, SIGEV_SIGNAL, 0, 55);
 	syscall(SYS_timer_delete, gone); /* a gap in the ids */
 	set(far, 7200000, 0);
-	set(blocked, 10, 10); /* overruns pile up behind the mask */
+	set(blocked, 10, 10); /* overruns accumulate while it is blocked */
 	set(at_thread, 5, 5);
 	set(none, 3600000, 1500);
 	sleep_ms(100);
@@ -120,7 +120,7 @@ int main(int argc, char **argv)
 	check(mono_after.tv_sec >= mono.tv_sec && mono_after.tv_sec <= mono.tv_sec + 60,
 	      "monotonic time jumped from %ld to %ld", mono.tv_sec, mono_after.tv_sec);
 	check(labs((mono_after.tv_sec - mono.tv_sec) - (real_after.tv_sec - real_was.tv_sec)) <= 2,
-	      "the clocks went apart");
+	      "the clocks drifted apart");
 	check(!getitimer(ITIMER_REAL, &iv) && iv.it_value.tv_sec > 7000 && iv.it_value.tv_sec <= 7200 &&
 		      iv.it_interval.tv_sec == 5 && iv.it_interval.tv_usec == 250000,
 	      "real: %ld, each %ld", iv.it_value.tv_sec, iv.it_interval.tv_sec);
@@ -135,14 +135,14 @@ int main(int argc, char **argv)
 		      its.it_interval.tv_nsec == 500000000,
 	      "silent: %ld", its.it_value.tv_sec);
 	check(!syscall(SYS_timer_gettime, stopped, &its) && !its.it_value.tv_sec && !its.it_value.tv_nsec,
-	      "the stopped one runs");
-	check(syscall(SYS_timer_gettime, gone, &its) < 0 && errno == EINVAL, "the deleted one is back");
+	      "the disarmed one is running");
+	check(syscall(SYS_timer_gettime, gone, &its) < 0 && errno == EINVAL, "the deleted one exists again");
 	memset(&si, 0, sizeof(si));
 	check(sigtimedwait(&block, &si, &(struct timespec){ .tv_sec = 2 }) == SIGRTMIN + 2,
 	      "no signal of the blocked timer");
 	check(si.si_code == SI_TIMER && si.si_value.sival_int == 22 && si.si_timerid == blocked,
 	      "code %d value %d id %d", si.si_code, si.si_value.sival_int, si.si_timerid);
-	/* how many overruns wait behind a pending signal the kernel tells nobody: of this one nothing, of the next one */
+	/* the number of overruns of a pending signal cannot be queried: not of this one, but of the next */
 	sleep_ms(100);
 	check(sigtimedwait(&block, &si, &(struct timespec){ .tv_sec = 2 }) == SIGRTMIN + 2,
 	      "no second signal of the blocked timer");
@@ -151,7 +151,7 @@ int main(int argc, char **argv)
 	was = fired[SIGRTMIN + 1];
 	for (int i = 0; i < 2000 && fired[SIGRTMIN + 1] < was + 3; i++)
 		sleep_ms(1);
-	check(fired[SIGRTMIN + 1] >= was + 3, "the thread's timer stands still");
+	check(fired[SIGRTMIN + 1] >= was + 3, "the thread's timer does not fire");
 	check(!other_thread, "the thread's timer hit another thread");
 	check(!fired[SIGALRM] && !fired[SIGPROF] && !fired[SIGVTALRM], "a far timer fired");
 	id = make(CLOCK_MONOTONIC, SIGUSR1, SIGEV_SIGNAL, 0, 0);

@@ -10,8 +10,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-/* Only the 32-bit system calls know these entries; any task may use them. The argument must lie below 4 GiB. */
-static int call(int nr, struct user_desc *d)
+/* Only 32-bit system calls access these entries; any task may use them. The argument must be below 4 GiB. */
+static int ia32_call(int nr, struct user_desc *d)
 {
 	struct user_desc *low =
 		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
@@ -25,7 +25,7 @@ static int call(int nr, struct user_desc *d)
 	return (int)ret;
 }
 
-/* A kernel may have them switched off (ia32_emulation=0): then their gate is a fault. */
+/* A kernel may have them disabled (ia32_emulation=0): then the int 0x80 gate faults. */
 static void need_ia32_calls(void)
 {
 	struct user_desc d = { .entry_number = 12 };
@@ -33,7 +33,7 @@ static void need_ia32_calls(void)
 	pid_t pid = fork();
 
 	if (!pid) {
-		call(244, &d);
+		ia32_call(244, &d);
 		_exit(0);
 	}
 	need(waitpid(pid, &status, 0) == pid, "child");
@@ -50,14 +50,14 @@ static int set_entry(unsigned int number, unsigned int base, unsigned int limit)
 			       .limit_in_pages = 1,
 			       .useable = 1 };
 
-	return call(243, &d);
+	return ia32_call(243, &d);
 }
 
 static void verify(unsigned int number, unsigned int base, unsigned int limit)
 {
 	struct user_desc d = { .entry_number = number };
 
-	check(!call(244, &d), "get_thread_area %u", number);
+	check(!ia32_call(244, &d), "get_thread_area %u", number);
 	check(d.base_addr == base && d.limit == limit && d.seg_32bit && d.limit_in_pages && d.useable &&
 		      !d.seg_not_present,
 	      "entry %u: base %#x limit %#x", number, d.base_addr, d.limit);
@@ -83,7 +83,7 @@ int main(int argc, char **argv)
 	test_init(argc, argv);
 	need_ia32_calls();
 	if (set_entry(12, 0x12000000, 0x112))
-		test_skip("no set_thread_area here");
+		test_skip("no set_thread_area");
 	need(!set_entry(14, 0x14000000, 0x114), "entry 14");
 	pthread_create(&t, NULL, thread, NULL);
 	await_task("thread");

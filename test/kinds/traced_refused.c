@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A task that is traced already is refused, naming its tracer; it stays traced.
+ * A task that is already traced is refused, naming its tracer; it remains traced.
  * test: refused="task [0-9]+ is traced by [0-9]+ [(]traced_refused[)] already"
  */
 #include "checkpoint.h"

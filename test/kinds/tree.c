@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A tree: root with four children, each with two; a chain 30 deep. Everybody knows who is whose parent.
+ * A tree: root with four children, each with two; a chain 30 deep. Each process checks its parent.
  * test: breaks=1 decode=yes
  */
 #include "checkpoint.h"
@@ -37,7 +37,7 @@ static int branch(void *arg)
 	check(getpid() == self && getppid() == parent, "branch");
 	for (int i = 0; i < 2; i++)
 		join_task(kids[i]);
-	check(waitpid(-1, NULL, 0) < 0, "a child too many");
+	check(waitpid(-1, NULL, 0) < 0, "unexpected child");
 	return 0;
 }
 
@@ -81,6 +81,6 @@ int main(int argc, char **argv)
 	for (int i = 0; i < 4; i++)
 		join_task(kids[i]);
 	join_task(deep);
-	check(waitpid(-1, NULL, 0) < 0, "a child too many");
+	check(waitpid(-1, NULL, 0) < 0, "unexpected child");
 	test_done();
 }

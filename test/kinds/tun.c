@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * tun and tap devices: one that lives as long as its descriptor, with address and route; a persistent one; a device of
- * several queues with one detached; a descriptor without a device. Packets flow both ways afterwards.
+ * tun and tap devices: one that exists as long as its descriptor, with address and route; a persistent one; a
+ * multi-queue device with one queue detached; a descriptor without a device. Packets flow in both directions
+ * afterwards.
  * test: net=own breaks=2 decode=yes ignore=fd/3/pos
  */
 #include "checkpoint.h"
@@ -19,7 +20,7 @@ static int attach(const char *name, int flags)
 	int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK);
 
 	if (fd < 0)
-		test_skip("there is no /dev/net/tun");
+		test_skip("no /dev/net/tun");
 	strcpy(ifr.ifr_name, name);
 	ifr.ifr_flags = (short)flags;
 	need(!ioctl(fd, TUNSETIFF, &ifr), "TUNSETIFF %s", name);
@@ -52,7 +53,7 @@ static unsigned flags_of(int fd, const char *name)
 	return (unsigned short)ifr.ifr_flags;
 }
 
-/* A datagram to 10.9.8.2, which is behind the device, comes out of the descriptor. */
+/* A datagram to 10.9.8.2, which is behind the device, arrives at the descriptor. */
 static void ping(int fd)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(99) };
@@ -69,7 +70,7 @@ static void ping(int fd)
 			sleep_ms(20);
 		found = len == 20 + 8 + 11 && !memcmp(packet + 28, "hello there", 11);
 	}
-	check(found, "no packet came out");
+	check(found, "no packet received");
 	close(sock);
 }
 
@@ -101,7 +102,7 @@ int main(int argc, char **argv)
 	if (brk == 2)
 		dup2(q1, q2);
 
-	check(flags_of(tun, "tun5") == (IFF_TUN | IFF_NO_PI), "it outlives its descriptor now: flags %x",
+	check(flags_of(tun, "tun5") == (IFF_TUN | IFF_NO_PI), "it has become persistent: flags %x",
 	      flags_of(tun, "tun5"));
 	check(!ioctl(tun, TUNGETSNDBUF, &now) && now == sndbuf, "sndbuf %d", now);
 	check(flags_of(tap, "tap5") == before && before & IFF_PERSIST && before & IFF_VNET_HDR, "flags %x", before);
@@ -113,7 +114,7 @@ int main(int argc, char **argv)
 	      "without a device");
 	ping(tun);
 	close(tun);
-	check(!if_nametoindex("tun5"), "it is still there");
+	check(!if_nametoindex("tun5"), "it still exists");
 	close(tap);
 	check(if_nametoindex("tap5"), "the persistent one is gone");
 	test_done();

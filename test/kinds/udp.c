@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * UDP, UDP-Lite, raw and ICMP sockets: bound, connected, neighbours on a port, options, multicast.
+ * UDP, UDP-Lite, raw and ICMP sockets: bound, connected, sharing a port, options, multicast.
  * test: net=own breaks=2 decode=yes
  */
 #include "checkpoint.h"
@@ -14,17 +14,17 @@
 
 static int bound, connected, six, lite, raw, raw6, ping, group, group6, shared[2], unbound, autobound;
 
-static void hear(int fd, const char *text, const char *what)
+static void expect(int fd, const char *text, const char *what)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 	char buf[64] = "";
 
 	check(poll(&p, 1, 3000) == 1 && recv(fd, buf, sizeof(buf) - 1, 0) == (ssize_t)strlen(text) &&
 		      !strcmp(buf, text),
-	      "%s: heard '%s'", what, buf);
+	      "%s: received '%s'", what, buf);
 }
 
-static void tell(int family, const char *host, int port, const char *text)
+static void send_to(int family, const char *host, int port, const char *text)
 {
 	int fd = inet_socket(family, SOCK_DGRAM, 0);
 	union inet_name name;
@@ -133,13 +133,13 @@ int main(int argc, char **argv)
 		close(group);
 
 	check(send(connected, "from the connected", 18, 0) == 18, "send");
-	hear(bound, "from the connected", "bound");
+	expect(bound, "from the connected", "bound");
 	check(inet_get(bound, SOL_SOCKET, SO_BROADCAST) == 1 && inet_get(bound, IPPROTO_IP, IP_PKTINFO) == 1 &&
 		      inet_get(bound, IPPROTO_IP, IP_RECVTTL) == 1 &&
 		      inet_get(bound, IPPROTO_IP, IP_MTU_DISCOVER) == IP_PMTUDISC_DO,
 	      "options of bound");
-	tell(AF_INET6, "::1", 5002, "six");
-	hear(six, "six", "six");
+	send_to(AF_INET6, "::1", 5002, "six");
+	expect(six, "six", "six");
 	check(inet_get(six, IPPROTO_IPV6, IPV6_RECVPKTINFO) == 1 && inet_get(six, IPPROTO_IPV6, IPV6_TCLASS) == 8,
 	      "options of six");
 	check(inet_port(lite) == 5003 && inet_get(lite, SOL_SOCKET, SO_PROTOCOL) == IPPROTO_UDPLITE &&
@@ -156,10 +156,10 @@ int main(int argc, char **argv)
 	check(ping < 0 || inet_get(ping, SOL_SOCKET, SO_PROTOCOL) == IPPROTO_ICMP, "ping");
 	check(inet_port(shared[0]) == 5004 && inet_port(shared[1]) == 5004, "shared");
 	check(inet_port(unbound) == 0 && inet_port(autobound) == port, "unbound, autobound");
-	tell(AF_INET, "239.1.2.3", 5005, "to the group");
-	hear(group, "to the group", "group");
-	tell(AF_INET, "239.1.2.4", 5005, "by source");
-	hear(group, "by source", "group by source");
+	send_to(AF_INET, "239.1.2.3", 5005, "to the group");
+	expect(group, "to the group", "group");
+	send_to(AF_INET, "239.1.2.4", 5005, "by source");
+	expect(group, "by source", "group by source");
 	check(inet_get(group, IPPROTO_IP, IP_MULTICAST_TTL) == 5 &&
 		      inet_get(group, IPPROTO_IP, IP_MULTICAST_LOOP) == 0 &&
 		      inet_get(group, IPPROTO_IP, IP_MULTICAST_ALL) == 0,

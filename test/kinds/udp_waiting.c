@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Datagrams that nobody has read yet: order, sizes, senders, of IPv4, IPv6, mapped; connected sockets, neighbours on a
- * port, groups; sockets that peek at an offset.
+ * Unread datagrams: order, sizes, senders, of IPv4, IPv6, mapped; connected sockets, sockets sharing a port, groups;
+ * sockets with a peek offset.
  * test: net=own breaks=2 decode=yes
  */
 #include "checkpoint.h"
@@ -29,7 +29,7 @@ static struct sender sender(int family, const char *host, int protocol)
 	return s;
 }
 
-static void tell(const struct sender *s, int family, const char *host, int port, size_t from, size_t len)
+static void send_to(const struct sender *s, int family, const char *host, int port, size_t from, size_t len)
 {
 	union inet_name name;
 	socklen_t name_len = inet_name(&name, family, host, port);
@@ -38,7 +38,7 @@ static void tell(const struct sender *s, int family, const char *host, int port,
 	     strerror(errno));
 }
 
-static void hear(int fd, const struct sender *s, size_t from, size_t len, const char *what)
+static void expect(int fd, const struct sender *s, size_t from, size_t len, const char *what)
 {
 	static char got[sizeof(block) + 1];
 	union inet_name name = { 0 };
@@ -80,40 +80,40 @@ int main(int argc, char **argv)
 	inet_set(plain, SOL_SOCKET, SO_RCVBUF, 400000);
 	inet_bind(plain, AF_INET, "127.0.0.1", 6001);
 	for (int i = 0; i < MANY; i++)
-		tell(i % 3 ? &a : &b, AF_INET, "127.0.0.1", 6001, i, i % 5 ? 10 * i + 1 : 0);
-	tell(&a, AF_INET, "127.0.0.1", 6001, 0, sizeof(block));
+		send_to(i % 3 ? &a : &b, AF_INET, "127.0.0.1", 6001, i, i % 5 ? 10 * i + 1 : 0);
+	send_to(&a, AF_INET, "127.0.0.1", 6001, 0, sizeof(block));
 	six = inet_socket(AF_INET6, SOCK_DGRAM, 0);
 	inet_bind(six, AF_INET6, "::1", 6002);
-	tell(&c, AF_INET6, "::1", 6002, 2, 3);
-	tell(&c, AF_INET6, "::1", 6002, 4, 20000);
+	send_to(&c, AF_INET6, "::1", 6002, 2, 3);
+	send_to(&c, AF_INET6, "::1", 6002, 4, 20000);
 	mapped = inet_socket(AF_INET6, SOCK_DGRAM, 0);
 	inet_bind(mapped, AF_INET6, "::", 6003);
-	tell(&b, AF_INET, "127.0.0.1", 6003, 5, 6);
-	tell(&c, AF_INET6, "::1", 6003, 6, 7);
+	send_to(&b, AF_INET, "127.0.0.1", 6003, 5, 6);
+	send_to(&c, AF_INET6, "::1", 6003, 6, 7);
 	connected = inet_socket(AF_INET, SOCK_DGRAM, 0);
 	inet_bind(connected, AF_INET, "127.0.0.1", 6004);
 	need(!connect(connected, &a.name.any, sizeof(a.name.v4)), "connect");
-	tell(&a, AF_INET, "127.0.0.1", 6004, 7, 8);
+	send_to(&a, AF_INET, "127.0.0.1", 6004, 7, 8);
 	lite = inet_socket(AF_INET, SOCK_DGRAM, IPPROTO_UDPLITE);
 	inet_bind(lite, AF_INET, "127.0.0.1", 6005);
-	tell(&d, AF_INET, "127.0.0.1", 6005, 8, 9);
+	send_to(&d, AF_INET, "127.0.0.1", 6005, 8, 9);
 	for (int i = 0; i < 2; i++) {
 		shared[i] = inet_socket(AF_INET, SOCK_DGRAM, 0);
 		inet_set(shared[i], SOL_SOCKET, SO_REUSEADDR, 1);
 		inet_bind(shared[i], AF_INET, "0.0.0.0", 6006);
-		tell(&a, AF_INET, "127.0.0.1", 6006, 10 + i, 11);
+		send_to(&a, AF_INET, "127.0.0.1", 6006, 10 + i, 11);
 	}
 	group = inet_socket(AF_INET, SOCK_DGRAM, 0);
 	inet_bind(group, AF_INET, "239.1.2.3", 6007);
 	inet_pton(AF_INET, "239.1.2.3", &join.imr_multiaddr);
 	need(!setsockopt(group, IPPROTO_IP, IP_ADD_MEMBERSHIP, &join, sizeof(join)), "join");
 	need(!setsockopt(a.fd, IPPROTO_IP, IP_MULTICAST_IF, &join, sizeof(join)), "device");
-	tell(&a, AF_INET, "239.1.2.3", 6007, 12, 13);
+	send_to(&a, AF_INET, "239.1.2.3", 6007, 12, 13);
 	peeks = inet_socket(AF_INET, SOCK_DGRAM, 0);
 	inet_bind(peeks, AF_INET, "127.0.0.1", 6008);
 	inet_set(peeks, SOL_SOCKET, PEEK_OFF, 0);
-	tell(&a, AF_INET, "127.0.0.1", 6008, 20, 4);
-	tell(&a, AF_INET, "127.0.0.1", 6008, 30, 4);
+	send_to(&a, AF_INET, "127.0.0.1", 6008, 20, 4);
+	send_to(&a, AF_INET, "127.0.0.1", 6008, 30, 4);
 	need(recv(peeks, bytes, sizeof(bytes), MSG_PEEK) == 4, "peek");
 
 	brk = checkpoint_here();
@@ -123,36 +123,36 @@ int main(int argc, char **argv)
 		recv(connected, bytes, 1, 0);
 
 	for (int i = 0; i < MANY; i++)
-		hear(plain, i % 3 ? &a : &b, i, i % 5 ? 10 * i + 1 : 0, "plain");
-	hear(plain, &a, 0, sizeof(block), "large");
+		expect(plain, i % 3 ? &a : &b, i, i % 5 ? 10 * i + 1 : 0, "plain");
+	expect(plain, &a, 0, sizeof(block), "large");
 	empty(plain, "plain");
-	hear(six, &c, 2, 3, "six");
-	hear(six, &c, 4, 20000, "six");
+	expect(six, &c, 2, 3, "six");
+	expect(six, &c, 4, 20000, "six");
 	empty(six, "six");
-	hear(mapped, &b, 5, 6, "mapped");
-	hear(mapped, &c, 6, 7, "both");
-	hear(connected, &a, 7, 8, "connected");
+	expect(mapped, &b, 5, 6, "mapped");
+	expect(mapped, &c, 6, 7, "both");
+	expect(connected, &a, 7, 8, "connected");
 	empty(connected, "connected");
-	hear(lite, &d, 8, 9, "UDP-Lite");
-	/* Which of the two got which is the kernel's choice: as before, and each once. */
+	expect(lite, &d, 8, 9, "UDP-Lite");
+	/* The kernel chooses which of the two gets which: unchanged by the restore, and each once. */
 	for (int i = 0; i < 2; i++) {
 		int at = recv(shared[0], bytes, 1, MSG_DONTWAIT | MSG_PEEK) == 1 && bytes[0] == block[10 + i] ? 0 : 1;
 
-		hear(shared[at], &a, 10 + i, 11, "shared");
+		expect(shared[at], &a, 10 + i, 11, "shared");
 	}
 	empty(shared[0], "shared");
 	empty(shared[1], "shared");
-	hear(group, &a, 12, 13, "group");
+	expect(group, &a, 12, 13, "group");
 	check(inet_get(peeks, SOL_SOCKET, PEEK_OFF) == 4 && recv(peeks, bytes, sizeof(bytes), MSG_PEEK) == 4 &&
 		      !memcmp(bytes, block + 30, 4),
 	      "peeks at %d", inet_get(peeks, SOL_SOCKET, PEEK_OFF));
-	hear(peeks, &a, 20, 4, "peeks");
-	hear(peeks, &a, 30, 4, "peeks");
-	/* The addresses are as ever. */
+	expect(peeks, &a, 20, 4, "peeks");
+	expect(peeks, &a, 30, 4, "peeks");
+	/* The addresses are unchanged. */
 	check(inet_port(plain) == 6001 && inet_port(mapped) == 6003, "ports");
-	tell(&a, AF_INET, "127.0.0.1", 6001, 40, 5);
-	hear(plain, &a, 40, 5, "afterwards");
-	tell(&b, AF_INET, "127.0.0.1", 6004, 40, 5);
+	send_to(&a, AF_INET, "127.0.0.1", 6001, 40, 5);
+	expect(plain, &a, 40, 5, "afterwards");
+	send_to(&b, AF_INET, "127.0.0.1", 6004, 40, 5);
 	empty(connected, "connected, from another one");
 	test_done();
 }

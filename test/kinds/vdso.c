@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The vDSO: threads that do nothing but ask for the time in it go on, and time never runs backwards.
+ * The vDSO: threads that do nothing but query the time with it keep running, and time never runs backwards.
  * test: boots=others breaks=1
  */
 #include "checkpoint.h"
@@ -12,7 +12,7 @@
 static volatile int over;
 static volatile long rounds[2], backwards;
 
-static void *asker(void *arg)
+static void *read_clock(void *arg)
 {
 	struct timespec last = { 0 }, now;
 	struct timeval tv;
@@ -39,7 +39,7 @@ int main(int argc, char **argv)
 	base = getauxval(AT_SYSINFO_EHDR);
 	need(base, "no vDSO");
 	for (intptr_t i = 0; i < 2; i++)
-		pthread_create(&t[i], NULL, asker, (void *)i);
+		pthread_create(&t[i], NULL, read_clock, (void *)i);
 	sleep_ms(20);
 	if (checkpoint_here())
 		over = 1;
@@ -47,7 +47,7 @@ int main(int argc, char **argv)
 	was[0] = rounds[0];
 	was[1] = rounds[1];
 	sleep_ms(100);
-	check(rounds[0] > was[0] && rounds[1] > was[1], "the askers stand still");
+	check(rounds[0] > was[0] && rounds[1] > was[1], "the threads do not run");
 	check(!backwards, "time ran backwards %ld times", backwards);
 	check(getauxval(AT_SYSINFO_EHDR) == base && !memcmp((void *)base, "\177ELF", 4), "the vDSO is gone");
 	over = 1;

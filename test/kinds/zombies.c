@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Children that ended and nobody waited for: by exit, by signals, leader and member of a group and a session.
+ * Exited children that have not been waited for: by exit, by signals, leader and member of a group and a session.
  * test: breaks=1 decode=yes
  */
 #include "checkpoint.h"
@@ -27,7 +27,7 @@ static struct end ends[] = {
 	{ .signo = SIGSEGV, .own_group = true },
 };
 
-static int die(void *arg)
+static int exit_as(void *arg)
 {
 	struct end *e = arg;
 
@@ -67,7 +67,7 @@ int main(int argc, char **argv)
 
 	test_init(argc, argv);
 	for (int i = 0; i < n; i++)
-		ends[i].pid = fork_task(die, &ends[i]);
+		ends[i].pid = fork_task(exit_as, &ends[i]);
 	leader = fork_task(live_leader, NULL);
 	await_task("leader");
 	member = fork_task(dead_member, NULL);
