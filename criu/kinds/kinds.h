@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Every kind there is: table.c puts them in order. */
+/* All kinds: table.c defines their order. */
 #pragma once
 #include <stdbool.h>
 #include "fs.pb-c.h"
@@ -17,7 +17,7 @@ extern const struct fd_kind inet_kind, netlink_kind, packet_kind, unsupported_ki
 
 /* tasks */
 extern const struct task_kind cpu_kind, creds_kind, signals_kind, timers_kind, limits_kind, sched_kind, attributes_kind;
-extern const struct task_kind terminal_kind; /* kinds/fd/tty: whose controlling terminal, which foreground */
+extern const struct task_kind terminal_kind; /* kinds/fd/tty: controlling terminal, foreground group */
 extern const struct task_kind keyrings_kind, autogroup_kind, sem_undo_kind, landlock_kind, apart_kind, lsm_kind;
 extern const struct task_kind robust_kind, rseq_kind, seccomp_kind, timed_call_kind, fs_kind;
 /* runs; segments_run: memory/segments.h */
@@ -26,9 +26,11 @@ extern const struct run_kind memfd_run, tty_run, tun_run, pipe_run, inotify_run,
 extern const struct run_kind regular_run, inet_run, packet_run, fs_run;
 /* What the task's clocks show has gone on from here; zeros: it has not. */
 struct clocks time_ns_stood(const struct restore *r, const struct restore_task *task);
-/* What it asks of the memfd kind: is @local, which /proc calls so, memory without a path; its entry in files.img. */
+/* Queries of the memfd kind: is @local, with this link in /proc, memory without a path; its entry in files.img. */
 bool memfd_is(int local, const char *link);
 int memfd_path_id(struct dump *dump, const struct dump_path *path, uint32_t *ret_id);
-/* An entry of its own in files.img for the path of a descriptor that is more than a path (a FIFO): with its flags,
- * position and owner. */
+/*
+ * A separate entry in files.img for the path of a descriptor that is more than a path (a FIFO): with its flags,
+ * position and owner.
+ */
 int regular_save_beside(struct dump *dump, const struct fd_probe *probe, uint32_t *ret_id);

@@ -1,24 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The order of kinds. A row that must stand where it stands says why. */
+/* The order of kinds. Rows with a required place have a comment. */
 #include "kinds/kinds.h"
 #include "base/bits.h"
 #include "memory/segments.h"
 
-const struct fd_kind *const fd_kinds[] = {
-	&memfd_kind, /* before regular: it is a regular file to stat(2) */
-	&tty_kind, /* before regular: a character device */
-	&tun_kind, /* before regular: a character device */
-	&ns_kind, /* before regular: a namespace may have a path */
-	&pipe_kind,	&fifo_kind,   &eventfd_kind,  &eventpoll_kind,	 &timerfd_kind, &signalfd_kind, &inotify_kind,
-	&fanotify_kind, &bpfmap_kind, &mqueue_kind,   &pidfd_kind,	 &unix_kind,	&regular_kind,	&inet_kind,
-	&netlink_kind,	&packet_kind, &io_uring_kind, &unsupported_kind, /* last: takes everything, to say what it is */
-	NULL,
-};
+const struct fd_kind
+	*const fd_kinds[] = {
+		&memfd_kind, /* before regular: it is a regular file to stat(2) */
+		&tty_kind, /* before regular: a character device */
+		&tun_kind, /* before regular: a character device */
+		&ns_kind, /* before regular: a namespace may have a path */
+		&pipe_kind,	&fifo_kind,	&eventfd_kind,	   &eventpoll_kind, &timerfd_kind,
+		&signalfd_kind, &inotify_kind,	&fanotify_kind,	   &bpfmap_kind,    &mqueue_kind,
+		&pidfd_kind,	&unix_kind,	&regular_kind,	   &inet_kind,	    &netlink_kind,
+		&packet_kind,	&io_uring_kind, &unsupported_kind, /* last: accepts everything, to report its type */
+		NULL,
+	};
 const struct task_kind *const task_kinds[] = {
 	&terminal_kind, &cpu_kind,     &creds_kind,	 &signals_kind,	 &timers_kind,
 	&limits_kind,	&sched_kind,   &autogroup_kind,	 &keyrings_kind, &attributes_kind,
 	&robust_kind,	&rseq_kind,    &sem_undo_kind,	 &landlock_kind, &apart_kind,
-	&lsm_kind,	&seccomp_kind, &timed_call_kind, &fs_kind, /* last: apply changes root and directory, by which others find their files */
+	&lsm_kind,	&seccomp_kind, &timed_call_kind, &fs_kind, /* last: apply changes root and directory, through which others find their files */
 	NULL,
 };
 
@@ -30,7 +32,7 @@ const struct run_kind
 				&fs_run, &time_ns_run, &pid_ns_run, &uts_ns_run, &segments_run, /* before memfd: its files may be such segments */
 				&memfd_run,    &tty_run,      &tun_run,	  &pipe_run,	&inotify_run,
 				&fanotify_run, &mqueue_run,   &unix_run,  &regular_run, &inet_run,
-				&packet_run,   &seccomp_run,  &locks_run, /* after all that opens and closes files at ready: closing drops locks */
+				&packet_run,   &seccomp_run,  &locks_run, /* after all that opens and closes files in ready: closing drops locks */
 				&sem_undo_run, NULL,
 			};
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A watch on an unlinked file without a descriptor (a mapping keeps it alive): refused by name.
- * test: refused='fd.*\b300\b.*inotify.*watch.1.*no.path.leads'
+ * test: refused='fd.*\b300\b.*inotify.*watch.1.*no.known.path'
  */
 #include "checkpoint.h"
 #include <sys/inotify.h>

@@ -2,7 +2,7 @@
 /*
  * A write lease on an unlinked file: its content cannot be read without breaking the lease, and the holder is not
  * signalled by the attempt.
- * test: options=--file-locks refused="unlinked, and to read it would break the lease"
+ * test: options=--file-locks refused="unlinked, and reading it would break the lease"
  */
 #include "checkpoint.h"
 

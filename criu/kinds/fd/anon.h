@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Files of anonymous inodes are known by their names alone. */
+/* Files with anonymous inodes are recognized by name alone. */
 #pragma once
 #include <string.h>
 #include "base/cleanup.h"
@@ -7,7 +7,7 @@
 #include "run/restore.h"
 #include "util/log.h"
 
-/* "anon_inode:[eventfd]" and, as some kinds are named, "anon_inode:inotify". */
+/* "anon_inode:[eventfd]" and, without brackets for some types, "anon_inode:inotify". */
 static inline bool fd_is_anon(const struct fd_probe *probe, const char *name)
 {
 	const char *link = probe->link;

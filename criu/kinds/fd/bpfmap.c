@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * bpf(2) maps that hold plain data: made again, filled, frozen. What is more than its data is refused by name: a map that
- * a BPF program uses (nobody else sees what it does there), per-CPU and special types, maps with type information.
+ * bpf(2) maps with plain data: recreated, filled, frozen. Anything beyond plain data is refused by name: a map in use
+ * by a BPF program (whose effects on it are not visible), per-CPU and special types, maps with type information.
  */
 #include <errno.h>
 #include <linux/bpf.h>
@@ -20,7 +20,7 @@
 #include "kinds/kinds.h"
 #include "util/fds.h"
 
-#define BPFMAP_BYTES_MAX (1ull << 30) /* keys and values of one map: more is nothing that an image should carry */
+#define BPFMAP_BYTES_MAX (1ull << 30) /* keys and values of one map: an image should not contain more */
 
 static int bpfmap_sys(int cmd, union bpf_attr *attr)
 {
@@ -53,7 +53,7 @@ static int bpfmap_info(int fd, struct bpf_map_info *ret_info)
 	return bpfmap_sys(BPF_OBJ_GET_INFO_BY_FD, &attr);
 }
 
-/* Id of a loaded program that uses the map, 0: none. */
+/* Id of a loaded program that uses the map, or 0. */
 static uint32_t bpfmap_user(uint32_t map_id)
 {
 	union bpf_attr attr = { 0 };
@@ -61,17 +61,17 @@ static uint32_t bpfmap_user(uint32_t map_id)
 
 	while (attr.start_id = id, !bpfmap_sys(BPF_PROG_GET_NEXT_ID, &attr)) {
 		struct bpf_prog_info info = { .nr_map_ids = ARRAY_SIZE(maps), .map_ids = (uintptr_t)maps };
-		union bpf_attr ask = { .prog_id = id = attr.next_id };
-		_cleanup_close_ int fd = bpfmap_sys(BPF_PROG_GET_FD_BY_ID, &ask);
+		union bpf_attr query = { .prog_id = id = attr.next_id };
+		_cleanup_close_ int fd = bpfmap_sys(BPF_PROG_GET_FD_BY_ID, &query);
 
 		memset(&attr, 0, sizeof(attr));
 		if (fd < 0)
 			continue;
-		memset(&ask, 0, sizeof(ask));
-		ask.info.bpf_fd = (uint32_t)fd;
-		ask.info.info_len = sizeof(info);
-		ask.info.info = (uintptr_t)&info;
-		if (bpfmap_sys(BPF_OBJ_GET_INFO_BY_FD, &ask) < 0)
+		memset(&query, 0, sizeof(query));
+		query.info.bpf_fd = (uint32_t)fd;
+		query.info.info_len = sizeof(info);
+		query.info.info = (uintptr_t)&info;
+		if (bpfmap_sys(BPF_OBJ_GET_INFO_BY_FD, &query) < 0)
 			continue;
 		for (uint32_t i = 0; i < info.nr_map_ids && i < ARRAY_SIZE(maps); i++)
 			if (maps[i] == map_id)
@@ -90,24 +90,25 @@ static bool bpfmap_can_save(struct dump *dump, const struct fd_probe *probe, con
 	if (!bpfmap_type_is_plain(info->type))
 		why = "is of a type whose content cannot be saved (only hash, array, LRU hash and LPM trie can)";
 	else if (info->ifindex)
-		why = "lives in a network device";
+		why = "is offloaded to a network device";
 	else if (info->btf_id || info->btf_vmlinux_value_type_id)
-		why = "has type information (BTF), which is not saved yet";
+		why = "has type information (BTF), which is not implemented";
 	else if (info->map_flags & (BPF_F_NUMA_NODE | BPF_F_INNER_MAP))
 		why = "is bound to a NUMA node, or part of another map";
 	else if (bytes > BPFMAP_BYTES_MAX)
-		why = "has room for more than 1 GiB";
+		why = "has a capacity of more than 1 GiB";
 	if (why)
 		dump_blocker(dump, probe->task, probe->fd, "BPF map %u (%s), type %u: %s: close it first", info->id,
 			     info->name, info->type, why);
 	else if (user)
-		dump_blocker(dump, probe->task, probe->fd,
-			     "BPF map %u (%s) is used by BPF program %u, which cannot be saved: unload that first",
-			     info->id, info->name, user);
+		dump_blocker(
+			dump, probe->task, probe->fd,
+			"BPF map %u (%s) is used by BPF program %u, which cannot be saved: unload the program first",
+			info->id, info->name, user);
 	return !why && !user;
 }
 
-/* Keys and values, all of them; LPM tries have no batches in some kernels, so one by one. */
+/* All keys and values, one by one, as some kernels have no batch operations for LPM tries. */
 static int bpfmap_read(int fd, const struct bpf_map_info *info, void *keys, void *values, uint32_t *ret_count)
 {
 	union bpf_attr attr = { 0 };
@@ -161,7 +162,7 @@ static int bpfmap_write_data(struct dump *dump, const struct bpf_map_info *info,
 	return err < 0 ? fail(err, "%s", image_store_error(dump->dir)) : 0;
 }
 
-/* Once for each map, whatever the number of its descriptors. */
+/* Once per map, however many descriptors it has. */
 static int bpfmap_save_data(struct dump *dump, const struct fd_probe *probe, const struct bpf_map_info *info)
 {
 	struct record_table *seen = kind_data_of(&dump->arena, dump_kind_data(dump, &bpfmap_kind), sizeof(*seen));
@@ -179,7 +180,7 @@ static int bpfmap_save_data(struct dump *dump, const struct fd_probe *probe, con
 	values = calloc(info->max_entries, info->value_size);
 	if (!keys || !values || !record_new(&dump->arena, seen, 0, info->id, sizeof(struct record)))
 		return fail(-ENOMEM, "BPF map");
-	/* Theirs may be for writing only. */
+	/* Their descriptor may be write-only. */
 	fd = bpfmap_sys(BPF_MAP_GET_FD_BY_ID, &attr);
 	if (fd < 0)
 		return fail(fd, "BPF map %u: open it", info->id);
@@ -212,7 +213,7 @@ static int bpfmap_save(struct dump *dump, const struct fd_probe *probe, FileEntr
 	entry->bpf = bpf;
 	err = bpfmap_info(probe->local, &info);
 	if (err < 0)
-		return fail(err, "BPF map: ask for its type");
+		return fail(err, "query the type of a BPF map");
 	bpf->id = entry->id;
 	bpf->flags = probe->flags;
 	bpf->map_type = info.type;
@@ -267,9 +268,10 @@ static int bpfmap_load_data(struct restore *r)
 
 		err = arena_defer(&r->arena, image_free_record, msg);
 		if (!err && record_find(table, 0, entry->map_id))
-			return fail(-EBADMSG, "bpfmap-data.img: map %u is there twice", entry->map_id);
+			return fail(-EBADMSG, "bpfmap-data.img: duplicate map %u", entry->map_id);
 		if (!err && (bytes > BPFMAP_BYTES_MAX || bytes > image_left(img)))
-			return fail(-EBADMSG, "bpfmap-data.img: map %u: %lu bytes are not there", entry->map_id, bytes);
+			return fail(-EBADMSG, "bpfmap-data.img: map %u: %lu bytes of data are missing", entry->map_id,
+				    bytes);
 		if (!err)
 			data = record_new(&r->arena, table, 0, entry->map_id, sizeof(*data));
 		if (data)
@@ -295,8 +297,9 @@ static int bpfmap_check_data(const struct file *file, const struct bpfmap_data *
 	if (data->entry->count > bpf->max_entries ||
 	    (uint64_t)data->entry->count * bpf->key_size != data->entry->keys_bytes ||
 	    (uint64_t)data->entry->count * bpf->value_size != data->entry->values_bytes)
-		return fail(-EBADMSG, "bpfmap-data.img: map %u: %u entries in %u and %u bytes", bpf->map_id,
-			    data->entry->count, data->entry->keys_bytes, data->entry->values_bytes);
+		return fail(-EBADMSG,
+			    "bpfmap-data.img: map %u: %u entries do not match %u bytes of keys and %u bytes of values",
+			    bpf->map_id, data->entry->count, data->entry->keys_bytes, data->entry->values_bytes);
 	return 0;
 }
 
@@ -306,16 +309,16 @@ static int bpfmap_load(struct restore *r, struct file *file, void *state)
 	int err;
 
 	if (!bpf)
-		return fail(-EBADMSG, "files.img: file %u: a BPF map without its record", file->id);
+		return fail(-EBADMSG, "files.img: file %u: BPF map without a record", file->id);
 	if (!bpfmap_type_is_plain(bpf->map_type) || bpf->ifindex || strlen(bpf->map_name) >= BPF_OBJ_NAME_LEN)
-		return fail(-EBADMSG, "files.img: file %u: a BPF map of type %u named %s that cannot be made", file->id,
+		return fail(-EBADMSG, "files.img: file %u: invalid BPF map of type %u named %s", file->id,
 			    bpf->map_type, bpf->map_name);
 	err = bpfmap_load_data(r);
 	return err < 0 ? err :
 			 bpfmap_check_data(file, record_find(*restore_kind_data(r, &bpfmap_kind), 0, bpf->map_id));
 }
 
-/* The first descriptor of a map that a task has makes the map, and opens the others. */
+/* The first descriptor of a map in a task creates the map, and opens the others. */
 static int bpfmap_link(struct restore *r, struct file *file, void *state)
 {
 	for (struct file *other = r->plan.files; other != file; other++) {
@@ -341,7 +344,7 @@ static int bpfmap_create(const BpfmapFileEntry *bpf)
 	attr.map_extra = bpf->has_map_extra ? bpf->map_extra : 0;
 	memcpy(attr.map_name, bpf->map_name, strlen(bpf->map_name));
 	fd = bpfmap_sys(BPF_MAP_CREATE, &attr);
-	return fd < 0 ? fail(fd, "make BPF map %s of type %u with %u entries", bpf->map_name, bpf->map_type,
+	return fd < 0 ? fail(fd, "create BPF map %s of type %u with %u entries", bpf->map_name, bpf->map_type,
 			     bpf->max_entries) :
 			fd;
 }

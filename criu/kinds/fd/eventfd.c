@@ -28,7 +28,7 @@ static int eventfd_save(struct dump *dump, const struct fd_probe *probe, FileEnt
 		return fail(-ENOMEM, "eventfd");
 	item = fdinfo_find(info, FDINFO_EVENTFD);
 	if (!item)
-		return fail(-EBADMSG, "fdinfo of an eventfd tells no counter");
+		return fail(-EBADMSG, "fdinfo of an eventfd contains no counter");
 	if (item->eventfd.count == UINT64_MAX) {
 		dump_blocker(dump, probe->task, probe->fd, "eventfd: its counter has overflowed; read it, then dump");
 		return 0;
@@ -41,7 +41,7 @@ static int eventfd_save(struct dump *dump, const struct fd_probe *probe, FileEnt
 	efd->flags = probe->flags;
 	efd->counter = item->eventfd.count;
 	if (item->eventfd.semaphore < 0)
-		log_debug("this kernel does not tell whether the eventfd is a semaphore: taken for none");
+		log_debug("this kernel does not report whether an eventfd is a semaphore: assuming that it is not");
 	efd->has_semaphore = efd->semaphore = item->eventfd.semaphore > 0;
 	entry->efd = efd;
 	return 0;
@@ -52,10 +52,9 @@ static int eventfd_load(struct restore *r, struct file *file, void *state)
 	const EventfdFileEntry *efd = file->entry->efd;
 
 	if (!efd)
-		return fail(-EBADMSG, "files.img: file %u: an eventfd without its record", file->id);
+		return fail(-EBADMSG, "files.img: file %u: eventfd without a record", file->id);
 	if (efd->counter == UINT64_MAX)
-		return fail(-EBADMSG, "files.img: file %u: no eventfd can be set to the counter %lu", file->id,
-			    efd->counter);
+		return fail(-EBADMSG, "files.img: file %u: invalid eventfd counter %lu", file->id, efd->counter);
 	return 0;
 }
 
@@ -67,7 +66,7 @@ static int eventfd_open(struct restore *r, struct file *file, const void *state)
 
 	if (fd < 0)
 		return fail(-errno, "eventfd");
-	/* Its first value has 32 bits only, a write takes all 64. */
+	/* The initial value has only 32 bits, a write takes all 64. */
 	if (efd->counter && write(fd, &efd->counter, sizeof(efd->counter)) != sizeof(efd->counter))
 		return fail(-errno, "set the counter of an eventfd to %lu", efd->counter);
 	err = set_status_flags(r, fd, efd->flags, efd->fown);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * fanotify(7). Marks are on inodes, as those of inotify, on mounts or on whole file systems, which are found by a path.
- * A group that decides on accesses (permission events) is a blocker: while it is frozen, everybody waits for it.
+ * fanotify(7). Marks are on inodes, as with inotify, or on mounts or whole file systems, which are found by path. A
+ * group with permission events is a blocker: while it is frozen, every access would block.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -17,7 +17,7 @@
 #include "util/fds.h"
 #include "util/proc_root.h"
 
-/* Newer than Debian's headers. */
+/* Not in Debian's headers. */
 #define FANOTIFY_PRE_ACCESS 0x00100000
 #define FANOTIFY_MARK_IGNORE 0x00000400
 #define FANOTIFY_MARK_EVICTABLE 0x00000200
@@ -45,7 +45,7 @@ static int fanotify_save(struct dump *dump, const struct fd_probe *probe, FileEn
 		return fail(-ENOMEM, "fanotify");
 	item = fdinfo_find(info, FDINFO_FANOTIFY_INIT);
 	if (!item)
-		return fail(-EBADMSG, "fdinfo of a fanotify group tells no flags");
+		return fail(-EBADMSG, "fdinfo of a fanotify group contains no flags");
 	fanotify_file_entry__init(ffy);
 	err = dump_fown(dump, probe, &ffy->fown);
 	if (err < 0)
@@ -84,20 +84,20 @@ static int fanotify_save_inode(struct dump *dump, const struct fd_probe *probe, 
 	if (lost)
 		dump_blocker(
 			dump, probe->task, probe->fd,
-			"fanotify: a mark is on inode %lu of device %u:%u, to which no path leads (removed, or on a "
-			"file system without handles): remove the mark, or name the directory to look in with "
+			"fanotify: a mark is on inode %lu of device %u:%u, which has no known path (removed, or on a "
+			"file system without file handles): remove the mark, or name the directory to search with "
 			"--irmap-scan-path",
 			item->fanotify.ino, kdev_major(item->fanotify.sdev), kdev_minor(item->fanotify.sdev));
 	if (!holder)
 		return 0;
 	mark->has_file_id = true;
 	err = dump_file_id_of(dump, holder->task, holder->fd, &mark->file_id);
-	return err < 0 ? fail(err, "fanotify: what descriptor %d of pid %d refers to is marked, and not saved",
-			      holder->fd, holder->task->t.pid) :
+	return err < 0 ? fail(err, "fanotify: a mark is on descriptor %d of pid %d, which is not saved", holder->fd,
+			      holder->task->t.pid) :
 			 0;
 }
 
-/* A mount with that number, or one of that file system, which its path really leads to. */
+/* The mount with that id, or one of that file system, if its path is not covered by another mount. */
 static const struct mount_info *fanotify_mount(struct dump *dump, const struct fdinfo_item *item)
 {
 	for (size_t i = 0; i < dump->mounts.n; i++) {
@@ -127,12 +127,12 @@ static int fanotify_save_mount(struct dump *dump, const struct fd_probe *probe, 
 	if (!mount && whole)
 		dump_blocker(
 			dump, probe->task, probe->fd,
-			"fanotify: a mark is on the file system of device %u:%u, to which no path leads: remove it",
+			"fanotify: a mark is on the file system of device %u:%u, which has no accessible mount point: remove it",
 			kdev_major(item->fanotify.sdev), kdev_minor(item->fanotify.sdev));
 	else if (!mount)
 		dump_blocker(
 			dump, probe->task, probe->fd,
-			"fanotify: a mark is on mount %u, to which no path leads (another one covers it, or it is in "
+			"fanotify: a mark is on mount %u, which has no accessible path (covered by another mount, or in "
 			"another mount namespace): remove it",
 			item->fanotify.mnt_id);
 	if (!mount)
@@ -160,8 +160,8 @@ static int fanotify_save_mark(struct dump *dump, const struct fd_probe *probe, c
 	else if (both & FANOTIFY_PERMISSIONS)
 		dump_blocker(
 			dump, probe->task, probe->fd,
-			"fanotify: decides on accesses (permission events 0x%lx), so all who open those files wait "
-			"while it is frozen: remove that mark first",
+			"fanotify: a mark for permission events 0x%lx would block every process that opens those files "
+			"while the group is frozen: remove it first",
 			both & FANOTIFY_PERMISSIONS);
 	if (item->tag == FDINFO_FANOTIFY_MNTNS)
 		return 0;
@@ -201,7 +201,7 @@ static int fanotify_load(struct restore *r, struct file *file, void *state)
 	const FanotifyFileEntry *ffy = file->entry->ffy;
 
 	if (!ffy)
-		return fail(-EBADMSG, "files.img: file %u: a fanotify group without its record", file->id);
+		return fail(-EBADMSG, "files.img: file %u: fanotify group without a record", file->id);
 	for (size_t i = 0; i < ffy->n_mark; i++) {
 		const FanotifyMarkEntry *mark = ffy->mark[i];
 		int err = mark->ie ? watched_check(file, mark->ie->f_handle) : 0;
@@ -209,10 +209,10 @@ static int fanotify_load(struct restore *r, struct file *file, void *state)
 		if (err < 0)
 			return err;
 		if (mark->type == MARK_TYPE__INODE ? !mark->ie : !mark->me || !mark->me->path)
-			return fail(-EBADMSG, "files.img: file %u: mark %zu of a fanotify group does not say on what",
+			return fail(-EBADMSG, "files.img: file %u: mark %zu of a fanotify group has no target",
 				    file->id, i);
 		if ((mark->mask | mark->ignored_mask) & FANOTIFY_PERMISSIONS)
-			return fail(-EBADMSG, "files.img: file %u: a fanotify group that decides on accesses: 0x%x",
+			return fail(-EBADMSG, "files.img: file %u: fanotify group with permission events: 0x%x",
 				    file->id, mark->mask | mark->ignored_mask);
 	}
 	return 0;
@@ -288,7 +288,7 @@ static int fanotify_restore_mark(struct restore *r, const struct file *file, int
 	return err;
 }
 
-/* The kernel tells the newest mark first. */
+/* The kernel lists the newest mark first. */
 static int fanotify_finish(struct restore *r, struct file *file, const void *state, int fd)
 {
 	const FanotifyFileEntry *ffy = file->entry->ffy;
@@ -299,7 +299,7 @@ static int fanotify_finish(struct restore *r, struct file *file, const void *sta
 	return err;
 }
 
-/* Events bring descriptors along. */
+/* Events contain descriptors. */
 static void fanotify_forget(const void *buf, size_t len)
 {
 	const struct fanotify_event_metadata *event = buf;

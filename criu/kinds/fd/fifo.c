@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* mkfifo(3): a pipe that is found by a path. Flags, position and owner of a description are in its entry for the path. */
+/* mkfifo(3): a pipe found by path. Flags, position and owner of an open file are in its entry for the path. */
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -20,7 +20,7 @@ struct fifo_seen {
 
 struct fifo_dump {
 	struct record_table seen; /* struct fifo_seen */
-	struct record_table ids; /* 0, pipe id: taken */
+	struct record_table ids; /* 0, pipe id: in use */
 };
 
 static bool fifo_claims(const struct fd_probe *probe)
@@ -28,7 +28,7 @@ static bool fifo_claims(const struct fd_probe *probe)
 	return S_ISFIFO(probe->st.st_mode) && probe->link && probe->link[0] == '/' && !(probe->flags & O_PATH);
 }
 
-/* The inode number, unless a FIFO of another file system has it already. */
+/* The inode number, unless a FIFO on another file system already uses it. */
 static int new_pipe_id(struct dump *dump, struct fifo_dump *data, const struct fd_probe *probe, uint32_t *ret_id)
 {
 	uint32_t id = probe->st.st_ino;
@@ -41,7 +41,7 @@ static int new_pipe_id(struct dump *dump, struct fifo_dump *data, const struct f
 	return 0;
 }
 
-static int fifo_see(struct dump *dump, const struct fd_probe *probe, uint32_t *ret_pipe_id)
+static int fifo_record(struct dump *dump, const struct fd_probe *probe, uint32_t *ret_pipe_id)
 {
 	struct fifo_dump *data = kind_data_of(&dump->arena, dump_kind_data(dump, &fifo_kind), sizeof(*data));
 	struct fifo_seen *seen = data ? record_find(&data->seen, probe->st.st_dev, probe->st.st_ino) : NULL;
@@ -60,8 +60,8 @@ static int fifo_see(struct dump *dump, const struct fd_probe *probe, uint32_t *r
 }
 
 /*
- * No writer, and yet no POLLHUP: there has been none since this reader was opened. That there is none now is what
- * tee(2) tells: 0, the end of the file, instead of EAGAIN.
+ * No writer, but no POLLHUP either: there has been none since this reader was opened. That there is none now follows
+ * from tee(2), which returns 0 (EOF) instead of EAGAIN.
  */
 static int has_seen_no_writer(const struct fd_probe *probe, bool *ret_quiet)
 {
@@ -71,7 +71,7 @@ static int has_seen_no_writer(const struct fd_probe *probe, bool *ret_quiet)
 	if ((probe->flags & O_ACCMODE) != O_RDONLY || poll(&p, 1, 0) != 0)
 		return 0;
 	if (pipe2(ends, O_CLOEXEC) < 0)
-		return fail(-errno, "make a pipe");
+		return fail(-errno, "create a pipe");
 	*ret_quiet = !tee(probe->local, ends[1], 1, SPLICE_F_NONBLOCK);
 	close(ends[0]);
 	close(ends[1]);
@@ -88,7 +88,7 @@ static int fifo_save(struct dump *dump, const struct fd_probe *probe, FileEntry 
 		return fail(-ENOMEM, "FIFO");
 	fifo_entry__init(fifo);
 	fifo->id = entry->id;
-	err = fifo_see(dump, probe, &fifo->pipe_id);
+	err = fifo_record(dump, probe, &fifo->pipe_id);
 	if (!err)
 		err = regular_save_beside(dump, probe, &fifo->regf_id);
 	fifo->has_regf_id = true;
@@ -118,8 +118,7 @@ static int fifo_load(struct restore *r, struct file *file, void *state)
 	if (err)
 		return err;
 	if (!entry || entry->id != file->id || !entry->has_regf_id)
-		return fail(-EBADMSG, "files.img: file %u is a FIFO without an entry of its own or without its path",
-			    file->id);
+		return fail(-EBADMSG, "files.img: file %u is a FIFO without a record or without a path", file->id);
 	st->end.file = file;
 	st->end.quiet = entry->no_writer_yet;
 	return pipe_group_add(r, data, entry->pipe_id, &st->end, &st->group);
@@ -142,7 +141,7 @@ static int fifo_link(struct restore *r, struct file *file, void *state)
 	return 0;
 }
 
-/* Size and content, unless somebody outside has kept the FIFO open, and with it what was in it. */
+/* Size and content, unless a process outside the tree has kept the FIFO open, and thereby its content. */
 static int put_content(const struct pipe_group *group, int hold)
 {
 	int bytes;
@@ -152,7 +151,7 @@ static int put_content(const struct pipe_group *group, int hold)
 	return bytes ? 0 : pipe_data_put(group->data, hold);
 }
 
-/* One process opens all ends, whoever gets them: each by its own entry for the path (regular_open). */
+/* One process opens all ends, for all their owners: each with its own entry for the path (regular_open). */
 static int check_end(struct restore *r, const struct pipe_end *end, int path)
 {
 	const struct fifo *st = end->file->state;
@@ -170,7 +169,7 @@ static int check_end(struct restore *r, const struct pipe_end *end, int path)
 		return fail(-errno, "fstat a FIFO");
 	return a.st_dev == b.st_dev && a.st_ino == b.st_ino ?
 		       0 :
-		       fail(-EACCES, "the ends of the FIFO %s are of two files now", st->path->entry->reg->name);
+		       fail(-EACCES, "the ends of the FIFO %s now refer to two files", st->path->entry->reg->name);
 }
 
 static int open_ends(struct restore *r, const struct pipe_group *group, int path, bool quiet, int *ret_fd)
@@ -194,20 +193,20 @@ static int open_ends(struct restore *r, const struct pipe_group *group, int path
 static int fifo_open(struct restore *r, struct file *file, const void *state)
 {
 	const struct fifo *st = state;
-	/* The regular kind opens the name of a FIFO with O_PATH. */
+	/* The regular kind opens the path of a FIFO with O_PATH. */
 	_cleanup_close_ int path = restore_open_file(r, st->path), hold = -1, fd = -1;
 	int err;
 
 	if (path < 0)
 		return path;
-	/* Reader and writer at once: no open blocks and nothing that is written gets lost, until all ends are there. */
+	/* Reader and writer at once: until all ends are open, no open blocks and nothing written is lost. */
 	hold = reopen_fd(path, O_RDWR | O_NONBLOCK);
 	if (hold < 0)
 		return fail(hold, "open a FIFO");
 	err = put_content(st->group, hold);
 	if (!err)
 		err = open_ends(r, st->group, path, false, &fd);
-	/* A reader without a writer that must not see one go: after us. */
+	/* A reader without a writer that must not see one: opened after our writer is closed. */
 	close(steal_fd(&hold));
 	if (!err)
 		err = open_ends(r, st->group, path, true, &fd);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* inotify(7). Watches come back with their numbers; events that have not been read cannot: they are a blocker. */
+/* inotify(7). Watches are restored with their descriptors; unread events cannot be: they are a blocker. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,8 +55,8 @@ static int inotify_save_watch(struct dump *dump, const struct fd_probe *probe, c
 	if (lost)
 		dump_blocker(
 			dump, probe->task, probe->fd,
-			"inotify: watch %d is on inode %lu of device %u:%u, to which no path leads (removed, or on a "
-			"file system without handles): remove the watch, or name the directory to look in with "
+			"inotify: watch %d is on inode %lu of device %u:%u, which has no known path (removed, or on a "
+			"file system without file handles): remove the watch, or name the directory to search with "
 			"--irmap-scan-path",
 			item->inotify.wd, item->inotify.ino, kdev_major(item->inotify.sdev),
 			kdev_minor(item->inotify.sdev));
@@ -126,7 +126,7 @@ static int inotify_load(struct restore *r, struct file *file, void *state)
 	InotifyFileEntry *ify = file->entry->ify;
 
 	if (!ify)
-		return fail(-EBADMSG, "files.img: file %u: an inotify without its record", file->id);
+		return fail(-EBADMSG, "files.img: file %u: inotify without a record", file->id);
 	for (size_t i = 0; i < ify->n_wd; i++) {
 		const InotifyWdEntry *wd = ify->wd[i];
 		int err = watched_check(file, wd->f_handle);
@@ -137,7 +137,7 @@ static int inotify_load(struct restore *r, struct file *file, void *state)
 			return fail(-EBADMSG, "files.img: file %u: inotify watch %u with mask 0x%x", file->id, wd->wd,
 				    wd->mask);
 	}
-	/* In ascending order the next number that the kernel would give is right at the end too. */
+	/* In ascending order, the kernel's next descriptor is right at the end as well. */
 	if (ify->n_wd > 1)
 		qsort(ify->wd, ify->n_wd, sizeof(*ify->wd), compare_wds);
 	return 0;
@@ -149,7 +149,7 @@ static int inotify_link(struct restore *r, struct file *file, void *state)
 
 	for (size_t i = 0; i < ify->n_wd; i++) {
 		if (i && ify->wd[i]->wd == ify->wd[i - 1]->wd)
-			return fail(-EBADMSG, "files.img: file %u: inotify watch %u is there twice", file->id,
+			return fail(-EBADMSG, "files.img: file %u: duplicate inotify watch %u", file->id,
 				    ify->wd[i]->wd);
 		if (ify->wd[i]->has_file_id && !restore_file(r, ify->wd[i]->file_id, "an inotify watch"))
 			return -EBADMSG;
@@ -179,8 +179,10 @@ static int inotify_add(struct restore *r, const struct file *file, int inotify, 
 	int got, err = 0, fd;
 
 	if (ioctl(inotify, INOTIFY_IOC_SETNEXTWD, want) < 0)
-		return fail(-errno, "inotify: number the next watch %d (a kernel without CONFIG_CHECKPOINT_RESTORE?)",
-			    want);
+		return fail(
+			-errno,
+			"inotify: set the next watch descriptor to %d (a kernel without CONFIG_CHECKPOINT_RESTORE?)",
+			want);
 	fd = watched_find(r, &inode, &borrowed);
 	if (fd < 0)
 		return fd;
@@ -189,8 +191,9 @@ static int inotify_add(struct restore *r, const struct file *file, int inotify, 
 	if (got < 0)
 		err = fail(-errno, "inotify: watch %s", wd->f_handle->path ? wd->f_handle->path : path);
 	else if (got != want)
-		err = fail(-EBADMSG, "inotify: watch %d got number %d: two watches of the image are on one inode now",
-			   want, got);
+		err = fail(-EBADMSG,
+			   "inotify: watch %d got descriptor %d: two watches in the image now refer to one inode", want,
+			   got);
 	if (!borrowed)
 		close(fd);
 	return err;

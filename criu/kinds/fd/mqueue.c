@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * mq_open(3): POSIX message queues. A queue lives in its IPC namespace as a file lives on its disk, with its messages,
- * so descriptors are opened again by its name. Messages cannot be looked at without taking them: a queue without a
- * name is kept when it is empty only. An empty one is made again where it is gone.
+ * mq_open(3): POSIX message queues. A queue exists in its IPC namespace with its messages, like a file on disk, so
+ * descriptors are opened again by name. Messages cannot be read without removing them: an unlinked queue is only saved
+ * if it is empty. A missing empty queue is recreated.
  */
 #include <errno.h>
 #include <limits.h>
@@ -26,7 +26,7 @@
 #define MQUEUE_FS_MAGIC 0x19800202
 #define MQUEUE_DELETED " (deleted)"
 
-/* The system calls: the library would check and copy, and needs librt on older systems. Names have no slash. */
+/* Raw system calls: the library functions check and copy, and need librt on older systems. Names have no slash. */
 static int mqueue_sys_open(const char *name, int flags, mode_t mode, struct mq_attr *attr)
 {
 	int fd = (int)syscall(SYS_mq_open, name + 1, flags | O_CLOEXEC, mode, attr);
@@ -52,7 +52,7 @@ static bool mqueue_claims(const struct fd_probe *probe)
 	       probe->link[0] == '/';
 }
 
-/* Does the name (still) lead to it, in the IPC namespace that we share with the tree? */
+/* Does the name (still) refer to it, in the IPC namespace that we share with the tree? */
 static bool mqueue_is_named(const struct fd_probe *probe, const char *name)
 {
 	_cleanup_close_ int fd = mqueue_sys_open(name, O_RDONLY | O_NONBLOCK, 0, NULL);
@@ -61,7 +61,10 @@ static bool mqueue_is_named(const struct fd_probe *probe, const char *name)
 	return fd >= 0 && !fstat(fd, &st) && st.st_ino == probe->st.st_ino && st.st_dev == probe->st.st_dev;
 }
 
-/* "QSIZE:12  NOTIFY:0  SIGNO:0  NOTIFY_PID:0": who is told of the next message, 0: nobody. Its value is not told. */
+/*
+ * "QSIZE:12  NOTIFY:0  SIGNO:0  NOTIFY_PID:0": the process to be notified of the next message, or 0. Its value is not
+ * shown.
+ */
 static pid_t mqueue_notified(const struct fd_probe *probe)
 {
 	_cleanup_close_ int fd = reopen_fd(probe->local, O_RDONLY | O_NONBLOCK);
@@ -69,30 +72,29 @@ static pid_t mqueue_notified(const struct fd_probe *probe)
 	ssize_t len = fd < 0 ? fd : pread(fd, text, sizeof(text) - 1, 0);
 
 	if (len < 0)
-		return fail(-errno, "read what a message queue tells of itself");
+		return fail(-errno, "read the state of a message queue");
 	text[len] = 0;
 	at = strstr(text, "NOTIFY_PID:");
 	return at ? (pid_t)strtol(at + strlen("NOTIFY_PID:"), NULL, 10) : 0;
 }
 
-static int mqueue_look(struct dump *dump, const struct fd_probe *probe, const MqueueEntry *mq)
+static int mqueue_check(struct dump *dump, const struct fd_probe *probe, const MqueueEntry *mq)
 {
-	pid_t told = mqueue_notified(probe);
+	pid_t notified = mqueue_notified(probe);
 
-	if (told < 0)
-		return told;
-	if (told && dump_find_task(dump, told))
+	if (notified < 0)
+		return notified;
+	if (notified && dump_find_task(dump, notified))
 		dump_blocker(
 			dump, probe->task, probe->fd,
-			"message queue %s: process %d waits for a notification (mq_notify), whose value nobody else "
-			"can read: take it back, or let a message come first",
-			mq->name, told);
+			"message queue %s: process %d has requested a notification (mq_notify), whose value cannot "
+			"be read: cancel it, or send a message first",
+			mq->name, notified);
 	if (mq->unlinked && mq->messages)
-		dump_blocker(
-			dump, probe->task, probe->fd,
-			"message queue %s has no name (any more, or in this IPC namespace), but %lu messages, which "
-			"cannot be looked at without taking them: receive them first",
-			mq->name, mq->messages);
+		dump_blocker(dump, probe->task, probe->fd,
+			     "message queue %s is unlinked, or in another IPC namespace, and has %lu messages, which "
+			     "cannot be read without removing them: receive them first",
+			     mq->name, mq->messages);
 	return 0;
 }
 
@@ -136,7 +138,7 @@ static int mqueue_save(struct dump *dump, const struct fd_probe *probe, FileEntr
 	err = dump_fown(dump, probe, &ext->fown);
 	if (err >= 0)
 		err = mqueue_fill(dump, probe, mq);
-	return err < 0 ? err : mqueue_look(dump, probe, mq);
+	return err < 0 ? err : mqueue_check(dump, probe, mq);
 }
 
 /* ---- restore ---------------------------------------------------------------------------- */
@@ -151,23 +153,22 @@ static int mqueue_load(struct restore *r, struct file *file, void *state)
 	const MqueueEntry *mq = mqueue_of(file);
 
 	if (!mq)
-		return fail(-ENOTSUP, "files.img: file %u: of a kind that a plugin saved; there are no plugins here",
-			    file->id);
+		return fail(-ENOTSUP, "files.img: file %u: saved by a plugin; plugins are not supported", file->id);
 	if (mq->name[0] != '/' || !mq->name[1] || strchr(mq->name + 1, '/') || strlen(mq->name) > NAME_MAX)
-		return fail(-EBADMSG, "files.img: file %u: no message queue can be named %s", file->id, mq->name);
+		return fail(-EBADMSG, "files.img: file %u: invalid message queue name %s", file->id, mq->name);
 	if (mq->maxmsg - 1 >= INT32_MAX || mq->msgsize - 1 >= INT32_MAX)
-		return fail(-EBADMSG, "files.img: file %u: a message queue of %lu messages of %lu bytes", file->id,
-			    mq->maxmsg, mq->msgsize);
+		return fail(-EBADMSG, "files.img: file %u: invalid message queue of %lu messages of %lu bytes",
+			    file->id, mq->maxmsg, mq->msgsize);
 	if (mq->unlinked && mq->messages)
-		return fail(-EBADMSG, "files.img: file %u: a message queue without a name, with %lu messages", file->id,
+		return fail(-EBADMSG, "files.img: file %u: unlinked message queue with %lu messages", file->id,
 			    mq->messages);
 	return 0;
 }
 
 /* In the tool before it forks: a queue, and all its descriptors, which tasks inherit and copy. */
-struct mqueue_made {
+struct mqueue_found {
 	struct record record; /* inode of the queue, 0 */
-	const char *name; /* under which it was found or made */
+	const char *name; /* under which it was found or created */
 	bool made;
 };
 struct mqueue_opened {
@@ -179,7 +180,7 @@ struct mqueue_restore {
 };
 
 /* -EEXIST is not logged. */
-static int mqueue_make(const MqueueEntry *mq, const char *name)
+static int mqueue_create(const MqueueEntry *mq, const char *name)
 {
 	struct mq_attr attr = { .mq_maxmsg = (long)mq->maxmsg, .mq_msgsize = (long)mq->msgsize };
 	_cleanup_close_ int fd = mqueue_sys_open(name, O_CREAT | O_EXCL | O_RDWR, 0600, &attr);
@@ -188,18 +189,18 @@ static int mqueue_make(const MqueueEntry *mq, const char *name)
 		return fd;
 	if (fd < 0)
 		return fail(fd,
-			    "make message queue %s for %lu messages of %lu bytes (fs.mqueue.msg_max and "
+			    "create message queue %s for %lu messages of %lu bytes (fs.mqueue.msg_max and "
 			    "fs.mqueue.msgsize_max are the limits)",
 			    name, mq->maxmsg, mq->msgsize);
 	if (fchown(fd, mq->uid, mq->gid) < 0 || fchmod(fd, mq->mode) < 0) {
 		mqueue_unlink(name);
-		return fail(-errno, "give message queue %s to %u:%u", name, mq->uid, mq->gid);
+		return fail(-errno, "set the owner of message queue %s to %u:%u", name, mq->uid, mq->gid);
 	}
 	return 0;
 }
 
-/* One without a name gets its old one for a moment, or another where that is taken. */
-static int mqueue_find(struct restore *r, const MqueueEntry *mq, struct mqueue_made *queue)
+/* An unlinked queue temporarily gets its old name, or another one if that is in use. */
+static int mqueue_find(struct restore *r, const MqueueEntry *mq, struct mqueue_found *queue)
 {
 	_cleanup_close_ int fd = mq->unlinked ? -ENOENT : mqueue_sys_open(mq->name, O_RDONLY | O_NONBLOCK, 0, NULL);
 	char name[32];
@@ -209,24 +210,23 @@ static int mqueue_find(struct restore *r, const MqueueEntry *mq, struct mqueue_m
 	if (fd != -ENOENT)
 		return fd < 0 && fd != -EACCES ? fail(fd, "open message queue %s", mq->name) : 0;
 	if (mq->messages)
-		return fail(fd, "message queue %s is gone, with the %lu messages that waited in it", mq->name,
-			    mq->messages);
+		return fail(fd, "message queue %s and the %lu messages in it no longer exist", mq->name, mq->messages);
 	if (!mq->unlinked)
-		log_warn("message queue %s was gone: it is made again", mq->name);
-	err = mqueue_make(mq, mq->name);
+		log_warn("message queue %s did not exist: it is recreated", mq->name);
+	err = mqueue_create(mq, mq->name);
 	for (int n = 0; err == -EEXIST && n < 1000; n++) {
 		snprintf(name, sizeof(name), "/.cr.%d.%d", (int)getpid(), n);
 		queue->name = arena_strdup(&r->arena, name);
-		err = queue->name ? mqueue_make(mq, name) : -ENOMEM;
+		err = queue->name ? mqueue_create(mq, name) : -ENOMEM;
 	}
 	if (err < 0)
-		return err == -EEXIST ? fail(err, "message queue %s: find a free name", mq->name) : err;
+		return err == -EEXIST ? fail(err, "message queue %s: no free name", mq->name) : err;
 	queue->made = true;
 	return 0;
 }
 
-/* Whoever gets it must be able to open it himself, unless it is the very queue of the dump, as it was. */
-static int mqueue_open_for(struct restore *r, const struct audience *to, const struct mqueue_made *queue,
+/* Its owners must have the permission to open it themselves, unless it is the very queue of the dump, unchanged. */
+static int mqueue_open_for(struct restore *r, const struct audience *to, const struct mqueue_found *queue,
 			   const MqueueEntry *mq)
 {
 	int flags = (int)(mq->flags & (O_ACCMODE | O_NONBLOCK)), fd, err = 0;
@@ -256,7 +256,7 @@ static int mqueue_open_one(struct restore *r, struct mqueue_restore *data, const
 {
 	const MqueueEntry *mq = mqueue_of(file);
 	struct mqueue_opened *opened = record_new(&r->arena, &data->files, 0, file->id, sizeof(*opened));
-	struct mqueue_made *queue = record_find(&data->queues, mq->inode, 0);
+	struct mqueue_found *queue = record_find(&data->queues, mq->inode, 0);
 	int fd, err = 0;
 
 	if (!opened)
@@ -273,12 +273,12 @@ static int mqueue_open_one(struct restore *r, struct mqueue_restore *data, const
 	return opened->fd < 0 ? fail(opened->fd, "open message queue %s", queue->name) : 0;
 }
 
-/* Takes back what was made: all of it, or the names that shall not be. */
-static void mqueue_unlink_made(struct restore *r, struct mqueue_restore *data, bool all)
+/* Removes the queues that were created: all of them, or only the names that must not exist. */
+static void mqueue_unlink_created(struct restore *r, struct mqueue_restore *data, bool all)
 {
 	for (size_t i = 0; i < r->plan.nr_files; i++) {
 		const MqueueEntry *mq = r->plan.files[i].kind == &mqueue_kind ? mqueue_of(&r->plan.files[i]) : NULL;
-		struct mqueue_made *queue = mq ? record_find(&data->queues, mq->inode, 0) : NULL;
+		struct mqueue_found *queue = mq ? record_find(&data->queues, mq->inode, 0) : NULL;
 
 		if (!queue || !queue->made || !(all || mq->unlinked))
 			continue;
@@ -301,7 +301,7 @@ static int mqueue_in_namespaces(struct restore *r)
 	}
 	data = *restore_kind_data(r, &mqueue_kind);
 	if (data)
-		mqueue_unlink_made(r, data, err < 0);
+		mqueue_unlink_created(r, data, err < 0);
 	return err;
 }
 
@@ -310,7 +310,7 @@ static void mqueue_failed(struct restore *r)
 	struct mqueue_restore *data = *restore_kind_data(r, &mqueue_kind);
 
 	if (data)
-		mqueue_unlink_made(r, data, true);
+		mqueue_unlink_created(r, data, true);
 }
 
 static int mqueue_open(struct restore *r, struct file *file, const void *state)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Namespaces held open (/proc/PID/ns/...): those that a task of the tree is in are opened there again; one that is bound
- * to a path is that path. Anything else has no name that would lead to it later.
+ * Open namespaces (/proc/PID/ns/...): one that a task of the tree is in is opened there again; one that is bound to a
+ * path, by that path. Others cannot be found again.
  */
 #include <errno.h>
 #include <linux/magic.h>
@@ -43,7 +43,7 @@ static struct dump_task *ns_member(struct dump *dump, const struct fd_probe *pro
 	return NULL;
 }
 
-/* Bound to a path (ip netns, unshare --net=FILE): that path will do. */
+/* Bound to a path (ip netns, unshare --net=FILE), which is sufficient. */
 static const char *ns_path(struct dump *dump, const struct fd_probe *probe)
 {
 	for (size_t i = 0; i < dump->mounts.n; i++) {
@@ -75,7 +75,7 @@ static int ns_save(struct dump *dump, const struct fd_probe *probe, FileEntry *e
 	NsFileEntry *nsf = dump_alloc(dump, sizeof(*nsf));
 
 	if (type == NS_TYPES)
-		return fail(-EIO, "%s: ask for its type", probe->link);
+		return fail(-EIO, "%s: query its type", probe->link);
 	if (path)
 		return ns_save_path(dump, probe, path, entry);
 	if (!nsf)
@@ -83,7 +83,7 @@ static int ns_save(struct dump *dump, const struct fd_probe *probe, FileEntry *e
 	if (!member) {
 		dump_blocker(
 			dump, probe->task, probe->fd,
-			"%s: a namespace that no process of the tree is in, and no path leads to: close it, or bind it to a "
+			"%s: a namespace that no process of the tree is in, and that is not bound to a path: close it, or bind it to a "
 			"path (mount --bind /proc/%d/fd/%d FILE)",
 			probe->link, probe->task->t.host_pid, probe->fd);
 		return 0;
@@ -112,11 +112,10 @@ static int ns_load(struct restore *r, struct file *file, void *state)
 	struct ns_state *ns = state;
 
 	if (!nsf)
-		return fail(-EBADMSG, "files.img: file %u: a namespace without its record", file->id);
+		return fail(-EBADMSG, "files.img: file %u: namespace without a record", file->id);
 	ns->type = ns_type_of_flag(nsf->ns_cflag);
 	if (ns->type == NS_TYPES)
-		return fail(-EBADMSG, "files.img: file %u: a namespace of no known type (0x%x)", file->id,
-			    nsf->ns_cflag);
+		return fail(-EBADMSG, "files.img: file %u: namespace of unknown type (0x%x)", file->id, nsf->ns_cflag);
 	return 0;
 }
 

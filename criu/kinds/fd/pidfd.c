@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * pidfd_open(2): a process of the tree, one that is gone, or one outside. Those of one and the same gone process have
- * one inode number; they are made together, of a process that is born for it and dies. One outside is opened again
- * while it lives; later on its pidfds are those of a process that is gone, too.
+ * pidfd_open(2): a process of the tree, an exited one, or one outside the tree. Pidfds of the same exited process have
+ * the same inode number; they are created together, for a process forked for the purpose, which then exits. A process
+ * outside is opened again while it is alive; after that its pidfds are those of an exited process, too.
  */
 #include <errno.h>
 #include <linux/sched.h>
@@ -35,18 +35,18 @@ struct pidfd_info_v0 {
 #define PIDFD_IOCTL_GET_INFO _IOWR(0xFF, 11, struct pidfd_info_v0)
 #define PIDFD_ASK_EXIT (1ull << 3)
 
-/* What makes a number that of one process, for ever. */
-struct whereabouts {
-	uint64_t start; /* in ticks of the first time namespace, give or take one */
+/* Identifies a process beyond its pid, which may be reused. */
+struct pidfd_identity {
+	uint64_t start; /* in ticks of the initial time namespace, +-1 */
 	uint32_t pidns;
 	char boot_id[BOOT_ID_LEN + 1];
 };
 
-/* -ESRCH, -ENOENT: there is none of that number. */
-static int pidfd_locate(pid_t pid, struct whereabouts *ret)
+/* -ESRCH, -ENOENT: no process has that pid. */
+static int pidfd_locate(pid_t pid, struct pidfd_identity *ret)
 {
 	_cleanup_proc_ struct proc proc = PROC_CLOSED, self = PROC_CLOSED;
-	struct whereabouts where = { 0 };
+	struct pidfd_identity where = { 0 };
 	struct clocks ahead;
 	struct proc_stat stat;
 	int err = boot_id_read(where.boot_id);
@@ -63,7 +63,7 @@ static int pidfd_locate(pid_t pid, struct whereabouts *ret)
 		err = clocks_ahead(&self, &ahead);
 	if (err)
 		return err;
-	/* /proc counts from where the reader's own time namespace does. */
+	/* /proc counts from the start of the reader's own time namespace. */
 	where.start = stat.start_time - (uint64_t)(ahead.boottime / (NSEC_IN_SEC / sysconf(_SC_CLK_TCK)));
 	*ret = where;
 	return 0;
@@ -74,7 +74,7 @@ static bool pidfd_claims(const struct fd_probe *probe)
 	return fd_is_anon(probe, "pidfd");
 }
 
-/* PIDFD_THREAD of another thread than a process's first one. */
+/* PIDFD_THREAD of a thread other than the main thread of a process. */
 static bool pidfd_find_thread(struct dump *dump, pid_t host_tid, pid_t *ret_tid)
 {
 	struct dump_task *task;
@@ -88,17 +88,17 @@ static bool pidfd_find_thread(struct dump *dump, pid_t host_tid, pid_t *ret_tid)
 	return false;
 }
 
-/* It may have ended meanwhile, as nobody has stopped it: then it is one that is gone. */
+/* Not stopped by us, it may have exited in the meantime: then it is saved as an exited process. */
 static int pidfd_save_outside(struct dump *dump, pid_t pid, PidfdEntry *pidfd)
 {
-	struct whereabouts where;
+	struct pidfd_identity where;
 	int err = pidfd_locate(pid, &where);
 
 	pidfd->nspid = -1;
 	if (err == -ESRCH || err == -ENOENT)
 		return 0;
 	if (err)
-		return fail(err, "pidfd: look at process %d, which is outside of the tree", pid);
+		return fail(err, "pidfd: inspect process %d, which is outside the tree", pid);
 	pidfd->has_outside_pid = pidfd->has_outside_start = pidfd->has_outside_pidns = true;
 	pidfd->outside_pid = pid;
 	pidfd->outside_start = where.start;
@@ -131,7 +131,7 @@ static int pidfd_save_target(struct dump *dump, const struct fd_probe *probe, pi
 		return pidfd_save_outside(dump, pid, pidfd);
 	else
 		dump_blocker(dump, probe->task, probe->fd,
-			     "pidfd: stands for a process of a PID namespace that is not seen from here: close it");
+			     "pidfd: refers to a process in a pid namespace that is not visible here: close it");
 	return 0;
 }
 
@@ -148,7 +148,7 @@ static int pidfd_save(struct dump *dump, const struct fd_probe *probe, FileEntry
 		return fail(-ENOMEM, "pidfd");
 	item = fdinfo_find(info, FDINFO_PIDFD);
 	if (!item)
-		return fail(-EBADMSG, "fdinfo of a pidfd tells no process");
+		return fail(-EBADMSG, "fdinfo of a pidfd contains no pid");
 	pidfd_entry__init(pidfd);
 	err = dump_fown(dump, probe, &pidfd->fown);
 	if (err < 0)
@@ -165,14 +165,14 @@ static int pidfd_load(struct restore *r, struct file *file, void *state)
 	const PidfdEntry *pidfd = file->entry->pidfd;
 
 	if (!pidfd)
-		return fail(-EBADMSG, "files.img: file %u: a pidfd without its record", file->id);
+		return fail(-EBADMSG, "files.img: file %u: pidfd without a record", file->id);
 	if (pidfd->nspid == 0 || pidfd->nspid < -1)
-		return fail(-EBADMSG, "files.img: file %u: a pidfd of process %d", file->id, pidfd->nspid);
+		return fail(-EBADMSG, "files.img: file %u: invalid pidfd of process %d", file->id, pidfd->nspid);
 	if (!pidfd->has_outside_pid)
 		return 0;
 	if (pidfd->outside_pid <= 0 || pidfd->nspid != -1 || !pidfd->has_outside_start || !pidfd->has_outside_pidns ||
 	    !pidfd->outside_boot_id)
-		return fail(-EBADMSG, "files.img: file %u: a pidfd of process %d outside of the tree, without the rest",
+		return fail(-EBADMSG, "files.img: file %u: incomplete record of a pidfd of process %d outside the tree",
 			    file->id, pidfd->outside_pid);
 	return 0;
 }
@@ -183,7 +183,7 @@ static bool pidfd_same_target(const PidfdEntry *a, const PidfdEntry *b)
 	       a->outside_pid == b->outside_pid;
 }
 
-/* Those of one process that is gone or outside: the first one that a task has makes all of them. */
+/* For one exited or outside process: the first descriptor in a task creates all of them. */
 static int pidfd_link(struct restore *r, struct file *file, void *state)
 {
 	const PidfdEntry *pidfd = file->entry->pidfd;
@@ -222,7 +222,7 @@ static int pidfd_open_one(struct restore *r, pid_t pid, const PidfdEntry *pidfd)
 	return err < 0 ? err : steal_fd(&fd);
 }
 
-static void __attribute__((noreturn)) pidfd_die(int status, int release)
+static void __attribute__((noreturn)) pidfd_exit_as(int status, int release)
 {
 	struct rlimit no_core = { 0, 0 };
 	sigset_t none;
@@ -241,8 +241,8 @@ static void __attribute__((noreturn)) pidfd_die(int status, int release)
 	__builtin_unreachable();
 }
 
-/* Dies with wait status @status when *ret_hold is closed. No signal is sent to the parent for it. */
-static pid_t pidfd_born_to_die(int status, int *ret_hold)
+/* Exits with wait status @status when *ret_hold is closed. No signal is sent to its parent. */
+static pid_t pidfd_fork_exiting(int status, int *ret_hold)
 {
 	_cleanup_close_ int hold = -1, release = -1;
 	int ends[2];
@@ -254,16 +254,16 @@ static pid_t pidfd_born_to_die(int status, int *ret_hold)
 	hold = ends[1];
 	pid = (pid_t)syscall(SYS_clone, 0, NULL, NULL, NULL, NULL);
 	if (pid < 0)
-		return fail(-errno, "fork a process that dies");
+		return fail(-errno, "fork a process for a pidfd");
 	if (pid == 0) {
 		close(hold);
-		pidfd_die(status, release);
+		pidfd_exit_as(status, release);
 	}
 	*ret_hold = steal_fd(&hold);
 	return pid;
 }
 
-/* This one, and all that it makes. */
+/* This one, and all those that it creates. */
 static int pidfd_open_all(struct restore *r, struct file *file, pid_t pid)
 {
 	_cleanup_close_ int fd = pidfd_open_one(r, pid, file->entry->pidfd);
@@ -284,7 +284,7 @@ static int pidfd_open_all(struct restore *r, struct file *file, pid_t pid)
 static int pidfd_open_gone(struct restore *r, struct file *file)
 {
 	_cleanup_close_ int hold = -1, fd = -1;
-	pid_t pid = pidfd_born_to_die(file->entry->pidfd->exit_status, &hold);
+	pid_t pid = pidfd_fork_exiting(file->entry->pidfd->exit_status, &hold);
 
 	if (pid < 0)
 		return pid;
@@ -292,25 +292,25 @@ static int pidfd_open_gone(struct restore *r, struct file *file)
 	close(steal_fd(&hold));
 	while (waitpid(pid, NULL, __WALL) < 0)
 		if (errno != EINTR)
-			return fail(-errno, "wait for %d, that a pidfd needed", pid);
+			return fail(-errno, "wait for process %d of a pidfd", pid);
 	return fd < 0 ? fd : steal_fd(&fd);
 }
 
 /* NULL, or why it is not that process. */
 static const char *pidfd_outside_lost(const PidfdEntry *pidfd)
 {
-	struct whereabouts now;
+	struct pidfd_identity now;
 	int err = pidfd_locate(pidfd->outside_pid, &now);
 
 	if (err == -ESRCH || err == -ENOENT)
-		return "has ended, or was of another machine";
+		return "has exited, or was on another machine";
 	if (err)
-		return "cannot be looked at";
+		return "cannot be inspected";
 	if (strcmp(now.boot_id, pidfd->outside_boot_id))
-		return "was of another machine, or this one has been started anew";
+		return "was on another machine, or this one has been rebooted";
 	if (now.pidns != pidfd->outside_pidns)
-		return "was of another PID namespace";
-	return now.start - pidfd->outside_start + 2 <= 4 ? NULL : "has ended, and its number is another's";
+		return "was in another pid namespace";
+	return now.start - pidfd->outside_start + 2 <= 4 ? NULL : "has exited, and its pid has been reused";
 }
 
 static int pidfd_open_outside(struct restore *r, struct file *file)
@@ -320,9 +320,8 @@ static int pidfd_open_outside(struct restore *r, struct file *file)
 	const char *lost = pidfd_outside_lost(pidfd);
 
 	if (lost) {
-		log_warn(
-			"pidfd of process %d, which is outside of the tree: it %s: the program will find that it has ended",
-			pidfd->outside_pid, lost);
+		log_warn("pidfd of process %d outside the tree, which %s: the program will see it as exited",
+			 pidfd->outside_pid, lost);
 		return pidfd_open_gone(r, file);
 	}
 	fd = pidfd_open_all(r, file, pidfd->outside_pid);
@@ -330,8 +329,7 @@ static int pidfd_open_outside(struct restore *r, struct file *file)
 		return fd;
 	/* It was that process before and after: so it was in between. */
 	lost = pidfd_outside_lost(pidfd);
-	return lost ? fail(-ESRCH, "process %d, of which there is a pidfd, %s just now: restore again",
-			   pidfd->outside_pid, lost) :
+	return lost ? fail(-ESRCH, "process %d of a pidfd %s just now: restore again", pidfd->outside_pid, lost) :
 		      steal_fd(&fd);
 }
 

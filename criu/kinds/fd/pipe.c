@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* pipe(2): both ends any number of times, in any tasks. */
+/* pipe(2): any number of descriptors of both ends, in any tasks. */
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 #include "util/fds.h"
 #include "util/str.h"
 
-/* As F_GETFL gives it: what open(2) adds, but pipe(2) does not. Where libc defines its own as 0 this is the kernel's. */
+/* As returned by F_GETFL: set by open(2), but not by pipe(2). The kernel's value, as libc's may be 0. */
 #define KERNEL_O_LARGEFILE 0100000u
 
 static bool reads(unsigned flags)
@@ -27,10 +27,10 @@ static bool writes(unsigned flags)
 
 struct pipe_seen {
 	struct record record; /* device, inode */
-	bool reader, writer; /* held in the tree */
-	bool reader_held, writer_held; /* held by anybody at all */
-	bool stdio; /* a standard descriptor of somebody */
-	struct dump_task *task; /* who holds it */
+	bool reader, writer; /* open in the tree */
+	bool reader_held, writer_held; /* open in any process */
+	bool stdio; /* a standard descriptor of a task */
+	struct dump_task *task; /* a task that has it open */
 	int fd;
 };
 
@@ -40,8 +40,8 @@ static bool pipe_claims(const struct fd_probe *probe)
 	       !(probe->flags & O_PATH);
 }
 
-/* A reader sees POLLHUP when there is no writer, a writer POLLERR when there is no reader. poll(2) */
-static int see_other_end(const struct fd_probe *probe, struct pipe_seen *seen)
+/* A reader gets POLLHUP if there is no writer, a writer POLLERR if there is no reader. poll(2) */
+static int check_other_end(const struct fd_probe *probe, struct pipe_seen *seen)
 {
 	struct pollfd p = { .fd = probe->local, .events = POLLIN | POLLOUT };
 
@@ -67,7 +67,7 @@ static int pipe_save(struct dump *dump, const struct fd_probe *probe, FileEntry 
 			return fail(-ENOMEM, "pipe");
 		seen->task = probe->task;
 		seen->fd = probe->fd;
-		err = see_other_end(probe, seen);
+		err = check_other_end(probe, seen);
 		if (!err)
 			err = pipe_data_save(dump, IMAGE_PIPES_DATA, probe->st.st_ino, probe->local);
 		if (err)
@@ -93,7 +93,7 @@ static bool is_external(const struct options *opts, unsigned long ino)
 	return external_is_given(opts, key[0]) || external_is_given(opts, key[1]);
 }
 
-/* A pipe that leads out of the tree: whoever is at its other end would wait for ever for what comes back. */
+/* A pipe that leads out of the tree: a process at its other end would wait forever for the restored one. */
 static int pipe_save_end(struct dump *dump)
 {
 	struct record_table *all = *dump_kind_data(dump, &pipe_kind);
@@ -107,14 +107,14 @@ static int pipe_save_end(struct dump *dump)
 		if (is_external(dump->opts, r->b))
 			continue;
 		if (seen->stdio && dump->opts->shell_job)
-			log_warn("pid %d: fd %d: pipe:[%lu]: its %s end is outside of the tree: give --inherit-fd "
-				 "'fd[N]:pipe:[%lu]' at restore, or it comes back closed",
+			log_warn("pid %d: fd %d: pipe:[%lu]: its %s end is outside the tree: give --inherit-fd "
+				 "'fd[N]:pipe:[%lu]' at restore, or it will be restored closed",
 				 seen->task->t.pid, seen->fd, (unsigned long)r->b, end, (unsigned long)r->b);
 		else
 			dump_blocker(
 				dump, seen->task, seen->fd,
-				"pipe:[%lu]: its %s end is held by a process outside of the tree, which would lose it: "
-				"dump that one too, or give --external 'pipe:[%lu]' now and --inherit-fd "
+				"pipe:[%lu]: its %s end is open in a process outside the tree, which would lose it: "
+				"dump that process too, or give --external 'pipe:[%lu]' now and --inherit-fd "
 				"'fd[N]:pipe:[%lu]' at restore",
 				(unsigned long)r->b, end, (unsigned long)r->b, (unsigned long)r->b);
 	}
@@ -146,9 +146,9 @@ static int pipe_load(struct restore *r, struct file *file, void *state)
 	if (err)
 		return err;
 	if (!entry || entry->id != file->id)
-		return fail(-EBADMSG, "files.img: file %u is a pipe without an entry of its own", file->id);
+		return fail(-EBADMSG, "files.img: file %u is a pipe without a record", file->id);
 	if ((entry->flags & O_ACCMODE) == O_ACCMODE)
-		return fail(-EBADMSG, "files.img: file %u: a pipe cannot have flags %#x", file->id, entry->flags);
+		return fail(-EBADMSG, "files.img: file %u: invalid flags %#x of a pipe", file->id, entry->flags);
 	st->end = (struct pipe_end){ .file = file, .flags = entry->flags, .fown = entry->fown };
 	err = pipe_group_add(r, data, entry->pipe_id, &st->end, &st->group);
 	if (!err)
@@ -200,13 +200,13 @@ static int open_inherited(struct restore *r, const struct pipe *st)
 	return err ? err : fd;
 }
 
-static bool is_as_pipe_made_it(const struct pipe_end *end)
+static bool is_unmodified(const struct pipe_end *end)
 {
 	return (end->flags & O_ACCMODE) != O_RDWR && !(end->flags & KERNEL_O_LARGEFILE);
 }
 
-/* Ends beyond the two that pipe(2) gives are opened; then the two themselves are given, if they are wanted. */
-static int make_ends(struct restore *r, const struct pipe_group *group, int made[2], int *ret_fd)
+/* Ends beyond the two that pipe(2) returns are opened; then these two are used, if needed. */
+static int open_ends(struct restore *r, const struct pipe_group *group, int made[2], int *ret_fd)
 {
 	const struct pipe_end *first[2] = { NULL, NULL };
 	int err = 0;
@@ -215,7 +215,7 @@ static int make_ends(struct restore *r, const struct pipe_group *group, int made
 		const struct pipe_end **as_made = &first[writes(end->flags)];
 		int fd;
 
-		if (is_as_pipe_made_it(end) && !*as_made) {
+		if (is_unmodified(end) && !*as_made) {
 			*as_made = end;
 			continue;
 		}
@@ -236,11 +236,11 @@ static int pipe_open(struct restore *r, struct file *file, const void *state)
 	if (st->group->given)
 		return open_inherited(r, st);
 	if (pipe2(made, O_CLOEXEC) < 0)
-		return fail(-errno, "make a pipe");
+		return fail(-errno, "create a pipe");
 	err = pipe_data_put(st->group->data, made[1]);
 	if (!err)
-		err = make_ends(r, st->group, made, &fd);
-	/* An end that nobody holds must not be held by us: its absence is what the others see. */
+		err = open_ends(r, st->group, made, &fd);
+	/* We must not keep an end open that no task has: others depend on its absence. */
 	for (int i = 0; i < 2; i++)
 		if (made[i] >= 0)
 			close(made[i]);

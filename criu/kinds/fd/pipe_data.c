@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * tee(2) copies what is in a pipe into another one without consuming it, packets as packets. A read(2) gives one packet
- * at the most and throws away what of it does not fit: that is how packets are told from a stream.
+ * tee(2) copies the content of a pipe into another one without consuming it, preserving packets. A read(2) returns at
+ * most one packet and discards the rest of it: this distinguishes packets from a stream.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -19,7 +19,7 @@
 
 ARRAY_OF(packet_array, uint32_t);
 
-/* Above the limit of ordinary users: raise it for as long as we set the size. Others who do the same wait for us. */
+/* Above the limit of ordinary users: raise it while we set the size. Other processes that do the same wait for us. */
 static int set_size_above_limit(int fd, uint32_t size)
 {
 	_cleanup_close_ int ctl = open_at(proc_root(), PIPE_MAX_SIZE, O_RDWR, 0);
@@ -39,7 +39,7 @@ static int set_size_above_limit(int fd, uint32_t size)
 	if (fcntl(fd, F_SETPIPE_SZ, size) < 0)
 		err = -errno;
 	if (pwrite(ctl, was, len, 0) < 0)
-		log_warn("/proc/%s is left at %u (it was %.*s): %m", PIPE_MAX_SIZE, size, (int)len - 1, was);
+		log_warn("/proc/%s remains at %u (it was %.*s): %m", PIPE_MAX_SIZE, size, (int)len - 1, was);
 	return err;
 }
 
@@ -78,7 +78,7 @@ static int copy_content(int reader, int copy, uint32_t bytes)
 	return 0;
 }
 
-/* One short of everything is read: of a stream the last byte is left then, of a packet nothing is. */
+/* Read all but one byte: of a stream the last byte remains, of a packet nothing does. */
 static int is_stream(int copy_reader, char *to, uint32_t bytes, bool *ret_stream)
 {
 	ssize_t got = bytes > 1 ? read(copy_reader, to, bytes - 1) : 0;
@@ -116,8 +116,8 @@ static int read_packets(int copy_reader, char *to, uint32_t bytes, struct packet
 }
 
 struct pipe_content {
-	uint32_t size, bytes; /* of the pipe; of what is in it */
-	char *to; /* room for them */
+	uint32_t size, bytes; /* size of the pipe, and bytes in it */
+	char *to; /* space for them */
 	struct packet_array packets; /* none: a stream */
 };
 
@@ -139,7 +139,7 @@ static int read_content(int local, bool packet_mode, struct pipe_content *c)
 	err = set_size(copy_writer, c->size);
 	if (!err)
 		err = copy_content(reader, copy_writer, c->bytes);
-	/* A single byte cannot be told apart: what the descriptor says counts. */
+	/* A single byte does not show the difference: the flag of the descriptor decides. */
 	if (!err && !(c->bytes == 1 && packet_mode))
 		err = is_stream(copy_reader, c->to, c->bytes, &stream);
 	else if (!err)
@@ -196,12 +196,12 @@ static int check_entry(struct image_reader *img, const PipeDataEntry *entry)
 	uint64_t sum = 0;
 
 	if (entry->has_size && entry->size > PIPE_SIZE_LIMIT)
-		return image_refuse(img, "a pipe of %u bytes cannot be", entry->size);
+		return image_refuse(img, "invalid pipe size of %u bytes", entry->size);
 	if (entry->bytes > PIPE_SIZE_LIMIT || (entry->has_size && entry->bytes > entry->size))
 		return image_refuse(img, "%u bytes do not fit into the pipe", entry->bytes);
 	for (size_t i = 0; i < entry->n_packet_sizes; i++) {
 		if (!entry->packet_sizes[i] || entry->packet_sizes[i] > PAGE_SZ)
-			return image_refuse(img, "a packet of %u bytes cannot be", entry->packet_sizes[i]);
+			return image_refuse(img, "invalid packet of %u bytes", entry->packet_sizes[i]);
 		sum += entry->packet_sizes[i];
 	}
 	if (entry->n_packet_sizes && sum != entry->bytes)
@@ -209,8 +209,8 @@ static int check_entry(struct image_reader *img, const PipeDataEntry *entry)
 	return 0;
 }
 
-static int keep_entry(struct restore *r, struct image_reader *img, const PipeDataEntry *entry,
-		      struct record_table *table)
+static int store_entry(struct restore *r, struct image_reader *img, const PipeDataEntry *entry,
+		       struct record_table *table)
 {
 	size_t len = pipe_data_entry__get_packed_size(entry);
 	struct pipe_data *data;
@@ -224,7 +224,7 @@ static int keep_entry(struct restore *r, struct image_reader *img, const PipeDat
 	if (err)
 		return err;
 	if (record_find(table, 0, entry->pipe_id))
-		return image_refuse(img, "pipe %u is there twice", entry->pipe_id);
+		return image_refuse(img, "duplicate pipe %u", entry->pipe_id);
 	data = record_new(&r->arena, table, 0, entry->pipe_id, sizeof(*data));
 	packed = restore_alloc(r, len + 1);
 	copy = restore_alloc(r, entry->bytes + 1);
@@ -253,7 +253,7 @@ static int pipe_data_load(struct restore *r, enum image_type type, struct record
 		err = got < 0 ? got : 0;
 		if (got <= 0)
 			break;
-		err = keep_entry(r, img, entry, table);
+		err = store_entry(r, img, entry, table);
 		image_free_record(entry);
 	}
 	return err ? fail(err, "%s", err == -ENOMEM ? "content of pipes" : image_error(img)) : 0;
@@ -263,7 +263,7 @@ static int put_packets(const struct pipe_data *data, int writer)
 {
 	const char *at = data->bytes;
 
-	/* Packets are what is written with O_DIRECT on. */
+	/* Data written with O_DIRECT set is a packet. */
 	if (fcntl(writer, F_SETFL, O_NONBLOCK | O_DIRECT) < 0)
 		return -errno;
 	for (size_t i = 0; i < data->entry->n_packet_sizes; i++) {
@@ -289,12 +289,12 @@ int pipe_data_put(const struct pipe_data *data, int writer)
 		err = set_size(writer, data->entry->bytes);
 	if (err || !data->entry->bytes)
 		return err;
-	/* A description of our own: the flags of @writer stay. */
+	/* Our own open file description: the flags of @writer are unchanged. */
 	own = reopen_fd(writer, O_WRONLY | O_NONBLOCK);
 	if (own < 0)
 		return fail(own, "open a pipe again");
 	err = data->entry->n_packet_sizes ? put_packets(data, own) : write_full(own, data->bytes, data->entry->bytes);
-	return err ? fail(err, "put %u bytes back into a pipe", data->entry->bytes) : 0;
+	return err ? fail(err, "restore %u bytes in a pipe", data->entry->bytes) : 0;
 }
 
 /* ---- groups ---- */

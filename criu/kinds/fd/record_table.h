@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a kind remembers over one run, found again by two numbers (an inode: device and number; an id: 0 and the id).
- * Records and slots lie in the run's arena: nothing is freed here. A zeroed table is empty.
+ * State of a kind during one run, looked up by two numbers (an inode: device and number; an id: 0 and the id). Records
+ * and slots are in the run's arena: nothing is freed here. A zeroed table is empty.
  */
 #pragma once
 #include <errno.h>
@@ -14,7 +14,7 @@
 /* First member of a record. */
 struct record {
 	struct record *in_slot;
-	struct record *next; /* in the order of coming */
+	struct record *next; /* in insertion order */
 	uint64_t a, b;
 };
 
@@ -57,7 +57,7 @@ static inline int record_table_grow(struct arena *arena, struct record_table *t)
 	return 0;
 }
 
-/* A new record of @size bytes, zeroed but for its struct record; NULL without memory. */
+/* A new record of @size bytes, zeroed except for its struct record; NULL if out of memory. */
 static inline void *record_new(struct arena *arena, struct record_table *t, uint64_t a, uint64_t b, size_t size)
 {
 	struct record *r = arena_alloc(arena, size), **slot;
@@ -77,7 +77,9 @@ static inline void *record_new(struct arena *arena, struct record_table *t, uint
 	return r;
 }
 
-/* The table @data points to (of dump_kind_data() or restore_kind_data()), made on first use; NULL without memory. */
+/*
+ * The table @data points to (of dump_kind_data() or restore_kind_data()), created on first use; NULL if out of memory.
+ */
 static inline void *kind_data_of(struct arena *arena, void **data, size_t size)
 {
 	if (!*data)

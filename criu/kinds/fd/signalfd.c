@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* signalfd(2): a set of signals. What is queued belongs to the tasks. */
+/* signalfd(2): a signal mask. Queued signals belong to the tasks. */
 #include <errno.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
@@ -29,7 +29,7 @@ static int signalfd_save(struct dump *dump, const struct fd_probe *probe, FileEn
 		return fail(-ENOMEM, "signalfd");
 	item = fdinfo_find(info, FDINFO_SIGNALFD);
 	if (!item)
-		return fail(-EBADMSG, "fdinfo of a signalfd tells no mask");
+		return fail(-EBADMSG, "fdinfo of a signalfd contains no mask");
 	signalfd_entry__init(sgfd);
 	err = dump_fown(dump, probe, &sgfd->fown);
 	if (err < 0)
@@ -44,7 +44,7 @@ static int signalfd_save(struct dump *dump, const struct fd_probe *probe, FileEn
 static int signalfd_load(struct restore *r, struct file *file, void *state)
 {
 	if (!file->entry->sgfd)
-		return fail(-EBADMSG, "files.img: file %u: a signalfd without its record", file->id);
+		return fail(-EBADMSG, "files.img: file %u: signalfd without a record", file->id);
 	return 0;
 }
 
@@ -52,7 +52,7 @@ static int signalfd_open(struct restore *r, struct file *file, const void *state
 {
 	const SignalfdEntry *sgfd = file->entry->sgfd;
 	uint64_t mask = sgfd->sigmask;
-	/* The kernel's mask has 8 bytes, libc's sigset_t 128 and no signals of its own (32, 33). */
+	/* The kernel's mask has 8 bytes, libc's sigset_t has 128 and excludes its own signals (32, 33). */
 	_cleanup_close_ int fd = (int)syscall(SYS_signalfd4, -1, &mask, sizeof(mask), SFD_CLOEXEC);
 	int err;
 

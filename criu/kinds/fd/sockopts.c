@@ -12,16 +12,16 @@
 #include "util/log.h"
 #include "util/str.h"
 
-/* Numbers that libc may not know yet. */
+/* May be missing from libc's headers. */
 #define SO_GET_FILTER_ 26
 #define SO_LOCK_FILTER_ 44
 #define SO_PEEK_OFF_ 42
 #define SO_BUF_LOCK_ 72
 #define SO_MAX_PACING_RATE_ 47
 #define SO_TXTIME_ 61
-#define HIGH_HALF 0x10000u /* name of the upper 32 bits of a number that has 64 */
+#define HIGH_HALF 0x10000u /* key of the upper 32 bits of a 64-bit value */
 
-/* Where an option lies in the entry: an optional bool or uint32 with its has_ member. */
+/* Where the option is in the entry: an optional bool or uint32 with its has_ member. */
 struct sockopt {
 	int name;
 	const char *text;
@@ -45,8 +45,9 @@ static const struct sockopt sockopts[] = {
 };
 
 /*
- * Plain numbers beyond CRIU's list, written when they differ from what a new socket has. The kernel tells of one kind of
- * timestamps only, and setting an older one undoes the newer: those come later. The filter's lock is last.
+ * Plain numbers beyond CRIU's list, written if they differ from those of a new socket. The kernel returns only one type
+ * of timestamps, and setting an older one resets the newer: the newer ones come last. The lock of the filter is the
+ * very last.
  */
 static const struct {
 	int name, normal;
@@ -77,7 +78,7 @@ static const struct {
 	{ SO_LOCK_FILTER_, 0 },
 };
 
-/* The same of 64 bits: two entries, the upper half under HIGH_HALF. SO_TXTIME is two numbers, clock and flags. */
+/* 64-bit values: two entries, the upper half with HIGH_HALF. SO_TXTIME is two numbers, clock and flags. */
 static const struct {
 	int name;
 	uint64_t normal;
@@ -86,7 +87,7 @@ static const struct {
 	{ SO_TXTIME_, 0 },
 };
 
-/* False where the socket has no such option. */
+/* False if the socket has no such option. */
 static bool get_number(int fd, int name, int *ret_value)
 {
 	int value = 0;
@@ -177,7 +178,7 @@ static int save_more(struct dump *dump, int fd, SkOptsEntry *opts)
 	return err;
 }
 
-/* A classic filter is given back as it was attached; an eBPF program is only known to the kernel: EACCES. socket(7) */
+/* A classic filter is returned as it was attached; an eBPF program cannot be read: EACCES. socket(7) */
 static int save_filter(struct dump *dump, const struct fd_probe *probe, SkOptsEntry *opts)
 {
 	struct sock_filter code[BPF_MAXINSNS];
@@ -189,7 +190,7 @@ static int save_filter(struct dump *dump, const struct fd_probe *probe, SkOptsEn
 		return 0;
 	if (n > BPF_MAXINSNS || getsockopt(probe->local, SOL_SOCKET, SO_GET_FILTER_, code, &n) < 0) {
 		dump_blocker(dump, probe->task, probe->fd,
-			     "%s: a BPF program filters this socket: detach it (SO_DETACH_FILTER)", probe->link);
+			     "%s: a BPF program is attached to this socket: detach it (SO_DETACH_FILTER)", probe->link);
 		return 0;
 	}
 	opts->so_filter = dump_alloc(dump, n * sizeof(*opts->so_filter));
@@ -275,22 +276,22 @@ static bool is_more(uint32_t name)
 int sockopts_check(const SkOptsEntry *opts)
 {
 	if (opts->so_sndbuf > INT32_MAX || opts->so_rcvbuf > INT32_MAX)
-		return fail(-EBADMSG, "a socket cannot have buffers of %u and %u bytes", opts->so_sndbuf,
+		return fail(-EBADMSG, "invalid socket buffer sizes of %u and %u bytes", opts->so_sndbuf,
 			    opts->so_rcvbuf);
 	if (opts->so_snd_tmo_sec > INT64_MAX || opts->so_rcv_tmo_sec > INT64_MAX || opts->so_snd_tmo_usec >= 1000000 ||
 	    opts->so_rcv_tmo_usec >= 1000000)
-		return fail(-EBADMSG, "a socket cannot have such timeouts");
+		return fail(-EBADMSG, "invalid socket timeouts");
 	if (opts->n_so_filter > BPF_MAXINSNS)
-		return fail(-EBADMSG, "a socket cannot have a filter of %zu instructions", opts->n_so_filter);
+		return fail(-EBADMSG, "invalid socket filter of %zu instructions", opts->n_so_filter);
 	if (opts->so_bound_dev && strlen(opts->so_bound_dev) >= IFNAMSIZ)
-		return fail(-EBADMSG, "a device cannot have the name %s", opts->so_bound_dev);
+		return fail(-EBADMSG, "invalid device name %s", opts->so_bound_dev);
 	for (size_t i = 0; i < opts->n_more; i++)
 		if (!is_more(opts->more[i]->name))
-			return fail(-EBADMSG, "option %u of a socket: nothing here knows it", opts->more[i]->name);
+			return fail(-EBADMSG, "unknown socket option %u", opts->more[i]->name);
 	return 0;
 }
 
-/* The kernel doubles what is asked for. socket(7) */
+/* The kernel doubles the requested size. socket(7) */
 static int set_buffer(int fd, int force, int plain, uint32_t size)
 {
 	int half = size / 2, now;
@@ -344,7 +345,7 @@ static int set_table(int fd, const SkOptsEntry *opts)
 
 		if (!*(const protobuf_c_boolean *)((const char *)opts + o->has))
 			continue;
-		/* What a family does not have reads as 0. */
+		/* An option that the family lacks reads as 0. */
 		has = get_number(fd, o->name, &now);
 		if (has ? now == value : !value)
 			continue;

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Options that sockets of every family have (SOL_SOCKET), as images hold them. */
+/* Options of sockets of every family (SOL_SOCKET), as in images. */
 #pragma once
 #include "run/kind.h"
 #include "sk-opts.pb-c.h"
 
-/* Reads them from the copy of the probe; what cannot be kept becomes a blocker. */
+/* Reads them from the probe's copy of the socket; options that cannot be saved become blockers. */
 int sockopts_save(struct dump *dump, const struct fd_probe *probe, SkOptsEntry **ret_opts);
-/* In load: are these values that a socket can have? */
+/* In load: are the values valid for a socket? */
 int sockopts_check(const SkOptsEntry *opts);
-/* Room for @size more than the kernel needs itself, above the limit of ordinary users where we may; never less than it is. */
+/*
+ * Buffers for @size more than the kernel itself needs, above the limit of ordinary users if permitted; never smaller
+ * than before.
+ */
 void sockopts_widen(int fd, uint32_t sndbuf, uint32_t rcvbuf);
-/* Last of all that is done to a socket: timeouts, filters and the rest would be in the way of filling it. */
+/* The last step in restoring a socket: timeouts, filters and others would interfere with filling it. */
 int sockopts_restore(int fd, const SkOptsEntry *opts);

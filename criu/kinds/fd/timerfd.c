@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * timerfd_create(2). Images hold what remains. A timer that was set to a point of time (TFD_TIMER_ABSTIME) of a clock
- * of real time keeps that point; one of a clock that counts since boot expires when the tree's clock, which goes on from
- * the dump (kinds/ns/time.c), has got there. Where it does not go on, what remains is left.
+ * timerfd_create(2). Images contain the remaining time. A timer set to an absolute time (TFD_TIMER_ABSTIME) of a
+ * real-time clock keeps that time; on a clock that counts since boot it expires when the tree's clock, which continues
+ * from the dump (kinds/ns/time.c), reaches it. If the clock does not continue, the remaining time is used.
  */
 #include <errno.h>
 #include <sys/ioctl.h>
@@ -50,7 +50,7 @@ static bool timespec_is_zero(const struct timespec *t)
 	return !t->tv_sec && !t->tv_nsec;
 }
 
-/* When a timer expires that was set to a point of real time. */
+/* Expiry of a timer that was set to an absolute real time. */
 static int timerfd_save_expiry(TimerfdEntry *tfd, const struct timespec *remains)
 {
 	struct timespec now, at;
@@ -87,8 +87,9 @@ static int timerfd_save(struct dump *dump, const struct fd_probe *probe, FileEnt
 	if (!tfd)
 		return fail(-ENOMEM, "timerfd");
 	/*
-	 * The kernel starts a periodic timer again when somebody looks: fdinfo of one that has expired shows a value of
-	 * zero, which would stop it. Asking first changes nothing that the target can see; ticks are read after it.
+	 * The kernel restarts a periodic timer when it is queried: fdinfo of one that has expired shows a value of
+	 * zero, which would disarm it. A query before that has no effect visible to the target; ticks are read
+	 * afterwards.
 	 */
 	if (timerfd_gettime(probe->local, &its) < 0)
 		return fail(-errno, "timerfd_gettime");
@@ -100,7 +101,7 @@ static int timerfd_save(struct dump *dump, const struct fd_probe *probe, FileEnt
 		return fail(err, "read fdinfo");
 	item = fdinfo_find(&info, FDINFO_TIMERFD);
 	if (!item)
-		return fail(-EBADMSG, "fdinfo of a timerfd tells no clock");
+		return fail(-EBADMSG, "fdinfo of a timerfd contains no clock");
 	timerfd_entry__init(tfd);
 	err = dump_fown(dump, probe, &tfd->fown);
 	if (err < 0)
@@ -110,7 +111,7 @@ static int timerfd_save(struct dump *dump, const struct fd_probe *probe, FileEnt
 	tfd->clockid = item->timerfd.clock;
 	tfd->ticks = item->timerfd.ticks;
 	tfd->settime_flags = item->timerfd.settime_flags;
-	/* Images are of one moment, which was a little earlier. */
+	/* Images are of a single moment, slightly earlier. */
 	rest = timerfd_rest(&its);
 	timer_rest_after(&rest, dump->stood.monotonic - asked);
 	tfd->vsec = (uint64_t)rest.value_sec;
@@ -126,20 +127,19 @@ static int timerfd_load(struct restore *r, struct file *file, void *state)
 	const TimerfdEntry *tfd = file->entry->tfd;
 
 	if (!tfd)
-		return fail(-EBADMSG, "files.img: file %u: a timerfd without its record", file->id);
+		return fail(-EBADMSG, "files.img: file %u: timerfd without a record", file->id);
 	if (tfd->vnsec >= NSEC_PER_SEC || tfd->insec >= NSEC_PER_SEC || tfd->vsec > INT64_MAX ||
 	    tfd->isec > INT64_MAX || (tfd->has_expiry_nsec && tfd->expiry_nsec >= NSEC_PER_SEC))
-		return fail(-EBADMSG, "files.img: file %u: times of a timerfd out of range", file->id);
+		return fail(-EBADMSG, "files.img: file %u: timerfd values out of range", file->id);
 	if (tfd->settime_flags & ~(TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET))
-		return fail(-EBADMSG, "files.img: file %u: flags 0x%x of a timerfd are unknown", file->id,
-			    tfd->settime_flags);
+		return fail(-EBADMSG, "files.img: file %u: unknown timerfd flags 0x%x", file->id, tfd->settime_flags);
 	if (tfd->clockid != CLOCK_REALTIME_ALARM && tfd->clockid != CLOCK_BOOTTIME_ALARM)
 		return 0;
 	return rights_need(&r->rights, RIGHT_ALARM_CLOCKS, "files.img: file %u: a timerfd on alarm clock %u", file->id,
 			   tfd->clockid);
 }
 
-/* How long its clock has gone on in this task's time namespace since the dump. */
+/* How far its clock has advanced in this task's time namespace since the dump. */
 static int64_t timerfd_passed(const struct restore *r, uint32_t clock)
 {
 	const struct clocks stood = time_ns_stood(r, r->process.task), now = clocks_now();
@@ -167,7 +167,7 @@ static int timerfd_set(struct restore *r, int fd, const TimerfdEntry *tfd)
 		if (tfd->has_expiry_sec)
 			its.it_value = (struct timespec){ tfd->expiry_sec, tfd->expiry_nsec };
 	}
-	/* A timer that stands still has its flags too: fdinfo shows them. */
+	/* A disarmed timer has flags, too: fdinfo shows them. */
 	if (timerfd_settime(fd, (int)tfd->settime_flags, &its, NULL) < 0)
 		return fail(-errno, "set a timerfd to %ld.%09ld", its.it_value.tv_sec, its.it_value.tv_nsec);
 	if (tfd->ticks && ioctl(fd, TFD_IOC_SET_TICKS, &tfd->ticks) < 0)

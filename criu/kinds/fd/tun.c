@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * /dev/net/tun: a queue of a network device. The device belongs to the network, not to the tree: it has addresses and
- * routes, so it has to live on. One that would end with its last descriptor is made persistent once its program has been
- * ended, by our copy of the descriptor; restore attaches to it by name and makes it what it was.
+ * routes, so it has to survive. A device that would disappear with its last descriptor is made persistent, through our
+ * copy of the descriptor, after the tree has been killed; restore attaches to it by name and resets this.
  */
 #include <errno.h>
 #include <limits.h>
@@ -25,18 +25,18 @@
 #include "util/fds.h"
 #include "util/log.h"
 
-#define TUN_PATH "/dev/net/tun" /* style: the name by convention, in the tree */
+#define TUN_PATH "/dev/net/tun" /* style: the conventional path, in the tree */
 #ifndef TUNGETDEVNETNS
 #define TUNGETDEVNETNS _IO('T', 227)
 #endif
-/* What TUNSETIFF takes of what TUNGETIFF tells. */
+/* Flags from TUNGETIFF that TUNSETIFF accepts. */
 #define TUN_FLAGS_TO_SET                                                                                        \
 	((unsigned)(IFF_TUN | IFF_TAP | IFF_NO_PI | IFF_ONE_QUEUE | IFF_VNET_HDR | IFF_MULTI_QUEUE | IFF_NAPI | \
 		    IFF_NAPI_FRAGS))
 
 /* ---- dump ------------------------------------------------------------------------------- */
 
-/* A device that lives only as long as somebody holds it. */
+/* A device that exists only as long as it has a descriptor. */
 struct tun_kept {
 	struct record record; /* of the table: 0, file id */
 	int fd; /* our copy */
@@ -48,7 +48,7 @@ static bool tun_claims(const struct fd_probe *probe)
 	return S_ISCHR(probe->st.st_mode) && probe->st.st_rdev == makedev(10, 200) && !(probe->flags & O_PATH);
 }
 
-/* Restore attaches to it in the network that it runs in. */
+/* Restore attaches to it in the network namespace that it runs in. */
 static bool tun_is_elsewhere(const struct fd_probe *probe)
 {
 	_cleanup_close_ int ns = ioctl(probe->local, TUNGETDEVNETNS);
@@ -70,7 +70,7 @@ static int tun_keep(struct dump *dump, const struct fd_probe *probe, uint32_t id
 	return kept->fd < 0 ? fail(kept->fd, "keep device %s", name) : 0;
 }
 
-/* So often the program gets a moment to read what waits, a tenth of a second in all. */
+/* Number of times that the program gets a moment to read pending packets, a tenth of a second in total. */
 #define READ_ATTEMPTS 6
 
 static int tun_save_device(struct dump *dump, const struct fd_probe *probe, const struct ifreq *ifr, TunfileEntry *tunf)
@@ -86,18 +86,17 @@ static int tun_save_device(struct dump *dump, const struct fd_probe *probe, cons
 	tunf->has_detached = tunf->detached = flags & IFF_DETACH_QUEUE;
 	if (tun_is_elsewhere(probe)) {
 		dump_blocker(dump, probe->task, probe->fd,
-			     "%s: its device %s was moved to another network namespace: move it back, or close it",
+			     "%s: its device %s is in another network namespace: move it back, or close it",
 			     probe->link, tunf->netdev);
 		return 0;
 	}
 	tunf->has_sndbuf = !ioctl(probe->local, TUNGETSNDBUF, &tunf->sndbuf) && tunf->sndbuf != INT_MAX;
 	if (poll(&look, 1, 0) == 1 && look.revents & POLLIN) {
 		if (dump_may_try_again(dump, READ_ATTEMPTS))
-			dump_transient_blocker(dump, probe->task, probe->fd,
-					       "device %s: packets have not been read yet", tunf->netdev);
+			dump_transient_blocker(dump, probe->task, probe->fd, "device %s: there are unread packets",
+					       tunf->netdev);
 		else
-			log_warn("device %s: packets that have not been read are dropped, as networks may",
-				 tunf->netdev);
+			log_warn("device %s: unread packets are dropped, as networks may", tunf->netdev);
 	}
 	return flags & IFF_PERSIST || dump_is_check(dump) ? 0 : tun_keep(dump, probe, tunf->id, tunf->netdev);
 }
@@ -120,7 +119,7 @@ static int tun_save(struct dump *dump, const struct fd_probe *probe, FileEntry *
 		return err;
 	/* EBADFD: it has no device yet. */
 	if (ioctl(probe->local, TUNGETIFF, &ifr) < 0)
-		return errno == EBADFD ? 0 : fail(-errno, "ask %s for its device (TUNGETIFF)", probe->link);
+		return errno == EBADFD ? 0 : fail(-errno, "query the device of %s (TUNGETIFF)", probe->link);
 	return tun_save_device(dump, probe, &ifr, tunf);
 }
 
@@ -132,8 +131,8 @@ static void tun_saved(struct dump *dump)
 		struct tun_kept *kept = (struct tun_kept *)rec;
 
 		if (!dump->opts->leave_running && !dump->opts->leave_stopped && ioctl(kept->fd, TUNSETPERSIST, 1) < 0)
-			log_warn("device %s ends with its program: %s; make it again before the restore", kept->name,
-				 strerror(errno));
+			log_warn("device %s disappears with its program: %s; recreate it before the restore",
+				 kept->name, strerror(errno));
 		close(kept->fd);
 		kept->fd = -1;
 	}
@@ -159,15 +158,15 @@ static int tun_load(struct restore *r, struct file *file, void *state)
 	const TunfileEntry *tunf = file->entry->tunf;
 
 	if (!tunf)
-		return fail(-EBADMSG, "files.img: file %u: a tun descriptor without its record", file->id);
+		return fail(-EBADMSG, "files.img: file %u: tun descriptor without a record", file->id);
 	if (!tunf->netdev)
 		return 0;
 	if (!tunf->netdev[0] || strlen(tunf->netdev) >= IFNAMSIZ || strchr(tunf->netdev, '%'))
-		return fail(-EBADMSG, "files.img: file %u: no device can be named %s", file->id, tunf->netdev);
+		return fail(-EBADMSG, "files.img: file %u: invalid device name %s", file->id, tunf->netdev);
 	if (!tunf->has_netdev_flags)
 		return fail(-ENOTSUP,
-			    "files.img: file %u: device %s was saved by another program, with its network namespace: "
-			    "these are not supported",
+			    "files.img: file %u: device %s was saved together with its network namespace: "
+			    "not supported",
 			    file->id, tunf->netdev);
 	return 0;
 }
@@ -177,11 +176,11 @@ static int tun_attach(int fd, const TunfileEntry *tunf)
 	unsigned flags = tunf->netdev_flags & TUN_FLAGS_TO_SET;
 	struct ifreq ifr = { 0 };
 
-	/* TUNSETIFF would make a device without addresses under that name. */
+	/* TUNSETIFF would create a device of that name without addresses. */
 	if (!if_nametoindex(tunf->netdev))
 		return fail(
 			-ENODEV,
-			"device %s is not there any more: make it, with its addresses (ip tuntap add dev %s mode %s%s)",
+			"device %s no longer exists: create it, with its addresses (ip tuntap add dev %s mode %s%s)",
 			tunf->netdev, tunf->netdev, flags & IFF_TAP ? "tap" : "tun",
 			flags & IFF_MULTI_QUEUE ? " multi_queue" : "");
 	memcpy(ifr.ifr_name, tunf->netdev, strlen(tunf->netdev));
@@ -214,7 +213,7 @@ static int tun_open(struct restore *r, struct file *file, const void *state)
 	return err < 0 ? err : steal_fd(&fd);
 }
 
-/* From now on it ends with its program again. */
+/* From now on it disappears with its program again. */
 static void tun_committed(struct restore *r)
 {
 	for (size_t i = 0; i < r->plan.nr_files; i++) {
@@ -226,7 +225,7 @@ static void tun_committed(struct restore *r)
 			continue;
 		fd = restore_copy_fd(r, file);
 		if (fd < 0 || ioctl(fd, TUNSETPERSIST, 0) < 0)
-			log_warn("device %s outlives its program now: ip link delete %s", tunf->netdev, tunf->netdev);
+			log_warn("device %s will outlive its program: ip link delete %s", tunf->netdev, tunf->netdev);
 	}
 }
 

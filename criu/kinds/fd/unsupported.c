@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The last row of the table: claims what no other kind does, and says what it is and what to do about it. */
+/* The last row of the table: claims all remaining descriptors, and reports their type and what to do about them. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,32 +17,32 @@ struct unsupported_name {
 	const char *what, *advice;
 };
 
-/* Longer ones before those that they begin with. */
+/* Longer prefixes before shorter ones that they start with. */
 static const struct unsupported_name unsupported_names[] = {
 	{ "anon_inode:[userfaultfd]", "a userfaultfd (page faults that the program handles)",
-	  "dump when the program that uses it is done" },
+	  "dump after the program has closed it" },
 	{ "anon_inode:[perf_event]", "a performance counter", "stop profiling first" },
-	{ "anon_inode:bpf-prog", "a BPF program", "unload it, or close what loaded it, first" },
+	{ "anon_inode:bpf-prog", "a BPF program", "unload it, or close the descriptors of its loader, first" },
 	{ "anon_inode:bpf_link", "an attached BPF program (a BPF link)", "detach it first" },
-	{ "anon_inode:bpf_iter", "a BPF iterator being read", "read it to its end, then close it" },
-	{ "anon_inode:btf", "type information of BPF (BTF)", "close it: it is needed to load programs only" },
+	{ "anon_inode:bpf_iter", "a BPF iterator being read", "read it to the end, then close it" },
+	{ "anon_inode:btf", "type information of BPF (BTF)", "close it: it is only needed to load programs" },
 	{ "anon_inode:bpf", "a BPF object", "unload the BPF program first" },
-	{ "anon_inode:kvm", "a virtual machine (KVM)", "save it with the virtual machine monitor's own means" },
-	{ "anon_inode:[kvm", "a virtual machine (KVM)", "save it with the virtual machine monitor's own means" },
-	{ "anon_inode:[vfio", "a device handed to a program (VFIO)", "save the virtual machine by its own means" },
+	{ "anon_inode:kvm", "a virtual machine (KVM)", "save it with the virtual machine monitor" },
+	{ "anon_inode:[kvm", "a virtual machine (KVM)", "save it with the virtual machine monitor" },
+	{ "anon_inode:[vfio", "a device assigned to a program (VFIO)", "save the virtual machine with its monitor" },
 	{ "anon_inode:seccomp notify", "a seccomp listener", "dump a tree without the supervisor of its system calls" },
 	{ "anon_inode:[landlock-ruleset]", "a Landlock ruleset",
-	  "close it (who is confined by one cannot be saved either)" },
-	{ "anon_inode:[fscontext]", "a file system being mounted", "dump when the mount is done" },
+	  "close it (tasks confined by one are not supported either)" },
+	{ "anon_inode:[fscontext]", "a file system being mounted", "dump after the mount is complete" },
 	{ "anon_inode:sync_file", "a fence of a graphics device", "close the device first" },
 	{ "anon_inode:drm", "an object of a graphics device", "close the device first" },
 	{ "anon_inode:dmabuf", "a DMA buffer", "close the device first" },
 	{ "/dmabuf:", "a DMA buffer", "close the device first" },
-	{ "/secretmem", "secret memory (memfd_secret)", "nobody outside may read it: the program has to give it up" },
+	{ "/secretmem", "secret memory (memfd_secret)", "no other process may read it: the program has to release it" },
 	{ "anon_inode:[gpio", "a line of a GPIO chip", "close it" },
 	{ "anon_inode:iio", "a sensor being read", "close it" },
-	{ "anon_inode:[xfs", "a file of XFS opened by its handle", "close it, or open it by its name" },
-	{ "anon_inode:", "an anonymous file", "no kind knows it: close it" },
+	{ "anon_inode:[xfs", "an XFS file opened by handle", "close it, or open it by path" },
+	{ "anon_inode:", "an anonymous file", "unknown type: close it" },
 	{ "socket:", "a socket", "close it" },
 	{ "pipe:", "a pipe", "close it" },
 };
@@ -83,7 +83,7 @@ static int unsupported_option(int fd, int name)
 	return getsockopt(fd, SOL_SOCKET, name, &value, &len) < 0 ? -1 : value;
 }
 
-/* "vsock, listening at port 1234", "vsock, port 1234 connected to 2:5678": as far as it can be said. */
+/* "vsock, listening at port 1234", "vsock, port 1234 connected to 2:5678": as far as available. */
 static void unsupported_vsock(int fd, char *ret_text, size_t size)
 {
 	struct sockaddr_vm own = { .svm_port = VMADDR_PORT_ANY }, peer = { 0 };
@@ -95,7 +95,7 @@ static void unsupported_vsock(int fd, char *ret_text, size_t size)
 			 peer.svm_port);
 	else if (bound)
 		snprintf(ret_text, size, "vsock, %s port %u",
-			 unsupported_option(fd, SO_ACCEPTCONN) == 1 ? "listening at" : "bound to", own.svm_port);
+			 unsupported_option(fd, SO_ACCEPTCONN) == 1 ? "listening on" : "bound to", own.svm_port);
 	else
 		snprintf(ret_text, size, "vsock, not bound");
 }
@@ -111,7 +111,7 @@ static void unsupported_socket(struct dump *dump, const struct fd_probe *probe)
 	if (family == AF_VSOCK)
 		unsupported_vsock(probe->local, text, sizeof(text));
 	dump_blocker(dump, probe->task, probe->fd,
-		     "%s: a socket that cannot be saved (%s: family %d, type %d, protocol %d): close it, or stop the "
+		     "%s: socket not supported (%s: family %d, type %d, protocol %d): close it, or stop the "
 		     "program that needs it",
 		     probe->link, text, family, unsupported_option(probe->local, SO_TYPE),
 		     unsupported_option(probe->local, SO_PROTOCOL));
@@ -136,11 +136,11 @@ static int unsupported_save(struct dump *dump, const struct fd_probe *probe, Fil
 	}
 	if (S_ISCHR(mode) || S_ISBLK(mode))
 		dump_blocker(dump, probe->task, probe->fd,
-			     "%s: %s device %u:%u has a state that cannot be saved: close it", probe->link,
+			     "%s: %s device %u:%u has state that cannot be saved: close it", probe->link,
 			     S_ISCHR(mode) ? "character" : "block", major(probe->st.st_rdev), minor(probe->st.st_rdev));
 	else
 		dump_blocker(dump, probe->task, probe->fd,
-			     "%s: no kind knows such a file (mode 0%o, file system 0x%x): "
+			     "%s: unknown type of file (mode 0%o, file system 0x%x): "
 			     "close it",
 			     probe->link, mode, probe->fs_magic);
 	return 0;
@@ -148,7 +148,7 @@ static int unsupported_save(struct dump *dump, const struct fd_probe *probe, Fil
 
 static int unsupported_load(struct restore *r, struct file *file, void *state)
 {
-	return fail(-EBADMSG, "files.img: file %u: of no type at all", file->id);
+	return fail(-EBADMSG, "files.img: file %u: no type", file->id);
 }
 
 const struct fd_kind unsupported_kind = {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Inodes that are watched. fdinfo tells the handle, the handle leads to a path; restore takes the path where it still
- * leads to that inode, else the handle (same file system, also renamed since), else the path as it is (another host).
+ * Watched inodes. fdinfo contains the file handle, from which the path is found; restore uses the path if it still
+ * refers to that inode, else the handle (same file system, renamed since), else the path as it is (another host).
  */
 #include <errno.h>
 #include <limits.h>
@@ -20,17 +20,17 @@
 #include "util/log.h"
 #include "util/proc_root.h"
 
-#define HANDLE_WORDS_MIN FH_ENTRY_SIZES__min_entries /* CRIU reads no fewer */
+#define HANDLE_WORDS_MIN FH_ENTRY_SIZES__min_entries /* CRIU expects at least this many */
 #define HANDLE_WORDS_MAX (FDINFO_HANDLE_MAX / 8)
 
-/* struct file_handle with room */
+/* struct file_handle with space for the handle */
 struct handle {
 	uint32_t bytes;
 	int32_t type;
 	uint8_t data[FDINFO_HANDLE_MAX];
 };
 
-/* An O_PATH descriptor of the inode with that handle, on the file system that @mount is on. No event is raised. */
+/* An O_PATH descriptor of the inode with that handle, on the file system of @mount. Causes no event. */
 static int handle_open(const struct path_roots *roots, const struct mount_info *mount, const struct handle *handle)
 {
 	_cleanup_close_ int cwd = open_at(proc_root(), "self/cwd", O_PATH, 0),
@@ -39,7 +39,10 @@ static int handle_open(const struct path_roots *roots, const struct mount_info *
 
 	if (at < 0)
 		return at;
-	/* It takes no O_PATH descriptor, and opening the mount point really would be an event on it. The cwd will do. */
+	/*
+	 * It rejects O_PATH descriptors, and a real open of the mount point would cause an event on it. The cwd is
+	 * sufficient.
+	 */
 	if (fchdir(at) < 0)
 		return -errno;
 	fd = (int)open_by_handle_at(AT_FDCWD, /* style: see above */
@@ -67,12 +70,12 @@ static int handle_open_on(const struct path_roots *roots, const struct mountinfo
 
 static bool inode_is(int fd, uint64_t ino, uint32_t dev, struct stat *ret_st)
 {
-	/* A subvolume's st_dev (btrfs) is not the file system's. */
+	/* The st_dev of a subvolume (btrfs) is not that of the file system. */
 	return !fstat(fd, ret_st) && (uint64_t)ret_st->st_ino == ino &&
 	       (dev_to_kdev(ret_st->st_dev) == dev || major(ret_st->st_dev) == 0);
 }
 
-/* An O_PATH descriptor of @path if that is the inode. */
+/* An O_PATH descriptor of @path if it is that inode. */
 static int path_open_if(const struct path_roots *roots, const char *path, uint64_t ino, uint32_t dev)
 {
 	_cleanup_close_ int fd = path_open(roots, PATH_ROOT_MOUNT, path, O_PATH | O_NOFOLLOW);
@@ -92,12 +95,12 @@ void watched_events(struct dump *dump, const struct fd_probe *probe, const char 
 	if (ioctl(probe->local, FIONREAD, &waiting) < 0 || !waiting)
 		return;
 	if (dump->opts->skip_events)
-		log_warn("%s: %d bytes of events that have not been read are left out (--skip-events)", kind, waiting);
+		log_warn("%s: %d bytes of unread events are dropped (--skip-events)", kind, waiting);
 	else
 		dump_transient_blocker(
 			dump, probe->task, probe->fd,
-			"%s: %d bytes of events have not been read, and the kernel takes none back: dump a little later, "
-			"when the program has read them, or leave them out by --skip-events",
+			"%s: %d bytes of unread events, which cannot be requeued: dump after the program has read them, "
+			"or drop them with --skip-events",
 			kind, waiting);
 }
 
@@ -109,7 +112,7 @@ bool watched_mount_is(const struct dump *dump, const char *path, int mnt_id)
 	return fd >= 0 && !statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &sx) && (int)sx.stx_mnt_id == mnt_id;
 }
 
-/* Below @dir, at most @depth levels down, on the same file system: options.irmap_scan_paths. */
+/* Searches @dir, at most @depth levels deep, on the same file system: options.irmap_scan_paths. */
 static bool scan(struct dump *dump, const char *dir, const struct watched *w, int depth, char **ret_path)
 {
 	int fd = path_open_if(&dump->roots, dir, w->ino, w->sdev);
@@ -133,7 +136,7 @@ static bool scan(struct dump *dump, const char *dir, const struct watched *w, in
 	return false;
 }
 
-/* Without a handle that opens: where the inode may well be. */
+/* Without a usable handle: likely paths of the inode. */
 static void guess_path(struct dump *dump, const struct watched *w, char **ret_path)
 {
 	const struct str_list *dirs = &dump->opts->irmap_scan_paths;
@@ -160,7 +163,7 @@ static void guess_path(struct dump *dump, const struct watched *w, char **ret_pa
 			return;
 }
 
-/* A descriptor of the tree on the watched inode: the only way to one that has no name any more. */
+/* A descriptor of the tree that refers to the watched inode: the only way to an unlinked one. */
 static const struct fd_probe *holder_of(struct dump *dump, const struct watched *w)
 {
 	struct dump_task *task;
@@ -173,7 +176,7 @@ static const struct fd_probe *holder_of(struct dump *dump, const struct watched 
 	return NULL;
 }
 
-/* What is known of the inode: *ret_path or NULL, *ret_linked: the handle leads to it, and it has a name somewhere. */
+/* Where the inode is: *ret_path or NULL; *ret_linked: found by its handle, and it has a name somewhere. */
 static int locate(struct dump *dump, const struct watched *w, char **ret_path, bool *ret_linked)
 {
 	struct handle handle;
@@ -253,7 +256,7 @@ int watched_save(struct dump *dump, const struct watched *w, FhEntry **ret_fh, c
 int watched_check(const struct file *file, const FhEntry *fh)
 {
 	if (fh->bytes > FDINFO_HANDLE_MAX || fh->bytes > fh->n_handle * 8)
-		return fail(-EBADMSG, "files.img: file %u: a handle of %u bytes in %zu words", file->id, fh->bytes,
+		return fail(-EBADMSG, "files.img: file %u: a file handle of %u bytes in %zu words", file->id, fh->bytes,
 			    fh->n_handle);
 	return 0;
 }
@@ -274,7 +277,7 @@ static int find_handle(const FhEntry *fh, uint32_t sdev)
 	return err < 0 ? err : handle_open_on(&PATH_OWN, &mounts, sdev, &handle);
 }
 
-/* A handle has a generation: another file with the same number has another one. */
+/* A handle contains a generation: another file with the same inode number has a different one. */
 static bool has_handle(int fd, const FhEntry *fh)
 {
 	struct {
@@ -335,14 +338,14 @@ int watched_drop_events(struct restore *r, const struct file *file, void (*each)
 	fd = restore_copy_fd(r, file);
 	if (fd < 0)
 		return fd;
-	/* An event that cannot be delivered is an error, and gone. */
+	/* An event that cannot be delivered returns an error, and is removed. */
 	while (!ioctl(fd, FIONREAD, &waiting) && waiting > 0) {
 		ssize_t len = read(fd, buf, sizeof(buf));
 
 		if (len > 0 && each)
 			each(buf, (size_t)len);
 		if (len < 0 && errno != EINTR && waiting >= left)
-			return fail(-errno, "take events out of file %#x", file->id);
+			return fail(-errno, "remove events from file %#x", file->id);
 		left = waiting;
 	}
 	return 0;

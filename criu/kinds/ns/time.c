@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Time namespaces. A restored tree always lives in one of its own, in which the clocks that count since boot go on from
- * where they stood at its dump, whatever happened in between: time_namespaces(7). Its members enter by being forked;
- * offsets can be set until the first one is in. Processes of one tree may be in several, each of which is made again.
+ * Time namespaces. A restored tree always gets its own, in which the clocks that count since boot continue from their
+ * values at its dump, whatever happened in between: time_namespaces(7). Its members enter by being forked; offsets can
+ * be set until the first one is in. Processes of one tree may be in several, each of which is recreated.
  */
 #include <errno.h>
 #include <sched.h>
@@ -22,10 +22,10 @@
 #define CLONE_NEWTIME 0x80
 #endif
 
-/* The kernel's own limit of these clocks: KTIME_SEC_MAX / 2 */
+/* The kernel's limit for these clocks: KTIME_SEC_MAX / 2 */
 #define SECONDS_END 4611686018ull
 
-/* Image files are named by number, but that of the namespace which the tool is in itself. */
+/* Image files are named by namespace id, except that of the namespace which the tool itself is in. */
 static uint64_t image_number(const struct ns *ns)
 {
 	return ns->own ? 0 : ns->id;
@@ -33,7 +33,7 @@ static uint64_t image_number(const struct ns *ns)
 
 /* ---- dump ------------------------------------------------------------------------------- */
 
-/* How far its clocks are ahead of ours. */
+/* Offset of its clocks from ours. */
 static int compare_clocks(const struct proc *p, struct clocks *ret)
 {
 	struct clocks own, theirs;
@@ -42,7 +42,7 @@ static int compare_clocks(const struct proc *p, struct clocks *ret)
 	if (err == -EXDEV)
 		return fail(
 			err,
-			"this program lives in another time namespace than the one that it has unshared for its children: start it by a fork (unshare --time --fork)");
+			"this program is in another time namespace than the one that it has unshared for its children: start it with a fork (unshare --time --fork)");
 	if (!err)
 		err = clocks_ahead(p, &theirs);
 	if (err)
@@ -52,7 +52,7 @@ static int compare_clocks(const struct proc *p, struct clocks *ret)
 	return 0;
 }
 
-/* ns->data: how far its clocks are ahead of the tool's, which are its own if there is none. */
+/* ns->data: offset of its clocks from the tool's, which are its own if it is NULL. */
 static int survey_clocks(struct dump *dump, const struct dump_task *task, struct ns *ns)
 {
 	struct clocks *ahead = ns->own || ns->data ? NULL : dump_alloc(dump, sizeof(*ahead));
@@ -74,7 +74,7 @@ static int survey_task(struct dump *dump, struct dump_task *task)
 	uint32_t next = 0;
 	int err = proc_ns_ino(&task->proc, PROC_NS_TIME_CHILDREN, &next);
 
-	/* A tree that is only looked at runs: a process that has ended is no failure. */
+	/* For a check, the tree is running: a process that has exited is not a failure. */
 	if (dump_is_check(dump) && (err == -ESRCH || err == -ENOENT)) {
 		task->t.state = TASK_DEAD;
 		return 0;
@@ -84,7 +84,7 @@ static int survey_task(struct dump *dump, struct dump_task *task)
 	if (ns->ino != next) {
 		dump_blocker(
 			dump, task, -1,
-			"has unshared a time namespace for its children, and is in another one itself (unshare(CLONE_NEWTIME) without exec): that is not supported");
+			"has unshared a time namespace for its children, and is in another one itself (unshare(CLONE_NEWTIME) without exec): not supported");
 		return 0;
 	}
 	return survey_clocks(dump, task, ns);
@@ -141,15 +141,15 @@ static int time_ns_save(struct dump *dump)
 /* ---- restore ---------------------------------------------------------------------------- */
 
 /* ns->data */
-struct time_space {
-	bool known; /* where its clocks stood: old images do not tell */
+struct time_ns_state {
+	bool known; /* values of its clocks at the dump: missing from old images */
 	struct clocks stood;
 };
 
-/* Of the whole restore. */
+/* State of the whole restore. */
 struct time_restore {
 	size_t nr; /* namespaces */
-	bool clocks_go_on; /* in namespaces, from where they stood at the dump */
+	bool clocks_continue; /* in namespaces, from their values at the dump */
 };
 
 static struct time_restore *data_of(const struct restore *r)
@@ -157,7 +157,7 @@ static struct time_restore *data_of(const struct restore *r)
 	return r->plan.kind_data[kind_row(&time_ns_run)];
 }
 
-static struct time_space *space_of(const struct restore_task *rt)
+static struct time_ns_state *state_of(const struct restore_task *rt)
 {
 	return rt->ns[NS_TIME] ? rt->ns[NS_TIME]->data : NULL;
 }
@@ -170,26 +170,26 @@ static int read_timespec(const Timespec *ts, int64_t *ret)
 	return 0;
 }
 
-static int read_space(struct restore *r, const struct ns *ns, struct time_space *space)
+static int read_state(struct restore *r, const struct ns *ns, struct time_ns_state *state)
 {
 	uint64_t number = image_number(ns);
 	_cleanup_record_ TimensEntry *e = NULL;
 	int err = image_read_single(r->dir, IMAGE_TIMENS, number, &e);
 
-	/* CRIU's number of one that it has not looked into. */
+	/* CRIU's id of one that it has not inspected. */
 	if (err == -ENOENT && number)
 		err = image_read_single(r->dir, IMAGE_TIMENS, 0, &e);
-	/* Dumps by old tools have none. */
+	/* Missing from old dumps. */
 	if (err == -ENOENT)
 		return number ? fail(err, "timens-%lu.img", number) : 0;
 	if (err < 0)
 		return fail(err, "%s", image_store_error(r->dir));
-	err = read_timespec(e->monotonic, &space->stood.monotonic);
+	err = read_timespec(e->monotonic, &state->stood.monotonic);
 	if (!err)
-		err = read_timespec(e->boottime, &space->stood.boottime);
+		err = read_timespec(e->boottime, &state->stood.boottime);
 	if (err)
-		return fail(err, "timens-%lu.img: its clocks stand at no time", number);
-	space->known = true;
+		return fail(err, "timens-%lu.img: invalid clock values", number);
+	state->known = true;
 	return 0;
 }
 
@@ -204,20 +204,20 @@ static int time_ns_link(struct restore *r)
 		return fail(-ENOMEM, "time namespaces");
 	*restore_kind_data(r, &time_ns_run) = data;
 	ns_for_each(ns, &r->plan.namespaces, NS_TIME) {
-		struct time_space *space = err ? NULL : restore_alloc(r, sizeof(*space));
+		struct time_ns_state *state = err ? NULL : restore_alloc(r, sizeof(*state));
 
 		if (err)
 			break;
-		if (!space)
+		if (!state)
 			return fail(-ENOMEM, "time namespaces");
 		ns->data = space;
 		data->nr++;
-		err = read_space(r, ns, space);
+		err = read_state(r, ns, state);
 	}
 	restore_for_each_task(rt, r)
 		if (!err && restore_is_vm_peer(rt) && rt->ns[NS_TIME] != rt->mm_of->ns[NS_TIME])
 			err = fail(-EBADMSG,
-				   "pid %d is in another time namespace than tasks that it shares its memory with",
+				   "pid %d is in another time namespace than tasks with which it shares memory",
 				   rt->t.pid);
 	return err;
 }
@@ -232,12 +232,12 @@ static struct time_space *space_of_root(struct restore *r)
 	return root_ns(r)->data;
 }
 
-/* What this process has unshared for its children. The clocks of it begin where they stood at the dump. */
-static int set_offsets(const struct time_space *space, const struct clocks *own_ahead)
+/* The namespace that this process has unshared for its children. Its clocks start with their values at the dump. */
+static int set_offsets(const struct time_ns_state *state, const struct clocks *own_ahead)
 {
 	struct clocks now = clocks_now();
-	int64_t mono = space->stood.monotonic - now.monotonic + own_ahead->monotonic;
-	int64_t boot = space->stood.boottime - now.boottime + own_ahead->boottime;
+	int64_t mono = state->stood.monotonic - now.monotonic + own_ahead->monotonic;
+	int64_t boot = state->stood.boottime - now.boottime + own_ahead->boottime;
 	int64_t mono_nsec = (mono % NSEC_IN_SEC + NSEC_IN_SEC) % NSEC_IN_SEC;
 	int64_t boot_nsec = (boot % NSEC_IN_SEC + NSEC_IN_SEC) % NSEC_IN_SEC;
 	char text[128];
@@ -247,9 +247,9 @@ static int set_offsets(const struct time_space *space, const struct clocks *own_
 	return write_text(proc_root(), "self/timens_offsets", text);
 }
 
-/* *ret_fd: the namespace, which nobody is in yet. */
-static int make_space(struct restore *r, const struct time_space *space, const struct clocks *own_ahead, int *ret_fd,
-		      const char **ret_step)
+/* *ret_fd: the namespace, which has no processes yet. */
+static int create_ns(struct restore *r, const struct time_ns_state *state, const struct clocks *own_ahead, int *ret_fd,
+		     const char **ret_step)
 {
 	int err, fd;
 
@@ -258,7 +258,7 @@ static int make_space(struct restore *r, const struct time_space *space, const s
 	if (unshare(CLONE_NEWTIME) < 0)
 		return -errno;
 	*ret_step = "set its offsets (/proc/self/timens_offsets)";
-	err = set_offsets(space, own_ahead);
+	err = set_offsets(state, own_ahead);
 	if (err)
 		return err;
 	*ret_step = "open /proc/self/ns/time_for_children";
@@ -271,7 +271,7 @@ static int make_space(struct restore *r, const struct time_space *space, const s
 	return *ret_fd < 0 ? *ret_fd : 0;
 }
 
-static int make_all(struct restore *r, const char **ret_step)
+static int create_all(struct restore *r, const char **ret_step)
 {
 	struct ns *ns;
 	struct clocks own_ahead;
@@ -289,10 +289,10 @@ static int make_all(struct restore *r, const char **ret_step)
 	return setns(root_ns(r)->fd, CLONE_NEWTIME) < 0 ? -errno : 0;
 }
 
-/* Nobody will get a namespace of his own: that is no reason to give up, but a person may have to know. */
-static void report_unmade(struct restore *r, const char *step, int err)
+/* No task gets its own namespace: the restore continues, but the user may have to know. */
+static void report_failure(struct restore *r, const char *step, int err)
 {
-	const struct clocks now = clocks_now(), *stood = &space_of_root(r)->stood;
+	const struct clocks now = clocks_now(), *stood = &state_of_root(r)->stood;
 	int64_t mono = stood->monotonic - now.monotonic, boot = stood->boottime - now.boottime;
 	int64_t back = mono > boot ? mono : boot;
 
@@ -302,7 +302,7 @@ static void report_unmade(struct restore *r, const char *step, int err)
 		return;
 	}
 	log_notice(
-		"the tree was saved when this machine, or another one, had been up for longer, and no time namespace can be made in which its clocks would go on (%s: %s): CLOCK_MONOTONIC and CLOCK_BOOTTIME go back by %ld.%03ld s for it; what waits for a point of that time (event loops, absolute timeouts) waits so much longer",
+		"the tree was saved when this machine, or another one, had been up for longer, and no time namespace can be created in which its clocks would continue (%s: %s): its CLOCK_MONOTONIC and CLOCK_BOOTTIME go back by %ld.%03ld s; waits for absolute times of these clocks (event loops, absolute timeouts) take that much longer",
 		step, strerror(-err), back / NSEC_IN_SEC, back / 1000000 % 1000);
 }
 
@@ -311,12 +311,12 @@ static bool all_known(const struct restore *r)
 	const struct ns *ns;
 
 	ns_for_each(ns, &r->plan.namespaces, NS_TIME)
-		if (!((const struct time_space *)ns->data)->known)
+		if (!((const struct time_ns_state *)ns->data)->known)
 			return false;
 	return true;
 }
 
-/* Back into the one that we are in, with what we fork. */
+/* Returns to the namespace that we are in, for what we fork. */
 static void forget_all(struct restore *r)
 {
 	_cleanup_close_ int self = sys_pidfd_open(getpid(), 0);
@@ -331,45 +331,45 @@ static void forget_all(struct restore *r)
 		log_debug("return to our own time namespace: %m");
 }
 
-/* In the root, before it forks. Descriptors are kept where others may have to enter by them. */
-static void begin_clocks(struct restore *r)
+/* In the root, before it forks. Descriptors are kept if other tasks may have to enter through them. */
+static void start_clocks(struct restore *r)
 {
 	struct ns *root = root_ns(r);
 	const char *step = NULL;
 	int err;
 
 	if (!all_known(r)) {
-		log_info("the images do not tell where the clocks stood: no time namespace is made");
+		log_info("the images do not contain the clocks: no time namespace is created");
 		return;
 	}
-	err = make_all(r, &step);
-	data_of(r)->clocks_go_on = !err;
+	err = create_all(r, &step);
+	data_of(r)->clocks_continue = !err;
 	if (err) {
 		forget_all(r);
-		report_unmade(r, step, err);
+		report_failure(r, step, err);
 	} else if (data_of(r)->nr == 1) {
 		close(root->fd);
 		root->fd = -1;
 	}
 }
 
-/* Where its creator is, or the nearest one above that is in the images: helpers are where they are born. */
-static const struct time_space *born_in(struct restore *r, const struct restore_task *rt)
+/* The namespace of its creator, or of its nearest ancestor in the images: helpers are where they were forked. */
+static const struct time_ns_state *created_in(struct restore *r, const struct restore_task *rt)
 {
 	const struct restore_task *by = rt->creator;
 
-	while (by && !space_of(by))
+	while (by && !state_of(by))
 		by = by->creator;
-	return by ? space_of(by) : space_of_root(r);
+	return by ? state_of(by) : state_of_root(r);
 }
 
 static int time_ns_enter(struct restore *r, const struct restore_task *rt)
 {
-	const struct time_space *space = space_of(rt);
+	const struct time_ns_state *state = state_of(rt);
 
 	if (&rt->t == r->plan.tree.root)
-		begin_clocks(r);
-	if (!data_of(r)->clocks_go_on || !space || space == born_in(r, rt))
+		start_clocks(r);
+	if (!data_of(r)->clocks_continue || !state || state == created_in(r, rt))
 		return 0;
 	return setns(rt->ns[NS_TIME]->fd, CLONE_NEWTIME) < 0 ? fail(-errno, "enter the time namespace %u", rt->ns[NS_TIME]->id) :
 						     0;
@@ -377,7 +377,7 @@ static int time_ns_enter(struct restore *r, const struct restore_task *rt)
 
 struct clocks time_ns_stood(const struct restore *r, const struct restore_task *rt)
 {
-	return space_of(rt) && data_of(r)->clocks_go_on ? space_of(rt)->stood : (struct clocks){ 0 };
+	return state_of(rt) && data_of(r)->clocks_continue ? state_of(rt)->stood : (struct clocks){ 0 };
 }
 
 const struct run_kind time_ns_run = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What both halves of the io_uring kind know of a ring: its memory, as mmap(2) of its descriptor gives it. */
+/* Shared by both halves of the io_uring kind: the memory of a ring, as mmap(2) of its descriptor returns it. */
 #pragma once
 #include <linux/io_uring.h>
 #include <stddef.h>
@@ -11,7 +11,7 @@
 #define IO_URING_LAYOUT 15
 #define IO_URING_SQ_MAX 32768u
 
-/* A ring of that size, made by this kernel; a negative errno. */
+/* A ring of that size, created by this kernel; a negative errno. */
 static inline int io_uring_make(uint32_t sq_entries, uint32_t cq_entries, struct io_uring_params *ret_params)
 {
 	int fd;
@@ -34,7 +34,7 @@ static inline uint32_t *io_uring_word(void *rings, uint32_t offset)
 	return (uint32_t *)((char *)rings + offset);
 }
 
-/* The offsets, in the order of images. */
+/* The offsets, in the order used in images. */
 static inline void io_uring_layout(const struct io_uring_params *p, uint32_t ret[IO_URING_LAYOUT])
 {
 	const struct io_sqring_offsets *s = &p->sq_off;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * io_uring_setup(2), while restoring. The kernel's counters of a ring begin at 0 and cannot be set, but libraries keep
- * copies of them: as many empty requests as the ring has ever had bring them to where they were, a tenth of a
- * microsecond each.
+ * io_uring_setup(2), restore. The kernel's counters of a ring start at 0 and cannot be set, but libraries keep copies
+ * of them: they are advanced by submitting as many no-op requests as the ring has ever had, at a tenth of a microsecond
+ * each.
  */
 #include <errno.h>
 #include <string.h>
@@ -22,18 +22,17 @@ static int io_uring_load(struct restore *r, struct file *file, void *state)
 	const IoUringEntry *e = file->entry->uring;
 
 	if (!e)
-		return fail(-EBADMSG, "files.img: file %u: an io_uring without its record", file->id);
+		return fail(-EBADMSG, "files.img: file %u: io_uring without a record", file->id);
 	if (!is_power_of_two(e->sq_entries) || !is_power_of_two(e->cq_entries) || e->sq_entries > IO_URING_SQ_MAX ||
 	    e->cq_entries > 2 * IO_URING_SQ_MAX || e->cq_entries < e->sq_entries)
-		return fail(-EBADMSG, "files.img: file %u: there is no io_uring of %u and %u entries", file->id,
+		return fail(-EBADMSG, "files.img: file %u: invalid io_uring of %u and %u entries", file->id,
 			    e->sq_entries, e->cq_entries);
 	if (e->sq_tail - e->submitted > e->sq_entries || e->submitted - e->cq_head > e->cq_entries)
-		return fail(-EBADMSG, "files.img: file %u: an io_uring with more entries than it has room for",
-			    file->id);
+		return fail(-EBADMSG, "files.img: file %u: io_uring with more entries than its size", file->id);
 	if (e->cqes.len != e->cq_entries * sizeof(struct io_uring_cqe) ||
 	    e->array.len != e->sq_entries * sizeof(uint32_t) ||
 	    e->sqes.len != e->sq_entries * sizeof(struct io_uring_sqe) || e->n_layout != IO_URING_LAYOUT)
-		return fail(-EBADMSG, "files.img: file %u: the content of an io_uring has a wrong size", file->id);
+		return fail(-EBADMSG, "files.img: file %u: invalid size of the content of an io_uring", file->id);
 	return 0;
 }
 
@@ -44,12 +43,11 @@ static int check_layout(const IoUringEntry *e, const struct io_uring_params *p)
 	io_uring_layout(p, now);
 	if (p->sq_entries == e->sq_entries && p->cq_entries == e->cq_entries && !memcmp(now, e->layout, sizeof(now)))
 		return 0;
-	return fail(
-		-EOPNOTSUPP,
-		"this kernel lays out the memory of an io_uring in another way than the one that the program knows");
+	return fail(-EOPNOTSUPP,
+		    "this kernel uses another memory layout of io_uring than the one that the program has mapped");
 }
 
-/* Empty requests, until the kernel has counted as many as the program has seen. */
+/* No-op requests, until the kernel's counters have reached those of the program. */
 static int advance(int fd, const IoUringEntry *e, const struct io_uring_params *p, char *rings)
 {
 	uint32_t *array = io_uring_word(rings, p->sq_off.array), *head = io_uring_word(rings, p->cq_off.head);

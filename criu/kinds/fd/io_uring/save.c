@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * io_uring_setup(2), while dumping. A ring is saved when it is at rest and has nothing that no one can ask for: every
- * entry that the kernel took has its completion (counters in fdinfo), no files, buffers or other things are registered
- * (asked for by io_uring_register(2) with arguments that change nothing, whatever the answer). Flags that only say how
- * soon completions come (COOP_TASKRUN, TASKRUN_FLAG) or how far a batch with a bad entry gets (SUBMIT_ALL) cannot be
- * asked for; a restored ring has none of them.
+ * io_uring_setup(2), dump. A ring is saved if it is idle and has no state that cannot be queried: every entry consumed
+ * by the kernel has its completion (counters in fdinfo), and no files, buffers or other objects are registered (probed
+ * by io_uring_register(2) with arguments that have no effect, whatever the result). Flags that only determine how soon
+ * completions arrive (COOP_TASKRUN, TASKRUN_FLAG) or how a batch with an invalid entry is handled (SUBMIT_ALL) cannot
+ * be queried; a restored ring has none of them.
  */
 #include <errno.h>
 #include <string.h>
@@ -19,7 +19,7 @@
 #define WAIT_MS 300
 #define GROUPS 65536
 #define REGISTERED_RINGS 16
-/* Numbers of io_uring.h, from Linux 6.8 and 6.13 on: headers may be older. */
+/* From io_uring.h of Linux 6.8 and 6.13: headers may be older. */
 #define REGISTER_PBUF_STATUS 26
 #define REGISTER_MEM_REGION 34
 
@@ -34,7 +34,7 @@ bool io_uring_claims(const struct fd_probe *probe)
 	return fd_is_anon(probe, "io_uring");
 }
 
-static bool told_number(const char *text, const char *key, uint32_t *ret)
+static bool parse_number(const char *text, const char *key, uint32_t *ret)
 {
 	const char *at = strstr(text, key);
 
@@ -44,8 +44,8 @@ static bool told_number(const char *text, const char *key, uint32_t *ret)
 	return true;
 }
 
-/* Is there anything between this line and the next one that is no detail of it? Details are indented. */
-static bool told_list(const char *text, const char *key)
+/* Is there an indented line after this one? Details of a list are indented. */
+static bool has_details(const char *text, const char *key)
 {
 	const char *at = strstr(text, key);
 
@@ -67,23 +67,23 @@ static int read_reported(const struct fd_probe *probe, struct io_uring_reported 
 		return fail(err, "read fdinfo");
 	text = info.other.data ? info.other.data : "";
 	*ret = (struct io_uring_reported){ 0 };
-	if (!told_number(text, "SqMask:", &ret->sq_mask) || !told_number(text, "CachedSqHead:", &ret->sq_head) ||
-	    !told_number(text, "SqTail:", &ret->sq_tail) || !told_number(text, "CqMask:", &ret->cq_mask) ||
-	    !told_number(text, "CqHead:", &ret->cq_head) || !told_number(text, "CachedCqTail:", &ret->cq_tail) ||
-	    !told_number(text, "SqThread:", &thread) || !told_number(text, "UserFiles:", &ret->files) ||
-	    !told_number(text, "UserBufs:", &ret->buffers))
+	if (!parse_number(text, "SqMask:", &ret->sq_mask) || !parse_number(text, "CachedSqHead:", &ret->sq_head) ||
+	    !parse_number(text, "SqTail:", &ret->sq_tail) || !parse_number(text, "CqMask:", &ret->cq_mask) ||
+	    !parse_number(text, "CqHead:", &ret->cq_head) || !parse_number(text, "CachedCqTail:", &ret->cq_tail) ||
+	    !parse_number(text, "SqThread:", &thread) || !parse_number(text, "UserFiles:", &ret->files) ||
+	    !parse_number(text, "UserBufs:", &ret->buffers))
 		return -EAGAIN;
 	ret->sq_thread = (int)thread;
-	ret->polls = told_list(text, "PollList:");
-	ret->overflow = told_list(text, "CqOverflowList:");
+	ret->polls = has_details(text, "PollList:");
+	ret->overflow = has_details(text, "CqOverflowList:");
 	ret->busy_poll = strstr(text, "NAPI:\tenabled");
 	ret->personalities = strstr(text, "Personalities:");
 	return 0;
 }
 
-static uint32_t in_flight(const struct io_uring_reported *told)
+static uint32_t in_flight(const struct io_uring_reported *reported)
 {
-	return told->sq_head - told->cq_tail;
+	return reported->sq_head - reported->cq_tail;
 }
 
 static int register_call(int fd, unsigned op, void *arg, unsigned nr)
@@ -91,7 +91,7 @@ static int register_call(int fd, unsigned op, void *arg, unsigned nr)
 	return syscall(SYS_io_uring_register, fd, op, arg, nr) < 0 ? -errno : 0;
 }
 
-/* Whether the ring has something that fdinfo does not show. None of these calls changes anything. */
+/* Does the ring have state that fdinfo does not show? None of these calls changes anything. */
 static const char *hidden(int fd)
 {
 	int none = -1, err = register_call(fd, IORING_REGISTER_EVENTFD, &none, 1);
@@ -112,14 +112,14 @@ static const char *hidden(int fd)
 		status.group = group;
 		err = register_call(fd, REGISTER_PBUF_STATUS, &status, 1);
 		if (err == -EINVAL && !group)
-			break; /* a kernel that cannot tell */
+			break; /* a kernel that cannot report it */
 		if (err != -ENOENT)
 			return "it has provided buffers";
 	}
 	return NULL;
 }
 
-/* With a bad pointer to a time: a ring that polls does not look at it. */
+/* With an invalid pointer to a timeout: a polling ring does not read it. */
 static const char *entered(int fd)
 {
 	struct io_uring_getevents_arg arg = { .ts = 8 };
@@ -131,33 +131,33 @@ static const char *entered(int fd)
 	return err ? NULL : "it polls devices for completions (IORING_SETUP_IOPOLL)";
 }
 
-static const char *unsaveable(const struct fd_probe *probe, const struct io_uring_reported *told)
+static const char *unsaveable(const struct fd_probe *probe, const struct io_uring_reported *reported)
 {
 	const char *why;
 
-	if (told->sq_thread != -1)
-		return "a thread of the kernel reads its entries (IORING_SETUP_SQPOLL)";
-	if (told->files)
+	if (reported->sq_thread != -1)
+		return "a kernel thread reads its entries (IORING_SETUP_SQPOLL)";
+	if (reported->files)
 		return "files are registered with it";
-	if (told->buffers)
+	if (reported->buffers)
 		return "buffers are registered with it";
-	if (told->personalities)
+	if (reported->personalities)
 		return "credentials are registered with it";
-	if (told->busy_poll)
+	if (reported->busy_poll)
 		return "it busy-polls network devices (IORING_REGISTER_NAPI)";
-	if (told->overflow)
-		return "completions wait for room in it: dump when the program has read some";
-	if (told->polls)
-		return "requests wait for other files in it (a poll, a socket): dump when they are done or cancelled";
+	if (reported->overflow)
+		return "completions have overflowed: dump after the program has read some";
+	if (reported->polls)
+		return "requests wait for other files in it (a poll, a socket): dump after they have completed or been cancelled";
 	why = entered(probe->local);
 	return why ? why : hidden(probe->local);
 }
 
 /*
- * Have a thread make a call with no effect: whatever completions wait to be delivered in its context are. It tells at
- * the same time whether the thread has registered descriptors of rings.
+ * Make a thread do a system call without effect: this delivers completions that are pending in its context. It also
+ * detects whether the thread has registered ring descriptors.
  */
-static int visit_thread(struct dump *dump, const struct fd_probe *probe, struct compel_ctl *ctl, struct dump_thread *th)
+static int flush_thread(struct dump *dump, const struct fd_probe *probe, struct compel_ctl *ctl, struct dump_thread *th)
 {
 	for (unsigned long slot = 0; slot < REGISTERED_RINGS; slot++) {
 		unsigned long args[6] = { slot, 0, 0, IORING_ENTER_REGISTERED_RING };
@@ -165,7 +165,7 @@ static int visit_thread(struct dump *dump, const struct fd_probe *probe, struct 
 		int err = compel_thread_syscall(ctl, th->id.host_tid, SYS_io_uring_enter, args, &value);
 
 		if (err < 0)
-			return fail(err, "ask thread %d for rings: %s", th->id.host_tid, compel_error(ctl));
+			return fail(err, "query the rings of thread %d: %s", th->id.host_tid, compel_error(ctl));
 		if (value == -EINVAL)
 			return 0; /* it has never used a ring */
 		if (value != -EBADF) {
@@ -180,7 +180,7 @@ static int visit_thread(struct dump *dump, const struct fd_probe *probe, struct 
 	return 0;
 }
 
-static int visit_threads(struct dump *dump, const struct fd_probe *probe)
+static int flush_threads(struct dump *dump, const struct fd_probe *probe)
 {
 	struct dump_task *dt = probe->task;
 	struct compel_ctl *ctl;
@@ -189,34 +189,37 @@ static int visit_threads(struct dump *dump, const struct fd_probe *probe)
 	if (err < 0)
 		return fail(err, "run code in the process: %s", compel_error(NULL));
 	for (size_t i = 0; !err && i < dt->nr_threads; i++)
-		err = visit_thread(dump, probe, ctl, &dt->threads[i]);
+		err = flush_thread(dump, probe, ctl, &dt->threads[i]);
 	cured = compel_cure(ctl);
-	return err ? err : cured < 0 ? fail(cured, "take our code out of the process again") : 0;
+	return err ? err : cured < 0 ? fail(cured, "remove the parasite from the process") : 0;
 }
 
-/* Disks need a moment; what waits for something else has no end that could be waited for. */
-static int wait_for_rest(struct dump *dump, const struct fd_probe *probe, struct io_uring_reported *told)
+/* Disk requests complete after a moment; a request that waits for something else may never complete. */
+static int wait_for_idle(struct dump *dump, const struct fd_probe *probe, struct io_uring_reported *reported)
 {
 	size_t blockers = dump->blockers.nr;
-	int err = read_reported(probe, told);
+	int err = read_reported(probe, reported);
 
 	for (int ms = 0; !dump_is_check(dump); ms++) {
-		if (!err && told->polls)
+		if (!err && reported->polls)
 			return 0;
-		if (!err && ms && (!in_flight(told) || ms > WAIT_MS || blockers != dump->blockers.nr))
+		if (!err && ms && (!in_flight(reported) || ms > WAIT_MS || blockers != dump->blockers.nr))
 			return 0;
 		if (err && (err != -EAGAIN || ms > WAIT_MS))
 			return err;
 		if (ms)
 			usleep(1000); /* style: completions are delivered by the stopped threads' own calls only */
-		err = visit_threads(dump, probe);
+		err = flush_threads(dump, probe);
 		if (!err)
-			err = read_reported(probe, told);
+			err = read_reported(probe, reported);
 	}
 	return err == -EAGAIN ? 0 : err;
 }
 
-/* The pages of a ring at @off, which may be fewer: the rest of @buf stays zero. Bytes that are there, at most @len. */
+/*
+ * Copies the pages of a ring at @off, which may be fewer than @len: the rest of @buf remains zero. *ret_len: bytes that
+ * exist.
+ */
 static int copy_pages(int fd, off_t off, char *buf, size_t len, size_t *ret_len)
 {
 	void *map = mmap(NULL, len, PROT_READ, MAP_SHARED, fd, off);
@@ -224,7 +227,7 @@ static int copy_pages(int fd, off_t off, char *buf, size_t len, size_t *ret_len)
 
 	if (map == MAP_FAILED)
 		return fail(-errno, "map a ring");
-	/* Touching what is not there would be SIGBUS. */
+	/* Accessing pages beyond the end would be SIGBUS. */
 	for (; got < len; got += PAGE_SZ) {
 		struct iovec to = { buf + got, PAGE_SZ }, from = { (char *)map + got, PAGE_SZ };
 
@@ -244,43 +247,47 @@ static bool all_zero(const char *p, const char *end)
 }
 
 struct io_uring_copy {
-	struct io_uring_params params; /* of a ring of the same size that we made */
+	struct io_uring_params params; /* of a ring of the same size that we created */
 	char *rings, *sqes;
-	size_t rings_room, sqes_room; /* whole pages, and one more */
+	size_t rings_size, sqes_size; /* whole pages, and one more */
 };
 
-static int copy_ring(struct dump *dump, const struct fd_probe *probe, const struct io_uring_reported *told,
+static int copy_ring(struct dump *dump, const struct fd_probe *probe, const struct io_uring_reported *reported,
 		     struct io_uring_copy *copy, const char **ret_why)
 {
-	_cleanup_close_ int twin = io_uring_make(told->sq_mask + 1, told->cq_mask + 1, &copy->params);
+	_cleanup_close_ int twin = io_uring_make(reported->sq_mask + 1, reported->cq_mask + 1, &copy->params);
 	const struct io_uring_params *p = &copy->params;
 	size_t rings, sqes;
 	int err;
 
 	if (twin < 0)
-		return fail(twin, "make an io_uring of %u and %u entries", told->sq_mask + 1, told->cq_mask + 1);
-	copy->rings_room = ROUND_UP(io_uring_rings_len(p), PAGE_SZ) + PAGE_SZ;
-	copy->sqes_room = ROUND_UP(p->sq_entries * sizeof(struct io_uring_sqe), PAGE_SZ) + PAGE_SZ;
-	copy->rings = dump_alloc(dump, copy->rings_room);
-	copy->sqes = dump_alloc(dump, copy->sqes_room);
+		return fail(twin, "create an io_uring of %u and %u entries", reported->sq_mask + 1,
+			    reported->cq_mask + 1);
+	copy->rings_size = ROUND_UP(io_uring_rings_len(p), PAGE_SZ) + PAGE_SZ;
+	copy->sqes_size = ROUND_UP(p->sq_entries * sizeof(struct io_uring_sqe), PAGE_SZ) + PAGE_SZ;
+	copy->rings = dump_alloc(dump, copy->rings_size);
+	copy->sqes = dump_alloc(dump, copy->sqes_size);
 	if (!copy->rings || !copy->sqes)
 		return fail(-ENOMEM, "io_uring");
-	err = copy_pages(probe->local, IORING_OFF_SQ_RING, copy->rings, copy->rings_room, &rings);
+	err = copy_pages(probe->local, IORING_OFF_SQ_RING, copy->rings, copy->rings_size, &rings);
 	if (!err)
-		err = copy_pages(probe->local, IORING_OFF_SQES, copy->sqes, copy->sqes_room, &sqes);
+		err = copy_pages(probe->local, IORING_OFF_SQES, copy->sqes, copy->sqes_size, &sqes);
 	if (err)
 		return err;
-	/* Larger entries (SQE128, CQE32) show by the size of small rings' content, of large rings' memory. */
-	if (rings == copy->rings_room || sqes == copy->sqes_room || !rings || !sqes ||
+	/*
+	 * Larger entries (SQE128, CQE32) are visible in the content of small rings, and in the memory size of large
+	 * ones.
+	 */
+	if (rings == copy->rings_size || sqes == copy->sqes_size || !rings || !sqes ||
 	    *io_uring_word(copy->rings, p->sq_off.ring_entries) != p->sq_entries ||
 	    *io_uring_word(copy->rings, p->cq_off.ring_entries) != p->cq_entries ||
-	    !all_zero(copy->rings + io_uring_rings_len(p), copy->rings + copy->rings_room) ||
-	    !all_zero(copy->sqes + p->sq_entries * sizeof(struct io_uring_sqe), copy->sqes + copy->sqes_room))
-		*ret_why = "its memory is laid out in a way that is not known here (IORING_SETUP_SQE128, CQE32)";
+	    !all_zero(copy->rings + io_uring_rings_len(p), copy->rings + copy->rings_size) ||
+	    !all_zero(copy->sqes + p->sq_entries * sizeof(struct io_uring_sqe), copy->sqes + copy->sqes_size))
+		*ret_why = "its memory layout is not supported (IORING_SETUP_SQE128, CQE32)";
 	return 0;
 }
 
-/* A ring without an array (IORING_SETUP_NO_SQARRAY) takes entries in order: as one does whose array says so. */
+/* A ring without an array (IORING_SETUP_NO_SQARRAY) consumes entries in order: the same as with an identity array. */
 static int name_in_order(uint32_t *array, uint32_t n)
 {
 	uint32_t any = 0;
@@ -292,7 +299,7 @@ static int name_in_order(uint32_t *array, uint32_t n)
 	return 0;
 }
 
-static int fill_entry(struct dump *dump, const struct fd_probe *probe, const struct io_uring_reported *told,
+static int fill_entry(struct dump *dump, const struct fd_probe *probe, const struct io_uring_reported *reported,
 		      struct io_uring_copy *copy, IoUringEntry *e)
 {
 	const struct io_uring_params *p = &copy->params;
@@ -300,7 +307,7 @@ static int fill_entry(struct dump *dump, const struct fd_probe *probe, const str
 	e->flags = probe->flags;
 	e->sq_entries = p->sq_entries;
 	e->cq_entries = p->cq_entries;
-	e->submitted = told->sq_head;
+	e->submitted = reported->sq_head;
 	e->sq_tail = *io_uring_word(copy->rings, p->sq_off.tail);
 	e->cq_head = *io_uring_word(copy->rings, p->cq_off.head);
 	e->cq_flags = *io_uring_word(copy->rings, p->cq_off.flags);
@@ -322,14 +329,14 @@ static int fill_entry(struct dump *dump, const struct fd_probe *probe, const str
 
 static void refuse(struct dump *dump, const struct fd_probe *probe, const char *why)
 {
-	dump_blocker(dump, probe->task, probe->fd,
-		     "io_uring: it cannot be saved: %s; or run the program without io_uring", why);
+	dump_blocker(dump, probe->task, probe->fd, "io_uring: not supported: %s; or run the program without io_uring",
+		     why);
 }
 
 int io_uring_save(struct dump *dump, const struct fd_probe *probe, FileEntry *entry)
 {
 	IoUringEntry *e = dump_alloc(dump, sizeof(*e));
-	struct io_uring_reported told = { 0 };
+	struct io_uring_reported reported = { 0 };
 	struct io_uring_copy copy = { 0 };
 	const char *why = NULL;
 	int err;
@@ -343,22 +350,22 @@ int io_uring_save(struct dump *dump, const struct fd_probe *probe, FileEntry *en
 	if (!err)
 		err = memory_mapping_is(dump, &probe->st, entry->id);
 	if (!err)
-		err = wait_for_rest(dump, probe, &told);
+		err = wait_for_idle(dump, probe, &reported);
 	if (err)
 		return err;
-	why = unsaveable(probe, &told);
-	if (!why && in_flight(&told) && !dump_is_check(dump)) {
+	why = unsaveable(probe, &reported);
+	if (!why && in_flight(&reported) && !dump_is_check(dump)) {
 		dump_blocker(
 			dump, probe->task, probe->fd,
-			"io_uring: %d requests are in flight, and not done within %d ms (or were never to be told of): dump when "
-			"they are done, or run the program without io_uring",
-			(int)in_flight(&told), WAIT_MS);
+			"io_uring: %d requests are in flight, and did not complete within %d ms (or complete silently): dump after "
+			"they have completed, or run the program without io_uring",
+			(int)in_flight(&reported), WAIT_MS);
 		return 0;
 	}
 	if (!why)
-		err = copy_ring(dump, probe, &told, &copy, &why);
+		err = copy_ring(dump, probe, &reported, &copy, &why);
 	if (!err && !why)
-		err = fill_entry(dump, probe, &told, &copy, e);
+		err = fill_entry(dump, probe, &reported, &copy, e);
 	if (!err && why)
 		refuse(dump, probe, why);
 	return err;

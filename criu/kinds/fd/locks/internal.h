@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * File locks: flock(2), fcntl(2) ranges of processes (POSIX) and of open files (OFD), leases. filelocks.img names for
- * each a process and a descriptor by which it is taken again.
+ * File locks: flock(2), fcntl(2) ranges of processes (POSIX) and of open files (OFD), leases. filelocks.img contains
+ * for each lock a process and a descriptor with which it is acquired again.
  */
 #pragma once
 #include <stdbool.h>
@@ -11,7 +11,7 @@
 struct dump;
 struct fd_probe;
 
-/* file_lock_entry.flag: fl_flags of the kernel; type is F_RDLCK, F_WRLCK or F_UNLCK for each of them. */
+/* file_lock_entry.flag: fl_flags of the kernel; the type is F_RDLCK, F_WRLCK or F_UNLCK for all of them. */
 enum locks_flag { LOCKS_POSIX = 1, LOCKS_FLOCK = 2, LOCKS_LEASE = 32, LOCKS_OFD = 1024 };
 
 /* "a POSIX write lock on bytes 3 to 7" */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Locks are taken last, when every task stands in the restorer: closing any descriptor of a file drops the POSIX locks
- * that the process has on it, and opening one breaks a lease. Their holders take them: calls are injected.
+ * Locks are acquired last, when every task has stopped in the restorer: closing any descriptor of a file drops the
+ * POSIX locks of the process on it, and opening one breaks a lease. The holders acquire them themselves, by injected
+ * system calls.
  */
 #include <compel/compel.h>
 #include <errno.h>
@@ -27,7 +28,7 @@ struct held {
 	struct restore_task *task;
 	int fd;
 	const struct file *file;
-	struct file_lock lock; /* its type is what is held, also of a lease that is being broken */
+	struct file_lock lock; /* its type is the one held, also for a lease being broken */
 	enum file_lock_type breaking_to;
 };
 
@@ -74,14 +75,14 @@ static int load_lock(struct restore *r, const FileLockEntry *e, struct held *ret
 		h.lock.kind = LOCK_KIND_LEASE;
 		break;
 	default:
-		return fail(-EBADMSG, "filelocks.img: no kind of lock has the number %u", e->flag);
+		return fail(-EBADMSG, "filelocks.img: invalid lock flag %u", e->flag);
 	}
 	if (e->type != F_RDLCK && e->type != F_WRLCK && e->type != F_UNLCK)
-		return fail(-EBADMSG, "filelocks.img: no type of lock has the number %u", e->type);
+		return fail(-EBADMSG, "filelocks.img: invalid lock type %u", e->type);
 	if (e->start < 0 || e->len < 0 || (e->len && e->len - 1 > INT64_MAX - e->start))
-		return fail(-EBADMSG, "filelocks.img: a range of %ld bytes from %ld", e->len, e->start);
+		return fail(-EBADMSG, "filelocks.img: invalid range of %ld bytes from %ld", e->len, e->start);
 	if (!h.task || h.task->t.state == TASK_DEAD)
-		return fail(-EBADMSG, "filelocks.img: process %d is not in the tree, or is dead", e->pid);
+		return fail(-EBADMSG, "filelocks.img: process %d is not in the tree, or has exited", e->pid);
 	user = find_fd(r, h.task, e->fd);
 	if (!user)
 		return fail(-EBADMSG, "filelocks.img: process %d has no descriptor %d", e->pid, e->fd);
@@ -91,7 +92,7 @@ static int load_lock(struct restore *r, const FileLockEntry *e, struct held *ret
 	h.breaking_to = lock_type(e->breaking);
 	if (h.lock.breaking &&
 	    (e->flag != LOCKS_LEASE || h.breaking_to == LOCK_TYPE_WRITE || h.lock.type == h.breaking_to))
-		return fail(-EBADMSG, "filelocks.img: a lock of kind %u and type %u is being broken to %u", e->flag,
+		return fail(-EBADMSG, "filelocks.img: a lock with flag %u and type %u cannot be broken to %u", e->flag,
 			    e->type, e->breaking);
 	h.lock.start = e->start;
 	h.lock.end = e->len ? e->start + (e->len - 1) : INT64_MAX;
@@ -137,7 +138,7 @@ static bool conflict(const struct file_lock *a, const struct file_lock *b)
 	       a->start <= b->end && b->start <= a->end;
 }
 
-/* What holds it instead. The kernel does not always tell: a process of another pid namespace, or a dead one. */
+/* Who holds it instead. The kernel does not always report it: a process in another pid namespace, or an exited one. */
 static const char *describe_holder(const struct held *h, uint64_t ino, char *buf, size_t size)
 {
 	struct file_locks locks = { 0 };
@@ -152,7 +153,7 @@ static const char *describe_holder(const struct held *h, uint64_t ino, char *buf
 	if (h->lock.kind == LOCK_KIND_LEASE)
 		snprintf(buf, size, "another process has it open");
 	else if (!found || found->pid <= 0)
-		snprintf(buf, size, "a process that the kernel does not name holds %s",
+		snprintf(buf, size, "a process unknown to the kernel holds %s",
 			 found ? locks_describe(found, text, sizeof(text)) : "it");
 	else if (proc_open(found->pid, &proc) || proc_comm(&proc, comm))
 		snprintf(buf, size, "process %d holds %s", found->pid, locks_describe(found, text, sizeof(text)));
@@ -172,14 +173,14 @@ static int refuse(const struct held *h, int err)
 	read_link(proc_root(), name, path, sizeof(path));
 	locks_describe(&h->lock, what, sizeof(what));
 	if ((err != -EAGAIN && err != -EACCES) || fstatat(proc_root(), name, &st, 0))
-		return fail(err, "fd %d: take %s on %s", h->fd, what, path);
+		return fail(err, "fd %d: acquire %s on %s", h->fd, what, path);
 	if (h->lock.kind == LOCK_KIND_LEASE && err == -EACCES)
-		return fail(err, "fd %d: take %s on %s: another user's file needs CAP_LEASE", h->fd, what, path);
-	return fail(err, "fd %d: %s on %s cannot be taken again: %s", h->fd, what, path,
+		return fail(err, "fd %d: acquire %s on %s: another user's file needs CAP_LEASE", h->fd, what, path);
+	return fail(err, "fd %d: %s on %s cannot be acquired again: %s", h->fd, what, path,
 		    describe_holder(h, st.st_ino, holder, sizeof(holder)));
 }
 
-static int call(struct compel_ctl *ctl, long nr, unsigned long a, unsigned long b, unsigned long c)
+static int inject_call(struct compel_ctl *ctl, long nr, unsigned long a, unsigned long b, unsigned long c)
 {
 	const unsigned long args[6] = { a, b, c };
 	long value;
@@ -188,8 +189,8 @@ static int call(struct compel_ctl *ctl, long nr, unsigned long a, unsigned long 
 	return err < 0 ? err : value < 0 ? (int)value : 0;
 }
 
-/* @scratch: memory of the task for what a call reads. */
-static int take(struct compel_ctl *ctl, const struct held *h, uint64_t scratch)
+/* @scratch: memory in the task for arguments of calls. */
+static int acquire(struct compel_ctl *ctl, const struct held *h, uint64_t scratch)
 {
 	struct flock range = {
 		.l_type = h->lock.type == LOCK_TYPE_WRITE ? F_WRLCK : F_RDLCK,
@@ -201,39 +202,39 @@ static int take(struct compel_ctl *ctl, const struct held *h, uint64_t scratch)
 	if (h->lock.type == LOCK_TYPE_NONE)
 		return 0;
 	if (h->lock.kind == LOCK_KIND_FLOCK)
-		return call(ctl, SYS_flock, h->fd, (range.l_type == F_WRLCK ? LOCK_EX : LOCK_SH) | LOCK_NB, 0);
+		return inject_call(ctl, SYS_flock, h->fd, (range.l_type == F_WRLCK ? LOCK_EX : LOCK_SH) | LOCK_NB, 0);
 	if (h->lock.kind == LOCK_KIND_LEASE)
-		return call(ctl, SYS_fcntl, h->fd, F_SETLEASE, range.l_type);
+		return inject_call(ctl, SYS_fcntl, h->fd, F_SETLEASE, range.l_type);
 	if (process_vm_writev(h->task->t.host_pid, &local, 1, &remote, 1, 0) != (ssize_t)sizeof(range))
 		return -EFAULT;
-	return call(ctl, SYS_fcntl, h->fd, h->lock.kind == LOCK_KIND_OFD ? F_OFD_SETLK : F_SETLK, scratch);
+	return inject_call(ctl, SYS_fcntl, h->fd, h->lock.kind == LOCK_KIND_OFD ? F_OFD_SETLK : F_SETLK, scratch);
 }
 
 /*
- * Whoever was to wait for a lease that was being broken has got the file meanwhile, if it lives outside of the tree: the
- * lease is what it would be if its holder had not answered in time. A read lease that the kernel made out of a write lease
- * so cannot be had for a description that may write: then it is none.
+ * A process outside the tree that was waiting for a lease to be broken has opened the file in the meantime: the lease
+ * becomes what it would be if its holder had not responded in time. A read lease that the kernel has so made of a write
+ * lease cannot be acquired on an open file with write access: then there is none.
  */
-static int take_broken(struct compel_ctl *ctl, struct held *h, uint64_t scratch)
+static int acquire_broken(struct compel_ctl *ctl, struct held *h, uint64_t scratch)
 {
 	int err;
 
 	h->lock.breaking = false;
 	h->lock.type = h->breaking_to;
-	err = take(ctl, h, scratch);
+	err = acquire(ctl, h, scratch);
 	if (err == -EAGAIN) {
 		h->lock.type = LOCK_TYPE_NONE;
 		err = 0;
 	}
 	if (!err)
 		log_warn(
-			"fd %d: the lease that was being broken is %s now: others have the file open, and the time to answer "
-			"is over",
+			"fd %d: the lease that was being broken is now %s: other processes have the file open, and the time to respond "
+			"has expired",
 			h->fd, h->lock.type == LOCK_TYPE_NONE ? "none" : "a read lease");
 	return err;
 }
 
-static int take_all(struct restore *r, struct restore_task *rt, struct held *v, size_t n)
+static int acquire_all(struct restore *r, struct restore_task *rt, struct held *v, size_t n)
 {
 	struct compel_ctl *ctl = NULL;
 	uint64_t scratch = 0;
@@ -244,11 +245,11 @@ static int take_all(struct restore *r, struct restore_task *rt, struct held *v, 
 	if (!err && rt->files_shared)
 		err = call(ctl, SYS_close_range, r->service_base, ~0u, 0);
 	if (err)
-		fail(err, "call into the task");
+		fail(err, "make system calls in the task");
 	for (i = 0; !err && i < n; i++) {
-		err = take(ctl, &v[i], scratch);
+		err = acquire(ctl, &v[i], scratch);
 		if (err == -EAGAIN && v[i].lock.breaking)
-			err = take_broken(ctl, &v[i], scratch);
+			err = acquire_broken(ctl, &v[i], scratch);
 		if (err)
 			refuse(&v[i], err);
 	}
@@ -256,7 +257,7 @@ static int take_all(struct restore *r, struct restore_task *rt, struct held *v, 
 	return err ? err : cured ? fail(cured, "leave the task") : 0;
 }
 
-/* ---- leases that are being broken ---- */
+/* ---- leases being broken ---- */
 
 static const FownEntry *owner_of(const struct held *h)
 {
@@ -273,7 +274,10 @@ static int settle_owner(struct restore *r, int fd, const struct held *h)
 	return fown && fcntl(fd, F_SETOWN, 0) < 0 ? fail(-errno, "F_SETOWN") : 0;
 }
 
-/* The kernel has no other way to say it than to open the file. Its holder knows already: nobody is told. */
+/*
+ * The only way to make the kernel break a lease is to open the file. Its holder has been signalled before: no signal is
+ * sent.
+ */
 static int break_lease(int fd, const struct held *h)
 {
 	int flags = h->breaking_to == LOCK_TYPE_READ ? O_RDONLY : O_WRONLY, opened, err;
@@ -285,7 +289,7 @@ static int break_lease(int fd, const struct held *h)
 	if (opened >= 0)
 		close(opened);
 	if (err != -EWOULDBLOCK)
-		log_warn("fd %d: its lease was being broken, and is whole again: open: %s", h->fd, strerror(-err));
+		log_warn("fd %d: its lease was being broken, and no longer is: open: %s", h->fd, strerror(-err));
 	return 0;
 }
 
@@ -295,13 +299,13 @@ static int settle_lease(struct restore *r, const struct held *h)
 	int err = fd < 0 ? fd : 0;
 
 	if (err)
-		return fail(err, "fd %d: take a copy", h->fd);
+		return fail(err, "fd %d: copy the descriptor", h->fd);
 	if (h->lock.breaking)
 		err = break_lease(fd, h);
 	return err ? err : settle_owner(r, fd, h);
 }
 
-/* All of them are there: one that opens breaks every lease of the file. */
+/* After all have been acquired: opening a file breaks every lease on it. */
 static int settle_leases(struct restore *r, const struct restore_locks *locks)
 {
 	int err = 0;
@@ -325,7 +329,7 @@ static int locks_ready(struct restore *r)
 		for (n = 1; i + n < locks->n && locks->v[i + n].task == rt; n++)
 			;
 		LOG_SCOPE("pid %d", rt->t.pid);
-		err = take_all(r, rt, &locks->v[i], n);
+		err = acquire_all(r, rt, &locks->v[i], n);
 	}
 	return err || !locks ? err : settle_leases(r, locks);
 }

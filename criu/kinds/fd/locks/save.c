@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Whose locks are whose: fdinfo tells, of each descriptor, those that were taken through it. */
+/* Which lock belongs to which descriptor: the fdinfo of a descriptor lists the locks acquired through it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,18 +16,18 @@
 #define INITIAL_PID_NS "pid:[4026531836]"
 #define OVERLAY_MAGIC 0x794c7630u
 /*
- * To list /proc/locks the kernel holds up all locking and waits for a grace period, 10 to 30 ms long (locks_start in
- * fs/locks.c, Linux 6.18); one descriptor's fdinfo costs 11 us.
+ * To list /proc/locks the kernel blocks all locking and waits for a grace period, 10 to 30 ms long (locks_start in
+ * fs/locks.c, Linux 6.18); the fdinfo of one descriptor costs 11 us.
  */
 #define BY_FDINFO 1000u
 
 struct dump_locks {
-	bool none; /* the kernel knows no locks */
-	bool all_seen; /* /proc/locks has every locked inode there is */
+	bool none; /* the kernel has no file locks */
+	bool all_seen; /* /proc/locks lists every locked inode */
 	bool listed; /* in @inodes */
-	unsigned asked; /* descriptors whose own fdinfo has told */
+	unsigned asked; /* descriptors whose own fdinfo has been read */
 	struct hash inodes; /* of /proc/locks */
-	struct hash tables; /* table and file id: POSIX locks have been looked at */
+	struct hash tables; /* table and file id: POSIX locks have been read */
 };
 
 const char *locks_describe(const struct file_lock *lock, char *buf, size_t size)
@@ -44,7 +44,7 @@ const char *locks_describe(const struct file_lock *lock, char *buf, size_t size)
 	int n;
 
 	if (lock->kind == LOCK_KIND_LEASE && lock->breaking) {
-		snprintf(buf, size, "a lease that is being broken");
+		snprintf(buf, size, "a lease being broken");
 		return buf;
 	}
 	if (lock->kind == LOCK_KIND_LEASE || lock->kind == LOCK_KIND_DELEG) {
@@ -59,7 +59,7 @@ const char *locks_describe(const struct file_lock *lock, char *buf, size_t size)
 	return buf;
 }
 
-/* Once there are more descriptors than are worth asking one by one. */
+/* Once there are too many descriptors to query them one by one. */
 static int list_inodes(struct dump_locks *state)
 {
 	struct file_locks locks = { 0 };
@@ -89,7 +89,7 @@ int locks_survey(struct dump *dump)
 	if (!state)
 		return fail(-ENOMEM, "file locks");
 	state->none = faccessat(proc_root(), "locks", F_OK, 0) < 0 && errno == ENOENT;
-	/* In other pid namespaces it leaves out the locks whose taker has no pid there, or none any more. */
+	/* In other pid namespaces it omits locks whose owner has no pid there, or has exited. */
 	state->all_seen = read_link(proc_root(), "self/ns/pid", ns, sizeof(ns)) > 0 && !strcmp(ns, INITIAL_PID_NS);
 	*dump_kind_data(dump, &locks_run) = state;
 	return arena_defer(&dump->arena, locks_free, state) ? fail(-ENOMEM, "file locks") : 0;
@@ -112,8 +112,11 @@ static int may_be_locked(struct dump_locks *state, const struct fd_probe *probe)
 	return err ? err : hash_get(&state->inodes, probe->st.st_ino, &any);
 }
 
-/* Processes that share one table share its POSIX locks; the number that others see is that of whom took it. */
-static const struct dump_task *taker(struct dump *dump, const struct fd_probe *probe, const struct file_lock *lock)
+/*
+ * Processes with a shared table share its POSIX locks; the pid that others see is that of the process that acquired it.
+ */
+static const struct dump_task *owner_of_lock(struct dump *dump, const struct fd_probe *probe,
+					     const struct file_lock *lock)
 {
 	const struct dump_task *dt;
 
@@ -124,9 +127,9 @@ static const struct dump_task *taker(struct dump *dump, const struct fd_probe *p
 }
 
 /*
- * What a lease that is being broken is as yet. That it shall become a read lease is asked of a write lease only; and none
- * but a write lease is given to who may write. The rest is what an open tells: a reader has to wait for a write lease. It
- * breaks no more than is being broken.
+ * The current type of a lease being broken. Only a write lease is broken to a read lease; and an open file with write
+ * access can only have a write lease. In the other cases an attempt to open the file decides: a reader has to wait for
+ * a write lease. It breaks nothing beyond what is being broken.
  */
 static enum file_lock_type held_type(const struct dump *dump, const struct fd_probe *probe,
 				     const struct file_lock *lock)
@@ -167,7 +170,7 @@ static int write_lock(struct dump *dump, const struct fd_probe *probe, const str
 	entry.type = image_type(lock->breaking ? held_type(dump, probe, lock) : lock->type);
 	entry.has_breaking = lock->breaking;
 	entry.breaking = lock->breaking ? image_type(lock->type) : 0;
-	entry.pid = taker(dump, probe, lock)->t.pid;
+	entry.pid = owner_of_lock(dump, probe, lock)->t.pid;
 	entry.fd = probe->fd;
 	entry.start = lock->start;
 	entry.len = lock->end == INT64_MAX ? 0 : lock->end - lock->start + 1;
@@ -181,25 +184,26 @@ static int save_lock(struct dump *dump, const struct fd_probe *probe, const stru
 
 	locks_describe(lock, text, sizeof(text));
 	if (!dump->opts->file_locks) {
-		dump_blocker(dump, probe->task, probe->fd, "holds %s on %s: --file-locks keeps it", text, probe->link);
-		return 0;
-	}
-	if (lock->kind >= LOCK_KIND_DELEG) {
-		dump_blocker(dump, probe->task, probe->fd, "holds %s on %s: nothing here knows how to save it", text,
+		dump_blocker(dump, probe->task, probe->fd, "holds %s on %s: --file-locks is needed to save it", text,
 			     probe->link);
 		return 0;
 	}
+	if (lock->kind >= LOCK_KIND_DELEG) {
+		dump_blocker(dump, probe->task, probe->fd, "holds %s on %s: not supported", text, probe->link);
+		return 0;
+	}
 	if (probe->fd < 0) {
-		dump_blocker(
-			dump, probe->task, probe->fd,
-			"a descriptor that waits in a socket, and that nobody else has, holds %s on %s: receive it first",
-			text, probe->link);
+		dump_blocker(dump, probe->task, probe->fd,
+			     "a descriptor that is only in flight in a socket holds %s on %s: receive it first", text,
+			     probe->link);
 		return 0;
 	}
 	return write_lock(dump, probe, lock);
 }
 
-/* An unlinked file is read through a descriptor of our own; to open one breaks a write lease, and its holder is told. */
+/*
+ * An unlinked file is read through a descriptor of our own; opening one breaks a write lease, and signals its holder.
+ */
 static bool is_untouchable(const struct fd_probe *probe, const struct file_lock *lock)
 {
 	return lock->kind == LOCK_KIND_LEASE && !probe->st.st_nlink && (lock->type != LOCK_TYPE_READ || lock->breaking);
@@ -215,7 +219,7 @@ int locks_save_fd(struct dump *dump, struct fd_probe *probe, uint32_t id, bool f
 	if (err <= 0)
 		return err;
 	err = 0;
-	/* POSIX locks belong to who holds the table, all others to the open file. */
+	/* POSIX locks belong to the owner of the table, all others to the open file. */
 	if (probe->fd >= 0 &&
 	    !hash_slot_of(&state->tables, (uint64_t)probe->task->t.ids.files << 32 | id, &fresh_table))
 		return fail(-ENOMEM, "file locks");
@@ -232,8 +236,8 @@ int locks_save_fd(struct dump *dump, struct fd_probe *probe, uint32_t id, bool f
 		err = save_lock(dump, probe, lock);
 		if (!is_untouchable(probe, lock))
 			continue;
-		dump_blocker(dump, probe->task, probe->fd,
-			     "%s was unlinked, and to read it would break the lease on it", probe->link);
+		dump_blocker(dump, probe->task, probe->fd, "%s is unlinked, and reading it would break the lease on it",
+			     probe->link);
 		untouchable = true;
 	}
 	dump->asked.path = NULL;
