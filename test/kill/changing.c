@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A tree that never stops changing: madly MODE DIR. fork: children that fork children and exit, without waiting for
+ * A tree that never stops changing: changing MODE DIR. fork: children that fork children and exit, without waiting for
  * anything; threads: threads are created and exit; exec: processes with several threads, in which a thread other than
  * the main one execs the program, again and again. Each checks the results of its children and threads; DIR/beat
  * (exec: beat0, beat1, ...) counts, DIR/wrong reports a failed check. SIGTERM ends all of it: status 0 if all was well.
