@@ -94,19 +94,19 @@ static double copy(const char *name, size_t len)
 		p[i] = x;
 	}
 	/* With preallocated and with growing space: the better result counts. */
-	for (int room = 0; room < 2; room++) {
+	for (int preallocate = 0; preallocate < 2; preallocate++) {
 		double start = now(), took;
 		int fd = open(name, O_RDWR | O_CREAT | O_TRUNC, 0600);
 
 		if (fd < 0)
 			exit(1);
-		if (room && fallocate(fd, 0, 0, len))
+		if (preallocate && fallocate(fd, 0, 0, len))
 			break;
 		run(fd, mem, len, 0, 2);
 		close(fd);
 		took = now() - start;
 		best = took < best ? took : best;
-		if (!room)
+		if (!preallocate)
 			unlink(name);
 	}
 	return best;

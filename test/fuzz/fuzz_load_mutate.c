@@ -99,12 +99,12 @@ static void other_message(struct arena *arena, ProtobufCMessage *msg);
 
 static void other_bytes(struct arena *arena, ProtobufCBinaryData *b)
 {
-	size_t room = b->len + 64;
-	uint8_t *copy = arena_alloc(arena, room);
+	size_t capacity = b->len + 64;
+	uint8_t *copy = arena_alloc(arena, capacity);
 
 	if (b->len)
 		memcpy(copy, b->data, b->len);
-	b->len = LLVMFuzzerMutate(copy, b->len, room);
+	b->len = LLVMFuzzerMutate(copy, b->len, capacity);
 	b->data = copy;
 }
 

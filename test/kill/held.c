@@ -123,15 +123,16 @@ static void connect_pair(int ends[2])
 {
 	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(at);
-	int door = socket(AF_INET, SOCK_STREAM, 0);
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
 
 	ends[0] = socket(AF_INET, SOCK_STREAM, 0);
-	need(!bind(door, (struct sockaddr *)&at, len) && !listen(door, 1) &&
-		     !getsockname(door, (struct sockaddr *)&at, &len) && !connect(ends[0], (struct sockaddr *)&at, len),
+	need(!bind(listener, (struct sockaddr *)&at, len) && !listen(listener, 1) &&
+		     !getsockname(listener, (struct sockaddr *)&at, &len) &&
+		     !connect(ends[0], (struct sockaddr *)&at, len),
 	     "connect");
-	ends[1] = accept(door, NULL, NULL);
+	ends[1] = accept(listener, NULL, NULL);
 	need(ends[1] >= 0, "accept");
-	close(door);
+	close(listener);
 }
 
 static void check_no_repair(int fd)

@@ -28,9 +28,11 @@ static bool locked(const char *name, short type, off_t start, off_t len)
 
 static void send_fd(int sk, int what)
 {
-	char byte = 0, room[CMSG_SPACE(sizeof(int))] = { 0 };
+	char byte = 0, control[CMSG_SPACE(sizeof(int))] = { 0 };
 	struct iovec iov = { &byte, 1 };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = room, .msg_controllen = sizeof(room) };
+	struct msghdr m = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)
+	};
 	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
 
 	c->cmsg_level = SOL_SOCKET;
@@ -42,9 +44,11 @@ static void send_fd(int sk, int what)
 
 static int receive_fd(int sk)
 {
-	char byte, room[CMSG_SPACE(sizeof(int))];
+	char byte, control[CMSG_SPACE(sizeof(int))];
 	struct iovec iov = { &byte, 1 };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = room, .msg_controllen = sizeof(room) };
+	struct msghdr m = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)
+	};
 	int got = -1;
 
 	need(recvmsg(sk, &m, 0) == 1 && CMSG_FIRSTHDR(&m), "recvmsg");

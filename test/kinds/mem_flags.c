@@ -53,18 +53,18 @@ int main(int argc, char **argv)
 	const int advices[] = { MADV_SEQUENTIAL, MADV_RANDOM,	MADV_DONTFORK,	 MADV_DONTDUMP,
 				MADV_WIPEONFORK, MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_MERGEABLE };
 	char *mem[COUNT], before[COUNT][256], after[256], name[COUNT][256], name_after[256];
-	char *room;
+	char *area;
 	long locked, locked_after;
 	int i, brk, status;
 	pid_t pid;
 
 	test_init(argc, argv);
 	for (i = 0; i < COUNT; i++) {
-		room = map_anon(6 * PAGE, MAP_PRIVATE);
+		area = map_anon(6 * PAGE, MAP_PRIVATE);
 
-		munmap(room, PAGE);
-		munmap(room + 5 * PAGE, PAGE);
-		mem[i] = room + PAGE;
+		munmap(area, PAGE);
+		munmap(area + 5 * PAGE, PAGE);
+		mem[i] = area + PAGE;
 		memset(mem[i], 'a' + i, PAGE);
 		if (i < 8)
 			madvise(mem[i], 4 * PAGE, advices[i]);
@@ -73,9 +73,9 @@ int main(int argc, char **argv)
 	prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, mem[10], 4 * PAGE, "a name");
 	munmap(mem[11], 4 * PAGE);
 	/* far from its neighbours: the kernel keeps a gap of 1 MB below a stack */
-	room = map_anon(1024 * PAGE, MAP_PRIVATE);
-	munmap(room, 1024 * PAGE);
-	mem[11] = mmap(room + 800 * PAGE, 4 * PAGE, PROT_READ | PROT_WRITE,
+	area = map_anon(1024 * PAGE, MAP_PRIVATE);
+	munmap(area, 1024 * PAGE);
+	mem[11] = mmap(area + 800 * PAGE, 4 * PAGE, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_FIXED_NOREPLACE, -1, 0);
 	need(mem[11] != MAP_FAILED, "growsdown");
 	memset(mem[11], 'l', 4 * PAGE);

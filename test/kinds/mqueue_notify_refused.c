@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A registration for notification (mq_notify) contains a value that cannot be read: refused by name.
- * test: refused='fd.*\b300\b.*message.queue./told.*mq_notify'
+ * test: refused='fd.*\b300\b.*message.queue./notified.*mq_notify'
  */
 #include "checkpoint.h"
 #include <mqueue.h>
@@ -17,7 +17,7 @@ int main(int argc, char **argv)
 	sigemptyset(&set);
 	sigaddset(&set, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &set, NULL);
-	q = mq_open("/told", O_CREAT | O_RDWR | O_NONBLOCK, 0600, NULL);
+	q = mq_open("/notified", O_CREAT | O_RDWR | O_NONBLOCK, 0600, NULL);
 	if (q < 0 && errno == ENOSYS)
 		test_skip("this kernel has no message queues");
 	/* Closing any descriptor of the queue would end the registration. */

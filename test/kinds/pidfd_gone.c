@@ -50,7 +50,7 @@ static int gone(int status, int *ret_again)
 }
 
 /* Kernels before 6.15 do not report it. */
-static void died_of(int fd, int status, int before)
+static void check_exit_status(int fd, int status, int before)
 {
 	struct info info = { .mask = EXIT };
 
@@ -62,7 +62,7 @@ static void died_of(int fd, int status, int before)
 
 int main(int argc, char **argv)
 {
-	int again, ended, self, pass[2], ep, tells, brk;
+	int again, ended, self, pass[2], ep, has_info, brk;
 	struct epoll_event e = { .events = EPOLLIN }, seen[8];
 	struct info info = { .mask = EXIT };
 	struct stat a, b;
@@ -74,9 +74,9 @@ int main(int argc, char **argv)
 	self = (int)syscall(SYS_pidfd_open, getpid(), O_EXCL);
 	if (self < 0)
 		self = (int)syscall(SYS_pidfd_open, getpid(), 0);
-	tells = ioctl(ended, GET_INFO, &info);
+	has_info = ioctl(ended, GET_INFO, &info);
 	if (!(info.mask & EXIT))
-		tells = -1;
+		has_info = -1;
 	pid = fork_task(holder, NULL);
 	need(!socketpair(AF_UNIX, SOCK_DGRAM, 0, pass), "socketpair");
 	ep = epoll_create1(0);
@@ -100,9 +100,9 @@ int main(int argc, char **argv)
 	check(!fstat(ended, &b) && a.st_ino != b.st_ino, "refer to one process");
 	check(fcntl(again, F_GETFL) & O_NONBLOCK && !(fcntl(killed, F_GETFL) & O_NONBLOCK), "flags");
 	check(syscall(SYS_pidfd_send_signal, killed, 0, NULL, 0) < 0 && errno == ESRCH, "it is alive");
-	died_of(killed, SIGKILL, tells);
-	died_of(again, SIGKILL, tells);
-	died_of(ended, 7 << 8, tells);
+	check_exit_status(killed, SIGKILL, has_info);
+	check_exit_status(again, SIGKILL, has_info);
+	check_exit_status(ended, 7 << 8, has_info);
 	check(!syscall(SYS_pidfd_send_signal, self, 0, NULL, 0), "signal 0 to ourselves");
 	join_task(pid);
 	test_done();

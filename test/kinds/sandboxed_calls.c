@@ -31,7 +31,7 @@ static const struct {
 	enum what what;
 	long nr, args[6], result;
 } waits[] = {
-	{ "poll for ever", FOR_EVENT, SYS_poll, { (long)&silent, 1, -1 }, 1 },
+	{ "poll forever", FOR_EVENT, SYS_poll, { (long)&silent, 1, -1 }, 1 },
 	{ "read", FOR_EVENT, SYS_read, { -1 }, -1 },
 	{ "poll", FOR_TIME, SYS_poll, { 0, 0, LIMIT_MS }, 0 },
 	{ "nanosleep", FOR_TIME, SYS_nanosleep, { (long)&limit }, 0 },

@@ -91,13 +91,13 @@ static void make_odd(int fd, bool newer)
 	struct linger linger = { 1, 9 };
 	struct timeval slow = { 12, 340000 }, slower = { 77, 0 };
 	uint64_t rate = 0x123456789aull;
-	int clock[2] = { CLOCK_MONOTONIC, 2 }, room = 33333, n = 0,
+	int clock[2] = { CLOCK_MONOTONIC, 2 }, size = 33333, n = 0,
 	    stamps = SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE;
 
-	need(!setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room)), "SO_SNDBUF");
-	room = 1 << 22;
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)))
-		need(!setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room)), "SO_RCVBUF");
+	need(!setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)), "SO_SNDBUF");
+	size = 1 << 22;
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)))
+		need(!setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)), "SO_RCVBUF");
 	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++)
 		n += !setsockopt(fd, SOL_SOCKET, odd[i].name, &odd[i].value, sizeof(int));
 	need(n > 10, "%d options", n);

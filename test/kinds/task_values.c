@@ -100,10 +100,10 @@ static int plain(void *arg)
 	return verify("plain");
 }
 
-static int person(void *arg)
+static int personal(void *arg)
 {
 	personality(ADDR_NO_RANDOMIZE | SHORT_INODE | STICKY_TIMEOUTS);
-	return verify("person");
+	return verify("personal");
 }
 
 static int oom(void *arg)
@@ -222,10 +222,10 @@ static int leader(void *arg)
 
 int main(int argc, char **argv)
 {
-	int (*fn[])(void *) = { plain, person, oom,	    login,    fifo,    rr,
-				batch, idle,   best_effort, deadline, clamped, session };
-	const char *names[] = { "plain", "person", "oom",	  "login",    "fifo",	 "rr",
-				"batch", "idle",   "best effort", "deadline", "clamped", "session" };
+	int (*fn[])(void *) = { plain, personal, oom,	      login,	fifo,	 rr,
+				batch, idle,	 best_effort, deadline, clamped, session };
+	const char *names[] = { "plain", "personal", "oom",	    "login",	"fifo",	   "rr",
+				"batch", "idle",     "best effort", "deadline", "clamped", "session" };
 	pid_t pids[TASKS];
 
 	test_init(argc, argv);

@@ -23,9 +23,10 @@ static uint32_t inode_of(int fd)
 
 static int client_of(int type, const struct sockaddr_un *a, socklen_t size)
 {
-	int fd = socket(AF_UNIX, type, 0), room = 1 << 20;
+	int fd = socket(AF_UNIX, type, 0), buffer = 1 << 20;
 
-	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room)) || connect(fd, (const struct sockaddr *)a, size))
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof(buffer)) ||
+	    connect(fd, (const struct sockaddr *)a, size))
 		return -1;
 	return fd;
 }

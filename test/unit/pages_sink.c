@@ -90,7 +90,7 @@ struct stream {
 	pthread_mutex_t lock;
 	pthread_cond_t moved;
 	size_t next;
-	uint64_t len, room;
+	uint64_t len, capacity;
 	char *data;
 	int fail_at, waiting;
 	bool begun, over;
@@ -111,7 +111,7 @@ static int take(struct page_sink *sink, const struct page_batch *batch)
 	s->waiting--;
 	if (fails || s->over)
 		err = -EPIPE;
-	if (!err && (!s->begun || batch->offset != s->len || batch->len > s->room - s->len))
+	if (!err && (!s->begun || batch->offset != s->len || batch->len > s->capacity - s->len))
 		err = -EINVAL;
 	if (!err) {
 		memcpy(s->data + s->len, batch->data, batch->len);
@@ -133,12 +133,12 @@ static void wake(struct page_sink *sink)
 	pthread_mutex_unlock(&s->lock);
 }
 
-/* Once, and before anything comes. */
+/* Called once, before any data. */
 static int begin(struct page_sink *sink, uint64_t bytes)
 {
 	struct stream *s = container_of(sink, struct stream, sink);
 
-	if (s->begun || bytes > s->room)
+	if (s->begun || bytes > s->capacity)
 		return -EINVAL;
 	s->begun = true;
 	return 0;
@@ -146,14 +146,14 @@ static int begin(struct page_sink *sink, uint64_t bytes)
 
 static const struct page_sink_ops stream_ops = { .begin = begin, .write = take, .give_up = wake };
 
-static struct stream *stream_new(uint64_t room)
+static struct stream *stream_new(uint64_t capacity)
 {
 	static struct stream s;
 
-	s = (struct stream){ .sink.ops = &stream_ops, .room = room, .fail_at = -1 };
+	s = (struct stream){ .sink.ops = &stream_ops, .capacity = capacity, .fail_at = -1 };
 	pthread_mutex_init(&s.lock, NULL);
 	pthread_cond_init(&s.moved, NULL);
-	s.data = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	s.data = mmap(NULL, capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	return &s;
 }
 

@@ -137,16 +137,16 @@ static int restore(const struct image *image)
 
 /* ---- the child's own vDSO --------------------------------------------------------------- */
 
-#define ROOM (1ul << 20)
+#define GAP (1ul << 20)
 
 /* Moves to an address with free space on either side: from here on libc's clock_gettime must not be called. */
 static uint64_t move_to_free_space(void)
 {
 	static struct wire_task wire;
-	uint8_t *room = mmap(NULL, 4 * ROOM, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	uint64_t to = (uintptr_t)room + 2 * ROOM;
+	uint8_t *gap = mmap(NULL, 4 * GAP, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint64_t to = (uintptr_t)gap + 2 * GAP;
 
-	munmap(room, 4 * ROOM);
+	munmap(gap, 4 * GAP);
 	find_own(&child.own);
 	MUST(child.own.vdso && child.own.vvar);
 	memcpy(wire.vdso_parts, child.own.parts, sizeof(wire.vdso_parts));
@@ -173,11 +173,11 @@ static void copy_own(struct image *image, int64_t delta)
 /* For cases that log, which needs libc's clock: ours is not moved, the image's address has free space around it. */
 static void image_elsewhere(struct image *image)
 {
-	uint8_t *room = mmap(NULL, 4 * ROOM, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint8_t *gap = mmap(NULL, 4 * GAP, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	munmap(room, 4 * ROOM);
+	munmap(gap, 4 * GAP);
 	find_own(&child.own);
-	copy_own(image, (int64_t)((uintptr_t)room + 2 * ROOM - child.own.parts[0].now));
+	copy_own(image, (int64_t)((uintptr_t)gap + 2 * GAP - child.own.parts[0].now));
 }
 
 static struct timespec now(int clock)
@@ -252,7 +252,7 @@ static struct image image;
 static void move_far(void)
 {
 	move_to_free_space();
-	copy_own(&image, ROOM);
+	copy_own(&image, GAP);
 	MUST(!restore(&image) && !child.wire.vdso_detour);
 	must_be_moved(&image);
 }
@@ -293,7 +293,7 @@ static void image_without_vdso(void)
 static void image_with_vvar_only(void)
 {
 	move_to_free_space();
-	copy_own(&image, ROOM);
+	copy_own(&image, GAP);
 	image.vdso_len = 0;
 	MUST(!restore(&image));
 	find_own(&child.own);
@@ -303,7 +303,7 @@ static void image_with_vvar_only(void)
 static void image_with_vdso_only(void)
 {
 	move_to_free_space();
-	copy_own(&image, ROOM);
+	copy_own(&image, GAP);
 	image.vvar_len = 0;
 	MUST(!restore(&image));
 	must_be_proxied(&image);
@@ -332,7 +332,7 @@ static void shift_symbols(struct image *im, unsigned by)
 static void other_symbols(void)
 {
 	move_to_free_space();
-	copy_own(&image, ROOM);
+	copy_own(&image, GAP);
 	shift_symbols(&image, 20);
 	MUST(!restore(&image));
 	must_be_proxied(&image);
@@ -351,7 +351,7 @@ static void other_symbols_where_ours_is(void)
 static void another_size(void)
 {
 	move_to_free_space();
-	copy_own(&image, ROOM);
+	copy_own(&image, GAP);
 	image.vdso_len += PAGE_SZ;
 	image.vvar += 2 * PAGE_SZ;
 	image.vvar_len -= 2 * PAGE_SZ;
@@ -380,7 +380,7 @@ static void stopped_thread_inside(void)
 static void stopped_thread_inside_the_same(void)
 {
 	move_to_free_space();
-	copy_own(&image, ROOM);
+	copy_own(&image, GAP);
 	image.ip = image.vdso + 0x900;
 	MUST(!restore(&image));
 	must_be_moved(&image);

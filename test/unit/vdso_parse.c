@@ -41,11 +41,11 @@ static void a_symbol_elsewhere_is_not_the_same(void)
 /* @len bytes that end right before unmapped memory. */
 static uint8_t *at_the_edge(size_t len)
 {
-	size_t room = ROUND_UP(len, PAGE_SZ) + PAGE_SZ;
-	uint8_t *m = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	size_t size = ROUND_UP(len, PAGE_SZ) + PAGE_SZ;
+	uint8_t *m = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	mprotect(m + room - PAGE_SZ, PAGE_SZ, PROT_NONE);
-	return m + room - PAGE_SZ - len;
+	mprotect(m + size - PAGE_SZ, PAGE_SZ, PROT_NONE);
+	return m + size - PAGE_SZ - len;
 }
 
 /* Everything that was found is within the bytes, and so is everything that would be written. */
