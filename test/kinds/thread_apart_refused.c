@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A thread that has unshared state of its process: it has its own working directory and descriptors.
- * test: refused="thread \d+: has working directory, root and umask .CLONE_FS. of its own(.|\n)*thread \d+: has descriptors .CLONE_FILES. of its own"
+ * test: refused="thread \d+: has its own working directory, root and umask .CLONE_FS.(.|\n)*thread \d+: has its own descriptors .CLONE_FILES."
  */
 #include "held_thread.h"
 #include <sched.h>

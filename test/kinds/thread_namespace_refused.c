@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A thread that is in another namespace than its process.
- * test: refused="thread \d+: lives in another uts namespace than its process"
+ * test: refused="thread \d+: is in another uts namespace than its process"
  */
 #include "held_thread.h"
 #include <sched.h>

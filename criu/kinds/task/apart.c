@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What threads of one process share as a rule, and one of them may have given up: unshare(2), setns(2). A restore gives
- * all of them the same again, so who has something of its own is refused. And where the tree comes back to, whatever it
- * has left: cgroups are those of criu restore.
+ * State that threads of a process normally share, but that one of them may have unshared: unshare(2), setns(2). A
+ * restore makes them share it again, so a thread with its own is refused. Also state that a restore takes from criu
+ * restore instead of the images: cgroups.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +24,7 @@ static const struct {
 	{ KCMP_WHAT_FILES, "descriptors (CLONE_FILES)" },
 };
 
-/* Those that a thread can have without giving up its process's directory or memory. */
+/* Namespaces that a thread can change without unsharing the directory or memory of its process. */
 static const enum proc_ns namespaces[] = { PROC_NS_NET, PROC_NS_UTS, PROC_NS_IPC, PROC_NS_CGROUP,
 					   PROC_NS_PID_CHILDREN };
 
@@ -41,8 +41,8 @@ static int read_namespaces(const struct proc *proc, uint32_t ret[ARRAY_SIZE(name
 	return 0;
 }
 
-static int look_at_namespaces(struct dump *dump, struct dump_task *task, const struct dump_thread *th,
-			      const uint32_t of_process[ARRAY_SIZE(namespaces)])
+static int check_namespaces(struct dump *dump, struct dump_task *task, const struct dump_thread *th,
+			    const uint32_t of_process[ARRAY_SIZE(namespaces)])
 {
 	_cleanup_proc_ struct proc proc = PROC_CLOSED;
 	uint32_t own[ARRAY_SIZE(namespaces)];
@@ -52,23 +52,22 @@ static int look_at_namespaces(struct dump *dump, struct dump_task *task, const s
 		err = read_namespaces(&proc, own);
 	for (size_t i = 0; !err && i < ARRAY_SIZE(namespaces); i++)
 		if (own[i] != of_process[i])
-			dump_blocker(
-				dump, task, -1,
-				"thread %d: lives in another %s namespace than its process, which is not supported",
-				th->id.host_tid, proc_ns_name(namespaces[i]));
+			dump_blocker(dump, task, -1,
+				     "thread %d: is in another %s namespace than its process, which is not supported",
+				     th->id.host_tid, proc_ns_name(namespaces[i]));
 	return err;
 }
 
-static void look_at_shared(struct dump *dump, struct dump_task *task, pid_t first, pid_t tid)
+static void check_shared(struct dump *dump, struct dump_task *task, pid_t first, pid_t tid)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(shared); i++)
 		if (sys_kcmp(first, tid, shared[i].what, 0, 0) > 0)
 			dump_blocker(dump, task, -1,
-				     "thread %d: has %s of its own, not those of its process, which is not supported",
+				     "thread %d: has its own %s, not shared with its process, which is not supported",
 				     tid, shared[i].name);
 }
 
-/* A thread that has ended has none of these any more. */
+/* An exited thread has none of these any more. */
 static const struct dump_thread *find_first(const struct dump_task *task)
 {
 	for (size_t i = 0; i < task->nr_threads; i++)
@@ -77,7 +76,7 @@ static const struct dump_thread *find_first(const struct dump_task *task)
 	return NULL;
 }
 
-static int look_at_threads(struct dump *dump, struct dump_task *task)
+static int check_threads(struct dump *dump, struct dump_task *task)
 {
 	const struct dump_thread *first = find_first(task);
 	_cleanup_proc_ struct proc proc = PROC_CLOSED;
@@ -91,10 +90,10 @@ static int look_at_threads(struct dump *dump, struct dump_task *task)
 
 		if (th <= first || strchr("ZX", th->stat.state))
 			continue;
-		look_at_shared(dump, task, first->id.host_tid, th->id.host_tid);
-		err = look_at_namespaces(dump, task, th, of_process);
+		check_shared(dump, task, first->id.host_tid, th->id.host_tid);
+		err = check_namespaces(dump, task, th, of_process);
 	}
-	/* One that runs may end meanwhile. */
+	/* In a running tree it may exit in the meantime. */
 	if (dump_is_check(dump) && (err == -ESRCH || err == -ENOENT))
 		err = 0;
 	return err ? fail(err, "namespaces of threads") : 0;
@@ -110,8 +109,8 @@ static uint64_t fingerprint(const struct buf *text)
 	return sum;
 }
 
-/* Each task is told of once: when it is in others than its parent. A kernel may be built without. */
-static void look_at_cgroups(struct dump *dump, struct dump_task *task)
+/* Reported once per task: if it is in other cgroups than its parent. A kernel may be built without cgroups. */
+static void check_cgroups(struct dump *dump, struct dump_task *task)
 {
 	_cleanup_buf_ struct buf own = { 0 }, theirs = { 0 };
 	const struct dump_task *parent = task->t.parent ? dump_task_of(task->t.parent) : NULL;
@@ -126,16 +125,16 @@ static void look_at_cgroups(struct dump *dump, struct dump_task *task)
 	if (!proc_record(&task->proc, "cgroup", &theirs))
 		task->cgroups = fingerprint(&theirs);
 	if (expected && task->cgroups && task->cgroups != expected)
-		log_warn("is in other cgroups (/proc/%d/cgroup) than %s: it comes back in those of criu restore",
+		log_warn("is in other cgroups (/proc/%d/cgroup) than %s: it will be restored in those of criu restore",
 			 task->t.host_pid, parent ? "its parent" : "this criu");
 }
 
 static int apart_survey(struct dump *dump, struct dump_task *task)
 {
-	int err = task->nr_threads > 1 ? look_at_threads(dump, task) : 0;
+	int err = task->nr_threads > 1 ? check_threads(dump, task) : 0;
 
 	if (!err)
-		look_at_cgroups(dump, task);
+		check_cgroups(dump, task);
 	return err;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What prctl(2) and /proc/PID tell of a task, and is no matter of credentials, signals or scheduling. */
+/* State of a task shown by prctl(2) and /proc/PID, other than credentials, signals and scheduling. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,8 +16,8 @@
 #include "util/proc_root.h"
 
 enum {
-	PF_IO_FLUSHER = 0x00180000, /* PF_MEMALLOC_NOIO | PF_LOCAL_THROTTLE: PR_GET_IO_FLUSHER wants a right */
-	PF_MCE_PROCESS = 0x80, /* PR_MCE_KILL_SET: these two flags are all that it sets */
+	PF_IO_FLUSHER = 0x00180000, /* PF_MEMALLOC_NOIO | PF_LOCAL_THROTTLE: PR_GET_IO_FLUSHER needs a capability */
+	PF_MCE_PROCESS = 0x80, /* PR_MCE_KILL_SET: sets only these two flags */
 	PF_MCE_EARLY = 0x08000000,
 	MCE_KILL_LATE = 0,
 	MCE_KILL_EARLY = 1,
@@ -36,7 +36,7 @@ enum {
 static int attributes_survey(struct dump *dump, struct dump_task *task)
 {
 	if (task->parasite && task->parasite->rlimits[RLIMIT_CPU][0] != RLIM_INFINITY)
-		log_warn("its CPU time is limited (RLIMIT_CPU: %llu s), and is counted anew from a restore on",
+		log_warn("its CPU time is limited (RLIMIT_CPU: %llu s), and will be counted from 0 after a restore",
 			 (unsigned long long)task->parasite->rlimits[RLIMIT_CPU][0]);
 	return 0;
 }
@@ -140,20 +140,20 @@ static int attributes_save(struct dump *dump, struct dump_task *task, CoreEntry 
 	tc->mdwe = in->mdwe > 0 ? (uint32_t)in->mdwe : 0;
 	tc->has_timer_restore_ids = tc->timer_restore_ids = in->timer_restore_ids > 0;
 	tc->has_memory_merge = tc->memory_merge = in->memory_merge > 0;
-	/* Of one thread that has asked for none there are none. With 0 several use the table that all processes share. */
+	/* Zero for a single thread that has requested none. With several threads, 0 means the global table. */
 	tc->has_futex_hash_slots = in->futex_slots > 0 || (in->futex_slots == 0 && task->nr_threads > 1);
 	tc->futex_hash_slots = in->futex_slots > 0 ? (uint32_t)in->futex_slots : 0;
 	return 0;
 }
 
-/* Only where the thread had a choice, and made one. */
+/* Only if the thread had a choice, and made one. */
 static void save_speculation(int32_t v, protobuf_c_boolean *ret_has, uint32_t *ret_v)
 {
 	*ret_has = v > 0 && (v & SPEC_PRCTL);
 	*ret_v = *ret_has ? (uint32_t)v : 0;
 }
 
-/* It is a thread's end that sends the signal. A restore has the first thread of a process make its children. */
+/* The signal is sent on the exit of a thread. In a restore, the main thread of a process forks its children. */
 static void report_other_parent(const struct dump_task *task, const struct dump_thread *thread)
 {
 	const struct dump_task *parent = task->t.parent ? dump_task_of(task->t.parent) : NULL;
@@ -167,8 +167,8 @@ static void report_other_parent(const struct dump_task *task, const struct dump_
 		found = children.v[i] == task->t.host_pid;
 	if (!err && !found)
 		log_warn(
-			"thread %d: asks for signal %d when the thread of process %d that made it ends (PR_SET_PDEATHSIG); "
-			"after a restore it comes when the first thread of that process ends",
+			"thread %d: requests signal %d when the thread of process %d that forked it exits (PR_SET_PDEATHSIG); "
+			"after a restore it is sent when the main thread of that process exits",
 			thread->id.host_tid, thread->parasite.pdeath_signal, parent->t.host_pid);
 	array_free(&leader);
 	array_free(&children);
@@ -186,8 +186,8 @@ static int attributes_save_thread(struct dump *dump, struct dump_task *task, str
 	if (in->pdeath_signal > 0 && task->t.parent && dump_task_of(task->t.parent)->leader_ended)
 		dump_blocker(
 			dump, task, -1,
-			"asks for signal %d when a thread of process %d ends (PR_SET_PDEATHSIG), whose first thread has "
-			"ended: that is not supported",
+			"requests signal %d when a thread of process %d exits (PR_SET_PDEATHSIG), whose main thread has "
+			"exited: not supported",
 			in->pdeath_signal, task->t.parent->pid);
 	else if (in->pdeath_signal > 0)
 		report_other_parent(task, thread);
@@ -212,7 +212,7 @@ static int check_mm(const struct restore_task *task)
 	pid_t pid = task->t.pid;
 
 	if (mm && mm->has_dumpable && (mm->dumpable < 0 || mm->dumpable > 2))
-		return fail(-EBADMSG, "mm-%d.img: dumpable is %d", pid, mm->dumpable);
+		return fail(-EBADMSG, "mm-%d.img: invalid dumpable %d", pid, mm->dumpable);
 	if (mm && mm->has_dumpable && mm->dumpable == 2)
 		log_warn("mm-%d.img: dumpable is 2, which only the kernel can set: the task becomes undumpable (0)",
 			 pid);
@@ -229,7 +229,7 @@ static int attributes_load(struct restore *r, struct restore_task *task)
 	if (tc->has_oom_score_adj && (tc->oom_score_adj < -1000 || tc->oom_score_adj > 1000))
 		return core_refuse(pid, "tc.oom_score_adj %d", tc->oom_score_adj);
 	if (tc->has_membarrier_registration_mask && (tc->membarrier_registration_mask & ~MEMBARRIER_REGISTER_ALL))
-		log_warn("core-%d.img: tc.membarrier_registration_mask 0x%x: unknown registrations are left out", pid,
+		log_warn("core-%d.img: tc.membarrier_registration_mask 0x%x: unknown registrations are ignored", pid,
 			 tc->membarrier_registration_mask);
 	if (tc->has_thp_disable_flags && (tc->thp_disable_flags & ~(uint32_t)THP_FLAGS_KNOWN))
 		return core_refuse(pid, "tc.thp_disable_flags 0x%x", tc->thp_disable_flags);
@@ -262,7 +262,7 @@ static int attributes_load_thread(struct restore *r, struct restore_task *task, 
 	return 0;
 }
 
-/* Write one number into a file of our own /proc directory unless it is there already. */
+/* Write a number to a file in our own /proc directory, unless it contains it already. */
 static int write_number(const char *name, const char *fmt, long long v)
 {
 	char path[64], text[32];
@@ -278,7 +278,7 @@ static int apply_loginuid(const struct fresh_child *now, const TaskCoreEntry *tc
 		return 0;
 	int err = write_number("loginuid", "%lld", (long long)tc->loginuid);
 	if (err)
-		log_warn("loginuid stays %d, it was %d: changing it needs CAP_AUDIT_CONTROL", (int)now->loginuid,
+		log_warn("loginuid remains %d, it was %d: changing it needs CAP_AUDIT_CONTROL", (int)now->loginuid,
 			 (int)tc->loginuid);
 	return 0;
 }
@@ -300,7 +300,8 @@ static int attributes_apply(struct restore *r, struct restore_task *task)
 		return 0;
 	err = write_number("oom_score_adj", "%lld", tc->oom_score_adj);
 	if (err == -EACCES)
-		return fail(err, "set oom_score_adj to %d: going below the least it ever was needs CAP_SYS_RESOURCE",
+		return fail(err,
+			    "set oom_score_adj to %d: lowering it below its previous minimum needs CAP_SYS_RESOURCE",
 			    tc->oom_score_adj);
 	return err ? fail(err, "set oom_score_adj to %d", tc->oom_score_adj) : 0;
 }
@@ -316,7 +317,7 @@ static int attributes_hand_over(struct restore *r, struct restore_task *task, st
 	wire->thp_disabled = mm && mm->has_thp_disabled ? mm->thp_disabled : -1;
 	if (wire->thp_disabled > 0)
 		wire->thp_disabled |= (int32_t)tc->thp_disable_flags;
-	/* Of the memory, like what mm has; its owner sets them. */
+	/* Attributes of the mm, set by its owner. */
 	wire->mdwe = mm && tc->has_mdwe ? (int32_t)tc->mdwe : -1;
 	wire->memory_merge = mm && tc->has_memory_merge ? tc->memory_merge : -1;
 	wire->futex_slots = mm && tc->has_futex_hash_slots ? (int32_t)tc->futex_hash_slots : -1;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* How much of the CPU a session gets, next to other sessions: the nice value in /proc/PID/autogroup. sched(7) */
+/* CPU share of a session relative to other sessions: the nice value in /proc/PID/autogroup. sched(7) */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -14,10 +14,10 @@
 enum { NICE_MIN = -20, NICE_MAX = 19 };
 
 /*
- * It comes with setsid(2), and stays when the leader has died: the topmost task of the session in the tree has it. The
- * session that the root was born in is not ours to change.
+ * Created by setsid(2), and kept after the leader has exited: saved with the topmost task of the session in the tree.
+ * The session in which the root was forked must not be changed.
  */
-static bool stands_for_session(const struct task *t)
+static bool represents_session(const struct task *t)
 {
 	return t->sid == t->pid || (t->parent && t->parent->sid != t->sid);
 }
@@ -27,16 +27,16 @@ static int autogroup_save(struct dump *dump, struct dump_task *task, CoreEntry *
 	_cleanup_buf_ struct buf text = { 0 };
 	int nice = 0;
 
-	if (!stands_for_session(&task->t))
+	if (!represents_session(&task->t))
 		return 0;
 	int err = proc_text(&task->proc, "autogroup", &text);
-	/* A kernel may be built without, or run without: then nothing is in it. */
+	/* The kernel may be built, or booted, without autogroups: then the file is empty. */
 	if (err == -ENOENT || (!err && !text.len))
 		return 0;
 	if (err)
 		return fail(err, "read /proc/%d/autogroup", task->t.host_pid);
 	if (sscanf(text.data, "/autogroup-%*d nice %d", &nice) != 1)
-		return fail(-EBADMSG, "/proc/%d/autogroup says %.*s", task->t.host_pid, (int)text.len, text.data);
+		return fail(-EBADMSG, "/proc/%d/autogroup contains %.*s", task->t.host_pid, (int)text.len, text.data);
 	core->tc->has_autogroup_nice = nice != 0;
 	core->tc->autogroup_nice = nice;
 	return 0;
@@ -51,7 +51,7 @@ static int autogroup_load(struct restore *r, struct restore_task *task)
 	return 0;
 }
 
-/* The number of tasks of the session does not matter: it is one value for all of them. */
+/* Set by several tasks of the session, but there is only one value for all of them. */
 static int autogroup_apply(struct restore *r, struct restore_task *task)
 {
 	const TaskCoreEntry *tc = task->core->tc;

@@ -19,7 +19,7 @@ enum {
 	SECUREBITS_KNOWN = 0xfff,
 };
 
-/* Bits of the securebits alone that need no right: what PR_SET_KEEPCAPS sets. */
+/* Securebits that need no capability: the one set by PR_SET_KEEPCAPS. */
 #define KEEP_CAPS_BIT BIT(4)
 
 /* ---- dump ---- */
@@ -110,9 +110,9 @@ static int check_caps(pid_t tid, const CredsEntry *e)
 			return core_refuse(tid, "creds.%s: %zu words, not %d", sets[i].name, sets[i].n, CAP_WORDS);
 	uint64_t prm = join_caps(e->cap_prm, e->n_cap_prm), inh = join_caps(e->cap_inh, e->n_cap_inh);
 	if (join_caps(e->cap_eff, e->n_cap_eff) & ~prm)
-		return core_refuse(tid, "creds.cap_eff holds more than cap_prm");
+		return core_refuse(tid, "creds.cap_eff is not a subset of cap_prm");
 	if (join_caps(e->cap_amb, e->n_cap_amb) & ~(prm & inh))
-		return core_refuse(tid, "creds.cap_amb holds more than cap_prm and cap_inh");
+		return core_refuse(tid, "creds.cap_amb is not a subset of cap_prm and cap_inh");
 	return 0;
 }
 
@@ -122,7 +122,7 @@ static bool same_ids(const struct fresh_child *own, const CredsEntry *e)
 	       own->gid[1] == e->egid && own->gid[2] == e->sgid && own->uid[1] == e->fsuid && own->gid[1] == e->fsgid;
 }
 
-/* Can a process with our rights become this? The bounding set may shrink: it bounds what exec gives, no more. */
+/* Can a process with our privileges assume these credentials? The bounding set may shrink: it only limits exec. */
 static int check_rights(const struct restore *r, pid_t tid, const struct fresh_child *own, const CredsEntry *e)
 {
 	uint64_t more = join_caps(e->cap_prm, CAP_WORDS) & ~r->rights.caps.permitted;
@@ -132,7 +132,7 @@ static int check_rights(const struct restore *r, pid_t tid, const struct fresh_c
 	if (more) {
 		caps_name(more, name);
 		return fail(-EPERM,
-			    "core-%d.img: creds.cap_prm: the task held %s, and we do not: restore with that capability",
+			    "core-%d.img: creds.cap_prm: the task had %s, and we do not: restore with that capability",
 			    tid, name);
 	}
 	if (!same_ids(own, e) && rights_need(&r->rights, RIGHT_CHANGE_IDS,
@@ -143,17 +143,17 @@ static int check_rights(const struct restore *r, pid_t tid, const struct fresh_c
 		return -EPERM;
 	if (own->no_new_privs && !e->no_new_privs)
 		return fail(-EPERM,
-			    "core-%d.img: creds.no_new_privs is not set, but this tool runs with it and cannot take it "
-			    "off: restore from a shell without it",
+			    "core-%d.img: creds.no_new_privs is not set, but this tool runs with it and cannot clear "
+			    "it: restore from a shell without it",
 			    tid);
 	if (unbound) {
 		caps_name(unbound, name);
-		log_warn("core-%d.img: creds.cap_bnd: the bounding set loses %s, which ours lacks", tid, name);
+		log_warn("core-%d.img: creds.cap_bnd: the bounding set loses %s, which is not in ours", tid, name);
 	}
 	return 0;
 }
 
-/* Threads mostly have what their leader has. */
+/* Threads usually have the same as their leader. */
 static bool same_creds(const CredsEntry *a, const CredsEntry *b)
 {
 	uint8_t pa[512], pb[512];
@@ -177,7 +177,7 @@ static int creds_load_thread(struct restore *r, struct restore_task *task, struc
 	if (err)
 		return err;
 	if (e->n_groups > GROUPS_MAX)
-		return core_refuse(tid, "creds.groups: %zu groups, a task has %d at the most", e->n_groups, GROUPS_MAX);
+		return core_refuse(tid, "creds.groups: %zu groups, the maximum is %d", e->n_groups, GROUPS_MAX);
 	if (e->secbits & ~SECUREBITS_KNOWN)
 		return core_refuse(tid, "creds.secbits 0x%x: unknown bits", e->secbits);
 	if (e->lsm_profile || e->lsm_sockcreate || e->has_apparmor_data)
@@ -219,12 +219,12 @@ static void put_caps(const uint32_t *v, size_t n, uint32_t to[2])
 }
 
 /*
- * By hand, as libcap's calls are for the thread that makes them, and this one is made in the task from outside.
+ * Built by hand, as libcap's functions act on the calling thread, and this call is injected into the task.
  *
- * Filters of a thread that may install none by the rights it had in the end: it keeps CAP_SYS_ADMIN until they are in
- * (restorer/creds.c: the same condition), and gives it up by this call of capset(2).
+ * For the filters of a thread whose final credentials do not permit their installation: it keeps CAP_SYS_ADMIN until
+ * they are installed (restorer/creds.c: the same condition), and drops it by this call of capset(2).
  */
-static int lay_capset(const ThreadCoreEntry *tce, struct wire_task *task, struct wire_thread *wire)
+static int build_capset(const ThreadCoreEntry *tce, struct wire_task *task, struct wire_thread *wire)
 {
 	const struct wire_creds *c = &wire->creds;
 	struct {

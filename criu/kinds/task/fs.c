@@ -154,7 +154,7 @@ static int open_place(struct restore *r, uint32_t id, const char *name,
 	struct stat st;
 	if (fd >= 0 && !fstat(fd, &st) && !S_ISDIR(st.st_mode)) {
 		close(fd);
-		return fail(-ENOTDIR, "%s: what lies there is no directory", name);
+		return fail(-ENOTDIR, "%s: not a directory", name);
 	}
 	return fd;
 }
@@ -195,7 +195,7 @@ static void compare_cwd(struct restore *r, const FsEntry *fs)
 		log_warn("the working directory was %s and is %s now", place_path(r, fs->cwd_id), now);
 }
 
-/* Set-user-ID programs trust the files of their root: one that anybody could open will not do. */
+/* Set-user-ID programs trust the files of their root: it must not be one that any user could provide. */
 static int change_root(struct restore *r, const FsEntry *fs)
 {
 	_cleanup_close_ int seen = -1, root = -1;

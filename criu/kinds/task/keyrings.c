@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Keys that nobody but a thread, a process or a session has: keyrings(7). The kernel does not give every key out, so they
- * cannot be made again. Programs have a session keyring without knowing: PAM and systemd give them one.
+ * Keys that only one thread, process or session possesses: keyrings(7). The kernel does not return the payload of every
+ * key, so they cannot be recreated. Programs may have a session keyring without knowing: PAM and systemd create one.
  */
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -13,7 +13,7 @@
 
 #define REQKEY_LAST 7u /* KEY_REQKEY_DEFL_REQUESTOR_KEYRING */
 
-/* The one of our own session is what a restore from here gives them. */
+/* A restore from this session gives them our session keyring. */
 static void warn_of_session(const struct dump_task *task)
 {
 	int32_t serial = task->parasite ? task->parasite->session_keyring : 0;
@@ -23,7 +23,7 @@ static void warn_of_session(const struct dump_task *task)
 		return;
 	if (syscall(SYS_request_key, "keyring", "_ses", NULL, 0) != serial)
 		log_warn(
-			"pid %d: has a session keyring of its own (%d): it comes back with that of criu restore, without "
+			"pid %d: has its own session keyring (%d): it will be restored with that of criu restore, without "
 			"the keys in it",
 			task->t.host_pid, serial);
 }
@@ -37,20 +37,20 @@ static int keyrings_survey(struct dump *dump, struct dump_task *task)
 			dump_blocker(
 				dump, task, -1,
 				"thread %d: has a process keyring (%d), whose keys cannot be saved: keep them in the user "
-				"keyring (KEY_SPEC_USER_KEYRING), which stays",
+				"keyring (KEY_SPEC_USER_KEYRING), which is preserved",
 				th->id.host_tid, th->parasite.process_keyring);
 		if (th->parasite.thread_keyring > 0)
 			dump_blocker(
 				dump, task, -1,
 				"thread %d: has a thread keyring (%d), whose keys cannot be saved: keep them in the user "
-				"keyring (KEY_SPEC_USER_KEYRING), which stays",
+				"keyring (KEY_SPEC_USER_KEYRING), which is preserved",
 				th->id.host_tid, th->parasite.thread_keyring);
 	}
 	warn_of_session(task);
 	return 0;
 }
 
-/* Where keys go that the kernel requests from user space for it: request_key(2). 0: the default. */
+/* The destination keyring of keys requested by the kernel: request_key(2). 0: the default. */
 static int keyrings_save_thread(struct dump *dump, struct dump_task *task, struct dump_thread *thread, CoreEntry *core)
 {
 	core->thread_core->has_reqkey_keyring = thread->parasite.reqkey_keyring > 0;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Landlock: what a thread is confined to for good. The kernel tells nobody what the rules are, so it is refused, unless
- * criu itself is in the same domain: a restore from there gives it back.
+ * Landlock: an irrevocable restriction of a thread. The kernel does not export the rules, so it is refused, unless criu
+ * itself is in the same domain: then a restore by it has the same effect.
  *
- * Who confines himself has no_new_privs, or CAP_SYS_ADMIN. Of the first sort the kernel's memory is asked; of the second,
- * mount(2) from inside. Not looked for: one that had CAP_SYS_ADMIN, and neither keeps it nor has no_new_privs.
+ * A thread that restricts itself has no_new_privs, or CAP_SYS_ADMIN. For the former, kernel memory is read; for the
+ * latter, mount(2) is tried in the parasite. Not detected: one that had CAP_SYS_ADMIN, but has neither it nor
+ * no_new_privs now.
  */
 #include <errno.h>
 #include <string.h>
@@ -13,11 +14,11 @@
 #include "run/dump.h"
 #include "util/log.h"
 
-#define ADVICE "cannot be saved: run it without, or run criu inside of the same domain"
+#define ADVICE "cannot be saved: run the program without them, or run criu inside the same domain"
 
 struct landlock_dump {
 	bool is_there;
-	struct landlock_reader *reader; /* NULL: not asked for yet, or: */
+	struct landlock_reader *reader; /* NULL: not opened yet, or: */
 	int unreadable;
 	bool told;
 };
@@ -52,9 +53,9 @@ static int open_reader(struct dump *dump, struct landlock_dump *state)
 	return state->unreadable;
 }
 
-/* What the memory says; what the mount says if that cannot be read. */
-static int look(struct dump *dump, struct landlock_dump *state, struct dump_task *task, const struct dump_thread *th,
-		bool *ret_confined)
+/* From kernel memory; if that cannot be read, from the result of mount(2). */
+static int find_domain(struct dump *dump, struct landlock_dump *state, struct dump_task *task,
+		       const struct dump_thread *th, bool *ret_confined)
 {
 	_cleanup_proc_ struct proc proc = PROC_CLOSED;
 	int err = open_reader(dump, state);
@@ -65,15 +66,15 @@ static int look(struct dump *dump, struct landlock_dump *state, struct dump_task
 	return err ? err : landlock_differs(state->reader, proc.dir, ret_confined);
 }
 
-static void look_at_thread(struct dump *dump, struct landlock_dump *state, struct dump_task *task,
-			   const struct dump_thread *th)
+static void check_thread(struct dump *dump, struct landlock_dump *state, struct dump_task *task,
+			 const struct dump_thread *th)
 {
 	bool confined;
 	int err;
 
 	if (!th->parasite.mount_refused && !th->status.no_new_privs)
 		return;
-	err = look(dump, state, task, th, &confined);
+	err = find_domain(dump, state, task, th, &confined);
 	if (confined && !err)
 		dump_blocker(dump, task, -1, "thread %d: is confined by Landlock rules, which " ADVICE,
 			     th->id.host_tid);
@@ -85,8 +86,8 @@ static void look_at_thread(struct dump *dump, struct landlock_dump *state, struc
 			th->id.host_tid);
 	else if (err && !state->told)
 		log_warn(
-			"thread %d: has no_new_privs; whether it is confined by Landlock rules too, which a restore would "
-			"not give back, cannot be read (BPF): %s",
+			"thread %d: has no_new_privs; whether it is also confined by Landlock rules, which a restore would "
+			"not preserve, cannot be determined (BPF): %s",
 			th->id.host_tid, strerror(-err));
 	state->told |= err != 0;
 }
@@ -98,7 +99,7 @@ static int landlock_survey(struct dump *dump, struct dump_task *task)
 	if (!state)
 		return fail(-ENOMEM, "landlock");
 	for (size_t i = 0; state->is_there && !dump_is_check(dump) && i < task->nr_threads; i++)
-		look_at_thread(dump, state, task, &task->threads[i]);
+		check_thread(dump, state, task, &task->threads[i]);
 	return 0;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Resource limits, by their numbers. getrlimit(2) */
+/* Resource limits, by number. getrlimit(2) */
 #include <errno.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -29,7 +29,7 @@ static int get_limit(int nr, struct rlimit64 *ret)
 	return syscall(SYS_prlimit64, 0, nr, NULL, ret) ? -errno : 0;
 }
 
-/* A restore needs some more than the program has, and the limit of whoever restores may be no higher than this one. */
+/* A restore needs a few more than the program has, and the limit of its caller may be no higher than this one. */
 static void report_descriptors(const struct dump_task *task)
 {
 	uint64_t need = task->nr_fds ? (uint64_t)task->fds[task->nr_fds - 1].fd + 1 + RESTORE_OWN_FDS : 0;
@@ -76,8 +76,8 @@ static int set_limit(int nr, uint64_t cur, uint64_t max)
 	return syscall(SYS_prlimit64, 0, nr, &want, NULL) ? -errno : 0;
 }
 
-/* In a task. That of open files we may have raised since for our own descriptors (restore/service_fds.c). */
-static int begins_with(struct restore *r, int nr, struct rlimit64 *ret)
+/* In a task. We may have raised RLIMIT_NOFILE since for our own descriptors (restore/service_fds.c). */
+static int initial_limit(struct restore *r, int nr, struct rlimit64 *ret)
 {
 	if (nr == RLIMIT_NOFILE && r->fd_limit_raised)
 		return get_limit(nr, ret);
@@ -85,7 +85,7 @@ static int begins_with(struct restore *r, int nr, struct rlimit64 *ret)
 	return 0;
 }
 
-/* The highest hard limit that can be had up to @want: that of open files has a bound for everybody (fs.nr_open). */
+/* The highest possible hard limit up to @want: RLIMIT_NOFILE is bounded for every user (fs.nr_open). */
 static int possible_limit(struct restore *r, int nr, uint64_t want, uint64_t *ret_max)
 {
 	const struct rlimit64 own = r->plan.fresh_child.limits[nr];
@@ -98,7 +98,7 @@ static int possible_limit(struct restore *r, int nr, uint64_t want, uint64_t *re
 	return 0;
 }
 
-/* Each limit and value is told once, however many tasks have it. */
+/* Each limit and value is reported once, however many tasks have it. */
 static int lower_limit(struct restore *r, pid_t pid, int nr, RlimitEntry *e, uint64_t max)
 {
 	if (r->opts->strict_limits)
@@ -108,7 +108,7 @@ static int lower_limit(struct restore *r, pid_t pid, int nr, RlimitEntry *e, uin
 			    pid, limit_names[nr], (unsigned long long)e->max, (unsigned long long)max);
 	if (r->tool.limit_reported[nr] != e->max)
 		log_warn("pid %d: RLIMIT_%s had the hard limit %llu and gets %llu: raising it needs CAP_SYS_RESOURCE "
-			 "(--strict-limits refuses)",
+			 "(--strict-limits makes this an error)",
 			 pid, limit_names[nr], (unsigned long long)e->max, (unsigned long long)max);
 	r->tool.limit_reported[nr] = e->max;
 	e->max = max;
@@ -134,7 +134,7 @@ static int limits_load(struct restore *r, struct restore_task *task)
 	int err = fresh_child_need(&r->plan.fresh_child, FRESH_LIMITS);
 
 	if (!err && all && all->n_rlimits > PARASITE_NR_RLIMITS)
-		return core_refuse(task->t.pid, "tc.rlimits: %zu limits, there are %d", all->n_rlimits,
+		return core_refuse(task->t.pid, "tc.rlimits: %zu limits, expected %d", all->n_rlimits,
 				   PARASITE_NR_RLIMITS);
 	for (size_t i = 0; !err && all && i < all->n_rlimits; i++)
 		err = load_limit(r, task->t.pid, (int)i, all->rlimits[i]);
@@ -142,8 +142,8 @@ static int limits_load(struct restore *r, struct restore_task *task)
 }
 
 /*
- * Raise what needs privileges while we have them; the restorer sets the limits themselves, last. Until then nothing that
- * the task has meets a limit that is only ours: signals that wait, messages, locked memory, the size of a file.
+ * Raise limits that need privileges while we have them; the restorer sets the final limits, last. Until then, no state
+ * of the task is constrained by limits of ours: pending signals, messages, locked memory, the size of a file.
  */
 static int limits_apply(struct restore *r, struct restore_task *task)
 {
@@ -152,7 +152,7 @@ static int limits_apply(struct restore *r, struct restore_task *task)
 	for (size_t i = 0; all && i < all->n_rlimits; i++) {
 		uint64_t max = all->rlimits[i]->max;
 		struct rlimit64 own = { 0 };
-		int err = begins_with(r, (int)i, &own);
+		int err = initial_limit(r, (int)i, &own);
 
 		if (!err && own.rlim_max < max)
 			err = set_limit((int)i, max, max);
@@ -163,7 +163,7 @@ static int limits_apply(struct restore *r, struct restore_task *task)
 	return 0;
 }
 
-/* What an image does not tell stays what it was for whoever started us. */
+/* Limits missing from the image remain those of our caller. */
 static int limits_hand_over(struct restore *r, struct restore_task *task, struct wire_task *wire)
 {
 	const TaskRlimitsEntry *all = task->core->tc->rlimits;

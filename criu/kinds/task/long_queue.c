@@ -50,7 +50,7 @@ int long_queue_read(struct dump *dump, const struct dump_task *task, pid_t host_
 	if (!err)
 		return 0;
 	log_info(
-		"thread %d: its long queue of signals cannot be read at once (BPF): %s; they are asked for one by one, which takes long",
+		"thread %d: its long queue of signals cannot be read at once (BPF): %s; they are read one by one, which takes long",
 		host_tid, strerror(-err));
 	return -EOPNOTSUPP;
 }

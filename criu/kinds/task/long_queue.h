@@ -9,8 +9,8 @@ struct dump;
 struct dump_task;
 
 /*
- * The whole queue of thread @host_tid, or of its process, appended to @to. -EOPNOTSUPP: it has to be asked for with
- * PTRACE_PEEKSIGINFO; the log says why.
+ * The whole queue of thread @host_tid, or of its process, appended to @to. -EOPNOTSUPP: use PTRACE_PEEKSIGINFO instead;
+ * the log has the reason.
  */
 int long_queue_read(struct dump *dump, const struct dump_task *task, pid_t host_tid, bool shared,
 		    struct pending_signals *to);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Labels of security modules (SELinux, AppArmor, Smack): /proc/PID/attr. A restore gives every process the label of criu
- * restore, which would be an escape from what it was confined to.
+ * Labels of security modules (SELinux, AppArmor, Smack): /proc/PID/attr. A restore gives every process the label of
+ * criu restore, which could lift its confinement.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,10 +16,10 @@
 #include "util/log.h"
 #include "util/proc_root.h"
 
-/* What will be the label of something that a process makes: given up by its next exec. */
+/* Labels for objects that a process creates later: reset by its next exec. */
 static const char *const for_later[] = { "exec", "fscreate", "keycreate", "sockcreate" };
 
-/* "" where no module has one. Only the first line, without what it ends with. */
+/* "" if no module has one. Only the first line, without the newline. */
 static char *read_label(struct dump *dump, const struct dump_task *task, const char *name)
 {
 	_cleanup_buf_ struct buf text = { 0 };
@@ -34,7 +34,7 @@ static char *read_label(struct dump *dump, const struct dump_task *task, const c
 
 struct own_label {
 	const char *text;
-	bool none_has_any; /* no module of this kernel gives labels, to whomever */
+	bool none_has_any; /* no module of this kernel labels processes */
 };
 
 static struct own_label *own_label(struct dump *dump)
@@ -71,8 +71,7 @@ static int lsm_survey(struct dump *dump, struct dump_task *task)
 		const char *later = read_label(dump, task, for_later[i]);
 
 		if (later && *later)
-			dump_blocker(dump, task, -1, "has set attr/%s to %s: that is not supported", for_later[i],
-				     later);
+			dump_blocker(dump, task, -1, "has set attr/%s to %s: not supported", for_later[i], later);
 	}
 	return 0;
 }

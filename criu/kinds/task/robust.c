@@ -5,7 +5,7 @@
 #include "run/dump.h"
 #include "run/restore.h"
 
-enum { ROBUST_LIST_LEN = 24 }; /* the only length the kernel takes */
+enum { ROBUST_LIST_LEN = 24 }; /* the only length that the kernel accepts */
 
 static int robust_save_thread(struct dump *dump, struct dump_task *task, struct dump_thread *thread, CoreEntry *core)
 {

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Restartable sequences of a thread: where its struct rseq lies. rseq(2), ptrace(2) PTRACE_GET_RSEQ_CONFIGURATION */
+/*
+ * Restartable sequences of a thread: the address of its struct rseq. rseq(2), ptrace(2) PTRACE_GET_RSEQ_CONFIGURATION
+ */
 #include "core_image.h"
 #include "kinds/kinds.h"
 #include "run/dump.h"
 #include "run/restore.h"
 
 enum {
-	RSEQ_LEN_FIRST = 32, /* of the kernel's first version: what glibc registers at the least */
+	RSEQ_LEN_FIRST = 32, /* of the kernel's first version: the minimum that glibc registers */
 	RSEQ_LEN_MAX = 4096,
 };
 

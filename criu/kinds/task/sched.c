@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* How a thread is scheduled: policy, priority, nice, CPUs it may use, I/O priority, timer slack, where its memory is. sched(7) */
+/* Scheduling of a thread: policy, priority, nice, CPU affinity, I/O priority, timer slack, memory policy. sched(7) */
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
@@ -22,7 +22,7 @@
 #ifndef PR_SCHED_CORE
 #define PR_SCHED_CORE 62
 #endif
-#define UTIL_SYSCTL "sys/kernel/sched_util_clamp_max" /* of /proc; there when the kernel has clamps */
+#define UTIL_SYSCTL "sys/kernel/sched_util_clamp_max" /* in /proc; exists if the kernel has clamps */
 
 enum {
 	POLICY_DEADLINE = 6,
@@ -36,7 +36,7 @@ enum {
 	CORE_GET = 0, /* PR_SCHED_CORE_GET */
 };
 
-/* Of this machine; libc reads files of /sys each time. */
+/* Of this machine; libc reads files in /sys each time. */
 static long cpus(int name)
 {
 	static long online, configured;
@@ -59,7 +59,7 @@ static bool has_clamps(void)
 
 /* ---- dump ---- */
 
-/* The mask, or ones only when it forbids no CPU that is online here: on a larger machine there may be more. */
+/* The mask, or all ones if it excludes no CPU that is online here: a larger machine may have more. */
 static int save_affinity(struct dump *dump, pid_t tid, ThreadCoreEntry *tce)
 {
 	uint8_t mask[MASK_BYTES] = { 0 };
@@ -82,7 +82,7 @@ static int save_affinity(struct dump *dump, pid_t tid, ThreadCoreEntry *tce)
 	return 0;
 }
 
-/* What nobody has set is not saved. That there are none looks like clamps that hold a thread down to nothing. */
+/* Unset clamps are not saved. Unsupported clamps look like a clamp to 0. */
 static void save_clamps(const struct kernel_sched_attr *a, ThreadCoreEntry *tce)
 {
 	bool rt = a->policy == SCHED_FIFO || a->policy == SCHED_RR;
@@ -120,13 +120,13 @@ static int save_policy(const struct dump_thread *thread, ThreadCoreEntry *tce)
 		tce->sched_deadline = a.deadline;
 		tce->sched_period = a.period;
 	}
-	/* The attributes of a real-time thread do not tell it, but it comes back with the policy. */
+	/* Missing from the attributes of a real-time thread, but restored with the policy. */
 	tce->has_sched_nice = true;
 	tce->sched_nice = (int32_t)thread->stat.nice;
 	return 0;
 }
 
-/* Which threads may be on the two halves of a core together. Most kernels know nothing of it, or have nothing to share. */
+/* Which threads may share the two halves of a core. Most kernels lack this, or have no such cores. */
 static int sched_survey(struct dump *dump, struct dump_task *task)
 {
 	void **none = dump_kind_data(dump, &sched_kind);
@@ -136,7 +136,7 @@ static int sched_survey(struct dump *dump, struct dump_task *task)
 		unsigned long cookie = 0;
 
 		if (prctl(PR_SCHED_CORE, CORE_GET, tid, 0, &cookie)) {
-			/* Of the kernel, of the machine: nobody else has one. */
+			/* Not supported by the kernel or the machine: no thread has one. */
 			if (errno == EINVAL || errno == ENODEV)
 				*none = dump;
 			return 0;
@@ -244,8 +244,8 @@ static bool all_ones(const ProtobufCBinaryData *mask)
 	return true;
 }
 
-/* A mask of CPUs that all are missing here would be refused: any CPU, then. */
-static bool usable(const ProtobufCBinaryData *mask)
+/* A mask with only CPUs that are missing here would be rejected: use all CPUs instead. */
+static bool is_usable(const ProtobufCBinaryData *mask)
 {
 	size_t here = (size_t)cpus(_SC_NPROCESSORS_CONF);
 
@@ -255,7 +255,7 @@ static bool usable(const ProtobufCBinaryData *mask)
 	return false;
 }
 
-/* What of it a cpuset lets this process have: the kernel leaves out the rest without a word, or refuses all of it. */
+/* The part of the mask that a cpuset permits: the kernel silently ignores the rest, or rejects the whole mask. */
 static void warn_of_cpuset(pid_t tid, const uint8_t want[MASK_BYTES])
 {
 	uint8_t before[MASK_BYTES] = { 0 }, got[MASK_BYTES] = { 0 };
@@ -265,8 +265,8 @@ static void warn_of_cpuset(pid_t tid, const uint8_t want[MASK_BYTES])
 
 	if (len <= 0 || refused) {
 		log_warn(
-			"thread %d: its CPUs cannot be had here (a cpuset, or they are offline): it may use all of the "
-			"cpuset's now",
+			"thread %d: its CPUs are not available here (a cpuset, or they are offline): it may use all CPUs of "
+			"the cpuset",
 			tid);
 		return;
 	}
@@ -276,19 +276,19 @@ static void warn_of_cpuset(pid_t tid, const uint8_t want[MASK_BYTES])
 		lost += (want[cpu / 8] & ~got[cpu / 8]) >> cpu % 8 & 1;
 	if (lost)
 		log_warn(
-			"thread %d: %zu of its CPUs cannot be had here (a cpuset, or they are offline): it uses the others",
+			"thread %d: %zu of its CPUs are not available here (a cpuset, or they are offline): it uses the others",
 			tid, lost);
 }
 
-static int lay_affinity(pid_t tid, const ProtobufCBinaryData *mask, struct wire_thread *wire)
+static int build_affinity(pid_t tid, const ProtobufCBinaryData *mask, struct wire_thread *wire)
 {
-	bool any = all_ones(mask) || !usable(mask);
+	bool any = all_ones(mask) || !is_usable(mask);
 	uint8_t *v = wire_alloc((struct wire_task *)(uintptr_t)wire->task, MASK_BYTES);
 
 	if (!v)
 		return no_memory("CPU mask");
 	if (any && !all_ones(mask))
-		log_warn("thread %d ran on CPUs that this machine does not have: it may use every one now", tid);
+		log_warn("thread %d ran on CPUs that this machine does not have: it may now use all CPUs", tid);
 	memset(v, any ? 0xff : 0, MASK_BYTES);
 	if (!any)
 		memcpy(v, mask->data, mask->len);
@@ -299,12 +299,12 @@ static int lay_affinity(pid_t tid, const ProtobufCBinaryData *mask, struct wire_
 	return 0;
 }
 
-static void lay_clamps(pid_t tid, const ThreadCoreEntry *e, struct wire_thread *wire)
+static void build_clamps(pid_t tid, const ThreadCoreEntry *e, struct wire_thread *wire)
 {
 	bool have = e->has_sched_util_min && e->has_sched_util_max;
 
 	if (have && faccessat(proc_root(), UTIL_SYSCTL, F_OK, 0)) {
-		log_warn("thread %d: its utilization clamps (%u to %u) are lost: this kernel has none", tid,
+		log_warn("thread %d: its utilization clamps (%u to %u) are lost: not supported by this kernel", tid,
 			 e->sched_util_min, e->sched_util_max);
 		have = false;
 	}
@@ -312,7 +312,7 @@ static void lay_clamps(pid_t tid, const ThreadCoreEntry *e, struct wire_thread *
 	wire->sched_util_max = have ? (int32_t)e->sched_util_max : -1;
 }
 
-static int lay_policy(pid_t tid, const ThreadCoreEntry *e, struct wire_thread *wire)
+static int build_policy(pid_t tid, const ThreadCoreEntry *e, struct wire_thread *wire)
 {
 	char whose[32];
 
@@ -337,8 +337,8 @@ static int sched_hand_over_thread(struct restore *r, struct restore_task *task, 
 	wire->sched_period = e->sched_period;
 	wire->ioprio = e->has_ioprio ? (int32_t)e->ioprio : -1;
 	wire->timer_slack_ns = e->timer_slack_ns;
-	lay_clamps(thread->id.tid, e, wire);
-	int err = lay_policy(thread->id.tid, e, wire);
+	build_clamps(thread->id.tid, e, wire);
+	int err = build_policy(thread->id.tid, e, wire);
 	if (err)
 		return err;
 	note_inherited(&r->plan.fresh_child, task, wire);

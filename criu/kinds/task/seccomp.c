@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * System call filters: seccomp(2). A thread's filters are a chain, the newest first, which threads and children share.
- * The image has every filter once, with the index of the one before it; a thread names its newest.
+ * System call filters: seccomp(2). The filters of a thread are a chain, newest first, shared with other threads and
+ * children. The image contains each filter once, with the index of the previous one; a thread refers to its newest.
  */
 #include <errno.h>
 #include <linux/filter.h>
@@ -23,7 +23,7 @@
 
 enum {
 	FILTER_INSNS_MAX = 4096, /* BPF_MAXINSNS */
-	CHAIN_INSNS_MAX = 32768, /* the kernel's bound on a chain, each filter counting 4 more */
+	CHAIN_INSNS_MAX = 32768, /* the kernel's limit for a chain, each filter counting 4 more */
 	NO_FILTER = -1,
 	MODE_STRICT = 1,
 	MODE_FILTER = 2,
@@ -34,11 +34,12 @@ _Static_assert(offsetof(struct wire_seccomp_filter, insns) == offsetof(struct so
 
 /* ---- dump ---- */
 
-/* The filters of one dump, each once. */
+/* The filters of one dump, each stored once. */
 struct seccomp_pool {
 	SeccompFilter **filters;
 	size_t n, cap;
-	struct hash by_content; /* of (filter before, bytes, flags) -> index + 1; the rare clash costs a duplicate */
+	struct hash
+		by_content; /* of (previous filter, bytes, flags) -> index + 1; a rare collision costs a duplicate */
 };
 
 static struct seccomp_pool *pool_of(struct dump *dump)
@@ -50,9 +51,9 @@ static struct seccomp_pool *pool_of(struct dump *dump)
 	return *pool;
 }
 
-/* One as a thread has it. */
+/* A filter of a thread. */
 struct seen_filter {
-	int prev; /* index of the one before it; NO_FILTER */
+	int prev; /* index of the previous one, or NO_FILTER */
 	const void *insns;
 	size_t len;
 	uint32_t flags;
@@ -114,18 +115,18 @@ static int pool_index(struct dump *dump, const struct seen_filter *seen)
 	return err ? err : (int)p->n - 1;
 }
 
-/* The filter number @nr of a thread, the oldest is 0: instructions, or -ENOENT behind the newest. */
+/* Filter number @nr of a thread, where 0 is the oldest: number of instructions, or -ENOENT after the newest. */
 static int read_filter(pid_t tid, unsigned long nr, struct sock_filter *insns, uint32_t *ret_flags)
 {
 	struct {
 		uint64_t filter_off, flags;
 	} meta = { .filter_off = nr };
-	/* The kernel takes no longer ones than the buffer has room for. */
+	/* The kernel accepts no filter that is larger than the buffer. */
 	long count = ptrace(GET_FILTER, tid, (void *)nr, insns);
 
 	if (count < 0)
 		return -errno;
-	/* Older kernels tell no flags: then there is none that matters. */
+	/* Older kernels return no flags: then none of them matters. */
 	*ret_flags = ptrace(GET_METADATA, tid, sizeof(meta), &meta) < 0 ? 0 : (uint32_t)meta.flags;
 	return (int)count;
 }
@@ -151,7 +152,7 @@ static int save_chain(struct dump *dump, pid_t tid, uint32_t *ret_last)
 			return fail(count, "thread %d: read its seccomp filter %lu: %s", tid, nr, why_unreadable(dump));
 		if (count < 0)
 			return fail(count, "thread %d: read its seccomp filter %lu%s", tid, nr,
-				    count == -EMEDIUMTYPE ? ": it is no classic BPF program" : "");
+				    count == -EMEDIUMTYPE ? ": not a classic BPF program" : "");
 		const struct seen_filter seen = { last, insns, (size_t)count * sizeof(*insns), flags };
 		last = pool_index(dump, &seen);
 		if (last < 0)
@@ -192,7 +193,7 @@ static int seccomp_write(struct dump *dump)
 
 /* ---- restore ---- */
 
-/* The filters of one restore, as read; in each task, where they lie for the restorer. */
+/* The filters of one restore, as read; and in each task, their addresses for the restorer. */
 struct seccomp_images {
 	SeccompEntry *entry;
 	struct wire_task *placed_for;
@@ -246,7 +247,7 @@ static int need_filters(struct restore *r, bool missing_ok)
 	return err;
 }
 
-/* Filters in the chain that ends with @last; 0 for one that is too long, as one with a circle is. */
+/* Number of filters in the chain that ends with @last; 0 if it is too long, or has a cycle. */
 static size_t chain_length(const SeccompEntry *e, uint32_t last)
 {
 	size_t insns = 0, n = 0;
@@ -269,7 +270,7 @@ static uint32_t mode_of(const ThreadCoreEntry *tce)
 	return tce && tce->has_seccomp_mode ? (uint32_t)tce->seccomp_mode : 0;
 }
 
-/* A broken image is refused even if nobody needs what it holds. */
+/* An invalid image is refused even if it is not needed. */
 static int seccomp_load(struct restore *r, struct restore_task *task)
 {
 	return &task->t == r->plan.tree.root ? need_filters(r, true) : 0;
@@ -299,7 +300,7 @@ static int seccomp_load_thread(struct restore *r, struct restore_task *task, str
 	return 0;
 }
 
-/* Where filter @nr lies in the region: threads that share it share the bytes. 0 without memory. */
+/* Address of filter @nr in the region: threads with the same filter share the bytes. 0 if out of memory. */
 static uint64_t place_filter(struct restore *r, struct wire_task *wire, uint32_t nr)
 {
 	struct seccomp_images *s = *restore_kind_data(r, &seccomp_run);
@@ -321,7 +322,7 @@ static uint64_t place_filter(struct restore *r, struct wire_task *wire, uint32_t
 	return s->placed[nr];
 }
 
-/* Every filter there is at most once, and each thread's list of its own. */
+/* Every filter at most once, plus a list for each thread. */
 static size_t seccomp_wire_size(struct restore *r, const struct restore_task *task)
 {
 	enum { ALIGNMENT = 64 };
@@ -356,7 +357,7 @@ static int seccomp_hand_over_thread(struct restore *r, struct restore_task *task
 	for (size_t i = n; i-- > 0;) {
 		const SeccompFilter *f = images_of(r)->entry->seccomp_filters[nr];
 
-		/* TSYNC would give a thread's filters to all others. */
+		/* TSYNC would apply a thread's filters to all others. */
 		to[i].flags = f->flags & ~(uint32_t)SECCOMP_FILTER_FLAG_TSYNC;
 		to[i].nr = (uint16_t)(f->filter.len / sizeof(struct sock_filter));
 		to[i].insns = place_filter(r, wire_task, nr);
@@ -378,7 +379,7 @@ const struct task_kind seccomp_kind = {
 	.hand_over_thread = seccomp_hand_over_thread,
 };
 
-/* seccomp.img: once, also without filters. */
+/* seccomp.img: written once, even without filters. */
 const struct run_kind seccomp_run = {
 	.name = "seccomp",
 	.save = seccomp_write,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Handlers, masks, signals that wait, alternate stacks. signal(7), sigaction(2), ptrace(2) PTRACE_PEEKSIGINFO */
+/* Handlers, masks, pending signals, alternate stacks. signal(7), sigaction(2), ptrace(2) PTRACE_PEEKSIGINFO */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -20,7 +20,7 @@
 enum {
 	NR_ACTIONS = PARASITE_NR_SIG - 2, /* all but SIGKILL and SIGSTOP: in the image by number, without those two */
 	PEEK_BATCH = 32,
-	LONG_QUEUE = 2048, /* so many are asked for in a few ms, ten times as many in a second */
+	LONG_QUEUE = 2048, /* read one by one in a few ms; ten times as many would take a second */
 	QUEUE_MAX = 1 << 20,
 };
 #define ALTSTACK_AUTODISARM (1u << 31)
@@ -61,8 +61,8 @@ static int save_actions(struct dump *dump, const struct dump_task *task, TaskCor
 	return 0;
 }
 
-/* A timer's signal carries a number of the kernel's own, which must not come back. */
-static void forget_private(siginfo_t *si)
+/* A timer's signal contains a private number of the kernel, which must not be restored. */
+static void clear_private(siginfo_t *si)
 {
 	if (si->si_code == SI_TIMER)
 		memset((char *)si + 32, 0, 4); /* si_sys_private */
@@ -99,7 +99,7 @@ static int add_signals(struct dump *dump, const siginfo_t *infos, size_t n, stru
 			return -ENOMEM;
 		siginfo_entry__init(e);
 		memcpy(si, &infos[i], SIGINFO_SIZE);
-		forget_private(si);
+		clear_private(si);
 		e->siginfo.data = (uint8_t *)si;
 		e->siginfo.len = SIGINFO_SIZE;
 		q->signals[q->n_signals++] = e;
@@ -107,7 +107,7 @@ static int add_signals(struct dump *dump, const siginfo_t *infos, size_t n, stru
 	return 0;
 }
 
-/* Those behind the ones that are there, until there are @max or no more of them. */
+/* Those after the ones already read, until there are @max or no more of them. */
 static int peek_signals(struct dump *dump, struct queue *queue, size_t max)
 {
 	const SignalQueueEntry *q = queue->entry;
@@ -124,13 +124,13 @@ static int peek_signals(struct dump *dump, struct queue *queue, size_t max)
 	return 0;
 }
 
-/* -EAGAIN: @all does not begin with what is in @queue already. */
+/* -EAGAIN: @all does not start with those already in @queue. */
 static int add_rest(struct dump *dump, struct pending_signals *all, struct queue *queue)
 {
 	const SignalQueueEntry *q = queue->entry;
 
 	for (size_t i = 0; i < all->n; i++) {
-		forget_private(&all->v[i]);
+		clear_private(&all->v[i]);
 		if (i < q->n_signals && memcmp(&all->v[i], q->signals[i]->siginfo.data, SIGINFO_SIZE))
 			return -EAGAIN;
 	}
@@ -167,7 +167,7 @@ static int save_queue(struct dump *dump, const struct dump_task *task, pid_t hos
 	return err;
 }
 
-/* While a timer's signal waits, the kernel counts its overruns elsewhere: the parasite has asked. */
+/* While a timer's signal is pending, the kernel counts its overruns elsewhere: the parasite has read them. */
 static void note_overruns(const struct parasite_task *in, SignalQueueEntry *q)
 {
 	for (size_t i = 0; i < q->n_signals; i++) {
@@ -204,7 +204,7 @@ static int signals_save_thread(struct dump *dump, struct dump_task *task, struct
 	sas->ss_size = thread->parasite.altstack_size;
 	sas->ss_flags = thread->parasite.altstack_flags;
 	tce->sas = sas;
-	/* CRIU keeps the leader's mask in the task's part. */
+	/* CRIU stores the leader's mask in the task's part. */
 	if (thread != &task->threads[0]) {
 		tce->has_blk_sigset = true;
 		tce->blk_sigset = thread->cpu.sigmask;
@@ -212,8 +212,8 @@ static int signals_save_thread(struct dump *dump, struct dump_task *task, struct
 	return thread->stand_in ? 0 : save_queue(dump, task, thread->id.host_tid, false, &tce->signals_p);
 }
 
-/* Only signals with a handler, or ignored, have anything to report. */
-static int signals_ask(struct dump *dump, struct dump_task *task)
+/* Only signals that are handled or ignored need to be queried. */
+static int signals_query(struct dump *dump, struct dump_task *task)
 {
 	task->parasite->want_sigactions = task->status.sig_caught | task->status.sig_ignored;
 	return 0;
@@ -226,11 +226,11 @@ static int check_action(pid_t pid, int sig, const SaEntry *e)
 	if (e->has_compat_sigaction && e->compat_sigaction)
 		return core_refuse(pid, "tc.sigactions: signal %d has a 32-bit handler", sig);
 	if (e->has_mask_extended && e->mask_extended)
-		return core_refuse(pid, "tc.sigactions: signal %d: this CPU has no more than 64 signals", sig);
+		return core_refuse(pid, "tc.sigactions: signal %d: this architecture has only 64 signals", sig);
 	return 0;
 }
 
-/* *ret_stop: a SIGSTOP waits, which will stop the task as soon as it runs. */
+/* *ret_stop: a SIGSTOP is pending, which will stop the task as soon as it runs. */
 static int check_queue(pid_t tid, const char *name, const SignalQueueEntry *q, bool *ret_stop)
 {
 	if (!q)
@@ -253,7 +253,7 @@ static int check_queue(pid_t tid, const char *name, const SignalQueueEntry *q, b
 	return 0;
 }
 
-/* SIGSTOP cannot be blocked while the rest is restored: the task comes back stopped, which is what it would be. */
+/* SIGSTOP cannot be blocked during the restore: the task is restored as stopped, which is the eventual state. */
 static void note_stop(struct restore_task *task, bool stop)
 {
 	if (stop && task->t.state == TASK_ALIVE) {
@@ -269,14 +269,14 @@ static int signals_load(struct restore *r, struct restore_task *task)
 	bool stop = false;
 
 	if (tc->n_sigactions > NR_ACTIONS)
-		return core_refuse(pid, "tc.sigactions: %zu of them, there are %d", tc->n_sigactions, NR_ACTIONS);
+		return core_refuse(pid, "tc.sigactions: %zu of them, expected %d", tc->n_sigactions, NR_ACTIONS);
 	for (size_t i = 0; i < tc->n_sigactions; i++) {
 		int err = check_action(pid, action_signal(i), tc->sigactions[i]);
 		if (err)
 			return err;
 	}
 	if (tc->has_blk_sigset_extended && tc->blk_sigset_extended)
-		return core_refuse(pid, "tc.blk_sigset_extended: this CPU has no more than 64 signals");
+		return core_refuse(pid, "tc.blk_sigset_extended: this architecture has only 64 signals");
 	int err = check_queue(pid, "tc.signals_s", tc->signals_s, &stop);
 	if (err)
 		return err;
@@ -303,9 +303,9 @@ static int signals_load_thread(struct restore *r, struct restore_task *task, str
 	return 0;
 }
 
-/* @task: leave out what its timers will queue by themselves. */
-static int lay_queue(const struct restore_task *task, struct wire_task *wire, const SignalQueueEntry *q,
-		     struct wire_sigqueue *to)
+/* @task: leave out signals that its timers will queue themselves. */
+static int build_queue(const struct restore_task *task, struct wire_task *wire, const SignalQueueEntry *q,
+		       struct wire_sigqueue *to)
 {
 	if (!q || !q->n_signals)
 		return 0;
@@ -316,7 +316,7 @@ static int lay_queue(const struct restore_task *task, struct wire_task *wire, co
 		siginfo_t *si = &infos[to->nr];
 
 		memcpy(si, q->signals[i]->siginfo.data, SIGINFO_SIZE);
-		forget_private(si);
+		clear_private(si);
 		bool timer = task && si->si_code == SI_TIMER && sigqueue_overruns(task, si->si_timerid) >= 0;
 		if (si->si_signo != SIGSTOP && !timer)
 			to->nr++;
@@ -355,7 +355,7 @@ static int signals_hand_over(struct restore *r, struct restore_task *task, struc
 	for (int sig = 1; sig <= PARASITE_NR_SIG; sig++)
 		if (memcmp(&wire->sigactions[sig - 1], &none, sizeof(none)))
 			wire->differing_sigactions |= BIT(sig - 1);
-	return lay_queue(task, wire, tc->signals_s, &wire->pending);
+	return build_queue(task, wire, tc->signals_s, &wire->pending);
 }
 
 static int signals_hand_over_thread(struct restore *r, struct restore_task *task, struct restore_thread *thread,
@@ -372,12 +372,12 @@ static int signals_hand_over_thread(struct restore *r, struct restore_task *task
 		wire->altstack_size = tce->sas->ss_size;
 		wire->altstack_flags = tce->sas->ss_flags;
 	}
-	return lay_queue(NULL, (struct wire_task *)(uintptr_t)wire->task, tce->signals_p, &wire->pending);
+	return build_queue(NULL, (struct wire_task *)(uintptr_t)wire->task, tce->signals_p, &wire->pending);
 }
 
 const struct task_kind signals_kind = {
 	.name = "signals",
-	.ask = signals_ask,
+	.ask = signals_query,
 	.save = signals_save,
 	.save_thread = signals_save_thread,
 	.load = signals_load,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Pending signals of a task, and which of an image's a timer sends anew. ptrace(2) PTRACE_PEEKSIGINFO */
+/* Pending signals of a task, and which of those in an image are sent again by a timer. ptrace(2) PTRACE_PEEKSIGINFO */
 #include "sigqueue.h"
 #include <errno.h>
 #include <sys/ptrace.h>
@@ -7,7 +7,7 @@
 #include "kinds/kinds.h"
 #include "run/restore.h"
 
-enum { SECONDS_MAX = 1 << 30 }; /* of what the restorer reckons with in nanoseconds */
+enum { SECONDS_MAX = 1 << 30 }; /* limit of the restorer's arithmetic in nanoseconds */
 
 int sigqueue_peek(pid_t host_tid, bool shared, size_t from, siginfo_t *to, size_t room)
 {

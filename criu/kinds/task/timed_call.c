@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A thread that sleeps for a time, or waits with a limit, goes on for what was left of it. The kernel remembers that
- * where no other process finds it: read out of its memory (kmem/timed_call.h), and given to it again by entering the
- * call anew. Where that cannot be done, or the tool is killed before, the call returns EINTR. restart_syscall(2)
+ * A thread that sleeps, or waits with a timeout, continues with the remaining time. The kernel stores it where no other
+ * process can access it: it is read from kernel memory (kmem/timed_call.h), and passed again by restarting the call. If
+ * that is not possible, or the tool is killed before, the call returns EINTR. restart_syscall(2)
  */
 #include <errno.h>
 #include <string.h>
@@ -27,7 +27,8 @@ static int timed_call_load_thread(struct restore *r, struct restore_task *task, 
 	int nr = tce && tce->has_call_left_ns ? compel_give_up_call(&thread->cpu) : -ENODATA;
 
 	if (nr == -EINVAL)
-		log_warn("core-%d.img: call_left_ns: the thread is not before a call with a limit", thread->id.tid);
+		log_warn("core-%d.img: call_left_ns: the thread is not about to make a call with a timeout",
+			 thread->id.tid);
 	thread->timed_call = nr < 0 ? 0 : nr;
 	return 0;
 }
@@ -39,7 +40,7 @@ static void timed_call_let_go_thread(struct restore *r, struct restore_task *tas
 							    thread->core->thread_core->call_left_ns);
 
 	if (err)
-		log_info("thread %d: the call that it was in returns EINTR: %s", thread->id.tid, strerror(-err));
+		log_info("thread %d: its interrupted call returns EINTR: %s", thread->id.tid, strerror(-err));
 }
 
 const struct task_kind timed_call_kind = {

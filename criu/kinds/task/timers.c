@@ -22,13 +22,13 @@ enum {
 	NOTIFY_THREAD = 2,
 	NOTIFY_TO_THREAD = 4, /* SIGEV_THREAD_ID */
 	CLOCK_TYPE_MASK = 7,
-	CLOCK_TYPE_FD = 3, /* a clock that is a descriptor: clock_getres(2), FD_TO_CLOCKID */
+	CLOCK_TYPE_FD = 3, /* a clock by descriptor: clock_getres(2), FD_TO_CLOCKID */
 	NSEC = 1000000000,
 	USEC = 1000000,
 	QUEUE_LOOKED_AT = 64,
 };
 
-/* Not one of processor time. */
+/* Not a clock of CPU time. */
 static bool runs_by_itself(int32_t clock)
 {
 	return clock >= 0 && clock != CLOCK_PROCESS_CPUTIME_ID && clock != CLOCK_THREAD_CPUTIME_ID;
@@ -36,8 +36,8 @@ static bool runs_by_itself(int32_t clock)
 
 /* ---- dump ---- */
 
-/* Does its signal wait in a shared queue that holds nothing else of that number but signals of other such timers? */
-static bool waits_alone(const struct proc_timers *timers, const struct proc_timer *t, const siginfo_t *queue, int n)
+/* Is its signal pending in a shared queue that contains no other signals of that number than those of such timers? */
+static bool is_only_pending(const struct proc_timers *timers, const struct proc_timer *t, const siginfo_t *queue, int n)
 {
 	bool waits = false;
 
@@ -56,7 +56,7 @@ static bool waits_alone(const struct proc_timers *timers, const struct proc_time
 	return waits;
 }
 
-static int ask_timers(struct dump_task *task, const struct proc_timers *timers)
+static int query_timers(struct dump_task *task, const struct proc_timers *timers)
 {
 	siginfo_t queue[QUEUE_LOOKED_AT];
 	int n = timers->n ? sigqueue_peek(task->t.host_pid, true, 0, queue, QUEUE_LOOKED_AT) : 0;
@@ -71,14 +71,17 @@ static int ask_timers(struct dump_task *task, const struct proc_timers *timers)
 
 		to->id = t->id;
 		to->clock = t->clock;
-		/* One in the leader's own queue would be taken first; a queue longer than we look at is left alone. */
-		to->signo = !own && n < QUEUE_LOOKED_AT && waits_alone(timers, t, queue, n) ? t->signal : 0;
+		/*
+		 * One in the leader's own queue would be delivered first; a queue longer than what we read is left
+		 * alone.
+		 */
+		to->signo = !own && n < QUEUE_LOOKED_AT && is_only_pending(timers, t, queue, n) ? t->signal : 0;
 	}
 	return 0;
 }
 
-/* The timers are the tail of what is asked. */
-static int make_room(struct dump_task *task, size_t nr)
+/* The timers are at the end of the query. */
+static int reserve_space(struct dump_task *task, size_t nr)
 {
 	size_t len = sizeof(*task->parasite) + nr * sizeof(struct parasite_posix_timer);
 	struct parasite_task *longer;
@@ -94,7 +97,7 @@ static int make_room(struct dump_task *task, size_t nr)
 	return 0;
 }
 
-static int timers_ask(struct dump *dump, struct dump_task *task)
+static int timers_query(struct dump *dump, struct dump_task *task)
 {
 	struct proc_timers timers = { 0 };
 	int err = proc_timers_read(&task->proc, &timers);
@@ -102,15 +105,15 @@ static int timers_ask(struct dump *dump, struct dump_task *task)
 	/* A kernel without POSIX timers has no such file. */
 	if (err < 0 && err != -ENOENT)
 		return fail(err, "read /proc/%d/timers", task->t.host_pid);
-	err = make_room(task, timers.n);
+	err = reserve_space(task, timers.n);
 	if (!err)
-		err = ask_timers(task, &timers);
+		err = query_timers(task, &timers);
 	array_free(&timers);
 	return err;
 }
 
-/* Images are of one moment: the inside was asked a little earlier. */
-static int64_t since_asked(const struct dump *dump, const struct dump_task *task)
+/* Images are of a single moment: the parasite was queried a little earlier. */
+static int64_t since_query(const struct dump *dump, const struct dump_task *task)
 {
 	return dump->stood.monotonic - task->asked_at;
 }
@@ -124,7 +127,7 @@ static ItimerEntry *save_itimer(struct dump *dump, const struct dump_task *task,
 	if (!e)
 		return NULL;
 	if (which == ITIMER_REAL)
-		timer_rest_after(&rest, since_asked(dump, task));
+		timer_rest_after(&rest, since_query(dump, task));
 	itimer_entry__init(e);
 	e->isec = (uint64_t)t->interval.sec;
 	e->iusec = (uint64_t)t->interval.usec;
@@ -141,7 +144,7 @@ static const struct parasite_posix_timer *parasite_timer(const struct parasite_t
 	return NULL;
 }
 
-/* The pid that the task itself knows a thread by; 0 when the thread is gone. */
+/* The thread's tid in the task's namespace; 0 if the thread has exited. */
 static pid_t target_tid(const struct dump_task *task, pid_t host_tid)
 {
 	for (size_t i = 0; i < task->nr_threads; i++)
@@ -163,14 +166,14 @@ static int save_timer(struct dump *dump, const struct dump_task *task, const str
 		return fail(-ENODATA, "timer %d: no parasite data for its time", t->id);
 	rest = (struct timer_rest){ in->interval_sec, in->interval_nsec, in->value_sec, in->value_nsec };
 	if (runs_by_itself(t->clock))
-		timer_rest_after(&rest, since_asked(dump, task));
+		timer_rest_after(&rest, since_query(dump, task));
 	posix_timer_entry__init(e);
 	e->it_id = (uint32_t)t->id;
 	e->clock_id = (uint32_t)t->clock;
 	e->si_signo = (uint32_t)t->signal;
 	e->it_sigev_notify = (uint32_t)t->notify;
 	e->sival_ptr = t->sigval;
-	/* Of the last signal that was taken; those of one that waits are in its siginfo. */
+	/* Overruns of the last signal that was delivered; those of a pending one are in its siginfo. */
 	e->overrun = !in->signo && in->overrun > 0 ? (uint32_t)in->overrun : 0;
 	e->isec = (uint64_t)in->interval_sec;
 	e->insec = (uint64_t)in->interval_nsec;
@@ -179,7 +182,7 @@ static int save_timer(struct dump *dump, const struct dump_task *task, const str
 	if (t->to_thread) {
 		e->notify_thread_id = target_tid(task, t->target);
 		e->has_notify_thread_id = e->notify_thread_id != 0;
-		/* The thread is gone: nobody will hear of this timer any more. */
+		/* The thread has exited: this timer has no effect any more. */
 		e->it_sigev_notify = e->has_notify_thread_id ? NOTIFY_TO_THREAD : NOTIFY_NONE;
 	}
 	*ret_e = e;
@@ -193,7 +196,7 @@ static int save_timers(struct dump *dump, struct dump_task *task, const struct p
 		return no_memory("timers");
 	for (size_t i = 0; i < timers->n; i++) {
 		if ((timers->v[i].clock & CLOCK_TYPE_MASK) == CLOCK_TYPE_FD && timers->v[i].clock < 0) {
-			dump_blocker(dump, task, -1, "timer %d runs by a clock that is a device", timers->v[i].id);
+			dump_blocker(dump, task, -1, "timer %d uses a clock device", timers->v[i].id);
 			continue;
 		}
 		int err = save_timer(dump, task, &timers->v[i], &to->posix[to->n_posix]);
@@ -219,7 +222,7 @@ static int timers_save(struct dump *dump, struct dump_task *task, CoreEntry *cor
 	e->prof = save_itimer(dump, task, ITIMER_PROF);
 	if (!e->real || !e->virt || !e->prof)
 		return no_memory("timers");
-	/* It has made none since it was asked. */
+	/* None has been created since the query. */
 	int err = task->parasite->nr_timers ? proc_timers_read(&task->proc, &timers) : 0;
 	if (err && err != -ENOENT)
 		err = fail(err, "read /proc/%d/timers", task->t.host_pid);
@@ -235,7 +238,7 @@ static int timers_save(struct dump *dump, struct dump_task *task, CoreEntry *cor
 static int check_itimer(pid_t pid, const char *name, const ItimerEntry *e)
 {
 	if (e->iusec >= USEC || e->vusec >= USEC || e->isec > INT64_MAX || e->vsec > INT64_MAX)
-		return core_refuse(pid, "tc.timers.%s is no time", name);
+		return core_refuse(pid, "tc.timers.%s is not a valid time", name);
 	return 0;
 }
 
@@ -271,16 +274,15 @@ static int check_timer(const struct restore_task *task, const PosixTimerEntry *e
 	if (id > INT_MAX)
 		return core_refuse(pid, "tc.timers.posix: it_id %u", id);
 	if (!clock_ok((int32_t)e->clock_id))
-		return core_refuse(pid, "tc.timers.posix: timer %u: there is no clock %d", id, (int32_t)e->clock_id);
+		return core_refuse(pid, "tc.timers.posix: timer %u: unknown clock %d", id, (int32_t)e->clock_id);
 	if (notify > NOTIFY_THREAD && notify != NOTIFY_TO_THREAD)
 		return core_refuse(pid, "tc.timers.posix: timer %u: it_sigev_notify %u", id, notify);
 	if (notify != NOTIFY_NONE && (e->si_signo < 1 || e->si_signo > PARASITE_NR_SIG))
 		return core_refuse(pid, "tc.timers.posix: timer %u: si_signo %u", id, e->si_signo);
 	if (notify == NOTIFY_TO_THREAD && (!e->has_notify_thread_id || !has_thread(task, e->notify_thread_id)))
-		return core_refuse(pid, "tc.timers.posix: timer %u: there is no thread %d to signal", id,
-				   e->notify_thread_id);
+		return core_refuse(pid, "tc.timers.posix: timer %u: no thread %d", id, e->notify_thread_id);
 	if (e->insec >= NSEC || e->vnsec >= NSEC || e->isec > INT64_MAX || e->vsec > INT64_MAX)
-		return core_refuse(pid, "tc.timers.posix: timer %u: its interval or value is no time", id);
+		return core_refuse(pid, "tc.timers.posix: timer %u: invalid interval or value", id);
 	return 0;
 }
 
@@ -298,7 +300,7 @@ static int compare_u32(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Two timers of one id cannot both be made. */
+/* Two timers with the same id cannot both be created. */
 static int check_unique(pid_t pid, const TaskTimersEntry *e)
 {
 	uint32_t *ids = malloc((e->n_posix + 1) * sizeof(*ids));
@@ -331,7 +333,7 @@ static int timers_load(struct restore *r, struct restore_task *task)
 	return err ? err : check_unique(pid, e);
 }
 
-static struct parasite_itimer lay_itimer(const ItimerEntry *e)
+static struct parasite_itimer build_itimer(const ItimerEntry *e)
 {
 	return (struct parasite_itimer){ .interval = { (int64_t)e->isec, (int64_t)e->iusec },
 					 .value = { (int64_t)e->vsec, (int64_t)e->vusec } };
@@ -353,9 +355,9 @@ static int timers_hand_over(struct restore *r, struct restore_task *task, struct
 		return 0;
 	wire->monotonic_stood = stood.monotonic;
 	wire->boottime_stood = stood.boottime;
-	wire->itimers[ITIMER_REAL] = lay_itimer(e->real);
-	wire->itimers[ITIMER_VIRTUAL] = lay_itimer(e->virt);
-	wire->itimers[ITIMER_PROF] = lay_itimer(e->prof);
+	wire->itimers[ITIMER_REAL] = build_itimer(e->real);
+	wire->itimers[ITIMER_VIRTUAL] = build_itimer(e->virt);
+	wire->itimers[ITIMER_PROF] = build_itimer(e->prof);
 	if (!e->n_posix)
 		return 0;
 	struct wire_posix_timer *to = wire_alloc(wire, e->n_posix * sizeof(*to));
@@ -386,7 +388,7 @@ static int timers_hand_over(struct restore *r, struct restore_task *task, struct
 
 const struct task_kind timers_kind = {
 	.name = "timers",
-	.ask = timers_ask,
+	.ask = timers_query,
 	.save = timers_save,
 	.load = timers_load,
 	.wire_size = timers_wire_size,

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Undo values of System V semaphores: semop(2), SEM_UNDO. The kernel adds them to the semaphores when the last thread with
- * this list of them ends, and tells them to nobody. Two properties of semop(2) help: an array of operations is carried
- * out as a whole or not at all, and one that would take an undo value out of its range fails with ERANGE before anything
- * else is looked at. So an array that cannot succeed tells what the value is, and one whose operations add up to 0, half
- * of them with SEM_UNDO, changes the undo value alone, with no moment in which the semaphore is free.
+ * Undo values of System V semaphores: semop(2), SEM_UNDO. The kernel adds them to the semaphores when the last thread
+ * with this list exits, and does not export them. Two properties of semop(2) help: an array of operations is executed
+ * completely or not at all, and one that would overflow an undo value fails with ERANGE before anything else is
+ * checked. So an array that cannot succeed reveals the value, and one whose operations add up to 0, half of them with
+ * SEM_UNDO, changes only the undo value, without releasing the semaphore at any time.
  */
 #pragma once
 #include <compel/compel.h>
@@ -14,11 +14,11 @@
 #include <sys/types.h>
 #include "core.pb-c.h"
 
-/* A thread of a stopped process that calls are made in. */
+/* A thread of a stopped process, into which system calls are injected. */
 struct undo_caller {
 	struct compel_ctl *ctl;
-	pid_t leader, tid; /* as we see them */
-	uint64_t scratch; /* its memory: room for UNDO_OPS operations */
+	pid_t leader, tid; /* pids as we see them */
+	uint64_t scratch; /* its memory: space for UNDO_OPS operations */
 };
 
 #define UNDO_OPS 512 /* in one page */
@@ -27,12 +27,13 @@ struct undo_caller {
 /* Operations that undo_steps() lays for one semaphore: enough for UNDO_MAX + 1. */
 #define UNDO_STEPS 6
 
-/* semop(2) in the thread: 0 or a negative errno; *ret_called: it was made at all. */
+/* semop(2) in the thread: 0 or a negative errno; *ret_called: the call was made. */
 int undo_semop(const struct undo_caller *caller, int semid, const struct sembuf *ops, unsigned n, bool *ret_called);
 int undo_call(const struct undo_caller *caller, long nr, const unsigned long args[static 6], bool *ret_called);
 /*
- * Operations that add @by to the undo value of a semaphore, and 0 to its value, which is @value now: how many. What they do
- * in between must not go below 0 or above UNDO_MAX: that depends on the value, but only on which half of the range it is in.
+ * Operations that add @by to the undo value of a semaphore, and 0 to its value, which is now @value; returns their
+ * number. Intermediate values must not go below 0 or above UNDO_MAX: this depends on the value, but only on which half
+ * of the range it is in.
  */
 unsigned undo_steps(struct sembuf *ops, unsigned num, int by, unsigned value);
 

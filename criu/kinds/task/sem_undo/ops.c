@@ -41,7 +41,7 @@ unsigned undo_steps(struct sembuf *ops, unsigned num, int by, unsigned value)
 	bool up = by > 0;
 	unsigned n = 0;
 
-	/* What is subtracted with SEM_UNDO is added to the undo value, and the other way round. */
+	/* A value subtracted with SEM_UNDO is added to the undo value, and vice versa. */
 	for (int left = abs(by), step; left; left -= step) {
 		struct sembuf plus, minus;
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Undo values are given back with the last step that may fail: a task that is ended would undo what it was given.
+ * Undo values are restored in the last step that may fail: a task that is killed would apply them.
  *
- * A tree that was ended left its semaphores as they were, without undo values: these come back alone. One that went on, or
- * whose end undid what it held (the dumper was killed meanwhile), has to do once more what it had done to the semaphores,
- * and cannot if somebody else holds them.
+ * A tree that was killed by the dump left its semaphores unchanged, without undo values: only these are restored. One
+ * that was left running, or whose exit applied its undo values (the dumper was killed in between), has to repeat its
+ * operations on the semaphores, which fails if another process has acquired them.
  */
 #include <errno.h>
 #include <sched.h>
@@ -16,8 +16,8 @@
 #include "run/restore.h"
 #include "util/log.h"
 
-/* What has been given to one task: its threads in order, their values in order. */
-struct given {
+/* What has been restored in one task: its threads in order, their values in order. */
+struct restored {
 	size_t thread, entry;
 };
 
@@ -37,8 +37,8 @@ static int check_entry(pid_t tid, const SemUndoEntry *e)
 	if (err)
 		return fail(
 			err,
-			"core-%d.img: the thread is to have an undo value (SEM_UNDO) of semaphore %u of set %d, key 0x%x, "
-			"which does not exist here (any more): make it again (ipcmk, ipcs), or restore where it is",
+			"core-%d.img: the thread has an undo value (SEM_UNDO) of semaphore %u of set %d, key 0x%x, "
+			"which does not exist here (any more): recreate it (ipcmk, ipcs), or restore where it exists",
 			tid, e->num, e->semid, e->key);
 	return 0;
 }
@@ -64,7 +64,7 @@ static bool has_work(const struct restore_task *rt)
 	return false;
 }
 
-/* Has what the task held been given up already: at its end, or is it going to be? */
+/* Have the task's operations been undone already, by its exit, or will they be? */
 static bool is_undone(const struct restore_task *rt, const SemUndoEntry *e)
 {
 	unsigned now = 0;
@@ -78,8 +78,8 @@ static bool is_undone(const struct restore_task *rt, const SemUndoEntry *e)
 		return false;
 	if ((int)now == (int)e->value + e->adj && pid == rt->t.pid)
 		return true;
-	log_warn("pid %d: semaphore %u of set %d was %u when this process was dumped, and is %u now, last changed by "
-		 "process %d: it gets its undo value %d all the same",
+	log_warn("pid %d: semaphore %u of set %d was %u when this process was dumped, and is now %u, last changed by "
+		 "process %d: its undo value %d is restored all the same",
 		 rt->t.pid, e->num, e->semid, e->value, now, pid, e->adj);
 	return false;
 }
@@ -99,10 +99,10 @@ static int repeat_change(const struct undo_caller *caller, const struct restore_
 	if (err == -EAGAIN)
 		return fail(
 			err,
-			"pid %d: held semaphore %u of set %d when it was dumped, and was left running: it cannot get it "
-			"again, as others have it now (process %d was the last to change it)",
+			"pid %d: held semaphore %u of set %d when it was dumped, and was left running: it cannot be acquired "
+			"again, as another process has it now (process %d was the last to change it)",
 			rt->t.pid, e->num, e->semid, holder);
-	return fail(err, "pid %d: semaphore %u of set %d: do %d with SEM_UNDO again", rt->t.pid, e->num, e->semid,
+	return fail(err, "pid %d: semaphore %u of set %d: repeat %d with SEM_UNDO", rt->t.pid, e->num, e->semid,
 		    -e->adj);
 }
 
@@ -116,11 +116,11 @@ static int change_value(const struct undo_caller *caller, const struct restore_t
 	sem_value(e->semid, e->num, &value);
 	err = undo_semop(caller, e->semid, ops, undo_steps(ops, e->num, by, value), &called);
 	return err ? fail(err, "pid %d: semaphore %u of set %d: set the undo value %d%s", rt->t.pid, e->num, e->semid,
-			  e->adj, err == -EACCES ? ": the process has no right to change it" : "") :
+			  e->adj, err == -EACCES ? ": the process has no permission to change it" : "") :
 		     0;
 }
 
-static int give_thread(struct undo_caller *caller, const struct restore_task *rt, struct given *at)
+static int restore_thread_values(struct undo_caller *caller, const struct restore_task *rt, struct restored *at)
 {
 	const ThreadCoreEntry *tce = rt->threads[at->thread].core->thread_core;
 	bool called;
@@ -130,11 +130,11 @@ static int give_thread(struct undo_caller *caller, const struct restore_task *rt
 	if (tce->sem_undo_own && at->thread)
 		err = undo_call(caller, SYS_unshare, (unsigned long[6]){ CLONE_SYSVSEM }, &called);
 	if (err)
-		return fail(err, "thread %d: an undo list of its own", rt->threads[at->thread].id.tid);
+		return fail(err, "thread %d: unshare the undo list", rt->threads[at->thread].id.tid);
 	for (at->entry = 0; !err && at->entry < tce->n_sem_undo; at->entry++) {
 		SemUndoEntry *e = tce->sem_undo[at->entry];
 
-		/* Noted: this one goes away with the task, should the restore fail. */
+		/* Recorded: this one is dropped with the task if the restore fails. */
 		e->running = is_undone(rt, e);
 		err = e->running ? repeat_change(caller, rt, e) : change_value(caller, rt, e, e->adj);
 		if (err)
@@ -149,8 +149,8 @@ static int enter(struct restore *r, const struct restore_task *rt, struct undo_c
 	return restore_enter(r, rt, &caller->ctl, &caller->scratch);
 }
 
-/* What came back alone goes alone: the semaphores are as they were before the restore. */
-static void take_back(struct restore *r, const struct restore_task *rt, const struct given *end)
+/* Undo values that were restored alone are removed alone: the semaphores are as before the restore. */
+static void undo_restore(struct restore *r, const struct restore_task *rt, const struct restored *end)
 {
 	struct undo_caller caller = { 0 };
 	int err = enter(r, rt, &caller);
@@ -165,19 +165,19 @@ static void take_back(struct restore *r, const struct restore_task *rt, const st
 				change_value(&caller, rt, tce->sem_undo[j], -tce->sem_undo[j]->adj);
 	}
 	if (err)
-		log_warn("pid %d: its undo values of semaphores take effect now: %s", rt->t.pid, strerror(-err));
+		log_warn("pid %d: its undo values of semaphores will be applied: %s", rt->t.pid, strerror(-err));
 	compel_cure(caller.ctl);
 }
 
-static int give_task(struct restore *r, const struct restore_task *rt, struct given *at)
+static int restore_task_values(struct restore *r, const struct restore_task *rt, struct restored *at)
 {
 	struct undo_caller caller = { 0 };
 	int cured, err = enter(r, rt, &caller);
 
 	if (err)
-		fail(err, "pid %d: call into the task", rt->t.pid);
+		fail(err, "pid %d: make system calls in the task", rt->t.pid);
 	for (at->thread = 0; !err && at->thread < rt->nr_threads; at->thread++) {
-		err = give_thread(&caller, rt, at);
+		err = restore_thread_values(&caller, rt, at);
 		if (err)
 			break;
 	}
@@ -188,13 +188,13 @@ static int give_task(struct restore *r, const struct restore_task *rt, struct gi
 int sem_undo_before_commit(struct restore *r)
 {
 	struct restore_task *rt, *failed = NULL;
-	struct given at = { 0 }, all = { .thread = SIZE_MAX };
+	struct restored at = { 0 }, all = { .thread = SIZE_MAX };
 	int err = 0;
 
 	restore_for_each_task(rt, r) {
 		if (!has_work(rt))
 			continue;
-		err = give_task(r, rt, &at);
+		err = restore_task_values(r, rt, &at);
 		failed = rt;
 		if (err)
 			break;
@@ -203,7 +203,7 @@ int sem_undo_before_commit(struct restore *r)
 		return 0;
 	restore_for_each_task(rt, r) {
 		if (has_work(rt))
-			take_back(r, rt, rt == failed ? &at : &all);
+			undo_restore(r, rt, rt == failed ? &at : &all);
 		if (rt == failed)
 			break;
 	}

@@ -13,7 +13,7 @@
 #include "run/dump.h"
 #include "util/log.h"
 
-/* -32768 is more than any semaphore has: an array that ends with it never succeeds. */
+/* -32768 is more than any semaphore contains: an array that ends with it never succeeds. */
 #define NEVER (-UNDO_MAX - 1)
 
 struct sem_sets {
@@ -23,14 +23,14 @@ struct sem_sets {
 
 ARRAY_OF(undo_array, SemUndoEntry *);
 
-/* The undo list of one thread, for as long as the dump. */
+/* The undo list of one thread, kept for the duration of the dump. */
 struct thread_undo {
 	struct undo_array entries;
-	bool own; /* it is not that of the first thread */
+	bool own; /* not the one of the main thread */
 };
 
-/* One thread that is asked about one set. */
-struct question {
+/* A query of one thread about one set. */
+struct query {
 	struct dump *dump;
 	struct dump_task *task;
 	struct dump_thread *thread;
@@ -64,7 +64,7 @@ static int find_sets(struct dump *dump, const struct sem_sets **ret)
 		if (!s || arena_defer(&dump->arena, free_sets, s))
 			return no_memory("semaphores");
 		err = sem_sets_read(&s->sets);
-		/* A kernel may be built without. */
+		/* A kernel may be built without System V IPC. */
 		if (err == -ENOSYS)
 			err = 0;
 		s->ops_max = s->sets.n ? MIN_OF(sem_ops_max(), (unsigned)UNDO_OPS) : 0;
@@ -76,8 +76,8 @@ static int find_sets(struct dump *dump, const struct sem_sets **ret)
 
 /* ---- what the value is ---- */
 
-/* Would the undo value get out of its range, if so much were added to it (-ERANGE)? 0: no. */
-static int try_array(struct question *q, unsigned num, struct sembuf *ops, unsigned n)
+/* Would the undo value overflow if this were added to it (-ERANGE)? 0: no. */
+static int try_array(struct query *q, unsigned num, struct sembuf *ops, unsigned n)
 {
 	bool called;
 	int err;
@@ -85,18 +85,18 @@ static int try_array(struct question *q, unsigned num, struct sembuf *ops, unsig
 	ops[n++] = (struct sembuf){ .sem_num = (unsigned short)num, .sem_op = NEVER, .sem_flg = IPC_NOWAIT };
 	err = undo_semop(&q->caller, q->set->id, ops, n, &called);
 	if (!called)
-		return fail(err, "ask thread %d for its undo values: %s", q->thread->id.host_tid,
+		return fail(err, "query the undo values of thread %d: %s", q->thread->id.host_tid,
 			    compel_error(q->caller.ctl));
 	if (err == -EAGAIN || err == -EINVAL || err == -EIDRM)
-		return 0; /* the set may have been removed meanwhile */
+		return 0; /* the set may have been removed in the meantime */
 	if (err == -EACCES) {
 		q->forbidden = true;
 		return 0;
 	}
-	return err == -ERANGE ? err : fail(err ? err : -EPROTO, "semaphore set %d: ask for undo values", q->set->id);
+	return err == -ERANGE ? err : fail(err ? err : -EPROTO, "semaphore set %d: query undo values", q->set->id);
 }
 
-static unsigned value_of(const struct question *q, unsigned num)
+static unsigned value_of(const struct query *q, unsigned num)
 {
 	unsigned value = 0;
 
@@ -104,7 +104,7 @@ static unsigned value_of(const struct question *q, unsigned num)
 	return value;
 }
 
-static int try_one(struct question *q, unsigned num, int by)
+static int try_one(struct query *q, unsigned num, int by)
 {
 	struct sembuf ops[UNDO_STEPS + 1] = { 0 };
 
@@ -112,15 +112,15 @@ static int try_one(struct question *q, unsigned num, int by)
 }
 
 /* With @sign 1: is it at least @n (-ERANGE)? With -1: is it at most -@n? */
-static int try_at_least(struct question *q, unsigned num, int sign, int n)
+static int try_at_least(struct query *q, unsigned num, int sign, int n)
 {
 	int out = sign > 0 ? UNDO_MAX + 1 - n : -(UNDO_MAX + 2 - n);
 
 	return try_one(q, num, out);
 }
 
-/* Locks have 1. */
-static int find_value(struct question *q, unsigned num, int *ret)
+/* Locks have the value 1. */
+static int find_value(struct query *q, unsigned num, int *ret)
 {
 	int sign = 1, low = 1, high = UNDO_MAX + 1, probe = 2;
 	int err = try_at_least(q, num, sign, 1);
@@ -131,7 +131,7 @@ static int find_value(struct question *q, unsigned num, int *ret)
 	}
 	if (err != -ERANGE)
 		return err; /* 0, too */
-	/* low: it is at least that; high: it is not. */
+	/* low: it is at least this; high: it is less than this. */
 	high += sign < 0;
 	while (low + 1 < high) {
 		err = try_at_least(q, num, sign, probe);
@@ -147,7 +147,7 @@ static int find_value(struct question *q, unsigned num, int *ret)
 	return 0;
 }
 
-static int add_value(struct question *q, unsigned num, int adj)
+static int add_value(struct query *q, unsigned num, int adj)
 {
 	SemUndoEntry *e = dump_alloc(q->dump, sizeof(*e));
 	unsigned value;
@@ -167,7 +167,7 @@ static int add_value(struct question *q, unsigned num, int adj)
 }
 
 /* -ERANGE: one of them has an undo value. */
-static int try_some(struct question *q, unsigned first, unsigned nr)
+static int try_some(struct query *q, unsigned first, unsigned nr)
 {
 	struct sembuf ops[UNDO_OPS] = { 0 };
 	int err = 0;
@@ -182,28 +182,33 @@ static int try_some(struct question *q, unsigned first, unsigned nr)
 	return err;
 }
 
-static int ask_one(struct question *q, unsigned num)
+static int query_one(struct query *q, unsigned num)
 {
 	int adj = 0, err = find_value(q, num, &adj);
 
 	return !err && adj ? add_value(q, num, adj) : err;
 }
 
-/* As a rule none of them has one; else in one half, and so on: no deeper than the logarithm of what fits into an array. */
-static int query_some(struct question *q, unsigned first, unsigned nr)
+/*
+ * Normally none of them has one; otherwise one half has, and so on: no deeper than the logarithm of the size of an
+ * array.
+ */
+static int query_some(struct query *q, unsigned first, unsigned nr)
 {
 	int err = try_some(q, first, nr);
 
 	if (err != -ERANGE)
 		return err;
 	if (nr == 1)
-		return ask_one(q, first);
+		return query_one(q, first);
 	err = query_some(q, first, nr / 2);
 	return err ? err : query_some(q, first + nr / 2, nr - nr / 2);
 }
 
-/* It may not change the set (any more), so nothing can be found out or given back; but it has changed it. */
-static void report_forbidden(const struct question *q)
+/*
+ * It has no permission to change the set (any more), so nothing can be determined or restored; but it has changed it.
+ */
+static void report_forbidden(const struct query *q)
 {
 	for (unsigned num = 0; num < q->set->nr; num++) {
 		pid_t pid;
@@ -212,21 +217,21 @@ static void report_forbidden(const struct question *q)
 			continue;
 		dump_blocker(
 			q->dump, q->task, -1,
-			"may have undo values (SEM_UNDO) for semaphore set %d, which it has changed and has no right to "
+			"may have undo values (SEM_UNDO) for semaphore set %d, which it has changed and has no permission to "
 			"change any more: they cannot be saved",
 			q->set->id);
 		return;
 	}
 }
 
-static int ask_set(struct question *q, unsigned ops_max)
+static int query_set(struct query *q, unsigned ops_max)
 {
 	unsigned at_once = (ops_max - 1) / UNDO_STEPS;
 	int err = 0;
 
 	if (!at_once)
 		return fail(-EOPNOTSUPP,
-			    "undo values of semaphores: semop(2) takes %u operations only (sysctl kernel.sem)",
+			    "undo values of semaphores: semop(2) accepts only %u operations (sysctl kernel.sem)",
 			    ops_max);
 	for (unsigned num = 0; !err && !q->forbidden && num < q->set->nr; num += at_once)
 		err = query_some(q, num, MIN_OF(at_once, q->set->nr - num));
@@ -235,14 +240,14 @@ static int ask_set(struct question *q, unsigned ops_max)
 	return err;
 }
 
-/* ---- whose list it is ---- */
+/* ---- the owner of a list ---- */
 
 static bool same_list(pid_t a, pid_t b)
 {
 	return sys_kcmp(a, b, KCMP_WHAT_SYSVSEM, 0, 0) == 0;
 }
 
-/* Another thread that has this list, and was asked. */
+/* Another thread with this list, which has been queried. */
 static struct dump_thread *find_owner(struct dump *dump, pid_t tid, struct dump_task **ret_task)
 {
 	struct dump_task *dt;
@@ -256,9 +261,9 @@ static struct dump_thread *find_owner(struct dump *dump, pid_t tid, struct dump_
 	return NULL;
 }
 
-static int ask_thread(struct dump *dump, struct dump_task *dt, struct dump_thread *th, const struct sem_sets *sets)
+static int query_thread(struct dump *dump, struct dump_task *dt, struct dump_thread *th, const struct sem_sets *sets)
 {
-	struct question q = { .dump = dump, .task = dt, .thread = th };
+	struct query q = { .dump = dump, .task = dt, .thread = th };
 	struct thread_undo *undo = dump_alloc(dump, sizeof(*undo));
 	int err = 0;
 
@@ -271,14 +276,14 @@ static int ask_thread(struct dump *dump, struct dump_task *dt, struct dump_threa
 	for (size_t i = 0; !err && i < sets->sets.n; i++) {
 		q.set = &sets->sets.v[i];
 		q.forbidden = false;
-		/* Without semop(2) there is nothing to be undone. */
+		/* Without semop(2) there is nothing to undo. */
 		if (q.set->used)
-			err = ask_set(&q, sets->ops_max);
+			err = query_set(&q, sets->ops_max);
 	}
 	return err;
 }
 
-/* Threads have one list for all of them, as a rule (CLONE_SYSVSEM); a process that has never made use of it has none. */
+/* Threads normally share one list (CLONE_SYSVSEM); a process that has never used it has none. */
 static int sem_undo_in_target(struct dump *dump, struct dump_task *task)
 {
 	const pid_t leader = task->threads[0].id.host_tid;
@@ -296,7 +301,7 @@ static int sem_undo_in_target(struct dump *dump, struct dump_task *task)
 			continue;
 		owner = find_owner(dump, th->id.host_tid, &other);
 		if (!owner)
-			err = ask_thread(dump, task, th, sets);
+			err = query_thread(dump, task, th, sets);
 		else if (owner->undo->entries.n)
 			dump_blocker(
 				dump, task, -1,
@@ -319,7 +324,7 @@ static int sem_undo_save_thread(struct dump *dump, struct dump_task *task, struc
 	return 0;
 }
 
-/* ---- the end of the tree ---- */
+/* ---- ending the tree ---- */
 
 static void drop_value(const struct undo_caller *caller, const SemUndoEntry *e)
 {
@@ -331,7 +336,7 @@ static void drop_value(const struct undo_caller *caller, const SemUndoEntry *e)
 	sem_value(e->semid, e->num, &value);
 	err = undo_semop(caller, e->semid, ops, undo_steps(ops, e->num, -e->adj, value), &called);
 	if (err && err != -EIDRM && err != -EINVAL)
-		log_warn("pid %d: the undo value %d of semaphore %u of set %d takes effect now: %s", caller->leader,
+		log_warn("pid %d: the undo value %d of semaphore %u of set %d will be applied: %s", caller->leader,
 			 e->adj, e->num, e->semid, strerror(-err));
 }
 
@@ -352,7 +357,7 @@ static int drop_values(struct dump_task *dt)
 		err = compel_infect(caller.ctl, &parasite_blob, TASK_KIND_ARGS);
 	if (!err)
 		caller.scratch = compel_args_address(caller.ctl);
-	/* It must not go on without them. */
+	/* It must not continue without them. */
 	if (!err)
 		err = compel_die_with_us(caller.leader);
 	for (size_t i = 0; !err && i < dt->nr_threads; i++) {
@@ -366,7 +371,7 @@ static int drop_values(struct dump_task *dt)
 	return err;
 }
 
-/* What the tree holds it will hold again: nobody else may get it meanwhile. */
+/* A restored tree will hold its semaphores again: no other process may get them in between. */
 static void sem_undo_before_kill(struct dump *dump)
 {
 	struct dump_task *dt;
@@ -375,7 +380,7 @@ static void sem_undo_before_kill(struct dump *dump)
 		int err = has_values(dt) ? drop_values(dt) : 0;
 
 		if (err)
-			log_warn("pid %d: its undo values of semaphores take effect now: %s", dt->t.host_pid,
+			log_warn("pid %d: its undo values of semaphores will be applied: %s", dt->t.host_pid,
 				 strerror(-err));
 	}
 }

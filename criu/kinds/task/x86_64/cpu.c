@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* thread_info: registers, x87 to AVX-512 state, TLS entries, where the kernel clears the tid. */
+/* thread_info: registers, x87 to AVX-512 state, TLS entries, the address at which the kernel clears the tid. */
 #include <asm/ldt.h>
 #include <errno.h>
 #include <signal.h>
@@ -29,14 +29,14 @@ enum {
 	TSC_ENABLED = 1, /* PR_GET_TSC */
 	TSC_SIGSEGV = 2,
 	REQ_XCOMP_PERM = 0x1023,
-	/* What a system call leaves in ax when it is to be issued again: include/linux/errno.h of the kernel. */
+	/* Values of ax when a system call is to be restarted: include/linux/errno.h of the kernel. */
 	ERESTARTSYS_NR = 512,
 	ERESTARTNOINTR_NR = 513,
 	ERESTARTNOHAND_NR = 514,
 	ERESTART_RESTARTBLOCK_NR = 516,
 };
 #define GET_THREAD_AREA ((enum __ptrace_request)25) /* PTRACE_GET_THREAD_AREA */
-#define XCOMP_DYNAMIC BIT(18) /* AMX tile data: to be asked for */
+#define XCOMP_DYNAMIC BIT(18) /* AMX tile data: needs a permission */
 #define ADDRESS_END (1ull << 56)
 
 /* Fields of the same name in struct compel_regs and UserX86RegsEntry. */
@@ -58,7 +58,7 @@ bool core_has_registers(const CoreEntry *core)
 
 /* ---- dump ---- */
 
-/* EINVAL: this kernel knows none, whoever is asked. */
+/* EINVAL: not supported by this kernel, for any thread. */
 static bool has_shadow_stack(struct dump *dump, pid_t tid)
 {
 	void **none = dump_kind_data(dump, &cpu_kind);
@@ -83,13 +83,13 @@ static int cpu_survey(struct dump *dump, struct dump_task *task)
 		uint64_t unknown = xsave_in_use(th->cpu.xsave, th->cpu.xsave_len) & ~xsave_known();
 
 		if (th->cpu.regs.cs == CS_USER32)
-			dump_blocker(dump, task, -1, "thread %d: 32-bit programs cannot be dumped", th->id.host_tid);
+			dump_blocker(dump, task, -1, "thread %d: 32-bit programs are not supported", th->id.host_tid);
 		if (unknown)
-			dump_blocker(dump, task, -1, "thread %d: uses %s, for which images have no place",
-				     th->id.host_tid, xsave_names(unknown, names, sizeof(names)));
+			dump_blocker(dump, task, -1, "thread %d: uses %s, which images cannot store", th->id.host_tid,
+				     xsave_names(unknown, names, sizeof(names)));
 		if (has_shadow_stack(dump, th->id.host_tid))
 			dump_blocker(dump, task, -1,
-				     "thread %d: uses a shadow stack, which cannot be dumped: start the program with "
+				     "thread %d: uses a shadow stack, which is not supported: start the program with "
 				     "GLIBC_TUNABLES=glibc.cpu.x86_shstk=off",
 				     th->id.host_tid);
 	}
@@ -125,7 +125,7 @@ static UserX86RegsEntry *save_regs(struct dump *dump, const struct compel_regs *
 	return e;
 }
 
-/* Only programs that make 32-bit system calls have any; the image has the three entries of everybody. */
+/* Only programs that make 32-bit system calls have any; the image always contains the three entries. */
 static int save_tls(struct dump *dump, pid_t tid, ThreadInfoX86 *ti)
 {
 	ti->tls = dump_alloc(dump, NR_TLS * sizeof(*ti->tls));
@@ -137,7 +137,7 @@ static int save_tls(struct dump *dump, pid_t tid, ThreadInfoX86 *ti)
 
 		if (!t)
 			return -ENOMEM;
-		/* A kernel without 32-bit programs has no such call: then the entry is empty. */
+		/* A kernel without 32-bit support has no such call: then the entry is empty. */
 		ptrace(GET_THREAD_AREA, tid, (void *)(FIRST_TLS_ENTRY + i), &desc);
 		user_desc_t__init(t);
 		t->entry_number = FIRST_TLS_ENTRY + (uint32_t)i;
@@ -170,7 +170,7 @@ static int cpu_save_thread(struct dump *dump, struct dump_task *task, struct dum
 	if (!ti || !fp)
 		return no_memory("registers");
 	if (thread->cpu.regs.cs != CS_USER64)
-		return fail(-EOPNOTSUPP, "thread %d: 32-bit programs cannot be dumped", thread->id.host_tid);
+		return fail(-EOPNOTSUPP, "thread %d: 32-bit programs are not supported", thread->id.host_tid);
 	thread_info_x86__init(ti);
 	user_x86_fpregs_entry__init(fp);
 	ti->gpregs = save_regs(dump, &thread->cpu.regs);
@@ -191,15 +191,15 @@ static int cpu_save_thread(struct dump *dump, struct dump_task *task, struct dum
 
 /* ---- restore ---- */
 
-/* Zero or a selector of ring 3: others are refused by ptrace(2). */
+/* Zero or a ring 3 selector: others are rejected by ptrace(2). */
 static bool selector_ok(uint64_t v)
 {
 	return v <= UINT16_MAX && (!v || (v & 3) == 3);
 }
 
 /*
- * CRIU stops a thread by a signal of ptrace, and its registers may still say that the system call is to be restarted.
- * Only the kernel's signal code would act on it, and the thread no longer passes there.
+ * CRIU stops a thread by a ptrace signal, and its registers may still request a restart of the system call. Only the
+ * kernel's signal code would handle it, through which the thread no longer passes.
  */
 static void settle_syscall(struct compel_regs *r)
 {
@@ -224,13 +224,13 @@ static void settle_syscall(struct compel_regs *r)
 static int load_regs(pid_t tid, const UserX86RegsEntry *e, struct compel_regs *r)
 {
 	if (e->has_mode && e->mode != USER_X86_REGS_MODE__NATIVE)
-		return core_refuse(tid, "gpregs.mode: 32-bit programs cannot be restored");
+		return core_refuse(tid, "gpregs.mode: 32-bit programs are not supported");
 	if (e->cs != CS_USER64 || e->ss != SS_USER)
 		return core_refuse(tid, "gpregs: cs 0x%lx, ss 0x%lx are not those of a 64-bit program", e->cs, e->ss);
 	if (!selector_ok(e->ds) || !selector_ok(e->es) || !selector_ok(e->fs) || !selector_ok(e->gs))
-		return core_refuse(tid, "gpregs: ds, es, fs or gs is no selector of user mode");
+		return core_refuse(tid, "gpregs: ds, es, fs or gs is not a user-mode selector");
 	if (e->fs_base >= ADDRESS_END || e->gs_base >= ADDRESS_END)
-		return core_refuse(tid, "gpregs: fs_base or gs_base is no user address");
+		return core_refuse(tid, "gpregs: fs_base or gs_base is not a user address");
 #define X(name) r->name = e->name;
 	FOR_REGS(X)
 #undef X
@@ -238,15 +238,14 @@ static int load_regs(pid_t tid, const UserX86RegsEntry *e, struct compel_regs *r
 	return 0;
 }
 
-/* An entry that is not present is what every new thread has. */
+/* A non-present entry is the default of a new thread. */
 static bool is_empty(const UserDescT *t)
 {
 	return t->seg_not_present && !t->usable && !t->base_addr && !t->limit;
 }
 
 /*
- * Only the system calls of 32-bit programs set a TLS entry. Where the kernel has them switched off (ia32_emulation=0) their
- * gate is a fault: so a child tries.
+ * Only 32-bit system calls set TLS entries. If they are disabled (ia32_emulation=0), int 0x80 faults: so a child tries.
  */
 static bool has_ia32_calls(void)
 {
@@ -273,12 +272,12 @@ static int check_tls(pid_t tid, const ThreadInfoX86 *ti)
 	bool any = false;
 
 	if (ti->n_tls > NR_TLS)
-		return core_refuse(tid, "thread_info.tls: %zu entries, there are %d", ti->n_tls, NR_TLS);
+		return core_refuse(tid, "thread_info.tls: %zu entries, expected %d", ti->n_tls, NR_TLS);
 	for (size_t i = 0; i < ti->n_tls; i++) {
 		uint32_t nr = ti->tls[i]->entry_number;
 
 		if (nr < FIRST_TLS_ENTRY || nr >= FIRST_TLS_ENTRY + NR_TLS)
-			return core_refuse(tid, "thread_info.tls: there is no entry %u", nr);
+			return core_refuse(tid, "thread_info.tls: invalid entry %u", nr);
 		any |= !is_empty(ti->tls[i]);
 	}
 	if (any && !has_ia32_calls())
@@ -323,7 +322,7 @@ static int cpu_apply(struct restore *r, struct restore_task *task)
 	if (!tc || !tc->has_x86_xcomp_perm || !(tc->x86_xcomp_perm & XCOMP_DYNAMIC))
 		return 0;
 	if (syscall(SYS_arch_prctl, REQ_XCOMP_PERM, 18ul) < 0)
-		return fail(-errno, "the program asked for AMX tile data, which this CPU or kernel does not grant");
+		return fail(-errno, "the program uses AMX tile data, which this CPU or kernel does not permit");
 	return 0;
 }
 

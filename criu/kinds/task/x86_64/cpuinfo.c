@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* cpuinfo.img (--cpu-cap): what the CPU of a dump can, and whether this one can as much. */
+/* cpuinfo.img (--cpu-cap): the features of the CPU at the dump, compared with those of this one. */
 #include <cpuid.h>
 #include <errno.h>
 #include <stdio.h>
@@ -16,14 +16,14 @@
 #include "xsave.h"
 
 enum {
-	WORDS = 20, /* in the order of the kernel's cpufeatures.h; those that only the kernel fills stay 0 */
+	WORDS = 20, /* in the order of the kernel's cpufeatures.h; words filled only by the kernel remain 0 */
 	WORDS_VERSION = 2,
 	NAMES_MAX = 512,
 };
 
 enum reg { EAX, EBX, ECX, EDX };
 
-/* Where CPUID tells the words that programs can look at. */
+/* CPUID leaves of the words that programs can read. */
 static const struct {
 	uint8_t word, reg;
 	uint32_t leaf, subleaf;
@@ -32,7 +32,7 @@ static const struct {
 	{ 10, EAX, 13, 1 }, { 12, EAX, 7, 1 },	       { 16, ECX, 7, 0 }, { 18, EDX, 7, 0 },
 };
 
-/* What a program may have found and use: instructions that it would die of elsewhere. */
+/* Features that a program may have detected and use: instructions that would be invalid on another CPU. */
 static const struct {
 	uint8_t word, bit;
 	const char *name;
@@ -125,7 +125,7 @@ struct cpu {
 	char model[49];
 };
 
-static void ask(uint32_t leaf, uint32_t subleaf, uint32_t ret[4])
+static void cpuid_query(uint32_t leaf, uint32_t subleaf, uint32_t ret[4])
 {
 	if (!__get_cpuid_count(leaf, subleaf, &ret[EAX], &ret[EBX], &ret[ECX], &ret[EDX]))
 		memset(ret, 0, 4 * sizeof(*ret));
@@ -136,7 +136,7 @@ static CpuinfoX86Entry__Vendor vendor(void)
 	uint32_t r[4];
 	char text[13] = "";
 
-	ask(0, 0, r);
+	cpuid_query(0, 0, r);
 	memcpy(text, &r[EBX], 4);
 	memcpy(text + 4, &r[EDX], 4);
 	memcpy(text + 8, &r[ECX], 4);
@@ -150,7 +150,7 @@ static void fill_model(struct cpu *cpu)
 	CpuinfoX86Entry *e = &cpu->entry;
 	uint32_t r[4];
 
-	ask(1, 0, r);
+	cpuid_query(1, 0, r);
 	e->stepping = r[EAX] & 15;
 	e->model = r[EAX] >> 4 & 15;
 	e->cpu_family = r[EAX] >> 8 & 15;
@@ -159,13 +159,13 @@ static void fill_model(struct cpu *cpu)
 	if (e->cpu_family == 15)
 		e->cpu_family += r[EAX] >> 20 & 255;
 	for (uint32_t i = 0; i < 3; i++) {
-		ask(0x80000002 + i, 0, r);
+		cpuid_query(0x80000002 + i, 0, r);
 		memcpy(cpu->model + 16 * (size_t)i, r, 16);
 	}
 	e->model_id = cpu->model;
 }
 
-static void look_at_cpu(struct cpu *cpu)
+static void read_cpu(struct cpu *cpu)
 {
 	CpuinfoX86Entry *e = &cpu->entry;
 	uint32_t r[4];
@@ -175,7 +175,7 @@ static void look_at_cpu(struct cpu *cpu)
 	e->vendor_id = vendor();
 	fill_model(cpu);
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
-		ask(words[i].leaf, words[i].subleaf, r);
+		cpuid_query(words[i].leaf, words[i].subleaf, r);
 		cpu->capability[words[i].word] = r[words[i].reg];
 	}
 	e->capability_ver = WORDS_VERSION;
@@ -183,7 +183,7 @@ static void look_at_cpu(struct cpu *cpu)
 	e->capability = cpu->capability;
 	e->has_xfeatures_mask = true;
 	e->xfeatures_mask = xsave_offered();
-	ask(13, 0, r);
+	cpuid_query(13, 0, r);
 	e->has_xsave_size = e->has_xsave_size_max = true;
 	e->xsave_size = r[EBX];
 	e->xsave_size_max = r[ECX];
@@ -199,7 +199,7 @@ static int cpuinfo_write(struct dump *dump)
 
 	if (!(dump->opts->cpu_cap & (CPU_CAP_CPU | CPU_CAP_IMAGE)))
 		return 0;
-	look_at_cpu(&cpu);
+	read_cpu(&cpu);
 	one = &cpu.entry;
 	entry.n_x86_entry = 1;
 	entry.x86_entry = &one;
@@ -214,7 +214,7 @@ static bool has(const CpuinfoX86Entry *e, size_t i)
 	return instructions[i].word < e->n_capability && e->capability[instructions[i].word] >> instructions[i].bit & 1;
 }
 
-/* Names of what @one can and @other cannot, in @ret: how many. */
+/* Names of the features of @one that @other lacks, in @ret; returns their number. */
 static unsigned int names_beyond(const CpuinfoX86Entry *one, const CpuinfoX86Entry *other, char ret[NAMES_MAX])
 {
 	unsigned int n = 0;
@@ -239,20 +239,20 @@ static int check_alike(const CpuinfoX86Entry *old, const CpuinfoX86Entry *here)
 	if (old->vendor_id != here->vendor_id || old->cpu_family != here->cpu_family || old->model != here->model)
 		return fail(
 			-EOPNOTSUPP,
-			"cpuinfo.img: the dump was made on another CPU (%s: family %u, model %u; this is %s: family %u, "
-			"model %u), and --cpu-cap=cpu wants the same; --cpu-cap=ins takes any that can as much",
+			"cpuinfo.img: the dump was created on another CPU (%s: family %u, model %u; this is %s: family %u, "
+			"model %u), and --cpu-cap=cpu requires the same; --cpu-cap=ins accepts any with these features",
 			old->model_id ? old->model_id : "unknown", old->cpu_family, old->model, here->model_id,
 			here->cpu_family, here->model);
 	if (names_beyond(here, old, names))
 		return fail(
 			-EOPNOTSUPP,
-			"cpuinfo.img: this CPU has more than the one of the dump (%s), and --cpu-cap=cpu wants the same; "
-			"--cpu-cap=ins takes it",
+			"cpuinfo.img: this CPU has more than the one of the dump (%s), and --cpu-cap=cpu requires the same; "
+			"--cpu-cap=ins accepts it",
 			names);
 	if (old->has_xfeatures_mask && old->xfeatures_mask != here->xfeatures_mask)
 		return fail(-EOPNOTSUPP,
 			    "cpuinfo.img: the registers that this kernel saves (XCR0 %#lx) are not those of the dump "
-			    "(%#lx), and --cpu-cap=cpu wants the same",
+			    "(%#lx), and --cpu-cap=cpu requires the same",
 			    here->xfeatures_mask, old->xfeatures_mask);
 	return 0;
 }
@@ -262,16 +262,15 @@ static int check(const CpuinfoX86Entry *old, uint32_t caps)
 	char names[NAMES_MAX];
 	struct cpu here;
 
-	look_at_cpu(&here);
+	read_cpu(&here);
 	if (old->capability_ver != WORDS_VERSION || old->n_capability > WORDS) {
-		log_warn("cpuinfo.img: capabilities of version %u are not known here: nothing is compared",
-			 old->capability_ver);
+		log_warn("cpuinfo.img: unknown version %u of capabilities: not compared", old->capability_ver);
 		return 0;
 	}
 	if (names_beyond(old, &here.entry, names))
 		return fail(
 			-EOPNOTSUPP,
-			"cpuinfo.img: this CPU lacks what the one of the dump had: %s; restore where it is, or take the "
+			"cpuinfo.img: this CPU lacks features of the one of the dump: %s; restore on a CPU with them, or take the "
 			"risk with --cpu-cap=none",
 			names);
 	return caps & CPU_CAP_CPU ? check_alike(old, &here.entry) : 0;
@@ -287,18 +286,19 @@ static int cpuinfo_load(struct restore *r)
 		return 0;
 	err = image_read_single(r->dir, IMAGE_CPUINFO, 0, &entry);
 	if (err == -ENOENT && !(caps & (CPU_CAP_CPU | CPU_CAP_IMAGE)))
-		return 0; /* nobody has asked for one at the dump */
+		return 0; /* the dump was not asked to write one */
 	if (err == -ENOENT)
-		return fail(err, "there is no cpuinfo.img to compare this CPU with: it is made by dump --cpu-cap=cpu; "
-				 "--cpu-cap=fpu does without");
+		return fail(err,
+			    "there is no cpuinfo.img to compare this CPU with: it is created by dump --cpu-cap=cpu; "
+			    "--cpu-cap=fpu does not need it");
 	if (err < 0)
 		return fail(err, "%s", image_store_error(r->dir));
 	if (entry->n_x86_entry != 1)
-		return fail(-EBADMSG, "cpuinfo.img: %zu CPUs of this kind, not one", entry->n_x86_entry);
+		return fail(-EBADMSG, "cpuinfo.img: %zu CPUs of this type, expected 1", entry->n_x86_entry);
 	return check(entry->x86_entry[0], caps);
 }
 
-/* cpuinfo.img, where --cpu-cap asks for it: written, or compared with this CPU. */
+/* cpuinfo.img, if requested by --cpu-cap: written, or compared with this CPU. */
 const struct run_kind cpuinfo_run = {
 	.name = "cpuinfo",
 	.save = cpuinfo_write,

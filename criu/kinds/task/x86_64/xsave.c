@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Conversion of extended state by the layout that CPUID leaf 0xD tells: Intel SDM vol. 1, chapter 13. */
+/* Conversion of extended state according to the layout of CPUID leaf 0xD: Intel SDM vol. 1, chapter 13. */
 #include <cpuid.h>
 #include <errno.h>
 #include <stdbool.h>
@@ -12,7 +12,7 @@
 enum {
 	FXSAVE_SIZE = 512,
 	HEADER_SIZE = 64,
-	XCR0_AT = 464, /* the kernel tells XCR0 in bytes that the CPU leaves to software */
+	XCR0_AT = 464, /* the kernel stores XCR0 in bytes that the CPU leaves to software */
 	XSTATE_BV_AT = 512,
 	ST_AT = 32,
 	XMM_AT = 160,
@@ -22,7 +22,7 @@ enum {
 #define LEGACY_BITS 3ull /* x87, SSE: always in the image */
 #define MXCSR_MASK_DEFAULT 0xffbfu
 
-/* The first bytes of every area: FXSAVE's layout. */
+/* The first bytes of every area: the FXSAVE layout. */
 struct legacy {
 	uint16_t cwd, swd;
 	uint8_t twd, reserved;
@@ -31,7 +31,7 @@ struct legacy {
 	uint32_t mxcsr, mxcsr_mask;
 };
 
-/* A component: number, words in the image (of 4 or 8 bytes), where the message keeps them. */
+/* A component: number, words in the image (of 4 or 8 bytes), location in the message. */
 struct component {
 	unsigned int nr, word, words;
 	size_t n_at, v_at;
@@ -76,7 +76,10 @@ struct cpuid_leaf {
 	unsigned int a, b, c, d;
 };
 
-/* In a virtual machine each CPUID goes to the hypervisor, some 20 to 70 us long: it is asked once. All 0: no such leaf. */
+/*
+ * In a virtual machine each CPUID traps to the hypervisor, for some 20 to 70 us: it is executed once. All 0: no such
+ * leaf.
+ */
 static struct cpuid_leaf cpuid_cached(unsigned int leaf, unsigned int nr)
 {
 	static struct cpuid_leaf known_d[64], known_1;
@@ -90,7 +93,7 @@ static struct cpuid_leaf cpuid_cached(unsigned int leaf, unsigned int nr)
 	return *l;
 }
 
-/* Offset of a component in the standard form, 0 when this CPU has none such. */
+/* Offset of a component in the standard format, 0 if this CPU lacks it. */
 static unsigned int component_offset(unsigned int nr, unsigned int *ret_size)
 {
 	struct cpuid_leaf l = cpuid_cached(0xd, nr);
@@ -99,7 +102,7 @@ static unsigned int component_offset(unsigned int nr, unsigned int *ret_size)
 	return l.a ? l.b : 0;
 }
 
-/* Bytes of an area for all that XCR0 enables: what the kernel wants PTRACE_SETREGSET to give. */
+/* Size of an area for everything that XCR0 enables: what the kernel requires for PTRACE_SETREGSET. */
 static size_t area_size(void)
 {
 	unsigned int size = cpuid_cached(0xd, 0).b;
@@ -236,9 +239,9 @@ int xsave_to_entry(const void *xsave, size_t len, void *(*alloc)(void *ctx, size
 	return len < FXSAVE_SIZE + HEADER_SIZE ? 0 : add_xsave(xsave, len, alloc, ctx, ret);
 }
 
-/* ---- the way back ---- */
+/* ---- restore ---- */
 
-/* Bits of MXCSR that this CPU knows; setting another one is refused by the kernel. */
+/* MXCSR bits supported by this CPU; the kernel rejects any other. */
 static uint32_t mxcsr_mask(void)
 {
 	struct {
@@ -262,7 +265,9 @@ static bool component_is_zero(const struct component *c, const UserX86XsaveEntry
 	return true;
 }
 
-/* Components that the image uses and this CPU lacks; those that are all zero are as after reset and not missed. */
+/*
+ * Components that the image uses and this CPU lacks; those that are all zero are in their reset state and not needed.
+ */
 static uint64_t missing(const UserX86XsaveEntry *x)
 {
 	uint64_t left = x->xstate_bv & ~LEGACY_BITS & ~xsave_offered();
@@ -283,17 +288,17 @@ int xsave_check_entry(const UserX86FpregsEntry *e, int strict, char *ret_why, si
 		REFUSE(-EBADMSG, "fpregs: st_space has %zu words and xmm_space %zu, not %d and %d", e->n_st_space,
 		       e->n_xmm_space, ST_WORDS, XMM_WORDS);
 	if (e->cwd > UINT16_MAX || e->swd > UINT16_MAX || e->twd > UINT8_MAX || e->fop > UINT16_MAX)
-		REFUSE(-EBADMSG, "fpregs: cwd, swd, twd or fop does not fit its register");
+		REFUSE(-EBADMSG, "fpregs: cwd, swd, twd or fop out of range");
 	if (e->mxcsr & ~mxcsr_mask())
-		REFUSE(-EOPNOTSUPP, "fpregs.mxcsr 0x%x has bits that this CPU does not know (0x%x)", e->mxcsr,
+		REFUSE(-EOPNOTSUPP, "fpregs.mxcsr 0x%x has bits that this CPU does not support (0x%x)", e->mxcsr,
 		       e->mxcsr & ~mxcsr_mask());
 	if (!x)
 		return 0;
-	/* The record is there on every CPU that could: what counts is whether it was on. */
+	/* The record exists for every CPU with the feature: what counts is whether it was enabled. */
 	if (x->cet && x->cet->cet)
-		REFUSE(-EOPNOTSUPP, "fpregs.xsave.cet: shadow stacks (CET) cannot be restored");
+		REFUSE(-EOPNOTSUPP, "fpregs.xsave.cet: shadow stacks (CET) are not supported");
 	if (x->xstate_bv & ~xsave_known())
-		REFUSE(-EOPNOTSUPP, "fpregs.xsave.xstate_bv: images have no place for %s",
+		REFUSE(-EOPNOTSUPP, "fpregs.xsave.xstate_bv: images cannot store %s",
 		       xsave_names(x->xstate_bv & ~xsave_known(), names, sizeof(names)));
 	for (size_t i = 0; i < ARRAY_SIZE(components); i++) {
 		const struct component *c = &components[i];
@@ -301,9 +306,9 @@ int xsave_check_entry(const UserX86FpregsEntry *e, int strict, char *ret_why, si
 		size_t n = *component_n(c, x);
 
 		if (n > (size_t)c->words * 4 || (offset && n * c->word > size))
-			REFUSE(-EBADMSG, "fpregs.xsave: %zu words of %s are too many", n, c->name);
+			REFUSE(-EBADMSG, "fpregs.xsave: too many words (%zu) of %s", n, c->name);
 		if ((x->xstate_bv & BIT(c->nr)) && !n)
-			REFUSE(-EBADMSG, "fpregs.xsave: xstate_bv names %s, but the state is not there", c->name);
+			REFUSE(-EBADMSG, "fpregs.xsave: xstate_bv contains %s, but its state is missing", c->name);
 	}
 	if (missing(x) && strict)
 		REFUSE(-EOPNOTSUPP,

@@ -7,22 +7,22 @@
 
 /* Names of the components of @features, as "AVX-512 opmask, PKRU", in @ret. */
 const char *xsave_names(uint64_t features, char *ret, size_t size);
-/* Components that images have a place for. */
+/* Components that images can store. */
 uint64_t xsave_known(void);
-/* Components that this CPU and kernel offer: XCR0. */
+/* Components supported by this CPU and kernel: XCR0. */
 uint64_t xsave_offered(void);
-/* xstate_bv of a buffer: the components that are in use. 0 for one that is too short. */
+/* xstate_bv of a buffer: the components in use. 0 if it is too short. */
 uint64_t xsave_in_use(const void *xsave, size_t len);
 
-/* Fill @ret from the buffer; @alloc(@ctx, size) gives zeroed memory. -ENOMEM, -EBADMSG. */
+/* Fill @ret from the buffer; @alloc(@ctx, size) returns zeroed memory. -ENOMEM, -EBADMSG. */
 int xsave_to_entry(const void *xsave, size_t len, void *(*alloc)(void *ctx, size_t size), void *ctx,
 		   UserX86FpregsEntry *ret);
 
 /*
- * What keeps this entry from being set on this CPU: 0 or a negative errno, with a text in @ret_why. @strict: components
- * that the CPU lacks are an error even where dropping them would do (--cpu-cap).
+ * Can this entry be set on this CPU? 0 or a negative errno, with the reason in @ret_why. @strict: components missing
+ * from the CPU are an error even if they could be dropped (--cpu-cap).
  */
 int xsave_check_entry(const UserX86FpregsEntry *e, int strict, char *ret_why, size_t why_size);
-/* A buffer as this CPU wants it, from @alloc, which gives zeroes. The entry has been checked. -ENOMEM. */
+/* A buffer for this CPU, from @alloc, which returns zeroed memory. The entry has been checked. -ENOMEM. */
 int xsave_from_entry(const UserX86FpregsEntry *e, void *(*alloc)(void *ctx, size_t size), void *ctx, void **ret_xsave,
 		     size_t *ret_len);
