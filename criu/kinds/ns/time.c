@@ -210,7 +210,7 @@ static int time_ns_link(struct restore *r)
 			break;
 		if (!state)
 			return fail(-ENOMEM, "time namespaces");
-		ns->data = space;
+		ns->data = state;
 		data->nr++;
 		err = read_state(r, ns, state);
 	}
@@ -227,7 +227,7 @@ static struct ns *root_ns(struct restore *r)
 	return restore_task_of(r->plan.tree.root)->ns[NS_TIME];
 }
 
-static struct time_space *space_of_root(struct restore *r)
+static struct time_ns_state *state_of_root(struct restore *r)
 {
 	return root_ns(r)->data;
 }
@@ -281,7 +281,7 @@ static int create_all(struct restore *r, const char **ret_step)
 	err = clocks_own_ahead(&own_ahead);
 	ns_for_each(ns, &r->plan.namespaces, NS_TIME) {
 		if (!err)
-			err = make_space(r, ns->data, &own_ahead, &ns->fd, ret_step);
+			err = create_ns(r, ns->data, &own_ahead, &ns->fd, ret_step);
 	}
 	if (err)
 		return err;

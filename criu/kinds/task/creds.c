@@ -282,7 +282,7 @@ static int creds_hand_over_thread(struct restore *r, struct restore_task *task, 
 	w->last_cap = caps_last();
 	if (has_ours(r, e))
 		wire->inherited |= INHERITED_CREDS;
-	int err = lay_capset(thread->core->thread_core, wire_task, wire);
+	int err = build_capset(thread->core->thread_core, wire_task, wire);
 	if (err)
 		return err;
 	w->nr_groups = (uint32_t)e->n_groups;

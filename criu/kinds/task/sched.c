@@ -342,7 +342,7 @@ static int sched_hand_over_thread(struct restore *r, struct restore_task *task, 
 	if (err)
 		return err;
 	note_inherited(&r->plan.fresh_child, task, wire);
-	return e->has_affinity ? lay_affinity(thread->id.tid, &e->affinity, wire) : 0;
+	return e->has_affinity ? build_affinity(thread->id.tid, &e->affinity, wire) : 0;
 }
 
 const struct task_kind sched_kind = {

@@ -243,7 +243,7 @@ static int acquire_all(struct restore *r, struct restore_task *rt, struct held *
 
 	/* What of the restorer's own is still open and might be one of the files: POSIX locks go with its end. */
 	if (!err && rt->files_shared)
-		err = call(ctl, SYS_close_range, r->service_base, ~0u, 0);
+		err = inject_call(ctl, SYS_close_range, r->service_base, ~0u, 0);
 	if (err)
 		fail(err, "make system calls in the task");
 	for (i = 0; !err && i < n; i++) {
