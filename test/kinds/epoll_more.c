@@ -2,7 +2,7 @@
 /*
  * epoll on the rarer types (fanotify, message queue, tap device, nested), and such descriptors that are only in flight
  * in a socket: along with a file that has a lock, and an epoll.
- * test: net=own options=--file-locks restore-options=--file-locks breaks=2
+ * test: flavours=host,pid net=own options=--file-locks restore-options=--file-locks breaks=2
  */
 #include "checkpoint.h"
 #include "epoll.h"

@@ -2,7 +2,7 @@
 /*
  * Who set the owner of a descriptor (F_GETOWNER_UIDS): another user, one with two ids, root. It determines which tasks
  * the signal may reach. A lease has such an owner, too.
- * test: options=--file-locks restore-options=--file-locks breaks=1
+ * test: flavours=host,pid options=--file-locks restore-options=--file-locks breaks=1
  */
 #include "checkpoint.h"
 #include <sys/prctl.h>

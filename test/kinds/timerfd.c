@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * timerfd: relative, absolute, periodic with unread ticks, expired and unread, never armed, other clocks.
- * test: boots=others breaks=2 decode=yes ignore=ticks
+ * test: flavours=host,pid boots=others breaks=2 decode=yes ignore=ticks
  */
 #include "checkpoint.h"
 #include <sys/timerfd.h>
