@@ -113,15 +113,16 @@ int compel_wait_stop(pid_t tid, struct compel_stop *ret_stop)
 	return compel_wait_stop_for(tid, STOP_MS, ret_stop);
 }
 
-/* Without a limit if @timeout_ms is 0. */
+#define NO_LIMIT (~0u)
+
 static int wait_stop(pid_t tid, unsigned int timeout_ms, struct compel_stop *ret_stop)
 {
 	struct compel_stop stop = { .state = COMPEL_RUNNING };
-	uint64_t until = timeout_ms ? now_ms() + timeout_ms : 0;
+	uint64_t until = timeout_ms == NO_LIMIT ? 0 : now_ms() + timeout_ms;
 	int status, err;
 
 	for (;;) {
-		err = until ? wait_patiently(tid, until, &status) : wait_for_good(tid, &status);
+		err = timeout_ms == NO_LIMIT ? wait_for_good(tid, &status) : wait_patiently(tid, until, &status);
 		if (err)
 			return err;
 		if (!WIFSTOPPED(status)) {
@@ -152,7 +153,7 @@ static int wait_stop(pid_t tid, unsigned int timeout_ms, struct compel_stop *ret
 
 int compel_wait_own_stop(pid_t tid, struct compel_stop *ret_stop)
 {
-	return wait_stop(tid, 0, ret_stop);
+	return wait_stop(tid, NO_LIMIT, ret_stop);
 }
 
 int compel_wait_stop_for(pid_t tid, unsigned int timeout_ms, struct compel_stop *ret_stop)

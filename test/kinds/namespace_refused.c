@@ -1,18 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A task in its own namespace (UTS): not implemented, refused with the name of the namespace.
- * test: refused="lives in another uts namespace than the tool.*nsenter -t [0-9]+ --uts"
+ * A task in its own namespace (IPC): not implemented, refused with the name of the namespace.
+ * test: refused="lives in another ipc namespace than the tool.*nsenter -t [0-9]+ --ipc"
  */
 #include "checkpoint.h"
 #include <sched.h>
 
+static ino_t own(void)
+{
+	struct stat st = { 0 };
+
+	need(!stat("/proc/self/ns/ipc", &st), "namespace");
+	return st.st_ino;
+}
+
 static int child(void *arg)
 {
-	char name[65] = "";
+	ino_t ino;
 
-	need(!unshare(CLONE_NEWUTS) && !sethostname("elsewhere", 9), "namespace");
+	need(!unshare(CLONE_NEWIPC), "namespace");
+	ino = own();
 	checkpoint_task("child", 0);
-	check(!gethostname(name, sizeof(name)) && !strcmp(name, test_break() ? "" : "elsewhere"), "host name %s", name);
+	if (test_break())
+		unshare(CLONE_NEWIPC);
+	check(own() == ino, "it is in another namespace");
 	return 0;
 }
 
