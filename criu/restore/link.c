@@ -130,13 +130,25 @@ static int find_creator(struct restore *r, struct restore_task *rt)
 	return 0;
 }
 
+/* Sessions and groups from outside of the pid namespace of the tree can only be inherited: setpgid(2) cannot name them. */
+static int check_outer(const struct restore_task *rt)
+{
+	const struct restore_task *by = rt->creator;
+
+	if ((rt->t.sid || !by || !by->t.sid) && (rt->t.pgid || !by || !by->t.pgid))
+		return 0;
+	return fail(-EOPNOTSUPP,
+		    "pid %d is in a %s outside of its pid namespace, and pid %d, which has to fork it, is not: that is not supported",
+		    rt->t.pid, rt->t.sid ? "process group" : "session", by->t.pid);
+}
+
 static int find_group(struct restore *r, struct restore_task *rt)
 {
 	struct restore_task *leader;
 	pid_t pgid = rt->t.pgid;
 
-	if (pgid == rt->t.pid)
-		return 0;
+	if (pgid == rt->t.pid || !pgid)
+		return check_outer(rt);
 	rt->join_pgid = pgid;
 	leader = restore_find_task(r, pgid);
 	if (leader && leader->t.pgid != pgid)
