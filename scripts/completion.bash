@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# bash completion for criu: asks the program itself, so that it is never out of date.
+# bash completion for criu: queries the program itself, so that it is never out of date.
 _criu()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} command="" word
@@ -36,7 +36,7 @@ _criu()
 		mapfile -t COMPREPLY < <(compgen -W "dump restore check help" -- "$cur")
 	else
 		mapfile -t COMPREPLY < <(compgen -W "$(criu "${command:-dump}" --help 2>/dev/null |
-			sed '/^Understood/,$d' | grep -oE -- '--[a-z][a-z-]+')" -- "$cur")
+			sed '/^Recognized/,$d' | grep -oE -- '--[a-z][a-z-]+')" -- "$cur")
 	fi
 }
 complete -o filenames -F _criu criu

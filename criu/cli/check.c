@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* criu check: the kernel is asked by trying. */
+/* criu check: probes the features of the kernel. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@
 #include "util/str.h"
 #include "util/suggest.h"
 
-/* How many features of each need the host lacks. */
+/* How many features the host lacks, by how much they are needed. */
 struct lacks {
 	unsigned int nr[NEED_OPTIONAL + 1];
 };
@@ -39,8 +39,8 @@ static int list_features(void)
 	return EXIT_SUCCESS;
 }
 
-/* True if the host has it; says so if not. */
-static bool feature_there(enum feature f)
+/* True if the host has it; reports it if not. */
+static bool check_feature(enum feature f)
 {
 	const struct feature_info *info = feature_info(f);
 	int answer = feature_probe(f);
@@ -60,7 +60,7 @@ static bool feature_there(enum feature f)
 
 static int check_named(const struct str_list *names)
 {
-	bool all_there = true;
+	bool all_present = true;
 
 	for (size_t i = 0; i < names->n; i++) {
 		const char *near;
@@ -70,13 +70,13 @@ static int check_named(const struct str_list *names)
 			return list_features();
 		if (feature_by_name(names->v[i], &f) < 0) {
 			near = suggest(names->v[i], FEATURE_COUNT, feature_name);
-			usage_error("unknown feature '%s'%s%s%s; criu check --feature list shows them", names->v[i],
+			usage_error("unknown feature '%s'%s%s%s; see criu check --feature list", names->v[i],
 				    near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 			return EXIT_FAILURE;
 		}
-		all_there &= feature_there(f);
+		all_present &= check_feature(f);
 	}
-	return all_there ? EXIT_SUCCESS : EXIT_FAILURE;
+	return all_present ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 static void check_one(enum feature f, struct lacks *lacks)
@@ -93,12 +93,12 @@ static void check_one(enum feature f, struct lacks *lacks)
 	putchar('\n');
 }
 
-/* Freezing and making other people's processes takes more than a kernel that can. */
-static bool rights_there(void)
+/* Freezing and creating processes of other users takes privileges as well as kernel features. */
+static bool check_rights(void)
 {
 	static const enum right needed[] = { RIGHT_PTRACE_ANY, RIGHT_NAMESPACES, RIGHT_SET_PIDS };
 	struct rights rights;
-	bool all_there = true;
+	bool all_present = true;
 
 	if (rights_probe(&rights))
 		return false;
@@ -106,15 +106,15 @@ static bool rights_there(void)
 		if (rights_may(&rights, needed[i]))
 			continue;
 		printf("missing: rights: %s: %s; run criu as root\n", rights_name(needed[i]), rights_text(needed[i]));
-		all_there = false;
+		all_present = false;
 	}
-	return all_there;
+	return all_present;
 }
 
 static int check_needed(enum feature_need up_to)
 {
 	struct lacks lacks = { 0 };
-	bool rights = rights_there();
+	bool rights = check_rights();
 
 	for (int f = 0; f < FEATURE_COUNT; f++)
 		if (feature_info(f)->need <= up_to)
@@ -125,20 +125,20 @@ static int check_needed(enum feature_need up_to)
 		return EXIT_FAILURE;
 	}
 	if (lacks.nr[NEED_EXTRA] || lacks.nr[NEED_OPTIONAL])
-		printf("Looks good, but for what is missing above.\n");
+		printf("Looks good, except for the missing features above.\n");
 	else
 		printf("Looks good.\n");
 	return EXIT_SUCCESS;
 }
 
-/* A lock that the kernel does not take back by itself: its connections wait for a restore, or for nobody any more. */
+/* A network lock that the kernel does not remove by itself: its connections wait for a restore, or are orphaned. */
 struct lock_seen {
 	struct nl_sock *netlink;
 	unsigned int connections;
 	bool live;
 };
 
-static int see_locked(const struct nft_connection *c, void *arg)
+static int count_locked(const struct nft_connection *c, void *arg)
 {
 	struct lock_seen *seen = arg;
 
@@ -153,18 +153,16 @@ static int report_lock(const char *table, bool owned, void *arg)
 
 	if (owned || nft_open(&seen.netlink))
 		return 0;
-	nft_lock_each_connection(seen.netlink, table, see_locked, &seen);
+	nft_lock_each_connection(seen.netlink, table, count_locked, &seen);
 	netlink_close(&seen.netlink);
-	/* Both directions of each lie in the table. */
+	/* The table has both directions of each connection. */
 	if (seen.live)
 		fprintf(stderr,
-			"criu: %s holds back connections of a program that runs: a dump was killed; the next dump of that "
-			"program removes it, or: nft delete table inet %s\n",
+			"criu: nftables table %s blocks connections of a running program: a dump was killed; the next dump of the program removes it; to remove it now: nft delete table inet %s\n",
 			table, table);
 	else
 		fprintf(stderr,
-			"criu: %s holds back %u connection%s of a dumped program until it is restored; if that will never "
-			"be: nft delete table inet %s\n",
+			"criu: nftables table %s blocks %u connection%s of a dumped program until it is restored; if it will not be restored: nft delete table inet %s\n",
 			table, seen.connections / 2, seen.connections == 2 ? "" : "s", table);
 	return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* criu check -t PID: what a dump would refuse, for a person or as JSON. */
+/* criu check -t PID: what would make a dump fail, as text or JSON. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 #include "cli/cli.h"
 #include "dump/dump.h"
 
-/* Length of the UTF-8 character that @s begins with, 0 if it is none. Overlong forms and surrogates are none. */
+/* Length of the UTF-8 character at @s, 0 if it is invalid. Overlong forms and surrogates are invalid. */
 static size_t utf8_length(const unsigned char *s)
 {
 	size_t len = s[0] < 0x80		 ? 1 :
@@ -26,7 +26,7 @@ static size_t utf8_length(const unsigned char *s)
 	return len;
 }
 
-/* File names hold any bytes: those that are no text become U+FFFD. */
+/* File names may contain any bytes: invalid UTF-8 becomes U+FFFD. */
 static void print_string(const char *text)
 {
 	const unsigned char *s = (const unsigned char *)text;
@@ -58,7 +58,7 @@ static void print_member(const char *name, const char *value)
 	print_string(value);
 }
 
-/* @arg counts them. */
+/* @arg points to their count. */
 static void report_json(void *arg, const struct blocker *b)
 {
 	size_t *nr = arg;
@@ -102,10 +102,11 @@ static int finish_json(int found)
 static int finish_text(const struct options *opts, int found)
 {
 	if (!found)
-		printf("Looks good: nothing in the tree of %d that can be seen from outside stands in the way of a dump.\n",
+		printf("Looks good: nothing visible from outside would make a dump of the tree of %d fail.\n",
 		       opts->pid);
 	else if (found > 0)
-		printf("The tree of %d cannot be saved: %d reason%s above.\n", opts->pid, found, found == 1 ? "" : "s");
+		printf("The tree of %d cannot be dumped: %d reason%s above.\n", opts->pid, found,
+		       found == 1 ? "" : "s");
 	return found ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The commands and what they share. Exit statuses are the program's own: 0 done, 1 failed. */
+/* The commands, and what they share. Commands return an exit status of the program: 0 success, 1 failure. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -12,10 +12,10 @@ struct command {
 	const char *name;
 	unsigned int bit;
 	bool built;
-	size_t args; /* words it takes after its name */
-	const char *usage; /* what follows the name */
+	size_t args; /* number of arguments after its name */
+	const char *usage; /* synopsis after the name */
 	const char *summary; /* one line */
-	const char *about; /* paragraphs of its own help page */
+	const char *about; /* description on its help page */
 	int (*run)(struct request *req, const struct words *words);
 };
 
@@ -28,7 +28,10 @@ int dump_command(struct request *req, const struct words *words);
 int restore_command(struct request *req, const struct words *words);
 int check_command(struct request *req, const struct words *words);
 
-/* check_tree.c: what stands in the way of a dump of opts->pid, on stdout. The exit status, or a negative errno. */
+/*
+ * check_tree.c: prints on stdout what would make a dump of opts->pid fail. Returns the exit status, or a negative
+ * errno.
+ */
 int check_tree(const struct options *opts);
 
 /* help.c */
@@ -37,13 +40,13 @@ void help_command(const struct command *command);
 void print_version(void);
 
 /*
- * session.c: what surrounds a run. Validates the request, opens its directories and log, starts the progress line. On
- * failure, reported on stderr, nothing is left open.
+ * session.c: begin and end of a run. Validates the request, opens its directories and log, starts the progress line. On
+ * failure, which is reported on stderr, nothing is left open.
  */
 int session_begin(struct request *req);
-/* @err: how the run ended. Says on stderr why it failed, if that is not there already. Returns the exit status. */
+/* @err: result of the run. Reports on stderr why it failed, unless the log did already. Returns the exit status. */
 int session_end(struct request *req, int err);
 
-/* progress.c: shared memory for the line, or NULL where nobody could see it. */
+/* progress.c: the progress line, in shared memory, or NULL if it would not be visible. */
 struct progress *progress_begin(const char *what, const struct options *opts);
 void progress_close(struct progress *progress);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Every command. One that no stage builds yet is refused by its name. */
+/* All commands. Those that are not implemented are rejected by name. */
 #include "base/bits.h"
 #include "cli/cli.h"
 #include "util/str.h"
@@ -10,10 +10,10 @@ const struct command commands[] = {
 		.bit = CMD_DUMP,
 		.built = true,
 		.usage = "-t PID [OPTION]...",
-		.summary = "freeze a process tree into image files",
+		.summary = "save a process tree to image files",
 		.about =
-			"The process PID and all its descendants are stopped, written to the images directory, and end;\n"
-			"with --leave-running they go on instead. If the dump fails they go on as if nothing had been,\n"
+			"Freezes the process PID and all its descendants, saves them to the images directory, and kills\n"
+			"them, or with --leave-running keeps them running. If the dump fails they keep running as before,\n"
 			"and no images are left. A tree that was started from a shell needs --shell-job.\n",
 		.run = dump_command,
 	},
@@ -22,11 +22,10 @@ const struct command commands[] = {
 		.bit = CMD_RESTORE,
 		.built = true,
 		.usage = "[OPTION]...",
-		.summary = "bring a tree back from its images",
-		.about =
-			"Every process comes back with the pid it had, and goes on where it was. Without\n"
-			"--restore-detached criu waits for the tree's root, and ends as it ends: with its exit status,\n"
-			"or by the same signal. If the restore fails no process of it is left.\n",
+		.summary = "restore a process tree from its images",
+		.about = "Recreates every process with its old pid; it continues where it was frozen. Without\n"
+			 "--restore-detached criu waits for the tree's root to exit, and exits with the same status\n"
+			 "or by the same signal. If the restore fails, no process is left behind.\n",
 		.run = restore_command,
 	},
 	{
@@ -34,12 +33,12 @@ const struct command commands[] = {
 		.bit = CMD_CHECK,
 		.built = true,
 		.usage = "[--feature NAME] [--all] [--extra] | -t PID [--json]",
-		.summary = "ask whether this kernel, or a process tree, has what is needed",
+		.summary = "check whether this kernel, or a process tree, is supported",
 		.about =
-			"Every feature is tried out, not guessed from a version. Prints \"Looks good.\" and exits 0 when\n"
-			"everything that is needed is there; otherwise names what is missing, and what that costs.\n"
-			"With -t: names everything in the tree of PID that a dump with these options would refuse,\n"
-			"without stopping or changing anything in it; exits 0 when there is nothing.\n",
+			"Probes each feature instead of guessing from the kernel version. Prints \"Looks good.\" and exits 0\n"
+			"if all required features are present; otherwise lists what is missing, and the consequences.\n"
+			"With -t: lists everything in the tree of PID that would make a dump with these options fail,\n"
+			"without stopping or changing anything; exits 0 if there is nothing.\n",
 		.run = check_command,
 	},
 	{ .name = "pre-dump",
@@ -49,22 +48,22 @@ const struct command commands[] = {
 	{ .name = "page-server",
 	  .bit = CMD_PAGE_SERVER,
 	  .usage = "[OPTION]...",
-	  .summary = "take in pages of a dump elsewhere" },
+	  .summary = "receive pages of a remote dump" },
 	{ .name = "lazy-pages",
 	  .bit = CMD_LAZY_PAGES,
 	  .usage = "[OPTION]...",
-	  .summary = "hand out pages when they are touched" },
+	  .summary = "serve pages on first access" },
 	{ .name = "service", .bit = CMD_SERVICE, .usage = "[OPTION]...", .summary = "serve requests on a socket" },
 	{ .name = "swrk", .bit = CMD_SWRK, .args = 1, .usage = "FD", .summary = "serve one client on a descriptor" },
 	{ .name = "dedup",
 	  .bit = CMD_DEDUP,
 	  .usage = "[OPTION]...",
-	  .summary = "drop superseded pages of older images" },
+	  .summary = "punch superseded pages out of older images" },
 	{ .name = "cpuinfo",
 	  .bit = CMD_CPUINFO,
 	  .args = 1,
 	  .usage = "dump|check",
-	  .summary = "write or compare what the CPU can" },
+	  .summary = "save or check CPU features" },
 	{ .name = "exec", .bit = CMD_EXEC, .args = 2, .usage = "-t PID SYSCALL [ARG]", .summary = "deprecated" },
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Help for a person: a first page that fits a screen, and a page for each command out of the option table. */
+/* Help: an overview that fits one screen, and a page for each command, generated from the option table. */
 #include <stdio.h>
 #include <string.h>
 
@@ -17,7 +17,7 @@
 static const char *const group_titles[GROUP_NR] = {
 	[GROUP_MAIN] = "Options",
 	[GROUP_FILES] = "Files and descriptors",
-	[GROUP_OUTSIDE] = "What lies outside of the tree",
+	[GROUP_OUTSIDE] = "External resources",
 	[GROUP_MEMORY] = "Memory",
 	[GROUP_NET] = "Network",
 	[GROUP_NS] = "Namespaces, mounts, cgroups",
@@ -26,12 +26,12 @@ static const char *const group_titles[GROUP_NR] = {
 
 void print_version(void)
 {
-	/* The first line is the level of the interface that is implemented: programs read it. */
+	/* The first line is the CRIU version whose interface is implemented: programs parse it. */
 	printf("Version: " INTERFACE_VERSION "\n");
 	printf("Implementation: " OWN_VERSION "\n");
 }
 
-/* Text from TEXT_COLUMN on, broken between words. @column is where the line stands now. */
+/* Prints text from TEXT_COLUMN on, wrapped between words. @column is the current column. */
 static void print_text(const char *text, int column)
 {
 	if (column >= TEXT_COLUMN) {
@@ -89,7 +89,7 @@ static void print_not_built(unsigned int command)
 		if (spec->built || !(spec->commands & command))
 			continue;
 		if (column == 0) {
-			printf("\nUnderstood, but not implemented (refused by name):\n");
+			printf("\nRecognized, but not implemented:\n");
 			column = printf(" ");
 		}
 		if (column + (int)strlen(spec->name) + 3 > LINE_MAX_COLUMNS)
@@ -102,18 +102,18 @@ static void print_not_built(unsigned int command)
 
 void help_main(void)
 {
-	printf("criu freezes running processes into files and brings them back, here or elsewhere.\n\n"
+	printf("criu saves running processes to files and restores them, on this machine or another one.\n\n"
 	       "Usage: criu COMMAND [OPTION]...\n\n");
 	for (size_t i = 0; i < commands_nr; i++)
 		if (commands[i].built)
 			printf("  %-10s %s\n", commands[i].name, commands[i].summary);
 	printf("\nExamples, as root:\n"
 	       "  mkdir img\n"
-	       "  criu dump -t PID -D img --shell-job      freeze what was started from a shell\n"
-	       "  criu restore -D img --shell-job          bring it back on this terminal\n"
-	       "  criu dump -t PID -D img --leave-running  save its state, let it go on\n"
-	       "  criu check                               can this machine do it?\n\n"
-	       "criu COMMAND --help tells all options of a command; criu(8) tells more.\n"
+	       "  criu dump -t PID -D img --shell-job      dump a tree that was started from a shell\n"
+	       "  criu restore -D img --shell-job          restore it on this terminal\n"
+	       "  criu dump -t PID -D img --leave-running  save its state, keep it running\n"
+	       "  criu check                               does this kernel have what is needed?\n\n"
+	       "criu COMMAND --help lists the options of a command; see criu(8) for details.\n"
 	       "Not implemented:");
 	for (size_t i = 0; i < commands_nr; i++)
 		if (!commands[i].built)
@@ -131,5 +131,5 @@ void help_command(const struct command *command)
 	for (enum option_group group = 0; group < GROUP_NR; group++)
 		print_group(group, command->bit);
 	print_not_built(command->bit);
-	printf("\nExits 0 when done, 1 on failure.\n");
+	printf("\nExit status: 0 on success, 1 on failure.\n");
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* From argv to a command. */
+/* Entry point: from argv to a command. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -31,7 +31,7 @@ static int unknown_command(const char *name)
 	return usage_error("unknown command '%s'; see criu --help", name);
 }
 
-/* A missing stdin, stdout or stderr would be taken by the next file that is opened, and written over. */
+/* If stdin, stdout or stderr is closed, the next file opened would get its number, and be overwritten by output. */
 static int fill_standard_descriptors(void)
 {
 	int fd;
@@ -70,7 +70,7 @@ static int run_command(int argc, char **argv, struct request *req, const struct 
 	if (!command->built)
 		return usage_error("the command '%s' is not implemented", command->name);
 	if (words->arg_nr > command->args)
-		return usage_error("'%s': %s takes no such word; see criu %s --help", words->arg[command->args],
+		return usage_error("unexpected argument '%s' for %s; see criu %s --help", words->arg[command->args],
 				   command->name, command->name);
 	req->command = command->bit;
 	req->name = command->name;
@@ -87,7 +87,7 @@ int main(int argc, char **argv)
 	int ret = fill_standard_descriptors();
 
 	/*
-	 * Whoever started us may ignore it, and we inherit that: then nobody's end could be waited for. What signal(3) sets has
+	 * SIGCHLD may be ignored by our parent, which is inherited: then no child could be waited for. signal(3) sets
 	 * flags (kinds/task/signals.c).
 	 */
 	signal(SIGCHLD, SIG_DFL);
@@ -95,7 +95,7 @@ int main(int argc, char **argv)
 	if (ret < 0)
 		usage_error("/dev/null: %s", strerror(-ret));
 	else if ((ret = request_init(&req, usage_report, NULL)) < 0)
-		usage_error("the options: %s", strerror(-ret));
+		usage_error("options: %s", strerror(-ret));
 	if (ret < 0)
 		return EXIT_FAILURE;
 	ret = options_scan(argc, argv, &req, &words);

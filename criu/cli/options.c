@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The parser of command lines. It knows the table and the forms an option can take: --name VALUE, --name=VALUE, -n
- * VALUE, -nVALUE, -abc; and one word, the command, wherever it stands.
+ * The command line parser. Options come from the table, in the forms --name VALUE, --name=VALUE, -n VALUE, -nVALUE,
+ * -abc; the command is a word in any position.
  */
 #include <errno.h>
 #include <string.h>
@@ -13,22 +13,22 @@
 #include "request/take.h"
 #include "util/str.h"
 
-/* Where the parser stands in argv. */
+/* Position of the parser in argv. */
 struct cursor {
 	int argc, i;
 	char **argv;
-	const char *cluster; /* letters left of "-abc", or NULL */
+	const char *cluster; /* remaining letters of "-abc", or NULL */
 	struct words *words;
 	struct str_list *exec_cmd;
 	bool wants_exec_cmd;
-	bool first_pass; /* options_scan: everything is looked at once more */
+	bool first_pass; /* options_scan: everything is parsed again in the second pass */
 };
 
-/* One option as it was found. */
+/* One option on the command line. */
 struct found {
 	const struct option_spec *spec;
 	const char *arg; /* NULL: none */
-	char shown[64]; /* "--images-dir", "-D": as the user wrote it */
+	char shown[64]; /* as the user wrote it: "--images-dir", "-D" */
 };
 
 typedef int (*option_fn)(struct request *req, const struct found *found);
@@ -40,7 +40,7 @@ static int take(struct request *req, const struct found *found)
 	return option_take(req, found->spec, found->arg, found->shown);
 }
 
-/* Pass one looks for these alone. */
+/* The first pass applies only these. */
 static int take_first(struct request *req, const struct found *found)
 {
 	if (str_eq(found->spec->name, "config") || str_eq(found->spec->name, "no-default-config"))
@@ -73,8 +73,8 @@ static int long_option(struct cursor *at, const struct request *req, struct foun
 }
 
 /*
- * -v4, -vvv. As in CRIU, the rest of the word is the argument of -v, and what is no number is 0: scripts that were written
- * with one dash too few (-verbosity=0) rely on it.
+ * -v4, -vvv. As in CRIU, the rest of the word is the argument of -v, and anything but a number is 0: scripts with a
+ * missing dash (-verbosity=0) rely on it.
  */
 static const char *verbosity_word(const char *rest, bool quiet)
 {
@@ -83,11 +83,11 @@ static const char *verbosity_word(const char *rest, bool quiet)
 	if (!rest[strspn(rest, "v")] || !rest[strspn(rest, "0123456789")])
 		return rest;
 	if (!quiet)
-		usage_error("warning: -v%s is read as -v0: no other letters follow -v in one word", rest);
+		usage_error("warning: -v%s is interpreted as -v0: -v cannot be combined with other letters", rest);
 	return "0";
 }
 
-/* The next letter of a cluster; an argument may follow in the same word or be the next one. */
+/* The next letter of a cluster; its argument is the rest of the word or the next word. */
 static int short_option(struct cursor *at, struct found *ret_found)
 {
 	char letter = *at->cluster++;
@@ -132,13 +132,13 @@ static int take_word(struct cursor *at, const char *word)
 	return 0;
 }
 
-/* What stands behind "--" is the command of --exec-cmd. */
+/* The words after "--" are the command of --exec-cmd. */
 static int take_rest(struct cursor *at)
 {
 	int ret;
 
 	if (!at->wants_exec_cmd)
-		return usage_error("'--': only the command of --exec-cmd stands behind it");
+		return usage_error("'--' is only valid before the command of --exec-cmd");
 	for (at->i++; at->i < at->argc; at->i++) {
 		ret = str_list_add(at->exec_cmd, at->argv[at->i]);
 		if (ret < 0)
@@ -181,7 +181,7 @@ static int walk(struct cursor *at, struct request *req, option_fn fn)
 		} while (ret == 0 && at->cluster && *at->cluster);
 	}
 	if (ret == 0 && at->wants_exec_cmd && !at->exec_cmd->n)
-		return usage_error("--exec-cmd needs a command behind '--': criu restore --exec-cmd -- COMMAND");
+		return usage_error("--exec-cmd needs a command after '--': criu restore --exec-cmd -- COMMAND");
 	return ret;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The progress line: where somebody sits at a terminal, and no log runs over it. It lies in memory that forked children
- * share; everybody who moves bytes adds them up, and whoever comes by when a line is due prints it.
+ * The progress line, shown on a terminal unless a log is printed there. It is in memory that forked children share:
+ * each process adds the bytes that it moves, and whichever does so when an update is due prints the line.
  */
 #include <stdio.h>
 #include <string.h>
@@ -18,9 +18,9 @@
 #define LINE_EVERY_US 200000
 
 struct progress_line {
-	struct progress progress; /* first: what the run knows of it */
+	struct progress progress; /* first member: the interface for the run */
 	const char *what; /* "dump", "restore" */
-	uint64_t start; /* stats_now() of the beginning */
+	uint64_t start; /* by stats_now() */
 	uint64_t next_line; /* when the next line is due */
 	uint64_t total; /* bytes expected; 0: not known yet */
 	uint64_t done; /* bytes moved */
@@ -37,7 +37,7 @@ static double mib(uint64_t bytes)
 	return (double)bytes / (1 << 20);
 }
 
-/* The text, without line end, cut to @size; returns its length. */
+/* Formats the line, without newline, truncated to @size; returns its length. */
 static int format_line(const struct progress_line *line, uint64_t now, char *text, int size)
 {
 	uint64_t total = __atomic_load_n(&line->total, __ATOMIC_RELAXED);
@@ -68,7 +68,7 @@ static void line_add(struct progress *progress, uint64_t bytes)
 
 	__atomic_add_fetch(&line->done, bytes, __ATOMIC_RELAXED);
 	due = __atomic_load_n(&line->next_line, __ATOMIC_RELAXED);
-	/* Several tasks may come by at once: the one that moves the clock on prints. */
+	/* Several tasks may get here at once: the one that advances next_line prints. */
 	if (now < due || !__atomic_compare_exchange_n(&line->next_line, &due, now + LINE_EVERY_US, false,
 						      __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		return;
@@ -77,7 +77,7 @@ static void line_add(struct progress *progress, uint64_t bytes)
 	memcpy(text + len, "\033[K", 3);
 	__atomic_add_fetch(&line->lines, 1, __ATOMIC_RELAXED);
 	if (write(STDERR_FILENO, text, len + 3) < 0)
-		return; /* the terminal is gone: nobody looks */
+		return; /* the terminal is gone */
 }
 
 /* Wipes the last line. */
@@ -90,10 +90,10 @@ static void line_finish(struct progress *progress)
 	if (!__atomic_exchange_n(&line->lines, 0, __ATOMIC_RELAXED))
 		return;
 	if (write(STDERR_FILENO, wipe, sizeof(wipe) - 1) < 0)
-		return; /* nobody looks */
+		return; /* the terminal is gone */
 }
 
-/* In the foreground of a terminal that does not stop its background writers: restored tasks write from elsewhere. */
+/* In the foreground of a terminal without TOSTOP: restored tasks print the line from other process groups. */
 static bool line_is_seen(const struct options *opts)
 {
 	struct termios term;
@@ -114,7 +114,7 @@ struct progress *progress_begin(const char *what, const struct options *opts)
 		return NULL;
 	line = mmap(NULL, sizeof(*line), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (line == MAP_FAILED)
-		return NULL; /* a run does not fail for that */
+		return NULL; /* not a reason to fail */
 	*line = (struct progress_line){
 		.progress = { .expect = line_expect, .add = line_add, .finish = line_finish },
 		.what = what,

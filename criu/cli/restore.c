@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* criu restore: and what becomes of the program once the tree runs. */
+/* criu restore, and what criu itself does once the tree runs. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,7 +14,7 @@
 #include "cli/options.h"
 #include "restore/restore.h"
 
-/* End by the signal that ended the root, so that a caller sees the same; its core file was written already. */
+/* Exits by the signal that killed the root, so that the caller sees the same; the root has written its core file. */
 static void die_by(int sig)
 {
 	struct rlimit no_core = { 0, 0 };

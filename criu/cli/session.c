@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What surrounds a run that a person started: the request made ready, the progress line, the reason of a failure. */
+/* Begin and end of a run from the command line: preparing the request, progress line, report of a failure. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +21,7 @@ int session_begin(struct request *req)
 	return ret;
 }
 
-/* A log on stderr has said it already; at level 0 the exit status alone says it. */
+/* If the log goes to stderr, the reason is there already; at level 0 only the exit status reports it. */
 static void report_failure(const struct request *req, int err)
 {
 	const struct options *opts = &req->opts;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What is said of mistakes on the command line. */
+/* Error messages for mistakes on the command line. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -3,5 +3,5 @@
 
 /* "criu: ..." on stderr, for mistakes on the command line. Returns -EINVAL. */
 int usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-/* The same of a mistake in a request; @arg is not used. */
+/* The same for errors in a request; @arg is not used. */
 void usage_report(void *arg, const char *line);

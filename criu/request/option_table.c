@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Every option of the command line. An option that no stage builds yet has built = false (the macros that begin with
- * LATER_): it is understood, and refused by its name where it would change something.
+ * Every option of the command line. An option that is not implemented has built = false (macros LATER_*): it is recognized,
+ * and rejected by name where it would have an effect.
  */
 #include "request/option_table.h"
 #include <string.h>
@@ -17,7 +17,7 @@
 #define ROW(is_built, short_name, long_name, cmds, in_group) \
 	.name = long_name, .letter = short_name, .built = is_built, .commands = cmds, .group = GROUP_##in_group
 
-/* Which field of criu_opts: taken by its type, or by a function of rpc_values.c, or none. */
+/* The field of criu_opts: converted by its type, or by a function of rpc_values.c, or none. */
 #define RPC(field) .rpc = #field
 #define RPC_TRUE(field) .rpc = #field, .rpc_true_only = true
 #define RPC_BY(fn, fields) .rpc = fields, .from_rpc = fn
@@ -47,107 +47,107 @@
 #define PAGES (CMD_BOTH | CMD_PAGE_SERVER | CMD_LAZY_PAGES)
 
 const struct option_spec option_table[] = {
-	/* -- what every day needs -- */
-	VALUE(HANDLER, 't', "tree", "PID", DUMPS | CMD_CHECK | CMD_EXEC, MAIN, value_pid, RPC(pid), "the process to freeze, with all its descendants"),
-	STRING('D', "images-dir", "DIR", IMAGES, MAIN, images_dir, RPC_BY(rpc_images_dir, "images_dir_fd,images_dir"), "where the images are (default: .)"),
-	STRING('W', "work-dir", "DIR", IMAGES | SERVERS, MAIN, work_dir, RPC_BY(rpc_work_dir, "work_dir_fd"), "where logs, pidfile and statistics go (default: the images directory)"),
-	STRING('o', "log-file", "FILE", CMD_ANY, MAIN, log_file, RPC_BY(rpc_log_file, "log_file,log_to_stderr"), "write the log there instead of stderr; relative to the work directory"),
-	VALUE(OPTIONAL, 'v', "verbosity", "N", CMD_ANY, MAIN, value_verbosity, RPC_BY(rpc_log_level, "log_level"), "0 silent, 1 errors, 2 warnings (default), 3 info, 4 debug; -v is one more, -vv two"),
-	FLAG('j', "shell-job", CMD_BOTH | CMD_CHECK, MAIN, shell_job, RPC(shell_job), "the tree was started from a shell: its terminal and session are the caller's"),
-	FLAG('R', "leave-running", DUMPS, MAIN, leave_running, RPC_TRUE(leave_running), "the tree goes on after the dump (without it: it ends)"),
+	/* -- common options -- */
+	VALUE(HANDLER, 't', "tree", "PID", DUMPS | CMD_CHECK | CMD_EXEC, MAIN, value_pid, RPC(pid), "root of the process tree to dump"),
+	STRING('D', "images-dir", "DIR", IMAGES, MAIN, images_dir, RPC_BY(rpc_images_dir, "images_dir_fd,images_dir"), "images directory (default: .)"),
+	STRING('W', "work-dir", "DIR", IMAGES | SERVERS, MAIN, work_dir, RPC_BY(rpc_work_dir, "work_dir_fd"), "directory for log, pidfile and statistics (default: the images directory)"),
+	STRING('o', "log-file", "FILE", CMD_ANY, MAIN, log_file, RPC_BY(rpc_log_file, "log_file,log_to_stderr"), "log to FILE instead of stderr; relative to the work directory"),
+	VALUE(OPTIONAL, 'v', "verbosity", "N", CMD_ANY, MAIN, value_verbosity, RPC_BY(rpc_log_level, "log_level"), "log level: 0 silent, 1 errors, 2 warnings (default), 3 info, 4 debug; each -v adds one"),
+	FLAG('j', "shell-job", CMD_BOTH | CMD_CHECK, MAIN, shell_job, RPC(shell_job), "the tree was started from a shell: it shares the shell's session and terminal"),
+	FLAG('R', "leave-running", DUMPS, MAIN, leave_running, RPC_TRUE(leave_running), "keep the tree running after the dump (default: it is killed)"),
 	FLAG('s', "leave-stopped", CMD_DUMP | RESTORE, MAIN, leave_stopped, RPC_TRUE(leave_stopped), "leave the tree stopped (SIGSTOP)"),
-	FLAG('d', "restore-detached", RESTORE | SERVERS, MAIN, restore_detached, NO_RPC, "return as soon as the tree runs, instead of waiting for its end"),
-	FLAG(0, "strict-limits", RESTORE, MAIN, strict_limits, NO_RPC, "refuse to restore where a hard limit (ulimit -H) cannot be as high as it was"),
-	FLAG('S', "restore-sibling", RESTORE, MAIN, restore_sibling, RPC(rst_sibling), "the tree becomes a child of whoever called criu (with -d)"),
-	STRING(0, "pidfile", "FILE", RESTORE | SERVERS, MAIN, pidfile, NO_RPC, "write the pid of the tree's root there; relative to the work directory"),
-	VALUE(ACTION, 0, "exec-cmd", "-- COMMAND [ARG]...", RESTORE, MAIN, value_nothing, RPC_BY(rpc_exec_cmd, "exec_cmd"), "become COMMAND once the tree runs, as the tree's parent"),
-	LIST(0, "action-script", "PATH", CMD_BOTH, MAIN, action_scripts, NO_RPC, "call PATH at each step; the step is in CRTOOLS_SCRIPT_ACTION"),
-	VALUE(HANDLER, 0, "timeout", "SECONDS", DUMPS, MAIN, value_timeout, RPC(timeout), "give up if the tree cannot be frozen in that time (default: 10; 0: never)"),
-	FLAG(0, "display-stats", CMD_DUMP | RESTORE, MAIN, display_stats, RPC(display_stats), "print times and page counts at the end"),
+	FLAG('d', "restore-detached", RESTORE | SERVERS, MAIN, restore_detached, NO_RPC, "return as soon as the tree runs, instead of waiting for it to exit"),
+	FLAG(0, "strict-limits", RESTORE, MAIN, strict_limits, NO_RPC, "fail if a hard limit (ulimit -H) cannot be restored to its old value"),
+	FLAG('S', "restore-sibling", RESTORE, MAIN, restore_sibling, RPC(rst_sibling), "with -d: the tree becomes a child of the process that called criu"),
+	STRING(0, "pidfile", "FILE", RESTORE | SERVERS, MAIN, pidfile, NO_RPC, "write the pid of the tree's root to FILE; relative to the work directory"),
+	VALUE(ACTION, 0, "exec-cmd", "-- COMMAND [ARG]...", RESTORE, MAIN, value_nothing, RPC_BY(rpc_exec_cmd, "exec_cmd"), "execute COMMAND in place of criu once the tree runs, as the tree's parent"),
+	LIST(0, "action-script", "PATH", CMD_BOTH, MAIN, action_scripts, NO_RPC, "run PATH at each stage; the stage is in CRTOOLS_SCRIPT_ACTION"),
+	VALUE(HANDLER, 0, "timeout", "SECONDS", DUMPS, MAIN, value_timeout, RPC(timeout), "fail if the tree cannot be frozen within this time (default: 10; 0: no limit)"),
+	FLAG(0, "display-stats", CMD_DUMP | RESTORE, MAIN, display_stats, RPC(display_stats), "print timing and page counts at the end"),
 
 	/* -- files and descriptors -- */
-	VALUE(HANDLER, 0, "ghost-limit", "SIZE", DUMPS | CMD_CHECK, FILES, value_ghost_limit, RPC(ghost_limit), "largest unlinked file that is saved whole (default: 1M; K, M and G are understood)"),
-	VALUE(OPTIONAL, 0, "tmpfs-files", "SIZE", DUMPS | CMD_CHECK, FILES, value_tmpfs_files, NO_RPC, "save files in /dev/shm and other tmpfs, each up to SIZE (default: 64M); a restore makes those that are missing"),
+	VALUE(HANDLER, 0, "ghost-limit", "SIZE", DUMPS | CMD_CHECK, FILES, value_ghost_limit, RPC(ghost_limit), "largest unlinked file that is saved with its content (default: 1M; suffixes K, M, G)"),
+	VALUE(OPTIONAL, 0, "tmpfs-files", "SIZE", DUMPS | CMD_CHECK, FILES, value_tmpfs_files, NO_RPC, "save files in /dev/shm and other tmpfs, each up to SIZE (default: 64M); restore creates missing ones"),
 	FLAG(0, "link-remap", DUMPS | CMD_CHECK, FILES, link_remap, RPC(link_remap), "give unlinked files that have other links a temporary name"),
-	MODE("file-validation", "filesize|buildid", CMD_BOTH, FILES, file_validation, file_validation_modes, NO_RPC, "how restore knows that a file is still the same (default: buildid, size for files without one)"),
-	FLAG('l', "file-locks", CMD_BOTH | CMD_CHECK, FILES, file_locks, RPC(file_locks), "keep file locks: flock(2), fcntl(2) ranges, leases"),
-	FLAG(0, "ghost-fiemap", DUMPS, FILES, ghost_fiemap, NO_RPC, "accepted: holes of unlinked files are always found, by SEEK_HOLE"),
-	FLAG(0, "evasive-devices", CMD_BOTH | CMD_CHECK, FILES, evasive_devices, RPC(evasive_devices), "a device whose path leads elsewhere now is found by another one"),
-	FLAG(0, "skip-events", DUMPS | CMD_CHECK, FILES, skip_events, NO_RPC, "leave out events of inotify and fanotify that have not been read yet"),
-	FLAG(0, "force-irmap", DUMPS | CMD_CHECK, FILES, force_irmap, RPC(force_irmap), "find files that inotify and fanotify watch by scanning paths, not by handles"),
-	LIST(0, "irmap-scan-path", "DIR", DUMPS | CMD_CHECK, FILES, irmap_scan_paths, RPC(irmap_scan_paths), "look for watched files below this directory, too"),
-	FLAG(0, "skip-file-rwx-check", RESTORE, FILES, skip_file_rwx_check, RPC(skip_file_rwx_check), "files may have other permissions than they had"),
+	MODE("file-validation", "filesize|buildid", CMD_BOTH, FILES, file_validation, file_validation_modes, NO_RPC, "how restore verifies that a file is still the same (default: buildid, or size if it has none)"),
+	FLAG('l', "file-locks", CMD_BOTH | CMD_CHECK, FILES, file_locks, RPC(file_locks), "save file locks: flock(2), fcntl(2) record locks, leases"),
+	FLAG(0, "ghost-fiemap", DUMPS, FILES, ghost_fiemap, NO_RPC, "accepted, no effect: holes in unlinked files are always detected, with SEEK_HOLE"),
+	FLAG(0, "evasive-devices", CMD_BOTH | CMD_CHECK, FILES, evasive_devices, RPC(evasive_devices), "save a device under another path if its own no longer leads to it"),
+	FLAG(0, "skip-events", DUMPS | CMD_CHECK, FILES, skip_events, NO_RPC, "drop inotify and fanotify events that have not been read yet"),
+	FLAG(0, "force-irmap", DUMPS | CMD_CHECK, FILES, force_irmap, RPC(force_irmap), "find files watched by inotify and fanotify by scanning paths, not by file handle"),
+	LIST(0, "irmap-scan-path", "DIR", DUMPS | CMD_CHECK, FILES, irmap_scan_paths, RPC(irmap_scan_paths), "also look for watched files below this directory"),
+	FLAG(0, "skip-file-rwx-check", RESTORE, FILES, skip_file_rwx_check, RPC(skip_file_rwx_check), "accept files whose permissions have changed since the dump"),
 
-	/* -- what lies outside of the tree -- */
-	VALUE(HANDLER, 0, "external", "TYPE[ID]", CMD_BOTH | CMD_CHECK, OUTSIDE, value_external, RPC(external), "file[MOUNT:INODE], tty[RDEV:DEV] (hex), pipe:[INODE] or unix[INODE]: not saved, but handed over by --inherit-fd"),
-	VALUE(HANDLER, 0, "inherit-fd", "fd[N]:KEY", RESTORE, OUTSIDE, value_inherit_fd, RPC_BY(rpc_inherit_fd, "inherit_fd"), "give the tree descriptor N of criu instead of the file KEY: a path, 'pipe:[I]', 'socket:[I]', 'file[M:I]', 'tty[R:D]'"),
-	VALUE(OPTIONAL, 'x', "ext-unix-sk", "INODE,...", CMD_BOTH | CMD_CHECK, OUTSIDE, value_ext_unix_sk, RPC_BY(rpc_ext_unix_sk, "ext_unix_sk,unix_sk_ino"), "allow unix sockets whose peer is not in the tree"),
-	VALUE(HANDLER, 0, "untrusted-images", "UID", RESTORE, OUTSIDE, value_untrusted_images, NO_RPC, "the images are this user's: the tree gets no right that the user does not have"),
+	/* -- external resources -- */
+	VALUE(HANDLER, 0, "external", "TYPE[ID]", CMD_BOTH | CMD_CHECK, OUTSIDE, value_external, RPC(external), "file[MOUNT:INODE], tty[RDEV:DEV] (hex), pipe:[INODE] or unix[INODE]: not saved, supplied at restore with --inherit-fd"),
+	VALUE(HANDLER, 0, "inherit-fd", "fd[N]:KEY", RESTORE, OUTSIDE, value_inherit_fd, RPC_BY(rpc_inherit_fd, "inherit_fd"), "use criu's descriptor N in place of the file KEY: a path, 'pipe:[I]', 'socket:[I]', 'file[M:I]', 'tty[R:D]'"),
+	VALUE(OPTIONAL, 'x', "ext-unix-sk", "INODE,...", CMD_BOTH | CMD_CHECK, OUTSIDE, value_ext_unix_sk, RPC_BY(rpc_ext_unix_sk, "ext_unix_sk,unix_sk_ino"), "allow unix sockets whose peer is outside the tree"),
+	VALUE(HANDLER, 0, "untrusted-images", "UID", RESTORE, OUTSIDE, value_untrusted_images, NO_RPC, "the images are from this user: give the tree no right that the user does not have"),
 	STRING('r', "root", "DIR", RESTORE, OUTSIDE, root, RPC(root), "root directory of the restored tree"),
-	VALUE(HANDLER, 0, "close", "FD", CMD_ANY, OUTSIDE, value_close, NO_RPC, "close this descriptor of criu first"),
+	VALUE(HANDLER, 0, "close", "FD", CMD_ANY, OUTSIDE, value_close, NO_RPC, "close this file descriptor first"),
 
 	/* -- memory -- */
 	LATER_FLAG(0, "track-mem", DUMPS, MEMORY, track_mem, RPC(track_mem), "track memory changes, for a later incremental dump"),
-	LATER_STRING(0, "prev-images-dir", "DIR", DUMPS | CMD_PAGE_SERVER, MEMORY, parent_dir, RPC(parent_img), "images of the dump before; relative to the images directory"),
-	LATER_FLAG(0, "auto-dedup", PAGES, MEMORY, auto_dedup, RPC(auto_dedup), "free pages of older images once they are superseded"),
-	LATER_MODE("pre-dump-mode", "splice|read", CMD_PRE_DUMP, MEMORY, pre_dump_mode, pre_dump_modes, RPC(pre_dump_mode), "how pre-dump takes pages"),
-	LATER_FLAG(0, "lazy-pages", PAGES, MEMORY, lazy_pages, RPC(lazy_pages), "bring pages back when they are touched"),
+	LATER_STRING(0, "prev-images-dir", "DIR", DUMPS | CMD_PAGE_SERVER, MEMORY, parent_dir, RPC(parent_img), "images of the previous dump; relative to the images directory"),
+	LATER_FLAG(0, "auto-dedup", PAGES, MEMORY, auto_dedup, RPC(auto_dedup), "punch superseded pages out of older images"),
+	LATER_MODE("pre-dump-mode", "splice|read", CMD_PRE_DUMP, MEMORY, pre_dump_mode, pre_dump_modes, RPC(pre_dump_mode), "how pre-dump reads pages"),
+	LATER_FLAG(0, "lazy-pages", PAGES, MEMORY, lazy_pages, RPC(lazy_pages), "restore pages when they are first accessed"),
 	LATER_FLAG(0, "page-server", DUMPS, MEMORY, page_server, RPC_BY(rpc_page_server, "ps"), "send the pages to a page server"),
-	LATER_STRING(0, "address", "ADDR", PAGES | CMD_SERVICE, MEMORY, address, RPC(ps.address), "address of the page server or service socket"),
+	LATER_STRING(0, "address", "ADDR", PAGES | CMD_SERVICE, MEMORY, address, RPC(ps.address), "address of the page server or the service socket"),
 	LATER_VALUE(HANDLER, 0, "port", "PORT", PAGES, MEMORY, value_port, RPC(ps.port), "port of the page server"),
 	LATER_VALUE(HANDLER, 0, "ps-socket", "FD", PAGES, MEMORY, value_ps_socket, RPC(ps.fd), "connected socket to use as page server"),
-	VALUE(HANDLER, 0, "status-fd", "FD", PAGES | CMD_SERVICE, MEMORY, value_status_fd, RPC(status_fd), "write a zero byte there when ready"),
-	LATER_FLAG(0, "tls", PAGES, MEMORY, tls, RPC_TRUE(tls), "encrypt what goes to the page server"),
-	LATER_STRING(0, "tls-cacert", "FILE", PAGES, MEMORY, tls_cacert, RPC(tls_cacert), "certificates of trusted authorities"),
-	LATER_STRING(0, "tls-cacrl", "FILE", PAGES, MEMORY, tls_cacrl, RPC(tls_cacrl), "revoked certificates"),
+	VALUE(HANDLER, 0, "status-fd", "FD", PAGES | CMD_SERVICE, MEMORY, value_status_fd, RPC(status_fd), "write a zero byte to FD when ready"),
+	LATER_FLAG(0, "tls", PAGES, MEMORY, tls, RPC_TRUE(tls), "encrypt the connection to the page server"),
+	LATER_STRING(0, "tls-cacert", "FILE", PAGES, MEMORY, tls_cacert, RPC(tls_cacert), "certificates of trusted CAs"),
+	LATER_STRING(0, "tls-cacrl", "FILE", PAGES, MEMORY, tls_cacrl, RPC(tls_cacrl), "certificate revocation list"),
 	LATER_STRING(0, "tls-cert", "FILE", PAGES, MEMORY, tls_cert, RPC(tls_cert), "our certificate"),
 	LATER_STRING(0, "tls-key", "FILE", PAGES, MEMORY, tls_key, RPC(tls_key), "our private key"),
-	LATER_FLAG(0, "tls-no-cn-verify", PAGES, MEMORY, tls_no_cn_verify, RPC_TRUE(tls_no_cn_verify), "accept a peer of another name"),
-	LATER_FLAG(0, "stream", PAGES, MEMORY, stream, NO_RPC, "images go through an image streamer"),
+	LATER_FLAG(0, "tls-no-cn-verify", PAGES, MEMORY, tls_no_cn_verify, RPC_TRUE(tls_no_cn_verify), "do not verify the common name of the peer"),
+	LATER_FLAG(0, "stream", PAGES, MEMORY, stream, NO_RPC, "transfer images through an image streamer"),
 
 	/* -- network -- */
-	FLAG(0, "tcp-established", CMD_BOTH | CMD_CHECK, NET, tcp_established, RPC(tcp_established), "keep TCP connections"),
-	FLAG(0, "tcp-close", CMD_BOTH | CMD_CHECK, NET, tcp_close, RPC(tcp_close), "TCP connections come back closed"),
-	FLAG(0, "skip-in-flight", CMD_BOTH | CMD_CHECK, NET, skip_in_flight, RPC(tcp_skip_in_flight), "leave out connections that nobody accepted yet"),
-	MODE("network-lock", "iptables|nftables|skip", CMD_BOTH, NET, network_lock, network_lock_modes, RPC(network_lock), "how traffic is held while the tree is frozen"),
+	FLAG(0, "tcp-established", CMD_BOTH | CMD_CHECK, NET, tcp_established, RPC(tcp_established), "save and restore TCP connections"),
+	FLAG(0, "tcp-close", CMD_BOTH | CMD_CHECK, NET, tcp_close, RPC(tcp_close), "restore TCP connections as closed"),
+	FLAG(0, "skip-in-flight", CMD_BOTH | CMD_CHECK, NET, skip_in_flight, RPC(tcp_skip_in_flight), "drop connections that have not been accepted yet"),
+	MODE("network-lock", "iptables|nftables|skip", CMD_BOTH, NET, network_lock, network_lock_modes, RPC(network_lock), "how TCP traffic is blocked while the tree is frozen"),
 
 	/* -- namespaces, mounts, cgroups -- */
-	LATER_VALUE(HANDLER, 0, "empty-ns", "net", CMD_BOTH, NS, value_empty_ns, RPC_BY(rpc_empty_ns, "empty_ns"), "make the namespace, leave it empty"),
+	LATER_VALUE(HANDLER, 0, "empty-ns", "net", CMD_BOTH, NS, value_empty_ns, RPC_BY(rpc_empty_ns, "empty_ns"), "create an empty network namespace"),
 	LATER_LIST('J', "join-ns", "NS:PID|FILE", RESTORE, NS, join_ns, RPC_BY(rpc_join_ns, "join_ns"), "restore into an existing namespace"),
-	LATER_VALUE(HANDLER, 0, "veth-pair", "IN=OUT", RESTORE, NS, value_veth_pair, RPC_BY(rpc_veth_pairs, "veths"), "name of a veth device's end outside"),
-	LATER_VALUE(HANDLER, 'M', "ext-mount-map", "KEY:VAL", CMD_BOTH, NS, value_ext_mount, RPC_BY(rpc_ext_mounts, "ext_mnt,auto_ext_mnt"), "a mount that comes from outside"),
-	LIST(0, "skip-mnt", "PATH", DUMPS, NS, skip_mnt, RPC(skip_mnt), "leave this mount out"),
-	LIST(0, "enable-fs", "FS", CMD_BOTH, NS, enable_fs, RPC(enable_fs), "take this file system type for one without content"),
-	FLAG(0, "enable-external-sharing", CMD_BOTH, NS, enable_external_sharing, RPC(ext_sharing), "allow mounts shared with the outside"),
-	FLAG(0, "enable-external-masters", CMD_BOTH, NS, enable_external_masters, RPC(ext_masters), "allow mounts that are slaves of outside ones"),
-	FLAG(0, "mntns-compat-mode", RESTORE, NS, mntns_compat_mode, RPC_TRUE(mntns_compat_mode), "accepted: no mounts are restored yet"),
-	FLAG(0, "weak-sysctls", CMD_BOTH, NS, weak_sysctls, RPC(weak_sysctls), "accepted: no sysctls are restored yet"),
+	LATER_VALUE(HANDLER, 0, "veth-pair", "IN=OUT", RESTORE, NS, value_veth_pair, RPC_BY(rpc_veth_pairs, "veths"), "name of the outer end of a veth pair"),
+	LATER_VALUE(HANDLER, 'M', "ext-mount-map", "KEY:VAL", CMD_BOTH, NS, value_ext_mount, RPC_BY(rpc_ext_mounts, "ext_mnt,auto_ext_mnt"), "map an external mount"),
+	LIST(0, "skip-mnt", "PATH", DUMPS, NS, skip_mnt, RPC(skip_mnt), "skip this mount"),
+	LIST(0, "enable-fs", "FS", CMD_BOTH, NS, enable_fs, RPC(enable_fs), "accept this file system type, and treat it as empty"),
+	FLAG(0, "enable-external-sharing", CMD_BOTH, NS, enable_external_sharing, RPC(ext_sharing), "allow mounts that are shared with the host"),
+	FLAG(0, "enable-external-masters", CMD_BOTH, NS, enable_external_masters, RPC(ext_masters), "allow mounts that are slaves of external mounts"),
+	FLAG(0, "mntns-compat-mode", RESTORE, NS, mntns_compat_mode, RPC_TRUE(mntns_compat_mode), "accepted, no effect: mounts are not restored yet"),
+	FLAG(0, "weak-sysctls", CMD_BOTH, NS, weak_sysctls, RPC(weak_sysctls), "accepted, no effect: sysctls are not restored yet"),
 	VALUE(OPTIONAL, 0, "manage-cgroups", "MODE", CMD_BOTH, NS, value_manage_cgroups, RPC_BY(rpc_manage_cgroups, "manage_cgroups,manage_cgroups_mode"), "cgroups: ignore (default) or none; props, soft, full and strict are not implemented"),
-	LATER_LIST(0, "cgroup-root", "[CTRL:]PATH", CMD_BOTH, NS, cgroup_roots, RPC_BY(rpc_cgroup_roots, "cg_root"), "put the tree's cgroups below PATH"),
-	LATER_STRING(0, "cgroup-props", "STRING", DUMPS, NS, cgroup_props, RPC(cgroup_props), "which properties are saved"),
-	LATER_STRING(0, "cgroup-props-file", "FILE", DUMPS, NS, cgroup_props_file, RPC(cgroup_props_file), "the same from a file"),
+	LATER_LIST(0, "cgroup-root", "[CTRL:]PATH", CMD_BOTH, NS, cgroup_roots, RPC_BY(rpc_cgroup_roots, "cg_root"), "create the tree's cgroups below PATH"),
+	LATER_STRING(0, "cgroup-props", "STRING", DUMPS, NS, cgroup_props, RPC(cgroup_props), "cgroup properties to save"),
+	LATER_STRING(0, "cgroup-props-file", "FILE", DUMPS, NS, cgroup_props_file, RPC(cgroup_props_file), "the same, read from FILE"),
 	LATER_LIST(0, "cgroup-dump-controller", "NAME", DUMPS, NS, cgroup_dump_controllers, RPC(cgroup_dump_controller), "save this controller"),
 	STRING(0, "cgroup-yard", "DIR", CMD_BOTH, NS, cgroup_yard, RPC(cgroup_yard), "where the cgroup file systems are mounted"),
-	LATER_STRING(0, "freeze-cgroup", "DIR", DUMPS, NS, freeze_cgroup, RPC(freeze_cgroup), "freeze the tree by this cgroup"),
+	LATER_STRING(0, "freeze-cgroup", "DIR", DUMPS, NS, freeze_cgroup, RPC(freeze_cgroup), "freeze the tree with this cgroup"),
 	LATER_STRING(0, "lsm-profile", "TYPE:NAME", RESTORE, NS, lsm_profile, RPC(lsm_profile), "security label of the restored tree"),
 	LATER_STRING(0, "lsm-mount-context", "CONTEXT", RESTORE, NS, lsm_mount_context, RPC(lsm_mount_context), "SELinux context of its mounts"),
 
-	/* -- the rest -- */
+	/* -- other -- */
 	VALUE(OPTIONAL, 0, "cpu-cap", "all,cpu,fpu,ins,none,image", CMD_BOTH | CMD_CPUINFO, OTHER, value_cpu_cap, RPC_BY(rpc_cpu_cap, "cpu_cap"), "how strictly the CPU must match (default: fpu,ins)"),
-	LATER_FLAG(0, "allow-uprobes", CMD_BOTH, OTHER, allow_uprobes, NO_RPC, "dump tasks with uprobes set in them"),
-	LATER_FLAG(0, "unprivileged", CMD_ANY, OTHER, unprivileged, RPC(unprivileged), "work without root's rights"),
-	FLAG(0, "log-pid", RESTORE, OTHER, log_pid, NO_RPC, "accepted: all tasks log into one file, each line with its pid"),
-	STRING('L', "libdir", "DIR", CMD_BOTH, OTHER, libdir, NO_RPC, "where plugins are"),
-	FLAG(0, "experimental", CMD_ANY, OTHER, experimental, NO_RPC, "allow features that are not settled yet"),
-	LIST(0, "feature", "NAME", CMD_CHECK, MAIN, features, NO_RPC, "ask for this feature only: exit 0 if the host has it (\"list\" shows them)"),
-	FLAG(0, "all", CMD_CHECK, MAIN, check_all, NO_RPC, "also what only later stages need"),
-	FLAG(0, "json", CMD_CHECK, MAIN, check_json, NO_RPC, "with -t: for programs to read"),
-	FLAG(0, "extra", CMD_CHECK, MAIN, check_extra, NO_RPC, "also what only some programs need"),
-	VALUE(ACTION, 0, "ms", NULL, CMD_CHECK, OTHER, value_nothing, NO_RPC, "for old scripts: changes nothing"),
-	STRING(0, "config", "FILE", CMD_ANY, OTHER, config_file, RPC(config_file), "options from this file too, one a line, without the dashes"),
+	LATER_FLAG(0, "allow-uprobes", CMD_BOTH, OTHER, allow_uprobes, NO_RPC, "allow tasks with uprobes"),
+	LATER_FLAG(0, "unprivileged", CMD_ANY, OTHER, unprivileged, RPC(unprivileged), "run without root privileges"),
+	FLAG(0, "log-pid", RESTORE, OTHER, log_pid, NO_RPC, "accepted, no effect: all tasks log to one file, each line with the pid"),
+	STRING('L', "libdir", "DIR", CMD_BOTH, OTHER, libdir, NO_RPC, "plugin directory"),
+	FLAG(0, "experimental", CMD_ANY, OTHER, experimental, NO_RPC, "allow experimental features"),
+	LIST(0, "feature", "NAME", CMD_CHECK, MAIN, features, NO_RPC, "test only this feature: exit 0 if available (\"list\" lists the names)"),
+	FLAG(0, "all", CMD_CHECK, MAIN, check_all, NO_RPC, "also features that are not needed yet"),
+	FLAG(0, "json", CMD_CHECK, MAIN, check_json, NO_RPC, "with -t: output in JSON"),
+	FLAG(0, "extra", CMD_CHECK, MAIN, check_extra, NO_RPC, "also features that only some programs need"),
+	VALUE(ACTION, 0, "ms", NULL, CMD_CHECK, OTHER, value_nothing, NO_RPC, "for old scripts: no effect"),
+	STRING(0, "config", "FILE", CMD_ANY, OTHER, config_file, RPC(config_file), "also read options from FILE, one per line, without dashes"),
 	FLAG(0, "no-default-config", CMD_ANY, OTHER, no_default_config, NO_RPC, "read neither /etc/criu/default.conf nor ~/.criu/default.conf"),
-	VALUE(ACTION, 'h', "help", NULL, CMD_ANY, OTHER, value_nothing, NO_RPC, "help, on a command if there is one"),
-	VALUE(ACTION, 'V', "version", NULL, CMD_ANY, OTHER, value_nothing, NO_RPC, "version"),
+	VALUE(ACTION, 'h', "help", NULL, CMD_ANY, OTHER, value_nothing, NO_RPC, "print this help, or that of a command"),
+	VALUE(ACTION, 'V', "version", NULL, CMD_ANY, OTHER, value_nothing, NO_RPC, "print the version"),
 };
 /* clang-format on */
 
