@@ -11,7 +11,7 @@ struct words;
 struct command {
 	const char *name;
 	unsigned int bit;
-	bool built;
+	bool implemented;
 	size_t args; /* number of arguments after its name */
 	const char *usage; /* synopsis after the name */
 	const char *summary; /* one line */

@@ -8,7 +8,7 @@ const struct command commands[] = {
 	{
 		.name = "dump",
 		.bit = CMD_DUMP,
-		.built = true,
+		.implemented = true,
 		.usage = "-t PID [OPTION]...",
 		.summary = "save a process tree to image files",
 		.about =
@@ -20,7 +20,7 @@ const struct command commands[] = {
 	{
 		.name = "restore",
 		.bit = CMD_RESTORE,
-		.built = true,
+		.implemented = true,
 		.usage = "[OPTION]...",
 		.summary = "restore a process tree from its images",
 		.about = "Recreates every process with its old pid; it continues where it was frozen. Without\n"
@@ -31,7 +31,7 @@ const struct command commands[] = {
 	{
 		.name = "check",
 		.bit = CMD_CHECK,
-		.built = true,
+		.implemented = true,
 		.usage = "[--feature NAME] [--all] [--extra] | -t PID [--json]",
 		.summary = "check whether this kernel, or a process tree, is supported",
 		.about =

@@ -17,7 +17,7 @@
 static const char *const group_titles[GROUP_NR] = {
 	[GROUP_MAIN] = "Options",
 	[GROUP_FILES] = "Files and descriptors",
-	[GROUP_OUTSIDE] = "External resources",
+	[GROUP_EXTERNAL] = "External resources",
 	[GROUP_MEMORY] = "Memory",
 	[GROUP_NET] = "Network",
 	[GROUP_NS] = "Namespaces, mounts, cgroups",
@@ -70,7 +70,7 @@ static void print_group(enum option_group group, unsigned int command)
 	for (size_t i = 0; i < option_table_nr; i++) {
 		const struct option_spec *spec = &option_table[i];
 
-		if (spec->group != group || !spec->built || !(spec->commands & command))
+		if (spec->group != group || !spec->implemented || !(spec->commands & command))
 			continue;
 		if (!begun)
 			printf("\n%s:\n", group_titles[group]);
@@ -79,14 +79,14 @@ static void print_group(enum option_group group, unsigned int command)
 	}
 }
 
-static void print_not_built(unsigned int command)
+static void print_not_implemented(unsigned int command)
 {
 	int column = 0;
 
 	for (size_t i = 0; i < option_table_nr; i++) {
 		const struct option_spec *spec = &option_table[i];
 
-		if (spec->built || !(spec->commands & command))
+		if (spec->implemented || !(spec->commands & command))
 			continue;
 		if (column == 0) {
 			printf("\nRecognized, but not implemented:\n");
@@ -105,7 +105,7 @@ void help_main(void)
 	printf("criu saves running processes to files and restores them, on this machine or another one.\n\n"
 	       "Usage: criu COMMAND [OPTION]...\n\n");
 	for (size_t i = 0; i < commands_nr; i++)
-		if (commands[i].built)
+		if (commands[i].implemented)
 			printf("  %-10s %s\n", commands[i].name, commands[i].summary);
 	printf("\nExamples, as root:\n"
 	       "  mkdir img\n"
@@ -116,7 +116,7 @@ void help_main(void)
 	       "criu COMMAND --help lists the options of a command; see criu(8) for details.\n"
 	       "Not implemented:");
 	for (size_t i = 0; i < commands_nr; i++)
-		if (!commands[i].built)
+		if (!commands[i].implemented)
 			printf(" %s", commands[i].name);
 	putchar('\n');
 }
@@ -124,12 +124,12 @@ void help_main(void)
 void help_command(const struct command *command)
 {
 	printf("Usage: criu %s %s\n\n%s%s\n", command->name, command->usage, command->summary,
-	       command->built ? "" : " (not implemented)");
-	if (!command->built)
+	       command->implemented ? "" : " (not implemented)");
+	if (!command->implemented)
 		return;
 	printf("\n%s", command->about);
 	for (enum option_group group = 0; group < GROUP_NR; group++)
 		print_group(group, command->bit);
-	print_not_built(command->bit);
+	print_not_implemented(command->bit);
 	printf("\nExit status: 0 on success, 1 on failure.\n");
 }

@@ -67,7 +67,7 @@ static int run_command(int argc, char **argv, struct request *req, const struct 
 
 	if (!command)
 		return unknown_command(words->command);
-	if (!command->built)
+	if (!command->implemented)
 		return usage_error("the command '%s' is not implemented", command->name);
 	if (words->arg_nr > command->args)
 		return usage_error("unexpected argument '%s' for %s; see criu %s --help", words->arg[command->args],

@@ -35,7 +35,7 @@ typedef int (*option_fn)(struct request *req, const struct found *found);
 
 static int take(struct request *req, const struct found *found)
 {
-	if (!option_concerns(req, found->spec))
+	if (!option_applies(req, found->spec))
 		request_warn(req, "%s has no effect with this command", found->shown);
 	return option_take(req, found->spec, found->arg, found->shown);
 }

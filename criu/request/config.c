@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Config files: one option a line, without its dashes, then its value if it takes one. '#' starts a comment; a value
- * may stand in quotes (then \" and \\ mean the character). What comes later wins, the command line comes last.
+ * Config files: one option per line, without dashes, followed by its value, if any. '#' starts a comment; a value may
+ * be quoted (then \" and \\ are escapes). Later settings override earlier ones, and the command line overrides all.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -26,7 +26,7 @@ static char *skip_blanks(char *s)
 	return s + strspn(s, " \t\r\n");
 }
 
-/* The quoted text at @s, unescaped in place; *ret_end behind the closing quote, or NULL without one. */
+/* The quoted text at @s, unescaped in place; *ret_end is after the closing quote, or NULL if there is none. */
 static char *unquote(char *s, char **ret_end)
 {
 	char quote = *s, *to = s, *from = s + 1;
@@ -41,7 +41,7 @@ static char *unquote(char *s, char **ret_end)
 	return s;
 }
 
-/* An unquoted value ends at the line's end or at a comment; blanks before that are not part of it. */
+/* An unquoted value ends at the end of the line or at a comment; trailing spaces are not part of it. */
 static void trim_value(char *value)
 {
 	char *comment = value;
@@ -56,7 +56,7 @@ static void trim_value(char *value)
 		value[--len] = 0;
 }
 
-/* Cut @line into name and value (NULL: none) in place. An empty name: nothing there. */
+/* Splits @line into name and value (NULL: none) in place. The name of an empty line is empty. */
 static int split_line(char *line, char **ret_name, char **ret_value)
 {
 	char *name = skip_blanks(line), *value, *end;
@@ -101,7 +101,7 @@ static int set_by_name(struct request *req, const char *name, const char *arg, c
 	if (!spec)
 		return option_unknown(req, "", name, where);
 	if (spec->kind == ARG_ACTION)
-		return request_refuse(req, "%s%s belongs on the command line", where, name);
+		return request_refuse(req, "%s%s is only valid on the command line", where, name);
 	if (arg && spec->kind == ARG_NONE)
 		return request_refuse(req, "%s%s takes no value", where, name);
 	if (!arg && option_takes_argument(spec))
@@ -115,7 +115,7 @@ static int config_line(struct request *req, const char *where, char *line)
 	char *name, *value;
 
 	if (split_line(line, &name, &value) < 0)
-		return request_refuse(req, "%sa quote is not closed, or something stands behind it", where);
+		return request_refuse(req, "%smissing closing quote, or text after it", where);
 	if (!*name)
 		return 0;
 	name[strcspn(name, " \t\r\n=#")] = 0;
@@ -178,7 +178,7 @@ int config_load(struct request *req)
 	if (ret == 0 && env && *env)
 		ret = config_load_file(req, env, true);
 	if (ret == 0 && req->opts.config_file) {
-		/* A file may not name another one: take the name away while it is read. */
+		/* `config` has no effect in a file: hide the option while the file is read. */
 		char *path = req->opts.config_file;
 
 		req->opts.config_file = NULL;

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Config files. What is wrong in one is reported with its place. */
+/* Config files. Errors are reported with file and line. */
 #pragma once
 #include <stdbool.h>
 #include "request/request.h"
 
-/* The default files, CRIU_CONFIG_FILE and --config, in rising order of precedence. Options for other commands are passed over. */
+/*
+ * The default files, CRIU_CONFIG_FILE and --config, each overriding the previous ones. Options of other commands are
+ * ignored.
+ */
 int config_load(struct request *req);
-/* One file; @must: that it is missing is an error. */
+/* One file; @must: it is an error if it does not exist. */
 int config_load_file(struct request *req, const char *path, bool must);

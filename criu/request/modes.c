@@ -37,7 +37,7 @@ MODES(cgroup, {
 	{ "default", CGROUP_MODE_DEFAULT, CRIU_CG_MODE__DEFAULT },
 });
 
-/* Bits; words can be combined. RPC has no names for them. */
+/* Bits, which can be combined. RPC has no names for them. */
 MODES(cpu_cap, {
 	{ "none", CPU_CAP_NONE, 0 },
 	{ "fpu", CPU_CAP_FPU, 1 },

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Values that are one of several words: the word, its number of ours, and its number in RPC (images/rpc.proto). */
+/* Named values: the name, our number, and the number in RPC (images/rpc.proto). */
 #pragma once
 #include <stddef.h>
 
@@ -18,6 +18,6 @@ struct mode_list {
 
 extern const struct mode_list file_validation_modes, network_lock_modes, pre_dump_modes, cgroup_modes, cpu_cap_modes;
 
-/* NULL: there is none. */
+/* NULL: not found. */
 const struct mode *mode_by_word(const struct mode_list *modes, const char *word);
 const struct mode *mode_by_rpc(const struct mode_list *modes, int rpc);

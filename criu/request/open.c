@@ -12,14 +12,14 @@
 #include "util/output.h"
 #include "util/str.h"
 
-/* A descriptor of @path, relative to @base; messages call it @given. */
+/* A descriptor of @path, relative to @base; @given is its name in messages. */
 static int open_directory(const struct request *req, const char *what, const char *given, int base, const char *path)
 {
 	int fd = open_at(base, path, O_RDONLY | O_DIRECTORY, 0);
 
 	if (fd == -ENOENT)
-		return request_refuse(req, "the %s directory %s does not exist; make it first: mkdir -p %s", what,
-				      given, given);
+		return request_refuse(req, "the %s directory %s does not exist; create it: mkdir -p %s", what, given,
+				      given);
 	if (fd < 0)
 		return request_refuse(req, "the %s directory %s: %s", what, given, strerror(-fd));
 	return fd;
@@ -63,7 +63,7 @@ static int open_log(struct request *req)
 	int ret = log_init(req->opts.log_level);
 
 	if (ret < 0)
-		return request_refuse(req, "the log: %s", strerror(-ret));
+		return request_refuse(req, "log: %s", strerror(-ret));
 	return req->opts.log_file ? open_log_file(req) : 0;
 }
 
@@ -72,7 +72,7 @@ static int add_scripts(struct request *req)
 	if (!req->opts.action_scripts.n)
 		return 0;
 	if (notify_add(&req->opts, &scripts_outlet) < 0)
-		return request_refuse(req, "no outlet is left for action scripts");
+		return request_refuse(req, "too many notification outlets to add action scripts");
 	return 0;
 }
 

@@ -3,10 +3,10 @@
 #include "request/request.h"
 
 /*
- * Opens the directories and the log of a request that is valid, and adds its action scripts to those who are asked at
- * each step, behind who is there already. Directories that are open (options.images_dir_fd, work_dir_fd) are those that
- * the request names. On failure, which is reported, nothing is left open.
+ * Opens the directories and the log of a valid request, and appends its action scripts to the outlets that are notified
+ * at each stage. Directories that are already open (options.images_dir_fd, work_dir_fd) take precedence over names. On
+ * failure, which is reported, nothing is left open.
  */
 int request_open(struct request *req);
-/* The log goes to stderr again. Does nothing to what is not open. */
+/* Closes what is open; the log goes to stderr again. */
 void request_close(struct request *req);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Every option of the command line. An option that is not implemented has built = false (macros LATER_*): it is recognized,
- * and rejected by name where it would have an effect.
+ * All options. Those with implemented = false (macros LATER_*) are recognized, and rejected by name where they would
+ * have an effect.
  */
 #include "request/option_table.h"
 #include <string.h>
@@ -14,8 +14,8 @@
 
 /* clang-format off */
 #define AT(field) .offset = offsetof(struct options, field)
-#define ROW(is_built, short_name, long_name, cmds, in_group) \
-	.name = long_name, .letter = short_name, .built = is_built, .commands = cmds, .group = GROUP_##in_group
+#define ROW(is_implemented, short_name, long_name, cmds, in_group) \
+	.name = long_name, .letter = short_name, .implemented = is_implemented, .commands = cmds, .group = GROUP_##in_group
 
 /* The field of criu_opts: converted by its type, or by a function of rpc_values.c, or none. */
 #define RPC(field) .rpc = #field
@@ -79,12 +79,12 @@ const struct option_spec option_table[] = {
 	FLAG(0, "skip-file-rwx-check", RESTORE, FILES, skip_file_rwx_check, RPC(skip_file_rwx_check), "accept files whose permissions have changed since the dump"),
 
 	/* -- external resources -- */
-	VALUE(HANDLER, 0, "external", "TYPE[ID]", CMD_BOTH | CMD_CHECK, OUTSIDE, value_external, RPC(external), "file[MOUNT:INODE], tty[RDEV:DEV] (hex), pipe:[INODE] or unix[INODE]: not saved, supplied at restore with --inherit-fd"),
-	VALUE(HANDLER, 0, "inherit-fd", "fd[N]:KEY", RESTORE, OUTSIDE, value_inherit_fd, RPC_BY(rpc_inherit_fd, "inherit_fd"), "use criu's descriptor N in place of the file KEY: a path, 'pipe:[I]', 'socket:[I]', 'file[M:I]', 'tty[R:D]'"),
-	VALUE(OPTIONAL, 'x', "ext-unix-sk", "INODE,...", CMD_BOTH | CMD_CHECK, OUTSIDE, value_ext_unix_sk, RPC_BY(rpc_ext_unix_sk, "ext_unix_sk,unix_sk_ino"), "allow unix sockets whose peer is outside the tree"),
-	VALUE(HANDLER, 0, "untrusted-images", "UID", RESTORE, OUTSIDE, value_untrusted_images, NO_RPC, "the images are from this user: give the tree no right that the user does not have"),
-	STRING('r', "root", "DIR", RESTORE, OUTSIDE, root, RPC(root), "root directory of the restored tree"),
-	VALUE(HANDLER, 0, "close", "FD", CMD_ANY, OUTSIDE, value_close, NO_RPC, "close this file descriptor first"),
+	VALUE(HANDLER, 0, "external", "TYPE[ID]", CMD_BOTH | CMD_CHECK, EXTERNAL, value_external, RPC(external), "file[MOUNT:INODE], tty[RDEV:DEV] (hex), pipe:[INODE] or unix[INODE]: not saved, supplied at restore with --inherit-fd"),
+	VALUE(HANDLER, 0, "inherit-fd", "fd[N]:KEY", RESTORE, EXTERNAL, value_inherit_fd, RPC_BY(rpc_inherit_fd, "inherit_fd"), "use criu's descriptor N in place of the file KEY: a path, 'pipe:[I]', 'socket:[I]', 'file[M:I]', 'tty[R:D]'"),
+	VALUE(OPTIONAL, 'x', "ext-unix-sk", "INODE,...", CMD_BOTH | CMD_CHECK, EXTERNAL, value_ext_unix_sk, RPC_BY(rpc_ext_unix_sk, "ext_unix_sk,unix_sk_ino"), "allow unix sockets whose peer is outside the tree"),
+	VALUE(HANDLER, 0, "untrusted-images", "UID", RESTORE, EXTERNAL, value_untrusted_images, NO_RPC, "the images are from this user: give the tree no right that the user does not have"),
+	STRING('r', "root", "DIR", RESTORE, EXTERNAL, root, RPC(root), "root directory of the restored tree"),
+	VALUE(HANDLER, 0, "close", "FD", CMD_ANY, EXTERNAL, value_close, NO_RPC, "close this file descriptor first"),
 
 	/* -- memory -- */
 	LATER_FLAG(0, "track-mem", DUMPS, MEMORY, track_mem, RPC(track_mem), "track memory changes, for a later incremental dump"),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Options: one table says everything about each. The parser of command lines (cli/options.c), config files (config.c)
- * and RPC (rpc.c) know none of them.
+ * The table of all options. The parsers of command lines (cli/options.c), config files (config.c) and RPC (rpc.c) have
+ * no option of their own.
  */
 #pragma once
 #include "request/option_spec.h"
@@ -9,8 +9,8 @@
 extern const struct option_spec option_table[];
 extern const size_t option_table_nr;
 
-/* NULL: there is none. @len: of @name. */
+/* NULL: not found. @len is the length of @name. */
 const struct option_spec *option_find(const char *name, size_t len);
 const struct option_spec *option_find_letter(char letter);
-/* Refuse the unknown option @name, as the user wrote it: with @dashes, @where ("/etc/criu/default.conf:3: "). */
+/* Rejects the unknown option @name; the message has @dashes and @where ("/etc/criu/default.conf:3: ") before it. */
 int option_unknown(const struct request *req, const char *dashes, const char *name, const char *where);

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Arguments of options that are more than a string. Each returns 0, -EINVAL for a bad value, or -ENOMEM. */
+/*
+ * Parsers of option arguments that are not plain strings. Each returns 0, -EINVAL for an invalid value, -EOPNOTSUPP or
+ * -ENOMEM.
+ */
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -13,7 +16,7 @@
 #include "util/log.h"
 #include "util/str.h"
 
-/* A decimal number up to @max, and all of @arg is part of it. */
+/* A decimal number up to @max, without trailing characters. */
 static int number(const char *arg, uint64_t max, uint64_t *ret_v)
 {
 	uint64_t v;
@@ -34,7 +37,7 @@ int value_pid(struct request *req, const char *arg)
 	return 0;
 }
 
-/* -v one more, -vv two more, -v4 and --verbosity=4 set it. */
+/* -v adds one, -vv two, -v4 and --verbosity=4 set it. */
 int value_verbosity(struct request *req, const char *arg)
 {
 	uint64_t v;
@@ -63,7 +66,7 @@ int value_timeout(struct request *req, const char *arg)
 	return 0;
 }
 
-/* Bytes, with K, M or G behind. */
+/* A number of bytes, with an optional suffix K, M or G. */
 static int bytes(const char *arg, uint64_t *ret)
 {
 	static const char units[] = "KMG";
@@ -98,7 +101,7 @@ int value_tmpfs_files(struct request *req, const char *arg)
 	return arg ? bytes(arg, &req->opts.tmpfs_limit) : 0;
 }
 
-/* Words between commas, each given to @each. */
+/* Calls @each for each word of a comma-separated list. */
 static int each_word(struct request *req, const char *arg, int (*each)(struct request *req, const char *word))
 {
 	char *copy = strdup(arg), *rest = copy, *word;
@@ -169,7 +172,7 @@ int value_inherit_fd(struct request *req, const char *arg)
 
 int value_external(struct request *req, const char *arg)
 {
-	/* Those that are built; mnt, dev, net and pid come with namespaces. */
+	/* The implemented ones; mnt, dev, net and pid will come with namespaces. */
 	static const char *const types[] = { "file[", "tty[", "pipe[", "pipe:[", "unix[" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
@@ -196,7 +199,7 @@ int value_untrusted_images(struct request *req, const char *arg)
 {
 	uint64_t v;
 
-	/* The last number stands for "no change" in system calls. */
+	/* The last number means "no change" in system calls. */
 	if (number(arg, UINT32_MAX - 1, &v) < 0 || v == 0)
 		return -EINVAL;
 	req->opts.images_user = (uid_t)v;
@@ -242,7 +245,7 @@ int value_empty_ns(struct request *req, const char *arg)
 	return 0;
 }
 
-/* @arg split at the first @sep into two parts that are not empty. */
+/* Splits @arg at the first @sep into two non-empty parts. */
 static int pair(struct str_pair **v, size_t *n, const char *arg, char sep)
 {
 	const char *at = strchr(arg, sep);
@@ -281,7 +284,7 @@ int value_close(struct request *req, const char *arg)
 	return 0;
 }
 
-/* The parser itself acts on such an option. */
+/* For options that the parser itself handles. */
 int value_nothing(struct request *req, const char *arg)
 {
 	return 0;

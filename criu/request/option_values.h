@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Arguments of options that are more than a string. Each returns 0, -EINVAL for a bad value, -EOPNOTSUPP or -ENOMEM. */
+/*
+ * Parsers of option arguments that are not plain strings. Each returns 0, -EINVAL for an invalid value, -EOPNOTSUPP or
+ * -ENOMEM.
+ */
 #pragma once
 
 struct request;

@@ -5,7 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-/* Messages hold paths, and values of any length: what is longer is cut. */
+/* Messages contain paths, and values of any length: longer ones are truncated. */
 #define LINE_SIZE (2 * PATH_MAX)
 
 int request_init(struct request *req, request_report_fn report, void *arg)

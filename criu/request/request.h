@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A request: what is asked of one run, whoever asks. The command line (cli/) and RPC fill it through the same table
- * (option_table.h), it is validated as a whole (validate.h), and its directories and log are opened (open.h). From then on
- * its options are read-only, and a run needs nothing else.
+ * A request: the parameters of one run. The command line (cli/) and RPC fill it through the same table
+ * (option_table.h), it is validated as a whole (validate.h), and its directories and log are opened (open.h). From then
+ * on its options are read-only, and a run needs nothing else.
  */
 #pragma once
 #include "run/options.h"
@@ -23,23 +23,23 @@ enum command_bit {
 	CMD_ANY = 0xffff,
 };
 
-/* Where mistakes in a request are reported, one line each, without line end: stderr, or an answer by RPC. */
+/* Reports an error in a request, one line without newline: to stderr, or in an RPC response. */
 typedef void (*request_report_fn)(void *arg, const char *line);
 
 struct request {
 	struct options opts;
-	unsigned int command; /* its command_bit; CMD_ANY until it is known */
+	unsigned int command; /* its command_bit; CMD_ANY: not known yet */
 	const char *name; /* of that command: "dump"; borrowed */
 	int log_fd; /* the log file; -1: the log goes to stderr */
 	request_report_fn report;
 	void *report_arg;
 };
 
-/* With every default. 0 or -ENOMEM. */
+/* Sets all defaults. 0 or -ENOMEM. */
 int request_init(struct request *req, request_report_fn report, void *arg);
 void request_free(struct request *req);
 
-/* Refuse the request, and say why. Returns -EINVAL. */
+/* Rejects the request with this reason. Returns -EINVAL. */
 int request_refuse(const struct request *req, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* Report something that does not refuse it. */
+/* Reports a warning. */
 void request_warn(const struct request *req, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

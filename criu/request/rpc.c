@@ -11,7 +11,7 @@
 
 const char *const rpc_service_fields[] = { "notify_scripts", "orphan_pts_master", "pidfd_store_sk", NULL };
 
-/* A field of a message, and where it is in there. */
+/* A field of a message, and its location. */
 struct field {
 	const ProtobufCFieldDescriptor *descriptor;
 	const ProtobufCMessage *message;
@@ -22,7 +22,7 @@ static const void *member(const struct field *field, unsigned int offset)
 	return (const char *)field->message + offset;
 }
 
-/* "name", or "message.name". False: the message in between is not there. */
+/* "name", or "message.name". False: the inner message is absent. */
 static bool find_field(const ProtobufCMessage *message, const char *name, struct field *ret)
 {
 	const char *dot = strchr(name, '.');
@@ -96,7 +96,7 @@ static int take_number(struct request *req, const struct option_spec *spec, cons
 	return option_take(req, spec, text, shown);
 }
 
-/* By the type of the field: the value becomes what a person would have written. */
+/* By the type of the field: the value is converted to the text that a user would have written. */
 static int take_field(struct request *req, const struct option_spec *spec, const ProtobufCMessage *rpc)
 {
 	struct field field;
@@ -136,7 +136,7 @@ int request_from_rpc(struct request *req, const CriuOpts *rpc)
 		return ret;
 	if (rpc->has_leave_stopped && rpc->leave_stopped)
 		opts->leave_running = false;
-	/* A client gets its answer as soon as the tree runs; validation detaches it from a command. */
+	/* A client gets its response as soon as the tree runs; with a command, validation sets this. */
 	opts->restore_detached = !opts->exec_cmd.n;
 	return 0;
 }

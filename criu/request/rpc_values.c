@@ -41,8 +41,8 @@ int rpc_images_dir(struct request *req, const struct option_spec *spec, const Cr
 		req->opts.images_dir_fd = rpc->images_dir_fd;
 	else if (rpc->images_dir)
 		return option_apply(req, spec, rpc->images_dir);
-	else if (option_concerns(req, spec)) /* the one of a config file does not stand in for it */
-		return request_refuse(req, "there is neither images_dir_fd nor images_dir");
+	else if (option_applies(req, spec)) /* one from a config file does not count */
+		return request_refuse(req, "images_dir_fd or images_dir is required");
 	return 0;
 }
 
@@ -53,7 +53,7 @@ int rpc_work_dir(struct request *req, const struct option_spec *spec, const Criu
 	return 0;
 }
 
-/* Always a file of the work directory, unless the client wants it on stderr. */
+/* Always a file in the work directory, unless the client wants it on stderr. */
 int rpc_log_file(struct request *req, const struct option_spec *spec, const CriuOpts *rpc)
 {
 	char **log_file = &req->opts.log_file;
@@ -71,7 +71,7 @@ int rpc_log_file(struct request *req, const struct option_spec *spec, const Criu
 	return *log_file ? 0 : option_apply(req, spec, LOG_FILE_DEFAULT);
 }
 
-/* A client that says nothing gets the default, whatever config files say. */
+/* The default, if the client does not set it, even if config files do. */
 int rpc_log_level(struct request *req, const struct option_spec *spec, const CriuOpts *rpc)
 {
 	const int level = rpc->has_log_level && rpc->log_level >= 0 ? rpc->log_level : LOG_WARN;
@@ -106,7 +106,7 @@ int rpc_inherit_fd(struct request *req, const struct option_spec *spec, const Cr
 	return ret < 0 ? ret : 0;
 }
 
-/* Inodes alone allow nothing. */
+/* Inodes have no effect without the flag. */
 int rpc_ext_unix_sk(struct request *req, const struct option_spec *spec, const CriuOpts *rpc)
 {
 	char inode[16];
@@ -126,7 +126,7 @@ int rpc_ext_unix_sk(struct request *req, const struct option_spec *spec, const C
 	return ret;
 }
 
-/* With lazy_pages it says where this process listens. */
+/* With lazy_pages it is the address where this process listens. */
 int rpc_page_server(struct request *req, const struct option_spec *spec, const CriuOpts *rpc)
 {
 	if (!rpc->ps || (rpc->has_lazy_pages && rpc->lazy_pages))
@@ -170,7 +170,7 @@ int rpc_veth_pairs(struct request *req, const struct option_spec *spec, const Cr
 	return ret < 0 ? ret : 0;
 }
 
-/* A key may hold a colon, and `auto` is a path like any other here. */
+/* A key may contain a colon, and `auto` is a path like any other here. */
 int rpc_ext_mounts(struct request *req, const struct option_spec *spec, const CriuOpts *rpc)
 {
 	int ret = rpc->n_ext_mnt ? admit(req, spec, "ext_mnt") : 0;
@@ -214,12 +214,12 @@ int rpc_cgroup_roots(struct request *req, const struct option_spec *spec, const 
 	return ret;
 }
 
-/* Bits that nobody has defined are sent by clients that mean "everything". The image comes with the field itself. */
+/* Clients that mean "everything" send undefined bits. The field itself implies the image. */
 int rpc_cpu_cap(struct request *req, const struct option_spec *spec, const CriuOpts *rpc)
 {
 	uint32_t caps = CPU_CAP_IMAGE;
 
-	if (!rpc->has_cpu_cap || !option_concerns(req, spec))
+	if (!rpc->has_cpu_cap || !option_applies(req, spec))
 		return 0;
 	for (size_t i = 0; i < cpu_cap_modes.n; i++)
 		if (cpu_cap_modes.v[i].rpc > 0 && rpc->cpu_cap & (uint32_t)cpu_cap_modes.v[i].rpc)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Fields of criu_opts that are more than one value of a plain type: option_spec.from_rpc of the rows they belong to. */
+/* Conversion of fields of criu_opts that are not a single value of a plain type: option_spec.from_rpc of their rows. */
 #pragma once
 #include "request/option_spec.h"
 
-/* "ps.port (--port)": how messages call the option when it came by RPC. */
+/* The name of the option in messages if it came by RPC: "ps.port (--port)". */
 void rpc_shown(char *ret, size_t size, const char *field, const struct option_spec *spec);
 
 int rpc_images_dir(struct request *req, const struct option_spec *spec, const CriuOpts *rpc);

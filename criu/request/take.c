@@ -6,7 +6,7 @@
 
 #include "request/modes.h"
 
-bool option_concerns(const struct request *req, const struct option_spec *spec)
+bool option_applies(const struct request *req, const struct option_spec *spec)
 {
 	return spec->commands & req->command;
 }
@@ -34,7 +34,7 @@ static int mode_set(void *field, const struct mode_list *modes, const char *word
 
 	if (!mode)
 		return -EINVAL;
-	/* An enum, whichever. */
+	/* Any enum. */
 	memcpy(field, &mode->ours, sizeof(mode->ours));
 	return 0;
 }
@@ -63,9 +63,9 @@ int option_apply(struct request *req, const struct option_spec *spec, const char
 
 int option_admit(const struct request *req, const struct option_spec *spec, const char *shown)
 {
-	if (!option_concerns(req, spec))
+	if (!option_applies(req, spec))
 		return 0;
-	if (!spec->built)
+	if (!spec->implemented)
 		return request_refuse(req, "%s is not implemented", shown);
 	return 1;
 }

@@ -16,21 +16,21 @@ static int validate_dump(struct request *req)
 	char pid[16];
 
 	if (!opts->pid)
-		return request_refuse(req, "dump needs to know which process: criu dump -t PID");
+		return request_refuse(req, "dump needs the pid of a process: criu dump -t PID");
 	if (opts->pid == getpid() || opts->pid == getppid())
 		return request_refuse(req, "-t %d is %s; criu cannot freeze itself or its parent", opts->pid,
 				      opts->pid == getpid() ? "criu itself" : "the process that called criu");
 	if (opts->leave_running && opts->leave_stopped)
-		return request_refuse(req, "--leave-running and --leave-stopped exclude each other");
+		return request_refuse(req, "--leave-running and --leave-stopped are mutually exclusive");
 	str_format(pid, sizeof(pid), "%d", opts->pid);
 	if (faccessat(proc_root(), pid, F_OK, 0) < 0) {
-		request_refuse(req, "-t %d: there is no such process", opts->pid);
+		request_refuse(req, "-t %d: no such process", opts->pid);
 		return -ESRCH;
 	}
 	return 0;
 }
 
-/* As execvp(3) would find it: what cannot be started is reported before the tree is there. */
+/* As execvp(3) would find it: a missing program is reported before the tree is created. */
 static bool can_execute(const char *command)
 {
 	const char *dirs = getenv("PATH");
@@ -55,22 +55,25 @@ static int validate_restore(struct request *req)
 	struct options *opts = &req->opts;
 
 	if (opts->restore_sibling && !opts->restore_detached)
-		return request_refuse(req, "--restore-sibling needs --restore-detached: nobody can wait for a sibling");
+		return request_refuse(req, "--restore-sibling needs --restore-detached: criu cannot wait for a "
+					   "sibling");
 	if (opts->exec_cmd.n && opts->restore_detached)
 		return request_refuse(
-			req, "--exec-cmd and --restore-detached exclude each other: the command is the tree's parent");
+			req, "--exec-cmd and --restore-detached are mutually exclusive: the command is the tree's "
+			     "parent");
 	if (opts->exec_cmd.n && opts->restore_sibling)
-		return request_refuse(req, "--exec-cmd and --restore-sibling exclude each other");
+		return request_refuse(req, "--exec-cmd and --restore-sibling are mutually exclusive");
 	if (opts->exec_cmd.n && !can_execute(opts->exec_cmd.v[0]))
-		return request_refuse(req, "--exec-cmd: there is no program %s", opts->exec_cmd.v[0]);
+		return request_refuse(req, "--exec-cmd: no such program: %s", opts->exec_cmd.v[0]);
 	if (opts->has_images_user && opts->shell_job)
 		return request_refuse(
-			req, "--untrusted-images and --shell-job exclude each other: the user would get your terminal");
+			req, "--untrusted-images and --shell-job are mutually exclusive: the user would get your "
+			     "terminal");
 	if (opts->has_images_user && opts->root)
 		return request_refuse(
-			req,
-			"--untrusted-images and --root exclude each other: the user may not change the root directory");
-	/* Who becomes the tree's parent waits for it himself. */
+			req, "--untrusted-images and --root are mutually exclusive: the user may not change the root "
+			     "directory");
+	/* The command is the tree's parent and waits for it itself. */
 	if (opts->exec_cmd.n)
 		opts->restore_detached = true;
 	return 0;
@@ -79,7 +82,7 @@ static int validate_restore(struct request *req)
 static int validate_check(struct request *req)
 {
 	if (req->opts.check_json && !req->opts.pid)
-		return request_refuse(req, "--json needs a tree to tell of: criu check -t PID --json");
+		return request_refuse(req, "--json needs a process tree: criu check -t PID --json");
 	return 0;
 }
 

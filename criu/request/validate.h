@@ -3,8 +3,7 @@
 #include "request/request.h"
 
 /*
- * The request as a whole: refuses combinations that make no sense for its command, and what can be seen to fail before
- * anything is done; settles what follows from several options together. -EINVAL, or -ESRCH where there is no such
- * process; reported.
+ * Validates the request as a whole: rejects combinations that are invalid for its command, and what is bound to fail;
+ * sets options that others imply. -EINVAL, or -ESRCH if there is no such process; reported.
  */
 int request_validate(struct request *req);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Namespaces as values: what type they are, which one it is, its number in the images, who is in it. Which types a run
- * saves and restores, and what is in them, is known to the kinds (struct run_kind); nothing is asked of the kernel here.
+ * Namespaces as values: type, identity, id in the images, members. Which types a run saves and restores, and their
+ * content, is up to the kinds (struct run_kind); the kernel is not queried here.
  */
 #pragma once
 #include <stdbool.h>
@@ -11,28 +11,28 @@
 struct arena;
 struct task;
 
-/* In the order in which CRIU numbers them. */
+/* In the order of their ids in CRIU. */
 enum ns_type { NS_PID, NS_NET, NS_IPC, NS_UTS, NS_TIME, NS_MNT, NS_USER, NS_CGROUP, NS_TYPES };
 
-/* Numbers in images are counted for all types together. Those of the tool's own namespaces come first. */
+/* Ids in images are allocated for all types together. Those of the tool's own namespaces come first. */
 static inline uint32_t ns_own_id(enum ns_type type)
 {
 	return type + 1;
 }
 
 struct ns {
-	struct ns *next; /* in the set, in the order in which they were found */
+	struct ns *next; /* in the set, in the order of discovery */
 	enum ns_type type;
-	uint64_t ino; /* on the host of the dump; 0: not known (restore) */
+	uint64_t ino; /* on the host of the dump; 0: unknown (restore) */
 	uint32_t id; /* in the images */
-	bool own; /* the tool's own: nothing of it is saved or made */
-	struct ns *owner; /* the user namespace that owns it; NULL: not known */
+	bool own; /* the tool's own: neither saved nor created */
+	struct ns *owner; /* the user namespace that owns it; NULL: unknown */
 	struct task *member; /* the first task of the tree that is in it */
 	int fd; /* restore: of the tool, inherited by all tasks until they run (restore/namespaces.c); -1: none */
 	void *data; /* of the kind that saves or restores it */
 };
 
-/* All namespaces of one tree, without the tool's own unless a task is in them. A zeroed one is empty. */
+/* All namespaces of one tree, including the tool's own only if a task is in them. A zeroed set is empty. */
 struct ns_set {
 	struct ns *first, *last;
 	uint32_t last_id;
@@ -42,12 +42,12 @@ struct ns_set {
 const char *ns_type_name(enum ns_type type);
 /* CLONE_NEW* */
 unsigned ns_type_flag(enum ns_type type);
-/* The type with this flag; NS_TYPES: there is none. */
+/* The type with this flag; NS_TYPES: none. */
 enum ns_type ns_type_of_flag(unsigned flag);
 
-/* Dump: the namespace with this inode, added with the next free number if it is new; NULL: no memory. */
+/* Dump: the namespace with this inode, added with the next free id if it is new; NULL: out of memory. */
 struct ns *ns_set_get(struct ns_set *set, struct arena *arena, enum ns_type type, uint64_t ino, bool own);
-/* Restore: the namespace with this number, added if it is new; NULL: no memory. */
+/* Restore: the namespace with this id, added if it is new; NULL: out of memory. */
 struct ns *ns_set_get_id(struct ns_set *set, struct arena *arena, enum ns_type type, uint32_t id, bool own);
 
 #define ns_for_each(ns, set, of_type)                      \

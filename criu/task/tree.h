@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The process tree as a value: what pstree.img holds. Neither /proc nor ptrace is touched here. */
+/* The process tree as a value: the content of pstree.img. Neither /proc nor ptrace is used here. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -10,17 +10,22 @@
 
 /* task_core_entry.task_state */
 enum task_state { TASK_ALIVE = 1, TASK_DEAD = 2, TASK_STOPPED = 3 };
-/* Added to that in images: its first thread has ended (exit_code), others go on. No other program takes such a number. */
+/*
+ * Added to the state in images if the first thread has exited (exit_code) and others run. No other program uses such
+ * values.
+ */
 #define TASK_LEADER_ENDED 1000
 
-/* Every pid here is one as the tree itself sees it, in its pid namespace; host_pid is the one that this tool uses
- * with ptrace and /proc. Both are equal while no pid namespace is saved. */
+/*
+ * Pids are those that the tree itself sees, in its pid namespace; host_pid is the one that the tool uses with ptrace
+ * and /proc. Both are equal as long as no pid namespace is saved.
+ */
 struct thread {
 	pid_t tid;
 	pid_t host_tid;
 };
 
-/* Kernel objects that tasks may share: equal numbers, same object. 0: none (a zombie). */
+/* Kernel objects that tasks may share: equal ids mean the same object. 0: none (a zombie). */
 struct task_ids {
 	uint32_t vm, files, fs, sighand;
 };
@@ -36,7 +41,7 @@ struct task {
 	enum task_state state;
 	int exit_code; /* DEAD: its wait status */
 	int stop_signal; /* STOPPED */
-	int exit_signal; /* what its parent gets when it ends; 0: none */
+	int exit_signal; /* sent to its parent when it exits; 0: none */
 	bool stop_unseen; /* STOPPED: its parent has not waited for it (waitpid(2) WUNTRACED) */
 	char comm[16];
 	struct task_ids ids;
@@ -49,11 +54,12 @@ struct tree {
 };
 
 void tree_init(struct tree *tree);
-/* Hang @task (pid, ppid set) below @parent (NULL: it is the root). The tree does not own it. */
+/* Adds @task (pid, ppid set) as a child of @parent (NULL: it is the root). Not owned by the tree. */
 void tree_add(struct tree *tree, struct task *task, struct task *parent);
 /*
- * Who can make a task that lives in the memory of others: its parent, or an older child of that (CLONE_PARENT, which
- * gives it the same exit signal), as long as it has all of @shared with it (0: is not shared). NULL: nobody can.
+ * The task that can create one that shares memory with others: its parent, or an older child of the parent
+ * (CLONE_PARENT, which gives it the same exit signal), provided that it shares all of @shared with it (0: not shared).
+ * NULL: none can.
  */
 struct task *tree_vm_peer_maker(const struct task *task, const struct task_ids *shared);
 

@@ -21,7 +21,7 @@
 struct arena_block {
 	struct arena_block *next;
 	size_t used, size; /* of bytes[] */
-	size_t mapped; /* with this head; 0: it is ordinary memory */
+	size_t mapped; /* size of the mapping, with this header; 0: ordinary memory */
 	size_t offset; /* in the file */
 	size_t populated; /* of it, from the head on */
 	char bytes[] __attribute__((aligned(16)));
@@ -40,7 +40,7 @@ static void *protobuf_alloc(void *data, size_t size)
 
 static void protobuf_free(void *data, void *pointer)
 {
-	/* All at once, in arena_free. */
+	/* Everything is freed at once, in arena_free. */
 }
 
 void arena_init(struct arena *arena)
@@ -57,7 +57,7 @@ void arena_init_for_forks(struct arena *arena)
 	arena->for_forks = true;
 }
 
-/* Each as large as all before it: few mappings. What is not touched of it takes no memory. */
+/* Each is as large as all before it, for few mappings. Untouched parts take no memory. */
 static struct arena_block *block_in_file(struct arena *arena, size_t room)
 {
 	size_t len = ROUND_UP(MAX_OF(room, MAX_OF(arena->file_size, FILE_BLOCK_SIZE)), PAGE_SZ);
@@ -113,7 +113,7 @@ int arena_seal(struct arena *arena)
 		if (b->mapped && mmap(b, b->mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, arena->file,
 				      b->offset) == MAP_FAILED)
 			return -errno;
-	/* Nothing is allocated in there any more: forks copy the page tables of what was written to. */
+	/* Allocate nothing there any more: forks copy the page tables of pages that were written to. */
 	arena->sealed = arena->blocks;
 	arena->blocks = NULL;
 	arena->for_forks = false;
@@ -180,7 +180,7 @@ void *arena_alloc(struct arena *arena, size_t size)
 		b = block_new(arena, size);
 		if (!b)
 			return NULL;
-		/* A block made for one large piece goes behind the one that still has room. */
+		/* A block for a single large allocation goes after the one that still has space. */
 		if (arena->blocks && size > BLOCK_SIZE / 2) {
 			b->next = arena->blocks->next;
 			arena->blocks->next = b;

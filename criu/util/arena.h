@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Memory that is freed all at once, with the run it belongs to.
+ * Memory that is freed all at once, with its run.
  *
- * A restore forks every task of the tree off a process that holds the records of all of them, and what a fork costs is
- * copying page tables. An arena made with arena_init_for_forks lies in a file without a name: arena_seal makes it a
- * private mapping of that file, whose page tables a fork leaves empty. Everybody still has a copy of his own.
+ * A restore forks every task of the tree off a process that has the records of all of them, and the cost of a fork is
+ * copying page tables. An arena created with arena_init_for_forks is in an unnamed file: arena_seal turns it into a
+ * private mapping of that file, whose page tables a fork leaves empty. Each process still has its own copy.
  */
 #pragma once
 #include <stdbool.h>
@@ -15,21 +15,21 @@ struct arena_block;
 struct arena_deferred;
 struct arena {
 	struct arena_block *blocks, *sealed;
-	struct arena_deferred *deferred; /* the last one first */
+	struct arena_deferred *deferred; /* most recent first */
 	ProtobufCAllocator protobuf; /* unpacks records into the arena */
-	int file; /* what large blocks lie in; -1: none */
+	int file; /* for large blocks; -1: none */
 	bool for_forks;
 	size_t file_size;
 };
 
 void arena_init(struct arena *arena);
 void arena_init_for_forks(struct arena *arena);
-/* Before the first fork. What is allocated later is ordinary memory. */
+/* Call before the first fork. Later allocations are ordinary memory. */
 int arena_seal(struct arena *arena);
 void arena_free(struct arena *arena);
-/* @release(@p) is called by arena_free: for what others allocate and lives as long. -ENOMEM: @p was released at once. */
+/* arena_free will call @release(@p), for memory that is allocated elsewhere. -ENOMEM: @p has been released already. */
 int arena_defer(struct arena *arena, void (*release)(void *), void *p);
-/* Zeroed, aligned to 16; NULL when there is no memory left. */
+/* Zeroed, aligned to 16; NULL if out of memory. */
 void *arena_alloc(struct arena *arena, size_t size);
 char *arena_strdup(struct arena *arena, const char *s);
 char *arena_vprintf(struct arena *arena, const char *fmt, __builtin_va_list ap);

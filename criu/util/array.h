@@ -2,13 +2,13 @@
 /*
  * Type-safe arrays that grow:
  *
- *	ARRAY_OF(vma_array, struct vma);              declares struct vma_array { struct vma *v; size_t n, cap; }
- *	struct vma_array a = { 0 };
- *	struct vma *v = array_push(&a);               a new zeroed element, NULL without memory
- *	array_for_each(v, &a) ...
- *	array_free(&a);
+ * 	ARRAY_OF(vma_array, struct vma);              declares struct vma_array { struct vma *v; size_t n, cap; }
+ * 	struct vma_array a = { 0 };
+ * 	struct vma *v = array_push(&a);               a new zeroed element, NULL if out of memory
+ * 	array_for_each(v, &a) ...
+ * 	array_free(&a);
  *
- * Growing moves the elements: keep indexes, not pointers, while something is pushed.
+ * Growing moves the elements: across a push, keep indexes, not pointers.
  */
 #pragma once
 #include <stdlib.h>
@@ -20,7 +20,7 @@
 		size_t n, cap; \
 	}
 
-/* Room for @more elements behind n: 0 or -ENOMEM. */
+/* Reserves space for @more elements: 0 or -ENOMEM. */
 #define array_reserve(a, more) array_grow_((void **)&(a)->v, (a)->n, &(a)->cap, sizeof(*(a)->v), (more))
 
 #define array_push(a)                                                   \
@@ -31,7 +31,7 @@
 		_e;                                                     \
 	})
 
-/* Append a value: 0 or -ENOMEM. */
+/* Appends a value: 0 or -ENOMEM. */
 #define array_add(a, value)                                             \
 	({                                                              \
 		int _r = (a)->n < (a)->cap ? 0 : array_reserve((a), 1); \
@@ -57,5 +57,5 @@
 #define array_bsearch(a, key, cmp) \
 	((__typeof__((a)->v))((a)->n ? bsearch((key), (a)->v, (a)->n, sizeof(*(a)->v), (cmp)) : NULL))
 
-/* Behind array_reserve(): do not call it directly. */
+/* Used by array_reserve(): do not call it directly. */
 int array_grow_(void **v, size_t n, size_t *cap, size_t size, size_t more);

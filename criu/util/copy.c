@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Copying between descriptors: in the kernel where it can, through a buffer otherwise. */
+/* Copying between descriptors: in the kernel if possible, otherwise through a buffer. */
 #include <errno.h>
 #include <sys/sendfile.h>
 
@@ -10,7 +10,7 @@
 #define COPY_STEP (1u << 30)
 #define COPY_BUFFER (256u << 10)
 
-/* What one way of copying could do before it gave up: the next way goes on from there. */
+/* Progress of a copy: if one method fails, the next one continues from there. */
 struct copy {
 	int in, out;
 	off_t in_off, out_off;
@@ -26,8 +26,8 @@ static void copy_advance(struct copy *c, uint64_t n)
 		c->out_off += n;
 }
 
-/* These say "not between these two descriptors", not "not at all". */
-static bool other_way_may_work(int err)
+/* These errors mean that the method does not support these two descriptors. */
+static bool is_unsupported(int err)
 {
 	return err == -EXDEV || err == -EINVAL || err == -ENOSYS || err == -EOPNOTSUPP || err == -EBADF ||
 	       err == -ESPIPE || err == -EPERM || err == -ETXTBSY || err == -EISDIR;
@@ -39,7 +39,7 @@ static ssize_t copy_step_kernel(struct copy *c)
 	off_t in_off = c->in_off, out_off = c->out_off;
 	ssize_t n;
 
-	/* sendfile has no place to write to: only where @out's own position is meant. */
+	/* sendfile has no output offset: only possible at @out's own position. */
 	if (c->out_off < 0)
 		n = sendfile(c->out, c->in, c->in_off < 0 ? NULL : &in_off, step);
 	else
@@ -76,8 +76,8 @@ int copy_range(int in, off_t in_off, int out, off_t out_off, uint64_t len)
 		ssize_t n = copy_step_kernel(&c);
 		if (n == -EINTR)
 			continue;
-		/* 0 may be the end, or a file of /proc that copy_file_range takes for empty: reading tells. */
-		if (!n || (n < 0 && other_way_may_work(n)))
+		/* 0 may be the end, or a file of /proc that looks empty to copy_file_range: read to find out. */
+		if (!n || (n < 0 && is_unsupported(n)))
 			return copy_buffered(&c);
 		if (n < 0)
 			return n;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Debug builds only (make DEBUG=1): failures on order. Every call below goes through here by the linker's --wrap, so no
- * other file knows of it. CRIU_FAULT=PHASE:N[:ERRNO] makes the Nth call of the phase fail; phases: `save` (a dump up to
- * the point where the tree is let go), `restore` (the tool and its tasks, until the tree lives), `kill` (either: the
- * tool is killed instead). Calls are counted in memory that all processes of the run share, so N goes over all of them.
+ * Fault injection, in debug builds only (make DEBUG=1). Every call below is redirected here by the linker's --wrap, so
+ * no other file is involved. CRIU_FAULT=PHASE:N[:ERRNO] makes the Nth call of the phase fail; phases: `save` (a dump up
+ * to the point where the tree is released), `restore` (the tool and its tasks, until the tree runs), `kill` (either:
+ * the tool is killed instead). Calls are counted in memory that all processes of the run share, so N counts the calls
+ * of all of them.
  */
 #ifdef DEBUG_FAULTS
 #include <errno.h>
@@ -18,7 +19,7 @@
 #include "util/faults.h"
 
 struct order {
-	_Atomic long left; /* calls until it happens; below 0: has happened, or nothing was ordered */
+	_Atomic long left; /* calls until the fault; below 0: it has happened, or none was requested */
 	_Atomic int armed;
 	pid_t tool;
 	int error;
@@ -64,7 +65,7 @@ static void disarm(void)
 		atomic_store(&order->armed, 0);
 }
 
-/* Does this call have to fail? */
+/* Must this call fail? */
 static bool fails(const char *what, long arg)
 {
 	char text[96];
@@ -83,7 +84,7 @@ static bool fails(const char *what, long arg)
 	return true;
 }
 
-/* The kernel's own width of arguments: every one of these passes at most six, also those with variable ones. */
+/* Arguments as the kernel takes them: each of these calls has at most six, also the variadic ones. */
 #define WRAP_AS(type, bad, name)                                                     \
 	type __real_##name(long a, long b, long c, long d, long e, long f, long g);  \
 	type __wrap_##name(long a, long b, long c, long d, long e, long f, long g);  \

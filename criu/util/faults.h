@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The calls that can be made to fail in debug builds (faults.c; mk/criu.mk has the linker wrap them), by what they
- * return. Those that only take something away again are not among them: nobody can take back what the kernel keeps.
+ * The calls that can be made to fail in debug builds (faults.c; mk/criu.mk makes the linker wrap them), by return type.
+ * Calls that only release something are not included: their failure could not be handled.
  */
 #pragma once
 

@@ -108,7 +108,7 @@ uint64_t statx_birth(const struct statx *sx)
 static int read_fd(int fd, struct buf *to, bool one_record)
 {
 	for (;;) {
-		/* Most of what is read so is a file of /proc of less than a page: grow from there. */
+		/* Most files that are read this way are in /proc and smaller than a page: start with that. */
 		int err = buf_reserve(to, to->len < READ_CHUNK ? 4095 : READ_CHUNK);
 		if (err)
 			return err;
@@ -240,11 +240,11 @@ int send_fds(int sock, const int *fds, size_t n, const void *data, size_t len)
 	while (sent < 0 && errno == EINTR);
 	if (sent < 0)
 		return -errno;
-	/* A stream took a part: the descriptors went with its first byte. */
+	/* A stream socket accepted part of it: the descriptors were sent with the first byte. */
 	return (size_t)sent < len ? write_full(sock, (const char *)data + sent, len - sent) : 0;
 }
 
-/* Take the descriptors of @msg, at most @room; the others are closed. Returns how many there were. */
+/* Takes the descriptors of @msg, at most @room; the others are closed. Returns how many there were. */
 static size_t take_fds(struct msghdr *msg, int *fds, size_t room)
 {
 	size_t n = 0;

@@ -14,7 +14,7 @@ void hash_free(struct hash *h)
 	*h = (struct hash){ 0 };
 }
 
-/* The slot of @key or the free one where it belongs. There is always a free one: at most 3/4 are used. */
+/* The slot of @key, or the free one where it belongs. There is always a free one: at most 3/4 are in use. */
 static size_t slot_at(const struct hash *h, uint64_t key)
 {
 	size_t i = hash_mix(key) & (h->cap - 1);
@@ -53,7 +53,7 @@ uint64_t *hash_slot_of(struct hash *h, uint64_t key, bool *ret_new)
 	size_t i = h->cap ? slot_at(h, key) : 0;
 	bool fresh = !h->cap || !h->used[i];
 
-	/* A key that is there needs no room. */
+	/* An existing key needs no new slot. */
 	if (fresh && (h->n + 1) * 4 > h->cap * 3) {
 		if (hash_grow(h))
 			return NULL;
@@ -99,7 +99,7 @@ bool hash_del(struct hash *h, uint64_t key)
 	size_t hole = slot_at(h, key);
 	if (!h->used[hole])
 		return false;
-	/* Move back those behind the hole that would no longer be found across it. */
+	/* Move back the entries after the hole that would no longer be found across it. */
 	for (size_t i = (hole + 1) & mask; h->used[i]; i = (i + 1) & mask) {
 		size_t home = hash_mix(h->slots[i].key) & mask;
 		if (((i - home) & mask) < ((i - hole) & mask))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A table from u64 to u64 (or a pointer), open addressing, constant time per use. A zeroed one is empty. */
+/* A hash table from u64 to u64 (or a pointer), open addressing, constant time per operation. A zeroed one is empty. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,16 +18,18 @@ struct hash {
 void hash_free(struct hash *h);
 #define _cleanup_hash_ __attribute__((cleanup(hash_free)))
 
-/* Store, replacing what was there. 0 or -ENOMEM. */
+/* Stores a value, replacing an existing one. 0 or -ENOMEM. */
 int hash_put(struct hash *h, uint64_t key, uint64_t value);
-/* False if there is none; @ret_value untouched then. */
+/* False if not found; @ret_value is unchanged then. */
 bool hash_get(const struct hash *h, uint64_t key, uint64_t *ret_value);
-/* The place of the value of @key, made with value 0 if there was none (*ret_new says so); NULL without memory. Valid
- * until the next put or del. */
+/*
+ * A pointer to the value of @key, created with value 0 if there was none (*ret_new is true then); NULL if out of
+ * memory. Valid until the next put or del.
+ */
 uint64_t *hash_slot_of(struct hash *h, uint64_t key, bool *ret_new);
-/* True if it was there. */
+/* True if it was found. */
 bool hash_del(struct hash *h, uint64_t key);
-/* Walk in no order: *iter starts at 0; NULL at the end. Do not put or del while walking. */
+/* Iterates in no particular order: *iter starts at 0; NULL at the end. Do not put or del meanwhile. */
 const struct hash_slot *hash_next(const struct hash *h, size_t *iter);
 
 static inline int hash_put_ptr(struct hash *h, uint64_t key, const void *p)
@@ -43,7 +45,7 @@ static inline void *hash_get_ptr(const struct hash *h, uint64_t key)
 	return (void *)(uintptr_t)v;
 }
 
-/* Good mixing for keys of one's own making: chain with hash_mix(hash_mix(a) ^ b). */
+/* Mixes the bits of composed keys; can be chained: hash_mix(hash_mix(a) ^ b). */
 static inline uint64_t hash_mix(uint64_t x)
 {
 	x ^= x >> 32;

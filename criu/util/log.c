@@ -11,12 +11,12 @@
 #include "base/bits.h"
 #include "util/log.h"
 
-#define LINE_MAX_LEN 4608 /* a path and what is said about it */
+#define LINE_MAX_LEN 4608 /* a path and the text around it */
 #define SCOPE_MAX 256
 #define KEPT_LEN 768
-#define KEPT_LAST 19 /* with the first one: 20 */
+#define KEPT_LAST 19 /* 20 with the first one */
 
-/* In shared memory: children write it too. The last byte of a text is never written, so it always ends. */
+/* In shared memory: children write it too. The last byte of a text is never written, so it is always terminated. */
 struct kept_errors {
 	unsigned int count;
 	char first[KEPT_LEN];
@@ -36,13 +36,13 @@ static _Thread_local struct {
 	char text[SCOPE_MAX];
 } scope_stack;
 
-/* A line that is being made: len never passes LINE_MAX_LEN - 1, there is always room for the newline. */
+/* A line being built: len never exceeds LINE_MAX_LEN - 1, so there is always space for the newline. */
 struct line {
 	size_t len;
 	char text[LINE_MAX_LEN];
 };
 
-/* CLOCK_REALTIME: a task that entered a time namespace would print another monotonic time than its parent. */
+/* CLOCK_REALTIME: the monotonic time of a task in a time namespace differs from its parent's. */
 static void read_clock(struct timespec *ret_ts)
 {
 	clock_gettime(CLOCK_REALTIME, ret_ts);
@@ -152,7 +152,7 @@ static void keep_error(const struct line *l, size_t from)
 	memset(to + len, 0, KEPT_LEN - 1 - len);
 }
 
-/* A text that comes with its reason (image_store_error()) does not get the same one again. */
+/* Do not append the reason to a text that already ends with it (image_store_error()). */
 static bool ends_with(const struct line *l, size_t from, const char *reason)
 {
 	size_t len = strlen(reason);
@@ -286,7 +286,7 @@ struct log_scope log_scope_enter(const char *fmt, ...)
 	va_start(ap, fmt);
 	int n = vsnprintf(scope_stack.text + scope_stack.len, room, fmt, ap);
 	va_end(ap);
-	/* One that does not fit is left out whole: its leave still puts the old length back. */
+	/* A scope that does not fit is omitted as a whole: leaving it still restores the old length. */
 	if (n >= 0 && (size_t)n + 2 < room) {
 		memcpy(scope_stack.text + scope_stack.len + n, ": ", 2);
 		scope_stack.len += n + 2;

@@ -14,7 +14,7 @@ static bool is_ours(const struct stat *st)
 	return st->st_uid == 0 || st->st_uid == geteuid();
 }
 
-/* Can others make and take away names in it? A sticky directory keeps them from ours, but not from new ones. */
+/* Can other users create and remove names in it? A sticky directory protects our names, but not against new ones. */
 static bool is_open_to_others(const struct stat *dir)
 {
 	return !is_ours(dir) || dir->st_mode & (S_IWGRP | S_IWOTH);
@@ -29,7 +29,7 @@ static int judge(void *arg, const struct walk_step *step)
 	return is_ours(step->st) ? 0 : -EPERM;
 }
 
-/* What is there, or a new file: never what takes its place in between. */
+/* Opens the existing file, or a new one: never one that replaces it in between. */
 static int open_existing(int fd, int flags)
 {
 	struct stat st;
@@ -63,7 +63,7 @@ int output_open(int dirfd, const char *path, int append)
 {
 	int flags = append ? O_APPEND : 0, fd = open_once(dirfd, path, flags);
 
-	/* Somebody was quicker: then it is there now. */
+	/* It has been created in the meantime. */
 	return fd == -EEXIST ? open_once(dirfd, path, flags) : fd;
 }
 
@@ -87,7 +87,7 @@ int output_remove(int dirfd, const char *path)
 const char *output_error(int err)
 {
 	return err == -EPERM ?
-		       "somebody else has put a link, a FIFO or a second name of another file there: remove it, "
-		       "or write into a directory of your own" :
+		       "another user has put a link, a FIFO or a hard link to another file there: remove it, or use a "
+		       "directory of your own" :
 		       strerror(-err);
 }

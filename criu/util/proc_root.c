@@ -10,7 +10,7 @@ static int root = -1;
 
 int proc_root(void)
 {
-	/* AT_FDCWD is no error's number that open(2) could return here, but nothing is to depend on that. */
+	/* An error must not be mistaken for AT_FDCWD, although open(2) does not return that number here. */
 	if (root < 0) {
 		int fd = open_at(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY, 0);
 

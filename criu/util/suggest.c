@@ -7,7 +7,10 @@
 
 #define WORD_MAX 40
 
-/* Letters to add, drop, change, or swap with their neighbour, to make @b of @a. Words are cut at WORD_MAX. */
+/*
+ * Edit distance from @a to @b: letters added, dropped, changed, or swapped with a neighbour. Words are truncated to
+ * WORD_MAX.
+ */
 static size_t distance(const char *a, const char *b)
 {
 	size_t n = MIN_OF(strlen(a), (size_t)WORD_MAX), m = MIN_OF(strlen(b), (size_t)WORD_MAX);
@@ -40,7 +43,7 @@ const char *suggest(const char *word, size_t n, const char *(*name_of)(size_t i)
 		const char *name = name_of(i);
 		size_t d = name ? distance(word, name) : WORD_MAX;
 
-		/* The beginning of a name is as near as one typing mistake. */
+		/* A prefix of a name counts as one typing mistake. */
 		if (name && len >= 3 && !strncmp(word, name, len))
 			d = MIN_OF(d, (size_t)1);
 		if (d <= best && (!found || d < best)) {

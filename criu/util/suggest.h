@@ -3,5 +3,5 @@
 #pragma once
 #include <stddef.h>
 
-/* The name nearest to @word among @n names, or NULL if none is near. @name_of(i) may return NULL. */
+/* The closest of @n names to @word, or NULL if none is close. @name_of(i) may return NULL. */
 const char *suggest(const char *word, size_t n, const char *(*name_of)(size_t i));

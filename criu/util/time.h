@@ -3,7 +3,7 @@
 #include <stdint.h>
 #include <time.h>
 
-/* Microseconds of CLOCK_MONOTONIC: for measuring, not for dates. clock_gettime(2) */
+/* CLOCK_MONOTONIC in microseconds, for measuring durations. clock_gettime(2) */
 static inline uint64_t now_us(void)
 {
 	struct timespec ts;

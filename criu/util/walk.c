@@ -10,9 +10,9 @@
 #include "util/str.h"
 #include "util/walk.h"
 
-#define LINKS_MAX 40 /* as the kernel has it: path_resolution(7) */
+#define LINKS_MAX 40 /* as in the kernel: path_resolution(7) */
 
-/* What is left to go. */
+/* The rest of the path. */
 struct rest {
 	char path[2 * PATH_MAX];
 	unsigned links;
@@ -55,7 +55,7 @@ static int go_up(struct walk *w)
 	return same_file(&top, &here) ? 0 : go_to(w, open_at(w->dir, "..", O_PATH | O_DIRECTORY, 0));
 }
 
-/* The first component of @rest goes to w->name: "" when there is none. */
+/* Moves the first component of @rest to w->name; "" if there is none. */
 static int next_name(struct walk *w, struct rest *rest, bool *ret_last)
 {
 	size_t slashes = strspn(rest->path, "/"), len = strcspn(rest->path + slashes, "/");
@@ -77,7 +77,7 @@ static bool is_of_proc(int fd)
 	return !fstatfs(fd, &fs) && fs.f_type == PROC_SUPER_MAGIC;
 }
 
-/* A link's text takes its place in what is left; those of /proc/PID/fd have no text that leads there. */
+/* Replaces a link by its text in the rest of the path; the text of links in /proc/PID/fd does not lead to the file. */
 static int follow(struct walk *w, struct rest *rest, int link, int *ret_fd)
 {
 	char text[PATH_MAX], behind[sizeof(rest->path)];
@@ -114,7 +114,7 @@ static int enter(struct walk *w, int fd, bool last, int *ret_fd)
 	return 1;
 }
 
-/* One component: 1 with *ret_fd when it was the last one. */
+/* Resolves one component: 1 with *ret_fd if it was the last one. */
 static int step(struct walk *w, struct rest *rest, int *ret_fd)
 {
 	_cleanup_close_ int fd = -1;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Along a path as the kernel would go, one component at a time, with somebody who judges each of them: for whoever has
- * more rights than those who could have put something in the way.
+ * Resolves a path like the kernel, one component at a time, with a callback that checks each of them: for a process
+ * with more rights than the users who could have manipulated the path.
  */
 #pragma once
 #include <limits.h>
@@ -13,17 +13,17 @@ struct walk_step {
 	int dir; /* O_PATH */
 	const struct stat *dir_st;
 	const char *name;
-	int fd; /* O_PATH | O_NOFOLLOW of what has that name; -1: nothing has, and it is the last one */
+	int fd; /* O_PATH | O_NOFOLLOW of the file with that name; -1: missing last component */
 	const struct stat *st; /* of @fd */
 };
 
 struct walk {
-	int root; /* where absolute paths and links begin, and what ".." does not leave; AT_FDCWD: / */
+	int root; /* root for absolute paths and links, which ".." does not leave; AT_FDCWD: / */
 	bool follow_last;
-	/* Called for each step (".." is "." of the directory above); a negative errno ends the walk. */
+	/* Called for each step (".." is passed as "." of the parent directory); a negative errno ends the walk. */
 	int (*judge)(void *arg, const struct walk_step *step);
 	void *arg;
-	/* Where the last step was made: a directory (O_PATH) and a name in it. */
+	/* The last step: a directory (O_PATH) and a name in it. */
 	int dir;
 	char name[NAME_MAX + 1];
 };
@@ -32,7 +32,7 @@ void walk_free(struct walk *w);
 #define _cleanup_walk_ __attribute__((cleanup(walk_free)))
 
 /*
- * An O_PATH descriptor of what @path leads to, from the directory @from on when it is relative. -ENOENT with w->dir set:
- * only the last component is missing. -ELOOP: too many links.
+ * Returns an O_PATH descriptor of @path, relative to the directory @from. -ENOENT with w->dir set: only the last
+ * component is missing. -ELOOP: too many links.
  */
 int walk_path(struct walk *w, int from, const char *path);

@@ -114,7 +114,7 @@ static void what_is_invalid_is_reported(void)
 	asked.req.opts.pid = getpid();
 	CHECK(request_validate(&asked.req) == -EINVAL);
 	asked.req.opts.pid = gone;
-	CHECK(request_validate(&asked.req) == -ESRCH && strstr(asked.reports, "there is no such process"));
+	CHECK(request_validate(&asked.req) == -ESRCH && strstr(asked.reports, "no such process"));
 	asked_end(&asked);
 	asked_begin(&asked, CMD_RESTORE);
 	asked.req.opts.restore_sibling = true;

@@ -96,12 +96,12 @@ static void plain_fields_equal_options(void)
 		set_always(&by_line);
 		snprintf(line, sizeof(line), "%s %s", spec->name, value ? value : "");
 		asked_line(&by_line, line);
-		same = !spec->built || is_same(&by_rpc, &by_line);
+		same = !spec->implemented || is_same(&by_rpc, &by_line);
 		asked_end(&by_rpc);
 		asked_end(&by_line);
-		if (!same || (ret == 0) != spec->built || (ret < 0 && !named))
+		if (!same || (ret == 0) != spec->implemented || (ret < 0 && !named))
 			fprintf(stderr, "%s (--%s): %d: %s\n", spec->rpc, spec->name, ret, by_rpc.reports);
-		CHECK(same && (ret == 0) == spec->built && (ret == 0 || named));
+		CHECK(same && (ret == 0) == spec->implemented && (ret == 0 || named));
 	}
 }
 
