@@ -8,7 +8,7 @@
 
 #include "base/bits.h"
 
-/* The descriptors come from libimages; naming them here spares seventy includes. */
+/* The descriptors are in libimages; declaring them here avoids seventy includes. */
 #define DECLARE_X(type, before, id, after, framing, magic, first, rest) \
 	extern const ProtobufCMessageDescriptor first##__descriptor, rest##__descriptor;
 #define DECLARE_R(...)
@@ -53,7 +53,7 @@ int image_name(enum image_type type, uint64_t id, char ret_name[static IMAGE_NAM
 	return -EINVAL;
 }
 
-/* An id is digits alone and written the way image_name() writes it: only so a name and an id are one to one. */
+/* An id must consist of digits, exactly as image_name() writes it, so that names and ids correspond one to one. */
 static int parse_id(enum image_id_format format, const char *text, size_t len, uint64_t *ret_id)
 {
 	const char *digits = "0123456789abcdef";

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The table of all images: file name, framing, magic, records. One line an image; everything else follows from it. */
+/* The table of all images: file name, framing, magic, records. One line per image; everything else follows from it. */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -7,27 +7,27 @@
 
 enum {
 	IMAGE_MAGIC_COMMON = 0x54564319, /* every image of version 1.1, then its own magic */
-	IMAGE_MAGIC_SERVICE = 0x55105940, /* files that are no part of a dump: statistics, caches */
-	IMAGE_NAME_MAX = 64, /* bytes of the longest file name of the table, with its NUL */
+	IMAGE_MAGIC_SERVICE = 0x55105940, /* files that are not part of a dump: statistics, caches */
+	IMAGE_NAME_MAX = 64, /* size of the longest file name in the table, with its NUL */
 	IMAGE_VERSION = 2, /* inventory_entry.img_version of version 1.1 */
 };
 
 enum image_framing {
 	IMAGE_FRAMED_COMMON, /* common magic, own magic, records */
 	IMAGE_FRAMED_SERVICE, /* service magic, own magic, records */
-	IMAGE_FRAMED_OWN, /* own magic, records: the inventory alone */
+	IMAGE_FRAMED_OWN, /* own magic, records: only the inventory */
 	IMAGE_FRAMED_RAW, /* no header, no records */
 };
 
 enum image_id_format {
-	IMAGE_ID_NO_ID, /* one file of this type a dump */
+	IMAGE_ID_NO_ID, /* one file of this type per dump */
 	IMAGE_ID_DEC,
 	IMAGE_ID_HEX,
 };
 
 /*
- * X(type, name up to the id, id, name after it, framing, magic, first record, every other record)
- * R(type, name up to the id, id, name after it) for raw images
+ * X(type, name up to the id, id, name after it, framing, magic, first record, other records) R(type, name up to the id,
+ * id, name after it) for raw images
  */
 #define IMAGE_TABLE(X, R)                                                                                              \
 	X(INVENTORY, "inventory", NO_ID, ".img", OWN, 0x58313116, inventory_entry, inventory_entry)                    \
@@ -116,7 +116,7 @@ enum image_id_format {
 
 #define IMAGE_ENUM_X(type, ...) IMAGE_##type,
 enum image_type {
-	IMAGE_TABLE(IMAGE_ENUM_X, IMAGE_ENUM_X) IMAGE_TYPES, /* how many there are */
+	IMAGE_TABLE(IMAGE_ENUM_X, IMAGE_ENUM_X) IMAGE_TYPES, /* number of types */
 };
 #undef IMAGE_ENUM_X
 
@@ -128,14 +128,14 @@ struct image_spec {
 	enum image_framing framing;
 	uint32_t magic; /* 0 when raw */
 	const ProtobufCMessageDescriptor *first; /* of the first record; NULL when raw */
-	const ProtobufCMessageDescriptor *rest; /* of every other one */
+	const ProtobufCMessageDescriptor *rest; /* of the others */
 };
 
-/* NULL when `type` is none of the table. */
+/* NULL if `type` is not in the table. */
 const struct image_spec *image_spec(enum image_type type);
 
-/* The file's name; `id` is ignored by types without one. -EINVAL for a type that does not exist. */
+/* The file name; `id` is ignored for types without one. -EINVAL: no such type. */
 int image_name(enum image_type type, uint64_t id, char ret_name[static IMAGE_NAME_MAX]);
 
-/* The type (and id, 0 without one) that a file name stands for; -ENOENT when it is no image's name. */
+/* The type (and id, or 0) of a file name; -ENOENT if it is not the name of an image. */
 int image_parse_name(const char *name, enum image_type *ret_type, uint64_t *ret_id);

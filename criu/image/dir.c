@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The table of the store in a directory. */
+/* The operations of the store in a directory. */
 #include "image/dir.h"
 
 #include <errno.h>
@@ -44,8 +44,8 @@ int image_dir_distrust(struct image_store *store, uid_t owner)
 		return dir_fail(dir, -errno, "stat the images directory: %s", strerror(errno));
 	if (st.st_uid != owner && st.st_uid != 0)
 		return dir_fail(dir, -EACCES,
-				"the images directory is that of user %u, neither root's nor that of user %u",
-				st.st_uid, owner);
+				"the images directory is owned by user %u, neither by root nor by user %u", st.st_uid,
+				owner);
 	dir->distrusted = true;
 	dir->owner = owner;
 	return 0;

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A store (image/store.h) in a directory, one file an image. */
+/* A store (image/store.h) in a directory, one file per image. */
 #pragma once
 #include <sys/types.h>
 
 #include "image/store.h"
 
-/* The object is the caller's, to be closed with image_store_close(). Opening by path fails with no object to ask why. */
+/*
+ * The object is owned by the caller, and closed with image_store_close(). If opening by path fails, there is no object
+ * with an error text.
+ */
 int image_dir_open(const char *path, struct image_store **ret_store);
-/* By a descriptor of it, which stays the caller's. */
+/* By descriptor, which remains the caller's. */
 int image_dir_open_fd(int fd, struct image_store **ret_store);
 /*
- * Only regular files of @owner's or root's are opened in it from now on, no links; all but pages are copied, each once, so
- * that nobody can change them any more. -EACCES: the directory is somebody else's.
+ * From now on, only regular files owned by @owner or root are opened in it, and no links; all but pages are copied,
+ * each once, so that nobody can change them any more. -EACCES: the directory is owned by another user.
  */
 int image_dir_distrust(struct image_store *store, uid_t owner);

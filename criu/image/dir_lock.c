@@ -5,7 +5,7 @@
 
 #include "image/dir_store.h"
 
-/* The lock is one of our open description of the directory: a forked child holds it, too. */
+/* The lock belongs to our open file description of the directory: forked children hold it, too. */
 int dir_lock(struct dir_store *dir, int how)
 {
 	int err = flock(dir->fd, how | LOCK_NB) ? -errno : 0;
@@ -17,12 +17,12 @@ int dir_lock(struct dir_store *dir, int how)
 	if (err != -EWOULDBLOCK)
 		return dir_fail(dir, err, "lock the directory: %s", strerror(-err));
 	if (how == LOCK_SH)
-		return dir_fail(dir, -EBUSY, "the images directory is being written by another dump (flock)");
-	/* Who else may read reads beside a reader. */
+		return dir_fail(dir, -EBUSY, "another dump is writing to the images directory (flock)");
+	/* Shared with other readers. */
 	if (flock(dir->fd, LOCK_SH | LOCK_NB))
-		return dir_fail(dir, -EBUSY, "the images directory is being written by another dump (flock)");
+		return dir_fail(dir, -EBUSY, "another dump is writing to the images directory (flock)");
 	flock(dir->fd, LOCK_UN);
-	return dir_fail(dir, -EBUSY, "the images directory is being read by a restore (flock)");
+	return dir_fail(dir, -EBUSY, "a restore is reading the images directory (flock)");
 }
 
 int dir_lock_for_reading(struct image_store *store)

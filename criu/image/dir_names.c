@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The end of a transaction: names are taken, and given back. */
+/* The end of a transaction: files get their names, or lose them again. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,8 +20,8 @@ static void take_away(struct dir_store *dir, const struct dir_file *file)
 	unlinkat(dir->fd, file->under_temp ? temp : file->name, 0);
 }
 
-/* After the new one has been taken away: the older one gets its name back. */
-static void bring_back(struct dir_store *dir, struct dir_file *file)
+/* After the new file has been removed: the older one gets its name back. */
+static void restore_old(struct dir_store *dir, struct dir_file *file)
 {
 	char old[TEMP_NAME_MAX];
 
@@ -30,7 +30,7 @@ static void bring_back(struct dir_store *dir, struct dir_file *file)
 		file->saved_old = false;
 }
 
-/* Our inventory goes first, an older one comes back last: at no time does one stand for files of both. */
+/* Our inventory is removed first, and an older one restored last: at no time does one apply to files of both dumps. */
 void dir_abort(struct image_store *store)
 {
 	struct dir_store *dir = dir_of(store);
@@ -42,10 +42,10 @@ void dir_abort(struct image_store *store)
 		if (&dir->files[i] == inventory)
 			continue;
 		take_away(dir, &dir->files[i]);
-		bring_back(dir, &dir->files[i]);
+		restore_old(dir, &dir->files[i]);
 	}
 	if (inventory)
-		bring_back(dir, inventory);
+		restore_old(dir, inventory);
 	dir->nr_files = 0;
 	image_set_clear(&dir->held);
 }
@@ -64,12 +64,12 @@ static int take_name(struct dir_store *dir, struct dir_file *file)
 	else if (!file->saved_old && errno != ENOENT)
 		return dir_fail(dir, -errno, "set the older %s aside: %s", file->name, strerror(errno));
 	if (renameat(dir->fd, fresh, dir->fd, file->name))
-		return dir_fail(dir, -errno, "name %s: %s", file->name, strerror(errno));
+		return dir_fail(dir, -errno, "rename %s: %s", file->name, strerror(errno));
 	file->under_temp = false;
 	return 0;
 }
 
-/* The reverse of take_name(), as far as that one came; `was_temp` says where the file lay before the commit. */
+/* Undoes take_name(), as far as it got; `was_temp`: the file had its temporary name before the commit. */
 static void give_name_back(struct dir_store *dir, struct dir_file *file, bool was_temp)
 {
 	char fresh[TEMP_NAME_MAX], old[TEMP_NAME_MAX];
@@ -83,8 +83,9 @@ static void give_name_back(struct dir_store *dir, struct dir_file *file, bool wa
 }
 
 /*
- * While files of a dump change their names there is no inventory: who dies here leaves no dump rather than a mixture
- * of two. A transaction without an inventory of its own (statistics, a page server's pages) leaves the old one alone.
+ * While the files of a dump are renamed there is no inventory: if the dumper is killed here, there is no dump rather
+ * than a mixture of two. A transaction without an inventory (statistics, a page server's pages) leaves the old one
+ * alone.
  */
 static int take_names(struct dir_store *dir, struct dir_file *inventory)
 {

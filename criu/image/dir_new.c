@@ -7,7 +7,7 @@
 #include "base/cleanup.h"
 #include "image/dir_store.h"
 
-/* A description of our own, whose lock and position are ours alone. */
+/* A private open file description, so that its lock and position are not shared. */
 int dir_new(int at, const char *path, const struct image_store_ops *ops, struct dir_store **ret_dir)
 {
 	_cleanup_close_ int fd = openat(at, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

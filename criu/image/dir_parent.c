@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The link `parent` of an incremental dump, which leads to the directory of the one before it. */
+/* The symbolic link `parent` of an incremental dump to the directory of the previous one. */
 #include <errno.h>
 #include <string.h>
 
@@ -7,21 +7,21 @@
 
 enum { PARENTS_MAX = 1024 };
 
-/* Does the chain from @dir to its youngest child come back to @parent, or is it too long? */
+/* Does the chain from @dir to its most recent child contain @parent, or is it too long? */
 static int check_chain(struct dir_store *dir, const struct dir_store *parent)
 {
 	struct stat st, there;
 	int links = 1;
 
 	if (fstat(parent->fd, &there))
-		return dir_fail(dir, -errno, "stat the directory behind `parent`: %s", strerror(errno));
+		return dir_fail(dir, -errno, "stat the directory of link `parent`: %s", strerror(errno));
 	for (const struct dir_store *d = dir; d; d = d->child, links++) {
 		if (links > PARENTS_MAX)
-			return dir_fail(dir, -ELOOP, "more than %d links `parent`", links);
+			return dir_fail(dir, -ELOOP, "more than %d `parent` links", links);
 		if (fstat(d->fd, &st))
 			return dir_fail(dir, -errno, "stat the directory: %s", strerror(errno));
 		if (st.st_dev == there.st_dev && st.st_ino == there.st_ino)
-			return dir_fail(dir, -ELOOP, "the chain of %d links `parent` is a loop", links);
+			return dir_fail(dir, -ELOOP, "the chain of %d `parent` links is a loop", links);
 	}
 	return 0;
 }
@@ -32,12 +32,12 @@ static int open_parent(struct dir_store *dir, struct dir_store **ret_parent)
 	int err = dir_new(dir->fd, "parent", dir->store.ops, &parent);
 
 	if (err == -ENOENT && dir_exists(dir, "parent"))
-		return dir_fail(dir, -ENOTDIR, "the link `parent` points to nothing");
+		return dir_fail(dir, -ENOTDIR, "the link `parent` is dangling");
 	if (err)
-		return dir_fail(dir, err, "open the directory behind `parent`: %s", strerror(-err));
+		return dir_fail(dir, err, "open the directory of link `parent`: %s", strerror(-err));
 	err = dir->read_locked ? dir_lock_for_reading(&parent->store) : 0;
 	if (err)
-		dir_fail(dir, err, "behind `parent`: %s", image_store_error(&parent->store));
+		dir_fail(dir, err, "link `parent`: %s", image_store_error(&parent->store));
 	else
 		err = check_chain(dir, parent);
 	if (err) {
@@ -54,7 +54,7 @@ int dir_parent(struct image_store *store, struct image_store **ret_parent)
 	int err;
 
 	if (dir->distrusted)
-		return dir_fail(dir, -EPERM, "a link `parent` is not followed with --untrusted-images");
+		return dir_fail(dir, -EPERM, "`parent` links are not followed with --untrusted-images");
 	if (!dir->parent) {
 		err = open_parent(dir, &dir->parent);
 		if (err)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Images of the directory are opened, and copied where somebody could change them. */
+/* Opening images of the directory, and copying them if another user could change them. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -28,7 +28,7 @@ bool dir_has(struct image_store *store, enum image_type type, uint64_t id)
 	return !image_name(type, id, name) && dir_exists(dir_of(store), name);
 }
 
-/* A FIFO must not hold us up. */
+/* O_NONBLOCK: do not block on a FIFO. */
 static int open_name(const struct dir_store *dir, const char *name)
 {
 	struct open_how how = { .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY };
@@ -41,7 +41,7 @@ static int open_name(const struct dir_store *dir, const char *name)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Its size comes with the look at what it is. */
+/* One fstat(2) gives both type and size. */
 static int open_file(struct dir_store *dir, enum image_type type, uint64_t id, struct image_extent *ret_extent)
 {
 	_cleanup_close_ int fd = -1;
@@ -57,15 +57,15 @@ static int open_file(struct dir_store *dir, enum image_type type, uint64_t id, s
 
 		if (changed)
 			return dir_fail(dir, changed == -ESTALE ? -EBADMSG : changed,
-					"%s has changed since it was read first", name);
+					"%s has changed since it was first read", name);
 	}
 	if (err)
 		return dir_fail(dir, err, "open %s: %s", name, strerror(-err));
 	if (!S_ISREG(st.st_mode))
-		return dir_fail(dir, -EBADMSG, "%s is no regular file", name);
+		return dir_fail(dir, -EBADMSG, "%s is not a regular file", name);
 	if (dir->distrusted && st.st_uid != dir->owner && st.st_uid != 0)
-		return dir_fail(dir, -EACCES, "%s is a file of user %u, neither of root nor of user %u", name,
-				st.st_uid, dir->owner);
+		return dir_fail(dir, -EACCES, "%s is owned by user %u, neither by root nor by user %u", name, st.st_uid,
+				dir->owner);
 	*ret_extent = (struct image_extent){ .fd = steal_fd(&fd), .len = st.st_size };
 	return 0;
 }
@@ -89,7 +89,7 @@ static int make_copy(struct dir_store *dir, const struct image_extent *file, str
 	int err;
 
 	if (file->len > COPIED_MAX - dir->copies.len)
-		return dir_fail(dir, -EFBIG, "the images besides pages have more than %d MB", COPIED_MAX >> 20);
+		return dir_fail(dir, -EFBIG, "the images without pages have more than %d MB", COPIED_MAX >> 20);
 	err = copy ? read_copy(copy, file) : -ENOMEM;
 	if (!err)
 		err = image_set_add(&dir->copies, copy);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Inside of the store in a directory. The inventory is always written under a temporary name and takes its own by
- * rename, last. Where an older dump lies, every other image too waits under a temporary name until the commit. What a
- * killed dumper left behind is overwritten or swept by the next one. Nothing is synced to the disk: the promise is
- * about processes that die, not about machines.
+ * Internals of the store in a directory. The inventory is always written under a temporary name and renamed last. If
+ * there is an older dump, all other images have temporary names until the commit, too. What a killed dumper left behind
+ * is overwritten or removed by the next one. Nothing is synced to disk: the guarantee covers killed processes, not
+ * system crashes.
  */
 #pragma once
 #include <sys/stat.h>
@@ -13,7 +13,7 @@
 #include "image/seen.h"
 #include "image/store_ops.h"
 
-/* Suffixes of files of an unfinished transaction: what shall become NAME, and what NAME was during a commit. */
+/* Suffixes of files in an unfinished transaction: the new NAME, and during a commit the old NAME. */
 #define SUFFIX_NEW ".criu-new"
 #define SUFFIX_OLD ".criu-old"
 #define INVENTORY_NAME "inventory.img"
@@ -22,8 +22,8 @@ enum { TEMP_NAME_MAX = IMAGE_NAME_MAX + sizeof(SUFFIX_NEW) };
 
 struct dir_file {
 	char name[IMAGE_NAME_MAX];
-	bool under_temp; /* lies as NAME.criu-new */
-	bool saved_old; /* during a commit: the older file lies as NAME.criu-old */
+	bool under_temp; /* currently NAME.criu-new */
+	bool saved_old; /* during a commit: the older file is NAME.criu-old */
 };
 
 struct dir_store {
@@ -38,8 +38,8 @@ struct dir_store {
 	struct image_set copies;
 
 	/* The transaction. */
-	bool listed; /* the position of @fd is not at the beginning any more */
-	bool replaces; /* an older dump lies here */
+	bool listed; /* the position of @fd is no longer at the start */
+	bool replaces; /* there is an older dump here */
 	struct dir_file *files;
 	size_t nr_files, cap_files;
 	bool holds;
@@ -53,7 +53,7 @@ static inline struct dir_store *dir_of(struct image_store *store)
 
 #define dir_fail(dir, error, ...) image_store_fail(&(dir)->store, error, __VA_ARGS__)
 
-/* dir_new.c: an object around a directory. */
+/* dir_new.c: creates the object of a directory. */
 int dir_new(int at, const char *path, const struct image_store_ops *ops, struct dir_store **ret_dir);
 void dir_free(struct image_store *store);
 int dir_move_fds(struct image_store *store, int min);
@@ -71,7 +71,7 @@ bool dir_exists(const struct dir_store *dir, const char *name);
 /* dir_parent.c */
 int dir_parent(struct image_store *store, struct image_store **ret_parent);
 
-/* dir_sweep.c: clear away what a killed dumper left. Says whether an older dump is here. */
+/* dir_sweep.c: removes what a killed dumper left behind. *ret_replaces: there is an older dump. */
 int dir_sweep(struct dir_store *dir, bool *ret_replaces);
 
 /* dir_write.c */
@@ -82,7 +82,7 @@ int dir_finish(struct image_store *store, struct image_out *out, const void *buf
 void dir_discard(struct image_store *store, struct image_out *out);
 int dir_write_held(struct dir_store *dir);
 
-/* dir_names.c: what was written takes its name, or is taken away. */
+/* dir_names.c: written files get their names, or are removed. */
 int dir_publish(struct image_store *store);
 void dir_commit(struct image_store *store);
 void dir_abort(struct image_store *store);

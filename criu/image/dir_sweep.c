@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What a killed dumper left in the directory. */
+/* Removes what a killed dumper left in the directory. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 
 enum { LISTING_SIZE = 32 << 10 };
 
-/* Is `name` one of ours with this suffix? Then cut it off. */
+/* True if `name` is one of ours with this suffix, which is removed in @ret_name. */
 static bool cut_suffix(const char *name, const char *suffix, char ret_name[static IMAGE_NAME_MAX])
 {
 	size_t len = strlen(name), tail = strlen(suffix);
@@ -25,10 +25,10 @@ static bool cut_suffix(const char *name, const char *suffix, char ret_name[stati
 	return !image_parse_name(ret_name, &type, &id);
 }
 
-/* What there is to do, by the names in the directory. */
+/* The work to do, according to the names in the directory. */
 struct leftovers {
 	bool inventory, old_inventory, others;
-	/* A dumper died within a commit: the older inventory was set aside and none is in its place. */
+	/* A dumper was killed during a commit: the older inventory was set aside, and there is no new one. */
 	bool interrupted;
 };
 
@@ -47,7 +47,7 @@ static int look_at_entry(struct dir_store *dir, const char *entry, struct leftov
 	return 0;
 }
 
-/* New images that never took their names go. After an interrupted commit the older dump gets its files back. */
+/* Removes new images that never got their names. After an interrupted commit the older dump gets its files back. */
 static int sweep_entry(struct dir_store *dir, const char *entry, struct leftovers *left)
 {
 	char name[IMAGE_NAME_MAX];
@@ -59,11 +59,11 @@ static int sweep_entry(struct dir_store *dir, const char *entry, struct leftover
 	else if (!left->interrupted)
 		unlinkat(dir->fd, entry, 0);
 	else if (renameat(dir->fd, entry, dir->fd, name))
-		return dir_fail(dir, -errno, "give %s its name back: %s", name, strerror(errno));
+		return dir_fail(dir, -errno, "restore the name of %s: %s", name, strerror(errno));
 	return 0;
 }
 
-/* By the directory's own descriptor, whose position is nobody else's: fdopendir(3) would open it once more. */
+/* Reads by the existing descriptor, whose position is private: fdopendir(3) would need another one. */
 static int for_each_entry(struct dir_store *dir, entry_fn fn, struct leftovers *left)
 {
 	_cleanup_free_ char *listing = malloc(LISTING_SIZE);
@@ -95,9 +95,9 @@ int dir_sweep(struct dir_store *dir, bool *ret_replaces)
 		err = for_each_entry(dir, sweep_entry, &left);
 	if (err)
 		return err;
-	/* Last: with it the older dump is whole again. */
+	/* Last: it makes the older dump complete again. */
 	if (left.interrupted && renameat(dir->fd, INVENTORY_NAME SUFFIX_OLD, dir->fd, INVENTORY_NAME))
-		return dir_fail(dir, -errno, "give the inventory its name back: %s", strerror(errno));
+		return dir_fail(dir, -errno, "restore the name of the inventory: %s", strerror(errno));
 	if (!left.interrupted && left.old_inventory)
 		unlinkat(dir->fd, INVENTORY_NAME SUFFIX_OLD, 0);
 	*ret_replaces = left.inventory || left.interrupted;

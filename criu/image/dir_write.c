@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Files of a transaction. */
+/* The files of a transaction. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -21,7 +21,7 @@ struct dir_file *dir_find_file(struct dir_store *dir, const char *name)
 	return NULL;
 }
 
-/* A place for one file more, which counts once nr_files is raised; NULL when out of memory. */
+/* A slot for one more file, in use once nr_files is incremented; NULL if out of memory. */
 static struct dir_file *next_file(struct dir_store *dir)
 {
 	if (dir->nr_files == dir->cap_files) {
@@ -36,20 +36,20 @@ static struct dir_file *next_file(struct dir_store *dir)
 	return &dir->files[dir->nr_files];
 }
 
-/* `path` is where the image `name` lies until the commit. An older file of that name is unlinked, never truncated. */
+/* `path` is the name of image `name` until the commit. An older file is unlinked, never truncated. */
 static int create_exclusive(struct dir_store *dir, const char *name, const char *path)
 {
 	int flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
 	int fd = openat(dir->fd, path, flags, 0600);
 
 	if (fd < 0 && errno == EEXIST && dir_find_file(dir, name))
-		return -EEXIST; /* written by this very transaction */
+		return -EEXIST; /* written in this transaction */
 	if (fd < 0 && errno == EEXIST && !unlinkat(dir->fd, path, 0))
 		fd = openat(dir->fd, path, flags, 0600);
 	return fd < 0 ? -errno : fd;
 }
 
-/* The descriptor, or a negative errno. */
+/* Returns a descriptor or a negative errno. */
 static int create_file(struct dir_store *dir, enum image_type type, uint64_t id)
 {
 	char name[IMAGE_NAME_MAX], temp[TEMP_NAME_MAX];
@@ -114,7 +114,7 @@ static int write_and_close(struct image_store *store, struct image_out *out, con
 {
 	int err = dir_append(store, out, buf, len);
 
-	/* Some file systems report only here what an earlier write could not do. */
+	/* Some file systems report errors of earlier writes only here. */
 	if (out->fd >= 0 && close(steal_fd(&out->fd)) && !err && errno != EINTR)
 		err = image_store_fail(store, -errno, "close %s: %s", out->name, strerror(errno));
 	return err;

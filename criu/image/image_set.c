@@ -23,7 +23,7 @@ struct image_bytes *image_bytes_new(enum image_type type, uint64_t id)
 int image_bytes_append(struct image_bytes *image, const void *buf, size_t len)
 {
 	if (len > image->cap - image->len) {
-		/* The first bytes are all there are, as a rule. */
+		/* Usually there is only one append. */
 		size_t cap = image->len ? MAX_OF(2 * image->cap, image->len + len) : len;
 		uint8_t *grown = realloc(image->data, cap);
 
@@ -52,7 +52,7 @@ static uint64_t key_of(enum image_type type, uint64_t id)
 	return hash_mix(hash_mix(type) ^ id);
 }
 
-/* NULL when out of memory. */
+/* NULL if out of memory. */
 static uint64_t *slot_of(struct image_set *set, enum image_type type, uint64_t id)
 {
 	bool fresh;
@@ -99,7 +99,7 @@ int image_set_reserve(struct image_set *set, enum image_type type, uint64_t id)
 	return slot_of(set, type, id) ? 0 : -ENOMEM;
 }
 
-/* @image keeps its place in the set and gets what @from has. */
+/* @image keeps its position in the set and gets the content of @from. */
 static void replace_content(struct image_set *set, struct image_bytes *image, struct image_bytes *from)
 {
 	struct image_bytes old = *image;

@@ -16,7 +16,7 @@
 struct memory_store {
 	struct image_store store;
 	struct image_set committed;
-	struct image_set fresh; /* of the transaction; over the others once it is published */
+	struct image_set fresh; /* of the transaction; replaces the others when it is published */
 };
 
 static struct memory_store *memory_of(struct image_store *store)
@@ -66,7 +66,7 @@ static int memory_begin(struct image_store *store, bool beside)
 	return 0;
 }
 
-/* @image goes into the transaction, or is freed. The commit must not fail: what it needs is reserved here. */
+/* Adds @image to the transaction, or frees it. The commit must not fail: what it needs is reserved here. */
 static int add(struct image_store *store, struct image_bytes *image)
 {
 	struct memory_store *memory = memory_of(store);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A store (image/store.h) in the memory of this process: complete, and gone when it is closed. Pages are in memfds. */
+/* A complete store (image/store.h) in the memory of this process, until it is closed. Pages are in memfds. */
 #pragma once
 #include "image/store.h"
 

@@ -10,7 +10,7 @@
 
 static int null_open(struct image_store *store, enum image_type type, uint64_t id, struct image_extent *ret_extent)
 {
-	return image_store_fail(store, -ENOENT, "no image is kept");
+	return image_store_fail(store, -ENOENT, "images are discarded");
 }
 
 static bool null_has(struct image_store *store, enum image_type type, uint64_t id)
@@ -23,7 +23,7 @@ static int null_begin(struct image_store *store, bool beside)
 	return 0;
 }
 
-/* Lives as long as the caller's descriptor. */
+/* Exists as long as the caller's descriptor. */
 static int null_create(struct image_store *store, enum image_type type, uint64_t id, struct image_extent *ret_extent)
 {
 	int fd = memfd_create("criu-image", MFD_CLOEXEC);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A store (image/store.h) that keeps nothing: for whoever wants to know whether something can be saved. Images are
- * written and dropped; there is none to open.
+ * A store (image/store.h) that discards all images: for checking whether something can be saved. No image can be
+ * opened.
  */
 #pragma once
 #include "image/store.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Two steps: each directory's page map is read and checked by itself, then they are laid over each other. */
+/* Two steps: each directory's page map is read and checked by itself, then they are merged. */
 #include "image/pagemap.h"
 
 #include <stdbool.h>
@@ -12,7 +12,7 @@
 #include "image/store_ops.h"
 #include "pagemap.pb-c.h"
 
-/* One run more, uninitialised; NULL when out of memory. */
+/* Appends an uninitialised run; NULL if out of memory. */
 static struct pagemap_run *append_run(struct pagemap *map)
 {
 	if (map->nr_runs == map->cap_runs) {
@@ -63,7 +63,7 @@ const struct pagemap_run *pagemap_find(const struct pagemap *map, uint64_t vaddr
 	return low < map->nr_runs ? &map->runs[low] : NULL;
 }
 
-/* Images from before there were flags have `in_parent` alone, and the count in `compat_nr_pages`. */
+/* Images from before there were flags have only `in_parent`, and the count in `compat_nr_pages`. */
 static uint32_t entry_flags(const PagemapEntry *entry)
 {
 	if (entry->has_flags)
@@ -71,7 +71,7 @@ static uint32_t entry_flags(const PagemapEntry *entry)
 	return entry->has_in_parent && entry->in_parent ? PAGEMAP_PARENT : PAGEMAP_PRESENT;
 }
 
-/* `end` is where the last run ended, `offset` where the next page lies; both go on with this one. */
+/* `end` is the end of the last run, `offset` the position of the next page; both are advanced. */
 static int add_entry(struct image_reader *img, struct pagemap *map, const PagemapEntry *entry, uint64_t *end,
 		     uint64_t *offset)
 {
@@ -81,14 +81,14 @@ static int add_entry(struct image_reader *img, struct pagemap *map, const Pagema
 	struct pagemap_run *run;
 
 	if (flags & ~PAGEMAP_FLAGS || (flags & PAGEMAP_PARENT && flags & PAGEMAP_PRESENT))
-		return image_refuse(img, "flags %#x mean nothing", flags);
+		return image_refuse(img, "unknown flags %#x", flags);
 	if (entry->vaddr % PAGE_SZ)
-		return image_refuse(img, "address %#lx is within a page", (unsigned long)entry->vaddr);
+		return image_refuse(img, "address %#lx is not page-aligned", (unsigned long)entry->vaddr);
 	if (__builtin_mul_overflow(nr_pages, PAGE_SZ, &bytes) || __builtin_add_overflow(entry->vaddr, bytes, &run_ends))
-		return image_refuse(img, "%lu pages at %#lx leave the address space", (unsigned long)nr_pages,
+		return image_refuse(img, "%lu pages at %#lx exceed the address space", (unsigned long)nr_pages,
 				    (unsigned long)entry->vaddr);
 	if (entry->vaddr < *end)
-		return image_refuse(img, "address %#lx lies before %#lx, where the run before ends",
+		return image_refuse(img, "address %#lx is below %#lx, the end of the previous run",
 				    (unsigned long)entry->vaddr, (unsigned long)*end);
 	*end = run_ends;
 	if (!nr_pages)
@@ -128,7 +128,7 @@ static int read_entries(struct image_reader *img, struct pagemap *map, uint64_t 
 	}
 }
 
-/* The pages image, which must have `bytes` at least. A map that wants nothing needs none. */
+/* Opens the pages image, which must have at least `bytes`. A map without pages needs none. */
 static int open_pages(struct image_store *dir, struct pagemap *map, const char *map_name, uint64_t bytes)
 {
 	struct image_extent pages;
@@ -138,7 +138,7 @@ static int open_pages(struct image_store *dir, struct pagemap *map, const char *
 		return 0;
 	err = image_store_open(dir, IMAGE_PAGES, map->pages_id, &pages);
 	if (err == -ENOENT)
-		return image_store_fail(dir, -EBADMSG, "%s wants pages-%u.img, which is not there", map_name,
+		return image_store_fail(dir, -EBADMSG, "%s needs pages-%u.img, which does not exist", map_name,
 					map->pages_id);
 	if (err)
 		return err;
@@ -146,14 +146,14 @@ static int open_pages(struct image_store *dir, struct pagemap *map, const char *
 		return image_store_fail(dir, -EBADMSG, "pages-%u.img has no descriptor", map->pages_id);
 	map->sources[0] = pages.fd;
 	if (pages.len < bytes)
-		return image_store_fail(dir, -EBADMSG, "%s wants %lu bytes of pages-%u.img, which has %lu", map_name,
+		return image_store_fail(dir, -EBADMSG, "%s needs %lu bytes of pages-%u.img, which has %lu", map_name,
 					(unsigned long)bytes, map->pages_id, (unsigned long)pages.len);
 	for (size_t i = 0; i < map->nr_runs; i++)
 		map->runs[i].offset += pages.base;
 	return 0;
 }
 
-/* One directory's page map by itself; its one source is its own pages image. */
+/* Loads one directory's page map; its only source is its own pages image. */
 static int load_level(struct image_store *dir, enum image_type type, uint64_t id, struct pagemap **ret_map)
 {
 	_cleanup_pagemap_ struct pagemap *map = calloc(1, sizeof(*map));
@@ -188,7 +188,7 @@ static bool wants_parent(const struct pagemap *map)
 	return false;
 }
 
-/* What `run` finds in the parent's runs, from `*next` on, becomes runs of `map`. Says the address it lacks. */
+/* Adds the parent's runs that cover `run`, from `*next` on, to `map`. Returns the first address that is missing. */
 static int resolve_run(struct pagemap *map, const struct pagemap_run *run, const struct pagemap *parent, size_t *next,
 		       uint64_t *ret_lacks)
 {
@@ -219,7 +219,7 @@ static int resolve_run(struct pagemap *map, const struct pagemap_run *run, const
 	return 0;
 }
 
-/* The parent's descriptors move behind the map's own one, if any run needs them. */
+/* Appends the parent's descriptors to the map's own one, if any run needs them. */
 static int take_sources(struct pagemap *map, struct pagemap *parent)
 {
 	int *grown = reallocarray(map->sources, 1 + parent->nr_sources, sizeof(*grown));
@@ -233,7 +233,7 @@ static int take_sources(struct pagemap *map, struct pagemap *parent)
 	return 0;
 }
 
-/* Lay `map` over its parent, which is resolved already (and loses its descriptors). */
+/* Resolves `map` with its parent, which is resolved already (and loses its descriptors). */
 static int resolve_level(struct image_store *dir, struct pagemap *map, struct pagemap *parent)
 {
 	struct pagemap_run *runs = map->runs;
@@ -262,7 +262,7 @@ static int resolve_level(struct image_store *dir, struct pagemap *map, struct pa
 	return err ?: take_sources(map, parent);
 }
 
-/* The maps of `dir` and of as many parents as it takes until nothing is left to ask a parent for. */
+/* The maps of `dir` and of its parents, up to the first one that needs no parent. */
 struct chain {
 	struct image_store **dirs;
 	struct pagemap **maps;
@@ -306,13 +306,14 @@ static int load_chain(struct chain *chain, struct image_store *dir, enum image_t
 
 		err = image_store_parent(last, &parent);
 		if (err == -ENOENT)
-			err = image_store_fail(last, -EBADMSG,
-					       "pages shall come from a parent, but there is no link `parent`");
+			err = image_store_fail(last, -EBADMSG, "pages are in a parent, but there is no link `parent`");
 		if (!err)
 			err = load_link(chain, parent, type, id);
 		else
 			parent = last;
-		/* Told where it was asked for; only the map asked for may be absent without harm. */
+		/*
+		 * Set the text in the caller's store; only the map of that store may be missing without being an error.
+		 */
 		if (err && parent != dir) {
 			char why[IMAGE_ERROR_MAX];
 
@@ -325,7 +326,7 @@ static int load_chain(struct chain *chain, struct image_store *dir, enum image_t
 	return err;
 }
 
-/* A long chain holds no descriptors that nobody will ask for. */
+/* A long chain must not keep unneeded descriptors open. */
 static int close_unused_sources(struct pagemap *map)
 {
 	_cleanup_free_ bool *used = calloc(map->nr_sources, sizeof(*used));
@@ -349,7 +350,7 @@ int pagemap_load(struct image_store *dir, enum image_type type, uint64_t id, str
 	int err;
 
 	if (type != IMAGE_PAGEMAP && type != IMAGE_SHMEM_PAGEMAP)
-		return image_store_fail(dir, -EINVAL, "type %d is no page map", (int)type);
+		return image_store_fail(dir, -EINVAL, "type %d is not a page map", (int)type);
 	err = load_chain(&chain, dir, type, id);
 	for (size_t i = chain.nr; !err && i-- > 1;)
 		err = resolve_level(dir, chain.maps[i - 1], chain.maps[i]);

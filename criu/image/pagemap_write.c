@@ -28,7 +28,7 @@ int pagemap_create(struct image_store *dir, enum image_type type, uint64_t id, s
 	if (!map)
 		return image_store_fail(dir, -ENOMEM, "out of memory");
 	if (type != IMAGE_PAGEMAP && type != IMAGE_SHMEM_PAGEMAP)
-		return image_store_fail(dir, -EINVAL, "type %d is no page map", (int)type);
+		return image_store_fail(dir, -EINVAL, "type %d is not a page map", (int)type);
 	map->dir = dir;
 	head.pages_id = image_store_next_pages_id(dir);
 	err = image_store_create(dir, IMAGE_PAGES, head.pages_id, &pages);
@@ -69,7 +69,7 @@ int pagemap_add(struct pagemap_writer *map, uint64_t vaddr, uint64_t nr_pages, u
 	if (!nr_pages || vaddr % PAGE_SZ || vaddr < end || flags & ~PAGEMAP_FLAGS ||
 	    (flags & PAGEMAP_PARENT && flags & PAGEMAP_PRESENT) || __builtin_mul_overflow(nr_pages, PAGE_SZ, &bytes) ||
 	    vaddr + bytes < vaddr)
-		return image_store_fail(map->dir, -EINVAL, "page map: bad run of %lu pages at %#lx with flags %#x",
+		return image_store_fail(map->dir, -EINVAL, "page map: invalid run of %lu pages at %#lx with flags %#x",
 					(unsigned long)nr_pages, (unsigned long)vaddr, flags);
 	if (map->nr_pages && vaddr == end && flags == map->flags) {
 		map->nr_pages += nr_pages;
@@ -86,7 +86,7 @@ int pagemap_close(struct pagemap_writer *map)
 {
 	int err;
 
-	write_last_run(map); /* its error is sticky: image_close() gives it */
+	write_last_run(map); /* its error is sticky: image_close() returns it */
 	err = image_close(map->img);
 	free(map);
 	return err;

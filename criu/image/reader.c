@@ -13,7 +13,7 @@
 #include "image/store_ops.h"
 #include "util/fds.h"
 
-/* Up to here an image is read, beyond it is mapped (and must not be cut while it is read). */
+/* Up to this size an image is read, larger ones are mapped (and must not be truncated meanwhile). */
 enum { READ_WHOLE_MAX = 1 << 20 };
 
 enum storage { BORROWED, ALLOCATED, MAPPED };
@@ -97,12 +97,12 @@ static int check_header(struct image_reader *img, const struct image_spec *spec)
 	uint32_t leading = spec->framing == IMAGE_FRAMED_SERVICE ? IMAGE_MAGIC_SERVICE : IMAGE_MAGIC_COMMON;
 
 	if (img->size < magics * 4)
-		return fail(img, -EBADMSG, 0, "cut short: %zu bytes hold no header", img->size);
+		return fail(img, -EBADMSG, 0, "truncated: %zu bytes are too short for a header", img->size);
 	if (magics == 2 && number_at(img, 0) != leading)
-		return fail(img, -EBADMSG, 0, "starts with %#x instead of %#x: no image of version 1.1",
+		return fail(img, -EBADMSG, 0, "starts with %#x instead of %#x: not an image of version 1.1",
 			    number_at(img, 0), leading);
 	if (magics && number_at(img, (magics - 1) * 4) != spec->magic)
-		return fail(img, -EBADMSG, 0, "has the magic %#x, a %s image has %#x", number_at(img, (magics - 1) * 4),
+		return fail(img, -EBADMSG, 0, "has magic %#x, expected %s with %#x", number_at(img, (magics - 1) * 4),
 			    spec->type, spec->magic);
 	img->at = magics * 4;
 	img->record_at = img->at;
@@ -202,10 +202,10 @@ int image_read_record(struct image_reader *img, const ProtobufCMessageDescriptor
 	img->record_at = img->at;
 	img->records++;
 	if (image_left(img) < sizeof(size))
-		return image_refuse(img, "the file ends within its size");
+		return image_refuse(img, "the file ends in the middle of its size");
 	size = number_at(img, img->at);
 	if (size > image_left(img) - sizeof(size))
-		return image_refuse(img, "its %u bytes run beyond the end of the file at %zu", size, img->size);
+		return image_refuse(img, "its %u bytes extend past the end of the file at %zu", size, img->size);
 	packed.buf = img->buf + img->at + sizeof(size);
 	packed.len = size;
 	err = record_unpack(&packed, img->allocator, &why, &msg);
@@ -222,7 +222,7 @@ int image_need_record(struct image_reader *img, const ProtobufCMessageDescriptor
 
 	if (got < 0)
 		return got;
-	return got ? 0 : fail(img, -EBADMSG, 0, "ends where %s number %lu must stand", type->name, img->records + 1);
+	return got ? 0 : fail(img, -EBADMSG, 0, "ends before %s number %lu", type->name, img->records + 1);
 }
 
 int image_read_raw(struct image_reader *img, size_t len, const void **ret_buf)
@@ -230,7 +230,7 @@ int image_read_raw(struct image_reader *img, size_t len, const void **ret_buf)
 	if (img->failed)
 		return img->failed;
 	if (len > image_left(img))
-		return image_refuse(img, "%zu bytes shall follow, the file has %zu", len, image_left(img));
+		return image_refuse(img, "expected %zu bytes after it, the file has %zu", len, image_left(img));
 	*ret_buf = img->buf + img->at;
 	img->at += len;
 	return 0;
@@ -240,7 +240,7 @@ int image_expect_end(struct image_reader *img)
 {
 	if (img->failed)
 		return img->failed;
-	return image_left(img) ? image_refuse(img, "%zu bytes follow it, none should", image_left(img)) : 0;
+	return image_left(img) ? image_refuse(img, "%zu unexpected bytes after it", image_left(img)) : 0;
 }
 
 void image_free_record(void *msg)
@@ -266,7 +266,7 @@ int image_read_single_into(struct image_store *store, enum image_type type, uint
 		return err;
 	image_use_allocator(img, allocator);
 	if (!image_spec(type)->first)
-		return image_store_fail(store, -EINVAL, "%s images hold no records", image_spec(type)->type);
+		return image_store_fail(store, -EINVAL, "%s images have no records", image_spec(type)->type);
 	err = image_need_record(img, image_spec(type)->first, &msg) ?: image_expect_end(img);
 	if (err) {
 		if (msg)

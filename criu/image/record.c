@@ -7,7 +7,7 @@
 #include <string.h>
 
 enum {
-	DEPTH_MAX = 64, /* messages within messages; cgroup_dir_entry is the one that really nests */
+	DEPTH_MAX = 64, /* nested messages; only cgroup_dir_entry is really nested */
 	FIELDS_MAX = 128, /* of one message; criu_opts has the most */
 	WIRE_VARINT = 0,
 	WIRE_64BIT = 1,
@@ -15,7 +15,7 @@ enum {
 	WIRE_32BIT = 5,
 };
 
-/* Bytes that are still to be looked over. */
+/* The rest of the bytes to scan. */
 struct wire {
 	const uint8_t *at, *end;
 	struct image_error *why;
@@ -43,15 +43,15 @@ static int look_over_bytes(const ProtobufCMessageDescriptor *type, const Protobu
 			   struct wire value, int depth)
 {
 	if (!field)
-		return 0; /* a newer format's: kept as it is */
+		return 0; /* from a newer format: kept */
 	if (field->type == PROTOBUF_C_TYPE_MESSAGE)
 		return look_over(field->descriptor, value, depth + 1);
 	if (field->type == PROTOBUF_C_TYPE_STRING && memchr(value.at, '\0', value.end - value.at))
-		return image_fail(value.why, -EBADMSG, "%s.%s holds a NUL", type->name, field->name);
+		return image_fail(value.why, -EBADMSG, "%s.%s contains a NUL", type->name, field->name);
 	return 0;
 }
 
-/* Step over one value; where it is a message or a string, look into it. */
+/* Skips one value; messages and strings are scanned. */
 static int look_over_value(const ProtobufCMessageDescriptor *type, const ProtobufCFieldDescriptor *field,
 			   unsigned int wire_type, struct wire *wire, int depth)
 {
@@ -73,7 +73,7 @@ static int look_over_value(const ProtobufCMessageDescriptor *type, const Protobu
 			return 0;
 		}
 	}
-	return image_fail(wire->why, -EBADMSG, "a field of %s is cut short or of a bad type", type->name);
+	return image_fail(wire->why, -EBADMSG, "a field of %s is truncated or has an invalid type", type->name);
 }
 
 static int look_over(const ProtobufCMessageDescriptor *type, struct wire wire, int depth)
@@ -81,21 +81,21 @@ static int look_over(const ProtobufCMessageDescriptor *type, struct wire wire, i
 	bool seen[FIELDS_MAX] = { false };
 
 	if (depth > DEPTH_MAX)
-		return image_fail(wire.why, -EBADMSG, "%s lies more than %d messages deep", type->name, DEPTH_MAX);
+		return image_fail(wire.why, -EBADMSG, "%s is nested more than %d messages deep", type->name, DEPTH_MAX);
 	while (wire.at < wire.end) {
 		const ProtobufCFieldDescriptor *field;
 		uint64_t tag;
 		int err;
 
 		if (!take_varint(&wire, &tag) || tag >> 32 || !(tag >> 3))
-			return image_fail(wire.why, -EBADMSG, "a field number of %s is bad", type->name);
+			return image_fail(wire.why, -EBADMSG, "invalid field number in %s", type->name);
 		field = protobuf_c_message_descriptor_get_field(type, tag >> 3);
-		/* No encoder writes a field twice, and merging them is where a decoder's time and memory go. */
+		/* No encoder writes a field twice, and merging them could cost a decoder much time and memory. */
 		if (field && field->label != PROTOBUF_C_LABEL_REPEATED) {
 			size_t index = field - type->fields;
 
 			if (index < FIELDS_MAX && seen[index])
-				return image_fail(wire.why, -EBADMSG, "%s.%s stands twice", type->name, field->name);
+				return image_fail(wire.why, -EBADMSG, "duplicate field %s.%s", type->name, field->name);
 			if (index < FIELDS_MAX)
 				seen[index] = true;
 		}
@@ -106,7 +106,7 @@ static int look_over(const ProtobufCMessageDescriptor *type, struct wire wire, i
 	return 0;
 }
 
-/* What unpacking may take, all in all: a bound for what a few bytes can make of themselves. */
+/* Limit for the memory of an unpacked record, as a few bytes can expand a lot. */
 struct budget {
 	ProtobufCAllocator *from; /* NULL: malloc */
 	size_t left;
@@ -150,7 +150,7 @@ int record_unpack(const struct packed_record *packed, ProtobufCAllocator *alloca
 	msg = protobuf_c_message_unpack(type, &bounded, packed->len, packed->buf);
 	if (!msg)
 		return image_fail(why, -EBADMSG,
-				  budget.exceeded ? "%s takes too much memory for its %zu bytes" :
+				  budget.exceeded ? "%s needs too much memory for its %zu bytes" :
 						    "no valid %s in %zu bytes (a required field may be missing)",
 				  type->name, packed->len);
 	*ret_msg = msg;

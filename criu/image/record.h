@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* One record from bytes nobody vouches for: the part of reading that knows protobuf's wire. */
+/* Unpacks one record from untrusted bytes: the part of reading that deals with protobuf's wire format. */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -14,9 +14,9 @@ struct packed_record {
 };
 
 /*
- * 0 and a message, or -EBADMSG with the reason in `why`. Its memory comes from @allocator; NULL: from malloc, to be freed
- * with protobuf_c_message_free_unpacked. protobuf-c itself recurses as deep as the bytes say and copies without a limit
- * what is merged: so the bytes are looked over first.
+ * Returns 0 and a message, or -EBADMSG with the text in `why`. It is allocated by @allocator; NULL: by malloc, to be
+ * freed with protobuf_c_message_free_unpacked. protobuf-c itself limits neither recursion nor the copying of merged
+ * fields: so the bytes are scanned first.
  */
 int record_unpack(const struct packed_record *packed, ProtobufCAllocator *allocator, struct image_error *why,
 		  ProtobufCMessage **ret_msg);

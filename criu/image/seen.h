@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Images that are read more than once (checked first, used later) must be the same each time: what each was, or that there
- * was none, is kept from its first opening on.
+ * Images that are read more than once (checked first, used later) must be the same each time: their identity, or
+ * absence, is recorded when they are first opened.
  */
 #pragma once
 #include <stdint.h>
@@ -14,6 +14,6 @@ struct seen_images {
 	struct hash by_name;
 };
 
-/* @st: as it is now, NULL: it is not there. -ESTALE: it is not what it was; 0 else (or -ENOMEM). */
+/* @st: the current file, NULL: does not exist. -ESTALE: it has changed; otherwise 0 (or -ENOMEM). */
 int seen_check(struct seen_images *seen, enum image_type type, uint64_t id, const struct stat *st);
 void seen_free(struct seen_images *seen);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What all kinds of stores have in common. */
+/* The common part of all stores. */
 #include "image/store.h"
 
 #include <errno.h>
@@ -62,7 +62,7 @@ void image_store_unlock(struct image_store *store)
 
 static int check_type(struct image_store *store, enum image_type type)
 {
-	return image_spec(type) ? 0 : image_store_fail(store, -EINVAL, "no image is of type %d", (int)type);
+	return image_spec(type) ? 0 : image_store_fail(store, -EINVAL, "no such image type: %d", (int)type);
 }
 
 int image_store_open(struct image_store *store, enum image_type type, uint64_t id, struct image_extent *ret_extent)
@@ -77,7 +77,7 @@ static int begin(struct image_store *store, bool beside)
 	int err;
 
 	if (store->writer_pid)
-		return image_store_fail(store, -EBUSY, "the images are being written already");
+		return image_store_fail(store, -EBUSY, "another transaction is open already");
 	err = store->ops->begin(store, beside);
 	if (err)
 		return err;

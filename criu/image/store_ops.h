@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a kind of store does itself. A new kind is one file: a structure that begins with `struct image_store`, a table,
- * a constructor. image/store_base.c keeps what all have in common: the state of the transaction, open writers, errors.
+ * The operations of a store. A new type of store is one file: a structure that begins with `struct image_store`, a
+ * table, a constructor. image/store_base.c handles what they have in common: the state of the transaction, open
+ * writers, errors.
  */
 #pragma once
 #include <stdarg.h>
@@ -9,21 +10,21 @@
 
 #include "image/store.h"
 
-/* An image of records while it is written, from the first byte to the last. */
+/* An image of records that is being written, sequentially. */
 struct image_out {
 	enum image_type type;
 	uint64_t id;
 	char name[IMAGE_NAME_MAX]; /* for messages */
-	/* The store's own; -1 and NULL until append(), and afterwards unless it needs them. */
+	/* For the store; -1 and NULL until append(), and later if unused. */
 	int fd;
 	void *own;
 };
 
-/* Called only with a valid type; those for writing only within a transaction. NULL where it says optional. */
+/* Called only with a valid type; those for writing only in a transaction. Optional ones may be NULL. */
 struct image_store_ops {
 	int (*open)(struct image_store *store, enum image_type type, uint64_t id, struct image_extent *ret_extent);
 	bool (*has)(struct image_store *store, enum image_type type, uint64_t id);
-	/* Optional: without it there is no parent, no lock, no descriptor. */
+	/* Optional: NULL if there are no parents, no locks, no descriptors. */
 	int (*parent)(struct image_store *store, struct image_store **ret_parent);
 	int (*lock_for_reading)(struct image_store *store);
 	void (*unlock)(struct image_store *store);
@@ -31,28 +32,31 @@ struct image_store_ops {
 
 	/* @beside: image_store_begin_beside(). */
 	int (*begin)(struct image_store *store, bool beside);
-	/* Optional: for a store to which that makes a difference. */
+	/* Optional: if it makes a difference for the store. */
 	void (*hold)(struct image_store *store);
 	/*
-	 * An image that is written at any offset from its base on, by its caller: pages. It is complete, and as long as it
-	 * will be, when the next one is created or the transaction is published, whichever is first; so several can
-	 * follow each other in one file.
+	 * Creates an image that the caller writes at any offset from its base on: pages. It is complete, and has its
+	 * final length, when the next one is created or the transaction is published, whichever is first; so several
+	 * can follow each other in one file.
 	 */
 	int (*create)(struct image_store *store, enum image_type type, uint64_t id, struct image_extent *ret_extent);
 	/*
-	 * One that grows in order, several at a time: append() any number of times, then either finish() with the last
-	 * bytes (as a rule the only ones: a small image comes as a whole) or discard(). Each frees what @out has, also
-	 * when it fails.
+	 * Sequential writing, several images at a time: append() any number of times, then either finish() with the
+	 * last bytes (usually the only ones: a small image comes as a whole) or discard(). Both free what @out has,
+	 * also on failure.
 	 */
 	int (*append)(struct image_store *store, struct image_out *out, const void *buf, size_t len);
 	int (*finish)(struct image_store *store, struct image_out *out, const void *buf, size_t len);
 	void (*discard)(struct image_store *store, struct image_out *out);
-	/* All or nothing; then either commit(), which cannot fail, or abort(). abort() also comes without publish(). */
+	/*
+	 * publish() is all or nothing; then either commit(), which cannot fail, or abort(). abort() may also come
+	 * without publish().
+	 */
 	int (*publish)(struct image_store *store);
 	void (*commit)(struct image_store *store);
 	void (*abort)(struct image_store *store);
 
-	/* Outside a transaction of this process. */
+	/* Called outside a transaction of this process. */
 	void (*free)(struct image_store *store);
 };
 
@@ -67,5 +71,5 @@ struct image_store {
 	uint32_t last_pages_id;
 };
 
-/* Note an error; returns @error. */
+/* Sets the error text; returns @error. */
 int image_store_fail(struct image_store *store, int error, const char *fmt, ...) __attribute__((format(printf, 3, 4)));

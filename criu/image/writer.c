@@ -32,7 +32,7 @@ static int flush(struct image_writer *img)
 	return write_out(img, img->buffer, used);
 }
 
-/* Room for `len` bytes in the buffer, which must be no more than its size. */
+/* Makes space for `len` bytes in the buffer; at most its size. */
 static int make_room(struct image_writer *img, size_t len)
 {
 	return len > BUFFER_SIZE - img->used ? flush(img) : 0;
@@ -73,7 +73,7 @@ int image_write_record(struct image_writer *img, const ProtobufCMessage *msg)
 	if (img->error)
 		return img->error;
 	if (!protobuf_c_message_check(msg))
-		return refuse(img, -EINVAL, msg, "lacks something that is required");
+		return refuse(img, -EINVAL, msg, "lacks a required field");
 	size = protobuf_c_message_get_packed_size(msg);
 	if (size > INT32_MAX)
 		return refuse(img, -EMSGSIZE, msg, "is larger than 2 GiB");
@@ -88,7 +88,7 @@ int image_write_record(struct image_writer *img, const ProtobufCMessage *msg)
 	}
 	large = malloc(size);
 	if (!large)
-		return refuse(img, -ENOMEM, msg, "does not fit into memory");
+		return refuse(img, -ENOMEM, msg, "is too large for the available memory");
 	protobuf_c_message_pack(msg, large);
 	return image_write_raw(img, large, size);
 }
@@ -109,7 +109,7 @@ int image_create(struct image_store *store, enum image_type type, uint64_t id, s
 	struct image_writer *img;
 
 	if (!spec || spec->framing == IMAGE_FRAMED_RAW)
-		return image_store_fail(store, -EINVAL, "%s images hold no records", spec ? spec->type : "unknown");
+		return image_store_fail(store, -EINVAL, "%s images have no records", spec ? spec->type : "unknown");
 	if (!store->writer_pid)
 		return image_store_fail(store, -EINVAL, "%s image created outside a transaction", spec->type);
 	img = malloc(sizeof(*img));
@@ -121,7 +121,7 @@ int image_create(struct image_store *store, enum image_type type, uint64_t id, s
 	img->error = 0;
 	img->used = 0;
 	store->writers_open++;
-	write_header(img, spec); /* cannot fail: it fits the buffer */
+	write_header(img, spec); /* cannot fail: it fits in the buffer */
 	*ret_img = img;
 	return 0;
 }
@@ -162,6 +162,6 @@ int image_write_single(struct image_store *store, enum image_type type, uint64_t
 
 	if (err)
 		return err;
-	image_write_record(img, msg); /* its error is sticky: image_close() gives it */
+	image_write_record(img, msg); /* its error is sticky: image_close() returns it */
 	return image_close(img);
 }

@@ -157,7 +157,7 @@ static const char *test_truncation(void)
 		spew(path, "pstree.img", buf, cut);
 		err = image_open(dir, IMAGE_PSTREE, 0, &img);
 		if (cut < 8) {
-			EXPECT(err == -EBADMSG && strstr(image_store_error(dir), "pstree.img: cut short"));
+			EXPECT(err == -EBADMSG && strstr(image_store_error(dir), "pstree.img: truncated"));
 			continue;
 		}
 		EXPECT(!err);
@@ -286,10 +286,10 @@ static const char *test_hostile_wire(void)
 		twice[i] = 4 << 3 | 2;
 		twice[i + 1] = 0;
 	}
-	why = refuse_record(twice, DEEP, &cgroup_dir_entry__descriptor, "stands twice")			?:
-		      refuse_record("\x0a\x03z\0z\x12\x00", 7, &utsns_entry__descriptor, "holds a NUL") ?:
+	why = refuse_record(twice, DEEP, &cgroup_dir_entry__descriptor, "duplicate field")		?:
+		      refuse_record("\x0a\x03z\0z\x12\x00", 7, &utsns_entry__descriptor, "contains a NUL") ?:
 		      refuse_record("\x0a\x01z", 3, &utsns_entry__descriptor, "required")		?:
-		      refuse_record("\x0a\x7fz", 3, &utsns_entry__descriptor, "cut short")		?:
+		      refuse_record("\x0a\x7fz", 3, &utsns_entry__descriptor, "is truncated")		?:
 		      refuse_record("\x0b\x00", 2, &utsns_entry__descriptor, "bad type");
 	if (why)
 		return why;
