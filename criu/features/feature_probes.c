@@ -44,7 +44,7 @@ static pid_t wait_for(pid_t pid, int *ret_status)
 	return got;
 }
 
-/* What would change this process is tried in a child, whose answer is its exit status. */
+/* Probes that would change this process run in a child, whose exit status is the result. */
 static int in_child(int (*probe)(void))
 {
 	int status;
@@ -59,7 +59,7 @@ static int in_child(int (*probe)(void))
 	return WIFEXITED(status) ? WEXITSTATUS(status) == 1 : 0;
 }
 
-/* A child that is seized and stopped; end it with end_child(). */
+/* A child that is seized and stopped; kill it with end_child(). */
 static int stopped_child(pid_t *ret_pid)
 {
 	int status, err = 0;
@@ -113,7 +113,7 @@ int probe_seccomp_filters(void)
 
 	if (err)
 		return err;
-	/* It has no filter: EINVAL is a kernel that looked for one. EIO does not know the request, EACCES refuses it. */
+	/* It has no filter: EINVAL means that the kernel looked for one. EIO: unknown request; EACCES: denied. */
 	long r = ptrace(PT_SECCOMP_GET_FILTER, pid, 0, 0);
 	int works = r >= 0 || errno == EINVAL || errno == ENOENT;
 	end_child(pid);
@@ -146,7 +146,7 @@ int probe_userns(void)
 	return in_child(try_userns);
 }
 
-/* The last fields of struct clone_args are those of the first version with set_tid. */
+/* struct clone_args up to the fields of the first version with set_tid. */
 struct clone3_args {
 	uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size;
 };
@@ -162,7 +162,7 @@ int probe_clone3_set_tid(void)
 		_exit(0);
 	if (wait_for(free_pid, &status) < 0)
 		return -errno;
-	/* That pid is free now, or somebody was quick: EEXIST is as good an answer. */
+	/* That pid is free now, unless it was reused in the meantime: EEXIST is an equally good result. */
 	struct clone3_args args = { .exit_signal = SIGCHLD, .set_tid = (uintptr_t)&free_pid, .set_tid_size = 1 };
 	pid_t pid = syscall(SYS_clone3, &args, sizeof(args));
 	if (!pid)
@@ -192,7 +192,7 @@ static int try_soft_dirty(void)
 	if (page == MAP_FAILED)
 		return 0;
 	*page = 1;
-	/* Without soft-dirty the write succeeds and does nothing: only the bits tell. */
+	/* Without soft-dirty the write succeeds without an effect: only the bits show it. */
 	if (write_text(proc_root(), "self/clear_refs", "4") || page_entry((void *)page, &before))
 		return 0;
 	*page = 2;
@@ -217,13 +217,13 @@ int probe_pagemap_scan(void)
 	return err ? err : pm.has_scan;
 }
 
-/* The features a userfaultfd has, after those of @asked were asked for. */
+/* The features of a userfaultfd, after requesting those of @asked. */
 static int uffd_features(uint64_t asked, uint64_t *ret_features)
 {
 	struct uffdio_api api = { .api = UFFD_API, .features = asked };
 	_cleanup_close_ int fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
 
-	/* Without privilege: faults of user mode only. */
+	/* Without privileges: user mode faults only. */
 	if (fd < 0)
 		fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY);
 	if (fd < 0 || ioctl(fd, UFFDIO_API, &api) < 0)
@@ -262,7 +262,7 @@ int probe_uffd_wp_async(void)
 	return !uffd_features(0, &features) && (features & UFFD_BIT_WP_ASYNC);
 }
 
-/* A call of x86; the request is the same for each word size. EEXIST: the kernel would, were the old one not there. */
+/* Only on x86; the same request for each word size. EEXIST: supported, but there is one already. */
 static int try_map_vdso(void)
 {
 #ifdef SYS_arch_prctl

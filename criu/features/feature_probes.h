@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The probes of features.c: 1 works, 0 does not, or a negative errno. Only features.c uses them. */
+/* The probes for features.c: 1: supported, 0: not supported, or a negative errno. Used only by features.c. */
 #pragma once
 
 int probe_mnt_id(void);

@@ -29,7 +29,7 @@
 #define MOVE_MOUNT_GROUP 0x100 /* MOVE_MOUNT_SET_GROUP */
 #define IPV6_FREEBIND_OPT 78
 
-/* What fdinfo of our own descriptor says. */
+/* Reads fdinfo of one of our own descriptors. */
 static int own_fdinfo(int fd, struct fdinfo *ret)
 {
 	_cleanup_proc_ struct proc p = PROC_CLOSED;
@@ -139,7 +139,7 @@ int probe_sk_unix_file(void)
 	_cleanup_close_ int sk = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (sk < 0)
 		return -errno;
-	/* It is not bound: ENOENT is a kernel that looked. */
+	/* It is not bound: ENOENT means that the ioctl is supported. */
 	_cleanup_close_ int file = ioctl(sk, IOC_UNIX_FILE);
 	return file >= 0 || errno == ENOENT;
 }
@@ -188,7 +188,7 @@ int probe_openat2(void)
 
 int probe_move_mount_set_group(void)
 {
-	/* Two paths that are no mounts: EINVAL from a kernel that does not know the flag, ENOENT from one that does. */
+	/* Two paths that are not mounts: EINVAL if the flag is unknown to the kernel, ENOENT if it is known. */
 	long r = syscall(NR_MOVE_MOUNT, -1, "", -1, "", MOVE_MOUNT_GROUP);
 
 	return r < 0 && errno != EINVAL && errno != ENOSYS && errno != EPERM;

@@ -41,7 +41,7 @@ int probe_sockopt_buf_lock(void)
 	return !getsockopt(sk, SOL_SOCKET, BUF_LOCK, &locks, &len);
 }
 
-/* Older kernels put a connection into repair mode only while it is whole. */
+/* Older kernels allow repair mode only for fully open connections. */
 int probe_tcp_half_closed(void)
 {
 	_cleanup_close_ int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

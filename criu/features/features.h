@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What this kernel, with the rights this process has, can do: each answered by trying it, once. `criu check` and
- * `criu check --feature NAME` ask here, and so does whoever has a choice of ways.
+ * What this kernel supports with the privileges of this process: each feature is probed once, by trying it. Used by
+ * `criu check`, and wherever there is a choice of methods.
  */
 #pragma once
 #include <stdbool.h>
@@ -52,7 +52,7 @@ enum feature {
 	FEATURE_TCP_HALF_CLOSED,
 	FEATURE_NETWORK_LOCK_IPTABLES,
 	FEATURE_NETWORK_LOCK_NFTABLES,
-	/* Names of CRIU's that nothing here uses yet. */
+	/* Names of CRIU that are not used here yet. */
 	FEATURE_AUTOFS,
 	FEATURE_COMPAT_CR,
 	FEATURE_NSID,
@@ -70,21 +70,21 @@ enum feature {
 enum feature_need {
 	NEED_ALWAYS, /* a plain `criu check` fails without it */
 	NEED_EXTRA, /* `--extra`: some programs cannot be saved without it */
-	NEED_OPTIONAL, /* `--all`: something is slower or refused without it */
+	NEED_OPTIONAL, /* `--all`: something is slower or not supported without it */
 };
 
 struct feature_info {
-	const char *name; /* of `criu check --feature` */
-	const char *text; /* what is missing without it, one line */
+	const char *name; /* for `criu check --feature` */
+	const char *text; /* what it is for, one line */
 	enum feature_need need;
-	/* 1: it works; 0: it does not; negative errno: the probe failed. NULL: not implemented. */
+	/* 1: supported; 0: not supported; negative errno: the probe failed. NULL: not implemented. */
 	int (*probe)(void);
 };
 
 const struct feature_info *feature_info(enum feature f);
 /* 0 and the feature of that name, or -ENOENT. */
 int feature_by_name(const char *name, enum feature *ret_f);
-/* 1 or 0; -ENOTSUP: this tool does not use it yet; another negative errno: the probe failed. Forks, for some. */
+/* 1 or 0; -ENOTSUP: not implemented; another negative errno: the probe failed. Some probes fork. */
 int feature_probe(enum feature f);
-/* True if feature_probe() says 1. */
+/* True if feature_probe() returns 1. */
 bool feature_has(enum feature f);

@@ -8,7 +8,7 @@
 #include <netlink/attr.h>
 #include <netlink/msg.h>
 
-/* Of a message: a list of elements is one attribute, which has at most 64K; everything else is a few hundred bytes. */
+/* Message sizes: a list of elements is one attribute of at most 64K; everything else is a few hundred bytes. */
 #define ROOM_FOR_ELEMENTS (68u << 10)
 #define ROOM 4096u
 
@@ -24,7 +24,7 @@ static void begin(struct nft_batch *b, int type, int flags, const struct nfgenms
 		b->err = -ENOMEM;
 }
 
-/* The first and the last message say whose transaction it is. */
+/* The first and the last message identify the transaction. */
 static void mark(struct nft_batch *b, int type)
 {
 	begin(b, type, 0,
@@ -68,7 +68,7 @@ int nft_batch_commit(struct nft_batch *b, struct nl_sock *netlink)
 	err = b->err;
 	if (!err)
 		err = netlink_send_transaction(netlink, b->bytes.data, b->bytes.len);
-	/* A transaction that the kernel took has one good answer. */
+	/* A successful transaction has one positive answer. */
 	if (!err)
 		err = netlink_receive_acks(netlink);
 	buf_free(&b->bytes);
@@ -77,7 +77,7 @@ int nft_batch_commit(struct nft_batch *b, struct nl_sock *netlink)
 
 static void note(struct nft_batch *b, int nle)
 {
-	/* There is one reason: the message is full. */
+	/* The only possible reason: the message is full. */
 	if (nle < 0)
 		b->err = -EMSGSIZE;
 }

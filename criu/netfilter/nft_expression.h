@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What rules of nf_tables consist of. Those that compare or look up take what lies in the first register. */
+/* The expressions of nf_tables rules. Comparisons and lookups use the first register. */
 #pragma once
 #include <linux/netfilter/nf_tables.h>
 #include <stddef.h>
@@ -8,14 +8,14 @@
 
 struct nft_payload {
 	uint32_t base, offset, len; /* NFT_PAYLOAD_* */
-	uint32_t to; /* register of four bytes, from the first one on */
+	uint32_t to; /* register of four bytes, counted from the first one */
 };
 
 void nft_load_meta(struct nft_batch *b, uint32_t key);
 void nft_load_payload(struct nft_batch *b, const struct nft_payload *payload);
 void nft_mask(struct nft_batch *b, const void *bits, uint32_t len);
-/* The rule goes on if @data is, or is not, there (NFT_CMP_*). */
+/* The rule continues if the register is, or is not, equal to @data (NFT_CMP_*). */
 void nft_compare(struct nft_batch *b, uint32_t how, const void *data, size_t len);
-/* ... if the set has such an element. */
+/* The rule continues if the set has such an element. */
 void nft_look_up(struct nft_batch *b, const char *set, uint32_t set_id);
 void nft_drop(struct nft_batch *b);

@@ -12,7 +12,7 @@
 #include "netfilter/nft_listen.h"
 #include "netfilter/nft_object.h"
 
-/* Source address, source port, destination address, destination port: each in registers of four bytes. */
+/* Source address and port, destination address and port: each in registers of four bytes. */
 struct key4 {
 	uint32_t from;
 	uint16_t from_port, pad;
@@ -60,7 +60,7 @@ static void add_element(struct nft_batch *b, const struct nft_connection *c, boo
 	nft_add_element(b, c->v6 ? (const void *)&six : &four, c->v6 ? sizeof(six) : sizeof(four));
 }
 
-/* Those of one family; both directions lie in the set, so that the rules are the same for what comes and what goes. */
+/* The connections of one family; the set has both directions, so that the rules are the same for input and output. */
 static void add_elements(struct nft_batch *b, const char *table, bool v6, const struct nft_lock *lock)
 {
 	const struct nft_connection *c = lock->connections;
@@ -126,17 +126,17 @@ int nft_lock_make(struct nl_sock *netlink, const char *table, bool owned, const 
 	nft_add_chain(&b, table, "output", NF_INET_LOCAL_OUT);
 	add_connections(&b, table, false, lock);
 	add_connections(&b, table, true, lock);
-	nft_add_doors(&b, table, lock->doors, lock->nr_doors);
+	nft_add_listening(&b, table, lock->listening, lock->nr_listening);
 	return nft_batch_commit(&b, netlink);
 }
 
-int nft_lock_shut(struct nl_sock *netlink, const char *table, const struct nft_lock *lock)
+int nft_lock_close_listening(struct nl_sock *netlink, const char *table, const struct nft_lock *lock)
 {
 	struct nft_batch b;
 
 	nft_batch_begin(&b);
 	nft_add_table(&b, table, true, NLM_F_ACK);
-	nft_shut_doors(&b, table, lock->doors, lock->nr_doors);
+	nft_close_listening(&b, table, lock->listening, lock->nr_listening);
 	return nft_batch_commit(&b, netlink);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What locks there are, and what they hold back: dumps of tables and set elements. */
+/* Listing locks and the connections that they block: dumps of tables and set elements. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/netfilter.h>
@@ -16,7 +16,7 @@
 #include "netfilter/nft_lock.h"
 #include "util/str.h"
 
-#define NAME_LEN 64 /* of a table of ours, with its 0 */
+#define NAME_LEN 64 /* of a table of ours, with its NUL */
 
 static struct nl_msg *new_query(int type)
 {
@@ -30,7 +30,7 @@ static struct nl_msg *new_query(int type)
 	return msg;
 }
 
-/* Takes @query over. */
+/* Frees @query. */
 static int ask(struct nl_sock *netlink, struct nl_msg *query, const struct netlink_answer *answer)
 {
 	int err = query ? netlink_send(netlink, query) : -ENOMEM;
@@ -144,7 +144,7 @@ int nft_lock_each_connection(struct nl_sock *netlink, const char *table,
 		struct netlink_answer answer = { NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWSETELEM, see_elements, &to };
 
 		err = ask(netlink, elements_query(table, v6), &answer);
-		/* No connection of that family. */
+		/* No connections of that family. */
 		if (err == -ENOENT)
 			err = 0;
 	}

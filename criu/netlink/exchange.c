@@ -12,10 +12,10 @@
 #include "base/cleanup.h"
 #include "util/fds.h"
 
-/* The kernel fills what the reader has room for, up to 32K at once. */
+/* The kernel fills the reader's buffer, up to 32K at once. */
 #define ROOM 65536u
 
-/* libnl's own numbers say less than errno, which a failed system call leaves: it is 0 before each call. */
+/* errno of a failed system call is more specific than libnl's error numbers: it is set to 0 before each call. */
 static int error_of(int nle)
 {
 	if (errno)
@@ -29,7 +29,7 @@ static struct nl_sock *new_socket(void)
 
 	if (!sk)
 		return NULL;
-	/* What answers a request says so itself; room for every message saves a second call that asks for its size. */
+	/* Requests get an answer anyway; a sufficient buffer saves a second call to query the message size. */
 	nl_socket_disable_auto_ack(sk);
 	nl_socket_disable_msg_peek(sk);
 	nl_socket_set_msg_buf_size(sk, ROOM);
@@ -97,7 +97,7 @@ int netlink_send(struct nl_sock *sk, struct nl_msg *msg)
 	return nle < 0 ? error_of(nle) : 0;
 }
 
-/* Of NLMSG_ERROR, and of NLMSG_DONE, which may have none. */
+/* The error in NLMSG_ERROR, or in NLMSG_DONE, which may have none. */
 static int reported_error(const struct nlmsghdr *message)
 {
 	int err = 0;
@@ -149,7 +149,7 @@ int netlink_prepare_transactions(struct nl_sock *sk)
 {
 	int room = 1 << 20, nle;
 
-	/* Every message of a transaction that fails has an answer. */
+	/* Every failed message of a transaction is answered. */
 	setsockopt(netlink_fd(sk), SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room));
 	errno = 0;
 	nle = nl_socket_set_nonblocking(sk);
@@ -215,7 +215,7 @@ int netlink_attributes(struct nlmsghdr *message, int header, struct nlattr **tb,
 
 	if (!nlmsg_valid_hdr(message, header))
 		return -EBADMSG;
-	/* nlmsg_parse() would pass over what is left behind the last whole one. */
+	/* nlmsg_parse() would ignore trailing bytes after the last complete attribute. */
 	nlmsg_for_each_attr(attr, message, header, left);
 	if (left > 0)
 		return -EBADMSG;

@@ -16,10 +16,10 @@ struct reading {
 	uint16_t src_port; /* 0: any */
 	uint32_t ino; /* 0: any */
 	struct inet_diag_sockets *to;
-	struct inet_diag_keys *keys; /* NULL: nobody asks for them */
+	struct inet_diag_keys *keys; /* NULL: not requested */
 };
 
-/* struct tcp_diag_md5sig of <linux/tcp.h>, which cannot be included beside libnl's headers. */
+/* struct tcp_diag_md5sig of <linux/tcp.h>, which conflicts with libnl's headers. */
 struct md5_key {
 	uint8_t family, prefix;
 	uint16_t len;
@@ -99,7 +99,7 @@ int inet_diag_read(int family, int protocol, uint32_t states, uint16_t src_port,
 	struct reading reading = { .src_port = src_port, .to = to };
 	int err = sock_diag_ask(&(struct sock_diag_query){ &request, sizeof(request), parse_socket, &reading });
 
-	/* The kernel lists no sockets of this protocol. */
+	/* The kernel cannot list sockets of this protocol. */
 	return err == -ENOENT ? 0 : err;
 }
 
@@ -124,7 +124,7 @@ int inet_diag_parse(const void *messages, size_t len, uint32_t ino, struct inet_
 	return sock_diag_parse(messages, len, parse_socket, &reading);
 }
 
-/* By its addresses, at once; neighbours on its port (SO_REUSEPORT) may come instead of it: then by the list. */
+/* Query by addresses first; this may return another socket on its port (SO_REUSEPORT): then use the list. */
 int inet_diag_find(struct nl_sock *netlink, const struct inet_diag_socket *like, struct inet_diag_socket *ret,
 		   struct inet_diag_keys *keys)
 {
@@ -133,7 +133,7 @@ int inet_diag_find(struct nl_sock *netlink, const struct inet_diag_socket *like,
 	struct inet_diag_req_v2 request = { .sdiag_family = like->family,
 					    .sdiag_protocol = IPPROTO_TCP,
 					    .idiag_states = ~0u,
-					    /* Keys go with it. net/ipv4/inet_diag.c inet_sk_diag_fill */
+					    /* Includes the keys. net/ipv4/inet_diag.c inet_sk_diag_fill */
 					    .idiag_ext = 1 << (INET_DIAG_INFO - 1),
 					    .id.idiag_sport = htons(like->src_port),
 					    .id.idiag_dport = htons(like->dst_port),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What only sock_diag tells of packet sockets. sock_diag(7), include/uapi/linux/packet_diag.h */
+/* Properties of packet sockets that only sock_diag reports. sock_diag(7), include/uapi/linux/packet_diag.h */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,12 +14,12 @@ struct packet_diag_member {
 };
 
 struct packet_diag_ring_config {
-	uint32_t block_size, block_nr; /* no blocks: there is none */
+	uint32_t block_size, block_nr; /* block_nr 0: no ring */
 	uint32_t frame_size, frame_nr, retire_tmo, sizeof_priv, features;
 };
 
 struct packet_diag_socket {
-	uint16_t protocol; /* ETH_P_*, in our order */
+	uint16_t protocol; /* ETH_P_*, host byte order */
 	uint32_t interface; /* 0: any */
 	bool has_fanout;
 	struct packet_diag_ring_config rx_ring, tx_ring;
@@ -28,7 +28,7 @@ struct packet_diag_socket {
 	struct packet_diag_member members[PACKET_DIAG_MEMBERS_MAX];
 };
 
-/* Of the socket with this inode; -ENOENT. */
+/* For the socket with this inode; -ENOENT. */
 int packet_diag_read(uint32_t ino, struct packet_diag_socket *ret);
-/* For tests: the same, from messages as the kernel sends them. */
+/* For tests: parses messages as the kernel sends them. */
 int packet_diag_parse(const void *messages, size_t len, uint32_t ino, struct packet_diag_socket *ret);

@@ -41,7 +41,7 @@ int sock_diag_ask_one(struct nl_sock *sk, const struct sock_diag_query *query)
 	struct netlink_answer answer = answer_to(query);
 	int err = send_request(sk, query, 0);
 
-	/* No message follows that says that it was the last one. */
+	/* There is no NLMSG_DONE after a single answer. */
 	if (!err)
 		err = netlink_receive(sk, &answer);
 	return err < 0 ? err : 0;

@@ -11,7 +11,7 @@
 #define NAME_MAX_LEN 108u
 
 static const struct nla_policy policy[UNIX_DIAG_MAX + 1] = {
-	/* A path of all 108 bytes is told with the 0 behind it: net/unix/af_unix.c unix_mkname_bsd() */
+	/* A path of all 108 bytes is reported with a trailing NUL: net/unix/af_unix.c unix_mkname_bsd() */
 	[UNIX_DIAG_NAME] = { .maxlen = NAME_MAX_LEN + 1 },
 	[UNIX_DIAG_VFS] = { .minlen = sizeof(struct unix_diag_vfs) },
 	[UNIX_DIAG_PEER] = { .type = NLA_U32 },

@@ -93,8 +93,8 @@ static size_t doors_of(const struct dump *dump, const struct inet_dump *data, st
 
 static bool is_half_open(const struct inet_diag_socket *sk, const struct nft_lock *lock)
 {
-	for (size_t i = 0; i < lock->nr_doors; i++)
-		if (lock->doors[i].port == sk->src_port)
+	for (size_t i = 0; i < lock->nr_listening; i++)
+		if (lock->listening[i].port == sk->src_port)
 			return true;
 	return false;
 }
@@ -133,7 +133,7 @@ static int make_dump_table(struct dump *dump, struct inet_dump *data, const char
 {
 	_cleanup_free_ struct nft_connection *all = calloc(data->nr_streams + 1, sizeof(*all));
 	_cleanup_free_ struct nft_listen_address *doors = calloc(2 * data->nr_listeners + 1, sizeof(*doors));
-	struct nft_lock lock = { .connections = all, .doors = doors };
+	struct nft_lock lock = { .connections = all, .listening = doors };
 	size_t n = 0;
 	int err;
 
@@ -144,9 +144,9 @@ static int make_dump_table(struct dump *dump, struct inet_dump *data, const char
 		if (held->what == KEEPER_STREAM && (owned || !held->unaccepted))
 			to_connection(&held->src, &held->dst, &all[n++]);
 	lock.nr_connections = n;
-	lock.nr_doors = owned ? doors_of(dump, data, doors) : 0;
+	lock.nr_listening = owned ? doors_of(dump, data, doors) : 0;
 	err = nft_lock_make(data->lock, table, owned, &lock);
-	return !err && lock.nr_doors ? shut_doors(data, table, &lock) : err;
+	return !err && lock.nr_listening ? shut_doors(data, table, &lock) : err;
 }
 
 /* ---- left by an earlier dump of these connections that was killed ---- */
