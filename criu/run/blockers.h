@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What stands in the way of a dump: collected, so that one run names all of it. */
+/* Blockers of a dump: collected, so that one run reports all of them. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -11,7 +11,7 @@ struct blocker {
 	const char *comm;
 	int fd; /* -1: not about a descriptor */
 	const char *kind; /* "unix", "memory", ... */
-	const char *path; /* of the descriptor, as /proc names it: NULL when there is none */
+	const char *path; /* of the descriptor, as shown in /proc; NULL: none */
 	const char *text;
 	bool transient; /* passes by itself */
 };

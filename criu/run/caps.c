@@ -6,7 +6,7 @@
 #include <sys/capability.h>
 #include "base/bits.h"
 
-/* As many as a set has room for. */
+/* Capacity of a set. */
 enum { CAPS_MAX = 64 };
 
 static uint64_t get_flag(cap_t caps, cap_flag_t flag)
@@ -92,7 +92,7 @@ void caps_name(uint64_t caps, char ret_name[static CAPS_NAME_MAX])
 	int nr = __builtin_ctzll(caps);
 	char *name = cap_to_name(nr);
 
-	/* libcap says the number of one that it does not know. */
+	/* For an unknown capability libcap returns its number. */
 	snprintf(ret_name, CAPS_NAME_MAX, "%s%s", name && isalpha((unsigned char)name[0]) ? "" : "cap_",
 		 name ? name : "?");
 	for (char *c = ret_name; *c; c++)

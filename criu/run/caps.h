@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Capabilities of this thread, as sets of bits: BIT(CAP_...). By libcap, but for what it does not have: code in another
- * process (pie/), and calls that are made there from outside, take the structs of capset(2).
+ * Capabilities of this thread, as bit sets: BIT(CAP_...). Uses libcap, except for what it does not support: code in
+ * another process (pie/), and system calls injected there, use the structs of capset(2).
  */
 #pragma once
 #include <stdint.h>
@@ -13,7 +13,7 @@ struct caps {
 /* 0 or -errno, not logged. */
 int caps_read(struct caps *ret);
 int caps_set(const struct caps *caps);
-/* The bounding set: a call for each capability. */
+/* The bounding set: one system call per capability. */
 uint64_t caps_bounding(void);
 /* Empties the ambient set. 0 or -errno, not logged. */
 int caps_clear_ambient(void);
@@ -22,6 +22,6 @@ uint32_t caps_securebits(void);
 /* The highest capability that this kernel has. */
 unsigned int caps_last(void);
 
-/* The name of the lowest capability of @caps: "CAP_SYS_ADMIN"; "CAP_77" of a newer kernel than libcap knows. */
+/* The name of the lowest capability of @caps: "CAP_SYS_ADMIN"; "CAP_77" if libcap is older than the kernel. */
 #define CAPS_NAME_MAX 32
 void caps_name(uint64_t caps, char ret_name[static CAPS_NAME_MAX]);

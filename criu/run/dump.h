@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* All that one dump knows, and what kinds need of each other while dumping. No other state exists. */
+/*
+ * The state of one dump, and services for kinds during a dump. There is no other state. All functions run in the tool,
+ * in its own namespaces.
+ */
 #pragma once
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -31,18 +34,18 @@
 struct dump_thread {
 	struct thread id;
 	struct compel_stop stop;
-	struct compel_snapshot snapshot; /* as it was stopped */
-	struct timed_call call; /* that it was in and would continue; nr 0: none, or not known */
-	struct compel_thread_state cpu; /* as it goes on in another process: for images */
+	struct compel_snapshot snapshot; /* when it was stopped */
+	struct timed_call call; /* the call that it was in and would continue; nr 0: none, or unknown */
+	struct compel_thread_state cpu; /* for continuing in another process: for images */
 	struct proc_stat stat; /* /proc/PID/task/TID/stat */
 	struct proc_status status; /* /proc/PID/task/TID/status; freed by the pipeline */
 	struct parasite_thread parasite;
 	uint64_t robust_list, robust_list_len;
 	struct thread_undo *undo; /* kinds/task/sem_undo.c; NULL: it has no undo list, or that of the first thread */
 	bool seized;
-	bool childless; /* since it is stopped: dump/tree.c */
-	bool ended; /* and that was waited for */
-	bool stand_in; /* for a first thread that has ended: id.host_tid is another one's, of which all is asked */
+	bool childless; /* since it was stopped: dump/tree.c */
+	bool ended; /* exited, and waited for */
+	bool stand_in; /* for a first thread that has exited: id.host_tid is another thread, which is used instead */
 };
 
 ARRAY_OF(policy_array, struct parasite_vma_policy);
@@ -53,14 +56,14 @@ struct dump_task {
 	int pidfd;
 	struct proc_stat stat;
 	struct proc_status status;
-	struct dump_thread *threads; /* [0] is the leader, or what stands in for it; none for a zombie */
+	struct dump_thread *threads; /* [0] is the leader or its stand-in; none for a zombie */
 	size_t nr_threads;
 	bool leader_ended; /* others go on: t.host_pid is one of them */
 	bool all_stopped; /* the last look found no thread of it that we do not hold: dump/seize.c */
 	bool childless; /* since then: dump/tree.c */
 	int deaths_seen; /* dump/threads.c: of all children, when the ends of these threads were last taken */
 	struct maps maps;
-	struct vma_flags_array vma_flags; /* as maps, entry by entry */
+	struct vma_flags_array vma_flags; /* parallel to maps */
 	struct fd_probe *fds; /* of the first task of each files id; others have none */
 	size_t nr_fds;
 	struct compel_ctl *ctl; /* while infected */
@@ -69,24 +72,24 @@ struct dump_task {
 	struct memory_arch *mm_arch; /* memory/ARCH/: of its address space, what only this CPU has; NULL: nothing */
 	struct policy_array policies; /* of its mappings, in the order of the map: those that have one */
 	size_t policy_next;
-	struct aio_context *aio; /* its contexts of io_setup(2), in the order of their numbers */
+	struct aio_context *aio; /* its contexts of io_setup(2), sorted by id */
 	size_t nr_aio;
-	struct page_regions pages, guards; /* of private memory: what is there; guard markers */
+	struct page_regions pages, guards; /* of private memory: present pages; guard markers */
 	size_t guard_next;
 	MmEntry *mm;
 	uint64_t cgroups; /* kinds/task/apart.c: fingerprint of /proc/PID/cgroup; 0: unknown */
-	struct snapshot *snapshot; /* memory/snapshot.c: pages are saved from it when the task goes on already */
+	struct snapshot *snapshot; /* memory/snapshot.c: source of pages if the task runs already */
 	struct parasite_task *parasite;
 	size_t parasite_len;
-	struct ns *ns[NS_TYPES]; /* that it is in; NULL: this kernel has none of the type */
-	int64_t asked_at; /* CLOCK_MONOTONIC in nanoseconds, right after the inside has been asked for its timers */
-	bool files_owner, fs_owner, mm_owner, sighand_owner; /* the task whose images stand for all that share it */
+	struct ns *ns[NS_TYPES]; /* its namespaces; NULL: type not supported by this kernel */
+	int64_t asked_at; /* CLOCK_MONOTONIC in nanoseconds, right after the parasite has read the timers */
+	bool files_owner, fs_owner, mm_owner, sighand_owner; /* the task whose images represent all that share it */
 };
 
-/* What a dump is for. Code outside of dump/ asks by the functions below, not for the mode: others will come. */
+/* The purpose of a dump. Code outside dump/ uses the predicates below, not the mode: there will be more. */
 enum dump_mode {
 	DUMP_FULL, /* the tree is frozen until its images are complete */
-	DUMP_SHORT_FREEZE, /* it goes on when its memory has been copied: --leave-running */
+	DUMP_SHORT_FREEZE, /* it runs again once its memory has been copied: --leave-running */
 	DUMP_CHECK, /* it is not frozen at all: criu check */
 };
 
@@ -102,18 +105,18 @@ struct dump {
 	const struct options *opts;
 	struct rights rights; /* of the tool */
 	enum dump_mode mode;
-	const char *phase; /* that has begun last: dump/phases.c */
+	const char *phase; /* current phase: dump/phases.c */
 	struct image_store *dir;
-	struct path_roots roots; /* where paths of the tree begin */
+	struct path_roots roots; /* roots for paths of the tree */
 	struct tree tree;
 	struct ns_set namespaces; /* that tasks are in */
 	struct dump_task *namespaces_like; /* dump/survey.c: the last whose were looked at */
 	/*
-	 * How many pid namespaces the tree's is below the tool's: 0 for the same one. Numbers that the kernel tells us are ours,
-	 * those in images are the tree's own: dump_pid_of(). User ids likewise: dump_uid_of().
+	 * Number of pid namespace levels from the tool's to the tree's; 0: the same one. Pids from the kernel are in
+	 * the tool's namespace, those in images in the tree's: dump_pid_of(). User ids likewise: dump_uid_of().
 	 */
 	unsigned pid_level;
-	struct hash numbers; /* with a pid_level: of threads, groups and sessions: ours -> the tree's */
+	struct hash numbers; /* with a pid_level: tids, pgids and sids: ours -> the tree's */
 	struct id_map uid_map, gid_map; /* of the user namespace of the root task */
 	struct arena arena; /* records and strings that live as long as the run */
 	struct blockers blockers;
@@ -132,28 +135,27 @@ struct dump {
 	uint32_t last_file_id;
 	struct image_writer *files_img;
 	uint64_t freeze_start; /* stats_now() */
-	uint64_t
-		retry_until; /* stats_now(); an attempt that fails before is not the last; 0: of one that cannot be repeated */
-	unsigned int attempt; /* how many have failed before */
+	uint64_t retry_until; /* stats_now(); an attempt that fails earlier is repeated; 0: never */
+	unsigned int attempt; /* number of failed ones before */
 	uint64_t waiting_since; /* stats_now(): for the process that is being stopped */
-	struct pid_array *attached; /* threads that earlier attempts seized and that have not stopped; NULL: a check */
-	bool try_again; /* it failed for what passes by itself */
-	struct clocks stood; /* the tool's clocks when the survey began: the images are of this moment */
+	struct pid_array *attached; /* threads seized by earlier attempts that have not stopped; NULL: a check */
+	bool try_again; /* it failed for a transient reason */
+	struct clocks stood; /* the tool's clocks at the start of the survey: the time that the images refer to */
 	bool complete; /* the images are committed */
 	bool thawed;
 	struct {
-		const char *kind, *path; /* what a blocker is about, set by the pipeline: NULL for no path */
+		const char *kind, *path; /* subject of a blocker, set by the pipeline; NULL: no path */
 	} asked;
 	struct image_writer *images[IMAGE_TYPES]; /* of dump_shared_image() */
 	struct guard *guard; /* run/guard.h; NULL: not started */
-	int signal_fd; /* SIGINT and the like, asked for by dump_interrupted() */
-	uint64_t interrupt_checked; /* stats_now(), when that was last done */
+	int signal_fd; /* SIGINT and the like, read by dump_interrupted() */
+	uint64_t interrupt_checked; /* stats_now() of the last read */
 	void *kind_data[KIND_ROWS]; /* of dump_kind_data() */
-	/* The file id of such a path. Filled in by the pipeline: the regular kind serves it. */
+	/* The file id of such a path. Set by the pipeline: implemented by the regular kind. */
 	int (*path_file_id)(struct dump *, const struct dump_path *, uint32_t *ret_id);
 	/*
-	 * In save_late: a file id for a description that waits in a socket of @task (SCM_RIGHTS): a task's descriptor, or
-	 * saved now, with a probe whose fd is -1. Takes @local over.
+	 * In save_late: a file id for a description in flight in a socket of @task (SCM_RIGHTS): a task's descriptor,
+	 * or saved now, with a probe whose fd is -1. Takes ownership of @local.
 	 */
 	int (*in_flight_file_id)(struct dump *, struct dump_task *, int local, uint32_t *ret_id);
 	/* Before @task gets a child of ours that it does not know of: who ends that if we die, or an error: it is not to get one. */
@@ -164,15 +166,18 @@ struct dump {
 };
 
 /*
- * Only blockers are wanted, and the tree runs: nothing may be touched or left anywhere, content is not copied, and what
- * is written goes nowhere.
+ * Only blockers are wanted, and the tree runs: change nothing, leave nothing behind, copy no content; images are
+ * discarded.
  */
 static inline bool dump_is_check(const struct dump *dump)
 {
 	return dump->mode == DUMP_CHECK;
 }
 
-/* The tree goes on before everything is written: what takes long is kept in memory until then (save_rest). */
+/*
+ * The tree runs again before everything is written: data that takes long to write is kept in memory until then
+ * (save_rest).
+ */
 static inline bool dump_saves_after_thaw(const struct dump *dump)
 {
 	return dump->mode == DUMP_SHORT_FREEZE;
@@ -198,26 +203,27 @@ static inline void **dump_kind_data(struct dump *dump, const void *kind)
 {
 	return &dump->kind_data[kind_row(kind)];
 }
-/* Zeroed memory that lives as long as the dump; NULL when there is none left. */
+/* Zeroed memory that lives as long as the dump; NULL if out of memory. */
 void *dump_alloc(struct dump *dump, size_t size);
 char *dump_strdup(struct dump *dump, const char *s);
-/* printf into the arena */
+/* a formatted string in the arena */
 char *dump_printf(struct dump *dump, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /*
- * Something that cannot be saved: collected, so that one run names all of them; the dump fails after survey (or at the
- * latest before anything is killed). Text: what and where (path, address), and what to do. pid and fd come from the scope.
+ * Reports something that cannot be saved. Blockers are collected, so that one run reports all of them; the dump fails
+ * after survey (or at the latest before anything is killed). Text: what and where (path, address), and what to do. pid
+ * and fd come from the scope.
  */
 void dump_blocker(struct dump *dump, const struct dump_task *task, int fd, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 
 /*
- * The same for what passes by itself as a rule (events that the program is about to read): while there is time
- * (--timeout), the tree runs on for a moment and the dump begins again.
+ * The same for transient states (events that the program is about to read): as long as there is time (--timeout), the
+ * tree runs for a moment and the dump starts again.
  */
 void dump_transient_blocker(struct dump *dump, const struct dump_task *task, int fd, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
-/* Is there time for another attempt, and have fewer than @attempts failed? For what need not pass. */
+/* Is there time for another attempt, and have fewer than @attempts failed? For states that may be permanent. */
 bool dump_may_try_again(const struct dump *dump, unsigned attempts);
 /*
  * The same for a step that fails for such a reason: return dump_try_again(dump, -ETIMEDOUT, "..."). Logs the text as an error
@@ -229,25 +235,29 @@ int dump_try_again(struct dump *dump, int err, const char *fmt, ...) __attribute
 int dump_fown(struct dump *dump, const struct fd_probe *probe, FownEntry **ret_fown);
 /* fdinfo of a probe, read on first use; borrowed. */
 int fd_probe_info(struct dump *dump, struct fd_probe *probe, struct fdinfo **ret_info);
-/* The image's file id of the descriptor @fd of @task when that description has been saved or is going to be; -ENOENT
- * when no task of the tree holds it. (epoll targets, descriptors in flight) */
+/*
+ * The file id in the images of the descriptor @fd of @task, if that description has been or will be saved; -ENOENT if
+ * no task of the tree has it. (epoll targets, descriptors in flight)
+ */
 int dump_file_id_of(struct dump *dump, struct dump_task *task, int fd, uint32_t *ret_id);
-/* A fresh file id for an entry that is no descriptor of any task, and its way into files.img. */
+/* A new file id for an entry that is not a descriptor of any task, and writing it to files.img. */
 uint32_t dump_new_file_id(struct dump *dump);
 int dump_write_file_entry(struct dump *dump, FileEntry *entry);
-/* The task of the tree that has this number in the tool's pid namespace, NULL when it is outside. */
+/* The task of the tree with this pid in the tool's pid namespace; NULL if it is not in the tree. */
 struct dump_task *dump_find_task(struct dump *dump, pid_t pid);
-/* One more record in an image that all kinds share (pipes-data, tty-info, remap-fpath, ...): opened on first use,
- * closed by the pipeline; raw payload may follow through image_write_raw(). */
+/*
+ * An image that several kinds write to (pipes-data, tty-info, remap-fpath, ...): opened on first use, closed by the
+ * pipeline; records may be followed by raw payload with image_write_raw().
+ */
 int dump_shared_image(struct dump *dump, enum image_type type, struct image_writer **ret_img);
 int dump_close_shared_images(struct dump *dump);
 /*
- * What images hold for a number that the kernel has told us: of a process, thread, group or session; 0: the tree does not
- * see it. Numbers that the tree's own calls have told, or that lie in its memory, are its own already.
+ * Translates a pid, tid, pgid or sid that the kernel reported to us to the one in images; 0: not visible to the tree.
+ * Ids returned by system calls of the tree, or in its memory, are the tree's own already.
  */
 pid_t dump_pid_of(const struct dump *dump, pid_t pid);
-/* The same for users and groups: as the user namespace of the tree numbers them. */
+/* The same for users and groups: as seen in the user namespace of the tree. */
 uint32_t dump_uid_of(const struct dump *dump, uint32_t uid);
 uint32_t dump_gid_of(const struct dump *dump, uint32_t gid);
-/* The descriptor @fd of @task (and of all that share its table) is file @id. */
+/* Records that the descriptor @fd of @task (and of all that share its table) is file @id. */
 int dump_remember_fd(struct dump *dump, const struct dump_task *task, int fd, uint32_t id);

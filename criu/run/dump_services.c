@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What kinds need of each other while dumping: see dump.h. */
+/* Services for kinds during a dump: see dump.h. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -92,7 +92,7 @@ int dump_try_again(struct dump *dump, int err, const char *fmt, ...)
 	if (stats_now() >= dump->retry_until)
 		return fail(err, "%s", text);
 	dump->try_again = true;
-	log_info("%s: the dump begins again", text);
+	log_info("%s: the dump starts again", text);
 	return err;
 }
 
@@ -131,8 +131,10 @@ int dump_fown(struct dump *dump, const struct fd_probe *probe, FownEntry **ret_f
 	if (sig > 0)
 		fown->signum = sig;
 	if (sig >= 0 && !fcntl(probe->local, F_GETOWN_EX, &owner) && owner.pid) {
-		/* F_OWNER_TID, F_OWNER_PID, F_OWNER_PGRP are pid_type numbers of the kernel but for the first two: images
-		 * hold the kernel's enum pid_type (PIDTYPE_PID 0, TGID 1, PGID 2), the same values. */
+		/*
+		 * F_OWNER_TID, F_OWNER_PID, F_OWNER_PGRP have the same values as the kernel's enum pid_type in images
+		 * (PIDTYPE_PID 0, TGID 1, PGID 2).
+		 */
 		fown->pid_type = owner.type;
 		fown->pid = dump_pid_of(dump, owner.pid);
 		if (!fcntl(probe->local, F_GETOWNER_UIDS, uids)) {

@@ -15,26 +15,26 @@
 #include "util/log.h"
 #include "util/str.h"
 
-/* The tree stands still meanwhile. A server that is there answers within a few milliseconds. */
+/* The tree is frozen meanwhile. A working server answers within a few milliseconds. */
 #define PATIENCE_MS 500
-#define END_MS 1000 /* for the end of a helper that is not stuck */
+#define END_MS 1000 /* for a helper that is not stuck to exit */
 
 enum { ANSWERS = 1, SILENT };
 
 struct fs_helper {
 	struct helper_process process;
-	int sock; /* to it, while it is there */
-	bool needed; /* there is a mount that is not local */
+	int sock; /* to the helper, while it exists */
+	bool needed; /* there are mounts that are not local */
 	struct hash mounts; /* mount id -> ANSWERS or SILENT */
 };
 
-/* Those that never wait for anybody but the kernel and its disks. */
+/* File systems that only depend on the kernel and its disks. */
 static const char *const local_types[] = { "ext4",   "ext3",	 "ext2",      "xfs",	"btrfs",   "f2fs",
 					   "tmpfs",  "ramfs",	 "devtmpfs",  "devpts", "proc",	   "sysfs",
 					   "cgroup", "cgroup2",	 "bpf",	      "mqueue", "debugfs", "tracefs",
 					   "erofs",  "squashfs", "hugetlbfs", "vfat",	"exfat",   "iso9660",
 					   "zfs",    "bcachefs" };
-/* Files on mounts that the kernel keeps for itself: mountinfo does not have them. */
+/* Files on kernel-internal mounts, which are not in mountinfo. */
 static const char *const kernel_files[] = { "/memfd:", "/SYSV", "/dev/zero", "/[aio]", "/anon_hugepage" };
 
 static bool is_local(const struct mount_info *mount)
@@ -55,12 +55,12 @@ static bool is_of_kernel(const char *link)
 
 /* ---- the helper ---- */
 
-/* What it is asked: a descriptor of a task, by the task's pidfd; or what comes with the question itself. */
-struct question {
+/* A query: a descriptor of a task, by the task's pidfd; or a descriptor that is sent with the query. */
+struct query {
 	int fd; /* -1: the latter */
 };
 
-static void look_at(int sent, const struct question *q)
+static void look_at(int sent, const struct query *q)
 {
 	struct stat st;
 	struct statfs fs;
@@ -77,7 +77,7 @@ static void look_at(int sent, const struct question *q)
 static int serve(void *arg)
 {
 	int sock = *(const int *)arg;
-	struct question q;
+	struct query q;
 
 	for (;;) {
 		size_t n = 1;
@@ -104,7 +104,7 @@ static void free_helper(void *arg)
 
 static int start(struct fs_helper *h)
 {
-	/* It may outlive us for as long as it is stuck: nobody may wait for a descriptor that it holds. */
+	/* It may outlive us if it is stuck: it must not keep descriptors open that others wait for. */
 	struct helper_job job = { .run = serve, .nr_keeps = 1 };
 	int pair[2], err;
 
@@ -120,14 +120,14 @@ static int start(struct fs_helper *h)
 	return err;
 }
 
-/* It is not waited for: the kernel ends it when the server answers. */
+/* It is not waited for: it dies when the server answers. */
 static void give_up(struct fs_helper *h)
 {
 	helper_abandon(&h->process);
 	close(h->sock);
 }
 
-static int ask(struct fs_helper *h, int sent, const struct question *q)
+static int ask(struct fs_helper *h, int sent, const struct query *q)
 {
 	struct pollfd answer = { .fd = h->sock, .events = POLLIN };
 	int err = send_fds(h->sock, &sent, 1, q, sizeof(*q)), n;
@@ -163,7 +163,7 @@ static struct fs_helper *helper_of(struct dump *dump)
 	return dump->fs_helper = h;
 }
 
-static int answer_of(struct fs_helper *h, const struct mount_info *mount, int sent, const struct question *q)
+static int answer_of(struct fs_helper *h, const struct mount_info *mount, int sent, const struct query *q)
 {
 	int answer;
 
@@ -173,8 +173,8 @@ static int answer_of(struct fs_helper *h, const struct mount_info *mount, int se
 	if (!answer)
 		answer = ask(h, sent, q);
 	if (answer < 0) {
-		/* Then it is us who find out. */
-		log_warn("ask a file system whether it answers: %s", strerror(-answer));
+		/* Then we have to access it ourselves. */
+		log_warn("check whether a file system answers: %s", strerror(-answer));
 		return ANSWERS;
 	}
 	if (answer == SILENT)
@@ -182,7 +182,7 @@ static int answer_of(struct fs_helper *h, const struct mount_info *mount, int se
 	return answer;
 }
 
-static bool mount_answers(struct dump *dump, int mnt_id, int sent, const struct question *q)
+static bool mount_answers(struct dump *dump, int mnt_id, int sent, const struct query *q)
 {
 	struct fs_helper *h = dump->fs_helper;
 	uint64_t answer;
@@ -199,8 +199,8 @@ static bool refuse(struct dump *dump, const struct dump_task *task, int fd, cons
 	const struct mount_info *mount = mountinfo_find(&dump->mounts, mnt_id);
 
 	dump_blocker(dump, task, fd,
-		     "%s: its file system (%s%s%s) does not answer: its server has stopped, or is a task of this tree; "
-		     "get it to answer, or dump a tree without it",
+		     "%s: its file system (%s%s%s) does not respond: its server has stopped, or is a task of this "
+		     "tree; make it respond, or dump a tree without it",
 		     link, mount ? mount->fstype : "detached", mount ? " on " : "", mount ? mount->mountpoint : "");
 	return false;
 }
@@ -208,10 +208,10 @@ static bool refuse(struct dump *dump, const struct dump_task *task, int fd, cons
 bool dump_fd_answers(struct dump *dump, struct fd_probe *probe)
 {
 	struct fs_helper *h = helper_of(dump);
-	struct question q = { .fd = probe->fd };
+	struct query q = { .fd = probe->fd };
 	struct fdinfo *info;
 
-	/* fdinfo tells the mount without asking the file system, but takes ten times as long as all the rest. */
+	/* fdinfo has the mount without querying the file system, but takes ten times as long as all the rest. */
 	if (!h || !h->needed || is_of_kernel(probe->link) || fd_probe_info(dump, probe, &info) || info->mnt_id < 0)
 		return true;
 	return mount_answers(dump, info->mnt_id, probe->task->pidfd, &q) ||
@@ -220,10 +220,10 @@ bool dump_fd_answers(struct dump *dump, struct fd_probe *probe)
 
 bool dump_path_answers(struct dump *dump, const struct dump_task *task, int local, const char *link)
 {
-	struct question q = { .fd = -1 };
+	struct query q = { .fd = -1 };
 	struct statx sx;
 
-	/* What the kernel knows by itself. */
+	/* statx without a query to the server. */
 	if (is_of_kernel(link) || !helper_of(dump) ||
 	    statx(local, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &sx) < 0 ||
 	    !(sx.stx_mask & STATX_MNT_ID))

@@ -19,22 +19,22 @@
 #include "util/log.h"
 
 #define SO_PEEK_OFF_ 42
-/* So long one that has entered may take; it may have been killed, too. */
+/* Time limit between guard_enter() and guard_leave(); the process may have been killed, too. */
 #define HELD_AT_MOST_MS 3000
 #define START_AT_MOST_MS 5000
 
-enum door { DOOR_FREE, DOOR_HELD, DOOR_CLOSED };
+enum entry { ENTRY_FREE, ENTRY_HELD, ENTRY_CLOSED };
 
-/* Lies in memory that all of them see. */
+/* In shared memory. */
 struct guard {
-	_Atomic uint32_t started; /* 0: not yet, 1: it traces the dumper, else -errno */
+	_Atomic uint32_t started; /* 0: not yet, 1: it traces the dumper, otherwise -errno */
 	_Atomic uint32_t may_start;
-	_Atomic uint32_t door;
+	_Atomic uint32_t entry;
 	_Atomic int signal; /* for the tree; 0: none */
 	_Atomic bool offset_moved;
 	int offset_fd, offset_was;
-	struct helper_process process; /* the dumper alone uses it, and the rest */
-	sigset_t mask; /* of the dumper, before */
+	struct helper_process process; /* from here on only used by the dumper */
+	sigset_t mask; /* old mask of the dumper */
 };
 
 static void futex_wait_ms(_Atomic uint32_t *word, uint32_t seen, long ms)
@@ -52,7 +52,7 @@ static void futex_set(_Atomic uint32_t *word, uint32_t value)
 
 /* ---- in the guard ---- */
 
-/* Whatever the dumper stops for, it goes on as if nobody traced it; true: it is about to end, or has ended. */
+/* Continues the dumper after each stop as if it were not traced; true: it is about to exit, or has exited. */
 static bool dumper_ends(pid_t dumper, int status)
 {
 	int event = status >> 16, sig = WSTOPSIG(status);
@@ -66,18 +66,18 @@ static bool dumper_ends(pid_t dumper, int status)
 	return false;
 }
 
-/* Nobody begins anything from here on; who is at it ends it. */
-static void close_door(struct guard *g)
+/* From here on guard_enter() fails; a process that has entered is waited for. */
+static void close_entry(struct guard *g)
 {
-	uint32_t free_door = DOOR_FREE;
+	uint32_t free_entry = ENTRY_FREE;
 
 	for (int ms = 0; ms < HELD_AT_MOST_MS; ms++) {
-		if (atomic_compare_exchange_strong(&g->door, &free_door, DOOR_CLOSED))
+		if (atomic_compare_exchange_strong(&g->entry, &free_entry, ENTRY_CLOSED))
 			return;
-		futex_wait_ms(&g->door, DOOR_HELD, 1);
-		free_door = DOOR_FREE;
+		futex_wait_ms(&g->entry, ENTRY_HELD, 1);
+		free_entry = ENTRY_FREE;
 	}
-	atomic_store(&g->door, DOOR_CLOSED);
+	atomic_store(&g->entry, ENTRY_CLOSED);
 }
 
 static void signal_tree(struct dump *dump, int sig)
@@ -93,7 +93,7 @@ static void put_back(struct guard *g, struct dump *dump)
 {
 	int sig;
 
-	close_door(g);
+	close_entry(g);
 	if (atomic_load(&g->offset_moved))
 		setsockopt(g->offset_fd, SOL_SOCKET, SO_PEEK_OFF_, &g->offset_was, sizeof(g->offset_was));
 	sig = atomic_load(&g->signal);
@@ -127,7 +127,7 @@ static int run_guard(void *arg)
 				return 1;
 	} while (!dumper_ends(dumper, status));
 	put_back(g, job->dump);
-	/* With its tracer gone, the dumper goes on to its end. */
+	/* Without its tracer, the dumper exits. */
 	return 0;
 }
 
@@ -139,7 +139,7 @@ static void stop_guard(struct guard *g)
 	sigprocmask(SIG_SETMASK, &g->mask, NULL);
 }
 
-/* It shares our descriptors, as they are at any time, and has a copy of what we know by now. */
+/* It shares our descriptor table, and has a copy of our memory as of now. */
 static int start_guard(struct guard *g, struct dump *dump)
 {
 	struct guard_job own = { g, dump, getpid() };
@@ -147,7 +147,7 @@ static int start_guard(struct guard *g, struct dump *dump)
 	sigset_t all;
 	int err;
 
-	/* Nothing but what cannot be blocked is to pass by a tracer. */
+	/* Block everything that can be blocked, since signals would go through the tracer. */
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, &g->mask);
 	err = helper_start(&g->process, &job);
@@ -155,7 +155,7 @@ static int start_guard(struct guard *g, struct dump *dump)
 		sigprocmask(SIG_SETMASK, &g->mask, NULL);
 		return err;
 	}
-	/* Yama lets nobody trace his parent but by its leave. */
+	/* Yama: a child may only trace its parent with permission. */
 	prctl(PR_SET_PTRACER, g->process.pid);
 	futex_set(&g->may_start, 1);
 	for (int ms = 0; ms < START_AT_MOST_MS && !atomic_load(&g->started) && !helper_has_ended(&g->process); ms += 50)
@@ -176,17 +176,17 @@ int guard_begin(struct dump *dump)
 		return 0;
 	g = mmap(NULL, sizeof(*g), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (g == MAP_FAILED)
-		return fail(-errno, "memory for the guard of the dump");
+		return fail(-errno, "memory for the guard process");
 	g->process = HELPER_NONE;
 	err = start_guard(g, dump);
 	if (err == -EAGAIN || err == -ENOMEM) {
 		munmap(g, sizeof(*g));
-		return fail(err, "start the guard of the dump");
+		return fail(err, "start the guard process");
 	}
 	if (err)
-		log_warn(
-			"the dump itself cannot be traced (errno %d; by a debugger, already?): if it is killed now, what it has changed for a moment stays so",
-			-err);
+		log_warn("the dumper cannot be traced (errno %d; already traced by a debugger?): if it is killed now, "
+			 "its temporary changes remain",
+			 -err);
 	dump->guard = g;
 	return 0;
 }
@@ -224,13 +224,13 @@ void guard_tree_gets(struct guard *guard, int sig)
 
 bool guard_enter(struct guard *guard)
 {
-	uint32_t free_door = DOOR_FREE;
+	uint32_t free_entry = ENTRY_FREE;
 
-	return !guard || atomic_compare_exchange_strong(&guard->door, &free_door, DOOR_HELD);
+	return !guard || atomic_compare_exchange_strong(&guard->entry, &free_entry, ENTRY_HELD);
 }
 
 void guard_leave(struct guard *guard)
 {
 	if (guard)
-		futex_set(&guard->door, DOOR_FREE);
+		futex_set(&guard->entry, ENTRY_FREE);
 }

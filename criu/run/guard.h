@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a dump changes in a running system for a moment must be put back before the tree can move, also when the dumper
- * is killed; and a tree that is being ended must end as a whole. The guard is a process that traces the dumper: one that
- * is killed stops once more before it lets go of those whom it traces (PTRACE_EVENT_EXIT), until the guard is done.
- * What is described here protects against the death of either of the two.
+ * Temporary changes of a dump to the running system must be undone before the tree runs, even if the dumper is killed;
+ * and a tree that is being killed must be killed as a whole. The guard is a process that traces the dumper: if the
+ * dumper is killed, it stops before it releases its tracees (PTRACE_EVENT_EXIT), until the guard is done. This protects
+ * against the death of either of the two.
  */
 #pragma once
 #include <stdbool.h>
@@ -13,23 +13,23 @@ struct dump;
 struct guard;
 
 /*
- * Starts it, unless it is there already: after every thread of the tree is held. Where the dumper cannot be traced
- * (somebody debugs it), the dump goes on with a warning. 0, or a negative errno that has been logged.
+ * Starts it, unless it is running: after every thread of the tree has been stopped. If the dumper cannot be traced (it
+ * is being debugged), the dump continues with a warning. 0, or a negative errno that has been logged.
  */
 int guard_begin(struct dump *dump);
-/* Before the tree is let go: nothing is in anybody's hands. Harmless without a guard. */
+/* Call before the tree is released, when there are no temporary changes. No effect without a guard. */
 void guard_end(struct dump *dump);
 
 /*
- * For a process beside the dumper, around what must not stay half done: the tree stands still until guard_leave().
- * False: the tree may be on its way already, begin nothing. NULL is a guard that always agrees.
+ * For a helper process of the dumper, around an operation that must not remain half done: the tree stays frozen until
+ * guard_leave(). False: the tree may be running already, start nothing. With NULL, always true.
  */
 bool guard_enter(struct guard *guard);
 void guard_leave(struct guard *guard);
 
-/* The dumper gives @fd another SO_PEEK_OFF than @was for a moment; one socket at a time. */
+/* The dumper temporarily changes SO_PEEK_OFF of @fd from @was; one socket at a time. */
 void guard_peek_offset(struct guard *guard, int fd, int was);
 void guard_peek_offset_is_back(struct guard *guard);
 
-/* From here on every process of the tree gets @sig (SIGKILL, SIGSTOP), by the guard if the dumper cannot. */
+/* From here on every process of the tree receives @sig (SIGKILL, SIGSTOP), from the guard if the dumper is killed. */
 void guard_tree_gets(struct guard *guard, int sig);

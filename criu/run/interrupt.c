@@ -25,7 +25,7 @@ void interrupt_signals(sigset_t *ret_set)
 #endif
 	};
 
-	/* What our parent has us ignore stays ignored: asked once. */
+	/* Signals that are ignored by inheritance stay ignored: queried once. */
 	static sigset_t known;
 	static bool is_known;
 
@@ -62,7 +62,7 @@ static void leave_it_to_the_write(int sig)
 void interrupt_not_by_writes(void)
 {
 	static const int of_writes[] = { SIGPIPE, SIGXFSZ };
-	/* A handler, as execve(2) forgets it. */
+	/* A handler instead of SIG_IGN, since execve(2) resets it. */
 	const struct sigaction nothing = { .sa_handler = leave_it_to_the_write, .sa_flags = SA_RESTART };
 	struct sigaction was;
 

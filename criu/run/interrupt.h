@@ -1,21 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Signals that would end the tool in the middle are kept waiting, and looked at between two steps, so that nothing is left
- * half done. Those of a write that cannot be are the write's own matter (interrupt_not_by_writes).
+ * Signals that would terminate the tool are blocked, and checked between steps, so that nothing remains half done.
+ * Signals from failing writes are replaced by errors (interrupt_not_by_writes).
  */
 #pragma once
 #include <signal.h>
 
-/* All whose default is to end a process, but for those of its own errors; one that is ignored (nohup, background jobs of a
- * script) is none of them. */
+/*
+ * All signals that terminate a process by default, except those for its own errors, and except ignored ones (nohup,
+ * background jobs of a script).
+ */
 void interrupt_signals(sigset_t *ret_set);
-/* @ret_was: the mask before. */
+/* Blocks them; @ret_was: the old mask. */
 void interrupt_begin(sigset_t *ret_was);
-/* One that came too late to stop anything is dropped. */
+/* Restores the mask; a signal that came too late to stop anything is dropped. */
 void interrupt_end(const sigset_t *was);
-/* No write ends the process: it fails with EPIPE (SIGPIPE) or EFBIG (SIGXFSZ). Programs that are executed get the default. */
+/*
+ * A write fails with EPIPE or EFBIG instead of terminating the process (SIGPIPE, SIGXFSZ). Executed programs get the
+ * default.
+ */
 void interrupt_not_by_writes(void);
-/* The signal of these that waits, which is taken then; 0: none. They must be blocked. */
+/* Takes a pending signal of these; 0: none. They must be blocked. */
 int interrupt_take(void);
-/* Waits for one of these, at most @ms milliseconds; it goes on waiting to be taken. They must be blocked. */
+/* Waits for one of these, at most @ms milliseconds; it remains pending. They must be blocked. */
 void interrupt_wait(int ms);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a resource kind provides to the pipelines: one file per kind, rows in kinds/table.c.
+ * The interface between resource kinds and the pipelines: one file per kind, rows in kinds/table.c.
  *
- * Every function returns 0 (or what is said) or a negative errno that it has already logged, with the words that
- * help the user. LOG_SCOPE names pid and fd already when a kind is called.
+ * Functions return 0 (unless noted otherwise) or a negative errno that they have already logged, with a text that helps
+ * the user. LOG_SCOPE has pid and fd already when a kind is called.
  */
 #pragma once
 #include <stdbool.h>
@@ -35,11 +35,11 @@ struct fd_probe {
 	int fd; /* number in the task; -1: in flight, in a socket of the task */
 	int local; /* our own copy of the descriptor (pidfd_getfd): borrowed, a kind never closes it */
 	struct stat st; /* fstat */
-	unsigned flags; /* F_GETFL: access mode and status flags, as images hold them (without O_CLOEXEC) */
+	unsigned flags; /* F_GETFL: access mode and status flags, as in images (without O_CLOEXEC) */
 	bool cloexec;
 	int mnt_id; /* of statx, -1 unknown */
 	uint64_t birth; /* statx_birth() */
-	uint64_t pos; /* lseek(SEEK_CUR), 0 where it cannot */
+	uint64_t pos; /* lseek(SEEK_CUR), 0 if not seekable */
 	uint32_t fs_magic; /* statfs f_type */
 	bool no_locks; /* the kernel's memory says that nobody holds one on the file */
 	const char
@@ -50,31 +50,37 @@ struct fd_probe {
 struct fd_kind {
 	const char *name; /* log scope, test name */
 	FdTypes image_type; /* number in files.img */
-	size_t state_size; /* of the struct that load fills; zeroed before */
-	bool maps_itself; /* what is mapped of it belongs to this very description: a mapping takes the task's descriptor */
-	bool by_name; /* open goes by names, and uses run/names.h for that alone: the rights of tasks are kept between two */
-	/* Optional: how long a mapping of it is, if mmap(2) takes no other one. Parts of it are what munmap(2) left. */
+	size_t state_size; /* of the zeroed struct that load fills */
+	bool maps_itself; /* a mapping belongs to this very description: it uses the task's descriptor */
+	bool by_name; /* open uses paths, only through run/names.h: assumed rights are kept for the next file */
+	/*
+	 * Optional: the length of a mapping of it, if mmap(2) accepts only that. Smaller ones are what munmap(2) left.
+	 */
 	uint64_t (*mapping_size)(const struct file *);
-	bool for_untrusted; /* needs no right to be restored, and gives none: --untrusted-images */
-	uint64_t
-		restore_rights; /* BIT(enum right): any such file needs them. Where that depends, load asks rights_need(). */
-	bool unplaced; /* mmap(2) of it takes no address: pie/restorer/placed.c */
-	/* ---- dump */
+	bool for_untrusted; /* needs no privilege to be restored, and grants none: --untrusted-images */
+	uint64_t restore_rights; /* BIT(enum right): every file needs them. If only some do: rights_need() in load. */
+	bool unplaced; /* mmap(2) of it ignores the address: pie/restorer/placed.c */
+	/* ---- dump: in the tool, tree frozen */
 	bool (*claims)(const struct fd_probe *);
-	/* Fill @entry: its sub-message comes from dump_alloc(); type and id are set. entry->id is the id of the file. */
+	/*
+	 * Fills @entry: its sub-message is allocated by dump_alloc(); type and id are set. entry->id is the id of the
+	 * file.
+	 */
 	int (*save)(struct dump *, const struct fd_probe *, FileEntry *entry);
 	/* Optional; for every description after all files of the tree have been saved (epoll: its targets' ids...) */
 	int (*save_late)(struct dump *, const struct fd_probe *, FileEntry *entry);
 	/*
-	 * Optional: the file id of a path that a task names by something else than a descriptor, as dump->path_file_id
-	 * wants it. The first kind that has this is asked.
+	 * Optional: the file id of a path that a task refers to by other means than a descriptor, for
+	 * dump->path_file_id. The first kind that has this is called.
 	 */
 	int (*save_path)(struct dump *, const struct dump_path *, uint32_t *ret_id);
 	/* ---- restore */
 	int (*load)(struct restore *, struct file *, void *state); /* reads and checks; no side effect */
 	int (*link)(struct restore *, struct file *, void *state); /* finds peers, sets file->maker; no side effect */
-	/* In the owner: makes a new descriptor (any number, O_CLOEXEC) and returns it. Other files that come into being
-	 * with it are given away by restore_provide(). */
+	/*
+	 * In the owner: creates a new descriptor (any number, O_CLOEXEC) and returns it. Other files that are created
+	 * with it are passed on with restore_provide().
+	 */
 	int (*open)(struct restore *, struct file *, const void *state);
 	/* In the owner, after every descriptor of every task is in place; @fd is the file's descriptor. Optional. */
 	int (*finish)(struct restore *, struct file *, const void *state, int fd);
@@ -87,7 +93,7 @@ struct fd_kind {
 /* A property of tasks and threads. Any function may be NULL. Order: kinds/table.c. */
 struct task_kind {
 	const char *name;
-	/* dump: the task is stopped: adds to task->parasite what is to be asked from inside; may make it longer */
+	/* dump: the task is stopped: adds to task->parasite what the parasite is to query; may extend it */
 	int (*ask)(struct dump *, struct dump_task *);
 	/* dump: frozen, seen from outside; reports blockers with dump_blocker() */
 	int (*survey)(struct dump *, struct dump_task *);
@@ -96,41 +102,47 @@ struct task_kind {
 	/* dump: into the leader's core entry (tc set) / into every thread's core entry (thread_core set), after in_target */
 	int (*save)(struct dump *, struct dump_task *, CoreEntry *);
 	int (*save_thread)(struct dump *, struct dump_task *, struct dump_thread *, CoreEntry *);
-	/* dump: images of their own, of a task that is no zombie */
+	/* dump: the kind's own images, for a task that is not a zombie */
 	int (*save_images)(struct dump *, struct dump_task *);
 	/* restore: read and check; no side effect */
 	int (*load)(struct restore *, struct restore_task *);
 	int (*load_thread)(struct restore *, struct restore_task *, struct restore_thread *);
-	/* restore: in a task that leads a session, right after setsid(2): what the tasks that it forks inherit */
+	/* restore: in a session leader, right after setsid(2): what the tasks that it forks inherit */
 	int (*session)(struct restore *, struct restore_task *);
-	/* restore: inside the task, in C, before its memory is replaced; for what later steps do not disturb */
+	/* restore: in the task, in C, before its memory is replaced; for what later steps do not change */
 	int (*apply)(struct restore *, struct restore_task *);
-	/* restore: inside the task, before its hand_over: how many bytes those take at the most by wire_alloc(), beyond what
-	 * is of fixed size for each thread */
+	/*
+	 * restore: in the task, before hand_over: an upper bound of what hand_over takes with wire_alloc(), beyond what
+	 * has a fixed size per thread
+	 */
 	size_t (*wire_size)(struct restore *, const struct restore_task *);
-	/* restore: tell the restorer what to set when the memory stands (wire_alloc for arrays) */
+	/*
+	 * restore: in the task: passes the restorer what to set when the memory has been mapped (wire_alloc for arrays)
+	 */
 	int (*hand_over)(struct restore *, struct restore_task *, struct wire_task *);
 	int (*hand_over_thread)(struct restore *, struct restore_task *, struct restore_thread *, struct wire_thread *);
-	/* restore: in the tool, when nothing can fail any more; the thread is stopped with its own registers, the restorer is
-	 * out of its process, and the next thing is to let it go. No call may be made in it. */
+	/*
+	 * restore: in the tool, when nothing can fail any more; the thread is stopped with its own registers, the
+	 * restorer has been removed from its process, and it will be released next. No system call may be injected.
+	 */
 	void (*resume_thread)(struct restore *, struct restore_task *, struct restore_thread *);
 };
 
 /* ---- runs ------------------------------------------------------------------------------- */
 
 /*
- * What exists once in a tree, or is done once for all of it: namespaces, file locks, what descriptors of one kind have in
- * common. Every hook is optional, and called once, in the tool and its namespaces, unless it says otherwise.
+ * What exists once in a tree, or is done once for all of it: namespaces, file locks, the common part of descriptors of
+ * one kind. Every hook is optional, and called once, in the tool and its namespaces, unless noted otherwise.
  */
 struct run_kind {
 	const char *name;
-	unsigned namespaces; /* BIT(enum ns_type): that it saves; all others must be the tool's own */
+	unsigned namespaces; /* BIT(enum ns_type): the types that it saves; all others must be the tool's own */
 	/* ---- dump: the tree is frozen, or dump_is_check(dump) */
-	/* When every task has been surveyed, and before the first file is saved. May report blockers. */
+	/* After every task has been surveyed, before the first file is saved. May report blockers. */
 	int (*survey)(struct dump *);
 	/*
-	 * For each descriptor of each table. @fresh: its file, which has the number @id, shows up for the first time, and is
-	 * saved next. 1: a blocker was found, and nothing may open that file.
+	 * For each descriptor of each table. @fresh: its file, with id @id, is seen for the first time, and will be
+	 * saved next. Returns 1 for a blocker: nothing may open that file.
 	 */
 	int (*save_fd)(struct dump *, struct fd_probe *, uint32_t id, bool fresh);
 	/*
@@ -142,15 +154,18 @@ struct run_kind {
 	int (*save_end)(struct dump *);
 	/* After tasks and their memory: there is no blocker. */
 	int (*save)(struct dump *);
-	/* When the tree may go on already: what is known, but not written yet. Images only. */
+	/* The tree may be running already: writes what has been collected. Images only. */
 	int (*save_rest)(struct dump *);
-	/* When the images are complete, and before the tree is ended: what has to outlive us. */
+	/* The images are complete, and the tree has not been killed: what has to outlive us. */
 	int (*save_commit)(struct dump *);
-	/* The images are complete, and the next thing is to end the tree. Only warns: the tree is ended all the same. */
+	/*
+	 * The images are complete, and the tree will be killed next. Errors are only warnings: the tree is killed in
+	 * any case.
+	 */
 	void (*before_kill)(struct dump *);
-	/* When the dump is complete: the tree has been ended, or is about to go on. */
+	/* The dump is complete: the tree has been killed, or will be resumed. */
 	void (*saved)(struct dump *);
-	/* When the dump has failed: takes away what saving has left in the world outside the images. */
+	/* The dump has failed: removes what saving has left outside the images. */
 	void (*save_undo)(struct dump *);
 	/* ---- restore */
 	/* The inventory is known, and nothing else. Reads and checks; no side effect. */
@@ -165,34 +180,41 @@ struct run_kind {
 	 */
 	int (*fill_namespace)(struct restore *, struct ns *);
 	/*
-	 * The namespaces of the tree exist, and no task does: what has to be made inside of them, and all tasks inherit, is made,
-	 * in descriptors at or above service_base. Runs where the tree is going to live, with the memory and descriptors of the
-	 * tool (restore/inside.c). On failure nothing is left behind.
+	 * The namespaces of the tree exist, and no task does: creates, in them, what all tasks inherit, in descriptors
+	 * at or above service_base. Runs in the namespaces of the tree, with the memory and descriptors of the tool
+	 * (restore/inside.c). On failure nothing is left behind.
 	 */
 	int (*in_namespaces)(struct restore *);
-	/* In a new task, before it forks others: what it has to enter itself (a time namespace), or the root has to make. */
+	/*
+	 * In a new task, before it forks others: what it has to enter itself (a time namespace), or the root has to
+	 * create.
+	 */
 	int (*at_birth)(struct restore *, const struct restore_task *);
-	/* When every task has its descriptors and memory (STAGE_READY), and none runs yet. */
+	/* Every task has its descriptors and memory (STAGE_READY), and none runs yet. */
 	int (*ready)(struct restore *);
-	/* All threads stopped in the restorer: the last thing that may fail. If it does, it takes back itself what it has
-	 * done. */
+	/*
+	 * All threads are stopped in the restorer: the last step that may fail. If it does, it undoes its own changes.
+	 */
 	int (*before_commit)(struct restore *);
-	/* When nothing can fail any more. */
+	/* Nothing can fail any more. In the namespaces of the tree. */
 	void (*committed)(struct restore *);
-	/* When every task runs: what is told to running programs only. */
+	/* Every task runs: what only running programs can be notified of. */
 	void (*running)(struct restore *);
-	/* When the restore has failed and no task of it is left: takes back what was done to the world outside. */
+	/*
+	 * The restore has failed and no task of it is left: undoes changes outside the tree. In the namespaces of the
+	 * tree.
+	 */
 	void (*failed)(struct restore *);
 };
 
 extern const struct fd_kind *const fd_kinds[]; /* NULL-terminated, in the order of claims; kinds/table.c */
 extern const struct task_kind *const task_kinds[]; /* NULL-terminated, in the order of calls */
-/* kinds/task/ARCH/cpu.c: the kind of CPU that images are of, and whether one of them has what that kind calls its registers. */
+/* kinds/task/ARCH/cpu.c: the CPU type in images, and whether a core entry has the registers of that type. */
 CoreEntry__March core_march(void);
 bool core_has_registers(const CoreEntry *core);
 extern const struct run_kind *const run_kinds[]; /* NULL-terminated, in the order of calls */
 #define run_for_each_kind(kind) for (const struct run_kind *const *_row = run_kinds; ((kind) = *_row); _row++)
-/* The row of a kind of any of these tables, below KIND_ROWS: where a run keeps the data of that kind. */
+/* The row of a kind in any of these tables, below KIND_ROWS: index of the kind's data in a run. */
 #define KIND_ROWS 96
 size_t kind_row(const void *kind);
 /* Is there a kind that saves and restores namespaces of this type? */

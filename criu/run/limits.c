@@ -8,11 +8,11 @@ void limits_raise(uint64_t ret_was[PARASITE_NR_RLIMITS][2])
 {
 	for (int nr = 0; nr < PARASITE_NR_RLIMITS; nr++) {
 		ret_was[nr][0] = ret_was[nr][1] = UINT64_MAX;
-		/* Should something of ours crash, it leaves no core where the program would not have. */
+		/* If our own code crashes, it must not dump core where the program would not have. */
 		if (syscall(SYS_prlimit64, 0, nr, NULL, ret_was[nr]) || ret_was[nr][0] == ret_was[nr][1] ||
 		    nr == RLIMIT_CORE)
 			continue;
-		/* Should it not work, the limit is met where it matters, and told there. */
+		/* If this fails, the limit will be hit where it matters, and reported there. */
 		syscall(SYS_prlimit64, 0, nr, (uint64_t[]){ ret_was[nr][1], ret_was[nr][1] }, NULL);
 	}
 }

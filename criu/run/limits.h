@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Resource limits of the tool itself: getrlimit(2). While it works, none of them is lower than it may be. */
+/* Resource limits of the tool itself: getrlimit(2). While it runs, soft limits are as high as possible. */
 #pragma once
 #include <stdint.h>
 #include "pie/wire.h"
 
-/* Of those, descriptors of mapped files that a process has from the one that forked it (memory/mapped_files.c). */
+/* Descriptors of mapped files that a process inherits from the one that forked it (memory/mapped_files.c). */
 #define INHERITED_FILES_MAX 24
-/* How many descriptors a restore needs in each process above those that the program has there. */
+/* Number of descriptors that a restore needs in each process in addition to those of the program. */
 #define RESTORE_OWN_FDS (64 + INHERITED_FILES_MAX)
 
-/* Each soft limit becomes as high as the hard one; @ret_was gets what they were (soft, hard). */
+/* Raises each soft limit to the hard one; @ret_was: the old limits (soft, hard). */
 void limits_raise(uint64_t ret_was[PARASITE_NR_RLIMITS][2]);
-/* Back to what limits_raise() has given: for what somebody else is to inherit. */
+/* Restores the limits from limits_raise(), for programs that inherit them. */
 void limits_put_back(const uint64_t was[PARASITE_NR_RLIMITS][2]);

@@ -22,7 +22,7 @@
 #define SYS_faccessat2 439
 #endif
 
-/* Flags of images that have done their work when the file was first opened. */
+/* Flags in images that only mattered when the file was first opened. */
 #define CREATION_FLAGS (O_CREAT | O_EXCL | O_TRUNC | O_ASYNC | (O_TMPFILE & ~O_DIRECTORY))
 
 struct name_was names_was(const RegFileEntry *reg)
@@ -44,7 +44,7 @@ static int open_name(const struct restore *r, const struct name_wanted *what)
 
 	if (r->tool.untrusted && what->path[0] != '/')
 		return -EPERM;
-	/* What the tool has open is not for tasks: a link of theirs could lead to /proc/self/fd or cwd. */
+	/* Tasks must not get files that the tool has open: a link of theirs could lead to /proc/self/fd or cwd. */
 	if (r->tool.untrusted || r->process.opened_as)
 		return path_open_resolving(&r->roots, mnt_id, what->path, flags, RESOLVE_NO_MAGICLINKS);
 	return path_open(&r->roots, mnt_id, what->path, flags);
@@ -62,7 +62,7 @@ static bool same_inode(int a, int b)
 	return !fstat(a, &x) && !fstat(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
-/* Through the descriptor's own entry in /proc: the same inode, also when a name leads elsewhere by now. */
+/* Through the descriptor's entry in /proc: the same inode, even if the name leads elsewhere by now. */
 static int open_place(int place, unsigned flags)
 {
 	return proc_fd_open(place, (int)(flags & ~(unsigned)(CREATION_FLAGS | O_NOFOLLOW | O_DIRECTORY)) | O_NOCTTY);
@@ -75,11 +75,11 @@ static int access_place(int fd, int may)
 	if (!may)
 		return 0;
 	proc_fd_name(name, fd);
-	/* With the rights that files are opened with: libc would fall back on those of the effective user. */
+	/* Checks with the rights that files are opened with: libc would fall back to the effective user. */
 	return syscall(SYS_faccessat2, proc_root(), name, may, AT_EACCESS) < 0 ? -errno : 0;
 }
 
-/* ---- with their rights ---- */
+/* ---- with the tasks' rights ---- */
 
 static int open_as(struct restore *r, const struct opener *opener, const struct name_wanted *what, int may)
 {
@@ -93,7 +93,7 @@ static int open_as(struct restore *r, const struct opener *opener, const struct 
 	return err ? err : steal_fd(&fd);
 }
 
-/* Each of them gets the same file. */
+/* All of them must get the same file. */
 static int open_as_all(struct restore *r, const struct audience *to, const struct name_wanted *what, int may)
 {
 	_cleanup_close_ int fd = open_as(r, to->openers[0], what, may);
@@ -122,7 +122,7 @@ int names_may(struct restore *r, const struct audience *to, int fd, int may)
 	return err;
 }
 
-/* ---- with ours, of what is certain ---- */
+/* ---- with our rights, if the file is certain ---- */
 
 static bool is_the_one(int fd, const struct name_was *was)
 {
@@ -140,7 +140,7 @@ static bool has_owner_of_before(int fd, const struct name_was *was, char why[sta
 
 	if (fstat(fd, &st) < 0)
 		return false;
-	/* Those of tasks are ours until we give the tasks their rights. */
+	/* The /proc files of tasks are ours until the tasks get their credentials. */
 	if (!fstatfs(fd, &fs) && fs.f_type == PROC_SUPER_MAGIC)
 		return true;
 	if (!was || !was->has_owner || (st.st_uid == was->uid && st.st_gid == was->gid))
@@ -159,7 +159,7 @@ static int prove(struct restore *r, const struct audience *to, const struct name
 
 	opener_leave(r);
 	fd = open_name(r, &place);
-	/* Who has all our rights could have opened anything by himself. */
+	/* A task with all our rights could have opened any file itself. */
 	if (fd < 0 || !to || is_the_one(fd, what->was))
 		return steal_fd(&fd);
 	close(fd);
@@ -181,14 +181,14 @@ int names_prove(struct restore *r, const struct audience *to, const char *path, 
 static int open_proven(struct restore *r, const struct audience *to, const struct name_wanted *what)
 {
 	const char *path = what->path;
-	char why[TRUST_WHY_MAX] = "it may be another one";
+	char why[TRUST_WHY_MAX] = "it may be another file";
 	_cleanup_close_ int place = prove(r, to, what, why);
 	int fd;
 
 	if (place == -EACCES || place == -EPERM)
 		return fail(place,
-			    "open %s for user %u, who may not, and it need not be the file of the dump: %s; give that "
-			    "user the right to open it, or its path to root alone",
+			    "open %s for user %u: no permission, and it may not be the file of the dump: %s; give "
+			    "that user permission to open it, or give its path to root alone",
 			    path, to->openers[0]->fsuid, why);
 	if (place < 0 || what->flags & O_PATH)
 		return place < 0 ? fail(place, "open %s", path) : steal_fd(&place);
@@ -213,7 +213,7 @@ int names_open(struct restore *r, const struct audience *to, const struct name_w
 	return fd < 0 ? fail(fd, "open %s", path) : fd;
 }
 
-/* ---- making and removing names ---- */
+/* ---- creating and removing names ---- */
 
 int names_open_dir(struct restore *r, const struct audience *to, const char *path)
 {
@@ -227,14 +227,14 @@ int names_open_dir(struct restore *r, const struct audience *to, const char *pat
 	if (!to || (fd != -EACCES && fd != -EPERM))
 		return fd;
 	opener_leave(r);
-	/* The directory itself is judged as well. */
+	/* The directory itself is checked as well. */
 	fd = str_format(itself, sizeof(itself), "%s/.", path);
 	if (!fd)
 		fd = trusted_path_open(r, to, itself, true, why);
 	if (fd == -EACCES)
 		return fail(fd,
-			    "make a name in %s for user %u, who may not, and %s; give that user the right to write "
-			    "there, or the path to root alone",
+			    "create a name in %s for user %u: no permission, and %s; give that user permission to "
+			    "write there, or give the path to root alone",
 			    path, to->openers[0]->fsuid, why);
 	return fd;
 }

@@ -14,13 +14,13 @@
 #include "run/restore.h"
 #include "util/log.h"
 
-/* Those that decide about files. */
+/* Capabilities that affect access to files. */
 #define FILE_CAPS                                                                                                \
 	(BIT(CAP_CHOWN) | BIT(CAP_DAC_OVERRIDE) | BIT(CAP_DAC_READ_SEARCH) | BIT(CAP_FOWNER) | BIT(CAP_FSETID) | \
 	 BIT(CAP_LINUX_IMMUTABLE) | BIT(CAP_SYS_MODULE) | BIT(CAP_SYS_RAWIO) | BIT(CAP_SYS_PTRACE) |             \
 	 BIT(CAP_SYS_ADMIN) | BIT(CAP_MKNOD) | BIT(CAP_MAC_OVERRIDE) | BIT(CAP_SYSLOG) | BIT(CAP_NET_ADMIN))
 
-/* Our own, to come back to. */
+/* Our own, to be restored. */
 struct openers {
 	uid_t fsuid;
 	gid_t fsgid;
@@ -32,21 +32,21 @@ struct openers {
 	const struct audience *all; /* NULL: all tasks have our rights */
 };
 
-/* Only when a task has less: the trees of root need none of it. */
+/* Only if a task has fewer rights: not needed for root's trees. */
 static int read_own_rest(struct restore *r, struct openers *own)
 {
 	if (own->groups)
 		return 0;
-	/* They change nothing for an id that cannot be, and return the old one: setfsuid(2). */
+	/* With an invalid id they change nothing, and return the old one: setfsuid(2). */
 	own->fsuid = (uid_t)syscall(SYS_setfsuid, -1);
 	own->fsgid = (gid_t)syscall(SYS_setfsgid, -1);
 	own->nr_groups = getgroups(0, NULL);
 	own->groups = arena_alloc(&r->arena, ((size_t)own->nr_groups + 1) * sizeof(*own->groups));
 	if (!own->groups)
-		return fail(-ENOMEM, "our own groups");
+		return fail(-ENOMEM, "read our own groups");
 	own->nr_groups = getgroups(own->nr_groups, own->groups);
 	own->dumpable = prctl(PR_GET_DUMPABLE);
-	return own->nr_groups < 0 ? fail(-errno, "our own groups") : 0;
+	return own->nr_groups < 0 ? fail(-errno, "read our own groups") : 0;
 }
 
 /* ---- who gets what ---- */
@@ -143,7 +143,7 @@ static int collect_all(struct restore *r, struct openers *own)
 	return 0;
 }
 
-/* Into @found, each once. */
+/* Adds to @found, each once. */
 static void add_opener(struct audience *found, const struct audience *alone)
 {
 	for (size_t i = 0; alone && i < found->n; i++)
@@ -182,7 +182,7 @@ static int find_audience(struct restore *r, const struct openers *own, struct au
 	return 0;
 }
 
-/* @file is no descriptor of @rt, but a place that it goes by. */
+/* @file is not a descriptor of @rt, but a path that it uses. */
 static void add_place(struct restore *r, const struct openers *own, const struct restore_task *rt, uint32_t id)
 {
 	struct file *file = hash_get_ptr(&r->plan.file_by_id, id);
@@ -221,7 +221,7 @@ int openers_link(struct restore *r)
 	int err;
 
 	if (!own)
-		return fail(-ENOMEM, "our own rights");
+		return fail(-ENOMEM, "read our own rights");
 	own->caps = r->rights.caps;
 	r->plan.openers = own;
 	err = find_openers(r, own);
@@ -258,9 +258,9 @@ const struct audience *audience_of_all(const struct restore *r)
 	return r->plan.openers ? r->plan.openers->all : NULL;
 }
 
-/* ---- taking on rights ---- */
+/* ---- assuming rights ---- */
 
-/* Both are lost when rights change (a signal that we need ourselves: restore/fork.c). */
+/* Both are reset when rights change (a signal that we need ourselves: restore/fork.c). */
 static void put_back_lost(const struct restore *r)
 {
 	if (r->process.death_signal)
@@ -288,7 +288,7 @@ static bool has_our_groups(const struct openers *own, const struct opener *o)
 	       (!o->nr_groups || !memcmp(o->groups, own->groups, o->nr_groups * sizeof(*o->groups)));
 }
 
-/* Raw calls: those of libc are for all threads of a process, as it counts them. */
+/* Raw system calls: libc's wrappers apply to all threads that it knows. */
 static int take_on(const struct openers *own, const struct opener *o)
 {
 	if (!has_our_groups(own, o) && syscall(SYS_setgroups, o->nr_groups, o->groups) < 0)
@@ -312,7 +312,7 @@ void opener_leave(struct restore *r)
 	syscall(SYS_setfsgid, own->fsgid);
 	if (set_effective(own, own->caps.effective) < 0 ||
 	    (!has_our_groups(own, as) && syscall(SYS_setgroups, own->nr_groups, own->groups) < 0))
-		log_warn("our own rights again: %m");
+		log_warn("restore our own rights: %m");
 	put_back_lost(r);
 }
 
@@ -332,5 +332,5 @@ int opener_enter(struct restore *r, const struct opener *opener)
 	if (!err)
 		return 0;
 	opener_leave(r);
-	return fail(err, "take on the rights of user %u, group %u", opener->fsuid, opener->fsgid);
+	return fail(err, "assume the rights of user %u, group %u", opener->fsuid, opener->fsgid);
 }

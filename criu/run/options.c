@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Defaults of the options, and the lists inside them. */
+/* Default values of the options, and lists. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

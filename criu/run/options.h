@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the user asked for: one plain value, filled by request/, read-only to everybody else.
- * Strings are owned by the struct, NULL when not given. A descriptor is -1 when not given.
+ * The options of a run: one plain value, filled by request/, read-only elsewhere. Strings are owned by the struct, NULL
+ * if not given. A descriptor is -1 if not given.
  */
 #pragma once
 #include <stdbool.h>
@@ -13,14 +13,14 @@
 #define TMPFS_LIMIT_DEFAULT (64ull << 20)
 #define TIMEOUT_SEC_DEFAULT 10
 
-/* A list of strings; v[n] is NULL, so that exec_cmd can go to execvp() as it is. */
+/* A list of strings; v[n] is NULL, so that exec_cmd can be passed to execvp(). */
 struct str_list {
 	char **v;
 	size_t n;
 };
 
 enum file_validation {
-	VALIDATE_BUILDID, /* default: build id where the file has one, its size where not */
+	VALIDATE_BUILDID, /* default: build id if the file has one, otherwise its size */
 	VALIDATE_FILESIZE,
 };
 
@@ -28,7 +28,7 @@ enum network_lock {
 	NETWORK_LOCK_IPTABLES,
 	NETWORK_LOCK_NFTABLES,
 	NETWORK_LOCK_SKIP,
-	NETWORK_LOCK_DEFAULT, /* nftables; at restore as the dump did */
+	NETWORK_LOCK_DEFAULT, /* nftables; at restore the method of the dump */
 };
 
 enum pre_dump_mode {
@@ -37,7 +37,7 @@ enum pre_dump_mode {
 };
 
 enum cgroup_mode {
-	CGROUP_MODE_IGNORE, /* default: not asked for */
+	CGROUP_MODE_IGNORE, /* default: not given */
 	CGROUP_MODE_NONE,
 	CGROUP_MODE_PROPS,
 	CGROUP_MODE_SOFT,
@@ -46,12 +46,12 @@ enum cgroup_mode {
 	CGROUP_MODE_DEFAULT,
 };
 
-/* --cpu-cap: what of the CPU must match. Bits of options.cpu_cap. */
+/* --cpu-cap: how the CPU must match. Bits of options.cpu_cap. */
 enum cpu_cap {
 	CPU_CAP_NONE = 0,
-	CPU_CAP_FPU = 1, /* the x87/SSE/AVX state of the image must fit */
+	CPU_CAP_FPU = 1, /* the x87/SSE/AVX state of the image must be compatible */
 	CPU_CAP_CPU = 2, /* every capability must be the same */
-	CPU_CAP_INS = 4, /* the host must have every instruction set the image knows */
+	CPU_CAP_INS = 4, /* the host must have every instruction set in the image */
 	CPU_CAP_IMAGE = 8, /* dump: write cpuinfo.img; restore: compare with it */
 	CPU_CAP_ALL = CPU_CAP_FPU | CPU_CAP_CPU | CPU_CAP_INS,
 	CPU_CAP_DEFAULT = CPU_CAP_FPU | CPU_CAP_INS,
@@ -71,15 +71,15 @@ struct str_pair {
 struct progress;
 struct notify_outlet;
 
-#define NOTIFY_OUTLETS 2 /* a client by RPC, action scripts */
+#define NOTIFY_OUTLETS 2 /* an RPC client, action scripts */
 
 struct options {
-	/* -- what to work on -- */
+	/* -- target -- */
 	pid_t pid; /* -t: root of the tree; 0: not given */
 
-	/* -- places -- */
+	/* -- directories and files -- */
 	char *images_dir; /* -D as given, default "."; for messages */
-	int images_dir_fd; /* the open directory: what a run works with. request/open.h */
+	int images_dir_fd; /* the open directory, which a run uses: request/open.h */
 	char *work_dir; /* -W: log, pidfile, statistics; NULL: the images directory */
 	int work_dir_fd; /* the same, open */
 	char *root; /* -r: root of the restored tree's file system; NULL: ours */
@@ -92,39 +92,39 @@ struct options {
 	/* -- log and reports -- */
 	char *log_file; /* -o, relative to the work directory; NULL: stderr */
 	int log_level; /* -v: 0 silent, 1 errors, 2 warnings (default), 3 info, 4 debug */
-	bool log_pid; /* --log-pid: one log a restored task */
+	bool log_pid; /* --log-pid: one log per restored task */
 	bool display_stats; /* --display-stats: print statistics at the end */
-	struct progress *progress; /* run/progress.h; NULL: nobody looks */
+	struct progress *progress; /* run/progress.h; NULL: not shown */
 
-	/* -- what becomes of the tree -- */
-	bool leave_running; /* -R: dump: go on afterwards */
-	bool leave_stopped; /* -s: dump: left by SIGSTOP; restore: every task is left stopped */
+	/* -- what happens to the tree -- */
+	bool leave_running; /* -R: dump: keep it running afterwards */
+	bool leave_stopped; /* -s: leave every task stopped, as by SIGSTOP */
 	bool restore_detached; /* -d: restore: do not wait for the tree */
 	bool restore_sibling; /* -S: restore: root is a child of the caller's parent (needs -d) */
-	bool strict_limits; /* --strict-limits: restore refuses hard limits that it may not raise */
-	struct str_list exec_cmd; /* --exec-cmd -- CMD: becomes this after restore, as the tree's parent */
-	unsigned int timeout_sec; /* --timeout: bound on freezing; 0: no bound. Default 10 */
+	bool strict_limits; /* --strict-limits: restore fails for hard limits that it may not raise */
+	struct str_list exec_cmd; /* --exec-cmd -- CMD: executed after restore, as the tree's parent */
+	unsigned int timeout_sec; /* --timeout: time limit for freezing; 0: none. Default 10 */
 	char *freeze_cgroup; /* --freeze-cgroup: cgroup directory used to freeze the tree */
 
-	/* -- outside of the tree -- */
-	bool has_images_user; /* --untrusted-images UID: whoever wrote the images gets no more than this user has */
+	/* -- external resources -- */
+	bool has_images_user; /* --untrusted-images UID: the images can use no more than this user's rights */
 	uid_t images_user;
-	bool shell_job; /* -j: session and terminal are the caller's */
+	bool shell_job; /* -j: use the caller's session and terminal */
 	struct str_list externals; /* --external TYPE[ID]:KEY, as given */
 	struct inherit_fd *inherit; /* --inherit-fd; see inherit_nr */
 	size_t inherit_nr;
-	bool ext_unix_sk; /* -x: unix peers outside of the tree are allowed */
+	bool ext_unix_sk; /* -x: unix peers outside the tree are allowed */
 	struct str_list ext_unix_inodes; /* -x=inode,inode: only these (decimal); empty: all */
 
 	/* -- files -- */
-	bool file_locks; /* -l: keep file locks */
+	bool file_locks; /* -l: save file locks */
 	bool link_remap; /* --link-remap: give an unlinked file that has other links a temporary name */
 	uint64_t ghost_limit; /* --ghost-limit, bytes: largest unlinked file that is saved. Default 1 MiB */
-	bool tmpfs_files; /* --tmpfs-files: save files that lie in a tmpfs */
-	uint64_t tmpfs_limit; /* ... bytes: largest one. Default 64 MiB */
+	bool tmpfs_files; /* --tmpfs-files: save files on tmpfs */
+	uint64_t tmpfs_limit; /* maximum size in bytes. Default 64 MiB */
 	bool ghost_fiemap; /* --ghost-fiemap: find holes of unlinked files by FIEMAP */
-	bool evasive_devices; /* --evasive-devices: any path to a device will do */
-	bool skip_events; /* --skip-events: leave out events of inotify and fanotify not read yet */
+	bool evasive_devices; /* --evasive-devices: use any path to a device */
+	bool skip_events; /* --skip-events: drop unread events of inotify and fanotify */
 	bool force_irmap; /* --force-irmap: look for watched inodes by scanning paths */
 	struct str_list irmap_scan_paths; /* --irmap-scan-path */
 	enum file_validation file_validation; /* --file-validation */
@@ -132,9 +132,9 @@ struct options {
 
 	/* -- CPU and kernel -- */
 	uint32_t cpu_cap; /* --cpu-cap: enum cpu_cap bits. Default fpu, ins */
-	bool weak_sysctls; /* --weak-sysctls: missing sysctls are no error */
+	bool weak_sysctls; /* --weak-sysctls: missing sysctls are not an error */
 	bool allow_uprobes; /* --allow-uprobes: dump tasks that have uprobes */
-	bool unprivileged; /* --unprivileged: work with the caller's few capabilities */
+	bool unprivileged; /* --unprivileged: run with the caller's limited capabilities */
 	bool experimental; /* --experimental */
 
 	/* -- memory -- */
@@ -154,9 +154,9 @@ struct options {
 	char *tls_cacert, *tls_cacrl, *tls_cert, *tls_key;
 
 	/* -- network -- */
-	bool tcp_established; /* --tcp-established: keep connections */
-	bool tcp_close; /* --tcp-close: connections come back closed */
-	bool skip_in_flight; /* --skip-in-flight: leave out connections not yet accepted */
+	bool tcp_established; /* --tcp-established: save and restore connections */
+	bool tcp_close; /* --tcp-close: restore connections as closed */
+	bool skip_in_flight; /* --skip-in-flight: drop connections not yet accepted */
 	enum network_lock network_lock;
 	bool empty_netns; /* --empty-ns net */
 	struct str_pair *veth_pairs; /* --veth-pair IN=OUT */
@@ -178,16 +178,16 @@ struct options {
 
 	/* -- hooks -- */
 	struct str_list action_scripts; /* --action-script, called in this order */
-	const struct notify_outlet *outlets[NOTIFY_OUTLETS]; /* run/notify.h: NULL behind the last one */
+	const struct notify_outlet *outlets[NOTIFY_OUTLETS]; /* run/notify.h; terminated by NULL unless full */
 
 	/* -- check -- */
 	struct str_list features; /* --feature NAME */
-	bool check_all; /* --all: also what no stage needs yet */
-	bool check_json; /* --json: print what is found about a tree (-t) as JSON */
-	bool check_extra; /* --extra: also what only some programs need */
+	bool check_all; /* --all: also features that are not needed yet */
+	bool check_json; /* --json: print the blockers of a tree (-t) as JSON */
+	bool check_extra; /* --extra: also features that only some programs need */
 };
 
-/* A struct with every default; strings that have a default are owned copies. */
+/* Sets all defaults; default strings are owned copies. */
 int options_init(struct options *opts);
 void options_free(struct options *opts);
 

@@ -8,13 +8,13 @@
 #include "base/cleanup.h"
 #include "util/fds.h"
 
-/* All mounts are in one mount namespace as yet: there is nothing to look up by @mnt_id. */
+/* At present all mounts are in one mount namespace: @mnt_id is not needed. */
 struct path_from path_from(const struct path_roots *roots, int mnt_id, const char *path)
 {
 	return (struct path_from){ roots->root, path };
 }
 
-/* openat2(2) refuses flags that open(2) would ignore; images may carry some. */
+/* openat2(2) rejects flags that open(2) would ignore; images may contain some. */
 static unsigned known_flags(unsigned flags)
 {
 	flags &= O_ACCMODE | O_APPEND | O_NONBLOCK | O_SYNC | O_DSYNC | O_DIRECT | O_LARGEFILE | O_DIRECTORY |
@@ -31,7 +31,7 @@ int path_open_resolving(const struct path_roots *roots, int mnt_id, const char *
 				.resolve = resolve | (from.dir == AT_FDCWD ? 0 : RESOLVE_IN_ROOT) };
 	int fd;
 
-	/* EAGAIN: something was renamed or mounted meanwhile, anywhere, and the path goes through "..": openat2(2). */
+	/* EAGAIN: a rename or mount occurred anywhere meanwhile, and the path contains "..": openat2(2). */
 	for (int tries = 0; tries < RESOLVE_TRIES; tries++) {
 		fd = (int)syscall(SYS_openat2, from.dir, from.path, &how, sizeof(how));
 		if (fd >= 0 || (errno != EAGAIN && errno != EINTR))

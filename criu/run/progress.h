@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * How far a run has come, for whoever wants to know: options.progress, NULL if nobody does. Tasks forked by the run call
- * it, too: what it keeps lies in memory that they share.
+ * Progress of a run: options.progress, NULL if not wanted. Forked tasks call it, too: its data is in memory that they
+ * share.
  */
 #pragma once
 #include <stddef.h>
@@ -13,21 +13,21 @@ struct progress {
 	void (*finish)(struct progress *progress);
 };
 
-/* So many bytes more will have to be moved. */
+/* Adds to the number of bytes to be transferred. */
 static inline void progress_expect(struct progress *progress, uint64_t bytes)
 {
 	if (progress)
 		progress->expect(progress, bytes);
 }
 
-/* They have been. After each piece of some 256 KiB or more. */
+/* Bytes have been transferred. Call after each piece of some 256 KiB or more. */
 static inline void progress_add(struct progress *progress, uint64_t bytes)
 {
 	if (progress)
 		progress->add(progress, bytes);
 }
 
-/* Nothing is shown from now on. Call before the tree runs, on its terminal; once more does no harm. */
+/* Removes the display. Call before the tree runs, on its terminal; may be called again. */
 static inline void progress_finish(struct progress *progress)
 {
 	if (progress)

@@ -232,11 +232,11 @@ static const char *test_locked(void)
 
 	EXPECT(!image_dir_open(path, &one) && !image_dir_open(path, &two) && !image_dir_open(path, &three));
 	EXPECT(!image_store_begin(one) && image_store_begin(two) == -EBUSY && image_store_begin_beside(two) == -EBUSY);
-	EXPECT(strstr(image_store_error(two), "being written by another dump"));
+	EXPECT(strstr(image_store_error(two), "another dump is writing"));
 	EXPECT(image_store_lock_for_reading(two) == -EBUSY);
 	EXPECT(!write_dump(one, 1) && !image_store_commit(one));
 	EXPECT(!image_store_lock_for_reading(two) && !image_store_lock_for_reading(three));
-	EXPECT(image_store_begin(one) == -EBUSY && strstr(image_store_error(one), "being read by a restore"));
+	EXPECT(image_store_begin(one) == -EBUSY && strstr(image_store_error(one), "a restore is reading"));
 	EXPECT(!image_store_begin_beside(one) && !image_store_commit(one));
 	image_store_unlock(two);
 	EXPECT(image_store_begin(one) == -EBUSY);

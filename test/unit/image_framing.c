@@ -187,7 +187,7 @@ static const char *test_wrong_magic(void)
 	EXPECT(asprintf(&from, "%s/pstree.img", path) > 0 && asprintf(&to, "%s/core-7.img", path) > 0);
 	EXPECT(!rename(from, to));
 	EXPECT(image_open(dir, IMAGE_CORE, 7, &img) == -EBADMSG);
-	EXPECT(strstr(image_store_error(dir), "core-7.img: has the magic 0x50273030, a CORE image has 0x55053847"));
+	EXPECT(strstr(image_store_error(dir), "core-7.img: has magic 0x50273030, expected CORE with 0x55053847"));
 	EXPECT(image_open(dir, IMAGE_PAGES, 1, &img) == -EINVAL);
 	EXPECT(image_open(dir, IMAGE_TYPES, 1, &img) == -EINVAL);
 	/* Exactly one record where there must be one. */
@@ -286,11 +286,11 @@ static const char *test_hostile_wire(void)
 		twice[i] = 4 << 3 | 2;
 		twice[i + 1] = 0;
 	}
-	why = refuse_record(twice, DEEP, &cgroup_dir_entry__descriptor, "duplicate field")		?:
+	why = refuse_record(twice, DEEP, &cgroup_dir_entry__descriptor, "duplicate field")		   ?:
 		      refuse_record("\x0a\x03z\0z\x12\x00", 7, &utsns_entry__descriptor, "contains a NUL") ?:
-		      refuse_record("\x0a\x01z", 3, &utsns_entry__descriptor, "required")		?:
-		      refuse_record("\x0a\x7fz", 3, &utsns_entry__descriptor, "is truncated")		?:
-		      refuse_record("\x0b\x00", 2, &utsns_entry__descriptor, "bad type");
+		      refuse_record("\x0a\x01z", 3, &utsns_entry__descriptor, "required")		   ?:
+		      refuse_record("\x0a\x7fz", 3, &utsns_entry__descriptor, "is truncated")		   ?:
+		      refuse_record("\x0b\x00", 2, &utsns_entry__descriptor, "invalid type");
 	if (why)
 		return why;
 	/* Many empty messages: the memory that they take is bounded. */

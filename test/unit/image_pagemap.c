@@ -153,14 +153,14 @@ static const char *expect_refused(const struct row *rows, size_t n, size_t pages
 
 static const char *test_reader_refuses(void)
 {
-	return REFUSED(9, "record 3 at byte ", { 10, 2, 4 }, { 11, 2, 4 })		  ?:
-		       REFUSED(9, "before", { 10, 2, 4 }, { 8, 1, 4 })			  ?:
-		       REFUSED(9, "exceed the address space", { 10, UINT64_MAX / 2, 4 })	  ?:
+	return REFUSED(9, "record 3 at byte ", { 10, 2, 4 }, { 11, 2, 4 })		   ?:
+		       REFUSED(9, "below", { 10, 2, 4 }, { 8, 1, 4 })			   ?:
+		       REFUSED(9, "exceed the address space", { 10, UINT64_MAX / 2, 4 })   ?:
 		       REFUSED(9, "exceed the address space", { UINT64_MAX / 4096, 1, 4 }) ?:
-		       REFUSED(9, "flags", { 10, 1, 8 })				  ?:
-		       REFUSED(9, "flags", { 10, 1, 5 })				  ?:
-		       REFUSED(2, "which has 8192", { 10, 2, 4 }, { 13, 1, 4 })		  ?:
-		       REFUSED(2, "which has 8192", { 10, 1ull << 50, 4 })		  ?:
+		       REFUSED(9, "flags", { 10, 1, 8 })				   ?:
+		       REFUSED(9, "flags", { 10, 1, 5 })				   ?:
+		       REFUSED(2, "which has 8192", { 10, 2, 4 }, { 13, 1, 4 })		   ?:
+		       REFUSED(2, "which has 8192", { 10, 1ull << 50, 4 })		   ?:
 		       REFUSED(2, "no link `parent`", { 10, 1, 1 });
 }
 
