@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* All that one restore knows, and what kinds need of each other while restoring. No other state exists. */
+/* The state of one restore, and services for kinds during a restore. There is no other state. */
 #pragma once
 #include <sys/types.h>
 #include <compel/compel.h>
@@ -36,13 +36,13 @@ struct file {
 	unsigned index; /* its slot in the shared area */
 	const struct fd_kind *kind;
 	FileEntry *entry;
-	void *state; /* what load made of it; read-only after link */
+	void *state; /* filled by load; read-only after link */
 	struct restore_task *owner; /* opens it; NULL: no task has it as a descriptor */
-	int owner_fd; /* where it ends up in the owner's table */
-	struct file *maker; /* set by link: the file whose open also makes this one; NULL: its own open does */
+	int owner_fd; /* its final number in the owner's table */
+	struct file *maker; /* set by link: the file whose open also creates this one; NULL: its own open does */
 	struct task_fd *users; /* every descriptor of every table that refers to it */
 	size_t nr_users;
-	bool in_flight; /* set by link: it waits in a queue as well */
+	bool in_flight; /* set by link: it is also in flight in a socket */
 	bool is_place; /* a directory, an executable, a mapping of a task */
 	const struct audience *audience; /* run/opener.h */
 };
@@ -52,7 +52,7 @@ struct task_fd {
 	int fd;
 	bool cloexec;
 	struct file *file;
-	size_t first_user; /* of this task in file->users, which has those of a task side by side; set by link */
+	size_t first_user; /* of this task in file->users, which is grouped by task; set by link */
 };
 
 struct restore_thread {
@@ -60,49 +60,52 @@ struct restore_thread {
 	CoreEntry *core;
 	struct compel_thread_state cpu;
 	bool early; /* set by link: it must exist when files are opened */
-	int timed_call; /* number of the call that it is to wait in for core's call_left_ns, if @cpu's EINTR can be spared it */
+	int timed_call; /* number of the call to continue for core's call_left_ns, if EINTR (in @cpu) can be avoided */
 };
 
 struct restore_task {
 	struct task t; /* first */
 	CoreEntry *core; /* of the leader */
-	struct ns *ns[NS_TYPES]; /* NULL: it is dead, or a helper, and is where it is born */
-	MmEntry *mm; /* NULL: it lives in another one's memory */
-	struct restore_task *mm_of; /* whose: its own, as a rule; NULL: it is dead, or a helper */
+	struct ns *ns[NS_TYPES]; /* NULL: it is dead, or a helper: not changed after fork */
+	MmEntry *mm; /* NULL: it shares another task's memory */
+	struct restore_task *mm_of; /* owner of its memory, usually itself; NULL: it is dead, or a helper */
 	FsEntry *fs;
 	struct restore_thread *threads; /* [0] is the leader */
 	size_t nr_threads;
 	struct task_fd *fds; /* sorted by number; of the first task of a files id */
 	size_t nr_fds;
 	size_t nr_runs; /* of its page map */
-	/* How it comes into being (restore/link.c). */
+	/* How it is created (restore/link.c). */
 	struct restore_task *creator; /* the task that forks it; NULL: the tool does */
-	struct restore_task *forks, *next_forked; /* what it forks, in tree order; the next of its creator's */
+	struct restore_task *forks,
+		*next_forked; /* list of the tasks that it forks, in tree order; next in its creator's list */
 	bool as_sibling; /* forked with CLONE_PARENT: its parent is the creator's parent */
-	bool helper; /* stands in for a dead leader of a session or group until its members are there */
-	bool leader_ends; /* its first thread has ended: it makes everything, and ends before the program goes on */
-	bool leader_ended; /* so it has */
-	bool leads_for_others; /* a group that it is not in itself: it leaves when they are there */
-	pid_t birth_sid; /* session leader: the session it must be born in, 0: any */
-	pid_t join_pgid; /* group to join when all tasks exist, 0: its own, or where it was born */
-	struct premap *memory; /* what module memory plans for it */
-	const struct audience *audience; /* run/opener.h; NULL: it has all the rights that we have */
+	bool helper; /* replaces a dead session or group leader until the members exist */
+	bool leader_ends; /* its first thread had exited: it creates everything, and exits before the program continues */
+	bool leader_ended; /* it has exited */
+	bool leads_for_others; /* leads a group that it is not in itself: it leaves when the members exist */
+	pid_t birth_sid; /* session leader: the session it must be forked in; 0: any */
+	pid_t join_pgid; /* group to join when all tasks exist; 0: its own, or inherited */
+	struct premap *memory; /* plan of module memory for it */
+	const struct audience *audience; /* run/opener.h; NULL: it has all of our rights */
 	bool files_owner, fs_owner, mm_owner, sighand_owner;
 	bool files_shared; /* with another task */
 	struct compel_finish *finish; /* while the tool takes the restorer out of it (restore/commit.c) */
 	bool drop_sigchld; /* its stopped children told it so a second time (restore/commit.c) */
 };
 
-/* A file of @self that came into being with another one. */
+/* A file of @self that was created with another one. */
 struct provided {
 	struct file *file;
 	int fd;
 };
 ARRAY_OF(provided_array, struct provided);
 
-/* What the images say, checked and put in order by load and link. Read-only from there on: every task has a copy of it. */
+/*
+ * The content of the images, checked and linked by load and link. Read-only from then on: every task has a copy of it.
+ */
 struct restore_plan {
-	uint32_t own_ns_ids[NS_TYPES]; /* numbers of the dumper's own namespaces; 0: the images do not say */
+	uint32_t own_ns_ids[NS_TYPES]; /* ids of the dumper's own namespaces; 0: not in the images */
 	struct ns_set namespaces; /* that tasks are in */
 	struct tree tree;
 	struct file *files;
@@ -110,10 +113,9 @@ struct restore_plan {
 	struct hash file_by_id; /* id -> struct file */
 	struct hash task_by_pid; /* pid -> struct restore_task */
 	struct hash tids; /* every thread id of the images -> pid of its process */
-	struct hash id_owner; /* object of task_ids -> the task that makes it */
-	struct hash
-		segments_wanted; /* segment_key() -> MAP_HUGETLB and size of a page: files that map a segment, too */
-	struct hash segment_sizes; /* segment_key() -> bytes, where more is known than what is mapped */
+	struct hash id_owner; /* object of task_ids -> the task that creates it */
+	struct hash segments_wanted; /* segment_key() -> MAP_HUGETLB and page size; includes files that map a segment */
+	struct hash segment_sizes; /* segment_key() -> bytes, if known and larger than what is mapped */
 	struct hash segments_checked; /* shmid: shmem_check() */
 	size_t nr_helpers;
 	struct list helpers; /* restore_task.t.in_tree */
@@ -121,10 +123,10 @@ struct restore_plan {
 	struct wire_range room;
 	struct openers *openers; /* run/opener.c */
 	void *kind_data[KIND_ROWS]; /* of restore_kind_data() */
-	struct fresh_child fresh_child; /* what tasks begin with */
+	struct fresh_child fresh_child; /* initial state of tasks */
 };
 
-/* What only the tool itself knows and does: it is not for the processes that it forks. */
+/* State of the tool itself, not used by the processes that it forks. */
 struct restore_tool {
 	uint64_t own_limits[PARASITE_NR_RLIMITS][2]; /* they are raised while it works (run/limits.h) */
 	uint64_t limit_reported[PARASITE_NR_RLIMITS]; /* the last hard limit that was said to be lower now */
@@ -132,13 +134,13 @@ struct restore_tool {
 	pid_t own_sid, own_pgid; /* what an outside session or group is replaced by (--shell-job) */
 	pid_t root_pid; /* of the restored root, once it exists: the tool's own number for it */
 	int pid_ns; /* of the tree; -1: it is in ours */
-	/* Namespaces of the tree that are not ours, in the order in which they are entered; none: it lives in ours. */
+	/* Namespaces of the tree other than ours, in the order in which they are entered. */
 	int inside[NS_TYPES];
 	size_t nr_inside;
-	pid_t root_maker; /* a process that makes the root and ends at once (restore/fork.c); 0: the tool makes it */
+	pid_t root_maker; /* a process that forks the root and exits at once (restore/fork.c); 0: the tool forks it */
 	bool pidfile_written;
 	struct helper_process pidfile_watcher; /* restore/pidfile.c */
-	int pidfile_hold; /* closed when the tool ends */
+	int pidfile_hold; /* closed when the tool exits */
 	struct untrusted *untrusted; /* run/untrusted.c; NULL without --untrusted-images */
 };
 
@@ -152,8 +154,8 @@ struct files_holder {
 /* The state of this process: each task has its own from its birth on, and so has the tool. */
 struct restore_process {
 	struct restore_task *task; /* that this process becomes; NULL in the tool itself */
-	struct wire_task *wire; /* made before its time for threads that exist early; NULL */
-	struct premap *premap; /* memory that waits for its task and what that forks (memory/premap.c) */
+	struct wire_task *wire; /* created early for threads that must exist early; otherwise NULL */
+	struct premap *premap; /* memory prepared for this task and those that it forks (memory/premap.c) */
 	struct hash mapped_files; /* file and access -> descriptor, its own or inherited (memory/mapped_files.c) */
 	struct vm_peer *vm_peers; /* who lives in this process's memory besides (restore/vm_peers.h); NULL: nobody */
 	struct files_holder files_holder; /* restore/open.c */
@@ -174,7 +176,7 @@ struct restore {
 	struct restore_plan plan;
 	struct restore_tool tool;
 	struct restore_process process;
-	/* What every process of a restore has. */
+	/* State of every process of a restore. */
 	struct shared *shared; /* one mapping that all of them see */
 	struct hash segment_fds; /* segment_key() -> descriptor of a shared anonymous or SysV segment */
 	int service_base; /* descriptors of our own lie at or above; all below belong to the task */
@@ -182,7 +184,7 @@ struct restore {
 	struct path_roots roots; /* where paths of the tree begin: --root */
 };
 
-/* SysV segments have numbers of their own. */
+/* SysV segments have separate ids. */
 static inline uint64_t segment_key(uint32_t shmid, bool sysv)
 {
 	return shmid | (uint64_t)sysv << 32;
@@ -192,12 +194,12 @@ static inline struct restore_task *restore_task_of(struct task *t)
 {
 	return container_of(t, struct restore_task, t);
 }
-/* The first of its threads that go on. */
+/* The first of its threads that continue. */
 static inline struct restore_thread *restore_first_thread(const struct restore_task *rt)
 {
 	return &rt->threads[rt->leader_ends];
 }
-/* Does it live in another one's memory (CLONE_VM)? */
+/* Does it share another task's memory (CLONE_VM)? */
 static inline bool restore_is_vm_peer(const struct restore_task *rt)
 {
 	return rt->mm_of && rt->mm_of != rt;
@@ -221,25 +223,35 @@ static inline void **restore_kind_data(struct restore *r, const void *kind)
 void *restore_alloc(struct restore *r, size_t size);
 /* The file with this id, or NULL. @who names the record that refers to it in the error that is logged. */
 struct file *restore_file(struct restore *r, uint32_t id, const char *who);
-/* In any task: a descriptor of its own for a file (O_CLOEXEC, above service_base), opened anew by its kind: for what is
- * no shared description (cwd, root, exe, mappings, targets by path). */
+/*
+ * In any task: a new descriptor for a file (O_CLOEXEC, above service_base), opened separately by its kind: for what is
+ * not a shared description (cwd, root, exe, mappings, targets by path).
+ */
 int restore_open_file(struct restore *r, struct file *file);
-/* The same for tasks that are not there yet, too: memory that others inherit. */
+/* The same, also for tasks that do not exist yet: memory that others inherit. */
 int restore_open_file_for_all(struct restore *r, struct file *file);
-/* The same, and only if it is the file of the dump for certain: its own right to open it is not enough (a root). */
+/*
+ * The same, but only if it is certainly the file of the dump: permission to open it is not sufficient (a root
+ * directory).
+ */
 int restore_open_file_proven(struct restore *r, struct file *file);
-/* A kind's open of @file, for whoever gets it. Takes on rights as it needs, and gives our own back. */
+/* Calls the open of the file's kind for the audience @to. Assumes their rights as needed, and restores our own. */
 int restore_call_open(struct restore *r, struct file *file, const struct audience *to);
-/* In a kind's open: @fd belongs to @other, which came into being with the file that is opened. Takes @fd over. */
+/*
+ * In a kind's open: @fd belongs to @other, which was created with the file that is being opened. Takes ownership of
+ * @fd.
+ */
 int restore_provide(struct restore *r, struct file *other, int fd);
-/* In a kind's finish: a descriptor of @file usable in this task now; *ret_borrowed tells whether it must be left alone
- * (it is the task's own) or closed by the caller. */
+/*
+ * In a kind's finish: a descriptor of @file that is usable in this task now; *ret_borrowed: it is the task's own,
+ * otherwise the caller must close it.
+ */
 int restore_borrow_fd(struct restore *r, struct file *file, bool *ret_borrowed);
-/* In the tool, once every task has its descriptors: a copy of our own of a file that a task has; the caller closes it. */
+/* In the tool, once every task has its descriptors: a copy of a file that a task has; closed by the caller. */
 int restore_copy_fd(struct restore *r, const struct file *file);
 /*
- * In the tool, once every task waits in the restorer: make calls in this one. @ret_scratch: memory of the task that a call
- * may read and write, RESTORE_SCRATCH bytes. End it with compel_cure(). Not logged.
+ * In the tool, once every task waits in the restorer: prepares for injecting system calls into this one. @ret_scratch:
+ * memory of the task for arguments and results, RESTORE_SCRATCH bytes. End with compel_cure(). Not logged.
  */
 #define RESTORE_SCRATCH 4096
 int restore_enter(struct restore *r, const struct restore_task *rt, struct compel_ctl **ret_ctl, uint64_t *ret_scratch);
@@ -248,13 +260,13 @@ int restore_fown(struct restore *r, int fd, const FownEntry *fown);
 /* In the tool: its own number for the process or thread that has this one in the tree; -ESRCH: there is none. */
 pid_t restore_number_here(const struct restore *r, pid_t number);
 struct restore_task *restore_find_task(struct restore *r, pid_t pid);
-/* The thread with this number in the images, which is not a process's first one; NULL: there is none. */
+/* The thread with this tid in the images, other than the first of a process; NULL: not found. */
 struct restore_thread *restore_find_thread(struct restore *r, pid_t tid);
 struct restore_records {
-	ProtobufCMessage **v; /* NULL: there is no such image */
+	ProtobufCMessage **v; /* NULL: no such image */
 	size_t n;
 };
-/* Reads one whole image of records of one type; they last as long as the run. Errors are logged. */
+/* Reads an image with records of one type; they live as long as the run. Errors are logged. */
 int restore_read_records(struct restore *r, enum image_type type, unsigned long id, const ProtobufCMessageDescriptor *d,
 			 struct restore_records *ret_records);
 /* The one record of an image, which must be there; it stays. Errors logged. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What kinds need of each other while restoring: see restore.h. */
+/* Services for kinds during a restore: see restore.h. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -26,7 +26,7 @@ struct file *restore_file(struct restore *r, uint32_t id, const char *who)
 	struct file *file = hash_get_ptr(&r->plan.file_by_id, id);
 
 	if (!file)
-		log_error("%s refers to file %#x, which files.img does not have", who, id);
+		log_error("%s refers to file %#x, which is not in files.img", who, id);
 	return file;
 }
 
@@ -55,7 +55,7 @@ int restore_call_open(struct restore *r, struct file *file, const struct audienc
 
 	r->process.opening = true;
 	r->process.opening_for = to;
-	/* What goes by names takes on rights by itself, and keeps them for the next one of its sort. */
+	/* Kinds with by_name assume rights themselves, and keep them for the next file. */
 	if (!file->kind->by_name)
 		opener_leave(r);
 	fd = file->kind->open(r, file, file->state);
@@ -82,7 +82,7 @@ static int open_file_for(struct restore *r, struct file *file, const struct audi
 	return moved;
 }
 
-/* A file that another one's open needs goes where that goes. */
+/* A file that is needed to open another one gets that one's audience. */
 int restore_open_file(struct restore *r, struct file *file)
 {
 	return open_file_for(r, file,
@@ -112,7 +112,7 @@ int restore_provide(struct restore *r, struct file *other, int fd)
 		close(fd);
 		return fail(moved, "keep file %#x for another task", other->id);
 	}
-	/* Our own soon gets its place: a table as full as it may be has no room for many that wait. */
+	/* Our own will soon be moved to its final number: a table at its limit has no space for many pending ones. */
 	if (r->process.task && other->owner == r->process.task)
 		return array_add(&r->process.provided, ((struct provided){ other, moved })) ? fail(-ENOMEM, "files") :
 											      0;
@@ -171,13 +171,13 @@ int restore_enter(struct restore *r, const struct restore_task *rt, struct compe
 
 static int set_uids(uid_t real, uid_t effective, uid_t saved)
 {
-	/* Of this thread only: libc would change those of all that share our memory. */
+	/* For this thread only: libc would change those of all threads that share our memory. */
 	return syscall(SYS_setresuid, real, effective, saved) ? -errno : 0;
 }
 
 /*
- * With an owner the kernel notes who has set it: it decides whom a signal may reach. So the call is made with these ids.
- * What a change of ids takes away is put back: dumpable, and the signal of a parent's death.
+ * The kernel records the ids that set an owner, and checks them when it sends the signal. So the call is made with
+ * these ids. What a change of ids resets is restored: dumpable, and the parent death signal.
  */
 static int set_owner(int fd, const struct f_owner_ex *owner, const FownEntry *fown)
 {
@@ -236,7 +236,7 @@ static void record_array_free(struct record_array *list)
 }
 #define _cleanup_record_array_ __attribute__((cleanup(record_array_free)))
 
-/* An image without records is not the same as no image: the list of one that is empty has a place, too. */
+/* An image without records differs from no image: an empty list is not NULL, either. */
 static int keep_list(struct restore *r, const struct record_array *list, struct restore_records *ret_records)
 {
 	ProtobufCMessage **kept = restore_alloc(r, (list->n + 1) * sizeof(*kept));

@@ -15,28 +15,27 @@
 #include "util/log.h"
 #include "util/proc_root.h"
 
-/* Of the user namespace that the machine starts with: PROC_USER_INIT_INO, the same on every kernel. */
+/* Inode of the initial user namespace: PROC_USER_INIT_INO, the same on every kernel. */
 #define INITIAL_USER_NS 0xEFFFFFFDu
 
 enum { WHAT_MAX = 512 };
 
-/* In which user namespace a capability has to be. */
+/* The user namespace in which a capability is needed. */
 enum scope {
-	OWN, /* ours: it then holds for all that is below */
+	OWN, /* ours: then it is effective in all below, too */
 	PID_NS_OWNER, /* the one that owns our pid namespace */
-	INITIAL, /* capable() in the kernel: in no other one */
+	INITIAL, /* capable() in the kernel: only the initial one */
 };
 
 static const struct right_info {
 	const char *name;
-	uint64_t all; /* every one of them */
+	uint64_t all; /* all of these are needed */
 	uint64_t any; /* and one of these; 0: none */
 	enum scope scope;
 	const char *text;
 } infos[RIGHTS] = {
 	[RIGHT_PTRACE_ANY] = { "trace any task", BIT(CAP_SYS_PTRACE), 0, OWN, "needs CAP_SYS_PTRACE" },
-	[RIGHT_SET_PIDS] = { "choose the numbers of tasks", 0, BIT(CAP_CHECKPOINT_RESTORE) | BIT(CAP_SYS_ADMIN),
-			     PID_NS_OWNER,
+	[RIGHT_SET_PIDS] = { "set the pids of tasks", 0, BIT(CAP_CHECKPOINT_RESTORE) | BIT(CAP_SYS_ADMIN), PID_NS_OWNER,
 			     "needs CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN in the user namespace that owns the pid "
 			     "namespace" },
 	[RIGHT_CHANGE_IDS] = { "change user and group ids", BIT(CAP_SETUID) | BIT(CAP_SETGID), 0, OWN,
@@ -44,17 +43,17 @@ static const struct right_info {
 	[RIGHT_SET_SECUREBITS] = { "set securebits", BIT(CAP_SETPCAP), 0, OWN, "needs CAP_SETPCAP" },
 	[RIGHT_NET_ADMIN] = { "repair TCP connections and lock the network", BIT(CAP_NET_ADMIN), 0, OWN,
 			      "needs CAP_NET_ADMIN" },
-	[RIGHT_RAW_SOCKETS] = { "make raw and packet sockets", BIT(CAP_NET_RAW), 0, OWN, "needs CAP_NET_RAW" },
+	[RIGHT_RAW_SOCKETS] = { "create raw and packet sockets", BIT(CAP_NET_RAW), 0, OWN, "needs CAP_NET_RAW" },
 	[RIGHT_RAISE_LIMITS] = { "raise hard limits", BIT(CAP_SYS_RESOURCE), 0, INITIAL,
 				 "needs CAP_SYS_RESOURCE in the initial user namespace" },
-	/* CAP_SYS_ADMIN stands for CAP_BPF and CAP_PERFMON as well. */
+	/* CAP_SYS_ADMIN includes CAP_BPF and CAP_PERFMON. */
 	[RIGHT_READ_KERNEL_MEMORY] = { "read kernel memory", BIT(CAP_SYS_ADMIN), 0, INITIAL,
 				       "needs CAP_SYS_ADMIN in the initial user namespace" },
 	[RIGHT_READ_FILTERS] = { "read seccomp filters", BIT(CAP_SYS_ADMIN), 0, INITIAL,
 				 "needs CAP_SYS_ADMIN in the initial user namespace" },
 	[RIGHT_MAP_FILES] = { "open mapped files", 0, BIT(CAP_CHECKPOINT_RESTORE) | BIT(CAP_SYS_ADMIN), INITIAL,
 			      "needs CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN in the initial user namespace" },
-	[RIGHT_NAMESPACES] = { "make and enter namespaces", BIT(CAP_SYS_ADMIN), 0, OWN, "needs CAP_SYS_ADMIN" },
+	[RIGHT_NAMESPACES] = { "create and enter namespaces", BIT(CAP_SYS_ADMIN), 0, OWN, "needs CAP_SYS_ADMIN" },
 	[RIGHT_CHANGE_ROOT] = { "change the root directory", BIT(CAP_SYS_CHROOT), 0, OWN, "needs CAP_SYS_CHROOT" },
 	[RIGHT_ALARM_CLOCKS] = { "use alarm clocks", BIT(CAP_WAKE_ALARM), 0, INITIAL,
 				 "needs CAP_WAKE_ALARM in the initial user namespace" },
@@ -62,7 +61,7 @@ static const struct right_info {
 			    "needs CAP_SYS_ADMIN in the initial user namespace" },
 };
 
-/* 0: a kernel without user namespaces, which has no such file, and nothing but the initial one. */
+/* 0: a kernel without user namespaces, which has no such file, and only the initial one. */
 static int read_user_ns(ino_t *ret)
 {
 	struct stat st;
@@ -72,13 +71,13 @@ static int read_user_ns(ino_t *ret)
 	else if (errno == ENOENT)
 		*ret = 0;
 	else
-		return fail(-errno, "our own user namespace");
+		return fail(-errno, "stat our own user namespace");
 	return 0;
 }
 
 /*
- * Of the namespace that our children are born in. An owner that is neither our user namespace nor below it is not shown:
- * EPERM, ioctl_nsfs(2). Without a file of that name it has been unshared by us, and has no process yet.
+ * For the pid namespace of our children. If its owner is neither our user namespace nor below it, it is not reported:
+ * EPERM, ioctl_nsfs(2). If the file does not exist, we have unshared it, and it has no process yet.
  */
 static bool owns_pid_ns(void)
 {
@@ -94,7 +93,7 @@ int rights_probe(struct rights *ret)
 	int err = caps_read(&ret->caps);
 
 	if (err)
-		return fail(err, "our own capabilities");
+		return fail(err, "read our own capabilities");
 	err = read_user_ns(&user);
 	if (err)
 		return err;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the kernel lets this run do, asked by name before it is tried. Capabilities are read once, when a run begins; kinds
- * ask for a right where they need it, or name it in their row (fd_kind.restore_rights). A right that is there may still be
- * refused by a security module, or for an object of an outer user namespace; one that is not there is always refused.
- * capabilities(7), user_namespaces(7)
+ * The privileges of this run, queried by name before an operation is tried. Capabilities are read once, when a run
+ * begins; kinds query a right where they need it, or name it in their row (fd_kind.restore_rights). An operation may
+ * still be denied by a security module, or for an object of an outer user namespace; without the right it is always
+ * denied. capabilities(7), user_namespaces(7)
  */
 #pragma once
 #include <stdbool.h>
@@ -20,8 +20,8 @@ enum right {
 	RIGHT_RAISE_LIMITS, /* hard limits above ours: prlimit(2) */
 	RIGHT_READ_KERNEL_MEMORY, /* criu/kmem: bpf(2) */
 	RIGHT_READ_FILTERS, /* PTRACE_SECCOMP_GET_FILTER */
-	RIGHT_MAP_FILES, /* open what is in /proc/PID/map_files */
-	RIGHT_NAMESPACES, /* setns(2), unshare(2): enter and make any but user namespaces */
+	RIGHT_MAP_FILES, /* open files in /proc/PID/map_files */
+	RIGHT_NAMESPACES, /* setns(2), unshare(2): enter and create namespaces other than user namespaces */
 	RIGHT_CHANGE_ROOT, /* chroot(2) */
 	RIGHT_ALARM_CLOCKS, /* timerfd_create(2) with CLOCK_*_ALARM */
 	RIGHT_HANG_UP, /* TIOCVHANGUP */
@@ -29,8 +29,8 @@ enum right {
 };
 
 struct rights {
-	struct caps caps; /* permitted, effective: of the tool, as a run begins */
-	bool initial_user_ns; /* it is in that of the machine */
+	struct caps caps; /* permitted, effective: of the tool, at the start of a run */
+	bool initial_user_ns; /* it is in the initial one */
 	bool owns_pid_ns; /* its user namespace, or the initial one, owns its pid namespace */
 };
 
@@ -48,5 +48,8 @@ int rights_need_all(const struct rights *rights, uint64_t mask, const char *what
 const char *rights_name(enum right right);
 /* "needs CAP_SETUID and CAP_SETGID", "needs CAP_SYS_RESOURCE in the initial user namespace" */
 const char *rights_text(enum right right);
-/* Why something that takes @right has failed with @err: the text of the right if it is missing, else that of the error. */
+/*
+ * The reason why an operation that needs @right failed with @err: the text of the right if it is missing, otherwise of
+ * the error.
+ */
 const char *rights_reason(const struct rights *rights, enum right right, int err);

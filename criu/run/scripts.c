@@ -22,7 +22,7 @@ struct script_env {
 	char **v;
 };
 
-/* A path that holds wherever the script goes; the one that was given, when the directory has none any more. */
+/* An absolute path, for scripts that change directory; the path as given if the directory has been removed. */
 static int fill_images_dir(const struct options *opts, struct script_env *env)
 {
 	static const char name[] = "CRTOOLS_IMAGE_DIR=";
@@ -121,14 +121,14 @@ static int run_one(const char *path, const char *action, char **env)
 	int status, err = spawn(path, env, &pid);
 
 	if (err == -ENOEXEC)
-		return fail(err, "action script %s: it is neither a program nor begins with #!", path);
+		return fail(err, "action script %s: neither an executable nor a script with #!", path);
 	if (err)
 		return fail(err, "action script %s", path);
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return fail(-errno, "wait for the action script %s", path);
 	if (WIFSIGNALED(status))
-		return fail(-ECANCELED, "action script %s was ended by signal %d at %s", path, WTERMSIG(status),
+		return fail(-ECANCELED, "action script %s was killed by signal %d at %s", path, WTERMSIG(status),
 			    action);
 	if (WEXITSTATUS(status))
 		return fail(-ECANCELED, "action script %s failed in phase %s: exit status %d", path, action,
@@ -143,7 +143,7 @@ static int run_scripts(const struct notify_outlet *outlet, const struct options 
 
 	err = fill_env(opts, notice, &env);
 	if (err)
-		fail(err, "call action scripts for %s", notice->action);
+		fail(err, "run action scripts for %s", notice->action);
 	for (size_t i = 0; !err && i < opts->action_scripts.n; i++) {
 		log_debug("action script %s: %s", opts->action_scripts.v[i], notice->action);
 		err = run_one(opts->action_scripts.v[i], notice->action, env.v);

@@ -16,7 +16,7 @@ static void futex_wake_all(_Atomic uint32_t *word)
 
 static void futex_wait(_Atomic uint32_t *word, uint32_t seen)
 {
-	/* The bound is for a waker that died: the caller looks at `failed` then. */
+	/* The timeout is for a waker that died: the caller checks `failed` then. */
 	struct timespec bound = { .tv_sec = 1 };
 
 	syscall(SYS_futex, word, FUTEX_WAIT, seen, &bound, NULL, 0);
@@ -111,7 +111,7 @@ void shared_file_set(struct shared *shared, unsigned index, pid_t pid, int fd)
 
 	file->pid = pid;
 	file->fd = fd;
-	/* Most files have one user: nobody is to be woken. */
+	/* Most files have one user: there is no waiter. */
 	if (atomic_exchange(&file->ready, FILE_READY) == FILE_AWAITED)
 		futex_wake_all(&file->ready);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The one mapping that the tool and every task of a restore see: stages, failures, where descriptors lie. */
+/* The mapping shared by the tool and all tasks of a restore: stages, failures, locations of descriptors. */
 #pragma once
 #include <linux/futex.h>
 #include <stdatomic.h>
@@ -10,29 +10,30 @@
 #include "pie/wire.h"
 
 enum restore_stage {
-	STAGE_FORKED, /* every task exists, in its session; leaders of groups lead */
-	STAGE_GROUPED, /* every task is in its group, but for those that lead one for others */
-	STAGE_LEFT, /* and those too: only they count */
+	STAGE_FORKED, /* every task exists, in its session; group leaders lead their groups */
+	STAGE_GROUPED, /* every task is in its group, except for those that lead one for others */
+	STAGE_LEFT, /* those too: only they are counted */
 	STAGE_OPENED, /* every file has been opened by its owner */
 	STAGE_FILES, /* every descriptor is in its place */
-	STAGE_READY, /* in the restorer: memory and threads stand, only the registers are missing */
+	STAGE_READY, /* in the restorer: memory and threads are complete, only the registers are missing */
 	NR_STAGES
 };
 
 struct shared_task {
-	_Atomic pid_t pid; /* as the tree sees it: it exists and is ours to kill. Set by its maker and by itself */
-	uint64_t region, region_len; /* what the restorer lives in, to be unmapped in the end */
+	_Atomic pid_t
+		pid; /* in the tree's pid namespace: it exists and is ours to kill. Set by its creator and by itself */
+	uint64_t region, region_len; /* memory of the restorer, to be unmapped in the end */
 	uint64_t wire; /* struct wire_task in it */
 	uint64_t vdso; /* where the code of the vDSO is in the end */
 };
 
 enum shared_file_state {
 	FILE_OPENING,
-	FILE_AWAITED, /* and a task sleeps until it is there */
+	FILE_AWAITED, /* not yet, and a task waits for it */
 	FILE_READY,
 };
 
-/* A file that has been opened: process @pid holds it as @fd. */
+/* A file that has been opened: process @pid has it as @fd. */
 struct shared_file {
 	_Atomic uint32_t ready; /* enum shared_file_state; futex */
 	pid_t pid;
@@ -61,9 +62,9 @@ struct shared {
 /* By the thread of the tool that ends last, which also frees it. */
 int shared_new(size_t nr_tasks, size_t nr_files, struct shared **ret_shared);
 void shared_free(struct shared *shared);
-/* A task has got this far. */
+/* Called by each task when it reaches a stage. */
 void shared_reach(struct shared *shared, enum restore_stage stage);
-/* Wait until every task has. -ECANCELED when the restore has failed elsewhere. */
+/* Waits until every task has reached it. -ECANCELED if the restore has failed elsewhere. */
 int shared_wait(struct shared *shared, enum restore_stage stage);
 void shared_fail(struct shared *shared, int err);
 /* In a task: has the tool ended? */
@@ -74,5 +75,5 @@ static inline bool shared_tool_ended(const struct shared *shared)
 /* Publish / wait for the place of a file. */
 void shared_file_set(struct shared *shared, unsigned index, pid_t pid, int fd);
 int shared_file_wait(struct shared *shared, unsigned index, pid_t *ret_pid, int *ret_fd);
-/* In the tool: sleep until something has happened since @seen, @timeout_ms at the most. Gives `failed`. */
+/* In the tool: sleeps until there is an event after @seen, for at most @timeout_ms. Returns `failed`. */
 int shared_wait_event(struct shared *shared, uint32_t *seen, unsigned timeout_ms);

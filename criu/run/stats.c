@@ -27,7 +27,7 @@ static int write_stats(int work_dirfd, enum image_type type, StatsEntry *entry)
 	int ret = image_dir_open_fd(work_dirfd, &dir);
 
 	if (ret < 0) {
-		log_warn("%s: the work directory: %s", name, strerror(-ret));
+		log_warn("%s: work directory: %s", name, strerror(-ret));
 		return ret;
 	}
 	ret = image_store_begin_beside(dir);
@@ -46,7 +46,7 @@ struct stats_line {
 	bool is_time;
 };
 
-/* stderr: stdout may be a pipe that the tree restored writes into. */
+/* On stderr: stdout may be a pipe that the restored tree writes to. */
 static void print_stats(const struct options *opts, const char *title, const struct stats_line *lines, size_t n)
 {
 	if (!opts->display_stats)

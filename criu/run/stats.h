@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * What a run counts: the statistics that end in stats-dump and stats-restore. Times are microseconds, pages are
- * PAGE_SZ each.
- */
+/* Statistics of a run, written to stats-dump and stats-restore. Times are in microseconds, pages are PAGE_SZ bytes. */
 #pragma once
 #include <stdint.h>
 #include <stdio.h>
@@ -11,11 +8,11 @@
 struct options;
 
 struct dump_stats {
-	uint64_t freezing_time; /* until every task stood still */
+	uint64_t freezing_time; /* until every task was stopped */
 	uint64_t frozen_time; /* from the first task stopped to the last one released */
-	uint64_t memdump_time; /* taking pages out of the tasks */
+	uint64_t memdump_time; /* reading pages from the tasks */
 	uint64_t memwrite_time; /* writing them; part of it may come after the thaw */
-	uint64_t pages_scanned; /* looked at in the tasks' page maps */
+	uint64_t pages_scanned; /* examined in the tasks' page maps */
 	uint64_t pages_skipped_parent; /* unchanged since the parent image */
 	uint64_t pages_written;
 	uint64_t pages_lazy; /* may be restored lazily */
@@ -24,9 +21,9 @@ struct dump_stats {
 };
 
 struct restore_stats {
-	uint64_t forking_time; /* making the tasks */
-	uint64_t restore_time; /* all of it, until the tree runs */
-	uint64_t pages_compared, pages_skipped_cow; /* inherited copy-on-write memory: looked at; left alone */
+	uint64_t forking_time; /* creating the tasks */
+	uint64_t restore_time; /* total, until the tree runs */
+	uint64_t pages_compared, pages_skipped_cow; /* inherited copy-on-write memory: compared; left alone */
 	uint64_t pages_restored;
 };
 
@@ -39,8 +36,8 @@ struct run_stats {
 uint64_t stats_now(void);
 
 /*
- * End of a run: write stats-dump or stats-restore into the directory @work_dirfd and, if the user asked for it by
- * --display-stats, print them on stderr. 0 or a negative errno, logged as a warning: a run does not fail for it.
+ * End of a run: writes stats-dump or stats-restore to the directory @work_dirfd and, with --display-stats, prints them
+ * on stderr. 0 or a negative errno, logged as a warning: the run does not fail.
  */
 int stats_finish_dump(const struct options *opts, int work_dirfd, const struct dump_stats *stats);
 int stats_finish_restore(const struct options *opts, int work_dirfd, const struct restore_stats *stats);

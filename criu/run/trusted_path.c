@@ -35,7 +35,9 @@ static bool in_group(const struct opener *o, gid_t gid)
 	return o->fsgid == gid;
 }
 
-/* The bits of the group stand for all entries of an access control list, too: acl(5). Where it cannot be asked: it may. */
+/*
+ * The group bits are also the mask of an access control list: acl(5). If it cannot be read, assume that there is one.
+ */
 static bool has_acl(int fd)
 {
 	char path[PROC_FD_NAME_MAX];
@@ -82,19 +84,22 @@ static int judge(void *arg, const struct walk_step *step)
 	const struct trust *t = arg;
 	unsigned fs = file_system_of(step->dir);
 
-	/* Names there are the kernel's, whoever owns the directories; and here a user's program says who does. */
+	/*
+	 * Names there are created by the kernel, whoever owns the directories; and on FUSE a user's program determines
+	 * the owner.
+	 */
 	if (fs == PROC_SUPER_MAGIC || fs == SYSFS_MAGIC)
 		return 0;
 	if (fs == FUSE_SUPER_MAGIC_)
 		return distrust(t, step, "is served by a program (FUSE)");
 	if (!is_roots(step->dir_st))
-		return distrust(t, step, "is not root's");
+		return distrust(t, step, "is not owned by root");
 	if (!can_write(t, step))
 		return 0;
-	/* What is root's own stays in place there; but a file may have come by a second name or from elsewhere. */
+	/* In a sticky directory, root's files stay in place; but one may be a hard link, or have been moved there. */
 	if (step->dir_st->st_mode & S_ISVTX && step->fd >= 0 && is_roots(step->st) && S_ISDIR(step->st->st_mode))
 		return 0;
-	return distrust(t, step, "can be written by others");
+	return distrust(t, step, "is writable by others");
 }
 
 int trusted_path_open(struct restore *r, const struct audience *to, const char *path, bool follow,

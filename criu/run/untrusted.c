@@ -36,8 +36,8 @@ static int set_caps(uint64_t effective, uint64_t permitted)
 /* ---- the tool ---- */
 
 /*
- * All ids are the user's: what images have us do with ids cannot bring ours back, which takes CAP_SETUID. The permitted set
- * keeps the user from tracing us; and as nobody can, there is no core file of ours, which would be his.
+ * All ids become the user's: no id operation in the images can bring ours back, as that takes CAP_SETUID. The permitted
+ * set keeps the user from tracing us; and as we are not dumpable, we leave no core file that the user could read.
  */
 static int give_up(struct untrusted *u)
 {
@@ -74,7 +74,7 @@ static int open_task_log(struct untrusted *u)
 {
 	u->task_log = memfd_create("criu-log", MFD_CLOEXEC);
 	if (u->task_log < 0 || fcntl(u->task_log, F_SETFL, O_APPEND) < 0)
-		return fail(-errno, "a file in memory for the log of tasks");
+		return fail(-errno, "create a memory file for the log of tasks");
 	return 0;
 }
 
@@ -85,7 +85,7 @@ int untrusted_begin(struct restore *r)
 
 	if (!r->opts->has_images_user)
 		return 0;
-	/* Not of the arena: it is written to while tasks are forked. */
+	/* Not in the arena: it is written to while tasks are forked. */
 	u = calloc(1, sizeof(*u));
 	if (!u)
 		return fail(-ENOMEM, "--untrusted-images");
@@ -96,7 +96,7 @@ int untrusted_begin(struct restore *r)
 		return err;
 	err = give_up(u);
 	if (err)
-		return fail(err, "--untrusted-images: take on the rights of user %u", u->uid);
+		return fail(err, "--untrusted-images: assume the rights of user %u", u->uid);
 	return open_task_log(u);
 }
 
@@ -104,14 +104,14 @@ int untrusted_pause(struct restore *r)
 {
 	int err = r->tool.untrusted && r->tool.untrusted->given_up ? take_back(r->tool.untrusted) : 0;
 
-	return err ? fail(err, "--untrusted-images: our own rights again") : 0;
+	return err ? fail(err, "--untrusted-images: restore our own rights") : 0;
 }
 
 int untrusted_resume(struct restore *r)
 {
 	int err = r->tool.untrusted && !r->tool.untrusted->given_up ? give_up(r->tool.untrusted) : 0;
 
-	return err ? fail(err, "--untrusted-images: take on the rights of user %u", r->tool.untrusted->uid) : 0;
+	return err ? fail(err, "--untrusted-images: assume the rights of user %u", r->tool.untrusted->uid) : 0;
 }
 
 int untrusted_end(struct restore *r)
@@ -129,7 +129,7 @@ int untrusted_end(struct restore *r)
 	return err;
 }
 
-/* As the log itself has it: nothing in there controls a terminal. */
+/* As in the log itself: no control characters. */
 static void make_plain(char *text, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
@@ -159,7 +159,7 @@ void untrusted_collect_log(struct restore *r)
 
 /* ---- the tree ---- */
 
-/* What is inherited is the caller's, and may be better than anything that the user can have. */
+/* Priorities are inherited from the caller, and may be higher than the user is allowed to set. */
 static int lower_priorities(void)
 {
 	int policy = sched_getscheduler(0) & ~SCHED_RESET_ON_FORK, adj = 0;
@@ -169,16 +169,16 @@ static int lower_priorities(void)
 
 	if (policy != SCHED_OTHER && policy != SCHED_BATCH && policy != SCHED_IDLE &&
 	    sched_setscheduler(0, SCHED_OTHER, &(struct sched_param){ 0 }) < 0)
-		return fail(-errno, "an ordinary scheduling policy");
+		return fail(-errno, "reset the scheduling policy");
 	if (getpriority(PRIO_PROCESS, 0) < 0 && setpriority(PRIO_PROCESS, 0, 0) < 0)
-		return fail(-errno, "an ordinary nice value");
+		return fail(-errno, "reset the nice value");
 	if (syscall(SYS_ioprio_get, IOPRIO_PROCESS, 0) >> IOPRIO_CLASS_SHIFT == IOPRIO_REALTIME &&
 	    syscall(SYS_ioprio_set, IOPRIO_PROCESS, 0, 0) < 0)
-		return fail(-errno, "an ordinary I/O priority");
+		return fail(-errno, "reset the I/O priority");
 	len = fd < 0 ? fd : read_full(fd, text, sizeof(text) - 1);
 	if (len < 0 || sscanf(text, "%d", &adj) != 1)
 		return fail(len < 0 ? (int)len : -EIO, "read /proc/self/oom_score_adj");
-	/* Written with CAP_SYS_RESOURCE it is the least value from now on. */
+	/* Writing it with CAP_SYS_RESOURCE also sets the minimum. */
 	return adj < 0 && pwrite(fd, "0", 1, 0) != 1 ? fail(-errno, "set oom_score_adj to 0") : 0;
 }
 
@@ -191,7 +191,7 @@ static int become_user(struct untrusted *u)
 	err = caps_clear_ambient();
 	if (err)
 		return err;
-	/* By hand: libcap's cap_setuid() is for all threads, and keeps the effective set. */
+	/* Raw system calls: libcap's cap_setuid() applies to all threads, and keeps the effective set. */
 	if (prctl(PR_SET_KEEPCAPS, 1) < 0 || syscall(SYS_setresgid, u->gid, u->gid, u->gid) < 0 ||
 	    syscall(SYS_setresuid, u->uid, u->uid, u->uid) < 0)
 		return -errno;
@@ -204,21 +204,21 @@ static int become_user(struct untrusted *u)
 	return uid[0] != u->uid || uid[1] != u->uid || uid[2] != u->uid ? -EPERM : 0;
 }
 
-/* By possession of the caller's session keyring his keys could be read: keyrings(7). */
+/* Possession of the caller's session keyring would allow reading its keys: keyrings(7). */
 static int leave_keyring(void)
 {
 	if (syscall(SYS_keyctl, JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS)
-		return fail(-errno, "a session keyring of the tree's own");
+		return fail(-errno, "create a session keyring for the tree");
 	return 0;
 }
 
-/* Until its memory is complete, a task is our copy: with our caller's descriptors, and directory. */
+/* Until its memory is complete, a task is a copy of us, with our caller's descriptors and directory. */
 static int leave_descriptors(struct restore *r, const struct untrusted *u)
 {
 	int log = dup_fd_above(u->task_log, r->service_base), old = log_fd();
 
 	if (log < 0)
-		return fail(log, "a log of the tree's own");
+		return fail(log, "redirect the log of the tree");
 	log_to_fd(log);
 	close(u->task_log);
 	if (old > STDERR_FILENO)
@@ -237,13 +237,13 @@ int untrusted_settle(struct restore *r)
 		return 0;
 	err = set_caps(u->own_caps.permitted, u->own_caps.permitted);
 	if (err)
-		return fail(err, "our own capabilities");
+		return fail(err, "drop our own capabilities");
 	err = lower_priorities();
 	if (err)
 		return err;
 	err = become_user(u);
 	if (err)
-		return fail(err, "become user %u for good", u->uid);
+		return fail(err, "become user %u permanently", u->uid);
 	err = leave_keyring();
 	return err ? err : leave_descriptors(r, u);
 }

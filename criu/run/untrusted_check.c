@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Images and restored tasks under --untrusted-images: nothing that the user does not have. */
+/* Checks of images and restored tasks under --untrusted-images: no rights beyond the user's. */
 #include <errno.h>
 #include <sched.h>
 #include <string.h>
@@ -15,7 +15,7 @@
 
 #define NOT_ALLOWED "not allowed with --untrusted-images"
 
-/* What PR_SET_KEEPCAPS sets needs no right. */
+/* Set by PR_SET_KEEPCAPS, which needs no privilege. */
 #define KEEP_CAPS_BIT BIT(4)
 
 static uint64_t words(const uint32_t *v, size_t n)
@@ -23,7 +23,7 @@ static uint64_t words(const uint32_t *v, size_t n)
 	return (n > 0 ? v[0] : 0) | (n > 1 ? (uint64_t)v[1] << 32 : 0);
 }
 
-/* The user's own group may be among the others or not: it is his either way. */
+/* The user's primary group may be among the others or not. */
 static bool has_group(const gid_t *v, size_t n, gid_t gid, gid_t own)
 {
 	for (size_t i = 0; i < n; i++)
@@ -38,7 +38,7 @@ static int check_groups(const struct untrusted *u, pid_t tid, CredsEntry *e)
 		if (!has_group(u->groups, u->nr_groups, e->groups[i], u->gid))
 			return fail(-EPERM, "core-%d.img: creds.groups: user %u is not in group %u: " NOT_ALLOWED, tid,
 				    u->uid, e->groups[i]);
-	/* To be out of a group is a right as well: chmod 604. */
+	/* Not being in a group can be a privilege as well: chmod 604. */
 	for (size_t i = 0; i < u->nr_groups; i++)
 		if (!has_group(e->groups, e->n_groups, u->groups[i], u->gid))
 			return fail(-EPERM,
@@ -85,14 +85,14 @@ int untrusted_check_creds(const struct restore *r, pid_t tid, CredsEntry *e)
 	if (caps_bounding() & ~words(e->cap_bnd, e->n_cap_bnd))
 		return fail(-EPERM,
 			    "core-%d.img: creds.cap_bnd: capabilities are dropped from the bounding set: " NOT_ALLOWED
-			    "; drop them from that of this program (setpriv --bounding-set)",
+			    "; drop them from criu's own (setpriv --bounding-set)",
 			    tid);
 	if (((uint32_t)own_bits ^ e->secbits) & ~KEEP_CAPS_BIT)
 		return fail(-EPERM, "core-%d.img: creds.secbits 0x%x: " NOT_ALLOWED, tid, e->secbits);
 	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 && !(e->has_no_new_privs && e->no_new_privs))
 		return fail(-EPERM,
-			    "core-%d.img: creds.no_new_privs is not set, but this tool runs with it: restore from a "
-			    "shell without it",
+			    "core-%d.img: creds.no_new_privs is not set, but criu runs with it: restore from a shell "
+			    "without it",
 			    tid);
 	return 0;
 }
@@ -122,7 +122,7 @@ int untrusted_check_task(const struct restore *r, const struct restore_task *rt)
 		return 0;
 	if (tc && tc->has_oom_score_adj && tc->oom_score_adj < 0)
 		return fail(-EPERM, "core-%d.img: oom_score_adj %d: " NOT_ALLOWED, rt->t.pid, tc->oom_score_adj);
-	/* To take hold of such a task needs a right that would do for any other process, too. */
+	/* Tracing such a task needs a privilege that would be sufficient for any other process, too. */
 	if (rt->mm && rt->mm->has_dumpable && rt->mm->dumpable != 1)
 		return fail(-EPERM,
 			    "mm-%d.img: a task that cannot be traced (PR_SET_DUMPABLE, or it changed its user without "
@@ -153,7 +153,7 @@ static int audit_thread(const struct untrusted *u, pid_t tid)
 	return 0;
 }
 
-/* There the tree could open our caller's terminal, and type into it. */
+/* There the tree could open our caller's terminal, and inject input. */
 static int audit_session(const struct restore *r, pid_t pid)
 {
 	if (getsid(pid) == r->tool.own_sid || getpgid(pid) == r->tool.own_pgid)

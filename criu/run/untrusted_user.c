@@ -27,7 +27,7 @@ static int compare_groups(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
-/* As many groups as there are: getgrouplist(3) says so when it has no room. */
+/* getgrouplist(3) returns the number of groups if the buffer is too small. */
 static int find_groups(struct restore *r, const char *name, struct untrusted *u)
 {
 	int n = GROUPS_FIRST;
@@ -38,12 +38,12 @@ static int find_groups(struct restore *r, const char *name, struct untrusted *u)
 			return fail(-ENOMEM, "groups of user %u", u->uid);
 		if (getgrouplist(name, u->gid, u->groups, &n) >= 0) {
 			u->nr_groups = (size_t)n;
-			/* As the kernel gives them back. */
+			/* Sorted, as the kernel returns them. */
 			qsort(u->groups, u->nr_groups, sizeof(*u->groups), compare_groups);
 			return 0;
 		}
 	}
-	return fail(-EAGAIN, "the groups of user %u change all the time", u->uid);
+	return fail(-EAGAIN, "the groups of user %u keep changing", u->uid);
 }
 
 static int find_account(struct restore *r, struct untrusted *u)
@@ -53,11 +53,9 @@ static int find_account(struct restore *r, struct untrusted *u)
 	int err = line ? getpwuid_r(u->uid, &account, line, PASSWD_LINE_MAX, &found) : ENOMEM;
 
 	if (err)
-		return fail(-err, "--untrusted-images: look for user %u", u->uid);
+		return fail(-err, "--untrusted-images: look up user %u", u->uid);
 	if (!found)
-		return fail(-ENOENT,
-			    "--untrusted-images: there is no user %u here (passwd): which groups he has is not known",
-			    u->uid);
+		return fail(-ENOENT, "--untrusted-images: no user %u in passwd: its groups are unknown", u->uid);
 	u->gid = found->pw_gid;
 	return find_groups(r, found->pw_name, u);
 }
@@ -71,22 +69,22 @@ static int read_own(struct restore *r, struct untrusted *u)
 	getresgid(&u->own_gid[0], &u->own_gid[1], &u->own_gid[2]);
 	u->own_groups = n < 0 ? NULL : restore_alloc(r, ((size_t)n + 1) * sizeof(*u->own_groups));
 	if (!u->own_groups)
-		return fail(-ENOMEM, "our own groups");
+		return fail(-ENOMEM, "read our own groups");
 	n = getgroups(n, u->own_groups);
 	err = n < 0 ? -errno : rights_probe(&rights);
 	if (err)
-		return fail(err, "our own rights");
+		return fail(err, "read our own rights");
 	u->own_caps = rights.caps;
 	u->nr_own_groups = (size_t)n;
 	u->dumpable = prctl(PR_GET_DUMPABLE);
-	/* CAP_SYS_ADMIN, which is as good for numbers of tasks, is not kept: run/untrusted.c. */
+	/* CAP_SYS_ADMIN, which would also allow setting pids, is not kept: run/untrusted.c. */
 	if (rights_need_all(&rights, BIT(RIGHT_CHANGE_IDS) | BIT(RIGHT_SET_PIDS),
-			    "--untrusted-images (a user restores his own images without it)"))
+			    "--untrusted-images (not needed for your own images)"))
 		return -EPERM;
 	if (!(u->own_caps.effective & BIT(CAP_CHECKPOINT_RESTORE)))
 		return fail(-EPERM, "--untrusted-images is for a restore by root: needs CAP_CHECKPOINT_RESTORE");
 	if (u->own_uid[0] == u->uid || u->own_uid[1] == u->uid || u->own_uid[2] == u->uid)
-		return fail(-EINVAL, "--untrusted-images=%u: that is the user of this program", u->uid);
+		return fail(-EINVAL, "--untrusted-images=%u is the user running criu", u->uid);
 	return 0;
 }
 
@@ -98,7 +96,7 @@ static bool is_given(const struct options *opts, int fd)
 	return false;
 }
 
-/* All that tasks would inherit from our caller, or from what we did with his rights. */
+/* All descriptors that tasks would inherit from our caller, or from what we opened with its rights. */
 static int list_fds(struct restore *r, struct untrusted *u)
 {
 	int fds = open_at(proc_root(), "self/fd", O_RDONLY | O_DIRECTORY, 0);
@@ -113,7 +111,7 @@ static int list_fds(struct restore *r, struct untrusted *u)
 	rewinddir(dir);
 	u->fds = restore_alloc(r, (room + 1) * sizeof(*u->fds));
 	if (!u->fds)
-		return fail(-ENOMEM, "our own descriptors");
+		return fail(-ENOMEM, "list our own descriptors");
 	while ((e = readdir(dir)) && n < room) {
 		int fd = atoi(e->d_name);
 

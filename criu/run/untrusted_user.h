@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the files of --untrusted-images share: the user as the machine knows him, and the tool's own rights. */
+/* Shared by the files of --untrusted-images: the user's account, and the tool's own rights. */
 #pragma once
 #include <linux/capability.h>
 #include <stddef.h>
@@ -11,20 +11,20 @@ struct restore;
 
 struct untrusted {
 	uid_t uid;
-	gid_t gid; /* of passwd(5), as are the groups: initgroups(3) */
+	gid_t gid; /* from passwd(5), as are the groups: initgroups(3) */
 	gid_t *groups;
 	size_t nr_groups;
-	/* Our own, to come back to. */
+	/* Our own, to be restored. */
 	uid_t own_uid[3];
 	gid_t own_gid[3];
 	gid_t *own_groups;
 	size_t nr_own_groups;
 	struct caps own_caps;
 	int dumpable;
-	int *fds; /* that were open before; not those that the caller gives to the tree */
+	int *fds; /* open before the run; without those that the caller passes to the tree */
 	size_t nr_fds;
-	int task_log; /* a file in memory */
-	off_t collected; /* of it */
+	int task_log; /* a memory file */
+	off_t collected; /* bytes of it copied to the log */
 	bool given_up;
 };
 
