@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# build, check, bench, demo, install, lint: the only entry a person needs.
+# build, check, bench, demo, install, lint: the main entry point.
 #   make            everything that is installed          make check   the whole test suite
-#   make BUILD=dir  build somewhere else                  make SAN=1   with address and undefined sanitizers
-#   make ARCH=cpu   for another CPU than the compiler's own: the folders named like it (Documentation/PORTING.md)
+#   make BUILD=dir  build in another folder               make SAN=1   with address and undefined sanitizers
+#   make ARCH=cpu   for a CPU other than the compiler's own: uses the folders with its name (Documentation/PORTING.md)
 BUILD    ?= build
 PREFIX   ?= /usr/local
 CC       ?= gcc
@@ -16,14 +16,14 @@ OPT      ?= -O2
 
 WARN     := -Wall -Wextra -Wshadow -Werror -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wno-unused-parameter
 CSTD     := -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64
-# libnl-3 is linked statically where there is an archive of it: as a shared library it costs each start 60 us.
+# libnl-3 is linked statically if there is an archive of it: as a shared library it costs each start 60 us.
 LIBNL    := $(if $(wildcard $(shell $(CC) -print-file-name=libnl-3.a)),-l:libnl-3.a,-lnl-3) -lpthread
 LIBNL_INCLUDE := -isystem /usr/include/libnl3
 ifeq ($(wildcard mk/arch/$(ARCH).mk),)
 $(error no port to the CPU "$(ARCH)"; there are: $(basename $(notdir $(wildcard mk/arch/*.mk))). See Documentation/PORTING.md)
 endif
 include mk/arch/$(ARCH).mk
-# Files in folders of other CPUs are left out: $(call of_this_arch,FILES)
+# Drops files in folders of other CPUs: $(call of_this_arch,FILES)
 OTHER_ARCHS  := $(filter-out $(ARCH),$(basename $(notdir $(wildcard mk/arch/*.mk))))
 of_this_arch = $(foreach f,$(1),$(if $(filter $(OTHER_ARCHS),$(subst /, ,$(f))),,$(f)))
 
@@ -38,7 +38,7 @@ ifeq ($(SAN),1)
 CFLAGS   += -fsanitize=address,undefined -fno-omit-frame-pointer
 LDFLAGS  += -fsanitize=address,undefined
 endif
-# Code that runs inside another process: no libc, no FPU registers, nothing that needs relocation.
+# Code that runs in another process: no libc, no FPU registers, no relocations.
 PIE_CFLAGS := $(CSTD) -O2 -g $(WARN) $(PIE_INCLUDE) -ffreestanding -fpie -fvisibility=hidden -fno-stack-protector \
 	-fno-asynchronous-unwind-tables -fno-tree-loop-distribute-patterns -fno-jump-tables $(PIE_ARCH_CFLAGS)
 
@@ -63,7 +63,7 @@ $(BUILD)/%.o: %.c
 clean:
 	rm -rf $(BUILD)
 
-# One name a line: what `make` offers.
+# Prints the targets, one per line.
 help:
 	@sed -n '2,5p' Makefile
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# libcompel.a (in the tool), the host program `compel` (object file -> header), the run time of blobs.
+# libcompel.a (in the tool), the host program `compel` (object file -> header), the runtime of blobs.
 COMPEL_SRC  := $(wildcard compel/src/*.c compel/arch/$(ARCH)/*.c compel/arch/$(ARCH)/*.S compel/arch/$(ARCH)/pie/clone.S)
 COMPEL_OBJS := $(patsubst %,$(BUILD)/obj/%.o,$(basename $(COMPEL_SRC)))
 PACK_SRC    := $(wildcard compel/pack/*.c compel/arch/$(ARCH)/pack/*.c)
@@ -7,7 +7,7 @@ PACK_OBJS   := $(PACK_SRC:%.c=$(BUILD)/obj/%.o)
 COMPEL_PIE_SRC  := $(wildcard compel/pie/*.c compel/arch/$(ARCH)/pie/*.c) $(wildcard compel/arch/$(ARCH)/pie/*.S)
 COMPEL_PIE_OBJS := $(patsubst %,$(BUILD)/obj/%.pie.o,$(COMPEL_PIE_SRC))
 
-# $(BUILD)/compel is the program: its objects lie in $(BUILD)/obj
+# $(BUILD)/compel is the program: its objects are in $(BUILD)/obj
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
@@ -28,12 +28,12 @@ $(BUILD)/libcompel.a: $(COMPEL_OBJS)
 $(BUILD)/compel: $(PACK_OBJS)
 	$(CC) $(LDFLAGS) -o $@ $^
 
-# blob: NAME.blob.o is everything of one blob in one relocatable object, NAME_blob.h the checked header
+# NAME.blob.o is a complete blob in one relocatable object, NAME_blob.h the checked header
 $(BUILD)/gen/%_blob.h: $(BUILD)/pie/%.blob.o $(BUILD)/compel
 	@mkdir -p $(@D)
 	$(BUILD)/compel pack --name $*_blob -o $@ $<
 
-# Tests: compel/test/t_NAME.c, each a program; blobs of theirs and of the examples: X.blob.c
+# Tests: compel/test/t_NAME.c, each a program; blobs of tests and examples: X.blob.c
 COMPEL_BLOB_SRC  := $(wildcard compel/test/*.blob.c compel/examples/*.blob.c)
 COMPEL_BLOB_HDRS := $(patsubst %.blob.c,$(BUILD)/gen/%_blob.h,$(notdir $(COMPEL_BLOB_SRC)))
 $(BUILD)/pie/%.blob.o: $(BUILD)/obj/compel/test/%.blob.c.pie.o $(COMPEL_PIE_OBJS)
@@ -51,7 +51,7 @@ COMPEL_USERS     := $(COMPEL_TEST_SRC:%.c=$(BUILD)/obj/%.o) $(COMPEL_TEST_HELP:%
 	$(BUILD)/obj/compel/examples/whereami.o
 $(COMPEL_USERS): | $(COMPEL_BLOB_HDRS)
 
-# Where a test can be killed: at each of these calls (see compel/test/killer.c)
+# The calls at which a test can be killed (see compel/test/killer.c)
 COMPEL_WRAP := -Wl,--wrap=ptrace,--wrap=waitpid,--wrap=pwrite64
 $(BUILD)/compel-tests/%: $(BUILD)/obj/compel/test/%.o $(COMPEL_TEST_HELP:%.c=$(BUILD)/obj/%.o) $(BUILD)/libcompel.a
 	@mkdir -p $(@D)
@@ -63,5 +63,5 @@ $(BUILD)/compel-examples/%: $(BUILD)/obj/compel/examples/%.o $(BUILD)/libcompel.
 compel-tests: $(COMPEL_TESTS) $(COMPEL_EXAMPLES) $(BUILD)/compel
 .PHONY: compel-tests
 
-# The suite runs elsewhere than in the source folder, and compiles there.
+# The suite runs outside the source folder, and compiles there.
 $(BUILD)/obj/compel/test/t_pack.o: CFLAGS += -DTEST_INCLUDE='"$(patsubst -I%,-I$(CURDIR)/%,$(PIE_INCLUDE))"'

@@ -12,7 +12,7 @@ endif
 BLOBS     := parasite restorer
 BLOB_HDRS := $(BLOBS:%=$(BUILD)/gen/%_blob.h)
 
-# One folder a blob: criu/pie/parasite/*.c, criu/pie/restorer/*.c; what both share is in criu/pie/*.c
+# One folder per blob: criu/pie/parasite/*.c, criu/pie/restorer/*.c; shared code is in criu/pie/*.c
 define blob_rule
 $(BUILD)/pie/$(1).blob.o: $$(patsubst %.c,$(BUILD)/obj/%.c.pie.o,$$(wildcard criu/pie/*.c criu/pie/$(1)/*.c criu/pie/$(1)/$$(ARCH)/*.c)) $(COMPEL_PIE_OBJS)
 	@mkdir -p $$(@D)

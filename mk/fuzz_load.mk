@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# The fuzz target of load and link: all modules but cli and dump, instrumented, in objects of their own.
+# The fuzz target of load and link: all modules except cli and dump, instrumented, in separate objects.
 FUZZ_LOAD      := $(BUILD)/test/fuzz/fuzz_load
 FUZZ_LOAD_SRC  := $(filter-out criu/cli/% criu/util/faults.c,$(CRIU_SRC)) test/fuzz/fuzz_load.c test/fuzz/fuzz_load_mutate.c
 FUZZ_LOAD_OBJS := $(FUZZ_LOAD_SRC:%.c=$(BUILD)/fuzz/%.o)

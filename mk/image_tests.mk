@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Unit tests of the module image: make IMAGE_UNIT_TESTS' binaries with any BUILD; `make image-check` runs them.
-# Fuzzing needs clang: `make image-fuzz` runs each target for FUZZ_SECONDS.
+# Unit tests of the module image: `make image-check` builds and runs them, with any BUILD. Fuzzing needs clang: `make
+# image-fuzz` runs each target for FUZZ_SECONDS.
 IMAGE_MODULE_SRC   := $(wildcard criu/image/*.c) criu/util/fds.c criu/util/hash.c criu/util/str.c
 IMAGE_MODULE_OBJS  := $(IMAGE_MODULE_SRC:%.c=$(BUILD)/obj/%.o)
 IMAGE_TEST_SRC   := $(filter-out test/unit/image_helper.c,$(wildcard test/unit/image_*.c))
@@ -15,7 +15,7 @@ $(IMAGE_MODULE_OBJS) $(IMAGE_UNIT_TESTS:%=%.o) $(BUILD)/test/unit/image_helper.o
 $(IMAGE_UNIT_TESTS): %: %.o $(BUILD)/test/unit/image_helper.o $(IMAGE_MODULE_OBJS) $(BUILD)/libimages.a
 	$(CC) $(LDFLAGS) -o $@ $^ -lprotobuf-c
 
-# In one go from the sources: everything a fuzz target calls must be instrumented.
+# Compiled directly from the sources: everything that a fuzz target calls must be instrumented.
 $(IMAGE_FUZZ): $(BUILD)/%: %.c test/unit/image_helper.c $(IMAGE_MODULE_SRC) $(wildcard criu/image/*.h criu/util/*.h include/base/*.h) \
 		test/unit/image_helper.h $(PROTO_C) | $(PROTO_H)
 	@mkdir -p $(@D)

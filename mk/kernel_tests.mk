@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Unit tests and fuzz targets of the modules that read the kernel. They link those only, built on their own, so that
-# nothing else has to compile for them to run.
+# Unit tests and fuzz targets of the modules that read the kernel. They link only these, built separately, so that
+# nothing else has to compile.
 KERNEL_MODULES    := util kernel netlink netfilter kmem features
 KERNEL_TEST_NAMES := $(basename $(notdir $(wildcard test/unit/util_*.c test/unit/kernel_*.c)))
 KERNEL_UNIT_TESTS := $(KERNEL_TEST_NAMES:%=$(BUILD)/test/unit/%)

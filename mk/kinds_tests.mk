@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# test/kinds/NAME.c -> $(BUILD)/test/kinds/NAME; works alone, too: make -f mk/kinds_tests.mk BUILD=dir kind-tests
+# test/kinds/NAME.c -> $(BUILD)/test/kinds/NAME; can be used alone: make -f mk/kinds_tests.mk BUILD=dir kind-tests
 BUILD  ?= build
 CC     ?= gcc
 CSTD   ?= -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64
 WARN   ?= -Wall -Wextra -Wshadow -Werror -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wno-unused-parameter
 
-# The tests themselves are never built with sanitizers: those own the address space and the signal handlers.
+# The tests themselves are never built with sanitizers: these take over the address space and the signal handlers.
 KIND_CFLAGS := $(CSTD) -O2 -g $(WARN) -fno-common -pthread -Itest/kinds
 KIND_LIB    := test/kinds/checkpoint.c
 KIND_HDRS   := $(sort $(wildcard test/kinds/*.h))

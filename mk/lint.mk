@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # make lint      format, layers, style, words, cycles of files, portability, blobs, cppcheck; each part can be run alone: make lint-layers
-# make format    bring the sources into the format that lint asks for
+# make format    format the sources as lint expects
 LINT_C     = $(shell git ls-files '*.c' '*.h' ':!test/compat/criu-4.2' 2>/dev/null)
 LINT_PARTS := format layers style words cycles portable pie cppcheck
 
@@ -18,15 +18,15 @@ lint-layers:
 lint-style:
 	scripts/check_style
 
-# Words of an older dialect: scripts/words_forbidden.
+# Forbidden words: scripts/words_forbidden.
 lint-words:
 	scripts/check_words
 
-# By includes and by the symbols of a build.
+# From includes and from the symbols of a build.
 lint-cycles: all
 	scripts/check_cycles $(BUILD)
 
-# With the compiler of another CPU; skipped where there is none.
+# With the compiler of another CPU; skipped if there is none.
 lint-portable: $(PROTO_H) $(BLOB_HDRS) $(COMPEL_EXAMPLES)
 	scripts/check_portable $(BUILD)
 
@@ -38,9 +38,9 @@ else
 	@echo "lint-pie: no scripts/check_pie yet"
 endif
 
-# One configuration a file, types known from the flags of a normal build. An assertion that cppcheck gets wrong is
-# silenced where it stands: // cppcheck-suppress NAME. It does not know attribute cleanup (leaks are the sanitizers'
-# job), nor that linker symbols bound one section.
+# One configuration per file, with the flags of a normal build. False positives are suppressed in place with
+# `// cppcheck-suppress NAME`. It does not support attribute cleanup (leaks are left to the sanitizers), and does not know
+# that linker symbols delimit a section.
 lint-cppcheck:
 	@mkdir -p $(BUILD)/cppcheck
 	cppcheck -q -j2 --cppcheck-build-dir=$(BUILD)/cppcheck --error-exitcode=1 --inline-suppr --max-configs=1 \

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Unit tests of requests: the module itself, and what it uses of others out of an archive.
+# Unit tests of requests: the module itself; others are linked from an archive.
 REQUEST_TEST_SRC   := $(filter-out %_helper.c,$(wildcard test/unit/request_*.c))
 REQUEST_UNIT_TESTS := $(REQUEST_TEST_SRC:%.c=$(BUILD)/%)
 REQUEST_OBJS       := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard criu/request/*.c criu/util/*.c) \

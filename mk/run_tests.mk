@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Unit tests of run/: one module of it each, out of an archive.
+# Unit tests of run/: one file each, linked from an archive.
 RUN_TEST_SRC   := $(wildcard test/unit/run_*.c)
 RUN_UNIT_TESTS := $(RUN_TEST_SRC:%.c=$(BUILD)/%)
 RUN_OBJS       := $(patsubst %.c,$(BUILD)/obj/%.o,criu/run/rights.c criu/run/caps.c $(wildcard criu/util/*.c))

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Unit tests of memory/: of the vDSO at restore (the tool's half and the blob's, the latter compiled as ordinary code), and
-# of pages on their way to a sink. Built on their own (below test/vdso), so that nothing else has to compile for them.
+# Unit tests of memory/: the vDSO at restore (code of the tool and of the blob, the latter compiled as ordinary code),
+# and writing pages to a sink. Built separately (in test/vdso), so that nothing else has to compile.
 VDSO_TEST_SRC   := $(wildcard test/unit/vdso_*.c test/unit/pages_*.c)
 VDSO_UNIT_TESTS := $(VDSO_TEST_SRC:%.c=$(BUILD)/%)
 VDSO_MODULE_SRC   := criu/memory/vdso.c criu/memory/vdso_elf.c criu/memory/$(ARCH)/vdso_code.c criu/pie/restorer/vdso.c \
@@ -14,7 +14,7 @@ $(BUILD)/test/vdso/%.o: %.c | $(PROTO_H)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-# An archive: a test takes what it needs and stands in for the rest.
+# An archive: a test links what it needs and replaces the rest.
 $(BUILD)/test/vdso/module.a: $(VDSO_MODULE_OBJS)
 	@rm -f $@
 	ar rcs $@ $^

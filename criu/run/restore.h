@@ -77,8 +77,7 @@ struct restore_task {
 	size_t nr_runs; /* of its page map */
 	/* How it is created (restore/link.c). */
 	struct restore_task *creator; /* the task that forks it; NULL: the tool does */
-	struct restore_task *forks,
-		*next_forked; /* list of the tasks that it forks, in tree order; next in its creator's list */
+	struct restore_task *forks, *next_forked; /* the tasks that it forks, in tree order; next of its creator's */
 	bool as_sibling; /* forked with CLONE_PARENT: its parent is the creator's parent */
 	bool helper; /* replaces a dead session or group leader until the members exist */
 	bool leader_ends; /* its first thread had exited: it creates everything, and exits before the program continues */
@@ -114,7 +113,7 @@ struct restore_plan {
 	struct hash task_by_pid; /* pid -> struct restore_task */
 	struct hash tids; /* every thread id of the images -> pid of its process */
 	struct hash id_owner; /* object of task_ids -> the task that creates it */
-	struct hash segments_wanted; /* segment_key() -> MAP_HUGETLB and page size; includes files that map a segment */
+	struct hash segments_wanted; /* segment_key() -> MAP_HUGETLB and page size; also files that map a segment */
 	struct hash segment_sizes; /* segment_key() -> bytes, if known and larger than what is mapped */
 	struct hash segments_checked; /* shmid: shmem_check() */
 	size_t nr_helpers;

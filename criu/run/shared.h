@@ -20,8 +20,7 @@ enum restore_stage {
 };
 
 struct shared_task {
-	_Atomic pid_t
-		pid; /* in the tree's pid namespace: it exists and is ours to kill. Set by its creator and by itself */
+	_Atomic pid_t pid; /* in the tree's pid namespace: exists, and is ours to kill. Set by creator and task */
 	uint64_t region, region_len; /* memory of the restorer, to be unmapped in the end */
 	uint64_t wire; /* struct wire_task in it */
 	uint64_t vdso; /* where the code of the vDSO is in the end */

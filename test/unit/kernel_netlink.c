@@ -167,7 +167,7 @@ static void many_connections(struct nl_sock *netlink)
 	CHECK(!nft_lock_make(netlink, TABLE, true, &lock) && tables() == 2);
 	CHECK(!nft_lock_each_connection(netlink, TABLE, note_connection, seen));
 	CHECK(seen[0] == 2 * CONNECTIONS * 2 / 3 && seen[1] == 2 * CONNECTIONS / 3);
-	CHECK(!nft_lock_shut(netlink, TABLE, &lock) && !nft_lock_remove(netlink, TABLE) && !tables());
+	CHECK(!nft_lock_close_listening(netlink, TABLE, &lock) && !nft_lock_remove(netlink, TABLE) && !tables());
 }
 
 /* Replies to a failed transaction are not taken for replies to the next one. */

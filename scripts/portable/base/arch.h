@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * The headers in scripts/portable/ stand in for those of a CPU in scripts/check_portable: what they declare is all that
- * files outside of arch folders may know of one.
+ * The headers in scripts/portable/ replace those of a CPU in scripts/check_portable: what they declare is all that
+ * files outside arch folders may use.
  */
 #pragma once
 #define PAGE_SZ 4096ul
