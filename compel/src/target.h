@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
-/* What /proc tells about a target, and access to its memory. Inside the library only. */
+/* Reading /proc of a target, and access to its memory. Internal to the library. */
 #pragma once
 #include <compel/compel.h>
 
@@ -9,11 +9,11 @@ struct target_map {
 	bool vdso;
 };
 
-/* All but the CPU. */
+/* All fields but the CPU. */
 int target_status(pid_t tid, struct compel_status *ret);
-/* The signals that a thread with @mask would take as soon as it runs. Ignored ones are left out. */
+/* The signals that a thread with @mask would receive as soon as it runs, without ignored ones. */
 uint64_t target_deliverable(const struct compel_status *s, uint64_t mask);
-/* A signal that the thread ignores and does not block: it may be sent one without effect. 0 if there is none. */
+/* A signal that the thread ignores and does not block, so that sending it has no effect. 0: none. */
 int target_quiet_signal(const struct compel_status *s, uint64_t mask);
 /* Process state letter of /proc/TID/stat, or negative errno. */
 int target_state(pid_t tid);
@@ -21,19 +21,19 @@ int target_tgid(pid_t tid);
 int target_tracer(pid_t tid);
 /* CPU it ran on last, or negative errno. */
 int target_cpu(pid_t tid);
-/* All maps of the address space, by address; *ret is malloc'ed. */
+/* All mappings of the address space, sorted; *ret is malloc'ed. */
 int target_maps(pid_t tid, struct target_map **ret, size_t *ret_nr);
 int target_mem_open(pid_t tid);
-/* Read or write all of @len, also where the target itself may not; -EFAULT when a part is not there. */
+/* Reads or writes all of @len, also where the target itself may not; -EFAULT if a part is not mapped. */
 int target_read(int mem, uint64_t address, void *data, size_t len);
 int target_write(int mem, pid_t tid, uint64_t address, const void *data, size_t len);
 
 int target_sigmask(pid_t tid, uint64_t *ret_mask);
 int target_set_sigmask(pid_t tid, uint64_t mask);
-/* What of @snapshot (with its registers) is about restartable sequences. */
+/* Fills the rseq fields of @snapshot (which has the registers). */
 int target_rseq(pid_t tid, struct compel_snapshot *snapshot);
 
-/* Let this thread run on @cpu alone until target_unpin: a wake-up across CPUs costs five times as much. */
+/* Pins this thread to @cpu until target_unpin: a wake-up across CPUs costs five times as much. */
 struct cpu_pin {
 	bool set;
 	int cpu; /* @set: there */

@@ -2,9 +2,8 @@
 /*
  * libcompel: stop the threads of a process, run code in them, put everything back.
  *
- * Errors are negative errno; nothing is printed. A target survives the death of its
- * tracer at any instant: whatever is injected undoes itself when nobody traces it
- * (see src/call.c). See ptrace(2), vdso(7).
+ * Errors are negative errno; nothing is printed. A target survives the death of its tracer at any instant: whatever is
+ * injected undoes itself when it is not traced any more (see src/call.c). See ptrace(2), vdso(7).
  */
 #pragma once
 #include <stdbool.h>
@@ -25,76 +24,77 @@ enum compel_state {
 struct compel_stop {
 	enum compel_state state;
 	int stop_signal; /* STOPPED: the signal that stopped the group */
-	int zombie; /* DEAD: 1 when it is a zombie whose parent has not waited */
-	/* What was done to the call that the stop interrupted, for compel_detach: */
-	bool reissued; /* it was set up to be issued again, as the kernel would not have done */
+	int zombie; /* DEAD: 1 if it is a zombie whose parent has not waited for it */
+	/* How the call that the stop interrupted was changed, for compel_detach: */
+	bool reissued; /* set up to be restarted, which the kernel would not have done */
 	long call; /* its number */
-	uint64_t rest_at, since_ns; /* what is left of its time lies in memory, as of then (CLOCK_MONOTONIC) */
+	uint64_t rest_at, since_ns; /* address of its remaining time, valid at that instant (CLOCK_MONOTONIC) */
 	bool rest_in_us; /* a struct timeval, not a struct timespec */
 };
 
 /*
- * PTRACE_SEIZE + PTRACE_INTERRUPT @tid without waiting, so that many can be stopped in
- * one batch. @suspend_seccomp asks for PTRACE_O_SUSPEND_SECCOMP; who may not (it takes
- * CAP_SYS_ADMIN) seizes without, and compel_open refuses a target under seccomp then.
- * -ESRCH when it is gone or a zombie, -EPERM when we may not, -EBUSY when somebody traces it (we ourselves, maybe).
+ * PTRACE_SEIZE + PTRACE_INTERRUPT @tid without waiting, so that many can be stopped in one batch. @suspend_seccomp
+ * requests PTRACE_O_SUSPEND_SECCOMP; without permission (CAP_SYS_ADMIN) it seizes without it, and compel_open fails for
+ * a target under seccomp then. -ESRCH if it has exited or is a zombie, -EPERM if not permitted, -EBUSY if it is traced
+ * already (maybe by us).
  *
- * A thread that executes a program while it is not its process's first one gets the number of that one; all others end.
- * If that happens during the call it is -ESTALE: the thread is seized, was told nothing, and has the process's number.
- * (Or, if @tid is the process's: who has that number now is not seized.) If it happens later, a wait for the old number
- * is -ECHILD, and the thread stops under its new one. PTRACE_SEIZE waits, whatever signal comes, for as long as any thread
- * of the process executes a program; and that waits until the ends of all others have been waited for by their tracer.
+ * A thread other than the first one that calls execve(2) gets the tid of the first one; all others exit. If that
+ * happens during the call, it returns -ESTALE: the thread is seized, without an interrupt, and has the process's pid.
+ * (Or, if @tid is the process's pid: the thread that has it now is not seized.) If it happens later, waiting for the
+ * old tid gives -ECHILD, and the thread stops under its new one. PTRACE_SEIZE blocks uninterruptibly while any thread
+ * of the process is in execve(2); and that waits until all other threads have been reaped by their tracer.
  */
 int compel_seize(pid_t tid, bool suspend_seccomp);
-/* Ask one that is seized already for its stop (again). -ESRCH: we have not seized who has that number. */
+/* Interrupts a seized thread (again). -ESRCH: the thread with that tid is not seized by us. */
 int compel_interrupt(pid_t tid);
-/* Who has this number now is seized, in the stop that was asked for, and a wait has told so. */
+/* Is the thread with this tid seized, and in the requested stop, which has been waited for? */
 bool compel_at_rest(pid_t tid);
 /*
- * Wait for the stop that compel_seize asked for. Signals that arrive meanwhile are kept for the target, never lost.
+ * Waits for the stop requested by compel_seize. Signals that arrive meanwhile stay pending for the target, and are
+ * never lost.
  *
- * The system call that the stop interrupts goes on unnoticed, and waits no longer than it would have: the kernel or we
- * give it the rest of its time. Where nobody knows the rest (epoll_wait, semtimedop, SO_RCVTIMEO, ...) it returns EINTR,
- * as signal(7) says it does after any stop. What the thread's own seccomp filters do not let pass is not made in it: a
- * call that restart_syscall(2) would continue is issued again if it has no limit, and else returns EINTR.
+ * The interrupted system call continues unnoticed, and waits no longer than it would have: it gets the rest of its
+ * time, from the kernel or from us. Where the rest is unknown (epoll_wait, semtimedop, SO_RCVTIMEO, ...) it returns
+ * EINTR, as signal(7) documents for any stop. Calls that the thread's own seccomp filters deny are not made in it: a
+ * call that restart_syscall(2) would continue is restarted if it has no timeout, and otherwise returns EINTR.
  * -ETIMEDOUT after ten seconds: it is in a call that cannot be interrupted, such as vfork.
  */
 int compel_wait_stop(pid_t tid, struct compel_stop *ret_stop);
-/* The same with another bound. */
+/* The same with another timeout. */
 int compel_wait_stop_for(pid_t tid, unsigned int timeout_ms, struct compel_stop *ret_stop);
 /* The same, without a limit, for a thread in code of our own, which issues its call again whatever that returns. */
 int compel_wait_own_stop(pid_t tid, struct compel_stop *ret_stop);
 /* Let a stopped thread go on as before (STOPPED goes back to its group stop). Undoes PTRACE_SEIZE. */
 int compel_detach(pid_t tid, const struct compel_stop *stop);
 /*
- * Stop a process (all its @tids are stopped by us, the leader first) as SIGSTOP does, without a step in user mode and
- * with every pending signal left pending. Detach its threads as COMPEL_STOPPED: they stay so. @sig is what its parent
- * is told: SIGSTOP, or one of SIGTSTP, SIGTTIN and SIGTTOU for a process whose group is not orphaned.
+ * Puts a process (all its @tids are stopped by us, the leader first) into a group stop as SIGSTOP does, without
+ * executing an instruction in user mode and with all pending signals left pending. Detach its threads as
+ * COMPEL_STOPPED: they remain stopped. @sig is reported to its parent: SIGSTOP, or one of SIGTSTP, SIGTTIN and SIGTTOU
+ * for a process whose group is not orphaned.
  */
 int compel_group_stop(const pid_t *tids, size_t nr_tids, int sig);
 /*
- * From here on the process of the stopped thread @tid dies with us. Opening a compel_ctl in this thread takes it back, so do
- * this afterwards.
+ * From here on the process of the stopped thread @tid is killed if we die. Opening a compel_ctl in this thread undoes
+ * it, so call this afterwards.
  */
 int compel_die_with_us(pid_t tid);
-/* Kill a whole seized process and wait for every one of its threads, so that the leader can be reaped. */
+/* Kills a seized process and waits for all of its threads, so that the leader can be reaped. */
 int compel_kill(pid_t pid, const pid_t *tids, size_t nr_tids);
 
 /* ---- Reading a stopped thread ------------------------------------------------------- */
 
 /*
- * Everything the CPU holds for a stopped thread, as it will be when it goes on. A system
- * call that the stop interrupted is adjusted so that running @regs restarts it, and a
- * thread caught in an rseq critical section stands at its abort address.
+ * The CPU state of a stopped thread, as it will be when it is resumed. For a system call that the stop interrupted,
+ * running @regs restarts it, and a thread in an rseq critical section is at its abort address.
  */
 struct compel_thread_state {
 	struct compel_regs regs;
 	uint64_t sigmask;
-	void *xsave; /* NT_X86_XSTATE as the kernel gave it; owned, free with compel_thread_state_clear */
+	void *xsave; /* NT_X86_XSTATE as returned by the kernel; owned, free with compel_thread_state_clear */
 	size_t xsave_len;
-	bool rseq_aborted; /* taken out of a critical section: the rseq_cs pointer (offset 8 of struct rseq) is void */
+	bool rseq_aborted; /* critical section aborted: the rseq_cs pointer (offset 8 of struct rseq) is to be cleared */
 };
-/* What /proc/TID/status and stat say of a stopped thread, for those who have read them anyway. */
+/* Values from /proc/TID/status and stat of a stopped thread, for callers that have read them anyway. */
 struct compel_status {
 	uint64_t pending; /* signals of the thread and of its process */
 	uint64_t ignored, caught;
@@ -103,62 +103,64 @@ struct compel_status {
 };
 
 /*
- * A stopped thread as compel_inspect() found it. It stays true for as long as the thread is neither run (no call or command
- * of a compel_ctl in it) nor detached.
+ * State of a stopped thread, from compel_inspect(). Valid until the thread is run (by a call or command of a
+ * compel_ctl) or detached.
  */
 struct compel_snapshot {
-	struct compel_regs regs; /* as the stop found them */
+	struct compel_regs regs; /* at the stop */
 	uint64_t sigmask;
 	struct compel_status status;
 	uint64_t rseq; /* PTRACE_GET_RSEQ_CONFIGURATION; 0: none */
 	uint32_t rseq_size, rseq_signature;
-	uint64_t rseq_abort; /* it is in a critical section that goes on here; 0: in none */
-	long continues; /* the call that restart_syscall(2) goes on with, for who has found out; 0: not known */
+	uint64_t rseq_abort; /* abort address of its critical section; 0: in none */
+	long continues; /* the call that restart_syscall(2) continues, filled in by the caller; 0: unknown */
 };
 /* @status is read from /proc if NULL. -EAGAIN while a dead tracer's cure runs in the thread. */
 int compel_inspect(pid_t tid, const struct compel_status *status, struct compel_snapshot *ret_snapshot);
 
 /*
- * For the thread to go on in its own process: sleeps that the kernel restarts with what
- * is left of their time (restart_syscall) do so. -EAGAIN while a dead tracer's cure runs in it.
+ * State for continuing in its own process: sleeps that the kernel restarts with the rest of their time
+ * (restart_syscall) do so. -EAGAIN while a dead tracer's cure runs in it.
  */
 int compel_get_state(pid_t tid, struct compel_thread_state *ret_state);
 /*
- * As @snapshot, for another process to go on with: there the kernel knows nothing of what is left, and a call that it would
- * continue is issued again (see compel_restarts_full_timeout). EINTR if it is not known which call that was; also if a signal
- * with a handler is pending, as such calls do.
+ * State for continuing in another process: there the kernel does not have the remaining time, and a call that it would
+ * continue is restarted (see compel_restarts_full_timeout). EINTR if the call is unknown, or if a signal with a handler
+ * is pending, as the kernel does for such calls.
  */
 int compel_snapshot_for_image(pid_t tid, const struct compel_snapshot *snapshot, struct compel_thread_state *ret_state);
 /* Where it goes on; false: in code of another sort than ours (32-bit). */
 bool compel_where(const struct compel_snapshot *snapshot, uint64_t *ret_ip);
 /*
- * Calls with a limit to their time: poll(2), nanosleep(2), clock_nanosleep(2), FUTEX_WAIT. The kernel remembers what is
- * left of it when a stop interrupts them (true: so it is), and nobody else: with @args, what the call's registers hold,
- * it may be found in its restart block.
+ * Is it in a call with a timeout that the kernel continues: poll(2), nanosleep(2), clock_nanosleep(2), FUTEX_WAIT? Only
+ * the kernel has the remaining time: with @args, the call's registers, it can be found in its restart block.
  */
 bool compel_is_continued(const struct compel_snapshot *snapshot, unsigned long args[6]);
-/* Would the thread, in another process, wait for the whole time of such a call again? */
+/* Would the thread, in another process, wait for the full timeout of such a call again? */
 bool compel_restarts_full_timeout(const struct compel_snapshot *snapshot, const struct compel_thread_state *for_image);
-/* What is left, where the program has told the kernel to write that (nanosleep(2)). -ENODATA: it has not. */
+/* The remaining time, if the program has passed the kernel a buffer for it (nanosleep(2)). -ENODATA: it has not. */
 int compel_call_rest(pid_t tid, const struct compel_thread_state *for_image, uint64_t *ret_left_ns);
-/* @state stands before such a call: have it return EINTR instead. Its number, or -EINVAL if it is none. */
+/*
+ * @state is about to restart such a call: makes it return EINTR instead. Returns its number, or -EINVAL if there is
+ * none.
+ */
 int compel_give_up_call(struct compel_thread_state *state);
 /*
- * The stopped thread @tid is about to return EINTR from call @nr, by compel_give_up_call. Have it wait for @left_ns
- * instead, as if it had been stopped inside. Its registers stay those of the program. Right before compel_detach: any other
- * call in the thread would take the time's place. Where that cannot be done it still returns EINTR: -EAGAIN; -EPERM if its
- * filters do not let restart_syscall(2) pass. -ESRCH: it died of a signal.
+ * The stopped thread @tid is about to return EINTR from call @nr, by compel_give_up_call. Makes it wait for @left_ns
+ * instead, as if it had been stopped in the call. Its registers remain those of the program. Call right before
+ * compel_detach: any other call in the thread would overwrite the restart block. If it is not possible the call still
+ * returns EINTR: -EAGAIN; -EPERM if its filters deny restart_syscall(2). -ESRCH: it was killed by a signal.
  */
 int compel_shorten_call(pid_t tid, int nr, uint64_t left_ns);
-/* Do the stopped thread's own seccomp filters let call @nr pass, whatever its arguments? Not if that cannot be told. */
+/* Do the stopped thread's own seccomp filters allow call @nr with any arguments? False if unknown. */
 bool compel_may_call(pid_t tid, long nr);
 /*
- * Have the stopped thread @tid run @function(@arg) when it goes on, on its own stack and with the segment bases of @bases.
- * That has to end in rt_sigreturn(2) or in its end.
+ * Makes the stopped thread @tid run @function(@arg) when it is resumed, on its own stack and with the segment bases of
+ * @bases. The function must end with rt_sigreturn(2) or exit.
  */
 int compel_send_to(pid_t tid, uint64_t function, uint64_t arg, const struct compel_regs *bases);
 void compel_thread_state_clear(struct compel_thread_state *state);
-/* Make a stopped thread have exactly @state (registers, FPU if xsave is not NULL, mask). Used by restore. */
+/* Sets the state of a stopped thread (registers, FPU if xsave is not NULL, signal mask). Used by restore. */
 int compel_set_state(pid_t tid, const struct compel_thread_state *state);
 
 /* ---- Running code in a stopped thread ----------------------------------------------- */
@@ -166,21 +168,20 @@ int compel_set_state(pid_t tid, const struct compel_thread_state *state);
 struct compel_ctl; /* one address space that we run code in */
 
 /*
- * Ready the address space of the stopped thread @tid (seized, its process's leader or any
- * thread of it). Nothing is changed in the target before the first call.
- * If a tracer that died left something in it, that is let run out first; -EAGAIN when it does not.
- * -ENOEXEC: no safe place was found, or it is no code for us (32-bit). -EPERM: seccomp.
- * All threads that share it have to be stopped, and one compel_ctl at a time.
+ * Prepares the address space of the stopped thread @tid (seized, the leader or any thread of its process). Nothing is
+ * changed in the target before the first call. What a dead tracer left in it is run to completion first; -EAGAIN if
+ * that fails. -ENOEXEC: no safe place was found, or unsupported code (32-bit). -EPERM: seccomp. All threads that share
+ * it must be stopped, and there can be only one compel_ctl at a time.
  *
- * What killing us cannot undo: while our code is in a thread under seccomp its filters are suspended, and the suspension
- * ends with us. Then they judge the call that is just being made, those of a command that runs, and rt_sigprocmask, munmap
- * and (with other threads) futex of the cure. Before compel_open and after compel_cure nothing but what the thread's filters
- * let pass is left to do.
+ * Not covered if we are killed: while our code is in a thread under seccomp its filters are suspended, and the
+ * suspension ends when we die. Then they apply to the call being made, to those of a running command, and to
+ * rt_sigprocmask, munmap and (with other threads) futex of the cure. Before compel_open and after compel_cure only
+ * calls that the thread's filters allow remain to be made.
  */
 int compel_open(pid_t tid, struct compel_ctl **ret_ctl);
 /*
- * Both halves of compel_open, for those who look at the thread themselves in between: after the first nothing of a
- * tracer that died is left in any thread, the second says that the thread can be used.
+ * The two halves of compel_open, for callers that inspect the thread in between: after the first nothing of a dead
+ * tracer is left in any thread, the second checks that the thread can be used.
  */
 int compel_open_begin(pid_t tid, struct compel_ctl **ret_ctl);
 int compel_open_finish(struct compel_ctl *ctl, const struct compel_snapshot *snapshot);
@@ -203,47 +204,53 @@ int compel_finish_end(struct compel_finish *finish);
 /* A text that says why the last call on @ctl (or compel_open, with NULL) failed; never NULL. */
 const char *compel_error(const struct compel_ctl *ctl);
 
-/* Run one system call in the thread. @ret_value gets what the kernel returned (negative errno on failure). The
- * return value tells whether it could be run at all. Must not be used for calls that do not return (exit) or that
- * block. Kill-safe. */
+/*
+ * Runs one system call in the thread. @ret_value: the kernel's return value (negative errno on failure). Returns an
+ * error if it could not be run at all. Must not be used for calls that do not return (exit) or that block. Safe against
+ * being killed.
+ */
 int compel_syscall(struct compel_ctl *ctl, long nr, const unsigned long args[6], long *ret_value);
-/* The same in another stopped thread of the same address space, which is put back at once. */
+/* The same in another stopped thread of the same address space, which is restored at once. */
 int compel_thread_syscall(struct compel_ctl *ctl, pid_t tid, long nr, const unsigned long args[6], long *ret_value);
 
-/* A blob that `compel pack` made. */
+/* A blob created by `compel pack`. */
 struct compel_blob {
 	const void *bytes;
 	size_t size; /* with bss */
-	size_t file_size; /* bytes present; the rest is zero */
-	size_t rw_start; /* what is written to starts here, at a page boundary; = size when there is none */
+	size_t file_size; /* bytes stored; the rest is zero */
+	size_t rw_start; /* start of writable data, at a page boundary; = size if there is none */
 	size_t entry; /* offset of the entry point: unsigned long entry(unsigned command, void *args) */
 	size_t align;
 };
 
 /*
- * Map @blob and @args_size bytes for arguments into the target. Kill-safe: the mapping goes away with a dead tracer.
+ * Maps @blob and @args_size bytes for arguments into the target. Safe against being killed: the target unmaps it if the
+ * tracer dies.
  */
 int compel_infect(struct compel_ctl *ctl, const struct compel_blob *blob, size_t args_size);
-/* Where the arguments lie in the target, and access to them from here (process_vm_*). */
+/* The address of the arguments in the target, and access to them from the tracer (process_vm_*). */
 uint64_t compel_args_address(const struct compel_ctl *ctl);
 int compel_args_write(struct compel_ctl *ctl, size_t offset, const void *data, size_t len);
 int compel_args_read(struct compel_ctl *ctl, size_t offset, void *data, size_t len);
-/* Run the blob's entry with @command in the thread that compel_open named; its return value in @ret_value. */
+/* Runs the blob's entry with @command in the thread of compel_open; @ret_value: its return value. */
 int compel_command(struct compel_ctl *ctl, unsigned command, long *ret_value);
 /*
- * The same; @meanwhile(@arg) is called once the thread runs, for a command that waits for something that we have to do.
- * -EOPNOTSUPP, and nothing is run, where every system call of the command would stop for us first.
+ * The same; @meanwhile(@arg) is called once the thread runs, for a command that waits for an action of ours.
+ * -EOPNOTSUPP, and nothing is run, if every system call of the command would stop for us first.
  */
 int compel_command_with(struct compel_ctl *ctl, unsigned command, void (*meanwhile)(void *arg), void *arg,
 			long *ret_value);
 /*
- * The same in another stopped thread @tid of the address space, on a stack inside the blob's mapping; that thread is put
- * back at once. @snapshot: what is true of it still, or NULL. In many threads it is fastest in the order of their CPUs.
+ * The same in another stopped thread @tid of the address space, on a stack in the blob's mapping; that thread is
+ * restored at once. @snapshot: its valid snapshot, or NULL. For many threads it is fastest in the order of their CPUs.
  */
 int compel_thread_command(struct compel_ctl *ctl, pid_t tid, const struct compel_snapshot *snapshot, unsigned command,
 			  long *ret_value);
 
-/* Take everything out again; the thread has its own registers and mask, and is still stopped. Frees @ctl. NULL is fine. */
+/*
+ * Removes everything again; the thread has its own registers and mask, and is still stopped. Frees @ctl. NULL is
+ * allowed.
+ */
 int compel_cure(struct compel_ctl *ctl);
 
 static inline void compel_cleanup_cure(struct compel_ctl **ctl)

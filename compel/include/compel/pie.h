@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * Run time for code inside another process: direct system calls and a few functions of
- * memory. No libc, no globals, no relocations. Every call returns what the kernel does,
- * negative errno included. Structures are the kernel's, so they come as void * where
- * libc's differ. A call that has no function here is made by sys_callN(__NR_name, ...).
+ * Runtime for code in another process: direct system calls and a few memory functions. No libc, no globals, no
+ * relocations. Every call returns the kernel's result, including negative errnos. Structures are the kernel's, so they
+ * are passed as void * where libc's differ. Calls without a function here are made with sys_callN(__NR_name, ...).
  *
  * A blob that compel_command runs has one entry:
- *	unsigned long blob_entry(unsigned int command, void *args);
+ * 	unsigned long blob_entry(unsigned int command, void *args);
  */
 #pragma once
 #include <stddef.h>
@@ -22,7 +21,7 @@ int memcmp(const void *a, const void *b, size_t n);
 size_t strlen(const char *s);
 int strcmp(const char *a, const char *b);
 
-/* In arch/: clone3 whose child runs @fn(@arg) on the stack that @clone_args names and exits with its result. */
+/* In arch/: clone3 whose child runs @fn(@arg) on the stack in @clone_args and exits with its result. */
 long sys_clone3_run(void *clone_args, size_t size, int (*fn)(void *), void *arg);
 
 #include <compel/pie_files.h>

@@ -41,7 +41,7 @@ static inline long sys_fcntl(int fd, int command, unsigned long arg)
 	return sys_call3(__NR_fcntl, (long)fd, (long)command, (long)arg);
 }
 
-/* @timeout is a struct timespec: NULL to wait for ever. */
+/* @timeout is a struct timespec: NULL to wait forever. */
 static inline long sys_ppoll(void *fds, unsigned int nr, void *timeout)
 {
 	return sys_call5(__NR_ppoll, (long)fds, (long)nr, (long)timeout, 0, 0);
