@@ -60,7 +60,7 @@ static void each_option_is_a_config_line(void)
 		}
 		ROW_CHECK(spec, (ret == 0) == spec->implemented);
 		ROW_CHECK(spec, spec->implemented || (strstr(asked.reports, spec->name) &&
-						strstr(asked.reports, "not implemented")));
+						      strstr(asked.reports, "not implemented")));
 	}
 }
 
