@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * libcompel: stop the threads of a process, run code in them, put everything back.
+ * libcompel: stops the threads of a process, runs code in them, and restores everything. All functions run in the tracer.
  *
- * Errors are negative errno; nothing is printed. A target survives the death of its tracer at any instant: whatever is
+ * Errors are negative errnos; nothing is printed. A target survives the death of its tracer at any instant: whatever is
  * injected undoes itself when it is not traced any more (see src/call.c). See ptrace(2), vdso(7).
  */
 #pragma once
