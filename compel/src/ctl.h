@@ -20,8 +20,8 @@ struct borrowed {
 
 struct compel_ctl {
 	int mem;
-	uint64_t cave, cave_len; /* room for two: the main thread's and another's */
-	struct target_map *maps; /* as ctl_read_maps found them last: rising */
+	uint64_t cave, cave_len; /* space for two: the main thread's and another's */
+	struct target_map *maps; /* from the last ctl_read_maps, sorted */
 	size_t nr_maps;
 	struct borrowed main;
 	bool left_inside; /* a thread's registers could not be restored: it depends on its cure */
@@ -38,7 +38,7 @@ struct compel_ctl {
 /* ctl.c: sets the text of compel_error(); NULL: of a compel_ctl that could not be opened. Returns @err. */
 __attribute__((format(printf, 3, 4))) int ctl_set_error(struct compel_ctl *ctl, int err, const char *format, ...);
 
-/* session.c: compel_open, and with @after as compel_finish_begin wants it. */
+/* session.c: compel_open, or with @after, for compel_finish_begin. */
 int ctl_open(pid_t tid, const struct compel_thread_state *after, struct compel_ctl **ret_ctl);
 
 /* place.c: location of the caves */
@@ -49,11 +49,14 @@ int cave_place(struct compel_ctl *ctl, size_t len);
 /* -EAGAIN if the thread is in the cave or scratch area of a dead tracer. */
 int cave_occupied(pid_t tid, uint64_t ip);
 /*
- * The same for a thread that we stopped, scratches included. *free_ip is where the last one was that is in none of them:
- * most threads of a process wait in the same place. 0 at first; nobody may run meanwhile.
+ * The same for a thread that we stopped, including scratch areas. *free_ip is the position of the last thread that was
+ * in none of them: most threads of a process wait in the same place. Initially 0; no thread may run meanwhile.
  */
 bool thread_occupies(struct compel_ctl *ctl, pid_t tid, uint64_t *free_ip);
-/* leftover.c: let threads go on that are inside what a dead tracer left, until they are out and stopped again. Reads the maps. */
+/*
+ * leftover.c: runs threads that are in code of a dead tracer until they have left it, and stops them again. Reads the
+ * maps.
+ */
 int leftovers_run_out(struct compel_ctl *ctl, pid_t tid);
 /* An address with @len free bytes according to ctl->maps, not adjacent to any mapping, so that none merges with it. */
 int scratch_place(const struct compel_ctl *ctl, size_t len, uint64_t *ret_address);

@@ -58,19 +58,19 @@ struct dump_task {
 	struct proc_status status;
 	struct dump_thread *threads; /* [0] is the leader or its stand-in; none for a zombie */
 	size_t nr_threads;
-	bool leader_ended; /* others go on: t.host_pid is one of them */
-	bool all_stopped; /* the last look found no thread of it that we do not hold: dump/seize.c */
+	bool leader_ended; /* others run: t.host_pid is one of them */
+	bool all_stopped; /* the last scan found only threads that we have stopped: dump/seize.c */
 	bool childless; /* since then: dump/tree.c */
-	int deaths_seen; /* dump/threads.c: of all children, when the ends of these threads were last taken */
+	int deaths_seen; /* dump/threads.c: number of exited children when these threads were last waited for */
 	struct maps maps;
 	struct vma_flags_array vma_flags; /* parallel to maps */
 	struct fd_probe *fds; /* of the first task of each files id; others have none */
 	size_t nr_fds;
 	struct compel_ctl *ctl; /* while infected */
-	struct kernel_task *kernel; /* dump/alike.c: NULL: the kernel's memory was not asked */
-	struct dump_task *alike; /* whose answers it has got; NULL: it was asked itself */
-	struct memory_arch *mm_arch; /* memory/ARCH/: of its address space, what only this CPU has; NULL: nothing */
-	struct policy_array policies; /* of its mappings, in the order of the map: those that have one */
+	struct kernel_task *kernel; /* dump/alike.c; NULL: kernel memory was not read */
+	struct dump_task *alike; /* the task whose results it got; NULL: its own */
+	struct memory_arch *mm_arch; /* memory/ARCH/: CPU-specific properties of its address space; NULL: none */
+	struct policy_array policies; /* of its mappings that have one, sorted by address */
 	size_t policy_next;
 	struct aio_context *aio; /* its contexts of io_setup(2), sorted by id */
 	size_t nr_aio;
@@ -122,8 +122,8 @@ struct dump {
 	struct blockers blockers;
 	struct run_stats stats;
 	struct mountinfo mounts; /* of the root task */
-	struct kcmp_set open_files; /* descriptions that have got an id */
-	struct hash path_ids; /* dev:ino:mount -> id of an entry that stands for a path */
+	struct kcmp_set open_files; /* descriptions that have an id */
+	struct hash path_ids; /* dev:ino:mount -> id of an entry for a path */
 	struct kernel_tasks_reader *kernel_tasks; /* dump/alike.c; NULL: not opened */
 	struct dump_task *donors[4]; /* those that were asked last and have nothing special; NULL: none */
 	struct memory_dump *memory; /* memory/dump_memory.h: all that module memory knows */
@@ -161,8 +161,8 @@ struct dump {
 	/* Before @task gets a child of ours that it does not know of: who ends that if we die, or an error: it is not to get one. */
 	int (*guard_copy)(struct dump *, const struct dump_task *task, pid_t *ret_guard);
 	struct copy_guard *copy_guard; /* dump/copies.c, for that; NULL: not started */
-	struct file_pass *file_pass; /* of the pipeline, for that */
-	struct fs_helper *fs_helper; /* run/fs_answers.c; NULL until it is needed */
+	struct file_pass *file_pass; /* for the pipeline's implementation of that */
+	struct fs_helper *fs_helper; /* run/fs_answers.c; NULL until needed */
 };
 
 /*
@@ -198,7 +198,10 @@ static inline struct dump_task *dump_task_of(struct task *t)
 	     &_t->in_tree != &(dump)->tree.tasks && ((dt) = dump_task_of(_t), 1);    \
 	     _t = list_entry(_t->in_tree.prev, struct task, in_tree))
 
-/* Where @kind (a row of any table) keeps what it collects over one dump; NULL at first. For that kind's own files only. */
+/*
+ * The slot for the data that @kind (a row of any table) collects over a dump; initially NULL. Private to that kind's
+ * files.
+ */
 static inline void **dump_kind_data(struct dump *dump, const void *kind)
 {
 	return &dump->kind_data[kind_row(kind)];

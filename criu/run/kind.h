@@ -97,7 +97,10 @@ struct task_kind {
 	int (*ask)(struct dump *, struct dump_task *);
 	/* dump: frozen, seen from outside; reports blockers with dump_blocker() */
 	int (*survey)(struct dump *, struct dump_task *);
-	/* dump: calls can be made in the stopped threads: task->ctl, whose arguments have room for TASK_KIND_ARGS bytes */
+	/*
+	 * dump: system calls can be injected into the stopped threads: task->ctl, with TASK_KIND_ARGS bytes for
+	 * arguments
+	 */
 	int (*in_target)(struct dump *, struct dump_task *);
 	/* dump: into the leader's core entry (tc set) / into every thread's core entry (thread_core set), after in_target */
 	int (*save)(struct dump *, struct dump_task *, CoreEntry *);
@@ -146,11 +149,13 @@ struct run_kind {
 	 */
 	int (*save_fd)(struct dump *, struct fd_probe *, uint32_t id, bool fresh);
 	/*
-	 * After all files: for each namespace of its types that is not the tool's own. Runs inside of it, in a process that has
-	 * the memory and descriptors of the tool (kernel/ns_run.h).
+	 * After all files: for each namespace of its types other than the tool's own. Runs in that namespace, in a
+	 * process that shares the memory and descriptors of the tool (kernel/ns_run.h).
 	 */
 	int (*save_namespace)(struct dump *, struct ns *);
-	/* After all files: what only the whole tree tells (a pipe whose other end nobody in it holds). May report blockers. */
+	/*
+	 * After all files: what depends on the whole tree (a pipe whose other end is outside it). May report blockers.
+	 */
 	int (*save_end)(struct dump *);
 	/* After tasks and their memory: there is no blocker. */
 	int (*save)(struct dump *);

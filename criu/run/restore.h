@@ -90,7 +90,7 @@ struct restore_task {
 	bool files_owner, fs_owner, mm_owner, sighand_owner;
 	bool files_shared; /* with another task */
 	struct compel_finish *finish; /* while the tool takes the restorer out of it (restore/commit.c) */
-	bool drop_sigchld; /* its stopped children told it so a second time (restore/commit.c) */
+	bool drop_sigchld; /* its stopped children have sent it SIGCHLD again (restore/commit.c) */
 };
 
 /* A file of @self that was created with another one. */
@@ -127,11 +127,11 @@ struct restore_plan {
 
 /* State of the tool itself, not used by the processes that it forks. */
 struct restore_tool {
-	uint64_t own_limits[PARASITE_NR_RLIMITS][2]; /* they are raised while it works (run/limits.h) */
-	uint64_t limit_reported[PARASITE_NR_RLIMITS]; /* the last hard limit that was said to be lower now */
-	struct hash sysv_made; /* SysV segments that this restore made -> where the tool is attached, 0: not */
-	pid_t own_sid, own_pgid; /* what an outside session or group is replaced by (--shell-job) */
-	pid_t root_pid; /* of the restored root, once it exists: the tool's own number for it */
+	uint64_t own_limits[PARASITE_NR_RLIMITS][2]; /* they are raised while it runs (run/limits.h) */
+	uint64_t limit_reported[PARASITE_NR_RLIMITS]; /* the last hard limit that was reported as lower now */
+	struct hash sysv_made; /* SysV segments that this restore created -> address in the tool; 0: not attached */
+	pid_t own_sid, own_pgid; /* replacement for a session or group outside the tree (--shell-job) */
+	pid_t root_pid; /* of the restored root, once it exists: in the tool's pid namespace */
 	int pid_ns; /* of the tree; -1: it is in ours */
 	/* Namespaces of the tree other than ours, in the order in which they are entered. */
 	int inside[NS_TYPES];
@@ -150,19 +150,19 @@ struct files_holder {
 	int pidfd; /* in that task's table */
 };
 
-/* The state of this process: each task has its own from its birth on, and so has the tool. */
+/* The state of this process: each task has its own from fork on, and so has the tool. */
 struct restore_process {
 	struct restore_task *task; /* that this process becomes; NULL in the tool itself */
 	struct wire_task *wire; /* created early for threads that must exist early; otherwise NULL */
 	struct premap *premap; /* memory prepared for this task and those that it forks (memory/premap.c) */
 	struct hash mapped_files; /* file and access -> descriptor, its own or inherited (memory/mapped_files.c) */
-	struct vm_peer *vm_peers; /* who lives in this process's memory besides (restore/vm_peers.h); NULL: nobody */
+	struct vm_peer *vm_peers; /* other tasks that share this process's memory (restore/vm_peers.h); NULL: none */
 	struct files_holder files_holder; /* restore/open.c */
-	struct provided_array provided; /* files that wait to be placed (restore/open.c) */
-	const struct opener *opened_as; /* the rights that this thread has taken on; NULL: our own */
-	const struct audience *opening_for; /* while @opening: who gets what a kind's open opens */
+	struct provided_array provided; /* files to be moved to their final numbers (restore/open.c) */
+	const struct opener *opened_as; /* the rights that this thread has assumed; NULL: our own */
+	const struct audience *opening_for; /* while @opening: the audience of the file that a kind's open opens */
 	bool has_async; /* it has opened files with O_ASYNC (restore/open.c) */
-	bool opening, opening_proven; /* ... and whether their own right to open it is not enough */
+	bool opening, opening_proven; /* ... and whether their own permission to open it is not sufficient */
 	int death_signal;
 };
 
@@ -178,9 +178,9 @@ struct restore {
 	/* State of every process of a restore. */
 	struct shared *shared; /* one mapping that all of them see */
 	struct hash segment_fds; /* segment_key() -> descriptor of a shared anonymous or SysV segment */
-	int service_base; /* descriptors of our own lie at or above; all below belong to the task */
+	int service_base; /* our own descriptors are at or above; all below belong to the task */
 	bool fd_limit_raised; /* for descriptors of our own */
-	struct path_roots roots; /* where paths of the tree begin: --root */
+	struct path_roots roots; /* roots for paths of the tree: --root */
 };
 
 /* SysV segments have separate ids. */
@@ -209,12 +209,14 @@ static inline bool restore_is_vm_peer(const struct restore_task *rt)
 	     _t = list_entry(_t->in_tree.next, struct task, in_tree))
 
 /* Children before parents. */
-#define restore_for_each_task_upwards(rt, restore)                                              \
-	for (struct task *_t = list_last(&(restore)->plan.tree.tasks, struct task, in_tree);    \
-	     &_t->in_tree != &(restore)->plan.tree.tasks && ((rt) = restore_task_of(_t), 1);    \
+#define restore_for_each_task_upwards(rt, restore)                                           \
+	for (struct task *_t = list_last(&(restore)->plan.tree.tasks, struct task, in_tree); \
+	     &_t->in_tree != &(restore)->plan.tree.tasks && ((rt) = restore_task_of(_t), 1); \
 	     _t = list_entry(_t->in_tree.prev, struct task, in_tree))
 
-/* Where @kind (a row of any table) keeps what it knows over one restore; NULL at first. For that kind's own files only. */
+/*
+ * The slot for the data of @kind (a row of any table) during a restore; initially NULL. Private to that kind's files.
+ */
 static inline void **restore_kind_data(struct restore *r, const void *kind)
 {
 	return &r->plan.kind_data[kind_row(kind)];
@@ -254,9 +256,9 @@ int restore_copy_fd(struct restore *r, const struct file *file);
  */
 #define RESTORE_SCRATCH 4096
 int restore_enter(struct restore *r, const struct restore_task *rt, struct compel_ctl **ret_ctl, uint64_t *ret_scratch);
-/* Set owner, signal of SIGIO, status flags that open does not set. */
+/* Sets owner and signal of SIGIO, and status flags that open does not set. */
 int restore_fown(struct restore *r, int fd, const FownEntry *fown);
-/* In the tool: its own number for the process or thread that has this one in the tree; -ESRCH: there is none. */
+/* In the tool: the pid, in its own namespace, of the process or thread with this pid in the tree; -ESRCH: not found. */
 pid_t restore_number_here(const struct restore *r, pid_t number);
 struct restore_task *restore_find_task(struct restore *r, pid_t pid);
 /* The thread with this tid in the images, other than the first of a process; NULL: not found. */
@@ -268,8 +270,8 @@ struct restore_records {
 /* Reads an image with records of one type; they live as long as the run. Errors are logged. */
 int restore_read_records(struct restore *r, enum image_type type, unsigned long id, const ProtobufCMessageDescriptor *d,
 			 struct restore_records *ret_records);
-/* The one record of an image, which must be there; it stays. Errors logged. */
+/* The single record of an image, which must exist; it lives as long as the run. Errors are logged. */
 int restore_read_record(struct restore *r, enum image_type type, unsigned long id, const ProtobufCMessageDescriptor *d,
 			void *ret_record);
-/* Memory in the region that goes with the restorer into the final task (pointers in wire structs). */
+/* Memory in the region that remains mapped with the restorer in the final task (for pointers in wire structs). */
 void *wire_alloc(struct wire_task *wire, size_t size);

@@ -295,7 +295,7 @@ int restore_read_record(struct restore *r, enum image_type type, unsigned long i
 	return 0;
 }
 
-/* The region's own bump pointer; its end was chosen with room for everything (hand_over.c). */
+/* A bump allocator in the region, whose size was chosen to fit everything (hand_over.c). */
 void *wire_alloc(struct wire_task *wire, size_t size)
 {
 	uint64_t at = ROUND_UP(wire->alloc_next, 64);

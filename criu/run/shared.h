@@ -44,15 +44,15 @@ struct shared {
 	_Atomic uint32_t reached[NR_STAGES]; /* tasks that have reached it; futex */
 	uint32_t expected[NR_STAGES];
 	_Atomic int32_t failed; /* negative errno of the first failure */
-	_Atomic uint32_t committed; /* 1: the tree is complete and lives on, whatever becomes of the tool */
-	_Atomic uint32_t event; /* futex: the tool looks again */
-	/* A robust futex that the tool holds: the kernel sets FUTEX_OWNER_DIED when it ends, and wakes who waits. */
+	_Atomic uint32_t committed; /* 1: the tree is complete and keeps running, whatever happens to the tool */
+	_Atomic uint32_t event; /* futex: wakes the tool */
+	/* A robust futex that the tool holds: the kernel sets FUTEX_OWNER_DIED when it exits, and wakes the waiters. */
 	_Atomic uint32_t tool;
 	struct robust_list_head held; /* of the tool's first thread, and the only one in it: */
 	struct robust_list tool_held;
-	void *held_before; /* what was registered for that thread */
+	void *held_before; /* what was registered for that thread before */
 	size_t held_before_len;
-	_Atomic pid_t root_pid; /* as the tool sees it */
+	_Atomic pid_t root_pid; /* in the tool's pid namespace */
 	struct restorer_error error; /* of the first restorer that failed */
 	struct shared_task *tasks;
 	struct shared_file *files;
@@ -66,12 +66,12 @@ void shared_reach(struct shared *shared, enum restore_stage stage);
 /* Waits until every task has reached it. -ECANCELED if the restore has failed elsewhere. */
 int shared_wait(struct shared *shared, enum restore_stage stage);
 void shared_fail(struct shared *shared, int err);
-/* In a task: has the tool ended? */
+/* In a task: has the tool exited? */
 static inline bool shared_tool_ended(const struct shared *shared)
 {
 	return atomic_load(&shared->tool) & FUTEX_OWNER_DIED;
 }
-/* Publish / wait for the place of a file. */
+/* Publishes / waits for the location of a file. */
 void shared_file_set(struct shared *shared, unsigned index, pid_t pid, int fd);
 int shared_file_wait(struct shared *shared, unsigned index, pid_t *ret_pid, int *ret_fd);
 /* In the tool: sleeps until there is an event after @seen, for at most @timeout_ms. Returns `failed`. */

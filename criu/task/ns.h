@@ -29,7 +29,7 @@ struct ns {
 	struct ns *owner; /* the user namespace that owns it; NULL: unknown */
 	struct task *member; /* the first task of the tree that is in it */
 	int fd; /* restore: of the tool, inherited by all tasks until they run (restore/namespaces.c); -1: none */
-	void *data; /* of the kind that saves or restores it */
+	void *data; /* private to the kind that saves or restores it */
 };
 
 /* All namespaces of one tree, including the tool's own only if a task is in them. A zeroed set is empty. */

@@ -77,7 +77,7 @@ static struct arena_block *block_in_file(struct arena *arena, size_t room)
 	return b;
 }
 
-/* One that needs more than one block is going to use it: all of its pages at once are cheaper than a fault for each. */
+/* If more than one block is needed, it will be used: populating all pages at once is cheaper than a fault for each. */
 static struct arena_block *block_at_once(size_t room)
 {
 	size_t len = ROUND_UP(room, PAGE_SZ);
@@ -91,7 +91,7 @@ static struct arena_block *block_at_once(size_t room)
 	return b;
 }
 
-/* Small trees do with the first block: one fork copies that as fast as it would map it. */
+/* The first block is enough for small trees: a fork copies it as fast as it would map it. */
 static struct arena_block *block_new(struct arena *arena, size_t size)
 {
 	size_t room = MAX_OF(size, BLOCK_SIZE);

@@ -62,9 +62,9 @@ bool compel_at_rest(pid_t tid);
 int compel_wait_stop(pid_t tid, struct compel_stop *ret_stop);
 /* The same with another timeout. */
 int compel_wait_stop_for(pid_t tid, unsigned int timeout_ms, struct compel_stop *ret_stop);
-/* The same, without a limit, for a thread in code of our own, which issues its call again whatever that returns. */
+/* The same, without a timeout, for a thread in our own code, which restarts its call whatever it returns. */
 int compel_wait_own_stop(pid_t tid, struct compel_stop *ret_stop);
-/* Let a stopped thread go on as before (STOPPED goes back to its group stop). Undoes PTRACE_SEIZE. */
+/* Resumes a stopped thread as before (STOPPED returns to its group stop). Undoes PTRACE_SEIZE. */
 int compel_detach(pid_t tid, const struct compel_stop *stop);
 /*
  * Puts a process (all its @tids are stopped by us, the leader first) into a group stop as SIGSTOP does, without
@@ -191,17 +191,18 @@ struct compel_region {
 	uint64_t vdso; /* where its process, which we forked, has the code of our vDSO now; 0: not known */
 };
 /*
- * The last step of a restore: have the stopped thread @tid, all of whose signals are blocked, unmap @region and stand at
- * @after, which stays where it is until the end. If we die in between it does so by itself. In three steps, so that many can
- * do it at the same time: the thread runs between them. It is still stopped in the end; detach it. *ret_finish may be
- * NULL, which the other two take: then all has been done, or the first step has failed. The last one tells how it went.
+ * The last step of a restore: makes the stopped thread @tid, which has all signals blocked, unmap @region, and sets its
+ * state to @after, which must stay valid until the end. If we die in between it does so by itself. In three steps, so
+ * that many can do it in parallel: the thread runs between them. It is still stopped in the end; detach it. *ret_finish
+ * may be NULL, which the other two accept: then everything is done, or the first step has failed. The last one returns
+ * the result.
  */
 struct compel_finish;
 int compel_finish_begin(pid_t tid, const struct compel_thread_state *after, const struct compel_region *region,
 			struct compel_finish **ret_finish);
 void compel_finish_go_on(struct compel_finish *finish);
 int compel_finish_end(struct compel_finish *finish);
-/* A text that says why the last call on @ctl (or compel_open, with NULL) failed; never NULL. */
+/* The error text of the last failed call on @ctl (or of compel_open, with NULL); never NULL. */
 const char *compel_error(const struct compel_ctl *ctl);
 
 /*

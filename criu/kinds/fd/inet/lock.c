@@ -126,7 +126,7 @@ static int shut_doors(struct inet_dump *data, const char *table, const struct nf
 		nanosleep(&ms, NULL); /* style: there is no event */
 	if (left)
 		log_warn("%zu clients have not completed their handshake; their connections will be refused", left);
-	return nft_lock_shut(data->lock, table, lock);
+	return nft_lock_close_listening(data->lock, table, lock);
 }
 
 static int make_dump_table(struct dump *dump, struct inet_dump *data, const char *table, bool owned)
