@@ -25,7 +25,7 @@ extern const struct run_kind cpuinfo_run, time_ns_run, pid_ns_run, uts_ns_run, s
 extern const struct run_kind memfd_run, tty_run, tun_run, pipe_run, inotify_run, fanotify_run, mqueue_run, unix_run;
 extern const struct run_kind regular_run, inet_run, packet_run, fs_run;
 /* What the task's clocks show has gone on from here; zeros: it has not. */
-struct clocks time_ns_stood(const struct restore *r, const struct restore_task *task);
+struct clocks time_ns_at_dump(const struct restore *r, const struct restore_task *task);
 /* Queries of the memfd kind: is @local, with this link in /proc, memory without a path; its entry in files.img. */
 bool memfd_is(int local, const char *link);
 int memfd_path_id(struct dump *dump, const struct dump_path *path, uint32_t *ret_id);
@@ -33,4 +33,4 @@ int memfd_path_id(struct dump *dump, const struct dump_path *path, uint32_t *ret
  * A separate entry in files.img for the path of a descriptor that is more than a path (a FIFO): with its flags,
  * position and owner.
  */
-int regular_save_beside(struct dump *dump, const struct fd_probe *probe, uint32_t *ret_id);
+int regular_save_path(struct dump *dump, const struct fd_probe *probe, uint32_t *ret_id);

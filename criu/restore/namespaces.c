@@ -27,7 +27,7 @@ static bool is_made_here(enum ns_type type)
 }
 
 /* What a task is born in: where its creator is, or the nearest above it that the images say something of. */
-static const struct ns *born_in(const struct restore_task *rt, enum ns_type type)
+static const struct ns *inherited_ns(const struct restore_task *rt, enum ns_type type)
 {
 	const struct restore_task *by = rt->creator;
 
@@ -38,7 +38,7 @@ static const struct ns *born_in(const struct restore_task *rt, enum ns_type type
 
 static bool must_enter(const struct restore_task *rt, enum ns_type type)
 {
-	const struct ns *ns = rt->ns[type], *from = born_in(rt, type);
+	const struct ns *ns = rt->ns[type], *from = inherited_ns(rt, type);
 
 	return ns && ns->fd >= 0 && (from ? ns != from : !ns->own);
 }

@@ -90,7 +90,7 @@ static int fifo_save(struct dump *dump, const struct fd_probe *probe, FileEntry 
 	fifo->id = entry->id;
 	err = fifo_record(dump, probe, &fifo->pipe_id);
 	if (!err)
-		err = regular_save_beside(dump, probe, &fifo->regf_id);
+		err = regular_save_path(dump, probe, &fifo->regf_id);
 	fifo->has_regf_id = true;
 	if (!err)
 		err = has_seen_no_writer(probe, &quiet);
@@ -185,7 +185,7 @@ static int open_ends(struct restore *r, const struct pipe_group *group, int path
 		if (err)
 			break;
 		fd = reopen_fd(path, end->flags | O_NONBLOCK);
-		err = fd < 0 ? fail(fd, "open a FIFO") : pipe_end_give(r, group, end, fd, ret_fd);
+		err = fd < 0 ? fail(fd, "open a FIFO") : pipe_end_provide(r, group, end, fd, ret_fd);
 	}
 	return err;
 }

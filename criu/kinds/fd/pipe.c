@@ -220,11 +220,11 @@ static int open_ends(struct restore *r, const struct pipe_group *group, int made
 			continue;
 		}
 		fd = reopen_fd(made[0], end->flags);
-		err = fd < 0 ? fail(fd, "open a pipe again") : pipe_end_give(r, group, end, fd, ret_fd);
+		err = fd < 0 ? fail(fd, "open a pipe again") : pipe_end_provide(r, group, end, fd, ret_fd);
 	}
 	for (int i = 0; i < 2 && !err; i++)
 		if (first[i])
-			err = pipe_end_give(r, group, first[i], steal_fd(&made[i]), ret_fd);
+			err = pipe_end_provide(r, group, first[i], steal_fd(&made[i]), ret_fd);
 	return err;
 }
 

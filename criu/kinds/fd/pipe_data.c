@@ -342,7 +342,7 @@ void pipe_group_link(struct pipe_group *group, struct file *file)
 		file->maker = group->maker;
 }
 
-int pipe_end_give(struct restore *r, const struct pipe_group *group, const struct pipe_end *end, int fd, int *ret_fd)
+int pipe_end_provide(struct restore *r, const struct pipe_group *group, const struct pipe_end *end, int fd, int *ret_fd)
 {
 	int err = set_status_flags(r, fd, end->flags, end->fown);
 

@@ -142,7 +142,7 @@ static int timerfd_load(struct restore *r, struct file *file, void *state)
 /* How far its clock has advanced in this task's time namespace since the dump. */
 static int64_t timerfd_passed(const struct restore *r, uint32_t clock)
 {
-	const struct clocks stood = time_ns_stood(r, r->process.task), now = clocks_now();
+	const struct clocks stood = time_ns_at_dump(r, r->process.task), now = clocks_now();
 
 	if (!clock_since_boot((clockid_t)clock) || !stood.monotonic)
 		return 0;

@@ -375,7 +375,7 @@ static int time_ns_enter(struct restore *r, const struct restore_task *rt)
 						     0;
 }
 
-struct clocks time_ns_stood(const struct restore *r, const struct restore_task *rt)
+struct clocks time_ns_at_dump(const struct restore *r, const struct restore_task *rt)
 {
 	return state_of(rt) && data_of(r)->clocks_continue ? state_of(rt)->stood : (struct clocks){ 0 };
 }

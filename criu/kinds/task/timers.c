@@ -349,7 +349,7 @@ static size_t timers_wire_size(struct restore *r, const struct restore_task *tas
 static int timers_hand_over(struct restore *r, struct restore_task *task, struct wire_task *wire)
 {
 	const TaskTimersEntry *e = task->core->tc->timers;
-	const struct clocks stood = time_ns_stood(r, task);
+	const struct clocks stood = time_ns_at_dump(r, task);
 
 	if (!e)
 		return 0;

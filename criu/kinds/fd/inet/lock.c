@@ -60,7 +60,7 @@ static bool is_skipped(enum network_lock method)
 
 /* ---- dump ---- */
 
-static size_t to_doors(const InetSkEntry *entry, struct nft_listen_address ret[2])
+static size_t to_listen_addresses(const InetSkEntry *entry, struct nft_listen_address ret[2])
 {
 	union inet_address src;
 	bool mapped;
@@ -82,16 +82,16 @@ static size_t to_doors(const InetSkEntry *entry, struct nft_listen_address ret[2
 }
 
 /* If the tree keeps running, clients can just wait in the queue. */
-static size_t doors_of(const struct dump *dump, const struct inet_dump *data, struct nft_listen_address *ret)
+static size_t listen_addresses_of(const struct dump *dump, const struct inet_dump *data, struct nft_listen_address *ret)
 {
 	size_t n = 0;
 
 	for (const struct inet_listener *l = inet_tree_ends(dump) ? data->listeners : NULL; l; l = l->next)
-		n += to_doors(l->entry, ret + n);
+		n += to_listen_addresses(l->entry, ret + n);
 	return n;
 }
 
-static bool is_half_open(const struct inet_diag_socket *sk, const struct nft_lock *lock)
+static bool matches_listen_address(const struct inet_diag_socket *sk, const struct nft_lock *lock)
 {
 	for (size_t i = 0; i < lock->nr_listening; i++)
 		if (lock->listening[i].port == sk->src_port)
@@ -108,7 +108,7 @@ static size_t count_half_open(const struct nft_lock *lock)
 	inet_diag_read(AF_INET, IPPROTO_TCP, BIT(TCP_SYN_RECV), 0, &all);
 	inet_diag_read(AF_INET6, IPPROTO_TCP, BIT(TCP_SYN_RECV), 0, &all);
 	array_for_each(sk, &all)
-		n += is_half_open(sk, lock);
+		n += matches_listen_address(sk, lock);
 	array_free(&all);
 	return n;
 }
@@ -117,7 +117,7 @@ static size_t count_half_open(const struct nft_lock *lock)
  * Clients that have received the SYN-ACK consider themselves connected: wait for the segment that completes the
  * handshake.
  */
-static int shut_doors(struct inet_dump *data, const char *table, const struct nft_lock *lock)
+static int close_listening(struct inet_dump *data, const char *table, const struct nft_lock *lock)
 {
 	static const struct timespec ms = { .tv_nsec = 1000000 };
 	size_t left;
@@ -144,9 +144,9 @@ static int make_dump_table(struct dump *dump, struct inet_dump *data, const char
 		if (held->what == KEEPER_STREAM && (owned || !held->unaccepted))
 			to_connection(&held->src, &held->dst, &all[n++]);
 	lock.nr_connections = n;
-	lock.nr_listening = owned ? doors_of(dump, data, doors) : 0;
+	lock.nr_listening = owned ? listen_addresses_of(dump, data, doors) : 0;
 	err = nft_lock_make(data->lock, table, owned, &lock);
-	return !err && lock.nr_listening ? shut_doors(data, table, &lock) : err;
+	return !err && lock.nr_listening ? close_listening(data, table, &lock) : err;
 }
 
 /* ---- left by an earlier dump of these connections that was killed ---- */
@@ -217,7 +217,7 @@ static int lock_dump(struct dump *dump, struct inet_dump *data)
 }
 
 /* Failure is no error: it affects only clients that connect during the dump. */
-static int lock_doors(struct dump *dump, struct inet_dump *data)
+static int lock_listening(struct dump *dump, struct inet_dump *data)
 {
 	int err;
 
@@ -236,7 +236,7 @@ int inet_lock_dump(struct dump *dump, struct inet_dump *data)
 	int err;
 
 	if (!data->nr_streams)
-		return lock_doors(dump, data);
+		return lock_listening(dump, data);
 	/* Whatever the method: reading the connections needs it, too. */
 	err = rights_need(&dump->rights, RIGHT_NET_ADMIN, "save %zu TCP connections", data->nr_streams);
 	if (err)

@@ -151,7 +151,7 @@ static int write_path(struct dump *dump, const struct subject *s, FownEntry *fow
 	return 0;
 }
 
-int regular_save_beside(struct dump *dump, const struct fd_probe *probe, uint32_t *ret_id)
+int regular_save_path(struct dump *dump, const struct fd_probe *probe, uint32_t *ret_id)
 {
 	struct subject s = subject_of(probe);
 	FownEntry *fown;
