@@ -26,8 +26,7 @@ static int save_inside(struct dump *dump, const struct run_kind *kind, struct ns
 {
 	struct saving saving = { dump, kind, ns };
 	const struct dump_task *member = dump_task_of(ns->member);
-	_cleanup_close_ int fd =
-		open_fmt(member->proc.dir, O_RDONLY | O_CLOEXEC, "ns/%s", ns_type_name(ns->type));
+	_cleanup_close_ int fd = open_fmt(member->proc.dir, O_RDONLY | O_CLOEXEC, "ns/%s", ns_type_name(ns->type));
 	int result = 0, err = fd < 0 ? fd : ns_run_in(&fd, 1, save, &saving, &result);
 
 	/* A tree that is only looked at runs: a process that has ended is no failure. */

@@ -75,7 +75,8 @@ int dump_kill(struct dump *dump)
 		if (dt->nr_threads)
 			kill(dt->t.host_pid, SIGKILL);
 	/* The init of a pid namespace ends only after all others in it have been waited for, which for tracees is our part. */
-	dump_for_each_task_upwards(dt, dump) {
+	dump_for_each_task_upwards(dt, dump)
+	{
 		int err = dt->nr_threads ? kill_task(dt) : 0;
 
 		if (err < 0 && !first)

@@ -137,9 +137,10 @@ static int check_outer(const struct restore_task *rt)
 
 	if ((rt->t.sid || !by || !by->t.sid) && (rt->t.pgid || !by || !by->t.pgid))
 		return 0;
-	return fail(-EOPNOTSUPP,
-		    "pid %d is in a %s outside of its pid namespace, and pid %d, which has to fork it, is not: that is not supported",
-		    rt->t.pid, rt->t.sid ? "process group" : "session", by->t.pid);
+	return fail(
+		-EOPNOTSUPP,
+		"pid %d is in a %s outside of its pid namespace, and pid %d, which has to fork it, is not: that is not supported",
+		rt->t.pid, rt->t.sid ? "process group" : "session", by->t.pid);
 }
 
 static int find_group(struct restore *r, struct restore_task *rt)

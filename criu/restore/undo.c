@@ -149,9 +149,8 @@ void restore_kill_all(struct restore *r)
 	for (size_t i = 0; i < nr; i++)
 		kill_task(pid_of_slot(r, i), &mark);
 	/* The init of a pid namespace ends only after those in it that we trace have been waited for. */
-	restore_for_each_task_upwards(rt, r)
-		if (pid_of_slot(r, rt->t.index) > 0)
-			reap_task(r, rt, pid_of_slot(r, rt->t.index));
+	restore_for_each_task_upwards(rt, r) if (pid_of_slot(r, rt->t.index) > 0)
+		reap_task(r, rt, pid_of_slot(r, rt->t.index));
 	for (size_t i = 0; i < nr; i++)
 		await_end(pid_of_slot(r, i), &mark, until);
 }

@@ -65,4 +65,5 @@ void pipe_group_link(struct pipe_group *group, struct file *file);
  * In open of the maker: @fd is that of @end. It becomes *ret_fd if it is the maker's own, and is passed to its owner
  * otherwise. Takes ownership of @fd in any case.
  */
-int pipe_end_provide(struct restore *r, const struct pipe_group *group, const struct pipe_end *end, int fd, int *ret_fd);
+int pipe_end_provide(struct restore *r, const struct pipe_group *group, const struct pipe_end *end, int fd,
+		     int *ret_fd);

@@ -21,7 +21,9 @@ static int survey_task(struct dump *dump, const struct dump_task *task)
 		dump_blocker(
 			dump, task, -1,
 			"its next child is born in another pid namespace than its own (unshare(CLONE_NEWPID)): that is not implemented");
-	return err == -ENOENT || err == -ESRCH ? 0 : err ? fail(err, "read /proc/%d/ns/pid_for_children", task->t.host_pid) : 0;
+	return err == -ENOENT || err == -ESRCH ? 0 :
+	       err			       ? fail(err, "read /proc/%d/ns/pid_for_children", task->t.host_pid) :
+						 0;
 }
 
 static int pid_survey(struct dump *dump)
@@ -36,8 +38,9 @@ static int pid_survey(struct dump *dump)
 		if (err || task->t.state == TASK_DEAD || !task->ns[NS_PID])
 			continue;
 		if (task->ns[NS_PID] != tree)
-			dump_blocker(dump, task, -1,
-				     "lives in another pid namespace than the root of the tree: nested pid namespaces are not implemented");
+			dump_blocker(
+				dump, task, -1,
+				"lives in another pid namespace than the root of the tree: nested pid namespaces are not implemented");
 		else
 			err = survey_task(dump, task);
 	}
@@ -57,9 +60,10 @@ static int pid_link(struct restore *r)
 
 	restore_for_each_task(rt, r)
 		if (rt->ns[NS_PID] && rt->ns[NS_PID] != tree)
-			return fail(-EOPNOTSUPP,
-				    "process %d lived in another pid namespace than the root of the tree: nested pid namespaces are not implemented",
-				    rt->t.pid);
+			return fail(
+				-EOPNOTSUPP,
+				"process %d lived in another pid namespace than the root of the tree: nested pid namespaces are not implemented",
+				rt->t.pid);
 	if (tree && !tree->own && root->t.pid != 1)
 		return fail(-EBADMSG, "pstree.img: the first process of a pid namespace is %d, not 1", root->t.pid);
 	return 0;

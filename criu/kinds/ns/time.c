@@ -371,8 +371,9 @@ static int time_ns_enter(struct restore *r, const struct restore_task *rt)
 		start_clocks(r);
 	if (!data_of(r)->clocks_continue || !state || state == created_in(r, rt))
 		return 0;
-	return setns(rt->ns[NS_TIME]->fd, CLONE_NEWTIME) < 0 ? fail(-errno, "enter the time namespace %u", rt->ns[NS_TIME]->id) :
-						     0;
+	return setns(rt->ns[NS_TIME]->fd, CLONE_NEWTIME) < 0 ?
+		       fail(-errno, "enter the time namespace %u", rt->ns[NS_TIME]->id) :
+		       0;
 }
 
 struct clocks time_ns_at_dump(const struct restore *r, const struct restore_task *rt)
