@@ -215,8 +215,12 @@ int memory_snapshot(struct dump *dump, struct dump_task *dt, const MmEntry *mm)
 	struct counting c = { .dt = dt };
 	struct snapshot *snap;
 	pid_t guard = 0;
-	int cured, err = memory_classify_pages(dt, mm, count_run, &c);
+	int cured, err;
 
+	/* Copies are forked in the target, and known to us by the pids that it sees: not in another pid namespace than ours. */
+	if (dump->pid_level)
+		return 0;
+	err = memory_classify_pages(dt, mm, count_run, &c);
 	if (err || c.all < WORTH_IT || c.aside > ASIDE_MAX || under_seccomp(dt) || maps_ring(mm))
 		return err;
 	snap = dump_alloc(dump, sizeof(*snap));
