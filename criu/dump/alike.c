@@ -19,6 +19,7 @@
 
 /* To load the program and to read where fields lie takes as long as some visits. */
 #define ALIKE_MIN 12
+#define ALIKE_MIN_THREADS 96 /* of one process */
 #define DONORS ARRAY_SIZE(((struct dump *)0)->donors)
 
 _Static_assert(sizeof(struct kernel_sigaction) == sizeof(struct parasite_sigaction), "the same fields");
@@ -59,12 +60,14 @@ static int read_all(struct dump *dump, size_t n)
 int dump_read_kernel_tasks(struct dump *dump)
 {
 	struct dump_task *dt;
-	size_t n = 0;
+	size_t n = 0, threads = 0;
 	int err;
 
-	dump_for_each_task(dt, dump)
+	dump_for_each_task(dt, dump) {
 		n += dt->t.state != TASK_DEAD;
-	if (n < ALIKE_MIN)
+		threads = MAX_OF(threads, dt->nr_threads);
+	}
+	if (n < ALIKE_MIN && threads < ALIKE_MIN_THREADS)
 		return 0;
 	err = kernel_tasks_open(&dump->kernel_tasks);
 	if (!err && arena_defer(&dump->arena, forget_tasks, dump)) {
@@ -74,7 +77,9 @@ int dump_read_kernel_tasks(struct dump *dump)
 	}
 	if (!err)
 		err = read_all(dump, n);
-	if (err)
+	if (!err)
+		dump_read_kernel_threads(dump);
+	else
 		log_info("the kernel's memory is not read (BPF): %s; every process is asked by itself", strerror(-err));
 	return 0;
 }

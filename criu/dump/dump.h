@@ -90,6 +90,11 @@ int dump_read_kernel_tasks(struct dump *dump);
  * -EAGAIN: nothing is known of @dt, it has to be asked.
  */
 int dump_answer_alike(struct dump *dump, struct dump_task *dt);
+/* alike_threads.c: th->kernel of processes with many threads, where it can be read; alike.c calls it. */
+void dump_read_kernel_threads(struct dump *dump);
+/* th->parasite of a thread that gives the same answers as the first one; false: it has to be asked. */
+bool dump_answer_alike_thread(const struct dump_task *dt, struct dump_thread *th);
+int dump_read_robust_list(struct dump_thread *th);
 /* @dt has been asked: others may be like it. */
 void dump_note_donor(struct dump *dump, struct dump_task *dt);
 /* Ask from inside what only the inside knows. Nothing of ours is left in the tree afterwards. */

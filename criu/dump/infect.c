@@ -94,15 +94,20 @@ static int cmp_cpu(const void *a, const void *b)
 	return (*x)->stat.processor - (*y)->stat.processor;
 }
 
-/* All threads but the first, in the order of the CPUs they are on: we have to be on the same each time. */
-static struct dump_thread **in_cpu_order(struct dump_task *dt)
+/*
+ * All threads that are to be asked, in the order of the CPUs they are on: we have to be on the same each time. The first
+ * one has been.
+ */
+static struct dump_thread **in_cpu_order(struct dump_task *dt, size_t *ret_n)
 {
 	struct dump_thread **v = calloc(dt->nr_threads, sizeof(struct dump_thread *));
 
+	*ret_n = 0;
 	for (size_t i = 1; v && i < dt->nr_threads; i++)
-		v[i - 1] = &dt->threads[i];
+		if (!dump_answer_alike_thread(dt, &dt->threads[i]))
+			v[(*ret_n)++] = &dt->threads[i];
 	if (v)
-		qsort(v, dt->nr_threads - 1, sizeof(struct dump_thread *), cmp_cpu);
+		qsort(v, *ret_n, sizeof(struct dump_thread *), cmp_cpu);
 	return v;
 }
 
@@ -136,11 +141,13 @@ static int query_some(struct dump_task *dt, struct dump_thread *const *threads, 
 static int query_threads(struct dump_task *dt)
 {
 	_cleanup_free_ struct parasite_threads *answers = malloc(threads_size(THREADS_AT_ONCE));
-	_cleanup_free_ struct dump_thread **threads = in_cpu_order(dt);
+	size_t n;
+	_cleanup_free_ struct dump_thread **threads = in_cpu_order(dt, &n);
 	int err = answers && threads ? 0 : fail(-ENOMEM, "parasite");
 
-	for (size_t i = 0; !err && i < dt->nr_threads - 1; i += THREADS_AT_ONCE)
-		err = query_some(dt, threads + i, MIN_OF(dt->nr_threads - 1 - i, THREADS_AT_ONCE), answers);
+	for (size_t i = 0; !err && i < n; i += THREADS_AT_ONCE)
+		err = query_some(dt, threads + i, MIN_OF(n - i, THREADS_AT_ONCE), answers);
+	log_debug("%zu threads asked, %zu have the first one's answers", n, dt->nr_threads - 1 - n);
 	return err;
 }
 

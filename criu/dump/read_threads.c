@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What the kernel tells of stopped threads from outside, before any code of ours runs in them. */
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 #include <errno.h>
 #include "dump/dump.h"
 #include "run/dump.h"
@@ -76,16 +74,9 @@ static int read_one_of_many(struct dump *dump, struct dump_task *dt, struct dump
 static int read_thread(struct dump *dump, struct dump_task *dt, struct dump_thread *th)
 {
 	const bool only = dt->nr_threads == 1 && dt->stat.threads == 1 && !th->stand_in;
-	unsigned long head = 0, len = 0;
 	int err = only ? read_only_thread(dump, dt, th) : read_one_of_many(dump, dt, th);
 
-	if (err)
-		return err;
-	if (syscall(SYS_get_robust_list, th->id.host_tid, &head, &len) < 0)
-		return fail(-errno, "robust list of %d", th->id.host_tid);
-	th->robust_list = head;
-	th->robust_list_len = len;
-	return 0;
+	return err ? err : dump_read_robust_list(th);
 }
 
 /* Workers go on while the program stands still: what they do is in flight, and kinds wait for it. */

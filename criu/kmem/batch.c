@@ -56,7 +56,7 @@ static int load_program(int map)
 
 int kernel_batch_open(struct kernel_batch *ret)
 {
-	struct kernel_batch b = { .prog = -1, .window = MAP_FAILED };
+	struct kernel_batch b = { .prog = -1, .chain = -1, .window = MAP_FAILED };
 	int err;
 
 	b.map = bpf_make_window(sizeof(struct window));
@@ -80,9 +80,10 @@ void kernel_batch_close(struct kernel_batch *b)
 {
 	if (b->window != MAP_FAILED)
 		munmap(b->window, sizeof(struct window));
+	cleanup_close(&b->chain);
 	cleanup_close(&b->prog);
 	cleanup_close(&b->map);
-	*b = (struct kernel_batch){ .map = -1, .prog = -1, .window = MAP_FAILED };
+	*b = (struct kernel_batch){ .map = -1, .prog = -1, .chain = -1, .window = MAP_FAILED };
 }
 
 static void run(struct kernel_batch *b)
@@ -130,5 +131,50 @@ int kernel_batch_run(struct kernel_batch *b)
 		run(b);
 	err = b->err;
 	b->err = 0;
+	return err;
+}
+
+/*
+ * for (i = 1; i <= KERNEL_BATCH_HOPS; i++)
+ *	if (probe_read_kernel(&window[i], 8, window[i - 1]))
+ *		window[i] = 0
+ */
+static int load_chain(int map)
+{
+	struct bpf_insn insns[] = {
+		{ .code = BPF_LD | BPF_DW | BPF_IMM, .dst_reg = 6, .src_reg = BPF_PSEUDO_MAP_VALUE, .imm = map },
+		{ 0 },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 7, .imm = 0 },
+		{ .code = BPF_JMP | BPF_JGE | BPF_K, .dst_reg = 7, .imm = KERNEL_BATCH_HOPS, .off = 10 },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = 8, .src_reg = 7 },
+		{ .code = BPF_ALU64 | BPF_MUL | BPF_K, .dst_reg = 8, .imm = 8 },
+		{ .code = BPF_ALU64 | BPF_ADD | BPF_X, .dst_reg = 8, .src_reg = 6 },
+		{ .code = BPF_LDX | BPF_MEM | BPF_DW, .dst_reg = 3, .src_reg = 8 },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = 1, .src_reg = 8 },
+		{ .code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = 1, .imm = 8 },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 2, .imm = 8 },
+		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_probe_read_kernel },
+		/* It has put zeroes there if it failed. */
+		{ .code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = 7, .imm = 1 },
+		{ .code = BPF_JMP | BPF_JA, .off = -11 },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+
+	return bpf_load(insns, ARRAY_SIZE(insns));
+}
+
+int kernel_batch_follow(struct kernel_batch *b, uint64_t at, uint64_t ret[KERNEL_BATCH_HOPS])
+{
+	uint64_t *window = b->window;
+	int err;
+
+	if (b->chain < 0)
+		b->chain = load_chain(b->map);
+	if (b->chain < 0)
+		return b->chain;
+	window[0] = at;
+	err = bpf_run(b->chain);
+	memcpy(ret, window + 1, KERNEL_BATCH_HOPS * sizeof(*ret));
 	return err;
 }

@@ -6,9 +6,11 @@
 
 #define KERNEL_BATCH_READS 64
 #define KERNEL_BATCH_LONGEST 4096u /* bytes of one read */
+#define KERNEL_BATCH_HOPS 64 /* of one kernel_batch_follow() */
 
 struct kernel_batch {
 	int map, prog;
+	int chain; /* the program of kernel_batch_follow(); -1: not loaded yet */
 	void *window;
 	unsigned n;
 	uint32_t used;
@@ -23,3 +25,5 @@ void kernel_batch_close(struct kernel_batch *batch);
 void kernel_batch_add(struct kernel_batch *batch, uint64_t at, void *to, size_t len);
 /* 0, or what went wrong since the last one. */
 int kernel_batch_run(struct kernel_batch *batch);
+/* The pointer at @at, the pointer at that address, and so on; 0 behind one that cannot be read. Nothing may be pending. */
+int kernel_batch_follow(struct kernel_batch *batch, uint64_t at, uint64_t ret[KERNEL_BATCH_HOPS]);

@@ -41,6 +41,7 @@ struct dump_thread {
 	struct proc_status status; /* /proc/PID/task/TID/status; freed by the pipeline */
 	struct parasite_thread parasite;
 	uint64_t robust_list, robust_list_len;
+	const struct kernel_thread *kernel; /* dump/alike_threads.c; NULL: not read */
 	struct thread_undo *undo; /* kinds/task/sem_undo.c; NULL: it has no undo list, or that of the first thread */
 	bool seized;
 	bool childless; /* since it was stopped: dump/tree.c */

@@ -11,6 +11,7 @@
 #include "base/bits.h"
 #include "kernel/kcmp.h"
 #include "kinds/kinds.h"
+#include "kmem/threads.h"
 #include "run/dump.h"
 #include "util/fds.h"
 #include "util/log.h"
@@ -76,6 +77,15 @@ static const struct dump_thread *find_first(const struct dump_task *task)
 	return NULL;
 }
 
+/* By their addresses in the kernel, if those have been read. */
+static bool shares_all(const struct dump_thread *first, const struct dump_thread *th)
+{
+	const struct kernel_thread *a = first->kernel, *b = th->kernel;
+
+	return a && b && a->fs && a->fs == b->fs && a->files && a->files == b->files && a->nsproxy &&
+	       a->nsproxy == b->nsproxy;
+}
+
 static int check_threads(struct dump *dump, struct dump_task *task)
 {
 	const struct dump_thread *first = find_first(task);
@@ -88,7 +98,7 @@ static int check_threads(struct dump *dump, struct dump_task *task)
 	for (size_t i = 0; first && !err && i < task->nr_threads; i++) {
 		const struct dump_thread *th = &task->threads[i];
 
-		if (th <= first || strchr("ZX", th->stat.state))
+		if (th <= first || strchr("ZX", th->stat.state) || shares_all(first, th))
 			continue;
 		check_shared(dump, task, first->id.host_tid, th->id.host_tid);
 		err = check_namespaces(dump, task, th, of_process);
