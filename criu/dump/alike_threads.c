@@ -12,7 +12,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "dump/dump.h"
-#include "kmem/threads.h"
 #include "run/dump.h"
 #include "util/log.h"
 

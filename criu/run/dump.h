@@ -17,6 +17,7 @@
 #include "kernel/pagemap_scan.h"
 #include "kernel/proc_pid.h"
 #include "kmem/tasks.h"
+#include "kmem/threads.h"
 #include "kmem/timed_call.h"
 #include "mm.pb-c.h"
 #include "pie/wire.h"
