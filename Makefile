@@ -16,8 +16,10 @@ OPT      ?= -O2
 
 WARN     := -Wall -Wextra -Wshadow -Werror -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wno-unused-parameter
 CSTD     := -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64
-# libnl-3 is linked statically if there is an archive of it: as a shared library it costs each start 60 us.
-LIBNL    := $(if $(wildcard $(shell $(CC) -print-file-name=libnl-3.a)),-l:libnl-3.a,-lnl-3) -lpthread
+# Libraries are linked statically where there is an archive of them: libnl-3 as a shared library costs each start 60 us,
+# and each mapping of a library costs every task of a restore, which is forked with it and unmaps it.
+static_or_shared = $(if $(wildcard $(shell $(CC) -print-file-name=lib$(1).a)),-l:lib$(1).a,-l$(1))
+LIBNL    := $(call static_or_shared,nl-3) -lpthread
 LIBNL_INCLUDE := -isystem /usr/include/libnl3
 ifeq ($(wildcard mk/arch/$(ARCH).mk),)
 $(error no port to the CPU "$(ARCH)"; there are: $(basename $(notdir $(wildcard mk/arch/*.mk))). See Documentation/PORTING.md)

@@ -3,11 +3,13 @@ CRIU_DIRS := util image kernel netlink netfilter kmem features task run memory k
 CRIU_SRC  := $(foreach d,$(CRIU_DIRS),$(wildcard criu/$(d)/*.c criu/$(d)/*/*.c))
 CRIU_SRC  := $(sort $(call of_this_arch,$(CRIU_SRC)))
 CRIU_OBJS := $(CRIU_SRC:%.c=$(BUILD)/obj/%.o)
-CRIU_LIBS := -lprotobuf-c -lcap $(LIBNL)
+CRIU_LIBS := $(call static_or_shared,protobuf-c) $(call static_or_shared,cap) $(LIBNL)
+# Symbols are bound at the start: otherwise each task of a restore binds by itself those that it uses first.
+CRIU_LDFLAGS := -Wl,-z,now
 ifeq ($(DEBUG),1)
 # Calls that can be made to fail: criu/util/faults.h lists them, one LONG(), INT() or POINTER() each.
 CRIU_WRAP := dump_run dump_thaw restore_run $(shell tr -d ' \\\n\t' < criu/util/faults.h | grep -oE '(LONG|INT|POINTER)\([a-z0-9_]+\)' | sed 's/.*(//; s/)//')
-CRIU_LDFLAGS := $(CRIU_WRAP:%=-Wl,--wrap=%)
+CRIU_LDFLAGS += $(CRIU_WRAP:%=-Wl,--wrap=%)
 endif
 BLOBS     := parasite restorer
 BLOB_HDRS := $(BLOBS:%=$(BUILD)/gen/%_blob.h)
