@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Write the result as a C header. It appears whole or not at all. */
+/* Writes the result as a C header, atomically. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,13 +40,13 @@ bool image_write_header(const struct object *o, const struct image *im, const ch
 	FILE *f;
 
 	if (asprintf(&whole, "%s.%d.new", out, getpid()) < 0)
-		return object_complain(o, "no memory");
+		return object_error(o, "no memory");
 	f = fopen(whole, "we");
 	if (!f) {
 		fprintf(stderr, "compel: %s: %s\n", whole, strerror(errno));
 		return false;
 	}
-	fprintf(f, "/* Made by `compel pack` from %s. */\n#pragma once\n#include <compel/compel.h>\n\n", o->path);
+	fprintf(f, "/* Created by `compel pack` from %s. */\n#pragma once\n#include <compel/compel.h>\n\n", o->path);
 	write_bytes(f, im, name);
 	fprintf(f, "/* Offsets into the blob. */\n");
 	write_exports(f, o, im, name);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Give every section that is loaded its place: code, constants, then from a page boundary on what is written to. */
+/* Assigns a place to every loaded section: code, constants, then, from a page boundary on, writable data. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +13,7 @@ static enum part part_of(const struct object *o, size_t i)
 	const Elf64_Shdr *s = &o->sections[i];
 	const char *name = object_section_name(o, i);
 
-	/* Nobody unwinds through a blob or reads its notes. */
+	/* Blobs are not unwound, and their notes are not read. */
 	if (!(s->sh_flags & SHF_ALLOC) || s->sh_type == SHT_NOTE || !strcmp(name, ".eh_frame"))
 		return LEFT_OUT;
 	if (s->sh_flags & SHF_EXECINSTR)
@@ -30,12 +30,12 @@ static bool check_section(const struct object *o, size_t i)
 	if (part_of(o, i) == LEFT_OUT)
 		return true;
 	if (s->sh_flags & SHF_TLS)
-		return object_complain(o, "section %s: thread-local data do not exist in a blob",
-				       object_section_name(o, i));
+		return object_error(o, "section %s: thread-local data are not supported in a blob",
+				    object_section_name(o, i));
 	if (s->sh_type == SHT_INIT_ARRAY || s->sh_type == SHT_FINI_ARRAY || s->sh_type == SHT_PREINIT_ARRAY)
-		return object_complain(o, "section %s: nobody calls constructors of a blob", object_section_name(o, i));
+		return object_error(o, "section %s: constructors are not called in a blob", object_section_name(o, i));
 	if (s->sh_addralign > PAGE_SZ)
-		return object_complain(o, "section %s: aligned to more than a page", object_section_name(o, i));
+		return object_error(o, "section %s: aligned to more than a page", object_section_name(o, i));
 	return true;
 }
 
@@ -67,11 +67,11 @@ static bool find_entry(const struct object *o, const char *entry, struct image *
 		    s->st_shndx >= o->header->e_shnum || im->place[s->st_shndx] == NOWHERE)
 			continue;
 		if (part_of(o, s->st_shndx) != CODE || s->st_value >= o->sections[s->st_shndx].sh_size)
-			return object_complain(o, "%s is not a function", entry);
+			return object_error(o, "%s is not a function", entry);
 		im->entry = im->place[s->st_shndx] + s->st_value;
 		return true;
 	}
-	return object_complain(o, "no global function %s: it is where a blob is entered", entry);
+	return object_error(o, "no global function %s, the entry point of the blob", entry);
 }
 
 static bool check_symbols(const struct object *o)
@@ -81,14 +81,13 @@ static bool check_symbols(const struct object *o)
 	for (size_t i = 1; i < o->nr_symbols; i++) {
 		const Elf64_Sym *s = &o->symbols[i];
 
-		/* The assembler leaves this name behind where relaxation then needs no table. */
+		/* The assembler leaves this symbol behind even if relaxation makes the table unnecessary. */
 		if (!strcmp(object_symbol_name(o, s), "_GLOBAL_OFFSET_TABLE_"))
 			continue;
 		if (s->st_shndx == SHN_UNDEF && ELF64_ST_BIND(s->st_info) != STB_LOCAL)
-			good = object_complain(o, "undefined symbol %s", object_symbol_name(o, s));
+			good = object_error(o, "undefined symbol %s", object_symbol_name(o, s));
 		else if (s->st_shndx == SHN_COMMON)
-			good = object_complain(o, "common symbol %s: compile with -fno-common",
-					       object_symbol_name(o, s));
+			good = object_error(o, "common symbol %s: compile with -fno-common", object_symbol_name(o, s));
 	}
 	return good;
 }
@@ -100,7 +99,7 @@ bool image_lay_out(const struct object *o, const char *entry, struct image *ret)
 	*im = (struct image){ .rw_start = NOWHERE, .align = 16 };
 	im->place = malloc(o->header->e_shnum * sizeof(*im->place) + 1);
 	if (!im->place)
-		return object_complain(o, "no memory");
+		return object_error(o, "no memory");
 	for (size_t i = 0; i < o->header->e_shnum; i++) {
 		im->place[i] = NOWHERE;
 		if (!check_section(o, i))
@@ -116,7 +115,7 @@ bool image_lay_out(const struct object *o, const char *entry, struct image *ret)
 		return false;
 	im->bytes = calloc(1, im->size);
 	if (!im->bytes)
-		return object_complain(o, "no memory for %zu bytes", im->size);
+		return object_error(o, "no memory for %zu bytes", im->size);
 	for (size_t i = 0; i < o->header->e_shnum; i++)
 		if (im->place[i] != NOWHERE && o->sections[i].sh_type != SHT_NOBITS)
 			memcpy(im->bytes + im->place[i], o->bytes + o->sections[i].sh_offset, o->sections[i].sh_size);

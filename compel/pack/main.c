@@ -9,19 +9,19 @@
 
 static const char usage[] = "Usage: compel pack --name NAME -o HEADER OBJECT\n"
 			    "\n"
-			    "Make code that can run inside another process out of a relocatable object, and write\n"
+			    "Converts a relocatable object to code that can run inside another process, and writes\n"
 			    "it as a C header for use with libcompel.\n"
 			    "\n"
-			    "  -n, --name NAME     what the header defines: `static const struct compel_blob NAME`\n"
-			    "  -o, --output FILE   the header to write\n"
-			    "  -e, --entry SYMBOL  function where it is entered (default: blob_entry)\n"
-			    "  -c, --check         write nothing, only tell whether OBJECT can be made a blob\n"
-			    "  -h, --help          this text\n"
+			    "  -n, --name NAME     name of the blob: `static const struct compel_blob NAME`\n"
+			    "  -o, --output FILE   header file to write\n"
+			    "  -e, --entry SYMBOL  entry point, a function (default: blob_entry)\n"
+			    "  -c, --check         only check whether OBJECT can be converted; write nothing\n"
+			    "  -h, --help          print this help\n"
 			    "\n"
-			    "OBJECT holds everything that the blob needs: ld -r -o OBJECT one.o two.o ...\n"
+			    "OBJECT contains everything that the blob needs: ld -r -o OBJECT one.o two.o ...\n"
 			    "compiled with -ffreestanding -fpie -fvisibility=hidden -mgeneral-regs-only.\n"
-			    "Undefined symbols and references that need an absolute address are refused by name.\n"
-			    "A global symbol blob_export_X gives NAME_export_X, its offset.\n";
+			    "Undefined symbols and references that need an absolute address are reported as errors.\n"
+			    "For a global symbol blob_export_X the header defines NAME_export_X, its offset.\n";
 
 static const struct option options[] = {
 	{ "name", required_argument, NULL, 'n' },  { "output", required_argument, NULL, 'o' },
@@ -38,7 +38,7 @@ static bool is_identifier(const char *s)
 	return !*s;
 }
 
-static int misused(const char *why, const char *what)
+static int usage_error(const char *why, const char *what)
 {
 	fprintf(stderr, "compel: %s%s\nTry `compel --help`.\n", why, what);
 	return 2;
@@ -81,16 +81,16 @@ int main(int argc, char **argv)
 			fputs(usage, stdout);
 			return 0;
 		default:
-			return misused("", "cannot go on");
+			return usage_error("", "invalid option");
 		}
 	}
 	if (optind == argc || strcmp(argv[optind], "pack"))
-		return misused("expected the command `pack`", optind < argc ? ", nothing else" : "");
+		return usage_error("expected the command `pack`", optind < argc ? ", nothing else" : "");
 	if (optind + 2 != argc)
-		return misused("expected one object", "");
+		return usage_error("expected one object", "");
 	if (!check && (!name || !out))
-		return misused("--name and --output are needed", "");
+		return usage_error("--name and --output are required", "");
 	if (name && !is_identifier(name))
-		return misused("not a name for C: ", name);
+		return usage_error("invalid value for --name; expected a C identifier: ", name);
 	return pack(argv[optind + 1], name, check ? NULL : out, entry);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only
 /*
  * Runs inside another process: no libc, no globals, direct system calls only.
- * The functions of memory that compilers take for granted.
+ * The memory and string functions that compilers require.
  */
 #include <compel/pie.h>
 

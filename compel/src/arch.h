@@ -20,13 +20,13 @@ void arch_set_ip(struct compel_regs *regs, uint64_t ip);
  */
 void arch_finish_restart(pid_t tid, struct compel_regs *regs, bool elsewhere, bool caught);
 /* Sets the registers to issue call @nr (again), with the arguments in the registers. */
-void arch_issue_again(struct compel_regs *regs, long nr);
+void arch_reissue(struct compel_regs *regs, long nr);
 /* Makes the interrupted call return EINTR. */
 void arch_return_eintr(struct compel_regs *regs);
-/* If the thread is about to issue call @nr, by arch_issue_again, makes it return EINTR instead. */
-bool arch_take_back(struct compel_regs *regs, long nr);
+/* If the thread is about to issue call @nr, by arch_reissue, makes it return EINTR instead. */
+bool arch_cancel_reissue(struct compel_regs *regs, long nr);
 
-/* The number of the call that it is about to issue, by arch_issue_again; negative: none. */
+/* The number of the call that it is about to issue, by arch_reissue; negative: none. */
 long arch_call_before(const struct compel_regs *regs);
 
 /* Effect of a stop on the call that it interrupted. */
@@ -67,20 +67,20 @@ void arch_enter_function(struct compel_regs *regs, uint64_t function, uint64_t a
 /* Is the thread in a call that the kernel continues from its restart block? */
 bool arch_is_continued(const struct compel_regs *regs);
 /* restart_syscall was interrupted, for the call @nr; 0: unknown. */
-void arch_name_continued(struct compel_regs *regs, long nr);
+void arch_set_continued(struct compel_regs *regs, long nr);
 void arch_call_args(const struct compel_regs *regs, unsigned long args[6]);
 /* Is the thread about to issue a call with a timeout, and how is that passed? */
-enum limit_kind { LIMIT_NONE, LIMIT_MS, LIMIT_TIMESPEC };
-enum limit_kind arch_limit_kind(const struct compel_regs *regs);
+enum limit_type { LIMIT_NONE, LIMIT_MS, LIMIT_TIMESPEC };
+enum limit_type arch_limit_type(const struct compel_regs *regs);
 /* Sets the timeout of that call: in milliseconds, or the address of a struct timespec. */
 void arch_set_limit(struct compel_regs *regs, uint64_t limit);
 uint64_t arch_limit(const struct compel_regs *regs);
 /* The call has been entered: restores the program's register. */
-void arch_give_limit_back(struct compel_regs *regs, const struct compel_regs *own);
+void arch_restore_limit(struct compel_regs *regs, const struct compel_regs *own);
 /* The address for a sleep's remaining time; 0: none. */
 uint64_t arch_rest_address(const struct compel_regs *regs);
 /* An address on the thread's stack with @len unused bytes. */
-uint64_t arch_stack_room(const struct compel_regs *regs, size_t len);
+uint64_t arch_stack_space(const struct compel_regs *regs, size_t len);
 
 /* The extended state, in the CPU's own size; *ret_area is malloc'ed. */
 int arch_read_xstate(pid_t tid, void **ret_area, size_t *ret_len);
@@ -104,8 +104,8 @@ struct cure {
 
 size_t arch_cave_size(void);
 /* The first bytes of every cave. */
-#define CAVE_SIGN_LEN 16
-void arch_cave_sign(char sign[CAVE_SIGN_LEN]);
+#define CAVE_SIGNATURE_LEN 16
+void arch_cave_signature(char sign[CAVE_SIGNATURE_LEN]);
 /* Fills @buf (arch_cave_size) with the code and the state that the cure restores. */
 void arch_cave_fill(void *buf, const struct compel_regs *after, uint64_t mask);
 /* Sets registers that make the thread issue call @nr at the cave's stub @cave and then stop there. */

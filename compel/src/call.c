@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: LGPL-2.1-only
 /*
- * Borrow a stopped thread and run things in it.
+ * Borrows a stopped thread and runs calls and blobs in it.
  *
  * The order of the steps is what makes it safe to be killed between any two of them:
- *   1. fill the cave (nobody looks there yet);
- *   2. point the registers behind the stub: from now on the cure puts them back;
- *   3. block all signals: the cure puts the mask back too;
+ *   1. fill the cave (nothing refers to it yet);
+ *   2. point the registers behind the stub: from now on the cure restores them;
+ *   3. block all signals: the cure restores the mask too;
  *   4. run calls: entry stop, exit stop, each by PTRACE_SYSCALL. Never PTRACE_SINGLESTEP:
  *      its SIGTRAP kills the target when the tracer is gone;
- *   5. the old mask, then the old registers: from here the kernel continues the thread,
- *      restarts of interrupted system calls included.
- * In between rsp is the thread's own, so a signal that gets in before step 3 finds a stack.
+ *   5. restore the mask, then the registers: from here the kernel continues the thread, and restarts interrupted
+ *      system calls.
+ * Until then rsp is the thread's own, so a signal delivered before step 3 finds a stack.
  */
 #include <errno.h>
 #include <signal.h>
@@ -34,7 +34,7 @@
 #endif
 #define SYSCALL_INFO_ENTRY 1
 
-/* Let the thread go on by @request to its next stop of one of two kinds: at a system call (0), or a signal (its number). */
+/* Resumes the thread by @request until its next stop, at a system call (returns 0) or for a signal (its number). */
 static int next_stop(struct compel_ctl *ctl, const struct borrowed *b, enum __ptrace_request request)
 {
 	int status, pass = 0;
@@ -52,13 +52,13 @@ static int next_stop(struct compel_ctl *ctl, const struct borrowed *b, enum __pt
 			if (errno != EINTR)
 				return ctl_set_error(ctl, -errno, "cannot wait for thread %d", b->tid);
 		if (!WIFSTOPPED(status))
-			return ctl_set_error(ctl, -ESRCH, "thread %d ended", b->tid);
+			return ctl_set_error(ctl, -ESRCH, "thread %d exited", b->tid);
 		if (WSTOPSIG(status) == (SIGTRAP | 0x80))
 			return 0;
-		/* Stopped as a group, or asked to look again: it runs on for us all the same. */
+		/* A group stop, or a repeated interrupt: the thread can be resumed all the same. */
 		if (status >> 16 == PTRACE_EVENT_STOP)
 			continue;
-		/* The one signal that no mask holds back: the group stops when we are gone. */
+		/* The one signal that no mask blocks: the group stops when we have detached. */
 		if (WSTOPSIG(status) != SIGSTOP)
 			return WSTOPSIG(status);
 		pass = SIGSTOP;
@@ -67,14 +67,14 @@ static int next_stop(struct compel_ctl *ctl, const struct borrowed *b, enum __pt
 
 static int faulted(struct compel_ctl *ctl, const struct borrowed *b, int sig)
 {
-	return ctl_set_error(ctl, -EFAULT, "signal %d in code that was put into thread %d", sig, b->tid);
+	return ctl_set_error(ctl, -EFAULT, "signal %d in code injected into thread %d", sig, b->tid);
 }
 
 static int syscall_stop(struct compel_ctl *ctl, const struct borrowed *b)
 {
 	int stop;
 
-	do /* The quiet signal has no effect, whoever sent it. */
+	do /* The signal chosen as having no effect has none, whatever its sender. */
 		stop = next_stop(ctl, b, PTRACE_SYSCALL);
 	while (stop > 0 && stop == b->yield_signal);
 	return stop > 0 ? faulted(ctl, b, stop) : stop;
@@ -87,7 +87,7 @@ static int set_regs(struct compel_ctl *ctl, const struct borrowed *b, const stru
 	return err ? ctl_set_error(ctl, err, "cannot set registers of thread %d", b->tid) : 0;
 }
 
-/* Twice if need be: what a call that is over has returned must not be lost. */
+/* Retried once: the return value of a completed call must not be lost. */
 static int get_regs(struct compel_ctl *ctl, const struct borrowed *b, struct compel_regs *ret)
 {
 	int err = arch_read_regs(b->tid, ret);
@@ -99,16 +99,16 @@ static int get_regs(struct compel_ctl *ctl, const struct borrowed *b, struct com
 
 static bool at_entry(pid_t tid)
 {
-	unsigned char info[128] = { 0 }; /* struct ptrace_syscall_info: its first byte says where */
+	unsigned char info[128] = { 0 }; /* struct ptrace_syscall_info, which starts with the kind of stop */
 
 	return ptrace((enum __ptrace_request)PTRACE_GET_SYSCALL_INFO, tid, (void *)sizeof(info), info) > 0 &&
 	       info[0] == SYSCALL_INFO_ENTRY;
 }
 
 /*
- * Something failed while the thread may stand at the entry of a system call. Whatever registers it gets there name the
- * call that is made next, be it one of its own that was over long ago. So the call is skipped; then it stands at its
- * exit, with @regs, the same whether we live or not.
+ * After a failure the thread may be at the entry of a system call. Registers set there determine the call that is made
+ * next, which could be one of the thread's own that has completed long ago. So this call is skipped: then the thread is
+ * at its exit, with @regs, and continues in the same way whether we survive or not.
  */
 static void leave_entry(struct compel_ctl *ctl, const struct borrowed *b, const struct compel_regs *regs)
 {
@@ -117,7 +117,7 @@ static void leave_entry(struct compel_ctl *ctl, const struct borrowed *b, const 
 			syscall_stop(ctl, b);
 }
 
-/* Run one system call at the stub, with @regs to start from and to end with. */
+/* Runs one system call at the stub. @regs: the registers before and after it. */
 static int run_call(struct compel_ctl *ctl, const struct borrowed *b, struct compel_regs *regs)
 {
 	struct compel_regs before = *regs;
@@ -135,9 +135,9 @@ static int run_call(struct compel_ctl *ctl, const struct borrowed *b, struct com
 }
 
 /*
- * Run the blob to its end. At its end it sends itself a signal that it ignores: as long as
- * it is traced it stops for that, and the calls of the blob need not stop. Without such a
- * signal every system call stops, until it is the stub's.
+ * Runs the blob until it returns. Then it sends itself a signal that it ignores: while it is traced it stops for that,
+ * and the system calls of the blob need not stop. Without such a signal it stops for every system call until the one in
+ * the stub.
  */
 static int run_blob(struct compel_ctl *ctl, const struct borrowed *b, const struct cure *cure, struct compel_regs *regs)
 {
@@ -155,7 +155,7 @@ static int run_blob(struct compel_ctl *ctl, const struct borrowed *b, const stru
 		if (!err && stop && stop != b->yield_signal)
 			err = faulted(ctl, b, stop);
 		if (!err && arch_at_stub(regs, b->cave))
-			stops++; /* at entry and at exit, but one signal */
+			stops++; /* a call stops at entry and at exit, a signal only once */
 	} while (!err && stops < (b->yield_signal ? 1 : 2));
 	arch_park_regs(&idle, b->cave, cure);
 	if (err && err != -EFAULT)
@@ -163,7 +163,7 @@ static int run_blob(struct compel_ctl *ctl, const struct borrowed *b, const stru
 	return err;
 }
 
-/* Injected calls would be turned into SIGSYS, which nothing could put back for a dead tracer. */
+/* Injected calls would be turned into SIGSYS, which the cure could not undo if the tracer died. */
 static bool dispatches_syscalls(pid_t tid)
 {
 	struct {
@@ -175,7 +175,7 @@ static bool dispatches_syscalls(pid_t tid)
 	       conf.mode;
 }
 
-/* Does seccomp see injected calls? Most filters kill for a call they do not expect, and which ones cannot be asked. */
+/* Does seccomp see injected calls? Most filters kill for an unexpected call, and which these are cannot be queried. */
 static bool filtered(pid_t tid, const struct compel_status *status)
 {
 	const long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_SUSPEND_SECCOMP;
@@ -183,23 +183,23 @@ static bool filtered(pid_t tid, const struct compel_status *status)
 	return status->seccomp && ptrace(PTRACE_SETOPTIONS, tid, NULL, (void *)options);
 }
 
-static int look(struct compel_ctl *ctl, pid_t tid, struct compel_snapshot *ret)
+static int inspect(struct compel_ctl *ctl, pid_t tid, struct compel_snapshot *ret)
 {
 	int err = compel_inspect(tid, NULL, ret);
 
 	if (err == -ENOEXEC)
 		return ctl_set_error(ctl, err, "thread %d runs 32-bit code", tid);
 	if (err == -EAGAIN)
-		return ctl_set_error(ctl, err, "thread %d is in the cave of a tracer that died", tid);
+		return ctl_set_error(ctl, err, "thread %d is in the cave of a dead tracer", tid);
 	return err ? ctl_set_error(ctl, err, "cannot read the registers and signals of thread %d", tid) : 0;
 }
 
-/* Decide from what the thread has what its cure gives back. */
-int thread_remember(struct compel_ctl *ctl, struct borrowed *b, const struct compel_snapshot *snapshot)
+/* Determines the state that the cure restores. */
+int thread_prepare(struct compel_ctl *ctl, struct borrowed *b, const struct compel_snapshot *snapshot)
 {
 	struct compel_snapshot own;
 	const struct compel_status *status;
-	int err = snapshot ? 0 : look(ctl, b->tid, &own);
+	int err = snapshot ? 0 : inspect(ctl, b->tid, &own);
 
 	if (err)
 		return err;
@@ -212,7 +212,7 @@ int thread_remember(struct compel_ctl *ctl, struct borrowed *b, const struct com
 				     "thread %d dispatches its system calls to itself (PR_SET_SYSCALL_USER_DISPATCH)",
 				     b->tid);
 	if (!ctl->restoring && filtered(b->tid, status))
-		return ctl_set_error(ctl, -EPERM, "thread %d is under seccomp, which takes CAP_SYS_ADMIN to suspend",
+		return ctl_set_error(ctl, -EPERM, "thread %d is under seccomp; suspending it requires CAP_SYS_ADMIN",
 				     b->tid);
 	b->own = snapshot->regs;
 	b->mask = snapshot->sigmask;
@@ -251,23 +251,23 @@ int thread_borrow(struct compel_ctl *ctl, struct borrowed *b)
 	return err ? ctl_set_error(ctl, err, "cannot block the signals of thread %d", b->tid) : 0;
 }
 
-int thread_give_back(struct compel_ctl *ctl, struct borrowed *b)
+int thread_restore(struct compel_ctl *ctl, struct borrowed *b)
 {
 	int err, e;
 
 	if (!b->parked)
 		return 0;
 	b->parked = false;
-	/* Each of both whatever becomes of the other, and twice if need be: half of it would be the thread's end. */
+	/* Both are tried even if one fails, and retried: a thread restored by half would crash. */
 	err = target_set_sigmask(b->tid, b->mask);
 	if (err)
 		err = target_set_sigmask(b->tid, b->mask);
 	e = arch_write_regs(b->tid, &b->own);
 	if (e)
 		e = arch_write_regs(b->tid, &b->own);
-	ctl->left_inside |= e != 0;
+	ctl->not_restored |= e != 0;
 	err = err ? err : e;
-	return err ? ctl_set_error(ctl, err, "cannot put back thread %d", b->tid) : 0;
+	return err ? ctl_set_error(ctl, err, "cannot restore the registers and signal mask of thread %d", b->tid) : 0;
 }
 
 int thread_call(struct compel_ctl *ctl, struct borrowed *b, const struct injected_call *call, long *ret_value)
@@ -307,14 +307,14 @@ int thread_enter(struct compel_ctl *ctl, struct borrowed *b, const struct cure *
 		return 0;
 	}
 	if (err == -EFAULT) {
-		/* It faulted: take it out of the blob, swallow the signal, stand in the stub again. */
+		/* It faulted: moves it out of the blob, back to the stub, and drops the signal. */
 		unsigned long at = arch_read_regs(b->tid, &regs) ? 0 : arch_ip(&regs);
 		static const unsigned long no_args[6];
 		struct compel_regs out = b->own;
 
 		arch_call_regs(&out, b->cave, cure, SYS_getpid, no_args);
 		if (!run_call(ctl, b, &out))
-			ctl_set_error(ctl, err, "the blob faulted at offset %#lx of its bytes, in thread %d",
+			ctl_set_error(ctl, err, "the blob faulted at offset %#lx, in thread %d",
 				      at - (unsigned long)ctl->blob, b->tid);
 	}
 	return err;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-only
-/* Why a call on a compel_ctl failed. */
+/* The error text of a compel_ctl. */
 #include <stdarg.h>
 #include <stdio.h>
 

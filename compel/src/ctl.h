@@ -24,7 +24,7 @@ struct compel_ctl {
 	struct target_map *maps; /* from the last ctl_read_maps, sorted */
 	size_t nr_maps;
 	struct borrowed main;
-	bool left_inside; /* a thread's registers could not be restored: it depends on its cure */
+	bool not_restored; /* a thread's registers could not be restored: it depends on its cure */
 	bool restoring; /* a process that we created, whose filter is known to allow compel_finish */
 	/* The scratch area of compel_infect; len 0: none. */
 	uint64_t scratch, scratch_len;
@@ -57,7 +57,7 @@ bool thread_occupies(struct compel_ctl *ctl, pid_t tid, uint64_t *free_ip);
  * leftover.c: runs threads that are in code of a dead tracer until they have left it, and stops them again. Reads the
  * maps.
  */
-int leftovers_run_out(struct compel_ctl *ctl, pid_t tid);
+int leftovers_finish(struct compel_ctl *ctl, pid_t tid);
 /* An address with @len free bytes according to ctl->maps, not adjacent to any mapping, so that none merges with it. */
 int scratch_place(const struct compel_ctl *ctl, size_t len, uint64_t *ret_address);
 
@@ -72,9 +72,9 @@ struct scratch_head {
 /* call.c: borrowing a thread, running code in it, restoring it */
 
 /* Determines the state that the cure of thread @b->tid restores, from @snapshot (read if NULL). */
-int thread_remember(struct compel_ctl *ctl, struct borrowed *b, const struct compel_snapshot *snapshot);
+int thread_prepare(struct compel_ctl *ctl, struct borrowed *b, const struct compel_snapshot *snapshot);
 int thread_borrow(struct compel_ctl *ctl, struct borrowed *b);
-int thread_give_back(struct compel_ctl *ctl, struct borrowed *b);
+int thread_restore(struct compel_ctl *ctl, struct borrowed *b);
 /* A system call to be injected into a borrowed thread, and its undo if we die. */
 struct injected_call {
 	long nr;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only
 /*
- * The filters of a thread are read with PTRACE_SECCOMP_GET_FILTER and run here. What the kernel takes for a filter is a
- * small part of classic BPF (seccomp_check_filter in kernel/seccomp.c): words of struct seccomp_data only, jumps forwards
+ * Reads the filters of a thread with PTRACE_SECCOMP_GET_FILTER and runs them here. The kernel accepts a small subset of
+ * classic BPF as a filter (seccomp_check_filter in kernel/seccomp.c): loads from struct seccomp_data only, forward jumps
  * only, 16 words of memory. See seccomp(2).
  */
 #include "filter.h"
@@ -45,7 +45,7 @@ static uint32_t alu(uint16_t op, uint32_t a, uint32_t b)
 	return -a; /* BPF_NEG */
 }
 
-static bool holds(uint16_t op, uint32_t a, uint32_t b)
+static bool condition(uint16_t op, uint32_t a, uint32_t b)
 {
 	switch (op) {
 	case BPF_JEQ:
@@ -79,7 +79,7 @@ static uint32_t load(const struct machine *m, const struct sock_filter *i, const
 	return i->k; /* BPF_IMM */
 }
 
-/* What the filter returns: SECCOMP_RET_*. */
+/* Returns the filter's return value: SECCOMP_RET_*. */
 static uint32_t run(const struct sock_filter *insns, size_t nr, const struct seccomp_data *data)
 {
 	struct machine m = { 0 };
@@ -107,7 +107,9 @@ static uint32_t run(const struct sock_filter *insns, size_t nr, const struct sec
 			m.a = alu(BPF_OP(i->code), m.a, operand);
 			break;
 		case BPF_JMP:
-			at += BPF_OP(i->code) == BPF_JA ? i->k : holds(BPF_OP(i->code), m.a, operand) ? i->jt : i->jf;
+			at += BPF_OP(i->code) == BPF_JA		       ? i->k :
+			      condition(BPF_OP(i->code), m.a, operand) ? i->jt :
+									 i->jf;
 			break;
 		case BPF_RET:
 			return BPF_RVAL(i->code) == BPF_A ? m.a : i->k;
@@ -122,14 +124,14 @@ static uint32_t run(const struct sock_filter *insns, size_t nr, const struct sec
 	return REFUSE;
 }
 
-static bool passes(uint32_t action, bool again)
+static bool allows(uint32_t action, bool again)
 {
 	action &= SECCOMP_RET_ACTION_FULL;
 	return action == SECCOMP_RET_ALLOW || action == SECCOMP_RET_LOG || (again && action == SECCOMP_RET_USER_NOTIF);
 }
 
-/* We have no right to look at filters: is there one? */
-static enum filter_says by_status(pid_t tid)
+/* Without permission to read filters: are there any? */
+static enum filter_verdict by_status(pid_t tid)
 {
 	struct compel_status status;
 
@@ -138,12 +140,12 @@ static enum filter_says by_status(pid_t tid)
 	return status.seccomp ? FILTER_UNKNOWN : FILTER_NONE;
 }
 
-enum filter_says filter_ask(pid_t tid, const struct compel_regs *regs, long nr, bool again)
+enum filter_verdict filter_query(pid_t tid, const struct compel_regs *regs, long nr, bool again)
 {
 	struct sock_filter insns[INSNS_MAX];
 	struct seccomp_data data;
 
-	/* The first question costs no copy: most threads have none. EINVAL: none, or strict mode, where calls do not wait. */
+	/* Without a buffer first, as most threads have none. EINVAL: none, or strict mode, where no call blocks. */
 	if (ptrace(GET_FILTER, tid, NULL, NULL) < 0)
 		return errno == EINVAL ? FILTER_NONE : by_status(tid);
 	arch_seccomp_data(regs, nr, &data);
@@ -152,7 +154,7 @@ enum filter_says filter_ask(pid_t tid, const struct compel_regs *regs, long nr, 
 
 		if (count < 0)
 			return errno == ENOENT ? FILTER_PASS : FILTER_UNKNOWN;
-		if (!passes(run(insns, count, &data), again))
+		if (!allows(run(insns, count, &data), again))
 			return FILTER_REFUSE;
 	}
 }
@@ -160,10 +162,10 @@ enum filter_says filter_ask(pid_t tid, const struct compel_regs *regs, long nr, 
 bool compel_may_call(pid_t tid, long nr)
 {
 	struct compel_regs regs;
-	enum filter_says says;
+	enum filter_verdict verdict;
 
 	if (arch_read_regs(tid, &regs))
 		return false;
-	says = filter_ask(tid, &regs, nr, false);
-	return says == FILTER_NONE || says == FILTER_PASS;
+	verdict = filter_query(tid, &regs, nr, false);
+	return verdict == FILTER_NONE || verdict == FILTER_PASS;
 }

@@ -6,7 +6,7 @@
 
 struct compel_regs;
 
-enum filter_says {
+enum filter_verdict {
 	FILTER_NONE, /* the thread has no filters */
 	FILTER_PASS,
 	FILTER_REFUSE, /* any action other than allow */
@@ -18,4 +18,4 @@ enum filter_says {
  * thread has made this very call before: a supervisor that allowed it then (SECCOMP_RET_USER_NOTIF) is assumed to do so
  * again.
  */
-enum filter_says filter_ask(pid_t tid, const struct compel_regs *regs, long nr, bool again);
+enum filter_verdict filter_query(pid_t tid, const struct compel_regs *regs, long nr, bool again);

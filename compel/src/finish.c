@@ -157,7 +157,7 @@ int compel_finish_begin(pid_t tid, const struct compel_thread_state *after, cons
 	return 0;
 }
 
-void compel_finish_go_on(struct compel_finish *f)
+void compel_finish_continue(struct compel_finish *f)
 {
 	if (!f)
 		return;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
-/* Put a stopped process into a group stop without letting it run: as SIGSTOP does, but with other signals left pending. */
+/* Puts a stopped process into a group stop without running it: as SIGSTOP does, but other signals remain pending. */
 #include <compel/compel.h>
 #include <errno.h>
 #include <signal.h>
@@ -33,7 +33,7 @@ static int into_stop(pid_t tid, int stop_sig)
 			return err;
 		if (status >> 16 == PTRACE_EVENT_STOP && WSTOPSIG(status) == stop_sig)
 			return 0;
-		/* SIGSTOP is what was sent, since it can be neither blocked nor ignored; delivered is what was asked for. */
+		/* SIGSTOP was sent, since it can be neither blocked nor ignored; the requested signal is delivered instead. */
 		sig = status >> 16 ? 0 : stop_sig;
 	}
 }
@@ -58,7 +58,7 @@ int compel_group_stop(const pid_t *tids, size_t nr, int sig)
 
 	if (!masks)
 		return -ENOMEM;
-	/* No other signal may be delivered before: it would run a handler's first instruction. */
+	/* No other signal may be delivered first: the first instruction of its handler would be executed. */
 	err = set_masks(tids, nr, sig, masks, false);
 	if (!err && kill(tids[0], SIGSTOP) < 0)
 		err = -errno;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-only
-/* Put a blob into a target, reach its arguments, take everything out again. */
+/* Puts a blob into a target, accesses its arguments, removes everything again. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,9 +18,9 @@
 #define STACK_LEN (64ul << 10)
 
 /*
- * The scratch: head | arguments | stack | gate, code and constants of the blob | its data.
- * Only the part from the gate on to the blob's data has to be executable, where a target
- * may not have memory that is writable too.
+ * The scratch area: head | arguments | stack | gate, code and constants of the blob | its data.
+ * Only the part from the gate to the blob's data must be executable; some targets may not have memory that is writable
+ * and executable.
  */
 struct layout {
 	size_t args, stack_top, gate, blob, data, end;
@@ -55,7 +55,7 @@ static int map_at(struct compel_ctl *ctl, const struct cure *cure, const struct 
 	return thread_call(ctl, &ctl->main, &(struct injected_call){ SYS_mmap, args, cure }, ret);
 }
 
-/* Map the scratch; from then on every cure unmaps it. */
+/* Maps the scratch area; from then on every cure unmaps it. */
 static int map_scratch(struct compel_ctl *ctl, const struct layout *l)
 {
 	const int rw = PROT_READ | PROT_WRITE;
@@ -65,17 +65,17 @@ static int map_scratch(struct compel_ctl *ctl, const struct layout *l)
 	long at = -EEXIST;
 
 	for (int tries = 0; tries < 16 && at < 0; tries++) {
-		/* Whoever shares the address space and was not stopped may have mapped something there. */
+		/* A task that shares the address space and was not stopped may have mapped something there. */
 		err = tries ? ctl_read_maps(ctl, ctl->main.tid) : 0;
 		if (err)
 			return err;
 		err = scratch_place(ctl, l->end, &cure.start);
 		if (err)
-			return ctl_set_error(ctl, err, "no room for %zu bytes in the address space", l->end);
+			return ctl_set_error(ctl, err, "no space for %zu bytes in the address space", l->end);
 		err = map_at(ctl, &cure, &(struct mapping){ cure.start, l->end, prot, MAP_FIXED_NOREPLACE }, &at);
 		if (err)
 			return err;
-		/* W^X policies (PR_SET_MDWE, SELinux): map the halves apart. */
+		/* W^X policies (PR_SET_MDWE, SELinux): map the two parts separately. */
 		if (at == -EACCES || at == -EPERM)
 			prot = rw;
 		else if (at != -EEXIST)
@@ -84,8 +84,8 @@ static int map_scratch(struct compel_ctl *ctl, const struct layout *l)
 	if (at < 0)
 		return ctl_set_error(ctl, (int)at, "the target cannot map %zu bytes", l->end);
 	if ((uint64_t)at !=
-	    cure.start) /* a kernel that takes NOREPLACE for a hint: its cure would have left it alone */
-		return ctl_set_error(ctl, -EOPNOTSUPP, "MAP_FIXED_NOREPLACE is not known to this kernel");
+	    cure.start) /* an old kernel, for which it is only a hint; the cure would not have unmapped this */
+		return ctl_set_error(ctl, -EOPNOTSUPP, "this kernel does not support MAP_FIXED_NOREPLACE");
 	ctl->main.cure = (struct cure){ CURE_UNMAP, at, l->end };
 	ctl->scratch = at;
 	ctl->scratch_len = l->end;
@@ -94,7 +94,7 @@ static int map_scratch(struct compel_ctl *ctl, const struct layout *l)
 	code = (struct mapping){ at + l->gate, l->data - l->gate, PROT_READ | PROT_EXEC, MAP_FIXED };
 	err = map_at(ctl, &ctl->main.cure, &code, &at);
 	if (!err && at < 0)
-		err = ctl_set_error(ctl, (int)at, "the target may not have executable memory");
+		err = ctl_set_error(ctl, (int)at, "the target is not permitted to map executable memory");
 	return err;
 }
 
@@ -112,7 +112,7 @@ static int unmap_scratch(struct compel_ctl *ctl)
 		return err;
 	ctl->main.cure = keep;
 	ctl->scratch_len = 0;
-	return ret < 0 ? ctl_set_error(ctl, (int)ret, "the target cannot unmap the scratch") : 0;
+	return ret < 0 ? ctl_set_error(ctl, (int)ret, "the target cannot unmap the scratch area") : 0;
 }
 
 int compel_infect(struct compel_ctl *ctl, const struct compel_blob *blob, size_t args_size)
@@ -123,9 +123,9 @@ int compel_infect(struct compel_ctl *ctl, const struct compel_blob *blob, size_t
 	int err;
 
 	if (ctl->scratch_len)
-		return ctl_set_error(ctl, -EBUSY, "a blob is in the target already");
+		return ctl_set_error(ctl, -EBUSY, "the target already contains a blob");
 	if (blob->align > PAGE_SZ || blob->file_size > blob->size || blob->entry >= blob->file_size)
-		return ctl_set_error(ctl, -EINVAL, "not a blob that `compel pack` made");
+		return ctl_set_error(ctl, -EINVAL, "not a blob created by `compel pack`");
 	err = map_scratch(ctl, &l);
 	if (err)
 		return err;
@@ -157,14 +157,14 @@ uint64_t compel_args_address(const struct compel_ctl *ctl)
 static int args_copy(struct compel_ctl *ctl, size_t offset, void *data, size_t len, bool write)
 {
 	if (!ctl->scratch_len || offset > ctl->args_len || len > ctl->args_len - offset)
-		return ctl_set_error(ctl, -EINVAL, "outside of the blob's arguments");
+		return ctl_set_error(ctl, -EINVAL, "outside the blob's arguments");
 	while (len) {
 		struct iovec here = { data, len }, there = { (void *)(ctl->args + offset), len };
 		ssize_t n = write ? process_vm_writev(ctl->main.tid, &here, 1, &there, 1, 0) :
 				    process_vm_readv(ctl->main.tid, &here, 1, &there, 1, 0);
 
 		if (n <= 0)
-			return ctl_set_error(ctl, n ? -errno : -EFAULT, "cannot reach the blob's arguments");
+			return ctl_set_error(ctl, n ? -errno : -EFAULT, "cannot access the blob's arguments");
 		data = (char *)data + n;
 		offset += n;
 		len -= n;
@@ -192,11 +192,11 @@ int compel_cure(struct compel_ctl *ctl)
 	if (ctl->main.parked) {
 		err = unmap_scratch(ctl);
 		if (err)
-			err = unmap_scratch(ctl); /* nobody else will */
-		e = thread_give_back(ctl, &ctl->main);
+			err = unmap_scratch(ctl); /* retried: nothing else unmaps it */
+		e = thread_restore(ctl, &ctl->main);
 		err = err ? err : e;
-		/* Last: as long as a register points into the cave it has to be whole. */
-		if (!ctl->left_inside) {
+		/* Last: the cave must be intact while a register points into it. */
+		if (!ctl->not_restored) {
 			zero = calloc(1, ctl->cave_len);
 			e = !zero ? -ENOMEM : target_write(ctl->mem, ctl->main.tid, ctl->cave, zero, ctl->cave_len);
 		}

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: LGPL-2.1-only
 /*
- * What becomes of the system call that a stop interrupted. The kernel restarts most calls by itself, some with the rest of
- * their time, some with all of it again; others return EINTR. See signal(7), "Interruption of system calls and library
- * functions by stop signals", and restart_syscall(2).
+ * Handles the system call that a stop interrupted. The kernel restarts most calls by itself, some with the remaining time,
+ * some with the full timeout; others return EINTR. See signal(7), "Interruption of system calls and library functions by
+ * stop signals", and restart_syscall(2).
  *
- * Left to the kernel: what has no limit of time, or one that is a point in time; what it continues itself, if the thread's
- * filters let restart_syscall(2) pass. select(2) and ppoll(2) wait for the rest that the kernel has written over their
- * limit, less the time that the thread stands still.
- * Issued again by us: what returns EINTR though nothing but our stop ended it, and has no limit.
- * EINTR: what would wait for the whole of its time again, and what the thread's filters would not let pass.
+ * Left to the kernel: calls without a timeout, or with an absolute one; calls that it continues itself, if the thread's
+ * filters allow restart_syscall(2). select(2) and ppoll(2) wait for the remaining time, which the kernel has stored in
+ * their timeout argument, less the time of the stop.
+ * Restarted by us: calls without a timeout that return EINTR only because of our stop.
+ * EINTR: calls that would wait for their full timeout again, and calls that the thread's filters would deny.
  *
- * All that is settled in the stop itself, before anything else is done: afterwards we may be killed.
+ * All this is set up in the stop itself, before anything else: afterwards we may be killed.
  */
 #include "interrupted.h"
 #include <errno.h>
@@ -56,9 +56,9 @@ static bool copy(pid_t tid, uint64_t at, void *data, size_t len, bool write)
 	return n == (ssize_t)len;
 }
 
-/* ---- does it have a limit? ---- */
+/* ---- does it have a timeout? ---- */
 
-/* By its name alone, as the server of a file may not answer. */
+/* Checks only the link text, as a file server may not respond. */
 static bool fd_is(pid_t tid, uint64_t fd, const char *kind)
 {
 	char path[64], name[64];
@@ -72,7 +72,7 @@ static bool fd_is(pid_t tid, uint64_t fd, const char *kind)
 	return !strncmp(name, kind, strlen(kind));
 }
 
-/* read(2) of a terminal waits for VTIME tenths of a second if VMIN is 0. termios(3) */
+/* read(2) from a terminal waits for VTIME tenths of a second if VMIN is 0: termios(3). */
 static bool terminal_has_limit(pid_t tid, uint64_t fd)
 {
 	_cleanup_close_ int pidfd = -1, ours = -1;
@@ -141,18 +141,18 @@ static int deliverable(pid_t tid, struct compel_status *status, uint64_t *ret)
 	return err;
 }
 
-static int give_eintr(pid_t tid, struct compel_regs *regs)
+static int return_eintr(pid_t tid, struct compel_regs *regs)
 {
 	arch_return_eintr(regs);
 	return arch_write_regs(tid, regs);
 }
 
-static int issue_again(pid_t tid, struct compel_regs *regs, struct compel_stop *stop)
+static int reissue(pid_t tid, struct compel_regs *regs, struct compel_stop *stop)
 {
 	int err;
 
 	stop->call = arch_call_nr(regs);
-	arch_issue_again(regs, stop->call);
+	arch_reissue(regs, stop->call);
 	err = arch_write_regs(tid, regs);
 	stop->reissued = !err;
 	return err;
@@ -168,31 +168,33 @@ static int settle_ended(pid_t tid, struct compel_regs *regs, struct compel_stop 
 	if (restarts_full_timeout(tid, regs, stop))
 		return 0;
 	err = deliverable(tid, &status, &signals);
-	if (err || signals || filter_ask(tid, regs, arch_call_nr(regs), true) == FILTER_REFUSE)
+	if (err || signals || filter_query(tid, regs, arch_call_nr(regs), true) == FILTER_REFUSE)
 		return err;
-	return issue_again(tid, regs, stop);
+	return reissue(tid, regs, stop);
 }
 
 static int settle_restarted(pid_t tid, struct compel_regs *regs, struct compel_stop *stop)
 {
-	if (restarts_full_timeout(tid, regs, stop) || filter_ask(tid, regs, arch_call_nr(regs), true) == FILTER_REFUSE)
-		return give_eintr(tid, regs);
+	if (restarts_full_timeout(tid, regs, stop) ||
+	    filter_query(tid, regs, arch_call_nr(regs), true) == FILTER_REFUSE)
+		return return_eintr(tid, regs);
 	return 0;
 }
 
 /*
- * The kernel has it issue restart_syscall(2), which a filter need not let pass. EINTR then, as after a signal, if its time
- * has a limit: registers are the program's, and a shorter limit in them would stay.
+ * The kernel makes it issue restart_syscall(2), which a filter may deny. Then it returns EINTR, as after a signal, if it
+ * has a timeout: a shorter one cannot be set in its registers, as the program would see the change.
  */
 static int settle_continued(pid_t tid, struct compel_regs *regs, struct compel_stop *stop)
 {
-	enum filter_says says = filter_ask(tid, regs, arch_restart_nr(), false);
+	enum filter_verdict verdict = filter_query(tid, regs, arch_restart_nr(), false);
 
-	if (says == FILTER_NONE || says == FILTER_PASS)
+	if (verdict == FILTER_NONE || verdict == FILTER_PASS)
 		return 0;
-	if (restarts_full_timeout(tid, regs, stop) || filter_ask(tid, regs, arch_call_nr(regs), true) == FILTER_REFUSE)
-		return give_eintr(tid, regs);
-	return issue_again(tid, regs, stop);
+	if (restarts_full_timeout(tid, regs, stop) ||
+	    filter_query(tid, regs, arch_call_nr(regs), true) == FILTER_REFUSE)
+		return return_eintr(tid, regs);
+	return reissue(tid, regs, stop);
 }
 
 int interrupted_settle(pid_t tid, struct compel_stop *stop)
@@ -216,7 +218,7 @@ int interrupted_settle(pid_t tid, struct compel_stop *stop)
 
 /* ---- the end of the stop ---- */
 
-/* A signal came while the thread was stopped for which such a call should return. */
+/* During the stop a signal has arrived for which the call must return EINTR. */
 static void interrupt_again(pid_t tid, const struct compel_stop *stop)
 {
 	struct compel_status status;
@@ -225,15 +227,15 @@ static void interrupt_again(pid_t tid, const struct compel_stop *stop)
 
 	if (deliverable(tid, &status, &signals) || !(signals & status.caught))
 		return;
-	if (!arch_read_regs(tid, &regs) && arch_take_back(&regs, stop->call))
+	if (!arch_read_regs(tid, &regs) && arch_cancel_reissue(&regs, stop->call))
 		arch_write_regs(tid, &regs);
 }
 
-/* The time in which it stood still has passed for the program, too. */
+/* The time of the stop counts for the program, too. */
 static void shorten_rest(pid_t tid, const struct compel_stop *stop)
 {
 	int64_t unit = stop->rest_in_us ? NS_PER_US : 1, left;
-	struct timespec rest = { 0 }; /* or struct timeval: two words as well */
+	struct timespec rest = { 0 }; /* or a struct timeval: two words as well */
 
 	if (!copy(tid, stop->rest_at, &rest, sizeof(rest), false) || rest.tv_sec < 0 ||
 	    rest.tv_sec > INT64_MAX / NS_PER_S - 1)
@@ -245,7 +247,7 @@ static void shorten_rest(pid_t tid, const struct compel_stop *stop)
 	copy(tid, stop->rest_at, &rest, sizeof(rest), true);
 }
 
-void interrupted_go_on(pid_t tid, const struct compel_stop *stop)
+void interrupted_resume(pid_t tid, const struct compel_stop *stop)
 {
 	if (stop->reissued)
 		interrupt_again(tid, stop);

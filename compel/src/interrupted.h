@@ -9,4 +9,4 @@
  */
 int interrupted_settle(pid_t tid, struct compel_stop *stop);
 /* It is about to be resumed. */
-void interrupted_go_on(pid_t tid, const struct compel_stop *stop);
+void interrupted_resume(pid_t tid, const struct compel_stop *stop);

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only
 /*
- * What a tracer that died left in a target takes itself out, but we may have stopped the
- * target before it had the time; and where the target's group is stopped it never has.
- * Threads that we trace run all the same: let those go on that are in there.
+ * What a dead tracer left in a target removes itself, but we may have stopped the target before that has completed; in a
+ * stopped process it cannot even start. Threads that we trace can run even then: resume those that are in such code.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -17,11 +16,11 @@
 #define STEP_US 200
 #define MAX_STEPS 5000
 
-/* The threads of the process that are inside; *ret is malloc'ed. */
-static int find_inside(struct compel_ctl *ctl, pid_t tid, pid_t **ret, size_t *ret_nr)
+/* The threads of the process that are occupants; *ret is malloc'ed. */
+static int find_occupants(struct compel_ctl *ctl, pid_t tid, pid_t **ret, size_t *ret_nr)
 {
 	_cleanup_closedir_ DIR *dir = NULL;
-	_cleanup_free_ pid_t *inside = NULL;
+	_cleanup_free_ pid_t *occupants = NULL;
 	struct dirent *e;
 	uint64_t free_ip = 0;
 	size_t nr = 0;
@@ -39,19 +38,19 @@ static int find_inside(struct compel_ctl *ctl, pid_t tid, pid_t **ret, size_t *r
 
 		if (other <= 0 || !thread_occupies(ctl, other, &free_ip))
 			continue;
-		more = realloc(inside, (nr + 1) * sizeof(*inside));
+		more = realloc(occupants, (nr + 1) * sizeof(*occupants));
 		if (!more)
 			return ctl_set_error(ctl, -ENOMEM, "no memory");
-		inside = more;
-		inside[nr++] = other;
+		occupants = more;
+		occupants[nr++] = other;
 	}
-	*ret = steal_ptr(&inside);
+	*ret = steal_ptr(&occupants);
 	*ret_nr = nr;
 	return 0;
 }
 
-/* All at once: one of them may wait for another. */
-static int run_a_while(struct compel_ctl *ctl, const pid_t *tids, size_t nr)
+/* Resumes all at once: one of them may wait for another. */
+static int run_briefly(struct compel_ctl *ctl, const pid_t *tids, size_t nr)
 {
 	struct compel_stop stop;
 	int err = 0;
@@ -59,7 +58,7 @@ static int run_a_while(struct compel_ctl *ctl, const pid_t *tids, size_t nr)
 	for (size_t i = 0; i < nr; i++)
 		if (ptrace(PTRACE_CONT, tids[i], NULL, NULL))
 			return ctl_set_error(ctl, -errno, "cannot resume thread %d", tids[i]);
-	usleep(STEP_US); /* style: a cure has no end that could be waited for */
+	usleep(STEP_US); /* style: the end of a cure raises no event */
 	for (size_t i = 0; i < nr; i++) {
 		ptrace(PTRACE_INTERRUPT, tids[i], NULL, NULL);
 		err = compel_wait_stop(tids[i], &stop);
@@ -69,18 +68,18 @@ static int run_a_while(struct compel_ctl *ctl, const pid_t *tids, size_t nr)
 	return 0;
 }
 
-int leftovers_run_out(struct compel_ctl *ctl, pid_t tid)
+int leftovers_finish(struct compel_ctl *ctl, pid_t tid)
 {
 	for (int step = 0; step < MAX_STEPS; step++) {
-		_cleanup_free_ pid_t *inside = NULL;
+		_cleanup_free_ pid_t *occupants = NULL;
 		size_t nr = 0;
-		int err = find_inside(ctl, tid, &inside, &nr);
+		int err = find_occupants(ctl, tid, &occupants, &nr);
 
 		if (err || !nr)
 			return err;
-		err = run_a_while(ctl, inside, nr);
+		err = run_briefly(ctl, occupants, nr);
 		if (err)
 			return err;
 	}
-	return ctl_set_error(ctl, -EAGAIN, "process %d still takes out what a tracer that died left in it", tid);
+	return ctl_set_error(ctl, -EAGAIN, "process %d is still removing what a dead tracer left in it", tid);
 }

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-only
 /*
- * Where injected code goes.
+ * Finds places for injected code.
  *
- * The cave has to be executable, and must not be part of anything that the target uses.
- * First choice is the end of the vDSO: its ELF file ends some way before its last page
- * does. Without one, the padding behind the code of a mapped file: writing there gives
- * the target a private copy of that page, which a later look at its memory shows as
- * changed, with the same bytes as before.
+ * The cave must be executable and unused by the target. The first choice is the end of the vDSO: its ELF file usually
+ * ends well before its last page does. Without a vDSO it is the padding after the code of a mapped file: writing there
+ * gives the target a private copy of that page, so that it counts as modified afterwards, though its bytes are the same.
  */
 #include <elf.h>
 #include <errno.h>
@@ -31,7 +29,7 @@ int ctl_read_maps(struct compel_ctl *ctl, pid_t tid)
 	return err ? ctl_set_error(ctl, err, "cannot read /proc/%d/maps", tid) : 0;
 }
 
-/* Where the vDSO's ELF file ends: headers, segments and sections. */
+/* Finds the end of the vDSO's ELF file: headers, segments and sections. */
 static int vdso_end(struct compel_ctl *ctl, const struct target_map *map, uint64_t *ret_end)
 {
 	char head[1024];
@@ -56,19 +54,19 @@ static int vdso_end(struct compel_ctl *ctl, const struct target_map *map, uint64
 	return end < map->end - map->start ? 0 : -ENOEXEC;
 }
 
-/* Nobody can zero the cave of a tracer that died. Nobody is in there any more: leftovers_run_out saw to that. */
-static void forget_dead_caves(char *bytes, size_t size)
+/* A dead tracer could not zero its cave. leftovers_finish has made sure that no thread is in it. */
+static void clear_dead_caves(char *bytes, size_t size)
 {
 	size_t len = arch_cave_size();
-	char sign[CAVE_SIGN_LEN];
+	char sign[CAVE_SIGNATURE_LEN];
 
-	arch_cave_sign(sign);
+	arch_cave_signature(sign);
 	for (size_t i = 0; i + len <= size; i += CAVE_ALIGN)
 		if (!memcmp(bytes + i, sign, sizeof(sign)))
 			memset(bytes + i, 0, len);
 }
 
-/* The first run of @len zero bytes in [from, to), aligned; with @reuse the caves of dead tracers count as zero. */
+/* Finds the first aligned run of @len zero bytes in [from, to); with @reuse caves of dead tracers count as zero. */
 static int zero_run(struct compel_ctl *ctl, uint64_t from, uint64_t to, size_t len, bool reuse)
 {
 	_cleanup_free_ char *bytes = NULL;
@@ -84,7 +82,7 @@ static int zero_run(struct compel_ctl *ctl, uint64_t from, uint64_t to, size_t l
 	if (target_read(ctl->mem, from, bytes, size))
 		return -ENOEXEC;
 	if (reuse)
-		forget_dead_caves(bytes, size);
+		clear_dead_caves(bytes, size);
 	for (size_t i = 0; i < size; i++) {
 		if (bytes[i]) {
 			start = ROUND_UP(i + 1, CAVE_ALIGN);
@@ -125,39 +123,39 @@ int cave_place(struct compel_ctl *ctl, size_t len)
 	int err = -ENOEXEC;
 
 	ctl->cave_len = len;
-	/* A signal handler may still return into a dead tracer's cave: unused room first. */
+	/* A signal handler may still return into a dead tracer's cave: unused space first. */
 	for (int how = 0; how < 4 && err == -ENOEXEC; how++)
 		err = place_in_maps(ctl, how < 2, how & 1);
 	if (!err)
 		return 0;
 	return ctl_set_error(
 		ctl, err,
-		"no place for code: neither the vDSO nor a mapped program file has %zu unused bytes at its end", len);
+		"no space for code: neither the vDSO nor a mapped program file has %zu unused bytes at its end", len);
 }
 
 int cave_occupied(pid_t tid, uint64_t ip)
 {
 	size_t code = arch_cave_size();
-	_cleanup_free_ char *bytes = malloc(code + CAVE_SIGN_LEN);
-	char sign[CAVE_SIGN_LEN];
-	struct iovec to = { bytes, code + CAVE_SIGN_LEN };
+	_cleanup_free_ char *bytes = malloc(code + CAVE_SIGNATURE_LEN);
+	char sign[CAVE_SIGNATURE_LEN];
+	struct iovec to = { bytes, code + CAVE_SIGNATURE_LEN };
 	uint64_t from;
 	ssize_t n;
 
 	if (!bytes)
 		return -ENOMEM;
-	arch_cave_sign(sign);
+	arch_cave_signature(sign);
 	from = ip > code ? ip - code : 0;
-	/* Only the page that holds ip may be there. */
+	/* Perhaps only the page that contains ip is mapped. */
 	n = process_vm_readv(tid, &to, 1, &(struct iovec){ (void *)from, to.iov_len }, 1, 0);
-	if (n < CAVE_SIGN_LEN) {
+	if (n < CAVE_SIGNATURE_LEN) {
 		from = MAX_OF(from, ROUND_DOWN(ip, PAGE_SZ));
 		to.iov_len = MIN_OF(to.iov_len, ROUND_UP(ip + 1, PAGE_SZ) - from);
 		n = process_vm_readv(tid, &to, 1, &(struct iovec){ (void *)from, to.iov_len }, 1, 0);
 	}
-	if (n < CAVE_SIGN_LEN)
+	if (n < CAVE_SIGNATURE_LEN)
 		return 0;
-	return memmem(bytes, n, sign, CAVE_SIGN_LEN) ? -EAGAIN : 0;
+	return memmem(bytes, n, sign, CAVE_SIGNATURE_LEN) ? -EAGAIN : 0;
 }
 
 static const struct target_map *map_at(const struct compel_ctl *ctl, uint64_t address)
@@ -190,7 +188,7 @@ bool thread_occupies(struct compel_ctl *ctl, pid_t tid, uint64_t *free_ip)
 	struct compel_regs regs;
 	uint64_t ip;
 
-	/* Threads that we did not stop cannot be asked: that is their caller's choice. */
+	/* Threads that we did not stop cannot be checked: the caller is responsible for them. */
 	if (arch_read_regs(tid, &regs))
 		return false;
 	ip = arch_ip(&regs);
@@ -206,7 +204,7 @@ int scratch_place(const struct compel_ctl *ctl, size_t len, uint64_t *ret_addres
 {
 	uint64_t from = 16ul << 20, best = 0, best_from = 0;
 
-	/* The middle of the largest hole: stacks grow and heaps move elsewhere. */
+	/* The middle of the largest gap, out of the way of growing stacks and heaps. */
 	for (size_t i = 0; i <= ctl->nr_maps; i++) {
 		uint64_t to = i < ctl->nr_maps ? MIN_OF(ctl->maps[i].start, USER_END) : USER_END;
 

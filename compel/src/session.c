@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-only
-/* Open an address space; run calls and commands in its main thread and in its others. */
+/* Opens an address space; runs calls and commands in its main thread and in others. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -7,16 +7,16 @@
 
 static int start(struct compel_ctl *ctl, pid_t tid)
 {
-	size_t room = (arch_cave_size() + 15) & ~15ul;
+	size_t cave_len = (arch_cave_size() + 15) & ~15ul;
 	int err;
 
 	ctl->main = (struct borrowed){ .tid = tid, .cure.mode = CURE_KEEP };
 	ctl->mem = target_mem_open(tid);
 	if (ctl->mem < 0)
 		return ctl_set_error(ctl, ctl->mem, "cannot open /proc/%d/mem", tid);
-	err = leftovers_run_out(ctl, tid);
+	err = leftovers_finish(ctl, tid);
 	if (!err)
-		err = cave_place(ctl, 2 * room);
+		err = cave_place(ctl, 2 * cave_len);
 	ctl->main.cave = ctl->cave;
 	return err;
 }
@@ -45,7 +45,7 @@ int compel_open_begin(pid_t tid, struct compel_ctl **ret_ctl)
 
 int compel_open_finish(struct compel_ctl *ctl, const struct compel_snapshot *snapshot)
 {
-	return thread_remember(ctl, &ctl->main, snapshot);
+	return thread_prepare(ctl, &ctl->main, snapshot);
 }
 
 int ctl_open(pid_t tid, const struct compel_thread_state *after, struct compel_ctl **ret_ctl)
@@ -56,11 +56,11 @@ int ctl_open(pid_t tid, const struct compel_thread_state *after, struct compel_c
 	if (err)
 		return err;
 	ctl->restoring = after != NULL;
-	err = thread_remember(ctl, &ctl->main, NULL);
+	err = thread_prepare(ctl, &ctl->main, NULL);
 	if (err)
 		return not_opened(ctl, err);
 	if (after) {
-		/* Segment bases too, which no cure sets: from now on the thread has nothing else. */
+		/* This includes the segment bases, which no cure sets: from now on the thread has only this state. */
 		ctl->main.own = ctl->main.goal = after->regs;
 		ctl->main.mask = after->sigmask;
 		ctl->main.yield_signal = 0;
@@ -79,7 +79,7 @@ int compel_syscall(struct compel_ctl *ctl, long nr, const unsigned long args[6],
 	return thread_call(ctl, &ctl->main, &(struct injected_call){ nr, args, &ctl->main.cure }, ret_value);
 }
 
-/* Borrow another thread of the address space; its own cave lies behind the main thread's. */
+/* Borrows another thread of the address space; its cave follows the main thread's. */
 static int borrow_other(struct compel_ctl *ctl, pid_t tid, const struct compel_snapshot *snapshot,
 			const struct cure *cure, struct borrowed *b)
 {
@@ -90,7 +90,7 @@ static int borrow_other(struct compel_ctl *ctl, pid_t tid, const struct compel_s
 		.cave = ctl->cave + ctl->cave_len / 2,
 		.cure = *cure,
 	};
-	err = thread_remember(ctl, b, snapshot);
+	err = thread_prepare(ctl, b, snapshot);
 	return err ? err : thread_borrow(ctl, b);
 }
 
@@ -105,7 +105,7 @@ int compel_thread_syscall(struct compel_ctl *ctl, pid_t tid, long nr, const unsi
 	err = borrow_other(ctl, tid, NULL, &keep, &b);
 	if (!err)
 		err = thread_call(ctl, &b, &(struct injected_call){ nr, args, &b.cure }, ret_value);
-	back = thread_give_back(ctl, &b);
+	back = thread_restore(ctl, &b);
 	return err ? err : back;
 }
 
@@ -114,7 +114,7 @@ int compel_command(struct compel_ctl *ctl, unsigned command, long *ret_value)
 	int err;
 
 	if (!ctl->scratch_len)
-		return ctl_set_error(ctl, -EINVAL, "no blob is in the target yet");
+		return ctl_set_error(ctl, -EINVAL, "the target contains no blob");
 	err = thread_borrow(ctl, &ctl->main);
 	return err ? err : thread_enter(ctl, &ctl->main, &ctl->main.cure, command, ret_value);
 }
@@ -139,10 +139,9 @@ static int mark_busy(struct compel_ctl *ctl, uint32_t busy)
 }
 
 /*
- * When we die the main thread's cure unmaps the scratch, so it has to know of the other
- * thread in there. The mark is set only when that thread's own cure takes it away again,
- * and taken away only when that thread is out; its cure may then still try to, which is
- * why it does so by a call that does not mind a missing page.
+ * If we die the main thread's cure unmaps the scratch area, so it must be able to tell that another thread is in there.
+ * The mark is set only while that thread's own cure would clear it, and is cleared only after that thread has left. Its
+ * cure may still try to clear it then: it does so by a call that tolerates an unmapped page.
  */
 int compel_thread_command(struct compel_ctl *ctl, pid_t tid, const struct compel_snapshot *snapshot, unsigned command,
 			  long *ret_value)
@@ -154,7 +153,7 @@ int compel_thread_command(struct compel_ctl *ctl, pid_t tid, const struct compel
 	if (tid == ctl->main.tid)
 		return compel_command(ctl, command, ret_value);
 	if (!ctl->scratch_len)
-		return ctl_set_error(ctl, -EINVAL, "no blob is in the target yet");
+		return ctl_set_error(ctl, -EINVAL, "the target contains no blob");
 	err = borrow_other(ctl, tid, snapshot, &leave, &b);
 	if (!err) {
 		err = mark_busy(ctl, 1);
@@ -162,6 +161,6 @@ int compel_thread_command(struct compel_ctl *ctl, pid_t tid, const struct compel
 			err = thread_enter(ctl, &b, &leave, command, ret_value);
 		mark_busy(ctl, 0);
 	}
-	back = thread_give_back(ctl, &b);
+	back = thread_restore(ctl, &b);
 	return err ? err : back;
 }

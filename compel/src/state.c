@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-only
-/* Read and set everything that the CPU holds for a stopped thread. */
+/* Reads and sets the complete CPU state of a stopped thread. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +17,7 @@ int compel_inspect(pid_t tid, const struct compel_status *status, struct compel_
 	struct compel_snapshot snapshot = { 0 };
 	int err = arch_read_regs(tid, &snapshot.regs);
 
-	/* Where a dead tracer's cure still runs these are not the thread's own registers. */
+	/* While a dead tracer's cure runs these are not the thread's own registers. */
 	if (!err)
 		err = cave_occupied(tid, arch_ip(&snapshot.regs));
 	if (!err)
@@ -33,7 +33,7 @@ int compel_inspect(pid_t tid, const struct compel_status *status, struct compel_
 	return err;
 }
 
-/* From what it was stopped with to what the thread is to go on with. */
+/* Converts the state at the stop to the state for continuing. */
 static int settle(pid_t tid, const struct compel_snapshot *snapshot, bool elsewhere,
 		  struct compel_thread_state *ret_state)
 {
@@ -43,7 +43,7 @@ static int settle(pid_t tid, const struct compel_snapshot *snapshot, bool elsewh
 	if (snapshot->rseq_abort)
 		arch_set_ip(&s.regs, snapshot->rseq_abort);
 	s.rseq_aborted = snapshot->rseq_abort != 0;
-	arch_name_continued(&s.regs, snapshot->continues);
+	arch_set_continued(&s.regs, snapshot->continues);
 	arch_finish_restart(tid, &s.regs, elsewhere,
 			    target_deliverable(&snapshot->status, s.sigmask) & snapshot->status.caught);
 	err = arch_read_xstate(tid, &s.xsave, &s.xsave_len);
@@ -79,7 +79,7 @@ bool compel_is_continued(const struct compel_snapshot *snapshot, unsigned long a
 
 bool compel_restarts_full_timeout(const struct compel_snapshot *snapshot, const struct compel_thread_state *for_image)
 {
-	return arch_is_continued(&snapshot->regs) && arch_limit_kind(&for_image->regs) != LIMIT_NONE;
+	return arch_is_continued(&snapshot->regs) && arch_limit_type(&for_image->regs) != LIMIT_NONE;
 }
 
 int compel_set_state(pid_t tid, const struct compel_thread_state *state)

@@ -173,7 +173,7 @@ int compel_detach(pid_t tid, const struct compel_stop *stop)
 {
 	if (stop->state != COMPEL_TRAPPED && stop->state != COMPEL_STOPPED)
 		return 0;
-	interrupted_go_on(tid, stop);
+	interrupted_resume(tid, stop);
 	/* The kernel itself sends a member of a stopped group back to its stop. */
 	return ptrace(PTRACE_DETACH, tid, NULL, NULL) ? -errno : 0;
 }

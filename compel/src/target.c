@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-only
-/* What /proc tells about a target, and access to its memory. */
+/* Reads /proc of a target, and accesses its memory. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -16,7 +16,7 @@
 #include "base/cleanup.h"
 #include "target.h"
 
-/* Headers are older than the kernels we run on. */
+/* Our headers are older than the kernels we run on. */
 #ifndef PTRACE_GET_RSEQ_CONFIGURATION
 #define PTRACE_GET_RSEQ_CONFIGURATION 0x420f
 #endif
@@ -37,7 +37,7 @@ static int proc_open(pid_t tid, const char *name, int flags)
 	return fd;
 }
 
-/* Read a short file whole, as a string. */
+/* Reads a whole short file as a string. */
 static int proc_read(pid_t tid, const char *name, char *buf, size_t size)
 {
 	_cleanup_close_ int fd = proc_open(tid, name, O_RDONLY);
@@ -85,7 +85,7 @@ int target_status(pid_t tid, struct compel_status *ret)
 
 int target_quiet_signal(const struct compel_status *s, uint64_t mask)
 {
-	/* Neither those with effects of their own (SIGCONT, stops) nor those that faults send. */
+	/* Neither signals with side effects (SIGCONT, stops) nor those sent by faults. */
 	static const int candidates[] = {
 		SIGURG, SIGWINCH, SIGPIPE, SIGHUP, SIGUSR1, SIGUSR2, SIGINT, SIGQUIT, SIGALRM, SIGIO, SIGTERM, SIGCHLD,
 	};
@@ -118,8 +118,8 @@ int target_tgid(pid_t tid)
 }
 
 /*
- * The rest of stat behind the name, which may hold anything: starts at field 3. Of the thread alone: /proc/TID/stat adds
- * up all threads of the process, however many.
+ * Returns stat from field 3 on, after the name, which may contain anything. It is the thread's own: /proc/TID/stat would
+ * add up all threads of the process, which may be many.
  */
 static int stat_rest(pid_t tid, char *buf, size_t size, const char **ret_rest)
 {
@@ -165,8 +165,8 @@ int target_cpu(pid_t tid)
 	return atoi(rest);
 }
 
-/* The number at *@p, which goes behind it and the character @end. False: none, or another end. */
-static bool take_number(const char **p, int base, char end, uint64_t *ret)
+/* Parses a number followed by @end, and moves *@p past both. False if there is none, or another character follows. */
+static bool parse_number(const char **p, int base, char end, uint64_t *ret)
 {
 	char *after;
 
@@ -183,12 +183,12 @@ static bool parse_map(const char *line, struct target_map *ret)
 	const char *perms, *p = line;
 	uint64_t start, end, inode, skipped;
 
-	if (!take_number(&p, 16, '-', &start) || !take_number(&p, 16, ' ', &end) || strnlen(p, 5) < 5 || p[4] != ' ')
+	if (!parse_number(&p, 16, '-', &start) || !parse_number(&p, 16, ' ', &end) || strnlen(p, 5) < 5 || p[4] != ' ')
 		return false;
 	perms = p;
 	p += 5;
-	if (!take_number(&p, 16, ' ', &skipped) || !take_number(&p, 16, ':', &skipped) ||
-	    !take_number(&p, 16, ' ', &skipped))
+	if (!parse_number(&p, 16, ' ', &skipped) || !parse_number(&p, 16, ':', &skipped) ||
+	    !parse_number(&p, 16, ' ', &skipped))
 		return false;
 	inode = strtoull(p, (char **)&p, 10);
 	*ret = (struct target_map){
@@ -202,7 +202,7 @@ static bool parse_map(const char *line, struct target_map *ret)
 	return true;
 }
 
-/* Read a file of any length whole, as a string. */
+/* Reads a whole file of any length as a string. */
 static int proc_read_all(pid_t tid, const char *name, char **ret)
 {
 	_cleanup_close_ int fd = proc_open(tid, name, O_RDONLY);
@@ -281,7 +281,7 @@ int target_read(int mem, uint64_t address, void *data, size_t len)
 	return 0;
 }
 
-/* Kernels can be set up so that /proc/PID/mem no longer overrides page protection: ptrace still does. */
+/* Kernels can be configured so that /proc/PID/mem does not override page protection; ptrace still does. */
 static int poke(pid_t tid, uint64_t address, const char *data, size_t len)
 {
 	for (size_t done = 0; done < len;) {
@@ -333,10 +333,9 @@ static bool peek(pid_t tid, uint64_t address, void *data, size_t len)
 }
 
 /*
- * struct rseq: cpu_id_start, cpu_id, then the 64-bit address of the descriptor of the
- * sequence in progress: version, flags, start, length, abort address. The kernel sends a
- * thread that it resumes inside a sequence to the abort address; once our own code has
- * run in the thread it has forgotten the sequence, so this has to be done beforehand.
+ * struct rseq: cpu_id_start, cpu_id, then the 64-bit address of the descriptor of the current critical section: version,
+ * flags, start, length, abort address. The kernel sends a thread that it resumes in a critical section to the abort
+ * address. Once our own code has run in the thread the kernel has forgotten the section, so this is read first.
  */
 int target_rseq(pid_t tid, struct compel_snapshot *snapshot)
 {
@@ -348,13 +347,13 @@ int target_rseq(pid_t tid, struct compel_snapshot *snapshot)
 	uint64_t pointer;
 
 	if (ptrace((enum __ptrace_request)PTRACE_GET_RSEQ_CONFIGURATION, tid, (void *)sizeof(conf), &conf) < 0)
-		return errno == EIO || errno == EINVAL ? 0 : -errno; /* a kernel without */
+		return errno == EIO || errno == EINVAL ? 0 : -errno; /* not supported by this kernel */
 	snapshot->rseq = conf.pointer;
 	snapshot->rseq_size = conf.size;
 	snapshot->rseq_signature = conf.signature;
 	if (!conf.pointer)
 		return 0;
-	/* What cannot be read is what the kernel would kill the thread for: none of our business. */
+	/* If the pointer is invalid the kernel would kill the thread for it anyway. */
 	if (!peek(tid, conf.pointer + 8, &pointer, sizeof(pointer)) || !pointer)
 		return 0;
 	if (!peek(tid, pointer, &section, sizeof(section)))
@@ -379,7 +378,7 @@ void target_pin(int cpu, struct cpu_pin *pin)
 		pin->len = n;
 	}
 	mask[cpu / bits] = 1ul << (cpu % bits);
-	/* One that may not be used leaves us where we were. */
+	/* If the CPU is not allowed we remain where we were. */
 	if (syscall(SYS_sched_setaffinity, 0, sizeof(mask), mask))
 		return;
 	pin->set = true;

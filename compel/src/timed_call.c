@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-only
 /*
- * Let a thread into a call with less than the time that it asks for, and interrupt it at once: the kernel then remembers
- * what is left, as it does for any call that a stop interrupts, and goes on from there (restart_syscall(2)). The call
- * reads its limit while it is entered; afterwards register and memory are the program's again.
+ * Makes a thread enter a call with a shorter timeout than the program passed, and interrupts it at once: the kernel then
+ * saves the remaining time, as for any call that a stop interrupts, and continues from there (restart_syscall(2)). The
+ * call reads its timeout on entry; afterwards the register and the memory are restored to the program's.
  */
 #include <errno.h>
 #include <limits.h>
@@ -20,7 +20,7 @@
 #define NS_PER_MS 1000000ull
 #define STOP_MS 10000
 
-/* Where the time is put for the call to read it. */
+/* The location of the timeout that the call reads. */
 struct limit {
 	uint64_t at; /* 0: in a register */
 	struct timespec was;
@@ -41,25 +41,25 @@ static int set_limit(pid_t tid, struct compel_regs *regs, uint64_t left_ns, stru
 	uint64_t ms = MIN_OF(left_ns / NS_PER_MS + !!(left_ns % NS_PER_MS), (uint64_t)INT_MAX);
 
 	limit->at = 0;
-	if (arch_limit_kind(regs) == LIMIT_MS) {
+	if (arch_limit_type(regs) == LIMIT_MS) {
 		if (ms < (uint32_t)arch_limit(regs))
 			arch_set_limit(regs, ms);
 		return 0;
 	}
-	limit->at = arch_stack_room(regs, sizeof(left));
+	limit->at = arch_stack_space(regs, sizeof(left));
 	if (!access_memory(tid, limit->at, &limit->was, false) || !access_memory(tid, limit->at, &left, true))
 		return -EAGAIN;
 	arch_set_limit(regs, limit->at);
 	return 0;
 }
 
-static void take_limit_back(pid_t tid, struct limit *limit)
+static void restore_limit(pid_t tid, struct limit *limit)
 {
 	if (limit->at)
 		access_memory(tid, limit->at, &limit->was, true);
 }
 
-/* Runs it into the call. A signal comes first: -EAGAIN, and it is on its way when the thread has stopped again. */
+/* Runs the thread into the call. -EAGAIN: a signal came first; it has been delivered when the thread has stopped again. */
 static int enter(pid_t tid, const struct compel_regs *own)
 {
 	struct compel_stop stop;
@@ -84,7 +84,7 @@ static int enter(pid_t tid, const struct compel_regs *own)
 	return err ? err : stop.state == COMPEL_DEAD ? -ESRCH : -EAGAIN;
 }
 
-/* Inside, with the interruption waiting for it. */
+/* It is in the call, and about to be interrupted. */
 static int leave(pid_t tid, const struct compel_regs *own)
 {
 	struct compel_stop stop;
@@ -97,7 +97,7 @@ static int leave(pid_t tid, const struct compel_regs *own)
 		err = arch_read_regs(tid, &regs);
 	if (err)
 		return err;
-	arch_give_limit_back(&regs, own);
+	arch_restore_limit(&regs, own);
 	return arch_write_regs(tid, &regs);
 }
 
@@ -116,27 +116,27 @@ int compel_give_up_call(struct compel_thread_state *state)
 {
 	long nr = arch_call_before(&state->regs);
 
-	if (nr < 0 || arch_limit_kind(&state->regs) == LIMIT_NONE)
+	if (nr < 0 || arch_limit_type(&state->regs) == LIMIT_NONE)
 		return -EINVAL;
-	arch_take_back(&state->regs, nr);
+	arch_cancel_reissue(&state->regs, nr);
 	return (int)nr;
 }
 
 int compel_shorten_call(pid_t tid, int nr, uint64_t left_ns)
 {
 	struct compel_regs own, regs;
-	enum filter_says says;
+	enum filter_verdict verdict;
 	struct limit limit;
 	int err = arch_read_regs(tid, &own);
 
 	if (err)
 		return err;
-	/* In the end the kernel continues it. */
-	says = filter_ask(tid, &own, arch_restart_nr(), false);
-	if (says != FILTER_NONE && says != FILTER_PASS)
+	/* Afterwards the kernel must be able to continue the call. */
+	verdict = filter_query(tid, &own, arch_restart_nr(), false);
+	if (verdict != FILTER_NONE && verdict != FILTER_PASS)
 		return -EPERM;
 	regs = own;
-	arch_issue_again(&regs, nr);
+	arch_reissue(&regs, nr);
 	err = set_limit(tid, &regs, left_ns, &limit);
 	if (err)
 		return err;
@@ -145,6 +145,6 @@ int compel_shorten_call(pid_t tid, int nr, uint64_t left_ns)
 		err = enter(tid, &own);
 	if (!err)
 		err = leave(tid, &own);
-	take_limit_back(tid, &limit);
+	restore_limit(tid, &limit);
 	return err;
 }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * compel_set_state and compel_finish_begin to _end: a thread that runs in memory which is to go away
- * continues elsewhere, with the registers and the mask that were wanted, and the memory
- * is gone; also when its tracer is killed at any point of it.
+ * compel_set_state and compel_finish_begin to _end: a thread that runs in memory that is to be unmapped continues
+ * elsewhere, with the requested registers and mask, and the memory is unmapped; also if the tracer is killed at any point.
  */
 #include <sys/auxv.h>
 #include <sys/ptrace.h>
@@ -55,7 +54,7 @@ static bool has_region(pid_t pid)
 	return strstr(maps, "\n500000000000-") || !strncmp(maps, "500000000000-", 13);
 }
 
-/* The FPU beforehand, the rest by compel_finish_*. */
+/* Sets the FPU first, the rest by compel_finish_*. */
 static int finish(pid_t pid)
 {
 	const struct compel_region region = { REGION, REGION_LEN, vdso_known ? getauxval(AT_SYSINFO_EHDR) : 0 };
@@ -78,7 +77,7 @@ static int finish(pid_t pid)
 	after.sigmask = FINAL_MASK;
 	memcpy((char *)after.xsave + 160 + 9 * 16, &(uint64_t){ 0x7777 }, 8); /* xmm9 in the legacy area */
 	((uint64_t *)((char *)after.xsave + 512))[0] |= 2;
-	/* Only the FPU: its registers are to stay as they are until the hand over. */
+	/* Only the FPU: its general registers must not change before compel_finish_begin. */
 	{
 		struct compel_thread_state fpu = after;
 
@@ -90,7 +89,7 @@ static int finish(pid_t pid)
 	}
 	if (!err)
 		err = compel_finish_begin(pid, &after, &region, &f);
-	compel_finish_go_on(f);
+	compel_finish_continue(f);
 	ended = compel_finish_end(f);
 	err = err ? err : ended;
 	compel_thread_state_clear(&after);
@@ -140,7 +139,7 @@ static void killed_at_each_point(void)
 			_exit(finish(pid) ? 1 : 0);
 		}
 		waitpid(tracer, &status, 0);
-		/* Until it is borrowed it stays where it was; afterwards it must get there. */
+		/* Until it is borrowed it remains where it was; afterwards it must arrive. */
 		for (int i = 0; i < 100 && !s->arrived; i++)
 			usleep(100);
 		if (!s->arrived && moved)
@@ -150,14 +149,14 @@ static void killed_at_each_point(void)
 		else if (arrives() && !has_region(pid) && !status_value(pid, "\nTracerPid:", 10))
 			moved++;
 		else
-			why = "neither here nor there";
+			why = "it neither remained nor arrived";
 		end_victim(pid);
 		if (!WIFSIGNALED(status))
 			break;
 	}
 	report("finish_killed", !why && moved > 5 && stayed > 5, "point %d: %s, moved %d, stayed %d, arrived %ld", at,
 	       why ? why : "", moved, stayed, s->arrived);
-	printf("# %d points: went on before %d, after %d\n", at, stayed, moved);
+	printf("# %d points: remained at %d, arrived at %d\n", at, stayed, moved);
 }
 
 int main(int argc, char **argv)

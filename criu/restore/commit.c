@@ -395,7 +395,7 @@ static void finished(struct restore *r, struct restore_task *rt, int err)
 static void end_batch(struct restore *r, struct restore_task **batch, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		compel_finish_go_on(batch[i]->finish);
+		compel_finish_continue(batch[i]->finish);
 	for (size_t i = 0; i < n; i++)
 		finished(r, batch[i], compel_finish_end(batch[i]->finish));
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-only
-/* How the kernel restarts system calls that a stop interrupted, on this CPU, and how long they may still wait. */
+/* How the kernel restarts system calls that a stop interrupted on this CPU, and their remaining timeouts. */
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/futex.h>
@@ -12,7 +12,7 @@
 #include "../../src/arch.h"
 #include "base/bits.h"
 
-/* Kernel-internal results that only a tracer sees. */
+/* Kernel-internal return values, visible only to a tracer. */
 #define ERESTARTSYS 512
 #define ERESTARTNOINTR 513
 #define ERESTARTNOHAND 514
@@ -22,7 +22,7 @@
 #define RED_ZONE 128
 #define FUTEX_PRIVATE_AND_CLOCK (FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME)
 
-/* Headers are older than the kernels we run on. */
+/* Our headers are older than the kernels we run on. */
 enum {
 	NR_io_pgetevents = 333,
 	NR_io_uring_enter = 426,
@@ -32,7 +32,7 @@ enum {
 	URING_EXT_ARG_REG = 1 << 6,
 };
 
-void arch_issue_again(struct compel_regs *regs, long nr)
+void arch_reissue(struct compel_regs *regs, long nr)
 {
 	regs->ax = nr;
 	regs->ip -= SYSCALL_INSN_LEN;
@@ -45,7 +45,7 @@ void arch_return_eintr(struct compel_regs *regs)
 	regs->orig_ax = -1;
 }
 
-bool arch_take_back(struct compel_regs *regs, long nr)
+bool arch_cancel_reissue(struct compel_regs *regs, long nr)
 {
 	if (regs->orig_ax != (uint64_t)-1 || regs->ax != (uint64_t)nr)
 		return false;
@@ -60,8 +60,8 @@ long arch_call_before(const struct compel_regs *regs)
 }
 
 /*
- * A sleep that was interrupted and went on before only says restart_syscall. Its number is
- * in the code that made the call, as a rule right before: mov $nr, %eax; syscall. 0 if not.
+ * For a sleep that was interrupted and continued before, the number is only that of restart_syscall. The original one
+ * is in the code of the caller, usually right before: mov $nr, %eax; syscall. 0 if it is not found.
  */
 static uint64_t call_in_code(pid_t tid, uint64_t ip)
 {
@@ -85,14 +85,14 @@ static uint64_t call_in_code(pid_t tid, uint64_t ip)
 	return 0;
 }
 
-/* The same call in another process. False if it cannot be told which it was. */
-static bool issue_elsewhere(pid_t tid, struct compel_regs *regs)
+/* Restarts the call in another process. False if it is unknown which one it was. */
+static bool reissue_elsewhere(pid_t tid, struct compel_regs *regs)
 {
 	if (regs->orig_ax == SYS_restart_syscall)
 		regs->orig_ax = call_in_code(tid, regs->ip);
 	if (!regs->orig_ax)
 		return false;
-	arch_issue_again(regs, regs->orig_ax);
+	arch_reissue(regs, regs->orig_ax);
 	return true;
 }
 
@@ -103,19 +103,19 @@ void arch_finish_restart(pid_t tid, struct compel_regs *regs, bool elsewhere, bo
 	switch (-(int64_t)regs->ax) {
 	case ERESTARTSYS:
 	case ERESTARTNOINTR:
-		arch_issue_again(regs, regs->orig_ax);
+		arch_reissue(regs, regs->orig_ax);
 		return;
 	case ERESTARTNOHAND:
 		if (caught)
 			break;
-		arch_issue_again(regs, regs->orig_ax);
+		arch_reissue(regs, regs->orig_ax);
 		return;
 	case ERESTART_RESTARTBLOCK:
 		if (caught)
 			break;
 		if (!elsewhere)
-			arch_issue_again(regs, SYS_restart_syscall);
-		else if (!issue_elsewhere(tid, regs))
+			arch_reissue(regs, SYS_restart_syscall);
+		else if (!reissue_elsewhere(tid, regs))
 			break;
 		return;
 	default:
@@ -124,7 +124,7 @@ void arch_finish_restart(pid_t tid, struct compel_regs *regs, bool elsewhere, bo
 	arch_return_eintr(regs);
 }
 
-/* ---- what a stop did to the call ---- */
+/* ---- effect of a stop on the call ---- */
 
 enum call_end arch_call_end(const struct compel_regs *regs)
 {
@@ -159,7 +159,7 @@ static enum wait_limit with_rest(uint64_t where, enum wait_limit how, uint64_t *
 	return where ? how : WAIT_UNLIMITED;
 }
 
-/* Those that the kernel issues again, each with all of its arguments. */
+/* Calls that the kernel restarts with all of their arguments. */
 static enum wait_limit limit_of_restarted(const struct compel_regs *regs, uint64_t *ret_where)
 {
 	switch (regs->orig_ax) {
@@ -190,7 +190,7 @@ static enum wait_limit limit_of_ring(const struct compel_regs *regs, uint64_t *r
 	return regs->r10 & URING_ABS_TIMER ? WAIT_BY_RING_UNTIL : WAIT_BY_RING;
 }
 
-/* Those that a stop ends with EINTR. Not close(2): the descriptor is gone then. */
+/* Calls that return EINTR after a stop. Not close(2), which has closed the descriptor by then. */
 static enum wait_limit limit_of_ended(const struct compel_regs *regs, uint64_t *ret_where)
 {
 	switch (regs->orig_ax) {
@@ -213,14 +213,14 @@ static enum wait_limit limit_of_ended(const struct compel_regs *regs, uint64_t *
 	case SYS_readv:
 	case SYS_write:
 	case SYS_writev:
-		/* Of a socket only with SO_RCVTIMEO or SO_SNDTIMEO, as all other calls of sockets. */
+		/* Sockets: only with SO_RCVTIMEO or SO_SNDTIMEO, as all other socket calls. */
 		*ret_where = (uint32_t)regs->di;
 		return WAIT_BY_SOCKET;
 	}
 	return WAIT_RELATIVE;
 }
 
-/* What restart_syscall(2) goes on with, if it were issued again instead. */
+/* Calls that restart_syscall(2) continues, if they were restarted instead. */
 static enum wait_limit limit_of_continued(const struct compel_regs *regs)
 {
 	switch (regs->orig_ax) {
@@ -263,14 +263,14 @@ void arch_seccomp_data(const struct compel_regs *regs, long nr, struct seccomp_d
 		ret->args[i] = args[i];
 }
 
-/* ---- limits of time ---- */
+/* ---- timeouts ---- */
 
 bool arch_is_continued(const struct compel_regs *regs)
 {
 	return arch_call_end(regs) == CALL_CONTINUES;
 }
 
-void arch_name_continued(struct compel_regs *regs, long nr)
+void arch_set_continued(struct compel_regs *regs, long nr)
 {
 	if (nr && regs->orig_ax == SYS_restart_syscall && arch_is_continued(regs))
 		regs->orig_ax = nr;
@@ -286,7 +286,7 @@ void arch_call_args(const struct compel_regs *regs, unsigned long args[6])
 	args[5] = regs->r9;
 }
 
-/* The register of the call that holds its limit, or where that is; NULL: it has none, or an absolute one. */
+/* The register with the call's timeout, or with its address; NULL: it has none, or an absolute one. */
 static uint64_t *limit_register(struct compel_regs *regs)
 {
 	switch (regs->ax) {
@@ -302,7 +302,7 @@ static uint64_t *limit_register(struct compel_regs *regs)
 	return NULL;
 }
 
-enum limit_kind arch_limit_kind(const struct compel_regs *regs)
+enum limit_type arch_limit_type(const struct compel_regs *regs)
 {
 	struct compel_regs copy = *regs;
 
@@ -323,7 +323,7 @@ void arch_set_limit(struct compel_regs *regs, uint64_t limit)
 	*limit_register(regs) = limit;
 }
 
-void arch_give_limit_back(struct compel_regs *regs, const struct compel_regs *own)
+void arch_restore_limit(struct compel_regs *regs, const struct compel_regs *own)
 {
 	regs->di = own->di;
 	regs->dx = own->dx;
@@ -341,7 +341,7 @@ uint64_t arch_rest_address(const struct compel_regs *regs)
 	return 0;
 }
 
-uint64_t arch_stack_room(const struct compel_regs *regs, size_t len)
+uint64_t arch_stack_space(const struct compel_regs *regs, size_t len)
 {
 	return ROUND_DOWN(regs->sp - RED_ZONE - len, 16);
 }

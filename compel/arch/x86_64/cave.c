@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-only
-/* Fill the cave of cave_code.S and set registers for it. */
+/* Fills the cave of cave_code.S and sets registers for it. */
 #include <string.h>
 
 #include "../../src/arch.h"
@@ -20,9 +20,9 @@ size_t arch_cave_size(void)
 	return cave_end - cave_begin;
 }
 
-void arch_cave_sign(char sign[CAVE_SIGN_LEN])
+void arch_cave_signature(char sign[CAVE_SIGNATURE_LEN])
 {
-	memcpy(sign, cave_begin, CAVE_SIGN_LEN);
+	memcpy(sign, cave_begin, CAVE_SIGNATURE_LEN);
 }
 
 void arch_cave_fill(void *buf, const struct compel_regs *after, uint64_t mask)
@@ -91,7 +91,7 @@ long arch_call_value(const struct compel_regs *regs)
 
 bool arch_at_stub(const struct compel_regs *regs, uint64_t cave)
 {
-	return regs->ip == cave + STUB_LEN; /* behind the instruction, at entry and at exit */
+	return regs->ip == cave + STUB_LEN; /* after the instruction, at entry and at exit */
 }
 
 size_t arch_gate_size(void)

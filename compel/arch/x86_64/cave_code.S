@@ -2,13 +2,12 @@
 /*
  * Bytes that the library copies into a target; they never run here.
  *
- * The cave: a `syscall` for the tracer to inject at, and behind it the cure. As long as
- * somebody traces, the thread stops right after the instruction and never goes past it.
- * If the tracer dies the thread falls through and puts everything back by itself: no
- * stack, no descriptor, no FPU register and no signal frame is used. The data behind the
- * code are read-only for the target; the tracer fills them.
+ * The cave: a `syscall` instruction for injected calls, followed by the cure. While the thread is traced it stops right
+ * after the instruction and never gets past it. If the tracer dies the thread falls through and restores everything by
+ * itself, without using a stack, a descriptor, an FPU register or a signal frame. The data after the code are read-only
+ * for the target; the tracer fills them in.
  *
- * r15  what to do first (enum cure_mode), r13 and r12 the scratch and its length.
+ * r15: what to do first (enum cure_mode); r13 and r12: the scratch area and its length.
  */
 #define NR_munmap 11
 #define NR_rt_sigprocmask 14
@@ -25,7 +24,7 @@
 cave_begin:
 	syscall
 	cmp	$1, %r15d		/* CURE_KEEP */
-	je	put_back
+	je	restore
 	cmp	$3, %r15d		/* CURE_LEAVE */
 	je	leave
 	cmp	$4, %r15d		/* CURE_UNMAP_NOW */
@@ -33,7 +32,7 @@ cave_begin:
 	cmp	$2, %r15d		/* CURE_IF_MAPPED */
 	jne	wait
 	cmp	%rax, %r13
-	jne	put_back
+	jne	restore
 wait:
 	cmpl	$0, (%r13)
 	je	unmap
@@ -45,7 +44,7 @@ wait:
 	syscall
 	jmp	wait
 leave:
-	/* Zero the word and wake who waits for it, in one call that does not mind if it is unmapped already. */
+	/* Zero the word and wake its waiter, in one call that tolerates it if the word is already unmapped. */
 	mov	%r13, %rdi
 	mov	$FUTEX_WAKE_OP_PRIVATE, %esi
 	mov	$1, %edx
@@ -54,14 +53,14 @@ leave:
 	xor	%r9d, %r9d		/* FUTEX_OP(FUTEX_OP_SET, 0, FUTEX_OP_CMP_EQ, 0) */
 	mov	$NR_futex, %eax
 	syscall
-	jmp	put_back
+	jmp	restore
 unmap:
 	mov	%r13, %rdi
 	mov	%r12, %rsi
 	mov	$NR_munmap, %eax
 	syscall
-put_back:
-	/* All signals are to stay out while the stack pointer is borrowed for the flags. */
+restore:
+	/* All signals must be blocked while the stack pointer is used to load the flags. */
 	lea	d_all(%rip), %rsi
 	mov	$SIG_SETMASK, %edi
 	xor	%edx, %edx
@@ -70,7 +69,7 @@ put_back:
 	syscall
 	lea	d_flags(%rip), %rsp
 	popfq
-	/* From here on nothing may change the flags. */
+	/* From here on the flags must not change. */
 	mov	d_sp(%rip), %rsp
 	mov	d_r15(%rip), %r15
 	mov	d_r14(%rip), %r14
@@ -120,9 +119,9 @@ d_all:	.quad -1
 cave_end:
 
 /*
- * The gate lies in the scratch: calls the blob, then goes to the stub with a signal to
- * itself (r14, 0 for none; see thread_enter in call.c). What the cave wants in r12 to
- * r15, and the stub in rbx, the C code keeps as its calling convention says.
+ * The gate is in the scratch area: it calls the blob, then jumps to the stub to send itself a signal (r14, 0 for none;
+ * see thread_enter in call.c). r12 to r15, which the cave needs, and rbx, the address of the stub, are preserved by the
+ * C calling convention.
  */
 	.balign 16
 	.globl gate_begin, gate_end

@@ -11,7 +11,7 @@ long compel_clone(void *clone_args, size_t size, int (*fn)(void *), void *arg)
 
 _Noreturn void compel_jump(uint64_t entry, uint64_t stack_top, unsigned int command, void *args)
 {
-	/* A call's stack: aligned to 16, with a return address of nowhere. */
+	/* The stack as after a call: aligned to 16 bytes, with a zero return address. */
 	__asm__ volatile("mov %0, %%rsp\n\t"
 			 "xor %%ebp, %%ebp\n\t"
 			 "push $0\n\t"

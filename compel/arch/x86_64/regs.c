@@ -13,7 +13,7 @@
 
 #define RED_ZONE 128
 #define CS_USER64 0x33
-/* AMX brings the area to 11 KB; the kernel says how much it really is. */
+/* With AMX the area takes 11 KB; the kernel returns the actual size. */
 #define XSTATE_ROOM (64 << 10)
 
 int arch_read_regs(pid_t tid, struct compel_regs *ret_regs)
@@ -53,7 +53,7 @@ void arch_set_ip(struct compel_regs *regs, uint64_t ip)
 
 void arch_enter_function(struct compel_regs *regs, uint64_t function, uint64_t arg, const struct compel_regs *bases)
 {
-	regs->sp = ROUND_DOWN(regs->sp - RED_ZONE, 16) - sizeof(uint64_t); /* of a return address */
+	regs->sp = ROUND_DOWN(regs->sp - RED_ZONE, 16) - sizeof(uint64_t); /* for the return address */
 	regs->ip = function;
 	regs->di = arg;
 	regs->orig_ax = -1;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
-/* The kernel's frame of a signal handler (arch/x86/include/asm/sigframe.h), as rt_sigreturn reads it. */
+/* The kernel's signal frame (arch/x86/include/asm/sigframe.h), as rt_sigreturn reads it. */
 #include <asm/sigcontext.h>
 #include <compel/jump.h>
 #include <string.h>
 #include "base/bits.h"
 
-/* ucontext.h of the kernel names these with libc's own names taken: written out. */
+/* The kernel's struct ucontext and siginfo, spelled out: their headers conflict with libc's. */
 struct frame {
 	uint64_t return_address;
 	uint64_t uc_flags, uc_link;
@@ -17,17 +17,17 @@ struct frame {
 	char siginfo[128];
 };
 
-/* asm/ucontext.h, which does not go with libc's own */
+/* From asm/ucontext.h, which conflicts with libc's. */
 #define UC_FP_XSTATE 1
 #define UC_SIGCONTEXT_SS 2
 #define UC_STRICT_RESTORE_SS 4
 
-#define FRAME_ROOM ROUND_UP(sizeof(struct frame), 64)
+#define FRAME_SPACE ROUND_UP(sizeof(struct frame), 64)
 #define SW_RESERVED 464 /* offset of struct _fpx_sw_bytes in the fxsave area */
 
 size_t compel_sigframe_size(const struct compel_thread_state *state)
 {
-	return FRAME_ROOM + 64 + state->xsave_len + FP_XSTATE_MAGIC2_SIZE;
+	return FRAME_SPACE + 64 + state->xsave_len + FP_XSTATE_MAGIC2_SIZE;
 }
 
 static void fill_registers(struct sigcontext_64 *to, const struct compel_regs *r)
@@ -57,7 +57,7 @@ static void fill_registers(struct sigcontext_64 *to, const struct compel_regs *r
 uint64_t compel_sigframe_build(const struct compel_thread_state *state, const struct compel_altstack *altstack,
 			       void *buf)
 {
-	/* The stack pointer stands behind the return address, 16-byte aligned as after a call. */
+	/* The stack pointer is after the return address, 16-byte aligned. */
 	struct frame *f = (struct frame *)(ROUND_UP((uintptr_t)buf, 64) + 8);
 	char *fpu = (char *)ROUND_UP((uintptr_t)f + sizeof(*f), 64);
 	struct _fpx_sw_bytes sw = { 0 };
@@ -74,7 +74,7 @@ uint64_t compel_sigframe_build(const struct compel_thread_state *state, const st
 	if (!state->xsave || state->xsave_len < 576)
 		return (uintptr_t)f + 8;
 	memcpy(fpu, state->xsave, state->xsave_len);
-	/* XCR0 stands in the same place of what ptrace gives (user_xstateregs). */
+	/* In the area returned by ptrace XCR0 is at the same offset (user_xstateregs). */
 	memcpy(&features, fpu + SW_RESERVED, sizeof(features));
 	sw.magic1 = FP_XSTATE_MAGIC1;
 	sw.extended_size = state->xsave_len + FP_XSTATE_MAGIC2_SIZE;

@@ -200,7 +200,7 @@ struct compel_region {
 struct compel_finish;
 int compel_finish_begin(pid_t tid, const struct compel_thread_state *after, const struct compel_region *region,
 			struct compel_finish **ret_finish);
-void compel_finish_go_on(struct compel_finish *finish);
+void compel_finish_continue(struct compel_finish *finish);
 int compel_finish_end(struct compel_finish *finish);
 /* The error text of the last failed call on @ctl (or of compel_open, with NULL); never NULL. */
 const char *compel_error(const struct compel_ctl *ctl);

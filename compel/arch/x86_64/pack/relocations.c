@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Relocations of x86-64 for `compel pack`; the numbers and what they mean are in the psABI, section "Relocation". */
+/* Relocations of x86-64 for `compel pack`; for their types see the psABI, section "Relocation". */
 #include <string.h>
 
 #include "base/bits.h"
@@ -44,7 +44,7 @@ const char *arch_relocation_name(uint32_t type)
 	return type < ARRAY_SIZE(names) && names[type] ? names[type] : "unknown";
 }
 
-enum relocation_kind arch_relocation_kind(uint32_t type)
+enum relocation_class arch_relocation_class(uint32_t type)
 {
 	switch (type) {
 	case R_X86_64_NONE:
@@ -79,7 +79,7 @@ bool arch_relocation_relax(uint8_t *field, size_t before, int64_t addend)
 		field[-1] = 0xe8;
 		return true;
 	}
-	if (field[-2] == 0xff && field[-1] == 0x25) { /* jmp *: a prefix that means nothing here, and jmp */
+	if (field[-2] == 0xff && field[-1] == 0x25) { /* jmp *: a prefix without effect, and jmp */
 		field[-2] = 0x2e;
 		field[-1] = 0xe9;
 		return true;

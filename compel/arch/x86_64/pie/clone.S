@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
-/* In blobs and in the library. long sys_clone3_run(void *clone_args, size_t size, int (*fn)(void *), void *arg) */
+/* Linked into blobs and the library. long sys_clone3_run(void *clone_args, size_t size, int (*fn)(void *), void *arg) */
 #include <asm/unistd.h>
 
 	.text
@@ -7,7 +7,7 @@
 	.hidden	sys_clone3_run
 	.type	sys_clone3_run, @function
 sys_clone3_run:
-	mov	%rdx, %r8		/* the kernel keeps r8 and r9, on both sides */
+	mov	%rdx, %r8		/* the kernel preserves r8 and r9 in parent and child */
 	mov	%rcx, %r9
 	mov	$__NR_clone3, %eax
 	syscall

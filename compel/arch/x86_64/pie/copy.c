@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only
 /*
  * Runs inside another process: no libc, no globals, direct system calls only.
- * Copy and fill by the CPU's own string instructions: fast for pages, and no vector register is touched.
+ * Copies and fills with the CPU's string instructions: fast for pages, and no vector register is used.
  */
 #include <compel/pie.h>
 

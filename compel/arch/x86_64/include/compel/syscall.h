@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
-/* Direct system calls: what the kernel returns, negative errno included. */
+/* Direct system calls: they return the kernel's value, a negative errno on failure. */
 #pragma once
 #include <asm/unistd.h>
 
@@ -54,7 +54,7 @@ static inline long sys_call6(long nr, long a, long b, long c, long d, long e, lo
 	return SYS_CALL_ASM(nr, "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9));
 }
 
-/* Become what the frame at @sp says (as after a handler's return: the frame without its return address). */
+/* Continues in the state of the frame at @sp (as when a handler has returned: past the frame's return address). */
 static inline void __attribute__((noreturn)) sys_rt_sigreturn(unsigned long sp)
 {
 	__asm__ volatile("mov %0, %%rsp\n\tmov %1, %%eax\n\tsyscall\n\thlt"
@@ -64,7 +64,7 @@ static inline void __attribute__((noreturn)) sys_rt_sigreturn(unsigned long sp)
 	__builtin_unreachable();
 }
 
-/* Call @fn(@arg) on another stack; it does not return. */
+/* Calls @fn(@arg) on another stack; it does not return. */
 static inline void __attribute__((noreturn)) sys_switch_stack(unsigned long stack_top, void (*fn)(void *), void *arg)
 {
 	__asm__ volatile("mov %0, %%rsp\n\txor %%ebp, %%ebp\n\tcall *%1\n\thlt"
