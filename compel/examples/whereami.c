@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* whereami PID: ask a process, from inside, for its pid and working directory. It goes on as if nothing had been. */
+/* whereami PID: queries a process from the inside for its pid and working directory. It continues unaffected. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 #include "whereami.h"
 #include "whereami_blob.h"
 
-static int ask(pid_t pid, struct whereami *ret)
+static int query(pid_t pid, struct whereami *ret)
 {
 	_cleanup_cure_ struct compel_ctl *ctl = NULL;
 	long value;
@@ -20,7 +20,7 @@ static int ask(pid_t pid, struct whereami *ret)
 	if (!err)
 		err = compel_infect(ctl, &whereami_blob, sizeof(*ret));
 	if (!err)
-		err = compel_command(ctl, WHEREAMI_TELL, &value);
+		err = compel_command(ctl, WHEREAMI_QUERY, &value);
 	if (!err && value < 0)
 		err = (int)value;
 	if (!err)
@@ -49,11 +49,11 @@ int main(int argc, char **argv)
 			fprintf(stderr, "whereami: cannot stop %d: %s\n", pid, strerror(err ? -err : ESRCH));
 			return 1;
 		}
-		err = ask(pid, &where);
+		err = query(pid, &where);
 		compel_detach(pid, &stop);
-		/* Somebody who was here before us died: the process cleans up behind him first. */
+		/* A previous tracer has died: the process first removes what that has left. */
 		if (err == -EAGAIN)
-			usleep(1000); /* style: nothing tells when it is done */
+			usleep(1000); /* style: no event signals the end */
 	} while (err == -EAGAIN);
 	if (!err)
 		printf("pid %d, in %s\n", where.pid, where.cwd);

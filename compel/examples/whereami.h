@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What crosses over between whereami.c and its blob. */
+/* Shared by whereami.c and its blob. */
 #pragma once
 
-#define WHEREAMI_TELL 1
+#define WHEREAMI_QUERY 1
 
 struct whereami {
 	int pid;

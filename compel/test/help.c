@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What the tests share. */
+/* Shared by the tests. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/prctl.h>

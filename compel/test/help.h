@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the tests share: cases, victims, sessions. */
+/* Shared by the tests: cases, victims, sessions. */
 #pragma once
 #include <errno.h>
 #include <signal.h>
@@ -20,33 +20,33 @@
 #include "probe.h"
 #include "probe_blob.h"
 
-/* Print "ok NAME" or "not ok NAME: why". */
+/* Prints "ok NAME" or "not ok NAME: why". */
 __attribute__((format(printf, 3, 4))) void report(const char *name, bool good, const char *why, ...);
 /* 1 if any case failed. */
 int test_result(void);
 
 double now(void);
 void *shared_page(void);
-/* Fork a process that runs @body and dies with us. */
+/* Forks a process that runs @body and is killed when we exit. */
 pid_t victim(void (*body)(void *), void *arg);
 void end_victim(pid_t pid);
-/* Wait until the thread sleeps in the kernel ('S'), is stopped ('T'), ... False after a minute. */
+/* Waits until the thread sleeps in the kernel ('S'), is stopped ('T'), ... False after a minute. */
 bool wait_state(pid_t tid, char state);
-/* Whole text of /proc/PID/NAME. */
+/* Reads all of /proc/PID/NAME. */
 size_t proc_text(pid_t pid, const char *name, char *buf, size_t size);
 /* Value of a line of /proc/PID/status. */
 unsigned long status_value(pid_t pid, const char *key, int base);
 
-/* What a stopped thread would go on with in another process. */
+/* The state of a stopped thread for continuing in another process. */
 int state_for_image(pid_t tid, struct compel_thread_state *ret_state);
 
-/* Stop @pid, run system calls and commands in it, cure it, let it go. 0 or the line where it failed, errno in *ret_err. */
+/* Stops @pid, runs calls and commands in it, cures and resumes it. 0, or the failed line, with the error in *ret_err. */
 int session(pid_t pid, int *ret_err);
-/* The same for a process whose other threads take part: all are stopped, all run a command. */
+/* The same with all threads of the process: all are stopped, all run a command. */
 int session_threads(pid_t pid, int *ret_err);
-/* Stop and open, and again while a dead tracer's cure is at work. */
+/* Stops and opens it; retried while a dead tracer's cure is running. */
 int open_target(pid_t pid, struct compel_stop *ret_stop, struct compel_ctl **ret_ctl);
 
-/* killer.c: end this process at the n-th call that touches a target; 0 for never. Counts up in kill_count. */
+/* killer.c: kills this process at the n-th call that affects a target; 0: never. kill_count is the current number. */
 extern int kill_at, kill_count;
-extern int fail_at, fail_count, fail_error; /* the ptrace call that fails, by which errno */
+extern int fail_at, fail_count, fail_error; /* the ptrace call that fails, with that errno */

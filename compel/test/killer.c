@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Calls of the library that touch a target, by --wrap of the linker: this process can be killed before or after each,
- * and one of ptrace can fail instead of being made.
+ * Wraps the library's calls that affect a target (ld --wrap): this process can be killed before or after each of them,
+ * and one ptrace call can be made to fail.
  */
 #include <sys/ptrace.h>
 #include "help.h"
@@ -28,7 +28,7 @@ long __wrap_ptrace(enum __ptrace_request request, pid_t pid, void *addr, void *d
 
 	if (++fail_count == fail_at) {
 		errno = fail_error;
-		return -1; /* style: as ptrace(2) itself fails */
+		return -1; /* style: like ptrace(2) on failure */
 	}
 	point();
 	ret = __real_ptrace(request, pid, addr, data);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Runs inside another process: no libc, direct system calls only. The statics are here to
- * see that pack and infect place them; a blob that is more than a test has none.
+ * Runs inside another process: no libc, direct system calls only. The static variables test that pack and infect place
+ * them; blobs other than tests have none.
  */
 #include <compel/pie.h>
 #include "probe.h"

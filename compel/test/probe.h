@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What crosses over between the tests and their blob. */
+/* Shared by the tests and their blob. */
 #pragma once
 #include <stdint.h>
 
 enum {
 	PROBE_IDS = 1, /* pid and tid */
-	PROBE_CALLS, /* as many system calls as @count says, and some work on the stack */
+	PROBE_CALLS, /* @count system calls, and some work on the stack */
 	PROBE_FAULT, /* write to address 0 */
 	PROBE_STATICS, /* a counter in data, one in bss */
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Threads that execute programs while they are being stopped: they get their process's number, all others end. What
- * ptrace(2) and wait(2) tell then, as criu/dump/threads.c counts on it.
+ * Threads that call execve(2) while they are being stopped: they get the pid of their process, all others exit. Tests the
+ * results of ptrace(2) and wait(2) that criu/dump/threads.c relies on.
  */
 #include <pthread.h>
 #include <sys/prctl.h>
@@ -48,7 +48,7 @@ static void body(void *arg)
 		pause();
 }
 
-/* Three threads: the first one and one more sleep; the third executes a program when told. */
+/* Three threads: the first one and another sleep; the third calls execve(2) on request. */
 static pid_t three_threads(void)
 {
 	pid_t pid;
@@ -60,7 +60,7 @@ static pid_t three_threads(void)
 	return pid;
 }
 
-static int hold(pid_t tid)
+static int stop_thread(pid_t tid)
 {
 	struct compel_stop stop = { 0 };
 	int err = compel_seize(tid, true);
@@ -70,8 +70,8 @@ static int hold(pid_t tid)
 	return !err && stop.state != COMPEL_TRAPPED ? -EPROTO : err;
 }
 
-/* It stands still, in the new program, and that is known of it. Lets it go. */
-static const char *stands(pid_t pid)
+/* Checks that it is stopped in the new program, and known to be at rest. Resumes it. */
+static const char *stopped_in_new_program(pid_t pid)
 {
 	struct compel_stop stop;
 	char line[64];
@@ -84,7 +84,7 @@ static const char *stands(pid_t pid)
 	if (strcmp(line, "t_exec"))
 		return "it stopped in the old program";
 	if (compel_detach(pid, &stop))
-		return "it does not go on";
+		return "it does not continue";
 	while (!wait_state(pid, 'S'))
 		;
 	return NULL;
@@ -97,8 +97,8 @@ static void on_tick(int sig)
 	ticks++;
 }
 
-/* The end of a thread that we hold is what the one that executes a program waits for; not before signals have come. */
-static void *take_end(void *arg)
+/* execve(2) waits until the exited thread that we trace has been reaped: reaps it, but only after some signals. */
+static void *reap_sleeper(void *arg)
 {
 	const struct itimerval every = { { 0, 20000 }, { 0, 20000 } };
 
@@ -106,14 +106,14 @@ static void *take_end(void *arg)
 	while (ticks < TICKS)
 		usleep(1000);
 	setitimer(ITIMER_REAL, &(struct itimerval){ 0 }, NULL);
-	/* A call that a signal breaks looks the number up once more. */
+	/* A call that is interrupted by a signal looks up the tid again. */
 	while (!wait_state(getpid(), 'S'))
 		;
 	waitpid(s->sleeper, NULL, __WALL);
 	return NULL;
 }
 
-/* No signal gets us out of PTRACE_SEIZE of a thread that executes a program; afterwards it has another number. */
+/* No signal interrupts PTRACE_SEIZE of a thread that is in execve(2); afterwards that has another tid. */
 static const char *seized_meanwhile(pid_t pid)
 {
 	struct sigaction tick = { .sa_handler = on_tick };
@@ -121,7 +121,7 @@ static const char *seized_meanwhile(pid_t pid)
 	pthread_t id;
 	int err;
 
-	if (hold(s->sleeper))
+	if (stop_thread(s->sleeper))
 		return "the second thread does not stop";
 	s->go = 1;
 	while (!wait_state(s->sleeper, 'Z'))
@@ -131,54 +131,54 @@ static const char *seized_meanwhile(pid_t pid)
 	sigemptyset(&alarm);
 	sigaddset(&alarm, SIGALRM);
 	sigprocmask(SIG_BLOCK, &alarm, NULL);
-	pthread_create(&id, NULL, take_end, NULL);
+	pthread_create(&id, NULL, reap_sleeper, NULL);
 	sigprocmask(SIG_UNBLOCK, &alarm, NULL);
 	err = compel_seize(s->executor, true);
 	pthread_join(id, NULL);
 	if (err != -ESTALE)
-		return "seizing it is not ESTALE";
+		return "seizing it does not return ESTALE";
 	if (compel_interrupt(s->executor) != -ESRCH)
-		return "its old number is somebody's";
+		return "its old tid is still in use";
 	if (compel_at_rest(pid))
-		return "it is at rest before it was told to stop";
-	return compel_interrupt(pid) ? "it is not ours under its new number" : stands(pid);
+		return "it is at rest before it was interrupted";
+	return compel_interrupt(pid) ? "it is not traced by us under its new tid" : stopped_in_new_program(pid);
 }
 
-/* One that is held stops under its new number; what was known of the first thread is void. */
+/* A seized thread stops under its new tid; the stop of the first thread is void. */
 static const char *held(pid_t pid)
 {
 	struct compel_stop stop;
 
-	if (hold(pid) || hold(s->executor))
+	if (stop_thread(pid) || stop_thread(s->executor))
 		return "the threads do not stop";
 	if (!compel_at_rest(pid))
 		return "the first thread is not at rest";
 	if (ptrace(PTRACE_CONT, s->executor, NULL, NULL))
-		return "it does not go on";
+		return "it does not continue";
 	s->go = 1;
 	if (compel_wait_stop_for(s->executor, LONG_MS, &stop) != -ECHILD)
-		return "a wait for its old number is not ECHILD";
+		return "waiting for its old tid does not return ECHILD";
 	if (compel_at_rest(pid))
-		return "the stop of the first thread still stands";
-	return stands(pid);
+		return "the first thread still counts as stopped";
+	return stopped_in_new_program(pid);
 }
 
-/* One that is not held takes the number of the first thread away from us; of the end of that no wait has told. */
+/* A thread that is not seized gets the tid of the first thread, which we then no longer trace; no wait reports its exit. */
 static const char *not_held(pid_t pid)
 {
 	siginfo_t info;
 
-	if (hold(pid))
+	if (stop_thread(pid))
 		return "the first thread does not stop";
 	s->go = 1;
 	for (info.si_pid = 0; !waitid(P_PID, pid, &info, WEXITED | WNOHANG | __WALL | __WNOTHREAD); usleep(1000))
 		if (!compel_at_rest(pid) && compel_interrupt(pid))
 			break;
 	if (info.si_pid)
-		return "the end of the first thread was told";
+		return "the exit of the first thread was reported";
 	if (compel_seize(pid, true))
-		return "it cannot be seized under its new number";
-	return stands(pid);
+		return "it cannot be seized under its new tid";
+	return stopped_in_new_program(pid);
 }
 
 static void one(const char *name, const char *(*test)(pid_t pid))

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Each ptrace call of a session fails once, one after the other. Whatever the session makes of it, its target goes on
- * as it was; a system call that was over when it was stopped is not made again. Argument: times that each fails.
+ * Each ptrace call of a session fails in turn. Whether the session fails or not, its target continues unaffected; a system
+ * call that had completed before the stop is not repeated. Argument: how often each call fails.
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -15,7 +15,7 @@ struct shared {
 
 static struct shared *shared;
 
-/* What goes through a pipe comes out of it once and in order, unless one of both calls is made again. */
+/* Data written to a pipe is read once and in order, unless one of the two calls is repeated. */
 static void pipe_loop(void)
 {
 	int p[2];
@@ -44,7 +44,7 @@ static void *pipe_thread(void *arg)
 struct kind {
 	const char *name;
 	int (*session)(pid_t pid, int *ret_err);
-	bool threads, blocked; /* blocked: no signal is of no effect, so that every call of a blob stops */
+	bool threads, blocked; /* blocked: every signal would have an effect, so every call of a blob stops */
 };
 
 static const struct kind kinds[] = {
@@ -68,7 +68,7 @@ static void victim_body(void *arg)
 	pipe_loop();
 }
 
-static bool is_itself(pid_t pid, const char *maps, unsigned long mask, const char **why)
+static bool is_unchanged(pid_t pid, const char *maps, unsigned long mask, const char **why)
 {
 	static char now_maps[65536];
 	long turns = shared->turns;
@@ -80,8 +80,8 @@ static bool is_itself(pid_t pid, const char *maps, unsigned long mask, const cha
 		       strcmp(now_maps, maps)			  ? "its maps differ" :
 		       status_value(pid, "\nSigBlk:", 16) != mask ? "its mask differs" :
 		       status_value(pid, "\nTracerPid:", 10)	  ? "it is traced" :
-		       shared->bad				  ? "a call was made again" :
-		       shared->turns < turns + 10		  ? "it stands still" :
+		       shared->bad				  ? "a call was repeated" :
+		       shared->turns < turns + 10		  ? "it makes no progress" :
 								    NULL;
 		if (!*why)
 			return true;
@@ -91,7 +91,7 @@ static bool is_itself(pid_t pid, const char *maps, unsigned long mask, const cha
 	return false;
 }
 
-/* Returns the tracer's status: 0 when it did without the call, 1 when its session failed. */
+/* Returns the tracer's status: 0 if the session succeeded despite the failed call, 1 if it failed. */
 static int tracer(pid_t pid, const struct kind *k, int at, int error)
 {
 	pid_t child = fork();
@@ -133,7 +133,7 @@ static void run_kind(const struct kind *k, int times)
 	status = tracer(pid, k, 0, 0);
 	calls = shared->calls;
 	if (status)
-		why = "a session in which nothing fails fails";
+		why = "a session without injected faults failed";
 	for (at = 1; !why && at <= calls; at++)
 		for (int i = 0; !why && i < times; i++) {
 			status = tracer(pid, k, at, errors[(at + i) % ARRAY_SIZE(errors)]);
@@ -142,7 +142,7 @@ static void run_kind(const struct kind *k, int times)
 			if (WIFSIGNALED(status))
 				why = "the tracer died";
 			else
-				is_itself(pid, maps, mask, &why);
+				is_unchanged(pid, maps, mask, &why);
 		}
 	report(k->name, !why, "call %d of %ld fails: %s, value %ld", at - 1, calls, why ? why : "", shared->bad_value);
 	printf("# %ld calls, %d faults, %d sessions failed\n", calls, nr, failed);

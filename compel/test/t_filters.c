@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Targets whose seccomp filter kills for what a stopped call would be continued with: they live, and wait on or get EINTR,
- * also when the tracer is killed in the stop, and when it has no right to read filters, or to suspend them.
+ * Targets whose seccomp filter kills for the call that would continue an interrupted one: they survive, and continue to
+ * wait or get EINTR, also if the tracer is killed in the stop, or may neither read nor suspend filters.
  */
 #include <linux/filter.h>
 #include <linux/futex.h>
@@ -22,14 +22,14 @@ static const char *const hows[] = { "", "_tracer_killed", "_killed_in_session", 
 static struct shared {
 	volatile int ready, done;
 	enum how how;
-	int point; /* KILLED_IN_SESSION: at which call of the library */
+	int point; /* KILLED_IN_SESSION: number of the library's call */
 	volatile long result, error;
 	struct timespec span, until;
 	unsigned int word;
 } * s;
 static int fds[2];
 
-/* Kills for call @nr; of all threads, if @all. */
+/* Installs a filter that kills for call @nr; in all threads, if @all. */
 static void forbid(long nr, bool all)
 {
 	struct sock_filter insns[] = {
@@ -67,7 +67,7 @@ static long futex_until(void)
 	return syscall(SYS_futex, &s->word, FUTEX_WAIT_BITSET_PRIVATE, 0, &s->until, NULL, -1);
 }
 
-/* The filter comes while this thread waits in the call that it forbids. */
+/* Installs the filter while the main thread waits in the call that it denies. */
 static void *forbid_read(void *arg)
 {
 	wait_state(getpid(), 'S');
@@ -90,8 +90,8 @@ static long read_forbidden(void)
 static const struct filter_case {
 	const char *name;
 	long (*body)(void);
-	bool event; /* it ends by one */
-	long result, error; /* otherwise: what may come, but for EINTR */
+	bool event; /* ended by one */
+	long result, error; /* otherwise: allowed in addition to EINTR */
 } cases[] = {
 	{ "poll_for_ever", poll_for_ever, true, 1, 0 },
 	{ "poll", poll_timed, false, 0, 0 },
@@ -115,7 +115,7 @@ static void body(void *arg)
 	drop_rights();
 	if (c->body != read_forbidden) {
 		forbid(SYS_restart_syscall, false);
-		forbid(SYS_getpid, false); /* a call of ours that it never makes */
+		forbid(SYS_getpid, false); /* made by a session, never by the target itself */
 		s->ready = 2;
 	}
 	s->result = c->body();
@@ -124,7 +124,7 @@ static void body(void *arg)
 	pause();
 }
 
-/* Stops the target and dies: from here on it is on its own. */
+/* Stops the target and dies: from then on it must cope alone. */
 static void stop_and_die(void *arg)
 {
 	pid_t pid = *(pid_t *)arg;
@@ -138,14 +138,14 @@ static void stop_and_die(void *arg)
 		exit(1);
 	if (s->how != KILLED_IN_SESSION)
 		kill(getpid(), SIGKILL);
-	/* A session of one call, which the target may make. */
+	/* A session with one call, which the target's filter allows. */
 	kill_at = kill_count + s->point;
 	if (!compel_open(pid, &ctl) && !compel_syscall(ctl, SYS_getuid, no_args, &value) && !compel_cure(ctl))
 		exit(compel_detach(pid, &stop) ? 1 : 0);
 	exit(1);
 }
 
-/* 1: it was killed, 0: its session has come to its end */
+/* 1: it was killed; 0: its session was complete */
 static int tracer_dies(pid_t pid)
 {
 	int status = 0;
@@ -184,7 +184,7 @@ static bool run_case(const struct filter_case *c, enum how how, int point)
 		report(name, good, "stopped %d (%s), early %d, done %d, result %ld, errno %ld, status %#x", stopped,
 		       strerror(-err), early, s->done, s->result, s->error, status);
 	end_victim(pid);
-	/* A poll leaves the byte there, and so does who was killed. */
+	/* A poll does not read the byte, nor does a killed process. */
 	if (c->event && read(fds[0], name, 1) != 1)
 		exit(1);
 	return stopped > 0;
@@ -197,7 +197,7 @@ int main(int argc, char **argv)
 		return 1;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
 		for (enum how how = SESSION; how <= NO_RIGHTS; how++)
-			/* Without rights nobody knows that a call has become forbidden. */
+			/* Without permission we cannot know that a call is denied since. */
 			if (how != KILLED_IN_SESSION && (how != NO_RIGHTS || cases[i].body != read_forbidden))
 				run_case(&cases[i], how, 0);
 	for (int point = 1; run_case(&cases[0], KILLED_IN_SESSION, point);)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The state that goes into an image: which call is issued again in another process, from where, for how long. */
+/* The state for images: which call is restarted in another process, at which address, with which timeout. */
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <poll.h>
@@ -67,9 +67,9 @@ static void body(void *arg)
 static const struct image_case {
 	const char *name;
 	void (*body)(void);
-	long nr; /* that ax says */
-	bool signal; /* one with a handler waits */
-	long again; /* the same after an earlier session: -EINTR where nothing tells which call it was */
+	long nr; /* expected in ax */
+	bool signal; /* one with a handler is pending */
+	long again; /* the same after an earlier session; -EINTR if the call cannot be identified then */
 } cases[] = {
 	{ "sleep_with_remainder", sleep_left, SYS_clock_nanosleep, false, SYS_clock_nanosleep },
 	{ "sleep_bare", sleep_bare, SYS_nanosleep, false, -EINTR },
@@ -81,7 +81,7 @@ static const struct image_case {
 	{ "sleep_with_signal", sleep_bare, -EINTR, true, 0 },
 };
 
-static bool look(const struct image_case *c, pid_t pid, long want, char *why, size_t size)
+static bool inspect(const struct image_case *c, pid_t pid, long want, char *why, size_t size)
 {
 	struct compel_thread_state image = { 0 }, here = { 0 };
 	struct compel_stop stop;
@@ -103,7 +103,7 @@ static bool look(const struct image_case *c, pid_t pid, long want, char *why, si
 	if (!err) {
 		good = (long)image.regs.ax == want && image.regs.orig_ax == (uint64_t)-1 && image.xsave_len >= 576 &&
 		       (want == -EINTR || image.regs.ip == here.regs.ip) && image.sigmask == 0;
-		/* What is left stands where the program asked for it. */
+		/* The remaining time is in the program's buffer. */
 		if (c->body == sleep_left) {
 			left = s->left.tv_sec + s->left.tv_nsec * 1e-9;
 			good &= image.regs.dx == (uint64_t)&s->whole && left < 99.99 && left > 90 &&
@@ -132,13 +132,13 @@ static void run_case(const struct image_case *c)
 		usleep(100);
 	wait_state(pid, 'S');
 	usleep(20000);
-	good = look(c, pid, c->nr, why, sizeof(why));
+	good = inspect(c, pid, c->nr, why, sizeof(why));
 	report(c->name, good, "%s", why);
 	if (!c->signal) {
 		snprintf(name, sizeof(name), "%s_again", c->name);
 		err = 0;
 		session(pid, &err);
-		good = look(c, pid, c->again, why, sizeof(why));
+		good = inspect(c, pid, c->again, why, sizeof(why));
 		report(name, good && !err, "session %d, %s", err, why);
 	}
 	end_victim(pid);

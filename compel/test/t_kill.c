@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The tracer is killed: at every call of the library that touches the target, one after
- * the other, and at random instants. Each time the target goes on with its own registers,
- * mask and maps, and nobody traces it. Argument: rounds per victim.
+ * The tracer is killed: at every call of the library that affects the target in turn, and at random instants. Each time
+ * the target continues with its own registers, mask and maps, and is not traced. Argument: rounds per victim.
  */
 #include <pthread.h>
 #include <sys/epoll.h>
@@ -14,7 +13,7 @@
 
 struct shared {
 	volatile long turns; /* of the victim's loop */
-	volatile long bad; /* what went wrong in it */
+	volatile long bad; /* errors in it */
 	volatile long bad_value;
 	volatile long signals;
 	volatile long interrupted; /* calls that returned EINTR; see epoll_loop */
@@ -24,7 +23,7 @@ static struct shared *shared;
 static uint64_t own_mask;
 static int fds[2];
 
-/* Registers: each holds a value of its own, which a loop without any call checks; the red zone too. */
+/* Registers: each contains another value, which a loop without any call checks; the red zone too. */
 static void registers_loop(void)
 {
 	volatile long *at = &shared->turns;
@@ -43,7 +42,7 @@ static void registers_loop(void)
 		"cmp %%rsp, %%r14\n jne 9f\n cmpq $0x5a5a, -8(%%rsp)\n jne 9f\n cmpq $0x6b6b, -120(%%rsp)\n jne 9f\n"
 		"movq %%xmm7, %%rax\n cmp %%rax, %%r12\n jne 9f\n movq %%xmm15, %%rax\n cmp %%rax, %%r13\n jne 9f\n"
 		"mov $0x11, %%eax\n incq (%%r15)\n"
-		/* the direction flag, by which way lods goes */
+		/* the direction flag, by the direction of lods */
 		"mov %%r14, %%rsi\n lodsb\n cmp %%rsi, %%r14\n jbe 9f\n mov $0x55, %%esi\n mov $0x11, %%eax\n jmp 1b\n"
 		"9: cld\n incq 8(%%r15)\n ud2\n"
 		: "+a"(at)
@@ -89,14 +88,14 @@ static void sleeps_loop(void)
 		long ret = syscall(SYS_nanosleep, &ts, NULL);
 
 		took = now() - start;
-		/* Late it may be, where the machine has much else to do: that takes 0.2 s now and then with no tracer. */
+		/* It may be late on a busy machine: sometimes by 0.2 s, even without a tracer. */
 		turn(!ret && took > 0.0029 && took < 5, ret ? ret : (long)(took * 1e6));
 	}
 }
 
 /*
- * The stop itself makes this call return EINTR. The tracer has it issued again as the
- * first thing; when it is killed before it can, which nobody can prevent, that stays.
+ * The stop itself makes this call return EINTR. The tracer restarts it first of all; if it is killed before that, which
+ * cannot be prevented, the call returns EINTR.
  */
 static void epoll_loop(void)
 {
@@ -105,7 +104,7 @@ static void epoll_loop(void)
 	struct epoll_event ev = { .events = EPOLLIN };
 	uint64_t times;
 
-	/* With a limit it would return EINTR in any case. */
+	/* With a timeout it would return EINTR in any case. */
 	if (timerfd_settime(timer, 0, &each, NULL) || epoll_ctl(ep, EPOLL_CTL_ADD, timer, &ev))
 		exit(1);
 	for (;;) {
@@ -222,8 +221,8 @@ struct before {
 	unsigned long mask;
 };
 
-/* Is all as it was, and does it move? */
-static bool is_itself(pid_t pid, const struct kind *k, const struct before *b, const char **why)
+/* Is it unchanged, and does it make progress? */
+static bool is_unchanged(pid_t pid, const struct kind *k, const struct before *b, const char **why)
 {
 	static char maps[65536];
 	long turns = shared->turns;
@@ -239,8 +238,8 @@ static bool is_itself(pid_t pid, const struct kind *k, const struct before *b, c
 		       strcmp(maps, b->maps)			     ? "its maps differ" :
 		       status_value(pid, "\nSigBlk:", 16) != b->mask ? "its mask differs" :
 		       status_value(pid, "\nTracerPid:", 10)	     ? "it is traced" :
-		       shared->bad				     ? "its loop found something wrong" :
-		       shared->turns == turns			     ? "it stands still" :
+		       shared->bad				     ? "its loop found an error" :
+		       shared->turns == turns			     ? "it makes no progress" :
 								       NULL;
 		if (!*why)
 			return true;
@@ -250,7 +249,7 @@ static bool is_itself(pid_t pid, const struct kind *k, const struct before *b, c
 	return false;
 }
 
-/* One session in a child that may not live to its end. Returns the child's status. */
+/* Runs a session in a child that may be killed. Returns the child's status. */
 static int tracer(pid_t pid, const struct kind *k, int at, long random_us, double length)
 {
 	pid_t child = fork();
@@ -306,12 +305,12 @@ static void run_kind(const struct kind *k, int rounds)
 	usleep(30000);
 	maps_of(pid, before.maps, sizeof(before.maps));
 	before.mask = status_value(pid, "\nSigBlk:", 16);
-	/* One that lives: how many points there are, how long it takes. */
+	/* A session that is not killed: the number of points, and its duration. */
 	stop_victim(pid, k);
 	start = now();
 	failed = tracer(pid, k, -1, -1, 0);
 	points = (int)shared->bad_value;
-	if (failed || !is_itself(pid, k, &before, &why))
+	if (failed || !is_unchanged(pid, k, &before, &why))
 		report(k->name, false, "a session that is not killed: status %#x, %s", failed, why ? why : "");
 	for (start = now() - start; !failed && round < rounds; round++) {
 		int status;
@@ -320,13 +319,13 @@ static void run_kind(const struct kind *k, int rounds)
 		status = round % 2 ? tracer(pid, k, 0, random() % 1200, start) :
 				     tracer(pid, k, 1 + (round / 2) % points, -1, 0);
 		killed += WIFSIGNALED(status);
-		/* Stopped, it cannot clean up by itself: the next one sees to that. */
+		/* A stopped target cannot clean up by itself: the next session does. */
 		if (k->stops && round % 4 >= 2)
 			status = tracer(pid, k, 0, -1, 0);
 		if (k->stops && !wait_state(pid, 'T'))
 			why = "no longer stopped";
 		else if (WIFSIGNALED(status) || !status)
-			is_itself(pid, k, &before, &why);
+			is_unchanged(pid, k, &before, &why);
 		else
 			why = "the session failed";
 		failed = why != NULL;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Targets in odd conditions: stopped, filtered, masked, with signals pending, on other stacks, without a vDSO. */
+/* Unusual targets: stopped, with filters, masks or pending signals, on other stacks, without a vDSO. */
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -21,7 +21,7 @@ struct shared {
 
 static struct shared *s;
 
-/* Sanitizers make system calls of their own, which these may not. */
+/* Sanitizers insert system calls, which are not allowed in these functions. */
 #define BARE __attribute__((no_sanitize("address", "undefined")))
 
 static BARE void count_forever(void *arg)
@@ -31,7 +31,7 @@ static BARE void count_forever(void *arg)
 		s->turns++;
 }
 
-static bool moves(void)
+static bool makes_progress(void)
 {
 	long turns = s->turns;
 
@@ -51,7 +51,7 @@ static pid_t start(void (*body)(void *))
 	return pid;
 }
 
-/* A victim that counts on is in order after three sessions. */
+/* After three sessions the victim is unchanged and continues to count. */
 static void plain_case(const char *name, void (*body)(void *))
 {
 	static char before[65536], after[65536];
@@ -62,13 +62,13 @@ static void plain_case(const char *name, void (*body)(void *))
 	for (int i = 0; i < 3 && !line; i++)
 		line = session(pid, &err);
 	proc_text(pid, "maps", after, sizeof(after));
-	report(name, s->ready && !line && moves() && !strcmp(before, after),
+	report(name, s->ready && !line && makes_progress() && !strcmp(before, after),
 	       "ready %ld, session %d (%s), bad %ld, maps %s", s->ready, line, strerror(-err), s->bad,
 	       strcmp(before, after) ? "differ" : "same");
 	end_victim(pid);
 }
 
-/* Without the right to suspend seccomp it is refused, and lives. */
+/* Without permission to suspend seccomp the session fails, and the target survives. */
 static void seccomp_case(const char *name, void (*body)(void *))
 {
 	int err = 0, line;
@@ -80,7 +80,7 @@ static void seccomp_case(const char *name, void (*body)(void *))
 	}
 	pid = start(body);
 	line = session(pid, &err);
-	report(name, s->ready && line && err == -EPERM && moves(), "session %d (%s): %s", line, strerror(-err),
+	report(name, s->ready && line && err == -EPERM && makes_progress(), "session %d (%s): %s", line, strerror(-err),
 	       compel_error(NULL));
 	end_victim(pid);
 }
@@ -102,11 +102,12 @@ static void group_stop(void)
 	line = session(pid, &err);
 	seen &= wait_state(pid, 'T');
 	kill(pid, SIGCONT);
-	report("group_stop", seen && !line && moves(), "told %d, session %d (%s)", seen, line, strerror(-err));
+	report("group_stop", seen && !line && makes_progress(), "reported %d, session %d (%s)", seen, line,
+	       strerror(-err));
 	end_victim(pid);
 }
 
-/* SIGSTOP and SIGCONT come while we are at work. */
+/* SIGSTOP and SIGCONT arrive during a session. */
 static void stop_while_traced(void)
 {
 	pid_t pid = start(count_forever);
@@ -127,8 +128,9 @@ static void stop_while_traced(void)
 		err = compel_syscall(ctl, SYS_getpid, none, &value);
 	err = err ? err : compel_cure(ctl);
 	compel_detach(pid, &stop);
-	report("stop_while_traced", !err && value == pid && wait_state(pid, 'T') && !kill(pid, SIGCONT) && moves(),
-	       "%s", strerror(-err));
+	report("stop_while_traced",
+	       !err && value == pid && wait_state(pid, 'T') && !kill(pid, SIGCONT) && makes_progress(), "%s",
+	       strerror(-err));
 	end_victim(pid);
 }
 
@@ -156,7 +158,7 @@ static BARE void filter_body(void *arg)
 	count_forever(NULL);
 }
 
-/* Its own system calls come back to it: ours would too. */
+/* Its system calls are dispatched to itself: ours would be, too. */
 static BARE void dispatch_body(void *arg)
 {
 	static volatile char selector = 0;
@@ -172,8 +174,8 @@ static void dispatch(void)
 	pid_t pid = start(dispatch_body);
 	int err = 0, line = session(pid, &err);
 
-	report("refuse_dispatch", s->ready && line && err == -ENOEXEC && moves(), "session %d (%s), bad %ld", line,
-	       strerror(-err), s->bad);
+	report("refuse_dispatch", s->ready && line && err == -ENOEXEC && makes_progress(), "session %d (%s), bad %ld",
+	       line, strerror(-err), s->bad);
 	end_victim(pid);
 }
 
@@ -248,7 +250,7 @@ static void alternate_body(void *arg)
 	raise(SIGUSR1);
 }
 
-/* rsp is no stack at all, as in code that borrows it. */
+/* rsp does not point to a stack, as in code that uses it for other purposes. */
 static void no_stack_body(void *arg)
 {
 	s->ready = 1;
@@ -299,8 +301,8 @@ static void pending_signals(void)
 		sigqueue(pid, SIGRTMIN + 3, (union sigval){ .sival_int = 10 + i });
 	line = session(pid, &err);
 	s->values[15] = 1;
-	report("pending_signals", !line && queued_arrived(10, 5) && moves(), "session %d (%s), handled %ld, %ld", line,
-	       strerror(-err), s->handled, s->values[0]);
+	report("pending_signals", !line && queued_arrived(10, 5) && makes_progress(),
+	       "session %d (%s), handled %ld, %ld", line, strerror(-err), s->handled, s->values[0]);
 	end_victim(pid);
 }
 
@@ -312,7 +314,7 @@ static void open_queue_body(void *arg)
 	count_forever(NULL);
 }
 
-/* Not blocked: they come between the seize and the stop, and while traced; none is lost, none comes early. */
+/* Unblocked signals arrive between seize and stop, and during the session; none is lost, none is delivered early. */
 static void signals_while_stopping(int rounds)
 {
 	const unsigned long none[6] = { 0 };
@@ -339,7 +341,8 @@ static void signals_while_stopping(int rounds)
 		compel_detach(pid, &stop);
 		good &= queued_arrived(20, 3);
 	}
-	report("signals_while_stopping", good && !err && moves(), "%s, handled %ld", strerror(-err), s->handled);
+	report("signals_while_stopping", good && !err && makes_progress(), "%s, handled %ld", strerror(-err),
+	       s->handled);
 	end_victim(pid);
 }
 
@@ -360,7 +363,7 @@ static void blob_fault(void)
 		err = compel_cure(ctl);
 	}
 	compel_detach(pid, &stop);
-	report("blob_fault", !err && fault == -EFAULT && !after && value == pid && moves(),
+	report("blob_fault", !err && fault == -EFAULT && !after && value == pid && makes_progress(),
 	       "%s, fault %d, after %d, value %ld", strerror(-err), fault, after, value);
 	end_victim(pid);
 }
@@ -387,12 +390,12 @@ static void blob_statics(void)
 	if (!err)
 		err = compel_cure(ctl);
 	compel_detach(pid, &stop);
-	report("blob_statics", !err && value == 803 && counter == 5 && moves(), "%s, value %ld, counter %u",
+	report("blob_statics", !err && value == 803 && counter == 5 && makes_progress(), "%s, value %ld, counter %u",
 	       strerror(-err), value, counter);
 	end_victim(pid);
 }
 
-/* A frozen dead process, a zombie, a second tracer: told apart. */
+/* A missing process, a zombie and a second tracer give different errors. */
 static void refusals(void)
 {
 	pid_t pid = start(count_forever), gone;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* `compel pack`: what it takes, what it refuses and how it says so. Argument: path of the program (default: beside the tests). */
+/* `compel pack`: valid input, errors and their messages. Argument: path of the program (default: next to the tests). */
 #include <limits.h>
 #include <sys/stat.h>
 
@@ -7,7 +7,7 @@
 
 static char tool[PATH_MAX], dir[] = "/tmp/compel-pack-XXXXXX";
 
-/* Run a shell line, its output in @out. Exit status, 127 when it could not be run. */
+/* Runs a shell command, with its output in @out. Returns its exit status, 127 if it could not be run. */
 static int run(char *out, size_t size, const char *format, ...)
 {
 	char line[8192];
@@ -38,7 +38,7 @@ static void pack_case(const char *name, const char *flags, const char *code, int
 
 	if (!got)
 		got = run(out, sizeof(out), "%s pack --name b -o %s/o.h %s/o.o 2>&1", tool, dir, dir);
-	report(name, got == status && !made[0] && (!says || strstr(out, says)), "status %d, said: %s%s", got, made,
+	report(name, got == status && !made[0] && (!says || strstr(out, says)), "status %d, output: %s%s", got, made,
 	       out);
 }
 
@@ -89,7 +89,7 @@ int main(int argc, char **argv)
 	report("refuse_program", status == 1 && strstr(out, "relocatable"), "status %d: %s", status, out);
 	status = run(out, sizeof(out), "%s pack 2>&1", tool);
 	report("usage", status == 2 && strstr(out, "--help"), "status %d: %s", status, out);
-	/* Damaged objects: an error, never a crash. */
+	/* Corrupt objects: an error, never a crash. */
 	run(out, sizeof(out), "cp %s/o.o %s/d.o", dir, dir);
 	status = 0;
 	for (int i = 0; i < 200 && status < 2; i++)
@@ -98,7 +98,7 @@ int main(int argc, char **argv)
 			"cp %s/o.o %s/d.o; for k in 1 2 3; do printf '\\377' | dd of=%s/d.o bs=1 seek=$(( (%d * 37 + $k * 911) %% "
 			"$(stat -c %%s %s/o.o) )) conv=notrunc 2>/dev/null; done; %s pack -n b -o %s/x.h %s/d.o 2>&1",
 			dir, dir, dir, i, dir, tool, dir, dir);
-	report("damaged", status == 0 || status == 1, "status %d: %s", status, out);
+	report("corrupt", status == 0 || status == 1, "status %d: %s", status, out);
 	run(out, sizeof(out), "rm -r %s", dir);
 	return test_result();
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Every kind of blocking system call goes on properly after a whole session: result, errno, remaining time. */
+/* Every type of blocking system call continues correctly after a session: result, errno, remaining time. */
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <mqueue.h>
@@ -16,8 +16,8 @@
 #include "help.h"
 
 #define SLEEP_MS 200
-#define ENDED 1 /* nobody knows what is left: EINTR */
-#define EVENT 2 /* ends by what the test does, not by time */
+#define ENDED 1 /* the remaining time is unknown: EINTR */
+#define EVENT 2 /* ended by an event of the test, not by a timeout */
 
 struct seen {
 	volatile int ready, done;
@@ -343,7 +343,7 @@ static struct outcome try_case(const struct wait_case *c, int sessions)
 	return o;
 }
 
-/* On a busy machine whoever sleeps may wake up late; who starts again in full is late every time. */
+/* On a busy machine a sleep may end late once; one that is restarted with its full timeout is late every time. */
 static void run_case(const struct wait_case *c, int sessions)
 {
 	struct outcome o = { .right = true, .late = true };

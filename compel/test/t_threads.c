@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Commands in 200 threads of every mood; a critical section that was interrupted; how long a call takes. */
+/* Commands in 200 sleeping threads; an interrupted critical section; the time per call. */
 #include <pthread.h>
 #include <sys/rseq.h>
 #include <sys/prctl.h>
@@ -80,8 +80,7 @@ static void many_threads(int rounds)
 }
 
 /*
- * A critical section that takes long: spins at a label until somebody lets it out. When it
- * was interrupted it must not come out at its end.
+ * A long critical section: it spins at a label until released by the test. After an interruption it must not complete.
  */
 static struct rseq area __attribute__((aligned(32)));
 extern const char section_start[], section_end[], section_abort[];
@@ -92,7 +91,7 @@ static void rseq_body(void *arg)
 	struct rseq *r = &area;
 	long ret;
 
-	/* glibc has registered one: another thread's place is not needed here, its own is taken back. */
+	/* Unregisters the area that glibc has registered. */
 	ret = syscall(__NR_rseq, (char *)__builtin_thread_pointer() + __rseq_offset, 32, RSEQ_FLAG_UNREGISTER,
 		      0x53053053);
 	if (ret)
@@ -142,12 +141,12 @@ static void critical_section(void)
 	got = state_for_image(pid, &state);
 	if (!err)
 		err = compel_syscall(ctl, SYS_getpid, none, &value);
-	s->turns[0] = 1; /* lets it out of the spin, if it is still in there */
+	s->turns[0] = 1; /* ends the spin, if it is still in there */
 	err = err ? err : compel_cure(ctl);
 	compel_detach(pid, &stop);
 	while (s->aborted == aborted && s->passed == passed)
 		;
-	/* The first thing that happened must have been the abort: passes come later. */
+	/* The abort must have come first, before any pass. */
 	report("rseq",
 	       !s->bad && !err && !got && state.rseq_aborted && state.regs.ip == (uint64_t)section_abort &&
 		       s->aborted > aborted,
