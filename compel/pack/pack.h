@@ -58,8 +58,8 @@ enum relocation_class {
 enum relocation_class arch_relocation_class(uint32_t type);
 size_t arch_relocation_width(uint32_t type);
 /*
- * Converts an access through the global offset table, which a blob does not have, to a direct one. @before: bytes of the
- * section before @field. False for instructions for which that is impossible.
+ * Converts an access through the global offset table, which a blob does not have, to a direct one. @before: bytes of
+ * the section before @field. False for instructions for which that is impossible.
  */
 bool arch_relocation_relax(uint8_t *field, size_t before, int64_t addend);
 /* False: the value is out of range. */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-only
 /*
  * Reads the filters of a thread with PTRACE_SECCOMP_GET_FILTER and runs them here. The kernel accepts a small subset of
- * classic BPF as a filter (seccomp_check_filter in kernel/seccomp.c): loads from struct seccomp_data only, forward jumps
- * only, 16 words of memory. See seccomp(2).
+ * classic BPF as a filter (seccomp_check_filter in kernel/seccomp.c): loads from struct seccomp_data only, forward
+ * jumps only, 16 words of memory. See seccomp(2).
  */
 #include "filter.h"
 #include <errno.h>

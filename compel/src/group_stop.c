@@ -33,7 +33,10 @@ static int into_stop(pid_t tid, int stop_sig)
 			return err;
 		if (status >> 16 == PTRACE_EVENT_STOP && WSTOPSIG(status) == stop_sig)
 			return 0;
-		/* SIGSTOP was sent, since it can be neither blocked nor ignored; the requested signal is delivered instead. */
+		/*
+		 * SIGSTOP was sent, since it can be neither blocked nor ignored; the requested signal is delivered
+		 * instead.
+		 */
 		sig = status >> 16 ? 0 : stop_sig;
 	}
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-only
 /*
- * Handles the system call that a stop interrupted. The kernel restarts most calls by itself, some with the remaining time,
- * some with the full timeout; others return EINTR. See signal(7), "Interruption of system calls and library functions by
- * stop signals", and restart_syscall(2).
+ * Handles the system call that a stop interrupted. The kernel restarts most calls by itself, some with the remaining
+ * time, some with the full timeout; others return EINTR. See signal(7), "Interruption of system calls and library
+ * functions by stop signals", and restart_syscall(2).
  *
  * Left to the kernel: calls without a timeout, or with an absolute one; calls that it continues itself, if the thread's
  * filters allow restart_syscall(2). select(2) and ppoll(2) wait for the remaining time, which the kernel has stored in
@@ -182,8 +182,8 @@ static int settle_restarted(pid_t tid, struct compel_regs *regs, struct compel_s
 }
 
 /*
- * The kernel makes it issue restart_syscall(2), which a filter may deny. Then it returns EINTR, as after a signal, if it
- * has a timeout: a shorter one cannot be set in its registers, as the program would see the change.
+ * The kernel makes it issue restart_syscall(2), which a filter may deny. Then it returns EINTR, as after a signal, if
+ * it has a timeout: a shorter one cannot be set in its registers, as the program would see the change.
  */
 static int settle_continued(pid_t tid, struct compel_regs *regs, struct compel_stop *stop)
 {

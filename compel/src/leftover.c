@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only
 /*
- * What a dead tracer left in a target removes itself, but we may have stopped the target before that has completed; in a
- * stopped process it cannot even start. Threads that we trace can run even then: resume those that are in such code.
+ * What a dead tracer left in a target removes itself, but we may have stopped the target before that has completed; in
+ * a stopped process it cannot even start. Threads that we trace can run even then: resume those that are in such code.
  */
 #include <dirent.h>
 #include <errno.h>

@@ -4,7 +4,8 @@
  *
  * The cave must be executable and unused by the target. The first choice is the end of the vDSO: its ELF file usually
  * ends well before its last page does. Without a vDSO it is the padding after the code of a mapped file: writing there
- * gives the target a private copy of that page, so that it counts as modified afterwards, though its bytes are the same.
+ * gives the target a private copy of that page, so that it counts as modified afterwards, though its bytes are the
+ * same.
  */
 #include <elf.h>
 #include <errno.h>

@@ -79,7 +79,10 @@ int compel_seize(pid_t tid, bool suspend_seccomp)
 		err = ptrace(PTRACE_SEIZE, tid, NULL, (void *)(options | PTRACE_O_SUSPEND_SECCOMP));
 	if (err && ptrace(PTRACE_SEIZE, tid, NULL, (void *)options))
 		return seize_error(tid, errno);
-	/* Who is traced by us can always be interrupted, also as a zombie: if not, the number means somebody else by now. */
+	/*
+	 * Who is traced by us can always be interrupted, also as a zombie: if not, the number means somebody else by
+	 * now.
+	 */
 	return ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) ? -ESTALE : 0;
 }
 

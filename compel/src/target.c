@@ -118,8 +118,8 @@ int target_tgid(pid_t tid)
 }
 
 /*
- * Returns stat from field 3 on, after the name, which may contain anything. It is the thread's own: /proc/TID/stat would
- * add up all threads of the process, which may be many.
+ * Returns stat from field 3 on, after the name, which may contain anything. It is the thread's own: /proc/TID/stat
+ * would add up all threads of the process, which may be many.
  */
 static int stat_rest(pid_t tid, char *buf, size_t size, const char **ret_rest)
 {
@@ -333,9 +333,9 @@ static bool peek(pid_t tid, uint64_t address, void *data, size_t len)
 }
 
 /*
- * struct rseq: cpu_id_start, cpu_id, then the 64-bit address of the descriptor of the current critical section: version,
- * flags, start, length, abort address. The kernel sends a thread that it resumes in a critical section to the abort
- * address. Once our own code has run in the thread the kernel has forgotten the section, so this is read first.
+ * struct rseq: cpu_id_start, cpu_id, then the 64-bit address of the descriptor of the current critical section:
+ * version, flags, start, length, abort address. The kernel sends a thread that it resumes in a critical section to the
+ * abort address. Once our own code has run in the thread the kernel has forgotten the section, so this is read first.
  */
 int target_rseq(pid_t tid, struct compel_snapshot *snapshot)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-only
 /*
- * Makes a thread enter a call with a shorter timeout than the program passed, and interrupts it at once: the kernel then
- * saves the remaining time, as for any call that a stop interrupts, and continues from there (restart_syscall(2)). The
- * call reads its timeout on entry; afterwards the register and the memory are restored to the program's.
+ * Makes a thread enter a call with a shorter timeout than the program passed, and interrupts it at once: the kernel
+ * then saves the remaining time, as for any call that a stop interrupts, and continues from there (restart_syscall(2)).
+ * The call reads its timeout on entry; afterwards the register and the memory are restored to the program's.
  */
 #include <errno.h>
 #include <limits.h>
@@ -59,7 +59,9 @@ static void restore_limit(pid_t tid, struct limit *limit)
 		access_memory(tid, limit->at, &limit->was, true);
 }
 
-/* Runs the thread into the call. -EAGAIN: a signal came first; it has been delivered when the thread has stopped again. */
+/*
+ * Runs the thread into the call. -EAGAIN: a signal came first; it has been delivered when the thread has stopped again.
+ */
 static int enter(pid_t tid, const struct compel_regs *own)
 {
 	struct compel_stop stop;

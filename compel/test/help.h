@@ -40,7 +40,9 @@ unsigned long status_value(pid_t pid, const char *key, int base);
 /* The state of a stopped thread for continuing in another process. */
 int state_for_image(pid_t tid, struct compel_thread_state *ret_state);
 
-/* Stops @pid, runs calls and commands in it, cures and resumes it. 0, or the failed line, with the error in *ret_err. */
+/*
+ * Stops @pid, runs calls and commands in it, cures and resumes it. 0, or the failed line, with the error in *ret_err.
+ */
 int session(pid_t pid, int *ret_err);
 /* The same with all threads of the process: all are stopped, all run a command. */
 int session_threads(pid_t pid, int *ret_err);

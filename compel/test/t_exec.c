@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Threads that call execve(2) while they are being stopped: they get the pid of their process, all others exit. Tests the
- * results of ptrace(2) and wait(2) that criu/dump/threads.c relies on.
+ * Threads that call execve(2) while they are being stopped: they get the pid of their process, all others exit. Tests
+ * the results of ptrace(2) and wait(2) that criu/dump/threads.c relies on.
  */
 #include <pthread.h>
 #include <sys/prctl.h>
@@ -163,7 +163,10 @@ static const char *held(pid_t pid)
 	return stopped_in_new_program(pid);
 }
 
-/* A thread that is not seized gets the tid of the first thread, which we then no longer trace; no wait reports its exit. */
+/*
+ * A thread that is not seized gets the tid of the first thread, which we then no longer trace; no wait reports its
+ * exit.
+ */
 static const char *not_held(pid_t pid)
 {
 	siginfo_t info;

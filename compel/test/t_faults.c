@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Each ptrace call of a session fails in turn. Whether the session fails or not, its target continues unaffected; a system
- * call that had completed before the stop is not repeated. Argument: how often each call fails.
+ * Each ptrace call of a session fails in turn. Whether the session fails or not, its target continues unaffected; a
+ * system call that had completed before the stop is not repeated. Argument: how often each call fails.
  */
 #include <fcntl.h>
 #include <pthread.h>

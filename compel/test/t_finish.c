@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * compel_set_state and compel_finish_begin to _end: a thread that runs in memory that is to be unmapped continues
- * elsewhere, with the requested registers and mask, and the memory is unmapped; also if the tracer is killed at any point.
+ * elsewhere, with the requested registers and mask, and the memory is unmapped; also if the tracer is killed at any
+ * point.
  */
 #include <sys/auxv.h>
 #include <sys/ptrace.h>

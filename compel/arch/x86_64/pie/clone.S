@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
-/* Linked into blobs and the library. long sys_clone3_run(void *clone_args, size_t size, int (*fn)(void *), void *arg) */
+/*
+ * Linked into blobs and the library. long sys_clone3_run(void *clone_args, size_t size, int (*fn)(void *), void *arg)
+ */
 #include <asm/unistd.h>
 
 	.text
