@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-only
 /*
- * The last step of a restore: out of the memory that a thread runs in, and on as its program.
+ * The last step of a restore: unmaps the memory that a thread runs in, and continues it as its program.
  *
- * The thread and its process are of our own making and wait where we know: nothing has to be asked about them. The cave
- * is at the end of their vDSO, which they have from us: where it is unused there is seen in our own.
+ * We created the thread and its process, and know where it waits: nothing need be queried. The cave is at the end of
+ * their vDSO, a copy of ours: our own shows where it is unused.
  */
 #include <elf.h>
 #include <errno.h>
@@ -23,12 +23,12 @@ struct compel_finish {
 	int mem;
 	uint64_t cave;
 	const struct compel_thread_state *after;
-	int err; /* that it has come to */
-	size_t size; /* of the cave, that lies behind this struct: */
+	int err; /* of the steps so far */
+	size_t size; /* of the cave's contents, which follow: */
 	char code[];
 };
 
-/* Where the tool's own vDSO has room for a cave, from its beginning on; 0: nowhere. */
+/* Offset of the space for a cave in our own vDSO; 0: there is none. */
 static uint64_t cave_offset(void)
 {
 	static uint64_t known;
@@ -38,7 +38,7 @@ static uint64_t cave_offset(void)
 
 	if (known || !vdso)
 		return known;
-	/* Its section headers are the last that an ELF file has; of more than that the bytes themselves tell. */
+	/* Section headers are usually the end of an ELF file; the check for zero bytes covers the rest. */
 	end = h->e_shoff + (uint64_t)h->e_shnum * h->e_shentsize;
 	page_end = ROUND_UP(end, PAGE_SZ);
 	for (end = ROUND_UP(end, 16); end + len <= page_end; end += 16) {
@@ -52,7 +52,7 @@ static uint64_t cave_offset(void)
 	return 0;
 }
 
-/* Where nothing is known of the process. */
+/* For a process of which the vDSO is unknown. */
 static int finish_anywhere(pid_t tid, const struct compel_thread_state *after, const struct compel_region *region)
 {
 	const struct cure keep = { .mode = CURE_KEEP };
@@ -65,7 +65,7 @@ static int finish_anywhere(pid_t tid, const struct compel_thread_state *after, c
 		err = ctl_open(tid, after, &ctl);
 	if (err)
 		return err;
-	/* From the moment the thread is borrowed, dying makes it do the rest by itself. */
+	/* Once the thread is borrowed it completes the rest by itself if we die. */
 	ctl->main.cure = (struct cure){ CURE_UNMAP_NOW, region->start, region->len };
 	err = thread_borrow(ctl, &ctl->main);
 	if (!err)
@@ -89,7 +89,7 @@ static int resume(pid_t tid, int sig)
 	return ptrace(PTRACE_SYSCALL, tid, NULL, (void *)(long)sig) ? -errno : 0;
 }
 
-/* All signals are blocked but for the one that no mask holds back. */
+/* All signals are blocked except SIGSTOP, which no mask blocks. */
 static int await_call(pid_t tid)
 {
 	int status, err;
@@ -110,7 +110,7 @@ static int await_call(pid_t tid)
 	}
 }
 
-/* The call is made in the cave: whenever we die the thread goes on from there, and puts the rest in place by itself. */
+/* The call is made in the cave: if we die the thread continues from there, and restores the rest by itself. */
 static int start_call(struct compel_finish *f, const struct compel_region *region)
 {
 	const unsigned long args[6] = { region->start, region->len };
@@ -178,7 +178,7 @@ int compel_finish_end(struct compel_finish *f)
 		err = arch_read_regs(f->tid, &regs);
 	if (!err && arch_call_value(&regs) < 0)
 		err = (int)arch_call_value(&regs);
-	/* Each of both whatever becomes of the other: half of it would be the thread's end. */
+	/* Both are tried even if one fails: a thread restored by half would crash. */
 	e = target_set_sigmask(f->tid, f->after->sigmask);
 	err = err ? err : e;
 	e = arch_write_regs(f->tid, &f->after->regs);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-only
-/* Stop threads, let them go on, kill them. See ptrace(2). */
+/* Stops, resumes and kills threads. See ptrace(2). */
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
@@ -17,7 +17,7 @@
 #define STOP_MS 10000
 #define STOP_YIELDS 100
 
-/* The kernel says EPERM for much: tell the cases apart. */
+/* The kernel returns EPERM for several reasons: distinguishes them. */
 static int seize_error(pid_t tid, int err)
 {
 	int state;
@@ -39,8 +39,8 @@ static uint64_t now_ms(void)
 }
 
 /*
- * A thread that waits for its vfork child, or for a dead disk, never stops; with that child
- * stopped by us too, everybody would wait for ever.
+ * A thread that waits for its vfork child, or for a dead disk, never stops; if that child is stopped by us, too, we
+ * would wait forever.
  */
 static int wait_patiently(pid_t tid, uint64_t until, int *ret_status)
 {
@@ -56,7 +56,7 @@ static int wait_patiently(pid_t tid, uint64_t until, int *ret_status)
 		if (tries < STOP_YIELDS)
 			sched_yield();
 		else
-			nanosleep(&step, NULL); /* style: waitpid itself knows no timeout */
+			nanosleep(&step, NULL); /* style: waitpid has no timeout */
 	}
 	return -ETIMEDOUT;
 }
@@ -74,15 +74,12 @@ int compel_seize(pid_t tid, bool suspend_seccomp)
 	unsigned long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEEXEC;
 	long err = -1;
 
-	/* The kernel refuses the whole request when only the suspension is not allowed. */
+	/* The kernel denies the whole request even if only the suspension is not permitted. */
 	if (suspend_seccomp)
 		err = ptrace(PTRACE_SEIZE, tid, NULL, (void *)(options | PTRACE_O_SUSPEND_SECCOMP));
 	if (err && ptrace(PTRACE_SEIZE, tid, NULL, (void *)options))
 		return seize_error(tid, errno);
-	/*
-	 * Who is traced by us can always be interrupted, also as a zombie: if not, the number means somebody else by
-	 * now.
-	 */
+	/* A task traced by us can always be interrupted, even a zombie: otherwise the tid now means another task. */
 	return ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) ? -ESTALE : 0;
 }
 
@@ -105,7 +102,7 @@ bool compel_at_rest(pid_t tid)
 {
 	siginfo_t why, waiting = { 0 };
 
-	/* In this order: who is in a stop stays in it. */
+	/* In this order: a thread in a stop remains in it. */
 	if (ptrace(PTRACE_GETSIGINFO, tid, NULL, &why) || why.si_code >> 8 != PTRACE_EVENT_STOP)
 		return false;
 	return !waitid(P_PID, tid, &waiting, WSTOPPED | WEXITED | WNOHANG | WNOWAIT | __WALL) && !waiting.si_pid;
@@ -136,12 +133,12 @@ static int wait_stop(pid_t tid, unsigned int timeout_ms, struct compel_stop *ret
 		}
 		if (status >> 16 == PTRACE_EVENT_STOP)
 			break;
-		/* Any other stop cancels the one that was asked for. */
+		/* Any other stop cancels the requested one. */
 		ptrace(PTRACE_INTERRUPT, tid, NULL, NULL);
 		/*
-		 * A signal that had left its queue before we asked for the stop. It goes on its way
-		 * with its siginfo: the kernel builds the handler's frame (or stops the group, or
-		 * kills) and stops before the handler's first instruction.
+		 * A signal that was dequeued before we requested the stop. It is delivered with its siginfo: the kernel
+		 * builds the handler's frame (or stops the group, or kills) and stops before the handler's first
+		 * instruction.
 		 */
 		if (status >> 16 || WSTOPSIG(status) == (SIGTRAP | 0x80))
 			ptrace(PTRACE_CONT, tid, NULL, NULL);
@@ -177,7 +174,7 @@ int compel_detach(pid_t tid, const struct compel_stop *stop)
 	if (stop->state != COMPEL_TRAPPED && stop->state != COMPEL_STOPPED)
 		return 0;
 	interrupted_resume(tid, stop);
-	/* The kernel itself sends a member of a stopped group back to its stop. */
+	/* The kernel itself puts a thread of a stopped process back into its group stop. */
 	return ptrace(PTRACE_DETACH, tid, NULL, NULL) ? -errno : 0;
 }
 
@@ -193,7 +190,7 @@ static int wait_end(pid_t tid)
 		}
 		if (!WIFSTOPPED(status))
 			return 0;
-		/* A report from before the kill; the thread is on its way out. */
+		/* A stop from before the kill; the thread is exiting. */
 	}
 }
 
@@ -204,7 +201,7 @@ int compel_kill(pid_t pid, const pid_t *tids, size_t nr_tids)
 	if (err && err != -ESRCH)
 		return err;
 	err = 0;
-	/* The leader's end is reported only when no other thread is left: it comes last. */
+	/* The leader's exit is reported only after those of all other threads: it comes last. */
 	for (size_t i = 0; i < nr_tids; i++) {
 		int e = tids[i] == pid ? 0 : wait_end(tids[i]);
 
