@@ -36,7 +36,7 @@ static const struct kernel_field fields[] = { FIELDS(KERNEL_FIELD_ROW) };
 struct aio_reader {
 	struct kernel_memory mem;
 	struct fields at;
-	struct buf cpus; /* a byte for each CPU that there may be */
+	struct buf cpus; /* a byte for each possible CPU */
 };
 
 static const struct kernel_reader_type reader_type = KERNEL_READER_TYPE(struct aio_reader, fields);
@@ -96,7 +96,7 @@ static uint64_t field(const char *bytes, long at, size_t len)
 	return value;
 }
 
-/* Places for requests that are free: what is left in the middle, and what CPUs have taken from there for themselves. */
+/* Counts the free slots for requests: those in the global counter, and those that CPUs have reserved from there. */
 static int count_free(struct aio_reader *reader, const char *context, uint64_t *ret_free)
 {
 	uint64_t pointer = field(context, reader->at.cpu, 8), free = field(context, reader->at.available, 4), at, n;
@@ -128,7 +128,7 @@ static int read_once(struct aio_reader *reader, uint64_t ctx, struct aio_context
 		return err;
 	nr = field(bytes, reader->at.nr_events, 4);
 	completed = field(bytes, reader->at.completed, 4);
-	/* An event that has come and was not seen to be read yet keeps its request's place. */
+	/* A completed event occupies the slot of its request until the kernel notices that it was read. */
 	if (!nr || free + completed > nr - 1)
 		return -EAGAIN;
 	*ret = (struct aio_context){ .at = field(bytes, reader->at.user_id, 8),
@@ -137,12 +137,12 @@ static int read_once(struct aio_reader *reader, uint64_t ctx, struct aio_context
 				     .nr = (uint32_t)nr,
 				     .tail = (uint32_t)field(bytes, reader->at.tail, 4),
 				     .in_flight = (uint32_t)(nr - 1 - free - completed),
-				     /* A list that is empty points to itself. */
+				     /* An empty list points to itself. */
 				     .for_ever = field(bytes, reader->at.active, 8) != ctx + reader->at.active };
 	return 0;
 }
 
-/* Until it was the same twice: the counters are not read at one time. */
+/* Repeated until two results are equal, as the counters are not read atomically. */
 static int read_context(struct aio_reader *reader, uint64_t ctx, struct aio_context *ret)
 {
 	struct aio_context a, b;
@@ -183,7 +183,7 @@ int aio_contexts_read(struct aio_reader *reader, int mem, struct aio_contexts *r
 {
 	struct aio_contexts all = { 0 };
 	uint64_t at;
-	/* What is opened as /proc/PID/mem keeps the address space itself. */
+	/* An open /proc/PID/mem refers to the address space itself. */
 	int err = kernel_memory_private(&reader->mem, mem, &at);
 
 	if (!err)

@@ -10,7 +10,7 @@
 #define ROOM (60u << 10) /* bytes of all reads of a run */
 
 struct request {
-	uint64_t at; /* 0: there are no more */
+	uint64_t at; /* 0: end of the requests */
 	int32_t len; /* in; out: 0, or a negative errno */
 	uint32_t to; /* offset in @bytes */
 };

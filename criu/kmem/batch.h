@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Many small reads of the kernel's memory by one run of a program: for what is asked of hundreds of tasks. */
+/* Many small reads of kernel memory in one run of a program, for reading hundreds of tasks. */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -18,12 +18,12 @@ struct kernel_batch {
 	int err; /* of the first run that failed */
 };
 
-/* -EPERM, -EOPNOTSUPP: this kernel, or this user, cannot. */
+/* -EPERM, -EOPNOTSUPP: not available on this kernel, or not permitted. */
 int kernel_batch_open(struct kernel_batch *ret);
 void kernel_batch_close(struct kernel_batch *batch);
-/* Before the next kernel_batch_run() has returned @to is undefined; zeroes where nothing is (NULL, say). */
+/* @to is undefined until the next kernel_batch_run() has returned; zeroes if the address cannot be read (NULL, say). */
 void kernel_batch_add(struct kernel_batch *batch, uint64_t at, void *to, size_t len);
-/* 0, or what went wrong since the last one. */
+/* 0, or the first error since the last call. */
 int kernel_batch_run(struct kernel_batch *batch);
 /* The pointer at @at, the pointer at that address, and so on; 0 behind one that cannot be read. Nothing may be pending. */
 int kernel_batch_follow(struct kernel_batch *batch, uint64_t at, uint64_t ret[KERNEL_BATCH_HOPS]);

@@ -11,8 +11,8 @@
 #include "util/fds.h"
 
 #define NESTED_MAX 16
-#define NOTED 64 /* one of so many types */
-/* Members that one search looks at: the largest structs have some hundreds, with all that is nested in them. */
+#define NOTED 64 /* one of this many types is indexed */
+/* Members examined by one search: the largest structs have some hundreds, including nested ones. */
 #define MEMBERS_MAX (1u << 16)
 
 static const struct btf_type *type_at(const struct btf *btf, uint32_t offset)
@@ -20,7 +20,7 @@ static const struct btf_type *type_at(const struct btf *btf, uint32_t offset)
 	return (const struct btf_type *)(btf->types + offset);
 }
 
-/* What follows a type; -1: a kind that nobody knows. */
+/* Length of the data after a type; -1: unknown kind. */
 static long rest_of(const struct btf_type *t)
 {
 	size_t n = BTF_INFO_VLEN(t->info);
@@ -58,7 +58,10 @@ static int index_types(struct btf *btf)
 
 		if (rest < 0 || left - sizeof(*t) < (size_t)rest)
 			return -EBADMSG;
-		/* There are more than 100,000: to note all of them takes more time, and memory, than a walk for each search. */
+		/*
+		 * There are more than 100,000: to index all of them takes more time, and memory, than a walk for each
+		 * search.
+		 */
 		if (!(btf->nr_types++ % NOTED))
 			err = array_add(&btf->by_id, at);
 		if (!err && BTF_INFO_KIND(t->info) == BTF_KIND_STRUCT && t->name_off)
@@ -89,7 +92,7 @@ static int find_parts(struct btf *btf)
 	return btf->names_len && !btf->names[btf->names_len - 1] ? 0 : -EBADMSG;
 }
 
-/* Takes over what @btf holds, also on failure. */
+/* Takes ownership of the contents of @btf, also on failure. */
 static int take(struct btf *btf, struct btf *ret)
 {
 	int err = find_parts(btf);
@@ -111,7 +114,7 @@ int btf_parse(struct buf *bytes, struct btf *ret)
 	return take(&btf, ret);
 }
 
-/* Since Linux 6.16; read(2) gives it in pages, which takes some ten times as long. */
+/* Since Linux 6.16; read(2) returns it page by page, which takes some ten times as long. */
 static void *map_file(const char *path, size_t *ret_len)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -155,7 +158,7 @@ static const char *name_at(const struct btf *btf, uint32_t offset)
 	return offset < btf->names_len ? btf->names + offset : "";
 }
 
-/* NULL: there is none */
+/* NULL: there is none. */
 static const struct btf_type *type_of(const struct btf *btf, uint32_t id)
 {
 	size_t at;
@@ -168,7 +171,7 @@ static const struct btf_type *type_of(const struct btf *btf, uint32_t id)
 	return type_at(btf, at);
 }
 
-/* The struct or union behind typedefs and the like; NULL: it is none. */
+/* The struct or union after resolving typedefs and qualifiers; NULL: another type. */
 static const struct btf_type *aggregate(const struct btf *btf, uint32_t id)
 {
 	for (int i = 0; i < NESTED_MAX; i++) {
@@ -193,7 +196,7 @@ static const struct btf_type *aggregate(const struct btf *btf, uint32_t id)
 	return NULL;
 }
 
-/* In bits. @left bounds the search: types that name each other again and again would make it endless. */
+/* In bits. @left limits the search, which types that refer to each other would make endless. */
 static long find_field(const struct btf *btf, const struct btf_type *t, const char *path, int depth, unsigned *left)
 {
 	const struct btf_member *members = (const struct btf_member *)(t + 1);

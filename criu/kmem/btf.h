@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Where fields lie in the structs of the running kernel, as it tells itself: /sys/kernel/btf/vmlinux. */
+/* Offsets of fields in the structs of the running kernel, from /sys/kernel/btf/vmlinux. */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -9,24 +9,24 @@
 ARRAY_OF(btf_offsets, uint32_t);
 
 struct btf {
-	void *map; /* of the file, or: */
+	void *map; /* the mapped file, or: */
 	size_t map_len;
 	struct buf bytes;
 	const char *types, *names;
 	size_t types_len, names_len;
-	struct btf_offsets by_id; /* in @types: of each 64th type, from id 1 on */
+	struct btf_offsets by_id; /* in @types: offset of each 64th type, from id 1 on */
 	size_t nr_types;
 	struct btf_offsets structs; /* of structs only */
 };
 
 /* -ENOENT: the kernel was built without it. */
 int btf_read(struct btf *ret);
-/* Takes @bytes over, also on failure. -EBADMSG */
+/* Takes ownership of @bytes, also on failure. -EBADMSG: invalid data. */
 int btf_parse(struct buf *bytes, struct btf *ret);
 void btf_free(struct btf *btf);
-/* Where "a.b.c" lies in struct @name, in bytes, through structs without a name; -ENOENT. A bit field is none. */
+/* The offset of "a.b.c" in struct @name, in bytes, also in unnamed structs. -ENOENT: no such field, or a bit field. */
 long btf_field(const struct btf *btf, const char *name, const char *path);
-/* The byte where it begins, of a bit field as well. */
+/* The same, rounded down to a byte for bit fields. */
 long btf_byte(const struct btf *btf, const char *name, const char *path);
 /* btf_field() of @path or, in other kernels, @other (NULL: none); -EOPNOTSUPP. */
 int btf_field_or(const struct btf *btf, const char *name, const char *path, const char *other, long *ret);

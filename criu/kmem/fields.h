@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Where the fields of the kernel's structs are: a table of those that a reader needs, looked up once. */
+/* Offsets of fields in the kernel's structs: a table of those that a reader needs, looked up once. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
 #include "kmem/btf.h"
 
 /*
- * What a reader needs to know of the kernel's structs: where a field lies in one, or, without @path, how large it is. The
- * number is stored as a long at offset @to of a struct of the reader's; a negative one: this kernel has no such field.
+ * The offset of a field in a struct of the kernel, or, without @path, the size of the struct. It is stored as a long at
+ * offset @to of the reader's own struct; negative: this kernel has no such field.
  */
 struct kernel_field {
 	const char *type, *path;
 	const char *other; /* its path in other kernels; NULL: none */
 	size_t to;
-	bool optional; /* the reader can do without */
+	bool optional; /* the reader works without it */
 };
 
 /*
@@ -26,5 +26,5 @@ struct kernel_field {
 #define KERNEL_FIELD_ROW(name, type, path, other) { type, path, other, offsetof(struct fields, name), false },
 #define KERNEL_FIELD_OPTIONAL_ROW(name, type, path, other) { type, path, other, offsetof(struct fields, name), true },
 
-/* -EOPNOTSUPP: this kernel does not have one that is not optional. */
+/* -EOPNOTSUPP: this kernel lacks a field that is not optional. */
 int kernel_fields_find(const struct btf *btf, const struct kernel_field *fields, size_t n, void *numbers);

@@ -17,7 +17,7 @@
 #define PAGE 4096u
 #define CHUNK 32768u
 #define GIB (1ull << 30)
-#define CANDIDATES 8192 /* GiB of memory where a page is looked for */
+#define CANDIDATES 8192 /* GiB of memory searched for a page */
 
 struct window {
 	uint64_t at, len;
@@ -145,7 +145,7 @@ int kernel_memory_field(const struct kernel_memory *mem, uint64_t object, long f
 	return field < 0 ? -EOPNOTSUPP : kernel_memory_word(mem, object + (uint64_t)field, len, ret);
 }
 
-/* A pointer that few readers need: looked up each time. */
+/* For pointers that few readers need: the field is looked up each time. */
 static int named_pointer(const struct kernel_memory *mem, uint64_t at, const char *type, const char *field,
 			 uint64_t *ret)
 {
@@ -199,7 +199,7 @@ int kernel_memory_private(const struct kernel_memory *mem, int fd, uint64_t *ret
 	return err ? err : kernel_memory_field(mem, at, mem->at_private, 8, ret);
 }
 
-/* A file of /proc knows its struct pid, the first list of which has the task. */
+/* The inode of a file in /proc has its struct pid, and the first list of that has the task. */
 int kernel_memory_task_of(const struct kernel_memory *mem, int dir, uint64_t *ret)
 {
 	uint64_t at = 0;
@@ -220,7 +220,7 @@ int kernel_memory_task_of(const struct kernel_memory *mem, int dir, uint64_t *re
 
 /* ---- memory of each CPU ---- */
 
-/* window->task = bpf_map_lookup_percpu_elem(percpu, 0, window->at): where CPU number "at" has its element, or 0 */
+/* window->task = bpf_map_lookup_percpu_elem(percpu, 0, window->at): address of the element of CPU number "at", or 0 */
 static int load_percpu_program(int map, int percpu)
 {
 	struct bpf_insn insns[] = {
@@ -244,7 +244,7 @@ static int load_percpu_program(int map, int percpu)
 	return bpf_load(insns, ARRAY_SIZE(insns));
 }
 
-/* The pointer that the kernel keeps of memory that every CPU has: that of the only element of our map. */
+/* The per-CPU pointer of the only element of our map. */
 static int read_percpu_pointer(const struct kernel_memory *mem, int fd, uint64_t *ret)
 {
 	uint64_t at;
@@ -320,7 +320,9 @@ int kernel_memory_clock(struct kernel_memory *mem, clockid_t clock, uint64_t *re
 
 /* ---- pages ---- */
 
-/* Where the kernel sees all memory, is found by what stands in a page of ours: it starts at a whole GiB. */
+/*
+ * Finds the kernel's direct mapping of all memory by the contents of a page of ours: it starts at a multiple of 1 GiB.
+ */
 static int find_bytes(const struct kernel_memory *mem, const char *page, uint64_t *ret)
 {
 	_cleanup_close_ int pagemap = open_at(proc_root(), "self/pagemap", O_RDONLY, 0);
@@ -346,7 +348,7 @@ static int find_bytes(const struct kernel_memory *mem, const char *page, uint64_
 	return -EOPNOTSUPP;
 }
 
-/* The struct page of a page that was put into a pipe. */
+/* Finds the struct page of a page by splicing it into a pipe. */
 static int find_page(const struct kernel_memory *mem, const char *page, uint64_t *ret)
 {
 	struct iovec iov = { (void *)page, PAGE };
@@ -363,7 +365,7 @@ static int find_page(const struct kernel_memory *mem, const char *page, uint64_t
 	err = kernel_memory_private(mem, in, &at);
 	if (!err)
 		err = named_pointer(mem, at, "pipe_inode_info", "bufs", &at);
-	/* Of a new pipe it is the first buffer. */
+	/* In a new pipe it is the first buffer. */
 	if (!err)
 		err = named_pointer(mem, at, "pipe_buffer", "page", &at);
 	if (!err)
@@ -398,7 +400,7 @@ int kernel_memory_of_page(struct kernel_memory *mem, uint64_t page, uint64_t *re
 {
 	int err = mem->page_scale ? 0 : learn_pages(mem);
 
-	/* The lowest bit says that it is none of the kernel's pages (struct net_iov). */
+	/* With the lowest bit set it is not a struct page (struct net_iov). */
 	if (!err && page & 1)
 		err = -EOPNOTSUPP;
 	if (!err)

@@ -11,7 +11,7 @@
 #include "kmem/reader.h"
 #include "util/fds.h"
 
-/* What the security modules keep of a task's credentials: places where Landlock's part may be. */
+/* Words of cred->security, the memory of all security modules: Landlock's is one of them. */
 #define PLACES 32
 
 #define FIELDS(X)                                  \
@@ -28,7 +28,7 @@ static const struct kernel_field fields[] = { FIELDS(KERNEL_FIELD_ROW) };
 struct landlock_reader {
 	struct kernel_memory mem;
 	struct fields at;
-	unsigned place; /* its part is this word */
+	unsigned place; /* index of Landlock's word */
 	uint64_t own; /* our domain */
 };
 
@@ -39,7 +39,7 @@ bool landlock_is_there(void)
 	return syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) > 0;
 }
 
-/* Where the words are, of a struct task_struct. */
+/* The address of the words of a struct task_struct. */
 static int find_words(const struct landlock_reader *reader, uint64_t task, uint64_t *ret)
 {
 	int err = kernel_memory_field(&reader->mem, task, reader->at.task_cred, 8, &task);
@@ -78,7 +78,7 @@ static int restrict_self(void)
 	return syscall(SYS_landlock_restrict_self, ruleset, 0) ? -errno : 0;
 }
 
-/* In a child: which of its words becomes a domain that has one layer more than before? PLACES: none. */
+/* In a child: finds the word that becomes a domain with one more layer than before. PLACES: none. */
 static unsigned find_place(const struct landlock_reader *reader)
 {
 	uint64_t before[PLACES], after[PLACES];
@@ -86,7 +86,7 @@ static unsigned find_place(const struct landlock_reader *reader)
 	if (read_own(reader, before) || restrict_self() || read_own(reader, after))
 		return PLACES;
 	for (unsigned i = 0; i < PLACES; i++) {
-		/* Words that are no pointers are other modules'. */
+		/* Words that are not pointers belong to other modules. */
 		uint64_t had = before[i] == after[i] ? 0 : layers(reader, before[i]);
 
 		if (before[i] != after[i] && layers(reader, after[i]) == had + 1)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Where the kernel stands in the rings of packet sockets: nothing but its own memory tells. */
+/* The kernel's positions in the rings of packet sockets, which only its own memory contains. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
 
 struct packet_ring_place {
-	uint32_t rx, tx; /* the frame that is filled or sent next; TPACKET_V3, rx: the block that is filled */
-	bool frozen; /* TPACKET_V3, rx: it is not filled, as the program has not given it back */
+	uint32_t rx, tx; /* the next frame to be filled or sent; TPACKET_V3, rx: the block being filled */
+	bool frozen; /* TPACKET_V3, rx: not being filled, as the program has not released it */
 };
 
 struct packet_ring_reader;
@@ -14,5 +14,5 @@ struct packet_ring_reader;
 /* As kernel_memory_open(). */
 int packet_ring_open(struct packet_ring_reader **ret);
 void packet_ring_close(struct packet_ring_reader *reader);
-/* Of a socket of which @fd is a descriptor of ours. */
+/* @fd: our own descriptor of the socket. */
 int packet_ring_place(struct packet_ring_reader *reader, int fd, bool blocks, struct packet_ring_place *ret);

@@ -5,13 +5,13 @@
 #include "base/bits.h"
 #include "kmem/reader.h"
 
-/* What goes beyond is no queue: it is taken for something that changes while it is read. */
+/* Longer queues are assumed to have changed while they were being read. */
 #define CONNECTIONS_MAX 65536u
 #define PACKETS_MAX (1u << 20)
 #define PACKET_MAX (1u << 24)
 #define FRAGMENT_LISTS_MAX 1024u
 
-/* Every field that is looked at: resolved once. */
+/* All fields that are read; resolved once. */
 #define FIELDS(X)                                                                         \
 	X(task_pid, "task_struct", "thread_pid", NULL)                                    \
 	X(socket_sk, "socket", "sk", NULL)                                                \
@@ -58,7 +58,7 @@
 	X(size_frag, "skb_frag", NULL, NULL)                                              \
 	X(size_upid, "upid", NULL, NULL)
 
-/* None without IPv6. */
+/* Missing without IPv6. */
 #define OPTIONAL_FIELDS(X)                                    \
 	X(v6_daddr, "sock", "__sk_common.skc_v6_daddr", NULL) \
 	X(v6_saddr, "sock", "__sk_common.skc_v6_rcv_saddr", NULL)
@@ -83,7 +83,7 @@ static int word(const struct pending_reader *reader, uint64_t object, long field
 	return kernel_memory_field(&reader->mem, object, field, len, ret);
 }
 
-/* The namespace that our own number is of: the last of thread_pid->numbers. */
+/* Our own PID namespace: that of the last entry of thread_pid->numbers. */
 static int learn_pid_ns(struct pending_reader *reader)
 {
 	uint64_t at, level;
@@ -212,7 +212,7 @@ typedef int (*each_packet)(struct pending_reader *reader, uint64_t skb, void *ar
 
 static int walk_queue(struct pending_reader *reader, uint64_t sk, unsigned max, each_packet each, void *arg)
 {
-	/* The head of the list begins as a packet does: with next. */
+	/* The head of the list starts like a packet: with next. */
 	uint64_t head = sk + reader->at.sock_queue, skb = head;
 	int err = 0;
 
@@ -235,7 +235,7 @@ static int find_sock(struct pending_reader *reader, int fd, uint64_t *ret_sk)
 
 /* ---- unix ---- */
 
-/* As our PID namespace sees it. */
+/* The pid in our own PID namespace. */
 static int save_pid(struct pending_reader *reader, uint64_t pid, int32_t *ret)
 {
 	uint64_t level, ns, nr;
@@ -292,7 +292,7 @@ static int client_inode(struct pending_reader *reader, uint64_t client, uint32_t
 	return err;
 }
 
-/* In the queue of one who listens, every packet is a connection: it belongs to the socket that will be accepted. */
+/* In the queue of a listening socket every packet is a connection: it belongs to the socket to be accepted. */
 static int unix_connection(struct pending_reader *reader, uint64_t skb, void *arg)
 {
 	struct pending_connections *to = arg;
@@ -341,7 +341,7 @@ static int tcp_packet(struct pending_reader *reader, uint64_t skb, void *arg)
 		err = append_packet(reader, skb, 0, bytes);
 	if (err)
 		return err;
-	/* What came twice is there twice. */
+	/* Retransmitted data may be in the queue twice. */
 	skip = tcp->next - (uint32_t)seq;
 	len = bytes->len - before;
 	skip = (int32_t)skip < 0 ? 0 : MIN_OF(skip, len);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What all readers of the kernel's memory have in common. A reader is a struct that begins with
+ * Common part of all readers of kernel memory. A reader is a struct that starts with
  *
  *	struct kernel_memory mem;
  *	struct fields at;
@@ -17,7 +17,7 @@
 #include "kmem/kernel_memory.h"
 
 struct kernel_reader_type {
-	size_t size, to; /* of the struct; where its numbers are */
+	size_t size, to; /* of the struct; offset of its field offsets */
 	const struct kernel_field *fields;
 	size_t nr;
 };
@@ -26,16 +26,19 @@ struct kernel_reader_type {
 		sizeof(type), offsetof(type, at), fields, ARRAY_SIZE(fields) \
 	}
 
-/* NULL: @ret_err is -EPERM, -EOPNOTSUPP, -ENOENT: this kernel, or this user, cannot. It takes some ms: once in a run. */
+/*
+ * NULL: @ret_err is -EPERM, -EOPNOTSUPP, -ENOENT: not available on this kernel, or not permitted. Takes some ms: call
+ * it once per run.
+ */
 void *kernel_reader_new(const struct kernel_reader_type *type, int *ret_err);
-/* NULL is fine. */
+/* NULL is allowed. */
 void kernel_reader_free(void *reader);
 
-/* A field that is read as an unsigned number of @len bytes. */
+/* A field to be read as an unsigned number of @len bytes. */
 struct kernel_word {
 	long field;
 	size_t len;
 	uint64_t *ret;
 };
-/* Fields of the struct at @object, one after the other, as kernel_memory_field() does it for one. */
+/* Reads fields of the struct at @object, each by kernel_memory_field(). */
 int kernel_words_read(const struct kernel_memory *mem, uint64_t object, const struct kernel_word *words, size_t n);

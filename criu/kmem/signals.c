@@ -6,7 +6,7 @@
 
 #define QUEUE_MAX (1u << 20)
 #define NODE_MAX 256
-#define INFO_SIZE 48 /* what is used of a siginfo_t: the kernel keeps no more */
+#define INFO_SIZE 48 /* used part of a siginfo_t: the kernel stores no more */
 
 #define FIELDS(X)                                               \
 	X(own, "task_struct", "pending.list", NULL)             \
@@ -92,7 +92,10 @@ int signals_read(struct signals_reader *reader, int dir, bool shared, struct pen
 
 	if (!err)
 		err = kernel_memory_read(&reader->mem, head, &ends, sizeof(ends));
-	/* Who is not stopped by us may queue more, or have some taken away: the links of every node have to fit. */
+	/*
+	 * A process that we did not stop may gain or lose signals meanwhile: the links of every node must be
+	 * consistent.
+	 */
 	for (at = ends.next, before = head; !err && at != head; before = at, at = links.next) {
 		err = to->n < QUEUE_MAX ? read_node(reader, at, &links, to) : -EAGAIN;
 		if (!err && links.prev != before)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Pending signals, out of the kernel's memory: PTRACE_PEEKSIGINFO walks the list from its head for every signal, so that
- * the time for a long queue grows with its square.
+ * Pending signals, from kernel memory: PTRACE_PEEKSIGINFO walks the list from its head for every signal, which takes
+ * quadratic time for a long queue.
  */
 #pragma once
 #include <signal.h>
@@ -11,11 +11,11 @@
 ARRAY_OF(pending_signals, siginfo_t);
 
 struct signals_reader;
-/* -EPERM, -EOPNOTSUPP, -ENOENT: not on this kernel, or not by this user. It takes some ms: once in a run. */
+/* -EPERM, -EOPNOTSUPP, -ENOENT: not available on this kernel, or not permitted. Takes some ms: call it once per run. */
 int signals_reader_open(struct signals_reader **ret);
 void signals_reader_close(struct signals_reader *reader);
 /*
- * The queue of the thread whose directory in /proc @dir is a descriptor of, or that of its process, appended to @to as
- * PTRACE_PEEKSIGINFO tells it. -EAGAIN: it has changed meanwhile.
+ * Appends the queue of a thread, or the shared one of its process, to @to in the format of PTRACE_PEEKSIGINFO. @dir: a
+ * descriptor of its directory in /proc. -EAGAIN: the queue has changed meanwhile.
  */
 int signals_read(struct signals_reader *reader, int dir, bool shared, struct pending_signals *to);

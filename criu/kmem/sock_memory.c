@@ -19,7 +19,7 @@
 	X(family, "sock", "__sk_common.skc_family", NULL)     \
 	X(peer, "sock", "__sk_common.skc_daddr", NULL)
 
-/* None without IPv6, TCP or CONFIG_TCP_MD5SIG. */
+/* Missing without IPv6, TCP or CONFIG_TCP_MD5SIG. */
 #define OPTIONAL_FIELDS(X)                                   \
 	X(v6_peer, "sock", "__sk_common.skc_v6_daddr", NULL) \
 	X(tcp_urgent, "tcp_sock", "snd_up", NULL)            \

@@ -7,10 +7,10 @@
 #include "kmem/landlock.h"
 #include "kmem/tasks_reader.h"
 
-/* Whose fields are read together: what comes later is found by what comes first. */
+/* Structs whose fields are read together: the later ones are found through the first. */
 enum stage { OF_TASK, OF_SIGNAL, OF_MM, OF_CRED, OF_FS };
 
-/* A number, or some bytes, of a struct that a task has; where it goes to. */
+/* A number, or some bytes, in a struct of a task, and its destination. */
 struct value {
 	enum stage of;
 	const char *type, *path;
@@ -77,7 +77,7 @@ static const struct value values[] = {
 	{ OF_FS, "fs_struct", "pwd", TO(cwd), false },
 };
 
-_Static_assert(ARRAY_SIZE(values) <= KERNEL_TASK_VALUES, "struct kernel_tasks_reader has room");
+_Static_assert(ARRAY_SIZE(values) <= KERNEL_TASK_VALUES, "struct kernel_tasks_reader has space");
 
 static const struct kernel_field fields[] = {
 #define ROW(name, type, path, other) { type, path, other, offsetof(struct kernel_tasks_fields, name), false },
@@ -158,7 +158,7 @@ bool kernel_tasks_knows_timer_ids(const struct kernel_tasks_reader *r)
 
 /* ---- read ---- */
 
-/* @from: an array of tasks, of which each has an address at @base; what is @offset behind it. */
+/* In each of @tasks replaces the address at offset @base by the word that is stored @offset after that address. */
 static int step(struct kernel_tasks_reader *r, struct kernel_task *tasks, size_t n, size_t base, long offset)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -169,7 +169,7 @@ static int step(struct kernel_tasks_reader *r, struct kernel_task *tasks, size_t
 	return kernel_batch_run(&r->batch);
 }
 
-/* A file of /proc knows its struct pid, the first list of which has the task. */
+/* The inode of a file in /proc has its struct pid, and the first list of that has the task. */
 static int find_tasks(struct kernel_tasks_reader *r, const int *dirs, struct kernel_task *tasks, size_t n)
 {
 	const size_t task = offsetof(struct kernel_task, task);
@@ -212,7 +212,7 @@ static void add_values(struct kernel_tasks_reader *r, struct kernel_task *t, boo
 	}
 }
 
-/* What needs a look before it is a value. */
+/* Raw data that must be converted. */
 struct raw {
 	char actions[KERNEL_TASK_NR_SIG * 64];
 	uint64_t timer, interval, itimers[8], posix_timers;
@@ -236,7 +236,7 @@ static void take_actions(const struct kernel_tasks_reader *r, const struct raw *
 	}
 }
 
-/* One that is not queued points to itself (RB_CLEAR_NODE). */
+/* A timer that is not queued points to itself (RB_CLEAR_NODE). */
 static void take_timers(const struct kernel_tasks_reader *r, const struct raw *raw, struct kernel_task *t)
 {
 	uint64_t queued = raw->timer != t->signal + (uint64_t)r->at.real_timer;
@@ -288,7 +288,7 @@ static void add_fourth(struct kernel_tasks_reader *r, struct kernel_task *t, con
 	kernel_batch_add(&r->batch, raw->cloexec, t->cloexec_fds, len);
 }
 
-/* Bits of closed descriptors mean nothing. */
+/* Bits of closed descriptors are undefined. */
 static int add_fifth(struct kernel_tasks_reader *r, struct kernel_task *t, const struct raw *raw)
 {
 	for (size_t i = 0; i < KERNEL_TASK_FDS / 64; i++) {

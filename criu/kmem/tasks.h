@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the kernel's memory tells of frozen tasks: what they share, by the addresses of what they have, and what otherwise
- * only code inside of them could ask for. For trees of many processes; see dump/alike.c.
+ * State of frozen tasks, read from kernel memory: what they share, by comparing addresses, and attributes that
+ * otherwise only a parasite could query. For trees of many processes; see dump/alike.c.
  */
 #pragma once
 #include <stdbool.h>
@@ -10,14 +10,14 @@
 
 #define KERNEL_TASK_NR_SIG 64
 #define KERNEL_TASK_RLIMITS 16
-#define KERNEL_TASK_FDS 256 /* more descriptors than this are not looked at */
+#define KERNEL_TASK_FDS 256 /* tables with more descriptors are not read */
 #define KERNEL_TASK_AUXV 64
 
 struct kernel_sigaction {
 	uint64_t handler, flags, restorer, mask;
 };
 
-/* What decides the answers that are not read here: where it is the same in two processes, those are, too. */
+/* Determines the attributes that are not read here: if it is equal in two processes, so are those. */
 struct kernel_task_same {
 	uint64_t altstack_sp, altstack_size, atomic_flags, thread_flags, syscall_work, io_context, policy;
 	uint64_t dispatch_offset, dispatch_len, futex_hash, mm_flags, def_flags, ldt;
@@ -57,17 +57,19 @@ struct kernel_task {
 
 struct kernel_tasks_reader;
 
-/* -EPERM, -EOPNOTSUPP, -ENOENT: this kernel, or this user, cannot. */
+/* -EPERM, -EOPNOTSUPP, -ENOENT: not available on this kernel, or not permitted. */
 int kernel_tasks_open(struct kernel_tasks_reader **ret);
 void kernel_tasks_close(struct kernel_tasks_reader *reader);
-/* Of the processes whose directories in /proc these are descriptors of. Zeroed tasks are filled in; all or none. */
+/* @dirs: descriptors of the processes' directories in /proc. Fills in the zeroed @tasks, all or none. */
 int kernel_tasks_read(struct kernel_tasks_reader *reader, const int *dirs, struct kernel_task *tasks, size_t n);
 void kernel_task_free(struct kernel_task *task);
-/* Does the kernel know, of what has come lately, this? Where it does not, its answer is the same for everybody. */
+/* Does this kernel have these newer attributes? Otherwise they have the same value in all processes. */
 bool kernel_tasks_knows_futex_hash(const struct kernel_tasks_reader *reader);
 bool kernel_tasks_knows_timer_ids(const struct kernel_tasks_reader *reader);
-/* Nobody holds a lock, or a lease, on the file of this descriptor. */
+/* True if there is neither a lock nor a lease on the file of this descriptor. */
 bool kernel_file_has_no_locks(struct kernel_tasks_reader *reader, const struct kernel_task *task, int fd);
 
-/* vma_tree.c: task->mappings; those that a process has inherited are the same but for nothing. -EOPNOTSUPP: too many. */
+/*
+ * vma_tree.c: reads task->mappings; those that a process has inherited are equal in every field. -EOPNOTSUPP: too many.
+ */
 int kernel_task_read_mappings(struct kernel_tasks_reader *reader, struct kernel_task *task);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Inside of kmem only. */
+/* Internal to kmem. */
 #pragma once
 #include "kmem/batch.h"
 #include "kmem/reader.h"
 
-/* Fields that are more than a number of a task. */
+/* Fields that are not simply copied to a task. */
 #define KERNEL_TASKS_FIELDS(X)                                       \
 	X(files_fdt, "files_struct", "fdt", NULL)                    \
 	X(max_fds, "fdtable", "max_fds", NULL)                       \
@@ -52,9 +52,9 @@ struct kernel_tasks_reader {
 	struct kernel_memory mem;
 	struct kernel_tasks_fields at;
 	struct kernel_batch batch;
-	long values[KERNEL_TASK_VALUES]; /* where those of tasks.c lie */
+	long values[KERNEL_TASK_VALUES]; /* offsets of the values of tasks.c */
 	long vma_name,
 		vma_size; /* name: of prctl(PR_SET_VMA), negative: this kernel has none; size: of what is read of one */
-	long restorer; /* of a k_sigaction; negative: this CPU has none */
-	int landlock_word; /* of cred->security; -1: there is no Landlock */
+	long restorer; /* in a k_sigaction; negative: not on this CPU */
+	int landlock_word; /* index at cred->security; -1: no Landlock */
 };

@@ -8,9 +8,9 @@
 
 #define NS 1000000000ull
 #define RESTART_MAX 128
-#define LOWEST_ADDRESS 4096ul /* what is below is no pointer */
+#define LOWEST_ADDRESS 4096ul /* lower values are not pointers */
 
-/* Every field that is looked at: resolved once. */
+/* All fields that are read; resolved once. */
 #define FIELDS(X)                                                              \
 	X(restart, "task_struct", "restart_block", NULL)                       \
 	X(futex_word, "restart_block", "futex.uaddr", NULL)                    \
@@ -40,7 +40,7 @@ struct timed_call_reader {
 
 static const struct kernel_reader_type reader_type = KERNEL_READER_TYPE(struct timed_call_reader, fields);
 
-/* A copy of the kernel's. */
+/* A copy of the kernel's restart block. */
 struct restart {
 	const struct fields *at;
 	char bytes[RESTART_MAX];
@@ -74,9 +74,9 @@ static uint64_t number(const struct restart *restart, long at, size_t len)
 	return value;
 }
 
-/* The three lie one over the other: the registers have to fit, too. */
+/* The three are members of a union: the registers must match, too. */
 
-/* A number of a clock (those of processor time are negative), no address. */
+/* A clock id (negative for CPU-time clocks), not an address. */
 static bool is_clock(unsigned long arg)
 {
 	return arg < LOWEST_ADDRESS || (long)arg < 0 || (arg <= UINT32_MAX && (int32_t)arg < 0);
@@ -98,20 +98,20 @@ static bool is_poll(const struct restart *r, const unsigned long args[6])
 	       number(r, r->at->poll_limited, 4) <= 1;
 }
 
-/* Its flags, where the other has 0 or 1, have more bits. */
+/* Its flags have more bits; the other has 0 or 1 there. */
 static bool is_futex(const struct restart *r, const unsigned long args[6])
 {
 	return number(r, r->at->futex_word, 8) == args[0] && number(r, r->at->futex_value, 4) == (uint32_t)args[2];
 }
 
-/* By the kernel's clocks: ours may be those of a time namespace, which the restart block knows nothing of. */
+/* Reads the kernel's own clocks: ours may have the offsets of a time namespace, which the restart block does not. */
 static int read_clock(struct kernel_memory *mem, clockid_t clock, uint64_t *ret)
 {
 	struct timespec ts;
 
 	if (clock == CLOCK_MONOTONIC || clock == CLOCK_BOOTTIME)
 		return kernel_memory_clock(mem, clock, ret);
-	/* Time namespaces do not touch these. Clocks of processor time start anew with a process. */
+	/* Time namespaces do not affect these. CPU-time clocks start at zero in a new process. */
 	if ((clock != CLOCK_REALTIME && clock != CLOCK_TAI) || clock_gettime(clock, &ts))
 		return -ENODATA;
 	*ret = ts.tv_sec * NS + ts.tv_nsec;
@@ -135,7 +135,7 @@ static int tell(struct kernel_memory *mem, const struct restart *r, const unsign
 	if (is_sleep(r, args, &ret->nr))
 		return left_until(mem, (clockid_t)number(r, r->at->sleep_clock, 4), number(r, r->at->sleep_end, 8),
 				  ret);
-#ifdef SYS_poll /* where there is only ppoll(2), no restart block is one of a poll */
+#ifdef SYS_poll /* with only ppoll(2), no restart block is that of a poll */
 	if (is_poll(r, args)) {
 		uint64_t end = number(r, r->at->poll_sec, 8) * NS + number(r, r->at->poll_nsec, 8);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The mappings of a process as the kernel keeps them: a maple tree of struct vm_area_struct (Linux 6.1). */
+/* The mappings of a process in kernel memory: a maple tree of struct vm_area_struct (Linux 6.1). */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 #define NODE_MAX 256u
 #define MAPPING_MAX 256u
 #define AT_ONCE 32u
-/* Below the address of a node: what it is. */
+/* Low bits of the address of a node: its type. */
 #define NODE_BITS 0xffull
 #define ROOT_IS_NODE 2u
 enum { LEAF_64 = 1, RANGE_64 = 2, ARANGE_64 = 3 };
@@ -60,7 +60,7 @@ static bool add(struct walk *w, struct level *below, const struct node *from, ui
 	return true;
 }
 
-/* Slots go up to the first whose pivot is 0 or the end of the node: what is behind it is old. */
+/* Slots are valid up to the first one whose pivot is 0 or the end of the node; the rest is stale. */
 static bool take_node(struct walk *w, struct level *below, const struct node *node, const char *bytes)
 {
 	const struct kernel_tasks_fields *at = &w->reader->at;
@@ -145,7 +145,7 @@ static int read_mappings(struct walk *w, struct kernel_mapping *to)
 	return err;
 }
 
-/* Memory files have policies, and give them to whoever maps them. */
+/* Memory files have policies that apply to all their mappings. */
 static int read_file_policies(struct kernel_tasks_reader *r, struct kernel_mapping *mappings, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
