@@ -207,20 +207,20 @@ static int proc_read_all(pid_t tid, const char *name, char **ret)
 {
 	_cleanup_close_ int fd = proc_open(tid, name, O_RDONLY);
 	_cleanup_free_ char *text = NULL;
-	size_t have = 0, room = 0;
+	size_t have = 0, capacity = 0;
 	ssize_t n = 1;
 
 	if (fd < 0)
 		return fd;
 	while (n) {
-		if (room - have < 4096) {
-			char *more = realloc(text, (room = room ? room * 2 : 16384) + 1);
+		if (capacity - have < 4096) {
+			char *more = realloc(text, (capacity = capacity ? capacity * 2 : 16384) + 1);
 
 			if (!more)
 				return -ENOMEM;
 			text = more;
 		}
-		n = read(fd, text + have, room - have);
+		n = read(fd, text + have, capacity - have);
 		if (n < 0 && errno != EINTR)
 			return -errno;
 		have += n > 0 ? n : 0;
@@ -236,7 +236,7 @@ int target_maps(pid_t tid, struct target_map **ret, size_t *ret_nr)
 {
 	_cleanup_free_ struct target_map *maps = NULL;
 	_cleanup_free_ char *text = NULL;
-	size_t nr = 0, room = 0;
+	size_t nr = 0, capacity = 0;
 	int err = proc_read_all(tid, "maps", &text);
 
 	if (err)
@@ -246,8 +246,9 @@ int target_maps(pid_t tid, struct target_map **ret, size_t *ret_nr)
 		if (!*end)
 			return -EPROTO;
 		*end = 0;
-		if (nr == room) {
-			struct target_map *more = realloc(maps, (room = room ? room * 2 : 64) * sizeof(*maps));
+		if (nr == capacity) {
+			struct target_map *more =
+				realloc(maps, (capacity = capacity ? capacity * 2 : 64) * sizeof(*maps));
 
 			if (!more)
 				return -ENOMEM;

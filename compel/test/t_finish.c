@@ -115,7 +115,7 @@ static bool arrives(void)
 	return s->arrived == 1 && s->mask == FINAL_MASK;
 }
 
-static void lives(void)
+static void finish_undisturbed(void)
 {
 	pid_t pid = start();
 	int err = finish(pid);
@@ -165,7 +165,7 @@ int main(int argc, char **argv)
 	s = shared_page();
 	for (int known = 0; known < 2; known++) {
 		vdso_known = known;
-		lives();
+		finish_undisturbed();
 		killed_at_each_point();
 	}
 	return test_result();

@@ -31,15 +31,16 @@ static int run(char *out, size_t size, const char *format, ...)
 static const char cc[] =
 	"cc -xc -O2 -ffreestanding -fno-stack-protector -mgeneral-regs-only -fno-asynchronous-unwind-tables";
 
-static void pack_case(const char *name, const char *flags, const char *code, int status, const char *says)
+static void pack_case(const char *name, const char *flags, const char *code, int status, const char *expected)
 {
-	char out[4096] = "", made[4096] = "";
-	int got = run(made, sizeof(made), "printf '%%s' '%s' | %s %s -c -o %s/o.o - 2>&1", code, cc, flags, dir);
+	char out[4096] = "", cc_output[4096] = "";
+	int got = run(cc_output, sizeof(cc_output), "printf '%%s' '%s' | %s %s -c -o %s/o.o - 2>&1", code, cc, flags,
+		      dir);
 
 	if (!got)
 		got = run(out, sizeof(out), "%s pack --name b -o %s/o.h %s/o.o 2>&1", tool, dir, dir);
-	report(name, got == status && !made[0] && (!says || strstr(out, says)), "status %d, output: %s%s", got, made,
-	       out);
+	report(name, got == status && !cc_output[0] && (!expected || strstr(out, expected)), "status %d, output: %s%s",
+	       got, cc_output, out);
 }
 
 #define ENTRY "unsigned long blob_entry(unsigned c, void *a)"

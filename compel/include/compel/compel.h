@@ -129,7 +129,7 @@ int compel_get_state(pid_t tid, struct compel_thread_state *ret_state);
  * is pending, as the kernel does for such calls.
  */
 int compel_snapshot_for_image(pid_t tid, const struct compel_snapshot *snapshot, struct compel_thread_state *ret_state);
-/* Where it goes on; false: in code of another sort than ours (32-bit). */
+/* The address at which it continues; false: it runs 32-bit code. */
 bool compel_where(const struct compel_snapshot *snapshot, uint64_t *ret_ip);
 /*
  * Is it in a call with a timeout that the kernel continues: poll(2), nanosleep(2), clock_nanosleep(2), FUTEX_WAIT? Only
