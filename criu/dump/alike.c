@@ -108,7 +108,7 @@ static bool is_settled(const struct dump *dump, const struct dump_task *donor)
 
 	return (in->futex_slots < 0 || kernel_tasks_knows_futex_hash(dump->kernel_tasks)) &&
 	       (in->timer_restore_ids < 0 || kernel_tasks_knows_timer_ids(dump->kernel_tasks)) &&
-	       memory_arch_is_alike(donor);
+	       memory_arch_is_alike(donor, kernel_tasks_knows_fpu_perm(dump->kernel_tasks));
 }
 
 static struct dump_task *find_donor(const struct dump *dump, const struct dump_task *dt)

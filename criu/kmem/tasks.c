@@ -50,6 +50,7 @@ static const struct value values[] = {
 	{ OF_TASK, "task_struct", "syscall_dispatch.len", SAME(dispatch_len), false },
 	{ OF_TASK, "task_struct", "policy", SAME(sched_policy), false },
 	{ OF_TASK, "task_struct", "static_prio", SAME(static_prio), false },
+	{ OF_TASK, "task_struct", "thread.fpu.perm.__state_perm", SAME(fpu_perm), true }, /* or: find_fpu_perm() */
 	{ OF_SIGNAL, "signal_struct", "rlim", TO(rlimits), false },
 	{ OF_SIGNAL, "signal_struct", "oom_score_adj", TO(oom_score_adj), false },
 	{ OF_SIGNAL, "signal_struct", "is_child_subreaper", SAME(reaper), false },
@@ -88,6 +89,16 @@ static const struct kernel_reader_type reader_type = KERNEL_READER_TYPE(struct k
 
 /* ---- open ---- */
 
+/* Since Linux 6.16 struct fpu follows task_struct: arch/x86/include/asm/processor.h x86_task_fpu() */
+static void find_fpu_perm(struct kernel_tasks_reader *r)
+{
+	const long behind = btf_sizeof(&r->mem.btf, "task_struct"), perm = btf_byte(&r->mem.btf, "fpu", "perm.__state_perm");
+
+	for (size_t i = 0; i < ARRAY_SIZE(values); i++)
+		if (values[i].to == offsetof(struct kernel_task, same.fpu_perm) && r->values[i] < 0 && behind > 0 && perm >= 0)
+			r->values[i] = behind + perm;
+}
+
 static int find_values(struct kernel_tasks_reader *r)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
@@ -95,6 +106,7 @@ static int find_values(struct kernel_tasks_reader *r)
 		if (r->values[i] < 0 && !values[i].optional)
 			return -EOPNOTSUPP;
 	}
+	find_fpu_perm(r);
 	r->vma_name = btf_field(&r->mem.btf, "vm_area_struct", "anon_name");
 	r->vma_size = btf_sizeof(&r->mem.btf, "vm_area_struct");
 	r->restorer = btf_field(&r->mem.btf, "k_sigaction", "sa.sa_restorer");
@@ -154,6 +166,11 @@ bool kernel_tasks_knows_futex_hash(const struct kernel_tasks_reader *r)
 bool kernel_tasks_knows_timer_ids(const struct kernel_tasks_reader *r)
 {
 	return place_of(r, offsetof(struct kernel_task, same.timer_restore_ids)) >= 0;
+}
+
+bool kernel_tasks_knows_fpu_perm(const struct kernel_tasks_reader *r)
+{
+	return place_of(r, offsetof(struct kernel_task, same.fpu_perm)) >= 0;
 }
 
 /* ---- read ---- */

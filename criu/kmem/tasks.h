@@ -21,7 +21,7 @@ struct kernel_sigaction {
 struct kernel_task_same {
 	uint64_t altstack_sp, altstack_size, atomic_flags, thread_flags, syscall_work, io_context, policy;
 	uint64_t dispatch_offset, dispatch_len, futex_hash, mm_flags, def_flags, ldt;
-	uint64_t caps, session_keyring, process_keyring, thread_keyring, user, user_ns, landlock;
+	uint64_t caps, session_keyring, process_keyring, thread_keyring, user, user_ns, landlock, fpu_perm;
 	uint32_t altstack_flags, loginuid, sched_policy, static_prio, membarrier, securebits, reaper;
 	uint8_t reqkey_keyring, timer_restore_ids;
 };
@@ -66,6 +66,7 @@ void kernel_task_free(struct kernel_task *task);
 /* Does this kernel have these newer attributes? Otherwise they have the same value in all processes. */
 bool kernel_tasks_knows_futex_hash(const struct kernel_tasks_reader *reader);
 bool kernel_tasks_knows_timer_ids(const struct kernel_tasks_reader *reader);
+bool kernel_tasks_knows_fpu_perm(const struct kernel_tasks_reader *reader);
 /* True if there is neither a lock nor a lease on the file of this descriptor. */
 bool kernel_file_has_no_locks(struct kernel_tasks_reader *reader, const struct kernel_task *task, int fd);
 

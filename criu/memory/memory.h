@@ -8,8 +8,8 @@
 
 /* Which VMAs cannot be saved (dump_blocker). Needs maps and vma_flags. */
 int memory_survey(struct dump *dump, struct dump_task *dt);
-/* Would a task give the same answers as @donor, which is like it in what kmem/tasks.h knows? */
-bool memory_arch_is_alike(const struct dump_task *donor);
+/* Would a task give the same answers as @donor, which is like it in what kmem/tasks.h knows (@knows_fpu_perm: in that, too)? */
+bool memory_arch_is_alike(const struct dump_task *donor, bool knows_fpu_perm);
 /* With calls made in the target, as a task kind's `in_target`: what of the address space only this CPU has. memory/ARCH/ */
 int memory_arch_ask(struct dump *dump, struct dump_task *dt);
 /* File ids of what is mapped, of the executable; the record of mm-PID.img (from the arena). */

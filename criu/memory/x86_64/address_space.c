@@ -4,6 +4,8 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include "base/bits.h"
+#include "kmem/tasks.h"
 #include "memory/dump_memory.h"
 #include "memory/memory.h"
 #include "memory/restore_memory.h"
@@ -62,15 +64,25 @@ int memory_arch_ask(struct dump *dump, struct dump_task *dt)
 }
 
 #define GET_XCOMP_SUPP 0x1021 /* arch_prctl(2) */
+#define XCOMP_DYNAMIC BIT(18) /* AMX tile data: needs a permission */
 
-/* What may be permitted to one process and not to another must be permitted already, or not be there. */
-bool memory_arch_is_alike(const struct dump_task *donor)
+/*
+ * The permission to use AMX is a process's own. The kernel's memory has it in struct fpu, whose place differs between
+ * kernels: it is believed only if it agrees with the donor's answer (ARCH_GET_XCOMP_PERM: its bits among those of
+ * ARCH_GET_XCOMP_SUPP). Where nothing needs a permission all processes have the same. Otherwise no process is alike.
+ */
+bool memory_arch_is_alike(const struct dump_task *donor, bool knows_fpu_perm)
 {
 	static uint64_t supported;
+	const uint64_t perm = donor->parasite->arch.xcomp_perm;
 
+	if (donor->parasite->arch.has_ldt)
+		return false;
 	if (!supported && syscall(SYS_arch_prctl, GET_XCOMP_SUPP, &supported) < 0)
-		supported = donor->parasite->arch.xcomp_perm;
-	return !donor->parasite->arch.has_ldt && supported == donor->parasite->arch.xcomp_perm;
+		return !perm; /* before Linux 5.16: no such features */
+	if (!((supported | perm) & XCOMP_DYNAMIC))
+		return true;
+	return knows_fpu_perm && (donor->kernel->same.fpu_perm & supported) == perm;
 }
 
 int memory_arch_save(struct dump *dump, struct dump_task *dt, MmEntry *mm)
