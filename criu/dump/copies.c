@@ -29,8 +29,9 @@
 #include "util/log.h"
 
 #define ADOPTED_TRIES 3
-/* As in the sixth attempt of a dump: some seconds. */
-#define PATIENCE 5
+/* While there are other pages to save, and when there is nothing else left to do: all threads of the process wait as long. */
+#define SHORT_PATIENCE_US 30000u
+#define PATIENCE_US 3200000u
 #define PAUSE_US 1000
 #define END_LOOK_US 50
 #define LONGEST_PAUSE_US 200000
@@ -71,17 +72,19 @@ static int stop_process(struct dump *dump, struct dump_task *dt)
 	return news < 0 ? news : dt->nr_threads ? 0 : -ESRCH;
 }
 
-/* All processes that have the memory of @of, as code is run in it. None of them is waited for without end. */
-static int stop_memory(struct dump *dump, const struct dump_task *of)
+/* All processes that have the memory of @of, as code is run in it; each is waited for at most @patience_us. */
+static int stop_memory(struct dump *dump, const struct dump_task *of, uint64_t patience_us)
 {
 	const uint64_t until = dump->retry_until;
-	const unsigned attempt = dump->attempt;
+	const int signal_fd = dump->signal_fd;
 	struct dump_stopping was;
 	struct dump_task *dt;
 	int err = 0;
 
 	dump->retry_until = UINT64_MAX;
-	dump->attempt = PATIENCE;
+	dump->patience_us = patience_us;
+	/* The wait has an end: a request to stop is left to dump_interrupted(). */
+	dump->signal_fd = -1;
 	dump_stop_begin(dump, &was);
 	dump_for_each_task(dt, dump)
 		if (!err && dt->t.state != TASK_DEAD && dt->t.ids.vm == of->t.ids.vm) {
@@ -91,7 +94,8 @@ static int stop_memory(struct dump *dump, const struct dump_task *of)
 		}
 	dump_stop_end(&was);
 	dump->retry_until = until;
-	dump->attempt = attempt;
+	dump->patience_us = 0;
+	dump->signal_fd = signal_fd;
 	dump->try_again = false;
 	if (err)
 		resume_memory(dump, of);
@@ -136,7 +140,7 @@ static int end_with_parent(struct dump *dump, struct dump_task *dt, struct dump_
 	return reap_in(parent->threads[0].id.host_tid, copy, parent == dt);
 }
 
-static int end_child(struct dump *dump, struct dump_task *dt)
+static int end_child(struct dump *dump, struct dump_task *dt, uint64_t patience_us)
 {
 	int err = -EAGAIN;
 
@@ -150,7 +154,7 @@ static int end_child(struct dump *dump, struct dump_task *dt)
 			err = end_with_parent(dump, dt, parent);
 			continue;
 		}
-		err = stop_memory(dump, parent);
+		err = stop_memory(dump, parent, patience_us);
 		if (!err) {
 			err = end_with_parent(dump, dt, parent);
 			resume_memory(dump, parent);
@@ -161,16 +165,30 @@ static int end_child(struct dump *dump, struct dump_task *dt)
 	return err;
 }
 
-void dump_end_copy(struct dump *dump, struct dump_task *dt)
+static void finish_copy(struct dump *dump, struct dump_task *dt, int err)
 {
-	int err = dt->snapshot && memory_snapshot_child(dt) ? end_child(dump, dt) : 0;
-
 	memory_drop_snapshot(dt);
 	if (!err)
 		return;
 	log_warn("process %d: its copy could not be taken away yet (errno %d)", dt->t.host_pid, -err);
 	if (dump->copy_guard)
 		dump->copy_guard->copies_left = true;
+}
+
+bool dump_end_copy_soon(struct dump *dump, struct dump_task *dt)
+{
+	int err = dt->snapshot && memory_snapshot_child(dt) ? end_child(dump, dt, SHORT_PATIENCE_US) : 0;
+
+	/* The parent does not stop yet: the copy waits, until dump_end_copies(). */
+	if (err == -ETIMEDOUT)
+		return false;
+	finish_copy(dump, dt, err);
+	return true;
+}
+
+static void end_copy_of(struct dump *dump, struct dump_task *dt)
+{
+	finish_copy(dump, dt, dt->snapshot && memory_snapshot_child(dt) ? end_child(dump, dt, PATIENCE_US) : 0);
 }
 
 /* ---- beside the dumper, for when it is killed ---- */
@@ -195,7 +213,7 @@ static void await_end_of_dumper(const struct guard_job *job)
 /* The process that the dumper was in may be about to make a copy still. */
 static int settle_process(struct dump *dump, struct dump_task *dt)
 {
-	int err = stop_memory(dump, dt);
+	int err = stop_memory(dump, dt, PATIENCE_US);
 
 	if (err)
 		return err == -ESRCH || err == -ENOENT ? 0 : err;
@@ -228,7 +246,7 @@ static int reap_child(struct dump *dump, struct dump_task *dt, pid_t child, uint
 		proc_close(&proc);
 		return 0;
 	}
-	err = stop_memory(dump, dt);
+	err = stop_memory(dump, dt, PATIENCE_US);
 	if (!err) {
 		err = end_copy(&proc);
 		if (!err)
@@ -264,7 +282,7 @@ static void leave_parent(struct dump *dump)
 
 	if (!parent || parent->t.state == TASK_DEAD)
 		return;
-	if (!stop_memory(dump, parent)) {
+	if (!stop_memory(dump, parent, PATIENCE_US)) {
 		reap_ourselves_in(parent->threads[0].id.host_tid);
 		resume_memory(dump, parent);
 	}
@@ -285,8 +303,10 @@ static int run_guard(void *arg)
 	log_set_level(LOG_SILENT);
 	dump->signal_fd = -1;
 	dump->thawed = true;
-	for (useconds_t pause = PAUSE_US; clean_up(dump, stat.start_time); pause = MIN_OF(pause * 2, LONGEST_PAUSE_US))
+	for (useconds_t pause = PAUSE_US; clean_up(dump, stat.start_time); pause = MIN_OF(pause * 2, LONGEST_PAUSE_US)) {
 		usleep(pause); /* style: a zombie, or a debugger's end, that is not told of */
+		dump_let_go(dump->attached);
+	}
 	leave_parent(dump);
 	return 0;
 }
@@ -360,8 +380,10 @@ void dump_end_copies(struct dump *dump)
 	struct copy_guard *g;
 	struct dump_task *dt;
 
-	dump_for_each_task(dt, dump)
-		dump_end_copy(dump, dt);
+	dump_for_each_task(dt, dump) {
+		end_copy_of(dump, dt);
+		dump_let_go(dump->attached);
+	}
 	g = dump->copy_guard;
 	dump->copy_guard = NULL;
 	if (!g)

@@ -119,11 +119,11 @@ int dump_save(struct dump *dump);
 /* What may be saved when the tree goes on already (pages that have a snapshot), and the inventory. */
 int dump_save_rest(struct dump *dump);
 /*
- * copies.c: the snapshot of a task is dropped, whoever the parent of its process is. Before the tree is let go, or later; it
- * may be that none is left to do.
+ * copies.c: drop the snapshot of a task, if it has one, whichever process is the parent of that copy. False: the parent does
+ * not stop within some tens of ms; dump_end_copies() tries again.
  */
-void dump_end_copy(struct dump *dump, struct dump_task *dt);
-/* All that are left, and the process that guards them. */
+bool dump_end_copy_soon(struct dump *dump, struct dump_task *dt);
+/* All that are left, and the process that guards them; before the tree is resumed, or later. */
 void dump_end_copies(struct dump *dump);
 int dump_guard_copy(struct dump *dump, const struct dump_task *dt, pid_t *ret_guard);
 /* thaw.c: one that is held. life.c: none of its threads is known any more. */

@@ -224,18 +224,28 @@ int dump_save(struct dump *dump)
 	return err;
 }
 
+/* Threads that could not be stopped in time are held in the stop that they reach now. */
+static void let_late_ones_go(void *arg)
+{
+	struct dump *dump = arg;
+
+	dump_let_go(dump->attached);
+}
+
 int dump_save_rest(struct dump *dump)
 {
 	const struct run_kind *kind;
 	struct dump_task *dt;
 	int err = 0;
 
+	dump->between_pages = let_late_ones_go;
 	dump_for_each_task(dt, dump) {
 		LOG_SCOPE("pid %d", dt->t.pid);
 
 		if (!err && dt->snapshot) {
 			err = memory_save_pages(dump, dt, dt->mm);
-			dump_end_copy(dump, dt);
+			dump_end_copy_soon(dump, dt);
+			dump_let_go(dump->attached);
 		}
 		if (!err)
 			err = dump_interrupted_soon(dump);

@@ -62,7 +62,8 @@ static char thread_state(const struct dump_task *dt, pid_t tid)
  */
 static unsigned int left_ms(const struct dump *dump)
 {
-	uint64_t now = stats_now(), end = dump->waiting_since + (FIRST_PATIENCE_US << MIN_OF(dump->attempt, 16u));
+	uint64_t patience = dump->patience_us ? dump->patience_us : FIRST_PATIENCE_US << MIN_OF(dump->attempt, 16u);
+	uint64_t now = stats_now(), end = dump->waiting_since + patience;
 
 	if (now >= dump->retry_until) {
 		if (!dump->opts->timeout_sec)

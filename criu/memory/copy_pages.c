@@ -98,8 +98,11 @@ static void copy_all(struct page_copy *c, char **buffer)
 		err = made == MAP_FAILED ? fail(-errno, "buffer for pages") : 0;
 		*buffer = err ? NULL : made;
 	}
-	while (!err && !atomic_load(&c->failed) && (at = atomic_fetch_add(&c->next, 1)) < c->jobs.n)
+	while (!err && !atomic_load(&c->failed) && (at = atomic_fetch_add(&c->next, 1)) < c->jobs.n) {
 		err = copy_job(c, at, *buffer);
+		if (c->between && buffer == c->buffer)
+			c->between(c->between_arg);
+	}
 	if (err)
 		give_up(c, err);
 }

@@ -24,6 +24,8 @@ struct page_copy {
 	struct page_sink *sink;
 	struct progress *progress;
 	char **buffer; /* where the caller's thread keeps its buffer for the next copy; NULL: nowhere */
+	void (*between)(void *arg); /* called by the caller's thread after each job; NULL, or without @buffer: never */
+	void *between_arg;
 	struct page_pieces pieces;
 	struct page_jobs jobs;
 	uint64_t bytes; /* of all jobs */

@@ -106,6 +106,8 @@ int memory_save_pages(struct dump *dump, struct dump_task *dt, const MmEntry *mm
 	s.copy.sink = sink;
 	s.copy.progress = dump->opts->progress;
 	s.copy.buffer = &dump->memory->page_buffer;
+	s.copy.between = dump->between_pages;
+	s.copy.between_arg = dump;
 	s.copy.from = (struct page_origin){ "memory", dt->t.host_pid, mem, UINT64_MAX };
 	err = save(&s, mm);
 	page_copy_free(&s.copy);

@@ -139,6 +139,7 @@ struct dump {
 	uint64_t freeze_start; /* stats_now() */
 	uint64_t retry_until; /* stats_now(); an attempt that fails earlier is repeated; 0: never */
 	unsigned int attempt; /* number of failed ones before */
+	uint64_t patience_us; /* how long one process is waited for; 0: as @attempt says */
 	uint64_t waiting_since; /* stats_now(): for the process that is being stopped */
 	struct pid_array *attached; /* threads seized by earlier attempts that have not stopped; NULL: a check */
 	bool try_again; /* it failed for a transient reason */
@@ -162,6 +163,7 @@ struct dump {
 	int (*in_flight_file_id)(struct dump *, struct dump_task *, int local, uint32_t *ret_id);
 	/* Before @task gets a child of ours that it does not know of: who ends that if we die, or an error: it is not to get one. */
 	int (*guard_copy)(struct dump *, const struct dump_task *task, pid_t *ret_guard);
+	void (*between_pages)(void *dump); /* while pages are saved of a tree that runs; NULL: nothing to do */
 	struct copy_guard *copy_guard; /* dump/copies.c, for that; NULL: not started */
 	struct file_pass *file_pass; /* for the pipeline's implementation of that */
 	struct fs_helper *fs_helper; /* run/fs_answers.c; NULL until needed */
