@@ -167,9 +167,12 @@ static int end_child(struct dump *dump, struct dump_task *dt, uint64_t patience_
 
 static void finish_copy(struct dump *dump, struct dump_task *dt, int err)
 {
-	memory_drop_snapshot(dt);
-	if (!err)
+	if (!err) {
+		memory_drop_snapshot(dt);
 		return;
+	}
+	/* Ended while its parent runs it could be noticed: it waits for the guard to end. */
+	memory_leave_snapshot(dt);
 	log_warn("process %d: its copy could not be taken away yet (errno %d)", dt->t.host_pid, -err);
 	if (dump->copy_guard)
 		dump->copy_guard->copies_left = true;

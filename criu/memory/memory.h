@@ -23,6 +23,8 @@ int memory_snapshot(struct dump *dump, struct dump_task *dt, const MmEntry *mm);
 /* Its process, if that is a child of the task, which has to reap it when it is dropped (dump/copies.c); or 0. */
 pid_t memory_snapshot_child(const struct dump_task *dt);
 void memory_drop_snapshot(struct dump_task *dt);
+/* The same, but for its process, which is detached and waits for the guard (wire.h parasite_fork_state). */
+void memory_leave_snapshot(struct dump_task *dt);
 /* Before and after all others: -ENOMEM; whatever became of the dump, nothing of module memory stays open. */
 int memory_dump_begin(struct dump *dump);
 void memory_dump_end(struct dump *dump);

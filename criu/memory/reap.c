@@ -38,10 +38,10 @@ static int wait_in(struct compel_ctl *ctl, pid_t child)
 
 	if (err)
 		return err;
-	/* Who ignores SIGCHLD has no zombies of orphans. */
-	if (value == child || value == -ECHILD)
+	/* Orphans of a process that ignores SIGCHLD do not become zombies. Or it is another process's child by now. */
+	if (value == child || (value == -ECHILD && kill(child, 0) < 0 && errno == ESRCH))
 		return 0;
-	return value < 0 ? (int)value : -EBUSY;
+	return value < 0 && value != -ECHILD ? (int)value : -EBUSY;
 }
 
 static int infect(struct compel_ctl *ctl, pid_t child)

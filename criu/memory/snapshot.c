@@ -87,19 +87,39 @@ static pid_t await_helper(struct making *m)
 	return f.helper > 0 ? f.helper : 0;
 }
 
+static pid_t wait_for(pid_t pid, int *ret_status)
+{
+	pid_t got;
+
+	do
+		got = waitpid(pid, ret_status, __WALL);
+	while (got < 0 && errno == EINTR);
+	return got;
+}
+
 /* Let a stopped helper go on until it has ended. */
 static int see_off(pid_t helper)
 {
 	int status;
 
 	for (;;) {
-		if (waitpid(helper, &status, __WALL) != helper)
+		if (wait_for(helper, &status) != helper)
 			return -errno;
 		if (!WIFSTOPPED(status))
 			return 0;
 		if (ptrace(PTRACE_CONT, helper, NULL, NULL))
 			return -errno;
 	}
+}
+
+/* The process waits for its helper, and the dumper for the process: neither may be left waiting. */
+static void end_helper(pid_t helper)
+{
+	int status;
+
+	kill(helper, SIGKILL);
+	while (wait_for(helper, &status) == helper && WIFSTOPPED(status))
+		;
 }
 
 static void make(void *arg)
@@ -110,6 +130,8 @@ static void make(void *arg)
 	int status;
 
 	m->err = helper ? see_off(helper) : -ECHILD;
+	if (m->err && helper)
+		end_helper(helper);
 	if (!m->err)
 		m->err = compel_args_read(m->ctl, 0, &f, offsetof(struct parasite_fork_state, stack));
 	if (!m->err && f.copy <= 0)
@@ -118,16 +140,17 @@ static void make(void *arg)
 		return;
 	m->copy = f.copy;
 	/* An orphan dies with us; a child must not before its parent is stopped. */
-	if (waitpid(m->copy, &status, __WALL) != m->copy || !WIFSTOPPED(status) ||
+	if (wait_for(m->copy, &status) != m->copy || !WIFSTOPPED(status) ||
 	    (!m->is_child && ptrace(PTRACE_SETOPTIONS, m->copy, NULL, (void *)(long)PTRACE_O_EXITKILL)))
 		m->err = -ESRCH;
 }
 
 static void end_copy(pid_t pid)
 {
+	int status;
+
 	kill(pid, SIGKILL);
-	while (waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)
-		;
+	wait_for(pid, &status);
 }
 
 static int make_copy(struct dump_task *dt, struct snapshot *snap, pid_t guard)
@@ -261,4 +284,15 @@ void memory_drop_snapshot(struct dump_task *dt)
 	if (dt->snapshot)
 		drop(dt->snapshot);
 	dt->snapshot = NULL;
+}
+
+void memory_leave_snapshot(struct dump_task *dt)
+{
+	struct snapshot *snap = dt->snapshot;
+
+	if (snap && snap->is_child && snap->pid > 0) {
+		ptrace(PTRACE_DETACH, snap->pid, NULL, NULL);
+		snap->pid = 0;
+	}
+	memory_drop_snapshot(dt);
 }
