@@ -7,7 +7,7 @@
  * one is stopped then, and keeps the SIGCHLD, as it may have seen a child in the meantime.
  *
  * When the dumper is killed its copies go on living (pie/parasite/fork.c). A process of our own that waits for that
- * (helper_process.h) finds them by their name, and does the same. If the dumper was in the pid namespace of the tree's pid 1,
+ * (helper_process.h) knows their pids, and does the same; the one that was being made it finds by its name. If the dumper was in the pid namespace of the tree's pid 1,
  * that process itself ends as a child of it, and is taken away as a copy is. Should it be killed, too, the copies end, and
  * are zombies until their parents do.
  */
@@ -36,10 +36,17 @@
 #define END_LOOK_US 50
 #define LONGEST_PAUSE_US 200000
 
+/* Shared by the dumper and the guard. */
+struct copy_list {
+	_Atomic pid_t making; /* the process that a copy is being made of; 0: none */
+	size_t nr; /* slots */
+	_Atomic pid_t pids[]; /* of copies; 0: free */
+};
+
 struct copy_guard {
 	struct helper_process process;
 	int alive[2]; /* a pipe: [1] is open as long as the dumper lives */
-	_Atomic pid_t *making; /* shared: the process that a copy is being made of */
+	struct copy_list *copies;
 	bool copies_left; /* that the dumper could not take away */
 };
 
@@ -100,6 +107,46 @@ static int stop_memory(struct dump *dump, const struct dump_task *of, uint64_t p
 	if (err)
 		resume_memory(dump, of);
 	return err;
+}
+
+/* ---- the list of copies ---- */
+
+static void replace_in_list(struct copy_list *list, pid_t from, pid_t to)
+{
+	for (size_t i = 0; i < list->nr; i++)
+		if (atomic_load(&list->pids[i]) == from) {
+			atomic_store(&list->pids[i], to);
+			return;
+		}
+}
+
+static bool has_ended(const struct dump_task *dt)
+{
+	struct proc_stat stat;
+
+	return proc_stat_read(&dt->proc, &stat) < 0 || strchr("ZX", stat.state);
+}
+
+/* A copy that the dumper has not noted yet is a child of what it was made of, or of what has adopted it since. */
+static bool may_be_copy(struct dump *dump, const struct dump_task *parent, pid_t pid)
+{
+	const struct copy_list *list = dump->copy_guard->copies;
+	const pid_t making = atomic_load(&list->making);
+	const struct dump_task *of = making ? dump_find_task(dump, making) : NULL;
+
+	for (size_t i = 0; i < list->nr; i++)
+		if (atomic_load(&list->pids[i]) == pid)
+			return true;
+	return of && (of == parent || has_ended(of));
+}
+
+void dump_note_copy(struct dump *dump, const struct dump_task *dt)
+{
+	if (!dump->copy_guard)
+		return;
+	if (memory_snapshot_child(dt))
+		replace_in_list(dump->copy_guard->copies, 0, memory_snapshot_child(dt));
+	atomic_store(&dump->copy_guard->copies->making, 0);
 }
 
 /* ---- the parent of a copy ---- */
@@ -165,10 +212,12 @@ static int end_child(struct dump *dump, struct dump_task *dt, uint64_t patience_
 	return err;
 }
 
-static void finish_copy(struct dump *dump, struct dump_task *dt, int err)
+static void finish_copy(struct dump *dump, struct dump_task *dt, pid_t copy, int err)
 {
 	if (!err) {
 		memory_drop_snapshot(dt);
+		if (copy && dump->copy_guard)
+			replace_in_list(dump->copy_guard->copies, copy, 0);
 		return;
 	}
 	/* Ended while its parent runs it could be noticed: it waits for the guard to end. */
@@ -180,18 +229,21 @@ static void finish_copy(struct dump *dump, struct dump_task *dt, int err)
 
 bool dump_end_copy_soon(struct dump *dump, struct dump_task *dt)
 {
-	int err = dt->snapshot && memory_snapshot_child(dt) ? end_child(dump, dt, SHORT_PATIENCE_US) : 0;
+	pid_t copy = memory_snapshot_child(dt);
+	int err = copy ? end_child(dump, dt, SHORT_PATIENCE_US) : 0;
 
 	/* The parent does not stop yet: the copy waits, until dump_end_copies(). */
 	if (err == -ETIMEDOUT)
 		return false;
-	finish_copy(dump, dt, err);
+	finish_copy(dump, dt, copy, err);
 	return true;
 }
 
 static void end_copy_of(struct dump *dump, struct dump_task *dt)
 {
-	finish_copy(dump, dt, dt->snapshot && memory_snapshot_child(dt) ? end_child(dump, dt, PATIENCE_US) : 0);
+	pid_t copy = memory_snapshot_child(dt);
+
+	finish_copy(dump, dt, copy, copy ? end_child(dump, dt, PATIENCE_US) : 0);
 }
 
 /* ---- beside the dumper, for when it is killed ---- */
@@ -245,7 +297,7 @@ static int reap_child(struct dump *dump, struct dump_task *dt, pid_t child, uint
 
 	if (!err)
 		err = proc_stat_read(&proc, &stat);
-	if (err || strcmp(stat.comm, PARASITE_COPY_NAME) || stat.start_time < since) {
+	if (err || strcmp(stat.comm, PARASITE_COPY_NAME) || stat.start_time < since || !may_be_copy(dump, dt, child)) {
 		proc_close(&proc);
 		return 0;
 	}
@@ -265,7 +317,7 @@ static int clean_up(struct dump *dump, uint64_t since)
 	struct dump_task *dt;
 	int left = 0;
 
-	dt = dump_find_task(dump, atomic_load(dump->copy_guard->making));
+	dt = dump_find_task(dump, atomic_load(&dump->copy_guard->copies->making));
 	if (dt && settle_process(dump, dt))
 		left++;
 	dump_for_each_task(dt, dump) {
@@ -331,17 +383,22 @@ static int start_guard(struct dump *dump, struct copy_guard *g)
 	return helper_start(&g->process, &job);
 }
 
+static size_t list_size(size_t nr)
+{
+	return sizeof(struct copy_list) + nr * sizeof(pid_t);
+}
+
 static void free_guard(struct copy_guard *g)
 {
 	for (int i = 0; i < 2; i++)
 		if (g->alive[i] >= 0)
 			close(g->alive[i]);
-	if (g->making)
-		munmap(g->making, sizeof(*g->making));
+	if (g->copies)
+		munmap(g->copies, list_size(g->copies->nr));
 	free(g);
 }
 
-static int new_guard(struct copy_guard **ret_guard)
+static int new_guard(size_t nr_copies, struct copy_guard **ret_guard)
 {
 	struct copy_guard *g = calloc(1, sizeof(*g));
 	void *shared;
@@ -351,10 +408,11 @@ static int new_guard(struct copy_guard **ret_guard)
 	*ret_guard = g;
 	g->process = HELPER_NONE;
 	g->alive[0] = g->alive[1] = -1;
-	shared = mmap(NULL, sizeof(*g->making), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	shared = mmap(NULL, list_size(nr_copies), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (shared == MAP_FAILED)
 		return -errno;
-	g->making = shared;
+	g->copies = shared;
+	g->copies->nr = nr_copies;
 	return pipe2(g->alive, O_CLOEXEC) < 0 ? -errno : 0;
 }
 
@@ -363,7 +421,7 @@ int dump_guard_copy(struct dump *dump, const struct dump_task *dt, pid_t *ret_gu
 	int err = 0;
 
 	if (!dump->copy_guard) {
-		err = new_guard(&dump->copy_guard);
+		err = new_guard(dump->tree.nr_tasks, &dump->copy_guard);
 		if (!err)
 			err = start_guard(dump, dump->copy_guard);
 		if (err && dump->copy_guard)
@@ -373,7 +431,7 @@ int dump_guard_copy(struct dump *dump, const struct dump_task *dt, pid_t *ret_gu
 	}
 	if (err)
 		return err;
-	atomic_store(dump->copy_guard->making, dt->t.host_pid);
+	atomic_store(&dump->copy_guard->copies->making, dt->t.host_pid);
 	*ret_guard = dump->copy_guard->process.pid;
 	return 0;
 }
@@ -391,8 +449,8 @@ void dump_end_copies(struct dump *dump)
 	dump->copy_guard = NULL;
 	if (!g)
 		return;
-	/* It goes on when we have ended. */
-	if (!g->copies_left)
+	/* It continues when we have ended; a copy that was not noted could neither be made nor taken away. */
+	if (!g->copies_left && !atomic_load(&g->copies->making))
 		helper_kill(&g->process);
 	free_guard(g);
 }

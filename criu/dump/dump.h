@@ -126,6 +126,8 @@ bool dump_end_copy_soon(struct dump *dump, struct dump_task *dt);
 /* All that are left, and the process that guards them; before the tree is resumed, or later. */
 void dump_end_copies(struct dump *dump);
 int dump_guard_copy(struct dump *dump, const struct dump_task *dt, pid_t *ret_guard);
+/* Afterwards, without an error: @dt has got a copy, or none. */
+void dump_note_copy(struct dump *dump, const struct dump_task *dt);
 /* thaw.c: one that is held. life.c: none of its threads is known any more. */
 void dump_let_thread_go(struct dump *dump, struct dump_thread *th);
 void dump_forget_threads(struct dump_task *dt);

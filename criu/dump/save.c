@@ -190,8 +190,11 @@ static int save_memory(struct dump *dump)
 
 		if (!dt->mm)
 			continue;
-		if (!err && dump_saves_after_thaw(dump))
+		if (!err && dump_saves_after_thaw(dump)) {
 			err = memory_snapshot(dump, dt, dt->mm);
+			if (!err)
+				dump_note_copy(dump, dt);
+		}
 		if (!err && !dt->snapshot)
 			err = memory_save_pages(dump, dt, dt->mm);
 		if (!err)
