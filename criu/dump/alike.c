@@ -181,7 +181,18 @@ static int take_answers(struct dump_task *dt, struct dump_task *donor)
 	return take_fds(dt);
 }
 
-/* Read, what /proc says begins where these begin, and none has a memory policy: with @asked files have been asked for theirs. */
+/* VM_READ, VM_WRITE, VM_EXEC are PROT_*; include/linux/mm.h */
+#define VM_ACCESS 7u
+#define VM_SHARED 8u
+
+static bool is_known_mapping(const struct kernel_mapping *m, const struct kernel_vma *v)
+{
+	/* /proc prints 's' for what may be shared (VM_MAYSHARE), which a mapping of a file opened for reading only is, too. */
+	return m->start == v->start && m->end == v->end && (m->flags & VM_ACCESS) == v->prot &&
+	       (v->shared || !(m->flags & VM_SHARED));
+}
+
+/* Read, the same as in /proc, and none has a memory policy: with @asked files have been asked for theirs. */
 static bool has_known_mappings(const struct dump_task *dt, bool asked)
 {
 	const struct kernel_task *k = dt->kernel;
@@ -193,7 +204,7 @@ static bool has_known_mappings(const struct dump_task *dt, bool asked)
 	if (k->nr_mappings != n)
 		return false;
 	for (size_t i = 0; i < n; i++)
-		if (k->mappings[i].start != dt->maps.v[i].start || k->mappings[i].policy ||
+		if (!is_known_mapping(&k->mappings[i], &dt->maps.v[i]) || k->mappings[i].policy ||
 		    (!asked && k->mappings[i].file_policy))
 			return false;
 	return true;

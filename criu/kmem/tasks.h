@@ -38,7 +38,7 @@ struct kernel_task {
 	uint64_t mm, files, fs, sighand; /* what kcmp(2) compares */
 	uint64_t nsproxy, pid_ns, cgroups, exe_file;
 	uint64_t root[2], cwd[2]; /* mount and entry */
-	uint64_t signal, cred, real_cred, pid, undo_list, fdt, security, mm_tree; /* on the way */
+	uint64_t signal, cred, real_cred, pid, undo_list, fdt, security; /* on the way */
 	uint64_t clear_child_tid, timer_slack_ns, brk;
 	uint64_t rlimits[KERNEL_TASK_RLIMITS][2];
 	uint64_t auxv[KERNEL_TASK_AUXV];

@@ -27,6 +27,7 @@
 	X(posix_timers, "signal_struct", "posix_timers", NULL)       \
 	X(f_inode, "file", "f_inode", NULL)                          \
 	X(i_flctx, "inode", "i_flctx", NULL)                         \
+	X(mm_tree, "mm_struct", "mm_mt.ma_root", NULL)               \
 	X(node_size, "maple_node", NULL, NULL)                       \
 	X(leaf_pivot, "maple_range_64", "pivot", NULL)               \
 	X(leaf_slot, "maple_range_64", "slot", NULL)                 \

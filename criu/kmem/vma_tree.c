@@ -157,13 +157,19 @@ static int read_file_policies(struct kernel_tasks_reader *r, struct kernel_mappi
 int kernel_task_read_mappings(struct kernel_tasks_reader *reader, struct kernel_task *task)
 {
 	_cleanup_free_ struct walk *w = malloc(sizeof(*w));
+	uint64_t root = 0;
 	int err;
 
 	if (!w)
 		return -ENOMEM;
 	w->reader = reader;
 	w->nr = 0;
-	if (reader->vma_size <= 0 || reader->vma_size > MAPPING_MAX || !find_mappings(w, task->mm_tree) || !w->nr)
+	/* Now: code that ran in the process since it was read may have changed the tree, whose old nodes are free memory. */
+	kernel_batch_add(&reader->batch, task->mm ? task->mm + (uint64_t)reader->at.mm_tree : 0, &root, sizeof(root));
+	err = kernel_batch_run(&reader->batch);
+	if (err)
+		return err;
+	if (reader->vma_size <= 0 || reader->vma_size > MAPPING_MAX || !find_mappings(w, root) || !w->nr)
 		return -EOPNOTSUPP;
 	free(task->mappings);
 	task->nr_mappings = 0;
