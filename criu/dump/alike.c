@@ -86,6 +86,9 @@ int dump_read_kernel_tasks(struct dump *dump)
 
 /* ---- who is like whom ---- */
 
+#define MM_DUMPABLE 3u /* of mm->flags; include/linux/mm_types.h MMF_DUMPABLE_MASK */
+#define SUBREAPER 1u /* the first of the bits of signal_struct from is_child_subreaper on */
+
 /* What is not compared, as it is none in most processes. */
 static bool is_plain(const struct dump_task *dt)
 {
@@ -109,6 +112,51 @@ static bool is_settled(const struct dump *dump, const struct dump_task *donor)
 	return (in->futex_slots < 0 || kernel_tasks_knows_futex_hash(dump->kernel_tasks)) &&
 	       (in->timer_restore_ids < 0 || kernel_tasks_knows_timer_ids(dump->kernel_tasks)) &&
 	       memory_arch_is_alike(donor, kernel_tasks_knows_fpu_perm(dump->kernel_tasks));
+}
+
+static void take_actions(struct parasite_task *to, const struct kernel_task *k)
+{
+	for (int sig = 1; sig <= PARASITE_NR_SIG; sig++) {
+		struct parasite_sigaction *act = &to->sigactions[sig - 1];
+
+		*act = (struct parasite_sigaction){ 0 };
+		/* As pie/parasite/main.c asks for them. */
+		if (sig != SIGKILL && sig != SIGSTOP && (sig == SIGCHLD || k->actions[sig - 1].handler))
+			memcpy(act, &k->actions[sig - 1], sizeof(*act));
+	}
+}
+
+static bool fds_agree(const struct dump_task *dt)
+{
+	const struct kernel_task *k = dt->kernel;
+	size_t nr = 0;
+
+	for (size_t i = 0; i < KERNEL_TASK_FDS / 64; i++)
+		nr += (size_t)__builtin_popcountll(k->open_fds[i]);
+	for (size_t i = 0; i < dt->nr_fds; i++) {
+		size_t fd = (size_t)dt->fds[i].fd;
+
+		if (fd >= KERNEL_TASK_FDS || !(k->open_fds[fd / 64] & BIT(fd % 64)))
+			return false;
+	}
+	return nr == dt->nr_fds;
+}
+
+/* What @dt has been asked, and the kernel's memory says as well: a difference means that its structs are not as we think. */
+static bool answers_agree(const struct dump_task *dt)
+{
+	const struct parasite_thread *thread = &dt->threads[0].parasite;
+	const struct parasite_task *in = dt->parasite;
+	const struct kernel_task *k = dt->kernel;
+	struct parasite_task read;
+
+	take_actions(&read, k);
+	return (k->same.mm_flags & MM_DUMPABLE) == (uint64_t)in->dumpable &&
+	       (k->same.reaper & SUBREAPER) == (uint32_t)in->child_subreaper && k->brk == in->brk &&
+	       !memcmp(k->rlimits, in->rlimits, sizeof(in->rlimits)) &&
+	       !memcmp(read.sigactions, in->sigactions, sizeof(in->sigactions)) &&
+	       k->clear_child_tid == thread->clear_child_tid && (int32_t)k->pdeath_signal == thread->pdeath_signal &&
+	       k->timer_slack_ns == thread->timer_slack_ns && k->personality == thread->personality && fds_agree(dt);
 }
 
 static struct dump_task *find_donor(const struct dump *dump, const struct dump_task *dt)
@@ -143,18 +191,6 @@ static int take_fds(struct dump_task *dt)
 		};
 	}
 	return 0;
-}
-
-static void take_actions(struct parasite_task *to, const struct kernel_task *k)
-{
-	for (int sig = 1; sig <= PARASITE_NR_SIG; sig++) {
-		struct parasite_sigaction *act = &to->sigactions[sig - 1];
-
-		*act = (struct parasite_sigaction){ 0 };
-		/* As pie/parasite/main.c asks for them. */
-		if (sig != SIGKILL && sig != SIGSTOP && (sig == SIGCHLD || k->actions[sig - 1].handler))
-			memcpy(act, &k->actions[sig - 1], sizeof(*act));
-	}
 }
 
 static int take_answers(struct dump_task *dt, struct dump_task *donor)
@@ -221,8 +257,15 @@ static bool has_locked(const struct dump_task *dt)
 
 void dump_note_donor(struct dump *dump, struct dump_task *dt)
 {
-	if (!dump->kernel_tasks || !is_plain(dt) || dt->status.seccomp || !is_settled(dump, dt) || dt->policies.n ||
-	    kernel_task_read_mappings(dump->kernel_tasks, dt->kernel) || !has_known_mappings(dt, true))
+	if (!dump->kernel_tasks || dump->no_alikes || !is_plain(dt) || dt->status.seccomp)
+		return;
+	if (!answers_agree(dt)) {
+		log_info("the kernel's memory is not as expected; every process is asked by itself");
+		dump->no_alikes = true;
+		return;
+	}
+	if (!is_settled(dump, dt) || dt->policies.n || kernel_task_read_mappings(dump->kernel_tasks, dt->kernel) ||
+	    !has_known_mappings(dt, true))
 		return;
 	memmove(dump->donors + 1, dump->donors, (DONORS - 1) * sizeof(dump->donors[0]));
 	dump->donors[0] = dt;
@@ -290,7 +333,7 @@ static void forget_threads(struct dump_task *dt)
 
 int dump_answer_alike(struct dump *dump, struct dump_task *dt)
 {
-	struct dump_task *donor = is_plain(dt) ? find_donor(dump, dt) : NULL;
+	struct dump_task *donor = !dump->no_alikes && is_plain(dt) ? find_donor(dump, dt) : NULL;
 	int err = donor ? find_mappings(dump, dt, donor) : -EAGAIN;
 
 	if (!err)

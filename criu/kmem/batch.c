@@ -98,10 +98,13 @@ static void run(struct kernel_batch *b)
 		lens[i] = (uint32_t)w->requests[i].len;
 	err = bpf_run(b->prog);
 	for (unsigned i = 0; i < b->n; i++) {
-		if (err || w->requests[i].len)
-			memset(b->to[i], 0, lens[i]);
-		else
+		if (!err && !w->requests[i].len) {
 			memcpy(b->to[i], w->bytes + w->requests[i].to, lens[i]);
+			continue;
+		}
+		/* Zeroes would mean that there is nothing. */
+		memset(b->to[i], 0, lens[i]);
+		err = err ? err : -EFAULT;
 	}
 	b->err = b->err ? b->err : err;
 	b->n = b->used = 0;

@@ -15,13 +15,13 @@ struct kernel_batch {
 	unsigned n;
 	uint32_t used;
 	void *to[KERNEL_BATCH_READS];
-	int err; /* of the first run that failed */
+	int err; /* the first: of a run, or -EFAULT of a read */
 };
 
 /* -EPERM, -EOPNOTSUPP: not available on this kernel, or not permitted. */
 int kernel_batch_open(struct kernel_batch *ret);
 void kernel_batch_close(struct kernel_batch *batch);
-/* @to is undefined until the next kernel_batch_run() has returned; zeroes if the address cannot be read (NULL, say). */
+/* @to is undefined until the next kernel_batch_run() has returned; zeroes for @at 0 (NULL), -EFAULT for what cannot be read. */
 void kernel_batch_add(struct kernel_batch *batch, uint64_t at, void *to, size_t len);
 /* 0, or the first error since the last call. */
 int kernel_batch_run(struct kernel_batch *batch);

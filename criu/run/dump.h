@@ -127,6 +127,7 @@ struct dump {
 	struct kcmp_set open_files; /* descriptions that have an id */
 	struct hash path_ids; /* dev:ino:mount -> id of an entry for a path */
 	struct kernel_tasks_reader *kernel_tasks; /* dump/alike.c; NULL: not opened */
+	bool no_alikes; /* kernel memory has contradicted an answer */
 	struct dump_task *donors[4]; /* those that were asked last and have nothing special; NULL: none */
 	struct memory_dump *memory; /* memory/dump_memory.h: all that module memory knows */
 	struct timed_call_reader
