@@ -65,6 +65,13 @@ static int read_one_of_many(struct dump *dump, struct dump_task *dt, struct dump
 		return 1;
 	if (!err)
 		err = proc_thread_status_read(&dt->proc, th->id.host_tid, &th->status);
+	/*
+	 * It was another task's tid already when it was seized. That one has been counted as a thread of this process, so
+	 * list_threads() may have missed a new thread of it.
+	 */
+	if (err == -ENOENT || err == -ESRCH)
+		return dump_try_again(dump, -ESRCH, "task %d is not a thread of process %d any more", th->id.host_tid,
+				      dt->t.host_pid);
 	if (err < 0)
 		return fail(err, "read /proc/%d/task/%d", dt->t.host_pid, th->id.host_tid);
 	return look(dump, dt, th);
