@@ -358,7 +358,8 @@ static int run_guard(void *arg)
 	log_set_level(LOG_SILENT);
 	dump->signal_fd = -1;
 	dump->thawed = true;
-	for (useconds_t pause = PAUSE_US; clean_up(dump, stat.start_time); pause = MIN_OF(pause * 2, LONGEST_PAUSE_US)) {
+	for (useconds_t pause = PAUSE_US; clean_up(dump, stat.start_time);
+	     pause = MIN_OF(pause * 2, LONGEST_PAUSE_US)) {
 		usleep(pause); /* style: a zombie, or a debugger's end, that is not told of */
 		dump_let_go(dump->attached);
 	}

@@ -91,10 +91,12 @@ static const struct kernel_reader_type reader_type = KERNEL_READER_TYPE(struct k
 /* Since Linux 6.16 struct fpu follows task_struct: arch/x86/include/asm/processor.h x86_task_fpu() */
 static void find_fpu_perm(struct kernel_tasks_reader *r)
 {
-	const long behind = btf_sizeof(&r->mem.btf, "task_struct"), perm = btf_byte(&r->mem.btf, "fpu", "perm.__state_perm");
+	const long behind = btf_sizeof(&r->mem.btf, "task_struct"),
+		   perm = btf_byte(&r->mem.btf, "fpu", "perm.__state_perm");
 
 	for (size_t i = 0; i < ARRAY_SIZE(values); i++)
-		if (values[i].to == offsetof(struct kernel_task, same.fpu_perm) && r->values[i] < 0 && behind > 0 && perm >= 0)
+		if (values[i].to == offsetof(struct kernel_task, same.fpu_perm) && r->values[i] < 0 && behind > 0 &&
+		    perm >= 0)
 			r->values[i] = behind + perm;
 }
 
