@@ -30,7 +30,7 @@ const struct
 			run_kinds
 				[] = {
 					&cpuinfo_run, /* first: what this CPU lacks is said before any record is looked at */
-					&fs_run,       &time_ns_run,  &pid_ns_run, &uts_ns_run,
+					&fs_run,       &time_ns_run,  &pid_ns_run, &uts_ns_run, &ipc_ns_run,
 					&segments_run, /* before memfd: its files may be such segments */
 					&memfd_run,    &tty_run,      &tun_run,	   &pipe_run,
 					&inotify_run,  &fanotify_run, &mqueue_run, &unix_run,

@@ -16,6 +16,7 @@
 #include "kinds/fd/record_table.h"
 #include "kinds/fd/reopen.h"
 #include "kinds/kinds.h"
+#include "kinds/ns/ipc/ipc.h"
 #include "run/dump.h"
 #include "run/opener.h"
 #include "run/restore.h"
@@ -52,13 +53,52 @@ static bool mqueue_claims(const struct fd_probe *probe)
 	       probe->link[0] == '/';
 }
 
-/* Does the name (still) refer to it, in the IPC namespace that we share with the tree? */
-static bool mqueue_is_named(const struct fd_probe *probe, const char *name)
+struct named {
+	const struct fd_probe *probe;
+	const char *name;
+};
+
+/* 1: the name (still) refers to it, in the IPC namespace that this is called in. */
+static int mqueue_look_up(void *arg)
 {
-	_cleanup_close_ int fd = mqueue_sys_open(name, O_RDONLY | O_NONBLOCK, 0, NULL);
+	const struct named *n = arg;
+	_cleanup_close_ int fd = mqueue_sys_open(n->name, O_RDONLY | O_NONBLOCK, 0, NULL);
 	struct stat st;
 
-	return fd >= 0 && !fstat(fd, &st) && st.st_ino == probe->st.st_ino && st.st_dev == probe->st.st_dev;
+	return fd >= 0 && !fstat(fd, &st) && st.st_ino == n->probe->st.st_ino && st.st_dev == n->probe->st.st_dev;
+}
+
+/* Is it a queue of another namespace of the tree, or of the tool's? Only where there are several. */
+static bool mqueue_is_elsewhere(struct dump *dump, struct named *named)
+{
+	const struct ns *own = named->probe->task->ns[NS_IPC], *ns;
+
+	if (own && !own->own && mqueue_look_up(named))
+		return true;
+	ns_for_each(ns, &dump->namespaces, NS_IPC)
+		if (ns != own && ipc_ns_of_task(dump_task_of(ns->member), mqueue_look_up, named) == 1)
+			return true;
+	return false;
+}
+
+static int mqueue_find_name(struct dump *dump, const struct fd_probe *probe, MqueueEntry *mq)
+{
+	struct named named = { probe, mq->name };
+	const struct ns *of_root = dump_task_of(dump->tree.root)->ns[NS_IPC];
+	int found = ipc_ns_of_task(probe->task, mqueue_look_up, &named);
+
+	if (found < 0)
+		return fail(found, "enter the IPC namespace of process %d", probe->task->t.host_pid);
+	mq->unlinked = !found;
+	if (!found && mqueue_is_elsewhere(dump, &named))
+		dump_blocker(dump, probe->task, probe->fd,
+			     "message queue %s is in another IPC namespace than the process: close it", mq->name);
+	else if (probe->fd < 0 && probe->task->ns[NS_IPC] != of_root)
+		dump_blocker(
+			dump, probe->task, probe->fd,
+			"message queue %s waits in a socket of a process in another IPC namespace than the root of the tree: receive it first",
+			mq->name);
+	return 0;
 }
 
 /*
@@ -119,8 +159,7 @@ static int mqueue_fill(struct dump *dump, const struct fd_probe *probe, MqueueEn
 	mq->mode = probe->st.st_mode & 07777;
 	mq->uid = dump_uid_of(dump, probe->st.st_uid);
 	mq->gid = dump_gid_of(dump, probe->st.st_gid);
-	mq->unlinked = !mqueue_is_named(probe, mq->name);
-	return 0;
+	return mqueue_find_name(dump, probe, mq);
 }
 
 static int mqueue_save(struct dump *dump, const struct fd_probe *probe, FileEntry *entry)
@@ -167,7 +206,8 @@ static int mqueue_load(struct restore *r, struct file *file, void *state)
 
 /* In the tool before it forks: a queue, and all its descriptors, which tasks inherit and copy. */
 struct mqueue_found {
-	struct record record; /* inode of the queue, 0 */
+	struct record record; /* inode of the queue, number of its namespace */
+	const struct ns *ns; /* IPC namespace; NULL: the root's */
 	const char *name; /* under which it was found or created */
 	bool made;
 };
@@ -178,6 +218,24 @@ struct mqueue_opened {
 struct mqueue_restore {
 	struct record_table queues, files;
 };
+
+/* The namespace that the restore has created has no queues but those of the images. */
+static bool mqueue_is_private(const struct mqueue_found *queue)
+{
+	return queue->ns && !queue->ns->own;
+}
+
+static const struct ns *mqueue_ns(const struct file *file)
+{
+	return file->owner ? file->owner->ns[NS_IPC] : NULL;
+}
+
+static struct mqueue_found *mqueue_found(struct mqueue_restore *data, const struct file *file)
+{
+	const struct ns *ns = mqueue_ns(file);
+
+	return record_find(&data->queues, mqueue_of(file)->inode, ns ? ns->id : 0);
+}
 
 /* -EEXIST is not logged. */
 static int mqueue_create(const MqueueEntry *mq, const char *name)
@@ -232,7 +290,7 @@ static int mqueue_open_for(struct restore *r, const struct audience *to, const s
 	int flags = (int)(mq->flags & (O_ACCMODE | O_NONBLOCK)), fd, err = 0;
 	struct stat st;
 
-	for (size_t i = 0; to && !queue->made && !err && i < to->n; i++) {
+	for (size_t i = 0; to && !queue->made && !mqueue_is_private(queue) && !err && i < to->n; i++) {
 		err = opener_enter(r, to->openers[i]);
 		fd = err ? -1 : mqueue_sys_open(queue->name, flags, 0, NULL);
 		if (fd >= 0)
@@ -256,15 +314,20 @@ static int mqueue_open_one(struct restore *r, struct mqueue_restore *data, const
 {
 	const MqueueEntry *mq = mqueue_of(file);
 	struct mqueue_opened *opened = record_new(&r->arena, &data->files, 0, file->id, sizeof(*opened));
-	struct mqueue_found *queue = record_find(&data->queues, mq->inode, 0);
+	struct mqueue_found *queue = mqueue_found(data, file);
 	int fd, err = 0;
 
 	if (!opened)
 		return fail(-ENOMEM, "message queue");
 	opened->fd = -1;
 	if (!queue) {
-		queue = record_new(&r->arena, &data->queues, mq->inode, 0, sizeof(*queue));
-		err = queue ? mqueue_find(r, mq, queue) : fail(-ENOMEM, "message queue");
+		const struct ns *ns = mqueue_ns(file);
+
+		queue = record_new(&r->arena, &data->queues, mq->inode, ns ? ns->id : 0, sizeof(*queue));
+		if (!queue)
+			return fail(-ENOMEM, "message queue");
+		queue->ns = ns;
+		err = mqueue_find(r, mq, queue);
 	}
 	if (err < 0)
 		return err;
@@ -273,19 +336,42 @@ static int mqueue_open_one(struct restore *r, struct mqueue_restore *data, const
 	return opened->fd < 0 ? fail(opened->fd, "open message queue %s", queue->name) : 0;
 }
 
+static int mqueue_unlink_it(void *arg)
+{
+	const struct mqueue_found *queue = arg;
+
+	if (mqueue_unlink(queue->name) < 0)
+		log_warn("message queue %s is left behind: %s", queue->name, strerror(errno));
+	return 0;
+}
+
 /* Removes the queues that were created: all of them, or only the names that must not exist. */
 static void mqueue_unlink_created(struct restore *r, struct mqueue_restore *data, bool all)
 {
 	for (size_t i = 0; i < r->plan.nr_files; i++) {
 		const MqueueEntry *mq = r->plan.files[i].kind == &mqueue_kind ? mqueue_of(&r->plan.files[i]) : NULL;
-		struct mqueue_found *queue = mq ? record_find(&data->queues, mq->inode, 0) : NULL;
+		struct mqueue_found *queue = mq ? mqueue_found(data, &r->plan.files[i]) : NULL;
 
 		if (!queue || !queue->made || !(all || mq->unlinked))
 			continue;
-		if (mqueue_unlink(queue->name) < 0)
-			log_warn("message queue %s is left behind: %s", queue->name, strerror(errno));
+		/* After a failure its namespace goes as well. */
+		if (!all || !mqueue_is_private(queue))
+			ipc_ns_of_restore(r, queue->ns, mqueue_unlink_it, queue);
 		queue->made = false;
 	}
+}
+
+struct mqueue_opening {
+	struct restore *r;
+	struct mqueue_restore *data;
+	const struct file *file;
+};
+
+static int mqueue_open_inside(void *arg)
+{
+	const struct mqueue_opening *o = arg;
+
+	return mqueue_open_one(o->r, o->data, o->file);
 }
 
 static int mqueue_in_namespaces(struct restore *r)
@@ -297,7 +383,9 @@ static int mqueue_in_namespaces(struct restore *r)
 		if (r->plan.files[i].kind != &mqueue_kind)
 			continue;
 		data = kind_data_of(&r->arena, restore_kind_data(r, &mqueue_kind), sizeof(*data));
-		err = data ? mqueue_open_one(r, data, &r->plan.files[i]) : fail(-ENOMEM, "message queue");
+		err = data ? ipc_ns_of_restore(r, mqueue_ns(&r->plan.files[i]), mqueue_open_inside,
+					       &(struct mqueue_opening){ r, data, &r->plan.files[i] }) :
+			     fail(-ENOMEM, "message queue");
 	}
 	data = *restore_kind_data(r, &mqueue_kind);
 	if (data)

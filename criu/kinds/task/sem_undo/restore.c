@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include "internal.h"
 #include "kernel/sem.h"
+#include "kinds/ns/ipc/ipc.h"
 #include "kinds/task/core_image.h"
 #include "run/restore.h"
 #include "util/log.h"
@@ -21,7 +22,13 @@ struct restored {
 	size_t thread, entry;
 };
 
-static int check_entry(pid_t tid, const SemUndoEntry *e)
+/* NULL: the tool's own, in which other processes use the semaphores as well. */
+static const struct ns *new_namespace(const struct restore_task *rt)
+{
+	return rt->ns[NS_IPC] && !rt->ns[NS_IPC]->own ? rt->ns[NS_IPC] : NULL;
+}
+
+static int check_entry(const struct restore_task *rt, pid_t tid, const SemUndoEntry *e)
 {
 	struct sem_set set;
 	int err;
@@ -29,6 +36,9 @@ static int check_entry(pid_t tid, const SemUndoEntry *e)
 	if (e->semid < 0 || e->num > UINT16_MAX || !e->adj || e->adj < -UNDO_MAX - 1 || e->adj > UNDO_MAX)
 		return core_refuse(tid, "thread_core.sem_undo: %d for semaphore %u of set %d", e->adj, e->num,
 				   e->semid);
+	/* Its semaphores will be created: kinds/ns/ipc/sem.c. */
+	if (new_namespace(rt))
+		return 0;
 	err = sem_set_stat(e->semid, &set);
 	if (err == -EACCES)
 		return 0;
@@ -49,7 +59,7 @@ int sem_undo_load_thread(struct restore *r, struct restore_task *task, struct re
 	int err = 0;
 
 	for (size_t i = 0; tce && !err && i < tce->n_sem_undo; i++)
-		err = check_entry(thread->id.tid, tce->sem_undo[i]);
+		err = check_entry(task, thread->id.tid, tce->sem_undo[i]);
 	return err;
 }
 
@@ -70,6 +80,9 @@ static bool is_undone(const struct restore_task *rt, const SemUndoEntry *e)
 	unsigned now = 0;
 	pid_t pid = 0;
 
+	/* The semaphore has been created with its value at the dump. */
+	if (new_namespace(rt))
+		return false;
 	if (e->running)
 		return true;
 	if (!e->has_value || sem_value(e->semid, e->num, &now) || sem_last_pid(e->semid, e->num, &pid))
@@ -113,7 +126,11 @@ static int change_value(const struct undo_caller *caller, const struct restore_t
 	bool called;
 	int err;
 
-	sem_value(e->semid, e->num, &value);
+	if (!new_namespace(rt))
+		sem_value(e->semid, e->num, &value);
+	else if (!ipc_ns_sem_value(new_namespace(rt), e->semid, e->num, &value))
+		return fail(-EBADMSG, "pid %d: there is no semaphore %u of set %d in the images", rt->t.pid, e->num,
+			    e->semid);
 	err = undo_semop(caller, e->semid, ops, undo_steps(ops, e->num, by, value), &called);
 	return err ? fail(err, "pid %d: semaphore %u of set %d: set the undo value %d%s", rt->t.pid, e->num, e->semid,
 			  e->adj, err == -EACCES ? ": the process has no permission to change it" : "") :

@@ -2,21 +2,28 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "base/bits.h"
 #include "internal.h"
 #include "kernel/kcmp.h"
 #include "kernel/sem.h"
 #include "kinds/kinds.h"
+#include "kinds/ns/ipc/ipc.h"
 #include "kinds/task/core_image.h"
 #include "parasite_blob.h"
 #include "run/dump.h"
 #include "util/log.h"
+#include "util/proc_root.h"
 
 /* -32768 is more than any semaphore contains: an array that ends with it never succeeds. */
 #define NEVER (-UNDO_MAX - 1)
 
+/* All sets of one IPC namespace. */
 struct sem_sets {
+	struct sem_sets *next;
+	uint32_t ino; /* of the namespace; 0: this kernel has none */
+	bool own; /* the tool's */
 	struct sem_set_array sets;
 	unsigned ops_max;
 };
@@ -35,6 +42,7 @@ struct query {
 	struct dump_task *task;
 	struct dump_thread *thread;
 	struct undo_caller caller;
+	const struct sem_sets *sets;
 	const struct sem_set *set;
 	bool forbidden;
 };
@@ -53,25 +61,75 @@ static void free_undo(void *arg)
 	array_free(&u->entries);
 }
 
-static int find_sets(struct dump *dump, const struct sem_sets **ret)
+static int read_sets(void *arg)
+{
+	struct sem_sets *s = arg;
+	int err = sem_sets_read(&s->sets);
+
+	/* A kernel may be built without System V IPC. */
+	if (err == -ENOSYS)
+		err = 0;
+	s->ops_max = s->sets.n ? MIN_OF(sem_ops_max(), (unsigned)UNDO_OPS) : 0;
+	return err;
+}
+
+static int call_inside(const struct sem_sets *s, const struct dump_task *task, int (*fn)(void *arg), void *arg)
+{
+	return s->own ? fn(arg) : ipc_ns_enter(task, fn, arg);
+}
+
+static int namespace_of(const struct dump_task *task, uint32_t *ret_ino)
+{
+	int err = proc_ns_ino(&task->proc, PROC_NS_IPC, ret_ino);
+
+	if (err == -ENOENT)
+		*ret_ino = 0;
+	return err && err != -ENOENT ? fail(err, "read /proc/%d/ns/ipc", task->t.host_pid) : 0;
+}
+
+static bool is_own(uint32_t ino)
+{
+	struct stat st;
+
+	return !ino || (!fstatat(proc_root(), "self/ns/ipc", &st, 0) && st.st_ino == ino);
+}
+
+static int find_sets(struct dump *dump, const struct dump_task *task, const struct sem_sets **ret)
 {
 	void **data = dump_kind_data(dump, &sem_undo_run);
 	struct sem_sets *s = *data;
-	int err = 0;
+	uint32_t ino;
+	int err = namespace_of(task, &ino);
 
+	if (err)
+		return err;
+	while (s && s->ino != ino)
+		s = s->next;
 	if (!s) {
 		s = dump_alloc(dump, sizeof(*s));
 		if (!s || arena_defer(&dump->arena, free_sets, s))
 			return no_memory("semaphores");
-		err = sem_sets_read(&s->sets);
-		/* A kernel may be built without System V IPC. */
-		if (err == -ENOSYS)
-			err = 0;
-		s->ops_max = s->sets.n ? MIN_OF(sem_ops_max(), (unsigned)UNDO_OPS) : 0;
+		s->ino = ino;
+		s->own = is_own(ino);
+		err = call_inside(s, task, read_sets, s);
+		s->next = *data;
 		*data = s;
 	}
 	*ret = s;
 	return err ? fail(err, "list the semaphore sets") : 0;
+}
+
+struct semaphore {
+	int set;
+	unsigned num;
+	unsigned value;
+};
+
+static int read_value(void *arg)
+{
+	struct semaphore *s = arg;
+
+	return sem_value(s->set, s->num, &s->value);
 }
 
 /* ---- what the value is ---- */
@@ -98,10 +156,10 @@ static int try_array(struct query *q, unsigned num, struct sembuf *ops, unsigned
 
 static unsigned value_of(const struct query *q, unsigned num)
 {
-	unsigned value = 0;
+	struct semaphore s = { q->set->id, num, 0 };
 
-	sem_value(q->set->id, num, &value);
-	return value;
+	call_inside(q->sets, q->task, read_value, &s);
+	return s.value;
 }
 
 static int try_one(struct query *q, unsigned num, int by)
@@ -150,7 +208,7 @@ static int find_value(struct query *q, unsigned num, int *ret)
 static int add_value(struct query *q, unsigned num, int adj)
 {
 	SemUndoEntry *e = dump_alloc(q->dump, sizeof(*e));
-	unsigned value;
+	struct semaphore s = { q->set->id, num, 0 };
 
 	if (!e || array_add(&q->thread->undo->entries, e))
 		return no_memory("undo values");
@@ -159,8 +217,8 @@ static int add_value(struct query *q, unsigned num, int adj)
 	e->num = num;
 	e->adj = adj;
 	e->key = q->set->key;
-	e->has_value = !sem_value(q->set->id, num, &value);
-	e->value = e->has_value ? value : 0;
+	e->has_value = !call_inside(q->sets, q->task, read_value, &s);
+	e->value = e->has_value ? s.value : 0;
 	e->has_running = e->running = q->dump->opts->leave_running || q->dump->opts->leave_stopped;
 	log_debug("thread %d: semaphore %u of set %d: undo value %d", q->thread->id.host_tid, num, q->set->id, adj);
 	return 0;
@@ -208,8 +266,10 @@ static int query_some(struct query *q, unsigned first, unsigned nr)
 /*
  * It has no permission to change the set (any more), so nothing can be determined or restored; but it has changed it.
  */
-static void report_forbidden(const struct query *q)
+static int report_forbidden(void *arg)
 {
+	const struct query *q = arg;
+
 	for (unsigned num = 0; num < q->set->nr; num++) {
 		pid_t pid;
 
@@ -220,8 +280,9 @@ static void report_forbidden(const struct query *q)
 			"may have undo values (SEM_UNDO) for semaphore set %d, which it has changed and has no permission to "
 			"change any more: they cannot be saved",
 			q->set->id);
-		return;
+		return 0;
 	}
+	return 0;
 }
 
 static int query_set(struct query *q, unsigned ops_max)
@@ -236,7 +297,7 @@ static int query_set(struct query *q, unsigned ops_max)
 	for (unsigned num = 0; !err && !q->forbidden && num < q->set->nr; num += at_once)
 		err = query_some(q, num, MIN_OF(at_once, q->set->nr - num));
 	if (!err && q->forbidden)
-		report_forbidden(q);
+		err = call_inside(q->sets, q->task, report_forbidden, q);
 	return err;
 }
 
@@ -263,7 +324,7 @@ static struct dump_thread *find_owner(struct dump *dump, pid_t tid, struct dump_
 
 static int query_thread(struct dump *dump, struct dump_task *dt, struct dump_thread *th, const struct sem_sets *sets)
 {
-	struct query q = { .dump = dump, .task = dt, .thread = th };
+	struct query q = { .dump = dump, .task = dt, .thread = th, .sets = sets };
 	struct thread_undo *undo = dump_alloc(dump, sizeof(*undo));
 	int err = 0;
 
@@ -288,7 +349,7 @@ static int sem_undo_in_target(struct dump *dump, struct dump_task *task)
 {
 	const pid_t leader = task->threads[0].id.host_tid;
 	const struct sem_sets *sets = NULL;
-	int err = find_sets(dump, &sets);
+	int err = find_sets(dump, task, &sets);
 
 	for (size_t i = 0; !err && sets->sets.n && i < task->nr_threads; i++) {
 		struct dump_thread *th = &task->threads[i], *owner;
@@ -326,15 +387,15 @@ static int sem_undo_save_thread(struct dump *dump, struct dump_task *task, struc
 
 /* ---- ending the tree ---- */
 
-static void drop_value(const struct undo_caller *caller, const SemUndoEntry *e)
+static void drop_value(const struct dump_task *task, const struct undo_caller *caller, const SemUndoEntry *e)
 {
 	struct sembuf ops[UNDO_STEPS];
-	unsigned value = 0;
+	struct semaphore s = { e->semid, e->num, 0 };
 	bool called;
 	int err;
 
-	sem_value(e->semid, e->num, &value);
-	err = undo_semop(caller, e->semid, ops, undo_steps(ops, e->num, -e->adj, value), &called);
+	ipc_ns_of_task(task, read_value, &s);
+	err = undo_semop(caller, e->semid, ops, undo_steps(ops, e->num, -e->adj, s.value), &called);
 	if (err && err != -EIDRM && err != -EINVAL)
 		log_warn("pid %d: the undo value %d of semaphore %u of set %d will be applied: %s", caller->leader,
 			 e->adj, e->num, e->semid, strerror(-err));
@@ -365,7 +426,7 @@ static int drop_values(struct dump_task *dt)
 
 		caller.tid = dt->threads[i].id.host_tid;
 		for (size_t j = 0; undo && j < undo->entries.n; j++)
-			drop_value(&caller, undo->entries.v[j]);
+			drop_value(dt, &caller, undo->entries.v[j]);
 	}
 	compel_cure(caller.ctl);
 	return err;

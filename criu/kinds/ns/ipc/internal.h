@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* IPC namespaces: one file for each type of object. All functions but load run inside the namespace. */
+#pragma once
+#include <stdint.h>
+#include <sys/ipc.h>
+#include "ipc-desc.pb-c.h"
+#include "ipc-var.pb-c.h"
+#include "run/dump.h"
+#include "run/restore.h"
+
+/* Restore: ns->data */
+struct ipc_ns_state {
+	IpcVarEntry *vars;
+	struct ipc_sem_sets *sems; /* sem.c */
+};
+
+/* sysctl.c. The limits of a new namespace must not prevent the creation of its objects: they are raised first. */
+int ipc_sysctl_save(struct dump *dump, IpcVarEntry *vars);
+int ipc_sysctl_load(const struct ns *ns, const IpcVarEntry *vars);
+int ipc_sysctl_raise(const IpcVarEntry *vars);
+int ipc_sysctl_fill(const IpcVarEntry *vars);
+
+/* msg.c: System V message queues */
+int ipc_msg_save(struct dump *dump, const struct ns *ns);
+int ipc_msg_load(struct restore *r, const struct ns *ns);
+int ipc_msg_fill(struct restore *r, const struct ns *ns);
+
+/* sem.c: System V semaphores; undo values: kinds/task/sem_undo */
+int ipc_sem_save(struct dump *dump, const struct ns *ns);
+int ipc_sem_load(struct restore *r, const struct ns *ns, struct ipc_ns_state *state);
+int ipc_sem_fill(const struct ipc_ns_state *state);
+
+/* shm.c: System V shared memory */
+int ipc_shm_save(struct dump *dump, const struct ns *ns);
+int ipc_shm_load(struct restore *r, const struct ns *ns);
+
+/* mqueue.c: POSIX message queues; descriptors of them: kinds/fd/mqueue.c */
+int ipc_mqueue_save(struct dump *dump, const struct ns *ns, IpcVarEntry *vars);
+int ipc_mqueue_load(const struct ns *ns, const IpcVarEntry *vars);
+int ipc_mqueue_fill(const IpcVarEntry *vars);
+
+/* object.c: what System V objects have in common */
+void ipc_desc_fill(const struct dump *dump, const struct ipc_perm *perm, int id, IpcDescEntry *ret_desc);
+int ipc_desc_check(const struct ns *ns, const char *image, const IpcDescEntry *desc);
+/*
+ * Creates an object with the key, creator and id of @desc: @create is called with the effective user and group of its
+ * creator, and returns the id or a negative errno. @next_id: the sysctl that selects the id.
+ */
+int ipc_create(const IpcDescEntry *desc, const char *next_id, int (*create)(const void *arg), const void *arg);

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * IPC namespaces: System V objects, POSIX message queues, and the sysctls that limit them. They are all saved, whether a
+ * task of the tree uses them or not. ipc_namespaces(7), sysvipc(7)
+ */
+#include <errno.h>
+#include "base/bits.h"
+#include "internal.h"
+#include "kinds/kinds.h"
+#include "util/log.h"
+
+static int ipc_save(struct dump *dump, struct ns *ns)
+{
+	IpcVarEntry vars = IPC_VAR_ENTRY__INIT;
+	int err = ipc_sysctl_save(dump, &vars);
+
+	if (!err)
+		err = ipc_mqueue_save(dump, ns, &vars);
+	if (!err)
+		err = ipc_shm_save(dump, ns);
+	if (!err)
+		err = ipc_msg_save(dump, ns);
+	if (!err)
+		err = ipc_sem_save(dump, ns);
+	if (err)
+		return err;
+	err = image_write_single(dump->dir, IMAGE_IPC_VAR, ns->id, &vars.base);
+	return err < 0 ? fail(err, "%s", image_store_error(dump->dir)) : 0;
+}
+
+static int ipc_load(struct restore *r, struct ns *ns)
+{
+	struct ipc_ns_state *state = restore_alloc(r, sizeof(*state));
+	int err;
+
+	if (!state)
+		return fail(-ENOMEM, "IPC namespaces");
+	ns->data = state;
+	err = restore_read_record(r, IMAGE_IPC_VAR, ns->id, &ipc_var_entry__descriptor, &state->vars);
+	if (!err)
+		err = ipc_sysctl_load(ns, state->vars);
+	if (!err)
+		err = ipc_mqueue_load(ns, state->vars);
+	if (!err)
+		err = ipc_shm_load(r, ns);
+	if (!err)
+		err = ipc_msg_load(r, ns);
+	return err ? err : ipc_sem_load(r, ns, state);
+}
+
+static int ipc_fill(struct restore *r, struct ns *ns)
+{
+	const struct ipc_ns_state *state = ns->data;
+	int err = ipc_sysctl_raise(state->vars);
+
+	if (!err)
+		err = ipc_msg_fill(r, ns);
+	if (!err)
+		err = ipc_sem_fill(state);
+	if (!err)
+		err = ipc_mqueue_fill(state->vars);
+	return err ? err : ipc_sysctl_fill(state->vars);
+}
+
+const struct run_kind ipc_ns_run = {
+	.name = "IPC namespace",
+	.namespaces = BIT(NS_IPC),
+	.save_namespace = ipc_save,
+	.load_namespace = ipc_load,
+	.fill_namespace = ipc_fill,
+};

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * POSIX message queues that have a name, whether they are open or not: mq_overview(7). The file system of the namespace
+ * lists them; it is mounted where no process sees it. Messages cannot be read without being removed.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <mqueue.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "base/cleanup.h"
+#include "internal.h"
+#include "util/fds.h"
+#include "util/log.h"
+
+#ifndef SYS_fsopen
+#define SYS_fsopen 430
+#define SYS_fsconfig 431
+#define SYS_fsmount 432
+#endif
+#define FS_OPEN_CLOEXEC 1
+#define FS_CONFIG_CREATE 6
+#define FS_MOUNT_CLOEXEC 1
+
+/* ---- dump ---- */
+
+/* Root directory of the file system; -ENODEV: the kernel has no POSIX queues. */
+static int open_file_system(void)
+{
+	_cleanup_close_ int context = (int)syscall(SYS_fsopen, "mqueue", FS_OPEN_CLOEXEC);
+	_cleanup_close_ int mount = -1;
+
+	if (context < 0 || syscall(SYS_fsconfig, context, FS_CONFIG_CREATE, NULL, NULL, 0) < 0)
+		return -errno;
+	mount = (int)syscall(SYS_fsmount, context, FS_MOUNT_CLOEXEC, 0);
+	return mount < 0 ? -errno : open_at(mount, ".", O_RDONLY | O_DIRECTORY, 0);
+}
+
+static int save_queue(struct dump *dump, const struct ns *ns, int dir, const char *name, IpcMqueueEntry *mq)
+{
+	_cleanup_close_ int fd = open_at(dir, name, O_RDONLY | O_NONBLOCK, 0);
+	struct mq_attr attr = { 0 };
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || syscall(SYS_mq_getsetattr, fd, NULL, &attr) < 0)
+		return fail(fd < 0 ? fd : -errno, "open message queue /%s", name);
+	ipc_mqueue_entry__init(mq);
+	mq->name = dump_strdup(dump, name);
+	if (!mq->name)
+		return fail(-ENOMEM, "message queues");
+	mq->maxmsg = (uint64_t)attr.mq_maxmsg;
+	mq->msgsize = (uint64_t)attr.mq_msgsize;
+	mq->mode = st.st_mode & 07777;
+	mq->uid = dump_uid_of(dump, st.st_uid);
+	mq->gid = dump_gid_of(dump, st.st_gid);
+	if (attr.mq_curmsgs)
+		dump_blocker(
+			dump, dump_task_of(ns->member), -1,
+			"message queue /%s of its IPC namespace has %ld messages, which cannot be read without removing them: receive them first",
+			name, attr.mq_curmsgs);
+	return 0;
+}
+
+ARRAY_OF(queue_array, IpcMqueueEntry *);
+
+static int add_queue(struct dump *dump, const struct ns *ns, int dir, const char *name, struct queue_array *queues)
+{
+	IpcMqueueEntry *mq = dump_alloc(dump, sizeof(*mq));
+	int err = mq ? save_queue(dump, ns, dir, name, mq) : fail(-ENOMEM, "message queues");
+
+	if (err == -ENOENT && dump_is_check(dump))
+		return 0;
+	return err ? err : array_add(queues, mq);
+}
+
+static int list_queues(struct dump *dump, const struct ns *ns, int dir, struct queue_array *queues)
+{
+	int list = dup_fd_above(dir, 0), err = 0;
+	_cleanup_closedir_ DIR *d = list < 0 ? NULL : fdopendir(list);
+	const struct dirent *e;
+
+	if (!d) {
+		err = -errno;
+		if (list >= 0)
+			close(list);
+		return fail(err, "list POSIX message queues");
+	}
+	while (!err && (e = readdir(d)))
+		if (e->d_name[0] != '.' || (e->d_name[1] && strcmp(e->d_name, "..")))
+			err = add_queue(dump, ns, dir, e->d_name, queues);
+	return err;
+}
+
+int ipc_mqueue_save(struct dump *dump, const struct ns *ns, IpcVarEntry *vars)
+{
+	_cleanup_close_ int dir = open_file_system();
+	struct queue_array queues = { 0 };
+	int err;
+
+	if (dir == -ENODEV)
+		return 0;
+	if (dir < 0)
+		return fail(dir, "mount the mqueue file system of the IPC namespace of process %d",
+			    dump_task_of(ns->member)->t.host_pid);
+	err = list_queues(dump, ns, dir, &queues);
+	if (!err && queues.n) {
+		vars->mqueues = dump_alloc(dump, queues.n * sizeof(*queues.v));
+		if (!vars->mqueues)
+			err = fail(-ENOMEM, "message queues");
+		else
+			memcpy(vars->mqueues, queues.v, queues.n * sizeof(*queues.v));
+		vars->n_mqueues = queues.n;
+	}
+	array_free(&queues);
+	return err;
+}
+
+/* ---- restore ---- */
+
+int ipc_mqueue_load(const struct ns *ns, const IpcVarEntry *vars)
+{
+	for (size_t i = 0; i < vars->n_mqueues; i++) {
+		const IpcMqueueEntry *mq = vars->mqueues[i];
+
+		if (!mq->name[0] || strchr(mq->name, '/') || strlen(mq->name) > NAME_MAX)
+			return fail(-EBADMSG, "ipcns-var-%u.img: invalid message queue name %s", ns->id, mq->name);
+		if (mq->maxmsg - 1 >= INT32_MAX || mq->msgsize - 1 >= INT32_MAX || mq->mode & ~07777u)
+			return fail(-EBADMSG,
+				    "ipcns-var-%u.img: invalid message queue /%s of %lu messages of %lu bytes, mode 0%o",
+				    ns->id, mq->name, mq->maxmsg, mq->msgsize, mq->mode);
+	}
+	return 0;
+}
+
+static int make_queue(const IpcMqueueEntry *mq)
+{
+	struct mq_attr attr = { .mq_maxmsg = (long)mq->maxmsg, .mq_msgsize = (long)mq->msgsize };
+	_cleanup_close_ int fd =
+		(int)syscall(SYS_mq_open, mq->name, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600, &attr);
+
+	if (fd < 0)
+		return fail(-errno,
+			    "create message queue /%s for %lu messages of %lu bytes (ulimit -q is one of the limits)",
+			    mq->name, mq->maxmsg, mq->msgsize);
+	if (fchown(fd, mq->uid, mq->gid) < 0 || fchmod(fd, mq->mode) < 0)
+		return fail(-errno, "set the owner of message queue /%s to %u:%u", mq->name, mq->uid, mq->gid);
+	return 0;
+}
+
+int ipc_mqueue_fill(const IpcVarEntry *vars)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < vars->n_mqueues; i++)
+		err = make_queue(vars->mqueues[i]);
+	return err;
+}
