@@ -35,6 +35,8 @@ void segments_close(struct memory_dump *memory);
 
 /* A shared segment that a VMA maps: saved once, after all tasks, whole. */
 int shmem_note(struct dump *dump, struct dump_task *dt, const struct kernel_vma *v, const VmaEntry *e);
+/* A SysV segment that is mapped by a task in an IPC namespace that is not the tool's: is it a segment of that one? */
+int shmem_check_ns(struct dump *dump, struct dump_task *dt, const struct kernel_vma *v);
 /* ARCH/address_space.c: what memory_arch_ask() has found. */
 int memory_arch_save(struct dump *dump, struct dump_task *dt, MmEntry *mm);
 /* map_count.c: warns of more mappings than could be restored here. */

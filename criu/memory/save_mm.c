@@ -236,18 +236,12 @@ static int fill_segment(struct dump *dump, struct dump_task *dt, const struct ke
 		err = shmem_id(dump, kdev_make(v->dev_major, v->dev_minor), v->ino, e->flags & MAP_HUGETLB, &shmid);
 	if (err)
 		return err;
-	if (sort == SHM_SYSV && dt->ns[NS_IPC] && !dt->ns[NS_IPC]->own) {
-		dump_blocker(
-			dump, dt, -1,
-			"System V segment %lu is attached at %lx, and is in an IPC namespace that is not the tool's: not implemented; detach it (shmdt)",
-			v->ino, v->start);
-		return 0;
-	}
 	e->status |= VMA_ANON_SHARED | (sort == SHM_SYSV ? VMA_SYSV : 0);
 	e->flags |= MAP_ANONYMOUS;
 	e->shmid = shmid;
 	e->pgoff = v->pgoff;
-	return shmem_note(dump, dt, v, e);
+	return sort == SHM_SYSV && dt->ns[NS_IPC] && !dt->ns[NS_IPC]->own ? shmem_check_ns(dump, dt, v) :
+									    shmem_note(dump, dt, v, e);
 }
 
 static int fill_file(struct dump *dump, struct dump_task *dt, const struct kernel_vma *v, const struct vma_flags *f,

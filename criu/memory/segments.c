@@ -30,8 +30,15 @@ struct segment {
 	char name[MAP_FILES_NAME];
 	int fd; /* our own, without dt */
 	bool sysv;
+	const struct ns
+		*ns; /* of a SysV segment: an IPC namespace that is not the tool's, whose kind saves its record */
+	uint64_t size; /* with ns */
 	uint32_t huge; /* MAP_HUGETLB and the size of a page */
 };
+
+#define SAME_ID                                                                                                     \
+	"SysV segments with the same id %d are in several IPC namespaces of the tree: not implemented; remove one " \
+	"(ipcrm -m)"
 
 #define HUGE_SIZE_BITS ((uint32_t)MAP_HUGE_MASK << MAP_HUGE_SHIFT)
 #define HUGE_BITS (MAP_HUGETLB | HUGE_SIZE_BITS)
@@ -55,15 +62,81 @@ static int segment_new(struct dump *dump, uint64_t id, bool sysv, uint32_t huge,
 	return 0;
 }
 
+static struct segment *find_sysv(struct dump *dump, uint64_t id)
+{
+	struct segment *seg = dump->memory->segments;
+
+	while (seg && !(seg->sysv && seg->id == id))
+		seg = seg->next;
+	return seg;
+}
+
 int shmem_note(struct dump *dump, struct dump_task *dt, const struct kernel_vma *v, const VmaEntry *e)
 {
 	struct segment *seg;
 	int err = segment_new(dump, e->shmid, e->status & VMA_SYSV, e->flags & HUGE_BITS, &seg);
 
+	if (!err && !seg && (e->status & VMA_SYSV) && find_sysv(dump, e->shmid)->ns)
+		dump_blocker(dump, dt, -1, SAME_ID, (int)e->shmid);
 	if (err || !seg)
 		return err;
 	seg->dt = dt;
 	map_files_name(v, seg->name);
+	return 0;
+}
+
+int shmem_note_of_ns(struct dump *dump, const struct ns *ns, int id, uint64_t size, int fd)
+{
+	struct segment *seg;
+	int err = segment_new(dump, (uint64_t)id, true, 0, &seg);
+
+	if (err)
+		return err;
+	if (!seg) {
+		dump_blocker(dump, dump_task_of(ns->member), -1, SAME_ID, id);
+		return 0;
+	}
+	seg->ns = ns;
+	seg->size = size;
+	seg->fd = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	return fd >= 0 && seg->fd < 0 ? fail(-errno, "SysV segment %d", id) : 0;
+}
+
+/* The inode numbers of segments of two namespaces may be the same, their generations are not. */
+static int same_inode(int a, int b)
+{
+	struct {
+		struct file_handle h;
+		unsigned char bytes[MAX_HANDLE_SZ];
+	} of[2] = { { .h.handle_bytes = MAX_HANDLE_SZ }, { .h.handle_bytes = MAX_HANDLE_SZ } };
+	int mount;
+
+	if (name_to_handle_at(a, "", &of[0].h, &mount, AT_EMPTY_PATH) < 0 ||
+	    name_to_handle_at(b, "", &of[1].h, &mount, AT_EMPTY_PATH) < 0)
+		return -errno;
+	return of[0].h.handle_bytes == of[1].h.handle_bytes && of[0].h.handle_type == of[1].h.handle_type &&
+	       !memcmp(of[0].bytes, of[1].bytes, of[0].h.handle_bytes);
+}
+
+int shmem_check_ns(struct dump *dump, struct dump_task *dt, const struct kernel_vma *v)
+{
+	const struct segment *seg = find_sysv(dump, v->ino);
+	_cleanup_close_ int fd = -1;
+	char name[MAP_FILES_NAME];
+	int same = 0;
+
+	if (seg && seg->ns == dt->ns[NS_IPC]) {
+		map_files_name(v, name);
+		fd = open_fmt(dt->proc.dir, O_RDONLY, "map_files/%s", name);
+		same = fd < 0 ? fd : same_inode(fd, seg->fd);
+	}
+	if (same < 0)
+		return fail(same, "identify SysV segment %lu, attached at %lx", v->ino, v->start);
+	if (!same)
+		dump_blocker(
+			dump, dt, -1,
+			"SysV segment %lu is attached at %lx, and is in another IPC namespace than the process: detach it (shmdt)",
+			v->ino, v->start);
 	return 0;
 }
 
@@ -137,7 +210,9 @@ static int save_shared(struct dump *dump)
 		if (fstat(fd, &st) < 0)
 			return fail(-errno, "fstat");
 		size = st.st_size;
-		if (seg->sysv)
+		if (seg->ns)
+			size = seg->size;
+		else if (seg->sysv)
 			err = save_sysv(dump, seg, &size);
 		if (!err)
 			err = shmem_save(dump, fd, size, seg->id);
@@ -272,6 +347,35 @@ static int fill_sysv(struct restore *r, const IpcShmEntry *e, bool fill)
 	return err;
 }
 
+/*
+ * Marked for removal in the image: it goes with its last user, as before, which is us until the tree has it. So it goes
+ * with us, too, if we are killed. Returns where it is attached, 0: nowhere.
+ */
+static uint64_t hold_removed(int id)
+{
+	void *p = shmat(id, NULL, SHM_RDONLY);
+
+	if (p == (void *)-1)
+		return 0;
+	shmctl(id, IPC_RMID, NULL);
+	return (uintptr_t)p;
+}
+
+int segment_fill_sysv(struct restore *r, const IpcShmEntry *e)
+{
+	int err = fill_sysv(r, e, true);
+	uint64_t *slot;
+	bool fresh;
+
+	if (err || !(e->desc->mode & SHM_DEST))
+		return err;
+	slot = hash_slot_of(&r->tool.sysv_made, e->desc->id, &fresh);
+	if (!slot)
+		return fail(-ENOMEM, "SysV segments");
+	*slot = hold_removed(e->desc->id);
+	return *slot ? 0 : fail(-errno, "attach SysV segment %u", e->desc->id);
+}
+
 static int create_sysv(const IpcShmEntry *e)
 {
 	uint32_t huge = huge_flags(e);
@@ -303,20 +407,6 @@ static int create_sysv(const IpcShmEntry *e)
 		return fail(err, "owner of SysV segment %u", e->desc->id);
 	}
 	return 0;
-}
-
-/*
- * Marked for removal in the image: it goes with its last user, as before, which is us until the tree has it. So it goes
- * with us, too, if we are killed. Returns where it is attached, 0: nowhere.
- */
-static uint64_t hold_removed(int id)
-{
-	void *p = shmat(id, NULL, SHM_RDONLY);
-
-	if (p == (void *)-1)
-		return 0;
-	shmctl(id, IPC_RMID, NULL);
-	return (uintptr_t)p;
 }
 
 /* It is attached with our rights: no task may get one that somebody else has made meanwhile. */

@@ -181,8 +181,8 @@ static void check_posix(mqd_t open_one, long maxmsg)
 	mqd_t q = mq_open("/open", O_RDWR | O_NONBLOCK);
 	char buf[128] = "";
 
-	check(q >= 0 && !mq_getattr(q, &attr) && attr.mq_maxmsg == maxmsg && attr.mq_msgsize == 77, "%ld messages of %ld",
-	      attr.mq_maxmsg, attr.mq_msgsize);
+	check(q >= 0 && !mq_getattr(q, &attr) && attr.mq_maxmsg == maxmsg && attr.mq_msgsize == 77,
+	      "%ld messages of %ld", attr.mq_maxmsg, attr.mq_msgsize);
 	check(!mq_send(open_one, "hello", 5, 3) && mq_receive(q, buf, sizeof(buf), NULL) == 5, "through both");
 	mq_close(q);
 	q = mq_open("/unused", O_RDONLY);

@@ -27,6 +27,16 @@ static char *memfd_name(struct dump *dump, const char *link)
 	return name;
 }
 
+static bool has_other_ipc_namespaces(const struct dump *dump)
+{
+	const struct ns *ns;
+
+	ns_for_each(ns, &dump->namespaces, NS_IPC)
+		if (!ns->own)
+			return true;
+	return false;
+}
+
 /* Its number in images, and what it is besides. */
 static int fill_backing(struct dump *dump, int local, const struct stat *st, const char *link, MemfdInodeEntry *entry)
 {
@@ -34,6 +44,13 @@ static int fill_backing(struct dump *dump, int local, const struct stat *st, con
 	uint32_t kdev = dev_to_kdev(st->st_dev);
 	int err;
 
+	if (sort == SHM_SYSV && has_other_ipc_namespaces(dump)) {
+		dump_blocker(
+			dump, dump_task_of(dump->tree.root), -1,
+			"a process of its tree has System V segment %lu by a descriptor or a private mapping, which is not implemented in IPC namespaces: close or unmap it",
+			st->st_ino);
+		return 0;
+	}
 	if (sort == SHM_SYSV) {
 		err = shmem_note_sysv(dump, local, st, entry->hugetlb_flag ? MAP_HUGETLB | entry->hugetlb_flag : 0);
 		if (!err) {

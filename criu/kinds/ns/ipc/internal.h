@@ -12,6 +12,7 @@
 struct ipc_ns_state {
 	IpcVarEntry *vars;
 	struct ipc_sem_sets *sems; /* sem.c */
+	struct restore_records segments;
 };
 
 /* sysctl.c. The limits of a new namespace must not prevent the creation of its objects: they are raised first. */
@@ -19,6 +20,8 @@ int ipc_sysctl_save(struct dump *dump, IpcVarEntry *vars);
 int ipc_sysctl_load(const struct ns *ns, const IpcVarEntry *vars);
 int ipc_sysctl_raise(const IpcVarEntry *vars);
 int ipc_sysctl_fill(const IpcVarEntry *vars);
+/* Segments that are not attached disappear: when all are. */
+int ipc_sysctl_set_rmid_forced(void);
 
 /* msg.c: System V message queues */
 int ipc_msg_save(struct dump *dump, const struct ns *ns);
@@ -31,8 +34,9 @@ int ipc_sem_load(struct restore *r, const struct ns *ns, struct ipc_ns_state *st
 int ipc_sem_fill(const struct ipc_ns_state *state);
 
 /* shm.c: System V shared memory */
-int ipc_shm_save(struct dump *dump, const struct ns *ns);
-int ipc_shm_load(struct restore *r, const struct ns *ns);
+int ipc_shm_save(struct dump *dump, const struct ns *ns, bool rmid_forced);
+int ipc_shm_load(struct restore *r, const struct ns *ns, struct ipc_ns_state *state);
+int ipc_shm_fill(struct restore *r, const struct ipc_ns_state *state);
 
 /* mqueue.c: POSIX message queues; descriptors of them: kinds/fd/mqueue.c */
 int ipc_mqueue_save(struct dump *dump, const struct ns *ns, IpcVarEntry *vars);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include "base/bits.h"
 #include "internal.h"
+#include "kernel/ns_run.h"
 #include "kinds/kinds.h"
 #include "util/log.h"
 
@@ -17,7 +18,7 @@ static int ipc_save(struct dump *dump, struct ns *ns)
 	if (!err)
 		err = ipc_mqueue_save(dump, ns, &vars);
 	if (!err)
-		err = ipc_shm_save(dump, ns);
+		err = ipc_shm_save(dump, ns, vars.shm_rmid_forced);
 	if (!err)
 		err = ipc_msg_save(dump, ns);
 	if (!err)
@@ -42,7 +43,7 @@ static int ipc_load(struct restore *r, struct ns *ns)
 	if (!err)
 		err = ipc_mqueue_load(ns, state->vars);
 	if (!err)
-		err = ipc_shm_load(r, ns);
+		err = ipc_shm_load(r, ns, state);
 	if (!err)
 		err = ipc_msg_load(r, ns);
 	return err ? err : ipc_sem_load(r, ns, state);
@@ -59,7 +60,32 @@ static int ipc_fill(struct restore *r, struct ns *ns)
 		err = ipc_sem_fill(state);
 	if (!err)
 		err = ipc_mqueue_fill(state->vars);
+	if (!err)
+		err = ipc_shm_fill(r, state);
 	return err ? err : ipc_sysctl_fill(state->vars);
+}
+
+static int set_rmid_forced(void *arg)
+{
+	return ipc_sysctl_set_rmid_forced();
+}
+
+/* All tasks have attached their segments. */
+static int ipc_ready(struct restore *r)
+{
+	const struct ns *ns;
+
+	ns_for_each(ns, &r->plan.namespaces, NS_IPC) {
+		const struct ipc_ns_state *state = ns->data;
+		int result = 0, err;
+
+		if (ns->own || !state->vars->shm_rmid_forced)
+			continue;
+		err = ns_run_in(&ns->fd, 1, set_rmid_forced, NULL, &result);
+		if (err || result)
+			return err ? fail(err, "enter the IPC namespace %u", ns->id) : result;
+	}
+	return 0;
 }
 
 const struct run_kind ipc_ns_run = {
@@ -68,4 +94,5 @@ const struct run_kind ipc_ns_run = {
 	.save_namespace = ipc_save,
 	.load_namespace = ipc_load,
 	.fill_namespace = ipc_fill,
+	.ready = ipc_ready,
 };

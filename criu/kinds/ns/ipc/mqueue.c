@@ -128,9 +128,10 @@ int ipc_mqueue_load(const struct ns *ns, const IpcVarEntry *vars)
 		if (!mq->name[0] || strchr(mq->name, '/') || strlen(mq->name) > NAME_MAX)
 			return fail(-EBADMSG, "ipcns-var-%u.img: invalid message queue name %s", ns->id, mq->name);
 		if (mq->maxmsg - 1 >= INT32_MAX || mq->msgsize - 1 >= INT32_MAX || mq->mode & ~07777u)
-			return fail(-EBADMSG,
-				    "ipcns-var-%u.img: invalid message queue /%s of %lu messages of %lu bytes, mode 0%o",
-				    ns->id, mq->name, mq->maxmsg, mq->msgsize, mq->mode);
+			return fail(
+				-EBADMSG,
+				"ipcns-var-%u.img: invalid message queue /%s of %lu messages of %lu bytes, mode 0%o",
+				ns->id, mq->name, mq->maxmsg, mq->msgsize, mq->mode);
 	}
 	return 0;
 }

@@ -20,9 +20,17 @@ struct sysctl {
 	const char *raised; /* while objects are created; NULL: it does not limit that */
 };
 
+#define RMID_FORCED "kernel/shm_rmid_forced"
+
 #define FIELD(f) offsetof(IpcVarEntry, f)
-#define NEED(path, width, f, raised) { path, width, FIELD(f), 0, raised }
-#define OPTION(path, width, f) { path, width, FIELD(f), FIELD(has_##f), NULL }
+#define NEED(path, width, f, raised)             \
+	{                                        \
+		path, width, FIELD(f), 0, raised \
+	}
+#define OPTION(path, width, f)                              \
+	{                                                   \
+		path, width, FIELD(f), FIELD(has_##f), NULL \
+	}
 
 static const struct sysctl sysctls[] = {
 	NEED("kernel/msgmax", U32, msg_ctlmax, "2147483647"),
@@ -32,7 +40,7 @@ static const struct sysctl sysctls[] = {
 	NEED("kernel/shmmax", U64, shm_ctlmax, NULL),
 	NEED("kernel/shmall", U64, shm_ctlall, NULL),
 	NEED("kernel/shmmni", U32, shm_ctlmni, "32768"),
-	NEED("kernel/shm_rmid_forced", U32, shm_rmid_forced, NULL),
+	NEED(RMID_FORCED, U32, shm_rmid_forced, NULL),
 	NEED("fs/mqueue/queues_max", U32, mq_queues_max, "65536"),
 	NEED("fs/mqueue/msg_max", U32, mq_msg_max, "65536"),
 	NEED("fs/mqueue/msgsize_max", U32, mq_msgsize_max, "16777216"),
@@ -159,6 +167,9 @@ static int fill_one(const struct sysctl *s, const IpcVarEntry *vars)
 	/* It is 0 in a new namespace; a write of 1 has the kernel print a warning. */
 	if (s->value == FIELD(auto_msgmni) && !value)
 		return 0;
+	/* Later: ipc_sysctl_set_rmid_forced() */
+	if (s->value == FIELD(shm_rmid_forced))
+		return 0;
 	snprintf(text, sizeof(text), "%" PRIu64, value);
 	return write_sysctl(s->path, text);
 }
@@ -174,4 +185,9 @@ int ipc_sysctl_fill(const IpcVarEntry *vars)
 	for (size_t i = 0; !err && i < ARRAY_SIZE(sysctls); i++)
 		err = fill_one(&sysctls[i], vars);
 	return err;
+}
+
+int ipc_sysctl_set_rmid_forced(void)
+{
+	return write_sysctl(RMID_FORCED, "1");
 }
