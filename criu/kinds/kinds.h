@@ -27,6 +27,8 @@ extern const struct run_kind memfd_run, tty_run, tun_run, pipe_run, inotify_run,
 extern const struct run_kind regular_run, inet_run, packet_run, fs_run;
 /* What the task's clocks show has gone on from here; zeros: it has not. */
 struct clocks time_ns_at_dump(const struct restore *r, const struct restore_task *task);
+/* Restore: the value that the images have for a semaphore of a namespace that is not the tool's. False: there is none. */
+bool ipc_ns_sem_value(const struct ns *ns, int id, unsigned num, unsigned *ret_value);
 /* Queries of the memfd kind: is @local, with this link in /proc, memory without a path; its entry in files.img. */
 bool memfd_is(int local, const char *link);
 int memfd_path_id(struct dump *dump, const struct dump_path *path, uint32_t *ret_id);

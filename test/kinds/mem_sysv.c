@@ -2,7 +2,7 @@
 /*
  * System V segments: ids (from 0, and one that equals the inode number of an unrelated memfd), keys, modes, content,
  * attached twice, by a child, read-only, only in part, marked for removal.
- * test: breaks=1
+ * test: flavours=host,ipc breaks=1
  */
 #include "checkpoint.h"
 #include <sys/shm.h>

@@ -63,7 +63,8 @@ class Host:
 
 
 libc = ctypes.CDLL(None, use_errno=True)
-CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWPID, MS_PRIVATE, MS_REC = 0x20000, 0x4000000, 0x20000000, 1 << 18, 1 << 14
+CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWPID = 0x20000, 0x4000000, 0x8000000, 0x20000000
+MS_PRIVATE, MS_REC = 1 << 18, 1 << 14
 
 
 def must(result, what):
@@ -143,4 +144,9 @@ class Pid(Host):
             return json.load(f)
 
 
-FLAVOURS = {"host": Host, "pid": Pid}
+class Ipc(Pid):
+    """The same with an IPC namespace of its own."""
+    namespaces = Pid.namespaces | CLONE_NEWIPC
+
+
+FLAVOURS = {"host": Host, "pid": Pid, "ipc": Ipc}

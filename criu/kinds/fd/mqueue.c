@@ -16,7 +16,7 @@
 #include "kinds/fd/record_table.h"
 #include "kinds/fd/reopen.h"
 #include "kinds/kinds.h"
-#include "kinds/ns/ipc/ipc.h"
+#include "run/ipc_ns.h"
 #include "run/dump.h"
 #include "run/opener.h"
 #include "run/restore.h"

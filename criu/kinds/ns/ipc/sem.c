@@ -9,7 +9,7 @@
 #include "internal.h"
 #include "ipc-sem.pb-c.h"
 #include "kernel/sem.h"
-#include "kinds/ns/ipc/ipc.h"
+#include "kinds/kinds.h"
 #include "util/log.h"
 
 /* Values are padded to this in images. */

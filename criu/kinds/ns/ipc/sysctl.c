@@ -52,7 +52,6 @@ static const struct sysctl sysctls[] = {
 	OPTION("kernel/shm_next_id", NEXT_ID, shm_next_id),
 };
 
-#define SEM_PATH "sys/kernel/sem"
 /* SEMMSL, SEMMNS, SEMOPM, SEMMNI */
 #define SEM_VALUES 4
 
@@ -74,7 +73,7 @@ static int save_one(const struct sysctl *s, const char *text, IpcVarEntry *vars)
 	uint64_t value = strtoull(text, &end, 10);
 
 	if (end == text)
-		return fail(-EBADMSG, "/proc/sys/%s: %s", s->path, text);
+		return fail(-EBADMSG, "sysctl %s: %s", s->path, text);
 	if (s->width == NEXT_ID && (int32_t)value < 0)
 		return 0;
 	if (s->has)
@@ -93,7 +92,7 @@ static int save_sem(struct dump *dump, const char *text, IpcVarEntry *vars)
 	if (!v)
 		return fail(-ENOMEM, "sysctls");
 	if (sscanf(text, "%" SCNu32 " %" SCNu32 " %" SCNu32 " %" SCNu32, &v[0], &v[1], &v[2], &v[3]) != SEM_VALUES)
-		return fail(-EBADMSG, "/proc/" SEM_PATH ": %s", text);
+		return fail(-EBADMSG, "kernel.sem: %s", text);
 	vars->sem_ctls = v;
 	vars->n_sem_ctls = SEM_VALUES;
 	return 0;
@@ -105,7 +104,7 @@ int ipc_sysctl_save(struct dump *dump, IpcVarEntry *vars)
 	int err = read_sysctl("kernel/sem", &text);
 
 	if (err < 0)
-		return fail(err, "read /proc/" SEM_PATH);
+		return fail(err, "read kernel.sem");
 	err = save_sem(dump, text.data, vars);
 	for (size_t i = 0; !err && i < ARRAY_SIZE(sysctls); i++) {
 		err = read_sysctl(sysctls[i].path, &text);

@@ -12,7 +12,7 @@
 #include <sys/syscall.h>
 #include "internal.h"
 #include "kernel/sem.h"
-#include "kinds/ns/ipc/ipc.h"
+#include "kinds/kinds.h"
 #include "kinds/task/core_image.h"
 #include "run/restore.h"
 #include "util/log.h"

@@ -9,7 +9,7 @@
 #include "kernel/kcmp.h"
 #include "kernel/sem.h"
 #include "kinds/kinds.h"
-#include "kinds/ns/ipc/ipc.h"
+#include "run/ipc_ns.h"
 #include "kinds/task/core_image.h"
 #include "parasite_blob.h"
 #include "run/dump.h"

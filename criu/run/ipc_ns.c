@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "base/cleanup.h"
 #include "kernel/ns_run.h"
-#include "kinds/ns/ipc/ipc.h"
+#include "run/ipc_ns.h"
 #include "util/fds.h"
 
 int ipc_ns_enter(const struct dump_task *task, int (*fn)(void *arg), void *arg)

@@ -15,5 +15,3 @@ int ipc_ns_of_task(const struct dump_task *task, int (*fn)(void *arg), void *arg
 int ipc_ns_enter(const struct dump_task *task, int (*fn)(void *arg), void *arg);
 /* The same in a restore; NULL: the namespace of the root. To be called where in_namespaces and failed are. */
 int ipc_ns_of_restore(struct restore *r, const struct ns *ns, int (*fn)(void *arg), void *arg);
-/* Restore: the value that the images have for a semaphore of a namespace that is not the tool's. False: there is none. */
-bool ipc_ns_sem_value(const struct ns *ns, int id, unsigned num, unsigned *ret_value);
