@@ -364,16 +364,14 @@ static uint64_t hold_removed(int id)
 int segment_fill_sysv(struct restore *r, const IpcShmEntry *e)
 {
 	int err = fill_sysv(r, e, true);
-	uint64_t *slot;
-	bool fresh;
+	uint64_t held;
 
 	if (err || !(e->desc->mode & SHM_DEST))
 		return err;
-	slot = hash_slot_of(&r->tool.sysv_made, e->desc->id, &fresh);
-	if (!slot)
-		return fail(-ENOMEM, "SysV segments");
-	*slot = hold_removed(e->desc->id);
-	return *slot ? 0 : fail(-errno, "attach SysV segment %u", e->desc->id);
+	held = hold_removed(e->desc->id);
+	if (!held)
+		return fail(-errno, "attach SysV segment %u", e->desc->id);
+	return hash_put(&r->tool.sysv_made, e->desc->id, held) ? fail(-ENOMEM, "SysV segments") : 0;
 }
 
 static int create_sysv(const IpcShmEntry *e)
