@@ -78,12 +78,15 @@ static int look_at_tasks(struct restore *r)
 
 	restore_for_each_task(rt, r) {
 		_cleanup_proc_ struct proc proc = PROC_CLOSED;
-		struct proc_stat stat;
-		pid_t pid = restore_number_here(r, atomic_load(&r->shared->tasks[rt->t.index].pid));
+		struct proc_stat stat = { 0 };
+		pid_t pid = atomic_load(&r->shared->tasks[rt->t.index].pid), here;
 
+		/* 0: it has not been forked yet. */
 		if (pid <= 0 || rt->t.state == TASK_DEAD)
 			continue;
-		if (!proc_open(pid, &proc) && !proc_stat_read(&proc, &stat) && stat.state != 'Z' && stat.state != 'X')
+		here = restore_number_here(r, pid);
+		if (here > 0 && !proc_open(here, &proc) && !proc_stat_read(&proc, &stat) && stat.state != 'Z' &&
+		    stat.state != 'X')
 			continue;
 		if (atomic_load(&r->shared->failed))
 			return atomic_load(&r->shared->failed);
