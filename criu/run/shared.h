@@ -71,6 +71,11 @@ static inline bool shared_tool_ended(const struct shared *shared)
 {
 	return atomic_load(&shared->tool) & FUTEX_OWNER_DIED;
 }
+/* The tool's pid in its own pid namespace; while it runs. Also in a process that runs in its memory (kernel/ns_run.h). */
+static inline pid_t shared_tool_pid(const struct shared *shared)
+{
+	return (pid_t)(atomic_load(&shared->tool) & FUTEX_TID_MASK);
+}
 /* Publishes / waits for the location of a file. */
 void shared_file_set(struct shared *shared, unsigned index, pid_t pid, int fd);
 int shared_file_wait(struct shared *shared, unsigned index, pid_t *ret_pid, int *ret_fd);

@@ -67,7 +67,7 @@ struct memfd_file {
 
 struct memfd_restore {
 	bool loaded;
-	pid_t holder; /* the tool, if nobody inherits them; else 0 */
+	int holder; /* pidfd of the tool, if the tasks have no space to inherit them; else -1 */
 	struct record_table inodes; /* struct memfd_inode */
 	struct record_table files; /* struct memfd_file */
 };

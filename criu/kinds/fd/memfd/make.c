@@ -108,15 +108,30 @@ static bool tasks_have_room(struct restore *r, const struct memfd_restore *data)
 	       (uint64_t)r->service_base + data->inodes.n + RESTORE_OWN_FDS <= lim.rlim_cur;
 }
 
+/* Opened here: in a pid namespace of their own, tasks have no pid for the tool. */
+static int open_holder(struct restore *r, struct memfd_restore *data)
+{
+	int fd;
+
+	data->holder = -1;
+	if (tasks_have_room(r, data))
+		return 0;
+	fd = sys_pidfd_open(shared_tool_pid(r->shared), 0);
+	if (fd >= 0)
+		fd = move_fd_above(fd, r->service_base);
+	data->holder = fd;
+	return fd < 0 ? fail(fd, "open a pidfd of the tool") : 0;
+}
+
 int memfd_in_namespaces(struct restore *r)
 {
 	struct memfd_restore *data = *restore_kind_data(r, &memfd_kind);
 	struct restore_task *rt;
-	int err = 0;
+	int err;
 
 	if (!data)
 		return 0;
-	data->holder = tasks_have_room(r, data) ? 0 : getpid();
+	err = open_holder(r, data);
 	restore_for_each_task(rt, r)
 		for (size_t i = 0; rt->mm && i < rt->mm->n_vmas; i++)
 			mark_late_seals(data, rt->mm->vmas[i]);
@@ -132,7 +147,7 @@ int memfd_in_namespaces(struct restore *r)
 		}
 		fd = make_inode(inode->entry);
 		/* Below, tasks close them before they open their own. */
-		inode->fd = fd < 0 || data->holder ? fd : move_fd_above(fd, r->service_base);
+		inode->fd = fd < 0 || data->holder >= 0 ? fd : move_fd_above(fd, r->service_base);
 		if (inode->fd < 0)
 			return fail(inode->fd, "make memfd %s", inode->entry->name);
 		err = fill_inode(r, inode);

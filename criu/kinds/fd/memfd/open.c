@@ -19,12 +19,8 @@ static bool is_mapped_by_first(const struct memfd *st)
 static int take_inode(struct restore *r, const struct memfd_inode *inode)
 {
 	const struct memfd_restore *data = *restore_kind_data(r, &memfd_kind);
-	_cleanup_close_ int pidfd = -1;
 
-	if (!data->holder)
-		return dup_fd_above(inode->fd, 0);
-	pidfd = sys_pidfd_open(data->holder, 0);
-	return pidfd < 0 ? pidfd : sys_pidfd_getfd(pidfd, inode->fd);
+	return data->holder < 0 ? dup_fd_above(inode->fd, 0) : sys_pidfd_getfd(data->holder, inode->fd);
 }
 
 int memfd_open(struct restore *r, struct file *file, const void *state)
