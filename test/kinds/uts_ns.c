@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * UTS namespaces of processes of one tree: the root's own, that of the rest of the system, a third one that two processes
- * share; with their names, the longest ones, too, and the descriptors by which they are held.
+ * share; with their names, the longest ones, too, and the descriptors by which they are held. One process has the
+ * directory of a process that has exited as its working directory.
  * test: breaks=3 decode=yes
  */
 #include "checkpoint.h"
 #include <sched.h>
 #include <sys/utsname.h>
+#include <sys/wait.h>
 
 static int outer; /* the namespace that the test was started in */
 static char outer_name[65];
@@ -61,6 +63,23 @@ static int grandchild(void *arg)
 	return 0;
 }
 
+static int in_gone_directory(void *arg)
+{
+	char path[64], was[96] = "", now[96] = "";
+	pid_t pid = fork();
+
+	if (!pid)
+		while (1)
+			pause();
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	need(pid > 0 && !chdir(path), "chdir %s", path);
+	kill(pid, SIGKILL);
+	need(waitpid(pid, NULL, 0) == pid && readlink("/proc/self/cwd", was, sizeof(was) - 1) > 0, "cwd");
+	checkpoint_task("gone_directory", 0);
+	check(readlink("/proc/self/cwd", now, sizeof(now) - 1) > 0 && !strcmp(was, now), "cwd %s, was %s", now, was);
+	return 0;
+}
+
 static int in_third(void *arg)
 {
 	int third;
@@ -83,7 +102,7 @@ static int in_third(void *arg)
 int main(int argc, char **argv)
 {
 	int of_root, brk;
-	pid_t pids[2];
+	pid_t pids[3];
 
 	test_init(argc, argv);
 	memset(longest, 'n', 64);
@@ -94,6 +113,8 @@ int main(int argc, char **argv)
 	of_root = open("/proc/self/ns/uts", O_RDONLY);
 	pids[0] = fork_task(in_outer, NULL);
 	pids[1] = fork_task(in_third, &of_root);
+	pids[2] = fork_task(in_gone_directory, NULL);
+	await_task("gone_directory");
 	await_task("outer");
 	await_task("third");
 	await_task("grandchild");
@@ -108,7 +129,7 @@ int main(int argc, char **argv)
 
 	check_names("first.example", "domain of the first");
 	check(own() == ino_of(of_root) && own() != ino_of(outer), "the root's namespace");
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < 3; i++)
 		join_task(pids[i]);
 	test_done();
 }

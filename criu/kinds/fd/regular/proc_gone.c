@@ -33,14 +33,15 @@ static bool is_cwd_or_root(const struct remap *remap)
 	return !remap->file->nr_users && !remap->file->in_flight;
 }
 
-/* @pid 0: any. A thread shares the stack of its creator, which is suspended for good: CLONE_VFORK. */
-static pid_t clone_as(pid_t pid, bool thread)
+/* A thread shares the stack of its creator, which is suspended for good: CLONE_VFORK. */
+#define THREAD_FLAGS (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_VFORK)
+
+/* @pid 0: any. */
+static pid_t clone_as(pid_t pid, uint64_t flags)
 {
-	struct clone_args args = { 0 };
+	struct clone_args args = { .flags = flags };
 	long got;
 
-	if (thread)
-		args.flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_VFORK;
 	if (pid) {
 		args.set_tid = (uintptr_t)&pid;
 		args.set_tid_size = 1;
@@ -50,15 +51,15 @@ static pid_t clone_as(pid_t pid, bool thread)
 }
 
 /* It gets its own memory, although it needs none: processes that have its "mem" open must not have ours. */
-static _Noreturn void stand_in(const struct tid_array *tids, int ready, pid_t tool)
+static _Noreturn void stand_in(const struct tid_array *tids, int ready, pid_t parent)
 {
 	/* Make the content of its files short, so that the saved positions are at their end. */
 	prctl(PR_SET_NAME, "");
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != tool)
+	if (getppid() != parent)
 		_exit(1);
 	for (size_t i = 0; i < tids->n; i++)
-		if (clone_as(tids->v[i], true))
+		if (clone_as(tids->v[i], THREAD_FLAGS))
 			_exit(1);
 	if (write(ready, "", 1) != 1)
 		_exit(1);
@@ -87,18 +88,22 @@ static bool is_pid_needed(struct restore *r, pid_t pid)
 	return false;
 }
 
-static pid_t start(pid_t pid, const struct tid_array *tids)
+/*
+ * The files are opened in the namespaces of the tree, possibly in a process that ends after that: a stand-in that is to
+ * outlive it is a child of the tool.
+ */
+static pid_t start(struct restore *r, pid_t pid, const struct tid_array *tids, bool lasting)
 {
-	pid_t tool = getpid(), got;
+	pid_t self = getpid(), parent = lasting ? shared_tool_pid(r->shared) : self, got;
 	int ready[2];
 	char one;
 
 	if (pipe2(ready, O_CLOEXEC) < 0)
 		return -errno;
 	_cleanup_close_ int from = ready[0], to = ready[1];
-	got = clone_as(pid, false);
+	got = clone_as(pid, parent != self ? CLONE_PARENT : 0);
 	if (!got)
-		stand_in(tids, to, tool);
+		stand_in(tids, to, parent);
 	if (got < 0)
 		return got;
 	close(steal_fd(&to));
@@ -109,11 +114,31 @@ static pid_t start(pid_t pid, const struct tid_array *tids)
 	return -EEXIST;
 }
 
+/* A pid that is free, and not needed by the tree: the processes that find it are children of this one, and waited for. */
+static pid_t find_free_pid(struct restore *r, const struct tid_array *tids)
+{
+	pid_t tried[STAND_IN_TRIES], got;
+	size_t n = 0;
+
+	do
+		got = start(r, 0, tids, false);
+	while (got > 0 && (tried[n++] = got) && is_pid_needed(r, got) && n < STAND_IN_TRIES);
+	while (n)
+		end(tried[--n]);
+	return got > 0 && is_pid_needed(r, got) ? -EEXIST : got;
+}
+
+static pid_t start_lasting(struct restore *r, const struct tid_array *tids)
+{
+	pid_t pid = find_free_pid(r, tids);
+
+	return pid > 0 ? start(r, pid, tids, true) : pid;
+}
+
 /* With its original pid, if that is available; else with any free one. */
 static pid_t start_stand_in(struct restore *r, pid_t pid, const struct tid_array *tids, bool lasting)
 {
-	pid_t wrong[STAND_IN_TRIES], got = lasting && is_pid_needed(r, pid) ? -EEXIST : start(pid, tids);
-	size_t n = 0;
+	pid_t got = lasting && is_pid_needed(r, pid) ? -EEXIST : start(r, pid, tids, lasting);
 
 	if (got > 0)
 		return got;
@@ -122,11 +147,7 @@ static pid_t start_stand_in(struct restore *r, pid_t pid, const struct tid_array
 			    got == -EEXIST ?
 				    ": it is in use, as a process or a thread; restore in a new pid namespace" :
 				    "");
-	do
-		got = start(0, tids);
-	while (got > 0 && lasting && is_pid_needed(r, got) && n < STAND_IN_TRIES && (wrong[n++] = got));
-	while (n)
-		end(wrong[--n]);
+	got = lasting ? start_lasting(r, tids) : start(r, 0, tids, false);
 	if (got <= 0)
 		return fail(got, "create a temporary process");
 	log_warn(
