@@ -140,7 +140,7 @@ static int check_outer(const struct restore_task *rt)
 	return fail(
 		-EOPNOTSUPP,
 		"pid %d is in a %s outside of its pid namespace, and pid %d, which has to fork it, is not: that is not supported",
-		rt->t.pid, rt->t.sid ? "process group" : "session", by->t.pid);
+		rt->t.pid, !rt->t.sid && by->t.sid ? "session" : "process group", by->t.pid);
 }
 
 static int find_group(struct restore *r, struct restore_task *rt)

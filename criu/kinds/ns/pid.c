@@ -26,6 +26,34 @@ static int survey_task(struct dump *dump, const struct dump_task *task)
 						 0;
 }
 
+/* The process that forks it in a restore, as far as a session outside of the pid namespace is concerned. */
+static const struct task *maker_of(const struct dump_task *task)
+{
+	struct task_ids shared = { .vm = task->t.ids.vm,
+				   .files = task->files_owner ? 0 : task->t.ids.files,
+				   .fs = task->fs_owner ? 0 : task->t.ids.fs,
+				   .sighand = task->sighand_owner ? 0 : task->t.ids.sighand };
+
+	return task->t.state == TASK_DEAD || task->mm_owner ? task->t.parent : tree_vm_peer_maker(&task->t, &shared);
+}
+
+/* Sessions and groups from outside can only be inherited: restore/link.c. */
+static void check_outer(struct dump *dump, const struct dump_task *task)
+{
+	const struct task *t = &task->t, *by = maker_of(task);
+	const char *what = NULL;
+
+	if (by && !t->sid && by->sid)
+		what = "session";
+	else if (by && !t->pgid && by->pgid)
+		what = "process group";
+	if (what)
+		dump_blocker(
+			dump, task, -1,
+			"is in a %s outside of its pid namespace, and process %d, which would have to fork it, is not: that is not supported",
+			what, by->pid);
+}
+
 static int pid_survey(struct dump *dump)
 {
 	const struct ns *tree = dump_task_of(dump->tree.root)->ns[NS_PID];
@@ -35,6 +63,7 @@ static int pid_survey(struct dump *dump)
 	dump_for_each_task(task, dump) {
 		LOG_SCOPE("pid %d", task->t.pid);
 
+		check_outer(dump, task);
 		if (err || task->t.state == TASK_DEAD || !task->ns[NS_PID])
 			continue;
 		if (task->ns[NS_PID] != tree)
