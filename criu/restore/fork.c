@@ -29,11 +29,13 @@
 enum { MAKER_FAILED = 1, MAKER_IN_THE_WAY };
 
 /* Who has the pid that we need. The number of a thread, a group or a session counts as taken, too. */
-static int pid_taken(pid_t pid)
+static int pid_taken(const struct restore *r, pid_t pid)
 {
 	_cleanup_proc_ struct proc proc = PROC_CLOSED;
 	struct proc_stat stat;
 
+	if (restore_has_pid_ns(r))
+		return fail(-EEXIST, "pid %d is taken in the new pid namespace, by another process of the tree", pid);
 	if (!proc_open(pid, &proc) && !proc_stat_read(&proc, &stat))
 		return fail(
 			-EEXIST,
@@ -46,11 +48,14 @@ static int pid_taken(pid_t pid)
 }
 
 /* A zombie that is about to be reaped (some inits are slow at it) is worth waiting for. */
-static bool about_to_go(pid_t pid)
+static bool about_to_go(const struct restore *r, pid_t pid)
 {
 	_cleanup_proc_ struct proc proc = PROC_CLOSED;
 	struct proc_stat stat;
 
+	/* Our /proc has other processes by these pids than the tree's namespace, where all of them are of this restore. */
+	if (restore_has_pid_ns(r))
+		return true;
 	return proc_open(pid, &proc) || proc_stat_read(&proc, &stat) || stat.state == 'Z' || stat.state == 'X';
 }
 
@@ -77,8 +82,8 @@ static pid_t clone_with_pid(struct restore *r, struct restore_task *rt, uint64_t
 		got = clone_once(r, rt, &args);
 		if (got != -EEXIST)
 			break;
-		if (waited >= TAKEN_WAIT_US || !about_to_go(pid))
-			return pid_taken(pid);
+		if (waited >= TAKEN_WAIT_US || !about_to_go(r, pid))
+			return pid_taken(r, pid);
 		usleep(TAKEN_STEP_US); /* style: when somebody else reaps a zombie, nothing tells us */
 	}
 	if (got == -EPERM)
@@ -91,16 +96,9 @@ static pid_t clone_with_pid(struct restore *r, struct restore_task *rt, uint64_t
 static _Noreturn void run_task(struct restore *r, struct restore_task *rt);
 static int task_init(struct restore *r, struct restore_task *rt);
 
-static bool in_own_pid_ns(const struct restore *r)
-{
-	const struct ns *ns = restore_task_of(r->plan.tree.root)->ns[NS_PID];
-
-	return ns && !ns->own;
-}
-
 static uint64_t clone_flags(struct restore *r, const struct restore_task *rt, const struct restore_task *by)
 {
-	uint64_t flags = !by && in_own_pid_ns(r) ? CLONE_NEWPID : 0;
+	uint64_t flags = !by && restore_has_pid_ns(r) ? CLONE_NEWPID : 0;
 
 	if (rt->as_sibling || (!by && r->opts->restore_sibling))
 		flags |= CLONE_PARENT;
@@ -193,24 +191,24 @@ static int await_zombies(struct restore *r, struct restore_task *rt)
 	return 0;
 }
 
-/* Not before that is the root's parent the one that it is to have. */
-static int await_orphaned(pid_t maker)
+/*
+ * Not before that does the root have its final parent. By a descriptor: in a pid namespace of its own, it has no pid for
+ * its parent. The kernel reports an exit after the children have their new parent.
+ */
+static int await_orphaned(int maker)
 {
-	while (getppid() == maker) {
-		_cleanup_close_ int pidfd = sys_pidfd_open(maker, 0);
-		struct pollfd ended = { .fd = pidfd, .events = POLLIN };
+	struct pollfd ended = { .fd = maker, .events = POLLIN };
 
-		if (pidfd < 0 && pidfd != -ESRCH)
-			return fail(pidfd, "pidfd_open %d", maker);
-		if (pidfd >= 0)
-			poll(&ended, 1, -1);
-	}
+	while (poll(&ended, 1, -1) < 0)
+		if (errno != EINTR)
+			return fail(-errno, "wait for the exit of the process that forked the root");
+	close(maker);
 	return 0;
 }
 
 static int follow_maker(struct restore *r, struct restore_task *rt)
 {
-	if (r->tool.root_maker && !rt->creator)
+	if (r->tool.root_maker >= 0 && !rt->creator)
 		return await_orphaned(r->tool.root_maker);
 	/* The restore is all or nothing: whose maker dies dies too, until the restorer sets what the image says. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
@@ -380,9 +378,15 @@ static bool is_number_of_tree(struct restore *r, pid_t pid)
 
 static _Noreturn void make_orphan(struct restore *r, struct restore_task *root)
 {
-	r->tool.root_maker = getpid();
-	if (is_number_of_tree(r, r->tool.root_maker))
+	pid_t self = getpid();
+
+	if (is_number_of_tree(r, self))
 		_exit(MAKER_IN_THE_WAY);
+	r->tool.root_maker = sys_pidfd_open(self, 0);
+	if (r->tool.root_maker < 0) {
+		fail(r->tool.root_maker, "pidfd_open %d", self);
+		_exit(MAKER_FAILED);
+	}
 	_exit(make_task(r, root, NULL) ? MAKER_FAILED : 0);
 }
 

@@ -10,13 +10,19 @@
 #include "util/fds.h"
 #include "util/log.h"
 
-int restore_find_pid_ns(struct restore *r)
+bool restore_has_pid_ns(const struct restore *r)
 {
 	const struct ns *ns = restore_task_of(r->plan.tree.root)->ns[NS_PID];
+
+	return ns && !ns->own;
+}
+
+int restore_find_pid_ns(struct restore *r)
+{
 	_cleanup_proc_ struct proc root = PROC_CLOSED;
 	int err;
 
-	if (!ns || ns->own)
+	if (!restore_has_pid_ns(r))
 		return 0;
 	err = proc_open(r->tool.root_pid, &root);
 	if (!err)

@@ -36,6 +36,8 @@ void restore_report_failed(struct restore *r);
 void restore_prepare_forks(struct restore *r);
 /* In the tool: make the root; every task then makes its own children and goes on by itself. */
 int restore_fork_tree(struct restore *r);
+/* Does the tree live in another pid namespace than the tool? */
+bool restore_has_pid_ns(const struct restore *r);
 /* In the tool, when the root exists. */
 int restore_find_pid_ns(struct restore *r);
 /* In the tool, when every task and thread exists: fills in host_pid and host_tid, which are 0 before, and in tasks. */

@@ -116,6 +116,9 @@ static pid_t pid_of_slot(const struct restore *r, size_t slot)
 {
 	pid_t pid = atomic_load(&r->shared->tasks[slot].pid);
 
+	/* Pids of a namespace that was not found mean other processes here. Its init is known, and ends the others. */
+	if (restore_has_pid_ns(r) && r->tool.pid_ns < 0)
+		return slot == r->plan.tree.root->index ? atomic_load(&r->shared->root_pid) : 0;
 	return pid > 0 ? restore_number_here(r, pid) : pid;
 }
 

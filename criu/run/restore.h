@@ -136,7 +136,7 @@ struct restore_tool {
 	/* Namespaces of the tree other than ours, in the order in which they are entered. */
 	int inside[NS_TYPES];
 	size_t nr_inside;
-	pid_t root_maker; /* a process that forks the root and exits at once (restore/fork.c); 0: the tool forks it */
+	int root_maker; /* pidfd of a process that forks the root and exits at once (restore/fork.c); -1: the tool forks it */
 	bool pidfile_written;
 	struct helper_process pidfile_watcher; /* restore/pidfile.c */
 	int pidfile_hold; /* closed when the tool exits */
