@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A connection of an ordinary user to a socket of root's that is not accepted yet, and one that is: SO_PEERCRED still
- * reports the user, and clients still get the pid of the listener: the root of the tree, and a child.
+ * reports the user, and clients still get the pid of the listener: the root of the tree, and a child. Root's process,
+ * which creates the user's sockets, is still dumpable.
  * test: breaks=1
  */
 #include "checkpoint.h"
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -72,6 +74,7 @@ int main(int argc, char **argv)
 		need((waiting = accept(server, NULL, NULL)) >= 0 &&
 			     !connect(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&name, sizeof(name)),
 		     "break");
+	check(prctl(PR_GET_DUMPABLE) == 1, "dumpable %d", prctl(PR_GET_DUMPABLE));
 	waiting = accept(server, NULL, NULL);
 	listener_is(to_child, pid);
 	peer_is(accepted, USER);

@@ -384,14 +384,15 @@ int unix_find_target(int to, const ProtobufCBinaryData *name, struct unix_target
 
 int unix_connect(int fd, int to, const ProtobufCBinaryData *name, const struct unix_sock *as)
 {
+	struct unix_self self = { 0 };
 	struct unix_target target;
 	int err = unix_find_target(to, name, &target);
 
 	if (!err)
-		err = unix_become_owner(as);
+		err = unix_become_owner(as, &self);
 	if (!err && connect(fd, (struct sockaddr *)&target.addr, target.len) < 0)
 		err = fail(-errno, "connect a unix socket");
-	unix_become_self();
+	unix_become_self(&self);
 	cleanup_close(&target.file);
 	return err;
 }
@@ -417,14 +418,15 @@ int unix_connect_external(struct restore *r, const struct unix_sock *sock, int f
 {
 	const char *name = unix_has_path(sock) ? sock->key : sock->key + 1;
 	int len = unix_has_path(sock) ? (int)sock->key_len : (int)sock->key_len - 1;
+	struct unix_self self = { 0 };
 	struct unix_target target;
 	int err = find_external(r, sock, as, &target);
 
 	if (!err)
-		err = unix_become_owner(as);
+		err = unix_become_owner(as, &self);
 	if (!err && connect(fd, (struct sockaddr *)&target.addr, target.len) < 0)
 		err = fail(-errno, "connect to %s%.*s, outside the tree", unix_has_path(sock) ? "" : "@", len, name);
-	unix_become_self();
+	unix_become_self(&self);
 	cleanup_close(&target.file);
 	return err;
 }
@@ -443,13 +445,32 @@ static bool is_other_identity(const struct unix_sock *sock, uid_t *ret_uid, gid_
 	return *ret_uid != geteuid() || *ret_gid != getegid();
 }
 
-int unix_become_owner(const struct unix_sock *sock)
+/* What a change of ids resets. */
+static int read_self(struct unix_self *ret_self)
+{
+	struct unix_self self = { .changed = true, .euid = geteuid(), .egid = getegid() };
+	int err = caps_read(&self.caps);
+
+	if (err)
+		return fail(err, "read our own capabilities");
+	self.dumpable = prctl(PR_GET_DUMPABLE);
+	prctl(PR_GET_PDEATHSIG, &self.death_signal);
+	*ret_self = self;
+	return 0;
+}
+
+int unix_become_owner(const struct unix_sock *sock, struct unix_self *ret_self)
 {
 	uid_t uid;
 	gid_t gid;
+	int err;
 
+	*ret_self = (struct unix_self){ 0 };
 	if (!is_other_identity(sock, &uid, &gid) || getuid())
 		return 0;
+	err = read_self(ret_self);
+	if (err)
+		return err;
 	/* File access is unchanged (fsuid): only what SO_PEERCRED reports changes. */
 	if (syscall(SYS_setresgid, -1, gid, -1) < 0 || syscall(SYS_setresuid, -1, uid, -1) < 0)
 		return fail(-errno, "change to user %u and group %u for a unix socket", uid, gid);
@@ -458,15 +479,17 @@ int unix_become_owner(const struct unix_sock *sock)
 	return 0;
 }
 
-void unix_become_self(void)
+/* The user first: only root may change the group. The effective capabilities became all that are permitted. */
+void unix_become_self(const struct unix_self *self)
 {
-	bool other = geteuid() != getuid() || getegid() != getgid();
-
-	if (geteuid() != getuid() && syscall(SYS_setresuid, -1, getuid(), -1) < 0)
-		log_warn("change back to user %u: %m", getuid());
-	if (getegid() != getgid() && syscall(SYS_setresgid, -1, getgid(), -1) < 0)
-		log_warn("change back to group %u: %m", getgid());
-	/* A change of credentials clears it: restore/fork.c. */
-	if (other)
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (!self->changed)
+		return;
+	if (syscall(SYS_setresuid, -1, self->euid, -1) < 0)
+		log_warn("change back to user %u: %m", self->euid);
+	if (syscall(SYS_setresgid, -1, self->egid, -1) < 0)
+		log_warn("change back to group %u: %m", self->egid);
+	if (caps_set(&self->caps) < 0)
+		log_warn("restore our own capabilities: %m");
+	prctl(PR_SET_DUMPABLE, self->dumpable == 1);
+	prctl(PR_SET_PDEATHSIG, self->death_signal);
 }

@@ -11,6 +11,7 @@
 #include "netlink/unix_diag.h"
 #include "kinds/fd/record_table.h"
 #include "kinds/kinds.h"
+#include "run/caps.h"
 #include "run/dump.h"
 #include "run/restore.h"
 #include "sk-packet.pb-c.h"
@@ -178,8 +179,16 @@ int unix_connect(int fd, int to, const ProtobufCBinaryData *name, const struct u
 /* Connects to a socket outside the tree, by name. */
 int unix_connect_external(struct restore *r, const struct unix_sock *sock, int fd, const struct unix_sock *as);
 /* For the duration of a call that records our credentials (SO_PEERCRED): use those of the task that has the socket. */
-int unix_become_owner(const struct unix_sock *sock);
-void unix_become_self(void);
+struct unix_self {
+	bool changed;
+	uid_t euid;
+	gid_t egid;
+	int dumpable, death_signal;
+	struct caps caps;
+};
+/* @ret_self is set even on failure, for unix_become_self(). */
+int unix_become_owner(const struct unix_sock *sock, struct unix_self *ret_self);
+void unix_become_self(const struct unix_self *self);
 
 /* Closes @other, the peer of @fd, so that @fd gets ECONNRESET. */
 void unix_close_with_error(int fd, int other);

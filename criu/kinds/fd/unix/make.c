@@ -36,11 +36,12 @@ static int make_one(struct restore *r, const struct unix_sock *sock, int *ret_fd
 
 static int make_pair(struct restore *r, const struct unix_sock *sock, int *ret_fd, int *ret_other)
 {
-	int fds[2], err = unix_become_owner(sock);
+	struct unix_self self;
+	int fds[2], err = unix_become_owner(sock, &self);
 
 	if (!err && socketpair(AF_UNIX, sock->entry->type | SOCK_CLOEXEC, 0, fds) < 0)
 		err = fail(-errno, "socketpair");
-	unix_become_self();
+	unix_become_self(&self);
 	if (err)
 		return err;
 	err = move_above(r, fds[0], ret_fd);
@@ -123,11 +124,12 @@ static size_t count_pending(const struct unix_sock *listener)
 
 static int listen_at(struct unix_sock *sock, size_t backlog)
 {
-	int err = unix_become_owner(sock);
+	struct unix_self self;
+	int err = unix_become_owner(sock, &self);
 
 	if (!err && listen(sock->fd, MIN_OF(backlog, (size_t)INT32_MAX)) < 0)
 		err = fail(-errno, "listen on a unix socket");
-	unix_become_self();
+	unix_become_self(&self);
 	return err;
 }
 
@@ -190,6 +192,7 @@ static int restore_without_name(struct restore *r, struct unix_sock *sock)
 static int accept_hidden(struct restore *r, struct unix_sock *sock)
 {
 	_cleanup_close_ int listener = -1;
+	struct unix_self self = { 0 };
 	int err = make_one(r, sock, &listener);
 
 	if (err)
@@ -198,10 +201,10 @@ static int accept_hidden(struct restore *r, struct unix_sock *sock)
 	if (err == -EADDRINUSE && !unix_has_path(sock))
 		return restore_without_name(r, sock);
 	if (!err)
-		err = unix_become_owner(sock);
+		err = unix_become_owner(sock, &self);
 	if (!err && listen(listener, 1) < 0)
 		err = fail(-errno, "listen on a unix socket");
-	unix_become_self();
+	unix_become_self(&self);
 	for_each_in(s, sock->group) if (!err && s->inherits_name && s->fd < 0 && unix_same_name(s, sock) &&
 					s->entry->type == sock->entry->type) err = accept_one(r, s, listener);
 	return err;

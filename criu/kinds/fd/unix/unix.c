@@ -256,15 +256,16 @@ static pid_t peer_pid(int fd)
 static int listen_again(const struct unix_sock *sock, int fd)
 {
 	const UnixSkEntry *entry = sock->entry;
+	struct unix_self self;
 	int err = 0;
 
 	if (entry->state != UNIX_LISTEN || sock->inherited || !entry->has_peer_pid ||
 	    (pid_t)entry->peer_pid != getpid() || peer_pid(fd) == getpid())
 		return 0;
-	err = unix_become_owner(sock);
+	err = unix_become_owner(sock, &self);
 	if (!err && listen(fd, MIN_OF((size_t)entry->backlog, (size_t)INT32_MAX)) < 0)
 		err = fail(-errno, "listen on a unix socket");
-	unix_become_self();
+	unix_become_self(&self);
 	return err;
 }
 
