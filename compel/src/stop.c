@@ -16,6 +16,8 @@
 
 #define STOP_MS 10000
 #define STOP_YIELDS 100
+/* So often it is looked at whether a leader has ended. */
+#define LEADER_LOOK_MS 50
 
 /* The kernel returns EPERM for several reasons: distinguishes them. */
 static int seize_error(pid_t tid, int err)
@@ -154,6 +156,21 @@ static int wait_stop(pid_t tid, unsigned int timeout_ms, struct compel_stop *ret
 int compel_wait_own_stop(pid_t tid, struct compel_stop *ret_stop)
 {
 	return wait_stop(tid, NO_LIMIT, ret_stop);
+}
+
+int compel_wait_leader_stop(pid_t tid, struct compel_stop *ret_stop)
+{
+	uint64_t until = now_ms() + STOP_MS;
+	int err;
+
+	do {
+		err = wait_stop(tid, LEADER_LOOK_MS, ret_stop);
+		if (err == -ETIMEDOUT && target_state(tid) == 'Z') {
+			*ret_stop = (struct compel_stop){ .state = COMPEL_DEAD, .zombie = true };
+			return 0;
+		}
+	} while (err == -ETIMEDOUT && now_ms() < until);
+	return err;
 }
 
 int compel_wait_stop_for(pid_t tid, unsigned int timeout_ms, struct compel_stop *ret_stop)

@@ -34,6 +34,26 @@ static bool lives(const struct restore_task *rt)
 	return rt->t.state != TASK_DEAD;
 }
 
+/*
+ * The leader last: if the process is killed meanwhile, its end is reported only when all other threads, which we trace,
+ * have been waited for. If they had stopped before, it is not reported at all.
+ */
+static int await_stops(const struct restore_task *rt)
+{
+	for (size_t i = rt->nr_threads; i-- > 0;) {
+		pid_t tid = rt->threads[i].id.host_tid;
+		bool leads = !i && rt->nr_threads > 1;
+		struct compel_stop stop;
+		int err = leads ? compel_wait_leader_stop(tid, &stop) : compel_wait_own_stop(tid, &stop);
+
+		if (!err && stop.state == COMPEL_DEAD)
+			err = -ECHILD;
+		if (err < 0)
+			return fail(err, "restored thread %d does not stop", tid);
+	}
+	return 0;
+}
+
 static int seize_all(struct restore *r)
 {
 	struct restore_task *rt;
@@ -47,15 +67,10 @@ static int seize_all(struct restore *r)
 		}
 	}
 	restore_for_each_task(rt, r) {
-		for (size_t i = 0; lives(rt) && i < rt->nr_threads; i++) {
-			struct compel_stop stop;
-			int err = compel_wait_own_stop(rt->threads[i].id.host_tid, &stop);
+		int err = lives(rt) ? await_stops(rt) : 0;
 
-			if (!err && stop.state == COMPEL_DEAD)
-				err = -ECHILD;
-			if (err < 0)
-				return fail(err, "restored thread %d does not stop", rt->threads[i].id.host_tid);
-		}
+		if (err)
+			return err;
 	}
 	return 0;
 }

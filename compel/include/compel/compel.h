@@ -64,6 +64,11 @@ int compel_wait_stop(pid_t tid, struct compel_stop *ret_stop);
 int compel_wait_stop_for(pid_t tid, unsigned int timeout_ms, struct compel_stop *ret_stop);
 /* The same, without a timeout, for a thread in our own code, which restarts its call whatever it returns. */
 int compel_wait_own_stop(pid_t tid, struct compel_stop *ret_stop);
+/*
+ * The same for a first thread whose other threads we trace: if it ends before them, which no wait reports, its state is
+ * COMPEL_DEAD. -ETIMEDOUT after ten seconds.
+ */
+int compel_wait_leader_stop(pid_t tid, struct compel_stop *ret_stop);
 /* Resumes a stopped thread as before (STOPPED returns to its group stop). Undoes PTRACE_SEIZE. */
 int compel_detach(pid_t tid, const struct compel_stop *stop);
 /*
