@@ -8,7 +8,7 @@ CRIU_LIBS := $(call static_or_shared,protobuf-c) $(call static_or_shared,cap) $(
 CRIU_LDFLAGS := -Wl,-z,now
 ifeq ($(DEBUG),1)
 # Calls that can be made to fail: criu/util/faults.h lists them, one LONG(), INT() or POINTER() each.
-CRIU_WRAP := dump_run dump_thaw restore_run $(shell tr -d ' \\\n\t' < criu/util/faults.h | grep -oE '(LONG|INT|POINTER)\([a-z0-9_]+\)' | sed 's/.*(//; s/)//')
+CRIU_WRAP := dump_run dump_thaw restore_run compel_finish_begin $(shell tr -d ' \\\n\t' < criu/util/faults.h | grep -oE '(LONG|INT|POINTER)\([a-z0-9_]+\)' | sed 's/.*(//; s/)//')
 CRIU_LDFLAGS += $(CRIU_WRAP:%=-Wl,--wrap=%)
 endif
 BLOBS     := parasite restorer

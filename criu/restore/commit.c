@@ -402,8 +402,11 @@ static void finished(struct restore *r, struct restore_task *rt, int err)
 	else
 		let_go_threads(r, rt);
 	/* It may still run in there: then the region stays for all that live in that memory. */
-	if (err)
-		r->shared->tasks[rt->mm_of->t.index].region_len = 0;
+	if (!err)
+		return;
+	r->shared->tasks[rt->mm_of->t.index].region_len = 0;
+	/* Its threads may still wait for us: once released they are to finish by themselves. The other tasks are stopped. */
+	shared_end_tool(r->shared);
 }
 
 /* A step of all of them at a time: what one does takes place while the others are told. */

@@ -16,7 +16,7 @@ static void futex_wake_all(_Atomic uint32_t *word)
 
 static void futex_wait(_Atomic uint32_t *word, uint32_t seen)
 {
-	/* The timeout is for a waker that died: the caller checks `failed` then. */
+	/* The timeout is for a waker that died: the caller checks then whether the restore has failed. */
 	struct timespec bound = { .tv_sec = 1 };
 
 	syscall(SYS_futex, word, FUTEX_WAIT, seen, &bound, NULL, 0);
@@ -58,10 +58,18 @@ int shared_new(size_t nr_tasks, size_t nr_files, struct shared **ret_shared)
 	return 0;
 }
 
+void shared_end_tool(struct shared *shared)
+{
+	atomic_fetch_or(&shared->tool, FUTEX_OWNER_DIED);
+	futex_wake_all(&shared->tool);
+}
+
 void shared_free(struct shared *shared)
 {
 	if (!shared)
 		return;
+	/* Once the list is replaced, the kernel does not do it when we exit. */
+	shared_end_tool(shared);
 	syscall(SYS_set_robust_list, shared->held_before, shared->held_before_len);
 	munmap(shared, shared->size);
 }
@@ -82,12 +90,18 @@ void shared_reach(struct shared *shared, enum restore_stage stage)
 	}
 }
 
+/* A tool that was killed sets no `failed`, and a task killed with it will never reach its next stage. */
+static bool is_over(const struct shared *shared)
+{
+	return atomic_load(&shared->failed) || shared_tool_ended(shared);
+}
+
 int shared_wait(struct shared *shared, enum restore_stage stage)
 {
 	for (;;) {
 		uint32_t now = atomic_load(&shared->reached[stage]);
 
-		if (atomic_load(&shared->failed))
+		if (is_over(shared))
 			return -ECANCELED;
 		if (now >= shared->expected[stage])
 			return 0;
@@ -127,7 +141,7 @@ int shared_file_wait(struct shared *shared, unsigned index, pid_t *ret_pid, int 
 			state = FILE_AWAITED;
 		if (state == FILE_READY)
 			break;
-		if (atomic_load(&shared->failed))
+		if (is_over(shared))
 			return -ECANCELED;
 		futex_wait(&file->ready, FILE_AWAITED);
 	}

@@ -61,9 +61,11 @@ struct shared {
 /* By the thread of the tool that ends last, which also frees it. */
 int shared_new(size_t nr_tasks, size_t nr_files, struct shared **ret_shared);
 void shared_free(struct shared *shared);
+/* In the tool, which will do nothing more for any task: those that wait for it continue as if it had exited. */
+void shared_end_tool(struct shared *shared);
 /* Called by each task when it reaches a stage. */
 void shared_reach(struct shared *shared, enum restore_stage stage);
-/* Waits until every task has reached it. -ECANCELED if the restore has failed elsewhere. */
+/* In a task: waits until every task has reached it. -ECANCELED if the restore has failed elsewhere, or the tool exited. */
 int shared_wait(struct shared *shared, enum restore_stage stage);
 void shared_fail(struct shared *shared, int err);
 /* In a task: has the tool exited? */

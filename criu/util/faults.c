@@ -3,7 +3,7 @@
  * Fault injection, in debug builds only (make DEBUG=1). Every call below is redirected here by the linker's --wrap, so
  * no other file is involved. CRIU_FAULT=PHASE:N[:ERRNO] makes the Nth call of the phase fail; phases: `save` (a dump up
  * to the point where the tree is released), `restore` (the tool and its tasks, until the tree runs), `kill` (either:
- * the tool is killed instead). Calls are counted in memory that all processes of the run share, so N counts the calls
+ * the tool is killed instead). With CRIU_FAULT=finish no task of a restore can be taken out of the restorer. Calls are counted in memory that all processes of the run share, so N counts the calls
  * of all of them.
  */
 #ifdef DEBUG_FAULTS
@@ -107,6 +107,14 @@ void __wrap_dump_thaw(struct dump *dump);
 int __real_restore_run(const struct options *opts, int *ret_wait_status);
 int __wrap_restore_run(const struct options *opts, int *ret_wait_status);
 
+struct compel_thread_state;
+struct compel_region;
+struct compel_finish;
+int __real_compel_finish_begin(pid_t tid, const struct compel_thread_state *after, const struct compel_region *region,
+			       struct compel_finish **ret_finish);
+int __wrap_compel_finish_begin(pid_t tid, const struct compel_thread_state *after, const struct compel_region *region,
+			       struct compel_finish **ret_finish);
+
 int __wrap_dump_run(const struct options *opts)
 {
 	arm("save");
@@ -117,6 +125,14 @@ void __wrap_dump_thaw(struct dump *dump)
 {
 	disarm();
 	__real_dump_thaw(dump);
+}
+
+int __wrap_compel_finish_begin(pid_t tid, const struct compel_thread_state *after, const struct compel_region *region,
+			       struct compel_finish **ret_finish)
+{
+	const char *text = getenv("CRIU_FAULT");
+
+	return text && !strcmp(text, "finish") ? -ENOMEM : __real_compel_finish_begin(tid, after, region, ret_finish);
 }
 
 int __wrap_restore_run(const struct options *opts, int *ret_wait_status)
