@@ -199,6 +199,46 @@ static void timing(int n)
 	end_victim(pid);
 }
 
+static void *tell_tid(void *arg)
+{
+	s->turns[0] = syscall(SYS_gettid);
+	s->ready = 1;
+	while (s)
+		pause();
+	return NULL;
+}
+
+static void two_threads(void *arg)
+{
+	pthread_t t;
+
+	pthread_create(&t, NULL, tell_tid, NULL);
+	for (;;)
+		pause();
+}
+
+/* The kernel reports the leader's end only when we have waited for the other thread, which had stopped before. */
+static void leader_killed(void)
+{
+	struct compel_stop stop = { 0 };
+	pid_t pid, tid;
+	int err;
+
+	s->ready = 0;
+	pid = victim(two_threads, NULL);
+	while (!s->ready)
+		usleep(1000);
+	tid = (pid_t)s->turns[0];
+	err = compel_seize(tid, false);
+	err = err ? err : compel_wait_own_stop(tid, &stop);
+	err = err ? err : compel_seize(pid, false);
+	kill(pid, SIGKILL);
+	wait_state(pid, 'Z');
+	err = err ? err : compel_wait_leader_stop(pid, &stop);
+	report("leader_killed", !err && stop.state == COMPEL_DEAD, "%s, state %d", strerror(-err), stop.state);
+	compel_kill(pid, &tid, 1);
+}
+
 int main(int argc, char **argv)
 {
 	int rounds = argc > 1 ? atoi(argv[1]) : 3;
@@ -207,5 +247,6 @@ int main(int argc, char **argv)
 	many_threads(rounds);
 	critical_section();
 	timing(300);
+	leader_killed();
 	return test_result();
 }
