@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Processes of one tree are much alike, those above all that have been forked and wait. To run code in each of them is what
- * a dump spends most of its time on, and they all say the same. So the kernel's memory is read first, where that is
- * possible: all of them at once. It tells some answers, and which processes have the same in all that decides the others:
- * one of those is asked, and its answers are everybody's. What the kernel's memory does not settle is asked as ever.
+ * Processes of one tree are often alike, especially those that were forked and are waiting. A dump spends most of its
+ * time on running code in each of them, and they all give the same answers. So, where possible, kernel memory is read
+ * first, for all of them at once. It answers some questions itself, and shows which processes are the same in
+ * everything that determines the other answers: one of them is queried, and its answers are used for all. What kernel
+ * memory does not settle is queried as usual.
  */
 #include <errno.h>
 #include <signal.h>
@@ -17,14 +18,14 @@
 #include "kernel/maps.h"
 #include "util/log.h"
 
-/* To load the program and to read where fields lie takes as long as some visits. */
+/* Loading the program and finding the offsets of fields takes as long as some visits. */
 #define ALIKE_MIN 12
 #define ALIKE_MIN_THREADS 96 /* of one process */
 #define DONORS ARRAY_SIZE(((struct dump *)0)->donors)
 
 _Static_assert(sizeof(struct kernel_sigaction) == sizeof(struct parasite_sigaction), "the same fields");
 
-/* ---- what the kernel's memory says ---- */
+/* ---- state from kernel memory ---- */
 
 static void forget_tasks(void *arg)
 {
@@ -84,7 +85,7 @@ int dump_read_kernel_tasks(struct dump *dump)
 	return 0;
 }
 
-/* ---- who is like whom ---- */
+/* ---- which tasks are alike ---- */
 
 #define MM_DUMPABLE 3u /* of mm->flags; include/linux/mm_types.h MMF_DUMPABLE_MASK */
 #define SUBREAPER 1u /* the first of the bits of signal_struct from is_child_subreaper on */
@@ -99,12 +100,12 @@ static bool is_plain(const struct dump_task *dt)
 		return false;
 	list_for_each(child, &dt->t.children, sibling)
 		if (child->state == TASK_STOPPED)
-			return false; /* it may have been told */
+			return false; /* its parent may have waited for it */
 	return !k->has_timers && !k->undo_list && k->fds_known && k->cred == k->real_cred && !k->same.io_context &&
 	       !k->same.policy && !k->same.ldt && !k->same.process_keyring && !k->same.thread_keyring;
 }
 
-/* Where this kernel does not have what decides an answer, the answer says so. */
+/* Fields that this kernel does not have are marked unknown in the answer. */
 static bool is_settled(const struct dump *dump, const struct dump_task *donor)
 {
 	const struct parasite_task *in = donor->parasite;
@@ -213,7 +214,7 @@ static int take_answers(struct dump_task *dt, struct dump_task *donor)
 	thread->personality = k->personality;
 	dt->asked_at = clocks_now().monotonic;
 	dt->alike = donor;
-	log_debug("gives the answers that process %d has given", donor->t.host_pid);
+	log_debug("has the same answers as process %d", donor->t.host_pid);
 	return take_fds(dt);
 }
 
@@ -234,7 +235,7 @@ static bool has_known_mappings(const struct dump_task *dt, bool asked)
 	const struct kernel_task *k = dt->kernel;
 	size_t n = dt->maps.n;
 
-	/* It is no mapping of the process. */
+	/* Not a mapping of the process. */
 	if (n && !strcmp(dt->maps.v[n - 1].name, "[vsyscall]"))
 		n--;
 	if (k->nr_mappings != n)
@@ -246,7 +247,7 @@ static bool has_known_mappings(const struct dump_task *dt, bool asked)
 	return true;
 }
 
-/* Of locked ones more is asked: how much of them is there. */
+/* Locked mappings need another query: how much of them is present. */
 static bool has_locked(const struct dump_task *dt)
 {
 	for (size_t i = 0; i < dt->vma_flags.n; i++)
@@ -271,7 +272,9 @@ void dump_note_donor(struct dump *dump, struct dump_task *dt)
 	dump->donors[0] = dt;
 }
 
-/* All mappings are those of @donor, as fork(2) has left them. What /proc calls "[heap]" and "[stack]" is told by addresses. */
+/*
+ * All mappings are those of @donor, as fork(2) left them. What /proc calls "[heap]" and "[stack]" depends on addresses.
+ */
 static bool maps_the_same(const struct dump_task *dt, const struct dump_task *donor)
 {
 	const struct kernel_task *k = dt->kernel, *other = donor->kernel;
@@ -284,13 +287,13 @@ static bool maps_the_same(const struct dump_task *dt, const struct dump_task *do
 
 static int copy_mappings(struct dump_task *dt, const struct dump_task *donor)
 {
-	/* Names are the donor's. */
+	/* The names belong to the donor. */
 	maps_free(&dt->maps);
 	array_free(&dt->vma_flags);
 	for (size_t i = 0; i < donor->maps.n; i++) {
 		struct vma_flags flags = donor->vma_flags.v[i];
 
-		/* How much of it is shared is not known: a part, as between parent and child. */
+		/* It is not known how much is shared: parts may be, as between parent and child. */
 		flags.rss_kb = 1;
 		flags.pss_kb = 0;
 		if (array_add(&dt->maps, donor->maps.v[i]) || array_add(&dt->vma_flags, flags))
@@ -299,7 +302,7 @@ static int copy_mappings(struct dump_task *dt, const struct dump_task *donor)
 	return 0;
 }
 
-/* -EAGAIN: some have a policy of their own, or nobody knows. */
+/* -EAGAIN: some have a policy of their own, or this is not known. */
 static int find_mappings(struct dump *dump, struct dump_task *dt, const struct dump_task *donor)
 {
 	int err = kernel_task_read_mappings(dump->kernel_tasks, dt->kernel);
@@ -312,7 +315,10 @@ static int find_mappings(struct dump *dump, struct dump_task *dt, const struct d
 	return err ? err : has_known_mappings(dt, false) ? 0 : -EAGAIN;
 }
 
-/* Not in what a dumper that died has left: a cave, which compel_inspect() has looked for, or its scratch, which has no file. */
+/*
+ * Not in what a dumper that died left behind: a cave, which compel_inspect() has looked for, or its scratch area, which
+ * has no file.
+ */
 static bool is_in_own_code(const struct dump_task *dt)
 {
 	const struct kernel_vma *v;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Threads that an attempt has seized but not stopped, and that the next attempt of the same dump finds attached to itself.
- * PTRACE_DETACH needs a tracee in a stop; only the end of the tracer detaches a running one.
+ * Threads that an attempt has seized but not stopped; the next attempt of the same dump finds that it already traces
+ * them. PTRACE_DETACH needs a tracee in a stop; a running one is detached only by the exit of the tracer.
  */
 #include <errno.h>
 #include <sys/wait.h>
@@ -25,7 +25,7 @@ void dump_let_go(struct pid_array *attached)
 			i++;
 			continue;
 		}
-		/* Any other error: it has ended, or has executed a program under another number. */
+		/* Any other error: it has exited, or has called execve(2) and has another tid. */
 		if (!err)
 			err = compel_detach(tid, &stop);
 		if (err < 0 && err != -ESRCH && err != -ECHILD)
@@ -42,7 +42,7 @@ bool dump_take_attached(struct pid_array *attached, pid_t tid)
 		if (attached->v[i] != tid)
 			continue;
 		forget(attached, i);
-		/* Looks, and takes nothing: another task may have the number by now. */
+		/* Peek only: another task may have this tid by now. */
 		return !waitid(P_PID, tid, &info, WSTOPPED | WEXITED | WNOHANG | WNOWAIT | __WALL);
 	}
 	return false;

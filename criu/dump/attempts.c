@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What a caller asks for: a dump, begun again while what stands in its way passes by itself; or a check. */
+/* Entry points: a dump, retried while transient obstacles are expected to pass; or a check. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,17 +16,17 @@ static void report_frozen(uint64_t us)
 		dprintf(STDERR_FILENO, "frozen for %lu.%03lu ms\n", us / 1000, us % 1000);
 }
 
-/* What several attempts of one dump have in common. */
+/* State shared by the attempts of one dump. */
 struct attempts {
-	unsigned int nr; /* that have failed so far */
-	uint64_t until; /* stats_now(): those that begin later are the last */
-	uint64_t frozen_us; /* by those that have failed */
-	struct pid_array attached; /* what they have seized that has not stopped yet */
+	unsigned int nr; /* failed so far */
+	uint64_t until; /* stats_now(): an attempt that starts later is the last one */
+	uint64_t frozen_us; /* by failed attempts */
+	struct pid_array attached; /* threads that they have seized and that have not stopped yet */
 };
 
-/* Without a bound (--timeout 0) what passes by itself gets as long. */
+/* Without a limit (--timeout 0) transient obstacles get the same time. */
 #define RETRY_SEC_DEFAULT 10
-/* How long the tree runs before the second attempt, and how often that doubles. */
+/* How long the tree runs before the second attempt; doubled for each further one, up to a limit. */
 #define FIRST_PAUSE_MS 2
 #define PAUSE_DOUBLINGS 6u
 
@@ -50,7 +50,7 @@ static int dump_once(const struct options *opts, struct attempts *attempts, bool
 	if (!err && opts->leave_running)
 		report_frozen(dump->stats.dump.frozen_time);
 	*ret_again = err < 0 && dump->try_again && log_error_count() == said;
-	/* Whoever fails says why; should one forget it, the person is not left without a word. */
+	/* Whatever fails logs the reason; if it did not, the user still gets a message. */
 	if (err < 0 && !*ret_again && log_error_count() == said)
 		fail(err, "the dump of %d failed (%s)", opts->pid, dump->phase);
 	if (err < 0 && !*ret_again && attempts->nr && err != -EINTR)
@@ -59,7 +59,7 @@ static int dump_once(const struct options *opts, struct attempts *attempts, bool
 	return err;
 }
 
-/* The tree runs for a moment; so do the threads that stop only now. */
+/* The tree runs for a moment, and so do threads that stop only now. */
 static void pause_before_retry(struct attempts *attempts)
 {
 	int ms = FIRST_PAUSE_MS << MIN_OF(attempts->nr, PAUSE_DOUBLINGS);
@@ -84,8 +84,8 @@ int dump_run(const struct options *opts)
 	while ((err = dump_once(opts, &attempts, &again)) < 0 && again)
 		pause_before_retry(&attempts);
 	if (!err && attempts.nr)
-		log_info("the dump was begun %u times, until what passes by itself had passed", attempts.nr + 1);
-	/* One that came too late to stop it: what was done is what the caller is told. */
+		log_info("the dump was started %u times, because of transient obstacles", attempts.nr + 1);
+	/* A signal that arrived too late to stop the dump: the caller gets the result of the dump. */
 	interrupt_end(&old);
 	dump_let_go(&attempts.attached);
 	array_free(&attempts.attached);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The phases of a check that take the place of seizing and infecting: the tree runs. What only the inside of a process
- * tells is not looked at (timers, registers). What goes away while we look is passed over.
+ * The phases of a check that replace seizing and infecting: the tree keeps running. State that only code in the process
+ * can read (timers, registers) is not checked. Tasks that exit meanwhile are skipped.
  */
 #include <errno.h>
 #include <signal.h>
@@ -32,7 +32,7 @@ static void look_at_status(struct dump *dump, struct dump_task *dt)
 		     proc_comm_of(dt->status.tracer, comm));
 }
 
-/* Its first thread has ended: of one that goes on. */
+/* The first thread has exited, and another one is running. */
 static int ask_other_thread(struct dump_task *dt)
 {
 	struct pid_array tids = { 0 };
@@ -83,7 +83,7 @@ static int look_at_task(struct dump *dump, struct dump_task *dt)
 	return 0;
 }
 
-/* Children are appended to the list that is walked. */
+/* Children are appended to the list that is being walked. */
 int dump_check_tree(struct dump *dump)
 {
 	struct dump_task *dt;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Where an orphan would be adopted by a process of the tree (pid 1 of its pid namespace, a child subreaper), the copies of
- * a short freeze are children of the processes that they are copies of: no signal tells of their end, and wait(2) does not
- * see them without __WALL or __WCLONE. When its pages are saved such a copy is ended while all threads of its parent are
- * stopped, which is made to wait for it. A parent that has ended meanwhile has left its copy to who adopts orphans: that
- * one is stopped then, and keeps the SIGCHLD, as it may have seen a child in the meantime.
+ * Where an orphan would be adopted by a process of the tree (pid 1 of its pid namespace, a child subreaper), the copies
+ * of a short freeze are children of the processes that they are copies of: they send no exit signal, and wait(2) does
+ * not see them without __WALL or __WCLONE. When its pages are saved, such a copy is killed while all threads of its
+ * parent are stopped, and the parent is made to wait for it. If the parent has exited meanwhile, its copy has been
+ * adopted; the adopter is stopped in the same way, and keeps its SIGCHLD, as it may come from another child.
  *
  * When the dumper is killed its copies go on living (pie/parasite/fork.c). A process of our own that waits for that
  * (helper_process.h) knows their pids, and does the same; the one that was being made it finds by its name. If the dumper was in the pid namespace of the tree's pid 1,
@@ -50,7 +50,7 @@ struct copy_guard {
 	bool copies_left; /* that the dumper could not take away */
 };
 
-/* ---- one process, stopped once more ---- */
+/* ---- stopping one process again ---- */
 
 static void resume_memory(struct dump *dump, const struct dump_task *of)
 {
@@ -69,7 +69,7 @@ static int stop_process(struct dump *dump, struct dump_task *dt)
 {
 	int news = 0;
 
-	/* What was known of its threads is saved. */
+	/* What was known of its threads has been saved. */
 	dump_forget_threads(dt);
 	for (int quiet = 0; news >= 0 && quiet < 2; quiet = news ? 0 : quiet + 1) {
 		news = dump_stop_threads(dump, dt);
@@ -151,7 +151,7 @@ void dump_note_copy(struct dump *dump, const struct dump_task *dt)
 
 /* ---- the parent of a copy ---- */
 
-/* -ENOENT: it is none of the tree. */
+/* -ENOENT: not a process of the tree. */
 static int find_parent(struct dump *dump, pid_t child, struct dump_task **ret_parent)
 {
 	struct proc proc = PROC_CLOSED;
@@ -172,7 +172,7 @@ static int find_parent(struct dump *dump, pid_t child, struct dump_task **ret_pa
 	return -ENOENT;
 }
 
-/* With its parent stopped: @dt is what it is a copy of. -EAGAIN: it has got another parent meanwhile. */
+/* Its parent is stopped; @dt is the process that was copied. -EAGAIN: it has been reparented meanwhile. */
 static int end_with_parent(struct dump *dump, struct dump_task *dt, struct dump_task *parent)
 {
 	struct dump_task *now = NULL;
@@ -254,7 +254,7 @@ struct guard_job {
 	pid_t dumper;
 };
 
-/* It has let go of all that it traced when it is nobody's parent any more. */
+/* The dumper has detached from everything that it traced once we have been reparented. */
 static void await_end_of_dumper(const struct guard_job *job)
 {
 	char byte;
@@ -262,10 +262,10 @@ static void await_end_of_dumper(const struct guard_job *job)
 	while (read(job->guard->alive[0], &byte, 1) < 0 && errno == EINTR)
 		;
 	while (getppid() == job->dumper)
-		usleep(PAUSE_US); /* style: the end of a parent that is about to end */
+		usleep(PAUSE_US); /* style: waits for a parent that is about to exit */
 }
 
-/* The process that the dumper was in may be about to make a copy still. */
+/* The process that the dumper was in may still be about to create a copy. */
 static int settle_process(struct dump *dump, struct dump_task *dt)
 {
 	int err = stop_memory(dump, dt, PATIENCE_US);
@@ -284,7 +284,7 @@ static int end_copy(const struct proc *proc)
 	if (kill(proc->pid, SIGKILL) < 0)
 		return -errno;
 	do
-		usleep(END_LOOK_US); /* style: who is nobody's parent is not told of an end */
+		usleep(END_LOOK_US); /* style: a process that is not the parent is not notified of an exit */
 	while (!proc_stat_read(proc, &stat) && stat.state != 'Z');
 	return 0;
 }
@@ -353,8 +353,8 @@ static int run_guard(void *arg)
 	if (!proc_open_self(&self))
 		proc_stat_read(&self, &stat);
 	await_end_of_dumper(job);
-	log_info("the dump has ended early: its copies of processes are taken away");
-	/* Whatever is in the way is tried again without end: a debugger, a child of vfork(2). */
+	log_info("the dump has ended early: removing its copies of processes");
+	/* Any obstacle (a debugger, a child of vfork(2)) is waited for without a limit. */
 	log_set_level(LOG_SILENT);
 	dump->signal_fd = -1;
 	dump->thawed = true;

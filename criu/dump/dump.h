@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Freeze a process tree and save it: the phases, in their order. Each logs what goes wrong and returns -errno. */
+/* Freezes a process tree and saves it: the phases, in order. Each logs its errors and returns -errno. */
 #pragma once
 #include <signal.h>
 #include "run/blockers.h"
@@ -12,49 +12,49 @@ struct parasite_policy_list;
 struct pid_array;
 struct proc_stat;
 
-/* The whole job. 0, or a negative errno that has been logged; the tree is then as it was. */
+/* The whole dump. 0, or a negative errno that has been logged; the tree is then as before. */
 int dump_run(const struct options *opts);
 
 /*
- * criu check -t: what would stand in the way of a dump, told one by one. Nothing is stopped or changed. How many there
- * are, or a negative errno that has been logged.
+ * criu check -t: reports each obstacle to a dump. Nothing is stopped or changed. Returns their number, or a negative
+ * errno that has been logged.
  */
 int dump_check(const struct options *opts, void (*tell)(void *arg, const struct blocker *blocker), void *arg);
 
 /*
- * phases.c: every phase that dump->mode has, until one fails. Blockers are reported, but for a check; afterwards the tree
- * goes on, or is ended, and what a failed dump has made is taken away.
+ * phases.c: runs every phase of dump->mode until one fails. Blockers are reported (except by a check); afterwards the
+ * tree is resumed or killed, and what a failed dump has created is removed.
  */
 int dump_run_phases(struct dump *dump);
 
-/* life.c. NULL without memory. */
+/* life.c. NULL if out of memory. */
 struct dump *dump_new(const struct options *opts);
 void dump_free(struct dump *dump);
 
-/* tree.c. A task that is gone is -ESRCH or -ENOENT, not logged but for the root. */
+/* tree.c. -ESRCH or -ENOENT if the task has exited; not logged except for the root. */
 int dump_add_task(struct dump *dump, pid_t pid, struct dump_task *parent, struct dump_task **ret_task);
-/* Those that are not known yet; how many. */
+/* Adds children that are not known yet; returns their number. */
 int dump_add_children(struct dump *dump, struct dump_task *dt);
 void dump_drop_task(struct dump *dump, struct dump_task *dt);
 /* Name, group, session, exit code. Not logged. */
 int dump_read_stat(struct dump_task *dt);
-/* What is in the namespaces of the tree: namespaces.c */
+/* namespaces.c: saves the contents of the tree's namespaces. */
 int dump_save_namespaces(struct dump *dump);
-/* When all tasks and threads are known: the numbers that the tree itself sees. numbers.c */
+/* numbers.c: when all tasks and threads are known, fills in the pids that the tree itself sees. */
 int dump_number_tasks(struct dump *dump);
 /*
- * The first thread of @dt has ended, @tid goes on: what /proc and others tell of the process is asked of that one, and so
- * is the pidfd (@dt has none yet) whose holder has the descriptors. The process keeps its number, dt->t.pid.
+ * The first thread of @dt has exited, @tid is running: /proc and other interfaces are queried for that one instead, and
+ * the descriptors are copied through its pidfd (@dt has none yet). The process keeps its pid, dt->t.pid.
  */
 int dump_ask_of(struct dump_task *dt, pid_t tid);
-/* Who shares what, before anybody is asked. */
+/* Finds which tasks share what, before any code runs in them. */
 int dump_find_shared(struct dump *dump);
-/* Which call a thread was interrupted in, and what is left of its time, where the kernel's memory can be read. */
+/* Which call a thread was interrupted in, and how much of its time is left, if kernel memory can be read. */
 void dump_find_timed_call(struct dump *dump, struct dump_thread *th, int thread_dir);
-/* th->cpu is known: it goes on with what is left, or returns EINTR. */
+/* Called when th->cpu is known: the call continues with the rest of its time, or returns EINTR. */
 void dump_settle_timed_call(struct dump_thread *th);
 
-/* threads.c. What signals did before; the calls between begin and end need what is set up there. */
+/* threads.c. The signal dispositions from before; the calls between begin and end need what is set up there. */
 struct dump_stopping {
 	struct sigaction child, tick;
 	sigset_t mask;
@@ -62,32 +62,38 @@ struct dump_stopping {
 void dump_stop_begin(struct dump *dump, struct dump_stopping *ret_was);
 void dump_stop_end(const struct dump_stopping *was);
 /*
- * Stop the threads of @dt that are there by now. Returns how much was new: call it until there is nothing. A process that
- * is gone is -ESRCH or -ENOENT, not logged; one that is a zombie has state TASK_DEAD then.
+ * Stops the current threads of @dt. Returns how many were new: call it until there are none. -ESRCH or -ENOENT, not
+ * logged, if the process has exited; if it is a zombie, its state is TASK_DEAD then.
  */
 int dump_stop_threads(struct dump *dump, struct dump_task *dt);
-/* attached.c. Detach from those of @attached that have stopped by now, and drop those that have ended. Does not wait. */
+/*
+ * attached.c. Detaches from those of @attached that have stopped by now, and drops those that have exited. Does not
+ * wait.
+ */
 void dump_let_go(struct pid_array *attached);
-/* Is @tid one of them, and still ours? It is taken from the list. */
+/* Is @tid in the list, and still traced by us? Removes it from the list. */
 bool dump_take_attached(struct pid_array *attached, pid_t tid);
-/* thread_list.c. The kernel's workers (io_uring, vhost) show up among the threads, and may be traced, but have no code. */
+/* thread_list.c. Kernel workers (io_uring, vhost) appear among the threads, and may be traced, but have no code. */
 bool dump_is_worker(const struct proc_stat *stat);
-/* Its first thread has ended: dt->threads begins with a record that stands in for it. */
+/* The first thread has exited: dt->threads starts with a placeholder for it. */
 int dump_stand_in(struct dump_task *dt);
 struct dump_thread *dump_find_thread(const struct dump_task *dt, pid_t tid);
 
-/* Stop every thread of the tree; afterwards nothing in it changes any more. */
+/* Stops every thread of the tree; nothing in it changes any more afterwards. */
 int dump_seize(struct dump *dump);
-/* check.c: instead of that, for a check: the tree as it is now, which goes on. */
+/* check.c: replaces dump_seize for a check: records the tree as it is now, and leaves it running. */
 int dump_check_tree(struct dump *dump);
 int dump_check_fds(struct dump *dump);
-/* read_threads.c: what is told from outside. -EAGAIN: one is in what a dumper that died has left; not logged. */
+/*
+ * read_threads.c: reads what is visible from outside. -EAGAIN, not logged: a thread is in code that a dumper that died
+ * left behind.
+ */
 int dump_read_threads(struct dump *dump, struct dump_task *dt);
-/* alike.c: dt->kernel of all, where the kernel's memory can be read and that pays. */
+/* alike.c: fills in dt->kernel of all tasks, if kernel memory can be read and that is worthwhile. */
 int dump_read_kernel_tasks(struct dump *dump);
 /*
- * Instead of a visit: @dt would give the answers that another task has given, but for what the kernel's memory says of it.
- * -EAGAIN: nothing is known of @dt, it has to be asked.
+ * Instead of a visit: @dt would give the same answers as another task, except for what kernel memory shows. -EAGAIN:
+ * @dt has to be queried.
  */
 int dump_answer_alike(struct dump *dump, struct dump_task *dt);
 /* alike_threads.c: th->kernel of processes with many threads, where it can be read; alike.c calls it. */
@@ -97,26 +103,26 @@ bool dump_answer_alike_thread(const struct dump_task *dt, struct dump_thread *th
 int dump_read_robust_list(struct dump_thread *th);
 /* @dt has been asked: others may be like it. */
 void dump_note_donor(struct dump *dump, struct dump_task *dt);
-/* Ask from inside what only the inside knows. Nothing of ours is left in the tree afterwards. */
+/* Queries in the processes what only they can see. Nothing of ours remains in the tree afterwards. */
 int dump_infect(struct dump *dump);
 /*
- * policies.c: dt->policies, by the commands of the visit. Needs dt->maps. @at: the offset of what was laid in the arguments;
- * @q: its first answer.
+ * policies.c: fills in dt->policies, by the commands of the visit. Needs dt->maps. @at: offset of the prepared data in
+ * the arguments; @q: its first answer.
  */
 size_t dump_policies_size(const struct dump_task *dt);
 void dump_lay_policies(const struct dump_task *dt, struct parasite_policy_list *q);
 int dump_take_policies(struct dump_task *dt, uint32_t at, struct parasite_policy_list *q);
-/* Ask the kernel from outside; collects blockers. */
-/* survey.c: its map, and if the memory is its own the flags of each mapping */
+/* Queries the kernel from outside; collects blockers. */
+/* survey.c: the mappings, and, for a task that owns its memory, the flags of each */
 int dump_read_mappings(struct dump_task *dt);
 int dump_survey(struct dump *dump);
 /* Descriptors and what they need: files.img, fdinfo-*.img; collects blockers. */
 int dump_save_files(struct dump *dump);
-/* dt->fds and dt->nr_fds, with the numbers only. */
+/* Fills in dt->fds and dt->nr_fds, with descriptor numbers only. */
 int dump_list_fds(struct dump_task *dt);
-/* Everything else. */
+/* Saves everything else. */
 int dump_save(struct dump *dump);
-/* What may be saved when the tree goes on already (pages that have a snapshot), and the inventory. */
+/* Saves what may be saved when the tree is already running (pages that have a snapshot), and the inventory. */
 int dump_save_rest(struct dump *dump);
 /*
  * copies.c: drop the snapshot of a task, if it has one, whichever process is the parent of that copy. False: the parent does
@@ -131,11 +137,11 @@ void dump_note_copy(struct dump *dump, const struct dump_task *dt);
 /* thaw.c: one that is held. life.c: none of its threads is known any more. */
 void dump_let_thread_go(struct dump *dump, struct dump_thread *th);
 void dump_forget_threads(struct dump_task *dt);
-/* Let the tree go on as before (or leave it stopped, if asked for). Always possible. */
+/* Resumes the tree as before (or leaves it stopped, if requested). Always possible. */
 void dump_thaw(struct dump *dump);
-/* End the tree: its images are complete. */
+/* Kills the tree: its images are complete. */
 int dump_kill(struct dump *dump);
-/* -EINTR when the user asked to stop (SIGINT, SIGTERM, SIGHUP). */
+/* -EINTR if the user interrupted us (SIGINT, SIGTERM, SIGHUP). */
 int dump_interrupted(struct dump *dump);
-/* The same for loops over tasks: it looks only if nobody has for a while. */
+/* The same for loops over tasks: checks only if the last check is a while ago. */
 int dump_interrupted_soon(struct dump *dump);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Descriptors: whose is which description, which kind it is; files.img and fdinfo-*.img. */
+/* Descriptors: which of them share a description, which kind each is; files.img and fdinfo-*.img. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -20,7 +20,7 @@
 #define O_LARGEFILE 0
 #endif
 
-/* A description whose kind wants to see it again when all file ids are known. */
+/* A description whose kind needs to see it again when all file ids are known. */
 struct late {
 	struct late *next;
 	struct fd_probe probe;
@@ -28,9 +28,9 @@ struct late {
 	FileEntry *entry;
 };
 
-/* What is known of a description that has been saved: for the tasks that have inherited it. */
+/* A description that has been saved, for tasks that have inherited it. */
 struct known_file {
-	struct fd_probe probe; /* without what only one task has */
+	struct fd_probe probe; /* without what belongs to one task only */
 	FdTypes type;
 };
 
@@ -47,8 +47,8 @@ struct file_pass {
 	struct entries entries;
 	struct hash types; /* what kcmp numbered -> file id, type */
 	struct hash known; /* file id -> struct known_file */
-	struct fd_array in_flight; /* found in sockets: kcmp compares with them as long as the pass goes */
-	char link[4096 + 32]; /* of the probe at hand */
+	struct fd_array in_flight; /* found in sockets: needed by kcmp comparisons until the end of the pass */
+	char link[4096 + 32]; /* of the current probe */
 };
 
 int dump_list_fds(struct dump_task *dt)
@@ -101,13 +101,16 @@ static int probe_local(struct fd_probe *probe)
 	return 0;
 }
 
-/* While the tree runs (criu check) a descriptor or its task may go away at any time: that is no error. */
+/* While the tree runs (criu check), a descriptor or its task may disappear at any time: that is no error. */
 static bool is_gone(const struct dump *dump, int err)
 {
 	return dump_is_check(dump) && (err == -EBADF || err == -ESRCH || err == -ENOENT);
 }
 
-/* What the kernel tells about one descriptor; @link is the caller's buffer. 1: nothing more may be asked, see the blocker. */
+/*
+ * What the kernel shows of one descriptor; @link is the caller's buffer. 1: must not be examined further, see the
+ * blocker.
+ */
 static int probe_fd(struct dump *dump, struct dump_task *dt, struct fd_probe *probe, char *link, size_t size)
 {
 	char name[32];
@@ -130,7 +133,7 @@ static int probe_fd(struct dump *dump, struct dump_task *dt, struct fd_probe *pr
 	return probe_local(probe);
 }
 
-/* Positions tell most descriptions of one file apart, as long as they stand still. */
+/* Positions distinguish most descriptions of one file, as long as they do not move. */
 static uint64_t file_hash(const struct dump *dump, const struct fd_probe *probe)
 {
 	uint64_t h = hash_mix(probe->st.st_dev) ^ probe->st.st_ino;
@@ -148,7 +151,7 @@ static int save_new(struct file_pass *pass, struct fd_probe *probe, uint32_t id,
 	if (!entry)
 		return fail(-ENOMEM, "file entry");
 	if (!kind) {
-		dump_blocker(dump, probe->task, probe->fd, "%s: nothing here knows how to save it", probe->link);
+		dump_blocker(dump, probe->task, probe->fd, "%s: this type of descriptor is not supported", probe->link);
 		return 0;
 	}
 	file_entry__init(entry);
@@ -161,7 +164,7 @@ static int save_new(struct file_pass *pass, struct fd_probe *probe, uint32_t id,
 	if (err)
 		return err;
 	log_debug("%s (%s), file %u", probe->link, kind->name, id);
-	/* A kind that found another way to say it has changed the type (a terminal, a path). */
+	/* A kind that saved it in another form has changed the type (a terminal, a path). */
 	*ret_type = entry->type;
 	if (kind->save_late) {
 		struct late *late = dump_alloc(dump, sizeof(*late));
@@ -170,7 +173,7 @@ static int save_new(struct file_pass *pass, struct fd_probe *probe, uint32_t id,
 			return fail(-ENOMEM, "file entry");
 		*late = (struct late){ .next = pass->late, .probe = *probe, .kind = kind, .entry = entry };
 		late->probe.link = dump_strdup(dump, probe->link);
-		late->probe.info = NULL; /* the first one frees its own */
+		late->probe.info = NULL; /* the first probe frees its own */
 		late->probe.local = dup_fd_above(probe->local, 3);
 		if (late->probe.local < 0)
 			return fail(late->probe.local, "keep a descriptor");
@@ -179,7 +182,7 @@ static int save_new(struct file_pass *pass, struct fd_probe *probe, uint32_t id,
 	return array_add(&pass->entries, entry) ? fail(-ENOMEM, "file entry") : 0;
 }
 
-/* 1: a blocker was found, and nothing may open that file. */
+/* 1: a blocker was found, and the file must not be opened. */
 static int show_to_kinds(struct dump *dump, struct fd_probe *probe, uint32_t id, bool fresh)
 {
 	const struct run_kind *kind;
@@ -194,10 +197,10 @@ static int show_to_kinds(struct dump *dump, struct fd_probe *probe, uint32_t id,
 struct saved_file {
 	uint32_t id;
 	FdTypes type;
-	bool fresh; /* met for the first time */
+	bool fresh; /* seen for the first time */
 };
 
-/* The file that @probe shows; @pid and @fd are where kcmp finds it. */
+/* Saves the file of @probe; @pid and @fd tell kcmp where to find it. */
 static int save_probe(struct file_pass *pass, struct fd_probe *probe, pid_t pid, int fd, struct saved_file *ret)
 {
 	struct dump *dump = pass->dump;
@@ -212,7 +215,7 @@ static int save_probe(struct file_pass *pass, struct fd_probe *probe, pid_t pid,
 		return fail(err, "compare descriptors");
 	if (found.fresh) {
 		id = dump_new_file_id(dump);
-		/* First: what saving opens may break a lease. */
+		/* First: opening by the save code may break a lease. */
 		err = show_to_kinds(dump, probe, id, true);
 		if (!err)
 			err = save_new(pass, probe, id, &new_type);
@@ -240,7 +243,7 @@ static int remember_file(struct file_pass *pass, const struct fd_probe *probe, u
 	return 0;
 }
 
-/* Is it one description that both have under this number? */
+/* Does this descriptor number refer to the same description in both? */
 static bool have_same(const struct dump_task *a, const struct dump_task *b, int fd)
 {
 	const struct kernel_task *ka = a->kernel, *kb = b->kernel;
@@ -251,8 +254,8 @@ static bool have_same(const struct dump_task *a, const struct dump_task *b, int 
 }
 
 /*
- * The parent's descriptor of the same number is the same description, as a rule: one comparison says so, and all that is to
- * be asked of it has been asked. NULL: it is another one, or cannot be compared.
+ * Usually, the parent's descriptor with this number is the same description: one comparison confirms that, and then
+ * everything about it is known already. NULL: another description, or it cannot be compared.
  */
 static const struct known_file *find_inherited(const struct file_pass *pass, const struct dump_task *dt, int fd,
 					       uint32_t *ret_id)
@@ -260,7 +263,7 @@ static const struct known_file *find_inherited(const struct file_pass *pass, con
 	struct dump_task *parent = dt->t.parent ? dump_task_of(dt->t.parent) : NULL;
 	const struct known_file *known;
 
-	/* Of a task that runs it may be another file by now. */
+	/* A running task may have another file here by now. */
 	if (!parent || parent->t.state == TASK_DEAD || dump_is_check(pass->dump) ||
 	    dump_file_id_of(pass->dump, parent, fd, ret_id))
 		return NULL;
@@ -335,11 +338,11 @@ static void forget_probe(struct fd_probe *probe)
 	}
 }
 
-/* A dump would fail, too, and the log says of what. */
+/* A dump would fail as well; the log has the reason. */
 static void note_unknown(struct dump *dump, const struct fd_probe *probe, int err)
 {
 	if (!is_gone(dump, err))
-		dump_blocker(dump, probe->task, probe->fd, "%s: cannot be looked at: %s",
+		dump_blocker(dump, probe->task, probe->fd, "%s: cannot be examined: %s",
 			     probe->link ? probe->link : "this descriptor", strerror(-err));
 }
 
@@ -394,7 +397,7 @@ static int in_flight_file_id(struct dump *dump, struct dump_task *task, int loca
 	return err;
 }
 
-/* What is found in flight may be one of these itself: until there is nothing new. */
+/* A description found in flight may itself be a socket with more of them: repeat until there are no new ones. */
 static int save_late(struct file_pass *pass)
 {
 	int err = 0;
@@ -433,7 +436,7 @@ static int save_end(struct dump *dump)
 	return err;
 }
 
-/* Of a file that may not be asked for more there is a blocker, and no entry. */
+/* A file that must not be examined further has a blocker, and no entry. */
 static int path_file_id(struct dump *dump, const struct dump_path *path, uint32_t *ret_id)
 {
 	const struct fd_kind *const *kind = fd_kinds;

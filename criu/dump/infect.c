@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Ask from inside what only the inside knows: one short visit per process, cured before anything else is done. */
+/* Queries in the processes what only they can see: one short visit each, cured before anything else is done. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,11 +26,11 @@ static int fill_question(struct dump *dump, struct dump_task *dt)
 }
 
 /*
- * One command for all that is asked of the process and its first thread. Close-on-exec flags are among it: no interface
- * shows them from outside but fdinfo, at ten times the price.
+ * One command for all queries of the process and its first thread. They include close-on-exec flags: outside, only
+ * fdinfo shows them, at ten times the cost.
  */
 struct question {
-	char *text; /* struct parasite_visit and what its offsets name */
+	char *text; /* struct parasite_visit and the data at its offsets */
 	size_t len;
 	struct parasite_thread *thread;
 	struct parasite_fds *fds;
@@ -70,7 +70,7 @@ static int query_task(struct dump_task *dt, struct question *q)
 	if (!err)
 		err = value < 0 ? (int)value : compel_args_read(dt->ctl, 0, q->text, q->len);
 	if (err < 0)
-		return fail(err, "ask the process from inside: %s", compel_error(dt->ctl));
+		return fail(err, "query the process through the parasite: %s", compel_error(dt->ctl));
 	memcpy(dt->parasite, q->text + sizeof(struct parasite_visit), dt->parasite_len);
 	dt->asked_at = clocks_now().monotonic;
 	dt->threads[0].parasite = *q->thread;
@@ -79,7 +79,7 @@ static int query_task(struct dump_task *dt, struct question *q)
 	return dump_take_policies(dt, (uint32_t)((char *)q->policies - q->text), q->policies);
 }
 
-/* So many threads leave their answers before they are fetched. */
+/* So many threads store their answers before they are fetched. */
 #define THREADS_AT_ONCE 256ul
 
 static size_t threads_size(size_t nr)
@@ -126,7 +126,7 @@ static int query_some(struct dump_task *dt, struct dump_thread *const *threads, 
 		if (!err && value < 0)
 			err = (int)value;
 		if (err < 0)
-			return fail(err, "ask thread %d from inside: %s", threads[i]->id.host_tid,
+			return fail(err, "query thread %d through the parasite: %s", threads[i]->id.host_tid,
 				    compel_error(dt->ctl));
 	}
 	if (!err)
@@ -135,7 +135,7 @@ static int query_some(struct dump_task *dt, struct dump_thread *const *threads, 
 		err = -EPROTO;
 	for (size_t i = 0; !err && i < nr; i++)
 		threads[i]->parasite = answers->threads[i];
-	return err < 0 ? fail(err, "ask threads from inside: %s", compel_error(dt->ctl)) : 0;
+	return err < 0 ? fail(err, "query threads through the parasite: %s", compel_error(dt->ctl)) : 0;
 }
 
 static int query_threads(struct dump_task *dt)
@@ -151,7 +151,7 @@ static int query_threads(struct dump_task *dt)
 	return err;
 }
 
-/* Has the task been told that a child of its has stopped? Only it can ask, without taking the report away. */
+/* Has the task already waited for the stop of a child? Only the task itself can check without consuming the report. */
 static int query_stops(struct dump_task *dt)
 {
 	struct task *child;
@@ -172,7 +172,7 @@ static int query_stops(struct dump_task *dt)
 		if (!err)
 			err = compel_args_read(dt->ctl, 0, &info, sizeof(info));
 		if (err < 0)
-			return fail(err, "ask for stopped child %d: %s", child->host_pid, compel_error(dt->ctl));
+			return fail(err, "query stopped child %d: %s", child->host_pid, compel_error(dt->ctl));
 		child->stop_unseen = !value && info.si_pid == child->pid;
 	}
 	return 0;
@@ -232,7 +232,10 @@ static int no_place(const struct dump_task *dt, int err)
 	return fail(err, "no safe place to run code in the process: %s", compel_error(dt->ctl));
 }
 
-/* What the record that stands in for the first thread has got from another one, and would do harm in two threads. */
+/*
+ * The placeholder for the first thread has copies of another thread's attributes, some of which must not be in two
+ * threads.
+ */
 static void forget_others(const struct dump_task *dt)
 {
 	struct dump_thread *th = &dt->threads[0];
@@ -248,7 +251,7 @@ static void forget_others(const struct dump_task *dt)
 	th->parasite.pdeath_signal = 0;
 }
 
-/* Registers first: what they say of a restart is gone once we ran code there. */
+/* Registers first: what they show of a restart is lost once code has run there. */
 static int infect(struct dump *dump, struct dump_task *dt)
 {
 	int err = compel_open_begin(dt->threads[0].id.host_tid, &dt->ctl), cured;
@@ -257,7 +260,7 @@ static int infect(struct dump *dump, struct dump_task *dt)
 		return no_place(dt, err);
 	err = dump_read_threads(dump, dt);
 	if (err == -EAGAIN)
-		return fail(err, "process %d: a thread is in the code of a dump that died", dt->t.host_pid);
+		return fail(err, "process %d: a thread is in code that a killed dump left behind", dt->t.host_pid);
 	if (!err) {
 		err = compel_open_finish(dt->ctl, &dt->threads[0].snapshot);
 		err = err ? no_place(dt, err) : visit(dump, dt);
@@ -266,7 +269,7 @@ static int infect(struct dump *dump, struct dump_task *dt)
 	cured = compel_cure(dt->ctl);
 	dt->ctl = NULL;
 	if (cured < 0 && !err)
-		err = fail(cured, "take our code out of the process again");
+		err = fail(cured, "remove our code from the process");
 	return err;
 }
 
@@ -283,8 +286,8 @@ static int learn_task(struct dump *dump, struct dump_task *dt)
 }
 
 /*
- * What a dumper that died has left in a memory may be in use by any task that lives there: it runs out in all of them
- * before the first one gets something new. (Our own visits are over, one by one.)
+ * What a dumper that died left in a memory may be in use by any task that shares it: it must finish in all of them
+ * before the first one gets new code. (Our own visits end one by one.)
  */
 static int clear_shared_memory(struct dump *dump)
 {

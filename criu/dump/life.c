@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What one dump knows: made, asked whether it is to stop, and freed. */
+/* State of one dump: creation, interruption, release. */
 #include <errno.h>
 #include <malloc.h>
 #include <signal.h>
@@ -13,7 +13,7 @@
 #include "run/guard.h"
 #include "util/log.h"
 
-/* As many descriptors as we may have: the tree's are held by us for a while. */
+/* As many descriptors as permitted: we hold the tree's for a while. */
 static void raise_nofile(void)
 {
 	struct rlimit lim;
@@ -24,7 +24,7 @@ static void raise_nofile(void)
 	}
 }
 
-/* What one process has needed the next one needs, too: it is not given back in between. */
+/* Memory that one process needed is needed for the next one, too: do not return it in between. */
 static void keep_memory(void)
 {
 #ifdef M_TRIM_THRESHOLD
@@ -108,7 +108,7 @@ void dump_free(struct dump *dump)
 	free(dump);
 }
 
-/* A person does not notice so long. */
+/* Unnoticeable to the user. */
 #define SOON_US 1000
 
 int dump_interrupted_soon(struct dump *dump)
@@ -121,10 +121,13 @@ int dump_interrupted(struct dump *dump)
 	struct signalfd_siginfo info;
 
 	dump->interrupt_checked = stats_now();
-	/* A tick of our own timer (dump_stop_begin) that comes during this very call is found here before its handler runs. */
+	/*
+	 * A tick of our own timer (dump_stop_begin) that arrives during this very call is found here before its handler
+	 * runs.
+	 */
 	do {
 		if (dump->signal_fd < 0 || read(dump->signal_fd, &info, sizeof(info)) != sizeof(info))
 			return 0;
 	} while (info.ssi_signo == SIGALRM && info.ssi_code == SI_KERNEL);
-	return fail(-EINTR, "stopped by signal %u: the tree goes on", info.ssi_signo);
+	return fail(-EINTR, "stopped by signal %u: the tree keeps running", info.ssi_signo);
 }

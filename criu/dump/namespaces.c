@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What is in the namespaces of the tree that are not the tool's own: their kinds save it, each inside of its namespace. */
+/* Contents of the tree's namespaces that are not the tool's own: their kinds save them, each in its namespace. */
 #include <errno.h>
 #include <unistd.h>
 #include "base/cleanup.h"
@@ -29,7 +29,7 @@ static int save_inside(struct dump *dump, const struct run_kind *kind, struct ns
 	_cleanup_close_ int fd = open_fmt(member->proc.dir, O_RDONLY | O_CLOEXEC, "ns/%s", ns_type_name(ns->type));
 	int result = 0, err = fd < 0 ? fd : ns_run_in(&fd, 1, save, &saving, &result);
 
-	/* A tree that is only looked at runs: a process that has ended is no failure. */
+	/* During a check the tree runs: a process that has exited is no failure. */
 	if (dump_is_check(dump) && (err == -ESRCH || err == -ENOENT))
 		return 0;
 	return err ? fail(err, "enter the %s namespace of process %d", ns_type_name(ns->type), member->t.host_pid) :

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The numbers of processes and threads as the tree itself sees them. Everything that is done to them goes by the tool's own
- * numbers (host_pid, host_tid); images hold the tree's (pid, tid). Both are the same in one pid namespace.
+ * Pids and tids as the tree itself sees them. Everything done to processes uses the tool's own numbers (host_pid,
+ * host_tid); images contain the tree's (pid, tid). In a single pid namespace both are the same.
  */
 #include <errno.h>
 #include "dump/dump.h"
@@ -17,7 +17,7 @@ static int number_thread(struct dump *dump, struct dump_thread *th)
 {
 	const struct proc_status *s = &th->status;
 
-	/* The record that stands in for a first thread that has ended has the status of another one. */
+	/* The placeholder for a first thread that has exited has the status of another one. */
 	if (!th->stand_in)
 		th->id.tid = s->levels > dump->pid_level ? s->nspid[dump->pid_level] : 0;
 	return th->stand_in ? 0 : remember(dump, th->id.host_tid, th->id.tid);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The phases of a dump, in their order, and what becomes of the tree when one of them fails. */
+/* The phases of a dump, in order, and the fate of the tree when one of them fails. */
 #include <errno.h>
 #include <signal.h>
 #include <sys/signalfd.h>
@@ -13,7 +13,7 @@
 #include "run/notify.h"
 #include "util/log.h"
 
-/* ^C must not leave half a dump behind: dump_interrupted() looks for it between two steps. */
+/* ^C must not leave half a dump behind: dump_interrupted() checks for it between two steps. */
 static int watch_signals(struct dump *dump)
 {
 	sigset_t mask;
@@ -43,7 +43,7 @@ static int open_images(struct dump *dump)
 	return err < 0 ? fail(err, "open the images directory %s", opts->images_dir) : begin_images(dump);
 }
 
-/* Images that nobody sees. */
+/* Images that are never visible. */
 static int open_scratch_images(struct dump *dump)
 {
 	int err = image_null_open(&dump->dir);
@@ -51,7 +51,7 @@ static int open_scratch_images(struct dump *dump)
 	return err < 0 ? fail(err, "check") : begin_images(dump);
 }
 
-/* Making files takes longer than filling them: the tree need not wait for it. */
+/* Creating files takes longer than filling them: do it before the tree is frozen. */
 static int hold_images(struct dump *dump)
 {
 	image_store_hold(dump->dir);
@@ -63,7 +63,7 @@ static int run_pre_dump_scripts(struct dump *dump)
 	return dump->attempt ? 0 : notify_step(dump->opts, "pre-dump", dump->opts->pid);
 }
 
-/* What the log says is about a tree that is frozen from here on. */
+/* From here on the log is about a frozen tree. */
 static void report_tree(struct dump *dump)
 {
 	struct dump_task *dt;
@@ -79,7 +79,7 @@ static void report_tree(struct dump *dump)
 
 static void report_survey(struct dump *dump)
 {
-	log_info("all of them have been looked at");
+	log_info("all of them have been examined");
 }
 
 static void report_files(struct dump *dump)
@@ -92,7 +92,7 @@ static void report_save(struct dump *dump)
 	log_info("processes and memory are saved%s", dump_saves_after_thaw(dump) ? ", or have been copied" : "");
 }
 
-/* dump_run_phases() names them, whatever ends it. */
+/* dump_run_phases() reports them at the end. */
 static int refuse_blockers(struct dump *dump)
 {
 	return dump->blockers.nr ? -EOPNOTSUPP : 0;
@@ -120,7 +120,7 @@ static int notify_kinds_saved(struct dump *dump)
 	return 0;
 }
 
-/* What is done to its processes one after the other is done to all of them, or to none. */
+/* What is done to the processes one after the other is done to all of them, or to none. */
 static int guard_end_of_tree(struct dump *dump)
 {
 	struct dump_task *dt;
@@ -152,7 +152,7 @@ static int commit_images(struct dump *dump)
 	return err < 0 ? fail(err, "%s", image_store_error(dump->dir)) : 0;
 }
 
-/* The last that can fail before the tree is ended. */
+/* The last step that can fail before the tree is killed. */
 static int commit_kinds(struct dump *dump)
 {
 	const struct run_kind *kind;
@@ -175,7 +175,7 @@ static int end_tree(struct dump *dump)
 	return dump->opts->leave_running || dump->opts->leave_stopped ? 0 : dump_kill(dump);
 }
 
-/* A row: its name in messages, the modes that have it, and what is logged when it has succeeded (not of a check). */
+/* A row: its name in messages, the modes that include it, and the message on success (not for a check). */
 struct phase {
 	const char *name;
 	unsigned modes;
@@ -192,8 +192,8 @@ enum {
 };
 
 /*
- * In a short freeze the tree is let go as soon as its memory has been copied; otherwise only when the images are complete,
- * as a script may count on it that nothing moves while it runs.
+ * In a short freeze the tree is resumed as soon as its memory has been copied; otherwise only when the images are
+ * complete, as action scripts may rely on a frozen tree.
  */
 static const struct phase phases[] = {
 	{ "rights", ALL, probe_rights, NULL },
@@ -204,8 +204,8 @@ static const struct phase phases[] = {
 	{ "pre-dump", FREEZES, run_pre_dump_scripts, NULL },
 	{ "seize", FREEZES, dump_seize, report_tree },
 	{ "infect", FREEZES, dump_infect, NULL },
-	{ "look at the tree", CHECK, dump_check_tree, NULL },
-	{ "what is shared", CHECK, dump_find_shared, NULL },
+	{ "survey the tree", CHECK, dump_check_tree, NULL },
+	{ "find shared resources", CHECK, dump_find_shared, NULL },
 	{ "survey", ALL, dump_survey, report_survey },
 	{ "descriptors", CHECK, dump_check_fds, NULL },
 	{ "files", ALL, dump_save_files, report_files },
@@ -226,21 +226,21 @@ static const struct phase phases[] = {
 	{ "end the tree", FULL, end_tree, NULL },
 };
 
-/* ---- the end, whatever became of it ---- */
+/* ---- the end, on success and on failure ---- */
 
 static bool all_pass_by_themselves(const struct dump *dump)
 {
 	return dump->blockers.nr == dump->blockers.nr_transient && stats_now() < dump->retry_until;
 }
 
-/* What passes by itself does not make the dump fail while there is time: dump_run() begins again. */
+/* Transient blockers do not make the dump fail while there is time: dump_run() starts again. */
 static int report_blockers(struct dump *dump)
 {
 	struct blocker *b;
 
 	if (all_pass_by_themselves(dump)) {
 		for (b = dump->blockers.first; b; b = b->next)
-			log_info("pid %d (%s): fd %d: %s: the dump begins again", b->pid, b->comm, b->fd, b->text);
+			log_info("pid %d (%s): fd %d: %s: the dump is retried", b->pid, b->comm, b->fd, b->text);
 		dump->try_again = true;
 		return -EOPNOTSUPP;
 	}
@@ -290,7 +290,7 @@ int dump_run_phases(struct dump *dump)
 	}
 	if (dump_is_check(dump))
 		return err;
-	/* A failure while there are blockers is one of them, as a rule: name them all. */
+	/* A failure while there are blockers is usually caused by one of them: report them all. */
 	if (err && dump->blockers.nr)
 		err = report_blockers(dump);
 	finish(dump);

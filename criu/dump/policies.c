@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Which mappings of a process have a memory policy of their own (mbind(2)): one call each, made inside. */
+/* Which mappings of a process have their own memory policy (mbind(2)): one call each, in the process. */
 #include <errno.h>
 #include "dump/dump.h"
 #include "run/dump.h"
@@ -40,7 +40,7 @@ int dump_take_policies(struct dump_task *dt, uint32_t at, struct parasite_policy
 		if (!err)
 			err = value < 0 ? (int)value : compel_args_read(dt->ctl, at, q, sizeof(*q));
 		if (err < 0)
-			return fail(err, "ask for memory policies from inside: %s", compel_error(dt->ctl));
+			return fail(err, "query memory policies through the parasite: %s", compel_error(dt->ctl));
 		err = keep(dt, q);
 	}
 	return err;

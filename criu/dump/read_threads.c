@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the kernel tells of stopped threads from outside, before any code of ours runs in them. */
+/* What the kernel shows of stopped threads before any code of ours runs in them. */
 #include <string.h>
 #include <errno.h>
 #include "dump/dump.h"
 #include "run/dump.h"
 #include "util/log.h"
 
-/* Only a call that would be continued takes the directory of a thread. */
+/* The directory of a thread is needed only for a call that would be continued. */
 static int find_timed_call(struct dump *dump, const struct dump_task *dt, struct dump_thread *th)
 {
 	_cleanup_proc_ struct proc proc = PROC_CLOSED;
@@ -38,14 +38,17 @@ static int look(struct dump *dump, const struct dump_task *dt, struct dump_threa
 	if (!err)
 		err = compel_snapshot_for_image(th->id.host_tid, &th->snapshot, &th->cpu);
 	if (err == -EAGAIN)
-		return err; /* in what a dumper that died has left there */
+		return err; /* in code that a dumper that died left there */
 	if (err < 0)
 		return fail(err, "read the registers of %d", th->id.host_tid);
 	dump_settle_timed_call(th);
 	return 0;
 }
 
-/* The files of a process without other threads say the same, and its stat has been read since it stands still. */
+/*
+ * For a single-threaded process the files of the process have the same contents, and its stat has been read since it
+ * stopped.
+ */
 static int read_only_thread(struct dump *dump, struct dump_task *dt, struct dump_thread *th)
 {
 	int err = proc_status_read(&dt->proc, &th->status);
@@ -56,7 +59,7 @@ static int read_only_thread(struct dump *dump, struct dump_task *dt, struct dump
 	return look(dump, dt, th);
 }
 
-/* A worker: 1, and no more is read of it. */
+/* 1: a worker, of which no more is read. */
 static int read_one_of_many(struct dump *dump, struct dump_task *dt, struct dump_thread *th)
 {
 	int err = proc_thread_stat_read(&dt->proc, th->id.host_tid, &th->stat);
@@ -86,7 +89,7 @@ static int read_thread(struct dump *dump, struct dump_task *dt, struct dump_thre
 	return err ? err : dump_read_robust_list(th);
 }
 
-/* Workers go on while the program stands still: what they do is in flight, and kinds wait for it. */
+/* Workers continue while the program is stopped: their requests are in flight, and kinds wait for them. */
 static void let_go(struct dump_task *dt, size_t i)
 {
 	struct dump_thread *th = &dt->threads[i];
@@ -107,7 +110,7 @@ int dump_read_threads(struct dump *dump, struct dump_task *dt)
 	}
 	if (err < 0)
 		return err;
-	/* What is true of the process its first thread's status says, too. */
+	/* The status of the first thread also contains the state of the process. */
 	dt->status = dt->threads[0].status;
 	dt->status.groups = (struct gid_array){ 0 };
 	return 0;

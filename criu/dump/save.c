@@ -21,7 +21,7 @@ static int write_single(struct dump *dump, enum image_type type, uint64_t id, co
 	return err < 0 ? fail(err, "%s", image_store_error(dump->dir)) : 0;
 }
 
-/* Of a task, or the tool's own (NULL). */
+/* Those of a task, or the tool's own (NULL). */
 static void fill_namespaces(TaskKobjIdsEntry *ids, const struct dump_task *dt)
 {
 	for (enum ns_type type = 0; type < NS_TYPES; type++)
@@ -102,7 +102,7 @@ static int save_images(struct dump *dump, struct dump_task *dt)
 	return err;
 }
 
-/* One record stands for all that share the memory. */
+/* One entry for all tasks that share the memory. */
 static int save_mm(struct dump *dump, struct dump_task *dt)
 {
 	int err = dt->mm_owner ? memory_save_mm(dump, dt, &dt->mm) : 0;
@@ -140,7 +140,7 @@ static int save_pstree(struct dump *dump)
 		if (!tids)
 			return fail(-ENOMEM, "pstree");
 		for (size_t i = 0; i < n; i++)
-			tids[i] = dt->t.state == TASK_DEAD ? 0 : dt->threads[i].id.tid; /* as CRIU says it */
+			tids[i] = dt->t.state == TASK_DEAD ? 0 : dt->threads[i].id.tid; /* as in CRIU */
 		entry.pid = dt->t.pid;
 		entry.ppid = dt->t.parent ? dt->t.parent->pid : 0;
 		entry.pgid = dt->t.pgid;
@@ -169,16 +169,16 @@ static int save_inventory(struct dump *dump)
 	entry.has_lsmtype = 1;
 	entry.lsmtype = LSMTYPE__NO_LSM;
 	entry.has_dump_uptime = 1;
-	/* By the clock that start times of processes are told in: proc_pid_stat(5). */
+	/* On the clock of process start times: proc_pid_stat(5). */
 	entry.dump_uptime = (uint64_t)clocks_now().boottime / 1000;
-	/* In place of iptables there is nftables too (kinds/fd/inet/lock.c). */
+	/* nftables also replaces iptables (kinds/fd/inet/lock.c). */
 	entry.has_network_lock_method = 1;
 	entry.network_lock_method = dump->opts->network_lock == NETWORK_LOCK_SKIP ? CRIU_NETWORK_LOCK_METHOD__SKIP :
 										    CRIU_NETWORK_LOCK_METHOD__NFTABLES;
 	return write_single(dump, IMAGE_INVENTORY, 0, &entry.base);
 }
 
-/* Pages: now, or a snapshot of them, if the tree may go on sooner so. */
+/* Pages: now, or a snapshot of them if that lets the tree resume sooner. */
 static int save_memory(struct dump *dump)
 {
 	struct dump_task *dt;
@@ -216,7 +216,7 @@ int dump_save(struct dump *dump)
 			break;
 		err = dt->t.state == TASK_DEAD ? save_zombie(dump, dt) : save_task(dump, dt);
 	}
-	/* Blockers that the tasks' records brought up are known before the long part begins. */
+	/* Blockers from the tasks' entries are reported before the long part starts. */
 	if (err || dump->blockers.nr)
 		return err;
 	if (!err)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Stop every thread of the tree. New threads and children may appear while we do it: go on until two passes see none. */
+/* Stops every thread of the tree. New threads and children may appear meanwhile: repeat until two passes find none. */
 #include <errno.h>
 #include "dump/dump.h"
 #include "run/dump.h"
 #include "util/fds.h"
 #include "util/log.h"
 
-/* One look over the whole tree: seize in one batch, then wait in one batch. Returns how much was new. */
+/* One pass over the whole tree: seize in one batch, then wait in one batch. Returns how many were new. */
 static int seize_pass(struct dump *dump)
 {
 	struct dump_task *dt;
@@ -19,7 +19,10 @@ static int seize_pass(struct dump *dump)
 			continue;
 		n = dump_stop_threads(dump, dt);
 		if (n == -ENOENT || n == -ESRCH) {
-			/* A child that was reaped since its parent listed it: only before the parent was stopped. */
+			/*
+			 * A child that was reaped after its parent was listed: possible only before the parent was
+			 * stopped.
+			 */
 			if (dt->t.parent && !dt->nr_threads) {
 				dt->t.state = TASK_DEAD;
 				continue;
@@ -56,7 +59,7 @@ static int open_pidfd(struct dump_task *dt)
 	return dt->pidfd < 0 ? fail(dt->pidfd, "pidfd of %d", dt->t.host_pid) : 0;
 }
 
-/* With everything at rest: what zombies are left, and numbers in tree order. */
+/* With everything stopped: which zombies there are, and numbers in tree order. */
 static int settle(struct dump *dump)
 {
 	struct task *t, *next;
@@ -87,14 +90,14 @@ static int settle(struct dump *dump)
 	return 0;
 }
 
-/* /proc knows threads by their numbers, too. */
+/* /proc finds threads by their tids, too. */
 static int check_is_process(struct dump *dump, const struct dump_task *root)
 {
 	_cleanup_proc_status_ struct proc_status status = { 0 };
 	int err = proc_status_read(&root->proc, &status);
 
 	if (!err && status.tgid != root->t.host_pid)
-		err = fail(-EINVAL, "%d is a thread of process %d: give -t %d", root->t.host_pid, status.tgid,
+		err = fail(-EINVAL, "%d is a thread of process %d: use -t %d", root->t.host_pid, status.tgid,
 			   status.tgid);
 	else if (err < 0)
 		err = fail(err, "read /proc/%d/status", root->t.host_pid);
@@ -123,7 +126,7 @@ static int freeze(struct dump *dump)
 		if (!err && dump->opts->timeout_sec &&
 		    stats_now() - dump->freeze_start > dump->opts->timeout_sec * 1000000ull)
 			err = fail(-ETIMEDOUT,
-				   "the tree of %d makes new tasks faster than they are stopped (--timeout)",
+				   "the tree of %d creates new tasks faster than they can be stopped (--timeout)",
 				   dump->opts->pid);
 	}
 	return err;
@@ -132,7 +135,7 @@ static int freeze(struct dump *dump)
 int dump_seize(struct dump *dump)
 {
 	struct dump_stopping was;
-	/* From here to the end of it a SIGALRM is one of ours. */
+	/* From here to dump_stop_end() a SIGALRM is ours. */
 	int err = dump_interrupted(dump);
 
 	if (err)

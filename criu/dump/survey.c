@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Ask the kernel from outside, and list everything that stands in the way. */
+/* Queries the kernel from outside, and collects all blockers. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 #include "util/fds.h"
 #include "util/log.h"
 
-/* What /proc calls them. Some tell of the children only: what they will be born in. */
+/* Their names in /proc. Some apply to children only: the namespace that they will be created in. */
 static const struct {
 	enum proc_ns ns;
 	enum ns_type type;
@@ -36,7 +36,7 @@ static int note_namespace(struct dump *dump, struct dump_task *dt, enum ns_type 
 	return 0;
 }
 
-/* What is in all that those of @like are in. */
+/* Is it in the same namespaces as @like? */
 static bool is_in_those_of(const struct dump_task *dt, const struct dump_task *like)
 {
 	const struct kernel_task *k = dt->kernel, *other = like ? like->kernel : NULL;
@@ -45,7 +45,10 @@ static bool is_in_those_of(const struct dump_task *dt, const struct dump_task *l
 	       k->same.user_ns == other->same.user_ns;
 }
 
-/* Those of types that no kind saves must be the tool's own. What children of the others are born in is their kind's business. */
+/*
+ * Types that no kind saves must be the tool's own namespaces. The namespaces for children of the other types are
+ * handled by their kinds.
+ */
 static int find_namespaces(struct dump *dump, const uint32_t ours[PROC_NS_COUNT], struct dump_task *dt)
 {
 	size_t blockers = dump->blockers.nr;
@@ -84,7 +87,7 @@ static int find_namespaces(struct dump *dump, const uint32_t ours[PROC_NS_COUNT]
 	return 0;
 }
 
-/* 0 where this kernel has none of a sort. */
+/* 0 for types that this kernel does not have. */
 static int read_our_namespaces(uint32_t ret_ours[PROC_NS_COUNT])
 {
 	_cleanup_proc_ struct proc self = PROC_CLOSED;
@@ -103,8 +106,10 @@ static int read_our_namespaces(uint32_t ret_ours[PROC_NS_COUNT])
 	return 0;
 }
 
-/* A session or group that outlives the tree's root must be known to the restorer: either it lies in the tree, or the
- * person who restores gives theirs. */
+/*
+ * A session or group whose leader is not in the tree must be known at restore: it is either in the tree, or the session
+ * of the user who restores.
+ */
 static void check_session(struct dump *dump, struct dump_task *dt)
 {
 	struct dump_task *root = dump_task_of(dump->tree.root);
@@ -122,17 +127,17 @@ int dump_read_mappings(struct dump_task *dt)
 {
 	int tries = MAP_TRIES, err;
 
-	/* While the task runs a mapping may grow between two reads of the text, and is shown twice then. */
+	/* While the task runs, a mapping may grow between two reads of the text, and appear twice then. */
 	do {
 		array_free(&dt->vma_flags);
 		maps_free(&dt->maps);
-		/* Of one that shares the memory of another only where mappings are. */
+		/* For a task that shares the memory of another one, only where the mappings are. */
 		err = dt->mm_owner ? smaps_read(&dt->proc, &dt->maps, &dt->vma_flags) : maps_read(&dt->proc, &dt->maps);
 	} while (err == -EBADMSG && --tries);
 	return err < 0 ? fail(err, "read the map of this process") : 0;
 }
 
-/* It can only be born in that memory: of one that lives there. */
+/* It can only be created in that memory, by a task that uses it. */
 static void check_vm_peer(struct dump *dump, struct dump_task *dt)
 {
 	struct task_ids shared = { .vm = dt->t.ids.vm,
@@ -143,11 +148,11 @@ static void check_vm_peer(struct dump *dump, struct dump_task *dt)
 	if (!tree_vm_peer_maker(&dt->t, &shared))
 		dump_blocker(
 			dump, dt, -1,
-			"shares its memory (CLONE_VM) with processes of which none could make it again: neither its parent nor an older child of that, with the exit signal %d and what else it shares (descriptors, directories, signal handlers); that is not supported",
+			"shares its memory (CLONE_VM) with processes, none of which could create it at restore: neither its parent nor an older child of that, with the exit signal %d and what else it shares (descriptors, directories, signal handlers); that is not supported",
 			dt->t.exit_signal);
 }
 
-/* What a restore needs the first thread for, until all is there. */
+/* A restore needs the first thread until everything is restored. */
 static void check_leader(struct dump *dump, struct dump_task *dt)
 {
 	struct dump_task *other;
@@ -169,7 +174,7 @@ static int survey_task(struct dump *dump, const uint32_t our_namespaces[PROC_NS_
 	dump->asked.kind = "namespace";
 	err = find_namespaces(dump, our_namespaces, dt);
 	dump->asked.kind = "memory";
-	/* Of a tree that stands still it is there already: dump/infect.c */
+	/* For a stopped tree this has been done: dump/infect.c */
 	if (!err && dump_is_check(dump))
 		err = dump_read_mappings(dt);
 	if (!err && dt->mm_owner) {
@@ -191,7 +196,7 @@ static int survey_task(struct dump *dump, const uint32_t our_namespaces[PROC_NS_
 	return 0;
 }
 
-/* Ids in images are those of the tree's user namespace. */
+/* Ids in images are those in the tree's user namespace. */
 static int read_id_maps(struct dump *dump)
 {
 	struct dump_task *root = dump_task_of(dump->tree.root);

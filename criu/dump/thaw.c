@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The two ends of a dump: the tree goes on, or is ended. */
+/* The two ends of a dump: the tree is resumed, or killed. */
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -21,7 +21,7 @@ void dump_let_thread_go(struct dump *dump, struct dump_thread *th)
 	else
 		err = compel_detach(th->id.host_tid, &th->stop);
 	if (err < 0 && err != -ESRCH)
-		log_warn("let %d go on: errno %d", th->id.host_tid, -err);
+		log_warn("resume %d: errno %d", th->id.host_tid, -err);
 }
 
 void dump_thaw(struct dump *dump)
@@ -32,7 +32,7 @@ void dump_thaw(struct dump *dump)
 	if (stop && dump->guard)
 		guard_tree_gets(dump->guard, SIGSTOP);
 	dump_for_each_task(dt, dump) {
-		/* Queued before the threads go on, so that none of them runs an instruction. */
+		/* Queued before the threads are resumed, so that none of them executes an instruction. */
 		if (stop && dt->nr_threads && dt->t.state == TASK_ALIVE && kill(dt->t.host_pid, SIGSTOP) < 0)
 			log_warn("leave %d stopped: kill: errno %d", dt->t.host_pid, errno);
 	}
@@ -49,13 +49,13 @@ static int kill_task(struct dump_task *dt)
 	int err;
 
 	if (!tids)
-		return fail(-ENOMEM, "end %d", dt->t.host_pid);
+		return fail(-ENOMEM, "kill %d", dt->t.host_pid);
 	for (size_t i = 0; i < dt->nr_threads; i++)
 		tids[i] = dt->threads[i].id.host_tid;
 	err = compel_kill(dt->t.host_pid, tids, dt->nr_threads);
 	for (size_t i = 0; i < dt->nr_threads; i++)
 		dt->threads[i].seized = false;
-	return err < 0 ? fail(err, "end %d", dt->t.host_pid) : 0;
+	return err < 0 ? fail(err, "kill %d", dt->t.host_pid) : 0;
 }
 
 int dump_kill(struct dump *dump)
@@ -64,13 +64,13 @@ int dump_kill(struct dump *dump)
 	struct dump_task *dt;
 	int first = 0;
 
-	/* Decided: should we die from here on, the tree ends all the same. */
+	/* Point of no return: if we die from here on, the tree is killed all the same. */
 	if (dump->guard)
 		guard_tree_gets(dump->guard, SIGKILL);
 	run_for_each_kind(kind)
 		if (kind->before_kill)
 			kind->before_kill(dump);
-	/* All of them at once first: nobody may see a part of the tree gone and act on it. */
+	/* All of them at once first: none may notice that a part of the tree is gone, and act on it. */
 	dump_for_each_task(dt, dump)
 		if (dt->nr_threads)
 			kill(dt->t.host_pid, SIGKILL);

@@ -43,7 +43,7 @@ bool dump_is_worker(const struct proc_stat *stat)
 	return stat->flags & (PF_IO_WORKER | PF_USER_WORKER);
 }
 
-/* The program's own, not one of the kernel's. */
+/* A thread of the program, not a kernel worker. */
 static struct dump_thread *find_own(const struct dump_task *dt)
 {
 	for (size_t i = 0; i < dt->nr_threads; i++) {
@@ -57,8 +57,8 @@ static struct dump_thread *find_own(const struct dump_task *dt)
 }
 
 /*
- * In /proc and for ptrace(2) the number of a first thread that has ended has nothing any more: what the process has is
- * asked of one of the others, which have it all.
+ * For /proc and ptrace(2), the tid of a first thread that has exited has no attributes any more: those of the process
+ * are queried through one of the other threads, which share them all.
  */
 int dump_stand_in(struct dump_task *dt)
 {
@@ -90,11 +90,11 @@ void thread_list_check_end(struct dump_task *dt)
 	struct proc_stat stat;
 	siginfo_t info;
 
-	/* With other threads left it is the first one alone that has ended, or is about to be another one (exec). */
+	/* With other threads left, only the first one has exited, or is about to be replaced (exec). */
 	if (proc_stat_read(&dt->proc, &stat) == 0 && (!strchr("ZX", stat.state) || stat.threads > 1))
 		return;
 	dt->t.state = TASK_DEAD;
-	/* If we still hold it, its parent is told only after we were. */
+	/* If we still trace it, its parent is notified only after we have waited for it. */
 	waitid(P_PID, dt->t.host_pid, &info, WEXITED | WNOHANG | __WALL);
 }
 
@@ -138,7 +138,7 @@ int thread_list_take_over(struct dump_task *dt)
 
 	if (leader && compel_at_rest(pid))
 		return 0;
-	/* Another one has executed a program since, and that one we have not got hold of. */
+	/* Another thread has called execve(2) since, and we do not trace that one. */
 	if (compel_interrupt(pid) < 0) {
 		if (leader)
 			thread_list_drop(dt, leader);

@@ -1,24 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Stop the threads of one process, which goes on making threads, ending them and executing programs meanwhile.
+ * Stops the threads of one process, which meanwhile creates threads, ends them and executes programs.
  *
- * A thread keeps its number until its end, but for one case. When thread X executes a program (exec) and is not the
- * process's first thread, of number L, then, as ptrace(2) has it:
- *
- *  - All other threads are killed, also those that stand in a stop of ours. One that we hold is a zombie until we have
- *    waited for it, and X waits for that. All the time PTRACE_SEIZE of any thread of the process waits for X. So ends are
- *    taken wherever we wait: between two looks at those that run, and in the handler of SIGCHLD during a PTRACE_SEIZE.
- *  - The first thread is a zombie then, of whose end no wait tells; neither does one of a first thread that has ended by
- *    itself. Nobody is waited for under L while L is a zombie.
- *  - X takes the number L. Its old one is nobody's: a wait for it is ECHILD, which means nothing but this, as every
- *    other end is told. What was told of L before was the old one's, and is void.
- *  - If X was held, L is so now, and stops twice: inside of exec, and before the new program's first instruction. A stop
- *    of X that was told under L, before we knew, stands (compel_at_rest). No other thread is left: this process is still.
- *  - If X was not held, a wait for L is ECHILD. X is seized under its new number, or was being seized under its old one
- *    (-ESTALE).
- *
- * Each time around, one that is not held yet has to execute a program between our reading the list and the seizing of
- * what is in it in order not to be caught.
+ * A thread keeps its tid until it exits, with one exception. When thread X calls execve(2) and is not the first thread
+ * of the process, whose tid is L, then, see ptrace(2):
+ * - All other threads are killed, even those in a ptrace stop of ours. One that we trace is a zombie until we have
+ *   waited for it, and X waits for that. Meanwhile PTRACE_SEIZE of any thread of the process waits for X. So exits are
+ *   consumed wherever we wait: between two checks of running threads, and in the SIGCHLD handler during a PTRACE_SEIZE.
+ * - The first thread is a zombie then, whose exit no wait reports; neither does one for a first thread that exited by
+ *   itself. No wait for L returns anything while L is a zombie.
+ * - X takes the tid L. Its old tid is unused: a wait for it fails with ECHILD, which means nothing but this, as every
+ *   other exit is reported. What was reported for L before came from the old first thread, and is void.
+ * - If X was traced, L is now, and stops twice: in exec, and before the first instruction of the new program. A stop of
+ *   X that was reported under L before we knew remains valid (compel_at_rest). There is no other thread: this process
+ *   is stopped.
+ * - If X was not traced, a wait for L fails with ECHILD. X is seized under its new tid, or was being seized under its
+ *   old one (-ESTALE). To escape again and again, an untraced thread would have to call execve(2) between our reading
+ *   of the list and the seizing of its threads each time.
  */
 #include <errno.h>
 #include <poll.h>
@@ -37,16 +35,16 @@
 /* include/linux/sched.h: field flags of /proc/PID/stat. */
 #define PF_KTHREAD 0x00200000
 
-/* So long for one thread before the others get their turn. */
+/* Time limit for one thread before the others get their turn. */
 #define ONE_WAIT_MS 2u
-/* A number that changes hands meanwhile is tried again. */
+/* A tid that changes owners meanwhile is retried. */
 #define SEIZE_TRIES 4
-/* What the first attempt waits for one process, if it is not the only one; it doubles with each. */
+/* How long the first attempt waits for a process, unless it is the only one; doubled for each attempt. */
 #define FIRST_PATIENCE_US 100000ull
-/* How often a PTRACE_SEIZE that waits is asked whether it is to be given up. */
+/* How often a waiting PTRACE_SEIZE checks whether to give up. */
 #define TICK_US 50000
 
-/* As /proc tells it; X: it is gone. */
+/* As in /proc; X: it has exited. */
 static char thread_state(const struct dump_task *dt, pid_t tid)
 {
 	struct proc_stat stat;
@@ -57,8 +55,8 @@ static char thread_state(const struct dump_task *dt, pid_t tid)
 }
 
 /*
- * How long one process may go on running. In an attempt that is not the last it is not waited for long: it may itself wait
- * for a task that we have stopped (vfork), and the others stand still meanwhile.
+ * How long one process may keep running. In any attempt but the last it is not waited for long: it may itself wait for
+ * a task that we have stopped (vfork), and the others are stopped meanwhile.
  */
 static unsigned int left_ms(const struct dump *dump)
 {
@@ -75,11 +73,11 @@ static unsigned int left_ms(const struct dump *dump)
 
 /* ---- Seize ---- */
 
-/* A handler knows nothing but what is static. */
+/* A signal handler can only use static data. */
 static struct {
 	struct dump_task *volatile task; /* whose thread is being seized */
 	struct dump *volatile dump;
-	volatile sig_atomic_t deaths; /* counts */
+	volatile sig_atomic_t deaths; /* number of exits consumed */
 	sigjmp_buf give_up;
 } seizing;
 
@@ -98,7 +96,7 @@ static void on_tick(int sig)
 	struct pollfd asked = { .fd = seizing.dump->signal_fd, .events = POLLIN };
 	int error = errno;
 
-	/* PTRACE_SEIZE is issued again after any handler that returns. */
+	/* PTRACE_SEIZE is restarted after any handler that returns. */
 	if (seizing.task && (!left_ms(seizing.dump) || poll(&asked, 1, 0) > 0))
 		siglongjmp(seizing.give_up, 1);
 	errno = error;
@@ -115,14 +113,14 @@ static void unblock_ours(void)
 }
 
 /*
- * Nobody may be waited for without end here: who executes a program, and has to wait himself for one whom a debugger holds
- * or for the server of a file that stands still already, makes us wait as well.
+ * No wait here may be unlimited: a process in execve(2) that has to wait for a thread traced by a debugger, or for the
+ * server of a file that is stopped already, makes us wait as well.
  */
 static int seize_patiently(struct dump_task *dt, pid_t tid)
 {
 	int err;
 
-	/* The mask is put right here, as it has to be but then: saving it is a call for each thread. */
+	/* The mask is restored right here, the only place that needs it: saving it costs a call per thread. */
 	if (sigsetjmp(seizing.give_up, 0)) {
 		seizing.task = NULL;
 		unblock_ours();
@@ -130,7 +128,7 @@ static int seize_patiently(struct dump_task *dt, pid_t tid)
 		return err ? err :
 			     dump_try_again(
 				     seizing.dump, -ETIMEDOUT,
-				     "process %d executes a program and does not get done with it: maybe a thread of it that a debugger holds does not end, or a file is not served; --timeout bounds the wait",
+				     "process %d is in execve(2), which does not return: maybe one of its threads is traced by a debugger and cannot exit, or a file server does not respond; --timeout limits the wait",
 				     dt->t.host_pid);
 	}
 	seizing.dump->waiting_since = stats_now();
@@ -166,18 +164,18 @@ static int seize_failed(struct dump *dump, struct dump_task *dt, pid_t tid, int 
 		return fail(err, "task %d is traced by %d (%s) already: detach that debugger first", tid, status.tracer,
 			    proc_comm_of(status.tracer, comm));
 	if (dt->t.host_pid == getpid())
-		return fail(err, "%d is this criu: start it from outside of the tree that it is to dump", tid);
+		return fail(err, "%d is this criu: run it outside the tree that it dumps", tid);
 	if (!proc_stat_read(&dt->proc, &stat) && (stat.flags & PF_KTHREAD))
-		return fail(err, "%d is a thread of the kernel: it has no memory to save", tid);
+		return fail(err, "%d is a kernel thread: it has no memory to save", tid);
 	if (err == -EPERM && !rights_may(&dump->rights, RIGHT_PTRACE_ANY))
 		return fail(
 			err,
 			"stop task %d: it has the rights of another user (%u; a setuid program?), or capabilities that criu lacks: tracing it %s: run criu as root",
 			tid, status.uid[PROC_EFFECTIVE], rights_text(RIGHT_PTRACE_ANY));
-	return fail(err, "stop task %d: we may not trace it", tid);
+	return fail(err, "stop task %d: not permitted", tid);
 }
 
-/* Returns whether it is news: a thread that we hold now, or a sign that a program was executed. */
+/* Returns whether anything is new: a thread that we trace now, or a sign of an exec. */
 static int seize_thread(struct dump *dump, struct dump_task *dt, pid_t tid)
 {
 	bool first = tid == dt->t.host_pid;
@@ -185,7 +183,7 @@ static int seize_thread(struct dump *dump, struct dump_task *dt, pid_t tid)
 
 	for (int i = 0; i < SEIZE_TRIES && (err == -EPERM || err == -EBUSY); i++) {
 		err = seize_patiently(dt, tid);
-		/* By one of ours who executes a program. */
+		/* By a thread of ours that calls execve(2). */
 		if ((err == -EPERM || err == -EBUSY) && first && !compel_interrupt(tid))
 			err = 0;
 	}
@@ -198,15 +196,15 @@ static int seize_thread(struct dump *dump, struct dump_task *dt, pid_t tid)
 	else if (first && !dead_or_error(dt, err) && dt->t.state == TASK_DEAD)
 		return 0;
 	else if (err == -ESRCH)
-		return thread_state(dt, tid) != 'Z'; /* a number that is nobody's any more: by an exec, maybe */
+		return thread_state(dt, tid) != 'Z'; /* a tid that is unused by now, perhaps because of an exec */
 	else
 		return seize_failed(dump, dt, tid, err);
 	return err < 0 ? err : 1;
 }
 
 /*
- * What was seized and is no thread of @dt by its list: either it has ended, or its number was another task's already
- * when we took hold of that: a stranger, who goes on.
+ * Seized, but not among the listed threads of @dt: either it has exited, or its tid had been reused by an unrelated
+ * task already, which is resumed.
  */
 static void drop_strangers(struct dump_task *dt, const struct pid_array *tids)
 {
@@ -218,14 +216,14 @@ static void drop_strangers(struct dump_task *dt, const struct pid_array *tids)
 			at++;
 		if (at < tids->n)
 			continue;
-		log_debug("task %d is no thread of %d any more", th->id.host_tid, dt->t.host_pid);
+		log_debug("task %d is not a thread of %d any more", th->id.host_tid, dt->t.host_pid);
 		compel_detach(th->id.host_tid, &th->stop);
 		thread_list_drop(dt, th);
 		i--;
 	}
 }
 
-/* Is the first thread that was at rest still the one who has its number? */
+/* Is the first thread that was stopped still the one that has this tid? */
 static int check_leader(struct dump_task *dt)
 {
 	struct dump_thread *leader = dump_find_thread(dt, dt->t.host_pid);
@@ -233,7 +231,7 @@ static int check_leader(struct dump_task *dt)
 
 	if (leader && (leader->stop.state == COMPEL_RUNNING || compel_at_rest(dt->t.host_pid)))
 		return 0;
-	/* It has ended, or was killed with all others, by an exec or for good. */
+	/* It has exited, or was killed with all others, by an exec or for good. */
 	thread_list_take_ends(dt);
 	if (!leader)
 		return 0;
@@ -256,7 +254,7 @@ static int list_threads(const struct dump_task *dt, struct pid_array *tids, bool
 	return nr == 1 && !dt->nr_threads ? array_add(tids, dt->t.host_pid) : proc_threads(&dt->proc, tids);
 }
 
-/* Seize the threads of @dt that are not known yet. Returns how much is new. */
+/* Seizes the threads of @dt that are not known yet. Returns how many are new. */
 static int seize_new(struct dump *dump, struct dump_task *dt)
 {
 	struct pid_array tids = { 0 };
@@ -267,12 +265,14 @@ static int seize_new(struct dump *dump, struct dump_task *dt)
 	news = err < 0 ? err : check_leader(dt);
 	first = dt->nr_threads;
 	for (size_t i = 0; news >= 0 && i < tids.n; i++) {
-		/* Ascending lists: what was seized before is a prefix as a rule. The first time there is nothing to find. */
+		/*
+		 * Ascending lists: usually, those seized before are a prefix. The first time there is nothing to find.
+		 */
 		bool held = i < first && dt->threads[i].id.host_tid == tids.v[i];
 
 		if (held || (first && dump_find_thread(dt, tids.v[i])))
 			continue;
-		/* The directory tells a number twice when it changes hands meanwhile. */
+		/* The directory lists a tid twice when it changes owners meanwhile. */
 		if (i && tids.v[i] == tids.v[i - 1])
 			continue;
 		err = seize_thread(dump, dt, tids.v[i]);
@@ -288,7 +288,7 @@ static int seize_new(struct dump *dump, struct dump_task *dt)
 
 /* ---- Wait ---- */
 
-/* All that are not at rest yet, each once. Returns how many are gone; one that is left, or 0. */
+/* Checks each thread that is not stopped yet once. Returns how many have exited; one that is left, or 0. */
 static int wait_round(struct dump *dump, struct dump_task *dt, bool again, pid_t *ret_left)
 {
 	const pid_t pid = dt->t.host_pid;
@@ -312,7 +312,10 @@ static int wait_round(struct dump *dump, struct dump_task *dt, bool again, pid_t
 			continue;
 		if (err < 0 && err != -ETIMEDOUT && err != -ECHILD)
 			return fail(err, "wait for task %d to stop", tid);
-		/* Ended between the list and the stop, or another one's number: it is no thread of the tree any more. */
+		/*
+		 * Exited between the list and the stop, or the tid of an unrelated task: not a thread of the tree any
+		 * more.
+		 */
 		thread_list_drop(dt, th);
 		i--;
 		gone++;
@@ -322,7 +325,7 @@ static int wait_round(struct dump *dump, struct dump_task *dt, bool again, pid_t
 	return gone;
 }
 
-/* One after another, but for none of them without end. Returns how many are gone. */
+/* One after another, each with a limit. Returns how many have exited. */
 static int wait_stops(struct dump *dump, struct dump_task *dt)
 {
 	struct dump_thread *leader;
@@ -340,7 +343,7 @@ static int wait_stops(struct dump *dump, struct dump_task *dt)
 		if (!left_ms(dump))
 			return dump_try_again(
 				dump, -ETIMEDOUT,
-				"task %d does not stop: it waits in the kernel for something that no signal interrupts (a child of vfork, a dead file server); --timeout bounds the wait",
+				"task %d does not stop: it is in an uninterruptible wait in the kernel (a child of vfork, a dead file server); --timeout limits the wait",
 				left);
 		if (dump_interrupted(dump) < 0)
 			return -EINTR;
@@ -350,7 +353,7 @@ static int wait_stops(struct dump *dump, struct dump_task *dt)
 		dt->t.state = leader->stop.state == COMPEL_STOPPED ? TASK_STOPPED : TASK_ALIVE;
 		dt->t.stop_signal = leader->stop.stop_signal;
 	}
-	/* With no thread left it is a zombie, or one has executed a program that we have not got hold of yet. */
+	/* With no thread left it is a zombie, or a thread has called execve(2) that we do not trace yet. */
 	if (!dt->nr_threads)
 		thread_list_check_end(dt);
 	return all + (!dt->nr_threads && dt->t.state != TASK_DEAD);
@@ -363,7 +366,7 @@ int dump_stop_threads(struct dump *dump, struct dump_task *dt)
 	if (news < 0 || dt->t.state == TASK_DEAD)
 		return news;
 	gone = wait_stops(dump, dt);
-	/* These would say that the process is gone. */
+	/* These would mean that the process has exited. */
 	if (gone == -ESRCH || gone == -ENOENT)
 		return -ECHILD;
 	return gone < 0 ? gone : news + gone;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the kernel remembers of a call that it would continue: in the image there has to be what is left of its time. Where
- * nothing tells (no BPF), the call returns EINTR in the restored process, rather than to wait for all of its time again.
+ * The kernel's state of a call that it would continue: the image has to contain how much of its time is left. Where
+ * that is not available (no BPF), the call returns EINTR in the restored process, rather than waiting for its full time
+ * again.
  */
 #include <errno.h>
 #include <string.h>
@@ -27,8 +28,9 @@ static int open_reader(struct dump *dump)
 		err = -ENOMEM;
 	}
 	if (err)
-		log_info("how long calls would still wait cannot be read (BPF): %s; once restored they return EINTR",
-			 strerror(-err));
+		log_info(
+			"the remaining time of interrupted calls cannot be read (BPF): %s; they return EINTR after a restore",
+			strerror(-err));
 	return dump->timed_calls_unreadable = err;
 }
 
@@ -41,7 +43,7 @@ void dump_find_timed_call(struct dump *dump, struct dump_thread *th, int thread_
 		return;
 	err = timed_call_read(dump->timed_calls, thread_dir, args, &th->call);
 	if (err)
-		log_info("thread %d: how long its call would still wait cannot be read: %s", th->id.host_tid,
+		log_info("thread %d: the remaining time of its call cannot be read: %s", th->id.host_tid,
 			 strerror(-err));
 	th->snapshot.continues = th->call.nr;
 }

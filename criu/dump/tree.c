@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Which tasks there are, and what they share: asked for while they are being stopped, or while they run (check.c). */
+/* Which tasks there are, and what they share: read while they are being stopped, or while they run (check.c). */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -31,11 +31,10 @@ int dump_add_task(struct dump *dump, pid_t pid, struct dump_task *parent, struct
 }
 
 /*
- * A process that has no children, and all of whose threads stand still, gets none: it makes none itself, its children could
- * not make brothers (CLONE_PARENT), and orphans come from below.
- *
- * A stopped thread makes no children. One that had none gets none later, but for orphans, and those go to the first thread
- * that has not ended: the leader, as long as we hold it (find_alive_thread() of the kernel).
+ * A process that has no children, and all of whose threads are stopped, cannot get any: it creates none itself, its
+ * children could not create siblings (CLONE_PARENT), and orphans come from descendants. A stopped thread creates no
+ * children. One that had none gets none later, except orphans, which go to the first thread that has not exited: the
+ * leader, as long as we trace it (find_alive_thread() of the kernel).
  */
 static int list_stopped(struct dump_task *dt, struct pid_array *pids)
 {
@@ -56,13 +55,13 @@ static int list_stopped(struct dump_task *dt, struct pid_array *pids)
 		err = proc_children_of(&dt->proc, &tids, pids);
 	for (size_t i = 0; !err && pids->n == before && i < dt->nr_threads; i++)
 		dt->threads[i].childless = true;
-	/* Not so the root: as the first process of a pid namespace it gets strangers' orphans, too. */
+	/* Except for the root: as the first process of a pid namespace it gets orphans of unrelated processes, too. */
 	dt->childless = !err && pids->n == before && dt->all_stopped && dt->t.parent;
 	array_free(&tids);
 	return err;
 }
 
-/* The threads that are stopped are all there are, or there will be another pass. While the tree runs: whoever is there. */
+/* The stopped threads are all there are, or there will be another pass. While the tree runs: all current ones. */
 static int list_children(struct dump_task *dt, struct pid_array *pids)
 {
 	return dt->nr_threads ? list_stopped(dt, pids) : proc_children(&dt->proc, pids);
@@ -133,7 +132,7 @@ int dump_ask_of(struct dump_task *dt, pid_t tid)
 	err = proc_stat_read(&dt->proc, &stat);
 	if (err < 0)
 		return fail(err, "read /proc/%d/stat", tid);
-	/* The memory's marks are the process's, the name is that of its first thread. */
+	/* The mm fields are those of the process, the name is that of its first thread. */
 	memcpy(stat.comm, dt->stat.comm, sizeof(stat.comm));
 	dt->stat = stat;
 	dt->leader_ended = true;
@@ -142,7 +141,7 @@ int dump_ask_of(struct dump_task *dt, pid_t tid)
 	if (dt->pidfd == -EINVAL)
 		return fail(
 			-EOPNOTSUPP,
-			"process %d goes on without its first thread, which has ended: that can be saved by Linux 6.9 and later (PIDFD_THREAD)",
+			"process %d is running without its first thread, which has exited: saving that needs Linux 6.9 or later (PIDFD_THREAD)",
 			dt->t.pid);
 	return dt->pidfd < 0 ? fail(dt->pidfd, "pidfd of %d", tid) : 0;
 }
@@ -150,12 +149,15 @@ int dump_ask_of(struct dump_task *dt, pid_t tid)
 static int cannot_compare(const struct dump_task *dt, int err)
 {
 	return fail(err,
-		    err == -ENOSYS ? "kcmp(2): the kernel is built without CONFIG_KCMP" :
-				     "kcmp(2): process %d may not be looked into: it has rights that criu lacks",
+		    err == -ENOSYS ? "kcmp(2): the kernel was built without CONFIG_KCMP" :
+				     "kcmp(2): process %d may not be inspected: it has capabilities that criu lacks",
 		    dt->t.host_pid);
 }
 
-/* What one task has: by its address, if the kernel's memory has been read, or compared with what others have. */
+/*
+ * An object of a task: identified by its address, if kernel memory has been read, or compared with those of other
+ * tasks.
+ */
 struct seen {
 	struct kcmp_set compared;
 	struct hash by_address;
@@ -187,7 +189,7 @@ static int find_one(struct seen *seen, const struct dump_task *dt, enum kcmp_wha
 	if (k)
 		return find_address(seen, addresses[what], ret);
 	seen->compared.what = what;
-	/* Handlers are shared only within one memory, which is known by then: clone(2) CLONE_SIGHAND. */
+	/* Signal handlers are shared only within one memory, which is known by then: clone(2) CLONE_SIGHAND. */
 	return kcmp_set_id(&seen->compared, what == KCMP_WHAT_SIGHAND ? dt->t.ids.vm : 0, dt->t.host_pid, 0, ret);
 }
 
@@ -208,14 +210,14 @@ static int find_all(struct dump *dump, struct seen seen[4], struct dump_task *dt
 		}
 		if (err < 0)
 			return cannot_compare(dt, err);
-		/* 1 is the tool's own in CRIU's numbering. */
+		/* In CRIU's numbering, 1 is the tool's own. */
 		*ids[i] = found.id + 1;
 		*owners[i] = found.fresh;
 	}
 	return err;
 }
 
-/* A table that two processes share is asked for once. The kernel's memory tells of all of them, or of none. */
+/* A table that two processes share is read once. Kernel memory has been read for all of them, or for none. */
 int dump_find_shared(struct dump *dump)
 {
 	struct seen seen[4] = { 0 };
