@@ -37,8 +37,8 @@ static int check_ring(const struct restore_task *rt, const VmaEntry *v, const st
 	const AioRingEntry *entry = entry_of(rt, v->start);
 
 	if (!entry)
-		return fail(-EBADMSG, "mm-%d.img: VMA %lx-%lx is an AIO ring, of which there is no record", rt->t.pid,
-			    v->start, v->end);
+		return fail(-EBADMSG, "mm-%d.img: VMA %lx-%lx is an AIO ring, which has no entry", rt->t.pid, v->start,
+			    v->end);
 	if (entry->ring_len != v->end - v->start || entry->ring_len > AIO_RING_LEN_MAX)
 		return fail(-EBADMSG, "mm-%d.img: AIO context %#lx: a ring of %u bytes in a VMA of %lu", rt->t.pid,
 			    entry->id, entry->ring_len, v->end - v->start);
@@ -64,7 +64,7 @@ int aio_load(struct restore_task *rt, const struct pagemap *map)
 		rings++;
 		err = check_ring(rt, v, map);
 	}
-	/* Each ring has its record: of two records of one ring, or of one without a ring, there would be more. */
+	/* Each ring has its entry: duplicate entries, or one without a ring, would make their number differ. */
 	if (!err && rings != rt->mm->n_aios)
 		err = fail(-EBADMSG, "mm-%d.img: %zu AIO contexts with %zu rings", rt->t.pid, rt->mm->n_aios, rings);
 	return err;
@@ -72,7 +72,7 @@ int aio_load(struct restore_task *rt, const struct pagemap *map)
 
 /* ---- hand over ---- */
 
-/* The ring as the image has it. */
+/* The ring as saved. */
 static int read_header(const struct restore_task *rt, const AioRingEntry *entry, const struct page_source *source,
 		       struct aio_ring *ret)
 {
@@ -82,8 +82,8 @@ static int read_header(const struct restore_task *rt, const AioRingEntry *entry,
 	if (err)
 		return fail(err, "read the AIO ring at %#lx from the pages image", entry->id);
 	if (ret->magic != AIO_RING_MAGIC || ret->nr != entry->ring_len / AIO_EVENT_SIZE - 1 || ret->tail >= ret->nr)
-		return fail(-EBADMSG, "pages of %d: the AIO ring at %#lx is none: magic %#x, tail %u of %u", rt->t.pid,
-			    entry->id, ret->magic, ret->tail, ret->nr);
+		return fail(-EBADMSG, "pages of %d: the AIO ring at %#lx is not valid: magic %#x, tail %u of %u",
+			    rt->t.pid, entry->id, ret->magic, ret->tail, ret->nr);
 	return 0;
 }
 
@@ -101,7 +101,7 @@ static int setup(unsigned requests, uint32_t nr, aio_context_t *ret)
 	return 0;
 }
 
-/* The size of a ring depends on the number of CPUs, too: should it differ, the number of requests has to give way. */
+/* The size of a ring also depends on the number of CPUs: if that differs, the number of requests has to be adjusted. */
 static int make_context(const AioRingEntry *entry, uint32_t nr, aio_context_t *ret)
 {
 	int err = setup(entry->nr_req, nr, ret);
@@ -111,15 +111,15 @@ static int make_context(const AioRingEntry *entry, uint32_t nr, aio_context_t *r
 	if (err == -ERANGE)
 		return fail(
 			err,
-			"AIO context %#lx: this kernel makes no ring of %u bytes, which depends on the number of CPUs: restore on a machine with as many (it was made for %u requests)",
+			"AIO context %#lx: this kernel cannot create a ring of %u bytes, as that depends on the number of CPUs: restore on a machine with as many (it was created for %u requests)",
 			entry->id, entry->ring_len, entry->nr_req);
 	if (err == -EAGAIN)
-		return fail(err, "AIO context %#lx: room for %u requests: raise fs.aio-max-nr (sysctl)", entry->id,
+		return fail(err, "AIO context %#lx: slots for %u requests: raise fs.aio-max-nr (sysctl)", entry->id,
 			    entry->nr_req);
 	return err ? fail(err, "io_setup(%u)", entry->nr_req) : 0;
 }
 
-/* Have @n requests end, that read nothing. With @follow, their events count as read. */
+/* Lets @n requests complete that read nothing. With @follow, their events count as read. */
 static int end_requests(aio_context_t ctx, int empty, uint64_t n, bool follow)
 {
 	struct iocb cb = { .aio_lio_opcode = IOCB_CMD_PREAD, .aio_fildes = empty }, *all[BATCH];
@@ -128,7 +128,7 @@ static int end_requests(aio_context_t ctx, int empty, uint64_t n, bool follow)
 	for (unsigned i = 0; i < BATCH; i++)
 		all[i] = &cb;
 	while (n) {
-		/* The kernel gives the places of events that were read back one by one: never ask for all that there are. */
+		/* The kernel frees the slots of consumed events one by one: never request all that there are. */
 		long most = MIN_OF(n, follow ? MIN_OF(BATCH, ring->nr / 4) : BATCH);
 		long done = syscall(SYS_io_submit, ctx, most, all);
 
@@ -142,8 +142,8 @@ static int end_requests(aio_context_t ctx, int empty, uint64_t n, bool follow)
 }
 
 /*
- * Move the kernel's tail to @want's, with as many events that wait as there are in @want: places for requests are taken
- * until the program has read them.
+ * Moves the kernel's tail to @want's, with as many unread events as in @want: slots are in use until the program has
+ * read them.
  */
 static int turn(aio_context_t ctx, const struct aio_ring *want)
 {
@@ -158,7 +158,7 @@ static int turn(aio_context_t ctx, const struct aio_ring *want)
 
 	if (empty < 0)
 		return -errno;
-	/* Every CPU that submits takes a supply of places; all of them may be needed here. */
+	/* Every CPU that submits reserves a batch of slots; all of them may be needed here. */
 	CPU_ZERO(&one);
 	if (!getcpu(&cpu, NULL) && cpu < CPU_SETSIZE)
 		CPU_SET(cpu, &one);
@@ -171,7 +171,7 @@ static int turn(aio_context_t ctx, const struct aio_ring *want)
 	return err ? err : ring->tail == want->tail ? 0 : -EIO;
 }
 
-/* The ring goes to @hole, which is reserved. */
+/* Moves the ring to @hole, which is reserved. */
 static int restore_context(const struct restore_task *rt, const AioRingEntry *entry, const struct page_source *source,
 			   uint64_t hole, struct wire_aio *ret)
 {
@@ -185,7 +185,7 @@ static int restore_context(const struct restore_task *rt, const AioRingEntry *en
 		return err;
 	err = saved.tail || saved.head ? turn(ctx, &saved) : 0;
 	if (err)
-		return fail(err, "AIO context %#lx: bring its ring to head %u, tail %u of %u", entry->id, saved.head,
+		return fail(err, "AIO context %#lx: set its ring to head %u, tail %u of %u", entry->id, saved.head,
 			    saved.tail, saved.nr);
 	if (mremap((void *)ctx, entry->ring_len, entry->ring_len, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)hole) ==
 	    MAP_FAILED)
@@ -195,7 +195,7 @@ static int restore_context(const struct restore_task *rt, const AioRingEntry *en
 	return 0;
 }
 
-/* For all rings, side by side. */
+/* For all rings, next to each other. */
 static int reserve_room(struct restore *r, struct restore_task *rt, uint64_t *ret_at)
 {
 	uint64_t len = 0, at;
@@ -208,7 +208,7 @@ static int reserve_room(struct restore *r, struct restore_task *rt, uint64_t *re
 		return err;
 	if (mmap((void *)at, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1,
 		 0) == MAP_FAILED)
-		return fail(-errno, "room for AIO rings");
+		return fail(-errno, "space for AIO rings");
 	*ret_at = at;
 	return 0;
 }

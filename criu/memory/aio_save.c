@@ -9,7 +9,7 @@
 #include "util/fds.h"
 #include "util/log.h"
 
-/* Disks answer sooner; what goes to a frozen file system (FUSE) never does. */
+/* Disks respond sooner; a frozen file system (FUSE) never does. */
 #define WAIT_US 2000000u
 #define STEP_US 500u
 
@@ -47,7 +47,7 @@ static bool ends_by_itself(const struct aio_contexts *all)
 	return waits;
 }
 
-/* What is in flight lives in the kernel and on disks: it ends while its process is frozen. */
+/* Requests in flight are in the kernel and on disks: they complete while their process is frozen. */
 static int read_at_rest(struct dump *dump, int mem, struct aio_contexts *all)
 {
 	int err = aio_contexts_read(dump->memory->aio_reader, mem, all);
@@ -56,7 +56,7 @@ static int read_at_rest(struct dump *dump, int mem, struct aio_contexts *all)
 		return err;
 	for (unsigned waited = 0; waited < WAIT_US && (err == -EAGAIN || (!err && ends_by_itself(all)));
 	     waited += STEP_US) {
-		usleep(STEP_US); /* style: that a request of another process ends is told to nobody */
+		usleep(STEP_US); /* style: nothing notifies us of completed requests of another process */
 		array_free(all);
 		err = aio_contexts_read(dump->memory->aio_reader, mem, all);
 	}
@@ -68,12 +68,12 @@ static void refuse_in_flight(struct dump *dump, const struct dump_task *dt, cons
 	if (c->for_ever)
 		dump_blocker(
 			dump, dt, -1,
-			"AIO context %#lx: %u requests are in flight, of a sort that waits for something to happen (IOCB_CMD_POLL): io_cancel or io_destroy them",
+			"AIO context %#lx: %u requests are in flight that wait for an event (IOCB_CMD_POLL): io_cancel or io_destroy them",
 			c->at, c->in_flight);
 	else if (c->in_flight && !dump_is_check(dump))
 		dump_blocker(
 			dump, dt, -1,
-			"AIO context %#lx: %u requests are in flight, and have not ended in %u ms: try again when what they go to has answered",
+			"AIO context %#lx: %u requests are in flight, and have not completed in %u ms: try again when the device or server has responded",
 			c->at, c->in_flight, WAIT_US / 1000);
 }
 
@@ -85,15 +85,15 @@ static const struct aio_context *context_at(const struct dump_task *dt, uint64_t
 	return NULL;
 }
 
-/* NULL, or why this ring cannot be made again. */
+/* NULL, or why this ring cannot be recreated. */
 static const char *unlike(const struct kernel_vma *v, const struct aio_context *c, const struct aio_ring *ring)
 {
 	if (!c)
 		return "the ring of an AIO context that this process does not have, inherited by fork or a part of one: munmap it";
 	if (c->len != v->end - v->start || v->pgoff)
-		return "only a part of the ring of an AIO context: map all of it with one protection, or io_destroy it";
+		return "part of the ring of an AIO context: map all of it with one protection, or io_destroy it";
 	if (ring && (ring->magic != AIO_RING_MAGIC || ring->nr != c->nr || ring->tail != c->tail))
-		return "the ring of an AIO context whose header the program has written over: io_destroy it";
+		return "the ring of an AIO context whose header the program has overwritten: io_destroy it";
 	return NULL;
 }
 
@@ -151,7 +151,7 @@ int aio_survey(struct dump *dump, struct dump_task *dt)
 	if (err) {
 		dump_blocker(
 			dump, dt, -1,
-			"mapping %lx-%lx %s: an AIO context: what is in flight in it can only be read out of the kernel's memory (BPF), which fails here (%s): dump as root on a kernel with BTF, or run the program without native AIO",
+			"mapping %lx-%lx %s: an AIO context: its requests in flight can only be read from kernel memory (BPF), which fails here (%s): dump as root on a kernel with BTF, or run the program without native AIO",
 			v->start, v->end, v->name, rights_reason(&dump->rights, RIGHT_READ_KERNEL_MEMORY, err));
 		return 0;
 	}
@@ -164,7 +164,7 @@ int aio_survey(struct dump *dump, struct dump_task *dt)
 	return err;
 }
 
-/* In the order in which the kernel numbers them, for which they are made again. */
+/* In the order of the kernel's numbers, in which they are recreated. */
 int aio_save(struct dump *dump, struct dump_task *dt, MmEntry *mm)
 {
 	mm->aios = dump_alloc(dump, (dt->nr_aio + 1) * sizeof(*mm->aios));
@@ -175,9 +175,9 @@ int aio_save(struct dump *dump, struct dump_task *dt, MmEntry *mm)
 		const struct kernel_vma *v = maps_find(&dt->maps, c->at);
 		AioRingEntry *entry;
 
-		/* Without its ring nobody can use a context any more. */
+		/* Without its ring a context cannot be used any more. */
 		if (!v || !aio_is_ring(v)) {
-			log_info("AIO context %#lx is left out: the process has unmapped its ring", c->at);
+			log_info("AIO context %#lx is not saved: the process has unmapped its ring", c->at);
 			continue;
 		}
 		entry = dump_alloc(dump, sizeof(*entry));

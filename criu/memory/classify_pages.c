@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What becomes of the pages that the scan has found in private memory. */
+/* Classifies the pages that the scan has found in private memory. */
 #include "base/bits.h"
 #include "memory/dump_memory.h"
 #include "pie/vma.h"
 
 static enum page_outcome outcome_of(const VmaEntry *vma)
 {
-	/* Pages of zeros are not among those of the scan: PAGE_PFNZERO. */
+	/* Zero pages are not among the results of the scan: PAGE_PFNZERO. */
 	return vma_is_droppable(vma->flags) ? PAGES_SKIP : PAGES_WRITE;
 }
 
@@ -28,7 +28,7 @@ int memory_classify_pages(const struct dump_task *dt, const MmEntry *mm, page_ru
 	for (size_t i = 0; !err && i < mm->n_vmas; i++) {
 		const VmaEntry *vma = mm->vmas[i];
 
-		/* The pages of an AIO ring are a file's for the scan. */
+		/* For the scan, the pages of an AIO ring belong to a file. */
 		if (vma->status & (VMA_VDSO | VMA_AIO_RING)) {
 			struct page_run all = run_of(vma, vma->start, vma->end);
 
@@ -39,7 +39,7 @@ int memory_classify_pages(const struct dump_task *dt, const MmEntry *mm, page_ru
 			next++;
 		if (!vma_has_private_pages(vma->status))
 			continue;
-		/* A region of the scan may reach over several mappings. */
+		/* A region of the scan may span several mappings. */
 		for (size_t j = next; !err && j < dt->pages.n && dt->pages.v[j].start < vma->end; j++) {
 			struct page_run run = run_of(vma, MAX_OF(dt->pages.v[j].start, vma->start),
 						     MIN_OF(dt->pages.v[j].end, vma->end));

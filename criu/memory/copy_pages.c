@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Pages: target -> buffer -> sink, by two threads: while one writes (the kernel lets one write to a file at a time), the
- * other reads.
+ * Pages: target -> buffer -> sink, by two threads: while one writes (the kernel serializes writes to a file), the other
+ * reads.
  */
 #include "memory/copy_pages.h"
 #include <errno.h>
@@ -19,16 +19,16 @@
 /* Less is copied before a thread has started. */
 #define WORTH_A_THREAD (4ul << 20)
 
-/* Pieces of the origin that are read by one call, and are one batch for the sink. */
+/* Ranges of the target that are read by one call, and are one batch for the sink. */
 struct page_job {
-	size_t first; /* of the pieces */
+	size_t first; /* index of the first range */
 	int n;
 	uint64_t len, offset;
-	bool by_fd; /* all of it */
+	bool by_fd; /* for all ranges */
 	const void *ready; /* is in our memory already */
 };
 
-/* What process_vm_readv may not read (no PROT_READ) the tracer reads through /proc/PID/mem. */
+/* What process_vm_readv cannot read (no PROT_READ) the tracer reads through /proc/PID/mem. */
 static int read_by_fd(const struct page_copy *c, const struct page_job *job, char *to)
 {
 	for (int i = 0; i < job->n; i++) {
@@ -86,7 +86,7 @@ void page_buffer_free(char **buffer)
 	*buffer = NULL;
 }
 
-/* New pages for it would take longer than to copy a small process. */
+/* New pages for a buffer would take longer than copying a small process. */
 static void copy_all(struct page_copy *c, char **buffer)
 {
 	size_t at;
@@ -116,7 +116,7 @@ static void *work(void *arg)
 	return NULL;
 }
 
-/* Where there is no second thread to be had it goes by one. */
+/* If no second thread can be created, one does it all. */
 int page_copy_run(struct page_copy *c)
 {
 	pthread_t other;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The content of pages, from a process or a file to a sink. */
+/* Copies the content of pages from a process or a file to a sink. */
 #pragma once
 #include <stdatomic.h>
 #include <sys/types.h>
@@ -12,13 +12,13 @@ struct page_origin {
 	const char *name; /* in messages */
 	pid_t pid; /* for process_vm_readv(2) */
 	int fd; /* /proc/PID/mem, or a file: addresses are offsets */
-	uint64_t size; /* of the file: zeros fill its last page. UINT64_MAX: it has no end */
+	uint64_t size; /* of the file: zeros fill its last page; UINT64_MAX: unlimited */
 };
 
 ARRAY_OF(page_pieces, struct iovec);
 ARRAY_OF(page_jobs, struct page_job);
 
-/* Read-only while threads work, but for @next and what follows. */
+/* Read-only while threads work, except for @next and below. */
 struct page_copy {
 	struct page_origin from;
 	struct page_sink *sink;
@@ -29,17 +29,17 @@ struct page_copy {
 	struct page_pieces pieces;
 	struct page_jobs jobs;
 	uint64_t bytes; /* of all jobs */
-	atomic_size_t next; /* job that nobody has taken */
+	atomic_size_t next; /* next job to be done */
 	atomic_int failed;
 	atomic_ulong read_us, write_us;
 };
 
-/* A run with content, in the order in which the sink has got them. @by_fd: not by process_vm_readv(2). */
+/* A run with content, in the order passed to the sink. @by_fd: not by process_vm_readv(2). */
 int page_copy_add(struct page_copy *c, const struct page_run *run, bool by_fd);
-/* The same for one whose content is in our memory already, and stays there. */
+/* The same for one whose content is in our memory already, and remains there. */
 int page_copy_add_ready(struct page_copy *c, const void *data, uint64_t len);
-/* Begins the sink, and gives it everything that was added. */
+/* Begins the sink, and writes everything that was added to it. */
 int page_copy_run(struct page_copy *c);
 void page_copy_free(struct page_copy *c);
-/* What page_copy.buffer points to. */
+/* Frees what page_copy.buffer points to. */
 void page_buffer_free(char **buffer);

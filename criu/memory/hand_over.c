@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* In the task: what the restorer maps where, from which descriptor, and which pages go into it. */
+/* In the task: what the restorer maps where, from which descriptor, and which pages it loads. */
 #include <errno.h>
 #include <linux/prctl.h>
 #include <stdio.h>
@@ -51,7 +51,7 @@ static int fill_policy(struct layout *l, const VmaEntry *v, struct wire_vma *w)
 	return memory_lay_policy(l->wire, whose, v->mempolicy, &v->mempolicy_nodes, &w->policy);
 }
 
-/* What is mapped. */
+/* The mapped object. */
 static int fill_object(struct layout *l, const VmaEntry *v, struct wire_vma *w)
 {
 	struct restore *r = l->r;
@@ -97,7 +97,7 @@ static int fill_vma(struct layout *l, const VmaEntry *v, struct wire_vma *w)
 				.shmid = -1,
 				.madv = v->has_madv ? v->madv : 0,
 				.staged = premap_address(l->r->process.premap, v) };
-	/* What waits has been mapped to be written (premap_stage.c). */
+	/* Staged pages are in a writable mapping (premap_stage.c). */
 	w->prot_now = w->staged ? PROT_READ | PROT_WRITE : w->prot;
 	w->flags &= ~(uint64_t)(MAP_FIXED | MAP_LOCKED);
 	if (v->flags & MAP_LOCKED)
@@ -121,7 +121,7 @@ static int fill_vmas(struct layout *l, const MmEntry *mm)
 		const VmaEntry *v = mm->vmas[i];
 		int err;
 
-		/* The kernel has its own of these; [vdso] and [vvar] are moved, not mapped, as a rule. */
+		/* The kernel provides these; [vdso] and [vvar] are usually moved, not mapped. */
 		if ((v->status & VMA_VSYSCALL) ||
 		    ((v->status & (VMA_VDSO | VMA_VVAR)) && vdso_places(wire, v->start, v->end)))
 			continue;
@@ -141,7 +141,7 @@ static int plan_vmas(struct restore *r, const struct restore_task *rt, struct wi
 	return fill_vmas(&l, rt->mm);
 }
 
-/* A piece of a run, less what belongs to the vDSO that the kernel puts in place. Returns how many went to @io, if any. */
+/* A piece of a run, except for the vDSO that the kernel provides. Returns how many were appended to @io, if any. */
 static size_t push_piece(const struct wire_task *wire, struct wire_io *io, const struct wire_io *piece)
 {
 	uint64_t end = piece->addr + piece->len;
@@ -171,7 +171,7 @@ static size_t push_piece(const struct wire_task *wire, struct wire_io *io, const
 	return n;
 }
 
-/* What waits in memory already is not read. Without @io they are counted only, in *ret_n. */
+/* Staged pages are not read. Without @io runs are only counted, in *ret_n. */
 static int push_runs(struct restore *r, const struct wire_task *wire, const struct page_source *source,
 		     struct wire_io *io, size_t *ret_n)
 {
@@ -188,7 +188,7 @@ static int push_runs(struct restore *r, const struct wire_task *wire, const stru
 
 			if (!page_source_direct(source, run, at, &place))
 				return fail(-EOPNOTSUPP,
-					    "pages at %lx: they are in no file, and nobody has supplied them", at);
+					    "pages at %lx: they are not in a file, and have not been supplied", at);
 			piece.fd = place.fd;
 			piece.offset = place.offset;
 			n += push_piece(wire, io ? io + n : NULL, &piece);
@@ -214,7 +214,7 @@ static int fill_ios(struct restore *r, struct wire_task *wire, const struct page
 	return push_runs(r, wire, source, io, &wire->nr_ios);
 }
 
-/* Marks of the address space: all at once, checked against each other by the kernel (PR_SET_MM_MAP, prctl(2)). */
+/* Fields of the mm: set all at once, checked against each other by the kernel (PR_SET_MM_MAP, prctl(2)). */
 static int fill_mm_map(struct restore *r, struct restore_task *rt, struct wire_task *wire)
 {
 	const MmEntry *mm = rt->mm;
@@ -224,7 +224,7 @@ static int fill_mm_map(struct restore *r, struct restore_task *rt, struct wire_t
 	int fd;
 
 	if (!map || !auxv)
-		return fail(-ENOMEM, "marks of the address space");
+		return fail(-ENOMEM, "mm fields");
 	memcpy(auxv, mm->mm_saved_auxv, nr * sizeof(*auxv));
 	auxv[nr] = auxv[nr + 1] = 0;
 	fd = mapped_executable(r, mm);
@@ -275,6 +275,6 @@ int memory_hand_over(struct restore *r, struct restore_task *rt, struct wire_tas
 	r->shared->tasks[rt->t.index].vdso = vdso_code_place(wire);
 	wire->mlock_future = rt->mm->mlock_future;
 	wire->thp_disabled = rt->mm->has_thp_disabled && rt->mm->thp_disabled;
-	/* It is not closed: its descriptors live on in the restorer. */
+	/* Not closed: its descriptors remain in use by the restorer. */
 	return err;
 }

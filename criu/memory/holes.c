@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Where there is room in an address space that is about to become another one. */
+/* Finds free ranges in an address space that is about to be replaced. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,11 +10,13 @@
 #include "pie/vma.h"
 #include "util/log.h"
 
-/* Below this is what mmap_min_addr may forbid; above, a bit before the end, stack and vDSO of a new program. */
+/*
+ * Below this, mmap_min_addr may forbid mappings; above, a little before the end, are stack and vDSO of a new program.
+ */
 #define LOWEST (1ull << 20)
 #define HIGHEST (USER_END + PAGE_SZ - (1ull << 21))
 
-/* Of the room that is planned for all: how much of it there is at the least, and how far it is from what lies above. */
+/* For the range that all tasks share: its minimum size, and its distance from what is above. */
 #define ROOM_MIN (1ull << 30)
 #define ROOM_BELOW (64ull << 30)
 
@@ -61,7 +63,7 @@ static int add_own(struct holes *holes)
 	return err;
 }
 
-/* The two programs may overlap; holes_take wants ranges side by side. */
+/* The two address spaces may overlap; holes_take needs disjoint ranges. */
 static void merge(struct holes *holes)
 {
 	size_t n = 0;
@@ -97,8 +99,8 @@ int holes_read(struct restore *r, struct restore_task *rt, struct holes *ret_hol
 }
 
 /*
- * In the upper part of the largest hole: what is mapped while tasks are made comes right below what is there, and
- * holes_take() begins at the bottom of a hole.
+ * In the upper part of the largest hole: the kernel places mappings of the forking phase right below existing ones, and
+ * holes_take() starts at the bottom of a hole.
  */
 static struct wire_range room_in(const struct holes *holes)
 {
@@ -147,7 +149,7 @@ uint64_t holes_take(struct holes *holes, uint64_t len, uint64_t align)
 
 	if (len > HIGHEST || array_reserve(holes, 1))
 		return 0;
-	/* Stacks grow downwards out of their mapping: leave the ranges below mappings alone as far as a stack may go. */
+	/* Stacks grow downwards out of their mapping: keep as far below such mappings as a stack may grow. */
 	for (size_t i = holes->n; i-- > 0;) {
 		uint64_t bottom = holes->v[i].end + PAGE_SZ, at;
 
@@ -176,7 +178,7 @@ int memory_find_hole(struct restore *r, struct restore_task *rt, uint64_t len, u
 	at = holes_take(&holes, len, PAGE_SZ);
 	holes_free(&holes);
 	if (!at)
-		return fail(-ENOMEM, "no %lu bytes of address space are free in both programs", len);
+		return fail(-ENOMEM, "there are no %lu bytes of address space that are free in both programs", len);
 	*ret_addr = at;
 	return 0;
 }

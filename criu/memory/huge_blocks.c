@@ -39,7 +39,7 @@ static int open_uffd(struct huge_blocks *b)
 	return b->failed ? -EOPNOTSUPP : 0;
 }
 
-/* Fresh each time: what was moved away left a hole that would be filled by small pages. */
+/* A fresh one each time: moved pages leave a hole that would be filled by small pages. */
 static int fresh_stage(struct huge_blocks *b)
 {
 	void *stage = b->stage;
@@ -63,7 +63,7 @@ static int fresh_stage(struct huge_blocks *b)
 	return 0;
 }
 
-/* Registered only meanwhile: nobody answers faults. */
+/* Registered only for this long: nothing handles faults. */
 static int move(struct huge_blocks *b, const struct block_read *what, uint64_t done, uint64_t len)
 {
 	struct uffdio_register reg = { .range = { what->map_start, what->map_end - what->map_start },
@@ -84,7 +84,7 @@ static int read_to(const struct block_read *what, uint64_t done, void *to, uint6
 	return what->source->ops->read(what->source, what->run, what->addr + done, to, len);
 }
 
-/* 1: it has to be done without. */
+/* 1: has to be done without huge pages. */
 static int move_part(struct huge_blocks *b, const struct block_read *what, uint64_t done, uint64_t len)
 {
 	int err = fresh_stage(b);
@@ -105,7 +105,7 @@ int huge_blocks_read(struct huge_blocks *b, const struct block_read *what)
 		len = MIN_OF(what->len - done, STAGE_SIZE);
 		err = plain ? 1 : move_part(b, what, done, len);
 		if (err > 0) {
-			/* What has been moved is there, and is read again in place. */
+			/* Blocks that were moved are present, and are read again in place. */
 			plain = true;
 			err = read_to(what, done, what->to + done, len);
 		}

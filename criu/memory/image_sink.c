@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Pages go into the images directory: runs to a page map, content to its pages image, each batch to its own place. */
+/*
+ * Pages are written to the images directory: runs to a page map, content to its pages image, each batch to its own
+ * offset.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -11,14 +14,14 @@
 #include "util/fds.h"
 #include "util/log.h"
 
-/* Asking for the room of less takes as long as writing it. */
+/* Reserving space for less takes as long as writing it. */
 #define WORTH_RESERVING (512ul << 10)
 
 struct image_sink {
 	struct page_sink sink;
 	struct image_store *dir;
 	struct pagemap_writer *map;
-	struct image_extent pages; /* the content begins at its base */
+	struct image_extent pages; /* the content starts at its base */
 };
 
 static struct image_sink *image_sink_of(struct page_sink *sink)
@@ -43,14 +46,14 @@ static int add_run(struct page_sink *sink, const struct page_run *run)
 	return flags ? dir_error(s, pagemap_add(s->map, run->start, (run->end - run->start) / PAGE_SZ, flags)) : 0;
 }
 
-/* Room all at once: cheaper than piece by piece, and a full disk is known before the copying. */
+/* Reserves all space at once: cheaper than piece by piece, and a full disk is detected before copying. */
 static int begin(struct page_sink *sink, uint64_t bytes)
 {
 	struct image_sink *s = image_sink_of(sink);
 
 	if (bytes > WORTH_RESERVING && fallocate(s->pages.fd, 0, (off_t)s->pages.base, (off_t)bytes) < 0 &&
 	    errno != EOPNOTSUPP)
-		return fail(-errno, "room for %lu bytes of memory in the images directory", bytes);
+		return fail(-errno, "space for %lu bytes of memory in the images directory", bytes);
 	return 0;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Pages of an images directory and its parents: the page map names them, and they lie in the pages images as they are. */
+/* Pages of an images directory and its parents: listed by the page map, stored uncompressed in the pages images. */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -27,7 +27,7 @@ static int read_pages(const struct page_source *source, const struct pagemap_run
 	return direct(source, run, addr, &place) ? pread_exact(place.fd, to, len, (off_t)place.offset) : -ENODATA;
 }
 
-/* Each pages image, mapped. */
+/* Maps each pages image. */
 static int view(const struct page_source *source, struct page_view *ret_view)
 {
 	const struct pagemap *map = source->map;

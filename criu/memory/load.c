@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Check what the images say of an address space, before anything exists. */
+/* Checks the images of an address space, before anything is created. */
 #include <errno.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -15,7 +15,7 @@
 #include "util/log.h"
 
 #define SEGMENT_MAX (1ull << 46)
-/* Of hugetlb pages: 16 GB are the largest of any CPU. */
+/* For hugetlb pages: the largest of any CPU have 16 GB. */
 #define HUGE_SHIFT_MAX 34
 
 static int bad_vma(const struct restore_task *rt, const VmaEntry *v, const char *why)
@@ -50,12 +50,12 @@ static int check_vma(struct restore *r, struct restore_task *rt, const VmaEntry 
 	if (v->end > USER_END_MAX)
 		return bad_vma(rt, v, "beyond the end of user addresses");
 	if (v->status & VMA_GUARD)
-		return v->end <= *end ? 0 : bad_vma(rt, v, "a guard region outside of a mapping");
+		return v->end <= *end ? 0 : bad_vma(rt, v, "a guard region outside a mapping");
 	if (v->start < *end)
 		return bad_vma(rt, v, "overlaps the one before it");
 	*end = v->end;
 	if (v->pgoff % PAGE_SZ)
-		return bad_vma(rt, v, "its offset is no page border");
+		return bad_vma(rt, v, "its offset is not page-aligned");
 	if (!good_huge(v))
 		return bad_vma(rt, v, "not whole huge pages");
 	if (v->status & VMA_SHADOW_STACK) {
@@ -81,10 +81,10 @@ static int check_vma(struct restore *r, struct restore_task *rt, const VmaEntry 
 	case VMA_ANON_PRIVATE:
 		return 0;
 	}
-	return bad_vma(rt, v, "unknown kind of mapping");
+	return bad_vma(rt, v, "unknown type of mapping");
 }
 
-/* Every saved page must belong to a mapping that can hold it. */
+/* Every saved page must belong to a mapping that can contain it. */
 static int check_pages(struct restore_task *rt, const struct pagemap *map)
 {
 	size_t at = 0;
@@ -93,9 +93,8 @@ static int check_pages(struct restore_task *rt, const struct pagemap *map)
 		uint64_t addr = map->runs[i].vaddr, end = addr + map->runs[i].nr_pages * PAGE_SZ;
 
 		if (!(map->runs[i].flags & PAGEMAP_PRESENT)) {
-			log_error(
-				"pagemap-%d.img: pages at %lx are with a page server: lazy restore is not implemented",
-				rt->t.pid, addr);
+			log_error("pagemap-%d.img: pages at %lx are on a page server: lazy restore is not implemented",
+				  rt->t.pid, addr);
 			return -EOPNOTSUPP;
 		}
 		while (addr < end) {
@@ -106,7 +105,8 @@ static int check_pages(struct restore_task *rt, const struct pagemap *map)
 				at++;
 			v = at < rt->mm->n_vmas ? rt->mm->vmas[at] : NULL;
 			if (!v || v->start > addr || !vma_has_private_pages(v->status)) {
-				log_error("pagemap-%d.img: pages at %lx belong to no private mapping", rt->t.pid, addr);
+				log_error("pagemap-%d.img: pages at %lx do not belong to a private mapping", rt->t.pid,
+					  addr);
 				return -EBADMSG;
 			}
 			addr = MIN_OF(end, v->end);
@@ -163,7 +163,7 @@ int memory_link(struct restore *r)
 		err = maps_read(&self, &maps);
 	if (err)
 		return fail(err, "read the map of this process");
-	/* Both once, and inherited by all: before the tree is forked. */
+	/* Both once, inherited by all: before the tree is forked. */
 	err = vdso_probe(&maps);
 	if (!err)
 		err = holes_plan(r, &maps);

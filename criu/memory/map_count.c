@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* vm.max_map_count: the restorer lies in two mappings of its own until the last one of the task's is made. */
+/* vm.max_map_count: the restorer occupies two mappings until the last one of the task is created. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -11,10 +11,10 @@
 #include "util/proc_root.h"
 
 #define RESTORER_MAPPINGS 2
-/* Nobody sets it so low. */
+/* Nobody sets the limit so low. */
 #define NEVER_TOO_MANY 256
 
-/* SIZE_MAX where it cannot be read. */
+/* SIZE_MAX if it cannot be read. */
 static size_t most_mappings(void)
 {
 	_cleanup_buf_ struct buf text = { 0 };
@@ -29,8 +29,8 @@ void map_count_survey(const struct dump_task *dt)
 	size_t n = dt->maps.n - 1, most = n < NEVER_TOO_MANY ? SIZE_MAX : most_mappings();
 
 	if (n + RESTORER_MAPPINGS > most)
-		log_warn("it has %zu mappings, of %zu that vm.max_map_count allows: a restore takes %d more for a "
-			 "moment; raise it before: sysctl vm.max_map_count=%zu",
+		log_warn("it has %zu mappings, of %zu that vm.max_map_count allows: a restore briefly needs %d "
+			 "more; raise the limit first: sysctl vm.max_map_count=%zu",
 			 n, most, RESTORER_MAPPINGS, n + RESTORER_MAPPINGS);
 }
 

@@ -16,7 +16,7 @@ static uint64_t key_of(uint64_t id, unsigned access)
 	return id << 2 | access;
 }
 
-/* Of a file whose mappings belong to its description. */
+/* For a file whose mappings belong to its description. */
 static int descriptor_itself(struct restore *r, struct file *file)
 {
 	bool borrowed;
@@ -28,7 +28,7 @@ static int descriptor_itself(struct restore *r, struct file *file)
 	return moved < 0 ? fail(moved, "keep file %#x open", file->id) : moved;
 }
 
-/* Its right to read a file is none to write it. */
+/* Permission to read a file does not imply permission to write it. */
 static int reopen_for_task(struct restore *r, const struct file *file, int fd, unsigned access)
 {
 	const struct audience *to = file->kind->by_name ? audience_of_task(r, r->process.task) : NULL;
@@ -66,7 +66,7 @@ int mapped_file(struct restore *r, const VmaEntry *v, int *ret_fd)
 	if (fd < 0)
 		return fd;
 	have = fcntl(fd, F_GETFL);
-	/* The entry may have been saved with another access than this mapping needs. */
+	/* The entry may have been saved with a different access mode than this mapping needs. */
 	if (have >= 0 && ((have & O_ACCMODE) != want || (have & O_PATH))) {
 		again = reopen_for_task(r, file, fd, want);
 		again = again < 0 ? again : move_fd_above(again, r->service_base);
@@ -91,8 +91,8 @@ int mapped_executable(struct restore *r, const MmEntry *mm)
 }
 
 /*
- * Is one descriptor good for all tasks? Where they differ in rights each of them has to be able to open its files by itself
- * (run/opener.h).
+ * Can all tasks use one descriptor? If their credentials differ, each of them has to be able to open its files by
+ * itself (run/opener.h).
  */
 static bool may_inherit(const struct restore *r)
 {
@@ -108,14 +108,14 @@ int mapped_files_before_fork(struct restore *r, const struct restore_task *rt)
 	for (size_t i = 0; !err && i < rt->mm->n_vmas && r->process.mapped_files.n < INHERITED_FILES_MAX; i++) {
 		const VmaEntry *v = rt->mm->vmas[i];
 		/*
-		 * Programs and libraries only: what has been mapped before its time, and needs no file, would be closed when
-		 * watches on it exist.
+		 * Programs and libraries only: a descriptor for a mapping that is staged, and needs no file, would be
+		 * closed when watches on it exist.
 		 */
 		const struct file *file = (v->status & (VMA_FILE_PRIVATE | VMA_FILE_SHARED)) && (v->prot & PROT_EXEC) ?
 						  restore_file(r, v->shmid, "a mapping") :
 						  NULL;
 
-		/* What goes by its name is the same for whoever opens it. */
+		/* Files that are opened by name are the same for every task. */
 		if (file && file->kind->by_name && !file->kind->maps_itself && !file->kind->unplaced)
 			err = mapped_file(r, v, &fd);
 	}

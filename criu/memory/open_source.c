@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Which source a restore takes its pages from. */
+/* Selects the source that a restore reads its pages from. */
 #include <errno.h>
 #include "memory/page_source.h"
 #include "util/log.h"

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Runs of pages on their way from a scan to a sink, and what is to become of them: classify_pages.c decides. */
+/* Runs of pages between a scan and a sink, and how they are saved: decided by classify_pages.c. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
 
 enum page_outcome {
-	PAGES_WRITE, /* their content goes to the sink */
-	PAGES_PARENT, /* they are as in the parent images, which have them: PAGEMAP_PARENT */
-	PAGES_SAME, /* equal to others of this dump; the format cannot say so yet: sinks treat them as PAGES_WRITE */
-	PAGES_ZERO, /* a restore gets them by mapping alone: no entry */
+	PAGES_WRITE, /* content goes to the sink */
+	PAGES_PARENT, /* same as in the parent images, which contain them: PAGEMAP_PARENT */
+	PAGES_SAME, /* equal to other pages of this dump; the format cannot express that yet: sinks treat them as PAGES_WRITE */
+	PAGES_ZERO, /* a restore gets them just by mapping: no entry */
 	PAGES_SKIP, /* not part of a dump, as the program expects them to vanish: no entry */
 };
 
-/* Addresses; of a shared segment: offsets. Multiples of PAGE_SZ. */
+/* Addresses, or offsets for a shared segment. Multiples of PAGE_SZ. */
 struct page_run {
 	uint64_t start, end;
 	enum page_outcome outcome;
-	bool may_be_lazy; /* a restore may bring them when they are first touched */
+	bool may_be_lazy; /* a restore may load them when they are first accessed */
 };
 
 static inline bool page_run_has_content(const struct page_run *run)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Where the pages of one address space or shared segment go at a dump. A sink is given all runs, then their content in
- * batches; whoever copies knows nothing else of it. There is one today: files of the images directory (image_sink.c). A
- * connection to a page server, a compressor or a stream is another set of operations, which page_sink_open() chooses.
+ * Where a dump writes the pages of one address space or shared segment. A sink is passed all runs, then their content
+ * in batches; the copying code knows nothing else about it. There is one so far: files of the images directory
+ * (image_sink.c). A connection to a page server, a compressor or a stream would be another set of operations, chosen by
+ * page_sink_open().
  */
 #pragma once
 #include <stddef.h>
@@ -10,10 +11,10 @@
 #include "memory/page_run.h"
 #include "run/dump.h"
 
-/* A part of the content of all runs, one after another. */
+/* A part of the content of all runs, concatenated. */
 struct page_batch {
-	size_t index; /* from 0 on, without gaps: a sink that needs them in order waits for the one before */
-	uint64_t offset, len; /* bytes of the content: run borders may lie within */
+	size_t index; /* from 0 on, without gaps: a sink that needs them in order waits for the previous one */
+	uint64_t offset, len; /* in bytes of the content: may contain borders of runs */
 	const void *data;
 };
 
@@ -23,13 +24,13 @@ struct page_sink {
 
 /* 0 or a negative errno, logged. */
 struct page_sink_ops {
-	/* In rising order. */
+	/* In ascending order. */
 	int (*add_run)(struct page_sink *sink, const struct page_run *run);
-	/* All runs are known: so many bytes of content will come. */
+	/* All runs have been added: so many bytes of content will follow. */
 	int (*begin)(struct page_sink *sink, uint64_t bytes);
-	/* By several threads at a time; the batches come in about rising order. */
+	/* By several threads concurrently; the batches come in roughly ascending order. */
 	int (*write)(struct page_sink *sink, const struct page_batch *batch);
-	/* Optional: a batch failed, and does not come. Who waits in write() for its turn returns an error. */
+	/* Optional: a batch failed, and will not be written. A write() that waits for its turn returns an error. */
 	void (*give_up)(struct page_sink *sink);
 	/* All content has been written. Frees the sink, whatever happens. */
 	int (*finish)(struct page_sink *sink);
@@ -42,7 +43,7 @@ int page_sink_open(struct dump *dump, enum image_type type, uint64_t id, struct 
 /* image_sink.c */
 int image_sink_open(struct dump *dump, enum image_type type, uint64_t id, struct page_sink **ret_sink);
 
-/* The last thing that is done with it; *@sink is NULL afterwards. */
+/* The last operation; *@sink is NULL afterwards. */
 static inline int page_sink_finish(struct page_sink **sink)
 {
 	struct page_sink *done = *sink;

@@ -2,12 +2,12 @@
 /*
  * Where a restore gets the pages of one address space or shared segment from. Pages come in one of two ways:
  *
- * direct   they lie in a file as they are: whoever needs them reads a descriptor at an offset. So does the restorer.
- * fed      somebody has to supply them: a connection, a decompressor. They are in memory before the restorer gets there,
- *          in a mapping that it only moves (wire_vma.staged), as pages that came by fork are today.
+ * - direct: they are stored uncompressed in a file, and are read from a descriptor at an offset, also by the restorer.
+ * - fed: they have to be supplied by a connection or a decompressor. They are in memory before the restorer needs them,
+ *   in a mapping that it only moves (wire_vma.staged), like pages inherited by fork.
  *
- * The restorer knows no more than that. Images are direct (image_source.c). Another source is another set of
- * operations, which page_source_open() chooses.
+ * That is all that the restorer has to know. Images are direct (image_source.c). Another source would be another set of
+ * operations, chosen by page_source_open().
  */
 #pragma once
 #include "image/pagemap.h"
@@ -21,20 +21,20 @@ struct page_place {
 
 struct page_source {
 	const struct page_source_ops *ops;
-	struct pagemap *map; /* which pages there are; owned by the source */
+	struct pagemap *map; /* which pages it has; owned by the source */
 };
 
-/* @run is one of @source's, PRESENT, and holds [addr, addr + len). */
+/* @run is one of @source's, PRESENT, and contains [addr, addr + len). */
 struct page_source_ops {
-	/* Content, to our memory. A negative errno, not logged. */
+	/* Reads content into our memory. A negative errno, not logged. */
 	int (*read)(const struct page_source *source, const struct pagemap_run *run, uint64_t addr, void *to,
 		    uint64_t len);
-	/* Optional: where the pages from @addr on lie. False: they have to be fed. */
+	/* Optional: the location of the pages from @addr on. False: they have to be fed. */
 	bool (*direct)(const struct page_source *source, const struct pagemap_run *run, uint64_t addr,
 		       struct page_place *ret_place);
-	/* Optional: all of it at once; without, tasks share no pages. 0 or a negative errno, logged. */
+	/* Optional: all of the content at once; tasks share no pages without it. 0 or a negative errno, logged. */
 	int (*view)(const struct page_source *source, struct page_view *ret_view);
-	/* The descriptors of direct pages are at or above @min from now on, for the restorer. */
+	/* Moves the descriptors of direct pages to @min or above, for the restorer. */
 	int (*move_fds)(struct page_source *source, int min);
 	void (*close)(struct page_source *source);
 };
@@ -44,7 +44,7 @@ struct page_source_ops {
  * are logged.
  */
 int page_source_open(struct restore *r, enum image_type type, uint64_t id, struct page_source **ret_source);
-/* Of the private memory of a task: it has to be there. */
+/* For the private memory of a task: it must exist. */
 int page_source_open_task(struct restore *r, const struct restore_task *rt, struct page_source **ret_source);
 /* image_source.c */
 int image_source_open(struct image_store *dir, enum image_type type, uint64_t id, struct page_source **ret_source);

@@ -9,7 +9,7 @@
 #define MADV_POPULATE_READ 22
 #endif
 
-/* The kernel maps as much around each page that is missing. */
+/* The kernel maps as much around each faulting page. */
 #define WORTH_MAPPING (64ul << 10)
 
 void page_view_want(const struct page_view *view, const struct pagemap_run *run, uint64_t addr, uint64_t len)

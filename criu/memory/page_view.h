@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The content of all pages of a source in our memory, to be compared; read only. */
+/* The content of all pages of a source, mapped read-only for comparisons. */
 #pragma once
 #include <stddef.h>
 #include "image/pagemap.h"
@@ -12,10 +12,13 @@ struct page_view {
 
 void page_view_close(struct page_view *view);
 
-/* [addr, addr + len) of @run is going to be read: what takes no disk is mapped by one call, not by a fault for each few pages. */
+/*
+ * [addr, addr + len) of @run is about to be read: maps pages that need no disk access by one call, not by a fault for
+ * every few of them.
+ */
 void page_view_want(const struct page_view *view, const struct pagemap_run *run, uint64_t addr, uint64_t len);
 
-/* A page of it; @run holds it. */
+/* A page, which is in @run. */
 static inline const void *page_view_at(const struct page_view *view, const struct pagemap_run *run, uint64_t addr)
 {
 	return (const char *)view->mem[run->source] + run->offset + (addr - run->vaddr);

@@ -8,7 +8,7 @@
 
 enum {
 	MODE_MAX = 6, /* MPOL_WEIGHTED_INTERLEAVE */
-	RELATIVE_NODES = 1 << 14, /* MPOL_F_RELATIVE_NODES: of those that are allowed, the first, second... */
+	RELATIVE_NODES = 1 << 14, /* MPOL_F_RELATIVE_NODES: the first, second... of the allowed nodes */
 	FLAGS_KNOWN = 7 << 13, /* and MPOL_F_NUMA_BALANCING, MPOL_F_STATIC_NODES */
 	NODE_BYTES = PARASITE_MAX_NODES / 8,
 };
@@ -51,7 +51,7 @@ bool memory_good_policy(uint32_t mode, const ProtobufCBinaryData *nodes)
 	return (mode & ~(uint32_t)FLAGS_KNOWN) <= MODE_MAX && nodes->len <= NODE_BYTES;
 }
 
-/* The kernel takes those of the nodes that there are, and refuses a policy without any. */
+/* The kernel uses those of the nodes that exist, and refuses a policy without any. */
 static bool any_here(const struct wire_policy *p, bool *ret_all)
 {
 	uint64_t here[NODES_MAX / 64], wanted = 0, found = 0, missing = 0;
@@ -82,7 +82,7 @@ int memory_lay_policy(struct wire_task *wire, const char *whose, uint32_t mode, 
 		*ret = (uintptr_t)p;
 	if (!all)
 		log_warn(
-			"the memory policy of %s names NUMA nodes that this machine does not have (or does not let us use): it %s",
+			"the memory policy of %s contains NUMA nodes that this machine does not have (or that are not permitted): it %s",
 			whose, *ret ? "gets the others" : "gets the default policy");
 	return 0;
 }

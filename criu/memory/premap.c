@@ -9,7 +9,7 @@
 #include "pie/vma.h"
 #include "util/log.h"
 
-/* Bitmaps of larger mappings (address space that is only reserved) cost more than sharing in them gains. */
+/* Bitmaps of larger mappings (address space that is only reserved) cost more than the sharing gains. */
 #define HULL_MAX (1ull << 40)
 
 bool premap_fits(const VmaEntry *a, const VmaEntry *b)
@@ -21,7 +21,7 @@ bool premap_fits(const VmaEntry *a, const VmaEntry *b)
 	return (a->status & VMA_ANON_PRIVATE) || (a->shmid == b->shmid && a->pgoff - a->start == b->pgoff - b->start);
 }
 
-/* Locking writes to every page of writable private memory: it shares none. */
+/* Locking writes to every page of writable private memory: none is shared. */
 static bool may_share(const VmaEntry *v)
 {
 	return vma_has_private_pages(v->status) && !(v->status & VMA_VDSO) &&
@@ -29,7 +29,7 @@ static bool may_share(const VmaEntry *v)
 	       v->end - v->start <= HULL_MAX;
 }
 
-/* The process that forks it, not counting helpers; of those that share a memory, its owner. */
+/* The process that forks it, not counting helpers; if that is a VM peer, the owner of its memory. */
 static struct restore_task *maker_of(const struct restore_task *rt)
 {
 	struct restore_task *by = rt->creator;
@@ -54,7 +54,7 @@ static struct premap_hull *hull_new(struct restore *r, const struct restore_task
 	return hulls;
 }
 
-/* What @by stages must have room for the mappings of all that descend from it. */
+/* The areas staged by @by need space for the mappings of all its descendants. */
 static void extend(struct premap *by, const struct premap *child)
 {
 	size_t i = 0;
@@ -94,7 +94,7 @@ int premap_link(struct restore *r)
 		if (!p || !p->hulls)
 			return fail(-ENOMEM, "plan of shared memory");
 	}
-	/* Children first, so that a task's hulls are complete when its maker takes them up. */
+	/* Children first, so that a task's hulls are complete when its parent merges them. */
 	for (struct list *pos = r->plan.tree.tasks.prev; pos != &r->plan.tree.tasks; pos = pos->prev) {
 		struct restore_task *by;
 
@@ -118,7 +118,7 @@ struct premap_area *premap_find(struct premap *p, const VmaEntry *vma)
 		else
 			high = middle;
 	}
-	/* Areas reach beyond the VMAs that they were made for: the nearest one need not be the right one. */
+	/* Areas extend beyond the VMAs that they were created for: the nearest one need not be the right one. */
 	for (size_t tries = 0; low-- > 0 && tries < 4; tries++) {
 		struct premap_area *a = &p->areas.v[low];
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Which pages a task shares with its children: those that are equal in their images. */
+/* Finds the pages that a task shares with its children: those that are equal in their images. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,23 +7,23 @@
 #include "pie/vma.h"
 #include "util/log.h"
 
-/* Of more pages than this so many are looked at first: programs that share nothing cost no more than that. */
+/* Of more pages than this, so many are compared first: programs that share nothing cost no more than that. */
 #define SAMPLES 512
-/* Of a block of at least so many bytes so many pages, if all are equal. */
+/* For a block of at least so many bytes, a few pages are compared, to see whether all are equal. */
 #define WORTH_GUESSING (128ul << 10)
 #define LOOKS 4
 
-/* A mapping of the task, one of a child of it that fits, and the addresses that both have. */
+/* A mapping of the task, a matching one of its child, and the addresses that both cover. */
 struct pair {
 	const struct page_view *own, *child;
 	struct premap_hull *h;
 	uint64_t start, end;
-	bool exactly; /* pages of our own maker are there already: where the two differ, the child may have those */
+	bool exactly; /* pages of our own parent are present already: where the two differ, the child may have those */
 };
 
-/* A stretch of pages that both have, all of it in one run of either. */
+/* A range of pages that both have, within one run of each. */
 struct common {
-	const struct pagemap_run *own, *child; /* NULL: there are no more */
+	const struct pagemap_run *own, *child; /* NULL: end */
 	uint64_t start, end;
 };
 
@@ -41,7 +41,7 @@ static struct common common_begin(const struct pair *pair)
 	};
 }
 
-/* The next one behind @c. */
+/* The next one after @c. */
 static bool common_next(const struct pair *pair, struct common *c)
 {
 	while (!is_past(pair->own->map, c->own) && !is_past(pair->child->map, c->child) && c->end < pair->end) {
@@ -103,7 +103,7 @@ static void note(const struct pair *pair, uint64_t page)
 	pair->h->shared[i / 64] |= BIT(i % 64);
 }
 
-/* By a few of them. */
+/* Judged by a few of them. */
 static bool seem_equal(const struct pair *pair, const struct common *c)
 {
 	uint64_t pages = (c->end - c->start) / PAGE_SZ;
@@ -115,8 +115,8 @@ static bool seem_equal(const struct pair *pair, const struct common *c)
 }
 
 /*
- * Pages of one block. Those of the task itself are to be loaded in any case, be it now or later, and a child compares
- * what it has got by fork with its own image (premap_settle.c): where all seem equal they need not be compared here.
+ * Pages of one block. Those of the task itself have to be loaded in any case, now or later, and a child compares what
+ * it has inherited with its own image (premap_settle.c): if all seem equal, they need not be compared here.
  */
 static void compare_block(const struct pair *pair, const struct common *c)
 {
@@ -171,7 +171,7 @@ static int found(const struct pair *pair)
 	return 1;
 }
 
-/* Every pair of mappings that lie over each other and fit. @child is NULL as long as it takes no pages to tell. */
+/* Every pair of mappings that overlap and match. @child is NULL as long as no pages are needed to decide. */
 static int for_each_pair(struct staging *s, const struct premap *c, const struct page_view *child,
 			 int (*fn)(const struct pair *))
 {
@@ -218,7 +218,7 @@ static int compare_child(struct staging *s, struct restore_task *rt)
 	return err;
 }
 
-/* All that inherit from this process: what it forks, and what its helpers and those that live in its memory do. */
+/* All tasks that inherit from this process: those that it forks, and those that its helpers and VM peers fork. */
 int premap_compare_children(struct staging *s, const struct restore_task *by)
 {
 	int err = 0;

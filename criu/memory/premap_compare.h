@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Which pages a process has to have before it forks: it stages them (premap_stage.c) for the tasks that it forks. */
+/* Which pages a process must have before it forks: it stages them (premap_stage.c) for the tasks that it forks. */
 #pragma once
 #include "memory/page_source.h"
 #include "memory/premap.h"
@@ -11,5 +11,5 @@ struct staging {
 	struct page_view own;
 };
 
-/* Note in premap_hull.shared what is to be there before @by forks. */
+/* Marks in premap_hull.shared the pages that must be present before @by forks. */
 int premap_compare_children(struct staging *s, const struct restore_task *by);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* In a task, when its children exist: which of the pages that it has by fork are those of its image, and where they wait. */
+/*
+ * In a task, when its children have been forked: which of the inherited pages are those of its image, and where they
+ * are.
+ */
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -7,7 +10,7 @@
 #include "pie/vma.h"
 #include "util/log.h"
 
-/* Back to what the mapping itself gives: zeroes, or the file. */
+/* Drops pages: the mapping has its own content again, zeros or the file. */
 static int drop(struct premap_area *a, uint64_t start, uint64_t end)
 {
 	for (uint64_t at = start; at < end; at += PAGE_SZ) {
@@ -20,17 +23,17 @@ static int drop(struct premap_area *a, uint64_t start, uint64_t end)
 	return 0;
 }
 
-/* One mapping of the task, and the area that its pages may be in. */
+/* A mapping of the task, and the area that may contain its pages. */
 struct settling {
 	const struct page_view *pages;
 	const VmaEntry *vma;
 	struct premap_area *area;
-	const struct pagemap_run *run; /* the first one that does not end before the page in hand */
-	uint64_t mapped; /* what lies before that address has been mapped to be compared */
+	const struct pagemap_run *run; /* the first one that does not end before the current page */
+	uint64_t mapped; /* up to that address the view has been mapped for comparisons */
 	uint64_t compared, kept;
 };
 
-/* Is the page in place that of the image? */
+/* Is the page in place equal to the one in the image? */
 static bool is_as_image(struct settling *s, uint64_t at)
 {
 	const struct pagemap *map = s->pages->map;
@@ -51,7 +54,10 @@ static bool is_as_image(struct settling *s, uint64_t at)
 	return !memcmp((void *)(uintptr_t)(s->area->at + i * PAGE_SZ), page_view_at(s->pages, s->run, at), PAGE_SZ);
 }
 
-/* From @at on, up to @end: the first page that is loaded, and not known to be as in the image. Counts those as kept. */
+/*
+ * The first page from @at on, up to @end, that is loaded and not known to be equal to the image. Counts those before it
+ * as kept.
+ */
 static uint64_t next_open(struct settling *s, uint64_t at, uint64_t end)
 {
 	const struct premap_area *a = s->area;
@@ -93,7 +99,7 @@ static int settle_vma(const struct page_view *pages, struct premap_hull *h, stru
 	}
 	atomic_fetch_add(&counts->pages_compared, s.compared);
 	atomic_fetch_add(&counts->pages_inherited, s.kept);
-	/* Nothing kept: it is mapped anew, and its pages come the fast way. */
+	/* Nothing was kept: it is mapped afresh, and its pages are read the fast way. */
 	h->area = s.kept ? a : NULL;
 	return err ? err : drop(a, drop_from, drop_to);
 }
@@ -103,7 +109,7 @@ int premap_settle(struct premap *p, const struct page_source *source, struct res
 	struct page_view pages;
 	int err;
 
-	/* Without a view no area has been made. */
+	/* Without a view, no area has been created. */
 	if (!p || !p->areas.n || !source->ops->view)
 		return 0;
 	err = source->ops->view(source, &pages);
@@ -119,7 +125,7 @@ int premap_settle(struct premap *p, const struct page_source *source, struct res
 	return err;
 }
 
-/* The hull whose VMA holds @addr, or the first one behind it. */
+/* The hull whose VMA contains @addr, or the first one after it. */
 static struct premap_hull *hull_at(struct premap *p, uint64_t addr)
 {
 	size_t low = 0, high = p && p->areas.n ? p->nr_hulls : 0;
@@ -142,7 +148,7 @@ uint64_t premap_address(struct premap *p, const VmaEntry *vma)
 	return h && h->vma == vma && h->area ? h->area->at + (vma->start - h->area->start) : 0;
 }
 
-/* The end of the pages from @addr on that all wait, or all do not. */
+/* The end of the range from @addr on in which all pages are staged, or none. */
 static uint64_t stretch(struct premap *p, uint64_t addr, uint64_t end, bool *ret_waits)
 {
 	const struct premap_hull *h = hull_at(p, addr);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Before a task forks: find the pages that it shares with its children, and bring them into memory. */
+/* Before a task forks: finds the pages that it shares with its children, and loads them. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +14,7 @@
 #include "util/fds.h"
 #include "util/log.h"
 
-/* ---- where it goes ---- */
+/* ---- placement ---- */
 
 static int cmp_area(const void *a, const void *b)
 {
@@ -23,7 +23,7 @@ static int cmp_area(const void *a, const void *b)
 	return (x->start > y->start) - (x->start < y->start);
 }
 
-/* In its final place unless the tool itself is there; else where no task will have anything. 0: nowhere. */
+/* At its final address unless the tool itself is there; otherwise where no task will map anything. 0: nowhere. */
 static uint64_t map_area(struct restore *r, const struct premap_hull *h, int flags, int fd, uint64_t offset)
 {
 	uint64_t len = h->end - h->start, at = h->start;
@@ -33,7 +33,7 @@ static uint64_t map_area(struct restore *r, const struct premap_hull *h, int fla
 	p = mmap((void *)(uintptr_t)at, len, PROT_READ | PROT_WRITE, flags | MAP_FIXED_NOREPLACE, fd, offset);
 	if (p != MAP_FAILED || errno != EEXIST || holes_read(r, NULL, &holes))
 		return p == MAP_FAILED ? 0 : at;
-	/* The same place in a huge page as in the end: page tables move whole (mremap). */
+	/* At the same offset in a huge page as its final address: page tables are moved as a whole (mremap). */
 	at = holes_take(&holes, len + HUGE_PAGE_SZ, HUGE_PAGE_SZ);
 	holes_free(&holes);
 	if (!at)
@@ -43,7 +43,7 @@ static uint64_t map_area(struct restore *r, const struct premap_hull *h, int fla
 	return p == MAP_FAILED ? 0 : at;
 }
 
-/* -EAGAIN: there is no room; it is restored without sharing. */
+/* -EAGAIN: there is no space; it is restored without sharing. */
 static int area_new(struct restore *r, struct premap *p, const struct premap_hull *h, struct premap_area **ret_area)
 {
 	struct premap_area a = { .start = h->start, .end = h->end, .vma = h->vma };
@@ -56,7 +56,7 @@ static int area_new(struct restore *r, struct premap *p, const struct premap_hul
 
 		if (!file)
 			return -EBADMSG;
-		/* The hull may begin before this VMA does. */
+		/* The hull may start before this VMA. */
 		offset = h->vma->pgoff - (h->vma->start - h->start);
 		fd = restore_open_file_for_all(r, file);
 		if (fd < 0)
@@ -83,7 +83,7 @@ static int area_new(struct restore *r, struct premap *p, const struct premap_hul
 
 /* ---- loading ---- */
 
-/* Shared pages of one mapping, into its area. */
+/* Shared pages of one mapping, loaded into its area. */
 struct loading {
 	const struct staging *s;
 	struct premap_hull *h;
@@ -129,7 +129,7 @@ static int read_in(const struct loading *l, const struct pagemap_run *run, uint6
 	return 0;
 }
 
-/* Is the page already there, from our own maker? */
+/* Is the page inherited from our own parent already? */
 static bool is_there(const struct loading *l, const struct pagemap_run *run, uint64_t at)
 {
 	uint64_t i = (at - l->a->start) / PAGE_SZ;
@@ -142,7 +142,7 @@ static bool is_there(const struct loading *l, const struct pagemap_run *run, uin
 	return true;
 }
 
-/* Those of one run, in [at, end). */
+/* Shared pages of one run, in [at, end). */
 static int load_run(const struct loading *l, const struct pagemap_run *run, uint64_t at, uint64_t end)
 {
 	int err = 0;
@@ -154,7 +154,7 @@ static int load_run(const struct loading *l, const struct pagemap_run *run, uint
 			at += PAGE_SZ;
 		stop = at;
 		if (l->huge) {
-			/* By the area's own borders: in its final place they are the target's, too. */
+			/* By the area's own borders: at its final address they are also the target's. */
 			start = ROUND_UP(start, HUGE_PAGE_SZ);
 			stop = ROUND_DOWN(stop, HUGE_PAGE_SZ);
 		}
@@ -184,7 +184,7 @@ static bool may_be_huge(const VmaEntry *v)
 	       !(v->has_madv && v->madv & BIT(MADV_NOHUGEPAGE));
 }
 
-/* Where only some pages of a block are shared a huge page would take memory that nobody had. */
+/* Where only some pages of a block are shared, a huge page would use memory that no task used before. */
 static int load_both_ways(struct loading *l, struct huge_blocks *huge, bool thp)
 {
 	int err = 0;
@@ -244,7 +244,7 @@ static int stage(struct restore *r, struct restore_task *rt, struct premap *p)
 
 /* ---- the areas of this process ---- */
 
-/* What came by the fork: what no mapping of the task fits goes. */
+/* Drops inherited areas that match no mapping of the task. */
 static void keep_used(struct premap *p)
 {
 	size_t n = p->areas.n;
@@ -265,7 +265,7 @@ static void keep_used(struct premap *p)
 			continue;
 		}
 		a.used = false;
-		/* Of the maker's image. It stays where it is: giving it back would copy pages of the heap. */
+		/* Refers to the parent's image. Not freed: that would copy pages of the heap. */
 		a.as_image = NULL;
 		p->areas.v[p->areas.n++] = a;
 	}

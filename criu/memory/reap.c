@@ -14,7 +14,7 @@
 
 #define PEEK_AT_ONCE 16
 
-/* Not without one, as a rule: a process that has executed a program since is told of the end of any child. */
+/* Usually it has a pending SIGCHLD: a process that has called execve(2) since is signalled for any child. */
 static bool has_sigchld_of(pid_t tid, pid_t child)
 {
 	struct __ptrace_peeksiginfo_args args = { 0, PTRACE_PEEKSIGINFO_SHARED, PEEK_AT_ONCE };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The record of an address space: every VMA, the marks of the executable, what maps them. */
+/* The image of an address space: every VMA, the fields of the mm, the mapped files. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -30,19 +30,19 @@ static const char *unsaveable(const struct kernel_vma *v, const struct vma_flags
 	if (f->flags & FLAG(VMF_SS))
 		return "a shadow stack: run the program without (GLIBC_TUNABLES=glibc.cpu.hwcaps=-SHSTK)";
 	if (f->flags & (FLAG(VMF_UM) | FLAG(VMF_UW) | FLAG(VMF_UI)))
-		return "memory watched by userfaultfd: that is not supported";
-	/* The kernel's own must be moved at restore. */
+		return "memory watched by userfaultfd is not supported";
+	/* The kernel's own mappings must be moved at restore. */
 	if (special(v) && (f->flags & FLAG(VMF_SL)))
-		return "sealed by the kernel (CONFIG_MSEAL_SYSTEM_MAPPINGS), which forbids to restore it";
-	/* Memory that can only be executed has a key of the kernel's own. */
+		return "sealed by the kernel (CONFIG_MSEAL_SYSTEM_MAPPINGS): it could not be restored";
+	/* Execute-only memory has a protection key assigned by the kernel. */
 	if (f->pkey > 0 && v->prot != PROT_EXEC)
-		return "memory with a protection key (pkey_mprotect): that cannot be saved";
+		return "memory with a protection key (pkey_mprotect) is not supported";
 	if (str_has_prefix(v->name, "anon_inode:[io_uring]") || str_has_prefix(v->name, "socket:["))
-		return NULL; /* its kind knows: memory_mapping_is() */
+		return NULL; /* handled by its kind: memory_mapping_is() */
 	if (str_has_prefix(v->name, "anon_inode:"))
 		return "memory of a kernel object that is not supported";
 	if (str_has_prefix(v->name, "/secretmem"))
-		return "memfd_secret memory, which is not to be saved by design";
+		return "memfd_secret memory, which cannot be saved by design";
 	if (!strcmp(v->name, "[uprobes]"))
 		return "uprobes: remove the probe first (--allow-uprobes is not implemented)";
 	if (!special(v) && (f->flags & (FLAG(VMF_IO) | FLAG(VMF_PF))))
@@ -50,25 +50,24 @@ static const char *unsaveable(const struct kernel_vma *v, const struct vma_flags
 	return NULL;
 }
 
-/* Locking brings all pages in: what is missing has been thrown away since (MADV_DONTNEED_LOCKED). */
+/* Locking loads all pages: missing ones have been dropped since (MADV_DONTNEED_LOCKED). */
 static bool is_locked_in_part(const struct kernel_vma *v, const struct vma_flags *f)
 {
 	return (f->flags & FLAG(VMF_LO)) && !(f->flags & FLAG(VMF_LF)) && !v->ino && !v->shared &&
 	       (v->prot & PROT_WRITE) && f->rss_kb + f->swap_kb < (v->end - v->start) >> 10;
 }
 
-/* What is lost, but does not keep the program from running. */
+/* Warns about state that is lost without affecting the program. */
 static void warn_of(const struct kernel_vma *v, const struct vma_flags *f)
 {
 	if (str_has_prefix(v->name, ANON_SHMEM))
-		log_warn("mapping %lx-%lx: the name of shared memory is not kept (%s)", v->start, v->end, v->name);
+		log_warn("mapping %lx-%lx: the name of shared memory is not saved (%s)", v->start, v->end, v->name);
 	if (f->unknown[0])
-		log_warn("mapping %lx-%lx %s: flags that this version does not know are not kept (VmFlags: %s)",
-			 v->start, v->end, v->name, f->unknown);
+		log_warn("mapping %lx-%lx %s: unknown flags are not saved (VmFlags: %s)", v->start, v->end, v->name,
+			 f->unknown);
 	if (is_locked_in_part(v, f))
-		log_warn(
-			"mapping %lx-%lx: it is locked, but only %lu kB of it are there; a restore brings in all of it",
-			v->start, v->end, f->rss_kb);
+		log_warn("mapping %lx-%lx: it is locked, but only %lu kB of it are present; a restore loads all of it",
+			 v->start, v->end, f->rss_kb);
 }
 
 int memory_survey(struct dump *dump, struct dump_task *dt)
@@ -78,7 +77,7 @@ int memory_survey(struct dump *dump, struct dump_task *dt)
 	if (dt->status.untag_mask && ~dt->status.untag_mask)
 		dump_blocker(
 			dump, dt, -1,
-			"keeps tags in its pointers (ARCH_ENABLE_TAGGED_ADDR: linear address masking), which is not supported");
+			"uses tagged pointers (ARCH_ENABLE_TAGGED_ADDR: linear address masking), which is not supported");
 	for (size_t i = 0; i < dt->maps.n; i++) {
 		const struct kernel_vma *v = &dt->maps.v[i];
 		const char *why = unsaveable(v, &dt->vma_flags.v[i]);
@@ -130,7 +129,7 @@ static uint32_t map_flags(const struct kernel_vma *v, const struct vma_flags *f)
 	return flags;
 }
 
-/* Our own descriptor of what a VMA maps. */
+/* Our own descriptor of the mapped file. */
 static int open_mapped(struct dump_task *dt, const struct kernel_vma *v, int flags)
 {
 	char name[MAP_FILES_NAME], path[64];
@@ -149,7 +148,7 @@ static enum shm_sort sort_of(const struct kernel_vma *v, const struct vma_flags 
 {
 	enum shm_sort sort = v->deleted ? shm_sort_by_name(v->name, strlen(v->name)) : SHM_NONE;
 
-	/* The name that prctl(PR_SET_VMA) gave stands in the place of the other one. */
+	/* A name given by prctl(PR_SET_VMA) is shown instead of the other one. */
 	if (str_has_prefix(v->name, ANON_SHMEM))
 		sort = SHM_ANONYMOUS;
 
@@ -159,7 +158,8 @@ static enum shm_sort sort_of(const struct kernel_vma *v, const struct vma_flags 
 }
 
 /*
- * Private memory of huge pages is a file, too: one that nobody else sees, as a rule. Its own pages are no pages of that.
+ * Private memory of huge pages is a file, too, usually one without other users. Its own pages are not pages of that
+ * file.
  */
 static int is_private_huge(struct dump *dump, struct dump_task *dt, const struct kernel_vma *v, bool *ret)
 {
@@ -189,7 +189,7 @@ int memory_mapping_is(struct dump *dump, const struct stat *st, uint32_t id)
 static int mapped_file_id(struct dump *dump, struct dump_task *dt, const struct kernel_vma *v, unsigned flags,
 			  uint32_t *ret_id)
 {
-	/* SysV segments have their ids for inode numbers. */
+	/* The inode number of a SysV segment is its id. */
 	bool sysv = v->deleted && str_has_prefix(v->name, "/SYSV");
 	uint64_t key = mapped_key(kdev_make(v->dev_major, v->dev_minor), v->ino | (uint64_t)sysv << 63, flags);
 	_cleanup_close_ int fd = -1;
@@ -206,10 +206,10 @@ static int mapped_file_id(struct dump *dump, struct dump_task *dt, const struct 
 		return 0;
 	}
 	if (str_has_prefix(v->name, "anon_inode:") || str_has_prefix(v->name, "socket:[")) {
-		dump_blocker(dump, dt, -1,
-			     "mapping %lx-%lx %s: no task of the tree has its descriptor any more%s: unmap it",
-			     v->start, v->end, v->name,
-			     v->name[0] == 's' ? ", or it is no packet socket's ring, and cannot be saved" : "");
+		dump_blocker(
+			dump, dt, -1, "mapping %lx-%lx %s: no task of the tree has its descriptor any more%s: unmap it",
+			v->start, v->end, v->name,
+			v->name[0] == 's' ? ", or it is not the ring of a packet socket, and cannot be saved" : "");
 		return 0;
 	}
 	if (rights_need(&dump->rights, RIGHT_MAP_FILES, "open what is mapped at %lx (%s)", v->start, v->name))
@@ -301,7 +301,7 @@ static int fill_vma(struct dump *dump, struct dump_task *dt, const struct kernel
 	} else if (aio_is_ring(v)) {
 		e->status |= VMA_AIO_RING;
 	} else if (v->ino || v->dev_major || v->dev_minor) {
-		/* The first SysV segment of a namespace has id 0, and its id for an inode number. */
+		/* The first SysV segment of a namespace has id 0, and therefore inode number 0. */
 		int err = fill_file(dump, dt, v, f, e);
 
 		if (err)
@@ -320,7 +320,7 @@ static int fill_vma(struct dump *dump, struct dump_task *dt, const struct kernel
 	return 0;
 }
 
-/* Where its pages are to come from; @i: its place in the map. */
+/* The memory policy of a mapping; @i: its index in the map. */
 static int save_policy(struct dump *dump, struct dump_task *dt, size_t i, VmaEntry *e)
 {
 	struct policy_fields policy;
@@ -351,7 +351,7 @@ static int push_vma(struct vma_list *list, struct dump *dump, VmaEntry **ret_ent
 	return 0;
 }
 
-/* Guard markers inside a mapping: entries of their own behind it. */
+/* Guard markers inside a mapping: separate entries after it. */
 static int push_guards(struct dump *dump, struct dump_task *dt, const VmaEntry *in, struct vma_list *list)
 {
 	for (; dt->guard_next < dt->guards.n && dt->guards.v[dt->guard_next].start < in->end; dt->guard_next++) {
@@ -383,7 +383,7 @@ static int save_vmas(struct dump *dump, struct dump_task *dt, MmEntry *mm)
 	for (size_t i = 0; !err && i < dt->maps.n; i++) {
 		const struct kernel_vma *v = &dt->maps.v[i];
 
-		/* [vvar] and [vvar_vclock] lie side by side and move together: one entry, as in CRIU's images. */
+		/* [vvar] and [vvar_vclock] are adjacent and move together: one entry, as in CRIU's images. */
 		if (last && (last->status & VMA_VVAR) && str_has_prefix(v->name, "[vvar") && last->end == v->start) {
 			last->end = v->end;
 			continue;
@@ -407,7 +407,7 @@ static int save_vmas(struct dump *dump, struct dump_task *dt, MmEntry *mm)
 	return err;
 }
 
-/* As /proc tells it: up to the pair that ends it. */
+/* From /proc, up to the terminating pair. */
 static int read_auxv(const struct dump_task *dt, struct buf *text)
 {
 	const uint64_t *known = dt->kernel ? dt->kernel->auxv : NULL;

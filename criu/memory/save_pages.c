@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Pages of private memory: each run that the classifier names goes to the sink, and its content after them all. */
+/* Pages of private memory: each classified run is added to the sink, and then all of their content. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -18,8 +18,8 @@ struct saving {
 };
 
 /*
- * process_vm_readv pins the pages that it reads, and pinning gives the target a copy of its own of every page that it
- * shares by copy-on-write (gup_must_unshare in mm/gup.c, Linux 5.19): a tree of forks would grow while it is dumped.
+ * process_vm_readv pins the pages that it reads, and pinning gives the target its own copy of every page that it shares
+ * by copy-on-write (gup_must_unshare in mm/gup.c, Linux 5.19): a tree of forks would grow while it is dumped.
  * /proc/PID/mem only reads, at half the speed.
  */
 static bool has_shared_pages(struct saving *s, const VmaEntry *vma)
@@ -34,7 +34,7 @@ static bool has_shared_pages(struct saving *s, const VmaEntry *vma)
 	if (s->next_vma == flags->n)
 		return true;
 	f = &flags->v[s->next_vma];
-	/* Huge pages of hugetlbfs are counted in neither. */
+	/* Neither count includes huge pages of hugetlbfs. */
 	return f->pss_kb != f->rss_kb || f->swap_kb || (vma->flags & MAP_HUGETLB);
 }
 
@@ -44,7 +44,7 @@ static int add_aside(struct saving *s, uint64_t len)
 	const char *data = snap->aside + snap->aside_next;
 
 	if (len > snap->aside_len - snap->aside_next)
-		return fail(-EIO, "pages that were put aside are gone");
+		return fail(-EIO, "copied pages are missing");
 	snap->aside_next += len;
 	return page_copy_add_ready(&s->copy, data, len);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* One look at the page tables of an address space: pages of its own, and guard markers. */
+/* Scans the page tables of an address space: its own pages, and guard markers. */
 #include <errno.h>
 #include <string.h>
 #include "kernel/device.h"
@@ -13,7 +13,7 @@
 
 struct looking {
 	const struct mountinfo *mounts;
-	uint32_t last_dev; /* the answer for it is known */
+	uint32_t last_dev; /* the last device looked up */
 	bool last_is_tmpfs;
 };
 
@@ -36,15 +36,15 @@ static bool is_tmpfs(struct looking *l, const struct kernel_vma *v)
 	return l->last_is_tmpfs;
 }
 
-/* What cannot be a page of the mapping's own. */
+/* Categories that cannot be the mapping's own pages. */
 static uint64_t never_own(struct looking *l, const struct kernel_vma *v)
 {
 	bool is_file = v->ino || v->dev_major || v->dev_minor;
 
-	/* For pages of files the kernel looks at every page itself, not only at the tables: four times the work. */
+	/* For pages of files the kernel checks every page itself, not only the tables: four times the work. */
 	if (!is_file && !v->shared && v->end - v->start >= WORTH_ASKING_LESS)
 		return PAGE_PFNZERO;
-	/* The page of zeros hides what is behind the mapping, if somebody has put it there (UFFDIO_ZEROPAGE). */
+	/* A zero page hides the content behind the mapping, if one has been placed there (UFFDIO_ZEROPAGE). */
 	if (is_file && !v->shared && is_tmpfs(l, v))
 		return PAGE_FILE;
 	return PAGE_PFNZERO | PAGE_FILE;
@@ -73,7 +73,7 @@ int memory_scan_pages(struct dump *dump, struct dump_task *dt)
 	_cleanup_page_scan_ struct page_scan scan = PAGE_SCAN_CLOSED;
 	int err = page_scan_open(&dt->proc, &scan);
 
-	/* Neighbours of one sort go together: what lies between them is empty. */
+	/* Neighbours of the same type are scanned together: what is between them is empty. */
 	for (size_t i = 0, next; !err && i < dt->maps.n; i = next) {
 		uint64_t never = never_own(&l, &dt->maps.v[i]);
 

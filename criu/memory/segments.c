@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Shared anonymous mappings and SysV segments: which there are, and making them again before the tree is forked. */
+/* Shared anonymous mappings and SysV segments: found at dump, and recreated before the tree is forked. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -26,7 +26,7 @@
 struct segment {
 	struct segment *next;
 	uint64_t id;
-	struct dump_task *dt; /* a task that maps it, and where; NULL: it is there by a descriptor */
+	struct dump_task *dt; /* a task that maps it, and where; NULL: it is open by a descriptor */
 	char name[MAP_FILES_NAME];
 	int fd; /* our own, without dt */
 	bool sysv;
@@ -164,7 +164,7 @@ static int save_sysv(struct dump *dump, const struct segment *seg, uint64_t *ret
 	int err;
 
 	if (shmctl(seg->id, IPC_STAT, &ds) < 0)
-		return fail(-errno, "ask for SysV segment %lu", seg->id);
+		return fail(-errno, "query SysV segment %lu", seg->id);
 	desc.key = ds.shm_perm.__key;
 	desc.id = seg->id;
 	desc.uid = dump_uid_of(dump, ds.shm_perm.uid);
@@ -228,7 +228,7 @@ static int save_shared(struct dump *dump)
 #define SHM_DEST 01000
 #endif
 
-/* Bytes of a page of memory with these MAP_* flags. */
+/* Page size of memory with these MAP_* flags. */
 static uint64_t page_size(uint32_t flags)
 {
 	uint32_t shift = flags >> MAP_HUGE_SHIFT & MAP_HUGE_MASK;
@@ -236,7 +236,7 @@ static uint64_t page_size(uint32_t flags)
 	return flags & MAP_HUGETLB ? 1ull << (shift ? shift : 21) : PAGE_SZ;
 }
 
-/* Largest end of each segment that any VMA maps: that is how large it has to be. */
+/* Largest end of each segment that any VMA maps: its minimum size. */
 static int note_needed(struct restore *r)
 {
 	struct restore_task *rt;
@@ -260,7 +260,7 @@ static int note_needed(struct restore *r)
 	return 0;
 }
 
-/* Of a segment, as MAP_* flags: its record has those of shmget(2), or (our own older images) MAP_HUGETLB. */
+/* MAP_* flags of a segment: its entry has those of shmget(2), or (our own older images) MAP_HUGETLB. */
 static uint32_t huge_flags(const IpcShmEntry *e)
 {
 	uint32_t size = e->hugetlb_flag & HUGE_SIZE_BITS;
@@ -276,11 +276,14 @@ static int no_huge_pages(int error, uint64_t size, uint32_t flags)
 		return fail(-error, "%lu huge pages of %lu kB", size / page, page >> 10);
 	return fail(
 		-ENOMEM,
-		"%lu huge pages of %lu kB are not to be had: raise /sys/kernel/mm/hugepages/hugepages-%lukB/nr_hugepages",
+		"%lu huge pages of %lu kB are not available: raise /sys/kernel/mm/hugepages/hugepages-%lukB/nr_hugepages",
 		size / page, page >> 10, page >> 10);
 }
 
-/* A fresh shared anonymous mapping has no name but through map_files: the tasks find "/dev/zero (deleted)" as before. */
+/*
+ * Only through map_files a fresh shared anonymous mapping can be opened so that tasks see "/dev/zero (deleted)" as
+ * before.
+ */
 static int make_anonymous(struct restore *r, uint64_t shmid, uint64_t size, uint32_t huge, int *ret_fd)
 {
 	_cleanup_close_ int fd = -1;
@@ -294,7 +297,7 @@ static int make_anonymous(struct restore *r, uint64_t shmid, uint64_t size, uint
 						       -EPERM;
 	munmap(p, size);
 	if (fd == -EPERM || fd == -EACCES) {
-		log_info("map_files may not be opened: shared memory will be called /memfd:dev/zero");
+		log_info("map_files cannot be opened (permission): shared memory will be named /memfd:dev/zero");
 		fd = memfd_create(huge ? "anon_hugepage" : "dev/zero",
 				  MFD_CLOEXEC | (huge ? MFD_HUGETLB | (huge & ~MAP_HUGETLB) : 0));
 		if (fd >= 0 && ftruncate(fd, size) < 0)
@@ -312,7 +315,7 @@ static int make_anonymous(struct restore *r, uint64_t shmid, uint64_t size, uint
 	return 0;
 }
 
-/* For files of the tree that are this segment. */
+/* For files of the tree that refer to this segment. */
 static int keep_sysv(struct restore *r, uint32_t id, int fd)
 {
 	uint64_t key = segment_key(id, true), wanted;
@@ -325,7 +328,7 @@ static int keep_sysv(struct restore *r, uint32_t id, int fd)
 	return 0;
 }
 
-/* Without @fill: others use it, and its content is theirs. */
+/* Without @fill: it has other users, and keeps their content. */
 static int fill_sysv(struct restore *r, const IpcShmEntry *e, bool fill)
 {
 	_cleanup_close_ int fd = -1;
@@ -384,17 +387,17 @@ static int create_sysv(const IpcShmEntry *e)
 	snprintf(text, sizeof(text), "%u", e->desc->id);
 	err = write_text(proc_root(), "sys/kernel/shm_next_id", text);
 	if (err < 0)
-		return fail(err, "ask for SysV segment number %u", e->desc->id);
+		return fail(err, "query SysV segment number %u", e->desc->id);
 	id = shmget(e->desc->key, e->size,
 		    IPC_CREAT | IPC_EXCL | (e->desc->mode & 0777) |
 			    (int)(huge ? SHM_HUGETLB | (huge & HUGE_SIZE_BITS) : 0));
 	if (id < 0 && huge && errno == ENOMEM)
 		return no_huge_pages(ENOMEM, e->size, huge);
 	if (id < 0)
-		return fail(-errno, "make SysV segment %u (key %#x)", e->desc->id, e->desc->key);
+		return fail(-errno, "create SysV segment %u (key %#x)", e->desc->id, e->desc->key);
 	if (id != (int)e->desc->id) {
 		shmctl(id, IPC_RMID, NULL);
-		return fail(-EEXIST, "SysV segment number %u is taken", e->desc->id);
+		return fail(-EEXIST, "SysV segment number %u is in use", e->desc->id);
 	}
 	ds.shm_perm.uid = e->desc->uid;
 	ds.shm_perm.gid = e->desc->gid;
@@ -413,7 +416,7 @@ static bool has_rights_of_before(const struct ipc_perm *perm, const IpcDescEntry
 	return perm->uid == desc->uid && perm->gid == desc->gid && !((perm->mode ^ desc->mode) & 0777);
 }
 
-/* A segment outlives its processes: when it is still there, it is filled again, unless others use it. */
+/* A segment outlives its processes: if it still exists, it is filled again, unless it is in use. */
 static int make_sysv(struct restore *r, const IpcShmEntry *e)
 {
 	struct shmid_ds ds;
@@ -424,18 +427,19 @@ static int make_sysv(struct restore *r, const IpcShmEntry *e)
 		err = create_sysv(e);
 		made = !err;
 	} else if ((uint32_t)ds.shm_perm.__key != e->desc->key || ds.shm_segsz != e->size) {
-		return fail(-EEXIST,
-			    "SysV segment number %u is another one here (key %#x, %zu bytes): remove it (ipcrm -m %u)",
-			    e->desc->id, ds.shm_perm.__key, ds.shm_segsz, e->desc->id);
+		return fail(
+			-EEXIST,
+			"SysV segment number %u is a different one here (key %#x, %zu bytes): remove it (ipcrm -m %u)",
+			e->desc->id, ds.shm_perm.__key, ds.shm_segsz, e->desc->id);
 	} else if (audience_of_all(r) && !has_rights_of_before(&ds.shm_perm, e->desc)) {
-		return fail(-EPERM,
-			    "SysV segment number %u is another one here: it belongs to %u:%u with mode 0%o, and was of "
-			    "%u:%u with mode 0%o; remove it (ipcrm -m %u)",
-			    e->desc->id, ds.shm_perm.uid, ds.shm_perm.gid, ds.shm_perm.mode & 0777, e->desc->uid,
-			    e->desc->gid, e->desc->mode & 0777, e->desc->id);
+		return fail(
+			-EPERM,
+			"SysV segment number %u is a different one here: it belongs to %u:%u with mode 0%o, and was of "
+			"%u:%u with mode 0%o; remove it (ipcrm -m %u)",
+			e->desc->id, ds.shm_perm.uid, ds.shm_perm.gid, ds.shm_perm.mode & 0777, e->desc->uid,
+			e->desc->gid, e->desc->mode & 0777, e->desc->id);
 	} else if (ds.shm_nattch) {
-		log_warn("SysV segment %u is in use by other processes: it keeps the content that they gave it",
-			 e->desc->id);
+		log_warn("SysV segment %u is in use by other processes: its current content is kept", e->desc->id);
 		return fill_sysv(r, e, false);
 	}
 	if (!err)
@@ -476,7 +480,7 @@ static int make_segments(struct restore *r)
 	return err;
 }
 
-/* When every task has mapped them, or when the restore has failed: what shall not stay goes. */
+/* When every task has mapped them, or when the restore has failed: removes those that must not remain. */
 static void finish(struct restore *r, bool failed)
 {
 	const struct hash_slot *slot;

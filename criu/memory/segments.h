@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Shared segments. At restore they are made and filled in the tool, before the tree is forked, and every task inherits
- * them: r->segment_fds has segment_key() -> descriptor at or above service_base from in_namespaces on.
+ * Shared segments. A restore creates and fills them in the tool, before the tree is forked, and every task inherits
+ * them: r->segment_fds maps segment_key() to a descriptor at or above service_base, from in_namespaces on.
  */
 #pragma once
 #include "ipc-shm.pb-c.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Content of memory that lives in a file without a path: saved once, whole; filled again before anybody maps it. */
+/* Content of memory that is a file without a path: saved once, completely; loaded before any task maps it. */
 #include "memory/shmem.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -33,7 +33,7 @@ static uint64_t inode_key(uint32_t kdev, uint64_t ino)
 
 int shmem_id(struct dump *dump, uint32_t kdev, uint64_t ino, bool huge, uint32_t *ret_shmid)
 {
-	/* Huge pages lie in file systems of their own, whose inode numbers may be the same as others'. */
+	/* Huge pages are in file systems of their own, whose inode numbers may be the same as others'. */
 	uint32_t shmid = (uint32_t)ino | SHMID_INODE | (huge ? SHMID_HUGETLB : 0);
 	bool fresh, free_id;
 	uint64_t *slot = hash_slot_of(&dump->memory->shmids, inode_key(kdev, ino), &fresh);
@@ -66,7 +66,7 @@ bool shmem_is_file(const struct dump *dump, uint32_t kdev, uint64_t ino)
 	return hash_get(&dump->memory->huge_files, inode_key(kdev, ino), &known);
 }
 
-/* Stretches of data are its runs; holes stay holes. */
+/* Data regions are its runs; holes remain holes. */
 static int add_runs(struct page_copy *copy)
 {
 	const struct page_origin *from = &copy->from;
@@ -118,7 +118,7 @@ int shmem_save(struct dump *dump, int local_fd, uint64_t size, uint32_t shmid)
 		return fail(-ENOMEM, "shared memory");
 	if (!fresh)
 		return 0;
-	/* A description of our own: looking for holes moves the position, which may be the target's. */
+	/* Our own description: finding holes moves the position, which may be the target's. */
 	fd = proc_fd_open(local_fd, O_RDONLY);
 	if (fd < 0)
 		return fail(fd, "open shared memory %u", shmid);
@@ -132,13 +132,13 @@ int shmem_save(struct dump *dump, int local_fd, uint64_t size, uint32_t shmid)
 	return err ? err : page_sink_finish(&sink);
 }
 
-/* A part of a run, and the file that it is to be in, at its own address. */
+/* A part of a run, and the file to write it to, at its own address. */
 struct filling {
 	const struct page_source *source;
 	const struct pagemap_run *run;
 	uint64_t len;
 	int fd;
-	uint64_t map_size; /* what mappings of the file are multiples of */
+	uint64_t map_size; /* mappings of the file must be multiples of this */
 	bool by_mapping; /* hugetlbfs has no write(2) */
 };
 
@@ -204,7 +204,7 @@ int shmem_fill(struct restore *r, uint32_t shmid, int fd)
 	int err = page_source_open(r, IMAGE_SHMEM_PAGEMAP, shmid, &source);
 
 	if (err)
-		return err == -ENOENT ? 0 : err; /* nothing was ever written to it */
+		return err == -ENOENT ? 0 : err; /* it has never been written to */
 	if (fstat(fd, &st) < 0)
 		return fail(-errno, "fstat");
 	f.source = source;

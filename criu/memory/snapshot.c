@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Short freezes. A fork made inside the process copies page tables only, and what it leaves is immune to everything
- * that the process does when it goes on: writing, munmap, exec, exit. (Write protection by userfaultfd is faster to
- * set up, but munmap and exec drop pages without asking: userfaultfd_unmap_complete comes after the fact.) The process
- * does not see it: pie/parasite/fork.c, dump/copies.c. The kernel copies pages that are written to before they are saved.
+ * Short freezes. A fork inside the process copies only page tables, and the copy is immune to anything that the process
+ * does afterwards: writes, munmap, exec, exit. (Write protection by userfaultfd is faster to set up, but munmap and
+ * exec drop pages without asking: userfaultfd_unmap_complete comes after the fact.) The process does not see it:
+ * pie/parasite/fork.c, dump/copies.c. The kernel copies pages that are written to before they are saved.
  *
  * Shared memory is not copied on write: it is saved while the tree is frozen.
  */
@@ -27,18 +27,24 @@
 #include "util/log.h"
 #include "util/proc_root.h"
 
-/* Copying less takes no longer than a fork and what it costs the process afterwards. */
+/* Copying less takes no longer than a fork and its cost for the process afterwards. */
 #define WORTH_IT (4ul << 20)
 #define ASIDE_MAX (64ul << 20)
 
 bool snapshot_lacks(const VmaEntry *vma)
 {
-	/* Pages of hugetlbfs come from a pool that may have none for a copy. An AIO ring is shared, and goes on. */
+	/*
+	 * Huge pages of hugetlbfs come from a pool that may have none for a copy. An AIO ring is shared, and continues
+	 * to change.
+	 */
 	return (vma->flags & MAP_HUGETLB) || (vma->status & VMA_AIO_RING) ||
 	       (vma->madv & (BIT(MADV_DONTFORK) | BIT(MADV_WIPEONFORK)));
 }
 
-/* The kernel lets nobody change a ring that is mapped, and a copy would map it. net/packet/af_packet.c packet_set_ring */
+/*
+ * The kernel does not let a ring be changed that is mapped, and a copy would map it. net/packet/af_packet.c
+ * packet_set_ring
+ */
 static bool maps_ring(const MmEntry *mm)
 {
 	for (size_t i = 0; i < mm->n_vmas; i++)
@@ -47,7 +53,10 @@ static bool maps_ring(const MmEntry *mm)
 	return false;
 }
 
-/* An orphan of the tree would be adopted, and reaped, by one that is told of it: it has to stay a child of its origin. */
+/*
+ * An orphan of the tree would be adopted, and reaped, by a process that gets a signal for it: it has to remain a child
+ * of its origin.
+ */
 static bool tree_adopts(struct dump *dump)
 {
 	struct dump_task *dt;
@@ -73,7 +82,7 @@ struct making {
 	int err;
 };
 
-/* Until the process has made its helper; it waits for that one now. 0: it never will. */
+/* Waits until the process has created its helper; the process waits for that one now. 0: it never will. */
 static pid_t await_helper(struct making *m)
 {
 	struct parasite_fork_state f = { 0 };
@@ -170,7 +179,7 @@ static int make_copy(struct dump_task *dt, struct snapshot *snap, pid_t guard)
 	err = err ? err : value < 0 ? (int)value : m.err;
 	cured = compel_cure(m.ctl);
 	if (cured)
-		err = fail(cured, "take our code out of the process again");
+		err = fail(cured, "remove our code from the process");
 	snap->pid = m.copy;
 	return cured ? cured : err ? -EAGAIN : 0;
 }
@@ -190,10 +199,10 @@ static int read_aside(struct dump_task *dt, struct snapshot *snap, uint64_t star
 	return err;
 }
 
-/* What there is to save, and what of it has to be put aside. */
+/* The pages to be saved, and those of them that have to be copied. */
 struct counting {
 	struct dump_task *dt;
-	struct snapshot *put_aside; /* NULL: it is only counted */
+	struct snapshot *put_aside; /* NULL: only count */
 	uint64_t all, aside;
 };
 
@@ -221,7 +230,7 @@ static void drop(struct snapshot *snap)
 	*snap = (struct snapshot){ .mem = -1 };
 }
 
-/* While its origin stands still. */
+/* While its origin is stopped. */
 static int give_up(struct dump_task *dt, struct snapshot *snap)
 {
 	pid_t child = snap->is_child ? snap->pid : 0;
@@ -230,7 +239,7 @@ static int give_up(struct dump_task *dt, struct snapshot *snap)
 	drop(snap);
 	if (child > 0)
 		err = reap_in(dt->threads[0].id.host_tid, child, true);
-	return err ? fail(err, "take the copy of its memory away from the process again") : 0;
+	return err ? fail(err, "remove the copy of its memory from the process") : 0;
 }
 
 int memory_snapshot(struct dump *dump, struct dump_task *dt, const MmEntry *mm)
@@ -267,10 +276,10 @@ int memory_snapshot(struct dump *dump, struct dump_task *dt, const MmEntry *mm)
 	cured = give_up(dt, snap);
 	if (cured)
 		return cured;
-	/* -EAGAIN: there may be a limit of processes or of memory. Then it stays frozen a while longer. */
+	/* -EAGAIN: there may be a limit of processes or memory. The tree stays frozen for longer then. */
 	if (err && err != -EAGAIN)
 		return err;
-	log_info("no snapshot by fork: %lu MiB are saved while it is frozen", c.all >> 20);
+	log_info("no snapshot by fork: saving %lu MiB while it is frozen", c.all >> 20);
 	return 0;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Which vDSO a restored task gets and where: see pie/restorer/vdso.h. */
+/* Decides which vDSO a restored task gets, and where: see pie/restorer/vdso.h. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,25 +14,25 @@
 #include "util/fds.h"
 #include "util/log.h"
 
-/* One stretch of addresses; start == end: there is none. */
+/* A range of addresses; start == end: none. */
 struct span {
 	uint64_t start, end;
 	uint32_t prot;
 };
 
-/* Our own: a probe cache. */
+/* That of this kernel: a probe cache. */
 static struct {
 	bool done;
 	struct wire_vdso_part parts[WIRE_VDSO_PARTS];
 	size_t nr_parts;
 	struct span all, vvar, vdso;
-	struct vdso_symbols symbols; /* of vdso, unless that is empty */
+	struct vdso_symbols symbols; /* of vdso, if there is one */
 } own;
 
-/* The image's. */
+/* That of the image. */
 struct saved_vdso {
 	struct span vvar, vdso;
-	uint8_t *bytes; /* of vdso; NULL: the image does not hold them all */
+	uint8_t *bytes; /* content of vdso; NULL: the image does not contain it completely */
 	struct vdso_symbols symbols;
 };
 
@@ -53,7 +53,7 @@ static bool span_grow(struct span *s, uint64_t start, uint64_t end, uint32_t pro
 	return true;
 }
 
-/* ---- our own ---------------------------------------------------------------------------- */
+/* ---- that of this kernel ------------------------------------------------------------------ */
 
 static int probe_parts(const struct maps *maps)
 {
@@ -66,7 +66,7 @@ static int probe_parts(const struct maps *maps)
 			continue;
 		if (own.nr_parts == WIRE_VDSO_PARTS ||
 		    !span_grow(vdso ? &own.vdso : &own.vvar, v->start, v->end, v->prot))
-			return fail(-EOPNOTSUPP, "the vDSO of this process is in pieces (%s at %lx)", v->name,
+			return fail(-EOPNOTSUPP, "the vDSO of this process is not contiguous (%s at %lx)", v->name,
 				    v->start);
 		own.parts[own.nr_parts++] = (struct wire_vdso_part){
 			.now = v->start, .len = v->end - v->start, .prot = v->prot, .prot_now = v->prot
@@ -111,9 +111,9 @@ int vdso_probe(const struct maps *maps)
 	return 0;
 }
 
-/* ---- the image's ------------------------------------------------------------------------ */
+/* ---- that of the image ------------------------------------------------------------------- */
 
-/* The stretch of mappings so marked that holds @want; without one there the first. */
+/* The range of mappings with @status that contains @want, otherwise the first one. */
 static struct span find_saved(const MmEntry *mm, uint32_t status, uint64_t want)
 {
 	struct span first = { 0 }, at = { 0 };
@@ -141,7 +141,7 @@ static uint64_t saved_auxv(const MmEntry *mm, uint64_t type)
 	return 0;
 }
 
-/* 1: all of it; 0: the image does not have every page. */
+/* 1: all of it; 0: the image does not contain every page. */
 static int read_saved(const struct page_source *source, const struct span *span, uint8_t *to)
 {
 	const struct pagemap *map = source->map;
@@ -199,7 +199,7 @@ static bool same_layout(const struct saved_vdso *saved)
 
 /* ---- plan ------------------------------------------------------------------------------- */
 
-/* A thread goes on inside the vDSO only if the code there is the one it was stopped in. */
+/* A thread can continue inside the vDSO only if the code there is the one that it was stopped in. */
 static int check_threads(const struct restore_task *rt, const struct saved_vdso *saved, const struct wire_task *wire)
 {
 	const struct wire_vdso_patch *patch = (const struct wire_vdso_patch *)(uintptr_t)wire->vdso_patches;
@@ -222,14 +222,14 @@ static int check_threads(const struct restore_task *rt, const struct saved_vdso 
 		if (!fine)
 			return fail(
 				-EOPNOTSUPP,
-				"thread %d was stopped inside the vDSO (at %#lx), and this kernel's is another: dump "
+				"thread %d was stopped inside the vDSO (at %#lx), and this kernel's is a different one: dump "
 				"again, or restore on the kernel that it was dumped on",
 				rt->threads[i].id.tid, ip);
 	}
 	return 0;
 }
 
-/* Addresses that nobody else is given, until everything is unmapped. */
+/* Reserves addresses, so that nothing else is placed there until everything is unmapped. */
 static int reserve(struct restore *r, struct restore_task *rt, const struct wire_task *wire, uint64_t len,
 		   uint64_t *ret_addr)
 {
@@ -238,7 +238,10 @@ static int reserve(struct restore *r, struct restore_task *rt, const struct wire
 	void *at;
 	int err;
 
-	/* The stage is spoken for, but nothing is mapped there that would keep others out. (If something is: the better.) */
+	/*
+	 * The range of the stage is assigned, but nothing is mapped there that would reserve it. (If something is, even
+	 * better.)
+	 */
 	if (wire->stage_len &&
 	    mmap((void *)(uintptr_t)wire->stage, wire->stage_len, PROT_NONE, flags, -1, 0) == MAP_FAILED)
 		log_debug("reserve the stage: %m");
@@ -264,7 +267,7 @@ static void put_parts(struct wire_task *wire, const struct span *which, uint64_t
 	}
 }
 
-/* Does a part go where another one, or itself, still is? */
+/* Would a part move to where another one, or itself, still is? */
 static bool in_the_way(const struct wire_task *wire)
 {
 	for (size_t i = 0; i < wire->nr_vdso_parts; i++) {
@@ -300,7 +303,7 @@ static int plan_proxy(struct restore *r, struct restore_task *rt, struct wire_ta
 	void *to;
 	int err;
 
-	log_debug("the vDSO at %#lx is not this kernel's: its functions become jumps", saved->vdso.start);
+	log_debug("the vDSO at %#lx is not this kernel's: its functions are replaced by jumps", saved->vdso.start);
 	if (own.nr_parts) {
 		err = reserve(r, rt, wire, span_len(&own.all), &park);
 		if (err < 0)
@@ -329,12 +332,13 @@ static int plan(struct restore *r, struct restore_task *rt, struct wire_task *wi
 	if (!span_len(&saved->vdso))
 		return plan_move(r, rt, wire, saved);
 	if (!saved->bytes && !same_layout(saved))
-		return fail(-EBADMSG,
-			    "the image does not hold the pages of its vDSO at %#lx, and this kernel's has another "
-			    "layout: restore on the kernel that it was dumped on",
-			    saved->vdso.start);
+		return fail(
+			-EBADMSG,
+			"the image does not contain the pages of its vDSO at %#lx, and this kernel's has a different "
+			"layout: restore on the kernel that it was dumped on",
+			saved->vdso.start);
 	if (!saved->bytes)
-		log_warn("the image does not hold the pages of its vDSO: this kernel's is taken to be the same");
+		log_warn("the image does not contain the pages of its vDSO: assuming that this kernel's is the same");
 	if (same_layout(saved) && (!saved->bytes || vdso_same_symbols(&saved->symbols, &own.symbols)))
 		err = plan_move(r, rt, wire, saved);
 	else

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Reading a vDSO. Every access is checked against the bytes that are there. */
+/* Parses a vDSO. Every access is checked against its length. */
 #include <elf.h>
 #include <errno.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 struct elf {
 	const uint8_t *bytes;
 	uint64_t len;
-	uint64_t bias; /* address in the file less offset */
+	uint64_t bias; /* address in the file minus offset */
 	uint64_t dynamic, dynamic_len;
 	uint64_t strtab, strsz, symtab, hash, gnu_hash; /* offsets; 0: absent */
 };
@@ -31,15 +31,15 @@ static const char *read_header(struct elf *e, struct vdso_symbols *symbols)
 	Elf64_Phdr ph;
 
 	if (!take(e, 0, &head, sizeof(head)) || memcmp(head.e_ident, ELFMAG, SELFMAG))
-		return "it is no ELF file";
+		return "it is not an ELF file";
 	if (head.e_ident[EI_CLASS] != ELFCLASS64 || head.e_ident[EI_DATA] != ELFDATA2LSB || head.e_type != ET_DYN ||
 	    !vdso_code_is_ours(head.e_machine))
-		return "it is no shared object of this CPU";
+		return "it is not a shared object for this CPU";
 	if (head.e_phentsize != sizeof(ph) || head.e_phnum > 32)
-		return "its program headers are bad";
+		return "its program headers are invalid";
 	for (unsigned i = 0; i < head.e_phnum; i++) {
 		if (head.e_phoff > e->len || !take(e, head.e_phoff + i * sizeof(ph), &ph, sizeof(ph)))
-			return "its program headers lie outside";
+			return "its program headers are out of bounds";
 		if (ph.p_type == PT_LOAD && !loaded) {
 			if (ph.p_offset > e->len || ph.p_filesz > e->len - ph.p_offset)
 				return "its segment is longer than its memory";
@@ -61,7 +61,7 @@ static const char *read_dynamic(struct elf *e)
 
 	for (uint64_t at = 0; at < e->dynamic_len; at += sizeof(dyn)) {
 		if (e->dynamic > e->len || at > e->len || !take(e, e->dynamic + at, &dyn, sizeof(dyn)))
-			return "its dynamic section lies outside";
+			return "its dynamic section is out of bounds";
 		switch (dyn.d_tag) {
 		case DT_NULL:
 			e->dynamic_len = 0;
@@ -84,11 +84,11 @@ static const char *read_dynamic(struct elf *e)
 		}
 	}
 	if (!e->strtab || !e->symtab || e->strtab > e->len || e->strsz > e->len - e->strtab || e->symtab > e->len)
-		return "its tables of symbols lie outside";
+		return "its symbol tables are out of bounds";
 	return NULL;
 }
 
-/* The highest symbol of a DT_GNU_HASH table ends the chain that starts last. */
+/* In a DT_GNU_HASH table, the chain that starts last ends at the highest symbol. */
 static bool count_gnu_hash(const struct elf *e, uint64_t *ret_nr)
 {
 	struct {
@@ -137,14 +137,14 @@ static const char *add_symbol(const struct elf *e, const Elf64_Sym *sym, struct 
 	if (ELF64_ST_TYPE(sym->st_info) != STT_FUNC || sym->st_shndx == SHN_UNDEF)
 		return NULL;
 	if (sym->st_name >= e->strsz)
-		return "the name of a function lies outside";
+		return "a function name is out of bounds";
 	name = (const char *)e->bytes + e->strtab + sym->st_name;
 	if (!memchr(name, 0, e->strsz - sym->st_name))
-		return "the name of a function has no end";
+		return "a function name is not terminated";
 	if (offset >= e->len)
-		return "a function lies outside";
+		return "a function is out of bounds";
 	if (symbols->n == VDSO_MAX_SYMBOLS)
-		return "it has more functions than we know of";
+		return "it has more functions than supported";
 	symbols->v[symbols->n++] = (struct vdso_symbol){ name, offset };
 	return NULL;
 }
@@ -163,10 +163,10 @@ const char *vdso_parse(const void *bytes, size_t len, struct vdso_symbols *ret_s
 	if (!why)
 		why = read_dynamic(&e);
 	if (!why && !count_symbols(&e, &nr))
-		why = "its hash table lies outside";
+		why = "its hash table is out of bounds";
 	for (uint64_t i = 0; !why && i < nr; i++)
 		why = take(&e, e.symtab + i * sizeof(sym), &sym, sizeof(sym)) ? add_symbol(&e, &sym, &symbols) :
-										"its symbols lie outside";
+										"its symbols are out of bounds";
 	if (!why)
 		*ret_symbols = symbols;
 	return why;
@@ -198,7 +198,7 @@ static const char *plain_name(const char *name)
 	return strncmp(name, "__vdso_", 7) ? name : name + 7;
 }
 
-/* The function of @own that goes by a name of the one of @old at @offset. */
+/* The function of @own with one of the names that @old has at @offset. */
 static const struct vdso_symbol *successor(const struct vdso_symbols *old, uint64_t offset,
 					   const struct vdso_symbols *own)
 {
@@ -247,7 +247,8 @@ int vdso_make_patches(const struct vdso_at *old, const struct vdso_at *own,
 		if (next)
 			vdso_code_jump(own->at + next->offset, patch);
 		else if (!vdso_code_stub(name, patch))
-			log_warn("this kernel's vDSO has no function %.40s: it fails with ENOSYS from now on", name);
+			log_warn("this kernel's vDSO has no function %.40s: it fails with ENOSYS after the restore",
+				 name);
 		if (patch->len > room_at(symbols, offset, old->len))
 			return fail(-EOPNOTSUPP,
 				    "function %.40s of the image's vDSO is too short to be redirected to this "

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What only x86 has in an address space: the LDT of modify_ldt(2), entry by entry. */
+/* x86-specific state of an address space: the LDT of modify_ldt(2), entry by entry. */
 #include <errno.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -13,7 +13,7 @@
 #include "run/kind.h"
 #include "util/log.h"
 
-_Static_assert(sizeof(struct parasite_ldt) <= TASK_KIND_ARGS, "the room that is there for arguments");
+_Static_assert(sizeof(struct parasite_ldt) <= TASK_KIND_ARGS, "the space for arguments");
 
 ARRAY_OF(slot_array, struct ldt_slot);
 
@@ -38,7 +38,7 @@ static int read_ldt(struct dump_task *dt, struct slot_array *to)
 		for (uint32_t i = 0; !err && i < l.nr_found; i++)
 			err = array_add(to, l.found[i]);
 	}
-	return err < 0 ? fail(err, "ask for the LDT from inside: %s", compel_error(dt->ctl)) : 0;
+	return err < 0 ? fail(err, "query the LDT through the parasite: %s", compel_error(dt->ctl)) : 0;
 }
 
 int memory_arch_ask(struct dump *dump, struct dump_task *dt)

@@ -17,7 +17,7 @@ static void put(struct wire_vdso_patch *patch, const void *bytes, size_t len)
 	patch->len += len;
 }
 
-/* r11 is the one register that a function's entry neither receives anything in nor has to keep. */
+/* r11 is the one register that neither carries an argument on function entry nor has to be preserved. */
 void vdso_code_jump(uint64_t to, struct wire_vdso_patch *patch)
 {
 	patch->len = 0;
@@ -56,7 +56,7 @@ bool vdso_code_stub(const char *name, struct wire_vdso_patch *patch)
 		}
 	}
 	if (!strcmp(name, "getrandom")) {
-		/* The fifth argument is -1 in the question what state it wants, which no system call can answer. */
+		/* A fifth argument of -1 queries the state size, which no system call can answer. */
 		put(patch, "\x49\x83\xf8\xff\x74\x08", 6); /* cmp $-1,%r8; je fail */
 		put_syscall(patch, 318 /* __NR_getrandom */);
 		put(patch, fail_enosys, sizeof(fail_enosys) - 1);
