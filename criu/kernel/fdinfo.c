@@ -7,7 +7,7 @@
 #include "kernel/scan.h"
 #include "util/fds.h"
 
-/* The item of @tag that the lines so far have begun, or a new one: for kinds that use several lines. */
+/* The item of @tag that the previous lines have started, or a new one: for kinds that use several lines. */
 static struct fdinfo_item *item_of(struct fdinfo *f, enum fdinfo_tag tag)
 {
 	struct fdinfo_item *i = (struct fdinfo_item *)fdinfo_find(f, tag);
@@ -203,7 +203,7 @@ static int parse_it_interval(struct scan *s, struct fdinfo *f)
 	return i ? bad_unless(scan_timespec(s, &i->timerfd.interval_sec, &i->timerfd.interval_nsec)) : -ENOMEM;
 }
 
-/* "fhandle-bytes:8 fhandle-type:1 f_handle:0100000000000000": false if it is there and not so. */
+/* "fhandle-bytes:8 fhandle-type:1 f_handle:0100000000000000": false if it is present but malformed. */
 static bool scan_handle(struct scan *s, struct fdinfo_handle *h, bool *ret_has)
 {
 	uint32_t type;

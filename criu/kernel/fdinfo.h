@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * /proc/PID/fdinfo/FD: proc_pid_fdinfo(5). Common lines are members, those of one kind of file are items. Functions
- * return 0 or a negative errno; a known line that is not what the kernel writes is -EBADMSG; unknown lines are kept in
- * @other.
+ * /proc/PID/fdinfo/FD: proc_pid_fdinfo(5). Common lines are members, those of one type of file are items. Functions
+ * return 0 or a negative errno; a known line that is malformed is -EBADMSG; unknown lines are kept in @other.
  */
 #pragma once
 #include <stdbool.h>
@@ -41,16 +40,16 @@ struct fdinfo_item {
 	union {
 		struct {
 			uint64_t count;
-			int id; /* -1: not told */
-			int semaphore; /* -1: not told */
+			int id; /* -1: not shown */
+			int semaphore; /* -1: not shown */
 		} eventfd;
 		struct {
-			int fd; /* the number it had when it was added */
+			int fd; /* descriptor number when it was added */
 			uint32_t events; /* with EPOLLERR and EPOLLHUP, which the kernel adds */
 			uint32_t sdev; /* kdev_make() */
 			uint64_t data, ino;
 			int64_t pos;
-			bool has_file; /* pos, ino, sdev are told */
+			bool has_file; /* pos, ino, sdev are shown */
 		} epoll;
 		uint64_t signal_mask;
 		struct {
@@ -79,7 +78,7 @@ struct fdinfo_item {
 			struct fdinfo_handle handle;
 		} fanotify;
 		struct {
-			pid_t pid; /* as the reader sees it: 0 if it cannot, -1 if the process is gone */
+			pid_t pid; /* as seen by the reader: 0 if not visible, -1 if the process has exited */
 			unsigned int levels;
 			pid_t nspid[PROC_NS_LEVELS];
 		} pidfd;
@@ -87,8 +86,8 @@ struct fdinfo_item {
 		struct file_lock lock;
 		uint32_t scm_fds;
 		struct {
-			uint64_t pending, total; /* messages not read; those of threads that wait, too */
-			uint32_t features; /* UFFD_FEATURE_* asked for; bit 31: UFFDIO_API was done */
+			uint64_t pending, total; /* unread messages, including those of waiting threads */
+			uint32_t features; /* enabled UFFD_FEATURE_*; bit 31: UFFDIO_API was done */
 			uint64_t known; /* features and ioctls of this kernel */
 		} uffd;
 	};
@@ -96,8 +95,8 @@ struct fdinfo_item {
 
 struct fdinfo {
 	int64_t pos;
-	uint32_t flags; /* open(2), O_CLOEXEC too */
-	int mnt_id; /* -1: not told */
+	uint32_t flags; /* open(2), including O_CLOEXEC */
+	int mnt_id; /* -1: not shown */
 	uint64_t ino;
 	bool has_ino;
 	struct fdinfo_item *v;
@@ -109,5 +108,5 @@ int fdinfo_read(const struct proc *p, int fd, struct fdinfo *ret);
 int fdinfo_parse(const char *text, size_t len, struct fdinfo *ret);
 void fdinfo_free(struct fdinfo *f);
 #define _cleanup_fdinfo_ __attribute__((cleanup(fdinfo_free)))
-/* The first item of that tag, or NULL. */
+/* The first item with that tag, or NULL. */
 const struct fdinfo_item *fdinfo_find(const struct fdinfo *f, enum fdinfo_tag tag);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* /proc/PID/uid_map and gid_map: how ids inside of a user namespace are told outside. user_namespaces(7) */
+/* /proc/PID/uid_map and gid_map: translation between ids inside and outside a user namespace. user_namespaces(7) */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -11,17 +11,17 @@ struct id_range {
 };
 ARRAY_OF(id_ranges, struct id_range);
 
-/* Without ranges it maps each id to itself: nothing was read, there is no namespace between. */
+/* Without ranges it maps each id to itself: nothing was read, and there is no namespace in between. */
 struct id_map {
 	struct id_ranges ranges;
 };
 
-/* What the kernel shows for an id that has no number there: /proc/sys/kernel/overflowuid */
+/* The kernel shows this for an unmapped id: /proc/sys/kernel/overflowuid */
 #define ID_MAP_OVERFLOW 65534u
 
 int id_map_parse(const char *text, size_t len, struct id_map *ret);
 /* @name: "uid_map" or "gid_map". Outer ids are those of the reader's own user namespace. */
 int id_map_read(const struct proc *p, const char *name, struct id_map *ret);
 void id_map_free(struct id_map *map);
-/* The number inside of an id outside; ID_MAP_OVERFLOW: it has none. */
+/* The id inside for an id outside; ID_MAP_OVERFLOW: unmapped. */
 uint32_t id_map_inner(const struct id_map *map, uint32_t outer);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The set is a treap: a tree ordered by (hash, kcmp) whose ranks, being as good as random, keep it flat. */
+/* The set is a treap: a tree ordered by (hash, kcmp), kept shallow by ranks that are as good as random. */
 #include <errno.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -29,7 +29,7 @@ int sys_kcmp_epoll_tfd(pid_t pid, int fd, int efd, int tfd, uint32_t toff)
 	return kcmp_result(syscall(SYS_kcmp, pid, getpid(), KCMP_EPOLL_TFD_WHAT, fd, &slot));
 }
 
-/* 0: the same; 1: the new one belongs left of @n; 2: right; -errno. */
+/* 0: the same; 1: the new one belongs to the left of @n; 2: to the right; -errno. */
 static int compare(const struct kcmp_set *set, uint64_t hash, pid_t pid, int fd, const struct kcmp_node *n)
 {
 	if (hash != n->hash)
@@ -52,7 +52,7 @@ static uint32_t *side_of(struct kcmp_set *set, uint32_t parent, int side)
 	return side == 1 ? &node(set, parent)->left : &node(set, parent)->right;
 }
 
-/* Rotate the new leaf up as long as its rank is above its parent's. path[i] and side[i] led to it. */
+/* Rotates the new leaf up as long as its rank is above its parent's, along the path in path[i] and side[i]. */
 static void lift(struct kcmp_set *set, uint32_t leaf, const uint32_t *path, const int *side, int depth)
 {
 	for (int i = depth - 1; i >= 0 && node(set, path[i])->rank < node(set, leaf)->rank; i--) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* /proc/locks (proc_locks(5)) and the lock lines of fdinfo. 0 or a negative errno; -EBADMSG: not a text of the kernel. */
+/* /proc/locks (proc_locks(5)) and the lock lines of fdinfo. 0 or a negative errno; -EBADMSG: malformed text. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,7 +21,7 @@ struct file_lock {
 	bool blocked; /* "->": it waits */
 	enum file_lock_kind kind;
 	bool mandatory;
-	bool breaking; /* of a lease: type is what it is to become, what it is now is not told */
+	bool breaking; /* lease: @type is what it will become, the current one is not shown */
 	enum file_lock_type type;
 	int pid; /* -1: OFD; 0: a process of another pid namespace */
 	bool has_inode;

@@ -7,7 +7,7 @@
 #include "kernel/maps.h"
 #include "kernel/scan.h"
 
-#define LINE_TYPICAL 60 /* bytes: what to reserve for */
+#define LINE_TYPICAL 60 /* estimated line length in bytes */
 static const char deleted_suffix[] = " (deleted)";
 
 /* "r-xp" */
@@ -33,7 +33,9 @@ static bool scan_vma(struct scan *s, struct kernel_vma *v)
 	       v->start < v->end && !((v->start | v->end) & (PAGE_SZ - 1));
 }
 
-/* The name is ended and unescaped in place: @name lies in @text, which is ours to write, up to and with name.end. */
+/*
+ * Terminates and unescapes the name in place: @name points into @text, which is writable up to and including name.end.
+ */
 static void finish_name(struct kernel_vma *v, char *name, size_t len)
 {
 	size_t cut = sizeof(deleted_suffix) - 1;
@@ -47,7 +49,7 @@ static void finish_name(struct kernel_vma *v, char *name, size_t len)
 	v->name = name;
 }
 
-/* Takes @text (of @len bytes and a 0) over, also when it fails. */
+/* Takes ownership of @text (of @len bytes and a NUL), also on failure. */
 static int maps_split(char *text, size_t len, struct maps *ret)
 {
 	struct maps m = { .text = text };
@@ -61,7 +63,7 @@ static int maps_split(char *text, size_t len, struct maps *ret)
 			err = -EBADMSG;
 			break;
 		}
-		/* One blank, then padding up to column 73; a name starts with '/' or '[' or a word, never a blank. */
+		/* One space, then padding up to column 73; a name starts with '/' or '[' or a word, never a space. */
 		if (line.p < line.end && *line.p != ' ') {
 			err = -EBADMSG;
 			break;
@@ -154,7 +156,7 @@ static void scan_vm_flags(struct scan *s, struct vma_flags *f)
 
 	while (scan_blank(s) && scan_word(s, &word)) {
 		unsigned int i = 0;
-		/* They come about in the order of the table. */
+		/* Usually in the order of the table. */
 		for (; i < VMF_COUNT; i++) {
 			unsigned int at = (next + i) % VMF_COUNT;
 			if (scan_left(&word) == 2 && !memcmp(word.p, vm_flag_names[at], 2)) {
@@ -163,7 +165,7 @@ static void scan_vm_flags(struct scan *s, struct vma_flags *f)
 				break;
 			}
 		}
-		/* Flags come in the order of their bits: there is no other one between "lo" and "ac" that has no name. */
+		/* Flags are listed in the order of their bits: the only nameless one between "lo" and "ac" is this. */
 		if (i == VMF_COUNT && next <= VMF_LF && (f->flags & BIT(VMF_LO)) && scan_left(&word) == 2 &&
 		    !memcmp(word.p, "??", 2)) {
 			f->flags |= BIT(VMF_LF);
@@ -174,7 +176,7 @@ static void scan_vm_flags(struct scan *s, struct vma_flags *f)
 	}
 }
 
-/* A line behind the head of a VMA. Only the wanted ones are looked at closely: there are some 25 for each VMA. */
+/* A line after the head of a VMA. Only relevant ones are parsed: there are some 25 for each VMA. */
 static bool smaps_value(struct scan *line, struct vma_flags *f)
 {
 	uint64_t *to;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The memory map of a process: /proc/PID/maps (proc_pid_maps(5)) and, only when asked, the flags of smaps, which costs
- * seven times as much. Functions return 0 or a negative errno; a text that is not what the kernel writes is -EBADMSG.
+ * The memory map of a process: /proc/PID/maps (proc_pid_maps(5)) and, only on request, the flags in smaps, which costs
+ * seven times as much. Functions return 0 or a negative errno; malformed text is -EBADMSG.
  */
 #pragma once
 #include <stdbool.h>
@@ -16,17 +16,18 @@ struct kernel_vma {
 	uint32_t dev_major, dev_minor;
 	uint8_t prot;
 	bool shared;
-	/* The name ended in " (deleted)", which is cut off. A file may really be called so: ask its link count. */
+	/* The name ended in " (deleted)", which is cut off. A file may really have that name: check its link count. */
 	bool deleted;
 	/*
 	 * "" for anonymous memory without a name; "[heap]", "[stack]", "[vdso]", "[vvar]", "[vsyscall]", "[anon:x]";
-	 * the path of a file, as its own mount namespace's root sees it. Newlines are put back. It stays the map's.
+	 * the path of a file, relative to the root of its own mount namespace. Newlines are unescaped. Owned by the
+	 * map.
 	 */
 	const char *name;
 };
 
 struct maps {
-	struct kernel_vma *v; /* ascending, disjoint: guaranteed */
+	struct kernel_vma *v; /* ascending and disjoint */
 	size_t n, cap;
 	char *text; /* the names */
 };
@@ -35,9 +36,9 @@ int maps_read(const struct proc *p, struct maps *ret);
 int maps_parse(const char *text, size_t len, struct maps *ret);
 void maps_free(struct maps *m);
 #define _cleanup_maps_ __attribute__((cleanup(maps_free)))
-/* The VMA that holds @addr, or NULL. */
+/* The VMA that contains @addr, or NULL. */
 const struct kernel_vma *maps_find(const struct maps *m, uint64_t addr);
-/* The name of map_files for this VMA: "START-END" in hex. @ret has 40 bytes. */
+/* The name in map_files of this VMA: "START-END" in hex. @ret has 40 bytes. */
 #define MAP_FILES_NAME 40
 void map_files_name(const struct kernel_vma *v, char ret[MAP_FILES_NAME]);
 
@@ -60,7 +61,7 @@ enum vm_flag {
 	VMF_RR,
 	VMF_DC,
 	VMF_DE,
-	VMF_LF, /* locked as pages come; before Linux 6.18 written as "??" */
+	VMF_LF, /* VM_LOCKONFAULT; before Linux 6.18 written as "??" */
 	VMF_AC,
 	VMF_NR,
 	VMF_HT,
@@ -90,13 +91,13 @@ enum vm_flag {
 struct vma_flags {
 	uint64_t start, end;
 	uint64_t flags; /* 1 << VMF_* */
-	char unknown[16]; /* flags we have no bit for, as the kernel writes them */
+	char unknown[16]; /* flags without a bit here, as written by the kernel */
 	uint64_t page_kb, rss_kb, pss_kb, swap_kb, locked_kb;
-	int pkey; /* -1: not told */
+	int pkey; /* -1: not shown */
 };
 ARRAY_OF(vma_flags_array, struct vma_flags);
 
-/* The map, and the flags of every VMA in the same order, appended: one text has both. */
+/* The map, and the flags of every VMA in the same order, appended: one text contains both. */
 int smaps_read(const struct proc *p, struct maps *ret_maps, struct vma_flags_array *to);
 /* The flags alone. */
 int smaps_parse(const char *text, size_t len, struct vma_flags_array *to);

@@ -4,7 +4,7 @@
 #include "kernel/mountinfo.h"
 #include "kernel/scan.h"
 
-/* The next field, which exactly one blank ends: it may be empty. Ended by a 0 and unescaped in place. */
+/* The next field, terminated by exactly one space: it may be empty. NUL-terminated and unescaped in place. */
 static bool take_field(struct scan *s, char *text, char **ret_field)
 {
 	struct scan part;
@@ -49,13 +49,13 @@ static bool scan_mount(struct scan *s, char *text, struct mount_info *m)
 		return false;
 	if (!scan_optional(s, m) || !take_field(s, text, &m->fstype) || !take_field(s, text, &m->source))
 		return false;
-	/* The rest of the line: its end is the newline's place or the 0 behind the text. */
+	/* The rest of the line: it ends at the newline or at the NUL after the text. */
 	m->sb_options = text + (s->p - text);
 	m->sb_options[unescape_octal(m->sb_options, scan_left(s))] = 0;
 	return true;
 }
 
-/* Takes @text (of @len bytes and a 0) over, also when it fails. */
+/* Takes ownership of @text (of @len bytes and a NUL), also on failure. */
 static int mountinfo_split(char *text, size_t len, struct mountinfo *ret)
 {
 	struct mountinfo all = { .text = text };

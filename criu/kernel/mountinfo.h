@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* /proc/PID/mountinfo: proc_pid_mountinfo(5). 0 or a negative errno; -EBADMSG: not a text of the kernel. */
+/* /proc/PID/mountinfo: proc_pid_mountinfo(5). 0 or a negative errno; -EBADMSG: malformed text. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "kernel/proc_pid.h"
 
-/* Strings are unescaped and stay the mountinfo's. */
+/* Strings are unescaped and owned by the mountinfo. */
 struct mount_info {
 	int mnt_id, parent_id;
 	uint32_t dev_major, dev_minor;
-	char *root; /* what of the file system is mounted */
-	char *mountpoint; /* as the process's root sees it */
+	char *root; /* the mounted directory of the file system */
+	char *mountpoint; /* relative to the process's root */
 	char *options; /* of this mount: "rw,nosuid" */
 	int shared_id, master_id, propagate_from; /* peer groups, 0: none */
 	bool unbindable;
@@ -21,7 +21,7 @@ struct mount_info {
 };
 
 struct mountinfo {
-	struct mount_info *v; /* in the order of the kernel: a parent may come behind its children */
+	struct mount_info *v; /* in the order of the kernel: a parent may come after its children */
 	size_t n, cap;
 	char *text;
 };

@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* As much as a program has as a rule, and what comes below ends the call instead of overwriting our memory. */
+/* The usual size for a program; a guard page below ends the call instead of overwriting our memory. */
 #define STACK_SIZE (8ul << 20)
 #define STACK_GUARD (64ul << 10)
 
@@ -23,7 +23,7 @@ struct call {
 	int result; /* of @fn, or why it was not called */
 };
 
-/* In the process that calls. Everything it writes we see. */
+/* In the calling process. We see everything that it writes. */
 static int enter_and_call(void *p)
 {
 	struct call *call = p;
@@ -38,7 +38,10 @@ static int enter_and_call(void *p)
 		call->result = -errno;
 		return 1;
 	}
-	/* After setns(2), which may take it away with a change of rights. Without us nobody would wait for what it does. */
+	/*
+	 * After setns(2), which may clear it with a change of credentials. Without us, nothing would wait for its
+	 * result.
+	 */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) {
 		call->result = -errno;
 		return 1;
@@ -52,7 +55,7 @@ static int wait_for(pid_t pid, const struct call *call, int *ret_result)
 {
 	int status;
 
-	/* No signal is sent at its end: __WALL. */
+	/* It sends no signal when it exits: __WALL. */
 	while (waitpid(pid, &status, __WALL) < 0)
 		if (errno != EINTR)
 			return -errno;

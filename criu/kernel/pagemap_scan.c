@@ -9,7 +9,7 @@
 #include "kernel/pagemap_scan.h"
 #include "util/fds.h"
 
-/* linux/fs.h of 6.7 on; headers may be older. */
+/* linux/fs.h since 6.7; headers may be older. */
 struct pm_scan_arg {
 	uint64_t size, flags, start, end, walk_end, vec, vec_len, max_pages;
 	uint64_t category_inverted, category_mask, category_anyof_mask, return_mask;
@@ -23,7 +23,7 @@ struct pm_scan_arg {
 
 #define CATEGORIES_AT_FIRST 0x7f /* 6.7: all up to PAGE_HUGE */
 
-/* An empty range is an answer without work; a process without memory (a zombie) gives -ESRCH: yes, too. */
+/* An empty range is answered without work; a process without memory (a zombie) gives -ESRCH: supported, too. */
 static bool scan_knows(int fd, uint64_t categories)
 {
 	struct pm_scan_arg arg = { .size = sizeof(arg), .category_mask = categories };
@@ -54,7 +54,7 @@ void page_scan_close(struct page_scan *pm)
 	*pm = PAGE_SCAN_CLOSED;
 }
 
-/* Join with the last region of the scan that began at index @first, where they touch. */
+/* Merges with the last region of the scan that started at index @first, if they are adjacent. */
 static int add_region(struct page_regions *to, size_t first, uint64_t start, uint64_t end, uint64_t categories)
 {
 	if (to->n > first) {
@@ -79,7 +79,10 @@ int page_scan_range(const struct page_scan *pm, uint64_t start, uint64_t end, co
 		.end = end,
 		.vec = (uintptr_t)found,
 		.vec_len = REGIONS_AT_ONCE,
-		/* What the kernel does not know never holds: where it must not hold, there is nothing to ask for. */
+		/*
+		 * Categories that the kernel does not know are never set: if they must not be set, there is nothing to
+		 * request.
+		 */
 		.category_inverted = want->inverted & pm->known,
 		.category_mask = want->all & (pm->known | ~want->inverted),
 		.category_anyof_mask = want->any,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Which pages of a process hold something: the PAGEMAP_SCAN ioctl (Linux 6.7) of /proc/PID/pagemap, or, where there is
- * none, the file itself. Addresses in bytes, page aligned. Functions return 0 or a negative errno.
+ * Which pages of a process have content: the PAGEMAP_SCAN ioctl (Linux 6.7) of /proc/PID/pagemap, or, without it, the
+ * file itself. Addresses in bytes, page-aligned. Functions return 0 or a negative errno.
  */
 #pragma once
 #include <stdbool.h>
@@ -24,18 +24,20 @@ enum page_category {
 
 struct page_region {
 	uint64_t start, end; /* adjacent regions of the same categories are one */
-	uint64_t categories; /* those of page_want.report that hold */
+	uint64_t categories; /* those of page_want.report that are set */
 };
 ARRAY_OF(page_regions, struct page_region);
 
-/* A page is wanted if, after those of @inverted are negated, it has all of @all and (if any) one of @any. */
+/* A page is wanted if, after inverting those in @inverted, it has all of @all and (if any) one of @any. */
 struct page_want {
 	uint64_t all, any, inverted, report;
-	/* Write-protect what is reported, in the same step: -EPERM where the range is not under userfaultfd. */
+	/* Write-protect reported pages, in the same step: -EPERM if the range is not registered with userfaultfd. */
 	bool protect;
 };
-/* What a dump copies: private or shared, in memory or swapped out; neither the zero page nor a guard (which counts as
- * swapped). */
+/*
+ * The pages that a dump copies: private or shared, in memory or swapped out; neither the zero page nor a guard (which
+ * counts as swapped).
+ */
 #define PAGES_TO_SAVE                                               \
 	((struct page_want){ .all = PAGE_PFNZERO | PAGE_GUARD,      \
 			     .inverted = PAGE_PFNZERO | PAGE_GUARD, \
@@ -45,7 +47,7 @@ struct page_want {
 struct page_scan {
 	int fd;
 	bool has_scan;
-	uint64_t known; /* categories that the ioctl of this kernel knows; others are left out of what is asked */
+	uint64_t known; /* categories that this kernel's ioctl supports; others are left out of requests */
 };
 #define PAGE_SCAN_CLOSED ((struct page_scan){ .fd = -1 })
 
@@ -53,10 +55,10 @@ int page_scan_open(const struct proc *p, struct page_scan *ret_pm);
 void page_scan_close(struct page_scan *pm);
 #define _cleanup_page_scan_ __attribute__((cleanup(page_scan_close)))
 
-/* Append the wanted regions of [start, end). -EOPNOTSUPP: protect without the ioctl. */
+/* Appends the wanted regions of [start, end). -EOPNOTSUPP: protect without the ioctl. */
 int page_scan_range(const struct page_scan *pm, uint64_t start, uint64_t end, const struct page_want *want,
 		    struct page_regions *to);
-/* The same by reading the file: what page_scan_range does on an old kernel; tests compare them. */
+/* The same by reading the file: used by page_scan_range on an old kernel; tests compare them. */
 int page_scan_by_reading(const struct page_scan *pm, uint64_t start, uint64_t end, const struct page_want *want,
 			 struct page_regions *to);
 

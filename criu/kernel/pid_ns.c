@@ -10,7 +10,7 @@
 
 #define NS_GET_PID_FROM_PIDNS _IOR(0xb7, 0x6, int)
 
-/* Is the last of its numbers, the one in its own namespace, @inner? */
+/* Is its innermost pid, the one in its own namespace, @inner? */
 static bool has_number(const struct proc *p, ino_t ns_ino, pid_t inner)
 {
 	_cleanup_proc_status_ struct proc_status status = { 0 };

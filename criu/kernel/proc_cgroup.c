@@ -4,7 +4,7 @@
 #include "kernel/proc_pid.h"
 #include "kernel/scan.h"
 
-/* Takes @text (of @len bytes and a 0) over, also when it fails. */
+/* Takes ownership of @text (of @len bytes and a NUL), also on failure. */
 static int cgroups_split(char *text, size_t len, struct proc_cgroups *ret)
 {
 	struct proc_cgroups c = { .text = text };
@@ -17,7 +17,7 @@ static int cgroups_split(char *text, size_t len, struct proc_cgroups *ret)
 			err = -EBADMSG;
 			break;
 		}
-		/* The last character before the 0 is ':' or the newline, or the end of @text. */
+		/* The last character before the NUL is ':' or the newline, or the end of @text. */
 		text[controllers.end - text] = 0;
 		text[line.end - text] = 0;
 		g.controllers = text + (controllers.p - text);

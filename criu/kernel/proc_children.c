@@ -15,7 +15,7 @@ static int cmp_pid(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* No CONFIG_PROC_CHILDREN: ask every process of this procfs who its parent is. */
+/* No CONFIG_PROC_CHILDREN: read the parent of every process in this procfs. */
 static int children_by_ppid(const struct proc *p, struct pid_array *to)
 {
 	struct pid_array all = { 0 };
@@ -26,7 +26,7 @@ static int children_by_ppid(const struct proc *p, struct pid_array *to)
 		struct proc_stat st;
 		_cleanup_buf_ struct buf text = { 0 };
 		snprintf(path, sizeof(path), "../%d/stat", all.v[i]);
-		/* It may have gone since. */
+		/* It may have exited since. */
 		if (read_file(p->dir, path, &text) || proc_stat_parse(text.data, text.len, &st))
 			continue;
 		if (st.ppid == p->pid)
@@ -69,7 +69,10 @@ int proc_children_of(const struct proc *p, const struct pid_array *tids, struct 
 		_cleanup_buf_ struct buf text = { 0 };
 		snprintf(path, sizeof(path), "task/%d/children", tids->v[i]);
 		err = read_file(p->dir, path, &text);
-		/* A thread that ended meanwhile left its children to another one, which comes later or came: see seize. */
+		/*
+		 * A thread that exited meanwhile left its children to another one, which has been read or will be: see
+		 * seize.
+		 */
 		if (err == -ENOENT || err == -ESRCH) {
 			err = 0;
 			continue;

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The directory itself, its links and its files of one value; texts with structure are in proc_stat.c, proc_status.c, proc_text.c. */
+/*
+ * The directory itself, its links, and its files with a single value; structured texts are in proc_stat.c,
+ * proc_status.c, proc_text.c.
+ */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -100,7 +103,7 @@ static int add_numbers(const char *entries, ssize_t len, struct int_array *to)
 	return 0;
 }
 
-/* Append the names of @dirfd/@path that are numbers, sorted. */
+/* Appends the numeric names in @dirfd/@path, sorted. */
 static int list_numbers(int dirfd, const char *path, struct int_array *to)
 {
 	size_t from = to->n;
@@ -110,7 +113,7 @@ static int list_numbers(int dirfd, const char *path, struct int_array *to)
 
 	if (fd < 0)
 		return fd;
-	/* opendir(3) makes three calls more. */
+	/* opendir(3) makes three more calls. */
 	while ((len = getdents64(fd, some, sizeof(some))) > 0) {
 		int err = add_numbers(some, len, to);
 		if (err)
@@ -135,7 +138,7 @@ int proc_nr_threads(const struct proc *p)
 {
 	struct stat st;
 
-	/* Its directory of threads has a link for each of them, beside its own two. */
+	/* Its directory of threads has a link for each of them, besides its own two. */
 	return fstatat(p->dir, "task", &st, 0) < 0 ? -errno : (int)st.st_nlink - 2;
 }
 
@@ -195,14 +198,14 @@ int proc_record(const struct proc *p, const char *name, struct buf *to)
 	return read_record(p->dir, name, to);
 }
 
-/* One short line, without its newline: its length. */
+/* Reads one short line, without its newline; returns its length. */
 static ssize_t read_value(const struct proc *p, const char *name, char *ret, size_t size)
 {
 	_cleanup_close_ int fd = open_at(p->dir, name, O_RDONLY, 0);
 	if (fd < 0)
 		return fd;
 	ssize_t n;
-	do /* The kernel gives all of it at once. */
+	do /* The kernel returns all of it at once. */
 		n = read(fd, ret, size - 1);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * /proc/PID: proc_pid_*(5). A struct proc holds the directory of one process (or thread) open: when the process is gone
- * every function says -ESRCH or -ENOENT, even if the pid was given to another one. Functions return 0 or a negative
- * errno; a text that is not what the kernel writes is -EBADMSG; a file this kernel does not have is -ENOENT. Each
- * X_parse takes the text itself.
+ * /proc/PID: proc_pid_*(5). A struct proc keeps the directory of one process (or thread) open: when the process has
+ * exited, every function returns -ESRCH or -ENOENT, even if the pid has been reused. Functions return 0 or a negative
+ * errno; malformed text is -EBADMSG; a file that this kernel does not have is -ENOENT. Each X_parse parses the text
+ * itself.
  */
 #pragma once
 #include <stdbool.h>
@@ -22,7 +22,7 @@ struct proc {
 #define PROC_CLOSED ((struct proc){ 0, -1 })
 
 int proc_open(pid_t pid, struct proc *ret_p);
-/* This process, whatever its number is in the pid namespace of /proc. */
+/* This process, whatever its pid in the pid namespace of /proc. */
 int proc_open_self(struct proc *ret_p);
 /* /proc/PID/task/TID */
 int proc_open_thread(const struct proc *p, pid_t tid, struct proc *ret_thread);
@@ -32,12 +32,12 @@ void proc_close(struct proc *p);
 ARRAY_OF(pid_array, pid_t);
 ARRAY_OF(int_array, int);
 
-/* Append what there is, in ascending order. Children of every thread; zombies count. */
+/* Append all, in ascending order. Children of every thread, including zombies. */
 int proc_threads(const struct proc *p, struct pid_array *to);
-/* How many it has, those that have ended and are not reaped yet among them. */
+/* The number of its threads, including those that have exited and have not been reaped yet. */
 int proc_nr_threads(const struct proc *p);
 int proc_children(const struct proc *p, struct pid_array *to);
-/* The same, of these threads of the process. */
+/* The same, for these threads of the process. */
 int proc_children_of(const struct proc *p, const struct pid_array *tids, struct pid_array *to);
 /* Every process of the same procfs, in ascending order. */
 int proc_pids(const struct proc *p, struct pid_array *to);
@@ -77,15 +77,15 @@ struct proc_status {
 	uint32_t fd_size, threads, umask;
 	bool has_umask; /* zombies and kernel threads have none */
 	struct gid_array groups;
-	/* The pid in every pid namespace, ours first. levels 0: not told by this kernel. */
+	/* The pid in every pid namespace, ours first. levels 0: not shown by this kernel. */
 	unsigned int levels;
 	pid_t nspid[PROC_NS_LEVELS], nstgid[PROC_NS_LEVELS], nspgid[PROC_NS_LEVELS], nssid[PROC_NS_LEVELS];
 	uint64_t sigq_used, sigq_max;
 	uint64_t sig_pending, shared_pending, sig_blocked, sig_ignored, sig_caught; /* bit n-1: signal n */
 	uint64_t cap_inh, cap_prm, cap_eff, cap_bnd, cap_amb;
 	uint32_t no_new_privs, seccomp, seccomp_filters;
-	uint64_t untag_mask; /* bits of a pointer that are its address (x86: LAM); 0: the kernel does not tell */
-	int kthread, core_dumping, thp_enabled; /* -1: not told by this kernel */
+	uint64_t untag_mask; /* address bits of a pointer (x86: LAM); 0: not shown */
+	int kthread, core_dumping, thp_enabled; /* -1: not shown by this kernel */
 	uint64_t vm_size_kb, vm_rss_kb, vm_locked_kb; /* 0 without memory of its own (kernel thread, zombie) */
 	bool has_mm;
 };
@@ -95,7 +95,7 @@ int proc_status_parse(const char *text, size_t len, struct proc_status *ret);
 void proc_status_free(struct proc_status *st);
 #define _cleanup_proc_status_ __attribute__((cleanup(proc_status_free)))
 
-/* /proc/PID/limits, by RLIMIT_*: getrlimit(2). A limit this kernel does not tell is left as it was. */
+/* /proc/PID/limits, by RLIMIT_*: getrlimit(2). A limit that this kernel does not show is left unchanged. */
 #define PROC_LIMITS 16
 struct proc_limit {
 	uint64_t cur, max; /* ~0: unlimited */
@@ -103,7 +103,7 @@ struct proc_limit {
 int proc_limits_read(const struct proc *p, struct proc_limit ret[PROC_LIMITS]);
 int proc_limits_parse(const char *text, size_t len, struct proc_limit ret[PROC_LIMITS]);
 
-/* /proc/PID/timers: timer_create(2). The times themselves only the task can ask for. */
+/* /proc/PID/timers: timer_create(2). Only the task itself can query the times. */
 struct proc_timer {
 	int id, signal, clock;
 	int notify; /* SIGEV_SIGNAL, SIGEV_NONE, SIGEV_THREAD */
@@ -116,7 +116,7 @@ ARRAY_OF(proc_timers, struct proc_timer);
 int proc_timers_read(const struct proc *p, struct proc_timers *to);
 int proc_timers_parse(const char *text, size_t len, struct proc_timers *to);
 
-/* /proc/PID/cgroup: cgroups(7). Strings lie in @text. */
+/* /proc/PID/cgroup: cgroups(7). Strings point into @text. */
 struct proc_cgroup {
 	uint32_t hierarchy; /* 0: cgroup 2 */
 	char *controllers, *path;
@@ -159,18 +159,18 @@ enum proc_ns {
 	PROC_NS_TIME_CHILDREN,
 	PROC_NS_COUNT,
 };
-/* The inode number of the namespace, unique on this machine as long as it lives. */
+/* The inode number of the namespace, unique on this machine during its lifetime. */
 int proc_ns_ino(const struct proc *p, enum proc_ns ns, uint32_t *ret_ino);
-/* A descriptor of it. */
+/* A descriptor of the namespace. */
 int proc_ns_open(const struct proc *p, enum proc_ns ns);
 /* "net", "pid_for_children": the name in /proc/PID/ns. */
 const char *proc_ns_name(enum proc_ns ns);
-/* CLONE_NEW* of it. */
+/* Its CLONE_NEW* flag. */
 int proc_ns_clone_flag(enum proc_ns ns);
 
 /* comm of the process or thread, without the newline. */
 int proc_comm(const struct proc *p, char ret[16]);
-/* The same of any process, for messages: @buf, or "?" when there is none. */
+/* The same for any process, for messages: @buf, or "?" if there is none. */
 const char *proc_comm_of(pid_t pid, char buf[16]);
 /* loginuid (~0: unset), oom_score_adj, coredump_filter, setgroups (1: allowed) */
 int proc_loginuid(const struct proc *p, uint32_t *ret_v);
@@ -179,11 +179,14 @@ int proc_coredump_filter(const struct proc *p, uint64_t *ret_v);
 int proc_setgroups(const struct proc *p, bool *ret_allowed);
 /* The targets of cwd, root, exe, fd/N, map_files/...: the length or a negative errno. */
 ssize_t proc_link(const struct proc *p, const char *name, char *ret, size_t size);
-/* The same places as descriptors (through the link, not by its text); @flags of open(2), O_PATH mostly. */
+/* Descriptors of these (opened through the link, not by its text); @flags of open(2), usually O_PATH. */
 int proc_open_file(const struct proc *p, const char *name, int flags);
-/* Any text of the directory. */
+/* Any text in the directory. */
 int proc_text(const struct proc *p, const char *name, struct buf *to);
-/* The same of one that the kernel writes as one record (single_open() and the like, not lists): asked without a second read. */
+/*
+ * The same for a text that the kernel writes as one record (single_open() and the like, not lists): saves a second
+ * read.
+ */
 int proc_record(const struct proc *p, const char *name, struct buf *to);
-/* fstat(2), also of what the kernel tells nothing of: the directory "fd" of a process that is gone has no inode number. */
+/* fstat(2), also for files without attributes: the directory "fd" of a process that has exited has no inode number. */
 int proc_fstat(int fd, struct stat *ret);

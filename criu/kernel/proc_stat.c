@@ -6,10 +6,10 @@
 #include "kernel/proc_pid.h"
 #include "kernel/scan.h"
 
-#define STAT_FIRST 3 /* the number of the first field behind the name, in proc_pid_stat(5) */
+#define STAT_FIRST 3 /* number of the first field after the name, in proc_pid_stat(5) */
 #define STAT_LAST 52
 
-/* The numbers behind the name and the state: @v[n] is field n of the manual page; @v has room for STAT_LAST + 1. */
+/* The numbers after the name and the state: @v[n] is field n of the manual page; @v has space for STAT_LAST + 1. */
 static int stat_numbers(struct scan *s, int64_t *v, int *ret_last)
 {
 	int nr = STAT_FIRST + 1;
@@ -70,7 +70,7 @@ int proc_stat_parse(const char *text, size_t len, struct proc_stat *ret)
 
 	if (!scan_int(&s, &pid) || !scan_lit(&s, " ("))
 		return -EBADMSG;
-	/* A name may hold anything, ") " too: it ends at the last one. */
+	/* A name may contain anything, including ") ": it ends at the last one. */
 	const char *close_at = scan_left(&s) ? memrchr(s.p, ')', scan_left(&s)) : NULL;
 	if (!close_at || (size_t)(close_at - s.p) >= sizeof(st.comm) || s.end - close_at < 4)
 		return -EBADMSG;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* /proc/PID/status, /proc/PID/task/TID/status. Unknown lines are passed over. */
+/* /proc/PID/status, /proc/PID/task/TID/status. Unknown lines are skipped. */
 #include <errno.h>
 #include <stdio.h>
 #include "base/bits.h"
@@ -85,7 +85,7 @@ static int status_nspids(struct scan *s, struct proc_status *st, pid_t *pids)
 	}
 	if (!n || !scan_at_end(s))
 		return -EBADMSG;
-	/* The four lines have as many numbers each. */
+	/* The four lines have the same number of values. */
 	if (st->levels && st->levels != n)
 		return -EBADMSG;
 	st->levels = n;
@@ -151,7 +151,7 @@ int proc_status_parse(const char *text, size_t len, struct proc_status *ret)
 	while (!err && scan_line(&s, &line)) {
 		if (!scan_until(&line, ':', &key))
 			continue;
-		/* The kernel writes them in the order of the table: start where the last one was. */
+		/* The kernel writes them in the order of the table: start after the last one. */
 		for (size_t i = 0; i < ARRAY_SIZE(status_keys); i++) {
 			size_t at = (next + i) % ARRAY_SIZE(status_keys);
 			if (!scan_is(&key, status_keys[at].name))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Other texts of /proc/PID: limits, timers, id maps, time offsets. Unknown lines are passed over. */
+/* Other texts of /proc/PID: limits, timers, id maps, time offsets. Unknown lines are skipped. */
 #include <errno.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -141,7 +141,7 @@ int proc_timers_read(const struct proc *p, struct proc_timers *to)
 
 	if (!err)
 		err = proc_timers_parse(b.data, b.len, to);
-	/* The kernel lists the newest first, or in the order of its table: it depends on its age. */
+	/* The kernel lists the newest first, or in the order of its table, depending on its version. */
 	if (!err && to->n > from)
 		qsort(to->v + from, to->n - from, sizeof(*to->v), cmp_timer);
 	return err;

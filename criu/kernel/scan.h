@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Reading a text of the kernel, inside its bounds: no 0 at the end is needed. A function that returns false has not
- * moved. Used by the parsers of this module only.
+ * Bounds-checked parsing of kernel texts: no NUL at the end is needed. A function that returns false has not advanced.
+ * Used by the parsers of this module only.
  */
 #pragma once
 #include <stdbool.h>
@@ -42,7 +42,7 @@ static inline bool scan_char(struct scan *s, char c)
 	return true;
 }
 
-/* Exactly these characters. */
+/* Exactly this text. */
 static inline bool scan_lit(struct scan *s, const char *lit)
 {
 	size_t n = strlen(lit);
@@ -53,7 +53,7 @@ static inline bool scan_lit(struct scan *s, const char *lit)
 	return true;
 }
 
-/* Any blanks and tabs: never false. */
+/* Any spaces and tabs: never false. */
 static inline bool scan_blank(struct scan *s)
 {
 	while (s->p < s->end && (*s->p == ' ' || *s->p == '\t'))
@@ -67,7 +67,7 @@ static inline bool scan_at_end(struct scan *s)
 	return s->p == s->end;
 }
 
-/* Characters up to a blank, a tab or the end: at least one. */
+/* Characters up to a space, a tab or the end: at least one. */
 static inline bool scan_word(struct scan *s, struct scan *ret_word)
 {
 	const char *p = s->p;
@@ -81,7 +81,7 @@ static inline bool scan_word(struct scan *s, struct scan *ret_word)
 	return true;
 }
 
-/* Characters before @c (which is skipped), none is fine; false if there is no @c. */
+/* Characters before @c (which is skipped), maybe none; false if there is no @c. */
 static inline bool scan_until(struct scan *s, char c, struct scan *ret_part)
 {
 	const char *at = scan_left(s) ? memchr(s->p, c, scan_left(s)) : NULL;
@@ -98,7 +98,7 @@ static inline bool scan_is(const struct scan *s, const char *text)
 	return scan_left(s) == strlen(text) && !memcmp(s->p, text, scan_left(s));
 }
 
-/* Numbers: digits only, false also when they do not fit. */
+/* Numbers: digits only, false also on overflow. */
 bool scan_u64(struct scan *s, uint64_t *ret_v);
 bool scan_hex(struct scan *s, uint64_t *ret_v);
 bool scan_oct(struct scan *s, uint64_t *ret_v);
@@ -108,7 +108,7 @@ bool scan_hex32(struct scan *s, uint32_t *ret_v);
 bool scan_s64(struct scan *s, int64_t *ret_v);
 bool scan_int(struct scan *s, int *ret_v);
 
-/* Put \ooo escapes back in place in a string of @len bytes: the new length. @len bytes stay the caller's. */
+/* Decodes \ooo escapes in place in a string of @len bytes: returns the new length. Not NUL-terminated. */
 size_t unescape_octal(char *s, size_t len);
-/* The same, of "\012" only: what /proc/PID/maps writes, where a backslash itself is not escaped. */
+/* The same, for "\012" only: as in /proc/PID/maps, where a backslash itself is not escaped. */
 size_t unescape_newlines(char *s, size_t len);

@@ -7,7 +7,7 @@
 #define SEM_STAT_ANY 20
 #endif
 
-/* As semctl(2) wants it to be declared. */
+/* To be declared by the caller: semctl(2). */
 union sem_arg {
 	int val;
 	struct semid_ds *set;
@@ -43,7 +43,7 @@ int sem_sets_read(struct sem_set_array *to)
 
 	if (last < 0)
 		return -errno;
-	/* semusz: how many there are. */
+	/* semusz: their number. */
 	for (int i = 0; info.semusz && i <= last; i++) {
 		struct sem_set set;
 		int err = stat_set(i, SEM_STAT_ANY, &set);

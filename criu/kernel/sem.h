@@ -10,17 +10,17 @@
 struct sem_set {
 	int id;
 	uint32_t key;
-	unsigned nr; /* of its semaphores */
+	unsigned nr; /* number of semaphores */
 	int64_t used; /* when semop(2) was last called; 0: never */
 };
 ARRAY_OF(sem_set_array, struct sem_set);
 
-/* Append all sets. Where there are none it takes one system call. */
+/* Appends all sets. If there are none, it makes one system call. */
 int sem_sets_read(struct sem_set_array *to);
-/* -EINVAL, -EIDRM: there is no such set. */
+/* -EINVAL, -EIDRM: there is no set with that id. */
 int sem_set_stat(int id, struct sem_set *ret);
-/* Value of a semaphore; the process that last changed it, 0: it has no pid here. -EACCES */
+/* Value of a semaphore; also the process that last changed it, 0: it has no pid here. -EACCES */
 int sem_value(int id, unsigned num, unsigned *ret_value);
 int sem_last_pid(int id, unsigned num, pid_t *ret_pid);
-/* How many operations one semop(2) takes. */
+/* Maximum number of operations of one semop(2). */
 unsigned sem_ops_max(void);

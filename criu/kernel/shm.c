@@ -32,7 +32,7 @@ enum shm_sort shm_sort_by_link(const char *link)
 
 bool shm_is_kernels(dev_t dev)
 {
-	static dev_t known; /* 0: not asked for yet, which no file system of it has */
+	static dev_t known; /* 0: not queried yet; no file system has that number */
 	_cleanup_close_ int fd = known ? -1 : memfd_create("probe", MFD_CLOEXEC);
 	struct stat st;
 

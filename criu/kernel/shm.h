@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Memory that the kernel keeps in files of its own, which have a name in /proc, but no path. */
+/* Memory that is a kernel-internal file, which has a name in /proc, but no path. */
 #pragma once
 #include <stdbool.h>
 #include <sys/types.h>
@@ -11,9 +11,12 @@ enum shm_sort {
 	SHM_SYSV, /* shmget(2): "/SYSV%08x (deleted)"; the inode number is the id */
 };
 
-/* By the name alone: a file in the root directory that was deleted may be called so, too. @len: without " (deleted)" */
+/* By name only: a deleted file in the root directory may have the same name. @len: without " (deleted)" */
 enum shm_sort shm_sort_by_name(const char *name, size_t len);
-/* Of a link in /proc, with its " (deleted)". */
+/* For a link in /proc, with its " (deleted)". */
 enum shm_sort shm_sort_by_link(const char *link);
-/* Is it the file system in which the kernel has them, but for those of huge pages? Also yes, if that cannot be found out. */
+/*
+ * Is it the kernel's internal file system for them, except those with huge pages? Also true if that cannot be
+ * determined.
+ */
 bool shm_is_kernels(dev_t dev);

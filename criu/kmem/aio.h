@@ -21,7 +21,7 @@ struct aio_ring {
 #define AIO_RING_LEN_MAX (0x10000000u + (64u << 10))
 
 struct aio_context {
-	uint64_t at; /* its address, which is its id for system calls */
+	uint64_t at; /* address, which is its id for system calls */
 	uint64_t len; /* of the ring */
 	uint32_t requests; /* as passed to io_setup(2) */
 	uint32_t nr, tail; /* as in the ring, which the program can overwrite */
@@ -31,7 +31,7 @@ struct aio_context {
 ARRAY_OF(aio_contexts, struct aio_context);
 
 struct aio_reader;
-/* As pending_open(). */
+/* Errors as for pending_open(). */
 int aio_reader_open(struct aio_reader **ret);
 void aio_reader_close(struct aio_reader *reader);
 /*

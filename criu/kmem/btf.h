@@ -28,7 +28,7 @@ void btf_free(struct btf *btf);
 long btf_field(const struct btf *btf, const char *name, const char *path);
 /* The same, rounded down to a byte for bit fields. */
 long btf_byte(const struct btf *btf, const char *name, const char *path);
-/* btf_field() of @path or, in other kernels, @other (NULL: none); -EOPNOTSUPP. */
+/* btf_field() of @path or, for other kernels, @other (NULL: none); -EOPNOTSUPP. */
 int btf_field_or(const struct btf *btf, const char *name, const char *path, const char *other, long *ret);
 /* sizeof(struct @name); -ENOENT */
 long btf_sizeof(const struct btf *btf, const char *name);

@@ -28,7 +28,7 @@ int kernel_memory_open(struct kernel_memory *ret);
 void kernel_memory_close(struct kernel_memory *mem);
 /* -EFAULT: not mapped. */
 int kernel_memory_read(const struct kernel_memory *mem, uint64_t at, void *to, size_t len);
-/* An unsigned number of @len bytes; @ret is left alone on failure. */
+/* An unsigned number of @len bytes; @ret is unchanged on failure. */
 int kernel_memory_word(const struct kernel_memory *mem, uint64_t at, size_t len, uint64_t *ret);
 /* A field of the struct at @object, as an unsigned number of @len bytes. -EOPNOTSUPP: @field is negative. */
 int kernel_memory_field(const struct kernel_memory *mem, uint64_t object, long field, size_t len, uint64_t *ret);
@@ -46,5 +46,5 @@ int kernel_memory_of_page(struct kernel_memory *mem, uint64_t page, uint64_t *re
  * The address of a per-CPU pointer of the kernel on @cpu, which must be a possible one. -ENXIO: there is no such CPU.
  */
 int kernel_memory_of_cpu(struct kernel_memory *mem, uint64_t pointer, unsigned cpu, uint64_t *ret);
-/* The kernel's own CLOCK_MONOTONIC (or CLOCK_BOOTTIME), whatever the caller's time namespace adds to it, in ns. */
+/* The kernel's own CLOCK_MONOTONIC (or CLOCK_BOOTTIME) in ns, without the offset of the caller's time namespace. */
 int kernel_memory_clock(struct kernel_memory *mem, clockid_t clock, uint64_t *ret_ns);

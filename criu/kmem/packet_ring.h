@@ -11,7 +11,7 @@ struct packet_ring_place {
 
 struct packet_ring_reader;
 
-/* As kernel_memory_open(). */
+/* Errors as for kernel_memory_open(). */
 int packet_ring_open(struct packet_ring_reader **ret);
 void packet_ring_close(struct packet_ring_reader *reader);
 /* @fd: our own descriptor of the socket. */

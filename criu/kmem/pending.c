@@ -207,7 +207,7 @@ static int append_packet(struct pending_reader *reader, uint64_t skb, int depth,
 	return err;
 }
 
-/* Calls @each with every packet of a queue. */
+/* Calls @each for every packet of a queue. */
 typedef int (*each_packet)(struct pending_reader *reader, uint64_t skb, void *arg);
 
 static int walk_queue(struct pending_reader *reader, uint64_t sk, unsigned max, each_packet each, void *arg)

@@ -29,13 +29,13 @@ struct kernel_task_same {
 /* Pointers are for comparison only. */
 struct kernel_mapping {
 	uint64_t start, end, flags, offset, file, ops, data, name;
-	uint64_t policy; /* of its own */
-	uint64_t file_policy; /* 0: it can have none from what it maps */
+	uint64_t policy; /* its own */
+	uint64_t file_policy; /* 0: it can have none from the mapped object */
 };
 
 struct kernel_task {
-	uint64_t task; /* 0: nothing is known of this one */
-	uint64_t mm, files, fs, sighand; /* what kcmp(2) compares */
+	uint64_t task; /* 0: nothing is known of this task */
+	uint64_t mm, files, fs, sighand; /* compared by kcmp(2) */
 	uint64_t nsproxy, pid_ns, cgroups, exe_file;
 	uint64_t root[2], cwd[2]; /* mount and entry */
 	uint64_t signal, cred, real_cred, pid, undo_list, fdt, security; /* on the way */
@@ -49,8 +49,8 @@ struct kernel_task {
 	bool fds_known;
 	uint64_t open_fds[KERNEL_TASK_FDS / 64], cloexec_fds[KERNEL_TASK_FDS / 64];
 	uint64_t *fds; /* struct file of each; malloc'ed */
-	size_t nr_fds; /* up to the highest */
-	struct kernel_mapping *mappings; /* when they have been read: in their order; malloc'ed */
+	size_t nr_fds; /* up to the highest one */
+	struct kernel_mapping *mappings; /* if they have been read: in order; malloc'ed */
 	size_t nr_mappings;
 	struct kernel_task_same same;
 };

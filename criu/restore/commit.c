@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The last step, from outside: every thread gets its own registers, the restorer is taken out of every task, and the
- * tree lives. Until `committed` is set every task dies with the tool; afterwards every one goes on by itself if we
- * should die before its turn (pie/restorer/threads.c).
+ * The last step, from outside: every thread gets its own registers, the restorer is removed from every task, and the
+ * tree runs. Until `committed` is set, every task dies with the tool; afterwards each of them continues by itself if we
+ * die before its turn (pie/restorer/threads.c).
  */
 #include <errno.h>
 #include <linux/seccomp.h>
@@ -20,12 +20,12 @@
 #include "run/untrusted.h"
 #include "util/log.h"
 
-/* What fails behind the point of no return is tried again, after 1, 2, 4, ... ms. */
+/* A step that fails after the point of no return is retried, after 1, 2, 4, ... ms. */
 #define FINISH_TRIES 6
 #define FINISH_STEP_US 1000u
-/* So many tasks are taken out of the restorer at a time: a descriptor is open for each. */
+/* The restorer is removed from this many tasks at a time: a descriptor is open for each. */
 #define BATCH 64
-/* For a first thread that is to end. */
+/* For a first thread that has to exit. */
 #define LEADER_WAIT_US 5000000u
 #define LEADER_STEP_US 50u
 
@@ -63,7 +63,7 @@ static int seize_all(struct restore *r)
 			int err = compel_seize(rt->threads[i].id.host_tid, true);
 
 			if (err < 0)
-				return fail(err, "take hold of restored thread %d", rt->threads[i].id.host_tid);
+				return fail(err, "seize restored thread %d", rt->threads[i].id.host_tid);
 		}
 	}
 	restore_for_each_task(rt, r) {
@@ -82,7 +82,7 @@ static int peek(pid_t pid, uint64_t addr, void *to, size_t len)
 	return process_vm_readv(pid, &local, 1, &remote, 1, 0) == (ssize_t)len ? 0 : -EFAULT;
 }
 
-/* One call in a stopped thread; what it returns is the result. */
+/* Makes a call in a stopped thread, and returns its result. */
 static int call(struct compel_ctl *ctl, long nr, unsigned long a, unsigned long b, unsigned long c)
 {
 	const unsigned long args[6] = { a, b, c };
@@ -92,7 +92,7 @@ static int call(struct compel_ctl *ctl, long nr, unsigned long a, unsigned long 
 	return err < 0 ? err : value < 0 ? (int)value : 0;
 }
 
-/* Filters come last: the restorer's own calls are none that they would let pass. */
+/* Filters come last: they would not permit the restorer's own calls. */
 static int install_filters(const struct restore_task *rt, const struct wire_thread *th, struct compel_ctl *ctl)
 {
 	int err = 0;
@@ -112,7 +112,7 @@ static int install_filters(const struct restore_task *rt, const struct wire_thre
 	return err;
 }
 
-/* One behind the last descriptor of the process. */
+/* One above the last descriptor of the process. */
 static int end_of_descriptors(const struct restore_task *rt)
 {
 	_cleanup_proc_ struct proc proc = PROC_CLOSED;
@@ -128,8 +128,8 @@ static int end_of_descriptors(const struct restore_task *rt)
 }
 
 /*
- * Should we be killed from now on, what the thread waits in and goes on with may be calls that its filters forbid: it goes
- * another way (pie/restorer/threads.c).
+ * If we are killed from now on, the calls in which the thread waits and then continues may be denied by its filters: it
+ * takes another path (pie/restorer/threads.c).
  */
 static int send_filtered(struct restore *r, struct restore_task *rt, struct restore_thread *th, uint64_t wire_address,
 			 struct wire_thread *wire)
@@ -199,7 +199,10 @@ static bool sigchld_pending(const struct restore_task *rt)
 	       (status.shared_pending & BIT(SIGCHLD - 1));
 }
 
-/* The parent knew that its child had stopped: it gets no second notice of it. @wire has room for what calls read. */
+/*
+ * The parent had already noticed the stop of its child: it gets no second notification. @wire has space for the calls'
+ * data.
+ */
 static void forget_stops(struct restore_task *rt, struct compel_ctl *ctl, uint64_t wire)
 {
 	struct {
@@ -214,14 +217,14 @@ static void forget_stops(struct restore_task *rt, struct compel_ctl *ctl, uint64
 	list_for_each(child, &rt->t.children, sibling)
 		if (child->state == TASK_STOPPED && !child->stop_unseen)
 			call(ctl, SYS_wait4, child->pid, 0, WUNTRACED | WNOHANG | __WALL);
-	/* What the task itself needs of the wire has been read by now. */
+	/* The task itself no longer needs its wire data. */
 	if (rt->drop_sigchld && process_vm_writev(rt->t.host_pid, &local, 1, &remote, 1, 0) == (ssize_t)sizeof(args))
 		compel_syscall(ctl, SYS_rt_sigtimedwait, wait_args, &value);
 }
 
 /*
- * Our descriptors in the task. Its filters may forbid close_range(2), and are in force again should we be killed in the
- * call; close(2) hardly any does.
+ * Our descriptors in the task. Its filters may deny close_range(2), and are in force again if we are killed during the
+ * call; close(2) is hardly ever denied.
  */
 static int close_service(struct restore *r, struct restore_task *rt, struct compel_ctl *ctl)
 {
@@ -247,9 +250,9 @@ static bool has_stops_to_forget(const struct restore_task *rt)
 }
 
 /*
- * What is left of the restore in the task's own state goes while it still stands in the restorer: should we be killed
- * meanwhile, it goes on from there, and does the same by itself. A program that went on with our descriptors would wait
- * for ever for the end of what they hold open: as a rule the task has closed them before it was ready.
+ * Removes what is left of the restore from the task while it is still in the restorer: if we are killed meanwhile, it
+ * continues from there, and does the same by itself. A program that ran with our descriptors would wait forever for
+ * other ends of them to be closed: usually the task has closed them before it was ready.
  */
 static int tidy_up(struct restore *r, struct restore_task *rt)
 {
@@ -268,7 +271,7 @@ static int tidy_up(struct restore *r, struct restore_task *rt)
 	return err ? err : cured;
 }
 
-/* So it is known that it runs none of our code any more: no wait tells of the end of a first thread. */
+/* Then it is certain that it runs none of our code any more: no wait reports the exit of a first thread. */
 static bool leader_is_zombie(const struct restore_task *rt)
 {
 	_cleanup_proc_ struct proc proc = PROC_CLOSED;
@@ -278,7 +281,7 @@ static bool leader_is_zombie(const struct restore_task *rt)
 }
 
 /*
- * It waits in the restorer for this word. Let go before it ends: as a zombie that we trace it would be in the way of its
+ * It waits in the restorer for this command. Detached before it exits: as a zombie that we trace, it would block its
  * parent's wait for the process.
  */
 static int see_leader_off(struct restore *r, struct restore_task *rt)
@@ -302,7 +305,7 @@ static int see_leader_off(struct restore *r, struct restore_task *rt)
 	for (unsigned waited = 0; !leader_is_zombie(rt); waited += LEADER_STEP_US) {
 		if (waited >= LEADER_WAIT_US)
 			return -ETIMEDOUT;
-		usleep(LEADER_STEP_US); /* style: nothing tells of it */
+		usleep(LEADER_STEP_US); /* style: there is no event for it */
 	}
 	rt->leader_ended = true;
 	return 0;
@@ -317,15 +320,15 @@ static int take_restorer_out(struct restore *r, struct restore_task *rt)
 
 	if (!err && rt->leader_ends)
 		err = see_leader_off(r, rt);
-	/* One that lives in another one's memory leaves it to that one, the last. */
+	/* A task that shares another one's memory leaves that to the owner, which is last. */
 	for (size_t i = rt->leader_ends + (region.len != 0); !err && i < rt->nr_threads; i++)
 		err = compel_set_state(rt->threads[i].id.host_tid, &rt->threads[i].cpu);
 	return err || !region.len ? err : compel_finish_begin(first->id.host_tid, &first->cpu, &region, &rt->finish);
 }
 
 /*
- * Nothing can be taken back any more, and a task that is let go with our descriptors would wait for ever for the end of
- * what they hold open: a moment without memory or descriptors must not be the last word.
+ * Nothing can be undone any more, and a task that is released with our descriptors would wait forever for their other
+ * ends to be closed: a temporary lack of memory or descriptors must not cause that.
  */
 static int begin_finish(struct restore *r, struct restore_task *rt)
 {
@@ -335,12 +338,12 @@ static int begin_finish(struct restore *r, struct restore_task *rt)
 		err = take_restorer_out(r, rt);
 		if (!err)
 			break;
-		usleep(FINISH_STEP_US << tries); /* style: nobody tells us when there is memory again */
+		usleep(FINISH_STEP_US << tries); /* style: there is no event for available memory */
 	}
 	return err;
 }
 
-/* The terminal's stop signals do nothing in an orphaned group: setpgid(2). */
+/* The terminal's stop signals have no effect in an orphaned group: setpgid(2). */
 static bool orphaned(struct restore *r, const struct restore_task *rt)
 {
 	struct restore_task *other;
@@ -397,7 +400,7 @@ static void finished(struct restore *r, struct restore_task *rt, int err)
 {
 	if (err)
 		log_warn(
-			"pid %d: the restorer could not be taken out (errno %d): it goes on with memory of ours mapped, and perhaps with descriptors from %d on",
+			"pid %d: the restorer could not be removed (errno %d): it runs with our memory mapped, and perhaps with descriptors from %d on",
 			rt->t.pid, -err, r->service_base);
 	else
 		let_go_threads(r, rt);
@@ -409,7 +412,7 @@ static void finished(struct restore *r, struct restore_task *rt, int err)
 	shared_end_tool(r->shared);
 }
 
-/* A step of all of them at a time: what one does takes place while the others are told. */
+/* One step for all of them at a time: while one is doing it, the next ones are started. */
 static void end_batch(struct restore *r, struct restore_task **batch, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
@@ -418,7 +421,10 @@ static void end_batch(struct restore *r, struct restore_task **batch, size_t n)
 		finished(r, batch[i], compel_finish_end(batch[i]->finish));
 }
 
-/* Children before parents, the owner of a memory after all that live there: a stopped child must be so before its parent is told to forget it. */
+/*
+ * Children before parents, the owner of a memory after all that share it: a child must be stopped before its parent is
+ * made to consume the notification.
+ */
 static void finish_all(struct restore *r)
 {
 	struct restore_task *batch[BATCH];
@@ -475,8 +481,8 @@ int restore_commit(struct restore *r)
 		return err;
 	/* The point of no return. */
 	atomic_store(&r->shared->committed, 1);
-	log_debug("the tree is complete: it lives on, whatever happens to us");
-	/* Before any of them runs: no task sees a name that is going to be taken away. */
+	log_debug("the tree is complete: it survives whatever happens to us");
+	/* Before any of them runs: no task sees a name that is about to be removed. */
 	restore_report_committed(r);
 	finish_all(r);
 	note_pages(r);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Make the tree: every task with its own pid, in its session and group. */
+/* Creates the tree: every task with its own pid, in its session and group. */
 #include <errno.h>
 #include <linux/sched.h>
 #include <poll.h>
@@ -25,7 +25,7 @@
 #define TAKEN_WAIT_US 10000000u
 #define TAKEN_STEP_US 1000u
 
-/* Exit statuses of a process that makes the root. */
+/* Exit statuses of a process that creates the root. */
 enum { MAKER_FAILED = 1, MAKER_IN_THE_WAY };
 
 /* Who has the pid that we need. The number of a thread, a group or a session counts as taken, too. */
@@ -39,11 +39,11 @@ static int pid_taken(const struct restore *r, pid_t pid)
 	if (!proc_open(pid, &proc) && !proc_stat_read(&proc, &stat))
 		return fail(
 			-EEXIST,
-			"pid %d is taken by %s (parent %d%s): end it, or restore in a fresh pid namespace (unshare -pf --mount-proc)",
+			"pid %d is in use by %s (parent %d%s): end it, or restore in a fresh pid namespace (unshare -pf --mount-proc)",
 			pid, stat.comm, stat.ppid, stat.state == 'Z' ? ", a zombie that its parent does not reap" : "");
 	return fail(
 		-EEXIST,
-		"pid %d is taken: a process group or session of that number is in use; restore in a fresh pid namespace (unshare -pf --mount-proc)",
+		"pid %d is in use: it is the id of a process group or session; restore in a fresh pid namespace (unshare -pf --mount-proc)",
 		pid);
 }
 
@@ -87,10 +87,10 @@ static pid_t clone_with_pid(struct restore *r, struct restore_task *rt, uint64_t
 		usleep(TAKEN_STEP_US); /* style: when somebody else reaps a zombie, nothing tells us */
 	}
 	if (got == -EPERM)
-		return fail(-EPERM, "make a task with pid %d: %s", pid, rights_text(RIGHT_SET_PIDS));
+		return fail(-EPERM, "create a task with pid %d: %s", pid, rights_text(RIGHT_SET_PIDS));
 	if (got == -EINVAL)
-		return fail(-EINVAL, "make a task with pid %d: larger than kernel.pid_max?", pid);
-	return got < 0 ? fail((int)got, "make a task with pid %d", pid) : got;
+		return fail(-EINVAL, "create a task with pid %d: larger than kernel.pid_max?", pid);
+	return got < 0 ? fail((int)got, "create a task with pid %d", pid) : got;
 }
 
 static _Noreturn void run_task(struct restore *r, struct restore_task *rt);
@@ -121,14 +121,14 @@ static int make_task(struct restore *r, struct restore_task *rt, const struct re
 		run_task(r, rt);
 	if (pid < 0)
 		return pid;
-	/* It says so itself, too, but may be killed before: then nobody would miss it. */
+	/* The task also reports it, but may be killed before: then it would never be noticed. */
 	atomic_store(&r->shared->tasks[rt->t.index].pid, rt->t.pid);
 	if (!by)
 		atomic_store(&r->shared->root_pid, pid);
 	return restore_is_vm_peer(rt) ? vm_peer_run(r, task_init) : 0;
 }
 
-/* Those that this task forks: before its own setsid(2) those that are born in the session it came from. */
+/* Forks this task's children: before its own setsid(2), those that are created in its original session. */
 static int make_children(struct restore *r, struct restore_task *rt, bool before_setsid)
 {
 	int err = 0;
@@ -156,7 +156,7 @@ static int reap_helpers(struct restore *r, struct restore_task *rt)
 	return 0;
 }
 
-/* A zombie of the image is one again: by exiting as it did. */
+/* A zombie in the image becomes one again, by exiting in the same way. */
 static _Noreturn void exit_as_zombie(struct restore_task *rt)
 {
 	int status = rt->t.exit_code, sig = WTERMSIG(status);
@@ -173,11 +173,11 @@ static _Noreturn void exit_as_zombie(struct restore_task *rt)
 	sigaddset(&mask, sig);
 	kill(getpid(), sig);
 	sigprocmask(SIG_UNBLOCK, &mask, NULL);
-	/* Signals that kill nobody cannot have killed the original. */
+	/* A signal that does not terminate by default cannot have killed the original. */
 	_exit(128 + sig);
 }
 
-/* The dead children are zombies, and their SIGCHLD has come, before signals are put in place. */
+/* The dead children are zombies, and their SIGCHLD has arrived, before signals are restored. */
 static int await_zombies(struct restore *r, struct restore_task *rt)
 {
 	struct task *child;
@@ -210,7 +210,10 @@ static int follow_maker(struct restore *r, struct restore_task *rt)
 {
 	if (r->tool.root_maker >= 0 && !rt->creator)
 		return await_orphaned(r->tool.root_maker);
-	/* The restore is all or nothing: whose maker dies dies too, until the restorer sets what the image says. */
+	/*
+	 * A restore succeeds or fails as a whole: a task dies with its creator, until the restorer sets the saved
+	 * value.
+	 */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		return fail(-errno, "prctl(PR_SET_PDEATHSIG)");
 	return getppid() == 1 && rt->creator && rt->creator->t.pid != 1 && !rt->as_sibling ? -ECANCELED : 0;
@@ -225,7 +228,7 @@ static int task_setup(struct restore *r, struct restore_task *rt)
 		return err;
 	r->process.task = rt;
 	atomic_store(&r->shared->tasks[rt->t.index].pid, rt->t.pid);
-	/* Whoever failed before that number was there does not end us (restore/undo.c). */
+	/* A failure before this pid was published does not kill us (restore/undo.c). */
 	if (atomic_load(&r->shared->failed))
 		return -ECANCELED;
 	err = follow_maker(r, rt);
@@ -291,7 +294,7 @@ static int leave_others_group(struct restore *r, struct restore_task *rt)
 	return err;
 }
 
-/* All are where they belong, then helpers and the dead may go: they may be all that a group has. */
+/* When all are in their groups, helpers and the dead may exit: they may have been the only members. */
 static int settle_groups(struct restore *r, struct restore_task *rt)
 {
 	int err = rt->helper || rt->t.state == TASK_DEAD ? 0 : restore_early_threads(r, rt);
@@ -318,7 +321,7 @@ static int task_init(struct restore *r, struct restore_task *rt)
 	return err;
 }
 
-/* A process, with all that live in its memory: what they do they do one after another, and none of them waits alone. */
+/* A process, with all that share its memory: they do each step one after another, and none of them waits alone. */
 static int task_run(struct restore *r, struct restore_task *rt)
 {
 	int err = task_init(r, rt);
@@ -346,7 +349,7 @@ static _Noreturn void run_task(struct restore *r, struct restore_task *rt)
 	LOG_SCOPE("pid %d (%s)", rt->t.pid, rt->t.comm);
 	int err;
 
-	/* Who lives in its maker's memory does not live in its copy. */
+	/* VM peers of its creator are not in its own copy of the memory. */
 	r->process.vm_peers = NULL;
 	err = task_run(r, rt);
 
@@ -354,7 +357,7 @@ static _Noreturn void run_task(struct restore *r, struct restore_task *rt)
 	_exit(1);
 }
 
-/* Does it ask for a signal when its parent ends, with the tool as a parent that is about to end? */
+/* Does it request a signal when its parent exits, with the tool, which is about to exit, as parent? */
 static bool minds_our_end(const struct restore *r, const struct restore_task *root)
 {
 	if (!r->opts->restore_detached || r->opts->restore_sibling || r->opts->exec_cmd.n)
@@ -390,7 +393,7 @@ static _Noreturn void make_orphan(struct restore *r, struct restore_task *root)
 	_exit(make_task(r, root, NULL) ? MAKER_FAILED : 0);
 }
 
-/* The root is from birth the child of whoever takes the children of processes that have ended: as it will be later. */
+/* From the start, the root is a child of the process that adopts orphans: its final parent. */
 static int make_root_orphan(struct restore *r, struct restore_task *root)
 {
 	int status;
@@ -404,10 +407,10 @@ static int make_root_orphan(struct restore *r, struct restore_task *root)
 			return fail(-errno, "fork");
 		while (waitpid(maker, &status, 0) < 0)
 			if (errno != EINTR)
-				return fail(-errno, "wait for process %d, which makes the root", maker);
+				return fail(-errno, "wait for process %d, which creates the root", maker);
 	} while (WIFEXITED(status) && WEXITSTATUS(status) == MAKER_IN_THE_WAY);
 	if (WIFSIGNALED(status))
-		return fail(-ECHILD, "the process that makes the root was ended by signal %d", WTERMSIG(status));
+		return fail(-ECHILD, "the process that creates the root was killed by signal %d", WTERMSIG(status));
 	return WEXITSTATUS(status) ? -ECHILD : 0;
 }
 
@@ -417,7 +420,7 @@ int restore_fork_tree(struct restore *r)
 	sigset_t all;
 	int err;
 
-	/* Tasks are born with everything blocked: no signal may run the tool's handlers in them. */
+	/* Tasks start with all signals blocked: none may run the tool's handlers in them. */
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, NULL);
 	err = minds_our_end(r, root) ? make_root_orphan(r, root) : make_task(r, root, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* In a task: build the region that the restorer runs in, fill in what it has to do, and jump there. */
+/* In a task: builds the region that the restorer runs in, fills in its orders, and jumps there. */
 #include <compel/jump.h>
 #include <errno.h>
 #include <linux/rseq.h>
@@ -28,12 +28,12 @@
 #define STAGE_SIZE (16ul << 20)
 #define ALWAYS_WRITTEN (36ul << 10)
 #define WORTH_A_THREAD (32ul << 20)
-/* What is small: LDT, AIO contexts, auxiliary vector, patches of the vDSO. */
+/* Small parts: LDT, AIO contexts, auxiliary vector, patches of the vDSO. */
 #define SMALL_PARTS (4ul << 20)
-/* Of one thread: signal frame, memory policy, mask of CPUs, rights. */
+/* For one thread: signal frame, memory policy, CPU mask, credentials. */
 #define SMALL_PARTS_OF_THREAD (16ul << 10)
 
-/* What one task has there, an upper bound: untouched pages of the region cost nothing. */
+/* Upper bound for one task's part: untouched pages of the region cost nothing. */
 static uint64_t task_size(struct restore *r, const struct restore_task *rt)
 {
 	uint64_t size = sizeof(struct wire_task) + SMALL_PARTS;
@@ -61,7 +61,7 @@ static uint64_t region_size(struct restore *r, const struct restore_task *rt)
 	return size + ROUND_UP(r->shared->size, PAGE_SZ);
 }
 
-/* All that a thread needs to exist. */
+/* Everything that a thread needs to be created. */
 static int place_threads(struct restore_task *rt, struct wire_task *wire)
 {
 	struct wire_thread *threads = wire_alloc(wire, rt->nr_threads * sizeof(*threads));
@@ -102,7 +102,7 @@ static int lay_wire(struct restore *r, struct restore_task *rt, char *at, uint64
 	wire->pid = rt->t.pid;
 	wire->log_fd = log_fd();
 	wire->log_level = log_level();
-	/* The tool finds it again by this. */
+	/* Where the tool finds it. */
 	r->shared->tasks[rt->t.index].wire = (uintptr_t)wire;
 	return place_threads(rt, wire);
 }
@@ -112,7 +112,7 @@ static struct wire_task *wire_of(struct restore *r, const struct restore_task *r
 	return (struct wire_task *)(uintptr_t)r->shared->tasks[rt->t.index].wire;
 }
 
-/* The blob, which is there already; a part for each task that lives in this memory; what is shared with the tool. */
+/* The blob, which is in place already; a part for each task that shares this memory; the area shared with the tool. */
 static int lay_region(struct restore *r, struct restore_task *rt, char *region, uint64_t len)
 {
 	char *at = region + ROUND_UP(restorer_blob.size, PAGE_SZ);
@@ -139,7 +139,7 @@ static int lay_region(struct restore *r, struct restore_task *rt, char *region, 
 	return 0;
 }
 
-/* In the tool: one blob for all tasks, as they all have room for it in the same place. */
+/* In the tool: one blob for all tasks, as they all have space for it at the same address. */
 int restore_lay_blob(struct restore *r)
 {
 	uint64_t len = ROUND_UP(restorer_blob.size, PAGE_SZ);
@@ -150,12 +150,12 @@ int restore_lay_blob(struct restore *r)
 	at = mmap((void *)(uintptr_t)r->plan.room.start, len, PROT_READ | PROT_WRITE | PROT_EXEC,
 		  MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 	if (at == MAP_FAILED)
-		return fail(-errno, "room for the restorer");
+		return fail(-errno, "space for the restorer");
 	memcpy(at, restorer_blob.bytes, restorer_blob.file_size);
 	return mprotect(at, len, PROT_READ | PROT_EXEC) < 0 ? fail(-errno, "protect the restorer") : 0;
 }
 
-/* Behind the blob; 0: something is in the way there, or there is no such room. */
+/* After the blob; 0: the range is in use, or there is none. */
 static uint64_t map_in_room(struct restore *r, uint64_t len)
 {
 	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
@@ -169,12 +169,12 @@ static uint64_t map_in_room(struct restore *r, uint64_t len)
 	p = mmap((void *)(uintptr_t)(at + blob_len), len - blob_len, PROT_READ | PROT_WRITE, flags, -1, 0);
 	if (p == MAP_FAILED)
 		return 0;
-	/* What every task writes to: the cheaper way to have it. A kernel that cannot is none the worse. */
+	/* Pages that every task writes to: populating them is cheaper. A kernel without that works, too. */
 	madvise(p, MIN_OF(len - blob_len, ALWAYS_WRITTEN), MADV_POPULATE_WRITE);
 	return at;
 }
 
-/* Of this task alone. */
+/* For this task only. */
 static int map_elsewhere(struct restore *r, struct restore_task *rt, uint64_t len, uint64_t *ret_at)
 {
 	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
@@ -188,10 +188,10 @@ static int map_elsewhere(struct restore *r, struct restore_task *rt, uint64_t le
 	at = holes_take(&holes, len, PAGE_SZ);
 	holes_free(&holes);
 	if (!at)
-		return fail(-ENOMEM, "no %lu bytes of address space are free in both programs", len);
+		return fail(-ENOMEM, "there are no %lu bytes of address space that are free in both programs", len);
 	p = mmap((void *)(uintptr_t)at, len, PROT_READ | PROT_WRITE | PROT_EXEC, flags, -1, 0);
 	if (p == MAP_FAILED)
-		return fail(-errno, "room for the restorer");
+		return fail(-errno, "space for the restorer");
 	memcpy(p, restorer_blob.bytes, restorer_blob.file_size);
 	*ret_at = at;
 	return 0;
@@ -209,7 +209,7 @@ static int map_region(struct restore *r, struct restore_task *rt)
 	r->process.wire = wire_of(r, rt);
 	r->process.wire->region = at;
 	r->process.wire->region_len = len;
-	/* To be taken out in the end, by the last of those that live here. */
+	/* To be unmapped at the end, by the last of those that share the memory. */
 	r->shared->tasks[rt->t.index].region = at;
 	r->shared->tasks[rt->t.index].region_len = len;
 	return 0;
@@ -235,7 +235,7 @@ static int find_stage(struct restore *r, struct restore_task *rt, struct wire_ta
 	return 0;
 }
 
-/* So that all of the region goes at once in the end. */
+/* So that all of the region can be unmapped at once at the end. */
 static int move_shared(struct restore *r, struct wire_task *wire)
 {
 	size_t len = ROUND_UP(r->shared->size, PAGE_SZ);
@@ -244,7 +244,7 @@ static int move_shared(struct restore *r, struct wire_task *wire)
 
 	if (shared == MAP_FAILED)
 		return fail(-errno, "move shared memory");
-	/* shared->tasks and ->files point to where it was before: they are the tool's. */
+	/* shared->tasks and ->files still point to its previous address: they belong to the tool. */
 	r->shared = shared;
 	return 0;
 }
@@ -253,7 +253,7 @@ static int move_shared(struct restore *r, struct wire_task *wire)
 #define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
 #endif
 
-/* Pages at a time for what @nr threads more are going to have there: a page fault for each costs more. */
+/* Populates memory for @nr more threads: a page fault for each page costs more. */
 #define POPULATE_SIZE (256ul << 10)
 #define WORTH_POPULATING 16
 
@@ -323,7 +323,7 @@ static int fill_reserved(struct restore *r, struct restore_task *rt, struct wire
 	return 0;
 }
 
-/* A number that no task, group or session of the images has; each task has another one. 0: its memory is small. */
+/* A tid that is not in the images as a task, group or session; different for each task. 0: its memory is small. */
 static pid_t reader_tid(struct restore *r, const struct restore_task *rt, const struct wire_task *wire)
 {
 	const struct wire_io *io = (const struct wire_io *)(uintptr_t)wire->ios;
@@ -343,7 +343,7 @@ static pid_t reader_tid(struct restore *r, const struct restore_task *rt, const 
 	return last + (pid_t)r->plan.nr_helpers + 1 + (pid_t)rt->t.index;
 }
 
-/* In each task: what its restorer has to do. */
+/* In each task: fills in the restorer's orders. */
 static int fill(struct restore *r, struct restore_task *rt)
 {
 	struct wire_task *wire = wire_of(r, rt);
@@ -351,7 +351,7 @@ static int fill(struct restore *r, struct restore_task *rt)
 
 	wire->service_base = rt->files_owner && rt->files_shared ? r->service_base : 0;
 	wire->own_service_base = rt->files_owner && !rt->files_shared ? r->service_base : 0;
-	/* The root directory may become another: from here on no path leads anywhere. */
+	/* The root directory may change: from here on no path can be used. */
 	for (const struct task_kind *const *kind = task_kinds; !err && *kind; kind++)
 		err = (*kind)->apply ? (*kind)->apply(r, rt) : 0;
 	for (const struct task_kind *const *kind = task_kinds; !err && *kind; kind++)
@@ -370,12 +370,12 @@ static int fill_all(struct restore *r, struct restore_task *rt, struct wire_task
 	return err ? err : fill_reserved(r, rt, wire);
 }
 
-/* The kernel writes into libc's rseq area whenever we are preempted: it must not after that memory has gone. */
+/* The kernel writes into libc's rseq area whenever we are preempted: it must not after that memory is gone. */
 static int leave_rseq(void)
 {
 	void *area = (char *)__builtin_thread_pointer() + __rseq_offset;
 
-	/* -EINVAL: a child of a sharer has none, as its maker had none (CLONE_VM). */
+	/* -EINVAL: a child of a VM peer has none, as its creator had none (CLONE_VM). */
 	if (__rseq_size && syscall(SYS_rseq, area, 32, RSEQ_FLAG_UNREGISTER, RSEQ_SIG) < 0 && errno != EINVAL)
 		return fail(-errno, "leave rseq");
 	return 0;
@@ -389,7 +389,7 @@ static bool has_early_threads(const struct restore_task *rt)
 	return false;
 }
 
-/* In the process whose threads they are. */
+/* In the process that the threads belong to. */
 static int start_early(struct restore *r, struct restore_task *rt)
 {
 	unsigned long (*entry)(unsigned int, void *) =
@@ -399,7 +399,7 @@ static int start_early(struct restore *r, struct restore_task *rt)
 	uint64_t words = wire->words;
 	int err = 0;
 
-	/* For what it has to say if it fails: it moves later (move_shared). */
+	/* For its error messages: it moves later (move_shared). */
 	wire->words = (uintptr_t)&r->shared->error;
 	for (size_t i = 1; !err && i < rt->nr_threads; i++)
 		err = rt->threads[i].early ? (int)entry(RESTORER_THREAD, &threads[i]) : 0;
@@ -407,7 +407,7 @@ static int start_early(struct restore *r, struct restore_task *rt)
 	return err;
 }
 
-/* They wait in the restorer's own code, on its stacks: nothing of ours may go on running in them. */
+/* They wait in the restorer's own code, on its stacks: none of our code may remain in use by them. */
 int restore_early_threads(struct restore *r, struct restore_task *rt)
 {
 	bool any = has_early_threads(rt);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The hooks of run kinds that act on what the tree can see: they run in its namespaces, with the memory and descriptors of
- * the tool, so that what they note there, and what they open, is the tool's, and tasks inherit it. A tree that lives in the
- * tool's own namespaces needs no process for that. (Time namespaces are left out: each task enters its own at birth.)
+ * The hooks of run kinds that act on what the tree can see: they run in its namespaces, with the memory and descriptors
+ * of the tool, so that what they record and open belongs to the tool, and tasks inherit it. A tree in the tool's own
+ * namespaces needs no separate process for that. (Time namespaces are left out: each task enters its own when it is
+ * created.)
  */
 #include "kernel/ns_run.h"
 #include "restore/restore.h"

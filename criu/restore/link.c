@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Who makes what. A session can only be entered by being born in it, so a task is forked by somebody who is in its
+ * Decides which task creates which. A session can only be inherited, so a task is forked by a process that is in its
  * session at that time: its parent before or after its own setsid(2), the session's leader on the parent's behalf
- * (CLONE_PARENT), or a helper that stands in for a leader that has died.
+ * (CLONE_PARENT), or a helper that replaces a leader that has exited.
  */
 #include <errno.h>
 #include <signal.h>
@@ -14,7 +14,7 @@
 #include "run/restore.h"
 #include "util/log.h"
 
-/* The session a task must be born in; 0: any. */
+/* The session a task must be forked in; 0: any. */
 static pid_t needed_sid(const struct restore_task *rt)
 {
 	return rt->t.sid == rt->t.pid ? rt->birth_sid : rt->t.sid;
@@ -25,7 +25,7 @@ static bool outside(struct restore *r, pid_t id)
 	return !restore_find_task(r, id);
 }
 
-/* Children first: a leader whose child has an older session was born in that session itself. */
+/* Children first: a leader whose child has an older session was forked in that session itself. */
 static void find_birth_sessions(struct restore *r)
 {
 	for (struct list *pos = r->plan.tree.tasks.prev; pos != &r->plan.tree.tasks; pos = pos->prev) {
@@ -35,7 +35,7 @@ static void find_birth_sessions(struct restore *r)
 
 		if (!parent || !sid || sid == parent->t.sid || parent->t.sid != parent->t.pid || parent->birth_sid)
 			continue;
-		/* A dead leader's session is entered by a helper instead, unless it lies outside the tree. */
+		/* A dead leader's session is created by a helper instead, unless it is outside the tree. */
 		if (outside(r, sid) && sid != r->plan.tree.root->sid)
 			continue;
 		parent->birth_sid = sid;
@@ -71,17 +71,17 @@ static struct restore_task *add_helper(struct restore *r, pid_t pid, pid_t sid, 
 	h->helper = true;
 	h->creator = parent;
 	list_add_tail(&h->t.in_tree, &r->plan.helpers);
-	log_debug("helper %d stands in for a dead leader (child of %d)", pid, parent->t.pid);
+	log_debug("helper %d replaces a dead leader (child of %d)", pid, parent->t.pid);
 	return h;
 }
 
 static int cannot_enter(const struct restore_task *rt)
 {
-	return fail(-EOPNOTSUPP, "pid %d is in session %d, which nobody who could fork it is in: that is not supported",
+	return fail(-EOPNOTSUPP, "pid %d is in session %d, and no task that could fork it is: that is not supported",
 		    rt->t.pid, rt->t.sid);
 }
 
-/* By one that lives in its memory, in the session of that one before or after that one's own setsid(2). */
+/* By a task that uses its memory, in the session of that task before or after its own setsid(2). */
 static int find_vm_peer_creator(struct restore_task *rt)
 {
 	const struct task_ids shared = { .vm = rt->t.ids.vm,
@@ -94,7 +94,7 @@ static int find_vm_peer_creator(struct restore_task *rt)
 	if (!by)
 		return fail(
 			-EOPNOTSUPP,
-			"pid %d shares its memory with tasks that cannot make it (neither its parent nor an older child of that): that is not supported",
+			"pid %d shares its memory with tasks that cannot create it (neither its parent nor an older child of that): that is not supported",
 			rt->t.pid);
 	rt->creator = restore_task_of(by);
 	rt->as_sibling = by != rt->t.parent;
@@ -130,7 +130,7 @@ static int find_creator(struct restore *r, struct restore_task *rt)
 	return 0;
 }
 
-/* Sessions and groups from outside of the pid namespace of the tree can only be inherited: setpgid(2) cannot name them. */
+/* Sessions and groups outside the pid namespace of the tree can only be inherited: setpgid(2) cannot refer to them. */
 static int check_outer(const struct restore_task *rt)
 {
 	const struct restore_task *by = rt->creator;
@@ -160,13 +160,13 @@ static int find_group(struct restore *r, struct restore_task *rt)
 		rt->join_pgid = r->tool.own_pgid;
 		return 0;
 	}
-	/* A group whose leader has gone keeps its number: a helper leads it until the first member is in. */
+	/* A group whose leader has exited keeps its id: a helper leads it until the first member has joined. */
 	if (!add_helper(r, pgid, rt->t.sid, rt->t.state == TASK_DEAD ? rt->creator : rt))
-		return fail(-EOPNOTSUPP, "pid %d is in group %d, whose number is a thread's", rt->t.pid, pgid);
+		return fail(-EOPNOTSUPP, "pid %d is in group %d, whose id is that of a thread", rt->t.pid, pgid);
 	return 0;
 }
 
-/* A session begins with its leader: nobody is in one that leads none, or that began below him. */
+/* A session starts with its leader: a task cannot be in a session without a leader, or one started by a descendant. */
 static int check_session(struct restore *r, const struct restore_task *rt)
 {
 	const struct restore_task *leader = restore_find_task(r, rt->t.sid);
@@ -180,7 +180,7 @@ static int check_session(struct restore *r, const struct restore_task *rt)
 	return 0;
 }
 
-/* Nor is anybody born in a session that one of his descendants leads. */
+/* Nor can a task be created in a session that one of its descendants leads. */
 static int check_birth(struct restore *r, const struct restore_task *rt)
 {
 	const struct restore_task *leader = rt->birth_sid ? restore_find_task(r, rt->birth_sid) : NULL;
@@ -189,7 +189,7 @@ static int check_birth(struct restore *r, const struct restore_task *rt)
 		if (t == &rt->t)
 			return fail(
 				-EBADMSG,
-				"pstree.img: pid %d had to be born in session %d, which one of its descendants leads",
+				"pstree.img: pid %d would have to be created in session %d, which one of its descendants leads",
 				rt->t.pid, rt->birth_sid);
 	return 0;
 }
@@ -198,7 +198,7 @@ static int check_root(struct restore *r)
 {
 	struct restore_task *root = restore_task_of(r->plan.tree.root);
 
-	/* Its parent is another one than before, which waits for it in the usual way. */
+	/* Its parent is a different one now, which waits for it in the usual way. */
 	root->t.exit_signal = SIGCHLD;
 	if (root->t.sid == root->t.pid)
 		return 0;
@@ -210,7 +210,7 @@ static int check_root(struct restore *r)
 	return 0;
 }
 
-/* Tables that tasks share are shared from birth: the one that does not own must be forked by one that has it. */
+/* Tables are shared from the start: a task that is not the owner must be forked by one that has the table. */
 static int check_sharing(struct restore_task *rt)
 {
 	const struct restore_task *by = rt->creator;
@@ -230,12 +230,12 @@ static int check_sharing(struct restore_task *rt)
 	if (rt->as_sibling && rt->t.exit_signal != by->t.exit_signal)
 		return fail(
 			-EOPNOTSUPP,
-			"pid %d sends its parent signal %d when it ends, and the task that has to fork it %d: that is not supported",
+			"pid %d sends its parent signal %d when it exits, and the task that has to fork it %d: that is not supported",
 			rt->t.pid, rt->t.exit_signal, by->t.exit_signal);
 	return 0;
 }
 
-/* Users of every file: counted, then filled. The first one in tree order opens it. */
+/* Users of every file: counted, then filled in. The first one in tree order opens it. */
 static int find_users(struct restore *r)
 {
 	struct restore_task *rt;
@@ -283,8 +283,10 @@ static int link_files(struct restore *r)
 	return err;
 }
 
-/* Each creator's list, from the end of the tree on, so that it comes out in tree order. Helpers go first: they are
- * creators themselves. */
+/*
+ * Each creator's list, from the end of the tree on, so that it is in tree order. Helpers come first: they are creators
+ * themselves.
+ */
 static void list_forks(struct restore *r)
 {
 	for (struct list *pos = r->plan.tree.tasks.prev; pos != &r->plan.tree.tasks; pos = pos->prev) {
@@ -303,7 +305,7 @@ static void list_forks(struct restore *r)
 	}
 }
 
-/* The first thread that has ended is there until all of the tree is: nobody may notice its end. */
+/* A first thread that had exited exists until all of the tree does: its exit must not be noticed. */
 static int check_leader(struct restore *r, const struct restore_task *rt)
 {
 	struct restore_task *other;
@@ -311,26 +313,26 @@ static int check_leader(struct restore *r, const struct restore_task *rt)
 	if (!rt->leader_ends)
 		return 0;
 	if (rt->nr_threads < 2)
-		return fail(-EBADMSG, "core-%d.img: its first thread has ended, and there is no other", rt->t.pid);
+		return fail(-EBADMSG, "core-%d.img: its first thread has exited, and there is no other", rt->t.pid);
 	restore_for_each_task(other, r) {
 		if (other != rt && other->t.state != TASK_DEAD && other->mm_of == rt->mm_of)
 			return fail(
 				-EOPNOTSUPP,
-				"pid %d: its first thread has ended, and it shares its memory with pid %d: that cannot "
-				"be restored yet",
+				"pid %d: its first thread has exited, and it shares its memory with pid %d: that is not "
+				"supported",
 				rt->t.pid, other->t.pid);
 		for (size_t i = 0; other->t.parent == &rt->t && i < other->nr_threads; i++)
 			if (other->threads[i].core->thread_core->pdeath_sig)
 				return fail(
 					-EOPNOTSUPP,
-					"pid %d: asks for a signal when a thread of pid %d ends, whose first thread has "
-					"ended: that is not supported",
+					"pid %d: requests a signal when a thread of pid %d exits, whose first thread has "
+					"exited: that is not supported",
 					other->t.pid, rt->t.pid);
 	}
 	return 0;
 }
 
-/* Who is forked by somebody that is forked by the root, and so on; those whom nobody reaches would wait for each other. */
+/* All tasks that the root forks, directly or indirectly; any others would wait for each other. */
 static int check_forks(struct restore *r)
 {
 	const struct restore_task *root = restore_task_of(r->plan.tree.root), *rt = root;
@@ -349,7 +351,7 @@ static int check_forks(struct restore *r)
 	return reached == r->plan.tree.nr_tasks + r->plan.nr_helpers ?
 		       0 :
 		       fail(-EBADMSG,
-			    "pstree.img: %zu tasks are in sessions that only they could have made for each other",
+			    "pstree.img: %zu tasks are in sessions that only they could have created for each other",
 			    r->plan.tree.nr_tasks + r->plan.nr_helpers - reached);
 }
 

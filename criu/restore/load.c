@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Read every record, check every number. Nothing exists yet, and nothing is made here. */
+/* Reads and checks every entry. Nothing is created yet. */
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -45,13 +45,12 @@ static int load_inventory(struct restore *r)
 	int err;
 
 	if (!image_store_is_dump(r->dir))
-		return bad("there is no inventory.img: the directory holds no (complete) dump");
+		return bad("there is no inventory.img: the directory contains no (complete) dump");
 	err = read_single(r, IMAGE_INVENTORY, 0, &entry);
 	if (err)
 		return err;
 	if (entry->img_version != IMAGE_VERSION)
-		return bad("inventory.img: image version %u, this program reads version %d", entry->img_version,
-			   IMAGE_VERSION);
+		return bad("inventory.img: image version %u; expected version %d", entry->img_version, IMAGE_VERSION);
 	if (!entry->has_fdinfo_per_id || !entry->fdinfo_per_id)
 		return bad("inventory.img: images of a dumper that is too old (no fdinfo_per_id)");
 	if (entry->plugins_entry && entry->plugins_entry->n_plugins)
@@ -73,7 +72,7 @@ static int load_thread(struct restore *r, struct restore_task *rt, struct restor
 	if (err)
 		return err;
 	if (th->core->mtype != core_march())
-		return bad("core-%u.img: saved on another kind of CPU (%d)", tid, th->core->mtype);
+		return bad("core-%u.img: saved on a different type of CPU (%d)", tid, th->core->mtype);
 	if (!core_has_registers(th->core) || !th->core->thread_core)
 		return bad("core-%u.img: no registers (thread_info, thread_core)", tid);
 	return 0;
@@ -86,7 +85,7 @@ static int load_threads(struct restore *r, struct restore_task *rt, const Pstree
 	if (!rt->threads)
 		return fail(-ENOMEM, "threads");
 	if (!rt->nr_threads || e->threads[0] != e->pid)
-		return bad("pstree.img: the threads of %u do not begin with itself", e->pid);
+		return bad("pstree.img: the first thread of %u is not itself", e->pid);
 	for (size_t i = 0; i < rt->nr_threads; i++) {
 		int err = load_thread(r, rt, &rt->threads[i], e->threads[i]);
 		bool fresh;
@@ -111,7 +110,7 @@ static int load_state(struct restore_task *rt)
 	const TaskCoreEntry *tc = rt->core->tc;
 
 	if (!tc)
-		return bad("core-%d.img: no task record (tc)", rt->t.pid);
+		return bad("core-%d.img: no task entry (tc)", rt->t.pid);
 	strncpy(rt->t.comm, tc->comm, sizeof(rt->t.comm) - 1);
 	if (tc->has_exit_signal && tc->exit_signal > 64)
 		return bad("core-%d.img: its exit signal is %u", rt->t.pid, tc->exit_signal);
@@ -139,7 +138,7 @@ static int load_state(struct restore_task *rt)
 	return 0;
 }
 
-/* A type that the record does not tell of: the one that the dumper was in. */
+/* For types missing from the entry: the namespace of the dumper. */
 static int load_namespaces(struct restore *r, struct restore_task *rt, const TaskKobjIdsEntry *ids)
 {
 	for (enum ns_type type = 0; type < NS_TYPES; type++) {
@@ -151,7 +150,7 @@ static int load_namespaces(struct restore *r, struct restore_task *rt, const Tas
 		if (!ns->own && !kinds_keep_namespaces(type))
 			return fail(
 				-EOPNOTSUPP,
-				"ids-%d.img: process %d lived in a %s namespace of its own: restoring those is not implemented",
+				"ids-%d.img: process %d was in its own %s namespace: restoring those is not implemented",
 				rt->t.pid, rt->t.pid, ns_type_name(type));
 		if (!ns->member)
 			ns->member = &rt->t;
@@ -178,7 +177,7 @@ static int load_ids(struct restore *r, struct restore_task *rt)
 
 enum owned { OWNED_VM = 1, OWNED_FILES, OWNED_FS, OWNED_SIGHAND };
 
-/* The first task with an id owns what it stands for; NULL: no memory. */
+/* The first task with an id owns that object; NULL: out of memory. */
 static struct restore_task *owner_of(struct restore *r, enum owned what, uint32_t id, struct restore_task *rt)
 {
 	bool fresh;
@@ -293,7 +292,7 @@ static int load_task(struct restore *r, const PstreeEntry *e)
 	if (r->plan.tree.root) {
 		parent = restore_find_task(r, e->ppid);
 		if (!parent)
-			return bad("pstree.img: the parent %u of %u is missing or comes behind it", e->ppid, e->pid);
+			return bad("pstree.img: the parent %u of %u is missing or comes after it", e->ppid, e->pid);
 		if (parent->t.state == TASK_DEAD)
 			return bad("pstree.img: the parent %u of %u is a zombie", e->ppid, e->pid);
 	}
@@ -307,7 +306,7 @@ static int load_task(struct restore *r, const PstreeEntry *e)
 	tree_add(&r->plan.tree, &rt->t, parent ? &parent->t : NULL);
 	if (rt->t.state == TASK_DEAD)
 		return parent ? 0 : bad("pstree.img: the root %u is a zombie", e->pid);
-	/* Before anything that was made inside of the namespaces is looked at. */
+	/* Before images of objects in the namespaces are read. */
 	err = load_ids(r, rt);
 	return err ? err : load_threads(r, rt, e);
 }
@@ -345,7 +344,7 @@ static int load_file(struct restore *r, FileEntry *entry, unsigned index)
 	if (!slot)
 		return fail(-ENOMEM, "files");
 	if (!fresh)
-		return bad("duplicate record");
+		return bad("duplicate entry");
 	file->id = entry->id;
 	file->index = index;
 	file->entry = entry;
@@ -412,6 +411,6 @@ int restore_load(struct restore *r)
 			err = untrusted_check_task(r, rt);
 	}
 	if (!err)
-		log_info("the images of %zu processes and %zu files are read", r->plan.tree.nr_tasks, r->plan.nr_files);
+		log_info("read the images of %zu processes and %zu files", r->plan.tree.nr_tasks, r->plan.nr_files);
 	return err;
 }

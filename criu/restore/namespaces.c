@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Namespaces of the tree that are not the tool's own: created before any task exists, filled by their kinds, and entered
- * by each task at its birth. What a process is in when it creates a namespace owns the new one or is seen in it (a user
- * namespace, the network of a sysfs), so those of one task are created together, in those of its that exist already.
- * Kinds without fill_namespace are left out: a pid namespace comes into being with its first process (restore/fork.c),
- * time namespaces are entered by being forked (kinds/ns/time.c).
+ * Namespaces of the tree that are not the tool's own: created before any task exists, filled by their kinds, and
+ * entered by each task when it is created. The namespaces of the creating process own a new one, or are visible in it
+ * (a user namespace, the network of a sysfs), so those of one task are created together, in those of its namespaces
+ * that exist already.
+ *
+ * Kinds without fill_namespace are left out: a pid namespace is created with its first process (restore/fork.c), time
+ * namespaces are entered by being forked (kinds/ns/time.c).
  */
 #include <errno.h>
 #include <sched.h>
@@ -16,7 +18,7 @@
 #include "util/log.h"
 #include "util/proc_root.h"
 
-/* In this order they are entered: a user namespace gives the rights to the others. */
+/* The order in which they are entered: a user namespace gives the capabilities for the others. */
 static const enum ns_type order[] = { NS_USER, NS_CGROUP, NS_IPC, NS_UTS, NS_NET, NS_MNT };
 
 static bool is_made_here(enum ns_type type)
@@ -26,7 +28,7 @@ static bool is_made_here(enum ns_type type)
 	return kind && kind->fill_namespace;
 }
 
-/* What a task is born in: where its creator is, or the nearest above it that the images say something of. */
+/* The namespace that a task inherits: that of its creator, or of its nearest ancestor with an entry in the images. */
 static const struct ns *inherited_ns(const struct restore_task *rt, enum ns_type type)
 {
 	const struct restore_task *by = rt->creator;
@@ -75,7 +77,7 @@ struct creation {
 	size_t nr_fresh;
 };
 
-/* In them. */
+/* Runs in the new namespaces. */
 static int keep_and_fill(void *arg)
 {
 	const struct creation *c = arg;
@@ -126,7 +128,7 @@ static size_t count(const struct restore *r, enum ns_type type)
 	return nr;
 }
 
-/* With others of the type in the tree, tasks enter the tool's own by a descriptor as well. */
+/* If there are others of the type in the tree, tasks also enter the tool's own through a descriptor. */
 static int open_those_of_tool(struct restore *r)
 {
 	int err = 0;

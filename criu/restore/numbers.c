@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The tool's numbers for the processes and threads of the tree. In images, and among the tasks themselves, they have those
- * of the tree's pid namespace, which need not be ours: what is done from outside (ptrace, /proc, signals) asks here.
+ * The tool's pids and tids for the processes and threads of the tree. In images, and among the tasks themselves, they
+ * have those of the tree's pid namespace, which need not be ours: operations from outside (ptrace, /proc, signals) use
+ * these.
  */
 #include <errno.h>
 #include "kernel/proc_pid.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* In a task: every descriptor in its place. Owners open, the others take. */
+/* In a task: opens or receives every descriptor. Owners open, the others receive. */
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -14,7 +14,7 @@
 extern int close_range(unsigned int first, unsigned int last, int flags);
 #endif
 
-/* @fd becomes every number that the task's table has for the file. Takes @fd over. */
+/* Installs @fd as every descriptor that the task's table has for the file. Takes ownership of @fd. */
 static int place(const struct task_fd *at, int fd)
 {
 	struct file *file = at->file;
@@ -31,7 +31,7 @@ static int place(const struct task_fd *at, int fd)
 			err = -errno;
 		}
 		if (err)
-			fail(err, "put file %#x at descriptor %d", file->id, user->fd);
+			fail(err, "move file %#x to descriptor %d", file->id, user->fd);
 	}
 	if (!kept)
 		close(fd);
@@ -47,7 +47,7 @@ static int place_own(struct restore *r, struct restore_task *rt, const struct ta
 	return err;
 }
 
-/* What is open besides lies above all that tasks have: no number of the table is taken by anything else. */
+/* Other open descriptors are above all that tasks have: no number of the table is in use. */
 static int place_provided(struct restore *r, struct restore_task *rt)
 {
 	int err = 0;
@@ -74,7 +74,10 @@ static int open_own(struct restore *r, struct restore_task *rt, const struct tas
 	return fd ? fd : place_provided(r, rt);
 }
 
-/* Of the process that the last file came from: the next one mostly does, too. Its number is none that the task has. */
+/*
+ * A pidfd of the process that the last file came from: usually also that of the next one. Its number is not used by the
+ * task.
+ */
 static int holder_pidfd(struct restore *r, const struct restore_task *rt, pid_t pid)
 {
 	struct files_holder *h = &r->process.files_holder;
@@ -82,7 +85,7 @@ static int holder_pidfd(struct restore *r, const struct restore_task *rt, pid_t 
 
 	if (h->task == rt && h->pid == pid)
 		return h->pidfd;
-	/* That of another task of this memory is none of ours. */
+	/* A descriptor opened by another task that shares this memory is not in our table. */
 	if (h->task == rt)
 		close(h->pidfd);
 	h->task = NULL;
@@ -111,7 +114,7 @@ static int take(struct restore *r, struct restore_task *rt, const struct task_fd
 
 typedef int (*file_fn)(struct restore *, struct restore_task *, const struct task_fd *);
 
-/* Once for each file of the table, whatever the number of its descriptors: at the first of them. */
+/* Once for each file of the table, however many descriptors it has: at the first of them. */
 static int for_each_file(struct restore *r, struct restore_task *rt,
 			 bool (*which)(struct restore_task *, struct file *), file_fn fn)
 {
@@ -158,7 +161,7 @@ static int take_made(struct restore *r, struct restore_task *rt, const struct ta
 	pid_t pid;
 
 	err = shared_file_wait(r->shared, file->index, &pid, &number);
-	/* One that we have made ourselves has its place already. */
+	/* A file that we have opened ourselves is in place already. */
 	if (err || (pid == rt->t.pid && number == file->owner_fd))
 		return err;
 	err = take(r, rt, at);
@@ -175,8 +178,8 @@ static int finish(struct restore *r, struct restore_task *rt, const struct task_
 }
 
 /*
- * The signals of O_ASYNC name the descriptor (si_fd) by which the flag was set: that was set where the file was opened,
- * and it may have been moved to its own number since. fcntl(2), F_SETSIG
+ * The signals of O_ASYNC contain the descriptor (si_fd) by which the flag was set: that happened where the file was
+ * opened, and it may have been moved to its final number since. fcntl(2), F_SETSIG
  */
 static int name_in_signals(struct restore *r, struct restore_task *rt, const struct task_fd *at)
 {
@@ -189,14 +192,14 @@ static int name_in_signals(struct restore *r, struct restore_task *rt, const str
 	return 0;
 }
 
-/* Nothing waits in the first pass, so the later ones cannot wait for each other. */
+/* The first pass never waits, so the later ones cannot wait for each other. */
 static int open_files(struct restore *r, struct restore_task *rt)
 {
 	int err;
 
 	if (!rt->files_owner)
 		return 0;
-	/* The tool's own standard descriptors; everything else of ours lies at service_base and above. */
+	/* The tool's own standard descriptors; all our others are at service_base and above. */
 	if (r->service_base > 0 && close_range(0, r->service_base - 1, 0) < 0)
 		return fail(-errno, "close_range");
 	err = for_each_file(r, rt, is_own_maker, open_own);

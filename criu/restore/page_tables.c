@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A fork copies the page tables of a private mapping of a file only where pages of it have been written: all else comes
- * by page faults, one for each 64K, in every process anew. What a task needs of our own code until it is itself is the same
- * for all of them, and copied for the price of two or three faults: so a page of each such mapping is written, with what
- * it holds already.
+ * A fork copies the page tables of a private file mapping only where pages of it have been written: all others are
+ * faulted in, 64K at a time, in every process again. The part of our own code that a task needs until it is complete is
+ * the same for all of them, and can be copied for the cost of two or three faults: so one page of each such mapping is
+ * written, with its current content.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 #include "run/restore.h"
 #include "util/fds.h"
 
-/* Of fewer tasks the faults cost less than this does. */
+/* For fewer tasks the faults cost less than this does. */
 #define WORTH_WRITING 8
 
 static bool is_of_file(const struct kernel_vma *v)
@@ -23,7 +23,7 @@ static bool is_of_file(const struct kernel_vma *v)
 	return v->ino && (v->prot & PROT_READ) && !(v->prot & PROT_WRITE) && !v->shared;
 }
 
-/* As a debugger would. Where that is not allowed all goes on by page faults. */
+/* As a debugger would. If that is not permitted, page faults do it. */
 static int write_page(int mem, uint64_t addr)
 {
 	char byte = *(const volatile char *)(uintptr_t)addr;

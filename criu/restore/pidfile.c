@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The pid file is there before the tree runs, so that action scripts find it. A tool that is killed in between leaves no
- * tree, and must leave no pid file: a process of its own waits for the tool's end, and takes the file away then.
+ * The pid file exists before the tree runs, so that action scripts find it. A tool that is killed in between leaves no
+ * tree, and must leave no pid file: a separate process waits for the tool's exit, and removes the file then.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 #include "util/log.h"
 #include "util/output.h"
 
-/* Only one with our number in it: another one there is not ours. */
+/* Only if it contains our pid: a different file is not ours. */
 static void remove_pidfile(int dir, const char *name, const char *text)
 {
 	char found[32] = "";
@@ -33,7 +33,7 @@ struct watch {
 	int dir, tool;
 };
 
-/* What the tool holds, the other end of this pipe among it, is closed when it ends. */
+/* Everything that the tool has open, including the other end of this pipe, is closed when it exits. */
 static int watch_tool(void *arg)
 {
 	const struct watch *w = arg;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* One restore from beginning to end, as the tool sees it. */
+/* A restore from start to end, as seen by the tool. */
 #include "restore/restore.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -21,10 +21,10 @@
 #include "util/log.h"
 #include "util/output.h"
 
-/* How often a look at the tasks themselves is due, in case one died without a word. */
+/* How often the tasks themselves are checked, in case one died silently. */
 #define LOOK_MS 200
 
-/* By the path, with the rights that are left: a descriptor would only ask for those to the directory itself. */
+/* By path, with the remaining rights: a descriptor would only check those to the directory itself. */
 static int open_untrusted_images(struct restore *r)
 {
 	const char *path = r->opts->images_dir;
@@ -71,7 +71,7 @@ static int count_stages(struct restore *r)
 	return 0;
 }
 
-/* A task that is gone, or a zombie that should not be one, will never be ready. */
+/* A task that has exited, or a zombie that should not be one, will never be ready. */
 static int look_at_tasks(struct restore *r)
 {
 	struct restore_task *rt;
@@ -104,7 +104,7 @@ static int interrupted(void)
 	return sig ? fail(-EINTR, "stopped by signal %d: nothing of the tree is left", sig) : 0;
 }
 
-/* How often a task has got a step further. */
+/* How many steps the tasks have done. */
 static uint64_t steps_done(const struct restore *r)
 {
 	uint64_t steps = 0;
@@ -114,7 +114,7 @@ static uint64_t steps_done(const struct restore *r)
 	return steps;
 }
 
-/* Looking at all tasks takes time that they lack: only when nothing moves, and for a small part of the time. */
+/* Checking all tasks takes CPU time from them: only when there is no progress, and for a small part of the time. */
 static int look_when_due(struct restore *r, uint64_t *steps, uint64_t *due)
 {
 	uint64_t now = stats_now(), done = steps_done(r);
@@ -128,7 +128,7 @@ static int look_when_due(struct restore *r, uint64_t *steps, uint64_t *due)
 	return failed;
 }
 
-/* What the tasks have read, on the line that a person sees: they themselves have no terminal any more. */
+/* Bytes read by the tasks, for the user's progress line: they have no terminal themselves any more. */
 static void report_progress(struct restore *r, uint64_t *reported)
 {
 	uint64_t bytes = atomic_load(&r->shared->error.bytes);
@@ -170,7 +170,7 @@ static int write_pidfile(struct restore *r)
 	return err < 0 ? fail(err, "write the pid file %s", r->opts->pidfile) : 0;
 }
 
-/* Both with the rights of whoever started us. */
+/* Both with the credentials of the user who started us. */
 static int leave_pidfile(struct restore *r)
 {
 	int err, resumed;
@@ -186,7 +186,7 @@ static int leave_pidfile(struct restore *r)
 	return err ? err : resumed;
 }
 
-/* The watcher has those rights, too: nobody else may end it. */
+/* The watcher has those credentials, too: no other user may kill it. */
 static void end_watch(struct restore *r)
 {
 	if (!r->tool.pidfile_watcher.pid || untrusted_pause(r))
@@ -212,7 +212,7 @@ static void report_running(struct restore *r)
 	run_for_each_kind(kind)
 		if (kind->running)
 			kind->running(r);
-	/* The tree lives on whatever it says. */
+	/* The tree keeps running whatever it returns. */
 	restore_script(r, "post-resume", r->tool.root_pid);
 }
 
@@ -240,7 +240,7 @@ static int make_tree(struct restore *r)
 	if (!err)
 		err = restore_find_numbers(r);
 	if (!err)
-		log_info("descriptors and memory of all of them are there: %lu bytes were read",
+		log_info("all descriptors and memory are restored: %lu bytes were read",
 			 atomic_load(&r->shared->error.bytes));
 	r->stats.restore.forking_time = stats_now() - start;
 	if (!err)
@@ -249,7 +249,7 @@ static int make_tree(struct restore *r)
 		err = restore_script(r, "post-restore", r->tool.root_pid);
 	if (!err)
 		err = interrupted();
-	/* The line is gone before the tree can write there. */
+	/* The line is removed before the tree can write there. */
 	progress_finish(r->opts->progress);
 	if (!err)
 		err = restore_commit(r);
@@ -264,7 +264,7 @@ static int make_tree(struct restore *r)
 	return err;
 }
 
-/* With the rights of whoever gave it. */
+/* With the credentials of the user who passed it. */
 static int open_root(struct restore *r)
 {
 	int fd;
@@ -292,7 +292,7 @@ static int load_and_make(struct restore *r)
 	if (!err)
 		err = restore_load(r);
 	if (!err)
-		err = rights_need(&r->rights, RIGHT_SET_PIDS, "give the processes their numbers");
+		err = rights_need(&r->rights, RIGHT_SET_PIDS, "assign pids to the processes");
 	if (!err)
 		err = restore_link(r);
 	if (!err)
@@ -345,7 +345,7 @@ void restore_free(struct restore *r)
 	free(r);
 }
 
-/* What failed inside a task that had no libc, nor our log, any more. */
+/* The error of a task that had neither libc nor our log any more. */
 static void report_restorer(struct restore *r)
 {
 	struct restorer_error *words = r->shared ? &r->shared->error : NULL;
@@ -375,10 +375,10 @@ int restore_run(const struct options *opts, int *ret_wait_status)
 		err = restore_wait(r, ret_wait_status);
 	untrusted_end(r);
 	report_restorer(r);
-	/* Whoever fails says why; should one forget it, the person is not left without a word. */
+	/* Whatever fails logs the reason; if it did not, the user still gets a message. */
 	if (err < 0 && log_error_count() == said)
 		fail(err, "the restore failed");
-	/* One that came too late to stop it: the tree lives, and that is what the caller is told. */
+	/* A signal that arrived too late to stop it: the tree runs, and that is the result for the caller. */
 	interrupt_end(&was);
 	restore_free(r);
 	return err;

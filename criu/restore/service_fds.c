@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Descriptors of the tool, and of every process of a restore until it is its task: above all that tasks have. */
+/*
+ * Descriptors of the tool, and of every process of a restore until it has become its task: above all that tasks have.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -31,7 +33,7 @@ int restore_make_room_for_fds(struct restore *r)
 	return 0;
 }
 
-/* Descriptors of the tool that the tasks need go above everything that they will have themselves. */
+/* Moves descriptors of the tool that the tasks need above all that they will have themselves. */
 int restore_move_service_fds(struct restore *r)
 {
 	int fd, err = restore_make_room_for_fds(r);

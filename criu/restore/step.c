@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Steps that are notified: action scripts, and whoever else wants to know. */
+/* Steps with notifications: action scripts, and other listeners. */
 #include "restore/restore.h"
 #include "run/limits.h"
 #include "run/notify.h"
 #include "run/restore.h"
 #include "run/untrusted.h"
 
-/* With the limits and rights of whoever started us. */
+/* With the limits and credentials of the user who started us. */
 int restore_script(struct restore *r, const char *action, pid_t pid)
 {
 	int err, resumed;

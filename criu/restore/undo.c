@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * After a failure: the processes of this restore end, and no others. A number that a task had may be another process's
- * by now, and children that are not ours may wait to be reaped: a shell's background jobs, when it has executed the tool.
+ * After a failure: kills the processes of this restore, and no others. A pid that a task had may have been reused, and
+ * there may be children that are not ours to reap: a shell's background jobs, if it has executed the tool.
  */
 #include <errno.h>
 #include <poll.h>
@@ -17,10 +17,10 @@
 #include "util/log.h"
 #include "util/proc_root.h"
 
-/* Of all tasks together, that have been killed. */
+/* For all killed tasks together. */
 #define END_MS 10000
 
-/* The mapping that every process of one restore has, and nobody else. */
+/* The mapping that all processes of one restore have, and no others. */
 struct mark {
 	uint64_t ino;
 	uint32_t dev_major, dev_minor;
@@ -49,7 +49,7 @@ static int find_mark(const struct restore *r, struct mark *ret_mark)
 	return 0;
 }
 
-/* One that we may not look into is taken for ours, which its number says. Zombies have no memory: they have ended. */
+/* One that we may not inspect is assumed to be ours, judged by its pid. Zombies have no memory: they have exited. */
 static bool is_ours(pid_t pid, const struct mark *mark)
 {
 	_cleanup_maps_ struct maps maps = { 0 };
@@ -62,7 +62,10 @@ static bool is_ours(pid_t pid, const struct mark *mark)
 	return err == -EACCES || err == -EPERM;
 }
 
-/* A descriptor of the task @pid if it is ours and lives, or a negative errno. The descriptor holds the number's owner. */
+/*
+ * A pidfd of the task @pid if it is ours and has not exited, or a negative errno. It prevents confusion with a reused
+ * pid.
+ */
 static int hold_task(pid_t pid, const struct mark *mark)
 {
 	_cleanup_close_ int pidfd = pid > 0 ? sys_pidfd_open(pid, 0) : -ESRCH;
@@ -78,10 +81,10 @@ static void kill_task(pid_t pid, const struct mark *mark)
 	int err = pidfd < 0 ? 0 : sys_pidfd_send_signal(pidfd, SIGKILL);
 
 	if (err < 0 && err != -ESRCH)
-		log_warn("process %d of the failed restore cannot be ended (errno %d)", pid, -err);
+		log_warn("process %d of the failed restore cannot be killed (errno %d)", pid, -err);
 }
 
-/* If it is a child of ours, or we trace it; __WALL: threads that are traced report their end to us, too. */
+/* If it is a child of ours, or we trace it; __WALL: traced threads report their exit to us, too. */
 static void reap(pid_t pid)
 {
 	int status;
@@ -96,7 +99,7 @@ static void reap(pid_t pid)
 	}
 }
 
-/* The leader's end is told after that of its traced threads. The number of a thread that is missing may be a stranger's. */
+/* The leader's exit is reported after that of its traced threads. The tid of a missing thread may have been reused. */
 static void reap_task(const struct restore *r, const struct restore_task *rt, pid_t pid)
 {
 	char name[64];
@@ -111,7 +114,7 @@ static void reap_task(const struct restore *r, const struct restore_task *rt, pi
 	reap(pid);
 }
 
-/* Ours for the task in this slot of the shared memory; 0 or less: it has not been made, or has ended. */
+/* The pid for the task in this slot of the shared memory; 0 or less: it has not been created, or has exited. */
 static pid_t pid_of_slot(const struct restore *r, size_t slot)
 {
 	pid_t pid = atomic_load(&r->shared->tasks[slot].pid);
@@ -122,7 +125,7 @@ static pid_t pid_of_slot(const struct restore *r, size_t slot)
 	return pid > 0 ? restore_number_here(r, pid) : pid;
 }
 
-/* Those that are nobody's children of ours end on their own. */
+/* Processes that are not our children exit on their own. */
 static void await_end(pid_t pid, const struct mark *mark, uint64_t until)
 {
 	_cleanup_close_ int pidfd = hold_task(pid, mark);
@@ -130,7 +133,7 @@ static void await_end(pid_t pid, const struct mark *mark, uint64_t until)
 	uint64_t now = stats_now();
 
 	if (pidfd >= 0 && poll(&ended, 1, now < until ? (int)((until - now) / 1000) : 0) == 0)
-		log_warn("process %d of the failed restore has been killed, but has not ended yet", pid);
+		log_warn("process %d of the failed restore has been killed, but has not exited yet", pid);
 }
 
 void restore_kill_all(struct restore *r)
@@ -143,15 +146,15 @@ void restore_kill_all(struct restore *r)
 
 	if (!r->shared)
 		return;
-	/* From here on nobody makes another one, and who waits gives up. */
+	/* From here on no task creates another one, and waits are aborted. */
 	shared_fail(r->shared, -ECANCELED);
 	if (err < 0) {
-		log_warn("read our own memory map (errno %d): what is left of the tree ends by itself", -err);
+		log_warn("read our own memory map (errno %d): the rest of the tree exits by itself", -err);
 		return;
 	}
 	for (size_t i = 0; i < nr; i++)
 		kill_task(pid_of_slot(r, i), &mark);
-	/* The init of a pid namespace ends only after those in it that we trace have been waited for. */
+	/* The init of a pid namespace exits only after those in it that we trace have been waited for. */
 	restore_for_each_task_upwards(rt, r) if (pid_of_slot(r, rt->t.index) > 0)
 		reap_task(r, rt, pid_of_slot(r, rt->t.index));
 	for (size_t i = 0; i < nr; i++)

@@ -12,19 +12,19 @@
 #include <time.h>
 #include "util/log.h"
 
-/* Address space, with the struct at its bottom; what is not used costs nothing. */
+/* Address space, with the struct at its bottom; unused pages cost nothing. */
 #define STACK_SIZE (1ul << 20)
 
 enum turn { TURN_OURS, TURN_ITS, TURN_GONE };
 
-/* Both sides wait by direct system calls: libc's would write to errno, which belongs to the one that runs. */
+/* Both sides wait by direct system calls: libc's would write to errno, which belongs to the one that is running. */
 static void wait_turn(struct vm_peer *s, enum turn while_it_is)
 {
 	struct timespec bound = { .tv_nsec = 200000000 };
 
 	if (sys_call6(__NR_futex, (long)&s->turn, FUTEX_WAIT, while_it_is, (long)&bound, 0, 0) != -ETIMEDOUT)
 		return;
-	/* The tool has died, and the one that we wait for may have, too. */
+	/* The tool has died, and the process that we wait for may have, too. */
 	if (shared_tool_ended(s->r->shared))
 		sys_call1(__NR_exit_group, 1);
 }
@@ -49,7 +49,10 @@ static int vm_peer_main(void *arg)
 	struct vm_peer *s = arg;
 	struct wire_thread *leader;
 
-	/* As every task of a restore (fork.c), but before the first turn: whoever would give it may be ended. */
+	/*
+	 * Like every task of a restore (fork.c), but before the first turn: the process that would grant it may be
+	 * killed.
+	 */
 	sys_call5(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	for (;;) {
 		enum turn turn = atomic_load(&s->turn);
@@ -77,7 +80,7 @@ long vm_peer_make(struct restore *r, struct restore_task *rt, struct clone_args 
 	if (stack == MAP_FAILED)
 		return -errno;
 	*s = (struct vm_peer){ .next = r->process.vm_peers, .r = r, .rt = rt };
-	/* The tool knows of it as soon as it exists, so that it can end it. */
+	/* The tool learns its pid as soon as it exists, so that it can kill it. */
 	args->flags |= CLONE_VM | CLONE_PARENT_SETTID;
 	args->parent_tid = (uintptr_t)&r->shared->tasks[rt->t.index].pid;
 	args->stack = (uintptr_t)stack;
@@ -97,7 +100,7 @@ static int run(struct vm_peer *s, restore_step step)
 
 	s->step = step;
 	give_turn(s, TURN_ITS);
-	/* Should it die, the tool ends us all. */
+	/* If it dies, the tool kills us all. */
 	while (atomic_load(&s->turn) == TURN_ITS)
 		wait_turn(s, TURN_ITS);
 	r->process.task = self;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Wait for the restored tree as if the tool were the tree: signals that are sent to the tool go on to the root, its end
- * becomes ours. As a job of a person's shell (--shell-job) the tool stands between that shell, which knows nothing of
- * the tree, and the tree's group, which has the terminal: when the root stops, the tool takes the terminal back and
- * stops itself; when the shell lets it go on, it gives the terminal back to the tree.
+ * Waits for the restored tree as if the tool were the tree: signals sent to the tool are forwarded to the root, whose
+ * exit status becomes ours.
+ *
+ * As a job of the user's shell (--shell-job) the tool is between that shell, which does not know the tree, and the
+ * tree's group, which has the terminal: when the root stops, the tool takes the terminal back and stops itself; when
+ * the shell continues it, it gives the terminal back to the tree.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,14 +21,14 @@
 #include "util/log.h"
 
 struct job {
-	int terminal; /* -1: none that is ours to give */
-	pid_t own, tree; /* groups: the tool's, and the one of the tree that had the terminal last */
-	bool in_front; /* the shell has given us the terminal: it is ours or the tree's */
+	int terminal; /* -1: none that we control */
+	pid_t own, tree; /* groups: the tool's, and the group of the tree that had the terminal last */
+	bool in_front; /* the shell has put us in the foreground: the terminal is ours or the tree's */
 	bool has_settings;
 	struct termios settings; /* of the tree, while it is stopped */
 };
 
-/* Whoever does this may be in the background: without being stopped for it. */
+/* The caller may be in the background: without being stopped for it. */
 static void give_terminal(const struct job *job, pid_t group)
 {
 	sigset_t block, was;
@@ -35,7 +37,7 @@ static void give_terminal(const struct job *job, pid_t group)
 	sigaddset(&block, SIGTTOU);
 	sigprocmask(SIG_BLOCK, &block, &was);
 	if (tcsetpgrp(job->terminal, group) < 0)
-		log_debug("group %d cannot get the terminal", group);
+		log_debug("group %d cannot become the foreground group", group);
 	sigprocmask(SIG_SETMASK, &was, NULL);
 }
 
@@ -47,11 +49,11 @@ static void set_terminal(const struct job *job)
 	sigaddset(&block, SIGTTOU);
 	sigprocmask(SIG_BLOCK, &block, &was);
 	if (job->has_settings && tcsetattr(job->terminal, TCSADRAIN, &job->settings) < 0)
-		log_debug("the terminal does not take the settings of the tree");
+		log_debug("the terminal settings of the tree cannot be restored");
 	sigprocmask(SIG_SETMASK, &was, NULL);
 }
 
-/* The tree has got its terminal already, if it had it in front. */
+/* The tree has its terminal already, if it was in the foreground. */
 static bool is_in_front(struct restore *r, const struct job *job)
 {
 	pid_t front = job->terminal < 0 ? -1 : tcgetpgrp(job->terminal);
@@ -65,7 +67,9 @@ static bool is_in_front(struct restore *r, const struct job *job)
 	return false;
 }
 
-/* A stop of the root: only the group that has the terminal stops like that; one that shares ours stops us as well. */
+/*
+ * A stop of the root: only the foreground group is stopped by the terminal; one that shares our group stops us as well.
+ */
 static void stop_with_tree(struct restore *r, struct job *job)
 {
 	pid_t group = getpgid(r->tool.root_pid), front;
@@ -80,7 +84,7 @@ static void stop_with_tree(struct restore *r, struct job *job)
 		give_terminal(job, job->own);
 	}
 	raise(SIGSTOP);
-	/* The shell said "fg" or "bg". */
+	/* The shell ran "fg" or "bg". */
 	job->in_front = tcgetpgrp(job->terminal) == job->own;
 	if (job->in_front) {
 		give_terminal(job, job->tree);
@@ -91,7 +95,7 @@ static void stop_with_tree(struct restore *r, struct job *job)
 		kill(-group, SIGCONT);
 }
 
-/* The tree is gone: its group must not be left as the one in front, or the next program has no terminal. */
+/* The tree has exited: its group must not remain the foreground group, or the next program has no terminal. */
 static void take_terminal_back(const struct job *job)
 {
 	pid_t front = job->in_front ? tcgetpgrp(job->terminal) : -1;
@@ -100,7 +104,7 @@ static void take_terminal_back(const struct job *job)
 		give_terminal(job, job->own);
 }
 
-/* What the terminal sends to our group, the tree has got already when it is a part of that group. */
+/* Signals of the terminal to our group have reached the tree already if it is in that group. */
 static void pass_on(const struct restore *r, const struct job *job, const siginfo_t *info)
 {
 	if (info->si_code == SI_KERNEL && getpgid(r->tool.root_pid) == job->own)
