@@ -3,8 +3,8 @@
 #include <stdint.h>
 
 /*
- * The kernel's struct sched_attr, as sched_setattr(2) has it today. Clamps of utilization are 0 where it has none, or does
- * not know them.
+ * The kernel's struct sched_attr, in the current version of sched_setattr(2). Utilization clamps are 0 if there are
+ * none, or if the kernel does not support them.
  */
 struct kernel_sched_attr {
 	uint32_t size, policy;

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What is left of a timer when its clock has gone on since it was saved: shared by the restorer and the kinds. No libc.
+ * The remaining time of a timer whose clock has advanced since it was saved: shared by the restorer and the kinds. No
+ * libc.
  */
 #pragma once
 #include <stdint.h>
 
 #define REST_NSEC 1000000000ll
-#define REST_SECONDS_MAX (1ll << 32) /* what lies further away is left as it was: nanoseconds would overflow */
+#define REST_SECONDS_MAX (1ll << 32) /* larger values are left unchanged: nanoseconds would overflow */
 
-/* As of setitimer(2) and timerfd_settime(2): a value of 0 stands still. */
+/* As in setitimer(2) and timerfd_settime(2): a value of 0 means disarmed. */
 struct timer_rest {
 	int64_t interval_sec, interval_nsec, value_sec, value_nsec;
 };
 
 /*
- * @passed nanoseconds of its clock later. One that would have expired meanwhile expires at once; a periodic one keeps its
- * beat, and the beats that went by unnoticed are not made up for. A negative @passed: it was looked at too late.
+ * Advances by @passed nanoseconds of its clock. One that would have expired meanwhile expires at once; a periodic one
+ * keeps its phase, and missed expirations are not made up for. A negative @passed: it was read too late.
  */
 static inline void timer_rest_after(struct timer_rest *t, int64_t passed)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* How a mapping is described in vma_entry: known to room memory and to the restorer. */
+/* Constants of vma_entry, for module memory and the restorer. */
 #pragma once
 #include <stdint.h>
 
@@ -20,25 +20,25 @@ enum vma_status {
 	VMA_AIO_RING = 1 << 13,
 	VMA_MEMFD = 1 << 14,
 	VMA_SHADOW_STACK = 1 << 15,
-	VMA_GUARD = 1 << 16, /* a guard region inside the mapping before it */
+	VMA_GUARD = 1 << 16, /* a guard region in the preceding mapping */
 };
 
 /* vma_entry.flags: MAP_DROPPABLE of mmap(2), Linux 6.11, where others have MAP_PRIVATE. */
 #define VMA_DROPPABLE 0x08
 /*
- * vma_entry.shmid of shared memory without a name: its inode number, with a bit that tells it from SysV segments, whose
- * ids go from 0 on, and one more on hugetlbfs, whose inode numbers may be the same as others'.
+ * vma_entry.shmid of shared memory without a name: its inode number, with a bit that distinguishes it from SysV
+ * segments, whose ids start at 0, and one more on hugetlbfs, whose inode numbers may be the same as others'.
  */
 #define SHMID_INODE 0x40000000u
 #define SHMID_HUGETLB 0x80000000u
 
-/* The kernel may drop its pages at any time, and they must not exist twice (random numbers): they are not saved. */
+/* The kernel may drop its pages at any time, and they must not be duplicated (random numbers): they are not saved. */
 static inline int vma_is_droppable(uint32_t flags)
 {
 	return (flags & 0x0f) == VMA_DROPPABLE;
 }
 
-/* Pages of its own: not those of a file or a segment. An AIO ring, which no other process can use, counts as such. */
+/* Its own pages: not those of a file or a segment. An AIO ring, which no other process can use, counts as such. */
 static inline int vma_has_private_pages(uint32_t status)
 {
 	return !!(status & (VMA_FILE_PRIVATE | VMA_ANON_PRIVATE | VMA_AIO_RING)) &&

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What crosses over between the tool and the code that runs inside a target: parasite (dump) and restorer.
- * Plain fixed-size types only; both sides are built from this header.
+ * Data passed between the tool and the code that runs inside a target: parasite (dump) and restorer. Plain fixed-size
+ * types only; both sides are built with this header.
  */
 #pragma once
 #include <stdbool.h>
@@ -14,12 +14,12 @@ enum parasite_command {
 	PARASITE_VISIT = 1, /* args: struct parasite_visit */
 	PARASITE_THREAD, /* args: struct parasite_threads; adds the thread that runs it */
 	PARASITE_FORK, /* args: struct parasite_fork_state */
-	PARASITE_POLICIES, /* args: struct parasite_visit: goes on with its policies */
-	PARASITE_ARCH, /* args: what pie/arch.h says */
+	PARASITE_POLICIES, /* args: struct parasite_visit: continues with its policies */
+	PARASITE_ARCH, /* args: see pie/arch.h */
 	PARASITE_REAP, /* args: struct parasite_reap */
 };
 
-/* All that is asked of a process and its first thread, by one command. Offsets from here, multiples of 8. */
+/* All queries about a process and its first thread, in one command. Offsets from here, multiples of 8. */
 struct parasite_visit {
 	uint32_t task; /* struct parasite_task */
 	uint32_t thread; /* struct parasite_thread */
@@ -43,33 +43,33 @@ struct parasite_itimer {
 struct parasite_posix_timer {
 	int32_t id; /* in */
 	int32_t clock; /* in */
-	int32_t signo; /* in: its signal waits in the shared queue, with none but such: count its overruns; 0: no */
-	int32_t overrun; /* out, and below: with signo, those behind the signal that waits */
+	int32_t signo; /* in: its signal is in the shared queue, alone or with others of its kind: count its overruns; 0: no */
+	int32_t overrun; /* out, and below: with @signo, those since the queued signal */
 	int64_t interval_sec, interval_nsec, value_sec, value_nsec;
 };
 
 #define PARASITE_MAX_NODES 1024
-/* Where memory is to come from: mode 0 is the default. */
+/* Where memory is allocated: mode 0 is the default. */
 struct parasite_vma_policy {
 	int32_t mode; /* MPOL_*, MPOL_F_*; or negative errno */
 	uint32_t index; /* of a mapping, in parasite_policy_list.at */
 	uint64_t nodes[PARASITE_MAX_NODES / 64];
 };
 
-/* Mappings with a policy of their own: as many as there is room for; the next command goes on behind them. */
+/* Mappings with their own policy: as many as there is space for; the next command continues after them. */
 #define PARASITE_MAX_POLICIES 8
 struct parasite_policy_list {
 	uint32_t nr; /* in: of at[] */
-	uint32_t next; /* in and out: the first one that is not asked for yet */
+	uint32_t next; /* in and out: the first one that has not been queried yet */
 	uint32_t nr_found; /* out */
 	uint32_t pad;
 	struct parasite_vma_policy found[PARASITE_MAX_POLICIES]; /* out */
-	uint64_t at[]; /* in: where mappings start */
+	uint64_t at[]; /* in: start addresses of mappings */
 };
 
-/* One process. A call that failed leaves its negative errno in *_err. */
+/* One process. A failed call stores its negative errno in *_err. */
 struct parasite_task {
-	uint64_t want_sigactions; /* in: bit n-1 set: ask for signal n; the others are SIG_DFL without flags */
+	uint64_t want_sigactions; /* in: bit n-1 set: query signal n; the others are SIG_DFL without flags */
 	struct parasite_sigaction sigactions[PARASITE_NR_SIG];
 	struct parasite_itimer itimers[3]; /* real, virtual, prof */
 	uint64_t rlimits[PARASITE_NR_RLIMITS][2];
@@ -82,10 +82,10 @@ struct parasite_task {
 	int32_t futex_slots; /* PR_FUTEX_HASH_GET_SLOTS, or negative errno */
 	int32_t membarrier; /* registrations mask, or negative errno */
 	uint32_t nr_timers; /* in */
-	int32_t session_keyring; /* found by the name that login programs give it; or negative errno */
+	int32_t session_keyring; /* found by the name that login programs use; or negative errno */
 	int32_t timer_restore_ids; /* PR_TIMER_CREATE_RESTORE_IDS, or negative errno */
 	struct parasite_arch_task arch;
-	int32_t mlock_future; /* MCL_FUTURE, MCL_ONFAULT: what will be mapped is locked; or 0 */
+	int32_t mlock_future; /* MCL_FUTURE, MCL_ONFAULT: future mappings are locked; or 0 */
 	uint32_t pad;
 	struct parasite_posix_timer timers[];
 };
@@ -101,8 +101,8 @@ struct parasite_thread {
 	int32_t ioprio;
 	struct parasite_arch_thread arch;
 	int32_t thread_keyring,
-		process_keyring; /* KEYCTL_GET_KEYRING_ID, which makes none: number, or negative errno */
-	int32_t mount_refused; /* mount(2) says EPERM, though CAP_SYS_ADMIN is there */
+		process_keyring; /* KEYCTL_GET_KEYRING_ID, without creating one: number, or negative errno */
+	int32_t mount_refused; /* mount(2) fails with EPERM, despite CAP_SYS_ADMIN */
 	uint32_t personality;
 	int32_t reqkey_keyring; /* KEYCTL_SET_REQKEY_KEYRING, or negative errno */
 	int32_t pad;
@@ -114,20 +114,23 @@ struct parasite_threads {
 	struct parasite_thread threads[]; /* out */
 };
 
-/* The name of a copy, and of the helper that makes it. */
+/* The name of a copy, and of the helper that creates it. */
 #define PARASITE_COPY_NAME "criu-copy"
 
-/* The copy has a session of its own and no descriptors. When nobody traces it any more it ends, or waits for @guard. */
+/* The copy has its own session and no descriptors. When it is not traced any more it exits, or waits for @guard. */
 struct parasite_fork_state {
-	int32_t helper; /* who makes it: traced, waits for its tracer when it is born */
+	int32_t helper; /* creates the copy: traced, starts stopped for its tracer */
 	int32_t copy; /* or negative errno */
-	/* Whose child it is: of the process (its end sends no signal, and has to be waited for); else of who adopts orphans. */
+	/*
+	 * Its parent: the process (it sends no exit signal, and has to be reaped); otherwise the process that adopts
+	 * orphans.
+	 */
 	uint32_t is_child;
-	int32_t guard; /* of a child: it goes on living as long as this process, which ends it */
+	int32_t guard; /* for a child: it stays alive as long as this process, which kills it */
 	uint8_t stack[8192]; /* the helper's */
 };
 
-/* A child that the program does not know of: waits for its end, and takes the SIGCHLD that tells of it. */
+/* A child that the program does not know of: waits until it exits, and removes the SIGCHLD for it. */
 struct parasite_reap {
 	int32_t pid;
 	int32_t unused;
@@ -140,9 +143,9 @@ struct parasite_fds {
 
 /* ---- restorer --------------------------------------------------------------------------- */
 /*
- * Everything below lies in one region of memory that is free both in the tool's forked process and in the final
- * address space; pointers are addresses in that region. The tool builds it (restore/hand_over.c), the kinds fill it
- * in their hand_over, criu/pie/restorer/ acts on it, file by file of the same name.
+ * Everything below is in one region of memory that is free both in the tool's forked process and in the final address
+ * space; pointers are addresses in that region. The tool builds it (restore/hand_over.c), the kinds fill it in by their
+ * hand_over, and the file of the same name in criu/pie/restorer/ acts on it.
  */
 
 #define WIRE_PROT_UNKNOWN (~0u)
@@ -151,7 +154,7 @@ struct wire_vma {
 	uint64_t start, end;
 	uint64_t pgoff; /* bytes */
 	uint64_t
-		staged; /* where a mapping waits that holds pages already (by fork, or supplied by somebody), 0: nowhere */
+		staged; /* address of a staging mapping that contains its pages already (inherited by fork, or supplied), 0: none */
 	uint64_t madv; /* bits: MADV_* numbers */
 	uint64_t flags; /* MAP_* for mmap, without MAP_FIXED */
 	uint32_t prot;
@@ -161,18 +164,19 @@ struct wire_vma {
 	uint64_t name; /* char *: anonymous name, 0 */
 	uint64_t policy; /* struct wire_policy, 0: the default */
 	uint64_t segment_len; /* of the whole SysV segment */
-	uint32_t locked; /* mlock(2)ed: 1, or 2: pages as they come (MLOCK_ONFAULT) */
+	uint32_t locked; /* mlock(2)ed: 1, or 2: pages as they are faulted in (MLOCK_ONFAULT) */
 	uint32_t sealed; /* mseal(2)ed */
-	uint32_t unplaced; /* its file takes no address in mmap(2): see restorer/placed.c */
-	uint32_t prot_now; /* until its pages are there; WIRE_PROT_UNKNOWN: it is set in any case */
-	uint64_t whole; /* its file can only be mapped from 0 on and this long, and this is a part; 0: it is not so */
+	uint32_t unplaced; /* its file ignores the address in mmap(2): see restorer/placed.c */
+	uint32_t prot_now; /* until its pages are loaded; WIRE_PROT_UNKNOWN: it is set in any case */
+	uint64_t
+		whole; /* its file can only be mapped from 0 on and with this length, and this is a part of it; 0: no such restriction */
 };
 
 struct wire_range {
 	uint64_t start, end;
 };
 
-/* Of set_mempolicy(2), mbind(2). */
+/* For set_mempolicy(2), mbind(2). */
 struct wire_policy {
 	uint32_t mode, pad;
 	uint64_t nodes[PARASITE_MAX_NODES / 64];
@@ -180,8 +184,8 @@ struct wire_policy {
 
 /* A context of io_setup(2) that exists already. */
 struct wire_aio {
-	uint64_t start, waits_at, len; /* of its ring; the VMA at start has it staged */
-	uint32_t id; /* the kernel's number, which stands in the ring */
+	uint64_t start, waits_at, len; /* of its ring; the VMA at @start has it staged */
+	uint32_t id; /* the kernel's id, which is stored in the ring */
 	uint32_t pad;
 };
 
@@ -189,20 +193,20 @@ struct wire_aio {
 struct wire_vdso_part {
 	uint64_t now, len;
 	uint64_t then; /* 0: it is unmapped */
-	uint32_t prot; /* to have there */
+	uint32_t prot; /* final protection */
 	uint32_t prot_now;
 };
 #define WIRE_VDSO_PARTS 6
 
-/* Instructions to write over a function of the image's vDSO. */
+/* Instructions to be written over a function of the image's vDSO. */
 struct wire_vdso_patch {
 	uint64_t at;
 	uint8_t len, code[31];
 };
 
 /*
- * Pages that lie in a file: @len bytes at @offset of @fd are read to @addr. Sorted by addr. All others are in memory
- * already, filled by somebody: wire_vma.staged.
+ * Pages in a file: @len bytes at @offset of @fd are read to @addr. Sorted by addr. All others are in memory already:
+ * wire_vma.staged.
  */
 struct wire_io {
 	uint64_t addr, len, offset;
@@ -214,7 +218,7 @@ struct wire_posix_timer {
 	int32_t id, clock_id, notify, signo;
 	uint64_t sigval;
 	int32_t notify_tid;
-	int32_t waiting, overrun; /* its signal waits, with so many overruns: it fires again for it */
+	int32_t waiting, overrun; /* its signal is queued, with so many overruns: it fires again to queue it */
 	int64_t interval_sec, interval_nsec, value_sec, value_nsec;
 };
 
@@ -232,14 +236,14 @@ struct wire_creds {
 	uint32_t no_new_privs;
 };
 
-/* A struct sock_fprog that seccomp(2) takes as it is; @flags lie in its padding. */
+/* A struct sock_fprog as passed to seccomp(2); @flags is in its padding. */
 struct wire_seccomp_filter {
 	uint16_t nr, pad;
 	uint32_t flags; /* SECCOMP_FILTER_FLAG_* */
 	uint64_t insns; /* struct sock_filter[nr] */
 };
 
-/* What a thread is to have, and has since it was made: nothing is to be set. */
+/* Attributes that the thread has inherited with the right value: they are not set. */
 enum wire_inherited {
 	INHERITED_CREDS = 1 << 0,
 	INHERITED_PERSONALITY = 1 << 1,
@@ -249,7 +253,7 @@ enum wire_inherited {
 	/* Of a process, in its first thread: */
 	INHERITED_DUMPABLE = 1 << 5,
 	INHERITED_THP = 1 << 6,
-	INHERITED_NO_SIGCHLD = 1 << 7, /* it has made no processes */
+	INHERITED_NO_SIGCHLD = 1 << 7, /* it has forked no processes */
 };
 
 struct wire_thread {
@@ -258,66 +262,66 @@ struct wire_thread {
 	uint32_t index;
 	uint64_t stack, stack_size;
 	struct wire_arch_thread arch;
-	uint64_t sigframe; /* what the thread returns through when nobody sets its registers for it */
+	uint64_t sigframe; /* returned through when the tool does not set the thread's registers */
 	uint64_t clear_child_tid, robust_list, robust_list_len;
 	uint64_t rseq_ptr;
 	uint32_t rseq_size, rseq_sig;
 	uint64_t altstack_sp, altstack_size;
 	uint32_t altstack_flags;
 	int32_t pdeath_signal;
-	uint64_t timer_slack_ns; /* 0: leave */
+	uint64_t timer_slack_ns; /* 0: unchanged */
 	int32_t sched_policy, sched_priority, sched_nice;
 	uint32_t sched_flags;
 	uint64_t sched_runtime, sched_deadline, sched_period;
-	int32_t sched_util_min, sched_util_max; /* < 0: leave */
+	int32_t sched_util_min, sched_util_max; /* < 0: unchanged */
 	uint64_t policy; /* struct wire_policy, 0: the default */
-	uint64_t affinity; /* cpu_set_t bytes, 0: leave */
+	uint64_t affinity; /* cpu_set_t bytes, 0: unchanged */
 	uint32_t affinity_len;
-	int32_t ioprio; /* -1: leave */
-	int32_t io_flusher; /* < 0: leave */
-	int32_t mce_kill; /* < 0: leave */
-	int32_t spec_store_bypass, spec_indirect_branch, spec_l1d_flush; /* < 0: leave */
+	int32_t ioprio; /* -1: unchanged */
+	int32_t io_flusher; /* < 0: unchanged */
+	int32_t mce_kill; /* < 0: unchanged */
+	int32_t spec_store_bypass, spec_indirect_branch, spec_l1d_flush; /* < 0: unchanged */
 	uint32_t personality;
-	int32_t reqkey_keyring; /* 0: leave */
+	int32_t reqkey_keyring; /* 0: unchanged */
 	char comm[16];
 	struct wire_creds creds;
 	struct wire_sigqueue pending;
 	uint32_t seccomp_mode; /* 0, 1 strict, 2 filter */
 	uint32_t nr_filters;
 	uint64_t filters; /* struct wire_seccomp_filter[], the oldest first */
-	uint64_t capset_header, capset_data; /* for capset(2) after the filters, 0: nothing to give up */
+	uint64_t capset_header, capset_data; /* for capset(2) after the filters, 0: nothing to drop */
 	uint64_t
-		filtered_entry; /* of the blob, with this struct: where the tool sends the thread that it has given its filters */
-	int32_t close_from, close_to; /* descriptors that are to be closed there */
-	uint32_t ends; /* the first one: it does not go on, but ends with exit_status when end_now says so */
+		filtered_entry; /* in the blob, with this struct as argument: where the tool makes a thread continue whose filters it has installed */
+	int32_t close_from, close_to; /* descriptors to be closed there */
+	uint32_t ends; /* the first one: it does not continue, but exits with exit_status when end_now is set */
 	_Atomic uint32_t end_now; /* futex */
-	_Atomic uint32_t here; /* futex; 0: it has left this memory */
+	_Atomic uint32_t here; /* futex; 0: it does not use this memory any more */
 	int32_t exit_status;
-	uint32_t exists; /* made by RESTORER_THREAD */
+	uint32_t exists; /* created by RESTORER_THREAD */
 	uint32_t inherited; /* enum wire_inherited */
 	uint32_t pad_inherited;
 };
 
 enum restorer_command {
 	RESTORER_RUN, /* args: struct wire_task. Becomes the task, does not return */
-	RESTORER_SHARER, /* the same; the memory is laid out by another one that lives there */
-	RESTORER_THREAD, /* args: struct wire_thread, made now: it waits. Returns 0 or a negative errno */
+	RESTORER_SHARER, /* the same; another task that shares the memory lays it out */
+	RESTORER_THREAD, /* args: struct wire_thread, just created: it waits. Returns 0 or a negative errno */
 };
 
-/* All tasks that live in one memory (CLONE_VM): at some points each of them waits for all. */
+/* All tasks that share one memory (CLONE_VM): at some points each of them waits for all. */
 struct wire_group {
 	uint32_t members;
-	_Atomic uint32_t arrived; /* futex; goes on counting from one meeting to the next */
+	_Atomic uint32_t arrived; /* futex; not reset between meetings */
 };
 
-/* Why a restorer failed, for the tool to say it. */
+/* Why a restorer failed, to be logged by the tool. */
 struct restorer_error {
-	_Atomic uint32_t state; /* 0: free, 1: being written, 2: there */
+	_Atomic uint32_t state; /* 0: free, 1: being written, 2: complete */
 	int32_t error;
 	char text[256];
-	/* No words, but numbers, of all tasks: what they have read of their pages, */
+	/* Statistics of all tasks, without text: bytes and pages that they have read, */
 	_Atomic uint64_t bytes, pages_restored;
-	_Atomic uint64_t pages_compared, pages_inherited; /* copy-on-write memory: looked at; in place by fork */
+	_Atomic uint64_t pages_compared, pages_inherited; /* copy-on-write memory: compared; inherited by fork */
 };
 
 struct wire_task {
@@ -328,47 +332,50 @@ struct wire_task {
 	int32_t log_fd;
 	uint32_t log_level;
 	uint32_t pad_log;
-	/* What the tool sees of us, in memory shared with it (addresses in the region; run/shared.h) */
+	/* State that the tool shares with us (addresses in the region; run/shared.h) */
 	uint64_t ready_count; /* _Atomic uint32_t: tasks that are ready; the last one wakes the tool */
 	uint64_t ready_expected; /* uint32_t */
 	uint64_t event; /* _Atomic uint32_t, futex: something has happened */
 	uint64_t shared_failed; /* _Atomic int32_t: first failure */
-	uint64_t committed; /* _Atomic uint32_t: the tree lives */
+	uint64_t committed; /* _Atomic uint32_t: the tree survives the tool */
 	uint64_t tool; /* _Atomic uint32_t, robust futex that the tool holds */
 	uint64_t words; /* struct restorer_error */
 	/* memory */
-	uint64_t reserved, nr_reserved; /* struct wire_range[], sorted: what unmapping leaves alone at first */
+	uint64_t reserved, nr_reserved; /* struct wire_range[], sorted: not unmapped at first */
 	uint64_t vmas, nr_vmas; /* struct wire_vma[], sorted */
 	uint64_t ios, nr_ios; /* struct wire_io[], sorted */
 	uint64_t aios, nr_aios; /* struct wire_aio[] */
-	uint64_t stage, stage_len; /* free addresses for huge-page staging; 0: read straight */
-	int32_t reader_tid; /* of a thread that helps to read, 0: none is needed */
+	uint64_t stage, stage_len; /* free addresses for huge-page staging; 0: read in place */
+	int32_t reader_tid; /* tid of a thread that helps to read, 0: none is needed */
 	uint32_t pad_reader;
 	struct wire_vdso_part vdso_parts[WIRE_VDSO_PARTS]; /* ascending in now */
 	uint32_t nr_vdso_parts, nr_vdso_patches;
-	uint64_t vdso_detour; /* parts pass through here on their way; 0: straight */
+	uint64_t vdso_detour; /* parts are moved through here; 0: directly */
 	uint64_t vdso_patches; /* struct wire_vdso_patch[] */
-	struct wire_range vdso_placed; /* where the parts go: no other mapping, no pages to read there */
+	struct wire_range vdso_placed; /* destination of the parts: no other mapping, no pages to be read there */
 	struct wire_range
-		vdso_old; /* what is patched: the image's vDSO, with this prot in the end; empty: the same vDSO */
+		vdso_old; /* to be patched: the image's vDSO, with this final protection; empty: the same vDSO */
 	uint32_t vdso_old_prot, vdso_pad;
 	uint64_t mm_map; /* struct prctl_mm_map */
 	struct wire_arch_task arch;
-	uint32_t mlock_future; /* MCL_*, 0: not */
-	int32_t thp_disabled; /* as PR_GET_THP_DISABLE says it; < 0: leave, and below */
+	uint32_t mlock_future; /* MCL_*, 0: none */
+	int32_t thp_disabled; /* as returned by PR_GET_THP_DISABLE; < 0: unchanged, and below */
 	int32_t mdwe, memory_merge, membarrier;
 	int32_t futex_slots, pad_mm;
 	/* process-wide */
 	uint32_t set_sigactions; /* 0: another task that shares them sets them */
-	/* Descriptors from here on are the restore's. 0: they are closed by another task; or before this one is ready. */
+	/*
+	 * Descriptors from here on belong to the restore. 0: they are closed by another task, or before this one is
+	 * ready.
+	 */
 	int32_t service_base;
-	int32_t own_service_base, pad_base; /* ... and this is where it closes them: nobody shares its table. 0: not */
-	uint64_t differing_sigactions; /* bit n - 1: of signal n, not the one that the process began with */
+	int32_t own_service_base, pad_base; /* ... and here it closes them itself, as its table is not shared. 0: no */
+	uint64_t differing_sigactions; /* bit n - 1: the action of signal n differs from the inherited one */
 	struct parasite_sigaction sigactions[PARASITE_NR_SIG];
 	struct parasite_itimer itimers[3];
-	int64_t monotonic_stood, boottime_stood; /* nanoseconds: the task's clocks have gone on from here; 0: not */
+	int64_t monotonic_stood, boottime_stood; /* nanoseconds: the task's clocks at the dump; 0: unknown */
 	uint64_t rlimits[PARASITE_NR_RLIMITS][2];
-	uint32_t set_rlimits, nr_timers; /* bit n: limit n is another one than that which the process began with */
+	uint32_t set_rlimits, nr_timers; /* bit n: limit n differs from the inherited one */
 	uint64_t timers; /* struct wire_posix_timer[], by id */
 	struct wire_sigqueue pending;
 	int32_t dumpable, child_subreaper;

@@ -2,13 +2,13 @@
 /*
  * In pie/: no libc, no globals, direct system calls only.
  *
- * A copy of the address space as it is now, for the dumper to read from while the process goes on. The process must
- * not notice: so a helper that shares its memory (made in no time) makes the copy and ends, and is waited for here. Both
- * are born stopped for the dumper (CLONE_PTRACE). If that dies, at whatever instant, the helper goes on to its end, the
- * copy to its own (an orphan's), and the process finds the helper ended.
+ * A copy of the current address space, for the dumper to read from while the process runs. The process must not notice:
+ * a helper that shares its memory (created in no time) creates the copy and exits, and is waited for here. Both start
+ * stopped for the dumper (CLONE_PTRACE). If the dumper dies, at any instant, the helper runs to its end, the copy to
+ * its own (as an orphan), and the process reaps the helper.
  *
- * The copy becomes an orphan, or a child of the process without a signal at its end, as the helper is (CLONE_PARENT), which
- * wait(2) sees with __WALL or __WCLONE only: criu/dump/copies.c has the process reap it, also when the dumper is dead.
+ * The copy becomes an orphan or, like the helper (CLONE_PARENT), a child of the process without an exit signal, which
+ * wait(2) sees with __WALL or __WCLONE only: criu/dump/copies.c makes the process reap it, even if the dumper is dead.
  */
 #include <asm-generic/errno-base.h>
 #include <compel/pie.h>
@@ -20,7 +20,7 @@
 
 enum { SET_NAME = 15 };
 
-/* Its end would be a zombie at once, and maybe a signal: whoever ends it stops the parent first. */
+/* If it exited it would be a zombie at once, and maybe send a signal: the guard stops the parent before it kills it. */
 static void wait_for_guard(pid_t guard)
 {
 	const int64_t pause[2] = { 0, 50000000 };
@@ -36,9 +36,9 @@ static int make_copy(void *arg)
 	long pid;
 
 	sys_prctl(SET_NAME, (unsigned long)PARASITE_COPY_NAME, 0, 0, 0);
-	/* Signals to the process group are not for the copy. */
+	/* The copy must not get signals for the process group. */
 	sys_call0(__NR_setsid);
-	/* A table of its own, empty, without closing anything: no pipe and no lock of the process hangs on the copy. */
+	/* A new, empty table, without closing anything: the copy keeps no pipe open and no lock. */
 	pid = sys_close_range(0, ~0u, CLOSE_RANGE_UNSHARE);
 	if (!pid)
 		pid = sys_clone(CLONE_PTRACE | CLONE_FILES | parent, NULL, NULL, NULL, 0);
@@ -63,7 +63,7 @@ long parasite_fork(struct parasite_fork_state *f)
 
 	if (pid < 0)
 		return pid;
-	do /* It is the dumper's until that has waited for it. */
+	do /* It is traced by the dumper until that has waited for it. */
 		got = sys_wait4(pid, NULL, __WALL, NULL);
 	while (got == -EINTR);
 	return 0;

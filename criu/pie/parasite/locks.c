@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Inside a task: no libc, no globals, direct system calls only. Is what it maps from now on locked (mlockall(2))? */
+/* Inside a task: no libc, no globals, direct system calls only. Are its future mappings locked (mlockall(2))? */
 #include <compel/pie.h>
 #include <linux/mman.h>
 #include <stdbool.h>
@@ -10,14 +10,14 @@
 #define MADV_COLD 20
 #endif
 
-/* Of a page that is mapped for it: only locked memory refuses MADV_DONTNEED; with MCL_ONFAULT it is still empty. */
+/* Tested with a new page: only locked memory refuses MADV_DONTNEED; with MCL_ONFAULT it is still empty. */
 static int32_t ask_by_page(void)
 {
 	unsigned char resident = 1;
 	char *page = (char *)sys_mmap(NULL, PAGE_SZ, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if ((long)page < 0 && (long)page > -(long)PAGE_SZ)
-		return MCL_FUTURE; /* RLIMIT_MEMLOCK is used up */
+		return MCL_FUTURE; /* RLIMIT_MEMLOCK is exhausted */
 	bool locked = sys_madvise(page, PAGE_SZ, MADV_DONTNEED) == -E_INVAL;
 	if (locked)
 		sys_mincore(page, PAGE_SZ, &resident);
@@ -25,7 +25,10 @@ static int32_t ask_by_page(void)
 	return !locked ? 0 : resident & 1 ? MCL_FUTURE : MCL_FUTURE | MCL_ONFAULT;
 }
 
-/* @here was mapped by the task just now. MADV_COLD changes nothing, and is refused in locked memory, or by old kernels. */
+/*
+ * @here has just been mapped by the task. MADV_COLD changes nothing, and is refused in locked memory, or by old
+ * kernels.
+ */
 int32_t parasite_mlock_future(void *here)
 {
 	char *page = (char *)((unsigned long)here & ~(PAGE_SZ - 1));

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Asks the kernel, from inside a task, for what only the inside can see. One command per process, one per thread.
- *
- * Rules of code in pie/: no libc, no globals, direct system calls only. It changes nothing in its host, allocates
- * nothing, blocks nowhere; an answer that the kernel does not give is its negative errno.
+ * Queries kernel state that only the task itself can see. One command per process, one per thread. Rules for code in
+ * pie/: no libc, no globals, direct system calls only. It changes nothing in the task, allocates nothing, never blocks;
+ * a failed query gives its negative errno.
  */
 #include <compel/pie.h>
 #include "base/bits.h"
@@ -72,7 +71,7 @@ static long ask_sigactions(struct parasite_task *t)
 		struct sys_sigaction act = { 0 };
 
 		*to = (struct parasite_sigaction){ 0 };
-		/* SIGCHLD's flags (no zombies) count without a handler, too. */
+		/* SIGCHLD's flags (no zombies) matter without a handler, too. */
 		if (sig == SIG_KILL || sig == SIG_STOP || (sig != SIG_CHLD && !(t->want_sigactions & BIT(sig - 1))))
 			continue;
 		long err = sys_rt_sigaction(sig, NULL, &act, sizeof(act.mask));
@@ -116,8 +115,8 @@ static long ask_timers(struct parasite_task *t)
 }
 
 /*
- * keyctl(2) would give the process one if it has none, so look for it by its name: a keyring that matches is found in the
- * place where a search begins. Nothing is asked of user space without callout information.
+ * keyctl(2) would create one if the process has none, so search for it by its name: a keyring that matches is found
+ * where a search starts. User space is not called without callout information.
  */
 static int32_t session_keyring(void)
 {
@@ -155,8 +154,8 @@ static long query_task(struct parasite_task *t)
 }
 
 /*
- * Landlock refuses mount(2) to whom it restricts in any file system, before the call looks at its arguments. These are such
- * that it would be refused in any case, with EINVAL.
+ * Landlock refuses mount(2) to a task that it restricts in any file system, before the call checks its arguments. These
+ * would be refused in any case, with EINVAL.
  */
 static int32_t mount_refused(void)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Inside a target: no libc, no globals, direct system calls only. Overruns of timers whose signals wait. */
+/* Inside a target: no libc, no globals, direct system calls only. Overruns of timers whose signals are queued. */
 #include <compel/pie.h>
 #include "base/bits.h"
 #include "parasite.h"
@@ -30,7 +30,7 @@ static const struct times *with_value(struct times *spec, int64_t sec, int64_t n
 	return spec;
 }
 
-/* As it was @overrun intervals and a bit ago, when the signal that waits came. */
+/* Sets it to have fired @overrun intervals and a bit ago, when the queued signal was sent. */
 static long fire_again(const struct parasite_posix_timer *t)
 {
 	struct times spec = { 0 };
@@ -43,7 +43,7 @@ static long fire_again(const struct parasite_posix_timer *t)
 		err = sys_clock_gettime(t->clock, &now);
 	if (err < 0)
 		return err;
-	/* So long an interval has not passed twice. */
+	/* Twice an interval this long cannot have passed. */
 	if (spec.interval_sec > SECONDS_MAX || spec.value_sec > SECONDS_MAX)
 		return sys_timer_settime(t->id, TIMER_ABSTIME_FLAG, with_value(&spec, now.sec, now.nsec), NULL);
 	int64_t interval = spec.interval_sec * NSEC + spec.interval_nsec;
@@ -71,7 +71,7 @@ long parasite_count_overruns(struct parasite_task *task)
 
 		if (!task->timers[i].signo)
 			continue;
-		/* Whichever timer's it is: the oldest comes first, and goes to the end again. */
+		/* The oldest signal comes first, whichever timer sent it, and is queued again at the end. */
 		uint64_t set = BIT(task->timers[i].signo - 1);
 		if (sys_rt_sigtimedwait(&set, &info, &at_once, sizeof(set)) <= 0)
 			continue;
@@ -81,7 +81,7 @@ long parasite_count_overruns(struct parasite_task *task)
 			t->overrun = info.overrun;
 			err = fire_again(t);
 		} else {
-			/* Somebody sent it to this thread since the queue was looked at. */
+			/* It was sent to this thread since the queue was read. */
 			err = sys_rt_tgsigqueueinfo((pid_t)sys_getpid(), (pid_t)sys_gettid(), info.signo, &info);
 		}
 		if (err < 0)

@@ -6,27 +6,27 @@
 #define E_PERM 1
 #define E_INVAL 22
 
-/* parasite/ARCH/cpu.c: what only this CPU has; the structs are those of pie/arch.h. */
+/* parasite/ARCH/cpu.c: CPU-specific state; the structs are those of pie/arch.h. */
 struct parasite_arch_task;
 struct parasite_arch_thread;
 void parasite_arch_task(struct parasite_arch_task *to);
 void parasite_arch_thread(struct parasite_arch_thread *to);
-/* PARASITE_ARCH: what does not fit into those. 0 or a negative errno. */
+/* PARASITE_ARCH: state that does not fit into those. 0 or a negative errno. */
 long parasite_arch_command(void *args);
 
-/* locks.c: MCL_FUTURE and MCL_ONFAULT of mlockall(2), which nothing shows but what is mapped next: @here, or a page. */
+/* locks.c: MCL_FUTURE and MCL_ONFAULT of mlockall(2), which can only be detected by a new mapping: @here, or a page. */
 int32_t parasite_mlock_future(void *here);
 
 struct parasite_task;
 /*
- * Overruns of timers whose signals wait (signo set): the kernel tells them only with the signal. It is taken, and the
- * timer set to have fired just as long ago, so that the same signal waits again. Should the dumper die meanwhile, this
- * runs to its end all the same.
+ * Overruns of timers whose signals are queued (signo set): the kernel reports them only with the signal. It is
+ * dequeued, and the timer is set to have fired the same time ago, so that the same signal is queued again. If the
+ * dumper dies meanwhile, this still runs to its end.
  */
 long parasite_count_overruns(struct parasite_task *task);
 
 struct parasite_fork_state;
-/* Negative errno when there is no helper; what became of the copy stands in @f. */
+/* Negative errno if there is no helper; the result of the copy is in @f. */
 long parasite_fork(struct parasite_fork_state *f);
 
 struct parasite_reap;
@@ -35,6 +35,6 @@ long parasite_reap(const struct parasite_reap *r);
 
 struct parasite_vma_policy;
 struct parasite_policy_list;
-/* policies.c: of the thread; of mappings, from p->next on */
+/* policies.c: the policy of the thread; those of mappings, from p->next on */
 void parasite_policy(struct parasite_vma_policy *to);
 void parasite_policies(struct parasite_policy_list *p);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Inside a task: no libc, no globals, direct system calls only. Where its memory is to come from: /proc/PID/numa_maps
- * shows the policy of the process for mappings that have none, and looks at every page for that.
+ * Inside a task: no libc, no globals, direct system calls only. Memory policies: /proc/PID/numa_maps shows the policy
+ * of the process for mappings that have none, and reads the state of every page.
  */
 #include <compel/pie.h>
 #include "pie/wire.h"

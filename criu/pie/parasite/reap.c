@@ -2,8 +2,8 @@
 /*
  * In pie/: no libc, no globals, direct system calls only.
  *
- * A child that we gave the process is taken away again, with the SIGCHLD of its end: all other threads are stopped. Should
- * the tracer die meanwhile, or be that child, the process gets to the end of this all the same.
+ * Reaps a child that we have added to the process, and removes its SIGCHLD: all other threads are stopped. If the
+ * tracer dies meanwhile, or is that child, the process still gets to the end of this.
  */
 #include <asm-generic/errno-base.h>
 #include <compel/pie.h>
@@ -14,7 +14,7 @@
 
 #define SIG_CHLD 17
 
-/* siginfo_t: what kill(2) and waitid(2) fill in begins alike. */
+/* siginfo_t: those of kill(2) and waitid(2) start alike. */
 struct info {
 	int32_t signo, error, code, pad;
 	int32_t pid, uid, status;
@@ -38,7 +38,7 @@ static void take_signal(pid_t pid)
 		send_again(&info);
 		return;
 	}
-	/* One that was pending already is not queued twice: it may have stood for another child as well. */
+	/* A SIGCHLD that was pending is not queued twice: it may have been for another child as well. */
 	info.pid = 0;
 	if (!sys_call5(__NR_waitid, 0 /* P_ALL */, 0, (long)&info, WEXITED | WSTOPPED | WCONTINUED | WNOHANG | WNOWAIT,
 		       0) &&

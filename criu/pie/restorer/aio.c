@@ -6,7 +6,7 @@ int aio_number(struct wire_task *task)
 {
 	const struct wire_aio *aio = (void *)task->aios;
 
-	/* The first word of the ring: the kernel finds the context by it. */
+	/* The first word of the ring: the kernel uses it to find the context. */
 	for (uint64_t i = 0; i < task->nr_aios; i++)
 		*(volatile uint32_t *)aio[i].start = aio[i].id;
 	return 0;

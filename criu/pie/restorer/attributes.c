@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Inside a task: no libc, no globals, direct system calls only. What prctl(2) sets, and is no matter of rights. */
+/* Inside a task: no libc, no globals, direct system calls only. Attributes set by prctl(2), except credentials. */
 #include <compel/pie.h>
 #include "base/bits.h"
 #include "restorer.h"
@@ -46,7 +46,7 @@ int restore_membarrier(struct wire_task *task)
 
 int restore_subreaper(struct wire_task *task)
 {
-	/* No process is made as one. */
+	/* No new process is one. */
 	if (!task->child_subreaper)
 		return 0;
 	long err = sys_prctl(SET_CHILD_SUBREAPER, (unsigned long)!!task->child_subreaper, 0, 0, 0);
@@ -78,7 +78,7 @@ static int set_speculation(struct wire_task *task, unsigned long which, int32_t 
 	if (want < 0 || sys_prctl(GET_SPECULATION_CTRL, which, 0, 0, 0) == want)
 		return 0;
 	long err = sys_prctl(SET_SPECULATION_CTRL, which, choice, 0, 0);
-	/* A machine that is stricter than asked for is fine. */
+	/* A machine that is stricter than requested is fine. */
 	if (err < 0 && choice != SPEC_ENABLE)
 		return restorer_fail_nr(task, err, "forbid speculation number", (long)which);
 	return 0;
@@ -109,7 +109,7 @@ int restore_controls(struct wire_thread *t)
 	return ret ? ret : set_speculation(task, 2, t->spec_l1d_flush);
 }
 
-/* Set also to none: whoever restores may have asked for a signal while it does. */
+/* Set even if there is none: the process that restores may have requested a signal itself. */
 int restore_pdeath(struct wire_thread *thread)
 {
 	long err = sys_prctl(SET_PDEATHSIG, (unsigned long)thread->pdeath_signal, 0, 0, 0);
@@ -117,7 +117,7 @@ int restore_pdeath(struct wire_thread *thread)
 	return err < 0 ? restorer_fail(task_of(thread), err, "set the parent death signal") : 0;
 }
 
-/* Nobody of this memory has changed his rights, which would change this. */
+/* No task of this memory has changed its credentials, which would change this. */
 static bool is_dumpable(const struct wire_task *t)
 {
 	const struct wire_thread *threads = (void *)t->threads;
@@ -147,7 +147,7 @@ int restore_mm_attributes(struct wire_task *t)
 		err = sys_prctl(SET_MEMORY_MERGE, (unsigned long)t->memory_merge, 0, 0, 0);
 	if (err < 0)
 		return restorer_fail(t, err, "set the merging of equal pages");
-	/* Older kernels have one table for all. What the kernel has chosen for as many threads is left alone. */
+	/* Older kernels have one table for all. The kernel's own choice for the number of threads is left alone. */
 	if (t->futex_slots >= 0) {
 		long now = sys_prctl(FUTEX_HASH, FUTEX_HASH_GET_SLOTS, 0, 0, 0);
 

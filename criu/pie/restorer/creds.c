@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Inside a task: no libc, no globals, direct system calls only. Credentials of one thread: capabilities(7).
- *
- * Only what differs is set: an ordinary user's task comes back without a right. Where ids change, securebits keep the
- * capabilities meanwhile; inheritable ones are set before the bounding set shrinks, which forbids it; capabilities go
- * last, for all the rest needs them.
+ * Inside a task: no libc, no globals, direct system calls only. Credentials of one thread: capabilities(7). Only
+ * differences are set: a task of an ordinary user is restored without a capability. Where ids change, securebits keep
+ * the capabilities meanwhile; inheritable ones are set before the bounding set is reduced, which would prevent it;
+ * capabilities come last, as everything else needs them.
  */
 #include <compel/pie.h>
 #include "base/bits.h"
@@ -52,7 +51,7 @@ static long get_caps(struct caps *ret)
 	return 0;
 }
 
-/* Sets them if they are not so already: @now, which is kept up to date. */
+/* Sets them unless @now, which is kept up to date, has the same. */
 static long set_caps(struct caps *now, const struct caps *c)
 {
 	struct {
@@ -95,7 +94,7 @@ static bool ids_differ(const struct wire_creds *c)
 
 	sys_getresuid(&r, &e, &s);
 	sys_getresgid(&gr, &ge, &gs);
-	/* An id that no one may have: tells the present one without a change. */
+	/* An id that is always refused: returns the current one without a change. */
 	return r != c->uid || e != c->euid || s != c->suid || gr != c->gid || ge != c->egid || gs != c->sgid ||
 	       (uint32_t)sys_setfsuid((uid_t)-1) != c->fsuid || (uint32_t)sys_setfsgid((gid_t)-1) != c->fsgid;
 }
@@ -119,7 +118,7 @@ static long set_ids(const struct wire_creds *c)
 	sys_setfsuid(c->fsuid);
 	if (ids_differ(c))
 		return -E_PERM;
-	/* With keepcaps alone the effective ones are gone, but can be had back. */
+	/* With keepcaps alone, the effective ones are cleared, but can be set again. */
 	err = get_caps(&now);
 	if (err < 0)
 		return err;
@@ -128,7 +127,7 @@ static long set_ids(const struct wire_creds *c)
 	return set_caps(&now, &caps);
 }
 
-/* Bits that are not in the bounding set now cannot be had back; load has warned of them. */
+/* Bits that are not in the bounding set now cannot be added; load has warned of them. */
 static long drop_bounding(const struct wire_creds *c)
 {
 	uint64_t keep = join(c->cap_bnd);
@@ -149,7 +148,7 @@ static long set_ambient(const struct wire_creds *c)
 
 	if (!want) {
 		long err = sys_prctl(AMBIENT, AMBIENT_CLEAR_ALL, 0, 0, 0);
-		return err == -E_INVAL ? 0 : err; /* a kernel without them */
+		return err == -E_INVAL ? 0 : err; /* not supported by this kernel */
 	}
 	for (uint32_t cap = 0; cap <= c->last_cap; cap++) {
 		bool set = sys_prctl(AMBIENT, AMBIENT_IS_SET, cap, 0, 0) > 0, wanted = want & BIT(cap);
@@ -174,7 +173,10 @@ static long set_securebits(const struct wire_creds *c)
 	return sys_prctl(SET_SECUREBITS, c->securebits, 0, 0, 0);
 }
 
-/* Filters of a thread that may install none on its own now: it keeps the right until they are there. */
+/*
+ * For the filters of a thread that cannot install any itself any more: it keeps the capability until they are
+ * installed.
+ */
 static uint64_t kept_for_filters(const struct wire_thread *thread)
 {
 	const struct wire_creds *c = &thread->creds;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Inside a task: no libc, no globals, direct system calls only. What the kernel does when a thread ends; rseq(2). */
+/* Inside a task: no libc, no globals, direct system calls only. What the kernel does when a thread exits; rseq(2). */
 #include <compel/pie.h>
 #include "restorer.h"
 
@@ -15,8 +15,10 @@ int restore_futexes(struct wire_thread *t)
 	return 0;
 }
 
-/* A critical section that the thread has been taken out of must be forgotten: older kernels look at it. By a system
- * call: the address is an image's, and may be none. */
+/*
+ * A critical section that the thread has left must be cleared: older kernels read it. By a system call: the address is
+ * from an image, and may be invalid.
+ */
 static long forget_section(const struct wire_thread *t)
 {
 	uint64_t none = 0;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* In pie/: no libc, no globals, direct system calls only. */
-/* Tasks that live in one memory wait for each other. One that lives alone meets itself. */
+/* Tasks that share one memory wait for each other. One that shares it with none does not wait. */
 #include <asm-generic/errno.h>
 #include <compel/pie.h>
 #include <linux/futex.h>
 #include <stdatomic.h>
 #include "pie/restorer/core.h"
 
-/* The tool ends us all when one of us fails, unless it is gone itself. */
+/* The tool kills us all when one of us fails, unless it has died itself. */
 static bool given_up(struct wire_task *task)
 {
 	return atomic_load((_Atomic int32_t *)task->shared_failed) ||

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* In pie/: no libc, no globals, direct system calls only. */
-/* Everything that the tool mapped goes; everything that the task had mapped comes. */
+/* Unmaps everything that the tool mapped, and maps everything that the task had mapped. */
 #include <asm-generic/errno-base.h>
 #include <compel/pie.h>
 #include <linux/mman.h>
@@ -49,7 +49,7 @@ static bool goes_on(const struct wire_vma *v, const struct wire_vma *next)
 	       v->pgoff + (v->end - v->start) == next->pgoff;
 }
 
-/* shmat(2) takes the whole segment: the rest of it goes again. The place is kept meanwhile. */
+/* shmat(2) attaches the whole segment: the rest of it is unmapped again. Its range is reserved meanwhile. */
 static long attach_part(const struct wire_vma *v, uint64_t len, int flags)
 {
 	uint64_t after = v->segment_len - v->pgoff - len;
@@ -89,7 +89,7 @@ static bool overlap(uint64_t at, uint64_t len, const struct wire_vma *v)
 	return at < v->end && v->start < at + len;
 }
 
-/* All of it is mapped somewhere else, and what is not of the part unmapped again. */
+/* All of it is mapped elsewhere, and everything but the part is unmapped again. */
 static long map_part(const struct wire_vma *v)
 {
 	uint64_t len = v->end - v->start;
@@ -124,8 +124,8 @@ static long map_one(struct wire_vma *v, const struct wire_vma *end, bool loaded)
 	if (v->whole)
 		return map_part(v);
 	/*
-	 * Pages are written into private memory whatever its protection will be. Where there are none, asking for more than
-	 * the program did would be counted against the memory there is: a database reserves terabytes.
+	 * Pages are written into private memory whatever its final protection is. Where there are none, a writable
+	 * mapping that the program did not have would count as committed memory: a database reserves terabytes.
 	 */
 	if (vma_has_private_pages(v->status) && loaded)
 		prot |= PROT_READ | PROT_WRITE;
@@ -157,13 +157,13 @@ int layout_map(struct wire_task *task)
 	return 0;
 }
 
-/* Advice that mmap does not take; the numbers are bits of vma_entry.madv. */
+/* Advice that mmap does not take; bits of vma_entry.madv are MADV_* numbers. */
 static long advise(const struct wire_vma *v)
 {
 	for (int advice = 0; advice < 64; advice++) {
 		long err = v->madv & BIT(advice) ? sys_madvise((void *)v->start, v->end - v->start, advice) : 0;
 
-		/* MADV_HUGEPAGE and MADV_MERGEABLE are not in every kernel: what they say changes no content. */
+		/* Not every kernel has MADV_HUGEPAGE and MADV_MERGEABLE: they do not affect the content. */
 		if (err && err != -EINVAL)
 			return err;
 	}
@@ -171,8 +171,8 @@ static long advise(const struct wire_vma *v)
 }
 
 /*
- * What has pages that cannot be there (PROT_NONE, behind the end of a file) is locked all the same, with -ENOMEM: which a
- * limit gives as well, but also to one who does not want the pages yet.
+ * A mapping with pages that cannot exist (PROT_NONE, beyond the end of a file) is locked all the same, with -ENOMEM:
+ * also the error for a limit, but a request that does not need the pages yet fails with it, too.
  */
 static long lock_one(const struct wire_vma *v)
 {
@@ -243,10 +243,10 @@ int layout_marks(struct wire_task *task)
 	struct prctl_mm_map *map = (void *)task->mm_map;
 	long err = sys_prctl(PR_SET_MM, PR_SET_MM_MAP, (long)map, sizeof(*map), 0);
 
-	/* Without the right to name another executable the rest is still set (kernel.md B). */
+	/* Without permission to change the executable, the rest is still set (kernel.md B). */
 	if (err == -EPERM || err == -EBUSY) {
 		map->exe_fd = -1;
 		err = sys_prctl(PR_SET_MM, PR_SET_MM_MAP, (long)map, sizeof(*map), 0);
 	}
-	return err ? restorer_fail(task, err, "set the marks of the address space (PR_SET_MM_MAP)") : 0;
+	return err ? restorer_fail(task, err, "set the mm fields (PR_SET_MM_MAP)") : 0;
 }

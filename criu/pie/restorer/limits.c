@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Inside a task: no libc, no globals, direct system calls only. Resource limits; raised already where they had to be. */
+/* Inside a task: no libc, no globals, direct system calls only. Resource limits; raised earlier where necessary. */
 #include <compel/pie.h>
 #include "base/bits.h"
 #include "restorer.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Inside a task: no libc, no globals, direct system calls only. One line an error, made by hand. */
+/* Inside a task: no libc, no globals, direct system calls only. Formats errors, one per line. */
 #include <compel/pie.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -51,7 +51,7 @@ static void add_hex(struct line *l, uint64_t v)
 		l->text[l->len++] = digits[--n];
 }
 
-/* The first one is the tool's to say: it tells the person, too. */
+/* The first error is reported by the tool, which also shows it to the user. */
 static bool told_tool(const struct line *l, const struct wire_task *task, long err)
 {
 	struct restorer_error *words = (void *)task->words;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* In pie/: no libc, no globals, direct system calls only. */
-/* The end of a restore inside the task: from the tool's memory to the task's own. */
+/* The end of a restore inside the task: replaces the tool's memory by the task's own. */
 #include <compel/pie.h>
 #include "pie/restorer/core.h"
 #include "pie/restorer/vdso.h"
@@ -25,7 +25,7 @@ static int lay_out(struct wire_task *task)
 	return err;
 }
 
-/* What all of one memory have to have done before any of them goes on is told by the numbers of their meetings. */
+/* Meetings: steps that all tasks of one memory must have done before any of them continues. */
 enum meeting { LEFT_TOOL = 1, MEMORY_STANDS, HANDLERS_SET, RIGHTS_SET };
 
 static int make_memory(struct wire_task *task, unsigned int command)
@@ -46,7 +46,7 @@ static int set_up(struct wire_task *task)
 	err = err ? err : restorer_task_shared(task);
 	err = err ? err : threads_set_up(task);
 	err = err ? err : restorer_thread((void *)task->threads);
-	/* A change of rights makes the memory undumpable. */
+	/* A change of credentials makes the memory undumpable. */
 	err = err ? err : group_meet(task, RIGHTS_SET);
 	err = err ? err : restorer_task_late(task);
 	return err;

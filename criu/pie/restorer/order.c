@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Inside a task: no libc, no globals, direct system calls only. The order of the steps, whose reasons restorer.h tells.
- * Written out call by call: a table of functions would need relocations.
+ * Inside a task: no libc, no globals, direct system calls only. The order of the steps, for reasons explained in
+ * restorer.h. Written out call by call: a table of functions would need relocations.
  */
 #include "restorer.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* In pie/: no libc, no globals, direct system calls only. */
 /*
- * Pages from the images into their places. Filling fresh 4K pages costs more than the copy itself: where a whole
- * aligned 2 MiB block was saved it is read into a huge page and moved into place (UFFDIO_MOVE, userfaultfd(2)), which
- * leaves no flag on the mapping, unlike MADV_HUGEPAGE.
+ * Reads pages from the images. Filling fresh 4K pages costs more than the copy itself: a saved, aligned 2 MiB block is
+ * read into a huge page and moved into place (UFFDIO_MOVE, userfaultfd(2)). Unlike MADV_HUGEPAGE, that leaves no flag
+ * on the mapping.
  */
 #include <asm-generic/errno.h>
 #include <asm-generic/fcntl.h>
@@ -28,7 +28,7 @@ struct uffdio_move {
 #define UFFDIO_MOVE _IOWR(UFFDIO, 0x05, struct uffdio_move)
 #endif
 
-#define PIECE (16ul << 20) /* so that a person sees it move on */
+#define PIECE (16ul << 20) /* small enough for a progress display */
 
 struct mover {
 	struct wire_task *task;
@@ -68,7 +68,7 @@ static int read_all(struct wire_task *task, int fd, uint64_t to, uint64_t len, u
 	return 0;
 }
 
-/* Does any of what is read hold an aligned block? */
+/* Is there an aligned block in any of the reads? */
 static bool has_blocks(const struct wire_task *task)
 {
 	const struct wire_io *io = (void *)task->ios;
@@ -141,7 +141,7 @@ static int read_stage(struct mover *m, int fd, uint64_t len, uint64_t offset)
 	return err;
 }
 
-/* A whole number of aligned blocks. -EAGAIN: by the plain way. */
+/* A whole number of aligned blocks. -EAGAIN: to be read in place. */
 static int move_blocks(struct mover *m, const struct wire_vma *vma, const struct wire_io *io, uint64_t start,
 		       uint64_t end)
 {
@@ -153,13 +153,13 @@ static int move_blocks(struct mover *m, const struct wire_vma *vma, const struct
 		struct uffdio_move move = { .dst = start, .src = task->stage, .len = len };
 		int err;
 
-		/* Fresh each time: what was moved away left a hole that would be filled by small pages. */
+		/* A fresh one each time: moved pages leave a hole that would be filled by small pages. */
 		got = sys_mmap((void *)task->stage, task->stage_len, PROT_READ | PROT_WRITE,
 			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 		if (got != (long)task->stage)
 			return -EAGAIN;
 		sys_madvise((void *)task->stage, task->stage_len, MADV_HUGEPAGE);
-		/* Not registered while it is read into the stage: no fault of ours may wait for ourselves. */
+		/* Not registered while reading into the stage: a fault of ours must not wait for ourselves. */
 		err = read_stage(m, io->fd, len, io->offset + (start - io->addr));
 		if (!err && use_vma(m, vma))
 			return -EAGAIN;
@@ -167,7 +167,7 @@ static int move_blocks(struct mover *m, const struct wire_vma *vma, const struct
 			return err;
 		if (sys_ioctl(m->fd, UFFDIO_MOVE, (long)&move) || move.move != (int64_t)len) {
 			unregister(m);
-			/* What has been moved is there; all of it is read again in place. */
+			/* Moved blocks are present; all of it is read again in place. */
 			err = read_all(task, io->fd, start, len, io->offset + (start - io->addr));
 			if (err)
 				return err;

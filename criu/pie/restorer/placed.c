@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* In pie/: no libc, no globals, direct system calls only. */
 /*
- * The rings of an io_uring: mmap(2) and mremap(2) refuse every address for them (io_uring_get_unmapped_area of the
- * kernel), and take what they find. So, for a moment, nothing is left to find but the right place.
+ * The rings of an io_uring: mmap(2) and mremap(2) refuse any address for them (io_uring_get_unmapped_area of the
+ * kernel), and use a free range. So, for a moment, only the right range is left free.
  */
 #include <asm-generic/errno-base.h>
 #include <compel/pie.h>
@@ -10,7 +10,7 @@
 #include "base/bits.h"
 #include "pie/restorer/core.h"
 
-/* Nobody gets an address below: vm.mmap_min_addr's default. */
+/* No lower address is used: vm.mmap_min_addr's default. */
 #define USER_START (64ull << 10)
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000
@@ -20,7 +20,7 @@ static void occupy(uint64_t start, uint64_t end, bool on)
 {
 	if (start >= end)
 		return;
-	/* What cannot be occupied shows by where the mapping ends up. */
+	/* If occupying fails, the address of the mapping shows it. */
 	if (on)
 		sys_mmap((void *)start, end - start, PROT_NONE,
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
@@ -28,7 +28,7 @@ static void occupy(uint64_t start, uint64_t end, bool on)
 		sys_munmap((void *)start, end - start);
 }
 
-/* A gap between two reserved ranges, without @v and what has been mapped already. */
+/* A gap between two reserved ranges, except for @v and existing mappings. */
 static void occupy_gap(const struct wire_task *task, uint64_t start, uint64_t end, const struct wire_vma *upto, bool on)
 {
 	for (const struct wire_vma *v = (void *)task->vmas; v <= upto && v->start < end; v++) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Inside a task: no libc, no globals, direct system calls only. Where memory is to come from: set_mempolicy(2), mbind(2). */
+/* Inside a task: no libc, no globals, direct system calls only. Memory policies: set_mempolicy(2), mbind(2). */
 #include <asm-generic/errno-base.h>
 #include <compel/pie.h>
 #include "pie/restorer/core.h"
@@ -10,7 +10,7 @@ enum {
 	ENOSYS_NR = 38,
 };
 
-/* Also to the default: whoever restores may have another one. */
+/* Set even if it is the default: the process that restores may have a different one. */
 int restore_policy(struct wire_thread *thread)
 {
 	const struct wire_policy *p = (const struct wire_policy *)thread->policy;
@@ -24,7 +24,7 @@ int restore_policy(struct wire_thread *thread)
 	return err < 0 ? restorer_fail(task_of(thread), err, "set the memory policy (set_mempolicy)") : 0;
 }
 
-/* Pages that are there already (inherited from a parent) come after. */
+/* Pages that exist already (inherited from a parent) are moved later. */
 int layout_policy(struct wire_task *task, const struct wire_vma *v)
 {
 	const struct wire_policy *p = (const struct wire_policy *)v->policy;

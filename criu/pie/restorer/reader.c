@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* In pie/: no libc, no globals, direct system calls only. */
 /*
- * A second thread that reads half of what is large: clearing and copying pages is bound by one CPU's speed. Its number
- * is one that no task of the tree will want. It is gone before anything is done that asks who is there.
+ * A second thread that reads half of large reads: clearing and copying pages is limited by the speed of one CPU. Its
+ * tid is not used by any task of the tree. It exits before any step that depends on the number of threads.
  */
 #include <asm-generic/errno-base.h>
 #include <compel/pie.h>
@@ -103,7 +103,7 @@ void reader_close(struct reader *r)
 	if (!r->open)
 		return;
 	set(&r->state, READER_END);
-	/* The kernel clears it, and wakes us, when the thread does not use memory any more: set_tid_address(2). */
+	/* When the thread does not use memory any more, the kernel clears it and wakes us: set_tid_address(2). */
 	while ((tid = atomic_load(&r->tid)))
 		sys_futex((void *)&r->tid, FUTEX_WAIT, tid, NULL, NULL, 0);
 	sys_munmap((void *)r->stack, STACK_SIZE);

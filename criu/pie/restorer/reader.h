@@ -15,7 +15,7 @@ struct reader {
 	long result;
 };
 
-/* Without a number for it, or where it cannot be made, it stays closed: the caller reads alone. */
+/* Without a tid for it, or if it cannot be created, it stays closed: the caller reads alone. */
 void reader_open(struct reader *r, int32_t tid);
 void reader_start(struct reader *r, int fd, uint64_t to, uint64_t len, uint64_t offset);
 /* 0 or a negative errno. */

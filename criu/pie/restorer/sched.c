@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Inside a task: no libc, no globals, direct system calls only. How a thread is scheduled. */
+/* Inside a task: no libc, no globals, direct system calls only. Scheduling attributes of a thread. */
 #include <compel/pie.h>
 #include "pie/sched_attr.h"
 #include "restorer.h"
@@ -7,7 +7,7 @@
 enum {
 	WHO_PROCESS = 0, /* setpriority(2) */
 	IOPRIO_WHO_PROCESS = 1,
-	NICE_ZERO = 20, /* the system call tells 20 - nice */
+	NICE_ZERO = 20, /* the system call returns 20 - nice */
 	SET_TIMERSLACK = 29,
 	GET_TIMERSLACK = 30,
 	POLICY_FIFO = 1,
@@ -62,7 +62,7 @@ int restore_sched(struct wire_thread *t)
 
 	if (t->affinity) {
 		err = sys_sched_setaffinity(0, t->affinity_len, (const void *)t->affinity);
-		/* None of them is in our cpuset: then those that are. */
+		/* None of them is in our cpuset: use those that are. */
 		if (err < 0 && err != -E_INVAL)
 			return restorer_fail(task, err, "set the CPUs that a thread may use");
 	}

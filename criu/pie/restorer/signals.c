@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Inside a task: no libc, no globals, direct system calls only. Handlers, waiting signals, alternate stack. */
+/* Inside a task: no libc, no globals, direct system calls only. Handlers, pending signals, alternate stack. */
 #include <compel/pie.h>
 #include "base/bits.h"
 #include "restorer.h"
@@ -31,7 +31,7 @@ int restore_sigactions(struct wire_task *task)
 	return 0;
 }
 
-/* To itself a thread may send with any si_code, also those that are the kernel's. */
+/* A thread may send itself any si_code, including those of the kernel. */
 int restore_private_signals(struct wire_thread *thread)
 {
 	char *info = (char *)thread->pending.infos;
@@ -46,7 +46,7 @@ int restore_private_signals(struct wire_thread *thread)
 	return 0;
 }
 
-/* SIGCHLDs that our helpers and the restored zombies caused: those that the task had waiting come back below. */
+/* SIGCHLDs caused by our helpers and the restored zombies: those that were pending in the task are queued below. */
 static void drop_sigchld(void)
 {
 	struct {

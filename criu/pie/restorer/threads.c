@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* In pie/: no libc, no globals, direct system calls only. */
 /*
- * Threads, and the wait for the end. The tool sets every thread's registers while it waits here; a thread that sees
- * the tool die goes its own way: on if the tree was complete, out if it was not.
+ * Threads, and the wait for the end. The tool sets every thread's registers while it waits here; if the tool dies, a
+ * thread continues by itself if the tree was complete, and exits otherwise.
  */
 #include <asm-generic/errno-base.h>
 #include <compel/pie.h>
@@ -44,7 +44,7 @@ void task_ready(struct wire_task *task)
 
 void thread_wait(struct wire_task *task)
 {
-	/* The kernel wakes one, who may be killed before it has woken the others. */
+	/* The kernel wakes one thread, which may be killed before it has woken the others. */
 	static const struct {
 		int64_t sec, nsec;
 	} bound = { 5, 0 };
@@ -91,7 +91,7 @@ void thread_go_on(struct wire_thread *thread)
 
 	have_first_end(task);
 
-	/* Peers of sockets and pipes lie there, too: who waits for an end of file would wait for ever. */
+	/* Peers of sockets and pipes are there, too: a wait for end-of-file would never return. */
 	if (!thread->index && task->service_base)
 		sys_call6(__NR_close_range, task->service_base, ~0u, 0, 0, 0, 0);
 	restorer_thread_last(thread);
@@ -100,8 +100,8 @@ void thread_go_on(struct wire_thread *thread)
 }
 
 /*
- * The same under its filters: from here on each call must be one that they let pass. The tool has set the bases, and says
- * what may be closed. Signals are blocked: whom no filter lets exit, the trap ends.
+ * The same under its filters: from here on each call must be permitted by them. The tool has set the bases, and the
+ * range of descriptors to be closed. Signals are blocked: a thread that no filter lets exit is killed by the trap.
  */
 static void filtered_go_on(struct wire_thread *thread)
 {
@@ -141,7 +141,7 @@ static int thread_main(void *arg)
 	return 1;
 }
 
-/* What a number is still held by may be about to go: it is free a moment later than its task is gone from /proc. */
+/* A tid may be freed a moment after its task has disappeared from /proc. */
 static long clone_patiently(struct clone_args *args, struct wire_thread *thread)
 {
 	static const struct {
@@ -170,8 +170,8 @@ static int start_one(struct wire_task *task, struct wire_thread *thread)
 	long got = clone_patiently(&args, thread);
 
 	if (got == -EEXIST)
-		return restorer_fail_at(task, got, "make a thread: its number is taken", tid);
-	return got < 0 ? restorer_fail_at(task, got, "make thread", tid) : 0;
+		return restorer_fail_at(task, got, "create a thread: its tid is in use", tid);
+	return got < 0 ? restorer_fail_at(task, got, "create thread", tid) : 0;
 }
 
 int thread_start(struct wire_thread *thread)

@@ -13,7 +13,7 @@ enum {
 	BOOTTIME = 7,
 	BOOTTIME_ALARM = 9,
 	ITIMER_REAL_NR = 0,
-	TRIES_MAX = 1 << 22, /* a few seconds: kernels that cannot be told the id count it up */
+	TRIES_MAX = 1 << 22, /* a few seconds: kernels that do not accept an id count up */
 };
 
 struct event {
@@ -31,7 +31,7 @@ static long create(const struct wire_posix_timer *t, int *id)
 	return sys_timer_create(t->clock_id, &e, id);
 }
 
-/* A kernel that gives ids by counting: take and give back until it comes by. Timers are sorted by id. */
+/* A kernel that assigns ids by counting: create and delete until the right one is reached. Timers are sorted by id. */
 static long create_counting(const struct wire_posix_timer *t)
 {
 	for (int i = 0; i < TRIES_MAX; i++) {
@@ -67,7 +67,7 @@ int restore_timers_create(struct wire_task *task)
 	for (uint32_t i = 0; i < task->nr_timers && err >= 0; i++, t++) {
 		err = exactly ? create_exactly(t) : create_counting(t);
 		if (err < 0)
-			restorer_fail_nr(task, err, "make the timer", t->id);
+			restorer_fail_nr(task, err, "create the timer", t->id);
 	}
 	if (exactly && !task->timer_restore_ids)
 		sys_prctl(TIMER_CREATE_RESTORE_IDS, 0, 0, 0, 0);
@@ -75,8 +75,8 @@ int restore_timers_create(struct wire_task *task)
 }
 
 /*
- * Its signal waits: the timer is set to have fired as long ago as that was, and the kernel queues the signal itself, so
- * that it counts overruns on. A clock that has not run for so long (another machine) allows for fewer of them.
+ * Its signal is queued: the timer is set to have fired the same time ago, and the kernel queues the signal itself, so
+ * that it continues to count overruns. A clock that has not run for so long (another machine) allows for fewer of them.
  */
 static long arm_waiting(const struct wire_posix_timer *t, const struct timer_rest *rest)
 {
@@ -92,7 +92,7 @@ static long arm_waiting(const struct wire_posix_timer *t, const struct timer_res
 	return sys_timer_settime(t->id, TIMER_ABSTIME_FLAG, spec, NULL);
 }
 
-/* How long @clock has gone on in the task's time namespace since it was saved. */
+/* How far @clock has advanced in the task's time namespace since it was saved. */
 static int64_t passed(const struct wire_task *task, int32_t clock)
 {
 	int64_t now[2] = { 0, 0 }, stood = 0;
@@ -116,7 +116,7 @@ static long arm_itimer(const struct wire_task *task, int which)
 		return 0;
 	if (which == ITIMER_REAL_NR) {
 		timer_rest_after(&rest, passed(task, MONOTONIC));
-		/* Rounded up: no timer fires early, nor does one that is about to fire stop. */
+		/* Rounded up: no timer fires early, and one that is about to fire is not disarmed. */
 		set.value.sec = rest.value_sec + (rest.value_nsec + 999) / NSEC;
 		set.value.usec = (rest.value_nsec + 999) % NSEC / 1000;
 	}

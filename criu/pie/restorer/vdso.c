@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Inside the task: no libc, no globals, direct system calls only. The vDSO is not to be called here. */
+/* Inside the task: no libc, no globals, direct system calls only. The vDSO must not be called here. */
 #include <compel/pie.h>
 #include <errno.h>
 #include <linux/mman.h>
 #include "pie/restorer/vdso.h"
 
-/* The kernel follows the vDSO with mremap, one special mapping at a time, and only whole. */
+/* The kernel handles mremap of the vDSO, one special mapping at a time, and only whole ones. */
 static int move(uint64_t from, uint64_t len, uint64_t to)
 {
 	long at;
@@ -16,7 +16,7 @@ static int move(uint64_t from, uint64_t len, uint64_t to)
 	return at == (long)to ? 0 : at < 0 ? (int)at : -EFAULT;
 }
 
-/* Where @part waits while the old places are still in the way of the new ones. */
+/* Where @part is kept while the old parts are still in the way of the new ones. */
 static uint64_t waiting_place(const struct wire_task *task, const struct wire_vdso_part *part)
 {
 	return task->vdso_detour ? task->vdso_detour + (part->now - task->vdso_parts[0].now) : part->now;

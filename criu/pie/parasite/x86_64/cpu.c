@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Inside a target: no libc, no globals, direct system calls only. Asks for what only x86 has: arch_prctl(2), modify_ldt(2), TSC. */
+/*
+ * Inside a target: no libc, no globals, direct system calls only. Queries x86-specific state: arch_prctl(2),
+ * modify_ldt(2), TSC.
+ */
 #include <compel/pie.h>
 #include <linux/mman.h>
 #include "base/bits.h"
@@ -35,7 +38,7 @@ void parasite_arch_thread(struct parasite_arch_thread *to)
 	to->cpuid_allowed = (int32_t)arch_prctl(GET_CPUID, NULL);
 }
 
-/* The kernel only gives it from its beginning. */
+/* The kernel can only return it from its start. */
 long parasite_arch_command(void *args)
 {
 	struct parasite_ldt *l = args;

@@ -20,7 +20,7 @@ static long arch_prctl(int option, unsigned long value)
 	return sys_call2(__NR_arch_prctl, option, (long)value);
 }
 
-/* The call belongs to 32-bit programs: made by their gate, with an argument below 4G. */
+/* The call belongs to 32-bit programs: made through int 0x80, with an argument below 4G. */
 static long set_thread_area32(void *desc)
 {
 	long ret;
@@ -52,7 +52,7 @@ int arch_restore_early(struct wire_thread *thread)
 	return (int)err;
 }
 
-/* Bits of a segment descriptor: the CPU's manuals; what modify_ldt(2) makes of them: fill_ldt() of the kernel. */
+/* Bits of a segment descriptor: see the CPU's manuals; their use by modify_ldt(2): fill_ldt() of the kernel. */
 static struct user_desc as_user_desc(const struct ldt_slot *e)
 {
 	uint64_t d = e->descriptor;
@@ -76,11 +76,11 @@ int arch_restore_memory(struct wire_task *task)
 
 	for (uint32_t i = 0; i < task->arch.nr_ldt; i++) {
 		struct user_desc desc = as_user_desc(&e[i]);
-		/* An int for the kernel, whatever the register says. */
+		/* An int for the kernel, whatever the register contains. */
 		long err = (int)sys_call3(__NR_modify_ldt, WRITE_LDT, (long)&desc, sizeof(desc));
 
 		if (err)
-			return restorer_fail_nr(task, err, "make the LDT's entry (modify_ldt)", (long)e[i].index);
+			return restorer_fail_nr(task, err, "create the LDT entry (modify_ldt)", (long)e[i].index);
 	}
 	return 0;
 }
