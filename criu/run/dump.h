@@ -53,7 +53,7 @@ struct dump_thread {
 ARRAY_OF(policy_array, struct parasite_vma_policy);
 
 struct dump_task {
-	struct task t; /* first: tree_for_each gives struct task; dump_task_of() goes back */
+	struct task t; /* first: tree_for_each gives struct task; dump_task_of() converts it */
 	struct proc proc;
 	int pidfd;
 	struct proc_stat stat;
@@ -98,7 +98,7 @@ enum dump_mode {
 /* A file that a task refers to by something else than a descriptor: cwd, root, exe, a mapping. */
 struct dump_path {
 	struct dump_task *task;
-	int local; /* our own descriptor of it; O_PATH will do */
+	int local; /* our own descriptor of it; O_PATH suffices */
 	const char *link; /* its name in /proc */
 	unsigned flags; /* of open(2) */
 };
@@ -112,7 +112,7 @@ struct dump {
 	struct path_roots roots; /* roots for paths of the tree */
 	struct tree tree;
 	struct ns_set namespaces; /* that tasks are in */
-	struct dump_task *namespaces_like; /* dump/survey.c: the last whose were looked at */
+	struct dump_task *namespaces_like; /* dump/survey.c: the last task whose namespaces were checked */
 	/*
 	 * Number of pid namespace levels from the tool's to the tree's; 0: the same one. Pids from the kernel are in
 	 * the tool's namespace, those in images in the tree's: dump_pid_of(). User ids likewise: dump_uid_of().
@@ -162,7 +162,10 @@ struct dump {
 	 * or saved now, with a probe whose fd is -1. Takes ownership of @local.
 	 */
 	int (*in_flight_file_id)(struct dump *, struct dump_task *, int local, uint32_t *ret_id);
-	/* Before @task gets a child of ours that it does not know of: who ends that if we die, or an error: it is not to get one. */
+	/*
+	 * Before @task gets a child of ours that it does not know of: starts the process that kills it if we die. An
+	 * error: it must not get one.
+	 */
 	int (*guard_copy)(struct dump *, const struct dump_task *task, pid_t *ret_guard);
 	void (*between_pages)(void *dump); /* while pages are saved of a tree that runs; NULL: nothing to do */
 	struct copy_guard *copy_guard; /* dump/copies.c, for that; NULL: not started */

@@ -145,7 +145,7 @@ struct restore_tool {
 
 /* A process that files are taken from. */
 struct files_holder {
-	const struct restore_task *task; /* that takes them; NULL: none has */
+	const struct restore_task *task; /* the last task that it took one for; NULL: none */
 	pid_t pid;
 	int pidfd; /* in that task's table */
 };
@@ -160,7 +160,7 @@ struct restore_process {
 	struct files_holder files_holder; /* restore/open.c */
 	struct provided_array provided; /* files to be moved to their final numbers (restore/open.c) */
 	const struct opener *opened_as; /* the rights that this thread has assumed; NULL: our own */
-	const struct audience *opening_for; /* while @opening: the audience of the file that a kind's open opens */
+	const struct audience *opening_for; /* while @opening: the audience of the file that is being opened */
 	bool has_async; /* it has opened files with O_ASYNC (restore/open.c) */
 	bool opening, opening_proven; /* ... and whether their own permission to open it is not sufficient */
 	int death_signal;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * reaper HOW CHILD COUNTFILE: a process that adopts orphans (HOW is subreaper, or init for one that is pid 1), and a child
- * of it, both with memory that they write to all the time. CHILD is what the child does besides: stay, threads (another one
- * waits all the time), exec (itself, again and again) or end (it is made anew then). Whatever they see of a process that they have not made is written to
- * COUNTFILE.strange: a result of a wait, a SIGCHLD. COUNTFILE has the number of passes of the child.
+ * reaper HOW CHILD COUNTFILE: a process that adopts orphans (HOW is subreaper, or init if it is pid 1), and its child,
+ * both writing to their memory continuously. CHILD is what the child does besides: stay, threads (another thread waits
+ * all the time), exec (itself, again and again) or end (it is created again then). Anything that they see of a process
+ * that they have not created is written to COUNTFILE.strange: a result of a wait, a SIGCHLD. COUNTFILE has the number
+ * of passes of the child.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -60,7 +61,7 @@ static char *fresh(void)
 	return mem;
 }
 
-/* It has no child, whatever kind of child is asked for. */
+/* It has no child, whatever type of child is waited for. */
 static void check_childless(void)
 {
 	int status;
@@ -109,7 +110,7 @@ static void child(char **argv, uint64_t n)
 	}
 }
 
-/* The only child is @pid: true if it has ended. */
+/* The only child is @pid: true if it has exited. */
 static int has_ended(pid_t pid, int options)
 {
 	int status = 0;
@@ -136,7 +137,7 @@ int main(int argc, char **argv)
 		child(argv, strtoul(argv[4], NULL, 10));
 	if (!strcmp(argv[1], "subreaper") ? prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) : getpid() != 1)
 		return 2;
-	/* Pid 1 is in a session of its own, as containers have it. */
+	/* Pid 1 is in its own session, as in containers. */
 	setsid();
 	mem = fresh();
 	for (;; ended++) {
@@ -148,7 +149,7 @@ int main(int argc, char **argv)
 			return 4;
 		for (uint64_t i = 0; !has_ended(pid, i % (2 * PAGE) ? __WALL : 0); i = (i + PAGE) % SIZE)
 			(*(uint64_t *)(mem + i))++;
-		/* Who adopts an orphan is told of its end. */
+		/* A process that adopts an orphan is notified of its exit. */
 		if (strcmp(argv[2], "end"))
 			strange("reaper", "its child has ended", 0);
 		continue;

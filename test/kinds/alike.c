@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Many processes that are much alike, as fork(2) has left them, but for one thing each: every one of them comes back with
- * what is its own, and with all else as the others have it. (dump/alike.c asks only some of them.)
+ * Many processes that are alike, as forked, except for one attribute each: each of them is restored with its own
+ * attribute, and with all others like the rest. (dump/alike.c queries only some of them.)
  * test: breaks=2
  */
 #include "checkpoint.h"
@@ -15,7 +15,7 @@
 #include <time.h>
 
 #define FDS 12
-#define PLAIN 4 /* that change nothing */
+#define PLAIN 4 /* these change nothing */
 
 #ifndef PR_GET_MDWE
 #define PR_SET_MDWE 65
@@ -160,7 +160,7 @@ static void set_policy(void)
 		need(0, "mbind: %s", strerror(errno));
 }
 
-/* The file's: who maps it later has it, too, and nothing says so but the file. */
+/* That of the file: it applies to later mappings, too, and only the file has it. */
 static void set_file_policy(void)
 {
 	int fd = memfd_create("policy", MFD_CLOEXEC);
@@ -244,11 +244,11 @@ static void (*const changes[])(void) = {
 	be_nice,       set_io_priority, register_barrier, deny_write_exec, set_profile_timer,
 };
 
-/* ---- what all of them look at ---- */
+/* ---- what all of them check ---- */
 
 struct self {
 	struct rlimit limits[RLIM_NLIMITS];
-	unsigned long actions[NSIG][4]; /* as the kernel has them */
+	unsigned long actions[NSIG][4]; /* in the format of the kernel */
 	stack_t stack;
 	struct {
 		dev_t dev;
@@ -304,7 +304,7 @@ static int subreaper(void)
 	return is;
 }
 
-/* Of three pages: their protection, from what may be done with them; policy of a mapping. */
+/* For three pages: their protection, found by accessing them; policy of a mapping. */
 static void look_at_memory(struct self *s)
 {
 	static char text[1 << 16];
@@ -372,7 +372,7 @@ static void look(struct self *s)
 	read_text("/proc/self/timers", s->posix, sizeof("ID: 0"));
 }
 
-/* Is what it maps from now on locked? */
+/* Are new mappings locked? */
 static bool locks_what_comes(void)
 {
 	char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Copy-on-write in whole huge pages of memory, which a restore may bring back as such: children differ in a few pages of a
- * block, in all but a few, in half of them. Each reads what it had, as before they share what is equal (PSS of the tree
- * within 5 %), and what one writes afterwards no other sees.
+ * Copy-on-write in whole huge pages, which a restore may restore as such: children differ in a few pages of a block, in
+ * all but a few, in half of them. Each reads its own content, equal pages are shared as before (PSS of the tree within
+ * 5 %), and later writes of one are not seen by any other.
  * test: breaks=2 timeout=60
  */
 #include "checkpoint.h"
@@ -50,7 +50,7 @@ static int changed(int nr, size_t i)
 		return page >= PAGES / 2;
 	case 3: /* every other one */
 		return page % 2;
-	case 4: /* the first and the last alone */
+	case 4: /* only the first and the last */
 		return page == 0 || page == PAGES - 1;
 	case 5: /* all, in one of them */
 		return nr == 1;

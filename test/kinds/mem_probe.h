@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What tests of memory ask for: huge pages, the signal that an access brings, how much a process has of its own. */
+/* Helpers for tests of memory: huge pages, the signal raised by an access, the memory that a process does not share. */
 #ifndef TEST_MEM_PROBE_H
 #define TEST_MEM_PROBE_H
 #include <setjmp.h>
 #include "checkpoint.h"
 
-/* At least @n huge pages are reserved in the machine, for all variants of a test that run at the same time; else a skip. */
+/* Reserves at least @n huge pages for all variants of a test that run at the same time, or skips. */
 static inline void need_huge_pages(int n)
 {
 	char text[32];
@@ -28,7 +28,7 @@ static inline void on_fault(int sig)
 	siglongjmp(fault_jump, sig);
 }
 
-/* The signal that reading @p brings; 0: none. */
+/* The signal raised by reading @p; 0: none. */
 static inline int fault_of(volatile char *p)
 {
 	int sig = sigsetjmp(fault_jump, 1);
@@ -38,7 +38,7 @@ static inline int fault_of(volatile char *p)
 	return sig;
 }
 
-/* PSS in kB; -1: /proc does not say. */
+/* PSS in kB; -1: not shown by /proc. */
 static inline long pss(pid_t pid)
 {
 	char path[64], buf[4096], *at;

@@ -92,7 +92,7 @@ static int in_third(void *arg)
 	checkpoint_task("third", 0);
 	check_names(longest, "");
 	check(own() == ino_of(third), "its descriptor leads to another namespace");
-	/* What one of the two changes the other one sees. */
+	/* Changes made by one of the two are seen by the other. */
 	sethostname("third", 5);
 	sethostname(longest, strlen(longest));
 	join_task(pid);

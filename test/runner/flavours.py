@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Where the tree of a kind test lives, and how the runner starts, dumps and finds it.
+"""The environment of the tree of a kind test, and how the runner starts, dumps and finds it.
 
 A test lists its flavours in its header (`flavours=host,...`); each variant runs once per flavour. To add a flavour,
 write a class with the methods of Host and add a row to FLAVOURS; inside.py names no flavour. The runner is always pid 1
@@ -22,7 +22,7 @@ FRESH_DEVPTS = ("mount -t devpts -o newinstance,ptmxmode=666,mode=620,gid=5 devp
 
 
 def unshare_words(net=False):
-    """The beginning of a command line that runs the rest of it as pid 1 of new namespaces."""
+    """Start of a command line that runs the rest of it as pid 1 of new namespaces."""
     return UNSHARE + (["--net"] if net else [])
 
 
@@ -73,11 +73,11 @@ def must(result, what):
 
 
 class Pid(Host):
-    """The tree has pid and UTS namespaces of its own: an init, and the test below it. All else is the runner's."""
+    """The tree has its own pid and UTS namespaces: an init, and the test below it. Everything else is the runner's."""
     namespaces = CLONE_NEWPID | CLONE_NEWUTS
 
     def in_child(self, work):
-        """Runs work() in a process that ends with it; what it raises is raised here."""
+        """Runs work() in a process that exits afterwards; its exceptions are raised here."""
         note = f"{self.spec['dir']}/child.error"
         pid = os.fork()
         if not pid:
@@ -94,7 +94,7 @@ class Pid(Host):
             raise Failed(text_of(note))
 
     def start(self, argv, out, env):
-        """By a process that ends at once: the init is the runner's child then."""
+        """Started by a process that exits at once: the init becomes the runner's child."""
         init = os.path.dirname(os.path.dirname(self.spec["binary"])) + "/runner/init"
         note = f"{self.spec['dir']}/root.pid"
 
@@ -117,7 +117,7 @@ class Pid(Host):
         return root
 
     def snapshot(self, root):
-        """As seen by a process in the tree's pid namespace, with a /proc of that: numbers outside are new ones each time."""
+        """As seen by a process in the tree's pid namespace, with a /proc of that: pids outside are new each time."""
         note = f"{self.spec['dir']}/snapshot.json"
 
         def look():
@@ -138,7 +138,7 @@ class Pid(Host):
                 finally:
                     os._exit(1)
             if os.waitpid(pid, 0)[1]:
-                raise Failed("look at the tree from inside")
+                raise Failed("inspect the tree in its namespaces")
         self.in_child(enter)
         with open(note) as f:
             return json.load(f)

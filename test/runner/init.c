@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * init PROGRAM ARG...: the first process of a pid namespace. Runs the program in a session of its own, reaps whatever ends,
- * and ends as the program did: with its exit status, or 128 and the number of its signal.
+ * init PROGRAM ARG...: the first process of a pid namespace. Runs the program in its own session, reaps all orphans,
+ * and exits like the program: with its exit status, or 128 plus the number of its signal.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Pid namespaces: what is in one is its processes, with the numbers that images hold (dump/numbers.c). It comes into being
+ * Pid namespaces: their content is their processes, with the pids in images (dump/numbers.c). A namespace is created
  * with its first process, the root of the tree: restore/fork.c. pid_namespaces(7)
  */
 #include <errno.h>
@@ -16,11 +16,11 @@ static int survey_task(struct dump *dump, const struct dump_task *task)
 	uint32_t next;
 	int err = proc_ns_ino(&task->proc, PROC_NS_PID_CHILDREN, &next);
 
-	/* No process has been born in it yet: the link leads nowhere. */
+	/* No process has been created in it yet: the link is dangling. */
 	if (err == -ENOENT || (!err && next != task->ns[NS_PID]->ino))
 		dump_blocker(
 			dump, task, -1,
-			"its next child is born in another pid namespace than its own (unshare(CLONE_NEWPID)): that is not implemented");
+			"its next child is created in a different pid namespace (unshare(CLONE_NEWPID)): that is not implemented");
 	return err == -ENOENT || err == -ESRCH ? 0 :
 	       err			       ? fail(err, "read /proc/%d/ns/pid_for_children", task->t.host_pid) :
 						 0;

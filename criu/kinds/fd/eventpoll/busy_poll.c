@@ -15,7 +15,7 @@ struct busy_poll {
 #define SET_BUSY_POLL _IOW(0x8a, 1, struct busy_poll) /* EPIOCSPARAMS */
 #define GET_BUSY_POLL _IOR(0x8a, 2, struct busy_poll)
 
-/* A kernel may know nothing of it. */
+/* Not supported by every kernel. */
 void eventpoll_save_busy_poll(int fd, EventpollFileEntry *epfd)
 {
 	struct busy_poll p = { 0 };
@@ -28,7 +28,7 @@ void eventpoll_save_busy_poll(int fd, EventpollFileEntry *epfd)
 	epfd->prefer_busy_poll = p.prefer;
 }
 
-/* It makes waiting faster, no more: a kernel or a user that may not is no reason to fail. */
+/* It only makes waiting faster: if the kernel does not support or permit it, that is no reason to fail. */
 void eventpoll_set_busy_poll(int fd, const EventpollFileEntry *epfd)
 {
 	struct busy_poll p = { .usecs = epfd->busy_poll_usecs,

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A watch is added by the number that it was added by, though something else, or nothing, may be there by now. */
+/*
+ * A watch is added under its original descriptor number, though that may be in use for another file, or free, by now.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/epoll.h>
@@ -20,11 +22,11 @@ static int eventpoll_ctl_at(int epfd, int op, const EventpollTfdEntry *tfd, uint
 
 struct eventpoll_op {
 	int op; /* EPOLL_CTL_... */
-	size_t i; /* of the watches */
+	size_t i; /* of the watch */
 	uint32_t events;
 };
 
-/* Put @target under the watch's number for a moment: that number is free, or something else is there. */
+/* Puts @target under the watch's number for a moment: that number is free, or in use for another file. */
 static int eventpoll_ctl_elsewhere(const struct eventpoll_made *made, const struct eventpoll_op *op, int target)
 {
 	const EventpollTfdEntry *tfd = made->entry->tfd[op->i];
@@ -34,15 +36,15 @@ static int eventpoll_ctl_elsewhere(const struct eventpoll_made *made, const stru
 	if (was >= 0) {
 		occupant = dup_fd_above(number, made->r->service_base);
 		if (occupant < 0)
-			return fail(occupant, "set descriptor %d aside", number);
+			return fail(occupant, "save descriptor %d", number);
 	}
 	if (dup3(target, number, O_CLOEXEC) < 0)
-		return fail(-errno, "put what epoll watches at number %d", number);
+		return fail(-errno, "put the file watched by epoll at number %d", number);
 	err = eventpoll_ctl_at(made->fd, op->op, tfd, op->events);
 	if (occupant < 0)
 		close(number);
 	else if (dup3(occupant, number, was & FD_CLOEXEC ? O_CLOEXEC : 0) < 0)
-		return fail(-errno, "put descriptor %d back", number);
+		return fail(-errno, "restore descriptor %d", number);
 	return err;
 }
 
@@ -60,7 +62,7 @@ int eventpoll_ctl(const struct eventpoll_made *made, int op, size_t i, uint32_t 
 	fd = restore_borrow_fd(r, target, &borrowed);
 	if (fd < 0)
 		return fd;
-	/* The very number is refused by dup3(2). */
+	/* dup3(2) refuses the same number. */
 	err = fd == (int)tfd->tfd ? eventpoll_ctl_at(made->fd, op, tfd, events) :
 				    eventpoll_ctl_elsewhere(made, &what, fd);
 	if (!borrowed)

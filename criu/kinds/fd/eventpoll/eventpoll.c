@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * epoll(7). The kernel knows a watch by the open file and the number it had then: the number may be closed by now, or
- * stand for another file, or lie in another task. kcmp(2) tells which file it is.
+ * epoll(7). The kernel identifies a watch by the open file and its descriptor number at that time: that number may have
+ * been closed since, or refer to another file, or belong to another task. kcmp(2) finds the file.
  *
- * Edges: a new watch on a file that is ready reports it once, though the program may have taken that edge already. So
- * where epoll_wait() would have found nothing at dump, the edge of a file that was ready then is swallowed. Where
- * something was waiting, nobody can tell what: such a watch may report once more, which epoll(7) allows.
+ * Edges: a new watch on a file that is ready reports it once, though the program may have consumed that edge already.
+ * So if epoll_wait() would have found nothing at the dump, the edge of a file that was ready then is swallowed. If
+ * there were events, it is not known for which watches: one of those may report once more, which epoll(7) allows.
  */
 #include <errno.h>
 #include <sys/epoll.h>

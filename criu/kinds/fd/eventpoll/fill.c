@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Watches are added so that they report what is new, and that alone. */
+/* Adds watches so that they report new events only. */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -16,7 +16,7 @@ static bool eventpoll_is_disarmed(const EventpollTfdEntry *tfd)
 	return (tfd->events & EPOLLONESHOT) && !(tfd->events & ~EPOLL_PRIVATE_BITS);
 }
 
-/* To disarm it, let it fire: nearly every file is ready for something. */
+/* Disarms it by letting it fire: nearly every file is ready for something. */
 static int eventpoll_add_disarmed(const struct eventpoll_made *made, size_t i)
 {
 	uint32_t private_bits = made->entry->tfd[i]->events;
@@ -30,11 +30,11 @@ static int eventpoll_add_disarmed(const struct eventpoll_made *made, size_t i)
 		return fail(-errno, "epoll_wait");
 	if (n)
 		return 0;
-	/* Not ready for anything (a timer that runs, a signalfd): then it may fire on errors and hang-ups alone. */
+	/* Not ready for anything (a running timer, a signalfd): then it may fire on errors and hang-ups only. */
 	return eventpoll_ctl(made, EPOLL_CTL_MOD, i, private_bits);
 }
 
-/* The edge had been taken before the dump. */
+/* The edge had been consumed before the dump. */
 static bool eventpoll_is_stale_edge(const EventpollFileEntry *epfd, size_t i)
 {
 	const EventpollTfdEntry *tfd = epfd->tfd[i];
@@ -43,8 +43,8 @@ static bool eventpoll_is_stale_edge(const EventpollFileEntry *epfd, size_t i)
 }
 
 /*
- * Of the watches up to @i only those with stale edges exist yet, and only @i can have one. What others report is new:
- * it is brought back.
+ * Of the watches up to @i, only those with stale edges exist yet, and only @i can have one. Reports of others are new:
+ * they are restored.
  */
 static int eventpoll_swallow_edge(const struct eventpoll_made *made, size_t i, struct epoll_event *events, int max)
 {
@@ -67,7 +67,7 @@ static int eventpoll_swallow_edge(const struct eventpoll_made *made, size_t i, s
 				return err;
 		}
 	}
-	/* One-shot: it was armed, and the edge that is swallowed has disarmed it. It fires again: better than never. */
+	/* One-shot: it was armed, and swallowing the edge has disarmed it. It fires again: better than never. */
 	if (swallowed && (entry->tfd[i]->events & EPOLLONESHOT))
 		return eventpoll_ctl(made, EPOLL_CTL_MOD, i, entry->tfd[i]->events);
 	return 0;

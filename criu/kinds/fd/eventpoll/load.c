@@ -10,7 +10,7 @@ int eventpoll_load(struct restore *r, struct file *file, void *state)
 	struct eventpoll_state *ep = state;
 
 	if (!epfd)
-		return fail(-EBADMSG, "files.img: file %u: an epoll without its record", file->id);
+		return fail(-EBADMSG, "files.img: file %u: an epoll without an entry", file->id);
 	for (size_t i = 0; i < epfd->n_tfd; i++)
 		if (epfd->tfd[i]->tfd > INT32_MAX)
 			return fail(-EBADMSG, "files.img: file %u: epoll watches number %u", file->id,
@@ -47,7 +47,7 @@ int eventpoll_link(struct restore *r, struct file *file, void *state)
 			if (!ep->targets[i])
 				return -EBADMSG;
 		}
-		/* CRIU's images have the number alone: some task that has the epoll has it. */
+		/* CRIU's images have only the number: it is open in some task that has the epoll. */
 		for (size_t u = 0; !ep->targets[i] && u < file->nr_users; u++)
 			ep->targets[i] = eventpoll_file_at(file->users[u].task, (int)tfd->tfd);
 		if (!ep->targets[i])

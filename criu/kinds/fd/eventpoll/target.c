@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The file behind a watch: kcmp(2) tells which descriptor of which task is one of it. */
+/* The file behind a watch: kcmp(2) tells whether a descriptor of a task refers to it. */
 #include <errno.h>
 #include <stdlib.h>
 #include "kernel/kcmp.h"
@@ -13,14 +13,14 @@ static int compare_probes(const void *key, const void *probe)
 	return fd < other ? -1 : fd > other;
 }
 
-/* Is it the file of @at that is watched? */
+/* Is the file of @at the watched one? */
 static int is_target(const struct eventpoll_watch *watch, const struct fd_probe *at)
 {
 	const struct fdinfo_item *item = watch->item;
 
 	if (item->epoll.has_file && (uint64_t)at->st.st_ino != item->epoll.ino)
 		return false;
-	/* Our own copy of the epoll stands for it: the task may have none (a descriptor in flight). */
+	/* Compared with our own copy of the epoll: the task may have none (a descriptor in flight). */
 	int same = sys_kcmp_epoll_tfd(at->task->t.host_pid, at->fd, watch->probe->local, item->epoll.fd, watch->nth);
 
 	if (same < 0)
@@ -35,7 +35,7 @@ int eventpoll_find_target(struct dump *dump, const struct eventpoll_watch *watch
 	const struct fd_probe *at;
 	int is;
 
-	/* Nearly always: still there, in the task that has the epoll. */
+	/* Nearly always: still open, in the task that has the epoll. */
 	at = has->nr_fds ? bsearch(&watch->item->epoll.fd, has->fds, has->nr_fds, sizeof(*has->fds), compare_probes) :
 			   NULL;
 	is = at ? is_target(watch, at) : 0;

@@ -9,14 +9,14 @@
 #include "util/fds.h"
 #include "util/log.h"
 
-/* What an edge-triggered watch may have reported already. */
+/* Events that an edge-triggered watch may have reported already. */
 static int eventpoll_save_ready(const struct fd_probe *at, EventpollTfdEntry *tfd)
 {
 	_cleanup_close_ int fd = sys_pidfd_getfd(at->task->pidfd, at->fd);
 	struct pollfd look = { .fd = fd, .events = (short)(tfd->events & 0x7fff) };
 
 	if (fd < 0)
-		return fail(fd, "epoll: take descriptor %d of pid %d", at->fd, at->task->t.pid);
+		return fail(fd, "epoll: copy descriptor %d of pid %d", at->fd, at->task->t.pid);
 	tfd->has_ready = poll(&look, 1, 0) == 1;
 	tfd->ready = (uint16_t)look.revents;
 	return 0;
@@ -43,8 +43,8 @@ static int eventpoll_save_watch(struct dump *dump, const struct eventpoll_watch 
 	if (!at) {
 		dump_blocker(
 			dump, probe->task, probe->fd,
-			"epoll: watches a file that was its number %d (inode %lu), which no process of the tree has "
-			"open any more, only others do: remove that watch, or dump those that have it too",
+			"epoll: watches a file that was its descriptor %d (inode %lu), which no process of the tree has "
+			"open any more, only others have: remove that watch, or dump those processes as well",
 			item->epoll.fd, item->epoll.ino);
 		return 0;
 	}
@@ -61,7 +61,7 @@ static uint32_t eventpoll_nth(const struct fdinfo *info, const struct fdinfo_ite
 {
 	uint32_t nth = 0;
 
-	/* They stand in the order of the file's address, so the same number may come again anywhere. */
+	/* They are listed in the order of the file's address, so the same number may appear again anywhere. */
 	for (const struct fdinfo_item *i = info->v; i < item; i++)
 		nth += i->tag == FDINFO_EPOLL_TFD && i->epoll.fd == item->epoll.fd;
 	return nth;
@@ -74,7 +74,7 @@ static int compare_numbers(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Is any number watched twice? As a rule not, and then nobody needs to count. */
+/* Is any number watched twice? Usually not, and then counting is not needed. */
 static int eventpoll_numbers_repeat(const struct fdinfo *info, size_t n, bool *ret_repeat)
 {
 	int *numbers = malloc(n * sizeof(*numbers) + 1);

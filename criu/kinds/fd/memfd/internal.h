@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Between the files of this kind. */
+/* Internal to this kind. */
 #pragma once
 #include <fcntl.h>
 #include <stdbool.h>
@@ -18,7 +18,7 @@
 
 enum { MEMFD_BACKING_ANONYMOUS = 1, MEMFD_BACKING_SYSV = 2 }; /* memfd_inode_entry.backing */
 
-/* Could it be what memfd_create(2) gave? That one does not know O_DIRECT. */
+/* Could it be the description that memfd_create(2) returned? That call does not support O_DIRECT. */
 static inline bool memfd_may_be_first(unsigned flags)
 {
 	return !(flags & (O_PATH | O_DIRECT)) && (flags & O_ACCMODE) == O_RDWR;
@@ -27,17 +27,17 @@ static inline bool memfd_may_be_first(unsigned flags)
 /* ---- dump ---- */
 
 struct memfd_seen {
-	struct record record; /* device; inode, of a SysV segment with SYSV_INODE */
+	struct record record; /* device; inode, for a SysV segment with SYSV_INODE */
 	uint32_t inode_id;
-	bool runs; /* may be executed: it matters whether anybody may write to it */
-	bool asked, has_writers; /* the kernel, whether it counts any */
+	bool runs; /* may be executed: it matters whether there are writers */
+	bool asked, has_writers; /* writers.c has checked; the kernel counts writers */
 	MemfdFileEntry *writer; /* the first description that could be that of memfd_create(2) */
-	unsigned nr_writers; /* descriptions of the tree that write */
+	unsigned nr_writers; /* writable descriptions in the tree */
 };
 
-/* Writes the inode's record, and its memory. save_inode.c */
+/* Writes the entry of the inode, and its memory. save_inode.c */
 int memfd_save_inode(struct dump *dump, int local, const struct stat *st, const char *link, struct memfd_seen *seen);
-/* Finds out, once, whether anybody writes; only while it matters. writers.c */
+/* Checks once whether there are writers, if it matters. writers.c */
 void memfd_check_writers(struct dump *dump, struct memfd_seen *seen, int local);
 /* save.c */
 int memfd_save(struct dump *dump, const struct fd_probe *probe, FileEntry *entry);
@@ -49,10 +49,12 @@ struct memfd_inode {
 	struct record record; /* 0, inode id */
 	const MemfdInodeEntry *entry;
 	bool used;
-	/* Above service_base, inherited by all tasks, or the tool's own; set by in_namespaces. Not counted as a writer. */
+	/*
+	 * Above service_base, inherited by all tasks, or the tool's own; set by in_namespaces. Not counted as a writer.
+	 */
 	int fd;
-	uint32_t first; /* the file that gets this very description, 0: none */
-	int late_seals; /* to be set when all memory is mapped */
+	uint32_t first; /* the file that gets this description itself, 0: none */
+	int late_seals; /* to be added when all memory is mapped */
 };
 
 struct memfd {
@@ -72,7 +74,7 @@ struct memfd_restore {
 	struct record_table files; /* struct memfd_file */
 };
 
-/* Of its segment, among those that memory/ makes. */
+/* Key of its segment among those of module memory. */
 static inline uint64_t memfd_segment_key(const MemfdInodeEntry *entry)
 {
 	return segment_key(entry->shmid, entry->backing == MEMFD_BACKING_SYSV);
@@ -80,7 +82,7 @@ static inline uint64_t memfd_segment_key(const MemfdInodeEntry *entry)
 
 /* load.c */
 int memfd_load(struct restore *r, struct file *file, void *state);
-/* make.c: in the process that makes what all tasks inherit */
+/* make.c: in the process whose descriptors all tasks inherit */
 int memfd_in_namespaces(struct restore *r);
 /* When all memory is mapped. */
 int memfd_ready(struct restore *r);

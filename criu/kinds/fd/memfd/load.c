@@ -10,7 +10,7 @@
 
 #define MEMFD_NAME_MAX 249 /* memfd_create(2) */
 
-/* Room memory makes it, and as large as this. */
+/* Requests it from module memory, with this size. */
 static int want_segment(struct restore *r, const MemfdInodeEntry *entry)
 {
 	uint32_t huge = entry->hugetlb_flag & ~(uint32_t)MFD_HUGETLB;
@@ -33,7 +33,7 @@ static int inode_load(struct restore *r, struct memfd_restore *data, const Memfd
 			    "memfd.img: inode %" PRIu64 " (%s, %" PRIu64 " bytes, seals %#x, flags %#x) cannot be",
 			    entry->inode_id, entry->name, entry->size, entry->seals, entry->hugetlb_flag);
 	if (record_find(&data->inodes, 0, entry->inode_id))
-		return fail(-EBADMSG, "memfd.img: inode %" PRIu64 " is there twice", entry->inode_id);
+		return fail(-EBADMSG, "memfd.img: inode %" PRIu64 " is a duplicate", entry->inode_id);
 	inode = record_new(&r->arena, &data->inodes, 0, entry->inode_id, sizeof(*inode));
 	if (!inode)
 		return fail(-ENOMEM, "memfd");
@@ -74,7 +74,7 @@ int memfd_load(struct restore *r, struct file *file, void *state)
 	if (err)
 		return err;
 	if (!entry || entry->id != file->id)
-		return fail(-EBADMSG, "files.img: file %u is a memfd without an entry of its own", file->id);
+		return fail(-EBADMSG, "files.img: file %u is a memfd and has no entry", file->id);
 	inode = record_find(&data->inodes, 0, entry->inode_id);
 	if (!inode)
 		return fail(-EBADMSG, "files.img: file %u: there is no inode %u in memfd.img", file->id,

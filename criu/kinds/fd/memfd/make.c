@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The inodes are made, filled and sealed before tasks are forked; a seal that forbids mappings comes when those exist. */
+/*
+ * Inodes are created, filled and sealed before tasks are forked; a seal that forbids mappings is added when those
+ * exist.
+ */
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/memfd.h>
@@ -19,7 +22,7 @@
 #endif
 #define VMA_STATUS_MAPS_FILE (1u << 7 | 1u << 14) /* shared file, memfd */
 
-/* F_SEAL_EXEC comes with the making where the inode has no x bits; where it has them, it can only be added. */
+/* F_SEAL_EXEC is set at creation if the inode has no x bits; otherwise it can only be added. */
 static int make_inode(const MemfdInodeEntry *entry)
 {
 	unsigned flags = MFD_CLOEXEC | entry->hugetlb_flag;
@@ -54,7 +57,7 @@ static int fill_inode(struct restore *r, const struct memfd_inode *inode)
 	int err;
 
 	if ((entry->uid || entry->gid || geteuid()) && fchown(inode->fd, entry->uid, entry->gid) < 0)
-		return fail(-errno, "memfd %s: give it to %u:%u", entry->name, entry->uid, entry->gid);
+		return fail(-errno, "memfd %s: change its owner to %u:%u", entry->name, entry->uid, entry->gid);
 	if (entry->has_mode && fchmod(inode->fd, entry->mode & 07777) < 0)
 		return fail(-errno, "memfd %s: set its mode", entry->name);
 	if (ftruncate(inode->fd, entry->size) < 0)
@@ -74,14 +77,15 @@ static void mark_late_seals(struct memfd_restore *data, const VmaEntry *vma)
 		return;
 	file = record_find(&data->files, 0, vma->shmid);
 	/*
-	 * F_SEAL_WRITE cannot be set while a writable shared mapping exists, so none did: early is right, and read-only
-	 * mappings want it to be there. F_SEAL_FUTURE_WRITE leaves alone what is mapped, but forbids mapping it again.
+	 * F_SEAL_WRITE cannot be set while a writable shared mapping exists, so there was none: it can be added early,
+	 * and read-only mappings require it. F_SEAL_FUTURE_WRITE does not affect existing mappings, but forbids
+	 * creating them.
 	 */
 	if (file && file->inode->entry->seals & F_SEAL_FUTURE_WRITE && !(file->inode->entry->seals & F_SEAL_WRITE))
 		file->inode->late_seals = file->inode->entry->seals & (F_SEAL_FUTURE_WRITE | F_SEAL_SEAL);
 }
 
-/* It stands, filled; of a SysV segment owner and mode, too. */
+/* It exists and is filled; for a SysV segment, owner and mode are set, too. */
 static int take_segment(struct restore *r, struct memfd_inode *inode)
 {
 	const MemfdInodeEntry *entry = inode->entry;
@@ -93,13 +97,14 @@ static int take_segment(struct restore *r, struct memfd_inode *inode)
 	if (entry->backing == MEMFD_BACKING_SYSV)
 		return 0;
 	if ((entry->uid || entry->gid || geteuid()) && fchown(inode->fd, entry->uid, entry->gid) < 0)
-		return fail(-errno, "shared memory %u: give it to %u:%u", entry->shmid, entry->uid, entry->gid);
+		return fail(-errno, "shared memory %u: change its owner to %u:%u", entry->shmid, entry->uid,
+			    entry->gid);
 	if (entry->has_mode && fchmod(inode->fd, entry->mode & 07777) < 0)
 		return fail(-errno, "shared memory %u: set its mode", entry->shmid);
 	return add_seals(inode, (int)entry->seals);
 }
 
-/* Tasks with about as many descriptors as the limit allows have no room for all of ours. */
+/* Tasks with nearly as many descriptors as the limit allows have no space for all of ours. */
 static bool tasks_have_room(struct restore *r, const struct memfd_restore *data)
 {
 	struct rlimit lim;
@@ -149,7 +154,7 @@ int memfd_in_namespaces(struct restore *r)
 		/* Below, tasks close them before they open their own. */
 		inode->fd = fd < 0 || data->holder >= 0 ? fd : move_fd_above(fd, r->service_base);
 		if (inode->fd < 0)
-			return fail(inode->fd, "make memfd %s", inode->entry->name);
+			return fail(inode->fd, "create memfd %s", inode->entry->name);
 		err = fill_inode(r, inode);
 		if (!err)
 			err = add_seals(inode, inode->entry->seals & ~inode->late_seals);
@@ -157,7 +162,7 @@ int memfd_in_namespaces(struct restore *r)
 	return err;
 }
 
-/* Seals that forbid mappings which exist. */
+/* Seals that forbid mappings which exist now. */
 int memfd_ready(struct restore *r)
 {
 	struct memfd_restore *data = *restore_kind_data(r, &memfd_kind);

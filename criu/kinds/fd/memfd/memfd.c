@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * memfd_create(2): an inode without a name, memfd.img, and any number of descriptions and mappings of it. The tool makes
- * every inode before it forks; tasks open it through /proc/self/fd.
+ * memfd_create(2): an inode without a name, memfd.img, and any number of descriptions and mappings of it. The tool
+ * creates every inode before it forks; tasks open it through /proc/self/fd.
  */
 #include <sys/vfs.h>
 #include "kernel/shm.h"
 #include "kinds/fd/memfd/internal.h"
 #include "memory/shmem.h"
 
-/* Files of shared anonymous memory and SysV segments, too: images describe them as memfds. */
+/* Files of shared anonymous memory and SysV segments, too: images represent them as memfds. */
 bool memfd_is(int local, const char *link)
 {
 	struct statfs fs;

@@ -8,14 +8,14 @@
 #include "util/fds.h"
 #include "util/log.h"
 
-/* A mapping that is written to keeps what it was made of. */
+/* A writable mapping refers to the description that it was created with. */
 static bool is_mapped_by_first(const struct memfd *st)
 {
 	return st->entry->path && !st->entry->reopened && !st->inode->entry->backing &&
 	       memfd_may_be_first(st->entry->flags);
 }
 
-/* A descriptor of our own of what in_namespaces made. */
+/* Our own descriptor of an inode that in_namespaces has created. */
 static int take_inode(struct restore *r, const struct memfd_inode *inode)
 {
 	const struct memfd_restore *data = *restore_kind_data(r, &memfd_kind);
@@ -39,7 +39,7 @@ int memfd_open(struct restore *r, struct file *file, const void *state)
 	if ((flags & O_PATH) || entry->path)
 		return steal_fd(&fd);
 	if ((entry->pos || first) && lseek(fd, entry->pos, SEEK_SET) < 0)
-		return fail(-errno, "memfd %s: go to position %" PRIu64, st->inode->entry->name, entry->pos);
+		return fail(-errno, "memfd %s: seek to position %" PRIu64, st->inode->entry->name, entry->pos);
 	err = set_status_flags(r, fd, flags, entry->fown);
 	return err ? err : steal_fd(&fd);
 }

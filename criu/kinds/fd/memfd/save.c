@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Descriptions of memfds, and the files that mappings of them stand for; each inode is saved when it is first met. */
+/*
+ * Descriptions of memfds, and files that represent mappings of them; each inode is saved when it is seen for the first
+ * time.
+ */
 #include <errno.h>
 #include "kernel/shm.h"
 #include "kinds/fd/memfd/internal.h"
 #include "util/log.h"
 
-/* SysV segments have their ids for inode numbers. */
+/* The inode number of a SysV segment is its id. */
 #define SYSV_INODE (1ull << 63)
 
 struct memfd_entry {
@@ -15,7 +18,7 @@ struct memfd_entry {
 
 struct memfd_dump {
 	struct record_table inodes; /* struct memfd_seen */
-	struct record_table paths; /* struct memfd_entry: those that stand for mappings */
+	struct record_table paths; /* struct memfd_entry: those that represent mappings */
 };
 
 static int seen_of(struct dump *dump, int local, const struct stat *st, const char *link, struct memfd_seen **ret_seen)
@@ -70,7 +73,7 @@ int memfd_save(struct dump *dump, const struct fd_probe *probe, FileEntry *entry
 	return 0;
 }
 
-/* Of several that write one may be the first one, and nothing tells which: the first that was met. */
+/* If several are writable, any of them may be the first one: use the first that was seen. */
 int memfd_save_end(struct dump *dump)
 {
 	struct memfd_dump *data = *dump_kind_data(dump, &memfd_kind);
@@ -117,7 +120,7 @@ int memfd_path_id(struct dump *dump, const struct dump_path *path, uint32_t *ret
 	file.flags = path->flags;
 	file.fown = &fown;
 	file.has_path = file.path = true;
-	/* Mapped by what memfd_create(2) gave, unless it cannot have been. */
+	/* Mapped with the description of memfd_create(2), unless that is impossible. */
 	if (writes(path->flags))
 		memfd_check_writers(dump, seen, path->local);
 	file.has_reopened = file.reopened = writes(path->flags) && seen->has_writers && !seen->nr_writers;

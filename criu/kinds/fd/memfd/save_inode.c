@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The record of one inode: its name, size, seals, owner, and what backs it. */
+/* The entry of one inode: its name, size, seals, owner, and backing memory. */
 #include <errno.h>
 #include <linux/magic.h>
 #include <linux/memfd.h>
@@ -80,7 +80,7 @@ int memfd_save_inode(struct dump *dump, int local, const struct stat *st, const 
 	struct statfs fs;
 	int seals, err;
 
-	/* O_PATH descriptors know nothing of seals. */
+	/* O_PATH descriptors do not support seals. */
 	if (fcntl(local, F_GETFL) & O_PATH) {
 		own = reopen_fd(local, O_RDONLY);
 		if (own < 0)
@@ -91,7 +91,7 @@ int memfd_save_inode(struct dump *dump, int local, const struct stat *st, const 
 	if (seals < 0 || fstatfs(local, &fs) < 0)
 		return fail(-errno, "seals of %s", link);
 	if (seals & ~MEMFD_SEALS_KNOWN)
-		return fail(-EOPNOTSUPP, "%s has seals (%#x) that this version does not know", link, seals);
+		return fail(-EOPNOTSUPP, "%s has seals (%#x) that are not supported", link, seals);
 	if (fs.f_type == HUGETLBFS_MAGIC) {
 		entry.has_hugetlb_flag = true;
 		entry.hugetlb_flag = MFD_HUGETLB | (uint32_t)__builtin_ctzl(fs.f_bsize) << MFD_HUGE_SHIFT;
@@ -107,7 +107,7 @@ int memfd_save_inode(struct dump *dump, int local, const struct stat *st, const 
 	entry.size = st->st_size;
 	entry.seals = seals;
 	entry.inode_id = seen->inode_id;
-	/* Without x bits, and sealed so, it never will be. */
+	/* Without x bits, and with that seal, it can never be executed. */
 	seen->runs = !entry.has_hugetlb_flag && ((st->st_mode & 0111) || !(seals & F_SEAL_EXEC));
 	entry.has_mode = true;
 	entry.mode = st->st_mode;

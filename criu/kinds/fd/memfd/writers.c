@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Does anybody write to an inode that may be executed? */
+/* Are there writers to an inode that may be executed? */
 #include <errno.h>
 #include <signal.h>
 #include "base/cleanup.h"
@@ -7,9 +7,10 @@
 #include "kinds/fd/reopen.h"
 
 /*
- * The description that memfd_create(2) gives is not counted as a writer; those of open(2) are, and while there are any,
- * the memory cannot be executed. A read lease is only to be had without writers (fcntl(2), F_SETLEASE). One who opens the
- * file for writing in this instant, from outside the tree, waits for us; his signal is one that nobody dies of.
+ * The description returned by memfd_create(2) is not counted as a writer; those of open(2) are, and while there are
+ * any, the memory cannot be executed. A read lease is only granted without writers (fcntl(2), F_SETLEASE). A process
+ * outside the tree that opens the file for writing at this instant waits for us; the signal of the lease is one that is
+ * ignored by default.
  */
 static bool has_writers(int local)
 {
