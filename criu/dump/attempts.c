@@ -92,7 +92,7 @@ int dump_run(const struct options *opts)
 	return err;
 }
 
-int dump_check(const struct options *opts, void (*tell)(void *arg, const struct blocker *blocker), void *arg)
+int dump_check(const struct options *opts, void (*report)(void *arg, const struct blocker *blocker), void *arg)
 {
 	struct dump *dump = dump_new(opts);
 	int err;
@@ -102,7 +102,7 @@ int dump_check(const struct options *opts, void (*tell)(void *arg, const struct 
 	dump->mode = DUMP_CHECK;
 	err = dump_run_phases(dump);
 	for (struct blocker *b = dump->blockers.first; b; b = b->next)
-		tell(arg, b);
+		report(arg, b);
 	if (!err)
 		err = (int)MIN_OF(dump->blockers.nr, (size_t)INT32_MAX);
 	dump_free(dump);

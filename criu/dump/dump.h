@@ -19,7 +19,7 @@ int dump_run(const struct options *opts);
  * criu check -t: reports each obstacle to a dump. Nothing is stopped or changed. Returns their number, or a negative
  * errno that has been logged.
  */
-int dump_check(const struct options *opts, void (*tell)(void *arg, const struct blocker *blocker), void *arg);
+int dump_check(const struct options *opts, void (*report)(void *arg, const struct blocker *blocker), void *arg);
 
 /*
  * phases.c: runs every phase of dump->mode until one fails. Blockers are reported (except by a check); afterwards the

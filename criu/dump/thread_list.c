@@ -68,7 +68,7 @@ int dump_stand_in(struct dump_task *dt)
 	if (err)
 		return err;
 	if (!own)
-		return fail(-EOPNOTSUPP, "process %d has no thread of its own left", dt->t.pid);
+		return fail(-EOPNOTSUPP, "process %d has no thread left but kernel workers", dt->t.pid);
 	stand_in = *own;
 	stand_in.id.tid = dt->t.pid;
 	stand_in.seized = false;

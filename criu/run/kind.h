@@ -41,7 +41,7 @@ struct fd_probe {
 	uint64_t birth; /* statx_birth() */
 	uint64_t pos; /* lseek(SEEK_CUR), 0 if not seekable */
 	uint32_t fs_magic; /* statfs f_type */
-	bool no_locks; /* the kernel's memory says that nobody holds one on the file */
+	bool no_locks; /* kernel memory shows that there is none on the file */
 	const char
 		*link; /* readlink of /proc/PID/fd/N: "/path", "/path (deleted)", "pipe:[7]", "anon_inode:[eventfd]" */
 	struct fdinfo *info; /* use fd_probe_info(), NULL until then */

@@ -5,8 +5,8 @@
  *	limits fork COUNT           COUNT children that wait, then their end
  *	limits threads COUNT        a process that makes COUNT threads, which wait, and its end
  *	limits copy FILE MIB        so much random memory into a fresh FILE by two threads
- *	limits warm MIB             use so much memory and give it back: in a virtual machine the host may have taken away
- *	                            what was free, and the first to use it again waits for that, be it we or the tool
+ *	limits warm MIB             use so much memory and free it: in a virtual machine the host may have reclaimed
+ *	                            free memory, and its next user (we or the tool) has to wait for that
  *	limits fill FILE MIB        so much fresh anonymous memory from a cached FILE: huge pages, one reader or two
  */
 #include <fcntl.h>

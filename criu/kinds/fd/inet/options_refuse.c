@@ -49,7 +49,7 @@ static int number(int fd, int level, int name)
 	return getsockopt(fd, level, name, &value, &len) < 0 ? 0 : value;
 }
 
-/* The send queue's memory includes packets already in flight: only the kernel's memory shows which. */
+/* The send queue's memory includes packets already in flight: only kernel memory shows which. */
 static void refuse_unsent(struct dump *dump, const struct fd_probe *probe, const InetSkEntry *entry)
 {
 	struct sock_memory m;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Shutdown state and pending errors of sockets, at the dump. sock_diag reports the shutdown state of sockets that have
- * a port and a protocol that it supports; the rest is read from the kernel's memory, since SO_ERROR clears the error.
+ * a port and a protocol that it supports; the rest is read from kernel memory, since SO_ERROR clears the error.
  */
 #include "kinds/fd/inet/state.h"
 #include <errno.h>
@@ -38,8 +38,7 @@ int inet_memory_of(struct dump *dump, const struct fd_probe *probe, const InetSk
 	if (!data->memory && !data->no_memory) {
 		data->no_memory = sock_memory_open(&data->memory);
 		if (data->no_memory)
-			log_debug("the kernel's memory cannot be read for the state of sockets: errno %d",
-				  -data->no_memory);
+			log_debug("kernel memory cannot be read for the state of sockets: errno %d", -data->no_memory);
 		else if (arena_defer(&dump->arena, close_reader, data->memory) < 0)
 			return -ENOMEM;
 	}

@@ -4,7 +4,7 @@
 #include "kinds/fd/inet/data.h"
 #include "kmem/sock_memory.h"
 
-/* What the kernel's memory shows of the socket. */
+/* The state of the socket in kernel memory. */
 int inet_memory_of(struct dump *dump, const struct fd_probe *probe, const InetSkEntry *entry, struct sock_memory *ret);
 /* shutdown and error of a socket other than TCP. True: there is a pending error, or may be one. */
 bool inet_state_save(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry);

@@ -152,7 +152,7 @@ int tcp_save_as_closed(struct dump *dump, InetSkEntry *entry)
 }
 
 /*
- * When the kernel's memory cannot be read: the error of a socket that was connected is nearly always the peer's reset.
+ * When kernel memory cannot be read: the error of a socket that was connected is nearly always the peer's reset.
  */
 static void guess_error(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry, bool was_connected)
 {

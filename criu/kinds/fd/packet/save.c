@@ -255,7 +255,7 @@ static int copy_rings(struct dump *dump, const struct fd_probe *probe, PacketSoc
 		dump_blocker(
 			dump, probe->task, probe->fd,
 			"%s: the kernel's position in its ring (PACKET_RX_RING, PACKET_TX_RING) can only be read from "
-			"the kernel's memory, which is not accessible (errno %d); run as root, or end the capture "
+			"kernel memory, which is not accessible (errno %d); run as root, or end the capture "
 			"first",
 			probe->link, -err);
 		return 0;

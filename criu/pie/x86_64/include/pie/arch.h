@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What only this CPU has of what crosses over between the tool and a blob: parts of the structs in pie/wire.h. Files
- * outside of this CPU's folders pass these structs on and know none of their fields.
+ * CPU-specific parts of the structs in pie/wire.h, which are passed between the tool and a blob. Files outside this
+ * CPU's folders pass these structs on without accessing their fields.
  */
 #pragma once
 #include <stdint.h>
@@ -10,7 +10,7 @@
 
 struct parasite_arch_task {
 	uint64_t xcomp_perm; /* ARCH_GET_XCOMP_PERM, 0: not known */
-	int32_t has_ldt; /* modify_ldt(2) has made one */
+	int32_t has_ldt; /* created by modify_ldt(2) */
 	uint32_t pad;
 };
 
@@ -19,7 +19,7 @@ struct parasite_arch_thread {
 	int32_t cpuid_allowed; /* ARCH_GET_CPUID: 0: the instruction raises SIGSEGV; negative errno */
 };
 
-/* Of PARASITE_ARCH: entries of the LDT, as many as there is room for; the next command goes on behind them. */
+/* For PARASITE_ARCH: entries of the LDT, as many as there is space for; the next command continues after them. */
 #define LDT_ENTRIES_AT_ONCE 128
 #define LDT_END 8192
 struct ldt_slot {
@@ -27,7 +27,7 @@ struct ldt_slot {
 	uint32_t index, pad;
 };
 struct parasite_ldt {
-	uint32_t next; /* in and out: the first one that is not looked at yet; in the end LDT_END */
+	uint32_t next; /* in and out: the first one that has not been read yet; LDT_END at the end */
 	uint32_t nr_found; /* out */
 	struct ldt_slot found[LDT_ENTRIES_AT_ONCE]; /* out */
 };
@@ -40,10 +40,10 @@ struct wire_arch_task {
 };
 
 struct wire_arch_thread {
-	uint64_t fs_base, gs_base; /* go with the stack */
-	int32_t tsc_mode; /* 0: leave */
-	int32_t cpuid_allowed; /* 0: the instruction raises SIGSEGV; else leave */
+	uint64_t fs_base, gs_base; /* to be set together with the stack */
+	int32_t tsc_mode; /* 0: unchanged */
+	int32_t cpuid_allowed; /* 0: the instruction raises SIGSEGV; otherwise unchanged */
 	uint32_t nr_tls;
-	uint32_t tls[3][4]; /* as set_thread_area(2) takes them */
+	uint32_t tls[3][4]; /* in the format of set_thread_area(2) */
 	uint32_t pad;
 };
