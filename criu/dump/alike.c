@@ -81,7 +81,7 @@ int dump_read_kernel_tasks(struct dump *dump)
 	if (!err)
 		dump_read_kernel_threads(dump);
 	else
-		log_info("the kernel's memory is not read (BPF): %s; every process is asked by itself", strerror(-err));
+		log_info("kernel memory cannot be read (BPF): %s; every process is queried separately", strerror(-err));
 	return 0;
 }
 

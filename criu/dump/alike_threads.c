@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Threads of a process are mostly alike. A thread whose task_struct has the same in all that decides the answers of the
- * parasite as that of the first thread, which has been asked, is not asked: the rest is read from the kernel's memory.
+ * Threads of a process are usually alike. A thread whose task_struct equals that of the first thread in everything that
+ * determines the parasite's answers is not queried, as the first one has been: the rest is read from kernel memory.
  */
 #include <errno.h>
 #include <linux/futex.h>
@@ -19,7 +19,7 @@
 #define SS_AUTODISARM (1u << 31)
 #endif
 
-/* Fewer are asked in less time than it takes to look up where the fields are. */
+/* Fewer are queried in less time than finding the offsets of fields takes. */
 #define MIN_THREADS 16u
 
 static int cmp_tid(const void *a, const void *b)
@@ -72,12 +72,12 @@ void dump_read_kernel_threads(struct dump *dump)
 			continue;
 		err = read_threads(dump, dt);
 		if (err)
-			log_info("threads of %d are not read from the kernel's memory: %s; each of them is asked",
+			log_info("threads of %d cannot be read from kernel memory: %s; each of them is queried",
 				 dt->t.host_pid, strerror(-err));
 	}
 }
 
-/* What is not compared, as it is none in most threads. */
+/* State that is not compared, as most threads have none of it. */
 static bool is_plain(const struct dump_thread *th)
 {
 	const struct kernel_thread_same *k = &th->kernel->same;

@@ -58,7 +58,7 @@ static int find_places(const struct btf *btf, struct places *p)
 	return p->thread_head < 0 || p->thread_node < 0 || p->thread_pid < 0 || p->upid_nr < 0 ? -EOPNOTSUPP : 0;
 }
 
-/* The list begins, and ends, in the signal_struct. */
+/* The list starts, and ends, in the signal_struct. */
 static int find_threads(struct kernel_tasks_reader *r, const struct places *p, const struct kernel_task *leader,
 			struct kernel_thread *threads, size_t n)
 {
@@ -82,7 +82,7 @@ static int find_threads(struct kernel_tasks_reader *r, const struct places *p, c
 	}
 }
 
-/* Of the pid namespace in which the caller traces. */
+/* Finds the level of the pid namespace in which the caller traces. */
 static int find_level(const struct kernel_tasks_reader *r, const struct places *p, uint64_t *ret)
 {
 	uint64_t at;

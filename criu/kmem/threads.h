@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the kernel's memory contains of the stopped threads of a process; see dump/alike_threads.c. */
+/* State of the stopped threads of a process in kernel memory; see dump/alike_threads.c. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -7,7 +7,7 @@
 #include <sys/types.h>
 #include "kmem/tasks.h"
 
-/* What decides the answers that are not read here. */
+/* State that determines the answers that are not read here. */
 struct kernel_thread_same {
 	uint64_t cred, real_cred, io_context, policy, atomic_flags, thread_flags, syscall_work;
 	uint64_t dispatch_offset, dispatch_len;
@@ -19,14 +19,14 @@ struct kernel_thread {
 	uint64_t fs, files, nsproxy; /* shared with another thread if equal */
 	uint64_t clear_child_tid, timer_slack_ns, robust_list, altstack_sp, altstack_size;
 	uint32_t altstack_flags, pdeath_signal, personality;
-	uint64_t pid; /* on the way */
-	int32_t tid; /* as the caller sees it */
+	uint64_t pid; /* intermediate pointer */
+	int32_t tid; /* as seen by the caller */
 	struct kernel_thread_same same;
 };
 
 /*
- * All threads of @leader, a process that kernel_tasks_read() has read: as many as @n, in the kernel's order. -ESRCH: it
- * has another number of threads.
+ * All threads of @leader, a process that kernel_tasks_read() has read: @n threads, in the kernel's order. -ESRCH: their
+ * number is different.
  */
 int kernel_threads_read(struct kernel_tasks_reader *reader, const struct kernel_task *leader,
 			struct kernel_thread *threads, size_t n);
