@@ -90,7 +90,7 @@ int dump_read_kernel_tasks(struct dump *dump)
 #define MM_DUMPABLE 3u /* of mm->flags; include/linux/mm_types.h MMF_DUMPABLE_MASK */
 #define SUBREAPER 1u /* the first of the bits of signal_struct from is_child_subreaper on */
 
-/* What is not compared, as it is none in most processes. */
+/* State that is not compared, as most processes have none of it. */
 static bool is_plain(const struct dump_task *dt)
 {
 	const struct kernel_task *k = dt->kernel;
@@ -121,7 +121,7 @@ static void take_actions(struct parasite_task *to, const struct kernel_task *k)
 		struct parasite_sigaction *act = &to->sigactions[sig - 1];
 
 		*act = (struct parasite_sigaction){ 0 };
-		/* As pie/parasite/main.c asks for them. */
+		/* As requested by pie/parasite/main.c. */
 		if (sig != SIGKILL && sig != SIGSTOP && (sig == SIGCHLD || k->actions[sig - 1].handler))
 			memcpy(act, &k->actions[sig - 1], sizeof(*act));
 	}
@@ -143,7 +143,7 @@ static bool fds_agree(const struct dump_task *dt)
 	return nr == dt->nr_fds;
 }
 
-/* What @dt has been asked, and the kernel's memory says as well: a difference means that its structs are not as we think. */
+/* Compares answers of @dt that are also in kernel memory: a difference means that its structs are not as expected. */
 static bool answers_agree(const struct dump_task *dt)
 {
 	const struct parasite_thread *thread = &dt->threads[0].parasite;
@@ -261,7 +261,7 @@ void dump_note_donor(struct dump *dump, struct dump_task *dt)
 	if (!dump->kernel_tasks || dump->no_alikes || !is_plain(dt) || dt->status.seccomp)
 		return;
 	if (!answers_agree(dt)) {
-		log_info("the kernel's memory is not as expected; every process is asked by itself");
+		log_info("kernel memory is not as expected; every process is queried separately");
 		dump->no_alikes = true;
 		return;
 	}

@@ -47,7 +47,7 @@ struct copy_guard {
 	struct helper_process process;
 	int alive[2]; /* a pipe: [1] is open as long as the dumper lives */
 	struct copy_list *copies;
-	bool copies_left; /* that the dumper could not take away */
+	bool copies_left; /* the dumper failed to reap some */
 };
 
 /* ---- stopping one process again ---- */
@@ -222,7 +222,7 @@ static void finish_copy(struct dump *dump, struct dump_task *dt, pid_t copy, int
 	}
 	/* Ended while its parent runs it could be noticed: it waits for the guard to end. */
 	memory_leave_snapshot(dt);
-	log_warn("process %d: its copy could not be taken away yet (errno %d)", dt->t.host_pid, -err);
+	log_warn("process %d: its copy could not be reaped yet (errno %d)", dt->t.host_pid, -err);
 	if (dump->copy_guard)
 		dump->copy_guard->copies_left = true;
 }
@@ -246,7 +246,7 @@ static void end_copy_of(struct dump *dump, struct dump_task *dt)
 	finish_copy(dump, dt, copy, copy ? end_child(dump, dt, PATIENCE_US) : 0);
 }
 
-/* ---- beside the dumper, for when it is killed ---- */
+/* ---- the guard process, for when the dumper is killed ---- */
 
 struct guard_job {
 	struct dump *dump;
@@ -360,7 +360,7 @@ static int run_guard(void *arg)
 	dump->thawed = true;
 	for (useconds_t pause = PAUSE_US; clean_up(dump, stat.start_time);
 	     pause = MIN_OF(pause * 2, LONGEST_PAUSE_US)) {
-		usleep(pause); /* style: a zombie, or a debugger's end, that is not told of */
+		usleep(pause); /* style: nothing notifies us of a zombie, or of a debugger's exit */
 		dump_let_go(dump->attached);
 	}
 	leave_parent(dump);

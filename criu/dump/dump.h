@@ -101,7 +101,7 @@ void dump_read_kernel_threads(struct dump *dump);
 /* th->parasite of a thread that gives the same answers as the first one; false: it has to be asked. */
 bool dump_answer_alike_thread(const struct dump_task *dt, struct dump_thread *th);
 int dump_read_robust_list(struct dump_thread *th);
-/* @dt has been asked: others may be like it. */
+/* @dt has been queried: others may be like it. */
 void dump_note_donor(struct dump *dump, struct dump_task *dt);
 /* Queries in the processes what only they can see. Nothing of ours remains in the tree afterwards. */
 int dump_infect(struct dump *dump);
@@ -134,7 +134,7 @@ void dump_end_copies(struct dump *dump);
 int dump_guard_copy(struct dump *dump, const struct dump_task *dt, pid_t *ret_guard);
 /* Afterwards, without an error: @dt has got a copy, or none. */
 void dump_note_copy(struct dump *dump, const struct dump_task *dt);
-/* thaw.c: one that is held. life.c: none of its threads is known any more. */
+/* thaw.c: resumes a held thread. life.c: forgets all threads of a task. */
 void dump_let_thread_go(struct dump *dump, struct dump_thread *th);
 void dump_forget_threads(struct dump_task *dt);
 /* Resumes the tree as before (or leaves it stopped, if requested). Always possible. */

@@ -74,7 +74,10 @@ int dump_kill(struct dump *dump)
 	dump_for_each_task(dt, dump)
 		if (dt->nr_threads)
 			kill(dt->t.host_pid, SIGKILL);
-	/* The init of a pid namespace ends only after all others in it have been waited for, which for tracees is our part. */
+	/*
+	 * The init of a pid namespace exits only when all others in it have been waited for, which for tracees is up to
+	 * us.
+	 */
 	dump_for_each_task_upwards(dt, dump)
 	{
 		int err = dt->nr_threads ? kill_task(dt) : 0;

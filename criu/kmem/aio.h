@@ -10,7 +10,7 @@
 
 /* A context as mapped into the program: see fs/aio.c, and libaio, which reads events from it without the kernel. */
 struct aio_ring {
-	uint32_t id; /* the kernel's own number of the context */
+	uint32_t id; /* the kernel's own id of the context */
 	uint32_t nr; /* space for this many events, one of which remains empty */
 	uint32_t head, tail;
 	uint32_t magic, compat_features, incompat_features, header_length;

@@ -37,8 +37,8 @@ struct kernel_task {
 	uint64_t task; /* 0: nothing is known of this task */
 	uint64_t mm, files, fs, sighand; /* compared by kcmp(2) */
 	uint64_t nsproxy, pid_ns, cgroups, exe_file;
-	uint64_t root[2], cwd[2]; /* mount and entry */
-	uint64_t signal, cred, real_cred, pid, undo_list, fdt, security; /* on the way */
+	uint64_t root[2], cwd[2]; /* mount and dentry */
+	uint64_t signal, cred, real_cred, pid, undo_list, fdt, security; /* intermediate pointers */
 	uint64_t clear_child_tid, timer_slack_ns, brk;
 	uint64_t rlimits[KERNEL_TASK_RLIMITS][2];
 	uint64_t auxv[KERNEL_TASK_AUXV];

@@ -55,7 +55,7 @@ struct kernel_tasks_reader {
 	struct kernel_batch batch;
 	long values[KERNEL_TASK_VALUES]; /* offsets of the values of tasks.c */
 	long vma_name,
-		vma_size; /* name: of prctl(PR_SET_VMA), negative: this kernel has none; size: of what is read of one */
+		vma_size; /* name: of prctl(PR_SET_VMA), negative: not supported by this kernel; size: bytes read of a VMA */
 	long restorer; /* in a k_sigaction; negative: not on this CPU */
 	int landlock_word; /* index at cred->security; -1: no Landlock */
 };

@@ -23,7 +23,7 @@ struct page_copy {
 	struct page_origin from;
 	struct page_sink *sink;
 	struct progress *progress;
-	char **buffer; /* where the caller's thread keeps its buffer for the next copy; NULL: nowhere */
+	char **buffer; /* where the caller's thread keeps its buffer for the next copy; NULL: not kept */
 	void (*between)(void *arg); /* called by the caller's thread after each job; NULL, or without @buffer: never */
 	void *between_arg;
 	struct page_pieces pieces;

@@ -37,7 +37,7 @@ void segments_close(struct memory_dump *memory);
 int shmem_note(struct dump *dump, struct dump_task *dt, const struct kernel_vma *v, const VmaEntry *e);
 /* A SysV segment that is mapped by a task in an IPC namespace that is not the tool's: is it a segment of that one? */
 int shmem_check_ns(struct dump *dump, struct dump_task *dt, const struct kernel_vma *v);
-/* ARCH/address_space.c: what memory_arch_ask() has found. */
+/* ARCH/address_space.c: saves the results of memory_arch_ask(). */
 int memory_arch_save(struct dump *dump, struct dump_task *dt, MmEntry *mm);
 /* map_count.c: warns about more mappings than could be restored here. */
 void map_count_survey(const struct dump_task *dt);

@@ -10,7 +10,10 @@
 int memory_survey(struct dump *dump, struct dump_task *dt);
 /* Would a task give the same answers as @donor, which is like it in what kmem/tasks.h knows (@knows_fpu_perm: in that, too)? */
 bool memory_arch_is_alike(const struct dump_task *donor, bool knows_fpu_perm);
-/* With calls made in the target, as a task kind's `in_target`: what of the address space only this CPU has. memory/ARCH/ */
+/*
+ * Reads the CPU-specific state of the address space by calls in the target, like `in_target` of a task kind.
+ * memory/ARCH/
+ */
 int memory_arch_ask(struct dump *dump, struct dump_task *dt);
 /* File ids of mapped files and of the executable; the entry for mm-PID.img (from the arena). */
 int memory_save_mm(struct dump *dump, struct dump_task *dt, MmEntry **ret_mm);
@@ -28,7 +31,7 @@ pid_t memory_snapshot_child(const struct dump_task *dt);
 void memory_drop_snapshot(struct dump_task *dt);
 /* The same, but for its process, which is detached and waits for the guard (wire.h parasite_fork_state). */
 void memory_leave_snapshot(struct dump_task *dt);
-/* Before and after all others: -ENOMEM; whatever became of the dump, nothing of module memory stays open. */
+/* Before and after all others: -ENOMEM; at the end, however the dump went, nothing of this module remains open. */
 int memory_dump_begin(struct dump *dump);
 void memory_dump_end(struct dump *dump);
 

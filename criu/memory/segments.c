@@ -33,7 +33,7 @@ struct segment {
 	const struct ns
 		*ns; /* of a SysV segment: an IPC namespace that is not the tool's, whose kind saves its record */
 	uint64_t size; /* with ns */
-	uint32_t huge; /* MAP_HUGETLB and the size of a page */
+	uint32_t huge; /* MAP_HUGETLB and the page size */
 };
 
 #define SAME_ID                                                                                                     \
@@ -351,8 +351,8 @@ static int fill_sysv(struct restore *r, const IpcShmEntry *e, bool fill)
 }
 
 /*
- * Marked for removal in the image: it goes with its last user, as before, which is us until the tree has it. So it goes
- * with us, too, if we are killed. Returns where it is attached, 0: nowhere.
+ * Marked for removal in the image: it exists as long as it has users, as before, and we use it until the tree does. If
+ * we are killed, it is gone as well. Returns where it is attached, 0: nowhere.
  */
 static uint64_t hold_removed(int id)
 {
@@ -410,7 +410,7 @@ static int create_sysv(const IpcShmEntry *e)
 	return 0;
 }
 
-/* It is attached with our rights: no task may get one that somebody else has made meanwhile. */
+/* It is attached with our credentials: no task may get a segment that an unrelated process has created meanwhile. */
 static bool has_rights_of_before(const struct ipc_perm *perm, const IpcDescEntry *desc)
 {
 	return perm->uid == desc->uid && perm->gid == desc->gid && !((perm->mode ^ desc->mode) & 0777);

@@ -106,7 +106,7 @@ static pid_t wait_for(pid_t pid, int *ret_status)
 	return got;
 }
 
-/* Let a stopped helper go on until it has ended. */
+/* Lets a stopped helper run until it has exited. */
 static int see_off(pid_t helper)
 {
 	int status;

@@ -404,7 +404,7 @@ static void finished(struct restore *r, struct restore_task *rt, int err)
 			rt->t.pid, -err, r->service_base);
 	else
 		let_go_threads(r, rt);
-	/* It may still run in there: then the region stays for all that live in that memory. */
+	/* It may still run in there: then the region remains for all that share the memory. */
 	if (!err)
 		return;
 	r->shared->tasks[rt->mm_of->t.index].region_len = 0;

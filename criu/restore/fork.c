@@ -28,7 +28,7 @@
 /* Exit statuses of a process that creates the root. */
 enum { MAKER_FAILED = 1, MAKER_IN_THE_WAY };
 
-/* Who has the pid that we need. The number of a thread, a group or a session counts as taken, too. */
+/* Which process has the pid that we need. Tids, group ids and session ids count as in use, too. */
 static int pid_taken(const struct restore *r, pid_t pid)
 {
 	_cleanup_proc_ struct proc proc = PROC_CLOSED;
@@ -84,7 +84,7 @@ static pid_t clone_with_pid(struct restore *r, struct restore_task *rt, uint64_t
 			break;
 		if (waited >= TAKEN_WAIT_US || !about_to_go(r, pid))
 			return pid_taken(r, pid);
-		usleep(TAKEN_STEP_US); /* style: when somebody else reaps a zombie, nothing tells us */
+		usleep(TAKEN_STEP_US); /* style: there is no event when another process reaps a zombie */
 	}
 	if (got == -EPERM)
 		return fail(-EPERM, "create a task with pid %d: %s", pid, rights_text(RIGHT_SET_PIDS));

@@ -139,7 +139,7 @@ static int check_outer(const struct restore_task *rt)
 		return 0;
 	return fail(
 		-EOPNOTSUPP,
-		"pid %d is in a %s outside of its pid namespace, and pid %d, which has to fork it, is not: that is not supported",
+		"pid %d is in a %s outside its pid namespace, and pid %d, which has to fork it, is not: that is not supported",
 		rt->t.pid, !rt->t.sid && by->t.sid ? "session" : "process group", by->t.pid);
 }
 

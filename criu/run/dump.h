@@ -128,8 +128,8 @@ struct dump {
 	struct hash path_ids; /* dev:ino:mount -> id of an entry for a path */
 	struct kernel_tasks_reader *kernel_tasks; /* dump/alike.c; NULL: not opened */
 	bool no_alikes; /* kernel memory has contradicted an answer */
-	struct dump_task *donors[4]; /* those that were asked last and have nothing special; NULL: none */
-	struct memory_dump *memory; /* memory/dump_memory.h: all that module memory knows */
+	struct dump_task *donors[4]; /* the last tasks that were queried and have nothing special; NULL: none */
+	struct memory_dump *memory; /* memory/dump_memory.h: state of module memory */
 	struct timed_call_reader
 		*timed_calls; /* dump/timed_call.c; NULL: not asked for yet, or unreadable for this reason: */
 	int timed_calls_unreadable;

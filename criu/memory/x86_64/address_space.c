@@ -67,9 +67,9 @@ int memory_arch_ask(struct dump *dump, struct dump_task *dt)
 #define XCOMP_DYNAMIC BIT(18) /* AMX tile data: needs a permission */
 
 /*
- * The permission to use AMX is a process's own. The kernel's memory has it in struct fpu, whose place differs between
- * kernels: it is believed only if it agrees with the donor's answer (ARCH_GET_XCOMP_PERM: its bits among those of
- * ARCH_GET_XCOMP_SUPP). Where nothing needs a permission all processes have the same. Otherwise no process is alike.
+ * Each process has its own permission to use AMX. Kernel memory has it in struct fpu, whose offset differs between
+ * kernels: it is used only if it agrees with the donor's answer (ARCH_GET_XCOMP_PERM: its bits among those of
+ * ARCH_GET_XCOMP_SUPP). If nothing needs a permission, all processes have the same. Otherwise no process is alike.
  */
 bool memory_arch_is_alike(const struct dump_task *donor, bool knows_fpu_perm)
 {

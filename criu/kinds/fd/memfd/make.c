@@ -151,7 +151,7 @@ int memfd_in_namespaces(struct restore *r)
 			continue;
 		}
 		fd = make_inode(inode->entry);
-		/* Below, tasks close them before they open their own. */
+		/* Below service_base, tasks close them before they open their own. */
 		inode->fd = fd < 0 || data->holder >= 0 ? fd : move_fd_above(fd, r->service_base);
 		if (inode->fd < 0)
 			return fail(inode->fd, "create memfd %s", inode->entry->name);

@@ -37,7 +37,7 @@ static bool has_other_ipc_namespaces(const struct dump *dump)
 	return false;
 }
 
-/* Its number in images, and what it is besides. */
+/* Its id in images, and the type of its memory. */
 static int fill_backing(struct dump *dump, int local, const struct stat *st, const char *link, MemfdInodeEntry *entry)
 {
 	enum shm_sort sort = shm_sort_by_link(link);
