@@ -2,7 +2,7 @@
 /*
  * State that cannot be recreated: a request that waits for something; a ring that a child has inherited; an overwritten
  * header; a ring with two protections. Each is refused by name; everything keeps working.
- * test: breaks=1 refused='(?s)(?=.*AIO context 0x\w+: 1 requests are in flight.*IOCB_CMD_POLL)(?=.*710000000000-\w+ /\[aio\]: .*inherited by fork)(?=.*700000000000-\w+ /\[aio\]: .*written over)(?=.*730000000000-\w+ /\[aio\]: only a part)'
+ * test: breaks=1 refused='(?s)(?=.*AIO context 0x\w+: 1 requests are in flight.*IOCB_CMD_POLL)(?=.*710000000000-\w+ /\[aio\]: .*inherited by fork)(?=.*700000000000-\w+ /\[aio\]: .*overwritten)(?=.*730000000000-\w+ /\[aio\]: part of the ring)'
  */
 #include "aio.h"
 #include <poll.h>

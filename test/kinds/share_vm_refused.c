@@ -2,7 +2,7 @@
 /*
  * A process whose parent has exited, and that was reparented: none of those that share its memory is its parent, or a
  * child of that.
- * test: refused=shares.its.memory.*none.could.make.it.again
+ * test: refused=shares.its.memory.*none.of.which.could.create.it
  */
 #include "share_vm.h"
 #include <sys/prctl.h>
