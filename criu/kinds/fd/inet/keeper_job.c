@@ -171,6 +171,9 @@ static int leave_repair(const struct keeper_job *job)
 {
 	int err = tcp_repair(job->fd, TCP_REPAIR_OFF_NO_WP);
 
+	/* The program cannot use a connection that remains in repair mode: EPERM. */
+	if (err)
+		err = tcp_repair(job->fd, TCP_REPAIR_OFF_NO_WP);
 	if (!err && job->reuse && setsockopt(job->fd, SOL_SOCKET, SO_REUSEADDR, &job->reuse, sizeof(job->reuse)) < 0)
 		err = -errno;
 	return err;
