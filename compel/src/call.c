@@ -37,7 +37,7 @@
 /* Resumes the thread by @request until its next stop, at a system call (returns 0) or for a signal (its number). */
 static int next_stop(struct compel_ctl *ctl, const struct borrowed *b, enum __ptrace_request request)
 {
-	int status, pass = 0;
+	int status, err, pass = 0;
 
 	for (;;) {
 		void (*meanwhile)(void *) = ctl->meanwhile;
@@ -48,9 +48,9 @@ static int next_stop(struct compel_ctl *ctl, const struct borrowed *b, enum __pt
 		ctl->meanwhile = NULL;
 		if (meanwhile)
 			meanwhile(ctl->meanwhile_arg);
-		while (waitpid(b->tid, &status, __WALL) < 0)
-			if (errno != EINTR)
-				return ctl_set_error(ctl, -errno, "cannot wait for thread %d", b->tid);
+		err = target_wait(b->tid, &status);
+		if (err)
+			return ctl_set_error(ctl, err, "cannot wait for thread %d", b->tid);
 		if (!WIFSTOPPED(status))
 			return ctl_set_error(ctl, -ESRCH, "thread %d exited", b->tid);
 		if (WSTOPSIG(status) == (SIGTRAP | 0x80))

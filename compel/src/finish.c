@@ -95,9 +95,9 @@ static int await_call(pid_t tid)
 	int status, err;
 
 	for (;;) {
-		while (waitpid(tid, &status, __WALL) < 0)
-			if (errno != EINTR)
-				return -errno;
+		err = target_wait(tid, &status);
+		if (err)
+			return err;
 		if (!WIFSTOPPED(status))
 			return -ESRCH;
 		if (WSTOPSIG(status) == (SIGTRAP | 0x80))

@@ -63,14 +63,6 @@ static int wait_patiently(pid_t tid, uint64_t until, int *ret_status)
 	return -ETIMEDOUT;
 }
 
-static int wait_for_good(pid_t tid, int *ret_status)
-{
-	while (waitpid(tid, ret_status, __WALL) < 0)
-		if (errno != EINTR)
-			return -errno;
-	return 0;
-}
-
 int compel_seize(pid_t tid, bool suspend_seccomp)
 {
 	unsigned long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEEXEC;
@@ -124,7 +116,7 @@ static int wait_stop(pid_t tid, unsigned int timeout_ms, struct compel_stop *ret
 	int status, err;
 
 	for (;;) {
-		err = timeout_ms == NO_LIMIT ? wait_for_good(tid, &status) : wait_patiently(tid, until, &status);
+		err = timeout_ms == NO_LIMIT ? target_wait(tid, &status) : wait_patiently(tid, until, &status);
 		if (err)
 			return err;
 		if (!WIFSTOPPED(status)) {

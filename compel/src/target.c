@@ -9,6 +9,7 @@
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "arch.h"
@@ -391,4 +392,12 @@ void target_unpin(struct cpu_pin *pin)
 	if (pin->set)
 		syscall(SYS_sched_setaffinity, 0, pin->len, pin->old);
 	pin->set = false;
+}
+
+int target_wait(pid_t tid, int *ret_status)
+{
+	while (waitpid(tid, ret_status, __WALL) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return 0;
 }

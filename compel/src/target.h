@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
-/* Reading /proc of a target, and access to its memory. Internal to the library. */
+/* Reading /proc of a target, access to its memory, waiting for it. Internal to the library. */
 #pragma once
 #include <compel/compel.h>
 
@@ -27,6 +27,9 @@ int target_mem_open(pid_t tid);
 /* Reads or writes all of @len, also where the target itself may not; -EFAULT if a part is not mapped. */
 int target_read(int mem, uint64_t address, void *data, size_t len);
 int target_write(int mem, pid_t tid, uint64_t address, const void *data, size_t len);
+
+/* waitpid(2) of a tracee or child, any kind, without a time limit and whatever signals the caller gets: 0 or -errno. */
+int target_wait(pid_t tid, int *ret_status);
 
 int target_sigmask(pid_t tid, uint64_t *ret_mask);
 int target_set_sigmask(pid_t tid, uint64_t mask);

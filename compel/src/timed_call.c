@@ -15,6 +15,7 @@
 #include "arch.h"
 #include "base/bits.h"
 #include "filter.h"
+#include "target.h"
 
 #define NS_PER_S 1000000000ull
 #define NS_PER_MS 1000000ull
@@ -69,9 +70,9 @@ static int enter(pid_t tid, const struct compel_regs *own)
 
 	if (ptrace(PTRACE_SYSCALL, tid, NULL, NULL))
 		return -errno;
-	while (waitpid(tid, &status, __WALL) < 0)
-		if (errno != EINTR)
-			return -errno;
+	err = target_wait(tid, &status);
+	if (err)
+		return err;
 	if (!WIFSTOPPED(status))
 		return -ESRCH;
 	if (WSTOPSIG(status) == (SIGTRAP | 0x80))
