@@ -54,6 +54,39 @@ static void check_outer(struct dump *dump, const struct dump_task *task)
 			what, by->pid);
 }
 
+/*
+ * A process that entered from outside (setns(2)) is no descendant of the init, so it is not in the tree; and it is killed
+ * when the init of the namespace exits.
+ */
+static void check_entered(struct dump *dump, const struct ns *tree, pid_t pid)
+{
+	_cleanup_proc_ struct proc proc = PROC_CLOSED;
+	char comm[16];
+	uint32_t ino;
+
+	if (dump_find_task(dump, pid) || proc_open(pid, &proc) || proc_ns_ino(&proc, PROC_NS_PID, &ino) ||
+	    ino != tree->ino)
+		return;
+	dump_blocker(
+		dump, dump_task_of(dump->tree.root), -1,
+		"process %d (%s) entered the pid namespace of the tree from outside (nsenter, exec of a container engine), and would be killed with it: that is not implemented; end it first",
+		pid, proc_comm_of(pid, comm));
+}
+
+static int find_entered(struct dump *dump, const struct ns *tree)
+{
+	_cleanup_proc_ struct proc self = PROC_CLOSED;
+	struct pid_array pids = { 0 };
+	int err = proc_open_self(&self);
+
+	if (!err)
+		err = proc_pids(&self, &pids);
+	for (size_t i = 0; !err && i < pids.n; i++)
+		check_entered(dump, tree, pids.v[i]);
+	array_free(&pids);
+	return err ? fail(err, "list the processes in /proc") : 0;
+}
+
 static int pid_survey(struct dump *dump)
 {
 	const struct ns *tree = dump_task_of(dump->tree.root)->ns[NS_PID];
@@ -78,7 +111,7 @@ static int pid_survey(struct dump *dump)
 			dump, dump_task_of(dump->tree.root), -1,
 			"is process %d of a pid namespace that is not the tool's: dump the init of it, or run the tool inside (nsenter -t %d --pid --mount)",
 			dump->tree.root->pid, dump->tree.root->host_pid);
-	return err;
+	return !err && tree && !tree->own ? find_entered(dump, tree) : err;
 }
 
 static int pid_link(struct restore *r)
