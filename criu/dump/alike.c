@@ -342,11 +342,12 @@ int dump_answer_alike(struct dump *dump, struct dump_task *dt)
 	struct dump_task *donor = !dump->no_alikes && is_plain(dt) ? find_donor(dump, dt) : NULL;
 	int err = donor ? find_mappings(dump, dt, donor) : -EAGAIN;
 
-	if (!err)
-		err = dump_read_threads(dump, dt);
 	if (err)
 		return err;
-	if (!dt->nr_threads || dt->status.seccomp || !is_in_own_code(dt)) {
+	err = dump_read_threads(dump, dt);
+	if (err && err != -EAGAIN)
+		return err;
+	if (err || !dt->nr_threads || dt->status.seccomp || !is_in_own_code(dt)) {
 		forget_threads(dt);
 		return -EAGAIN;
 	}

@@ -6,10 +6,11 @@
  * parent are stopped, and the parent is made to wait for it. If the parent has exited meanwhile, its copy has been
  * adopted; the adopter is stopped in the same way, and keeps its SIGCHLD, as it may come from another child.
  *
- * When the dumper is killed its copies go on living (pie/parasite/fork.c). A process of our own that waits for that
- * (helper_process.h) knows their pids, and does the same; the one that was being made it finds by its name. If the dumper was in the pid namespace of the tree's pid 1,
- * that process itself ends as a child of it, and is taken away as a copy is. Should it be killed, too, the copies end, and
- * are zombies until their parents do.
+ * When the dumper is killed its copies remain (pie/parasite/fork.c). A guard process that waits for that
+ * (helper_process.h) knows their pids, and does the same; the copy that was being created it finds by its name. If the
+ * dumper was in the pid namespace whose pid 1 belongs to the tree, the guard is adopted by that pid 1 when the dumper
+ * dies, and has it reap the guard itself in the same way (reap_ourselves_in). If the guard is killed as well, the copies
+ * exit, and are zombies until their parents exit.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -227,16 +228,14 @@ static void finish_copy(struct dump *dump, struct dump_task *dt, pid_t copy, int
 		dump->copy_guard->copies_left = true;
 }
 
-bool dump_end_copy_soon(struct dump *dump, struct dump_task *dt)
+void dump_end_copy_soon(struct dump *dump, struct dump_task *dt)
 {
 	pid_t copy = memory_snapshot_child(dt);
 	int err = copy ? end_child(dump, dt, SHORT_PATIENCE_US) : 0;
 
 	/* The parent does not stop yet: the copy waits, until dump_end_copies(). */
-	if (err == -ETIMEDOUT)
-		return false;
-	finish_copy(dump, dt, copy, err);
-	return true;
+	if (err != -ETIMEDOUT)
+		finish_copy(dump, dt, copy, err);
 }
 
 static void end_copy_of(struct dump *dump, struct dump_task *dt)

@@ -112,9 +112,9 @@ int dump_infect(struct dump *dump);
 size_t dump_policies_size(const struct dump_task *dt);
 void dump_lay_policies(const struct dump_task *dt, struct parasite_policy_list *q);
 int dump_take_policies(struct dump_task *dt, uint32_t at, struct parasite_policy_list *q);
-/* Queries the kernel from outside; collects blockers. */
 /* survey.c: the mappings, and, for a task that owns its memory, the flags of each */
 int dump_read_mappings(struct dump_task *dt);
+/* Queries the kernel from outside; collects blockers. */
 int dump_survey(struct dump *dump);
 /* Descriptors and what they need: files.img, fdinfo-*.img; collects blockers. */
 int dump_save_files(struct dump *dump);
@@ -125,10 +125,10 @@ int dump_save(struct dump *dump);
 /* Saves what may be saved when the tree is already running (pages that have a snapshot), and the inventory. */
 int dump_save_rest(struct dump *dump);
 /*
- * copies.c: drop the snapshot of a task, if it has one, whichever process is the parent of that copy. False: the parent does
- * not stop within some tens of ms; dump_end_copies() tries again.
+ * copies.c: drops the snapshot of a task, if it has one, whichever process is the parent of that copy. A parent that does not
+ * stop within some tens of ms is left to dump_end_copies().
  */
-bool dump_end_copy_soon(struct dump *dump, struct dump_task *dt);
+void dump_end_copy_soon(struct dump *dump, struct dump_task *dt);
 /* All that are left, and the process that guards them; before the tree is resumed, or later. */
 void dump_end_copies(struct dump *dump);
 int dump_guard_copy(struct dump *dump, const struct dump_task *dt, pid_t *ret_guard);

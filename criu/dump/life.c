@@ -45,6 +45,7 @@ struct dump *dump_new(const struct options *opts)
 	arena_init(&dump->arena);
 	tree_init(&dump->tree);
 	if (memory_dump_begin(dump)) {
+		arena_free(&dump->arena);
 		free(dump);
 		return NULL;
 	}

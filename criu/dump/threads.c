@@ -241,7 +241,7 @@ static int check_leader(struct dump_task *dt)
 
 /*
  * The numbers of all threads of @dt. When there are as many as we hold, they are those: none that we hold ends unnoticed
- * (drop_ended, check_leader), and a stranger among them has no file in our directory (read_threads.c). *ret_known: then
+ * (thread_list_drop_ended, check_leader), and a stranger among them has no file in our directory (read_threads.c). *ret_known: then
  * nothing is listed.
  */
 static int list_threads(const struct dump_task *dt, struct pid_array *tids, bool *ret_known)

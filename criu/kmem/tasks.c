@@ -56,7 +56,6 @@ static const struct value values[] = {
 	{ OF_SIGNAL, "signal_struct", "is_child_subreaper", SAME(reaper), false },
 	{ OF_SIGNAL, "signal_struct", "timer_create_restore_ids", SAME(timer_restore_ids), true },
 	{ OF_MM, "mm_struct", "brk", TO(brk), false },
-	{ OF_MM, "mm_struct", "map_count", TO(map_count), false },
 	{ OF_MM, "mm_struct", "exe_file", TO(exe_file), false },
 	{ OF_MM, "mm_struct", "saved_auxv", TO(auxv), false },
 	{ OF_MM, "mm_struct", "flags", SAME(mm_flags), false },

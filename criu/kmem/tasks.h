@@ -43,7 +43,7 @@ struct kernel_task {
 	uint64_t rlimits[KERNEL_TASK_RLIMITS][2];
 	uint64_t auxv[KERNEL_TASK_AUXV];
 	struct kernel_sigaction actions[KERNEL_TASK_NR_SIG];
-	uint32_t pdeath_signal, personality, map_count, max_fds;
+	uint32_t pdeath_signal, personality, max_fds;
 	int16_t oom_score_adj;
 	bool has_timers; /* of timer_create(2) or setitimer(2) */
 	bool fds_known;

@@ -34,7 +34,7 @@ static int open_uffd(struct huge_blocks *b)
 		return b->failed ? -EOPNOTSUPP : 0;
 	b->uffd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
 	if (b->uffd >= 0 && ioctl(b->uffd, UFFDIO_API, &api) < 0)
-		cleanup_close(&b->uffd);
+		close(steal_fd(&b->uffd));
 	b->failed = b->uffd < 0;
 	return b->failed ? -EOPNOTSUPP : 0;
 }
@@ -74,8 +74,11 @@ static int move(struct huge_blocks *b, const struct block_read *what, uint64_t d
 	if (ioctl(b->uffd, UFFDIO_REGISTER, &reg) < 0)
 		return -errno;
 	moved = !ioctl(b->uffd, UFFDIO_MOVE, &move) && move.move == (int64_t)len;
-	if (ioctl(b->uffd, UFFDIO_UNREGISTER, &reg.range) < 0)
-		return -errno;
+	/* Ends with the descriptor at the latest: while it is registered, reading into it would fail. */
+	if (ioctl(b->uffd, UFFDIO_UNREGISTER, &reg.range) < 0) {
+		close(steal_fd(&b->uffd));
+		b->failed = true;
+	}
 	return moved ? 0 : -EAGAIN;
 }
 

@@ -304,7 +304,7 @@ struct wire_thread {
 
 enum restorer_command {
 	RESTORER_RUN, /* args: struct wire_task. Becomes the task, does not return */
-	RESTORER_SHARER, /* the same; another task that shares the memory lays it out */
+	RESTORER_VM_PEER, /* the same; another task that shares the memory lays it out */
 	RESTORER_THREAD, /* args: struct wire_thread, just created: it waits. Returns 0 or a negative errno */
 };
 

@@ -121,7 +121,7 @@ const struct option_spec option_table[] = {
 	FLAG(0, "enable-external-sharing", CMD_BOTH, NS, enable_external_sharing, RPC(ext_sharing), "allow mounts that are shared with the host"),
 	FLAG(0, "enable-external-masters", CMD_BOTH, NS, enable_external_masters, RPC(ext_masters), "allow mounts that are slaves of external mounts"),
 	FLAG(0, "mntns-compat-mode", RESTORE, NS, mntns_compat_mode, RPC_TRUE(mntns_compat_mode), "accepted, no effect: mounts are not restored yet"),
-	FLAG(0, "weak-sysctls", CMD_BOTH, NS, weak_sysctls, RPC(weak_sysctls), "accepted, no effect: sysctls are not restored yet"),
+	FLAG(0, "weak-sysctls", CMD_BOTH, NS, weak_sysctls, RPC(weak_sysctls), "accepted, no effect: sysctls of networks are not restored yet"),
 	VALUE(OPTIONAL, 0, "manage-cgroups", "MODE", CMD_BOTH, NS, value_manage_cgroups, RPC_BY(rpc_manage_cgroups, "manage_cgroups,manage_cgroups_mode"), "cgroups: ignore (default) or none; props, soft, full and strict are not implemented"),
 	LATER_LIST(0, "cgroup-root", "[CTRL:]PATH", CMD_BOTH, NS, cgroup_roots, RPC_BY(rpc_cgroup_roots, "cg_root"), "create the tree's cgroups below PATH"),
 	LATER_STRING(0, "cgroup-props", "STRING", DUMPS, NS, cgroup_props, RPC(cgroup_props), "cgroup properties to save"),

@@ -249,10 +249,6 @@ static int move_shared(struct restore *r, struct wire_task *wire)
 	return 0;
 }
 
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
-#endif
-
 /* Populates memory for @nr more threads: a page fault for each page costs more. */
 #define POPULATE_SIZE (256ul << 10)
 #define WORTH_POPULATING 16

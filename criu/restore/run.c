@@ -258,6 +258,8 @@ static int make_tree(struct restore *r)
 		take_back(r);
 	else
 		log_info("the tree runs");
+	/* Without us a namespace ends with its last process. */
+	restore_close_namespaces(r);
 	image_store_unlock(r->dir);
 	if (!err)
 		report_running(r);

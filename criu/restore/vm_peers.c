@@ -67,7 +67,7 @@ static int vm_peer_main(void *arg)
 		give_turn(s, TURN_OURS);
 	}
 	leader = (struct wire_thread *)(uintptr_t)s->wire->threads;
-	compel_jump(s->entry, leader->stack + leader->stack_size, RESTORER_SHARER, s->wire);
+	compel_jump(s->entry, leader->stack + leader->stack_size, RESTORER_VM_PEER, s->wire);
 }
 
 long vm_peer_make(struct restore *r, struct restore_task *rt, struct clone_args *args)

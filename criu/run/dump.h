@@ -43,7 +43,7 @@ struct dump_thread {
 	struct parasite_thread parasite;
 	uint64_t robust_list, robust_list_len;
 	const struct kernel_thread *kernel; /* dump/alike_threads.c; NULL: not read */
-	struct thread_undo *undo; /* kinds/task/sem_undo.c; NULL: it has no undo list, or that of the first thread */
+	struct thread_undo *undo; /* kinds/task/sem_undo/; NULL: it has no undo list, or that of the first thread */
 	bool seized;
 	bool childless; /* since it was stopped: dump/tree.c */
 	bool ended; /* exited, and waited for */

@@ -26,7 +26,6 @@ struct ns {
 	uint64_t ino; /* on the host of the dump; 0: unknown (restore) */
 	uint32_t id; /* in the images */
 	bool own; /* the tool's own: neither saved nor created */
-	struct ns *owner; /* the user namespace that owns it; NULL: unknown */
 	struct task *member; /* the first task of the tree that is in it */
 	int fd; /* restore: of the tool, inherited by all tasks until they run (restore/namespaces.c); -1: none */
 	void *data; /* private to the kind that saves or restores it */

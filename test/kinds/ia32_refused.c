@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A 32-bit program in the tree is refused by name (not implemented).
- * test: refused=32.bit|ia32|i386|compat
+ * test: refused="32-bit programs are not supported"
  */
 #include "checkpoint.h"
 #include <elf.h>

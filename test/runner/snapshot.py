@@ -25,10 +25,12 @@ class Names:
 
     def __init__(self):
         self.seen = {}
+        self.own = {link_of(f"/proc/self/ns/{name}") for name in ("uts", "ipc", "user", "cgroup", "net", "pid")}
 
     def of(self, text):
         text = re.sub(r"/#\d+ \(deleted\)$", "/#inode (deleted)", GHOST.sub(" (deleted)", text))     # O_TMPFILE
-        return re.sub(r"(pipe|socket|mnt|net|time|pid|uts|ipc|user|cgroup):\[(\d+)\]", lambda m: f"{m[1]}:#{self.seen.setdefault(m[0], len(self.seen))}", text)
+        return re.sub(r"(pipe|socket|mnt|net|time|pid|uts|ipc|user|cgroup):\[(\d+)\]", lambda m: f"{m[1]}:own" if m[0] in self.own else
+                      f"{m[1]}:#{self.seen.setdefault(m[0], len(self.seen))}", text)
 
 
 def merged_maps(pid):
@@ -122,7 +124,8 @@ class Snapshot:
         for name in ("comm", "oom_score_adj", "personality", "loginuid", "timers", "limits", "timerslack_ns", "cgroup"):
             self.seen[f"{pid}/{name}"] = text_of(f"{base}/{name}")
         self.seen[f"{pid}/timers"] = re.sub(r"ClockID: (-\d+)", "ClockID: per-task", self.seen[f"{pid}/timers"])
-        self.seen[f"{pid}/ns/time"] = self.names.of(link_of(f"{base}/ns/time"))
+        for name in ("time", "uts", "ipc", "net", "user", "cgroup", "pid"):
+            self.seen[f"{pid}/ns/{name}"] = self.names.of(link_of(f"{base}/ns/{name}"))
         for name in ("cwd", "exe", "root"):
             self.seen[f"{pid}/{name}"] = GHOST.sub(" (deleted)", link_of(f"{base}/{name}"))
         self.seen[f"{pid}/maps"] = "\n".join(merged_maps(pid))

@@ -7,6 +7,7 @@
 #include "base/bits.h"
 #include "kernel/proc_pid.h"
 #include "kinds/kinds.h"
+#include "kinds/ns/pid_settings.h"
 #include "run/dump.h"
 #include "run/restore.h"
 #include "util/log.h"
@@ -111,7 +112,10 @@ static int pid_survey(struct dump *dump)
 			dump, dump_task_of(dump->tree.root), -1,
 			"is process %d of a pid namespace that is not the tool's: dump the init of it, or run the tool inside (nsenter -t %d --pid --mount)",
 			dump->tree.root->pid, dump->tree.root->host_pid);
-	return !err && tree && !tree->own ? find_entered(dump, tree) : err;
+	if (err || !tree || tree->own)
+		return err;
+	err = find_entered(dump, tree);
+	return err ? err : pid_settings_survey(dump, dump_task_of(dump->tree.root));
 }
 
 static int pid_link(struct restore *r)

@@ -26,8 +26,8 @@ static const struct {
 };
 
 /* Namespaces that a thread can change without unsharing the directory or memory of its process. */
-static const enum proc_ns namespaces[] = { PROC_NS_NET, PROC_NS_UTS, PROC_NS_IPC, PROC_NS_CGROUP,
-					   PROC_NS_PID_CHILDREN };
+static const enum proc_ns namespaces[] = { PROC_NS_NET,	   PROC_NS_UTS,		 PROC_NS_IPC,
+					   PROC_NS_CGROUP, PROC_NS_PID_CHILDREN, PROC_NS_TIME_CHILDREN };
 
 static int read_namespaces(const struct proc *proc, uint32_t ret[ARRAY_SIZE(namespaces)])
 {

@@ -21,9 +21,10 @@ struct info {
 	uint8_t rest[100];
 };
 
+/* For the process; by the tid: the kernel accepts such a code from others only for themselves, and we may be any thread. */
 static void send_again(struct info *info)
 {
-	sys_rt_sigqueueinfo((pid_t)sys_getpid(), SIG_CHLD, info);
+	sys_rt_sigqueueinfo((pid_t)sys_gettid(), SIG_CHLD, info);
 }
 
 static void take_signal(pid_t pid)
