@@ -12,16 +12,21 @@
 #define ROOM_FOR_ELEMENTS (68u << 10)
 #define ROOM 4096u
 
+static void begin_sized(struct nft_batch *b, size_t room, int type, int flags, const struct nfgenmsg *gen)
+{
+	if (b->err)
+		return;
+	b->msg = nlmsg_alloc_size(room);
+	if (!b->msg || !nlmsg_put(b->msg, 0, b->seq++, type, 0, NLM_F_REQUEST | flags) ||
+	    nlmsg_append(b->msg, (void *)gen, sizeof(*gen), NLMSG_ALIGNTO) < 0)
+		b->err = -ENOMEM;
+}
+
 static void begin(struct nft_batch *b, int type, int flags, const struct nfgenmsg *gen)
 {
 	bool elements = type == (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWSETELEM);
 
-	if (b->err)
-		return;
-	b->msg = nlmsg_alloc_size(elements ? ROOM_FOR_ELEMENTS : ROOM);
-	if (!b->msg || !nlmsg_put(b->msg, 0, b->seq++, type, 0, NLM_F_REQUEST | flags) ||
-	    nlmsg_append(b->msg, (void *)gen, sizeof(*gen), NLMSG_ALIGNTO) < 0)
-		b->err = -ENOMEM;
+	begin_sized(b, elements ? ROOM_FOR_ELEMENTS : ROOM, type, flags, gen);
 }
 
 /* The first and the last message identify the transaction. */
@@ -43,6 +48,14 @@ void nft_message(struct nft_batch *b, int type, int flags)
 {
 	begin(b, NFNL_SUBSYS_NFTABLES << 8 | type, flags,
 	      &(struct nfgenmsg){ .nfgen_family = NFPROTO_INET, .version = NFNETLINK_V0 });
+}
+
+void nft_message_like(struct nft_batch *b, const struct nlmsghdr *model, int flags)
+{
+	const struct nfgenmsg *gen = nlmsg_data(model);
+
+	begin_sized(b, model->nlmsg_len + ROOM, model->nlmsg_type, flags,
+		    &(struct nfgenmsg){ .nfgen_family = gen->nfgen_family, .version = NFNETLINK_V0 });
 }
 
 void nft_message_end(struct nft_batch *b)
@@ -70,7 +83,7 @@ int nft_batch_commit(struct nft_batch *b, struct nl_sock *netlink)
 		err = netlink_send_transaction(netlink, b->bytes.data, b->bytes.len);
 	/* A successful transaction has one positive answer. */
 	if (!err)
-		err = netlink_receive_acks(netlink);
+		err = netlink_receive_acks(netlink, &b->failed);
 	buf_free(&b->bytes);
 	return err;
 }

@@ -20,6 +20,7 @@ struct nft_batch {
 	struct nl_msg *msg; /* the current message */
 	uint32_t seq;
 	int err;
+	uint32_t failed; /* after an unsuccessful commit: number of the first failed message; 0: unknown */
 };
 
 /*
@@ -28,6 +29,12 @@ struct nft_batch {
  */
 void nft_batch_begin(struct nft_batch *b);
 void nft_message(struct nft_batch *b, int type, int flags);
+/*
+ * The same, of the type, and about objects of the family, of @model (NFT_MSG_NEW*); it takes as many bytes of attributes, and
+ * some more.
+ */
+struct nlmsghdr;
+void nft_message_like(struct nft_batch *b, const struct nlmsghdr *model, int flags);
 void nft_message_end(struct nft_batch *b);
 /* Sends everything, waits for the answer, and frees @b: 0 or a negative errno. */
 int nft_batch_commit(struct nft_batch *b, struct nl_sock *netlink);

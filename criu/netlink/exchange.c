@@ -170,7 +170,16 @@ int netlink_send_transaction(struct nl_sock *sk, void *messages, size_t len)
 struct acks {
 	bool any;
 	int err; /* the first one */
+	uint32_t failed; /* its message */
 };
+
+/* The header of the message follows the error. */
+static uint32_t failed_number(const struct nlmsghdr *message)
+{
+	const struct nlmsgerr *error = nlmsg_data(message);
+
+	return nlmsg_valid_hdr(message, sizeof(*error)) ? error->msg.nlmsg_seq : 0;
+}
 
 static int parse_acks(const unsigned char *messages, int len, struct acks *acks)
 {
@@ -182,13 +191,15 @@ static int parse_acks(const unsigned char *messages, int len, struct acks *acks)
 		if (!nlmsg_valid_hdr(message, sizeof(int)) || reported_error(message) > 0)
 			return -EBADMSG;
 		acks->any = true;
-		if (!acks->err)
-			acks->err = reported_error(message);
+		if (acks->err || !reported_error(message))
+			continue;
+		acks->err = reported_error(message);
+		acks->failed = failed_number(message);
 	}
 	return len > 0 ? -EBADMSG : 0;
 }
 
-int netlink_receive_acks(struct nl_sock *sk)
+int netlink_receive_acks(struct nl_sock *sk, uint32_t *ret_failed)
 {
 	struct acks acks = { .any = false };
 	int err = 0;
@@ -202,6 +213,7 @@ int netlink_receive_acks(struct nl_sock *sk)
 		len = nl_recv(sk, &from, &messages, NULL);
 		err = len <= 0 ? error_of(len) : parse_acks(messages, len, &acks);
 	}
+	*ret_failed = acks.failed;
 	if (err != -EAGAIN)
 		return err;
 	return acks.any ? acks.err : -EPROTO;

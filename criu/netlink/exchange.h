@@ -7,6 +7,7 @@
  */
 #pragma once
 #include <stddef.h>
+#include <stdint.h>
 
 struct nl_msg;
 struct nl_sock;
@@ -53,8 +54,11 @@ int netlink_receive_all(struct nl_sock *sk, const struct netlink_answer *answer)
  */
 int netlink_prepare_transactions(struct nl_sock *sk);
 int netlink_send_transaction(struct nl_sock *sk, void *messages, size_t len);
-/* Reads all pending answers: 0, the first error, or -EPROTO if there are none. */
-int netlink_receive_acks(struct nl_sock *sk);
+/*
+ * Reads all pending answers: 0, the first error, or -EPROTO if there are none. @ret_failed: the sequence number of the message
+ * with that error; 0: unknown.
+ */
+int netlink_receive_acks(struct nl_sock *sk, uint32_t *ret_failed);
 
 /* The attributes after a header of @header bytes, by number: tb[0] to tb[max]. -EBADMSG */
 int netlink_attributes(struct nlmsghdr *message, int header, struct nlattr **tb, int max,

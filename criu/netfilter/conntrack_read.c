@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
+#include <netlink/msg.h>
+#include <sys/socket.h>
+#include "netfilter/conntrack.h"
+#include "netlink/exchange.h"
+#include "util/log.h"
+
+static int dump(struct nl_sock *netlink, int subsystem, int get, const struct netlink_answer *answer)
+{
+	struct nfgenmsg gen = { .nfgen_family = AF_UNSPEC, .version = NFNETLINK_V0 };
+	struct nl_msg *msg = nlmsg_alloc_simple(subsystem << 8 | get, NLM_F_DUMP);
+	int err = -ENOMEM;
+
+	if (msg && nlmsg_append(msg, &gen, sizeof(gen), NLMSG_ALIGNTO) >= 0)
+		err = netlink_send(netlink, msg);
+	nlmsg_free(msg);
+	err = err ? err : netlink_receive_all(netlink, answer);
+	/* The kernel is built without connection tracking. */
+	return err == -EINVAL || err == -EOPNOTSUPP ? 0 : err;
+}
+
+static int keep(struct nlmsghdr *message, void *arg)
+{
+	static const char zeros[NLMSG_ALIGNTO];
+	int err = buf_add(arg, message, message->nlmsg_len);
+
+	return err ? err : buf_add(arg, zeros, NLMSG_ALIGN(message->nlmsg_len) - message->nlmsg_len);
+}
+
+int conntrack_read(struct nl_sock *netlink, struct buf *to)
+{
+	struct netlink_answer answer = { NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW, keep, to };
+	int err = dump(netlink, NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_GET, &answer);
+
+	return err ? fail(err, "read the tracked connections") : 0;
+}
+
+static int count(struct nlmsghdr *message, void *arg)
+{
+	++*(int *)arg;
+	return 0;
+}
+
+int conntrack_count_expected(struct nl_sock *netlink)
+{
+	int nr = 0;
+	struct netlink_answer answer = { NFNL_SUBSYS_CTNETLINK_EXP << 8 | IPCTNL_MSG_EXP_NEW, count, &nr };
+	int err = dump(netlink, NFNL_SUBSYS_CTNETLINK_EXP, IPCTNL_MSG_EXP_GET, &answer);
+
+	return err ? fail(err, "read the expected connections") : nr;
+}

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Dumps of all nf_tables objects of a network namespace. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <netlink/attr.h>
+#include <netlink/msg.h>
+#include <string.h>
+#include <sys/socket.h>
+#include "base/bits.h"
+#include "netfilter/nft_table.h"
+#include "netfilter/ruleset.h"
+#include "netlink/exchange.h"
+#include "util/log.h"
+
+/* Attribute 1 of every message: NFTA_TABLE_NAME, NFTA_CHAIN_TABLE, NFTA_SET_ELEM_LIST_TABLE, ... */
+#define ATTR_TABLE NFTA_TABLE_NAME
+#define NAME_ROOM NFT_TABLE_MAXNAMELEN
+/* Somebody else may change the rules while they are read. */
+#define ATTEMPTS 20
+
+struct reading {
+	struct nl_sock *netlink;
+	struct buf *to;
+};
+
+static struct nl_msg *new_request(int type, int flags, uint8_t family)
+{
+	struct nfgenmsg gen = { .nfgen_family = family, .version = NFNETLINK_V0 };
+	struct nl_msg *msg = nlmsg_alloc_simple(NFNL_SUBSYS_NFTABLES << 8 | type, flags);
+
+	if (msg && nlmsg_append(msg, &gen, sizeof(gen), NLMSG_ALIGNTO) < 0) {
+		nlmsg_free(msg);
+		msg = NULL;
+	}
+	return msg;
+}
+
+/* Frees @request. */
+static int ask(struct nl_sock *netlink, struct nl_msg *request, const struct netlink_answer *answer)
+{
+	int err = request ? netlink_send(netlink, request) : -ENOMEM;
+
+	nlmsg_free(request);
+	return err ? err : netlink_receive_all(netlink, answer);
+}
+
+static const struct nlattr *attribute(const struct nlmsghdr *message, int type)
+{
+	return nlmsg_find_attr((struct nlmsghdr *)message, sizeof(struct nfgenmsg), type);
+}
+
+static int keep(struct nlmsghdr *message, void *arg)
+{
+	static const char zeros[NLMSG_ALIGNTO];
+	const struct reading *r = arg;
+	const struct nlattr *table = attribute(message, ATTR_TABLE);
+	int err;
+
+	if (!table)
+		return -EBADMSG;
+	if (str_has_prefix(nla_get_string(table), NFT_LOCK_PREFIX))
+		return 0;
+	err = buf_add(r->to, message, message->nlmsg_len);
+	return err ? err : buf_add(r->to, zeros, NLMSG_ALIGN(message->nlmsg_len) - message->nlmsg_len);
+}
+
+static int read_all(const struct reading *r, int get, int new)
+{
+	struct netlink_answer answer = { NFNL_SUBSYS_NFTABLES << 8 | new, keep, (void *)r };
+	int err = ask(r->netlink, new_request(get, NLM_F_DUMP, AF_UNSPEC), &answer);
+
+	/* This kernel has no such objects. */
+	return new == NFT_MSG_NEWFLOWTABLE && (err == -EOPNOTSUPP || err == -EINVAL) ? 0 : err;
+}
+
+static int read_elements(const struct reading *r, const struct nlmsghdr *set)
+{
+	struct netlink_answer answer = { NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWSETELEM, keep, (void *)r };
+	const struct nfgenmsg *gen = nlmsg_data(set);
+	const struct nlattr *table = attribute(set, NFTA_SET_TABLE), *name = attribute(set, NFTA_SET_NAME);
+	struct nl_msg *msg = new_request(NFT_MSG_GETSETELEM, NLM_F_DUMP, gen->nfgen_family);
+
+	if (!msg || !table || !name || nla_put_string(msg, NFTA_SET_ELEM_LIST_TABLE, nla_get_string(table)) < 0 ||
+	    nla_put_string(msg, NFTA_SET_ELEM_LIST_SET, nla_get_string(name)) < 0) {
+		nlmsg_free(msg);
+		return -ENOMEM;
+	}
+	return ask(r->netlink, msg, &answer);
+}
+
+/* Of the sets at @from to @to in the buffer, which grows. */
+static int read_elements_of(const struct reading *r, size_t from, size_t to)
+{
+	int err = 0;
+
+	while (!err && from < to) {
+		_cleanup_buf_ struct buf set = { 0 };
+		const struct nlmsghdr *message = (const struct nlmsghdr *)(r->to->data + from);
+
+		from += NLMSG_ALIGN(message->nlmsg_len);
+		err = buf_add(&set, message, message->nlmsg_len);
+		if (!err)
+			err = read_elements(r, (const struct nlmsghdr *)set.data);
+	}
+	return err;
+}
+
+/* A table that somebody else's socket owns comes back without its owner: that is no place for it. */
+static int check_owners(const struct buf *tables, size_t from)
+{
+	while (from < tables->len) {
+		const struct nlmsghdr *message = (const struct nlmsghdr *)(tables->data + from);
+		const struct nlattr *flags = attribute(message, NFTA_TABLE_FLAGS);
+
+		from += NLMSG_ALIGN(message->nlmsg_len);
+		if (flags && ntohl(nla_get_u32(flags)) & NFT_TABLE_OWNER)
+			return fail(
+				-EOPNOTSUPP,
+				"nf_tables: table %s belongs to a netlink socket (flag owner), and is deleted when that is "
+				"closed: not supported; stop the service that created it",
+				nla_get_string(attribute(message, ATTR_TABLE)));
+	}
+	return 0;
+}
+
+static int see_generation(struct nlmsghdr *message, void *arg)
+{
+	const struct nlattr *id = attribute(message, NFTA_GEN_ID);
+
+	if (!id)
+		return -EBADMSG;
+	*(uint32_t *)arg = nla_get_u32(id);
+	return 1;
+}
+
+/* It changes with each transaction. */
+static int read_generation(struct nl_sock *netlink, uint32_t *ret)
+{
+	struct netlink_answer answer = { NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWGEN, see_generation, ret };
+	int err = ask(netlink, new_request(NFT_MSG_GETGEN, 0, AF_UNSPEC), &answer);
+
+	return err == 1 ? 0 : err;
+}
+
+static int read_once(const struct reading *r)
+{
+	size_t start = r->to->len, sets;
+	int err = read_all(r, NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE);
+
+	/* Without a table nothing else exists. */
+	if (err || r->to->len == start)
+		return err;
+	err = check_owners(r->to, start);
+	if (!err)
+		err = read_all(r, NFT_MSG_GETCHAIN, NFT_MSG_NEWCHAIN);
+	if (!err)
+		err = read_all(r, NFT_MSG_GETOBJ, NFT_MSG_NEWOBJ);
+	if (!err)
+		err = read_all(r, NFT_MSG_GETFLOWTABLE, NFT_MSG_NEWFLOWTABLE);
+	sets = r->to->len;
+	if (!err)
+		err = read_all(r, NFT_MSG_GETSET, NFT_MSG_NEWSET);
+	if (!err)
+		err = read_elements_of(r, sets, r->to->len);
+	return err ? err : read_all(r, NFT_MSG_GETRULE, NFT_MSG_NEWRULE);
+}
+
+int nft_ruleset_read(struct nl_sock *netlink, struct buf *to)
+{
+	struct reading r = { netlink, to };
+	size_t start = to->len;
+	uint32_t before, after = 0;
+	int err = read_generation(netlink, &before);
+
+	for (int i = 0; !err && i < ATTEMPTS; i++) {
+		to->len = start;
+		err = read_once(&r);
+		if (!err)
+			err = read_generation(netlink, &after);
+		if (!err && before == after)
+			return 0;
+		before = after;
+	}
+	if (err == -EOPNOTSUPP)
+		return err;
+	return err ? fail(err, "read the nf_tables rules") :
+		     fail(-EAGAIN, "the nf_tables rules are changed again and again while they are read");
+}
