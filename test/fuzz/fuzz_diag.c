@@ -1,12 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Binary data from the kernel: sock_diag messages and BTF. The first byte selects the parser. */
+/*
+ * Binary data from the kernel: sock_diag messages and BTF, and messages of netfilter, which also come from images. The first
+ * byte selects the parser.
+ */
 #include <stdlib.h>
 #include <string.h>
 
+#include <netlink/socket.h>
+
 #include "kmem/btf.h"
+#include "netfilter/conntrack.h"
+#include "netfilter/ruleset.h"
 #include "netlink/inet_diag.h"
 #include "netlink/packet_diag.h"
 #include "netlink/unix_diag.h"
+#include "util/log.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -66,9 +74,31 @@ static void try_btf(const char *bytes, size_t len)
 	btf_free(&btf);
 }
 
+/* Everything but sending: the socket is not connected. */
+static void try_messages(int (*create)(struct nl_sock *, const void *, size_t), const char *bytes, size_t len)
+{
+	struct nl_sock *sk = nl_socket_alloc();
+
+	log_set_level(LOG_SILENT);
+	if (sk)
+		create(sk, bytes, len);
+	nl_socket_free(sk);
+}
+
+static void try_rules(const char *bytes, size_t len)
+{
+	try_messages(nft_ruleset_create, bytes, len);
+}
+
+static void try_conntrack(const char *bytes, size_t len)
+{
+	try_messages(conntrack_create, bytes, len);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static void (*const parsers[])(const char *, size_t) = { try_unix, try_inet, try_packet, try_btf };
+	static void (*const parsers[])(const char *, size_t) = { try_unix, try_inet,  try_packet,
+								 try_btf,  try_rules, try_conntrack };
 
 	if (!size)
 		return 0;
