@@ -81,16 +81,19 @@ static int report(const struct nftables *n, const char *what)
 int nft_text_read(struct buf *to)
 {
 	struct nftables n;
+	const char *text;
 	int err = open_library(&n);
 
 	if (err)
 		return err;
 	/* Priorities and such as numbers, not as names of this version of the library. */
 	n.set_flags(n.ctx, NFT_CTX_OUTPUT_NUMERIC_ALL);
-	if (n.run(n.ctx, "list ruleset"))
+	if (n.run(n.ctx, "list ruleset")) {
 		err = report(&n, "list the nf_tables rules");
-	else
-		err = buf_add(to, n.output(n.ctx) ?: "", strlen(n.output(n.ctx) ?: ""));
+	} else {
+		text = n.output(n.ctx) ?: "";
+		err = buf_add(to, text, strlen(text));
+	}
 	close_library(&n);
 	return err;
 }
