@@ -24,8 +24,8 @@ static void look_at_status(struct dump *dump, struct dump_task *dt)
 
 	if (proc_status_read(&dt->proc, &dt->status))
 		return;
-	if (!dt->t.parent && dt->status.levels)
-		dump->pid_level = dt->status.levels - 1;
+	if (&dt->t == dump->tree.root)
+		dump_note_pid_ns(dump, dt, &dt->status);
 	if (!dt->status.tracer)
 		return;
 	dump_blocker(dump, dt, -1, "is traced by %d (%s): detach that debugger first", dt->status.tracer,
@@ -83,7 +83,7 @@ static int look_at_task(struct dump *dump, struct dump_task *dt)
 	return 0;
 }
 
-/* Children are appended to the list that is being walked. */
+/* Children, and in the end those that entered the pid namespace, are appended to the list that is being walked. */
 int dump_check_tree(struct dump *dump)
 {
 	struct dump_task *dt;
@@ -97,6 +97,8 @@ int dump_check_tree(struct dump *dump)
 		err = look_at_task(dump, dt);
 		if (!err && dt->t.state != TASK_DEAD)
 			err = dump_add_children(dump, dt);
+		if (err >= 0 && dt->t.in_tree.next == &dump->tree.tasks)
+			err = dump_add_entered(dump);
 		if (err < 0)
 			return err;
 	}

@@ -11,6 +11,7 @@ struct dump_thread;
 struct parasite_policy_list;
 struct pid_array;
 struct proc_stat;
+struct proc_status;
 
 /* The whole dump. 0, or a negative errno that has been logged; the tree is then as before. */
 int dump_run(const struct options *opts);
@@ -38,6 +39,10 @@ int dump_add_children(struct dump *dump, struct dump_task *dt);
 void dump_drop_task(struct dump *dump, struct dump_task *dt);
 /* Name, group, session, exit code. Not logged. */
 int dump_read_stat(struct dump_task *dt);
+/* entered.c: with the status of the root: whether its pid namespace is not the tool's, and @dump is to find all in it. */
+int dump_note_pid_ns(struct dump *dump, const struct dump_task *root, const struct proc_status *status);
+/* Adds processes that entered that namespace from outside, and are not known yet; returns their number. */
+int dump_add_entered(struct dump *dump);
 /* namespaces.c: saves the contents of the tree's namespaces. */
 int dump_save_namespaces(struct dump *dump);
 /* numbers.c: when all tasks and threads are known, fills in the pids that the tree itself sees. */

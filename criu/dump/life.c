@@ -40,7 +40,7 @@ struct dump *dump_new(const struct options *opts)
 	if (!dump)
 		return NULL;
 	dump->opts = opts;
-	dump->signal_fd = -1;
+	dump->signal_fd = dump->pid_ns = -1;
 	dump->roots = PATH_OWN;
 	arena_init(&dump->arena);
 	tree_init(&dump->tree);
@@ -105,6 +105,8 @@ void dump_free(struct dump *dump)
 	image_store_close(dump->dir);
 	if (dump->signal_fd >= 0)
 		close(dump->signal_fd);
+	if (dump->pid_ns >= 0)
+		close(dump->pid_ns);
 	arena_free(&dump->arena);
 	free(dump);
 }

@@ -21,9 +21,9 @@ static int seize_pass(struct dump *dump)
 		if (n == -ENOENT || n == -ESRCH) {
 			/*
 			 * A child that was reaped after its parent was listed: possible only before the parent was
-			 * stopped.
+			 * stopped. Or one that entered the pid namespace, whose parent is not in the tree.
 			 */
-			if (dt->t.parent && !dt->nr_threads) {
+			if (&dt->t != dump->tree.root && !dt->nr_threads) {
 				dt->t.state = TASK_DEAD;
 				continue;
 			}
@@ -69,7 +69,8 @@ static int settle(struct dump *dump)
 		struct dump_task *dt = dump_task_of(t);
 		int err = dump_read_stat(dt);
 
-		if (err < 0 && t->state == TASK_DEAD && t->parent) {
+		/* Of a process that entered the namespace, only the parent outside sees that it has exited. */
+		if (t->state == TASK_DEAD && t != dump->tree.root && (err < 0 || !t->parent)) {
 			dump_drop_task(dump, dt);
 			continue;
 		}
@@ -101,9 +102,7 @@ static int check_is_process(struct dump *dump, const struct dump_task *root)
 			   status.tgid);
 	else if (err < 0)
 		err = fail(err, "read /proc/%d/status", root->t.host_pid);
-	else if (status.levels)
-		dump->pid_level = status.levels - 1;
-	return err;
+	return err ? err : dump_note_pid_ns(dump, root, &status);
 }
 
 static int freeze(struct dump *dump)
@@ -117,6 +116,8 @@ static int freeze(struct dump *dump)
 	while (!err && quiet < 2) {
 		int found = seize_pass(dump);
 
+		if (!found)
+			found = dump_add_entered(dump);
 		if (found < 0)
 			return found == -ETIMEDOUT || found == -EINTR ?
 				       found :

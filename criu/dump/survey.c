@@ -106,15 +106,26 @@ static int read_our_namespaces(uint32_t ret_ours[PROC_NS_COUNT])
 	return 0;
 }
 
+/* Attempts in which a process that entered the pid namespace may still be in a session outside. */
+#define SESSION_TRIES 3
+
 /*
  * A session or group whose leader is not in the tree must be known at restore: it is either in the tree, or the session
  * of the user who restores.
  */
 static void check_session(struct dump *dump, struct dump_task *dt)
 {
-	struct dump_task *root = dump_task_of(dump->tree.root);
+	const struct task *parent = dt->t.parent;
+	/* 0: the leader is outside of the pid namespace. */
+	bool came_with_it = !parent || (!dt->t.sid && parent->sid);
 
-	if (dt == root && dt->t.sid != dt->t.pid && !dump->opts->shell_job)
+	if (!came_with_it || dt->t.sid == dt->t.pid || dump->opts->shell_job)
+		return;
+	/* What enters a pid namespace (exec of a container engine) starts a session only then. */
+	if (!parent && &dt->t != dump->tree.root && dump_may_try_again(dump, SESSION_TRIES))
+		dump_transient_blocker(dump, dt, -1,
+				       "has just entered the pid namespace, and is in a session outside of it");
+	else
 		dump_blocker(
 			dump, dt, -1,
 			"belongs to session %d, whose leader is not in the tree: dump the leader, or use --shell-job (-j) to restore into the session of a terminal",

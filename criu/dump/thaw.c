@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The two ends of a dump: the tree is resumed, or killed. */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -8,6 +9,8 @@
 #include "run/dump.h"
 #include "run/guard.h"
 #include "util/log.h"
+
+#define INIT_WAIT_MS 10000
 
 void dump_let_thread_go(struct dump *dump, struct dump_thread *th)
 {
@@ -43,7 +46,26 @@ void dump_thaw(struct dump *dump)
 	}
 }
 
-static int kill_task(struct dump_task *dt)
+/*
+ * The init of a pid namespace exits only when everything in it has been waited for; a process that entered from outside has a
+ * parent there, which may never do it.
+ */
+static bool init_ends(const struct dump *dump, const struct dump_task *dt)
+{
+	struct pollfd ended = { .fd = dt->pidfd, .events = POLLIN };
+
+	if (dump->pid_ns < 0 || &dt->t != dump->tree.root || dt->leader_ended)
+		return true;
+	kill(dt->t.host_pid, SIGKILL);
+	if (poll(&ended, 1, INIT_WAIT_MS))
+		return true;
+	log_warn(
+		"process %d has been killed, and exits when the parents of all processes that entered its pid namespace have waited for them",
+		dt->t.host_pid);
+	return false;
+}
+
+static int kill_task(const struct dump *dump, struct dump_task *dt)
 {
 	_cleanup_free_ pid_t *tids = calloc(dt->nr_threads, sizeof(*tids));
 	int err;
@@ -52,7 +74,7 @@ static int kill_task(struct dump_task *dt)
 		return fail(-ENOMEM, "kill %d", dt->t.host_pid);
 	for (size_t i = 0; i < dt->nr_threads; i++)
 		tids[i] = dt->threads[i].id.host_tid;
-	err = compel_kill(dt->t.host_pid, tids, dt->nr_threads);
+	err = init_ends(dump, dt) ? compel_kill(dt->t.host_pid, tids, dt->nr_threads) : 0;
 	for (size_t i = 0; i < dt->nr_threads; i++)
 		dt->threads[i].seized = false;
 	return err < 0 ? fail(err, "kill %d", dt->t.host_pid) : 0;
@@ -80,7 +102,7 @@ int dump_kill(struct dump *dump)
 	 */
 	dump_for_each_task_upwards(dt, dump)
 	{
-		int err = dt->nr_threads ? kill_task(dt) : 0;
+		int err = dt->nr_threads ? kill_task(dump, dt) : 0;
 
 		if (err < 0 && !first)
 			first = err;

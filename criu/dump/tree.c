@@ -21,7 +21,8 @@ int dump_add_task(struct dump *dump, pid_t pid, struct dump_task *parent, struct
 	dt->pidfd = -1;
 	err = proc_open(pid, &dt->proc);
 	if (err < 0)
-		return parent ? err : fail(err == -ENOENT ? -ESRCH : err, "there is no process %d to dump", pid);
+		return dump->tree.root ? err :
+					 fail(err == -ENOENT ? -ESRCH : err, "there is no process %d to dump", pid);
 	tree_add(&dump->tree, &dt->t, parent ? &parent->t : NULL);
 	err = hash_put_ptr(&dump->task_by_pid, pid, dt);
 	if (err < 0)
@@ -36,7 +37,7 @@ int dump_add_task(struct dump *dump, pid_t pid, struct dump_task *parent, struct
  * children. One that had none gets none later, except orphans, which go to the first thread that has not exited: the
  * leader, as long as we trace it (find_alive_thread() of the kernel).
  */
-static int list_stopped(struct dump_task *dt, struct pid_array *pids)
+static int list_stopped(const struct dump *dump, struct dump_task *dt, struct pid_array *pids)
 {
 	struct pid_array tids = { 0 };
 	size_t before = pids->n;
@@ -56,21 +57,21 @@ static int list_stopped(struct dump_task *dt, struct pid_array *pids)
 	for (size_t i = 0; !err && pids->n == before && i < dt->nr_threads; i++)
 		dt->threads[i].childless = true;
 	/* Except for the root: as the first process of a pid namespace it gets orphans of unrelated processes, too. */
-	dt->childless = !err && pids->n == before && dt->all_stopped && dt->t.parent;
+	dt->childless = !err && pids->n == before && dt->all_stopped && &dt->t != dump->tree.root;
 	array_free(&tids);
 	return err;
 }
 
 /* The stopped threads are all there are, or there will be another pass. While the tree runs: all current ones. */
-static int list_children(struct dump_task *dt, struct pid_array *pids)
+static int list_children(const struct dump *dump, struct dump_task *dt, struct pid_array *pids)
 {
-	return dt->nr_threads ? list_stopped(dt, pids) : proc_children(&dt->proc, pids);
+	return dt->nr_threads ? list_stopped(dump, dt, pids) : proc_children(&dt->proc, pids);
 }
 
 int dump_add_children(struct dump *dump, struct dump_task *dt)
 {
 	struct pid_array pids = { 0 };
-	int added = 0, err = dt->childless ? 0 : list_children(dt, &pids);
+	int added = 0, err = dt->childless ? 0 : list_children(dump, dt, &pids);
 
 	if (err == -ESRCH || err == -ENOENT) {
 		array_free(&pids);

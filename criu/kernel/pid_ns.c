@@ -4,11 +4,14 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include "base/cleanup.h"
 #include "kernel/proc_pid.h"
 #include "util/fds.h"
 
 #define NS_GET_PID_FROM_PIDNS _IOR(0xb7, 0x6, int)
+#define NS_GET_PID_IN_PIDNS _IOR(0xb7, 0x8, int)
+#define NS_GET_PARENT _IO(0xb7, 0x2)
 
 /* Is its innermost pid, the one in its own namespace, @inner? */
 static bool has_number(const struct proc *p, ino_t ns_ino, pid_t inner)
@@ -71,4 +74,33 @@ int pid_ns_outer(int ns, pid_t inner, pid_t *ret_outer)
 	if (outer < 0 && errno == ESRCH)
 		return -ESRCH;
 	return look_through_proc(ns, inner, ret_outer);
+}
+
+/* Upwards from the namespace of the process, to ours. */
+static bool descends(int ns, pid_t pid)
+{
+	_cleanup_proc_ struct proc proc = PROC_CLOSED;
+	struct stat want, st;
+	bool found = false;
+	int at = proc_open(pid, &proc) ? -1 : proc_ns_open(&proc, PROC_NS_PID);
+
+	while (at >= 0 && !found && !fstat(ns, &want) && !fstat(at, &st)) {
+		int parent = -1;
+
+		found = st.st_ino == want.st_ino;
+		if (!found)
+			parent = ioctl(at, NS_GET_PARENT);
+		close(at);
+		at = parent;
+	}
+	if (at >= 0)
+		close(at);
+	return found;
+}
+
+bool pid_ns_contains(int ns, pid_t outer)
+{
+	int inner = ioctl(ns, NS_GET_PID_IN_PIDNS, (unsigned long)outer);
+
+	return inner > 0 || (inner < 0 && errno != ESRCH && descends(ns, outer));
 }

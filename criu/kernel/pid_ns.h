@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Pids and tids in other pid namespaces than ours. pid_namespaces(7), ioctl_nsfs(2) */
 #pragma once
+#include <stdbool.h>
 #include <sys/types.h>
 
 /*
@@ -8,3 +9,5 @@
  * or it is not below ours. Queries the kernel (NS_GET_PID_FROM_PIDNS, Linux 6.12), or searches /proc without it.
  */
 int pid_ns_outer(int ns, pid_t inner, pid_t *ret_outer);
+/* Is the process with the pid @outer in our namespace in the pid namespace @ns, or in one below it? */
+bool pid_ns_contains(int ns, pid_t outer);

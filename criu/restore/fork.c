@@ -98,9 +98,10 @@ static int task_init(struct restore *r, struct restore_task *rt);
 
 static uint64_t clone_flags(struct restore *r, const struct restore_task *rt, const struct restore_task *by)
 {
-	uint64_t flags = !by && restore_has_pid_ns(r) ? CLONE_NEWPID : 0;
+	bool root = &rt->t == r->plan.tree.root;
+	uint64_t flags = root && restore_has_pid_ns(r) ? CLONE_NEWPID : 0;
 
-	if (rt->as_sibling || (!by && r->opts->restore_sibling))
+	if (rt->as_sibling || (root && r->opts->restore_sibling))
 		flags |= CLONE_PARENT;
 	if (!by || rt->helper || rt->t.state == TASK_DEAD)
 		return flags;
@@ -123,23 +124,77 @@ static int make_task(struct restore *r, struct restore_task *rt, const struct re
 		return pid;
 	/* The task also reports it, but may be killed before: then it would never be noticed. */
 	atomic_store(&r->shared->tasks[rt->t.index].pid, rt->t.pid);
-	if (!by)
+	if (&rt->t == r->plan.tree.root)
 		atomic_store(&r->shared->root_pid, pid);
 	return restore_is_vm_peer(rt) ? vm_peer_run(r, task_init) : 0;
 }
 
-/* Forks this task's children: before its own setsid(2), those that are created in its original session. */
-static int make_children(struct restore *r, struct restore_task *rt, bool before_setsid)
+static bool is_number_of_tree(struct restore *r, pid_t pid)
+{
+	struct task *helper;
+	uint64_t of;
+
+	list_for_each(helper, &r->plan.helpers, in_tree)
+		if (helper->pid == pid)
+			return true;
+	return hash_get(&r->plan.tids, (uint64_t)pid, &of);
+}
+
+/* In the process that forks @rt: @by, or the tool (NULL), waits for it. */
+static _Noreturn void make_orphan(struct restore *r, struct restore_task *rt, const struct restore_task *by)
+{
+	bool entered = !by && &rt->t != r->plan.tree.root;
+	pid_t self = getpid();
+
+	if (is_number_of_tree(r, self))
+		_exit(MAKER_IN_THE_WAY);
+	r->tool.maker = sys_pidfd_open(self, 0);
+	if (r->tool.maker < 0) {
+		fail(r->tool.maker, "pidfd_open %d", self);
+		_exit(MAKER_FAILED);
+	}
+	if (entered && setns(r->tool.pid_ns, CLONE_NEWPID) < 0) {
+		fail(-errno, "enter the pid namespace of process %d", r->tool.root_pid);
+		_exit(MAKER_FAILED);
+	}
+	_exit(make_task(r, rt, by) ? MAKER_FAILED : 0);
+}
+
+/*
+ * From the start, @rt is a child of the process that adopts orphans, its final parent. @by: the task that creates it; NULL: the
+ * tool.
+ */
+static int make_as_orphan(struct restore *r, struct restore_task *rt, const struct restore_task *by)
+{
+	/* Tables that it shares with @by are passed on by a process that has them, too. */
+	struct clone_args args = { .flags = by ? clone_flags(r, rt, by) : 0, .exit_signal = SIGCHLD };
+	int status;
+
+	do {
+		long maker = syscall(SYS_clone3, &args, sizeof(args));
+
+		if (!maker)
+			make_orphan(r, rt, by);
+		if (maker < 0)
+			return fail(-errno, "fork");
+		while (waitpid((pid_t)maker, &status, 0) < 0)
+			if (errno != EINTR)
+				return fail(-errno, "wait for process %ld, which creates process %d", maker, rt->t.pid);
+	} while (WIFEXITED(status) && WEXITSTATUS(status) == MAKER_IN_THE_WAY);
+	if (WIFSIGNALED(status))
+		return fail(-ECHILD, "the process that creates process %d was killed by signal %d", rt->t.pid,
+			    WTERMSIG(status));
+	return WEXITSTATUS(status) ? -ECHILD : 0;
+}
+
+/* Forks this task's children: before its own setsid(2), those that are created in its original session or group. */
+static int make_children(struct restore *r, struct restore_task *rt, bool early)
 {
 	int err = 0;
 
-	for (struct restore_task *child = rt->forks; !err && child; child = child->next_forked) {
-		pid_t sid = child->t.sid == child->t.pid ? child->birth_sid : child->t.sid;
-		bool early = !child->helper && rt->t.sid == rt->t.pid && sid && sid != rt->t.sid;
-
-		if (early == before_setsid)
-			err = make_task(r, child, rt);
-	}
+	for (struct restore_task *child = rt->forks; !err && child; child = child->next_forked)
+		if (child->early == early)
+			err = child->adopted ? make_as_orphan(r, child, rt) : make_task(r, child, rt);
 	return err;
 }
 
@@ -192,8 +247,7 @@ static int await_zombies(struct restore *r, struct restore_task *rt)
 }
 
 /*
- * Not before that does the root have its final parent. By a descriptor: in a pid namespace of its own, it has no pid for
- * its parent. The kernel reports an exit after the children have their new parent.
+ * Not before that does it have its final parent. By a descriptor: the root of a pid namespace has no pid for its parent. The kernel reports an exit after the children have their new parent.
  */
 static int await_orphaned(int maker)
 {
@@ -201,28 +255,35 @@ static int await_orphaned(int maker)
 
 	while (poll(&ended, 1, -1) < 0)
 		if (errno != EINTR)
-			return fail(-errno, "wait for the exit of the process that forked the root");
+			return fail(-errno, "wait for the exit of the process that forked it");
 	close(maker);
 	return 0;
 }
 
 static int follow_maker(struct restore *r, struct restore_task *rt)
 {
-	if (r->tool.root_maker >= 0 && !rt->creator)
-		return await_orphaned(r->tool.root_maker);
+	if (r->tool.maker >= 0 && (rt->adopted || !rt->creator)) {
+		int err = await_orphaned(r->tool.maker);
+
+		/* The parent of those that the tool creates may end at any time. */
+		if (err || !rt->adopted)
+			return err;
+	}
 	/*
 	 * A restore succeeds or fails as a whole: a task dies with its creator, until the restorer sets the saved
 	 * value.
 	 */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		return fail(-errno, "prctl(PR_SET_PDEATHSIG)");
-	return getppid() == 1 && rt->creator && rt->creator->t.pid != 1 && !rt->as_sibling ? -ECANCELED : 0;
+	return getppid() == 1 && rt->creator && rt->creator->t.pid != 1 && !rt->as_sibling && !rt->adopted ?
+		       -ECANCELED :
+		       0;
 }
 
 static int task_setup(struct restore *r, struct restore_task *rt)
 {
 	const struct run_kind *kind;
-	int err = &rt->t == r->plan.tree.root ? untrusted_settle(r) : 0;
+	int err = !rt->creator ? untrusted_settle(r) : 0;
 
 	if (err)
 		return err;
@@ -368,50 +429,19 @@ static bool minds_our_end(const struct restore *r, const struct restore_task *ro
 	return false;
 }
 
-static bool is_number_of_tree(struct restore *r, pid_t pid)
+/*
+ * Those that entered the pid namespace from outside. Their parent is none of the tool's users': it would have to wait for them, or
+ * the namespace could not end.
+ */
+static int make_entered(struct restore *r)
 {
-	struct task *helper;
-	uint64_t of;
+	struct restore_task *rt;
+	int err = 0;
 
-	list_for_each(helper, &r->plan.helpers, in_tree)
-		if (helper->pid == pid)
-			return true;
-	return hash_get(&r->plan.tids, (uint64_t)pid, &of);
-}
-
-static _Noreturn void make_orphan(struct restore *r, struct restore_task *root)
-{
-	pid_t self = getpid();
-
-	if (is_number_of_tree(r, self))
-		_exit(MAKER_IN_THE_WAY);
-	r->tool.root_maker = sys_pidfd_open(self, 0);
-	if (r->tool.root_maker < 0) {
-		fail(r->tool.root_maker, "pidfd_open %d", self);
-		_exit(MAKER_FAILED);
-	}
-	_exit(make_task(r, root, NULL) ? MAKER_FAILED : 0);
-}
-
-/* From the start, the root is a child of the process that adopts orphans: its final parent. */
-static int make_root_orphan(struct restore *r, struct restore_task *root)
-{
-	int status;
-
-	do {
-		pid_t maker = fork();
-
-		if (!maker)
-			make_orphan(r, root);
-		if (maker < 0)
-			return fail(-errno, "fork");
-		while (waitpid(maker, &status, 0) < 0)
-			if (errno != EINTR)
-				return fail(-errno, "wait for process %d, which creates the root", maker);
-	} while (WIFEXITED(status) && WEXITSTATUS(status) == MAKER_IN_THE_WAY);
-	if (WIFSIGNALED(status))
-		return fail(-ECHILD, "the process that creates the root was killed by signal %d", WTERMSIG(status));
-	return WEXITSTATUS(status) ? -ECHILD : 0;
+	restore_for_each_task(rt, r)
+		if (!err && !rt->creator && &rt->t != r->plan.tree.root)
+			err = make_as_orphan(r, rt, NULL);
+	return err;
 }
 
 int restore_fork_tree(struct restore *r)
@@ -423,9 +453,10 @@ int restore_fork_tree(struct restore *r)
 	/* Tasks start with all signals blocked: none may run the tool's handlers in them. */
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, NULL);
-	err = minds_our_end(r, root) ? make_root_orphan(r, root) : make_task(r, root, NULL);
+	err = minds_our_end(r, root) ? make_as_orphan(r, root, NULL) : make_task(r, root, NULL);
 	if (err)
 		return err;
 	r->tool.root_pid = atomic_load(&r->shared->root_pid);
-	return restore_find_pid_ns(r);
+	err = restore_find_pid_ns(r);
+	return err ? err : make_entered(r);
 }

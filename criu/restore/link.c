@@ -14,15 +14,35 @@
 #include "run/restore.h"
 #include "util/log.h"
 
+/* A session whose leader is outside of the pid namespace, 0 in images: that of the tool. */
+#define OUTER (-1)
+
+static pid_t session_of(const struct task *t)
+{
+	return t->sid ?: OUTER;
+}
+
 /* The session a task must be forked in; 0: any. */
 static pid_t needed_sid(const struct restore_task *rt)
 {
-	return rt->t.sid == rt->t.pid ? rt->birth_sid : rt->t.sid;
+	return rt->t.sid == rt->t.pid ? rt->birth_sid : session_of(&rt->t);
 }
 
 static bool outside(struct restore *r, pid_t id)
 {
 	return !restore_find_task(r, id);
+}
+
+/* Is it a task of the tree that @rt cannot have had as leader of its session before it started its own? */
+static bool led_later(const struct restore_task *leader, const struct restore_task *rt)
+{
+	const struct task *t = leader ? &leader->t : NULL;
+
+	if (leader && !rt->t.parent)
+		return true;
+	while (t && t != &rt->t)
+		t = t->parent;
+	return t;
 }
 
 /* Children first: a leader whose child has an older session was forked in that session itself. */
@@ -33,10 +53,14 @@ static void find_birth_sessions(struct restore *r)
 		struct restore_task *parent = rt->t.parent ? restore_task_of(rt->t.parent) : NULL;
 		pid_t sid = needed_sid(rt);
 
-		if (!parent || !sid || sid == parent->t.sid || parent->t.sid != parent->t.pid || parent->birth_sid)
+		if (!parent || !sid || sid == session_of(&parent->t) || parent->t.sid != parent->t.pid ||
+		    parent->birth_sid)
 			continue;
 		/* A dead leader's session is created by a helper instead, unless it is outside the tree. */
-		if (outside(r, sid) && sid != r->plan.tree.root->sid)
+		if (sid != OUTER && outside(r, sid) && sid != r->plan.tree.root->sid)
+			continue;
+		/* An orphan, which the parent has adopted. */
+		if (sid != OUTER && led_later(restore_find_task(r, sid), parent))
 			continue;
 		parent->birth_sid = sid;
 	}
@@ -77,6 +101,11 @@ static struct restore_task *add_helper(struct restore *r, pid_t pid, pid_t sid, 
 
 static int cannot_enter(const struct restore_task *rt)
 {
+	if (!rt->t.sid)
+		return fail(
+			-EOPNOTSUPP,
+			"pid %d is in a session outside of its pid namespace, and no task that could fork it is: that is not supported",
+			rt->t.pid);
 	return fail(-EOPNOTSUPP, "pid %d is in session %d, and no task that could fork it is: that is not supported",
 		    rt->t.pid, rt->t.sid);
 }
@@ -98,8 +127,26 @@ static int find_vm_peer_creator(struct restore_task *rt)
 			rt->t.pid);
 	rt->creator = restore_task_of(by);
 	rt->as_sibling = by != rt->t.parent;
-	before = rt->creator->birth_sid ? rt->creator->birth_sid : by->parent ? by->parent->sid : by->sid;
-	return !sid || sid == by->sid || (by->sid == by->pid && sid == before) ? 0 : cannot_enter(rt);
+	before = rt->creator->birth_sid ? rt->creator->birth_sid : session_of(by->parent ? by->parent : by);
+	return !sid || sid == session_of(by) || (by->sid == by->pid && sid == before) ? 0 : cannot_enter(rt);
+}
+
+/*
+ * A process that entered the pid namespace from outside (the tool does), or was forked by such a one with CLONE_PARENT: only
+ * then is it in a session of the tree, which is not its own.
+ */
+static int find_outer_creator(struct restore *r, struct restore_task *rt)
+{
+	pid_t sid = needed_sid(rt);
+	struct restore_task *leader = sid > 0 ? restore_find_task(r, sid) : NULL;
+
+	if (sid <= 0 || &rt->t == r->plan.tree.root)
+		return 0;
+	if (!leader || leader->t.parent || &leader->t == r->plan.tree.root)
+		return cannot_enter(rt);
+	rt->creator = leader;
+	rt->as_sibling = true;
+	return 0;
 }
 
 static int find_creator(struct restore *r, struct restore_task *rt)
@@ -110,7 +157,9 @@ static int find_creator(struct restore *r, struct restore_task *rt)
 	if (restore_is_vm_peer(rt))
 		return find_vm_peer_creator(rt);
 	rt->creator = parent;
-	if (!parent || !sid || sid == parent->t.sid || sid == needed_sid(parent))
+	if (!parent)
+		return find_outer_creator(r, rt);
+	if (!sid || sid == session_of(&parent->t) || sid == needed_sid(parent))
 		return 0;
 	leader = restore_find_task(r, sid);
 	if (leader && leader->t.state != TASK_DEAD && leader->t.parent == rt->t.parent) {
@@ -118,7 +167,13 @@ static int find_creator(struct restore *r, struct restore_task *rt)
 		rt->as_sibling = true;
 		return 0;
 	}
-	if (leader)
+	/* An orphan: the init of a pid namespace adopts them. */
+	if (leader && leader->t.state != TASK_DEAD && restore_has_pid_ns(r) && rt->t.parent == r->plan.tree.root) {
+		rt->creator = leader;
+		rt->adopted = true;
+		return 0;
+	}
+	if (leader || sid == OUTER)
 		return cannot_enter(rt);
 	leader = find_helper(r, sid);
 	if (!leader)
@@ -130,17 +185,32 @@ static int find_creator(struct restore *r, struct restore_task *rt)
 	return 0;
 }
 
-/* Sessions and groups outside the pid namespace of the tree can only be inherited: setpgid(2) cannot refer to them. */
-static int check_outer(const struct restore_task *rt)
+/*
+ * Creators fork what needs their original session before they start their own. A group outside of the pid namespace of the tree,
+ * too, can only be inherited: by way of all that fork @rt. It is always in a session from outside.
+ */
+static int find_moment(struct restore_task *rt)
 {
 	const struct restore_task *by = rt->creator;
+	pid_t sid = needed_sid(rt);
 
-	if ((rt->t.sid || !by || !by->t.sid) && (rt->t.pgid || !by || !by->t.pgid))
+	rt->early |= by && by->t.sid == by->t.pid && sid && sid != by->t.sid;
+	if (rt->t.pgid)
 		return 0;
-	return fail(
-		-EOPNOTSUPP,
-		"pid %d is in a %s outside its pid namespace, and pid %d, which has to fork it, is not: that is not supported",
-		rt->t.pid, !rt->t.sid && by->t.sid ? "session" : "process group", by->t.pid);
+	if (rt->leads_for_others)
+		return fail(
+			-EOPNOTSUPP,
+			"pid %d is in a process group outside of its pid namespace, and others are in a group with its id: that is not supported",
+			rt->t.pid);
+	for (; by && by->t.pgid; rt = rt->creator, by = rt->creator) {
+		if (needed_sid(rt) != OUTER)
+			return fail(
+				-EOPNOTSUPP,
+				"pid %d is created in session %d, and has to fork one in a process group outside of its pid namespace: that is not supported",
+				rt->t.pid, needed_sid(rt));
+		rt->early = true;
+	}
+	return 0;
 }
 
 static int find_group(struct restore *r, struct restore_task *rt)
@@ -149,7 +219,7 @@ static int find_group(struct restore *r, struct restore_task *rt)
 	pid_t pgid = rt->t.pgid;
 
 	if (pgid == rt->t.pid || !pgid)
-		return check_outer(rt);
+		return 0;
 	rt->join_pgid = pgid;
 	leader = restore_find_task(r, pgid);
 	if (leader && leader->t.pgid != pgid)
@@ -174,7 +244,7 @@ static int check_session(struct restore *r, const struct restore_task *rt)
 	if (leader && leader->t.sid != rt->t.sid)
 		return fail(-EBADMSG, "pstree.img: pid %d is in session %d, whose leader is in session %d", rt->t.pid,
 			    rt->t.sid, leader->t.sid);
-	if (leader && leader != rt && !rt->t.parent)
+	if (leader && leader != rt && &rt->t == r->plan.tree.root)
 		return fail(-EBADMSG, "pstree.img: the root %d is in session %d, which one of its descendants leads",
 			    rt->t.pid, rt->t.sid);
 	return 0;
@@ -194,20 +264,17 @@ static int check_birth(struct restore *r, const struct restore_task *rt)
 	return 0;
 }
 
-static int check_root(struct restore *r)
+/* The root, those that entered its pid namespace from outside, and those in a session from there. */
+static int check_session_of_tool(struct restore *r, struct restore_task *rt)
 {
-	struct restore_task *root = restore_task_of(r->plan.tree.root);
+	const struct task *parent = rt->t.parent;
+	bool came_with_it = parent ? !rt->t.sid && parent->sid : !rt->creator;
 
-	/* Its parent is a different one now, which waits for it in the usual way. */
-	root->t.exit_signal = SIGCHLD;
-	if (root->t.sid == root->t.pid)
+	if (!came_with_it || rt->t.sid == rt->t.pid || r->opts->shell_job)
 		return 0;
-	if (!r->opts->shell_job)
-		return fail(
-			-EINVAL,
-			"the tree belongs to session %d of a terminal: restore it from a terminal with --shell-job (-j)",
-			root->t.sid);
-	return 0;
+	return fail(-EINVAL,
+		    "process %d belongs to session %d of a terminal: restore it from a terminal with --shell-job (-j)",
+		    rt->t.pid, rt->t.sid);
 }
 
 /* Tables are shared from the start: a task that is not the owner must be forked by one that has the table. */
@@ -332,10 +399,10 @@ static int check_leader(struct restore *r, const struct restore_task *rt)
 	return 0;
 }
 
-/* All tasks that the root forks, directly or indirectly; any others would wait for each other. */
-static int check_forks(struct restore *r)
+/* A task, and all that it forks, directly or indirectly. */
+static size_t count_forks(const struct restore_task *root)
 {
-	const struct restore_task *root = restore_task_of(r->plan.tree.root), *rt = root;
+	const struct restore_task *rt = root;
 	size_t reached = 1;
 
 	while (rt) {
@@ -348,6 +415,18 @@ static int check_forks(struct restore *r)
 		}
 		reached += rt != NULL;
 	}
+	return reached;
+}
+
+/* Every task is forked in the end; any others would wait for each other. */
+static int check_forks(struct restore *r)
+{
+	const struct restore_task *rt;
+	size_t reached = 0;
+
+	restore_for_each_task(rt, r)
+		if (!rt->creator)
+			reached += count_forks(rt);
 	return reached == r->plan.tree.nr_tasks + r->plan.nr_helpers ?
 		       0 :
 		       fail(-EBADMSG,
@@ -366,10 +445,12 @@ int restore_link(struct restore *r)
 	run_for_each_kind(kind)
 		if (!err && kind->link)
 			err = kind->link(r);
-	restore_for_each_task(rt, r)
+	restore_for_each_task(rt, r) {
+		/* Its parent is a different one now, which waits for it in the usual way. */
+		if (!rt->t.parent)
+			rt->t.exit_signal = SIGCHLD;
 		err = err ? err : check_session(r, rt);
-	if (!err)
-		err = check_root(r);
+	}
 	find_birth_sessions(r);
 	restore_for_each_task(rt, r) {
 		if (!err)
@@ -377,12 +458,16 @@ int restore_link(struct restore *r)
 		if (!err)
 			err = find_creator(r, rt);
 		if (!err)
+			err = check_session_of_tool(r, rt);
+		if (!err)
 			err = find_group(r, rt);
 		if (!err && rt->t.state != TASK_DEAD)
 			err = check_sharing(rt);
 		if (!err)
 			err = check_leader(r, rt);
 	}
+	restore_for_each_task(rt, r)
+		err = err ? err : find_moment(rt);
 	if (!err) {
 		list_forks(r);
 		err = check_forks(r);

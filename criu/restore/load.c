@@ -289,7 +289,8 @@ static int load_task(struct restore *r, const PstreeEntry *e)
 		return bad("pstree.img: pid %u, group %u, session %u", e->pid, e->pgid, e->sid);
 	if (restore_find_task(r, e->pid))
 		return bad("pstree.img: duplicate pid %u", e->pid);
-	if (r->plan.tree.root) {
+	/* Without a parent: it entered the pid namespace from outside (kinds/ns/pid.c). 4.2 saves no such process. */
+	if (r->plan.tree.root && e->ppid) {
 		parent = restore_find_task(r, e->ppid);
 		if (!parent)
 			return bad("pstree.img: the parent %u of %u is missing or comes after it", e->ppid, e->pid);
@@ -305,7 +306,7 @@ static int load_task(struct restore *r, const PstreeEntry *e)
 		return err;
 	tree_add(&r->plan.tree, &rt->t, parent ? &parent->t : NULL);
 	if (rt->t.state == TASK_DEAD)
-		return parent ? 0 : bad("pstree.img: the root %u is a zombie", e->pid);
+		return parent ? 0 : bad("pstree.img: process %u has no parent and is a zombie", e->pid);
 	/* Before images of objects in the namespaces are read. */
 	err = load_ids(r, rt);
 	return err ? err : load_threads(r, rt, e);

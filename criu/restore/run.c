@@ -317,7 +317,7 @@ struct restore *restore_new(const struct options *opts)
 		return NULL;
 	r->opts = opts;
 	r->roots = PATH_OWN;
-	r->tool.pid_ns = r->tool.root_maker = -1;
+	r->tool.pid_ns = r->tool.maker = -1;
 	r->tool.own_sid = getsid(0);
 	r->tool.own_pgid = getpgrp();
 	arena_init_for_forks(&r->arena);

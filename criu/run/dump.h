@@ -118,6 +118,7 @@ struct dump {
 	 * the tool's namespace, those in images in the tree's: dump_pid_of(). User ids likewise: dump_uid_of().
 	 */
 	unsigned pid_level;
+	int pid_ns; /* that of the tree, if the root is its init and it is not the tool's; -1: not open */
 	struct hash numbers; /* with a pid_level: tids, pgids and sids: ours -> the tree's */
 	struct id_map uid_map, gid_map; /* of the user namespace of the root task */
 	struct arena arena; /* records and strings that live as long as the run */

@@ -78,6 +78,8 @@ struct restore_task {
 	/* How it is created (restore/link.c). */
 	struct restore_task *creator; /* the task that forks it; NULL: the tool does */
 	struct restore_task *forks, *next_forked; /* the tasks that it forks, in tree order; next of its creator's */
+	bool adopted; /* forked by a process that exits at once: its parent is the init of its pid namespace */
+	bool early; /* forked before its creator starts its own session or group */
 	bool as_sibling; /* forked with CLONE_PARENT: its parent is the creator's parent */
 	bool helper; /* replaces a dead session or group leader until the members exist */
 	bool leader_ends; /* its first thread had exited: it creates everything, and exits before the program continues */
@@ -136,7 +138,7 @@ struct restore_tool {
 	/* Namespaces of the tree other than ours, in the order in which they are entered. */
 	int inside[NS_TYPES];
 	size_t nr_inside;
-	int root_maker; /* pidfd of a process that forks the root and exits at once (restore/fork.c); -1: the tool forks it */
+	int maker; /* in a task that was forked by a process that exits at once (restore/fork.c): pidfd of that; -1: in others */
 	bool pidfile_written;
 	struct helper_process pidfile_watcher; /* restore/pidfile.c */
 	int pidfile_hold; /* closed when the tool exits */

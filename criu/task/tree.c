@@ -17,7 +17,7 @@ void tree_add(struct tree *tree, struct task *task, struct task *parent)
 	list_add_tail(&task->in_tree, &tree->tasks);
 	if (parent)
 		list_add_tail(&task->sibling, &parent->children);
-	else
+	else if (!tree->root)
 		tree->root = task;
 }
 

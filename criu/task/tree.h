@@ -34,7 +34,7 @@ struct task {
 	struct list in_tree; /* struct tree.tasks: parents before children */
 	struct list children;
 	struct list sibling;
-	struct task *parent; /* NULL: the root */
+	struct task *parent; /* NULL: the root, or a process that entered its pid namespace from outside */
 	unsigned index; /* position in struct tree.tasks, from 0 */
 	pid_t pid, ppid, pgid, sid;
 	pid_t host_pid;
@@ -54,7 +54,7 @@ struct tree {
 };
 
 void tree_init(struct tree *tree);
-/* Adds @task (pid, ppid set) as a child of @parent (NULL: it is the root). Not owned by the tree. */
+/* Adds @task (pid, ppid set) as a child of @parent (NULL: none in the tree; the first one is the root). Not owned by the tree. */
 void tree_add(struct tree *tree, struct task *task, struct task *parent);
 /*
  * The task that can create one that shares memory with others: its parent, or an older child of the parent

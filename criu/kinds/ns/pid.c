@@ -38,54 +38,27 @@ static const struct task *maker_of(const struct dump_task *task)
 	return task->t.state == TASK_DEAD || task->mm_owner ? task->t.parent : tree_vm_peer_maker(&task->t, &shared);
 }
 
-/* Sessions and groups from outside can only be inherited: restore/link.c. */
+/* A session or group from outside can only be inherited, by a child forked before its parent left it: restore/link.c. */
 static void check_outer(struct dump *dump, const struct dump_task *task)
 {
-	const struct task *t = &task->t, *by = maker_of(task);
-	const char *what = NULL;
+	const struct task *by = task->t.sid ? NULL : maker_of(task);
+	struct dump_task *other;
 
-	if (by && !t->sid && by->sid)
-		what = "session";
-	else if (by && !t->pgid && by->pgid)
-		what = "process group";
-	if (what)
+	while (by && (!by->sid || by->sid == by->pid))
+		by = maker_of(dump_task_of((struct task *)by));
+	if (by)
 		dump_blocker(
 			dump, task, -1,
-			"is in a %s outside of its pid namespace, and process %d, which would have to fork it, is not: that is not supported",
-			what, by->pid);
-}
-
-/*
- * A process that entered from outside (setns(2)) is no descendant of the init, so it is not in the tree; and it is killed
- * when the init of the namespace exits.
- */
-static void check_entered(struct dump *dump, const struct ns *tree, pid_t pid)
-{
-	_cleanup_proc_ struct proc proc = PROC_CLOSED;
-	char comm[16];
-	uint32_t ino;
-
-	if (dump_find_task(dump, pid) || proc_open(pid, &proc) || proc_ns_ino(&proc, PROC_NS_PID, &ino) ||
-	    ino != tree->ino)
+			"is in a session outside of its pid namespace, and its ancestor %d is in session %d, which it has not started: that is not supported",
+			by->pid, by->sid);
+	if (task->t.pgid)
 		return;
-	dump_blocker(
-		dump, dump_task_of(dump->tree.root), -1,
-		"process %d (%s) entered the pid namespace of the tree from outside (nsenter, exec of a container engine), and would be killed with it: that is not implemented; end it first",
-		pid, proc_comm_of(pid, comm));
-}
-
-static int find_entered(struct dump *dump, const struct ns *tree)
-{
-	_cleanup_proc_ struct proc self = PROC_CLOSED;
-	struct pid_array pids = { 0 };
-	int err = proc_open_self(&self);
-
-	if (!err)
-		err = proc_pids(&self, &pids);
-	for (size_t i = 0; !err && i < pids.n; i++)
-		check_entered(dump, tree, pids.v[i]);
-	array_free(&pids);
-	return err ? fail(err, "list the processes in /proc") : 0;
+	dump_for_each_task(other, dump)
+		if (other->t.pgid == task->t.pid)
+			dump_blocker(
+				dump, task, -1,
+				"is in a process group outside of its pid namespace, and process %d is in a group with the id %d: that is not supported",
+				other->t.pid, task->t.pid);
 }
 
 static int pid_survey(struct dump *dump)
@@ -114,8 +87,7 @@ static int pid_survey(struct dump *dump)
 			dump->tree.root->pid, dump->tree.root->host_pid);
 	if (err || !tree || tree->own)
 		return err;
-	err = find_entered(dump, tree);
-	return err ? err : pid_settings_survey(dump, dump_task_of(dump->tree.root));
+	return pid_settings_survey(dump, dump_task_of(dump->tree.root));
 }
 
 static int pid_link(struct restore *r)
@@ -124,6 +96,12 @@ static int pid_link(struct restore *r)
 	const struct ns *tree = root->ns[NS_PID];
 	struct restore_task *rt;
 
+	restore_for_each_task(rt, r)
+		if (rt != root && !rt->t.parent && (!tree || tree->own))
+			return fail(
+				-EBADMSG,
+				"pstree.img: process %d has no parent, and the tree has no pid namespace of its own",
+				rt->t.pid);
 	restore_for_each_task(rt, r)
 		if (rt->ns[NS_PID] && rt->ns[NS_PID] != tree)
 			return fail(
