@@ -16,6 +16,7 @@
 #include "memory/segments.h"
 #include "memory/shmem.h"
 #include "pie/vma.h"
+#include "run/ipc_ns.h"
 #include "run/opener.h"
 #include "util/fds.h"
 #include "util/log.h"
@@ -227,6 +228,9 @@ static int save_shared(struct dump *dump)
 #ifndef SHM_DEST
 #define SHM_DEST 01000
 #endif
+#ifndef SHM_LOCKED
+#define SHM_LOCKED 02000
+#endif
 
 /* Page size of memory with these MAP_* flags. */
 static uint64_t page_size(uint32_t flags)
@@ -377,6 +381,13 @@ int segment_fill_sysv(struct restore *r, const IpcShmEntry *e)
 	return hash_put(&r->tool.sysv_made, e->desc->id, held) ? fail(-ENOMEM, "SysV segments") : 0;
 }
 
+int segment_lock_sysv(const IpcDescEntry *desc)
+{
+	if (!(desc->mode & SHM_LOCKED) || !shmctl((int)desc->id, SHM_LOCK, NULL))
+		return 0;
+	return fail(-errno, "lock System V segment %u (SHM_LOCK; ulimit -l is one of the limits)", desc->id);
+}
+
 static int create_sysv(const IpcShmEntry *e)
 {
 	uint32_t huge = huge_flags(e);
@@ -407,7 +418,10 @@ static int create_sysv(const IpcShmEntry *e)
 		shmctl(id, IPC_RMID, NULL);
 		return fail(err, "owner of SysV segment %u", e->desc->id);
 	}
-	return 0;
+	err = segment_lock_sysv(e->desc);
+	if (err)
+		shmctl(id, IPC_RMID, NULL);
+	return err;
 }
 
 /* It is attached with our credentials: no task may get a segment that an unrelated process has created meanwhile. */
@@ -455,10 +469,25 @@ static int make_sysv(struct restore *r, const IpcShmEntry *e)
 	return err;
 }
 
+struct sysv_records {
+	struct restore *r;
+	struct restore_records list;
+};
+
+static int make_all_sysv(void *arg)
+{
+	const struct sysv_records *records = arg;
+	int err = 0;
+
+	for (size_t i = 0; !err && i < records->list.n; i++)
+		err = make_sysv(records->r, (IpcShmEntry *)records->list.v[i]);
+	return err;
+}
+
 static int make_segments(struct restore *r)
 {
 	const struct hash_slot *slot;
-	struct restore_records records;
+	struct sysv_records records = { .r = r };
 	size_t iter = 0;
 	int err = note_needed(r);
 
@@ -474,40 +503,49 @@ static int make_segments(struct restore *r)
 			err = hash_put(&r->segment_fds, slot->key, fd);
 	}
 	if (!err)
-		err = restore_read_records(r, IMAGE_IPCNS_SHM, 0, &ipc_shm_entry__descriptor, &records);
-	for (size_t i = 0; !err && i < records.n; i++)
-		err = make_sysv(r, (IpcShmEntry *)records.v[i]);
-	return err;
+		err = restore_read_records(r, IMAGE_IPCNS_SHM, 0, &ipc_shm_entry__descriptor, &records.list);
+	/* Those of other namespaces are created by the kind of these: kinds/ns/ipc/shm.c. */
+	return err || !records.list.n ? err : ipc_ns_of_tool(r, make_all_sysv, &records);
 }
 
-/* When every task has mapped them, or when the restore has failed: removes those that must not remain. */
-static void finish(struct restore *r, bool failed)
+/* When every task has attached them: those that are marked for removal exist as long as they have users. */
+static void release_removed(struct restore *r)
 {
 	const struct hash_slot *slot;
 	size_t iter = 0;
 
-	while ((slot = hash_next(&r->tool.sysv_made, &iter))) {
+	while ((slot = hash_next(&r->tool.sysv_made, &iter)))
 		if (slot->value)
 			shmdt((void *)(uintptr_t)slot->value);
-		else if (failed)
-			shmctl(slot->key, IPC_RMID, NULL);
-	}
 }
 
-static void finish_running(struct restore *r)
+/* All that are not marked for removal are in the tool's namespace: other namespaces disappear with their segments. */
+static int remove_created(void *arg)
 {
-	finish(r, false);
+	struct restore *r = arg;
+	const struct hash_slot *slot;
+	size_t iter = 0;
+
+	while ((slot = hash_next(&r->tool.sysv_made, &iter)))
+		if (!slot->value)
+			shmctl((int)slot->key, IPC_RMID, NULL);
+	return 0;
 }
 
-static void finish_failed(struct restore *r)
+static void remove_after_failure(struct restore *r)
 {
-	finish(r, true);
+	size_t iter = 0;
+
+	release_removed(r);
+	/* Otherwise the namespaces may not have been created yet. */
+	if (hash_next(&r->tool.sysv_made, &iter))
+		ipc_ns_of_tool(r, remove_created, r);
 }
 
 const struct run_kind segments_run = {
 	.name = "shared memory",
 	.save = save_shared,
 	.in_namespaces = make_segments,
-	.running = finish_running,
-	.failed = finish_failed,
+	.running = release_removed,
+	.failed = remove_after_failure,
 };

@@ -22,3 +22,5 @@ int shmem_note_of_ns(struct dump *dump, const struct ns *ns, int id, uint64_t si
  * tasks have attached it, the tool holds it.
  */
 int segment_fill_sysv(struct restore *r, const IpcShmEntry *e);
+/* The same: locks it (SHM_LOCK) if it was. */
+int segment_lock_sysv(const IpcDescEntry *desc);

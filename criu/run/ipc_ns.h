@@ -13,5 +13,10 @@
 int ipc_ns_of_task(const struct dump_task *task, int (*fn)(void *arg), void *arg);
 /* The same before task->ns is known (survey): where it is not the tool's own. */
 int ipc_ns_enter(const struct dump_task *task, int (*fn)(void *arg), void *arg);
-/* The same in a restore; NULL: the namespace of the root. To be called where in_namespaces and failed are. */
+/*
+ * The same in a restore; NULL: the namespace of the root. To be called where in_namespaces and failed are. A failure to
+ * enter it is logged.
+ */
 int ipc_ns_of_restore(struct restore *r, const struct ns *ns, int (*fn)(void *arg), void *arg);
+/* The same in the tool's own, which is also the root's unless tasks of the tree are in several. */
+int ipc_ns_of_tool(struct restore *r, int (*fn)(void *arg), void *arg);
