@@ -35,12 +35,13 @@ int sem_set_stat(int id, struct sem_set *ret)
 	return stat_set(id, IPC_STAT, ret);
 }
 
-int sem_sets_read(struct sem_set_array *to)
+int sem_sets_read(struct sem_set_array *to, int *ret_unreadable)
 {
 	struct seminfo info = { 0 };
 	union sem_arg arg = { .info = &info };
 	int last = semctl(0, 0, SEM_INFO, arg);
 
+	*ret_unreadable = 0;
 	if (last < 0)
 		return -errno;
 	/* semusz: their number. */
@@ -53,6 +54,9 @@ int sem_sets_read(struct sem_set_array *to)
 			err = stat_set(i, SEM_STAT, &set);
 		if (!err && array_add(to, set))
 			return -ENOMEM;
+		/* -EINVAL, -EIDRM: no set has this index. */
+		if (err && err != -EINVAL && err != -EIDRM && !*ret_unreadable)
+			*ret_unreadable = err;
 	}
 	return 0;
 }

@@ -15,8 +15,11 @@ struct sem_set {
 };
 ARRAY_OF(sem_set_array, struct sem_set);
 
-/* Appends all sets. If there are none, it makes one system call. */
-int sem_sets_read(struct sem_set_array *to);
+/*
+ * Appends all sets that can be queried. If there are none, it makes one system call. *ret_unreadable: why the first of
+ * the others cannot, a negative errno; 0: there are no others.
+ */
+int sem_sets_read(struct sem_set_array *to, int *ret_unreadable);
 /* -EINVAL, -EIDRM: there is no set with that id. */
 int sem_set_stat(int id, struct sem_set *ret);
 /* Value of a semaphore; also the process that last changed it, 0: it has no pid here. -EACCES */

@@ -57,8 +57,8 @@ static int in_outer(void *arg)
 	check(!(ds.shm_perm.mode & SHM_LOCKED) == !locked && (ds.shm_perm.mode & 0777) == 0640, "mode 0%o",
 	      ds.shm_perm.mode);
 	check(!wrong(p, SIZE, 1) && !wrong(removed, SIZE, 2), "content");
-	check(!shmctl(gone, IPC_STAT, &ds) && ds.shm_perm.mode & SHM_DEST && ds.shm_nattch == 1, "mode 0%o, attached %lu",
-	      ds.shm_perm.mode, ds.shm_nattch);
+	check(!shmctl(gone, IPC_STAT, &ds) && ds.shm_perm.mode & SHM_DEST && ds.shm_nattch == 1,
+	      "mode 0%o, attached %lu", ds.shm_perm.mode, ds.shm_nattch);
 	check(!shmdt(removed) && shmctl(gone, IPC_STAT, &ds) < 0, "it exists after its last user");
 	shmctl(id, IPC_RMID, NULL);
 	return 0;

@@ -7,6 +7,7 @@
 #include "ipc-var.pb-c.h"
 #include "run/dump.h"
 #include "run/restore.h"
+#include "util/hash.h"
 
 /* Restore: ns->data */
 struct ipc_ns_state {
@@ -45,9 +46,14 @@ int ipc_mqueue_fill(const IpcVarEntry *vars);
 
 /* object.c: what System V objects have in common */
 void ipc_desc_fill(const struct dump *dump, const struct ipc_perm *perm, int id, IpcDescEntry *ret_desc);
-int ipc_desc_check(const struct ns *ns, const char *image, const IpcDescEntry *desc);
-/*
- * Creates an object with the key, creator and id of @desc: @create is called with the effective user and group of its
- * creator, and returns the id or a negative errno. @next_id: the sysctl that selects the id.
- */
-int ipc_create(const IpcDescEntry *desc, const char *next_id, int (*create)(const void *arg), const void *arg);
+/* @ids: of this type in this namespace so far. */
+int ipc_desc_check(const struct ns *ns, const char *image, const IpcDescEntry *desc, struct hash *ids);
+
+struct ipc_type {
+	const char *next_id; /* the sysctl from which the kernel starts its search for a free id */
+	int (*create)(const void *arg); /* returns the id or a negative errno */
+	int (*remove)(int id);
+};
+
+/* Creates an object with the key, creator and id of @desc: with the effective user and group of its creator. */
+int ipc_create(const IpcDescEntry *desc, const struct ipc_type *type, const void *arg);

@@ -126,10 +126,10 @@ int ipc_msg_save(struct dump *dump, const struct ns *ns)
 	for (int i = 0; !err && i <= last; i++) {
 		int id = stat_queue(i, &ds);
 
-		if (id == -EACCES)
-			return fail(id, "System V message queues");
-		if (id < 0)
+		if (id == -EINVAL || id == -EIDRM) /* there is none */
 			continue;
+		if (id < 0)
+			return fail(id, "query a System V message queue");
 		if (!img)
 			err = image_create(dump->dir, IMAGE_IPCNS_MSG, ns->id, &img);
 		if (err < 0)
@@ -173,6 +173,13 @@ static int create_queue(const void *arg)
 	return id < 0 ? -errno : id;
 }
 
+static int remove_queue(int id)
+{
+	return msgctl(id, IPC_RMID, NULL);
+}
+
+static const struct ipc_type queue_type = { "msg_next_id", create_queue, remove_queue };
+
 static int set_queue(const IpcMsgEntry *e, uint64_t qbytes)
 {
 	struct msqid_ds ds = { .msg_qbytes = qbytes };
@@ -185,7 +192,7 @@ static int set_queue(const IpcMsgEntry *e, uint64_t qbytes)
 
 static int make_queue(const IpcMsgEntry *e)
 {
-	int err = ipc_create(e->desc, "msg_next_id", create_queue, e->desc);
+	int err = ipc_create(e->desc, &queue_type, e->desc);
 
 	if (err)
 		return fail(err, "create System V queue %u, key %#x", e->desc->id, e->desc->key);
@@ -210,25 +217,25 @@ static int send_message(struct queue *q)
 		       0;
 }
 
-/* @make: create it; else its records are only checked. */
-static int read_queue(struct image_reader *img, const struct ns *ns, const IpcMsgEntry *e, bool make)
+/* @ids: its records are only checked; NULL: it is created. */
+static int read_queue(struct image_reader *img, const struct ns *ns, const IpcMsgEntry *e, struct hash *ids)
 {
 	struct queue q = { .entry = e };
-	int err = make ? make_queue(e) : ipc_desc_check(ns, "ipcns-msg", e->desc);
+	int err = ids ? ipc_desc_check(ns, "ipcns-msg", e->desc, ids) : make_queue(e);
 
 	for (uint32_t i = 0; !err && i < e->qnum; i++) {
 		err = next_message(img, &q);
 		if (err)
 			fail(err, "%s", image_error(img));
-		else if (make)
+		else if (!ids)
 			err = send_message(&q);
 	}
 	image_free_record(q.head);
 	free(q.buffer);
-	return !err && make ? set_queue(e, e->qbytes) : err;
+	return !err && !ids ? set_queue(e, e->qbytes) : err;
 }
 
-static int read_queues(struct restore *r, const struct ns *ns, bool make)
+static int read_queues(struct restore *r, const struct ns *ns, struct hash *ids)
 {
 	struct image_reader *img;
 	int got, err = image_open(r->dir, IMAGE_IPCNS_MSG, ns->id, &img);
@@ -242,7 +249,7 @@ static int read_queues(struct restore *r, const struct ns *ns, bool make)
 		if (got < 0)
 			fail(got, "%s", image_error(img));
 		else if (got)
-			err = read_queue(img, ns, e, make);
+			err = read_queue(img, ns, e, ids);
 	} while (got > 0 && !err);
 	image_done(img);
 	return got < 0 ? got : err;
@@ -250,10 +257,12 @@ static int read_queues(struct restore *r, const struct ns *ns, bool make)
 
 int ipc_msg_load(struct restore *r, const struct ns *ns)
 {
-	return read_queues(r, ns, false);
+	_cleanup_hash_ struct hash ids = { 0 };
+
+	return read_queues(r, ns, &ids);
 }
 
 int ipc_msg_fill(struct restore *r, const struct ns *ns)
 {
-	return read_queues(r, ns, true);
+	return read_queues(r, ns, NULL);
 }

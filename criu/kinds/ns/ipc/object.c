@@ -25,33 +25,50 @@ void ipc_desc_fill(const struct dump *dump, const struct ipc_perm *perm, int id,
 	ret_desc->id = (uint32_t)id;
 }
 
-int ipc_desc_check(const struct ns *ns, const char *image, const IpcDescEntry *desc)
+int ipc_desc_check(const struct ns *ns, const char *image, const IpcDescEntry *desc, struct hash *ids)
 {
+	bool fresh;
+
 	if (desc->id > INT32_MAX)
 		return fail(-EBADMSG, "%s-%u.img: invalid id %u", image, ns->id, desc->id);
 	if (desc->mode & ~MODE_BITS)
 		return fail(-EBADMSG, "%s-%u.img: object %u: invalid mode 0%o", image, ns->id, desc->id, desc->mode);
-	return 0;
+	if (!hash_slot_of(ids, desc->id, &fresh))
+		return fail(-ENOMEM, "IPC objects");
+	return fresh ? 0 : fail(-EBADMSG, "%s-%u.img: several objects have the id %u", image, ns->id, desc->id);
 }
 
 struct creation {
-	int (*create)(const void *arg);
+	const struct ipc_type *type;
 	const void *arg;
-	uid_t uid;
-	gid_t gid;
+	const IpcDescEntry *desc;
 };
+
+/* No errno: the object could only be created with another id, and has been removed. */
+#define OTHER_ID 255
+
+/* 0, a positive errno, or OTHER_ID */
+static int create(const struct creation *c)
+{
+	int id = c->type->create(c->arg);
+
+	if (id < 0)
+		return -id;
+	if (id == (int)c->desc->id)
+		return 0;
+	c->type->remove(id);
+	return OTHER_ID;
+}
 
 /* In a copy of the process: a change of credentials would change properties of the memory that we share with the tool. */
 static int create_as_other(const struct creation *c)
 {
-	int result;
-
-	if (syscall(SYS_setresgid, -1, c->gid, -1) < 0 || syscall(SYS_setresuid, -1, c->uid, -1) < 0)
+	if (syscall(SYS_setresgid, -1, c->desc->cgid, -1) < 0 || syscall(SYS_setresuid, -1, c->desc->cuid, -1) < 0)
 		return errno;
-	result = c->create(c->arg);
-	return result < 0 ? -result : 0;
+	return create(c);
 }
 
+/* As create(), or a negative errno. */
 static int run_as_other(const struct creation *c)
 {
 	/* No signal is sent at its end: __WALL. */
@@ -65,22 +82,22 @@ static int run_as_other(const struct creation *c)
 	while (waitpid(pid, &status, __WALL) < 0)
 		if (errno != EINTR)
 			return -errno;
-	return WIFEXITED(status) ? -WEXITSTATUS(status) : -ECHILD;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -ECHILD;
 }
 
-int ipc_create(const IpcDescEntry *desc, const char *next_id, int (*create)(const void *arg), const void *arg)
+int ipc_create(const IpcDescEntry *desc, const struct ipc_type *type, const void *arg)
 {
-	const struct creation c = { create, arg, desc->cuid, desc->cgid };
+	const struct creation c = { type, arg, desc };
 	char path[64], text[16];
 	int err;
 
-	snprintf(path, sizeof(path), "sys/kernel/%s", next_id);
+	snprintf(path, sizeof(path), "sys/kernel/%s", type->next_id);
 	snprintf(text, sizeof(text), "%u", desc->id);
 	err = write_text(proc_root(), path, text);
 	if (err < 0)
 		return fail(err, "write %s to /proc/%s", text, path);
-	if (c.uid != geteuid() || c.gid != getegid())
-		return run_as_other(&c);
-	err = create(arg);
-	return err < 0 ? err : 0;
+	err = desc->cuid != geteuid() || desc->cgid != getegid() ? run_as_other(&c) : create(&c);
+	if (err == OTHER_ID)
+		return fail(-EEXIST, "id %u is not free in the new IPC namespace", desc->id);
+	return err > 0 ? -err : err;
 }

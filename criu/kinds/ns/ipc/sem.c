@@ -69,10 +69,14 @@ int ipc_sem_save(struct dump *dump, const struct ns *ns)
 {
 	_cleanup_image_writer_ struct image_writer *img = NULL;
 	struct sem_set_array sets = { 0 };
-	int err = sem_sets_read(&sets);
+	int unreadable = 0, err = sem_sets_read(&sets, &unreadable);
 
-	if (err)
-		return err == -ENOSYS ? 0 : fail(err, "list the semaphore sets");
+	if (!err)
+		err = unreadable;
+	if (err) {
+		array_free(&sets);
+		return err == -ENOSYS ? 0 : fail(err, "query the semaphore sets");
+	}
 	if (sets.n)
 		err = image_create(dump->dir, IMAGE_IPCNS_SEM, ns->id, &img);
 	if (err < 0)
@@ -97,9 +101,9 @@ struct ipc_sem_sets {
 	struct set *first;
 };
 
-static int check_set(struct image_reader *img, const struct ns *ns, const IpcSemEntry *e, const unsigned short *values)
+static int check_set(const struct ns *ns, const IpcSemEntry *e, const unsigned short *values)
 {
-	int err = ipc_desc_check(ns, "ipcns-sem", e->desc);
+	int err = 0;
 
 	if (!e->nsems)
 		return fail(-EBADMSG, "ipcns-sem-%u.img: set %u has no semaphores", ns->id, e->desc->id);
@@ -127,12 +131,13 @@ static int keep_set(struct restore *r, struct image_reader *img, const struct ns
 	set->entry = e;
 	set->next = sets->first;
 	sets->first = set;
-	return check_set(img, ns, e, set->values);
+	return check_set(ns, e, set->values);
 }
 
 int ipc_sem_load(struct restore *r, const struct ns *ns, struct ipc_ns_state *state)
 {
 	_cleanup_image_reader_ struct image_reader *img = NULL;
+	_cleanup_hash_ struct hash ids = { 0 };
 	IpcSemEntry *e;
 	int got, err = image_open(r->dir, IMAGE_IPCNS_SEM, ns->id, &img);
 
@@ -142,8 +147,11 @@ int ipc_sem_load(struct restore *r, const struct ns *ns, struct ipc_ns_state *st
 	if (err)
 		return err == -ENOENT ? 0 : fail(err, "%s", image_store_error(r->dir));
 	image_use_allocator(img, &r->arena.protobuf);
-	while (!err && (got = image_read_record(img, &ipc_sem_entry__descriptor, &e)))
-		err = got < 0 ? fail(got, "%s", image_error(img)) : keep_set(r, img, ns, e, state->sems);
+	while (!err && (got = image_read_record(img, &ipc_sem_entry__descriptor, &e))) {
+		err = got < 0 ? fail(got, "%s", image_error(img)) : ipc_desc_check(ns, "ipcns-sem", e->desc, &ids);
+		if (!err)
+			err = keep_set(r, img, ns, e, state->sems);
+	}
 	return err;
 }
 
@@ -174,6 +182,13 @@ static int create_set(const void *arg)
 	return id < 0 ? -errno : id;
 }
 
+static int remove_set(int id)
+{
+	return semctl(id, 0, IPC_RMID);
+}
+
+static const struct ipc_type set_type = { "sem_next_id", create_set, remove_set };
+
 /* An operation that changes nothing sets sem_otime. */
 static int mark_used(const struct set *set)
 {
@@ -191,7 +206,7 @@ static int fill_set(const struct set *set)
 {
 	const IpcDescEntry *desc = set->entry->desc;
 	struct semid_ds ds = { 0 };
-	int err = ipc_create(desc, "sem_next_id", create_set, set->entry);
+	int err = ipc_create(desc, &set_type, set->entry);
 
 	if (err)
 		return fail(err, "create semaphore set %u, key %#x, of %u semaphores", desc->id, desc->key,

@@ -4,7 +4,10 @@
  * them by their ids in the restorer.
  */
 #include <errno.h>
+#include <linux/magic.h>
 #include <sys/shm.h>
+#include <sys/vfs.h>
+#include <unistd.h>
 #include "base/bits.h"
 #include "base/cleanup.h"
 #include "internal.h"
@@ -17,12 +20,6 @@
 
 #ifndef SHM_STAT_ANY
 #define SHM_STAT_ANY 15
-#endif
-#ifndef SHM_LOCKED
-#define SHM_LOCKED 02000
-#endif
-#ifndef SHM_DEST
-#define SHM_DEST 01000
 #endif
 
 /* ---- dump ---- */
@@ -43,15 +40,21 @@ static int open_segment(int id, uint64_t size, bool *ret_huge)
 {
 	uint64_t len = ROUND_UP(size, PAGE_SZ);
 	void *p = shmat(id, NULL, SHM_RDONLY);
-	struct stat st;
+	struct statfs fs;
 	int fd;
 
 	if (p == (void *)-1)
 		return fail(-errno, "attach System V segment %d", id);
 	fd = open_fmt(proc_root(), O_RDONLY, "self/map_files/%lx-%lx", (unsigned long)p, (unsigned long)p + len);
 	shmdt(p);
-	/* The mapping of huge pages is longer, or its blocks are. */
-	*ret_huge = fd == -ENOENT || (fd >= 0 && !fstat(fd, &st) && (uint64_t)st.st_blksize > PAGE_SZ);
+	if (fd >= 0 && fstatfs(fd, &fs) < 0) {
+		int err = -errno;
+
+		close(fd);
+		return fail(err, "query System V segment %d", id);
+	}
+	/* A mapping of huge pages may be longer than the segment. Transparent ones do not count. */
+	*ret_huge = fd == -ENOENT || (fd >= 0 && fs.f_type == HUGETLBFS_MAGIC);
 	return fd < 0 && !*ret_huge ? fail(fd, "open System V segment %d", id) : fd;
 }
 
@@ -114,10 +117,10 @@ int ipc_shm_save(struct dump *dump, const struct ns *ns, bool rmid_forced)
 	for (int i = 0; info.used_ids && !err && i <= last; i++) {
 		int id = stat_segment(i, &ds);
 
-		if (id == -EACCES)
-			return fail(id, "System V segments");
-		if (id < 0)
+		if (id == -EINVAL || id == -EIDRM) /* there is none */
 			continue;
+		if (id < 0)
+			return fail(id, "query a System V segment");
 		if (rmid_forced && !ds.shm_nattch) {
 			refuse_unattached(dump, ns, id);
 			continue;
@@ -135,10 +138,10 @@ int ipc_shm_save(struct dump *dump, const struct ns *ns, bool rmid_forced)
 
 /* ---- restore ---- */
 
-static int check_segment(struct restore *r, const struct ns *ns, const IpcShmEntry *e)
+static int check_segment(struct restore *r, const struct ns *ns, const IpcShmEntry *e, struct hash *ids)
 {
 	uint64_t key = segment_key(e->desc->id, true), known;
-	int err = ipc_desc_check(ns, "ipcns-shm", e->desc);
+	int err = ipc_desc_check(ns, "ipcns-shm", e->desc, ids);
 
 	if (err)
 		return err;
@@ -159,10 +162,11 @@ static int check_segment(struct restore *r, const struct ns *ns, const IpcShmEnt
 
 int ipc_shm_load(struct restore *r, const struct ns *ns, struct ipc_ns_state *state)
 {
+	_cleanup_hash_ struct hash ids = { 0 };
 	int err = restore_read_records(r, IMAGE_IPCNS_SHM, ns->id, &ipc_shm_entry__descriptor, &state->segments);
 
 	for (size_t i = 0; !err && i < state->segments.n; i++)
-		err = check_segment(r, ns, (const IpcShmEntry *)state->segments.v[i]);
+		err = check_segment(r, ns, (const IpcShmEntry *)state->segments.v[i], &ids);
 	return err;
 }
 
@@ -174,11 +178,18 @@ static int create_segment(const void *arg)
 	return id < 0 ? -errno : id;
 }
 
+static int remove_segment(int id)
+{
+	return shmctl(id, IPC_RMID, NULL);
+}
+
+static const struct ipc_type segment_type = { "shm_next_id", create_segment, remove_segment };
+
 static int make_segment(struct restore *r, const IpcShmEntry *e)
 {
 	const IpcDescEntry *desc = e->desc;
 	struct shmid_ds ds = { 0 };
-	int err = ipc_create(desc, "shm_next_id", create_segment, e);
+	int err = ipc_create(desc, &segment_type, e);
 
 	if (err)
 		return fail(err, "create System V segment %u, key %#x, of %lu bytes", desc->id, desc->key, e->size);
@@ -187,9 +198,7 @@ static int make_segment(struct restore *r, const IpcShmEntry *e)
 	ds.shm_perm.mode = (unsigned short)(desc->mode & 0777);
 	if (shmctl((int)desc->id, IPC_SET, &ds) < 0)
 		return fail(-errno, "set the owner of System V segment %u", desc->id);
-	if (desc->mode & SHM_LOCKED && shmctl((int)desc->id, SHM_LOCK, NULL) < 0)
-		return fail(-errno, "lock System V segment %u (SHM_LOCK; ulimit -l is one of the limits)", desc->id);
-	return segment_fill_sysv(r, e);
+	return segment_lock_sysv(desc) ?: segment_fill_sysv(r, e);
 }
 
 int ipc_shm_fill(struct restore *r, const struct ipc_ns_state *state)

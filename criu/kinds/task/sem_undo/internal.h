@@ -42,4 +42,6 @@ struct restore;
 struct restore_task;
 struct restore_thread;
 int sem_undo_load_thread(struct restore *r, struct restore_task *task, struct restore_thread *thread);
+/* Semaphores of new IPC namespaces must be in the images. */
+int sem_undo_link(struct restore *r);
 int sem_undo_before_commit(struct restore *r);

@@ -36,7 +36,7 @@ static int check_entry(const struct restore_task *rt, pid_t tid, const SemUndoEn
 	if (e->semid < 0 || e->num > UINT16_MAX || !e->adj || e->adj < -UNDO_MAX - 1 || e->adj > UNDO_MAX)
 		return core_refuse(tid, "thread_core.sem_undo: %d for semaphore %u of set %d", e->adj, e->num,
 				   e->semid);
-	/* Its semaphores will be created: kinds/ns/ipc/sem.c. */
+	/* Its semaphores will be created: sem_undo_link(). */
 	if (new_namespace(rt))
 		return 0;
 	err = sem_set_stat(e->semid, &set);
@@ -60,6 +60,37 @@ int sem_undo_load_thread(struct restore *r, struct restore_task *task, struct re
 
 	for (size_t i = 0; tce && !err && i < tce->n_sem_undo; i++)
 		err = check_entry(task, thread->id.tid, tce->sem_undo[i]);
+	return err;
+}
+
+static int link_thread(const struct ns *ns, const struct restore_thread *thread)
+{
+	const ThreadCoreEntry *tce = thread->core->thread_core;
+	unsigned value;
+
+	for (size_t i = 0; tce && i < tce->n_sem_undo; i++) {
+		const SemUndoEntry *e = tce->sem_undo[i];
+
+		if (!ipc_ns_sem_value(ns, e->semid, e->num, &value))
+			return fail(
+				-EBADMSG,
+				"core-%d.img: the thread has an undo value (SEM_UNDO) of semaphore %u of set %d, which is not in ipcns-sem-%u.img",
+				thread->id.tid, e->num, e->semid, ns->id);
+	}
+	return 0;
+}
+
+int sem_undo_link(struct restore *r)
+{
+	const struct restore_task *rt;
+	int err = 0;
+
+	restore_for_each_task(rt, r) {
+		const struct ns *ns = new_namespace(rt);
+
+		for (size_t i = 0; ns && !err && i < rt->nr_threads; i++)
+			err = link_thread(ns, &rt->threads[i]);
+	}
 	return err;
 }
 
@@ -126,11 +157,10 @@ static int change_value(const struct undo_caller *caller, const struct restore_t
 	bool called;
 	int err;
 
-	if (!new_namespace(rt))
+	if (new_namespace(rt))
+		ipc_ns_sem_value(new_namespace(rt), e->semid, e->num, &value);
+	else
 		sem_value(e->semid, e->num, &value);
-	else if (!ipc_ns_sem_value(new_namespace(rt), e->semid, e->num, &value))
-		return fail(-EBADMSG, "pid %d: there is no semaphore %u of set %d in the images", rt->t.pid, e->num,
-			    e->semid);
 	err = undo_semop(caller, e->semid, ops, undo_steps(ops, e->num, by, value), &called);
 	return err ? fail(err, "pid %d: semaphore %u of set %d: set the undo value %d%s", rt->t.pid, e->num, e->semid,
 			  e->adj, err == -EACCES ? ": the process has no permission to change it" : "") :

@@ -64,7 +64,8 @@ static void free_undo(void *arg)
 static int read_sets(void *arg)
 {
 	struct sem_sets *s = arg;
-	int err = sem_sets_read(&s->sets);
+	/* Sets that we cannot query are ignored: without permission to read them. */
+	int unreadable, err = sem_sets_read(&s->sets, &unreadable);
 
 	/* A kernel may be built without System V IPC. */
 	if (err == -ENOSYS)
@@ -458,5 +459,6 @@ const struct task_kind sem_undo_kind = {
 const struct run_kind sem_undo_run = {
 	.name = "sem_undo",
 	.before_kill = sem_undo_before_kill,
+	.link = sem_undo_link,
 	.before_commit = sem_undo_before_commit,
 };
