@@ -42,8 +42,7 @@ endif
 # `// cppcheck-suppress NAME`. It does not support attribute cleanup (leaks are left to the sanitizers), and does not know
 # that linker symbols delimit a section.
 lint-cppcheck:
-	@mkdir -p $(BUILD)/cppcheck
-	cppcheck -q -j2 --cppcheck-build-dir=$(BUILD)/cppcheck --error-exitcode=1 --inline-suppr --max-configs=1 \
+	scripts/check_cppcheck $(BUILD)/cppcheck -j2 --inline-suppr --max-configs=1 \
 		--enable=warning,portability --std=c11 $(CPPCHECK_ARCH) -D_GNU_SOURCE \
 		--suppress=memleak --suppress=resourceLeak --suppress=subtractPointers --suppress=comparePointers \
 		--suppress=missingInclude --suppress=unknownMacro --suppress=internalAstError --suppress=preprocessorErrorDirective \
