@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "netfilter/criu_lock.h"
 #include "netfilter/nft_text.h"
 #include "netfilter/ruleset.h"
 #include "netlink/exchange.h"
@@ -185,6 +186,30 @@ static void as_text(void)
 	CHECK(nft_text_execute("add nonsense") < 0);
 }
 
+/* What CRIU leaves in its images. */
+static void lock_of_criu(void)
+{
+	char all[] =
+		"table ip filter {\n\tchain CRIU {\n\t\tmeta mark 0x0000c114 accept\n\t\tdrop\n\t}\n\n\tchain INPUT {\n"
+		"\t\ttype filter hook input priority filter; policy accept;\n\t\tcounter packets 0 bytes 0 jump CRIU\n"
+		"\t\ttcp dport 1 jump CRIUS\n\t}\n}\ntable inet CRIU-1234 {\n\tchain input {\n\t\tdrop\n\t}\n}\ntable ip6 x {\n}\n";
+	char cut[] = "table inet CRIU-1 {\n\tchain";
+
+	nft_text_remove_lock(all);
+	CHECK_STR(all,
+		  "table ip filter {\n\n\tchain INPUT {\n\t\ttype filter hook input priority filter; policy accept;\n"
+		  "\t\ttcp dport 1 jump CRIUS\n\t}\n}\ntable ip6 x {\n}\n");
+	nft_text_remove_lock(cut);
+	CHECK_STR(cut, "");
+	CHECK(!iptables_text_has_rules(""));
+	CHECK(!iptables_text_has_rules(
+		"# x\n*filter\n:INPUT ACCEPT [1:2]\n:CRIU - [0:0]\n-A INPUT -j CRIU\n-A CRIU -j DROP\nCOMMIT\n"));
+	CHECK(iptables_text_has_rules("*filter\n:INPUT DROP [1:2]\nCOMMIT\n"));
+	CHECK(iptables_text_has_rules("*filter\n:mine - [1:2]\nCOMMIT\n"));
+	CHECK(iptables_text_has_rules("*filter\n:INPUT ACCEPT [1:2]\n-A INPUT -j DROP"));
+	CHECK(iptables_text_has_rules(":"));
+}
+
 static void nothing(void)
 {
 	_cleanup_buf_ struct buf messages = { 0 };
@@ -226,6 +251,7 @@ int main(void)
 	RUN(iptables);
 	RUN(many_elements);
 	RUN(as_text);
+	RUN(lock_of_criu);
 	RUN(malformed);
 	DONE();
 }
