@@ -166,6 +166,8 @@ static int save_inventory(struct dump *dump)
 	entry.has_fdinfo_per_id = entry.fdinfo_per_id = 1;
 	entry.has_ns_per_id = entry.ns_per_id = 1;
 	entry.root_ids = &ids;
+	/* As in CRIU, the tool's own set has a fixed id, and no record. */
+	entry.has_root_cg_set = entry.root_cg_set = 1;
 	entry.has_lsmtype = 1;
 	entry.lsmtype = LSMTYPE__NO_LSM;
 	entry.has_dump_uptime = 1;

@@ -18,13 +18,14 @@ extern const struct fd_kind inet_kind, netlink_kind, packet_kind, unsupported_ki
 /* tasks */
 extern const struct task_kind cpu_kind, creds_kind, signals_kind, timers_kind, limits_kind, sched_kind, attributes_kind;
 extern const struct task_kind terminal_kind; /* kinds/fd/tty: controlling terminal, foreground group */
-extern const struct task_kind keyrings_kind, autogroup_kind, sem_undo_kind, landlock_kind, apart_kind, lsm_kind;
+extern const struct task_kind keyrings_kind, autogroup_kind, sem_undo_kind, landlock_kind, apart_kind, lsm_kind,
+	cgroup_kind; /* kinds/ns/cgroup */
 extern const struct task_kind robust_kind, rseq_kind, seccomp_kind, timed_call_kind, fs_kind;
 /* runs; segments_run: memory/segments.h */
 extern const struct run_kind cpuinfo_run, time_ns_run, pid_ns_run, uts_ns_run, ipc_ns_run, seccomp_run, sem_undo_run,
 	locks_run;
 extern const struct run_kind memfd_run, tty_run, tun_run, pipe_run, inotify_run, fanotify_run, mqueue_run, unix_run;
-extern const struct run_kind regular_run, inet_run, packet_run, fs_run;
+extern const struct run_kind regular_run, inet_run, packet_run, fs_run, cgroup_run;
 /* What the task's clocks show has gone on from here; zeros: it has not. */
 struct clocks time_ns_at_dump(const struct restore *r, const struct restore_task *task);
 /* Restore: the value that the images have for a semaphore of a namespace that is not the tool's. False: there is none. */

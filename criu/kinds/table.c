@@ -17,10 +17,26 @@ const struct fd_kind
 		NULL,
 	};
 const struct task_kind *const task_kinds[] = {
-	&terminal_kind, &cpu_kind,     &creds_kind,	 &signals_kind,	 &timers_kind,
-	&limits_kind,	&sched_kind,   &autogroup_kind,	 &keyrings_kind, &attributes_kind,
-	&robust_kind,	&rseq_kind,    &sem_undo_kind,	 &landlock_kind, &apart_kind,
-	&lsm_kind,	&seccomp_kind, &timed_call_kind, &fs_kind, /* last: apply changes root and directory, through which others find their files */
+	&terminal_kind,
+	&cpu_kind,
+	&creds_kind,
+	&signals_kind,
+	&timers_kind,
+	&limits_kind,
+	&sched_kind,
+	&autogroup_kind,
+	&keyrings_kind,
+	&attributes_kind,
+	&robust_kind,
+	&rseq_kind,
+	&sem_undo_kind,
+	&landlock_kind,
+	&apart_kind,
+	&cgroup_kind,
+	&lsm_kind,
+	&seccomp_kind,
+	&timed_call_kind,
+	&fs_kind, /* last: apply changes root and directory, through which others find their files */
 	NULL,
 };
 
@@ -34,7 +50,8 @@ const struct run_kind
 				&memfd_run,    &tty_run,     &tun_run,	  &pipe_run,	&inotify_run,
 				&fanotify_run, &mqueue_run,  &unix_run,	  &regular_run, &inet_run,
 				&packet_run,   &seccomp_run, &locks_run, /* after all that opens and closes files in ready: closing drops locks */
-				&sem_undo_run, NULL,
+				&sem_undo_run, &cgroup_run, /* last: before_commit changes groups that others use */
+				NULL,
 			};
 
 _Static_assert(ARRAY_SIZE(fd_kinds) + ARRAY_SIZE(task_kinds) + ARRAY_SIZE(run_kinds) <= KIND_ROWS,

@@ -18,6 +18,7 @@ static const struct value values[] = {
 	{ "fs", TO(fs) },
 	{ "files", TO(files) },
 	{ "nsproxy", TO(nsproxy) },
+	{ "cgroups", TO(cgroups) },
 	{ "clear_child_tid", TO(clear_child_tid) },
 	{ "timer_slack_ns", TO(timer_slack_ns) },
 	{ "robust_list", TO(robust_list) },

@@ -17,6 +17,7 @@ struct kernel_thread_same {
 struct kernel_thread {
 	uint64_t task;
 	uint64_t fs, files, nsproxy; /* shared with another thread if equal */
+	uint64_t cgroups; /* its set; as in struct kernel_task */
 	uint64_t clear_child_tid, timer_slack_ns, robust_list, altstack_sp, altstack_size;
 	uint32_t altstack_flags, pdeath_signal, personality;
 	uint64_t pid; /* intermediate pointer */

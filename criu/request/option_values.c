@@ -187,10 +187,6 @@ int value_manage_cgroups(struct request *req, const char *arg)
 
 	if (!mode)
 		return -EINVAL;
-	if (mode->ours != CGROUP_MODE_IGNORE && mode->ours != CGROUP_MODE_NONE)
-		return -EOPNOTSUPP;
-	if (mode->ours == CGROUP_MODE_NONE)
-		request_warn(req, "cgroups are not implemented: restored tasks stay in the cgroup of criu");
 	req->opts.cgroup_mode = (enum cgroup_mode)mode->ours;
 	return 0;
 }

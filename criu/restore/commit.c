@@ -486,6 +486,9 @@ int restore_commit(struct restore *r)
 	restore_report_committed(r);
 	finish_all(r);
 	note_pages(r);
+	run_for_each_kind(kind)
+		if (kind->complete)
+			kind->complete(r);
 	restore_for_each_task(rt, r)
 		if (lives(rt) && rt->t.state != TASK_STOPPED)
 			release(r, rt);

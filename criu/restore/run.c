@@ -216,6 +216,17 @@ static void report_running(struct restore *r)
 	restore_script(r, "post-resume", r->tool.root_pid);
 }
 
+static int make_places(struct restore *r)
+{
+	const struct run_kind *kind;
+	int err = 0;
+
+	run_for_each_kind(kind)
+		if (!err && kind->prepare)
+			err = kind->prepare(r);
+	return err;
+}
+
 static int make_tree(struct restore *r)
 {
 	uint64_t start = stats_now();
@@ -223,6 +234,8 @@ static int make_tree(struct restore *r)
 
 	if (!err)
 		err = restore_script(r, "pre-restore", 0);
+	if (!err)
+		err = make_places(r);
 	if (!err)
 		err = restore_make_namespaces(r);
 	if (!err)

@@ -43,6 +43,7 @@ struct dump_thread {
 	struct parasite_thread parasite;
 	uint64_t robust_list, robust_list_len;
 	const struct kernel_thread *kernel; /* dump/alike_threads.c; NULL: not read */
+	uint32_t cgroup_set; /* kinds/ns/cgroup: its id in the images; 0: not known */
 	struct thread_undo *undo; /* kinds/task/sem_undo/; NULL: it has no undo list, or that of the first thread */
 	bool seized;
 	bool childless; /* since it was stopped: dump/tree.c */
@@ -79,7 +80,6 @@ struct dump_task {
 	struct page_regions pages, guards; /* of private memory: present pages; guard markers */
 	size_t guard_next;
 	MmEntry *mm;
-	uint64_t cgroups; /* kinds/task/apart.c: fingerprint of /proc/PID/cgroup; 0: unknown */
 	struct snapshot *snapshot; /* memory/snapshot.c: source of pages if the task runs already */
 	struct parasite_task *parasite;
 	size_t parasite_len;

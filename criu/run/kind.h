@@ -177,6 +177,11 @@ struct run_kind {
 	int (*load)(struct restore *);
 	/* All records of tasks and files have been read. Reads and checks; no side effect. */
 	int (*link)(struct restore *);
+	/*
+	 * After the pre-restore script, when nothing of the tree exists yet, not even a namespace: creates, in the tool, what
+	 * namespaces and tasks are created in.
+	 */
+	int (*prepare)(struct restore *);
 	/* Before link, for each namespace of its types that is not the tool's own: reads its images and checks; no side effect. */
 	int (*load_namespace)(struct restore *, struct ns *);
 	/*
@@ -203,6 +208,11 @@ struct run_kind {
 	int (*before_commit)(struct restore *);
 	/* Nothing can fail any more. In the namespaces of the tree. */
 	void (*committed)(struct restore *);
+	/*
+	 * After committed, in the tool: every thread is stopped with its own registers, and will be released next. No code
+	 * may be executed in any task.
+	 */
+	void (*complete)(struct restore *);
 	/* Every task runs: what only running programs can be notified of. */
 	void (*running)(struct restore *);
 	/*

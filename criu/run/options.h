@@ -37,13 +37,13 @@ enum pre_dump_mode {
 };
 
 enum cgroup_mode {
-	CGROUP_MODE_IGNORE, /* default: not given */
+	CGROUP_MODE_DEFAULT, /* not given, or "default": soft */
+	CGROUP_MODE_IGNORE,
 	CGROUP_MODE_NONE,
 	CGROUP_MODE_PROPS,
 	CGROUP_MODE_SOFT,
 	CGROUP_MODE_FULL,
 	CGROUP_MODE_STRICT,
-	CGROUP_MODE_DEFAULT,
 };
 
 /* --cpu-cap: how the CPU must match. Bits of options.cpu_cap. */

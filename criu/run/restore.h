@@ -107,6 +107,7 @@ ARRAY_OF(provided_array, struct provided);
  */
 struct restore_plan {
 	uint32_t own_ns_ids[NS_TYPES]; /* ids of the dumper's own namespaces; 0: not in the images */
+	uint32_t root_cg_set; /* the dumper's own cgroups; 0: not in the images */
 	struct ns_set namespaces; /* that tasks are in */
 	struct tree tree;
 	struct file *files;

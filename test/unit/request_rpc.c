@@ -303,7 +303,7 @@ static void cgroups(void)
 	rpc.has_manage_cgroups_mode = true; /* wins */
 	rpc.manage_cgroups_mode = CRIU_CG_MODE__CG_NONE;
 	CHECK(ask(&asked, CMD_DUMP, &rpc) == 0 && asked.req.opts.cgroup_mode == CGROUP_MODE_NONE);
-	CHECK(strstr(asked.reports, "warning: cgroups"));
+	CHECK(!strstr(asked.reports, "warning"));
 	asked_end(&asked);
 	rpc.manage_cgroups_mode = 17;
 	CHECK(ask(&asked, CMD_DUMP, &rpc) == -EINVAL && strstr(asked.reports, "manage_cgroups_mode: 17"));

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * State that threads of a process normally share, but that one of them may have unshared: unshare(2), setns(2). A
- * restore makes them share it again, so a thread with its own is refused. Also state that a restore takes from criu
- * restore instead of the images: cgroups.
+ * restore makes them share it again, so a thread with its own is refused.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,9 +12,7 @@
 #include "kinds/kinds.h"
 #include "kmem/threads.h"
 #include "run/dump.h"
-#include "util/fds.h"
 #include "util/log.h"
-#include "util/proc_root.h"
 
 static const struct {
 	enum kcmp_what what;
@@ -109,43 +106,9 @@ static int check_threads(struct dump *dump, struct dump_task *task)
 	return err ? fail(err, "namespaces of threads") : 0;
 }
 
-/* FNV-1a; 0: unknown */
-static uint64_t fingerprint(const struct buf *text)
-{
-	uint64_t sum = 0xcbf29ce484222325ull;
-
-	for (size_t i = 0; i < text->len; i++)
-		sum = (sum ^ (unsigned char)text->data[i]) * 0x100000001b3ull;
-	return sum;
-}
-
-/* Reported once per task: if it is in other cgroups than its parent. A kernel may be built without cgroups. */
-static void check_cgroups(struct dump *dump, struct dump_task *task)
-{
-	_cleanup_buf_ struct buf own = { 0 }, theirs = { 0 };
-	const struct dump_task *parent = task->t.parent ? dump_task_of(task->t.parent) : NULL;
-	uint64_t expected = parent ? parent->cgroups : 0;
-
-	if (expected && parent->kernel && task->kernel && parent->kernel->cgroups == task->kernel->cgroups) {
-		task->cgroups = expected;
-		return;
-	}
-	if (!parent && !read_file(proc_root(), "self/cgroup", &own))
-		expected = fingerprint(&own);
-	if (!proc_record(&task->proc, "cgroup", &theirs))
-		task->cgroups = fingerprint(&theirs);
-	if (expected && task->cgroups && task->cgroups != expected)
-		log_warn("is in other cgroups (/proc/%d/cgroup) than %s: it will be restored in those of criu restore",
-			 task->t.host_pid, parent ? "its parent" : "this criu");
-}
-
 static int apart_survey(struct dump *dump, struct dump_task *task)
 {
-	int err = task->nr_threads > 1 ? check_threads(dump, task) : 0;
-
-	if (!err)
-		check_cgroups(dump, task);
-	return err;
+	return task->nr_threads > 1 ? check_threads(dump, task) : 0;
 }
 
 const struct task_kind apart_kind = {
