@@ -27,13 +27,19 @@ static struct pagemap_run *append_run(struct pagemap *map)
 	return &map->runs[map->nr_runs++];
 }
 
+void pagemap_close_sources(struct pagemap *map)
+{
+	for (size_t i = 0; i < map->nr_sources; i++)
+		cleanup_close(&map->sources[i]);
+}
+
 void pagemap_free(struct pagemap *map)
 {
 	if (!map)
 		return;
-	for (size_t i = 0; i < map->nr_sources; i++)
-		cleanup_close(&map->sources[i]);
-	free(map->sources);
+	pagemap_close_sources(map);
+	if (map->sources != &map->own_source)
+		free(map->sources);
 	free(map->runs);
 	free(map);
 }
@@ -128,13 +134,13 @@ static int read_entries(struct image_reader *img, struct pagemap *map, uint64_t 
 	}
 }
 
-/* Opens the pages image, which must have at least `bytes`. A map without pages needs none. */
-static int open_pages(struct image_store *dir, struct pagemap *map, const char *map_name, uint64_t bytes)
+/* Opens the pages image, which must have at least `map->bytes`. A map without pages needs none. */
+static int open_pages(struct image_store *dir, struct pagemap *map, const char *map_name)
 {
 	struct image_extent pages;
 	int err;
 
-	if (!bytes)
+	if (!map->bytes)
 		return 0;
 	err = image_store_open(dir, IMAGE_PAGES, map->pages_id, &pages);
 	if (err == -ENOENT)
@@ -145,12 +151,43 @@ static int open_pages(struct image_store *dir, struct pagemap *map, const char *
 	if (pages.fd < 0)
 		return image_store_fail(dir, -EBADMSG, "pages-%u.img has no descriptor", map->pages_id);
 	map->sources[0] = pages.fd;
-	if (pages.len < bytes)
+	if (pages.len < map->bytes)
 		return image_store_fail(dir, -EBADMSG, "%s needs %lu bytes of pages-%u.img, which has %lu", map_name,
-					(unsigned long)bytes, map->pages_id, (unsigned long)pages.len);
-	for (size_t i = 0; i < map->nr_runs; i++)
+					(unsigned long)map->bytes, map->pages_id, (unsigned long)pages.len);
+	if (map->borrowed && map->base != pages.base)
+		return image_store_fail(dir, -EBADMSG, "pages-%u.img was replaced", map->pages_id);
+	map->base = pages.base;
+	for (size_t i = 0; !map->borrowed && i < map->nr_runs; i++)
 		map->runs[i].offset += pages.base;
 	return 0;
+}
+
+int pagemap_keep(const struct pagemap *map, struct arena *arena, struct pagemap **ret_map)
+{
+	struct pagemap *kept = NULL;
+
+	if (map->nr_sources == 1) {
+		kept = arena_alloc(arena, sizeof(*kept));
+		if (!kept)
+			return -ENOMEM;
+		*kept = *map;
+		kept->runs = arena_alloc(arena, (map->nr_runs + 1) * sizeof(*kept->runs));
+		if (!kept->runs)
+			return -ENOMEM;
+		memcpy(kept->runs, map->runs, map->nr_runs * sizeof(*kept->runs));
+		kept->sources = NULL;
+	}
+	*ret_map = kept;
+	return 0;
+}
+
+int pagemap_reopen(struct image_store *dir, const struct pagemap *kept, struct pagemap *ret_map)
+{
+	*ret_map = *kept;
+	ret_map->borrowed = true;
+	ret_map->own_source = -1;
+	ret_map->sources = &ret_map->own_source;
+	return open_pages(dir, ret_map, "the page map");
 }
 
 /* Loads one directory's page map; its only source is its own pages image. */
@@ -159,21 +196,21 @@ static int load_level(struct image_store *dir, enum image_type type, uint64_t id
 	_cleanup_pagemap_ struct pagemap *map = calloc(1, sizeof(*map));
 	_cleanup_image_reader_ struct image_reader *img = NULL;
 	char name[IMAGE_NAME_MAX];
-	uint64_t bytes;
 	int err;
 
-	if (!map || !(map->sources = malloc(sizeof(*map->sources))))
+	if (!map)
 		return image_store_fail(dir, -ENOMEM, "out of memory");
-	map->sources[0] = -1;
+	map->sources = &map->own_source;
+	map->own_source = -1;
 	map->nr_sources = 1;
 	err = image_open(dir, type, id, &img);
 	if (err)
 		return err;
-	err = read_entries(img, map, &bytes);
+	err = read_entries(img, map, &map->bytes);
 	if (err)
 		return image_store_fail(dir, err, "%s", err == -ENOMEM ? "out of memory" : image_error(img));
 	image_name(type, id, name);
-	err = open_pages(dir, map, name, bytes);
+	err = open_pages(dir, map, name);
 	if (err)
 		return err;
 	*ret_map = steal_ptr(&map);
@@ -222,10 +259,11 @@ static int resolve_run(struct pagemap *map, const struct pagemap_run *run, const
 /* Appends the parent's descriptors to the map's own one, if any run needs them. */
 static int take_sources(struct pagemap *map, struct pagemap *parent)
 {
-	int *grown = reallocarray(map->sources, 1 + parent->nr_sources, sizeof(*grown));
+	int *grown = calloc(1 + parent->nr_sources, sizeof(*grown));
 
 	if (!grown)
 		return -ENOMEM;
+	grown[0] = steal_fd(&map->own_source);
 	map->sources = grown;
 	for (size_t i = 0; i < parent->nr_sources; i++)
 		grown[1 + i] = steal_fd(&parent->sources[i]);

@@ -4,10 +4,12 @@
  * pages images. Addresses are in bytes (from the start of the segment, for shared memory); a page is PAGE_SZ bytes.
  */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "image/store.h"
+#include "util/arena.h"
 
 /* pagemap_entry.flags */
 enum {
@@ -36,6 +38,9 @@ struct pagemap {
 	struct pagemap_run *runs;
 	size_t nr_sources;
 	int *sources; /* descriptors, -1 if no run needs it; 0 is this directory, 1 its parent, ... */
+	int own_source; /* where @sources points if there is one */
+	uint64_t base, bytes; /* of its own pages image: where it begins, and how much of it is needed */
+	bool borrowed; /* @runs belong to another one */
 };
 
 /*
@@ -46,6 +51,14 @@ struct pagemap {
 int pagemap_load(struct image_store *dir, enum image_type type, uint64_t id, struct pagemap **ret_map);
 /* NULL is allowed. */
 void pagemap_free(struct pagemap *map);
+/*
+ * Copies a map into @arena, without its descriptors, for pagemap_reopen(). Only if it has a single source: *ret_map is
+ * NULL otherwise.
+ */
+int pagemap_keep(const struct pagemap *map, struct arena *arena, struct pagemap **ret_map);
+/* The map again, with a descriptor of its own; @ret_map is a struct of the caller's. The runs remain those of @kept. */
+int pagemap_reopen(struct image_store *dir, const struct pagemap *kept, struct pagemap *ret_map);
+void pagemap_close_sources(struct pagemap *map);
 
 /* Descriptor of the pages image that contains a PRESENT run; borrowed, for pread, splice or mmap. */
 int pagemap_source(const struct pagemap *map, const struct pagemap_run *run);

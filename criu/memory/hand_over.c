@@ -250,20 +250,37 @@ static int fill_mm_map(struct restore *r, struct restore_task *rt, struct wire_t
 	return 0;
 }
 
+/* What has to be compared with the image: the vDSO, and pages inherited from the parent. */
+static int compare(struct restore *r, struct restore_task *rt, struct page_source *source)
+{
+	struct page_view view = { 0 };
+	int err = premap_inherits(r->process.premap) ? source->ops->view(source, &view) : 0;
+
+	source->view = view.map ? &view : NULL;
+	if (!err)
+		err = vdso_plan(r, rt, source, r->process.wire);
+	if (!err && source->view)
+		err = premap_settle(r->process.premap, &view, &r->shared->error);
+	source->view = NULL;
+	page_view_close(&view);
+	return err;
+}
+
+int memory_prepare(struct restore *r, struct restore_task *rt)
+{
+	int err = page_source_open_task(r, rt, &r->process.pages);
+
+	if (!err)
+		err = r->process.pages->ops->move_fds(r->process.pages, r->service_base);
+	return err ? err : compare(r, rt, r->process.pages);
+}
+
 int memory_hand_over(struct restore *r, struct restore_task *rt, struct wire_task *wire)
 {
-	struct page_source *source;
-	int err = page_source_open_task(r, rt, &source);
+	/* Not closed: its descriptors remain in use by the restorer. */
+	const struct page_source *source = r->process.pages;
+	int err = aio_hand_over(r, rt, source, wire);
 
-	if (err)
-		return err;
-	err = source->ops->move_fds(source, r->service_base);
-	if (!err)
-		err = vdso_plan(r, rt, source, wire);
-	if (!err)
-		err = premap_settle(r->process.premap, source, &r->shared->error);
-	if (!err)
-		err = aio_hand_over(r, rt, source, wire);
 	if (!err)
 		err = plan_vmas(r, rt, wire);
 	if (!err)
@@ -275,6 +292,5 @@ int memory_hand_over(struct restore *r, struct restore_task *rt, struct wire_tas
 	r->shared->tasks[rt->t.index].vdso = vdso_code_place(wire);
 	wire->mlock_future = rt->mm->mlock_future;
 	wire->thp_disabled = rt->mm->has_thp_disabled && rt->mm->thp_disabled;
-	/* Not closed: its descriptors remain in use by the restorer. */
 	return err;
 }

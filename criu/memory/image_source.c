@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include "base/bits.h"
 #include "base/cleanup.h"
 #include "memory/page_source.h"
@@ -27,37 +26,39 @@ static int read_pages(const struct page_source *source, const struct pagemap_run
 	return direct(source, run, addr, &place) ? pread_exact(place.fd, to, len, (off_t)place.offset) : -ENODATA;
 }
 
-/* Maps each pages image. */
+/* How much of each pages image has to be mapped. */
+static void measure(const struct pagemap *map, struct page_mapping *mapped)
+{
+	for (size_t i = 0; i < map->nr_runs; i++) {
+		const struct pagemap_run *run = &map->runs[i];
+
+		if (run->flags & PAGEMAP_PRESENT)
+			mapped[run->source].len =
+				MAX_OF(mapped[run->source].len, run->offset + run->nr_pages * PAGE_SZ);
+	}
+}
+
 static int view(const struct page_source *source, struct page_view *ret_view)
 {
 	const struct pagemap *map = source->map;
-	struct page_view v = { .map = map };
 
-	v.mem = calloc(map->nr_sources, sizeof(*v.mem));
-	v.len = calloc(map->nr_sources, sizeof(*v.len));
-	if (!v.mem || !v.len) {
-		page_view_close(&v);
+	*ret_view = (struct page_view){ .map = map };
+	ret_view->mapped = map->nr_sources == 1 ? &ret_view->one : calloc(map->nr_sources, sizeof(*ret_view->mapped));
+	if (!ret_view->mapped)
 		return fail(-ENOMEM, "pages images");
-	}
+	measure(map, ret_view->mapped);
 	for (size_t i = 0; i < map->nr_sources; i++) {
-		struct stat st;
-		void *mem;
+		struct page_mapping *m = &ret_view->mapped[i];
+		void *mem = m->len ? mmap(NULL, m->len, PROT_READ, MAP_PRIVATE, map->sources[i], 0) : NULL;
 
-		if (map->sources[i] < 0)
-			continue;
-		mem = fstat(map->sources[i], &st) < 0 ?
-			      MAP_FAILED :
-			      mmap(NULL, st.st_size, PROT_READ, MAP_PRIVATE, map->sources[i], 0);
 		if (mem == MAP_FAILED) {
 			int err = -errno;
 
-			page_view_close(&v);
+			page_view_close(ret_view);
 			return fail(err, "map the pages image");
 		}
-		v.mem[i] = mem;
-		v.len[i] = st.st_size;
+		m->mem = mem;
 	}
-	*ret_view = v;
 	return 0;
 }
 
@@ -81,12 +82,32 @@ static void close_source(struct page_source *source)
 	free(source);
 }
 
+/* A source whose page map has been read before. */
+struct reopened {
+	struct page_source source; /* first */
+	struct pagemap map;
+};
+
+static void close_reopened(struct page_source *source)
+{
+	pagemap_close_sources(source->map);
+	free(source);
+}
+
 static const struct page_source_ops image_source_ops = {
 	.read = read_pages,
 	.direct = direct,
 	.view = view,
 	.move_fds = move_fds,
 	.close = close_source,
+};
+
+static const struct page_source_ops reopened_source_ops = {
+	.read = read_pages,
+	.direct = direct,
+	.view = view,
+	.move_fds = move_fds,
+	.close = close_reopened,
 };
 
 int image_source_open(struct image_store *dir, enum image_type type, uint64_t id, struct page_source **ret_source)
@@ -104,4 +125,21 @@ int image_source_open(struct image_store *dir, enum image_type type, uint64_t id
 	}
 	free(source);
 	return err == -ENOENT ? err : fail(err, "%s", image_store_error(dir));
+}
+
+int image_source_reopen(struct image_store *dir, const struct pagemap *kept, struct page_source **ret_source)
+{
+	struct reopened *again = calloc(1, sizeof(*again));
+	int err;
+
+	if (!again)
+		return fail(-ENOMEM, "page map");
+	again->source = (struct page_source){ .ops = &reopened_source_ops, .map = &again->map };
+	err = pagemap_reopen(dir, kept, &again->map);
+	if (err) {
+		close_reopened(&again->source);
+		return fail(err, "%s", image_store_error(dir));
+	}
+	*ret_source = &again->source;
+	return 0;
 }

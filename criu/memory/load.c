@@ -150,7 +150,11 @@ int memory_load(struct restore *r, struct restore_task *rt)
 	for (size_t i = 0; i < map->nr_runs; i++)
 		progress_expect(r->opts->progress, map->runs[i].nr_pages * PAGE_SZ);
 	err = check_pages(rt, map);
-	return err ? err : aio_load(rt, map);
+	if (!err)
+		err = aio_load(rt, map);
+	if (!err && pagemap_keep(map, &r->arena, &rt->pagemap) < 0)
+		err = fail(-ENOMEM, "page map");
+	return err;
 }
 
 int memory_link(struct restore *r)

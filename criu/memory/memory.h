@@ -56,6 +56,11 @@ bool memory_good_policy(uint32_t mode, const ProtobufCBinaryData *nodes);
 /* For the restorer. *ret is NULL, with a warning, if this machine has none of the nodes. -ENOMEM if out of memory. */
 int memory_lay_policy(struct wire_task *wire, const char *whose, uint32_t mode, const ProtobufCBinaryData *nodes,
 		      uint64_t *ret);
+/*
+ * In the task, when it has forked its children and has the restorer's region: what does not depend on other tasks. It
+ * compares pages with the image, so that nothing has to be read later that is there already.
+ */
+int memory_prepare(struct restore *r, struct restore_task *rt);
 /* In the task, after its files: descriptors of mappings, plan for the restorer. */
 int memory_hand_over(struct restore *r, struct restore_task *rt, struct wire_task *wire);
 /* Finds space for @len bytes: the end of a range that neither the tasks' mappings nor ours use. */

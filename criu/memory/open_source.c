@@ -11,7 +11,8 @@ int page_source_open(struct restore *r, enum image_type type, uint64_t id, struc
 
 int page_source_open_task(struct restore *r, const struct restore_task *rt, struct page_source **ret_source)
 {
-	int err = page_source_open(r, IMAGE_PAGEMAP, rt->t.pid, ret_source);
+	int err = rt->pagemap ? image_source_reopen(r->dir, rt->pagemap, ret_source) :
+				page_source_open(r, IMAGE_PAGEMAP, rt->t.pid, ret_source);
 
-	return err == -ENOENT ? fail(err, "%s", image_store_error(r->dir)) : err;
+	return err == -ENOENT && !rt->pagemap ? fail(err, "%s", image_store_error(r->dir)) : err;
 }

@@ -22,6 +22,7 @@ struct page_place {
 struct page_source {
 	const struct page_source_ops *ops;
 	struct pagemap *map; /* which pages it has; owned by the source */
+	const struct page_view *view; /* the caller's, while it has one; otherwise NULL */
 };
 
 /* @run is one of @source's, PRESENT, and contains [addr, addr + len). */
@@ -44,9 +45,10 @@ struct page_source_ops {
  * are logged.
  */
 int page_source_open(struct restore *r, enum image_type type, uint64_t id, struct page_source **ret_source);
-/* For the private memory of a task: it must exist. */
+/* For the private memory of a task: it must exist. Its page map is read once, if possible (restore_task.pagemap). */
 int page_source_open_task(struct restore *r, const struct restore_task *rt, struct page_source **ret_source);
-/* image_source.c */
+/* image_source.c; @kept: pagemap_keep() */
+int image_source_reopen(struct image_store *dir, const struct pagemap *kept, struct page_source **ret_source);
 int image_source_open(struct image_store *dir, enum image_type type, uint64_t id, struct page_source **ret_source);
 
 static inline bool page_source_direct(const struct page_source *source, const struct pagemap_run *run, uint64_t addr,

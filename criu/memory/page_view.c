@@ -22,10 +22,10 @@ void page_view_want(const struct page_view *view, const struct pagemap_run *run,
 
 void page_view_close(struct page_view *view)
 {
-	for (size_t i = 0; view->mem && view->len && i < view->map->nr_sources; i++)
-		if (view->mem[i])
-			munmap(view->mem[i], view->len[i]);
-	free(view->mem);
-	free(view->len);
+	for (size_t i = 0; view->mapped && i < view->map->nr_sources; i++)
+		if (view->mapped[i].mem)
+			munmap(view->mapped[i].mem, view->mapped[i].len);
+	if (view->mapped != &view->one)
+		free(view->mapped);
 	*view = (struct page_view){ 0 };
 }

@@ -4,10 +4,16 @@
 #include <stddef.h>
 #include "image/pagemap.h"
 
+struct page_mapping {
+	void *mem; /* NULL: nothing */
+	size_t len;
+};
+
+/* Not to be copied. */
 struct page_view {
 	const struct pagemap *map;
-	void **mem; /* by pagemap_run.source: mappings */
-	size_t *len;
+	struct page_mapping *mapped; /* by pagemap_run.source */
+	struct page_mapping one; /* where it points if there is one source */
 };
 
 void page_view_close(struct page_view *view);
@@ -21,5 +27,5 @@ void page_view_want(const struct page_view *view, const struct pagemap_run *run,
 /* A page, which is in @run. */
 static inline const void *page_view_at(const struct page_view *view, const struct pagemap_run *run, uint64_t addr)
 {
-	return (const char *)view->mem[run->source] + run->offset + (addr - run->vaddr);
+	return (const char *)view->mapped[run->source].mem + run->offset + (addr - run->vaddr);
 }

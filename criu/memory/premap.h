@@ -60,8 +60,10 @@ int premap_link(struct restore *r);
 struct premap_area *premap_find(struct premap *p, const VmaEntry *vma);
 
 /* premap_settle.c, for restore_process.premap, which is NULL if the tree is a single task. */
-/* In the task, when its children have been forked: drops pages from the areas that differ from @source. */
-int premap_settle(struct premap *p, const struct page_source *source, struct restorer_error *counts);
+/* May pages have been inherited? Then the source has a view. */
+bool premap_inherits(const struct premap *p);
+/* In the task, when its children have been forked: drops pages from the areas that differ from its own. */
+int premap_settle(struct premap *p, const struct page_view *pages, struct restorer_error *counts);
 /* Where the pages of this VMA are staged, 0: nowhere. After premap_settle. */
 uint64_t premap_address(struct premap *p, const VmaEntry *vma);
 /* The first page from @addr on, up to @end, that is not staged; and in *ret_end, where the next staged one is. */

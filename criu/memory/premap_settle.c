@@ -104,24 +104,21 @@ static int settle_vma(const struct page_view *pages, struct premap_hull *h, stru
 	return err ? err : drop(a, drop_from, drop_to);
 }
 
-int premap_settle(struct premap *p, const struct page_source *source, struct restorer_error *counts)
+bool premap_inherits(const struct premap *p)
 {
-	struct page_view pages;
-	int err;
+	return p && p->areas.n;
+}
 
-	/* Without a view, no area has been created. */
-	if (!p || !p->areas.n || !source->ops->view)
-		return 0;
-	err = source->ops->view(source, &pages);
-	if (err)
-		return err;
+int premap_settle(struct premap *p, const struct page_view *pages, struct restorer_error *counts)
+{
+	int err = 0;
+
 	for (size_t i = 0; !err && i < p->nr_hulls; i++) {
 		struct premap_area *a = premap_find(p, p->hulls[i].vma);
 
 		if (a)
-			err = settle_vma(&pages, &p->hulls[i], a, counts);
+			err = settle_vma(pages, &p->hulls[i], a, counts);
 	}
-	page_view_close(&pages);
 	return err;
 }
 

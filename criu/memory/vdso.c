@@ -32,7 +32,8 @@ static struct {
 /* That of the image. */
 struct saved_vdso {
 	struct span vvar, vdso;
-	uint8_t *bytes; /* content of vdso; NULL: the image does not contain it completely */
+	const uint8_t *bytes; /* content of vdso; NULL: the image does not contain it completely */
+	uint8_t *own; /* where they were read to, unless they are in a view */
 	struct vdso_symbols symbols;
 };
 
@@ -162,6 +163,25 @@ static int read_saved(const struct page_source *source, const struct span *span,
 	return at == span->end;
 }
 
+/* As read_saved. */
+static int get_bytes(const struct page_source *source, struct saved_vdso *saved)
+{
+	const struct pagemap_run *run = pagemap_find(source->map, saved->vdso.start);
+	int got;
+
+	if (source->view && run && run->vaddr <= saved->vdso.start &&
+	    run->vaddr + run->nr_pages * PAGE_SZ >= saved->vdso.end && (run->flags & PAGEMAP_PRESENT)) {
+		saved->bytes = page_view_at(source->view, run, saved->vdso.start);
+		return 1;
+	}
+	saved->own = malloc(span_len(&saved->vdso));
+	if (!saved->own)
+		return fail(-ENOMEM, "vDSO");
+	got = read_saved(source, &saved->vdso, saved->own);
+	saved->bytes = got > 0 ? saved->own : NULL;
+	return got;
+}
+
 #define AT_SYSINFO_EHDR 33
 
 static int load_saved(const struct restore_task *rt, const struct page_source *source, struct saved_vdso *saved)
@@ -176,17 +196,9 @@ static int load_saved(const struct restore_task *rt, const struct page_source *s
 	if (span_len(&saved->vdso) > VDSO_MAX_LEN)
 		return fail(-EBADMSG, "the image's vDSO at %#lx is %lu bytes long", saved->vdso.start,
 			    span_len(&saved->vdso));
-	saved->bytes = malloc(span_len(&saved->vdso));
-	if (!saved->bytes)
-		return fail(-ENOMEM, "vDSO");
-	got = read_saved(source, &saved->vdso, saved->bytes);
-	if (got < 0)
+	got = get_bytes(source, saved);
+	if (got <= 0)
 		return got;
-	if (!got) {
-		free(saved->bytes);
-		saved->bytes = NULL;
-		return 0;
-	}
 	why = vdso_parse(saved->bytes, span_len(&saved->vdso), &saved->symbols);
 	return why ? fail(-EBADMSG, "the image's vDSO at %#lx: %s", saved->vdso.start, why) : 0;
 }
@@ -388,6 +400,6 @@ int vdso_plan(struct restore *r, struct restore_task *rt, const struct page_sour
 	if (!err)
 		err = plan(r, rt, wire, &saved);
 	note_placed(wire);
-	free(saved.bytes);
+	free(saved.own);
 	return err;
 }

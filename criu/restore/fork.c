@@ -387,6 +387,9 @@ static int task_run(struct restore *r, struct restore_task *rt)
 {
 	int err = task_init(r, rt);
 
+	/* Meanwhile its creator forks the others. */
+	if (!err && !rt->helper && rt->t.state != TASK_DEAD)
+		err = restore_prepare_memory(r, rt);
 	if (!err)
 		err = shared_wait(r->shared, STAGE_FORKED);
 	if (!err)

@@ -33,6 +33,22 @@
 /* For one thread: signal frame, memory policy, CPU mask, credentials. */
 #define SMALL_PARTS_OF_THREAD (16ul << 10)
 
+/* The region: the blob, the memory shared with the tool, the restorer's data. */
+static uint64_t blob_len(void)
+{
+	return ROUND_UP(restorer_blob.size, PAGE_SZ);
+}
+
+static uint64_t head_len(const struct restore *r)
+{
+	return blob_len() + ROUND_UP(r->shared->size, PAGE_SZ);
+}
+
+uint64_t restore_shared_place(const struct restore *r)
+{
+	return r->plan.room.end ? r->plan.room.start + blob_len() : 0;
+}
+
 /* Upper bound for one task's part: untouched pages of the region cost nothing. */
 static uint64_t task_size(struct restore *r, const struct restore_task *rt)
 {
@@ -54,11 +70,11 @@ static uint64_t memory_size(const struct restore *r, const struct restore_task *
 
 static uint64_t region_size(struct restore *r, const struct restore_task *rt)
 {
-	uint64_t size = ROUND_UP(restorer_blob.size, PAGE_SZ) + memory_size(r, rt) + task_size(r, rt);
+	uint64_t size = head_len(r) + memory_size(r, rt) + task_size(r, rt);
 
 	for (const struct vm_peer *s = r->process.vm_peers; s; s = s->next)
 		size += task_size(r, s->rt);
-	return size + ROUND_UP(r->shared->size, PAGE_SZ);
+	return size;
 }
 
 /* Everything that a thread needs to be created. */
@@ -84,7 +100,7 @@ static int place_threads(struct restore_task *rt, struct wire_task *wire)
 	return 0;
 }
 
-/* The memory shared with the tool will be at the end of the region. */
+/* @shared_at: where the memory shared with the tool will be. */
 static int lay_wire(struct restore *r, struct restore_task *rt, char *at, uint64_t len, const char *shared_at)
 {
 	struct wire_task *wire = (struct wire_task *)at;
@@ -112,13 +128,12 @@ static struct wire_task *wire_of(struct restore *r, const struct restore_task *r
 	return (struct wire_task *)(uintptr_t)r->shared->tasks[rt->t.index].wire;
 }
 
-/* The blob, which is in place already; a part for each task that shares this memory; the area shared with the tool. */
-static int lay_region(struct restore *r, struct restore_task *rt, char *region, uint64_t len)
+/* After its head, a part for each task that shares this memory. */
+static int lay_region(struct restore *r, struct restore_task *rt, char *region)
 {
-	char *at = region + ROUND_UP(restorer_blob.size, PAGE_SZ);
-	char *end = region + len - ROUND_UP(r->shared->size, PAGE_SZ);
+	char *at = region + head_len(r), *shared_at = region + blob_len();
 	struct wire_group *group;
-	int err = lay_wire(r, rt, at, memory_size(r, rt) + task_size(r, rt), end);
+	int err = lay_wire(r, rt, at, memory_size(r, rt) + task_size(r, rt), shared_at);
 
 	if (err)
 		return err;
@@ -129,7 +144,7 @@ static int lay_region(struct restore *r, struct restore_task *rt, char *region, 
 	group->members = 1;
 	wire_of(r, rt)->group = (uintptr_t)group;
 	for (const struct vm_peer *s = r->process.vm_peers; s; s = s->next) {
-		err = lay_wire(r, s->rt, at, task_size(r, s->rt), end);
+		err = lay_wire(r, s->rt, at, task_size(r, s->rt), shared_at);
 		if (err)
 			return err;
 		at += task_size(r, s->rt);
@@ -142,7 +157,7 @@ static int lay_region(struct restore *r, struct restore_task *rt, char *region, 
 /* In the tool: one blob for all tasks, as they all have space for it at the same address. */
 int restore_lay_blob(struct restore *r)
 {
-	uint64_t len = ROUND_UP(restorer_blob.size, PAGE_SZ);
+	uint64_t len = blob_len();
 	void *at;
 
 	if (!r->plan.room.end)
@@ -155,22 +170,21 @@ int restore_lay_blob(struct restore *r)
 	return mprotect(at, len, PROT_READ | PROT_EXEC) < 0 ? fail(-errno, "protect the restorer") : 0;
 }
 
-/* After the blob; 0: the range is in use, or there is none. */
+/* After blob and shared memory; 0: the range is in use, or there is none. */
 static uint64_t map_in_room(struct restore *r, uint64_t len)
 {
 	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
-	uint64_t blob_len = ROUND_UP(restorer_blob.size, PAGE_SZ);
 	uint64_t at = r->plan.room.start, need = ROUND_UP(len, HUGE_PAGE_SZ) + HUGE_PAGE_SZ + STAGE_SIZE;
-
+	uint64_t head = head_len(r);
 	void *p;
 
 	if (!at || need > r->plan.room.end - at)
 		return 0;
-	p = mmap((void *)(uintptr_t)(at + blob_len), len - blob_len, PROT_READ | PROT_WRITE, flags, -1, 0);
+	p = mmap((void *)(uintptr_t)(at + head), len - head, PROT_READ | PROT_WRITE, flags, -1, 0);
 	if (p == MAP_FAILED)
 		return 0;
 	/* Pages that every task writes to: populating them is cheaper. A kernel without that works, too. */
-	madvise(p, MIN_OF(len - blob_len, ALWAYS_WRITTEN), MADV_POPULATE_WRITE);
+	madvise(p, MIN_OF(len - head, ALWAYS_WRITTEN), MADV_POPULATE_WRITE);
 	return at;
 }
 
@@ -197,24 +211,6 @@ static int map_elsewhere(struct restore *r, struct restore_task *rt, uint64_t le
 	return 0;
 }
 
-static int map_region(struct restore *r, struct restore_task *rt)
-{
-	uint64_t len = region_size(r, rt), at = map_in_room(r, len);
-	int err = at ? 0 : map_elsewhere(r, rt, len, &at);
-
-	if (!err)
-		err = lay_region(r, rt, (char *)(uintptr_t)at, len);
-	if (err)
-		return err;
-	r->process.wire = wire_of(r, rt);
-	r->process.wire->region = at;
-	r->process.wire->region_len = len;
-	/* To be unmapped at the end, by the last of those that share the memory. */
-	r->shared->tasks[rt->t.index].region = at;
-	r->shared->tasks[rt->t.index].region_len = len;
-	return 0;
-}
-
 /* Nothing is mapped there yet. */
 static int find_stage(struct restore *r, struct restore_task *rt, struct wire_task *wire)
 {
@@ -235,13 +231,34 @@ static int find_stage(struct restore *r, struct restore_task *rt, struct wire_ta
 	return 0;
 }
 
-/* So that all of the region can be unmapped at once at the end. */
+static int map_region(struct restore *r, struct restore_task *rt)
+{
+	uint64_t len = region_size(r, rt), at = map_in_room(r, len);
+	int err = at ? 0 : map_elsewhere(r, rt, len, &at);
+
+	if (!err)
+		err = lay_region(r, rt, (char *)(uintptr_t)at);
+	if (err)
+		return err;
+	r->process.wire = wire_of(r, rt);
+	r->process.wire->region = at;
+	r->process.wire->region_len = len;
+	/* To be unmapped at the end, by the last of those that share the memory. */
+	r->shared->tasks[rt->t.index].region = at;
+	r->shared->tasks[rt->t.index].region_len = len;
+	return find_stage(r, rt, r->process.wire);
+}
+
+/* So that all of the region can be unmapped at once at the end. In the range that all tasks share, it is there already. */
 static int move_shared(struct restore *r, struct wire_task *wire)
 {
 	size_t len = ROUND_UP(r->shared->size, PAGE_SZ);
-	char *at = (char *)(uintptr_t)(wire->region + wire->region_len - len);
-	struct shared *shared = mremap(r->shared, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, at);
+	char *at = (char *)(uintptr_t)wire->region + blob_len();
+	struct shared *shared;
 
+	if (at == (char *)r->shared)
+		return 0;
+	shared = mremap(r->shared, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, at);
 	if (shared == MAP_FAILED)
 		return fail(-errno, "move shared memory");
 	/* shared->tasks and ->files still point to its previous address: they belong to the tool. */
@@ -407,25 +424,27 @@ static int start_early(struct restore *r, struct restore_task *rt)
 int restore_early_threads(struct restore *r, struct restore_task *rt)
 {
 	bool any = has_early_threads(rt);
-	int err;
 
 	for (const struct vm_peer *s = r->process.vm_peers; s; s = s->next)
 		any |= has_early_threads(s->rt);
-	if (!any)
-		return 0;
-	err = map_region(r, rt);
-	return err ? err : vm_peers_run(r, rt, start_early);
+	return any ? vm_peers_run(r, rt, start_early) : 0;
+}
+
+/* In a table that is shared, descriptors are opened only when all files are at their numbers. */
+int restore_prepare_memory(struct restore *r, struct restore_task *rt)
+{
+	int err = map_region(r, rt);
+
+	if (!err && !rt->files_shared)
+		err = memory_prepare(r, rt);
+	return err;
 }
 
 int restore_hand_over(struct restore *r, struct restore_task *rt)
 {
-	struct wire_task *wire;
-	int err = r->process.wire ? 0 : map_region(r, rt);
+	struct wire_task *wire = r->process.wire;
+	int err = rt->files_shared ? memory_prepare(r, rt) : 0;
 
-	if (err)
-		return err;
-	wire = r->process.wire;
-	err = find_stage(r, rt, wire);
 	if (!err)
 		err = fill_all(r, rt, wire);
 	if (err)

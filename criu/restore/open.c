@@ -232,6 +232,20 @@ static int finish_files(struct restore *r, struct restore_task *rt)
 	return !err && rt->files_owner && r->process.has_async ? for_each_file(r, rt, is_own, name_in_signals) : err;
 }
 
+/*
+ * A task that only receives files does not wait for others to receive theirs, unless it shares a table with them, where
+ * it must not open anything meanwhile.
+ */
+static bool waits_for_all(const struct restore *r, struct restore_task *rt)
+{
+	if (r->process.vm_peers || rt->files_shared)
+		return true;
+	for (size_t i = 0; i < rt->nr_fds; i++)
+		if (is_own(rt, rt->fds[i].file))
+			return true;
+	return false;
+}
+
 int restore_open_files(struct restore *r, struct restore_task *rt)
 {
 	int err = vm_peers_run(r, rt, open_files);
@@ -240,7 +254,8 @@ int restore_open_files(struct restore *r, struct restore_task *rt)
 		err = vm_peers_run(r, rt, take_made_files);
 	if (!err)
 		err = vm_peers_run(r, rt, take_files);
-	if (!err)
-		err = shared_wait(r->shared, STAGE_FILES);
+	if (err || !waits_for_all(r, rt))
+		return err;
+	err = shared_wait(r->shared, STAGE_FILES);
 	return err ? err : vm_peers_run(r, rt, finish_files);
 }

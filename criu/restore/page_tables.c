@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <unistd.h>
 #include "kernel/maps.h"
@@ -18,9 +19,21 @@
 /* For fewer tasks the faults cost less than this does. */
 #define WORTH_WRITING 8
 
-static bool is_of_file(const struct kernel_vma *v)
+/* The first mapping of a file, and all of the dynamic linker, have been used for the last time when main() began. */
+static bool is_in_use(const struct kernel_vma *v, uint64_t linker)
 {
-	return v->ino && (v->prot & PROT_READ) && !(v->prot & PROT_WRITE) && !v->shared;
+	return v->ino && v->pgoff && v->ino != linker && (v->prot & PROT_READ) && !(v->prot & PROT_WRITE) && !v->shared;
+}
+
+/* The inode of the dynamic linker; 0: none. */
+static uint64_t find_linker(const struct maps *maps)
+{
+	unsigned long base = getauxval(AT_BASE);
+
+	for (size_t i = 0; base && i < maps->n; i++)
+		if (maps->v[i].start == base)
+			return maps->v[i].ino;
+	return 0;
 }
 
 /* As a debugger would. If that is not permitted, page faults do it. */
@@ -36,11 +49,13 @@ void restore_prepare_forks(struct restore *r)
 	_cleanup_proc_ struct proc self = PROC_CLOSED;
 	_cleanup_maps_ struct maps maps = { 0 };
 	_cleanup_close_ int mem = -1;
+	uint64_t linker;
 
 	if (r->plan.tree.nr_tasks < WORTH_WRITING || proc_open_self(&self) || maps_read(&self, &maps))
 		return;
 	mem = open_at(self.dir, "mem", O_RDWR, 0);
+	linker = find_linker(&maps);
 	for (size_t i = 0; mem >= 0 && i < maps.n; i++)
-		if (is_of_file(&maps.v[i]) && write_page(mem, maps.v[i].start))
+		if (is_in_use(&maps.v[i], linker) && write_page(mem, maps.v[i].start))
 			return;
 }

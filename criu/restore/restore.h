@@ -44,12 +44,16 @@ bool restore_has_pid_ns(const struct restore *r);
 int restore_find_pid_ns(struct restore *r);
 /* In the tool, when every task and thread exists: fills in host_pid and host_tid, which are 0 before, and in tasks. */
 int restore_find_numbers(struct restore *r);
+/* In a task, when it has forked its children: maps the restorer's region, and prepares its memory. hand_over.c */
+int restore_prepare_memory(struct restore *r, struct restore_task *rt);
 /* In a task: opens or receives every descriptor. */
 int restore_open_files(struct restore *r, struct restore_task *rt);
 /* In a task: creates those of its threads that must exist when files are opened; they wait. */
 int restore_early_threads(struct restore *r, struct restore_task *rt);
 /* In the tool, before the first fork: maps the code of the restorer, for all tasks. */
 int restore_lay_blob(struct restore *r);
+/* Where memory shared by all tasks is mapped, so that it is in the restorer's region already; 0: anywhere. */
+uint64_t restore_shared_place(const struct restore *r);
 /* In a task: its memory is replaced by the saved one; returns only on errors. */
 int restore_hand_over(struct restore *r, struct restore_task *rt);
 /* In the tool: if it dies before the tree runs, the pid file, in @dir, is removed. Until pidfile_unwatch(). */

@@ -57,15 +57,19 @@ static int count_stages(struct restore *r)
 {
 	size_t all = r->plan.tree.nr_tasks + r->plan.nr_helpers, alive = 0;
 	struct restore_task *rt;
-	int err = shared_new(all, r->plan.nr_files, &r->shared);
+	bool groups = false;
+	int err = shared_new(all, r->plan.nr_files, restore_shared_place(r), &r->shared);
 
 	if (err < 0)
 		return fail(err, "shared memory");
 	restore_for_each_task(rt, r) {
 		alive += rt->t.state != TASK_DEAD;
 		r->shared->expected[STAGE_LEFT] += rt->leads_for_others;
+		groups |= rt->t.state == TASK_DEAD || rt->leads_for_others;
 	}
-	r->shared->expected[STAGE_FORKED] = r->shared->expected[STAGE_GROUPED] = all;
+	r->shared->expected[STAGE_FORKED] = all;
+	/* Otherwise no group can vanish before its members have joined it. */
+	r->shared->expected[STAGE_GROUPED] = groups || r->plan.nr_helpers ? all : 0;
 	r->shared->expected[STAGE_OPENED] = r->shared->expected[STAGE_FILES] = alive;
 	r->shared->expected[STAGE_READY] = alive;
 	return 0;

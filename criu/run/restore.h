@@ -29,6 +29,7 @@
 struct audience; /* run/opener.h */
 struct opener;
 struct openers;
+struct page_source;
 
 /* One file description of the tree (an entry of files.img). */
 struct file {
@@ -75,6 +76,7 @@ struct restore_task {
 	struct task_fd *fds; /* sorted by number; of the first task of a files id */
 	size_t nr_fds;
 	size_t nr_runs; /* of its page map */
+	struct pagemap *pagemap; /* NULL: it has parents, and is read again */
 	/* How it is created (restore/link.c). */
 	struct restore_task *creator; /* the task that forks it; NULL: the tool does */
 	struct restore_task *forks, *next_forked; /* the tasks that it forks, in tree order; next of its creator's */
@@ -157,6 +159,7 @@ struct files_holder {
 struct restore_process {
 	struct restore_task *task; /* that this process becomes; NULL in the tool itself */
 	struct wire_task *wire; /* created early for threads that must exist early; otherwise NULL */
+	struct page_source *pages; /* of this task, from memory_prepare() on */
 	struct premap *premap; /* memory prepared for this task and those that it forks (memory/premap.c) */
 	struct hash mapped_files; /* file and access -> descriptor, its own or inherited (memory/mapped_files.c) */
 	struct vm_peer *vm_peers; /* other tasks that share this process's memory (restore/vm_peers.h); NULL: none */

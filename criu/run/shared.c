@@ -34,15 +34,14 @@ static int hold_tool(struct shared *shared)
 	return syscall(SYS_set_robust_list, &shared->held, sizeof(shared->held)) < 0 ? -errno : 0;
 }
 
-int shared_new(size_t nr_tasks, size_t nr_files, struct shared **ret_shared)
+int shared_new(size_t nr_tasks, size_t nr_files, uint64_t at, struct shared **ret_shared)
 {
 	size_t head = ROUND_UP(sizeof(struct shared), 64);
 	size_t tasks = ROUND_UP(nr_tasks * sizeof(struct shared_task), 64);
 	size_t size = ROUND_UP(head + tasks + nr_files * sizeof(struct shared_file), PAGE_SZ);
-	char *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int flags = MAP_SHARED | MAP_ANONYMOUS | (at ? MAP_FIXED_NOREPLACE : 0), err;
+	char *p = mmap((void *)(uintptr_t)at, size, PROT_READ | PROT_WRITE, flags, -1, 0);
 	struct shared *shared = (struct shared *)p;
-
-	int err;
 
 	if (p == MAP_FAILED)
 		return -errno;

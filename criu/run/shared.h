@@ -58,8 +58,8 @@ struct shared {
 	struct shared_file *files;
 };
 
-/* By the thread of the tool that ends last, which also frees it. */
-int shared_new(size_t nr_tasks, size_t nr_files, struct shared **ret_shared);
+/* By the thread of the tool that ends last, which also frees it. @at: a free address; 0: anywhere. */
+int shared_new(size_t nr_tasks, size_t nr_files, uint64_t at, struct shared **ret_shared);
 void shared_free(struct shared *shared);
 /* In the tool, which will do nothing more for any task: those that wait for it continue as if it had exited. */
 void shared_end_tool(struct shared *shared);

@@ -33,14 +33,47 @@ struct arena_deferred {
 	void *p;
 };
 
-static void *protobuf_alloc(void *data, size_t size)
+/* Replaces the oldest one that is in use. */
+static void remember_work(struct arena *arena, void *p, size_t size)
 {
-	return arena_alloc(data, size ? size : 1);
+	for (size_t tries = 0; p && tries < ARENA_WORK_AREAS; tries++) {
+		struct arena_work *w = &arena->work[arena->next_work++ % ARENA_WORK_AREAS];
+
+		if (w->free)
+			continue;
+		*w = (struct arena_work){ p, size, false };
+		return;
+	}
 }
 
+static void *protobuf_alloc(void *data, size_t size)
+{
+	struct arena *arena = data;
+	void *p;
+
+	if (size < ARENA_WORK_MIN)
+		return arena_alloc(arena, size ? size : 1);
+	for (size_t i = 0; i < ARENA_WORK_AREAS; i++) {
+		struct arena_work *w = &arena->work[i];
+
+		if (!w->free || w->size != size)
+			continue;
+		w->free = false;
+		return w->p;
+	}
+	p = arena_alloc(arena, size);
+	remember_work(arena, p, size);
+	return p;
+}
+
+/* What is not used again is freed in arena_free. */
 static void protobuf_free(void *data, void *pointer)
 {
-	/* Everything is freed at once, in arena_free. */
+	struct arena *arena = data;
+
+	for (size_t i = 0; pointer && i < ARENA_WORK_AREAS; i++)
+		if (arena->work[i].p == pointer)
+			arena->work[i].free = true;
 }
 
 void arena_init(struct arena *arena)
@@ -114,6 +147,7 @@ int arena_seal(struct arena *arena)
 				      b->offset) == MAP_FAILED)
 			return -errno;
 	/* Allocate nothing there any more: forks copy the page tables of pages that were written to. */
+	memset(arena->work, 0, sizeof(arena->work));
 	arena->sealed = arena->blocks;
 	arena->blocks = NULL;
 	arena->for_forks = false;

@@ -13,10 +13,23 @@
 
 struct arena_block;
 struct arena_deferred;
+
+/* Memory that protobuf allocated, at least ARENA_WORK_MIN bytes. */
+#define ARENA_WORK_MIN 512
+#define ARENA_WORK_AREAS 16
+struct arena_work {
+	void *p;
+	size_t size;
+	bool free;
+};
+
 struct arena {
 	struct arena_block *blocks, *sealed;
 	struct arena_deferred *deferred; /* most recent first */
 	ProtobufCAllocator protobuf; /* unpacks records into the arena */
+	/* Recent ones: the decoder frees the largest of its allocations when a record is complete. */
+	struct arena_work work[ARENA_WORK_AREAS];
+	size_t next_work;
 	int file; /* for large blocks; -1: none */
 	bool for_forks;
 	size_t file_size;

@@ -5,7 +5,7 @@
 #include <linux/mman.h>
 #include "pie/restorer/vdso.h"
 
-/* The kernel handles mremap of the vDSO, one special mapping at a time, and only whole ones. */
+/* The kernel handles mremap of the vDSO, if whole special mappings are moved. */
 static int move(uint64_t from, uint64_t len, uint64_t to)
 {
 	long at;
@@ -22,9 +22,23 @@ static uint64_t waiting_place(const struct wire_task *task, const struct wire_vd
 	return task->vdso_detour ? task->vdso_detour + (part->now - task->vdso_parts[0].now) : part->now;
 }
 
+/* Adjacent mappings, which stay adjacent: since Linux 6.17 one call moves them. Older kernels have moved nothing then. */
+static bool moved_at_once(const struct wire_task *task)
+{
+	const struct wire_vdso_part *first = task->vdso_parts, *part, *last = first + task->nr_vdso_parts - 1;
+
+	if (task->nr_vdso_parts < 2 || task->vdso_detour || !first->then)
+		return false;
+	for (part = first; part < last; part++)
+		if (part[1].now != part->now + part->len || part[1].then != part->then + part->len)
+			return false;
+	return !move(first->now, last->now + last->len - first->now, first->then);
+}
+
 int vdso_move(const struct wire_task *task)
 {
 	const struct wire_vdso_part *part, *end = task->vdso_parts + task->nr_vdso_parts;
+	bool moved = moved_at_once(task);
 	int err = 0;
 
 	for (part = task->vdso_parts; !err && part < end; part++) {
@@ -36,7 +50,7 @@ int vdso_move(const struct wire_task *task)
 	for (part = task->vdso_parts; !err && part < end; part++) {
 		if (!part->then)
 			continue;
-		err = move(waiting_place(task, part), part->len, part->then);
+		err = moved ? 0 : move(waiting_place(task, part), part->len, part->then);
 		if (!err && part->prot != part->prot_now)
 			err = (int)sys_mprotect((void *)(uintptr_t)part->then, part->len, (int)part->prot);
 	}
