@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-CRIU_DIRS := util image kernel netlink netfilter kmem features task run memory kinds kinds/fd kinds/ns kinds/task dump restore request cli
+CRIU_DIRS := util archive image kernel netlink netfilter kmem features task run memory kinds kinds/fd kinds/ns kinds/task dump restore request cli
 CRIU_SRC  := $(foreach d,$(CRIU_DIRS),$(wildcard criu/$(d)/*.c criu/$(d)/*/*.c))
 CRIU_SRC  := $(sort $(call of_this_arch,$(CRIU_SRC)))
 CRIU_OBJS := $(CRIU_SRC:%.c=$(BUILD)/obj/%.o)
-CRIU_LIBS := $(call static_or_shared,protobuf-c) $(call static_or_shared,cap) $(LIBNL)
+CRIU_LIBS := $(call static_or_shared,protobuf-c) $(call static_or_shared,cap) $(LIBNL) $(LIBARCHIVE)
 # Symbols are bound at the start: otherwise each task of a restore binds by itself those that it uses first.
 CRIU_LDFLAGS := -Wl,-z,now
 ifeq ($(DEBUG),1)

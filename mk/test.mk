@@ -4,7 +4,7 @@
 J  ?= 2
 K  ?=
 AGAIN ?= 4
-UNIT_TESTS := $(IMAGE_UNIT_TESTS) $(KERNEL_UNIT_TESTS) $(REQUEST_UNIT_TESTS) $(RUN_UNIT_TESTS) $(VDSO_UNIT_TESTS)
+UNIT_TESTS := $(IMAGE_UNIT_TESTS) $(KERNEL_UNIT_TESTS) $(REQUEST_UNIT_TESTS) $(RUN_UNIT_TESTS) $(VDSO_UNIT_TESTS) $(ARCHIVE_UNIT_TESTS)
 
 check: all tests
 	test/run --build $(BUILD) -j $(J) --again $(AGAIN) --results $(BUILD)/results $(if $(WITHOUT),--without "$(WITHOUT)") $(K)
