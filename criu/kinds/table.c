@@ -3,6 +3,7 @@
 #include "kinds/kinds.h"
 #include "base/bits.h"
 #include "memory/segments.h"
+#include "memory/sysv.h"
 
 const struct fd_kind
 	*const fd_kinds[] = {
@@ -40,19 +41,34 @@ const struct task_kind *const task_kinds[] = {
 	NULL,
 };
 
-const struct run_kind
-	*const
-		run_kinds
-			[] = {
-				&cpuinfo_run, /* first: what this CPU lacks is said before any record is looked at */
-				&fs_run,       &time_ns_run, &pid_ns_run, &uts_ns_run,	&ipc_ns_run,
-				&segments_run, /* before memfd: its files may be such segments */
-				&memfd_run,    &tty_run,     &tun_run,	  &pipe_run,	&inotify_run,
-				&fanotify_run, &mqueue_run,  &unix_run,	  &regular_run, &inet_run,
-				&packet_run,   &seccomp_run, &locks_run, /* after all that opens and closes files in ready: closing drops locks */
-				&sem_undo_run, &cgroup_run, /* last: before_commit changes groups that others use */
-				NULL,
-			};
+/* clang-format off */
+const struct run_kind *const run_kinds[] = {
+	&cpuinfo_run, /* first: what this CPU lacks is said before any record is looked at */
+	&fs_run,
+	&time_ns_run,
+	&pid_ns_run,
+	&uts_ns_run,
+	&ipc_ns_run,
+	&segments_run,
+	&sysv_run, /* before memfd: its files may be such segments */
+	&memfd_run,
+	&tty_run,
+	&tun_run,
+	&pipe_run,
+	&inotify_run,
+	&fanotify_run,
+	&mqueue_run,
+	&unix_run,
+	&regular_run,
+	&inet_run,
+	&packet_run,
+	&seccomp_run,
+	&locks_run, /* after all that opens and closes files in ready: closing drops locks */
+	&sem_undo_run,
+	&cgroup_run, /* last: before_commit changes groups that others use */
+	NULL,
+};
+/* clang-format on */
 
 _Static_assert(ARRAY_SIZE(fd_kinds) + ARRAY_SIZE(task_kinds) + ARRAY_SIZE(run_kinds) <= KIND_ROWS,
 	       "the slots of struct dump and struct restore");

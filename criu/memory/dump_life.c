@@ -18,7 +18,7 @@ void memory_dump_end(struct dump *dump)
 	segments_close(memory);
 	page_buffer_free(&memory->page_buffer);
 	hash_free(&memory->mapped_ids);
-	hash_free(&memory->segments_seen);
+	hash_free(&memory->segments);
 	hash_free(&memory->segments_saved);
 	hash_free(&memory->shmids);
 	hash_free(&memory->shmids_taken);

@@ -22,8 +22,8 @@ struct memory_dump {
 		uint32_t id;
 	} exe_last;
 	char *page_buffer; /* copy_pages.c: of one thread; NULL until it is needed */
-	struct segment *segments; /* shared */
-	struct hash segments_seen, segments_saved;
+	struct segment *first_segment; /* shared memory: segments.c */
+	struct hash segments, segments_saved;
 	struct hash shmids, shmids_taken; /* inode of memory without a path -> its id in images, and vice versa */
 	struct hash huge_files; /* inodes of huge pages that are not used by a single private mapping only */
 	struct aio_reader *aio_reader; /* aio_save.c; NULL: not opened yet, or see aio_unreadable */

@@ -213,3 +213,15 @@ int shmem_fill(struct restore *r, uint32_t shmid, int fd)
 	err = fill_runs(r, &f, (uint64_t)st.st_size);
 	return err < 0 ? fail(err, "fill shared memory %u", shmid) : 0;
 }
+
+int shmem_no_huge_pages(int error, uint64_t size, uint32_t flags)
+{
+	uint64_t page = shmem_page_size(flags);
+
+	if (error != ENOMEM)
+		return fail(-error, "%lu huge pages of %lu kB", size / page, page >> 10);
+	return fail(
+		-ENOMEM,
+		"%lu huge pages of %lu kB are not available: raise /sys/kernel/mm/hugepages/hugepages-%lukB/nr_hugepages",
+		size / page, page >> 10, page >> 10);
+}

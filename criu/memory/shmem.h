@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Memory that is a file without a path: shared anonymous mappings, memfd, SysV segments. */
 #pragma once
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include "base/bits.h"
 #include "kernel/shm.h"
 #include "run/dump.h"
 #include "run/restore.h"
@@ -28,3 +30,18 @@ int shmem_save(struct dump *dump, int local_fd, uint64_t size, uint32_t shmid);
 /* Checks its images, before anything is created; shmem_fill() uses them. */
 int shmem_check(struct restore *r, uint32_t shmid);
 int shmem_fill(struct restore *r, uint32_t shmid, int fd);
+
+/* MAP_* flags of huge pages: MAP_HUGETLB and their size. */
+#define SHMEM_HUGE_SIZE ((uint32_t)MAP_HUGE_MASK << MAP_HUGE_SHIFT)
+#define SHMEM_HUGE_BITS (MAP_HUGETLB | SHMEM_HUGE_SIZE)
+
+/* Page size of memory with these MAP_* flags. */
+static inline uint64_t shmem_page_size(uint32_t flags)
+{
+	uint32_t shift = flags >> MAP_HUGE_SHIFT & MAP_HUGE_MASK;
+
+	return flags & MAP_HUGETLB ? 1ull << (shift ? shift : 21) : PAGE_SZ;
+}
+
+/* Logs that @size bytes of huge pages with these flags could not be had: @error is positive; returns it negative. */
+int shmem_no_huge_pages(int error, uint64_t size, uint32_t flags);

@@ -134,6 +134,7 @@ struct restore_plan {
 struct restore_tool {
 	uint64_t own_limits[PARASITE_NR_RLIMITS][2]; /* they are raised while it runs (run/limits.h) */
 	uint64_t limit_reported[PARASITE_NR_RLIMITS]; /* the last hard limit that was reported as lower now */
+	struct sysv_records *sysv_records; /* memory/sysv.c: of the tool's IPC namespace; NULL: none */
 	struct hash sysv_made; /* SysV segments that this restore created -> address in the tool; 0: not attached */
 	pid_t own_sid, own_pgid; /* replacement for a session or group outside the tree (--shell-job) */
 	pid_t root_pid; /* of the restored root, once it exists: in the tool's pid namespace */

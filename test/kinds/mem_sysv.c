@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * System V segments: ids (from 0, and one that equals the inode number of an unrelated memfd), keys, modes, content,
- * attached twice, by a child, read-only, only in part, marked for removal.
- * test: flavours=host,ipc breaks=1
+ * attached twice, by a child, read-only, only in part, marked for removal, with another
+ * owner and another creator.
+ * test: flavours=host,ipc breaks=2
  */
 #include "checkpoint.h"
 #include <sys/shm.h>
+#include <sys/syscall.h>
 
 #define SIZE 300000
 
@@ -40,9 +42,43 @@ static char *make_twin(char **ret_memfd)
 	return p;
 }
 
+static int create_as_other(void *arg)
+{
+	need(!syscall(SYS_setresgid, 44, 44, 44) && !syscall(SYS_setresuid, 33, 33, 33), "ids");
+	need(shmget(0x77, 8192, IPC_CREAT | IPC_EXCL | 0606) >= 0, "segment");
+	return 0;
+}
+
+/* The credentials of its creator permit access as those of its owner do. */
+static int make_of_other(void)
+{
+	struct shmid_ds ds = { 0 };
+	int id;
+
+	join_task(fork_task(create_as_other, NULL));
+	id = shmget(0x77, 0, 0);
+	need(shmat(id, NULL, 0) != (void *)-1 && !shmctl(id, IPC_STAT, &ds), "the other's segment");
+	ds.shm_perm.uid = 12;
+	ds.shm_perm.gid = 34;
+	need(!shmctl(id, IPC_SET, &ds), "owner");
+	return id;
+}
+
+static void check_of_other(int id)
+{
+	struct shmid_ds ds;
+
+	check(shmget(0x77, 0, 0) == id && !shmctl(id, IPC_STAT, &ds), "the other's segment");
+	check(ds.shm_perm.uid == 12 && ds.shm_perm.gid == 34 && ds.shm_perm.cuid == 33 && ds.shm_perm.cgid == 44 &&
+		      ds.shm_perm.mode == 0606,
+	      "owner %u:%u, creator %u:%u, mode 0%o", ds.shm_perm.uid, ds.shm_perm.gid, ds.shm_perm.cuid,
+	      ds.shm_perm.cgid, ds.shm_perm.mode);
+	shmctl(id, IPC_RMID, NULL);
+}
+
 int main(int argc, char **argv)
 {
-	int id, removed, detached, again;
+	int id, removed, detached, again, other, brk;
 	char *ro, *gone, *later, *part, *twin, *memfd;
 	struct shmid_ds ds;
 	pid_t pid;
@@ -68,11 +104,16 @@ int main(int argc, char **argv)
 	strcpy(gone, "removed");
 	strcpy(later, "detached");
 	shmctl(removed, IPC_RMID, NULL);
+	other = make_of_other();
 	twin = make_twin(&memfd);
 	pid = fork_task(child, NULL);
 	await_task("child");
-	if (checkpoint_here())
+	brk = checkpoint_here();
+	if (brk == 1)
 		mem[SIZE - 1]++;
+	if (brk == 2)
+		shmctl(other, IPC_RMID, NULL);
+	check_of_other(other);
 	check(!wrong(mem, SIZE, 1) && !wrong(ro, SIZE, 1), "content");
 	check(!shmctl(id, IPC_STAT, &ds) && ds.shm_segsz == SIZE && ds.shm_perm.__key == 0x1234 &&
 		      (ds.shm_perm.mode & 0777) == 0640 && ds.shm_nattch == 6,

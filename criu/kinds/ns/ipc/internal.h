@@ -6,8 +6,8 @@
 #include "ipc-desc.pb-c.h"
 #include "ipc-var.pb-c.h"
 #include "run/dump.h"
+#include "run/ipc_object.h"
 #include "run/restore.h"
-#include "util/hash.h"
 
 /* Restore: ns->data */
 struct ipc_ns_state {
@@ -32,7 +32,7 @@ int ipc_msg_fill(struct restore *r, const struct ns *ns);
 /* sem.c: System V semaphores; undo values: kinds/task/sem_undo */
 int ipc_sem_save(struct dump *dump, const struct ns *ns);
 int ipc_sem_load(struct restore *r, const struct ns *ns, struct ipc_ns_state *state);
-int ipc_sem_fill(const struct ipc_ns_state *state);
+int ipc_sem_fill(struct restore *r, const struct ipc_ns_state *state);
 
 /* shm.c: System V shared memory */
 int ipc_shm_save(struct dump *dump, const struct ns *ns, bool rmid_forced);
@@ -43,17 +43,3 @@ int ipc_shm_fill(struct restore *r, const struct ipc_ns_state *state);
 int ipc_mqueue_save(struct dump *dump, const struct ns *ns, IpcVarEntry *vars);
 int ipc_mqueue_load(const struct ns *ns, const IpcVarEntry *vars);
 int ipc_mqueue_fill(const IpcVarEntry *vars);
-
-/* object.c: what System V objects have in common */
-void ipc_desc_fill(const struct dump *dump, const struct ipc_perm *perm, int id, IpcDescEntry *ret_desc);
-/* @ids: of this type in this namespace so far. */
-int ipc_desc_check(const struct ns *ns, const char *image, const IpcDescEntry *desc, struct hash *ids);
-
-struct ipc_type {
-	const char *next_id; /* the sysctl from which the kernel starts its search for a free id */
-	int (*create)(const void *arg); /* returns the id or a negative errno */
-	int (*remove)(int id);
-};
-
-/* Creates an object with the key, creator and id of @desc: with the effective user and group of its creator. */
-int ipc_create(const IpcDescEntry *desc, const struct ipc_type *type, const void *arg);

@@ -57,7 +57,7 @@ static int ipc_fill(struct restore *r, struct ns *ns)
 	if (!err)
 		err = ipc_msg_fill(r, ns);
 	if (!err)
-		err = ipc_sem_fill(state);
+		err = ipc_sem_fill(r, state);
 	if (!err)
 		err = ipc_mqueue_fill(state->vars);
 	if (!err)

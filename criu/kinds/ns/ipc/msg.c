@@ -190,13 +190,12 @@ static int set_queue(const IpcMsgEntry *e, uint64_t qbytes)
 	return msgctl((int)e->desc->id, IPC_SET, &ds) < 0 ? fail(-errno, "set System V queue %u", e->desc->id) : 0;
 }
 
-static int make_queue(const IpcMsgEntry *e)
+static int make_queue(struct restore *r, const IpcMsgEntry *e)
 {
-	int err = ipc_create(e->desc, &queue_type, e->desc);
+	LOG_SCOPE("System V queue %u, key %#x", e->desc->id, e->desc->key);
+	int err = ipc_create(&r->rights, e->desc, &queue_type, e->desc);
 
-	if (err)
-		return fail(err, "create System V queue %u, key %#x", e->desc->id, e->desc->key);
-	return e->qnum ? set_queue(e, INT32_MAX) : 0;
+	return err || !e->qnum ? err : set_queue(e, INT32_MAX);
 }
 
 static int send_message(struct queue *q)
@@ -217,24 +216,35 @@ static int send_message(struct queue *q)
 		       0;
 }
 
-/* @ids: its records are only checked; NULL: it is created. */
-static int read_queue(struct image_reader *img, const struct ns *ns, const IpcMsgEntry *e, struct hash *ids)
+/* Its messages follow its record. @send: to the queue, which has been created. */
+static int read_messages(struct image_reader *img, const IpcMsgEntry *e, bool send)
 {
 	struct queue q = { .entry = e };
-	int err = ids ? ipc_desc_check(ns, "ipcns-msg", e->desc, ids) : make_queue(e);
+	int err = 0;
 
 	for (uint32_t i = 0; !err && i < e->qnum; i++) {
 		err = next_message(img, &q);
 		if (err)
 			fail(err, "%s", image_error(img));
-		else if (!ids)
+		else if (send)
 			err = send_message(&q);
 	}
 	image_free_record(q.head);
 	free(q.buffer);
-	return !err && !ids ? set_queue(e, e->qbytes) : err;
+	return err;
 }
 
+static int check_queue(struct image_reader *img, const struct ns *ns, const IpcMsgEntry *e, struct hash *ids)
+{
+	return ipc_desc_check("ipcns-msg", ns->id, e->desc, ids) ?: read_messages(img, e, false);
+}
+
+static int restore_queue(struct restore *r, struct image_reader *img, const IpcMsgEntry *e)
+{
+	return make_queue(r, e) ?: read_messages(img, e, true) ?: set_queue(e, e->qbytes);
+}
+
+/* @ids: they are only checked; NULL: they are created. */
 static int read_queues(struct restore *r, const struct ns *ns, struct hash *ids)
 {
 	struct image_reader *img;
@@ -249,7 +259,7 @@ static int read_queues(struct restore *r, const struct ns *ns, struct hash *ids)
 		if (got < 0)
 			fail(got, "%s", image_error(img));
 		else if (got)
-			err = read_queue(img, ns, e, ids);
+			err = ids ? check_queue(img, ns, e, ids) : restore_queue(r, img, e);
 	} while (got > 0 && !err);
 	image_done(img);
 	return got < 0 ? got : err;

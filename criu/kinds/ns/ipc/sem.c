@@ -148,7 +148,7 @@ int ipc_sem_load(struct restore *r, const struct ns *ns, struct ipc_ns_state *st
 		return err == -ENOENT ? 0 : fail(err, "%s", image_store_error(r->dir));
 	image_use_allocator(img, &r->arena.protobuf);
 	while (!err && (got = image_read_record(img, &ipc_sem_entry__descriptor, &e))) {
-		err = got < 0 ? fail(got, "%s", image_error(img)) : ipc_desc_check(ns, "ipcns-sem", e->desc, &ids);
+		err = got < 0 ? fail(got, "%s", image_error(img)) : ipc_desc_check("ipcns-sem", ns->id, e->desc, &ids);
 		if (!err)
 			err = keep_set(r, img, ns, e, state->sems);
 	}
@@ -202,15 +202,15 @@ static int mark_used(const struct set *set)
 	return semop((int)set->entry->desc->id, ops, n) < 0 ? -errno : 0;
 }
 
-static int fill_set(const struct set *set)
+static int restore_set(struct restore *r, const struct set *set)
 {
 	const IpcDescEntry *desc = set->entry->desc;
+	LOG_SCOPE("set %u of %u semaphores, key %#x", desc->id, set->entry->nsems, desc->key);
 	struct semid_ds ds = { 0 };
-	int err = ipc_create(desc, &set_type, set->entry);
+	int err = ipc_create(&r->rights, desc, &set_type, set->entry);
 
 	if (err)
-		return fail(err, "create semaphore set %u, key %#x, of %u semaphores", desc->id, desc->key,
-			    set->entry->nsems);
+		return err;
 	ds.sem_perm.uid = desc->uid;
 	ds.sem_perm.gid = desc->gid;
 	ds.sem_perm.mode = (unsigned short)(desc->mode & 0777);
@@ -220,14 +220,14 @@ static int fill_set(const struct set *set)
 		err = mark_used(set);
 	if (!err && semctl((int)desc->id, 0, IPC_SET, (union sem_arg){ .set = &ds }) < 0)
 		err = -errno;
-	return err ? fail(err, "set semaphore set %u", desc->id) : 0;
+	return err ? fail(err, "set its values and owner") : 0;
 }
 
-int ipc_sem_fill(const struct ipc_ns_state *state)
+int ipc_sem_fill(struct restore *r, const struct ipc_ns_state *state)
 {
 	int err = 0;
 
 	for (const struct set *set = state->sems->first; !err && set; set = set->next)
-		err = fill_set(set);
+		err = restore_set(r, set);
 	return err;
 }

@@ -14,6 +14,7 @@
 #include "ipc-shm.pb-c.h"
 #include "memory/segments.h"
 #include "memory/shmem.h"
+#include "memory/sysv.h"
 #include "util/fds.h"
 #include "util/log.h"
 #include "util/proc_root.h"
@@ -21,6 +22,7 @@
 #ifndef SHM_STAT_ANY
 #define SHM_STAT_ANY 15
 #endif
+#define MAX_PAGE_SZ (16ull << 30) /* of all CPUs */
 
 /* ---- dump ---- */
 
@@ -35,64 +37,51 @@ static int stat_segment(int index, struct shmid_ds *ret)
 	return id < 0 ? -errno : id;
 }
 
-/* Its memory as a descriptor; *ret_huge: it consists of huge pages. */
-static int open_segment(int id, uint64_t size, bool *ret_huge)
+/* The descriptor of what is mapped at @start: an end is tried for each size of pages that it may consist of. */
+static int open_mapped(unsigned long start, uint64_t size)
 {
-	uint64_t len = ROUND_UP(size, PAGE_SZ);
+	int fd = -ENOENT;
+
+	for (uint64_t page = PAGE_SZ; fd == -ENOENT && page <= MAX_PAGE_SZ; page *= 2)
+		fd = open_fmt(proc_root(), O_RDONLY, "self/map_files/%lx-%lx", start, start + ROUND_UP(size, page));
+	return fd;
+}
+
+/* Its memory as a descriptor; *ret_huge: SHMEM_HUGE_BITS */
+static int open_segment(int id, uint64_t size, uint32_t *ret_huge)
+{
+	_cleanup_close_ int fd = -1;
 	void *p = shmat(id, NULL, SHM_RDONLY);
 	struct statfs fs;
-	int fd;
 
 	if (p == (void *)-1)
 		return fail(-errno, "attach System V segment %d", id);
-	fd = open_fmt(proc_root(), O_RDONLY, "self/map_files/%lx-%lx", (unsigned long)p, (unsigned long)p + len);
+	fd = open_mapped((unsigned long)p, size);
 	shmdt(p);
-	if (fd >= 0 && fstatfs(fd, &fs) < 0) {
-		int err = -errno;
-
-		close(fd);
-		return fail(err, "query System V segment %d", id);
-	}
-	/* A mapping of huge pages may be longer than the segment. Transparent ones do not count. */
-	*ret_huge = fd == -ENOENT || (fd >= 0 && fs.f_type == HUGETLBFS_MAGIC);
-	return fd < 0 && !*ret_huge ? fail(fd, "open System V segment %d", id) : fd;
-}
-
-static int write_segment(struct dump *dump, struct image_writer *img, int id, const struct shmid_ds *ds)
-{
-	IpcShmEntry entry = IPC_SHM_ENTRY__INIT;
-	IpcDescEntry desc;
-	int err;
-
-	ipc_desc_fill(dump, &ds->shm_perm, id, &desc);
-	entry.desc = &desc;
-	entry.size = ds->shm_segsz;
-	entry.has_in_pagemaps = entry.in_pagemaps = true;
-	err = image_write_record(img, &entry.base);
-	return err < 0 ? fail(err, "%s", image_store_error(dump->dir)) : 0;
+	if (fd < 0)
+		return fail(fd, "open System V segment %d", id);
+	if (fstatfs(fd, &fs) < 0)
+		return fail(-errno, "query System V segment %d", id);
+	/* Transparent huge pages do not count. */
+	*ret_huge = fs.f_type != HUGETLBFS_MAGIC ?
+			    0 :
+			    MAP_HUGETLB | (uint32_t)__builtin_ctzl((unsigned long)fs.f_bsize) << MAP_HUGE_SHIFT;
+	return steal_fd(&fd);
 }
 
 static int save_segment(struct dump *dump, const struct ns *ns, struct image_writer *img, int id,
 			const struct shmid_ds *ds)
 {
-	const struct dump_task *task = dump_task_of(ns->member);
+	struct ns_segment seg = { .id = id, .size = ds->shm_segsz, .fd = -1 };
 	_cleanup_close_ int fd = -1;
-	bool huge = false;
 
 	/* To look at it, it has to be attached, which a running tree would see. */
 	if (!dump_is_check(dump)) {
-		fd = open_segment(id, ds->shm_segsz, &huge);
-		if (fd < 0 && !huge)
+		seg.fd = fd = open_segment(id, ds->shm_segsz, &seg.huge);
+		if (fd < 0)
 			return fd;
 	}
-	if (huge) {
-		dump_blocker(
-			dump, task, -1,
-			"System V segment %d of its IPC namespace has huge pages, which is not implemented there: remove it (nsenter -t %d --ipc ipcrm -m %d), or run the tool inside (nsenter -t %d --ipc)",
-			id, task->t.host_pid, id, task->t.host_pid);
-		return 0;
-	}
-	return shmem_note_of_ns(dump, ns, id, ds->shm_segsz, fd) ?: write_segment(dump, img, id, ds);
+	return shmem_note_of_ns(dump, ns, &seg) ?: sysv_write(dump, img, id, ds, seg.huge);
 }
 
 static void refuse_unattached(struct dump *dump, const struct ns *ns, int id)
@@ -141,21 +130,19 @@ int ipc_shm_save(struct dump *dump, const struct ns *ns, bool rmid_forced)
 static int check_segment(struct restore *r, const struct ns *ns, const IpcShmEntry *e, struct hash *ids)
 {
 	uint64_t key = segment_key(e->desc->id, true), known;
-	int err = ipc_desc_check(ns, "ipcns-shm", e->desc, ids);
+	int err = sysv_check(ns->id, e, ids);
 
 	if (err)
 		return err;
-	if (!e->size || e->size > INT64_MAX)
-		return fail(-EBADMSG, "ipcns-shm-%u.img: segment %u: invalid size %lu", ns->id, e->desc->id, e->size);
-	if (e->hugetlb_flag || !e->in_pagemaps)
-		return fail(-EOPNOTSUPP, "ipcns-shm-%u.img: segment %u: %s is not implemented", ns->id, e->desc->id,
-			    e->hugetlb_flag ? "an IPC namespace with huge pages" : "content beside its record");
+	if (!e->in_pagemaps)
+		return fail(-EOPNOTSUPP, "ipcns-shm-%u.img: segment %u: content beside its record is not implemented",
+			    ns->id, e->desc->id);
 	if (hash_get(&r->plan.segment_sizes, key, &known))
 		return fail(
 			-EOPNOTSUPP,
 			"ipcns-shm-%u.img: segments with the same id %u in several IPC namespaces are not implemented",
 			ns->id, e->desc->id);
-	if (hash_put(&r->plan.segment_sizes, key, ROUND_UP(e->size, PAGE_SZ)))
+	if (hash_put(&r->plan.segment_sizes, key, sysv_mapped_size(e)))
 		return fail(-ENOMEM, "System V segments");
 	return shmem_check(r, e->desc->id);
 }
@@ -170,42 +157,14 @@ int ipc_shm_load(struct restore *r, const struct ns *ns, struct ipc_ns_state *st
 	return err;
 }
 
-static int create_segment(const void *arg)
-{
-	const IpcShmEntry *e = arg;
-	int id = shmget((key_t)e->desc->key, e->size, IPC_CREAT | IPC_EXCL | (int)(e->desc->mode & 0777));
-
-	return id < 0 ? -errno : id;
-}
-
-static int remove_segment(int id)
-{
-	return shmctl(id, IPC_RMID, NULL);
-}
-
-static const struct ipc_type segment_type = { "shm_next_id", create_segment, remove_segment };
-
-static int make_segment(struct restore *r, const IpcShmEntry *e)
-{
-	const IpcDescEntry *desc = e->desc;
-	struct shmid_ds ds = { 0 };
-	int err = ipc_create(desc, &segment_type, e);
-
-	if (err)
-		return fail(err, "create System V segment %u, key %#x, of %lu bytes", desc->id, desc->key, e->size);
-	ds.shm_perm.uid = desc->uid;
-	ds.shm_perm.gid = desc->gid;
-	ds.shm_perm.mode = (unsigned short)(desc->mode & 0777);
-	if (shmctl((int)desc->id, IPC_SET, &ds) < 0)
-		return fail(-errno, "set the owner of System V segment %u", desc->id);
-	return segment_lock_sysv(desc) ?: segment_fill_sysv(r, e);
-}
-
 int ipc_shm_fill(struct restore *r, const struct ipc_ns_state *state)
 {
 	int err = 0;
 
-	for (size_t i = 0; !err && i < state->segments.n; i++)
-		err = make_segment(r, (const IpcShmEntry *)state->segments.v[i]);
+	for (size_t i = 0; !err && i < state->segments.n; i++) {
+		const IpcShmEntry *e = (const IpcShmEntry *)state->segments.v[i];
+
+		err = sysv_create(r, e) ?: sysv_fill(r, e);
+	}
 	return err;
 }

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
+#include <linux/securebits.h>
 #include <sched.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include "internal.h"
+#include "run/ipc_object.h"
 #include "util/fds.h"
 #include "util/log.h"
 #include "util/proc_root.h"
@@ -25,17 +27,17 @@ void ipc_desc_fill(const struct dump *dump, const struct ipc_perm *perm, int id,
 	ret_desc->id = (uint32_t)id;
 }
 
-int ipc_desc_check(const struct ns *ns, const char *image, const IpcDescEntry *desc, struct hash *ids)
+int ipc_desc_check(const char *image, uint32_t ns, const IpcDescEntry *desc, struct hash *ids)
 {
 	bool fresh;
 
 	if (desc->id > INT32_MAX)
-		return fail(-EBADMSG, "%s-%u.img: invalid id %u", image, ns->id, desc->id);
+		return fail(-EBADMSG, "%s-%u.img: invalid id %u", image, ns, desc->id);
 	if (desc->mode & ~MODE_BITS)
-		return fail(-EBADMSG, "%s-%u.img: object %u: invalid mode 0%o", image, ns->id, desc->id, desc->mode);
+		return fail(-EBADMSG, "%s-%u.img: object %u: invalid mode 0%o", image, ns, desc->id, desc->mode);
 	if (!hash_slot_of(ids, desc->id, &fresh))
 		return fail(-ENOMEM, "IPC objects");
-	return fresh ? 0 : fail(-EBADMSG, "%s-%u.img: several objects have the id %u", image, ns->id, desc->id);
+	return fresh ? 0 : fail(-EBADMSG, "%s-%u.img: several objects have the id %u", image, ns, desc->id);
 }
 
 struct creation {
@@ -63,6 +65,8 @@ static int create(const struct creation *c)
 /* In a copy of the process: a change of credentials would change properties of the memory that we share with the tool. */
 static int create_as_other(const struct creation *c)
 {
+	/* Huge pages need our capabilities; if we may not keep them, nothing else does. */
+	prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP);
 	if (syscall(SYS_setresgid, -1, c->desc->cgid, -1) < 0 || syscall(SYS_setresuid, -1, c->desc->cuid, -1) < 0)
 		return errno;
 	return create(c);
@@ -85,19 +89,23 @@ static int run_as_other(const struct creation *c)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -ECHILD;
 }
 
-int ipc_create(const IpcDescEntry *desc, const struct ipc_type *type, const void *arg)
+int ipc_create(const struct rights *rights, const IpcDescEntry *desc, const struct ipc_type *type, const void *arg)
 {
 	const struct creation c = { type, arg, desc };
+	bool as_other = desc->cuid != geteuid() || desc->cgid != getegid();
 	char path[64], text[16];
 	int err;
 
+	if (as_other && rights_need(rights, RIGHT_CHANGE_IDS, "create what %u:%u had created", desc->cuid, desc->cgid))
+		return -EPERM;
 	snprintf(path, sizeof(path), "sys/kernel/%s", type->next_id);
 	snprintf(text, sizeof(text), "%u", desc->id);
 	err = write_text(proc_root(), path, text);
 	if (err < 0)
-		return fail(err, "write %s to /proc/%s", text, path);
-	err = desc->cuid != geteuid() || desc->cgid != getegid() ? run_as_other(&c) : create(&c);
+		return fail(err, "request the id %s (kernel.%s)", text, type->next_id);
+	err = as_other ? run_as_other(&c) : create(&c);
 	if (err == OTHER_ID)
-		return fail(-EEXIST, "id %u is not free in the new IPC namespace", desc->id);
-	return err > 0 ? -err : err;
+		return fail(-EEXIST, "create it: the id is not free");
+	err = err > 0 ? -err : err;
+	return err ? fail(err, "create it") : 0;
 }
