@@ -45,7 +45,7 @@ static int tool_ends(int (*wait_for)(struct shared *shared), void (*end)(struct 
 	atomic_store(&report->result, 1);
 	tool = fork();
 	if (!tool) {
-		if (shared_new(1, 1, &report->shared))
+		if (shared_new(1, 1, 0, &report->shared))
 			_exit(1);
 		report->shared->expected[STAGE_FORKED] = 2;
 		if (!fork())

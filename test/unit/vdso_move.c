@@ -98,7 +98,7 @@ static void build(const struct image *image)
 	child.map = (struct pagemap){
 		.nr_runs = image->vdso_len ? 1 : 0, .runs = &child.run, .nr_sources = 1, .sources = &child.pages
 	};
-	child.source = (struct page_source){ &fed, &child.map };
+	child.source = (struct page_source){ .ops = &fed, .map = &child.map };
 	core_entry__init(&child.core);
 	thread_info_x86__init(&child.info);
 	user_x86_regs_entry__init(&child.regs);
