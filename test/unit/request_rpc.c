@@ -340,24 +340,23 @@ static void refused_by_name(void)
 	CriuVethPair veth = CRIU_VETH_PAIR__INIT, *veths[] = { &veth };
 	ExtMountMap mount = EXT_MOUNT_MAP__INIT, *mounts[] = { &mount };
 	JoinNamespace ns = JOIN_NAMESPACE__INIT, *spaces[] = { &ns };
-	CgroupRoot root = CGROUP_ROOT__INIT, *roots[] = { &root };
 	const CriuOpts none = nothing();
-	CriuOpts cases[7];
-	static const char *const names[] = { "ps (",	  "veths (",   "ext_mnt (", "auto_ext_mnt (",
-					     "join_ns (", "cg_root (", "empty_ns (" };
+	CriuOpts cases[6];
+	static const char *const names[] = {
+		"ps (", "veths (", "ext_mnt (", "auto_ext_mnt (", "join_ns (", "empty_ns ("
+	};
 
-	veth.if_in = veth.if_out = mount.key = mount.val = ns.ns = ns.ns_file = root.path = (char *)"x";
-	for (size_t i = 0; i < 7; i++)
+	veth.if_in = veth.if_out = mount.key = mount.val = ns.ns = ns.ns_file = (char *)"x";
+	for (size_t i = 0; i < 6; i++)
 		cases[i] = none;
 	cases[0].ps = &ps;
 	cases[1].veths = veths;
 	cases[2].ext_mnt = mounts;
-	cases[1].n_veths = cases[2].n_ext_mnt = cases[4].n_join_ns = cases[5].n_cg_root = 1;
-	cases[3].has_auto_ext_mnt = cases[3].auto_ext_mnt = cases[6].has_empty_ns = true;
+	cases[1].n_veths = cases[2].n_ext_mnt = cases[4].n_join_ns = 1;
+	cases[3].has_auto_ext_mnt = cases[3].auto_ext_mnt = cases[5].has_empty_ns = true;
 	cases[4].join_ns = spaces;
-	cases[5].cg_root = roots;
-	cases[6].empty_ns = CLONE_NEWNET;
-	for (size_t i = 0; i < 7; i++) {
+	cases[5].empty_ns = CLONE_NEWNET;
+	for (size_t i = 0; i < 6; i++) {
 		struct asked asked;
 		int ret = ask(&asked, i ? CMD_RESTORE : CMD_DUMP, &cases[i]);
 
