@@ -202,8 +202,10 @@ int interrupted_settle(pid_t tid, struct compel_stop *stop)
 	struct compel_regs regs;
 	int err = arch_read_regs(tid, &regs);
 
-	if (err)
-		return err;
+	/* Its calls are left to the kernel. */
+	stop->foreign = err == -ENOEXEC;
+	if (err || stop->state == COMPEL_STOPPED)
+		return stop->foreign ? 0 : err;
 	switch (arch_call_end(&regs)) {
 	case CALL_EINTR:
 		return settle_ended(tid, &regs, stop);

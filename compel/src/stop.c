@@ -170,7 +170,7 @@ int compel_wait_stop_for(pid_t tid, unsigned int timeout_ms, struct compel_stop 
 	struct compel_stop stop;
 	int err = wait_stop(tid, timeout_ms, &stop);
 
-	if (!err && stop.state == COMPEL_TRAPPED)
+	if (!err && (stop.state == COMPEL_TRAPPED || stop.state == COMPEL_STOPPED))
 		err = interrupted_settle(tid, &stop);
 	if (err && err != -ESRCH)
 		return err;

@@ -18,12 +18,19 @@ static bool is_gone(int err)
 	return err == -ESRCH || err == -ENOENT;
 }
 
+void dump_foreign_blocker(struct dump *dump, const struct dump_task *dt)
+{
+	dump_blocker(dump, dt, -1, "32-bit programs are not supported");
+}
+
 static void look_at_status(struct dump *dump, struct dump_task *dt)
 {
 	char comm[16];
 
 	if (proc_status_read(&dt->proc, &dt->status))
 		return;
+	if (proc_is_32bit(&dt->proc) > 0)
+		dump_foreign_blocker(dump, dt);
 	if (&dt->t == dump->tree.root)
 		dump_note_pid_ns(dump, dt, &dt->status);
 	if (!dt->status.tracer)

@@ -175,6 +175,27 @@ static int end_tree(struct dump *dump)
 	return dump->opts->leave_running || dump->opts->leave_stopped ? 0 : dump_kill(dump);
 }
 
+/*
+ * Our code cannot run in a 32-bit program. All other blockers are still reported: those that can be seen from outside, as
+ * by a check.
+ */
+static int find_foreign(struct dump *dump)
+{
+	struct dump_task *dt;
+
+	dump_for_each_task(dt, dump) {
+		bool foreign = false;
+
+		for (size_t i = 0; i < dt->nr_threads; i++)
+			foreign |= dt->threads[i].stop.foreign;
+		if (!foreign)
+			continue;
+		dump_foreign_blocker(dump, dt);
+		dump->mode = DUMP_REFUSAL;
+	}
+	return 0;
+}
+
 /* A row: its name in messages, the modes that include it, and the message on success (not for a check). */
 struct phase {
 	const char *name;
@@ -187,8 +208,9 @@ enum {
 	FULL = BIT(DUMP_FULL),
 	SHORT = BIT(DUMP_SHORT_FREEZE),
 	CHECK = BIT(DUMP_CHECK),
+	REFUSAL = BIT(DUMP_REFUSAL),
 	FREEZES = FULL | SHORT,
-	ALL = FREEZES | CHECK,
+	ALL = FREEZES | CHECK | REFUSAL,
 };
 
 /*
@@ -203,14 +225,15 @@ static const struct phase phases[] = {
 	{ "scratch images", CHECK, open_scratch_images, NULL },
 	{ "pre-dump", FREEZES, run_pre_dump_scripts, NULL },
 	{ "seize", FREEZES, dump_seize, report_tree },
+	{ "32-bit programs", FREEZES, find_foreign, NULL }, /* may continue as a refusal */
 	{ "infect", FREEZES, dump_infect, NULL },
 	{ "survey the tree", CHECK, dump_check_tree, NULL },
-	{ "find shared resources", CHECK, dump_find_shared, NULL },
+	{ "find shared resources", CHECK | REFUSAL, dump_find_shared, NULL },
 	{ "survey", ALL, dump_survey, report_survey },
-	{ "descriptors", CHECK, dump_check_fds, NULL },
+	{ "descriptors", CHECK | REFUSAL, dump_check_fds, NULL },
 	{ "files", ALL, dump_save_files, report_files },
 	{ "namespaces", ALL, dump_save_namespaces, NULL },
-	{ "blockers", FREEZES, refuse_blockers, NULL },
+	{ "blockers", FREEZES | REFUSAL, refuse_blockers, NULL },
 	{ "save", FREEZES, dump_save, NULL },
 	{ "blockers", FREEZES, refuse_blockers, report_save },
 	{ "shared images", FREEZES, dump_close_shared_images, NULL },
@@ -288,7 +311,7 @@ int dump_run_phases(struct dump *dump)
 		if (!err && phase->report && !dump_is_check(dump))
 			phase->report(dump);
 	}
-	if (dump_is_check(dump))
+	if (dump->mode == DUMP_CHECK)
 		return err;
 	/* A failure while there are blockers is usually caused by one of them: report them all. */
 	if (err && dump->blockers.nr)

@@ -310,8 +310,6 @@ static int wait_round(struct dump *dump, struct dump_task *dt, bool again, pid_t
 		}
 		if (!err && th->stop.state != COMPEL_DEAD)
 			continue;
-		if (err == -ENOEXEC) /* of the registers, which have another layout */
-			return fail(-EOPNOTSUPP, "thread %d: 32-bit programs are not supported", tid);
 		if (err < 0 && err != -ETIMEDOUT && err != -ECHILD)
 			return fail(err, "wait for task %d to stop", tid);
 		/*

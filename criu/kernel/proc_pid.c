@@ -216,6 +216,19 @@ static ssize_t read_value(const struct proc *p, const char *name, char *ret, siz
 	return n;
 }
 
+int proc_is_32bit(const struct proc *p)
+{
+	_cleanup_close_ int fd = open_at(p->dir, "auxv", O_RDONLY, 0);
+	uint64_t first = 0;
+
+	if (fd < 0)
+		return fd;
+	if (read(fd, &first, sizeof(first)) < 0)
+		return -errno;
+	/* The key of the first entry, a small number; in a 32-bit program key and value, which is not 0. */
+	return first > UINT32_MAX;
+}
+
 int proc_comm(const struct proc *p, char ret[16])
 {
 	char text[128];

@@ -168,6 +168,8 @@ const char *proc_ns_name(enum proc_ns ns);
 /* Its CLONE_NEW* flag. */
 int proc_ns_clone_flag(enum proc_ns ns);
 
+/* Does it execute a 32-bit program? (For a 64-bit tool.) 0, 1, or a negative errno. */
+int proc_is_32bit(const struct proc *p);
 /* comm of the process or thread, without the newline. */
 int proc_comm(const struct proc *p, char ret[16]);
 /* The same for any process, for messages: @buf, or "?" if there is none. */

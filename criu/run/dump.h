@@ -93,6 +93,7 @@ enum dump_mode {
 	DUMP_FULL, /* the tree is frozen until its images are complete */
 	DUMP_SHORT_FREEZE, /* it runs again once its memory has been copied: --leave-running */
 	DUMP_CHECK, /* it is not frozen at all: criu check */
+	DUMP_REFUSAL, /* it is frozen, and no code can run in a task of it: only blockers are wanted */
 };
 
 /* A file that a task refers to by something else than a descriptor: cwd, root, exe, a mapping. */
@@ -175,12 +176,12 @@ struct dump {
 };
 
 /*
- * Only blockers are wanted, and the tree runs: change nothing, leave nothing behind, copy no content; images are
+ * Only blockers are wanted, and the tree may run: change nothing, leave nothing behind, copy no content; images are
  * discarded.
  */
 static inline bool dump_is_check(const struct dump *dump)
 {
-	return dump->mode == DUMP_CHECK;
+	return dump->mode == DUMP_CHECK || dump->mode == DUMP_REFUSAL;
 }
 
 /*

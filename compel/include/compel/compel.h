@@ -24,6 +24,7 @@ enum compel_state {
 struct compel_stop {
 	enum compel_state state;
 	int stop_signal; /* STOPPED: the signal that stopped the group */
+	bool foreign; /* TRAPPED, STOPPED: it runs code of a mode that this program was not built for (32-bit) */
 	int zombie; /* DEAD: 1 if it is a zombie whose parent has not waited for it */
 	/* How the call that the stop interrupted was changed, for compel_detach: */
 	bool reissued; /* set up to be restarted, which the kernel would not have done */

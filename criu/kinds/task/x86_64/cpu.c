@@ -21,7 +21,6 @@
 
 enum {
 	CS_USER64 = 0x33,
-	CS_USER32 = 0x23,
 	SS_USER = 0x2b,
 	REGSET_SHADOW_STACK = 0x204, /* NT_X86_SHSTK */
 	FIRST_TLS_ENTRY = 12,
@@ -82,8 +81,6 @@ static int cpu_survey(struct dump *dump, struct dump_task *task)
 		const struct dump_thread *th = &task->threads[i];
 		uint64_t unknown = xsave_in_use(th->cpu.xsave, th->cpu.xsave_len) & ~xsave_known();
 
-		if (th->cpu.regs.cs == CS_USER32)
-			dump_blocker(dump, task, -1, "thread %d: 32-bit programs are not supported", th->id.host_tid);
 		if (unknown)
 			dump_blocker(dump, task, -1, "thread %d: uses %s, which images cannot store", th->id.host_tid,
 				     xsave_names(unknown, names, sizeof(names)));
@@ -169,8 +166,6 @@ static int cpu_save_thread(struct dump *dump, struct dump_task *task, struct dum
 
 	if (!ti || !fp)
 		return no_memory("registers");
-	if (thread->cpu.regs.cs != CS_USER64)
-		return fail(-EOPNOTSUPP, "thread %d: 32-bit programs are not supported", thread->id.host_tid);
 	thread_info_x86__init(ti);
 	user_x86_fpregs_entry__init(fp);
 	ti->gpregs = save_regs(dump, &thread->cpu.regs);
