@@ -37,32 +37,21 @@
 /* Resumes the thread by @request until its next stop, at a system call (returns 0) or for a signal (its number). */
 static int next_stop(struct compel_ctl *ctl, const struct borrowed *b, enum __ptrace_request request)
 {
-	int status, err, pass = 0;
+	int pass = 0, stop;
 
-	for (;;) {
+	do {
 		void (*meanwhile)(void *) = ctl->meanwhile;
 
 		if (ptrace(request, b->tid, NULL, (void *)(long)pass))
 			return ctl_set_error(ctl, -errno, "cannot resume thread %d", b->tid);
-		pass = 0;
 		ctl->meanwhile = NULL;
 		if (meanwhile)
 			meanwhile(ctl->meanwhile_arg);
-		err = target_wait(b->tid, &status);
-		if (err)
-			return ctl_set_error(ctl, err, "cannot wait for thread %d", b->tid);
-		if (!WIFSTOPPED(status))
-			return ctl_set_error(ctl, -ESRCH, "thread %d exited", b->tid);
-		if (WSTOPSIG(status) == (SIGTRAP | 0x80))
-			return 0;
-		/* A group stop, or a repeated interrupt: the thread can be resumed all the same. */
-		if (status >> 16 == PTRACE_EVENT_STOP)
-			continue;
-		/* The one signal that no mask blocks: the group stops when we have detached. */
-		if (WSTOPSIG(status) != SIGSTOP)
-			return WSTOPSIG(status);
-		pass = SIGSTOP;
-	}
+		stop = target_next_stop(b->tid, &pass);
+	} while (stop == -EAGAIN);
+	if (stop == -ESRCH)
+		return ctl_set_error(ctl, -ESRCH, "thread %d exited", b->tid);
+	return stop < 0 ? ctl_set_error(ctl, stop, "cannot wait for thread %d", b->tid) : stop;
 }
 
 static int faulted(struct compel_ctl *ctl, const struct borrowed *b, int sig)

@@ -46,6 +46,8 @@ int ctl_open(pid_t tid, const struct compel_thread_state *after, struct compel_c
 int ctl_read_maps(struct compel_ctl *ctl, pid_t tid);
 /* Finds space for @len bytes of code in ctl->maps, and sets ctl->cave. -ENOEXEC if there is none. */
 int cave_place(struct compel_ctl *ctl, size_t len);
+/* Where in our own vDSO there is space for one cave: offset in it; 0: nowhere. */
+uint64_t cave_in_own_vdso(void);
 /* -EAGAIN if the thread is in the cave or scratch area of a dead tracer. */
 int cave_occupied(pid_t tid, uint64_t ip);
 /*

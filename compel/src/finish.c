@@ -5,11 +5,9 @@
  * We created the thread and its process, and know where it waits: nothing need be queried. The cave is at the end of
  * their vDSO, a copy of ours: our own shows where it is unused.
  */
-#include <elf.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -27,30 +25,6 @@ struct compel_finish {
 	size_t size; /* of the cave's contents, which follow: */
 	char code[];
 };
-
-/* Offset of the space for a cave in our own vDSO; 0: there is none. */
-static uint64_t cave_offset(void)
-{
-	static uint64_t known;
-	const char *vdso = (const char *)getauxval(AT_SYSINFO_EHDR);
-	const Elf64_Ehdr *h = (const Elf64_Ehdr *)vdso;
-	uint64_t end, page_end, len = arch_cave_size();
-
-	if (known || !vdso)
-		return known;
-	/* Section headers are usually the end of an ELF file; the check for zero bytes covers the rest. */
-	end = h->e_shoff + (uint64_t)h->e_shnum * h->e_shentsize;
-	page_end = ROUND_UP(end, PAGE_SZ);
-	for (end = ROUND_UP(end, 16); end + len <= page_end; end += 16) {
-		uint64_t n = 0;
-
-		while (n < len && !vdso[end + n])
-			n++;
-		if (n == len)
-			return known = end;
-	}
-	return 0;
-}
 
 /* For a process of which the vDSO is unknown. */
 static int finish_anywhere(pid_t tid, const struct compel_thread_state *after, const struct compel_region *region)
@@ -89,25 +63,17 @@ static int resume(pid_t tid, int sig)
 	return ptrace(PTRACE_SYSCALL, tid, NULL, (void *)(long)sig) ? -errno : 0;
 }
 
-/* All signals are blocked except SIGSTOP, which no mask blocks. */
 static int await_call(pid_t tid)
 {
-	int status, err;
+	int pass, stop;
 
-	for (;;) {
-		err = target_wait(tid, &status);
-		if (err)
-			return err;
-		if (!WIFSTOPPED(status))
-			return -ESRCH;
-		if (WSTOPSIG(status) == (SIGTRAP | 0x80))
-			return 0;
-		if (status >> 16 != PTRACE_EVENT_STOP && WSTOPSIG(status) != SIGSTOP)
-			return -EFAULT;
-		err = resume(tid, status >> 16 == PTRACE_EVENT_STOP ? 0 : SIGSTOP);
+	while ((stop = target_next_stop(tid, &pass)) == -EAGAIN) {
+		int err = resume(tid, pass);
+
 		if (err)
 			return err;
 	}
+	return stop > 0 ? -EFAULT : stop;
 }
 
 /* The call is made in the cave: if we die the thread continues from there, and restores the rest by itself. */
@@ -137,7 +103,7 @@ static int start_call(struct compel_finish *f, const struct compel_region *regio
 int compel_finish_begin(pid_t tid, const struct compel_thread_state *after, const struct compel_region *region,
 			struct compel_finish **ret_finish)
 {
-	uint64_t offset = region->vdso ? cave_offset() : 0;
+	uint64_t offset = region->vdso ? cave_in_own_vdso() : 0;
 	struct compel_finish *f;
 	int err;
 

@@ -6,19 +6,12 @@
 #include <stdlib.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
+#include "target.h"
 
 #ifndef PTRACE_GETSIGMASK
 #define PTRACE_GETSIGMASK 0x420a
 #define PTRACE_SETSIGMASK 0x420b
 #endif
-
-static int wait_trap(pid_t tid, int *ret_status)
-{
-	while (waitpid(tid, ret_status, __WALL) != tid)
-		if (errno != EINTR)
-			return -errno;
-	return WIFSTOPPED(*ret_status) ? 0 : -ECHILD;
-}
 
 /* Until the thread reports the group stop itself; the signal's delivery comes before it. */
 static int into_stop(pid_t tid, int stop_sig)
@@ -28,9 +21,11 @@ static int into_stop(pid_t tid, int stop_sig)
 	for (;;) {
 		if (ptrace(PTRACE_CONT, tid, 0, sig) < 0)
 			return -errno;
-		err = wait_trap(tid, &status);
+		err = target_wait(tid, &status);
 		if (err)
 			return err;
+		if (!WIFSTOPPED(status))
+			return -ECHILD;
 		if (status >> 16 == PTRACE_EVENT_STOP && WSTOPSIG(status) == stop_sig)
 			return 0;
 		/*

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/uio.h>
 
 #include "base/bits.h"
@@ -30,19 +31,18 @@ int ctl_read_maps(struct compel_ctl *ctl, pid_t tid)
 	return err ? ctl_set_error(ctl, err, "cannot read /proc/%d/maps", tid) : 0;
 }
 
-/* Finds the end of the vDSO's ELF file: headers, segments and sections. */
-static int vdso_end(struct compel_ctl *ctl, const struct target_map *map, uint64_t *ret_end)
+#define VDSO_HEAD 1024
+
+/* The length of the vDSO's ELF file, from its first bytes: headers, segments and sections. */
+static int elf_len(const char head[VDSO_HEAD], uint64_t *ret_len)
 {
-	char head[1024];
 	Elf64_Ehdr h;
 	Elf64_Phdr ph;
 	uint64_t end;
 
-	if (target_read(ctl->mem, map->start, head, sizeof(head)))
-		return -ENOEXEC;
 	memcpy(&h, head, sizeof(h));
-	if (memcmp(h.e_ident, ELFMAG, SELFMAG) || h.e_phentsize != sizeof(ph) || h.e_phoff > sizeof(head) ||
-	    h.e_phnum * sizeof(ph) > sizeof(head) - h.e_phoff)
+	if (memcmp(h.e_ident, ELFMAG, SELFMAG) || h.e_phentsize != sizeof(ph) || h.e_phoff > VDSO_HEAD ||
+	    h.e_phnum * sizeof(ph) > VDSO_HEAD - h.e_phoff)
 		return -ENOEXEC;
 	end = MAX_OF(h.e_phoff + h.e_phnum * sizeof(ph), h.e_shoff + (uint64_t)h.e_shnum * h.e_shentsize);
 	for (unsigned int i = 0; i < h.e_phnum; i++) {
@@ -51,8 +51,39 @@ static int vdso_end(struct compel_ctl *ctl, const struct target_map *map, uint64
 		if (ph.p_type == PT_LOAD)
 			end = MAX_OF(end, ph.p_offset + ph.p_memsz);
 	}
-	*ret_end = map->start + end;
-	return end < map->end - map->start ? 0 : -ENOEXEC;
+	*ret_len = end;
+	return 0;
+}
+
+/* The first aligned run of @len zero bytes; @size: there is none. */
+static size_t zero_run(const char *bytes, size_t size, size_t len)
+{
+	size_t start = 0;
+
+	for (size_t i = 0; i < size; i++) {
+		if (bytes[i])
+			start = ROUND_UP(i + 1, CAVE_ALIGN);
+		else if (i + 1 >= start + len)
+			return start;
+	}
+	return size;
+}
+
+uint64_t cave_in_own_vdso(void)
+{
+	static uint64_t known;
+	const char *vdso = (const char *)getauxval(AT_SYSINFO_EHDR);
+	uint64_t len;
+	size_t size, at;
+
+	if (known || !vdso || elf_len(vdso, &len))
+		return known;
+	len = ROUND_UP(len, CAVE_ALIGN);
+	size = ROUND_UP(len, PAGE_SZ) - len;
+	at = zero_run(vdso + len, size, arch_cave_size());
+	if (at < size)
+		known = len + at;
+	return known;
 }
 
 /* A dead tracer could not zero its cave. leftovers_finish has made sure that no thread is in it. */
@@ -67,14 +98,14 @@ static void clear_dead_caves(char *bytes, size_t size)
 			memset(bytes + i, 0, len);
 }
 
-/* Finds the first aligned run of @len zero bytes in [from, to); with @reuse caves of dead tracers count as zero. */
-static int zero_run(struct compel_ctl *ctl, uint64_t from, uint64_t to, size_t len, bool reuse)
+/* Sets ctl->cave, in [from, to); with @reuse caves of dead tracers count as zero. */
+static int place_between(struct compel_ctl *ctl, uint64_t from, uint64_t to, bool reuse)
 {
 	_cleanup_free_ char *bytes = NULL;
-	size_t size, start = 0;
+	size_t size, at;
 
 	from = ROUND_UP(from, CAVE_ALIGN);
-	if (from >= to || to - from < len)
+	if (from >= to)
 		return -ENOEXEC;
 	size = to - from;
 	bytes = malloc(size);
@@ -84,23 +115,22 @@ static int zero_run(struct compel_ctl *ctl, uint64_t from, uint64_t to, size_t l
 		return -ENOEXEC;
 	if (reuse)
 		clear_dead_caves(bytes, size);
-	for (size_t i = 0; i < size; i++) {
-		if (bytes[i]) {
-			start = ROUND_UP(i + 1, CAVE_ALIGN);
-		} else if (i + 1 >= start + len) {
-			ctl->cave = from + start;
-			return 0;
-		}
-	}
-	return -ENOEXEC;
+	at = zero_run(bytes, size, ctl->cave_len);
+	if (at == size)
+		return -ENOEXEC;
+	ctl->cave = from + at;
+	return 0;
 }
 
-static int place_in_vdso(struct compel_ctl *ctl, const struct target_map *map, size_t len, bool reuse)
+static int place_in_vdso(struct compel_ctl *ctl, const struct target_map *map, bool reuse)
 {
-	uint64_t end;
-	int err = vdso_end(ctl, map, &end);
+	char head[VDSO_HEAD];
+	uint64_t len;
 
-	return err ? err : zero_run(ctl, end, map->end, len, reuse);
+	if (target_read(ctl->mem, map->start, head, sizeof(head)) || elf_len(head, &len) ||
+	    len >= map->end - map->start)
+		return -ENOEXEC;
+	return place_between(ctl, map->start + len, map->end, reuse);
 }
 
 static int place_in_maps(struct compel_ctl *ctl, bool vdso, bool reuse)
@@ -110,9 +140,9 @@ static int place_in_maps(struct compel_ctl *ctl, bool vdso, bool reuse)
 		int err = -ENOEXEC;
 
 		if (vdso && m->vdso)
-			err = place_in_vdso(ctl, m, ctl->cave_len, reuse);
+			err = place_in_vdso(ctl, m, reuse);
 		else if (!vdso && m->exec && !m->shared && m->file)
-			err = zero_run(ctl, m->end - PAGE_SZ, m->end, ctl->cave_len, reuse);
+			err = place_between(ctl, m->end - PAGE_SZ, m->end, reuse);
 		if (err != -ENOEXEC)
 			return err;
 	}

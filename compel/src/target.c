@@ -401,3 +401,24 @@ int target_wait(pid_t tid, int *ret_status)
 			return -errno;
 	return 0;
 }
+
+int target_next_stop(pid_t tid, int *ret_pass)
+{
+	int status, err = target_wait(tid, &status);
+
+	if (err)
+		return err;
+	if (!WIFSTOPPED(status))
+		return -ESRCH;
+	*ret_pass = 0;
+	if (WSTOPSIG(status) == (SIGTRAP | 0x80))
+		return 0;
+	/* A group stop, or a repeated interrupt: the thread can be resumed all the same. */
+	if (status >> 16 == PTRACE_EVENT_STOP)
+		return -EAGAIN;
+	/* The one signal that no mask blocks: the group stops when we have detached. */
+	if (WSTOPSIG(status) != SIGSTOP)
+		return WSTOPSIG(status);
+	*ret_pass = SIGSTOP;
+	return -EAGAIN;
+}

@@ -30,6 +30,11 @@ int target_write(int mem, pid_t tid, uint64_t address, const void *data, size_t 
 
 /* waitpid(2) of a tracee or child, any kind, without a time limit and whatever signals the caller gets: 0 or -errno. */
 int target_wait(pid_t tid, int *ret_status);
+/*
+ * The next stop of a thread that runs our code, with all signals blocked: at a system call, 0; for a signal, its number.
+ * -EAGAIN: it is to be resumed with the signal in *ret_pass; -ESRCH: it has exited.
+ */
+int target_next_stop(pid_t tid, int *ret_pass);
 
 int target_sigmask(pid_t tid, uint64_t *ret_mask);
 int target_set_sigmask(pid_t tid, uint64_t mask);
