@@ -146,6 +146,7 @@ static int save_pstree(struct dump *dump)
 		entry.pgid = dt->t.pgid;
 		entry.sid = dt->t.sid;
 		entry.threads = tids;
+		entry.pid_ns = dt->init_of;
 		entry.n_threads = n;
 		if (!err)
 			err = image_write_record(img, &entry.base);

@@ -286,6 +286,7 @@ static int load_task(struct restore *r, const PstreeEntry *e)
 	rt->t.ppid = e->ppid;
 	rt->t.pgid = e->pgid;
 	rt->t.sid = e->sid;
+	rt->init_of = e->pid_ns;
 	if (!e->pid || e->pid > INT32_MAX || e->pgid > INT32_MAX || e->sid > INT32_MAX)
 		return bad("pstree.img: pid %u, group %u, session %u", e->pid, e->pgid, e->sid);
 	if (restore_find_task(r, e->pid))

@@ -80,6 +80,8 @@ struct dump_task {
 	struct page_regions pages, guards; /* of private memory: present pages; guard markers */
 	size_t guard_next;
 	MmEntry *mm;
+	struct PidNsEntry *
+		init_of; /* kinds/ns/pid_settings.c: state of the pid namespace that it is the init of; NULL: none, or the tool's */
 	struct snapshot *snapshot; /* memory/snapshot.c: source of pages if the task runs already */
 	struct parasite_task *parasite;
 	size_t parasite_len;

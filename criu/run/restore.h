@@ -71,6 +71,7 @@ struct restore_task {
 	MmEntry *mm; /* NULL: it shares another task's memory */
 	struct restore_task *mm_of; /* owner of its memory, usually itself; NULL: it is dead, or a helper */
 	FsEntry *fs;
+	struct PidNsEntry *init_of; /* state of the pid namespace that it is the init of; NULL: unknown */
 	struct restore_thread *threads; /* [0] is the leader */
 	size_t nr_threads;
 	struct task_fd *fds; /* sorted by number; of the first task of a files id */

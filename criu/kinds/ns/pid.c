@@ -87,7 +87,7 @@ static int pid_survey(struct dump *dump)
 			dump->tree.root->pid, dump->tree.root->host_pid);
 	if (err || !tree || tree->own)
 		return err;
-	return pid_settings_survey(dump, dump_task_of(dump->tree.root));
+	return pid_settings_save(dump, dump_task_of(dump->tree.root));
 }
 
 static int pid_link(struct restore *r)
@@ -110,7 +110,7 @@ static int pid_link(struct restore *r)
 				rt->t.pid);
 	if (tree && !tree->own && root->t.pid != 1)
 		return fail(-EBADMSG, "pstree.img: the first process of a pid namespace is %d, not 1", root->t.pid);
-	return 0;
+	return pid_settings_check(root);
 }
 
 const struct run_kind pid_ns_run = {
@@ -118,4 +118,6 @@ const struct run_kind pid_ns_run = {
 	.namespaces = BIT(NS_PID),
 	.survey = pid_survey,
 	.link = pid_link,
+	.at_birth = pid_settings_begin,
+	.ready = pid_settings_finish,
 };

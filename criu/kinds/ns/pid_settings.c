@@ -1,43 +1,65 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * kernel.pid_max (Linux 6.14) and vm.memfd_noexec (6.3): /proc/sys shows, to any process, those of its own pid namespace.
- * They are compared with those of a new namespace, as a restore creates one: others are not restored yet.
+ * kernel.ns_last_pid, kernel.pid_max (Linux 6.14) and vm.memfd_noexec (6.3): /proc/sys shows, to any process, those of its own
+ * pid namespace. The last two are in images only if they are not those of a new namespace, which kernels that have one value
+ * for all never do. They are set when everything exists: they restrict which pids and memfds can be created.
  */
 #include "kinds/ns/pid_settings.h"
 #include <errno.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include "base/bits.h"
 #include "kernel/ns_run.h"
 #include "kernel/proc_pid.h"
+#include "pstree.pb-c.h"
 #include "run/dump.h"
+#include "run/restore.h"
 #include "util/fds.h"
 #include "util/log.h"
 #include "util/proc_root.h"
 
-static const char *const names[] = { "kernel/pid_max", "vm/memfd_noexec" };
+/* Of the kernel. */
+#define PID_MAX_LEAST 301
+#define PID_MAX_LIMIT (4 << 20)
+
+enum setting { PID_MAX, MEMFD_NOEXEC, LAST_PID, SETTINGS };
+
+static const char *const paths[SETTINGS] = {
+	[PID_MAX] = "sys/kernel/pid_max",
+	[MEMFD_NOEXEC] = "sys/vm/memfd_noexec",
+	[LAST_PID] = "sys/kernel/ns_last_pid",
+};
 
 /* -1: this kernel has none. */
 struct settings {
-	long v[ARRAY_SIZE(names)];
+	long v[SETTINGS];
 };
 
 static int read_own(void *arg)
 {
 	struct settings *s = arg;
 
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+	for (size_t i = 0; i < SETTINGS; i++) {
 		_cleanup_buf_ struct buf text = { 0 };
-		char path[64];
-		int err;
+		int err = read_file(proc_root(), paths[i], &text);
 
-		snprintf(path, sizeof(path), "sys/%s", names[i]);
-		err = read_file(proc_root(), path, &text);
 		if (err < 0 && err != -ENOENT)
 			return err;
 		s->v[i] = err < 0 ? -1 : strtol(text.data, NULL, 10);
 	}
 	return 0;
+}
+
+static int write_own(enum setting which, long value)
+{
+	_cleanup_close_ int fd = open_at(proc_root(), paths[which], O_WRONLY, 0);
+	char text[24];
+	int len = snprintf(text, sizeof(text), "%ld", value);
+
+	return fd < 0 ? fd : write(fd, text, len) < 0 ? -errno : 0;
 }
 
 /* A process is in the namespace that its parent entered. */
@@ -48,22 +70,127 @@ static int read_in_child(void *arg)
 	return err ? err : result;
 }
 
-int pid_settings_survey(struct dump *dump, const struct dump_task *task)
+/* The last pid is ours here, and the tree is to get it. */
+static int read_and_leave_no_trace(void *arg)
 {
-	struct settings of_tree, of_new;
-	_cleanup_close_ int fd = proc_ns_open(&task->proc, PROC_NS_PID);
-	int result = 0, err = fd < 0 ? fd : ns_run_in(&fd, 1, read_in_child, &of_tree, &result);
+	struct settings *s = arg;
+	int err = read_own(arg);
 
+	if (err || s->v[LAST_PID] < 1)
+		return err;
+	s->v[LAST_PID]--;
+	write_own(LAST_PID, s->v[LAST_PID]);
+	return 0;
+}
+
+static int read_in_frozen_child(void *arg)
+{
+	int result = 0, err = ns_run_in(NULL, 0, read_and_leave_no_trace, arg, &result);
+
+	return err ? err : result;
+}
+
+int pid_settings_save(struct dump *dump, struct dump_task *init)
+{
+	int (*reader)(void *) = dump_is_check(dump) ? read_in_child : read_in_frozen_child;
+	PidNsEntry *entry = dump_alloc(dump, sizeof(*entry));
+	struct settings own, fresh;
+	_cleanup_close_ int fd = proc_ns_open(&init->proc, PROC_NS_PID);
+	int result = 0, err = fd < 0 ? fd : ns_run_in(&fd, 1, reader, &own, &result);
+
+	if (!entry)
+		return fail(-ENOMEM, "pid namespace");
 	if (!err && !result)
-		err = ns_run_in_new(NULL, 0, CLONE_NEWPID, read_in_child, &of_new, &result);
+		err = ns_run_in_new(NULL, 0, CLONE_NEWPID, read_in_child, &fresh, &result);
 	err = err ? err : result;
 	if (err)
-		return fail(err, "read the settings of the pid namespace of process %d", task->t.host_pid);
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (of_tree.v[i] != of_new.v[i])
-			dump_blocker(
-				dump, task, -1,
-				"/proc/sys/%s of its pid namespace is %ld, where a new namespace has %ld: that is not implemented; set it to that value",
-				names[i], of_tree.v[i], of_new.v[i]);
+		return fail(err, "read the settings of the pid namespace of process %d", init->t.host_pid);
+	pid_ns_entry__init(entry);
+	entry->has_last_pid = own.v[LAST_PID] >= 0;
+	entry->last_pid = (uint32_t)own.v[LAST_PID];
+	entry->has_pid_max = own.v[PID_MAX] != fresh.v[PID_MAX];
+	entry->pid_max = (uint32_t)own.v[PID_MAX];
+	entry->has_memfd_noexec = own.v[MEMFD_NOEXEC] != fresh.v[MEMFD_NOEXEC];
+	entry->memfd_noexec = (uint32_t)own.v[MEMFD_NOEXEC];
+	init->init_of = entry;
 	return 0;
+}
+
+int pid_settings_check(const struct restore_task *init)
+{
+	const PidNsEntry *e = init->init_of;
+
+	if (!e)
+		return 0;
+	if (e->has_last_pid && e->last_pid > PID_MAX_LIMIT)
+		return fail(-EBADMSG, "pstree.img: the last pid was %u", e->last_pid);
+	if (e->has_pid_max && (e->pid_max < PID_MAX_LEAST || e->pid_max > PID_MAX_LIMIT))
+		return fail(-EBADMSG, "pstree.img: pid_max is %u", e->pid_max);
+	if (e->has_memfd_noexec && e->memfd_noexec > 2)
+		return fail(-EBADMSG, "pstree.img: memfd_noexec is %u", e->memfd_noexec);
+	return 0;
+}
+
+int pid_settings_begin(struct restore *r, const struct restore_task *rt)
+{
+	const PidNsEntry *e =
+		&rt->t == r->plan.tree.root && rt->ns[NS_PID] && !rt->ns[NS_PID]->own ? rt->init_of : NULL;
+	int err = e && e->has_last_pid ? write_own(LAST_PID, e->last_pid) : 0;
+
+	/* Pids are assigned, from now on, from a different point: programs cannot rely on it. */
+	if (err)
+		log_warn("set /proc/%s to %u: errno %d", paths[LAST_PID], e->last_pid, -err);
+	return 0;
+}
+
+struct finish {
+	const PidNsEntry *entry;
+	ino_t tools_pid_max; /* inode number of the file as the tool sees it */
+};
+
+static ino_t inode_of(enum setting which)
+{
+	struct stat st = { 0 };
+
+	return fstatat(proc_root(), paths[which], &st, 0) < 0 ? 0 : st.st_ino;
+}
+
+static int set_own(void *arg)
+{
+	const struct finish *f = arg;
+	const PidNsEntry *e = f->entry;
+	int err = 0;
+
+	/* With one value for all namespaces there is one file. */
+	if (e->has_pid_max && inode_of(PID_MAX) == f->tools_pid_max)
+		return fail(-EOPNOTSUPP,
+			    "the pid namespace had a kernel.pid_max of its own (%u): that needs Linux 6.14 or later",
+			    e->pid_max);
+	if (e->has_pid_max && (err = write_own(PID_MAX, e->pid_max)))
+		return fail(err, "set /proc/%s of the pid namespace to %u", paths[PID_MAX], e->pid_max);
+	if (e->has_memfd_noexec && (err = write_own(MEMFD_NOEXEC, e->memfd_noexec)))
+		return fail(err, "set /proc/%s of the pid namespace to %u", paths[MEMFD_NOEXEC], e->memfd_noexec);
+	/* The process that does it has a pid itself. */
+	if (e->has_last_pid)
+		write_own(LAST_PID, e->last_pid);
+	return 0;
+}
+
+static int set_in_child(void *arg)
+{
+	int result = 0, err = ns_run_in(NULL, 0, set_own, arg, &result);
+
+	return err ? fail(err, "create a process in the pid namespace of the tree") : result;
+}
+
+int pid_settings_finish(struct restore *r)
+{
+	struct finish f = { .entry = restore_task_of(r->plan.tree.root)->init_of };
+	int result = 0, err;
+
+	if (r->tool.pid_ns < 0 || !f.entry || (!f.entry->has_pid_max && !f.entry->has_memfd_noexec))
+		return 0;
+	f.tools_pid_max = inode_of(PID_MAX);
+	err = ns_run_in(&r->tool.pid_ns, 1, set_in_child, &f, &result);
+	return err ? fail(err, "enter the pid namespace of the tree") : result;
 }
