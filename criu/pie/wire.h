@@ -298,6 +298,7 @@ struct wire_thread {
 	_Atomic uint32_t here; /* futex; 0: it does not use this memory any more */
 	int32_t exit_status;
 	uint32_t exists; /* created by RESTORER_THREAD */
+	uint32_t has_tid_address; /* clear_child_tid was set when it was created */
 	uint32_t inherited; /* enum wire_inherited */
 	uint32_t pad_inherited;
 };

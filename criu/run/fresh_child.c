@@ -70,6 +70,17 @@ static int read_attributes(struct fresh_child *child)
 	return 0;
 }
 
+static int read_cpus(struct fresh_child *child)
+{
+	uint8_t mask[1024] = { 0 };
+	long len = syscall(SYS_sched_getaffinity, 0, sizeof(mask), mask), allowed = 0;
+
+	for (long i = 0; i < len; i++)
+		allowed += __builtin_popcount(mask[i]);
+	child->all_cpus = allowed && allowed >= sysconf(_SC_NPROCESSORS_ONLN);
+	return 0;
+}
+
 static int read_sched(struct fresh_child *child)
 {
 	struct kernel_sched_attr attr = { 0 };
@@ -89,7 +100,7 @@ static int read_sched(struct fresh_child *child)
 static int (*const readers[FRESH_PARTS])(struct fresh_child *child) = {
 	[FRESH_PROC] = read_proc,   [FRESH_LIMITS] = read_limits,
 	[FRESH_CREDS] = read_creds, [FRESH_ATTRIBUTES] = read_attributes,
-	[FRESH_SCHED] = read_sched,
+	[FRESH_SCHED] = read_sched, [FRESH_CPUS] = read_cpus,
 };
 
 int fresh_child_need(struct fresh_child *child, enum fresh_part part)

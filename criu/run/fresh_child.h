@@ -18,6 +18,7 @@ enum fresh_part {
 	FRESH_CREDS,
 	FRESH_ATTRIBUTES,
 	FRESH_SCHED,
+	FRESH_CPUS,
 	FRESH_PARTS,
 };
 
@@ -46,6 +47,7 @@ struct fresh_child {
 	int nice, ioprio;
 	uint64_t timer_slack_ns;
 	bool default_mempolicy;
+	bool all_cpus; /* FRESH_CPUS: it may use each that is online */
 };
 
 /* Reads that part unless it has been read: in the tool, before it forks. 0 or a negative errno, logged. */

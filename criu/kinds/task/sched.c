@@ -34,6 +34,7 @@ enum {
 	IOPRIO_CLASS_MAX = 3,
 	UTIL_MAX = 1024,
 	CORE_GET = 0, /* PR_SCHED_CORE_GET */
+	WORTH_ASKING = 8, /* threads */
 };
 
 /* Of this machine; libc reads files in /sys each time. */
@@ -233,7 +234,11 @@ static int sched_load_thread(struct restore *r, struct restore_task *task, struc
 		return core_refuse(tid, "thread_core.sched_util_min %u, sched_util_max %u", e->sched_util_min,
 				   e->sched_util_max);
 	int err = check_rt(tid, e);
-	return err ? err : fresh_child_need(&r->plan.fresh_child, FRESH_SCHED);
+	err = err ? err : fresh_child_need(&r->plan.fresh_child, FRESH_SCHED);
+	/* The question costs more than a few calls. */
+	if (!err && r->plan.tids.n >= WORTH_ASKING)
+		err = fresh_child_need(&r->plan.fresh_child, FRESH_CPUS);
+	return err;
 }
 
 static bool all_ones(const ProtobufCBinaryData *mask)
@@ -280,23 +285,39 @@ static void warn_of_cpuset(pid_t tid, const uint8_t want[MASK_BYTES])
 			tid, lost);
 }
 
-static int build_affinity(pid_t tid, const ProtobufCBinaryData *mask, struct wire_thread *wire)
+/* The threads of a process usually have the same mask. */
+static int share_mask(const uint8_t mask[MASK_BYTES], struct wire_thread *wire)
+{
+	const struct wire_thread *before = wire->index ? wire - 1 : NULL;
+	void *v = before ? (void *)(uintptr_t)before->affinity : NULL;
+
+	if (!v || memcmp(v, mask, MASK_BYTES)) {
+		v = wire_alloc((struct wire_task *)(uintptr_t)wire->task, MASK_BYTES);
+		if (!v)
+			return no_memory("CPU mask");
+		memcpy(v, mask, MASK_BYTES);
+	}
+	wire->affinity = (uint64_t)(uintptr_t)v;
+	wire->affinity_len = MASK_BYTES;
+	return 0;
+}
+
+static int build_affinity(const struct fresh_child *fresh, pid_t tid, const ProtobufCBinaryData *mask,
+			  struct wire_thread *wire)
 {
 	bool any = all_ones(mask) || !is_usable(mask);
-	uint8_t *v = wire_alloc((struct wire_task *)(uintptr_t)wire->task, MASK_BYTES);
+	uint8_t v[MASK_BYTES];
 
-	if (!v)
-		return no_memory("CPU mask");
 	if (any && !all_ones(mask))
 		log_warn("thread %d ran on CPUs that this machine does not have: it may now use all CPUs", tid);
+	if (any && fresh->all_cpus)
+		return 0;
 	memset(v, any ? 0xff : 0, MASK_BYTES);
 	if (!any)
 		memcpy(v, mask->data, mask->len);
 	if (!any)
 		warn_of_cpuset(tid, v);
-	wire->affinity = (uint64_t)(uintptr_t)v;
-	wire->affinity_len = MASK_BYTES;
-	return 0;
+	return share_mask(v, wire);
 }
 
 static void build_clamps(pid_t tid, const ThreadCoreEntry *e, struct wire_thread *wire)
@@ -342,7 +363,7 @@ static int sched_hand_over_thread(struct restore *r, struct restore_task *task, 
 	if (err)
 		return err;
 	note_inherited(&r->plan.fresh_child, task, wire);
-	return e->has_affinity ? build_affinity(thread->id.tid, &e->affinity, wire) : 0;
+	return e->has_affinity ? build_affinity(&r->plan.fresh_child, thread->id.tid, &e->affinity, wire) : 0;
 }
 
 const struct task_kind sched_kind = {

@@ -66,6 +66,14 @@ int restore_personality(struct wire_thread *thread)
 
 int restore_name(struct wire_thread *thread)
 {
+	const struct wire_thread *first = (void *)task_of(thread)->threads;
+	bool same = thread->index && !thread->exists;
+
+	/* The first thread has its name before it creates the others, which inherit it. */
+	for (size_t i = 0; same && i < sizeof(thread->comm) && (!i || thread->comm[i - 1]); i++)
+		same = thread->comm[i] == first->comm[i];
+	if (same)
+		return 0;
 	long err = sys_prctl(SET_NAME, (unsigned long)thread->comm, 0, 0, 0);
 
 	return err < 0 ? restorer_fail(task_of(thread), err, "set the name") : 0;
@@ -109,9 +117,11 @@ int restore_controls(struct wire_thread *t)
 	return ret ? ret : set_speculation(task, 2, t->spec_l1d_flush);
 }
 
-/* Set even if there is none: the process that restores may have requested a signal itself. */
+/* Set even if there is none: the process that restores has requested a signal itself. New threads have not. */
 int restore_pdeath(struct wire_thread *thread)
 {
+	if (thread->index && !thread->pdeath_signal)
+		return 0;
 	long err = sys_prctl(SET_PDEATHSIG, (unsigned long)thread->pdeath_signal, 0, 0, 0);
 
 	return err < 0 ? restorer_fail(task_of(thread), err, "set the parent death signal") : 0;

@@ -11,7 +11,8 @@ int restore_futexes(struct wire_thread *t)
 
 	if (err < 0)
 		return restorer_fail(task_of(t), err, "set the robust list");
-	sys_set_tid_address((int *)t->clear_child_tid);
+	if (!t->has_tid_address)
+		sys_set_tid_address((int *)t->clear_child_tid);
 	return 0;
 }
 

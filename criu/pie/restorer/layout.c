@@ -157,17 +157,38 @@ int layout_map(struct wire_task *task)
 	return 0;
 }
 
-/* Advice that mmap does not take; bits of vma_entry.madv are MADV_* numbers. */
-static long advise(const struct wire_vma *v)
+/* To all mappings from @v to @last; if one of them does not take it, to each by itself. */
+static long advise_all(const struct wire_vma *v, const struct wire_vma *last, int advice)
 {
-	for (int advice = 0; advice < 64; advice++) {
-		long err = v->madv & BIT(advice) ? sys_madvise((void *)v->start, v->end - v->start, advice) : 0;
+	long err = sys_madvise((void *)v->start, last->end - v->start, advice);
 
-		/* Not every kernel has MADV_HUGEPAGE and MADV_MERGEABLE: they do not affect the content. */
-		if (err && err != -EINVAL)
-			return err;
-	}
-	return 0;
+	/* Not every kernel has MADV_HUGEPAGE and MADV_MERGEABLE: they do not affect the content. */
+	if (!err || v == last)
+		return err == -EINVAL ? 0 : err;
+	err = 0;
+	for (; !err && v <= last; v++)
+		err = advise_all(v, v, advice);
+	return err;
+}
+
+/* Advice that mmap does not take; bits of vma_entry.madv are MADV_* numbers. */
+static long advise(const struct wire_vma *v, const struct wire_vma *last)
+{
+	long err = 0;
+
+	for (int advice = 0; !err && advice < 64; advice++)
+		if (v->madv & BIT(advice))
+			err = advise_all(v, last, advice);
+	return err;
+}
+
+/* The last one of those from @v on that are adjacent and have the same advice: stacks of threads are many of them. */
+static const struct wire_vma *last_alike(const struct wire_vma *v, const struct wire_vma *end)
+{
+	for (; v + 1 < end; v++)
+		if (v[1].start != v->end || v[1].madv != v->madv || (v[1].status & VMA_GUARD))
+			break;
+	return v;
 }
 
 /*
@@ -191,12 +212,11 @@ static long lock_one(const struct wire_vma *v)
 static long finish_one(const struct wire_vma *v)
 {
 	uint64_t len = v->end - v->start;
-	long err;
+	long err = 0;
 
 	if (v->status & VMA_GUARD)
 		return sys_madvise((void *)v->start, len, MADV_GUARD_INSTALL);
-	err = advise(v);
-	if (!err && v->prot_now != v->prot)
+	if (v->prot_now != v->prot)
 		err = sys_mprotect((void *)v->start, len, v->prot);
 	if (!err && v->name)
 		sys_prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, v->start, len, v->name);
@@ -207,11 +227,18 @@ static long finish_one(const struct wire_vma *v)
 
 int layout_finish(struct wire_task *task)
 {
-	const struct wire_vma *v = (void *)task->vmas;
+	const struct wire_vma *v = (void *)task->vmas, *end = v + task->nr_vmas, *advised = v;
 
 	for (uint64_t i = 0; i < task->nr_vmas; i++) {
-		long err = finish_one(&v[i]);
+		long err = 0;
 
+		if (&v[i] >= advised && !(v[i].status & VMA_GUARD)) {
+			const struct wire_vma *last = last_alike(&v[i], end);
+
+			err = advise(&v[i], last);
+			advised = last + 1;
+		}
+		err = err ? err : finish_one(&v[i]);
 		if (err)
 			return restorer_fail_at(task, err, v[i].locked ? "protect or lock" : "protect", v[i].start);
 	}

@@ -23,7 +23,9 @@ int restorer_thread(struct wire_thread *thread)
 {
 	int err = restore_personality(thread);
 
-	err = err ? err : restore_name(thread);
+	/* The first thread's: threads_start(). */
+	if (!err && thread->index)
+		err = restore_name(thread);
 	err = err ? err : arch_restore_early(thread);
 	err = err ? err : restore_sched(thread);
 	err = err ? err : restore_policy(thread);

@@ -30,11 +30,24 @@ struct uffdio_move {
 
 #define PIECE (16ul << 20) /* small enough for a progress display */
 
+/* Reads that follow each other in the file are made by one call: a process has few pages here and there. */
+#define GATHER_MAX 64
+
+struct gather {
+	int fd;
+	uint32_t n;
+	uint64_t offset, len; /* of all of them */
+	struct {
+		uint64_t to, len;
+	} parts[GATHER_MAX]; /* struct iovec */
+};
+
 struct mover {
 	struct wire_task *task;
 	long fd; /* userfaultfd, negative: none */
 	const struct wire_vma *vma; /* registered now */
 	struct reader reader;
+	struct gather gather;
 };
 
 static void report_read(struct wire_task *task, uint64_t bytes)
@@ -68,6 +81,50 @@ static int read_all(struct wire_task *task, int fd, uint64_t to, uint64_t len, u
 	return 0;
 }
 
+/* What a single call does not read is read part by part. */
+static int gather_read(struct mover *m)
+{
+	struct gather *g = &m->gather;
+	uint64_t offset = g->offset, done = 0;
+	int err = 0;
+
+	if (g->n > 1) {
+		long got = sys_call5(__NR_preadv, g->fd, (long)g->parts, g->n, (long)g->offset, 0);
+
+		done = got > 0 ? (uint64_t)got : 0;
+		report_read(m->task, done);
+	}
+	for (uint32_t i = 0; !err && i < g->n; i++) {
+		uint64_t have = MIN_OF(done, g->parts[i].len);
+
+		err = read_all(m->task, g->fd, g->parts[i].to + have, g->parts[i].len - have, offset + have);
+		offset += g->parts[i].len;
+		done -= have;
+	}
+	g->n = 0;
+	return err;
+}
+
+static int gather_add(struct mover *m, int fd, uint64_t to, uint64_t len, uint64_t offset)
+{
+	struct gather *g = &m->gather;
+	int err = 0;
+
+	if (!len)
+		return 0;
+	if (g->n && (g->n == GATHER_MAX || g->fd != fd || g->offset + g->len != offset || g->len + len > PIECE))
+		err = gather_read(m);
+	if (!g->n) {
+		g->fd = fd;
+		g->offset = offset;
+		g->len = 0;
+	}
+	g->parts[g->n].to = to;
+	g->parts[g->n++].len = len;
+	g->len += len;
+	return err;
+}
+
 /* Is there an aligned block in any of the reads? */
 static bool has_blocks(const struct wire_task *task)
 {
@@ -86,6 +143,7 @@ static void mover_open(struct mover *m, struct wire_task *task)
 	m->task = task;
 	m->vma = NULL;
 	m->fd = -1;
+	m->gather.n = 0;
 	if (!task->stage_len || !has_blocks(task))
 		return;
 	m->fd = sys_userfaultfd(O_CLOEXEC | UFFD_USER_MODE_ONLY);
@@ -201,14 +259,14 @@ static int load_piece(struct mover *m, const struct wire_vma *vma, const struct 
 			return err;
 		unregister(m);
 	}
-	return read_all(m->task, io->fd, start, end - start, io->offset + (start - io->addr));
+	return gather_add(m, io->fd, start, end - start, io->offset + (start - io->addr));
 }
 
 int pages_load(struct wire_task *task)
 {
 	const struct wire_io *io = (void *)task->ios;
 	const struct wire_vma *v = (void *)task->vmas, *vmas_end = v + task->nr_vmas;
-	struct mover m = { .fd = -1 };
+	struct mover m;
 	uint64_t pages = 0;
 	int err = 0;
 
@@ -229,6 +287,8 @@ int pages_load(struct wire_task *task)
 		}
 		pages += io[i].len / PAGE_SZ;
 	}
+	if (!err)
+		err = gather_read(&m);
 	report_restored(task, pages);
 	reader_close(&m.reader);
 	unregister(&m);

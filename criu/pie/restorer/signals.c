@@ -9,6 +9,7 @@ enum {
 	SIG_CHLD = 17,
 	SIG_STOP = 19,
 	INFO_SIZE = 128,
+	ALTSTACK_NONE = 2, /* SS_DISABLE */
 };
 
 int restore_sigactions(struct wire_task *task)
@@ -81,7 +82,12 @@ int restore_altstack(struct wire_thread *thread)
 		uint32_t flags, pad;
 		uint64_t size;
 	} stack = { thread->altstack_sp, thread->altstack_flags, 0, thread->altstack_size };
-	long err = sys_sigaltstack(&stack, NULL);
+	long err;
+
+	/* No new thread has one. */
+	if (thread->index && thread->altstack_flags == ALTSTACK_NONE)
+		return 0;
+	err = sys_sigaltstack(&stack, NULL);
 
 	return err < 0 ? restorer_fail(task_of(thread), err, "set the alternate stack of signals") : 0;
 }

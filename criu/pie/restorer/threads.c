@@ -133,9 +133,9 @@ static int thread_main(void *arg)
 	err = restorer_thread(thread);
 	if (err)
 		task_failed(task, err);
-	else
-		atomic_fetch_add(&task->threads_ready, 1);
-	wake(&task->threads_ready);
+	/* The first thread waits for all of them, or for a failure. */
+	if (err || atomic_fetch_add(&task->threads_ready, 1) + 1 == task->nr_threads - 1)
+		wake(&task->threads_ready);
 	thread_wait(task);
 	thread_go_on(thread);
 	return 1;
@@ -167,8 +167,15 @@ static int start_one(struct wire_task *task, struct wire_thread *thread)
 		.set_tid = (uint64_t)&tid,
 		.set_tid_size = 1,
 	};
-	long got = clone_patiently(&args, thread);
+	long got;
 
+	/* One that is created early does not know it yet. */
+	thread->has_tid_address = thread->clear_child_tid != 0;
+	if (thread->has_tid_address) {
+		args.flags |= CLONE_CHILD_CLEARTID;
+		args.child_tid = thread->clear_child_tid;
+	}
+	got = clone_patiently(&args, thread);
 	if (got == -EEXIST)
 		return restorer_fail_at(task, got, "create a thread: its tid is in use", tid);
 	return got < 0 ? restorer_fail_at(task, got, "create thread", tid) : 0;
@@ -185,7 +192,10 @@ int thread_start(struct wire_thread *thread)
 int threads_start(struct wire_task *task)
 {
 	struct wire_thread *threads = (void *)task->threads;
+	int first = restore_name(threads);
 
+	if (first)
+		return first;
 	for (uint32_t i = 1; i < task->nr_threads; i++) {
 		int err = threads[i].exists ? 0 : start_one(task, &threads[i]);
 
