@@ -90,3 +90,29 @@ int image_dir_open_fd(int fd, struct image_store **ret_store)
 {
 	return open_at(fd, ".", ret_store);
 }
+
+int image_dir_open_elsewhere(struct image_store *store, int (*open)(void *arg, int dir, const char *name), void *arg)
+{
+	struct dir_store *dir = dir_of(store);
+	struct image_store *parent = NULL;
+	int err = 0;
+
+	for (; !err && dir; dir = parent ? dir_of(parent) : NULL) {
+		dir->open_elsewhere = open;
+		dir->elsewhere = arg;
+		parent = NULL;
+		if (dir_exists(dir, "parent"))
+			err = dir_parent(&dir->store, &parent);
+		if (err)
+			return dir_fail(dir_of(store), err, "%s", image_store_error(&dir->store));
+	}
+	return 0;
+}
+
+bool image_dir_has_fd(struct image_store *store, int fd)
+{
+	for (const struct dir_store *dir = dir_of(store); dir; dir = dir->parent)
+		if (dir->fd == fd)
+			return true;
+	return false;
+}

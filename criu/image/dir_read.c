@@ -38,6 +38,8 @@ static int open_name(const struct dir_store *dir, const char *name)
 		how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV;
 	fd = dir->distrusted ? (int)syscall(SYS_openat2, dir->fd, name, &how, sizeof(how)) :
 			       openat(dir->fd, name, (int)how.flags);
+	if (fd < 0 && errno == EACCES && dir->open_elsewhere)
+		return dir->open_elsewhere(dir->elsewhere, dir->fd, name);
 	return fd < 0 ? -errno : fd;
 }
 

@@ -36,6 +36,8 @@ struct dir_store {
 	bool distrusted; /* image_dir_distrust() */
 	uid_t owner;
 	struct image_set copies;
+	int (*open_elsewhere)(void *arg, int dir, const char *name); /* image_dir_open_elsewhere(); NULL: not given */
+	void *elsewhere;
 
 	/* The transaction. */
 	bool listed; /* the position of @fd is no longer at the start */

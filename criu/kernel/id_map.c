@@ -22,6 +22,7 @@ int id_map_parse(const char *text, size_t len, struct id_map *ret)
 			return -ENOMEM;
 		}
 	}
+	ret->read = true;
 	return 0;
 }
 
@@ -36,17 +37,27 @@ int id_map_read(const struct proc *p, const char *name, struct id_map *ret)
 void id_map_free(struct id_map *map)
 {
 	array_free(&map->ranges);
+	map->read = false;
+}
+
+static const struct id_range *range_of(const struct id_map *map, uint32_t outer)
+{
+	for (size_t i = 0; i < map->ranges.n; i++)
+		if (outer - map->ranges.v[i].outer < map->ranges.v[i].count)
+			return &map->ranges.v[i];
+	return NULL;
 }
 
 uint32_t id_map_inner(const struct id_map *map, uint32_t outer)
 {
-	if (!map->ranges.n)
-		return outer;
-	for (size_t i = 0; i < map->ranges.n; i++) {
-		const struct id_range *range = &map->ranges.v[i];
+	const struct id_range *range = range_of(map, outer);
 
-		if (outer - range->outer < range->count)
-			return range->inner + (outer - range->outer);
-	}
-	return ID_MAP_OVERFLOW;
+	if (!map->read)
+		return outer;
+	return range ? range->inner + (outer - range->outer) : ID_MAP_OVERFLOW;
+}
+
+bool id_map_has(const struct id_map *map, uint32_t outer)
+{
+	return !map->read || range_of(map, outer);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* /proc/PID/uid_map and gid_map: translation between ids inside and outside a user namespace. user_namespaces(7) */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "kernel/proc_pid.h"
@@ -11,9 +12,9 @@ struct id_range {
 };
 ARRAY_OF(id_ranges, struct id_range);
 
-/* Without ranges it maps each id to itself: nothing was read, and there is no namespace in between. */
 struct id_map {
 	struct id_ranges ranges;
+	bool read; /* false: each id is mapped to itself, as there is no namespace in between */
 };
 
 /* The kernel shows this for an unmapped id: /proc/sys/kernel/overflowuid */
@@ -25,3 +26,4 @@ int id_map_read(const struct proc *p, const char *name, struct id_map *ret);
 void id_map_free(struct id_map *map);
 /* The id inside for an id outside; ID_MAP_OVERFLOW: unmapped. */
 uint32_t id_map_inner(const struct id_map *map, uint32_t outer);
+bool id_map_has(const struct id_map *map, uint32_t outer);

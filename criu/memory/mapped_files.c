@@ -7,6 +7,7 @@
 #include "pie/vma.h"
 #include "run/limits.h"
 #include "run/opener.h"
+#include "run/user_ns.h"
 #include "util/fds.h"
 #include "util/log.h"
 #include "util/proc_root.h"
@@ -96,7 +97,7 @@ int mapped_executable(struct restore *r, const MmEntry *mm)
  */
 static bool may_inherit(const struct restore *r)
 {
-	return !r->tool.untrusted && !audience_of_all(r);
+	return !r->tool.untrusted && !audience_of_all(r) && !restore_enters_late(r);
 }
 
 int mapped_files_before_fork(struct restore *r, const struct restore_task *rt)

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include "memory/memory.h"
 #include "pie/vma.h"
+#include "run/user_ns.h"
 #include "util/log.h"
 
 /* Bitmaps of larger mappings (address space that is only reserved) cost more than the sharing gains. */
@@ -21,10 +22,13 @@ bool premap_fits(const VmaEntry *a, const VmaEntry *b)
 	return (a->status & VMA_ANON_PRIVATE) || (a->shmid == b->shmid && a->pgoff - a->start == b->pgoff - b->start);
 }
 
-/* Locking writes to every page of writable private memory: none is shared. */
-static bool may_share(const VmaEntry *v)
+/*
+ * Locking writes to every page of writable private memory: none is shared. @late: no file can be opened before the forks
+ * (restore_enters_late()).
+ */
+static bool may_share(const VmaEntry *v, bool late)
 {
-	return vma_has_private_pages(v->status) && !(v->status & VMA_VDSO) &&
+	return vma_has_private_pages(v->status) && !(late && v->status & VMA_FILE_PRIVATE) && !(v->status & VMA_VDSO) &&
 	       !(v->flags & (MAP_LOCKED | MAP_HUGETLB)) && (v->flags & MAP_TYPE) == MAP_PRIVATE &&
 	       v->end - v->start <= HULL_MAX;
 }
@@ -47,7 +51,7 @@ static struct premap_hull *hull_new(struct restore *r, const struct restore_task
 	for (size_t i = 0; hulls && i < rt->mm->n_vmas; i++) {
 		const VmaEntry *v = rt->mm->vmas[i];
 
-		if (may_share(v))
+		if (may_share(v, restore_enters_late(r)))
 			hulls[n++] = (struct premap_hull){ .vma = v, .start = v->start, .end = v->end };
 	}
 	*ret_nr = n;

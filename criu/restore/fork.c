@@ -101,7 +101,7 @@ static uint64_t clone_flags(struct restore *r, const struct restore_task *rt, co
 	bool root = &rt->t == r->plan.tree.root;
 	uint64_t flags = root && restore_has_pid_ns(r) ? CLONE_NEWPID : 0;
 
-	if (rt->as_sibling || (root && r->opts->restore_sibling))
+	if (rt->as_sibling || (root && (r->opts->restore_sibling || r->process.makes_root_for_tool)))
 		flags |= CLONE_PARENT;
 	if (!by || rt->helper || rt->t.state == TASK_DEAD)
 		return flags;
@@ -140,31 +140,50 @@ static bool is_number_of_tree(struct restore *r, pid_t pid)
 	return hash_get(&r->plan.tids, (uint64_t)pid, &of);
 }
 
-/* In the process that forks @rt: @by, or the tool (NULL), waits for it. */
-static _Noreturn void make_orphan(struct restore *r, struct restore_task *rt, const struct restore_task *by)
+/* Does it request a signal when its parent exits, with the tool, which is about to exit, as parent? */
+static bool minds_our_end(const struct restore *r, const struct restore_task *root)
 {
-	bool entered = !by && &rt->t != r->plan.tree.root;
+	if (!r->opts->restore_detached || r->opts->restore_sibling || r->opts->exec_cmd.n)
+		return false;
+	for (size_t i = 0; i < root->nr_threads; i++)
+		if (root->threads[i].core->thread_core->pdeath_sig)
+			return true;
+	return false;
+}
+
+/* It waits until we have exited, and then has its final parent. */
+static int note_maker(struct restore *r)
+{
 	pid_t self = getpid();
 
 	if (is_number_of_tree(r, self))
 		_exit(MAKER_IN_THE_WAY);
 	r->tool.maker = sys_pidfd_open(self, 0);
-	if (r->tool.maker < 0) {
-		fail(r->tool.maker, "pidfd_open %d", self);
-		_exit(MAKER_FAILED);
-	}
-	if (entered && setns(r->tool.pid_ns, CLONE_NEWPID) < 0) {
-		fail(-errno, "enter the pid namespace of process %d", r->tool.root_pid);
-		_exit(MAKER_FAILED);
-	}
-	_exit(make_task(r, rt, by) ? MAKER_FAILED : 0);
+	return r->tool.maker < 0 ? fail(r->tool.maker, "pidfd_open %d", self) : 0;
+}
+
+/* In the process that forks @rt: @by, or the tool (NULL), waits for it. */
+static _Noreturn void run_maker(struct restore *r, struct restore_task *rt, const struct restore_task *by)
+{
+	bool root = &rt->t == r->plan.tree.root;
+	int err = 0;
+
+	if (root && !minds_our_end(r, rt))
+		r->process.makes_root_for_tool = true;
+	else
+		err = note_maker(r);
+	if (!err && !by && !root && setns(r->tool.pid_ns, CLONE_NEWPID) < 0)
+		err = fail(-errno, "enter the pid namespace of process %d", r->tool.root_pid);
+	if (!err && !by && restore_root_is_made_inside(r))
+		err = restore_enter_namespaces(r, rt);
+	_exit(err || make_task(r, rt, by) ? MAKER_FAILED : 0);
 }
 
 /*
- * From the start, @rt is a child of the process that adopts orphans, its final parent. @by: the task that creates it; NULL: the
- * tool.
+ * By a process that exits at once. So, from the start, @rt is a child of the process that adopts orphans, its final parent, or,
+ * as the root, created in other namespaces than ours. @by: the task that creates it; NULL: the tool.
  */
-static int make_as_orphan(struct restore *r, struct restore_task *rt, const struct restore_task *by)
+static int make_by_maker(struct restore *r, struct restore_task *rt, const struct restore_task *by)
 {
 	/* Tables that it shares with @by are passed on by a process that has them, too. */
 	struct clone_args args = { .flags = by ? clone_flags(r, rt, by) : 0, .exit_signal = SIGCHLD };
@@ -174,7 +193,7 @@ static int make_as_orphan(struct restore *r, struct restore_task *rt, const stru
 		long maker = syscall(SYS_clone3, &args, sizeof(args));
 
 		if (!maker)
-			make_orphan(r, rt, by);
+			run_maker(r, rt, by);
 		if (maker < 0)
 			return fail(-errno, "fork");
 		while (waitpid((pid_t)maker, &status, 0) < 0)
@@ -194,7 +213,7 @@ static int make_children(struct restore *r, struct restore_task *rt, bool early)
 
 	for (struct restore_task *child = rt->forks; !err && child; child = child->next_forked)
 		if (child->early == early)
-			err = child->adopted ? make_as_orphan(r, child, rt) : make_task(r, child, rt);
+			err = child->adopted ? make_by_maker(r, child, rt) : make_task(r, child, rt);
 	return err;
 }
 
@@ -378,6 +397,8 @@ static int task_init(struct restore *r, struct restore_task *rt)
 	if (!err)
 		err = enter_session(r, rt);
 	if (!err)
+		err = restore_enter_user_ns_late(r, rt);
+	if (!err)
 		shared_reach(r->shared, STAGE_FORKED);
 	return err;
 }
@@ -421,17 +442,6 @@ static _Noreturn void run_task(struct restore *r, struct restore_task *rt)
 	_exit(1);
 }
 
-/* Does it request a signal when its parent exits, with the tool, which is about to exit, as parent? */
-static bool minds_our_end(const struct restore *r, const struct restore_task *root)
-{
-	if (!r->opts->restore_detached || r->opts->restore_sibling || r->opts->exec_cmd.n)
-		return false;
-	for (size_t i = 0; i < root->nr_threads; i++)
-		if (root->threads[i].core->thread_core->pdeath_sig)
-			return true;
-	return false;
-}
-
 /*
  * Those that entered the pid namespace from outside. Their parent is none of the tool's users': it would have to wait for them, or
  * the namespace could not end.
@@ -443,7 +453,7 @@ static int make_entered(struct restore *r)
 
 	restore_for_each_task(rt, r)
 		if (!err && !rt->creator && &rt->t != r->plan.tree.root)
-			err = make_as_orphan(r, rt, NULL);
+			err = make_by_maker(r, rt, NULL);
 	return err;
 }
 
@@ -456,7 +466,8 @@ int restore_fork_tree(struct restore *r)
 	/* Tasks start with all signals blocked: none may run the tool's handlers in them. */
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, NULL);
-	err = minds_our_end(r, root) ? make_as_orphan(r, root, NULL) : make_task(r, root, NULL);
+	err = minds_our_end(r, root) || restore_root_is_made_inside(r) ? make_by_maker(r, root, NULL) :
+									 make_task(r, root, NULL);
 	if (err)
 		return err;
 	r->tool.root_pid = atomic_load(&r->shared->root_pid);

@@ -5,10 +5,9 @@
  * namespaces needs no separate process for that. (Time namespaces are left out: each task enters its own when it is
  * created.)
  */
-#include "kernel/ns_run.h"
 #include "restore/restore.h"
 #include "run/restore.h"
-#include "util/log.h"
+#include "run/user_ns.h"
 
 struct inside {
 	struct restore *r;
@@ -25,12 +24,10 @@ static int call(void *arg)
 static int run_inside(struct restore *r, int (*fn)(struct restore *))
 {
 	struct inside inside = { r, fn };
-	int result = 0, err;
 
 	if (!r->tool.nr_inside)
 		return fn(r);
-	err = ns_run_in(r->tool.inside, r->tool.nr_inside, call, &inside, &result);
-	return err ? fail(err, "enter the namespaces of the tree") : result;
+	return restore_run_in(r->tool.inside, r->tool.nr_inside, 0, call, &inside);
 }
 
 static int make_all(struct restore *r)

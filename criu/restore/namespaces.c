@@ -5,21 +5,27 @@
  * (a user namespace, the network of a sysfs), so those of one task are created together, in those of its namespaces
  * that exist already.
  *
+ * User namespaces come first, created by their kind. Then, in this order, the namespaces that the tool's own user namespace
+ * owns, and those that one of the tree owns (ns->owner), by a process that has entered it. Outer namespaces cannot be entered from
+ * there, so whoever enters several goes from those outside over the user namespace to those that it owns.
+ *
  * Kinds without fill_namespace are left out: a pid namespace is created with its first process (restore/fork.c), time
- * namespaces are entered by being forked (kinds/ns/time.c).
+ * namespaces are entered by being forked (kinds/ns/time.c). The owner of a pid namespace is the user namespace of who creates
+ * it. Only with capabilities there can pids be set. So if it belongs to the user namespace of the tree, the root is created by a
+ * process that has entered that, and everything else is in it from birth. Otherwise each task enters it when it has forked all others.
  */
 #include <errno.h>
 #include <sched.h>
 #include <unistd.h>
-#include "kernel/ns_run.h"
 #include "restore/restore.h"
 #include "run/restore.h"
+#include "run/user_ns.h"
 #include "util/fds.h"
 #include "util/log.h"
 #include "util/proc_root.h"
 
-/* The order in which they are entered: a user namespace gives the capabilities for the others. */
-static const enum ns_type order[] = { NS_USER, NS_CGROUP, NS_IPC, NS_UTS, NS_NET, NS_MNT };
+/* The order in which those of one owner are entered. */
+static const enum ns_type order[] = { NS_CGROUP, NS_IPC, NS_UTS, NS_NET, NS_MNT };
 
 static bool is_made_here(enum ns_type type)
 {
@@ -27,6 +33,8 @@ static bool is_made_here(enum ns_type type)
 
 	return kind && kind->fill_namespace;
 }
+
+/* ---- entering, in tasks ---- */
 
 /* The namespace that a task inherits: that of its creator, or of its nearest ancestor with an entry in the images. */
 static const struct ns *inherited_ns(const struct restore_task *rt, enum ns_type type)
@@ -45,15 +53,42 @@ static bool must_enter(const struct restore_task *rt, enum ns_type type)
 	return ns && ns->fd >= 0 && (from ? ns != from : !ns->own);
 }
 
-int restore_enter_namespaces(struct restore *r, const struct restore_task *rt)
+bool restore_root_is_made_inside(const struct restore *r)
+{
+	return restore_user_ns(r) && !restore_enters_late(r);
+}
+
+static int enter_those_of(const struct restore_task *rt, bool outer)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
 		const struct ns *ns = rt->ns[order[i]];
 
-		if (must_enter(rt, order[i]) && setns(ns->fd, (int)ns_type_flag(ns->type)) < 0)
+		if (must_enter(rt, order[i]) && !ns->owner == outer && setns(ns->fd, (int)ns_type_flag(ns->type)) < 0)
 			return fail(-errno, "enter the %s namespace %u", ns_type_name(ns->type), ns->id);
 	}
 	return 0;
+}
+
+int restore_enter_namespaces(struct restore *r, const struct restore_task *rt)
+{
+	int err;
+
+	/* Its maker has done that. */
+	if (!rt->creator && r->process.in_namespaces)
+		return 0;
+	err = enter_those_of(rt, true);
+	if (!err && !rt->creator && restore_root_is_made_inside(r)) {
+		err = user_ns_enter(restore_user_ns(r));
+		r->process.in_namespaces = true;
+	}
+	return err ? err : enter_those_of(rt, false);
+}
+
+int restore_enter_user_ns_late(struct restore *r, const struct restore_task *rt)
+{
+	const struct ns *user = rt->ns[NS_USER];
+
+	return user && !user->own && restore_enters_late(r) ? user_ns_enter(user) : 0;
 }
 
 /* ---- creation, in the tool ---- */
@@ -90,32 +125,64 @@ static int keep_and_fill(void *arg)
 	return err;
 }
 
-static int create_those_of(struct restore *r, const struct restore_task *rt)
+/* The namespaces of @rt that exist, in the order in which they can be entered: those that @user owns after @user. */
+static size_t list_existing(const struct restore_task *rt, const struct ns *user, const struct ns *ret_in[NS_TYPES])
+{
+	size_t nr = 0;
+
+	for (int owned = 0; owned < 2; owned++) {
+		if (owned && user)
+			ret_in[nr++] = user;
+		for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
+			const struct ns *ns = rt->ns[order[i]];
+
+			if (ns && !ns->own && ns->fd >= 0 && (ns->owner && ns->owner == user) == owned)
+				ret_in[nr++] = ns;
+		}
+	}
+	return nr;
+}
+
+static int create_owned_by(struct restore *r, const struct restore_task *rt, const struct ns *owner)
 {
 	struct creation creation = { .r = r };
+	const struct ns *in[NS_TYPES];
+	size_t nr = list_existing(rt, owner, in);
 	unsigned flags = 0;
-	int existing[NS_TYPES], result = 0, err;
-	size_t nr_existing = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
 		struct ns *ns = rt->ns[order[i]];
 
-		if (!ns || ns->own || !is_made_here(order[i]))
+		if (!ns || ns->own || !is_made_here(order[i]) || ns->fd >= 0 || ns->owner != owner)
 			continue;
-		if (ns->fd >= 0) {
-			existing[nr_existing++] = ns->fd;
-			continue;
-		}
 		creation.fresh[creation.nr_fresh++] = ns;
 		flags |= ns_type_flag(order[i]);
 	}
 	if (!flags)
 		return 0;
-	err = ns_run_in_new(existing, nr_existing, flags, keep_and_fill, &creation, &result);
-	if (err)
-		return fail(err, "create the namespaces of process %d: %s", rt->t.pid,
-			    rights_may(&r->rights, RIGHT_NAMESPACES) ? "unshare(2)" : rights_text(RIGHT_NAMESPACES));
-	return result;
+	LOG_SCOPE("namespaces of process %d", rt->t.pid);
+	if (rights_need(&r->tool.rights, RIGHT_NAMESPACES, "create them"))
+		return -EPERM;
+	return restore_run_in(in, nr, flags, keep_and_fill, &creation);
+}
+
+static int create_those_of(struct restore *r, const struct restore_task *rt)
+{
+	int err = create_owned_by(r, rt, NULL);
+
+	return err || !restore_user_ns(r) ? err : create_owned_by(r, rt, restore_user_ns(r));
+}
+
+static int create_user_namespaces(struct restore *r)
+{
+	const struct run_kind *kind = kind_of_namespaces(NS_USER);
+	struct ns *ns;
+	int err = 0;
+
+	ns_for_each(ns, &r->plan.namespaces, NS_USER)
+		if (!err && !ns->own)
+			err = kind->make_namespace(r, ns);
+	return err;
 }
 
 static size_t count(const struct restore *r, enum ns_type type)
@@ -149,12 +216,13 @@ int restore_make_namespaces(struct restore *r)
 	struct restore_task *rt;
 	int err = open_those_of_tool(r);
 
+	if (!err)
+		err = create_user_namespaces(r);
 	restore_for_each_task(rt, r)
 		if (!err)
 			err = create_those_of(r, rt);
-	for (size_t i = 0; !err && i < ARRAY_SIZE(order); i++)
-		if (must_enter(root, order[i]))
-			r->tool.inside[r->tool.nr_inside++] = root->ns[order[i]]->fd;
+	if (!err)
+		r->tool.nr_inside = list_existing(root, restore_user_ns(r), r->tool.inside);
 	return err;
 }
 
@@ -168,14 +236,33 @@ void restore_close_namespaces(struct restore *r)
 	r->tool.nr_inside = 0;
 }
 
+static int load(struct restore *r, struct ns *ns)
+{
+	const struct run_kind *kind = ns->own ? NULL : kind_of_namespaces(ns->type);
+
+	return kind && kind->load_namespace ? kind->load_namespace(r, ns) : 0;
+}
+
+int restore_load_user_namespaces(struct restore *r)
+{
+	const struct restore_task *root = restore_task_of(r->plan.tree.root);
+	const struct ns *user = restore_user_ns(r);
+	struct ns *ns;
+	int err = 0;
+
+	ns_for_each(ns, &r->plan.namespaces, NS_USER)
+		if (!err)
+			err = load(r, ns);
+	if (!err && user)
+		r->rights = rights_in_user_ns(root->ns[NS_PID]->owner == user, root->ns[NS_NET]->owner == user);
+	return err;
+}
+
 int restore_load_namespaces(struct restore *r)
 {
 	int err = 0;
 
-	for (struct ns *ns = r->plan.namespaces.first; !err && ns; ns = ns->next) {
-		const struct run_kind *kind = ns->own ? NULL : kind_of_namespaces(ns->type);
-
-		err = kind && kind->load_namespace ? kind->load_namespace(r, ns) : 0;
-	}
+	for (struct ns *ns = r->plan.namespaces.first; !err && ns; ns = ns->next)
+		err = ns->type == NS_USER ? 0 : load(r, ns);
 	return err;
 }

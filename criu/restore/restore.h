@@ -26,14 +26,21 @@ int restore_link(struct restore *r);
  * namespaces.c: namespaces of the tree that are not the tool's own. Loaded before restore_link; created in the tool,
  * before any task; entered by a new task; closed when no task needs them any more.
  */
+int restore_load_user_namespaces(struct restore *r); /* before records of tasks: r->rights depends on them */
 int restore_load_namespaces(struct restore *r);
 int restore_make_namespaces(struct restore *r);
+/* Is the root created by a process that has entered all its namespaces? They own its pid namespace. */
+bool restore_root_is_made_inside(const struct restore *r);
 int restore_enter_namespaces(struct restore *r, const struct restore_task *rt);
+/* Later: when the task has forked all others. */
+int restore_enter_user_ns_late(struct restore *r, const struct restore_task *rt);
 void restore_close_namespaces(struct restore *r);
 /* In the tool, for the namespaces of the tree: the hooks in_namespaces, committed and failed of all run kinds. inside.c */
 int restore_make_inside(struct restore *r);
 void restore_report_committed(struct restore *r);
 void restore_report_failed(struct restore *r);
+/* In the tool: starts the process that opens what tasks in a user namespace of their own may not. outside.c, run/outside.h */
+int restore_begin_outside(struct restore *r);
 /* In the tool: makes many forks cheaper. page_tables.c */
 void restore_prepare_forks(struct restore *r);
 /* In the tool: forks the root; every task then forks its own children and continues by itself. */

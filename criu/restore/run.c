@@ -13,6 +13,7 @@
 #include "kernel/proc_pid.h"
 #include "run/interrupt.h"
 #include "run/limits.h"
+#include "run/outside.h"
 #include "run/restore.h"
 #include "run/notify.h"
 #include "run/progress.h"
@@ -239,6 +240,8 @@ static int make_tree(struct restore *r)
 	if (!err)
 		err = restore_script(r, "pre-restore", 0);
 	if (!err)
+		err = restore_begin_outside(r);
+	if (!err)
 		err = make_places(r);
 	if (!err)
 		err = restore_make_namespaces(r);
@@ -254,6 +257,7 @@ static int make_tree(struct restore *r)
 		log_info("root task %d forked", r->tool.root_pid);
 	if (!err)
 		err = await_ready(r);
+	outside_end(r);
 	if (!err)
 		err = restore_find_numbers(r);
 	if (!err)
@@ -305,13 +309,15 @@ static int load_and_make(struct restore *r)
 	if (!err)
 		err = untrusted_begin(r);
 	if (!err)
-		err = rights_probe(&r->rights);
+		err = rights_probe(&r->tool.rights);
+	/* In a user namespace of their own tasks have other rights: restore_load_user_namespaces() */
+	r->rights = r->tool.rights;
 	if (!err)
 		err = restore_open_images(r);
 	if (!err)
 		err = restore_load(r);
 	if (!err)
-		err = rights_need(&r->rights, RIGHT_SET_PIDS, "assign pids to the processes");
+		err = rights_need(&r->tool.rights, RIGHT_SET_PIDS, "assign pids to the processes");
 	if (!err)
 		err = restore_link(r);
 	if (!err)
@@ -334,7 +340,7 @@ struct restore *restore_new(const struct options *opts)
 		return NULL;
 	r->opts = opts;
 	r->roots = PATH_OWN;
-	r->tool.pid_ns = r->tool.maker = -1;
+	r->tool.pid_ns = r->tool.maker = r->outside_fd = -1;
 	r->tool.own_sid = getsid(0);
 	r->tool.own_pgid = getpgrp();
 	arena_init_for_forks(&r->arena);

@@ -182,11 +182,17 @@ struct run_kind {
 	 * namespaces and tasks are created in.
 	 */
 	int (*prepare)(struct restore *);
-	/* Before link, for each namespace of its types that is not the tool's own: reads its images and checks; no side effect. */
-	int (*load_namespace)(struct restore *, struct ns *);
 	/*
-	 * For each of those, which has just been created, and which no task is in yet: runs inside of it, as in_namespaces. A
-	 * kind that has this hook leaves creating its namespaces, and entering them, to the pipeline (restore/namespaces.c).
+	 * For each namespace of its types that is not the tool's own: reads its images and checks; no side effect. Before link;
+	 * for user namespaces before any other record of tasks and files.
+	 */
+	int (*load_namespace)(struct restore *, struct ns *);
+	/* User namespaces: creates it, in the tool, and stores its descriptor. All others are created by the pipeline after it. */
+	int (*make_namespace)(struct restore *, struct ns *);
+	/*
+	 * For each of those, which has just been created, and which no task is in yet: runs inside of it, as in_namespaces, as
+	 * root of the user namespace that owns it. A kind that has this hook leaves creating its namespaces, and entering them,
+	 * to the pipeline (restore/namespaces.c).
 	 */
 	int (*fill_namespace)(struct restore *, struct ns *);
 	/*

@@ -11,6 +11,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 #include "base/cleanup.h"
+#include "run/outside.h"
 #include "run/path.h"
 #include "run/restore.h"
 #include "run/trusted_path.h"
@@ -178,6 +179,20 @@ int names_prove(struct restore *r, const struct audience *to, const char *path, 
 	return prove(r, to, &what, why);
 }
 
+int names_open_same(struct restore *r, const char *path, unsigned flags, const RegFileEntry *reg)
+{
+	const struct name_was was = names_was(reg);
+	const struct name_wanted what = { path, flags, &was },
+				 place = { path, O_PATH | (flags & (O_NOFOLLOW | O_DIRECTORY)), &was };
+	_cleanup_close_ int fd = open_name(r, &place);
+
+	if (fd < 0)
+		return fd;
+	if (!is_the_one(fd, &was))
+		return -EACCES;
+	return what.flags & O_PATH ? steal_fd(&fd) : open_place(fd, what.flags);
+}
+
 static int open_proven(struct restore *r, const struct audience *to, const struct name_wanted *what)
 {
 	const char *path = what->path;
@@ -206,6 +221,11 @@ int names_open(struct restore *r, const struct audience *to, const struct name_w
 	if (!to)
 		opener_leave(r);
 	fd = to ? open_as_all(r, to, what, may) : open_name(r, what);
+	if (fd == -EACCES || fd == -EPERM) {
+		int outside = outside_open_file(r, path, what->flags);
+
+		fd = outside >= 0 ? outside : fd;
+	}
 	if (to && (fd == -EACCES || fd == -EPERM))
 		return open_proven(r, to, what);
 	if (fd == -ENOENT || fd == -ENOTDIR)

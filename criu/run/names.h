@@ -44,6 +44,8 @@ int names_open(struct restore *r, const struct audience *to, const struct name_w
 /* An O_PATH descriptor of @path, if it is certainly the saved file (see above); otherwise -EACCES. */
 int names_prove(struct restore *r, const struct audience *to, const char *path, unsigned flags,
 		const struct name_was *was);
+/* With our own rights: @path, if it is the very file that @reg was saved of; -EACCES: it may be another one. Not logged. */
+int names_open_same(struct restore *r, const char *path, unsigned flags, const RegFileEntry *reg);
 /*
  * The directory @path (O_PATH), to create and remove names in it for @to. Afterwards this thread has the rights for
  * that, until opener_leave(): those of a task, or our own if nobody else can manipulate the path. -ENOENT and -ENOTDIR

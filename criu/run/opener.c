@@ -12,6 +12,7 @@
 #include "run/caps.h"
 #include "run/opener.h"
 #include "run/restore.h"
+#include "run/user_ns.h"
 #include "util/log.h"
 
 /* Capabilities that affect access to files. */
@@ -27,16 +28,29 @@ struct openers {
 	struct caps caps;
 	gid_t *groups;
 	int nr_groups;
-	int dumpable;
+	bool keeps_groups; /* setgroups(2) is denied, or could not set them again */
 	struct opener *first;
 	const struct audience *all; /* NULL: all tasks have our rights */
 };
+
+/* Files are opened by processes that have entered it. */
+static int take_from_user_ns(const struct user_ns *user, struct openers *own)
+{
+	own->fsuid = user->uid;
+	own->fsgid = user->gid;
+	own->groups = (gid_t *)user->groups;
+	own->nr_groups = (int)user->nr_groups;
+	own->keeps_groups = !user_ns_sets_groups(user) || user->record->n_outer_groups;
+	return 0;
+}
 
 /* Only if a task has fewer rights: not needed for root's trees. */
 static int read_own_rest(struct restore *r, struct openers *own)
 {
 	if (own->groups)
 		return 0;
+	if (restore_user_ns(r))
+		return take_from_user_ns(user_ns_of(restore_user_ns(r)), own);
 	/* With an invalid id they change nothing, and return the old one: setfsuid(2). */
 	own->fsuid = (uid_t)syscall(SYS_setfsuid, -1);
 	own->fsgid = (gid_t)syscall(SYS_setfsgid, -1);
@@ -45,7 +59,6 @@ static int read_own_rest(struct restore *r, struct openers *own)
 	if (!own->groups)
 		return fail(-ENOMEM, "read our own groups");
 	own->nr_groups = getgroups(own->nr_groups, own->groups);
-	own->dumpable = prctl(PR_GET_DUMPABLE);
 	return own->nr_groups < 0 ? fail(-errno, "read our own groups") : 0;
 }
 
@@ -265,7 +278,7 @@ static void put_back_lost(const struct restore *r)
 {
 	if (r->process.death_signal)
 		prctl(PR_SET_PDEATHSIG, r->process.death_signal);
-	if (r->plan.openers->dumpable == 1)
+	if (r->process.dumpable == 1)
 		prctl(PR_SET_DUMPABLE, 1);
 }
 
@@ -284,8 +297,9 @@ uid_t opener_uid(void)
 
 static bool has_our_groups(const struct openers *own, const struct opener *o)
 {
-	return o->nr_groups == (size_t)own->nr_groups &&
-	       (!o->nr_groups || !memcmp(o->groups, own->groups, o->nr_groups * sizeof(*o->groups)));
+	return own->keeps_groups ||
+	       (o->nr_groups == (size_t)own->nr_groups &&
+		(!o->nr_groups || !memcmp(o->groups, own->groups, o->nr_groups * sizeof(*o->groups))));
 }
 
 /* Raw system calls: libc's wrappers apply to all threads that it knows. */
@@ -326,6 +340,7 @@ int opener_enter(struct restore *r, const struct opener *opener)
 	if (!opener)
 		return 0;
 	prctl(PR_GET_PDEATHSIG, &r->process.death_signal);
+	r->process.dumpable = prctl(PR_GET_DUMPABLE);
 	r->process.opened_as = opener;
 	err = take_on(r->plan.openers, opener);
 	put_back_lost(r);

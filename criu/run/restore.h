@@ -140,13 +140,15 @@ struct restore_tool {
 	pid_t own_sid, own_pgid; /* replacement for a session or group outside the tree (--shell-job) */
 	pid_t root_pid; /* of the restored root, once it exists: in the tool's pid namespace */
 	int pid_ns; /* of the tree; -1: it is in ours */
+	struct rights rights;
 	/* Namespaces of the tree other than ours, in the order in which they are entered. */
-	int inside[NS_TYPES];
+	const struct ns *inside[NS_TYPES];
 	size_t nr_inside;
 	int maker; /* in a task that was forked by a process that exits at once (restore/fork.c): pidfd of that; -1: in others */
 	bool pidfile_written;
 	struct helper_process pidfile_watcher; /* restore/pidfile.c */
 	int pidfile_hold; /* closed when the tool exits */
+	struct helper_process outside; /* run/outside.h */
 	struct untrusted *untrusted; /* run/untrusted.c; NULL without --untrusted-images */
 };
 
@@ -169,14 +171,16 @@ struct restore_process {
 	struct provided_array provided; /* files to be moved to their final numbers (restore/open.c) */
 	const struct opener *opened_as; /* the rights that this thread has assumed; NULL: our own */
 	const struct audience *opening_for; /* while @opening: the audience of the file that is being opened */
+	bool makes_root_for_tool; /* it is a child of the tool that only creates the root (restore/fork.c) */
+	bool in_namespaces; /* it has entered those of the root, before it was forked (restore/namespaces.c) */
 	bool has_async; /* it has opened files with O_ASYNC (restore/open.c) */
 	bool opening, opening_proven; /* ... and whether their own permission to open it is not sufficient */
-	int death_signal;
+	int death_signal, dumpable; /* while rights are assumed: to be set again */
 };
 
 struct restore {
 	const struct options *opts;
-	struct rights rights; /* of the tool, and of tasks until they have their own credentials */
+	struct rights rights; /* of tasks, until they have their own credentials */
 	struct image_store *dir;
 	struct arena arena;
 	struct run_stats stats;
@@ -189,6 +193,7 @@ struct restore {
 	int service_base; /* our own descriptors are at or above; all below belong to the task */
 	bool fd_limit_raised; /* for descriptors of our own */
 	struct path_roots roots; /* roots for paths of the tree: --root */
+	int outside_fd; /* run/outside.h: for requests; -1: none */
 };
 
 /* SysV segments have separate ids. */

@@ -24,6 +24,7 @@ enum { WHAT_MAX = 512 };
 enum scope {
 	OWN, /* ours: then it is effective in all below, too */
 	PID_NS_OWNER, /* the one that owns our pid namespace */
+	NET_NS_OWNER, /* the one that owns our network namespace */
 	INITIAL, /* capable() in the kernel: only the initial one */
 };
 
@@ -41,9 +42,10 @@ static const struct right_info {
 	[RIGHT_CHANGE_IDS] = { "change user and group ids", BIT(CAP_SETUID) | BIT(CAP_SETGID), 0, OWN,
 			       "needs CAP_SETUID and CAP_SETGID" },
 	[RIGHT_SET_SECUREBITS] = { "set securebits", BIT(CAP_SETPCAP), 0, OWN, "needs CAP_SETPCAP" },
-	[RIGHT_NET_ADMIN] = { "repair TCP connections and lock the network", BIT(CAP_NET_ADMIN), 0, OWN,
-			      "needs CAP_NET_ADMIN" },
-	[RIGHT_RAW_SOCKETS] = { "create raw and packet sockets", BIT(CAP_NET_RAW), 0, OWN, "needs CAP_NET_RAW" },
+	[RIGHT_NET_ADMIN] = { "repair TCP connections and lock the network", BIT(CAP_NET_ADMIN), 0, NET_NS_OWNER,
+			      "needs CAP_NET_ADMIN in the user namespace that owns the network namespace" },
+	[RIGHT_RAW_SOCKETS] = { "create raw and packet sockets", BIT(CAP_NET_RAW), 0, NET_NS_OWNER,
+				"needs CAP_NET_RAW in the user namespace that owns the network namespace" },
 	[RIGHT_RAISE_LIMITS] = { "raise hard limits", BIT(CAP_SYS_RESOURCE), 0, INITIAL,
 				 "needs CAP_SYS_RESOURCE in the initial user namespace" },
 	/* CAP_SYS_ADMIN includes CAP_BPF and CAP_PERFMON. */
@@ -76,15 +78,15 @@ static int read_user_ns(ino_t *ret)
 }
 
 /*
- * For the pid namespace of our children. If its owner is neither our user namespace nor below it, it is not reported:
- * EPERM, ioctl_nsfs(2). If the file does not exist, we have unshared it, and it has no process yet.
+ * If its owner is neither our user namespace nor below it, it is not reported: EPERM, ioctl_nsfs(2). If the file does not
+ * exist, it is a pid namespace that we have unshared, and that has no process yet.
  */
-static bool owns_pid_ns(void)
+static bool owns(const char *ns)
 {
-	_cleanup_close_ int pid_ns = open_at(proc_root(), "self/ns/pid_for_children", O_RDONLY, 0);
-	_cleanup_close_ int owner = pid_ns < 0 ? -1 : ioctl(pid_ns, NS_GET_USERNS);
+	_cleanup_close_ int fd = open_fmt(proc_root(), O_RDONLY | O_CLOEXEC, "self/ns/%s", ns);
+	_cleanup_close_ int owner = fd < 0 ? -1 : ioctl(fd, NS_GET_USERNS);
 
-	return owner >= 0 || pid_ns == -ENOENT;
+	return owner >= 0 || fd == -ENOENT;
 }
 
 int rights_probe(struct rights *ret)
@@ -98,13 +100,24 @@ int rights_probe(struct rights *ret)
 	if (err)
 		return err;
 	ret->initial_user_ns = !user || user == INITIAL_USER_NS;
-	ret->owns_pid_ns = ret->initial_user_ns || owns_pid_ns();
+	ret->owns_pid_ns = ret->initial_user_ns || owns("pid_for_children");
+	ret->owns_net_ns = ret->initial_user_ns || owns("net");
 	return 0;
+}
+
+struct rights rights_in_user_ns(bool owns_pid_ns, bool owns_net_ns)
+{
+	uint64_t all = BIT(caps_last() + 1) - 1;
+
+	return (struct rights){ .caps = { .effective = all, .permitted = all },
+				.owns_pid_ns = owns_pid_ns,
+				.owns_net_ns = owns_net_ns };
 }
 
 static bool holds_there(const struct rights *rights, enum scope scope)
 {
-	return scope == OWN || rights->initial_user_ns || (scope == PID_NS_OWNER && rights->owns_pid_ns);
+	return scope == OWN || rights->initial_user_ns || (scope == PID_NS_OWNER && rights->owns_pid_ns) ||
+	       (scope == NET_NS_OWNER && rights->owns_net_ns);
 }
 
 bool rights_may(const struct rights *rights, enum right right)

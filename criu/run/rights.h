@@ -32,10 +32,16 @@ struct rights {
 	struct caps caps; /* permitted, effective: of the tool, at the start of a run */
 	bool initial_user_ns; /* it is in the initial one */
 	bool owns_pid_ns; /* its user namespace, or the initial one, owns its pid namespace */
+	bool owns_net_ns; /* ... its network namespace */
 };
 
 /* 0 or a negative errno, logged. */
 int rights_probe(struct rights *ret);
+/*
+ * Of processes that enter a new user namespace: all capabilities there, and none outside. @owns_pid_ns, @owns_net_ns: it
+ * owns the namespaces that they are in.
+ */
+struct rights rights_in_user_ns(bool owns_pid_ns, bool owns_net_ns);
 bool rights_may(const struct rights *rights, enum right right);
 /*
  * 0, or -EPERM with the missing right in the log: "WHAT: needs CAP_NET_ADMIN: run criu as root".

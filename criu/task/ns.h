@@ -27,6 +27,8 @@ struct ns {
 	uint32_t id; /* in the images */
 	bool own; /* the tool's own: neither saved nor created */
 	struct task *member; /* the first task of the tree that is in it */
+	/* The user namespace of the tree that owns it (of a user namespace: its parent); NULL: the tool's, or one outside. */
+	struct ns *owner;
 	int fd; /* restore: of the tool, inherited by all tasks until they run (restore/namespaces.c); -1: none */
 	void *data; /* private to the kind that saves or restores it */
 };

@@ -11,6 +11,7 @@
 #include "run/dump.h"
 #include "run/restore.h"
 #include "run/untrusted.h"
+#include "run/user_ns.h"
 #include "util/log.h"
 
 enum {
@@ -122,6 +123,52 @@ static bool same_ids(const struct fresh_child *own, const CredsEntry *e)
 	       own->gid[1] == e->egid && own->gid[2] == e->sgid && own->uid[1] == e->fsuid && own->gid[1] == e->fsgid;
 }
 
+/* The first id that is not mapped; (uint32_t)-1: there is none. */
+static uint32_t find_unmapped(UidGidExtent *const *map, size_t n, const uint32_t *ids, size_t nr)
+{
+	for (size_t i = 0; i < nr; i++)
+		if (!user_ns_has(map, n, ids[i], NULL))
+			return ids[i];
+	return (uint32_t)-1;
+}
+
+static bool has_groups(const struct user_ns *user, const CredsEntry *e)
+{
+	return e->n_groups == user->nr_groups &&
+	       (!e->n_groups || !memcmp(e->groups, user->groups, e->n_groups * sizeof(*e->groups)));
+}
+
+/* In a user namespace of the tree every process has all capabilities at first, but only the ids that are mapped. */
+static int check_inside(const struct user_ns *user, pid_t tid, const CredsEntry *e)
+{
+	const UsernsEntry *u = user->record;
+	const uint32_t uids[] = { e->uid, e->euid, e->suid, e->fsuid }, gids[] = { e->gid, e->egid, e->sgid, e->fsgid };
+	uint32_t uid = find_unmapped(u->uid_map, u->n_uid_map, uids, ARRAY_SIZE(uids));
+	uint32_t gid = find_unmapped(u->gid_map, u->n_gid_map, gids, ARRAY_SIZE(gids));
+
+	if (uid != (uint32_t)-1 || gid != (uint32_t)-1)
+		return core_refuse(tid, "creds: %s %u is not mapped in its user namespace",
+				   uid != (uint32_t)-1 ? "user" : "group", uid != (uint32_t)-1 ? uid : gid);
+	if (has_groups(user, e))
+		return 0;
+	if (!user_ns_sets_groups(user))
+		return core_refuse(
+			tid,
+			"creds.groups differ from those of the root, and setgroups(2) is denied in its user namespace");
+	gid = find_unmapped(u->gid_map, u->n_gid_map, e->groups, e->n_groups);
+	return gid == (uint32_t)-1 ? 0 : core_refuse(tid, "creds.groups: %u is not mapped in its user namespace", gid);
+}
+
+static int check_no_new_privs(pid_t tid, const struct fresh_child *own, const CredsEntry *e)
+{
+	if (!own->no_new_privs || e->no_new_privs)
+		return 0;
+	return fail(-EPERM,
+		    "core-%d.img: creds.no_new_privs is not set, but this tool runs with it and cannot clear "
+		    "it: restore from a shell without it",
+		    tid);
+}
+
 /* Can a process with our privileges assume these credentials? The bounding set may shrink: it only limits exec. */
 static int check_rights(const struct restore *r, pid_t tid, const struct fresh_child *own, const CredsEntry *e)
 {
@@ -141,11 +188,8 @@ static int check_rights(const struct restore *r, pid_t tid, const struct fresh_c
 	if ((((uint32_t)own->securebits ^ e->secbits) & ~KEEP_CAPS_BIT) &&
 	    rights_need(&r->rights, RIGHT_SET_SECUREBITS, "core-%d.img: creds.secbits 0x%x", tid, e->secbits))
 		return -EPERM;
-	if (own->no_new_privs && !e->no_new_privs)
-		return fail(-EPERM,
-			    "core-%d.img: creds.no_new_privs is not set, but this tool runs with it and cannot clear "
-			    "it: restore from a shell without it",
-			    tid);
+	if (check_no_new_privs(tid, own, e))
+		return -EPERM;
 	if (unbound) {
 		caps_name(unbound, name);
 		log_warn("core-%d.img: creds.cap_bnd: the bounding set loses %s, which is not in ours", tid, name);
@@ -188,7 +232,12 @@ static int creds_load_thread(struct restore *r, struct restore_task *task, struc
 	err = fresh_child_need(&r->plan.fresh_child, FRESH_PROC);
 	if (!err)
 		err = fresh_child_need(&r->plan.fresh_child, FRESH_CREDS);
-	return err ? err : check_rights(r, tid, &r->plan.fresh_child, e);
+	if (!err && restore_user_ns(r))
+		err = check_no_new_privs(tid, &r->plan.fresh_child, e) ?:
+			      check_inside(user_ns_of(restore_user_ns(r)), tid, e);
+	else if (!err)
+		err = check_rights(r, tid, &r->plan.fresh_child, e);
+	return err;
 }
 
 /*
@@ -200,7 +249,8 @@ static bool has_ours(const struct restore *r, const CredsEntry *e)
 	const struct fresh_child *own = &r->plan.fresh_child;
 	const struct caps *caps = &r->rights.caps;
 
-	return !r->tool.untrusted && own->read[FRESH_CREDS] && same_ids(own, e) && own->nr_groups == (int)e->n_groups &&
+	return !r->tool.untrusted && !restore_user_ns(r) && own->read[FRESH_CREDS] && same_ids(own, e) &&
+	       own->nr_groups == (int)e->n_groups &&
 	       (!e->n_groups || !memcmp(own->groups, e->groups, e->n_groups * sizeof(*e->groups))) &&
 	       caps->effective == join_caps(e->cap_eff, e->n_cap_eff) &&
 	       caps->permitted == join_caps(e->cap_prm, e->n_cap_prm) &&

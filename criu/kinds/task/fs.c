@@ -15,6 +15,7 @@
 #include "run/opener.h"
 #include "run/path.h"
 #include "run/restore.h"
+#include "run/user_ns.h"
 #include "util/fds.h"
 #include "util/log.h"
 #include "util/proc_root.h"
@@ -276,7 +277,8 @@ static int fs_at_birth(struct restore *r, const struct restore_task *task)
 	struct places *p = *restore_kind_data(r, &fs_kind);
 	int err;
 
-	if (!task->fs || !task->forks || restore_is_vm_peer(task) || r->tool.untrusted || audience_of_all(r))
+	if (!task->fs || !task->forks || restore_is_vm_peer(task) || r->tool.untrusted || audience_of_all(r) ||
+	    restore_enters_late(r))
 		return 0;
 	if (!p) {
 		p = restore_alloc(r, sizeof(*p));

@@ -6,8 +6,8 @@
 #include <errno.h>
 #include "base/bits.h"
 #include "internal.h"
-#include "kernel/ns_run.h"
 #include "kinds/kinds.h"
+#include "run/user_ns.h"
 #include "util/log.h"
 
 static int ipc_save(struct dump *dump, struct ns *ns)
@@ -77,13 +77,13 @@ static int ipc_ready(struct restore *r)
 
 	ns_for_each(ns, &r->plan.namespaces, NS_IPC) {
 		const struct ipc_ns_state *state = ns->data;
-		int result = 0, err;
+		int err;
 
 		if (ns->own || !state->vars->shm_rmid_forced)
 			continue;
-		err = ns_run_in(&ns->fd, 1, set_rmid_forced, NULL, &result);
-		if (err || result)
-			return err ? fail(err, "enter the IPC namespace %u", ns->id) : result;
+		err = restore_run_in_ns(ns, set_rmid_forced, NULL);
+		if (err)
+			return err;
 	}
 	return 0;
 }

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What is opened for tasks in a user namespace of their own, with the rights of the tool: run/outside.h */
+#include "run/outside.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include "image/dir.h"
+#include "restore/restore.h"
+#include "run/names.h"
+#include "run/user_ns.h"
+#include "util/fds.h"
+#include "util/log.h"
+
+static int open_image(struct restore *r, const struct outside_request *request)
+{
+	if (!image_dir_has_fd(r->dir, request->dir) || strchr(request->name, '/') || request->name[0] == '.')
+		return -EACCES;
+	return open_at(request->dir, request->name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
+}
+
+/* No more access than the tree had through this file. */
+static bool allows(const RegFileEntry *reg, unsigned flags)
+{
+	unsigned had = reg->flags & O_ACCMODE;
+
+	return flags & O_PATH || had == O_RDWR || had == (flags & O_ACCMODE);
+}
+
+/* Only if it is certainly the file of the dump: nobody can have put another one in its place. */
+static int open_file(struct restore *r, const struct outside_request *request)
+{
+	for (size_t i = 0; i < r->plan.nr_files; i++) {
+		const RegFileEntry *reg = r->plan.files[i].entry->reg;
+		int fd;
+
+		if (!reg || strcmp(reg->name, request->name) || !allows(reg, request->flags))
+			continue;
+		fd = names_open_same(r, request->name, request->flags, reg);
+		if (fd != -EACCES)
+			return fd;
+	}
+	return -EACCES;
+}
+
+static int answer(struct restore *r, const struct outside_request *request)
+{
+	return request->what == OUTSIDE_IMAGE ? open_image(r, request) : open_file(r, request);
+}
+
+static int open_image_elsewhere(void *arg, int dir, const char *name)
+{
+	return outside_open_image(arg, dir, name);
+}
+
+int restore_begin_outside(struct restore *r)
+{
+	int err;
+
+	if (!restore_user_ns(r))
+		return 0;
+	err = image_dir_open_elsewhere(r->dir, open_image_elsewhere, r);
+	if (!err)
+		err = image_store_move_fds(r->dir, r->service_base);
+	if (err)
+		return fail(err, "%s", image_store_error(r->dir));
+	return outside_begin(r, answer);
+}

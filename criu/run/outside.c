@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "run/outside.h"
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "base/cleanup.h"
+#include "util/fds.h"
+#include "util/log.h"
+#include "util/str.h"
+
+struct server {
+	struct restore *r;
+	int sock;
+	int (*answer)(struct restore *, const struct outside_request *);
+};
+
+/* Each request has its own socket for the answer, as many tasks use one for requests. */
+static void answer_one(const struct server *s, const struct outside_request *request, int reply)
+{
+	_cleanup_close_ int fd = s->answer(s->r, request);
+	int err = fd < 0 ? fd : 0;
+
+	send_fds(reply, &fd, fd >= 0, &err, sizeof(err));
+}
+
+static int serve(void *arg)
+{
+	const struct server *s = arg;
+	struct outside_request request;
+
+	/* A task waits for answers, and is killed with the tool. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	close(s->r->outside_fd);
+	for (;;) {
+		_cleanup_close_ int reply = -1;
+		size_t n = 1;
+		ssize_t got = recv_fds(s->sock, &reply, &n, &request, sizeof(request));
+
+		if (got <= 0)
+			return 0;
+		request.name[sizeof(request.name) - 1] = 0;
+		if (n == 1 && got == sizeof(request))
+			answer_one(s, &request, reply);
+	}
+}
+
+int outside_begin(struct restore *r, int (*answer)(struct restore *, const struct outside_request *))
+{
+	_cleanup_close_ int theirs = -1;
+	struct server server = { .r = r, .answer = answer };
+	struct helper_job job = { .run = serve, .arg = &server };
+	int pair[2], err;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return fail(-errno, "socketpair");
+	theirs = server.sock = pair[1];
+	r->outside_fd = move_fd_above(pair[0], r->service_base);
+	if (r->outside_fd < 0) {
+		close(pair[0]);
+		return fail(r->outside_fd, "keep a socket open");
+	}
+	err = helper_start(&r->tool.outside, &job);
+	return err ? fail(err, "start the process that opens files with the rights of this program") : 0;
+}
+
+void outside_end(struct restore *r)
+{
+	helper_kill(&r->tool.outside);
+	if (r->outside_fd >= 0)
+		close(r->outside_fd);
+	r->outside_fd = -1;
+}
+
+static int ask(const struct restore *r, const struct outside_request *request)
+{
+	_cleanup_close_ int mine = -1, theirs = -1;
+	int pair[2], fd = -1, err = -ECONNRESET;
+	size_t n = 1;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	mine = pair[0];
+	theirs = pair[1];
+	err = send_fds(r->outside_fd, &theirs, 1, request, sizeof(*request));
+	if (err)
+		return err;
+	cleanup_close(&theirs);
+	theirs = -1;
+	if (recv_fds(mine, &fd, &n, &err, sizeof(err)) != sizeof(err))
+		return -ECONNRESET;
+	return err ? err : n == 1 ? fd : -EBADMSG;
+}
+
+int outside_open_image(const struct restore *r, int dir, const char *name)
+{
+	struct outside_request request = { .what = OUTSIDE_IMAGE, .dir = dir };
+
+	if (r->outside_fd < 0)
+		return -EACCES;
+	return str_format(request.name, sizeof(request.name), "%s", name) ?: ask(r, &request);
+}
+
+int outside_open_file(const struct restore *r, const char *path, unsigned flags)
+{
+	struct outside_request request = { .what = OUTSIDE_FILE, .flags = flags };
+
+	if (r->outside_fd < 0)
+		return -EACCES;
+	return str_format(request.name, sizeof(request.name), "%s", path) ?: ask(r, &request);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Files that tasks in a user namespace of their own may not open: those of the tool (images), and those that the tree opened
+ * when it had more rights, or got from outside. A process that has the tool's rights opens them on request, until all
+ * tasks are ready. What it opens is limited to what the images name: whoever has control of a task, as the owner of the user
+ * namespace has, gets nothing else.
+ */
+#pragma once
+#include <limits.h>
+#include "run/restore.h"
+
+enum outside_what { OUTSIDE_IMAGE, OUTSIDE_FILE };
+
+struct outside_request {
+	enum outside_what what;
+	int dir; /* image: descriptor of the directory */
+	unsigned flags; /* file: of open(2) */
+	char name[PATH_MAX];
+};
+
+/*
+ * In the tool, before it creates namespaces or tasks. @answer: in the other process, returns a descriptor or a negative errno. 0 or a negative
+ * errno, logged.
+ */
+int outside_begin(struct restore *r, int (*answer)(struct restore *, const struct outside_request *));
+void outside_end(struct restore *r);
+/* In a task, or where the tool has entered the namespaces of the tree: a descriptor (O_CLOEXEC), or a negative errno, not logged; -EACCES if there is no such process. */
+int outside_open_image(const struct restore *r, int dir, const char *name);
+int outside_open_file(const struct restore *r, const char *path, unsigned flags);

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "run/user_ns.h"
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "kernel/ns_run.h"
+#include "util/log.h"
+
+const struct user_ns *user_ns_of(const struct ns *ns)
+{
+	return ns->data;
+}
+
+const struct ns *restore_user_ns(const struct restore *r)
+{
+	const struct ns *ns = restore_task_of(r->plan.tree.root)->ns[NS_USER];
+
+	return ns && !ns->own ? ns : NULL;
+}
+
+bool restore_enters_late(const struct restore *r)
+{
+	const struct ns *user = restore_user_ns(r), *pid = restore_task_of(r->plan.tree.root)->ns[NS_PID];
+
+	return user && (!pid || pid->owner != user);
+}
+
+bool user_ns_has(UidGidExtent *const *map, size_t n, uint32_t inner, uint32_t *ret_outer)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (inner - map[i]->first >= map[i]->count)
+			continue;
+		if (ret_outer)
+			*ret_outer = map[i]->lower_first + (inner - map[i]->first);
+		return true;
+	}
+	return false;
+}
+
+bool user_ns_sets_groups(const struct user_ns *user)
+{
+	return user->record->n_gid_map && !(user->record->has_setgroups_denied && user->record->setgroups_denied);
+}
+
+/* Raw system calls: libc's wrappers apply to all threads that it knows. */
+static int become_root(const struct user_ns *user)
+{
+	if ((user->record->n_gid_map && syscall(SYS_setresgid, user->gid, user->gid, user->gid) < 0) ||
+	    (user->record->n_uid_map && syscall(SYS_setresuid, user->uid, user->uid, user->uid) < 0))
+		return fail(-errno, "become user %u, group %u of the user namespace", user->uid, user->gid);
+	return 0;
+}
+
+static int enter(const struct ns *ns)
+{
+	const struct user_ns *user = user_ns_of(ns);
+
+	/* Outside, where all of them have numbers, and it is allowed. */
+	if (syscall(SYS_setgroups, user->nr_groups, user->outer_groups) < 0)
+		return fail(-errno, "set the groups");
+	if (setns(ns->fd, CLONE_NEWUSER) < 0)
+		return fail(-errno, "enter the user namespace %u", ns->id);
+	return become_root(user);
+}
+
+int user_ns_enter(const struct ns *ns)
+{
+	int err = enter(ns);
+
+	/* What a change of credentials resets. Files in /proc belong to root of the initial user namespace otherwise. */
+	if (!err && (prctl(PR_SET_DUMPABLE, 1) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0))
+		err = fail(-errno, "prctl(2) in the user namespace %u", ns->id);
+	return err;
+}
+
+struct call {
+	const struct ns *const *in;
+	size_t nr;
+	unsigned fresh;
+	int (*fn)(void *arg);
+	void *arg;
+};
+
+/*
+ * In a process that shares the memory of the tool: nobody with capabilities in the user namespace only, such as the user
+ * who owns it, may trace it.
+ */
+static int enter_and_call(void *arg)
+{
+	const struct call *call = arg;
+	int err = prctl(PR_SET_DUMPABLE, 0) < 0 ? fail(-errno, "prctl(PR_SET_DUMPABLE)") : 0;
+
+	for (size_t i = 0; !err && i < call->nr; i++) {
+		const struct ns *ns = call->in[i];
+
+		if (ns->type == NS_USER)
+			err = enter(ns);
+		else if (setns(ns->fd, (int)ns_type_flag(ns->type)) < 0)
+			err = fail(-errno, "enter the %s namespace %u", ns_type_name(ns->type), ns->id);
+		prctl(PR_SET_DUMPABLE, 0);
+	}
+	if (err)
+		return err;
+	if (call->fresh && unshare((int)call->fresh) < 0)
+		return fail(-errno, "create namespaces: unshare(0x%x)", call->fresh);
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return fail(-errno, "prctl(PR_SET_PDEATHSIG)");
+	return call->fn(call->arg);
+}
+
+static int run_in_user_ns(struct call *call)
+{
+	int dumpable = prctl(PR_GET_DUMPABLE), result = 0;
+	int err = ns_run_in(NULL, 0, enter_and_call, call, &result);
+
+	prctl(PR_SET_DUMPABLE, dumpable == 1);
+	return err ? fail(err, "run in the namespaces of the tree") : result;
+}
+
+int restore_run_in(const struct ns *const *in, size_t nr, unsigned fresh, int (*fn)(void *arg), void *arg)
+{
+	struct call call = { in, nr, fresh, fn, arg };
+	int fds[NS_TYPES], result = 0, err;
+
+	for (size_t i = 0; i < nr; i++) {
+		if (in[i]->type == NS_USER)
+			return run_in_user_ns(&call);
+		fds[i] = in[i]->fd;
+	}
+	err = ns_run_in_new(fds, nr, fresh, fn, arg, &result);
+	return err ? fail(err, "enter the namespaces of the tree, or create some (0x%x)", fresh) : result;
+}
+
+int restore_run_in_ns(const struct ns *ns, int (*fn)(void *arg), void *arg)
+{
+	const struct ns *in[] = { ns->owner, ns };
+
+	return restore_run_in(in + !ns->owner, 1 + !!ns->owner, 0, fn, arg);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * User namespaces in a restore: entering them, and running functions in namespaces that they own. Every process that
+ * enters one becomes the user and group 0 of it (or the first that are mapped), with all of its capabilities.
+ * user_namespaces(7)
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include "run/restore.h"
+#include "userns.pb-c.h"
+
+/* ns->data of the namespaces of the tree other than the tool's. Set by load (kinds/ns/user.c). */
+struct user_ns {
+	const UsernsEntry *record;
+	uint32_t uid, gid; /* of processes that enter it; (uint32_t)-1: no id is mapped */
+	/* The groups that they have: the numbers outside, and inside. Where setgroups(2) is denied, they keep them. */
+	gid_t *outer_groups;
+	const uint32_t *groups;
+	size_t nr_groups;
+};
+
+/* The user namespace of the tree's root; NULL: it is the tool's own. */
+const struct ns *restore_user_ns(const struct restore *r);
+const struct user_ns *user_ns_of(const struct ns *ns);
+/*
+ * Do tasks enter it only when they have forked all others, as it may not set pids (restore/namespaces.c)? Until then they have
+ * the rights of the tool, and other ids, and must not open anything.
+ */
+bool restore_enters_late(const struct restore *r);
+/* Is the id @inner mapped? *ret_outer (optional): to which number outside. */
+bool user_ns_has(UidGidExtent *const *map, size_t n, uint32_t inner, uint32_t *ret_outer);
+/* May its processes set their groups? */
+bool user_ns_sets_groups(const struct user_ns *user);
+/*
+ * This process, which has one thread, enters it for good; its capabilities outside are lost. It can be dumped afterwards,
+ * and is killed when its parent exits. 0 or a negative errno, logged.
+ */
+int user_ns_enter(const struct ns *ns);
+/*
+ * Like ns_run_in_new() (kernel/ns_run.h), in namespaces of the tree, entered in this order: calls @fn. A namespace can only be
+ * entered before the user namespaces below the one that owns it. Returns what @fn does, or a negative errno, logged.
+ */
+int restore_run_in(const struct ns *const *in, size_t nr, unsigned fresh, int (*fn)(void *arg), void *arg);
+/* The same in @ns alone, as root of the user namespace that owns it. */
+int restore_run_in_ns(const struct ns *ns, int (*fn)(void *arg), void *arg);
