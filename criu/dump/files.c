@@ -12,6 +12,7 @@
 #include "kernel/proc_pid.h"
 #include "run/dump.h"
 #include "run/fs_answers.h"
+#include "run/network.h"
 #include "util/fds.h"
 #include "util/log.h"
 #include "util/proc_root.h"
@@ -141,6 +142,20 @@ static uint64_t file_hash(const struct dump *dump, const struct fd_probe *probe)
 	return hash_mix(h ^ hash_mix(probe->flags ^ (dump_is_check(dump) ? 0 : probe->pos << 32)));
 }
 
+/* Kinds that need none run in the tool's own. 1: a blocker was found. */
+static int enter_network(struct dump *dump, const struct fd_kind *kind, const struct fd_probe *probe)
+{
+	struct ns *ns = NULL;
+	int err = kind->in_network ? dump_network_of(dump, probe, &ns) : 0;
+
+	if (err || !ns || ns->own || ns->member)
+		return err ? err : dump_enter_network(dump, ns);
+	dump_blocker(dump, probe->task, probe->fd,
+		     "%s: a socket of a network namespace that no process of the tree is in is not supported; close it",
+		     probe->link);
+	return 1;
+}
+
 static int save_new(struct file_pass *pass, struct fd_probe *probe, uint32_t id, FdTypes *ret_type)
 {
 	struct dump *dump = pass->dump;
@@ -159,10 +174,12 @@ static int save_new(struct file_pass *pass, struct fd_probe *probe, uint32_t id,
 	entry->id = id;
 	dump->asked.kind = kind->name;
 	dump->asked.path = probe->link;
-	err = kind->save(dump, probe, entry);
+	err = enter_network(dump, kind, probe);
+	if (!err)
+		err = kind->save(dump, probe, entry);
 	dump->asked.path = NULL;
 	if (err)
-		return err;
+		return err < 0 ? err : 0;
 	log_debug("%s (%s), file %u", probe->link, kind->name, id);
 	/* A kind that saved it in another form has changed the type (a terminal, a path). */
 	*ret_type = entry->type;
@@ -372,7 +389,8 @@ static int in_flight_file_id(struct dump *dump, struct dump_task *task, int loca
 	struct file_pass *pass = dump->file_pass;
 	struct fd_probe probe = { .task = task, .fd = -1, .local = local };
 	struct saved_file file = { 0 };
-	int err = array_add(&pass->in_flight, local);
+	const struct ns *network = dump_network(dump);
+	int err = array_add(&pass->in_flight, local), back;
 	ssize_t len;
 
 	if (err) {
@@ -386,6 +404,8 @@ static int in_flight_file_id(struct dump *dump, struct dump_task *task, int loca
 	err = dump_path_answers(dump, task, local, probe.link) ? probe_local(&probe) : -EOPNOTSUPP;
 	if (!err)
 		err = save_probe(pass, &probe, getpid(), local, &file);
+	back = dump_enter_network(dump, network);
+	err = err ? err : back;
 	probe.local = -1;
 	forget_probe(&probe);
 	if (!file.fresh) {
@@ -411,6 +431,8 @@ static int save_late(struct file_pass *pass)
 
 		pass->dump->asked.kind = late->kind->name;
 		pass->dump->asked.path = late->probe.link;
+		if (!err)
+			err = enter_network(pass->dump, late->kind, &late->probe);
 		if (!err)
 			err = late->kind->save_late(pass->dump, &late->probe, late->entry);
 		if (err && dump_is_check(pass->dump)) {
@@ -456,7 +478,7 @@ int dump_save_files(struct dump *dump)
 {
 	struct file_pass pass = { .dump = dump };
 	struct dump_task *dt;
-	int err;
+	int err, left;
 
 	dump->open_files.what = KCMP_WHAT_FILE;
 	dump->path_file_id = path_file_id;
@@ -473,6 +495,8 @@ int dump_save_files(struct dump *dump)
 	}
 	if (!err)
 		err = save_late(&pass);
+	left = dump_enter_network(dump, NULL);
+	err = err ? err : left;
 	if (!err)
 		err = save_end(dump);
 	for (size_t i = 0; !err && i < pass.entries.n; i++)

@@ -97,6 +97,8 @@ static int write_header(struct image_writer *img, const struct image_spec *spec)
 {
 	int err = 0;
 
+	if (spec->framing == IMAGE_FRAMED_RAW)
+		return 0;
 	if (spec->framing != IMAGE_FRAMED_OWN)
 		err = write_number(img,
 				   spec->framing == IMAGE_FRAMED_SERVICE ? IMAGE_MAGIC_SERVICE : IMAGE_MAGIC_COMMON);
@@ -108,8 +110,8 @@ int image_create(struct image_store *store, enum image_type type, uint64_t id, s
 	const struct image_spec *spec = image_spec(type);
 	struct image_writer *img;
 
-	if (!spec || spec->framing == IMAGE_FRAMED_RAW)
-		return image_store_fail(store, -EINVAL, "%s images have no records", spec ? spec->type : "unknown");
+	if (!spec)
+		return image_store_fail(store, -EINVAL, "unknown image");
 	if (!store->writer_pid)
 		return image_store_fail(store, -EINVAL, "%s image created outside a transaction", spec->type);
 	img = malloc(sizeof(*img));

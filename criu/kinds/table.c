@@ -62,6 +62,7 @@ const struct run_kind *const run_kinds[] = {
 	&unix_run,
 	&regular_run,
 	&inet_run,
+	&net_ns_run, /* after inet: connections are locked before packets can arrive */
 	&packet_run,
 	&seccomp_run,
 	&locks_run, /* after all that opens and closes files in ready: closing drops locks */

@@ -18,9 +18,9 @@
 
 #define NAME_LEN 64 /* of a table of ours, with its NUL */
 
-static struct nl_msg *new_query(int type)
+static struct nl_msg *new_query(int type, int family)
 {
-	struct nfgenmsg gen = { .nfgen_family = NFPROTO_INET, .version = NFNETLINK_V0 };
+	struct nfgenmsg gen = { .nfgen_family = family, .version = NFNETLINK_V0 };
 	struct nl_msg *msg = nlmsg_alloc_simple(NFNL_SUBSYS_NFTABLES << 8 | type, NLM_F_DUMP);
 
 	if (msg && nlmsg_append(msg, &gen, sizeof(gen), NLMSG_ALIGNTO) < 0) {
@@ -70,7 +70,32 @@ int nft_lock_each(struct nl_sock *netlink, int (*each)(const char *table, bool o
 	struct table_arg to = { each, arg };
 	struct netlink_answer answer = { NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWTABLE, see_table, &to };
 
-	return ask(netlink, new_query(NFT_MSG_GETTABLE), &answer);
+	return ask(netlink, new_query(NFT_MSG_GETTABLE, NFPROTO_INET), &answer);
+}
+
+struct other_table_arg {
+	int (*each)(const char *, void *);
+	void *arg;
+};
+
+static int see_other_table(struct nlmsghdr *message, void *arg)
+{
+	const struct nlattr *name = nlmsg_find_attr(message, sizeof(struct nfgenmsg), NFTA_TABLE_NAME);
+	const struct other_table_arg *to = arg;
+
+	if (!name || str_has_prefix(nla_get_string((struct nlattr *)name), NFT_LOCK_PREFIX))
+		return 0;
+	return to->each(nla_get_string((struct nlattr *)name), to->arg);
+}
+
+int nft_each_other_table(int (*each)(const char *table, void *arg), void *arg)
+{
+	_cleanup_netlink_ struct nl_sock *netlink = NULL;
+	struct other_table_arg to = { each, arg };
+	struct netlink_answer answer = { NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWTABLE, see_other_table, &to };
+	int err = nft_open(&netlink);
+
+	return err ? err : ask(netlink, new_query(NFT_MSG_GETTABLE, NFPROTO_UNSPEC), &answer);
 }
 
 /* ---- connections ---- */
@@ -122,7 +147,7 @@ static int see_elements(struct nlmsghdr *message, void *arg)
 
 static struct nl_msg *elements_query(const char *table, bool v6)
 {
-	struct nl_msg *query = new_query(NFT_MSG_GETSETELEM);
+	struct nl_msg *query = new_query(NFT_MSG_GETSETELEM, NFPROTO_INET);
 
 	if (query && (nla_put_string(query, NFTA_SET_ELEM_LIST_TABLE, table) < 0 ||
 		      nla_put_string(query, NFTA_SET_ELEM_LIST_SET, nft_connection_set(v6)) < 0)) {

@@ -156,6 +156,13 @@ int netlink_prepare_transactions(struct nl_sock *sk)
 	return nle < 0 ? error_of(nle) : 0;
 }
 
+int netlink_end_transactions(struct nl_sock *sk)
+{
+	int fd = netlink_fd(sk), flags = fcntl(fd, F_GETFL);
+
+	return flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) < 0 ? -errno : 0;
+}
+
 int netlink_send_transaction(struct nl_sock *sk, void *messages, size_t len)
 {
 	int room = (int)len + (1 << 16), nle;
@@ -217,6 +224,38 @@ int netlink_receive_acks(struct nl_sock *sk, uint32_t *ret_failed)
 	if (err != -EAGAIN)
 		return err;
 	return acks.any ? acks.err : -EPROTO;
+}
+
+static int pass_failures(const unsigned char *messages, int len, int (*fn)(void *arg, uint32_t seq, int err), void *arg)
+{
+	struct nlmsghdr *message = (struct nlmsghdr *)messages;
+	int first = 0;
+
+	for (; nlmsg_ok(message, len); message = nlmsg_next(message, &len)) {
+		int err = message->nlmsg_type == NLMSG_ERROR ? reported_error(message) : 0;
+
+		err = err ? fn(arg, message->nlmsg_seq, err) : 0;
+		first = first ? first : err;
+	}
+	return first;
+}
+
+int netlink_receive_failures(struct nl_sock *sk, int (*fn)(void *arg, uint32_t seq, int err), void *arg)
+{
+	int first = 0;
+
+	while (1) {
+		_cleanup_free_ unsigned char *messages = NULL;
+		struct sockaddr_nl from;
+		int len, err;
+
+		errno = 0;
+		len = nl_recv(sk, &from, &messages, NULL);
+		if (len <= 0)
+			return errno == EAGAIN || !len ? first : error_of(len);
+		err = pass_failures(messages, len, fn, arg);
+		first = first ? first : err;
+	}
 }
 
 int netlink_attributes(struct nlmsghdr *message, int header, struct nlattr **tb, int max,

@@ -54,11 +54,19 @@ int netlink_receive_all(struct nl_sock *sk, const struct netlink_answer *answer)
  */
 int netlink_prepare_transactions(struct nl_sock *sk);
 int netlink_send_transaction(struct nl_sock *sk, void *messages, size_t len);
+/* From now on, receiving waits again. */
+int netlink_end_transactions(struct nl_sock *sk);
 /*
  * Reads all pending answers: 0, the first error, or -EPROTO if there are none. @ret_failed: the sequence number of the message
  * with that error; 0: unknown.
  */
 int netlink_receive_acks(struct nl_sock *sk, uint32_t *ret_failed);
+
+/*
+ * The same, for messages that are independent of each other: @fn is called for each that failed, and returns 0 if that
+ * is no failure of the whole. Returns the first other value; nothing was answered: 0.
+ */
+int netlink_receive_failures(struct nl_sock *sk, int (*fn)(void *arg, uint32_t seq, int err), void *arg);
 
 /* The attributes after a header of @header bytes, by number: tb[0] to tb[max]. -EBADMSG */
 int netlink_attributes(struct nlmsghdr *message, int header, struct nlattr **tb, int max,

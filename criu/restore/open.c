@@ -174,7 +174,7 @@ static int finish(struct restore *r, struct restore_task *rt, const struct task_
 {
 	struct file *file = at->file;
 
-	return file->kind->finish ? file->kind->finish(r, file, file->state, file->owner_fd) : 0;
+	return restore_call_finish(r, file, file->owner_fd);
 }
 
 /*

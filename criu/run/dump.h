@@ -114,7 +114,8 @@ struct dump {
 	struct image_store *dir;
 	struct path_roots roots; /* roots for paths of the tree */
 	struct tree tree;
-	struct ns_set namespaces; /* that tasks are in */
+	struct ns_set namespaces; /* that tasks are in, or sockets of the tree */
+	struct dump_networks *networks; /* run/network.c; NULL: there was no need */
 	struct dump_task *namespaces_like; /* dump/survey.c: the last task whose namespaces were checked */
 	/*
 	 * Number of pid namespace levels from the tool's to the tree's; 0: the same one. Pids from the kernel are in

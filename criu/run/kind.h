@@ -59,6 +59,7 @@ struct fd_kind {
 	uint64_t (*mapping_size)(const struct file *);
 	bool for_untrusted; /* needs no privilege to be restored, and grants none: --untrusted-images */
 	uint64_t restore_rights; /* BIT(enum right): every file needs them. For some: rights_need() in load */
+	bool in_network; /* save and save_late run in the network namespace of the socket: run/network.h */
 	bool unplaced; /* mmap(2) of it ignores the address: pie/restorer/placed.c */
 	/* ---- dump: in the tool, tree frozen */
 	bool (*claims)(const struct fd_probe *);

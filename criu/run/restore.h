@@ -46,6 +46,7 @@ struct file {
 	bool in_flight; /* set by link: it is also in flight in a socket */
 	bool is_place; /* a directory, an executable, a mapping of a task */
 	const struct audience *audience; /* run/opener.h */
+	const struct ns *network; /* set by load: open and finish run in that namespace; NULL: in the task's own */
 };
 
 struct task_fd {
@@ -169,6 +170,7 @@ struct restore_process {
 	struct vm_peer *vm_peers; /* other tasks that share this process's memory (restore/vm_peers.h); NULL: none */
 	struct files_holder files_holder; /* restore/open.c */
 	struct provided_array provided; /* files to be moved to their final numbers (restore/open.c) */
+	const struct ns *network; /* run/network.c: where it acts; NULL: where it was born */
 	const struct opener *opened_as; /* the rights that this thread has assumed; NULL: our own */
 	const struct audience *opening_for; /* while @opening: the audience of the file that is being opened */
 	bool makes_root_for_tool; /* it is a child of the tool that only creates the root (restore/fork.c) */
@@ -251,6 +253,8 @@ int restore_open_file_for_all(struct restore *r, struct file *file);
 int restore_open_file_proven(struct restore *r, struct file *file);
 /* Calls the open of the file's kind for the audience @to. Assumes their rights as needed, and restores our own. */
 int restore_call_open(struct restore *r, struct file *file, const struct audience *to);
+/* The same for finish, if the kind has one: @fd is the file's descriptor. */
+int restore_call_finish(struct restore *r, struct file *file, int fd);
 /*
  * In a kind's open: @fd belongs to @other, which was created with the file that is being opened. Takes ownership of
  * @fd.

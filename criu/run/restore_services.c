@@ -10,6 +10,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 #include "kernel/pid_ns.h"
+#include "run/network.h"
 #include "run/opener.h"
 #include "run/restore.h"
 #include "util/array.h"
@@ -47,6 +48,20 @@ struct restore_thread *restore_find_thread(struct restore *r, pid_t tid)
 	return NULL;
 }
 
+static int open_in_network(struct restore *r, struct file *file)
+{
+	struct network_visit visit;
+	int fd = network_enter(r, file->network, &visit), left;
+
+	if (fd < 0)
+		return fd;
+	fd = file->kind->open(r, file, file->state);
+	left = network_leave(r, &visit);
+	if (left && fd >= 0)
+		close(fd);
+	return left ? left : fd;
+}
+
 int restore_call_open(struct restore *r, struct file *file, const struct audience *to)
 {
 	const struct audience *before = r->process.opening_for;
@@ -58,10 +73,25 @@ int restore_call_open(struct restore *r, struct file *file, const struct audienc
 	/* Kinds with by_name assume rights themselves, and keep them for the next file. */
 	if (!file->kind->by_name)
 		opener_leave(r);
-	fd = file->kind->open(r, file, file->state);
+	fd = open_in_network(r, file);
 	r->process.opening = nested;
 	r->process.opening_for = before;
 	return fd;
+}
+
+int restore_call_finish(struct restore *r, struct file *file, int fd)
+{
+	struct network_visit visit;
+	int err, left;
+
+	if (!file->kind->finish)
+		return 0;
+	err = network_enter(r, file->network, &visit);
+	if (err)
+		return err;
+	err = file->kind->finish(r, file, file->state, fd);
+	left = network_leave(r, &visit);
+	return err ? err : left;
 }
 
 static int open_file_for(struct restore *r, struct file *file, const struct audience *to)

@@ -10,10 +10,12 @@ except ImportError:
     print("pycriu is not installed (Debian: criu)")
     sys.exit(77)
 
+# Without records: what other programs or the kernel have written.
+RAW = ("pages-", "ifaddr-", "route-", "route6-", "rule-", "iptables-", "ip6tables-", "nftables-")
 bad = 0
 top = sys.argv[1]
 for name in sorted(os.listdir(top)):
-    if not name.endswith(".img") or name.startswith("pages-"):
+    if not name.endswith(".img") or name.startswith(RAW):
         continue
     try:
         with open(os.path.join(top, name), "rb") as f:

@@ -2,7 +2,7 @@
 /*
  * Pending errors: a connect(2) that was refused, or found no route; datagrams that were refused; connections that were
  * reset. Each error is reported once, with the same value, and the socket then works as usual.
- * test: net=own options=--tcp-established restore-options=--tcp-established breaks=3 decode=yes
+ * test: flavours=host,net net=own options=--tcp-established restore-options=--tcp-established breaks=3 decode=yes
  */
 #include "checkpoint.h"
 #include "inet.h"

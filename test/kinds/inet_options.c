@@ -2,7 +2,7 @@
 /*
  * Options of internet sockets: every one that getsockopt(2) returns, of every level and number, is set to another value
  * where setsockopt(2) permits; all keep their values.
- * test: net=own breaks=2 decode=yes options=--tcp-established restore-options=--tcp-established
+ * test: flavours=host,net net=own breaks=2 decode=yes options=--tcp-established restore-options=--tcp-established
  */
 #include "checkpoint.h"
 #include "inet.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Sockets of every type that are shut down, in each direction, connected or not: each direction keeps its state.
- * test: net=own breaks=2 decode=yes
+ * test: flavours=host,net net=own breaks=2 decode=yes
  */
 #include "checkpoint.h"
 #include "inet.h"

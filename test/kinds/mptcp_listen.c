@@ -2,7 +2,7 @@
 /*
  * Listening sockets of Multipath TCP, as Go creates them, with their options; what they have accepted from plain TCP;
  * new ones.
- * test: net=own options=--tcp-established restore-options=--tcp-established breaks=1 decode=yes
+ * test: flavours=host,net net=own options=--tcp-established restore-options=--tcp-established breaks=1 decode=yes
  */
 #include "checkpoint.h"
 #include "inet.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A task in its own namespace (network): not implemented, refused with the name of the namespace.
- * test: refused="lives in another net namespace than the tool.*nsenter -t [0-9]+ --net"
+ * A task in its own namespace (mounts): not implemented, refused with the name of the namespace.
+ * test: refused="lives in another mnt namespace than the tool.*nsenter -t [0-9]+ --mnt"
  */
 #include "checkpoint.h"
 #include <sched.h>
@@ -10,7 +10,7 @@ static ino_t own(void)
 {
 	struct stat st = { 0 };
 
-	need(!stat("/proc/self/ns/net", &st), "namespace");
+	need(!stat("/proc/self/ns/mnt", &st), "namespace");
 	return st.st_ino;
 }
 
@@ -18,11 +18,11 @@ static int child(void *arg)
 {
 	ino_t ino;
 
-	need(!unshare(CLONE_NEWNET), "namespace");
+	need(!unshare(CLONE_NEWNS), "namespace");
 	ino = own();
 	checkpoint_task("child", 0);
 	if (test_break())
-		unshare(CLONE_NEWNET);
+		unshare(CLONE_NEWNS);
 	check(own() == ino, "it is in another namespace");
 	return 0;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A netlink socket that was overrun: peeking into its queue would clear the error.
- * test: net=own variants=running breaks=1
+ * test: flavours=host,net net=own variants=running breaks=1
  */
 #include "checkpoint.h"
 #include "netdev.h"

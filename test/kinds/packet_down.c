@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Packet sockets of a device that is down: the error of some has been queried, of others not.
- * test: net=own breaks=1
+ * test: flavours=host,net net=own breaks=1
  */
 #include "checkpoint.h"
 #include "netdev.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * SOCK_PACKET: packet sockets that are bound by a device name, and get their protocol from socket(2).
- * test: net=own breaks=1 decode=yes
+ * test: flavours=host,net net=own breaks=1 decode=yes
  */
 #include "checkpoint.h"
 #include "inet.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Options of packet sockets; two in a fanout group, one of them with a filter.
- * test: net=own breaks=2 decode=yes
+ * test: flavours=host,net net=own breaks=2 decode=yes
  */
 #include "checkpoint.h"
 #include "inet.h"

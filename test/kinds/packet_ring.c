@@ -2,7 +2,7 @@
 /*
  * Rings of packet sockets, of all versions, in the program's memory: unread packets are there, and later packets are
  * received and sent where the program expects it.
- * test: net=own breaks=3 decode=yes
+ * test: flavours=host,net net=own breaks=3 decode=yes
  */
 #include "checkpoint.h"
 #include "inet.h"

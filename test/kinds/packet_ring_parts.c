@@ -2,7 +2,7 @@
 /*
  * A packet socket's ring that is mapped in parts: its end, a part twice, one with a different protection. All show the
  * same memory, which the kernel fills.
- * test: net=own breaks=1 decode=yes
+ * test: flavours=host,net net=own breaks=1 decode=yes
  */
 #include "checkpoint.h"
 #include "inet.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Options of SOL_SOCKET with unusual values, on sockets of all families: getsockopt(2) returns the same values.
- * test: net=own breaks=2 decode=yes
+ * test: flavours=host,net net=own breaks=2 decode=yes
  */
 #include "checkpoint.h"
 #include "inet.h"

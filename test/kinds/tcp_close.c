@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * --tcp-close at restore: connections are restored as closed, the listening socket listens.
- * test: net=own options=--tcp-established restore-options=--tcp-close variants=restored breaks=1
+ * test: flavours=host,net net=own options=--tcp-established restore-options=--tcp-close variants=restored breaks=1
  */
 #include "checkpoint.h"
 #include "inet.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Connections about to be closed, with unread data: FIN_WAIT1, CLOSING, LAST_ACK.
- * test: net=own options=--tcp-established restore-options=--tcp-established breaks=1
+ * test: flavours=host,net net=own options=--tcp-established restore-options=--tcp-established breaks=1
  */
 #include "checkpoint.h"
 #include "inet.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A connecting socket while the listener's queue is full; the connection in that queue is left out.
- * test: net=own options=--tcp-established,--skip-in-flight restore-options=--tcp-established variants=running,restored breaks=1
+ * test: flavours=host,net net=own options=--tcp-established,--skip-in-flight restore-options=--tcp-established variants=running,restored breaks=1
  */
 #include "checkpoint.h"
 #include "inet.h"

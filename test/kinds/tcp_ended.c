@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Ended connections: their unread data, then the end of file, or the reset that has not been reported yet.
- * test: net=own options=--tcp-established restore-options=--tcp-established breaks=2 decode=yes
+ * test: flavours=host,net net=own options=--tcp-established restore-options=--tcp-established breaks=2 decode=yes
  */
 #include "checkpoint.h"
 #include "inet.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * TCP sockets without a connection: closed, bound, listening (IPv4, IPv6, both), several on one port, options.
- * test: flavours=host,pid net=own breaks=2 decode=yes
+ * test: flavours=host,pid,net net=own breaks=2 decode=yes
  */
 #include "checkpoint.h"
 #include "inet.h"

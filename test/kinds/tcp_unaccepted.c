@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Connections that are not accepted yet, with both ends in the tree: in their order, with the data sent through them.
- * test: net=own options=--tcp-established restore-options=--tcp-established breaks=2 decode=yes
+ * test: flavours=host,net net=own options=--tcp-established restore-options=--tcp-established breaks=2 decode=yes
  */
 #include "checkpoint.h"
 #include "inet.h"

@@ -2,7 +2,7 @@
 /*
  * Urgent data (MSG_OOB): unread, read, at the mark, inline, in front of a FIN, and in flight. Each byte is where it
  * was, and is read by the same call as before. No process gets another signal.
- * test: net=own options=--tcp-established restore-options=--tcp-established breaks=2 decode=yes
+ * test: flavours=host,net net=own options=--tcp-established restore-options=--tcp-established breaks=2 decode=yes
  */
 #include "checkpoint.h"
 #include "inet.h"

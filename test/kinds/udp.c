@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * UDP, UDP-Lite, raw and ICMP sockets: bound, connected, sharing a port, options, multicast.
- * test: net=own breaks=2 decode=yes
+ * test: flavours=host,net net=own breaks=2 decode=yes
  */
 #include "checkpoint.h"
 #include "inet.h"

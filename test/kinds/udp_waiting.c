@@ -2,7 +2,7 @@
 /*
  * Unread datagrams: order, sizes, senders, of IPv4, IPv6, mapped; connected sockets, sockets sharing a port, groups;
  * sockets with a peek offset.
- * test: net=own breaks=2 decode=yes
+ * test: flavours=host,net net=own breaks=2 decode=yes
  */
 #include "checkpoint.h"
 #include "inet.h"

@@ -2,7 +2,7 @@
 /*
  * Sockets in flight in cycles: one in its own queue, two in each other's, one with a name that is in its own queue, and
  * sockets that are only in the queues of others, eight deep.
- * test: breaks=1
+ * test: flavours=host,net breaks=1
  */
 #include "checkpoint.h"
 #include <stddef.h>

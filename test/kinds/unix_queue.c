@@ -2,7 +2,7 @@
 /*
  * Queued data: packets keep their sizes (empty ones, too) and the names of their senders; a stream filled beyond the
  * default buffer; credentials; the program's own SO_PEEK_OFF; options.
- * test: breaks=1 decode=yes
+ * test: flavours=host,net breaks=1 decode=yes
  */
 #include "checkpoint.h"
 #include <sys/socket.h>

@@ -2,7 +2,7 @@
 /*
  * Data sent through connections that are not accepted yet: small, large, in packets, with credentials; by clients that
  * have shut down, and that are closed. They are accepted in the order in which they connected.
- * test: breaks=2 decode=yes
+ * test: flavours=host,net breaks=2 decode=yes
  */
 #include "checkpoint.h"
 #include <sys/random.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Unconnected sockets of each type, with names of each form, shut down in each direction; pending errors.
- * test: breaks=2 decode=yes
+ * test: flavours=host,net breaks=2 decode=yes
  */
 #include "checkpoint.h"
 #include <poll.h>

@@ -32,8 +32,12 @@ def prepare_namespaces(out, net=False):
     if code:
         raise Failed(f"devpts: {text}")
     if net:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-            fcntl.ioctl(s, 0x8914, struct.pack("16sh14x", b"lo", 0x1))     # SIOCSIFFLAGS, IFF_UP
+        loopback_up()
+
+
+def loopback_up():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        fcntl.ioctl(s, 0x8914, struct.pack("16sh14x", b"lo", 0x1))     # SIOCSIFFLAGS, IFF_UP
 
 
 class Host:
@@ -63,7 +67,7 @@ class Host:
 
 
 libc = ctypes.CDLL(None, use_errno=True)
-CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWPID = 0x20000, 0x4000000, 0x8000000, 0x20000000
+CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWPID, CLONE_NEWNET = 0x20000, 0x4000000, 0x8000000, 0x20000000, 0x40000000
 MS_PRIVATE, MS_REC = 1 << 18, 1 << 14
 
 
@@ -93,6 +97,9 @@ class Pid(Host):
         if statuses.pop(pid):
             raise Failed(text_of(note))
 
+    def prepare(self):
+        """In the new namespaces, before the tree exists."""
+
     def start(self, argv, out, env):
         """Started by a process that exits at once: the init becomes the runner's child."""
         init = os.path.dirname(os.path.dirname(self.spec["binary"])) + "/runner/init"
@@ -100,6 +107,7 @@ class Pid(Host):
 
         def make():
             must(libc.unshare(self.namespaces), "unshare")
+            self.prepare()
             with open(note, "w") as f:
                 f.write(str(start([init, *argv], out, env=env)))
         self.in_child(make)
@@ -149,4 +157,12 @@ class Ipc(Pid):
     namespaces = Pid.namespaces | CLONE_NEWIPC
 
 
-FLAVOURS = {"host": Host, "pid": Pid, "ipc": Ipc}
+class Net(Pid):
+    """The same with a network namespace of its own, which has loopback only."""
+    namespaces = Pid.namespaces | CLONE_NEWNET
+
+    def prepare(self):
+        loopback_up()
+
+
+FLAVOURS = {"host": Host, "pid": Pid, "ipc": Ipc, "net": Net}

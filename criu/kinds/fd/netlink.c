@@ -11,6 +11,7 @@
 #include "kinds/fd/sockopts.h"
 #include "kinds/kinds.h"
 #include "run/dump.h"
+#include "run/network.h"
 #include "run/restore.h"
 #include "sk-netlink.pb-c.h"
 #include "util/log.h"
@@ -120,6 +121,8 @@ static int netlink_save(struct dump *dump, const struct fd_probe *probe, FileEnt
 	entry->id = file->id;
 	entry->ino = probe->st.st_ino;
 	entry->flags = probe->flags;
+	entry->has_ns_id = true;
+	entry->ns_id = dump_network_id(dump);
 	entry->protocol = number(probe->local, SOL_SOCKET, SO_PROTOCOL);
 	err = save_names(probe->local, entry);
 	if (!err)
@@ -138,6 +141,7 @@ static int netlink_save(struct dump *dump, const struct fd_probe *probe, FileEnt
 static int netlink_load(struct restore *r, struct file *file, void *state)
 {
 	const NetlinkSkEntry *entry = file->entry->nlsk;
+	int err;
 
 	if (!entry || entry->id != file->id)
 		return fail(-EBADMSG, "files.img: file %u is a netlink socket, but has no entry for it", file->id);
@@ -150,7 +154,8 @@ static int netlink_load(struct restore *r, struct file *file, void *state)
 		if (entry->option[i] > 32)
 			return fail(-EBADMSG, "files.img: file %u: unknown option %u of a netlink socket", file->id,
 				    entry->option[i]);
-	return sockopts_check(entry->opts);
+	err = restore_set_network(r, file, entry->ns_id);
+	return err ? err : sockopts_check(entry->opts);
 }
 
 static int join_groups(int fd, const NetlinkSkEntry *entry)
@@ -204,6 +209,7 @@ static int netlink_open(struct restore *r, struct file *file, const void *state)
 const struct fd_kind netlink_kind = {
 	.name = "netlink",
 	.image_type = FD_TYPES__NETLINKSK,
+	.in_network = true,
 	.claims = netlink_claims,
 	.save = netlink_save,
 	.load = netlink_load,

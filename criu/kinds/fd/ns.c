@@ -38,7 +38,7 @@ static struct dump_task *ns_member(struct dump *dump, const struct fd_probe *pro
 	const struct ns *ns;
 
 	ns_for_each(ns, &dump->namespaces, type)
-		if (ns->ino == probe->st.st_ino)
+		if (ns->ino == probe->st.st_ino && ns->member)
 			return dump_task_of(ns->member);
 	return NULL;
 }

@@ -19,6 +19,7 @@
 #include "kinds/fd/reopen.h"
 #include "kinds/kinds.h"
 #include "run/dump.h"
+#include "run/network.h"
 #include "run/path.h"
 #include "run/restore.h"
 #include "tun.pb-c.h"
@@ -113,6 +114,8 @@ static int tun_save(struct dump *dump, const struct fd_probe *probe, FileEntry *
 	tunf->id = entry->id;
 	tunf->has_flags = true;
 	tunf->flags = probe->flags;
+	tunf->has_ns_id = probe->task->ns[NS_NET] != NULL;
+	tunf->ns_id = tunf->has_ns_id ? probe->task->ns[NS_NET]->id : 0;
 	entry->tunf = tunf;
 	err = dump_fown(dump, probe, &tunf->fown);
 	if (err < 0)
@@ -156,11 +159,13 @@ static void tun_save_undo(struct dump *dump)
 static int tun_load(struct restore *r, struct file *file, void *state)
 {
 	const TunfileEntry *tunf = file->entry->tunf;
+	int err;
 
 	if (!tunf)
 		return fail(-EBADMSG, "files.img: file %u: tun descriptor without a record", file->id);
-	if (!tunf->netdev)
-		return 0;
+	err = restore_set_network(r, file, tunf->ns_id);
+	if (err || !tunf->netdev)
+		return err;
 	if (!tunf->netdev[0] || strlen(tunf->netdev) >= IFNAMSIZ || strchr(tunf->netdev, '%'))
 		return fail(-EBADMSG, "files.img: file %u: invalid device name %s", file->id, tunf->netdev);
 	if (!tunf->has_netdev_flags)

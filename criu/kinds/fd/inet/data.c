@@ -2,21 +2,46 @@
 /* Per-run state of all internet sockets. A leaf: every file of this kind may use it, and it uses none of them. */
 #include "kinds/fd/inet/data.h"
 #include <errno.h>
+#include "run/network.h"
 #include "util/fds.h"
 
 #define IPPROTO_MPTCP_ 262
 
+struct inet_networks *inet_networks(const struct dump *dump)
+{
+	return dump->kind_data[kind_row(&inet_kind)];
+}
+
+static struct inet_networks *make_networks(struct dump *dump)
+{
+	struct inet_networks *all = inet_networks(dump);
+
+	if (all)
+		return all;
+	all = dump_alloc(dump, sizeof(*all));
+	if (all)
+		all->end = &all->first;
+	*dump_kind_data(dump, &inet_kind) = all;
+	return all;
+}
+
 struct inet_dump *inet_dump_data(struct dump *dump)
 {
-	struct inet_dump *data = *dump_kind_data(dump, &inet_kind);
+	struct inet_networks *all = make_networks(dump);
+	const struct ns *network = dump_network(dump);
+	struct inet_dump *data = all ? all->first : NULL;
 
-	if (data)
+	while (data && data->network != network)
+		data = data->next;
+	if (data || !all)
 		return data;
 	data = dump_alloc(dump, sizeof(*data));
 	if (!data)
 		return NULL;
+	data->network = network;
 	data->end = &data->first;
-	*dump_kind_data(dump, &inet_kind) = data;
+	*all->end = data;
+	all->end = &data->next;
 	return data;
 }
 

@@ -58,15 +58,16 @@ struct inet_stream_image {
 	struct iovec payload[3];
 };
 
-/* kind_data of a dump */
+/* Of a dump: the sockets of one network namespace. */
 struct inet_dump {
+	struct inet_dump *next;
+	const struct ns *network; /* NULL: the tool's own */
 	struct inet_held *first, **end;
 	size_t nr, nr_streams;
 	struct inet_listener *listeners;
 	size_t nr_listeners;
 	struct keeper *keeper; /* NULL: not needed, or no longer */
 	struct inet_stream_image *deferred; /* written after the tree has been thawed */
-	uint64_t network; /* cookie of our network namespace; 0: not queried yet */
 	struct inet_fresh *fresh; /* options_save.c: new sockets to compare with */
 	struct inet_listing *listings; /* state.c */
 	struct sock_memory_reader *memory; /* NULL: not needed yet, or not available */
@@ -76,11 +77,18 @@ struct inet_dump {
 	bool checked_is_foreign; /* this host does not have it */
 	struct nl_sock *lock; /* owner of the lock's table; NULL: none */
 	bool persistent; /* a table that outlives us has been created */
-	bool script_called; /* action scripts have been notified of the lock */
 	char table[32], boot_id[BOOT_ID_LEN + 1]; /* of the lock */
 };
 
-/* NULL: out of memory. */
+/* kind_data of a dump */
+struct inet_networks {
+	struct inet_dump *first, **end;
+	bool script_called; /* action scripts have been notified of the lock */
+};
+
+/* Those of all namespaces; NULL: there are no sockets. */
+struct inet_networks *inet_networks(const struct dump *dump);
+/* Of the namespace that the tool acts in now. NULL: out of memory. */
 struct inet_dump *inet_dump_data(struct dump *dump);
 bool inet_tree_ends(const struct dump *dump);
 /* To be read in save_end. NULL: an error, already logged. */
@@ -100,12 +108,19 @@ struct inet_socket {
 	bool shared_port; /* shared with other sockets of the images: SO_REUSEADDR while they are created */
 };
 
+/* The lock of one network namespace. */
+struct inet_lock {
+	struct inet_lock *next;
+	const struct ns *network;
+	struct nl_sock *owner; /* of our table */
+	char table[32];
+};
+
 /* kind_data of a restore */
 struct inet_restore {
 	struct inet_socket *first, **end;
-	struct hash ports; /* port and protocol -> the first struct inet_socket with them */
-	struct nl_sock *lock; /* owner of our table; NULL: none */
-	char table[32];
+	struct hash ports; /* port, protocol and namespace -> the first struct inet_socket with them */
+	struct inet_lock *locks;
 	bool connected; /* some socket has a stream */
 	bool had_connections; /* some socket had one when it was dumped */
 };

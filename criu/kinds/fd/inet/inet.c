@@ -14,41 +14,62 @@
 #include "kinds/fd/inet/read.h"
 #include "kinds/fd/inet/save.h"
 #include "kinds/fd/inet/tcp_save.h"
+#include "run/network.h"
 #include "util/fds.h"
 
 /* ---- dump ---- */
 
-/* NULL: the tree has no internet sockets. */
-static struct inet_dump *existing_dump_data(struct dump *dump)
+#define for_each_network(data, all) for (struct inet_dump *data = (all) ? (all)->first : NULL; data; data = data->next)
+
+/* In each namespace; the first error ends it. */
+static int in_each_network(struct dump *dump, int (*fn)(struct dump *, struct inet_dump *))
 {
-	return *dump_kind_data(dump, &inet_kind);
+	int err = 0, back;
+
+	for_each_network(data, inet_networks(dump))
+	{
+		if (!err)
+			err = dump_enter_network(dump, data->network);
+		if (!err)
+			err = fn(dump, data);
+	}
+	back = dump_enter_network(dump, NULL);
+	return err ? err : back;
 }
 
 static int inet_save_end(struct dump *dump)
 {
-	struct inet_dump *data = existing_dump_data(dump);
+	int err = inet_lock_announce(dump);
 
-	return data ? inet_read_held(dump, data) : 0;
+	return err ? err : in_each_network(dump, inet_read_held);
 }
 
 static int inet_save_rest(struct dump *dump)
 {
-	const struct inet_dump *data = existing_dump_data(dump);
+	int err = 0;
 
-	return data ? inet_write_deferred(dump, data) : 0;
+	for_each_network(data, inet_networks(dump))
+	{
+		if (!err)
+			err = inet_write_deferred(dump, data);
+	}
+	return err;
 }
 
-static int inet_save_commit(struct dump *dump)
+static int commit(struct dump *dump, struct inet_dump *data)
 {
-	struct inet_dump *data = existing_dump_data(dump);
-
-	if (!data || !data->nr_streams || !inet_tree_ends(dump))
+	if (!data->nr_streams)
 		return 0;
 	keeper_tree_ends(data->keeper);
 	return inet_lock_persist(dump, data);
 }
 
-static void end_dump(struct dump *dump, struct inet_dump *data, bool keeps_running)
+static int inet_save_commit(struct dump *dump)
+{
+	return inet_tree_ends(dump) ? in_each_network(dump, commit) : 0;
+}
+
+static void end_network(struct inet_dump *data)
 {
 	for (struct inet_held *held = data->first; held; held = held->next)
 		if (held->local >= 0)
@@ -57,28 +78,28 @@ static void end_dump(struct dump *dump, struct inet_dump *data, bool keeps_runni
 	inet_backlog_close(data);
 	inet_fresh_close(data);
 	netlink_close(&data->diag);
-	inet_lock_release(dump, data, keeps_running);
+	inet_lock_release(data);
 }
 
 static void inet_saved(struct dump *dump)
 {
-	struct inet_dump *data = existing_dump_data(dump);
-
-	if (!data)
-		return;
-	if (inet_tree_ends(dump))
-		tcp_close_silently(data);
-	end_dump(dump, data, !inet_tree_ends(dump));
+	for_each_network(data, inet_networks(dump))
+	{
+		if (inet_tree_ends(dump))
+			tcp_close_silently(data);
+		end_network(data);
+	}
+	inet_lock_ended(dump, !inet_tree_ends(dump));
 }
 
 static void inet_save_undo(struct dump *dump)
 {
-	struct inet_dump *data = existing_dump_data(dump);
-
-	if (!data)
-		return;
-	inet_lock_undo(data);
-	end_dump(dump, data, true);
+	for_each_network(data, inet_networks(dump))
+	{
+		inet_lock_undo(data);
+		end_network(data);
+	}
+	inet_lock_ended(dump, true);
 }
 
 /* ---- restore ---- */
@@ -122,13 +143,14 @@ static void inet_failed(struct restore *r)
 	struct inet_restore *data = existing_restore_data(r);
 
 	if (data)
-		inet_lock_remove_own(data);
+		inet_lock_remove_own(r, data);
 }
 
 const struct fd_kind inet_kind = {
 	.name = "inet",
 	.image_type = FD_TYPES__INETSK,
 	.for_untrusted = true,
+	.in_network = true,
 	.state_size = sizeof(struct inet_socket),
 	.claims = inet_claims,
 	.save = inet_save,

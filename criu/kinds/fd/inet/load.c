@@ -11,6 +11,7 @@
 #include "kinds/fd/inet/tcp_open.h"
 #include "kinds/fd/inet/tcp_repair.h"
 #include "kinds/fd/sockopts.h"
+#include "run/network.h"
 #include "run/untrusted.h"
 
 static bool is_good_address(const InetSkEntry *entry, size_t n)
@@ -36,21 +37,22 @@ static int check_entry(const struct file *file, const InetSkEntry *entry)
 	return 0;
 }
 
-static uint64_t port_key(const InetSkEntry *entry)
+static uint64_t port_key(const struct inet_socket *sk)
 {
+	const InetSkEntry *entry = sk->entry;
 	uint64_t protocol = inet_is_mptcp(entry) ? IPPROTO_TCP : entry->proto;
 
-	return entry->src_port | protocol << 16;
+	return entry->src_port | protocol << 16 | (uint64_t)sk->file->network->id << 32;
 }
 
 static int note_port(struct inet_restore *data, struct inet_socket *sk)
 {
-	struct inet_socket *other = hash_get_ptr(&data->ports, port_key(sk->entry));
+	struct inet_socket *other = hash_get_ptr(&data->ports, port_key(sk));
 
 	if (!sk->entry->src_port || sk->entry->type == SOCK_RAW)
 		return 0;
 	if (!other)
-		return hash_put_ptr(&data->ports, port_key(sk->entry), sk) ? fail(-ENOMEM, "ports") : 0;
+		return hash_put_ptr(&data->ports, port_key(sk), sk) ? fail(-ENOMEM, "ports") : 0;
 	other->shared_port = sk->shared_port = true;
 	return 0;
 }
@@ -107,7 +109,9 @@ int inet_load(struct restore *r, struct file *file, void *state)
 		return err;
 	sk->file = file;
 	sk->entry = entry;
-	err = note_port(data, sk);
+	err = restore_set_network(r, file, entry->ns_id);
+	if (!err)
+		err = note_port(data, sk);
 	if (!err && inet_is_tcp(entry))
 		err = tcp_load(r, sk);
 	if (!err)

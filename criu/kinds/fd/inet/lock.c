@@ -11,6 +11,7 @@
 #include "netfilter/nft_lock.h"
 #include "netlink/inet_diag.h"
 #include "rpc.pb-c.h"
+#include "run/network.h"
 #include "run/notify.h"
 #include "util/fds.h"
 #include "util/str.h"
@@ -231,21 +232,32 @@ static int lock_listening(struct dump *dump, struct inet_dump *data)
 	return 0;
 }
 
+int inet_lock_announce(struct dump *dump)
+{
+	struct inet_networks *all = inet_networks(dump);
+	size_t nr = 0;
+	int err;
+
+	for (const struct inet_dump *data = all ? all->first : NULL; data; data = data->next)
+		nr += data->nr_streams;
+	if (!nr || dump->blockers.nr || dump_is_check(dump))
+		return 0;
+	/* Whatever the method: reading the connections needs it, too. */
+	err = rights_need(&dump->rights, RIGHT_NET_ADMIN, "save %zu TCP connections", nr);
+	if (err)
+		return err;
+	/* Whatever the method: users with a lock of their own use skip and a script. */
+	err = notify_step(dump->opts, "network-lock", dump->opts->pid);
+	all->script_called = !err;
+	return err;
+}
+
 int inet_lock_dump(struct dump *dump, struct inet_dump *data)
 {
 	int err;
 
 	if (!data->nr_streams)
 		return lock_listening(dump, data);
-	/* Whatever the method: reading the connections needs it, too. */
-	err = rights_need(&dump->rights, RIGHT_NET_ADMIN, "save %zu TCP connections", data->nr_streams);
-	if (err)
-		return err;
-	/* Whatever the method: users with a lock of their own use skip and a script. */
-	err = notify_step(dump->opts, "network-lock", dump->opts->pid);
-	if (err)
-		return err;
-	data->script_called = true;
 	if (is_skipped(dump->opts->network_lock))
 		return 0;
 	while (remove_one_stale(data))
@@ -258,7 +270,8 @@ int inet_lock_persist(struct dump *dump, struct inet_dump *data)
 {
 	int err;
 
-	if (!data->lock)
+	/* A namespace of the tree ends with it, and with its connection to the peers. */
+	if (!data->lock || data->network)
 		return 0;
 	err = make_dump_table(dump, data, data->table, false);
 	if (err)
@@ -276,13 +289,20 @@ void inet_lock_undo(struct inet_dump *data)
 			 data->table, -err);
 }
 
-void inet_lock_release(struct dump *dump, struct inet_dump *data, bool keeps_running)
+void inet_lock_release(struct inet_dump *data)
 {
 	/* Closing the owner makes the kernel remove the table of the dump. */
 	netlink_close(&data->lock);
-	if (keeps_running && data->script_called)
+}
+
+void inet_lock_ended(struct dump *dump, bool keeps_running)
+{
+	struct inet_networks *all = inet_networks(dump);
+
+	if (keeps_running && all && all->script_called)
 		notify_step(dump->opts, "network-unlock", dump->opts->pid);
-	data->script_called = false;
+	if (all)
+		all->script_called = false;
 }
 
 /* ---- restore ---- */
@@ -302,35 +322,80 @@ static enum network_lock method_of(struct restore *r)
 	return skip ? NETWORK_LOCK_SKIP : NETWORK_LOCK_NFTABLES;
 }
 
-int inet_lock_restore(struct restore *r, struct inet_restore *data)
+static const struct ns *network_of(const struct inet_socket *sk)
 {
-	_cleanup_free_ struct nft_connection *all = NULL;
-	size_t n = 0;
-	int err;
+	return sk->file->network;
+}
 
-	if (!data->connected || is_skipped(method_of(r)))
-		return 0;
-	all = calloc(r->plan.nr_files, sizeof(*all));
-	if (!all)
-		return fail(-ENOMEM, "network lock");
+/* The connections of one namespace. */
+static size_t list_connections(const struct inet_restore *data, const struct ns *network, struct nft_connection *ret)
+{
+	size_t n = 0;
+
 	for (const struct inet_socket *sk = data->first; sk; sk = sk->next) {
 		union inet_address src, dst;
 
-		if (!sk->stream || sk->unaccepted)
+		if (!sk->stream || sk->unaccepted || network_of(sk) != network)
 			continue;
 		inet_entry_source(sk->entry, &src);
 		inet_entry_target(sk->entry, &dst);
-		to_connection(&src, &dst, &all[n++]);
+		to_connection(&src, &dst, &ret[n++]);
 	}
-	err = name_table(getpid(), data->table, sizeof(data->table));
+	return n;
+}
+
+static int make_table(struct restore *r, struct inet_lock *lock, const struct nft_connection *all, size_t n)
+{
+	int err = name_table(getpid(), lock->table, sizeof(lock->table));
+
 	if (!err)
-		err = nft_open(&data->lock);
+		err = nft_open(&lock->owner);
 	if (!err)
-		err = netlink_move_above(&data->lock, NETLINK_NETFILTER, r->service_base);
+		err = netlink_move_above(&lock->owner, NETLINK_NETFILTER, r->service_base);
 	if (!err)
-		err = nft_lock_make(data->lock, data->table, true,
+		err = nft_lock_make(lock->owner, lock->table, true,
 				    &(struct nft_lock){ .connections = all, .nr_connections = n });
 	return err < 0 ? cannot_lock(err) : 0;
+}
+
+static int lock_network(struct restore *r, const struct inet_restore *data, struct inet_lock *lock)
+{
+	_cleanup_free_ struct nft_connection *all = calloc(r->plan.nr_files, sizeof(*all));
+	struct network_visit visit;
+	size_t n;
+	int err, left;
+
+	if (!all)
+		return fail(-ENOMEM, "network lock");
+	n = list_connections(data, lock->network, all);
+	err = n ? network_enter(r, lock->network, &visit) : 0;
+	if (err || !n)
+		return err;
+	err = make_table(r, lock, all, n);
+	left = network_leave(r, &visit);
+	return err ? err : left;
+}
+
+int inet_lock_restore(struct restore *r, struct inet_restore *data)
+{
+	struct ns *ns;
+	int err = 0;
+
+	if (!data->connected || is_skipped(method_of(r)))
+		return 0;
+	ns_for_each(ns, &r->plan.namespaces, NS_NET) {
+		struct inet_lock *lock = err ? NULL : restore_alloc(r, sizeof(*lock));
+
+		if (err)
+			break;
+		if (!lock)
+			return fail(-ENOMEM, "network lock");
+		lock->network = ns;
+		lock->next = data->locks;
+		data->locks = lock;
+		err = lock_network(r, data, lock);
+	}
+	return err;
 }
 
 static bool is_lock_name(const char *name)
@@ -349,8 +414,8 @@ static bool was_unlocked(const InetSkEntry *entry)
 	return entry->lock_boot && !boot_id_read(now) && str_eq(entry->lock_boot, now);
 }
 
-/* The table that the dump left: usually one for all connections. */
-static void remove_persistent(struct inet_restore *data)
+/* The table that the dump left in this namespace: usually one for all connections. */
+static void remove_persistent(const struct inet_restore *data, const struct ns *network)
 {
 	_cleanup_netlink_ struct nl_sock *netlink = NULL;
 	const char *last = "";
@@ -360,7 +425,7 @@ static void remove_persistent(struct inet_restore *data)
 		const char *table = sk->entry->lock;
 		int err = 0;
 
-		if (!sk->entry->lock || str_eq(table, last) || !is_lock_name(table))
+		if (network_of(sk) != network || !sk->entry->lock || str_eq(table, last) || !is_lock_name(table))
 			continue;
 		last = table;
 		if (!netlink)
@@ -380,20 +445,44 @@ static void remove_persistent(struct inet_restore *data)
 	}
 }
 
-void inet_lock_remove_own(struct inet_restore *data)
+static void remove_own(struct inet_lock *lock)
 {
-	if (!data->lock)
+	if (!lock->owner)
 		return;
 	/* By name: restored tasks may still have copies of the socket that owns it. */
-	nft_lock_remove(data->lock, data->table);
-	netlink_close(&data->lock);
+	nft_lock_remove(lock->owner, lock->table);
+	netlink_close(&lock->owner);
+}
+
+void inet_lock_remove_own(struct restore *r, struct inet_restore *data)
+{
+	for (struct inet_lock *lock = data->locks; lock; lock = lock->next)
+		remove_own(lock);
+}
+
+static bool has_persistent(const struct inet_restore *data, const struct ns *network)
+{
+	const struct inet_socket *sk = data->first;
+
+	while (sk && !(sk->entry->lock && network_of(sk) == network))
+		sk = sk->next;
+	return sk;
 }
 
 void inet_unlock(struct restore *r, struct inet_restore *data)
 {
+	struct ns *ns;
+
 	/* Past the point of no return: a failure of the script is reported, nothing more. */
 	if (data->had_connections)
 		notify_step(r->opts, "network-unlock", r->tool.root_pid);
-	remove_persistent(data);
-	inet_lock_remove_own(data);
+	ns_for_each(ns, &r->plan.namespaces, NS_NET) {
+		struct network_visit visit;
+
+		if (!has_persistent(data, ns) || network_enter(r, ns, &visit))
+			continue;
+		remove_persistent(data, ns);
+		network_leave(r, &visit);
+	}
+	inet_lock_remove_own(r, data);
 }

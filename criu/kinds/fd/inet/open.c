@@ -20,6 +20,7 @@
 #include "kinds/fd/reopen.h"
 #include "kinds/fd/sockopts.h"
 #include "netlink/inet_diag.h"
+#include "run/network.h"
 #include "util/fds.h"
 #include "util/str.h"
 
@@ -242,8 +243,9 @@ int inet_finish(struct restore *r, struct file *file, const void *state, int fd)
 
 static int revive(struct restore *r, const struct inet_socket *sk)
 {
+	struct network_visit visit;
 	_cleanup_close_ int fd = -1;
-	int err;
+	int err, left;
 	LOG_SCOPE("file %#x", sk->file->id);
 
 	if (sk->unaccepted || !(sk->stream || (sk->shared_port && (inet_is_tcp(sk->entry) || sk->entry->has_uid))))
@@ -251,7 +253,13 @@ static int revive(struct restore *r, const struct inet_socket *sk)
 	fd = restore_copy_fd(r, sk->file);
 	if (fd < 0)
 		return fd;
+	err = network_enter(r, sk->file->network, &visit);
+	if (err)
+		return err;
 	err = sk->stream ? tcp_revive(sk, fd) : 0;
+	left = network_leave(r, &visit);
+	if (!err)
+		err = left;
 	return err ? err : restore_reuse(sk, fd);
 }
 

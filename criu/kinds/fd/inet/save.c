@@ -15,9 +15,9 @@
 #include "kinds/fd/inet/state.h"
 #include "kinds/fd/inet/tcp_save.h"
 #include "kinds/fd/sockopts.h"
+#include "run/network.h"
 #include "util/fds.h"
 
-#define SO_NETNS_COOKIE_ 71
 #define DATAGRAMS_RESERVE 8192 /* for what arrives meanwhile: more than that is lost, as a network may lose it */
 
 static uint32_t number(int fd, int level, int name)
@@ -38,27 +38,6 @@ bool inet_claims(const struct fd_probe *probe)
 	return (family == AF_INET || family == AF_INET6) &&
 	       inet_protocol_is_valid(number(probe->local, SOL_SOCKET, SO_TYPE),
 				      number(probe->local, SOL_SOCKET, SO_PROTOCOL));
-}
-
-static uint64_t cookie_of(int fd)
-{
-	uint64_t cookie = 0;
-	socklen_t len = sizeof(cookie);
-
-	return getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE_, &cookie, &len) < 0 ? 0 : cookie;
-}
-
-/* Sockets remain in the network namespace that they were created in. */
-static bool is_of_our_network(struct inet_dump *data, int fd)
-{
-	uint64_t theirs = cookie_of(fd);
-
-	if (!data->network) {
-		_cleanup_close_ int own = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-		data->network = own < 0 ? 0 : cookie_of(own);
-	}
-	return !theirs || !data->network || theirs == data->network;
 }
 
 static int save_addresses(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry, bool *ret_connected)
@@ -178,11 +157,6 @@ int inet_save(struct dump *dump, const struct fd_probe *probe, FileEntry *file)
 
 	if (!entry || !inet_dump_data(dump))
 		return fail(-ENOMEM, "internet socket");
-	if (!is_of_our_network(inet_dump_data(dump), probe->local)) {
-		dump_blocker(dump, probe->task, probe->fd,
-			     "%s: a socket of another network namespace is not supported; close it", probe->link);
-		return 0;
-	}
 	inet_sk_entry__init(entry);
 	file->isk = entry;
 	entry->id = file->id;
@@ -191,5 +165,7 @@ int inet_save(struct dump *dump, const struct fd_probe *probe, FileEntry *file)
 	entry->type = number(probe->local, SOL_SOCKET, SO_TYPE);
 	entry->proto = number(probe->local, SOL_SOCKET, SO_PROTOCOL);
 	entry->flags = probe->flags;
+	entry->has_ns_id = true;
+	entry->ns_id = dump_network_id(dump);
 	return save_entry(dump, probe, entry);
 }

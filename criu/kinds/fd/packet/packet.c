@@ -17,6 +17,7 @@
 #include "kinds/kinds.h"
 #include "packet-sock.pb-c.h"
 #include "run/dump.h"
+#include "run/network.h"
 #include "run/restore.h"
 #include "util/log.h"
 
@@ -161,6 +162,8 @@ static int packet_save(struct dump *dump, const struct fd_probe *probe, FileEntr
 		entry->ifindex = own.sll_ifindex;
 	}
 	entry->flags = probe->flags;
+	entry->has_ns_id = true;
+	entry->ns_id = dump_network_id(dump);
 	entry->version = option(fd, PACKET_VERSION);
 	entry->reserve = option(fd, PACKET_RESERVE);
 	entry->aux_data = option(fd, PACKET_AUXDATA);
@@ -207,7 +210,9 @@ static int packet_load(struct restore *r, struct file *file, void *state)
 		if (!is_more(entry->more[i]->name))
 			return fail(-EBADMSG, "files.img: file %u: unknown option %u of a packet socket", file->id,
 				    entry->more[i]->name);
-	err = packet_rings_check(file, entry);
+	err = restore_set_network(r, file, entry->ns_id);
+	if (!err)
+		err = packet_rings_check(file, entry);
 	return err ? err : sockopts_check(entry->opts);
 }
 
@@ -329,6 +334,7 @@ static uint64_t packet_mapping_size(const struct file *file)
 const struct fd_kind packet_kind = {
 	.name = "packet",
 	.image_type = FD_TYPES__PACKETSK,
+	.in_network = true,
 	.maps_itself = true,
 	.restore_rights = BIT(RIGHT_RAW_SOCKETS),
 	.mapping_size = packet_mapping_size,

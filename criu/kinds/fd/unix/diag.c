@@ -1,76 +1,65 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* sock_diag's listing of all unix sockets: one table per network namespace, read once. */
 #include <errno.h>
-#include <sys/ioctl.h>
-#include <sys/stat.h>
-#include "kernel/ns_run.h"
 #include "kinds/fd/unix/internal.h"
-#include "util/fds.h"
-
-#define SIOCGSKNS_ 0x894c /* the network namespace of a socket */
+#include "run/network.h"
 
 struct unix_table {
-	struct record record; /* 0, inode of the namespace */
+	struct record record; /* 0, id of the namespace */
 	struct unix_diags diags;
 };
 
-static int read_table(struct dump *dump, struct unix_dump *data, uint64_t ns, struct unix_table **ret_table)
+static uint32_t id_of(const struct ns *ns)
 {
-	struct unix_table *table = record_new(&dump->arena, &data->tables, 0, ns, sizeof(*table));
-	int err = table ? unix_diag_read(&table->diags) : -ENOMEM;
+	return ns ? ns->id : ns_own_id(NS_NET);
+}
+
+static int read_table(struct dump *dump, const struct ns *ns, struct unix_table *table)
+{
+	const struct ns *was = dump_network(dump);
+	int err = dump_enter_network(dump, ns), back;
 
 	if (err)
+		return err;
+	err = unix_diag_read(&table->diags);
+	back = dump_enter_network(dump, was);
+	if (err)
 		return fail(err, "list unix sockets (sock_diag; needs the kernel module unix_diag)");
-	*ret_table = table;
-	return 0;
+	return back;
 }
 
-/* For a network namespace other than ours. */
-struct other_table {
-	struct dump *dump;
-	struct unix_dump *data;
-	uint64_t ns;
-	struct unix_table **ret_table;
-};
-
-static int read_other_table(void *arg)
+/* @ns: a network namespace, NULL: the tool's own. */
+static int table_of(struct dump *dump, struct unix_dump *data, const struct ns *ns, struct unix_table **ret_table)
 {
-	const struct other_table *t = arg;
+	struct unix_table *table = record_find(&data->tables, 0, id_of(ns));
+	int err = 0;
 
-	return read_table(t->dump, t->data, t->ns, t->ret_table);
+	if (!table) {
+		table = record_new(&dump->arena, &data->tables, 0, id_of(ns), sizeof(*table));
+		err = table ? read_table(dump, ns, table) : fail(-ENOMEM, "unix sockets");
+	}
+	if (!err)
+		*ret_table = table;
+	return err;
 }
 
-static int read_table_of(struct dump *dump, struct unix_dump *data, const struct fd_probe *probe,
-			 struct unix_table **ret_table)
-{
-	_cleanup_close_ int ns = ioctl(probe->local, SIOCGSKNS_);
-	struct other_table other = { dump, data, 0, ret_table };
-	struct stat st;
-	int err, result;
-
-	if (ns < 0 || fstat(ns, &st) < 0)
-		return fail(-errno, "network namespace of %s", probe->link);
-	*ret_table = record_find(&data->tables, 0, st.st_ino);
-	if (*ret_table)
-		return 0;
-	other.ns = st.st_ino;
-	err = ns_run_in(&ns, 1, read_other_table, &other, &result);
-	return err ? fail(err, "enter the network namespace of %s", probe->link) : result;
-}
-
+/* Most sockets are in the namespace of their task; finding out by the listing takes no system call. */
 int unix_diag_of(struct dump *dump, const struct fd_probe *probe, const struct unix_diags **ret_all,
 		 const struct unix_diag **ret_diag)
 {
 	struct unix_dump *data = *dump_kind_data(dump, &unix_kind);
-	struct unix_table *table = record_find(&data->tables, 0, 0);
+	struct ns *ns = probe->task->ns[NS_NET];
 	const struct unix_diag *diag;
-	int err = table ? 0 : read_table(dump, data, 0, &table);
+	struct unix_table *table;
+	int err = table_of(dump, data, ns, &table);
 
 	if (err)
 		return err;
 	diag = unix_diag_find(&table->diags, probe->st.st_ino);
 	if (!diag) {
-		err = read_table_of(dump, data, probe, &table);
+		err = dump_network_of(dump, probe, &ns);
+		if (!err)
+			err = table_of(dump, data, ns, &table);
 		diag = err ? NULL : unix_diag_find(&table->diags, probe->st.st_ino);
 	}
 	if (!diag)
@@ -78,6 +67,11 @@ int unix_diag_of(struct dump *dump, const struct fd_probe *probe, const struct u
 	*ret_all = &table->diags;
 	*ret_diag = diag;
 	return 0;
+}
+
+uint32_t unix_network_of(const struct unix_diags *all)
+{
+	return (uint32_t)container_of(all, struct unix_table, diags)->record.b;
 }
 
 const struct unix_diag *unix_diag_by_inode(const struct unix_dump *data, uint32_t ino)

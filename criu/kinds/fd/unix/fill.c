@@ -126,10 +126,10 @@ static void bind_sender(struct restore *r, const SkPacketEntry *packet, int fd)
  */
 static int make_sender(struct restore *r, const struct unix_sock *sock, const SkPacketEntry *packet, int *ret_fd)
 {
-	int fd = socket(AF_UNIX, sock->entry->type | SOCK_CLOEXEC, 0);
+	int fd = unix_new_socket(r, sock);
 
 	if (fd < 0)
-		return fail(-errno, "create a unix socket");
+		return fail(fd, "create a unix socket");
 	bind_sender(r, packet, fd);
 	*ret_fd = fd;
 	return 0;

@@ -42,12 +42,14 @@ struct unix_dump {
 	struct pending_reader *pending_reader; /* NULL: not needed yet, or not available */
 	int no_pending_reader;
 	uint32_t invented_inode; /* the last inode number invented for a closed client */
-	struct record_table tables; /* one per network namespace: 0 (our own) or its inode */
+	struct record_table tables; /* one per network namespace: 0, its id */
 };
 
 /* All sockets of the network namespace of @local, and this one. */
 int unix_diag_of(struct dump *dump, const struct fd_probe *probe, const struct unix_diags **ret_all,
 		 const struct unix_diag **ret_diag);
+/* The id of that namespace. */
+uint32_t unix_network_of(const struct unix_diags *all);
 /* A socket in any of the network namespaces read so far; NULL: not found. */
 const struct unix_diag *unix_diag_by_inode(const struct unix_dump *data, uint32_t ino);
 void unix_diags_free(struct unix_dump *data);
@@ -133,9 +135,16 @@ static inline bool unix_is_external(const struct unix_sock *sock)
 	return sock->entry->uflags & UNIX_EXTERNAL;
 }
 
+static inline bool unix_has_path(const struct unix_sock *sock)
+{
+	return sock->entry->name.len && sock->entry->name.data[0];
+}
+
+/* Abstract names belong to a network namespace. */
 static inline bool unix_same_name(const struct unix_sock *a, const struct unix_sock *b)
 {
-	return a->key && b->key && a->key_len == b->key_len && !memcmp(a->key, b->key, a->key_len);
+	return a->key && b->key && (unix_has_path(a) || a->file->network == b->file->network) &&
+	       a->key_len == b->key_len && !memcmp(a->key, b->key, a->key_len);
 }
 
 /* Connected to each other; an unaccepted client is not. */
@@ -149,11 +158,6 @@ static inline bool unix_is_pending(const struct unix_sock *sock)
 {
 	return sock->entry->type != SOCK_DGRAM && sock->peer && sock->peer->entry->state == UNIX_LISTEN &&
 	       !unix_is_external(sock->peer);
-}
-
-static inline bool unix_has_path(const struct unix_sock *sock)
-{
-	return sock->entry->name.len && sock->entry->name.data[0];
 }
 
 /*
@@ -192,6 +196,8 @@ void unix_become_self(const struct unix_self *self);
 
 /* Closes @other, the peer of @fd, so that @fd gets ECONNRESET. */
 void unix_close_with_error(int fd, int other);
+/* socket(2) of the type of @sock, in its network namespace: a descriptor, or a negative errno, not logged. */
+int unix_new_socket(struct restore *r, const struct unix_sock *sock);
 int unix_make_group(struct restore *r, struct unix_group *group);
 /* The unread data of @sock; once. */
 int unix_fill_queue(struct restore *r, struct unix_sock *sock);

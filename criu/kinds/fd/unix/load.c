@@ -5,6 +5,7 @@
 #include "kinds/fd/sockopts.h"
 #include "kinds/fd/unix/internal.h"
 #include "run/external.h"
+#include "run/network.h"
 
 #define PACKET_LIMIT (1u << 30)
 #define SCM_MAX_FDS 253
@@ -182,5 +183,9 @@ int unix_load(struct restore *r, struct file *file, void *state)
 	sock->fd = sock->placeholder = -1;
 	sock->inherited = find_inherit(r->opts, entry->ino);
 	((struct unix_state *)state)->sock = sock;
+	/* One outside the tree is only a name. */
+	err = unix_is_external(sock) ? 0 : restore_set_network(r, file, entry->ns_id);
+	if (err)
+		return err;
 	return set_key(r, sock);
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include "kinds/fd/unix/internal.h"
+#include "run/network.h"
 #include "util/fds.h"
 
 #define for_each_in(s, group) for (struct unix_sock *s = (group)->first; s; s = s->in_group)
@@ -17,9 +18,35 @@ static bool is_ours(const struct unix_sock *sock)
 	return !sock->inherited && !unix_is_external(sock);
 }
 
+int unix_new_socket(struct restore *r, const struct unix_sock *sock)
+{
+	struct network_visit visit;
+	int fd = network_enter(r, sock->file->network, &visit);
+
+	if (fd < 0)
+		return fd;
+	fd = socket(AF_UNIX, (int)(sock->entry->type | SOCK_CLOEXEC), 0);
+	fd = fd < 0 ? -errno : fd;
+	network_leave(r, &visit);
+	return fd;
+}
+
+static int new_pair(struct restore *r, const struct unix_sock *sock, int fds[2])
+{
+	struct network_visit visit;
+	int err = network_enter(r, sock->file->network, &visit);
+
+	if (err)
+		return err;
+	if (socketpair(AF_UNIX, (int)(sock->entry->type | SOCK_CLOEXEC), 0, fds) < 0)
+		err = fail(-errno, "socketpair");
+	network_leave(r, &visit);
+	return err;
+}
+
 static int move_above(struct restore *r, int fd, int *ret_fd)
 {
-	int moved = fd < 0 ? -errno : move_fd_above(fd, r->service_base);
+	int moved = fd < 0 ? fd : move_fd_above(fd, r->service_base);
 
 	if (moved < 0) {
 		cleanup_close(&fd);
@@ -31,7 +58,7 @@ static int move_above(struct restore *r, int fd, int *ret_fd)
 
 static int make_one(struct restore *r, const struct unix_sock *sock, int *ret_fd)
 {
-	return move_above(r, socket(AF_UNIX, sock->entry->type | SOCK_CLOEXEC, 0), ret_fd);
+	return move_above(r, unix_new_socket(r, sock), ret_fd);
 }
 
 static int make_pair(struct restore *r, const struct unix_sock *sock, int *ret_fd, int *ret_other)
@@ -39,8 +66,8 @@ static int make_pair(struct restore *r, const struct unix_sock *sock, int *ret_f
 	struct unix_self self;
 	int fds[2], err = unix_become_owner(sock, &self);
 
-	if (!err && socketpair(AF_UNIX, sock->entry->type | SOCK_CLOEXEC, 0, fds) < 0)
-		err = fail(-errno, "socketpair");
+	if (!err)
+		err = new_pair(r, sock, fds);
 	unix_become_self(&self);
 	if (err)
 		return err;
@@ -156,12 +183,14 @@ static int accept_one(struct restore *r, struct unix_sock *sock, int listener)
 {
 	struct unix_sock *client = sock->peer;
 	int *fd = client ? &client->fd : &sock->placeholder;
-	int err = client ? 0 : make_one(r, sock, fd);
+	int err = client ? 0 : make_one(r, sock, fd), accepted = -1;
 
 	if (!err)
 		err = unix_connect(*fd, listener, &sock->entry->name, client ? client : sock);
 	if (!err)
-		err = move_above(r, accept4(listener, NULL, NULL, SOCK_CLOEXEC), &sock->fd);
+		accepted = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	if (!err)
+		err = move_above(r, accepted < 0 ? -errno : accepted, &sock->fd);
 	sock->connected = true;
 	if (client)
 		client->connected = true;

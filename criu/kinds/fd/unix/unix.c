@@ -11,9 +11,6 @@
 #include "run/opener.h"
 #include "util/fds.h"
 
-/* criu/dump/save.c numbers the network namespace like this in ids. */
-#define UNIX_NET_NS_ID 2
-
 static bool unix_claims(const struct fd_probe *probe)
 {
 	int family = -1;
@@ -85,7 +82,7 @@ static int fill_entry(struct dump *dump, const struct fd_probe *probe, const str
 	entry->flags = probe->flags;
 	entry->backlog = diag->wqueue;
 	entry->has_ns_id = true;
-	entry->ns_id = UNIX_NET_NS_ID;
+	entry->ns_id = unix_network_of(all);
 	save_peer_pid(dump, probe, entry);
 	err = save_connection(dump, probe, all, diag, entry);
 	if (!err)
@@ -234,7 +231,7 @@ static int finish_in_flight(struct restore *r, struct unix_group *group)
 		fd = restore_borrow_fd(r, file, &borrowed);
 		if (fd < 0)
 			return fd;
-		err = file->kind->finish(r, file, file->state, fd);
+		err = restore_call_finish(r, file, fd);
 		if (!borrowed)
 			close(fd);
 	}

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The network namespace that the calling thread acts in. setns(2), network_namespaces(7) */
+#pragma once
+
+/* A descriptor of it, or a negative errno. */
+int net_ns_open_own(void);
+/* The thread acts in another one from now on: new sockets, /proc/sys/net. 0 or a negative errno. */
+int net_ns_enter(int ns);
+/* A descriptor of the namespace that the socket @fd belongs to (needs CAP_NET_ADMIN there), or a negative errno. */
+int net_ns_of_socket(int fd);

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Network namespaces: one file for each type of object. At a dump all functions run inside the namespace. A restore
+ * first creates all namespaces; objects are created when all of them exist, as devices connect them.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "netdev.pb-c.h"
+#include "netlink/route.h"
+#include "run/dump.h"
+#include "run/restore.h"
+
+/* ---- settings in ipv4/conf and ipv6/conf: conf.c ---- */
+
+enum { CONF_TEXT = 1, CONF_MS = 2 }; /* a text that is in no array; seconds, in the array milliseconds */
+struct conf_name {
+	const char *name;
+	unsigned char index, how; /* in the array of RTM_GETLINK */
+};
+enum { CONF_IPV4, CONF_IPV6, CONF_FAMILIES };
+struct conf_family {
+	const char *dir; /* below /proc/sys/net */
+	const struct conf_name *names; /* in images, in this order */
+	size_t nr;
+	const struct conf_name *more; /* also in the array */
+	size_t nr_more;
+};
+extern const struct conf_family conf_families[CONF_FAMILIES]; /* conf_names.c */
+
+/* The array of a device (IFLA_AF_SPEC). */
+struct conf_array {
+	const int32_t *v;
+	size_t n;
+};
+/* In the order of conf_families[].names. */
+struct conf_list {
+	SysctlEntry **v;
+	size_t n;
+};
+
+/* Is the sysctl with this path below /proc/sys/net saved by the functions here? */
+bool conf_has(const char *path, bool *ret_in_array);
+/* Those of `all` or `default`, from files. */
+int conf_save_files(struct dump *dump, int family, const char *which, struct conf_list *ret);
+int conf_save_device(struct dump *dump, int family, const char *device, const struct conf_array *array,
+		     struct conf_list *ret);
+int conf_check(const char *image, uint32_t id, int family, const struct conf_list *list);
+int conf_fill_files(struct restore *r, int family, const char *which, const struct conf_list *list);
+/* @now: of the new device; files are written for what differs. */
+int conf_fill_device(struct restore *r, int family, const char *device, const struct conf_list *list,
+		     const struct conf_array *now);
+
+/* The same for those that the format has no field for. */
+int conf_fill_more(struct restore *r, int family, const char *device, const struct conf_array *saved,
+		   const struct conf_array *now);
+
+/* ---- other sysctls: sysctl.c ---- */
+
+/* Reads a file below /proc/sys/net: without the newline. -ENOENT, -EACCES, ... not logged. */
+int net_sysctl_read(const char *path, struct buf *ret);
+/* With --weak-sysctls, failure is only a warning. */
+int net_sysctl_write(struct restore *r, const char *path, const char *value);
+int net_sysctls_save(struct dump *dump, NetnsEntry *entry);
+int net_sysctls_check(const struct ns *ns, const NetnsEntry *entry);
+int net_sysctls_fill(struct restore *r, const NetnsEntry *entry);
+
+/* ---- restore: ns->data ---- */
+
+/* Netlink messages of an image. */
+struct net_messages {
+	const char *bytes;
+	size_t len;
+};
+
+enum net_list {
+	NET_ADDRESSES,
+	NET_ROUTES, /* IPv4, main table */
+	NET_ROUTES6,
+	NET_RULES,
+	NET_OTHER_ROUTES,
+	NET_RULES6,
+	NET_NEXTHOPS,
+	NET_NEIGHBOURS,
+	NET_LISTS,
+};
+
+struct net_device {
+	const NetDeviceEntry *entry;
+	const struct ns *ns;
+	bool made;
+};
+
+struct net_state {
+	const NetnsEntry *entry;
+	struct net_device *devices;
+	size_t nr_devices;
+	struct net_messages lists[NET_LISTS];
+	struct nl_sock *route; /* acts in this namespace */
+};
+
+/* ---- addresses, routes, rules...: lists.c, replay.c ---- */
+
+int net_lists_save(struct dump *dump, const struct ns *ns, struct nl_sock *route, NetnsEntry *entry);
+int net_lists_load(struct restore *r, const struct ns *ns, struct net_state *state);
+/* Makes the namespace have exactly the objects of the images. Devices exist, and IPv4 addresses come before they are up. */
+int net_addresses_fill(const struct net_state *state, bool v6);
+int net_lists_fill(const struct net_state *state);
+const char *net_list_name(enum net_list list);
+/* An array of messages: calls @fn for each. -EBADMSG: not well-formed. */
+int net_messages_each(const struct net_messages *messages, int (*fn)(const struct nlmsghdr *message, void *arg),
+		      void *arg);
+
+/* ---- devices ---- */
+
+/* devices_save.c */
+int net_devices_save(struct dump *dump, const struct ns *ns, struct nl_sock *route);
+/* devices_load.c */
+int net_devices_load(struct restore *r, const struct ns *ns, struct net_state *state);
+/* devices.c: creates those of all namespaces, with all but their flags. */
+int net_devices_make(struct restore *r);
+/* Sets them up, or down; the kernel does not invent addresses for them. */
+int net_devices_up(const struct net_state *state);
+/* They have their addresses: later ones are invented as before. */
+int net_devices_settle(const struct net_state *state);
+/* Its settings in ipv4/conf and ipv6/conf: in the namespace. */
+int net_devices_conf(struct restore *r, const struct net_state *state);
+
+/* ---- netfilter.c ---- */
+
+/* What is filtered and tracked: its images. Blockers for what cannot be saved. */
+int netfilter_save(struct dump *dump, const struct ns *ns);
+int netfilter_load(struct restore *r, const struct ns *ns);
+int netfilter_fill(struct restore *r, const struct ns *ns);
+
+/* refuse.c: objects that cannot be saved are blockers. */
+int net_refuse(struct dump *dump, const struct ns *ns, struct nl_sock *route);

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Network namespaces: devices, addresses, routes, rules, neighbours, settings. Sockets are saved and restored by their own kinds.
+ * network_namespaces(7), rtnetlink(7)
+ */
+#include <errno.h>
+#include "base/bits.h"
+#include "image/writer.h"
+#include "internal.h"
+#include "kinds/kinds.h"
+#include "run/network.h"
+#include "util/log.h"
+
+/* ---- dump ---- */
+
+static int save_conf(struct dump *dump, NetnsEntry *entry)
+{
+	struct conf_list lists[2 * CONF_FAMILIES];
+	int err = 0;
+
+	for (int i = 0; !err && i < CONF_FAMILIES; i++) {
+		err = conf_save_files(dump, i, "default", &lists[2 * i]);
+		if (!err)
+			err = conf_save_files(dump, i, "all", &lists[2 * i + 1]);
+	}
+	if (err)
+		return err;
+	entry->def_conf4 = lists[0].v;
+	entry->n_def_conf4 = lists[0].n;
+	entry->all_conf4 = lists[1].v;
+	entry->n_all_conf4 = lists[1].n;
+	entry->def_conf6 = lists[2].v;
+	entry->n_def_conf6 = lists[2].n;
+	entry->all_conf6 = lists[3].v;
+	entry->n_all_conf6 = lists[3].n;
+	return 0;
+}
+
+static int net_save(struct dump *dump, struct ns *ns)
+{
+	_cleanup_netlink_ struct nl_sock *route = NULL;
+	NetnsEntry entry = NETNS_ENTRY__INIT;
+	int err = route_open(&route);
+
+	if (err)
+		return fail(err, "open a netlink socket");
+	err = net_devices_save(dump, ns, route);
+	if (!err)
+		err = net_lists_save(dump, ns, route, &entry);
+	if (!err)
+		err = net_refuse(dump, ns, route);
+	if (!err)
+		err = netfilter_save(dump, ns);
+	if (!err)
+		err = save_conf(dump, &entry);
+	if (!err)
+		err = net_sysctls_save(dump, &entry);
+	if (err)
+		return err;
+	err = image_write_single(dump->dir, IMAGE_NETNS, ns->id, &entry.base);
+	return err < 0 ? fail(err, "%s", image_store_error(dump->dir)) : 0;
+}
+
+/* ---- restore ---- */
+
+static int check_conf(const struct ns *ns, const NetnsEntry *entry)
+{
+	const struct conf_list lists[] = { { entry->def_conf4, entry->n_def_conf4 },
+					   { entry->all_conf4, entry->n_all_conf4 },
+					   { entry->def_conf6, entry->n_def_conf6 },
+					   { entry->all_conf6, entry->n_all_conf6 } };
+	int err = 0;
+
+	for (size_t i = 0; !err && i < ARRAY_SIZE(lists); i++)
+		err = conf_check("netns", ns->id, i < 2 ? CONF_IPV4 : CONF_IPV6, &lists[i]);
+	return err;
+}
+
+static int net_load(struct restore *r, struct ns *ns)
+{
+	struct net_state *state = restore_alloc(r, sizeof(*state));
+	int err;
+
+	if (!state)
+		return fail(-ENOMEM, "network namespaces");
+	ns->data = state;
+	err = restore_read_record(r, IMAGE_NETNS, ns->id, &netns_entry__descriptor, &state->entry);
+	if (err)
+		return err;
+	if (state->entry->ext_key)
+		return fail(-EOPNOTSUPP, "netns-%u.img: an external network namespace (%s): not implemented", ns->id,
+			    state->entry->ext_key);
+	err = check_conf(ns, state->entry);
+	if (!err)
+		err = net_sysctls_check(ns, state->entry);
+	if (!err)
+		err = net_devices_load(r, ns, state);
+	if (!err)
+		err = net_lists_load(r, ns, state);
+	return err ? err : netfilter_load(r, ns);
+}
+
+/* What devices inherit, or what must not change them later, comes first. */
+static int net_fill(struct restore *r, struct ns *ns)
+{
+	struct net_state *state = ns->data;
+	const NetnsEntry *entry = state->entry;
+	int err = route_open(&state->route);
+
+	if (err)
+		return fail(err, "open a netlink socket");
+	err = conf_fill_files(r, CONF_IPV4, "all", &(struct conf_list){ entry->all_conf4, entry->n_all_conf4 });
+	if (!err)
+		err = conf_fill_files(r, CONF_IPV6, "all", &(struct conf_list){ entry->all_conf6, entry->n_all_conf6 });
+	if (!err)
+		err = conf_fill_files(r, CONF_IPV4, "default",
+				      &(struct conf_list){ entry->def_conf4, entry->n_def_conf4 });
+	if (!err)
+		err = conf_fill_files(r, CONF_IPV6, "default",
+				      &(struct conf_list){ entry->def_conf6, entry->n_def_conf6 });
+	return err;
+}
+
+/* Its devices exist. IPv4 addresses create their routes when a device goes up; IPv6 ones disappear when it is down. */
+static int fill_inside(struct restore *r, const struct ns *ns)
+{
+	const struct net_state *state = ns->data;
+	int err = net_devices_conf(r, state);
+
+	if (!err)
+		err = net_addresses_fill(state, false);
+	if (!err)
+		err = net_devices_up(state);
+	if (!err)
+		err = net_addresses_fill(state, false);
+	if (!err)
+		err = net_addresses_fill(state, true);
+	if (!err)
+		err = net_devices_settle(state);
+	if (!err)
+		err = net_lists_fill(state);
+	if (!err)
+		err = net_sysctls_fill(r, state->entry);
+	return err ? err : netfilter_fill(r, ns);
+}
+
+static int fill(struct restore *r, const struct ns *ns)
+{
+	struct network_visit visit;
+	int err = network_enter(r, ns, &visit), left;
+	LOG_SCOPE("network namespace %u", ns->id);
+
+	if (err)
+		return err;
+	err = fill_inside(r, ns);
+	left = network_leave(r, &visit);
+	return err ? err : left;
+}
+
+static void close_sockets(struct restore *r)
+{
+	struct ns *ns;
+
+	ns_for_each(ns, &r->plan.namespaces, NS_NET) {
+		struct net_state *state = ns->data;
+
+		if (state && state->route)
+			netlink_close(&state->route);
+	}
+}
+
+static int net_in_namespaces(struct restore *r)
+{
+	int err = net_devices_make(r);
+	struct ns *ns;
+
+	ns_for_each(ns, &r->plan.namespaces, NS_NET)
+		if (!err && ns->data)
+			err = fill(r, ns);
+	close_sockets(r);
+	return err;
+}
+
+const struct run_kind net_ns_run = {
+	.name = "network namespace",
+	.namespaces = BIT(NS_NET),
+	.save_namespace = net_save,
+	.load_namespace = net_load,
+	.fill_namespace = net_fill,
+	.in_namespaces = net_in_namespaces,
+};

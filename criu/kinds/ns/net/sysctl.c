@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Sysctls of a network namespace that are not settings of devices in conf/. The format has a place for two of them; the others
+ * are an extension: whatever files there are. /proc/sys/net shows those of the process that looks a file up.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "base/cleanup.h"
+#include "internal.h"
+#include "util/fds.h"
+#include "util/log.h"
+#include "util/proc_root.h"
+
+#define ROOT "sys/net/"
+#define PATH_ROOM 256
+#define DEPTH_MAX 6
+
+static void cut_newline(struct buf *text)
+{
+	while (text->len && text->data[text->len - 1] == '\n')
+		text->data[--text->len] = '\0';
+}
+
+int net_sysctl_read(const char *path, struct buf *ret)
+{
+	char full[PATH_ROOM];
+	int err = str_format(full, sizeof(full), ROOT "%s", path);
+
+	ret->len = 0;
+	if (!err)
+		err = read_record(proc_root(), full, ret);
+	if (err < 0)
+		return err;
+	/* An empty file has no buffer. */
+	err = buf_reserve(ret, 1);
+	if (err)
+		return err;
+	ret->data[ret->len] = '\0';
+	cut_newline(ret);
+	return 0;
+}
+
+int net_sysctl_write(struct restore *r, const char *path, const char *value)
+{
+	char full[PATH_ROOM];
+	int err = str_format(full, sizeof(full), ROOT "%s", path);
+
+	if (!err)
+		err = write_text(proc_root(), full, *value ? value : "\n");
+	if (err < 0 && r->opts->weak_sysctls) {
+		log_warn("sysctl net/%s cannot be set to %s: errno %d", path, value, -err);
+		return 0;
+	}
+	return err < 0 ? fail(err, "set sysctl net/%s to %s (--weak-sysctls ignores that)", path, value) : 0;
+}
+
+/* ---- dump ---- */
+
+struct sysctls {
+	struct dump *dump;
+	NetnsEntry *entry;
+	size_t cap;
+};
+
+/* Those of the format, and what is saved elsewhere. */
+static bool is_saved_otherwise(const char *path)
+{
+	bool in_array = false;
+
+	return conf_has(path, &in_array) || in_array || str_eq(path, "ipv4/ping_group_range") ||
+	       str_eq(path, "unix/max_dgram_qlen");
+}
+
+static int add(struct sysctls *s, const char *path, const char *value)
+{
+	NetSysctl *one = dump_alloc(s->dump, sizeof(*one));
+
+	if (s->entry->n_sysctl == s->cap) {
+		size_t cap = s->cap ? 2 * s->cap : 512;
+		NetSysctl **v = dump_alloc(s->dump, cap * sizeof(NetSysctl *));
+
+		if (!v)
+			return fail(-ENOMEM, "sysctls");
+		if (s->cap)
+			memcpy(v, s->entry->sysctl, s->cap * sizeof(NetSysctl *));
+		s->entry->sysctl = v;
+		s->cap = cap;
+	}
+	if (!one)
+		return fail(-ENOMEM, "sysctls");
+	net_sysctl__init(one);
+	one->path = dump_strdup(s->dump, path);
+	one->value = dump_strdup(s->dump, value);
+	if (!one->path || !one->value)
+		return fail(-ENOMEM, "sysctls");
+	s->entry->sysctl[s->entry->n_sysctl++] = one;
+	return 0;
+}
+
+/* Files that only trigger something, or have no value yet, cannot be read. */
+static int save_one(struct sysctls *s, const char *path)
+{
+	_cleanup_buf_ struct buf text = { 0 };
+	int err = is_saved_otherwise(path) ? -ENOENT : net_sysctl_read(path, &text);
+
+	if (err == -ENOENT || err == -EACCES || err == -EPERM || err == -EIO || err == -EOPNOTSUPP)
+		return 0;
+	return err ? fail(err, "read /proc/sys/net/%s", path) : add(s, path, text.data);
+}
+
+static int save_dir(struct sysctls *s, const char *path, int depth)
+{
+	int fd = open_fmt(proc_root(), O_RDONLY | O_DIRECTORY | O_CLOEXEC, ROOT "%s", path), err = 0;
+	_cleanup_closedir_ DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	const struct dirent *e;
+
+	if (!dir)
+		return fail(fd < 0 ? fd : -errno, "list /proc/sys/net/%s", path);
+	while (!err && (e = readdir(dir))) {
+		char name[PATH_ROOM];
+
+		if (e->d_name[0] == '.')
+			continue;
+		err = str_format(name, sizeof(name), "%s%s%s", path, *path ? "/" : "", e->d_name);
+		if (err)
+			return fail(err, "list sysctl net/%s", path);
+		if (e->d_type != DT_DIR)
+			err = save_one(s, name);
+		else if (depth < DEPTH_MAX)
+			err = save_dir(s, name, depth + 1);
+	}
+	return err;
+}
+
+static int save_single(struct dump *dump, const char *path, bool number, SysctlEntry ***ret_list, size_t *ret_n)
+{
+	_cleanup_buf_ struct buf text = { 0 };
+	SysctlEntry *entry = dump_alloc(dump, sizeof(*entry)), **list = dump_alloc(dump, sizeof(SysctlEntry *));
+	int err = net_sysctl_read(path, &text);
+	int64_t value;
+
+	if (err == -ENOENT)
+		return 0;
+	if (!entry || !list)
+		return fail(-ENOMEM, "sysctls");
+	sysctl_entry__init(entry);
+	entry->type = number ? SYSCTL_TYPE__CTL_32 : SYSCTL_TYPE__CTL_STR;
+	if (!err && number) {
+		err = parse_s64(text.data, &value);
+		entry->has_iarg = !err;
+		entry->iarg = entry->has_iarg ? (int32_t)value : 0;
+	} else if (!err) {
+		/* With a newline, as CRIU has it. */
+		entry->sarg = dump_printf(dump, "%s\n", text.data);
+		err = entry->sarg ? 0 : -ENOMEM;
+	}
+	if (err)
+		return fail(err, "read /proc/sys/net/%s", path);
+	list[0] = entry;
+	*ret_list = list;
+	*ret_n = 1;
+	return 0;
+}
+
+int net_sysctls_save(struct dump *dump, NetnsEntry *entry)
+{
+	struct sysctls s = { .dump = dump, .entry = entry };
+	int err = save_single(dump, "unix/max_dgram_qlen", true, &entry->unix_conf, &entry->n_unix_conf);
+
+	if (!err)
+		err = save_single(dump, "ipv4/ping_group_range", false, &entry->ipv4_sysctl, &entry->n_ipv4_sysctl);
+	return err ? err : save_dir(&s, "", 0);
+}
+
+/* ---- restore ---- */
+
+static bool is_good_path(const char *path)
+{
+	return path[0] && path[0] != '/' && strlen(path) < PATH_ROOM - sizeof(ROOT) && !strstr(path, "..");
+}
+
+int net_sysctls_check(const struct ns *ns, const NetnsEntry *entry)
+{
+	for (size_t i = 0; i < entry->n_sysctl; i++)
+		if (!is_good_path(entry->sysctl[i]->path))
+			return fail(-EBADMSG, "netns-%u.img: invalid path of a sysctl: %s", ns->id,
+				    entry->sysctl[i]->path);
+	return 0;
+}
+
+/* Some can be read only. */
+static bool is_writable(const char *path)
+{
+	char full[PATH_ROOM];
+	struct stat st;
+
+	return str_format(full, sizeof(full), ROOT "%s", path) || fstatat(proc_root(), full, &st, 0) < 0 ||
+	       (st.st_mode & S_IWUSR);
+}
+
+static bool is_set(const char *path, const char *value)
+{
+	_cleanup_buf_ struct buf now = { 0 };
+
+	return !net_sysctl_read(path, &now) && str_eq(now.data, value);
+}
+
+static int try_to_set(const char *path, const char *value)
+{
+	char full[PATH_ROOM];
+	int err = is_set(path, value) ? 0 : str_format(full, sizeof(full), ROOT "%s", path);
+
+	if (err || is_set(path, value) || !is_writable(path))
+		return err;
+	err = write_text(proc_root(), full, *value ? value : "\n");
+	return err < 0 ? err : 0;
+}
+
+/* Some limit each other (ip_local_port_range and ip_unprivileged_port_start): those that fail are tried again at the end. */
+static int fill_others(struct restore *r, const NetnsEntry *entry)
+{
+	_cleanup_free_ bool *failed = calloc(entry->n_sysctl + 1, sizeof(*failed));
+	int err = 0;
+
+	if (!failed)
+		return fail(-ENOMEM, "sysctls");
+	for (size_t i = 0; i < entry->n_sysctl; i++)
+		failed[i] = try_to_set(entry->sysctl[i]->path, entry->sysctl[i]->value) != 0;
+	for (size_t i = 0; !err && i < entry->n_sysctl; i++)
+		if (failed[i])
+			err = net_sysctl_write(r, entry->sysctl[i]->path, entry->sysctl[i]->value);
+	return err;
+}
+
+int net_sysctls_fill(struct restore *r, const NetnsEntry *entry)
+{
+	char number[16];
+	int err = 0;
+
+	if (entry->n_unix_conf && entry->unix_conf[0]->has_iarg) {
+		snprintf(number, sizeof(number), "%d", entry->unix_conf[0]->iarg);
+		err = net_sysctl_write(r, "unix/max_dgram_qlen", number);
+	}
+	if (!err && entry->n_ipv4_sysctl && entry->ipv4_sysctl[0]->sarg)
+		err = net_sysctl_write(r, "ipv4/ping_group_range", entry->ipv4_sysctl[0]->sarg);
+	return err ? err : fill_others(r, entry);
+}

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "run/network.h"
+#include <errno.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "base/cleanup.h"
+#include "kernel/net_ns.h"
+#include "run/dump.h"
+#include "run/restore.h"
+#include "util/fds.h"
+#include "util/log.h"
+
+#define SO_NETNS_COOKIE_ 71
+
+/* ---- dump ---- */
+
+struct known_network {
+	struct known_network *next;
+	uint64_t cookie; /* 0: this kernel has none */
+	struct ns *ns;
+	int fd;
+};
+
+struct dump_networks {
+	struct known_network *first;
+	const struct ns *at; /* NULL: the tool's own */
+	int own; /* descriptor of that */
+	ino_t own_ino;
+};
+
+static void close_networks(void *p)
+{
+	struct dump_networks *networks = p;
+
+	for (struct known_network *n = networks->first; n; n = n->next)
+		close(n->fd);
+	cleanup_close(&networks->own);
+}
+
+static struct dump_networks *networks_of(struct dump *dump)
+{
+	struct dump_networks *networks = dump->networks;
+	struct stat st;
+
+	if (networks)
+		return networks;
+	networks = dump_alloc(dump, sizeof(*networks));
+	if (!networks || arena_defer(&dump->arena, close_networks, networks) < 0)
+		return NULL;
+	networks->own = net_ns_open_own();
+	if (networks->own < 0 || fstat(networks->own, &st) < 0) {
+		fail(networks->own < 0 ? networks->own : -errno, "open the tool's network namespace");
+		return NULL;
+	}
+	networks->own_ino = st.st_ino;
+	return dump->networks = networks;
+}
+
+static uint64_t cookie_of(int socket)
+{
+	uint64_t cookie = 0;
+	socklen_t len = sizeof(cookie);
+
+	return getsockopt(socket, SOL_SOCKET, SO_NETNS_COOKIE_, &cookie, &len) < 0 ? 0 : cookie;
+}
+
+/* Without CAP_NET_ADMIN, only sockets of the tool's own namespace can be recognized, and saved. */
+static uint64_t own_cookie(void)
+{
+	_cleanup_close_ int own = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	return own < 0 ? 0 : cookie_of(own);
+}
+
+/* Takes ownership of @fd. */
+static struct known_network *note(struct dump *dump, struct dump_networks *networks, int fd, uint64_t cookie)
+{
+	struct known_network *known = networks->first;
+	struct stat st;
+
+	if (fstat(fd, &st) < 0) {
+		close(fd);
+		return NULL;
+	}
+	while (known && known->ns->ino != st.st_ino)
+		known = known->next;
+	if (known) {
+		known->cookie = cookie;
+		close(fd);
+		return known;
+	}
+	known = dump_alloc(dump, sizeof(*known));
+	if (known)
+		known->ns =
+			ns_set_get(&dump->namespaces, &dump->arena, NS_NET, st.st_ino, st.st_ino == networks->own_ino);
+	if (!known || !known->ns) {
+		close(fd);
+		return NULL;
+	}
+	known->fd = fd;
+	known->cookie = cookie;
+	known->next = networks->first;
+	return networks->first = known;
+}
+
+int dump_network_of(struct dump *dump, const struct fd_probe *probe, struct ns **ret_ns)
+{
+	struct dump_networks *networks = networks_of(dump);
+	uint64_t cookie = cookie_of(probe->local);
+	struct known_network *known = networks ? networks->first : NULL;
+	int fd;
+
+	if (!networks)
+		return -ENOMEM;
+	while (known && (!cookie || known->cookie != cookie))
+		known = known->next;
+	if (!known) {
+		fd = net_ns_of_socket(probe->local);
+		if (fd == -EPERM && cookie == own_cookie())
+			fd = dup_fd_above(networks->own, 0);
+		if (fd < 0)
+			return fail(fd, "network namespace of %s", probe->link);
+		known = note(dump, networks, fd, cookie);
+		if (!known)
+			return fail(-ENOMEM, "network namespaces");
+	}
+	*ret_ns = known->ns;
+	return 0;
+}
+
+/* NULL: no socket of it has been seen. */
+static const struct known_network *find_known(const struct dump_networks *networks, const struct ns *ns)
+{
+	const struct known_network *known = networks->first;
+
+	while (known && known->ns != ns)
+		known = known->next;
+	return known;
+}
+
+int dump_enter_network(struct dump *dump, const struct ns *ns)
+{
+	struct dump_networks *networks = dump->networks;
+	const struct known_network *known;
+	_cleanup_close_ int opened = -1;
+	int fd, err;
+
+	if (ns && ns->own)
+		ns = NULL;
+	if (ns == dump_network(dump))
+		return 0;
+	networks = networks_of(dump);
+	if (!networks)
+		return -ENOMEM;
+	known = ns ? find_known(networks, ns) : NULL;
+	fd = ns ? (known ? known->fd : -1) : networks->own;
+	if (fd < 0)
+		fd = opened = proc_ns_open(&dump_task_of(ns->member)->proc, PROC_NS_NET);
+	err = fd < 0 ? fd : net_ns_enter(fd);
+	if (err)
+		return fail(err, "enter the network namespace %s", ns ? "of a socket" : "of the tool");
+	networks->at = ns;
+	return 0;
+}
+
+const struct ns *dump_network(const struct dump *dump)
+{
+	return dump->networks ? dump->networks->at : NULL;
+}
+
+uint32_t dump_network_id(const struct dump *dump)
+{
+	const struct ns *at = dump_network(dump);
+
+	return at ? at->id : ns_own_id(NS_NET);
+}
+
+/* ---- restore ---- */
+
+static struct ns *find_network(struct restore *r, uint32_t id)
+{
+	const struct restore_task *root = restore_task_of(r->plan.tree.root);
+	struct ns *ns;
+
+	if (!id)
+		return root->ns[NS_NET];
+	ns_for_each(ns, &r->plan.namespaces, NS_NET)
+		if (ns->id == id)
+			return ns;
+	/* Of the tool's own, there is only a socket in the tree. */
+	return id == r->plan.own_ns_ids[NS_NET] ? ns_set_get_id(&r->plan.namespaces, &r->arena, NS_NET, id, true) :
+						  NULL;
+}
+
+int restore_set_network(struct restore *r, struct file *file, uint32_t id)
+{
+	file->network = find_network(r, id);
+	if (!file->network)
+		return fail(-EBADMSG, "files.img: file %u: a socket of network namespace %u, which no task is in",
+			    file->id, id);
+	return 0;
+}
+
+int network_enter(struct restore *r, const struct ns *ns, struct network_visit *ret_visit)
+{
+	const struct restore_task *task = r->process.task;
+	const struct ns *at = r->process.network ? r->process.network : task ? task->ns[NS_NET] : NULL;
+	int back, err;
+
+	*ret_visit = (struct network_visit){ .back = -1 };
+	/* Without a descriptor there is only one in the whole tree: the tool's own. */
+	if (!ns || ns->fd < 0 || ns == at)
+		return 0;
+	back = net_ns_open_own();
+	err = back < 0 ? back : net_ns_enter(ns->fd);
+	if (err) {
+		cleanup_close(&back);
+		return fail(err, "enter the network namespace %u", ns->id);
+	}
+	*ret_visit = (struct network_visit){ back, r->process.network };
+	r->process.network = ns;
+	return 0;
+}
+
+int network_leave(struct restore *r, const struct network_visit *visit)
+{
+	int err;
+
+	if (visit->back < 0)
+		return 0;
+	err = net_ns_enter(visit->back);
+	close(visit->back);
+	r->process.network = visit->was;
+	return err ? fail(err, "return to the network namespace of this process") : 0;
+}
