@@ -4,6 +4,9 @@
 #include <archive_entry.h>
 #include <errno.h>
 #include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 #include "base/bits.h"
 #include "util/fds.h"
@@ -40,6 +43,85 @@ int content_find(int fd, uint64_t size, uint64_t blocks, struct content *ret)
 		if ((uint64_t)data >= at)
 			break;
 		err = add(ret, (uint64_t)data, at);
+	}
+	return err;
+}
+
+/* Adjacent pieces become one. */
+static int add_adjacent(struct content *c, uint64_t at, uint64_t end)
+{
+	struct content_piece *last = c->pieces.n ? &c->pieces.v[c->pieces.n - 1] : NULL;
+
+	if (!last || last->at + last->len != at)
+		return add(c, at, end);
+	last->len = end - last->at;
+	return 0;
+}
+
+#define WINDOW (1ul << 30)
+
+static int find_in_window(const unsigned char *resident, uint64_t at, struct content *ret)
+{
+	uint64_t end = MIN_OF(at + WINDOW, ret->size);
+	int err = 0;
+
+	for (uint64_t p = at; !err && p < end; p += PAGE_SZ)
+		if (resident[(p - at) / PAGE_SZ] & 1)
+			err = add_adjacent(ret, p, MIN_OF(p + PAGE_SZ, end));
+	return err;
+}
+
+int content_find_resident(int fd, uint64_t size, struct content *ret)
+{
+	unsigned char *resident = malloc(WINDOW / PAGE_SZ);
+	int err = resident ? 0 : -ENOMEM;
+
+	ret->size = size;
+	for (uint64_t at = 0; !err && at < size; at += WINDOW) {
+		size_t len = MIN_OF(size - at, (uint64_t)WINDOW);
+		void *map = mmap(NULL, len, PROT_READ, MAP_SHARED, fd, (off_t)at);
+
+		if (map == MAP_FAILED || mincore(map, len, resident) < 0)
+			err = -errno;
+		else
+			err = find_in_window(resident, at, ret);
+		if (map != MAP_FAILED)
+			munmap(map, len);
+	}
+	free(resident);
+	return err;
+}
+
+#define ZERO_STEP (64u << 10)
+
+/* 1: all zero */
+static int is_zero(int fd, uint64_t at, uint64_t len)
+{
+	static const char zeros[ZERO_STEP];
+	char bytes[ZERO_STEP];
+
+	for (uint64_t end = at + len; at < end; at += ZERO_STEP) {
+		size_t n = MIN_OF(end - at, (uint64_t)ZERO_STEP);
+		int err = pread_exact(fd, bytes, n, (off_t)at);
+
+		if (err)
+			return err;
+		if (memcmp(bytes, zeros, n) != 0)
+			return 0;
+	}
+	return 1;
+}
+
+int content_find_nonzero(int fd, uint64_t size, uint64_t page, struct content *ret)
+{
+	int err = 0;
+
+	ret->size = size;
+	for (uint64_t at = 0; !err && at < size; at += page) {
+		uint64_t len = MIN_OF(page, size - at);
+		int zero = is_zero(fd, at, len);
+
+		err = zero < 0 ? zero : zero ? 0 : add_adjacent(ret, at, at + len);
 	}
 	return err;
 }

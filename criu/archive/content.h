@@ -23,6 +23,10 @@ void content_free(struct content *c);
 
 /* @blocks: of 512 bytes; if there is one for every byte, there are no holes. */
 int content_find(int fd, uint64_t size, uint64_t blocks, struct content *ret);
+/* The same for file systems that report no holes. ramfs: what is in the page cache. mincore(2) */
+int content_find_resident(int fd, uint64_t size, struct content *ret);
+/* hugetlbfs: pages of @page bytes that are not zero. */
+int content_find_nonzero(int fd, uint64_t size, uint64_t page, struct content *ret);
 /*
  * The map of a file that is only a hole would be wrong with libarchive 3.6: its last byte counts as data. A reader leaves
  * it out, if it is 0.

@@ -4,10 +4,14 @@
 #include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 #include "archive/xattrs.h"
+#include "base/bits.h"
 #include "base/cleanup.h"
 #include "util/fds.h"
 #include "util/log.h"
@@ -135,6 +139,29 @@ static bool is_last_zero(const char *bytes, size_t len, la_int64_t at, la_int64_
 	return len == 1 && !*bytes && at == size - 1;
 }
 
+/* hugetlbfs has no write(2). Mapping reserves the pages: too few are an error here, not a signal later. */
+static int write_mapped(int fd, const void *bytes, size_t len, la_int64_t at, la_int64_t size)
+{
+	struct statfs fs;
+	uint64_t start, end;
+	char *map;
+
+	if (fstatfs(fd, &fs) < 0)
+		return -errno;
+	if (fs.f_type != HUGETLBFS_MAGIC || at < 0 || size < at || (uint64_t)(size - at) < len)
+		return -EINVAL;
+	if (ftruncate(fd, size) < 0)
+		return -errno;
+	start = ROUND_DOWN((uint64_t)at, (uint64_t)fs.f_bsize);
+	end = ROUND_UP((uint64_t)at + len, (uint64_t)fs.f_bsize);
+	map = mmap(NULL, end - start, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)start);
+	if (map == MAP_FAILED)
+		return -errno;
+	memcpy(map + ((uint64_t)at - start), bytes, len);
+	munmap(map, end - start);
+	return 0;
+}
+
 static int write_data(int fd, struct archive *tar, la_int64_t size, const char *path)
 {
 	const void *bytes;
@@ -146,6 +173,8 @@ static int write_data(int fd, struct archive *tar, la_int64_t size, const char *
 		if (!len || is_last_zero(bytes, len, at, size))
 			continue;
 		err = pwrite_full(fd, bytes, len, at);
+		if (err == -EINVAL)
+			err = write_mapped(fd, bytes, len, at, size);
 		if (err)
 			return fail(err, "write %s", path);
 	}
@@ -154,7 +183,7 @@ static int write_data(int fd, struct archive *tar, la_int64_t size, const char *
 
 int create_regular(const struct place *at, struct archive *tar, struct archive_entry *entry, const char *path)
 {
-	_cleanup_close_ int fd = open_at(at->dir, at->name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+	_cleanup_close_ int fd = open_at(at->dir, at->name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
 	struct attributes a;
 	int err;
 

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/limits.h>
+#include <linux/magic.h>
 #include <string.h>
 #include <sys/sysmacros.h>
 #include "archive/content.h"
@@ -141,6 +142,15 @@ int save_dir(struct saver *s, int fd, const struct statx *sx)
 	return write_header(s);
 }
 
+static int find_data(const struct saver *s, int fd, const struct statx *sx, struct content *ret)
+{
+	if (s->fs_magic == RAMFS_MAGIC)
+		return content_find_resident(fd, sx->stx_size, ret);
+	if (s->fs_magic == HUGETLBFS_MAGIC && sx->stx_blocks < sx->stx_size / 512)
+		return content_find_nonzero(fd, sx->stx_size, s->page, ret);
+	return content_find(fd, sx->stx_size, sx->stx_blocks, ret);
+}
+
 /* Holes are part of the header. */
 static int save_regular(struct saver *s, const char *name, const struct statx *sx)
 {
@@ -150,7 +160,7 @@ static int save_regular(struct saver *s, const char *name, const struct statx *s
 
 	if (fd < 0)
 		return fail(fd, "open %s", s->path.data);
-	err = content_find(fd, sx->stx_size, sx->stx_blocks, &content);
+	err = find_data(s, fd, sx, &content);
 	if (err)
 		return fail(err, "%s: look for holes", s->path.data);
 	err = read_xattrs(s, fd, NULL);

@@ -19,6 +19,8 @@ struct saver {
 	int error; /* of to->write */
 	struct archive *tar;
 	struct archive_entry *entry;
+	uint32_t fs_magic; /* f_type */
+	uint64_t page; /* of hugetlbfs */
 	struct buf path; /* of the current file: "./run/lock" */
 	int dir; /* the directory that it is in */
 	bool is_cwd; /* the working directory is that one */

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 #include "archive/entry.h"
 #include "archive/fs_archive.h"
@@ -180,6 +181,17 @@ static int save_name(struct walk *w, const char *name)
 	return S_ISDIR(sx.stx_mode) ? save_subdir(w, name, &sx) : save_file(s, name, &sx);
 }
 
+static int find_fs(struct saver *s)
+{
+	struct statfs fs;
+
+	if (fstatfs(s->dir, &fs) < 0)
+		return fail(-errno, "statfs");
+	s->fs_magic = (uint32_t)fs.f_type;
+	s->page = (uint64_t)fs.f_bsize;
+	return 0;
+}
+
 static int save_all(struct walk *w, int root)
 {
 	struct saver *s = &w->saver;
@@ -190,6 +202,8 @@ static int save_all(struct walk *w, int root)
 		return fail(fd, "open the root directory");
 	set_dir(w, fd);
 	err = buf_add_str(&s->path, ".");
+	if (!err)
+		err = find_fs(s);
 	if (!err)
 		err = look_at(w, fd, "", &sx);
 	if (!err)

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -142,13 +143,15 @@ static const char *file_in_base(const char *name)
 
 /* ---- file systems ---- */
 
+static const char *fs_type = "tmpfs";
+
 static int fresh_fs(const char *name, const char *options)
 {
 	const char *path = file_in_base(name);
 
 	umount2(path, MNT_DETACH);
 	mkdir(path, 0700);
-	if (mount("test", path, "tmpfs", MS_NOATIME, options) < 0)
+	if (mount("test", path, fs_type, MS_NOATIME, options) < 0)
 		return -errno;
 	return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
@@ -754,6 +757,60 @@ static void a_full_file_system_is_an_error(void)
 	CHECK(load(to, &archive) == -ENOSPC);
 }
 
+static void ramfs_is_kept_with_its_holes(void)
+{
+	_cleanup_buf_ struct buf archive = { 0 };
+
+	fs_type = "ramfs";
+	fresh();
+	make_plain_tree();
+	int fd = make_file("sparse", 0600, "start");
+	data_at(fd, 1 << 20, "middle");
+	ftruncate(fd, 50l << 20);
+	close(fd);
+	CHECK(!save(from, &archive));
+	CHECK(archive.len < 1 << 20);
+	CHECK(!load(to, &archive));
+	fs_type = "tmpfs";
+	CHECK(is_same(COMPARE_ALL & ~COMPARE_HOLES));
+}
+
+static void hugetlbfs_is_kept_with_its_holes(void)
+{
+	_cleanup_buf_ struct buf archive = { 0 };
+	size_t huge = 2 << 20;
+	struct stat st;
+	char *map;
+	int fd;
+
+	fs_type = "hugetlbfs";
+	fresh();
+	fs_type = "tmpfs";
+	if (from < 0 || to < 0) {
+		printf("# no hugetlbfs\n");
+		return;
+	}
+	mkdirat(from, "dir", 0710);
+	fd = openat(from, "dir/pages", O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+	CHECK(!ftruncate(fd, 4 * (off_t)huge));
+	map = mmap(NULL, 4 * huge, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+	close(fd);
+	if (map == MAP_FAILED || madvise(map + huge, huge, MADV_POPULATE_WRITE) ||
+	    madvise(map + 3 * huge, huge, MADV_POPULATE_WRITE)) {
+		printf("# no huge pages\n");
+		return;
+	}
+	memset(map + huge + 12345, 'h', 700000);
+	map[4 * huge - 1] = 'e';
+	set_old_times("dir/pages", 1000, 1);
+	CHECK(!save(from, &archive));
+	CHECK(archive.len < 5 << 20);
+	CHECK(!load(to, &archive));
+	CHECK(is_same(COMPARE_ALL & ~(COMPARE_HOLES | COMPARE_XATTRS)));
+	CHECK(!fstatat(to, "dir/pages", &st, 0) && st.st_blocks == 2 * (blkcnt_t)huge / 512);
+	munmap(map, 4 * huge);
+}
+
 static int refuse_bytes(void *arg, const void *bytes, size_t len)
 {
 	return -EDQUOT;
@@ -816,6 +873,8 @@ int main(void)
 	RUN(other_mounts_are_refused);
 	RUN(unmapped_owners_are_refused);
 	RUN(a_full_file_system_is_an_error);
+	RUN(ramfs_is_kept_with_its_holes);
+	RUN(hugetlbfs_is_kept_with_its_holes);
 	RUN(errors_of_the_image_are_passed_on);
 	RUN(truncated_archives_are_refused);
 	if (chdir("/") < 0)
