@@ -29,8 +29,6 @@ int nft_lock_close_listening(struct nl_sock *netlink, const char *table, const s
 int nft_lock_remove(struct nl_sock *netlink, const char *table);
 /* Calls @each for every table of ours; it returns 0 to continue. */
 int nft_lock_each(struct nl_sock *netlink, int (*each)(const char *table, bool owned, void *arg), void *arg);
-/* Calls @each for every table in this network namespace that is not ours; it returns 0 to continue. */
-int nft_each_other_table(int (*each)(const char *table, void *arg), void *arg);
 /* Calls @each for every connection that a table of ours blocks; it returns 0 to continue. */
 int nft_lock_each_connection(struct nl_sock *netlink, const char *table,
 			     int (*each)(const struct nft_connection *, void *arg), void *arg);

@@ -73,31 +73,6 @@ int nft_lock_each(struct nl_sock *netlink, int (*each)(const char *table, bool o
 	return ask(netlink, new_query(NFT_MSG_GETTABLE, NFPROTO_INET), &answer);
 }
 
-struct other_table_arg {
-	int (*each)(const char *, void *);
-	void *arg;
-};
-
-static int see_other_table(struct nlmsghdr *message, void *arg)
-{
-	const struct nlattr *name = nlmsg_find_attr(message, sizeof(struct nfgenmsg), NFTA_TABLE_NAME);
-	const struct other_table_arg *to = arg;
-
-	if (!name || str_has_prefix(nla_get_string((struct nlattr *)name), NFT_LOCK_PREFIX))
-		return 0;
-	return to->each(nla_get_string((struct nlattr *)name), to->arg);
-}
-
-int nft_each_other_table(int (*each)(const char *table, void *arg), void *arg)
-{
-	_cleanup_netlink_ struct nl_sock *netlink = NULL;
-	struct other_table_arg to = { each, arg };
-	struct netlink_answer answer = { NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWTABLE, see_other_table, &to };
-	int err = nft_open(&netlink);
-
-	return err ? err : ask(netlink, new_query(NFT_MSG_GETTABLE, NFPROTO_UNSPEC), &answer);
-}
-
 /* ---- connections ---- */
 
 struct element_arg {

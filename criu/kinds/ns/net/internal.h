@@ -97,6 +97,8 @@ struct net_state {
 	struct net_device *devices;
 	size_t nr_devices;
 	struct net_messages lists[NET_LISTS];
+	char *nft_text; /* rules that are only there as text of nft(8); NULL: none */
+	struct net_messages tracked; /* connections */
 	struct nl_sock *route; /* acts in this namespace */
 };
 
@@ -127,12 +129,13 @@ int net_devices_settle(const struct net_state *state);
 /* Its settings in ipv4/conf and ipv6/conf: in the namespace. */
 int net_devices_conf(struct restore *r, const struct net_state *state);
 
-/* ---- netfilter.c ---- */
+/* ---- what is filtered and tracked: netfilter_save.c, netfilter_load.c ---- */
 
-/* What is filtered and tracked: its images. Blockers for what cannot be saved. */
-int netfilter_save(struct dump *dump, const struct ns *ns);
-int netfilter_load(struct restore *r, const struct ns *ns);
-int netfilter_fill(struct restore *r, const struct ns *ns);
+/* Blockers for what cannot be saved. */
+int netfilter_save(struct dump *dump, const struct ns *ns, NetnsEntry *entry);
+int netfilter_load(struct restore *r, const struct ns *ns, struct net_state *state);
+/* The devices exist, and are down: no packet gets past a rule. */
+int netfilter_fill(const struct net_state *state);
 
 /* refuse.c: objects that cannot be saved are blockers. */
 int net_refuse(struct dump *dump, const struct ns *ns, struct nl_sock *route);

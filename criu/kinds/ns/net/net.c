@@ -50,7 +50,7 @@ static int net_save(struct dump *dump, struct ns *ns)
 	if (!err)
 		err = net_refuse(dump, ns, route);
 	if (!err)
-		err = netfilter_save(dump, ns);
+		err = netfilter_save(dump, ns, &entry);
 	if (!err)
 		err = save_conf(dump, &entry);
 	if (!err)
@@ -97,7 +97,7 @@ static int net_load(struct restore *r, struct ns *ns)
 		err = net_devices_load(r, ns, state);
 	if (!err)
 		err = net_lists_load(r, ns, state);
-	return err ? err : netfilter_load(r, ns);
+	return err ? err : netfilter_load(r, ns, state);
 }
 
 /* What devices inherit, or what must not change them later, comes first. */
@@ -130,6 +130,8 @@ static int fill_inside(struct restore *r, const struct ns *ns)
 	if (!err)
 		err = net_addresses_fill(state, false);
 	if (!err)
+		err = netfilter_fill(state);
+	if (!err)
 		err = net_devices_up(state);
 	if (!err)
 		err = net_addresses_fill(state, false);
@@ -139,9 +141,7 @@ static int fill_inside(struct restore *r, const struct ns *ns)
 		err = net_devices_settle(state);
 	if (!err)
 		err = net_lists_fill(state);
-	if (!err)
-		err = net_sysctls_fill(r, state->entry);
-	return err ? err : netfilter_fill(r, ns);
+	return err ? err : net_sysctls_fill(r, state->entry);
 }
 
 static int fill(struct restore *r, const struct ns *ns)
