@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Types of file systems that are created again: one row of fs_types.c each. What is not a row comes from outside the
+ * tree: the root of the namespace, external mounts, and bind mounts of them.
+ *
+ * To add the content of a type: a file fs_NAME.c with a struct fs_type, declared here, and a row instead of the simple
+ * one.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+#include "kinds/ns/mnt/mount.h"
+
+struct dump;
+struct ns;
+struct restore;
+
+struct fs_type {
+	const char *name; /* of fsopen(2) and mountinfo, without subtype */
+	uint32_t number; /* enum fstype of mnt.proto; FSTYPE__AUTO for those without one: with fsname */
+	bool of_pid_ns; /* its content is that of the pid namespace of the process that creates it */
+	bool of_user; /* usable only if --enable-fs names it: nobody knows whether its content matters */
+	/* Options that mountinfo shows, and that creating one does not accept. NULL-terminated; NULL: there are none. */
+	const char *const *not_options;
+	/*
+	 * All hooks are optional, and called once for each file system, whatever number of mounts it has. @dir_fd: its
+	 * root directory, opened for reading, without the mounts on it. They run in the mount namespace (and for a restore in the
+	 * other namespaces of the same task), with the memory and descriptors of the tool.
+	 *
+	 * Dump: what of it cannot be saved is a blocker: dump_blocker(dump, NULL, -1, "%s: ...", mountpoint). Called before
+	 * the first file is saved. Must not change anything.
+	 */
+	int (*survey)(struct dump *, const struct ns *, struct mount *, int dir_fd);
+	/* Dump: writes its images. After all files: their temporary names are there. Not for `criu check`. */
+	int (*save)(struct dump *, const struct ns *, struct mount *, int dir_fd);
+	/* Restore: reads and checks its images, sets @mount->fs->data; no side effect. */
+	int (*load)(struct restore *, const struct ns *, struct mount *);
+	/*
+	 * Restore: it has just been created, with its options, and is not visible to anybody. Nothing is mounted on it: mount
+	 * points that its content lacks are created later. Failure removes all of it.
+	 */
+	int (*fill)(struct restore *, const struct ns *, struct mount *, int dir_fd);
+};
+
+/* NULL: there is no row. @fstype: of mountinfo; a subtype (fuse.sshfs) is ignored. */
+const struct fs_type *fs_type_by_name(const char *fstype);
+/* Of a record. */
+const struct fs_type *fs_type_of_entry(const MntEntry *entry);
