@@ -8,6 +8,7 @@
 struct dump;
 struct dump_task;
 struct dump_thread;
+struct ns;
 struct parasite_policy_list;
 struct pid_array;
 struct proc_stat;
@@ -47,6 +48,9 @@ int dump_note_pid_ns(struct dump *dump, const struct dump_task *root, const stru
 int dump_add_entered(struct dump *dump);
 /* namespaces.c: saves the contents of the tree's namespaces. */
 int dump_save_namespaces(struct dump *dump);
+/* mounts.c: the mounts and the root of a mount namespace: dump->mounts, dump->roots. */
+int dump_read_mounts(struct dump *dump, struct ns *ns);
+void dump_close_roots(struct dump *dump);
 /* numbers.c: when all tasks and threads are known, fills in the pids that the tree itself sees. */
 int dump_number_tasks(struct dump *dump);
 /*

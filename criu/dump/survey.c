@@ -30,10 +30,11 @@ static int note_namespace(struct dump *dump, struct dump_task *dt, enum ns_type 
 
 	if (!ns)
 		return fail(-ENOMEM, "namespaces");
-	if (!ns->member)
-		ns->member = &dt->t;
 	dt->ns[type] = ns;
-	return 0;
+	if (ns->member)
+		return 0;
+	ns->member = &dt->t;
+	return type == NS_MNT ? dump_read_mounts(dump, ns) : 0;
 }
 
 /* Is it in the same namespaces as @like? */
@@ -241,10 +242,6 @@ int dump_survey(struct dump *dump)
 	int err;
 
 	dump->stood = clocks_now();
-	err = mountinfo_read(&dump_task_of(dump->tree.root)->proc, &dump->mounts);
-
-	if (err < 0)
-		return fail(err, "read mountinfo");
 	err = read_our_namespaces(our_namespaces);
 	if (!err)
 		err = dump_number_tasks(dump);

@@ -58,12 +58,16 @@ static bool scan_mount(struct scan *s, char *text, struct mount_info *m)
 /* Takes ownership of @text (of @len bytes and a NUL), also on failure. */
 static int mountinfo_split(char *text, size_t len, struct mountinfo *ret)
 {
-	struct mountinfo all = { .text = text };
+	struct mountinfo all = { 0 };
 	struct scan s = scan_text(text, len), line;
-	int err = 0;
+	int err = array_add(&all.texts, text);
+
+	if (err)
+		free(text);
 
 	while (!err && scan_line(&s, &line)) {
 		struct mount_info m = { 0 };
+
 		err = scan_mount(&line, text, &m) ? array_add(&all, m) : -EBADMSG;
 	}
 	if (err)
@@ -93,11 +97,33 @@ int mountinfo_read(const struct proc *p, struct mountinfo *ret)
 	return mountinfo_split(b.data, b.len, ret);
 }
 
+int mountinfo_read_more(const struct proc *p, uint32_t ns, struct mountinfo *to)
+{
+	_cleanup_mountinfo_ struct mountinfo more = { 0 };
+	int err = mountinfo_read(p, &more);
+
+	if (!err)
+		err = array_reserve(to, more.n);
+	if (!err)
+		err = array_reserve(&to->texts, more.texts.n);
+	if (err)
+		return err;
+	for (size_t i = 0; i < more.n; i++) {
+		more.v[i].ns = ns;
+		to->v[to->n++] = more.v[i];
+	}
+	for (size_t i = 0; i < more.texts.n; i++)
+		to->texts.v[to->texts.n++] = more.texts.v[i];
+	more.texts.n = 0;
+	return 0;
+}
+
 void mountinfo_free(struct mountinfo *m)
 {
 	array_free(m);
-	free(m->text);
-	m->text = NULL;
+	for (size_t i = 0; i < m->texts.n; i++)
+		free(m->texts.v[i]);
+	array_free(&m->texts);
 }
 
 const struct mount_info *mountinfo_find(const struct mountinfo *m, int mnt_id)

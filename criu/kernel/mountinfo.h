@@ -18,15 +18,21 @@ struct mount_info {
 	char *fstype; /* "fuse.sshfs" with its subtype */
 	char *source; /* "" or "none" if there is none */
 	char *sb_options; /* of the file system */
+	uint32_t ns; /* for the caller: which of several mount namespaces it is in */
 };
 
 struct mountinfo {
 	struct mount_info *v; /* in the order of the kernel: a parent may come after its children */
 	size_t n, cap;
-	char *text;
+	struct {
+		char **v;
+		size_t n, cap;
+	} texts; /* that the strings are parts of */
 };
 
 int mountinfo_read(const struct proc *p, struct mountinfo *ret);
+/* Appends those of another mount namespace, with @ns. */
+int mountinfo_read_more(const struct proc *p, uint32_t ns, struct mountinfo *to);
 int mountinfo_parse(const char *text, size_t len, struct mountinfo *ret);
 void mountinfo_free(struct mountinfo *m);
 #define _cleanup_mountinfo_ __attribute__((cleanup(mountinfo_free)))

@@ -231,7 +231,9 @@ void restore_close_namespaces(struct restore *r)
 	for (struct ns *ns = r->plan.namespaces.first; ns; ns = ns->next) {
 		if (ns->fd >= 0)
 			close(ns->fd);
-		ns->fd = -1;
+		if (ns->root >= 0 && ns->root != r->roots.root)
+			close(ns->root);
+		ns->fd = ns->root = -1;
 	}
 	r->tool.nr_inside = 0;
 }

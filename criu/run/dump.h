@@ -113,6 +113,7 @@ struct dump {
 	const char *phase; /* current phase: dump/phases.c */
 	struct image_store *dir;
 	struct path_roots roots; /* roots for paths of the tree */
+	struct hash roots_by_mount; /* roots.by_mount, if there is a mount namespace that is not the tool's */
 	struct tree tree;
 	struct ns_set namespaces; /* that tasks are in, or sockets of the tree */
 	struct dump_networks *networks; /* run/network.c; NULL: there was no need */
@@ -128,7 +129,7 @@ struct dump {
 	struct arena arena; /* records and strings that live as long as the run */
 	struct blockers blockers;
 	struct run_stats stats;
-	struct mountinfo mounts; /* of the root task */
+	struct mountinfo mounts; /* of all mount namespaces that tasks are in; those of the root first */
 	struct kcmp_set open_files; /* descriptions that have an id */
 	struct hash path_ids; /* dev:ino:mount -> id of an entry for a path */
 	struct kernel_tasks_reader *kernel_tasks; /* dump/alike.c; NULL: not opened */
@@ -275,5 +276,7 @@ pid_t dump_pid_of(const struct dump *dump, pid_t pid);
 /* The same for users and groups: as seen in the user namespace of the tree. */
 uint32_t dump_uid_of(const struct dump *dump, uint32_t uid);
 uint32_t dump_gid_of(const struct dump *dump, uint32_t gid);
+/* The same for mounts: -1 if the mount is in the tool's own mount namespace, or unknown. */
+int dump_mount_of(const struct dump *dump, int mnt_id);
 /* Records that the descriptor @fd of @task (and of all that share its table) is file @id. */
 int dump_remember_fd(struct dump *dump, const struct dump_task *task, int fd, uint32_t id);

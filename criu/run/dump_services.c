@@ -116,6 +116,15 @@ uint32_t dump_gid_of(const struct dump *dump, uint32_t gid)
 	return id_map_inner(&dump->gid_map, gid);
 }
 
+int dump_mount_of(const struct dump *dump, int mnt_id)
+{
+	uint64_t root;
+
+	if (!dump->roots.by_mount || mnt_id < 0 || !hash_get(dump->roots.by_mount, (uint64_t)mnt_id, &root))
+		return -1;
+	return (int)root == AT_FDCWD ? -1 : mnt_id;
+}
+
 int dump_fown(struct dump *dump, const struct fd_probe *probe, FownEntry **ret_fown)
 {
 	struct f_owner_ex owner = { 0 };

@@ -7,11 +7,15 @@
 #include <unistd.h>
 #include "base/cleanup.h"
 #include "util/fds.h"
+#include "util/hash.h"
 
-/* At present all mounts are in one mount namespace: @mnt_id is not needed. */
 struct path_from path_from(const struct path_roots *roots, int mnt_id, const char *path)
 {
-	return (struct path_from){ roots->root, path };
+	uint64_t fd;
+
+	if (!roots->by_mount || mnt_id < 0 || !hash_get(roots->by_mount, (uint64_t)mnt_id, &fd))
+		return (struct path_from){ roots->root, path };
+	return (struct path_from){ (int)fd == roots->inside ? AT_FDCWD : (int)fd, path };
 }
 
 /* openat2(2) rejects flags that open(2) would ignore; images may contain some. */

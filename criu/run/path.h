@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Paths of a tree. Images and the kernel identify a file by its mount and a path from the root of that mount's
- * namespace; a run has one root for each mount namespace. At present there is one: that of the tool, or the directory
- * of --root. Nothing here logs or checks rights: to open files for a task use run/names.h, which is based on this.
+ * namespace; a run has one root for each mount namespace. Nothing here logs or checks rights: to open files for a task
+ * use run/names.h, which is based on this.
  */
 #pragma once
 #include <dirent.h>
@@ -11,11 +11,17 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
+struct hash;
+
 struct path_roots {
-	int root; /* a directory; AT_FDCWD: the root of this process, where paths are looked up unchanged */
+	/* Of the root task's namespace. A directory; AT_FDCWD: the root of this process, where paths are looked up unchanged */
+	int root;
+	/* For several mount namespaces: mount id -> the same for the namespace of that mount. NULL: @root for all. */
+	const struct hash *by_mount;
+	int inside; /* the one in @by_mount that is the root of this process */
 };
 /* For paths of the tool itself, or of the machine: not of the tree. */
-#define PATH_OWN ((struct path_roots){ AT_FDCWD })
+#define PATH_OWN ((struct path_roots){ AT_FDCWD, NULL, AT_FDCWD })
 /* Unknown mount: that of the root. */
 #define PATH_ROOT_MOUNT (-1)
 

@@ -290,5 +290,7 @@ int restore_read_records(struct restore *r, enum image_type type, unsigned long 
 /* The single record of an image, which must exist; it lives as long as the run. Errors are logged. */
 int restore_read_record(struct restore *r, enum image_type type, unsigned long id, const ProtobufCMessageDescriptor *d,
 			void *ret_record);
+/* In the tool: paths of the tree begin at this directory, which is not closed, instead of the one of --root. */
+void restore_set_root(struct restore *r, int fd);
 /* Memory in the region that remains mapped with the restorer in the final task (for pointers in wire structs). */
 void *wire_alloc(struct wire_task *wire, size_t size);

@@ -335,3 +335,10 @@ void *wire_alloc(struct wire_task *wire, size_t size)
 	wire->alloc_next = at + size;
 	return (void *)(uintptr_t)at;
 }
+
+void restore_set_root(struct restore *r, int fd)
+{
+	if (r->roots.root >= 0)
+		close(r->roots.root);
+	r->roots.root = fd;
+}

@@ -34,7 +34,7 @@ static struct ns *add(struct ns_set *set, struct arena *arena, struct ns ns)
 	if (!new)
 		return NULL;
 	*new = ns;
-	new->fd = -1;
+	new->fd = new->root = -1;
 	if (set->last)
 		set->last->next = new;
 	else

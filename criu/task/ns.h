@@ -30,6 +30,7 @@ struct ns {
 	/* The user namespace of the tree that owns it (of a user namespace: its parent); NULL: the tool's, or one outside. */
 	struct ns *owner;
 	int fd; /* restore: of the tool, inherited by all tasks until they run (restore/namespaces.c); -1: none */
+	int root; /* of a mount namespace: its root directory (O_PATH), of the tool; -1: none */
 	void *data; /* private to the kind that saves or restores it */
 };
 

@@ -100,6 +100,9 @@ class Pid(Host):
     def prepare(self):
         """In the new namespaces, before the tree exists."""
 
+    def init_options(self):
+        return []
+
     def start(self, argv, out, env):
         """Started by a process that exits at once: the init becomes the runner's child."""
         init = os.path.dirname(os.path.dirname(self.spec["binary"])) + "/runner/init"
@@ -109,7 +112,7 @@ class Pid(Host):
             must(libc.unshare(self.namespaces), "unshare")
             self.prepare()
             with open(note, "w") as f:
-                f.write(str(start([init, *argv], out, env=env)))
+                f.write(str(start([init, *self.init_options(), *argv], out, env=env)))
         self.in_child(make)
         root = int(text_of(note))
         statuses.pop(root, None)
@@ -129,11 +132,11 @@ class Pid(Host):
         note = f"{self.spec['dir']}/snapshot.json"
 
         def look():
-            must(libc.unshare(CLONE_NEWNS), "unshare")
-            must(libc.mount(b"proc", b"/", None, MS_REC | MS_PRIVATE, None), "mount")
-            must(libc.mount(b"proc", b"/proc", b"proc", 0, None), "mount /proc")
+            self.enter_mounts(mounts)
             with open(note, "w") as f:
                 json.dump(snapshot(1), f)
+
+        mounts = os.open(f"/proc/{root}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
 
         def enter():
             fd = os.open(f"/proc/{root}/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
@@ -148,8 +151,16 @@ class Pid(Host):
             if os.waitpid(pid, 0)[1]:
                 raise Failed("inspect the tree in its namespaces")
         self.in_child(enter)
+        os.close(mounts)
         with open(note) as f:
             return json.load(f)
+
+
+    def enter_mounts(self, mounts):
+        """In the tree's pid namespace: makes /proc show it. @mounts: the root's mount namespace."""
+        must(libc.unshare(CLONE_NEWNS), "unshare")
+        must(libc.mount(b"proc", b"/", None, MS_REC | MS_PRIVATE, None), "mount")
+        must(libc.mount(b"proc", b"/proc", b"proc", 0, None), "mount /proc")
 
 
 class Ipc(Pid):
@@ -165,4 +176,25 @@ class Net(Pid):
         loopback_up()
 
 
-FLAVOURS = {"host": Host, "pid": Pid, "ipc": Ipc, "net": Net}
+class Container(Ipc):
+    """The same with a mount namespace of its own, another root directory, and its own /proc and /dev/pts."""
+    namespaces = Ipc.namespaces | CLONE_NEWNS
+
+    def root(self):
+        return f"{self.spec['dir']}/root"
+
+    def init_options(self):
+        os.mkdir(self.root())
+        return ["-r", self.root()]
+
+    def dump_options(self):
+        return ["--external", "mnt[]"]
+
+    def restore_options(self):
+        return super().restore_options() + ["--external", "mnt[]", "--root", self.root()]
+
+    def enter_mounts(self, mounts):
+        must(libc.setns(mounts, CLONE_NEWNS), "setns")
+
+
+FLAVOURS = {"host": Host, "pid": Pid, "ipc": Ipc, "net": Net, "container": Container}

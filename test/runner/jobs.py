@@ -58,7 +58,7 @@ def kind_jobs(args):
         variants = [v for v in want["variants"] if not args.variants or v in args.variants]
         if args.self_check:
             variants = ["none"] + [f"broken{n}" for n in range(1, want["breaks"] + 1)]
-        for flavour in want["flavours"]:
+        for flavour in args.flavours or want["flavours"]:
             for variant in variants:
                 suffix = "" if flavour == "host" else f"@{flavour}"
                 yield f"kinds/{stem}:{variant}{suffix}", {

@@ -66,7 +66,7 @@ bool proc_path_parse(const char *path, struct proc_path *ret);
  * Whether the file belongs to a task that has exited. @path is its name without " (deleted)", and does not lead to the
  * file.
  */
-bool proc_file_is_gone(const struct subject *s, const char *path, struct proc_path *ret);
+bool proc_file_is_gone(const struct dump *dump, const struct subject *s, const char *path, struct proc_path *ret);
 /* Reports what would prevent restoring it. */
 int proc_file_check_gone(struct dump *dump, const struct subject *s, const struct proc_path *p, const char *path);
 /* Whether it shows namespaces, even after the task has exited. */

@@ -107,6 +107,8 @@ static int write_link_entry(struct dump *dump, const struct subject *s, const st
 	reg.id = nameless->remap_id;
 	reg.fown = &fown;
 	reg.name = (char *)nameless->link_path;
+	reg.mnt_id = dump_mount_of(dump, s->mnt_id);
+	reg.has_mnt_id = true;
 	reg.has_mode = true;
 	reg.mode = s->st.st_mode;
 	regular_note_identity(dump, s, &reg);
@@ -251,7 +253,7 @@ int regular_name(struct dump *dump, const struct subject *s, uint32_t id, const 
 		if (name_leads_to(dump, s, name))
 			return 0;
 	}
-	if (proc_file_is_gone(s, name, &p))
+	if (proc_file_is_gone(dump, s, name, &p))
 		return save_of_gone_task(dump, s, &p, name, id);
 	if (deleted) {
 		const char *other;

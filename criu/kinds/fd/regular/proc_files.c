@@ -16,6 +16,7 @@
 #include <unistd.h>
 #include "base/bits.h"
 #include "kinds/fd/regular/internal.h"
+#include "run/path.h"
 #include "util/fds.h"
 #include "util/proc_root.h"
 #include "util/str.h"
@@ -61,10 +62,33 @@ static bool is_in_proc(int fd)
 	return !fstatfs(fd, &fs) && fs.f_type == PROC_SUPER_MAGIC;
 }
 
-static bool is_thread_of(const struct dump_task *task, pid_t tid)
+/* Not the /proc of the tool, but one of the tree's pid namespace, with the pids that the tree sees. */
+static bool is_of_tree(const struct dump *dump, const struct subject *s)
 {
+	struct stat st;
+
+	return dump->pid_level && dump_mount_of(dump, s->mnt_id) >= 0 && !fstat(proc_root(), &st) &&
+	       st.st_dev != s->st.st_dev;
+}
+
+static struct dump_task *find_task(struct dump *dump, const struct subject *s, pid_t pid)
+{
+	struct dump_task *task;
+
+	if (!is_of_tree(dump, s))
+		return dump_find_task(dump, pid);
+	dump_for_each_task(task, dump)
+		if (task->t.pid == pid)
+			return task;
+	return NULL;
+}
+
+static bool is_thread_of(const struct dump *dump, const struct subject *s, const struct dump_task *task, pid_t tid)
+{
+	bool inner = is_of_tree(dump, s);
+
 	for (size_t i = 1; i < task->nr_threads; i++)
-		if (task->threads[i].id.host_tid == tid)
+		if ((inner ? task->threads[i].id.tid : task->threads[i].id.host_tid) == tid)
 			return true;
 	return false;
 }
@@ -76,14 +100,14 @@ void proc_file_check(struct dump *dump, const struct subject *s, const char *pat
 
 	if (!proc_path_parse(path, &p) || !is_in_proc(s->local))
 		return;
-	of = dump_find_task(dump, p.pid);
+	of = find_task(dump, s, p.pid);
 	if (!of && p.pid != INIT_PID)
 		dump_blocker(
 			dump, s->task, s->fd,
 			"%s belongs to process %d, which is outside the tree and may be another process at restore; "
 			"close it, or dump a tree that contains the process",
 			path, p.pid);
-	else if (of && p.tid && p.tid != p.pid && is_thread_of(of, p.tid))
+	else if (of && p.tid && p.tid != p.pid && is_thread_of(dump, s, of, p.tid))
 		dump_blocker(
 			dump, s->task, s->fd,
 			"%s belongs to a thread, and threads are restored after files; close it, or open it only when "
@@ -114,15 +138,20 @@ static bool belongs_to_gone_task(const struct subject *s)
 	return S_ISDIR(s->st.st_mode) ? lists_nothing(fd) : read(fd, target, 1) < 0 && errno == ESRCH;
 }
 
-bool proc_file_is_gone(const struct subject *s, const char *path, struct proc_path *ret)
+bool proc_file_is_gone(const struct dump *dump, const struct subject *s, const char *path, struct proc_path *ret)
 {
 	char of[64];
 	struct stat st;
+	int err;
 
 	if (!proc_path_parse(path, ret) || !is_in_proc(s->local))
 		return false;
-	snprintf(of, sizeof(of), "%d/task/%d", ret->pid, ret->tid ? ret->tid : ret->pid);
-	return fstatat(proc_root(), of, &st, AT_SYMLINK_NOFOLLOW) < 0 ? errno == ENOENT : belongs_to_gone_task(s);
+	snprintf(of, sizeof(of), PROC_PATH "%d/task/%d", ret->pid, ret->tid ? ret->tid : ret->pid);
+	if (is_of_tree(dump, s))
+		err = path_stat(&dump->roots, s->mnt_id, of, false, &st);
+	else
+		err = fstatat(proc_root(), of + strlen(PROC_PATH), &st, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+	return err ? err == -ENOENT : belongs_to_gone_task(s);
 }
 
 bool proc_file_shows_namespace(const char *rest)
@@ -174,6 +203,13 @@ int proc_file_check_gone(struct dump *dump, const struct subject *s, const struc
 	bool has_unread = false;
 	int err;
 
+	/* A restore opens such files before the first process of the pid namespace exists. */
+	if (is_of_tree(dump, s)) {
+		dump_blocker(dump, s->task, s->fd,
+			     "%s belongs to process %d, which has exited: that is not implemented in the /proc of a pid namespace; close it first",
+			     path, p->pid);
+		return 0;
+	}
 	if (str_has_prefix(p->rest, "/fd/") || str_has_prefix(p->rest, "/fdinfo/") ||
 	    str_has_prefix(p->rest, "/map_files/")) {
 		dump_blocker(dump, s->task, s->fd,

@@ -64,6 +64,8 @@ static int fill_entry(struct dump *dump, const struct subject *s, uint32_t id, F
 	reg->flags = s->flags;
 	reg->pos = s->pos;
 	reg->fown = fown;
+	reg->mnt_id = dump_mount_of(dump, s->mnt_id);
+	reg->has_mnt_id = true;
 	if (S_ISCHR(s->st.st_mode) && !(s->flags & O_PATH) && !device_is_stateless(s->st.st_rdev))
 		refuse_device(dump, s);
 	err = regular_name(dump, s, id, &name);

@@ -19,7 +19,8 @@ struct fs_type {
 	const char *name; /* of fsopen(2) and mountinfo, without subtype */
 	uint32_t number; /* enum fstype of mnt.proto; FSTYPE__AUTO for those without one: with fsname */
 	bool of_pid_ns; /* its content is that of the pid namespace of the process that creates it */
-	bool of_user; /* usable only if --enable-fs names it: nobody knows whether its content matters */
+	bool single; /* the kernel has one, or one for each namespace of the creator: it has no content of its own */
+	bool no_options; /* those that mountinfo shows would change the kernel's only one */
 	/* Options that mountinfo shows, and that creating one does not accept. NULL-terminated; NULL: there are none. */
 	const char *const *not_options;
 	/*
@@ -27,7 +28,7 @@ struct fs_type {
 	 * root directory, opened for reading, without the mounts on it. They run in the mount namespace (and for a restore in the
 	 * other namespaces of the same task), with the memory and descriptors of the tool.
 	 *
-	 * Dump: what of it cannot be saved is a blocker: dump_blocker(dump, NULL, -1, "%s: ...", mountpoint). Called before
+	 * Dump: what of it cannot be saved is a blocker: mount_blocker(dump, "mount %s ...", MOUNT_NAME(mount)). Called before
 	 * the first file is saved. Must not change anything.
 	 */
 	int (*survey)(struct dump *, const struct ns *, struct mount *, int dir_fd);
@@ -42,6 +43,8 @@ struct fs_type {
 	int (*fill)(struct restore *, const struct ns *, struct mount *, int dir_fd);
 };
 
+/* A type that --enable-fs names: an empty one will do. */
+extern const struct fs_type fs_type_enabled;
 /* NULL: there is no row. @fstype: of mountinfo; a subtype (fuse.sshfs) is ignored. */
 const struct fs_type *fs_type_by_name(const char *fstype);
 /* Of a record. */

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Creates the mounts of a namespace, in two steps: when the namespace exists, all but what shows the pid namespace (proc) and what lies
+ * below that; and the rest in the first process in it. Only then are flags and propagation set, so that files can be created
+ * meanwhile, and nothing is propagated.
+ */
+#include <errno.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "base/cleanup.h"
+#include "kinds/ns/mnt/fs_type.h"
+#include "kinds/ns/mnt/options.h"
+#include "kinds/ns/mnt/restore.h"
+#include "util/fds.h"
+#include "util/log.h"
+
+static int set_propagation(int dir, unsigned flags, uint64_t propagation)
+{
+	struct mount_attr attr = { .propagation = propagation };
+
+	return mount_setattr(dir, dir == AT_FDCWD ? "/" : "", flags, &attr, sizeof(attr)) < 0 ? -errno : 0;
+}
+
+/* In the place of the tool's root, which the new namespace began with a copy of. */
+static int change_root(const struct mount *root)
+{
+	if (move_mount(root->fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		return fail(-errno, "mount /: attach it");
+	if (fchdir(root->fd) < 0 || syscall(SYS_pivot_root, ".", ".") < 0)
+		return fail(-errno, "mount /: make it the root");
+	return umount2(".", MNT_DETACH) < 0 ? fail(-errno, "unmount the former root") : 0;
+}
+
+static int open_point(struct restore *r, const struct mount *mount)
+{
+	const char *path = mount_below(MOUNT_NAME(mount->parent), MOUNT_NAME(mount));
+	struct stat st = { .st_mode = S_IFDIR };
+	int fd;
+
+	/* Only an origin that is not there yet is a directory for certain. */
+	if (mount->fd >= 0 && fstat(mount->fd, &st) < 0)
+		return fail(-errno, "mount %s: stat", MOUNT_NAME(mount));
+	if (!*path)
+		return dup_fd_above(mount->parent->fd, r->service_base);
+	fd = mount_point_open(r, mount->parent->fd, path, S_ISDIR(st.st_mode));
+	return fd < 0 ? fail(fd, "mount %s: open, or create, its mount point in %s", MOUNT_NAME(mount),
+			     MOUNT_NAME(mount->parent)) :
+			fd;
+}
+
+static int attach(const struct mount *mount, int point)
+{
+	if (move_mount(mount->fd, "", point, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+		return fail(-errno, "mount %s: attach it", MOUNT_NAME(mount));
+	return 0;
+}
+
+static int attach_or_keep(struct restore *r, struct mount *mount)
+{
+	_cleanup_close_ int point = -1;
+
+	if (!mount->parent || mount->parent->deferred)
+		return 0;
+	point = open_point(r, mount);
+	if (point < 0)
+		return point;
+	if (!mount->deferred)
+		return attach(mount, point);
+	mount->point = move_fd_above(point, r->service_base);
+	if (mount->point >= 0)
+		point = -1;
+	return mount->point < 0 ? fail(mount->point, "keep a mount point open") : 0;
+}
+
+/* The uppermost of those that are mounted on the root directory. */
+static int open_root(struct restore *r, const struct mounts *m)
+{
+	const struct mount *top = m->root;
+
+	for (const struct mount *at = top->children; at; at = at->sibling)
+		if (!at->deferred && !*mount_below(MOUNT_NAME(top), MOUNT_NAME(at))) {
+			top = at;
+			at = &(const struct mount){ .sibling = top->children };
+		}
+	return dup_fd_above(top->fd, r->service_base);
+}
+
+int mounts_build(struct restore *r, struct ns *ns)
+{
+	struct mounts *m = ns->data;
+	struct mount *mount;
+	int err = mounts_clone(r, ns, m, false);
+
+	if (err)
+		return err;
+	err = set_propagation(AT_FDCWD, AT_RECURSIVE, MS_PRIVATE);
+	if (err)
+		return fail(err, "make the mounts of a new mount namespace private");
+	err = change_root(m->root);
+	mounts_for_each(mount, m)
+		if (!err)
+			err = attach_or_keep(r, mount);
+	if (err)
+		return err;
+	ns->root = open_root(r, m);
+	return ns->root < 0 ? fail(ns->root, "keep a root directory open") : 0;
+}
+
+/* ---- in the first process of the namespace ---- */
+
+static int attach_deferred(struct restore *r, const struct mount *mount)
+{
+	_cleanup_close_ int point = -1;
+
+	if (!mount->deferred)
+		return 0;
+	if (mount->point >= 0)
+		return attach(mount, mount->point);
+	point = open_point(r, mount);
+	return point < 0 ? point : attach(mount, point);
+}
+
+static int set_flags(const struct mount *mount)
+{
+	struct mount_attr attr = { .attr_set = mount_attributes(mount->entry->flags),
+				   .attr_clr = MOUNT_ALL_ATTRIBUTES };
+
+	/* Nothing but the default. */
+	if (!attr.attr_set && !mount->source)
+		return 0;
+	return mount_setattr(mount->fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0 ?
+		       fail(-errno, "mount %s: set its flags", MOUNT_NAME(mount)) :
+		       0;
+}
+
+static int set_unbindable(const struct mount *mount)
+{
+	int err = mount->entry->flags & MNT_FLAG_UNBINDABLE ?
+			  set_propagation(mount->fd, AT_EMPTY_PATH, MS_UNBINDABLE) :
+			  0;
+
+	return err ? fail(err, "mount %s: make it unbindable", MOUNT_NAME(mount)) : 0;
+}
+
+int mounts_finish(struct restore *r, struct ns *ns)
+{
+	struct mounts *m = ns->data;
+	struct mount *mount;
+	int err = mounts_clone(r, ns, m, true);
+
+	mounts_for_each(mount, m)
+		if (!err)
+			err = attach_deferred(r, mount);
+	if (!err)
+		err = mounts_set_groups(m);
+	mounts_for_each(mount, m) {
+		if (!err)
+			err = set_flags(mount);
+		if (!err && mount->fs->whole == mount)
+			err = mount_settle_fs(mount);
+		if (!err)
+			err = set_unbindable(mount);
+	}
+	return err;
+}
+
+static void close_one(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+void mounts_close(struct restore *r)
+{
+	struct mount_restore *data = mount_restore_data(r);
+	struct ns *ns;
+
+	ns_for_each(ns, &r->plan.namespaces, NS_MNT) {
+		struct mounts *m = ns->data;
+
+		for (size_t i = 0; m && i < m->n; i++) {
+			close_one(&m->v[i].fd);
+			close_one(&m->v[i].point);
+		}
+	}
+	for (struct mount_fs *fs = data ? data->run.fs : NULL; fs; fs = fs->next)
+		for (struct mount_origin *o = fs->origins; o; o = o->next)
+			close_one(&o->fd);
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* New file systems. fsopen(2), fsconfig(2), fsmount(2) */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <unistd.h>
+#include "base/cleanup.h"
+#include "kinds/ns/mnt/fs_type.h"
+#include "kinds/ns/mnt/options.h"
+#include "kinds/ns/mnt/restore.h"
+#include "util/fds.h"
+#include "util/log.h"
+
+/* What security modules add to the options that they show. */
+static const char *const of_modules[] = { "seclabel", NULL };
+
+static bool is_one_of(const char *const *words, const char *word)
+{
+	for (; words && *words; words++)
+		if (!strcmp(*words, word))
+			return true;
+	return false;
+}
+
+static int fail_fs(int fs, int err, const struct mount *mount, const char *what)
+{
+	char why[512] = "";
+	ssize_t len = read(fs, why, sizeof(why) - 1);
+
+	/* "e tmpfs: Bad value for 'size'" */
+	while (len > 0 && why[len - 1] == '\n')
+		len--;
+	why[len > 0 ? len : 0] = 0;
+	return fail(err, "mount %s: %s%s%s", MOUNT_NAME(mount), what, len > 2 ? ": " : "", len > 2 ? why + 2 : "");
+}
+
+static int set_option(int fs, const struct mount *mount, char *word)
+{
+	char *value = strchr(word, '=');
+
+	if (is_one_of(of_modules, word) || is_one_of(mount->fs->type ? mount->fs->type->not_options : NULL, word))
+		return 0;
+	if (value)
+		*value++ = 0;
+	if (fsconfig(fs, value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, word, value, 0) < 0)
+		return fail_fs(fs, -errno, mount, word);
+	return 0;
+}
+
+/* A comma in a value has a backslash before it. */
+static char *end_of_option(char *at)
+{
+	while (*at && *at != ',')
+		at += at[0] == '\\' && at[1] ? 2 : 1;
+	return at;
+}
+
+static int set_options(int fs, const struct mount *mount)
+{
+	char *text = strdup(mount->entry->options), *word = text;
+	int err = text ? 0 : -ENOMEM;
+
+	while (!err && *word) {
+		char *end = end_of_option(word), *next = end + (*end == ',');
+
+		*end = 0;
+		if (*word)
+			err = set_option(fs, mount, word);
+		word = next;
+	}
+	free(text);
+	return err;
+}
+
+static int set_flags(int fs, const struct mount *mount, uint32_t flags)
+{
+	static const struct {
+		uint32_t flag;
+		const char *word;
+	} words[] = {
+		{ MNT_FLAG_RDONLY, "ro" },
+		{ MNT_FLAG_SYNC, "sync" },
+		{ MNT_FLAG_NODEV, "sync" }, /* a mistake in CRIU 4.2 */
+		{ MNT_FLAG_DIRSYNC, "dirsync" },
+		{ MNT_FLAG_LAZYTIME, "lazytime" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (flags & words[i].flag && fsconfig(fs, FSCONFIG_SET_FLAG, words[i].word, NULL, 0) < 0)
+			return fail_fs(fs, -errno, mount, words[i].word);
+	return 0;
+}
+
+/* @source: a device; NULL: the text of the images. */
+static int configure(int fs, const struct mount *mount)
+{
+	const char *source = mount->source ?: mount->entry->source;
+	uint32_t flags = mount->entry->has_sb_flags ? mount->entry->sb_flags : 0;
+	int err;
+
+	if (*source && fsconfig(fs, FSCONFIG_SET_STRING, "source", source, 0) < 0)
+		return fail_fs(fs, -errno, mount, source);
+	/* Mount points may have to be created on it, and its content. */
+	if (mount->fs->type && mount->fs->type->fill)
+		flags &= ~(uint32_t)MNT_FLAG_RDONLY;
+	err = mount->fs->type && mount->fs->type->no_options ? 0 : set_options(fs, mount);
+	return err ? err : set_flags(fs, mount, flags);
+}
+
+int mount_create_fs(const struct mount *mount)
+{
+	const struct fs_type *type = mount->fs->type;
+	const char *name = !type || type == &fs_type_enabled ? mount->entry->fsname : type->name;
+	_cleanup_close_ int fs = fsopen(name, FSOPEN_CLOEXEC);
+	int fd, err;
+
+	if (fs < 0)
+		return fail(-errno, "mount %s: file system type %s", MOUNT_NAME(mount), name);
+	err = configure(fs, mount);
+	if (err)
+		return err;
+	if (fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return fail_fs(fs, -errno, mount, name);
+	fd = fsmount(fs, FSMOUNT_CLOEXEC, 0);
+	return fd < 0 ? fail_fs(fs, -errno, mount, name) : fd;
+}
+
+int mount_settle_fs(const struct mount *mount)
+{
+	const MntEntry *e = mount->entry;
+	_cleanup_close_ int fs = -1;
+
+	if (!mount->fs->type || !mount->fs->type->fill || !e->has_sb_flags || !(e->sb_flags & MNT_FLAG_RDONLY))
+		return 0;
+	fs = fspick(mount->fd, "", FSPICK_CLOEXEC | FSPICK_EMPTY_PATH);
+	if (fs < 0)
+		return fail(-errno, "mount %s: fspick", MOUNT_NAME(mount));
+	if (fsconfig(fs, FSCONFIG_SET_FLAG, "ro", NULL, 0) < 0 ||
+	    fsconfig(fs, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0) < 0)
+		return fail_fs(fs, -errno, mount, "make it read-only");
+	return 0;
+}

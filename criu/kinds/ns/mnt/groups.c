@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Propagation: peer groups, and which group receives from which. All mounts are attached and private, but for those that stay in a
+ * group of the host. A mount can only take over the group of one that shows all that it shows: if no member does so for all
+ * others, a copy of the whole file system, attached nowhere, leads the group meanwhile. move_mount(2)
+ * MOVE_MOUNT_SET_GROUP, mount_namespaces(7)
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <unistd.h>
+#include "base/cleanup.h"
+#include "kinds/ns/mnt/restore.h"
+#include "util/array.h"
+#include "util/log.h"
+
+#ifndef MOVE_MOUNT_SET_GROUP
+#define MOVE_MOUNT_SET_GROUP 0x00000100
+#endif
+
+struct group {
+	uint32_t id, master; /* 0: none */
+	const struct mount_fs *fs;
+	const struct mount *leader; /* NULL: a copy of: */
+	const struct mount *copied;
+	const char *root; /* what the leader shows */
+	int fd;
+	bool set;
+};
+ARRAY_OF(group_array, struct group);
+
+static struct group *find_group(const struct group_array *groups, uint32_t id)
+{
+	struct group *g;
+
+	array_for_each(g, groups)
+		if (id && g->id == id)
+			return g;
+	return NULL;
+}
+
+static int list_groups(const struct mounts *m, struct group_array *groups)
+{
+	for (size_t i = 0; i < m->n; i++) {
+		const MntEntry *e = m->v[i].entry;
+		struct group *g = find_group(groups, e->shared_id);
+
+		if (!e->shared_id)
+			continue;
+		if (!g) {
+			g = array_push(groups);
+			if (!g)
+				return fail(-ENOMEM, "peer groups");
+			*g = (struct group){ e->shared_id, e->master_id, m->v[i].fs, &m->v[i], NULL, e->root, -1, false };
+		}
+		if (g->fs != m->v[i].fs || g->master != e->master_id)
+			return fail(-EBADMSG, "mount %s: other members of its peer group %u have another file system or master",
+				    MOUNT_NAME(&m->v[i]), e->shared_id);
+		if (strlen(e->root) >= strlen(g->root) && !m->v[i].outer_group)
+			continue;
+		g->leader = &m->v[i];
+		g->root = e->root;
+	}
+	return 0;
+}
+
+/* The narrowest mount that shows both. */
+static const struct mount *common(const struct mounts *m, const struct mount_fs *fs, const char *a, const char *b)
+{
+	const struct mount *best = NULL;
+
+	for (size_t i = 0; i < m->n; i++) {
+		const char *root = m->v[i].entry->root;
+
+		if (m->v[i].fs == fs && mount_below(root, a) && mount_below(root, b) &&
+		    (!best || strlen(root) > strlen(best->entry->root)))
+			best = &m->v[i];
+	}
+	return best;
+}
+
+/* 1: that was new. */
+static int widen(const struct mounts *m, struct group *g, const struct mount_fs *fs, const char *root)
+{
+	if (!g || g->fs != fs || mount_below(g->root, root))
+		return 0;
+	g->leader = NULL;
+	g->copied = common(m, fs, g->root, root);
+	if (!g->copied)
+		return fail(-EOPNOTSUPP,
+			    "mounts of %s and %s of one file system are peers, or one is the master of the other, and no mount shows both: that is not supported",
+			    g->root, root);
+	g->root = g->copied->entry->root;
+	return 1;
+}
+
+static int widen_for_mount(const struct mounts *m, const struct group_array *groups, const struct mount *mount)
+{
+	const MntEntry *e = mount->entry;
+	int peer = widen(m, find_group(groups, e->shared_id), mount->fs, e->root);
+	int master = peer < 0 ? peer : widen(m, find_group(groups, e->master_id), mount->fs, e->root);
+
+	return master < 0 ? master : peer | master;
+}
+
+static int find_leaders(const struct mounts *m, struct group_array *groups)
+{
+	int again = 1, one;
+	struct group *g;
+
+	while (again) {
+		again = 0;
+		for (size_t i = 0; i < m->n; i++) {
+			one = widen_for_mount(m, groups, &m->v[i]);
+			if (one < 0)
+				return one;
+			again |= one;
+		}
+		array_for_each(g, groups) {
+			one = widen(m, find_group(groups, g->master), g->fs, g->root);
+			if (one < 0)
+				return one;
+			again |= one;
+		}
+	}
+	return 0;
+}
+
+int mounts_check_groups(const struct mounts *m)
+{
+	struct group_array groups = { 0 };
+	int err = list_groups(m, &groups);
+
+	if (!err)
+		err = find_leaders(m, &groups);
+	array_free(&groups);
+	return err;
+}
+
+/* ---- setting ---- */
+
+static int set_propagation(int fd, uint64_t propagation)
+{
+	struct mount_attr attr = { .propagation = propagation };
+
+	return mount_setattr(fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0 ? -errno : 0;
+}
+
+static int join(int from, int to)
+{
+	const unsigned flags = MOVE_MOUNT_SET_GROUP | MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
+
+	return move_mount(from, "", to, "", flags) < 0 ? -errno : 0;
+}
+
+static int follow(int master, int fd)
+{
+	int err = join(master, fd);
+
+	return err ? err : set_propagation(fd, MS_SLAVE);
+}
+
+static int open_leader(struct group *g)
+{
+	if (g->leader) {
+		g->fd = g->leader->fd;
+		return 0;
+	}
+	g->fd = open_tree(g->copied->fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	return g->fd < 0 ? -errno : set_propagation(g->fd, MS_PRIVATE);
+}
+
+/* One whose master is ready. */
+static int set_group(const struct mounts *m, struct group *g, const struct group *master)
+{
+	bool outer = g->leader && g->leader->outer_group;
+	int err = open_leader(g);
+
+	if (!err && master)
+		err = follow(master->fd, g->fd);
+	else if (!err && g->master && outer)
+		err = set_propagation(g->fd, MS_SLAVE);
+	/* Peers of a mount of the host are so from the beginning. */
+	if (!err && (g->master || !outer))
+		err = set_propagation(g->fd, MS_SHARED);
+	for (size_t i = 0; !err && i < m->n; i++)
+		if (m->v[i].entry->shared_id == g->id && &m->v[i] != g->leader && !m->v[i].outer_group)
+			err = join(g->fd, m->v[i].fd);
+	g->set = !err;
+	return err ? fail(err, "peer group %u of mounts", g->id) : 0;
+}
+
+static int set_groups(const struct mounts *m, struct group_array *groups)
+{
+	size_t left = groups->n, before;
+	struct group *g;
+
+	do {
+		before = left;
+		array_for_each(g, groups) {
+			const struct group *master = find_group(groups, g->master);
+
+			if (g->set || (master && !master->set))
+				continue;
+			int err = set_group(m, g, master);
+			if (err)
+				return err;
+			left--;
+		}
+	} while (left && left != before);
+	return left ? fail(-EBADMSG, "peer groups of mounts are masters of each other") : 0;
+}
+
+static int set_slave(const struct mount *mount, const struct group *master)
+{
+	int err = master ? follow(master->fd, mount->fd) : set_propagation(mount->fd, MS_SLAVE);
+
+	return err ? fail(err, "mount %s: make it a slave", MOUNT_NAME(mount)) : 0;
+}
+
+int mounts_set_groups(const struct mounts *m)
+{
+	struct group_array groups = { 0 };
+	struct group *g;
+	int err = list_groups(m, &groups);
+
+	if (!err)
+		err = find_leaders(m, &groups);
+	if (!err)
+		err = set_groups(m, &groups);
+	for (size_t i = 0; !err && i < m->n; i++)
+		if (m->v[i].entry->master_id && !m->v[i].entry->shared_id)
+			err = set_slave(&m->v[i], find_group(&groups, m->v[i].entry->master_id));
+	array_for_each(g, &groups)
+		if (!g->leader && g->fd >= 0)
+			close(g->fd);
+	array_free(&groups);
+	return err;
+}

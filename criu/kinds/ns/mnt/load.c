@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Reads and checks the mounts of a namespace. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include "kinds/kinds.h"
+#include "kinds/ns/mnt/external.h"
+#include "kinds/ns/mnt/fs_type.h"
+#include "kinds/ns/mnt/restore.h"
+#include "util/log.h"
+#include "util/str.h"
+
+struct mount_restore *mount_restore_data(struct restore *r)
+{
+	void **data = restore_kind_data(r, &mnt_ns_run);
+
+	if (!*data)
+		*data = restore_alloc(r, sizeof(struct mount_restore));
+	return *data;
+}
+
+/* Absolute, and without components that lead elsewhere. */
+static bool is_plain_path(const char *path)
+{
+	if (path[0] != '/' || strlen(path) >= PATH_MAX)
+		return false;
+	if (!path[1])
+		return true;
+	for (const char *at = path; *at;) {
+		size_t len = strcspn(++at, "/");
+
+		if (!len || (len == 1 && at[0] == '.') || (len == 2 && !memcmp(at, "..", 2)))
+			return false;
+		at += len;
+	}
+	return true;
+}
+
+static int check_record(const struct ns *ns, const MntEntry *e)
+{
+	if (!is_plain_path(e->mountpoint))
+		return fail(-EBADMSG, "mountpoints-%u.img: mount %u is at %s", ns->id, e->mnt_id, e->mountpoint);
+	if (!e->ext_key && !is_plain_path(e->root))
+		return fail(-EBADMSG, "mountpoints-%u.img: %s shows %s", ns->id, e->mountpoint, e->root);
+	if (e->with_plugin)
+		return fail(-EOPNOTSUPP, "mount %s needs a plugin of CRIU: that is not supported", e->mountpoint);
+	if (e->ext_mount)
+		return fail(-EOPNOTSUPP, "mount %s is external, in the format of an old CRIU: that is not supported",
+			    e->mountpoint);
+	if (e->deleted)
+		return fail(-EOPNOTSUPP, "mount %s shows %s, which was removed: that is not supported", e->mountpoint,
+			    e->root);
+	return 0;
+}
+
+/* Its place in the tool's mount namespace. */
+static int find_source(struct restore *r, struct mount *mount)
+{
+	const struct options *opts = r->opts;
+	const char *key = mount->entry->ext_key, *at = mount->entry->mountpoint, *source = mount->entry->source;
+
+	if (!strcmp(key, MOUNT_AUTO_KEY)) {
+		/* A path that only the images name: in the tool's own root anything in it is there already. */
+		if (!external_mounts_found(opts) && opts->root && strcmp(opts->root, "/"))
+			return fail(-EINVAL, "mount %s shows %s of the host: use --external 'mnt[]' to let it do so", at,
+				    source);
+		if (source[0] != '/')
+			return fail(-EBADMSG, "mount %s: its source is %s", at, source);
+		mount->source = source;
+		return 0;
+	}
+	if (!strcmp(key, MOUNT_DEV_KEY)) {
+		size_t len = strlen(source);
+		char name[NAME_MAX];
+
+		if (!str_has_prefix(source, "dev[") || source[len - 1] != ']' || len > sizeof(name))
+			return fail(-EBADMSG, "mount %s: its source is %s", at, source);
+		memcpy(name, source + 4, len - 5);
+		name[len - 5] = 0;
+		mount->source = external_device_path(opts, name);
+		return mount->source ? 0 :
+				       fail(-EINVAL, "mount %s is external: use --external 'dev[%s]:PATH'", at, name);
+	}
+	mount->source = external_mount_path(opts, key);
+	return mount->source ? 0 : fail(-EINVAL, "mount %s is external: use --external 'mnt[%s]:PATH'", at, key);
+}
+
+static int note_fs(struct restore *r, struct mounts *m, struct mount *mount)
+{
+	mount->fs = mount_fs_get(&mount_restore_data(r)->run, &r->arena, mount->entry->root_dev);
+	if (!mount->fs)
+		return fail(-ENOMEM, "mounts");
+	if (mount == m->root)
+		mount->source = r->opts->root ?: "/"; /* style: without --root it is the tool's */
+	else if (mount->entry->ext_key && find_source(r, mount))
+		return -EINVAL;
+	if (!mount_is_external(m, mount))
+		return 0;
+	if (!mount_origin_add(mount->fs, &r->arena, mount->entry->root, mount))
+		return fail(-ENOMEM, "mounts");
+	return 0;
+}
+
+static bool is_enabled(const struct restore *r, const char *type)
+{
+	const struct str_list *list = &r->opts->enable_fs;
+
+	for (size_t i = 0; i < list->n; i++)
+		if (str_eq(list->v[i], type) || str_eq(list->v[i], "all"))
+			return true;
+	return false;
+}
+
+/* One whose file system is created, or is that of another mount. */
+static int check_made(struct restore *r, const struct ns *ns, struct mount *mount)
+{
+	struct mount_fs *fs = mount->fs;
+	const MntEntry *e = mount->entry;
+
+	if (fs->origins && mount_origin_of(fs, e->root))
+		return 0;
+	if (fs->origins)
+		return fail(-EBADMSG, "mountpoints-%u.img: %s shows %s of a file system of which there is only a part",
+			    ns->id, e->mountpoint, e->root);
+	if (!fs->type)
+		fs->type = fs_type_of_entry(e);
+	if (!fs->type)
+		return fail(-EOPNOTSUPP, "mount %s is of a type (%u) that is not supported", e->mountpoint, e->fstype);
+	if (fs->type == &fs_type_enabled && (!e->fsname || !is_enabled(r, e->fsname)))
+		return fail(-EINVAL, "mount %s is of type %s: use --enable-fs %s to create an empty one", e->mountpoint,
+			    e->fsname ?: "unknown", e->fsname ?: "TYPE");
+	if (fs->whole)
+		return 0;
+	if (!strcmp(e->root, "/") || fs->type->single)
+		fs->whole = mount;
+	return fs->whole && fs->type->load ? fs->type->load(r, ns, mount) : 0;
+}
+
+static bool has_group(const struct mounts *m, uint32_t group)
+{
+	for (size_t i = 0; i < m->n; i++)
+		if (m->v[i].entry->shared_id == group)
+			return true;
+	return false;
+}
+
+/* What it is shared with, or a slave of, is outside of the tree. */
+static int check_group(struct restore *r, const struct mounts *m, struct mount *mount)
+{
+	const MntEntry *e = mount->entry;
+	bool is_slave = e->master_id && !has_group(m, e->master_id);
+	bool is_peer = e->shared_id && e->ext_key && !strcmp(e->ext_key, MOUNT_AUTO_KEY) &&
+		       external_sharing(r->opts) && !(e->has_internal_sharing && e->internal_sharing);
+
+	mount->outer_group = is_slave || is_peer;
+	if (is_slave && !mount->source)
+		return fail(-EBADMSG, "mount %s: its master, group %u, is not in the images", e->mountpoint, e->master_id);
+	return 0;
+}
+
+static int check_all(struct restore *r, const struct ns *ns, struct mounts *m)
+{
+	struct mount *mount;
+	int err = 0;
+
+	mounts_for_each(mount, m) {
+		err = err ?: note_fs(r, m, mount);
+	}
+	mounts_for_each(mount, m) {
+		if (err || mount_is_external(m, mount))
+			continue;
+		err = check_made(r, ns, mount);
+		if (!err && !mount->fs->origins)
+			mount->deferred = mount->fs->type->of_pid_ns;
+	}
+	mounts_for_each(mount, m) {
+		if (err)
+			break;
+		mount->deferred |= mount->parent && mount->parent->deferred;
+		err = check_group(r, m, mount);
+		if (err)
+			break;
+		if (!mount->fs->origins && !mount->fs->whole)
+			err = fail(-EBADMSG, "mountpoints-%u.img: %s shows %s of a file system that is mounted nowhere",
+				   ns->id, MOUNT_NAME(mount), mount->entry->root);
+	}
+	return err;
+}
+
+int mounts_load(struct restore *r, struct ns *ns)
+{
+	struct mounts *m = restore_alloc(r, sizeof(*m));
+	struct restore_records records;
+	struct mount *bad = NULL;
+	int err = restore_read_records(r, IMAGE_MNTS, ns->id, &mnt_entry__descriptor, &records);
+
+	if (err)
+		return err;
+	if (!records.n)
+		return fail(-ENOENT, "mountpoints-%u.img is missing or empty", ns->id);
+	if (m)
+		m->v = restore_alloc(r, records.n * sizeof(*m->v));
+	if (!m || !m->v || !mount_restore_data(r))
+		return fail(-ENOMEM, "mounts");
+	m->ns_id = ns->id;
+	m->n = records.n;
+	for (size_t i = 0; !err && i < m->n; i++) {
+		m->v[i].entry = (MntEntry *)records.v[i];
+		m->v[i].fd = m->v[i].point = -1;
+		err = check_record(ns, m->v[i].entry);
+	}
+	if (err)
+		return err;
+	err = mounts_link(m, &bad);
+	if (err)
+		return fail(err, "mountpoints-%u.img: mount %s has no place in the tree of mounts", ns->id,
+			    bad ? MOUNT_NAME(bad) : "?");
+	if (!m->root)
+		return fail(-EBADMSG, "mountpoints-%u.img: no root", ns->id);
+	ns->data = m;
+	err = check_all(r, ns, m);
+	return err ? err : mounts_check_groups(m);
+}

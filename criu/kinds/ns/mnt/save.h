@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A dump of mount namespaces. */
+#pragma once
+#include "kernel/mountinfo.h"
+#include "kinds/ns/mnt/mount.h"
+#include "run/dump.h"
+
+/* kind_data of a dump */
+struct mount_dump {
+	struct mount_run run; /* first */
+	struct mountinfo host; /* of the tool's own mount namespace */
+	bool host_read;
+};
+struct mount_dump *mount_dump_data(struct dump *dump);
+
+/*
+ * host.c. The path, in the tool's mount namespace, of what @info shows; NULL: it is not there. *ret_err: logged.
+ */
+const char *mount_on_host(struct dump *dump, const struct mount_info *info, int *ret_err);
+/* Is the root of this mount namespace the tool's own root directory? */
+bool mount_is_host_root(struct dump *dump, const struct mount_info *root, int *ret_err);
+/* Has a mount of the tool's namespace this peer group? */
+bool mount_group_on_host(struct dump *dump, int group, int *ret_err);
+/* The mounts of the tool are read when they are first needed. */
+void mount_forget_host(struct dump *dump);
+
+/* record.c: fills mount->entry. */
+int mount_fill_entry(struct dump *dump, struct mount *mount);
+
+/*
+ * whole.c. In the mount namespace: the root directory of a mount, to be read, without what is mounted on it. -errno; not
+ * logged.
+ */
+int mount_open_whole(const struct mount *mount);
+
+/* survey.c: reads the mounts of all namespaces, and reports what cannot be saved. */
+int mounts_survey(struct dump *dump);
+/* save.c: in the namespace. */
+int mounts_survey_content(struct dump *dump, struct ns *ns);
+int mounts_save(struct dump *dump, struct ns *ns);

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Mounts that come from outside: the root, and external ones. */
+#include <errno.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "base/cleanup.h"
+#include "kernel/mountinfo.h"
+#include "kernel/proc_pid.h"
+#include "kinds/ns/mnt/restore.h"
+#include "util/fds.h"
+#include "util/log.h"
+
+/* The directory of --root was opened before; this is a copy of it, in another mount namespace. */
+static int check_root(const struct restore *r, int fd)
+{
+	struct stat now, then;
+
+	if (r->roots.root < 0 || fstat(fd, &now) < 0 || fstat(r->roots.root, &then) < 0)
+		return 0;
+	return now.st_dev == then.st_dev && now.st_ino == then.st_ino ? 0 : -ESTALE;
+}
+
+/* It was shared with the host, or a slave of it: so must the mount be that it is copied from. */
+static int check_group(int at, const struct mount *mount)
+{
+	_cleanup_mountinfo_ struct mountinfo all = { 0 };
+	_cleanup_proc_ struct proc self = PROC_CLOSED;
+	const struct mount_info *info;
+	struct statx sx;
+	int err = proc_open_self(&self);
+
+	if (!err)
+		err = mountinfo_read(&self, &all);
+	if (!err && statx(at, "", AT_EMPTY_PATH, STATX_MNT_ID, &sx) < 0)
+		err = -errno;
+	if (err)
+		return fail(err, "mount %s: find the mount of %s", MOUNT_NAME(mount), mount->source);
+	info = mountinfo_find(&all, (int)sx.stx_mnt_id);
+	if (info && (info->shared_id || info->master_id))
+		return 0;
+	return fail(-EINVAL, "mount %s was a slave or a peer of a mount of the host: the mount of %s must be shared (mount --make-shared)",
+		    MOUNT_NAME(mount), mount->source);
+}
+
+int mount_open_source(struct restore *r, const struct mount *mount)
+{
+	_cleanup_close_ int at = -1, fd = -1;
+	const struct mount_attr private = { .propagation = MS_PRIVATE };
+	int err;
+
+	if (mount->entry->ext_key && !strcmp(mount->entry->ext_key, MOUNT_DEV_KEY))
+		return mount_create_fs(mount);
+	at = open_at(AT_FDCWD, mount->source, O_PATH, 0);
+	if (at < 0)
+		return fail(at, "mount %s: open %s", MOUNT_NAME(mount), mount->source);
+	err = mount->parent ? 0 : check_root(r, at);
+	if (err)
+		return fail(err, "the root directory %s (--root) was replaced", mount->source);
+	fd = open_tree(at, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	if (fd < 0)
+		return fail(-errno, "mount %s: copy %s", MOUNT_NAME(mount), mount->source);
+	if (mount->outer_group) {
+		err = check_group(at, mount);
+		return err ? err : steal_fd(&fd);
+	}
+	/* Nothing that is mounted on it may appear elsewhere. */
+	return mount_setattr(fd, "", AT_EMPTY_PATH, (struct mount_attr *)&private, sizeof(private)) < 0 ?
+		       fail(-errno, "mount %s: make it private", MOUNT_NAME(mount)) :
+		       steal_fd(&fd);
+}

@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Reads the mounts of all mount namespaces of the tree, and reports what cannot be saved. */
+#include <ctype.h>
+#include <errno.h>
+#include <string.h>
+#include "kinds/ns/mnt/external.h"
+#include "kinds/ns/mnt/fs_type.h"
+#include "kinds/ns/mnt/save.h"
+#include "util/log.h"
+#include "util/str.h"
+
+static bool is_listed(const struct str_list *list, const char *word)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (str_eq(list->v[i], word) || str_eq(list->v[i], "all"))
+			return true;
+	return false;
+}
+
+/* Debugfs mounts tracefs by itself when a name in it is used. */
+static bool is_skipped(const struct dump *dump, const struct mount_info *info)
+{
+	return str_eq(info->fstype, "tracefs") || is_listed(&dump->opts->skip_mnt, info->mountpoint);
+}
+
+/* In the reverse of the kernel's order, as CRIU. */
+static int list_mounts(struct dump *dump, const struct ns *ns, struct mounts *m)
+{
+	int err = 0;
+
+	m->ns_id = ns->id;
+	m->v = dump_alloc(dump, (dump->mounts.n + 1) * sizeof(*m->v));
+	if (!m->v)
+		return fail(-ENOMEM, "mounts");
+	for (size_t i = dump->mounts.n; !err && i > 0; i--) {
+		const struct mount_info *info = &dump->mounts.v[i - 1];
+
+		if (info->ns != ns->id || is_skipped(dump, info))
+			continue;
+		m->v[m->n].info = info;
+		m->v[m->n].fd = -1;
+		err = mount_fill_entry(dump, &m->v[m->n]);
+		m->n++;
+	}
+	return err;
+}
+
+/* ---- what comes from outside ---- */
+
+static int add_origin(struct dump *dump, struct mount *mount)
+{
+	struct mount_origin *origin = mount_origin_add(mount->fs, &dump->arena, mount->entry->root, mount);
+
+	return origin ? 0 : fail(-ENOMEM, "mounts");
+}
+
+static void set_external(struct mount *mount, const char *key, const char *source, uint32_t fstype)
+{
+	mount->entry->ext_key = (char *)key;
+	mount->entry->fstype = fstype;
+	if (source)
+		mount->entry->source = (char *)source;
+}
+
+/* By the options, or because the tree lives in the tool's own root directory, with the same file systems in it. */
+static int find_external(struct dump *dump, struct mount *mount, bool match_host)
+{
+	const struct mount_info *info = mount->info;
+	const char *key = external_mount_key(dump->opts, info->mountpoint), *path;
+	const struct fs_type *type = fs_type_by_name(info->fstype);
+	int err = 0;
+
+	if (key) {
+		set_external(mount, key, NULL, FSTYPE__UNSUPPORTED);
+		return 0;
+	}
+	key = external_device_key(dump->opts, info->dev_major, info->dev_minor);
+	if (key) {
+		set_external(mount, MOUNT_DEV_KEY, dump_printf(dump, "dev[%s]", key), FSTYPE__AUTO);
+		mount->entry->fsname = mount->info->fstype;
+		return 0;
+	}
+	path = match_host ? mount_on_host(dump, info, &err) : NULL;
+	/* What the kernel has only one of is mounted anew, unless it is a copy of the host's mount. */
+	if (path && (!type || !type->single || !strcmp(path, info->mountpoint)))
+		set_external(mount, MOUNT_AUTO_KEY, path, FSTYPE__UNSUPPORTED);
+	return err;
+}
+
+static int find_outside(struct dump *dump, struct mounts *m)
+{
+	struct mount_run *run = &mount_dump_data(dump)->run;
+	bool match = external_mounts_found(dump->opts);
+	struct mount *mount;
+	int err = 0;
+
+	if (!match)
+		match = mount_is_host_root(dump, m->root->info, &err);
+	mounts_for_each(mount, m) {
+		if (!err && mount != m->root)
+			err = find_external(dump, mount, match);
+		mount->fs = err ? NULL : mount_fs_get(run, &dump->arena, mount->entry->root_dev);
+		if (!err && !mount->fs)
+			err = fail(-ENOMEM, "mounts");
+		if (!err && mount_is_external(m, mount))
+			err = add_origin(dump, mount);
+		if (err)
+			return err;
+	}
+	m->root->entry->fstype = FSTYPE__UNSUPPORTED;
+	return 0;
+}
+
+/* ---- what a restore creates ---- */
+
+static void refuse_type(struct dump *dump, const struct mount *mount)
+{
+	const char *at = mount->info->mountpoint, *type = mount->info->fstype;
+
+	mount_blocker(dump, "mount %s is of type %s, which is not supported: make it external (--external 'mnt[%s]:KEY' now, and --external 'mnt[KEY]:PATH' at restore), leave it out (--skip-mnt %s), or, if an empty one will do, use --enable-fs %s now and at restore",
+		at, type, at, at, type);
+}
+
+static void find_type(struct dump *dump, struct mount *mount)
+{
+	const char *type = mount->info->fstype;
+
+	mount->fs->type = fs_type_by_name(type);
+	if (mount->fs->type || !is_listed(&dump->opts->enable_fs, type))
+		return;
+	mount->fs->type = &fs_type_enabled;
+}
+
+/* One that is not external, and not of a file system of which a part is. */
+static int check_created(struct dump *dump, struct mount *mount)
+{
+	const char *at = mount->info->mountpoint, *path;
+	struct mount_fs *fs = mount->fs;
+	int err = 0;
+
+	if (!fs->type)
+		find_type(dump, mount);
+	if (!fs->type) {
+		refuse_type(dump, mount);
+		return 0;
+	}
+	if (fs->type == &fs_type_enabled) {
+		mount->entry->fstype = FSTYPE__AUTO;
+		mount->entry->fsname = mount->info->fstype;
+	}
+	if (!strcmp(mount->entry->root, "/") && !fs->whole)
+		fs->whole = mount;
+	/* When mounts are restored, no other process is there than the first. */
+	if (fs->type->of_pid_ns && isdigit((unsigned char)mount->entry->root[1]) && mount_below("/1", mount->entry->root) == NULL)
+		mount_blocker(dump, "mount %s shows %s of proc, the directory of a process: that is not supported; unmount it, or leave it out (--skip-mnt %s)",
+			      at, mount->info->root, at);
+	path = fs->type->single ? NULL : mount_on_host(dump, mount->info, &err);
+	if (path)
+		mount_blocker(dump, "mount %s shows a file system of the host (%s): make it external (--external 'mnt[%s]:KEY' now, and --external 'mnt[KEY]:%s' at restore)",
+			at, path, at, path);
+	return err;
+}
+
+static int check_whole(struct dump *dump, const struct mount *mount)
+{
+	const char *at = mount->info->mountpoint;
+
+	if (!mount->fs->type || mount->fs->type->single || mount->fs->whole)
+		return 0;
+	mount_blocker(dump, "mount %s shows only %s of its file system, which is mounted nowhere as a whole: make it external (--external 'mnt[%s]:KEY' now, and --external 'mnt[KEY]:PATH' at restore)",
+		at, mount->info->root, at);
+	return 0;
+}
+
+static int check_outer(struct dump *dump, const struct mount *mount)
+{
+	const char *at = mount->info->mountpoint;
+
+	if (mount_origin_of(mount->fs, mount->entry->root))
+		return 0;
+	mount_blocker(dump, "mount %s shows %s of a file system (%s) that comes from outside, and that part of it is not among what does: make it external (--external 'mnt[%s]:KEY' now, and --external 'mnt[KEY]:PATH' at restore)",
+		at, mount->info->root, mount->info->fstype, at);
+	return 0;
+}
+
+static int check_content(struct dump *dump, struct mounts *m)
+{
+	struct mount *mount;
+	int err = 0;
+
+	mounts_for_each(mount, m) {
+		if (err || mount_is_external(m, mount))
+			continue;
+		if (!mount->fs->origins) {
+			err = check_created(dump, mount);
+			continue;
+		}
+		mount->entry->fstype = FSTYPE__UNSUPPORTED;
+		err = check_outer(dump, mount);
+	}
+	mounts_for_each(mount, m)
+		if (!err && !mount->fs->origins)
+			err = check_whole(dump, mount);
+	return err;
+}
+
+/* ---- propagation ---- */
+
+static bool has_group(const struct dump *dump, uint32_t group)
+{
+	const struct ns *ns;
+
+	ns_for_each(ns, &dump->namespaces, NS_MNT) {
+		const struct mounts *m = ns->data;
+
+		for (size_t i = 0; !ns->own && m && i < m->n; i++)
+			if (m->v[i].entry->shared_id == group)
+				return true;
+	}
+	return false;
+}
+
+static int check_groups(struct dump *dump, const struct mounts *m, const struct mount *mount)
+{
+	const MntEntry *entry = mount->entry;
+	int err = 0;
+
+	bool with_host = entry->shared_id && mount_group_on_host(dump, (int)entry->shared_id, &err);
+
+	if (entry->shared_id && !with_host && entry->ext_key && !strcmp(entry->ext_key, MOUNT_AUTO_KEY))
+		mount->entry->has_internal_sharing = mount->entry->internal_sharing = true;
+	if (with_host && !external_sharing(dump->opts))
+		mount_blocker(dump, "mount %s is shared with mounts outside of the tree: make it private (mount --make-rprivate), or use --enable-external-sharing now and at restore",
+			entry->mountpoint);
+	if (entry->master_id && !mount_is_external(m, mount) && !has_group(dump, entry->master_id))
+		mount_blocker(dump, "mount %s receives mounts (slave) from a mount outside of the tree: make it private (mount --make-private), or external (--external 'mnt[%s]:KEY')",
+			entry->mountpoint, entry->mountpoint);
+	return err;
+}
+
+static int survey_one(struct dump *dump, struct ns *ns)
+{
+	struct mounts *m = dump_alloc(dump, sizeof(*m));
+	struct mount *bad = NULL;
+	int err = m ? list_mounts(dump, ns, m) : fail(-ENOMEM, "mounts");
+
+	if (err)
+		return err;
+	ns->data = m;
+	err = mounts_link(m, &bad);
+	if (err == -EBADMSG && bad && m->root) {
+		mount_blocker(dump, "mount %s lies on one that is left out (--skip-mnt, or tracefs): leave it out, too",
+			     bad->info->mountpoint);
+		return 0;
+	}
+	if (err)
+		return fail(err, "the mounts of process %d", ns->member->pid);
+	return find_outside(dump, m);
+}
+
+/* One for all tasks, for the time being. */
+static void check_nested(struct dump *dump)
+{
+	const struct ns *first = dump_task_of(dump->tree.root)->ns[NS_MNT];
+	struct dump_task *task;
+
+	dump_for_each_task(task, dump)
+		if (task->t.state != TASK_DEAD && task->ns[NS_MNT] != first)
+			dump_blocker(
+				dump, task, -1,
+				"lives in another mount namespace than the root of the tree: nested mount namespaces are not implemented");
+}
+
+static int survey_all(struct dump *dump)
+{
+	size_t blockers = dump->blockers.nr;
+	struct mount *mount;
+	struct ns *ns;
+	int err = 0;
+
+	ns_for_each(ns, &dump->namespaces, NS_MNT)
+		if (!err && !ns->own && ns->member)
+			err = survey_one(dump, ns);
+	if (err || dump->blockers.nr != blockers)
+		return err;
+	ns_for_each(ns, &dump->namespaces, NS_MNT) {
+		struct mounts *m = ns->data;
+
+		if (err || !m)
+			continue;
+		err = check_content(dump, m);
+		mounts_for_each(mount, m)
+			if (!err)
+				err = check_groups(dump, m, mount);
+		if (!err && dump->blockers.nr == blockers)
+			err = mounts_check_groups(m);
+		if (!err && dump->blockers.nr == blockers)
+			err = mounts_survey_content(dump, ns);
+	}
+	return err;
+}
+
+int mounts_survey(struct dump *dump)
+{
+	int err;
+
+	check_nested(dump);
+	err = survey_all(dump);
+	mount_forget_host(dump);
+	return err;
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Opens a file system as a whole. One that is hidden by another mount becomes visible in a copy of the mount namespace, where
+ * what hides it is unmounted.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "base/cleanup.h"
+#include "kernel/device.h"
+#include "kernel/ns_run.h"
+#include "kernel/proc_pid.h"
+#include "kinds/ns/mnt/save.h"
+#include "util/fds.h"
+#include "util/log.h"
+
+static int mount_id_of(int fd)
+{
+	struct statx sx;
+
+	return statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &sx) < 0 ? -errno : (int)sx.stx_mnt_id;
+}
+
+/* Of a detached copy: nothing is mounted on that. */
+static int open_alone(int at)
+{
+	_cleanup_close_ int copy = open_tree(at, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+
+	/* An unbindable one. */
+	if (copy < 0 && errno == EINVAL)
+		return open_at(at, ".", O_RDONLY | O_DIRECTORY, 0);
+	return copy < 0 ? -errno : open_at(copy, ".", O_RDONLY | O_DIRECTORY, 0);
+}
+
+struct uncover {
+	const struct mount *mount;
+	int fd;
+};
+
+/* Where the way to @path ends: it, or the last directory on it that is there. */
+static int open_way(const char *path)
+{
+	char part[PATH_MAX];
+	int fd = str_format(part, sizeof(part), "%s", path);
+
+	while (!fd) {
+		char *slash = strrchr(part, '/');
+
+		fd = open_at(AT_FDCWD, *part ? part : "/", O_PATH | O_NOFOLLOW, 0);
+		if (fd >= 0 || (fd != -ENOENT && fd != -ENOTDIR) || !slash)
+			break;
+		*slash = 0;
+		fd = 0;
+	}
+	return fd;
+}
+
+/* One step: opens it, or unmounts what is in the way. -EAGAIN: it did that. */
+static int uncover_once(struct uncover *u)
+{
+	_cleanup_mountinfo_ struct mountinfo all = { 0 };
+	_cleanup_proc_ struct proc self = PROC_CLOSED;
+	_cleanup_close_ int at = open_way(MOUNT_NAME(u->mount));
+	int id = at < 0 ? at : mount_id_of(at), err = id < 0 ? id : proc_open_self(&self);
+	const struct mount_info *found;
+
+	if (!err)
+		err = mountinfo_read(&self, &all);
+	if (err)
+		return err;
+	found = mountinfo_find(&all, id);
+	if (!found)
+		return -ENOENT;
+	if (kdev_make(found->dev_major, found->dev_minor) == u->mount->entry->root_dev && !strcmp(found->root, "/") &&
+	    !strcmp(found->mountpoint, MOUNT_NAME(u->mount))) {
+		u->fd = open_alone(at);
+		return u->fd < 0 ? u->fd : 0;
+	}
+	return umount2(found->mountpoint, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 ? -errno : -EAGAIN;
+}
+
+static int uncover(void *arg)
+{
+	const struct mount_attr private = { .propagation = MS_PRIVATE };
+	int err = -EAGAIN;
+
+	if (mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, (struct mount_attr *)&private, sizeof(private)) < 0)
+		return -errno;
+	while (err == -EAGAIN)
+		err = uncover_once(arg);
+	return err;
+}
+
+int mount_open_whole(const struct mount *mount)
+{
+	_cleanup_close_ int at = open_at(AT_FDCWD, MOUNT_NAME(mount), O_PATH | O_NOFOLLOW, 0);
+	struct uncover hidden = { mount, -1 };
+	int result = 0, err;
+
+	if (at >= 0 && mount_id_of(at) == (int)mount->entry->mnt_id)
+		return open_alone(at);
+	err = ns_run_in_new(NULL, 0, CLONE_NEWNS, uncover, &hidden, &result);
+	err = err ?: result;
+	return err ? err : hidden.fd;
+}
