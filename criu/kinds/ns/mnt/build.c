@@ -91,14 +91,13 @@ int mounts_build(struct restore *r, struct ns *ns)
 {
 	struct mounts *m = ns->data;
 	struct mount *mount;
-	int err = mounts_clone(r, ns, m, false);
+	int err = set_propagation(AT_FDCWD, AT_RECURSIVE, MS_PRIVATE);
 
 	if (err)
-		return err;
-	err = set_propagation(AT_FDCWD, AT_RECURSIVE, MS_PRIVATE);
-	if (err)
 		return fail(err, "make the mounts of a new mount namespace private");
-	err = change_root(m->root);
+	err = mounts_clone(r, ns, m, false);
+	if (!err)
+		err = change_root(m->root);
 	mounts_for_each(mount, m)
 		if (!err)
 			err = attach_or_keep(r, mount);

@@ -34,13 +34,6 @@ static int fill_fs(struct restore *r, const struct ns *ns, struct mount *whole, 
 	return dir < 0 ? fail(dir, "mount %s: open it", MOUNT_NAME(whole)) : whole->fs->type->fill(r, ns, whole, dir);
 }
 
-static int open_origin(struct restore *r, struct mount_origin *origin)
-{
-	if (origin->fd < 0)
-		origin->fd = keep(r, mount_open_source(r, origin->mount));
-	return origin->fd < 0 ? origin->fd : 0;
-}
-
 static int create_origin(struct restore *r, const struct ns *ns, struct mount_fs *fs)
 {
 	int fd = mount_create_fs(fs->whole), err;
@@ -63,13 +56,6 @@ static bool waits(const struct mount *mount)
 	return mount->fs->type && mount->fs->type->of_pid_ns;
 }
 
-static int open_fs(struct restore *r, const struct ns *ns, struct mount *mount)
-{
-	if (!mount->fs->origins)
-		return create_origin(r, ns, mount->fs);
-	return mount_is_external(ns->data, mount) ? open_origin(r, mount_origin_of(mount->fs, mount->entry->root)) : 0;
-}
-
 /* ---- copies ---- */
 
 static int open_part(int dir, const char *path)
@@ -81,22 +67,26 @@ static int open_part(int dir, const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
-/*
- * Kernels before 6.15 only copy what is attached in the mount namespace of the caller: it is attached for a moment, to the root,
- * which nobody uses yet.
- */
-static int copy_attached(int origin, int part)
+static int copy_part(int part)
 {
-	int fd, err;
+	int fd = open_tree(part, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 
-	if (move_mount(origin, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
-		return -errno;
-	fd = open_tree(part, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-	err = fd < 0 ? -errno : 0;
-	return err ?: fd;
+	return fd < 0 ? -errno : fd;
 }
 
-static int copy(struct restore *r, struct mount_origin *origin, const struct mount *mount)
+/*
+ * Kernels before 6.15 only copy what is attached in the mount namespace of the caller, later ones also what was detached
+ * there: it is attached for the time being, to the root, and unmounted with the root of before, or by detach_origins().
+ */
+static int copy_attached(struct mount_origin *origin, int part)
+{
+	if (!origin->attached && move_mount(origin->fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		return -errno;
+	origin->attached = true;
+	return copy_part(part);
+}
+
+static int copy(struct restore *r, struct mount_origin *origin, struct mount *mount, bool may_attach)
 {
 	const char *path = mount_below(origin->root, mount->entry->root);
 	_cleanup_close_ int part = open_part(origin->fd, *path ? path : ".");
@@ -104,17 +94,72 @@ static int copy(struct restore *r, struct mount_origin *origin, const struct mou
 
 	if (part < 0)
 		return fail(part, "mount %s: open %s of its file system", MOUNT_NAME(mount), mount->entry->root);
-	fd = open_tree(part, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-	if (fd < 0 && errno == EINVAL)
-		fd = copy_attached(origin->fd, part);
-	fd = keep(r, fd < 0 ? -errno : fd);
-	return fd < 0 ? fail(fd, "mount %s: copy a mount", MOUNT_NAME(mount)) : fd;
+	fd = copy_part(part);
+	if (fd == -EINVAL && !may_attach)
+		return 0;
+	if (fd == -EINVAL)
+		fd = copy_attached(origin, part);
+	mount->fd = keep(r, fd);
+	return mount->fd < 0 ? fail(mount->fd, "mount %s: copy a mount", MOUNT_NAME(mount)) : 0;
+}
+
+/* In the root of a namespace that is in use. */
+static int detach_origins(const struct mounts *m)
+{
+	struct mount *mount;
+	int err = 0;
+
+	mounts_for_each(mount, m)
+		for (struct mount_origin *o = mount->fs->origins; !err && o; o = o->next) {
+			if (!o->attached || o->fd < 0)
+				continue;
+			if (fchdir(o->fd) < 0 || umount2(".", MNT_DETACH) < 0)
+				err = fail(-errno, "unmount a copy of %s", MOUNT_NAME(mount));
+			o->attached = false;
+			if (!err && chdir("/") < 0) /* style: of this process */
+				err = fail(-errno, "change to the root directory");
+		}
+	return err;
 }
 
 /* The one that gets the origin itself. */
 static bool takes(const struct mount_origin *origin, const struct mount *mount)
 {
+	if (origin->attached)
+		return false;
 	return origin->mount ? origin->mount == mount : mount->fs->whole == mount && !strcmp(mount->entry->root, "/");
+}
+
+static int copy_all(struct restore *r, struct mounts *m, bool deferred, bool may_attach)
+{
+	struct mount *mount;
+	int err = 0;
+
+	mounts_for_each(mount, m) {
+		struct mount_origin *origin = mount_origin_of(mount->fs, mount->entry->root);
+
+		if (!err && origin && origin->fd >= 0 && waits(mount) == deferred && mount->fd < 0 && !takes(origin, mount))
+			err = copy(r, origin, mount, may_attach);
+	}
+	return err;
+}
+
+int mounts_open_sources(struct restore *r, struct mounts *m)
+{
+	struct mount *mount;
+	int err = 0;
+
+	mounts_for_each(mount, m) {
+		struct mount_origin *origin;
+
+		if (err || !mount_is_external(m, mount))
+			continue;
+		origin = mount_origin_of(mount->fs, mount->entry->root);
+		if (origin->fd < 0)
+			origin->fd = keep(r, mount_open_source(r, origin->mount));
+		err = origin->fd < 0 ? origin->fd : 0;
+	}
+	return err ? err : copy_all(r, m, false, false);
 }
 
 int mounts_clone(struct restore *r, const struct ns *ns, struct mounts *m, bool deferred)
@@ -123,23 +168,21 @@ int mounts_clone(struct restore *r, const struct ns *ns, struct mounts *m, bool 
 	int err = 0;
 
 	mounts_for_each(mount, m)
-		if (!err && waits(mount) == deferred)
-			err = open_fs(r, ns, mount);
+		if (!err && waits(mount) == deferred && !mount->fs->origins)
+			err = create_origin(r, ns, mount->fs);
+	if (!err)
+		err = copy_all(r, m, deferred, true);
 	mounts_for_each(mount, m) {
 		struct mount_origin *origin = mount_origin_of(mount->fs, mount->entry->root);
 
-		if (err || waits(mount) != deferred || takes(origin, mount))
+		if (err || waits(mount) != deferred || mount->fd >= 0)
 			continue;
-		mount->fd = copy(r, origin, mount);
-		err = mount->fd < 0 ? mount->fd : 0;
-	}
-	mounts_for_each(mount, m) {
-		struct mount_origin *origin = mount_origin_of(mount->fs, mount->entry->root);
-
-		if (!err && waits(mount) == deferred && takes(origin, mount)) {
-			mount->fd = dup_fd_above(origin->fd, r->service_base);
-			err = mount->fd < 0 ? fail(mount->fd, "keep a mount open") : 0;
+		if (!takes(origin, mount)) {
+			err = copy(r, origin, mount, true);
+			continue;
 		}
+		mount->fd = dup_fd_above(origin->fd, r->service_base);
+		err = mount->fd < 0 ? fail(mount->fd, "keep a mount open") : 0;
 	}
-	return err;
+	return err || !deferred ? err : detach_origins(m);
 }

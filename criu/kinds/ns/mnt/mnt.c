@@ -37,6 +37,17 @@ static int mnt_link(struct restore *r)
 	return 0;
 }
 
+static int mnt_prepare(struct restore *r)
+{
+	struct ns *ns;
+	int err = 0;
+
+	ns_for_each(ns, &r->plan.namespaces, NS_MNT)
+		if (!err && ns->data)
+			err = mounts_open_sources(r, ns->data);
+	return err;
+}
+
 /* From here on paths of the tree begin there. */
 static int mnt_fill(struct restore *r, struct ns *ns)
 {
@@ -88,6 +99,7 @@ const struct run_kind mnt_ns_run = {
 	.save_namespace = mnt_save,
 	.load_namespace = mnt_load,
 	.link = mnt_link,
+	.prepare = mnt_prepare,
 	.fill_namespace = mnt_fill,
 	.at_birth = mnt_at_birth,
 	.ready = mnt_ready,

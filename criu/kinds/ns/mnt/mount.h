@@ -16,6 +16,7 @@ struct mount_origin {
 	const char *root; /* in the file system; "/": all of it */
 	struct mount *mount; /* the root of a namespace, or an external mount; NULL: the file system is created */
 	int fd; /* restore: a mount that nothing is mounted on; -1: not there yet */
+	bool attached; /* restore: for the time being, so that it can be copied */
 };
 
 /* A file system: what all mounts with the same device number show. It has one content, whatever number of mounts. */

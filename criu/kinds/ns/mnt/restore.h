@@ -21,7 +21,7 @@ int mount_create_fs(const struct mount *mount);
 /* Makes it read-only if it was. */
 int mount_settle_fs(const struct mount *mount);
 
-/* source.c: a detached copy of the mount, or directory, in the mount namespace of this process that @mount comes from; or -errno. */
+/* source.c: a detached copy of the mount, or directory, in the mount namespace of the tool that @mount comes from; or -errno. */
 int mount_open_source(struct restore *r, const struct mount *mount);
 
 /*
@@ -40,7 +40,12 @@ int mounts_finish(struct restore *r, struct ns *ns);
 /* In the tool, and in that process: closes what both of them needed. */
 void mounts_close(struct restore *r);
 
-/* clone.c: the file systems of @m, deferred ones or the others, and a detached mount for each of its mounts. */
+/*
+ * clone.c: opens what comes from outside, in the tool. In a namespace that a user namespace owns, mounts of the host can
+ * neither be copied nor opened.
+ */
+int mounts_open_sources(struct restore *r, struct mounts *m);
+/* The file systems of @m, deferred ones or the others, and a detached mount for each of its mounts. */
 int mounts_clone(struct restore *r, const struct ns *ns, struct mounts *m, bool deferred);
 
 /* groups.c: peer groups, masters. All are attached, and private. */

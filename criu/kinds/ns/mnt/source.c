@@ -12,7 +12,7 @@
 #include "util/fds.h"
 #include "util/log.h"
 
-/* The directory of --root was opened before; this is a copy of it, in another mount namespace. */
+/* The directory of --root was opened before, with the rights of the user who gave it. */
 static int check_root(const struct restore *r, int fd)
 {
 	struct stat now, then;

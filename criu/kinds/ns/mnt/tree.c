@@ -25,7 +25,7 @@ struct mount_origin *mount_origin_add(struct mount_fs *fs, struct arena *arena, 
 
 	if (!origin)
 		return NULL;
-	*origin = (struct mount_origin){ fs->origins, root, mount, -1 };
+	*origin = (struct mount_origin){ .next = fs->origins, .root = root, .mount = mount, .fd = -1 };
 	fs->origins = origin;
 	return origin;
 }
