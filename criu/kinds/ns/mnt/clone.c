@@ -111,7 +111,7 @@ static int detach_origins(const struct mounts *m)
 
 	mounts_for_each(mount, m)
 		for (struct mount_origin *o = mount->fs->origins; !err && o; o = o->next) {
-			if (!o->attached || o->fd < 0)
+			if (!o->attached || o->fd < 0 || !waits(mount))
 				continue;
 			if (fchdir(o->fd) < 0 || umount2(".", MNT_DETACH) < 0)
 				err = fail(-errno, "unmount a copy of %s", MOUNT_NAME(mount));
