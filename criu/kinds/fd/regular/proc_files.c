@@ -205,9 +205,10 @@ int proc_file_check_gone(struct dump *dump, const struct subject *s, const struc
 
 	/* A restore opens such files before the first process of the pid namespace exists. */
 	if (is_of_tree(dump, s)) {
-		dump_blocker(dump, s->task, s->fd,
-			     "%s belongs to process %d, which has exited: that is not implemented in the /proc of a pid namespace; close it first",
-			     path, p->pid);
+		dump_blocker(
+			dump, s->task, s->fd,
+			"%s belongs to process %d, which has exited: that is not implemented in the /proc of a pid namespace; close it first",
+			path, p->pid);
 		return 0;
 	}
 	if (str_has_prefix(p->rest, "/fd/") || str_has_prefix(p->rest, "/fdinfo/") ||

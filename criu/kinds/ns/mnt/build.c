@@ -13,24 +13,31 @@
 #include "kinds/ns/mnt/fs_type.h"
 #include "kinds/ns/mnt/options.h"
 #include "kinds/ns/mnt/restore.h"
+#include "kinds/ns/mnt/whole.h"
 #include "util/fds.h"
 #include "util/log.h"
 
-static int set_propagation(int dir, unsigned flags, uint64_t propagation)
+static int set_propagation(int fd, uint64_t propagation)
 {
 	struct mount_attr attr = { .propagation = propagation };
 
-	return mount_setattr(dir, dir == AT_FDCWD ? "/" : "", flags, &attr, sizeof(attr)) < 0 ? -errno : 0;
+	return mount_setattr(fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0 ? -errno : 0;
 }
 
 /* In the place of the tool's root, which the new namespace began with a copy of. */
-static int change_root(const struct mount *root)
+static int change_root(const struct mounts *m)
 {
-	if (move_mount(root->fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
-		return fail(-errno, "mount /: attach it");
+	const struct mount *root = m->root;
+	int err = mount_attach_to_root(root->fd);
+
+	if (err)
+		return fail(err, "mount /: attach it");
 	if (fchdir(root->fd) < 0 || syscall(SYS_pivot_root, ".", ".") < 0)
 		return fail(-errno, "mount /: make it the root");
-	return umount2(".", MNT_DETACH) < 0 ? fail(-errno, "unmount the former root") : 0;
+	err = mounts_detach_origins(m);
+	if (err)
+		return err;
+	return umount2("/", MNT_DETACH) < 0 ? fail(-errno, "unmount the former root") : 0;
 }
 
 static int open_point(struct restore *r, const struct mount *mount)
@@ -91,16 +98,14 @@ int mounts_build(struct restore *r, struct ns *ns)
 {
 	struct mounts *m = ns->data;
 	struct mount *mount;
-	int err = set_propagation(AT_FDCWD, AT_RECURSIVE, MS_PRIVATE);
+	int err = mounts_make_private();
 
 	if (err)
 		return fail(err, "make the mounts of a new mount namespace private");
 	err = mounts_clone(r, ns, m, false);
 	if (!err)
-		err = change_root(m->root);
-	mounts_for_each(mount, m)
-		if (!err)
-			err = attach_or_keep(r, mount);
+		err = change_root(m);
+	mounts_for_each(mount, m) if (!err) err = attach_or_keep(r, mount);
 	if (err)
 		return err;
 	ns->root = open_root(r, m);
@@ -136,9 +141,7 @@ static int set_flags(const struct mount *mount)
 
 static int set_unbindable(const struct mount *mount)
 {
-	int err = mount->entry->flags & MNT_FLAG_UNBINDABLE ?
-			  set_propagation(mount->fd, AT_EMPTY_PATH, MS_UNBINDABLE) :
-			  0;
+	int err = mount->entry->flags & MNT_FLAG_UNBINDABLE ? set_propagation(mount->fd, MS_UNBINDABLE) : 0;
 
 	return err ? fail(err, "mount %s: make it unbindable", MOUNT_NAME(mount)) : 0;
 }
@@ -149,12 +152,13 @@ int mounts_finish(struct restore *r, struct ns *ns)
 	struct mount *mount;
 	int err = mounts_clone(r, ns, m, true);
 
-	mounts_for_each(mount, m)
-		if (!err)
-			err = attach_deferred(r, mount);
+	if (!err)
+		err = mounts_detach_origins(m);
+	mounts_for_each(mount, m) if (!err) err = attach_deferred(r, mount);
 	if (!err)
 		err = mounts_set_groups(m);
-	mounts_for_each(mount, m) {
+	mounts_for_each(mount, m)
+	{
 		if (!err)
 			err = set_flags(mount);
 		if (!err && mount->fs->whole == mount)

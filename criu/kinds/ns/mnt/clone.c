@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "kinds/ns/mnt/fs_type.h"
 #include "kinds/ns/mnt/restore.h"
+#include "run/path.h"
 #include "util/fds.h"
 #include "util/log.h"
 
@@ -67,6 +68,16 @@ static int open_part(int dir, const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
+int mount_attach_to_root(int fd)
+{
+	_cleanup_close_ int root = path_open(&PATH_OWN, PATH_ROOT_MOUNT, "/", O_PATH | O_DIRECTORY);
+	const unsigned flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
+
+	if (root < 0)
+		return root;
+	return move_mount(fd, "", root, "", flags) < 0 ? -errno : 0;
+}
+
 static int copy_part(int part)
 {
 	int fd = open_tree(part, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
@@ -76,12 +87,14 @@ static int copy_part(int part)
 
 /*
  * Kernels before 6.15 only copy what is attached in the mount namespace of the caller, later ones also what was detached
- * there: it is attached for the time being, to the root, and unmounted with the root of before, or by detach_origins().
+ * there: it is attached for the time being, to the root, until mounts_detach_origins().
  */
 static int copy_attached(struct mount_origin *origin, int part)
 {
-	if (!origin->attached && move_mount(origin->fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
-		return -errno;
+	int err = origin->attached ? 0 : mount_attach_to_root(origin->fd);
+
+	if (err)
+		return err;
 	origin->attached = true;
 	return copy_part(part);
 }
@@ -103,23 +116,20 @@ static int copy(struct restore *r, struct mount_origin *origin, struct mount *mo
 	return mount->fd < 0 ? fail(mount->fd, "mount %s: copy a mount", MOUNT_NAME(mount)) : 0;
 }
 
-/* In the root of a namespace that is in use. */
-static int detach_origins(const struct mounts *m)
+/* umount(2) of the root takes the uppermost of the mounts there. */
+int mounts_detach_origins(const struct mounts *m)
 {
 	struct mount *mount;
-	int err = 0;
 
-	mounts_for_each(mount, m)
-		for (struct mount_origin *o = mount->fs->origins; !err && o; o = o->next) {
-			if (!o->attached || o->fd < 0 || !waits(mount))
-				continue;
-			if (fchdir(o->fd) < 0 || umount2(".", MNT_DETACH) < 0)
-				err = fail(-errno, "unmount a copy of %s", MOUNT_NAME(mount));
-			o->attached = false;
-			if (!err && chdir("/") < 0) /* style: of this process */
-				err = fail(-errno, "change to the root directory");
-		}
-	return err;
+	mounts_for_each(mount, m) for (struct mount_origin *o = mount->fs->origins; o; o = o->next)
+	{
+		if (!o->attached)
+			continue;
+		if (umount2("/", MNT_DETACH) < 0) /* style: of this process */
+			return fail(-errno, "unmount a copy of %s", MOUNT_NAME(mount));
+		o->attached = false;
+	}
+	return 0;
 }
 
 /* The one that gets the origin itself. */
@@ -135,10 +145,12 @@ static int copy_all(struct restore *r, struct mounts *m, bool deferred, bool may
 	struct mount *mount;
 	int err = 0;
 
-	mounts_for_each(mount, m) {
+	mounts_for_each(mount, m)
+	{
 		struct mount_origin *origin = mount_origin_of(mount->fs, mount->entry->root);
 
-		if (!err && origin && origin->fd >= 0 && waits(mount) == deferred && mount->fd < 0 && !takes(origin, mount))
+		if (!err && origin && origin->fd >= 0 && waits(mount) == deferred && mount->fd < 0 &&
+		    !takes(origin, mount))
 			err = copy(r, origin, mount, may_attach);
 	}
 	return err;
@@ -149,7 +161,8 @@ int mounts_open_sources(struct restore *r, struct mounts *m)
 	struct mount *mount;
 	int err = 0;
 
-	mounts_for_each(mount, m) {
+	mounts_for_each(mount, m)
+	{
 		struct mount_origin *origin;
 
 		if (err || !mount_is_external(m, mount))
@@ -167,12 +180,12 @@ int mounts_clone(struct restore *r, const struct ns *ns, struct mounts *m, bool 
 	struct mount *mount;
 	int err = 0;
 
-	mounts_for_each(mount, m)
-		if (!err && waits(mount) == deferred && !mount->fs->origins)
-			err = create_origin(r, ns, mount->fs);
+	mounts_for_each(mount, m) if (!err && waits(mount) == deferred && !mount->fs->origins) err =
+		create_origin(r, ns, mount->fs);
 	if (!err)
 		err = copy_all(r, m, deferred, true);
-	mounts_for_each(mount, m) {
+	mounts_for_each(mount, m)
+	{
 		struct mount_origin *origin = mount_origin_of(mount->fs, mount->entry->root);
 
 		if (err || waits(mount) != deferred || mount->fd >= 0)
@@ -184,5 +197,5 @@ int mounts_clone(struct restore *r, const struct ns *ns, struct mounts *m, bool 
 		mount->fd = dup_fd_above(origin->fd, r->service_base);
 		err = mount->fd < 0 ? fail(mount->fd, "keep a mount open") : 0;
 	}
-	return err || !deferred ? err : detach_origins(m);
+	return err;
 }

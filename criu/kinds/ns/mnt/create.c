@@ -79,11 +79,9 @@ static int set_flags(int fs, const struct mount *mount, uint32_t flags)
 		uint32_t flag;
 		const char *word;
 	} words[] = {
-		{ MNT_FLAG_RDONLY, "ro" },
-		{ MNT_FLAG_SYNC, "sync" },
+		{ MNT_FLAG_RDONLY, "ro" },	 { MNT_FLAG_SYNC, "sync" },
 		{ MNT_FLAG_NODEV, "sync" }, /* a mistake in CRIU 4.2 */
-		{ MNT_FLAG_DIRSYNC, "dirsync" },
-		{ MNT_FLAG_LAZYTIME, "lazytime" },
+		{ MNT_FLAG_DIRSYNC, "dirsync" }, { MNT_FLAG_LAZYTIME, "lazytime" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)

@@ -24,7 +24,9 @@ static int refuse_content(struct dump *dump, const struct ns *ns, struct mount *
 	while ((entry = readdir(dir)) && (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..")))
 		;
 	if (entry)
-		mount_blocker(dump, "mount %s (tmpfs) is not empty, and saving its content is not implemented: make it external (--external 'mnt[%s]:KEY' now, and --external 'mnt[KEY]:PATH' at restore)",
+		mount_blocker(
+			dump,
+			"mount %s (tmpfs) is not empty, and saving its content is not implemented: make it external (--external 'mnt[%s]:KEY' now, and --external 'mnt[KEY]:PATH' at restore)",
 			MOUNT_NAME(mount), MOUNT_NAME(mount));
 	closedir(dir);
 	return 0;
@@ -32,17 +34,24 @@ static int refuse_content(struct dump *dump, const struct ns *ns, struct mount *
 
 static const struct fs_type proc = { .name = "proc", .number = FSTYPE__PROC, .of_pid_ns = true };
 static const struct fs_type sysfs = { .name = "sysfs", .number = FSTYPE__SYSFS, .single = true, .no_options = true };
-static const struct fs_type devtmpfs = { .name = "devtmpfs", .number = FSTYPE__DEVTMPFS, .single = true, .no_options = true };
+static const struct fs_type devtmpfs = { .name = "devtmpfs",
+					 .number = FSTYPE__DEVTMPFS,
+					 .single = true,
+					 .no_options = true };
 static const struct fs_type tmpfs = { .name = "tmpfs", .number = FSTYPE__TMPFS, .survey = refuse_content };
-static const struct fs_type devpts = { .name = "devpts",
-				       .number = FSTYPE__DEVPTS,
-				       .not_options = devpts_not_options };
+static const struct fs_type devpts = { .name = "devpts", .number = FSTYPE__DEVPTS, .not_options = devpts_not_options };
 static const struct fs_type mqueue = { .name = "mqueue", .number = FSTYPE__MQUEUE, .single = true, .no_options = true };
 static const struct fs_type cgroup = { .name = "cgroup", .number = FSTYPE__CGROUP, .single = true };
 static const struct fs_type cgroup2 = { .name = "cgroup2", .number = FSTYPE__CGROUP2, .single = true };
 static const struct fs_type overlay = { .name = "overlay", .number = FSTYPE__OVERLAYFS };
-static const struct fs_type debugfs = { .name = "debugfs", .number = FSTYPE__DEBUGFS, .single = true, .no_options = true };
-static const struct fs_type securityfs = { .name = "securityfs", .number = FSTYPE__SECURITYFS, .single = true, .no_options = true };
+static const struct fs_type debugfs = { .name = "debugfs",
+					.number = FSTYPE__DEBUGFS,
+					.single = true,
+					.no_options = true };
+static const struct fs_type securityfs = { .name = "securityfs",
+					   .number = FSTYPE__SECURITYFS,
+					   .single = true,
+					   .no_options = true };
 
 const struct fs_type fs_type_enabled = { .name = "", .number = FSTYPE__AUTO };
 

@@ -52,10 +52,13 @@ static int list_groups(const struct mounts *m, struct group_array *groups)
 			g = array_push(groups);
 			if (!g)
 				return fail(-ENOMEM, "peer groups");
-			*g = (struct group){ e->shared_id, e->master_id, m->v[i].fs, &m->v[i], NULL, e->root, -1, false };
+			*g =
+				(struct group){ e->shared_id, e->master_id, m->v[i].fs, &m->v[i],
+						NULL,	      e->root,	    -1,		false };
 		}
 		if (g->fs != m->v[i].fs || g->master != e->master_id)
-			return fail(-EBADMSG, "mount %s: other members of its peer group %u have another file system or master",
+			return fail(-EBADMSG,
+				    "mount %s: other members of its peer group %u have another file system or master",
 				    MOUNT_NAME(&m->v[i]), e->shared_id);
 		if (strlen(e->root) >= strlen(g->root) && !m->v[i].outer_group)
 			continue;
@@ -88,9 +91,10 @@ static int widen(const struct mounts *m, struct group *g, const struct mount_fs 
 	g->leader = NULL;
 	g->copied = common(m, fs, g->root, root);
 	if (!g->copied)
-		return fail(-EOPNOTSUPP,
-			    "mounts of %s and %s of one file system are peers, or one is the master of the other, and no mount shows both: that is not supported",
-			    g->root, root);
+		return fail(
+			-EOPNOTSUPP,
+			"mounts of %s and %s of one file system are peers, or one is the master of the other, and no mount shows both: that is not supported",
+			g->root, root);
 	g->root = g->copied->entry->root;
 	return 1;
 }

@@ -63,8 +63,8 @@ static int find_source(struct restore *r, struct mount *mount)
 	if (!strcmp(key, MOUNT_AUTO_KEY)) {
 		/* A path that only the images name: in the tool's own root anything in it is there already. */
 		if (!external_mounts_found(opts) && opts->root && strcmp(opts->root, "/"))
-			return fail(-EINVAL, "mount %s shows %s of the host: use --external 'mnt[]' to let it do so", at,
-				    source);
+			return fail(-EINVAL, "mount %s shows %s of the host: use --external 'mnt[]' to let it do so",
+				    at, source);
 		if (source[0] != '/')
 			return fail(-EBADMSG, "mount %s: its source is %s", at, source);
 		mount->source = source;
@@ -150,12 +150,13 @@ static int check_group(struct restore *r, const struct mounts *m, struct mount *
 {
 	const MntEntry *e = mount->entry;
 	bool is_slave = e->master_id && !has_group(m, e->master_id);
-	bool is_peer = e->shared_id && e->ext_key && !strcmp(e->ext_key, MOUNT_AUTO_KEY) &&
-		       external_sharing(r->opts) && !(e->has_internal_sharing && e->internal_sharing);
+	bool is_peer = e->shared_id && e->ext_key && !strcmp(e->ext_key, MOUNT_AUTO_KEY) && external_sharing(r->opts) &&
+		       !(e->has_internal_sharing && e->internal_sharing);
 
 	mount->outer_group = is_slave || is_peer;
 	if (is_slave && !mount->source)
-		return fail(-EBADMSG, "mount %s: its master, group %u, is not in the images", e->mountpoint, e->master_id);
+		return fail(-EBADMSG, "mount %s: its master, group %u, is not in the images", e->mountpoint,
+			    e->master_id);
 	return 0;
 }
 
@@ -164,17 +165,20 @@ static int check_all(struct restore *r, const struct ns *ns, struct mounts *m)
 	struct mount *mount;
 	int err = 0;
 
-	mounts_for_each(mount, m) {
+	mounts_for_each(mount, m)
+	{
 		err = err ?: note_fs(r, m, mount);
 	}
-	mounts_for_each(mount, m) {
+	mounts_for_each(mount, m)
+	{
 		if (err || mount_is_external(m, mount))
 			continue;
 		err = check_made(r, ns, mount);
 		if (!err && !mount->fs->origins)
 			mount->deferred = mount->fs->type->of_pid_ns;
 	}
-	mounts_for_each(mount, m) {
+	mounts_for_each(mount, m)
+	{
 		if (err)
 			break;
 		mount->deferred |= mount->parent && mount->parent->deferred;

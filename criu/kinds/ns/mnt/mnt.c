@@ -6,6 +6,7 @@
 #include "kinds/kinds.h"
 #include "kinds/ns/mnt/restore.h"
 #include "kinds/ns/mnt/save.h"
+#include "run/path.h"
 #include "util/log.h"
 
 static int mnt_survey(struct dump *dump)
@@ -66,7 +67,7 @@ static int mnt_at_birth(struct restore *r, const struct restore_task *task)
 	if (!ns || ns->own)
 		return 0;
 	/* It is the root of this process. */
-	r->roots.root = AT_FDCWD;
+	r->roots = PATH_OWN;
 	if (ns->member != &task->t)
 		return 0;
 	err = mounts_finish(r, ns);

@@ -35,7 +35,8 @@ struct mount {
 	struct mount_fs *fs;
 	struct mount *parent; /* NULL: the root of the namespace */
 	struct mount *children, *sibling; /* the deeper mount point first: a shorter one may cover it */
-	const char *source; /* restore: of an external mount and the root: a path in the tool's mount namespace; NULL: it is made */
+	const char *
+		source; /* restore: of an external mount and the root: a path in the tool's mount namespace; NULL: it is made */
 	int fd; /* restore: of its root directory or file (O_PATH); -1: not created yet */
 	int point; /* restore, if it is deferred: its mount point, unless that is deferred, too; -1: not open */
 	bool deferred; /* restore: it needs the pid namespace, or lies below one that does */

@@ -28,8 +28,11 @@ static const struct word mount_words[] = {
 	{ "nosymfollow", MNT_FLAG_NOSYMFOLLOW },
 };
 static const struct word sb_words[] = {
-	{ "rw", 0 },			  { "ro", MNT_FLAG_RDONLY },	      { "sync", MNT_FLAG_SYNC },
-	{ "dirsync", MNT_FLAG_DIRSYNC }, { "lazytime", MNT_FLAG_LAZYTIME },
+	{ "rw", 0 },
+	{ "ro", MNT_FLAG_RDONLY },
+	{ "sync", MNT_FLAG_SYNC },
+	{ "dirsync", MNT_FLAG_DIRSYNC },
+	{ "lazytime", MNT_FLAG_LAZYTIME },
 };
 
 /* Adds its flag; false: it has none. */

@@ -82,10 +82,14 @@ int mount_fill_entry(struct dump *dump, struct mount *mount)
 	if (fill_options(dump, info, entry) || !entry->root || !entry->mountpoint || !entry->source)
 		return fail(-ENOMEM, "mounts");
 	if (unknown)
-		mount_blocker(dump, "mount %s has the option \"%.*s\", which is not supported: unmount it, or leave it out with --skip-mnt %s",
-			     info->mountpoint, (int)strcspn(unknown, ","), unknown, info->mountpoint);
+		mount_blocker(
+			dump,
+			"mount %s has the option \"%.*s\", which is not supported: unmount it, or leave it out with --skip-mnt %s",
+			info->mountpoint, (int)strcspn(unknown, ","), unknown, info->mountpoint);
 	if (str_has_suffix(info->root, "//deleted"))
-		mount_blocker(dump, "mount %s shows %s, which was removed: that is not supported; unmount it, or leave it out with --skip-mnt %s",
-			     info->mountpoint, info->root, info->mountpoint);
+		mount_blocker(
+			dump,
+			"mount %s shows %s, which was removed: that is not supported; unmount it, or leave it out with --skip-mnt %s",
+			info->mountpoint, info->root, info->mountpoint);
 	return 0;
 }

@@ -48,5 +48,10 @@ int mounts_open_sources(struct restore *r, struct mounts *m);
 /* The file systems of @m, deferred ones or the others, and a detached mount for each of its mounts. */
 int mounts_clone(struct restore *r, const struct ns *ns, struct mounts *m, bool deferred);
 
+/* Attaches a detached mount to the root directory of this process. Not logged. */
+int mount_attach_to_root(int fd);
+/* Afterwards: unmounts what had to be attached to the root for that. */
+int mounts_detach_origins(const struct mounts *m);
+
 /* groups.c: peer groups, masters. All are attached, and private. */
 int mounts_set_groups(const struct mounts *m);

@@ -27,12 +27,6 @@ void mount_forget_host(struct dump *dump);
 /* record.c: fills mount->entry. */
 int mount_fill_entry(struct dump *dump, struct mount *mount);
 
-/*
- * whole.c. In the mount namespace: the root directory of a mount, to be read, without what is mounted on it. -errno; not
- * logged.
- */
-int mount_open_whole(const struct mount *mount);
-
 /* survey.c: reads the mounts of all namespaces, and reports what cannot be saved. */
 int mounts_survey(struct dump *dump);
 /* save.c: in the namespace. */

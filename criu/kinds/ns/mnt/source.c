@@ -9,6 +9,7 @@
 #include "kernel/mountinfo.h"
 #include "kernel/proc_pid.h"
 #include "kinds/ns/mnt/restore.h"
+#include "run/path.h"
 #include "util/fds.h"
 #include "util/log.h"
 
@@ -40,8 +41,10 @@ static int check_group(int at, const struct mount *mount)
 	info = mountinfo_find(&all, (int)sx.stx_mnt_id);
 	if (info && (info->shared_id || info->master_id))
 		return 0;
-	return fail(-EINVAL, "mount %s was a slave or a peer of a mount of the host: the mount of %s must be shared (mount --make-shared)",
-		    MOUNT_NAME(mount), mount->source);
+	return fail(
+		-EINVAL,
+		"mount %s was a slave or a peer of a mount of the host: the mount of %s must be shared (mount --make-shared)",
+		MOUNT_NAME(mount), mount->source);
 }
 
 int mount_open_source(struct restore *r, const struct mount *mount)
@@ -52,7 +55,7 @@ int mount_open_source(struct restore *r, const struct mount *mount)
 
 	if (mount->entry->ext_key && !strcmp(mount->entry->ext_key, MOUNT_DEV_KEY))
 		return mount_create_fs(mount);
-	at = open_at(AT_FDCWD, mount->source, O_PATH, 0);
+	at = path_open(&PATH_OWN, PATH_ROOT_MOUNT, mount->source, O_PATH);
 	if (at < 0)
 		return fail(at, "mount %s: open %s", MOUNT_NAME(mount), mount->source);
 	err = mount->parent ? 0 : check_root(r, at);

@@ -96,7 +96,8 @@ static int find_outside(struct dump *dump, struct mounts *m)
 
 	if (!match)
 		match = mount_is_host_root(dump, m->root->info, &err);
-	mounts_for_each(mount, m) {
+	mounts_for_each(mount, m)
+	{
 		if (!err && mount != m->root)
 			err = find_external(dump, mount, match);
 		mount->fs = err ? NULL : mount_fs_get(run, &dump->arena, mount->entry->root_dev);
@@ -117,7 +118,9 @@ static void refuse_type(struct dump *dump, const struct mount *mount)
 {
 	const char *at = mount->info->mountpoint, *type = mount->info->fstype;
 
-	mount_blocker(dump, "mount %s is of type %s, which is not supported: make it external (--external 'mnt[%s]:KEY' now, and --external 'mnt[KEY]:PATH' at restore), leave it out (--skip-mnt %s), or, if an empty one will do, use --enable-fs %s now and at restore",
+	mount_blocker(
+		dump,
+		"mount %s is of type %s, which is not supported: make it external (--external 'mnt[%s]:KEY' now, and --external 'mnt[KEY]:PATH' at restore), leave it out (--skip-mnt %s), or, if an empty one will do, use --enable-fs %s now and at restore",
 		at, type, at, at, type);
 }
 
@@ -151,12 +154,17 @@ static int check_created(struct dump *dump, struct mount *mount)
 	if (!strcmp(mount->entry->root, "/") && !fs->whole)
 		fs->whole = mount;
 	/* When mounts are restored, no other process is there than the first. */
-	if (fs->type->of_pid_ns && isdigit((unsigned char)mount->entry->root[1]) && mount_below("/1", mount->entry->root) == NULL)
-		mount_blocker(dump, "mount %s shows %s of proc, the directory of a process: that is not supported; unmount it, or leave it out (--skip-mnt %s)",
-			      at, mount->info->root, at);
+	if (fs->type->of_pid_ns && isdigit((unsigned char)mount->entry->root[1]) &&
+	    mount_below("/1", mount->entry->root) == NULL)
+		mount_blocker(
+			dump,
+			"mount %s shows %s of proc, the directory of a process: that is not supported; unmount it, or leave it out (--skip-mnt %s)",
+			at, mount->info->root, at);
 	path = fs->type->single ? NULL : mount_on_host(dump, mount->info, &err);
 	if (path)
-		mount_blocker(dump, "mount %s shows a file system of the host (%s): make it external (--external 'mnt[%s]:KEY' now, and --external 'mnt[KEY]:%s' at restore)",
+		mount_blocker(
+			dump,
+			"mount %s shows a file system of the host (%s): make it external (--external 'mnt[%s]:KEY' now, and --external 'mnt[KEY]:%s' at restore)",
 			at, path, at, path);
 	return err;
 }
@@ -167,7 +175,9 @@ static int check_whole(struct dump *dump, const struct mount *mount)
 
 	if (!mount->fs->type || mount->fs->type->single || mount->fs->whole)
 		return 0;
-	mount_blocker(dump, "mount %s shows only %s of its file system, which is mounted nowhere as a whole: make it external (--external 'mnt[%s]:KEY' now, and --external 'mnt[KEY]:PATH' at restore)",
+	mount_blocker(
+		dump,
+		"mount %s shows only %s of its file system, which is mounted nowhere as a whole: make it external (--external 'mnt[%s]:KEY' now, and --external 'mnt[KEY]:PATH' at restore)",
 		at, mount->info->root, at);
 	return 0;
 }
@@ -178,7 +188,9 @@ static int check_outer(struct dump *dump, const struct mount *mount)
 
 	if (mount_origin_of(mount->fs, mount->entry->root))
 		return 0;
-	mount_blocker(dump, "mount %s shows %s of a file system (%s) that comes from outside, and that part of it is not among what does: make it external (--external 'mnt[%s]:KEY' now, and --external 'mnt[KEY]:PATH' at restore)",
+	mount_blocker(
+		dump,
+		"mount %s shows %s of a file system (%s) that comes from outside, and that part of it is not among what does: make it external (--external 'mnt[%s]:KEY' now, and --external 'mnt[KEY]:PATH' at restore)",
 		at, mount->info->root, mount->info->fstype, at);
 	return 0;
 }
@@ -188,7 +200,8 @@ static int check_content(struct dump *dump, struct mounts *m)
 	struct mount *mount;
 	int err = 0;
 
-	mounts_for_each(mount, m) {
+	mounts_for_each(mount, m)
+	{
 		if (err || mount_is_external(m, mount))
 			continue;
 		if (!mount->fs->origins) {
@@ -198,9 +211,7 @@ static int check_content(struct dump *dump, struct mounts *m)
 		mount->entry->fstype = FSTYPE__UNSUPPORTED;
 		err = check_outer(dump, mount);
 	}
-	mounts_for_each(mount, m)
-		if (!err && !mount->fs->origins)
-			err = check_whole(dump, mount);
+	mounts_for_each(mount, m) if (!err && !mount->fs->origins) err = check_whole(dump, mount);
 	return err;
 }
 
@@ -230,10 +241,14 @@ static int check_groups(struct dump *dump, const struct mounts *m, const struct 
 	if (entry->shared_id && !with_host && entry->ext_key && !strcmp(entry->ext_key, MOUNT_AUTO_KEY))
 		mount->entry->has_internal_sharing = mount->entry->internal_sharing = true;
 	if (with_host && !external_sharing(dump->opts))
-		mount_blocker(dump, "mount %s is shared with mounts outside of the tree: make it private (mount --make-rprivate), or use --enable-external-sharing now and at restore",
+		mount_blocker(
+			dump,
+			"mount %s is shared with mounts outside of the tree: make it private (mount --make-rprivate), or use --enable-external-sharing now and at restore",
 			entry->mountpoint);
 	if (entry->master_id && !mount_is_external(m, mount) && !has_group(dump, entry->master_id))
-		mount_blocker(dump, "mount %s receives mounts (slave) from a mount outside of the tree: make it private (mount --make-private), or external (--external 'mnt[%s]:KEY')",
+		mount_blocker(
+			dump,
+			"mount %s receives mounts (slave) from a mount outside of the tree: make it private (mount --make-private), or external (--external 'mnt[%s]:KEY')",
 			entry->mountpoint, entry->mountpoint);
 	return err;
 }
@@ -250,7 +265,7 @@ static int survey_one(struct dump *dump, struct ns *ns)
 	err = mounts_link(m, &bad);
 	if (err == -EBADMSG && bad && m->root) {
 		mount_blocker(dump, "mount %s lies on one that is left out (--skip-mnt, or tracefs): leave it out, too",
-			     bad->info->mountpoint);
+			      bad->info->mountpoint);
 		return 0;
 	}
 	if (err)
@@ -289,9 +304,7 @@ static int survey_all(struct dump *dump)
 		if (err || !m)
 			continue;
 		err = check_content(dump, m);
-		mounts_for_each(mount, m)
-			if (!err)
-				err = check_groups(dump, m, mount);
+		mounts_for_each(mount, m) if (!err) err = check_groups(dump, m, mount);
 		if (!err && dump->blockers.nr == blockers)
 			err = mounts_check_groups(m);
 		if (!err && dump->blockers.nr == blockers)

@@ -11,10 +11,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/cleanup.h"
+#include "kinds/ns/mnt/whole.h"
 #include "kernel/device.h"
+#include "kernel/mountinfo.h"
 #include "kernel/ns_run.h"
 #include "kernel/proc_pid.h"
-#include "kinds/ns/mnt/save.h"
+#include "kinds/ns/mnt/mount.h"
+#include "run/path.h"
 #include "util/fds.h"
 #include "util/log.h"
 
@@ -50,7 +53,7 @@ static int open_way(const char *path)
 	while (!fd) {
 		char *slash = strrchr(part, '/');
 
-		fd = open_at(AT_FDCWD, *part ? part : "/", O_PATH | O_NOFOLLOW, 0);
+		fd = path_open(&PATH_OWN, PATH_ROOT_MOUNT, *part ? part : "/", O_PATH | O_NOFOLLOW);
 		if (fd >= 0 || (fd != -ENOENT && fd != -ENOTDIR) || !slash)
 			break;
 		*slash = 0;
@@ -83,21 +86,31 @@ static int uncover_once(struct uncover *u)
 	return umount2(found->mountpoint, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 ? -errno : -EAGAIN;
 }
 
+int mounts_make_private(void)
+{
+	_cleanup_close_ int root = path_open(&PATH_OWN, PATH_ROOT_MOUNT, "/", O_PATH | O_DIRECTORY);
+	struct mount_attr attr = { .propagation = MS_PRIVATE };
+
+	if (root < 0)
+		return root;
+	return mount_setattr(root, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) < 0 ? -errno : 0;
+}
+
 static int uncover(void *arg)
 {
-	const struct mount_attr private = { .propagation = MS_PRIVATE };
-	int err = -EAGAIN;
+	int err = mounts_make_private();
 
-	if (mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, (struct mount_attr *)&private, sizeof(private)) < 0)
-		return -errno;
-	while (err == -EAGAIN)
+	if (err)
+		return err;
+	do {
 		err = uncover_once(arg);
+	} while (err == -EAGAIN);
 	return err;
 }
 
 int mount_open_whole(const struct mount *mount)
 {
-	_cleanup_close_ int at = open_at(AT_FDCWD, MOUNT_NAME(mount), O_PATH | O_NOFOLLOW, 0);
+	_cleanup_close_ int at = path_open(&PATH_OWN, PATH_ROOT_MOUNT, MOUNT_NAME(mount), O_PATH | O_NOFOLLOW);
 	struct uncover hidden = { mount, -1 };
 	int result = 0, err;
 
