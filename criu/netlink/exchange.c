@@ -226,7 +226,27 @@ int netlink_receive_acks(struct nl_sock *sk, uint32_t *ret_failed)
 	return acks.any ? acks.err : -EPROTO;
 }
 
-static int pass_failures(const unsigned char *messages, int len, int (*fn)(void *arg, uint32_t seq, int err), void *arg)
+void netlink_want_reasons(struct nl_sock *sk)
+{
+	int on = 1;
+
+	/* Without the request, the reasons follow the header at once. */
+	setsockopt(netlink_fd(sk), SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof(on));
+	setsockopt(netlink_fd(sk), SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof(on));
+}
+
+static const char *reason_in(struct nlmsghdr *message)
+{
+	const struct nlattr *text = NULL;
+
+	if ((message->nlmsg_flags & NLM_F_ACK_TLVS) && (message->nlmsg_flags & NLM_F_CAPPED) &&
+	    nlmsg_valid_hdr(message, sizeof(struct nlmsgerr)))
+		text = nlmsg_find_attr(message, sizeof(struct nlmsgerr), NLMSGERR_ATTR_MSG);
+	/* Terminated by the kernel. */
+	return text && nla_len(text) && !((const char *)nla_data(text))[nla_len(text) - 1] ? nla_data(text) : "";
+}
+
+static int pass_failures(const unsigned char *messages, int len, netlink_failure fn, void *arg)
 {
 	struct nlmsghdr *message = (struct nlmsghdr *)messages;
 	int first = 0;
@@ -234,13 +254,13 @@ static int pass_failures(const unsigned char *messages, int len, int (*fn)(void 
 	for (; nlmsg_ok(message, len); message = nlmsg_next(message, &len)) {
 		int err = message->nlmsg_type == NLMSG_ERROR ? reported_error(message) : 0;
 
-		err = err ? fn(arg, message->nlmsg_seq, err) : 0;
+		err = err ? fn(arg, message->nlmsg_seq, err, reason_in(message)) : 0;
 		first = first ? first : err;
 	}
 	return first;
 }
 
-int netlink_receive_failures(struct nl_sock *sk, int (*fn)(void *arg, uint32_t seq, int err), void *arg)
+int netlink_receive_failures(struct nl_sock *sk, netlink_failure fn, void *arg)
 {
 	int first = 0;
 

@@ -64,9 +64,13 @@ int netlink_receive_acks(struct nl_sock *sk, uint32_t *ret_failed);
 
 /*
  * The same, for messages that are independent of each other: @fn is called for each that failed, and returns 0 if that
- * is no failure of the whole. Returns the first other value; nothing was answered: 0.
+ * is no failure of the whole. @why: the kernel's explanation, "" if there is none. Returns the first other value; nothing
+ * was answered: 0.
  */
-int netlink_receive_failures(struct nl_sock *sk, int (*fn)(void *arg, uint32_t seq, int err), void *arg);
+typedef int (*netlink_failure)(void *arg, uint32_t seq, int err, const char *why);
+int netlink_receive_failures(struct nl_sock *sk, netlink_failure fn, void *arg);
+/* Failures are explained. */
+void netlink_want_reasons(struct nl_sock *sk);
 
 /* The attributes after a header of @header bytes, by number: tb[0] to tb[max]. -EBADMSG */
 int netlink_attributes(struct nlmsghdr *message, int header, struct nlattr **tb, int max,

@@ -10,7 +10,11 @@
 
 int route_open(struct nl_sock **ret)
 {
-	return netlink_open(NETLINK_ROUTE, ret);
+	int err = netlink_open(NETLINK_ROUTE, ret);
+
+	if (!err)
+		netlink_want_reasons(*ret);
+	return err;
 }
 
 int route_list_with(struct nl_sock *sk, const struct route_query *query, const void *attributes, size_t len)
@@ -120,18 +124,6 @@ void route_copy(struct route_batch *b, int type, int flags, const void *payload,
 		b->err = buf_add(&b->bytes, zeros, NLMSG_ALIGN(len) - len);
 }
 
-struct failures {
-	int (*fn)(void *arg, uint32_t nr, int err);
-	void *arg;
-};
-
-static int pass_failure(void *arg, uint32_t seq, int err)
-{
-	const struct failures *failures = arg;
-
-	return failures->fn ? failures->fn(failures->arg, seq, err) : err;
-}
-
 /* As many whole messages as are sent at once. */
 static size_t next_part(const struct route_batch *b, size_t at)
 {
@@ -148,9 +140,8 @@ static size_t next_part(const struct route_batch *b, size_t at)
 	return end - at;
 }
 
-int route_batch_run(struct route_batch *b, struct nl_sock *sk, int (*fn)(void *arg, uint32_t nr, int err), void *arg)
+int route_batch_run(struct route_batch *b, struct nl_sock *sk, netlink_failure fn, void *arg)
 {
-	struct failures failures = { fn, arg };
 	int err = b->err, ended = 0;
 
 	if (!err && b->bytes.len)
@@ -160,7 +151,7 @@ int route_batch_run(struct route_batch *b, struct nl_sock *sk, int (*fn)(void *a
 
 		err = netlink_send_transaction(sk, b->bytes.data + at, len);
 		if (!err)
-			err = netlink_receive_failures(sk, pass_failure, &failures);
+			err = netlink_receive_failures(sk, fn, arg);
 		at += len;
 	}
 	if (b->bytes.len)

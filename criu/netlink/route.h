@@ -46,9 +46,9 @@ void route_message_end(struct route_batch *b);
 /* A whole message: @payload is its header and attributes. */
 void route_copy(struct route_batch *b, int type, int flags, const void *payload, size_t len);
 /*
- * Executes and frees all messages. @fn, which may be NULL, is called for each that failed (they are counted from 0), and returns
- * 0 if that does not matter. Returns the first error that does.
+ * Executes and frees all messages. @fn is called for each that failed (they are counted from 0), and returns 0 if that does not
+ * matter. Returns the first error that does.
  */
-int route_batch_run(struct route_batch *b, struct nl_sock *sk, int (*fn)(void *arg, uint32_t nr, int err), void *arg);
+int route_batch_run(struct route_batch *b, struct nl_sock *sk, netlink_failure fn, void *arg);
 void route_batch_free(struct route_batch *b);
 #define _cleanup_route_batch_ __attribute__((cleanup(route_batch_free)))

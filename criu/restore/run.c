@@ -232,6 +232,17 @@ static int make_places(struct restore *r)
 	return err;
 }
 
+static int connect_namespaces(struct restore *r)
+{
+	const struct run_kind *kind;
+	int err = 0;
+
+	run_for_each_kind(kind)
+		if (!err && kind->namespaces_made)
+			err = kind->namespaces_made(r);
+	return err;
+}
+
 static int make_tree(struct restore *r)
 {
 	uint64_t start = stats_now();
@@ -245,6 +256,8 @@ static int make_tree(struct restore *r)
 		err = make_places(r);
 	if (!err)
 		err = restore_make_namespaces(r);
+	if (!err)
+		err = connect_namespaces(r);
 	if (!err)
 		err = restore_lay_blob(r);
 	if (!err)

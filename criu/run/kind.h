@@ -196,6 +196,8 @@ struct run_kind {
 	 * to the pipeline (restore/namespaces.c).
 	 */
 	int (*fill_namespace)(struct restore *, struct ns *);
+	/* All of them exist: in the tool, for what connects them with each other, or with the tool's own. */
+	int (*namespaces_made)(struct restore *);
 	/*
 	 * The namespaces of the tree exist, and no task does: creates, in them, what all tasks inherit, in descriptors
 	 * at or above service_base. Runs in the namespaces of the tree, with the memory and descriptors of the tool

@@ -19,11 +19,12 @@ static inline void net_do(const char *commands)
 
 #define NET_SHOW                                                                                                                    \
 	"PATH=/usr/sbin:/usr/bin:/sbin:/bin; "                                                                                      \
-	"ip -d -N address; ip -N route show table all; ip -6 -N route show table all; ip -N rule; ip -6 -N rule; "                  \
+	"ip -d -N address | sed 's/[a-z_]*_timer *[0-9.]*//g'; ip -N route show table all | sort; "                                 \
+	"ip -6 -N route show table all | sort; ip -N rule; ip -6 -N rule; "                                                         \
 	"ip -N neigh show nud permanent; ip -N neigh show proxy; ip -6 -N neigh show proxy; ip -N nexthop; "                        \
 	"if command -v nft >/dev/null; then nft list ruleset; fi; "                                                                 \
 	"if command -v iptables-legacy-save >/dev/null; then iptables-legacy-save -c; ip6tables-legacy-save -c; fi | sed '/^#/d'; " \
-	"tc qdisc show; tc class show; bridge vlan show; bridge -d link show; "                                                     \
+	"tc qdisc show | sort; tc class show | sort; bridge -d link show | sort; "                                                  \
 	"cd /proc/sys/net && find . -type f ! -name nf_conntrack_count | sort | xargs grep -s ''"
 
 /* What `ip` and /proc/sys/net show, in a file. */

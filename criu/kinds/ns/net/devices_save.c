@@ -1,55 +1,56 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Devices of a network namespace: netdev-N, by index. */
+/* Devices of a network namespace: netdev-N, by index. What the format has no field for is kept as the kernel's attributes. */
 #include <errno.h>
 #include <linux/if_arp.h>
 #include <linux/if_link.h>
+#include <linux/if_tun.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
-#include <netlink/attr.h>
 #include <netlink/msg.h>
 #include <string.h>
+#include "attributes.h"
 #include "base/bits.h"
-#include "devices.h"
+#include "device_kinds.h"
 #include "image/writer.h"
-#include "internal.h"
 #include "util/log.h"
 
 /* RTM_GETLINK: without statistics, which are the larger part of an answer. */
 #define FILTER_SKIP_STATS (1u << 3)
 
+/* The list of devices: asking for it gives numbers to the namespaces of their peers (nsids). */
+struct device_list {
+	struct buf messages;
+};
+
+static int keep_message(struct nlmsghdr *message, void *arg)
+{
+	struct device_list *list = arg;
+	static const char zeros[NLMSG_ALIGNTO];
+	int err = buf_add(&list->messages, message, message->nlmsg_len);
+
+	return err ? err :
+		     buf_add(&list->messages, zeros, NLMSG_ALIGN(message->nlmsg_len) - message->nlmsg_len);
+}
+
+static int list_devices(struct nl_sock *route, struct device_list *ret)
+{
+	const struct ifinfomsg head = { .ifi_family = AF_UNSPEC };
+	const struct {
+		struct nlattr attr;
+		uint32_t mask;
+	} filter = { { sizeof(filter), IFLA_EXT_MASK }, FILTER_SKIP_STATS };
+
+	return route_list_with(route, &(struct route_query){ RTM_GETLINK, &head, sizeof(head), keep_message, ret },
+			       &filter, sizeof(filter));
+}
+
 struct saving {
 	struct dump *dump;
 	const struct ns *ns;
+	const NetnsEntry *netns; /* with the numbers of other namespaces */
 	struct image_writer *img;
-	NetnsEntry *netns;
 };
 
-static struct conf_array array_in(const struct nlattr *spec, int family, int type)
-{
-	struct nlattr *tb[CONF_ARRAY_MAX + 1], *one = spec ? nla_find(nla_data(spec), nla_len(spec), family) : NULL;
-
-	if (!one || nla_parse_nested(tb, CONF_ARRAY_MAX, one, NULL) < 0 || !tb[type])
-		return (struct conf_array){ NULL, 0 };
-	return (struct conf_array){ nla_data(tb[type]), (size_t)nla_len(tb[type]) / sizeof(int32_t) };
-}
-
-struct conf_array net_device_array(struct nlattr *const *tb, int family)
-{
-	return family == CONF_IPV4 ? array_in(tb[IFLA_AF_SPEC], AF_INET, IFLA_INET_CONF) :
-				     array_in(tb[IFLA_AF_SPEC], AF_INET6, IFLA_INET6_CONF);
-}
-
-/* ---- attributes that the format has no field for ---- */
-
-static bool is_kept(int type)
-{
-	for (size_t i = 0; i < net_nr_attributes; i++)
-		if (net_attributes[i] == type)
-			return true;
-	return false;
-}
-
-/* IPv6: addr_gen_mode and token can be set by netlink; everything else here are the arrays of settings. */
 static int keep_attributes(struct dump *dump, struct nlmsghdr *message, NetDeviceEntry *entry)
 {
 	_cleanup_buf_ struct buf kept = { 0 };
@@ -59,7 +60,7 @@ static int keep_attributes(struct dump *dump, struct nlmsghdr *message, NetDevic
 
 	nlmsg_for_each_attr(attr, message, (int)sizeof(struct ifinfomsg), left)
 	{
-		if (err || !is_kept(nla_type(attr)))
+		if (err || !net_attribute_is_kept(nla_type(attr)) || nla_len(attr) < 1)
 			continue;
 		err = buf_add(&kept, attr, attr->nla_len);
 		if (!err)
@@ -76,25 +77,14 @@ static int keep_attributes(struct dump *dump, struct nlmsghdr *message, NetDevic
 	return 0;
 }
 
-/* ---- one device ---- */
-
-static const char *kind_of(struct nlattr *const *tb)
-{
-	const struct nlattr *kind =
-		tb[IFLA_LINKINFO] ? nla_find(nla_data(tb[IFLA_LINKINFO]), nla_len(tb[IFLA_LINKINFO]), IFLA_INFO_KIND) :
-				    NULL;
-
-	return kind ? nla_get_string((struct nlattr *)kind) : "";
-}
-
-static int save_conf(struct dump *dump, struct nlattr *const *tb, NetDeviceEntry *entry)
+static int save_conf(struct dump *dump, const struct nlattr *spec, NetDeviceEntry *entry)
 {
 	struct conf_array arrays[CONF_FAMILIES];
 	struct conf_list lists[CONF_FAMILIES];
 	int err = 0;
 
 	for (int i = 0; !err && i < CONF_FAMILIES; i++) {
-		arrays[i] = net_device_array(tb, i);
+		arrays[i] = net_array_in(spec, i);
 		err = conf_save_device(dump, i, entry->name, &arrays[i], &lists[i]);
 	}
 	if (err)
@@ -106,80 +96,124 @@ static int save_conf(struct dump *dump, struct nlattr *const *tb, NetDeviceEntry
 	return 0;
 }
 
-static void set_common(const struct saving *s, const struct ifinfomsg *ifi, struct nlattr *const *tb,
-		       NetDeviceEntry *entry)
+/* The namespace of the device that this one is connected to; 0: outside of the tree. */
+static uint32_t peer_namespace(const struct saving *s, const struct nlattr *nsid)
 {
+	if (!nsid)
+		return s->ns->id;
+	for (size_t i = 0; i < s->netns->n_nsids; i++)
+		if (s->netns->nsids[i]->netnsid_value == (int32_t)nla_get_u32(nsid) &&
+		    s->netns->nsids[i]->target_ns_id != ns_own_id(NS_NET))
+			return s->netns->nsids[i]->target_ns_id;
+	return 0;
+}
+
+static int set_common(const struct saving *s, const struct ifinfomsg *ifi, struct nlattr *const *tb,
+		      NetDeviceEntry *entry)
+{
+	uint32_t peer = peer_namespace(s, tb[IFLA_LINK_NETNSID]);
+
 	entry->ifindex = (uint32_t)ifi->ifi_index;
 	entry->flags = ifi->ifi_flags;
 	entry->mtu = nla_get_u32(tb[IFLA_MTU]);
 	entry->name = dump_strdup(s->dump, nla_get_string(tb[IFLA_IFNAME]));
 	entry->has_peer_ifindex = true;
-	entry->peer_ifindex = tb[IFLA_LINK] ? nla_get_u32(tb[IFLA_LINK]) : entry->ifindex;
+	entry->peer_ifindex = tb[IFLA_LINK] && nla_get_u32(tb[IFLA_LINK]) ? nla_get_u32(tb[IFLA_LINK]) : entry->ifindex;
+	entry->has_peer_nsid = peer != 0;
+	entry->peer_nsid = peer;
 	entry->has_master = tb[IFLA_MASTER] != NULL;
 	entry->master = tb[IFLA_MASTER] ? nla_get_u32(tb[IFLA_MASTER]) : 0;
-	if (tb[IFLA_ADDRESS] && ifi->ifi_type != ARPHRD_LOOPBACK && nla_len(tb[IFLA_ADDRESS])) {
-		entry->has_address = true;
-		entry->address.data = dump_alloc(s->dump, nla_len(tb[IFLA_ADDRESS]));
-		entry->address.len = entry->address.data ? nla_len(tb[IFLA_ADDRESS]) : 0;
-		if (entry->address.data)
-			memcpy(entry->address.data, nla_data(tb[IFLA_ADDRESS]), entry->address.len);
-	}
+	if (!entry->name)
+		return -ENOMEM;
+	if (!tb[IFLA_ADDRESS] || ifi->ifi_type == ARPHRD_LOOPBACK || !nla_len(tb[IFLA_ADDRESS]))
+		return 0;
+	entry->has_address = true;
+	entry->address.len = nla_len(tb[IFLA_ADDRESS]);
+	entry->address.data = dump_alloc(s->dump, entry->address.len);
+	if (!entry->address.data)
+		return -ENOMEM;
+	memcpy(entry->address.data, nla_data(tb[IFLA_ADDRESS]), entry->address.len);
+	return 0;
 }
 
-static const struct dump_task *member_of(const struct ns *ns)
+static void refuse(const struct saving *s, const NetDeviceEntry *entry, const char *what, const char *why)
 {
-	return ns->member ? dump_task_of(ns->member) : NULL;
+	dump_blocker(s->dump, s->ns->member ? dump_task_of(s->ns->member) : NULL, -1,
+		     "network namespace %u: device %s (%s) cannot be saved: %s; delete it (ip link delete %s)", s->ns->id,
+		     entry->name, what, why, entry->name);
 }
 
-static int save_device(struct nlmsghdr *message, void *arg)
+/* What a device of that kind has beyond the common part. False: it cannot be saved. */
+static bool set_kind(const struct saving *s, const struct ifinfomsg *ifi, struct nlattr *const *tb,
+		     NetDeviceEntry *entry)
+{
+	const struct nlattr *name = net_find_nested(tb[IFLA_LINKINFO], IFLA_INFO_KIND);
+	const char *kind = name ? nla_get_string((struct nlattr *)name) : "";
+	const struct device_kind *found =
+		ifi->ifi_type == ARPHRD_LOOPBACK ? device_kind_by_type(ND_TYPE__LOOPBACK) : device_kind_by_name(kind);
+
+	if (tb[IFLA_XDP] && nla_len(tb[IFLA_XDP]) &&
+	    net_find_nested(tb[IFLA_XDP], IFLA_XDP_ATTACHED) &&
+	    nla_get_u8((struct nlattr *)net_find_nested(tb[IFLA_XDP], IFLA_XDP_ATTACHED)))
+		return refuse(s, entry, kind, "an XDP program is attached to it"), false;
+	if (!found)
+		return refuse(s, entry, *kind ? kind : "a physical device", "not implemented"), false;
+	entry->type = found->type;
+	if (found->type == ND_TYPE__EXTLINK)
+		entry->kind = dump_strdup(s->dump, kind);
+	if (!entry->has_peer_nsid && !found->may_lead_out)
+		return refuse(s, entry, kind, "it is connected to a device outside of the tree"), false;
+	return true;
+}
+
+static int save_device(const struct nlmsghdr *message, void *arg)
 {
 	const struct saving *s = arg;
-	const struct ifinfomsg *ifi = nlmsg_data(message);
+	struct nlmsghdr *m = (struct nlmsghdr *)message;
+	const struct ifinfomsg *ifi = nlmsg_data(m);
 	struct nlattr *tb[IFLA_MAX + 1];
 	NetDeviceEntry entry = NET_DEVICE_ENTRY__INIT;
-	int err = netlink_attributes(message, sizeof(*ifi), tb, IFLA_MAX, NULL);
+	int err = netlink_attributes(m, sizeof(*ifi), tb, IFLA_MAX, NULL);
 
 	if (!err && (!tb[IFLA_IFNAME] || !tb[IFLA_MTU]))
 		err = -EBADMSG;
+	if (!err)
+		err = set_common(s, ifi, tb, &entry);
+	if (err)
+		return fail(err, "devices of network namespace %u", s->ns->id);
+	if (!set_kind(s, ifi, tb, &entry))
+		return 0;
+	err = device_save_details(s->dump, tb[IFLA_LINKINFO], &entry);
+	if (!err)
+		err = save_conf(s->dump, tb[IFLA_AF_SPEC], &entry);
+	if (!err)
+		err = keep_attributes(s->dump, m, &entry);
 	if (err)
 		return err;
-	set_common(s, ifi, tb, &entry);
-	if (!entry.name)
-		return -ENOMEM;
-	if (ifi->ifi_type != ARPHRD_LOOPBACK) {
-		dump_blocker(
-			s->dump, member_of(s->ns), -1,
-			"network namespace %u: device %s (%s) cannot be saved: not implemented; delete it (ip link delete %s)",
-			s->ns->id, entry.name, *kind_of(tb) ? kind_of(tb) : "a physical device", entry.name);
-		return 0;
-	}
-	entry.type = ND_TYPE__LOOPBACK;
-	entry.has_peer_nsid = true;
-	entry.peer_nsid = s->ns->id;
-	err = save_conf(s->dump, tb, &entry);
-	if (!err)
-		err = keep_attributes(s->dump, message, &entry);
-	return err ? err : image_write_record(s->img, &entry.base);
+	err = image_write_record(s->img, &entry.base);
+	return err < 0 ? fail(err, "%s", image_store_error(s->dump->dir)) : 0;
 }
 
-int net_devices_save(struct dump *dump, const struct ns *ns, struct nl_sock *route)
+int net_devices_save(struct dump *dump, const struct ns *ns, struct nl_sock *route, NetnsEntry *netns)
 {
 	_cleanup_image_writer_ struct image_writer *img = NULL;
-	struct saving saving = { .dump = dump, .ns = ns };
-	const struct ifinfomsg head = { .ifi_family = AF_UNSPEC };
-	const struct {
-		struct nlattr attr;
-		uint32_t mask;
-	} filter = { { sizeof(filter), IFLA_EXT_MASK }, FILTER_SKIP_STATS };
-	struct route_query query = { RTM_GETLINK, &head, sizeof(head), save_device, &saving };
-	int err = image_create(dump->dir, IMAGE_NETDEV, ns->id, &img);
+	struct saving saving = { .dump = dump, .ns = ns, .netns = netns };
+	struct device_list list = { .messages = { 0 } };
+	int err = list_devices(route, &list);
 
 	if (err)
-		return fail(err, "%s", image_store_error(dump->dir));
+		fail(err, "list the devices of network namespace %u", ns->id);
+	if (!err)
+		err = net_ids_save(dump, ns, route, netns);
+	if (!err && image_create(dump->dir, IMAGE_NETDEV, ns->id, &img))
+		err = fail(-EIO, "%s", image_store_error(dump->dir));
 	saving.img = img;
-	err = route_list_with(route, &query, &filter, sizeof(filter));
+	if (!err)
+		err = net_messages_each(&(struct net_messages){ list.messages.data, list.messages.len }, save_device,
+					&saving);
+	buf_free(&list.messages);
 	if (err)
-		return fail(err, "list the devices of network namespace %u", ns->id);
+		return err;
 	err = image_close(steal_ptr(&img));
 	return err < 0 ? fail(err, "%s", image_store_error(dump->dir)) : 0;
 }

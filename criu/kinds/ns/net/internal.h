@@ -74,6 +74,9 @@ struct net_messages {
 	size_t len;
 };
 
+/* For route_batch_run(): logs the failure; @what: a text. */
+int net_failed(void *what, uint32_t nr, int err, const char *why);
+
 enum net_list {
 	NET_ADDRESSES,
 	NET_ROUTES, /* IPv4, main table */
@@ -86,13 +89,20 @@ enum net_list {
 	NET_LISTS,
 };
 
+struct device_kind;
+
 struct net_device {
 	const NetDeviceEntry *entry;
 	const struct ns *ns;
+	const struct device_kind *kind;
+	struct net_device *peer; /* the other end, or the device below; NULL: outside of the tree, or none */
+	const char *outer, *bridge; /* the other end outside of the tree, and the bridge that it is a port of, or NULL */
+	const char *outer_parent; /* the device below, outside of the tree */
 	bool made;
 };
 
 struct net_state {
+	const struct ns *ns;
 	const NetnsEntry *entry;
 	struct net_device *devices;
 	size_t nr_devices;
@@ -116,18 +126,25 @@ int net_messages_each(const struct net_messages *messages, int (*fn)(const struc
 
 /* ---- devices ---- */
 
-/* devices_save.c */
-int net_devices_save(struct dump *dump, const struct ns *ns, struct nl_sock *route);
-/* devices_load.c */
+/* devices_save.c; fills in the numbers of other namespaces, too. */
+int net_devices_save(struct dump *dump, const struct ns *ns, struct nl_sock *route, NetnsEntry *netns);
+/* devices_load.c; link: all namespaces have been loaded */
 int net_devices_load(struct restore *r, const struct ns *ns, struct net_state *state);
-/* devices.c: creates those of all namespaces, with all but their flags. */
+int net_devices_link(struct restore *r);
+/* devices_make.c: creates those of all namespaces; in the tool */
 int net_devices_make(struct restore *r);
+/* devices.c: all but whether they are up */
+int net_devices_configure(const struct net_state *state);
+/* Its IPv6 settings: in the namespace. */
+int net_devices_conf(struct restore *r, const struct net_state *state);
 /* Sets them up, or down; the kernel does not invent addresses for them. */
 int net_devices_up(const struct net_state *state);
 /* They have their addresses: later ones are invented as before. */
 int net_devices_settle(const struct net_state *state);
-/* Its settings in ipv4/conf and ipv6/conf: in the namespace. */
-int net_devices_conf(struct restore *r, const struct net_state *state);
+
+/* ids.c: numbers of the other namespaces */
+int net_ids_save(struct dump *dump, const struct ns *ns, struct nl_sock *route, NetnsEntry *entry);
+int net_ids_fill(struct restore *r, const struct net_state *state);
 
 /* ---- what is filtered and tracked: netfilter_save.c, netfilter_load.c ---- */
 

@@ -47,6 +47,11 @@ const char *net_list_name(enum net_list list)
 	return specs[list].name;
 }
 
+int net_failed(void *what, uint32_t nr, int err, const char *why)
+{
+	return fail(err, "%s%s%s", (const char *)what, *why ? ": " : "", why);
+}
+
 /* ---- dump ---- */
 
 struct saving {

@@ -44,7 +44,7 @@ static int net_save(struct dump *dump, struct ns *ns)
 
 	if (err)
 		return fail(err, "open a netlink socket");
-	err = net_devices_save(dump, ns, route);
+	err = net_devices_save(dump, ns, route, &entry);
 	if (!err)
 		err = net_lists_save(dump, ns, route, &entry);
 	if (!err)
@@ -84,6 +84,7 @@ static int net_load(struct restore *r, struct ns *ns)
 	if (!state)
 		return fail(-ENOMEM, "network namespaces");
 	ns->data = state;
+	state->ns = ns;
 	err = restore_read_record(r, IMAGE_NETNS, ns->id, &netns_entry__descriptor, &state->entry);
 	if (err)
 		return err;
@@ -103,12 +104,10 @@ static int net_load(struct restore *r, struct ns *ns)
 /* What devices inherit, or what must not change them later, comes first. */
 static int net_fill(struct restore *r, struct ns *ns)
 {
-	struct net_state *state = ns->data;
+	const struct net_state *state = ns->data;
 	const NetnsEntry *entry = state->entry;
-	int err = route_open(&state->route);
+	int err;
 
-	if (err)
-		return fail(err, "open a netlink socket");
 	err = conf_fill_files(r, CONF_IPV4, "all", &(struct conf_list){ entry->all_conf4, entry->n_all_conf4 });
 	if (!err)
 		err = conf_fill_files(r, CONF_IPV6, "all", &(struct conf_list){ entry->all_conf6, entry->n_all_conf6 });
@@ -121,22 +120,28 @@ static int net_fill(struct restore *r, struct ns *ns)
 	return err;
 }
 
-/* Its devices exist. IPv4 addresses create their routes when a device goes up; IPv6 ones disappear when it is down. */
-static int fill_inside(struct restore *r, const struct ns *ns)
+/*
+ * The devices of all namespaces exist. IPv4 addresses create their routes when a device goes up; IPv6 ones disappear when
+ * it is down.
+ */
+static int bring_up(struct restore *r, struct net_state *state)
 {
-	const struct net_state *state = ns->data;
-	int err = net_devices_conf(r, state);
+	int err = net_devices_configure(state);
 
+	if (!err)
+		err = net_devices_conf(r, state);
 	if (!err)
 		err = net_addresses_fill(state, false);
 	if (!err)
 		err = netfilter_fill(state);
-	if (!err)
-		err = net_devices_up(state);
-	if (!err)
-		err = net_addresses_fill(state, false);
-	if (!err)
-		err = net_addresses_fill(state, true);
+	return err ? err : net_devices_up(state);
+}
+
+/* Their devices are up. */
+static int fill_rest(struct restore *r, struct net_state *state)
+{
+	int err = net_addresses_fill(state, true);
+
 	if (!err)
 		err = net_devices_settle(state);
 	if (!err)
@@ -144,17 +149,46 @@ static int fill_inside(struct restore *r, const struct ns *ns)
 	return err ? err : net_sysctls_fill(r, state->entry);
 }
 
-static int fill(struct restore *r, const struct ns *ns)
+static int in_each(struct restore *r, int (*fn)(struct restore *, struct net_state *))
 {
-	struct network_visit visit;
-	int err = network_enter(r, ns, &visit), left;
-	LOG_SCOPE("network namespace %u", ns->id);
+	struct ns *ns;
+	int err = 0;
 
-	if (err)
-		return err;
-	err = fill_inside(r, ns);
-	left = network_leave(r, &visit);
-	return err ? err : left;
+	ns_for_each(ns, &r->plan.namespaces, NS_NET) {
+		struct network_visit visit;
+		int left;
+		LOG_SCOPE("network namespace %u", ns->id);
+
+		if (err || !ns->data)
+			continue;
+		err = network_enter(r, ns, &visit);
+		if (err)
+			return err;
+		err = fn(r, ns->data);
+		left = network_leave(r, &visit);
+		err = err ? err : left;
+	}
+	return err;
+}
+
+static int open_socket(struct restore *r, struct net_state *state)
+{
+	int err = route_open(&state->route);
+
+	return err ? fail(err, "open a netlink socket") : net_ids_fill(r, state);
+}
+
+/* In the tool, which may also create devices outside of the tree. */
+static int net_namespaces_made(struct restore *r)
+{
+	int err = in_each(r, open_socket);
+
+	return err ? err : net_devices_make(r);
+}
+
+static int net_link(struct restore *r)
+{
+	return net_devices_link(r);
 }
 
 static void close_sockets(struct restore *r)
@@ -169,14 +203,19 @@ static void close_sockets(struct restore *r)
 	}
 }
 
+static int fill_netfilter(struct restore *r, struct net_state *state)
+{
+	return netfilter_fill(r, state->ns);
+}
+
 static int net_in_namespaces(struct restore *r)
 {
-	int err = net_devices_make(r);
-	struct ns *ns;
+	int err = in_each(r, bring_up);
 
-	ns_for_each(ns, &r->plan.namespaces, NS_NET)
-		if (!err && ns->data)
-			err = fill(r, ns);
+	if (!err)
+		err = in_each(r, fill_rest);
+	if (!err)
+		err = in_each(r, fill_netfilter);
 	close_sockets(r);
 	return err;
 }
@@ -186,6 +225,8 @@ const struct run_kind net_ns_run = {
 	.namespaces = BIT(NS_NET),
 	.save_namespace = net_save,
 	.load_namespace = net_load,
+	.link = net_link,
 	.fill_namespace = net_fill,
+	.namespaces_made = net_namespaces_made,
 	.in_namespaces = net_in_namespaces,
 };

@@ -141,9 +141,10 @@ struct attempt {
 	size_t nr;
 	bool *failed;
 	int err; /* the last one */
+	char why[96];
 };
 
-static int note_failure(void *arg, uint32_t nr, int err)
+static int note_failure(void *arg, uint32_t nr, int err, const char *why)
 {
 	struct attempt *attempt = arg;
 
@@ -151,6 +152,7 @@ static int note_failure(void *arg, uint32_t nr, int err)
 		return 0;
 	attempt->failed[nr] = true;
 	attempt->err = err;
+	snprintf(attempt->why, sizeof(attempt->why), "%s%s", *why ? ": " : "", why);
 	return 0;
 }
 
@@ -201,7 +203,8 @@ static int add_all(struct nl_sock *sk, struct message_array *all, int flags, con
 		if (!err && n == all->n)
 			err = attempt.err;
 		if (err)
-			return fail(err, "restore the %s %s", name, text_of(all->v[0], text, sizeof(text)));
+			return fail(err, "restore the %s %s%s", name, text_of(all->v[0], text, sizeof(text)),
+				    attempt.why);
 		all->n = n;
 	}
 	return 0;
@@ -403,13 +406,24 @@ static int restore_flags(const struct net_state *state, const struct message_arr
 	return err ? fail(err, "addresses") : add_all(state->route, &changed, NLM_F_REPLACE, "address");
 }
 
-static void reverse(struct message_array *all)
+static uint32_t device_of(struct nlmsghdr *message)
 {
-	for (size_t i = 0; i < all->n / 2; i++) {
-		struct nlmsghdr *m = all->v[i];
+	return ((const struct ifaddrmsg *)nlmsg_data(message))->ifa_index;
+}
 
-		all->v[i] = all->v[all->n - 1 - i];
-		all->v[all->n - 1 - i] = m;
+/* The kernel puts a new IPv6 address in front of the others of its device. */
+static void reverse_each_device(struct message_array *all)
+{
+	for (size_t first = 0, end; first < all->n; first = end) {
+		end = first + 1;
+		while (end < all->n && device_of(all->v[end]) == device_of(all->v[first]))
+			end++;
+		for (size_t i = first, j = end - 1; i < j; i++, j--) {
+			struct nlmsghdr *m = all->v[i];
+
+			all->v[i] = all->v[j];
+			all->v[j] = m;
+		}
 	}
 }
 
@@ -425,9 +439,8 @@ int net_addresses_fill(const struct net_state *state, bool v6)
 			set_flags(sent.v[i], flags_of(sent.v[i]) | IFA_F_NODAD);
 	if (err)
 		return fail(err, "addresses");
-	/* The kernel puts new IPv6 addresses in front of the others. */
 	if (v6)
-		reverse(&sent);
+		reverse_each_device(&sent);
 	err = add_all(state->route, &sent, NLM_F_CREATE | NLM_F_REPLACE, "address");
 	if (!err && v6)
 		err = restore_flags(state, &saved);

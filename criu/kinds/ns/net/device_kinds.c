@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "device_kinds.h"
+#include <errno.h>
+#include <linux/if_bridge.h>
+#include <linux/if_link.h>
+#include <linux/if_tun.h>
+#include <linux/rtnetlink.h>
+#include <string.h>
+#include "attributes.h"
+#include "base/bits.h"
+#include "util/log.h"
+#include "util/str.h"
+
+/* include/uapi/linux/if_link.h; some are newer than our headers */
+#define MACVLAN_READ_ONLY (BIT(IFLA_MACVLAN_MACADDR_COUNT) | BIT(IFLA_MACVLAN_BC_QUEUE_LEN_USED))
+#define BR_MCAST_QUERIER_STATE 47
+#define BR_FDB_N_LEARNED 48
+#define BRIDGE_READ_ONLY                                                                                              \
+	(BIT(IFLA_BR_ROOT_ID) | BIT(IFLA_BR_BRIDGE_ID) | BIT(IFLA_BR_ROOT_PORT) | BIT(IFLA_BR_ROOT_PATH_COST) |       \
+	 BIT(IFLA_BR_TOPOLOGY_CHANGE) | BIT(IFLA_BR_TOPOLOGY_CHANGE_DETECTED) | BIT(IFLA_BR_HELLO_TIMER) |            \
+	 BIT(IFLA_BR_TCN_TIMER) | BIT(IFLA_BR_TOPOLOGY_CHANGE_TIMER) | BIT(IFLA_BR_GC_TIMER) | BIT(IFLA_BR_FDB_FLUSH) | \
+	 BIT(BR_MCAST_QUERIER_STATE) | BIT(BR_FDB_N_LEARNED))
+
+/* Of a port of a bridge. The kernel decides about its state when it goes up. */
+#define BRPORT_MCAST_EHT_HOSTS_CNT 38
+#define BRPORT_MCAST_N_GROUPS 41
+#define BRPORT_READ_ONLY                                                                                               \
+	(BIT(IFLA_BRPORT_STATE) | BIT(IFLA_BRPORT_ROOT_ID) | BIT(IFLA_BRPORT_BRIDGE_ID) |                              \
+	 BIT(IFLA_BRPORT_DESIGNATED_PORT) | BIT(IFLA_BRPORT_DESIGNATED_COST) | BIT(IFLA_BRPORT_ID) |                   \
+	 BIT(IFLA_BRPORT_NO) | BIT(IFLA_BRPORT_TOPOLOGY_CHANGE_ACK) | BIT(IFLA_BRPORT_CONFIG_PENDING) |                \
+	 BIT(IFLA_BRPORT_MESSAGE_AGE_TIMER) | BIT(IFLA_BRPORT_FORWARD_DELAY_TIMER) | BIT(IFLA_BRPORT_HOLD_TIMER) |     \
+	 BIT(IFLA_BRPORT_FLUSH) | BIT(BRPORT_MCAST_EHT_HOSTS_CNT) | BIT(BRPORT_MCAST_N_GROUPS))
+
+/* Only those that have been tried: others may have state that is not in their attributes. */
+static const struct device_kind kinds[] = {
+	{ .name = "", .type = ND_TYPE__LOOPBACK, .exists = true },
+	{ .name = "veth", .type = ND_TYPE__VETH, .may_lead_out = true },
+	{ .name = "bridge", .type = ND_TYPE__BRIDGE, .read_only = BRIDGE_READ_ONLY },
+	{ .name = "macvlan",
+	  .type = ND_TYPE__MACVLAN,
+	  .may_lead_out = true,
+	  .needs_link = true,
+	  .read_only = MACVLAN_READ_ONLY },
+	{ .name = "macvtap",
+	  .type = ND_TYPE__EXTLINK,
+	  .needs_link = true,
+	  .read_only = MACVLAN_READ_ONLY },
+	{ .name = "ifb", .type = ND_TYPE__EXTLINK },
+	{ .name = "dummy", .type = ND_TYPE__EXTLINK },
+};
+
+const struct device_kind *device_kind_by_name(const char *name)
+{
+	for (size_t i = 0; *name && i < ARRAY_SIZE(kinds); i++)
+		if (str_eq(kinds[i].name, name))
+			return &kinds[i];
+	return NULL;
+}
+
+const struct device_kind *device_kind_by_type(NdType type)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (kinds[i].type == type && type != ND_TYPE__EXTLINK)
+			return &kinds[i];
+	return NULL;
+}
+
+const struct device_kind *device_kind_of(const NetDeviceEntry *entry)
+{
+	return entry->type == ND_TYPE__EXTLINK && entry->kind ? device_kind_by_name(entry->kind) :
+								device_kind_by_type(entry->type);
+}
+
+int device_save_details(struct dump *dump, const struct nlattr *linkinfo, NetDeviceEntry *entry)
+{
+	const struct nlattr *data = net_find_nested(linkinfo, IFLA_INFO_DATA);
+	const struct nlattr *mode = net_find_nested(data, IFLA_MACVLAN_MODE);
+
+	if (entry->type != ND_TYPE__MACVLAN)
+		return 0;
+	entry->macvlan = dump_alloc(dump, sizeof(*entry->macvlan));
+	if (!entry->macvlan)
+		return fail(-ENOMEM, "network devices");
+	macvlan_link_entry__init(entry->macvlan);
+	entry->macvlan->mode = mode ? nla_get_u32((struct nlattr *)mode) : MACVLAN_MODE_VEPA;
+	return 0;
+}
+
+/* All options are listed, but those that this kernel lacks cannot even be switched off. */
+static void add_bridge_options(struct route_batch *b, const struct nlattr *attr)
+{
+	struct br_boolopt_multi options;
+
+	if (nla_len(attr) < (int)sizeof(options))
+		return;
+	memcpy(&options, nla_data(attr), sizeof(options));
+	options.optmask = options.optval;
+	if (options.optval)
+		route_attr(b, IFLA_BR_MULTI_BOOLOPT, &options, sizeof(options));
+}
+
+static void add_one(struct route_batch *b, const struct device_kind *kind, const struct nlattr *attr)
+{
+	if (nla_type(attr) < 64 && (kind->read_only & BIT(nla_type(attr))))
+		return;
+	if (kind->type == ND_TYPE__BRIDGE && nla_type(attr) == IFLA_BR_MULTI_BOOLOPT)
+		add_bridge_options(b, attr);
+	else if (kind->type != ND_TYPE__BRIDGE || nla_type(attr) != IFLA_BR_VLAN_FILTERING ||
+		 nla_get_u8((struct nlattr *)attr))
+		route_attrs(b, attr, NLA_ALIGN(attr->nla_len));
+}
+
+static bool is_macvlan(const struct device_kind *kind)
+{
+	return str_has_prefix(kind->name, "macv");
+}
+
+static void add_data(struct route_batch *b, const struct device_kind *kind, const NetDeviceEntry *entry,
+		     const struct nlattr *saved)
+{
+	struct nlattr *data = route_nest(b, IFLA_INFO_DATA);
+	const struct nlattr *attr;
+	int left;
+
+	if (saved)
+		nla_for_each_nested(attr, (struct nlattr *)saved, left)
+			add_one(b, kind, attr);
+	/* The senders that it accepts, all at once. */
+	if (is_macvlan(kind) && net_find_nested(saved, IFLA_MACVLAN_MACADDR_DATA))
+		route_attr_u32(b, IFLA_MACVLAN_MACADDR_MODE, MACVLAN_MACADDR_SET);
+	if (!saved && entry->macvlan)
+		route_attr_u32(b, IFLA_MACVLAN_MODE, entry->macvlan->mode);
+	route_nest_end(b, data);
+}
+
+void device_add_info(struct route_batch *b, const NetDeviceEntry *entry)
+{
+	const struct device_kind *kind = device_kind_of(entry);
+	const struct nlattr *saved = net_find_nested(net_find_attribute(entry, IFLA_LINKINFO), IFLA_INFO_DATA);
+	struct nlattr *info = route_nest(b, IFLA_LINKINFO);
+
+	route_attr_str(b, IFLA_INFO_KIND, kind->name);
+	if (saved || entry->macvlan)
+		add_data(b, kind, entry, saved);
+	route_nest_end(b, info);
+}
+
+void device_add_port(struct route_batch *b, const NetDeviceEntry *entry)
+{
+	const struct nlattr *saved = net_find_attribute(entry, IFLA_LINKINFO), *attr;
+	const struct nlattr *kind = net_find_nested(saved, IFLA_INFO_SLAVE_KIND);
+	const struct nlattr *data = net_find_nested(saved, IFLA_INFO_SLAVE_DATA);
+	struct nlattr *info = route_nest(b, IFLA_LINKINFO), *nest;
+	int left;
+
+	if (kind)
+		route_attrs(b, kind, NLA_ALIGN(kind->nla_len));
+	nest = route_nest(b, IFLA_INFO_SLAVE_DATA);
+	if (data)
+		nla_for_each_nested(attr, (struct nlattr *)data, left)
+			if (nla_type(attr) >= 64 || !(BRPORT_READ_ONLY & BIT(nla_type(attr))))
+				route_attrs(b, attr, NLA_ALIGN(attr->nla_len));
+	route_nest_end(b, nest);
+	route_nest_end(b, info);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Kinds of devices. A new one is a row of the table, and a test. */
+#pragma once
+#include <netlink/attr.h>
+#include "internal.h"
+
+struct device_kind {
+	const char *name; /* IFLA_INFO_KIND; "": loopback */
+	NdType type; /* EXTLINK: the format has none; then its entry has the name */
+	bool exists; /* in each new namespace: it is not created */
+	bool may_lead_out; /* connected to a device outside of the tree, which options of the restore name */
+	bool needs_link; /* created on top of the device that peer_ifindex is */
+	uint64_t read_only; /* bits: attributes of IFLA_INFO_DATA that cannot be set */
+};
+
+/* NULL: unknown. */
+const struct device_kind *device_kind_by_name(const char *name);
+const struct device_kind *device_kind_by_type(NdType type);
+const struct device_kind *device_kind_of(const NetDeviceEntry *entry);
+/* Dump: fields of the format for that kind. */
+int device_save_details(struct dump *dump, const struct nlattr *linkinfo, NetDeviceEntry *entry);
+/* Restore: IFLA_LINKINFO for its creation, without what depends on its peer. */
+void device_add_info(struct route_batch *b, const NetDeviceEntry *entry);
+/* The same for its properties as a port of a bridge. */
+void device_add_port(struct route_batch *b, const NetDeviceEntry *entry);
