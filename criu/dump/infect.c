@@ -307,11 +307,28 @@ static int clear_shared_memory(struct dump *dump)
 	return err;
 }
 
+static int report_stopped(struct dump *dump)
+{
+	struct dump_task *dt;
+	int err = 0;
+
+	dump_for_each_task(dt, dump) {
+		LOG_SCOPE("pid %d", dt->t.pid);
+
+		for (const struct task_kind *const *kind = task_kinds; !err && *kind; kind++)
+			if ((*kind)->stopped && dt->t.state != TASK_DEAD)
+				err = (*kind)->stopped(dump, dt);
+	}
+	return err;
+}
+
 int dump_infect(struct dump *dump)
 {
 	struct dump_task *dt;
 	int err = dump_read_kernel_tasks(dump);
 
+	if (!err)
+		err = report_stopped(dump);
 	if (!err)
 		err = dump_find_shared(dump);
 	if (!err)

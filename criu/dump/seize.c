@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Stops every thread of the tree. New threads and children may appear meanwhile: repeat until two passes find none. */
 #include <errno.h>
+#include <poll.h>
 #include "dump/dump.h"
 #include "run/dump.h"
+#include "run/freezer.h"
 #include "util/fds.h"
 #include "util/log.h"
 
@@ -133,6 +135,71 @@ static int freeze(struct dump *dump)
 	return err;
 }
 
+/* ---- --freeze-cgroup ---- */
+
+/* Between two checks: notifications of the kernel come late. */
+#define FROZEN_STEP_MS 1
+/* Without --timeout. */
+#define FREEZE_AT_MOST_US 10000000u
+
+static int await_frozen(struct dump *dump)
+{
+	uint64_t limit = dump->opts->timeout_sec ? dump->opts->timeout_sec * 1000000ull : FREEZE_AT_MOST_US;
+
+	while (1) {
+		int frozen = freezer_is_frozen(dump), err = frozen < 0 ? frozen : dump_interrupted(dump);
+
+		if (frozen || err)
+			return err;
+		if (stats_now() - dump->freeze_start > limit)
+			return fail(-ETIMEDOUT, "freeze the cgroup %s (--freeze-cgroup)", dump->opts->freeze_cgroup);
+		poll(NULL, 0, FROZEN_STEP_MS);
+	}
+}
+
+/* While the group is frozen, parents do not change. */
+static bool descends_from_root(const struct dump *dump, pid_t pid)
+{
+	while (pid > 0 && pid != dump->opts->pid) {
+		_cleanup_proc_ struct proc proc = PROC_CLOSED;
+		struct proc_stat stat = { 0 };
+
+		if (proc_open(pid, &proc) || proc_stat_read(&proc, &stat))
+			return false;
+		pid = stat.ppid;
+	}
+	return pid > 0;
+}
+
+static int seize_frozen(struct dump *dump, int pid)
+{
+	_cleanup_proc_ struct proc proc = PROC_CLOSED;
+	struct pid_array tids = { 0 };
+	int err = 0;
+
+	if (!descends_from_root(dump, pid) || proc_open(pid, &proc) || proc_threads(&proc, &tids))
+		return 0;
+	/* One that cannot be seized is named by the pass that stops them. */
+	for (size_t i = 0; !err && i < tids.n; i++)
+		if (!compel_seize(tids.v[i], true))
+			err = array_add(dump->attached, tids.v[i]);
+	array_free(&tids);
+	return err;
+}
+
+/* A thread of a frozen group of version 1 reports its stop when it is thawed, before it runs. */
+static int freeze_by_cgroup(struct dump *dump)
+{
+	int err = freezer_begin(dump);
+
+	if (!err)
+		err = await_frozen(dump);
+	if (err || !freezer_hides_stops(dump))
+		return err;
+	err = freezer_each_process(dump, seize_frozen);
+	return err ? fail(err, "seize the processes in the cgroup %s", dump->opts->freeze_cgroup) : freezer_thaw(dump);
+}
+
 int dump_seize(struct dump *dump)
 {
 	struct dump_stopping was;
@@ -143,7 +210,11 @@ int dump_seize(struct dump *dump)
 		return err;
 	dump->freeze_start = stats_now();
 	dump_stop_begin(dump, &was);
-	err = freeze(dump);
+	err = dump->opts->freeze_cgroup ? freeze_by_cgroup(dump) : 0;
+	if (!err)
+		err = freeze(dump);
+	if (!err)
+		err = freezer_thaw(dump);
 	dump_stop_end(&was);
 	if (!err)
 		err = settle(dump);

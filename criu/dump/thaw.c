@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include "dump/dump.h"
 #include "run/dump.h"
+#include "run/freezer.h"
 #include "run/guard.h"
 #include "util/log.h"
 
@@ -40,6 +41,7 @@ void dump_thaw(struct dump *dump)
 			log_warn("leave %d stopped: kill: errno %d", dt->t.host_pid, errno);
 	}
 	guard_end(dump);
+	freezer_end(dump);
 	dump_for_each_task(dt, dump) {
 		for (size_t i = 0; i < dt->nr_threads; i++)
 			dump_let_thread_go(dump, &dt->threads[i]);

@@ -43,7 +43,7 @@ struct dump_thread {
 	struct parasite_thread parasite;
 	uint64_t robust_list, robust_list_len;
 	const struct kernel_thread *kernel; /* dump/alike_threads.c; NULL: not read */
-	uint32_t cgroup_set; /* kinds/ns/cgroup: its id in the images; 0: not known */
+	uint32_t cgroup_text, cgroup_set; /* kinds/ns/cgroup: its groups, their id in the images; 0: not known */
 	struct thread_undo *undo; /* kinds/task/sem_undo/; NULL: it has no undo list, or that of the first thread */
 	bool seized;
 	bool childless; /* since it was stopped: dump/tree.c */
@@ -158,6 +158,7 @@ struct dump {
 	} asked;
 	struct image_writer *images[IMAGE_TYPES]; /* of dump_shared_image() */
 	struct guard *guard; /* run/guard.h; NULL: not started */
+	struct freezer *freezer; /* run/freezer.h: the group is, or was, frozen by us; NULL: there is none */
 	int signal_fd; /* SIGINT and the like, read by dump_interrupted() */
 	uint64_t interrupt_checked; /* stats_now() of the last read */
 	void *kind_data[KIND_ROWS]; /* of dump_kind_data() */

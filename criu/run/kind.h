@@ -94,6 +94,11 @@ struct fd_kind {
 /* A property of tasks and threads. Any function may be NULL. Order: kinds/table.c. */
 struct task_kind {
 	const char *name;
+	/*
+	 * dump: the whole tree is stopped, and no code of ours has run in it; namespaces are not known yet. Not called for a
+	 * check.
+	 */
+	int (*stopped)(struct dump *, struct dump_task *);
 	/* dump: the task is stopped: adds to task->parasite what the parasite is to query; may extend it */
 	int (*ask)(struct dump *, struct dump_task *);
 	/* dump: frozen, seen from outside; reports blockers with dump_blocker() */

@@ -294,9 +294,11 @@ static void cpu_capabilities(void)
 
 static void cgroups(void)
 {
+	CgroupRoot named = CGROUP_ROOT__INIT, general = CGROUP_ROOT__INIT, *roots[] = { &named, &general };
 	CriuOpts rpc = nothing();
 	struct asked asked;
 
+	named.path = general.path = (char *)"/x";
 	rpc.has_manage_cgroups = true;
 	CHECK(ask(&asked, CMD_DUMP, &rpc) == 0 && asked.req.opts.cgroup_mode == CGROUP_MODE_IGNORE);
 	asked_end(&asked);
@@ -305,6 +307,19 @@ static void cgroups(void)
 	CHECK(ask(&asked, CMD_DUMP, &rpc) == 0 && asked.req.opts.cgroup_mode == CGROUP_MODE_NONE);
 	CHECK(!strstr(asked.reports, "warning"));
 	asked_end(&asked);
+	rpc.has_manage_cgroups_mode = false;
+	rpc.manage_cgroups = true;
+	CHECK(ask(&asked, CMD_DUMP, &rpc) == 0 && asked.req.opts.cgroup_mode == CGROUP_MODE_SOFT);
+	asked_end(&asked);
+	roots[0]->ctrl = (char *)"name=systemd";
+	rpc.cg_root = roots;
+	rpc.n_cg_root = 2;
+	CHECK(ask(&asked, CMD_RESTORE, &rpc) == 0 && asked.req.opts.cgroup_roots.n == 2);
+	CHECK(!strcmp(asked.req.opts.cgroup_roots.v[0], "name=systemd:/x"));
+	CHECK(!strcmp(asked.req.opts.cgroup_roots.v[1], "/x"));
+	asked_end(&asked);
+	rpc.n_cg_root = 0;
+	rpc.has_manage_cgroups_mode = true;
 	rpc.manage_cgroups_mode = 17;
 	CHECK(ask(&asked, CMD_DUMP, &rpc) == -EINVAL && strstr(asked.reports, "manage_cgroups_mode: 17"));
 	asked_end(&asked);

@@ -15,6 +15,11 @@
 #include "run/dump.h"
 #include "run/restore.h"
 
+static int cgroup_stopped(struct dump *dump, struct dump_task *task)
+{
+	return cg_read_task(dump, task);
+}
+
 static int cgroup_survey(struct dump *dump, struct dump_task *task)
 {
 	return cg_find_sets(dump, task);
@@ -29,6 +34,7 @@ static int cgroup_save_thread(struct dump *dump, struct dump_task *task, struct 
 
 const struct task_kind cgroup_kind = {
 	.name = "cgroup",
+	.stopped = cgroup_stopped,
 	.survey = cgroup_survey,
 	.save_thread = cgroup_save_thread,
 };

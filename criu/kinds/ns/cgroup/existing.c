@@ -25,11 +25,6 @@ struct cg_old_array {
 	struct old_array all;
 };
 
-static int open_group(const struct cg_group *group)
-{
-	return open_at(group->h->root, cg_below_root(group->path), O_RDONLY | O_DIRECTORY, 0);
-}
-
 /* The list of controllers for the groups below only takes changes. */
 static int disable_others(int dir, const char *old, const char *now)
 {
@@ -77,7 +72,7 @@ static int set_one(struct restore *r, struct cg_restore *cg, const struct cg_gro
 
 static int set_group(struct restore *r, struct cg_restore *cg, const struct cg_group *group)
 {
-	_cleanup_close_ int dir = open_group(group);
+	_cleanup_close_ int dir = cg_open_group(group);
 	int err = dir < 0 ? fail(dir, "open the cgroup %s", group->path) : 0;
 
 	for (size_t i = 0; !err && i < group->entry->n_properties; i++) {
@@ -109,7 +104,7 @@ void cg_undo_properties(struct cg_restore *cg)
 {
 	for (size_t i = cg->old ? cg->old->all.n : 0; i-- > 0;) {
 		const struct cg_old *old = &cg->old->all.v[i];
-		_cleanup_close_ int dir = open_group(old->group);
+		_cleanup_close_ int dir = cg_open_group(old->group);
 		_cleanup_buf_ struct buf now = { 0 };
 		int err = dir < 0 ? dir : cg_write_property(dir, old->name, old->value);
 

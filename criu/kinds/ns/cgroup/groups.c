@@ -13,10 +13,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/cleanup.h"
-#include "kinds/ns/cgroup/cgroup.h"
+#include "kinds/ns/cgroup/internal.h"
 #include "kinds/ns/cgroup/extra_properties.h"
 #include "kinds/ns/cgroup/properties.h"
 #include "run/dump.h"
+#include "run/freezer.h"
 #include "util/fds.h"
 #include "util/log.h"
 
@@ -58,14 +59,22 @@ static CgroupPerms *new_perms(struct saving *s, const struct stat *st)
 	return perms;
 }
 
-/* Frozen by itself, and before this dump did it. */
-static int freezer_value(struct saving *s, struct buf *value)
+/* By itself; and before this dump did it. */
+static int freezer_value(struct saving *s, bool v1, struct buf *value)
 {
 	_cleanup_buf_ struct buf own = { 0 };
-	int err = cg_read_property(s->dir, "freezer.self_freezing", &own);
+	struct stat dir;
+	bool frozen = false;
+	int err = 0;
 
+	if (fstat(s->dir, &dir) < 0)
+		return -errno;
+	if (!freezer_was_frozen(s->dump, &dir, &frozen)) {
+		err = cg_read_property(s->dir, v1 ? "freezer.self_freezing" : "cgroup.freeze", &own);
+		frozen = !err && !strcmp(own.data, "1");
+	}
 	buf_clear(value);
-	return err ? err : buf_add_str(value, !strcmp(own.data, "1") ? "FROZEN" : "THAWED");
+	return err ? err : buf_add_str(value, v1 ? (frozen ? "FROZEN" : "THAWED") : frozen ? "1" : "0");
 }
 
 static int save_property(void *arg, const char *name)
@@ -82,8 +91,8 @@ static int save_property(void *arg, const char *name)
 		return errno == ENOENT ? 0 : -errno;
 	if (!cg_is_member_list(name))
 		err = cg_read_property(s->dir, name, &value);
-	if (!err && !strcmp(name, "freezer.state"))
-		err = freezer_value(s, &value);
+	if (!err && cg_is_freezer(name))
+		err = freezer_value(s, !cg_is_v2(s->h), &value);
 	/* EOPNOTSUPP: a controller that is off, or a threaded group; a property without a value is not restored. */
 	if (err == -EOPNOTSUPP || err == -ENODEV || err == -EINVAL)
 		return 0;
@@ -263,7 +272,7 @@ static int find_used(struct saving *s)
 	int err = 0;
 
 	for (size_t i = 1; !err && i < cg->sets.n; i++) {
-		const struct cg_hierarchy *at = cg_hierarchy_find(&cg->sets.v[i].at, s->h->name);
+		const struct cg_hierarchy *at = cg_hierarchy_find(cg->sets.v[i].at, s->h->name);
 
 		if (at)
 			err = array_add(&s->used, at->path);

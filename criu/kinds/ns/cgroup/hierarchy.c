@@ -164,30 +164,39 @@ static int open_in_yard(const struct cg_hierarchy *h, const char *yard)
 	return fd;
 }
 
+int cg_hierarchy_find_open(struct cg_hierarchy *h, const struct options *opts)
+{
+	int fd = h->root;
+
+	if (fd >= 0)
+		return 0;
+	if (opts->cgroup_yard)
+		fd = open_in_yard(h, opts->cgroup_yard);
+	else if (opts->cgroup_mode == CGROUP_MODE_IGNORE)
+		fd = open_mounted(h);
+	else
+		fd = mount_detached(h);
+	if (!opts->cgroup_yard && (fd == -EPERM || fd == -ENOSYS))
+		fd = open_mounted(h);
+	if (fd < 0)
+		return fd;
+	h->root = fd;
+	return 0;
+}
+
 int cg_hierarchy_open(struct cg_hierarchy *h, const struct options *opts, int min_fd)
 {
-	int fd, high;
+	int err = cg_hierarchy_find_open(h, opts), high;
 
-	if (h->root >= 0)
-		return 0;
-	if (opts->cgroup_yard) {
-		fd = open_in_yard(h, opts->cgroup_yard);
-		if (fd < 0)
-			return fail(fd, "find the cgroup hierarchy %s in %s (--cgroup-yard)", cg_hierarchy_title(h),
-				    opts->cgroup_yard);
-	} else {
-		fd = mount_detached(h);
-		if (fd == -EPERM || fd == -ENOSYS)
-			fd = open_mounted(h);
-		if (fd < 0)
-			return fail(fd, "mount the cgroup hierarchy %s (--cgroup-yard: use one that is mounted)",
-				    cg_hierarchy_title(h));
-	}
-	high = move_fd_above(fd, min_fd);
-	if (high < 0) {
-		close(fd);
+	if (err && opts->cgroup_yard)
+		return fail(err, "find the cgroup hierarchy %s in %s (--cgroup-yard)", cg_hierarchy_title(h),
+			    opts->cgroup_yard);
+	if (err)
+		return fail(err, "mount the cgroup hierarchy %s (--cgroup-yard: use one that is mounted)",
+			    cg_hierarchy_title(h));
+	high = move_fd_above(h->root, min_fd);
+	if (high < 0)
 		return fail(high, "descriptor of the cgroup hierarchy %s", cg_hierarchy_title(h));
-	}
 	h->root = high;
 	return 0;
 }

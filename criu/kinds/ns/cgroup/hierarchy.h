@@ -33,6 +33,8 @@ static inline bool cg_is_v2(const struct cg_hierarchy *h)
 const char *cg_hierarchy_title(const struct cg_hierarchy *h);
 /* Opens its root directory, at @min_fd or above, unless it is open. Logs errors. */
 int cg_hierarchy_open(struct cg_hierarchy *h, const struct options *opts, int min_fd);
+/* The same without a message; with --manage-cgroups=ignore only if it is mounted already. */
+int cg_hierarchy_find_open(struct cg_hierarchy *h, const struct options *opts);
 void cg_hierarchies_close(struct cg_hierarchies *all);
 
 /* A path in a hierarchy for openat(2): without the first slash, "." for the root. */

@@ -17,11 +17,6 @@
 #include "util/fds.h"
 #include "util/log.h"
 
-static int open_group(const struct cg_group *group)
-{
-	return open_at(group->h->root, cg_below_root(group->path), O_RDONLY | O_DIRECTORY, 0);
-}
-
 /* ---- one group ---- */
 
 static int set_perms(int dir, const char *name, const CgroupPerms *perms)
@@ -40,14 +35,6 @@ static int set_perms(int dir, const char *name, const CgroupPerms *perms)
 		return 0;
 	return (*name ? fchmodat(dir, name, perms->mode & 07777, 0) : fchmod(dir, perms->mode & 07777)) < 0 ? -errno :
 													      0;
-}
-
-static const char *value_of(const struct cg_group *group, const char *name)
-{
-	for (size_t i = 0; group->entry && i < group->entry->n_properties; i++)
-		if (!strcmp(group->entry->properties[i]->name, name))
-			return group->entry->properties[i]->value;
-	return NULL;
 }
 
 static int fail_property(const struct cg_group *group, const CgroupPropEntry *prop, int err)
@@ -144,7 +131,7 @@ static int enable_below(const struct cg_restore *cg, const struct cg_group *grou
 
 static int fill_new(const struct cg_restore *cg, const struct cg_group *group)
 {
-	_cleanup_close_ int dir = open_group(group);
+	_cleanup_close_ int dir = cg_open_group(group);
 	int err;
 
 	if (dir < 0)
@@ -195,6 +182,21 @@ static int check_existing(const struct cg_restore *cg, const struct cg_group *gr
 	return 0;
 }
 
+/* A task that enters it would stop there, in the middle of its restore. */
+static int check_thawed(const struct cg_group *group)
+{
+	_cleanup_close_ int dir = group->used ? cg_open_group(group) : -1;
+	_cleanup_buf_ struct buf state = { 0 };
+	bool frozen;
+
+	if (dir < 0 || cg_read_property(dir, cg_is_v2(group->h) ? "cgroup.events" : "freezer.state", &state))
+		return 0;
+	frozen = cg_is_v2(group->h) ? strstr(state.data, "frozen 1") != NULL : strcmp(state.data, "THAWED") != 0;
+	return frozen ? fail(-EBUSY, "the cgroup %s (%s) is frozen: thaw it before the restore", group->path,
+			     cg_hierarchy_title(group->h)) :
+			0;
+}
+
 static int find_missing(struct restore *r, struct cg_restore *cg)
 {
 	int err = 0;
@@ -208,7 +210,7 @@ static int find_missing(struct restore *r, struct cg_restore *cg)
 			break;
 		group->existed = !fstatat(group->h->root, cg_below_root(group->path), &st, AT_SYMLINK_NOFOLLOW);
 		if (group->existed)
-			err = check_existing(cg, group);
+			err = check_existing(cg, group) ?: check_thawed(group);
 		else if (group->used && (cg->mode == CGROUP_MODE_NONE || cg->mode == CGROUP_MODE_PROPS))
 			err = fail_missing(cg, group);
 	}
@@ -219,7 +221,7 @@ static int find_missing(struct restore *r, struct cg_restore *cg)
 
 static int open_procs(struct restore *r, const struct cg_group *group, int *ret_fd)
 {
-	_cleanup_close_ int dir = open_group(group);
+	_cleanup_close_ int dir = cg_open_group(group);
 	int fd = dir < 0 ? dir : open_at(dir, "cgroup.procs", O_WRONLY, 0),
 	    high = fd < 0 ? fd : move_fd_above(fd, r->service_base);
 
@@ -233,7 +235,7 @@ static int open_procs(struct restore *r, const struct cg_group *group, int *ret_
 
 static bool is_threaded(const struct cg_group *group)
 {
-	_cleanup_close_ int dir = cg_is_v2(group->h) ? open_group(group) : -1;
+	_cleanup_close_ int dir = cg_is_v2(group->h) ? cg_open_group(group) : -1;
 	_cleanup_buf_ struct buf type = { 0 };
 
 	return dir >= 0 && !cg_read_property(dir, "cgroup.type", &type) && !strcmp(type.data, "threaded");
@@ -311,26 +313,9 @@ int cg_set_properties(struct restore *r)
 
 		if (!cg_keeper_created(cg->keeper, i) || !cg->groups.v[i].entry)
 			continue;
-		dir = open_group(&cg->groups.v[i]);
+		dir = cg_open_group(&cg->groups.v[i]);
 		err = dir < 0 ? fail(dir, "open the cgroup %s", cg->groups.v[i].path) :
 				write_properties(&cg->groups.v[i], dir, LATE);
 	}
 	return err;
-}
-
-/* Also in the keeper: nothing is logged there. */
-void cg_freeze(struct cg_restore *cg)
-{
-	for (size_t i = 0; i < cg->groups.n; i++) {
-		const struct cg_group *group = &cg->groups.v[i];
-		bool changed = !group->existed || cg->mode == CGROUP_MODE_FULL || cg->mode == CGROUP_MODE_PROPS;
-		const char *v1 = value_of(group, "freezer.state"), *v2 = value_of(group, "cgroup.freeze");
-		_cleanup_close_ int dir = -1;
-
-		if (!changed || !((v1 && !strcmp(v1, "FROZEN")) || (v2 && !strcmp(v2, "1"))))
-			continue;
-		dir = open_group(group);
-		if (dir >= 0)
-			write_text(dir, v1 ? "freezer.state" : "cgroup.freeze", v1 ? "FROZEN" : "1");
-	}
 }

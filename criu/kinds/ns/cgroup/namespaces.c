@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "kernel/ns_run.h"
-#include "kinds/ns/cgroup/cgroup.h"
+#include "kinds/ns/cgroup/internal.h"
 #include "run/dump.h"
 #include "util/fds.h"
 #include "util/log.h"
@@ -36,7 +36,7 @@ static int find_root(struct reading *rd, size_t i, const char *outer, const char
 
 static int read_member(struct reading *rd, const struct dump_task *member)
 {
-	const struct cg_hierarchies *outer = &cg_dump_of(rd->dump)->sets.v[member->threads[0].cgroup_set - 1].at;
+	const struct cg_hierarchies *outer = cg_dump_of(rd->dump)->sets.v[member->threads[0].cgroup_set - 1].at;
 	_cleanup_buf_ struct buf text = { 0 };
 	struct cg_hierarchies inner = { 0 };
 	char path[48];
@@ -74,12 +74,12 @@ static void check_inside(struct dump *dump, struct ns *ns)
 
 		if (set->ns != ns)
 			continue;
-		for (size_t i = 0; i < set->at.n; i++)
-			if (!roots[i] || (*roots[i] && !cg_is_below(set->at.v[i].path, roots[i])))
+		for (size_t i = 0; i < set->at->n; i++)
+			if (!roots[i] || (*roots[i] && !cg_is_below(set->at->v[i].path, roots[i])))
 				dump_blocker(
 					dump, set->member, -1,
 					"is in the cgroup %s (%s), outside of the root of its cgroup namespace, which is not supported; move it below that root, or use --manage-cgroups=ignore",
-					set->at.v[i].path, cg_hierarchy_title(&set->at.v[i]));
+					set->at->v[i].path, cg_hierarchy_title(&set->at->v[i]));
 	}
 }
 

@@ -2,7 +2,7 @@
 /* The plan and state of a restore of cgroups. */
 #pragma once
 #include <stdatomic.h>
-#include "kinds/ns/cgroup/cgroup.h"
+#include "kinds/ns/cgroup/internal.h"
 
 /* A group of the plan: one that tasks enter, one in the images, or one above those. In the order of their paths: parents first. */
 struct cg_group {
@@ -50,6 +50,10 @@ int cg_link(struct restore *r);
 /* The place of a thread: that of its entry, or (NULL) the tool's own. */
 const struct cg_place *cg_place_of(const struct cg_restore *cg, const CoreEntry *core);
 struct cg_group *cg_find_group(struct cg_restore *cg, const struct cg_hierarchy *h, const char *path);
+/* group.c: its directory. Nothing is logged. */
+int cg_open_group(const struct cg_group *group);
+/* Freezes the groups that were frozen: when all tasks are complete, and before one runs. */
+void cg_freeze(struct cg_restore *cg);
 /* make.c: creates the groups, with what has to be set before tasks enter them. In the tool, before it forks. */
 int cg_make(struct restore *r);
 /* Sets the other properties: all tasks are in their groups. */
@@ -57,7 +61,6 @@ int cg_set_properties(struct restore *r);
 /* Properties of groups that existed before. May be undone by cg_undo_properties(). */
 int cg_set_existing(struct restore *r);
 void cg_undo_properties(struct cg_restore *cg);
-void cg_freeze(struct cg_restore *cg);
 /* enter.c */
 int cg_enter_namespace(struct restore *r, struct ns *ns);
 int cg_enter(struct restore *r, const struct restore_task *rt);

@@ -35,20 +35,20 @@ static size_t prefix_of(const struct cg_set *set, size_t i)
 
 static int fill_set(struct dump *dump, const struct cg_set *set, CgSetEntry *entry)
 {
-	entry->ctls = dump_alloc(dump, (set->at.n + 1) * sizeof(*entry->ctls));
+	entry->ctls = dump_alloc(dump, (set->at->n + 1) * sizeof(*entry->ctls));
 	if (!entry->ctls)
 		return -ENOMEM;
-	for (size_t i = 0; i < set->at.n; i++) {
+	for (size_t i = 0; i < set->at->n; i++) {
 		CgMemberEntry *member;
 
-		if (!is_wanted(dump, &set->at.v[i]))
+		if (!is_wanted(dump, &set->at->v[i]))
 			continue;
 		member = dump_alloc(dump, sizeof(*member));
 		if (!member)
 			return -ENOMEM;
 		cg_member_entry__init(member);
-		member->name = (char *)set->at.v[i].name;
-		member->path = (char *)set->at.v[i].path;
+		member->name = (char *)set->at->v[i].name;
+		member->path = (char *)set->at->v[i].path;
 		member->cgns_prefix = (uint32_t)prefix_of(set, i);
 		member->has_cgns_prefix = member->cgns_prefix != 0;
 		entry->ctls[entry->n_ctls++] = member;

@@ -3,8 +3,11 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
+#include "base/cleanup.h"
 #include "kinds/kinds.h"
-#include "kinds/ns/cgroup/cgroup.h"
+#include "kinds/ns/cgroup/internal.h"
+#include "kinds/ns/cgroup/properties.h"
 #include "kmem/threads.h"
 #include "run/dump.h"
 #include "util/fds.h"
@@ -16,80 +19,74 @@ static void free_sets(void *p)
 	struct cg_dump *cg = p;
 
 	cg_hierarchies_close(&cg->own);
+	array_free(&cg->texts);
 	array_free(&cg->sets);
 	hash_free(&cg->by_text);
+	hash_free(&cg->by_groups);
 }
 
-static int add_set(struct dump *dump, struct cg_dump *cg, const struct cg_set *like, struct cg_set **ret)
+static int add_text(struct dump *dump, struct cg_dump *cg, const struct buf *text)
 {
-	struct cg_set *set = array_push(&cg->sets);
-	int err;
+	struct cg_text *added = array_push(&cg->texts);
 
-	if (!set)
+	if (!added)
 		return -ENOMEM;
-	*set = *like;
-	set->text = dump_alloc(dump, like->len + 1);
-	if (!set->text)
+	added->text = dump_alloc(dump, text->len + 1);
+	if (!added->text)
 		return -ENOMEM;
-	memcpy(set->text, like->text, like->len);
-	err = cg_hierarchies_parse(set->text, set->len, &dump->arena, &set->at);
-	*ret = set;
-	return err;
+	if (text->len)
+		memcpy(added->text, text->data, text->len);
+	added->len = text->len;
+	return cg_hierarchies_parse(added->text, added->len, &dump->arena, &added->at);
 }
 
-static uint64_t key_of(const struct cg_set *set)
+static bool has_text(const struct cg_text *a, const struct buf *text)
 {
-	return hash_mix(hash_bytes(set->text, set->len) ^ (uintptr_t)set->ns);
+	return a->len == text->len && (!a->len || !memcmp(a->text, text->data, a->len));
 }
 
-static bool is_same(const struct cg_set *a, const struct cg_set *b)
+/* The number of this text, which may be new; 1 is the tool's own. */
+static int text_number(struct dump *dump, struct cg_dump *cg, const struct buf *text, uint32_t *ret)
 {
-	return a->ns == b->ns && a->len == b->len && !memcmp(a->text, b->text, a->len);
-}
-
-/* The id of the set with this text and namespace, which may be new. */
-static int set_id(struct dump *dump, struct cg_dump *cg, const struct cg_set *wanted, uint32_t *ret_id)
-{
-	struct cg_set *set = NULL;
 	bool fresh;
 	uint64_t *slot;
 	int err;
 
-	if (cg->sets.n && cg->sets.v[0].len == wanted->len && !memcmp(cg->sets.v[0].text, wanted->text, wanted->len) &&
-	    (!wanted->ns || wanted->ns->own)) {
-		*ret_id = CG_SET_OWN;
+	if (has_text(&cg->texts.v[0], text)) {
+		*ret = 1;
 		return 0;
 	}
-	slot = hash_slot_of(&cg->by_text, key_of(wanted), &fresh);
+	slot = hash_slot_of(&cg->by_text, hash_bytes(text->data, text->len), &fresh);
 	if (!slot)
 		return -ENOMEM;
-	if (!fresh && is_same(&cg->sets.v[*slot - 1], wanted)) {
-		*ret_id = (uint32_t)*slot;
+	if (!fresh && has_text(&cg->texts.v[*slot - 1], text)) {
+		*ret = (uint32_t)*slot;
 		return 0;
 	}
-	err = add_set(dump, cg, wanted, &set);
-	if (err)
-		return err;
-	*ret_id = (uint32_t)cg->sets.n;
-	if (fresh)
-		*slot = *ret_id;
-	return 0;
+	err = add_text(dump, cg, text);
+	if (!err)
+		*ret = (uint32_t)cg->texts.n;
+	if (!err && fresh)
+		*slot = *ret;
+	return err;
 }
 
-/* A kernel may be built without cgroups: then there is one empty set. */
+/* ---- the tool's own ---- */
+
+/* A kernel may be built without cgroups: then the text is empty. */
 static int read_own(struct dump *dump, struct cg_dump *cg)
 {
 	_cleanup_buf_ struct buf text = { 0 };
-	struct cg_set *set, own = { 0 };
+	struct cg_set own = { .text = 1 };
 	int err = read_file(proc_root(), "self/cgroup", &text);
 
 	if (err && err != -ENOENT)
-		return fail(err, "read /proc/self/cgroup");
-	own.text = text.data ?: "";
-	own.len = text.len;
-	err = add_set(dump, cg, &own, &set);
+		return fail(err, "read self/cgroup in /proc");
+	err = add_text(dump, cg, &text);
 	if (!err)
-		err = cg_hierarchies_parse(own.text, own.len, &dump->arena, &cg->own);
+		err = array_add(&cg->sets, own);
+	if (!err)
+		err = cg_hierarchies_parse(text.data ?: "", text.len, &dump->arena, &cg->own);
 	return err ? fail(err, "parse self/cgroup in /proc") : 0;
 }
 
@@ -113,70 +110,158 @@ static struct cg_dump *start(struct dump *dump)
 	return read_own(dump, cg) ? NULL : cg;
 }
 
-/* A thread whose process is in a group below, or in none of the tool's namespace, is outside of the root: "/..". */
-static void check_visible(struct dump *dump, const struct dump_task *task, const struct cg_set *set)
+/* ---- groups of threads ---- */
+
+/* The group, or one above it. */
+static bool is_frozen(const struct cg_hierarchy *h, const char *path)
 {
-	for (size_t i = 0; i < set->at.n; i++)
-		if (str_has_prefix(set->at.v[i].path, "/..") && cg_mode(dump->opts) != CGROUP_MODE_IGNORE)
-			dump_blocker(
-				dump, task, -1,
-				"is in a cgroup outside of the tool's cgroup namespace (%s: %s): run the tool in an outer one, or use --manage-cgroups=ignore",
-				cg_hierarchy_title(&set->at.v[i]), set->at.v[i].path);
+	char above[4096];
+
+	if (strlen(path) >= sizeof(above))
+		return false;
+	strcpy(above, path);
+	for (char *end; above[0] && above[1]; *end = 0) {
+		_cleanup_close_ int dir = open_at(h->root, cg_below_root(above), O_RDONLY | O_DIRECTORY, 0);
+		_cleanup_buf_ struct buf state = { 0 };
+
+		if (dir >= 0 && !cg_read_property(dir, "cgroup.freeze", &state) && !strcmp(state.data, "1"))
+			return true;
+		end = strrchr(above, '/');
+	}
+	return false;
 }
 
-static int read_set(struct dump *dump, struct cg_dump *cg, struct dump_task *task, struct dump_thread *th)
+/* In version 1 they would not even have been stopped. */
+static int check_thawed(struct dump *dump, const struct dump_task *task, struct cg_dump *cg)
+{
+	const struct cg_text *text = &cg->texts.v[cg->texts.n - 1];
+	const struct cg_hierarchy *at = cg_hierarchy_find(&text->at, "");
+	struct cg_hierarchy *h = cg_hierarchy_find(&cg->own, "");
+
+	/* We are not frozen. */
+	if (dump_is_check(dump) || !at || !h || !strcmp(at->path, h->path) || str_has_prefix(at->path, "/.."))
+		return 0;
+	if (cg_hierarchy_find_open(h, dump->opts)) {
+		log_info("the cgroup %s is not accessible: a frozen process would not be noticed", at->path);
+		return 0;
+	}
+	if (!is_frozen(h, at->path))
+		return 0;
+	return fail(
+		-EBUSY,
+		"process %d is in a frozen cgroup (%s): thaw it, or give --freeze-cgroup with the directory of the frozen group",
+		task->t.host_pid, at->path);
+}
+
+static int read_thread(struct dump *dump, struct cg_dump *cg, struct dump_task *task, struct dump_thread *th)
 {
 	_cleanup_buf_ struct buf text = { 0 };
-	struct cg_set wanted = { .ns = task->ns[NS_CGROUP], .member = task };
-	size_t known = cg->sets.n;
+	size_t known = cg->texts.n;
 	char path[48] = "cgroup";
 	int err;
 
 	if (th->id.host_tid != task->t.host_pid)
 		snprintf(path, sizeof(path), "task/%d/cgroup", th->id.host_tid);
 	err = proc_record(&task->proc, path, &text);
-	th->cgroup_set = CG_SET_OWN;
-	if (err == -ENOENT || (dump_is_check(dump) && err == -ESRCH))
+	th->cgroup_text = 1;
+	/* It has exited, or the kernel has no cgroups. */
+	if (err == -ENOENT || err == -ESRCH)
 		return 0;
 	if (err)
 		return fail(err, "read /proc/%d/task/%d/cgroup", task->t.host_pid, th->id.host_tid);
-	wanted.text = text.data ?: "";
-	wanted.len = text.len;
-	err = set_id(dump, cg, &wanted, &th->cgroup_set);
+	err = text_number(dump, cg, &text, &th->cgroup_text);
 	if (err)
 		return fail(err, "parse /proc/%d/task/%d/cgroup", task->t.host_pid, th->id.host_tid);
-	if (cg->sets.n != known)
-		check_visible(dump, task, &cg->sets.v[cg->sets.n - 1]);
-	return 0;
+	return cg->texts.n != known ? check_thawed(dump, task, cg) : 0;
 }
 
-/* Processes and threads with the same set in kernel memory are not read again. */
-static int find_set(struct dump *dump, struct cg_dump *cg, struct dump_task *task, struct dump_thread *th)
+/* The address of its groups in the kernel; 0: unknown. */
+static uint64_t kernel_groups(const struct dump_task *task, const struct dump_thread *th)
 {
-	uint64_t kernel = th->kernel						     ? th->kernel->cgroups :
-			  th == task->threads && task->kernel && !task->leader_ended ? task->kernel->cgroups :
-										       0;
+	if (th->kernel)
+		return th->kernel->cgroups;
+	return th == task->threads && task->kernel && !task->leader_ended ? task->kernel->cgroups : 0;
+}
+
+/* Threads with the same groups in kernel memory are not read again. */
+static int find_text(struct dump *dump, struct cg_dump *cg, struct dump_task *task, struct dump_thread *th)
+{
+	uint64_t kernel = kernel_groups(task, th);
 	int err;
 
-	if (kernel && kernel == cg->kernel_set && task->ns[NS_CGROUP] == cg->kernel_ns) {
-		th->cgroup_set = cg->kernel_id;
+	if (kernel && kernel == cg->kernel_set) {
+		th->cgroup_text = cg->kernel_text;
 		return 0;
 	}
-	err = read_set(dump, cg, task, th);
+	err = read_thread(dump, cg, task, th);
 	if (!err && kernel) {
 		cg->kernel_set = kernel;
-		cg->kernel_ns = task->ns[NS_CGROUP];
-		cg->kernel_id = th->cgroup_set;
+		cg->kernel_text = th->cgroup_text;
 	}
 	return err;
 }
 
-int cg_find_sets(struct dump *dump, struct dump_task *task)
+int cg_read_task(struct dump *dump, struct dump_task *task)
 {
 	struct cg_dump *cg = start(dump);
 	int err = cg ? 0 : -ENOMEM;
 
 	for (size_t i = 0; !err && i < task->nr_threads; i++)
-		err = strchr("ZX", task->threads[i].stat.state) ? 0 : find_set(dump, cg, task, &task->threads[i]);
+		err = find_text(dump, cg, task, &task->threads[i]);
+	return err;
+}
+
+/* ---- sets ---- */
+
+static void check_visible(struct dump *dump, const struct cg_set *set)
+{
+	for (size_t i = 0; i < set->at->n; i++)
+		if (str_has_prefix(set->at->v[i].path, "/..") && cg_mode(dump->opts) != CGROUP_MODE_IGNORE)
+			dump_blocker(
+				dump, set->member, -1,
+				"is in a cgroup outside of the tool's cgroup namespace (%s: %s): run the tool in an outer one, or use --manage-cgroups=ignore",
+				cg_hierarchy_title(&set->at->v[i]), set->at->v[i].path);
+}
+
+static int set_id(struct dump *dump, struct cg_dump *cg, const struct cg_set *wanted, uint32_t *ret_id)
+{
+	bool fresh;
+	uint64_t *slot;
+	int err;
+
+	*ret_id = CG_SET_OWN;
+	if (wanted->text == 1 && (!wanted->ns || wanted->ns->own))
+		return 0;
+	slot = hash_slot_of(&cg->by_groups, (uintptr_t)wanted->ns ^ hash_mix(wanted->text), &fresh);
+	if (!slot)
+		return -ENOMEM;
+	if (!fresh && cg->sets.v[*slot - 1].ns == wanted->ns && cg->sets.v[*slot - 1].text == wanted->text) {
+		*ret_id = (uint32_t)*slot;
+		return 0;
+	}
+	err = array_add(&cg->sets, *wanted);
+	if (err)
+		return err;
+	*ret_id = (uint32_t)cg->sets.n;
+	if (fresh)
+		*slot = *ret_id;
+	check_visible(dump, &cg->sets.v[cg->sets.n - 1]);
+	return 0;
+}
+
+int cg_find_sets(struct dump *dump, struct dump_task *task)
+{
+	int err = dump_is_check(dump) ? cg_read_task(dump, task) : 0;
+	struct cg_dump *cg = cg_dump_of(dump);
+
+	for (size_t i = 0; !err && i < task->nr_threads; i++) {
+		struct dump_thread *th = &task->threads[i];
+		struct cg_set wanted = { .text = th->cgroup_text ?: 1, .ns = task->ns[NS_CGROUP], .member = task };
+
+		wanted.at = &cg->texts.v[wanted.text - 1].at;
+		err = set_id(dump, cg, &wanted, &th->cgroup_set);
+		if (err)
+			fail(err, "cgroups");
+	}
 	return err;
 }

@@ -28,26 +28,39 @@ static inline enum cgroup_mode cg_mode(const struct options *opts)
 
 #define CG_SET_OWN 1 /* the id of the tool's own set: it has no record */
 
-/* One group in each hierarchy: where a thread is. */
-struct cg_set {
+/* Groups that a thread is in: one in each hierarchy. */
+struct cg_text {
 	char *text; /* of /proc/PID/cgroup, as the tool sees it */
 	size_t len;
-	const struct ns *ns; /* the cgroup namespace */
-	struct cg_hierarchies at; /* in the order of the text; the paths are those of the set */
+	struct cg_hierarchies at; /* in the order of the text; the paths are those of the groups */
+};
+ARRAY_OF(cg_text_array, struct cg_text);
+
+/* The same, and a cgroup namespace. */
+struct cg_set {
+	uint32_t text; /* index + 1 */
+	const struct ns *ns;
+	const struct cg_hierarchies *at;
 	const struct dump_task *member;
 };
 ARRAY_OF(cg_set_array, struct cg_set);
 
 struct cg_dump {
 	struct cg_hierarchies own;
-	struct cg_set_array sets; /* the id is the index + 1; the first is the tool's own */
+	struct cg_text_array texts; /* the first is the tool's */
 	struct hash by_text;
-	uint64_t kernel_set; /* the address of the last one, and what it is: */
-	const struct ns *kernel_ns;
-	uint32_t kernel_id;
+	struct cg_set_array sets; /* the id is the index + 1; the first is the tool's own */
+	struct hash by_groups;
+	uint64_t kernel_set; /* the address of the last one, and which text it has: */
+	uint32_t kernel_text;
 };
 
-/* sets.c: where every thread of the task is. */
+/*
+ * sets.c: reads which groups the threads of the task are in (th->cgroup_text). Refuses frozen ones: no code could run
+ * there.
+ */
+int cg_read_task(struct dump *dump, struct dump_task *task);
+/* With its namespace known, finds the sets of its threads (th->cgroup_set). */
 int cg_find_sets(struct dump *dump, struct dump_task *task);
 struct cg_dump *cg_dump_of(struct dump *dump);
 /* namespaces.c: the roots of the cgroup namespaces of the tree, in ns->data (char *, one per hierarchy). */
