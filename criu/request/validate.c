@@ -7,8 +7,22 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "run/cgroup_props.h"
 #include "util/proc_root.h"
 #include "util/str.h"
+
+static int validate_cgroup_props(struct request *req)
+{
+	_cleanup_cgroup_props_ struct cgroup_props props = { 0 };
+	const char *why = NULL;
+	int err = cgroup_props_read(&req->opts, &props, &why);
+
+	if (err == -EINVAL && why)
+		return request_refuse(req, "--cgroup-props, --cgroup-props-file: invalid value: %s", why);
+	if (err)
+		return request_refuse(req, "--cgroup-props-file %s: %s", req->opts.cgroup_props_file, strerror(-err));
+	return 0;
+}
 
 static int validate_dump(struct request *req)
 {
@@ -27,7 +41,7 @@ static int validate_dump(struct request *req)
 		request_refuse(req, "-t %d: no such process", opts->pid);
 		return -ESRCH;
 	}
-	return 0;
+	return opts->cgroup_props || opts->cgroup_props_file ? validate_cgroup_props(req) : 0;
 }
 
 /* As execvp(3) would find it: a missing program is reported before the tree is created. */

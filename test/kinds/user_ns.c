@@ -75,10 +75,10 @@ static void check_ids(uid_t uid, uid_t euid, uid_t suid, gid_t gid)
 	uid_t u[3] = { 0 };
 	gid_t g[3] = { 0 }, have[8] = { 0 };
 
-	check(!getresuid(&u[0], &u[1], &u[2]) && u[0] == uid && u[1] == euid && u[2] == suid, "user ids %u %u %u", u[0], u[1],
-	      u[2]);
-	check(!getresgid(&g[0], &g[1], &g[2]) && g[0] == gid && g[1] == gid && g[2] == gid, "group ids %u %u %u", g[0], g[1],
-	      g[2]);
+	check(!getresuid(&u[0], &u[1], &u[2]) && u[0] == uid && u[1] == euid && u[2] == suid, "user ids %u %u %u", u[0],
+	      u[1], u[2]);
+	check(!getresgid(&g[0], &g[1], &g[2]) && g[0] == gid && g[1] == gid && g[2] == gid, "group ids %u %u %u", g[0],
+	      g[1], g[2]);
 	check(getgroups(8, have) == 4 && !memcmp(have, groups, sizeof(groups)), "groups %u %u %u %u", have[0], have[1],
 	      have[2], have[3]);
 	check(setgroups(0, NULL) < 0 && errno == EPERM, "setgroups is allowed");
@@ -157,8 +157,8 @@ static int ordinary(void *arg)
 	check(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1, "no_new_privs");
 	if (test_break() == 2)
 		need(!fchown(file, -1, 7001), "chown");
-	check(!fstat(file, &st) && st.st_uid == 5009 && st.st_gid == 7004 && !st.st_nlink, "file of %u:%u, %lu links", st.st_uid,
-	      st.st_gid, st.st_nlink);
+	check(!fstat(file, &st) && st.st_uid == 5009 && st.st_gid == 7004 && !st.st_nlink, "file of %u:%u, %lu links",
+	      st.st_uid, st.st_gid, st.st_nlink);
 	check(!fstat(mem, &st) && st.st_uid == 5009 && st.st_gid == 7004, "memfd of %u:%u", st.st_uid, st.st_gid);
 	check(!getsockopt(pair[0], SOL_SOCKET, SO_PEERCRED, &cred, &len) && cred.uid == 5009 && cred.gid == 7004 &&
 		      cred.pid == getpid(),

@@ -67,10 +67,17 @@ static void cgroup_complete(struct restore *r)
 		return;
 	cg_freeze(cg);
 	cg_keeper_freezes(cg->keeper, false);
-	if (cg->keeper)
-		cg_keeper_end(cg->keeper);
+}
+
+/* Waiting for the keeper would delay the tree. */
+static void cgroup_running(struct restore *r)
+{
+	struct cg_restore *cg = cg_restore_of(r);
+
+	if (!cg || !cg->keeper)
+		return;
+	cg_keeper_end(cg->keeper);
 	cg->keeper = NULL;
-	cg_hierarchies_close(&cg->own);
 }
 
 static void cgroup_failed(struct restore *r)
@@ -83,7 +90,6 @@ static void cgroup_failed(struct restore *r)
 	if (cg->keeper)
 		cg_keeper_remove(cg->keeper);
 	cg->keeper = NULL;
-	cg_hierarchies_close(&cg->own);
 }
 
 const struct run_kind cgroup_run = {
@@ -98,5 +104,6 @@ const struct run_kind cgroup_run = {
 	.ready = cgroup_ready,
 	.before_commit = cgroup_before_commit,
 	.complete = cgroup_complete,
+	.running = cgroup_running,
 	.failed = cgroup_failed,
 };

@@ -4,6 +4,8 @@
 #include <linux/magic.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 #include "base/cleanup.h"
@@ -111,7 +113,6 @@ static int mount_detached(const struct cg_hierarchy *h)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Are all controllers of the hierarchy among the options of the file system? */
 static bool is_mount_of(const struct cg_hierarchy *h, const struct mount_info *m)
 {
 	if (strcmp(m->root, "/") || strcmp(m->fstype, cg_is_v2(h) ? "cgroup2" : "cgroup"))
@@ -119,8 +120,21 @@ static bool is_mount_of(const struct cg_hierarchy *h, const struct mount_info *m
 	return cg_is_v2(h) || has_first(m->sb_options, h->name);
 }
 
-/* For those who may not mount. */
-static int open_mounted(const struct cg_hierarchy *h)
+/* Another mount may cover it. */
+static int open_mount(const struct mount_info *m)
+{
+	int fd = path_open(&PATH_OWN, PATH_ROOT_MOUNT, m->mountpoint, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0)
+		return fd;
+	if (!fstat(fd, &st) && major(st.st_dev) == m->dev_major && minor(st.st_dev) == m->dev_minor)
+		return fd;
+	close(fd);
+	return -ENOENT;
+}
+
+static int open_all_mounted(struct cg_hierarchies *all)
 {
 	_cleanup_proc_ struct proc self = PROC_CLOSED;
 	_cleanup_mountinfo_ struct mountinfo mounts = { 0 };
@@ -128,11 +142,15 @@ static int open_mounted(const struct cg_hierarchy *h)
 
 	if (!err)
 		err = mountinfo_read(&self, &mounts);
-	for (size_t i = 0; !err && i < mounts.n; i++)
-		if (is_mount_of(h, &mounts.v[i]))
-			return path_open(&PATH_OWN, PATH_ROOT_MOUNT, mounts.v[i].mountpoint,
-					 O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return err ? err : -ENOENT;
+	for (size_t i = 0; !err && i < all->n; i++)
+		for (size_t j = 0; all->v[i].root < 0 && j < mounts.n; j++)
+			if (is_mount_of(&all->v[i], &mounts.v[j])) {
+				int fd = open_mount(&mounts.v[j]);
+
+				all->v[i].root = fd < 0 ? -1 : fd;
+			}
+	all->mounted_opened = true;
+	return err;
 }
 
 /*
@@ -164,29 +182,27 @@ static int open_in_yard(const struct cg_hierarchy *h, const char *yard)
 	return fd;
 }
 
-int cg_hierarchy_find_open(struct cg_hierarchy *h, const struct options *opts)
+int cg_hierarchy_find_open(struct cg_hierarchies *all, struct cg_hierarchy *h, const struct options *opts)
 {
-	int fd = h->root;
+	int fd, err = 0;
 
-	if (fd >= 0)
-		return 0;
+	if (!opts->cgroup_yard && !all->mounted_opened)
+		err = open_all_mounted(all);
+	if (err || h->root >= 0)
+		return err;
 	if (opts->cgroup_yard)
 		fd = open_in_yard(h, opts->cgroup_yard);
-	else if (opts->cgroup_mode == CGROUP_MODE_IGNORE)
-		fd = open_mounted(h);
 	else
-		fd = mount_detached(h);
-	if (!opts->cgroup_yard && (fd == -EPERM || fd == -ENOSYS))
-		fd = open_mounted(h);
+		fd = opts->cgroup_mode == CGROUP_MODE_IGNORE ? -ENOENT : mount_detached(h);
 	if (fd < 0)
 		return fd;
 	h->root = fd;
 	return 0;
 }
 
-int cg_hierarchy_open(struct cg_hierarchy *h, const struct options *opts, int min_fd)
+int cg_hierarchy_open(struct cg_hierarchies *all, struct cg_hierarchy *h, const struct options *opts, int min_fd)
 {
-	int err = cg_hierarchy_find_open(h, opts), high;
+	int err = cg_hierarchy_find_open(all, h, opts), high;
 
 	if (err && opts->cgroup_yard)
 		return fail(err, "find the cgroup hierarchy %s in %s (--cgroup-yard)", cg_hierarchy_title(h),

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The cgroup hierarchies that the tool is in, and their directories. They are reached through detached mounts, which
- * nobody else can see; --cgroup-yard, or a mount that exists already, replaces those. cgroups(7), fsmount(2)
+ * The cgroup hierarchies that the tool is in, and their directories. They are reached through --cgroup-yard, or a mount
+ * of the whole hierarchy that exists already: closing a mount of our own takes longer than all that is done with it. Otherwise
+ * through detached mounts, which nobody else can see. cgroups(7), fsmount(2)
  */
 #pragma once
 #include <stdbool.h>
@@ -19,6 +20,7 @@ struct cg_hierarchy {
 struct cg_hierarchies {
 	struct cg_hierarchy *v;
 	size_t n;
+	bool mounted_opened; /* those that are mounted have been opened */
 };
 
 /* From a text like that of /proc/PID/cgroup. -EBADMSG, -ENOMEM; not logged. Strings are in the arena. */
@@ -31,10 +33,10 @@ static inline bool cg_is_v2(const struct cg_hierarchy *h)
 }
 /* "cgroup 2", or its controllers */
 const char *cg_hierarchy_title(const struct cg_hierarchy *h);
-/* Opens its root directory, at @min_fd or above, unless it is open. Logs errors. */
-int cg_hierarchy_open(struct cg_hierarchy *h, const struct options *opts, int min_fd);
+/* Opens the root directory of one of @all, at @min_fd or above, unless it is open. Logs errors. */
+int cg_hierarchy_open(struct cg_hierarchies *all, struct cg_hierarchy *h, const struct options *opts, int min_fd);
 /* The same without a message; with --manage-cgroups=ignore only if it is mounted already. */
-int cg_hierarchy_find_open(struct cg_hierarchy *h, const struct options *opts);
+int cg_hierarchy_find_open(struct cg_hierarchies *all, struct cg_hierarchy *h, const struct options *opts);
 void cg_hierarchies_close(struct cg_hierarchies *all);
 
 /* A path in a hierarchy for openat(2): without the first slash, "." for the root. */

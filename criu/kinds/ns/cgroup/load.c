@@ -311,6 +311,7 @@ static void free_groups(void *p)
 	struct cg_restore *cg = p;
 
 	array_free(&cg->groups);
+	cg_hierarchies_close(&cg->own);
 }
 
 int cg_link(struct restore *r)

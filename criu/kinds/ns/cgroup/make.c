@@ -205,7 +205,7 @@ static int find_missing(struct restore *r, struct cg_restore *cg)
 		struct cg_group *group = &cg->groups.v[i];
 		struct stat st;
 
-		err = cg_hierarchy_open(group->h, r->opts, r->service_base);
+		err = cg_hierarchy_open(&cg->own, group->h, r->opts, r->service_base);
 		if (err)
 			break;
 		group->existed = !fstatat(group->h->root, cg_below_root(group->path), &st, AT_SYMLINK_NOFOLLOW);

@@ -32,7 +32,7 @@ const char *cg_path_below(struct arena *arena, const char *above, const char *na
  */
 static const char *root_for(const struct options *opts, const struct cg_hierarchy *h)
 {
-	struct cg_hierarchies one = { (struct cg_hierarchy *)h, 1 };
+	struct cg_hierarchies one = { .v = (struct cg_hierarchy *)h, .n = 1 };
 	const char *named = NULL, *general = NULL;
 
 	for (size_t i = 0; i < opts->cgroup_roots.n; i++) {
@@ -62,7 +62,7 @@ static size_t prefix_of(const CgMemberEntry *member)
 /* Of all sets, in this hierarchy: with the root of its namespace only, or all of its path. */
 static size_t common_part(const CgroupEntry *entry, const struct cg_hierarchy *h)
 {
-	struct cg_hierarchies one = { (struct cg_hierarchy *)h, 1 };
+	struct cg_hierarchies one = { .v = (struct cg_hierarchy *)h, .n = 1 };
 	char first[4096] = "";
 	size_t common = 0;
 	bool any = false;

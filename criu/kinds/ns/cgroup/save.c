@@ -13,7 +13,7 @@
 static bool is_wanted(const struct dump *dump, const struct cg_hierarchy *h)
 {
 	const struct str_list *only = &dump->opts->cgroup_dump_controllers;
-	struct cg_hierarchies one = { (struct cg_hierarchy *)h, 1 };
+	struct cg_hierarchies one = { .v = (struct cg_hierarchy *)h, .n = 1 };
 
 	for (size_t i = 0; i < only->n; i++)
 		if (cg_hierarchy_find(&one, only->v[i]))
@@ -112,13 +112,13 @@ static bool has_threaded(CgroupDirEntry *const *dirs, size_t n)
 	return false;
 }
 
-static int fill_controller(struct dump *dump, struct cg_hierarchy *h, CgControllerEntry *entry)
+static int fill_controller(struct dump *dump, struct cg_dump *cg, struct cg_hierarchy *h, CgControllerEntry *entry)
 {
 	int err = fill_names(dump, h, entry);
 
 	if (err)
 		return fail(err, "cgroups");
-	err = cg_hierarchy_open(h, dump->opts, 0);
+	err = cg_hierarchy_open(&cg->own, h, dump->opts, 0);
 	if (!err)
 		err = cg_save_groups(dump, h, entry);
 	/* As CRIU: in version 1 always. */
@@ -141,10 +141,9 @@ static int fill_controllers(struct dump *dump, struct cg_dump *cg, CgroupEntry *
 		if (!is_wanted(dump, &cg->own.v[i]))
 			continue;
 		cg_controller_entry__init(controller);
-		err = fill_controller(dump, &cg->own.v[i], controller);
+		err = fill_controller(dump, cg, &cg->own.v[i], controller);
 		entry->controllers[entry->n_controllers++] = controller;
 	}
-	cg_hierarchies_close(&cg->own);
 	return err;
 }
 

@@ -141,7 +141,7 @@ static int check_thawed(struct dump *dump, const struct dump_task *task, struct 
 	/* We are not frozen. */
 	if (dump_is_check(dump) || !at || !h || !strcmp(at->path, h->path) || str_has_prefix(at->path, "/.."))
 		return 0;
-	if (cg_hierarchy_find_open(h, dump->opts)) {
+	if (cg_hierarchy_find_open(&cg->own, h, dump->opts)) {
 		log_info("the cgroup %s is not accessible: a frozen process would not be noticed", at->path);
 		return 0;
 	}

@@ -22,7 +22,8 @@ static bool overlap(uint32_t a, uint32_t b, uint32_t count_a, uint32_t count_b)
 static int check_map(const struct ns *ns, const char *name, UidGidExtent *const *v, size_t n)
 {
 	if (n > RANGES_MAX)
-		return fail(-EBADMSG, "userns-%u.img: %s has %zu ranges, the maximum is %d", ns->id, name, n, RANGES_MAX);
+		return fail(-EBADMSG, "userns-%u.img: %s has %zu ranges, the maximum is %d", ns->id, name, n,
+			    RANGES_MAX);
 	for (size_t i = 0; i < n; i++) {
 		const UidGidExtent *e = v[i];
 
@@ -94,9 +95,10 @@ int user_load(struct restore *r, struct ns *ns)
 	int err = user ? untrusted_refuse(r, "user namespaces") : fail(-ENOMEM, "user namespaces");
 
 	if (!err && ns != restore_user_ns(r))
-		err = fail(-EOPNOTSUPP,
-			   "process %d lived in another user namespace than the root of the tree: nested user namespaces are not implemented",
-			   ns->member->pid);
+		err = fail(
+			-EOPNOTSUPP,
+			"process %d lived in another user namespace than the root of the tree: nested user namespaces are not implemented",
+			ns->member->pid);
 	if (!err)
 		err = restore_read_record(r, IMAGE_USERNS, ns->id, &userns_entry__descriptor, &e);
 	if (!err)
@@ -212,5 +214,6 @@ int user_make(struct restore *r, struct ns *ns)
 	int result = 0, err;
 
 	err = ns_user_make(e->has_owner_uid ? e->owner_uid : geteuid(), write_maps, &creation, &result);
-	return err ? fail(err, "create a user namespace (is their number limited by user.max_user_namespaces?)") : result;
+	return err ? fail(err, "create a user namespace (is their number limited by user.max_user_namespaces?)") :
+		     result;
 }

@@ -150,9 +150,9 @@ static void check_mapped(struct dump *dump, const struct dump_task *task, const 
 
 		if (uid && id_map_has(&dump->gid_map, st->gid[i]))
 			continue;
-		dump_blocker(
-			dump, task, -1, "thread %d is %s %u, which is not mapped in its user namespace: that is not supported",
-			thread->id.tid, uid ? "group" : "user", uid ? st->gid[i] : st->uid[i]);
+		dump_blocker(dump, task, -1,
+			     "thread %d is %s %u, which is not mapped in its user namespace: that is not supported",
+			     thread->id.tid, uid ? "group" : "user", uid ? st->gid[i] : st->uid[i]);
 		return;
 	}
 	if (!groups_are_kept(dump, st))
@@ -195,7 +195,8 @@ int user_survey(struct dump *dump)
 static int put_map(struct dump *dump, const struct id_map *map, UidGidExtent ***ret_v, size_t *ret_n)
 {
 	size_t n = map->ranges.n;
-	UidGidExtent **v = dump_alloc(dump, (n + 1) * sizeof(*v)), *extents = dump_alloc(dump, (n + 1) * sizeof(*extents));
+	UidGidExtent **v = dump_alloc(dump, (n + 1) * sizeof(*v)),
+		     *extents = dump_alloc(dump, (n + 1) * sizeof(*extents));
 
 	if (!v || !extents)
 		return fail(-ENOMEM, "maps of ids");
