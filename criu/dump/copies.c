@@ -10,7 +10,8 @@
  * (helper_process.h) knows their pids, and does the same; the copy that was being created it finds by its name. If the
  * dumper was in the pid namespace whose pid 1 belongs to the tree, the guard is adopted by that pid 1 when the dumper
  * dies, and has it reap the guard itself in the same way (reap_ourselves_in). If the guard is killed as well, the copies
- * exit, and are zombies until their parents exit.
+ * exit, and are zombies until their parents exit. In another pid namespace than ours a copy does not see the guard, but a process
+ * that the guard has started there (beacon.h).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +21,9 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include "dump/beacon.h"
 #include "dump/dump.h"
+#include "kernel/pid_ns.h"
 #include "memory/memory.h"
 #include "memory/reap.h"
 #include "memory/snapshot.h"
@@ -36,6 +39,8 @@
 #define PAUSE_US 1000
 #define END_LOOK_US 50
 #define LONGEST_PAUSE_US 200000
+/* include/linux/sched.h: field flags of /proc/PID/stat. */
+#define PF_EXITING 0x4
 
 /* Shared by the dumper and the guard. */
 struct copy_list {
@@ -48,6 +53,7 @@ struct copy_guard {
 	struct helper_process process;
 	int alive[2]; /* a pipe: [1] is open as long as the dumper lives */
 	struct copy_list *copies;
+	struct beacon beacon; /* in the pid namespace of the tree, if that is not ours */
 	bool copies_left; /* the dumper failed to reap some */
 };
 
@@ -177,8 +183,8 @@ static int find_parent(struct dump *dump, pid_t child, struct dump_task **ret_pa
 static int end_with_parent(struct dump *dump, struct dump_task *dt, struct dump_task *parent)
 {
 	struct dump_task *now = NULL;
-	pid_t copy = memory_snapshot_child(dt);
-	int err = find_parent(dump, copy, &now);
+	const struct reaped copy = { memory_snapshot_child(dt), memory_snapshot_child_inside(dt) };
+	int err = find_parent(dump, copy.pid, &now);
 
 	if (!err && now != parent)
 		return -EAGAIN;
@@ -188,10 +194,23 @@ static int end_with_parent(struct dump *dump, struct dump_task *dt, struct dump_
 	return reap_in(parent->threads[0].id.host_tid, copy, parent == dt);
 }
 
+/* The init has been killed, and with it all copies; it waits until we have waited for them, and cannot be stopped. */
+static bool namespace_ends(struct dump *dump)
+{
+	struct proc_stat stat;
+
+	return dump->pid_ns >= 0 &&
+	       (proc_stat_read(&dump_task_of(dump->tree.root)->proc, &stat) || (stat.flags & PF_EXITING));
+}
+
 static int end_child(struct dump *dump, struct dump_task *dt, uint64_t patience_us)
 {
 	int err = -EAGAIN;
 
+	if (namespace_ends(dump)) {
+		memory_drop_snapshot(dt);
+		return 0;
+	}
 	for (int i = 0; err == -EAGAIN && dt->snapshot && i < ADOPTED_TRIES; i++) {
 		struct dump_task *parent;
 
@@ -290,6 +309,7 @@ static int end_copy(const struct proc *proc)
 
 static int reap_child(struct dump *dump, struct dump_task *dt, pid_t child, uint64_t since)
 {
+	struct reaped reaped = { child, child };
 	struct proc proc = PROC_CLOSED;
 	struct proc_stat stat = { 0 };
 	int err = proc_open(child, &proc);
@@ -300,11 +320,14 @@ static int reap_child(struct dump *dump, struct dump_task *dt, pid_t child, uint
 		proc_close(&proc);
 		return 0;
 	}
-	err = stop_memory(dump, dt, PATIENCE_US);
+	if (dump->pid_ns >= 0)
+		err = pid_ns_inner(dump->pid_ns, child, &reaped.inside);
+	if (!err)
+		err = stop_memory(dump, dt, PATIENCE_US);
 	if (!err) {
 		err = end_copy(&proc);
 		if (!err)
-			err = reap_in(dt->threads[0].id.host_tid, child, stat.exit_signal == 0);
+			err = reap_in(dt->threads[0].id.host_tid, reaped, stat.exit_signal == 0);
 		resume_memory(dump, dt);
 	}
 	proc_close(&proc);
@@ -349,6 +372,8 @@ static int run_guard(void *arg)
 	struct proc self = PROC_CLOSED;
 	struct proc_stat stat = { 0 };
 
+	if (dump->pid_ns >= 0 && beacon_start(&job->guard->beacon, dump->pid_ns))
+		return 1;
 	if (!proc_open_self(&self))
 		proc_stat_read(&self, &stat);
 	await_end_of_dumper(job);
@@ -369,13 +394,17 @@ static int run_guard(void *arg)
 static int start_guard(struct dump *dump, struct copy_guard *g)
 {
 	struct guard_job own = { dump, g, getpid() };
-	_cleanup_free_ int *keeps = calloc(dump->tree.nr_tasks + 2, sizeof(*keeps));
+	_cleanup_free_ int *keeps = calloc(dump->tree.nr_tasks + 4, sizeof(*keeps));
 	struct helper_job job = { .run = run_guard, .arg = &own, .keeps = keeps };
 	struct dump_task *dt;
 
 	if (!keeps)
 		return -ENOMEM;
 	keeps[job.nr_keeps++] = g->alive[0];
+	if (dump->pid_ns >= 0) {
+		keeps[job.nr_keeps++] = g->beacon.ready[1];
+		keeps[job.nr_keeps++] = dump->pid_ns;
+	}
 	if (log_fd() >= 0)
 		keeps[job.nr_keeps++] = log_fd();
 	dump_for_each_task(dt, dump)
@@ -393,6 +422,7 @@ static void free_guard(struct copy_guard *g)
 	for (int i = 0; i < 2; i++)
 		if (g->alive[i] >= 0)
 			close(g->alive[i]);
+	beacon_close(&g->beacon);
 	if (g->copies)
 		munmap(g->copies, list_size(g->copies->nr));
 	free(g);
@@ -408,6 +438,7 @@ static int new_guard(size_t nr_copies, struct copy_guard **ret_guard)
 	*ret_guard = g;
 	g->process = HELPER_NONE;
 	g->alive[0] = g->alive[1] = -1;
+	g->beacon = BEACON_NONE;
 	shared = mmap(NULL, list_size(nr_copies), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (shared == MAP_FAILED)
 		return -errno;
@@ -422,8 +453,15 @@ int dump_guard_copy(struct dump *dump, const struct dump_task *dt, pid_t *ret_gu
 
 	if (!dump->copy_guard) {
 		err = new_guard(dump->tree.nr_tasks, &dump->copy_guard);
+		if (!err && dump->pid_ns >= 0)
+			err = beacon_prepare(&dump->copy_guard->beacon);
 		if (!err)
 			err = start_guard(dump, dump->copy_guard);
+		if (!err && dump->pid_ns >= 0) {
+			err = beacon_await(&dump->copy_guard->beacon);
+			if (err)
+				helper_kill(&dump->copy_guard->process);
+		}
 		if (err && dump->copy_guard)
 			free_guard(dump->copy_guard);
 		if (err)
@@ -432,7 +470,7 @@ int dump_guard_copy(struct dump *dump, const struct dump_task *dt, pid_t *ret_gu
 	if (err)
 		return err;
 	atomic_store(&dump->copy_guard->copies->making, dt->t.host_pid);
-	*ret_guard = dump->copy_guard->process.pid;
+	*ret_guard = dump->pid_ns < 0 ? dump->copy_guard->process.pid : dump->copy_guard->beacon.inside;
 	return 0;
 }
 
@@ -450,7 +488,9 @@ void dump_end_copies(struct dump *dump)
 	if (!g)
 		return;
 	/* It continues when we have ended; a copy that was not noted could neither be made nor taken away. */
-	if (!g->copies_left && !atomic_load(&g->copies->making))
+	if (!g->copies_left && !atomic_load(&g->copies->making)) {
+		beacon_end(&g->beacon);
 		helper_kill(&g->process);
+	}
 	free_guard(g);
 }

@@ -98,6 +98,32 @@ static bool descends(int ns, pid_t pid)
 	return found;
 }
 
+/* Without the query: one of that very namespace. */
+static int innermost(int ns, pid_t outer, pid_t *ret_inner)
+{
+	_cleanup_proc_ struct proc proc = PROC_CLOSED;
+	_cleanup_proc_status_ struct proc_status status = { 0 };
+	struct stat st;
+	uint32_t ino;
+
+	if (proc_open(outer, &proc) || proc_ns_ino(&proc, PROC_NS_PID, &ino) || fstat(ns, &st) < 0 ||
+	    ino != st.st_ino || proc_status_read(&proc, &status) || !status.levels)
+		return -ESRCH;
+	*ret_inner = status.nspid[status.levels - 1];
+	return 0;
+}
+
+int pid_ns_inner(int ns, pid_t outer, pid_t *ret_inner)
+{
+	int inner = ioctl(ns, NS_GET_PID_IN_PIDNS, (unsigned long)outer);
+
+	if (inner > 0) {
+		*ret_inner = inner;
+		return 0;
+	}
+	return inner < 0 && errno == ESRCH ? -ESRCH : innermost(ns, outer, ret_inner);
+}
+
 bool pid_ns_contains(int ns, pid_t outer)
 {
 	int inner = ioctl(ns, NS_GET_PID_IN_PIDNS, (unsigned long)outer);

@@ -9,5 +9,7 @@
  * or it is not below ours. Queries the kernel (NS_GET_PID_FROM_PIDNS, Linux 6.12), or searches /proc without it.
  */
 int pid_ns_outer(int ns, pid_t inner, pid_t *ret_outer);
+/* The other way round, for a process or thread of that namespace, or of one below it. */
+int pid_ns_inner(int ns, pid_t outer, pid_t *ret_inner);
 /* Is the process with the pid @outer in our namespace in the pid namespace @ns, or in one below it? */
 bool pid_ns_contains(int ns, pid_t outer);

@@ -28,6 +28,8 @@ int memory_snapshot(struct dump *dump, struct dump_task *dt, const MmEntry *mm);
  * or 0.
  */
 pid_t memory_snapshot_child(const struct dump_task *dt);
+/* Its pid as that process sees it. */
+pid_t memory_snapshot_child_inside(const struct dump_task *dt);
 void memory_drop_snapshot(struct dump_task *dt);
 /* The same, but for its process, which is detached and waits for the guard (wire.h parasite_fork_state). */
 void memory_leave_snapshot(struct dump_task *dt);

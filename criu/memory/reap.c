@@ -30,16 +30,16 @@ static bool has_sigchld_of(pid_t tid, pid_t child)
 	return false;
 }
 
-static int wait_in(struct compel_ctl *ctl, pid_t child)
+static int wait_in(struct compel_ctl *ctl, struct reaped child)
 {
-	const unsigned long args[6] = { (unsigned long)child, 0, __WALL | WNOHANG };
+	const unsigned long args[6] = { (unsigned long)child.inside, 0, __WALL | WNOHANG };
 	long value = 0;
 	int err = compel_syscall(ctl, SYS_wait4, args, &value);
 
 	if (err)
 		return err;
 	/* Orphans of a process that ignores SIGCHLD do not become zombies. Or it is another process's child by now. */
-	if (value == child || (value == -ECHILD && kill(child, 0) < 0 && errno == ESRCH))
+	if (value == child.inside || (value == -ECHILD && kill(child.pid, 0) < 0 && errno == ESRCH))
 		return 0;
 	return value < 0 && value != -ECHILD ? (int)value : -EBUSY;
 }
@@ -52,7 +52,7 @@ static int infect(struct compel_ctl *ctl, pid_t child)
 	return err ? err : compel_args_write(ctl, 0, &args, sizeof(args));
 }
 
-int reap_in(pid_t tid, pid_t child, bool take_signal)
+int reap_in(pid_t tid, struct reaped child, bool take_signal)
 {
 	struct compel_ctl *ctl;
 	long value = 0;
@@ -60,10 +60,10 @@ int reap_in(pid_t tid, pid_t child, bool take_signal)
 
 	if (err)
 		return err;
-	if (!take_signal || !has_sigchld_of(tid, child)) {
+	if (!take_signal || !has_sigchld_of(tid, child.inside)) {
 		err = wait_in(ctl, child);
 	} else {
-		err = infect(ctl, child);
+		err = infect(ctl, child.inside);
 		if (!err)
 			err = compel_command(ctl, PARASITE_REAP, &value);
 		err = err ? err : (int)value;

@@ -18,6 +18,7 @@
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "kernel/pid_ns.h"
 #include "memory/dump_memory.h"
 #include "memory/memory.h"
 #include "memory/reap.h"
@@ -77,10 +78,19 @@ static bool under_seccomp(const struct dump_task *dt)
 
 struct making {
 	struct compel_ctl *ctl;
-	pid_t tid, copy;
+	int pid_ns; /* of the process; -1: ours */
+	pid_t tid, copy, inside;
 	bool is_child;
 	int err;
 };
+
+/* The pid, in our namespace, of what the process calls @inside; 0: there is none. */
+static pid_t number_here(const struct making *m, pid_t inside)
+{
+	pid_t here = inside;
+
+	return m->pid_ns < 0 || !pid_ns_outer(m->pid_ns, inside, &here) ? here : 0;
+}
 
 /* Waits until the process has created its helper; the process waits for that one now. 0: it never will. */
 static pid_t await_helper(struct making *m)
@@ -93,7 +103,7 @@ static pid_t await_helper(struct making *m)
 			return 0;
 		sched_yield();
 	}
-	return f.helper > 0 ? f.helper : 0;
+	return f.helper > 0 ? number_here(m, f.helper) : 0;
 }
 
 static pid_t wait_for(pid_t pid, int *ret_status)
@@ -147,7 +157,8 @@ static void make(void *arg)
 		m->err = f.copy ? f.copy : -ECHILD;
 	if (m->err)
 		return;
-	m->copy = f.copy;
+	m->inside = f.copy;
+	m->copy = number_here(m, f.copy);
 	/* An orphan dies with us; a child must not before its parent is stopped. */
 	if (wait_for(m->copy, &status) != m->copy || !WIFSTOPPED(status) ||
 	    (!m->is_child && ptrace(PTRACE_SETOPTIONS, m->copy, NULL, (void *)(long)PTRACE_O_EXITKILL)))
@@ -162,10 +173,10 @@ static void end_copy(pid_t pid)
 	wait_for(pid, &status);
 }
 
-static int make_copy(struct dump_task *dt, struct snapshot *snap, pid_t guard)
+static int make_copy(const struct dump *dump, struct dump_task *dt, struct snapshot *snap, pid_t guard)
 {
 	const struct parasite_fork_state clean = { .is_child = snap->is_child, .guard = guard };
-	struct making m = { .tid = dt->threads[0].id.host_tid, .is_child = snap->is_child };
+	struct making m = { .pid_ns = dump->pid_ns, .tid = dt->threads[0].id.host_tid, .is_child = snap->is_child };
 	long value = 0;
 	int cured, err = compel_open(m.tid, &m.ctl);
 
@@ -181,6 +192,7 @@ static int make_copy(struct dump_task *dt, struct snapshot *snap, pid_t guard)
 	if (cured)
 		err = fail(cured, "remove our code from the process");
 	snap->pid = m.copy;
+	snap->inside = m.inside;
 	return cured ? cured : err ? -EAGAIN : 0;
 }
 
@@ -233,11 +245,11 @@ static void drop(struct snapshot *snap)
 /* While its origin is stopped. */
 static int give_up(struct dump_task *dt, struct snapshot *snap)
 {
-	pid_t child = snap->is_child ? snap->pid : 0;
+	const struct reaped child = { snap->is_child ? snap->pid : 0, snap->inside };
 	int err = 0;
 
 	drop(snap);
-	if (child > 0)
+	if (child.pid > 0)
 		err = reap_in(dt->threads[0].id.host_tid, child, true);
 	return err ? fail(err, "remove the copy of its memory from the process") : 0;
 }
@@ -249,8 +261,8 @@ int memory_snapshot(struct dump *dump, struct dump_task *dt, const MmEntry *mm)
 	pid_t guard = 0;
 	int cured, err;
 
-	/* Copies are forked in the target, and known to us by the pids that it sees: not in another pid namespace than ours. */
-	if (dump->pid_level)
+	/* Copies are forked in the target, and we know them by the pids that it sees. */
+	if (dump->pid_level && dump->pid_ns < 0)
 		return 0;
 	err = memory_classify_pages(dt, mm, count_run, &c);
 	if (err || c.all < WORTH_IT || c.aside > ASIDE_MAX || under_seccomp(dt) || maps_ring(mm))
@@ -266,7 +278,7 @@ int memory_snapshot(struct dump *dump, struct dump_task *dt, const MmEntry *mm)
 	if (!err && snap->is_child && dump->guard_copy(dump, dt, &guard))
 		err = -EAGAIN;
 	if (!err)
-		err = make_copy(dt, snap, guard);
+		err = make_copy(dump, dt, snap, guard);
 	if (!err)
 		snap->mem = open_fmt(proc_root(), O_RDONLY, "%d/mem", snap->pid);
 	if (!err && snap->mem >= 0) {
@@ -286,6 +298,11 @@ int memory_snapshot(struct dump *dump, struct dump_task *dt, const MmEntry *mm)
 pid_t memory_snapshot_child(const struct dump_task *dt)
 {
 	return dt->snapshot && dt->snapshot->is_child ? dt->snapshot->pid : 0;
+}
+
+pid_t memory_snapshot_child_inside(const struct dump_task *dt)
+{
+	return dt->snapshot && dt->snapshot->is_child ? dt->snapshot->inside : 0;
 }
 
 void memory_drop_snapshot(struct dump_task *dt)

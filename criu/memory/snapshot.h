@@ -5,6 +5,7 @@
 #include "run/dump.h"
 
 struct snapshot {
+	pid_t inside; /* its pid as its origin sees it */
 	pid_t pid; /* a separate process, stopped, that dies with us, or is killed by a guard process */
 	bool is_child; /* of the process that it is a copy of */
 	int mem; /* its /proc/PID/mem */
