@@ -2,7 +2,7 @@
 /*
  * Terminals whose foreground group has no process left: all of it zombies, or reaped, or its pid is that of a task in
  * another group. Keys must reach no process, in particular not the session leader.
- * test: breaks=3 decode=yes
+ * test: breaks=3 decode=yes flavours=host,pid
  */
 #include "checkpoint.h"
 #include <sys/ioctl.h>

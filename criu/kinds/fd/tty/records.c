@@ -5,6 +5,7 @@
 #include <string.h>
 #include "image/writer.h"
 #include "kernel/device.h"
+#include "kernel/pid_ns_proc.h"
 #include "kinds/fd/tty/internal.h"
 #include "kinds/kinds.h"
 #include "run/dump.h"
@@ -95,6 +96,31 @@ int tty_write(struct dump *dump, enum image_type type, const ProtobufCMessage *m
 	return err < 0 ? fail(err, "%s", image_store_error(dump->dir)) : 0;
 }
 
+/*
+ * As the tree sees it: /proc shows it to us by our number. The number of a group that has no process left is in no other file;
+ * in a pid namespace that is not ours it is read in the procfs of that.
+ */
+static pid_t foreground_group(struct dump *dump, const struct dump_task *task)
+{
+	_cleanup_proc_ struct proc proc = PROC_CLOSED;
+	pid_t pgrp = task->stat.tpgid > 0 ? dump_pid_of(dump, task->stat.tpgid) : 0;
+	struct proc_stat inside;
+	int err;
+
+	if (task->stat.tpgid <= 0 || pgrp || dump->pid_ns < 0)
+		return pgrp;
+	err = pid_ns_proc_open(dump->pid_ns, task->t.pid, &proc);
+	if (!err)
+		err = proc_stat_read(&proc, &inside);
+	if (!err)
+		return inside.tpgid > 0 ? inside.tpgid : 0;
+	dump_blocker(
+		dump, task, -1,
+		"the foreground group of its terminal has no process left, and its number cannot be read in the pid namespace (errno %d)",
+		-err);
+	return 0;
+}
+
 void tty_find_session(struct dump *dump, dev_t behind, TtyInfoEntry *info)
 {
 	struct dump_task *task;
@@ -104,7 +130,7 @@ void tty_find_session(struct dump *dump, dev_t behind, TtyInfoEntry *info)
 			continue;
 		info->sid = task->t.sid;
 		/* Its leader may be in another session by now. */
-		info->pgrp = task->stat.tpgid > 0 ? dump_pid_of(dump, task->stat.tpgid) : 0;
+		info->pgrp = foreground_group(dump, task);
 		return;
 	}
 }
