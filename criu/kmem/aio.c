@@ -88,18 +88,11 @@ void aio_reader_close(struct aio_reader *reader)
 	kernel_reader_free(reader);
 }
 
-static uint64_t field(const char *bytes, long at, size_t len)
-{
-	uint64_t value = 0;
-
-	memcpy(&value, bytes + at, len);
-	return value;
-}
-
 /* Counts the free slots for requests: those in the global counter, and those that CPUs have reserved from there. */
 static int count_free(struct aio_reader *reader, const char *context, uint64_t *ret_free)
 {
-	uint64_t pointer = field(context, reader->at.cpu, 8), free = field(context, reader->at.available, 4), at, n;
+	uint64_t pointer = kernel_number(context, reader->at.cpu, 8),
+		 free = kernel_number(context, reader->at.available, 4), at, n;
 	int err = 0;
 
 	for (unsigned cpu = 0; !err && cpu < reader->cpus.len; cpu++) {
@@ -126,19 +119,20 @@ static int read_once(struct aio_reader *reader, uint64_t ctx, struct aio_context
 		err = count_free(reader, bytes, &free);
 	if (err)
 		return err;
-	nr = field(bytes, reader->at.nr_events, 4);
-	completed = field(bytes, reader->at.completed, 4);
+	nr = kernel_number(bytes, reader->at.nr_events, 4);
+	completed = kernel_number(bytes, reader->at.completed, 4);
 	/* A completed event occupies the slot of its request until the kernel notices that it was read. */
 	if (!nr || free + completed > nr - 1)
 		return -EAGAIN;
-	*ret = (struct aio_context){ .at = field(bytes, reader->at.user_id, 8),
-				     .len = field(bytes, reader->at.mmap_size, 8),
-				     .requests = (uint32_t)field(bytes, reader->at.max_reqs, 4),
+	*ret = (struct aio_context){ .at = kernel_number(bytes, reader->at.user_id, 8),
+				     .len = kernel_number(bytes, reader->at.mmap_size, 8),
+				     .requests = (uint32_t)kernel_number(bytes, reader->at.max_reqs, 4),
 				     .nr = (uint32_t)nr,
-				     .tail = (uint32_t)field(bytes, reader->at.tail, 4),
+				     .tail = (uint32_t)kernel_number(bytes, reader->at.tail, 4),
 				     .in_flight = (uint32_t)(nr - 1 - free - completed),
 				     /* An empty list points to itself. */
-				     .for_ever = field(bytes, reader->at.active, 8) != ctx + reader->at.active };
+				     .for_ever =
+					     kernel_number(bytes, reader->at.active, 8) != ctx + reader->at.active };
 	return 0;
 }
 

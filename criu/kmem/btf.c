@@ -128,7 +128,7 @@ static void *map_file(const char *path, size_t *ret_len)
 	return map == MAP_FAILED ? NULL : map;
 }
 
-int btf_read(struct btf *ret)
+static int read_kernel(struct btf *ret)
 {
 	static const char path[] = "/sys/kernel/btf/vmlinux";
 	struct btf btf = { 0 };
@@ -142,6 +142,16 @@ int btf_read(struct btf *ret)
 		return err;
 	}
 	return take(&btf, ret);
+}
+
+int btf_of_kernel(const struct btf **ret)
+{
+	static struct btf own;
+	int err = own.types ? 0 : read_kernel(&own);
+
+	if (!err)
+		*ret = &own;
+	return err;
 }
 
 void btf_free(struct btf *btf)

@@ -19,8 +19,11 @@ struct btf {
 	struct btf_offsets structs; /* of structs only */
 };
 
-/* -ENOENT: the kernel was built without it. */
-int btf_read(struct btf *ret);
+/*
+ * That of the running kernel: read when it is first needed, and kept, as a run opens several readers. -ENOENT: the kernel
+ * was built without it.
+ */
+int btf_of_kernel(const struct btf **ret);
 /* Takes ownership of @bytes, also on failure. -EBADMSG: invalid data. */
 int btf_parse(struct buf *bytes, struct btf *ret);
 void btf_free(struct btf *btf);

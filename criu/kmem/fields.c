@@ -23,3 +23,13 @@ int kernel_fields_find(const struct btf *btf, const struct kernel_field *fields,
 	}
 	return 0;
 }
+
+int kernel_values_find(const struct btf *btf, const struct kernel_value *values, size_t n, long *ret_offsets)
+{
+	for (size_t i = 0; i < n; i++) {
+		ret_offsets[i] = btf_byte(btf, values[i].type, values[i].path);
+		if (ret_offsets[i] < 0 && !values[i].optional)
+			return -EOPNOTSUPP;
+	}
+	return 0;
+}

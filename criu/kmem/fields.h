@@ -26,5 +26,17 @@ struct kernel_field {
 #define KERNEL_FIELD_ROW(name, type, path, other) { type, path, other, offsetof(struct fields, name), false },
 #define KERNEL_FIELD_OPTIONAL_ROW(name, type, path, other) { type, path, other, offsetof(struct fields, name), true },
 
+/*
+ * A field that is copied as it is, @len bytes, to offset @to of a record. For a bit field, from the byte on that it
+ * begins in. @of: which object of the reader's it is in, if there are several.
+ */
+struct kernel_value {
+	unsigned of;
+	const char *type, *path;
+	size_t to, len;
+	bool optional;
+};
+
 /* -EOPNOTSUPP: this kernel lacks a field that is not optional. */
+int kernel_values_find(const struct btf *btf, const struct kernel_value *values, size_t n, long *ret_offsets);
 int kernel_fields_find(const struct btf *btf, const struct kernel_field *fields, size_t n, void *numbers);

@@ -79,10 +79,10 @@ int kernel_memory_open(struct kernel_memory *ret)
 	}
 	if (!err) {
 		mem.prog = load_program(mem.map);
-		err = mem.prog < 0 ? mem.prog : btf_read(&mem.btf);
+		err = mem.prog < 0 ? mem.prog : btf_of_kernel(&mem.btf);
 	}
 	if (!err)
-		err = kernel_fields_find(&mem.btf, own_fields, ARRAY_SIZE(own_fields), &mem);
+		err = kernel_fields_find(mem.btf, own_fields, ARRAY_SIZE(own_fields), &mem);
 	if (err) {
 		kernel_memory_close(&mem);
 		return err;
@@ -99,7 +99,6 @@ void kernel_memory_close(struct kernel_memory *mem)
 	cleanup_close(&mem->map);
 	cleanup_close(&mem->percpu);
 	cleanup_close(&mem->clock);
-	btf_free(&mem->btf);
 	*mem = (struct kernel_memory){ .prog = -1, .map = -1, .percpu = -1, .clock = -1, .window = MAP_FAILED };
 }
 
@@ -149,7 +148,7 @@ int kernel_memory_field(const struct kernel_memory *mem, uint64_t object, long f
 static int named_pointer(const struct kernel_memory *mem, uint64_t at, const char *type, const char *field,
 			 uint64_t *ret)
 {
-	return kernel_memory_field(mem, at, btf_field(&mem->btf, type, field), 8, ret);
+	return kernel_memory_field(mem, at, btf_field(mem->btf, type, field), 8, ret);
 }
 
 int kernel_memory_task(const struct kernel_memory *mem, uint64_t *ret)
@@ -376,7 +375,7 @@ static int find_page(const struct kernel_memory *mem, const char *page, uint64_t
 static int learn_pages(struct kernel_memory *mem)
 {
 	char *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	long size = btf_sizeof(&mem->btf, "page");
+	long size = btf_sizeof(mem->btf, "page");
 	uint64_t bytes = 0, entry = 0;
 	int err;
 

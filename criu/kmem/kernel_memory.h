@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <time.h>
 #include "kmem/btf.h"
 
@@ -15,7 +16,7 @@ struct kernel_memory {
 	/* percpu: returns the address of a CPU's part; clock: the time; -1: not loaded yet. */
 	int prog, map, percpu, clock;
 	void *window; /* shared with the program */
-	struct btf btf;
+	const struct btf *btf; /* of this kernel */
 	long at_files, at_fdt, at_fd, at_private; /* from a task to its open files and their private data */
 	long at_inode, at_vfs_inode, at_pid, at_tasks, at_links; /* from a file of /proc to its task */
 	uint64_t page_scale,
@@ -32,6 +33,14 @@ int kernel_memory_read(const struct kernel_memory *mem, uint64_t at, void *to, s
 int kernel_memory_word(const struct kernel_memory *mem, uint64_t at, size_t len, uint64_t *ret);
 /* A field of the struct at @object, as an unsigned number of @len bytes. -EOPNOTSUPP: @field is negative. */
 int kernel_memory_field(const struct kernel_memory *mem, uint64_t object, long field, size_t len, uint64_t *ret);
+/* An unsigned number of @len bytes in a struct that has been read as a whole. */
+static inline uint64_t kernel_number(const void *bytes, long field, size_t len)
+{
+	uint64_t value = 0;
+
+	memcpy(&value, (const char *)bytes + field, len);
+	return value;
+}
 /* The address of the caller's open files: an array of struct file *, by descriptor. */
 int kernel_memory_files(const struct kernel_memory *mem, uint64_t *ret);
 /* The address of the caller's struct task_struct. */

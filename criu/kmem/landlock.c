@@ -117,7 +117,7 @@ static int ask_child(struct landlock_reader *reader)
 int landlock_find_word(const struct kernel_memory *mem, unsigned *ret)
 {
 	struct landlock_reader reader = { .mem = *mem };
-	int err = kernel_fields_find(&mem->btf, fields, ARRAY_SIZE(fields), &reader.at);
+	int err = kernel_fields_find(mem->btf, fields, ARRAY_SIZE(fields), &reader.at);
 
 	if (!err)
 		err = ask_child(&reader);

@@ -12,7 +12,7 @@ void *kernel_reader_new(const struct kernel_reader_type *type, int *ret_err)
 		free(mem);
 		return NULL;
 	}
-	*ret_err = kernel_fields_find(&mem->btf, type->fields, type->nr, (char *)mem + type->to);
+	*ret_err = kernel_fields_find(mem->btf, type->fields, type->nr, (char *)mem + type->to);
 	if (*ret_err) {
 		kernel_reader_free(mem);
 		return NULL;

@@ -10,18 +10,10 @@
 /* Structs whose fields are read together: the later ones are found through the first. */
 enum stage { OF_TASK, OF_SIGNAL, OF_MM, OF_CRED, OF_FS };
 
-/* A number, or some bytes, in a struct of a task, and its destination. */
-struct value {
-	enum stage of;
-	const char *type, *path;
-	size_t to, len;
-	bool optional;
-};
-
 #define TO(member) offsetof(struct kernel_task, member), sizeof(((struct kernel_task *)0)->member)
 #define SAME(member) TO(same.member)
 
-static const struct value values[] = {
+static const struct kernel_value values[] = {
 	{ OF_TASK, "task_struct", "mm", TO(mm), false },
 	{ OF_TASK, "task_struct", "files", TO(files), false },
 	{ OF_TASK, "task_struct", "fs", TO(fs), false },
@@ -81,6 +73,9 @@ _Static_assert(ARRAY_SIZE(values) <= KERNEL_TASK_VALUES, "struct kernel_tasks_re
 static const struct kernel_field fields[] = {
 #define ROW(name, type, path, other) { type, path, other, offsetof(struct kernel_tasks_fields, name), false },
 	KERNEL_TASKS_FIELDS(ROW)
+#undef ROW
+#define ROW(name, type, path, other) { type, path, other, offsetof(struct kernel_tasks_fields, name), true },
+		KERNEL_TASKS_OPTIONAL_FIELDS(ROW)
 };
 
 static const struct kernel_reader_type reader_type = KERNEL_READER_TYPE(struct kernel_tasks_reader, fields);
@@ -90,8 +85,8 @@ static const struct kernel_reader_type reader_type = KERNEL_READER_TYPE(struct k
 /* Since Linux 6.16 struct fpu follows task_struct: arch/x86/include/asm/processor.h x86_task_fpu() */
 static void find_fpu_perm(struct kernel_tasks_reader *r)
 {
-	const long behind = btf_sizeof(&r->mem.btf, "task_struct"),
-		   perm = btf_byte(&r->mem.btf, "fpu", "perm.__state_perm");
+	const long behind = btf_sizeof(r->mem.btf, "task_struct"),
+		   perm = btf_byte(r->mem.btf, "fpu", "perm.__state_perm");
 
 	for (size_t i = 0; i < ARRAY_SIZE(values); i++)
 		if (values[i].to == offsetof(struct kernel_task, same.fpu_perm) && r->values[i] < 0 && behind > 0 &&
@@ -101,16 +96,11 @@ static void find_fpu_perm(struct kernel_tasks_reader *r)
 
 static int find_values(struct kernel_tasks_reader *r)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
-		r->values[i] = btf_byte(&r->mem.btf, values[i].type, values[i].path);
-		if (r->values[i] < 0 && !values[i].optional)
-			return -EOPNOTSUPP;
-	}
-	find_fpu_perm(r);
-	r->vma_name = btf_field(&r->mem.btf, "vm_area_struct", "anon_name");
-	r->vma_size = btf_sizeof(&r->mem.btf, "vm_area_struct");
-	r->restorer = btf_field(&r->mem.btf, "k_sigaction", "sa.sa_restorer");
-	return 0;
+	int err = kernel_values_find(r->mem.btf, values, ARRAY_SIZE(values), r->values);
+
+	if (!err)
+		find_fpu_perm(r);
+	return err;
 }
 
 static int find_landlock(struct kernel_tasks_reader *r)
@@ -220,7 +210,7 @@ static uint64_t base_of(const struct kernel_task *t, enum stage of)
 static void add_values(struct kernel_tasks_reader *r, struct kernel_task *t, bool first)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
-		const struct value *v = &values[i];
+		const struct kernel_value *v = &values[i];
 		uint64_t base = base_of(t, v->of);
 
 		if ((v->of == OF_TASK) != first || r->values[i] < 0)
@@ -248,8 +238,8 @@ static void take_actions(const struct kernel_tasks_reader *r, const struct raw *
 		memcpy(&to->handler, from + at->action_handler, 8);
 		memcpy(&to->flags, from + at->action_flags, 8);
 		memcpy(&to->mask, from + at->action_mask, 8);
-		if (r->restorer >= 0)
-			memcpy(&to->restorer, from + r->restorer, 8);
+		if (at->action_restorer >= 0)
+			memcpy(&to->restorer, from + at->action_restorer, 8);
 	}
 }
 

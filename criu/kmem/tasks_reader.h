@@ -41,21 +41,32 @@
 	X(vma_ops, "vm_area_struct", "vm_ops", NULL)                 \
 	X(vma_data, "vm_area_struct", "vm_private_data", NULL)       \
 	X(get_policy, "vm_operations_struct", "get_policy", NULL)    \
-	X(vma_policy, "vm_area_struct", "vm_policy", NULL)
+	X(vma_policy, "vm_area_struct", "vm_policy", NULL)           \
+	X(vma_size, "vm_area_struct", NULL, NULL)                    \
+	X(thread_head, "signal_struct", "thread_head", NULL)         \
+	X(thread_node, "task_struct", "thread_node", NULL)           \
+	X(thread_pid, "task_struct", "thread_pid", NULL)             \
+	X(upid_nr, "upid", "nr", NULL)
+
+/* Names: of prctl(PR_SET_VMA). A restorer: not on every CPU. */
+#define KERNEL_TASKS_OPTIONAL_FIELDS(X)                  \
+	X(vma_name, "vm_area_struct", "anon_name", NULL) \
+	X(action_restorer, "k_sigaction", "sa.sa_restorer", NULL)
 
 struct kernel_tasks_fields {
 	KERNEL_TASKS_FIELDS(KERNEL_FIELD_MEMBER)
+	KERNEL_TASKS_OPTIONAL_FIELDS(KERNEL_FIELD_MEMBER)
 };
 
 #define KERNEL_TASK_VALUES 64
+#define KERNEL_THREAD_VALUES 32
 
 struct kernel_tasks_reader {
 	struct kernel_memory mem;
 	struct kernel_tasks_fields at;
 	struct kernel_batch batch;
 	long values[KERNEL_TASK_VALUES]; /* offsets of the values of tasks.c */
-	long vma_name,
-		vma_size; /* name: of prctl(PR_SET_VMA), negative: not supported by this kernel; size: bytes read of a VMA */
-	long restorer; /* in a k_sigaction; negative: not on this CPU */
+	long thread_values[KERNEL_THREAD_VALUES]; /* the same, of threads.c */
+	bool knows_threads;
 	int landlock_word; /* index at cred->security; -1: no Landlock */
 };

@@ -5,65 +5,56 @@
 #include "base/bits.h"
 #include "kmem/tasks_reader.h"
 
-/* A field of task_struct, and where it is stored. */
-struct value {
-	const char *path;
-	size_t to, len;
-};
-
 #define TO(member) offsetof(struct kernel_thread, member), sizeof(((struct kernel_thread *)0)->member)
 
-static const struct value values[] = {
-	{ "thread_pid", TO(pid) },
-	{ "fs", TO(fs) },
-	{ "files", TO(files) },
-	{ "nsproxy", TO(nsproxy) },
-	{ "cgroups", TO(cgroups) },
-	{ "clear_child_tid", TO(clear_child_tid) },
-	{ "timer_slack_ns", TO(timer_slack_ns) },
-	{ "robust_list", TO(robust_list) },
-	{ "pdeath_signal", TO(pdeath_signal) },
-	{ "personality", TO(personality) },
-	{ "sas_ss_sp", TO(altstack_sp) },
-	{ "sas_ss_size", TO(altstack_size) },
-	{ "sas_ss_flags", TO(altstack_flags) },
-	{ "cred", TO(same.cred) },
-	{ "real_cred", TO(same.real_cred) },
-	{ "io_context", TO(same.io_context) },
-	{ "mempolicy", TO(same.policy) },
-	{ "atomic_flags", TO(same.atomic_flags) },
-	{ "thread_info.flags", TO(same.thread_flags) },
-	{ "thread_info.syscall_work", TO(same.syscall_work) },
-	{ "syscall_dispatch.offset", TO(same.dispatch_offset) },
-	{ "syscall_dispatch.len", TO(same.dispatch_len) },
-	{ "policy", TO(same.sched_policy) },
-	{ "static_prio", TO(same.static_prio) },
-};
-
-struct places {
-	long values[ARRAY_SIZE(values)];
-	long thread_head, thread_node, thread_pid, upid_nr;
-};
-
-static int find_places(const struct btf *btf, struct places *p)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
-		p->values[i] = btf_byte(btf, "task_struct", values[i].path);
-		if (p->values[i] < 0)
-			return -EOPNOTSUPP;
+#define VALUE(path, member)                               \
+	{                                                 \
+		0, "task_struct", path, TO(member), false \
 	}
-	p->thread_head = btf_byte(btf, "signal_struct", "thread_head");
-	p->thread_node = btf_byte(btf, "task_struct", "thread_node");
-	p->thread_pid = btf_byte(btf, "task_struct", "thread_pid");
-	p->upid_nr = btf_byte(btf, "upid", "nr");
-	return p->thread_head < 0 || p->thread_node < 0 || p->thread_pid < 0 || p->upid_nr < 0 ? -EOPNOTSUPP : 0;
+
+static const struct kernel_value values[] = {
+	VALUE("thread_pid", pid),
+	VALUE("fs", fs),
+	VALUE("files", files),
+	VALUE("nsproxy", nsproxy),
+	VALUE("cgroups", cgroups),
+	VALUE("clear_child_tid", clear_child_tid),
+	VALUE("timer_slack_ns", timer_slack_ns),
+	VALUE("robust_list", robust_list),
+	VALUE("pdeath_signal", pdeath_signal),
+	VALUE("personality", personality),
+	VALUE("sas_ss_sp", altstack_sp),
+	VALUE("sas_ss_size", altstack_size),
+	VALUE("sas_ss_flags", altstack_flags),
+	VALUE("cred", same.cred),
+	VALUE("real_cred", same.real_cred),
+	VALUE("io_context", same.io_context),
+	VALUE("mempolicy", same.policy),
+	VALUE("atomic_flags", same.atomic_flags),
+	VALUE("thread_info.flags", same.thread_flags),
+	VALUE("thread_info.syscall_work", same.syscall_work),
+	VALUE("syscall_dispatch.offset", same.dispatch_offset),
+	VALUE("syscall_dispatch.len", same.dispatch_len),
+	VALUE("policy", same.sched_policy),
+	VALUE("static_prio", same.static_prio),
+};
+
+_Static_assert(ARRAY_SIZE(values) <= KERNEL_THREAD_VALUES, "struct kernel_tasks_reader has space");
+
+/* Once in a run. */
+static int find_values(struct kernel_tasks_reader *r)
+{
+	int err = r->knows_threads ? 0 : kernel_values_find(r->mem.btf, values, ARRAY_SIZE(values), r->thread_values);
+
+	r->knows_threads = !err;
+	return err;
 }
 
 /* The list starts, and ends, in the signal_struct. */
-static int find_threads(struct kernel_tasks_reader *r, const struct places *p, const struct kernel_task *leader,
-			struct kernel_thread *threads, size_t n)
+static int find_threads(struct kernel_tasks_reader *r, const struct kernel_task *leader, struct kernel_thread *threads,
+			size_t n)
 {
-	const uint64_t head = leader->signal + (uint64_t)p->thread_head;
+	const uint64_t head = leader->signal + (uint64_t)r->at.thread_head;
 	uint64_t nodes[KERNEL_BATCH_HOPS], at = head;
 	size_t found = 0;
 
@@ -76,7 +67,7 @@ static int find_threads(struct kernel_tasks_reader *r, const struct places *p, c
 				return found == n ? 0 : -ESRCH;
 			if (!at || found == n)
 				return -ESRCH;
-			threads[found++].task = at - (uint64_t)p->thread_node;
+			threads[found++].task = at - (uint64_t)r->at.thread_node;
 		}
 		if (err)
 			return err;
@@ -84,39 +75,38 @@ static int find_threads(struct kernel_tasks_reader *r, const struct places *p, c
 }
 
 /* Finds the level of the pid namespace in which the caller traces. */
-static int find_level(const struct kernel_tasks_reader *r, const struct places *p, uint64_t *ret)
+static int find_level(const struct kernel_tasks_reader *r, uint64_t *ret)
 {
 	uint64_t at;
 	int err = kernel_memory_task(&r->mem, &at);
 
 	if (!err)
-		err = kernel_memory_field(&r->mem, at, p->thread_pid, 8, &at);
+		err = kernel_memory_field(&r->mem, at, r->at.thread_pid, 8, &at);
 	return err ? err : kernel_memory_field(&r->mem, at, r->at.pid_level, 4, ret);
 }
 
 int kernel_threads_read(struct kernel_tasks_reader *r, const struct kernel_task *leader, struct kernel_thread *threads,
 			size_t n)
 {
-	struct places p;
 	uint64_t level;
-	int err = find_places(&r->mem.btf, &p);
+	int err = find_values(r);
 
 	if (!err)
-		err = find_threads(r, &p, leader, threads, n);
+		err = find_threads(r, leader, threads, n);
 	if (!err)
-		err = find_level(r, &p, &level);
+		err = find_level(r, &level);
 	if (err)
 		return err;
 	for (size_t i = 0; i < n; i++)
 		for (size_t j = 0; j < ARRAY_SIZE(values); j++)
-			kernel_batch_add(&r->batch, threads[i].task + (uint64_t)p.values[j],
+			kernel_batch_add(&r->batch, threads[i].task + (uint64_t)r->thread_values[j],
 					 (char *)&threads[i] + values[j].to, values[j].len);
 	err = kernel_batch_run(&r->batch);
 	for (size_t i = 0; !err && i < n; i++) {
 		struct kernel_thread *t = &threads[i];
 		uint64_t numbers = t->pid + (uint64_t)r->at.pid_numbers + level * (uint64_t)r->at.upid_size;
 
-		kernel_batch_add(&r->batch, t->pid ? numbers + (uint64_t)p.upid_nr : 0, &t->tid, sizeof(t->tid));
+		kernel_batch_add(&r->batch, t->pid ? numbers + (uint64_t)r->at.upid_nr : 0, &t->tid, sizeof(t->tid));
 	}
 	return err ? err : kernel_batch_run(&r->batch);
 }

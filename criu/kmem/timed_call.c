@@ -66,14 +66,6 @@ void timed_call_reader_close(struct timed_call_reader *reader)
 	kernel_reader_free(reader);
 }
 
-static uint64_t number(const struct restart *restart, long at, size_t len)
-{
-	uint64_t value = 0;
-
-	memcpy(&value, restart->bytes + at, len);
-	return value;
-}
-
 /* The three are members of a union: the registers must match, too. */
 
 /* A clock id (negative for CPU-time clocks), not an address. */
@@ -87,21 +79,24 @@ static bool is_sleep(const struct restart *r, const unsigned long args[6], long 
 	bool with_clock = is_clock(args[0]);
 
 	*ret_nr = with_clock ? SYS_clock_nanosleep : SYS_nanosleep;
-	return number(r, r->at->sleep_clock, 4) < LOWEST_ADDRESS && number(r, r->at->sleep_type, 4) <= 2 &&
-	       number(r, r->at->sleep_rest, 8) == (with_clock ? args[3] : args[1]) &&
+	return kernel_number(r->bytes, r->at->sleep_clock, 4) < LOWEST_ADDRESS &&
+	       kernel_number(r->bytes, r->at->sleep_type, 4) <= 2 &&
+	       kernel_number(r->bytes, r->at->sleep_rest, 8) == (with_clock ? args[3] : args[1]) &&
 	       !is_clock(with_clock ? args[2] : args[0]);
 }
 
 static bool is_poll(const struct restart *r, const unsigned long args[6])
 {
-	return number(r, r->at->poll_fds, 8) == args[0] && number(r, r->at->poll_nr, 4) == (uint32_t)args[1] &&
-	       number(r, r->at->poll_limited, 4) <= 1;
+	return kernel_number(r->bytes, r->at->poll_fds, 8) == args[0] &&
+	       kernel_number(r->bytes, r->at->poll_nr, 4) == (uint32_t)args[1] &&
+	       kernel_number(r->bytes, r->at->poll_limited, 4) <= 1;
 }
 
 /* Its flags have more bits; the other has 0 or 1 there. */
 static bool is_futex(const struct restart *r, const unsigned long args[6])
 {
-	return number(r, r->at->futex_word, 8) == args[0] && number(r, r->at->futex_value, 4) == (uint32_t)args[2];
+	return kernel_number(r->bytes, r->at->futex_word, 8) == args[0] &&
+	       kernel_number(r->bytes, r->at->futex_value, 4) == (uint32_t)args[2];
 }
 
 /* Reads the kernel's own clocks: ours may have the offsets of a time namespace, which the restart block does not. */
@@ -133,19 +128,20 @@ static int left_until(struct kernel_memory *mem, clockid_t clock, uint64_t end, 
 static int tell(struct kernel_memory *mem, const struct restart *r, const unsigned long args[6], struct timed_call *ret)
 {
 	if (is_sleep(r, args, &ret->nr))
-		return left_until(mem, (clockid_t)number(r, r->at->sleep_clock, 4), number(r, r->at->sleep_end, 8),
-				  ret);
+		return left_until(mem, (clockid_t)kernel_number(r->bytes, r->at->sleep_clock, 4),
+				  kernel_number(r->bytes, r->at->sleep_end, 8), ret);
 #ifdef SYS_poll /* with only ppoll(2), no restart block is that of a poll */
 	if (is_poll(r, args)) {
-		uint64_t end = number(r, r->at->poll_sec, 8) * NS + number(r, r->at->poll_nsec, 8);
+		uint64_t end =
+			kernel_number(r->bytes, r->at->poll_sec, 8) * NS + kernel_number(r->bytes, r->at->poll_nsec, 8);
 
 		ret->nr = SYS_poll;
-		return number(r, r->at->poll_limited, 4) ? left_until(mem, CLOCK_MONOTONIC, end, ret) : 0;
+		return kernel_number(r->bytes, r->at->poll_limited, 4) ? left_until(mem, CLOCK_MONOTONIC, end, ret) : 0;
 	}
 #endif
 	if (is_futex(r, args)) {
 		ret->nr = SYS_futex;
-		return left_until(mem, CLOCK_MONOTONIC, number(r, r->at->futex_end, 8), ret);
+		return left_until(mem, CLOCK_MONOTONIC, kernel_number(r->bytes, r->at->futex_end, 8), ret);
 	}
 	return -ENODATA;
 }

@@ -37,14 +37,6 @@ struct walk {
 	size_t nr;
 };
 
-static uint64_t word_at(const char *bytes, long at)
-{
-	uint64_t word;
-
-	memcpy(&word, bytes + at, sizeof(word));
-	return word;
-}
-
 static bool add(struct walk *w, struct level *below, const struct node *from, uint64_t slot, uint64_t max)
 {
 	if (from->type == LEAF_64) {
@@ -72,10 +64,10 @@ static bool take_node(struct walk *w, struct level *below, const struct node *no
 	if (node->type != LEAF_64 && node->type != RANGE_64 && !inner)
 		return false;
 	for (long i = 0; i <= pivots; i++) {
-		uint64_t end = i < pivots ? word_at(bytes, pivot + 8 * i) : node->max;
+		uint64_t end = i < pivots ? kernel_number(bytes, pivot + 8 * i, 8) : node->max;
 
 		end = i && !end ? node->max : end;
-		if (end < last || end > node->max || !add(w, below, node, word_at(bytes, slot + 8 * i), end))
+		if (end < last || end > node->max || !add(w, below, node, kernel_number(bytes, slot + 8 * i, 8), end))
 			return false;
 		if (end == node->max)
 			return true;
@@ -117,15 +109,15 @@ static bool find_mappings(struct walk *w, uint64_t root)
 static void take_mapping(const struct kernel_tasks_reader *r, const char *from, struct kernel_mapping *to)
 {
 	*to = (struct kernel_mapping){
-		.start = word_at(from, r->at.vma_start),
-		.end = word_at(from, r->at.vma_end),
-		.flags = word_at(from, r->at.vma_flags),
-		.offset = word_at(from, r->at.vma_offset),
-		.file = word_at(from, r->at.vma_file),
-		.ops = word_at(from, r->at.vma_ops),
-		.data = word_at(from, r->at.vma_data),
-		.name = r->vma_name < 0 ? 0 : word_at(from, r->vma_name),
-		.policy = word_at(from, r->at.vma_policy),
+		.start = kernel_number(from, r->at.vma_start, 8),
+		.end = kernel_number(from, r->at.vma_end, 8),
+		.flags = kernel_number(from, r->at.vma_flags, 8),
+		.offset = kernel_number(from, r->at.vma_offset, 8),
+		.file = kernel_number(from, r->at.vma_file, 8),
+		.ops = kernel_number(from, r->at.vma_ops, 8),
+		.data = kernel_number(from, r->at.vma_data, 8),
+		.name = r->at.vma_name < 0 ? 0 : kernel_number(from, r->at.vma_name, 8),
+		.policy = kernel_number(from, r->at.vma_policy, 8),
 	};
 }
 
@@ -137,7 +129,8 @@ static int read_mappings(struct walk *w, struct kernel_mapping *to)
 	for (size_t i = 0, n; !err && i < w->nr; i += n) {
 		n = MIN_OF(w->nr - i, (size_t)AT_ONCE);
 		for (size_t k = 0; k < n; k++)
-			kernel_batch_add(&w->reader->batch, w->mappings[i + k], bytes[k], (size_t)w->reader->vma_size);
+			kernel_batch_add(&w->reader->batch, w->mappings[i + k], bytes[k],
+					 (size_t)w->reader->at.vma_size);
 		err = kernel_batch_run(&w->reader->batch);
 		for (size_t k = 0; !err && k < n; k++)
 			take_mapping(w->reader, bytes[k], &to[i + k]);
@@ -169,7 +162,7 @@ int kernel_task_read_mappings(struct kernel_tasks_reader *reader, struct kernel_
 	err = kernel_batch_run(&reader->batch);
 	if (err)
 		return err;
-	if (reader->vma_size <= 0 || reader->vma_size > MAPPING_MAX || !find_mappings(w, root) || !w->nr)
+	if (reader->at.vma_size <= 0 || reader->at.vma_size > MAPPING_MAX || !find_mappings(w, root) || !w->nr)
 		return -EOPNOTSUPP;
 	free(task->mappings);
 	task->nr_mappings = 0;
