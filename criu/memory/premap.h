@@ -63,7 +63,7 @@ struct premap_area *premap_find(struct premap *p, const VmaEntry *vma);
 /* May pages have been inherited? Then the source has a view. */
 bool premap_inherits(const struct premap *p);
 /* In the task, when its children have been forked: drops pages from the areas that differ from its own. */
-int premap_settle(struct premap *p, const struct page_view *pages, struct restorer_error *counts);
+int premap_settle(struct premap *p, const struct page_view *pages, struct restorer_counts *counts);
 /* Where the pages of this VMA are staged, 0: nowhere. After premap_settle. */
 uint64_t premap_address(struct premap *p, const VmaEntry *vma);
 /* The first page from @addr on, up to @end, that is not staged; and in *ret_end, where the next staged one is. */

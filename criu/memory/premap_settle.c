@@ -78,7 +78,7 @@ static uint64_t next_open(struct settling *s, uint64_t at, uint64_t end)
 }
 
 static int settle_vma(const struct page_view *pages, struct premap_hull *h, struct premap_area *a,
-		      struct restorer_error *counts)
+		      struct restorer_counts *counts)
 {
 	const VmaEntry *v = h->vma;
 	struct settling s = { .pages = pages, .vma = v, .area = a, .run = pagemap_find(pages->map, v->start) };
@@ -109,7 +109,7 @@ bool premap_inherits(const struct premap *p)
 	return p && p->areas.n;
 }
 
-int premap_settle(struct premap *p, const struct page_view *pages, struct restorer_error *counts)
+int premap_settle(struct premap *p, const struct page_view *pages, struct restorer_counts *counts)
 {
 	int err = 0;
 

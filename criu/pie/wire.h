@@ -320,8 +320,11 @@ struct restorer_error {
 	_Atomic uint32_t state; /* 0: free, 1: being written, 2: complete */
 	int32_t error;
 	char text[256];
-	/* Statistics of all tasks, without text: bytes and pages that they have read, */
-	_Atomic uint64_t bytes, pages_restored;
+};
+
+/* Statistics of all tasks. */
+struct restorer_counts {
+	_Atomic uint64_t bytes, pages_restored; /* that they have read */
 	_Atomic uint64_t pages_compared, pages_inherited; /* copy-on-write memory: compared; inherited by fork */
 };
 
@@ -340,7 +343,8 @@ struct wire_task {
 	uint64_t shared_failed; /* _Atomic int32_t: first failure */
 	uint64_t committed; /* _Atomic uint32_t: the tree survives the tool */
 	uint64_t tool; /* _Atomic uint32_t, robust futex that the tool holds */
-	uint64_t words; /* struct restorer_error */
+	uint64_t error; /* struct restorer_error */
+	uint64_t counts; /* struct restorer_counts */
 	/* memory */
 	uint64_t reserved, nr_reserved; /* struct wire_range[], sorted: not unmapped at first */
 	uint64_t vmas, nr_vmas; /* struct wire_vma[], sorted */

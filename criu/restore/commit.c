@@ -450,7 +450,7 @@ static void finish_all(struct restore *r)
 
 static void note_pages(struct restore *r)
 {
-	const struct restorer_error *counts = &r->shared->error;
+	const struct restorer_counts *counts = &r->shared->counts;
 
 	r->stats.restore.pages_restored += atomic_load(&counts->pages_restored);
 	r->stats.restore.pages_compared += atomic_load(&counts->pages_compared);

@@ -114,7 +114,8 @@ static int lay_wire(struct restore *r, struct restore_task *rt, char *at, uint64
 	wire->shared_failed = (uintptr_t)&shared->failed;
 	wire->committed = (uintptr_t)&shared->committed;
 	wire->tool = (uintptr_t)&shared->tool;
-	wire->words = (uintptr_t)&shared->error;
+	wire->error = (uintptr_t)&shared->error;
+	wire->counts = (uintptr_t)&shared->counts;
 	wire->pid = rt->t.pid;
 	wire->log_fd = log_fd();
 	wire->log_level = log_level();
@@ -409,14 +410,14 @@ static int start_early(struct restore *r, struct restore_task *rt)
 		(void *)(uintptr_t)(r->process.wire->region + restorer_blob.entry);
 	struct wire_task *wire = wire_of(r, rt);
 	struct wire_thread *threads = (struct wire_thread *)(uintptr_t)wire->threads;
-	uint64_t words = wire->words;
+	uint64_t error = wire->error;
 	int err = 0;
 
 	/* For its error messages: it moves later (move_shared). */
-	wire->words = (uintptr_t)&r->shared->error;
+	wire->error = (uintptr_t)&r->shared->error;
 	for (size_t i = 1; !err && i < rt->nr_threads; i++)
 		err = rt->threads[i].early ? (int)entry(RESTORER_THREAD, &threads[i]) : 0;
-	wire->words = words;
+	wire->error = error;
 	return err;
 }
 

@@ -136,7 +136,7 @@ static int look_when_due(struct restore *r, uint64_t *steps, uint64_t *due)
 /* Bytes read by the tasks, for the user's progress line: they have no terminal themselves any more. */
 static void report_progress(struct restore *r, uint64_t *reported)
 {
-	uint64_t bytes = atomic_load(&r->shared->error.bytes);
+	uint64_t bytes = atomic_load(&r->shared->counts.bytes);
 
 	progress_add(r->opts->progress, bytes - *reported);
 	*reported = bytes;
@@ -275,7 +275,7 @@ static int make_tree(struct restore *r)
 		err = restore_find_numbers(r);
 	if (!err)
 		log_info("all descriptors and memory are restored: %lu bytes were read",
-			 atomic_load(&r->shared->error.bytes));
+			 atomic_load(&r->shared->counts.bytes));
 	r->stats.restore.forking_time = stats_now() - start;
 	if (!err)
 		err = leave_pidfile(r);
@@ -386,10 +386,10 @@ void restore_free(struct restore *r)
 /* The error of a task that had neither libc nor our log any more. */
 static void report_restorer(struct restore *r)
 {
-	struct restorer_error *words = r->shared ? &r->shared->error : NULL;
+	struct restorer_error *error = r->shared ? &r->shared->error : NULL;
 
-	if (words && atomic_load(&words->state) == 2)
-		fail(words->error, "restorer: %.*s", (int)sizeof(words->text), words->text);
+	if (error && atomic_load(&error->state) == 2)
+		fail(error->error, "restorer: %.*s", (int)sizeof(error->text), error->text);
 }
 
 int restore_run(const struct options *opts, int *ret_wait_status)

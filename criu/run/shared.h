@@ -54,6 +54,7 @@ struct shared {
 	size_t held_before_len;
 	_Atomic pid_t root_pid; /* in the tool's pid namespace */
 	struct restorer_error error; /* of the first restorer that failed */
+	struct restorer_counts counts;
 	struct shared_task *tasks;
 	struct shared_file *files;
 };

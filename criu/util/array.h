@@ -54,8 +54,6 @@
 		if ((a)->n > 1)                                        \
 			qsort((a)->v, (a)->n, sizeof(*(a)->v), (cmp)); \
 	} while (0)
-#define array_bsearch(a, key, cmp) \
-	((__typeof__((a)->v))((a)->n ? bsearch((key), (a)->v, (a)->n, sizeof(*(a)->v), (cmp)) : NULL))
 
 /* Used by array_reserve(): do not call it directly. */
 int array_grow_(void **v, size_t n, size_t *cap, size_t size, size_t more);

@@ -52,18 +52,18 @@ static void add_hex(struct line *l, uint64_t v)
 }
 
 /* The first error is reported by the tool, which also shows it to the user. */
-static bool told_tool(const struct line *l, const struct wire_task *task, long err)
+static bool report_to_tool(const struct line *l, const struct wire_task *task, long err)
 {
-	struct restorer_error *words = (void *)task->words;
-	unsigned int len = l->len < sizeof(words->text) ? l->len : sizeof(words->text) - 1;
+	struct restorer_error *error = (void *)task->error;
+	unsigned int len = l->len < sizeof(error->text) ? l->len : sizeof(error->text) - 1;
 	uint32_t none = 0;
 
-	if (!words || !atomic_compare_exchange_strong(&words->state, &none, 1))
+	if (!error || !atomic_compare_exchange_strong(&error->state, &none, 1))
 		return false;
 	for (unsigned int i = 0; i < len; i++)
-		words->text[i] = l->text[i];
-	words->error = (int32_t)err;
-	atomic_store(&words->state, 2);
+		error->text[i] = l->text[i];
+	error->error = (int32_t)err;
+	atomic_store(&error->state, 2);
 	return true;
 }
 
@@ -78,7 +78,7 @@ static void start(struct line *l, const struct wire_task *task, const char *what
 
 static int finish(struct line *l, const struct wire_task *task, long err)
 {
-	if (told_tool(l, task, err))
+	if (report_to_tool(l, task, err))
 		return (int)err;
 	add_text(l, ": errno ");
 	add_number(l, -err);

@@ -52,16 +52,16 @@ struct mover {
 
 static void report_read(struct wire_task *task, uint64_t bytes)
 {
-	struct restorer_error *words = (void *)task->words;
+	struct restorer_counts *counts = (void *)task->counts;
 
-	atomic_fetch_add(&words->bytes, bytes);
+	atomic_fetch_add(&counts->bytes, bytes);
 }
 
 static void report_restored(struct wire_task *task, uint64_t pages)
 {
-	struct restorer_error *words = (void *)task->words;
+	struct restorer_counts *counts = (void *)task->counts;
 
-	atomic_fetch_add(&words->pages_restored, pages);
+	atomic_fetch_add(&counts->pages_restored, pages);
 }
 
 static int read_all(struct wire_task *task, int fd, uint64_t to, uint64_t len, uint64_t offset)

@@ -30,12 +30,6 @@ static inline bool vdso_places(const struct wire_task *task, uint64_t start, uin
 	return start < task->vdso_placed.end && task->vdso_placed.start < end;
 }
 
-/* The image's vDSO becomes plain memory that calls ours. */
-static inline bool wire_vdso_is_proxy(const struct wire_task *task)
-{
-	return task->vdso_old.end != 0;
-}
-
 /*
  * Once everything but the reserved ranges is unmapped, before anything of the image is mapped. 0 or a negative errno.
  */
