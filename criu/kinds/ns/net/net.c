@@ -203,19 +203,12 @@ static void close_sockets(struct restore *r)
 	}
 }
 
-static int fill_netfilter(struct restore *r, struct net_state *state)
-{
-	return netfilter_fill(r, state->ns);
-}
-
 static int net_in_namespaces(struct restore *r)
 {
 	int err = in_each(r, bring_up);
 
 	if (!err)
 		err = in_each(r, fill_rest);
-	if (!err)
-		err = in_each(r, fill_netfilter);
 	close_sockets(r);
 	return err;
 }
