@@ -111,7 +111,7 @@ int image_create(struct image_store *store, enum image_type type, uint64_t id, s
 	struct image_writer *img;
 
 	if (!spec)
-		return image_store_fail(store, -EINVAL, "unknown image");
+		return image_store_fail(store, -EINVAL, "unknown type of image");
 	if (!store->writer_pid)
 		return image_store_fail(store, -EINVAL, "%s image created outside a transaction", spec->type);
 	img = malloc(sizeof(*img));

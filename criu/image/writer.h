@@ -11,8 +11,8 @@
 struct image_writer;
 
 /*
- * Creates an image in the transaction of @store and writes its magics. `id` is ignored for types without one. Raw
- * images have no magics and no records: image_write_raw(), or image_store_create() for writing at offsets.
+ * Creates an image in the transaction of @store and writes its magics. `id` is ignored for types without one. A raw
+ * image has none, and no records: image_write_raw(). Pages are written at offsets: image_store_create().
  */
 int image_create(struct image_store *store, enum image_type type, uint64_t id, struct image_writer **ret_img);
 /* -EINVAL if a required field is missing. */

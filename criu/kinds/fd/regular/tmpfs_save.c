@@ -8,8 +8,10 @@
 #include <limits.h>
 #include <linux/magic.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
+#include "kernel/device.h"
 #include "kinds/fd/regular/internal.h"
 #include "kinds/kinds.h"
 #include "run/path.h"
@@ -153,13 +155,21 @@ static bool is_mount_root(const struct dump *dump, const struct subject *s, cons
 	return !path_stat(&dump->roots, PATH_ROOT_MOUNT, path, false, &st) && st.st_dev != s->st.st_dev;
 }
 
+/* With the rest of its file system. */
+static bool is_saved_elsewhere(const struct dump *dump, const struct subject *s)
+{
+	uint64_t any;
+
+	return hash_get(&dump->saved_fs, kdev_make(major(s->st.st_dev), minor(s->st.st_dev)), &any);
+}
+
 int tmpfs_file_save(struct dump *dump, const struct subject *s, RegFileEntry *reg)
 {
 	struct regular_dump *data = regular_dump_data(dump);
 	bool in_tmpfs = false;
 	int err = can_be_saved(s->st.st_mode) ? check_dev(dump, s, &in_tmpfs) : 0;
 
-	if (err || !in_tmpfs || !name_leads_to(dump, s, reg->name) || is_mount_root(dump, s, reg->name))
+	if (err || !in_tmpfs || is_saved_elsewhere(dump, s) || !name_leads_to(dump, s, reg->name) || is_mount_root(dump, s, reg->name))
 		return err;
 	struct saved_inode *saved = record_find(&data->saved, s->st.st_dev, s->st.st_ino);
 	if (!saved) {

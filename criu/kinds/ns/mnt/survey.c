@@ -147,12 +147,14 @@ static int check_created(struct dump *dump, struct mount *mount)
 		refuse_type(dump, mount);
 		return 0;
 	}
-	if (fs->type == &fs_type_enabled) {
+	if (fs->type->number == FSTYPE__AUTO) {
 		mount->entry->fstype = FSTYPE__AUTO;
 		mount->entry->fsname = mount->info->fstype;
 	}
 	if (!strcmp(mount->entry->root, "/") && !fs->whole)
 		fs->whole = mount;
+	if (fs->type->save && hash_put(&dump->saved_fs, fs->dev, 1))
+		return fail(-ENOMEM, "mounts");
 	/* When mounts are restored, no other process is there than the first. */
 	if (fs->type->of_pid_ns && isdigit((unsigned char)mount->entry->root[1]) &&
 	    mount_below("/1", mount->entry->root) == NULL)

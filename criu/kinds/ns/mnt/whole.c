@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Opens a file system as a whole. One that is hidden by another mount becomes visible in a copy of the mount namespace, where
- * what hides it is unmounted.
+ * what hides it is unmounted. An unbindable one becomes private there.
  */
 #include <errno.h>
 #include <limits.h>
@@ -28,15 +28,18 @@ static int mount_id_of(int fd)
 	return statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &sx) < 0 ? -errno : (int)sx.stx_mnt_id;
 }
 
-/* Of a detached copy: nothing is mounted on that. */
+/*
+ * Of a detached copy: nothing is mounted on that, and reading changes no access times (there is no O_NOATIME for symbolic
+ * links). -EINVAL: an unbindable mount has no copies.
+ */
 static int open_alone(int at)
 {
+	struct mount_attr noatime = { .attr_set = MOUNT_ATTR_NOATIME, .attr_clr = MOUNT_ATTR__ATIME };
 	_cleanup_close_ int copy = open_tree(at, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 
-	/* An unbindable one. */
-	if (copy < 0 && errno == EINVAL)
-		return open_at(at, ".", O_RDONLY | O_DIRECTORY, 0);
-	return copy < 0 ? -errno : open_at(copy, ".", O_RDONLY | O_DIRECTORY, 0);
+	if (copy < 0 || mount_setattr(copy, "", AT_EMPTY_PATH, &noatime, sizeof(noatime)) < 0)
+		return -errno;
+	return open_at(copy, ".", O_RDONLY | O_DIRECTORY, 0);
 }
 
 struct uncover {
@@ -114,8 +117,12 @@ int mount_open_whole(const struct mount *mount)
 	struct uncover hidden = { mount, -1 };
 	int result = 0, err;
 
-	if (at >= 0 && mount_id_of(at) == (int)mount->entry->mnt_id)
-		return open_alone(at);
+	if (at >= 0 && mount_id_of(at) == (int)mount->entry->mnt_id) {
+		int fd = open_alone(at);
+
+		if (fd != -EINVAL)
+			return fd;
+	}
 	err = ns_run_in_new(NULL, 0, CLONE_NEWNS, uncover, &hidden, &result);
 	err = err ?: result;
 	return err ? err : hidden.fd;

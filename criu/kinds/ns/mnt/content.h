@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Hooks of struct fs_type, for types of file systems that have content. */
+#pragma once
+
+struct dump;
+struct mount;
+struct ns;
+struct restore;
+
+/*
+ * The user namespace that the mount namespace belongs to: a descriptor; -1: it is the tool's own. 0 or a negative errno,
+ * which is logged.
+ */
+int mount_ns_owner(const struct dump *dump, const struct ns *ns, int *ret_fd);
+
+/* What may have been in any file, as an archive: tmpfs, ramfs, hugetlbfs. */
+int content_save(struct dump *dump, const struct ns *ns, struct mount *mount, int dir_fd);
+int content_load(struct restore *r, const struct ns *ns, struct mount *mount);
+int content_fill(struct restore *r, const struct ns *ns, struct mount *mount, int dir_fd);
+
+int bpf_survey(struct dump *dump, const struct ns *ns, struct mount *mount, int dir_fd);
+int binfmt_survey(struct dump *dump, const struct ns *ns, struct mount *mount, int dir_fd);
