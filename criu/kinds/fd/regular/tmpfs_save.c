@@ -169,7 +169,8 @@ int tmpfs_file_save(struct dump *dump, const struct subject *s, RegFileEntry *re
 	bool in_tmpfs = false;
 	int err = can_be_saved(s->st.st_mode) ? check_dev(dump, s, &in_tmpfs) : 0;
 
-	if (err || !in_tmpfs || is_saved_elsewhere(dump, s) || !name_leads_to(dump, s, reg->name) || is_mount_root(dump, s, reg->name))
+	if (err || !in_tmpfs || is_saved_elsewhere(dump, s) || !name_leads_to(dump, s, reg->name) ||
+	    is_mount_root(dump, s, reg->name))
 		return err;
 	struct saved_inode *saved = record_find(&data->saved, s->st.st_dev, s->st.st_ino);
 	if (!saved) {
