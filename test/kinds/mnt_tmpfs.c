@@ -4,7 +4,7 @@
  * hard links, holes; limits and other options; the attributes of the root directory; a read-only one, one that is
  * mounted twice, one below another, a full one, an unbindable one; files that the program has open, mapped, unlinked; sockets with and
  * without a program.
- * test: breaks=6 flavours=container ignore=fd/[0-9]+/ino|maps
+ * test: breaks=6 decode=yes flavours=container ignore=fd/[0-9]+/ino|maps
  */
 #include "checkpoint.h"
 #include <poll.h>
