@@ -271,8 +271,10 @@ static int report_blockers(struct dump *dump)
 	for (b = dump->blockers.first; b; b = b->next) {
 		if (b->fd >= 0)
 			log_error("pid %d (%s): fd %d: %s", b->pid, b->comm, b->fd, b->text);
-		else
+		else if (b->pid)
 			log_error("pid %d (%s): %s", b->pid, b->comm, b->text);
+		else
+			log_error("%s", b->text);
 	}
 	log_error("the tree of %d cannot be saved: %zu reason%s above; it keeps running", dump->opts->pid,
 		  dump->blockers.nr, dump->blockers.nr == 1 ? "" : "s");

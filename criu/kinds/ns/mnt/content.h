@@ -19,4 +19,8 @@ int content_load(struct restore *r, const struct ns *ns, struct mount *mount);
 int content_fill(struct restore *r, const struct ns *ns, struct mount *mount, int dir_fd);
 
 int bpf_survey(struct dump *dump, const struct ns *ns, struct mount *mount, int dir_fd);
+
 int binfmt_survey(struct dump *dump, const struct ns *ns, struct mount *mount, int dir_fd);
+int binfmt_save(struct dump *dump, const struct ns *ns, struct mount *mount, int dir_fd);
+int binfmt_load(struct restore *r, const struct ns *ns, struct mount *mount);
+int binfmt_fill(struct restore *r, const struct ns *ns, struct mount *mount, int dir_fd);

@@ -25,7 +25,10 @@ static const struct fs_type binfmt_misc = { .name = "binfmt_misc",
 					    .number = FSTYPE__BINFMT_MISC,
 					    .single = true,
 					    .no_options = true,
-					    .survey = binfmt_survey };
+					    .survey = binfmt_survey,
+					    .save = binfmt_save,
+					    .load = binfmt_load,
+					    .fill = binfmt_fill };
 static const struct fs_type fusectl = { .name = "fusectl",
 					.number = FSTYPE__FUSECTL,
 					.single = true,
