@@ -3,7 +3,7 @@
 REQUEST_TEST_SRC   := $(filter-out %_helper.c,$(wildcard test/unit/request_*.c))
 REQUEST_UNIT_TESTS := $(REQUEST_TEST_SRC:%.c=$(BUILD)/%)
 REQUEST_OBJS       := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard criu/request/*.c criu/util/*.c) \
-	criu/run/options.c criu/run/notify.c criu/run/scripts.c)
+	criu/run/cgroup_props.c criu/run/options.c criu/run/notify.c criu/run/scripts.c)
 
 $(REQUEST_TEST_SRC:%.c=$(BUILD)/%.o) $(BUILD)/test/unit/request_helper.o: | $(PROTO_H)
 
