@@ -102,8 +102,8 @@ static int check_entry(void *arg, const char *name)
 	flags = find_value(&text, "flags:");
 	if (l->of_root && (!flags || !strchr(flags, 'F')))
 		return 0;
-	dump_blocker(
-		l->dump, NULL, -1,
+	mount_blocker(
+		l->dump,
 		"mount %s contains the entry %s, %s, which is not supported: remove it (echo -1 > %s/%s), or leave the mount out (--skip-mnt %s)",
 		at, name,
 		l->of_root ? "whose interpreter is kept open (flag F)" :

@@ -27,8 +27,8 @@ int bpf_survey(struct dump *dump, const struct ns *ns, struct mount *mount, int 
 	while ((entry = readdir(dir))) {
 		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..") || is_of_kernel(entry->d_name))
 			continue;
-		dump_blocker(
-			dump, NULL, -1,
+		mount_blocker(
+			dump,
 			"mount %s contains pinned BPF objects (%s), which is not supported: remove them, make the mount external (--external 'mnt[%s]:KEY' now, and --external 'mnt[KEY]:PATH' at restore), or leave it out (--skip-mnt %s)",
 			MOUNT_NAME(mount), entry->d_name, MOUNT_NAME(mount), MOUNT_NAME(mount));
 		break;
