@@ -85,7 +85,6 @@ enum image_id_format {
 	R(NFTABLES, "nftables-", DEC, ".img")                                                                          \
 	R(TMPFS_IMG, "tmpfs-", DEC, ".tar.gz.img")                                                                     \
 	R(TMPFS_DEV, "tmpfs-dev-", DEC, ".tar.gz.img")                                                                 \
-	X(TMPFS_EXTRA, "tmpfs-extra-", DEC, ".img", COMMON, 0x58545049, tmpfs_extra_entry, tmpfs_extra_entry)          \
 	X(AUTOFS, "autofs-", DEC, ".img", COMMON, 0x49353943, autofs_entry, autofs_entry)                              \
 	X(BINFMT_MISC, "binfmt-misc", NO_ID, ".img", COMMON, 0x67343323, binfmt_misc_entry, binfmt_misc_entry)         \
 	X(TTY_FILES, "tty", NO_ID, ".img", COMMON, 0x59433025, tty_file_entry, tty_file_entry)                         \

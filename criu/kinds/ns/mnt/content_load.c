@@ -9,7 +9,6 @@
 #include "kinds/ns/mnt/content.h"
 #include "kinds/ns/mnt/mount.h"
 #include "run/restore.h"
-#include "tmpfs-extra.pb-c.h"
 #include "util/log.h"
 #include "util/str.h"
 
@@ -22,16 +21,14 @@ struct content_image {
 /* ---- the extras ---- */
 
 struct extras {
-	struct image_reader *img; /* NULL: there are none */
-	TmpfsExtraEntry *entry; /* the last one */
+	const struct mount *of; /* its record has them; NULL: there are none */
+	size_t next;
 	struct buf path, link, names;
 	struct fs_xattr *xattrs;
 };
 
 static void extras_free(struct extras *x)
 {
-	image_free_record(x->entry);
-	image_done(x->img);
 	buf_free(&x->path);
 	buf_free(&x->link);
 	buf_free(&x->names);
@@ -39,89 +36,75 @@ static void extras_free(struct extras *x)
 }
 #define _cleanup_extras_ __attribute__((cleanup(extras_free)))
 
-static bool has_nul(const ProtobufCBinaryData *bytes)
+/* Appends it with its NUL. */
+static int add_text(const ProtobufCBinaryData *from, struct buf *to)
 {
-	return bytes->len && memchr(bytes->data, 0, bytes->len);
+	if (from->len && memchr(from->data, 0, from->len))
+		return fail(-EBADMSG, "a name with a NUL");
+	return buf_add(to, from->data ? (const char *)from->data : "", from->len) || buf_add(to, "", 1) ? -ENOMEM : 0;
 }
 
-static int copy_text(struct extras *x, const ProtobufCBinaryData *from, struct buf *to)
+static int copy_xattrs(struct extras *x, const MntExtra *e, struct fs_archive_extra *ret)
 {
-	buf_clear(to);
-	if (has_nul(from))
-		return fail(-EBADMSG, "%s", (image_refuse(x->img, "a name with a NUL"), image_error(x->img)));
-	return buf_add(to, from->data ? (const char *)from->data : "", from->len);
-}
-
-static int copy_names(struct extras *x, const TmpfsExtraEntry *e)
-{
-	buf_clear(&x->names);
-	for (size_t i = 0; i < e->n_xattrs; i++) {
-		const ProtobufCBinaryData *name = &e->xattrs[i]->name;
-
-		if (!name->len || has_nul(name))
-			return fail(-EBADMSG, "%s",
-				    (image_refuse(x->img, "the name of an attribute"), image_error(x->img)));
-		if (buf_add(&x->names, name->data, name->len) || buf_add(&x->names, "", 1))
-			return -ENOMEM;
-	}
-	return 0;
-}
-
-static int copy_xattrs(struct extras *x, const TmpfsExtraEntry *e, struct fs_archive_extra *ret)
-{
-	int err = copy_names(x, e);
 	size_t at = 0;
+	int err = 0;
 
-	if (err)
-		return err;
+	buf_clear(&x->names);
 	free(x->xattrs);
 	x->xattrs = calloc(e->n_xattrs + 1, sizeof(*x->xattrs));
 	if (!x->xattrs)
 		return -ENOMEM;
-	for (size_t i = 0; i < e->n_xattrs; i++) {
-		x->xattrs[i] =
-			(struct fs_xattr){ x->names.data + at, e->xattrs[i]->value.data, e->xattrs[i]->value.len };
+	for (size_t i = 0; !err && i < e->n_xattrs; i++)
+		err = add_text(&e->xattrs[i]->name, &x->names);
+	for (size_t i = 0; !err && i < e->n_xattrs; i++) {
+		const ProtobufCBinaryData *value = &e->xattrs[i]->value;
+
+		x->xattrs[i] = (struct fs_xattr){ x->names.data + at, value->data, value->len };
 		at += e->xattrs[i]->name.len + 1;
 	}
 	ret->xattrs = x->xattrs;
 	ret->nr_xattrs = e->n_xattrs;
-	return 0;
-}
-
-static int convert(struct extras *x, const TmpfsExtraEntry *e, struct fs_archive_extra *ret)
-{
-	int err = copy_text(x, &e->path, &x->path);
-
-	if (!err && e->has_link)
-		err = copy_text(x, &e->link, &x->link);
-	if (err)
-		return err;
-	*ret = (struct fs_archive_extra){
-		.path = x->path.data ?: "",
-		.mode = e->mode,
-		.uid = e->uid,
-		.gid = e->gid,
-		.atime = { e->atime, e->atime_nsec },
-		.mtime = { e->mtime, e->mtime_nsec },
-		.link = e->has_link ? x->link.data ?: "" : NULL,
-	};
-	return copy_xattrs(x, e, ret);
+	return err;
 }
 
 static int next_extra(void *arg, struct fs_archive_extra *ret)
 {
 	struct extras *x = arg;
-	int got, err;
+	const MntExtra *e;
+	int err;
 
-	if (!x->img)
+	if (!x->of || x->next == x->of->entry->n_extras)
 		return 0;
-	image_free_record(x->entry);
-	x->entry = NULL;
-	got = image_read_record(x->img, &tmpfs_extra_entry__descriptor, &x->entry);
-	if (got <= 0)
-		return got < 0 ? fail(got, "%s", image_error(x->img)) : 0;
-	err = convert(x, x->entry, ret);
+	e = x->of->entry->extras[x->next++];
+	buf_clear(&x->path);
+	buf_clear(&x->link);
+	err = add_text(&e->path, &x->path);
+	if (!err && e->has_link)
+		err = add_text(&e->link, &x->link);
+	if (err)
+		return err;
+	*ret = (struct fs_archive_extra){
+		.path = x->path.data,
+		.mode = e->mode,
+		.uid = e->uid,
+		.gid = e->gid,
+		.atime = { e->atime, e->atime_nsec },
+		.mtime = { e->mtime, e->mtime_nsec },
+		.link = e->has_link ? x->link.data : NULL,
+	};
+	err = copy_xattrs(x, e, ret);
 	return err ? err : 1;
+}
+
+/* Whichever mount was the first one of its file system for the dump. */
+static const struct mount *find_extras(const struct ns *ns, const struct mount_fs *fs)
+{
+	const struct mounts *m = ns->data;
+
+	for (size_t i = 0; i < m->n; i++)
+		if (m->v[i].fs == fs && m->v[i].entry->n_extras)
+			return &m->v[i];
+	return NULL;
 }
 
 /* ---- the archive ---- */
@@ -154,18 +137,9 @@ int content_load(struct restore *r, const struct ns *ns, struct mount *mount)
 	return find_image(r, mount, image);
 }
 
-static int open_extras(struct restore *r, const struct mount *mount, struct extras *ret)
-{
-	int err = image_open(r->dir, IMAGE_TMPFS_EXTRA, mount->fs->dev, &ret->img);
-
-	if (err == -ENOENT)
-		return 0;
-	return err < 0 ? fail(err, "%s", image_store_error(r->dir)) : 0;
-}
-
 int content_fill(struct restore *r, const struct ns *ns, struct mount *mount, int dir_fd)
 {
-	_cleanup_extras_ struct extras extras = { 0 };
+	_cleanup_extras_ struct extras extras = { .of = find_extras(ns, mount->fs) };
 	const struct content_image *image = mount->fs->data;
 	struct image_extent extent = { .fd = -1 };
 	struct fs_archive_input in = { .next_extra = next_extra, .arg = &extras };
@@ -179,9 +153,7 @@ int content_fill(struct restore *r, const struct ns *ns, struct mount *mount, in
 	in.bytes = extent.bytes;
 	in.base = extent.base;
 	in.len = extent.len;
-	err = open_extras(r, mount, &extras);
-	if (!err)
-		err = fs_archive_load(dir_fd, &in);
+	err = fs_archive_load(dir_fd, &in);
 	cleanup_close(&extent.fd);
 	return err;
 }

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * tmpfs-dev-D.tar.gz.img, D being the device number, and beside it tmpfs-extra-D.img. Reading takes place in the user
+ * tmpfs-dev-D.tar.gz.img, D being the device number. What tar cannot store is added to the record of the mount. Reading takes place in the user
  * namespace of the mount namespace, so that ids, ACLs and file capabilities are those that are seen inside.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,15 +14,17 @@
 #include "kinds/ns/mnt/content.h"
 #include "kinds/ns/mnt/mount.h"
 #include "run/dump.h"
-#include "tmpfs-extra.pb-c.h"
-#include "util/fds.h"
+#include "util/array.h"
 #include "util/log.h"
+
+ARRAY_OF(extras, MntExtra *);
 
 struct saving {
 	struct dump *dump;
 	const struct mount *mount;
 	int dir;
-	struct image_writer *archive, *extras; /* the second only if there are any */
+	struct image_writer *archive;
+	struct extras extras;
 	struct fs_archive_output out;
 };
 
@@ -37,18 +38,17 @@ static int write_bytes(void *arg, const void *bytes, size_t len)
 	return err ? fail(err, "%s", image_store_error(s->dump->dir)) : 0;
 }
 
-static ProtobufCBinaryData bytes_of(const void *bytes, size_t len)
+static bool copy_bytes(struct dump *dump, const void *bytes, size_t len, ProtobufCBinaryData *ret)
 {
-	return (ProtobufCBinaryData){ .data = (uint8_t *)bytes, .len = len };
+	ret->data = dump_alloc(dump, len + 1);
+	ret->len = len;
+	if (ret->data && len)
+		memcpy(ret->data, bytes, len);
+	return ret->data;
 }
 
-static void fill_record(const struct fs_archive_extra *extra, TmpfsExtraEntry *ret)
+static void fill_attributes(const struct fs_archive_extra *extra, MntExtra *ret)
 {
-	ret->path = bytes_of(extra->path, strlen(extra->path));
-	if (extra->link) {
-		ret->has_link = true;
-		ret->link = bytes_of(extra->link, strlen(extra->link));
-	}
 	if (!extra->mode)
 		return;
 	ret->has_mode = ret->has_uid = ret->has_gid = true;
@@ -62,40 +62,53 @@ static void fill_record(const struct fs_archive_extra *extra, TmpfsExtraEntry *r
 	ret->mtime_nsec = (uint32_t)extra->mtime.tv_nsec;
 }
 
-static int write_record(const struct saving *s, TmpfsExtraEntry *entry, const struct fs_archive_extra *extra)
+static bool fill_xattrs(struct dump *dump, const struct fs_archive_extra *extra, MntExtra *ret)
 {
-	_cleanup_free_ TmpfsExtraXattr *xattrs = calloc(extra->nr_xattrs + 1, sizeof(*xattrs));
-	_cleanup_free_ TmpfsExtraXattr **list = calloc(extra->nr_xattrs + 1, sizeof(*list));
-	int err;
-
-	if (!xattrs || !list)
-		return fail(-ENOMEM, "extended attributes of %s", extra->path);
-	for (size_t i = 0; i < extra->nr_xattrs; i++) {
+	ret->xattrs = dump_alloc(dump, (extra->nr_xattrs + 1) * sizeof(*ret->xattrs));
+	for (size_t i = 0; ret->xattrs && i < extra->nr_xattrs; i++) {
 		const struct fs_xattr *from = &extra->xattrs[i];
+		MntExtraXattr *to = dump_alloc(dump, sizeof(*to));
 
-		tmpfs_extra_xattr__init(&xattrs[i]);
-		xattrs[i].name = bytes_of(from->name, strlen(from->name));
-		xattrs[i].value = bytes_of(from->value, from->len);
-		list[i] = &xattrs[i];
+		if (!to)
+			return false;
+		mnt_extra_xattr__init(to);
+		if (!copy_bytes(dump, from->name, strlen(from->name), &to->name) ||
+		    !copy_bytes(dump, from->value, from->len, &to->value))
+			return false;
+		ret->xattrs[ret->n_xattrs++] = to;
 	}
-	entry->n_xattrs = extra->nr_xattrs;
-	entry->xattrs = list;
-	err = image_write_record(s->extras, &entry->base);
-	return err ? fail(err, "%s", image_store_error(s->dump->dir)) : 0;
+	return ret->xattrs;
 }
 
-static int write_extra(void *arg, const struct fs_archive_extra *extra)
+static int keep_extra(void *arg, const struct fs_archive_extra *extra)
 {
 	struct saving *s = arg;
-	TmpfsExtraEntry entry = TMPFS_EXTRA_ENTRY__INIT;
-	int err = 0;
+	MntExtra *to = dump_alloc(s->dump, sizeof(*to));
 
-	if (!s->extras)
-		err = image_create(s->dump->dir, IMAGE_TMPFS_EXTRA, s->mount->fs->dev, &s->extras);
-	if (err)
-		return fail(err, "%s", image_store_error(s->dump->dir));
-	fill_record(extra, &entry);
-	return write_record(s, &entry, extra);
+	if (!to)
+		return fail(-ENOMEM, "%s", extra->path);
+	mnt_extra__init(to);
+	fill_attributes(extra, to);
+	to->has_link = extra->link != NULL;
+	if (!copy_bytes(s->dump, extra->path, strlen(extra->path), &to->path) ||
+	    (extra->link && !copy_bytes(s->dump, extra->link, strlen(extra->link), &to->link)) ||
+	    !fill_xattrs(s->dump, extra, to) || array_add(&s->extras, to))
+		return fail(-ENOMEM, "%s", extra->path);
+	return 0;
+}
+
+static int add_to_record(struct saving *s)
+{
+	MntEntry *entry = s->mount->entry;
+
+	if (!s->extras.n)
+		return 0;
+	entry->extras = dump_alloc(s->dump, s->extras.n * sizeof(*entry->extras));
+	if (!entry->extras)
+		return fail(-ENOMEM, "what the archive cannot store");
+	memcpy(entry->extras, s->extras.v, s->extras.n * sizeof(*entry->extras));
+	entry->n_extras = s->extras.n;
+	return 0;
 }
 
 /* ---- the user namespace ---- */
@@ -148,20 +161,16 @@ static int write_in_user_ns(struct saving *s, const struct ns *ns)
 	return err ? fail(err, "enter the user namespace of the mount namespace") : result;
 }
 
-static int close_images(struct saving *s, int err)
+static int close_archive(struct saving *s, int err)
 {
-	struct image_store *store = s->dump->dir;
 	int closed;
 
 	if (err) {
 		image_discard(s->archive);
-		image_discard(s->extras);
 		return err;
 	}
 	closed = image_close(s->archive);
-	if (s->extras)
-		closed = image_close(s->extras) ?: closed;
-	return closed ? fail(closed, "%s", image_store_error(store)) : 0;
+	return closed ? fail(closed, "%s", image_store_error(s->dump->dir)) : 0;
 }
 
 int content_save(struct dump *dump, const struct ns *ns, struct mount *mount, int dir_fd)
@@ -170,7 +179,7 @@ int content_save(struct dump *dump, const struct ns *ns, struct mount *mount, in
 			    .mount = mount,
 			    .dir = dir_fd,
 			    .out = { .write = write_bytes,
-				     .extra = write_extra,
+				     .extra = keep_extra,
 				     .arg = &s,
 				     .unmapped_uid = FS_ARCHIVE_ALL_MAPPED,
 				     .unmapped_gid = FS_ARCHIVE_ALL_MAPPED } };
@@ -179,5 +188,9 @@ int content_save(struct dump *dump, const struct ns *ns, struct mount *mount, in
 	LOG_SCOPE("mount %s", mount->entry->mountpoint);
 	if (err)
 		return fail(err, "%s", image_store_error(dump->dir));
-	return close_images(&s, write_in_user_ns(&s, ns));
+	err = close_archive(&s, write_in_user_ns(&s, ns));
+	if (!err)
+		err = add_to_record(&s);
+	array_free(&s.extras);
+	return err;
 }
