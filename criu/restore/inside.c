@@ -73,5 +73,10 @@ void restore_report_committed(struct restore *r)
 
 void restore_report_failed(struct restore *r)
 {
+	const struct run_kind *kind;
+
 	run_inside(r, call_failed);
+	run_for_each_kind(kind)
+		if (kind->failed_outside)
+			kind->failed_outside(r);
 }

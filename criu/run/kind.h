@@ -234,6 +234,8 @@ struct run_kind {
 	 * tree.
 	 */
 	void (*failed)(struct restore *);
+	/* The same, after it, in the tool itself. */
+	void (*failed_outside)(struct restore *);
 };
 
 extern const struct fd_kind *const fd_kinds[]; /* NULL-terminated, in the order of claims; kinds/table.c */

@@ -48,11 +48,17 @@ static const struct fs_type securityfs = { .name = "securityfs",
 					   .single = true,
 					   .no_options = true };
 
+/* CRIU leaves it out. */
+static const struct fs_type tracefs = { .name = "tracefs",
+					.number = FSTYPE__TRACEFS,
+					.single = true,
+					.no_options = true };
+
 const struct fs_type fs_type_enabled = { .name = "", .number = FSTYPE__AUTO };
 
-static const struct fs_type *const types[] = { &proc,	   &sysfs,   &devtmpfs,	   &tmpfs,   &devpts,	  &mqueue,
-					       &cgroup,	   &cgroup2, &overlay,	   &debugfs, &securityfs, &ramfs,
-					       &hugetlbfs, &bpf,     &binfmt_misc, &fusectl, &pstore };
+static const struct fs_type *const types[] = { &proc,	&sysfs,	    &devtmpfs, &tmpfs,	     &devpts,	  &mqueue,
+					       &cgroup, &cgroup2,   &overlay,  &debugfs,     &securityfs, &tracefs,
+					       &ramfs,	&hugetlbfs, &bpf,      &binfmt_misc, &fusectl,	  &pstore };
 
 const struct fs_type *fs_type_by_name(const char *fstype)
 {

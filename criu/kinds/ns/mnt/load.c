@@ -160,6 +160,23 @@ static int check_group(struct restore *r, const struct mounts *m, struct mount *
 	return 0;
 }
 
+static bool is_copy_of_host(const struct mount *mount)
+{
+	const MntEntry *e = mount->entry;
+
+	return e->ext_key && !strcmp(e->ext_key, MOUNT_AUTO_KEY) && !strcmp(e->source, e->mountpoint);
+}
+
+/* Of several mounts of the host in one place its path leads to the uppermost. */
+static void count_covering(struct mount *mount)
+{
+	if (!is_copy_of_host(mount))
+		return;
+	for (struct mount *below = mount->parent; below && !strcmp(MOUNT_NAME(below), MOUNT_NAME(mount));
+	     below = below->parent)
+		below->covered += is_copy_of_host(below);
+}
+
 static int check_all(struct restore *r, const struct ns *ns, struct mounts *m)
 {
 	struct mount *mount;
@@ -185,6 +202,7 @@ static int check_all(struct restore *r, const struct ns *ns, struct mounts *m)
 		err = check_group(r, m, mount);
 		if (err)
 			break;
+		count_covering(mount);
 		if (!mount->fs->origins && !mount->fs->whole)
 			err = fail(-EBADMSG, "mountpoints-%u.img: %s shows %s of a file system that is mounted nowhere",
 				   ns->id, MOUNT_NAME(mount), mount->entry->root);

@@ -87,6 +87,7 @@ static void mnt_committed(struct restore *r)
 	mount_points_end(r, false);
 }
 
+/* A mount point cannot be removed from inside the namespace that it is used in. */
 static void mnt_failed(struct restore *r)
 {
 	mounts_close(r);
@@ -105,5 +106,5 @@ const struct run_kind mnt_ns_run = {
 	.at_birth = mnt_at_birth,
 	.ready = mnt_ready,
 	.committed = mnt_committed,
-	.failed = mnt_failed,
+	.failed_outside = mnt_failed,
 };

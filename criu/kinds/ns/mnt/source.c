@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Mounts that come from outside: the root, and external ones. */
 #include <errno.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/cleanup.h"
 #include "kernel/mountinfo.h"
+#include "kernel/ns_run.h"
 #include "kernel/proc_pid.h"
 #include "kinds/ns/mnt/restore.h"
+#include "kinds/ns/mnt/whole.h"
 #include "run/path.h"
 #include "util/fds.h"
 #include "util/log.h"
@@ -47,15 +50,12 @@ static int check_group(int at, const struct mount *mount)
 		MOUNT_NAME(mount), mount->source);
 }
 
-int mount_open_source(struct restore *r, const struct mount *mount)
+static int copy_source(struct restore *r, const struct mount *mount)
 {
-	_cleanup_close_ int at = -1, fd = -1;
-	const struct mount_attr private = { .propagation = MS_PRIVATE };
+	_cleanup_close_ int at = path_open(&PATH_OWN, PATH_ROOT_MOUNT, mount->source, O_PATH), fd = -1;
+	struct mount_attr private = { .propagation = MS_PRIVATE };
 	int err;
 
-	if (mount->entry->ext_key && !strcmp(mount->entry->ext_key, MOUNT_DEV_KEY))
-		return mount_create_fs(mount);
-	at = path_open(&PATH_OWN, PATH_ROOT_MOUNT, mount->source, O_PATH);
 	if (at < 0)
 		return fail(at, "mount %s: open %s", MOUNT_NAME(mount), mount->source);
 	err = mount->parent ? 0 : check_root(r, at);
@@ -69,7 +69,45 @@ int mount_open_source(struct restore *r, const struct mount *mount)
 		return err ? err : steal_fd(&fd);
 	}
 	/* Nothing that is mounted on it may appear elsewhere. */
-	return mount_setattr(fd, "", AT_EMPTY_PATH, (struct mount_attr *)&private, sizeof(private)) < 0 ?
+	return mount_setattr(fd, "", AT_EMPTY_PATH, &private, sizeof(private)) < 0 ?
 		       fail(-errno, "mount %s: make it private", MOUNT_NAME(mount)) :
 		       steal_fd(&fd);
+}
+
+struct covered {
+	struct restore *r;
+	const struct mount *mount;
+	int fd;
+};
+
+/* In a copy of the tool's mount namespace. */
+static int uncover(void *arg)
+{
+	struct covered *covered = arg;
+	const struct mount *mount = covered->mount;
+	int err = mounts_keep_apart();
+
+	if (err)
+		return fail(err, "mount %s: a copy of the mount namespace", MOUNT_NAME(mount));
+	for (unsigned i = 0; i < mount->covered; i++)
+		if (umount2(mount->source, MNT_DETACH | UMOUNT_NOFOLLOW) < 0)
+			return fail(-errno, "mount %s: %s is not covered by as many mounts as it was",
+				    MOUNT_NAME(mount), mount->source);
+	covered->fd = copy_source(covered->r, mount);
+	return covered->fd < 0 ? covered->fd : 0;
+}
+
+int mount_open_source(struct restore *r, const struct mount *mount)
+{
+	struct covered covered = { r, mount, -1 };
+	int result = 0, err;
+
+	if (mount->entry->ext_key && !strcmp(mount->entry->ext_key, MOUNT_DEV_KEY))
+		return mount_create_fs(mount);
+	if (!mount->covered)
+		return copy_source(r, mount);
+	err = ns_run_in_new(NULL, 0, CLONE_NEWNS, uncover, &covered, &result);
+	if (err)
+		return fail(err, "copy the mount namespace");
+	return result ? result : covered.fd;
 }

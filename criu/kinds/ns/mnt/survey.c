@@ -17,12 +17,6 @@ static bool is_listed(const struct str_list *list, const char *word)
 	return false;
 }
 
-/* Debugfs mounts tracefs by itself when a name in it is used. */
-static bool is_skipped(const struct dump *dump, const struct mount_info *info)
-{
-	return str_eq(info->fstype, "tracefs") || is_listed(&dump->opts->skip_mnt, info->mountpoint);
-}
-
 /* In the reverse of the kernel's order, as CRIU. */
 static int list_mounts(struct dump *dump, const struct ns *ns, struct mounts *m)
 {
@@ -35,7 +29,7 @@ static int list_mounts(struct dump *dump, const struct ns *ns, struct mounts *m)
 	for (size_t i = dump->mounts.n; !err && i > 0; i--) {
 		const struct mount_info *info = &dump->mounts.v[i - 1];
 
-		if (info->ns != ns->id || is_skipped(dump, info))
+		if (info->ns != ns->id || is_listed(&dump->opts->skip_mnt, info->mountpoint))
 			continue;
 		m->v[m->n].info = info;
 		m->v[m->n].fd = -1;
@@ -266,7 +260,7 @@ static int survey_one(struct dump *dump, struct ns *ns)
 	ns->data = m;
 	err = mounts_link(m, &bad);
 	if (err == -EBADMSG && bad && m->root) {
-		mount_blocker(dump, "mount %s lies on one that is left out (--skip-mnt, or tracefs): leave it out, too",
+		mount_blocker(dump, "mount %s lies on one that is left out (--skip-mnt): leave it out, too",
 			      bad->info->mountpoint);
 		return 0;
 	}

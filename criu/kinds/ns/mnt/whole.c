@@ -89,14 +89,24 @@ static int uncover_once(struct uncover *u)
 	return umount2(found->mountpoint, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 ? -errno : -EAGAIN;
 }
 
-int mounts_make_private(void)
+static int set_all(uint64_t propagation)
 {
 	_cleanup_close_ int root = path_open(&PATH_OWN, PATH_ROOT_MOUNT, "/", O_PATH | O_DIRECTORY);
-	struct mount_attr attr = { .propagation = MS_PRIVATE };
+	struct mount_attr attr = { .propagation = propagation };
 
 	if (root < 0)
 		return root;
 	return mount_setattr(root, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) < 0 ? -errno : 0;
+}
+
+int mounts_make_private(void)
+{
+	return set_all(MS_PRIVATE);
+}
+
+int mounts_keep_apart(void)
+{
+	return set_all(MS_SLAVE);
 }
 
 static int uncover(void *arg)

@@ -11,3 +11,5 @@ struct mount;
 int mount_open_whole(const struct mount *mount);
 /* No mount of this namespace is a peer or slave of another any more. -errno; not logged. */
 int mounts_make_private(void);
+/* What happens in this namespace is not propagated to others; copies are still slaves of what was shared. */
+int mounts_keep_apart(void);
