@@ -64,9 +64,30 @@ static bool can_execute(const char *command)
 	return false;
 }
 
+/* [CTRL:]PATH */
+static int validate_cgroup_roots(struct request *req)
+{
+	const struct str_list *roots = &req->opts.cgroup_roots;
+
+	for (size_t i = 0; i < roots->n; i++) {
+		const char *path = strchr(roots->v[i], '/');
+
+		if (!path || (path > roots->v[i] && path[-1] != ':') || strstr(path, "/../") ||
+		    str_has_suffix(path, "/.."))
+			return request_refuse(
+				req, "--cgroup-root '%s': invalid value; expected [CTRL:]PATH with an absolute path",
+				roots->v[i]);
+	}
+	return 0;
+}
+
 static int validate_restore(struct request *req)
 {
 	struct options *opts = &req->opts;
+	int err = validate_cgroup_roots(req);
+
+	if (err)
+		return err;
 
 	if (opts->restore_sibling && !opts->restore_detached)
 		return request_refuse(req, "--restore-sibling needs --restore-detached: criu cannot wait for a "

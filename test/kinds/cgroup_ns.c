@@ -2,7 +2,7 @@
 /*
  * cgroup namespaces: of the root of the tree, whose own group is below the root of its namespace, and another one, of a
  * child and its child. Version 2, and pids of version 1.
- * test: breaks=2 decode=yes
+ * test: breaks=2 decode=yes flavours=host,pid
  */
 #include "cgroup.h"
 #include <sched.h>
@@ -10,12 +10,23 @@
 static const char *tops[2];
 static const char *const names[2] = { CGROUP_V2, "pids" };
 
-static ino_t own(void)
+static int of_root; /* its namespace */
+
+static ino_t ino_of(int fd)
 {
 	struct stat st = { 0 };
 
-	need(!stat("/proc/self/ns/cgroup", &st), "namespace");
+	need(!fstat(fd, &st), "namespace");
 	return st.st_ino;
+}
+
+static ino_t own(void)
+{
+	int fd = open("/proc/self/ns/cgroup", O_RDONLY);
+	ino_t ino = ino_of(fd);
+
+	close(fd);
+	return ino;
 }
 
 static void enter(const char *group)
@@ -38,31 +49,30 @@ static int grandchild(void *arg)
 {
 	checkpoint_task("grandchild", 0);
 	check_paths("/");
-	check(own() != *(ino_t *)arg, "it is in the namespace of the root");
+	check(own() != ino_of(of_root), "it is in the namespace of the root");
+	check(own() == ino_of(*(int *)arg), "it is in another namespace than its parent");
 	return 0;
 }
 
 static int child(void *arg)
 {
-	ino_t inner;
+	int inner;
 	pid_t pid;
 
 	enter("a/b/other");
 	need(!unshare(CLONE_NEWCGROUP), "unshare");
-	inner = own();
-	pid = fork_task(grandchild, arg);
+	inner = open("/proc/self/ns/cgroup", O_RDONLY);
+	pid = fork_task(grandchild, &inner);
 	enter("a/b/other/below");
 	checkpoint_task("child", 0);
 	check_paths("/below");
-	need(inner, "inode");
-	check(own() != *(ino_t *)arg, "it is in the namespace of the root");
+	check(own() != ino_of(of_root), "it is in the namespace of the root");
 	join_task(pid);
 	return 0;
 }
 
 int main(int argc, char **argv)
 {
-	ino_t of_root;
 	pid_t pid;
 	int brk;
 
@@ -77,8 +87,8 @@ int main(int argc, char **argv)
 	enter("a");
 	need(!unshare(CLONE_NEWCGROUP), "unshare");
 	enter("a/b");
-	of_root = own();
-	pid = fork_task(child, &of_root);
+	of_root = open("/proc/self/ns/cgroup", O_RDONLY);
+	pid = fork_task(child, NULL);
 	await_task("child");
 	await_task("grandchild");
 
@@ -89,7 +99,7 @@ int main(int argc, char **argv)
 		unshare(CLONE_NEWCGROUP);
 
 	check_paths("/b");
-	of_root = own();
+	check(own() == ino_of(of_root), "its descriptor leads to another namespace");
 	join_task(pid);
 	for (int i = 0; i < 2; i++) {
 		cgroup_write(cgroup_path(tops[i], "../cgroup.procs"), "0");

@@ -3,7 +3,7 @@
  * Threads in other groups than their process: in version 1, and in threaded groups of version 2, whose domain the process
  * is in. Another process has its first thread in a threaded group. A third one, child of the first, is back in the
  * groups that the test was started in.
- * test: breaks=2 decode=yes
+ * test: breaks=2 decode=yes flavours=host,pid
  */
 #include "cgroup.h"
 #include <pthread.h>

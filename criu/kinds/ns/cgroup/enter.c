@@ -75,7 +75,7 @@ int cg_enter(struct restore *r, const struct restore_task *rt)
 	if (!cg || rt->helper || rt->t.state == TASK_DEAD)
 		return 0;
 	to = cg_place_of(cg, rt->core);
-	from = rt->creator ? cg_place_of(cg, rt->creator->core) : cg->places;
+	from = cg_inherited_place(cg, rt);
 	return to == from ? 0 : enter_place(cg, to, from);
 }
 
@@ -137,15 +137,9 @@ int cg_enter_namespace(struct restore *r, struct ns *ns)
 	for (size_t i = 0; !err && place && i < place->n; i++) {
 		const struct cg_member *member = &place->v[i];
 		const struct cg_group *root = member->path ? cg_find_group(cg, member->h, member->ns_root) : NULL;
-		_cleanup_close_ int dir = -1;
 
-		if (!member->path || !strcmp(member->ns_root, member->h->path))
-			continue;
-		dir = open_at(member->h->root, cg_below_root(member->ns_root), O_RDONLY | O_DIRECTORY, 0);
-		err = dir < 0 ? dir : write_text(dir, "cgroup.procs", "0");
-		if (err)
-			fail(err, "enter the cgroup %s (%s), the root of a cgroup namespace%s",
-			     root ? root->path : member->ns_root, cg_hierarchy_title(member->h), hint(err));
+		if (root && root->procs >= 0)
+			err = enter_group(root);
 	}
 	if (err)
 		return err;

@@ -36,6 +36,16 @@ const struct cg_place *cg_place_of(const struct cg_restore *cg, const CoreEntry 
 	return &cg->places[0];
 }
 
+const struct cg_place *cg_inherited_place(const struct cg_restore *cg, const struct restore_task *rt)
+{
+	const struct restore_task *by = rt->creator;
+
+	/* Those that stand in for dead leaders have no groups of their own. */
+	while (by && by->helper)
+		by = by->creator;
+	return by ? cg_place_of(cg, by->core) : cg->places;
+}
+
 /* A plain tree, in the group of the tool that dumped it: it stays in that of this tool. */
 static bool is_in_own_set(struct restore *r)
 {
@@ -125,13 +135,32 @@ struct loading {
 	struct cg_restore *cg;
 	struct cg_hierarchy *h;
 	struct cg_rebase rebase; /* of this hierarchy */
+	bool below_root; /* the group that is being loaded is below a record of the root group */
 };
 
+/* Is it, or one below it, a group of the tree? */
+static bool leads_to_used(const struct loading *l, const char *path)
+{
+	const CgroupEntry *entry = l->cg->entry;
+	struct cg_hierarchies one = { .v = l->h, .n = 1 };
+
+	for (size_t i = 0; i < entry->n_sets; i++)
+		for (size_t j = 0; j < entry->sets[i]->n_ctls; j++)
+			if (cg_hierarchy_find(&one, entry->sets[i]->ctls[j]->name) &&
+			    cg_is_below(entry->sets[i]->ctls[j]->path, path))
+				return true;
+	return false;
+}
+
+/* If a task was in the root group, CRIU also saves all groups of others below it, which are not created again. */
 static int load_dir(struct loading *l, const char *above, const CgroupDirEntry *dir)
 {
 	const char *path = cg_path_below(&l->r->arena, above, dir->dir_name);
 	struct cg_group *group;
 	int err = path ? check_path(path) : fail(-ENOMEM, "cgroups");
+
+	if (!err && l->below_root && path[1] && !leads_to_used(l, path))
+		return 0;
 
 	if (!err)
 		err = check_properties(dir);
@@ -162,8 +191,10 @@ static int load_controller(struct restore *r, struct cg_restore *cg, const CgCon
 	if (!l.h)
 		return 0;
 	err = cg_find_rebase(r, cg->entry, l.h, &l.rebase);
-	for (size_t i = 0; !err && i < entry->n_dirs; i++)
+	for (size_t i = 0; !err && i < entry->n_dirs; i++) {
+		l.below_root = !*entry->dirs[i]->dir_name;
 		err = load_dir(&l, "/", entry->dirs[i]);
+	}
 	return err;
 }
 
@@ -199,7 +230,7 @@ static int load_member(struct restore *r, struct cg_restore *cg, const CgMemberE
 	err = add_group(cg, member->h, path, &group);
 	if (!err)
 		err = add_parents(r, cg, member->h, path);
-	if (!err && member->ns_root[1])
+	if (!err)
 		err = add_group(cg, member->h, member->ns_root, &group) ?:
 									  add_parents(r, cg, member->h, member->ns_root);
 	if (err)
@@ -237,7 +268,9 @@ static int load_own_place(struct restore *r, struct cg_restore *cg)
 	for (size_t i = 0; !err && i < cg->own.n; i++) {
 		struct cg_group *group;
 
-		own->v[own->n++] = (struct cg_member){ .h = &cg->own.v[i], .path = cg->own.v[i].path };
+		own->v[own->n++] = (struct cg_member){ .h = &cg->own.v[i],
+						       .path = cg->own.v[i].path,
+						       .ns_root = cg->own.v[i].path };
 		err = add_group(cg, &cg->own.v[i], cg->own.v[i].path, &group);
 	}
 	return err;

@@ -228,7 +228,8 @@ static int open_procs(struct restore *r, const struct cg_group *group, int *ret_
 	if (high < 0 && fd >= 0)
 		close(fd);
 	if (high < 0)
-		return fail(high, "open the cgroup %s (%s)", group->path, cg_hierarchy_title(group->h));
+		return fail(high, "open the cgroup %s (%s); --manage-cgroups=ignore leaves the tree in that of criu",
+			    group->path, cg_hierarchy_title(group->h));
 	*ret_fd = high;
 	return 0;
 }
@@ -259,32 +260,58 @@ static int open_domain(struct restore *r, struct cg_restore *cg, struct cg_group
 	return open_procs(r, &above, &group->domain);
 }
 
-static bool leaves_own(const struct cg_restore *cg, const struct restore_task *rt)
+static int open_for(struct restore *r, struct cg_restore *cg, struct cg_group *group)
 {
-	return rt->creator && cg_place_of(cg, rt->core) == cg->places &&
-	       cg_place_of(cg, rt->creator->core) != cg->places;
+	int err;
+
+	if (!group || group->procs >= 0)
+		return 0;
+	err = open_procs(r, group, &group->procs);
+	return err ? err : open_domain(r, cg, group);
+}
+
+/* The tool's own only if a task has to return there. */
+static int open_place(struct restore *r, struct cg_restore *cg, const struct cg_place *place, bool own)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < place->n; i++) {
+		const struct cg_member *member = &place->v[i];
+
+		if (member->path && (own || strcmp(member->path, member->h->path)))
+			err = open_for(r, cg, &cg->groups.v[member->group]);
+	}
+	return err;
+}
+
+/* Their roots: the process that creates a namespace enters them. */
+static int open_ns_roots(struct restore *r, struct cg_restore *cg)
+{
+	const struct ns *ns;
+	int err = 0;
+
+	ns_for_each(ns, &r->plan.namespaces, NS_CGROUP) {
+		const struct cg_place *place = cg_place_of(cg, restore_task_of(ns->member)->core);
+
+		for (size_t i = 0; !err && !ns->own && i < place->n; i++)
+			if (place->v[i].path && strcmp(place->v[i].ns_root, place->v[i].h->path))
+				err = open_for(r, cg, cg_find_group(cg, place->v[i].h, place->v[i].ns_root));
+	}
+	return err;
 }
 
 static int open_all(struct restore *r, struct cg_restore *cg)
 {
 	struct restore_task *rt;
 	bool own = false;
-	int err = 0;
+	int err;
 
 	restore_for_each_task(rt, r)
-		own |= leaves_own(cg, rt);
-	for (size_t p = own ? 0 : 1; !err && p < cg->nr_places; p++)
-		for (size_t i = 0; !err && i < cg->places[p].n; i++) {
-			const struct cg_member *member = &cg->places[p].v[i];
-			struct cg_group *group = member->path ? &cg->groups.v[member->group] : NULL;
-
-			if (!group || group->procs >= 0 || (!own && !strcmp(member->path, member->h->path)))
-				continue;
-			err = open_procs(r, group, &group->procs);
-			if (!err)
-				err = open_domain(r, cg, group);
-		}
-	return err;
+		own |= cg_place_of(cg, rt->core) == cg->places && cg_inherited_place(cg, rt) != cg->places;
+	err = own ? open_place(r, cg, cg->places, true) : 0;
+	for (size_t i = 1; !err && i < cg->nr_places; i++)
+		err = open_place(r, cg, &cg->places[i], own);
+	return err ? err : open_ns_roots(r, cg);
 }
 
 int cg_make(struct restore *r)
