@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Groups of a test, below its own one in each cgroup hierarchy that can be used."""
 import os
-import shutil
 
 from tools import Failed, gone, live_pids, spawn, text_of, wait_for
 
-shutil_which = shutil.which
 
 
 class Groups:
