@@ -67,10 +67,27 @@ static bool is_in_own_set(struct restore *r)
 
 /* ---- groups ---- */
 
+static uint64_t key_of(const struct cg_hierarchy *h, const char *path)
+{
+	return hash_mix(hash_str(path) ^ (uintptr_t)h);
+}
+
+static bool is_group(const struct cg_group *group, const struct cg_hierarchy *h, const char *path)
+{
+	return group->h == h && !strcmp(group->path, path);
+}
+
 struct cg_group *cg_find_group(struct cg_restore *cg, const struct cg_hierarchy *h, const char *path)
 {
-	for (size_t i = 0; i < cg->groups.n; i++)
-		if (cg->groups.v[i].h == h && !strcmp(cg->groups.v[i].path, path))
+	uint64_t i;
+
+	if (!hash_get(&cg->by_path, key_of(h, path), &i))
+		return NULL;
+	if (is_group(&cg->groups.v[i - 1], h, path))
+		return &cg->groups.v[i - 1];
+	/* Two groups with the same key: one of them is not in the table. */
+	for (i = 0; i < cg->groups.n; i++)
+		if (is_group(&cg->groups.v[i], h, path))
 			return &cg->groups.v[i];
 	return NULL;
 }
@@ -84,6 +101,8 @@ static int add_group(struct cg_restore *cg, struct cg_hierarchy *h, const char *
 		if (!group)
 			return fail(-ENOMEM, "cgroups");
 		*group = (struct cg_group){ .h = h, .path = path, .procs = -1, .domain = -1 };
+		if (hash_put(&cg->by_path, key_of(h, path), cg->groups.n))
+			return fail(-ENOMEM, "cgroups");
 	}
 	*ret = group;
 	return 0;
@@ -130,11 +149,16 @@ static int check_properties(const CgroupDirEntry *dir)
 	return 0;
 }
 
+static const struct cg_rebase *rebase_of(const struct cg_restore *cg, const struct cg_hierarchy *h)
+{
+	return &cg->rebases[h - cg->own.v];
+}
+
 struct loading {
 	struct restore *r;
 	struct cg_restore *cg;
 	struct cg_hierarchy *h;
-	struct cg_rebase rebase; /* of this hierarchy */
+	const struct cg_rebase *rebase; /* of this hierarchy */
 	bool below_root; /* the group that is being loaded is below a record of the root group */
 };
 
@@ -165,7 +189,7 @@ static int load_dir(struct loading *l, const char *above, const CgroupDirEntry *
 	if (!err)
 		err = check_properties(dir);
 	if (!err && path[1]) {
-		const char *here = cg_rebased(&l->r->arena, &l->rebase, path);
+		const char *here = cg_rebased(&l->r->arena, l->rebase, path);
 
 		err = here ? add_group(l->cg, l->h, here, &group) : fail(-ENOMEM, "cgroups");
 		if (!err)
@@ -190,7 +214,7 @@ static int load_controller(struct restore *r, struct cg_restore *cg, const CgCon
 	/* Whether that matters is checked with the sets. */
 	if (!l.h)
 		return 0;
-	err = cg_find_rebase(r, cg->entry, l.h, &l.rebase);
+	l.rebase = rebase_of(cg, l.h);
 	for (size_t i = 0; !err && i < entry->n_dirs; i++) {
 		l.below_root = !*entry->dirs[i]->dir_name;
 		err = load_dir(&l, "/", entry->dirs[i]);
@@ -202,7 +226,7 @@ static int load_controller(struct restore *r, struct cg_restore *cg, const CgCon
 
 static int load_member(struct restore *r, struct cg_restore *cg, const CgMemberEntry *entry, struct cg_member *member)
 {
-	struct cg_rebase rebase;
+	const struct cg_rebase *rebase;
 	struct cg_group *group;
 	const char *path;
 	int err = check_path(entry->path);
@@ -220,11 +244,9 @@ static int load_member(struct restore *r, struct cg_restore *cg, const CgMemberE
 			-ENOENT,
 			"the tree was in the cgroup %s of the hierarchy %s, which does not exist here: use --manage-cgroups=ignore",
 			entry->path, *entry->name ? entry->name : "cgroup 2");
-	err = cg_find_rebase(r, cg->entry, member->h, &rebase);
-	if (err)
-		return err;
-	path = cg_rebased(&r->arena, &rebase, entry->path);
-	member->ns_root = cg_rebased_root(&r->arena, &rebase, entry);
+	rebase = rebase_of(cg, member->h);
+	path = cg_rebased(&r->arena, rebase, entry->path);
+	member->ns_root = cg_rebased_root(&r->arena, rebase, entry);
 	if (!path || !member->ns_root)
 		return fail(-ENOMEM, "cgroups");
 	err = add_group(cg, member->h, path, &group);
@@ -286,6 +308,9 @@ static int cmp_group(const void *a, const void *b)
 static int find_indexes(struct cg_restore *cg)
 {
 	array_sort(&cg->groups, cmp_group);
+	for (size_t i = 0; i < cg->groups.n; i++)
+		if (hash_put(&cg->by_path, key_of(cg->groups.v[i].h, cg->groups.v[i].path), i + 1))
+			return fail(-ENOMEM, "cgroups");
 	for (size_t i = 0; i < cg->nr_places; i++)
 		for (size_t j = 0; j < cg->places[i].n; j++) {
 			struct cg_member *member = &cg->places[i].v[j];
@@ -317,8 +342,11 @@ static int load_entry(struct restore *r, struct cg_restore *cg)
 
 	cg->nr_places = cg->entry->n_sets + 1;
 	cg->places = restore_alloc(r, cg->nr_places * sizeof(*cg->places));
-	if (!cg->places)
+	cg->rebases = restore_alloc(r, (cg->own.n + 1) * sizeof(*cg->rebases));
+	if (!cg->places || !cg->rebases)
 		return fail(-ENOMEM, "cgroups");
+	for (size_t i = 0; i < cg->own.n; i++)
+		cg->rebases[i] = cg_find_rebase(r->opts, cg->entry, &cg->own.v[i]);
 	err = load_own_place(r, cg);
 	for (size_t i = 0; !err && i < cg->entry->n_sets; i++)
 		err = load_place(r, cg, cg->entry->sets[i], &cg->places[i + 1]);
@@ -344,6 +372,7 @@ static void free_groups(void *p)
 	struct cg_restore *cg = p;
 
 	array_free(&cg->groups);
+	hash_free(&cg->by_path);
 	cg_hierarchies_close(&cg->own);
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 #include <stdatomic.h>
 #include "kinds/ns/cgroup/internal.h"
+#include "kinds/ns/cgroup/roots.h"
 
 /* A group of the plan: one that tasks enter, one in the images, or one above those. In the order of their paths: parents first. */
 struct cg_group {
@@ -39,6 +40,8 @@ struct cg_restore {
 	struct cg_place *places; /* the first is the tool's own */
 	size_t nr_places;
 	struct cg_group_array groups;
+	struct hash by_path; /* of a group: index + 1 */
+	struct cg_rebase *rebases; /* one per hierarchy in @own */
 	struct cg_keeper *keeper; /* keeper.h; NULL: nothing was created */
 	struct cg_old_array *old; /* properties of groups that existed, before they were changed */
 };

@@ -90,16 +90,13 @@ static size_t common_part(const CgroupEntry *entry, const struct cg_hierarchy *h
 	return common;
 }
 
-int cg_find_rebase(struct restore *r, const CgroupEntry *entry, const struct cg_hierarchy *h, struct cg_rebase *ret)
+struct cg_rebase cg_find_rebase(const struct options *opts, const CgroupEntry *entry, const struct cg_hierarchy *h)
 {
-	const char *root = root_for(r->opts, h);
+	struct cg_rebase rebase = { .root = root_for(opts, h) };
 
-	*ret = (struct cg_rebase){ 0 };
-	if (!root)
-		return 0;
-	ret->root = root;
-	ret->from = common_part(entry, h);
-	return 0;
+	if (rebase.root)
+		rebase.from = common_part(entry, h);
+	return rebase;
 }
 
 const char *cg_rebased(struct arena *arena, const struct cg_rebase *rebase, const char *path)

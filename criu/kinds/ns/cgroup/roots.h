@@ -4,15 +4,14 @@
 #include "cgroup.pb-c.h"
 #include "kinds/ns/cgroup/hierarchy.h"
 
-struct restore;
+struct options;
 
 struct cg_rebase {
 	const char *root; /* NULL: paths are unchanged */
 	size_t from; /* this part of a path is replaced by it: what all groups of the tree, or the roots of its namespaces, have in common */
 };
 
-/* Logs errors. */
-int cg_find_rebase(struct restore *r, const CgroupEntry *entry, const struct cg_hierarchy *h, struct cg_rebase *ret);
+struct cg_rebase cg_find_rebase(const struct options *opts, const CgroupEntry *entry, const struct cg_hierarchy *h);
 /* Out of memory: NULL. */
 const char *cg_rebased(struct arena *arena, const struct cg_rebase *rebase, const char *path);
 const char *cg_rebased_root(struct arena *arena, const struct cg_rebase *rebase, const CgMemberEntry *member);
