@@ -155,6 +155,7 @@ int cg_save(struct dump *dump)
 
 	if (!cg || cg->sets.n < 2)
 		return 0;
+	log_debug("%zu sets of cgroups", cg->sets.n - 1);
 	err = fill_sets(dump, cg, &entry);
 	if (err)
 		return fail(err, "cgroups");
@@ -163,5 +164,6 @@ int cg_save(struct dump *dump)
 	if (err)
 		return err;
 	err = image_write_single(dump->dir, IMAGE_CGROUP, 0, &entry.base);
+	log_debug("the groups of %zu hierarchies are saved", entry.n_controllers);
 	return err < 0 ? fail(err, "%s", image_store_error(dump->dir)) : 0;
 }
