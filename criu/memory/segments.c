@@ -20,6 +20,7 @@
 #include "memory/sysv.h"
 #include "pie/vma.h"
 #include "run/opener.h"
+#include "run/outside.h"
 #include "util/fds.h"
 #include "util/log.h"
 #include "util/proc_root.h"
@@ -253,9 +254,7 @@ static int make_anonymous(struct restore *r, uint64_t shmid, uint64_t size, uint
 
 	if (p == MAP_FAILED)
 		return huge ? shmem_no_huge_pages(errno, size, huge) : fail(-errno, "%lu bytes of shared memory", size);
-	fd = rights_may(&r->rights, RIGHT_MAP_FILES) ? open_fmt(proc_root(), O_RDWR, "self/map_files/%lx-%lx",
-								(unsigned long)p, (unsigned long)p + size) :
-						       -EPERM;
+	fd = restore_open_mapping(r, p, size);
 	munmap(p, size);
 	if (fd == -EPERM || fd == -EACCES) {
 		log_info("map_files cannot be opened (permission): shared memory will be named /memfd:dev/zero");

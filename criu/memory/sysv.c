@@ -10,6 +10,7 @@
 #include "image/image_set.h"
 #include "memory/shmem.h"
 #include "memory/sysv.h"
+#include "run/outside.h"
 #include "run/ipc_ns.h"
 #include "run/ipc_object.h"
 #include "run/opener.h"
@@ -130,7 +131,7 @@ static int fill_content(struct restore *r, const IpcShmEntry *e, bool fill)
 
 	if (p == (void *)-1)
 		return fail(-errno, "attach System V segment %u", e->desc->id);
-	fd = open_fmt(proc_root(), O_RDWR, "self/map_files/%lx-%lx", (unsigned long)p, (unsigned long)p + len);
+	fd = restore_open_mapping(r, p, len);
 	err = fd < 0 ? fail(fd, "open System V segment %u", e->desc->id) : 0;
 	if (!err && fill)
 		err = shmem_fill(r, e->desc->id, fd);

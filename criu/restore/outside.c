@@ -4,12 +4,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "base/cleanup.h"
 #include "image/dir.h"
 #include "restore/restore.h"
 #include "run/names.h"
 #include "run/user_ns.h"
 #include "util/fds.h"
 #include "util/log.h"
+#include "util/proc_root.h"
 
 static int open_image(struct restore *r, const struct outside_request *request)
 {
@@ -42,9 +47,43 @@ static int open_file(struct restore *r, const struct outside_request *request)
 	return -EACCES;
 }
 
+/* Of the tool, our parent: memory without a name, and no file that it has mapped. */
+static int open_mapping(const struct outside_request *request)
+{
+	_cleanup_close_ int fd = open_fmt(proc_root(), O_RDWR | O_CLOEXEC, "%d/map_files/%lx-%lx", getppid(), request->start,
+					  request->end);
+	struct stat st;
+
+	if (fd < 0)
+		return fd;
+	return !fstat(fd, &st) && S_ISREG(st.st_mode) && !st.st_nlink ? steal_fd(&fd) : -EACCES;
+}
+
+static int new_tmpfs(void)
+{
+	_cleanup_close_ int fs = fsopen("tmpfs", FSOPEN_CLOEXEC);
+	int fd;
+
+	if (fs < 0 || fsconfig(fs, FSCONFIG_SET_STRING, "mode", "1777", 0) < 0 ||
+	    fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return -errno;
+	fd = fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
 static int answer(struct restore *r, const struct outside_request *request)
 {
-	return request->what == OUTSIDE_IMAGE ? open_image(r, request) : open_file(r, request);
+	switch (request->what) {
+	case OUTSIDE_IMAGE:
+		return open_image(r, request);
+	case OUTSIDE_FILE:
+		return open_file(r, request);
+	case OUTSIDE_MAPPING:
+		return open_mapping(request);
+	case OUTSIDE_TMPFS:
+		return new_tmpfs();
+	}
+	return -EINVAL;
 }
 
 static int open_image_elsewhere(void *arg, int dir, const char *name)

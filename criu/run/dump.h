@@ -280,5 +280,10 @@ uint32_t dump_uid_of(const struct dump *dump, uint32_t uid);
 uint32_t dump_gid_of(const struct dump *dump, uint32_t gid);
 /* The same for mounts: -1 if the mount is in the tool's own mount namespace, or unknown. */
 int dump_mount_of(const struct dump *dump, int mnt_id);
+/*
+ * Reports a blocker if the owner of @what, which a restore has to create, is not mapped in the user namespace of the tree: it
+ * could not have the same owner.
+ */
+void dump_check_owner(struct dump *dump, const struct dump_task *task, const char *what, const struct stat *st);
 /* Records that the descriptor @fd of @task (and of all that share its table) is file @id. */
 int dump_remember_fd(struct dump *dump, const struct dump_task *task, int fd, uint32_t id);

@@ -125,6 +125,16 @@ int dump_mount_of(const struct dump *dump, int mnt_id)
 	return (int)root == AT_FDCWD ? -1 : mnt_id;
 }
 
+void dump_check_owner(struct dump *dump, const struct dump_task *task, const char *what, const struct stat *st)
+{
+	if (id_map_has(&dump->uid_map, st->st_uid) && id_map_has(&dump->gid_map, st->st_gid))
+		return;
+	dump_blocker(
+		dump, task, -1,
+		"%s belongs to %u:%u, as seen by the tool, which is not mapped in the user namespace of the tree, so that it cannot be restored with that owner: change it, or close it",
+		what, st->st_uid, st->st_gid);
+}
+
 int dump_fown(struct dump *dump, const struct fd_probe *probe, FownEntry **ret_fown)
 {
 	struct f_owner_ex owner = { 0 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "run/outside.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -9,6 +10,7 @@
 #include "base/cleanup.h"
 #include "util/fds.h"
 #include "util/log.h"
+#include "util/proc_root.h"
 #include "util/str.h"
 
 struct server {
@@ -94,20 +96,36 @@ static int ask(const struct restore *r, const struct outside_request *request)
 	return err ? err : n == 1 ? fd : -EBADMSG;
 }
 
-int outside_open_image(const struct restore *r, int dir, const char *name)
+static int ask_by_name(const struct restore *r, struct outside_request *request, const char *name)
 {
-	struct outside_request request = { .what = OUTSIDE_IMAGE, .dir = dir };
-
 	if (r->outside_fd < 0)
 		return -EACCES;
-	return str_format(request.name, sizeof(request.name), "%s", name) ?: ask(r, &request);
+	return str_format(request->name, sizeof(request->name), "%s", name) ?: ask(r, request);
+}
+
+int outside_open_image(const struct restore *r, int dir, const char *name)
+{
+	return ask_by_name(r, &(struct outside_request){ .what = OUTSIDE_IMAGE, .dir = dir }, name);
 }
 
 int outside_open_file(const struct restore *r, const char *path, unsigned flags)
 {
-	struct outside_request request = { .what = OUTSIDE_FILE, .flags = flags };
+	return ask_by_name(r, &(struct outside_request){ .what = OUTSIDE_FILE, .flags = flags }, path);
+}
 
-	if (r->outside_fd < 0)
-		return -EACCES;
-	return str_format(request.name, sizeof(request.name), "%s", path) ?: ask(r, &request);
+int outside_new_tmpfs(const struct restore *r)
+{
+	return ask_by_name(r, &(struct outside_request){ .what = OUTSIDE_TMPFS }, "");
+}
+
+int restore_open_mapping(const struct restore *r, const void *start, uint64_t len)
+{
+	const uint64_t at = (uintptr_t)start;
+
+	if (r->outside_fd >= 0)
+		return ask_by_name(r, &(struct outside_request){ .what = OUTSIDE_MAPPING, .start = at, .end = at + len },
+				   "");
+	return rights_may(&r->rights, RIGHT_MAP_FILES) ?
+		       open_fmt(proc_root(), O_RDWR, "self/map_files/%lx-%lx", at, at + len) :
+		       -EPERM;
 }

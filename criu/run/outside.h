@@ -9,12 +9,13 @@
 #include <limits.h>
 #include "run/restore.h"
 
-enum outside_what { OUTSIDE_IMAGE, OUTSIDE_FILE };
+enum outside_what { OUTSIDE_IMAGE, OUTSIDE_FILE, OUTSIDE_MAPPING, OUTSIDE_TMPFS };
 
 struct outside_request {
 	enum outside_what what;
 	int dir; /* image: descriptor of the directory */
 	unsigned flags; /* file: of open(2) */
+	uint64_t start, end; /* mapping: addresses in the tool */
 	char name[PATH_MAX];
 };
 
@@ -27,3 +28,10 @@ void outside_end(struct restore *r);
 /* In a task, or where the tool has entered the namespaces of the tree: a descriptor (O_CLOEXEC), or a negative errno, not logged; -EACCES if there is no such process. */
 int outside_open_image(const struct restore *r, int dir, const char *name);
 int outside_open_file(const struct restore *r, const char *path, unsigned flags);
+/* An empty tmpfs that everybody may write to, mounted nowhere. */
+int outside_new_tmpfs(const struct restore *r);
+/*
+ * In the tool, or a process that shares its memory: the memory file that is mapped at @start, like /proc/self/map_files, which
+ * needs a right in the initial user namespace.
+ */
+int restore_open_mapping(const struct restore *r, const void *start, uint64_t len);

@@ -13,6 +13,7 @@
 #include "run/network.h"
 #include "run/opener.h"
 #include "run/restore.h"
+#include "run/user_ns.h"
 #include "util/array.h"
 #include "util/fds.h"
 #include "util/log.h"
@@ -209,19 +210,19 @@ static int set_uids(uid_t real, uid_t effective, uid_t saved)
  * The kernel records the ids that set an owner, and checks them when it sends the signal. So the call is made with
  * these ids. What a change of ids resets is restored: dumpable, and the parent death signal.
  */
-static int set_owner(int fd, const struct f_owner_ex *owner, const FownEntry *fown)
+static int set_owner(const struct restore *r, int fd, const struct f_owner_ex *owner, const FownEntry *fown)
 {
+	const uid_t uid = restore_uid_here(r, fown->uid), euid = restore_uid_here(r, fown->euid);
 	uid_t real, effective, saved;
 	int dumpable, pdeath = 0, err, back;
 
-	if (getresuid(&real, &effective, &saved) || (real == fown->uid && effective == fown->euid))
+	if (getresuid(&real, &effective, &saved) || (real == uid && effective == euid))
 		return fcntl(fd, F_SETOWN_EX, owner) < 0 ? -errno : 0;
 	dumpable = prctl(PR_GET_DUMPABLE);
 	prctl(PR_GET_PDEATHSIG, &pdeath);
-	err = set_uids(fown->uid, fown->euid, effective);
+	err = set_uids(uid, euid, effective);
 	if (err) {
-		log_info("descriptor %d: its owner was set by user %u (%u), and is set by %u now", fd, fown->uid,
-			 fown->euid, real);
+		log_info("descriptor %d: its owner was set by user %u (%u), and is set by %u now", fd, uid, euid, real);
 		return fcntl(fd, F_SETOWN_EX, owner) < 0 ? -errno : 0;
 	}
 	err = fcntl(fd, F_SETOWN_EX, owner) < 0 ? -errno : 0;
@@ -254,7 +255,7 @@ int restore_fown(struct restore *r, int fd, const FownEntry *fown)
 	owner.type = fown->pid_type;
 	/* Tasks are in the pid namespace of the tree, and the tool need not be. */
 	owner.pid = r->process.task ? (pid_t)fown->pid : restore_number_here(r, (pid_t)fown->pid);
-	err = set_owner(fd, &owner, fown);
+	err = set_owner(r, fd, &owner, fown);
 	return err ? fail(err, "owner %u of a descriptor (fcntl F_SETOWN_EX)", fown->pid) : 0;
 }
 

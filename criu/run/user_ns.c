@@ -40,6 +40,15 @@ bool user_ns_has(UidGidExtent *const *map, size_t n, uint32_t inner, uint32_t *r
 	return false;
 }
 
+uint32_t restore_uid_here(const struct restore *r, uint32_t uid)
+{
+	const struct ns *ns = restore_user_ns(r);
+
+	if (ns && !r->process.task)
+		user_ns_has(user_ns_of(ns)->record->uid_map, user_ns_of(ns)->record->n_uid_map, uid, &uid);
+	return uid;
+}
+
 bool user_ns_sets_groups(const struct user_ns *user)
 {
 	return user->record->n_gid_map && !(user->record->has_setgroups_denied && user->record->setgroups_denied);

@@ -32,6 +32,8 @@ const struct user_ns *user_ns_of(const struct ns *ns);
 bool restore_enters_late(const struct restore *r);
 /* Is the id @inner mapped? *ret_outer (optional): to which number outside. */
 bool user_ns_has(UidGidExtent *const *map, size_t n, uint32_t inner, uint32_t *ret_outer);
+/* The number of the user @uid of the tree in this process: in the tool, that outside of the tree's user namespace. */
+uint32_t restore_uid_here(const struct restore *r, uint32_t uid);
 /* May its processes set their groups? */
 bool user_ns_sets_groups(const struct user_ns *user);
 /*

@@ -2,7 +2,7 @@
 /*
  * A tree in its own user namespace: several ranges of ids, setgroups denied with groups that are not mapped, processes with other
  * ids, capabilities, securebits, no_new_privs and a filter that only their capabilities there allowed; what they
- * own; a UTS namespace that belongs to it, an IPC namespace from outside. Standard output is a file of the outer root.
+ * own; an IPC namespace that belongs to it, a UTS namespace from outside. Standard output is a file of the outer root.
  * test: breaks=7 decode=yes
  */
 #include "checkpoint.h"
@@ -14,6 +14,7 @@
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <sys/ioctl.h>
+#include <sys/msg.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -54,8 +55,9 @@ static void enter(void)
 	pid_t mapper;
 
 	need(!pipe(go) && !pipe(entered), "pipes");
-	if (unshare(CLONE_NEWIPC))
+	if (unshare(CLONE_NEWUTS))
 		test_skip("needs root");
+	need(!sethostname("outer", 5), "host name");
 	need(!setgroups(4, outer_groups), "groups");
 	mapper = fork_task(map_ids, NULL);
 	if (unshare(CLONE_NEWUSER))
@@ -63,7 +65,8 @@ static void enter(void)
 	need(write(entered[1], "x", 1) == 1, "pipe");
 	join_task(mapper);
 	need(!setresgid(0, 0, 0) && !setresuid(0, 0, 0) && !prctl(PR_SET_DUMPABLE, 1), "ids");
-	need(!unshare(CLONE_NEWUTS) && !sethostname("inner", 5), "UTS namespace");
+	need(!unshare(CLONE_NEWIPC), "IPC namespace");
+	need(msgget(1, IPC_CREAT | 0600) >= 0, "message queue");
 	for (int i = 0; i < 2; i++)
 		close(go[i]), close(entered[i]);
 }
@@ -234,12 +237,15 @@ static void check_maps(const char *uids, const char *gids)
 
 static void check_owners(void)
 {
+	struct msqid_ds queue = { 0 };
 	struct utsname name;
 
-	check(!uname(&name) && !strcmp(name.nodename, "inner"), "host name %s", name.nodename);
-	check(owner_of("uts") == ns_ino("user"), "the UTS namespace belongs to another user namespace");
-	check(!sethostname("inner", 5), "the host name cannot be set");
-	check(!owner_of("ipc") && !owner_of("pid") && !owner_of("net"), "namespaces from outside belong to this one");
+	check(!uname(&name) && !strcmp(name.nodename, "outer"), "host name %s", name.nodename);
+	check(owner_of("ipc") == ns_ino("user"), "the IPC namespace belongs to another user namespace");
+	check(!msgctl(msgget(1, 0), IPC_STAT, &queue) && !queue.msg_perm.uid && !queue.msg_perm.cgid, "message queue of %u:%u",
+	      queue.msg_perm.uid, queue.msg_perm.cgid);
+	check(sethostname("inner", 5) < 0 && errno == EPERM, "the host name of the outer namespace can be set");
+	check(!owner_of("uts") && !owner_of("pid") && !owner_of("net"), "namespaces from outside belong to this one");
 }
 
 int main(int argc, char **argv)
@@ -258,10 +264,10 @@ int main(int argc, char **argv)
 	}
 	switch (checkpoint_here()) {
 	case 6:
-		sethostname("other", 5);
+		need(!msgctl(msgget(1, 0), IPC_RMID, NULL), "queue");
 		break;
 	case 7:
-		need(!unshare(CLONE_NEWIPC), "unshare");
+		need(!unshare(CLONE_NEWUTS), "unshare");
 	}
 	check_maps(uids, gids);
 	check_ids(0, 0, 0, 0);

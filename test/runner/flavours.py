@@ -68,6 +68,7 @@ class Host:
 
 libc = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWPID, CLONE_NEWNET = 0x20000, 0x4000000, 0x8000000, 0x20000000, 0x40000000
+CLONE_NEWUSER, PR_SET_DUMPABLE = 0x10000000, 4
 MS_PRIVATE, MS_REC = 1 << 18, 1 << 14
 
 
@@ -97,6 +98,9 @@ class Pid(Host):
         if statuses.pop(pid):
             raise Failed(text_of(note))
 
+    def create(self):
+        must(libc.unshare(self.namespaces), "unshare")
+
     def prepare(self):
         """In the new namespaces, before the tree exists."""
 
@@ -109,7 +113,7 @@ class Pid(Host):
         note = f"{self.spec['dir']}/root.pid"
 
         def make():
-            must(libc.unshare(self.namespaces), "unshare")
+            self.create()
             self.prepare()
             with open(note, "w") as f:
                 f.write(str(start([init, *self.init_options(), *argv], out, env=env)))
@@ -197,4 +201,42 @@ class Container(Ipc):
         must(libc.setns(mounts, CLONE_NEWNS), "setns")
 
 
-FLAVOURS = {"host": Host, "pid": Pid, "ipc": Ipc, "net": Net, "container": Container}
+class User(Pid):
+    """All of these, and a user namespace of its own, which owns them; its ids are others outside."""
+    namespaces = Pid.namespaces | CLONE_NEWIPC | CLONE_NEWNET
+    ids = "0 100000 65536"
+
+    def start(self, argv, out, env):
+        # Files of its own: some belong to the outer root, whose files are not accessible inside.
+        for path in (out, f"{self.spec['dir']}/root.pid", f"{self.spec['dir']}/child.error"):
+            open(path, "w").close()
+            os.chmod(path, 0o666)
+        return super().start(argv, out, env)
+
+    def create(self):
+        ours, theirs = os.pipe()
+        mapper = os.fork()
+        if not mapper:
+            try:
+                os.read(ours, 1)
+                for name in ("uid_map", "gid_map"):
+                    with open(f"/proc/{os.getppid()}/{name}", "w") as f:
+                        f.write(self.ids)
+                os._exit(0)
+            finally:
+                os._exit(1)
+        must(libc.unshare(CLONE_NEWUSER), "unshare")
+        os.write(theirs, b"x")
+        if os.waitpid(mapper, 0)[1]:
+            raise Failed("map ids")
+        os.setgroups([])
+        os.setresgid(0, 0, 0)
+        os.setresuid(0, 0, 0)
+        must(libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), "prctl")
+        super().create()
+
+    def prepare(self):
+        loopback_up()
+
+
+FLAVOURS = {"host": Host, "pid": Pid, "ipc": Ipc, "net": Net, "container": Container, "user": User}

@@ -21,6 +21,7 @@
 #include "kinds/fd/sockopts.h"
 #include "netlink/inet_diag.h"
 #include "run/network.h"
+#include "run/user_ns.h"
 #include "util/fds.h"
 #include "util/str.h"
 
@@ -55,9 +56,9 @@ static void find_holder(const InetSkEntry *entry, char *text, size_t size)
 }
 
 /* SO_REUSEPORT requires that all sockets belong to one user: while the others are bound, all of them are root's. */
-static int change_owner(int fd, const InetSkEntry *entry)
+static int change_owner(const struct restore *r, int fd, const InetSkEntry *entry)
 {
-	if (entry->has_uid && fchown(fd, entry->uid, -1) < 0)
+	if (entry->has_uid && fchown(fd, restore_uid_here(r, entry->uid), -1) < 0)
 		return fail(-errno, "change the owner of a socket to user %u", entry->uid);
 	return 0;
 }
@@ -77,7 +78,7 @@ static int bind_failed(int err, const InetSkEntry *entry, const union inet_addre
 	return fail(err, "bind a socket to %s%s", inet_address_text(src, text), holder);
 }
 
-static int bind_source(int fd, const InetSkEntry *entry)
+static int bind_source(const struct restore *r, int fd, const InetSkEntry *entry)
 {
 	union inet_address src;
 	int err;
@@ -90,7 +91,7 @@ static int bind_source(int fd, const InetSkEntry *entry)
 		return fail(-ENODEV, "bind a socket: there is no network device %s", entry->ifname);
 	err = inet_bind_as_before(fd, entry, &src);
 	/* Another socket on the port may be one that is not in the images. */
-	if (err == -EADDRINUSE && entry->has_uid && entry->opts->so_reuseport && !change_owner(fd, entry))
+	if (err == -EADDRINUSE && entry->has_uid && entry->opts->so_reuseport && !change_owner(r, fd, entry))
 		err = inet_bind_as_before(fd, entry, &src);
 	return err ? bind_failed(err, entry, &src) : 0;
 }
@@ -118,9 +119,9 @@ static void shut_down(int fd, const InetSkEntry *entry)
 }
 
 /* All but TCP: they need no further step. */
-static int open_datagram(int fd, const InetSkEntry *entry)
+static int open_datagram(const struct restore *r, int fd, const InetSkEntry *entry)
 {
-	int err = bind_source(fd, entry);
+	int err = bind_source(r, fd, entry);
 
 	if (!err)
 		err = inet_options_restore(fd, entry);
@@ -137,7 +138,7 @@ static int open_datagram(int fd, const InetSkEntry *entry)
 	return 0;
 }
 
-static int open_tcp(int fd, const struct inet_socket *sk)
+static int open_tcp(const struct restore *r, int fd, const struct inet_socket *sk)
 {
 	const InetSkEntry *entry = sk->entry;
 	/* A socket that was connected once still shows its port, but does not occupy it any more. */
@@ -147,7 +148,7 @@ static int open_tcp(int fd, const struct inet_socket *sk)
 	int err = has_remains ? tcp_restore_ended(sk, fd) : 0;
 
 	if (!err && !sk->stream && (!ended || entry->holds_port))
-		err = bind_source(fd, entry);
+		err = bind_source(r, fd, entry);
 	if (!err && failed)
 		err = tcp_restore_failed(sk, fd);
 	if (!err && !sk->stream)
@@ -188,9 +189,9 @@ static int finish_tcp(const struct inet_socket *sk, int fd)
 }
 
 /* Restores the options that differ while other sockets on the port are created. */
-static int restore_reuse(const struct inet_socket *sk, int fd)
+static int restore_reuse(const struct restore *r, const struct inet_socket *sk, int fd)
 {
-	int err = sk->shared_port ? change_owner(fd, sk->entry) : 0;
+	int err = sk->shared_port ? change_owner(r, fd, sk->entry) : 0;
 
 	return !err && sk->shared_port && inet_is_tcp(sk->entry) ? set_reuse(fd, sk->entry->opts->reuseaddr) : err;
 }
@@ -210,7 +211,7 @@ int inet_open(struct restore *r, struct file *file, const void *state)
 	if (fd < 0)
 		return fail(-errno, "create a socket of family %u, type %u, protocol %u", entry->family, entry->type,
 			    entry->proto);
-	err = sk->shared_port ? 0 : change_owner(fd, entry);
+	err = sk->shared_port ? 0 : change_owner(r, fd, entry);
 	if (err)
 		return err;
 	inet_datagrams_restore(fd, entry);
@@ -218,14 +219,14 @@ int inet_open(struct restore *r, struct file *file, const void *state)
 	if (!err && sk->shared_port)
 		err = set_reuse(fd, 1);
 	if (!err)
-		err = inet_is_tcp(entry) ? open_tcp(fd, sk) : open_datagram(fd, entry);
+		err = inet_is_tcp(entry) ? open_tcp(r, fd, sk) : open_datagram(r, fd, entry);
 	/* In flight, in another socket's queue: the other steps are not called for it. */
 	if (!err && !file->owner && inet_is_tcp(entry))
 		err = finish_tcp(sk, fd);
 	if (!err && !file->owner && sk->stream)
 		err = tcp_revive(sk, fd);
 	if (!err && !file->owner)
-		err = restore_reuse(sk, fd);
+		err = restore_reuse(r, sk, fd);
 	/* Receiving urgent data again would send another SIGURG. */
 	if (!err && !has_urgent(sk))
 		err = set_status_flags(r, fd, entry->flags, entry->fown);
@@ -260,7 +261,7 @@ static int revive(struct restore *r, const struct inet_socket *sk)
 	left = network_leave(r, &visit);
 	if (!err)
 		err = left;
-	return err ? err : restore_reuse(sk, fd);
+	return err ? err : restore_reuse(r, sk, fd);
 }
 
 int inet_revive_all(struct restore *r, const struct inet_restore *data)

@@ -102,6 +102,7 @@ int memfd_save_inode(struct dump *dump, int local, const struct stat *st, const 
 	err = fill_backing(dump, local, st, link, &entry);
 	if (err)
 		return err;
+	dump_check_owner(dump, dump_task_of(dump->tree.root), link, st);
 	entry.uid = dump_uid_of(dump, st->st_uid);
 	entry.gid = dump_gid_of(dump, st->st_gid);
 	entry.size = st->st_size;

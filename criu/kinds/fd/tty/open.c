@@ -146,6 +146,18 @@ static int tty_open_peer(const struct tty_pair *pair, int flags)
 	return fd;
 }
 
+static int set_owner(int fd, const TtyInfoEntry *info)
+{
+	uid_t uid = info->has_uid ? info->uid : (uid_t)-1;
+	gid_t gid = info->has_gid ? info->gid : (gid_t)-1;
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -1;
+	/* Where the group, which a mount option sets, is not mapped, not even no change is allowed. */
+	return (uid == st.st_uid || uid == (uid_t)-1) && (gid == st.st_gid || gid == (gid_t)-1) ? 0 : fchown(fd, uid, gid);
+}
+
 static int tty_make_slave(struct restore *r, struct tty_pair *pair)
 {
 	const TtyInfoEntry *info = pair->slave;
@@ -156,7 +168,7 @@ static int tty_make_slave(struct restore *r, struct tty_pair *pair)
 	pair->slave_fd = fd = tty_keep_fd(r, fd);
 	if (fd < 0)
 		return fd;
-	if (info && info->has_uid && info->has_gid && fchown(fd, info->uid, info->gid) < 0)
+	if (info && set_owner(fd, info) < 0)
 		return fail(-errno, "owner of terminal %u", pair->index);
 	if (info && info->has_mode && fchmod(fd, info->mode & 07777) < 0)
 		return fail(-errno, "permissions of terminal %u", pair->index);

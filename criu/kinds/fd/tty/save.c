@@ -76,7 +76,10 @@ static TtyInfoEntry *tty_new_info(struct dump *dump, const struct fd_probe *prob
 	info->dev = dev_to_kdev(probe->st.st_dev);
 	info->pty = pty;
 	pty->index = index;
-	info->has_uid = info->has_gid = info->has_mode = true;
+	/* One that is not mapped in the user namespace of the tree cannot be set there. */
+	info->has_uid = id_map_has(&dump->uid_map, probe->st.st_uid);
+	info->has_gid = id_map_has(&dump->gid_map, probe->st.st_gid);
+	info->has_mode = true;
 	info->uid = dump_uid_of(dump, probe->st.st_uid);
 	info->gid = dump_gid_of(dump, probe->st.st_gid);
 	info->mode = probe->st.st_mode & 07777;

@@ -18,6 +18,7 @@
 #include "kinds/fd/unix/internal.h"
 #include "run/names.h"
 #include "run/path.h"
+#include "run/outside.h"
 #include "util/fds.h"
 #include "util/proc_root.h"
 #include "util/str.h"
@@ -69,18 +70,26 @@ static const char *below_root(const char *name)
 	return name + strspn(name, "/");
 }
 
-static int enter_hidden(const char *name, struct origin *origin)
+static int new_hidden(const struct restore *r)
 {
 	_cleanup_close_ int fs = fsopen("tmpfs", FSOPEN_CLOEXEC);
+	int fd = fs < 0 || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0 ? -1 : fsmount(fs, FSMOUNT_CLOEXEC, 0);
+
+	if (fd < 0)
+		fd = -errno;
+	/* Only the user namespace that owns our mount namespace may. */
+	return fd == -EPERM ? outside_new_tmpfs(r) : fd;
+}
+
+static int enter_hidden(const struct restore *r, const char *name, struct origin *origin)
+{
 	char dir[UNIX_NAME_MAX + 1];
 	char *slash;
 	int err;
 
-	if (fs < 0 || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-		return fail(-errno, "create a tmpfs for removed names");
-	origin->hidden = fsmount(fs, FSMOUNT_CLOEXEC, 0);
+	origin->hidden = new_hidden(r);
 	if (origin->hidden < 0)
-		return fail(-errno, "mount a tmpfs for removed names");
+		return fail(origin->hidden, "create a tmpfs for removed names");
 	err = enter_root(origin->hidden, origin);
 	if (err)
 		return err;
@@ -103,7 +112,7 @@ static int enter(struct restore *r, const struct unix_sock *sock, const char *na
 	if (origin->dir < 0)
 		return fail(origin->dir, "open our working directory");
 	if (hidden)
-		return enter_hidden(name, origin);
+		return enter_hidden(r, name, origin);
 	if (from.dir >= 0)
 		err = enter_root(from.dir, origin);
 	if (err || name[0] == '/')

@@ -32,6 +32,7 @@ static int save_bound_file(struct dump *dump, const struct fd_probe *probe, int 
 	len = proc_fd_read_link(file, path, sizeof(path));
 	if (len < 0)
 		return fail(len, "path of the unix socket %s", name);
+	dump_check_owner(dump, probe->task, path, &st);
 	file_perms_entry__init(perms);
 	perms->mode = st.st_mode;
 	perms->uid = dump_uid_of(dump, st.st_uid);

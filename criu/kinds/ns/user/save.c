@@ -162,6 +162,19 @@ static void check_mapped(struct dump *dump, const struct dump_task *task, const 
 			thread->id.tid);
 }
 
+/* Their objects have owners, as numbers in the user namespace of the tree; who creates them in an outer one would take others. */
+static void check_outer(struct dump *dump)
+{
+	const struct ns *ns;
+
+	for (ns = dump->namespaces.first; ns; ns = ns->next)
+		if (!ns->own && !ns->owner && (ns->type == NS_IPC || ns->type == NS_MNT))
+			dump_blocker(
+				dump, dump_task_of(ns->member), -1,
+				"its %s namespace does not belong to its user namespace, but to the tool's: that is not supported",
+				ns_type_name(ns->type));
+}
+
 static void check_task(struct dump *dump, const struct dump_task *task, const struct ns *tree)
 {
 	check_entering(dump, task, tree);
@@ -189,6 +202,7 @@ int user_survey(struct dump *dump)
 		else
 			check_task(dump, task, tree);
 	}
+	check_outer(dump);
 	return tree->own ? 0 : read_state(dump, tree);
 }
 
