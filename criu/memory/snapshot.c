@@ -262,7 +262,7 @@ int memory_snapshot(struct dump *dump, struct dump_task *dt, const MmEntry *mm)
 	int cured, err;
 
 	/* Copies are forked in the target, and we know them by the pids that it sees. */
-	if (dump->pid_level && dump->pid_ns < 0)
+	if ((dump->pid_level && dump->pid_ns < 0) || dt->pid_ns_unshared)
 		return 0;
 	err = memory_classify_pages(dt, mm, count_run, &c);
 	if (err || c.all < WORTH_IT || c.aside > ASIDE_MAX || under_seccomp(dt) || maps_ring(mm))

@@ -351,6 +351,7 @@ struct wire_task {
 	uint64_t ios, nr_ios; /* struct wire_io[], sorted */
 	uint64_t aios, nr_aios; /* struct wire_aio[] */
 	uint64_t stage, stage_len; /* free addresses for huge-page staging; 0: read in place */
+	uint32_t unshare; /* CLONE_NEW*: for children only */
 	int32_t reader_tid; /* tid of a thread that helps to read, 0: none is needed */
 	uint32_t pad_reader;
 	struct wire_vdso_part vdso_parts[WIRE_VDSO_PARTS]; /* ascending in now */

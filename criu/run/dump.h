@@ -87,6 +87,7 @@ struct dump_task {
 	size_t parasite_len;
 	struct ns *ns[NS_TYPES]; /* its namespaces; NULL: type not supported by this kernel */
 	int64_t asked_at; /* CLOCK_MONOTONIC in nanoseconds, right after the parasite has read the timers */
+	bool pid_ns_unshared; /* its next child is to be the init of a new pid namespace: nothing may be forked in it */
 	bool files_owner, fs_owner, mm_owner, sighand_owner; /* the task whose images represent all that share it */
 };
 

@@ -12,21 +12,6 @@
 #include "run/restore.h"
 #include "util/log.h"
 
-static int survey_task(struct dump *dump, const struct dump_task *task)
-{
-	uint32_t next;
-	int err = proc_ns_ino(&task->proc, PROC_NS_PID_CHILDREN, &next);
-
-	/* No process has been created in it yet: the link is dangling. */
-	if (err == -ENOENT || (!err && next != task->ns[NS_PID]->ino))
-		dump_blocker(
-			dump, task, -1,
-			"its next child is created in a different pid namespace (unshare(CLONE_NEWPID)): that is not implemented");
-	return err == -ENOENT || err == -ESRCH ? 0 :
-	       err			       ? fail(err, "read /proc/%d/ns/pid_for_children", task->t.host_pid) :
-						 0;
-}
-
 /* The process that forks it in a restore, as far as a session outside of the pid namespace is concerned. */
 static const struct task *maker_of(const struct dump_task *task)
 {
@@ -65,28 +50,23 @@ static int pid_survey(struct dump *dump)
 {
 	const struct ns *tree = dump_task_of(dump->tree.root)->ns[NS_PID];
 	struct dump_task *task;
-	int err = 0;
 
 	dump_for_each_task(task, dump) {
 		LOG_SCOPE("pid %d", task->t.pid);
 
 		check_outer(dump, task);
-		if (err || task->t.state == TASK_DEAD || !task->ns[NS_PID])
-			continue;
-		if (task->ns[NS_PID] != tree)
+		if (task->ns[NS_PID] && task->ns[NS_PID] != tree)
 			dump_blocker(
 				dump, task, -1,
 				"lives in another pid namespace than the root of the tree: nested pid namespaces are not implemented");
-		else
-			err = survey_task(dump, task);
 	}
-	if (!err && tree && !tree->own && dump->tree.root->pid != 1)
+	if (tree && !tree->own && dump->tree.root->pid != 1)
 		dump_blocker(
 			dump, dump_task_of(dump->tree.root), -1,
 			"is process %d of a pid namespace that is not the tool's: dump the init of it, or run the tool inside (nsenter -t %d --pid --mount)",
 			dump->tree.root->pid, dump->tree.root->host_pid);
-	if (err || !tree || tree->own)
-		return err;
+	if (!tree || tree->own)
+		return 0;
 	return pid_settings_save(dump, dump_task_of(dump->tree.root));
 }
 

@@ -3,6 +3,7 @@
  * Inside a task: no libc, no globals, direct system calls only. The order of the steps, for reasons explained in
  * restorer.h. Written out call by call: a table of functions would need relocations.
  */
+#include <compel/pie.h>
 #include "restorer.h"
 
 int restorer_task_alone(struct wire_task *task)
@@ -16,7 +17,15 @@ int restorer_task_alone(struct wire_task *task)
 
 int restorer_task_shared(struct wire_task *task)
 {
-	return restore_timers_create(task);
+	int err = restore_timers_create(task);
+
+	/* No thread can be created afterwards, and the rights for it may be gone soon. */
+	if (!err && task->unshare) {
+		long unshared = sys_call1(__NR_unshare, task->unshare);
+
+		err = unshared < 0 ? restorer_fail(task, unshared, "unshare namespaces for children") : 0;
+	}
+	return err;
 }
 
 int restorer_thread(struct wire_thread *thread)
