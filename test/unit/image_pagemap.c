@@ -178,6 +178,36 @@ static const char *test_old_format(void)
 	return NULL;
 }
 
+/* Read once, and opened again without the file of the map. */
+static const char *test_kept(void)
+{
+	const struct row rows[] = { { 10, 2, 4 }, { 20, 3, 2 }, { 30, 1, 4 } };
+	_cleanup_scratch_ char *path = scratch_create();
+	_cleanup_image_store_ struct image_store *dir = NULL;
+	_cleanup_free_ char *map_file = NULL, *pages_file = NULL;
+	struct pagemap *map = NULL, *kept = NULL, again;
+	struct arena arena;
+
+	arena_init(&arena);
+	EXPECT(asprintf(&map_file, "%s/pagemap-5.img", path) > 0 && asprintf(&pages_file, "%s/pages-1.img", path) > 0);
+	EXPECT(!image_dir_open(path, &dir) && !write_map(dir, rows, ARRAY_SIZE(rows), 'a'));
+	EXPECT(!pagemap_load(dir, IMAGE_PAGEMAP, 5, &map) && !pagemap_keep(map, &arena, &kept) && kept);
+	pagemap_free(map);
+	EXPECT(!unlink(map_file));
+	for (int i = 0; i < 2; i++) {
+		EXPECT(!pagemap_reopen(dir, kept, &again) && again.nr_runs == 3);
+		EXPECT(page_at(&again, 10) == 'a' && page_at(&again, 11) == 'b' && page_at(&again, 30) == 'c');
+		EXPECT(page_at(&again, 12) == -1 && page_at(&again, 20) == -1);
+		pagemap_close_sources(&again);
+	}
+	EXPECT(!truncate(pages_file, 3 * PAGE_SZ - 1));
+	EXPECT(pagemap_reopen(dir, kept, &again) == -EBADMSG && strstr(image_store_error(dir), "needs 12288 bytes"));
+	pagemap_close_sources(&again);
+	EXPECT(!unlink(pages_file) && pagemap_reopen(dir, kept, &again) == -EBADMSG);
+	arena_free(&arena);
+	return NULL;
+}
+
 /* Three dumps, each on top of the previous one. */
 static const char *test_parents(void)
 {
@@ -191,7 +221,7 @@ static const char *test_parents(void)
 	_cleanup_scratch_ char *path3 = scratch_create();
 	_cleanup_image_store_ struct image_store *dir1 = NULL, *dir2 = NULL, *dir3 = NULL;
 	_cleanup_free_ char *link2 = NULL, *link3 = NULL;
-	struct pagemap *map;
+	struct pagemap *map, *kept = NULL;
 	const char *want = "BCjkFGxIJ"; /* pages 11 to 19 */
 
 	EXPECT(!image_dir_open(path1, &dir1) && !image_dir_open(path2, &dir2) && !image_dir_open(path3, &dir3));
@@ -203,6 +233,8 @@ static const char *test_parents(void)
 	if (pagemap_load(dir3, IMAGE_PAGEMAP, 5, &map))
 		return image_store_error(dir3);
 	EXPECT(map->nr_sources == 3);
+	/* Such a map is not kept: it is read again. */
+	EXPECT(!pagemap_keep(map, NULL, &kept) && !kept);
 	for (int i = 0; i < 9; i++)
 		if (page_at(map, 11 + i) != want[i])
 			return because("page %d is %c instead of %c", 11 + i, page_at(map, 11 + i), want[i]);
@@ -278,6 +310,7 @@ int main(void)
 	run_case("writer-refuses", test_writer_refuses);
 	run_case("reader-refuses", test_reader_refuses);
 	run_case("old-format", test_old_format);
+	run_case("kept", test_kept);
 	run_case("parents", test_parents);
 	run_case("random", test_random);
 	return cases_failed();

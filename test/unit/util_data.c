@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Strings, arrays, the hash table. */
+/* Strings, arrays, the hash table, arenas. */
 #include <errno.h>
 
+#include "util/arena.h"
 #include "util/array.h"
 #include "util/hash.h"
 #include "util/str.h"
@@ -146,6 +147,32 @@ static void hash_of_pointers_and_slots(void)
 	CHECK(hash_str("a") != hash_str("b") && hash_str("") == hash_bytes("", 0));
 }
 
+/* What the decoder of records frees is used again for the next record; what it keeps is not. */
+static void arena_uses_work_areas_again(void)
+{
+	struct arena a;
+	ProtobufCAllocator *p = &a.protobuf;
+	char *kept[ARENA_WORK_AREAS + 4], *work, *other;
+
+	arena_init_for_forks(&a);
+	work = p->alloc(&a, 1024);
+	other = p->alloc(&a, 1024);
+	CHECK(work && other && other != work);
+	p->free(&a, work);
+	CHECK(p->alloc(&a, 2048) != work && p->alloc(&a, 1024) == work && p->alloc(&a, 1024) != work);
+	p->free(&a, work);
+	/* Not forgotten for those that are kept. */
+	for (size_t i = 0; i < ARENA_WORK_AREAS + 4; i++) {
+		kept[i] = p->alloc(&a, 4096);
+		CHECK(kept[i] && kept[i] != work && (!i || kept[i] != kept[i - 1]));
+	}
+	CHECK(p->alloc(&a, 1024) == work);
+	p->free(&a, work);
+	/* Nothing is written to there any more. */
+	CHECK(!arena_seal(&a) && p->alloc(&a, 1024) != work);
+	arena_free(&a);
+}
+
 int main(void)
 {
 	RUN(numbers_are_strict);
@@ -154,5 +181,6 @@ int main(void)
 	RUN(arrays_grow);
 	RUN(hash_agrees_with_a_table);
 	RUN(hash_of_pointers_and_slots);
+	RUN(arena_uses_work_areas_again);
 	DONE();
 }
