@@ -411,6 +411,8 @@ static int task_run(struct restore *r, struct restore_task *rt)
 	/* Meanwhile its creator forks the others. */
 	if (!err && !rt->helper && rt->t.state != TASK_DEAD)
 		err = restore_prepare_memory(r, rt);
+	if (!err && !rt->helper && rt->t.state != TASK_DEAD)
+		err = restore_await_files(r, rt);
 	if (!err)
 		err = shared_wait(r->shared, STAGE_FORKED);
 	if (!err)

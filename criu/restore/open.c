@@ -211,7 +211,7 @@ static int take_made_files(struct restore *r, struct restore_task *rt)
 {
 	int err = rt->files_owner ? for_each_file(r, rt, is_own_made, take_made) : 0;
 
-	if (!err)
+	if (!err && !r->process.only_receives)
 		shared_reach(r->shared, STAGE_OPENED);
 	return err;
 }
@@ -244,6 +244,16 @@ static bool waits_for_all(const struct restore *r, struct restore_task *rt)
 		if (is_own(rt, rt->fds[i].file))
 			return true;
 	return false;
+}
+
+/* It would be woken when all tasks exist, and again for each file. */
+int restore_await_files(struct restore *r, struct restore_task *rt)
+{
+	if (waits_for_all(r, rt) || r->shared->expected[STAGE_GROUPED])
+		return 0;
+	r->process.only_receives = true;
+	shared_reach(r->shared, STAGE_OPENED);
+	return shared_wait(r->shared, STAGE_OPENED);
 }
 
 int restore_open_files(struct restore *r, struct restore_task *rt)

@@ -53,6 +53,8 @@ int restore_find_pid_ns(struct restore *r);
 int restore_find_numbers(struct restore *r);
 /* In a task, when it has forked its children: maps the restorer's region, and prepares its memory. hand_over.c */
 int restore_prepare_memory(struct restore *r, struct restore_task *rt);
+/* In a task, before it waits for others: one that opens no files of its own sleeps until all are open. */
+int restore_await_files(struct restore *r, struct restore_task *rt);
 /* In a task: opens or receives every descriptor. */
 int restore_open_files(struct restore *r, struct restore_task *rt);
 /* In a task: creates those of its threads that must exist when files are opened; they wait. */

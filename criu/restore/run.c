@@ -54,11 +54,21 @@ int restore_open_images(struct restore *r)
 	return err < 0 ? fail(err, "%s: %s", opts->images_dir, image_store_error(r->dir)) : 0;
 }
 
+/* Otherwise no group can vanish before its members have joined it, and no thread must exist before files are opened. */
+static bool must_settle(const struct restore_task *rt)
+{
+	bool must = rt->t.state == TASK_DEAD || rt->leads_for_others;
+
+	for (size_t i = 1; !must && i < rt->nr_threads; i++)
+		must = rt->threads[i].early;
+	return must;
+}
+
 static int count_stages(struct restore *r)
 {
 	size_t all = r->plan.tree.nr_tasks + r->plan.nr_helpers, alive = 0;
 	struct restore_task *rt;
-	bool groups = false;
+	bool settle = r->plan.nr_helpers;
 	int err = shared_new(all, r->plan.nr_files, restore_shared_place(r), &r->shared);
 
 	if (err < 0)
@@ -66,11 +76,10 @@ static int count_stages(struct restore *r)
 	restore_for_each_task(rt, r) {
 		alive += rt->t.state != TASK_DEAD;
 		r->shared->expected[STAGE_LEFT] += rt->leads_for_others;
-		groups |= rt->t.state == TASK_DEAD || rt->leads_for_others;
+		settle |= must_settle(rt);
 	}
 	r->shared->expected[STAGE_FORKED] = all;
-	/* Otherwise no group can vanish before its members have joined it. */
-	r->shared->expected[STAGE_GROUPED] = groups || r->plan.nr_helpers ? all : 0;
+	r->shared->expected[STAGE_GROUPED] = settle ? all : 0;
 	r->shared->expected[STAGE_OPENED] = r->shared->expected[STAGE_FILES] = alive;
 	r->shared->expected[STAGE_READY] = alive;
 	return 0;

@@ -175,6 +175,7 @@ struct restore_process {
 	const struct audience *opening_for; /* while @opening: the audience of the file that is being opened */
 	bool makes_root_for_tool; /* it is a child of the tool that only creates the root (restore/fork.c) */
 	bool in_namespaces; /* it has entered those of the root, before it was forked (restore/namespaces.c) */
+	bool only_receives; /* files: it has reached STAGE_OPENED (restore/open.c) */
 	bool has_async; /* it has opened files with O_ASYNC (restore/open.c) */
 	bool opening, opening_proven; /* ... and whether their own permission to open it is not sufficient */
 	int death_signal, dumpable; /* while rights are assumed: to be set again */
