@@ -110,9 +110,9 @@ static bool is_settled(const struct dump *dump, const struct dump_task *donor)
 {
 	const struct parasite_task *in = donor->parasite;
 
-	return (in->futex_slots < 0 || kernel_tasks_knows_futex_hash(dump->kernel_tasks)) &&
-	       (in->timer_restore_ids < 0 || kernel_tasks_knows_timer_ids(dump->kernel_tasks)) &&
-	       memory_arch_is_alike(donor, kernel_tasks_knows_fpu_perm(dump->kernel_tasks));
+	return (in->futex_slots < 0 || kernel_tasks_has_futex_hash(dump->kernel_tasks)) &&
+	       (in->timer_restore_ids < 0 || kernel_tasks_has_timer_ids(dump->kernel_tasks)) &&
+	       memory_arch_is_alike(donor, kernel_tasks_has_fpu_perm(dump->kernel_tasks));
 }
 
 static void take_actions(struct parasite_task *to, const struct kernel_task *k)

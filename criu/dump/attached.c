@@ -14,7 +14,7 @@ static void forget(struct pid_array *attached, size_t i)
 	attached->v[i] = attached->v[--attached->n];
 }
 
-void dump_let_go(struct pid_array *attached)
+void dump_release_attached(struct pid_array *attached)
 {
 	for (size_t i = 0; i < attached->n;) {
 		struct compel_stop stop = { .state = COMPEL_RUNNING };

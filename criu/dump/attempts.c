@@ -66,7 +66,7 @@ static void pause_before_retry(struct attempts *attempts)
 
 	for (; attempts->attached.n && ms > 0; ms--) {
 		interrupt_wait(1);
-		dump_let_go(&attempts->attached);
+		dump_release_attached(&attempts->attached);
 	}
 	interrupt_wait(ms);
 	attempts->nr++;
@@ -87,7 +87,7 @@ int dump_run(const struct options *opts)
 		log_info("the dump was started %u times, because of transient obstacles", attempts.nr + 1);
 	/* A signal that arrived too late to stop the dump: the caller gets the result of the dump. */
 	interrupt_end(&old);
-	dump_let_go(&attempts.attached);
+	dump_release_attached(&attempts.attached);
 	array_free(&attempts.attached);
 	return err;
 }

@@ -385,7 +385,7 @@ static int run_guard(void *arg)
 	for (useconds_t pause = PAUSE_US; clean_up(dump, stat.start_time);
 	     pause = MIN_OF(pause * 2, LONGEST_PAUSE_US)) {
 		usleep(pause); /* style: nothing notifies us of a zombie, or of a debugger's exit */
-		dump_let_go(dump->attached);
+		dump_release_attached(dump->attached);
 	}
 	leave_parent(dump);
 	return 0;
@@ -481,7 +481,7 @@ void dump_end_copies(struct dump *dump)
 
 	dump_for_each_task(dt, dump) {
 		end_copy_of(dump, dt);
-		dump_let_go(dump->attached);
+		dump_release_attached(dump->attached);
 	}
 	g = dump->copy_guard;
 	dump->copy_guard = NULL;

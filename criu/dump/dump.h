@@ -81,7 +81,7 @@ int dump_stop_threads(struct dump *dump, struct dump_task *dt);
  * attached.c. Detaches from those of @attached that have stopped by now, and drops those that have exited. Does not
  * wait.
  */
-void dump_let_go(struct pid_array *attached);
+void dump_release_attached(struct pid_array *attached);
 /* Is @tid in the list, and still traced by us? Removes it from the list. */
 bool dump_take_attached(struct pid_array *attached, pid_t tid);
 /* thread_list.c. Kernel workers (io_uring, vhost) appear among the threads, and may be traced, but have no code. */

@@ -263,7 +263,7 @@ static int report_blockers(struct dump *dump)
 
 	if (all_pass_by_themselves(dump)) {
 		for (b = dump->blockers.first; b; b = b->next)
-			log_info("pid %d (%s): fd %d: %s: the dump is retried", b->pid, b->comm, b->fd, b->text);
+			log_info("pid %d (%s): fd %d: %s: the dump starts again", b->pid, b->comm, b->fd, b->text);
 		dump->try_again = true;
 		return -EOPNOTSUPP;
 	}

@@ -235,7 +235,7 @@ static void let_late_ones_go(void *arg)
 {
 	struct dump *dump = arg;
 
-	dump_let_go(dump->attached);
+	dump_release_attached(dump->attached);
 }
 
 int dump_save_rest(struct dump *dump)
@@ -251,7 +251,7 @@ int dump_save_rest(struct dump *dump)
 		if (!err && dt->snapshot) {
 			err = memory_save_pages(dump, dt, dt->mm);
 			dump_end_copy_soon(dump, dt);
-			dump_let_go(dump->attached);
+			dump_release_attached(dump->attached);
 		}
 		if (!err)
 			err = dump_interrupted_soon(dump);

@@ -11,17 +11,13 @@
 #include "util/fds.h"
 #include "util/log.h"
 
-/* Their names in /proc. Some apply to children only: the namespace that they will be created in. */
+/* Their names in /proc. Those that children will be created in are handled by their kinds (pid, time). */
 static const struct {
 	enum proc_ns ns;
 	enum ns_type type;
-	bool for_children;
 } proc_namespaces[] = {
-	{ PROC_NS_PID, NS_PID, false },		{ PROC_NS_NET, NS_NET, false },
-	{ PROC_NS_IPC, NS_IPC, false },		{ PROC_NS_UTS, NS_UTS, false },
-	{ PROC_NS_TIME, NS_TIME, false },	{ PROC_NS_MNT, NS_MNT, false },
-	{ PROC_NS_USER, NS_USER, false },	{ PROC_NS_CGROUP, NS_CGROUP, false },
-	{ PROC_NS_PID_CHILDREN, NS_PID, true }, { PROC_NS_TIME_CHILDREN, NS_TIME, true },
+	{ PROC_NS_PID, NS_PID },   { PROC_NS_NET, NS_NET }, { PROC_NS_IPC, NS_IPC },   { PROC_NS_UTS, NS_UTS },
+	{ PROC_NS_TIME, NS_TIME }, { PROC_NS_MNT, NS_MNT }, { PROC_NS_USER, NS_USER }, { PROC_NS_CGROUP, NS_CGROUP },
 };
 
 static int note_namespace(struct dump *dump, struct dump_task *dt, enum ns_type type, uint32_t ino, bool own)
@@ -46,10 +42,7 @@ static bool is_in_those_of(const struct dump_task *dt, const struct dump_task *l
 	       k->same.user_ns == other->same.user_ns;
 }
 
-/*
- * Types that no kind saves must be the tool's own namespaces. The namespaces for children of the other types are
- * handled by their kinds.
- */
+/* Those of types that no kind saves must be the tool's own. */
 static int find_namespaces(struct dump *dump, const uint32_t ours[PROC_NS_COUNT], struct dump_task *dt)
 {
 	size_t blockers = dump->blockers.nr;
@@ -61,11 +54,8 @@ static int find_namespaces(struct dump *dump, const uint32_t ours[PROC_NS_COUNT]
 	for (size_t i = 0; i < ARRAY_SIZE(proc_namespaces); i++) {
 		enum proc_ns ns = proc_namespaces[i].ns;
 		enum ns_type type = proc_namespaces[i].type;
-		bool saved = kinds_keep_namespaces(type);
 		uint32_t theirs;
-		int err = ours[ns] && !(saved && proc_namespaces[i].for_children) ?
-				  proc_ns_ino(&dt->proc, ns, &theirs) :
-				  -ENOENT;
+		int err = ours[ns] ? proc_ns_ino(&dt->proc, ns, &theirs) : -ENOENT;
 
 		if (err == -ENOENT)
 			continue;
@@ -73,11 +63,10 @@ static int find_namespaces(struct dump *dump, const uint32_t ours[PROC_NS_COUNT]
 			return dump_is_check(dump) && err == -ESRCH ?
 				       err :
 				       fail(err, "read /proc/%d/ns/%s", dt->t.host_pid, proc_ns_name(ns));
-		if (!proc_namespaces[i].for_children)
-			err = note_namespace(dump, dt, type, theirs, theirs == ours[ns]);
+		err = note_namespace(dump, dt, type, theirs, theirs == ours[ns]);
 		if (err)
 			return err;
-		if (theirs != ours[ns] && !saved)
+		if (theirs != ours[ns] && !kind_of_namespaces(type))
 			dump_blocker(
 				dump, dt, -1,
 				"lives in another %s namespace than the tool: dumping namespaces is not implemented; run the tool inside (nsenter -t %d --%s)",
@@ -96,7 +85,8 @@ static int read_our_namespaces(uint32_t ret_ours[PROC_NS_COUNT])
 
 	if (opened < 0)
 		return fail(opened, "open /proc/self");
-	for (enum proc_ns ns = 0; ns < PROC_NS_COUNT; ns++) {
+	for (size_t i = 0; i < ARRAY_SIZE(proc_namespaces); i++) {
+		enum proc_ns ns = proc_namespaces[i].ns;
 		int err = proc_ns_ino(&self, ns, &ret_ours[ns]);
 
 		if (err == -ENOENT)

@@ -87,8 +87,3 @@ const struct run_kind *kind_of_namespaces(enum ns_type type)
 			return kind;
 	return NULL;
 }
-
-bool kinds_keep_namespaces(enum ns_type type)
-{
-	return kind_of_namespaces(type) != NULL;
-}

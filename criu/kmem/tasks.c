@@ -148,17 +148,17 @@ static long place_of(const struct kernel_tasks_reader *r, size_t to)
 	return -ENOENT;
 }
 
-bool kernel_tasks_knows_futex_hash(const struct kernel_tasks_reader *r)
+bool kernel_tasks_has_futex_hash(const struct kernel_tasks_reader *r)
 {
 	return place_of(r, offsetof(struct kernel_task, same.futex_hash)) >= 0;
 }
 
-bool kernel_tasks_knows_timer_ids(const struct kernel_tasks_reader *r)
+bool kernel_tasks_has_timer_ids(const struct kernel_tasks_reader *r)
 {
 	return place_of(r, offsetof(struct kernel_task, same.timer_restore_ids)) >= 0;
 }
 
-bool kernel_tasks_knows_fpu_perm(const struct kernel_tasks_reader *r)
+bool kernel_tasks_has_fpu_perm(const struct kernel_tasks_reader *r)
 {
 	return place_of(r, offsetof(struct kernel_task, same.fpu_perm)) >= 0;
 }

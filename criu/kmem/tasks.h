@@ -64,9 +64,9 @@ void kernel_tasks_close(struct kernel_tasks_reader *reader);
 int kernel_tasks_read(struct kernel_tasks_reader *reader, const int *dirs, struct kernel_task *tasks, size_t n);
 void kernel_task_free(struct kernel_task *task);
 /* Does this kernel have these newer attributes? Otherwise they have the same value in all processes. */
-bool kernel_tasks_knows_futex_hash(const struct kernel_tasks_reader *reader);
-bool kernel_tasks_knows_timer_ids(const struct kernel_tasks_reader *reader);
-bool kernel_tasks_knows_fpu_perm(const struct kernel_tasks_reader *reader);
+bool kernel_tasks_has_futex_hash(const struct kernel_tasks_reader *reader);
+bool kernel_tasks_has_timer_ids(const struct kernel_tasks_reader *reader);
+bool kernel_tasks_has_fpu_perm(const struct kernel_tasks_reader *reader);
 /* True if there is neither a lock nor a lease on the file of this descriptor. */
 bool kernel_file_has_no_locks(struct kernel_tasks_reader *reader, const struct kernel_task *task, int fd);
 

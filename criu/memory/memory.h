@@ -8,8 +8,8 @@
 
 /* Finds VMAs that cannot be saved (dump_blocker). Needs maps and vma_flags. */
 int memory_survey(struct dump *dump, struct dump_task *dt);
-/* Would a task give the same answers as @donor, which is like it in what kmem/tasks.h knows (@knows_fpu_perm: in that, too)? */
-bool memory_arch_is_alike(const struct dump_task *donor, bool knows_fpu_perm);
+/* Would a task give the same answers as @donor, which is like it in what kmem/tasks.h has (@has_fpu_perm: in that, too)? */
+bool memory_arch_is_alike(const struct dump_task *donor, bool has_fpu_perm);
 /*
  * Reads the CPU-specific state of the address space by calls in the target, like `in_target` of a task kind.
  * memory/ARCH/

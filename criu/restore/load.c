@@ -148,7 +148,7 @@ static int load_namespaces(struct restore *r, struct restore_task *rt, const Tas
 
 		if (!ns)
 			return fail(-ENOMEM, "namespaces");
-		if (!ns->own && !kinds_keep_namespaces(type))
+		if (!ns->own && !kind_of_namespaces(type))
 			return fail(
 				-EOPNOTSUPP,
 				"ids-%d.img: process %d was in its own %s namespace: restoring those is not implemented",

@@ -248,7 +248,5 @@ extern const struct run_kind *const run_kinds[]; /* NULL-terminated, in the orde
 /* The row of a kind in any of these tables, below KIND_ROWS: index of the kind's data in a run. */
 #define KIND_ROWS 96
 size_t kind_row(const void *kind);
-/* Is there a kind that saves and restores namespaces of this type? */
-bool kinds_keep_namespaces(enum ns_type type);
-/* The one that does; NULL: none. */
+/* The kind that saves and restores namespaces of this type; NULL: none. */
 const struct run_kind *kind_of_namespaces(enum ns_type type);

@@ -71,7 +71,7 @@ int memory_arch_ask(struct dump *dump, struct dump_task *dt)
  * kernels: it is used only if it agrees with the donor's answer (ARCH_GET_XCOMP_PERM: its bits among those of
  * ARCH_GET_XCOMP_SUPP). If nothing needs a permission, all processes have the same. Otherwise no process is alike.
  */
-bool memory_arch_is_alike(const struct dump_task *donor, bool knows_fpu_perm)
+bool memory_arch_is_alike(const struct dump_task *donor, bool has_fpu_perm)
 {
 	static uint64_t supported;
 	const uint64_t perm = donor->parasite->arch.xcomp_perm;
@@ -82,7 +82,7 @@ bool memory_arch_is_alike(const struct dump_task *donor, bool knows_fpu_perm)
 		return !perm; /* before Linux 5.16: no such features */
 	if (!((supported | perm) & XCOMP_DYNAMIC))
 		return true;
-	return knows_fpu_perm && (donor->kernel->same.fpu_perm & supported) == perm;
+	return has_fpu_perm && (donor->kernel->same.fpu_perm & supported) == perm;
 }
 
 int memory_arch_save(struct dump *dump, struct dump_task *dt, MmEntry *mm)
