@@ -18,7 +18,7 @@
 /* Attribute 1 of every message: NFTA_TABLE_NAME, NFTA_CHAIN_TABLE, NFTA_SET_ELEM_LIST_TABLE, ... */
 #define ATTR_TABLE NFTA_TABLE_NAME
 #define NAME_ROOM NFT_TABLE_MAXNAMELEN
-/* Somebody else may change the rules while they are read. */
+/* Another process may change the rules while they are read. */
 #define ATTEMPTS 20
 
 struct reading {
@@ -108,7 +108,7 @@ static int read_elements_of(const struct reading *r, size_t from, size_t to)
 	return err;
 }
 
-/* A table that somebody else's socket owns comes back without its owner: that is no place for it. */
+/* A table that another process's socket owns comes back without its owner: that is no place for it. */
 static int check_owners(const struct buf *tables, size_t from)
 {
 	while (from < tables->len) {
