@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A task in its own namespace (mounts): not implemented, refused with the name of the namespace.
- * test: refused="lives in another mnt namespace than the tool.*nsenter -t [0-9]+ --mnt"
+ * A mount namespace of a child only: not implemented, refused by name.
+ * test: refused="lives in another mount namespace than the root of the tree: nested"
  */
 #include "checkpoint.h"
 #include <sched.h>

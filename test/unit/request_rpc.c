@@ -352,26 +352,17 @@ static void undefined_numbers(void)
 static void refused_by_name(void)
 {
 	CriuPageServerInfo ps = CRIU_PAGE_SERVER_INFO__INIT;
-	CriuVethPair veth = CRIU_VETH_PAIR__INIT, *veths[] = { &veth };
-	ExtMountMap mount = EXT_MOUNT_MAP__INIT, *mounts[] = { &mount };
 	JoinNamespace ns = JOIN_NAMESPACE__INIT, *spaces[] = { &ns };
-	const CriuOpts none = nothing();
-	CriuOpts cases[6];
-	static const char *const names[] = {
-		"ps (", "veths (", "ext_mnt (", "auto_ext_mnt (", "join_ns (", "empty_ns ("
-	};
+	CriuOpts cases[] = { nothing(), nothing(), nothing() };
+	static const char *const names[] = { "ps (", "join_ns (", "empty_ns (" };
 
-	veth.if_in = veth.if_out = mount.key = mount.val = ns.ns = ns.ns_file = (char *)"x";
-	for (size_t i = 0; i < 6; i++)
-		cases[i] = none;
+	ns.ns = ns.ns_file = (char *)"x";
 	cases[0].ps = &ps;
-	cases[1].veths = veths;
-	cases[2].ext_mnt = mounts;
-	cases[1].n_veths = cases[2].n_ext_mnt = cases[4].n_join_ns = 1;
-	cases[3].has_auto_ext_mnt = cases[3].auto_ext_mnt = cases[5].has_empty_ns = true;
-	cases[4].join_ns = spaces;
-	cases[5].empty_ns = CLONE_NEWNET;
-	for (size_t i = 0; i < 6; i++) {
+	cases[1].n_join_ns = 1;
+	cases[1].join_ns = spaces;
+	cases[2].has_empty_ns = true;
+	cases[2].empty_ns = CLONE_NEWNET;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct asked asked;
 		int ret = ask(&asked, i ? CMD_RESTORE : CMD_DUMP, &cases[i]);
 
