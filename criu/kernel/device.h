@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Device numbers. Images and most of /proc use the kernel's own packing (major << 20 | minor); stat(2) uses that of
- * user space (makedev(3)); tty_nr of /proc/PID/stat uses a third one. Names say which one is meant.
+ * Device numbers. Most images and most of /proc use the kernel's own packing (major << 20 | minor); stat(2) and images of
+ * terminals use that of user space (makedev(3)); tty_nr of /proc/PID/stat uses a third one. Names say which one is meant.
  */
 #pragma once
 #include <stdint.h>

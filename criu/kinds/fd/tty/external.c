@@ -21,7 +21,7 @@ int tty_external_check(const TtyInfoEntry *info)
 
 	if (info->type == TTY_TYPE__EXT_TTY)
 		return 0;
-	if (tty_role_of(kdev_to_dev(info->rdev)) != TTY_OTHER)
+	if (tty_role_of(info->rdev) != TTY_OTHER)
 		return fail(-EBADMSG, "tty-info.img: terminal %u: invalid device 0x%x", info->id, info->rdev);
 	return info->termios ? tty_termios_load(info->termios, &t) : 0;
 }
@@ -35,7 +35,7 @@ int tty_external_load(struct restore *r, const struct file *file, struct tty_sta
 	for (size_t i = 0; i < all->nr_externals; i++)
 		if (all->externals[i].info == ts->info)
 			ts->external = &all->externals[i];
-	tty_external_key(kdev_to_dev(ts->info->rdev), kdev_to_dev(ts->info->dev), key);
+	tty_external_key(ts->info->rdev, ts->info->dev, key);
 	ts->external->given = external_inherited(r->opts, key);
 	if (ts->info->type == TTY_TYPE__EXT_TTY && !ts->external->given)
 		return fail(-ENOENT, "file %u is an external terminal; pass it with --inherit-fd 'fd[N]:%s'", file->id,
@@ -68,7 +68,7 @@ static int tty_open_line(struct restore *r, const struct tty_external *external,
 	opener_leave(r);
 	if (fd < 0)
 		return fd;
-	if (fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode) || dev_to_kdev(st.st_rdev) != external->info->rdev)
+	if (fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode) || (uint32_t)st.st_rdev != external->info->rdev)
 		return fail(-ENODEV, "%s is not the same terminal device any more", external->path);
 	return steal_fd(&fd);
 }

@@ -72,9 +72,9 @@ static int tty_describe_external(struct dump *dump, const struct fd_probe *probe
 
 	tty_info_entry__init(info);
 	info->type = is_given_external(dump, probe) ? TTY_TYPE__EXT_TTY : tty_type_of_line(probe->st.st_rdev);
-	info->rdev = dev_to_kdev(probe->st.st_rdev);
+	info->rdev = (uint32_t)probe->st.st_rdev;
 	info->has_dev = true;
-	info->dev = dev_to_kdev(probe->st.st_dev);
+	info->dev = (uint32_t)probe->st.st_dev;
 	if (info->type == TTY_TYPE__CTTY) {
 		info->sid = probe->task->t.sid;
 		return 0;
@@ -91,7 +91,7 @@ static int tty_describe_external(struct dump *dump, const struct fd_probe *probe
 
 static int tty_find_external(struct dump *dump, const struct fd_probe *probe, uint32_t *ret_id)
 {
-	uint32_t rdev = dev_to_kdev(probe->st.st_rdev), dev = dev_to_kdev(probe->st.st_dev);
+	uint32_t rdev = (uint32_t)probe->st.st_rdev, dev = (uint32_t)probe->st.st_dev;
 	bool own = tty_role_of(probe->st.st_rdev) == TTY_OWN;
 	struct tty_dump *all = tty_dump_of(dump);
 	struct tty_external_seen *known = all ? all->externals : NULL;

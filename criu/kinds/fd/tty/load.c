@@ -11,7 +11,7 @@
 
 static enum tty_role tty_role_of_info(const TtyInfoEntry *info)
 {
-	return info->type == TTY_TYPE__CTTY ? TTY_OWN : tty_role_of(kdev_to_dev(info->rdev));
+	return info->type == TTY_TYPE__CTTY ? TTY_OWN : tty_role_of(info->rdev);
 }
 
 static struct tty_pair *tty_pair_of(struct tty_restore *all, uint32_t index)

@@ -71,9 +71,9 @@ static TtyInfoEntry *tty_new_info(struct dump *dump, const struct fd_probe *prob
 	tty_pty_entry__init(pty);
 	info->id = tty_info_id(index, role);
 	info->type = role == TTY_OWN ? TTY_TYPE__CTTY : TTY_TYPE__PTY;
-	info->rdev = dev_to_kdev(probe->st.st_rdev);
+	info->rdev = (uint32_t)probe->st.st_rdev;
 	info->has_dev = true;
-	info->dev = dev_to_kdev(probe->st.st_dev);
+	info->dev = (uint32_t)probe->st.st_dev;
 	info->pty = pty;
 	pty->index = index;
 	/* One that is not mapped in the user namespace of the tree cannot be set there. */

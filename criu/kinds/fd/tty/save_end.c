@@ -22,7 +22,7 @@ static void tty_check_users_terminal(struct dump *dump, struct tty_seen *seen)
 	struct tty_dump *all = tty_dump_of(dump);
 	char key[TTY_KEY_MAX];
 
-	tty_external_key(makedev(TTY_MAJOR_UNIX98_SLAVE, seen->index), kdev_to_dev(info->dev), key);
+	tty_external_key(makedev(TTY_MAJOR_UNIX98_SLAVE, seen->index), info->dev, key);
 	if (!dump->opts->shell_job)
 		dump_blocker(
 			dump, seen->task, seen->fd,
