@@ -129,7 +129,8 @@ static int save_ghost(struct dump *dump, const struct subject *s, const char *na
 	dump_check_owner(dump, s->task, s->link, &s->st);
 	if (dump->uid_map.read && s->st.st_rdev)
 		dump_blocker(dump, s->task, s->fd,
-			     "%s: a device, which cannot be created in a user namespace, has been unlinked: close it", s->link);
+			     "%s: a device, which cannot be created in a user namespace, has been unlinked: close it",
+			     s->link);
 	if (S_ISREG(s->st.st_mode)) {
 		fd = reopen_fd(s->local, O_RDONLY | O_NONBLOCK | O_NOATIME);
 		if (fd == -EPERM)

@@ -155,7 +155,8 @@ static int set_owner(int fd, const TtyInfoEntry *info)
 	if (fstat(fd, &st) < 0)
 		return -1;
 	/* Where the group, which a mount option sets, is not mapped, not even no change is allowed. */
-	return (uid == st.st_uid || uid == (uid_t)-1) && (gid == st.st_gid || gid == (gid_t)-1) ? 0 : fchown(fd, uid, gid);
+	return (uid == st.st_uid || uid == (uid_t)-1) && (gid == st.st_gid || gid == (gid_t)-1) ? 0 :
+												  fchown(fd, uid, gid);
 }
 
 static int tty_make_slave(struct restore *r, struct tty_pair *pair)
