@@ -79,7 +79,7 @@ const struct option_spec option_table[] = {
 	FLAG(0, "skip-file-rwx-check", RESTORE, FILES, skip_file_rwx_check, RPC(skip_file_rwx_check), "accept files whose permissions have changed since the dump"),
 
 	/* -- external resources -- */
-	VALUE(HANDLER, 0, "external", "TYPE[ID]", CMD_BOTH | CMD_CHECK, EXTERNAL, value_external, RPC(external), "file[MOUNT:INODE], tty[RDEV:DEV] (hex), pipe:[INODE] or unix[INODE]: not saved, supplied at restore with --inherit-fd"),
+	VALUE(HANDLER, 0, "external", "TYPE[ID]", CMD_BOTH | CMD_CHECK, EXTERNAL, value_external, RPC(external), "file[MOUNT:INODE], tty[RDEV:DEV] (hex), pipe:[INODE], unix[INODE] or pid[INODE]:KEY: not saved, supplied at restore with --inherit-fd"),
 	VALUE(HANDLER, 0, "inherit-fd", "fd[N]:KEY", RESTORE, EXTERNAL, value_inherit_fd, RPC_BY(rpc_inherit_fd, "inherit_fd"), "use criu's descriptor N in place of the file KEY: a path, 'pipe:[I]', 'socket:[I]', 'file[M:I]', 'tty[R:D]'"),
 	VALUE(OPTIONAL, 'x', "ext-unix-sk", "INODE,...", CMD_BOTH | CMD_CHECK, EXTERNAL, value_ext_unix_sk, RPC_BY(rpc_ext_unix_sk, "ext_unix_sk,unix_sk_ino"), "allow unix sockets whose peer is outside the tree"),
 	VALUE(HANDLER, 0, "untrusted-images", "UID", RESTORE, EXTERNAL, value_untrusted_images, NO_RPC, "the images are from this user: give the tree no right that the user does not have"),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Creates the tree: every task with its own pid, in its session and group. */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/sched.h>
 #include <poll.h>
 #include <sched.h>
@@ -99,7 +100,7 @@ static int task_init(struct restore *r, struct restore_task *rt);
 static uint64_t clone_flags(struct restore *r, const struct restore_task *rt, const struct restore_task *by)
 {
 	bool root = &rt->t == r->plan.tree.root;
-	uint64_t flags = root && restore_has_pid_ns(r) ? CLONE_NEWPID : 0;
+	uint64_t flags = root && restore_has_pid_ns(r) && restore_pid_ns_given(r) < 0 ? CLONE_NEWPID : 0;
 
 	if (rt->as_sibling || (root && (r->opts->restore_sibling || r->process.makes_root_for_tool)))
 		flags |= CLONE_PARENT;
@@ -166,14 +167,14 @@ static int note_maker(struct restore *r)
 static _Noreturn void run_maker(struct restore *r, struct restore_task *rt, const struct restore_task *by)
 {
 	bool root = &rt->t == r->plan.tree.root;
-	int err = 0;
+	int err = 0, ns = by ? -1 : root ? restore_pid_ns_given(r) : r->tool.pid_ns;
 
 	if (root && !minds_our_end(r, rt))
 		r->process.makes_root_for_tool = true;
 	else
 		err = note_maker(r);
-	if (!err && !by && !root && setns(r->tool.pid_ns, CLONE_NEWPID) < 0)
-		err = fail(-errno, "enter the pid namespace of process %d", r->tool.root_pid);
+	if (!err && ns >= 0 && setns(ns, CLONE_NEWPID) < 0)
+		err = fail(-errno, "enter the pid namespace of the tree");
 	if (!err && !by && restore_root_is_made_inside(r))
 		err = restore_enter_namespaces(r, rt);
 	_exit(err || make_task(r, rt, by) ? MAKER_FAILED : 0);
@@ -468,8 +469,10 @@ int restore_fork_tree(struct restore *r)
 	/* Tasks start with all signals blocked: none may run the tool's handlers in them. */
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, NULL);
-	err = minds_our_end(r, root) || restore_root_is_made_inside(r) ? make_by_maker(r, root, NULL) :
-									 make_task(r, root, NULL);
+	if (minds_our_end(r, root) || restore_root_is_made_inside(r) || restore_pid_ns_given(r) >= 0)
+		err = make_by_maker(r, root, NULL);
+	else
+		err = make_task(r, root, NULL);
 	if (err)
 		return err;
 	r->tool.root_pid = atomic_load(&r->shared->root_pid);

@@ -168,7 +168,8 @@ static int find_creator(struct restore *r, struct restore_task *rt)
 		return 0;
 	}
 	/* An orphan: the init of a pid namespace adopts them. */
-	if (leader && leader->t.state != TASK_DEAD && restore_has_pid_ns(r) && rt->t.parent == r->plan.tree.root) {
+	if (leader && leader->t.state != TASK_DEAD && restore_has_pid_ns(r) && rt->t.parent == r->plan.tree.root &&
+	    rt->t.parent->pid == 1) {
 		rt->creator = leader;
 		rt->adopted = true;
 		return 0;

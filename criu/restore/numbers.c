@@ -18,6 +18,11 @@ bool restore_has_pid_ns(const struct restore *r)
 	return ns && !ns->own;
 }
 
+int restore_pid_ns_given(const struct restore *r)
+{
+	return restore_has_pid_ns(r) ? restore_task_of(r->plan.tree.root)->ns[NS_PID]->fd : -1;
+}
+
 int restore_find_pid_ns(struct restore *r)
 {
 	_cleanup_proc_ struct proc root = PROC_CLOSED;
@@ -25,6 +30,10 @@ int restore_find_pid_ns(struct restore *r)
 
 	if (!restore_has_pid_ns(r))
 		return 0;
+	if (restore_pid_ns_given(r) >= 0) {
+		r->tool.pid_ns = dup_fd_above(restore_pid_ns_given(r), r->service_base);
+		return r->tool.pid_ns < 0 ? fail(r->tool.pid_ns, "pid namespace of the tree") : 0;
+	}
 	err = proc_open(r->tool.root_pid, &root);
 	if (!err)
 		r->tool.pid_ns = proc_ns_open(&root, PROC_NS_PID);

@@ -47,6 +47,8 @@ void restore_prepare_forks(struct restore *r);
 int restore_fork_tree(struct restore *r);
 /* Does the tree live in another pid namespace than the tool? */
 bool restore_has_pid_ns(const struct restore *r);
+/* A pid namespace that exists already (--inherit-fd), which the tree is to be part of; -1: it gets a new one, or none. */
+int restore_pid_ns_given(const struct restore *r);
 /* In the tool, when the root exists. */
 int restore_find_pid_ns(struct restore *r);
 /* In the tool, when every task and thread exists: fills in host_pid and host_tid, which are 0 before, and in tasks. */

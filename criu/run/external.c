@@ -3,7 +3,7 @@
 #include <string.h>
 #include "util/str.h"
 
-bool external_is_given(const struct options *opts, const char *id)
+const char *external_key(const struct options *opts, const char *id)
 {
 	size_t len = strlen(id);
 
@@ -11,9 +11,14 @@ bool external_is_given(const struct options *opts, const char *id)
 		const char *given = opts->externals.v[i];
 
 		if (!strncmp(given, id, len) && (!given[len] || given[len] == ':'))
-			return true;
+			return given[len] ? given + len + 1 : given;
 	}
-	return false;
+	return NULL;
+}
+
+bool external_is_given(const struct options *opts, const char *id)
+{
+	return external_key(opts, id);
 }
 
 const struct inherit_fd *external_inherited(const struct options *opts, const char *key)

@@ -4,12 +4,17 @@
  * with its first process, the root of the tree: restore/fork.c. pid_namespaces(7)
  */
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include "base/bits.h"
 #include "kernel/proc_pid.h"
 #include "kinds/kinds.h"
 #include "kinds/ns/pid_settings.h"
+#include "pidns.pb-c.h"
 #include "run/dump.h"
+#include "run/external.h"
 #include "run/restore.h"
+#include "util/fds.h"
 #include "util/log.h"
 
 /* The process that forks it in a restore, as far as a session outside of the pid namespace is concerned. */
@@ -46,6 +51,14 @@ static void check_outer(struct dump *dump, const struct dump_task *task)
 				other->t.pid, task->t.pid);
 }
 
+static const char *key_of(const struct dump *dump, const struct ns *ns)
+{
+	char id[32];
+
+	snprintf(id, sizeof(id), "pid[%" PRIu64 "]", ns->ino);
+	return external_key(dump->opts, id);
+}
+
 static int pid_survey(struct dump *dump)
 {
 	const struct ns *tree = dump_task_of(dump->tree.root)->ns[NS_PID];
@@ -60,14 +73,66 @@ static int pid_survey(struct dump *dump)
 				dump, task, -1,
 				"lives in another pid namespace than the root of the tree: nested pid namespaces are not implemented");
 	}
-	if (tree && !tree->own && dump->tree.root->pid != 1)
-		dump_blocker(
-			dump, dump_task_of(dump->tree.root), -1,
-			"is process %d of a pid namespace that is not the tool's: dump the init of it, or run the tool inside (nsenter -t %d --pid --mount)",
-			dump->tree.root->pid, dump->tree.root->host_pid);
 	if (!tree || tree->own)
 		return 0;
-	return pid_settings_save(dump, dump_task_of(dump->tree.root));
+	if (dump->tree.root->pid == 1)
+		return pid_settings_save(dump, dump_task_of(dump->tree.root));
+	if (!key_of(dump, tree))
+		dump_blocker(
+			dump, dump_task_of(dump->tree.root), -1,
+			"is process %d of a pid namespace that is not the tool's: dump the init of it, run the tool inside (nsenter -t %d --pid --mount), or let it be restored in a namespace that exists, with --external 'pid[%" PRIu64
+			"]:KEY', and --inherit-fd 'fd[N]:KEY' at restore",
+			dump->tree.root->pid, dump->tree.root->host_pid, tree->ino);
+	return 0;
+}
+
+/* A namespace in which the tree is not everything: it has to exist at restore. */
+static int pid_save(struct dump *dump)
+{
+	const struct ns *tree = dump_task_of(dump->tree.root)->ns[NS_PID];
+	PidnsEntry entry = PIDNS_ENTRY__INIT;
+	int err = 0;
+
+	if (!tree || tree->own || dump->tree.root->pid == 1)
+		return 0;
+	entry.ext_key = (char *)key_of(dump, tree);
+	err = image_write_single(dump->dir, IMAGE_PIDNS, tree->id, &entry.base);
+	return err < 0 ? fail(err, "%s", image_store_error(dump->dir)) : 0;
+}
+
+static int pid_load(struct restore *r, struct ns *ns)
+{
+	const struct inherit_fd *given;
+	PidnsEntry *entry = NULL;
+	int err;
+
+	if (r->plan.tree.root->pid == 1)
+		return 0;
+	err = restore_read_record(r, IMAGE_PIDNS, ns->id, &pidns_entry__descriptor, &entry);
+	if (err)
+		return err;
+	if (!entry->ext_key)
+		return fail(-EBADMSG, "pidns-%u.img: the pid namespace has no key", ns->id);
+	given = external_inherited(r->opts, entry->ext_key);
+	if (!given)
+		return fail(
+			-ENOENT,
+			"the tree was part of a pid namespace: pass the one to restore it in with --inherit-fd 'fd[N]:%s'",
+			entry->ext_key);
+	ns->data = (void *)given;
+	return 0;
+}
+
+/* The tree gets its pids in it (restore/fork.c). */
+static int pid_in_namespaces(struct restore *r)
+{
+	struct ns *ns = restore_task_of(r->plan.tree.root)->ns[NS_PID];
+	const struct inherit_fd *given = ns ? ns->data : NULL;
+
+	if (!given)
+		return 0;
+	ns->fd = dup_fd_above(given->fd, r->service_base);
+	return ns->fd < 0 ? fail(ns->fd, "--inherit-fd fd[%d]:%s", given->fd, given->key) : 0;
 }
 
 static int pid_link(struct restore *r)
@@ -77,7 +142,7 @@ static int pid_link(struct restore *r)
 	struct restore_task *rt;
 
 	restore_for_each_task(rt, r)
-		if (rt != root && !rt->t.parent && (!tree || tree->own))
+		if (rt != root && !rt->t.parent && (!tree || tree->own || tree->data))
 			return fail(
 				-EBADMSG,
 				"pstree.img: process %d has no parent, and the tree has no pid namespace of its own",
@@ -88,8 +153,6 @@ static int pid_link(struct restore *r)
 				-EOPNOTSUPP,
 				"process %d lived in another pid namespace than the root of the tree: nested pid namespaces are not implemented",
 				rt->t.pid);
-	if (tree && !tree->own && root->t.pid != 1)
-		return fail(-EBADMSG, "pstree.img: the first process of a pid namespace is %d, not 1", root->t.pid);
 	return pid_settings_check(root);
 }
 
@@ -97,7 +160,10 @@ const struct run_kind pid_ns_run = {
 	.name = "pid namespace",
 	.namespaces = BIT(NS_PID),
 	.survey = pid_survey,
+	.save = pid_save,
+	.load_namespace = pid_load,
 	.link = pid_link,
+	.in_namespaces = pid_in_namespaces,
 	.at_birth = pid_settings_begin,
 	.ready = pid_settings_finish,
 };

@@ -30,8 +30,7 @@ static int survey(struct dump *dump, struct dump_task *task)
 		dump_blocker(
 			dump, task, -1,
 			"its next child is created in a different pid namespace (setns(2), or unshare(2) and a child that was its init): that is not implemented");
-	return err == -ENOENT || (err == -ESRCH && dump_is_check(dump)) ?
-		       0 :
+	return err == -ENOENT || (err == -ESRCH && dump_is_check(dump)) ? 0 :
 	       err ? fail(err, "read /proc/%d/ns/pid_for_children", task->t.host_pid) :
 		     0;
 }
