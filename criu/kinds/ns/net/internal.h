@@ -96,8 +96,7 @@ struct net_device {
 	const struct ns *ns;
 	const struct device_kind *kind;
 	struct net_device *peer; /* the other end, or the device below; NULL: outside of the tree, or none */
-	const char *outer,
-		*bridge; /* the other end outside of the tree, and the bridge that it is a port of, or NULL */
+	const char *outer, *bridge; /* the other end outside of the tree, and the bridge that it is a port of, or NULL */
 	const char *outer_parent; /* the device below, outside of the tree */
 	bool made;
 };
