@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The working directory has been removed; so has an open directory.
- * test: breaks=1
+ * test: flavours=host,container breaks=1
  */
 #include "checkpoint.h"
 #include <sys/stat.h>

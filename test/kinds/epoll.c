@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * epoll: targets of each type, level, edge, one-shot (disarmed and not), nested, a target under a closed number, many.
- * test: breaks=3 decode=yes
+ * test: flavours=host,container breaks=3 decode=yes
  */
 #include "checkpoint.h"
 #include "epoll.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The executable has been replaced on disk since the start; that of another task was removed.
- * test: breaks=1
+ * test: flavours=host,container breaks=1
  */
 #include "checkpoint.h"
 #include <sys/sendfile.h>

@@ -2,7 +2,7 @@
 /*
  * Directories: position in the listing, a renamed one, one with 2000 entries half read, files below a renamed
  * directory.
- * test: breaks=1
+ * test: flavours=host,container breaks=1
  */
 #include "checkpoint.h"
 #include <dirent.h>

@@ -2,7 +2,7 @@
 /*
  * Open by a name that was removed while another one exists: still one file after a restore, and no temporary name is
  * left. With --leave-running it remains: the images need it.
- * test: breaks=1 options=--link-remap variants=restored,thrice
+ * test: flavours=host,container breaks=1 options=--link-remap variants=restored,thrice
  */
 #include "checkpoint.h"
 #include <dirent.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Files in /proc about tasks of the tree, and some about the system: open, at an offset.
- * test: breaks=1
+ * test: flavours=host,container breaks=1
  */
 #include "checkpoint.h"
 

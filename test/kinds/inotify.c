@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * inotify: watch descriptors with gaps, masks, watches on files and directories, no spurious or lost events.
- * test: flavours=host,pid breaks=2 decode=yes
+ * test: flavours=host,pid,container breaks=2 decode=yes
  */
 #include "checkpoint.h"
 #include <sys/inotify.h>

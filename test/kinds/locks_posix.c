@@ -2,7 +2,7 @@
 /*
  * POSIX ranges of several processes, split and merged; through an open file shared by two of them; on a file that is
  * mapped (closing a descriptor of it would drop them); of a task that shares its parent's descriptor table.
- * test: options=--file-locks restore-options=--file-locks breaks=3
+ * test: flavours=host,container options=--file-locks restore-options=--file-locks breaks=3
  */
 #include "checkpoint.h"
 #include <sys/syscall.h>

@@ -2,7 +2,7 @@
 /*
  * File mappings: private with dirty pages, shared, read-only, at an offset, beyond the end, of unlinked files, with the
  * descriptor closed.
- * test: breaks=3 decode=yes
+ * test: flavours=host,container breaks=3 decode=yes
  */
 #include "mem_probe.h"
 
