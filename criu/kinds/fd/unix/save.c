@@ -20,6 +20,7 @@ static int save_bound_file(struct dump *dump, const struct fd_probe *probe, int 
 			   UnixSkEntry *entry)
 {
 	char path[4096 + 16];
+	struct statx sx;
 	struct stat st;
 	FilePermsEntry *perms = dump_alloc(dump, sizeof(*perms));
 	size_t name_len = strlen(name);
@@ -38,6 +39,10 @@ static int save_bound_file(struct dump *dump, const struct fd_probe *probe, int 
 	perms->uid = dump_uid_of(dump, st.st_uid);
 	perms->gid = dump_gid_of(dump, st.st_gid);
 	entry->file_perms = perms;
+	if (!statx(file, "", AT_EMPTY_PATH, STATX_MNT_ID, &sx) && sx.stx_mask & STATX_MNT_ID) {
+		entry->has_mnt_id = true;
+		entry->mnt_id = dump_mount_of(dump, (int)sx.stx_mnt_id);
+	}
 	if (!st.st_nlink) {
 		entry->has_deleted = entry->deleted = true;
 		if (str_has_suffix(path, " (deleted)"))
