@@ -11,6 +11,9 @@
 #include <sys/statfs.h>
 
 #define MAX 128
+#ifndef MS_NOSYMFOLLOW
+#define MS_NOSYMFOLLOW 256
+#endif
 
 struct seen {
 	int id, parent, shared, master, propagate_from;
@@ -146,6 +149,7 @@ static void file_systems(void)
 	do_mount("sysfs", dir("sysfs"), "sysfs", MS_RDONLY, NULL);
 	do_mount("pts", dir("pts"), "devpts", MS_NOEXEC, "newinstance,mode=600,ptmxmode=640,gid=7");
 	do_mount("queue", dir("mqueue"), "mqueue", MS_STRICTATIME, NULL);
+	do_mount("links", dir("links"), "tmpfs", MS_NOSYMFOLLOW | MS_SYNCHRONOUS | MS_DIRSYNC, NULL);
 	do_mount("over", dir("line\nbreak"), "tmpfs", MS_NODIRATIME, NULL);
 }
 

@@ -14,6 +14,7 @@
 #include "kinds/ns/mnt/options.h"
 #include "kinds/ns/mnt/restore.h"
 #include "kinds/ns/mnt/whole.h"
+#include "run/path.h"
 #include "util/fds.h"
 #include "util/log.h"
 
@@ -81,6 +82,54 @@ static int attach_or_keep(struct restore *r, struct mount *mount)
 	return mount->point < 0 ? fail(mount->point, "keep a mount point open") : 0;
 }
 
+/*
+ * Until the tree's own proc exists, the tool's is in its place: for calls that need a /proc, and because in a user namespace
+ * proc can only be mounted where one is visible as a whole. In a namespace that a user namespace owns, mounts can only be
+ * copied together with what is mounted on them.
+ */
+static int open_stand_in(struct mounts *m, bool whole_tree)
+{
+	_cleanup_close_ int at = -1;
+	struct mount *mount;
+
+	mounts_for_each(mount, m)
+		if (mount->deferred && mount->fs->whole == mount)
+			break;
+	if (!mount)
+		return 0;
+	at = path_open(&PATH_OWN, PATH_ROOT_MOUNT, "/proc", O_PATH | O_DIRECTORY); /* style: of the tool */
+	if (at < 0)
+		return 0;
+	m->proc = open_tree(at, "",
+			    AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (whole_tree ? AT_RECURSIVE : 0));
+	m->proc_of = mount;
+	return m->proc < 0 ? fail(-errno, "copy the mount of /proc") : 0;
+}
+
+static int attach_stand_in(struct restore *r, struct mounts *m)
+{
+	const unsigned flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
+	int fd;
+
+	if (m->proc < 0 || m->proc_of->point < 0)
+		return 0;
+	if (move_mount(m->proc, "", m->proc_of->point, "", flags) < 0)
+		return fail(-errno, "mount %s: attach the tool's in its place", MOUNT_NAME(m->proc_of));
+	fd = move_fd_above(m->proc, r->service_base);
+	if (fd >= 0)
+		m->proc = fd;
+	return fd < 0 ? fail(fd, "keep a mount open") : 0;
+}
+
+static int detach_stand_in(struct mounts *m)
+{
+	if (m->proc < 0 || m->proc_of->point < 0)
+		return 0;
+	if (fchdir(m->proc) < 0 || umount2(".", MNT_DETACH) < 0 || fchdir(m->root->fd) < 0)
+		return fail(-errno, "mount %s: unmount the tool's", MOUNT_NAME(m->proc_of));
+	return 0;
+}
+
 /* The uppermost of those that are mounted on the root directory. */
 static int open_root(struct restore *r, const struct mounts *m)
 {
@@ -104,8 +153,14 @@ int mounts_build(struct restore *r, struct ns *ns)
 		return fail(err, "make the mounts of a new mount namespace private");
 	err = mounts_clone(r, ns, m, false);
 	if (!err)
+		err = open_stand_in(m, ns->owner);
+	if (!err)
 		err = change_root(m);
-	mounts_for_each(mount, m) if (!err) err = attach_or_keep(r, mount);
+	mounts_for_each(mount, m)
+		if (!err)
+			err = attach_or_keep(r, mount);
+	if (!err)
+		err = attach_stand_in(r, m);
 	if (err)
 		return err;
 	ns->root = open_root(r, m);
@@ -131,8 +186,8 @@ static int set_flags(const struct mount *mount)
 	struct mount_attr attr = { .attr_set = mount_attributes(mount->entry->flags),
 				   .attr_clr = MOUNT_ALL_ATTRIBUTES };
 
-	/* Nothing but the default. */
-	if (!attr.attr_set && !mount->source)
+	/* Nothing but the default, with which a file system is created (create.c). */
+	if (!attr.attr_set && mount->fs->type && mount->fs->type->fill)
 		return 0;
 	return mount_setattr(mount->fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0 ?
 		       fail(-errno, "mount %s: set its flags", MOUNT_NAME(mount)) :
@@ -154,11 +209,14 @@ int mounts_finish(struct restore *r, struct ns *ns)
 
 	if (!err)
 		err = mounts_detach_origins(m);
-	mounts_for_each(mount, m) if (!err) err = attach_deferred(r, mount);
+	if (!err)
+		err = detach_stand_in(m);
+	mounts_for_each(mount, m)
+		if (!err)
+			err = attach_deferred(r, mount);
 	if (!err)
 		err = mounts_set_groups(m);
-	mounts_for_each(mount, m)
-	{
+	mounts_for_each(mount, m) {
 		if (!err)
 			err = set_flags(mount);
 		if (!err && mount->fs->whole == mount)
@@ -184,6 +242,8 @@ void mounts_close(struct restore *r)
 	ns_for_each(ns, &r->plan.namespaces, NS_MNT) {
 		struct mounts *m = ns->data;
 
+		if (m)
+			close_one(&m->proc);
 		for (size_t i = 0; m && i < m->n; i++) {
 			close_one(&m->v[i].fd);
 			close_one(&m->v[i].point);

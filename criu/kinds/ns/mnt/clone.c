@@ -121,14 +121,14 @@ int mounts_detach_origins(const struct mounts *m)
 {
 	struct mount *mount;
 
-	mounts_for_each(mount, m) for (struct mount_origin *o = mount->fs->origins; o; o = o->next)
-	{
-		if (!o->attached)
-			continue;
-		if (umount2("/", MNT_DETACH) < 0) /* style: of this process */
-			return fail(-errno, "unmount a copy of %s", MOUNT_NAME(mount));
-		o->attached = false;
-	}
+	mounts_for_each(mount, m)
+		for (struct mount_origin *o = mount->fs->origins; o; o = o->next) {
+			if (!o->attached)
+				continue;
+			if (umount2("/", MNT_DETACH) < 0) /* style: of this process */
+				return fail(-errno, "unmount a copy of %s", MOUNT_NAME(mount));
+			o->attached = false;
+		}
 	return 0;
 }
 
@@ -145,8 +145,7 @@ static int copy_all(struct restore *r, struct mounts *m, bool deferred, bool may
 	struct mount *mount;
 	int err = 0;
 
-	mounts_for_each(mount, m)
-	{
+	mounts_for_each(mount, m) {
 		struct mount_origin *origin = mount_origin_of(mount->fs, mount->entry->root);
 
 		if (!err && origin && origin->fd >= 0 && waits(mount) == deferred && mount->fd < 0 &&
@@ -161,8 +160,7 @@ int mounts_open_sources(struct restore *r, struct mounts *m)
 	struct mount *mount;
 	int err = 0;
 
-	mounts_for_each(mount, m)
-	{
+	mounts_for_each(mount, m) {
 		struct mount_origin *origin;
 
 		if (err || !mount_is_external(m, mount))
@@ -180,12 +178,12 @@ int mounts_clone(struct restore *r, const struct ns *ns, struct mounts *m, bool 
 	struct mount *mount;
 	int err = 0;
 
-	mounts_for_each(mount, m) if (!err && waits(mount) == deferred && !mount->fs->origins) err =
-		create_origin(r, ns, mount->fs);
+	mounts_for_each(mount, m)
+		if (!err && waits(mount) == deferred && !mount->fs->origins)
+			err = create_origin(r, ns, mount->fs);
 	if (!err)
 		err = copy_all(r, m, deferred, true);
-	mounts_for_each(mount, m)
-	{
+	mounts_for_each(mount, m) {
 		struct mount_origin *origin = mount_origin_of(mount->fs, mount->entry->root);
 
 		if (err || waits(mount) != deferred || mount->fd >= 0)

@@ -120,7 +120,12 @@ int mount_create_fs(const struct mount *mount)
 		return err;
 	if (fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
 		return fail_fs(fs, -errno, mount, name);
-	fd = fsmount(fs, FSMOUNT_CLOEXEC, 0);
+	/*
+	 * In a user namespace proc and sysfs must be mounted as restricted as what is visible of them. Others may need mount
+	 * points, and content.
+	 */
+	fd = fsmount(fs, FSMOUNT_CLOEXEC,
+		     type && (type->of_pid_ns || type->single) ? (unsigned)mount_attributes(mount->entry->flags) : 0);
 	return fd < 0 ? fail_fs(fs, -errno, mount, name) : fd;
 }
 

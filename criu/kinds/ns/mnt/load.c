@@ -182,20 +182,17 @@ static int check_all(struct restore *r, const struct ns *ns, struct mounts *m)
 	struct mount *mount;
 	int err = 0;
 
-	mounts_for_each(mount, m)
-	{
+	mounts_for_each(mount, m) {
 		err = err ?: note_fs(r, m, mount);
 	}
-	mounts_for_each(mount, m)
-	{
+	mounts_for_each(mount, m) {
 		if (err || mount_is_external(m, mount))
 			continue;
 		err = check_made(r, ns, mount);
 		if (!err && !mount->fs->origins)
 			mount->deferred = mount->fs->type->of_pid_ns;
 	}
-	mounts_for_each(mount, m)
-	{
+	mounts_for_each(mount, m) {
 		if (err)
 			break;
 		mount->deferred |= mount->parent && mount->parent->deferred;
@@ -226,6 +223,7 @@ int mounts_load(struct restore *r, struct ns *ns)
 	if (!m || !m->v || !mount_restore_data(r))
 		return fail(-ENOMEM, "mounts");
 	m->ns_id = ns->id;
+	m->proc = -1;
 	m->n = records.n;
 	for (size_t i = 0; !err && i < m->n; i++) {
 		m->v[i].entry = (MntEntry *)records.v[i];

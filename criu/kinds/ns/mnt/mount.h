@@ -50,6 +50,8 @@ struct mounts {
 	struct mount *v; /* in the order of the images */
 	size_t n;
 	struct mount *root;
+	int proc; /* restore: the tool's proc, in the place of @proc_of for the time being; -1: none */
+	struct mount *proc_of;
 };
 
 /* Of a run: kind_data. */

@@ -30,8 +30,7 @@ static int survey_all(void *arg)
 	struct mount *mount;
 	int err = 0;
 
-	mounts_for_each(mount, m)
-	{
+	mounts_for_each(mount, m) {
 		if (err || !is_first_with_content(mount))
 			continue;
 		_cleanup_close_ int fd = mount_open_whole(mount);
@@ -52,7 +51,8 @@ int mounts_survey_content(struct dump *dump, struct ns *ns)
 	bool any = false;
 	int result = 0, err;
 
-	mounts_for_each(mount, m) any |= is_first_with_content(mount);
+	mounts_for_each(mount, m)
+		any |= is_first_with_content(mount);
 	if (!any)
 		return 0;
 	_cleanup_close_ int fd = open_fmt(member->proc.dir, O_RDONLY | O_CLOEXEC, "ns/mnt");
@@ -66,8 +66,7 @@ static int save_contents(struct dump *dump, struct ns *ns)
 	struct mount *mount;
 	int err = 0;
 
-	mounts_for_each(mount, m)
-	{
+	mounts_for_each(mount, m) {
 		if (err || !is_first_with_content(mount) || !mount->fs->type->save)
 			continue;
 		_cleanup_close_ int fd = mount_open_whole(mount);

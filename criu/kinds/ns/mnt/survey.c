@@ -90,8 +90,7 @@ static int find_outside(struct dump *dump, struct mounts *m)
 
 	if (!match)
 		match = mount_is_host_root(dump, m->root->info, &err);
-	mounts_for_each(mount, m)
-	{
+	mounts_for_each(mount, m) {
 		if (!err && mount != m->root)
 			err = find_external(dump, mount, match);
 		mount->fs = err ? NULL : mount_fs_get(run, &dump->arena, mount->entry->root_dev);
@@ -196,8 +195,7 @@ static int check_content(struct dump *dump, struct mounts *m)
 	struct mount *mount;
 	int err = 0;
 
-	mounts_for_each(mount, m)
-	{
+	mounts_for_each(mount, m) {
 		if (err || mount_is_external(m, mount))
 			continue;
 		if (!mount->fs->origins) {
@@ -207,7 +205,9 @@ static int check_content(struct dump *dump, struct mounts *m)
 		mount->entry->fstype = FSTYPE__UNSUPPORTED;
 		err = check_outer(dump, mount);
 	}
-	mounts_for_each(mount, m) if (!err && !mount->fs->origins) err = check_whole(dump, mount);
+	mounts_for_each(mount, m)
+		if (!err && !mount->fs->origins)
+			err = check_whole(dump, mount);
 	return err;
 }
 
@@ -300,7 +300,9 @@ static int survey_all(struct dump *dump)
 		if (err || !m)
 			continue;
 		err = check_content(dump, m);
-		mounts_for_each(mount, m) if (!err) err = check_groups(dump, m, mount);
+		mounts_for_each(mount, m)
+			if (!err)
+				err = check_groups(dump, m, mount);
 		if (!err && dump->blockers.nr == blockers)
 			err = mounts_check_groups(m);
 		if (!err && dump->blockers.nr == blockers)

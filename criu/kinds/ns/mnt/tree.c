@@ -125,7 +125,8 @@ int mounts_link(struct mounts *m, struct mount **ret_bad)
 			*ret_bad = &m->v[i - 1];
 	}
 	free(by_id);
-	mounts_for_each(mount, m) reached += !err;
+	mounts_for_each(mount, m)
+		reached += !err;
 	/* Some are in a cycle. */
 	return !err && reached != m->n ? -EBADMSG : err;
 }
