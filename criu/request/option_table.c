@@ -112,7 +112,7 @@ const struct option_spec option_table[] = {
 	MODE("network-lock", "iptables|nftables|skip", CMD_BOTH, NET, network_lock, network_lock_modes, RPC(network_lock), "how TCP traffic is blocked while the tree is frozen"),
 
 	/* -- namespaces, mounts, cgroups -- */
-	LATER_VALUE(HANDLER, 0, "empty-ns", "net", CMD_BOTH, NS, value_empty_ns, RPC_BY(rpc_empty_ns, "empty_ns"), "create an empty network namespace"),
+	VALUE(HANDLER, 0, "empty-ns", "net", CMD_BOTH, NS, value_empty_ns, RPC_BY(rpc_empty_ns, "empty_ns"), "network namespaces of the tree are not saved, and restored empty"),
 	LATER_LIST('J', "join-ns", "NS:PID|FILE", RESTORE, NS, join_ns, RPC_BY(rpc_join_ns, "join_ns"), "restore into an existing namespace"),
 	VALUE(HANDLER, 0, "veth-pair", "IN=OUT", RESTORE, NS, value_veth_pair, RPC_BY(rpc_veth_pairs, "veths"), "name of the outer end of a veth pair"),
 	VALUE(HANDLER, 'M', "ext-mount-map", "KEY:VAL", CMD_BOTH, NS, value_ext_mount, RPC_BY(rpc_ext_mounts, "ext_mnt,auto_ext_mnt"), "map an external mount"),

@@ -172,9 +172,8 @@ int value_inherit_fd(struct request *req, const char *arg)
 
 int value_external(struct request *req, const char *arg)
 {
-	/* The implemented ones. */
-	static const char *const types[] = { "file[", "tty[", "pipe[", "pipe:[",   "unix[",
-					     "mnt[",  "dev[", "veth[", "macvlan[", "pid[" };
+	static const char *const types[] = { "file[", "tty[",  "pipe[",	   "pipe:[", "unix[", "mnt[",
+					     "dev[",  "veth[", "macvlan[", "pid[",   "net[" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
 		if (str_has_prefix(arg, types[i]) && strchr(arg, ']'))

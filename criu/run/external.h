@@ -6,7 +6,7 @@
 
 /* Is @id ("file[1a:2b]", "pipe:[7]") given with --external, with or without a :KEY after it? */
 bool external_is_given(const struct options *opts, const char *id);
-/* The key for it: what stands after the colon, or @id itself; NULL: it is not given. */
+/* The KEY of --external ID:KEY; NULL: not given, or without one. */
 const char *external_key(const struct options *opts, const char *id);
 /* The --inherit-fd for @key; NULL: none. The leading slash of a path may be missing. */
 const struct inherit_fd *external_inherited(const struct options *opts, const char *key);

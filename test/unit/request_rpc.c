@@ -353,15 +353,13 @@ static void refused_by_name(void)
 {
 	CriuPageServerInfo ps = CRIU_PAGE_SERVER_INFO__INIT;
 	JoinNamespace ns = JOIN_NAMESPACE__INIT, *spaces[] = { &ns };
-	CriuOpts cases[] = { nothing(), nothing(), nothing() };
-	static const char *const names[] = { "ps (", "join_ns (", "empty_ns (" };
+	CriuOpts cases[] = { nothing(), nothing() };
+	static const char *const names[] = { "ps (", "join_ns (" };
 
 	ns.ns = ns.ns_file = (char *)"x";
 	cases[0].ps = &ps;
 	cases[1].n_join_ns = 1;
 	cases[1].join_ns = spaces;
-	cases[2].has_empty_ns = true;
-	cases[2].empty_ns = CLONE_NEWNET;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct asked asked;
 		int ret = ask(&asked, i ? CMD_RESTORE : CMD_DUMP, &cases[i]);

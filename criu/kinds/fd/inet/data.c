@@ -12,6 +12,11 @@ struct inet_networks *inet_networks(const struct dump *dump)
 	return dump->kind_data[kind_row(&inet_kind)];
 }
 
+bool inet_network_remains(const struct inet_dump *data)
+{
+	return !data->network || data->network->external;
+}
+
 static struct inet_networks *make_networks(struct dump *dump)
 {
 	struct inet_networks *all = inet_networks(dump);

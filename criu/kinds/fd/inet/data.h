@@ -88,6 +88,8 @@ struct inet_networks {
 
 /* Those of all namespaces; NULL: there are no sockets. */
 struct inet_networks *inet_networks(const struct dump *dump);
+/* Does that namespace exist after the tree? */
+bool inet_network_remains(const struct inet_dump *data);
 /* Of the namespace that the tool acts in now. NULL: out of memory. */
 struct inet_dump *inet_dump_data(struct dump *dump);
 bool inet_tree_ends(const struct dump *dump);

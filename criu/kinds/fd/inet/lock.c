@@ -271,7 +271,7 @@ int inet_lock_persist(struct dump *dump, struct inet_dump *data)
 	int err;
 
 	/* A namespace of the tree ends with it, and with its connection to the peers. */
-	if (!data->lock || data->network)
+	if (!data->lock || !inet_network_remains(data))
 		return 0;
 	err = make_dump_table(dump, data, data->table, false);
 	if (err)

@@ -306,7 +306,7 @@ static int save_held(struct dump *dump, const struct inet_dump *data, struct ine
 		return fail(job->err, "read the queued data of an internet socket");
 	switch (held->what) {
 	case KEEPER_STREAM:
-		if (data->table[0] && !data->network) {
+		if (data->table[0] && inet_network_remains(data)) {
 			held->entry->lock = (char *)data->table;
 			held->entry->lock_boot = (char *)data->boot_id;
 		}

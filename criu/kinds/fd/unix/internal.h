@@ -198,6 +198,8 @@ void unix_become_self(const struct unix_self *self);
 void unix_close_with_error(int fd, int other);
 /* socket(2) of the type of @sock, in its network namespace: a descriptor, or a negative errno, not logged. */
 int unix_new_socket(struct restore *r, const struct unix_sock *sock);
+/* socketpair(2), the same way; errors are logged. */
+int unix_new_pair(struct restore *r, const struct unix_sock *sock, int fds[2]);
 int unix_make_group(struct restore *r, struct unix_group *group);
 /* The unread data of @sock; once. */
 int unix_fill_queue(struct restore *r, struct unix_sock *sock);

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include "kinds/fd/unix/internal.h"
-#include "run/network.h"
 #include "util/fds.h"
 
 #define for_each_in(s, group) for (struct unix_sock *s = (group)->first; s; s = s->in_group)
@@ -16,32 +15,6 @@
 static bool is_ours(const struct unix_sock *sock)
 {
 	return !sock->inherited && !unix_is_external(sock);
-}
-
-int unix_new_socket(struct restore *r, const struct unix_sock *sock)
-{
-	struct network_visit visit;
-	int fd = network_enter(r, sock->file->network, &visit);
-
-	if (fd < 0)
-		return fd;
-	fd = socket(AF_UNIX, (int)(sock->entry->type | SOCK_CLOEXEC), 0);
-	fd = fd < 0 ? -errno : fd;
-	network_leave(r, &visit);
-	return fd;
-}
-
-static int new_pair(struct restore *r, const struct unix_sock *sock, int fds[2])
-{
-	struct network_visit visit;
-	int err = network_enter(r, sock->file->network, &visit);
-
-	if (err)
-		return err;
-	if (socketpair(AF_UNIX, (int)(sock->entry->type | SOCK_CLOEXEC), 0, fds) < 0)
-		err = fail(-errno, "socketpair");
-	network_leave(r, &visit);
-	return err;
 }
 
 static int move_above(struct restore *r, int fd, int *ret_fd)
@@ -67,7 +40,7 @@ static int make_pair(struct restore *r, const struct unix_sock *sock, int *ret_f
 	int fds[2], err = unix_become_owner(sock, &self);
 
 	if (!err)
-		err = new_pair(r, sock, fds);
+		err = unix_new_pair(r, sock, fds);
 	unix_become_self(&self);
 	if (err)
 		return err;

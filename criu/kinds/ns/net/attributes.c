@@ -10,9 +10,9 @@
 enum { GRO_MAX_SIZE = 58, GSO_IPV4_MAX_SIZE = 63, GRO_IPV4_MAX_SIZE = 64 };
 
 static const unsigned short kept[] = {
-	IFLA_TXQLEN,	   IFLA_LINKMODE,     IFLA_IFALIAS,	 IFLA_GROUP,	 IFLA_PROTO_DOWN,   IFLA_GSO_MAX_SEGS,
-	IFLA_GSO_MAX_SIZE, GRO_MAX_SIZE,      GSO_IPV4_MAX_SIZE, GRO_IPV4_MAX_SIZE, IFLA_BROADCAST, IFLA_PROP_LIST,
-	IFLA_AF_SPEC,	   IFLA_LINKINFO,     IFLA_NUM_TX_QUEUES, IFLA_NUM_RX_QUEUES,
+	IFLA_TXQLEN,	   IFLA_LINKMODE, IFLA_IFALIAS,	      IFLA_GROUP,	  IFLA_PROTO_DOWN, IFLA_GSO_MAX_SEGS,
+	IFLA_GSO_MAX_SIZE, GRO_MAX_SIZE,  GSO_IPV4_MAX_SIZE,  GRO_IPV4_MAX_SIZE,  IFLA_BROADCAST,  IFLA_PROP_LIST,
+	IFLA_AF_SPEC,	   IFLA_LINKINFO, IFLA_NUM_TX_QUEUES, IFLA_NUM_RX_QUEUES,
 };
 
 bool net_attribute_is_kept(int type)
@@ -35,9 +35,9 @@ const struct nlattr *net_find_nested(const struct nlattr *in, int type)
 
 struct conf_array net_array_in(const struct nlattr *spec, int family)
 {
-	const struct nlattr *array =
-		family == CONF_IPV4 ? net_find_nested(net_find_nested(spec, AF_INET), IFLA_INET_CONF) :
-				      net_find_nested(net_find_nested(spec, AF_INET6), IFLA_INET6_CONF);
+	const struct nlattr *array = family == CONF_IPV4 ?
+					     net_find_nested(net_find_nested(spec, AF_INET), IFLA_INET_CONF) :
+					     net_find_nested(net_find_nested(spec, AF_INET6), IFLA_INET6_CONF);
 
 	if (!array)
 		return (struct conf_array){ NULL, 0 };

@@ -15,20 +15,20 @@
 #define MACVLAN_READ_ONLY (BIT(IFLA_MACVLAN_MACADDR_COUNT) | BIT(IFLA_MACVLAN_BC_QUEUE_LEN_USED))
 #define BR_MCAST_QUERIER_STATE 47
 #define BR_FDB_N_LEARNED 48
-#define BRIDGE_READ_ONLY                                                                                              \
-	(BIT(IFLA_BR_ROOT_ID) | BIT(IFLA_BR_BRIDGE_ID) | BIT(IFLA_BR_ROOT_PORT) | BIT(IFLA_BR_ROOT_PATH_COST) |       \
-	 BIT(IFLA_BR_TOPOLOGY_CHANGE) | BIT(IFLA_BR_TOPOLOGY_CHANGE_DETECTED) | BIT(IFLA_BR_HELLO_TIMER) |            \
-	 BIT(IFLA_BR_TCN_TIMER) | BIT(IFLA_BR_TOPOLOGY_CHANGE_TIMER) | BIT(IFLA_BR_GC_TIMER) | BIT(IFLA_BR_FDB_FLUSH) | \
-	 BIT(BR_MCAST_QUERIER_STATE) | BIT(BR_FDB_N_LEARNED))
+#define BRIDGE_READ_ONLY                                                                                        \
+	(BIT(IFLA_BR_ROOT_ID) | BIT(IFLA_BR_BRIDGE_ID) | BIT(IFLA_BR_ROOT_PORT) | BIT(IFLA_BR_ROOT_PATH_COST) | \
+	 BIT(IFLA_BR_TOPOLOGY_CHANGE) | BIT(IFLA_BR_TOPOLOGY_CHANGE_DETECTED) | BIT(IFLA_BR_HELLO_TIMER) |      \
+	 BIT(IFLA_BR_TCN_TIMER) | BIT(IFLA_BR_TOPOLOGY_CHANGE_TIMER) | BIT(IFLA_BR_GC_TIMER) |                  \
+	 BIT(IFLA_BR_FDB_FLUSH) | BIT(BR_MCAST_QUERIER_STATE) | BIT(BR_FDB_N_LEARNED))
 
 /* Of a port of a bridge. The kernel decides about its state when it goes up. */
 #define BRPORT_MCAST_EHT_HOSTS_CNT 38
 #define BRPORT_MCAST_N_GROUPS 41
-#define BRPORT_READ_ONLY                                                                                               \
-	(BIT(IFLA_BRPORT_STATE) | BIT(IFLA_BRPORT_ROOT_ID) | BIT(IFLA_BRPORT_BRIDGE_ID) |                              \
-	 BIT(IFLA_BRPORT_DESIGNATED_PORT) | BIT(IFLA_BRPORT_DESIGNATED_COST) | BIT(IFLA_BRPORT_ID) |                   \
-	 BIT(IFLA_BRPORT_NO) | BIT(IFLA_BRPORT_TOPOLOGY_CHANGE_ACK) | BIT(IFLA_BRPORT_CONFIG_PENDING) |                \
-	 BIT(IFLA_BRPORT_MESSAGE_AGE_TIMER) | BIT(IFLA_BRPORT_FORWARD_DELAY_TIMER) | BIT(IFLA_BRPORT_HOLD_TIMER) |     \
+#define BRPORT_READ_ONLY                                                                                           \
+	(BIT(IFLA_BRPORT_STATE) | BIT(IFLA_BRPORT_ROOT_ID) | BIT(IFLA_BRPORT_BRIDGE_ID) |                          \
+	 BIT(IFLA_BRPORT_DESIGNATED_PORT) | BIT(IFLA_BRPORT_DESIGNATED_COST) | BIT(IFLA_BRPORT_ID) |               \
+	 BIT(IFLA_BRPORT_NO) | BIT(IFLA_BRPORT_TOPOLOGY_CHANGE_ACK) | BIT(IFLA_BRPORT_CONFIG_PENDING) |            \
+	 BIT(IFLA_BRPORT_MESSAGE_AGE_TIMER) | BIT(IFLA_BRPORT_FORWARD_DELAY_TIMER) | BIT(IFLA_BRPORT_HOLD_TIMER) | \
 	 BIT(IFLA_BRPORT_FLUSH) | BIT(BRPORT_MCAST_EHT_HOSTS_CNT) | BIT(BRPORT_MCAST_N_GROUPS))
 
 /* Only those that have been tried: others may have state that is not in their attributes. */
@@ -41,10 +41,7 @@ static const struct device_kind kinds[] = {
 	  .may_lead_out = true,
 	  .needs_link = true,
 	  .read_only = MACVLAN_READ_ONLY },
-	{ .name = "macvtap",
-	  .type = ND_TYPE__EXTLINK,
-	  .needs_link = true,
-	  .read_only = MACVLAN_READ_ONLY },
+	{ .name = "macvtap", .type = ND_TYPE__EXTLINK, .needs_link = true, .read_only = MACVLAN_READ_ONLY },
 	{ .name = "ifb", .type = ND_TYPE__EXTLINK },
 	{ .name = "dummy", .type = ND_TYPE__EXTLINK },
 };
@@ -123,8 +120,7 @@ static void add_data(struct route_batch *b, const struct device_kind *kind, cons
 	int left;
 
 	if (saved)
-		nla_for_each_nested(attr, (struct nlattr *)saved, left)
-			add_one(b, kind, attr);
+		nla_for_each_nested(attr, (struct nlattr *)saved, left) add_one(b, kind, attr);
 	/* The senders that it accepts, all at once. */
 	if (is_macvlan(kind) && net_find_nested(saved, IFLA_MACVLAN_MACADDR_DATA))
 		route_attr_u32(b, IFLA_MACVLAN_MACADDR_MODE, MACVLAN_MACADDR_SET);
@@ -157,9 +153,9 @@ void device_add_port(struct route_batch *b, const NetDeviceEntry *entry)
 		route_attrs(b, kind, NLA_ALIGN(kind->nla_len));
 	nest = route_nest(b, IFLA_INFO_SLAVE_DATA);
 	if (data)
-		nla_for_each_nested(attr, (struct nlattr *)data, left)
-			if (nla_type(attr) >= 64 || !(BRPORT_READ_ONLY & BIT(nla_type(attr))))
-				route_attrs(b, attr, NLA_ALIGN(attr->nla_len));
+		nla_for_each_nested(attr, (struct nlattr *)data,
+				    left) if (nla_type(attr) >= 64 || !(BRPORT_READ_ONLY & BIT(nla_type(attr))))
+			route_attrs(b, attr, NLA_ALIGN(attr->nla_len));
 	route_nest_end(b, nest);
 	route_nest_end(b, info);
 }

@@ -12,9 +12,9 @@
 #include "util/log.h"
 
 /* Flags that can be set: netdevice(7). The others are the kernel's own. */
-#define FLAGS_TO_SET                                                                                                 \
-	((unsigned)(IFF_DEBUG | IFF_NOTRAILERS | IFF_NOARP | IFF_PROMISC | IFF_ALLMULTI | IFF_MULTICAST | IFF_PORTSEL | \
-		    IFF_AUTOMEDIA | IFF_DYNAMIC))
+#define FLAGS_TO_SET                                                                                      \
+	((unsigned)(IFF_DEBUG | IFF_NOTRAILERS | IFF_NOARP | IFF_PROMISC | IFF_ALLMULTI | IFF_MULTICAST | \
+		    IFF_PORTSEL | IFF_AUTOMEDIA | IFF_DYNAMIC))
 
 static int run(struct route_batch *b, const struct net_state *state, const char *what)
 {
@@ -52,9 +52,8 @@ static void set_attributes(struct route_batch *b, const struct net_device *devic
 
 	route_message(b, RTM_SETLINK, 0, &head, sizeof(head));
 	route_attr_u32(b, IFLA_MTU, entry->mtu);
-	nla_for_each_attr(attr, (struct nlattr *)entry->attributes.data, (int)entry->attributes.len, left)
-		if (is_set_here(device, attr))
-			route_attrs(b, attr, NLA_ALIGN(attr->nla_len));
+	nla_for_each_attr(attr, (struct nlattr *)entry->attributes.data, (int)entry->attributes.len,
+			  left) if (is_set_here(device, attr)) route_attrs(b, attr, NLA_ALIGN(attr->nla_len));
 	route_message_end(b);
 }
 
@@ -201,8 +200,7 @@ static int set_conf6(struct nlmsghdr *message, void *arg)
 {
 	const struct settings *s = arg;
 	const struct ifinfomsg *ifi = nlmsg_data(message);
-	const struct conf_array now =
-		net_array_in(nlmsg_find_attr(message, sizeof(*ifi), IFLA_AF_SPEC), CONF_IPV6);
+	const struct conf_array now = net_array_in(nlmsg_find_attr(message, sizeof(*ifi), IFLA_AF_SPEC), CONF_IPV6);
 	int err = 0;
 
 	for (size_t i = 0; !err && i < s->state->nr_devices; i++) {
@@ -223,7 +221,8 @@ int net_devices_conf(struct restore *r, const struct net_state *state)
 {
 	struct settings settings = { r, state };
 	const struct ifinfomsg head = { .ifi_family = AF_UNSPEC };
-	int err = route_list(state->route, &(struct route_query){ RTM_GETLINK, &head, sizeof(head), set_conf6, &settings });
+	int err = route_list(state->route,
+			     &(struct route_query){ RTM_GETLINK, &head, sizeof(head), set_conf6, &settings });
 
 	return err ? fail(err, "settings of the devices of a network namespace") : 0;
 }

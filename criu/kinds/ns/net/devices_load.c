@@ -6,7 +6,7 @@
 #include <string.h>
 #include "attributes.h"
 #include "device_kinds.h"
-#include "run/options.h"
+#include "run/external.h"
 #include "util/log.h"
 #include "util/str.h"
 
@@ -70,8 +70,7 @@ static struct net_device *find_device(const struct restore *r, uint32_t ns_id, u
 {
 	const struct ns *ns;
 
-	ns_for_each(ns, &r->plan.namespaces, NS_NET)
-	{
+	ns_for_each(ns, &r->plan.namespaces, NS_NET) {
 		struct net_state *state = ns->id == ns_id ? ns->data : NULL;
 
 		for (size_t i = 0; state && i < state->nr_devices; i++)
@@ -81,16 +80,12 @@ static struct net_device *find_device(const struct restore *r, uint32_t ns_id, u
 	return NULL;
 }
 
-/* The value of --external TYPE[NAME]:VALUE; NULL: not given. */
 static const char *find_external(const struct options *opts, const char *type, const char *name)
 {
-	char key[64];
-	size_t len = (size_t)snprintf(key, sizeof(key), "%s[%s]:", type, name);
+	char id[64];
 
-	for (size_t i = 0; i < opts->externals.n; i++)
-		if (!strncmp(opts->externals.v[i], key, len) && opts->externals.v[i][len])
-			return opts->externals.v[i] + len;
-	return NULL;
+	snprintf(id, sizeof(id), "%s[%s]", type, name);
+	return external_key(opts, id);
 }
 
 static const char *outer_end(const struct options *opts, const char *name)
@@ -116,7 +111,8 @@ static int set_outer(struct restore *r, struct net_device *device, const char *g
 	device->outer = name;
 	device->bridge = at ? at + 1 : NULL;
 	if (!is_good_name(name) || (device->bridge && !is_good_name(device->bridge)))
-		return fail(-EINVAL, "--external veth[%s]:%s: expected NAME or NAME@BRIDGE", device->entry->name, given);
+		return fail(-EINVAL, "--external veth[%s]:%s: expected NAME or NAME@BRIDGE", device->entry->name,
+			    given);
 	return 0;
 }
 
@@ -132,10 +128,11 @@ static int connect_veth(struct restore *r, struct net_device *device)
 	given = outer_end(r->opts, device->entry->name);
 	if (given)
 		return set_outer(r, device, given);
-	return fail(-ENODEV,
-		    "netdev-%u.img: the other end of the veth device %s was outside of the tree: name it with --external "
-		    "'veth[%s]:NAME' or 'veth[%s]:NAME@BRIDGE'",
-		    device->ns->id, device->entry->name, device->entry->name, device->entry->name);
+	return fail(
+		-ENODEV,
+		"netdev-%u.img: the other end of the veth device %s was outside of the tree: name it with --external "
+		"'veth[%s]:NAME' or 'veth[%s]:NAME@BRIDGE'",
+		device->ns->id, device->entry->name, device->entry->name, device->entry->name);
 }
 
 static int connect_device(struct restore *r, struct net_device *device)
@@ -152,9 +149,10 @@ static int connect_device(struct restore *r, struct net_device *device)
 	device->outer_parent = find_external(r->opts, "macvlan", entry->name);
 	if (device->outer_parent)
 		return 0;
-	return fail(-ENODEV,
-		    "netdev-%u.img: the device below %s was outside of the tree: name one with --external 'macvlan[%s]:NAME'",
-		    device->ns->id, entry->name, entry->name);
+	return fail(
+		-ENODEV,
+		"netdev-%u.img: the device below %s was outside of the tree: name one with --external 'macvlan[%s]:NAME'",
+		device->ns->id, entry->name, entry->name);
 }
 
 int net_devices_link(struct restore *r)
@@ -162,8 +160,7 @@ int net_devices_link(struct restore *r)
 	struct ns *ns;
 	int err = 0;
 
-	ns_for_each(ns, &r->plan.namespaces, NS_NET)
-	{
+	ns_for_each(ns, &r->plan.namespaces, NS_NET) {
 		struct net_state *state = ns->data;
 
 		for (size_t i = 0; !err && state && i < state->nr_devices; i++)

@@ -96,7 +96,8 @@ static void add_device(struct route_batch *b, const struct making *m, const stru
 
 static bool is_ready(const struct net_device *device)
 {
-	return !device->made && !device->outer_parent && (!device->kind->needs_link || (device->peer && device->peer->made));
+	return !device->made && !device->outer_parent &&
+	       (!device->kind->needs_link || (device->peer && device->peer->made));
 }
 
 struct made {
@@ -224,8 +225,7 @@ int net_devices_make(struct restore *r)
 	struct ns *ns;
 	int err;
 
-	ns_for_each(ns, &r->plan.namespaces, NS_NET)
-	{
+	ns_for_each(ns, &r->plan.namespaces, NS_NET) {
 		struct net_state *state = ns->data;
 
 		for (size_t i = 0; state && i < state->nr_devices; i++) {

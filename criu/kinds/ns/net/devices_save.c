@@ -28,8 +28,7 @@ static int keep_message(struct nlmsghdr *message, void *arg)
 	static const char zeros[NLMSG_ALIGNTO];
 	int err = buf_add(&list->messages, message, message->nlmsg_len);
 
-	return err ? err :
-		     buf_add(&list->messages, zeros, NLMSG_ALIGN(message->nlmsg_len) - message->nlmsg_len);
+	return err ? err : buf_add(&list->messages, zeros, NLMSG_ALIGN(message->nlmsg_len) - message->nlmsg_len);
 }
 
 static int list_devices(struct nl_sock *route, struct device_list *ret)
@@ -139,8 +138,8 @@ static int set_common(const struct saving *s, const struct ifinfomsg *ifi, struc
 static void refuse(const struct saving *s, const NetDeviceEntry *entry, const char *what, const char *why)
 {
 	dump_blocker(s->dump, s->ns->member ? dump_task_of(s->ns->member) : NULL, -1,
-		     "network namespace %u: device %s (%s) cannot be saved: %s; delete it (ip link delete %s)", s->ns->id,
-		     entry->name, what, why, entry->name);
+		     "network namespace %u: device %s (%s) cannot be saved: %s; delete it (ip link delete %s)",
+		     s->ns->id, entry->name, what, why, entry->name);
 }
 
 /* What a device of that kind has beyond the common part. False: it cannot be saved. */
@@ -152,8 +151,7 @@ static bool set_kind(const struct saving *s, const struct ifinfomsg *ifi, struct
 	const struct device_kind *found =
 		ifi->ifi_type == ARPHRD_LOOPBACK ? device_kind_by_type(ND_TYPE__LOOPBACK) : device_kind_by_name(kind);
 
-	if (tb[IFLA_XDP] && nla_len(tb[IFLA_XDP]) &&
-	    net_find_nested(tb[IFLA_XDP], IFLA_XDP_ATTACHED) &&
+	if (tb[IFLA_XDP] && nla_len(tb[IFLA_XDP]) && net_find_nested(tb[IFLA_XDP], IFLA_XDP_ATTACHED) &&
 	    nla_get_u8((struct nlattr *)net_find_nested(tb[IFLA_XDP], IFLA_XDP_ATTACHED)))
 		return refuse(s, entry, kind, "an XDP program is attached to it"), false;
 	if (!found)

@@ -65,8 +65,7 @@ int net_ids_save(struct dump *dump, const struct ns *ns, struct nl_sock *route, 
 
 	ns_for_each(other, &dump->namespaces, NS_NET)
 		room++;
-	ns_for_each(other, &dump->namespaces, NS_NET)
-	{
+	ns_for_each(other, &dump->namespaces, NS_NET) {
 		_cleanup_close_ int fd = -1;
 		int32_t value = NETNSA_NSID_NOT_ASSIGNED;
 
@@ -96,8 +95,7 @@ int net_ids_fill(struct restore *r, const struct net_state *state)
 		const NetnsId *id = state->entry->nsids[i];
 		const struct ns *ns;
 
-		ns_for_each(ns, &r->plan.namespaces, NS_NET)
-		{
+		ns_for_each(ns, &r->plan.namespaces, NS_NET) {
 			if (ns->id != id->target_ns_id || ns->fd < 0)
 				continue;
 			route_message(&b, RTM_NEWNSID, 0, &head, sizeof(head));

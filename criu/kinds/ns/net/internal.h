@@ -56,7 +56,7 @@ int conf_fill_device(struct restore *r, int family, const char *device, const st
 int conf_fill_more(struct restore *r, int family, const char *device, const struct conf_array *saved,
 		   const struct conf_array *now);
 
-/* ---- other sysctls: sysctl.c ---- */
+/* ---- other sysctls: sysctl.c, sysctl_file.c ---- */
 
 /* Reads a file below /proc/sys/net: without the newline. -ENOENT, -EACCES, ... not logged. */
 int net_sysctl_read(const char *path, struct buf *ret);
@@ -96,13 +96,15 @@ struct net_device {
 	const struct ns *ns;
 	const struct device_kind *kind;
 	struct net_device *peer; /* the other end, or the device below; NULL: outside of the tree, or none */
-	const char *outer, *bridge; /* the other end outside of the tree, and the bridge that it is a port of, or NULL */
+	const char *outer,
+		*bridge; /* the other end outside of the tree, and the bridge that it is a port of, or NULL */
 	const char *outer_parent; /* the device below, outside of the tree */
 	bool made;
 };
 
 struct net_state {
 	const struct ns *ns;
+	const struct inherit_fd *given; /* it is passed to us; NULL: it is created */
 	const NetnsEntry *entry;
 	struct net_device *devices;
 	size_t nr_devices;

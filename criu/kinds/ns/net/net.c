@@ -4,11 +4,18 @@
  * network_namespaces(7), rtnetlink(7)
  */
 #include <errno.h>
+#include <inttypes.h>
+#include <linux/nsfs.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
 #include "base/bits.h"
 #include "image/writer.h"
 #include "internal.h"
 #include "kinds/kinds.h"
+#include "run/external.h"
 #include "run/network.h"
+#include "util/fds.h"
 #include "util/log.h"
 
 /* ---- dump ---- */
@@ -36,12 +43,46 @@ static int save_conf(struct dump *dump, NetnsEntry *entry)
 	return 0;
 }
 
+/* --external net[INO]:KEY */
+static const char *key_of(const struct dump *dump, const struct ns *ns)
+{
+	char id[40];
+
+	snprintf(id, sizeof(id), "net[%" PRIu64 "]", ns->ino);
+	return external_key(dump->opts, id);
+}
+
+static int net_survey(struct dump *dump)
+{
+	struct ns *ns;
+
+	ns_for_each(ns, &dump->namespaces, NS_NET)
+		ns->external = !ns->own && key_of(dump, ns);
+	return 0;
+}
+
+static int save_external(struct dump *dump, const struct ns *ns)
+{
+	NetnsEntry entry = NETNS_ENTRY__INIT;
+	int err;
+
+	entry.ext_key = dump_strdup(dump, key_of(dump, ns));
+	err = entry.ext_key ? image_write_single(dump->dir, IMAGE_NETNS, ns->id, &entry.base) : -ENOMEM;
+	return err < 0 ? fail(err, "%s", image_store_error(dump->dir)) : 0;
+}
+
 static int net_save(struct dump *dump, struct ns *ns)
 {
 	_cleanup_netlink_ struct nl_sock *route = NULL;
 	NetnsEntry entry = NETNS_ENTRY__INIT;
-	int err = route_open(&route);
+	int err;
 
+	if (ns->external)
+		return save_external(dump, ns);
+	/* --empty-ns net: another program makes its content. */
+	if (dump->opts->empty_netns)
+		return 0;
+	err = route_open(&route);
 	if (err)
 		return fail(err, "open a netlink socket");
 	err = net_devices_save(dump, ns, route, &entry);
@@ -76,6 +117,21 @@ static int check_conf(const struct ns *ns, const NetnsEntry *entry)
 	return err;
 }
 
+/* It is passed to us. Nothing of its content is in the images. */
+static int load_external(struct restore *r, const struct ns *ns, struct net_state *state, const char *key)
+{
+	const struct inherit_fd *given = external_inherited(r->opts, key);
+
+	if (!given)
+		return fail(-ENOENT,
+			    "netns-%u.img: the network namespace was external: pass one with --inherit-fd 'fd[N]:%s'",
+			    ns->id, key);
+	if (ioctl(given->fd, NS_GET_NSTYPE) != CLONE_NEWNET)
+		return fail(-EINVAL, "--inherit-fd fd[%d]:%s: not a network namespace", given->fd, key);
+	state->given = given;
+	return 0;
+}
+
 static int net_load(struct restore *r, struct ns *ns)
 {
 	struct net_state *state = restore_alloc(r, sizeof(*state));
@@ -83,14 +139,16 @@ static int net_load(struct restore *r, struct ns *ns)
 
 	if (!state)
 		return fail(-ENOMEM, "network namespaces");
+	/* Without data it is created, and left empty. */
+	if (r->opts->empty_netns)
+		return 0;
 	ns->data = state;
 	state->ns = ns;
 	err = restore_read_record(r, IMAGE_NETNS, ns->id, &netns_entry__descriptor, &state->entry);
 	if (err)
 		return err;
 	if (state->entry->ext_key)
-		return fail(-EOPNOTSUPP, "netns-%u.img: an external network namespace (%s): not implemented", ns->id,
-			    state->entry->ext_key);
+		return load_external(r, ns, state, state->entry->ext_key);
 	err = check_conf(ns, state->entry);
 	if (!err)
 		err = net_sysctls_check(ns, state->entry);
@@ -105,9 +163,11 @@ static int net_load(struct restore *r, struct ns *ns)
 static int net_fill(struct restore *r, struct ns *ns)
 {
 	const struct net_state *state = ns->data;
-	const NetnsEntry *entry = state->entry;
+	const NetnsEntry *entry = state ? state->entry : NULL;
 	int err;
 
+	if (!entry)
+		return 0;
 	err = conf_fill_files(r, CONF_IPV4, "all", &(struct conf_list){ entry->all_conf4, entry->n_all_conf4 });
 	if (!err)
 		err = conf_fill_files(r, CONF_IPV6, "all", &(struct conf_list){ entry->all_conf6, entry->n_all_conf6 });
@@ -159,7 +219,7 @@ static int in_each(struct restore *r, int (*fn)(struct restore *, struct net_sta
 		int left;
 		LOG_SCOPE("network namespace %u", ns->id);
 
-		if (err || !ns->data)
+		if (err || !ns->data || ((struct net_state *)ns->data)->given)
 			continue;
 		err = network_enter(r, ns, &visit);
 		if (err)
@@ -184,6 +244,24 @@ static int net_namespaces_made(struct restore *r)
 	int err = in_each(r, open_socket);
 
 	return err ? err : net_devices_make(r);
+}
+
+/* A copy of the descriptor, as if we had created it. */
+static int net_prepare(struct restore *r)
+{
+	struct ns *ns;
+
+	ns_for_each(ns, &r->plan.namespaces, NS_NET) {
+		const struct net_state *state = ns->data;
+		const struct inherit_fd *given = state ? state->given : NULL;
+
+		if (!given)
+			continue;
+		ns->fd = dup_fd_above(given->fd, r->service_base);
+		if (ns->fd < 0)
+			return fail(ns->fd, "--inherit-fd fd[%d]:%s", given->fd, given->key);
+	}
+	return 0;
 }
 
 static int net_link(struct restore *r)
@@ -216,10 +294,13 @@ static int net_in_namespaces(struct restore *r)
 const struct run_kind net_ns_run = {
 	.name = "network namespace",
 	.namespaces = BIT(NS_NET),
+	.survey = net_survey,
 	.save_namespace = net_save,
 	.load_namespace = net_load,
 	.link = net_link,
+	.prepare = net_prepare,
 	.fill_namespace = net_fill,
 	.namespaces_made = net_namespaces_made,
 	.in_namespaces = net_in_namespaces,
+	.failed = close_sockets,
 };

@@ -20,45 +20,6 @@
 #define PATH_ROOM 256
 #define DEPTH_MAX 6
 
-static void cut_newline(struct buf *text)
-{
-	while (text->len && text->data[text->len - 1] == '\n')
-		text->data[--text->len] = '\0';
-}
-
-int net_sysctl_read(const char *path, struct buf *ret)
-{
-	char full[PATH_ROOM];
-	int err = str_format(full, sizeof(full), ROOT "%s", path);
-
-	ret->len = 0;
-	if (!err)
-		err = read_record(proc_root(), full, ret);
-	if (err < 0)
-		return err;
-	/* An empty file has no buffer. */
-	err = buf_reserve(ret, 1);
-	if (err)
-		return err;
-	ret->data[ret->len] = '\0';
-	cut_newline(ret);
-	return 0;
-}
-
-int net_sysctl_write(struct restore *r, const char *path, const char *value)
-{
-	char full[PATH_ROOM];
-	int err = str_format(full, sizeof(full), ROOT "%s", path);
-
-	if (!err)
-		err = write_text(proc_root(), full, *value ? value : "\n");
-	if (err < 0 && r->opts->weak_sysctls) {
-		log_warn("sysctl net/%s cannot be set to %s: errno %d", path, value, -err);
-		return 0;
-	}
-	return err < 0 ? fail(err, "set sysctl net/%s to %s (--weak-sysctls ignores that)", path, value) : 0;
-}
-
 /* ---- dump ---- */
 
 struct sysctls {
