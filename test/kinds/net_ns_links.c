@@ -20,7 +20,7 @@ static const char in_root[] =
 	"ip link add ifb7 txqueuelen 99 type ifb; ip link set ifb7 up; ip route add 10.55.0.0/16 via 10.5.0.9;"
 	"ip link property add dev v0 altname veth-number-zero; ip link set v3 alias 'the third' mtu 1400 group 9;"
 	"ip link set v1 addrgenmode none; echo 1 >/proc/sys/net/ipv6/conf/v3/forwarding;"
-	"ip link add w0 type veth peer name w1; ip link set w0 up";
+	"ip link add w0 type veth peer name w1; ip link add br1 type bridge; ip link set br1 up; ip link set w0 master br1 up";
 
 static int other(void *arg)
 {

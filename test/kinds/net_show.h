@@ -38,18 +38,25 @@ static inline void net_show(const char *path)
 	need(WIFEXITED(status), "show the network: status %#x", status);
 }
 
-/* The same now as in that file; the first differences are reported. */
+/*
+ * The same now as in that file; the first differences are reported. The kernel updates the state of devices (operstate) at
+ * most once a second: until then it may differ.
+ */
 static inline void net_check_same(const char *before)
 {
-	char script[512], diff[2048] = "";
-	FILE *f;
+	char script[512], diff[2048] = "differs";
+	double until = now_s() + 3;
 
-	net_show("now");
 	snprintf(script, sizeof(script), "diff %s now | head -20", before);
-	f = popen(script, "r");
-	need(f, "diff");
-	diff[fread(diff, 1, sizeof(diff) - 1, f)] = '\0';
-	pclose(f);
+	while (diff[0] && now_s() < until) {
+		FILE *f;
+
+		net_show("now");
+		f = popen(script, "r");
+		need(f, "diff");
+		diff[fread(diff, 1, sizeof(diff) - 1, f)] = '\0';
+		pclose(f);
+	}
 	check(!diff[0], "the network differs: %s", diff);
 }
 

@@ -169,8 +169,8 @@ int net_devices_settle(const struct net_state *state)
 }
 
 /*
- * The kernel notices a moment later that a new device has no carrier. Until then, a bridge on it would have one, and get an
- * address: unless the device is dormant.
+ * The kernel notices a moment later that a new veth has no carrier. Until then, the bridge of which it is a port would have
+ * one, and get an address: unless the port is dormant, which ends with that.
  */
 int net_devices_up(const struct net_state *state)
 {
@@ -184,7 +184,8 @@ int net_devices_up(const struct net_state *state)
 
 		set_gen_mode(&b, entry, IN6_ADDR_GEN_MODE_NONE);
 		route_message(&b, RTM_SETLINK, 0, &head, sizeof(head));
-		if ((entry->flags & IFF_UP) && !(entry->flags & IFF_RUNNING))
+		if (entry->type == ND_TYPE__VETH && entry->has_master && (entry->flags & IFF_UP) &&
+		    !(entry->flags & IFF_RUNNING))
 			route_attr(&b, IFLA_OPERSTATE, &(uint8_t){ IF_OPER_DORMANT }, 1);
 		route_message_end(&b);
 	}

@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -98,6 +99,16 @@ static int save_dir(struct sysctls *s, const char *path, int depth)
 	return err;
 }
 
+/* Groups are those of the tree's user namespace; with a newline, as CRIU has it. NULL: out of memory. */
+static char *ping_range(struct dump *dump, const char *text)
+{
+	uint32_t first, last;
+
+	if (sscanf(text, "%" SCNu32 " %" SCNu32, &first, &last) != 2 || first > last)
+		return dump_printf(dump, "1\t0\n");
+	return dump_printf(dump, "%u\t%u\n", dump_gid_of(dump, first), dump_gid_of(dump, last));
+}
+
 static int save_single(struct dump *dump, const char *path, bool number, SysctlEntry ***ret_list, size_t *ret_n)
 {
 	_cleanup_buf_ struct buf text = { 0 };
@@ -116,8 +127,7 @@ static int save_single(struct dump *dump, const char *path, bool number, SysctlE
 		entry->has_iarg = !err;
 		entry->iarg = entry->has_iarg ? (int32_t)value : 0;
 	} else if (!err) {
-		/* With a newline, as CRIU has it. */
-		entry->sarg = dump_printf(dump, "%s\n", text.data);
+		entry->sarg = ping_range(dump, text.data);
 		err = entry->sarg ? 0 : -ENOMEM;
 	}
 	if (err)
@@ -174,11 +184,13 @@ static bool is_set(const char *path, const char *value)
 static int try_to_set(const char *path, const char *value)
 {
 	char full[PATH_ROOM];
-	int err = is_set(path, value) ? 0 : str_format(full, sizeof(full), ROOT "%s", path);
+	int err;
 
-	if (err || is_set(path, value) || !is_writable(path))
-		return err;
-	err = write_text(proc_root(), full, *value ? value : "\n");
+	if (is_set(path, value) || !is_writable(path))
+		return 0;
+	err = str_format(full, sizeof(full), ROOT "%s", path);
+	if (!err)
+		err = write_text(proc_root(), full, *value ? value : "\n");
 	return err < 0 ? err : 0;
 }
 
@@ -198,6 +210,20 @@ static int fill_others(struct restore *r, const NetnsEntry *entry)
 	return err;
 }
 
+/* That of a new namespace is empty, which cannot be set where group 1 is not mapped. */
+static int fill_ping_range(struct restore *r, const char *saved)
+{
+	char range[64];
+	uint32_t first, last;
+
+	if (sscanf(saved, "%" SCNu32 " %" SCNu32, &first, &last) != 2)
+		return fail(-EBADMSG, "sysctl net/ipv4/ping_group_range: %s", saved);
+	if (first > last)
+		return 0;
+	snprintf(range, sizeof(range), "%u\t%u", first, last);
+	return net_sysctl_write(r, "ipv4/ping_group_range", range);
+}
+
 int net_sysctls_fill(struct restore *r, const NetnsEntry *entry)
 {
 	char number[16];
@@ -208,6 +234,6 @@ int net_sysctls_fill(struct restore *r, const NetnsEntry *entry)
 		err = net_sysctl_write(r, "unix/max_dgram_qlen", number);
 	}
 	if (!err && entry->n_ipv4_sysctl && entry->ipv4_sysctl[0]->sarg)
-		err = net_sysctl_write(r, "ipv4/ping_group_range", entry->ipv4_sysctl[0]->sarg);
+		err = fill_ping_range(r, entry->ipv4_sysctl[0]->sarg);
 	return err ? err : fill_others(r, entry);
 }

@@ -48,4 +48,3 @@ int net_sysctl_write(struct restore *r, const char *path, const char *value)
 	}
 	return err < 0 ? fail(err, "set sysctl net/%s to %s (--weak-sysctls ignores that)", path, value) : 0;
 }
-
