@@ -160,7 +160,7 @@ static int read_thread(struct dump *dump, struct cg_dump *cg, struct dump_task *
 	char path[48] = "cgroup";
 	int err;
 
-	if (th->id.host_tid != task->t.host_pid)
+	if (th->id.host_tid != task->t.host_pid || task->leader_ended)
 		snprintf(path, sizeof(path), "task/%d/cgroup", th->id.host_tid);
 	err = proc_record(&task->proc, path, &text);
 	th->cgroup_text = 1;
