@@ -50,8 +50,8 @@ static int open_file(struct restore *r, const struct outside_request *request)
 /* Of the tool, our parent: memory without a name, and no file that it has mapped. */
 static int open_mapping(const struct outside_request *request)
 {
-	_cleanup_close_ int fd = open_fmt(proc_root(), O_RDWR | O_CLOEXEC, "%d/map_files/%lx-%lx", getppid(), request->start,
-					  request->end);
+	_cleanup_close_ int fd = open_fmt(proc_root(), O_RDWR | O_CLOEXEC, "%d/map_files/%lx-%lx", getppid(),
+					  request->start, request->end);
 	struct stat st;
 
 	if (fd < 0)

@@ -123,8 +123,8 @@ int restore_open_mapping(const struct restore *r, const void *start, uint64_t le
 	const uint64_t at = (uintptr_t)start;
 
 	if (r->outside_fd >= 0)
-		return ask_by_name(r, &(struct outside_request){ .what = OUTSIDE_MAPPING, .start = at, .end = at + len },
-				   "");
+		return ask_by_name(
+			r, &(struct outside_request){ .what = OUTSIDE_MAPPING, .start = at, .end = at + len }, "");
 	return rights_may(&r->rights, RIGHT_MAP_FILES) ?
 		       open_fmt(proc_root(), O_RDWR, "self/map_files/%lx-%lx", at, at + len) :
 		       -EPERM;

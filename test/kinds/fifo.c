@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * FIFOs: content, ends in two tasks, one opened for reading and writing, one without a writer, one unlinked.
- * test: flavours=host,container breaks=1 decode=yes
+ * test: flavours=host,container,user breaks=1 decode=yes
  */
 #include "checkpoint.h"
 #include <sys/stat.h>

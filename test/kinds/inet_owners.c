@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Sockets of several users on one port, addresses that the host does not have, and keys of TCP_MD5SIG.
- * test: flavours=host,net net=own options=--tcp-established restore-options=--tcp-established breaks=2 decode=yes
+ * test: flavours=host,net,user net=own options=--tcp-established restore-options=--tcp-established breaks=2 decode=yes
  */
 #include "checkpoint.h"
 #include "inet.h"

@@ -3,7 +3,7 @@
  * IPC namespaces of processes of one tree: the root's own, that of the rest of the system, a third one that two processes
  * share. System V queues with messages of all sizes, semaphores with undo values, POSIX queues, owners, creators, ids with
  * their sequence numbers, sysctls; the same ids and names mean other objects in each.
- * test: breaks=6 decode=yes ignore=fd/[56]/ino
+ * test: flavours=host,user breaks=6 decode=yes ignore=fd/[56]/ino
  */
 #include "checkpoint.h"
 #include <mqueue.h>

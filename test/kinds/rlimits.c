@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * All resource limits, of root and of other users.
- * test: breaks=1 decode=yes
+ * test: flavours=host,user breaks=1 decode=yes
  */
 #include "checkpoint.h"
 #include <grp.h>

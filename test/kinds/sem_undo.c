@@ -2,7 +2,7 @@
 /*
  * Undo values of System V semaphores (SEM_UNDO) of processes and of threads with their own lists. A process outside the
  * tree that waits for a semaphore held by the tree does not get it, neither during the dump nor before the restore.
- * test: flavours=host,pid,ipc breaks=3
+ * test: flavours=host,pid,ipc,user breaks=3
  */
 #include "checkpoint.h"
 #include <pthread.h>

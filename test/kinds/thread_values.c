@@ -2,7 +2,7 @@
 /*
  * Per-thread values: the personality and the default keyring for requested keys; per process: that timers are created
  * with the requested ids.
- * test: breaks=3
+ * test: flavours=host,user breaks=3
  */
 #include "checkpoint.h"
 #include <pthread.h>

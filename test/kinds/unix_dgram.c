@@ -2,7 +2,7 @@
 /*
  * A datagram server with clients in several processes, connected and bound or not; two connected to each other; a name
  * moved after bind(2); a removed one; a relative one.
- * test: flavours=host,net,container breaks=1 decode=yes
+ * test: flavours=host,net,container,user breaks=1 decode=yes
  */
 #include "checkpoint.h"
 #include <sys/socket.h>

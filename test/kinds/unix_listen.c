@@ -3,7 +3,7 @@
  * Listening sockets of both types, named and abstract: one connection accepted, others not accepted yet, in their
  * order; mode and owner of the file; names of both ends; a server whose listening socket is closed, and one whose file
  * is removed.
- * test: flavours=host,net,container breaks=2 decode=yes
+ * test: flavours=host,net,container,user breaks=2 decode=yes
  */
 #include "checkpoint.h"
 #include <sys/random.h>

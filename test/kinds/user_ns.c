@@ -242,8 +242,8 @@ static void check_owners(void)
 
 	check(!uname(&name) && !strcmp(name.nodename, "outer"), "host name %s", name.nodename);
 	check(owner_of("ipc") == ns_ino("user"), "the IPC namespace belongs to another user namespace");
-	check(!msgctl(msgget(1, 0), IPC_STAT, &queue) && !queue.msg_perm.uid && !queue.msg_perm.cgid, "message queue of %u:%u",
-	      queue.msg_perm.uid, queue.msg_perm.cgid);
+	check(!msgctl(msgget(1, 0), IPC_STAT, &queue) && !queue.msg_perm.uid && !queue.msg_perm.cgid,
+	      "message queue of %u:%u", queue.msg_perm.uid, queue.msg_perm.cgid);
 	check(sethostname("inner", 5) < 0 && errno == EPERM, "the host name of the outer namespace can be set");
 	check(!owner_of("uts") && !owner_of("pid") && !owner_of("net"), "namespaces from outside belong to this one");
 }
