@@ -177,7 +177,7 @@ static void *new_replacement(const struct family *f, const struct xtable *table,
 	word += f->hooks;
 	*word++ = nr_old;
 	/* It is aligned. */
-	memcpy(bytes + head - sizeof(void *), &old, sizeof(void *));
+	*(void **)(void *)(bytes + head - sizeof(old)) = old;
 	memcpy(bytes + head, table->entries, table->size);
 	return bytes;
 }
