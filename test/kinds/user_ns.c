@@ -22,6 +22,7 @@
 #include <sys/wait.h>
 
 #define UIDS "0 100000 1000\n5000 200000 10\n9000 5 1\n"
+#define PROJECTS "0 70 5\n"
 #define GIDS "0 100000 1000\n7000 300000 5\n"
 
 static const gid_t outer_groups[] = { 7, 4711, 100005, 300001 };
@@ -47,6 +48,7 @@ static int map_ids(void *arg)
 	put("setgroups", "deny");
 	put("uid_map", UIDS);
 	put("gid_map", GIDS);
+	put("projid_map", PROJECTS);
 	return 0;
 }
 
@@ -229,6 +231,8 @@ static void check_maps(const char *uids, const char *gids)
 
 	read_file("/proc/self/uid_map", text, sizeof(text));
 	check(!strcmp(text, uids), "uid_map: %s", text);
+	read_file("/proc/self/projid_map", text, sizeof(text));
+	check(strstr(text, " 70 ") && strstr(text, " 5\n"), "projid_map: %s", text);
 	read_file("/proc/self/gid_map", text, sizeof(text));
 	check(!strcmp(text, gids), "gid_map: %s", text);
 	read_file("/proc/self/setgroups", text, sizeof(text));

@@ -106,6 +106,8 @@ int user_load(struct restore *r, struct ns *ns)
 	if (!err)
 		err = check_map(ns, "gid_map", e->gid_map, e->n_gid_map);
 	if (!err)
+		err = check_map(ns, "projid_map", e->projid_map, e->n_projid_map);
+	if (!err)
 		err = rights_need(&r->rights, RIGHT_CHANGE_IDS, "map the ids of user namespace %u", ns->id);
 	if (err)
 		return err;
@@ -204,7 +206,9 @@ static int write_maps(pid_t pid, void *arg)
 	if (err)
 		return fail(err, "write to /proc/%s", path);
 	err = write_map(pid, "uid_map", e->uid_map, e->n_uid_map);
-	return err ? err : write_map(pid, "gid_map", e->gid_map, e->n_gid_map);
+	if (!err)
+		err = write_map(pid, "gid_map", e->gid_map, e->n_gid_map);
+	return err ? err : write_map(pid, "projid_map", e->projid_map, e->n_projid_map);
 }
 
 int user_make(struct restore *r, struct ns *ns)

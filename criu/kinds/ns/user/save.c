@@ -18,6 +18,7 @@
 struct user_saved {
 	bool sets_groups;
 	uid_t owner;
+	struct id_map projects; /* projid_map */
 };
 
 static int read_owner(const struct ns *ns, int fd, const struct stat *own, struct dump *dump, struct ns **ret_owner)
@@ -97,6 +98,8 @@ static int read_state(struct dump *dump, struct ns *ns)
 		err = fd;
 	if (!err && ioctl(fd, NS_GET_OWNER_UID, &saved->owner) < 0)
 		err = -errno;
+	if (!err)
+		err = id_map_read(&member->proc, "projid_map", &saved->projects);
 	if (dump_is_check(dump) && (err == -ESRCH || err == -ENOENT))
 		return 0;
 	ns->data = saved;
@@ -261,7 +264,7 @@ static void put_groups(struct dump *dump, UsernsEntry *entry)
 int user_save(struct dump *dump)
 {
 	const struct ns *ns = dump_task_of(dump->tree.root)->ns[NS_USER];
-	const struct user_saved *saved = ns && !ns->own ? ns->data : NULL;
+	struct user_saved *saved = ns && !ns->own ? ns->data : NULL;
 	UsernsEntry entry = USERNS_ENTRY__INIT;
 	int err;
 
@@ -271,7 +274,10 @@ int user_save(struct dump *dump)
 	if (!err)
 		err = put_map(dump, &dump->gid_map, &entry.gid_map, &entry.n_gid_map);
 	if (!err)
+		err = put_map(dump, &saved->projects, &entry.projid_map, &entry.n_projid_map);
+	if (!err)
 		err = put_owned(dump, ns, &entry);
+	id_map_free(&saved->projects);
 	if (err)
 		return err;
 	put_groups(dump, &entry);
