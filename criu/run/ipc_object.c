@@ -15,8 +15,22 @@
 /* Permissions, SHM_DEST, SHM_LOCKED */
 #define MODE_BITS 03777u
 
-void ipc_desc_fill(const struct dump *dump, const struct ipc_perm *perm, int id, IpcDescEntry *ret_desc)
+/* The kernel would show "nobody", which may be somebody in the user namespace of the tree. */
+static void check_owners(struct dump *dump, const struct ipc_perm *perm, int id)
 {
+	if (id_map_has(&dump->uid_map, perm->uid) && id_map_has(&dump->uid_map, perm->cuid) &&
+	    id_map_has(&dump->gid_map, perm->gid) && id_map_has(&dump->gid_map, perm->cgid))
+		return;
+	dump_blocker(
+		dump, NULL, -1,
+		"System V object %d, key %#x: its owner or creator (users %u and %u, groups %u and %u) is not mapped in the user "
+		"namespace of the tree: that is not supported; remove it (ipcrm)",
+		id, (unsigned)perm->__key, perm->uid, perm->cuid, perm->gid, perm->cgid);
+}
+
+void ipc_desc_fill(struct dump *dump, const struct ipc_perm *perm, int id, IpcDescEntry *ret_desc)
+{
+	check_owners(dump, perm, id);
 	ipc_desc_entry__init(ret_desc);
 	ret_desc->key = (uint32_t)perm->__key;
 	ret_desc->uid = dump_uid_of(dump, perm->uid);

@@ -8,7 +8,7 @@
 #include "run/rights.h"
 #include "util/hash.h"
 
-void ipc_desc_fill(const struct dump *dump, const struct ipc_perm *perm, int id, IpcDescEntry *ret_desc);
+void ipc_desc_fill(struct dump *dump, const struct ipc_perm *perm, int id, IpcDescEntry *ret_desc);
 /* @image, @ns: the record is in @image-@ns.img. @ids: the ids of this type in this namespace so far. */
 int ipc_desc_check(const char *image, uint32_t ns, const IpcDescEntry *desc, struct hash *ids);
 

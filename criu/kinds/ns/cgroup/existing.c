@@ -4,6 +4,8 @@
  * restore fails.
  */
 #include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,27 +27,28 @@ struct cg_old_array {
 	struct old_array all;
 };
 
+/* Is it one of the @list, which are separated by spaces? */
+static bool is_listed(const char *list, const char *word, size_t len)
+{
+	for (const char *at = list; *at; at += strcspn(at, " "), at += strspn(at, " "))
+		if (strcspn(at, " ") == len && !memcmp(at, word, len))
+			return true;
+	return false;
+}
+
 /* The list of controllers for the groups below only takes changes. */
 static int disable_others(int dir, const char *old, const char *now)
 {
 	int err = 0;
 
-	while (!err && *now) {
+	for (; !err && *now; now += strcspn(now, " "), now += strspn(now, " ")) {
 		size_t len = strcspn(now, " ");
 		char word[64];
 
-		if (len && len + 2 < sizeof(word)) {
-			const char *at;
-
-			memcpy(word, now, len);
-			word[len] = 0;
-			at = strstr(old, word);
-			memmove(word + 1, word, len + 1);
-			word[0] = '-';
-			if (!at)
-				err = write_text(dir, "cgroup.subtree_control", word);
-		}
-		now += len + (now[len] == ' ');
+		if (is_listed(old, now, len) || len + 2 > sizeof(word))
+			continue;
+		snprintf(word, sizeof(word), "-%.*s", (int)len, now);
+		err = write_text(dir, "cgroup.subtree_control", word);
 	}
 	return err;
 }

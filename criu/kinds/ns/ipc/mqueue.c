@@ -54,6 +54,11 @@ static int save_queue(struct dump *dump, const struct ns *ns, int dir, const cha
 	mq->maxmsg = (uint64_t)attr.mq_maxmsg;
 	mq->msgsize = (uint64_t)attr.mq_msgsize;
 	mq->mode = st.st_mode & 07777;
+	if (!id_map_has(&dump->uid_map, st.st_uid) || !id_map_has(&dump->gid_map, st.st_gid))
+		dump_blocker(
+			dump, dump_task_of(ns->member), -1,
+			"message queue /%s of its IPC namespace belongs to user %u, group %u, which is not mapped in its user namespace: that is not supported; remove it",
+			name, st.st_uid, st.st_gid);
 	mq->uid = dump_uid_of(dump, st.st_uid);
 	mq->gid = dump_gid_of(dump, st.st_gid);
 	if (attr.mq_curmsgs)

@@ -101,6 +101,8 @@ int user_load(struct restore *r, struct ns *ns)
 			ns->member->pid);
 	if (!err)
 		err = restore_read_record(r, IMAGE_USERNS, ns->id, &userns_entry__descriptor, &e);
+	if (!err && (!e->n_uid_map || !e->n_gid_map))
+		err = fail(-EBADMSG, "userns-%u.img: %s is empty", ns->id, e->n_uid_map ? "gid_map" : "uid_map");
 	if (!err)
 		err = check_map(ns, "uid_map", e->uid_map, e->n_uid_map);
 	if (!err)

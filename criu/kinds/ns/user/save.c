@@ -191,7 +191,8 @@ int user_survey(struct dump *dump)
 	struct dump_task *task;
 	int err = find_owners(dump);
 
-	if (err || !has_user_ns(dump))
+	/* A check, and the root has exited. */
+	if (err || !has_user_ns(dump) || !tree)
 		return err;
 	dump_for_each_task(task, dump) {
 		LOG_SCOPE("pid %d", task->t.pid);
@@ -202,11 +203,13 @@ int user_survey(struct dump *dump)
 			dump_blocker(
 				dump, task, -1,
 				"lives in another user namespace than the root of the tree: nested user namespaces are not implemented");
-		else
+		else if (!tree->own)
 			check_task(dump, task, tree);
 	}
+	if (tree->own)
+		return 0;
 	check_outer(dump);
-	return tree->own ? 0 : read_state(dump, tree);
+	return read_state(dump, tree);
 }
 
 static int put_map(struct dump *dump, const struct id_map *map, UidGidExtent ***ret_v, size_t *ret_n)
