@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
+#include <unistd.h>
 #include "dump/dump.h"
 #include "run/dump.h"
 #include "run/freezer.h"
@@ -12,6 +13,7 @@
 #include "util/log.h"
 
 #define INIT_WAIT_MS 10000
+#define THREAD_PAUSE_US 100
 
 void dump_let_thread_go(struct dump *dump, struct dump_thread *th)
 {
@@ -48,18 +50,39 @@ void dump_thaw(struct dump *dump)
 	}
 }
 
+/* Returns whether @tid has exited and has been reaped, within what is left of @us. */
+static bool thread_ends(pid_t tid, int *us)
+{
+	int status;
+
+	for (; *us > 0; *us -= THREAD_PAUSE_US) {
+		pid_t got = waitpid(tid, &status, __WALL | WNOHANG);
+
+		if (got == tid ? !WIFSTOPPED(status) : got < 0 && errno != EINTR)
+			return true;
+		usleep(THREAD_PAUSE_US); /* style: a pidfd of a thread needs Linux 6.9 */
+	}
+	return false;
+}
+
 /*
  * The init of a pid namespace exits only when everything in it has been waited for; a process that entered from outside has a
- * parent there, which may never do it.
+ * parent there, which may never do it. The last thread of the init waits for that, whichever it is; and the exit of the process
+ * is only reported when its other threads, our tracees, have been reaped.
  */
 static bool init_ends(const struct dump *dump, const struct dump_task *dt)
 {
 	struct pollfd ended = { .fd = dt->pidfd, .events = POLLIN };
+	int us = INIT_WAIT_MS * 1000;
+	bool threads_end = true;
 
-	if (dump->pid_ns < 0 || &dt->t != dump->tree.root || dt->leader_ended)
+	if (dump->pid_ns < 0 || &dt->t != dump->tree.root)
 		return true;
 	kill(dt->t.host_pid, SIGKILL);
-	if (poll(&ended, 1, INIT_WAIT_MS))
+	for (size_t i = 0; threads_end && i < dt->nr_threads; i++)
+		threads_end = (!dt->leader_ended && dt->threads[i].id.host_tid == dt->t.host_pid) ||
+			      thread_ends(dt->threads[i].id.host_tid, &us);
+	if (threads_end && poll(&ended, 1, us / 1000))
 		return true;
 	log_warn(
 		"process %d has been killed, and exits when the parents of all processes that entered its pid namespace have waited for them",
