@@ -159,6 +159,11 @@ static void make(void *arg)
 		return;
 	m->inside = f.copy;
 	m->copy = number_here(m, f.copy);
+	/* 0 is any child of ours. */
+	if (m->copy <= 0) {
+		m->err = -ECHILD;
+		return;
+	}
 	/* An orphan dies with us; a child must not before its parent is stopped. */
 	if (wait_for(m->copy, &status) != m->copy || !WIFSTOPPED(status) ||
 	    (!m->is_child && ptrace(PTRACE_SETOPTIONS, m->copy, NULL, (void *)(long)PTRACE_O_EXITKILL)))
