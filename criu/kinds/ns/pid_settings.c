@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * kernel.ns_last_pid, kernel.pid_max (Linux 6.14) and vm.memfd_noexec (6.3): /proc/sys shows, to any process, those of its own
- * pid namespace. The last two are in images only if they are not those of a new namespace, which kernels that have one value
- * for all never do. They are set when everything exists: they restrict which pids and memfds can be created.
+ * pid namespace. A new namespace has the memfd_noexec of its parent, which differs between hosts: it is always saved, and so is
+ * a pid_max that is not one for all namespaces. They are set when everything exists: they restrict which pids and
+ * memfds can be created.
  */
 #include "kinds/ns/pid_settings.h"
 #include <errno.h>
@@ -36,7 +37,15 @@ static const char *const paths[SETTINGS] = {
 /* -1: this kernel has none. */
 struct settings {
 	long v[SETTINGS];
+	ino_t pid_max; /* inode number of the file, the same one in all namespaces that share a value */
 };
+
+static ino_t inode_of(enum setting which)
+{
+	struct stat st = { 0 };
+
+	return fstatat(proc_root(), paths[which], &st, 0) < 0 ? 0 : st.st_ino;
+}
 
 static int read_own(void *arg)
 {
@@ -50,6 +59,7 @@ static int read_own(void *arg)
 			return err;
 		s->v[i] = err < 0 ? -1 : strtol(text.data, NULL, 10);
 	}
+	s->pid_max = inode_of(PID_MAX);
 	return 0;
 }
 
@@ -60,14 +70,6 @@ static int write_own(enum setting which, long value)
 	int len = snprintf(text, sizeof(text), "%ld", value);
 
 	return fd < 0 ? fd : write(fd, text, len) < 0 ? -errno : 0;
-}
-
-/* A process is in the namespace that its parent entered. */
-static int read_in_child(void *arg)
-{
-	int result = 0, err = ns_run_in(NULL, 0, read_own, arg, &result);
-
-	return err ? err : result;
 }
 
 /* The last pid is ours here, and the tree is to get it. */
@@ -83,7 +85,8 @@ static int read_and_leave_no_trace(void *arg)
 	return 0;
 }
 
-static int read_in_frozen_child(void *arg)
+/* A process is in the namespace that its parent entered. */
+static int read_in_child(void *arg)
 {
 	int result = 0, err = ns_run_in(NULL, 0, read_and_leave_no_trace, arg, &result);
 
@@ -92,25 +95,28 @@ static int read_in_frozen_child(void *arg)
 
 int pid_settings_save(struct dump *dump, struct dump_task *init)
 {
-	int (*reader)(void *) = dump_is_check(dump) ? read_in_child : read_in_frozen_child;
-	PidNsEntry *entry = dump_alloc(dump, sizeof(*entry));
-	struct settings own, fresh;
-	_cleanup_close_ int fd = proc_ns_open(&init->proc, PROC_NS_PID);
-	int result = 0, err = fd < 0 ? fd : ns_run_in(&fd, 1, reader, &own, &result);
+	PidNsEntry *entry;
+	struct settings own;
+	_cleanup_close_ int fd = -1;
+	int result = 0, err;
 
+	/* No process of ours enters a namespace whose processes are running: they might control it. */
+	if (dump_is_check(dump))
+		return 0;
+	entry = dump_alloc(dump, sizeof(*entry));
 	if (!entry)
 		return fail(-ENOMEM, "pid namespace");
-	if (!err && !result)
-		err = ns_run_in_new(NULL, 0, CLONE_NEWPID, read_in_child, &fresh, &result);
+	fd = proc_ns_open(&init->proc, PROC_NS_PID);
+	err = fd < 0 ? fd : ns_run_in(&fd, 1, read_in_child, &own, &result);
 	err = err ? err : result;
 	if (err)
 		return fail(err, "read the settings of the pid namespace of process %d", init->t.host_pid);
 	pid_ns_entry__init(entry);
 	entry->has_last_pid = own.v[LAST_PID] >= 0;
 	entry->last_pid = (uint32_t)own.v[LAST_PID];
-	entry->has_pid_max = own.v[PID_MAX] != fresh.v[PID_MAX];
+	entry->has_pid_max = own.v[PID_MAX] >= 0 && own.pid_max != inode_of(PID_MAX);
 	entry->pid_max = (uint32_t)own.v[PID_MAX];
-	entry->has_memfd_noexec = own.v[MEMFD_NOEXEC] != fresh.v[MEMFD_NOEXEC];
+	entry->has_memfd_noexec = own.v[MEMFD_NOEXEC] >= 0;
 	entry->memfd_noexec = (uint32_t)own.v[MEMFD_NOEXEC];
 	init->init_of = entry;
 	return 0;
@@ -148,32 +154,55 @@ struct finish {
 	ino_t tools_pid_max; /* inode number of the file as the tool sees it */
 };
 
-static ino_t inode_of(enum setting which)
+static int set_pid_max(const struct finish *f, const struct settings *now)
 {
-	struct stat st = { 0 };
+	const PidNsEntry *e = f->entry;
+	int err;
 
-	return fstatat(proc_root(), paths[which], &st, 0) < 0 ? 0 : st.st_ino;
+	if (!e->has_pid_max || now->v[PID_MAX] == (long)e->pid_max)
+		return 0;
+	/* One for all namespaces; a new one has PID_MAX_LIMIT where each has its own. */
+	if (now->pid_max == f->tools_pid_max)
+		return e->pid_max == PID_MAX_LIMIT ?
+			       0 :
+			       fail(-EOPNOTSUPP,
+				    "the pid namespace had a kernel.pid_max of its own (%u): that needs Linux 6.14 or later",
+				    e->pid_max);
+	err = write_own(PID_MAX, e->pid_max);
+	return err ? fail(err, "set /proc/%s of the pid namespace to %u", paths[PID_MAX], e->pid_max) : 0;
+}
+
+static int set_memfd_noexec(const PidNsEntry *e, const struct settings *now)
+{
+	long value = now->v[MEMFD_NOEXEC];
+	int err;
+
+	if (!e->has_memfd_noexec || value == (long)e->memfd_noexec || (value < 0 && !e->memfd_noexec))
+		return 0;
+	err = write_own(MEMFD_NOEXEC, e->memfd_noexec);
+	if (err == -EINVAL && value > (long)e->memfd_noexec)
+		return fail(
+			err,
+			"the pid namespace had a vm.memfd_noexec of %u, and here it is at least %ld, the value of the tool's namespace: lower that first",
+			e->memfd_noexec, value);
+	return err ? fail(err, "set /proc/%s of the pid namespace to %u", paths[MEMFD_NOEXEC], e->memfd_noexec) : 0;
 }
 
 static int set_own(void *arg)
 {
 	const struct finish *f = arg;
-	const PidNsEntry *e = f->entry;
-	int err = 0;
+	struct settings now;
+	int err = read_own(&now);
 
-	/* With one value for all namespaces there is one file. */
-	if (e->has_pid_max && inode_of(PID_MAX) == f->tools_pid_max)
-		return fail(-EOPNOTSUPP,
-			    "the pid namespace had a kernel.pid_max of its own (%u): that needs Linux 6.14 or later",
-			    e->pid_max);
-	if (e->has_pid_max && (err = write_own(PID_MAX, e->pid_max)))
-		return fail(err, "set /proc/%s of the pid namespace to %u", paths[PID_MAX], e->pid_max);
-	if (e->has_memfd_noexec && (err = write_own(MEMFD_NOEXEC, e->memfd_noexec)))
-		return fail(err, "set /proc/%s of the pid namespace to %u", paths[MEMFD_NOEXEC], e->memfd_noexec);
+	if (err)
+		return fail(err, "read the settings of the pid namespace");
+	err = set_pid_max(f, &now);
+	if (!err)
+		err = set_memfd_noexec(f->entry, &now);
 	/* The process that does it has a pid itself. */
-	if (e->has_last_pid)
-		write_own(LAST_PID, e->last_pid);
-	return 0;
+	if (!err && f->entry->has_last_pid)
+		write_own(LAST_PID, f->entry->last_pid);
+	return err;
 }
 
 static int set_in_child(void *arg)
