@@ -109,6 +109,7 @@ struct net_state {
 	struct net_device *devices;
 	size_t nr_devices;
 	struct net_messages lists[NET_LISTS];
+	bool absent[NET_LISTS]; /* the images are of CRIU 4.2, which does not save these objects */
 	char *nft_text; /* rules that are only there as text of nft(8); NULL: none */
 	struct net_messages tracked; /* connections */
 	struct nl_sock *route; /* acts in this namespace */
@@ -122,6 +123,8 @@ int net_lists_load(struct restore *r, const struct ns *ns, struct net_state *sta
 int net_addresses_fill(const struct net_state *state, bool v6);
 int net_lists_fill(const struct net_state *state);
 const char *net_list_name(enum net_list list);
+/* clean.c: removes what is state, and not configuration. */
+void net_message_clean(struct nlmsghdr *message);
 /* An array of messages: calls @fn for each. -EBADMSG: not well-formed. */
 int net_messages_each(const struct net_messages *messages, int (*fn)(const struct nlmsghdr *message, void *arg),
 		      void *arg);

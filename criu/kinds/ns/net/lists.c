@@ -172,13 +172,13 @@ static int set_field(struct dump *dump, NetnsEntry *entry, const struct list_spe
 {
 	ProtobufCBinaryData *data = (ProtobufCBinaryData *)((char *)entry + spec->field);
 
-	if (!list->len)
-		return 0;
-	data->data = dump_alloc(dump, list->len);
+	data->data = dump_alloc(dump, list->len + 1);
 	if (!data->data)
 		return fail(-ENOMEM, "network namespace");
-	memcpy(data->data, list->data, list->len);
+	if (list->len)
+		memcpy(data->data, list->data, list->len);
 	data->len = list->len;
+	/* Also if there are none: without the field, what the kernel creates in a new namespace is kept. */
 	container_of(data, struct bytes_field, data)->has = true;
 	return 0;
 }
@@ -271,6 +271,7 @@ int net_lists_load(struct restore *r, const struct ns *ns, struct net_state *sta
 			const ProtobufCBinaryData *data = (const void *)((const char *)state->entry + spec->field);
 
 			state->lists[i] = (struct net_messages){ (const char *)data->data, data->len };
+			state->absent[i] = !container_of(data, const struct bytes_field, data)->has;
 		}
 		if (!err && net_messages_each(&state->lists[i], check_message, (void *)spec))
 			err = fail(-EBADMSG, "images of network namespace %u: an invalid %s", ns->id, spec->name);

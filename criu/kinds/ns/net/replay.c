@@ -18,8 +18,6 @@
 #include "internal.h"
 #include "util/log.h"
 
-/* What the kernel reports of a device's state, and refuses to be told. */
-#define NEXTHOP_STATE ((unsigned)(RTNH_F_DEAD | RTNH_F_LINKDOWN | RTNH_F_OFFLOAD | RTNH_F_UNRESOLVED | RTNH_F_TRAP))
 #define WORKER_STEP_NS 200000
 #define WORKER_TRIES 200
 #define IFA_F_TENTATIVE_ANY (IFA_F_TENTATIVE | IFA_F_OPTIMISTIC | IFA_F_DADFAILED)
@@ -35,74 +33,6 @@ static void free_messages(struct message_array *all)
 }
 #define _cleanup_messages_ __attribute__((cleanup(free_messages)))
 
-static void clear_state_of_hops(struct nlattr *hops)
-{
-	struct rtnexthop *hop = nla_data(hops);
-	int left = nla_len(hops);
-
-	while (left >= (int)sizeof(*hop) && hop->rtnh_len >= sizeof(*hop) && hop->rtnh_len <= left) {
-		hop->rtnh_flags &= (unsigned char)~NEXTHOP_STATE;
-		left -= NLA_ALIGN(hop->rtnh_len);
-		hop = (void *)((char *)hop + NLA_ALIGN(hop->rtnh_len));
-	}
-}
-
-/* Answers have them, requests must not. */
-enum { NHA_OP_FLAGS_ = 14, NHA_GROUP_STATS_ = 15, NHA_HW_STATS_USED_ = 17 };
-
-static void remove_attribute(struct nlmsghdr *message, int header, int type)
-{
-	struct nlattr *attr = nlmsg_find_attr(message, header, type);
-	size_t len = attr ? NLA_ALIGN(attr->nla_len) : 0;
-	char *end = (char *)message + message->nlmsg_len;
-
-	if (!attr)
-		return;
-	/* The last one need not be padded. */
-	len = MIN_OF(len, (size_t)(end - (char *)attr));
-	memmove(attr, (char *)attr + len, (size_t)(end - (char *)attr) - len);
-	message->nlmsg_len -= len;
-}
-
-static void clean_route(struct nlmsghdr *message)
-{
-	/* What a nexthop object stands for is listed, too. */
-	static const int of_nexthop[] = { RTA_OIF, RTA_GATEWAY, RTA_MULTIPATH, RTA_VIA, RTA_ENCAP, RTA_ENCAP_TYPE };
-	static const char nothing[64];
-	struct rtmsg *rtm = nlmsg_data(message);
-	struct nlattr *attr;
-
-	rtm->rtm_flags &= ~NEXTHOP_STATE;
-	for (size_t i = 0; i < ARRAY_SIZE(of_nexthop) && nlmsg_find_attr(message, sizeof(*rtm), RTA_NH_ID); i++)
-		remove_attribute(message, sizeof(*rtm), of_nexthop[i]);
-	attr = nlmsg_find_attr(message, sizeof(*rtm), RTA_MULTIPATH);
-	if (attr)
-		clear_state_of_hops(attr);
-	attr = nlmsg_find_attr(message, sizeof(*rtm), RTA_CACHEINFO);
-	if (attr && (size_t)nla_len(attr) <= sizeof(nothing))
-		memcpy(nla_data(attr), nothing, nla_len(attr));
-}
-
-static void clean_nexthop(struct nlmsghdr *message)
-{
-	struct nhmsg *nhm = nlmsg_data(message);
-
-	nhm->nh_flags &= ~NEXTHOP_STATE;
-	nhm->nh_scope = 0;
-	remove_attribute(message, sizeof(*nhm), NHA_OP_FLAGS_);
-	remove_attribute(message, sizeof(*nhm), NHA_GROUP_STATS_);
-	remove_attribute(message, sizeof(*nhm), NHA_HW_STATS_USED_);
-}
-
-/* Removes what is state, and not configuration: so that messages can be compared, and sent back. */
-static void clean(struct nlmsghdr *message)
-{
-	if (message->nlmsg_type == RTM_NEWROUTE)
-		clean_route(message);
-	else if (message->nlmsg_type == RTM_NEWNEXTHOP)
-		clean_nexthop(message);
-}
-
 static int add_copy(const struct nlmsghdr *message, void *arg)
 {
 	struct message_array *to = arg;
@@ -113,7 +43,7 @@ static int add_copy(const struct nlmsghdr *message, void *arg)
 		return -ENOMEM;
 	}
 	memcpy(copy, message, message->nlmsg_len);
-	clean(copy);
+	net_message_clean(copy);
 	return 0;
 }
 
@@ -296,6 +226,28 @@ static int compare_settled(const struct net_state *state, const struct route_que
 	return err;
 }
 
+static uint32_t table_of(struct nlmsghdr *message)
+{
+	const struct rtmsg *rtm = nlmsg_data(message);
+	const struct nlattr *table = nlmsg_find_attr(message, sizeof(*rtm), RTA_TABLE);
+
+	return table ? nla_get_u32(table) : rtm->rtm_table;
+}
+
+/* CRIU 4.2 saves routes of the main table only: the others remain as the kernel has created them. */
+static void keep_other_tables(struct message_array *extra)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < extra->n; i++) {
+		if (table_of(extra->v[i]) == RT_TABLE_MAIN)
+			extra->v[n++] = extra->v[i];
+		else
+			free(extra->v[i]);
+	}
+	extra->n = n;
+}
+
 /* @lists: those of one type, which @query lists. */
 static int reconcile(const struct net_state *state, const enum net_list *lists, size_t nr,
 		     const struct route_query *query, int flags)
@@ -310,6 +262,9 @@ static int reconcile(const struct net_state *state, const enum net_list *lists, 
 		err = compare_settled(state, query, &c);
 	if (err)
 		return fail(err, "compare the %ss of a network namespace", name);
+	for (size_t i = 0; i < nr; i++)
+		if (lists[i] == NET_OTHER_ROUTES && state->absent[lists[i]])
+			keep_other_tables(&c.extra);
 	err = c.extra.n ? remove_all(state->route, &c.extra, name) : 0;
 	return err ? err : add_all(state->route, &c.missing, flags, name);
 }
@@ -457,6 +412,9 @@ static int fill_rules(const struct net_state *state)
 	for (size_t i = 0; !err && i < ARRAY_SIZE(rules); i++) {
 		const struct rtmsg head = { .rtm_family = i ? AF_INET6 : AF_INET };
 
+		/* CRIU 4.2 does not save IPv6 rules: those of a new namespace remain. */
+		if (state->absent[rules[i]])
+			continue;
 		err = reconcile(state, &rules[i], 1,
 				&(struct route_query){ .type = RTM_GETRULE, .header = &head, .len = sizeof(head) },
 				NLM_F_CREATE | NLM_F_EXCL);

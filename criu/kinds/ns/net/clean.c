@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Messages in which the kernel lists objects, made such that they can be compared, and sent back. */
+#include <linux/nexthop.h>
+#include <linux/rtnetlink.h>
+#include <netlink/attr.h>
+#include <netlink/msg.h>
+#include <string.h>
+#include "base/bits.h"
+#include "internal.h"
+
+/* What the kernel reports of a device's state, and refuses to be told. */
+#define NEXTHOP_STATE ((unsigned)(RTNH_F_DEAD | RTNH_F_LINKDOWN | RTNH_F_OFFLOAD | RTNH_F_UNRESOLVED | RTNH_F_TRAP))
+
+static void clear_state_of_hops(struct nlattr *hops)
+{
+	struct rtnexthop *hop = nla_data(hops);
+	int left = nla_len(hops);
+
+	while (left >= (int)sizeof(*hop) && hop->rtnh_len >= sizeof(*hop) && hop->rtnh_len <= left) {
+		hop->rtnh_flags &= (unsigned char)~NEXTHOP_STATE;
+		left -= NLA_ALIGN(hop->rtnh_len);
+		hop = (void *)((char *)hop + NLA_ALIGN(hop->rtnh_len));
+	}
+}
+
+/* Answers have them, requests must not. */
+enum { NHA_OP_FLAGS_ = 14, NHA_GROUP_STATS_ = 15, NHA_HW_STATS_USED_ = 17 };
+
+static void remove_attribute(struct nlmsghdr *message, int header, int type)
+{
+	struct nlattr *attr = nlmsg_find_attr(message, header, type);
+	size_t len = attr ? NLA_ALIGN(attr->nla_len) : 0;
+	char *end = (char *)message + message->nlmsg_len;
+
+	if (!attr)
+		return;
+	/* The last one need not be padded. */
+	len = MIN_OF(len, (size_t)(end - (char *)attr));
+	memmove(attr, (char *)attr + len, (size_t)(end - (char *)attr) - len);
+	message->nlmsg_len -= len;
+}
+
+static void clean_route(struct nlmsghdr *message)
+{
+	/* What a nexthop object stands for is listed, too. */
+	static const int of_nexthop[] = { RTA_OIF, RTA_GATEWAY, RTA_MULTIPATH, RTA_VIA, RTA_ENCAP, RTA_ENCAP_TYPE };
+	static const char nothing[64];
+	struct rtmsg *rtm = nlmsg_data(message);
+	struct nlattr *attr;
+
+	rtm->rtm_flags &= ~NEXTHOP_STATE;
+	for (size_t i = 0; i < ARRAY_SIZE(of_nexthop) && nlmsg_find_attr(message, sizeof(*rtm), RTA_NH_ID); i++)
+		remove_attribute(message, sizeof(*rtm), of_nexthop[i]);
+	attr = nlmsg_find_attr(message, sizeof(*rtm), RTA_MULTIPATH);
+	if (attr)
+		clear_state_of_hops(attr);
+	attr = nlmsg_find_attr(message, sizeof(*rtm), RTA_CACHEINFO);
+	if (attr && (size_t)nla_len(attr) <= sizeof(nothing))
+		memcpy(nla_data(attr), nothing, nla_len(attr));
+}
+
+static void clean_nexthop(struct nlmsghdr *message)
+{
+	struct nhmsg *nhm = nlmsg_data(message);
+
+	nhm->nh_flags &= ~NEXTHOP_STATE;
+	nhm->nh_scope = 0;
+	remove_attribute(message, sizeof(*nhm), NHA_OP_FLAGS_);
+	remove_attribute(message, sizeof(*nhm), NHA_GROUP_STATS_);
+	remove_attribute(message, sizeof(*nhm), NHA_HW_STATS_USED_);
+}
+
+void net_message_clean(struct nlmsghdr *message)
+{
+	if (message->nlmsg_type == RTM_NEWROUTE)
+		clean_route(message);
+	else if (message->nlmsg_type == RTM_NEWNEXTHOP)
+		clean_nexthop(message);
+}
