@@ -150,9 +150,21 @@ int net_sysctls_save(struct dump *dump, NetnsEntry *entry)
 
 /* ---- restore ---- */
 
+/* A device may be called "a..b". */
+static bool leads_up(const char *path)
+{
+	while (path) {
+		if (!strncmp(path, "..", 2) && (path[2] == '/' || !path[2]))
+			return true;
+		path = strchr(path, '/');
+		path = path ? path + 1 : NULL;
+	}
+	return false;
+}
+
 static bool is_good_path(const char *path)
 {
-	return path[0] && path[0] != '/' && strlen(path) < PATH_ROOM - sizeof(ROOT) && !strstr(path, "..");
+	return path[0] && path[0] != '/' && strlen(path) < PATH_ROOM - sizeof(ROOT) && !leads_up(path);
 }
 
 int net_sysctls_check(const struct ns *ns, const NetnsEntry *entry)
