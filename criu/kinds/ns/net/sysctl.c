@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "base/bits.h"
 #include "base/cleanup.h"
 #include "internal.h"
 #include "util/fds.h"
@@ -193,6 +194,28 @@ static bool is_set(const char *path, const char *value)
 	return !net_sysctl_read(path, &now) && str_eq(now.data, value);
 }
 
+/*
+ * Files of a protocol or module (sctp, netfilter, bridge) exist in each namespace while it is loaded: that they are in the images
+ * does not mean that the tree has used it. Here they are missing, and with them what they control.
+ */
+static bool is_of_missing_module(const char *path)
+{
+	static const char *const always[] = { "core/", "ipv4/", "ipv6/", "unix/" };
+	const char *file = strrchr(path, '/');
+	char full[PATH_ROOM];
+	struct stat st;
+
+	if (str_format(full, sizeof(full), ROOT "%s", path) || !fstatat(proc_root(), full, &st, 0) || errno != ENOENT)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(always); i++) {
+		if (!str_has_prefix(path, always[i]))
+			continue;
+		full[strlen(ROOT) + (size_t)(file - path)] = '\0';
+		return fstatat(proc_root(), full, &st, 0) < 0 && errno == ENOENT;
+	}
+	return true;
+}
+
 static int try_to_set(const char *path, const char *value)
 {
 	char full[PATH_ROOM];
@@ -203,6 +226,10 @@ static int try_to_set(const char *path, const char *value)
 	err = str_format(full, sizeof(full), ROOT "%s", path);
 	if (!err)
 		err = write_text(proc_root(), full, *value ? value : "\n");
+	if (err == -ENOENT && is_of_missing_module(path)) {
+		log_warn("sysctl net/%s (saved: %s) does not exist: a module is not loaded", path, value);
+		return 0;
+	}
 	return err < 0 ? err : 0;
 }
 
