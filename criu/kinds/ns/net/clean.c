@@ -8,6 +8,8 @@
 #include "base/bits.h"
 #include "internal.h"
 
+#define USER_HZ 100
+
 /* What the kernel reports of a device's state, and refuses to be told. */
 #define NEXTHOP_STATE ((unsigned)(RTNH_F_DEAD | RTNH_F_LINKDOWN | RTNH_F_OFFLOAD | RTNH_F_UNRESOLVED | RTNH_F_TRAP))
 
@@ -40,11 +42,43 @@ static void remove_attribute(struct nlmsghdr *message, int header, int type)
 	message->nlmsg_len -= len;
 }
 
+/*
+ * The remaining lifetime is reported in RTA_CACHEINFO, in ticks, and set by RTA_EXPIRES, in seconds. The latter, which is
+ * shorter, takes the place of the former, as the last attribute.
+ */
+static void set_lifetime(struct nlmsghdr *message)
+{
+	const struct rtmsg *rtm = nlmsg_data(message);
+	const struct nlattr *attr = nlmsg_find_attr(message, sizeof(*rtm), RTA_CACHEINFO);
+	const struct nlattr head = { .nla_len = NLA_HDRLEN + sizeof(uint32_t), .nla_type = RTA_EXPIRES };
+	struct rta_cacheinfo info;
+	uint32_t seconds;
+	char *end;
+
+	if (!attr || (size_t)nla_len(attr) < sizeof(info))
+		return;
+	memcpy(&info, nla_data(attr), sizeof(info));
+	remove_attribute(message, sizeof(*rtm), RTA_CACHEINFO);
+	if (!info.rta_expires || rtm->rtm_family != AF_INET6)
+		return;
+	/* 0 would be forever; it may have expired. */
+	seconds = info.rta_expires < USER_HZ ? 1 : (uint32_t)(info.rta_expires / USER_HZ);
+	end = (char *)message + NLMSG_ALIGN(message->nlmsg_len);
+	memcpy(end, &head, sizeof(head));
+	memcpy(end + NLA_HDRLEN, &seconds, sizeof(seconds));
+	message->nlmsg_len = (uint32_t)(end - (char *)message) + head.nla_len;
+}
+
+static bool has_lifetime(const struct nlmsghdr *message)
+{
+	return message->nlmsg_type == RTM_NEWROUTE &&
+	       nlmsg_find_attr((struct nlmsghdr *)message, sizeof(struct rtmsg), RTA_EXPIRES);
+}
+
 static void clean_route(struct nlmsghdr *message)
 {
 	/* What a nexthop object stands for is listed, too. */
 	static const int of_nexthop[] = { RTA_OIF, RTA_GATEWAY, RTA_MULTIPATH, RTA_VIA, RTA_ENCAP, RTA_ENCAP_TYPE };
-	static const char nothing[64];
 	struct rtmsg *rtm = nlmsg_data(message);
 	struct nlattr *attr;
 
@@ -54,9 +88,7 @@ static void clean_route(struct nlmsghdr *message)
 	attr = nlmsg_find_attr(message, sizeof(*rtm), RTA_MULTIPATH);
 	if (attr)
 		clear_state_of_hops(attr);
-	attr = nlmsg_find_attr(message, sizeof(*rtm), RTA_CACHEINFO);
-	if (attr && (size_t)nla_len(attr) <= sizeof(nothing))
-		memcpy(nla_data(attr), nothing, nla_len(attr));
+	set_lifetime(message);
 }
 
 static void clean_nexthop(struct nlmsghdr *message)
@@ -76,4 +108,13 @@ void net_message_clean(struct nlmsghdr *message)
 		clean_route(message);
 	else if (message->nlmsg_type == RTM_NEWNEXTHOP)
 		clean_nexthop(message);
+}
+
+bool net_message_is_same(const struct nlmsghdr *a, const struct nlmsghdr *b)
+{
+	size_t len = a->nlmsg_len - sizeof(*a);
+
+	if (a->nlmsg_len != b->nlmsg_len || has_lifetime(a) != has_lifetime(b))
+		return false;
+	return !memcmp(a + 1, b + 1, has_lifetime(a) ? len - sizeof(uint32_t) : len);
 }

@@ -125,6 +125,8 @@ int net_lists_fill(const struct net_state *state);
 const char *net_list_name(enum net_list list);
 /* clean.c: removes what is state, and not configuration. */
 void net_message_clean(struct nlmsghdr *message);
+/* Of cleaned ones, whatever their remaining lifetimes are. */
+bool net_message_is_same(const struct nlmsghdr *a, const struct nlmsghdr *b);
 /* An array of messages: calls @fn for each. -EBADMSG: not well-formed. */
 int net_messages_each(const struct net_messages *messages, int (*fn)(const struct nlmsghdr *message, void *arg),
 		      void *arg);

@@ -52,15 +52,10 @@ static int add_listed(struct nlmsghdr *message, void *arg)
 	return add_copy(message, arg);
 }
 
-static bool is_same(const struct nlmsghdr *a, const struct nlmsghdr *b)
-{
-	return a->nlmsg_len == b->nlmsg_len && !memcmp(a + 1, b + 1, a->nlmsg_len - sizeof(*a));
-}
-
 static bool contains(const struct message_array *all, const struct nlmsghdr *message)
 {
 	for (size_t i = 0; i < all->n; i++)
-		if (all->v[i] && is_same(all->v[i], message))
+		if (all->v[i] && net_message_is_same(all->v[i], message))
 			return true;
 	return false;
 }
