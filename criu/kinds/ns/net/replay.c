@@ -326,18 +326,20 @@ static bool is_same_address(struct nlmsghdr *a, struct nlmsghdr *b)
 }
 
 /* Those that the kernel has given to the devices, and that are not in the images. */
-static int remove_other_addresses(const struct net_state *state, const struct message_array *saved, bool v6)
+static int remove_other_addresses(const struct net_state *state, uint8_t family)
 {
-	_cleanup_messages_ struct message_array now = { 0 }, extra = { 0 };
-	const struct ifaddrmsg head = { .ifa_family = v6 ? AF_INET6 : AF_INET };
+	_cleanup_messages_ struct message_array saved = { 0 }, now = { 0 }, extra = { 0 };
+	const struct ifaddrmsg head = { .ifa_family = family };
 	int err = list_now(state->route,
 			   &(struct route_query){ .type = RTM_GETADDR, .header = &head, .len = sizeof(head) }, &now);
 
+	if (!err)
+		err = net_messages_each(&state->lists[NET_ADDRESSES], add_copy, &saved);
 	for (size_t i = 0; !err && i < now.n; i++) {
 		bool known = false;
 
-		for (size_t j = 0; j < saved->n; j++)
-			known |= is_same_address(now.v[i], saved->v[j]);
+		for (size_t j = 0; j < saved.n; j++)
+			known |= is_same_address(now.v[i], saved.v[j]);
 		err = known ? 0 : add_copy(now.v[i], &extra);
 	}
 	if (err)
@@ -394,7 +396,8 @@ int net_addresses_fill(const struct net_state *state, bool v6)
 	err = add_all(state->route, &sent, NLM_F_CREATE | NLM_F_REPLACE, "address");
 	if (!err && v6)
 		err = restore_flags(state, &saved);
-	return err ? err : remove_other_addresses(state, &saved, v6);
+	/* When it went up, the loopback device got 127.0.0.1 if it had no IPv4 address. */
+	return err ? err : remove_other_addresses(state, v6 ? AF_UNSPEC : AF_INET);
 }
 
 /* ---- the others ---- */
