@@ -64,6 +64,8 @@ int net_sysctl_read(const char *path, struct buf *ret);
 int net_sysctl_write(struct restore *r, const char *path, const char *value);
 int net_sysctls_save(struct dump *dump, NetnsEntry *entry);
 int net_sysctls_check(const struct ns *ns, const NetnsEntry *entry);
+/* Those of conf/all and conf/default: before there are devices, which they would change. */
+int net_sysctls_fill_first(struct restore *r, const NetnsEntry *entry);
 int net_sysctls_fill(struct restore *r, const NetnsEntry *entry);
 
 /* ---- restore: ns->data ---- */

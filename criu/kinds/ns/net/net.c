@@ -177,7 +177,7 @@ static int net_fill(struct restore *r, struct ns *ns)
 	if (!err)
 		err = conf_fill_files(r, CONF_IPV6, "default",
 				      &(struct conf_list){ entry->def_conf6, entry->n_def_conf6 });
-	return err;
+	return err ? err : net_sysctls_fill_first(r, entry);
 }
 
 /*

@@ -233,6 +233,32 @@ static int try_to_set(const char *path, const char *value)
 	return err < 0 ? err : 0;
 }
 
+/* Some of `all` (addr_gen_mode, force_forwarding) are passed on to all devices and to `default`, when they are set. */
+static bool is_passed_on(const char *path, const char *which)
+{
+	const char *rest = str_has_prefix(path, "ipv4/conf/") || str_has_prefix(path, "ipv6/conf/") ?
+				   path + strlen("ipv4/conf/") :
+				   "";
+
+	return str_has_prefix(rest, which) && rest[strlen(which)] == '/';
+}
+
+int net_sysctls_fill_first(struct restore *r, const NetnsEntry *entry)
+{
+	static const char *const order[] = { "all", "default" };
+	int err = 0;
+
+	for (size_t pass = 0; pass < ARRAY_SIZE(order); pass++) {
+		for (size_t i = 0; !err && i < entry->n_sysctl; i++) {
+			const NetSysctl *one = entry->sysctl[i];
+
+			if (is_passed_on(one->path, order[pass]) && try_to_set(one->path, one->value))
+				err = net_sysctl_write(r, one->path, one->value);
+		}
+	}
+	return err;
+}
+
 /* Some limit each other (ip_local_port_range and ip_unprivileged_port_start): those that fail are tried again at the end. */
 static int fill_others(struct restore *r, const NetnsEntry *entry)
 {
@@ -241,8 +267,12 @@ static int fill_others(struct restore *r, const NetnsEntry *entry)
 
 	if (!failed)
 		return fail(-ENOMEM, "sysctls");
-	for (size_t i = 0; i < entry->n_sysctl; i++)
-		failed[i] = try_to_set(entry->sysctl[i]->path, entry->sysctl[i]->value) != 0;
+	for (size_t i = 0; i < entry->n_sysctl; i++) {
+		const NetSysctl *one = entry->sysctl[i];
+
+		failed[i] = !is_passed_on(one->path, "all") && !is_passed_on(one->path, "default") &&
+			    try_to_set(one->path, one->value) != 0;
+	}
 	for (size_t i = 0; !err && i < entry->n_sysctl; i++)
 		if (failed[i])
 			err = net_sysctl_write(r, entry->sysctl[i]->path, entry->sysctl[i]->value);
