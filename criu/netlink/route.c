@@ -38,6 +38,14 @@ int route_list(struct nl_sock *sk, const struct route_query *query)
 	return route_list_with(sk, query, NULL, 0);
 }
 
+int route_keep(struct buf *to, const struct nlmsghdr *message)
+{
+	static const char zeros[NLMSG_ALIGNTO];
+	int err = buf_add(to, message, message->nlmsg_len);
+
+	return err ? err : buf_add(to, zeros, NLMSG_ALIGN(message->nlmsg_len) - message->nlmsg_len);
+}
+
 void route_message(struct route_batch *b, int type, int flags, const void *header, size_t len)
 {
 	if (b->err)

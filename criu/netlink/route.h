@@ -24,6 +24,8 @@ struct route_query {
 int route_list(struct nl_sock *sk, const struct route_query *query);
 /* The same with attributes (all of them, aligned) after the header. */
 int route_list_with(struct nl_sock *sk, const struct route_query *query, const void *attributes, size_t len);
+/* Appends the message, and what aligns the next one. */
+int route_keep(struct buf *to, const struct nlmsghdr *message);
 
 /* Many requests, sent together. They are executed in order, each of them independently. The first error is sticky. */
 struct route_batch {

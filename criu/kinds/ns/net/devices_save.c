@@ -24,11 +24,7 @@ struct device_list {
 
 static int keep_message(struct nlmsghdr *message, void *arg)
 {
-	struct device_list *list = arg;
-	static const char zeros[NLMSG_ALIGNTO];
-	int err = buf_add(&list->messages, message, message->nlmsg_len);
-
-	return err ? err : buf_add(&list->messages, zeros, NLMSG_ALIGN(message->nlmsg_len) - message->nlmsg_len);
+	return route_keep(&((struct device_list *)arg)->messages, message);
 }
 
 static int list_devices(struct nl_sock *route, struct device_list *ret)

@@ -76,7 +76,11 @@ struct net_messages {
 	size_t len;
 };
 
-/* For route_batch_run(): logs the failure; @what: a text. */
+/* messages.c: calls @fn for each. -EBADMSG: not well-formed. */
+int net_messages_each(const struct net_messages *messages, int (*fn)(const struct nlmsghdr *message, void *arg),
+		      void *arg);
+
+/* messages.c: for route_batch_run(): logs the failure; @what: a text. */
 int net_failed(void *what, uint32_t nr, int err, const char *why);
 
 enum net_list {
@@ -88,6 +92,8 @@ enum net_list {
 	NET_RULES6,
 	NET_NEXTHOPS,
 	NET_NEIGHBOURS,
+	NET_FDB,
+	NET_MDB,
 	NET_LISTS,
 };
 
@@ -129,9 +135,15 @@ const char *net_list_name(enum net_list list);
 void net_message_clean(struct nlmsghdr *message);
 /* Of cleaned ones, whatever their remaining lifetimes are. */
 bool net_message_is_same(const struct nlmsghdr *a, const struct nlmsghdr *b);
-/* An array of messages: calls @fn for each. -EBADMSG: not well-formed. */
-int net_messages_each(const struct net_messages *messages, int (*fn)(const struct nlmsghdr *message, void *arg),
-		      void *arg);
+
+/* ---- what bridges and devices forward and accept: forwarding.c ---- */
+
+/* Append messages to @to. */
+int net_fdb_list(struct nl_sock *route, struct buf *to);
+int net_mdb_list(struct dump *dump, const struct ns *ns, struct nl_sock *route, struct buf *to);
+/* Ports are up. */
+int net_fdb_fill(const struct net_state *state);
+int net_mdb_fill(const struct net_state *state);
 
 /* ---- devices ---- */
 

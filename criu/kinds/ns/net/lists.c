@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <linux/fib_rules.h>
+#include <linux/if_bridge.h>
 #include <linux/neighbour.h>
 #include <linux/netlink.h>
 #include <linux/nexthop.h>
@@ -40,16 +41,13 @@ static const struct list_spec specs[NET_LISTS] = {
 	[NET_RULES6] = { "rule", RTM_NEWRULE, AF_INET6, sizeof(struct fib_rule_hdr), 0, 0, FIELD(rules6) },
 	[NET_NEXTHOPS] = { "nexthop", RTM_NEWNEXTHOP, AF_UNSPEC, sizeof(struct nhmsg), 0, 0, FIELD(nexthops) },
 	[NET_NEIGHBOURS] = { "neighbour", RTM_NEWNEIGH, AF_UNSPEC, sizeof(struct ndmsg), 0, 0, FIELD(neighbours) },
+	[NET_FDB] = { "forwarding table entry", RTM_NEWNEIGH, AF_BRIDGE, sizeof(struct ndmsg), 0, 0, FIELD(fdb) },
+	[NET_MDB] = { "multicast table entry", RTM_NEWMDB, AF_BRIDGE, sizeof(struct br_port_msg), 0, 0, FIELD(mdb) },
 };
 
 const char *net_list_name(enum net_list list)
 {
 	return specs[list].name;
-}
-
-int net_failed(void *what, uint32_t nr, int err, const char *why)
-{
-	return fail(err, "%s%s%s", (const char *)what, *why ? ": " : "", why);
 }
 
 /* ---- dump ---- */
@@ -59,17 +57,9 @@ struct saving {
 	struct nl_sock *route;
 };
 
-static int keep(struct buf *to, const struct nlmsghdr *message)
-{
-	static const char zeros[NLMSG_ALIGNTO];
-	int err = buf_add(to, message, message->nlmsg_len);
-
-	return err ? err : buf_add(to, zeros, NLMSG_ALIGN(message->nlmsg_len) - message->nlmsg_len);
-}
-
 static int keep_address(struct nlmsghdr *message, void *arg)
 {
-	return keep(&((struct saving *)arg)->lists[NET_ADDRESSES], message);
+	return route_keep(&((struct saving *)arg)->lists[NET_ADDRESSES], message);
 }
 
 static uint32_t table_of(struct nlmsghdr *message)
@@ -90,8 +80,8 @@ static int keep_route(struct nlmsghdr *message, void *arg)
 	if ((rtm->rtm_flags & RTM_F_CLONED) || (rtm->rtm_family != AF_INET && rtm->rtm_family != AF_INET6))
 		return 0;
 	if (main_table)
-		return keep(&saving->lists[rtm->rtm_family == AF_INET ? NET_ROUTES : NET_ROUTES6], message);
-	return keep(&saving->lists[NET_OTHER_ROUTES], message);
+		return route_keep(&saving->lists[rtm->rtm_family == AF_INET ? NET_ROUTES : NET_ROUTES6], message);
+	return route_keep(&saving->lists[NET_OTHER_ROUTES], message);
 }
 
 static int keep_rule(struct nlmsghdr *message, void *arg)
@@ -101,12 +91,12 @@ static int keep_rule(struct nlmsghdr *message, void *arg)
 
 	if (rule->family != AF_INET && rule->family != AF_INET6)
 		return 0; /* of multicast routing: refuse.c */
-	return keep(&saving->lists[rule->family == AF_INET ? NET_RULES : NET_RULES6], message);
+	return route_keep(&saving->lists[rule->family == AF_INET ? NET_RULES : NET_RULES6], message);
 }
 
 static int keep_nexthop(struct nlmsghdr *message, void *arg)
 {
-	return keep(&((struct saving *)arg)->lists[NET_NEXTHOPS], message);
+	return route_keep(&((struct saving *)arg)->lists[NET_NEXTHOPS], message);
 }
 
 /* The others are found again when they are needed. */
@@ -118,7 +108,7 @@ static int keep_neighbour(struct nlmsghdr *message, void *arg)
 		return 0;
 	if (ndm->ndm_family != AF_INET && ndm->ndm_family != AF_INET6)
 		return 0;
-	return keep(&((struct saving *)arg)->lists[NET_NEIGHBOURS], message);
+	return route_keep(&((struct saving *)arg)->lists[NET_NEIGHBOURS], message);
 }
 
 static int list_one(struct saving *saving, int type, const void *header, size_t len, netlink_message fn)
@@ -188,6 +178,10 @@ int net_lists_save(struct dump *dump, const struct ns *ns, struct nl_sock *route
 	struct saving saving = { .route = route };
 	int err = list_all(&saving);
 
+	if (!err)
+		err = net_fdb_list(route, &saving.lists[NET_FDB]);
+	if (!err)
+		err = net_mdb_list(dump, ns, route, &saving.lists[NET_MDB]);
 	for (size_t i = 0; i < NET_LISTS; i++) {
 		const struct list_spec *spec = &specs[i];
 
@@ -200,24 +194,6 @@ int net_lists_save(struct dump *dump, const struct ns *ns, struct nl_sock *route
 }
 
 /* ---- restore ---- */
-
-int net_messages_each(const struct net_messages *messages, int (*fn)(const struct nlmsghdr *message, void *arg),
-		      void *arg)
-{
-	size_t at = 0;
-	int err = 0;
-
-	while (!err && at < messages->len) {
-		const struct nlmsghdr *message = (const void *)(messages->bytes + at);
-
-		if (messages->len - at < sizeof(*message) || message->nlmsg_len < sizeof(*message) ||
-		    message->nlmsg_len > messages->len - at)
-			return -EBADMSG;
-		err = fn(message, arg);
-		at += NLMSG_ALIGN(message->nlmsg_len);
-	}
-	return err;
-}
 
 static int check_message(const struct nlmsghdr *message, void *arg)
 {

@@ -206,6 +206,10 @@ static int fill_rest(struct restore *r, struct net_state *state)
 		err = net_devices_settle(state);
 	if (!err)
 		err = net_lists_fill(state);
+	if (!err)
+		err = net_fdb_fill(state);
+	if (!err)
+		err = net_mdb_fill(state);
 	return err ? err : net_sysctls_fill(r, state->entry);
 }
 
