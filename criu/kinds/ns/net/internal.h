@@ -175,5 +175,5 @@ int netfilter_load(struct restore *r, const struct ns *ns, struct net_state *sta
 /* The devices exist, and are down: no packet gets past a rule. */
 int netfilter_fill(const struct net_state *state);
 
-/* refuse.c: objects that cannot be saved are blockers. */
+/* refuse_all.c: objects that cannot be saved are blockers. */
 int net_refuse(struct dump *dump, const struct ns *ns, struct nl_sock *route);

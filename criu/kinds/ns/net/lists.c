@@ -76,7 +76,7 @@ static int keep_route(struct nlmsghdr *message, void *arg)
 	const struct rtmsg *rtm = nlmsg_data(message);
 	bool main_table = nlmsg_valid_hdr(message, sizeof(*rtm)) && table_of(message) == RT_TABLE_MAIN;
 
-	/* Other families: refuse.c */
+	/* Other families: refuse_all.c */
 	if ((rtm->rtm_flags & RTM_F_CLONED) || (rtm->rtm_family != AF_INET && rtm->rtm_family != AF_INET6))
 		return 0;
 	if (main_table)
@@ -90,7 +90,7 @@ static int keep_rule(struct nlmsghdr *message, void *arg)
 	const struct fib_rule_hdr *rule = nlmsg_data(message);
 
 	if (rule->family != AF_INET && rule->family != AF_INET6)
-		return 0; /* of multicast routing: refuse.c */
+		return 0; /* of multicast routing: refuse_all.c */
 	return route_keep(&saving->lists[rule->family == AF_INET ? NET_RULES : NET_RULES6], message);
 }
 

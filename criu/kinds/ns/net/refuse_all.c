@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Objects of a network namespace that cannot be saved. Each is a blocker, with what to do. */
+#include <errno.h>
+#include <linux/pkt_sched.h>
+#include <linux/rtnetlink.h>
+#include <linux/xfrm.h>
+#include <netlink/attr.h>
+#include <netlink/msg.h>
+#include "refuse.h"
+#include "util/log.h"
+
+/* Those with a handle have been created by a user. */
+static int see_qdisc(struct nlmsghdr *message, void *arg)
+{
+	const struct tcmsg *tc = nlmsg_data(message);
+	const struct nlattr *kind = nlmsg_find_attr(message, sizeof(*tc), TCA_KIND);
+
+	if (tc->tcm_handle)
+		net_refuse_object(arg, kind ? nla_get_string((struct nlattr *)kind) : "?");
+	return 0;
+}
+
+static int see_any(struct nlmsghdr *message, void *arg)
+{
+	net_refuse_object(arg, "");
+	return 0;
+}
+
+static int see_route(struct nlmsghdr *message, void *arg)
+{
+	const struct rtmsg *rtm = nlmsg_data(message);
+
+	if (rtm->rtm_family != AF_INET && rtm->rtm_family != AF_INET6)
+		net_refuse_object(arg, "");
+	return 0;
+}
+
+/* The kernel numbers them NEW, DEL, GET. */
+static int refuse_xfrm(struct refusing *r, struct nl_sock *xfrm, int type)
+{
+	struct nl_msg *msg = nlmsg_alloc_simple(type, NLM_F_DUMP);
+	struct netlink_answer answer = { .type = type - 2, .fn = see_any, .arg = r };
+	int err = msg ? netlink_send(xfrm, msg) : -ENOMEM;
+
+	nlmsg_free(msg);
+	return err ? err : netlink_receive_all(xfrm, &answer);
+}
+
+static int refuse_ipsec(struct dump *dump, const struct ns *ns)
+{
+	_cleanup_netlink_ struct nl_sock *xfrm = NULL;
+	struct refusing r = { dump, ns, "IPsec states or policies",
+			      "delete them (ip xfrm state flush; ip xfrm policy flush)", false };
+	int err = netlink_open(NETLINK_XFRM, &xfrm);
+
+	/* A kernel without IPsec. */
+	if (err == -EPROTONOSUPPORT)
+		return 0;
+	if (!err)
+		err = refuse_xfrm(&r, xfrm, XFRM_MSG_GETSA);
+	if (!err)
+		err = refuse_xfrm(&r, xfrm, XFRM_MSG_GETPOLICY);
+	return err ? fail(err, "list the IPsec states of network namespace %u", ns->id) : 0;
+}
+
+int net_refuse(struct dump *dump, const struct ns *ns, struct nl_sock *route)
+{
+	const struct tcmsg tc = { .tcm_family = AF_UNSPEC };
+	const struct rtmsg rtm = { .rtm_family = AF_UNSPEC };
+	struct refusing qdiscs = { dump, ns, "the queueing discipline ", "delete it (tc qdisc del)", false };
+	struct refusing routes = { dump, ns, "multicast or MPLS routes", "end the routing daemon, or delete them",
+				   false };
+	int err = route_list(route, &(struct route_query){ RTM_GETQDISC, &tc, sizeof(tc), see_qdisc, &qdiscs });
+
+	if (!err)
+		err = route_list(route, &(struct route_query){ RTM_GETROUTE, &rtm, sizeof(rtm), see_route, &routes });
+	if (err)
+		return fail(err, "list the objects of network namespace %u", ns->id);
+	err = refuse_ipsec(dump, ns);
+	return err ? err : net_refuse_netfilter(dump, ns);
+}
