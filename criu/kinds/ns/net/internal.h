@@ -94,6 +94,8 @@ enum net_list {
 	NET_NEIGHBOURS,
 	NET_FDB,
 	NET_MDB,
+	NET_QDISCS,
+	NET_CLASSES,
 	NET_LISTS,
 };
 

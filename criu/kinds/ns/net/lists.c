@@ -16,7 +16,7 @@
 #include "base/bits.h"
 #include "image/reader.h"
 #include "image/writer.h"
-#include "internal.h"
+#include "qdiscs.h"
 #include "util/log.h"
 
 struct list_spec {
@@ -43,6 +43,9 @@ static const struct list_spec specs[NET_LISTS] = {
 	[NET_NEIGHBOURS] = { "neighbour", RTM_NEWNEIGH, AF_UNSPEC, sizeof(struct ndmsg), 0, 0, FIELD(neighbours) },
 	[NET_FDB] = { "forwarding table entry", RTM_NEWNEIGH, AF_BRIDGE, sizeof(struct ndmsg), 0, 0, FIELD(fdb) },
 	[NET_MDB] = { "multicast table entry", RTM_NEWMDB, AF_BRIDGE, sizeof(struct br_port_msg), 0, 0, FIELD(mdb) },
+	[NET_QDISCS] = { "queueing discipline", RTM_NEWQDISC, AF_UNSPEC, sizeof(struct tcmsg), 0, 0, FIELD(qdiscs) },
+	[NET_CLASSES] = { "class of a queueing discipline", RTM_NEWTCLASS, AF_UNSPEC, sizeof(struct tcmsg), 0, 0,
+			  FIELD(classes) },
 };
 
 const char *net_list_name(enum net_list list)
@@ -173,6 +176,19 @@ static int set_field(struct dump *dump, NetnsEntry *entry, const struct list_spe
 	return 0;
 }
 
+static int list_qdiscs(struct dump *dump, const struct ns *ns, struct saving *saving)
+{
+	struct refusing r = { dump, ns, "the queueing discipline ", "delete it (tc qdisc del)", false };
+	struct buf *qdiscs = &saving->lists[NET_QDISCS], *classes = &saving->lists[NET_CLASSES];
+	int err = net_qdiscs_list(saving->route, &r, qdiscs, classes);
+
+	if (err)
+		return err;
+	return net_refuse_filters(
+		dump, ns, saving->route,
+		(struct net_messages[]){ { qdiscs->data, qdiscs->len }, { classes->data, classes->len } });
+}
+
 int net_lists_save(struct dump *dump, const struct ns *ns, struct nl_sock *route, NetnsEntry *entry)
 {
 	struct saving saving = { .route = route };
@@ -182,6 +198,8 @@ int net_lists_save(struct dump *dump, const struct ns *ns, struct nl_sock *route
 		err = net_fdb_list(route, &saving.lists[NET_FDB]);
 	if (!err)
 		err = net_mdb_list(dump, ns, route, &saving.lists[NET_MDB]);
+	if (!err)
+		err = list_qdiscs(dump, ns, &saving);
 	for (size_t i = 0; i < NET_LISTS; i++) {
 		const struct list_spec *spec = &specs[i];
 

@@ -13,6 +13,7 @@
 #include "image/writer.h"
 #include "internal.h"
 #include "kinds/kinds.h"
+#include "qdiscs.h"
 #include "run/external.h"
 #include "run/network.h"
 #include "util/fds.h"
@@ -192,6 +193,8 @@ static int bring_up(struct restore *r, struct net_state *state)
 		err = net_devices_conf(r, state);
 	if (!err)
 		err = net_addresses_fill(state, false);
+	if (!err)
+		err = net_qdiscs_fill(state);
 	if (!err)
 		err = netfilter_fill(state);
 	return err ? err : net_devices_up(state);

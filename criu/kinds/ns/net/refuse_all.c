@@ -1,24 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Objects of a network namespace that cannot be saved. Each is a blocker, with what to do. */
 #include <errno.h>
-#include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <linux/xfrm.h>
 #include <netlink/attr.h>
 #include <netlink/msg.h>
 #include "refuse.h"
 #include "util/log.h"
-
-/* Those with a handle have been created by a user. */
-static int see_qdisc(struct nlmsghdr *message, void *arg)
-{
-	const struct tcmsg *tc = nlmsg_data(message);
-	const struct nlattr *kind = nlmsg_find_attr(message, sizeof(*tc), TCA_KIND);
-
-	if (tc->tcm_handle)
-		net_refuse_object(arg, kind ? nla_get_string((struct nlattr *)kind) : "?");
-	return 0;
-}
 
 static int see_any(struct nlmsghdr *message, void *arg)
 {
@@ -65,15 +53,10 @@ static int refuse_ipsec(struct dump *dump, const struct ns *ns)
 
 int net_refuse(struct dump *dump, const struct ns *ns, struct nl_sock *route)
 {
-	const struct tcmsg tc = { .tcm_family = AF_UNSPEC };
 	const struct rtmsg rtm = { .rtm_family = AF_UNSPEC };
-	struct refusing qdiscs = { dump, ns, "the queueing discipline ", "delete it (tc qdisc del)", false };
 	struct refusing routes = { dump, ns, "multicast or MPLS routes", "end the routing daemon, or delete them",
 				   false };
-	int err = route_list(route, &(struct route_query){ RTM_GETQDISC, &tc, sizeof(tc), see_qdisc, &qdiscs });
-
-	if (!err)
-		err = route_list(route, &(struct route_query){ RTM_GETROUTE, &rtm, sizeof(rtm), see_route, &routes });
+	int err = route_list(route, &(struct route_query){ RTM_GETROUTE, &rtm, sizeof(rtm), see_route, &routes });
 	if (err)
 		return fail(err, "list the objects of network namespace %u", ns->id);
 	err = refuse_ipsec(dump, ns);
