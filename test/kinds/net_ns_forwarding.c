@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What a user has added to forwarding tables: addresses and multicast groups of a bridge, addresses that devices accept, one of them
- * joined by a protocol, too.
- * test: breaks=4 decode=yes
+ * joined by a protocol, too. Labels of IPv6 addresses, one of the kernel's own removed.
+ * test: breaks=5 decode=yes
  */
 #include "net_show.h"
 #include <sched.h>
@@ -17,12 +17,13 @@ static const char setup[] =
 	"bridge fdb add 02:00:00:00:00:ae dev br0 self; bridge fdb add 02:00:00:00:00:b1 dev v0 master extern_learn;"
 	"ip maddr add 33:33:00:00:12:34 dev v1; ip maddr add 01:00:5e:00:00:01 dev v1;"
 	"bridge mdb add dev br0 port v0 grp 239.1.1.1 permanent; bridge mdb add dev br0 port v0 grp ff15::1 permanent;"
-	"bridge mdb add dev br0 port v0 grp 239.1.1.3 src 10.1.1.1 permanent; bridge mdb add dev br0 port v0 grp 239.1.1.4 temp";
+	"bridge mdb add dev br0 port v0 grp 239.1.1.3 src 10.1.1.1 permanent; bridge mdb add dev br0 port v0 grp 239.1.1.4 temp;"
+	"ip addrlabel add prefix 2001:db8::/32 label 77; ip addrlabel add prefix 2001:db9::/32 dev v1 label 78; ip addrlabel del prefix fec0::/10 label 11";
 
 /* Not what the bridge has learned, whose state depends on when packets arrive. */
 static const char shows[] =
 	"PATH=/usr/sbin:/usr/bin:/sbin:/bin; { bridge -d fdb show | grep -e '^02:00:00:00:00' -e permanent | sort;"
-	"bridge -d mdb show | grep 'proto static' | sort; sort /proc/net/dev_mcast; } >%s 2>&1";
+	"bridge -d mdb show | grep 'proto static' | sort; sort /proc/net/dev_mcast; ip addrlabel list | sort; } >%s 2>&1";
 
 static void show(const char *path)
 {
@@ -54,6 +55,8 @@ int main(int argc, char **argv)
 		net_do("ip maddr del 01:00:5e:00:00:01 dev v1");
 	if (brk == 4)
 		net_do("bridge fdb del 02:00:00:00:00:ad dev v0 self");
+	if (brk == 5)
+		net_do("ip addrlabel add prefix fec0::/10 label 11");
 
 	show("now");
 	if (system("diff before now") != 0)

@@ -96,6 +96,7 @@ enum net_list {
 	NET_MDB,
 	NET_QDISCS,
 	NET_CLASSES,
+	NET_LABELS,
 	NET_LISTS,
 };
 
@@ -146,6 +147,11 @@ int net_mdb_list(struct dump *dump, const struct ns *ns, struct nl_sock *route, 
 /* Ports are up. */
 int net_fdb_fill(const struct net_state *state);
 int net_mdb_fill(const struct net_state *state);
+
+/* ---- labels of IPv6 addresses: labels.c ---- */
+
+int net_labels_list(struct nl_sock *route, struct buf *to);
+int net_labels_fill(const struct net_state *state);
 
 /* ---- devices ---- */
 

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <linux/fib_rules.h>
+#include <linux/if_addrlabel.h>
 #include <linux/if_bridge.h>
 #include <linux/neighbour.h>
 #include <linux/netlink.h>
@@ -46,6 +47,8 @@ static const struct list_spec specs[NET_LISTS] = {
 	[NET_QDISCS] = { "queueing discipline", RTM_NEWQDISC, AF_UNSPEC, sizeof(struct tcmsg), 0, 0, FIELD(qdiscs) },
 	[NET_CLASSES] = { "class of a queueing discipline", RTM_NEWTCLASS, AF_UNSPEC, sizeof(struct tcmsg), 0, 0,
 			  FIELD(classes) },
+	[NET_LABELS] = { "label of IPv6 addresses", RTM_NEWADDRLABEL, AF_INET6, sizeof(struct ifaddrlblmsg), 0, 0,
+			 FIELD(labels) },
 };
 
 const char *net_list_name(enum net_list list)
@@ -200,6 +203,8 @@ int net_lists_save(struct dump *dump, const struct ns *ns, struct nl_sock *route
 		err = net_mdb_list(dump, ns, route, &saving.lists[NET_MDB]);
 	if (!err)
 		err = list_qdiscs(dump, ns, &saving);
+	if (!err)
+		err = net_labels_list(route, &saving.lists[NET_LABELS]);
 	for (size_t i = 0; i < NET_LISTS; i++) {
 		const struct list_spec *spec = &specs[i];
 

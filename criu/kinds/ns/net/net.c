@@ -208,6 +208,8 @@ static int fill_rest(struct restore *r, struct net_state *state)
 	if (!err)
 		err = net_devices_settle(state);
 	if (!err)
+		err = net_labels_fill(state);
+	if (!err)
 		err = net_lists_fill(state);
 	if (!err)
 		err = net_fdb_fill(state);
