@@ -26,7 +26,7 @@ extern const struct task_kind pid_children_kind;
 extern const struct run_kind cpuinfo_run, seccomp_run, sem_undo_run, locks_run;
 extern const struct run_kind time_ns_run, pid_ns_run, user_ns_run, uts_ns_run, ipc_ns_run, net_ns_run, mnt_ns_run;
 extern const struct run_kind memfd_run, tty_run, tun_run, pipe_run, inotify_run, fanotify_run, mqueue_run, unix_run;
-extern const struct run_kind regular_run, inet_run, packet_run, fs_run, cgroup_run;
+extern const struct run_kind regular_run, inet_run, packet_run, fs_run, cgroup_run, sched_run, autogroup_run;
 /* What the task's clocks show has gone on from here; zeros: it has not. */
 struct clocks time_ns_at_dump(const struct restore *r, const struct restore_task *task);
 /* Restore: the value that the images have for a semaphore of a namespace that is not the tool's. False: there is none. */

@@ -85,6 +85,12 @@ int shmem_note(struct dump *dump, struct dump_task *dt, const struct kernel_vma 
 		dump_blocker(dump, dt, -1, SAME_ID, (int)e->shmid);
 	if (err || !seg)
 		return err;
+	/* One that the tree owns has been noted with its namespace. */
+	if ((e->status & VMA_SYSV) && dump->inside)
+		dump_blocker(
+			dump, dt, -1,
+			"SysV segment %u is attached at %lx, and its IPC namespace does not belong to the user namespace of the process: that is not supported, detach it (shmdt)",
+			(unsigned)e->shmid, v->start);
 	seg->dt = dt;
 	map_files_name(v, seg->name);
 	return 0;

@@ -69,6 +69,15 @@ static int enter_those_of(const struct restore_task *rt, bool outer)
 	return 0;
 }
 
+static int use_outer_rights(struct restore *r)
+{
+	int err = 0;
+
+	for (const struct task_kind *const *kind = task_kinds; !err && *kind; kind++)
+		err = (*kind)->before_user_ns ? (*kind)->before_user_ns(r) : 0;
+	return err;
+}
+
 int restore_enter_namespaces(struct restore *r, const struct restore_task *rt)
 {
 	int err;
@@ -77,6 +86,8 @@ int restore_enter_namespaces(struct restore *r, const struct restore_task *rt)
 	if (!rt->creator && r->process.in_namespaces)
 		return 0;
 	err = enter_those_of(rt, true);
+	if (!err && !rt->creator && restore_user_ns(r))
+		err = use_outer_rights(r);
 	if (!err && !rt->creator && restore_root_is_made_inside(r)) {
 		err = user_ns_enter(restore_user_ns(r));
 		r->process.in_namespaces = true;

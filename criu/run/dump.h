@@ -110,6 +110,8 @@ struct dump_path {
 struct dump {
 	const struct options *opts;
 	struct rights rights; /* of the tool */
+	const struct rights
+		*inside; /* of tasks in their own user namespace, set by its kind; NULL: those of the tool */
 	enum dump_mode mode;
 	const char *phase; /* current phase: dump/phases.c */
 	struct image_store *dir;
@@ -286,5 +288,11 @@ int dump_mount_of(const struct dump *dump, int mnt_id);
  * could not have the same owner.
  */
 void dump_check_owner(struct dump *dump, const struct dump_task *task, const char *what, const struct stat *st);
+/*
+ * Reports a blocker if a restore of @what needs a right that tasks do not have in their own user namespace. @probe: the
+ * descriptor, for rights in the network namespace of a socket; NULL: none.
+ */
+void dump_need_right(struct dump *dump, const struct dump_task *task, const struct fd_probe *probe, enum right right,
+		     const char *what);
 /* Records that the descriptor @fd of @task (and of all that share its table) is file @id. */
 int dump_remember_fd(struct dump *dump, const struct dump_task *task, int fd, uint32_t id);

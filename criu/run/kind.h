@@ -116,6 +116,11 @@ struct task_kind {
 	/* restore: read and check; no side effect */
 	int (*load)(struct restore *, struct restore_task *);
 	int (*load_thread)(struct restore *, struct restore_task *, struct restore_thread *);
+	/*
+	 * restore: the tree has its own user namespace. In the process that creates the root, or in the root, before it enters
+	 * that and loses its rights outside: what all tasks inherit, and may only lower later
+	 */
+	int (*before_user_ns)(struct restore *);
 	/* restore: in a session leader, right after setsid(2): what the tasks that it forks inherit */
 	int (*session)(struct restore *, struct restore_task *);
 	/* restore: in the task, in C, before its memory is replaced; for what later steps do not change */

@@ -61,6 +61,8 @@ static const struct right_info {
 				 "needs CAP_WAKE_ALARM in the initial user namespace" },
 	[RIGHT_HANG_UP] = { "hang up terminals", BIT(CAP_SYS_ADMIN), 0, INITIAL,
 			    "needs CAP_SYS_ADMIN in the initial user namespace" },
+	[RIGHT_LOW_PORTS] = { "bind sockets to low ports", BIT(CAP_NET_BIND_SERVICE), 0, NET_NS_OWNER,
+			      "needs CAP_NET_BIND_SERVICE in the user namespace that owns the network namespace" },
 };
 
 /* 0: a kernel without user namespaces, which has no such file, and only the initial one. */

@@ -251,6 +251,8 @@ int sockopts_save(struct dump *dump, const struct fd_probe *probe, SkOptsEntry *
 		err = save_filter(dump, probe, opts);
 	if (err)
 		return fail(err, "options of a socket");
+	if (opts->has_so_mark && opts->so_mark)
+		dump_need_right(dump, probe->task, probe, RIGHT_NET_ADMIN, "a mark (SO_MARK)");
 	*ret_opts = opts;
 	return 0;
 }

@@ -34,6 +34,11 @@ static bool timerfd_on_real_time(uint32_t clock)
 	return clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_ALARM;
 }
 
+static bool timerfd_on_alarm_clock(uint32_t clock)
+{
+	return clock == CLOCK_REALTIME_ALARM || clock == CLOCK_BOOTTIME_ALARM;
+}
+
 static struct timespec timespec_add(struct timespec a, struct timespec b)
 {
 	a.tv_sec += b.tv_sec;
@@ -119,6 +124,8 @@ static int timerfd_save(struct dump *dump, const struct fd_probe *probe, FileEnt
 	tfd->isec = its.it_interval.tv_sec;
 	tfd->insec = its.it_interval.tv_nsec;
 	entry->tfd = tfd;
+	if (timerfd_on_alarm_clock(tfd->clockid))
+		dump_need_right(dump, probe->task, probe, RIGHT_ALARM_CLOCKS, "a timerfd on an alarm clock");
 	return timerfd_save_expiry(tfd, &its.it_value);
 }
 
@@ -133,7 +140,7 @@ static int timerfd_load(struct restore *r, struct file *file, void *state)
 		return fail(-EBADMSG, "files.img: file %u: timerfd values out of range", file->id);
 	if (tfd->settime_flags & ~(TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET))
 		return fail(-EBADMSG, "files.img: file %u: unknown timerfd flags 0x%x", file->id, tfd->settime_flags);
-	if (tfd->clockid != CLOCK_REALTIME_ALARM && tfd->clockid != CLOCK_BOOTTIME_ALARM)
+	if (!timerfd_on_alarm_clock(tfd->clockid))
 		return 0;
 	return rights_need(&r->rights, RIGHT_ALARM_CLOCKS, "files.img: file %u: a timerfd on alarm clock %u", file->id,
 			   tfd->clockid);

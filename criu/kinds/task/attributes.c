@@ -283,6 +283,41 @@ static int apply_loginuid(const struct fresh_child *now, const TaskCoreEntry *tc
 	return 0;
 }
 
+static int fail_oom(int err, int value)
+{
+	if (err == -EACCES)
+		return fail(err,
+			    "set oom_score_adj to %d: lowering it below its previous minimum needs CAP_SYS_RESOURCE",
+			    value);
+	return fail(err, "set oom_score_adj to %d", value);
+}
+
+/* The lowest value that is written with the right to do so is how low a task may go without it. */
+static int attributes_before_user_ns(struct restore *r)
+{
+	struct fresh_child *now = &r->plan.fresh_child;
+	const TaskCoreEntry *root = restore_task_of(r->plan.tree.root)->core->tc;
+	struct restore_task *task;
+	int lowest = now->oom_score_adj, err = apply_loginuid(now, root);
+
+	if (err)
+		return err;
+	/* The number in the images is that outside. */
+	if (root->has_loginuid)
+		now->loginuid = root->loginuid;
+	restore_for_each_task(task, r) {
+		const TaskCoreEntry *tc = task->core ? task->core->tc : NULL;
+
+		if (tc && tc->has_oom_score_adj && tc->oom_score_adj < lowest)
+			lowest = tc->oom_score_adj;
+	}
+	if (!now->has_oom || lowest == now->oom_score_adj)
+		return 0;
+	err = write_number("oom_score_adj", "%lld", lowest);
+	now->oom_score_adj = lowest;
+	return err ? fail_oom(err, lowest) : 0;
+}
+
 static int attributes_apply(struct restore *r, struct restore_task *task)
 {
 	const TaskCoreEntry *tc = task->core->tc;
@@ -299,11 +334,7 @@ static int attributes_apply(struct restore *r, struct restore_task *task)
 	if (!tc->has_oom_score_adj || (now->has_oom && now->oom_score_adj == tc->oom_score_adj))
 		return 0;
 	err = write_number("oom_score_adj", "%lld", tc->oom_score_adj);
-	if (err == -EACCES)
-		return fail(err,
-			    "set oom_score_adj to %d: lowering it below its previous minimum needs CAP_SYS_RESOURCE",
-			    tc->oom_score_adj);
-	return err ? fail(err, "set oom_score_adj to %d", tc->oom_score_adj) : 0;
+	return err ? fail_oom(err, tc->oom_score_adj) : 0;
 }
 
 static int attributes_hand_over(struct restore *r, struct restore_task *task, struct wire_task *wire)
@@ -367,6 +398,7 @@ const struct task_kind attributes_kind = {
 	.save_thread = attributes_save_thread,
 	.load = attributes_load,
 	.load_thread = attributes_load_thread,
+	.before_user_ns = attributes_before_user_ns,
 	.apply = attributes_apply,
 	.hand_over = attributes_hand_over,
 	.hand_over_thread = attributes_hand_over_thread,

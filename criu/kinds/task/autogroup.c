@@ -7,6 +7,7 @@
 #include "kinds/kinds.h"
 #include "run/dump.h"
 #include "run/restore.h"
+#include "run/user_ns.h"
 #include "util/fds.h"
 #include "util/log.h"
 #include "util/proc_root.h"
@@ -52,7 +53,7 @@ static int autogroup_load(struct restore *r, struct restore_task *task)
 }
 
 /* Set by several tasks of the session, but there is only one value for all of them. */
-static int autogroup_apply(struct restore *r, struct restore_task *task)
+static int set_nice(const struct restore_task *task, const char *path)
 {
 	const TaskCoreEntry *tc = task->core->tc;
 	char text[16];
@@ -60,7 +61,7 @@ static int autogroup_apply(struct restore *r, struct restore_task *task)
 	if (!tc->has_autogroup_nice)
 		return 0;
 	snprintf(text, sizeof(text), "%d", tc->autogroup_nice);
-	int err = write_text(proc_root(), "self/autogroup", text);
+	int err = write_text(proc_root(), path, text);
 	if (err == -ENOENT || err == -EINVAL) {
 		log_warn("session %d had the autogroup nice value %d: this kernel has no autogroups", task->t.sid,
 			 tc->autogroup_nice);
@@ -68,6 +69,36 @@ static int autogroup_apply(struct restore *r, struct restore_task *task)
 	}
 	return err ? fail(err, "set the nice value of the session's autogroup to %d", tc->autogroup_nice) : 0;
 }
+
+/* In a user namespace of their own they may not make it smaller. */
+static int autogroup_apply(struct restore *r, struct restore_task *task)
+{
+	return restore_user_ns(r) ? 0 : set_nice(task, "self/autogroup");
+}
+
+static int autogroup_before_commit(struct restore *r)
+{
+	struct restore_task *task;
+	int err = 0;
+
+	if (!restore_user_ns(r))
+		return 0;
+	restore_for_each_task(task, r) {
+		LOG_SCOPE("pid %d", task->t.pid);
+		char path[64];
+
+		if (err || task->t.state == TASK_DEAD || task->helper)
+			continue;
+		snprintf(path, sizeof(path), "%d/autogroup", task->t.host_pid);
+		err = set_nice(task, path);
+	}
+	return err;
+}
+
+const struct run_kind autogroup_run = {
+	.name = "autogroup",
+	.before_commit = autogroup_before_commit,
+};
 
 const struct task_kind autogroup_kind = {
 	.name = "autogroup",

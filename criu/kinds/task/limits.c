@@ -91,7 +91,8 @@ static int possible_limit(struct restore *r, int nr, uint64_t want, uint64_t *re
 	const struct rlimit64 own = r->plan.fresh_child.limits[nr];
 
 	*ret_max = own.rlim_max >= want ? want : own.rlim_max;
-	if (own.rlim_max < want && rights_may(&r->rights, RIGHT_RAISE_LIMITS) && !set_limit(nr, own.rlim_cur, want)) {
+	if (own.rlim_max < want && rights_may(&r->tool.rights, RIGHT_RAISE_LIMITS) &&
+	    !set_limit(nr, own.rlim_cur, want)) {
 		set_limit(nr, own.rlim_cur, own.rlim_max);
 		*ret_max = want;
 	}
@@ -141,6 +142,38 @@ static int limits_load(struct restore *r, struct restore_task *task)
 	return err;
 }
 
+static uint64_t highest_limit(struct restore *r, size_t nr)
+{
+	struct restore_task *task;
+	uint64_t max = 0;
+
+	restore_for_each_task(task, r) {
+		const TaskRlimitsEntry *all = task->core && task->core->tc ? task->core->tc->rlimits : NULL;
+
+		if (all && nr < all->n_rlimits && all->rlimits[nr]->max > max)
+			max = all->rlimits[nr]->max;
+	}
+	return max;
+}
+
+static int limits_before_user_ns(struct restore *r)
+{
+	for (int nr = 0; nr < PARASITE_NR_RLIMITS; nr++) {
+		struct rlimit64 *now = &r->plan.fresh_child.limits[nr], own = { 0 };
+		uint64_t max = highest_limit(r, (size_t)nr);
+		int err = initial_limit(r, nr, &own);
+
+		if (!err && own.rlim_max < max)
+			err = set_limit(nr, max, max);
+		if (err)
+			return fail(err, "raise the hard limit RLIMIT_%s from %llu to %llu", limit_names[nr],
+				    (unsigned long long)own.rlim_max, (unsigned long long)max);
+		if (own.rlim_max < max)
+			*now = (struct rlimit64){ max, max };
+	}
+	return 0;
+}
+
 /*
  * Raise limits that need privileges while we have them; the restorer sets the final limits, last. Until then, no state
  * of the task is constrained by limits of ours: pending signals, messages, locked memory, the size of a file.
@@ -188,6 +221,7 @@ const struct task_kind limits_kind = {
 	.name = "limits",
 	.save = limits_save,
 	.load = limits_load,
+	.before_user_ns = limits_before_user_ns,
 	.apply = limits_apply,
 	.hand_over = limits_hand_over,
 };

@@ -16,6 +16,8 @@
 #include "pie/sched_attr.h"
 #include "run/dump.h"
 #include "run/restore.h"
+#include "run/user_ns.h"
+#include "sched_clamps.h"
 #include "util/log.h"
 #include "util/proc_root.h"
 
@@ -48,8 +50,7 @@ static long cpus(int name)
 	return *n;
 }
 
-/* Of this kernel. */
-static bool has_clamps(void)
+bool sched_has_clamps(void)
 {
 	static int known; /* 1: yes, -1: no */
 
@@ -90,7 +91,7 @@ static void save_clamps(const struct kernel_sched_attr *a, ThreadCoreEntry *tce)
 
 	if (a->util_min == (rt ? UTIL_MAX : 0) && a->util_max == UTIL_MAX)
 		return;
-	if (!a->util_min && !a->util_max && !has_clamps())
+	if (!a->util_min && !a->util_max && !sched_has_clamps())
 		return;
 	tce->has_sched_util_min = tce->has_sched_util_max = true;
 	tce->sched_util_min = a->util_min;
@@ -363,6 +364,9 @@ static int sched_hand_over_thread(struct restore *r, struct restore_task *task, 
 	if (err)
 		return err;
 	note_inherited(&r->plan.fresh_child, task, wire);
+	/* A task may not do that itself: sched_outside.c */
+	if (restore_user_ns(r))
+		wire->inherited |= INHERITED_SCHED;
 	return e->has_affinity ? build_affinity(&r->plan.fresh_child, thread->id.tid, &e->affinity, wire) : 0;
 }
 

@@ -199,6 +199,8 @@ static int save_timers(struct dump *dump, struct dump_task *task, const struct p
 			dump_blocker(dump, task, -1, "timer %d uses a clock device", timers->v[i].id);
 			continue;
 		}
+		if (timers->v[i].clock == CLOCK_REALTIME_ALARM || timers->v[i].clock == CLOCK_BOOTTIME_ALARM)
+			dump_need_right(dump, task, NULL, RIGHT_ALARM_CLOCKS, "a timer on an alarm clock");
 		int err = save_timer(dump, task, &timers->v[i], &to->posix[to->n_posix]);
 		if (err)
 			return err;

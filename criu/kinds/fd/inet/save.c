@@ -4,6 +4,7 @@
  */
 #include "kinds/fd/inet/save.h"
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include "kinds/fd/inet/address.h"
@@ -17,6 +18,7 @@
 #include "kinds/fd/sockopts.h"
 #include "run/network.h"
 #include "util/fds.h"
+#include "util/proc_root.h"
 
 #define DATAGRAMS_RESERVE 8192 /* for what arrives meanwhile: more than that is lost, as a network may lose it */
 
@@ -110,10 +112,23 @@ static int save_queue(struct dump *dump, const struct fd_probe *probe, InetSkEnt
 			probe->link);
 	if (dump_is_check(dump) || failed)
 		return 0;
+	dump_need_right(dump, probe->task, probe, RIGHT_RAW_SOCKETS, "datagrams that were not read yet");
 	held = inet_hold(dump, probe, entry, KEEPER_DATAGRAMS);
 	if (held)
 		held->bytes = memory + DATAGRAMS_RESERVE;
 	return held ? 0 : -ENOMEM;
+}
+
+/* Only those who may bind to it anyway have to know that: 0. */
+static uint32_t first_free_port(const struct dump *dump)
+{
+	_cleanup_buf_ struct buf text = { 0 };
+
+	if (!dump->inside)
+		return 0;
+	/* Of the network namespace of the socket, which has been entered. */
+	return read_file(proc_root(), "sys/net/ipv4/ip_unprivileged_port_start", &text) ? 1024 :
+											  (uint32_t)atoi(text.data);
 }
 
 static int save_entry(struct dump *dump, const struct fd_probe *probe, InetSkEntry *entry)
@@ -128,6 +143,8 @@ static int save_entry(struct dump *dump, const struct fd_probe *probe, InetSkEnt
 	if (err)
 		return err;
 	save_foreign(inet_dump_data(dump), entry);
+	if (entry->src_port && entry->src_port < first_free_port(dump))
+		dump_need_right(dump, probe->task, probe, RIGHT_LOW_PORTS, "bound to a port of root's");
 	if (probe->st.st_uid) {
 		entry->has_uid = true;
 		entry->uid = dump_uid_of(dump, probe->st.st_uid);
@@ -167,5 +184,7 @@ int inet_save(struct dump *dump, const struct fd_probe *probe, FileEntry *file)
 	entry->flags = probe->flags;
 	entry->has_ns_id = true;
 	entry->ns_id = dump_network_id(dump);
+	if (entry->type == SOCK_RAW)
+		dump_need_right(dump, probe->task, probe, RIGHT_RAW_SOCKETS, "a raw socket");
 	return save_entry(dump, probe, entry);
 }

@@ -133,6 +133,7 @@ static int hold_connection(struct dump *dump, const struct fd_probe *probe, Inet
 			probe->link, src, dst, ulp);
 		return 0;
 	}
+	dump_need_right(dump, probe->task, probe, RIGHT_NET_ADMIN, "a TCP connection (--tcp-close)");
 	held = inet_hold(dump, probe, entry, KEEPER_STREAM);
 	if (!held)
 		return -ENOMEM;

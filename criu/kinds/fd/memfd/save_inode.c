@@ -44,6 +44,13 @@ static int fill_backing(struct dump *dump, int local, const struct stat *st, con
 	uint32_t kdev = dev_to_kdev(st->st_dev);
 	int err;
 
+	if (sort == SHM_SYSV && dump->inside) {
+		dump_blocker(
+			dump, dump_task_of(dump->tree.root), -1,
+			"a process of its tree has System V segment %lu by a descriptor or a private mapping, which is not supported in a user namespace of its own: close or unmap it",
+			st->st_ino);
+		return 0;
+	}
 	if (sort == SHM_SYSV && has_other_ipc_namespaces(dump)) {
 		dump_blocker(
 			dump, dump_task_of(dump->tree.root), -1,

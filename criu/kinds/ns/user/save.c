@@ -185,6 +185,19 @@ static void check_task(struct dump *dump, const struct dump_task *task, const st
 		check_mapped(dump, task, &task->threads[i]);
 }
 
+static int note_rights(struct dump *dump, const struct ns *user)
+{
+	const struct dump_task *root = dump_task_of(dump->tree.root);
+	struct rights *inside = dump_alloc(dump, sizeof(*inside));
+	const struct ns *pid = root->ns[NS_PID], *net = root->ns[NS_NET];
+
+	if (!inside)
+		return fail(-ENOMEM, "user namespaces");
+	*inside = rights_in_user_ns(pid && pid->owner == user, net && net->owner == user);
+	dump->inside = inside;
+	return 0;
+}
+
 int user_survey(struct dump *dump)
 {
 	struct ns *tree = dump_task_of(dump->tree.root)->ns[NS_USER];
@@ -209,7 +222,8 @@ int user_survey(struct dump *dump)
 	if (tree->own)
 		return 0;
 	check_outer(dump);
-	return read_state(dump, tree);
+	err = note_rights(dump, tree);
+	return err ? err : read_state(dump, tree);
 }
 
 static int put_map(struct dump *dump, const struct id_map *map, UidGidExtent ***ret_v, size_t *ret_n)
