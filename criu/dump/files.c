@@ -156,13 +156,6 @@ static int enter_network(struct dump *dump, const struct fd_kind *kind, const st
 	return 1;
 }
 
-static void need_rights(struct dump *dump, const struct fd_kind *kind, const struct fd_probe *probe)
-{
-	for (enum right right = 0; right < RIGHTS; right++)
-		if (kind->restore_rights & BIT(right))
-			dump_need_right(dump, probe->task, probe, right, kind->name);
-}
-
 static int save_new(struct file_pass *pass, struct fd_probe *probe, uint32_t id, FdTypes *ret_type)
 {
 	struct dump *dump = pass->dump;
@@ -184,8 +177,8 @@ static int save_new(struct file_pass *pass, struct fd_probe *probe, uint32_t id,
 	err = enter_network(dump, kind, probe);
 	if (!err)
 		err = kind->save(dump, probe, entry);
-	if (!err && dump->inside)
-		need_rights(dump, kind, probe);
+	if (!err)
+		dump_need_rights(dump, probe, kind->restore_rights, kind->name);
 	dump->asked.path = NULL;
 	if (err)
 		return err < 0 ? err : 0;

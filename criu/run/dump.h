@@ -294,5 +294,7 @@ void dump_check_owner(struct dump *dump, const struct dump_task *task, const cha
  */
 void dump_need_right(struct dump *dump, const struct dump_task *task, const struct fd_probe *probe, enum right right,
 		     const char *what);
+/* The same for several: bits of enum right. */
+void dump_need_rights(struct dump *dump, const struct fd_probe *probe, uint64_t mask, const char *what);
 /* Records that the descriptor @fd of @task (and of all that share its table) is file @id. */
 int dump_remember_fd(struct dump *dump, const struct dump_task *task, int fd, uint32_t id);

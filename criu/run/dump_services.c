@@ -9,7 +9,6 @@
 #include <unistd.h>
 #include "kernel/fdinfo.h"
 #include "run/dump.h"
-#include "run/network.h"
 #include "util/log.h"
 
 #ifndef F_GETOWNER_UIDS
@@ -134,26 +133,6 @@ void dump_check_owner(struct dump *dump, const struct dump_task *task, const cha
 		dump, task, -1,
 		"%s belongs to %u:%u, as seen by the tool, which is not mapped in the user namespace of the tree, so that it cannot be restored with that owner: change it, or close it",
 		what, st->st_uid, st->st_gid);
-}
-
-void dump_need_right(struct dump *dump, const struct dump_task *task, const struct fd_probe *probe, enum right right,
-		     const char *what)
-{
-	const struct ns *user = task->ns[NS_USER];
-	struct ns *net = NULL;
-	struct rights rights;
-
-	if (!dump->inside)
-		return;
-	rights = *dump->inside;
-	/* Of something else than a socket there is none. */
-	if (probe && S_ISSOCK(probe->st.st_mode) && !dump_network_of(dump, probe, &net) && net)
-		rights.owns_net_ns &= net->owner == user;
-	if (!rights_may(&rights, right))
-		dump_blocker(
-			dump, task, probe ? probe->fd : -1,
-			"%s%s%s: to restore it %s, which is not the process's own: that is not supported, close it before",
-			probe ? probe->link : "", probe ? ": " : "", what, rights_text(right));
 }
 
 int dump_fown(struct dump *dump, const struct fd_probe *probe, FownEntry **ret_fown)

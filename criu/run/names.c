@@ -179,6 +179,19 @@ int names_prove(struct restore *r, const struct audience *to, const char *path, 
 	return prove(r, to, &what, why);
 }
 
+/* Without a birth time, another file may have got its inode number; but only from root, if nobody else can create it there. */
+static bool is_the_one_of_root(struct restore *r, const struct name_wanted *what)
+{
+	char why[TRUST_WHY_MAX] = "";
+	_cleanup_close_ int fd = -1;
+	struct stat st;
+
+	if (!what->was->has_inode || what->was->birth)
+		return false;
+	fd = trusted_path_open(r, NULL, what->path, !(what->flags & O_NOFOLLOW), why);
+	return fd >= 0 && !fstat(fd, &st) && st.st_dev == what->was->dev && st.st_ino == what->was->ino;
+}
+
 int names_open_same(struct restore *r, const char *path, unsigned flags, const RegFileEntry *reg)
 {
 	const struct name_was was = names_was(reg);
@@ -188,7 +201,7 @@ int names_open_same(struct restore *r, const char *path, unsigned flags, const R
 
 	if (fd < 0)
 		return fd;
-	if (!is_the_one(fd, &was))
+	if (!is_the_one(fd, &was) && !is_the_one_of_root(r, &what))
 		return -EACCES;
 	return what.flags & O_PATH ? steal_fd(&fd) : open_place(fd, what.flags);
 }

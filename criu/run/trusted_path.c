@@ -54,6 +54,8 @@ static bool can_write(const struct trust *t, const struct walk_step *step)
 		return true;
 	if (!(mode & S_IWGRP))
 		return false;
+	if (!t->to)
+		return true;
 	for (size_t i = 0; i < t->to->n; i++)
 		if (in_group(t->to->openers[i], step->dir_st->st_gid))
 			return true;

@@ -12,7 +12,7 @@ struct restore;
 
 /*
  * An O_PATH descriptor of @path, with our own rights, if every directory and link on the path is owned by root or us,
- * and is writable neither for @to nor for everyone. -EACCES: the reason is in @why. Not logged.
+ * and is writable neither for @to (NULL: any group) nor for everyone. -EACCES: the reason is in @why. Not logged.
  */
 int trusted_path_open(struct restore *r, const struct audience *to, const char *path, bool follow,
 		      char why[static TRUST_WHY_MAX]);
