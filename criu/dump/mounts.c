@@ -50,6 +50,8 @@ int dump_read_mounts(struct dump *dump, struct ns *ns)
 
 	if (ns->own) {
 		err = mountinfo_read_more(&member->proc, ns->id, &dump->mounts);
+		if (!err && dump->roots.by_mount)
+			err = note_roots(dump, ns);
 		return err < 0 && !dump_is_check(dump) ? fail(err, "read mountinfo") : err;
 	}
 	fd = open_fmt(member->proc.dir, O_RDONLY | O_CLOEXEC, "ns/mnt");

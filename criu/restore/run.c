@@ -382,6 +382,7 @@ void restore_free(struct restore *r)
 	hash_free(&r->plan.segment_sizes);
 	hash_free(&r->plan.segments_checked);
 	hash_free(&r->tool.sysv_made);
+	hash_free(&r->roots_by_mount);
 	image_store_close(r->dir);
 	if (r->tool.pid_ns >= 0)
 		close(r->tool.pid_ns);

@@ -38,10 +38,15 @@ struct name_was names_was(const RegFileEntry *reg)
 				  .mnt_id = reg->mnt_id };
 }
 
+static int mount_of(const struct name_wanted *what)
+{
+	return what->was ? what->was->mnt_id : what->mnt_id;
+}
+
 static int open_name(const struct restore *r, const struct name_wanted *what)
 {
 	const unsigned flags = (what->flags & ~(unsigned)CREATION_FLAGS) | O_NOCTTY;
-	const int mnt_id = what->was ? what->was->mnt_id : PATH_ROOT_MOUNT;
+	const int mnt_id = mount_of(what);
 
 	if (r->tool.untrusted && what->path[0] != '/')
 		return -EPERM;
@@ -51,9 +56,9 @@ static int open_name(const struct restore *r, const struct name_wanted *what)
 	return path_open(&r->roots, mnt_id, what->path, flags);
 }
 
-int names_open_raw(const struct restore *r, const char *path, unsigned flags)
+int names_open_raw(const struct restore *r, int mnt_id, const char *path, unsigned flags)
 {
-	return open_name(r, &(struct name_wanted){ path, flags, NULL });
+	return open_name(r, &(struct name_wanted){ path, flags, NULL, mnt_id });
 }
 
 static bool same_inode(int a, int b)
@@ -154,7 +159,8 @@ static bool has_owner_of_before(int fd, const struct name_was *was, char why[sta
 static int prove(struct restore *r, const struct audience *to, const struct name_wanted *what,
 		 char why[static TRUST_WHY_MAX])
 {
-	const struct name_wanted place = { what->path, O_PATH | (what->flags & (O_NOFOLLOW | O_DIRECTORY)), what->was };
+	const struct name_wanted place = { what->path, O_PATH | (what->flags & (O_NOFOLLOW | O_DIRECTORY)), what->was,
+					   what->mnt_id };
 	bool follow = !(what->flags & O_NOFOLLOW);
 	_cleanup_close_ int fd = -1;
 
@@ -164,7 +170,7 @@ static int prove(struct restore *r, const struct audience *to, const struct name
 	if (fd < 0 || !to || is_the_one(fd, what->was))
 		return steal_fd(&fd);
 	close(fd);
-	fd = trusted_path_open(r, to, what->path, follow, why);
+	fd = trusted_path_open(to, path_from(&r->roots, mount_of(what), what->path), follow, why);
 	if (fd < 0)
 		return fd;
 	return has_owner_of_before(fd, what->was, why) ? steal_fd(&fd) : -EACCES;
@@ -173,7 +179,7 @@ static int prove(struct restore *r, const struct audience *to, const struct name
 int names_prove(struct restore *r, const struct audience *to, const char *path, unsigned flags,
 		const struct name_was *was)
 {
-	const struct name_wanted what = { path, flags, was };
+	const struct name_wanted what = { path, flags, was, PATH_ROOT_MOUNT };
 	char why[TRUST_WHY_MAX] = "";
 
 	return prove(r, to, &what, why);
@@ -195,8 +201,8 @@ static bool is_the_one_of_root(struct restore *r, const struct name_wanted *what
 int names_open_same(struct restore *r, const char *path, unsigned flags, const RegFileEntry *reg)
 {
 	const struct name_was was = names_was(reg);
-	const struct name_wanted what = { path, flags, &was },
-				 place = { path, O_PATH | (flags & (O_NOFOLLOW | O_DIRECTORY)), &was };
+	const struct name_wanted what = { path, flags, &was, PATH_ROOT_MOUNT },
+				 place = { path, O_PATH | (flags & (O_NOFOLLOW | O_DIRECTORY)), &was, PATH_ROOT_MOUNT };
 	_cleanup_close_ int fd = open_name(r, &place);
 
 	if (fd < 0)
@@ -248,9 +254,9 @@ int names_open(struct restore *r, const struct audience *to, const struct name_w
 
 /* ---- creating and removing names ---- */
 
-int names_open_dir(struct restore *r, const struct audience *to, const char *path)
+int names_open_dir(struct restore *r, const struct audience *to, int mnt_id, const char *path)
 {
-	const struct name_wanted what = { path, O_PATH | O_DIRECTORY, NULL };
+	const struct name_wanted what = { path, O_PATH | O_DIRECTORY, NULL, mnt_id };
 	char why[TRUST_WHY_MAX] = "", itself[PATH_MAX + 2];
 	int fd;
 
@@ -263,7 +269,7 @@ int names_open_dir(struct restore *r, const struct audience *to, const char *pat
 	/* The directory itself is checked as well. */
 	fd = str_format(itself, sizeof(itself), "%s/.", path);
 	if (!fd)
-		fd = trusted_path_open(r, to, itself, true, why);
+		fd = trusted_path_open(to, path_from(&r->roots, mnt_id, itself), true, why);
 	if (fd == -EACCES)
 		return fail(fd,
 			    "create a name in %s for user %u: no permission, and %s; give that user permission to "

@@ -30,12 +30,13 @@ struct name_wanted {
 	const char *path;
 	unsigned flags;
 	const struct name_was *was; /* NULL: unknown */
+	int mnt_id; /* then: its mount, of the images; 0 or -1: that of the root */
 };
 
 struct name_was names_was(const RegFileEntry *reg);
 
 /* Opens with the current rights of this thread: nothing is checked or logged. */
-int names_open_raw(const struct restore *r, const char *path, unsigned flags);
+int names_open_raw(const struct restore *r, int mnt_id, const char *path, unsigned flags);
 /*
  * Opens @what for @to. @may: permissions (R_OK, ...) that they must have on a file that is opened with O_PATH; 0: none.
  * Logs. The assumed rights remain in effect until opener_leave().
@@ -47,10 +48,10 @@ int names_prove(struct restore *r, const struct audience *to, const char *path, 
 /* With our own rights: @path, if it is the very file that @reg was saved of; -EACCES: it may be another one. Not logged. */
 int names_open_same(struct restore *r, const char *path, unsigned flags, const RegFileEntry *reg);
 /*
- * The directory @path (O_PATH), to create and remove names in it for @to. Afterwards this thread has the rights for
+ * The directory @path (O_PATH), as seen from @mnt_id, to create and remove names in it for @to. Afterwards this thread has the rights for
  * that, until opener_leave(): those of a task, or our own if nobody else can manipulate the path. -ENOENT and -ENOTDIR
  * are not logged.
  */
-int names_open_dir(struct restore *r, const struct audience *to, const char *path);
+int names_open_dir(struct restore *r, const struct audience *to, int mnt_id, const char *path);
 /* Do all of @to have the permissions @may (R_OK, ...) for @fd? 0 or -errno; returns with our own rights. */
 int names_may(struct restore *r, const struct audience *to, int fd, int may);

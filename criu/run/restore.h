@@ -196,6 +196,7 @@ struct restore {
 	int service_base; /* our own descriptors are at or above; all below belong to the task */
 	bool fd_limit_raised; /* for descriptors of our own */
 	struct path_roots roots; /* roots for paths of the tree: --root */
+	struct hash roots_by_mount; /* roots.by_mount, if the tree has several mount namespaces */
 	int outside_fd; /* run/outside.h: for requests; -1: none */
 };
 

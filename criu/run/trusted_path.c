@@ -104,10 +104,8 @@ static int judge(void *arg, const struct walk_step *step)
 	return distrust(t, step, "is writable by others");
 }
 
-int trusted_path_open(struct restore *r, const struct audience *to, const char *path, bool follow,
-		      char why[static TRUST_WHY_MAX])
+int trusted_path_open(const struct audience *to, struct path_from from, bool follow, char why[static TRUST_WHY_MAX])
 {
-	const struct path_from from = path_from(&r->roots, PATH_ROOT_MOUNT, path);
 	struct trust trust = { .to = to, .why = why };
 	_cleanup_walk_ struct walk walk = {
 		.root = from.dir, .follow_last = follow, .judge = judge, .arg = &trust, .dir = -1

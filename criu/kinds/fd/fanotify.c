@@ -276,7 +276,7 @@ static int fanotify_restore_mark(struct restore *r, const struct file *file, int
 			return fd;
 	} else {
 		name = mark->me->path;
-		fd = names_open(r, to, &(struct name_wanted){ name, O_PATH, NULL }, R_OK);
+		fd = names_open(r, to, &(struct name_wanted){ name, O_PATH, NULL, PATH_ROOT_MOUNT }, R_OK);
 		opener_leave(r);
 		if (fd < 0)
 			return fd;

@@ -314,7 +314,8 @@ int watched_find(struct restore *r, const struct watched_inode *inode, bool *ret
 		return restore_borrow_fd(r, restore_file(r, inode->file_id, "a watch"), ret_borrowed);
 	fd = open_known(r, inode);
 	if (fd < 0 && fh->path && to) {
-		fd = names_open(r, to, &(struct name_wanted){ fh->path, O_PATH | O_NOFOLLOW, NULL }, R_OK);
+		fd = names_open(r, to, &(struct name_wanted){ fh->path, O_PATH | O_NOFOLLOW, NULL, PATH_ROOT_MOUNT },
+				R_OK);
 		opener_leave(r);
 		return fd;
 	}

@@ -11,14 +11,14 @@
 #include "util/proc_root.h"
 #include "util/str.h"
 
-int note_created(struct created_array *created, const struct audience *to, const char *path, int fd)
+int note_created(struct created_array *created, const struct audience *to, int mnt_id, const char *path, int fd)
 {
 	struct created *m = array_push(created);
 	struct stat st;
 
 	if (!m)
 		return -ENOMEM;
-	*m = (struct created){ .to = to, .path = strdup(path) };
+	*m = (struct created){ .to = to, .mnt_id = mnt_id, .path = strdup(path) };
 	if (!m->path || fstat(fd, &st) < 0)
 		return -ENOMEM;
 	m->dev = st.st_dev;
@@ -113,7 +113,7 @@ static int remove_from(struct restore *r, int dir, const char *name, const struc
 
 static int remove_name(struct restore *r, const struct created *m, const char *path, const char *name)
 {
-	_cleanup_close_ int dir = names_open_dir(r, m->to, path);
+	_cleanup_close_ int dir = names_open_dir(r, m->to, m->mnt_id, path);
 	int ours = dir < 0 ? dir : leads_to(dir, name, m);
 
 	if (ours < 0)
@@ -160,7 +160,7 @@ int link_name_prepare(struct restore *r, struct remap *remap, int fd)
 		return err ? err : -errno;
 	link->dev = st.st_dev;
 	link->ino = st.st_ino;
-	link->dir = names_open_dir(r, audience_of_file(r, remap->file), path);
+	link->dir = names_open_dir(r, audience_of_file(r, remap->file), remap->to->mnt_id, path);
 	link->as = r->process.opened_as;
 	/* The user may read the file, but not remove its name: reported when the tree is complete. */
 	if (link->dir == -EACCES || link->dir == -EPERM)

@@ -126,6 +126,7 @@ struct ghost {
 struct created {
 	char *path;
 	const struct audience *to; /* the tasks that it was created for */
+	int mnt_id; /* of the images: run/path.h */
 	dev_t dev; /* identity of the file: the name may have been replaced meanwhile */
 	ino_t ino;
 	bool dir;
@@ -202,7 +203,7 @@ int open_created(int dir, const char *name, mode_t type);
  * Removes what has just been created and not been noted yet. @err -EAGAIN: it was replaced, and is not ours to remove.
  */
 void remove_unnoted(int dir, const char *name, bool is_dir, int err);
-int note_created(struct created_array *created, const struct audience *to, const char *path, int fd);
+int note_created(struct created_array *created, const struct audience *to, int mnt_id, const char *path, int fd);
 /* Removes each name that still leads to the file that was created. */
 int remove_names(struct restore *r, struct created_array *created);
 /* Owner, mode and times, through the descriptor; returns with our own rights. */

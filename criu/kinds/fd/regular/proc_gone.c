@@ -180,7 +180,8 @@ static int open_one(struct restore *r, struct remap *remap, pid_t pid)
 		return fail(err, "%s", reg->name);
 	if (reg->has_mode && S_ISLNK(reg->mode))
 		flags |= O_NOFOLLOW;
-	fd = names_open(r, audience_of_file(r, remap->file), &(struct name_wanted){ path, flags, NULL }, 0);
+	fd = names_open(r, audience_of_file(r, remap->file), &(struct name_wanted){ path, flags, NULL, reg->mnt_id },
+			0);
 	opener_leave(r);
 	if (fd < 0)
 		return fd;

@@ -306,7 +306,7 @@ static int open_named(struct restore *r, const RegFileEntry *reg, unsigned flags
 		flags |= O_NONBLOCK;
 	if (S_ISLNK(reg->mode))
 		flags |= O_NOFOLLOW;
-	fd = names_open(r, opened_for(r), &(struct name_wanted){ reg->name, flags, &was }, may);
+	fd = names_open(r, opened_for(r), &(struct name_wanted){ reg->name, flags, &was, PATH_ROOT_MOUNT }, may);
 	if (fd < 0)
 		return fd;
 	err = regular_check_content(r, reg, fd);

@@ -33,19 +33,20 @@ struct location {
  * long as they are needed; if something else has the name of one, its parent is used: @path becomes the path of the
  * directory that is returned.
  */
-static int open_or_make_dir(struct restore *r, const struct audience *to, struct created_array *created,
+static int open_or_make_dir(struct restore *r, const struct remap *remap, struct created_array *created,
 			    char path[PATH_MAX])
 {
 	char name[NAME_MAX + 1], above[PATH_MAX];
 	_cleanup_close_ int parent = -1, dir = -1;
-	int fd = names_open_dir(r, to, path), err;
+	const struct audience *to = audience_of_file(r, remap->file);
+	int fd = names_open_dir(r, to, remap->reg->mnt_id, path), err;
 
 	if (fd != -ENOENT && fd != -ENOTDIR)
 		return fd;
 	err = split_path(path, name);
 	if (err)
 		return err;
-	parent = open_or_make_dir(r, to, created, path);
+	parent = open_or_make_dir(r, remap, created, path);
 	if (parent < 0)
 		return parent;
 	if (fd == -ENOTDIR)
@@ -57,7 +58,7 @@ static int open_or_make_dir(struct restore *r, const struct audience *to, struct
 	if (err)
 		return err;
 	dir = open_created(parent, name, S_IFDIR);
-	err = dir < 0 ? dir : note_created(created, to, path, dir);
+	err = dir < 0 ? dir : note_created(created, to, remap->reg->mnt_id, path, dir);
 	if (err)
 		remove_unnoted(parent, name, true, err);
 	return err ? err : steal_fd(&dir);
@@ -75,7 +76,7 @@ static int find_location(struct restore *r, const struct remap *remap, struct cr
 		err = split_path(dir, location->name);
 	if (err)
 		return err;
-	_cleanup_close_ int fd = open_or_make_dir(r, location->to, created, dir);
+	_cleanup_close_ int fd = open_or_make_dir(r, remap, created, dir);
 	if (fd < 0)
 		return fd;
 	err = path_join(location->path, sizeof(location->path), dir, location->name);
@@ -294,7 +295,7 @@ static int make_named(struct restore *r, struct created_array *created, struct l
 		err = location->fd;
 	_cleanup_close_ int fd = location->fd;
 	if (!err)
-		err = note_created(created, location->to, location->path, fd);
+		err = note_created(created, location->to, remap->reg->mnt_id, location->path, fd);
 	if (err && named)
 		remove_unnoted(location->dir, location->name, S_ISDIR(head->mode), err);
 	if (err)
@@ -335,7 +336,9 @@ static int open_link_remap(struct restore *r, struct remap *remap)
 
 	remap->proven = to && fd >= 0;
 	if (to && fd == -EACCES)
-		fd = names_open(r, to, &(struct name_wanted){ remap->to->name, O_PATH | O_NOFOLLOW, NULL }, 0);
+		fd = names_open(r, to,
+				&(struct name_wanted){ remap->to->name, O_PATH | O_NOFOLLOW, NULL, remap->to->mnt_id },
+				0);
 	return fd;
 }
 
@@ -348,7 +351,7 @@ static int link_old_name(struct restore *r, struct created_array *created, struc
 	if (err)
 		return err;
 	_cleanup_close_ int fd = open_linked(location, from);
-	err = fd < 0 ? fd : note_created(created, location->to, location->path, fd);
+	err = fd < 0 ? fd : note_created(created, location->to, remap->reg->mnt_id, location->path, fd);
 	if (err) {
 		remove_unnoted(location->dir, location->name, false, err);
 		return err;

@@ -79,13 +79,13 @@ static int make_dir_again(struct restore *r, struct regular_restore *data, const
 	char above[PATH_MAX];
 
 	dir_path(saved->reg, i, above);
-	_cleanup_close_ int parent = names_open_dir(r, to, above), dir = -1;
+	_cleanup_close_ int parent = names_open_dir(r, to, saved->reg->mnt_id, above), dir = -1;
 	if (parent < 0)
 		return fail(parent, "open %s, to create %s", above, path);
 	if (mkdirat(parent, name, 0700) < 0)
 		return errno == EEXIST ? 0 : fail(-errno, "create %s", path);
 	dir = open_created(parent, name, S_IFDIR);
-	int err = dir < 0 ? dir : note_created(&data->created, to, path, dir);
+	int err = dir < 0 ? dir : note_created(&data->created, to, saved->reg->mnt_id, path, dir);
 	if (err)
 		return fail(err, "create %s", path);
 	return set_attributes(r, saved->reg->kept_dirs[i], dir, path);
@@ -101,7 +101,8 @@ static int make_missing_dirs(struct restore *r, struct regular_restore *data, co
 		dir_path(saved->reg, i + 1, path);
 		opener_leave(r);
 		for (int tries = 0; tries < 2; tries++) {
-			_cleanup_close_ int fd = names_open_raw(r, path, O_PATH | O_DIRECTORY | O_NOFOLLOW);
+			_cleanup_close_ int fd =
+				names_open_raw(r, saved->reg->mnt_id, path, O_PATH | O_DIRECTORY | O_NOFOLLOW);
 
 			if (fd == -ENOENT && !tries) {
 				err = make_dir_again(r, data, saved, i, path);
@@ -179,7 +180,7 @@ static int make_file_again(struct restore *r, struct regular_restore *data, stru
 	if (err)
 		return err;
 	dir_path(saved->reg, saved->reg->n_kept_dirs, path);
-	_cleanup_close_ int dir = names_open_dir(r, to, path), created = -1;
+	_cleanup_close_ int dir = names_open_dir(r, to, saved->reg->mnt_id, path), created = -1;
 	if (dir < 0)
 		return fail(dir, "open %s, to create %s", path, saved->reg->name);
 	if (saved->ghost->created_fd >= 0) {
@@ -195,7 +196,8 @@ static int make_file_again(struct restore *r, struct regular_restore *data, stru
 	if (err == -EEXIST)
 		return 0;
 	if (!err)
-		err = created < 0 ? created : note_created(&data->created, to, saved->reg->name, created);
+		err = created < 0 ? created :
+				    note_created(&data->created, to, saved->reg->mnt_id, saved->reg->name, created);
 	if (!err && saved->ghost->created_fd < 0) {
 		saved->ghost->created_fd = move_fd_above(created, r->service_base);
 		created = -1;
@@ -217,7 +219,7 @@ static bool is_created_file(const struct saved_file *saved, int fd)
 
 static int make_if_missing(struct restore *r, struct regular_restore *data, struct saved_file *saved)
 {
-	_cleanup_close_ int fd = names_open_raw(r, saved->reg->name, O_PATH | O_NOFOLLOW);
+	_cleanup_close_ int fd = names_open_raw(r, saved->reg->mnt_id, saved->reg->name, O_PATH | O_NOFOLLOW);
 
 	if (fd >= 0)
 		return is_created_file(saved, fd) ? note_identity(saved, fd) : 0;
@@ -241,7 +243,7 @@ static int set_dir_times(struct restore *r, const struct regular_restore *data, 
 
 	for (size_t i = saved->reg->n_kept_dirs; !err && i > 0; i--) {
 		dir_path(saved->reg, i, path);
-		_cleanup_close_ int fd = names_open_raw(r, path, O_PATH | O_DIRECTORY | O_NOFOLLOW);
+		_cleanup_close_ int fd = names_open_raw(r, saved->reg->mnt_id, path, O_PATH | O_DIRECTORY | O_NOFOLLOW);
 		if (fd >= 0 && !fstat(fd, &st) && is_created(&data->created, &st))
 			err = set_times(saved->reg->kept_dirs[i - 1], fd, path);
 	}

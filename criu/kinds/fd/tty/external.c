@@ -61,7 +61,8 @@ int tty_external_link(struct restore *r, const struct file *file, struct tty_ext
 static int tty_open_line(struct restore *r, const struct tty_external *external, uint32_t flags)
 {
 	struct name_was was = names_was(external->reg);
-	const struct name_wanted what = { external->path, (flags & TTY_OPEN_FLAGS) | O_NONBLOCK, &was };
+	const struct name_wanted what = { external->path, (flags & TTY_OPEN_FLAGS) | O_NONBLOCK, &was,
+					  PATH_ROOT_MOUNT };
 	_cleanup_close_ int fd = names_open(r, opened_for(r), &what, 0);
 	struct stat st;
 

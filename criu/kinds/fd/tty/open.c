@@ -28,8 +28,8 @@
 /* The device that creates masters. The path comes from an image, and opening other devices may have side effects. */
 static int tty_find_ptmx(struct restore *r, const char *ptmx)
 {
-	_cleanup_close_ int fd =
-		names_open(r, audience_of_all(r), &(struct name_wanted){ ptmx, O_PATH, NULL }, R_OK | W_OK);
+	_cleanup_close_ int fd = names_open(r, audience_of_all(r),
+					    &(struct name_wanted){ ptmx, O_PATH, NULL, PATH_ROOT_MOUNT }, R_OK | W_OK);
 	struct stat st;
 
 	opener_leave(r);

@@ -201,7 +201,7 @@ static int open_dir_of(struct restore *r, const struct unix_sock *sock, const ch
 		return fd;
 	slash = strrchr(dir, '/');
 	slash[slash == dir] = 0;
-	fd = names_open_dir(r, audience_of_file(r, sock->file), dir);
+	fd = names_open_dir(r, audience_of_file(r, sock->file), sock->entry->mnt_id, dir);
 	return fd == -ENOENT || fd == -ENOTDIR ? fail(fd, "open %s, the directory of a unix socket", dir) : fd;
 }
 
@@ -414,8 +414,8 @@ static int find_external(struct restore *r, const struct unix_sock *sock, const 
 	ret_target->len = fill_address(&sock->entry->name, &ret_target->addr);
 	if (!unix_has_path(sock))
 		return 0;
-	ret_target->file =
-		names_open(r, audience_of_file(r, as->file), &(struct name_wanted){ sock->key, O_PATH, NULL }, W_OK);
+	ret_target->file = names_open(r, audience_of_file(r, as->file),
+				      &(struct name_wanted){ sock->key, O_PATH, NULL, sock->entry->mnt_id }, W_OK);
 	opener_leave(r);
 	if (ret_target->file < 0)
 		return ret_target->file;

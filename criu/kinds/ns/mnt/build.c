@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "base/cleanup.h"
+#include "kernel/ns_run.h"
 #include "kinds/ns/mnt/fs_type.h"
 #include "kinds/ns/mnt/options.h"
 #include "kinds/ns/mnt/restore.h"
@@ -26,7 +27,7 @@ static int set_propagation(int fd, uint64_t propagation)
 }
 
 /* In the place of the tool's root, which the new namespace began with a copy of. */
-static int change_root(const struct mounts *m)
+static int change_root(struct restore *r, const struct mounts *m)
 {
 	const struct mount *root = m->root;
 	int err = mount_attach_to_root(root->fd);
@@ -35,7 +36,7 @@ static int change_root(const struct mounts *m)
 		return fail(err, "mount /: attach it");
 	if (fchdir(root->fd) < 0 || syscall(SYS_pivot_root, ".", ".") < 0)
 		return fail(-errno, "mount /: make it the root");
-	err = mounts_detach_origins(m);
+	err = mounts_detach_origins(r);
 	if (err)
 		return err;
 	return umount2("/", MNT_DETACH) < 0 ? fail(-errno, "unmount the former root") : 0;
@@ -151,11 +152,13 @@ int mounts_build(struct restore *r, struct ns *ns)
 
 	if (err)
 		return fail(err, "make the mounts of a new mount namespace private");
-	err = mounts_clone(r, ns, m, false);
+	if (!mount_restore_data(r)->cloned)
+		err = mounts_clone(r, false);
+	mount_restore_data(r)->cloned = true;
 	if (!err)
 		err = open_stand_in(m, ns->owner);
 	if (!err)
-		err = change_root(m);
+		err = change_root(r, m);
 	mounts_for_each(mount, m)
 		if (!err)
 			err = attach_or_keep(r, mount);
@@ -201,21 +204,22 @@ static int set_unbindable(const struct mount *mount)
 	return err ? fail(err, "mount %s: make it unbindable", MOUNT_NAME(mount)) : 0;
 }
 
-int mounts_finish(struct restore *r, struct ns *ns)
+static int finish_tree(struct restore *r, struct mounts *m)
 {
-	struct mounts *m = ns->data;
 	struct mount *mount;
-	int err = mounts_clone(r, ns, m, true);
+	int err = detach_stand_in(m);
 
-	if (!err)
-		err = mounts_detach_origins(m);
-	if (!err)
-		err = detach_stand_in(m);
 	mounts_for_each(mount, m)
 		if (!err)
 			err = attach_deferred(r, mount);
-	if (!err)
-		err = mounts_set_groups(m);
+	return err;
+}
+
+static int set_properties(const struct mounts *m)
+{
+	struct mount *mount;
+	int err = 0;
+
 	mounts_for_each(mount, m) {
 		if (!err)
 			err = set_flags(mount);
@@ -225,6 +229,77 @@ int mounts_finish(struct restore *r, struct ns *ns)
 			err = set_unbindable(mount);
 	}
 	return err;
+}
+
+static int finish_all(struct restore *r, const struct ns *first)
+{
+	const struct ns_set *all = &r->plan.namespaces;
+	struct mount_visit visit = { first };
+	int err = mounts_clone(r, true);
+	struct ns *ns;
+
+	if (!err)
+		err = mounts_detach_origins(r);
+	ns_for_each(ns, all, NS_MNT) {
+		if (!err && ns->data)
+			err = mount_visit_ns(&visit, ns);
+		if (!err && ns->data)
+			err = finish_tree(r, ns->data);
+	}
+	if (!err)
+		err = mounts_set_groups(&visit, all);
+	ns_for_each(ns, all, NS_MNT) {
+		if (!err && ns->data)
+			err = mount_visit_ns(&visit, ns);
+		if (!err && ns->data)
+			err = set_properties(ns->data);
+	}
+	return err;
+}
+
+/* Where proc can be mounted: see open_stand_in(). NULL: there is none of the tree's own. */
+static const struct ns *first_to_finish(const struct restore *r, size_t *ret_nr)
+{
+	const struct ns *ns, *first = NULL;
+
+	*ret_nr = 0;
+	ns_for_each(ns, &r->plan.namespaces, NS_MNT) {
+		const struct mounts *m = ns->data;
+
+		if (!m)
+			continue;
+		if (!first || (m->proc_of && !((const struct mounts *)first->data)->proc_of))
+			first = ns;
+		++*ret_nr;
+	}
+	return first;
+}
+
+struct finish {
+	struct restore *r;
+	const struct ns *first;
+};
+
+static int finish_from_there(void *arg)
+{
+	const struct finish *f = arg;
+
+	return finish_all(f->r, f->first);
+}
+
+int mounts_finish(struct restore *r)
+{
+	size_t nr;
+	const struct ns *first = first_to_finish(r, &nr);
+	struct finish finish = { r, first };
+	int result = 0, err;
+
+	if (!first)
+		return 0;
+	if (nr == 1 && first == restore_task_of(r->plan.tree.root)->ns[NS_MNT])
+		return finish_all(r, first);
+	err = ns_run_in(&first->fd, 1, finish_from_there, &finish, &result);
+	return err ? fail(err, "enter the mount namespace %u", first->id) : result;
 }
 
 static void close_one(int *fd)

@@ -117,19 +117,29 @@ static int copy(struct restore *r, struct mount_origin *origin, struct mount *mo
 }
 
 /* umount(2) of the root takes the uppermost of the mounts there. */
-int mounts_detach_origins(const struct mounts *m)
+int mounts_detach_origins(struct restore *r)
 {
-	struct mount *mount;
-
-	mounts_for_each(mount, m)
-		for (struct mount_origin *o = mount->fs->origins; o; o = o->next) {
+	for (struct mount_fs *fs = mount_restore_data(r)->run.fs; fs; fs = fs->next)
+		for (struct mount_origin *o = fs->origins; o; o = o->next) {
 			if (!o->attached)
 				continue;
 			if (umount2("/", MNT_DETACH) < 0) /* style: of this process */
-				return fail(-errno, "unmount a copy of %s", MOUNT_NAME(mount));
+				return fail(-errno, "unmount a copy of a file system");
 			o->attached = false;
 		}
 	return 0;
+}
+
+/* The mount that it is a copy of. Each that comes from outside is one of its own: its group may be one of the host. */
+static struct mount_origin *origin_of(const struct mount *mount)
+{
+	struct mount_origin *o = mount->fs->origins;
+
+	if (!mount_is_external(mount))
+		return mount_origin_of(mount->fs, mount->entry->root);
+	while (o && o->mount != mount)
+		o = o->next;
+	return o;
 }
 
 /* The one that gets the origin itself. */
@@ -140,13 +150,14 @@ static bool takes(const struct mount_origin *origin, const struct mount *mount)
 	return origin->mount ? origin->mount == mount : mount->fs->whole == mount && !strcmp(mount->entry->root, "/");
 }
 
-static int copy_all(struct restore *r, struct mounts *m, bool deferred, bool may_attach)
+static int copy_all(struct restore *r, bool deferred, bool may_attach)
 {
 	struct mount *mount;
 	int err = 0;
 
-	mounts_for_each(mount, m) {
-		struct mount_origin *origin = mount_origin_of(mount->fs, mount->entry->root);
+	mounts_for_each_of_all(mount, &r->plan.namespaces)
+	{
+		struct mount_origin *origin = origin_of(mount);
 
 		if (!err && origin && origin->fd >= 0 && waits(mount) == deferred && mount->fd < 0 &&
 		    !takes(origin, mount))
@@ -155,45 +166,45 @@ static int copy_all(struct restore *r, struct mounts *m, bool deferred, bool may
 	return err;
 }
 
-int mounts_open_sources(struct restore *r, struct mounts *m)
+int mounts_open_sources(struct restore *r)
 {
 	struct mount *mount;
 	int err = 0;
 
-	mounts_for_each(mount, m) {
+	mounts_for_each_of_all(mount, &r->plan.namespaces)
+	{
 		struct mount_origin *origin;
 
-		if (err || !mount_is_external(m, mount))
+		if (err || !mount_is_external(mount))
 			continue;
-		origin = mount_origin_of(mount->fs, mount->entry->root);
-		if (origin->fd < 0)
-			origin->fd = keep(r, mount_open_source(r, origin->mount));
+		origin = origin_of(mount);
+		origin->fd = keep(r, mount_open_source(r, mount));
 		err = origin->fd < 0 ? origin->fd : 0;
 	}
-	return err ? err : copy_all(r, m, false, false);
+	return err ? err : copy_all(r, false, false);
 }
 
-int mounts_clone(struct restore *r, const struct ns *ns, struct mounts *m, bool deferred)
+static int take_or_copy(struct restore *r, struct mount *mount)
 {
+	struct mount_origin *origin = origin_of(mount);
+
+	if (!takes(origin, mount))
+		return copy(r, origin, mount, true);
+	mount->fd = dup_fd_above(origin->fd, r->service_base);
+	return mount->fd < 0 ? fail(mount->fd, "keep a mount open") : 0;
+}
+
+int mounts_clone(struct restore *r, bool deferred)
+{
+	const struct ns_set *all = &r->plan.namespaces;
 	struct mount *mount;
 	int err = 0;
 
-	mounts_for_each(mount, m)
-		if (!err && waits(mount) == deferred && !mount->fs->origins)
-			err = create_origin(r, ns, mount->fs);
+	mounts_for_each_of_all(mount, all) if (!err && waits(mount) == deferred && !mount->fs->origins) err =
+		create_origin(r, mount->fs->whole->of->ns, mount->fs);
 	if (!err)
-		err = copy_all(r, m, deferred, true);
-	mounts_for_each(mount, m) {
-		struct mount_origin *origin = mount_origin_of(mount->fs, mount->entry->root);
-
-		if (err || waits(mount) != deferred || mount->fd >= 0)
-			continue;
-		if (!takes(origin, mount)) {
-			err = copy(r, origin, mount, true);
-			continue;
-		}
-		mount->fd = dup_fd_above(origin->fd, r->service_base);
-		err = mount->fd < 0 ? fail(mount->fd, "keep a mount open") : 0;
-	}
+		err = copy_all(r, deferred, true);
+	mounts_for_each_of_all(mount, all) if (!err && waits(mount) == deferred && mount->fd < 0) err =
+		take_or_copy(r, mount);
 	return err;
 }

@@ -40,10 +40,13 @@ static struct group *find_group(const struct group_array *groups, uint32_t id)
 	return NULL;
 }
 
-static int list_groups(const struct mounts *m, struct group_array *groups)
+static int list_groups(const struct ns_set *namespaces, struct group_array *groups)
 {
-	for (size_t i = 0; i < m->n; i++) {
-		const MntEntry *e = m->v[i].entry;
+	struct mount *mount;
+
+	mounts_for_each_of_all(mount, namespaces)
+	{
+		const MntEntry *e = mount->entry;
 		struct group *g = find_group(groups, e->shared_id);
 
 		if (!e->shared_id)
@@ -52,44 +55,50 @@ static int list_groups(const struct mounts *m, struct group_array *groups)
 			g = array_push(groups);
 			if (!g)
 				return fail(-ENOMEM, "peer groups");
-			*g =
-				(struct group){ e->shared_id, e->master_id, m->v[i].fs, &m->v[i],
-						NULL,	      e->root,	    -1,		false };
+			*g = (struct group){ .id = e->shared_id,
+					     .master = e->master_id,
+					     .fs = mount->fs,
+					     .leader = mount,
+					     .root = e->root,
+					     .fd = -1 };
 		}
-		if (g->fs != m->v[i].fs || g->master != e->master_id)
+		if (g->fs != mount->fs || g->master != e->master_id)
 			return fail(-EBADMSG,
 				    "mount %s: other members of its peer group %u have another file system or master",
-				    MOUNT_NAME(&m->v[i]), e->shared_id);
-		if (strlen(e->root) >= strlen(g->root) && !m->v[i].outer_group)
+				    MOUNT_NAME(mount), e->shared_id);
+		if (strlen(e->root) >= strlen(g->root) && !mount->outer_group)
 			continue;
-		g->leader = &m->v[i];
+		g->leader = mount;
 		g->root = e->root;
 	}
 	return 0;
 }
 
 /* The narrowest mount that shows both. */
-static const struct mount *common(const struct mounts *m, const struct mount_fs *fs, const char *a, const char *b)
+static const struct mount *common(const struct ns_set *namespaces, const struct mount_fs *fs, const char *a,
+				  const char *b)
 {
 	const struct mount *best = NULL;
+	struct mount *mount;
 
-	for (size_t i = 0; i < m->n; i++) {
-		const char *root = m->v[i].entry->root;
+	mounts_for_each_of_all(mount, namespaces)
+	{
+		const char *root = mount->entry->root;
 
-		if (m->v[i].fs == fs && mount_below(root, a) && mount_below(root, b) &&
+		if (mount->fs == fs && mount_below(root, a) && mount_below(root, b) &&
 		    (!best || strlen(root) > strlen(best->entry->root)))
-			best = &m->v[i];
+			best = mount;
 	}
 	return best;
 }
 
 /* 1: that was new. */
-static int widen(const struct mounts *m, struct group *g, const struct mount_fs *fs, const char *root)
+static int widen(const struct ns_set *namespaces, struct group *g, const struct mount_fs *fs, const char *root)
 {
 	if (!g || g->fs != fs || mount_below(g->root, root))
 		return 0;
 	g->leader = NULL;
-	g->copied = common(m, fs, g->root, root);
+	g->copied = common(namespaces, fs, g->root, root);
 	if (!g->copied)
 		return fail(
 			-EOPNOTSUPP,
@@ -99,30 +108,32 @@ static int widen(const struct mounts *m, struct group *g, const struct mount_fs 
 	return 1;
 }
 
-static int widen_for_mount(const struct mounts *m, const struct group_array *groups, const struct mount *mount)
+static int widen_for_mount(const struct ns_set *namespaces, const struct group_array *groups, const struct mount *mount)
 {
 	const MntEntry *e = mount->entry;
-	int peer = widen(m, find_group(groups, e->shared_id), mount->fs, e->root);
-	int master = peer < 0 ? peer : widen(m, find_group(groups, e->master_id), mount->fs, e->root);
+	int peer = widen(namespaces, find_group(groups, e->shared_id), mount->fs, e->root);
+	int master = peer < 0 ? peer : widen(namespaces, find_group(groups, e->master_id), mount->fs, e->root);
 
 	return master < 0 ? master : peer | master;
 }
 
-static int find_leaders(const struct mounts *m, struct group_array *groups)
+static int find_leaders(const struct ns_set *namespaces, struct group_array *groups)
 {
+	struct mount *mount;
 	int again = 1, one;
 	struct group *g;
 
 	while (again) {
 		again = 0;
-		for (size_t i = 0; i < m->n; i++) {
-			one = widen_for_mount(m, groups, &m->v[i]);
+		mounts_for_each_of_all(mount, namespaces)
+		{
+			one = widen_for_mount(namespaces, groups, mount);
 			if (one < 0)
 				return one;
 			again |= one;
 		}
 		array_for_each(g, groups) {
-			one = widen(m, find_group(groups, g->master), g->fs, g->root);
+			one = widen(namespaces, find_group(groups, g->master), g->fs, g->root);
 			if (one < 0)
 				return one;
 			again |= one;
@@ -131,23 +142,34 @@ static int find_leaders(const struct mounts *m, struct group_array *groups)
 	return 0;
 }
 
-int mounts_check_groups(const struct mounts *m)
+int mounts_check_groups(const struct ns_set *namespaces)
 {
 	struct group_array groups = { 0 };
-	int err = list_groups(m, &groups);
+	int err = list_groups(namespaces, &groups);
 
 	if (!err)
-		err = find_leaders(m, &groups);
+		err = find_leaders(namespaces, &groups);
 	array_free(&groups);
 	return err;
 }
 
 /* ---- setting ---- */
 
-static int set_propagation(int fd, uint64_t propagation)
+/* Changes of a mount, other than its group, are made in its namespace. */
+struct setting {
+	struct mount_visit *visit;
+	const struct ns_set *namespaces;
+	struct group_array groups;
+};
+
+/* @mount: NULL: it is detached. */
+static int set_propagation(struct setting *s, const struct mount *mount, int fd, uint64_t propagation)
 {
 	struct mount_attr attr = { .propagation = propagation };
+	int err = mount ? mount_visit_ns(s->visit, mount->of->ns) : 0;
 
+	if (err)
+		return err;
 	return mount_setattr(fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0 ? -errno : 0;
 }
 
@@ -158,56 +180,62 @@ static int join(int from, int to)
 	return move_mount(from, "", to, "", flags) < 0 ? -errno : 0;
 }
 
-static int follow(int master, int fd)
+static int follow(struct setting *s, int master, const struct mount *mount, int fd)
 {
 	int err = join(master, fd);
 
-	return err ? err : set_propagation(fd, MS_SLAVE);
+	return err ? err : set_propagation(s, mount, fd, MS_SLAVE);
 }
 
-static int open_leader(struct group *g)
+static int open_leader(struct setting *s, struct group *g)
 {
+	int err;
+
 	if (g->leader) {
 		g->fd = g->leader->fd;
 		return 0;
 	}
+	err = mount_visit_ns(s->visit, g->copied->of->ns);
+	if (err)
+		return err;
 	g->fd = open_tree(g->copied->fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-	return g->fd < 0 ? -errno : set_propagation(g->fd, MS_PRIVATE);
+	return g->fd < 0 ? -errno : set_propagation(s, NULL, g->fd, MS_PRIVATE);
 }
 
 /* One whose master is ready. */
-static int set_group(const struct mounts *m, struct group *g, const struct group *master)
+static int set_group(struct setting *s, struct group *g, const struct group *master)
 {
 	bool outer = g->leader && g->leader->outer_group;
-	int err = open_leader(g);
+	int err = open_leader(s, g);
+	struct mount *mount;
 
 	if (!err && master)
-		err = follow(master->fd, g->fd);
+		err = follow(s, master->fd, g->leader, g->fd);
 	else if (!err && g->master && outer)
-		err = set_propagation(g->fd, MS_SLAVE);
+		err = set_propagation(s, g->leader, g->fd, MS_SLAVE);
 	/* Peers of a mount of the host are so from the beginning. */
 	if (!err && (g->master || !outer))
-		err = set_propagation(g->fd, MS_SHARED);
-	for (size_t i = 0; !err && i < m->n; i++)
-		if (m->v[i].entry->shared_id == g->id && &m->v[i] != g->leader && !m->v[i].outer_group)
-			err = join(g->fd, m->v[i].fd);
+		err = set_propagation(s, g->leader, g->fd, MS_SHARED);
+	mounts_for_each_of_all(mount, s->namespaces) if (!err && mount->entry->shared_id == g->id &&
+							 mount != g->leader && !mount->outer_group) err =
+		join(g->fd, mount->fd);
 	g->set = !err;
 	return err ? fail(err, "peer group %u of mounts", g->id) : 0;
 }
 
-static int set_groups(const struct mounts *m, struct group_array *groups)
+static int set_groups(struct setting *s)
 {
-	size_t left = groups->n, before;
+	size_t left = s->groups.n, before;
 	struct group *g;
 
 	do {
 		before = left;
-		array_for_each(g, groups) {
-			const struct group *master = find_group(groups, g->master);
+		array_for_each(g, &s->groups) {
+			const struct group *master = find_group(&s->groups, g->master);
 
 			if (g->set || (master && !master->set))
 				continue;
-			int err = set_group(m, g, master);
+			int err = set_group(s, g, master);
 			if (err)
 				return err;
 			left--;
@@ -216,29 +244,30 @@ static int set_groups(const struct mounts *m, struct group_array *groups)
 	return left ? fail(-EBADMSG, "peer groups of mounts are masters of each other") : 0;
 }
 
-static int set_slave(const struct mount *mount, const struct group *master)
+static int set_slave(struct setting *s, const struct mount *mount)
 {
-	int err = master ? follow(master->fd, mount->fd) : set_propagation(mount->fd, MS_SLAVE);
+	const struct group *master = find_group(&s->groups, mount->entry->master_id);
+	int err = master ? follow(s, master->fd, mount, mount->fd) : set_propagation(s, mount, mount->fd, MS_SLAVE);
 
 	return err ? fail(err, "mount %s: make it a slave", MOUNT_NAME(mount)) : 0;
 }
 
-int mounts_set_groups(const struct mounts *m)
+int mounts_set_groups(struct mount_visit *visit, const struct ns_set *namespaces)
 {
-	struct group_array groups = { 0 };
+	struct setting s = { .visit = visit, .namespaces = namespaces };
+	struct mount *mount;
 	struct group *g;
-	int err = list_groups(m, &groups);
+	int err = list_groups(namespaces, &s.groups);
 
 	if (!err)
-		err = find_leaders(m, &groups);
+		err = find_leaders(namespaces, &s.groups);
 	if (!err)
-		err = set_groups(m, &groups);
-	for (size_t i = 0; !err && i < m->n; i++)
-		if (m->v[i].entry->master_id && !m->v[i].entry->shared_id)
-			err = set_slave(&m->v[i], find_group(&groups, m->v[i].entry->master_id));
-	array_for_each(g, &groups)
+		err = set_groups(&s);
+	mounts_for_each_of_all(mount, namespaces) if (!err && mount->entry->master_id && !mount->entry->shared_id) err =
+		set_slave(&s, mount);
+	array_for_each(g, &s.groups)
 		if (!g->leader && g->fd >= 0)
 			close(g->fd);
-	array_free(&groups);
+	array_free(&s.groups);
 	return err;
 }

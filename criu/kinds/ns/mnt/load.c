@@ -91,11 +91,11 @@ static int note_fs(struct restore *r, struct mounts *m, struct mount *mount)
 	mount->fs = mount_fs_get(&mount_restore_data(r)->run, &r->arena, mount->entry->root_dev);
 	if (!mount->fs)
 		return fail(-ENOMEM, "mounts");
-	if (mount == m->root)
+	if (mount == m->root && !m->nested)
 		mount->source = r->opts->root ?: "/"; /* style: without --root it is the tool's */
 	else if (mount->entry->ext_key && find_source(r, mount))
 		return -EINVAL;
-	if (!mount_is_external(m, mount))
+	if (!mount_is_external(mount))
 		return 0;
 	if (!mount_origin_add(mount->fs, &r->arena, mount->entry->root, mount))
 		return fail(-ENOMEM, "mounts");
@@ -137,19 +137,11 @@ static int check_made(struct restore *r, const struct ns *ns, struct mount *moun
 	return fs->whole && fs->type->load ? fs->type->load(r, ns, mount) : 0;
 }
 
-static bool has_group(const struct mounts *m, uint32_t group)
-{
-	for (size_t i = 0; i < m->n; i++)
-		if (m->v[i].entry->shared_id == group)
-			return true;
-	return false;
-}
-
 /* What it is shared with, or a slave of, is outside of the tree. */
-static int check_group(struct restore *r, const struct mounts *m, struct mount *mount)
+static int check_group(struct restore *r, struct mount *mount)
 {
 	const MntEntry *e = mount->entry;
-	bool is_slave = e->master_id && !has_group(m, e->master_id);
+	bool is_slave = e->master_id && !mounts_have_group(&r->plan.namespaces, e->master_id);
 	bool is_peer = e->shared_id && e->ext_key && !strcmp(e->ext_key, MOUNT_AUTO_KEY) && external_sharing(r->opts) &&
 		       !(e->has_internal_sharing && e->internal_sharing);
 
@@ -177,34 +169,35 @@ static void count_covering(struct mount *mount)
 		below->covered += is_copy_of_host(below);
 }
 
-static int check_all(struct restore *r, const struct ns *ns, struct mounts *m)
+static int check_one(struct restore *r, struct mount *mount)
 {
+	int err = check_group(r, mount);
+
+	mount->deferred |= mount->parent && mount->parent->deferred;
+	count_covering(mount);
+	if (!err && !mount->fs->origins && !mount->fs->whole)
+		err = fail(-EBADMSG, "mountpoints-%u.img: %s shows %s of a file system that is mounted nowhere",
+			   mount->of->ns->id, MOUNT_NAME(mount), mount->entry->root);
+	return err;
+}
+
+int mounts_check(struct restore *r)
+{
+	const struct ns_set *all = &r->plan.namespaces;
 	struct mount *mount;
 	int err = 0;
 
-	mounts_for_each(mount, m) {
-		err = err ?: note_fs(r, m, mount);
-	}
-	mounts_for_each(mount, m) {
-		if (err || mount_is_external(m, mount))
+	mounts_for_each_of_all(mount, all) if (!err) err = note_fs(r, mount->of, mount);
+	mounts_for_each_of_all(mount, all)
+	{
+		if (err || mount_is_external(mount))
 			continue;
-		err = check_made(r, ns, mount);
+		err = check_made(r, mount->of->ns, mount);
 		if (!err && !mount->fs->origins)
 			mount->deferred = mount->fs->type->of_pid_ns;
 	}
-	mounts_for_each(mount, m) {
-		if (err)
-			break;
-		mount->deferred |= mount->parent && mount->parent->deferred;
-		err = check_group(r, m, mount);
-		if (err)
-			break;
-		count_covering(mount);
-		if (!mount->fs->origins && !mount->fs->whole)
-			err = fail(-EBADMSG, "mountpoints-%u.img: %s shows %s of a file system that is mounted nowhere",
-				   ns->id, MOUNT_NAME(mount), mount->entry->root);
-	}
-	return err;
+	mounts_for_each_of_all(mount, all) if (!err) err = check_one(r, mount);
+	return err ? err : mounts_check_groups(all);
 }
 
 int mounts_load(struct restore *r, struct ns *ns)
@@ -222,11 +215,13 @@ int mounts_load(struct restore *r, struct ns *ns)
 		m->v = restore_alloc(r, records.n * sizeof(*m->v));
 	if (!m || !m->v || !mount_restore_data(r))
 		return fail(-ENOMEM, "mounts");
-	m->ns_id = ns->id;
+	m->ns = ns;
+	m->nested = ns != restore_task_of(r->plan.tree.root)->ns[NS_MNT];
 	m->proc = -1;
 	m->n = records.n;
 	for (size_t i = 0; !err && i < m->n; i++) {
 		m->v[i].entry = (MntEntry *)records.v[i];
+		m->v[i].of = m;
 		m->v[i].fd = m->v[i].point = -1;
 		err = check_record(ns, m->v[i].entry);
 	}
@@ -239,6 +234,5 @@ int mounts_load(struct restore *r, struct ns *ns)
 	if (!m->root)
 		return fail(-EBADMSG, "mountpoints-%u.img: no root", ns->id);
 	ns->data = m;
-	err = check_all(r, ns, m);
-	return err ? err : mounts_check_groups(m);
+	return 0;
 }

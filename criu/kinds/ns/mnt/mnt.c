@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Mount namespaces: mounts, with the file systems that exist only in them. mount_namespaces(7) */
 #include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 #include "base/bits.h"
 #include "kinds/kinds.h"
 #include "kinds/ns/mnt/restore.h"
 #include "kinds/ns/mnt/save.h"
 #include "run/path.h"
+#include "util/fds.h"
+#include "util/hash.h"
 #include "util/log.h"
 
 static int mnt_survey(struct dump *dump)
@@ -24,29 +27,61 @@ static int mnt_load(struct restore *r, struct ns *ns)
 	return mounts_load(r, ns);
 }
 
+/* Are there others than that of the root of the tree? */
+static bool has_nested(const struct restore *r)
+{
+	const struct ns *ns, *first = restore_task_of(r->plan.tree.root)->ns[NS_MNT];
+
+	ns_for_each(ns, &r->plan.namespaces, NS_MNT)
+		if (ns != first && ns->data)
+			return true;
+	return false;
+}
+
 static int mnt_link(struct restore *r)
 {
 	const struct ns *first = restore_task_of(r->plan.tree.root)->ns[NS_MNT];
 	struct restore_task *rt;
 
 	restore_for_each_task(rt, r)
-		if (rt->ns[NS_MNT] && rt->ns[NS_MNT] != first)
+		if (rt->ns[NS_MNT] && rt->ns[NS_MNT] != first && rt->ns[NS_MNT]->own)
 			return fail(
 				-EOPNOTSUPP,
-				"process %d lived in another mount namespace than the root of the tree: nested mount namespaces are not implemented",
+				"process %d lived in the mount namespace of CRIU, but the root of the tree did not: that is not supported",
 				rt->t.pid);
-	return 0;
+	return mounts_check(r);
+}
+
+/* A root in the tool's mount namespace, below which tasks in others look up what is in that. */
+static int open_own_root(struct restore *r, struct ns *first)
+{
+	int fd;
+
+	if (!first->own || r->roots.root >= 0)
+		return 0;
+	fd = path_open(&PATH_OWN, PATH_ROOT_MOUNT, "/", O_PATH | O_DIRECTORY); /* style: of the tool */
+	if (fd < 0)
+		return fail(fd, "open the root directory");
+	first->root = move_fd_above(fd, r->service_base);
+	return first->root < 0 ? fail(first->root, "keep the root directory open") : 0;
 }
 
 static int mnt_prepare(struct restore *r)
 {
-	struct ns *ns;
+	struct ns *first = restore_task_of(r->plan.tree.root)->ns[NS_MNT];
+	int err = mounts_open_sources(r);
+
+	return err || !has_nested(r) ? err : open_own_root(r, first);
+}
+
+static int note_mounts(struct restore *r, const struct ns *ns)
+{
+	struct mount *mount;
 	int err = 0;
 
-	ns_for_each(ns, &r->plan.namespaces, NS_MNT)
-		if (!err && ns->data)
-			err = mounts_open_sources(r, ns->data);
-	return err;
+	mounts_for_each(mount, (const struct mounts *)ns->data)
+		err = err ?: hash_put(&r->roots_by_mount, mount->entry->mnt_id, (uint64_t)ns->root);
+	return err ? fail(err, "mounts") : 0;
 }
 
 /* From here on paths of the tree begin there. */
@@ -56,21 +91,39 @@ static int mnt_fill(struct restore *r, struct ns *ns)
 
 	if (!err && ns == restore_task_of(r->plan.tree.root)->ns[NS_MNT])
 		restore_set_root(r, ns->root);
+	if (!err && has_nested(r)) {
+		err = note_mounts(r, ns);
+		r->roots.by_mount = &r->roots_by_mount;
+	}
 	return err;
+}
+
+/* The root of its namespace is that of this process. */
+static void set_roots(struct restore *r, const struct ns *ns)
+{
+	const struct ns *first = restore_task_of(r->plan.tree.root)->ns[NS_MNT];
+
+	if (!has_nested(r)) {
+		if (!ns->own)
+			r->roots = PATH_OWN;
+		return;
+	}
+	r->roots.inside = ns->root;
+	if (!first->own || first->root >= 0)
+		r->roots.root = ns == first ? PATH_OWN.root : first->root;
 }
 
 static int mnt_at_birth(struct restore *r, const struct restore_task *task)
 {
-	struct ns *ns = task->ns[NS_MNT];
+	const struct ns *ns = task->ns[NS_MNT];
 	int err;
 
-	if (!ns || ns->own)
+	if (!ns)
 		return 0;
-	/* It is the root of this process. */
-	r->roots = PATH_OWN;
-	if (ns->member != &task->t)
+	set_roots(r, ns);
+	if (&task->t != r->plan.tree.root)
 		return 0;
-	err = mounts_finish(r, ns);
+	err = mounts_finish(r);
 	mounts_close(r);
 	return err;
 }

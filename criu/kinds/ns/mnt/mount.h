@@ -9,6 +9,9 @@
 struct arena;
 struct fs_type;
 struct mount_info;
+struct mounts;
+struct ns;
+struct ns_set;
 
 /* Where a part of a file system comes from: mounts with the same device number, and a root at or below @root, are clones of it. */
 struct mount_origin {
@@ -32,6 +35,7 @@ struct mount_fs {
 struct mount {
 	MntEntry *entry; /* its record in the images */
 	const struct mount_info *info; /* dump: where the record comes from */
+	struct mounts *of;
 	struct mount_fs *fs;
 	struct mount *parent; /* NULL: the root of the namespace */
 	struct mount *children, *sibling; /* the deeper mount point first: a shorter one may cover it */
@@ -44,9 +48,10 @@ struct mount {
 	bool outer_group; /* restore: its group, or master, is that of the mount of the host that it is copied from */
 };
 
-/* Of one mount namespace: ns->data */
+/* Of one mount namespace: ns->data; NULL: of the tool's own */
 struct mounts {
-	uint32_t ns_id;
+	struct ns *ns;
+	bool nested; /* the root of the tree is in another one: its root directory is nothing special */
 	struct mount *v; /* in the order of the images */
 	size_t n;
 	struct mount *root;
@@ -71,15 +76,21 @@ struct mount_origin *mount_origin_of(const struct mount_fs *fs, const char *root
  * @path below @dir, without a leading slash: "" if both are the same; NULL: it is not below it. Both are absolute.
  */
 const char *mount_below(const char *dir, const char *path);
-/* The root, or a mount with a key: it is supplied from outside the tree. */
-bool mount_is_external(const struct mounts *m, const struct mount *mount);
+/* The root of the tree's mount namespace, or a mount with a key: it is supplied from outside the tree. */
+bool mount_is_external(const struct mount *mount);
 /* Links parents and children, and finds the root. *ret_bad: a mount that has no place in the tree (-EBADMSG). */
 int mounts_link(struct mounts *m, struct mount **ret_bad);
-/* groups.c: can the peer groups be restored? Logs. */
-int mounts_check_groups(const struct mounts *m);
 /* The next mount, parents before children, in the order in which they have to be attached; NULL: that was the last. */
 struct mount *mounts_next(const struct mounts *m, struct mount *after);
 #define mounts_for_each(mount, m) for ((mount) = (m)->root; (mount); (mount) = mounts_next(m, mount))
+/* The same for the mounts of all namespaces, those of the root of the tree first. @after: NULL: the first one. */
+struct mount *mounts_next_of_all(const struct ns_set *namespaces, struct mount *after);
+#define mounts_for_each_of_all(mount, namespaces) \
+	for ((mount) = NULL; ((mount) = mounts_next_of_all(namespaces, mount));)
+/* Is it the peer group of one of them? */
+bool mounts_have_group(const struct ns_set *namespaces, uint32_t group);
+/* groups.c: can the peer groups be restored? Logs. */
+int mounts_check_groups(const struct ns_set *namespaces);
 /* "/a/b" in a message; "/" for the root */
 #define MOUNT_NAME(mount) ((mount)->entry->mountpoint)
 /* What cannot be saved is not said of one process. */

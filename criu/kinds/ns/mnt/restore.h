@@ -9,12 +9,21 @@ struct mount_point;
 /* kind_data of a restore */
 struct mount_restore {
 	struct mount_run run; /* first */
+	bool cloned; /* what need not wait for the pid namespace, for all mount namespaces */
 	struct mount_point *made; /* points.c: mount points that were missing */
 };
 struct mount_restore *mount_restore_data(struct restore *r);
 
-/* load.c: reads and checks mountpoints-N.img. */
+/* load.c: reads mountpoints-N.img. */
 int mounts_load(struct restore *r, struct ns *ns);
+/* Checks those of all namespaces together. */
+int mounts_check(struct restore *r);
+
+/* visit.c: changes of mounts that are attached are made by a process in their namespace. */
+struct mount_visit {
+	const struct ns *at; /* the mount namespace that this process is in */
+};
+int mount_visit_ns(struct mount_visit *visit, const struct ns *ns);
 
 /* create.c: a detached mount of a new file system, with nothing in it, with the options of @mount; or -errno. */
 int mount_create_fs(const struct mount *mount);
@@ -34,8 +43,8 @@ void mount_points_end(struct restore *r, bool remove);
 
 /* build.c: in the new mount namespace, a copy of the tool's: creates everything that does not need the pid namespace. */
 int mounts_build(struct restore *r, struct ns *ns);
-/* In the first process in it: the rest. */
-int mounts_finish(struct restore *r, struct ns *ns);
+/* In the first process of the tree: the rest, in all namespaces. */
+int mounts_finish(struct restore *r);
 
 /* In the tool, and in that process: closes what both of them needed. */
 void mounts_close(struct restore *r);
@@ -44,14 +53,17 @@ void mounts_close(struct restore *r);
  * clone.c: opens what comes from outside, in the tool. In a namespace that a user namespace owns, mounts of the host can
  * neither be copied nor opened.
  */
-int mounts_open_sources(struct restore *r, struct mounts *m);
-/* The file systems of @m, deferred ones or the others, and a detached mount for each of its mounts. */
-int mounts_clone(struct restore *r, const struct ns *ns, struct mounts *m, bool deferred);
+int mounts_open_sources(struct restore *r);
+/*
+ * All file systems, deferred ones or the others, and a detached mount for each of their mounts, of all namespaces: what is
+ * attached in one cannot be copied in another.
+ */
+int mounts_clone(struct restore *r, bool deferred);
 
 /* Attaches a detached mount to the root directory of this process. Not logged. */
 int mount_attach_to_root(int fd);
 /* Afterwards: unmounts what had to be attached to the root for that. */
-int mounts_detach_origins(const struct mounts *m);
+int mounts_detach_origins(struct restore *r);
 
-/* groups.c: peer groups, masters. All are attached, and private. */
-int mounts_set_groups(const struct mounts *m);
+/* groups.c: peer groups, masters, of all namespaces. All are attached, and private. */
+int mounts_set_groups(struct mount_visit *visit, const struct ns_set *namespaces);

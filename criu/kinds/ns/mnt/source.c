@@ -58,7 +58,7 @@ static int copy_source(struct restore *r, const struct mount *mount)
 
 	if (at < 0)
 		return fail(at, "mount %s: open %s", MOUNT_NAME(mount), mount->source);
-	err = mount->parent ? 0 : check_root(r, at);
+	err = mount_is_external(mount) && mount == mount->of->root && !mount->of->nested ? check_root(r, at) : 0;
 	if (err)
 		return fail(err, "the root directory %s (--root) was replaced", mount->source);
 	fd = open_tree(at, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);

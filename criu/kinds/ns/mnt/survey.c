@@ -18,11 +18,12 @@ static bool is_listed(const struct str_list *list, const char *word)
 }
 
 /* In the reverse of the kernel's order, as CRIU. */
-static int list_mounts(struct dump *dump, const struct ns *ns, struct mounts *m)
+static int list_mounts(struct dump *dump, struct ns *ns, struct mounts *m)
 {
 	int err = 0;
 
-	m->ns_id = ns->id;
+	m->ns = ns;
+	m->nested = ns != dump_task_of(dump->tree.root)->ns[NS_MNT];
 	m->v = dump_alloc(dump, (dump->mounts.n + 1) * sizeof(*m->v));
 	if (!m->v)
 		return fail(-ENOMEM, "mounts");
@@ -32,6 +33,7 @@ static int list_mounts(struct dump *dump, const struct ns *ns, struct mounts *m)
 		if (info->ns != ns->id || is_listed(&dump->opts->skip_mnt, info->mountpoint))
 			continue;
 		m->v[m->n].info = info;
+		m->v[m->n].of = m;
 		m->v[m->n].fd = -1;
 		err = mount_fill_entry(dump, &m->v[m->n]);
 		m->n++;
@@ -60,7 +62,9 @@ static void set_external(struct mount *mount, const char *key, const char *sourc
 static int find_external(struct dump *dump, struct mount *mount, bool match_host)
 {
 	const struct mount_info *info = mount->info;
-	const char *key = external_mount_key(dump->opts, info->mountpoint), *path;
+	/* What a nested namespace shows is mostly a copy of a mount that has the key. */
+	bool copy = mount->of->nested && mount_origin_of(mount->fs, mount->entry->root);
+	const char *key = copy ? NULL : external_mount_key(dump->opts, info->mountpoint), *path;
 	const struct fs_type *type = fs_type_by_name(info->fstype);
 	int err = 0;
 
@@ -68,7 +72,7 @@ static int find_external(struct dump *dump, struct mount *mount, bool match_host
 		set_external(mount, key, NULL, FSTYPE__UNSUPPORTED);
 		return 0;
 	}
-	key = external_device_key(dump->opts, info->dev_major, info->dev_minor);
+	key = copy ? NULL : external_device_key(dump->opts, info->dev_major, info->dev_minor);
 	if (key) {
 		set_external(mount, MOUNT_DEV_KEY, dump_printf(dump, "dev[%s]", key), FSTYPE__AUTO);
 		mount->entry->fsname = mount->info->fstype;
@@ -81,6 +85,15 @@ static int find_external(struct dump *dump, struct mount *mount, bool match_host
 	return err;
 }
 
+/* Does the tree live in the root directory of the tool? */
+static bool is_in_host_root(struct dump *dump, int *ret_err)
+{
+	const struct ns *first = dump_task_of(dump->tree.root)->ns[NS_MNT];
+	const struct mounts *m = first->data;
+
+	return first->own || (m && mount_is_host_root(dump, m->root->info, ret_err));
+}
+
 static int find_outside(struct dump *dump, struct mounts *m)
 {
 	struct mount_run *run = &mount_dump_data(dump)->run;
@@ -89,19 +102,20 @@ static int find_outside(struct dump *dump, struct mounts *m)
 	int err = 0;
 
 	if (!match)
-		match = mount_is_host_root(dump, m->root->info, &err);
+		match = is_in_host_root(dump, &err);
 	mounts_for_each(mount, m) {
-		if (!err && mount != m->root)
-			err = find_external(dump, mount, match);
 		mount->fs = err ? NULL : mount_fs_get(run, &dump->arena, mount->entry->root_dev);
 		if (!err && !mount->fs)
 			err = fail(-ENOMEM, "mounts");
-		if (!err && mount_is_external(m, mount))
+		if (!err && (mount != m->root || m->nested))
+			err = find_external(dump, mount, match);
+		if (!err && mount_is_external(mount))
 			err = add_origin(dump, mount);
 		if (err)
 			return err;
 	}
-	m->root->entry->fstype = FSTYPE__UNSUPPORTED;
+	if (!m->nested)
+		m->root->entry->fstype = FSTYPE__UNSUPPORTED;
 	return 0;
 }
 
@@ -127,6 +141,28 @@ static void find_type(struct dump *dump, struct mount *mount)
 	mount->fs->type = &fs_type_enabled;
 }
 
+/*
+ * What a nested namespace alone shows of another pid, network, IPC or cgroup namespace than the root's: mounts are created in
+ * the namespaces of the root.
+ */
+static void check_creator(struct dump *dump, const struct mount *mount)
+{
+	static const enum ns_type of_creator[] = { NS_PID, NS_NET, NS_IPC, NS_CGROUP };
+	const struct dump_task *root = dump_task_of(dump->tree.root), *member = dump_task_of(mount->of->ns->member);
+	const struct fs_type *type = mount->fs->type;
+	const char *at = mount->info->mountpoint;
+
+	if (!mount->of->nested || !(type->single || type->of_pid_ns))
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(of_creator); i++)
+		if (member->ns[of_creator[i]] != root->ns[of_creator[i]] &&
+		    (!mount->fs->whole || mount->fs->whole->of->nested))
+			mount_blocker(
+				dump,
+				"mount %s (%s) of process %d may show another %s namespace than that of the root of the tree: that is not supported; unmount it, or leave it out (--skip-mnt %s)",
+				at, mount->info->fstype, member->t.host_pid, ns_type_name(of_creator[i]), at);
+}
+
 /* One that is not external, and not of a file system of which a part is. */
 static int check_created(struct dump *dump, struct mount *mount)
 {
@@ -146,6 +182,7 @@ static int check_created(struct dump *dump, struct mount *mount)
 	}
 	if (!strcmp(mount->entry->root, "/") && !fs->whole)
 		fs->whole = mount;
+	check_creator(dump, mount);
 	if (fs->type->save && hash_put(&dump->saved_fs, fs->dev, 1))
 		return fail(-ENOMEM, "mounts");
 	/* When mounts are restored, no other process is there than the first. */
@@ -196,7 +233,7 @@ static int check_content(struct dump *dump, struct mounts *m)
 	int err = 0;
 
 	mounts_for_each(mount, m) {
-		if (err || mount_is_external(m, mount))
+		if (err || mount_is_external(mount))
 			continue;
 		if (!mount->fs->origins) {
 			err = check_created(dump, mount);
@@ -205,29 +242,12 @@ static int check_content(struct dump *dump, struct mounts *m)
 		mount->entry->fstype = FSTYPE__UNSUPPORTED;
 		err = check_outer(dump, mount);
 	}
-	mounts_for_each(mount, m)
-		if (!err && !mount->fs->origins)
-			err = check_whole(dump, mount);
 	return err;
 }
 
 /* ---- propagation ---- */
 
-static bool has_group(const struct dump *dump, uint32_t group)
-{
-	const struct ns *ns;
-
-	ns_for_each(ns, &dump->namespaces, NS_MNT) {
-		const struct mounts *m = ns->data;
-
-		for (size_t i = 0; !ns->own && m && i < m->n; i++)
-			if (m->v[i].entry->shared_id == group)
-				return true;
-	}
-	return false;
-}
-
-static int check_groups(struct dump *dump, const struct mounts *m, const struct mount *mount)
+static int check_groups(struct dump *dump, const struct mount *mount)
 {
 	const MntEntry *entry = mount->entry;
 	int err = 0;
@@ -241,7 +261,7 @@ static int check_groups(struct dump *dump, const struct mounts *m, const struct 
 			dump,
 			"mount %s is shared with mounts outside of the tree: make it private (mount --make-rprivate), or use --enable-external-sharing now and at restore",
 			entry->mountpoint);
-	if (entry->master_id && !mount_is_external(m, mount) && !has_group(dump, entry->master_id))
+	if (entry->master_id && !mount_is_external(mount) && !mounts_have_group(&dump->namespaces, entry->master_id))
 		mount_blocker(
 			dump,
 			"mount %s receives mounts (slave) from a mount outside of the tree: make it private (mount --make-private), or external (--external 'mnt[%s]:KEY')",
@@ -269,23 +289,41 @@ static int survey_one(struct dump *dump, struct ns *ns)
 	return find_outside(dump, m);
 }
 
-/* One for all tasks, for the time being. */
-static void check_nested(struct dump *dump)
+/* The tool's own cannot be told from that of the root in the images. */
+static void check_own(struct dump *dump)
 {
 	const struct ns *first = dump_task_of(dump->tree.root)->ns[NS_MNT];
 	struct dump_task *task;
 
 	dump_for_each_task(task, dump)
-		if (task->t.state != TASK_DEAD && task->ns[NS_MNT] != first)
+		if (task->t.state != TASK_DEAD && task->ns[NS_MNT] != first && task->ns[NS_MNT]->own)
 			dump_blocker(
 				dump, task, -1,
-				"lives in another mount namespace than the root of the tree: nested mount namespaces are not implemented");
+				"lives in the mount namespace of the tool, but the root of the tree does not: that is not supported");
+}
+
+static int check_mounts(struct dump *dump)
+{
+	struct mount *mount;
+	struct ns *ns;
+	int err = 0;
+
+	ns_for_each(ns, &dump->namespaces, NS_MNT)
+		if (!err && ns->data)
+			err = check_content(dump, ns->data);
+	mounts_for_each_of_all(mount, &dump->namespaces)
+	{
+		if (!err && !mount->fs->origins)
+			err = check_whole(dump, mount);
+		if (!err)
+			err = check_groups(dump, mount);
+	}
+	return err;
 }
 
 static int survey_all(struct dump *dump)
 {
 	size_t blockers = dump->blockers.nr;
-	struct mount *mount;
 	struct ns *ns;
 	int err = 0;
 
@@ -294,20 +332,12 @@ static int survey_all(struct dump *dump)
 			err = survey_one(dump, ns);
 	if (err || dump->blockers.nr != blockers)
 		return err;
-	ns_for_each(ns, &dump->namespaces, NS_MNT) {
-		struct mounts *m = ns->data;
-
-		if (err || !m)
-			continue;
-		err = check_content(dump, m);
-		mounts_for_each(mount, m)
-			if (!err)
-				err = check_groups(dump, m, mount);
-		if (!err && dump->blockers.nr == blockers)
-			err = mounts_check_groups(m);
-		if (!err && dump->blockers.nr == blockers)
+	err = check_mounts(dump);
+	if (!err && dump->blockers.nr == blockers)
+		err = mounts_check_groups(&dump->namespaces);
+	ns_for_each(ns, &dump->namespaces, NS_MNT)
+		if (!err && ns->data && dump->blockers.nr == blockers)
 			err = mounts_survey_content(dump, ns);
-	}
 	return err;
 }
 
@@ -315,7 +345,7 @@ int mounts_survey(struct dump *dump)
 {
 	int err;
 
-	check_nested(dump);
+	check_own(dump);
 	err = survey_all(dump);
 	mount_forget_host(dump);
 	return err;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "kinds/ns/mnt/mount.h"
+#include "task/ns.h"
 #include "util/arena.h"
 #include "util/str.h"
 
@@ -51,9 +52,9 @@ struct mount_origin *mount_origin_of(const struct mount_fs *fs, const char *root
 	return best;
 }
 
-bool mount_is_external(const struct mounts *m, const struct mount *mount)
+bool mount_is_external(const struct mount *mount)
 {
-	return mount == m->root || mount->entry->ext_key;
+	return (mount == mount->of->root && !mount->of->nested) || mount->entry->ext_key;
 }
 
 /* ---- the tree ---- */
@@ -138,4 +139,23 @@ struct mount *mounts_next(const struct mounts *m, struct mount *after)
 	while (after && !after->sibling)
 		after = after->parent;
 	return after ? after->sibling : NULL;
+}
+
+struct mount *mounts_next_of_all(const struct ns_set *namespaces, struct mount *after)
+{
+	struct mount *next = after ? mounts_next(after->of, after) : NULL;
+	const struct ns *ns = after ? after->of->ns->next : namespaces->first;
+
+	for (; !next && ns; ns = ns->next)
+		if (ns->type == NS_MNT && ns->data)
+			next = ((const struct mounts *)ns->data)->root;
+	return next;
+}
+
+bool mounts_have_group(const struct ns_set *namespaces, uint32_t group)
+{
+	struct mount *mount;
+
+	mounts_for_each_of_all(mount, namespaces) if (mount->entry->shared_id == group) return true;
+	return false;
 }
