@@ -5,12 +5,14 @@
  * in a private file system. For connections the text does not matter: they go through the file itself.
  */
 #include <errno.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -128,7 +130,15 @@ static const char *base_of(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-static int find_user(const struct stat *st, uint32_t *ret_user)
+/* Numbers of files of different ones are often the same there, and stat(2) shows the device of the file system. */
+static bool is_on_tmpfs(int dir)
+{
+	struct statfs fs;
+
+	return !fstatfs(dir, &fs) && (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC);
+}
+
+static int find_user(const struct stat *st, bool same_dev, uint32_t *ret_user)
 {
 	struct unix_diags diags = { 0 };
 	const struct unix_diag *sk;
@@ -138,7 +148,8 @@ static int find_user(const struct stat *st, uint32_t *ret_user)
 		return err;
 	array_for_each(sk, &diags.all)
 		if (sk->has_vfs && sk->vfs_ino == (uint32_t)st->st_ino &&
-		    (sk->vfs_dev == kdev_make(major(st->st_dev), minor(st->st_dev)) || !major(st->st_dev)))
+		    (sk->vfs_dev == kdev_make(major(st->st_dev), minor(st->st_dev)) ||
+		     (!same_dev && !major(st->st_dev))))
 			*ret_user = sk->ino;
 	unix_diag_free(&diags);
 	return 0;
@@ -175,7 +186,7 @@ static int remove_stale(struct restore *r, const struct unix_sock *sock, int dir
 		return errno == ENOENT ? 0 : fail(-errno, "stat %s", path);
 	if (!S_ISSOCK(st.st_mode))
 		return fail(-EEXIST, "%s is in the way of a unix socket, and is not a socket; move it away", path);
-	err = find_user(&st, &user);
+	err = find_user(&st, is_on_tmpfs(dir), &user);
 	if (err)
 		return fail(err, "query which process uses %s", path);
 	if (user)
