@@ -12,7 +12,7 @@
 static bool is_listed(const struct str_list *list, const char *word)
 {
 	for (size_t i = 0; i < list->n; i++)
-		if (str_eq(list->v[i], word) || str_eq(list->v[i], "all"))
+		if (str_eq(list->v[i], word))
 			return true;
 	return false;
 }
@@ -136,9 +136,8 @@ static void find_type(struct dump *dump, struct mount *mount)
 	const char *type = mount->info->fstype;
 
 	mount->fs->type = fs_type_by_name(type);
-	if (mount->fs->type || !is_listed(&dump->opts->enable_fs, type))
-		return;
-	mount->fs->type = &fs_type_enabled;
+	if (!mount->fs->type && (is_listed(&dump->opts->enable_fs, type) || is_listed(&dump->opts->enable_fs, "all")))
+		mount->fs->type = &fs_type_enabled;
 }
 
 /*
@@ -279,7 +278,11 @@ static int survey_one(struct dump *dump, struct ns *ns)
 		return err;
 	ns->data = m;
 	err = mounts_link(m, &bad);
-	if (err == -EBADMSG && bad && m->root) {
+	if (!m->root && (!err || err == -EBADMSG)) {
+		mount_blocker(dump, "the root of a mount namespace cannot be left out (--skip-mnt /)");
+		return 0;
+	}
+	if (err == -EBADMSG && bad) {
 		mount_blocker(dump, "mount %s lies on one that is left out (--skip-mnt): leave it out, too",
 			      bad->info->mountpoint);
 		return 0;
