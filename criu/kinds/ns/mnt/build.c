@@ -131,16 +131,23 @@ static int detach_stand_in(struct mounts *m)
 	return 0;
 }
 
+/* NULL: nothing is mounted on the root directory of @mount. */
+static const struct mount *mounted_on(const struct mount *mount)
+{
+	const struct mount *at = mount->children;
+
+	while (at && (at->deferred || *mount_below(MOUNT_NAME(mount), MOUNT_NAME(at))))
+		at = at->sibling;
+	return at;
+}
+
 /* The uppermost of those that are mounted on the root directory. */
 static int open_root(struct restore *r, const struct mounts *m)
 {
-	const struct mount *top = m->root;
+	const struct mount *top = m->root, *next;
 
-	for (const struct mount *at = top->children; at; at = at->sibling)
-		if (!at->deferred && !*mount_below(MOUNT_NAME(top), MOUNT_NAME(at))) {
-			top = at;
-			at = &(const struct mount){ .sibling = top->children };
-		}
+	while ((next = mounted_on(top)))
+		top = next;
 	return dup_fd_above(top->fd, r->service_base);
 }
 
