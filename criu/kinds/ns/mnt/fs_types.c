@@ -38,7 +38,10 @@ static const struct fs_type devpts = { .name = "devpts", .number = FSTYPE__DEVPT
 static const struct fs_type mqueue = { .name = "mqueue", .number = FSTYPE__MQUEUE, .single = true, .no_options = true };
 static const struct fs_type cgroup = { .name = "cgroup", .number = FSTYPE__CGROUP, .single = true };
 static const struct fs_type cgroup2 = { .name = "cgroup2", .number = FSTYPE__CGROUP2, .single = true };
-static const struct fs_type overlay = { .name = "overlay", .number = FSTYPE__OVERLAYFS };
+/* Its mount options are paths, in a root directory that is not there yet, and may have been renamed since. */
+static const struct fs_type overlay = { .name = "overlay",
+					.number = FSTYPE__OVERLAYFS,
+					.refused = "whose directories are only known by the paths they were mounted with" };
 static const struct fs_type debugfs = { .name = "debugfs",
 					.number = FSTYPE__DEBUGFS,
 					.single = true,
@@ -76,7 +79,7 @@ const struct fs_type *fs_type_of_entry(const MntEntry *entry)
 
 	if (entry->fstype == FSTYPE__AUTO) {
 		type = entry->fsname ? fs_type_by_name(entry->fsname) : NULL;
-		return type && type->number == FSTYPE__AUTO ? type : &fs_type_enabled;
+		return type && (type->number == FSTYPE__AUTO || type->refused) ? type : &fs_type_enabled;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
 		if (types[i]->number == entry->fstype)

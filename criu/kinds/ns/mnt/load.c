@@ -127,6 +127,11 @@ static int check_made(struct restore *r, const struct ns *ns, struct mount *moun
 		fs->type = fs_type_of_entry(e);
 	if (!fs->type)
 		return fail(-EOPNOTSUPP, "mount %s is of a type (%u) that is not supported", e->mountpoint, e->fstype);
+	if (fs->type->refused)
+		return fail(
+			-EOPNOTSUPP,
+			"mount %s is of type %s, %s: that is not supported; dump it as an external mount (--external 'mnt[%s]:KEY')",
+			e->mountpoint, fs->type->name, fs->type->refused, e->mountpoint);
 	if (fs->type == &fs_type_enabled && (!e->fsname || !is_enabled(r, e->fsname)))
 		return fail(-EINVAL, "mount %s is of type %s: use --enable-fs %s to create an empty one", e->mountpoint,
 			    e->fsname ?: "unknown", e->fsname ?: "TYPE");

@@ -175,6 +175,13 @@ static int check_created(struct dump *dump, struct mount *mount)
 		refuse_type(dump, mount);
 		return 0;
 	}
+	if (fs->type->refused) {
+		mount_blocker(
+			dump,
+			"mount %s is of type %s, %s, which is not supported: make it external (--external 'mnt[%s]:KEY' now, and --external 'mnt[KEY]:PATH' at restore), or leave it out (--skip-mnt %s)",
+			at, fs->type->name, fs->type->refused, at, at);
+		return 0;
+	}
 	if (fs->type->number == FSTYPE__AUTO) {
 		mount->entry->fstype = FSTYPE__AUTO;
 		mount->entry->fsname = mount->info->fstype;
