@@ -103,7 +103,7 @@ static int configure(int fs, const struct mount *mount)
 	if (mount->fs->type && mount->fs->type->fill)
 		flags &= ~(uint32_t)MNT_FLAG_RDONLY;
 	err = mount->fs->type && mount->fs->type->no_options ? 0 : set_options(fs, mount);
-	return err ? err : set_flags(fs, mount, flags);
+	return err || (mount->fs->type && mount->fs->type->of_host) ? err : set_flags(fs, mount, flags);
 }
 
 int mount_create_fs(const struct mount *mount)

@@ -21,6 +21,7 @@ struct fs_type {
 	bool of_pid_ns; /* its content is that of the pid namespace of the process that creates it */
 	bool single; /* the kernel has one, or one for each namespace of the creator: it has no content of its own */
 	bool no_options; /* those that mountinfo shows would change the kernel's only one */
+	bool of_host; /* the one that it has, in whatever namespace: flags of it would change the host's, too */
 	const char *refused; /* why it cannot be created again, for messages; NULL: it can */
 	/* Options that mountinfo shows, and that creating one does not accept. NULL-terminated; NULL: there are none. */
 	const char *const *not_options;

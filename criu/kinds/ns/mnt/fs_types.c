@@ -16,7 +16,8 @@ static const struct fs_type sysfs = { .name = "sysfs", .number = FSTYPE__SYSFS, 
 static const struct fs_type devtmpfs = { .name = "devtmpfs",
 					 .number = FSTYPE__DEVTMPFS,
 					 .single = true,
-					 .no_options = true };
+					 .no_options = true,
+					 .of_host = true };
 static const struct fs_type tmpfs = { .name = "tmpfs", .number = FSTYPE__TMPFS, CONTENT };
 static const struct fs_type ramfs = { .name = "ramfs", .number = FSTYPE__AUTO, CONTENT };
 static const struct fs_type hugetlbfs = { .name = "hugetlbfs", .number = FSTYPE__AUTO, CONTENT };
@@ -32,30 +33,40 @@ static const struct fs_type binfmt_misc = { .name = "binfmt_misc",
 static const struct fs_type fusectl = { .name = "fusectl",
 					.number = FSTYPE__FUSECTL,
 					.single = true,
-					.no_options = true };
-static const struct fs_type pstore = { .name = "pstore", .number = FSTYPE__PSTORE, .single = true, .no_options = true };
+					.no_options = true,
+					.of_host = true };
+static const struct fs_type pstore = { .name = "pstore",
+				       .number = FSTYPE__PSTORE,
+				       .single = true,
+				       .no_options = true,
+				       .of_host = true };
 static const struct fs_type devpts = { .name = "devpts", .number = FSTYPE__DEVPTS, .not_options = devpts_not_options };
 static const struct fs_type mqueue = { .name = "mqueue", .number = FSTYPE__MQUEUE, .single = true, .no_options = true };
 static const struct fs_type cgroup = { .name = "cgroup", .number = FSTYPE__CGROUP, .single = true };
 static const struct fs_type cgroup2 = { .name = "cgroup2", .number = FSTYPE__CGROUP2, .single = true };
 /* Its mount options are paths, in a root directory that is not there yet, and may have been renamed since. */
-static const struct fs_type overlay = { .name = "overlay",
-					.number = FSTYPE__OVERLAYFS,
-					.refused = "whose directories are only known by the paths they were mounted with" };
+static const struct fs_type overlay = {
+	.name = "overlay",
+	.number = FSTYPE__OVERLAYFS,
+	.refused = "whose directories are only known by the paths they were mounted with"
+};
 static const struct fs_type debugfs = { .name = "debugfs",
 					.number = FSTYPE__DEBUGFS,
 					.single = true,
-					.no_options = true };
+					.no_options = true,
+					.of_host = true };
 static const struct fs_type securityfs = { .name = "securityfs",
 					   .number = FSTYPE__SECURITYFS,
 					   .single = true,
-					   .no_options = true };
+					   .no_options = true,
+					   .of_host = true };
 
 /* CRIU leaves it out. */
 static const struct fs_type tracefs = { .name = "tracefs",
 					.number = FSTYPE__TRACEFS,
 					.single = true,
-					.no_options = true };
+					.no_options = true,
+					.of_host = true };
 
 const struct fs_type fs_type_enabled = { .name = "", .number = FSTYPE__AUTO };
 
