@@ -2,7 +2,13 @@
 /* Reads the mounts of all mount namespaces of the tree, and reports what cannot be saved. */
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "base/cleanup.h"
+#include "kernel/proc_pid.h"
 #include "kinds/ns/mnt/external.h"
 #include "kinds/ns/mnt/fs_type.h"
 #include "kinds/ns/mnt/save.h"
@@ -331,6 +337,30 @@ static int check_mounts(struct dump *dump)
 	return err;
 }
 
+/* The mount that a descriptor is on, if it can be told: 0 otherwise. */
+static uint64_t mount_id(int fd)
+{
+	struct statx sx;
+
+	return statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &sx) < 0 || !(sx.stx_mask & STATX_MNT_ID) ? 0 : sx.stx_mnt_id;
+}
+
+/* The mounts that are saved are those below the uppermost mount on the root of the namespace. Does the task live there? */
+static void check_root(struct dump *dump, const struct dump_task *task)
+{
+	const struct ns *ns = task->ns[NS_MNT];
+	char link[PATH_MAX];
+
+	if (!ns || ns->own || ns->root < 0 || task->t.state == TASK_DEAD ||
+	    proc_link(&task->proc, "root", link, sizeof(link)) < 0 || strcmp(link, "/"))
+		return;
+	_cleanup_close_ int root = proc_open_file(&task->proc, "root", O_PATH | O_DIRECTORY);
+	if (root >= 0 && mount_id(root) != mount_id(ns->root))
+		dump_blocker(
+			dump, task, -1,
+			"its root directory is covered by another mount (as after mount --bind / /), which is not supported: unmount that, or start the process in it (chroot /)");
+}
+
 static int survey_all(struct dump *dump)
 {
 	size_t blockers = dump->blockers.nr;
@@ -353,9 +383,12 @@ static int survey_all(struct dump *dump)
 
 int mounts_survey(struct dump *dump)
 {
+	struct dump_task *task;
 	int err;
 
 	check_own(dump);
+	dump_for_each_task(task, dump)
+		check_root(dump, task);
 	err = survey_all(dump);
 	mount_forget_host(dump);
 	return err;
