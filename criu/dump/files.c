@@ -148,12 +148,9 @@ static int enter_network(struct dump *dump, const struct fd_kind *kind, const st
 	struct ns *ns = NULL;
 	int err = kind->in_network ? dump_network_of(dump, probe, &ns) : 0;
 
-	if (err || !ns || ns->own || ns->member)
-		return err ? err : dump_enter_network(dump, ns);
-	dump_blocker(dump, probe->task, probe->fd,
-		     "%s: a socket of a network namespace that no process of the tree is in is not supported; close it",
-		     probe->link);
-	return 1;
+	if (!err && ns && dump_network_refused(dump, probe, ns))
+		return 1;
+	return err ? err : dump_enter_network(dump, ns);
 }
 
 static int save_new(struct file_pass *pass, struct fd_probe *probe, uint32_t id, FdTypes *ret_type)

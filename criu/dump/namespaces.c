@@ -41,7 +41,8 @@ int dump_save_namespaces(struct dump *dump)
 	int err = 0;
 
 	for (struct ns *ns = dump->namespaces.first; !err && ns; ns = ns->next) {
-		const struct run_kind *kind = ns->own ? NULL : kind_of_namespaces(ns->type);
+		/* One that no process is in is known by its sockets, which are blockers. */
+		const struct run_kind *kind = ns->own || !ns->member ? NULL : kind_of_namespaces(ns->type);
 
 		dump->asked.kind = kind ? kind->name : NULL;
 		err = kind && kind->save_namespace ? save_inside(dump, kind, ns) : 0;

@@ -129,6 +129,16 @@ int dump_network_of(struct dump *dump, const struct fd_probe *probe, struct ns *
 	return 0;
 }
 
+bool dump_network_refused(struct dump *dump, const struct fd_probe *probe, const struct ns *ns)
+{
+	if (ns->own || ns->member)
+		return false;
+	dump_blocker(dump, probe->task, probe->fd,
+		     "%s: a socket of a network namespace that no process of the tree is in is not supported; close it",
+		     probe->link);
+	return true;
+}
+
 /* NULL: no socket of it has been seen. */
 static const struct known_network *find_known(const struct dump_networks *networks, const struct ns *ns)
 {
@@ -155,6 +165,8 @@ int dump_enter_network(struct dump *dump, const struct ns *ns)
 		return -ENOMEM;
 	known = ns ? find_known(networks, ns) : NULL;
 	fd = ns ? (known ? known->fd : -1) : networks->own;
+	if (fd < 0 && ns && !ns->member)
+		return fail(-ESRCH, "enter a network namespace that no process of the tree is in");
 	if (fd < 0)
 		fd = opened = proc_ns_open(&dump_task_of(ns->member)->proc, PROC_NS_NET);
 	err = fd < 0 ? fd : net_ns_enter(fd);

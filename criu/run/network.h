@@ -21,6 +21,8 @@ struct restore;
  * tool's own this costs one system call.
  */
 int dump_network_of(struct dump *dump, const struct fd_probe *probe, struct ns **ret_ns);
+/* True: it cannot be saved, as no task is in @ns, and a blocker that names @probe has been added. */
+bool dump_network_refused(struct dump *dump, const struct fd_probe *probe, const struct ns *ns);
 /* From now on the tool acts in @ns; NULL: its own, as at the beginning. Costs nothing if it does already. */
 int dump_enter_network(struct dump *dump, const struct ns *ns);
 /* Where it acts; NULL: its own. */

@@ -58,6 +58,8 @@ int unix_diag_of(struct dump *dump, const struct fd_probe *probe, const struct u
 	diag = unix_diag_find(&table->diags, probe->st.st_ino);
 	if (!diag) {
 		err = dump_network_of(dump, probe, &ns);
+		if (!err && dump_network_refused(dump, probe, ns))
+			return 1;
 		if (!err)
 			err = table_of(dump, data, ns, &table);
 		diag = err ? NULL : unix_diag_find(&table->diags, probe->st.st_ino);

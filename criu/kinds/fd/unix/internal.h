@@ -45,7 +45,7 @@ struct unix_dump {
 	struct record_table tables; /* one per network namespace: 0, its id */
 };
 
-/* All sockets of the network namespace of @local, and this one. */
+/* All sockets of the network namespace of @local, and this one. 1: a blocker has been added. */
 int unix_diag_of(struct dump *dump, const struct fd_probe *probe, const struct unix_diags **ret_all,
 		 const struct unix_diag **ret_diag);
 /* The id of that namespace. */
