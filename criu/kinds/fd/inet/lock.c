@@ -141,8 +141,8 @@ static int make_dump_table(struct dump *dump, struct inet_dump *data, const char
 	if (!all || !doors)
 		return -ENOMEM;
 	for (const struct inet_held *held = data->first; held; held = held->next)
-		/* Clients that connect again have to get through the persistent table. */
-		if (held->what == KEEPER_STREAM && (owned || !held->unaccepted))
+		/* Clients that connect again have to get through a persistent table that outlives the tree. */
+		if (held->what == KEEPER_STREAM && (owned || !held->unaccepted || !inet_network_remains(data)))
 			to_connection(&held->src, &held->dst, &all[n++]);
 	lock.nr_connections = n;
 	lock.nr_listening = owned ? listen_addresses_of(dump, data, doors) : 0;
@@ -270,8 +270,8 @@ int inet_lock_persist(struct dump *dump, struct inet_dump *data)
 {
 	int err;
 
-	/* A namespace of the tree ends with it, and with its connection to the peers. */
-	if (!data->lock || !inet_network_remains(data))
+	/* A namespace of the tree ends some time after it: until then, it must not answer the peers. */
+	if (!data->lock)
 		return 0;
 	err = make_dump_table(dump, data, data->table, false);
 	if (err)
