@@ -33,6 +33,11 @@ const struct nlattr *net_find_nested(const struct nlattr *in, int type)
 	return in ? nla_find(nla_data(in), nla_len(in), type) : NULL;
 }
 
+bool net_flag_is_set(const struct nlattr *attr)
+{
+	return nla_len(attr) >= 1 && nla_get_u8((struct nlattr *)attr);
+}
+
 struct conf_array net_array_in(const struct nlattr *spec, int family)
 {
 	const struct nlattr *array = family == CONF_IPV4 ?
@@ -49,6 +54,9 @@ int net_attributes_check(const void *attributes, size_t len)
 	const struct nlattr *attr;
 	int left;
 
+	/* Each is copied with its padding. */
+	if (len % NLA_ALIGNTO)
+		return -EBADMSG;
 	nla_for_each_attr(attr, (struct nlattr *)attributes, (int)len, left)
 	{
 		if (!net_attribute_is_kept(nla_type(attr)) || nla_len(attr) < 1)

@@ -16,5 +16,7 @@ int net_attributes_check(const void *attributes, size_t len);
 const struct nlattr *net_find_attribute(const NetDeviceEntry *entry, int type);
 /* @in may be NULL. */
 const struct nlattr *net_find_nested(const struct nlattr *in, int type);
+/* An attribute of one byte; shorter ones count as 0. */
+bool net_flag_is_set(const struct nlattr *attr);
 /* The settings in IFLA_AF_SPEC, which may be NULL. */
 struct conf_array net_array_in(const struct nlattr *spec, int family);

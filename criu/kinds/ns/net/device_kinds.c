@@ -13,13 +13,20 @@
 
 /* include/uapi/linux/if_link.h; some are newer than our headers */
 #define MACVLAN_READ_ONLY (BIT(IFLA_MACVLAN_MACADDR_COUNT) | BIT(IFLA_MACVLAN_BC_QUEUE_LEN_USED))
+#define MACVLAN_BC_CUTOFF 9
 #define BR_MCAST_QUERIER_STATE 47
 #define BR_FDB_N_LEARNED 48
+#define BR_FDB_MAX_LEARNED 49
 #define BRIDGE_READ_ONLY                                                                                        \
 	(BIT(IFLA_BR_ROOT_ID) | BIT(IFLA_BR_BRIDGE_ID) | BIT(IFLA_BR_ROOT_PORT) | BIT(IFLA_BR_ROOT_PATH_COST) | \
 	 BIT(IFLA_BR_TOPOLOGY_CHANGE) | BIT(IFLA_BR_TOPOLOGY_CHANGE_DETECTED) | BIT(IFLA_BR_HELLO_TIMER) |      \
 	 BIT(IFLA_BR_TCN_TIMER) | BIT(IFLA_BR_TOPOLOGY_CHANGE_TIMER) | BIT(IFLA_BR_GC_TIMER) |                  \
 	 BIT(IFLA_BR_FDB_FLUSH) | BIT(BR_MCAST_QUERIER_STATE) | BIT(BR_FDB_N_LEARNED))
+
+#define BITS_UP_TO(n) (BIT((n) + 1) - 2) /* from 1 on */
+/* What may be set. Attributes that are not known here could act outside of the namespace, as VETH_INFO_PEER does. */
+#define MACVLAN_SETTINGS BITS_UP_TO(MACVLAN_BC_CUTOFF)
+#define BRIDGE_SETTINGS BITS_UP_TO(BR_FDB_MAX_LEARNED)
 
 /* Of a port of a bridge. The kernel decides about its state when it goes up. */
 #define BRPORT_MCAST_EHT_HOSTS_CNT 38
@@ -35,13 +42,18 @@
 static const struct device_kind kinds[] = {
 	{ .name = "", .type = ND_TYPE__LOOPBACK, .exists = true },
 	{ .name = "veth", .type = ND_TYPE__VETH, .may_lead_out = true },
-	{ .name = "bridge", .type = ND_TYPE__BRIDGE, .read_only = BRIDGE_READ_ONLY },
+	{ .name = "bridge", .type = ND_TYPE__BRIDGE, .read_only = BRIDGE_READ_ONLY, .settings = BRIDGE_SETTINGS },
 	{ .name = "macvlan",
 	  .type = ND_TYPE__MACVLAN,
 	  .may_lead_out = true,
 	  .needs_link = true,
-	  .read_only = MACVLAN_READ_ONLY },
-	{ .name = "macvtap", .type = ND_TYPE__EXTLINK, .needs_link = true, .read_only = MACVLAN_READ_ONLY },
+	  .read_only = MACVLAN_READ_ONLY,
+	  .settings = MACVLAN_SETTINGS },
+	{ .name = "macvtap",
+	  .type = ND_TYPE__EXTLINK,
+	  .needs_link = true,
+	  .read_only = MACVLAN_READ_ONLY,
+	  .settings = MACVLAN_SETTINGS },
 	{ .name = "ifb", .type = ND_TYPE__EXTLINK },
 	{ .name = "dummy", .type = ND_TYPE__EXTLINK },
 };
@@ -64,8 +76,12 @@ const struct device_kind *device_kind_by_type(NdType type)
 
 const struct device_kind *device_kind_of(const NetDeviceEntry *entry)
 {
-	return entry->type == ND_TYPE__EXTLINK && entry->kind ? device_kind_by_name(entry->kind) :
-								device_kind_by_type(entry->type);
+	const struct device_kind *kind;
+
+	if (entry->type != ND_TYPE__EXTLINK || !entry->kind)
+		return device_kind_by_type(entry->type);
+	kind = device_kind_by_name(entry->kind);
+	return kind && kind->type == ND_TYPE__EXTLINK ? kind : NULL;
 }
 
 int device_save_details(struct dump *dump, const struct nlattr *linkinfo, NetDeviceEntry *entry)
@@ -98,12 +114,18 @@ static void add_bridge_options(struct route_batch *b, const struct nlattr *attr)
 
 static void add_one(struct route_batch *b, const struct device_kind *kind, const struct nlattr *attr)
 {
-	if (nla_type(attr) < 64 && (kind->read_only & BIT(nla_type(attr))))
+	const int type = nla_type(attr);
+
+	if (type < 64 && (kind->read_only & BIT(type)))
 		return;
-	if (kind->type == ND_TYPE__BRIDGE && nla_type(attr) == IFLA_BR_MULTI_BOOLOPT)
+	if (type >= 64 || !(kind->settings & BIT(type))) {
+		log_warn("a network device of kind %s has an unknown property (number %d), which is not restored",
+			 kind->name, type);
+		return;
+	}
+	if (kind->type == ND_TYPE__BRIDGE && type == IFLA_BR_MULTI_BOOLOPT)
 		add_bridge_options(b, attr);
-	else if (kind->type != ND_TYPE__BRIDGE || nla_type(attr) != IFLA_BR_VLAN_FILTERING ||
-		 nla_get_u8((struct nlattr *)attr))
+	else if (kind->type != ND_TYPE__BRIDGE || type != IFLA_BR_VLAN_FILTERING || net_flag_is_set(attr))
 		route_attrs(b, attr, NLA_ALIGN(attr->nla_len));
 }
 

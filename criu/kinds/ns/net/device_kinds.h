@@ -11,6 +11,7 @@ struct device_kind {
 	bool may_lead_out; /* connected to a device outside of the tree, which options of the restore name */
 	bool needs_link; /* created on top of the device that peer_ifindex is */
 	uint64_t read_only; /* bits: attributes of IFLA_INFO_DATA that cannot be set */
+	uint64_t settings; /* those that are set; others are ignored, with a warning */
 };
 
 /* NULL: unknown. */

@@ -35,7 +35,7 @@ static bool is_set_here(const struct net_device *device, const struct nlattr *at
 		return device->entry->type != ND_TYPE__LOOPBACK;
 	case IFLA_PROTO_DOWN:
 	case IFLA_LINKMODE:
-		return nla_get_u8((struct nlattr *)attr) != 0;
+		return net_flag_is_set(attr);
 	default:
 		return true;
 	}

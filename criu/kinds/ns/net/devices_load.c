@@ -120,7 +120,7 @@ static int connect_veth(struct restore *r, struct net_device *device)
 {
 	const char *given;
 
-	if (device->peer && device->peer != device && device->peer->entry->type == ND_TYPE__VETH) {
+	if (device->peer && device->peer != device && device->peer->kind->type == ND_TYPE__VETH) {
 		device->peer->peer = device;
 		return 0;
 	}
@@ -141,7 +141,7 @@ static int connect_device(struct restore *r, struct net_device *device)
 
 	if (entry->has_peer_nsid && entry->has_peer_ifindex)
 		device->peer = find_device(r, entry->peer_nsid, entry->peer_ifindex);
-	if (entry->type == ND_TYPE__VETH)
+	if (device->kind->type == ND_TYPE__VETH)
 		return connect_veth(r, device);
 	if (!device->kind->needs_link || (device->peer && device->peer != device))
 		return 0;

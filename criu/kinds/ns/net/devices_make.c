@@ -85,7 +85,7 @@ static void add_device(struct route_batch *b, const struct making *m, const stru
 
 	route_message(b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &head, sizeof(head));
 	add_common(b, device->entry);
-	if (device->entry->type == ND_TYPE__VETH)
+	if (device->kind->type == ND_TYPE__VETH)
 		add_pair(b, m, device);
 	else
 		device_add_info(b, device->entry);
@@ -135,7 +135,7 @@ static int make_ready(struct making *m, struct net_state *state)
 		m->left--;
 		made.v[made.n++] = device;
 		add_device(&b, m, device);
-		if (device->entry->type == ND_TYPE__VETH && device->peer && !device->peer->made) {
+		if (device->kind->type == ND_TYPE__VETH && device->peer && !device->peer->made) {
 			device->peer->made = true;
 			m->left--;
 		}

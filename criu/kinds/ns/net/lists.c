@@ -218,6 +218,22 @@ int net_lists_save(struct dump *dump, const struct ns *ns, struct nl_sock *route
 
 /* ---- restore ---- */
 
+/* Attributes that are read or changed here, by type of message. */
+static bool is_long_enough(const struct nlmsghdr *message, const struct nlattr *attr)
+{
+	static const struct {
+		int message, attr, min;
+	} rows[] = {
+		{ RTM_NEWADDR, IFA_FLAGS, sizeof(uint32_t) },
+		{ RTM_NEWROUTE, RTA_TABLE, sizeof(uint32_t) },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (rows[i].message == message->nlmsg_type && rows[i].attr == nla_type(attr))
+			return nla_len(attr) >= rows[i].min;
+	return true;
+}
+
 static int check_message(const struct nlmsghdr *message, void *arg)
 {
 	const struct list_spec *spec = arg;
@@ -229,7 +245,11 @@ static int check_message(const struct nlmsghdr *message, void *arg)
 	/* The first byte of each header is the address family. */
 	if (spec->family != AF_UNSPEC && *(const uint8_t *)nlmsg_data(message) != spec->family)
 		return -EBADMSG;
-	nlmsg_for_each_attr(attr, (struct nlmsghdr *)message, (int)spec->header, left);
+	nlmsg_for_each_attr(attr, (struct nlmsghdr *)message, (int)spec->header, left)
+	{
+		if (!is_long_enough(message, attr))
+			return -EBADMSG;
+	}
 	return left > 0 ? -EBADMSG : 0;
 }
 
