@@ -15,7 +15,7 @@ struct nl_sock;
 
 /*
  * Appends the messages (NFT_MSG_NEW*) to @to, in the order in which they can be created; none if there are no rules. Network
- * locks of ours are left out. -EOPNOTSUPP: a table belongs to a netlink socket, and would disappear with it.
+ * locks of ours are left out. 1: a table belongs to a netlink socket (flag owner), and disappears with it; @to has its name.
  */
 int nft_ruleset_read(struct nl_sock *netlink, struct buf *to);
 /* Creates all of it, or nothing. -EBADMSG: @messages are not such messages. @netlink: netlink_prepare_transactions() */

@@ -108,8 +108,22 @@ static int read_elements_of(const struct reading *r, size_t from, size_t to)
 	return err;
 }
 
-/* A table that another process's socket owns comes back without its owner: that is no place for it. */
-static int check_owners(const struct buf *tables, size_t from)
+static int keep_name(struct buf *tables, const struct nlattr *attr)
+{
+	char name[NAME_ROOM];
+	int err;
+
+	nla_strlcpy(name, (struct nlattr *)attr, sizeof(name));
+	tables->len = 0;
+	err = buf_add(tables, name, strlen(name) + 1);
+	return err ? err : 1;
+}
+
+/*
+ * A table that another process's socket owns would come back without its owner. 1: there is one;
+ * the buffer has its name.
+ */
+static int check_owners(struct buf *tables, size_t from)
 {
 	while (from < tables->len) {
 		const struct nlmsghdr *message = (const struct nlmsghdr *)(tables->data + from);
@@ -117,11 +131,7 @@ static int check_owners(const struct buf *tables, size_t from)
 
 		from += NLMSG_ALIGN(message->nlmsg_len);
 		if (flags && ntohl(nla_get_u32(flags)) & NFT_TABLE_OWNER)
-			return fail(
-				-EOPNOTSUPP,
-				"nf_tables: table %s belongs to a netlink socket (flag owner), and is deleted when that is "
-				"closed: not supported; stop the service that created it",
-				nla_get_string(attribute(message, ATTR_TABLE)));
+			return keep_name(tables, attribute(message, ATTR_TABLE));
 	}
 	return 0;
 }
@@ -175,6 +185,9 @@ int nft_ruleset_read(struct nl_sock *netlink, struct buf *to)
 	uint32_t before, after = 0;
 	int err = read_generation(netlink, &before);
 
+	/* The first query: this kernel has no nf_tables. */
+	if (err == -EINVAL || err == -EOPNOTSUPP)
+		return 0;
 	for (int i = 0; !err && i < ATTEMPTS; i++) {
 		to->len = start;
 		err = read_once(&r);
@@ -184,7 +197,7 @@ int nft_ruleset_read(struct nl_sock *netlink, struct buf *to)
 			return 0;
 		before = after;
 	}
-	if (err == -EOPNOTSUPP)
+	if (err > 0)
 		return err;
 	return err ? fail(err, "read the nf_tables rules") :
 		     fail(-EAGAIN, "the nf_tables rules are changed again and again while they are read");

@@ -62,12 +62,12 @@ static int save_nft(struct dump *dump, const struct ns *ns, struct nl_sock *netl
 	_cleanup_buf_ struct buf rules = { 0 };
 	int err = nft_ruleset_read(netlink, &rules);
 
-	if (err == -EOPNOTSUPP) {
+	if (err > 0) {
 		dump_blocker(
 			dump, ns->member ? dump_task_of(ns->member) : NULL, -1,
-			"network namespace %u: a table of nf_tables belongs to a netlink socket (flag owner), and is deleted "
+			"network namespace %u: the nf_tables table %s belongs to a netlink socket (flag owner), and is deleted "
 			"when that is closed: not supported; stop the service that created it",
-			ns->id);
+			ns->id, rules.data);
 		return 0;
 	}
 	if (!err && rules.len) {

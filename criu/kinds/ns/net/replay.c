@@ -148,10 +148,13 @@ static int remove_all(struct nl_sock *sk, const struct message_array *all, const
 static int list_now(struct nl_sock *sk, const struct route_query *query, struct message_array *ret)
 {
 	struct route_query q = *query;
+	int err;
 
 	q.fn = add_listed;
 	q.arg = ret;
-	return route_list(sk, &q);
+	err = route_list(sk, &q);
+	/* A kernel without policy routing, or without those of that address family, has none. */
+	return q.type == RTM_GETRULE && (err == -EOPNOTSUPP || err == -EAFNOSUPPORT) ? 0 : err;
 }
 
 /* Copies those of @all that are not in @of. */
@@ -336,7 +339,8 @@ static int remove_other_addresses(const struct net_state *state, uint8_t family)
 	if (!err)
 		err = net_messages_each(&state->lists[NET_ADDRESSES], add_copy, &saved);
 	for (size_t i = 0; !err && i < now.n; i++) {
-		bool known = false;
+		/* Without IPv6, the kernel answers a query for it with all others. */
+		bool known = !is_family(now.v[i], v6);
 
 		for (size_t j = 0; j < saved.n; j++)
 			known |= is_same_address(now.v[i], saved.v[j]);
