@@ -51,9 +51,23 @@ static void set_attributes(struct route_batch *b, const struct net_device *devic
 	int left;
 
 	route_message(b, RTM_SETLINK, 0, &head, sizeof(head));
-	route_attr_u32(b, IFLA_MTU, entry->mtu);
 	nla_for_each_attr(attr, (struct nlattr *)entry->attributes.data, (int)entry->attributes.len,
 			  left) if (is_set_here(device, attr)) route_attrs(b, attr, NLA_ALIGN(attr->nla_len));
+	route_message_end(b);
+}
+
+/* It depends on other devices: on the ports, or on the device below. */
+static bool has_dependent_mtu(const struct net_device *device)
+{
+	return device->entry->type == ND_TYPE__BRIDGE || device->kind->needs_link;
+}
+
+static void set_mtu(struct route_batch *b, const struct net_device *device)
+{
+	const struct ifinfomsg head = { .ifi_index = (int)device->entry->ifindex };
+
+	route_message(b, RTM_SETLINK, 0, &head, sizeof(head));
+	route_attr_u32(b, IFLA_MTU, device->entry->mtu);
 	route_message_end(b);
 }
 
@@ -119,17 +133,117 @@ static void set_conf4(struct route_batch *b, const struct net_device *device)
 	route_message_end(b);
 }
 
-int net_devices_configure(const struct net_state *state)
+/* Which device and property each request of a batch is about. */
+struct subject {
+	const struct net_device *device;
+	const char *what;
+};
+ARRAY_OF(subject_array, struct subject);
+
+struct configuring {
+	struct route_batch b;
+	struct subject_array subjects;
+};
+
+static void free_configuring(struct configuring *c)
 {
-	_cleanup_route_batch_ struct route_batch b = { .err = 0 };
+	route_batch_free(&c->b);
+	array_free(&c->subjects);
+}
+#define _cleanup_configuring_ __attribute__((cleanup(free_configuring)))
+
+/* Of the requests that have been added since. */
+static void note_subject(struct configuring *c, const struct net_device *device, const char *what)
+{
+	const struct subject subject = { device, what };
+
+	while (!c->b.err && c->subjects.n < c->b.nr)
+		if (array_add(&c->subjects, subject))
+			c->b.err = -ENOMEM;
+}
+
+static int report_subject(void *arg, uint32_t nr, int err, const char *why)
+{
+	const struct subject_array *subjects = arg;
+	const struct subject *subject = nr < subjects->n ? &subjects->v[nr] : NULL;
+
+	if (!subject)
+		return fail(err, "set the properties of the network devices");
+	return fail(err, "network namespace %u: set %s of device %s%s%s", subject->device->ns->id, subject->what,
+		    subject->device->entry->name, *why ? ": " : "", why);
+}
+
+static int run_configuring(struct configuring *c, const struct net_state *state)
+{
+	return route_batch_run(&c->b, state->route, report_subject, &c->subjects);
+}
+
+static int configure(const struct net_state *state)
+{
+	_cleanup_configuring_ struct configuring c = { .b = { .err = 0 } };
 
 	for (size_t i = 0; i < state->nr_devices; i++) {
-		set_attributes(&b, &state->devices[i]);
-		set_altnames(&b, &state->devices[i]);
-		set_master(&b, &state->devices[i]);
-		set_conf4(&b, &state->devices[i]);
+		const struct net_device *device = &state->devices[i];
+
+		set_attributes(&c.b, device);
+		note_subject(&c, device, "flags and attributes");
+		if (!has_dependent_mtu(device))
+			set_mtu(&c.b, device);
+		note_subject(&c, device, "the MTU");
+		set_altnames(&c.b, device);
+		note_subject(&c, device, "the alternative names");
+		set_master(&c.b, device);
+		note_subject(&c, device, "the bridge (master)");
+		set_conf4(&c.b, device);
+		note_subject(&c, device, "the IPv4 settings");
 	}
-	return run(&b, state, "set the properties of the network devices");
+	return run_configuring(&c, state);
+}
+
+static int set_dependent_mtus(const struct net_state *state, bool linked)
+{
+	_cleanup_configuring_ struct configuring c = { .b = { .err = 0 } };
+
+	for (size_t i = 0; i < state->nr_devices; i++) {
+		const struct net_device *device = &state->devices[i];
+
+		if (!has_dependent_mtu(device) || device->kind->needs_link != linked)
+			continue;
+		set_mtu(&c.b, device);
+		note_subject(&c, device, "the MTU");
+	}
+	return run_configuring(&c, state);
+}
+
+static int set_bridge_mtus(const struct net_state *state)
+{
+	return set_dependent_mtus(state, false);
+}
+
+static int set_linked_mtus(const struct net_state *state)
+{
+	return set_dependent_mtus(state, true);
+}
+
+/*
+ * Step by step in all namespaces: a bridge without an MTU of its own takes over that of its ports; what is on top of another
+ * device may not exceed its MTU.
+ */
+int net_devices_configure(struct restore *r)
+{
+	static int (*const steps[])(const struct net_state *) = { configure, set_bridge_mtus, set_linked_mtus };
+	struct ns *ns;
+	int err = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		ns_for_each(ns, &r->plan.namespaces, NS_NET) {
+			const struct net_state *state = ns->data;
+
+			if (!err && state && state->route)
+				err = steps[i](state);
+		}
+	}
+	return err;
 }
 
 /* ---- IPv6 ---- */

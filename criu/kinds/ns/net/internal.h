@@ -162,8 +162,8 @@ int net_devices_load(struct restore *r, const struct ns *ns, struct net_state *s
 int net_devices_link(struct restore *r);
 /* devices_make.c: creates those of all namespaces; in the tool */
 int net_devices_make(struct restore *r);
-/* devices.c: all but whether they are up */
-int net_devices_configure(const struct net_state *state);
+/* devices.c: all but whether they are up; those of all namespaces */
+int net_devices_configure(struct restore *r);
 /* Its IPv6 settings: in the namespace. */
 int net_devices_conf(struct restore *r, const struct net_state *state);
 /* Sets them up, or down; the kernel does not invent addresses for them. */

@@ -182,15 +182,13 @@ static int net_fill(struct restore *r, struct ns *ns)
 }
 
 /*
- * The devices of all namespaces exist. IPv4 addresses create their routes when a device goes up; IPv6 ones disappear when
+ * The devices of all namespaces are configured. IPv4 addresses create their routes when a device goes up; IPv6 ones disappear when
  * it is down.
  */
 static int bring_up(struct restore *r, struct net_state *state)
 {
-	int err = net_devices_configure(state);
+	int err = net_devices_conf(r, state);
 
-	if (!err)
-		err = net_devices_conf(r, state);
 	if (!err)
 		err = net_addresses_fill(state, false);
 	if (!err)
@@ -292,8 +290,10 @@ static void close_sockets(struct restore *r)
 
 static int net_in_namespaces(struct restore *r)
 {
-	int err = in_each(r, bring_up);
+	int err = net_devices_configure(r);
 
+	if (!err)
+		err = in_each(r, bring_up);
 	if (!err)
 		err = in_each(r, fill_rest);
 	close_sockets(r);
