@@ -49,6 +49,7 @@ static int find_namespaces(struct dump *dump, const uint32_t ours[PROC_NS_COUNT]
 
 	if (is_in_those_of(dt, dump->namespaces_like)) {
 		memcpy(dt->ns, dump->namespaces_like->ns, sizeof(dt->ns));
+		dt->namespaces_alike = true;
 		return 0;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(proc_namespaces); i++) {
@@ -247,6 +248,8 @@ int dump_survey(struct dump *dump)
 			log_debug("%zu mappings, %zu descriptors", dt->maps.n, dt->nr_fds);
 		if (dump_is_check(dump) && (err == -ESRCH || err == -ENOENT)) {
 			dt->t.state = TASK_DEAD;
+			if (dump->namespaces_like == dt)
+				dump->namespaces_like = NULL;
 			continue;
 		}
 		if (err)

@@ -87,6 +87,7 @@ struct dump_task {
 	size_t parasite_len;
 	struct ns *ns[NS_TYPES]; /* its namespaces; NULL: type not supported by this kernel */
 	int64_t asked_at; /* CLOCK_MONOTONIC in nanoseconds, right after the parasite has read the timers */
+	bool namespaces_alike; /* the kernel refers to them, and to those of its children, by the same object as for an earlier task */
 	bool pid_ns_unshared; /* its next child is to be the init of a new pid namespace: nothing may be forked in it */
 	bool files_owner, fs_owner, mm_owner, sighand_owner; /* the task whose images represent all that share it */
 };

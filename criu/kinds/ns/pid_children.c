@@ -18,10 +18,13 @@ static int survey(struct dump *dump, struct dump_task *task)
 	uint32_t next;
 	int err;
 
-	if (!task->ns[NS_PID])
+	/* An earlier task has been examined, and found to be an ordinary one. */
+	if (!task->ns[NS_PID] || task->namespaces_alike)
 		return 0;
 	err = proc_ns_ino(&task->proc, PROC_NS_PID_CHILDREN, &next);
 	task->pid_ns_unshared = err == -ENOENT;
+	if (err || next != task->ns[NS_PID]->ino)
+		dump->namespaces_like = NULL;
 	if (err == -ENOENT && task->leader_ended)
 		dump_blocker(
 			dump, task, -1,
