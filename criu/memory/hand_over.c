@@ -260,7 +260,7 @@ static int compare(struct restore *r, struct restore_task *rt, struct page_sourc
 	if (!err)
 		err = vdso_plan(r, rt, source, r->process.wire);
 	if (!err && source->view)
-		err = premap_settle(r->process.premap, &view, &r->shared->counts);
+		err = premap_settle(r->process.premap, &view, &r->shared->state->counts);
 	source->view = NULL;
 	page_view_close(&view);
 	return err;

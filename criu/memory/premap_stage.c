@@ -125,7 +125,7 @@ static int read_in(const struct loading *l, const struct pagemap_run *run, uint6
 		l->a->as_image[i / 64] |= BIT(i % 64);
 		l->h->shared[k / 64] &= ~BIT(k % 64);
 	}
-	atomic_fetch_add(&l->s->r->shared->counts.bytes, end - start);
+	atomic_fetch_add(&l->s->r->shared->state->counts.bytes, end - start);
 	return 0;
 }
 

@@ -338,7 +338,7 @@ struct wire_task {
 	uint32_t pad_log;
 	/* State that the tool shares with us (addresses in the region; run/shared.h) */
 	uint64_t ready_count; /* _Atomic uint32_t: tasks that are ready; the last one wakes the tool */
-	uint64_t ready_expected; /* uint32_t */
+	uint32_t ready_expected, pad_ready;
 	uint64_t event; /* _Atomic uint32_t, futex: something has happened */
 	uint64_t shared_failed; /* _Atomic int32_t: first failure */
 	uint64_t committed; /* _Atomic uint32_t: the tree survives the tool */

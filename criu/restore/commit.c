@@ -450,7 +450,7 @@ static void finish_all(struct restore *r)
 
 static void note_pages(struct restore *r)
 {
-	const struct restorer_counts *counts = &r->shared->counts;
+	const struct restorer_counts *counts = &r->shared->state->counts;
 
 	r->stats.restore.pages_restored += atomic_load(&counts->pages_restored);
 	r->stats.restore.pages_compared += atomic_load(&counts->pages_compared);
@@ -480,7 +480,7 @@ int restore_commit(struct restore *r)
 	if (err)
 		return err;
 	/* The point of no return. */
-	atomic_store(&r->shared->committed, 1);
+	shared_commit(r->shared);
 	log_debug("the tree is complete: it survives whatever happens to us");
 	/* Before any of them runs: no task sees a name that is about to be removed. */
 	restore_report_committed(r);

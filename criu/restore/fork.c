@@ -126,7 +126,7 @@ static int make_task(struct restore *r, struct restore_task *rt, const struct re
 	/* The task also reports it, but may be killed before: then it would never be noticed. */
 	atomic_store(&r->shared->tasks[rt->t.index].pid, rt->t.pid);
 	if (&rt->t == r->plan.tree.root)
-		atomic_store(&r->shared->root_pid, pid);
+		atomic_store(&r->shared->birth->root_pid, pid);
 	return restore_is_vm_peer(rt) ? vm_peer_run(r, task_init) : 0;
 }
 
@@ -310,7 +310,7 @@ static int task_setup(struct restore *r, struct restore_task *rt)
 	r->process.task = rt;
 	atomic_store(&r->shared->tasks[rt->t.index].pid, rt->t.pid);
 	/* A failure before this pid was published does not kill us (restore/undo.c). */
-	if (atomic_load(&r->shared->failed))
+	if (shared_failed(r->shared))
 		return -ECANCELED;
 	err = follow_maker(r, rt);
 	if (err)
@@ -475,7 +475,7 @@ int restore_fork_tree(struct restore *r)
 		err = make_task(r, root, NULL);
 	if (err)
 		return err;
-	r->tool.root_pid = atomic_load(&r->shared->root_pid);
+	r->tool.root_pid = atomic_load(&r->shared->birth->root_pid);
 	err = restore_find_pid_ns(r);
 	return err ? err : make_entered(r);
 }

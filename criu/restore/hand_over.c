@@ -41,7 +41,7 @@ static uint64_t blob_len(void)
 
 static uint64_t head_len(const struct restore *r)
 {
-	return blob_len() + ROUND_UP(r->shared->size, PAGE_SZ);
+	return blob_len() + SHARED_STATE_SIZE;
 }
 
 uint64_t restore_shared_place(const struct restore *r)
@@ -104,12 +104,12 @@ static int place_threads(struct restore_task *rt, struct wire_task *wire)
 static int lay_wire(struct restore *r, struct restore_task *rt, char *at, uint64_t len, const char *shared_at)
 {
 	struct wire_task *wire = (struct wire_task *)at;
-	struct shared *shared = (struct shared *)shared_at;
+	struct shared_state *shared = (struct shared_state *)shared_at;
 
 	wire->alloc_next = (uintptr_t)(wire + 1);
 	wire->alloc_end = (uintptr_t)at + len;
-	wire->ready_count = (uintptr_t)&shared->reached[STAGE_READY];
-	wire->ready_expected = (uintptr_t)&shared->expected[STAGE_READY];
+	wire->ready_count = (uintptr_t)&shared->ready;
+	wire->ready_expected = r->shared->expected[STAGE_READY];
 	wire->event = (uintptr_t)&shared->event;
 	wire->shared_failed = (uintptr_t)&shared->failed;
 	wire->committed = (uintptr_t)&shared->committed;
@@ -253,17 +253,16 @@ static int map_region(struct restore *r, struct restore_task *rt)
 /* So that all of the region can be unmapped at once at the end. In the range that all tasks share, it is there already. */
 static int move_shared(struct restore *r, struct wire_task *wire)
 {
-	size_t len = ROUND_UP(r->shared->size, PAGE_SZ);
+	size_t len = SHARED_STATE_SIZE;
 	char *at = (char *)(uintptr_t)wire->region + blob_len();
-	struct shared *shared;
+	struct shared_state *state;
 
-	if (at == (char *)r->shared)
+	if (at == (char *)r->shared->state)
 		return 0;
-	shared = mremap(r->shared, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, at);
-	if (shared == MAP_FAILED)
+	state = mremap(r->shared->state, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, at);
+	if (state == MAP_FAILED)
 		return fail(-errno, "move shared memory");
-	/* shared->tasks and ->files still point to its previous address: they belong to the tool. */
-	r->shared = shared;
+	r->shared->state = state;
 	return 0;
 }
 
@@ -414,7 +413,7 @@ static int start_early(struct restore *r, struct restore_task *rt)
 	int err = 0;
 
 	/* For its error messages: it moves later (move_shared). */
-	wire->error = (uintptr_t)&r->shared->error;
+	wire->error = (uintptr_t)&r->shared->state->error;
 	for (size_t i = 1; !err && i < rt->nr_threads; i++)
 		err = rt->threads[i].early ? (int)entry(RESTORER_THREAD, &threads[i]) : 0;
 	wire->error = error;

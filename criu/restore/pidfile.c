@@ -43,7 +43,7 @@ static int watch_tool(void *arg)
 	snprintf(text, sizeof(text), "%d", r->tool.root_pid);
 	while (read(w->tool, &byte, 1) < 0 && errno == EINTR)
 		;
-	if (!atomic_load(&r->shared->committed))
+	if (!atomic_load(&r->shared->birth->committed))
 		remove_pidfile(w->dir, r->opts->pidfile, text);
 	return 0;
 }

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -102,8 +103,8 @@ static int look_at_tasks(struct restore *r)
 		if (here > 0 && !proc_open(here, &proc) && !proc_stat_read(&proc, &stat) && stat.state != 'Z' &&
 		    stat.state != 'X')
 			continue;
-		if (atomic_load(&r->shared->failed))
-			return atomic_load(&r->shared->failed);
+		if (shared_failed(r->shared))
+			return shared_failed(r->shared);
 		return fail(-ECHILD, "task %d died while it was restored%s", pid,
 			    WIFSIGNALED(stat.exit_code) ? " (by a signal: is its memory larger than this machine's?)" :
 							  "");
@@ -124,7 +125,7 @@ static uint64_t steps_done(const struct restore *r)
 	uint64_t steps = 0;
 
 	for (int stage = 0; stage < NR_STAGES; stage++)
-		steps += atomic_load(&r->shared->reached[stage]);
+		steps += shared_reached(r->shared, (enum restore_stage)stage);
 	return steps;
 }
 
@@ -145,9 +146,10 @@ static int look_when_due(struct restore *r, uint64_t *steps, uint64_t *due)
 /* Bytes read by the tasks, for the user's progress line: they have no terminal themselves any more. */
 static void report_progress(struct restore *r, uint64_t *reported)
 {
-	uint64_t bytes = atomic_load(&r->shared->counts.bytes);
+	uint64_t bytes = atomic_load(&r->shared->state->counts.bytes);
 
-	progress_add(r->opts->progress, bytes - *reported);
+	if (bytes > *reported)
+		progress_add(r->opts->progress, bytes - *reported);
 	*reported = bytes;
 }
 
@@ -156,7 +158,7 @@ static int await_ready(struct restore *r)
 	uint64_t steps = 0, due = 0, reported = 0;
 	uint32_t seen = 0;
 
-	while (atomic_load(&r->shared->reached[STAGE_READY]) < r->shared->expected[STAGE_READY]) {
+	while (shared_reached(r->shared, STAGE_READY) < r->shared->expected[STAGE_READY]) {
 		uint32_t before = seen;
 		int failed = shared_wait_event(r->shared, &seen, LOOK_MS);
 
@@ -168,7 +170,7 @@ static int await_ready(struct restore *r)
 		if (failed)
 			return failed;
 	}
-	return atomic_load(&r->shared->failed);
+	return shared_failed(r->shared);
 }
 
 static int write_pidfile(struct restore *r)
@@ -284,7 +286,7 @@ static int make_tree(struct restore *r)
 		err = restore_find_numbers(r);
 	if (!err)
 		log_info("all descriptors and memory are restored: %lu bytes were read",
-			 atomic_load(&r->shared->counts.bytes));
+			 atomic_load(&r->shared->state->counts.bytes));
 	r->stats.restore.forking_time = stats_now() - start;
 	if (!err)
 		err = leave_pidfile(r);
@@ -393,13 +395,20 @@ void restore_free(struct restore *r)
 	free(r);
 }
 
-/* The error of a task that had neither libc nor our log any more. */
+/* The error of a task that had neither libc nor our log any more. A user may have written there: no escape sequences. */
 static void report_restorer(struct restore *r)
 {
-	struct restorer_error *error = r->shared ? &r->shared->error : NULL;
+	struct restorer_error *error = r->shared ? &r->shared->state->error : NULL;
+	char text[sizeof(error->text)];
 
-	if (error && atomic_load(&error->state) == 2)
-		fail(error->error, "restorer: %.*s", (int)sizeof(error->text), error->text);
+	if (!error || atomic_load(&error->state) != 2)
+		return;
+	memcpy(text, error->text, sizeof(text));
+	text[sizeof(text) - 1] = 0;
+	for (char *c = text; *c; c++)
+		if (*c < ' ' || *c > '~')
+			*c = '?';
+	fail(error->error, "restorer: %s", text);
 }
 
 int restore_run(const struct options *opts, int *ret_wait_status)

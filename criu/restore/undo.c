@@ -42,7 +42,7 @@ static int find_mark(const struct restore *r, struct mark *ret_mark)
 
 	if (err < 0)
 		return err;
-	vma = maps_find(&maps, (uintptr_t)r->shared);
+	vma = maps_find(&maps, (uintptr_t)r->shared->state);
 	if (!vma)
 		return -ENOENT;
 	*ret_mark = (struct mark){ vma->ino, vma->dev_major, vma->dev_minor };
@@ -121,7 +121,7 @@ static pid_t pid_of_slot(const struct restore *r, size_t slot)
 
 	/* Pids of a namespace that was not found mean other processes here. Its init is known, and ends the others. */
 	if (restore_has_pid_ns(r) && r->tool.pid_ns < 0)
-		return slot == r->plan.tree.root->index ? atomic_load(&r->shared->root_pid) : 0;
+		return slot == r->plan.tree.root->index ? atomic_load(&r->shared->birth->root_pid) : 0;
 	return pid > 0 ? restore_number_here(r, pid) : pid;
 }
 

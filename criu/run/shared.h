@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The mapping shared by the tool and all tasks of a restore: stages, failures, locations of descriptors. */
+/*
+ * What the tool and all tasks of a restore share: stages, failures, locations of descriptors. It is in two mappings. One
+ * remains in a task with the restorer, until the end; it can then be written by everyone who may trace the task, so that
+ * the tool believes nothing that it finds there. The other one, and the copy of the tool's memory with the addresses of
+ * both, are gone from a task before it gets its own credentials.
+ */
 #pragma once
 #include <linux/futex.h>
 #include <stdatomic.h>
@@ -7,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include "base/bits.h"
 #include "pie/wire.h"
 
 enum restore_stage {
@@ -39,27 +45,43 @@ struct shared_file {
 	int fd;
 };
 
-struct shared {
-	size_t size;
-	_Atomic uint32_t reached[NR_STAGES]; /* tasks that have reached it; futex */
-	uint32_t expected[NR_STAGES];
+/* Remains mapped in tasks that have their own credentials: neither addresses, nor pids, nor what the tool decides by. */
+struct shared_state {
+	_Atomic uint32_t ready; /* tasks that have reached STAGE_READY; futex */
 	_Atomic int32_t failed; /* negative errno of the first failure */
 	_Atomic uint32_t committed; /* 1: the tree is complete and keeps running, whatever happens to the tool */
 	_Atomic uint32_t event; /* futex: wakes the tool */
 	/* A robust futex that the tool holds: the kernel sets FUTEX_OWNER_DIED when it exits, and wakes the waiters. */
 	_Atomic uint32_t tool;
+	struct restorer_error error; /* of the first restorer that failed */
+	struct restorer_counts counts;
+};
+
+#define SHARED_STATE_SIZE ROUND_UP(sizeof(struct shared_state), PAGE_SZ)
+
+/* Unmapped by the restorer. Followed by the tasks and the files. */
+struct shared_birth {
+	_Atomic uint32_t reached[NR_STAGES]; /* tasks that have reached it, other than STAGE_READY; futex */
+	_Atomic uint32_t committed; /* the same as above, for helpers of the tool */
+	_Atomic pid_t root_pid; /* in the tool's pid namespace */
+};
+
+/* The tool's own, and copied to each task with its memory. */
+struct shared {
+	struct shared_state *state;
+	struct shared_birth *birth;
+	struct shared_task *tasks; /* in @birth */
+	struct shared_file *files;
+	size_t birth_size;
+	uint32_t expected[NR_STAGES]; /* tasks that will reach it; not changed once there are tasks */
+	pid_t tool_pid; /* in its own pid namespace */
 	struct robust_list_head held; /* of the tool's first thread, and the only one in it: */
 	struct robust_list tool_held;
 	void *held_before; /* what was registered for that thread before */
 	size_t held_before_len;
-	_Atomic pid_t root_pid; /* in the tool's pid namespace */
-	struct restorer_error error; /* of the first restorer that failed */
-	struct restorer_counts counts;
-	struct shared_task *tasks;
-	struct shared_file *files;
 };
 
-/* By the thread of the tool that ends last, which also frees it. @at: a free address; 0: anywhere. */
+/* By the thread of the tool that ends last, which also frees it. @at: a free address for the state; 0: anywhere. */
 int shared_new(size_t nr_tasks, size_t nr_files, uint64_t at, struct shared **ret_shared);
 void shared_free(struct shared *shared);
 /* In the tool, which will do nothing more for any task: those that wait for it continue as if it had exited. */
@@ -69,18 +91,19 @@ void shared_reach(struct shared *shared, enum restore_stage stage);
 /* In a task: waits until every task has reached it. -ECANCELED if the restore has failed elsewhere, or the tool exited. */
 int shared_wait(struct shared *shared, enum restore_stage stage);
 void shared_fail(struct shared *shared, int err);
+/* How many tasks have reached it. */
+uint32_t shared_reached(struct shared *shared, enum restore_stage stage);
+/* The first failure: a negative errno, or 0. */
+int shared_failed(const struct shared *shared);
+/* In the tool: the tree is complete. */
+void shared_commit(struct shared *shared);
 /* In a task: has the tool exited? */
 static inline bool shared_tool_ended(const struct shared *shared)
 {
-	return atomic_load(&shared->tool) & FUTEX_OWNER_DIED;
-}
-/* The tool's pid in its own pid namespace; while it runs. Also in a process that runs in its memory (kernel/ns_run.h). */
-static inline pid_t shared_tool_pid(const struct shared *shared)
-{
-	return (pid_t)(atomic_load(&shared->tool) & FUTEX_TID_MASK);
+	return atomic_load(&shared->state->tool) & FUTEX_OWNER_DIED;
 }
 /* Publishes / waits for the location of a file. */
 void shared_file_set(struct shared *shared, unsigned index, pid_t pid, int fd);
 int shared_file_wait(struct shared *shared, unsigned index, pid_t *ret_pid, int *ret_fd);
-/* In the tool: sleeps until there is an event after @seen, for at most @timeout_ms. Returns `failed`. */
+/* In the tool: sleeps until there is an event after @seen, for at most @timeout_ms. Returns shared_failed(). */
 int shared_wait_event(struct shared *shared, uint32_t *seen, unsigned timeout_ms);

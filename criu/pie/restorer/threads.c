@@ -35,7 +35,7 @@ void task_ready(struct wire_task *task)
 
 	if (task->own_service_base)
 		sys_call6(__NR_close_range, task->own_service_base, ~0u, 0, 0, 0, 0);
-	if (atomic_fetch_add(count, 1) + 1 != *(uint32_t *)task->ready_expected)
+	if (atomic_fetch_add(count, 1) + 1 != task->ready_expected)
 		return;
 	wake(count);
 	atomic_fetch_add((_Atomic uint32_t *)task->event, 1);

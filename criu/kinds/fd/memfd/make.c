@@ -121,7 +121,7 @@ static int open_holder(struct restore *r, struct memfd_restore *data)
 	data->holder = -1;
 	if (tasks_have_room(r, data))
 		return 0;
-	fd = sys_pidfd_open(shared_tool_pid(r->shared), 0);
+	fd = sys_pidfd_open(r->shared->tool_pid, 0);
 	if (fd >= 0)
 		fd = move_fd_above(fd, r->service_base);
 	data->holder = fd;

@@ -94,7 +94,7 @@ static bool is_pid_needed(struct restore *r, pid_t pid)
  */
 static pid_t start(struct restore *r, pid_t pid, const struct tid_array *tids, bool lasting)
 {
-	pid_t self = getpid(), parent = lasting ? shared_tool_pid(r->shared) : self, got;
+	pid_t self = getpid(), parent = lasting ? r->shared->tool_pid : self, got;
 	int ready[2];
 	char one;
 

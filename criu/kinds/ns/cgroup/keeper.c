@@ -58,7 +58,7 @@ static int keep(void *arg)
 	while (poll(events, 2, -1) < 0)
 		if (errno != EINTR)
 			return 1;
-	if (!atomic_load(&job->shared->committed))
+	if (!atomic_load(&job->shared->birth->committed))
 		remove_all(job->cg, job->keeper);
 	else if (atomic_load(&job->keeper->freezes))
 		cg_freeze(job->cg);
