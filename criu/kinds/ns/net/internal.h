@@ -180,7 +180,12 @@ int net_ids_fill(struct restore *r, const struct net_state *state);
 /* Blockers for what cannot be saved. */
 int netfilter_save(struct dump *dump, const struct ns *ns, NetnsEntry *entry);
 int netfilter_load(struct restore *r, const struct ns *ns, struct net_state *state);
-/* The devices exist, and are down: no packet gets past a rule. */
+/*
+ * The devices exist, and are down: no packet gets past a rule. Rules that the images have as text, in all namespaces: by the
+ * tool, in its own mount namespace, as libraries are loaded for them (also by names of services in the text: nss(5)).
+ */
+int netfilter_execute_texts(struct restore *r);
+/* All others, of one namespace. */
 int netfilter_fill(const struct net_state *state);
 
 /* refuse_all.c: objects that cannot be saved are blockers. */

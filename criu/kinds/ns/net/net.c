@@ -250,7 +250,9 @@ static int net_namespaces_made(struct restore *r)
 {
 	int err = in_each(r, open_socket);
 
-	return err ? err : net_devices_make(r);
+	if (!err)
+		err = net_devices_make(r);
+	return err ? err : netfilter_execute_texts(r);
 }
 
 /* A copy of the descriptor, as if we had created it. */

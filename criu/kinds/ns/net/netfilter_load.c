@@ -5,6 +5,7 @@
 #include <string.h>
 #include "image/reader.h"
 #include "internal.h"
+#include "kernel/ns_run.h"
 #include "netfilter/conntrack.h"
 #include "netfilter/criu_lock.h"
 #include "netfilter/nft_text.h"
@@ -104,7 +105,7 @@ int netfilter_load(struct restore *r, const struct ns *ns, struct net_state *sta
 
 /* ---- creating ---- */
 
-static int create_from_text(const char *text)
+static int create_from_text(void *text)
 {
 	int err = nft_text_execute(text);
 
@@ -112,6 +113,23 @@ static int create_from_text(const char *text)
 		       fail(err,
 			    "the images have rules of nftables as text: libnftables (Debian: libnftables1) is needed") :
 		       err;
+}
+
+int netfilter_execute_texts(struct restore *r)
+{
+	const struct ns *ns;
+	int err = 0;
+
+	ns_for_each(ns, &r->plan.namespaces, NS_NET) {
+		const struct net_state *state = ns->data;
+		int result = 0;
+
+		if (err || !state || !state->nft_text)
+			continue;
+		err = ns_run_in(&ns->fd, 1, create_from_text, state->nft_text, &result);
+		err = err ? fail(err, "enter the network namespace %u", ns->id) : result;
+	}
+	return err;
 }
 
 static int create_tables(const NetnsEntry *entry)
@@ -149,8 +167,6 @@ int netfilter_fill(const struct net_state *state)
 	}
 	if (entry->has_nft)
 		err = nft_ruleset_create(netlink, entry->nft.data, entry->nft.len);
-	else if (state->nft_text)
-		err = create_from_text(state->nft_text);
 	if (!err)
 		err = create_tables(entry);
 	return err || !state->tracked.len ? err : conntrack_create(netlink, state->tracked.bytes, state->tracked.len);
