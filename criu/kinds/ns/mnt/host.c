@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What of a tree's mounts belongs to the tool's own mount namespace. */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include "base/cleanup.h"
 #include "kernel/proc_pid.h"
 #include "kinds/kinds.h"
 #include "kinds/ns/mnt/save.h"
+#include "run/path.h"
 #include "util/log.h"
 
 struct mount_dump *mount_dump_data(struct dump *dump)
@@ -49,30 +53,87 @@ static bool same_device(const struct mount_info *a, const struct mount_info *b)
 	return a->dev_major == b->dev_major && a->dev_minor == b->dev_minor;
 }
 
-const char *mount_on_host(struct dump *dump, const struct mount_info *info, int *ret_err)
+/* What is mounted on the root directory of @mount; NULL: nothing. */
+static const struct mount_info *mounted_on(const struct mountinfo *all, const struct mount_info *mount)
+{
+	const struct mount_info *at;
+
+	array_for_each(at, all)
+		if (at != mount && at->ns == mount->ns && at->parent_id == mount->mnt_id &&
+		    !strcmp(at->mountpoint, mount->mountpoint))
+			return at;
+	return NULL;
+}
+
+/* Is @info a copy of @at, in the same place, and is what covers that one there, too? A restore removes it from a copy. */
+static bool is_covered_alike(struct dump *dump, const struct mount_info *at, const struct mount_info *info,
+			     const struct mount_info *uppermost)
+{
+	const struct mountinfo *host = &mount_dump_data(dump)->host;
+
+	while (at && info && same_device(at, info) && !strcmp(at->mountpoint, info->mountpoint) &&
+	       !strcmp(at->root, info->root)) {
+		if (at == uppermost)
+			return true;
+		at = mounted_on(host, at);
+		info = mounted_on(&dump->mounts, info);
+	}
+	return false;
+}
+
+/* Something may be mounted over it, or over a directory on the way. */
+static bool leads_to(struct dump *dump, const char *path, const struct mount_info *at, const struct mount_info *info)
+{
+	_cleanup_close_ int fd = path_open(&PATH_OWN, PATH_ROOT_MOUNT, path, O_PATH | O_NOFOLLOW);
+	const struct mount_info *found;
+	struct statx sx;
+
+	if (fd < 0 || statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &sx) < 0)
+		return false;
+	found = mountinfo_find(&mount_dump_data(dump)->host, (int)sx.stx_mnt_id);
+	return found && (found == at || is_covered_alike(dump, at, info, found));
+}
+
+static const char *path_through(struct dump *dump, const struct mount_info *at, const struct mount_info *info)
+{
+	const char *rest = mount_below(at->root, info->root);
+
+	return dump_printf(dump, "%s%s%s", at->mountpoint, *rest && strcmp(at->mountpoint, "/") ? "/" : "", rest);
+}
+
+const char *mount_on_host(struct dump *dump, const struct mount_info *info, bool *ret_hidden, int *ret_err)
 {
 	const struct mountinfo *host = host_mounts(dump, ret_err);
 	const struct mount_info *at, *best = NULL;
-	const char *rest, *path;
+	const char *best_path = NULL;
 
+	*ret_hidden = false;
 	if (!host)
 		return NULL;
 	/* The one that it is a copy of, if there is one; else the narrowest. */
 	array_for_each(at, host) {
-		if (!same_device(at, info) || !mount_below(at->root, info->root))
+		bool same_place = !strcmp(at->mountpoint, info->mountpoint);
+		const char *path;
+
+		if (!same_device(at, info) || !mount_below(at->root, info->root) ||
+		    (best && strlen(at->root) <= strlen(best->root) && !same_place))
 			continue;
-		if (!best || strlen(at->root) > strlen(best->root) || !strcmp(at->mountpoint, info->mountpoint))
-			best = at;
-		if (!strcmp(at->mountpoint, info->mountpoint) && !strcmp(at->root, info->root))
+		path = path_through(dump, at, info);
+		if (!path) {
+			*ret_err = fail(-ENOMEM, "mounts");
+			return NULL;
+		}
+		if (!leads_to(dump, path, at, info)) {
+			*ret_hidden = true;
+			continue;
+		}
+		best = at;
+		best_path = path;
+		if (same_place && !strcmp(at->root, info->root))
 			break;
 	}
-	if (!best)
-		return NULL;
-	rest = mount_below(best->root, info->root);
-	path = dump_printf(dump, "%s%s%s", best->mountpoint, *rest && strcmp(best->mountpoint, "/") ? "/" : "", rest);
-	if (!path)
-		*ret_err = fail(-ENOMEM, "mounts");
-	return path;
+	*ret_hidden = *ret_hidden && !best;
+	return best_path;
 }
 
 bool mount_is_host_root(struct dump *dump, const struct mount_info *root, int *ret_err)

@@ -14,9 +14,10 @@ struct mount_dump {
 struct mount_dump *mount_dump_data(struct dump *dump);
 
 /*
- * host.c. The path, in the tool's mount namespace, of what @info shows; NULL: it is not there. *ret_err: logged.
+ * host.c. The path, in the tool's mount namespace, of what @info shows; NULL: it is not there, or (*ret_hidden) no path
+ * leads to it. *ret_err: logged.
  */
-const char *mount_on_host(struct dump *dump, const struct mount_info *info, int *ret_err);
+const char *mount_on_host(struct dump *dump, const struct mount_info *info, bool *ret_hidden, int *ret_err);
 /* Is the root of this mount namespace the tool's own root directory? */
 bool mount_is_host_root(struct dump *dump, const struct mount_info *root, int *ret_err);
 /* Has a mount of the tool's namespace this peer group? */

@@ -64,6 +64,14 @@ static void set_external(struct mount *mount, const char *key, const char *sourc
 		mount->entry->source = (char *)source;
 }
 
+static void refuse_hidden(struct dump *dump, const struct mount_info *info)
+{
+	mount_blocker(
+		dump,
+		"mount %s shows a file system of the host that is hidden there by another mount: make it external (--external 'mnt[%s]:KEY' now, and --external 'mnt[KEY]:PATH' at restore), or leave it out (--skip-mnt %s)",
+		info->mountpoint, info->mountpoint, info->mountpoint);
+}
+
 /* By the options, or because the tree lives in the tool's own root directory, with the same file systems in it. */
 static int find_external(struct dump *dump, struct mount *mount, bool match_host)
 {
@@ -72,6 +80,7 @@ static int find_external(struct dump *dump, struct mount *mount, bool match_host
 	bool copy = mount->of->nested && mount_origin_of(mount->fs, mount->entry->root);
 	const char *key = copy ? NULL : external_mount_key(dump->opts, info->mountpoint), *path;
 	const struct fs_type *type = fs_type_by_name(info->fstype);
+	bool hidden = false;
 	int err = 0;
 
 	if (key) {
@@ -84,10 +93,12 @@ static int find_external(struct dump *dump, struct mount *mount, bool match_host
 		mount->entry->fsname = mount->info->fstype;
 		return 0;
 	}
-	path = match_host ? mount_on_host(dump, info, &err) : NULL;
+	path = match_host ? mount_on_host(dump, info, &hidden, &err) : NULL;
 	/* What the kernel has only one of is mounted anew, unless it is a copy of the host's mount. */
 	if (path && (!type || !type->single || !strcmp(path, info->mountpoint)))
 		set_external(mount, MOUNT_AUTO_KEY, path, FSTYPE__UNSUPPORTED);
+	if (!err && hidden && (!type || !type->single))
+		refuse_hidden(dump, info);
 	return err;
 }
 
@@ -173,6 +184,7 @@ static int check_created(struct dump *dump, struct mount *mount)
 {
 	const char *at = mount->info->mountpoint, *path;
 	struct mount_fs *fs = mount->fs;
+	bool hidden = false;
 	int err = 0;
 
 	if (!fs->type)
@@ -204,7 +216,9 @@ static int check_created(struct dump *dump, struct mount *mount)
 			dump,
 			"mount %s shows %s of proc, the directory of a process: that is not supported; unmount it, or leave it out (--skip-mnt %s)",
 			at, mount->info->root, at);
-	path = fs->type->single ? NULL : mount_on_host(dump, mount->info, &err);
+	path = fs->type->single ? NULL : mount_on_host(dump, mount->info, &hidden, &err);
+	if (!err && hidden)
+		refuse_hidden(dump, mount->info);
 	if (path)
 		mount_blocker(
 			dump,
