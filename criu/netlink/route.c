@@ -5,7 +5,7 @@
 #include <netlink/attr.h>
 #include <netlink/msg.h>
 
-#define ROOM (16u << 10) /* for a message that is built from attributes */
+#define ROOM (80u << 10) /* for a message that is built from attributes, the largest of which has 64K */
 #define SEND_MAX (64u << 10) /* fits the send buffer without a privilege */
 
 int route_open(struct nl_sock **ret)
@@ -59,8 +59,10 @@ void route_message(struct route_batch *b, int type, int flags, const void *heade
 static void note(struct route_batch *b, int nle)
 {
 	/* The only possible reason: the message is full. */
-	if (nle < 0)
+	if (nle < 0) {
 		b->err = -EMSGSIZE;
+		b->too_long = b->nr - 1;
+	}
 }
 
 void route_attr(struct route_batch *b, int type, const void *data, size_t len)
@@ -152,6 +154,8 @@ int route_batch_run(struct route_batch *b, struct nl_sock *sk, netlink_failure f
 {
 	int err = b->err, ended = 0;
 
+	if (err == -EMSGSIZE)
+		fn(arg, b->too_long, err, "");
 	if (!err && b->bytes.len)
 		err = netlink_prepare_transactions(sk);
 	for (size_t at = 0; !err && at < b->bytes.len;) {

@@ -33,6 +33,7 @@ struct route_batch {
 	struct nl_msg *msg; /* the current one */
 	uint32_t nr; /* number of messages: the next one's sequence number */
 	int err;
+	uint32_t too_long; /* -EMSGSIZE: number of the message */
 };
 
 /* A message of @type (RTM_NEW...) with @flags (NLM_F_CREATE...) begins; @header, of @len bytes. */
