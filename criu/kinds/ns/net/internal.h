@@ -191,4 +191,4 @@ int netfilter_fill(const struct net_state *state);
 /* refuse_all.c: objects that cannot be saved are blockers. */
 int net_refuse(struct dump *dump, const struct ns *ns, struct nl_sock *route);
 /* refuse_addresses.c: those in these messages */
-int net_refuse_addresses(struct dump *dump, const struct ns *ns, const struct buf *addresses);
+void net_refuse_addresses(struct dump *dump, const struct ns *ns, const struct buf *addresses);

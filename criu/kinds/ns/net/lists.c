@@ -209,7 +209,7 @@ int net_lists_save(struct dump *dump, const struct ns *ns, struct nl_sock *route
 	if (!err)
 		err = net_labels_list(route, &saving.lists[NET_LABELS]);
 	if (!err)
-		err = net_refuse_addresses(dump, ns, &saving.lists[NET_ADDRESSES]);
+		net_refuse_addresses(dump, ns, &saving.lists[NET_ADDRESSES]);
 	for (size_t i = 0; i < NET_LISTS; i++) {
 		const struct list_spec *spec = &specs[i];
 

@@ -11,32 +11,28 @@
 #include <netlink/msg.h>
 #include "internal.h"
 
-struct refusing_addresses {
-	struct dump *dump;
-	const struct ns *ns;
-};
-
-static int refuse_temporary(const struct nlmsghdr *message, void *arg)
+static void refuse_temporary(struct dump *dump, const struct ns *ns, struct nlmsghdr *message)
 {
-	const struct refusing_addresses *r = arg;
 	const struct ifaddrmsg *ifa = nlmsg_data(message);
-	const struct nlattr *address = nlmsg_find_attr((struct nlmsghdr *)message, sizeof(*ifa), IFA_ADDRESS);
+	const struct nlattr *address = nlmsg_find_attr(message, sizeof(*ifa), IFA_ADDRESS);
 	char text[INET6_ADDRSTRLEN] = "?";
 
 	if (ifa->ifa_family != AF_INET6 || !(ifa->ifa_flags & IFA_F_TEMPORARY))
-		return 0;
+		return;
 	if (address && nla_len(address) == 16)
 		inet_ntop(AF_INET6, nla_data(address), text, sizeof(text));
 	dump_blocker(
-		r->dump, r->ns->member ? dump_task_of(r->ns->member) : NULL, -1,
+		dump, ns->member ? dump_task_of(ns->member) : NULL, -1,
 		"network namespace %u: device %u has the temporary IPv6 address %s, which cannot be restored as such: set sysctl "
 		"net/ipv6/conf/DEVICE/use_tempaddr to 0, and delete it (ip address del)",
-		r->ns->id, ifa->ifa_index, text);
-	return 0;
+		ns->id, ifa->ifa_index, text);
 }
 
-int net_refuse_addresses(struct dump *dump, const struct ns *ns, const struct buf *addresses)
+void net_refuse_addresses(struct dump *dump, const struct ns *ns, const struct buf *addresses)
 {
-	return net_messages_each(&(struct net_messages){ addresses->data, addresses->len }, refuse_temporary,
-				 &(struct refusing_addresses){ dump, ns });
+	struct nlmsghdr *message = (struct nlmsghdr *)addresses->data;
+	int left = (int)addresses->len;
+
+	for (; nlmsg_ok(message, left); message = nlmsg_next(message, &left))
+		refuse_temporary(dump, ns, message);
 }
