@@ -125,7 +125,18 @@ int netlink_parse(const void *messages, size_t len, const struct netlink_answer 
 	return left > 0 ? -EBADMSG : 0;
 }
 
-int netlink_receive(struct nl_sock *sk, const struct netlink_answer *answer)
+/* The objects changed while the kernel listed them: some may be missing, or be listed twice. */
+static bool is_interrupted(const unsigned char *messages, int len)
+{
+	struct nlmsghdr *message = (struct nlmsghdr *)messages;
+
+	for (; nlmsg_ok(message, len); message = nlmsg_next(message, &len))
+		if (message->nlmsg_flags & NLM_F_DUMP_INTR)
+			return true;
+	return false;
+}
+
+static int receive(struct nl_sock *sk, const struct netlink_answer *answer, bool *interrupted)
 {
 	_cleanup_free_ unsigned char *messages = NULL;
 	struct sockaddr_nl from;
@@ -133,16 +144,34 @@ int netlink_receive(struct nl_sock *sk, const struct netlink_answer *answer)
 
 	errno = 0;
 	len = nl_recv(sk, &from, &messages, NULL);
-	return len <= 0 ? error_of(len) : netlink_parse(messages, (size_t)len, answer);
+	if (len <= 0)
+		return error_of(len);
+	*interrupted |= is_interrupted(messages, len);
+	return netlink_parse(messages, (size_t)len, answer);
+}
+
+int netlink_receive(struct nl_sock *sk, const struct netlink_answer *answer)
+{
+	bool interrupted = false;
+
+	return receive(sk, answer, &interrupted);
+}
+
+int netlink_receive_list(struct nl_sock *sk, const struct netlink_answer *answer, bool *ret_interrupted)
+{
+	int err = 0;
+
+	*ret_interrupted = false;
+	while (!err)
+		err = receive(sk, answer, ret_interrupted);
+	return err < 0 ? err : 0;
 }
 
 int netlink_receive_all(struct nl_sock *sk, const struct netlink_answer *answer)
 {
-	int err = 0;
+	bool interrupted;
 
-	while (!err)
-		err = netlink_receive(sk, answer);
-	return err < 0 ? err : 0;
+	return netlink_receive_list(sk, answer, &interrupted);
 }
 
 int netlink_prepare_transactions(struct nl_sock *sk)

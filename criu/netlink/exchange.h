@@ -6,6 +6,7 @@
  * error numbers of libnl. Functions return 0 or a negative errno.
  */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -47,6 +48,8 @@ int netlink_parse(const void *messages, size_t len, const struct netlink_answer 
 int netlink_receive(struct nl_sock *sk, const struct netlink_answer *answer);
 /* Receives until after the last message. */
 int netlink_receive_all(struct nl_sock *sk, const struct netlink_answer *answer);
+/* The same; @ret_interrupted: the objects changed meanwhile, so the list may be incomplete (NLM_F_DUMP_INTR). */
+int netlink_receive_list(struct nl_sock *sk, const struct netlink_answer *answer, bool *ret_interrupted);
 
 /*
  * Transactions: many messages, sent at once, executed and answered before the sending call returns. Messages with

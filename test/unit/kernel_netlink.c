@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Netlink exchanges: how replies end, malformed attributes, descriptor numbers, nf_tables transactions. */
+/* Netlink exchanges: how replies end, lists that change, malformed attributes, descriptor numbers, nf_tables transactions. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <netlink/attr.h>
+#include <netlink/socket.h>
 #include <sched.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,6 +14,7 @@
 #include "netfilter/nft_lock.h"
 #include "netlink/exchange.h"
 #include "netlink/inet_diag.h"
+#include "netlink/route.h"
 #include "util_check.h"
 
 #define TYPE 20
@@ -102,6 +105,41 @@ static void attributes_of_messages(void)
 	CHECK(attributes(&data, sizeof(data) - 6, tb) == -EBADMSG);
 	data.one.nla_len = 6;
 	CHECK(attributes(&data, sizeof(data), tb) == -EBADMSG);
+}
+
+/* As the kernel answers: one object, or two, and the end. */
+static void answer_list(struct nl_sock *from, uint32_t to, int nr, int flags)
+{
+	const struct sockaddr_nl peer = { .nl_family = AF_NETLINK, .nl_pid = to };
+	struct messages m = { .len = 0 };
+	int no = 0;
+
+	for (int i = 0; i < nr; i++)
+		add(&m, RTM_NEWROUTE, "four", 4);
+	add(&m, NLMSG_DONE, &no, sizeof(no));
+	((struct nlmsghdr *)m.bytes)->nlmsg_flags = (uint16_t)flags;
+	CHECK(sendto(netlink_fd(from), m.bytes, m.len, 0, (const struct sockaddr *)&peer, sizeof(peer)) ==
+	      (ssize_t)m.len);
+}
+
+/* The other end plays the kernel: its answers are there already. */
+static void changed_lists(void)
+{
+	_cleanup_netlink_ struct nl_sock *sk = NULL, *kernel = NULL;
+	const struct rtmsg head = { .rtm_family = AF_UNSPEC };
+	int n = 0;
+	const struct route_query query = { RTM_GETROUTE, &head, sizeof(head), count, &n };
+
+	CHECK(!netlink_open(NETLINK_USERSOCK, &sk) && !netlink_open(NETLINK_USERSOCK, &kernel));
+	nl_socket_set_peer_port(sk, nl_socket_get_local_port(kernel));
+	answer_list(kernel, nl_socket_get_local_port(sk), 1, NLM_F_MULTI | NLM_F_DUMP_INTR);
+	answer_list(kernel, nl_socket_get_local_port(sk), 0, NLM_F_MULTI | NLM_F_DUMP_INTR);
+	answer_list(kernel, nl_socket_get_local_port(sk), 2, NLM_F_MULTI);
+	CHECK(!route_list(sk, &query) && n == 2);
+	for (int i = 0; i < ROUTE_LIST_ATTEMPTS; i++)
+		answer_list(kernel, nl_socket_get_local_port(sk), 1, NLM_F_MULTI | NLM_F_DUMP_INTR);
+	n = 0;
+	CHECK(route_list(sk, &query) == -EAGAIN && !n);
 }
 
 static void descriptors(void)
@@ -197,6 +235,7 @@ int main(void)
 {
 	RUN(ends);
 	RUN(attributes_of_messages);
+	RUN(changed_lists);
 	RUN(descriptors);
 	RUN(no_such_protocol);
 	RUN(transactions);
