@@ -372,7 +372,7 @@ static int run_guard(void *arg)
 	struct proc self = PROC_CLOSED;
 	struct proc_stat stat = { 0 };
 
-	if (dump->pid_ns >= 0 && beacon_start(&job->guard->beacon, dump->pid_ns))
+	if (dump->pid_ns >= 0 && beacon_start(&job->guard->beacon, dump->pid_ns, dump_task_of(dump->tree.root)))
 		return 1;
 	if (!proc_open_self(&self))
 		proc_stat_read(&self, &stat);

@@ -92,6 +92,9 @@ struct dump_task {
 	bool files_owner, fs_owner, mm_owner, sighand_owner; /* the task whose images represent all that share it */
 };
 
+/* The name of the process that a dump has in the pid namespace of the tree: dump/beacon.h */
+#define DUMP_BEACON_NAME "criu-beacon"
+
 /* The purpose of a dump. Code outside dump/ uses the predicates below, not the mode: there will be more. */
 enum dump_mode {
 	DUMP_FULL, /* the tree is frozen until its images are complete */

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include "base/bits.h"
 #include "kernel/proc_pid.h"
 #include "kinds/kinds.h"
@@ -68,6 +69,11 @@ static int pid_survey(struct dump *dump)
 		LOG_SCOPE("pid %d", task->t.pid);
 
 		check_outer(dump, task);
+		/* A name proves nothing, so it is not left out. */
+		if (task->t.state != TASK_DEAD && !strcmp(task->t.comm, DUMP_BEACON_NAME))
+			dump_transient_blocker(
+				dump, task, -1,
+				"seems to be a process of another dump of this pid namespace, which is still saving memory: wait for its end");
 		if (task->ns[NS_PID] && task->ns[NS_PID] != tree)
 			dump_blocker(
 				dump, task, -1,
