@@ -47,13 +47,21 @@ static int open_file(struct restore *r, const struct outside_request *request)
 	return -EACCES;
 }
 
-/* Of the tool, our parent: memory without a name, and no file that it has mapped. */
-static int open_mapping(const struct outside_request *request)
+/* What the tool shares with all tasks (run/shared.h) is not memory of the tree. */
+static bool is_shared_state(const struct restore *r, uint64_t start)
 {
-	_cleanup_close_ int fd = open_fmt(proc_root(), O_RDWR | O_CLOEXEC, "%d/map_files/%lx-%lx", getppid(),
-					  request->start, request->end);
+	return start == (uintptr_t)r->shared->birth || start == (uintptr_t)r->shared->state;
+}
+
+/* Of the tool, our parent: memory without a name, and no file that it has mapped. */
+static int open_mapping(const struct restore *r, const struct outside_request *request)
+{
+	_cleanup_close_ int fd = -1;
 	struct stat st;
 
+	if (is_shared_state(r, request->start))
+		return -EACCES;
+	fd = open_fmt(proc_root(), O_RDWR | O_CLOEXEC, "%d/map_files/%lx-%lx", getppid(), request->start, request->end);
 	if (fd < 0)
 		return fd;
 	return !fstat(fd, &st) && S_ISREG(st.st_mode) && !st.st_nlink ? steal_fd(&fd) : -EACCES;
@@ -79,7 +87,7 @@ static int answer(struct restore *r, const struct outside_request *request)
 	case OUTSIDE_FILE:
 		return open_file(r, request);
 	case OUTSIDE_MAPPING:
-		return open_mapping(request);
+		return open_mapping(r, request);
 	case OUTSIDE_TMPFS:
 		return new_tmpfs();
 	}

@@ -159,6 +159,9 @@ int restore_copy_fd(struct restore *r, const struct file *file)
 
 	if (err < 0)
 		return err;
+	/* Nothing is taken from a process that is not of the tree, whoever wrote the number. */
+	if (!restore_find_task(r, pid))
+		return fail(-ESRCH, "take file %#x from process %d, which is not one of the tree", file->id, pid);
 	/* Tasks are in the pid namespace of the tree, and the tool need not be. */
 	pidfd = sys_pidfd_open(r->process.task ? pid : restore_number_here(r, pid), 0);
 	fd = pidfd < 0 ? pidfd : sys_pidfd_getfd(pidfd, fd);
