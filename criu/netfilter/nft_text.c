@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <nftables/libnftables.h>
 #include <string.h>
+#include "netfilter/nft_table.h"
 #include "util/log.h"
 
 #define LIBRARY "libnftables.so.1"
@@ -78,10 +79,36 @@ static int report(const struct nftables *n, const char *what)
 	return fail(-EIO, "%s: %s: %.*s", what, LIBRARY, (int)strcspn(error ?: "", "\n"), error ?: "");
 }
 
+/* A table ends with the first line that begins with a brace. */
+static const char *end_of_table(const char *table)
+{
+	const char *end = strstr(table, "\n}");
+
+	if (!end)
+		return table + strlen(table);
+	end += strlen("\n}");
+	return *end == '\n' ? end + 1 : end;
+}
+
+/* Lists of elements in a lock are text that nft(8) itself refuses; and the lock is no part of what is saved. */
+static int add_others(struct buf *to, const char *text)
+{
+	static const char lock[] = "table inet " NFT_LOCK_PREFIX;
+	int err = 0;
+
+	while (!err && *text) {
+		const char *end = end_of_table(text);
+
+		if (!str_has_prefix(text, lock))
+			err = buf_add(to, text, (size_t)(end - text));
+		text = end;
+	}
+	return err;
+}
+
 int nft_text_read(struct buf *to)
 {
 	struct nftables n;
-	const char *text;
 	int err = open_library(&n);
 
 	if (err)
@@ -91,8 +118,7 @@ int nft_text_read(struct buf *to)
 	if (n.run(n.ctx, "list ruleset")) {
 		err = report(&n, "list the nf_tables rules");
 	} else {
-		text = n.output(n.ctx) ?: "";
-		err = buf_add(to, text, strlen(text));
+		err = add_others(to, n.output(n.ctx) ?: "");
 	}
 	close_library(&n);
 	return err;

@@ -9,7 +9,7 @@
 #pragma once
 #include "util/str.h"
 
-/* `list ruleset`, appended to @to. */
+/* `list ruleset`, appended to @to; without network locks of ours. */
 int nft_text_read(struct buf *to);
 /* Executes @text, a string with commands of nft(8), as one transaction. */
 int nft_text_execute(const char *text);
