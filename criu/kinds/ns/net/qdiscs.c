@@ -116,6 +116,9 @@ int net_qdiscs_list(struct nl_sock *route, struct refusing *r, struct buf *qdisc
 	struct devices devices = { .route = route, .saving = &saving };
 	int err = route_list(route, &(struct route_query){ RTM_GETQDISC, &head, sizeof(head), keep_qdisc, &saving });
 
+	/* A kernel without traffic control. */
+	if (err == -EOPNOTSUPP)
+		return 0;
 	if (!err)
 		err = net_messages_each(&(struct net_messages){ qdiscs->data, qdiscs->len }, list_classes, &devices);
 	return err ? fail(err, "list the queueing disciplines of a network namespace") : 0;

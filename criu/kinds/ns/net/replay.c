@@ -339,8 +339,7 @@ static int remove_other_addresses(const struct net_state *state, uint8_t family)
 	if (!err)
 		err = net_messages_each(&state->lists[NET_ADDRESSES], add_copy, &saved);
 	for (size_t i = 0; !err && i < now.n; i++) {
-		/* Without IPv6, the kernel answers a query for it with all others. */
-		bool known = !is_family(now.v[i], family == AF_INET6);
+		bool known = false;
 
 		for (size_t j = 0; j < saved.n; j++)
 			known |= is_same_address(now.v[i], saved.v[j]);
