@@ -194,7 +194,8 @@ static bool is_the_one_of_root(struct restore *r, const struct name_wanted *what
 
 	if (!what->was->has_inode || what->was->birth)
 		return false;
-	fd = trusted_path_open(NULL, path_from(&r->roots, mount_of(what), what->path), !(what->flags & O_NOFOLLOW), why);
+	fd = trusted_path_open(NULL, path_from(&r->roots, mount_of(what), what->path), !(what->flags & O_NOFOLLOW),
+			       why);
 	return fd >= 0 && !fstat(fd, &st) && st.st_dev == what->was->dev && st.st_ino == what->was->ino;
 }
 

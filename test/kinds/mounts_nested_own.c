@@ -79,7 +79,8 @@ static int pivoted(void *arg)
 		     !chdir("/dir"),
 	     "pivot_root (errno %d)", errno);
 	write_file("/dir/file", "of the root");
-	need(!faccessat(test, ".", F_OK, 0) && close(openat(test, "at.pivoted", O_CREAT | O_WRONLY, 0600)) == 0, "ready");
+	need(!faccessat(test, ".", F_OK, 0) && close(openat(test, "at.pivoted", O_CREAT | O_WRONLY, 0600)) == 0,
+	     "ready");
 	while (faccessat(test, "go", F_OK, 0))
 		sleep_ms(2);
 	if (test_break() == 3)

@@ -54,9 +54,9 @@ static void check_same(const char *name, const struct values *was)
 	struct values now;
 
 	get(&now);
-	check(!memcmp(&now.sched, &was->sched, sizeof(now.sched)), "%s: policy %u, priority %u, flags %#lx; was %u, %u, %#lx",
-	      name, now.sched.policy, now.sched.priority, now.sched.flags, was->sched.policy, was->sched.priority,
-	      was->sched.flags);
+	check(!memcmp(&now.sched, &was->sched, sizeof(now.sched)),
+	      "%s: policy %u, priority %u, flags %#lx; was %u, %u, %#lx", name, now.sched.policy, now.sched.priority,
+	      now.sched.flags, was->sched.policy, was->sched.priority, was->sched.flags);
 	check(now.nice == was->nice, "%s: nice %d, was %d", name, now.nice, was->nice);
 	check(now.io == was->io, "%s: I/O priority %#x, was %#x", name, now.io, was->io);
 	check(now.oom == was->oom, "%s: oom_score_adj %d, was %d", name, now.oom, was->oom);
