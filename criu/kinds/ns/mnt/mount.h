@@ -70,7 +70,7 @@ struct mount_run {
 /* The file system with this device number, added if it is new; NULL: out of memory. */
 struct mount_fs *mount_fs_get(struct mount_run *run, struct arena *arena, uint32_t dev);
 struct mount_origin *mount_origin_add(struct mount_fs *fs, struct arena *arena, const char *root, struct mount *mount);
-/* The narrowest origin that has all of this root; NULL: there is none. */
+/* The narrowest origin that has all of this root, of several the first one added; NULL: there is none. */
 struct mount_origin *mount_origin_of(const struct mount_fs *fs, const char *root);
 /*
  * @path below @dir, without a leading slash: "" if both are the same; NULL: it is not below it. Both are absolute.

@@ -47,7 +47,7 @@ struct mount_origin *mount_origin_of(const struct mount_fs *fs, const char *root
 	struct mount_origin *best = NULL;
 
 	for (struct mount_origin *o = fs->origins; o; o = o->next)
-		if (mount_below(o->root, root) && (!best || strlen(o->root) > strlen(best->root)))
+		if (mount_below(o->root, root) && (!best || strlen(o->root) >= strlen(best->root)))
 			best = o;
 	return best;
 }
