@@ -41,8 +41,8 @@ int tty_save_termios(struct dump *dump, const struct tty_termios *t, TermiosEntr
 	entry->c_cc = dump_alloc(dump, TTY_NCC * sizeof(*entry->c_cc));
 	if (!entry->c_cc)
 		return fail(-ENOMEM, "terminal");
-	for (int i = 0; i < TTY_NCC; i++)
-		entry->c_cc[i] = t->cc[i];
+	/* The format has numbers; CRIU stores the bytes as they are in memory, in the first ones. */
+	memcpy(entry->c_cc, t->cc, TTY_NCC);
 	*ret_entry = entry;
 	return 0;
 }

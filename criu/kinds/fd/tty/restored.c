@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Restore of terminals: per-run data, and helpers for every step. */
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 #include "kinds/fd/tty/internal.h"
 #include "kinds/kinds.h"
@@ -28,8 +29,8 @@ int tty_termios_load(const TermiosEntry *entry, struct tty_termios *ret)
 
 	if (entry->n_c_cc < TTY_NCC)
 		return fail(-EBADMSG, "tty-info.img: %zu control characters, not %d", entry->n_c_cc, TTY_NCC);
-	for (int i = 0; i < TTY_NCC; i++)
-		t.cc[i] = (uint8_t)entry->c_cc[i];
+	/* As CRIU: the bytes as they are in memory, in the first numbers. */
+	memcpy(t.cc, entry->c_cc, TTY_NCC);
 	*ret = t;
 	return 0;
 }
