@@ -106,7 +106,7 @@ static int take(struct restore *r, struct restore_task *rt, const struct task_fd
 	if (err)
 		return err;
 	pidfd = holder_pidfd(r, rt, pid);
-	fd = pidfd < 0 ? pidfd : sys_pidfd_getfd(pidfd, number);
+	fd = pidfd < 0 ? pidfd : restore_getfd(r, pidfd, number);
 	if (fd < 0)
 		return fail(fd, "take file %#x from task %d", file->id, pid);
 	return place(at, fd);

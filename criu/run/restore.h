@@ -267,6 +267,8 @@ int restore_provide(struct restore *r, struct file *other, int fd);
  * otherwise the caller must close it.
  */
 int restore_borrow_fd(struct restore *r, struct file *file, bool *ret_borrowed);
+/* In a task: a copy of a descriptor of another task of the tree; a negative errno, not logged. pidfd_getfd(2) */
+int restore_getfd(const struct restore *r, int pidfd, int number);
 /* In the tool, once every task has its descriptors: a copy of a file that a task has; closed by the caller. */
 int restore_copy_fd(struct restore *r, const struct file *file);
 /*

@@ -151,6 +151,24 @@ int restore_provide(struct restore *r, struct file *other, int fd)
 	return 0;
 }
 
+#define GETFD_STEP_US 200u
+#define GETFD_STEPS 50000u /* 10 s */
+
+int restore_getfd(const struct restore *r, int pidfd, int number)
+{
+	int fd = sys_pidfd_getfd(pidfd, number);
+
+	/*
+	 * Tasks in a user namespace may only access each other while both are dumpable, which a change of ids interrupts for a
+	 * moment: set_owner(), run/opener.h, unix/bind.c.
+	 */
+	for (unsigned i = 0; fd == -EPERM && i < GETFD_STEPS && restore_user_ns(r); i++) {
+		usleep(GETFD_STEP_US); /* style: there is no event for it */
+		fd = sys_pidfd_getfd(pidfd, number);
+	}
+	return fd;
+}
+
 int restore_copy_fd(struct restore *r, const struct file *file)
 {
 	_cleanup_close_ int pidfd = -1;
@@ -164,7 +182,7 @@ int restore_copy_fd(struct restore *r, const struct file *file)
 		return fail(-ESRCH, "take file %#x from process %d, which is not one of the tree", file->id, pid);
 	/* Tasks are in the pid namespace of the tree, and the tool need not be. */
 	pidfd = sys_pidfd_open(r->process.task ? pid : restore_number_here(r, pid), 0);
-	fd = pidfd < 0 ? pidfd : sys_pidfd_getfd(pidfd, fd);
+	fd = pidfd < 0 ? pidfd : restore_getfd(r, pidfd, fd);
 	return fd < 0 ? fail(fd, "take file %#x from task %d", file->id, pid) : fd;
 }
 
