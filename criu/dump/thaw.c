@@ -50,19 +50,40 @@ void dump_thaw(struct dump *dump)
 	}
 }
 
-/* Returns whether @tid has exited and has been reaped, within what is left of @us. */
-static bool thread_ends(pid_t tid, int *us)
+/* Has it exited, and been reaped? */
+static bool thread_ended(pid_t tid)
 {
 	int status;
+	pid_t got = waitpid(tid, &status, __WALL | WNOHANG);
 
-	for (; *us > 0; *us -= THREAD_PAUSE_US) {
-		pid_t got = waitpid(tid, &status, __WALL | WNOHANG);
+	return got == tid ? !WIFSTOPPED(status) : got < 0 && errno != EINTR;
+}
 
-		if (got == tid ? !WIFSTOPPED(status) : got < 0 && errno != EINTR)
-			return true;
-		usleep(THREAD_PAUSE_US); /* style: a pidfd of a thread needs Linux 6.9 */
+/*
+ * In any order: the thread that exits last waits in the kernel until the others have been reaped. Returns whether all of them have
+ * ended within what is left of @us.
+ */
+static bool threads_end(const struct dump_task *dt, int *us)
+{
+	_cleanup_free_ bool *ended = calloc(dt->nr_threads, sizeof(*ended));
+	size_t left = dt->nr_threads;
+
+	if (!ended)
+		return false;
+	for (; left && *us > 0; *us -= THREAD_PAUSE_US) {
+		for (size_t i = 0; i < dt->nr_threads; i++) {
+			pid_t tid = dt->threads[i].id.host_tid;
+			bool leader = !dt->leader_ended && tid == dt->t.host_pid;
+
+			if (!ended[i] && (leader || thread_ended(tid))) {
+				ended[i] = true;
+				left--;
+			}
+		}
+		if (left)
+			usleep(THREAD_PAUSE_US); /* style: a pidfd of a thread needs Linux 6.9 */
 	}
-	return false;
+	return !left;
 }
 
 /*
@@ -74,15 +95,11 @@ static bool init_ends(const struct dump *dump, const struct dump_task *dt)
 {
 	struct pollfd ended = { .fd = dt->pidfd, .events = POLLIN };
 	int us = INIT_WAIT_MS * 1000;
-	bool threads_end = true;
 
 	if (dump->pid_ns < 0 || &dt->t != dump->tree.root)
 		return true;
 	kill(dt->t.host_pid, SIGKILL);
-	for (size_t i = 0; threads_end && i < dt->nr_threads; i++)
-		threads_end = (!dt->leader_ended && dt->threads[i].id.host_tid == dt->t.host_pid) ||
-			      thread_ends(dt->threads[i].id.host_tid, &us);
-	if (threads_end && poll(&ended, 1, us / 1000))
+	if (threads_end(dt, &us) && poll(&ended, 1, us / 1000))
 		return true;
 	log_warn(
 		"process %d has been killed, and exits when the parents of all processes that entered its pid namespace have waited for them",
