@@ -31,11 +31,6 @@ struct tuple {
 	const struct nlattr *protocol;
 };
 
-static const struct nlattr *find(const struct nlattr *in, int type)
-{
-	return in ? nla_find(nla_data(in), nla_len(in), type) : NULL;
-}
-
 static const struct nlattr *attribute(const struct nlmsghdr *message, int type)
 {
 	return nlmsg_find_attr((struct nlmsghdr *)message, sizeof(struct nfgenmsg), type);
@@ -43,18 +38,18 @@ static const struct nlattr *attribute(const struct nlmsghdr *message, int type)
 
 static bool parse_tuple(const struct nlattr *attr, struct tuple *ret)
 {
-	const struct nlattr *ip = find(attr, CTA_TUPLE_IP), *protocol = find(attr, CTA_TUPLE_PROTO);
-	bool v6 = find(ip, CTA_IP_V6_SRC);
+	const struct nlattr *ip = netlink_nested(attr, CTA_TUPLE_IP), *protocol = netlink_nested(attr, CTA_TUPLE_PROTO);
+	bool v6 = netlink_nested(ip, CTA_IP_V6_SRC);
 
 	*ret = (struct tuple){
 		.source_type = v6 ? CTA_IP_V6_SRC : CTA_IP_V4_SRC,
 		.destination_type = v6 ? CTA_IP_V6_DST : CTA_IP_V4_DST,
-		.source_port = find(protocol, CTA_PROTO_SRC_PORT),
-		.destination_port = find(protocol, CTA_PROTO_DST_PORT),
+		.source_port = netlink_nested(protocol, CTA_PROTO_SRC_PORT),
+		.destination_port = netlink_nested(protocol, CTA_PROTO_DST_PORT),
 		.protocol = protocol,
 	};
-	ret->source = find(ip, ret->source_type);
-	ret->destination = find(ip, ret->destination_type);
+	ret->source = netlink_nested(ip, ret->source_type);
+	ret->destination = netlink_nested(ip, ret->destination_type);
 	return ret->source && ret->destination && protocol;
 }
 
@@ -211,8 +206,8 @@ static int add_attributes(struct nl_msg *msg, const struct nlmsghdr *message)
 		err = nla_put_u32(msg, CTA_STATUS, htonl(status & ~(uint32_t)STATUS_OF_KERNEL));
 	if (err < 0)
 		return -EMSGSIZE;
-	if (find(info, CTA_PROTOINFO_TCP))
-		return add_tcp(msg, find(info, CTA_PROTOINFO_TCP));
+	if (netlink_nested(info, CTA_PROTOINFO_TCP))
+		return add_tcp(msg, netlink_nested(info, CTA_PROTOINFO_TCP));
 	return info && nla_put(msg, info->nla_type, nla_len(info), nla_data(info)) < 0 ? -EMSGSIZE : 0;
 }
 
@@ -224,10 +219,8 @@ struct sending {
 
 static int append(struct sending *s, const struct nlmsghdr *message)
 {
-	static const char zeros[NLMSG_ALIGNTO];
 	const struct nfgenmsg *gen = nlmsg_data(message);
 	struct nl_msg *msg = nlmsg_alloc_size(message->nlmsg_len + MORE_ROOM);
-	struct nlmsghdr *head;
 	int err = -ENOMEM;
 
 	if (msg &&
@@ -236,11 +229,8 @@ static int append(struct sending *s, const struct nlmsghdr *message)
 	    nlmsg_append(msg, &(struct nfgenmsg){ .nfgen_family = gen->nfgen_family, .version = NFNETLINK_V0 },
 			 sizeof(*gen), NLMSG_ALIGNTO) >= 0)
 		err = add_attributes(msg, message);
-	head = msg ? nlmsg_hdr(msg) : NULL;
 	if (!err)
-		err = buf_add(&s->bytes, head, head->nlmsg_len);
-	if (!err)
-		err = buf_add(&s->bytes, zeros, NLMSG_ALIGN(head->nlmsg_len) - head->nlmsg_len);
+		err = netlink_append(&s->bytes, nlmsg_hdr(msg));
 	nlmsg_free(msg);
 	return err;
 }

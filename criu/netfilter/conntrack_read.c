@@ -26,10 +26,7 @@ static int dump(struct nl_sock *netlink, int subsystem, int get, const struct ne
 
 static int keep(struct nlmsghdr *message, void *arg)
 {
-	static const char zeros[NLMSG_ALIGNTO];
-	int err = buf_add(arg, message, message->nlmsg_len);
-
-	return err ? err : buf_add(arg, zeros, NLMSG_ALIGN(message->nlmsg_len) - message->nlmsg_len);
+	return netlink_append(arg, message);
 }
 
 int conntrack_read(struct nl_sock *netlink, struct buf *to)

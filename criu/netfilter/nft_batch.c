@@ -60,15 +60,8 @@ void nft_message_like(struct nft_batch *b, const struct nlmsghdr *model, int fla
 
 void nft_message_end(struct nft_batch *b)
 {
-	static const char zeros[NLMSG_ALIGNTO];
-	size_t len;
-
-	if (!b->err) {
-		len = nlmsg_hdr(b->msg)->nlmsg_len;
-		b->err = buf_add(&b->bytes, nlmsg_hdr(b->msg), len);
-		if (!b->err)
-			b->err = buf_add(&b->bytes, zeros, NLMSG_ALIGN(len) - len);
-	}
+	if (!b->err)
+		b->err = netlink_append(&b->bytes, nlmsg_hdr(b->msg));
 	nlmsg_free(b->msg);
 	b->msg = NULL;
 }

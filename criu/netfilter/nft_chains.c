@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/cleanup.h"
+#include "netlink/exchange.h"
 #include "util/log.h"
 #include "util/str.h"
 
@@ -40,11 +41,6 @@ static bool is_type(const struct nlmsghdr *message, int type)
 static const struct nlattr *attribute(const struct nlmsghdr *message, int type)
 {
 	return nlmsg_find_attr((struct nlmsghdr *)message, sizeof(struct nfgenmsg), type);
-}
-
-static const struct nlattr *find(const struct nlattr *in, int type)
-{
-	return in ? nla_find(nla_data(in), nla_len(in), type) : NULL;
 }
 
 static bool is_anonymous(const struct nlmsghdr *chain)
@@ -102,9 +98,11 @@ static int place_jumps(struct order *o, const struct nlmsghdr *rule, int depth)
 		return 0;
 	nla_for_each_nested(expression, expressions, left)
 	{
-		const struct nlattr *data = find(find(expression, NFTA_EXPR_DATA), NFTA_IMMEDIATE_DATA);
-		const struct nlattr *chain = find(find(data, NFTA_DATA_VERDICT), NFTA_VERDICT_CHAIN);
-		const char *kind = nft_name(find(expression, NFTA_EXPR_NAME));
+		const struct nlattr *data =
+			netlink_nested(netlink_nested(expression, NFTA_EXPR_DATA), NFTA_IMMEDIATE_DATA);
+		const struct nlattr *chain =
+			netlink_nested(netlink_nested(data, NFTA_DATA_VERDICT), NFTA_VERDICT_CHAIN);
+		const char *kind = nft_name(netlink_nested(expression, NFTA_EXPR_NAME));
 
 		if (!err && chain && kind && str_eq(kind, "immediate") && is_of_anonymous(o, rule, chain))
 			err = place_rules_of(o, rule, chain, depth + 1);

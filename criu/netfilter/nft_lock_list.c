@@ -14,30 +14,10 @@
 #include "base/bits.h"
 #include "netlink/inet_diag.h"
 #include "netfilter/nft_lock.h"
+#include "netfilter/nft_request.h"
 #include "util/str.h"
 
 #define NAME_LEN 64 /* of a table of ours, with its NUL */
-
-static struct nl_msg *new_query(int type, int family)
-{
-	struct nfgenmsg gen = { .nfgen_family = family, .version = NFNETLINK_V0 };
-	struct nl_msg *msg = nlmsg_alloc_simple(NFNL_SUBSYS_NFTABLES << 8 | type, NLM_F_DUMP);
-
-	if (msg && nlmsg_append(msg, &gen, sizeof(gen), NLMSG_ALIGNTO) < 0) {
-		nlmsg_free(msg);
-		msg = NULL;
-	}
-	return msg;
-}
-
-/* Frees @query. */
-static int ask(struct nl_sock *netlink, struct nl_msg *query, const struct netlink_answer *answer)
-{
-	int err = query ? netlink_send(netlink, query) : -ENOMEM;
-
-	nlmsg_free(query);
-	return err ? err : netlink_receive_all(netlink, answer);
-}
 
 /* ---- tables ---- */
 
@@ -70,7 +50,7 @@ int nft_lock_each(struct nl_sock *netlink, int (*each)(const char *table, bool o
 	struct table_arg to = { each, arg };
 	struct netlink_answer answer = { NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWTABLE, see_table, &to };
 
-	return ask(netlink, new_query(NFT_MSG_GETTABLE, NFPROTO_INET), &answer);
+	return nft_ask(netlink, nft_request(NFT_MSG_GETTABLE, NLM_F_DUMP, NFPROTO_INET), &answer);
 }
 
 /* ---- connections ---- */
@@ -81,15 +61,10 @@ struct element_arg {
 	void *arg;
 };
 
-static const struct nlattr *find(const struct nlattr *in, int type)
-{
-	return in ? nla_find(nla_data(in), nla_len(in), type) : NULL;
-}
-
 static int see_element(const struct nlattr *element, const struct element_arg *to)
 {
 	struct nft_connection c = { .v6 = to->v6 };
-	const struct nlattr *value = find(find(element, NFTA_SET_ELEM_KEY), NFTA_DATA_VALUE);
+	const struct nlattr *value = netlink_nested(netlink_nested(element, NFTA_SET_ELEM_KEY), NFTA_DATA_VALUE);
 	size_t address = to->v6 ? 16 : 4;
 	const char *key;
 
@@ -122,7 +97,7 @@ static int see_elements(struct nlmsghdr *message, void *arg)
 
 static struct nl_msg *elements_query(const char *table, bool v6)
 {
-	struct nl_msg *query = new_query(NFT_MSG_GETSETELEM, NFPROTO_INET);
+	struct nl_msg *query = nft_request(NFT_MSG_GETSETELEM, NLM_F_DUMP, NFPROTO_INET);
 
 	if (query && (nla_put_string(query, NFTA_SET_ELEM_LIST_TABLE, table) < 0 ||
 		      nla_put_string(query, NFTA_SET_ELEM_LIST_SET, nft_connection_set(v6)) < 0)) {
@@ -143,7 +118,7 @@ int nft_lock_each_connection(struct nl_sock *netlink, const char *table,
 		struct element_arg to = { v6, each, arg };
 		struct netlink_answer answer = { NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWSETELEM, see_elements, &to };
 
-		err = ask(netlink, elements_query(table, v6), &answer);
+		err = nft_ask(netlink, elements_query(table, v6), &answer);
 		/* No connections of that family. */
 		if (err == -ENOENT)
 			err = 0;

@@ -20,21 +20,16 @@ struct protocol {
 	uint8_t value;
 };
 
-static const struct nlattr *find(const struct nlattr *in, int type)
-{
-	return in ? nla_find(nla_data(in), nla_len(in), type) : NULL;
-}
-
 static uint32_t number(const struct nlattr *in, int type)
 {
-	const struct nlattr *attr = find(in, type);
+	const struct nlattr *attr = netlink_nested(in, type);
 
 	return attr && nla_len(attr) == sizeof(uint32_t) ? ntohl(nla_get_u32(attr)) : 0;
 }
 
 static bool is_named(const struct nlattr *expression, const char *name)
 {
-	const struct nlattr *attr = find(expression, NFTA_EXPR_NAME);
+	const struct nlattr *attr = netlink_nested(expression, NFTA_EXPR_NAME);
 
 	return attr && (size_t)nla_len(attr) == strlen(name) + 1 && !memcmp(nla_data(attr), name, strlen(name) + 1);
 }
@@ -53,7 +48,7 @@ static bool is_no_timeout(const struct nlattr *attr)
 static void add_update(struct nft_batch *b, const struct nlattr *expression)
 {
 	struct nlattr *nest = nft_nest(b, NFTA_LIST_ELEM), *inner;
-	const struct nlattr *attr, *data = find(expression, NFTA_EXPR_DATA);
+	const struct nlattr *attr, *data = netlink_nested(expression, NFTA_EXPR_DATA);
 	int left;
 
 	nft_attr_str(b, NFTA_EXPR_NAME, "dynset");
@@ -86,7 +81,7 @@ void nft_add_expressions(struct nft_batch *b, const struct nlattr *expressions)
 /* The expression loads the protocol: `meta l4proto`, or the field of the IP header. */
 static bool loads_protocol(const struct nlattr *expression, uint8_t family, uint32_t *ret_reg)
 {
-	const struct nlattr *data = find(expression, NFTA_EXPR_DATA);
+	const struct nlattr *data = netlink_nested(expression, NFTA_EXPR_DATA);
 	uint32_t offset = family == NFPROTO_IPV6 ? offsetof(struct ip6_hdr, ip6_nxt) : offsetof(struct iphdr, protocol);
 
 	if (is_named(expression, "meta") && number(data, NFTA_META_KEY) == NFT_META_L4PROTO) {
@@ -102,8 +97,8 @@ static bool loads_protocol(const struct nlattr *expression, uint8_t family, uint
 
 static void see_comparison(const struct nlattr *expression, struct protocol *p)
 {
-	const struct nlattr *data = find(expression, NFTA_EXPR_DATA);
-	const struct nlattr *value = find(find(data, NFTA_CMP_DATA), NFTA_DATA_VALUE);
+	const struct nlattr *data = netlink_nested(expression, NFTA_EXPR_DATA);
+	const struct nlattr *value = netlink_nested(netlink_nested(data, NFTA_CMP_DATA), NFTA_DATA_VALUE);
 
 	if (!p->loaded || number(data, NFTA_CMP_SREG) != p->reg || !value || nla_len(value) != 1)
 		return;

@@ -5,6 +5,7 @@
 #include <nftables/libnftables.h>
 #include <string.h>
 #include "netfilter/nft_table.h"
+#include "base/bits.h"
 #include "util/log.h"
 
 #define LIBRARY "libnftables.so.1"
@@ -38,7 +39,7 @@ static int find_functions(struct nftables *n)
 		{ (void **)&n->run, "nft_run_cmd_from_buffer" },
 	};
 
-	for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(functions); i++) {
 		*functions[i].to = dlsym(n->library, functions[i].name);
 		if (!*functions[i].to)
 			return fail(-ENOSYS, "%s has no function %s", LIBRARY, functions[i].name);

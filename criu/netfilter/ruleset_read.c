@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include "base/bits.h"
+#include "netfilter/nft_request.h"
 #include "netfilter/nft_table.h"
 #include "netfilter/ruleset.h"
 #include "netlink/exchange.h"
@@ -26,27 +27,6 @@ struct reading {
 	struct buf *to;
 };
 
-static struct nl_msg *new_request(int type, int flags, uint8_t family)
-{
-	struct nfgenmsg gen = { .nfgen_family = family, .version = NFNETLINK_V0 };
-	struct nl_msg *msg = nlmsg_alloc_simple(NFNL_SUBSYS_NFTABLES << 8 | type, flags);
-
-	if (msg && nlmsg_append(msg, &gen, sizeof(gen), NLMSG_ALIGNTO) < 0) {
-		nlmsg_free(msg);
-		msg = NULL;
-	}
-	return msg;
-}
-
-/* Frees @request. */
-static int ask(struct nl_sock *netlink, struct nl_msg *request, const struct netlink_answer *answer)
-{
-	int err = request ? netlink_send(netlink, request) : -ENOMEM;
-
-	nlmsg_free(request);
-	return err ? err : netlink_receive_all(netlink, answer);
-}
-
 static const struct nlattr *attribute(const struct nlmsghdr *message, int type)
 {
 	return nlmsg_find_attr((struct nlmsghdr *)message, sizeof(struct nfgenmsg), type);
@@ -54,23 +34,18 @@ static const struct nlattr *attribute(const struct nlmsghdr *message, int type)
 
 static int keep(struct nlmsghdr *message, void *arg)
 {
-	static const char zeros[NLMSG_ALIGNTO];
 	const struct reading *r = arg;
 	const struct nlattr *table = attribute(message, ATTR_TABLE);
-	int err;
 
 	if (!table)
 		return -EBADMSG;
-	if (str_has_prefix(nla_get_string(table), NFT_LOCK_PREFIX))
-		return 0;
-	err = buf_add(r->to, message, message->nlmsg_len);
-	return err ? err : buf_add(r->to, zeros, NLMSG_ALIGN(message->nlmsg_len) - message->nlmsg_len);
+	return str_has_prefix(nla_get_string(table), NFT_LOCK_PREFIX) ? 0 : netlink_append(r->to, message);
 }
 
 static int read_all(const struct reading *r, int get, int new)
 {
 	struct netlink_answer answer = { NFNL_SUBSYS_NFTABLES << 8 | new, keep, (void *)r };
-	int err = ask(r->netlink, new_request(get, NLM_F_DUMP, AF_UNSPEC), &answer);
+	int err = nft_ask(r->netlink, nft_request(get, NLM_F_DUMP, AF_UNSPEC), &answer);
 
 	/* This kernel has no such objects. */
 	return new == NFT_MSG_NEWFLOWTABLE && (err == -EOPNOTSUPP || err == -EINVAL) ? 0 : err;
@@ -81,14 +56,14 @@ static int read_elements(const struct reading *r, const struct nlmsghdr *set)
 	struct netlink_answer answer = { NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWSETELEM, keep, (void *)r };
 	const struct nfgenmsg *gen = nlmsg_data(set);
 	const struct nlattr *table = attribute(set, NFTA_SET_TABLE), *name = attribute(set, NFTA_SET_NAME);
-	struct nl_msg *msg = new_request(NFT_MSG_GETSETELEM, NLM_F_DUMP, gen->nfgen_family);
+	struct nl_msg *msg = nft_request(NFT_MSG_GETSETELEM, NLM_F_DUMP, gen->nfgen_family);
 
 	if (!msg || !table || !name || nla_put_string(msg, NFTA_SET_ELEM_LIST_TABLE, nla_get_string(table)) < 0 ||
 	    nla_put_string(msg, NFTA_SET_ELEM_LIST_SET, nla_get_string(name)) < 0) {
 		nlmsg_free(msg);
 		return -ENOMEM;
 	}
-	return ask(r->netlink, msg, &answer);
+	return nft_ask(r->netlink, msg, &answer);
 }
 
 /* Of the sets at @from to @to in the buffer, which grows. */
@@ -150,7 +125,7 @@ static int see_generation(struct nlmsghdr *message, void *arg)
 static int read_generation(struct nl_sock *netlink, uint32_t *ret)
 {
 	struct netlink_answer answer = { NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWGEN, see_generation, ret };
-	int err = ask(netlink, new_request(NFT_MSG_GETGEN, 0, AF_UNSPEC), &answer);
+	int err = nft_ask(netlink, nft_request(NFT_MSG_GETGEN, 0, AF_UNSPEC), &answer);
 
 	return err == 1 ? 0 : err;
 }

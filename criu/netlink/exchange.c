@@ -174,6 +174,19 @@ int netlink_receive_all(struct nl_sock *sk, const struct netlink_answer *answer)
 	return netlink_receive_list(sk, answer, &interrupted);
 }
 
+int netlink_append(struct buf *to, const struct nlmsghdr *message)
+{
+	static const char zeros[NLMSG_ALIGNTO];
+	int err = buf_add(to, message, message->nlmsg_len);
+
+	return err ? err : buf_add(to, zeros, NLMSG_ALIGN(message->nlmsg_len) - message->nlmsg_len);
+}
+
+const struct nlattr *netlink_nested(const struct nlattr *in, int type)
+{
+	return in ? nla_find(nla_data(in), nla_len(in), type) : NULL;
+}
+
 int netlink_prepare_transactions(struct nl_sock *sk)
 {
 	int room = 1 << 20, nle;

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct buf;
 struct nl_msg;
 struct nl_sock;
 struct nla_policy;
@@ -50,6 +51,11 @@ int netlink_receive(struct nl_sock *sk, const struct netlink_answer *answer);
 int netlink_receive_all(struct nl_sock *sk, const struct netlink_answer *answer);
 /* The same; @ret_interrupted: the objects changed meanwhile, so the list may be incomplete (NLM_F_DUMP_INTR). */
 int netlink_receive_list(struct nl_sock *sk, const struct netlink_answer *answer, bool *ret_interrupted);
+
+/* Appends a copy of the message to @to, with the padding that has to follow it. -ENOMEM */
+int netlink_append(struct buf *to, const struct nlmsghdr *message);
+/* The attribute of that type in @in, which may be NULL; NULL: there is none. */
+const struct nlattr *netlink_nested(const struct nlattr *in, int type);
 
 /*
  * Transactions: many messages, sent at once, executed and answered before the sending call returns. Messages with

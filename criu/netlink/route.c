@@ -136,15 +136,8 @@ void route_nest_end(struct route_batch *b, struct nlattr *nest)
 
 void route_message_end(struct route_batch *b)
 {
-	static const char zeros[NLMSG_ALIGNTO];
-	size_t len;
-
-	if (!b->err) {
-		len = nlmsg_hdr(b->msg)->nlmsg_len;
-		b->err = buf_add(&b->bytes, nlmsg_hdr(b->msg), len);
-		if (!b->err)
-			b->err = buf_add(&b->bytes, zeros, NLMSG_ALIGN(len) - len);
-	}
+	if (!b->err)
+		b->err = netlink_append(&b->bytes, nlmsg_hdr(b->msg));
 	nlmsg_free(b->msg);
 	b->msg = NULL;
 }

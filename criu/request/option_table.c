@@ -117,7 +117,7 @@ const struct option_spec option_table[] = {
 	VALUE(HANDLER, 0, "veth-pair", "IN=OUT", RESTORE, NS, value_veth_pair, RPC_BY(rpc_veth_pairs, "veths"), "name of the outer end of a veth pair"),
 	VALUE(HANDLER, 'M', "ext-mount-map", "KEY:VAL", CMD_BOTH, NS, value_ext_mount, RPC_BY(rpc_ext_mounts, "ext_mnt,auto_ext_mnt"), "map an external mount"),
 	LIST(0, "skip-mnt", "PATH", DUMPS, NS, skip_mnt, RPC(skip_mnt), "skip this mount"),
-	LIST(0, "enable-fs", "FS", CMD_BOTH, NS, enable_fs, RPC(enable_fs), "accept this file system type, and treat it as empty"),
+	LIST(0, "enable-fs", "FS", CMD_BOTH, NS, enable_fs, RPC(enable_fs), "accept this file system type: it is mounted anew, with its source and options, and its content is not saved"),
 	FLAG(0, "enable-external-sharing", CMD_BOTH, NS, enable_external_sharing, RPC(ext_sharing), "allow mounts that are shared with the host"),
 	FLAG(0, "enable-external-masters", CMD_BOTH, NS, enable_external_masters, RPC(ext_masters), "allow mounts that are slaves of external mounts"),
 	FLAG(0, "mntns-compat-mode", RESTORE, NS, mntns_compat_mode, RPC_TRUE(mntns_compat_mode), "accepted, no effect: there is only one way of restoring mounts"),

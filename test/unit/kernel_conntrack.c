@@ -73,7 +73,7 @@ static void entries(void)
 	CHECK(create(&messages) == -EEXIST);
 }
 
-/* Real connections through rules that translate them go on. */
+/* A real connection that is translated: kinds/net_ns_rules. */
 static void nothing(void)
 {
 	_cleanup_buf_ struct buf messages = { 0 };

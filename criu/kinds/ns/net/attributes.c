@@ -28,21 +28,16 @@ const struct nlattr *net_find_attribute(const NetDeviceEntry *entry, int type)
 	return nla_find((struct nlattr *)entry->attributes.data, (int)entry->attributes.len, type);
 }
 
-const struct nlattr *net_find_nested(const struct nlattr *in, int type)
-{
-	return in ? nla_find(nla_data(in), nla_len(in), type) : NULL;
-}
-
 bool net_flag_is_set(const struct nlattr *attr)
 {
-	return nla_len(attr) >= 1 && nla_get_u8((struct nlattr *)attr);
+	return attr && nla_len(attr) >= 1 && nla_get_u8((struct nlattr *)attr);
 }
 
 struct conf_array net_array_in(const struct nlattr *spec, int family)
 {
 	const struct nlattr *array = family == CONF_IPV4 ?
-					     net_find_nested(net_find_nested(spec, AF_INET), IFLA_INET_CONF) :
-					     net_find_nested(net_find_nested(spec, AF_INET6), IFLA_INET6_CONF);
+					     netlink_nested(netlink_nested(spec, AF_INET), IFLA_INET_CONF) :
+					     netlink_nested(netlink_nested(spec, AF_INET6), IFLA_INET6_CONF);
 
 	if (!array)
 		return (struct conf_array){ NULL, 0 };

@@ -14,8 +14,6 @@ bool net_attribute_is_kept(int type);
 int net_attributes_check(const void *attributes, size_t len);
 /* NULL: there is none, as in images of CRIU. */
 const struct nlattr *net_find_attribute(const NetDeviceEntry *entry, int type);
-/* @in may be NULL. */
-const struct nlattr *net_find_nested(const struct nlattr *in, int type);
 /* An attribute of one byte; shorter ones count as 0. */
 bool net_flag_is_set(const struct nlattr *attr);
 /* The settings in IFLA_AF_SPEC, which may be NULL. */

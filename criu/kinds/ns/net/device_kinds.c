@@ -86,8 +86,8 @@ const struct device_kind *device_kind_of(const NetDeviceEntry *entry)
 
 int device_save_details(struct dump *dump, const struct nlattr *linkinfo, NetDeviceEntry *entry)
 {
-	const struct nlattr *data = net_find_nested(linkinfo, IFLA_INFO_DATA);
-	const struct nlattr *mode = net_find_nested(data, IFLA_MACVLAN_MODE);
+	const struct nlattr *data = netlink_nested(linkinfo, IFLA_INFO_DATA);
+	const struct nlattr *mode = netlink_nested(data, IFLA_MACVLAN_MODE);
 
 	if (entry->type != ND_TYPE__MACVLAN)
 		return 0;
@@ -144,7 +144,7 @@ static void add_data(struct route_batch *b, const struct device_kind *kind, cons
 	if (saved)
 		nla_for_each_nested(attr, (struct nlattr *)saved, left) add_one(b, kind, attr);
 	/* The senders that it accepts, all at once. */
-	if (is_macvlan(kind) && net_find_nested(saved, IFLA_MACVLAN_MACADDR_DATA))
+	if (is_macvlan(kind) && netlink_nested(saved, IFLA_MACVLAN_MACADDR_DATA))
 		route_attr_u32(b, IFLA_MACVLAN_MACADDR_MODE, MACVLAN_MACADDR_SET);
 	if (!saved && entry->macvlan)
 		route_attr_u32(b, IFLA_MACVLAN_MODE, entry->macvlan->mode);
@@ -154,7 +154,7 @@ static void add_data(struct route_batch *b, const struct device_kind *kind, cons
 void device_add_info(struct route_batch *b, const NetDeviceEntry *entry)
 {
 	const struct device_kind *kind = device_kind_of(entry);
-	const struct nlattr *saved = net_find_nested(net_find_attribute(entry, IFLA_LINKINFO), IFLA_INFO_DATA);
+	const struct nlattr *saved = netlink_nested(net_find_attribute(entry, IFLA_LINKINFO), IFLA_INFO_DATA);
 	struct nlattr *info = route_nest(b, IFLA_LINKINFO);
 
 	route_attr_str(b, IFLA_INFO_KIND, kind->name);
@@ -166,8 +166,8 @@ void device_add_info(struct route_batch *b, const NetDeviceEntry *entry)
 void device_add_port(struct route_batch *b, const NetDeviceEntry *entry)
 {
 	const struct nlattr *saved = net_find_attribute(entry, IFLA_LINKINFO), *attr;
-	const struct nlattr *kind = net_find_nested(saved, IFLA_INFO_SLAVE_KIND);
-	const struct nlattr *data = net_find_nested(saved, IFLA_INFO_SLAVE_DATA);
+	const struct nlattr *kind = netlink_nested(saved, IFLA_INFO_SLAVE_KIND);
+	const struct nlattr *data = netlink_nested(saved, IFLA_INFO_SLAVE_DATA);
 	struct nlattr *info = route_nest(b, IFLA_LINKINFO), *nest;
 	int left;
 

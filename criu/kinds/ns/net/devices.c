@@ -93,7 +93,7 @@ static void set_master(struct route_batch *b, const struct net_device *device)
 	route_message(b, RTM_SETLINK, 0, &head, sizeof(head));
 	route_attr_u32(b, IFLA_MASTER, device->entry->master);
 	route_message_end(b);
-	if (!net_find_nested(net_find_attribute(device->entry, IFLA_LINKINFO), IFLA_INFO_SLAVE_DATA))
+	if (!netlink_nested(net_find_attribute(device->entry, IFLA_LINKINFO), IFLA_INFO_SLAVE_DATA))
 		return;
 	route_message(b, RTM_NEWLINK, 0, &head, sizeof(head));
 	device_add_port(b, device->entry);

@@ -142,19 +142,23 @@ static void refuse(const struct saving *s, const NetDeviceEntry *entry, const ch
 static bool set_kind(const struct saving *s, const struct ifinfomsg *ifi, struct nlattr *const *tb,
 		     NetDeviceEntry *entry)
 {
-	const struct nlattr *name = net_find_nested(tb[IFLA_LINKINFO], IFLA_INFO_KIND);
+	const struct nlattr *name = netlink_nested(tb[IFLA_LINKINFO], IFLA_INFO_KIND);
 	const char *kind = name ? nla_get_string((struct nlattr *)name) : "";
 	const struct device_kind *found =
 		ifi->ifi_type == ARPHRD_LOOPBACK ? device_kind_by_type(ND_TYPE__LOOPBACK) : device_kind_by_name(kind);
 
-	if (tb[IFLA_XDP] && nla_len(tb[IFLA_XDP]) && net_find_nested(tb[IFLA_XDP], IFLA_XDP_ATTACHED) &&
-	    nla_get_u8((struct nlattr *)net_find_nested(tb[IFLA_XDP], IFLA_XDP_ATTACHED)))
+	if (tb[IFLA_XDP] && nla_len(tb[IFLA_XDP]) && netlink_nested(tb[IFLA_XDP], IFLA_XDP_ATTACHED) &&
+	    nla_get_u8((struct nlattr *)netlink_nested(tb[IFLA_XDP], IFLA_XDP_ATTACHED)))
 		return refuse(s, entry, kind, "an XDP program is attached to it"), false;
 	if (!found)
 		return refuse(s, entry, *kind ? kind : "a physical device", "not implemented"), false;
 	entry->type = found->type;
 	if (found->type == ND_TYPE__EXTLINK)
 		entry->kind = dump_strdup(s->dump, kind);
+	if (found->type == ND_TYPE__BRIDGE &&
+	    net_flag_is_set(netlink_nested(netlink_nested(tb[IFLA_LINKINFO], IFLA_INFO_DATA), IFLA_BR_VLAN_FILTERING)))
+		return refuse(s, entry, kind, "it filters VLANs, the tables of which are not saved (vlan_filtering 1)"),
+		       false;
 	if (!entry->has_peer_nsid && !found->may_lead_out)
 		return refuse(s, entry, kind, "it is connected to a device outside of the tree"), false;
 	return true;

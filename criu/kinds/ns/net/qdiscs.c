@@ -55,7 +55,7 @@ static bool is_known(const struct nlmsghdr *message, const char *kind)
 		if (attr_of(message, cannot[i]))
 			return false;
 	/* An estimator of its rate. */
-	if (net_find_nested(attr_of(message, TCA_STATS2), TCA_STATS_RATE_EST))
+	if (netlink_nested(attr_of(message, TCA_STATS2), TCA_STATS_RATE_EST))
 		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
 		if (!strcmp(kind, known[i]))
