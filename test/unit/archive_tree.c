@@ -59,6 +59,23 @@ static int keep_extra(void *arg, const struct fs_archive_extra *extra)
 	return array_add(&extras, copy);
 }
 
+static void forget_extras(void)
+{
+	for (size_t i = 0; i < extras.n; i++) {
+		struct fs_archive_extra *extra = &extras.v[i];
+
+		for (size_t j = 0; j < extra->nr_xattrs; j++) {
+			free((char *)extra->xattrs[j].name);
+			free((void *)extra->xattrs[j].value);
+		}
+		free((void *)extra->xattrs);
+		free((char *)extra->link);
+		free((char *)extra->path);
+	}
+	free(extras.v);
+	extras = (struct extras){ 0 };
+}
+
 static int next_extra(void *arg, struct fs_archive_extra *ret)
 {
 	if (extras_read == extras.n)
@@ -82,7 +99,7 @@ static int save(int dir, struct buf *archive)
 					       .unmapped_uid = FS_ARCHIVE_ALL_MAPPED,
 					       .unmapped_gid = FS_ARCHIVE_ALL_MAPPED };
 
-	extras.n = 0;
+	forget_extras();
 	return fs_archive_save(dir, &out);
 }
 
@@ -479,7 +496,7 @@ static void we_extract_archives_of_gnu_tar(void)
 	make_sparse_files();
 	CHECK(gnu_tar(true, from, file_in_base("gnu.tar.gz")) == 0);
 	CHECK(!read_file(AT_FDCWD, file_in_base("gnu.tar.gz"), &archive));
-	extras.n = 0;
+	forget_extras();
 	CHECK(!load(to, &archive));
 	/* Reading files changed the access times, and this format has none. */
 	CHECK(is_same(COMPARE_XATTRS | COMPARE_EXTRAS | COMPARE_HOLES));
@@ -877,6 +894,7 @@ int main(void)
 	RUN(hugetlbfs_is_kept_with_its_holes);
 	RUN(errors_of_the_image_are_passed_on);
 	RUN(truncated_archives_are_refused);
+	forget_extras();
 	if (chdir("/") < 0)
 		return 1;
 	umount2(base, MNT_DETACH);
