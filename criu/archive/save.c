@@ -223,10 +223,13 @@ static int save_all(struct walk *w, int root)
 
 /* ---- the archive ---- */
 
+/* After an error nothing more is passed on: freeing the archive writes its end. */
 static la_ssize_t pass_bytes(struct archive *tar, void *arg, const void *bytes, size_t len)
 {
 	struct saver *s = arg;
 
+	if (s->error)
+		return (la_ssize_t)len;
 	s->error = s->to->write(s->to->arg, bytes, len);
 	return s->error ? ARCHIVE_FATAL : (la_ssize_t)len;
 }
@@ -282,9 +285,7 @@ int fs_archive_save(int dir, const struct fs_archive_output *to)
 		err = save_all(&w, dir);
 	if (!err && archive_write_close(w.saver.tar) != ARCHIVE_OK)
 		err = w.saver.error ? w.saver.error : fail(-EIO, "libarchive: %s", archive_error_string(w.saver.tar));
-	/* Otherwise freeing it would write the end of the archive. */
-	if (err && w.saver.tar)
-		archive_write_fail(w.saver.tar);
+	w.saver.error = err;
 	free_walk(&w);
 	return err;
 }

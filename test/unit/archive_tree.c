@@ -314,6 +314,13 @@ static bool same_file(int a, int b, const char *name, const char *path, unsigned
 
 ARRAY_OF(texts, char *);
 
+static void free_texts(struct texts *t)
+{
+	for (size_t i = 0; i < t->n; i++)
+		free(t->v[i]);
+	free(t->v);
+}
+
 static void names_of(int dir, struct texts *ret)
 {
 	DIR *d = fdopendir(openat(dir, ".", O_RDONLY | O_DIRECTORY | O_NOATIME));
@@ -341,12 +348,8 @@ static bool same_tree(int a, int b, const char *path, unsigned how)
 		same = same_file(a, b, x.v[i], below, how);
 		free(below);
 	}
-	for (size_t i = 0; i < x.n; i++)
-		free(x.v[i]);
-	for (size_t i = 0; i < y.n; i++)
-		free(y.v[i]);
-	array_free(&x);
-	array_free(&y);
+	free_texts(&x);
+	free_texts(&y);
 	return same;
 }
 
@@ -687,6 +690,8 @@ static void order_is_kept(void)
 	for (size_t i = 0; i < a.n; i++)
 		same &= !strcmp(a.v[i], b.v[i]);
 	CHECK(same);
+	free_texts(&a);
+	free_texts(&b);
 }
 
 static void empty_trees_are_kept(void)
