@@ -52,6 +52,8 @@ struct regular_dump *regular_dump_data(struct dump *dump);
  * or by a link remap; if neither is possible, a blocker is reported.
  */
 int regular_name(struct dump *dump, const struct subject *s, uint32_t id, const char **ret_name);
+/* The name of an open file for --external and in images, in CRIU's format. */
+void regular_external_name(int local, const struct stat *st, char *ret_name, size_t size);
 /* For a file in /proc: reports what would prevent opening it again. */
 void proc_file_check(struct dump *dump, const struct subject *s, const char *path);
 

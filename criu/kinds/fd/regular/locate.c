@@ -183,12 +183,33 @@ static bool find_device(struct dump *dump, const struct subject *s, const char *
 	return true;
 }
 
+void regular_external_name(int local, const struct stat *st, char *ret_name, size_t size)
+{
+	struct statx sx = { 0 };
+
+	if (statx(local, "", AT_EMPTY_PATH, STATX_MNT_ID, &sx) < 0)
+		sx.stx_mnt_id = 0;
+	snprintf(ret_name, size, "file[%llx:%lx]", (unsigned long long)sx.stx_mnt_id, (unsigned long)st->st_ino);
+}
+
+#define HIDDEN                                                                                                       \
+	"%s leads to another file now (something is mounted over it, its mount is detached, or it is on a mount of " \
+	"another mount namespace)"
+
 /* A file whose path in /proc leads to another file. */
 static int refuse_hidden(struct dump *dump, const struct subject *s, const char *path)
 {
+	char name[64];
+
+	if (is_device(s) || s->fd < 0) {
+		dump_blocker(dump, s->task, s->fd, HIDDEN "%s", path,
+			     is_device(s) ? "; --evasive-devices uses another node of the same device" : "");
+		return 0;
+	}
+	regular_external_name(s->local, &s->st, name, sizeof(name));
 	dump_blocker(dump, s->task, s->fd,
-		     "%s leads to another file now (something is mounted over it, or its mount is detached)%s", path,
-		     is_device(s) ? "; --evasive-devices uses another node of the same device" : "");
+		     HIDDEN "; --external '%s' leaves it out, to be replaced at restore with --inherit-fd 'fd[N]:%s'",
+		     path, name, name);
 	return 0;
 }
 

@@ -30,21 +30,11 @@ static bool regular_claims(const struct fd_probe *probe)
 	       S_ISBLK(probe->st.st_mode);
 }
 
-/* The name of a file for --external and in images, in CRIU's format. */
-static void external_name(int local, const struct stat *st, char *ret_name, size_t size)
-{
-	struct statx sx = { 0 };
-
-	if (statx(local, "", AT_EMPTY_PATH, STATX_MNT_ID, &sx) < 0)
-		sx.stx_mnt_id = 0;
-	snprintf(ret_name, size, "file[%llx:%lx]", (unsigned long long)sx.stx_mnt_id, (unsigned long)st->st_ino);
-}
-
 static void refuse_device(struct dump *dump, const struct subject *s)
 {
 	char name[64];
 
-	external_name(s->local, &s->st, name, sizeof(name));
+	regular_external_name(s->local, &s->st, name, sizeof(name));
 	dump_blocker(dump, s->task, s->fd,
 		     "device %s (%u:%u) %s, or use --external '%s' now and --inherit-fd 'fd[N]:%s' at restore", s->link,
 		     major(s->st.st_rdev), minor(s->st.st_rdev), device_reason(s->link), name, name);
@@ -125,7 +115,7 @@ static int regular_save(struct dump *dump, const struct fd_probe *probe, FileEnt
 	char name[64];
 	int err;
 
-	external_name(probe->local, &probe->st, name, sizeof(name));
+	regular_external_name(probe->local, &probe->st, name, sizeof(name));
 	if (external_is_given(dump->opts, name))
 		return save_external(dump, probe, entry->id, name, &entry->reg);
 	err = dump_fown(dump, probe, &fown);
