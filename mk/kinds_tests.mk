@@ -38,3 +38,9 @@ $(KILL_TESTS): $(BUILD)/test/kill/%: test/kill/%.c test/kill/report.h
 	$(CC) $(KIND_CFLAGS) -o $@ $< $(KIND_LIBS)
 
 kind-tests: $(KILL_TESTS)
+
+# What runs in the containers of test/engines, which have no libraries.
+kind-tests: $(BUILD)/test/engines/guest
+$(BUILD)/test/engines/guest: test/engines/guest.c
+	@mkdir -p $(@D)
+	$(CC) $(CSTD) -O2 -g $(WARN) -pthread -static -o $@ $<

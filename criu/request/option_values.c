@@ -178,7 +178,9 @@ int value_external(struct request *req, const char *arg)
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
 		if (str_has_prefix(arg, types[i]) && strchr(arg, ']'))
 			return str_list_add(&req->opts.externals, arg);
-	return -EINVAL;
+	/* CRIU takes anything here, and lxc passes `console:`. What is not external in the end is refused as ever. */
+	request_warn(req, "--external '%s': not a resource; it is ignored", arg);
+	return 0;
 }
 
 int value_manage_cgroups(struct request *req, const char *arg)
@@ -241,14 +243,14 @@ int value_empty_ns(struct request *req, const char *arg)
 	return 0;
 }
 
-/* Splits @arg at the first @sep into two non-empty parts. */
+/* Splits @arg at the first @sep; the first part is not empty. */
 static int pair(struct str_pair **v, size_t *n, const char *arg, char sep)
 {
 	const char *at = strchr(arg, sep);
 	char *key;
 	int ret;
 
-	if (!at || at == arg || !at[1])
+	if (!at || at == arg)
 		return -EINVAL;
 	key = strndup(arg, (size_t)(at - arg));
 	if (!key)
@@ -260,9 +262,12 @@ static int pair(struct str_pair **v, size_t *n, const char *arg, char sep)
 
 int value_veth_pair(struct request *req, const char *arg)
 {
+	if (str_has_suffix(arg, "="))
+		return -EINVAL;
 	return pair(&req->opts.veth_pairs, &req->opts.veth_pairs_nr, arg, '=');
 }
 
+/* lxc passes an empty path for the console of a container that has none. */
 int value_ext_mount(struct request *req, const char *arg)
 {
 	if (str_eq(arg, "auto"))

@@ -11,7 +11,7 @@ from .flavours import FLAVOURS
 
 TESTS = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 ROOT = os.path.dirname(TESTS)
-KIND_TIMEOUT, SCRIPT_TIMEOUT = 60, {"cli": 300, "compat": 120, "kill": 900, "apps": 300, "fuzz": 900}
+KIND_TIMEOUT, SCRIPT_TIMEOUT = 60, {"cli": 300, "compat": 120, "kill": 900, "apps": 300, "engines": 300, "fuzz": 900}
 DUMPING = ("running", "restored", "thrice")
 
 
@@ -77,7 +77,7 @@ def program_jobs(args):
 
 
 def script_jobs():
-    for folder in ("cli", "compat", "kill", "fuzz", "apps"):
+    for folder in ("cli", "compat", "kill", "fuzz", "apps", "engines"):
         for script in executable(folder):
             yield f"{folder}/{os.path.basename(script)}", {"type": "script", "binary": script, "timeout": SCRIPT_TIMEOUT[folder]}
 

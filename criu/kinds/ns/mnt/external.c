@@ -29,7 +29,7 @@ static const char *find(const struct options *opts, const char *type, const char
 static const char *find_mount(const struct options *opts, const char *id)
 {
 	for (size_t i = 0; i < opts->ext_mounts_nr; i++)
-		if (str_eq(opts->ext_mounts[i].key, id))
+		if (str_eq(opts->ext_mounts[i].key, id) && opts->ext_mounts[i].val[0])
 			return opts->ext_mounts[i].val;
 	return *id ? find(opts, "mnt", id) : NULL;
 }

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Container engines under test: a root directory with the guest (guest.c), and what it reports."""
+import os
+import re
+import shutil
+import socket
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/../apps")
+from tools import *  # noqa: E402,F403
+from tools import BUILD, CRIU, Failed, TMP, criu, end_all, finish, ok, put, run, sh, text_of, tmp, wait_for, want  # noqa: E402
+
+GROUP = f"criu-test-{''.join(c for c in os.path.basename(TMP) if c.isalnum())}"
+GUEST = f"{BUILD}/test/engines/guest"
+PORT = 7000
+
+
+def prepare():
+    """For the engine: our criu as `criu`, and a /run of its own."""
+    os.mkdir(tmp("bin"))
+    os.symlink(CRIU, tmp("bin/criu"))
+    os.environ["PATH"] = f"{TMP}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    os.environ["LD_LIBRARY_PATH"] = BUILD
+    sh(["mount", "-t", "tmpfs", "tmpfs", "/run"])
+    os.mkdir("/run/lock")
+
+
+def make_root(path):
+    for name in ("bin", "dev", "etc", "proc", "sys", "tmp", "root", "run", "var"):
+        os.makedirs(f"{path}/{name}")
+    shutil.copy(GUEST, f"{path}/bin/guest")
+    return path
+
+
+class Guest:
+    """The guest of one container, seen through its root directory (or a function that reads its report)."""
+
+    def __init__(self, root):
+        self.report = lambda: text_of(f"{root}/tmp/report")
+
+    def number(self):
+        text = self.report()
+        found = re.fullmatch(r"(\d+) ok\n", text)
+        want(found, f"the guest reports {text!r}")
+        return int(found[1])
+
+    def begins(self):
+        wait_for(lambda: self.report().startswith("3 "), "the third report of the guest", 20)
+
+    def goes_on(self, after=None, how_far=5):
+        """It counts on from @after, not from the beginning."""
+        first = self.number() if after is None else after
+        wait_for(lambda: self.number() >= first + how_far, "reports of the guest", 20)
+        want(self.number() < first + 1000, f"the guest is at {self.number()} after {first}")
+
+    def stays_still(self):
+        first = self.report()
+        time.sleep(0.3)
+        want(first == self.report(), "the guest still runs")
+
+
+class Client:
+    """A TCP client of the guest."""
+
+    def __init__(self, address):
+        self.socket = socket.create_connection((address, PORT), 5)
+        self.socket.settimeout(20)
+        self.said = 0
+
+    def talk(self):
+        self.said += 1
+        self.socket.sendall(b"line %d\n" % self.said)
+        got = self.socket.recv(1000)
+        want(re.fullmatch(rb"\d+ line %d\n" % self.said, got), f"the guest answered {got!r} to line {self.said}")
+
+
+def case(fn, *args):
+    try:
+        fn(*args)
+        ok(fn.__name__.replace("_", " "), True)
+    except (Failed, OSError, ValueError, IndexError) as e:
+        ok(fn.__name__.replace("_", " "), False, f"{e!r}"[:2000])
+        end_all()
+
+
+def hierarchies():
+    for line in text_of("/proc/self/mountinfo").splitlines():
+        fields, _, more = line.partition(" - ")
+        if more.split()[0] in ("cgroup", "cgroup2"):
+            yield fields.split()[4]
+
+
+def groups_of_engine(name):
+    """The groups @name that are there already, so that remove_groups() leaves them."""
+    return {f"{top}/{name}" for top in hierarchies() if os.path.isdir(f"{top}/{name}")}
+
+
+def remove_groups(name, but=()):
+    """Engines leave groups behind."""
+    for group in groups_of_engine(name) - set(but):
+        for at, _, _ in os.walk(group, topdown=False):
+            try:
+                os.rmdir(at)
+            except OSError as e:
+                print(f"# {at}: {e.strerror}")
+
+
+def the_end():
+    end_all()
+    remove_groups(GROUP)
+    finish()
