@@ -193,6 +193,8 @@ int mounts_check(struct restore *r)
 	int err = 0;
 
 	mounts_for_each_of_all(mount, all) if (!err) err = note_fs(r, mount->of, mount);
+	if (!err)
+		err = mounts_set_apart(&mount_restore_data(r)->run, &r->arena, all);
 	mounts_for_each_of_all(mount, all)
 	{
 		if (err || mount_is_external(mount))

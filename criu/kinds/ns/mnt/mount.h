@@ -87,6 +87,12 @@ struct mount *mounts_next(const struct mounts *m, struct mount *after);
 struct mount *mounts_next_of_all(const struct ns_set *namespaces, struct mount *after);
 #define mounts_for_each_of_all(mount, namespaces) \
 	for ((mount) = NULL; ((mount) = mounts_next_of_all(namespaces, mount));)
+/*
+ * apart.c: external mounts of parts of a file system that the tree has as a whole, too, are file systems of their own: an engine
+ * passes /dev/null on /proc/keys, which it took from the container's /dev, as external. Called when what is external is known.
+ */
+#define MOUNT_DEV_APART UINT32_MAX
+int mounts_set_apart(struct mount_run *run, struct arena *arena, const struct ns_set *all);
 /* Is it the peer group of one of them? */
 bool mounts_have_group(const struct ns_set *namespaces, uint32_t group);
 /* groups.c: can the peer groups be restored? Logs. */

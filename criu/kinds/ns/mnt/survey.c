@@ -334,9 +334,9 @@ static void check_own(struct dump *dump)
 
 static int check_mounts(struct dump *dump)
 {
+	int err = mounts_set_apart(&mount_dump_data(dump)->run, &dump->arena, &dump->namespaces);
 	struct mount *mount;
 	struct ns *ns;
-	int err = 0;
 
 	ns_for_each(ns, &dump->namespaces, NS_MNT)
 		if (!err && ns->data)
