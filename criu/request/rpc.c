@@ -136,6 +136,7 @@ int request_from_rpc(struct request *req, const CriuOpts *rpc)
 		return ret;
 	if (rpc->has_leave_stopped && rpc->leave_stopped)
 		opts->leave_running = false;
+	opts->client_stdio = true;
 	/* A client gets its response as soon as the tree runs; with a command, validation sets this. */
 	opts->restore_detached = !opts->exec_cmd.n;
 	return 0;

@@ -109,6 +109,8 @@ struct options {
 	/* -- external resources -- */
 	bool has_images_user; /* --untrusted-images UID: the images can use no more than this user's rights */
 	uid_t images_user;
+	/* The standard descriptors lead to the caller, who passes others at restore: clients of the RPC record them for that. */
+	bool client_stdio;
 	bool shell_job; /* -j: use the caller's session and terminal */
 	struct str_list externals; /* --external TYPE[ID]:KEY, as given */
 	struct inherit_fd *inherit; /* --inherit-fd; see inherit_nr */

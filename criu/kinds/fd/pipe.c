@@ -106,7 +106,7 @@ static int pipe_save_end(struct dump *dump)
 			continue;
 		if (is_external(dump->opts, r->b))
 			continue;
-		if (seen->stdio && dump->opts->shell_job)
+		if (seen->stdio && (dump->opts->shell_job || dump->opts->client_stdio))
 			log_warn("pid %d: fd %d: pipe:[%lu]: its %s end is outside the tree: give --inherit-fd "
 				 "'fd[N]:pipe:[%lu]' at restore, or it will be restored closed",
 				 seen->task->t.pid, seen->fd, (unsigned long)r->b, end, (unsigned long)r->b);
