@@ -54,7 +54,19 @@ const struct command commands[] = {
 	  .usage = "[OPTION]...",
 	  .summary = "serve pages on first access" },
 	{ .name = "service", .bit = CMD_SERVICE, .usage = "[OPTION]...", .summary = "serve requests on a socket" },
-	{ .name = "swrk", .bit = CMD_SWRK, .args = 1, .usage = "FD", .summary = "serve one client on a descriptor" },
+	{
+		.name = "swrk",
+		.bit = CMD_SWRK,
+		.implemented = true,
+		.args = 1,
+		.usage = "FD",
+		.summary = "serve one client on a descriptor",
+		.about =
+			"Executes the requests of the program that has started criu, with the rights of this process. FD is\n"
+			"one end of a socket pair (SOCK_SEQPACKET). Options that are given here or in config files apply\n"
+			"unless the client sets them.\n",
+		.run = swrk_command,
+	},
 	{ .name = "dedup",
 	  .bit = CMD_DEDUP,
 	  .usage = "[OPTION]...",

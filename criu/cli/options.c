@@ -35,7 +35,8 @@ typedef int (*option_fn)(struct request *req, const struct found *found);
 
 static int take(struct request *req, const struct found *found)
 {
-	if (!option_applies(req, found->spec))
+	/* The options of swrk are those of all requests. */
+	if (!option_applies(req, found->spec) && req->command != CMD_SWRK)
 		request_warn(req, "%s has no effect with this command", found->shown);
 	return option_take(req, found->spec, found->arg, found->shown);
 }
@@ -187,7 +188,7 @@ static int walk(struct cursor *at, struct request *req, option_fn fn)
 
 int options_scan(int argc, char **argv, struct request *req, struct words *ret_words)
 {
-	struct words words = { 0 };
+	struct words words = { .argc = argc, .argv = argv };
 	struct str_list ignored = { 0 };
 	struct cursor at = { .argc = argc, .argv = argv, .words = &words, .exec_cmd = &ignored, .first_pass = true };
 	int ret = walk(&at, req, take_first);

@@ -12,6 +12,9 @@ struct words {
 	const char *arg[2]; /* the words after it */
 	size_t arg_nr;
 	bool help, version;
+	/* The command line itself, for a command that parses it again. */
+	int argc;
+	char **argv;
 };
 
 /* First pass: command, help or version, and in @req only the config files. */

@@ -50,15 +50,16 @@ static int become(const struct options *opts)
 int restore_command(struct request *req, const struct words *words)
 {
 	const struct options *opts = &req->opts;
-	int wait_status = 0, ret = session_begin(req);
+	struct restore_result result = { 0 };
+	int ret = session_begin(req);
 
 	if (ret < 0)
 		return ret;
-	ret = restore_run(opts, &wait_status);
+	ret = restore_run(opts, &result);
 	if (ret < 0)
 		return session_end(req, ret);
 	session_end(req, 0);
 	if (opts->exec_cmd.n)
 		return become(opts);
-	return opts->restore_detached ? EXIT_SUCCESS : pass_on(wait_status);
+	return opts->restore_detached ? EXIT_SUCCESS : pass_on(result.wait_status);
 }

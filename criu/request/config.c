@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -93,12 +94,26 @@ static int split_line(char *line, char **ret_name, char **ret_value)
 	return 0;
 }
 
+/* no-NAME */
+static int unset_by_name(struct request *req, const struct option_spec *spec, const char *arg, const char *where)
+{
+	if (arg)
+		return request_refuse(req, "%sno-%s takes no value", where, spec->name);
+	if (option_applies(req, spec))
+		*(bool *)((char *)&req->opts + spec->offset) = false;
+	return 0;
+}
+
 static int set_by_name(struct request *req, const char *name, const char *arg, const char *where)
 {
 	const struct option_spec *spec = option_find(name, strlen(name));
 	char shown[PATH_MAX + 96];
 
-	if (!spec)
+	if (!spec && str_has_prefix(name, "no-"))
+		spec = option_find(name + 3, strlen(name + 3));
+	if (spec && spec->kind == ARG_NONE && !str_eq(spec->name, name))
+		return unset_by_name(req, spec, arg, where);
+	if (!spec || !str_eq(spec->name, name))
 		return option_unknown(req, "", name, where);
 	if (spec->kind == ARG_ACTION)
 		return request_refuse(req, "%s%s is only valid on the command line", where, name);
@@ -170,7 +185,7 @@ int config_load(struct request *req)
 	const char *env = getenv("CRIU_CONFIG_FILE");
 	int ret = 0;
 
-	if (!req->opts.no_default_config) {
+	if (!req->opts.no_default_config && !req->opts.config_file) {
 		ret = config_load_file(req, SYSTEM_CONFIG, false);
 		if (ret == 0)
 			ret = user_config(req);
@@ -186,5 +201,39 @@ int config_load(struct request *req)
 		free(req->opts.config_file);
 		req->opts.config_file = path;
 	}
+	return ret;
+}
+
+static void replace_dir(char **name, int *fd)
+{
+	free(*name);
+	cleanup_close(fd);
+	*fd = -1;
+}
+
+/* Only what the file itself sets counts: not the names in @opts. */
+int config_load_last(struct request *req, const char *path)
+{
+	struct options *opts = &req->opts;
+	char *images_dir = opts->images_dir, *work_dir = opts->work_dir;
+	const pid_t pid = opts->pid;
+	const int log_level = opts->log_level;
+	struct stat st;
+	int ret;
+
+	if (stat(path, &st) < 0 || S_ISDIR(st.st_mode))
+		return 0;
+	opts->images_dir = opts->work_dir = NULL;
+	ret = config_load_file(req, path, false);
+	opts->log_level = log_level;
+	opts->pid = pid;
+	if (opts->images_dir)
+		replace_dir(&images_dir, &opts->images_dir_fd);
+	else
+		opts->images_dir = images_dir;
+	if (opts->work_dir)
+		replace_dir(&work_dir, &opts->work_dir_fd);
+	else
+		opts->work_dir = work_dir;
 	return ret;
 }

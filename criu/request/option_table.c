@@ -48,7 +48,7 @@
 
 const struct option_spec option_table[] = {
 	/* -- common options -- */
-	VALUE(HANDLER, 't', "tree", "PID", DUMPS | CMD_CHECK | CMD_EXEC, MAIN, value_pid, RPC(pid), "root of the process tree to dump"),
+	VALUE(HANDLER, 't', "tree", "PID", DUMPS | CMD_CHECK | CMD_EXEC, MAIN, value_pid, RPC_BY(rpc_pid, "pid"), "root of the process tree to dump"),
 	STRING('D', "images-dir", "DIR", IMAGES, MAIN, images_dir, RPC_BY(rpc_images_dir, "images_dir_fd,images_dir"), "images directory (default: .)"),
 	STRING('W', "work-dir", "DIR", IMAGES | SERVERS, MAIN, work_dir, RPC_BY(rpc_work_dir, "work_dir_fd"), "directory for log, pidfile and statistics (default: the images directory)"),
 	STRING('o', "log-file", "FILE", CMD_ANY, MAIN, log_file, RPC_BY(rpc_log_file, "log_file,log_to_stderr"), "log to FILE instead of stderr; relative to the work directory"),
@@ -109,7 +109,7 @@ const struct option_spec option_table[] = {
 	FLAG(0, "tcp-established", CMD_BOTH | CMD_CHECK, NET, tcp_established, RPC(tcp_established), "save and restore TCP connections"),
 	FLAG(0, "tcp-close", CMD_BOTH | CMD_CHECK, NET, tcp_close, RPC(tcp_close), "restore TCP connections as closed"),
 	FLAG(0, "skip-in-flight", CMD_BOTH | CMD_CHECK, NET, skip_in_flight, RPC(tcp_skip_in_flight), "drop connections that have not been accepted yet"),
-	MODE("network-lock", "iptables|nftables|skip", CMD_BOTH, NET, network_lock, network_lock_modes, RPC(network_lock), "how TCP traffic is blocked while the tree is frozen"),
+	MODE("network-lock", "iptables|nftables|skip", CMD_BOTH, NET, network_lock, network_lock_modes, RPC_BY(rpc_network_lock, "network_lock"), "how TCP traffic is blocked while the tree is frozen"),
 
 	/* -- namespaces, mounts, cgroups -- */
 	VALUE(HANDLER, 0, "empty-ns", "net", CMD_BOTH, NS, value_empty_ns, RPC_BY(rpc_empty_ns, "empty_ns"), "network namespaces of the tree are not saved, and restored empty"),
@@ -120,7 +120,7 @@ const struct option_spec option_table[] = {
 	LIST(0, "enable-fs", "FS", CMD_BOTH, NS, enable_fs, RPC(enable_fs), "accept this file system type: it is mounted anew, with its source and options, and its content is not saved"),
 	FLAG(0, "enable-external-sharing", CMD_BOTH, NS, enable_external_sharing, RPC(ext_sharing), "allow mounts that are shared with the host"),
 	FLAG(0, "enable-external-masters", CMD_BOTH, NS, enable_external_masters, RPC(ext_masters), "allow mounts that are slaves of external mounts"),
-	FLAG(0, "mntns-compat-mode", RESTORE, NS, mntns_compat_mode, RPC_TRUE(mntns_compat_mode), "accepted, no effect: there is only one way of restoring mounts"),
+	FLAG(0, "mntns-compat-mode", RESTORE, NS, mntns_compat_mode, RPC_BY(rpc_mntns_compat_mode, "mntns_compat_mode"), "accepted, no effect: there is only one way of restoring mounts"),
 	FLAG(0, "weak-sysctls", CMD_BOTH, NS, weak_sysctls, RPC(weak_sysctls), "a sysctl of a network that cannot be set is only a warning"),
 	VALUE(OPTIONAL, 0, "manage-cgroups", "MODE", CMD_BOTH, NS, value_manage_cgroups, RPC_BY(rpc_manage_cgroups, "manage_cgroups,manage_cgroups_mode"), "cgroups of the tree: soft (default), full, strict, props, none, ignore"),
 	LIST(0, "cgroup-root", "[CTRL:]PATH", CMD_BOTH, NS, cgroup_roots, RPC_BY(rpc_cgroup_roots, "cg_root"), "create the tree's cgroups below PATH"),
@@ -135,7 +135,7 @@ const struct option_spec option_table[] = {
 	/* -- other -- */
 	VALUE(OPTIONAL, 0, "cpu-cap", "all,cpu,fpu,ins,none,image", CMD_BOTH | CMD_CPUINFO, OTHER, value_cpu_cap, RPC_BY(rpc_cpu_cap, "cpu_cap"), "how strictly the CPU must match (default: fpu,ins)"),
 	LATER_FLAG(0, "allow-uprobes", CMD_BOTH, OTHER, allow_uprobes, NO_RPC, "allow tasks with uprobes"),
-	LATER_FLAG(0, "unprivileged", CMD_ANY, OTHER, unprivileged, RPC(unprivileged), "run without root privileges"),
+	FLAG(0, "unprivileged", CMD_ANY, OTHER, unprivileged, RPC(unprivileged), "accepted, no effect: any user may run criu; a run needs only the rights that it uses"),
 	FLAG(0, "log-pid", RESTORE, OTHER, log_pid, NO_RPC, "accepted, no effect: all tasks log to one file, each line with the pid"),
 	STRING('L', "libdir", "DIR", CMD_BOTH, OTHER, libdir, NO_RPC, "plugin directory"),
 	FLAG(0, "experimental", CMD_ANY, OTHER, experimental, NO_RPC, "allow experimental features"),
@@ -144,7 +144,7 @@ const struct option_spec option_table[] = {
 	FLAG(0, "json", CMD_CHECK, MAIN, check_json, NO_RPC, "with -t: output in JSON"),
 	FLAG(0, "extra", CMD_CHECK, MAIN, check_extra, NO_RPC, "also features that only some programs need"),
 	VALUE(ACTION, 0, "ms", NULL, CMD_CHECK, OTHER, value_nothing, NO_RPC, "for old scripts: no effect"),
-	STRING(0, "config", "FILE", CMD_ANY, OTHER, config_file, RPC(config_file), "also read options from FILE, one per line, without dashes"),
+	STRING(0, "config", "FILE", CMD_ANY, OTHER, config_file, RPC(config_file), "read options from FILE instead of the default files, one per line, without dashes"),
 	FLAG(0, "no-default-config", CMD_ANY, OTHER, no_default_config, NO_RPC, "read neither /etc/criu/default.conf nor ~/.criu/default.conf"),
 	VALUE(ACTION, 'h', "help", NULL, CMD_ANY, OTHER, value_nothing, NO_RPC, "print this help, or that of a command"),
 	VALUE(ACTION, 'V', "version", NULL, CMD_ANY, OTHER, value_nothing, NO_RPC, "print the version"),

@@ -279,7 +279,7 @@ int value_close(struct request *req, const char *arg)
 {
 	int fd, ret = descriptor(arg, &fd);
 
-	if (ret < 0)
+	if (ret < 0 || req->again)
 		return ret;
 	close(fd);
 	return 0;

@@ -37,6 +37,8 @@ void request_warn(const struct request *req, const char *fmt, ...)
 	char line[LINE_SIZE];
 	va_list args;
 
+	if (req->again)
+		return;
 	snprintf(line, sizeof(line), "%s", prefix);
 	va_start(args, fmt);
 	vsnprintf(line + sizeof(prefix) - 1, sizeof(line) - (sizeof(prefix) - 1), fmt, args);

@@ -5,6 +5,7 @@
  * on its options are read-only, and a run needs nothing else.
  */
 #pragma once
+#include <stdbool.h>
 #include "run/options.h"
 
 enum command_bit {
@@ -30,6 +31,7 @@ struct request {
 	struct options opts;
 	unsigned int command; /* its command_bit; CMD_ANY: not known yet */
 	const char *name; /* of that command: "dump"; borrowed */
+	bool again; /* the same options have been read before: no warnings, no side effects */
 	int log_fd; /* the log file; -1: the log goes to stderr */
 	request_report_fn report;
 	void *report_arg;

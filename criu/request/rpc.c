@@ -124,13 +124,17 @@ int request_from_rpc(struct request *req, const CriuOpts *rpc)
 	struct options *opts = &req->opts;
 	int ret = 0;
 
-	for (size_t i = 0; ret == 0 && i < option_table_nr; i++) {
+	/* The first error counts; the directories and the log of a request that is refused are known, too. */
+	for (size_t i = 0; i < option_table_nr; i++) {
 		const struct option_spec *spec = &option_table[i];
+		int err = 0;
 
 		if (spec->from_rpc)
-			ret = spec->from_rpc(req, spec, rpc);
+			err = spec->from_rpc(req, spec, rpc);
 		else if (spec->rpc[0])
-			ret = take_field(req, spec, &rpc->base);
+			err = take_field(req, spec, &rpc->base);
+		if (err < 0 && ret == 0)
+			ret = err;
 	}
 	if (ret < 0)
 		return ret;

@@ -35,6 +35,19 @@ static int admit(struct request *req, const struct option_spec *spec, const char
 	return option_admit(req, spec, shown);
 }
 
+/* Without it the client means itself. Any other number is at most one of a process that does not exist. */
+int rpc_pid(struct request *req, const struct option_spec *spec, const CriuOpts *rpc)
+{
+	if (!rpc->has_pid || !option_applies(req, spec))
+		return 0;
+	if (rpc->pid <= 0) {
+		request_refuse(req, "pid %d: no such process", rpc->pid);
+		return -ESRCH;
+	}
+	req->opts.pid = rpc->pid;
+	return 0;
+}
+
 int rpc_images_dir(struct request *req, const struct option_spec *spec, const CriuOpts *rpc)
 {
 	if (rpc->images_dir_fd >= 0)
@@ -132,6 +145,29 @@ int rpc_page_server(struct request *req, const struct option_spec *spec, const C
 	if (!rpc->ps || (rpc->has_lazy_pages && rpc->lazy_pages))
 		return 0;
 	return take(req, spec, "ps", NULL);
+}
+
+/* A restore uses the method of the dump. */
+int rpc_network_lock(struct request *req, const struct option_spec *spec, const CriuOpts *rpc)
+{
+	const struct mode *mode = mode_by_rpc(spec->modes, (int)rpc->network_lock);
+
+	if (!rpc->has_network_lock)
+		return 0;
+	if (!mode)
+		return request_refuse(req,
+				      "network_lock (--network-lock): %d: invalid value; expected the number of %s",
+				      (int)rpc->network_lock, spec->arg);
+	return req->command & CMD_RESTORE ? 0 : take(req, spec, "network_lock", mode->word);
+}
+
+int rpc_mntns_compat_mode(struct request *req, const struct option_spec *spec, const CriuOpts *rpc)
+{
+	if (!rpc->has_mntns_compat_mode || !rpc->mntns_compat_mode)
+		return 0;
+	if (req->command & (CMD_DUMP | CMD_PRE_DUMP))
+		return request_refuse(req, "mntns_compat_mode (--mntns-compat-mode) is only for a restore");
+	return take(req, spec, "mntns_compat_mode", NULL);
 }
 
 int rpc_empty_ns(struct request *req, const struct option_spec *spec, const CriuOpts *rpc)

@@ -6,6 +6,7 @@
 /* The name of the option in messages if it came by RPC: "ps.port (--port)". */
 void rpc_shown(char *ret, size_t size, const char *field, const struct option_spec *spec);
 
+int rpc_pid(struct request *req, const struct option_spec *spec, const CriuOpts *rpc);
 int rpc_images_dir(struct request *req, const struct option_spec *spec, const CriuOpts *rpc);
 int rpc_work_dir(struct request *req, const struct option_spec *spec, const CriuOpts *rpc);
 int rpc_log_file(struct request *req, const struct option_spec *spec, const CriuOpts *rpc);
@@ -14,6 +15,8 @@ int rpc_exec_cmd(struct request *req, const struct option_spec *spec, const Criu
 int rpc_inherit_fd(struct request *req, const struct option_spec *spec, const CriuOpts *rpc);
 int rpc_ext_unix_sk(struct request *req, const struct option_spec *spec, const CriuOpts *rpc);
 int rpc_page_server(struct request *req, const struct option_spec *spec, const CriuOpts *rpc);
+int rpc_network_lock(struct request *req, const struct option_spec *spec, const CriuOpts *rpc);
+int rpc_mntns_compat_mode(struct request *req, const struct option_spec *spec, const CriuOpts *rpc);
 int rpc_empty_ns(struct request *req, const struct option_spec *spec, const CriuOpts *rpc);
 int rpc_join_ns(struct request *req, const struct option_spec *spec, const CriuOpts *rpc);
 int rpc_veth_pairs(struct request *req, const struct option_spec *spec, const CriuOpts *rpc);

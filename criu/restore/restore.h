@@ -8,11 +8,16 @@
 struct restore;
 struct restore_task;
 
+struct restore_result {
+	pid_t root_pid; /* in the tool's pid namespace; 0: it was not created. After a failure it does not exist any more */
+	int wait_status; /* of the root, unless restore_detached */
+};
+
 /*
- * The whole restore. With restore_detached it returns as soon as the tree runs; otherwise it waits for the root and
- * returns its wait status. After a failure nothing of the tree is left.
+ * The whole restore. With restore_detached it returns as soon as the tree runs; otherwise it waits for the root. After a
+ * failure nothing of the tree is left.
  */
-int restore_run(const struct options *opts, int *ret_wait_status);
+int restore_run(const struct options *opts, struct restore_result *ret);
 
 /* The parts of restore_run, for callers that need a single phase (test/fuzz). */
 struct restore *restore_new(const struct options *opts);

@@ -411,7 +411,7 @@ static void report_restorer(struct restore *r)
 	fail(error->error, "restorer: %s", text);
 }
 
-int restore_run(const struct options *opts, int *ret_wait_status)
+int restore_run(const struct options *opts, struct restore_result *ret)
 {
 	struct restore *r = restore_new(opts);
 	unsigned int said = log_error_count();
@@ -429,7 +429,7 @@ int restore_run(const struct options *opts, int *ret_wait_status)
 	if (!err && !paused)
 		stats_finish_restore(opts, opts->work_dir_fd, &r->stats.restore);
 	if (!err && !untrusted_resume(r) && !opts->restore_detached)
-		err = restore_wait(r, ret_wait_status);
+		err = restore_wait(r, &ret->wait_status);
 	untrusted_end(r);
 	report_restorer(r);
 	/* Whatever fails logs the reason; if it did not, the user still gets a message. */
@@ -437,6 +437,7 @@ int restore_run(const struct options *opts, int *ret_wait_status)
 		fail(err, "the restore failed");
 	/* A signal that arrived too late to stop it: the tree runs, and that is the result for the caller. */
 	interrupt_end(&was);
+	ret->root_pid = r->tool.root_pid;
 	restore_free(r);
 	return err;
 }

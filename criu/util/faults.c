@@ -100,12 +100,13 @@ FAULT_CALLS(WRAP, WRAP_INT, WRAP_POINTER)
 
 struct options;
 struct dump;
+struct restore_result;
 int __real_dump_run(const struct options *opts);
 int __wrap_dump_run(const struct options *opts);
 void __real_dump_thaw(struct dump *dump);
 void __wrap_dump_thaw(struct dump *dump);
-int __real_restore_run(const struct options *opts, int *ret_wait_status);
-int __wrap_restore_run(const struct options *opts, int *ret_wait_status);
+int __real_restore_run(const struct options *opts, struct restore_result *ret);
+int __wrap_restore_run(const struct options *opts, struct restore_result *ret);
 
 struct compel_thread_state;
 struct compel_region;
@@ -135,9 +136,9 @@ int __wrap_compel_finish_begin(pid_t tid, const struct compel_thread_state *afte
 	return text && !strcmp(text, "finish") ? -ENOMEM : __real_compel_finish_begin(tid, after, region, ret_finish);
 }
 
-int __wrap_restore_run(const struct options *opts, int *ret_wait_status)
+int __wrap_restore_run(const struct options *opts, struct restore_result *ret)
 {
 	arm("restore");
-	return __real_restore_run(opts, ret_wait_status);
+	return __real_restore_run(opts, ret);
 }
 #endif

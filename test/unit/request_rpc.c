@@ -130,8 +130,7 @@ static void false_resets(void)
 
 static void false_of_these_has_no_effect(void)
 {
-	static const char *const names[] = { "leave_running", "leave_stopped", "tls", "tls_no_cn_verify",
-					     "mntns_compat_mode" };
+	static const char *const names[] = { "leave_running", "leave_stopped", "tls", "tls_no_cn_verify" };
 	size_t nr = 0;
 
 	for (size_t i = 0; i < option_table_nr; i++) {
@@ -325,6 +324,71 @@ static void cgroups(void)
 	asked_end(&asked);
 }
 
+static void the_process_to_dump(void)
+{
+	CriuOpts rpc = nothing();
+	struct asked asked;
+
+	rpc.has_pid = true;
+	rpc.pid = 4711;
+	CHECK(ask(&asked, CMD_DUMP, &rpc) == 0 && asked.req.opts.pid == 4711);
+	asked_end(&asked);
+	for (rpc.pid = 0; rpc.pid > -3; rpc.pid--) {
+		CHECK(ask(&asked, CMD_DUMP, &rpc) == -ESRCH && strstr(asked.reports, "no such process"));
+		asked_end(&asked);
+	}
+	CHECK(ask(&asked, CMD_RESTORE, &rpc) == 0);
+	asked_end(&asked);
+}
+
+/* A restore takes it from the images. */
+static void network_lock_is_for_dumps(void)
+{
+	CriuOpts rpc = nothing();
+	struct asked asked;
+
+	rpc.has_network_lock = true;
+	rpc.network_lock = CRIU_NETWORK_LOCK_METHOD__SKIP;
+	CHECK(ask(&asked, CMD_DUMP, &rpc) == 0 && asked.req.opts.network_lock == NETWORK_LOCK_SKIP);
+	asked_end(&asked);
+	CHECK(ask(&asked, CMD_RESTORE, &rpc) == 0 && asked.req.opts.network_lock == NETWORK_LOCK_DEFAULT);
+	asked_end(&asked);
+	rpc.network_lock = 17;
+	CHECK(ask(&asked, CMD_RESTORE, &rpc) == -EINVAL);
+	asked_end(&asked);
+}
+
+static void mntns_compat_mode_is_for_restores(void)
+{
+	CriuOpts rpc = nothing();
+	struct asked asked;
+
+	rpc.has_mntns_compat_mode = true;
+	CHECK(ask(&asked, CMD_DUMP, &rpc) == 0);
+	asked_end(&asked);
+	rpc.mntns_compat_mode = true;
+	CHECK(ask(&asked, CMD_DUMP, &rpc) == -EINVAL && strstr(asked.reports, "mntns_compat_mode"));
+	asked_end(&asked);
+	CHECK(ask(&asked, CMD_RESTORE, &rpc) == 0 && asked.req.opts.mntns_compat_mode);
+	asked_end(&asked);
+}
+
+/* Its directories are known even if a field before or after them is refused: the log is there. */
+static void a_refused_client_has_directories(void)
+{
+	CriuOpts rpc = nothing();
+	struct asked asked;
+
+	rpc.has_pid = rpc.has_network_lock = true;
+	rpc.network_lock = 17;
+	rpc.images_dir_fd = 1000;
+	rpc.log_file = (char *)"dump.log";
+	CHECK(ask(&asked, CMD_DUMP, &rpc) == -ESRCH && strstr(asked.reports, "pid 0"));
+	CHECK(asked.req.opts.images_dir_fd == 1000 && asked.req.opts.log_file);
+	CHECK_STR(asked.req.opts.log_file, "dump.log");
+	asked_end(&asked);
+}
+
 static void undefined_numbers(void)
 {
 	CriuOpts rpc = nothing();
@@ -344,7 +408,7 @@ static void undefined_numbers(void)
 	rpc = nothing();
 	rpc.has_pid = true;
 	rpc.pid = -17;
-	CHECK(ask(&asked, CMD_DUMP, &rpc) == -EINVAL && strstr(asked.reports, "pid (--tree): invalid value '-17'"));
+	CHECK(ask(&asked, CMD_DUMP, &rpc) == -ESRCH && strstr(asked.reports, "pid -17"));
 	asked_end(&asked);
 }
 
@@ -404,6 +468,10 @@ int main(void)
 	RUN(left_stopped_wins);
 	RUN(cpu_capabilities);
 	RUN(cgroups);
+	RUN(the_process_to_dump);
+	RUN(network_lock_is_for_dumps);
+	RUN(mntns_compat_mode_is_for_restores);
+	RUN(a_refused_client_has_directories);
 	RUN(undefined_numbers);
 	RUN(refused_by_name);
 	RUN(through_the_wire);

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* From the fields of a client to a valid request. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "request/config.h"
+#include "request/open.h"
+#include "request/rpc.h"
+#include "request/validate.h"
+#include "service/prepare.h"
+#include "util/fds.h"
+#include "util/log.h"
+#include "util/proc_root.h"
+#include "util/str.h"
+
+static void keep_reason(void *arg, const char *line)
+{
+	session_refuse(arg, 0, "%s", line);
+}
+
+static const char *fd_error(int err)
+{
+	return err == -ESRCH ? "the client has ended, or is in another pid namespace; use a path" : strerror(-err);
+}
+
+static int open_dir_field(struct session *s, const char *field, int number, int *ret_fd)
+{
+	int fd = client_open_dir(&s->client, number);
+
+	if (fd < 0)
+		return session_refuse(s, -EINVAL, "%s: open the client's descriptor %d: %s", field, number,
+				      fd_error(fd));
+	*ret_fd = fd;
+	return 0;
+}
+
+/* Replaces the client's descriptors by ours. */
+static int open_fields(struct session *s, CriuOpts *rpc)
+{
+	int err = 0;
+
+	if (rpc->images_dir_fd >= 0)
+		err = open_dir_field(s, "images_dir_fd", rpc->images_dir_fd, &rpc->images_dir_fd);
+	if (err || !rpc->has_work_dir_fd || rpc->work_dir_fd < 0)
+		return err;
+	err = open_dir_field(s, "work_dir_fd", rpc->work_dir_fd, &rpc->work_dir_fd);
+	if (err)
+		cleanup_close(&rpc->images_dir_fd);
+	return err;
+}
+
+/* For messages, and for scripts. */
+static int name_images_dir(struct options *opts)
+{
+	char path[PATH_MAX];
+	char *copy;
+
+	if (opts->images_dir_fd < 0 || proc_fd_read_link(opts->images_dir_fd, path, sizeof(path)) < 0)
+		return 0;
+	copy = strdup(path);
+	if (!copy)
+		return -ENOMEM;
+	free(opts->images_dir);
+	opts->images_dir = copy;
+	return 0;
+}
+
+static int take_fields(struct session *s, const CriuOpts *rpc)
+{
+	struct request *req = &s->request;
+	CriuOpts own = *rpc;
+	int err = open_fields(s, &own);
+
+	if (!err)
+		err = request_from_rpc(req, &own);
+	if (!err)
+		err = name_images_dir(&req->opts);
+	return err;
+}
+
+static int add_notifier(struct session *s, const CriuOpts *rpc)
+{
+	if (!rpc->has_notify_scripts || !rpc->notify_scripts)
+		return 0;
+	notifier_init(&s->notifier, s->client.sock);
+	return notify_add(&s->request.opts, &s->notifier.outlet);
+}
+
+static int prepare(struct session *s, const CriuOpts *rpc)
+{
+	struct request *req = &s->request;
+	int err = s->base->fill(req, s->base->arg);
+
+	if (!err)
+		err = take_fields(s, rpc);
+	if (!err && rpc->config_file)
+		err = config_load_last(req, rpc->config_file);
+	if (!err)
+		err = add_notifier(s, rpc);
+	return err ? err : request_validate(req);
+}
+
+/* The log is where the client looks for the reason. */
+static void log_refusal(struct session *s)
+{
+	if (request_open(&s->request) == 0)
+		log_error("%s", s->reason);
+}
+
+int session_prepare(struct session *s, unsigned int command, const char *name, const CriuOpts *rpc)
+{
+	int err;
+
+	if (!rpc)
+		return session_refuse(s, -EINVAL, "opts are required");
+	err = request_init(&s->request, keep_reason, s);
+	if (err)
+		return err;
+	s->has_request = true;
+	s->request.command = command;
+	s->request.name = name;
+	err = prepare(s, rpc);
+	if (err)
+		log_refusal(s);
+	return err ? err : request_open(&s->request);
+}
+
+void session_release(struct session *s)
+{
+	if (!s->has_request)
+		return;
+	request_close(&s->request);
+	request_free(&s->request);
+	s->has_request = false;
+}

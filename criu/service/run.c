@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Dump and restore. A process serves one of them at most: it has no state of another run. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dump/dump.h"
+#include "restore/restore.h"
+#include "service/prepare.h"
+#include "service/requests.h"
+#include "util/log.h"
+
+int serve_dump(struct session *s, const CriuReq *req, struct answer *ret)
+{
+	int err = session_prepare(s, CMD_DUMP, "dump", req->opts);
+
+	ret->resp.dump = &ret->dump;
+	ret->dump.has_restored = true;
+	ret->dump.restored = false;
+	return err ? err : dump_run(&s->request.opts);
+}
+
+int serve_restore(struct session *s, const CriuReq *req, struct answer *ret)
+{
+	int err = session_prepare(s, CMD_RESTORE, "restore", req->opts);
+	struct restore_result result = { .root_pid = -1 };
+
+	if (!err)
+		err = restore_run(&s->request.opts, &result);
+	ret->resp.restore = &ret->restore;
+	ret->restore.pid = result.root_pid;
+	return err;
+}
+
+/* The command gets the log as its output, and no descriptor of ours. */
+static int become(struct session *s)
+{
+	const struct options *opts = &s->request.opts;
+	int out = log_fd() >= 0 ? log_fd() : STDERR_FILENO;
+
+	if (dup2(out, STDOUT_FILENO) < 0 || dup2(out, STDERR_FILENO) < 0) /* style: for the command */
+		log_warn("exec_cmd: redirect its output to the log: %s", strerror(errno));
+	execvp(opts->exec_cmd.v[0], opts->exec_cmd.v);
+	log_error("exec_cmd: %s: %s; the tree runs without it", opts->exec_cmd.v[0], strerror(errno));
+	return EXIT_REQUEST_FAILED;
+}
+
+int finish_restore(struct session *s)
+{
+	return s->request.opts.exec_cmd.n ? become(s) : EXIT_SERVED;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* One connection: its client, and the state of the request that is being served. */
+#pragma once
+#include <stdbool.h>
+#include "request/request.h"
+#include "rpc.pb-c.h"
+#include "service/client.h"
+#include "service/notifier.h"
+#include "service/service.h"
+
+#define REASON_SIZE 1024
+
+struct session {
+	struct client client;
+	const struct service_base *base;
+	char reason[REASON_SIZE]; /* why the request was refused; "": it was not */
+	struct request request; /* of a dump or restore; initialized if has_request */
+	bool has_request;
+	struct notifier notifier; /* of its client, if it wants notifications */
+};
+
+/* Refuses the request for this reason. Returns @err. */
+int session_refuse(struct session *s, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
