@@ -22,7 +22,8 @@ def prepare():
     os.symlink(CRIU, tmp("bin/criu"))
     os.environ["PATH"] = f"{TMP}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     os.environ["LD_LIBRARY_PATH"] = BUILD
-    sh(["mount", "-t", "tmpfs", "tmpfs", "/run"])
+    for place in ("/run", "/dev/shm"):
+        sh(["mount", "-t", "tmpfs", "tmpfs", place])
     os.mkdir("/run/lock")
 
 

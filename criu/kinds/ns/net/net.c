@@ -133,6 +133,19 @@ static int load_external(struct restore *r, const struct ns *ns, struct net_stat
 	return 0;
 }
 
+/* --empty-ns net: it is created, and left empty; engines use it together with an external one, which has precedence. */
+static int load_empty(struct restore *r, struct ns *ns, struct net_state *state)
+{
+	struct restore_records found;
+	int err = restore_read_records(r, IMAGE_NETNS, ns->id, &netns_entry__descriptor, &found);
+
+	state->entry = !err && found.n ? (NetnsEntry *)found.v[0] : NULL;
+	if (err || !state->entry || !state->entry->ext_key)
+		return err;
+	ns->data = state;
+	return load_external(r, ns, state, state->entry->ext_key);
+}
+
 static int net_load(struct restore *r, struct ns *ns)
 {
 	struct net_state *state = restore_alloc(r, sizeof(*state));
@@ -140,11 +153,10 @@ static int net_load(struct restore *r, struct ns *ns)
 
 	if (!state)
 		return fail(-ENOMEM, "network namespaces");
-	/* Without data it is created, and left empty. */
-	if (r->opts->empty_netns)
-		return 0;
-	ns->data = state;
 	state->ns = ns;
+	if (r->opts->empty_netns)
+		return load_empty(r, ns, state);
+	ns->data = state;
 	err = restore_read_record(r, IMAGE_NETNS, ns->id, &netns_entry__descriptor, &state->entry);
 	if (err)
 		return err;
