@@ -113,7 +113,7 @@ const struct option_spec option_table[] = {
 
 	/* -- namespaces, mounts, cgroups -- */
 	VALUE(HANDLER, 0, "empty-ns", "net", CMD_BOTH, NS, value_empty_ns, RPC_BY(rpc_empty_ns, "empty_ns"), "network namespaces of the tree are not saved, and restored empty"),
-	LATER_LIST('J', "join-ns", "NS:PID|FILE", RESTORE, NS, join_ns, RPC_BY(rpc_join_ns, "join_ns"), "restore into an existing namespace"),
+	VALUE(HANDLER, 'J', "join-ns", "NS:PID|FILE", RESTORE, NS, value_join_ns, RPC_BY(rpc_join_ns, "join_ns"), "restore into an existing namespace"),
 	VALUE(HANDLER, 0, "veth-pair", "IN=OUT", RESTORE, NS, value_veth_pair, RPC_BY(rpc_veth_pairs, "veths"), "name of the outer end of a veth pair"),
 	VALUE(HANDLER, 'M', "ext-mount-map", "KEY:VAL", CMD_BOTH, NS, value_ext_mount, RPC_BY(rpc_ext_mounts, "ext_mnt,auto_ext_mnt"), "map an external mount"),
 	LIST(0, "skip-mnt", "PATH", DUMPS, NS, skip_mnt, RPC(skip_mnt), "skip this mount"),

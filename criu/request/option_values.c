@@ -267,6 +267,14 @@ int value_veth_pair(struct request *req, const char *arg)
 	return pair(&req->opts.veth_pairs, &req->opts.veth_pairs_nr, arg, '=');
 }
 
+/* NS:PID, NS:FILE: restore/join.c */
+int value_join_ns(struct request *req, const char *arg)
+{
+	const char *at = strchr(arg, ':');
+
+	return !at || at == arg || !at[1] ? -EINVAL : str_list_add(&req->opts.join_ns, arg);
+}
+
 /* lxc passes an empty path for the console of a container that has none. */
 int value_ext_mount(struct request *req, const char *arg)
 {

@@ -404,6 +404,8 @@ int restore_load(struct restore *r)
 	if (!err)
 		err = load_pstree(r);
 	if (!err)
+		err = restore_join_namespaces(r);
+	if (!err)
 		err = restore_load_user_namespaces(r);
 	if (!err)
 		err = load_files(r);

@@ -251,7 +251,7 @@ void restore_close_namespaces(struct restore *r)
 
 static int load(struct restore *r, struct ns *ns)
 {
-	const struct run_kind *kind = ns->own ? NULL : kind_of_namespaces(ns->type);
+	const struct run_kind *kind = ns->own || ns->joined ? NULL : kind_of_namespaces(ns->type);
 
 	return kind && kind->load_namespace ? kind->load_namespace(r, ns) : 0;
 }

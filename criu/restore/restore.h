@@ -31,6 +31,7 @@ int restore_link(struct restore *r);
  * namespaces.c: namespaces of the tree that are not the tool's own. Loaded before restore_link; created in the tool,
  * before any task; entered by a new task; closed when no task needs them any more.
  */
+int restore_join_namespaces(struct restore *r); /* --join-ns: opens them, in place of those of the root. join.c */
 int restore_load_user_namespaces(struct restore *r); /* before records of tasks: r->rights depends on them */
 int restore_load_namespaces(struct restore *r);
 int restore_make_namespaces(struct restore *r);

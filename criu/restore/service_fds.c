@@ -52,6 +52,12 @@ int restore_move_service_fds(struct restore *r)
 			return fail(fd, "keep the root directory open");
 		r->roots.root = fd;
 	}
+	for (struct ns *ns = r->plan.namespaces.first; ns; ns = ns->next) {
+		fd = ns->fd < 0 ? -1 : move_fd_above(ns->fd, r->service_base);
+		if (ns->fd >= 0 && fd < 0)
+			return fail(fd, "keep a %s namespace open (--join-ns)", ns_type_name(ns->type));
+		ns->fd = fd;
+	}
 	if (log_fd() >= 0) {
 		fd = dup_fd_above(log_fd(), r->service_base);
 		if (fd < 0)

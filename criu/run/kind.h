@@ -151,6 +151,7 @@ struct task_kind {
 struct run_kind {
 	const char *name;
 	unsigned namespaces; /* BIT(enum ns_type): the types that it saves; all others must be the tool's own */
+	bool can_join; /* restore: existing ones can be used instead (--join-ns, ns->joined); only link and later hooks are called */
 	/* ---- dump: the tree is frozen, or dump_is_check(dump) */
 	/* After every task has been surveyed, before the first file is saved. May report blockers. */
 	int (*survey)(struct dump *);

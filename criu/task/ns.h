@@ -27,6 +27,7 @@ struct ns {
 	uint32_t id; /* in the images */
 	bool own; /* the tool's own: neither saved nor created */
 	bool external; /* dump: --external: it exists after the tree, and its content is not saved */
+	bool joined; /* restore: --join-ns: @fd is an existing one that takes its place; its images are not read */
 	struct task *member; /* the first task of the tree that is in it */
 	/* The user namespace of the tree that owns it (of a user namespace: its parent); NULL: the tool's, or one outside. */
 	struct ns *owner;

@@ -193,6 +193,11 @@ static int read_state(struct restore *r, const struct ns *ns, struct time_ns_sta
 	return 0;
 }
 
+static struct ns *root_ns(struct restore *r)
+{
+	return restore_task_of(r->plan.tree.root)->ns[NS_TIME];
+}
+
 static int time_ns_link(struct restore *r)
 {
 	struct time_restore *data = restore_alloc(r, sizeof(*data));
@@ -212,19 +217,17 @@ static int time_ns_link(struct restore *r)
 			return fail(-ENOMEM, "time namespaces");
 		ns->data = state;
 		data->nr++;
-		err = read_state(r, ns, state);
+		err = ns->joined ? 0 : read_state(r, ns, state);
 	}
+	if (!err && root_ns(r)->joined && data->nr > 1)
+		err = fail(-EOPNOTSUPP,
+			   "--join-ns time: the tree was in several time namespaces: that is not supported");
 	restore_for_each_task(rt, r)
 		if (!err && restore_is_vm_peer(rt) && rt->ns[NS_TIME] != rt->mm_of->ns[NS_TIME])
 			err = fail(-EBADMSG,
 				   "pid %d is in another time namespace than tasks with which it shares memory",
 				   rt->t.pid);
 	return err;
-}
-
-static struct ns *root_ns(struct restore *r)
-{
-	return restore_task_of(r->plan.tree.root)->ns[NS_TIME];
 }
 
 static struct time_ns_state *state_of_root(struct restore *r)
@@ -363,10 +366,18 @@ static const struct time_ns_state *created_in(struct restore *r, const struct re
 	return by ? state_of(by) : state_of_root(r);
 }
 
+/* Its clocks are not those of the dump: timers get the time that was left. */
+static int join(const struct ns *ns)
+{
+	return setns(ns->fd, CLONE_NEWTIME) < 0 ? fail(-errno, "join the time namespace") : 0;
+}
+
 static int time_ns_enter(struct restore *r, const struct restore_task *rt)
 {
 	const struct time_ns_state *state = state_of(rt);
 
+	if (root_ns(r)->joined)
+		return &rt->t == r->plan.tree.root ? join(root_ns(r)) : 0;
 	if (&rt->t == r->plan.tree.root)
 		start_clocks(r);
 	if (!data_of(r)->clocks_continue || !state || state == created_in(r, rt))
@@ -384,6 +395,7 @@ struct clocks time_ns_at_dump(const struct restore *r, const struct restore_task
 const struct run_kind time_ns_run = {
 	.name = "time namespace",
 	.namespaces = BIT(NS_TIME),
+	.can_join = true,
 	.survey = time_ns_survey,
 	.save = time_ns_save,
 	.link = time_ns_link,

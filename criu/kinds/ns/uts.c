@@ -55,6 +55,7 @@ static int uts_fill(struct restore *r, struct ns *ns)
 const struct run_kind uts_ns_run = {
 	.name = "UTS namespace",
 	.namespaces = BIT(NS_UTS),
+	.can_join = true,
 	.save_namespace = uts_save,
 	.load_namespace = uts_load,
 	.fill_namespace = uts_fill,

@@ -79,7 +79,7 @@ static int ipc_ready(struct restore *r)
 		const struct ipc_ns_state *state = ns->data;
 		int err;
 
-		if (ns->own || !state->vars->shm_rmid_forced)
+		if (!state || !state->vars->shm_rmid_forced)
 			continue;
 		err = restore_run_in_ns(ns, set_rmid_forced, NULL);
 		if (err)
@@ -91,6 +91,7 @@ static int ipc_ready(struct restore *r)
 const struct run_kind ipc_ns_run = {
 	.name = "IPC namespace",
 	.namespaces = BIT(NS_IPC),
+	.can_join = true,
 	.save_namespace = ipc_save,
 	.load_namespace = ipc_load,
 	.fill_namespace = ipc_fill,

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 #include "base/bits.h"
+#include "kernel/ns_run.h"
 #include "kinds/kinds.h"
 #include "kinds/ns/mnt/restore.h"
 #include "kinds/ns/mnt/save.h"
@@ -49,6 +50,9 @@ static int mnt_link(struct restore *r)
 				-EOPNOTSUPP,
 				"process %d lived in the mount namespace of CRIU, but the root of the tree did not: that is not supported",
 				rt->t.pid);
+	if (first->joined && has_nested(r))
+		return fail(-EOPNOTSUPP,
+			    "--join-ns mnt: the tree had several mount namespaces of its own: that is not supported");
 	return mounts_check(r);
 }
 
@@ -66,11 +70,43 @@ static int open_own_root(struct restore *r, struct ns *first)
 	return first->root < 0 ? fail(first->root, "keep the root directory open") : 0;
 }
 
+struct opened {
+	int fd;
+};
+
+static int open_here(void *arg)
+{
+	struct opened *opened = arg;
+
+	opened->fd =
+		path_open(&PATH_OWN, PATH_ROOT_MOUNT, "/", O_PATH | O_DIRECTORY); /* style: of the joined namespace */
+	return opened->fd < 0 ? opened->fd : 0;
+}
+
+/* --join-ns: paths of the tree begin at its root. */
+static int open_joined_root(struct restore *r, struct ns *ns)
+{
+	struct opened opened = { -1 };
+	int result = 0, err = ns_run_in(&ns->fd, 1, open_here, &opened, &result);
+
+	if (err || result)
+		return fail(err ?: result, "open the root directory of the mount namespace to join");
+	ns->root = move_fd_above(opened.fd, r->service_base);
+	if (ns->root < 0) {
+		close(opened.fd);
+		return fail(ns->root, "keep a root directory open");
+	}
+	restore_set_root(r, ns->root);
+	return 0;
+}
+
 static int mnt_prepare(struct restore *r)
 {
 	struct ns *first = restore_task_of(r->plan.tree.root)->ns[NS_MNT];
 	int err = mounts_open_sources(r);
 
+	if (!err && first->joined)
+		err = open_joined_root(r, first);
 	return err || !has_nested(r) ? err : open_own_root(r, first);
 }
 
@@ -150,6 +186,7 @@ static void mnt_failed(struct restore *r)
 const struct run_kind mnt_ns_run = {
 	.name = "mount namespace",
 	.namespaces = BIT(NS_MNT),
+	.can_join = true,
 	.survey = mnt_survey,
 	.save_namespace = mnt_save,
 	.load_namespace = mnt_load,

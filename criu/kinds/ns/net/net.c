@@ -317,6 +317,7 @@ static int net_in_namespaces(struct restore *r)
 const struct run_kind net_ns_run = {
 	.name = "network namespace",
 	.namespaces = BIT(NS_NET),
+	.can_join = true,
 	.survey = net_survey,
 	.save_namespace = net_save,
 	.load_namespace = net_load,

@@ -74,13 +74,15 @@ static int load_groups(struct restore *r, const struct ns *ns, struct user_ns *u
 static int load_owned(struct restore *r, struct ns *user, const UsernsEntry *e)
 {
 	for (struct ns *ns = r->plan.namespaces.first; ns && !e->has_owner_uid; ns = ns->next)
-		if (!ns->own && ns->type != NS_USER)
+		if (!ns->own && !ns->joined && ns->type != NS_USER)
 			ns->owner = user;
 	for (size_t i = 0; i < e->n_owned_ns_id; i++) {
 		struct ns *ns = r->plan.namespaces.first;
 
 		while (ns && ns->id != e->owned_ns_id[i])
 			ns = ns->next;
+		if (ns && ns->joined)
+			continue;
 		if (!ns || ns->own || ns->owner || ns->type == NS_USER)
 			return fail(-EBADMSG, "userns-%u.img: it cannot own namespace %u", user->id, e->owned_ns_id[i]);
 		ns->owner = user;
