@@ -482,6 +482,9 @@ int restore_commit(struct restore *r)
 	/* The point of no return. */
 	shared_commit(r->shared);
 	log_debug("the tree is complete: it survives whatever happens to us");
+	/* What it returns has no effect any more. */
+	if (r->tool.announces_network)
+		restore_script(r, "network-unlock", r->tool.root_pid);
 	/* Before any of them runs: no task sees a name that is about to be removed. */
 	restore_report_committed(r);
 	finish_all(r);

@@ -300,6 +300,15 @@ static int follow_maker(struct restore *r, struct restore_task *rt)
 		       0;
 }
 
+/* Whoever is notified finds the root in its new namespaces, and nothing else. */
+static int await_announcement(struct restore *r, const struct restore_task *rt)
+{
+	if (&rt->t != r->plan.tree.root || !r->shared->expected[STAGE_BORN])
+		return 0;
+	shared_reach(r->shared, STAGE_BORN);
+	return shared_wait(r->shared, STAGE_SET_UP);
+}
+
 static int task_setup(struct restore *r, struct restore_task *rt)
 {
 	const struct run_kind *kind;
@@ -320,7 +329,7 @@ static int task_setup(struct restore *r, struct restore_task *rt)
 	run_for_each_kind(kind)
 		if (!err && kind->at_birth)
 			err = kind->at_birth(r, rt);
-	return err;
+	return err ? err : await_announcement(r, rt);
 }
 
 static int lead_session(struct restore *r, struct restore_task *rt)

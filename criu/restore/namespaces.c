@@ -18,6 +18,7 @@
 #include <sched.h>
 #include <unistd.h>
 #include "restore/restore.h"
+#include "run/notify.h"
 #include "run/restore.h"
 #include "run/user_ns.h"
 #include "util/fds.h"
@@ -235,6 +236,15 @@ int restore_make_namespaces(struct restore *r)
 	if (!err)
 		r->tool.nr_inside = list_existing(root, restore_user_ns(r), r->tool.inside);
 	return err;
+}
+
+bool restore_announces_namespaces(const struct restore *r)
+{
+	const struct ns *ns = r->plan.namespaces.first;
+
+	while (ns && (ns->own || ns->type == NS_TIME))
+		ns = ns->next;
+	return ns && notify_wanted(r->opts);
 }
 
 void restore_close_namespaces(struct restore *r)

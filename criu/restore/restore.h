@@ -41,6 +41,8 @@ int restore_enter_namespaces(struct restore *r, const struct restore_task *rt);
 /* Later: when the task has forked all others. */
 int restore_enter_user_ns_late(struct restore *r, const struct restore_task *rt);
 void restore_close_namespaces(struct restore *r);
+/* Is somebody notified when the root is in them? Other namespaces than the tool's, except for those of time. */
+bool restore_announces_namespaces(const struct restore *r);
 /* In the tool, for the namespaces of the tree: the hooks in_namespaces, committed and failed of all run kinds. inside.c */
 int restore_make_inside(struct restore *r);
 void restore_report_committed(struct restore *r);

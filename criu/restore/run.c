@@ -74,6 +74,7 @@ static int count_stages(struct restore *r)
 
 	if (err < 0)
 		return fail(err, "shared memory");
+	r->shared->expected[STAGE_BORN] = r->shared->expected[STAGE_SET_UP] = restore_announces_namespaces(r);
 	restore_for_each_task(rt, r) {
 		alive += rt->t.state != TASK_DEAD;
 		r->shared->expected[STAGE_LEFT] += rt->leads_for_others;
@@ -153,12 +154,12 @@ static void report_progress(struct restore *r, uint64_t *reported)
 	*reported = bytes;
 }
 
-static int await_ready(struct restore *r)
+static int await_tasks(struct restore *r, enum restore_stage stage)
 {
 	uint64_t steps = 0, due = 0, reported = 0;
 	uint32_t seen = 0;
 
-	while (shared_reached(r->shared, STAGE_READY) < r->shared->expected[STAGE_READY]) {
+	while (shared_reached(r->shared, stage) < r->shared->expected[stage]) {
 		uint32_t before = seen;
 		int failed = shared_wait_event(r->shared, &seen, LOOK_MS);
 
@@ -171,6 +172,22 @@ static int await_ready(struct restore *r)
 			return failed;
 	}
 	return shared_failed(r->shared);
+}
+
+/* While the root waits, hooks of container engines connect its network with the host's. */
+static int announce_namespaces(struct restore *r)
+{
+	int err;
+
+	if (!restore_announces_namespaces(r))
+		return 0;
+	err = await_tasks(r, STAGE_BORN);
+	if (!err)
+		err = restore_script(r, "setup-namespaces", r->tool.root_pid);
+	if (!err)
+		err = restore_script(r, "post-setup-namespaces", r->tool.root_pid);
+	shared_reach(r->shared, STAGE_SET_UP);
+	return err;
 }
 
 static int write_pidfile(struct restore *r)
@@ -280,7 +297,9 @@ static int make_tree(struct restore *r)
 	if (!err)
 		log_info("root task %d forked", r->tool.root_pid);
 	if (!err)
-		err = await_ready(r);
+		err = announce_namespaces(r);
+	if (!err)
+		err = await_tasks(r, STAGE_READY);
 	outside_end(r);
 	if (!err)
 		err = restore_find_numbers(r);

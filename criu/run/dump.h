@@ -125,6 +125,7 @@ struct dump {
 	struct tree tree;
 	struct ns_set namespaces; /* that tasks are in, or sockets of the tree */
 	struct dump_networks *networks; /* run/network.c; NULL: there was no need */
+	bool network_announced; /* scripts and the client have been notified of the network lock */
 	struct dump_task *namespaces_like; /* dump/survey.c: the last task whose namespaces were checked */
 	/*
 	 * Number of pid namespace levels from the tool's to the tree's; 0: the same one. Pids from the kernel are in

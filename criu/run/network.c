@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "kernel/net_ns.h"
 #include "run/dump.h"
+#include "run/notify.h"
 #include "run/restore.h"
 #include "util/fds.h"
 #include "util/log.h"
@@ -186,6 +187,27 @@ uint32_t dump_network_id(const struct dump *dump)
 	const struct ns *at = dump_network(dump);
 
 	return at ? at->id : ns_own_id(NS_NET);
+}
+
+int network_announce_lock(struct dump *dump)
+{
+	int err;
+
+	if (dump->network_announced || dump->blockers.nr || dump_is_check(dump))
+		return 0;
+	err = dump_enter_network(dump, NULL);
+	if (err)
+		return err;
+	/* Even if one of them fails: others have been notified. */
+	dump->network_announced = true;
+	return notify_step(dump->opts, "network-lock", dump->opts->pid);
+}
+
+void network_announce_unlock(struct dump *dump, bool keeps_running)
+{
+	if (dump->network_announced && keeps_running)
+		notify_step(dump->opts, "network-unlock", dump->opts->pid);
+	dump->network_announced = false;
 }
 
 /* ---- restore ---- */

@@ -30,6 +30,13 @@ const struct ns *dump_network(const struct dump *dump);
 /* For images: the id of that. */
 uint32_t dump_network_id(const struct dump *dump);
 
+/*
+ * Notifies scripts and the client that the network of the tree is locked, once; if the tree keeps running, that it is not any
+ * more. They run in the namespaces of the tool. 0 or a logged error.
+ */
+int network_announce_lock(struct dump *dump);
+void network_announce_unlock(struct dump *dump, bool keeps_running);
+
 /* ---- restore ---- */
 
 /* In a kind's load: the socket @file belongs to the namespace with this id; 0: that of the root task. */

@@ -16,6 +16,8 @@
 #include "pie/wire.h"
 
 enum restore_stage {
+	STAGE_BORN, /* the root is in its namespaces, which nobody else is: only if somebody is notified of that */
+	STAGE_SET_UP, /* they have been notified: reached by the tool */
 	STAGE_FORKED, /* every task exists, in its session; group leaders lead their groups */
 	STAGE_GROUPED, /* every task is in its group, except for those that lead one for others */
 	STAGE_LEFT, /* those too: only they are counted */

@@ -24,12 +24,12 @@ int serve_dump(struct session *s, const CriuReq *req, struct answer *ret)
 int serve_restore(struct session *s, const CriuReq *req, struct answer *ret)
 {
 	int err = session_prepare(s, CMD_RESTORE, "restore", req->opts);
-	struct restore_result result = { .root_pid = -1 };
+	struct restore_result result = { 0 };
 
 	if (!err)
 		err = restore_run(&s->request.opts, &result);
 	ret->resp.restore = &ret->restore;
-	ret->restore.pid = result.root_pid;
+	ret->restore.pid = result.root_pid ? result.root_pid : -1;
 	return err;
 }
 

@@ -83,7 +83,6 @@ struct inet_dump {
 /* kind_data of a dump */
 struct inet_networks {
 	struct inet_dump *first, **end;
-	bool script_called; /* action scripts have been notified of the lock */
 };
 
 /* Those of all namespaces; NULL: there are no sockets. */
@@ -124,7 +123,6 @@ struct inet_restore {
 	struct hash ports; /* port, protocol and namespace -> the first struct inet_socket with them */
 	struct inet_lock *locks;
 	bool connected; /* some socket has a stream */
-	bool had_connections; /* some socket had one when it was dumped */
 };
 
 /* NULL: out of memory. */

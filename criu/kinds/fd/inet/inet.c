@@ -89,7 +89,7 @@ static void inet_saved(struct dump *dump)
 			tcp_close_silently(data);
 		end_network(data);
 	}
-	inet_lock_ended(dump, !inet_tree_ends(dump));
+	network_announce_unlock(dump, !inet_tree_ends(dump));
 }
 
 static void inet_save_undo(struct dump *dump)
@@ -99,7 +99,7 @@ static void inet_save_undo(struct dump *dump)
 		inet_lock_undo(data);
 		end_network(data);
 	}
-	inet_lock_ended(dump, true);
+	network_announce_unlock(dump, true);
 }
 
 /* ---- restore ---- */

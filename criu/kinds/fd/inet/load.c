@@ -124,6 +124,6 @@ int inet_load(struct restore *r, struct file *file, void *state)
 	*data->end = sk;
 	data->end = &sk->next;
 	data->connected |= sk->stream != NULL;
-	data->had_connections |= sk->stream || sk->close;
+	r->tool.announces_network |= sk->stream || sk->close;
 	return 0;
 }

@@ -12,7 +12,6 @@
 #include "netlink/inet_diag.h"
 #include "rpc.pb-c.h"
 #include "run/network.h"
-#include "run/notify.h"
 #include "util/fds.h"
 #include "util/str.h"
 
@@ -247,9 +246,7 @@ int inet_lock_announce(struct dump *dump)
 	if (err)
 		return err;
 	/* Whatever the method: users with a lock of their own use skip and a script. */
-	err = notify_step(dump->opts, "network-lock", dump->opts->pid);
-	all->script_called = !err;
-	return err;
+	return network_announce_lock(dump);
 }
 
 int inet_lock_dump(struct dump *dump, struct inet_dump *data)
@@ -293,16 +290,6 @@ void inet_lock_release(struct inet_dump *data)
 {
 	/* Closing the owner makes the kernel remove the table of the dump. */
 	netlink_close(&data->lock);
-}
-
-void inet_lock_ended(struct dump *dump, bool keeps_running)
-{
-	struct inet_networks *all = inet_networks(dump);
-
-	if (keeps_running && all && all->script_called)
-		notify_step(dump->opts, "network-unlock", dump->opts->pid);
-	if (all)
-		all->script_called = false;
 }
 
 /* ---- restore ---- */
@@ -473,9 +460,6 @@ void inet_unlock(struct restore *r, struct inet_restore *data)
 {
 	struct ns *ns;
 
-	/* Past the point of no return: a failure of the script is reported, nothing more. */
-	if (data->had_connections)
-		notify_step(r->opts, "network-unlock", r->tool.root_pid);
 	ns_for_each(ns, &r->plan.namespaces, NS_NET) {
 		struct network_visit visit;
 

@@ -3,7 +3,7 @@
 #pragma once
 #include "kinds/fd/inet/data.h"
 
-/* Dump: announces to action scripts that the connections of all namespaces will be locked. */
+/* Dump: announces that the connections of all namespaces will be locked. */
 int inet_lock_announce(struct dump *dump);
 /*
  * In each namespace: a table that vanishes with us. Before the images are committed: one that remains, and is removed if the dump
@@ -13,8 +13,6 @@ int inet_lock_dump(struct dump *dump, struct inet_dump *data);
 int inet_lock_persist(struct dump *dump, struct inet_dump *data);
 void inet_lock_undo(struct inet_dump *data);
 void inet_lock_release(struct inet_dump *data);
-/* At the end of the dump; @keeps_running: the tree does. */
-void inet_lock_ended(struct dump *dump, bool keeps_running);
 /* Restore: a table of our own; the one that the dump left is removed at the end. */
 int inet_lock_restore(struct restore *r, struct inet_restore *data);
 void inet_unlock(struct restore *r, struct inet_restore *data);

@@ -53,13 +53,17 @@ static const char *key_of(const struct dump *dump, const struct ns *ns)
 	return external_key(dump->opts, id);
 }
 
+/* Engines disconnect a network of the tree's own, whether it has connections or not. */
 static int net_survey(struct dump *dump)
 {
+	bool has_own = false;
 	struct ns *ns;
 
-	ns_for_each(ns, &dump->namespaces, NS_NET)
+	ns_for_each(ns, &dump->namespaces, NS_NET) {
 		ns->external = !ns->own && key_of(dump, ns);
-	return 0;
+		has_own |= !ns->own;
+	}
+	return has_own ? network_announce_lock(dump) : 0;
 }
 
 static int save_external(struct dump *dump, const struct ns *ns)
@@ -153,6 +157,7 @@ static int net_load(struct restore *r, struct ns *ns)
 
 	if (!state)
 		return fail(-ENOMEM, "network namespaces");
+	r->tool.announces_network = true;
 	state->ns = ns;
 	if (r->opts->empty_netns)
 		return load_empty(r, ns, state);
