@@ -234,14 +234,17 @@ static void make_sockets(void)
 static void check_sockets(int listener)
 {
 	struct stat st = { 0 };
-	int client = connect_to("a/run/live"), server;
+	int client, server;
 	char c = 0;
 
+	check_times("a/sockets/live", 888, 8);
+	check_times("a/sockets", 999, 9);
+	client = connect_to("a/sockets/live");
 	check_file("a/dir/stale", S_IFSOCK | 0612, 21, 22);
 	check_times("a/dir/stale", 777, 7);
 	check(!stat("a/dir/stale again", &st) && st.st_nlink == 2, "links of a socket: %d", (int)st.st_nlink);
 	check(connect_to("a/dir/stale") == -ECONNREFUSED, "stale socket");
-	check_file("a/run/live", S_IFSOCK | 0660, 31, 32);
+	check_file("a/sockets/live", S_IFSOCK | 0660, 31, 32);
 	check(client >= 0, "connect: %d", client);
 	server = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 	check(write(client, "x", 1) == 1 && read(server, &c, 1) == 1 && c == 'x', "a byte through the socket");
@@ -326,8 +329,9 @@ int main(int argc, char **argv)
 
 	test_init(argc, argv);
 	make_all();
-	/* Restoring such files and sockets changes the times of their directory. */
+	/* Restoring a removed file changes the times of its directory. */
 	mkdir("a/run", 0755);
+	mkdir("a/sockets", 0755);
 	put("a/run/open", 0600, "0123456789");
 	put("a/run/removed", 0604, "without a name");
 	reader = open("a/run/open", O_RDWR | O_CLOEXEC);
@@ -336,9 +340,11 @@ int main(int argc, char **argv)
 	lseek(reader, 4, SEEK_SET);
 	map = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, reader, 0);
 	need(map != MAP_FAILED, "map");
-	listener = listen_at("a/run/live");
-	chown("a/run/live", 31, 32);
-	chmod("a/run/live", 0660);
+	listener = listen_at("a/sockets/live");
+	chown("a/sockets/live", 31, 32);
+	chmod("a/sockets/live", 0660);
+	set_times("a/sockets/live", 888, 8);
+	set_times("a/sockets", 999, 9);
 	set_times("a", 1100000000, 17);
 
 	spoil(checkpoint_here());

@@ -315,20 +315,50 @@ static int bind_path(struct restore *r, const struct unix_sock *sock, int dir, c
 	return 0;
 }
 
+/* What a name that exists already, and its directory, have of the dump, and a new one would not. */
+struct replaced {
+	bool any;
+	struct stat file, dir;
+};
+
+static struct replaced note_replaced(int dir, const char *name)
+{
+	struct replaced was = { 0 };
+
+	was.any = !fstatat(dir, base_of(name), &was.file, AT_SYMLINK_NOFOLLOW) && S_ISSOCK(was.file.st_mode) &&
+		  !fstat(dir, &was.dir);
+	return was;
+}
+
+static void keep_times(int dir, const char *name, const struct replaced *was)
+{
+	const struct timespec file[] = { was->file.st_atim, was->file.st_mtim };
+	const struct timespec times[] = { was->dir.st_atim, was->dir.st_mtim };
+
+	if (!was->any)
+		return;
+	if (utimensat(dir, base_of(name), file, AT_SYMLINK_NOFOLLOW) < 0 || utimensat(dir, ".", times, 0) < 0)
+		log_debug("set the times of %s: %m", name);
+}
+
 /* The rights depend on the directory; bind(2) resolves the path again, to the same directory. */
 static int bind_original(struct restore *r, const struct unix_sock *sock, const char *name, int fd)
 {
 	_cleanup_close_ int dir = open_dir_of(r, sock, sock->key);
+	struct replaced was;
 	uid_t uid;
 	int err;
 
 	if (dir < 0)
 		return dir;
+	was = note_replaced(dir, sock->key);
 	uid = opener_uid();
 	err = bind_path(r, sock, dir, name, fd);
 	if (!err)
 		err = set_file_properties(r, sock, &(struct bound){ dir, fd, name, uid });
 	opener_leave(r);
+	if (!err && !sock->entry->moved_to)
+		keep_times(dir, sock->key, &was);
 	return err;
 }
 

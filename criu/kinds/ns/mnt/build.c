@@ -13,6 +13,7 @@
 #include "kernel/ns_run.h"
 #include "kinds/ns/mnt/fs_type.h"
 #include "kinds/ns/mnt/options.h"
+#include "kinds/ns/mnt/points.h"
 #include "kinds/ns/mnt/restore.h"
 #include "kinds/ns/mnt/whole.h"
 #include "run/path.h"
@@ -53,7 +54,7 @@ static int open_point(struct restore *r, const struct mount *mount)
 		return fail(-errno, "mount %s: stat", MOUNT_NAME(mount));
 	if (!*path)
 		return dup_fd_above(mount->parent->fd, r->service_base);
-	fd = mount_point_open(r, mount->parent->fd, path, S_ISDIR(st.st_mode));
+	fd = mount_point_open(r, mount->parent, path, S_ISDIR(st.st_mode));
 	return fd < 0 ? fail(fd, "mount %s: open, or create, its mount point in %s", MOUNT_NAME(mount),
 			     MOUNT_NAME(mount->parent)) :
 			fd;

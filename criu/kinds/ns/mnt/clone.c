@@ -5,13 +5,16 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "base/cleanup.h"
+#include "kernel/mountinfo.h"
+#include "kernel/proc_pid.h"
+#include "kinds/ns/mnt/find.h"
 #include "kinds/ns/mnt/fs_type.h"
+#include "kinds/ns/mnt/options.h"
 #include "kinds/ns/mnt/restore.h"
 #include "run/path.h"
 #include "util/fds.h"
@@ -35,9 +38,36 @@ static int fill_fs(struct restore *r, const struct ns *ns, struct mount *whole, 
 	return dir < 0 ? fail(dir, "mount %s: open it", MOUNT_NAME(whole)) : whole->fs->type->fill(r, ns, whole, dir);
 }
 
+/* What the kernel's only one has now: they may have changed since the dump, and are not the tree's. NULL: unknown. */
+static char *options_of_host(const char *fstype)
+{
+	_cleanup_mountinfo_ struct mountinfo all = { 0 };
+	_cleanup_proc_ struct proc self = PROC_CLOSED;
+	_cleanup_buf_ struct buf options = { 0 };
+	const struct mount_info *info;
+	uint32_t flags;
+
+	if (proc_open_self(&self) || mountinfo_read(&self, &all))
+		return NULL;
+	array_for_each(info, &all)
+		if (!strcmp(info->fstype, fstype))
+			return mount_sb_flags(info->sb_options, &flags, &options) ? NULL : strdup(options.data ?: "");
+	return NULL;
+}
+
+static int create_fs(const struct restore *r, const struct mount_fs *fs)
+{
+	const struct ns *cgroups = restore_task_of(r->plan.tree.root)->ns[NS_CGROUP];
+	bool is_of_tree = cgroups && !cgroups->own;
+	_cleanup_free_ char *options =
+		fs->type->options_of_host && !is_of_tree ? options_of_host(fs->type->name) : NULL;
+
+	return mount_create_fs(fs->whole, options);
+}
+
 static int create_origin(struct restore *r, const struct ns *ns, struct mount_fs *fs)
 {
-	int fd = mount_create_fs(fs->whole), err;
+	int fd = create_fs(r, fs), err;
 
 	if (fd < 0)
 		return fd;
@@ -58,15 +88,6 @@ static bool waits(const struct mount *mount)
 }
 
 /* ---- copies ---- */
-
-static int open_part(int dir, const char *path)
-{
-	struct open_how how = { .flags = O_PATH | O_CLOEXEC | O_NOFOLLOW,
-				.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV };
-	int fd = (int)syscall(SYS_openat2, dir, path, &how, sizeof(how));
-
-	return fd < 0 ? -errno : fd;
-}
 
 int mount_attach_to_root(int fd)
 {
@@ -102,7 +123,7 @@ static int copy_attached(struct mount_origin *origin, int part)
 static int copy(struct restore *r, struct mount_origin *origin, struct mount *mount, bool may_attach)
 {
 	const char *path = mount_below(origin->root, mount->entry->root);
-	_cleanup_close_ int part = open_part(origin->fd, *path ? path : ".");
+	_cleanup_close_ int part = mount_find(origin->fd, path);
 	int fd;
 
 	if (part < 0)
@@ -130,24 +151,12 @@ int mounts_detach_origins(struct restore *r)
 	return 0;
 }
 
-/* The mount that it is a copy of. Each that comes from outside is one of its own: its group may be one of the host. */
-static struct mount_origin *origin_of(const struct mount *mount)
-{
-	struct mount_origin *o = mount->fs->origins;
-
-	if (!mount_is_external(mount))
-		return mount_origin_of(mount->fs, mount->entry->root);
-	while (o && o->mount != mount)
-		o = o->next;
-	return o;
-}
-
 /* The one that gets the origin itself. */
 static bool takes(const struct mount_origin *origin, const struct mount *mount)
 {
-	if (origin->attached)
+	if (origin->attached || strcmp(mount->entry->root, origin->root))
 		return false;
-	return origin->mount ? origin->mount == mount : mount->fs->whole == mount && !strcmp(mount->entry->root, "/");
+	return origin->mount ? origin->mount == mount : mount->fs->whole == mount;
 }
 
 static int copy_all(struct restore *r, bool deferred, bool may_attach)
@@ -157,7 +166,7 @@ static int copy_all(struct restore *r, bool deferred, bool may_attach)
 
 	mounts_for_each_of_all(mount, &r->plan.namespaces)
 	{
-		struct mount_origin *origin = origin_of(mount);
+		struct mount_origin *origin = mount_origin_for(mount);
 
 		if (!err && origin && origin->fd >= 0 && waits(mount) == deferred && mount->fd < 0 &&
 		    !takes(origin, mount))
@@ -177,7 +186,9 @@ int mounts_open_sources(struct restore *r)
 
 		if (err || !mount_is_external(mount))
 			continue;
-		origin = origin_of(mount);
+		origin = mount_origin_for(mount);
+		if (origin->fd >= 0)
+			continue;
 		origin->fd = keep(r, mount_open_source(r, mount));
 		err = origin->fd < 0 ? origin->fd : 0;
 	}
@@ -186,7 +197,7 @@ int mounts_open_sources(struct restore *r)
 
 static int take_or_copy(struct restore *r, struct mount *mount)
 {
-	struct mount_origin *origin = origin_of(mount);
+	struct mount_origin *origin = mount_origin_for(mount);
 
 	if (!takes(origin, mount))
 		return copy(r, origin, mount, true);

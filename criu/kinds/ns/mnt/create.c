@@ -48,21 +48,13 @@ static int set_option(int fs, const struct mount *mount, char *word)
 	return 0;
 }
 
-/* A comma in a value has a backslash before it. */
-static char *end_of_option(char *at)
+static int set_options(int fs, const struct mount *mount, const char *options)
 {
-	while (*at && *at != ',')
-		at += at[0] == '\\' && at[1] ? 2 : 1;
-	return at;
-}
-
-static int set_options(int fs, const struct mount *mount)
-{
-	char *text = strdup(mount->entry->options), *word = text;
+	char *text = strdup(options), *word = text;
 	int err = text ? 0 : -ENOMEM;
 
 	while (!err && *word) {
-		char *end = end_of_option(word), *next = end + (*end == ',');
+		char *end = word + mount_option_len(word), *next = end + (*end == ',');
 
 		*end = 0;
 		if (*word)
@@ -91,7 +83,7 @@ static int set_flags(int fs, const struct mount *mount, uint32_t flags)
 }
 
 /* @source: a device; NULL: the text of the images. */
-static int configure(int fs, const struct mount *mount)
+static int configure(int fs, const struct mount *mount, const char *options)
 {
 	const char *source = mount->source ?: mount->entry->source;
 	uint32_t flags = mount->entry->has_sb_flags ? mount->entry->sb_flags : 0;
@@ -102,11 +94,11 @@ static int configure(int fs, const struct mount *mount)
 	/* Mount points may have to be created on it, and its content. */
 	if (mount->fs->type && mount->fs->type->fill)
 		flags &= ~(uint32_t)MNT_FLAG_RDONLY;
-	err = mount->fs->type && mount->fs->type->no_options ? 0 : set_options(fs, mount);
+	err = mount->fs->type && mount->fs->type->no_options ? 0 : set_options(fs, mount, options);
 	return err || (mount->fs->type && mount->fs->type->of_host) ? err : set_flags(fs, mount, flags);
 }
 
-int mount_create_fs(const struct mount *mount)
+int mount_create_fs(const struct mount *mount, const char *options)
 {
 	const struct fs_type *type = mount->fs->type;
 	const char *name = !type || type == &fs_type_enabled ? mount->entry->fsname : type->name;
@@ -115,7 +107,7 @@ int mount_create_fs(const struct mount *mount)
 
 	if (fs < 0)
 		return fail(-errno, "mount %s: file system type %s", MOUNT_NAME(mount), name);
-	err = configure(fs, mount);
+	err = configure(fs, mount, options ?: mount->entry->options);
 	if (err)
 		return err;
 	if (fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)

@@ -21,6 +21,7 @@ struct fs_type {
 	bool of_pid_ns; /* its content is that of the pid namespace of the process that creates it */
 	bool single; /* the kernel has one, or one for each namespace of the creator: it has no content of its own */
 	bool no_options; /* those that mountinfo shows would change the kernel's only one */
+	bool options_of_host; /* creating one in the initial namespace sets the options of the kernel's only one */
 	bool of_host; /* the one that it has, in whatever namespace: flags of it would change the host's, too */
 	const char *refused; /* why it cannot be created again, for messages; NULL: it can */
 	/* Options that mountinfo shows, and that creating one does not accept. NULL-terminated; NULL: there are none. */
@@ -45,7 +46,7 @@ struct fs_type {
 	int (*fill)(struct restore *, const struct ns *, struct mount *, int dir_fd);
 };
 
-/* A type that --enable-fs names: an empty one will do. */
+/* A type that --enable-fs names: it is mounted again, from the source and with the options of the images. */
 extern const struct fs_type fs_type_enabled;
 /* NULL: there is no row. @fstype: of mountinfo; a subtype (fuse.sshfs) is ignored. */
 const struct fs_type *fs_type_by_name(const char *fstype);

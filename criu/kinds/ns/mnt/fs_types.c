@@ -43,7 +43,10 @@ static const struct fs_type pstore = { .name = "pstore",
 static const struct fs_type devpts = { .name = "devpts", .number = FSTYPE__DEVPTS, .not_options = devpts_not_options };
 static const struct fs_type mqueue = { .name = "mqueue", .number = FSTYPE__MQUEUE, .single = true, .no_options = true };
 static const struct fs_type cgroup = { .name = "cgroup", .number = FSTYPE__CGROUP, .single = true };
-static const struct fs_type cgroup2 = { .name = "cgroup2", .number = FSTYPE__CGROUP2, .single = true };
+static const struct fs_type cgroup2 = { .name = "cgroup2",
+					.number = FSTYPE__CGROUP2,
+					.single = true,
+					.options_of_host = true };
 /* Its mount options are paths, in a root directory that is not there yet, and may have been renamed since. */
 static const struct fs_type overlay = {
 	.name = "overlay",

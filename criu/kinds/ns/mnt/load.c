@@ -41,7 +41,7 @@ static int check_record(const struct ns *ns, const MntEntry *e)
 {
 	if (!is_plain_path(e->mountpoint))
 		return fail(-EBADMSG, "mountpoints-%u.img: mount %u is at %s", ns->id, e->mnt_id, e->mountpoint);
-	if (!e->ext_key && !is_plain_path(e->root))
+	if ((!e->ext_key || !strcmp(e->ext_key, MOUNT_DEV_KEY)) && !is_plain_path(e->root))
 		return fail(-EBADMSG, "mountpoints-%u.img: %s shows %s", ns->id, e->mountpoint, e->root);
 	if (e->with_plugin)
 		return fail(-EOPNOTSUPP, "mount %s needs a plugin of CRIU: that is not supported", e->mountpoint);
@@ -95,9 +95,9 @@ static int note_fs(struct restore *r, struct mounts *m, struct mount *mount)
 		mount->source = r->opts->root ?: "/"; /* style: without --root it is the tool's */
 	else if (mount->entry->ext_key && find_source(r, mount))
 		return -EINVAL;
-	if (!mount_is_external(mount))
+	if (!mount_is_external(mount) || mount_origin_for(mount))
 		return 0;
-	if (!mount_origin_add(mount->fs, &r->arena, mount->entry->root, mount))
+	if (!mount_origin_add(mount->fs, &r->arena, mount_is_of_device(mount) ? "/" : mount->entry->root, mount))
 		return fail(-ENOMEM, "mounts");
 	return 0;
 }
@@ -133,8 +133,9 @@ static int check_made(struct restore *r, const struct ns *ns, struct mount *moun
 			"mount %s is of type %s, %s: that is not supported; dump it as an external mount (--external 'mnt[%s]:KEY')",
 			e->mountpoint, fs->type->name, fs->type->refused, e->mountpoint);
 	if (fs->type == &fs_type_enabled && (!e->fsname || !is_enabled(r, e->fsname)))
-		return fail(-EINVAL, "mount %s is of type %s: use --enable-fs %s to create an empty one", e->mountpoint,
-			    e->fsname ?: "unknown", e->fsname ?: "TYPE");
+		return fail(-EINVAL,
+			    "mount %s is of type %s: use --enable-fs %s to mount it from its source again (%s)",
+			    e->mountpoint, e->fsname ?: "unknown", e->fsname ?: "TYPE", e->source);
 	if (fs->whole)
 		return 0;
 	if (!strcmp(e->root, "/") || fs->type->single)

@@ -8,6 +8,7 @@
 #include "kinds/kinds.h"
 #include "kinds/ns/mnt/restore.h"
 #include "kinds/ns/mnt/save.h"
+#include "kinds/ns/mnt/undo.h"
 #include "run/path.h"
 #include "util/fds.h"
 #include "util/hash.h"
@@ -105,6 +106,8 @@ static int mnt_prepare(struct restore *r)
 	struct ns *first = restore_task_of(r->plan.tree.root)->ns[NS_MNT];
 	int err = mounts_open_sources(r);
 
+	if (!err)
+		err = mount_undo_prepare(r);
 	if (!err && first->joined)
 		err = open_joined_root(r, first);
 	return err || !has_nested(r) ? err : open_own_root(r, first);
@@ -171,16 +174,16 @@ static int mnt_ready(struct restore *r)
 	return 0;
 }
 
-static void mnt_committed(struct restore *r)
+static void mnt_running(struct restore *r)
 {
-	mount_points_end(r, false);
+	mount_undo_end(r, false);
 }
 
 /* A mount point cannot be removed from inside the namespace that it is used in. */
 static void mnt_failed(struct restore *r)
 {
 	mounts_close(r);
-	mount_points_end(r, true);
+	mount_undo_end(r, true);
 }
 
 const struct run_kind mnt_ns_run = {
@@ -195,6 +198,6 @@ const struct run_kind mnt_ns_run = {
 	.fill_namespace = mnt_fill,
 	.at_birth = mnt_at_birth,
 	.ready = mnt_ready,
-	.committed = mnt_committed,
+	.running = mnt_running,
 	.failed_outside = mnt_failed,
 };

@@ -20,6 +20,8 @@ struct mount_origin {
 	struct mount *mount; /* the root of a namespace, or an external mount; NULL: the file system is created */
 	int fd; /* restore: a mount that nothing is mounted on; -1: not there yet */
 	bool attached; /* restore: for the time being, so that it can be copied */
+	bool lacks_points; /* restore, of what comes from outside: mount points have to be created */
+	int undo; /* restore: then the helper process has a mount of its own with this number; -1: none */
 };
 
 /* A file system: what all mounts with the same device number show. It has one content, whatever number of mounts. */
@@ -78,6 +80,10 @@ struct mount_origin *mount_origin_of(const struct mount_fs *fs, const char *root
 const char *mount_below(const char *dir, const char *path);
 /* The root of the tree's mount namespace, or a mount with a key: it is supplied from outside the tree. */
 bool mount_is_external(const struct mount *mount);
+/* One of a device (--external dev[]): all mounts of its file system are copies of one origin, which is all of it. */
+bool mount_is_of_device(const struct mount *mount);
+/* The origin that @mount is, or is a copy of. Each external mount has one of its own: its group may be one of the host. */
+struct mount_origin *mount_origin_for(const struct mount *mount);
 /* Links parents and children, and finds the root. *ret_bad: a mount that has no place in the tree (-EBADMSG). */
 int mounts_link(struct mounts *m, struct mount **ret_bad);
 /* The next mount, parents before children, in the order in which they have to be attached; NULL: that was the last. */

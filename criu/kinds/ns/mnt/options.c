@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "kinds/ns/mnt/options.h"
+#include <ctype.h>
 #include <string.h>
 #include <sys/mount.h>
 #include "base/bits.h"
@@ -34,6 +35,16 @@ static const struct word sb_words[] = {
 	{ "dirsync", MNT_FLAG_DIRSYNC },
 	{ "lazytime", MNT_FLAG_LAZYTIME },
 };
+
+size_t mount_option_len(const char *options)
+{
+	bool nodes = str_has_prefix(options, "mpol=");
+	size_t len = 0;
+
+	while (options[len] && (options[len] != ',' || (nodes && isdigit((unsigned char)options[len + 1]))))
+		len += options[len] == '\\' && options[len + 1] ? 2 : 1;
+	return len;
+}
 
 /* Adds its flag; false: it has none. */
 static bool find_word(const struct word *words, size_t n, const char *text, size_t len, uint32_t *flags)
@@ -76,7 +87,7 @@ int mount_sb_flags(const char *sb_options, uint32_t *ret_flags, struct buf *opti
 	int err = 0;
 
 	for (const char *word = sb_options; !err && *word;) {
-		size_t len = strcspn(word, ",");
+		size_t len = mount_option_len(word);
 
 		if (!find_word(sb_words, ARRAY_SIZE(sb_words), word, len, &flags))
 			err = buf_printf(options, "%s%.*s", options->len ? "," : "", (int)len, word);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Flags and options of mounts: the words of mountinfo, the numbers of the images, and those of the kernel's calls. */
 #pragma once
+#include <stddef.h>
 #include <stdint.h>
 #include "kernel/mountinfo.h"
 #include "util/str.h"
@@ -26,6 +27,11 @@ enum {
 	MNT_FLAG_LAZYTIME = 0x2000000, /* of a file system */
 };
 
+/*
+ * The length of the first option in @options, which are separated by commas. In a value a comma has a backslash before it,
+ * but for the nodes of a memory policy ("mpol=bind:0,2").
+ */
+size_t mount_option_len(const char *options);
 /* Of mountinfo. *ret_unknown: a word that has no flag; NULL: there is none. */
 uint32_t mount_flags(const struct mount_info *info, const char **ret_unknown);
 /* Of the file system; appends the options that are none of these to @options, separated by commas. */

@@ -24,7 +24,7 @@ static int inner_options(struct dump *dump, const char *options, struct buf *to)
 	int err = 0;
 
 	for (const char *word = options; !err && *word;) {
-		size_t len = strcspn(word, ",");
+		size_t len = mount_option_len(word);
 
 		if (len > 4 && (!memcmp(word, "uid=", 4) || !memcmp(word, "gid=", 4)))
 			err = add_id(dump, word, len, to);
@@ -81,6 +81,15 @@ int mount_fill_entry(struct dump *dump, struct mount *mount)
 	entry->master_id = (uint32_t)info->master_id;
 	if (fill_options(dump, info, entry) || !entry->root || !entry->mountpoint || !entry->source)
 		return fail(-ENOMEM, "mounts");
+	return 0;
+}
+
+void mount_check_entry(struct dump *dump, const struct mount *mount)
+{
+	const struct mount_info *info = mount->info;
+	const char *unknown;
+
+	mount_flags(info, &unknown);
 	if (unknown)
 		mount_blocker(
 			dump,
@@ -91,5 +100,4 @@ int mount_fill_entry(struct dump *dump, struct mount *mount)
 			dump,
 			"mount %s shows %s, which was removed: that is not supported; unmount it, or leave it out with --skip-mnt %s",
 			info->mountpoint, info->root, info->mountpoint);
-	return 0;
 }

@@ -4,13 +4,13 @@
 #include "kinds/ns/mnt/mount.h"
 #include "run/restore.h"
 
-struct mount_point;
+struct mount_undo;
 
 /* kind_data of a restore */
 struct mount_restore {
 	struct mount_run run; /* first */
 	bool cloned; /* what need not wait for the pid namespace, for all mount namespaces */
-	struct mount_point *made; /* points.c: mount points that were missing */
+	struct mount_undo *undo; /* NULL: nothing that the tree has from outside has to be removed after a failure */
 };
 struct mount_restore *mount_restore_data(struct restore *r);
 
@@ -25,21 +25,16 @@ struct mount_visit {
 };
 int mount_visit_ns(struct mount_visit *visit, const struct ns *ns);
 
-/* create.c: a detached mount of a new file system, with nothing in it, with the options of @mount; or -errno. */
-int mount_create_fs(const struct mount *mount);
+/*
+ * create.c: a detached mount of a new file system, with nothing in it, or -errno. @options: in the format of mountinfo;
+ * NULL: those of @mount.
+ */
+int mount_create_fs(const struct mount *mount, const char *options);
 /* Makes it read-only if it was. */
 int mount_settle_fs(const struct mount *mount);
 
 /* source.c: a detached copy of the mount, or directory, in the mount namespace of the tool that @mount comes from; or -errno. */
 int mount_open_source(struct restore *r, const struct mount *mount);
-
-/*
- * points.c. Opens @path below the directory @dir; it must not lead out of it, or across other mounts. A missing one is
- * created: as a directory, or (@is_dir false) as a file.
- */
-int mount_point_open(struct restore *r, int dir, const char *path, bool is_dir);
-/* After a failure: removes those that were created; otherwise closes the descriptors. */
-void mount_points_end(struct restore *r, bool remove);
 
 /* build.c: in the new mount namespace, a copy of the tool's: creates everything that does not need the pid namespace. */
 int mounts_build(struct restore *r, struct ns *ns);

@@ -27,9 +27,13 @@ void mount_forget_host(struct dump *dump);
 
 /* record.c: fills mount->entry. */
 int mount_fill_entry(struct dump *dump, struct mount *mount);
+/* Reports what of it cannot be saved. Not for one that comes from outside. */
+void mount_check_entry(struct dump *dump, const struct mount *mount);
 
 /* survey.c: reads the mounts of all namespaces, and reports what cannot be saved. */
 int mounts_survey(struct dump *dump);
+/* outer_groups.c: reports mounts that are shared with namespaces which neither the tree nor the tool is in. */
+int mounts_check_outer_groups(struct dump *dump);
 /* save.c: in the namespace. */
 int mounts_survey_content(struct dump *dump, struct ns *ns);
 int mounts_save(struct dump *dump, struct ns *ns);

@@ -103,7 +103,7 @@ int mount_open_source(struct restore *r, const struct mount *mount)
 	int result = 0, err;
 
 	if (mount->entry->ext_key && !strcmp(mount->entry->ext_key, MOUNT_DEV_KEY))
-		return mount_create_fs(mount);
+		return mount_create_fs(mount, NULL);
 	if (!mount->covered)
 		return copy_source(r, mount);
 	err = ns_run_in_new(NULL, 0, CLONE_NEWNS, uncover, &covered, &result);

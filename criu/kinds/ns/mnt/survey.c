@@ -51,9 +51,11 @@ static int list_mounts(struct dump *dump, struct ns *ns, struct mounts *m)
 
 static int add_origin(struct dump *dump, struct mount *mount)
 {
-	struct mount_origin *origin = mount_origin_add(mount->fs, &dump->arena, mount->entry->root, mount);
+	const char *root = mount_is_of_device(mount) ? "/" : mount->entry->root;
 
-	return origin ? 0 : fail(-ENOMEM, "mounts");
+	if (mount_origin_for(mount))
+		return 0;
+	return mount_origin_add(mount->fs, &dump->arena, root, mount) ? 0 : fail(-ENOMEM, "mounts");
 }
 
 static void set_external(struct mount *mount, const char *key, const char *source, uint32_t fstype)
@@ -72,6 +74,22 @@ static void refuse_hidden(struct dump *dump, const struct mount_info *info)
 		info->mountpoint, info->mountpoint, info->mountpoint);
 }
 
+/* CRIU knows only whole file systems as external devices: a part is a copy of that, if there is one. */
+static bool has_whole(const struct mounts *m, const MntEntry *part)
+{
+	for (size_t i = 0; i < m->n; i++)
+		if (m->v[i].entry->root_dev == part->root_dev && !strcmp(m->v[i].entry->root, "/"))
+			return true;
+	return false;
+}
+
+static const char *device_key(struct dump *dump, const struct mount *mount)
+{
+	const char *key = external_device_key(dump->opts, mount->info->dev_major, mount->info->dev_minor);
+
+	return key && strcmp(mount->entry->root, "/") && has_whole(mount->of, mount->entry) ? NULL : key;
+}
+
 /* By the options, or because the tree lives in the tool's own root directory, with the same file systems in it. */
 static int find_external(struct dump *dump, struct mount *mount, bool match_host)
 {
@@ -87,7 +105,7 @@ static int find_external(struct dump *dump, struct mount *mount, bool match_host
 		set_external(mount, key, NULL, FSTYPE__UNSUPPORTED);
 		return 0;
 	}
-	key = copy ? NULL : external_device_key(dump->opts, info->dev_major, info->dev_minor);
+	key = copy ? NULL : device_key(dump, mount);
 	if (key) {
 		set_external(mount, MOUNT_DEV_KEY, dump_printf(dump, "dev[%s]", key), FSTYPE__AUTO);
 		mount->entry->fsname = mount->info->fstype;
@@ -144,8 +162,8 @@ static void refuse_type(struct dump *dump, const struct mount *mount)
 
 	mount_blocker(
 		dump,
-		"mount %s is of type %s, which is not supported: make it external (--external 'mnt[%s]:KEY' now, and --external 'mnt[KEY]:PATH' at restore), leave it out (--skip-mnt %s), or, if an empty one will do, use --enable-fs %s now and at restore",
-		at, type, at, at, type);
+		"mount %s is of type %s, which is not supported: make it external (--external 'mnt[%s]:KEY' now, and --external 'mnt[KEY]:PATH' at restore), leave it out (--skip-mnt %s), or let the restore mount it again from its source (%s) with --enable-fs %s now and at restore",
+		at, type, at, at, mount->info->source, type);
 }
 
 static void find_type(struct dump *dump, struct mount *mount)
@@ -261,6 +279,7 @@ static int check_content(struct dump *dump, struct mounts *m)
 	mounts_for_each(mount, m) {
 		if (err || mount_is_external(mount))
 			continue;
+		mount_check_entry(dump, mount);
 		if (!mount->fs->origins) {
 			err = check_created(dump, mount);
 			continue;
@@ -389,6 +408,8 @@ static int survey_all(struct dump *dump)
 	err = check_mounts(dump);
 	if (!err && dump->blockers.nr == blockers)
 		err = mounts_check_groups(&dump->namespaces);
+	if (!err && dump->blockers.nr == blockers)
+		err = mounts_check_outer_groups(dump);
 	ns_for_each(ns, &dump->namespaces, NS_MNT)
 		if (!err && ns->data && dump->blockers.nr == blockers)
 			err = mounts_survey_content(dump, ns);

@@ -26,7 +26,7 @@ struct mount_origin *mount_origin_add(struct mount_fs *fs, struct arena *arena, 
 
 	if (!origin)
 		return NULL;
-	*origin = (struct mount_origin){ .next = fs->origins, .root = root, .mount = mount, .fd = -1 };
+	*origin = (struct mount_origin){ .next = fs->origins, .root = root, .mount = mount, .fd = -1, .undo = -1 };
 	fs->origins = origin;
 	return origin;
 }
@@ -55,6 +55,23 @@ struct mount_origin *mount_origin_of(const struct mount_fs *fs, const char *root
 bool mount_is_external(const struct mount *mount)
 {
 	return (mount == mount->of->root && !mount->of->nested) || mount->entry->ext_key;
+}
+
+bool mount_is_of_device(const struct mount *mount)
+{
+	return mount->entry->ext_key && !strcmp(mount->entry->ext_key, MOUNT_DEV_KEY);
+}
+
+struct mount_origin *mount_origin_for(const struct mount *mount)
+{
+	bool of_device = mount_is_of_device(mount);
+
+	if (!mount_is_external(mount))
+		return mount_origin_of(mount->fs, mount->entry->root);
+	for (struct mount_origin *o = mount->fs->origins; o; o = o->next)
+		if (of_device ? o->mount && mount_is_of_device(o->mount) : o->mount == mount)
+			return o;
+	return NULL;
 }
 
 /* ---- the tree ---- */
