@@ -62,6 +62,7 @@ const char *sample_value(const struct option_spec *spec)
 		{ "port", "4712" },	      { "untrusted-images", "1000" }, { "ps-socket", "6" },
 		{ "status-fd", "7" },	      { "empty-ns", "net" },	      { "veth-pair", "in=out" },
 		{ "ext-mount-map", "/a:/b" }, { "manage-cgroups", "ignore" }, { "cpu-cap", "cpu,image" },
+		{ "join-ns", "net:/a" },
 	};
 
 	switch (spec->kind) {
@@ -130,6 +131,7 @@ const char *described(const struct options *opts, char *buf, size_t size)
 		opts->status_fd, opts->empty_netns, opts->ext_unix_sk);
 	describe_list(to, "unix inodes", &opts->ext_unix_inodes);
 	describe_list(to, "externals", &opts->externals);
+	describe_list(to, "joined", &opts->join_ns);
 	describe_list(to, "command", &opts->exec_cmd);
 	describe_pairs(to, "veth", opts->veth_pairs, opts->veth_pairs_nr);
 	describe_pairs(to, "mounts", opts->ext_mounts, opts->ext_mounts_nr);
