@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Cases for programs with the command line of runc. The container has all namespaces but those of users."""
+import json
+import os
+import shutil
+import sys
+
+from engine import *  # noqa: F403
+from engine import GROUP, Client, Guest, case, make_root, the_end
+from tools import Failed, last_lines, put, run, sh, text_of, tmp, want
+
+PROGRAM = None
+
+
+def spec(bundle, root, change):
+    """runc's own, changed for the guest."""
+    sh(f"cd {bundle} && {PROGRAM} spec")
+    with open(f"{bundle}/config.json") as f:
+        config = json.load(f)
+    config["process"].update(terminal=False, args=["/bin/guest"])
+    config["root"].update(path=root, readonly=False)
+    config["linux"]["cgroupsPath"] = f"/{GROUP}/{os.path.basename(bundle)}"
+    # The machine's root may not raise limits.
+    config["process"].pop("rlimits", None)
+    change(config)
+    with open(f"{bundle}/config.json", "w") as f:
+        json.dump(config, f)
+
+
+class Container:
+    def __init__(self, name, change=lambda config: None, root=None):
+        self.name, self.bundle = name, tmp(f"bundle-{name}")
+        os.makedirs(f"{self.bundle}/work")
+        self.root = make_root(f"{self.bundle}/rootfs")
+        spec(self.bundle, self.root, change)
+        self.guest = Guest(self.root)
+
+    def call(self, command, *options, check=True, more=()):
+        """With /dev/null as its standard descriptors, which the container inherits."""
+        log = tmp("engine.log")
+        if os.path.exists(log):
+            os.unlink(log)
+        # runc's -d leaves its descriptors to the container
+        code, text = run(["sh", "-c", 'exec "$@" </dev/null >"$0" 2>&1', tmp("engine.out") if command in ("state",) else "/dev/null",
+                          PROGRAM, "--root", tmp("engine-state"), "--log", log, command, *options, self.name, *more])
+        text += text_of(tmp("engine.out")) if command == "state" else ""
+        text += text_of(log)
+        want(code == 0 or not check, f"{PROGRAM} {command}: exit status {code}: {text}")
+        return text if check else (code, text)
+
+    def run(self, *options):
+        self.call("run", "-d", "--bundle", self.bundle, *options)
+        self.guest.begins()
+
+    def checkpoint(self, images, *options, check=True):
+        return self.logged("dump.log", "checkpoint", images, options, check)
+
+    def log(self, name):
+        return last_lines("\n".join(line for line in text_of(f"{self.bundle}/work/{name}").splitlines() if "Error" in line), 5)
+
+    def restore(self, images, *options, check=True):
+        return self.logged("restore.log", "restore", images, ["-d", "--bundle", self.bundle, *options], check)
+
+    def logged(self, log, command, images, options, check):
+        try:
+            return self.call(command, "--image-path", tmp(images), "--work-path", f"{self.bundle}/work", *options, check=check)
+        except Failed as e:
+            raise Failed(f"{e}; {self.log(log)}")
+
+    def state(self):
+        return json.loads(self.call("state"))["status"]
+
+    def pid(self):
+        return json.loads(self.call("state"))["pid"]
+
+    def end(self):
+        self.call("delete", "--force", check=False)
+
+    def gone(self):
+        code, text = self.call("state", check=False)
+        want(code != 0, f"the container is still there: {text}")
+
+
+def checkpoint_and_restore_thrice():
+    c = Container("c1")
+    c.run()
+    for n in range(3):
+        c.checkpoint(f"images{n}")
+        c.gone()
+        before = c.guest.number()
+        c.restore(f"images{n}")
+        want(c.state() == "running", c.state())
+        c.guest.goes_on(before)
+    want(not c.log("dump.log") and not c.log("restore.log"), c.log("dump.log") + c.log("restore.log"))
+    c.end()
+
+
+def leave_running():
+    c = Container("c2")
+    c.run()
+    c.checkpoint("images-running", "--leave-running")
+    want(c.state() == "running", c.state())
+    c.guest.goes_on()
+    c.end()
+
+
+def connection():
+    """A container in the network namespace of the host, with a client outside."""
+    def change(config):
+        config["linux"]["namespaces"] = [n for n in config["linux"]["namespaces"] if n["type"] != "network"]
+    c = Container("c3", change)
+    c.run()
+    client = Client("127.0.0.1")
+    client.talk()
+    code, text = c.checkpoint("images-refused", check=False)
+    want(code and "--tcp-established" in c.log("dump.log"), f"without --tcp-established: {code}: {text}: {c.log('dump.log')}")
+    client.talk()
+    for n in range(2):
+        c.checkpoint(f"images-tcp{n}", "--tcp-established")
+        c.restore(f"images-tcp{n}", "--tcp-established")
+        client.talk()
+    c.end()
+
+
+def bind_mounts_and_masked_files():
+    put("outside", "outside\n")
+    os.mkdir(tmp("volume"))
+
+    def change(config):
+        config["mounts"] += [{"destination": "/etc/inside", "type": "bind", "source": tmp("outside"), "options": ["bind", "ro"]},
+                             {"destination": "/var/volume", "type": "bind", "source": tmp("volume"), "options": ["rbind", "rw"]}]
+    c = Container("c4", change)
+    c.run()
+    before = mounts(c.pid())
+    c.checkpoint("images-binds")
+    c.restore("images-binds")
+    after = mounts(c.pid())
+    want(after == before, f"mounts: {sorted(set(before) - set(after))} became {sorted(set(after) - set(before))}")
+    want(text_of(f"/proc/{c.pid()}/root/etc/inside") == "outside\n", "the bind mount of a file")
+    c.guest.goes_on()
+    c.end()
+
+
+def mounts(pid):
+    """What is mounted where. runc passes its own groups and /dev/null for the groups and masked files of the container."""
+    lines = []
+    for line in text_of(f"/proc/{pid}/mountinfo").splitlines():
+        fields, _, more = line.partition(" - ")
+        (root, at, options), (kind, source, super_options) = fields.split()[3:6], more.split()
+        if kind == "cgroup":
+            root = "-"
+        elif root == "/null":
+            kind, source, super_options = "-", "-", "-"
+        lines.append(" ".join((root, at, options, kind, source, super_options)))
+    return sorted(lines)
+
+
+def host_of_another_name():
+    """All that an engine sets: host name, capabilities, cgroup."""
+    c = Container("c5", lambda config: config.update(hostname="another"))
+    c.run()
+    before = [text_of(f"/proc/{c.pid()}/{name}") for name in ("cgroup", "attr/current")]
+    c.checkpoint("images-host")
+    c.restore("images-host")
+    after = [text_of(f"/proc/{c.pid()}/{name}") for name in ("cgroup", "attr/current")]
+    want(before == after, f"{before} then {after}")
+    c.guest.goes_on()
+    c.end()
+
+
+def cgroup_modes():
+    c = Container("c6")
+    c.run()
+    for mode in ("soft", "full", "strict"):
+        c.checkpoint(f"images-{mode}", "--manage-cgroups-mode", mode)
+        c.restore(f"images-{mode}", "--manage-cgroups-mode", mode)
+        c.guest.goes_on()
+    c.end()
+
+
+def lazy_pages_are_refused():
+    c = Container("c7")
+    c.run()
+    code, text = c.checkpoint("images-lazy", "--lazy-pages", "--page-server", "127.0.0.1:1", check=False)
+    want(code != 0, "lazy pages were accepted")
+    c.guest.goes_on()
+    c.end()
+
+
+def damaged_images():
+    c = Container("c8")
+    c.run()
+    c.checkpoint("images-bad")
+    with open(tmp("images-bad/pstree.img"), "r+b") as f:
+        f.truncate(10)
+    code, text = c.restore("images-bad", check=False)
+    want(code and "pstree.img" in c.log("restore.log"), f"{code}: {text}: {c.log('restore.log')}")
+    c.gone()
+
+
+CASES = (checkpoint_and_restore_thrice, leave_running, connection, bind_mounts_and_masked_files, host_of_another_name,
+         cgroup_modes, lazy_pages_are_refused, damaged_images)
+
+
+def main(program, without=()):
+    global PROGRAM
+    PROGRAM = program
+    for test in CASES:
+        if (test.__name__ in sys.argv if len(sys.argv) > 1 else test.__name__ not in without):
+            case(test)
+    the_end()
