@@ -21,10 +21,22 @@ void arch_set_ip(struct compel_regs *regs, uint64_t ip);
 void arch_finish_restart(pid_t tid, struct compel_regs *regs, bool elsewhere, bool caught);
 /* Sets the registers to issue call @nr (again), with the arguments in the registers. */
 void arch_reissue(struct compel_regs *regs, long nr);
+/* The call returned EINTR because of the stop: it is restarted instead, unless a signal is handled first. */
+void arch_restart_unless_handled(struct compel_regs *regs);
+/* What arch_finish_restart has changed @stopped into, which was read at the stop. */
+struct compel_restart arch_restart_of(const struct compel_regs *stopped, const struct compel_regs *finished);
+/* Undoes that change: the kernel does it when the thread runs, by the signals pending then. */
+void arch_leave_restart_to_kernel(struct compel_regs *regs, const struct compel_restart *restart);
+/* Can these registers be the result of arch_finish_restart for such a call? */
+bool arch_restart_fits(const struct compel_regs *regs, const struct compel_restart *restart);
+/* The kernel's usual restart code for call @nr; 0: unknown. */
+int arch_usual_restart(const struct compel_regs *regs, long nr);
+/* Is the next instruction of the thread a system call? */
+bool arch_at_call(pid_t tid, const struct compel_regs *regs);
 /* Makes the interrupted call return EINTR. */
 void arch_return_eintr(struct compel_regs *regs);
-/* If the thread is about to issue call @nr, by arch_reissue, makes it return EINTR instead. */
-bool arch_cancel_reissue(struct compel_regs *regs, long nr);
+/* The thread is about to issue a call, by arch_reissue: makes it return EINTR instead. */
+void arch_cancel_reissue(struct compel_regs *regs);
 
 /* The number of the call that it is about to issue, by arch_reissue; negative: none. */
 long arch_call_before(const struct compel_regs *regs);

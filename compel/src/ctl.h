@@ -41,6 +41,13 @@ __attribute__((format(printf, 3, 4))) int ctl_set_error(struct compel_ctl *ctl, 
 /* session.c: compel_open, or with @after, for compel_finish_begin. */
 int ctl_open(pid_t tid, const struct compel_thread_state *after, struct compel_ctl **ret_ctl);
 
+/*
+ * state.c: the registers to be set last. The kernel examines the restart code in them when the thread leaves its stop,
+ * because it is detached or because its tracer has died, but not if it is resumed from a system call stop in another
+ * way. In user mode, thus in a cave or signal frame, they would make no sense.
+ */
+void state_final_regs(pid_t tid, const struct compel_thread_state *state, struct compel_regs *ret_regs);
+
 /* place.c: location of the caves */
 
 int ctl_read_maps(struct compel_ctl *ctl, pid_t tid);

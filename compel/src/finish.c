@@ -147,7 +147,8 @@ int compel_finish_end(struct compel_finish *f)
 	/* Both are tried even if one fails: a thread restored by half would crash. */
 	e = target_set_sigmask(f->tid, f->after->sigmask);
 	err = err ? err : e;
-	e = arch_write_regs(f->tid, &f->after->regs);
+	state_final_regs(f->tid, f->after, &regs);
+	e = arch_write_regs(f->tid, &regs);
 	if (!e) {
 		memset(f->code, 0, f->size);
 		target_write(f->mem, f->tid, f->cave, f->code, f->size);

@@ -7,7 +7,8 @@
  * Left to the kernel: calls without a timeout, or with an absolute one; calls that it continues itself, if the thread's
  * filters allow restart_syscall(2). select(2) and ppoll(2) wait for the remaining time, which the kernel has stored in
  * their timeout argument, less the time of the stop.
- * Restarted by us: calls without a timeout that return EINTR only because of our stop.
+ * Restarted by the kernel on our behalf: calls without a timeout that return EINTR only because of our stop. If a signal
+ * is handled before, they return EINTR as they would have.
  * EINTR: calls that would wait for their full timeout again, and calls that the thread's filters would deny.
  *
  * All this is set up in the stop itself, before anything else: afterwards we may be killed.
@@ -129,15 +130,16 @@ static bool restarts_full_timeout(pid_t tid, const struct compel_regs *regs, str
 
 /* ---- the stop ---- */
 
-static int deliverable(pid_t tid, struct compel_status *status, uint64_t *ret)
+static int deliverable(pid_t tid, uint64_t *ret)
 {
+	struct compel_status status;
 	uint64_t mask;
 	int err = target_sigmask(tid, &mask);
 
 	if (!err)
-		err = target_status(tid, status);
+		err = target_status(tid, &status);
 	if (!err)
-		*ret = target_deliverable(status, mask);
+		*ret = target_deliverable(&status, mask);
 	return err;
 }
 
@@ -147,30 +149,24 @@ static int return_eintr(pid_t tid, struct compel_regs *regs)
 	return arch_write_regs(tid, regs);
 }
 
-static int reissue(pid_t tid, struct compel_regs *regs, struct compel_stop *stop)
+static int restart_unless_handled(pid_t tid, struct compel_regs *regs)
 {
-	int err;
-
-	stop->call = arch_call_nr(regs);
-	arch_reissue(regs, stop->call);
-	err = arch_write_regs(tid, regs);
-	stop->reissued = !err;
-	return err;
+	arch_restart_unless_handled(regs);
+	return arch_write_regs(tid, regs);
 }
 
 /* It has returned EINTR already. */
 static int settle_ended(pid_t tid, struct compel_regs *regs, struct compel_stop *stop)
 {
-	struct compel_status status;
 	uint64_t signals;
 	int err;
 
 	if (restarts_full_timeout(tid, regs, stop))
 		return 0;
-	err = deliverable(tid, &status, &signals);
+	err = deliverable(tid, &signals);
 	if (err || signals || filter_query(tid, regs, arch_call_nr(regs), true) == FILTER_REFUSE)
 		return err;
-	return reissue(tid, regs, stop);
+	return restart_unless_handled(tid, regs);
 }
 
 static int settle_restarted(pid_t tid, struct compel_regs *regs, struct compel_stop *stop)
@@ -194,7 +190,7 @@ static int settle_continued(pid_t tid, struct compel_regs *regs, struct compel_s
 	if (restarts_full_timeout(tid, regs, stop) ||
 	    filter_query(tid, regs, arch_call_nr(regs), true) == FILTER_REFUSE)
 		return return_eintr(tid, regs);
-	return reissue(tid, regs, stop);
+	return restart_unless_handled(tid, regs);
 }
 
 int interrupted_settle(pid_t tid, struct compel_stop *stop)
@@ -220,19 +216,6 @@ int interrupted_settle(pid_t tid, struct compel_stop *stop)
 
 /* ---- the end of the stop ---- */
 
-/* During the stop a signal has arrived for which the call must return EINTR. */
-static void interrupt_again(pid_t tid, const struct compel_stop *stop)
-{
-	struct compel_status status;
-	struct compel_regs regs;
-	uint64_t signals;
-
-	if (deliverable(tid, &status, &signals) || !(signals & status.caught))
-		return;
-	if (!arch_read_regs(tid, &regs) && arch_cancel_reissue(&regs, stop->call))
-		arch_write_regs(tid, &regs);
-}
-
 /* The time of the stop counts for the program, too. */
 static void shorten_rest(pid_t tid, const struct compel_stop *stop)
 {
@@ -251,8 +234,6 @@ static void shorten_rest(pid_t tid, const struct compel_stop *stop)
 
 void interrupted_resume(pid_t tid, const struct compel_stop *stop)
 {
-	if (stop->reissued)
-		interrupt_again(tid, stop);
 	if (stop->rest_at)
 		shorten_rest(tid, stop);
 }

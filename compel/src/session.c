@@ -61,7 +61,8 @@ int ctl_open(pid_t tid, const struct compel_thread_state *after, struct compel_c
 		return not_opened(ctl, err);
 	if (after) {
 		/* This includes the segment bases, which no cure sets: from now on the thread has only this state. */
-		ctl->main.own = ctl->main.goal = after->regs;
+		ctl->main.goal = after->regs;
+		state_final_regs(tid, after, &ctl->main.own);
 		ctl->main.mask = after->sigmask;
 		ctl->main.yield_signal = 0;
 	}

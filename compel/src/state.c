@@ -38,14 +38,17 @@ static int settle(pid_t tid, const struct compel_snapshot *snapshot, bool elsewh
 		  struct compel_thread_state *ret_state)
 {
 	struct compel_thread_state s = { .regs = snapshot->regs, .sigmask = snapshot->sigmask };
+	struct compel_regs stopped;
 	int err;
 
 	if (snapshot->rseq_abort)
 		arch_set_ip(&s.regs, snapshot->rseq_abort);
 	s.rseq_aborted = snapshot->rseq_abort != 0;
 	arch_set_continued(&s.regs, snapshot->continues);
+	stopped = s.regs;
 	arch_finish_restart(tid, &s.regs, elsewhere,
 			    target_deliverable(&snapshot->status, s.sigmask) & snapshot->status.caught);
+	s.restart = arch_restart_of(&stopped, &s.regs);
 	err = arch_read_xstate(tid, &s.xsave, &s.xsave_len);
 	if (!err)
 		*ret_state = s;
@@ -82,15 +85,42 @@ bool compel_restarts_full_timeout(const struct compel_snapshot *snapshot, const 
 	return arch_is_continued(&snapshot->regs) && arch_limit_type(&for_image->regs) != LIMIT_NONE;
 }
 
+int compel_set_restart(struct compel_thread_state *state, long call, int code)
+{
+	const struct compel_restart restart = { .call = call, .code = code };
+
+	if (!arch_restart_fits(&state->regs, &restart))
+		return -EINVAL;
+	state->restart = restart;
+	return 0;
+}
+
+void compel_guess_restart(struct compel_thread_state *state, long call)
+{
+	if (arch_call_before(&state->regs) != call ||
+	    compel_set_restart(state, call, arch_usual_restart(&state->regs, call)))
+		return;
+	state->restart.unsure = true;
+}
+
+void state_final_regs(pid_t tid, const struct compel_thread_state *state, struct compel_regs *ret_regs)
+{
+	*ret_regs = state->regs;
+	if (state->restart.code && (!state->restart.unsure || arch_at_call(tid, &state->regs)))
+		arch_leave_restart_to_kernel(ret_regs, &state->restart);
+}
+
 int compel_set_state(pid_t tid, const struct compel_thread_state *state)
 {
+	struct compel_regs regs;
 	int err = 0;
 
 	if (state->xsave)
 		err = arch_write_xstate(tid, state->xsave, state->xsave_len);
 	if (!err)
 		err = target_set_sigmask(tid, state->sigmask);
-	return err ? err : arch_write_regs(tid, &state->regs);
+	state_final_regs(tid, state, &regs);
+	return err ? err : arch_write_regs(tid, &regs);
 }
 
 int compel_send_to(pid_t tid, uint64_t function, uint64_t arg, const struct compel_regs *bases)

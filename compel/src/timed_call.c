@@ -121,7 +121,8 @@ int compel_give_up_call(struct compel_thread_state *state)
 
 	if (nr < 0 || arch_limit_type(&state->regs) == LIMIT_NONE)
 		return -EINVAL;
-	arch_cancel_reissue(&state->regs, nr);
+	arch_cancel_reissue(&state->regs);
+	state->restart = COMPEL_NO_RESTART;
 	return (int)nr;
 }
 

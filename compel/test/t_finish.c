@@ -2,7 +2,7 @@
 /*
  * compel_set_state and compel_finish_begin to _end: a thread that runs in memory that is to be unmapped continues
  * elsewhere, with the requested registers and mask, and the memory is unmapped; also if the tracer is killed at any
- * point.
+ * point. If it continues in an interrupted system call, a signal that has arrived meanwhile ends it as usual.
  */
 #include <sys/auxv.h>
 #include <sys/ptrace.h>
@@ -14,7 +14,7 @@
 #define FINAL_MASK 0x0800ul
 
 struct shared {
-	volatile long ready, arrived, turns;
+	volatile long ready, arrived, turns, handled, result;
 	volatile unsigned long mask, fs;
 	volatile double vector;
 };
@@ -35,12 +35,32 @@ static void __attribute__((noreturn, used)) final_place(struct shared *sh, unsig
 		sh->turns++;
 }
 
+/* pause(2), as it is interrupted: the state is that before the instruction. */
+extern const char final_call[];
+__asm__(".text\nfinal_call:\n\tsyscall\n\tmov %rax, %rdi\n\tjmp final_result\n");
+
+static void __attribute__((noreturn, used)) final_result(long result)
+{
+	s->result = result;
+	for (;;)
+		pause();
+}
+
+static void on_signal(int sig)
+{
+	s->handled++;
+}
+
 static void region_body(void *arg)
 {
 	static const unsigned char spin[] = { 0xeb, 0xfe };
-	char *at = mmap((void *)REGION, REGION_LEN, PROT_READ | PROT_WRITE | PROT_EXEC,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	const struct sigaction handler = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
 
+	sigaction(SIGUSR1, &handler, NULL);
+	char *at;
+
+	at = mmap((void *)REGION, REGION_LEN, PROT_READ | PROT_WRITE | PROT_EXEC,
+		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 	memset(at, 0xcc, REGION_LEN);
 	memcpy(at, spin, sizeof(spin));
 	s->ready = 1;
@@ -125,6 +145,57 @@ static void finish_undisturbed(void)
 	end_victim(pid);
 }
 
+static bool in_call(pid_t pid, long nr)
+{
+	char text[256];
+
+	return proc_text(pid, "syscall", text, sizeof(text)) && atol(text) == nr && text[0] != 'r';
+}
+
+/* How the interrupted call has ended; 0: it waits. */
+static long result_of_call(pid_t pid)
+{
+	for (int i = 0; i < 100000 && !s->result && !(s->handled && in_call(pid, SYS_pause)); i++)
+		usleep(500);
+	return s->result;
+}
+
+static void finish_in_call(int code, bool signal, bool unsure, long want)
+{
+	const struct compel_region region = { REGION, REGION_LEN, vdso_known ? getauxval(AT_SYSINFO_EHDR) : 0 };
+	struct compel_thread_state after = { 0 };
+	struct compel_finish *f = NULL;
+	struct compel_stop stop;
+	pid_t pid = start();
+	int err = compel_seize(pid, true), ended;
+
+	if (!err)
+		err = compel_wait_stop(pid, &stop);
+	if (!err)
+		err = compel_get_state(pid, &after);
+	after.regs.ip = (uint64_t)final_call;
+	after.regs.ax = SYS_pause;
+	after.regs.orig_ax = -1;
+	if (unsure)
+		compel_guess_restart(&after, SYS_pause);
+	else if (!err)
+		err = compel_set_restart(&after, SYS_pause, code);
+	if (!err)
+		err = compel_finish_begin(pid, &after, &region, &f);
+	compel_finish_continue(f);
+	ended = compel_finish_end(f);
+	if (signal)
+		kill(pid, SIGUSR1);
+	compel_detach(pid, &stop);
+	while (!signal && !in_call(pid, SYS_pause))
+		usleep(100);
+	kill(pid, signal ? 0 : SIGUSR1);
+	report("finish_in_call", !err && !ended && result_of_call(pid) == want, "%s, %s, code %d: %ld, not %ld",
+	       strerror(-err), strerror(-ended), code, s->result, want);
+	compel_thread_state_clear(&after);
+	end_victim(pid);
+}
+
 static void killed_at_each_point(void)
 {
 	int moved = 0, stayed = 0, at;
@@ -167,6 +238,11 @@ int main(int argc, char **argv)
 		vdso_known = known;
 		finish_undisturbed();
 		killed_at_each_point();
+		for (int signal = 0; signal < 2; signal++) {
+			finish_in_call(514, signal, false, -EINTR);
+			finish_in_call(512, signal, false, signal ? 0 : -EINTR);
+			finish_in_call(0, signal, true, -EINTR);
+		}
 	}
 	return test_result();
 }

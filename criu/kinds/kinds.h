@@ -20,7 +20,7 @@ extern const struct task_kind cpu_kind, creds_kind, signals_kind, timers_kind, l
 extern const struct task_kind terminal_kind; /* kinds/fd/tty: controlling terminal, foreground group */
 extern const struct task_kind keyrings_kind, autogroup_kind, sem_undo_kind, landlock_kind, apart_kind, lsm_kind,
 	cgroup_kind; /* kinds/ns/cgroup */
-extern const struct task_kind robust_kind, rseq_kind, seccomp_kind, timed_call_kind, fs_kind;
+extern const struct task_kind robust_kind, rseq_kind, seccomp_kind, call_restart_kind, timed_call_kind, fs_kind;
 /* runs; segments_run: memory/segments.h, sysv_run: memory/sysv.h */
 extern const struct task_kind pid_children_kind;
 extern const struct run_kind cpuinfo_run, seccomp_run, sem_undo_run, locks_run;

@@ -20,10 +20,27 @@ const struct fd_kind
 const struct task_kind
 	*const
 		task_kinds[] = {
-			&terminal_kind, &cpu_kind,    &creds_kind,     &signals_kind,  &timers_kind,
-			&limits_kind,	&sched_kind,  &autogroup_kind, &keyrings_kind, &attributes_kind,
-			&robust_kind,	&rseq_kind,   &sem_undo_kind,  &landlock_kind, &pid_children_kind,
-			&apart_kind,	&cgroup_kind, &lsm_kind,       &seccomp_kind,  &timed_call_kind,
+			&terminal_kind,
+			&cpu_kind,
+			&creds_kind,
+			&signals_kind,
+			&timers_kind,
+			&limits_kind,
+			&sched_kind,
+			&autogroup_kind,
+			&keyrings_kind,
+			&attributes_kind,
+			&robust_kind,
+			&rseq_kind,
+			&sem_undo_kind,
+			&landlock_kind,
+			&pid_children_kind,
+			&apart_kind,
+			&cgroup_kind,
+			&lsm_kind,
+			&seccomp_kind,
+			&call_restart_kind,
+			&timed_call_kind,
 			&fs_kind, /* last: apply changes root and directory, through which others find their files */
 			NULL,
 		};

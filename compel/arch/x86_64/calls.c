@@ -45,13 +45,15 @@ void arch_return_eintr(struct compel_regs *regs)
 	regs->orig_ax = -1;
 }
 
-bool arch_cancel_reissue(struct compel_regs *regs, long nr)
+void arch_cancel_reissue(struct compel_regs *regs)
 {
-	if (regs->orig_ax != (uint64_t)-1 || regs->ax != (uint64_t)nr)
-		return false;
 	regs->ip += SYSCALL_INSN_LEN;
 	arch_return_eintr(regs);
-	return true;
+}
+
+void arch_restart_unless_handled(struct compel_regs *regs)
+{
+	regs->ax = -ERESTARTNOHAND;
 }
 
 long arch_call_before(const struct compel_regs *regs)
@@ -122,6 +124,80 @@ void arch_finish_restart(pid_t tid, struct compel_regs *regs, bool elsewhere, bo
 		return;
 	}
 	arch_return_eintr(regs);
+}
+
+/* ---- restarts that are left to the kernel ---- */
+
+struct compel_restart arch_restart_of(const struct compel_regs *stopped, const struct compel_regs *finished)
+{
+	int64_t code = -(int64_t)stopped->ax;
+	bool again = arch_call_before(finished) >= 0;
+
+	if ((int64_t)stopped->orig_ax < 0)
+		return COMPEL_NO_RESTART;
+	if (code == ERESTARTSYS || code == ERESTARTNOINTR || code == ERESTARTNOHAND)
+		return (struct compel_restart){ .call = (long)stopped->orig_ax, .code = (int)code };
+	/* The same without a restart block. */
+	if (code == ERESTART_RESTARTBLOCK && again)
+		return (struct compel_restart){ .call = arch_call_before(finished), .code = ERESTARTNOHAND };
+	return COMPEL_NO_RESTART;
+}
+
+void arch_leave_restart_to_kernel(struct compel_regs *regs, const struct compel_restart *restart)
+{
+	if (arch_call_before(regs) == restart->call)
+		regs->ip += SYSCALL_INSN_LEN;
+	regs->ax = -(int64_t)restart->code;
+	regs->orig_ax = restart->call;
+}
+
+bool arch_restart_fits(const struct compel_regs *regs, const struct compel_restart *restart)
+{
+	bool known = restart->code == ERESTARTSYS || restart->code == ERESTARTNOINTR || restart->code == ERESTARTNOHAND;
+	int64_t before = arch_call_before(regs);
+
+	return known && restart->call >= 0 && restart->call <= INT32_MAX &&
+	       (before == restart->call || before == -EINTR);
+}
+
+static int usual_restart_of_futex(const struct compel_regs *regs)
+{
+	uint32_t op = (uint32_t)regs->si & ~FUTEX_PRIVATE_AND_CLOCK;
+
+	return op == FUTEX_WAIT || op == FUTEX_WAIT_BITSET ? ERESTARTSYS : 0;
+}
+
+int arch_usual_restart(const struct compel_regs *regs, long nr)
+{
+	static const short after_handlers[] = {
+		SYS_read,     SYS_readv,   SYS_write,  SYS_writev,	 SYS_wait4,	      SYS_waitid,  SYS_accept,
+		SYS_accept4,  SYS_connect, SYS_sendto, SYS_sendmsg,	 SYS_recvfrom,	      SYS_recvmsg, SYS_recvmmsg,
+		SYS_sendmmsg, SYS_flock,   SYS_fcntl,  SYS_mq_timedsend, SYS_mq_timedreceive,
+	};
+	static const short never_after_handlers[] = {
+		SYS_pause, SYS_rt_sigsuspend,	SYS_select, SYS_pselect6,
+		SYS_ppoll, SYS_clock_nanosleep, SYS_msgsnd, SYS_msgrcv,
+	};
+
+	if (nr == SYS_futex)
+		return usual_restart_of_futex(regs);
+	for (size_t i = 0; i < ARRAY_SIZE(after_handlers); i++)
+		if (after_handlers[i] == nr)
+			return ERESTARTSYS;
+	for (size_t i = 0; i < ARRAY_SIZE(never_after_handlers); i++)
+		if (never_after_handlers[i] == nr)
+			return ERESTARTNOHAND;
+	return 0;
+}
+
+bool arch_at_call(pid_t tid, const struct compel_regs *regs)
+{
+	static const unsigned char syscall_insn[SYSCALL_INSN_LEN] = { 0x0f, 0x05 };
+	unsigned char code[SYSCALL_INSN_LEN];
+	struct iovec here = { code, sizeof(code) }, there = { (void *)regs->ip, sizeof(code) };
+
+	return process_vm_readv(tid, &here, 1, &there, 1, 0) == sizeof(code) &&
+	       !memcmp(code, syscall_insn, sizeof(code));
 }
 
 /* ---- effect of a stop on the call ---- */

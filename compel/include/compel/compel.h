@@ -26,9 +26,7 @@ struct compel_stop {
 	int stop_signal; /* STOPPED: the signal that stopped the group */
 	bool foreign; /* TRAPPED, STOPPED: it runs code of a mode that this program was not built for (32-bit) */
 	int zombie; /* DEAD: 1 if it is a zombie whose parent has not waited for it */
-	/* How the call that the stop interrupted was changed, for compel_detach: */
-	bool reissued; /* set up to be restarted, which the kernel would not have done */
-	long call; /* its number */
+	/* Of the call that the stop interrupted, for compel_detach: */
 	uint64_t rest_at, since_ns; /* address of its remaining time, valid at that instant (CLOCK_MONOTONIC) */
 	bool rest_in_us; /* a struct timeval, not a struct timespec */
 };
@@ -90,11 +88,23 @@ int compel_kill(pid_t pid, const pid_t *tids, size_t nr_tids);
 /* ---- Reading a stopped thread ------------------------------------------------------- */
 
 /*
+ * An interrupted system call. When the thread is resumed the kernel restarts it, or it returns EINTR if a signal is
+ * handled first: which signals are pending is only known then.
+ */
+struct compel_restart {
+	long call; /* its number */
+	int code; /* the kernel's internal error code ERESTARTSYS (512), ERESTARTNOINTR or ERESTARTNOHAND; 0: no such call */
+	bool unsure; /* only if the thread's next instruction is a system call */
+};
+#define COMPEL_NO_RESTART ((struct compel_restart){ 0 })
+
+/*
  * The CPU state of a stopped thread, as it will be when it is resumed. For a system call that the stop interrupted,
  * running @regs restarts it, and a thread in an rseq critical section is at its abort address.
  */
 struct compel_thread_state {
 	struct compel_regs regs;
+	struct compel_restart restart; /* how compel_set_state and compel_finish_end have the kernel end that call */
 	uint64_t sigmask;
 	void *xsave; /* NT_X86_XSTATE as returned by the kernel; owned, free with compel_thread_state_clear */
 	size_t xsave_len;
@@ -165,6 +175,13 @@ bool compel_may_call(pid_t tid, long nr);
  * @bases. The function must end with rt_sigreturn(2) or exit.
  */
 int compel_send_to(pid_t tid, uint64_t function, uint64_t arg, const struct compel_regs *bases);
+/*
+ * For states read from an image: sets @state->restart, if its registers are those of a thread in such a call. -EINVAL:
+ * they are not.
+ */
+int compel_set_restart(struct compel_thread_state *state, long call, int code);
+/* The same if only the number of the call is known, and not whether it was interrupted: by its usual code. */
+void compel_guess_restart(struct compel_thread_state *state, long call);
 void compel_thread_state_clear(struct compel_thread_state *state);
 /* Sets the state of a stopped thread (registers, FPU if xsave is not NULL, signal mask). Used by restore. */
 int compel_set_state(pid_t tid, const struct compel_thread_state *state);

@@ -193,31 +193,40 @@ static bool selector_ok(uint64_t v)
 }
 
 /*
- * CRIU stops a thread by a ptrace signal, and its registers may still request a restart of the system call. Only the
- * kernel's signal code would handle it, through which the thread no longer passes.
+ * For a system call that is to be restarted, CRIU's registers issue it again, with its number in both ax and orig_ax. They
+ * do not contain what is to happen if a signal comes first (restart_code), but most calls always return the same code.
+ * Registers that still request the restart are accepted as well.
  */
-static void settle_syscall(struct compel_regs *r)
+static void settle_syscall(struct compel_thread_state *cpu)
 {
+	struct compel_regs *r = &cpu->regs;
 	int64_t nr = (int64_t)r->orig_ax;
+	int code = 0;
 
-	if (nr >= 0) {
-		switch (-(int64_t)r->ax) {
-		case ERESTARTSYS_NR:
-		case ERESTARTNOINTR_NR:
-		case ERESTARTNOHAND_NR:
-			r->ip -= 2;
-			r->ax = nr;
-			break;
-		case ERESTART_RESTARTBLOCK_NR:
-			r->ax = -EINTR;
-			break;
-		}
-	}
 	r->orig_ax = -1;
+	if (nr < 0)
+		return;
+	switch (-(int64_t)r->ax) {
+	case ERESTARTSYS_NR:
+	case ERESTARTNOINTR_NR:
+	case ERESTARTNOHAND_NR:
+		code = -(int)r->ax;
+		r->ip -= 2;
+		r->ax = nr;
+		compel_set_restart(cpu, nr, code);
+		break;
+	case ERESTART_RESTARTBLOCK_NR:
+		r->ax = -EINTR;
+		break;
+	default:
+		compel_guess_restart(cpu, nr);
+	}
 }
 
-static int load_regs(pid_t tid, const UserX86RegsEntry *e, struct compel_regs *r)
+static int load_regs(pid_t tid, const UserX86RegsEntry *e, struct compel_thread_state *cpu)
 {
+	struct compel_regs *r = &cpu->regs;
+
 	if (e->has_mode && e->mode != USER_X86_REGS_MODE__NATIVE)
 		return core_refuse(tid, "gpregs.mode: 32-bit programs are not supported");
 	if (e->cs != CS_USER64 || e->ss != SS_USER)
@@ -229,7 +238,7 @@ static int load_regs(pid_t tid, const UserX86RegsEntry *e, struct compel_regs *r
 #define X(name) r->name = e->name;
 	FOR_REGS(X)
 #undef X
-	settle_syscall(r);
+	settle_syscall(cpu);
 	return 0;
 }
 
@@ -297,7 +306,7 @@ static int cpu_load_thread(struct restore *r, struct restore_task *task, struct 
 
 	if (e->has_tsc_mode && e->tsc_mode != TSC_ENABLED && e->tsc_mode != TSC_SIGSEGV)
 		return core_refuse(tid, "thread_core.tsc_mode %u", e->tsc_mode);
-	int err = load_regs(tid, ti->gpregs, &thread->cpu.regs);
+	int err = load_regs(tid, ti->gpregs, &thread->cpu);
 	if (err)
 		return err;
 	err = xsave_check_entry(ti->fpregs, strict, why, sizeof(why));
