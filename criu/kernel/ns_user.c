@@ -12,6 +12,9 @@
 /* Of a process with its own memory: other credentials would change who may inspect ours. Returns an errno. */
 static int create_and_stop(pid_t tool, uid_t owner)
 {
+	/* It has our descriptors, and must not be traced by that user. */
+	if (owner != geteuid() && prctl(PR_SET_DUMPABLE, 0) < 0)
+		return errno;
 	/* Where ordinary users may not create any, the capabilities are needed. */
 	if (owner != geteuid())
 		prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP);

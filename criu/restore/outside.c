@@ -7,6 +7,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "base/bits.h"
 #include "base/cleanup.h"
 #include "image/dir.h"
 #include "restore/restore.h"
@@ -79,8 +80,21 @@ static int new_tmpfs(void)
 	return fd < 0 ? -errno : fd;
 }
 
-static int answer(struct restore *r, const struct outside_request *request)
+/* Those that kinds write to. */
+static int open_proc(const struct outside_asked *asked)
 {
+	static const char *const names[] = { "oom_score_adj", "coredump_filter", "loginuid", "timens_offsets" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (asked->pid > 0 && !strcmp(names[i], asked->request->name))
+			return open_fmt(proc_root(), O_WRONLY | O_CLOEXEC, "%d/%s", asked->pid, names[i]);
+	return -EACCES;
+}
+
+static int answer(struct restore *r, const struct outside_asked *asked)
+{
+	const struct outside_request *request = asked->request;
+
 	switch (request->what) {
 	case OUTSIDE_IMAGE:
 		return open_image(r, request);
@@ -90,6 +104,10 @@ static int answer(struct restore *r, const struct outside_request *request)
 		return open_mapping(r, request);
 	case OUTSIDE_TMPFS:
 		return new_tmpfs();
+	case OUTSIDE_DESCRIPTOR:
+		return sys_pidfd_getfd(asked->pidfd, request->number);
+	case OUTSIDE_PROC:
+		return open_proc(asked);
 	}
 	return -EINVAL;
 }

@@ -7,6 +7,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "base/bits.h"
 #include "base/cleanup.h"
 #include "util/fds.h"
 #include "util/log.h"
@@ -16,16 +17,27 @@
 struct server {
 	struct restore *r;
 	int sock;
-	int (*answer)(struct restore *, const struct outside_request *);
+	int (*answer)(struct restore *, const struct outside_asked *);
 };
 
 /* Each request has its own socket for the answer, as many tasks use one for requests. */
-static void answer_one(const struct server *s, const struct outside_request *request, int reply)
+static void answer_one(const struct server *s, const struct outside_request *request, const int *fds, size_t n)
 {
-	_cleanup_close_ int fd = s->answer(s->r, request);
-	int err = fd < 0 ? fd : 0;
+	struct outside_asked asked = { request, n > 1 ? fds[1] : -1, -1 };
+	_cleanup_close_ int fd = -1;
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+	int err;
 
-	send_fds(reply, &fd, fd >= 0, &err, sizeof(err));
+	/* Who has created the pair: with the number that it has here. */
+	if (!getsockopt(fds[0], SOL_SOCKET, SO_PEERCRED, &cred, &len))
+		asked.pid = cred.pid;
+	fd = s->answer(s->r, &asked);
+	err = fd < 0 ? fd : 0;
+	err = send_fds(fds[0], &fd, fd >= 0, &err, sizeof(err));
+	/* An io_uring cannot be sent. */
+	if (err)
+		send_fds(fds[0], NULL, 0, &err, sizeof(err));
 }
 
 static int serve(void *arg)
@@ -37,19 +49,21 @@ static int serve(void *arg)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	close(s->r->outside_fd);
 	for (;;) {
-		_cleanup_close_ int reply = -1;
-		size_t n = 1;
-		ssize_t got = recv_fds(s->sock, &reply, &n, &request, sizeof(request));
+		int fds[2] = { -1, -1 };
+		size_t n = ARRAY_SIZE(fds);
+		ssize_t got = recv_fds(s->sock, fds, &n, &request, sizeof(request));
 
 		if (got <= 0)
 			return 0;
 		request.name[sizeof(request.name) - 1] = 0;
-		if (n == 1 && got == sizeof(request))
-			answer_one(s, &request, reply);
+		if (n && got == sizeof(request))
+			answer_one(s, &request, fds, n);
+		for (size_t i = 0; i < n; i++)
+			close(fds[i]);
 	}
 }
 
-int outside_begin(struct restore *r, int (*answer)(struct restore *, const struct outside_request *))
+int outside_begin(struct restore *r, int (*answer)(struct restore *, const struct outside_asked *))
 {
 	_cleanup_close_ int theirs = -1;
 	struct server server = { .r = r, .answer = answer };
@@ -76,17 +90,19 @@ void outside_end(struct restore *r)
 	r->outside_fd = -1;
 }
 
-static int ask(const struct restore *r, const struct outside_request *request)
+static int ask(const struct restore *r, const struct outside_request *request, int pidfd)
 {
 	_cleanup_close_ int mine = -1, theirs = -1;
-	int pair[2], fd = -1, err = -ECONNRESET;
+	int pair[2], sent[2], fd = -1, err = -ECONNRESET;
 	size_t n = 1;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
 	mine = pair[0];
 	theirs = pair[1];
-	err = send_fds(r->outside_fd, &theirs, 1, request, sizeof(*request));
+	sent[0] = theirs;
+	sent[1] = pidfd;
+	err = send_fds(r->outside_fd, sent, 1 + (pidfd >= 0), request, sizeof(*request));
 	if (err)
 		return err;
 	cleanup_close(&theirs);
@@ -100,7 +116,7 @@ static int ask_by_name(const struct restore *r, struct outside_request *request,
 {
 	if (r->outside_fd < 0)
 		return -EACCES;
-	return str_format(request->name, sizeof(request->name), "%s", name) ?: ask(r, request);
+	return str_format(request->name, sizeof(request->name), "%s", name) ?: ask(r, request, -1);
 }
 
 int outside_open_image(const struct restore *r, int dir, const char *name)
@@ -111,6 +127,24 @@ int outside_open_image(const struct restore *r, int dir, const char *name)
 int outside_open_file(const struct restore *r, const char *path, unsigned flags)
 {
 	return ask_by_name(r, &(struct outside_request){ .what = OUTSIDE_FILE, .flags = flags }, path);
+}
+
+int outside_getfd(const struct restore *r, int pidfd, int number)
+{
+	return r->outside_fd < 0 ?
+		       -EPERM :
+		       ask(r, &(struct outside_request){ .what = OUTSIDE_DESCRIPTOR, .number = number }, pidfd);
+}
+
+int restore_write_own_proc(const struct restore *r, const char *name, const char *text)
+{
+	_cleanup_close_ int fd = open_fmt(proc_root(), O_WRONLY | O_CLOEXEC, "self/%s", name);
+
+	if (fd == -EACCES)
+		fd = ask_by_name(r, &(struct outside_request){ .what = OUTSIDE_PROC }, name);
+	if (fd < 0)
+		return fd;
+	return write(fd, text, strlen(text)) < 0 ? -errno : 0;
 }
 
 int outside_new_tmpfs(const struct restore *r)

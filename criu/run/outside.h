@@ -2,32 +2,42 @@
 /*
  * Files that tasks in a user namespace of their own may not open: those of the tool (images), and those that the tree opened
  * when it had more rights, or got from outside. A process that has the tool's rights opens them on request, until all
- * tasks are ready. What it opens is limited to what the images name: whoever has control of a task, as the owner of the user
- * namespace has, gets nothing else.
+ * tasks are ready. What it opens is limited to what the images name, and to what tasks have.
  */
 #pragma once
 #include <limits.h>
 #include "run/restore.h"
 
-enum outside_what { OUTSIDE_IMAGE, OUTSIDE_FILE, OUTSIDE_MAPPING, OUTSIDE_TMPFS };
+enum outside_what { OUTSIDE_IMAGE, OUTSIDE_FILE, OUTSIDE_MAPPING, OUTSIDE_TMPFS, OUTSIDE_DESCRIPTOR, OUTSIDE_PROC };
 
 struct outside_request {
 	enum outside_what what;
 	int dir; /* image: descriptor of the directory */
 	unsigned flags; /* file: of open(2) */
 	uint64_t start, end; /* mapping: addresses in the tool */
+	int number; /* descriptor: in the process with the pidfd that is sent */
 	char name[PATH_MAX];
+};
+
+struct outside_asked {
+	const struct outside_request *request;
+	int pidfd; /* that came with it; -1: none */
+	pid_t pid; /* who sent it */
 };
 
 /*
  * In the tool, before it creates namespaces or tasks. @answer: in the other process, returns a descriptor or a negative errno. 0 or a negative
  * errno, logged.
  */
-int outside_begin(struct restore *r, int (*answer)(struct restore *, const struct outside_request *));
+int outside_begin(struct restore *r, int (*answer)(struct restore *, const struct outside_asked *));
 void outside_end(struct restore *r);
 /* In a task, or where the tool has entered the namespaces of the tree: a descriptor (O_CLOEXEC), or a negative errno, not logged; -EACCES if there is no such process. */
 int outside_open_image(const struct restore *r, int dir, const char *name);
 int outside_open_file(const struct restore *r, const char *path, unsigned flags);
+/* A copy of a descriptor of another process, which it may not trace. */
+int outside_getfd(const struct restore *r, int pidfd, int number);
+/* In a task: writes to the file @name in its own /proc directory, which belongs to root outside while nobody may trace the task. */
+int restore_write_own_proc(const struct restore *r, const char *name, const char *text);
 /* An empty tmpfs that everybody may write to, mounted nowhere. */
 int outside_new_tmpfs(const struct restore *r);
 /*

@@ -12,6 +12,7 @@
 #include "kernel/pid_ns.h"
 #include "run/network.h"
 #include "run/opener.h"
+#include "run/outside.h"
 #include "run/restore.h"
 #include "run/user_ns.h"
 #include "util/array.h"
@@ -154,17 +155,22 @@ int restore_provide(struct restore *r, struct file *other, int fd)
 #define GETFD_STEP_US 200u
 #define GETFD_STEPS 50000u /* 10 s */
 
+/*
+ * In a user namespace, other tasks may not be accessed: not at all if its owner might do the same, otherwise while they change
+ * ids, which makes them undumpable for a moment (set_owner(), run/opener.h, unix/bind.c).
+ */
 int restore_getfd(const struct restore *r, int pidfd, int number)
 {
+	const struct ns *user = restore_user_ns(r);
 	int fd = sys_pidfd_getfd(pidfd, number);
 
-	/*
-	 * Tasks in a user namespace may only access each other while both are dumpable, which a change of ids interrupts for a
-	 * moment: set_owner(), run/opener.h, unix/bind.c.
-	 */
-	for (unsigned i = 0; fd == -EPERM && i < GETFD_STEPS && restore_user_ns(r); i++) {
+	if (fd == -EPERM)
+		fd = outside_getfd(r, pidfd, number);
+	/* What cannot be sent: an io_uring. */
+	for (unsigned i = 0; fd == -EINVAL && i < GETFD_STEPS && user && !user_ns_of(user)->foreign; i++) {
 		usleep(GETFD_STEP_US); /* style: there is no event for it */
 		fd = sys_pidfd_getfd(pidfd, number);
+		fd = fd == -EPERM ? -EINVAL : fd;
 	}
 	return fd;
 }

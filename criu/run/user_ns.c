@@ -77,10 +77,14 @@ static int enter(const struct ns *ns)
 
 int user_ns_enter(const struct ns *ns)
 {
-	int err = enter(ns);
+	bool foreign = user_ns_of(ns)->foreign;
+	int err = foreign && prctl(PR_SET_DUMPABLE, 0) < 0 ? fail(-errno, "prctl(PR_SET_DUMPABLE)") : enter(ns);
 
-	/* What a change of credentials resets. Files in /proc belong to root of the initial user namespace otherwise. */
-	if (!err && (prctl(PR_SET_DUMPABLE, 1) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0))
+	/*
+	 * What a change of credentials resets. We have descriptors and memory of the tool, which is not what the owner of the
+	 * namespace may have; only root may have everything anyway.
+	 */
+	if (!err && (prctl(PR_SET_DUMPABLE, !foreign) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0))
 		err = fail(-errno, "prctl(2) in the user namespace %u", ns->id);
 	return err;
 }

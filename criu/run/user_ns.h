@@ -15,6 +15,7 @@
 /* ns->data of the namespaces of the tree other than the tool's. Set by load (kinds/ns/user.c). */
 struct user_ns {
 	const UsernsEntry *record;
+	bool foreign; /* its owner is another user than the tool: all of them have its capabilities, and may trace what is in it */
 	uint32_t uid, gid; /* of processes that enter it; (uint32_t)-1: no id is mapped */
 	/* The groups that they have: the numbers outside, and inside. Where setgroups(2) is denied, they keep them. */
 	gid_t *outer_groups;
@@ -37,8 +38,9 @@ uint32_t restore_uid_here(const struct restore *r, uint32_t uid);
 /* May its processes set their groups? */
 bool user_ns_sets_groups(const struct user_ns *user);
 /*
- * This process, which has one thread, enters it for good; its capabilities outside are lost. It can be dumped afterwards,
- * and is killed when its parent exits. 0 or a negative errno, logged.
+ * This process, which has one thread, enters it for good; its capabilities outside are lost. It is killed when its parent exits.
+ * With an owner other than the tool nobody in it may trace it, not even itself (run/outside.h); its /proc files belong to
+ * root of the initial user namespace. 0 or a negative errno, logged.
  */
 int user_ns_enter(const struct ns *ns);
 /*

@@ -2,7 +2,7 @@
 /*
  * All state set by PR_SET_* and shown by PR_GET_*; the parent-death signal comes from the right parent. Per-thread
  * state set by prctl(2) and others: machine checks, the time stamp counter, CPUID, speculation, membarrier.
- * test: flavours=host,user breaks=3
+ * test: flavours=host,user,owned breaks=3
  */
 #include "checkpoint.h"
 #include <sys/prctl.h>

@@ -205,6 +205,7 @@ class User(Pid):
     """All of these, and a user namespace of its own, which owns them; its ids are others outside."""
     namespaces = Pid.namespaces | CLONE_NEWIPC | CLONE_NEWNET
     ids = "0 100000 65536"
+    owner = 0
 
     def start(self, argv, out, env):
         # Files of its own: some belong to the outer root, whose files are not accessible inside.
@@ -225,6 +226,7 @@ class User(Pid):
                 os._exit(0)
             finally:
                 os._exit(1)
+        os.seteuid(self.owner)
         must(libc.unshare(CLONE_NEWUSER), "unshare")
         os.write(theirs, b"x")
         if os.waitpid(mapper, 0)[1]:
@@ -239,4 +241,9 @@ class User(Pid):
         loopback_up()
 
 
-FLAVOURS = {"host": Host, "pid": Pid, "ipc": Ipc, "net": Net, "container": Container, "user": User}
+class Owned(User):
+    """The same, but the user namespace belongs to an ordinary user, who has all capabilities in it."""
+    owner = 4711
+
+
+FLAVOURS = {"host": Host, "pid": Pid, "ipc": Ipc, "net": Net, "container": Container, "user": User, "owned": Owned}

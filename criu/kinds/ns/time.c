@@ -12,6 +12,7 @@
 #include "kernel/clocks.h"
 #include "kinds/kinds.h"
 #include "run/dump.h"
+#include "run/outside.h"
 #include "run/restore.h"
 #include "timens.pb-c.h"
 #include "util/fds.h"
@@ -236,7 +237,7 @@ static struct time_ns_state *state_of_root(struct restore *r)
 }
 
 /* The namespace that this process has unshared for its children. Its clocks start with their values at the dump. */
-static int set_offsets(const struct time_ns_state *state, const struct clocks *own_ahead)
+static int set_offsets(const struct restore *r, const struct time_ns_state *state, const struct clocks *own_ahead)
 {
 	struct clocks now = clocks_now();
 	int64_t mono = state->stood.monotonic - now.monotonic + own_ahead->monotonic;
@@ -247,7 +248,7 @@ static int set_offsets(const struct time_ns_state *state, const struct clocks *o
 
 	snprintf(text, sizeof(text), "monotonic %ld %ld\nboottime %ld %ld\n", (mono - mono_nsec) / NSEC_IN_SEC,
 		 mono_nsec, (boot - boot_nsec) / NSEC_IN_SEC, boot_nsec);
-	return write_text(proc_root(), "self/timens_offsets", text);
+	return restore_write_own_proc(r, "timens_offsets", text);
 }
 
 /* *ret_fd: the namespace, which has no processes yet. */
@@ -261,7 +262,7 @@ static int create_ns(struct restore *r, const struct time_ns_state *state, const
 	if (unshare(CLONE_NEWTIME) < 0)
 		return -errno;
 	*ret_step = "set its offsets (/proc/self/timens_offsets)";
-	err = set_offsets(state, own_ahead);
+	err = set_offsets(r, state, own_ahead);
 	if (err)
 		return err;
 	*ret_step = "open /proc/self/ns/time_for_children";

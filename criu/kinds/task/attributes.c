@@ -9,7 +9,9 @@
 #include "core_image.h"
 #include "kinds/kinds.h"
 #include "run/dump.h"
+#include "run/outside.h"
 #include "run/restore.h"
+#include "run/user_ns.h"
 #include "util/array.h"
 #include "util/fds.h"
 #include "util/log.h"
@@ -263,20 +265,19 @@ static int attributes_load_thread(struct restore *r, struct restore_task *task, 
 }
 
 /* Write a number to a file in our own /proc directory, unless it contains it already. */
-static int write_number(const char *name, const char *fmt, long long v)
+static int write_number(const struct restore *r, const char *name, const char *fmt, long long v)
 {
-	char path[64], text[32];
+	char text[32];
 
-	snprintf(path, sizeof(path), "self/%s", name);
 	snprintf(text, sizeof(text), fmt, v);
-	return write_text(proc_root(), path, text);
+	return restore_write_own_proc(r, name, text);
 }
 
-static int apply_loginuid(const struct fresh_child *now, const TaskCoreEntry *tc)
+static int apply_loginuid(const struct restore *r, const struct fresh_child *now, const TaskCoreEntry *tc)
 {
 	if (!tc->has_loginuid || !now->has_loginuid || now->loginuid == tc->loginuid)
 		return 0;
-	int err = write_number("loginuid", "%lld", (long long)tc->loginuid);
+	int err = write_number(r, "loginuid", "%lld", (long long)tc->loginuid);
 	if (err)
 		log_warn("loginuid remains %d, it was %d: changing it needs CAP_AUDIT_CONTROL", (int)now->loginuid,
 			 (int)tc->loginuid);
@@ -298,7 +299,7 @@ static int attributes_before_user_ns(struct restore *r)
 	struct fresh_child *now = &r->plan.fresh_child;
 	const TaskCoreEntry *root = restore_task_of(r->plan.tree.root)->core->tc;
 	struct restore_task *task;
-	int lowest = now->oom_score_adj, err = apply_loginuid(now, root);
+	int lowest = now->oom_score_adj, err = apply_loginuid(r, now, root);
 
 	if (err)
 		return err;
@@ -313,7 +314,7 @@ static int attributes_before_user_ns(struct restore *r)
 	}
 	if (!now->has_oom || lowest == now->oom_score_adj)
 		return 0;
-	err = write_number("oom_score_adj", "%lld", lowest);
+	err = write_number(r, "oom_score_adj", "%lld", lowest);
 	now->oom_score_adj = lowest;
 	return err ? fail_oom(err, lowest) : 0;
 }
@@ -322,18 +323,18 @@ static int attributes_apply(struct restore *r, struct restore_task *task)
 {
 	const TaskCoreEntry *tc = task->core->tc;
 	const struct fresh_child *now = &r->plan.fresh_child;
-	int err = apply_loginuid(now, tc);
+	int err = apply_loginuid(r, now, tc);
 
 	if (err)
 		return err;
 	if (tc->has_coredump_filter && now->has_filter && now->coredump_filter != tc->coredump_filter) {
-		err = write_number("coredump_filter", "0x%llx", (long long)tc->coredump_filter);
+		err = write_number(r, "coredump_filter", "0x%llx", (long long)tc->coredump_filter);
 		if (err)
 			return fail(err, "set coredump_filter to 0x%llx", (unsigned long long)tc->coredump_filter);
 	}
 	if (!tc->has_oom_score_adj || (now->has_oom && now->oom_score_adj == tc->oom_score_adj))
 		return 0;
-	err = write_number("oom_score_adj", "%lld", tc->oom_score_adj);
+	err = write_number(r, "oom_score_adj", "%lld", tc->oom_score_adj);
 	return err ? fail_oom(err, tc->oom_score_adj) : 0;
 }
 
@@ -368,7 +369,7 @@ static void note_inherited(struct restore *r, const struct restore_task *task, s
 		wire->inherited |= INHERITED_PERSONALITY;
 	if (mm && mm->has_thp_disabled && !mm->thp_disabled && !now->thp_disabled)
 		wire->inherited |= INHERITED_THP;
-	if (mm && mm->has_dumpable && mm->dumpable == 1 && now->dumpable == 1)
+	if (mm && mm->has_dumpable && mm->dumpable == 1 && now->dumpable == 1 && !restore_user_ns(r))
 		wire->inherited |= INHERITED_DUMPABLE;
 }
 

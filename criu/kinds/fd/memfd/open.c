@@ -20,7 +20,7 @@ static int take_inode(struct restore *r, const struct memfd_inode *inode)
 {
 	const struct memfd_restore *data = *restore_kind_data(r, &memfd_kind);
 
-	return data->holder < 0 ? dup_fd_above(inode->fd, 0) : sys_pidfd_getfd(data->holder, inode->fd);
+	return data->holder < 0 ? dup_fd_above(inode->fd, 0) : restore_getfd(r, data->holder, inode->fd);
 }
 
 int memfd_open(struct restore *r, struct file *file, const void *state)

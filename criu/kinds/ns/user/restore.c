@@ -116,6 +116,7 @@ int user_load(struct restore *r, struct ns *ns)
 	if (err)
 		return err;
 	*user = (struct user_ns){ .record = e,
+				  .foreign = e->has_owner_uid && e->owner_uid != geteuid(),
 				  .uid = first_id(e->uid_map, e->n_uid_map),
 				  .gid = first_id(e->gid_map, e->n_gid_map) };
 	ns->data = user;
@@ -140,6 +141,18 @@ static int check_late_task(const struct restore *r, const struct restore_task *r
 	return 0;
 }
 
+/* Who may access the memory of such a process is determined by the user namespace in which execve(2) created it: the tool's now. */
+static void warn_undumpable(struct restore *r)
+{
+	struct restore_task *rt;
+
+	restore_for_each_task(rt, r)
+		if (rt->mm && rt->mm->has_dumpable && rt->mm->dumpable != 1)
+			log_warn(
+				"process %d is not dumpable: from now on only root outside of its user namespace may trace it, or access its files in /proc",
+				rt->t.pid);
+}
+
 int user_link(struct restore *r)
 {
 	const struct ns *user = restore_user_ns(r);
@@ -148,6 +161,7 @@ int user_link(struct restore *r)
 
 	if (!user)
 		return 0;
+	warn_undumpable(r);
 	restore_for_each_task(rt, r)
 		if (rt->t.state != TASK_DEAD && rt->ns[NS_USER] != user)
 			return fail(
