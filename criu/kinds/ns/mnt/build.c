@@ -330,6 +330,7 @@ void mounts_close(struct restore *r)
 		for (size_t i = 0; m && i < m->n; i++) {
 			close_one(&m->v[i].fd);
 			close_one(&m->v[i].point);
+			close_one(&m->v[i].idmap);
 		}
 	}
 	for (struct mount_fs *fs = data ? data->run.fs : NULL; fs; fs = fs->next)

@@ -14,6 +14,7 @@
 #include "kernel/proc_pid.h"
 #include "kinds/ns/mnt/find.h"
 #include "kinds/ns/mnt/fs_type.h"
+#include "kinds/ns/mnt/idmap.h"
 #include "kinds/ns/mnt/options.h"
 #include "kinds/ns/mnt/restore.h"
 #include "run/path.h"
@@ -134,7 +135,7 @@ static int copy(struct restore *r, struct mount_origin *origin, struct mount *mo
 	if (fd == -EINVAL)
 		fd = copy_attached(origin, part);
 	mount->fd = keep(r, fd);
-	return mount->fd < 0 ? fail(mount->fd, "mount %s: copy a mount", MOUNT_NAME(mount)) : 0;
+	return mount->fd < 0 ? fail(mount->fd, "mount %s: copy a mount", MOUNT_NAME(mount)) : mount_set_idmap(mount);
 }
 
 /* umount(2) of the root takes the uppermost of the mounts there. */
@@ -202,7 +203,7 @@ static int take_or_copy(struct restore *r, struct mount *mount)
 	if (!takes(origin, mount))
 		return copy(r, origin, mount, true);
 	mount->fd = dup_fd_above(origin->fd, r->service_base);
-	return mount->fd < 0 ? fail(mount->fd, "keep a mount open") : 0;
+	return mount->fd < 0 ? fail(mount->fd, "keep a mount open") : mount_set_idmap(mount);
 }
 
 int mounts_clone(struct restore *r, bool deferred)

@@ -7,6 +7,7 @@
 #include "kinds/kinds.h"
 #include "kinds/ns/mnt/external.h"
 #include "kinds/ns/mnt/fs_type.h"
+#include "kinds/ns/mnt/idmap.h"
 #include "kinds/ns/mnt/restore.h"
 #include "util/log.h"
 #include "util/str.h"
@@ -230,8 +231,10 @@ int mounts_load(struct restore *r, struct ns *ns)
 	for (size_t i = 0; !err && i < m->n; i++) {
 		m->v[i].entry = (MntEntry *)records.v[i];
 		m->v[i].of = m;
-		m->v[i].fd = m->v[i].point = -1;
+		m->v[i].fd = m->v[i].point = m->v[i].idmap = -1;
 		err = check_record(ns, m->v[i].entry);
+		if (!err)
+			err = mount_check_idmap(&m->v[i]);
 	}
 	if (err)
 		return err;

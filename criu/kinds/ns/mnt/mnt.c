@@ -6,6 +6,7 @@
 #include "base/bits.h"
 #include "kernel/ns_run.h"
 #include "kinds/kinds.h"
+#include "kinds/ns/mnt/idmap.h"
 #include "kinds/ns/mnt/restore.h"
 #include "kinds/ns/mnt/save.h"
 #include "kinds/ns/mnt/undo.h"
@@ -104,8 +105,10 @@ static int open_joined_root(struct restore *r, struct ns *ns)
 static int mnt_prepare(struct restore *r)
 {
 	struct ns *first = restore_task_of(r->plan.tree.root)->ns[NS_MNT];
-	int err = mounts_open_sources(r);
+	int err = mounts_make_idmaps(r);
 
+	if (!err)
+		err = mounts_open_sources(r);
 	if (!err)
 		err = mount_undo_prepare(r);
 	if (!err && first->joined)

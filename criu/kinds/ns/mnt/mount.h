@@ -44,6 +44,7 @@ struct mount {
 	const char *
 		source; /* restore: of an external mount and the root: a path in the tool's mount namespace; NULL: it is made */
 	int fd; /* restore: of its root directory or file (O_PATH); -1: not created yet */
+	int idmap; /* restore: the user namespace whose maps it has; -1: none */
 	int point; /* restore, if it is deferred: its mount point, unless that is deferred, too; -1: not open */
 	bool deferred; /* restore: it needs the pid namespace, or lies below one that does */
 	unsigned covered; /* restore: by so many mounts of the host in the same place */

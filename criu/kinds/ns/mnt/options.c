@@ -27,6 +27,7 @@ static const struct word mount_words[] = {
 	{ "nodiratime", MNT_FLAG_NODIRATIME },
 	{ "relatime", MNT_FLAG_RELATIME },
 	{ "nosymfollow", MNT_FLAG_NOSYMFOLLOW },
+	{ "idmapped", 0 }, /* idmap.c */
 };
 static const struct word sb_words[] = {
 	{ "rw", 0 },

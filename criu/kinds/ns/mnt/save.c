@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "kernel/ns_run.h"
 #include "kinds/ns/mnt/fs_type.h"
+#include "kinds/ns/mnt/idmap.h"
 #include "kinds/ns/mnt/whole.h"
 #include "util/fds.h"
 #include "util/log.h"
@@ -26,9 +27,9 @@ struct content {
 static int survey_all(void *arg)
 {
 	const struct content *c = arg;
-	const struct mounts *m = c->ns->data;
+	struct mounts *m = c->ns->data;
 	struct mount *mount;
-	int err = 0;
+	int err = mounts_save_idmaps(c->dump, m);
 
 	mounts_for_each(mount, m) {
 		if (err || !is_first_with_content(mount))
@@ -52,7 +53,7 @@ int mounts_survey_content(struct dump *dump, struct ns *ns)
 	int result = 0, err;
 
 	mounts_for_each(mount, m)
-		any |= is_first_with_content(mount);
+		any |= is_first_with_content(mount) || mount_is_idmapped(mount->info);
 	if (!any)
 		return 0;
 	_cleanup_close_ int fd = open_fmt(member->proc.dir, O_RDONLY | O_CLOEXEC, "ns/mnt");

@@ -40,7 +40,7 @@ static int list_mounts(struct dump *dump, struct ns *ns, struct mounts *m)
 			continue;
 		m->v[m->n].info = info;
 		m->v[m->n].of = m;
-		m->v[m->n].fd = -1;
+		m->v[m->n].fd = m->v[m->n].idmap = -1;
 		err = mount_fill_entry(dump, &m->v[m->n]);
 		m->n++;
 	}

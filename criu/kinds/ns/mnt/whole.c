@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include "base/cleanup.h"
 #include "kinds/ns/mnt/whole.h"
@@ -16,10 +17,15 @@
 #include "kernel/mountinfo.h"
 #include "kernel/ns_run.h"
 #include "kernel/proc_pid.h"
+#include "kinds/ns/mnt/idmap.h"
 #include "kinds/ns/mnt/mount.h"
 #include "run/path.h"
 #include "util/fds.h"
 #include "util/log.h"
+
+#ifndef SYS_open_tree_attr
+#define SYS_open_tree_attr 467 /* Linux 6.15 */
+#endif
 
 static int mount_id_of(int fd)
 {
@@ -30,15 +36,24 @@ static int mount_id_of(int fd)
 
 /*
  * Of a detached copy: nothing is mounted on that, and reading changes no access times (there is no O_NOATIME for symbolic
- * links). -EINVAL: an unbindable mount has no copies.
+ * links). @plain: it is idmapped, and the copy is not. -EINVAL: an unbindable mount has no copies.
  */
-static int open_alone(int at)
+static int open_alone(int at, bool plain)
 {
 	struct mount_attr noatime = { .attr_set = MOUNT_ATTR_NOATIME, .attr_clr = MOUNT_ATTR__ATIME };
-	_cleanup_close_ int copy = open_tree(at, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	const unsigned flags = AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
+	_cleanup_close_ int copy = -1;
 
-	if (copy < 0 || mount_setattr(copy, "", AT_EMPTY_PATH, &noatime, sizeof(noatime)) < 0)
-		return -errno;
+	if (!plain) {
+		copy = open_tree(at, "", flags);
+		if (copy < 0 || mount_setattr(copy, "", AT_EMPTY_PATH, &noatime, sizeof(noatime)) < 0)
+			return -errno;
+	} else {
+		noatime.attr_clr |= MOUNT_ATTR_IDMAP;
+		copy = (int)syscall(SYS_open_tree_attr, at, "", flags, &noatime, sizeof(noatime));
+		if (copy < 0)
+			return -errno;
+	}
 	return open_at(copy, ".", O_RDONLY | O_DIRECTORY, 0);
 }
 
@@ -83,7 +98,7 @@ static int uncover_once(struct uncover *u)
 		return -ENOENT;
 	if (kdev_make(found->dev_major, found->dev_minor) == u->mount->entry->root_dev && !strcmp(found->root, "/") &&
 	    !strcmp(found->mountpoint, MOUNT_NAME(u->mount))) {
-		u->fd = open_alone(at);
+		u->fd = open_alone(at, mount_is_idmapped(u->mount->info));
 		return u->fd < 0 ? u->fd : 0;
 	}
 	return umount2(found->mountpoint, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 ? -errno : -EAGAIN;
@@ -128,7 +143,7 @@ int mount_open_whole(const struct mount *mount)
 	int result = 0, err;
 
 	if (at >= 0 && mount_id_of(at) == (int)mount->entry->mnt_id) {
-		int fd = open_alone(at);
+		int fd = open_alone(at, mount_is_idmapped(mount->info));
 
 		if (fd != -EINVAL)
 			return fd;
