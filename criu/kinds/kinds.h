@@ -27,6 +27,20 @@ extern const struct run_kind cpuinfo_run, seccomp_run, sem_undo_run, locks_run;
 extern const struct run_kind time_ns_run, pid_ns_run, user_ns_run, uts_ns_run, ipc_ns_run, net_ns_run, mnt_ns_run;
 extern const struct run_kind memfd_run, tty_run, tun_run, pipe_run, inotify_run, fanotify_run, mqueue_run, unix_run;
 extern const struct run_kind regular_run, inet_run, packet_run, fs_run, cgroup_run, sched_run, autogroup_run;
+/* Of network devices of type tun: fd/tun.c, ns/net/tun.c */
+struct tun_queues {
+	unsigned nr; /* open files of the tree that are attached to it */
+	int local; /* a copy of one of their descriptors, of the tool; -1: none */
+};
+struct tun_queues tun_queues_of(struct dump *dump, const struct ns *ns, const char *device);
+/* Restore: a device that is created with its network namespace; @fd: a queue of it, for the file that has claimed it. */
+struct net_tun {
+	unsigned flags; /* IFF_TUN..., for TUNSETIFF */
+	const struct file *claimed_by;
+	int fd; /* -1: none; of the tool, inherited by all tasks */
+};
+/* NULL: the images have none of that name. */
+struct net_tun *net_tun_of(const struct ns *ns, const char *device);
 /* What the task's clocks show has gone on from here; zeros: it has not. */
 struct clocks time_ns_at_dump(const struct restore *r, const struct restore_task *task);
 /* Restore: the value that the images have for a semaphore of a namespace that is not the tool's. False: there is none. */

@@ -3,7 +3,7 @@
  * tun and tap devices: one that exists as long as its descriptor, with address and route; a persistent one; a
  * multi-queue device with one queue detached; a descriptor without a device. Packets flow in both directions
  * afterwards.
- * test: net=own breaks=2 decode=yes ignore=fd/3/pos
+ * test: net=own breaks=2 decode=yes ignore=fd/[0-9]+/pos
  */
 #include "checkpoint.h"
 #include <arpa/inet.h>
@@ -53,22 +53,22 @@ static unsigned flags_of(int fd, const char *name)
 	return (unsigned short)ifr.ifr_flags;
 }
 
-/* A datagram to 10.9.8.2, which is behind the device, arrives at the descriptor. */
-static void ping(int fd)
+/* A datagram to @address, which is behind the device, arrives at the descriptor, after a header of that length. */
+static void ping(int fd, const char *address, int header)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(99) };
 	int sock = socket(AF_INET, SOCK_DGRAM, 0);
 	char packet[2048];
 	bool found = false;
 
-	inet_pton(AF_INET, "10.9.8.2", &to.sin_addr);
+	inet_pton(AF_INET, address, &to.sin_addr);
 	check(sendto(sock, "hello there", 11, 0, (struct sockaddr *)&to, sizeof(to)) == 11, "sendto");
 	for (int n = 0; n < 50 && !found; n++) {
 		ssize_t len = read(fd, packet, sizeof(packet));
 
 		if (len < 0)
 			sleep_ms(20);
-		found = len == 20 + 8 + 11 && !memcmp(packet + 28, "hello there", 11);
+		found = len == header + 20 + 8 + 11 && !memcmp(packet + header + 28, "hello there", 11);
 	}
 	check(found, "no packet received");
 	close(sock);
@@ -91,10 +91,12 @@ int main(int argc, char **argv)
 	q2 = attach("many", IFF_TUN | IFF_MULTI_QUEUE);
 	ifr.ifr_flags = IFF_DETACH_QUEUE;
 	need(!ioctl(q2, TUNSETQUEUE, &ifr), "detach");
+	up("many", "10.10.8.1");
 	none = open("/dev/net/tun", O_RDONLY | O_CLOEXEC);
 	before = flags_of(tap, "tap5");
 	before_q = flags_of(q2, "many");
-	ping(tun);
+	ping(tun, "10.9.8.2", 0);
+	ping(q1, "10.10.8.2", 4);
 
 	brk = checkpoint_here();
 	if (brk == 1)
@@ -112,7 +114,8 @@ int main(int argc, char **argv)
 	check(ioctl(none, TUNGETIFF, &ifr) < 0 && errno == EBADFD && fcntl(none, F_GETFD) == FD_CLOEXEC &&
 		      (fcntl(none, F_GETFL) & O_ACCMODE) == O_RDONLY,
 	      "without a device");
-	ping(tun);
+	ping(tun, "10.9.8.2", 0);
+	ping(q1, "10.10.8.2", 4);
 	close(tun);
 	check(!if_nametoindex("tun5"), "it still exists");
 	close(tap);

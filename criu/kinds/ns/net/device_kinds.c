@@ -54,6 +54,7 @@ static const struct device_kind kinds[] = {
 	  .needs_link = true,
 	  .read_only = MACVLAN_READ_ONLY,
 	  .settings = MACVLAN_SETTINGS },
+	{ .name = "tun", .type = ND_TYPE__TUN, .is_made_apart = true },
 	{ .name = "ifb", .type = ND_TYPE__EXTLINK },
 	{ .name = "dummy", .type = ND_TYPE__EXTLINK },
 };

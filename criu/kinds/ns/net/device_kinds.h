@@ -8,6 +8,7 @@ struct device_kind {
 	const char *name; /* IFLA_INFO_KIND; "": loopback */
 	NdType type; /* EXTLINK: the format has none; then its entry has the name */
 	bool exists; /* in each new namespace: it is not created */
+	bool is_made_apart; /* not by a request of rtnetlink: tun.c */
 	bool may_lead_out; /* connected to a device outside of the tree, which options of the restore name */
 	bool needs_link; /* created on top of the device that peer_ifindex is */
 	uint64_t read_only; /* bits: attributes of IFLA_INFO_DATA that cannot be set */

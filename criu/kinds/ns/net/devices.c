@@ -51,6 +51,8 @@ static void set_attributes(struct route_batch *b, const struct net_device *devic
 	int left;
 
 	route_message(b, RTM_SETLINK, 0, &head, sizeof(head));
+	if (device->kind->is_made_apart && entry->has_address)
+		route_attr(b, IFLA_ADDRESS, entry->address.data, entry->address.len);
 	nla_for_each_attr(attr, (struct nlattr *)entry->attributes.data, (int)entry->attributes.len,
 			  left) if (is_set_here(device, attr)) route_attrs(b, attr, NLA_ALIGN(attr->nla_len));
 	route_message_end(b);

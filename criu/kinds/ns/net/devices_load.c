@@ -34,7 +34,7 @@ static int check_entry(const struct ns *ns, const NetDeviceEntry *entry)
 	return err ? err : conf_check("netdev", ns->id, CONF_IPV6, &conf6);
 }
 
-static int load_device(const struct ns *ns, const NetDeviceEntry *entry, struct net_device *ret)
+static int load_device(struct restore *r, const struct ns *ns, const NetDeviceEntry *entry, struct net_device *ret)
 {
 	int err = check_entry(ns, entry);
 
@@ -46,7 +46,7 @@ static int load_device(const struct ns *ns, const NetDeviceEntry *entry, struct 
 	if (!err && entry->type == ND_TYPE__LOOPBACK && (strcmp(entry->name, "lo") || entry->ifindex != 1))
 		err = fail(-EBADMSG, "netdev-%u.img: a loopback device with the name %s and index %u", ns->id,
 			   entry->name, entry->ifindex);
-	return err;
+	return err || entry->type != ND_TYPE__TUN ? err : net_tun_load(r, ret);
 }
 
 int net_devices_load(struct restore *r, const struct ns *ns, struct net_state *state)
@@ -60,7 +60,7 @@ int net_devices_load(struct restore *r, const struct ns *ns, struct net_state *s
 	if (!state->devices)
 		return fail(-ENOMEM, "network devices");
 	for (size_t i = 0; !err && i < records.n; i++)
-		err = load_device(ns, (const NetDeviceEntry *)records.v[i], &state->devices[state->nr_devices++]);
+		err = load_device(r, ns, (const NetDeviceEntry *)records.v[i], &state->devices[state->nr_devices++]);
 	return err;
 }
 

@@ -231,7 +231,7 @@ int net_devices_make(struct restore *r)
 		for (size_t i = 0; state && i < state->nr_devices; i++) {
 			struct net_device *device = &state->devices[i];
 
-			device->made = device->kind->exists;
+			device->made = device->kind->exists || device->kind->is_made_apart;
 			making.left += !device->made;
 		}
 	}

@@ -147,6 +147,8 @@ static bool set_kind(const struct saving *s, const struct ifinfomsg *ifi, struct
 	const struct device_kind *found =
 		ifi->ifi_type == ARPHRD_LOOPBACK ? device_kind_by_type(ND_TYPE__LOOPBACK) : device_kind_by_name(kind);
 
+	const char *why;
+
 	if (tb[IFLA_XDP] && nla_len(tb[IFLA_XDP]) && netlink_nested(tb[IFLA_XDP], IFLA_XDP_ATTACHED) &&
 	    nla_get_u8((struct nlattr *)netlink_nested(tb[IFLA_XDP], IFLA_XDP_ATTACHED)))
 		return refuse(s, entry, kind, "an XDP program is attached to it"), false;
@@ -159,6 +161,9 @@ static bool set_kind(const struct saving *s, const struct ifinfomsg *ifi, struct
 	    net_flag_is_set(netlink_nested(netlink_nested(tb[IFLA_LINKINFO], IFLA_INFO_DATA), IFLA_BR_VLAN_FILTERING)))
 		return refuse(s, entry, kind, "it filters VLANs, the tables of which are not saved (vlan_filtering 1)"),
 		       false;
+	why = found->type == ND_TYPE__TUN ? net_tun_save(s->dump, s->ns, tb[IFLA_LINKINFO], entry) : NULL;
+	if (why)
+		return refuse(s, entry, kind, why), false;
 	if (!entry->has_peer_nsid && !found->may_lead_out)
 		return refuse(s, entry, kind, "it is connected to a device outside of the tree"), false;
 	return true;

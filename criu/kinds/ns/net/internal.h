@@ -110,6 +110,7 @@ struct net_device {
 	const char *outer,
 		*bridge; /* the other end outside of the tree, and the bridge that it is a port of, or NULL */
 	const char *outer_parent; /* the device below, outside of the tree */
+	struct net_tun *tun; /* of type tun: tun.c */
 	bool made;
 };
 
@@ -162,6 +163,11 @@ int net_devices_load(struct restore *r, const struct ns *ns, struct net_state *s
 int net_devices_link(struct restore *r);
 /* devices_make.c: creates those of all namespaces; in the tool */
 int net_devices_make(struct restore *r);
+/* tun.c; save: what prevents it from being saved, or NULL. make: in the tool, which acts in the namespace */
+const char *net_tun_save(struct dump *dump, const struct ns *ns, const struct nlattr *linkinfo, NetDeviceEntry *entry);
+int net_tun_load(struct restore *r, struct net_device *device);
+int net_tuns_make(struct restore *r, struct net_state *state);
+void net_tuns_close(struct net_state *state);
 /* devices.c: all but whether they are up; those of all namespaces */
 int net_devices_configure(struct restore *r);
 /* Its IPv6 settings: in the namespace. */

@@ -268,6 +268,8 @@ static int net_namespaces_made(struct restore *r)
 	int err = in_each(r, open_socket);
 
 	if (!err)
+		err = in_each(r, net_tuns_make);
+	if (!err)
 		err = net_devices_make(r);
 	return err ? err : netfilter_execute_texts(r);
 }
@@ -307,6 +309,23 @@ static void close_sockets(struct restore *r)
 	}
 }
 
+/* Tasks have their own copies, or none. */
+static int close_queues(struct restore *r)
+{
+	struct ns *ns;
+
+	ns_for_each(ns, &r->plan.namespaces, NS_NET)
+		if (ns->data)
+			net_tuns_close(ns->data);
+	return 0;
+}
+
+static void net_undo(struct restore *r)
+{
+	close_sockets(r);
+	close_queues(r);
+}
+
 static int net_in_namespaces(struct restore *r)
 {
 	int err = net_devices_configure(r);
@@ -331,5 +350,6 @@ const struct run_kind net_ns_run = {
 	.fill_namespace = net_fill,
 	.namespaces_made = net_namespaces_made,
 	.in_namespaces = net_in_namespaces,
-	.failed = close_sockets,
+	.ready = close_queues,
+	.failed = net_undo,
 };
