@@ -38,11 +38,60 @@
 	 BIT(IFLA_BRPORT_MESSAGE_AGE_TIMER) | BIT(IFLA_BRPORT_FORWARD_DELAY_TIMER) | BIT(IFLA_BRPORT_HOLD_TIMER) | \
 	 BIT(IFLA_BRPORT_FLUSH) | BIT(BRPORT_MCAST_EHT_HOSTS_CNT) | BIT(BRPORT_MCAST_N_GROUPS))
 
-/* Only those that have been tried: others may have state that is not in their attributes. */
+/* if_tunnel.h, if_link.h; of newer kernels, too */
+#define VLAN_SETTINGS BITS_UP_TO(5)
+#define IPVLAN_SETTINGS BITS_UP_TO(2)
+#define VRF_SETTINGS BITS_UP_TO(1)
+#define TUNNEL_SETTINGS BITS_UP_TO(20)
+#define GRE_SETTINGS BITS_UP_TO(24)
+#define VTI_SETTINGS BITS_UP_TO(6)
+#define GENEVE_SETTINGS BITS_UP_TO(15)
+/* Not: the table of its VNIs (IFLA_VXLAN_VNIFILTER). */
+#define VXLAN_SETTINGS (BITS_UP_TO(34) & ~BIT(30))
+#define VXLAN_TTL_INHERIT 28
+
+/* All options are listed, but those that this kernel lacks cannot even be switched off. */
+static void add_bridge_options(struct route_batch *b, const struct nlattr *attr)
+{
+	struct br_boolopt_multi options;
+
+	if (nla_len(attr) < (int)sizeof(options))
+		return;
+	memcpy(&options, nla_data(attr), sizeof(options));
+	options.optmask = options.optval;
+	if (options.optval)
+		route_attr(b, IFLA_BR_MULTI_BOOLOPT, &options, sizeof(options));
+}
+
+static bool add_of_bridge(struct route_batch *b, const struct nlattr *attr)
+{
+	if (nla_type(attr) == IFLA_BR_MULTI_BOOLOPT)
+		return add_bridge_options(b, attr), true;
+	return nla_type(attr) == IFLA_BR_VLAN_FILTERING && !net_flag_is_set(attr);
+}
+
+static bool add_of_vxlan(struct route_batch *b, const struct nlattr *attr)
+{
+	/* Their being there reserves bits of the header. */
+	if (nla_type(attr) == IFLA_VXLAN_REMCSUM_TX || nla_type(attr) == IFLA_VXLAN_REMCSUM_RX)
+		return !net_flag_is_set(attr);
+	/* Reported as a number, set as a flag. */
+	if (nla_type(attr) != VXLAN_TTL_INHERIT)
+		return false;
+	if (net_flag_is_set(attr))
+		route_attr(b, VXLAN_TTL_INHERIT, NULL, 0);
+	return true;
+}
+
+/* The kinds from "dummy" on could not be tried on a kernel that has them. */
 static const struct device_kind kinds[] = {
 	{ .name = "", .type = ND_TYPE__LOOPBACK, .exists = true },
 	{ .name = "veth", .type = ND_TYPE__VETH, .may_lead_out = true },
-	{ .name = "bridge", .type = ND_TYPE__BRIDGE, .read_only = BRIDGE_READ_ONLY, .settings = BRIDGE_SETTINGS },
+	{ .name = "bridge",
+	  .type = ND_TYPE__BRIDGE,
+	  .read_only = BRIDGE_READ_ONLY,
+	  .settings = BRIDGE_SETTINGS,
+	  .add_special = add_of_bridge },
 	{ .name = "macvlan",
 	  .type = ND_TYPE__MACVLAN,
 	  .may_lead_out = true,
@@ -56,8 +105,50 @@ static const struct device_kind kinds[] = {
 	  .settings = MACVLAN_SETTINGS },
 	{ .name = "tun", .type = ND_TYPE__TUN, .is_made_apart = true },
 	{ .name = "ifb", .type = ND_TYPE__EXTLINK },
+	{ .name = "vxlan",
+	  .type = ND_TYPE__EXTLINK,
+	  .may_have_link = true,
+	  .link_attr = IFLA_VXLAN_LINK,
+	  .settings = VXLAN_SETTINGS,
+	  .add_special = add_of_vxlan },
 	{ .name = "dummy", .type = ND_TYPE__EXTLINK },
+	{ .name = "vlan", .type = ND_TYPE__EXTLINK, .needs_link = true, .settings = VLAN_SETTINGS },
+	{ .name = "ipvlan", .type = ND_TYPE__EXTLINK, .needs_link = true, .settings = IPVLAN_SETTINGS },
+	{ .name = "ipvtap", .type = ND_TYPE__EXTLINK, .needs_link = true, .settings = IPVLAN_SETTINGS },
+	{ .name = "vrf", .type = ND_TYPE__EXTLINK, .settings = VRF_SETTINGS },
+	{ .name = "geneve", .type = ND_TYPE__EXTLINK, .settings = GENEVE_SETTINGS },
+	{ .name = "sit", .type = ND_TYPE__SIT, .may_have_link = true, .settings = TUNNEL_SETTINGS },
+	{ .name = "ipip", .type = ND_TYPE__EXTLINK, .may_have_link = true, .settings = TUNNEL_SETTINGS },
+	{ .name = "ip6tnl", .type = ND_TYPE__EXTLINK, .may_have_link = true, .settings = TUNNEL_SETTINGS },
+	{ .name = "gre", .type = ND_TYPE__EXTLINK, .may_have_link = true, .settings = GRE_SETTINGS },
+	{ .name = "gretap", .type = ND_TYPE__EXTLINK, .may_have_link = true, .settings = GRE_SETTINGS },
+	{ .name = "erspan", .type = ND_TYPE__EXTLINK, .may_have_link = true, .settings = GRE_SETTINGS },
+	{ .name = "ip6gre", .type = ND_TYPE__EXTLINK, .may_have_link = true, .settings = GRE_SETTINGS },
+	{ .name = "ip6gretap", .type = ND_TYPE__EXTLINK, .may_have_link = true, .settings = GRE_SETTINGS },
+	{ .name = "ip6erspan", .type = ND_TYPE__EXTLINK, .may_have_link = true, .settings = GRE_SETTINGS },
+	{ .name = "vti", .type = ND_TYPE__EXTLINK, .may_have_link = true, .settings = VTI_SETTINGS },
+	{ .name = "vti6", .type = ND_TYPE__EXTLINK, .may_have_link = true, .settings = VTI_SETTINGS },
 };
+
+uint32_t device_link_of(const NetDeviceEntry *entry)
+{
+	const struct device_kind *kind = device_kind_of(entry);
+	const struct nlattr *data = netlink_nested(net_find_attribute(entry, IFLA_LINKINFO), IFLA_INFO_DATA);
+	const struct nlattr *link = kind && kind->link_attr ? netlink_nested(data, kind->link_attr) : NULL;
+
+	return link && nla_len(link) >= (int)sizeof(uint32_t) ? nla_get_u32((struct nlattr *)link) : 0;
+}
+
+bool device_is_fallback(const char *name)
+{
+	static const char *const names[] = { "sit0",	"tunl0",   "gre0",    "gretap0", "erspan0",
+					     "ip_vti0", "ip6tnl0", "ip6gre0", "ip6_vti0" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (str_eq(names[i], name))
+			return true;
+	return false;
+}
 
 const struct device_kind *device_kind_by_name(const char *name)
 {
@@ -100,33 +191,41 @@ int device_save_details(struct dump *dump, const struct nlattr *linkinfo, NetDev
 	return 0;
 }
 
-/* All options are listed, but those that this kernel lacks cannot even be switched off. */
-static void add_bridge_options(struct route_batch *b, const struct nlattr *attr)
+static bool is_set(const struct nlattr *attr)
 {
-	struct br_boolopt_multi options;
+	const char *bytes = nla_data(attr);
 
-	if (nla_len(attr) < (int)sizeof(options))
-		return;
-	memcpy(&options, nla_data(attr), sizeof(options));
-	options.optmask = options.optval;
-	if (options.optval)
-		route_attr(b, IFLA_BR_MULTI_BOOLOPT, &options, sizeof(options));
+	for (int i = 0; i < nla_len(attr); i++)
+		if (bytes[i])
+			return true;
+	return !nla_len(attr); /* a flag */
+}
+
+static bool is_known(const struct device_kind *kind, int type)
+{
+	return type < 64 && ((kind->read_only | kind->settings) & BIT(type));
+}
+
+int device_unknown_property(const struct device_kind *kind, const struct nlattr *linkinfo)
+{
+	const struct nlattr *data = netlink_nested(linkinfo, IFLA_INFO_DATA), *attr;
+	int left;
+
+	if (!data || kind->is_made_apart)
+		return 0;
+	nla_for_each_nested(attr, (struct nlattr *)data, left)
+	{
+		if (!is_known(kind, nla_type(attr)) && is_set(attr))
+			return nla_type(attr);
+	}
+	return 0;
 }
 
 static void add_one(struct route_batch *b, const struct device_kind *kind, const struct nlattr *attr)
 {
-	const int type = nla_type(attr);
-
-	if (type < 64 && (kind->read_only & BIT(type)))
+	if (!is_known(kind, nla_type(attr)) || (kind->read_only & BIT(nla_type(attr))))
 		return;
-	if (type >= 64 || !(kind->settings & BIT(type))) {
-		log_warn("a network device of kind %s has an unknown property (number %d), which is not restored",
-			 kind->name, type);
-		return;
-	}
-	if (kind->type == ND_TYPE__BRIDGE && type == IFLA_BR_MULTI_BOOLOPT)
-		add_bridge_options(b, attr);
-	else if (kind->type != ND_TYPE__BRIDGE || type != IFLA_BR_VLAN_FILTERING || net_flag_is_set(attr))
+	if (!kind->add_special || !kind->add_special(b, attr))
 		route_attrs(b, attr, NLA_ALIGN(attr->nla_len));
 }
 

@@ -187,6 +187,8 @@ static int configure(const struct net_state *state)
 	for (size_t i = 0; i < state->nr_devices; i++) {
 		const struct net_device *device = &state->devices[i];
 
+		if (device->left_out)
+			continue;
 		set_attributes(&c.b, device);
 		note_subject(&c, device, "flags and attributes");
 		if (!has_dependent_mtu(device))
@@ -209,7 +211,7 @@ static int set_dependent_mtus(const struct net_state *state, bool linked)
 	for (size_t i = 0; i < state->nr_devices; i++) {
 		const struct net_device *device = &state->devices[i];
 
-		if (!has_dependent_mtu(device) || device->kind->needs_link != linked)
+		if (device->left_out || !has_dependent_mtu(device) || device->kind->needs_link != linked)
 			continue;
 		set_mtu(&c.b, device);
 		note_subject(&c, device, "the MTU");
@@ -280,7 +282,8 @@ int net_devices_settle(const struct net_state *state)
 	_cleanup_route_batch_ struct route_batch b = { .err = 0 };
 
 	for (size_t i = 0; i < state->nr_devices; i++)
-		set_gen_mode(&b, state->devices[i].entry, gen_mode_of(state->devices[i].entry));
+		if (!state->devices[i].left_out)
+			set_gen_mode(&b, state->devices[i].entry, gen_mode_of(state->devices[i].entry));
 	return run(&b, state, "set how the network devices get IPv6 addresses");
 }
 
@@ -298,6 +301,8 @@ int net_devices_up(const struct net_state *state)
 						.ifi_flags = entry->flags & IFF_UP,
 						.ifi_change = IFF_UP };
 
+		if (state->devices[i].left_out)
+			continue;
 		set_gen_mode(&b, entry, IN6_ADDR_GEN_MODE_NONE);
 		route_message(&b, RTM_SETLINK, 0, &head, sizeof(head));
 		if (entry->type == ND_TYPE__VETH && entry->has_master && (entry->flags & IFF_UP) &&
@@ -325,7 +330,7 @@ static int set_conf6(struct nlmsghdr *message, void *arg)
 		const struct conf_list list = { entry->conf6, entry->n_conf6 };
 		const struct conf_array saved = saved_array(entry, CONF_IPV6);
 
-		if (entry->ifindex != (uint32_t)ifi->ifi_index)
+		if (entry->ifindex != (uint32_t)ifi->ifi_index || s->state->devices[i].left_out)
 			continue;
 		err = conf_fill_device(s->r, CONF_IPV6, entry->name, &list, &now);
 		if (!err)

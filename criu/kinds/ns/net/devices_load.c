@@ -2,6 +2,7 @@
 /* Reads and checks netdev-N, and finds what each device is connected to. */
 #include <errno.h>
 #include <linux/if.h>
+#include <linux/if_link.h>
 #include <stdio.h>
 #include <string.h>
 #include "attributes.h"
@@ -46,6 +47,10 @@ static int load_device(struct restore *r, const struct ns *ns, const NetDeviceEn
 	if (!err && entry->type == ND_TYPE__LOOPBACK && (strcmp(entry->name, "lo") || entry->ifindex != 1))
 		err = fail(-EBADMSG, "netdev-%u.img: a loopback device with the name %s and index %u", ns->id,
 			   entry->name, entry->ifindex);
+	if (!err && device_unknown_property(ret->kind, net_find_attribute(entry, IFLA_LINKINFO)))
+		err = fail(-EOPNOTSUPP, "netdev-%u.img: device %s has an unknown property (IFLA_INFO_DATA, number %d)",
+			   ns->id, entry->name,
+			   device_unknown_property(ret->kind, net_find_attribute(entry, IFLA_LINKINFO)));
 	return err || entry->type != ND_TYPE__TUN ? err : net_tun_load(r, ret);
 }
 

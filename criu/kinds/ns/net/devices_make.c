@@ -73,7 +73,8 @@ static void add_link(struct route_batch *b, const struct net_device *device)
 	const NetDeviceEntry *entry = device->entry;
 	const NetnsEntry *netns = state_of(device)->entry;
 
-	route_attr_u32(b, IFLA_LINK, entry->peer_ifindex);
+	if (device->kind->needs_link)
+		route_attr_u32(b, IFLA_LINK, entry->peer_ifindex);
 	for (size_t i = 0; entry->peer_nsid != device->ns->id && i < netns->n_nsids; i++)
 		if (netns->nsids[i]->target_ns_id == entry->peer_nsid)
 			route_attr_u32(b, IFLA_LINK_NETNSID, (uint32_t)netns->nsids[i]->netnsid_value);
@@ -89,15 +90,31 @@ static void add_device(struct route_batch *b, const struct making *m, const stru
 		add_pair(b, m, device);
 	else
 		device_add_info(b, device->entry);
-	if (device->kind->needs_link)
+	if (device->kind->needs_link || device->kind->may_have_link)
 		add_link(b, device);
 	route_message_end(b);
 }
 
+static bool link_exists(const struct net_device *device)
+{
+	const struct net_state *state = state_of(device);
+	const uint32_t link = device_link_of(device->entry);
+
+	for (size_t i = 0; link && i < state->nr_devices; i++)
+		if (state->devices[i].entry->ifindex == link)
+			return state->devices[i].made;
+	return true;
+}
+
 static bool is_ready(const struct net_device *device)
 {
-	return !device->made && !device->outer_parent &&
-	       (!device->kind->needs_link || (device->peer && device->peer->made));
+	const struct net_device *below = device->peer == device ? NULL : device->peer;
+
+	if (device->made || device->outer_parent)
+		return false;
+	if (device->kind->may_have_link)
+		return (!below || below->made) && link_exists(device);
+	return !device->kind->needs_link || (below && below->made);
 }
 
 struct made {
@@ -231,7 +248,7 @@ int net_devices_make(struct restore *r)
 		for (size_t i = 0; state && i < state->nr_devices; i++) {
 			struct net_device *device = &state->devices[i];
 
-			device->made = device->kind->exists || device->kind->is_made_apart;
+			device->made |= device->kind->exists || device->kind->is_made_apart;
 			making.left += !device->made;
 		}
 	}

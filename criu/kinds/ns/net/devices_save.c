@@ -7,6 +7,7 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <netlink/msg.h>
+#include <stdio.h>
 #include <string.h>
 #include "attributes.h"
 #include "base/bits.h"
@@ -148,6 +149,8 @@ static bool set_kind(const struct saving *s, const struct ifinfomsg *ifi, struct
 		ifi->ifi_type == ARPHRD_LOOPBACK ? device_kind_by_type(ND_TYPE__LOOPBACK) : device_kind_by_name(kind);
 
 	const char *why;
+	char text[64];
+	int unknown;
 
 	if (tb[IFLA_XDP] && nla_len(tb[IFLA_XDP]) && netlink_nested(tb[IFLA_XDP], IFLA_XDP_ATTACHED) &&
 	    nla_get_u8((struct nlattr *)netlink_nested(tb[IFLA_XDP], IFLA_XDP_ATTACHED)))
@@ -161,6 +164,11 @@ static bool set_kind(const struct saving *s, const struct ifinfomsg *ifi, struct
 	    net_flag_is_set(netlink_nested(netlink_nested(tb[IFLA_LINKINFO], IFLA_INFO_DATA), IFLA_BR_VLAN_FILTERING)))
 		return refuse(s, entry, kind, "it filters VLANs, the tables of which are not saved (vlan_filtering 1)"),
 		       false;
+	unknown = device_unknown_property(found, tb[IFLA_LINKINFO]);
+	if (unknown) {
+		snprintf(text, sizeof(text), "it has an unknown property (IFLA_INFO_DATA, number %d)", unknown);
+		return refuse(s, entry, kind, text), false;
+	}
 	why = found->type == ND_TYPE__TUN ? net_tun_save(s->dump, s->ns, tb[IFLA_LINKINFO], entry) : NULL;
 	if (why)
 		return refuse(s, entry, kind, why), false;

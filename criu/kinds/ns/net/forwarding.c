@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include "base/bits.h"
 #include "internal.h"
 #include "util/fds.h"
 #include "util/log.h"
@@ -25,6 +26,7 @@
 /* Newer than some headers: attributes of an entry of a mdb, as they are reported, and as they are set. */
 enum { MDB_SRC_LIST = 2, MDB_GROUP_MODE = 3, MDB_SOURCE = 4, MDB_RTPROT = 5 };
 enum { MDB_SET_SOURCE = 1, MDB_SET_GROUP_MODE = 3, MDB_SET_RTPROT = 4 };
+enum { NDA_NH_ID_ = 13 };
 #define MAC_TEXT_ROOM 48
 
 static bool is_multicast(const struct nlattr *address)
@@ -42,7 +44,8 @@ static int keep_entry(struct nlmsghdr *message, void *arg)
 
 	if (ndm->ndm_family != AF_BRIDGE || !address)
 		return 0;
-	if ((ndm->ndm_flags & NTF_SELF) && is_multicast(address))
+	if ((ndm->ndm_flags & NTF_SELF) && is_multicast(address) && !nlmsg_find_attr(message, sizeof(*ndm), NDA_DST) &&
+	    !nlmsg_find_attr(message, sizeof(*ndm), NDA_NH_ID_))
 		return 0;
 	if (!(ndm->ndm_state & (NUD_PERMANENT | NUD_NOARP)) && !(ndm->ndm_flags & NTF_EXT_LEARNED))
 		return 0;
@@ -150,6 +153,39 @@ static int join(const struct filling *f, const struct ndmsg *ndm, const struct n
 		     0;
 }
 
+static const struct nlattr *attr_of(const struct nlmsghdr *message, int type)
+{
+	return nlmsg_find_attr((struct nlmsghdr *)message, sizeof(struct ndmsg), type);
+}
+
+/* A tunnel (vxlan) forwards to other hosts: to several of them if the address is that of a group, or 0. */
+static bool leads_to_host(const struct nlmsghdr *message)
+{
+	return attr_of(message, NDA_DST) || attr_of(message, NDA_NH_ID_);
+}
+
+static void add_to_tunnel(struct filling *f, const struct nlmsghdr *message)
+{
+	static const int known[] = { NDA_LLADDR, NDA_DST, NDA_PORT, NDA_VNI, NDA_SRC_VNI, NDA_IFINDEX, NDA_NH_ID_ };
+	const struct ndmsg *ndm = nlmsg_data(message);
+	const struct ndmsg head = { .ndm_family = AF_BRIDGE,
+				    .ndm_ifindex = ndm->ndm_ifindex,
+				    .ndm_state = ndm->ndm_state,
+				    .ndm_flags = ndm->ndm_flags | NTF_SELF };
+	const uint8_t *mac = nla_data(attr_of(message, NDA_LLADDR));
+	const bool many = !memcmp(mac, "\0\0\0\0\0", 6) || (*mac & 1);
+
+	route_message(&f->batch, RTM_NEWNEIGH, NLM_F_CREATE | (many ? NLM_F_APPEND : NLM_F_REPLACE), &head,
+		      sizeof(head));
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+		const struct nlattr *attr = attr_of(message, known[i]);
+
+		if (attr)
+			route_attr(&f->batch, known[i], nla_data(attr), (size_t)nla_len(attr));
+	}
+	route_message_end(&f->batch);
+}
+
 static int fill_entry(const struct nlmsghdr *message, void *arg)
 {
 	struct filling *f = arg;
@@ -158,8 +194,10 @@ static int fill_entry(const struct nlmsghdr *message, void *arg)
 	const struct nlattr *master = nlmsg_find_attr((struct nlmsghdr *)message, sizeof(head), NDA_MASTER);
 	const struct nlattr *vlan = nlmsg_find_attr((struct nlmsghdr *)message, sizeof(head), NDA_VLAN);
 
-	if (!address)
+	if (!address || nla_len(address) < 1)
 		return -EBADMSG;
+	if (nla_len(address) == 6 && leads_to_host(message))
+		return add_to_tunnel(f, message), 0;
 	if ((head.ndm_flags & NTF_SELF) && is_multicast(address))
 		return join(f, &head, address);
 	/* Requests name the table: that of the bridge itself, or of the bridge of a port. */

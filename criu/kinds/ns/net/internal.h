@@ -112,6 +112,7 @@ struct net_device {
 	const char *outer_parent; /* the device below, outside of the tree */
 	struct net_tun *tun; /* of type tun: tun.c */
 	bool made;
+	bool left_out; /* a fallback device that this kernel lacks, or has under another index, and that was not in use */
 };
 
 struct net_state {
@@ -161,6 +162,8 @@ int net_devices_save(struct dump *dump, const struct ns *ns, struct nl_sock *rou
 /* devices_load.c; link: all namespaces have been loaded */
 int net_devices_load(struct restore *r, const struct ns *ns, struct net_state *state);
 int net_devices_link(struct restore *r);
+/* fallback.c: finds those that the kernel has created; the tool acts in the namespace */
+int net_fallbacks_find(struct restore *r, struct net_state *state);
 /* devices_make.c: creates those of all namespaces; in the tool */
 int net_devices_make(struct restore *r);
 /* tun.c; save: what prevents it from being saved, or NULL. make: in the tool, which acts in the namespace */

@@ -268,6 +268,8 @@ static int net_namespaces_made(struct restore *r)
 	int err = in_each(r, open_socket);
 
 	if (!err)
+		err = in_each(r, net_fallbacks_find);
+	if (!err)
 		err = in_each(r, net_tuns_make);
 	if (!err)
 		err = net_devices_make(r);
