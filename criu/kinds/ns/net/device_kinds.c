@@ -83,7 +83,7 @@ static bool add_of_vxlan(struct route_batch *b, const struct nlattr *attr)
 	return true;
 }
 
-/* The kinds from "dummy" on could not be tried on a kernel that has them. */
+/* The kinds from "dummy" on have not been tried on a kernel that has them. */
 static const struct device_kind kinds[] = {
 	{ .name = "", .type = ND_TYPE__LOOPBACK, .exists = true },
 	{ .name = "veth", .type = ND_TYPE__VETH, .may_lead_out = true },
