@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "request/validate.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,11 +82,25 @@ static int validate_cgroup_roots(struct request *req)
 	return 0;
 }
 
+/* Before any file of our own is opened, which would get a number that is free. */
+static int validate_inherited(struct request *req)
+{
+	const struct options *opts = &req->opts;
+
+	for (size_t i = 0; i < opts->inherit_nr; i++)
+		if (fcntl(opts->inherit[i].fd, F_GETFD) < 0)
+			return request_refuse(req, "--inherit-fd fd[%d]:%s: descriptor %d is not open",
+					      opts->inherit[i].fd, opts->inherit[i].key, opts->inherit[i].fd);
+	return 0;
+}
+
 static int validate_restore(struct request *req)
 {
 	struct options *opts = &req->opts;
-	int err = validate_cgroup_roots(req);
+	int err = validate_inherited(req);
 
+	if (!err)
+		err = validate_cgroup_roots(req);
 	if (err)
 		return err;
 

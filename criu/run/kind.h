@@ -220,6 +220,8 @@ struct run_kind {
 	 * create.
 	 */
 	int (*at_birth)(struct restore *, const struct restore_task *);
+	/* In a task: a file that is only in flight, in a socket, has been created, and will be sent. */
+	int (*opened_in_flight)(struct restore *, const struct file *, int fd);
 	/* Every task has its descriptors and memory (STAGE_READY), and none runs yet. */
 	int (*ready)(struct restore *);
 	/*

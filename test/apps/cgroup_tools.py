@@ -56,7 +56,10 @@ class Groups:
         for name in self.names if only is None else [only]:
             top = self.path(name, below)
             for at, _, _ in os.walk(top, topdown=False):
-                os.rmdir(at)
+                try:
+                    os.rmdir(at)
+                except FileNotFoundError:
+                    pass        # the keeper of a restore that was killed removes them, too
 
     def remove_all(self):
         for pid in live_pids() - {1}:

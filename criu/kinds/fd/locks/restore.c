@@ -35,6 +35,8 @@ struct held {
 struct restore_locks {
 	struct held *v; /* by task */
 	size_t n;
+	struct held *in_flight; /* of files that are only in flight: the fd is -1 */
+	size_t nr_in_flight;
 };
 
 static const struct task_fd *find_fd(struct restore *r, const struct restore_task *task, int fd)
@@ -56,9 +58,23 @@ static enum file_lock_type lock_type(uint32_t type)
 	return type == F_WRLCK ? LOCK_TYPE_WRITE : type == F_RDLCK ? LOCK_TYPE_READ : LOCK_TYPE_NONE;
 }
 
+static const struct file *locked_file(struct restore *r, const struct restore_task *task, const FileLockEntry *e)
+{
+	const struct task_fd *user = e->has_file_id ? NULL : find_fd(r, task, e->fd);
+	const struct file *file = e->has_file_id ? restore_file(r, e->file_id, "filelocks.img") : NULL;
+
+	if (file && (e->fd != -1 || file->owner || (e->flag != LOCKS_FLOCK && e->flag != LOCKS_OFD))) {
+		fail(-EBADMSG, "filelocks.img: a lock with flag %u of file %u, which is not in flight", e->flag,
+		     file->id);
+		return NULL;
+	}
+	if (!e->has_file_id && !user)
+		fail(-EBADMSG, "filelocks.img: process %d has no descriptor %d", e->pid, e->fd);
+	return user ? user->file : file;
+}
+
 static int load_lock(struct restore *r, const FileLockEntry *e, struct held *ret)
 {
-	const struct task_fd *user;
 	struct held h = { .task = restore_find_task(r, e->pid), .fd = e->fd };
 
 	switch (e->flag) {
@@ -83,10 +99,9 @@ static int load_lock(struct restore *r, const FileLockEntry *e, struct held *ret
 		return fail(-EBADMSG, "filelocks.img: invalid range of %ld bytes from %ld", e->len, e->start);
 	if (!h.task || h.task->t.state == TASK_DEAD)
 		return fail(-EBADMSG, "filelocks.img: process %d is not in the tree, or has exited", e->pid);
-	user = find_fd(r, h.task, e->fd);
-	if (!user)
-		return fail(-EBADMSG, "filelocks.img: process %d has no descriptor %d", e->pid, e->fd);
-	h.file = user->file;
+	h.file = locked_file(r, h.task, e);
+	if (!h.file)
+		return -EBADMSG;
 	h.lock.type = lock_type(e->type);
 	h.lock.breaking = e->has_breaking;
 	h.breaking_to = lock_type(e->breaking);
@@ -118,10 +133,16 @@ static int locks_link(struct restore *r)
 	locks = restore_alloc(r, sizeof(*locks));
 	if (locks)
 		locks->v = restore_alloc(r, records.n * sizeof(*locks->v));
-	if (!locks || !locks->v)
+	if (locks)
+		locks->in_flight = restore_alloc(r, records.n * sizeof(*locks->in_flight));
+	if (!locks || !locks->v || !locks->in_flight)
 		return fail(-ENOMEM, "file locks");
-	for (; !err && locks->n < records.n; locks->n++)
-		err = load_lock(r, (FileLockEntry *)records.v[locks->n], &locks->v[locks->n]);
+	for (size_t i = 0; !err && i < records.n; i++) {
+		const FileLockEntry *e = (const FileLockEntry *)records.v[i];
+
+		err = load_lock(r, e,
+				e->has_file_id ? &locks->in_flight[locks->nr_in_flight++] : &locks->v[locks->n++]);
+	}
 	if (err)
 		return err;
 	qsort(locks->v, locks->n, sizeof(*locks->v), cmp_held);
@@ -189,14 +210,19 @@ static int inject_call(struct compel_ctl *ctl, long nr, unsigned long a, unsigne
 	return err < 0 ? err : value < 0 ? (int)value : 0;
 }
 
+static struct flock range_of(const struct file_lock *lock)
+{
+	return (struct flock){
+		.l_type = lock->type == LOCK_TYPE_WRITE ? F_WRLCK : F_RDLCK,
+		.l_start = lock->start,
+		.l_len = lock->end == INT64_MAX ? 0 : lock->end - lock->start + 1,
+	};
+}
+
 /* @scratch: memory in the task for arguments of calls. */
 static int acquire(struct compel_ctl *ctl, const struct held *h, uint64_t scratch)
 {
-	struct flock range = {
-		.l_type = h->lock.type == LOCK_TYPE_WRITE ? F_WRLCK : F_RDLCK,
-		.l_start = h->lock.start,
-		.l_len = h->lock.end == INT64_MAX ? 0 : h->lock.end - h->lock.start + 1,
-	};
+	struct flock range = range_of(&h->lock);
 	struct iovec local = { &range, sizeof(range) }, remote = { (void *)(uintptr_t)scratch, sizeof(range) };
 
 	if (h->lock.type == LOCK_TYPE_NONE)
@@ -334,10 +360,40 @@ static int locks_ready(struct restore *r)
 	return err || !locks ? err : settle_leases(r, locks);
 }
 
+/* Nobody has it any more when all other locks are acquired. The lock is that of the open file, whoever acquires it. */
+static int locks_opened_in_flight(struct restore *r, const struct file *file, int fd)
+{
+	const struct restore_locks *locks = *restore_kind_data(r, &locks_run);
+	char what[128], holder[256];
+	struct stat st = { 0 };
+	int err;
+
+	for (size_t i = 0; locks && i < locks->nr_in_flight; i++) {
+		const struct held *h = &locks->in_flight[i];
+		struct flock range;
+
+		if (h->file != file || h->lock.type == LOCK_TYPE_NONE)
+			continue;
+		range = range_of(&h->lock);
+		if (h->lock.kind == LOCK_KIND_OFD)
+			err = fcntl(fd, F_OFD_SETLK, &range);
+		else
+			err = flock(fd, (range.l_type == F_WRLCK ? LOCK_EX : LOCK_SH) | LOCK_NB);
+		if (!err)
+			continue;
+		err = -errno;
+		fstat(fd, &st);
+		return fail(err, "%s cannot be acquired again: %s", locks_describe(&h->lock, what, sizeof(what)),
+			    describe_holder(h, st.st_ino, holder, sizeof(holder)));
+	}
+	return 0;
+}
+
 const struct run_kind locks_run = {
 	.name = "lock",
 	.survey = locks_survey,
 	.save_fd = locks_save_fd,
 	.link = locks_link,
+	.opened_in_flight = locks_opened_in_flight,
 	.ready = locks_ready,
 };

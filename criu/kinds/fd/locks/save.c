@@ -152,7 +152,7 @@ static uint32_t image_type(enum file_lock_type type)
 	return type == LOCK_TYPE_WRITE ? F_WRLCK : type == LOCK_TYPE_READ ? F_RDLCK : F_UNLCK;
 }
 
-static int write_lock(struct dump *dump, const struct fd_probe *probe, const struct file_lock *lock)
+static int write_lock(struct dump *dump, const struct fd_probe *probe, uint32_t id, const struct file_lock *lock)
 {
 	static const unsigned flags[] = {
 		[LOCK_KIND_FLOCK] = LOCKS_FLOCK,
@@ -172,13 +172,22 @@ static int write_lock(struct dump *dump, const struct fd_probe *probe, const str
 	entry.breaking = lock->breaking ? image_type(lock->type) : 0;
 	entry.pid = owner_of_lock(dump, probe, lock)->t.pid;
 	entry.fd = probe->fd;
+	entry.has_file_id = probe->fd < 0;
+	entry.file_id = entry.has_file_id ? id : 0;
 	entry.start = lock->start;
 	entry.len = lock->end == INT64_MAX ? 0 : lock->end - lock->start + 1;
 	err = image_write_record(img, &entry.base);
 	return err < 0 ? fail(err, "%s", image_store_error(dump->dir)) : 0;
 }
 
-static int save_lock(struct dump *dump, const struct fd_probe *probe, const struct file_lock *lock)
+/* One that belongs to the open file, and that can be acquired when the file is sent again: later nobody has it. */
+static bool can_be_in_flight(const struct fd_probe *probe, const struct file_lock *lock)
+{
+	return (lock->kind == LOCK_KIND_FLOCK || lock->kind == LOCK_KIND_OFD) &&
+	       (S_ISREG(probe->st.st_mode) || S_ISDIR(probe->st.st_mode));
+}
+
+static int save_lock(struct dump *dump, const struct fd_probe *probe, uint32_t id, const struct file_lock *lock)
 {
 	char text[128];
 
@@ -192,13 +201,13 @@ static int save_lock(struct dump *dump, const struct fd_probe *probe, const stru
 		dump_blocker(dump, probe->task, probe->fd, "holds %s on %s: not supported", text, probe->link);
 		return 0;
 	}
-	if (probe->fd < 0) {
+	if (probe->fd < 0 && !can_be_in_flight(probe, lock)) {
 		dump_blocker(dump, probe->task, probe->fd,
 			     "a descriptor that is only in flight in a socket holds %s on %s: receive it first", text,
 			     probe->link);
 		return 0;
 	}
-	return write_lock(dump, probe, lock);
+	return write_lock(dump, probe, id, lock);
 }
 
 /*
@@ -233,7 +242,7 @@ int locks_save_fd(struct dump *dump, struct fd_probe *probe, uint32_t id, bool f
 
 		if (info->v[i].tag != FDINFO_LOCK || !(lock->kind == LOCK_KIND_POSIX ? fresh_table : fresh))
 			continue;
-		err = save_lock(dump, probe, lock);
+		err = save_lock(dump, probe, id, lock);
 		if (!is_untouchable(probe, lock))
 			continue;
 		dump_blocker(dump, probe->task, probe->fd, "%s is unlinked, and reading it would break the lease on it",

@@ -143,6 +143,17 @@ static int unix_in_namespaces(struct restore *r)
 	return 0;
 }
 
+static int announce_in_flight(struct restore *r, const struct file *file, int fd)
+{
+	const struct run_kind *kind;
+	int err = 0;
+
+	run_for_each_kind(kind)
+		if (!err && kind->opened_in_flight)
+			err = kind->opened_in_flight(r, file, fd);
+	return err;
+}
+
 /* Files in flight that are created nowhere else. */
 static int open_in_flight(struct restore *r, struct unix_group *group)
 {
@@ -157,7 +168,8 @@ static int open_in_flight(struct restore *r, struct unix_group *group)
 			continue;
 		fd = restore_call_open(r, file, audience_of_file(r, file));
 		opener_leave(r);
-		err = fd < 0 ? fd : restore_provide(r, file, fd);
+		err = fd < 0 ? fd : announce_in_flight(r, file, fd);
+		err = err ?: restore_provide(r, file, fd);
 	}
 	return err;
 }

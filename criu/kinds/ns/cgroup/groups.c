@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Dump: the groups of the tree. Those that its threads are in, the groups between them, and groups below that no other
- * process uses: a container's own, which may be empty. Foreign groups below, and the root of a hierarchy, are not the
+ * Dump: the groups of the tree. Those that its threads are in, the roots of its cgroup namespaces, the groups between them, and
+ * groups below that no other process uses: a container's own, which may be empty. Foreign groups below, and the root of a hierarchy, are not the
  * tree's.
  */
 #include <dirent.h>
@@ -266,16 +266,29 @@ static int cmp_path(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+/* The root of the cgroup namespace of a set; NULL: none, or that of the hierarchy. */
+static const char *root_of_namespace(const struct cg_set *set, const struct cg_hierarchy *at)
+{
+	char *const *roots = set->ns && !set->ns->own ? set->ns->data : NULL;
+	const char *root = roots ? roots[at - set->at->v] : NULL;
+
+	return root && *root ? root : NULL;
+}
+
 static int find_used(struct saving *s)
 {
 	const struct cg_dump *cg = cg_dump_of(s->dump);
 	int err = 0;
 
 	for (size_t i = 1; !err && i < cg->sets.n; i++) {
-		const struct cg_hierarchy *at = cg_hierarchy_find(cg->sets.v[i].at, s->h->name);
+		const struct cg_set *set = &cg->sets.v[i];
+		const struct cg_hierarchy *at = cg_hierarchy_find(set->at, s->h->name);
+		const char *root = at ? root_of_namespace(set, at) : NULL;
 
 		if (at)
 			err = array_add(&s->used, at->path);
+		if (!err && root)
+			err = array_add(&s->used, root);
 	}
 	array_sort(&s->used, cmp_path);
 	return err;
