@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# pycriu and crit: the packages as they are installed, in $(BUILD)/py, with the messages that protoc makes of images/*.proto.
+PY_SRC  := $(wildcard lib/py/*/*.py lib/py/*/*/*.py)
+PY      := $(BUILD)/py/.complete
+PROTOC  ?= protoc
+
+$(PY): $(PY_SRC) $(PROTOS) mk/py.mk
+	@rm -rf $(@D)
+	@mkdir -p $(@D)/pycriu/images $(@D)/crit
+	$(PROTOC) --proto_path=images --python_out=$(@D)/pycriu/images $(PROTOS)
+	@sed -i 's/^import \([a-z0-9_]*_pb2\) as /from . import \1 as /' $(@D)/pycriu/images/*_pb2.py
+	@printf 'PROTOS = """%s""".split()\n' "$(sort $(PROTOS:images/%.proto=%))" > $(@D)/pycriu/images/_protos.py
+	@for f in $(PY_SRC:lib/py/%=%); do cp lib/py/$$f $(@D)/$$f; done
+	@touch $@
+$(BUILD)/crit: lib/py/crit.in
+	@mkdir -p $(@D)
+	cp $< $@
+	chmod 755 $@
+
+py: $(PY) $(BUILD)/crit
+.PHONY: py
