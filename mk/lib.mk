@@ -49,3 +49,10 @@ $(LIB_UNIT_TESTS): $(BUILD)/test/unit/%: test/unit/%.c $(LIBCRIU) $(wildcard tes
 	@mkdir -p $(@D)
 	$(CC) $(CSTD) $(OPT) -g $(WARN) $(filter -fsanitize%,$(CFLAGS)) -I$(BUILD)/include -I$(BUILD)/include/criu $(LDFLAGS) -o $@ $< \
 		-L$(BUILD) -lcriu -lprotobuf-c -lpthread -Wl,-rpath,$(abspath $(BUILD))
+
+# A client for the tests that use the real criu.
+LIB_CLIENTS := $(patsubst %.c,$(BUILD)/%,$(wildcard test/clients/*.c))
+$(LIB_CLIENTS): $(BUILD)/test/clients/%: test/clients/%.c $(LIBCRIU)
+	@mkdir -p $(@D)
+	$(CC) $(CSTD) $(OPT) -g $(WARN) $(filter -fsanitize%,$(CFLAGS)) -I$(BUILD)/include $(LDFLAGS) -o $@ $< -L$(BUILD) -lcriu \
+		-Wl,-rpath,$(abspath $(BUILD))

@@ -22,7 +22,7 @@ check-sanitizers:
 	test/run --build $(BUILD)/sanitized -j $(J) --again $(AGAIN) --variants restored,refused unit/ kinds/
 
 # Builds everything that `make check` runs. Fuzzers need clang (scripts/install-deps test).
-tests: all kind-tests compel-tests unit-tests $(if $(shell command -v clang),fuzz-targets)
+tests: all kind-tests compel-tests unit-tests $(LIB_CLIENTS) $(if $(shell command -v clang),fuzz-targets)
 
 unit-tests: $(UNIT_TESTS)
 fuzz-targets: $(FUZZ_TARGETS)
