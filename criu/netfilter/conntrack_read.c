@@ -17,9 +17,9 @@ static int dump(struct nl_sock *netlink, int subsystem, int get, const struct ne
 	int err = -ENOMEM;
 
 	if (msg && nlmsg_append(msg, &gen, sizeof(gen), NLMSG_ALIGNTO) >= 0)
-		err = netlink_send(netlink, msg);
-	nlmsg_free(msg);
-	err = err ? err : netlink_receive_all(netlink, answer);
+		err = netlink_list(netlink, msg, answer);
+	else
+		nlmsg_free(msg);
 	/* The kernel is built without connection tracking. */
 	return err == -EINVAL || err == -EOPNOTSUPP ? 0 : err;
 }

@@ -182,6 +182,38 @@ int netlink_append(struct buf *to, const struct nlmsghdr *message)
 	return err ? err : buf_add(to, zeros, NLMSG_ALIGN(message->nlmsg_len) - message->nlmsg_len);
 }
 
+static int collect(struct nlmsghdr *message, void *arg)
+{
+	return netlink_append(arg, message);
+}
+
+int netlink_list(struct nl_sock *sk, struct nl_msg *msg, const struct netlink_answer *answer)
+{
+	_cleanup_buf_ struct buf all = { 0 };
+	const struct netlink_answer collected = { .type = answer->type, .fn = collect, .arg = &all };
+	bool interrupted = true;
+	int err = msg ? 0 : -ENOMEM;
+
+	/* Processes outside of the tree may change the objects. */
+	for (int i = 0; !err && interrupted && i < NETLINK_LIST_ATTEMPTS; i++) {
+		all.len = 0;
+		nlmsg_hdr(msg)->nlmsg_seq = NL_AUTO_SEQ;
+		err = netlink_send(sk, msg);
+		if (!err)
+			err = netlink_receive_list(sk, &collected, &interrupted);
+	}
+	nlmsg_free(msg);
+	if (!err && interrupted)
+		err = -EAGAIN;
+	for (size_t at = 0; !err && at < all.len;) {
+		struct nlmsghdr *message = (struct nlmsghdr *)(all.data + at);
+
+		at += NLMSG_ALIGN(message->nlmsg_len);
+		err = answer->fn(message, answer->arg);
+	}
+	return err;
+}
+
 const struct nlattr *netlink_nested(const struct nlattr *in, int type)
 {
 	return in ? nla_find(nla_data(in), nla_len(in), type) : NULL;

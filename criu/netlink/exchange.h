@@ -52,6 +52,13 @@ int netlink_receive_all(struct nl_sock *sk, const struct netlink_answer *answer)
 /* The same; @ret_interrupted: the objects changed meanwhile, so the list may be incomplete (NLM_F_DUMP_INTR). */
 int netlink_receive_list(struct nl_sock *sk, const struct netlink_answer *answer, bool *ret_interrupted);
 
+/*
+ * Sends the request @msg, which is freed (NULL: -ENOMEM), and passes the whole list to @answer->fn, when it is complete: that may use
+ * the socket, too. The list is read again if the objects have changed meanwhile; -EAGAIN: that often.
+ */
+#define NETLINK_LIST_ATTEMPTS 20
+int netlink_list(struct nl_sock *sk, struct nl_msg *msg, const struct netlink_answer *answer);
+
 /* Appends a copy of the message to @to, with the padding that has to follow it. -ENOMEM */
 int netlink_append(struct buf *to, const struct nlmsghdr *message);
 /* The attribute of that type in @in, which may be NULL; NULL: there is none. */

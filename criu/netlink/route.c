@@ -17,52 +17,24 @@ int route_open(struct nl_sock **ret)
 	return err;
 }
 
-static int send_query(struct nl_sock *sk, const struct route_query *query, const void *attributes, size_t len)
+/* NULL: out of memory. */
+static struct nl_msg *build_query(const struct route_query *query, const void *attributes, size_t len)
 {
 	struct nl_msg *msg = nlmsg_alloc_simple(query->type, NLM_F_DUMP);
-	int err = msg && !nlmsg_append(msg, (void *)query->header, query->len, NLMSG_ALIGNTO) &&
-				  (!len || !nlmsg_append(msg, (void *)attributes, len, NLMSG_ALIGNTO)) ?
-			  0 :
-			  -ENOMEM;
 
-	if (!err)
-		err = netlink_send(sk, msg);
+	if (msg && !nlmsg_append(msg, (void *)query->header, query->len, NLMSG_ALIGNTO) &&
+	    (!len || !nlmsg_append(msg, (void *)attributes, len, NLMSG_ALIGNTO)))
+		return msg;
 	nlmsg_free(msg);
-	return err;
-}
-
-static int collect(struct nlmsghdr *message, void *arg)
-{
-	static const char zeros[NLMSG_ALIGNTO];
-	int err = buf_add(arg, message, message->nlmsg_len);
-
-	return err ? err : buf_add(arg, zeros, NLMSG_ALIGN(message->nlmsg_len) - message->nlmsg_len);
+	return NULL;
 }
 
 int route_list_with(struct nl_sock *sk, const struct route_query *query, const void *attributes, size_t len)
 {
-	_cleanup_buf_ struct buf all = { 0 };
 	/* RTM_GETLINK, RTM_NEWLINK, ...: the numbers of each object are in this order: NEW, DEL, GET, SET */
-	struct netlink_answer answer = { .type = query->type - 2, .fn = collect, .arg = &all };
-	bool interrupted = true;
-	int err = 0;
+	const struct netlink_answer answer = { .type = query->type - 2, .fn = query->fn, .arg = query->arg };
 
-	/* Processes outside of the tree may change the objects. */
-	for (int i = 0; !err && interrupted && i < ROUTE_LIST_ATTEMPTS; i++) {
-		all.len = 0;
-		err = send_query(sk, query, attributes, len);
-		if (!err)
-			err = netlink_receive_list(sk, &answer, &interrupted);
-	}
-	if (!err && interrupted)
-		err = -EAGAIN;
-	for (size_t at = 0; !err && at < all.len;) {
-		struct nlmsghdr *message = (struct nlmsghdr *)(all.data + at);
-
-		at += NLMSG_ALIGN(message->nlmsg_len);
-		err = query->fn(message, query->arg);
-	}
-	return err;
+	return netlink_list(sk, build_query(query, attributes, len), &answer);
 }
 
 int route_list(struct nl_sock *sk, const struct route_query *query)

@@ -13,12 +13,7 @@
 #include "util/str.h"
 
 int route_open(struct nl_sock **ret);
-/*
- * The list is read again if the objects have changed meanwhile; -EAGAIN: that often. @fn is called when it is complete, so it may use
- * the socket, too.
- */
-#define ROUTE_LIST_ATTEMPTS 20
-/* All objects of that type: @type is RTM_GET..., @header its fixed header, of @len bytes. */
+/* Like netlink_list(): all objects of that type: @type is RTM_GET..., @header its fixed header, of @len bytes. */
 struct route_query {
 	int type;
 	const void *header;

@@ -136,7 +136,7 @@ static void changed_lists(void)
 	answer_list(kernel, nl_socket_get_local_port(sk), 0, NLM_F_MULTI | NLM_F_DUMP_INTR);
 	answer_list(kernel, nl_socket_get_local_port(sk), 2, NLM_F_MULTI);
 	CHECK(!route_list(sk, &query) && n == 2);
-	for (int i = 0; i < ROUTE_LIST_ATTEMPTS; i++)
+	for (int i = 0; i < NETLINK_LIST_ATTEMPTS; i++)
 		answer_list(kernel, nl_socket_get_local_port(sk), 1, NLM_F_MULTI | NLM_F_DUMP_INTR);
 	n = 0;
 	CHECK(route_list(sk, &query) == -EAGAIN && !n);

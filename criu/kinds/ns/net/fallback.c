@@ -29,9 +29,10 @@ static int find(struct net_device *device)
 			 index ? "has given it another index" : "does not have it");
 		return 0;
 	}
-	return fail(-EOPNOTSUPP, "netdev-%u.img: device %s, which kernels create themselves, was in use with index %u: %s",
-		    device->ns->id, entry->name, entry->ifindex,
-		    index ? "it has another one here" : "this kernel does not have it (load its module, or set it down)");
+	return fail(
+		-EOPNOTSUPP, "netdev-%u.img: device %s, which kernels create themselves, was in use with index %u: %s",
+		device->ns->id, entry->name, entry->ifindex,
+		index ? "it has another one here" : "this kernel does not have it (load its module, or set it down)");
 }
 
 int net_fallbacks_find(struct restore *r, struct net_state *state)

@@ -324,12 +324,11 @@ static int list_groups(struct nl_sock *route, struct groups *groups)
 	struct br_port_msg head = { .family = AF_BRIDGE };
 	const struct netlink_answer answer = { .type = RTM_GETMDB, .fn = see_groups, .arg = groups };
 	struct nl_msg *msg = nlmsg_alloc_simple(RTM_GETMDB, NLM_F_DUMP);
-	int err = msg && !nlmsg_append(msg, &head, sizeof(head), NLMSG_ALIGNTO) ? 0 : -ENOMEM;
 
-	if (!err)
-		err = netlink_send(route, msg);
+	if (msg && !nlmsg_append(msg, &head, sizeof(head), NLMSG_ALIGNTO))
+		return netlink_list(route, msg, &answer);
 	nlmsg_free(msg);
-	return err ? err : netlink_receive_all(route, &answer);
+	return -ENOMEM;
 }
 
 int net_mdb_list(struct dump *dump, const struct ns *ns, struct nl_sock *route, struct buf *to)

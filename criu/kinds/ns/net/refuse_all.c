@@ -26,12 +26,9 @@ static int see_route(struct nlmsghdr *message, void *arg)
 /* The kernel numbers them NEW, DEL, GET. */
 static int refuse_xfrm(struct refusing *r, struct nl_sock *xfrm, int type)
 {
-	struct nl_msg *msg = nlmsg_alloc_simple(type, NLM_F_DUMP);
 	struct netlink_answer answer = { .type = type - 2, .fn = see_any, .arg = r };
-	int err = msg ? netlink_send(xfrm, msg) : -ENOMEM;
 
-	nlmsg_free(msg);
-	return err ? err : netlink_receive_all(xfrm, &answer);
+	return netlink_list(xfrm, nlmsg_alloc_simple(type, NLM_F_DUMP), &answer);
 }
 
 static int refuse_ipsec(struct dump *dump, const struct ns *ns)

@@ -77,7 +77,6 @@ static int list_actions(struct filters *f, const char *kind)
 	const struct netlink_answer answer = { .type = RTM_GETACTION, .fn = see_actions, .arg = &f->actions };
 	struct nl_msg *msg = nlmsg_alloc_simple(RTM_GETACTION, NLM_F_DUMP);
 	struct nlattr *tab = NULL, *first = NULL;
-	int err = -ENOMEM;
 
 	if (msg && !nlmsg_append(msg, &head, sizeof(head), NLMSG_ALIGNTO))
 		tab = nla_nest_start(msg, TCA_ACT_TAB);
@@ -86,10 +85,10 @@ static int list_actions(struct filters *f, const char *kind)
 	if (first && !nla_put_string(msg, TCA_ACT_KIND, kind)) {
 		nla_nest_end(msg, first);
 		nla_nest_end(msg, tab);
-		err = netlink_send(f->route, msg);
+		return netlink_list(f->route, msg, &answer);
 	}
 	nlmsg_free(msg);
-	return err ? err : netlink_receive_all(f->route, &answer);
+	return -ENOMEM;
 }
 
 int net_refuse_filters(struct dump *dump, const struct ns *ns, struct nl_sock *route,

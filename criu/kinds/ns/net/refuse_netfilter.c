@@ -51,15 +51,14 @@ static int list_sets(struct nl_sock *netlink, uint8_t version, struct refusing *
 	struct nfgenmsg head = { .nfgen_family = AF_INET, .version = NFNETLINK_V0 };
 	const struct netlink_answer answer = { NFNL_SUBSYS_IPSET << 8 | IPSET_CMD_LIST, see_set, r };
 	struct nl_msg *msg = nlmsg_alloc_simple(NFNL_SUBSYS_IPSET << 8 | IPSET_CMD_LIST, NLM_F_DUMP);
-	int err = -ENOMEM;
 
 	/* Names only. */
 	if (msg && !nlmsg_append(msg, &head, sizeof(head), NLMSG_ALIGNTO) &&
 	    !nla_put_u8(msg, IPSET_ATTR_PROTOCOL, version) &&
 	    !nla_put_u32(msg, IPSET_ATTR_FLAGS, htonl(IPSET_FLAG_LIST_SETNAME)))
-		err = netlink_send(netlink, msg);
+		return netlink_list(netlink, msg, &answer);
 	nlmsg_free(msg);
-	return err ? err : netlink_receive_all(netlink, &answer);
+	return -ENOMEM;
 }
 
 static int refuse_sets(struct dump *dump, const struct ns *ns)

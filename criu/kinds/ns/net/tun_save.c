@@ -100,7 +100,8 @@ const char *net_tun_save(struct dump *dump, const struct ns *ns, const struct nl
 	tun->group = group == UINT_MAX ? -1 : (int)dump_gid_of(dump, group);
 	tun->vnethdr = TUN_VNET_HEADER_SIZE;
 	tun->sndbuf = INT_MAX;
-	if (number_in(data, IFLA_TUN_NUM_QUEUES, queues.nr) + number_in(data, IFLA_TUN_NUM_DISABLED_QUEUES, 0) != queues.nr)
+	if (number_in(data, IFLA_TUN_NUM_QUEUES, queues.nr) + number_in(data, IFLA_TUN_NUM_DISABLED_QUEUES, 0) !=
+	    queues.nr)
 		return "a process outside of the tree has a descriptor of it";
 	own = queues.nr ? -1 : attach(dump, entry);
 	if (queues.nr || own >= 0)
