@@ -44,21 +44,22 @@ static unsigned flags_in(const struct nlattr *data)
 
 /*
  * A queue of our own, for a device without any: it gets no carrier, and nothing else changes. -ENODEV: that is not possible, or not
- * allowed as the tree runs.
+ * allowed as the tree runs. -EBUSY: it has one.
  */
 static int attach(struct dump *dump, const NetDeviceEntry *entry)
 {
 	struct ifreq ifr = tun_request(entry->name, (entry->tun->flags & TUN_DEVICE_FLAGS) | TUN_WITHOUT_CARRIER);
 	unsigned known = 0;
+	int err;
 	int fd = dump_is_check(dump) ? -ENODEV : path_open(&PATH_OWN, PATH_ROOT_MOUNT, TUN_PATH, O_RDWR);
 
 	if (fd < 0)
 		return -ENODEV;
-	if (ioctl(fd, TUNGETFEATURES, &known) < 0 || !(known & TUN_WITHOUT_CARRIER) || ioctl(fd, TUNSETIFF, &ifr) < 0) {
-		close(fd);
-		return -ENODEV;
-	}
-	return fd;
+	if (!ioctl(fd, TUNGETFEATURES, &known) && (known & TUN_WITHOUT_CARRIER) && !ioctl(fd, TUNSETIFF, &ifr))
+		return fd;
+	err = errno == EBUSY ? -EBUSY : -ENODEV;
+	close(fd);
+	return err;
 }
 
 static void query(int queue, TunLinkEntry *tun)
@@ -83,6 +84,12 @@ static bool is_filtered(int queue)
 	return !ioctl(queue, TUNGETFILTER, &filter) && filter.len;
 }
 
+/* Only reported of those that may have many. */
+static unsigned count_queues(const struct nlattr *data, unsigned missing)
+{
+	return number_in(data, IFLA_TUN_NUM_QUEUES, missing) + number_in(data, IFLA_TUN_NUM_DISABLED_QUEUES, 0);
+}
+
 const char *net_tun_save(struct dump *dump, const struct ns *ns, const struct nlattr *linkinfo, NetDeviceEntry *entry)
 {
 	const struct nlattr *data = netlink_nested(linkinfo, IFLA_INFO_DATA);
@@ -100,10 +107,9 @@ const char *net_tun_save(struct dump *dump, const struct ns *ns, const struct nl
 	tun->group = group == UINT_MAX ? -1 : (int)dump_gid_of(dump, group);
 	tun->vnethdr = TUN_VNET_HEADER_SIZE;
 	tun->sndbuf = INT_MAX;
-	if (number_in(data, IFLA_TUN_NUM_QUEUES, queues.nr) + number_in(data, IFLA_TUN_NUM_DISABLED_QUEUES, 0) !=
-	    queues.nr)
+	own = queues.nr ? -ENODEV : attach(dump, entry);
+	if (own == -EBUSY || (!queues.nr && !(tun->flags & IFF_PERSIST)) || count_queues(data, queues.nr) != queues.nr)
 		return "a process outside of the tree has a descriptor of it";
-	own = queues.nr ? -1 : attach(dump, entry);
 	if (queues.nr || own >= 0)
 		query(queues.nr ? queues.local : own, tun);
 	return queues.nr && is_filtered(queues.local) ? "it has a BPF filter (TUNATTACHFILTER)" : NULL;
