@@ -53,7 +53,7 @@ static int check_group(int at, const struct mount *mount)
 static int copy_source(struct restore *r, const struct mount *mount)
 {
 	_cleanup_close_ int at = path_open(&PATH_OWN, PATH_ROOT_MOUNT, mount->source, O_PATH), fd = -1;
-	struct mount_attr private = { .propagation = MS_PRIVATE };
+	struct mount_attr attr = { .propagation = MS_PRIVATE };
 	int err;
 
 	if (at < 0)
@@ -66,11 +66,14 @@ static int copy_source(struct restore *r, const struct mount *mount)
 		return fail(-errno, "mount %s: copy %s", MOUNT_NAME(mount), mount->source);
 	if (mount->outer_group) {
 		err = check_group(at, mount);
-		return err ? err : steal_fd(&fd);
+		if (err || !mount->entry->master_id)
+			return err ? err : steal_fd(&fd);
+		/* At once: no root can be made of a mount that is shared (pivot_root(2)). */
+		attr.propagation = MS_SLAVE;
 	}
 	/* Nothing that is mounted on it may appear elsewhere. */
-	return mount_setattr(fd, "", AT_EMPTY_PATH, &private, sizeof(private)) < 0 ?
-		       fail(-errno, "mount %s: make it private", MOUNT_NAME(mount)) :
+	return mount_setattr(fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0 ?
+		       fail(-errno, "mount %s: end its propagation to others", MOUNT_NAME(mount)) :
 		       steal_fd(&fd);
 }
 
