@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-only
 /* Stops, resumes and kills threads. See ptrace(2). */
 #include <errno.h>
-#include <sched.h>
 #include <signal.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include "interrupted.h"
 #include "target.h"
@@ -15,7 +13,6 @@
 #endif
 
 #define STOP_MS 10000
-#define STOP_YIELDS 100
 /* So often it is looked at whether a leader has ended. */
 #define LEADER_LOOK_MS 50
 
@@ -30,37 +27,6 @@ static int seize_error(pid_t tid, int err)
 	if (state < 0 || state == 'Z' || state == 'X')
 		return -ESRCH;
 	return target_tracer(tid) > 0 ? -EBUSY : -err;
-}
-
-static uint64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000ull + ts.tv_nsec / 1000000;
-}
-
-/*
- * A thread that waits for its vfork child, or for a dead disk, never stops; if that child is stopped by us, too, we
- * would wait forever.
- */
-static int wait_patiently(pid_t tid, uint64_t until, int *ret_status)
-{
-	const struct timespec step = { 0, 100000 };
-
-	for (int tries = 0; tries < STOP_YIELDS || now_ms() < until; tries++) {
-		pid_t got = waitpid(tid, ret_status, __WALL | WNOHANG);
-
-		if (got == tid)
-			return 0;
-		if (got < 0 && errno != EINTR)
-			return -errno;
-		if (tries < STOP_YIELDS)
-			sched_yield();
-		else
-			nanosleep(&step, NULL); /* style: waitpid has no timeout */
-	}
-	return -ETIMEDOUT;
 }
 
 int compel_seize(pid_t tid, bool suspend_seccomp)
@@ -112,11 +78,11 @@ int compel_wait_stop(pid_t tid, struct compel_stop *ret_stop)
 static int wait_stop(pid_t tid, unsigned int timeout_ms, struct compel_stop *ret_stop)
 {
 	struct compel_stop stop = { .state = COMPEL_RUNNING };
-	uint64_t until = timeout_ms == NO_LIMIT ? 0 : now_ms() + timeout_ms;
+	uint64_t until = timeout_ms == NO_LIMIT ? 0 : target_now_ms() + timeout_ms;
 	int status, err;
 
 	for (;;) {
-		err = timeout_ms == NO_LIMIT ? target_wait(tid, &status) : wait_patiently(tid, until, &status);
+		err = timeout_ms == NO_LIMIT ? target_wait(tid, &status) : target_wait_until(tid, until, &status);
 		if (err)
 			return err;
 		if (!WIFSTOPPED(status)) {
@@ -152,7 +118,7 @@ int compel_wait_own_stop(pid_t tid, struct compel_stop *ret_stop)
 
 int compel_wait_leader_stop(pid_t tid, struct compel_stop *ret_stop)
 {
-	uint64_t until = now_ms() + STOP_MS;
+	uint64_t until = target_now_ms() + STOP_MS;
 	int err;
 
 	do {
@@ -161,7 +127,7 @@ int compel_wait_leader_stop(pid_t tid, struct compel_stop *ret_stop)
 			*ret_stop = (struct compel_stop){ .state = COMPEL_DEAD, .zombie = true };
 			return 0;
 		}
-	} while (err == -ETIMEDOUT && now_ms() < until);
+	} while (err == -ETIMEDOUT && target_now_ms() < until);
 	return err;
 }
 

@@ -9,7 +9,6 @@
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "arch.h"
@@ -149,21 +148,44 @@ int target_state(pid_t tid)
 	return err ? err : (unsigned char)rest[0];
 }
 
+/* The field with this number, from field 3 on. */
+static const char *stat_field(const char *rest, int number)
+{
+	for (int field = 3; rest && field < number; field++) {
+		rest = strchr(rest, ' ');
+		rest = rest ? rest + 1 : NULL;
+	}
+	return rest;
+}
+
+int target_state_and_time(pid_t tid, uint64_t *ret_time)
+{
+	enum { UTIME = 14, STIME = 15 };
+	const char *rest, *user, *system;
+	char buf[1024];
+	int err = stat_rest(tid, buf, sizeof(buf), &rest);
+
+	if (err)
+		return err;
+	user = stat_field(rest, UTIME);
+	system = stat_field(rest, STIME);
+	if (!user || !system)
+		return -EPROTO;
+	*ret_time = strtoull(user, NULL, 10) + strtoull(system, NULL, 10);
+	return (unsigned char)rest[0];
+}
+
 int target_cpu(pid_t tid)
 {
+	enum { PROCESSOR = 39 };
 	char buf[1024];
 	const char *rest;
 	int err = stat_rest(tid, buf, sizeof(buf), &rest);
 
 	if (err)
 		return err;
-	for (int field = 3; field < 39; field++) {
-		rest = strchr(rest, ' ');
-		if (!rest)
-			return -EPROTO;
-		rest++;
-	}
-	return atoi(rest);
+	rest = stat_field(rest, PROCESSOR);
+	return rest ? atoi(rest) : -EPROTO;
 }
 
 /* Parses a number followed by @end, and moves *@p past both. False if there is none, or another character follows. */
@@ -392,33 +414,4 @@ void target_unpin(struct cpu_pin *pin)
 	if (pin->set)
 		syscall(SYS_sched_setaffinity, 0, pin->len, pin->old);
 	pin->set = false;
-}
-
-int target_wait(pid_t tid, int *ret_status)
-{
-	while (waitpid(tid, ret_status, __WALL) < 0)
-		if (errno != EINTR)
-			return -errno;
-	return 0;
-}
-
-int target_next_stop(pid_t tid, int *ret_pass)
-{
-	int status, err = target_wait(tid, &status);
-
-	if (err)
-		return err;
-	if (!WIFSTOPPED(status))
-		return -ESRCH;
-	*ret_pass = 0;
-	if (WSTOPSIG(status) == (SIGTRAP | 0x80))
-		return 0;
-	/* A group stop, or a repeated interrupt: the thread can be resumed all the same. */
-	if (status >> 16 == PTRACE_EVENT_STOP)
-		return -EAGAIN;
-	/* The one signal that no mask blocks: the group stops when we have detached. */
-	if (WSTOPSIG(status) != SIGSTOP)
-		return WSTOPSIG(status);
-	*ret_pass = SIGSTOP;
-	return -EAGAIN;
 }

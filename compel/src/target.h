@@ -17,6 +17,8 @@ uint64_t target_deliverable(const struct compel_status *s, uint64_t mask);
 int target_quiet_signal(const struct compel_status *s, uint64_t mask);
 /* Process state letter of /proc/TID/stat, or negative errno. */
 int target_state(pid_t tid);
+/* The same, and the CPU time that it has used, in clock ticks. */
+int target_state_and_time(pid_t tid, uint64_t *ret_time);
 int target_tgid(pid_t tid);
 int target_tracer(pid_t tid);
 /* CPU it ran on last, or negative errno. */
@@ -28,13 +30,24 @@ int target_mem_open(pid_t tid);
 int target_read(int mem, uint64_t address, void *data, size_t len);
 int target_write(int mem, pid_t tid, uint64_t address, const void *data, size_t len);
 
-/* waitpid(2) of a tracee or child, any kind, without a time limit and whatever signals the caller gets: 0 or -errno. */
+/* ---- wait.c ---- */
+
+/* Milliseconds of CLOCK_MONOTONIC */
+uint64_t target_now_ms(void);
+/*
+ * waitpid(2) for a tracee that is in our code, or has been told to stop; whatever signals the caller gets. -ETIMEDOUT:
+ * it never will, see wait.c.
+ */
 int target_wait(pid_t tid, int *ret_status);
+/* The same until the time @until. */
+int target_wait_until(pid_t tid, uint64_t until, int *ret_status);
 /*
  * The next stop of a thread that runs our code, with all signals blocked: at a system call, 0; for a signal, its number.
  * -EAGAIN: it is to be resumed with the signal in *ret_pass; -ESRCH: it has exited.
  */
 int target_next_stop(pid_t tid, int *ret_pass);
+
+/* ---- target.c ---- */
 
 int target_sigmask(pid_t tid, uint64_t *ret_mask);
 int target_set_sigmask(pid_t tid, uint64_t mask);

@@ -61,7 +61,11 @@ bool compel_at_rest(pid_t tid);
 int compel_wait_stop(pid_t tid, struct compel_stop *ret_stop);
 /* The same with another timeout. */
 int compel_wait_stop_for(pid_t tid, unsigned int timeout_ms, struct compel_stop *ret_stop);
-/* The same, without a timeout, for a thread in our own code, which restarts its call whatever it returns. */
+/*
+ * The same for a thread in our own code, which restarts its call whatever it returns. There is no time limit as long as it
+ * makes progress; -ETIMEDOUT if it has not for ten seconds. The same applies to calls and commands that run in a thread:
+ * others may have changed what it does (src/wait.c).
+ */
 int compel_wait_own_stop(pid_t tid, struct compel_stop *ret_stop);
 /*
  * The same for a first thread whose other threads we trace: if it ends before them, which no wait reports, its state is
