@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 /* Of a process with its own memory: other credentials would change who may inspect ours. Returns an errno. */
-static int create_and_stop(pid_t tool, uid_t owner)
+static int create_and_stop(pid_t tool, uid_t owner, bool accessible)
 {
 	/* It has our descriptors, and must not be traced by that user. */
 	if (owner != geteuid() && prctl(PR_SET_DUMPABLE, 0) < 0)
@@ -21,6 +21,8 @@ static int create_and_stop(pid_t tool, uid_t owner)
 	if (owner != geteuid() && syscall(SYS_setresuid, -1, owner, -1) < 0)
 		return errno;
 	if (unshare(CLONE_NEWUSER) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return errno;
+	if (accessible && prctl(PR_SET_DUMPABLE, 1) < 0)
 		return errno;
 	if (getppid() != tool)
 		return ECANCELED;
@@ -37,7 +39,7 @@ static int wait_for(pid_t pid, int *ret_status)
 	return 0;
 }
 
-int ns_user_make(uid_t owner, int (*fill)(pid_t pid, void *arg), void *arg, int *ret_result)
+int ns_user_make(uid_t owner, bool accessible, int (*fill)(pid_t pid, void *arg), void *arg, int *ret_result)
 {
 	pid_t tool = getpid(), pid = (pid_t)syscall(SYS_clone, 0ul, NULL, NULL, NULL, 0ul);
 	int status = 0, err, ended;
@@ -45,7 +47,7 @@ int ns_user_make(uid_t owner, int (*fill)(pid_t pid, void *arg), void *arg, int 
 	if (pid < 0)
 		return -errno;
 	if (!pid)
-		_exit(create_and_stop(tool, owner));
+		_exit(create_and_stop(tool, owner, accessible));
 	err = wait_for(pid, &status);
 	if (!err && WIFEXITED(status))
 		return WEXITSTATUS(status) ? -WEXITSTATUS(status) : -ECHILD;

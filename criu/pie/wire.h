@@ -234,6 +234,8 @@ struct wire_creds {
 	uint64_t groups; /* uint32_t[nr_groups] */
 	uint32_t last_cap; /* of this kernel */
 	uint32_t no_new_privs;
+	uint32_t has_ids; /* ids and groups are set already: not all have a number in the user namespace of the task */
+	uint32_t pad;
 };
 
 /* A struct sock_fprog as passed to seccomp(2); @flags is in its padding. */

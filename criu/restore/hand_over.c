@@ -453,6 +453,8 @@ int restore_hand_over(struct restore *r, struct restore_task *rt)
 	err = move_shared(r, wire);
 	if (!err)
 		err = leave_rseq();
+	if (!err)
+		err = restore_enter_nested_user_ns(r, rt);
 	if (err)
 		return err;
 	compel_jump(wire->region + restorer_blob.entry,

@@ -13,6 +13,7 @@
  * namespaces are entered by being forked (kinds/ns/time.c). The owner of a pid namespace is the user namespace of who creates
  * it. Only with capabilities there can pids be set. So if it belongs to the user namespace of the tree, the root is created by a
  * process that has entered that, and everything else is in it from birth. Otherwise each task enters it when it has forked all others.
+ * A task in another user namespace than the root enters that last of all, as it has more rights outside.
  */
 #include <errno.h>
 #include <sched.h>
@@ -103,6 +104,13 @@ int restore_enter_user_ns_late(struct restore *r, const struct restore_task *rt)
 	return user && !user->own && restore_enters_late(r) ? user_ns_enter(user) : 0;
 }
 
+int restore_enter_nested_user_ns(struct restore *r, const struct restore_task *rt)
+{
+	return restore_is_nested_in_user_ns(r, rt) ?
+		       user_ns_enter_nested(rt->ns[NS_USER], rt->core->thread_core->creds) :
+		       0;
+}
+
 /* ---- creation, in the tool ---- */
 
 static int keep_own_open(struct restore *r, struct ns *ns)
@@ -181,19 +189,39 @@ static int create_owned_by(struct restore *r, const struct restore_task *rt, con
 static int create_those_of(struct restore *r, const struct restore_task *rt)
 {
 	int err = create_owned_by(r, rt, NULL);
+	const struct ns *user;
 
-	return err || !restore_user_ns(r) ? err : create_owned_by(r, rt, restore_user_ns(r));
+	ns_for_each(user, &r->plan.namespaces, NS_USER)
+		if (!err && !user->own)
+			err = create_owned_by(r, rt, user);
+	return err;
 }
 
-static int create_user_namespaces(struct restore *r)
+/* Those whose parent exists. *ret_made: how many. */
+static int create_some_user_namespaces(struct restore *r, size_t *ret_made)
 {
 	const struct run_kind *kind = kind_of_namespaces(NS_USER);
 	struct ns *ns;
 	int err = 0;
 
-	ns_for_each(ns, &r->plan.namespaces, NS_USER)
-		if (!err && !ns->own)
-			err = kind->make_namespace(r, ns);
+	*ret_made = 0;
+	ns_for_each(ns, &r->plan.namespaces, NS_USER) {
+		if (err || ns->own || ns->fd >= 0 || (ns->owner && ns->owner->fd < 0))
+			continue;
+		err = kind->make_namespace(r, ns);
+		++*ret_made;
+	}
+	return err;
+}
+
+static int create_user_namespaces(struct restore *r)
+{
+	size_t made;
+	int err;
+
+	do
+		err = create_some_user_namespaces(r, &made);
+	while (!err && made);
 	return err;
 }
 

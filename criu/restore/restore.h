@@ -40,6 +40,8 @@ bool restore_root_is_made_inside(const struct restore *r);
 int restore_enter_namespaces(struct restore *r, const struct restore_task *rt);
 /* Later: when the task has forked all others. */
 int restore_enter_user_ns_late(struct restore *r, const struct restore_task *rt);
+/* In a task that lives in another user namespace than the root: enters it, right before the restorer runs. */
+int restore_enter_nested_user_ns(struct restore *r, const struct restore_task *rt);
 void restore_close_namespaces(struct restore *r);
 /* Is somebody notified when the root is in them? Other namespaces than the tool's, except for those of time. */
 bool restore_announces_namespaces(const struct restore *r);

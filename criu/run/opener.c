@@ -75,11 +75,13 @@ static uint64_t caps_of(const CredsEntry *e)
 	return e->n_cap_prm == 2 ? e->cap_prm[0] | (uint64_t)e->cap_prm[1] << 32 : 0;
 }
 
-static int find_opener(struct restore *r, struct openers *own, const CredsEntry *e, const struct opener **ret_opener)
+/* @nested: their capabilities are those in a user namespace that they have not entered yet. */
+static int find_opener(struct restore *r, struct openers *own, const CredsEntry *e, bool nested,
+		       const struct opener **ret_opener)
 {
 	struct opener want = { .fsuid = e->fsuid,
 			       .fsgid = e->fsgid,
-			       .caps = caps_of(e) & own->caps.effective,
+			       .caps = nested ? 0 : caps_of(e) & own->caps.effective,
 			       .groups = e->groups,
 			       .nr_groups = e->n_groups };
 	struct opener *o;
@@ -124,7 +126,7 @@ static int find_openers(struct restore *r, struct openers *own)
 
 		if (!e || rt->t.state == TASK_DEAD)
 			continue;
-		err = find_opener(r, own, e, &opener);
+		err = find_opener(r, own, e, restore_is_nested_in_user_ns(r, rt), &opener);
 		if (err)
 			return err;
 		if (!opener)

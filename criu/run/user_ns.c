@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "run/user_ns.h"
 #include <errno.h>
+#include <linux/securebits.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -19,6 +22,16 @@ const struct ns *restore_user_ns(const struct restore *r)
 	const struct ns *ns = restore_task_of(r->plan.tree.root)->ns[NS_USER];
 
 	return ns && !ns->own ? ns : NULL;
+}
+
+bool restore_in_user_ns(const struct restore_task *rt)
+{
+	return rt->ns[NS_USER] && !rt->ns[NS_USER]->own;
+}
+
+bool restore_is_nested_in_user_ns(const struct restore *r, const struct restore_task *rt)
+{
+	return restore_in_user_ns(rt) && rt->ns[NS_USER] != restore_user_ns(r);
 }
 
 bool restore_enters_late(const struct restore *r)
@@ -67,8 +80,8 @@ static int enter(const struct ns *ns)
 {
 	const struct user_ns *user = user_ns_of(ns);
 
-	/* Outside, where all of them have numbers, and it is allowed. */
-	if (syscall(SYS_setgroups, user->nr_groups, user->outer_groups) < 0)
+	/* Outside, where all of them have numbers, and it is allowed. Those of a nested one are the business of its tasks. */
+	if (user->outer_groups && syscall(SYS_setgroups, user->nr_groups, user->outer_groups) < 0)
 		return fail(-errno, "set the groups");
 	if (setns(ns->fd, CLONE_NEWUSER) < 0)
 		return fail(-errno, "enter the user namespace %u", ns->id);
@@ -85,6 +98,42 @@ int user_ns_enter(const struct ns *ns)
 	 * namespace may have; only root may have everything anyway.
 	 */
 	if (!err && (prctl(PR_SET_DUMPABLE, !foreign) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0))
+		err = fail(-errno, "prctl(2) in the user namespace %u", ns->id);
+	return err;
+}
+
+static bool has_groups(const CredsEntry *c)
+{
+	gid_t *now = calloc(c->n_groups + 1, sizeof(*now));
+	bool same = now && getgroups((int)c->n_groups + 1, now) == (int)c->n_groups &&
+		    (!c->n_groups || !memcmp(now, c->groups, c->n_groups * sizeof(*now)));
+
+	free(now);
+	return same;
+}
+
+static int become(const CredsEntry *c)
+{
+	/* All capabilities are needed to enter it, and are lost then. */
+	if (prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP) < 0)
+		return fail(-errno, "set the securebits");
+	if (!has_groups(c) && syscall(SYS_setgroups, c->n_groups, c->groups) < 0)
+		return fail(-errno, "set the groups");
+	if (syscall(SYS_setresgid, c->gid, c->egid, c->sgid) < 0 ||
+	    syscall(SYS_setresuid, c->uid, c->euid, c->suid) < 0)
+		return fail(-errno, "become user %u, group %u", c->uid, c->gid);
+	syscall(SYS_setfsgid, c->fsgid);
+	syscall(SYS_setfsuid, c->fsuid);
+	return 0;
+}
+
+int user_ns_enter_nested(const struct ns *ns, const CredsEntry *creds)
+{
+	int err = become(creds);
+
+	if (!err && setns(ns->fd, CLONE_NEWUSER) < 0)
+		err = fail(-errno, "enter the user namespace %u", ns->id);
+	if (!err && (prctl(PR_SET_DUMPABLE, 0) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0))
 		err = fail(-errno, "prctl(2) in the user namespace %u", ns->id);
 	return err;
 }

@@ -26,6 +26,12 @@ struct user_ns {
 /* The user namespace of the tree's root; NULL: it is the tool's own. */
 const struct ns *restore_user_ns(const struct restore *r);
 const struct user_ns *user_ns_of(const struct ns *ns);
+/* How deep the kernel lets them be nested. */
+#define USER_NS_DEPTH 33
+/* Does the task have other capabilities in the end than the tool, as it lives in a user namespace of the tree? */
+bool restore_in_user_ns(const struct restore_task *rt);
+/* ... in another one than the root? Then it has the rights of the root until it is complete. */
+bool restore_is_nested_in_user_ns(const struct restore *r, const struct restore_task *rt);
 /*
  * Do tasks enter it only when they have forked all others, as it may not set pids (restore/namespaces.c)? Until then they have
  * the rights of the tool, and other ids, and must not open anything.
@@ -43,6 +49,11 @@ bool user_ns_sets_groups(const struct user_ns *user);
  * root of the initial user namespace. 0 or a negative errno, logged.
  */
 int user_ns_enter(const struct ns *ns);
+/*
+ * The same for a task in a nested one, with nothing left to do but what the restorer does: with the final ids and groups, also if
+ * they are not mapped there, and all capabilities.
+ */
+int user_ns_enter_nested(const struct ns *ns, const CredsEntry *creds);
 /*
  * Like ns_run_in_new() (kernel/ns_run.h), in namespaces of the tree, entered in this order: calls @fn. A namespace can only be
  * entered before the user namespaces below the one that owns it. Returns what @fn does, or a negative errno, logged.

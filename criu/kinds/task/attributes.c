@@ -369,7 +369,7 @@ static void note_inherited(struct restore *r, const struct restore_task *task, s
 		wire->inherited |= INHERITED_PERSONALITY;
 	if (mm && mm->has_thp_disabled && !mm->thp_disabled && !now->thp_disabled)
 		wire->inherited |= INHERITED_THP;
-	if (mm && mm->has_dumpable && mm->dumpable == 1 && now->dumpable == 1 && !restore_user_ns(r))
+	if (mm && mm->has_dumpable && mm->dumpable == 1 && now->dumpable == 1 && !restore_in_user_ns(task))
 		wire->inherited |= INHERITED_DUMPABLE;
 }
 

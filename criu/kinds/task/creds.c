@@ -170,11 +170,13 @@ static int check_no_new_privs(pid_t tid, const struct fresh_child *own, const Cr
 }
 
 /* Can a process with our privileges assume these credentials? The bounding set may shrink: it only limits exec. */
-static int check_rights(const struct restore *r, pid_t tid, const struct fresh_child *own, const CredsEntry *e)
+static int check_rights(const struct restore *r, const struct restore_task *task, pid_t tid, const CredsEntry *e)
 {
-	uint64_t more = join_caps(e->cap_prm, CAP_WORDS) & ~r->rights.caps.permitted;
+	const struct fresh_child *own = &r->plan.fresh_child;
+	/* In a user namespace it has all of them. */
+	uint64_t more = restore_in_user_ns(task) ? 0 : join_caps(e->cap_prm, CAP_WORDS) & ~r->rights.caps.permitted;
 	char name[CAPS_NAME_MAX];
-	uint64_t unbound = join_caps(e->cap_bnd, CAP_WORDS) & ~own->bounding;
+	uint64_t unbound = restore_in_user_ns(task) ? 0 : join_caps(e->cap_bnd, CAP_WORDS) & ~own->bounding;
 
 	if (more) {
 		caps_name(more, name);
@@ -236,7 +238,7 @@ static int creds_load_thread(struct restore *r, struct restore_task *task, struc
 		err = check_no_new_privs(tid, &r->plan.fresh_child, e) ?:
 			      check_inside(user_ns_of(restore_user_ns(r)), tid, e);
 	else if (!err)
-		err = check_rights(r, tid, &r->plan.fresh_child, e);
+		err = check_rights(r, task, tid, e);
 	return err;
 }
 
@@ -249,8 +251,7 @@ static bool has_ours(const struct restore *r, const CredsEntry *e)
 	const struct fresh_child *own = &r->plan.fresh_child;
 	const struct caps *caps = &r->rights.caps;
 
-	return !r->tool.untrusted && !restore_user_ns(r) && own->read[FRESH_CREDS] && same_ids(own, e) &&
-	       own->nr_groups == (int)e->n_groups &&
+	return !r->tool.untrusted && own->read[FRESH_CREDS] && same_ids(own, e) && own->nr_groups == (int)e->n_groups &&
 	       (!e->n_groups || !memcmp(own->groups, e->groups, e->n_groups * sizeof(*e->groups))) &&
 	       caps->effective == join_caps(e->cap_eff, e->n_cap_eff) &&
 	       caps->permitted == join_caps(e->cap_prm, e->n_cap_prm) &&
@@ -324,13 +325,14 @@ static int creds_hand_over_thread(struct restore *r, struct restore_task *task, 
 				  .fsgid = e->fsgid,
 				  .securebits = e->secbits,
 				  .no_new_privs = e->has_no_new_privs && e->no_new_privs };
+	w->has_ids = restore_is_nested_in_user_ns(r, task);
 	put_caps(e->cap_inh, e->n_cap_inh, w->cap_inh);
 	put_caps(e->cap_prm, e->n_cap_prm, w->cap_prm);
 	put_caps(e->cap_eff, e->n_cap_eff, w->cap_eff);
 	put_caps(e->cap_bnd, e->n_cap_bnd, w->cap_bnd);
 	put_caps(e->cap_amb, e->n_cap_amb, w->cap_amb);
 	w->last_cap = caps_last();
-	if (has_ours(r, e))
+	if (!restore_in_user_ns(task) && has_ours(r, e))
 		wire->inherited |= INHERITED_CREDS;
 	int err = build_capset(thread->core->thread_core, wire_task, wire);
 	if (err)

@@ -365,7 +365,7 @@ static int sched_hand_over_thread(struct restore *r, struct restore_task *task, 
 		return err;
 	note_inherited(&r->plan.fresh_child, task, wire);
 	/* A task may not do that itself: sched_outside.c */
-	if (restore_user_ns(r))
+	if (restore_in_user_ns(task))
 		wire->inherited |= INHERITED_SCHED;
 	return e->has_affinity ? build_affinity(&r->plan.fresh_child, thread->id.tid, &e->affinity, wire) : 0;
 }

@@ -83,12 +83,10 @@ static int sched_before_commit(struct restore *r)
 	struct restore_task *task;
 	int err = 0;
 
-	if (!restore_user_ns(r))
-		return 0;
 	restore_for_each_task(task, r) {
 		LOG_SCOPE("pid %d", task->t.pid);
 
-		if (task->t.state == TASK_DEAD || task->helper)
+		if (task->t.state == TASK_DEAD || task->helper || !restore_in_user_ns(task))
 			continue;
 		for (size_t i = task->leader_ends; !err && i < task->nr_threads; i++)
 			err = set_thread(&task->threads[i]);

@@ -201,10 +201,10 @@ int restore_creds(struct wire_thread *thread)
 
 	if (thread->inherited & INHERITED_CREDS)
 		return 0;
-	long err = set_groups(c);
+	long err = c->has_ids ? 0 : set_groups(c);
 	if (err < 0)
 		return restorer_fail(task, err, "set the groups");
-	err = set_ids(c);
+	err = c->has_ids ? 0 : set_ids(c);
 	if (err < 0)
 		return restorer_fail_nr(task, err, "become the user", c->uid);
 	err = get_caps(&now);

@@ -96,14 +96,9 @@ int user_load(struct restore *r, struct ns *ns)
 	UsernsEntry *e = NULL;
 	int err = user ? untrusted_refuse(r, "user namespaces") : fail(-ENOMEM, "user namespaces");
 
-	if (!err && ns != restore_user_ns(r))
-		err = fail(
-			-EOPNOTSUPP,
-			"process %d lived in another user namespace than the root of the tree: nested user namespaces are not implemented",
-			ns->member->pid);
 	if (!err)
 		err = restore_read_record(r, IMAGE_USERNS, ns->id, &userns_entry__descriptor, &e);
-	if (!err && (!e->n_uid_map || !e->n_gid_map))
+	if (!err && ns == restore_user_ns(r) && (!e->n_uid_map || !e->n_gid_map))
 		err = fail(-EBADMSG, "userns-%u.img: %s is empty", ns->id, e->n_uid_map ? "gid_map" : "uid_map");
 	if (!err)
 		err = check_map(ns, "uid_map", e->uid_map, e->n_uid_map);
@@ -120,7 +115,7 @@ int user_load(struct restore *r, struct ns *ns)
 				  .uid = first_id(e->uid_map, e->n_uid_map),
 				  .gid = first_id(e->gid_map, e->n_gid_map) };
 	ns->data = user;
-	err = load_groups(r, ns, user);
+	err = ns == restore_user_ns(r) ? load_groups(r, ns, user) : user_load_parent(r, ns);
 	return err ? err : load_owned(r, ns, e);
 }
 
@@ -147,7 +142,7 @@ static void warn_undumpable(struct restore *r)
 	struct restore_task *rt;
 
 	restore_for_each_task(rt, r)
-		if (rt->mm && rt->mm->has_dumpable && rt->mm->dumpable != 1)
+		if (restore_in_user_ns(rt) && rt->mm && rt->mm->has_dumpable && rt->mm->dumpable != 1)
 			log_warn(
 				"process %d is not dumpable: from now on only root outside of its user namespace may trace it, or access its files in /proc",
 				rt->t.pid);
@@ -159,15 +154,12 @@ int user_link(struct restore *r)
 	struct restore_task *rt;
 	int err = 0;
 
-	if (!user)
-		return 0;
 	warn_undumpable(r);
 	restore_for_each_task(rt, r)
-		if (rt->t.state != TASK_DEAD && rt->ns[NS_USER] != user)
-			return fail(
-				-EOPNOTSUPP,
-				"process %d lived in another user namespace than the root of the tree: nested user namespaces are not implemented",
-				rt->t.pid);
+		if (!err && restore_is_nested_in_user_ns(r, rt))
+			err = user_link_nested(r, rt);
+	if (err || !user)
+		return err;
 	if (!restore_enters_late(r))
 		return r->opts->restore_sibling ?
 			       fail(-EOPNOTSUPP,
@@ -229,13 +221,22 @@ static int write_maps(pid_t pid, void *arg)
 	return err ? err : write_map(pid, "projid_map", e->projid_map, e->n_projid_map);
 }
 
-int user_make(struct restore *r, struct ns *ns)
+/* In its parent. */
+static int make(void *arg)
 {
-	const UsernsEntry *e = user_ns_of(ns)->record;
-	struct creation creation = { r, ns };
+	struct creation *c = arg;
+	const UsernsEntry *e = user_ns_of(c->ns)->record;
 	int result = 0, err;
 
-	err = ns_user_make(e->has_owner_uid ? e->owner_uid : geteuid(), write_maps, &creation, &result);
+	err = ns_user_make(e->has_owner_uid ? e->owner_uid : geteuid(), !!c->ns->owner, write_maps, c, &result);
 	return err ? fail(err, "create a user namespace (is their number limited by user.max_user_namespaces?)") :
 		     result;
+}
+
+int user_make(struct restore *r, struct ns *ns)
+{
+	const struct ns *parent = ns->owner;
+	struct creation creation = { r, ns };
+
+	return parent ? restore_run_in(&parent, 1, 0, make, &creation) : make(&creation);
 }

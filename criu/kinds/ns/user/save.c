@@ -14,13 +14,6 @@
 #include "userns.pb-c.h"
 #include "util/proc_root.h"
 
-/* ns->data */
-struct user_saved {
-	bool sets_groups;
-	uid_t owner;
-	struct id_map projects; /* projid_map */
-};
-
 static int read_owner(const struct ns *ns, int fd, const struct stat *own, struct dump *dump, struct ns **ret_owner)
 {
 	_cleanup_close_ int owner = ioctl(fd, NS_GET_USERNS);
@@ -87,17 +80,33 @@ static int find_owners(struct dump *dump)
 	return err;
 }
 
+static void free_maps(void *arg)
+{
+	struct user_saved *saved = arg;
+
+	id_map_free(&saved->uids);
+	id_map_free(&saved->gids);
+	id_map_free(&saved->projects);
+}
+
 static int read_state(struct dump *dump, struct ns *ns)
 {
 	struct user_saved *saved = dump_alloc(dump, sizeof(*saved));
 	const struct dump_task *member = dump_task_of(ns->member);
 	_cleanup_close_ int fd = proc_ns_open(&member->proc, PROC_NS_USER);
-	int err = saved ? proc_setgroups(&member->proc, &saved->sets_groups) : -ENOMEM;
+	int err = saved ? arena_defer(&dump->arena, free_maps, saved) : -ENOMEM;
+
+	if (!err)
+		err = proc_setgroups(&member->proc, &saved->sets_groups);
 
 	if (!err && fd < 0)
 		err = fd;
 	if (!err && ioctl(fd, NS_GET_OWNER_UID, &saved->owner) < 0)
 		err = -errno;
+	if (!err)
+		err = id_map_read(&member->proc, "uid_map", &saved->uids);
+	if (!err)
+		err = id_map_read(&member->proc, "gid_map", &saved->gids);
 	if (!err)
 		err = id_map_read(&member->proc, "projid_map", &saved->projects);
 	if (dump_is_check(dump) && (err == -ESRCH || err == -ENOENT))
@@ -114,7 +123,7 @@ static void check_entering(struct dump *dump, const struct dump_task *task, cons
 {
 	const struct dump_task *other;
 
-	if (task->ns[NS_PID] && task->ns[NS_PID]->owner == tree)
+	if (task->ns[NS_USER] != tree || (task->ns[NS_PID] && task->ns[NS_PID]->owner == tree))
 		return;
 	if (task->nr_threads > 1)
 		dump_blocker(
@@ -202,31 +211,35 @@ int user_survey(struct dump *dump)
 {
 	struct ns *tree = dump_task_of(dump->tree.root)->ns[NS_USER];
 	struct dump_task *task;
+	struct ns *ns;
 	int err = find_owners(dump);
 
 	/* A check, and the root has exited. */
 	if (err || !has_user_ns(dump) || !tree)
 		return err;
+	ns_for_each(ns, &dump->namespaces, NS_USER)
+		if (!err && !ns->own)
+			err = read_state(dump, ns);
 	dump_for_each_task(task, dump) {
 		LOG_SCOPE("pid %d", task->t.pid);
 
-		if (task->t.state == TASK_DEAD)
+		if (err || task->t.state == TASK_DEAD)
 			continue;
 		if (task->ns[NS_USER] != tree)
-			dump_blocker(
-				dump, task, -1,
-				"lives in another user namespace than the root of the tree: nested user namespaces are not implemented");
-		else if (!tree->own)
+			user_check_nested(dump, task, tree);
+		if (!tree->own)
 			check_task(dump, task, tree);
 	}
-	if (tree->own)
-		return 0;
+	user_check_owned(dump, tree);
+	if (err || tree->own)
+		return err;
 	check_outer(dump);
-	err = note_rights(dump, tree);
-	return err ? err : read_state(dump, tree);
+	return note_rights(dump, tree);
 }
 
-static int put_map(struct dump *dump, const struct id_map *map, UidGidExtent ***ret_v, size_t *ret_n)
+/* @outer: the map of the parent namespace; an unread one, if that is the tool's. */
+static int put_map(struct dump *dump, const struct id_map *map, const struct id_map *outer, UidGidExtent ***ret_v,
+		   size_t *ret_n)
 {
 	size_t n = map->ranges.n;
 	UidGidExtent **v = dump_alloc(dump, (n + 1) * sizeof(*v)),
@@ -239,7 +252,7 @@ static int put_map(struct dump *dump, const struct id_map *map, UidGidExtent ***
 
 		uid_gid_extent__init(&extents[i]);
 		extents[i].first = range->inner;
-		extents[i].lower_first = range->outer;
+		extents[i].lower_first = id_map_inner(outer, range->outer);
 		extents[i].count = range->count;
 		v[i] = &extents[i];
 	}
@@ -253,13 +266,13 @@ static int put_owned(struct dump *dump, const struct ns *user, UsernsEntry *entr
 	const struct ns *ns;
 
 	for (ns = dump->namespaces.first; ns; ns = ns->next)
-		entry->n_owned_ns_id += ns->owner == user;
+		entry->n_owned_ns_id += ns->owner == user && ns->type != NS_USER;
 	entry->owned_ns_id = dump_alloc(dump, (entry->n_owned_ns_id + 1) * sizeof(*entry->owned_ns_id));
 	if (!entry->owned_ns_id)
 		return fail(-ENOMEM, "namespaces");
 	entry->n_owned_ns_id = 0;
 	for (ns = dump->namespaces.first; ns; ns = ns->next)
-		if (ns->owner == user)
+		if (ns->owner == user && ns->type != NS_USER)
 			entry->owned_ns_id[entry->n_owned_ns_id++] = ns->id;
 	return 0;
 }
@@ -278,29 +291,41 @@ static void put_groups(struct dump *dump, UsernsEntry *entry)
 	entry->n_outer_groups = status->groups.n;
 }
 
-int user_save(struct dump *dump)
+static int save_ns(struct dump *dump, const struct ns *ns)
 {
-	const struct ns *ns = dump_task_of(dump->tree.root)->ns[NS_USER];
-	struct user_saved *saved = ns && !ns->own ? ns->data : NULL;
+	static const struct user_saved tool;
+	const struct user_saved *saved = ns->data, *parent = ns->owner && ns->owner->data ? ns->owner->data : &tool;
 	UsernsEntry entry = USERNS_ENTRY__INIT;
 	int err;
 
-	if (!saved)
-		return 0;
-	err = put_map(dump, &dump->uid_map, &entry.uid_map, &entry.n_uid_map);
+	err = put_map(dump, &saved->uids, &parent->uids, &entry.uid_map, &entry.n_uid_map);
 	if (!err)
-		err = put_map(dump, &dump->gid_map, &entry.gid_map, &entry.n_gid_map);
+		err = put_map(dump, &saved->gids, &parent->gids, &entry.gid_map, &entry.n_gid_map);
 	if (!err)
-		err = put_map(dump, &saved->projects, &entry.projid_map, &entry.n_projid_map);
+		err = put_map(dump, &saved->projects, &parent->projects, &entry.projid_map, &entry.n_projid_map);
 	if (!err)
 		err = put_owned(dump, ns, &entry);
-	id_map_free(&saved->projects);
 	if (err)
 		return err;
-	put_groups(dump, &entry);
+	if (ns == dump_task_of(dump->tree.root)->ns[NS_USER])
+		put_groups(dump, &entry);
+	else
+		entry.has_parent_ns_id = true;
+	entry.parent_ns_id = ns->owner ? ns->owner->id : ns_own_id(NS_USER);
 	entry.has_setgroups_denied = entry.setgroups_denied = !saved->sets_groups;
 	entry.has_owner_uid = true;
-	entry.owner_uid = saved->owner;
+	entry.owner_uid = id_map_inner(&parent->uids, saved->owner);
 	err = image_write_single(dump->dir, IMAGE_USERNS, ns->id, &entry.base);
 	return err < 0 ? fail(err, "%s", image_store_error(dump->dir)) : 0;
+}
+
+int user_save(struct dump *dump)
+{
+	const struct ns *ns;
+	int err = 0;
+
+	ns_for_each(ns, &dump->namespaces, NS_USER)
+		if (!err && !ns->own && ns->data)
+			err = save_ns(dump, ns);
+	return err;
 }

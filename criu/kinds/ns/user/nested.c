@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Trees of which some processes live in another user namespace than the root: what cannot be restored. Only a process outside
+ * may set pids, and whoever enters a user namespace has one thread, and shares its directories with nobody.
+ */
+#include <errno.h>
+#include <unistd.h>
+#include "internal.h"
+#include "run/user_ns.h"
+#include "util/log.h"
+
+static bool is_below(const struct ns *ns, const struct ns *tree)
+{
+	while (ns && ns != tree)
+		ns = ns->owner;
+	return ns || !tree || tree->own;
+}
+
+/* The ancestor that was created in the tool's own: who owns that, has control of all below it, and may trace who creates them. */
+static const struct ns *topmost(const struct ns *user)
+{
+	while (user->owner)
+		user = user->owner;
+	return user;
+}
+
+/* ---- dump ---- */
+
+static void check_sharing(struct dump *dump, const struct dump_task *task)
+{
+	const struct dump_task *other;
+
+	dump_for_each_task(other, dump) {
+		if (other == task || other->t.state == TASK_DEAD)
+			continue;
+		if (other->t.ids.fs == task->t.ids.fs || other->t.ids.vm == task->t.ids.vm)
+			dump_blocker(
+				dump, task, -1,
+				"lives in another user namespace than the root of the tree, and shares its %s with process %d: that is not supported",
+				other->t.ids.vm == task->t.ids.vm ? "memory (CLONE_VM)" : "directories (CLONE_FS)",
+				other->t.pid);
+	}
+}
+
+void user_check_nested(struct dump *dump, const struct dump_task *task, const struct ns *tree)
+{
+	const struct ns *pid = task->ns[NS_PID], *user = task->ns[NS_USER];
+	const struct user_saved *above = user->owner ? topmost(user)->data : NULL;
+
+	if (!is_below(user, tree))
+		dump_blocker(
+			dump, task, -1,
+			"lives in a user namespace that was not created in that of the root of the tree: that is not supported");
+	if (!tree->own && (!pid || pid->owner != tree))
+		dump_blocker(
+			dump, task, -1,
+			"lives in another user namespace than the root of the tree, whose own does not own its pid namespace: that is not supported (it is with unshare --user --pid)");
+	if (above && above->owner != geteuid())
+		dump_blocker(
+			dump, task, -1,
+			"lives in a user namespace in one that belongs to user %u, not to the user of this program: that is not supported",
+			above->owner);
+	if (task->nr_threads > 1)
+		dump_blocker(
+			dump, task, -1,
+			"has threads, and lives in another user namespace than the root of the tree: their tids cannot be restored; that is not supported");
+	check_sharing(dump, task);
+}
+
+/* Their objects have owners, which are created by a process inside, with numbers of theirs. Time namespaces belong to the root's. */
+static bool can_be_owned(enum ns_type type)
+{
+	return type != NS_PID && type != NS_TIME && type != NS_IPC && type != NS_MNT;
+}
+
+void user_check_owned(struct dump *dump, const struct ns *tree)
+{
+	const struct ns *ns;
+
+	for (ns = dump->namespaces.first; ns; ns = ns->next)
+		if (ns->owner && ns->owner != tree && ns->type != NS_USER && !can_be_owned(ns->type))
+			dump_blocker(
+				dump, dump_task_of(ns->member), -1,
+				"its %s namespace belongs to another user namespace than that of the root of the tree: that is not supported",
+				ns_type_name(ns->type));
+}
+
+/* ---- restore ---- */
+
+int user_load_parent(struct restore *r, struct ns *ns)
+{
+	const UsernsEntry *e = user_ns_of(ns)->record;
+	struct ns *parent;
+
+	if (!e->has_parent_ns_id || !e->has_owner_uid)
+		return fail(-EBADMSG, "userns-%u.img: %s is missing", ns->id,
+			    e->has_owner_uid ? "parent_ns_id" : "owner_uid");
+	if (e->parent_ns_id == r->plan.own_ns_ids[NS_USER] && !restore_user_ns(r))
+		return 0;
+	ns_for_each(parent, &r->plan.namespaces, NS_USER)
+		if (parent->id == e->parent_ns_id && !parent->own)
+			ns->owner = parent;
+	return ns->owner ? 0 :
+			   fail(-EBADMSG, "userns-%u.img: parent_ns_id: no process is in user namespace %u", ns->id,
+				e->parent_ns_id);
+}
+
+static int check_parents(const struct restore *r, const struct ns *user, pid_t pid)
+{
+	const struct ns *tree = restore_user_ns(r), *ns = user;
+	size_t depth = 0;
+
+	for (; ns && ns != tree; ns = ns->owner)
+		if (++depth > USER_NS_DEPTH)
+			return fail(-EBADMSG, "userns-%u.img: parent_ns_id: it is its own ancestor", user->id);
+	if (tree && !ns)
+		return fail(
+			-EOPNOTSUPP,
+			"process %d lived in a user namespace that was not created in that of the root of the tree: that is not supported",
+			pid);
+	if (user->owner && user_ns_of(topmost(user))->foreign)
+		return fail(
+			-EOPNOTSUPP,
+			"process %d lived in a user namespace in one that belongs to another user than this program: that is not supported",
+			pid);
+	return 0;
+}
+
+int user_link_nested(struct restore *r, const struct restore_task *rt)
+{
+	const char *what = NULL;
+
+	if (restore_enters_late(r))
+		what = "lived in another user namespace than the root of the tree, whose own does not own its pid namespace";
+	else if (rt->nr_threads > 1)
+		what = "had threads, and lived in another user namespace than the root of the tree";
+	else if (!rt->fs_owner || !rt->mm_owner || restore_is_vm_peer(rt))
+		what = "lived in another user namespace than the root of the tree, and shared its directories or memory";
+	return what ? fail(-EOPNOTSUPP, "process %d %s: that is not supported", rt->t.pid, what) :
+		      check_parents(r, rt->ns[NS_USER], rt->t.pid);
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Processes in another user namespace than the root of the tree, in a state that cannot be restored: with threads, with directories
+ * or memory that they share, with a time namespace that belongs to theirs.
+ * test: refused="(?s)has threads, and lives in another user.*shares its directories.*shares its memory.*its time namespace belongs to another user"
+ */
+#include "checkpoint.h"
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+static void enter(unsigned flags)
+{
+	if (unshare(CLONE_NEWUSER | (int)flags))
+		test_skip("no user namespaces");
+}
+
+static void *wait_for_ever(void *arg)
+{
+	for (;;)
+		pause();
+	return NULL;
+}
+
+static int threads(void *arg)
+{
+	pthread_t thread;
+
+	enter(0);
+	need(!pthread_create(&thread, NULL, wait_for_ever, NULL), "thread");
+	checkpoint_task("threads", 0);
+	return 0;
+}
+
+static int sharing(void *arg)
+{
+	pid_t pid;
+
+	enter(0);
+	pid = (pid_t)syscall(SYS_clone, (unsigned long)(uintptr_t)arg, NULL, NULL, NULL, 0ul);
+	if (!pid)
+		wait_for_ever(NULL);
+	checkpoint_task("directories", 0);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, __WALL);
+	return 0;
+}
+
+static char stack[65536];
+
+static int waiting(void *arg)
+{
+	wait_for_ever(arg);
+	return 0;
+}
+
+static int memory(void *arg)
+{
+	pid_t pid;
+
+	enter(0);
+	pid = clone(waiting, stack + sizeof(stack), CLONE_VM, NULL);
+	checkpoint_task("memory", 0);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, __WALL);
+	return 0;
+}
+
+static int clocks(void *arg)
+{
+	enter(CLONE_NEWTIME);
+	pid_t pid = fork_task(waiting, NULL);
+
+	checkpoint_task("clocks", 0);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	pid_t pids[4];
+
+	test_init(argc, argv);
+	pids[0] = fork_task(threads, NULL);
+	await_task("threads");
+	pids[1] = fork_task(sharing, (void *)CLONE_FS);
+	await_task("directories");
+	pids[2] = fork_task(memory, NULL);
+	await_task("memory");
+	pids[3] = fork_task(clocks, NULL);
+	await_task("clocks");
+	checkpoint_here();
+	for (int i = 0; i < 4; i++)
+		join_task(pids[i]);
+	test_done();
+}
