@@ -173,7 +173,7 @@ int value_inherit_fd(struct request *req, const char *arg)
 int value_external(struct request *req, const char *arg)
 {
 	static const char *const types[] = { "file[", "tty[",  "pipe[",	   "pipe:[", "unix[", "mnt[",
-					     "dev[",  "veth[", "macvlan[", "pid[",   "net[" };
+					     "dev[",  "veth[", "macvlan[", "pid[",   "net[",  "overlay[" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
 		if (str_has_prefix(arg, types[i]) && strchr(arg, ']'))

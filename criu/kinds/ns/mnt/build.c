@@ -84,6 +84,48 @@ static int attach_or_keep(struct restore *r, struct mount *mount)
 	return mount->point < 0 ? fail(mount->point, "keep a mount point open") : 0;
 }
 
+/* 1: it is attached now; 0: that is not possible yet, or it was before. */
+static int attach_if_possible(struct restore *r, struct mount *mount, bool late)
+{
+	int err = 0;
+
+	if (mount->attached || (mount->parent && !mount->parent->attached))
+		return 0;
+	if (mount->fd < 0 && mount_is_late(mount)) {
+		err = late ? mount->fs->type->is_ready(r, mount) : 0;
+		if (err <= 0)
+			return err;
+		err = mount_clone_late(r, mount);
+	}
+	if (!err)
+		err = attach_or_keep(r, mount);
+	mount->attached = !err;
+	return err ? err : 1;
+}
+
+/* All that are not late first, so that the paths of others lead where they did. */
+static int attach_all(struct restore *r, const struct mounts *m)
+{
+	struct mount *mount;
+	bool late = false, again;
+	int done;
+
+	do {
+		again = !late;
+		mounts_for_each(mount, m) {
+			done = attach_if_possible(r, mount, late);
+			if (done < 0)
+				return done;
+			again |= done > 0;
+		}
+		late = true;
+	} while (again);
+	mounts_for_each(mount, m)
+		if (!mount->attached && mount_is_late(mount))
+			return mount->fs->type->refuse(mount);
+	return 0;
+}
+
 /*
  * Until the tree's own proc exists, the tool's is in its place: for calls that need a /proc, and because in a user namespace
  * proc can only be mounted where one is visible as a whole. In a namespace that a user namespace owns, mounts can only be
@@ -155,7 +197,6 @@ static int open_root(struct restore *r, const struct mounts *m)
 int mounts_build(struct restore *r, struct ns *ns)
 {
 	struct mounts *m = ns->data;
-	struct mount *mount;
 	int err = mounts_make_private();
 
 	if (err)
@@ -167,9 +208,8 @@ int mounts_build(struct restore *r, struct ns *ns)
 		err = open_stand_in(m, ns->owner);
 	if (!err)
 		err = change_root(r, m);
-	mounts_for_each(mount, m)
-		if (!err)
-			err = attach_or_keep(r, mount);
+	if (!err)
+		err = attach_all(r, m);
 	if (!err)
 		err = attach_stand_in(r, m);
 	if (err)

@@ -56,14 +56,16 @@ static char *options_of_host(const char *fstype)
 	return NULL;
 }
 
-static int create_fs(const struct restore *r, const struct mount_fs *fs)
+static int create_fs(struct restore *r, const struct mount_fs *fs)
 {
 	const struct ns *cgroups = restore_task_of(r->plan.tree.root)->ns[NS_CGROUP];
 	bool is_of_tree = cgroups && !cgroups->own;
-	_cleanup_free_ char *options =
-		fs->type->options_of_host && !is_of_tree ? options_of_host(fs->type->name) : NULL;
+	_cleanup_free_ char *options = NULL;
+	int err = fs->type->options ? fs->type->options(r, fs->whole, &options) : 0;
 
-	return mount_create_fs(fs->whole, options);
+	if (fs->type->options_of_host && !is_of_tree)
+		options = options_of_host(fs->type->name);
+	return err ? err : mount_create_fs(fs->whole, options);
 }
 
 static int create_origin(struct restore *r, const struct ns *ns, struct mount_fs *fs)
@@ -82,10 +84,14 @@ static int create_origin(struct restore *r, const struct ns *ns, struct mount_fs
 	return 0;
 }
 
-/* Does its file system have to wait? */
-static bool waits(const struct mount *mount)
+enum phase { FIRST, LATE, DEFERRED };
+
+/* When is its file system there? */
+static enum phase phase_of(const struct mount *mount)
 {
-	return mount->fs->type && mount->fs->type->of_pid_ns;
+	if (mount_is_late(mount))
+		return LATE;
+	return mount->fs->type && mount->fs->type->of_pid_ns ? DEFERRED : FIRST;
 }
 
 /* ---- copies ---- */
@@ -160,7 +166,7 @@ static bool takes(const struct mount_origin *origin, const struct mount *mount)
 	return origin->mount ? origin->mount == mount : mount->fs->whole == mount;
 }
 
-static int copy_all(struct restore *r, bool deferred, bool may_attach)
+static int copy_all(struct restore *r, enum phase phase, bool may_attach)
 {
 	struct mount *mount;
 	int err = 0;
@@ -169,7 +175,7 @@ static int copy_all(struct restore *r, bool deferred, bool may_attach)
 	{
 		struct mount_origin *origin = mount_origin_for(mount);
 
-		if (!err && origin && origin->fd >= 0 && waits(mount) == deferred && mount->fd < 0 &&
+		if (!err && origin && origin->fd >= 0 && phase_of(mount) == phase && mount->fd < 0 &&
 		    !takes(origin, mount))
 			err = copy(r, origin, mount, may_attach);
 	}
@@ -193,7 +199,7 @@ int mounts_open_sources(struct restore *r)
 		origin->fd = keep(r, mount_open_source(r, mount));
 		err = origin->fd < 0 ? origin->fd : 0;
 	}
-	return err ? err : copy_all(r, false, false);
+	return err ? err : copy_all(r, FIRST, false);
 }
 
 static int take_or_copy(struct restore *r, struct mount *mount)
@@ -209,14 +215,33 @@ static int take_or_copy(struct restore *r, struct mount *mount)
 int mounts_clone(struct restore *r, bool deferred)
 {
 	const struct ns_set *all = &r->plan.namespaces;
+	enum phase phase = deferred ? DEFERRED : FIRST;
 	struct mount *mount;
 	int err = 0;
 
-	mounts_for_each_of_all(mount, all) if (!err && waits(mount) == deferred && !mount->fs->origins) err =
+	mounts_for_each_of_all(mount, all) if (!err && phase_of(mount) == phase && !mount->fs->origins) err =
 		create_origin(r, mount->fs->whole->of->ns, mount->fs);
 	if (!err)
-		err = copy_all(r, deferred, true);
-	mounts_for_each_of_all(mount, all) if (!err && waits(mount) == deferred && mount->fd < 0) err =
+		err = copy_all(r, phase, true);
+	mounts_for_each_of_all(mount, all) if (!err && phase_of(mount) == phase && mount->fd < 0) err =
+		take_or_copy(r, mount);
+	return err;
+}
+
+bool mount_is_late(const struct mount *mount)
+{
+	return mount->fs->type && mount->fs->type->is_ready && !mount_is_external(mount);
+}
+
+/* Before any of them is attached. */
+int mount_clone_late(struct restore *r, struct mount *mount)
+{
+	struct mount_fs *fs = mount->fs;
+	int err = create_origin(r, fs->whole->of->ns, fs);
+
+	if (!err)
+		err = copy_all(r, LATE, true);
+	mounts_for_each_of_all(mount, &r->plan.namespaces) if (!err && mount->fs == fs && mount->fd < 0) err =
 		take_or_copy(r, mount);
 	return err;
 }

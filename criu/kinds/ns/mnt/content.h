@@ -18,6 +18,11 @@ int content_save(struct dump *dump, const struct ns *ns, struct mount *mount, in
 int content_load(struct restore *r, const struct ns *ns, struct mount *mount);
 int content_fill(struct restore *r, const struct ns *ns, struct mount *mount, int dir_fd);
 
+int overlay_survey(struct dump *dump, const struct ns *ns, struct mount *mount, int dir_fd);
+int overlay_is_ready(struct restore *r, const struct mount *mount);
+int overlay_text(struct restore *r, const struct mount *mount, char **ret);
+int overlay_refuse(const struct mount *mount);
+
 int bpf_survey(struct dump *dump, const struct ns *ns, struct mount *mount, int dir_fd);
 
 int binfmt_survey(struct dump *dump, const struct ns *ns, struct mount *mount, int dir_fd);

@@ -59,6 +59,29 @@ const char *external_device_path(const struct options *opts, const char *key)
 	return find(opts, "dev", key);
 }
 
+int external_overlay_path(const struct options *opts, const char *path, struct buf *ret_path)
+{
+	const char *best = NULL;
+	size_t best_len = 0;
+
+	for (size_t i = 0; i < opts->externals.n; i++) {
+		const char *given = opts->externals.v[i], *end;
+		size_t len;
+
+		if (!str_has_prefix(given, "overlay[") || !(end = strstr(given, "]:")))
+			continue;
+		given += strlen("overlay[");
+		len = (size_t)(end - given);
+		if (len <= best_len || strncmp(path, given, len) || (path[len] && path[len] != '/'))
+			continue;
+		best = end + 2;
+		best_len = len;
+	}
+	if (!best)
+		return 0;
+	return buf_printf(ret_path, "%s%s", best, path + best_len) ?: 1;
+}
+
 static const char *found_how(const struct options *opts)
 {
 	for (size_t i = 0; i < opts->externals.n; i++)

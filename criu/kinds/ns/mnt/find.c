@@ -24,4 +24,3 @@ int mount_find(int dir, const char *path)
 	}
 	return fd < 0 ? -errno : fd;
 }
-

@@ -40,6 +40,13 @@ struct fs_type {
 	/* Restore: reads and checks its images, sets @mount->fs->data; no side effect. */
 	int (*load)(struct restore *, const struct ns *, struct mount *);
 	/*
+	 * Restore: for a type that is created from other directories of the tree, when these are mounted. All are set, or
+	 * none. Can it be created now (1) or not yet (0)? The options; what to say if it can never be. They log.
+	 */
+	int (*is_ready)(struct restore *, const struct mount *);
+	int (*options)(struct restore *, const struct mount *, char **ret);
+	int (*refuse)(const struct mount *);
+	/*
 	 * Restore: it has just been created, with its options, and is not visible to anybody. Nothing is mounted on it: mount
 	 * points that its content lacks are created later. Failure removes all of it.
 	 */

@@ -47,12 +47,12 @@ static const struct fs_type cgroup2 = { .name = "cgroup2",
 					.number = FSTYPE__CGROUP2,
 					.single = true,
 					.options_of_host = true };
-/* Its mount options are paths, in a root directory that is not there yet, and may have been renamed since. */
-static const struct fs_type overlay = {
-	.name = "overlay",
-	.number = FSTYPE__OVERLAYFS,
-	.refused = "whose directories are only known by the paths they were mounted with"
-};
+static const struct fs_type overlay = { .name = "overlay",
+					.number = FSTYPE__OVERLAYFS,
+					.survey = overlay_survey,
+					.is_ready = overlay_is_ready,
+					.options = overlay_text,
+					.refuse = overlay_refuse };
 static const struct fs_type debugfs = { .name = "debugfs",
 					.number = FSTYPE__DEBUGFS,
 					.single = true,

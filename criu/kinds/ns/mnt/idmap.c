@@ -6,10 +6,11 @@
 #include <sys/mount.h>
 #include <unistd.h>
 #include "base/cleanup.h"
+#include "kernel/mountinfo.h"
 #include "kernel/ns_user.h"
 #include "kernel/statmount.h"
 #include "kinds/ns/mnt/restore.h"
-#include "kinds/ns/mnt/save.h"
+#include "run/dump.h"
 #include "util/fds.h"
 #include "util/log.h"
 #include "util/proc_root.h"

@@ -46,6 +46,7 @@ struct mount {
 	int fd; /* restore: of its root directory or file (O_PATH); -1: not created yet */
 	int idmap; /* restore: the user namespace whose maps it has; -1: none */
 	int point; /* restore, if it is deferred: its mount point, unless that is deferred, too; -1: not open */
+	bool attached; /* restore: or, if it is deferred, ready for that */
 	bool deferred; /* restore: it needs the pid namespace, or lies below one that does */
 	unsigned covered; /* restore: by so many mounts of the host in the same place */
 	bool outer_group; /* restore: its group, or master, is that of the mount of the host that it is copied from */

@@ -55,6 +55,10 @@ int mounts_open_sources(struct restore *r);
  */
 int mounts_clone(struct restore *r, bool deferred);
 
+/* Is its file system created from others of the tree, when these are attached? Then its mounts, of all namespaces, are made by: */
+bool mount_is_late(const struct mount *mount);
+int mount_clone_late(struct restore *r, struct mount *mount);
+
 /* Attaches a detached mount to the root directory of this process. Not logged. */
 int mount_attach_to_root(int fd);
 /* Afterwards: unmounts what had to be attached to the root for that. */
