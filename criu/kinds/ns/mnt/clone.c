@@ -65,7 +65,9 @@ static int create_fs(struct restore *r, const struct mount_fs *fs)
 
 	if (fs->type->options_of_host && !is_of_tree)
 		options = options_of_host(fs->type->name);
-	return err ? err : mount_create_fs(fs->whole, options);
+	if (err)
+		return err;
+	return fs->shown ? mount_create_shown(fs->whole, options) : mount_create_fs(fs->whole, options);
 }
 
 static int create_origin(struct restore *r, const struct ns *ns, struct mount_fs *fs)
@@ -91,7 +93,7 @@ static enum phase phase_of(const struct mount *mount)
 {
 	if (mount_is_late(mount))
 		return LATE;
-	return mount->fs->type && mount->fs->type->of_pid_ns ? DEFERRED : FIRST;
+	return mount_waits(mount) ? DEFERRED : FIRST;
 }
 
 /* ---- copies ---- */

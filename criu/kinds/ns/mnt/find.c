@@ -5,6 +5,7 @@
 #include <linux/openat2.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include "util/fds.h"
 
 #define RESOLVE_TRIES 1000
 
@@ -15,8 +16,9 @@ int mount_find(int dir, const char *path)
 				.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV };
 	int fd = -1;
 
+	/* What is mounted may be a file. */
 	if (!*path)
-		path = ".";
+		return dup_fd_above(dir, 0);
 	for (int tries = 0; tries < RESOLVE_TRIES; tries++) {
 		fd = (int)syscall(SYS_openat2, dir, path, &how, sizeof(how));
 		if (fd >= 0 || (errno != EAGAIN && errno != EINTR))

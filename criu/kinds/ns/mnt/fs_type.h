@@ -20,6 +20,7 @@ struct fs_type {
 	uint32_t number; /* enum fstype of mnt.proto; FSTYPE__AUTO for those without one: with fsname */
 	bool of_pid_ns; /* its content is that of the pid namespace of the process that creates it */
 	bool single; /* the kernel has one, or one for each namespace of the creator: it has no content of its own */
+	unsigned shows; /* BIT(enum ns_type): the kernel has one for each namespace of that type, of the creator */
 	bool no_options; /* those that mountinfo shows would change the kernel's only one */
 	bool options_of_host; /* creating one in the initial namespace sets the options of the kernel's only one */
 	bool of_host; /* the one that it has, in whatever namespace: flags of it would change the host's, too */

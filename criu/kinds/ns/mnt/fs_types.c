@@ -4,6 +4,7 @@
 #include <string.h>
 #include "base/bits.h"
 #include "kinds/ns/mnt/content.h"
+#include "task/ns.h"
 
 /* CRIU adds it; every instance is new nowadays. */
 static const char *const devpts_not_options[] = { "newinstance", NULL };
@@ -11,8 +12,8 @@ static const char *const devpts_not_options[] = { "newinstance", NULL };
 /* Files of any kind, as an archive. */
 #define CONTENT .save = content_save, .load = content_load, .fill = content_fill
 
-static const struct fs_type proc = { .name = "proc", .number = FSTYPE__PROC, .of_pid_ns = true };
-static const struct fs_type sysfs = { .name = "sysfs", .number = FSTYPE__SYSFS, .single = true, .no_options = true };
+static const struct fs_type proc = { .name = "proc", .number = FSTYPE__PROC, .of_pid_ns = true, .shows = BIT(NS_PID) };
+static const struct fs_type sysfs = { .name = "sysfs", .number = FSTYPE__SYSFS, .single = true, .shows = BIT(NS_NET), .no_options = true };
 static const struct fs_type devtmpfs = { .name = "devtmpfs",
 					 .number = FSTYPE__DEVTMPFS,
 					 .single = true,
@@ -41,11 +42,11 @@ static const struct fs_type pstore = { .name = "pstore",
 				       .no_options = true,
 				       .of_host = true };
 static const struct fs_type devpts = { .name = "devpts", .number = FSTYPE__DEVPTS, .not_options = devpts_not_options };
-static const struct fs_type mqueue = { .name = "mqueue", .number = FSTYPE__MQUEUE, .single = true, .no_options = true };
-static const struct fs_type cgroup = { .name = "cgroup", .number = FSTYPE__CGROUP, .single = true };
+static const struct fs_type mqueue = { .name = "mqueue", .number = FSTYPE__MQUEUE, .single = true, .shows = BIT(NS_IPC), .no_options = true };
+static const struct fs_type cgroup = { .name = "cgroup", .number = FSTYPE__CGROUP, .single = true, .shows = BIT(NS_CGROUP) };
 static const struct fs_type cgroup2 = { .name = "cgroup2",
 					.number = FSTYPE__CGROUP2,
-					.single = true,
+					.single = true, .shows = BIT(NS_CGROUP),
 					.options_of_host = true };
 static const struct fs_type overlay = { .name = "overlay",
 					.number = FSTYPE__OVERLAYFS,

@@ -203,7 +203,13 @@ int mounts_check(struct restore *r)
 			continue;
 		err = check_made(r, mount->of->ns, mount);
 		if (!err && !mount->fs->origins)
-			mount->deferred = mount->fs->type->of_pid_ns;
+			err = mount_load_shown(r, mount);
+	}
+	mounts_for_each_of_all(mount, all)
+	{
+		if (err || mount_is_external(mount) || mount->fs->origins)
+			continue;
+		mount->deferred = mount_waits(mount);
 	}
 	mounts_for_each_of_all(mount, all) if (!err) err = check_one(r, mount);
 	return err ? err : mounts_check_groups(all);

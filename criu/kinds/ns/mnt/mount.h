@@ -31,6 +31,7 @@ struct mount_fs {
 	const struct fs_type *type; /* NULL: it comes from outside (the root, an external mount) */
 	struct mount *whole; /* the first mount of all of it; NULL: it comes from outside, or the kernel has only one */
 	struct mount_origin *origins;
+	const struct ns *shown; /* the network or IPC namespace that it shows; NULL: that of the root of the tree */
 	void *data; /* private to the type */
 };
 

@@ -33,6 +33,14 @@ int mount_create_fs(const struct mount *mount, const char *options);
 /* Makes it read-only if it was. */
 int mount_settle_fs(const struct mount *mount);
 
+/* The namespaces that it shows do not exist until the first task does. */
+bool mount_waits(const struct mount *mount);
+
+/* shown_load.c: sets mount->fs->shown. */
+int mount_load_shown(struct restore *r, struct mount *mount);
+/* mount_create_fs() in the namespace that it shows. */
+int mount_create_shown(const struct mount *mount, const char *options);
+
 /* source.c: a detached copy of the mount, or directory, in the mount namespace of the tool that @mount comes from; or -errno. */
 int mount_open_source(struct restore *r, const struct mount *mount);
 

@@ -30,6 +30,12 @@ int mount_fill_entry(struct dump *dump, struct mount *mount);
 /* Reports what of it cannot be saved. Not for one that comes from outside. */
 void mount_check_entry(struct dump *dump, const struct mount *mount);
 
+/*
+ * shown.c: which namespace of @type @mount shows, for its record. 1: it has been found, 0: it is none of the tree's, or a
+ * negative errno.
+ */
+int mount_find_shown(struct dump *dump, struct mount *mount, enum ns_type type);
+
 /* survey.c: reads the mounts of all namespaces, and reports what cannot be saved. */
 int mounts_survey(struct dump *dump);
 /* outer_groups.c: reports mounts that are shared with namespaces which neither the tree nor the tool is in. */

@@ -175,26 +175,47 @@ static void find_type(struct dump *dump, struct mount *mount)
 		mount->fs->type = &fs_type_enabled;
 }
 
-/*
- * What a nested namespace alone shows of another pid, network, IPC or cgroup namespace than the root's: mounts are created in
- * the namespaces of the root.
- */
-static void check_creator(struct dump *dump, const struct mount *mount)
+static void refuse_shown(struct dump *dump, const struct mount *mount, enum ns_type type)
 {
-	static const enum ns_type of_creator[] = { NS_PID, NS_NET, NS_IPC, NS_CGROUP };
-	const struct dump_task *root = dump_task_of(dump->tree.root), *member = dump_task_of(mount->of->ns->member);
-	const struct fs_type *type = mount->fs->type;
+	const struct dump_task *member = dump_task_of(mount->of->ns->member);
 	const char *at = mount->info->mountpoint;
 
-	if (!mount->of->nested || !(type->single || type->of_pid_ns))
-		return;
-	for (size_t i = 0; i < ARRAY_SIZE(of_creator); i++)
-		if (member->ns[of_creator[i]] != root->ns[of_creator[i]] &&
-		    (!mount->fs->whole || mount->fs->whole->of->nested))
-			mount_blocker(
-				dump,
-				"mount %s (%s) of process %d may show another %s namespace than that of the root of the tree: that is not supported; unmount it, or leave it out (--skip-mnt %s)",
-				at, mount->info->fstype, member->t.host_pid, ns_type_name(of_creator[i]), at);
+	mount_blocker(
+		dump,
+		"mount %s (%s) of process %d may show another %s namespace than those of the tree: that is not supported; unmount it, or leave it out (--skip-mnt %s)",
+		at, mount->info->fstype, member->t.host_pid, ns_type_name(type), at);
+}
+
+/* Proc and cgroup are created in the namespaces of the root. A nested namespace may show something else. */
+static void check_creator(struct dump *dump, const struct mount *mount, enum ns_type type)
+{
+	const struct dump_task *root = dump_task_of(dump->tree.root), *member = dump_task_of(mount->of->ns->member);
+
+	if (mount->of->nested && member->ns[type] != root->ns[type] &&
+	    (!mount->fs->whole || mount->fs->whole->of->nested))
+		refuse_shown(dump, mount, type);
+}
+
+static int check_shown(struct dump *dump, struct mount *mount)
+{
+	const unsigned shows = mount->fs->type->shows;
+	int found;
+
+	if (shows & BIT(NS_PID))
+		check_creator(dump, mount, NS_PID);
+	if (shows & BIT(NS_CGROUP))
+		check_creator(dump, mount, NS_CGROUP);
+	for (enum ns_type type = 0; type < NS_TYPES; type++) {
+		if (!(shows & (BIT(NS_NET) | BIT(NS_IPC)) & BIT(type)))
+			continue;
+		found = mount_find_shown(dump, mount, type);
+		if (found < 0)
+			return found;
+		/* Before there were others to tell it from, it was taken for the root's. */
+		if (!found && mount->of->nested)
+			refuse_shown(dump, mount, type);
+	}
+	return 0;
 }
 
 /* One that is not external, and not of a file system of which a part is. */
@@ -224,7 +245,9 @@ static int check_created(struct dump *dump, struct mount *mount)
 	}
 	if (!strcmp(mount->entry->root, "/") && !fs->whole)
 		fs->whole = mount;
-	check_creator(dump, mount);
+	err = check_shown(dump, mount);
+	if (err)
+		return err;
 	if (fs->type->save && hash_put(&dump->saved_fs, fs->dev, 1))
 		return fail(-ENOMEM, "mounts");
 	/* When mounts are restored, no other process is there than the first. */
