@@ -108,3 +108,13 @@ def _link(pid):
         return os.readlink(f"/proc/{pid}/ns/pid")
     except OSError:
         return None
+
+
+def host_root(root, *more):
+    """A root directory that shows /usr of the host (as a mount of the container: ["/usr", "usr", None, 4096, None])."""
+    for name in ("usr", "proc", "sys", "dev", "run", "tmp", "mnt", "work", "etc", *more):
+        os.makedirs(f"{root}/{name}")
+    for name in ("bin", "sbin", "lib", "lib64"):
+        os.symlink(f"usr/{name}", f"{root}/{name}")
+    os.chmod(f"{root}/work", 0o777)
+    return root
