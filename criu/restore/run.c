@@ -18,6 +18,7 @@
 #include "run/restore.h"
 #include "run/notify.h"
 #include "run/progress.h"
+#include "run/pty.h"
 #include "run/untrusted.h"
 #include "util/fds.h"
 #include "util/log.h"
@@ -271,6 +272,17 @@ static int connect_namespaces(struct restore *r)
 	return err;
 }
 
+static int announce_complete(struct restore *r)
+{
+	const struct run_kind *kind;
+	int err = 0;
+
+	run_for_each_kind(kind)
+		if (!err && kind->before_post_restore)
+			err = kind->before_post_restore(r);
+	return err ? err : restore_script(r, "post-restore", r->tool.root_pid);
+}
+
 static int make_tree(struct restore *r)
 {
 	uint64_t start = stats_now();
@@ -310,7 +322,7 @@ static int make_tree(struct restore *r)
 	if (!err)
 		err = leave_pidfile(r);
 	if (!err)
-		err = restore_script(r, "post-restore", r->tool.root_pid);
+		err = announce_complete(r);
 	if (!err)
 		err = interrupted();
 	/* The line is removed before the tree can write there. */
@@ -403,6 +415,7 @@ void restore_free(struct restore *r)
 	hash_free(&r->plan.segment_sizes);
 	hash_free(&r->plan.segments_checked);
 	hash_free(&r->tool.sysv_made);
+	restore_close_ptys(r);
 	hash_free(&r->roots_by_mount);
 	image_store_close(r->dir);
 	if (r->tool.pid_ns >= 0)

@@ -222,7 +222,9 @@ struct run_kind {
 	int (*at_birth)(struct restore *, const struct restore_task *);
 	/* In a task: a file that is only in flight, in a socket, has been created, and will be sent. */
 	int (*opened_in_flight)(struct restore *, const struct file *, int fd);
-	/* Every task has its descriptors and memory (STAGE_READY), and none runs yet. */
+	/* In the tool, when every task has its descriptors and memory (STAGE_READY): hands over what the client asked for. */
+	int (*before_post_restore)(struct restore *);
+	/* After that; none of the tasks runs yet. */
 	int (*ready)(struct restore *);
 	/*
 	 * All threads are stopped in the restorer: the last step that may fail. If it does, it undoes its own changes.

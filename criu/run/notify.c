@@ -20,12 +20,21 @@ bool notify_wanted(const struct options *opts)
 	return opts->outlets[0] != NULL;
 }
 
-int notify_step(const struct options *opts, const char *action, pid_t pid)
+static int notify_all(const struct options *opts, const struct notice *notice)
 {
-	const struct notice notice = { .action = action, .pid = pid };
 	int err = 0;
 
 	for (size_t i = 0; !err && i < NOTIFY_OUTLETS && opts->outlets[i]; i++)
-		err = opts->outlets[i]->notify(opts->outlets[i], opts, &notice);
+		err = opts->outlets[i]->notify(opts->outlets[i], opts, notice);
 	return err;
+}
+
+int notify_step(const struct options *opts, const char *action, pid_t pid)
+{
+	return notify_all(opts, &(struct notice){ .action = action, .pid = pid });
+}
+
+int notify_with_fd(const struct options *opts, const char *action, int fd)
+{
+	return notify_all(opts, &(struct notice){ .action = action, .fd = &fd });
 }

@@ -12,6 +12,7 @@
 struct notice {
 	const char *action; /* its name: "post-dump" */
 	pid_t pid; /* the tree's root, in the tool's pid namespace; 0: not created yet */
+	const int *fd; /* for the client of an RPC alone, as is the whole notification: a descriptor; NULL: none */
 };
 
 struct notify_outlet {
@@ -25,3 +26,5 @@ int notify_add(struct options *opts, const struct notify_outlet *outlet);
 bool notify_wanted(const struct options *opts);
 /* Notifies all of them, up to the first that fails. */
 int notify_step(const struct options *opts, const char *action, pid_t pid);
+/* Passes a descriptor to those that can take one. */
+int notify_with_fd(const struct options *opts, const char *action, int fd);

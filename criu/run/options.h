@@ -111,6 +111,7 @@ struct options {
 	uid_t images_user;
 	/* The standard descriptors lead to the caller, who passes others at restore: clients of the RPC record them for that. */
 	bool client_stdio;
+	bool orphan_pts_master; /* the RPC client takes the master of a terminal whose master is outside of the tree */
 	bool shell_job; /* -j: use the caller's session and terminal */
 	struct str_list externals; /* --external TYPE[ID]:KEY, as given */
 	struct inherit_fd *inherit; /* --inherit-fd; see inherit_nr */

@@ -146,6 +146,7 @@ struct restore_tool {
 	const struct ns *inside[NS_TYPES];
 	size_t nr_inside;
 	int maker; /* in a task that was forked by a process that exits at once (restore/fork.c): pidfd of that; -1: in others */
+	struct hash ptys; /* run/pty.c: index -> master */
 	bool announces_network; /* when the tree is complete, its network-unlock */
 	bool pidfile_written;
 	struct helper_process pidfile_watcher; /* restore/pidfile.c */

@@ -141,6 +141,8 @@ static int run_scripts(const struct notify_outlet *outlet, const struct options 
 	struct script_env env = { .v = NULL };
 	int err;
 
+	if (notice->fd)
+		return 0;
 	err = fill_env(opts, notice, &env);
 	if (err)
 		fail(err, "run action scripts for %s", notice->action);

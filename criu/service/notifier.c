@@ -39,7 +39,7 @@ static int send_notice(const struct notifier *notifier, const struct notice *not
 	resp.type = CRIU_REQ_TYPE__NOTIFY;
 	resp.success = true;
 	resp.notify = &notify;
-	return wire_send(notifier->sock, &resp, -1);
+	return wire_send(notifier->sock, &resp, notice->fd ? *notice->fd : -1);
 }
 
 /* 0: the client agrees. The reason of a failure as a text. */

@@ -99,6 +99,7 @@ static int prepare(struct session *s, const CriuOpts *rpc)
 
 	if (!err)
 		err = take_fields(s, rpc);
+	req->opts.orphan_pts_master = rpc->has_orphan_pts_master && rpc->orphan_pts_master;
 	if (!err && rpc->config_file)
 		err = config_load_last(req, rpc->config_file);
 	if (!err)

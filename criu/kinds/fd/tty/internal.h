@@ -163,6 +163,7 @@ struct tty_pair {
 	TtyDataEntry *master_data, *slave_data;
 	struct file *master_file; /* the file of the master, if a task has it */
 	bool has_slave_file;
+	bool other_master; /* the client gets the master: options.orphan_pts_master */
 	const char *ptmx; /* path of the ptmx device to open */
 	/* Our own descriptors, set by tty_in_namespaces(); -1: none. */
 	int master_fd, slave_fd;
@@ -227,6 +228,7 @@ int tty_finish(struct restore *r, struct file *file, const void *state, int fd);
  * Our descriptors of them are above service_base, and every task inherits them.
  */
 int tty_in_namespaces(struct restore *r);
+int tty_before_post_restore(struct restore *r);
 int tty_ready(struct restore *r);
 void tty_committed(struct restore *r);
 void tty_running(struct restore *r);

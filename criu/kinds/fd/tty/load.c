@@ -88,6 +88,18 @@ static void tty_prepare_hung(struct tty_restore *all)
 	}
 }
 
+/* Those of sessions that are led in the tree. */
+static void tty_find_other_masters(struct restore *r, struct tty_restore *all)
+{
+	for (size_t i = 0; r->opts->orphan_pts_master && i < all->nr_pairs; i++) {
+		struct tty_pair *pair = &all->pairs[i];
+		uint64_t leader;
+
+		if (tty_pair_is_users(pair) && pair->slave->sid)
+			pair->other_master = hash_get(&r->plan.task_by_pid, pair->slave->sid, &leader);
+	}
+}
+
 static int tty_join_data(struct tty_restore *all, TtyDataEntry *data)
 {
 	if (data->data.len > TTY_BYTES_MAX || data->n_eof_at > TTY_EOFS_MAX)
@@ -130,6 +142,7 @@ static int tty_read_images(struct restore *r, struct tty_restore *all)
 			err = tty_join_pair(all, all->infos[i]);
 	}
 	tty_prepare_hung(all);
+	tty_find_other_masters(r, all);
 	for (size_t i = 0; !err && i < all->nr_data; i++)
 		err = tty_join_data(all, all->data[i]);
 	return err;

@@ -16,7 +16,9 @@
 #include "kinds/fd/reopen.h"
 #include "kinds/fd/tty/internal.h"
 #include "kinds/kinds.h"
+#include "run/notify.h"
 #include "run/path.h"
+#include "run/pty.h"
 #include "run/restore.h"
 #include "tty.pb-c.h"
 #include "util/fds.h"
@@ -40,39 +42,24 @@ static int tty_find_ptmx(struct restore *r, const char *ptmx)
 	return steal_fd(&fd);
 }
 
-/* The kernel assigns the lowest free index: occupy all below it for a moment. */
 static int tty_open_master(struct restore *r, const char *ptmx, uint32_t index, bool exactly)
 {
-	_cleanup_close_ int devpts = tty_find_ptmx(r, ptmx);
-	_cleanup_free_ int *below = calloc((size_t)index + 1, sizeof(*below));
-	uint32_t got = 0, n = 0;
-	int fd = -1, err = 0;
+	int fd = exactly ? restore_take_pty(r, index) : -ENOENT;
 
+	if (fd >= 0)
+		return fd;
+	_cleanup_close_ int devpts = tty_find_ptmx(r, ptmx);
 	if (devpts < 0)
 		return devpts;
-	if (!below)
-		return fail(-ENOMEM, "terminal %u", index);
-	while (!err) {
-		fd = reopen_fd(devpts, O_RDWR);
-		if (fd < 0)
-			err = fail(fd, "open %s for terminal %u", ptmx, index);
-		else if (ioctl(fd, TIOCGPTN, &got) < 0)
-			err = fail(-errno, "%s is not a pty master device", ptmx);
-		else if (got >= index || n == index || !exactly)
-			break;
-		else
-			below[n++] = fd;
-	}
-	while (n)
-		close(below[--n]);
-	if (!err && exactly && got != index)
-		err = fail(-EBUSY,
-			   "terminal /dev/pts/%u is in use by another process; close it, or restore in a mount "
-			   "namespace with its own devpts",
-			   index);
-	if (err && fd >= 0)
-		close(fd);
-	return err ? err : fd;
+	fd = pty_open_master(devpts, index, exactly);
+	if (fd == -EBUSY)
+		return fail(fd,
+			    "terminal /dev/pts/%u is in use by another process; close it, or restore in a mount "
+			    "namespace with its own devpts",
+			    index);
+	if (fd == -ENODEV)
+		return fail(fd, "%s is not a pty master device", ptmx);
+	return fd < 0 ? fail(fd, "open %s for terminal %u", ptmx, index) : fd;
 }
 
 static void tty_load_bytes(const TtyDataEntry *data, struct tty_bytes *to)
@@ -201,7 +188,7 @@ static int tty_make_hung(struct restore *r, const struct tty_pair *pair)
 static int tty_make_pair(struct restore *r, struct tty_pair *pair)
 {
 	const TtyInfoEntry *info = pair->slave && pair->slave->termios ? pair->slave : pair->master;
-	bool alive = pair->master != NULL;
+	bool alive = pair->master || pair->other_master;
 	int unlock = 0, fd = tty_open_master(r, pair->ptmx ? pair->ptmx : TTY_PATH_PTMX, pair->index, alive), err = 0;
 
 	if (fd < 0)
@@ -264,12 +251,23 @@ int tty_in_namespaces(struct restore *r)
 	if (all->own)
 		err = tty_find_terminal(r, all);
 	for (size_t i = 0; !err && i < all->nr_pairs; i++)
-		if (all->pairs[i].master)
+		if (all->pairs[i].master || all->pairs[i].other_master)
 			err = tty_make_pair(r, &all->pairs[i]);
 	/* Slaves whose master is gone get any free index. */
 	for (size_t i = 0; !err && i < all->nr_pairs; i++)
-		if (!all->pairs[i].master && !tty_pair_is_users(&all->pairs[i]))
+		if (all->pairs[i].master_fd < 0 && !tty_pair_is_users(&all->pairs[i]))
 			err = tty_make_pair(r, &all->pairs[i]);
+	return err;
+}
+
+int tty_before_post_restore(struct restore *r)
+{
+	struct tty_restore *all = tty_restore_of(r);
+	int err = 0;
+
+	for (size_t i = 0; !err && all && i < all->nr_pairs; i++)
+		if (all->pairs[i].other_master)
+			err = notify_with_fd(r->opts, "orphan-pts-master", all->pairs[i].master_fd);
 	return err;
 }
 

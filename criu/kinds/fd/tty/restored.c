@@ -37,7 +37,7 @@ int tty_termios_load(const TermiosEntry *entry, struct tty_termios *ret)
 
 bool tty_pair_is_users(const struct tty_pair *pair)
 {
-	return !pair->master && pair->slave && pair->slave->termios;
+	return !pair->master && !pair->other_master && pair->slave && pair->slave->termios;
 }
 
 struct tty_external *tty_external_of_session(struct tty_restore *all, uint32_t sid)

@@ -15,6 +15,19 @@
 #include "util/fds.h"
 #include "util/log.h"
 
+/* The terminal of a container: whoever has its master gets another one. */
+static bool tty_gets_other_master(const struct dump *dump, const TtyInfoEntry *info)
+{
+	const struct dump_task *task;
+
+	if (!dump->opts->orphan_pts_master || !info->sid)
+		return false;
+	dump_for_each_task(task, dump)
+		if ((uint32_t)task->t.pid == info->sid)
+			return true;
+	return false;
+}
+
 /* A terminal whose master is not in the tree. */
 static void tty_check_users_terminal(struct dump *dump, struct tty_seen *seen)
 {
@@ -23,6 +36,8 @@ static void tty_check_users_terminal(struct dump *dump, struct tty_seen *seen)
 	char key[TTY_KEY_MAX];
 
 	tty_external_key(makedev(TTY_MAJOR_UNIX98_SLAVE, seen->index), info->dev, key);
+	if (tty_gets_other_master(dump, info))
+		return;
 	if (!dump->opts->shell_job)
 		dump_blocker(
 			dump, seen->task, seen->fd,
@@ -89,11 +104,11 @@ static int tty_finish_pair(struct dump *dump, struct tty_seen *seen)
 	dev_t behind = makedev(TTY_MAJOR_UNIX98_SLAVE, seen->index);
 	int err = 0;
 
-	if (!seen->master && (seen->slave || seen->own) && !tty_external_is_given(dump, behind))
-		tty_check_users_terminal(dump, seen);
 	/* Even if all tasks have closed it: /dev/tty leads to it, and its signals reach them. */
 	if (seen->slave || seen->master)
 		tty_find_session(dump, behind, seen->slave ? seen->slave : seen->master);
+	if (!seen->master && (seen->slave || seen->own) && !tty_external_is_given(dump, behind))
+		tty_check_users_terminal(dump, seen);
 	/* With a blocker the dump fails anyway: leave the terminal alone. */
 	if (seen->master_fd >= 0 && !dump->blockers.nr && !dump_is_check(dump))
 		err = tty_save_content(dump, seen);

@@ -21,6 +21,7 @@ const struct run_kind tty_run = {
 	.save_end = tty_save_end,
 	.save_undo = tty_save_undo,
 	.in_namespaces = tty_in_namespaces,
+	.before_post_restore = tty_before_post_restore,
 	.ready = tty_ready,
 	.committed = tty_committed,
 	.running = tty_running,

@@ -56,6 +56,7 @@ struct fs_type {
 
 /* A type that --enable-fs names: it is mounted again, from the source and with the options of the images. */
 extern const struct fs_type fs_type_enabled;
+extern const struct fs_type fs_type_devpts; /* fs_devpts.c */
 /* NULL: there is no row. @fstype: of mountinfo; a subtype (fuse.sshfs) is ignored. */
 const struct fs_type *fs_type_by_name(const char *fstype);
 /* Of a record. */

@@ -6,14 +6,15 @@
 #include "kinds/ns/mnt/content.h"
 #include "task/ns.h"
 
-/* CRIU adds it; every instance is new nowadays. */
-static const char *const devpts_not_options[] = { "newinstance", NULL };
-
 /* Files of any kind, as an archive. */
 #define CONTENT .save = content_save, .load = content_load, .fill = content_fill
 
 static const struct fs_type proc = { .name = "proc", .number = FSTYPE__PROC, .of_pid_ns = true, .shows = BIT(NS_PID) };
-static const struct fs_type sysfs = { .name = "sysfs", .number = FSTYPE__SYSFS, .single = true, .shows = BIT(NS_NET), .no_options = true };
+static const struct fs_type sysfs = { .name = "sysfs",
+				      .number = FSTYPE__SYSFS,
+				      .single = true,
+				      .shows = BIT(NS_NET),
+				      .no_options = true };
 static const struct fs_type devtmpfs = { .name = "devtmpfs",
 					 .number = FSTYPE__DEVTMPFS,
 					 .single = true,
@@ -41,12 +42,19 @@ static const struct fs_type pstore = { .name = "pstore",
 				       .single = true,
 				       .no_options = true,
 				       .of_host = true };
-static const struct fs_type devpts = { .name = "devpts", .number = FSTYPE__DEVPTS, .not_options = devpts_not_options };
-static const struct fs_type mqueue = { .name = "mqueue", .number = FSTYPE__MQUEUE, .single = true, .shows = BIT(NS_IPC), .no_options = true };
-static const struct fs_type cgroup = { .name = "cgroup", .number = FSTYPE__CGROUP, .single = true, .shows = BIT(NS_CGROUP) };
+static const struct fs_type mqueue = { .name = "mqueue",
+				       .number = FSTYPE__MQUEUE,
+				       .single = true,
+				       .shows = BIT(NS_IPC),
+				       .no_options = true };
+static const struct fs_type cgroup = { .name = "cgroup",
+				       .number = FSTYPE__CGROUP,
+				       .single = true,
+				       .shows = BIT(NS_CGROUP) };
 static const struct fs_type cgroup2 = { .name = "cgroup2",
 					.number = FSTYPE__CGROUP2,
-					.single = true, .shows = BIT(NS_CGROUP),
+					.single = true,
+					.shows = BIT(NS_CGROUP),
 					.options_of_host = true };
 static const struct fs_type overlay = { .name = "overlay",
 					.number = FSTYPE__OVERLAYFS,
@@ -74,9 +82,9 @@ static const struct fs_type tracefs = { .name = "tracefs",
 
 const struct fs_type fs_type_enabled = { .name = "", .number = FSTYPE__AUTO };
 
-static const struct fs_type *const types[] = { &proc,	&sysfs,	    &devtmpfs, &tmpfs,	     &devpts,	  &mqueue,
-					       &cgroup, &cgroup2,   &overlay,  &debugfs,     &securityfs, &tracefs,
-					       &ramfs,	&hugetlbfs, &bpf,      &binfmt_misc, &fusectl,	  &pstore };
+static const struct fs_type *const types[] = { &proc,	&sysfs,	    &devtmpfs, &tmpfs,	     &fs_type_devpts, &mqueue,
+					       &cgroup, &cgroup2,   &overlay,  &debugfs,     &securityfs,     &tracefs,
+					       &ramfs,	&hugetlbfs, &bpf,      &binfmt_misc, &fusectl,	      &pstore };
 
 const struct fs_type *fs_type_by_name(const char *fstype)
 {

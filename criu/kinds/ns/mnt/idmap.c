@@ -178,7 +178,7 @@ static int make_idmap(struct restore *r, struct mount *mount)
 		mount->idmap = dup_fd_above(same->idmap, r->service_base);
 		return mount->idmap < 0 ? fail(mount->idmap, "keep a user namespace open") : 0;
 	}
-	err = ns_user_make(geteuid(), fill_maps, &maker, &result);
+	err = ns_user_make(geteuid(), false, fill_maps, &maker, &result);
 	err = err ?: result;
 	return err ? fail(err, "mount %s: create a user namespace with its id maps", MOUNT_NAME(mount)) : 0;
 }
