@@ -65,3 +65,8 @@ compel-tests: $(COMPEL_TESTS) $(COMPEL_EXAMPLES) $(BUILD)/compel
 
 # The suite runs outside the source folder, and compiles there.
 $(BUILD)/obj/compel/test/t_pack.o: CFLAGS += -DTEST_INCLUDE='"$(patsubst -I%,-I$(CURDIR)/%,$(PIE_INCLUDE))"'
+
+# What a blob is linked with, for others: ld -r takes from it what the blob uses.
+$(BUILD)/libcompel-pie.a: $(COMPEL_PIE_OBJS)
+	@rm -f $@
+	$(AR) rcs $@ $^

@@ -14,8 +14,12 @@ $(PY): $(PY_SRC) $(PROTOS) mk/py.mk
 	@touch $@
 $(BUILD)/crit: lib/py/crit.in
 	@mkdir -p $(@D)
-	cp $< $@
+	sed 's|@PYTHONDIR@|$(abspath $(BUILD))/py|' $< > $@
 	chmod 755 $@
+
+# Relative to $(BUILD)/py
+PY_FILES := $(sort $(PY_SRC:lib/py/%=%) pycriu/images/_protos.py \
+	$(foreach proto,$(PROTOS:images/%.proto=%),pycriu/images/$(subst -,_,$(proto))_pb2.py))
 
 py: $(PY) $(BUILD)/crit
 .PHONY: py

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# bash completion for criu: queries the program itself, so that it is never out of date.
+# bash completion for criu: asks the program itself, so that it is never out of date.
 _criu()
 {
-	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} command="" word
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} command="" word commands
 
 	COMPREPLY=()
+	commands=$(criu --help 2>/dev/null | sed -n 's/^  \([a-z-]*\)  .*/\1/p')
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-		case $word in
-		dump | restore | check | pre-dump | page-server | lazy-pages | service | swrk | dedup | cpuinfo | help) command=$word ;;
-		esac
+		[[ " ${commands//$'\n'/ } " == *" $word "* ]] && command=$word
 	done
 	case $prev in
 	-t | --tree)
@@ -23,20 +22,24 @@ _criu()
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;
-	--file-validation)
-		mapfile -t COMPREPLY < <(compgen -W "filesize buildid" -- "$cur")
-		return
-		;;
 	--feature)
 		mapfile -t COMPREPLY < <(compgen -W "$(criu check --feature list 2>/dev/null)" -- "$cur")
 		return
 		;;
+	--*)
+		# An option with a few possible values: --network-lock iptables|nftables|skip
+		word=$(criu "${command:-dump}" --help 2>/dev/null | sed -n "s/^ .*$prev\\[*=* *\\([a-z]*|[a-z|]*\\).*/\\1/p" | head -n 1)
+		if [[ -n $word ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "${word//|/ }" -- "$cur")
+			return
+		fi
+		;;
 	esac
 	if [[ -z $command && $cur != -* ]]; then
-		mapfile -t COMPREPLY < <(compgen -W "dump restore check help" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$cur")
 	else
 		mapfile -t COMPREPLY < <(compgen -W "$(criu "${command:-dump}" --help 2>/dev/null |
-			sed '/^Recognized/,$d' | grep -oE -- '--[a-z][a-z-]+')" -- "$cur")
+			sed -n "/^Recognized/q; s/^  \(-., \|    \)\(--[a-z-]*\).*/\2/p")" -- "$cur")
 	fi
 }
 complete -o filenames -F _criu criu
