@@ -126,6 +126,37 @@ static int save_task(struct dump *dump, struct dump_task *dt)
 	return err;
 }
 
+static void put_threads(const struct dump_task *dt, uint32_t *to, size_t depth)
+{
+	for (size_t i = 0; i < dt->nr_threads; i++)
+		memcpy(to + i * depth, dt->threads[i].id.inner, depth * sizeof(*to));
+}
+
+/* NULL: out of memory. */
+static NestedPidsEntry *nested_of(struct dump *dump, const struct dump_task *dt)
+{
+	NestedPidsEntry *e = dump_alloc(dump, sizeof(*e));
+	const struct ns *ns = dt->t.pid_ns;
+	const size_t depth = ns->depth, nr_threads = dt->t.state == TASK_DEAD ? 0 : dt->nr_threads;
+	uint32_t *threads = dump_alloc(dump, (nr_threads * depth + 1) * sizeof(*threads));
+
+	if (!e || !threads)
+		return NULL;
+	nested_pids_entry__init(e);
+	e->ns_id = ns->id;
+	e->has_parent_id = ns->init == &dt->t && ns->outer;
+	e->parent_id = ns->outer ? ns->outer->id : 0;
+	e->pid = (uint32_t *)dt->t.inner_pid;
+	e->pgid = (uint32_t *)dt->t.inner_pgid;
+	e->sid = (uint32_t *)dt->t.inner_sid;
+	e->n_pid = e->n_pgid = e->n_sid = depth;
+	if (nr_threads)
+		put_threads(dt, threads, depth);
+	e->threads = threads;
+	e->n_threads = nr_threads * depth;
+	return e;
+}
+
 static int save_pstree(struct dump *dump)
 {
 	_cleanup_image_writer_ struct image_writer *img = NULL;
@@ -147,6 +178,10 @@ static int save_pstree(struct dump *dump)
 		entry.sid = dt->t.sid;
 		entry.threads = tids;
 		entry.pid_ns = dt->init_of;
+		if (dt->t.pid_ns)
+			entry.nested = nested_of(dump, dt);
+		if (dt->t.pid_ns && !entry.nested)
+			return fail(-ENOMEM, "pstree");
 		entry.n_threads = n;
 		if (!err)
 			err = image_write_record(img, &entry.base);

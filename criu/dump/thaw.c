@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "base/bits.h"
 #include "dump/dump.h"
 #include "run/dump.h"
 #include "run/freezer.h"
@@ -86,6 +87,14 @@ static bool threads_end(const struct dump_task *dt, int *us)
 	return !left;
 }
 
+/* How deep the pid namespace is nested that it is the init of: that of the root is 0. -1: it is none. */
+static int init_depth(const struct dump *dump, const struct dump_task *dt)
+{
+	if (dt->t.pid_ns)
+		return dt->t.pid_ns->init == &dt->t ? (int)dt->t.pid_ns->depth : -1;
+	return dump->pid_ns >= 0 && &dt->t == dump->tree.root ? 0 : -1;
+}
+
 /*
  * The init of a pid namespace exits only when everything in it has been waited for; a process that entered from outside has a
  * parent there, which may never do it. The last thread of the init waits for that, whichever it is; and the exit of the process
@@ -96,7 +105,7 @@ static bool init_ends(const struct dump *dump, const struct dump_task *dt)
 	struct pollfd ended = { .fd = dt->pidfd, .events = POLLIN };
 	int us = INIT_WAIT_MS * 1000;
 
-	if (dump->pid_ns < 0 || &dt->t != dump->tree.root)
+	if (init_depth(dump, dt) < 0)
 		return true;
 	kill(dt->t.host_pid, SIGKILL);
 	if (threads_end(dt, &us) && poll(&ended, 1, us / 1000))
@@ -122,11 +131,27 @@ static int kill_task(const struct dump *dump, struct dump_task *dt)
 	return err < 0 ? fail(err, "kill %d", dt->t.host_pid) : 0;
 }
 
+/* Those that are the init of a namespace nested as deep as this; -1: all others. */
+static int kill_all(struct dump *dump, int depth)
+{
+	struct dump_task *dt;
+	int first = 0;
+
+	dump_for_each_task_upwards(dt, dump)
+	{
+		int err = dt->nr_threads && init_depth(dump, dt) == depth ? kill_task(dump, dt) : 0;
+
+		if (err < 0 && !first)
+			first = err;
+	}
+	return first;
+}
+
 int dump_kill(struct dump *dump)
 {
 	const struct run_kind *kind;
 	struct dump_task *dt;
-	int first = 0;
+	int first, deepest = 0;
 
 	/* Point of no return: if we die from here on, the tree is killed all the same. */
 	if (dump->guard)
@@ -140,14 +165,15 @@ int dump_kill(struct dump *dump)
 			kill(dt->t.host_pid, SIGKILL);
 	/*
 	 * The init of a pid namespace exits only when all others in it have been waited for, which for tracees is up to
-	 * us.
+	 * us. They may have parents outside of it.
 	 */
-	dump_for_each_task_upwards(dt, dump)
-	{
-		int err = dt->nr_threads ? kill_task(dump, dt) : 0;
+	first = kill_all(dump, -1);
+	dump_for_each_task(dt, dump)
+		deepest = MAX_OF(deepest, init_depth(dump, dt));
+	for (int depth = deepest; depth >= 0; depth--) {
+		int err = kill_all(dump, depth);
 
-		if (err < 0 && !first)
-			first = err;
+		first = first ? first : err;
 	}
 	return first;
 }

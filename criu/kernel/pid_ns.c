@@ -124,6 +124,17 @@ int pid_ns_inner(int ns, pid_t outer, pid_t *ret_inner)
 	return inner < 0 && errno == ESRCH ? -ESRCH : innermost(ns, outer, ret_inner);
 }
 
+int pid_ns_parent(int ns, ino_t *ret_ino)
+{
+	_cleanup_close_ int parent = ioctl(ns, NS_GET_PARENT);
+	struct stat st;
+
+	if (parent < 0 || fstat(parent, &st) < 0)
+		return -errno;
+	*ret_ino = st.st_ino;
+	return 0;
+}
+
 bool pid_ns_contains(int ns, pid_t outer)
 {
 	int inner = ioctl(ns, NS_GET_PID_IN_PIDNS, (unsigned long)outer);

@@ -11,5 +11,7 @@
 int pid_ns_outer(int ns, pid_t inner, pid_t *ret_outer);
 /* The other way round, for a process or thread of that namespace, or of one below it. */
 int pid_ns_inner(int ns, pid_t outer, pid_t *ret_inner);
+/* The inode of the pid namespace around it. -EPERM: it is not below ours. */
+int pid_ns_parent(int ns, ino_t *ret_ino);
 /* Is the process with the pid @outer in our namespace in the pid namespace @ns, or in one below it? */
 bool pid_ns_contains(int ns, pid_t outer);

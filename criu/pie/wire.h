@@ -260,8 +260,9 @@ enum wire_inherited {
 
 struct wire_thread {
 	uint64_t task; /* struct wire_task */
-	int32_t tid;
+	int32_t tid; /* in its own pid namespace */
 	uint32_t index;
+	uint64_t tids; /* int32_t[wire_task.pid_levels], that one first, as for clone3(2) */
 	uint64_t stack, stack_size;
 	struct wire_arch_thread arch;
 	uint64_t sigframe; /* returned through when the tool does not set the thread's registers */
@@ -330,6 +331,9 @@ struct restorer_counts {
 	_Atomic uint64_t pages_compared, pages_inherited; /* copy-on-write memory: compared; inherited by fork */
 };
 
+/* Of the kernel: MAX_PID_NS_LEVEL + 1. */
+#define PID_LEVELS_MAX 33
+
 struct wire_task {
 	uint64_t region, region_len; /* this region */
 	uint64_t group; /* struct wire_group */
@@ -354,7 +358,10 @@ struct wire_task {
 	uint64_t aios, nr_aios; /* struct wire_aio[] */
 	uint64_t stage, stage_len; /* free addresses for huge-page staging; 0: read in place */
 	uint32_t unshare; /* CLONE_NEW*: for children only */
-	int32_t reader_tid; /* tid of a thread that helps to read, 0: none is needed */
+	int32_t enter_fd; /* pidfd of a process, whose pid namespace is for children; -1: none */
+	int32_t reader_tid; /* tid of a thread that helps to read, the same in all pid namespaces; 0: none is needed */
+	uint32_t
+		pid_levels; /* pid namespaces from that of the root to its own: numbers that a thread is created with */
 	uint32_t pad_reader;
 	struct wire_vdso_part vdso_parts[WIRE_VDSO_PARTS]; /* ascending in now */
 	uint32_t nr_vdso_parts, nr_vdso_patches;

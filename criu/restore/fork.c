@@ -16,6 +16,7 @@
 #include <unistd.h>
 #include "kernel/proc_pid.h"
 #include "memory/memory.h"
+#include "restore/nested.h"
 #include "restore/restore.h"
 #include "restore/vm_peers.h"
 #include "run/restore.h"
@@ -72,13 +73,13 @@ static long clone_once(struct restore *r, struct restore_task *rt, struct clone_
 
 static pid_t clone_with_pid(struct restore *r, struct restore_task *rt, uint64_t flags)
 {
-	pid_t pid = rt->t.pid, want = pid;
+	pid_t pid = rt->t.pid, want[PID_LEVELS_MAX];
 	/* With CLONE_PARENT the signal is that of the calling process: clone3(2). */
 	struct clone_args args = { .flags = flags, .exit_signal = flags & CLONE_PARENT ? 0 : rt->t.exit_signal };
 	long got = -1;
 
-	args.set_tid = (uintptr_t)&want;
-	args.set_tid_size = 1;
+	args.set_tid = (uintptr_t)want;
+	args.set_tid_size = restore_set_tids(rt, want);
 	for (unsigned waited = 0;; waited += TAKEN_STEP_US) {
 		got = clone_once(r, rt, &args);
 		if (got != -EEXIST)
@@ -100,7 +101,8 @@ static int task_init(struct restore *r, struct restore_task *rt);
 static uint64_t clone_flags(struct restore *r, const struct restore_task *rt, const struct restore_task *by)
 {
 	bool root = &rt->t == r->plan.tree.root;
-	uint64_t flags = root && restore_has_pid_ns(r) && restore_pid_ns_given(r) < 0 ? CLONE_NEWPID : 0;
+	bool first = rt->starts_pid_ns || (root && restore_has_pid_ns(r) && restore_pid_ns_given(r) < 0);
+	uint64_t flags = first ? CLONE_NEWPID : 0;
 
 	if (rt->as_sibling || (root && (r->opts->restore_sibling || r->process.makes_root_for_tool)))
 		flags |= CLONE_PARENT;
@@ -117,7 +119,8 @@ static uint64_t clone_flags(struct restore *r, const struct restore_task *rt, co
 
 static int make_task(struct restore *r, struct restore_task *rt, const struct restore_task *by)
 {
-	pid_t pid = clone_with_pid(r, rt, clone_flags(r, rt, by));
+	int err = restore_before_fork(r, rt, by);
+	pid_t pid = err ? err : clone_with_pid(r, rt, clone_flags(r, rt, by));
 
 	if (!pid)
 		run_task(r, rt);
@@ -127,18 +130,10 @@ static int make_task(struct restore *r, struct restore_task *rt, const struct re
 	atomic_store(&r->shared->tasks[rt->t.index].pid, rt->t.pid);
 	if (&rt->t == r->plan.tree.root)
 		atomic_store(&r->shared->birth->root_pid, pid);
+	err = restore_after_fork(r, rt, by);
+	if (err)
+		return err;
 	return restore_is_vm_peer(rt) ? vm_peer_run(r, task_init) : 0;
-}
-
-static bool is_number_of_tree(struct restore *r, pid_t pid)
-{
-	struct task *helper;
-	uint64_t of;
-
-	list_for_each(helper, &r->plan.helpers, in_tree)
-		if (helper->pid == pid)
-			return true;
-	return hash_get(&r->plan.tids, (uint64_t)pid, &of);
 }
 
 /* Does it request a signal when its parent exits, with the tool, which is about to exit, as parent? */
@@ -153,26 +148,25 @@ static bool minds_our_end(const struct restore *r, const struct restore_task *ro
 }
 
 /* It waits until we have exited, and then has its final parent. */
-static int note_maker(struct restore *r)
+static int note_maker(struct restore *r, const struct restore_task *by)
 {
-	pid_t self = getpid();
-
-	if (is_number_of_tree(r, self))
+	if (restore_is_in_the_way(r, by))
 		_exit(MAKER_IN_THE_WAY);
-	r->tool.maker = sys_pidfd_open(self, 0);
-	return r->tool.maker < 0 ? fail(r->tool.maker, "pidfd_open %d", self) : 0;
+	r->tool.maker = sys_pidfd_open(getpid(), 0);
+	return r->tool.maker < 0 ? fail(r->tool.maker, "pidfd of process %d", getpid()) : 0;
 }
 
 /* In the process that forks @rt: @by, or the tool (NULL), waits for it. */
 static _Noreturn void run_maker(struct restore *r, struct restore_task *rt, const struct restore_task *by)
 {
 	bool root = &rt->t == r->plan.tree.root;
-	int err = 0, ns = by ? -1 : root ? restore_pid_ns_given(r) : r->tool.pid_ns;
+	/* One that is nested in that of the tree is entered by make_task(). */
+	int err = 0, ns = by || rt->t.pid_ns ? -1 : root ? restore_pid_ns_given(r) : r->tool.pid_ns;
 
 	if (root && !minds_our_end(r, rt))
 		r->process.makes_root_for_tool = true;
 	else
-		err = note_maker(r);
+		err = note_maker(r, by);
 	if (!err && ns >= 0 && setns(ns, CLONE_NEWPID) < 0)
 		err = fail(-errno, "enter the pid namespace of the tree");
 	if (!err && !by && restore_root_is_made_inside(r))
@@ -225,10 +219,18 @@ static int reap_helpers(struct restore *r, struct restore_task *rt)
 	list_for_each(t, &r->plan.helpers, in_tree) {
 		int status;
 
-		if (t->parent == &rt->t && waitpid(t->pid, &status, 0) != t->pid)
+		pid_t pid = restore_number_seen(r, rt, t->pid);
+
+		if (t->parent == &rt->t && waitpid(pid, &status, 0) != pid)
 			return fail(-errno, "wait for helper %d", t->pid);
 	}
 	return 0;
+}
+
+/* The first process of a pid namespace cannot kill itself; its parent does. */
+static bool is_killed_init(const struct restore_task *rt)
+{
+	return rt->starts_pid_ns && WIFSIGNALED(rt->t.exit_code) && WTERMSIG(rt->t.exit_code) == SIGKILL;
 }
 
 /* A zombie in the image becomes one again, by exiting in the same way. */
@@ -238,10 +240,13 @@ static _Noreturn void exit_as_zombie(struct restore_task *rt)
 	struct rlimit none = { 0, 0 };
 	sigset_t mask;
 
-	prctl(PR_SET_PDEATHSIG, 0);
+	if (!is_killed_init(rt))
+		prctl(PR_SET_PDEATHSIG, 0);
 	prctl(PR_SET_NAME, rt->t.comm);
 	if (WIFEXITED(status))
 		_exit(WEXITSTATUS(status));
+	while (is_killed_init(rt))
+		pause();
 	setrlimit(RLIMIT_CORE, &none);
 	signal(sig, SIG_DFL);
 	sigemptyset(&mask);
@@ -258,9 +263,14 @@ static int await_zombies(struct restore *r, struct restore_task *rt)
 	struct task *child;
 
 	list_for_each(child, &rt->t.children, sibling) {
+		const pid_t pid = restore_number_seen(r, rt, child->pid);
 		siginfo_t info;
 
-		if (child->state == TASK_DEAD && waitid(P_PID, child->pid, &info, WEXITED | WNOWAIT | __WALL) < 0)
+		if (child->state != TASK_DEAD)
+			continue;
+		if (is_killed_init(restore_task_of(child)))
+			kill(pid, SIGKILL);
+		if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT | __WALL) < 0)
 			return fail(-errno, "wait for zombie %d", child->pid);
 	}
 	return 0;
@@ -295,9 +305,9 @@ static int follow_maker(struct restore *r, struct restore_task *rt)
 	 */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		return fail(-errno, "prctl(PR_SET_PDEATHSIG)");
-	return getppid() == 1 && rt->creator && rt->creator->t.pid != 1 && !rt->as_sibling && !rt->adopted ?
-		       -ECANCELED :
-		       0;
+	if (!rt->creator || rt->as_sibling || rt->adopted)
+		return 0;
+	return getppid() == restore_number_seen(r, rt, rt->creator->t.pid) ? 0 : -ECANCELED;
 }
 
 /* Whoever is notified finds the root in its new namespaces, and nothing else. */
@@ -325,7 +335,9 @@ static int task_setup(struct restore *r, struct restore_task *rt)
 	if (err)
 		return err;
 	log_set_pid(rt->t.pid);
-	err = restore_enter_namespaces(r, rt);
+	err = restore_await_group(r, rt);
+	if (!err)
+		err = restore_enter_namespaces(r, rt);
 	run_for_each_kind(kind)
 		if (!err && kind->at_birth)
 			err = kind->at_birth(r, rt);
@@ -356,12 +368,16 @@ static int enter_session(struct restore *r, struct restore_task *rt)
 		return err;
 	if ((rt->t.pgid == rt->t.pid || rt->leads_for_others) && rt->t.sid != rt->t.pid && setpgid(0, 0) < 0)
 		return fail(-errno, "lead group %d", rt->t.pid);
+	if (r->plan.forks_wait)
+		shared_note_progress(r->shared);
 	return make_children(r, rt, false);
 }
 
 static int join_group(struct restore *r, struct restore_task *rt)
 {
-	if (rt->join_pgid && getpgrp() != rt->join_pgid && setpgid(0, rt->join_pgid) < 0)
+	pid_t pgid = restore_number_seen(r, rt, rt->join_pgid);
+
+	if (pgid && getpgrp() != pgid && setpgid(0, pgid) < 0)
 		return fail(-errno, "join group %d", rt->join_pgid);
 	return 0;
 }

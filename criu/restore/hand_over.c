@@ -81,8 +81,10 @@ static uint64_t region_size(struct restore *r, const struct restore_task *rt)
 static int place_threads(struct restore_task *rt, struct wire_task *wire)
 {
 	struct wire_thread *threads = wire_alloc(wire, rt->nr_threads * sizeof(*threads));
+	const unsigned levels = wire->pid_levels;
+	int32_t *tids = wire_alloc(wire, rt->nr_threads * levels * sizeof(*tids));
 
-	if (!threads)
+	if (!threads || !tids)
 		return fail(-ENOMEM, "threads");
 	wire->threads = (uintptr_t)threads;
 	wire->nr_threads = rt->nr_threads;
@@ -92,7 +94,11 @@ static int place_threads(struct restore_task *rt, struct wire_task *wire)
 		if (!stack)
 			return fail(-ENOMEM, "threads");
 		threads[i].task = (uintptr_t)wire;
-		threads[i].tid = rt->threads[i].id.tid;
+		threads[i].tids = (uintptr_t)(tids + i * levels);
+		for (unsigned level = 0; level + 1 < levels; level++)
+			tids[i * levels + level] = rt->threads[i].id.inner[levels - 2 - level];
+		tids[i * levels + levels - 1] = rt->threads[i].id.tid;
+		threads[i].tid = tids[i * levels];
 		threads[i].index = i;
 		threads[i].stack = (uintptr_t)stack;
 		threads[i].stack_size = STACK_SIZE;
@@ -116,7 +122,8 @@ static int lay_wire(struct restore *r, struct restore_task *rt, char *at, uint64
 	wire->tool = (uintptr_t)&shared->tool;
 	wire->error = (uintptr_t)&shared->error;
 	wire->counts = (uintptr_t)&shared->counts;
-	wire->pid = rt->t.pid;
+	wire->pid = restore_number_seen(r, rt, rt->t.pid);
+	wire->pid_levels = rt->t.pid_ns ? rt->t.pid_ns->depth + 1 : 1;
 	wire->log_fd = log_fd();
 	wire->log_level = log_level();
 	/* Where the tool finds it. */
@@ -336,7 +343,17 @@ static int fill_reserved(struct restore *r, struct restore_task *rt, struct wire
 	return 0;
 }
 
-/* A tid that is not in the images as a task, group or session; different for each task. 0: its memory is small. */
+static pid_t largest(pid_t so_far, const struct ns *ns, const pid_t *inner)
+{
+	for (unsigned i = 0; ns && inner && i < ns->depth; i++)
+		so_far = MAX_OF(so_far, inner[i]);
+	return so_far;
+}
+
+/*
+ * A tid that is not in the images as a task, group or session, in any pid namespace; different for each task. 0: its memory is
+ * small.
+ */
 static pid_t reader_tid(struct restore *r, const struct restore_task *rt, const struct wire_task *wire)
 {
 	const struct wire_io *io = (const struct wire_io *)(uintptr_t)wire->ios;
@@ -349,9 +366,13 @@ static pid_t reader_tid(struct restore *r, const struct restore_task *rt, const 
 	if (bytes < WORTH_A_THREAD)
 		return 0;
 	restore_for_each_task(other, r) {
+		const struct ns *ns = other->t.pid_ns;
+
 		last = MAX_OF(last, MAX_OF(other->t.pid, MAX_OF(other->t.sid, other->t.pgid)));
+		last = largest(largest(largest(last, ns, other->t.inner_pid), ns, other->t.inner_pgid), ns,
+			       other->t.inner_sid);
 		for (size_t i = 0; i < other->nr_threads; i++)
-			last = MAX_OF(last, other->threads[i].id.tid);
+			last = MAX_OF(largest(last, ns, other->threads[i].id.inner), other->threads[i].id.tid);
 	}
 	return last + (pid_t)r->plan.nr_helpers + 1 + (pid_t)rt->t.index;
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include "memory/memory.h"
+#include "restore/nested.h"
 #include "restore/restore.h"
 #include "run/opener.h"
 #include "run/restore.h"
@@ -78,6 +79,7 @@ static struct restore_task *find_helper(struct restore *r, pid_t pid)
 
 static struct restore_task *add_helper(struct restore *r, pid_t pid, pid_t sid, struct restore_task *parent)
 {
+	const struct inner_numbers *inner = hash_get_ptr(&r->plan.inner_numbers, (uint64_t)pid);
 	struct restore_task *h;
 	bool fresh;
 
@@ -90,6 +92,10 @@ static struct restore_task *add_helper(struct restore *r, pid_t pid, pid_t sid, 
 	h->t.sid = sid;
 	h->t.parent = &parent->t;
 	h->t.state = TASK_ALIVE;
+	if (inner) {
+		h->t.pid_ns = inner->ns;
+		h->t.inner_pid = inner->at;
+	}
 	h->t.exit_signal = SIGCHLD;
 	h->t.index = r->plan.tree.nr_tasks + r->plan.nr_helpers++;
 	h->helper = true;
@@ -149,6 +155,13 @@ static int find_outer_creator(struct restore *r, struct restore_task *rt)
 	return 0;
 }
 
+static bool is_adopter_in_ns_of(const struct restore *r, const struct task *t, const struct restore_task *leader)
+{
+	if (leader->t.pid_ns)
+		return leader->t.pid_ns->init == t;
+	return restore_has_pid_ns(r) && t == r->plan.tree.root && t->pid == 1;
+}
+
 static int find_creator(struct restore *r, struct restore_task *rt)
 {
 	struct restore_task *parent = rt->t.parent ? restore_task_of(rt->t.parent) : NULL, *leader;
@@ -168,8 +181,7 @@ static int find_creator(struct restore *r, struct restore_task *rt)
 		return 0;
 	}
 	/* An orphan: the init of a pid namespace adopts them. */
-	if (leader && leader->t.state != TASK_DEAD && restore_has_pid_ns(r) && rt->t.parent == r->plan.tree.root &&
-	    rt->t.parent->pid == 1) {
+	if (leader && leader->t.state != TASK_DEAD && is_adopter_in_ns_of(r, rt->t.parent, leader)) {
 		rt->creator = leader;
 		rt->adopted = true;
 		return 0;
@@ -216,7 +228,7 @@ static int find_moment(struct restore_task *rt)
 
 static int find_group(struct restore *r, struct restore_task *rt)
 {
-	struct restore_task *leader;
+	struct restore_task *leader, *by = rt;
 	pid_t pgid = rt->t.pgid;
 
 	if (pgid == rt->t.pid || !pgid)
@@ -232,7 +244,9 @@ static int find_group(struct restore *r, struct restore_task *rt)
 		return 0;
 	}
 	/* A group whose leader has exited keeps its id: a helper leads it until the first member has joined. */
-	if (!add_helper(r, pgid, rt->t.sid, rt->t.state == TASK_DEAD ? rt->creator : rt))
+	if (rt->creator && (rt->t.state == TASK_DEAD || !restore_number_seen(r, rt, pgid)))
+		by = rt->creator;
+	if (!add_helper(r, pgid, rt->t.sid, by))
 		return fail(-EOPNOTSUPP, "pid %d is in group %d, whose id is that of a thread", rt->t.pid, pgid);
 	return 0;
 }
@@ -351,28 +365,6 @@ static int link_files(struct restore *r)
 	return err;
 }
 
-/*
- * Each creator's list, from the end of the tree on, so that it is in tree order. Helpers come first: they are creators
- * themselves.
- */
-static void list_forks(struct restore *r)
-{
-	for (struct list *pos = r->plan.tree.tasks.prev; pos != &r->plan.tree.tasks; pos = pos->prev) {
-		struct restore_task *rt = restore_task_of(list_entry(pos, struct task, in_tree));
-
-		if (rt->creator) {
-			rt->next_forked = rt->creator->forks;
-			rt->creator->forks = rt;
-		}
-	}
-	for (struct list *pos = r->plan.helpers.prev; pos != &r->plan.helpers; pos = pos->prev) {
-		struct restore_task *rt = restore_task_of(list_entry(pos, struct task, in_tree));
-
-		rt->next_forked = rt->creator->forks;
-		rt->creator->forks = rt;
-	}
-}
-
 /* A first thread that had exited exists until all of the tree does: its exit must not be noticed. */
 static int check_leader(struct restore *r, const struct restore_task *rt)
 {
@@ -398,41 +390,6 @@ static int check_leader(struct restore *r, const struct restore_task *rt)
 					other->t.pid, rt->t.pid);
 	}
 	return 0;
-}
-
-/* A task, and all that it forks, directly or indirectly. */
-static size_t count_forks(const struct restore_task *root)
-{
-	const struct restore_task *rt = root;
-	size_t reached = 1;
-
-	while (rt) {
-		if (rt->forks) {
-			rt = rt->forks;
-		} else {
-			while (rt != root && !rt->next_forked)
-				rt = rt->creator;
-			rt = rt != root ? rt->next_forked : NULL;
-		}
-		reached += rt != NULL;
-	}
-	return reached;
-}
-
-/* Every task is forked in the end; any others would wait for each other. */
-static int check_forks(struct restore *r)
-{
-	const struct restore_task *rt;
-	size_t reached = 0;
-
-	restore_for_each_task(rt, r)
-		if (!rt->creator)
-			reached += count_forks(rt);
-	return reached == r->plan.tree.nr_tasks + r->plan.nr_helpers ?
-		       0 :
-		       fail(-EBADMSG,
-			    "pstree.img: %zu tasks are in sessions that only they could have created for each other",
-			    r->plan.tree.nr_tasks + r->plan.nr_helpers - reached);
 }
 
 int restore_link(struct restore *r)
@@ -469,10 +426,10 @@ int restore_link(struct restore *r)
 	}
 	restore_for_each_task(rt, r)
 		err = err ? err : find_moment(rt);
-	if (!err) {
-		list_forks(r);
-		err = check_forks(r);
-	}
+	if (!err)
+		err = restore_link_nested(r);
+	if (!err)
+		err = restore_link_forks(r);
 	if (!err)
 		err = link_files(r);
 	if (!err)

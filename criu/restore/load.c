@@ -10,6 +10,7 @@
 #include "inventory.pb-c.h"
 #include "memory/memory.h"
 #include "pstree.pb-c.h"
+#include "restore/nested.h"
 #include "restore/restore.h"
 #include "run/restore.h"
 #include "run/untrusted.h"
@@ -299,7 +300,9 @@ static int load_task(struct restore *r, const PstreeEntry *e)
 		if (parent->t.state == TASK_DEAD)
 			return bad("pstree.img: the parent %u of %u is a zombie", e->ppid, e->pid);
 	}
-	err = hash_put_ptr(&r->plan.task_by_pid, e->pid, rt);
+	err = restore_load_nested(r, rt, e);
+	if (!err)
+		err = hash_put_ptr(&r->plan.task_by_pid, e->pid, rt);
 	if (!err)
 		err = read_single(r, IMAGE_CORE, e->pid, &rt->core);
 	if (!err)
@@ -311,7 +314,9 @@ static int load_task(struct restore *r, const PstreeEntry *e)
 		return parent ? 0 : bad("pstree.img: process %u has no parent and is a zombie", e->pid);
 	/* Before images of objects in the namespaces are read. */
 	err = load_ids(r, rt);
-	return err ? err : load_threads(r, rt, e);
+	if (!err)
+		err = load_threads(r, rt, e);
+	return err ? err : restore_load_nested_threads(r, rt);
 }
 
 static int load_pstree(struct restore *r)
@@ -326,7 +331,7 @@ static int load_pstree(struct restore *r)
 	if (!err && restore_find_task(r, r->plan.tree.root->ppid))
 		return bad("pstree.img: the root %d is a child of %d, which descends from it", r->plan.tree.root->pid,
 			   r->plan.tree.root->ppid);
-	return err;
+	return err ? err : restore_find_nested(r);
 }
 
 static const struct fd_kind *kind_by_type(int type)

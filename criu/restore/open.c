@@ -89,7 +89,7 @@ static int holder_pidfd(struct restore *r, const struct restore_task *rt, pid_t 
 	if (h->task == rt)
 		close(h->pidfd);
 	h->task = NULL;
-	fd = sys_pidfd_open(pid, 0);
+	fd = restore_open_process(r, pid, 0);
 	fd = fd < 0 ? fd : move_fd_above(fd, r->service_base);
 	if (fd >= 0)
 		*h = (struct files_holder){ rt, pid, fd };

@@ -80,6 +80,21 @@ static int new_tmpfs(void)
 	return fd < 0 ? -errno : fd;
 }
 
+/* In its own copy of the memory it does not know the tree's pid namespace yet, which exists when a task asks. */
+static int open_process(struct restore *r, const struct outside_request *request)
+{
+	pid_t here;
+	int err = 0;
+
+	if (!restore_find_task(r, request->pid) && !restore_find_thread(r, request->pid))
+		return -EACCES;
+	r->tool.root_pid = atomic_load(&r->shared->birth->root_pid);
+	if (r->tool.pid_ns < 0)
+		err = restore_find_pid_ns(r);
+	here = err ? err : restore_number_here(r, request->pid);
+	return here < 0 ? here : sys_pidfd_open(here, request->flags);
+}
+
 /* Those that kinds write to. */
 static int open_proc(const struct outside_asked *asked)
 {
@@ -108,6 +123,8 @@ static int answer(struct restore *r, const struct outside_asked *asked)
 		return sys_pidfd_getfd(asked->pidfd, request->number);
 	case OUTSIDE_PROC:
 		return open_proc(asked);
+	case OUTSIDE_PROCESS:
+		return open_process(r, request);
 	}
 	return -EINVAL;
 }
@@ -117,12 +134,22 @@ static int open_image_elsewhere(void *arg, int dir, const char *name)
 	return outside_open_image(arg, dir, name);
 }
 
+static bool has_nested(const struct restore *r)
+{
+	const struct ns *ns;
+
+	ns_for_each(ns, &r->plan.namespaces, NS_PID)
+		if (ns->depth)
+			return true;
+	return false;
+}
+
 int restore_begin_outside(struct restore *r)
 {
 	int err;
 
 	if (!restore_user_ns(r))
-		return 0;
+		return has_nested(r) ? outside_begin(r, answer) : 0;
 	err = image_dir_open_elsewhere(r->dir, open_image_elsewhere, r);
 	if (!err)
 		err = image_store_move_fds(r->dir, r->service_base);

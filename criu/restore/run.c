@@ -409,6 +409,7 @@ void restore_free(struct restore *r)
 	hash_free(&r->plan.file_by_id);
 	hash_free(&r->plan.task_by_pid);
 	hash_free(&r->plan.tids);
+	hash_free(&r->plan.inner_numbers);
 	hash_free(&r->plan.id_owner);
 	hash_free(&r->segment_fds);
 	hash_free(&r->plan.segments_wanted);

@@ -136,11 +136,29 @@ static void await_end(pid_t pid, const struct mark *mark, uint64_t until)
 		log_warn("process %d of the failed restore has been killed, but has not exited yet", pid);
 }
 
+/* How deep the pid namespace is nested that it is the init of: that of the root is 0. -1: it is none. */
+static int init_depth(const struct restore *r, const struct restore_task *rt)
+{
+	if (rt->t.pid_ns)
+		return rt->starts_pid_ns ? (int)rt->t.pid_ns->depth : -1;
+	return restore_has_pid_ns(r) && &rt->t == r->plan.tree.root ? 0 : -1;
+}
+
+/* Those that are the init of a namespace nested as deep as this; -1: all others. */
+static void reap_all(struct restore *r, int depth)
+{
+	struct restore_task *rt;
+
+	restore_for_each_task_upwards(rt, r) if (init_depth(r, rt) == depth && pid_of_slot(r, rt->t.index) > 0)
+		reap_task(r, rt, pid_of_slot(r, rt->t.index));
+}
+
 void restore_kill_all(struct restore *r)
 {
 	size_t nr = r->plan.tree.nr_tasks + r->plan.nr_helpers;
 	uint64_t until = stats_now() + END_MS * 1000ull;
 	struct restore_task *rt;
+	int deepest = 0;
 	struct mark mark;
 	int err = r->shared ? find_mark(r, &mark) : 0;
 
@@ -155,8 +173,11 @@ void restore_kill_all(struct restore *r)
 	for (size_t i = 0; i < nr; i++)
 		kill_task(pid_of_slot(r, i), &mark);
 	/* The init of a pid namespace exits only after those in it that we trace have been waited for. */
-	restore_for_each_task_upwards(rt, r) if (pid_of_slot(r, rt->t.index) > 0)
-		reap_task(r, rt, pid_of_slot(r, rt->t.index));
+	reap_all(r, -1);
+	restore_for_each_task(rt, r)
+		deepest = MAX_OF(deepest, init_depth(r, rt));
+	for (int depth = deepest; depth >= 0; depth--)
+		reap_all(r, depth);
 	for (size_t i = 0; i < nr; i++)
 		await_end(pid_of_slot(r, i), &mark, until);
 }

@@ -81,7 +81,10 @@ long vm_peer_make(struct restore *r, struct restore_task *rt, struct clone_args 
 		return -errno;
 	*s = (struct vm_peer){ .next = r->process.vm_peers, .r = r, .rt = rt };
 	/* The tool learns its pid as soon as it exists, so that it can kill it. */
-	args->flags |= CLONE_VM | CLONE_PARENT_SETTID;
+	args->flags |= CLONE_VM;
+	/* In a nested pid namespace that is another number: the task stores it. */
+	if (!r->process.task->t.pid_ns)
+		args->flags |= CLONE_PARENT_SETTID;
 	args->parent_tid = (uintptr_t)&r->shared->tasks[rt->t.index].pid;
 	args->stack = (uintptr_t)stack;
 	args->stack_size = STACK_SIZE;

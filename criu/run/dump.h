@@ -89,6 +89,8 @@ struct dump_task {
 	int64_t asked_at; /* CLOCK_MONOTONIC in nanoseconds, right after the parasite has read the timers */
 	bool namespaces_alike; /* the kernel refers to them, and to those of its children, by the same object as for an earlier task */
 	bool pid_ns_unshared; /* its next child is to be the init of a new pid namespace: nothing may be forked in it */
+	uint32_t
+		pid_ns_for_children; /* inode of the pid namespace that its next child is created in; 0: its own. The same applies */
 	bool files_owner, fs_owner, mm_owner, sighand_owner; /* the task whose images represent all that share it */
 };
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "base/bits.h"
 #include "base/cleanup.h"
+#include "run/user_ns.h"
 #include "util/fds.h"
 #include "util/log.h"
 #include "util/proc_root.h"
@@ -152,11 +153,16 @@ int outside_new_tmpfs(const struct restore *r)
 	return ask_by_name(r, &(struct outside_request){ .what = OUTSIDE_TMPFS }, "");
 }
 
+int outside_open_process(const struct restore *r, pid_t pid, unsigned flags)
+{
+	return ask_by_name(r, &(struct outside_request){ .what = OUTSIDE_PROCESS, .pid = pid, .flags = flags }, "");
+}
+
 int restore_open_mapping(const struct restore *r, const void *start, uint64_t len)
 {
 	const uint64_t at = (uintptr_t)start;
 
-	if (r->outside_fd >= 0)
+	if (restore_user_ns(r) && r->outside_fd >= 0)
 		return ask_by_name(
 			r, &(struct outside_request){ .what = OUTSIDE_MAPPING, .start = at, .end = at + len }, "");
 	return rights_may(&r->rights, RIGHT_MAP_FILES) ?

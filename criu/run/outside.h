@@ -8,12 +8,13 @@
 #include <limits.h>
 #include "run/restore.h"
 
-enum outside_what { OUTSIDE_IMAGE, OUTSIDE_FILE, OUTSIDE_MAPPING, OUTSIDE_TMPFS, OUTSIDE_DESCRIPTOR, OUTSIDE_PROC };
+enum outside_what { OUTSIDE_IMAGE, OUTSIDE_FILE, OUTSIDE_MAPPING, OUTSIDE_TMPFS, OUTSIDE_DESCRIPTOR, OUTSIDE_PROC, OUTSIDE_PROCESS };
 
 struct outside_request {
 	enum outside_what what;
 	int dir; /* image: descriptor of the directory */
-	unsigned flags; /* file: of open(2) */
+	unsigned flags; /* file: of open(2); process: of pidfd_open(2) */
+	pid_t pid; /* process: in the images */
 	uint64_t start, end; /* mapping: addresses in the tool */
 	int number; /* descriptor: in the process with the pidfd that is sent */
 	char name[PATH_MAX];
@@ -40,6 +41,8 @@ int outside_getfd(const struct restore *r, int pidfd, int number);
 int restore_write_own_proc(const struct restore *r, const char *name, const char *text);
 /* An empty tmpfs that everybody may write to, mounted nowhere. */
 int outside_new_tmpfs(const struct restore *r);
+/* A pidfd of a process or thread of the tree that the task does not see, in its nested pid namespace. */
+int outside_open_process(const struct restore *r, pid_t pid, unsigned flags);
 /*
  * In the tool, or a process that shares its memory: the memory file that is mapped at @start, like /proc/self/map_files, which
  * needs a right in the initial user namespace.

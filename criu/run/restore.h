@@ -73,6 +73,8 @@ struct restore_task {
 	struct restore_task *mm_of; /* owner of its memory, usually itself; NULL: it is dead, or a helper */
 	FsEntry *fs;
 	struct PidNsEntry *init_of; /* state of the pid namespace that it is the init of; NULL: unknown */
+	const struct NestedPidsEntry
+		*nested; /* its record, in a nested pid namespace; NULL: it is in that of the root */
 	struct restore_thread *threads; /* [0] is the leader */
 	size_t nr_threads;
 	struct task_fd *fds; /* sorted by number; of the first task of a files id */
@@ -91,6 +93,11 @@ struct restore_task {
 	bool leads_for_others; /* leads a group that it is not in itself: it leaves when the members exist */
 	pid_t birth_sid; /* session leader: the session it must be forked in; 0: any */
 	pid_t join_pgid; /* group to join when all tasks exist; 0: its own, or inherited */
+	/* In a nested pid namespace (restore/nested.h): */
+	bool starts_pid_ns; /* it is the first process of its own */
+	bool enters_pid_ns; /* its creator is in one around it: its first process must exist */
+	bool in_group_of_creator; /* its group is not visible to it: its creator is in it when it is forked */
+	bool put_in_group; /* ... or puts it there */
 	struct premap *memory; /* plan of module memory for it */
 	const struct audience *audience; /* run/opener.h; NULL: it has all of our rights */
 	bool files_owner, fs_owner, mm_owner, sighand_owner;
@@ -119,10 +126,13 @@ struct restore_plan {
 	struct hash file_by_id; /* id -> struct file */
 	struct hash task_by_pid; /* pid -> struct restore_task */
 	struct hash tids; /* every thread id of the images -> pid of its process */
+	struct hash
+		inner_numbers; /* pids, tids, pgids, sids that are visible in nested pid namespaces -> struct inner_numbers */
 	struct hash id_owner; /* object of task_ids -> the task that creates it */
 	struct hash segments_wanted; /* segment_key() -> MAP_HUGETLB and page size; also files that map a segment */
 	struct hash segment_sizes; /* segment_key() -> bytes, if known and larger than what is mapped */
 	struct hash segments_checked; /* shmid: shmem_check() */
+	bool forks_wait; /* for what other tasks do: restore/nested.h */
 	size_t nr_helpers;
 	struct list helpers; /* restore_task.t.in_tree */
 	/* Addresses that are free in all tasks and in the tool, far from what is mapped: for the restorer. Empty: there are none. */
@@ -283,6 +293,19 @@ int restore_enter(struct restore *r, const struct restore_task *rt, struct compe
 int restore_fown(struct restore *r, int fd, const FownEntry *fown);
 /* In the tool: the pid, in its own namespace, of the process or thread with this pid in the tree; -ESRCH: not found. */
 pid_t restore_number_here(const struct restore *r, pid_t number);
+/* This pid, tid, pgid or sid of the images in a nested pid namespace (NULL: that of the root); 0: it is not visible there. */
+pid_t restore_number_in(const struct restore *r, const struct ns *ns, pid_t number);
+/* As @task sees it, in its own pid namespace. */
+pid_t restore_number_seen(const struct restore *r, const struct restore_task *task, pid_t number);
+/* The same in this process: a task, or the tool (restore_number_here). */
+pid_t restore_number_of(const struct restore *r, pid_t number);
+/*
+ * A pidfd of the process or thread with this pid in the tree, which exists: in the tool, or in a task, whether that sees it or not. A
+ * negative errno is not logged. @flags: of pidfd_open(2)
+ */
+int restore_open_process(const struct restore *r, pid_t number, unsigned flags);
+/* A descriptor of a pid namespace of the tree, as /proc/PID/ns/pid; in a task, when all of them exist. */
+int restore_open_pid_ns(const struct restore *r, const struct ns *ns, int flags);
 struct restore_task *restore_find_task(struct restore *r, pid_t pid);
 /* The thread with this tid in the images, other than the first of a process; NULL: not found. */
 struct restore_thread *restore_find_thread(struct restore *r, pid_t tid);

@@ -148,8 +148,37 @@ int restore_provide(struct restore *r, struct file *other, int fd)
 	if (r->process.task && other->owner == r->process.task)
 		return array_add(&r->process.provided, ((struct provided){ other, moved })) ? fail(-ENOMEM, "files") :
 											      0;
-	shared_file_set(r->shared, other->index, getpid(), moved);
+	shared_file_set(r->shared, other->index, r->process.task ? r->process.task->t.pid : getpid(), moved);
 	return 0;
+}
+
+pid_t restore_number_in(const struct restore *r, const struct ns *ns, pid_t number)
+{
+	const struct inner_numbers *inner;
+
+	if (!ns)
+		return number;
+	inner = hash_get_ptr(&r->plan.inner_numbers, (uint64_t)number);
+	return inner ? inner_number(inner, ns) : 0;
+}
+
+pid_t restore_number_seen(const struct restore *r, const struct restore_task *task, pid_t number)
+{
+	return restore_number_in(r, task->t.pid_ns, number);
+}
+
+pid_t restore_number_of(const struct restore *r, pid_t number)
+{
+	return r->process.task ? restore_number_seen(r, r->process.task, number) : restore_number_here(r, number);
+}
+
+int restore_open_process(const struct restore *r, pid_t number, unsigned flags)
+{
+	const pid_t seen = restore_number_of(r, number);
+
+	if (r->process.task && !seen)
+		return outside_open_process(r, number, flags);
+	return seen > 0 ? sys_pidfd_open(seen, flags) : -ESRCH;
 }
 
 #define GETFD_STEP_US 200u
@@ -186,8 +215,7 @@ int restore_copy_fd(struct restore *r, const struct file *file)
 	/* Nothing is taken from a process that is not of the tree, whoever wrote the number. */
 	if (!restore_find_task(r, pid))
 		return fail(-ESRCH, "take file %#x from process %d, which is not one of the tree", file->id, pid);
-	/* Tasks are in the pid namespace of the tree, and the tool need not be. */
-	pidfd = sys_pidfd_open(r->process.task ? pid : restore_number_here(r, pid), 0);
+	pidfd = restore_open_process(r, pid, 0);
 	fd = pidfd < 0 ? pidfd : restore_getfd(r, pidfd, fd);
 	return fd < 0 ? fail(fd, "take file %#x from task %d", file->id, pid) : fd;
 }
@@ -280,8 +308,9 @@ int restore_fown(struct restore *r, int fd, const FownEntry *fown)
 	if (!fown->pid)
 		return 0;
 	owner.type = fown->pid_type;
-	/* Tasks are in the pid namespace of the tree, and the tool need not be. */
-	owner.pid = r->process.task ? (pid_t)fown->pid : restore_number_here(r, (pid_t)fown->pid);
+	owner.pid = restore_number_of(r, (pid_t)fown->pid);
+	if (owner.pid <= 0)
+		return fail(-ESRCH, "owner %u of a descriptor (fcntl F_SETOWN_EX): it is not visible here", fown->pid);
 	err = set_owner(r, fd, &owner, fown);
 	return err ? fail(err, "owner %u of a descriptor (fcntl F_SETOWN_EX)", fown->pid) : 0;
 }

@@ -166,6 +166,27 @@ int shared_wait(struct shared *shared, enum restore_stage stage)
 	}
 }
 
+uint32_t shared_progress(const struct shared *shared)
+{
+	return atomic_load(&shared->birth->progress);
+}
+
+void shared_note_progress(struct shared *shared)
+{
+	atomic_fetch_add(&shared->birth->progress, 1);
+	futex_wake_all(&shared->birth->progress);
+}
+
+int shared_await_progress(struct shared *shared, uint32_t seen)
+{
+	while (!is_over(shared)) {
+		if (shared_progress(shared) != seen)
+			return 0;
+		futex_wait(&shared->birth->progress, seen);
+	}
+	return -ECANCELED;
+}
+
 void shared_fail(struct shared *shared, int err)
 {
 	int32_t none = 0;
@@ -173,6 +194,7 @@ void shared_fail(struct shared *shared, int err)
 	atomic_compare_exchange_strong(&shared->state->failed, &none, err ? err : -EIO);
 	for (int stage = 0; stage < NR_STAGES; stage++)
 		futex_wake_all(counter(shared, (enum restore_stage)stage));
+	futex_wake_all(&shared->birth->progress);
 	shared_notify(shared);
 }
 

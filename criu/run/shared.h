@@ -28,6 +28,7 @@ enum restore_stage {
 };
 
 struct shared_task {
+	_Atomic uint32_t put_in_group; /* by its creator: restore/nested.h */
 	_Atomic pid_t pid; /* in the tree's pid namespace: exists, and is ours to kill. Set by creator and task */
 	uint64_t region, region_len; /* memory of the restorer, to be unmapped in the end */
 	uint64_t wire; /* struct wire_task in it */
@@ -64,6 +65,7 @@ struct shared_state {
 /* Unmapped by the restorer. Followed by the tasks and the files. */
 struct shared_birth {
 	_Atomic uint32_t reached[NR_STAGES]; /* tasks that have reached it, other than STAGE_READY; futex */
+	_Atomic uint32_t progress; /* futex: something has happened that a fork may wait for */
 	_Atomic uint32_t committed; /* the same as above, for helpers of the tool */
 	_Atomic pid_t root_pid; /* in the tool's pid namespace */
 };
@@ -93,6 +95,10 @@ void shared_reach(struct shared *shared, enum restore_stage stage);
 /* In a task: waits until every task has reached it. -ECANCELED if the restore has failed elsewhere, or the tool exited. */
 int shared_wait(struct shared *shared, enum restore_stage stage);
 void shared_fail(struct shared *shared, int err);
+/* Forks that wait for what other tasks do (restore/nested.h): look, then wait for anything that happens after @seen. */
+uint32_t shared_progress(const struct shared *shared);
+int shared_await_progress(struct shared *shared, uint32_t seen);
+void shared_note_progress(struct shared *shared);
 /* How many tasks have reached it. */
 uint32_t shared_reached(struct shared *shared, enum restore_stage stage);
 /* The first failure: a negative errno, or 0. */

@@ -27,6 +27,13 @@ enum ns_type ns_type_of_flag(unsigned flag)
 	return type;
 }
 
+bool ns_is_within(const struct ns *inner, const struct ns *outer)
+{
+	while (inner && outer && inner->depth > outer->depth)
+		inner = inner->outer;
+	return !outer || inner == outer;
+}
+
 static struct ns *add(struct ns_set *set, struct arena *arena, struct ns ns)
 {
 	struct ns *new = arena_alloc(arena, sizeof(*new));

@@ -34,6 +34,10 @@ struct ns {
 	int fd; /* restore: of the tool, inherited by all tasks until they run (restore/namespaces.c); -1: none */
 	int root; /* of a mount namespace: its root directory (O_PATH), of the tool; -1: none */
 	void *data; /* private to the kind that saves or restores it */
+	/* Of a pid namespace: how deep it is nested in that of the root of the tree, and, if it is: */
+	unsigned depth;
+	struct ns *outer; /* the one around it; NULL: that of the root */
+	struct task *init; /* its first process; NULL: not in the tree */
 };
 
 /* All namespaces of one tree, including the tool's own only if a task is in them. A zeroed set is empty. */
@@ -42,6 +46,8 @@ struct ns_set {
 	uint32_t last_id;
 };
 
+/* Nested pid namespaces; NULL: that of the root. Is @inner the same as @outer, or somewhere in it? */
+bool ns_is_within(const struct ns *inner, const struct ns *outer);
 /* "pid", "net", ...: the name in /proc/PID/ns */
 const char *ns_type_name(enum ns_type type);
 /* CLONE_NEW* */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "task/tree.h"
+#include "task/ns.h"
 
 void tree_init(struct tree *tree)
 {
@@ -19,6 +20,11 @@ void tree_add(struct tree *tree, struct task *task, struct task *parent)
 		list_add_tail(&task->sibling, &parent->children);
 	else if (!tree->root)
 		tree->root = task;
+}
+
+pid_t inner_number(const struct inner_numbers *numbers, const struct ns *in)
+{
+	return ns_is_within(numbers->ns, in) ? numbers->at[in->depth - 1] : 0;
 }
 
 static bool has_all(const struct task *task, const struct task_ids *shared)

@@ -16,14 +16,30 @@ enum task_state { TASK_ALIVE = 1, TASK_DEAD = 2, TASK_STOPPED = 3 };
  */
 #define TASK_LEADER_ENDED 1000
 
+struct ns;
+
 /*
- * Pids are those that the tree itself sees, in its pid namespace; host_pid is the one that the tool uses with ptrace
- * and /proc. Both are equal as long as no pid namespace is saved.
+ * Pids are those in the pid namespace of the root, which all of the tree has; host_pid is the one that the tool uses with ptrace
+ * and /proc. Both are equal as long as no pid namespace is saved. In a pid namespace nested in that of the root, tasks
+ * see other numbers: inner.
  */
 struct thread {
 	pid_t tid;
 	pid_t host_tid;
+	const pid_t *inner; /* of a nested pid namespace, below */
 };
+
+/*
+ * Numbers in the pid namespaces nested in that of the root, from the outermost of them to @ns, as many as that is deep; 0:
+ * not visible there.
+ */
+struct inner_numbers {
+	const struct ns *ns;
+	const pid_t *at;
+};
+
+/* The number in @in, which is the same as numbers->ns, or around it; 0: it is not visible there. */
+pid_t inner_number(const struct inner_numbers *numbers, const struct ns *in);
 
 /* Kernel objects that tasks may share: equal ids mean the same object. 0: none (a zombie). */
 struct task_ids {
@@ -38,6 +54,8 @@ struct task {
 	unsigned index; /* position in struct tree.tasks, from 0 */
 	pid_t pid, ppid, pgid, sid;
 	pid_t host_pid;
+	const struct ns *pid_ns; /* a nested one that it is in; NULL: it is in that of the root */
+	const pid_t *inner_pid, *inner_pgid, *inner_sid; /* in nested ones, as in struct inner_numbers */
 	enum task_state state;
 	int exit_code; /* DEAD: its wait status */
 	int stop_signal; /* STOPPED */

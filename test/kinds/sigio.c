@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Owners of descriptors: O_ASYNC on a pipe and a terminal; the right task, group, signal and credentials.
- * test: flavours=host,pid breaks=1
+ * test: flavours=host,pid,nested breaks=1
  */
 #include "checkpoint.h"
 

@@ -143,7 +143,7 @@ class Pid(Host):
         mounts = os.open(f"/proc/{root}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
 
         def enter():
-            fd = os.open(f"/proc/{root}/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+            fd = self.open_namespace(root)
             must(libc.setns(fd, CLONE_NEWPID), "setns")
             pid = os.fork()
             if not pid:
@@ -160,11 +160,49 @@ class Pid(Host):
             return json.load(f)
 
 
+    def open_namespace(self, root):
+        return os.open(f"/proc/{root}/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+
     def enter_mounts(self, mounts):
         """In the tree's pid namespace: makes /proc show it. @mounts: the root's mount namespace."""
         must(libc.unshare(CLONE_NEWNS), "unshare")
         must(libc.mount(b"proc", b"/", None, MS_REC | MS_PRIVATE, None), "mount")
         must(libc.mount(b"proc", b"/proc", b"proc", 0, None), "mount /proc")
+
+
+class Nested(Pid):
+    """The root is in the runner's namespaces; its child is the init of a pid namespace."""
+
+    def init_options(self):
+        return ["-p"]
+
+    def start(self, argv, out, env):
+        init = os.path.dirname(os.path.dirname(self.spec["binary"])) + "/runner/init"
+        return start([init, *self.init_options(), *argv], out, env=env)
+
+    def restore_options(self):
+        return []
+
+    def restored_root(self, dumped):
+        return dumped
+
+    def open_namespace(self, root):
+        """The innermost one: the root and the inits are in others than the next ones."""
+        while True:
+            pid, children = os.stat(f"/proc/{root}/ns/pid"), os.stat(f"/proc/{root}/ns/pid_for_children")
+            if pid.st_ino == children.st_ino:
+                return os.open(f"/proc/{root}/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+            root = int(text_of(f"/proc/{root}/task/{root}/children").split()[0])
+
+
+class Nested3(Pid):
+    """Two nested pid namespaces in that of the tree."""
+
+    def init_options(self):
+        return ["-p", "-p"]
+
+    def open_namespace(self, root):
+        return Nested.open_namespace(self, root)
 
 
 class Ipc(Pid):
@@ -246,4 +284,4 @@ class Owned(User):
     owner = 4711
 
 
-FLAVOURS = {"host": Host, "pid": Pid, "ipc": Ipc, "net": Net, "container": Container, "user": User, "owned": Owned}
+FLAVOURS = {"host": Host, "pid": Pid, "nested": Nested, "nested3": Nested3, "ipc": Ipc, "net": Net, "container": Container, "user": User, "owned": Owned}

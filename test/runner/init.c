@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * init [-r ROOT] PROGRAM ARG...: the first process of a pid namespace. Runs the program in its own session, reaps all orphans,
+ * init [-p]... [-r ROOT] PROGRAM ARG...: the first process of a pid namespace; with -p, of a new one, and its parent waits for it. Runs the program in its own session, reaps all orphans,
  * and exits like the program: with its exit status, or 128 plus the number of its signal. With -r, in a mount namespace of
  * its own, it makes the directory ROOT its root first: with the directories of the present root, a proc of its own, and
  * pseudoterminals of its own.
@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,11 +105,35 @@ static void change_root(const char *root)
 	open_again(2, out);
 }
 
-int main(int argc, char **argv)
+static int await_end(pid_t program)
 {
-	pid_t program, ended;
+	pid_t ended;
 	int status;
 
+	while ((ended = wait(&status)) > 0 || errno == EINTR)
+		if (ended == program)
+			return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	return 1;
+}
+
+/* Continues as the first process of a new pid namespace. */
+static void nest(void)
+{
+	pid_t inner;
+
+	must(unshare(CLONE_NEWPID), "unshare");
+	inner = fork();
+	must(inner, "fork");
+	if (inner)
+		exit(await_end(inner));
+}
+
+int main(int argc, char **argv)
+{
+	pid_t program;
+
+	for (; argc > 1 && !strcmp(argv[1], "-p"); argc--, argv++)
+		nest();
 	if (argc > 2 && !strcmp(argv[1], "-r")) {
 		change_root(argv[2]);
 		argc -= 2;
@@ -123,8 +148,5 @@ int main(int argc, char **argv)
 		perror(argv[1]);
 		_exit(127);
 	}
-	while ((ended = wait(&status)) > 0 || errno == EINTR)
-		if (ended == program)
-			return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-	return 1;
+	return await_end(program);
 }

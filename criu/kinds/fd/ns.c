@@ -12,6 +12,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include "base/bits.h"
+#include "kernel/fdinfo.h"
+#include "kernel/proc_pid.h"
 #include "kinds/fd/reopen.h"
 #include "kinds/kinds.h"
 #include "ns.pb-c.h"
@@ -140,6 +142,24 @@ static int ns_link(struct restore *r, struct file *file, void *state)
 	return 0;
 }
 
+/* By the first process of it, or the root, as /proc shows that to the tool. */
+static int open_pid_ns(struct restore *r, const struct ns *ns, int flags)
+{
+	const struct task *member = ns->init ?: r->plan.tree.root;
+	_cleanup_close_ int pidfd = restore_open_process(r, member->pid, 0);
+	_cleanup_proc_ struct proc self = PROC_CLOSED;
+	_cleanup_fdinfo_ struct fdinfo info = { 0 };
+	const struct fdinfo_item *item;
+	int err = pidfd < 0 ? pidfd : proc_open_self(&self);
+
+	if (!err)
+		err = fdinfo_read(&self, pidfd, &info);
+	if (err)
+		return err;
+	item = fdinfo_find(&info, FDINFO_PIDFD);
+	return item ? open_fmt(proc_root(), flags, "%d/ns/pid", item->pidfd.pid) : -EIO;
+}
+
 /* This process is in it, or all have a descriptor of it: restore/namespaces.c */
 static int ns_open(struct restore *r, struct file *file, const void *state)
 {
@@ -149,6 +169,8 @@ static int ns_open(struct restore *r, struct file *file, const void *state)
 
 	if (r->process.task->ns[ns->type] == ns->ns)
 		fd = open_fmt(proc_root(), flags, "self/ns/%s", type);
+	else if (ns->type == NS_PID)
+		fd = open_pid_ns(r, ns->ns, flags);
 	else
 		fd = ns->ns->fd >= 0 ? open_fmt(proc_root(), flags, "self/fd/%d", ns->ns->fd) : -ENOENT;
 	return fd < 0 ? fail(fd, "open the %s namespace %u", type, ns->ns->id) : fd;

@@ -211,15 +211,27 @@ static int pidfd_link(struct restore *r, struct file *file, void *state)
 	return 0;
 }
 
-static int pidfd_open_one(struct restore *r, pid_t pid, const PidfdEntry *pidfd)
+static unsigned pidfd_flags(const PidfdEntry *pidfd)
 {
-	_cleanup_close_ int fd = sys_pidfd_open(pid, pidfd->flags & (PIDFD_FLAG_NONBLOCK | PIDFD_FLAG_THREAD));
+	return pidfd->flags & (PIDFD_FLAG_NONBLOCK | PIDFD_FLAG_THREAD);
+}
+
+/* Takes ownership of @opened, a new pidfd of process @pid, or an error. */
+static int pidfd_take(struct restore *r, int opened, pid_t pid, const PidfdEntry *pidfd)
+{
+	_cleanup_close_ int fd = opened;
 	int err;
 
 	if (fd < 0)
 		return fail(fd, "pidfd_open %d", pid);
 	err = set_status_flags(r, fd, pidfd->flags, pidfd->fown);
 	return err < 0 ? err : steal_fd(&fd);
+}
+
+/* @pid: as this process sees it. */
+static int pidfd_open_one(struct restore *r, pid_t pid, const PidfdEntry *pidfd)
+{
+	return pidfd_take(r, sys_pidfd_open(pid, pidfd_flags(pidfd)), pid, pidfd);
 }
 
 static void __attribute__((noreturn)) pidfd_exit_as(int status, int release)
@@ -339,7 +351,9 @@ static int pidfd_open_file(struct restore *r, struct file *file, const void *sta
 
 	if (pidfd->has_outside_pid)
 		return pidfd_open_outside(r, file);
-	return pidfd->nspid < 0 ? pidfd_open_gone(r, file) : pidfd_open_one(r, pidfd->nspid, pidfd);
+	if (pidfd->nspid < 0)
+		return pidfd_open_gone(r, file);
+	return pidfd_take(r, restore_open_process(r, pidfd->nspid, pidfd_flags(pidfd)), pidfd->nspid, pidfd);
 }
 
 const struct fd_kind pidfd_kind = {

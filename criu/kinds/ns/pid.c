@@ -10,6 +10,7 @@
 #include "base/bits.h"
 #include "kernel/proc_pid.h"
 #include "kinds/kinds.h"
+#include "kinds/ns/pid_nested.h"
 #include "kinds/ns/pid_settings.h"
 #include "pidns.pb-c.h"
 #include "run/dump.h"
@@ -60,10 +61,28 @@ static const char *key_of(const struct dump *dump, const struct ns *ns)
 	return external_key(dump->opts, id);
 }
 
+/* Each reading creates a process for a moment, in all namespaces around: outer ones are read first. */
+static int save_settings(struct dump *dump)
+{
+	struct task *root = dump->tree.root;
+	const struct ns *tree = dump_task_of(root)->ns[NS_PID], *ns;
+	unsigned deepest = 0;
+	int err = tree && !tree->own && root->pid == 1 ? pid_settings_save(dump, dump_task_of(root)) : 0;
+
+	ns_for_each(ns, &dump->namespaces, NS_PID)
+		deepest = MAX_OF(deepest, ns->depth);
+	for (unsigned depth = 1; depth <= deepest; depth++)
+		ns_for_each(ns, &dump->namespaces, NS_PID)
+			if (!err && ns->depth == depth && ns->init && ns->init->state != TASK_DEAD)
+				err = pid_settings_save(dump, dump_task_of(ns->init));
+	return err;
+}
+
 static int pid_survey(struct dump *dump)
 {
 	const struct ns *tree = dump_task_of(dump->tree.root)->ns[NS_PID];
 	struct dump_task *task;
+	int err;
 
 	dump_for_each_task(task, dump) {
 		LOG_SCOPE("pid %d", task->t.pid);
@@ -74,22 +93,17 @@ static int pid_survey(struct dump *dump)
 			dump_transient_blocker(
 				dump, task, -1,
 				"seems to be a process of another dump of this pid namespace, which is still saving memory: wait for its end");
-		if (task->ns[NS_PID] && task->ns[NS_PID] != tree)
-			dump_blocker(
-				dump, task, -1,
-				"lives in another pid namespace than the root of the tree: nested pid namespaces are not implemented");
 	}
-	if (!tree || tree->own)
-		return 0;
-	if (dump->tree.root->pid == 1)
-		return pid_settings_save(dump, dump_task_of(dump->tree.root));
-	if (!key_of(dump, tree))
+	err = pid_nested_survey(dump);
+	if (!err)
+		err = save_settings(dump);
+	if (!err && tree && !tree->own && dump->tree.root->pid != 1 && !key_of(dump, tree))
 		dump_blocker(
 			dump, dump_task_of(dump->tree.root), -1,
 			"is process %d of a pid namespace that is not the tool's: dump the init of it, run the tool inside (nsenter -t %d --pid --mount), or let it be restored in a namespace that exists, with --external 'pid[%" PRIu64
 			"]:KEY', and --inherit-fd 'fd[N]:KEY' at restore",
 			dump->tree.root->pid, dump->tree.root->host_pid, tree->ino);
-	return 0;
+	return err;
 }
 
 /* A namespace in which the tree is not everything: it has to exist at restore. */
@@ -112,7 +126,7 @@ static int pid_load(struct restore *r, struct ns *ns)
 	PidnsEntry *entry = NULL;
 	int err;
 
-	if (r->plan.tree.root->pid == 1)
+	if (r->plan.tree.root->pid == 1 || ns != restore_task_of(r->plan.tree.root)->ns[NS_PID])
 		return 0;
 	err = restore_read_record(r, IMAGE_PIDNS, ns->id, &pidns_entry__descriptor, &entry);
 	if (err)
@@ -153,13 +167,20 @@ static int pid_link(struct restore *r)
 				-EBADMSG,
 				"pstree.img: process %d has no parent, and the tree has no pid namespace of its own",
 				rt->t.pid);
-	restore_for_each_task(rt, r)
-		if (rt->ns[NS_PID] && rt->ns[NS_PID] != tree)
-			return fail(
+	restore_for_each_task(rt, r) {
+		const struct ns *ns = rt->t.pid_ns;
+		int err = pid_settings_check(rt);
+
+		/* Who may assign numbers in one, may in the other. */
+		if (!err && tree && ns && ns->owner != tree->owner)
+			err = fail(
 				-EOPNOTSUPP,
-				"process %d lived in another pid namespace than the root of the tree: nested pid namespaces are not implemented",
+				"process %d was in a pid namespace that belonged to another user namespace than that of the root of the tree: that is not supported",
 				rt->t.pid);
-	return pid_settings_check(root);
+		if (err)
+			return err;
+	}
+	return pid_children_link(r);
 }
 
 const struct run_kind pid_ns_run = {

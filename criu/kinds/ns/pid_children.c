@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * unshare(CLONE_NEWPID): the next child of the task is to be the init of a new pid namespace. Without an init the link
- * pid_for_children leads nowhere. Nothing may be forked in such a task any more, neither at a dump (memory/snapshot.c) nor at a
- * restore: no thread, either. pid_namespaces(7)
+ * pid_for_children leads nowhere. Later children, and those after a setns(2), are created in that namespace, too. Nothing may be
+ * forked in such a task any more, neither at a dump (memory/snapshot.c) nor at a restore: no thread, either. pid_namespaces(7)
  */
 #include <errno.h>
 #include <sched.h>
+#include <unistd.h>
 #include "core.pb-c.h"
 #include "kernel/proc_pid.h"
 #include "kinds/kinds.h"
+#include "kinds/ns/pid_nested.h"
 #include "run/dump.h"
 #include "run/restore.h"
+#include "util/fds.h"
 #include "util/log.h"
 
 static int survey(struct dump *dump, struct dump_task *task)
@@ -25,14 +28,13 @@ static int survey(struct dump *dump, struct dump_task *task)
 	task->pid_ns_unshared = err == -ENOENT;
 	if (err || next != task->ns[NS_PID]->ino)
 		dump->namespaces_like = NULL;
-	if (err == -ENOENT && task->leader_ended)
+	/* Whether that one is in the tree is known later: pid_nested.c */
+	if (!err && next != task->ns[NS_PID]->ino)
+		task->pid_ns_for_children = next;
+	if ((task->pid_ns_unshared || task->pid_ns_for_children) && task->leader_ended)
 		dump_blocker(
 			dump, task, -1,
-			"its first thread has exited, and its next child is created in a new pid namespace (unshare(CLONE_NEWPID)): that is not supported");
-	else if (!err && next != task->ns[NS_PID]->ino)
-		dump_blocker(
-			dump, task, -1,
-			"its next child is created in a different pid namespace (setns(2), or unshare(2) and a child that was its init): that is not implemented");
+			"its first thread has exited, and its next child is created in a different pid namespace (unshare(2), setns(2)): that is not supported");
 	return err == -ENOENT || (err == -ESRCH && dump_is_check(dump)) ? 0 :
 	       err ? fail(err, "read /proc/%d/ns/pid_for_children", task->t.host_pid) :
 		     0;
@@ -40,14 +42,64 @@ static int survey(struct dump *dump, struct dump_task *task)
 
 static int save(struct dump *dump, struct dump_task *task, CoreEntry *core)
 {
+	const struct ns *ns;
+
 	core->tc->has_pid_ns_unshared = core->tc->pid_ns_unshared = task->pid_ns_unshared;
+	ns_for_each(ns, &dump->namespaces, NS_PID)
+		if (task->pid_ns_for_children && ns->ino == task->pid_ns_for_children) {
+			core->tc->has_pid_ns_for_children = true;
+			core->tc->pid_ns_for_children = ns->id;
+		}
+	return 0;
+}
+
+/* NULL: there is none with an init that a restore creates. */
+static const struct ns *for_children(struct restore *r, const struct restore_task *task)
+{
+	const struct ns *ns;
+
+	ns_for_each(ns, &r->plan.namespaces, NS_PID)
+		if (ns->id == task->core->tc->pid_ns_for_children && ns->init && ns->init->state != TASK_DEAD)
+			return ns;
+	return NULL;
+}
+
+int pid_children_link(struct restore *r)
+{
+	struct restore_task *task;
+
+	restore_for_each_task(task, r) {
+		const TaskCoreEntry *tc = task->t.state != TASK_DEAD ? task->core->tc : NULL;
+		const struct ns *ns = tc && tc->has_pid_ns_for_children ? for_children(r, task) : NULL;
+
+		if (tc && tc->has_pid_ns_for_children &&
+		    (!ns || ns == task->t.pid_ns || !ns_is_within(ns, task->t.pid_ns)))
+			return fail(
+				-EBADMSG,
+				"core-%d.img: tc.pid_ns_for_children: %u is not a pid namespace of the images inside of its own",
+				task->t.pid, tc->pid_ns_for_children);
+	}
 	return 0;
 }
 
 static int hand_over(struct restore *r, struct restore_task *task, struct wire_task *wire)
 {
+	const struct ns *ns = task->core->tc->has_pid_ns_for_children ? for_children(r, task) : NULL;
+	int fd;
+
 	wire->unshare = task->core->tc->pid_ns_unshared ? CLONE_NEWPID : 0;
-	return 0;
+	wire->enter_fd = -1;
+	if (!ns)
+		return 0;
+	fd = restore_open_process(r, ns->init->pid, 0);
+	if (fd < 0)
+		return fail(fd, "pidfd of process %d", ns->init->pid);
+	/* Closed with all descriptors of the restore. */
+	wire->enter_fd = move_fd_above(fd, r->service_base);
+	if (wire->enter_fd >= 0)
+		return 0;
+	close(fd);
+	return fail(wire->enter_fd, "keep a pidfd of process %d", ns->init->pid);
 }
 
 const struct task_kind pid_children_kind = {

@@ -139,8 +139,8 @@ int pid_settings_check(const struct restore_task *init)
 
 int pid_settings_begin(struct restore *r, const struct restore_task *rt)
 {
-	const PidNsEntry *e =
-		&rt->t == r->plan.tree.root && rt->ns[NS_PID] && !rt->ns[NS_PID]->own ? rt->init_of : NULL;
+	const bool new = rt->starts_pid_ns || (&rt->t == r->plan.tree.root && rt->ns[NS_PID] && !rt->ns[NS_PID]->own);
+	const PidNsEntry *e = new ? rt->init_of : NULL;
 	int err = e && e->has_last_pid ? write_own(LAST_PID, e->last_pid) : 0;
 
 	/* Pids are assigned, from now on, from a different point: programs cannot rely on it. */
@@ -212,14 +212,34 @@ static int set_in_child(void *arg)
 	return err ? fail(err, "create a process in the pid namespace of the tree") : result;
 }
 
-int pid_settings_finish(struct restore *r)
+static int finish(const struct restore_task *init, int ns)
 {
-	struct finish f = { .entry = restore_task_of(r->plan.tree.root)->init_of };
+	struct finish f = { .entry = init->init_of };
 	int result = 0, err;
 
-	if (r->tool.pid_ns < 0 || !f.entry || (!f.entry->has_pid_max && !f.entry->has_memfd_noexec))
+	if (ns < 0 || !f.entry || (!f.entry->has_pid_max && !f.entry->has_memfd_noexec))
 		return 0;
 	f.tools_pid_max = inode_of(PID_MAX);
-	err = ns_run_in(&r->tool.pid_ns, 1, set_in_child, &f, &result);
-	return err ? fail(err, "enter the pid namespace of the tree") : result;
+	err = ns_run_in(&ns, 1, set_in_child, &f, &result);
+	return err ? fail(err, "enter the pid namespace of process %d", init->t.pid) : result;
+}
+
+static int finish_nested(const struct restore_task *init)
+{
+	_cleanup_proc_ struct proc proc = PROC_CLOSED;
+	int err = proc_open(init->t.host_pid, &proc);
+	_cleanup_close_ int ns = err ? err : proc_ns_open(&proc, PROC_NS_PID);
+
+	return ns < 0 ? fail(ns, "open /proc/%d/ns/pid", init->t.host_pid) : finish(init, ns);
+}
+
+int pid_settings_finish(struct restore *r)
+{
+	struct restore_task *rt;
+	int err = finish(restore_task_of(r->plan.tree.root), r->tool.pid_ns);
+
+	restore_for_each_task(rt, r)
+		if (!err && rt->starts_pid_ns && rt->t.state != TASK_DEAD && rt->init_of)
+			err = finish_nested(rt);
+	return err;
 }

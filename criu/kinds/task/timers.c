@@ -374,7 +374,7 @@ static int timers_hand_over(struct restore *r, struct restore_task *task, struct
 						   .notify = (int32_t)t->it_sigev_notify,
 						   .signo = (int32_t)t->si_signo,
 						   .sigval = t->sival_ptr,
-						   .notify_tid = t->notify_thread_id,
+						   .notify_tid = restore_number_seen(r, task, t->notify_thread_id),
 						   .waiting = overruns >= 0,
 						   .overrun = overruns,
 						   .interval_sec = (int64_t)t->isec,

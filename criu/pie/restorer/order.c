@@ -4,6 +4,7 @@
  * restorer.h. Written out call by call: a table of functions would need relocations.
  */
 #include <compel/pie.h>
+#include <linux/sched.h>
 #include "restorer.h"
 
 int restorer_task_alone(struct wire_task *task)
@@ -24,6 +25,11 @@ int restorer_task_shared(struct wire_task *task)
 		long unshared = sys_call1(__NR_unshare, task->unshare);
 
 		err = unshared < 0 ? restorer_fail(task, unshared, "unshare namespaces for children") : 0;
+	}
+	if (!err && task->enter_fd >= 0) {
+		long entered = sys_call2(__NR_setns, task->enter_fd, CLONE_NEWPID);
+
+		err = entered < 0 ? restorer_fail(task, entered, "enter the pid namespace for children") : 0;
 	}
 	return err;
 }

@@ -271,7 +271,7 @@ int pages_load(struct wire_task *task)
 	int err = 0;
 
 	mover_open(&m, task);
-	reader_open(&m.reader, m.fd >= 0 ? task->reader_tid : 0);
+	reader_open(&m.reader, m.fd >= 0 ? task->reader_tid : 0, task->pid_levels);
 	for (uint64_t i = 0; !err && i < task->nr_ios; i++) {
 		uint64_t at = io[i].addr, end = at + io[i].len;
 

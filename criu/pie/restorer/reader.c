@@ -55,14 +55,15 @@ static int reader_main(void *arg)
 	}
 }
 
-void reader_open(struct reader *r, int32_t tid)
+void reader_open(struct reader *r, int32_t tid, uint32_t pid_levels)
 {
+	int32_t tids[PID_LEVELS_MAX];
 	struct clone_args args = {
 		.flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_CHILD_CLEARTID |
 			 CLONE_CHILD_SETTID,
 		.child_tid = (uint64_t)&r->tid,
-		.set_tid = (uint64_t)&tid,
-		.set_tid_size = 1,
+		.set_tid = (uint64_t)tids,
+		.set_tid_size = pid_levels,
 		.stack_size = STACK_SIZE,
 	};
 	long stack;
@@ -71,6 +72,8 @@ void reader_open(struct reader *r, int32_t tid)
 	r->open = false;
 	if (!tid)
 		return;
+	for (uint32_t i = 0; i < pid_levels; i++)
+		tids[i] = tid;
 	stack = sys_mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (stack < 0 && stack > -4096)
 		return;

@@ -16,7 +16,7 @@ struct reader {
 };
 
 /* Without a tid for it, or if it cannot be created, it stays closed: the caller reads alone. */
-void reader_open(struct reader *r, int32_t tid);
+void reader_open(struct reader *r, int32_t tid, uint32_t pid_levels);
 void reader_start(struct reader *r, int fd, uint64_t to, uint64_t len, uint64_t offset);
 /* 0 or a negative errno. */
 long reader_wait(struct reader *r);

@@ -159,13 +159,12 @@ static long clone_patiently(struct clone_args *args, struct wire_thread *thread)
 
 static int start_one(struct wire_task *task, struct wire_thread *thread)
 {
-	int32_t tid = thread->tid;
 	struct clone_args args = {
 		.flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM,
 		.stack = thread->stack,
 		.stack_size = thread->stack_size,
-		.set_tid = (uint64_t)&tid,
-		.set_tid_size = 1,
+		.set_tid = thread->tids,
+		.set_tid_size = task->pid_levels,
 	};
 	long got;
 
@@ -177,8 +176,8 @@ static int start_one(struct wire_task *task, struct wire_thread *thread)
 	}
 	got = clone_patiently(&args, thread);
 	if (got == -EEXIST)
-		return restorer_fail_at(task, got, "create a thread: its tid is in use", tid);
-	return got < 0 ? restorer_fail_at(task, got, "create thread", tid) : 0;
+		return restorer_fail_at(task, got, "create a thread: its tid is in use", thread->tid);
+	return got < 0 ? restorer_fail_at(task, got, "create thread", thread->tid) : 0;
 }
 
 int thread_start(struct wire_thread *thread)

@@ -121,6 +121,24 @@ static pid_t foreground_group(struct dump *dump, const struct dump_task *task)
 	return 0;
 }
 
+/* Then it gets another one for a moment, which needs its number in the namespace of the session's leader. */
+static void check_empty_group(struct dump *dump, const TtyInfoEntry *info)
+{
+	const struct dump_task *leader = NULL;
+	struct dump_task *task;
+
+	dump_for_each_task(task, dump) {
+		if (task->t.pgid == (pid_t)info->pgrp)
+			return;
+		if (task->t.pid == (pid_t)info->sid)
+			leader = task;
+	}
+	if (leader && leader->t.pid_ns)
+		dump_blocker(
+			dump, leader, -1,
+			"the foreground group of its terminal has no process left, and it is in a nested pid namespace: that is not supported");
+}
+
 void tty_find_session(struct dump *dump, dev_t behind, TtyInfoEntry *info)
 {
 	struct dump_task *task;
@@ -131,6 +149,8 @@ void tty_find_session(struct dump *dump, dev_t behind, TtyInfoEntry *info)
 		info->sid = task->t.sid;
 		/* Its leader may be in another session by now. */
 		info->pgrp = foreground_group(dump, task);
+		if (info->pgrp)
+			check_empty_group(dump, info);
 		return;
 	}
 }

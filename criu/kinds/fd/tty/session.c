@@ -71,8 +71,8 @@ static pid_t tty_current_group(struct restore *r, pid_t pgid)
 
 	restore_for_each_task(task, r) {
 		if (pgid && task->t.pgid == pgid) {
-			/* A task sees the others by their pids in the tree; only the tool has their host pids. */
-			pid_t now = getpgid(r->process.task ? task->t.pid : task->t.host_pid);
+			pid_t pid = r->process.task ? restore_number_of(r, task->t.pid) : task->t.host_pid;
+			pid_t now = pid > 0 ? getpgid(pid) : 0;
 
 			return now > 0 ? now : 0;
 		}

@@ -35,7 +35,9 @@ static int read_control(struct restore *r, const SkPacketEntry *entry, struct me
 
 		if (scm->type == UNIX_CREDENTIALS) {
 			m->has_cred = true;
-			m->cred = (struct ucred){ .pid = scm->rights[0], .uid = scm->rights[1], .gid = scm->rights[2] };
+			m->cred = (struct ucred){ .pid = restore_number_of(r, (pid_t)scm->rights[0]),
+						  .uid = scm->rights[1],
+						  .gid = scm->rights[2] };
 			continue;
 		}
 		for (size_t j = 0; j < scm->n_rights; j++) {

@@ -262,14 +262,14 @@ static pid_t peer_pid(int fd)
  * Clients learn the pid of the listener from SO_PEERCRED: the task that called listen(2) calls it again, for those that
  * connect from now on.
  */
-static int listen_again(const struct unix_sock *sock, int fd)
+static int listen_again(const struct restore *r, const struct unix_sock *sock, int fd)
 {
 	const UnixSkEntry *entry = sock->entry;
 	struct unix_self self;
 	int err = 0;
 
 	if (entry->state != UNIX_LISTEN || sock->inherited || !entry->has_peer_pid ||
-	    (pid_t)entry->peer_pid != getpid() || peer_pid(fd) == getpid())
+	    (pid_t)entry->peer_pid != r->process.task->t.pid || peer_pid(fd) == getpid())
 		return 0;
 	err = unix_become_owner(sock, &self);
 	if (!err && listen(fd, MIN_OF((size_t)entry->backlog, (size_t)INT32_MAX)) < 0)
@@ -278,11 +278,12 @@ static int listen_again(const struct unix_sock *sock, int fd)
 	return err;
 }
 
-static void report_peer_pid(const struct unix_sock *sock, int fd)
+static void report_peer_pid(const struct restore *r, const struct unix_sock *sock, int fd)
 {
 	const UnixSkEntry *entry = sock->entry;
 
-	if (entry->has_peer_pid && !sock->inherited && peer_pid(fd) != (pid_t)entry->peer_pid)
+	if (entry->has_peer_pid && !sock->inherited &&
+	    peer_pid(fd) != restore_number_seen(r, r->process.task, (pid_t)entry->peer_pid))
 		log_warn("socket:[%u]: SO_PEERCRED reports pid %d, which created it again, instead of %u", entry->ino,
 			 peer_pid(fd), entry->peer_pid);
 }
@@ -292,11 +293,11 @@ static int unix_finish(struct restore *r, struct file *file, const void *state, 
 	const struct unix_sock *own = ((const struct unix_state *)state)->sock;
 	struct unix_restore *data = unix_restore_data(r);
 	struct unix_group *group;
-	int err = listen_again(own, fd);
+	int err = listen_again(r, own, fd);
 
 	if (err)
 		return err;
-	report_peer_pid(own, fd);
+	report_peer_pid(r, own, fd);
 
 	while ((group = data->unfinished)) {
 		err = unix_fill_group(r, group);
