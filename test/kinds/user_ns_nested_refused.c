@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Processes in another user namespace than the root of the tree, in a state that cannot be restored: with threads, with directories
- * or memory that they share, with a time namespace that belongs to theirs.
- * test: refused="(?s)has threads, and lives in another user.*shares its directories.*shares its memory.*its time namespace belongs to another user"
+ * or memory that they share, with a time namespace that belongs to theirs, or
+ * an IPC namespace where users have other numbers.
+ * test: refused="(?s)has threads, and lives in another user.*shares its directories.*shares its memory.*its (time namespace belongs to another user.*ipc namespace belongs to .*other numbers|ipc namespace belongs to .*other numbers.*time namespace belongs to another user)"
  */
 #include "checkpoint.h"
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -79,9 +81,18 @@ static int clocks(void *arg)
 	return 0;
 }
 
+static int objects(void *arg)
+{
+	enter(CLONE_NEWIPC);
+	need(!prctl(PR_SET_DUMPABLE, 1), "dumpable");
+	write_file("/proc/self/uid_map", "5 0 1");
+	checkpoint_task("objects", 0);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
-	pid_t pids[4];
+	pid_t pids[5];
 
 	test_init(argc, argv);
 	pids[0] = fork_task(threads, NULL);
@@ -92,8 +103,10 @@ int main(int argc, char **argv)
 	await_task("memory");
 	pids[3] = fork_task(clocks, NULL);
 	await_task("clocks");
+	pids[4] = fork_task(objects, NULL);
+	await_task("objects");
 	checkpoint_here();
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 5; i++)
 		join_task(pids[i]);
 	test_done();
 }

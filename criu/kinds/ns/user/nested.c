@@ -67,22 +67,42 @@ void user_check_nested(struct dump *dump, const struct dump_task *task, const st
 	check_sharing(dump, task);
 }
 
-/* Their objects have owners, which are created by a process inside, with numbers of theirs. Time namespaces belong to the root's. */
-static bool can_be_owned(enum ns_type type)
+static bool is_same_map(const struct id_map *map, const struct id_map *tree)
 {
-	return type != NS_PID && type != NS_TIME && type != NS_IPC && type != NS_MNT;
+	for (size_t i = 0; i < map->ranges.n; i++)
+		if (map->ranges.v[i].inner != id_map_inner(tree, map->ranges.v[i].outer))
+			return false;
+	return true;
+}
+
+/* Time namespaces belong to the user namespace of the root. */
+static const char *why_not_owned(const struct dump *dump, const struct ns *ns)
+{
+	const struct user_saved *user = ns->owner->data;
+
+	if (ns->type == NS_PID || ns->type == NS_TIME)
+		return "";
+	/* Their objects have owners: in images as numbers of the root's, and created by a process inside. */
+	if ((ns->type == NS_IPC || ns->type == NS_MNT) && user &&
+	    !(is_same_map(&user->uids, &dump->uid_map) && is_same_map(&user->gids, &dump->gid_map)))
+		return ", where ids have other numbers";
+	return NULL;
 }
 
 void user_check_owned(struct dump *dump, const struct ns *tree)
 {
 	const struct ns *ns;
 
-	for (ns = dump->namespaces.first; ns; ns = ns->next)
-		if (ns->owner && ns->owner != tree && ns->type != NS_USER && !can_be_owned(ns->type))
+	for (ns = dump->namespaces.first; ns; ns = ns->next) {
+		const char *why =
+			ns->owner && ns->owner != tree && ns->type != NS_USER ? why_not_owned(dump, ns) : NULL;
+
+		if (why)
 			dump_blocker(
 				dump, dump_task_of(ns->member), -1,
-				"its %s namespace belongs to another user namespace than that of the root of the tree: that is not supported",
-				ns_type_name(ns->type));
+				"its %s namespace belongs to another user namespace than that of the root of the tree%s: that is not supported",
+				ns_type_name(ns->type), why);
+	}
 }
 
 /* ---- restore ---- */
