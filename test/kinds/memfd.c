@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * memfd: content, holes, seals, name, offset, mode; mapped shared and private, also with the descriptor closed.
- * test: flavours=host,pid,container,user,owned breaks=3 decode=yes
+ * test: flavours=host,pid,container,user,owned,rootless breaks=3 decode=yes
  */
 #include "checkpoint.h"
 #include <sys/stat.h>

@@ -68,6 +68,7 @@ class Host:
 
 libc = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWPID, CLONE_NEWNET = 0x20000, 0x4000000, 0x8000000, 0x20000000, 0x40000000
+CLONE_NEWCGROUP = 0x2000000
 CLONE_NEWUSER, PR_SET_DUMPABLE = 0x10000000, 4
 MS_PRIVATE, MS_REC = 1 << 18, 1 << 14
 
@@ -284,4 +285,22 @@ class Owned(User):
     owner = 4711
 
 
-FLAVOURS = {"host": Host, "pid": Pid, "nested": Nested, "nested3": Nested3, "ipc": Ipc, "net": Net, "container": Container, "user": User, "owned": Owned}
+class Rootless(User):
+    """All namespaces at once, as of a container without a root directory of its own (unshare -Urmpfniu --mount-proc)."""
+    namespaces = User.namespaces | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWCGROUP
+
+    def init_options(self):
+        return ["-m"]
+
+    def dump_options(self):
+        return ["--external", "mnt[]"]
+
+    def restore_options(self):
+        return super().restore_options() + ["--external", "mnt[]"]
+
+    def enter_mounts(self, mounts):
+        must(libc.setns(mounts, CLONE_NEWNS), "setns")
+
+
+FLAVOURS = {"host": Host, "pid": Pid, "nested": Nested, "nested3": Nested3, "ipc": Ipc, "net": Net, "container": Container, "user": User,
+            "owned": Owned, "rootless": Rootless}

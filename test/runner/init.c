@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * init [-p]... [-r ROOT] PROGRAM ARG...: the first process of a pid namespace; with -p, of a new one, and its parent waits for it. Runs the program in its own session, reaps all orphans,
+ * init [-p]... [-m | -r ROOT] PROGRAM ARG...: the first process of a pid namespace; with -p, of a new one, and its parent waits for it. Runs the program in its own session, reaps all orphans,
  * and exits like the program: with its exit status, or 128 plus the number of its signal. With -r, in a mount namespace of
  * its own, it makes the directory ROOT its root first: with the directories of the present root, a proc of its own, and
- * pseudoterminals of its own.
+ * pseudoterminals of its own. With -m it only mounts a proc of its own.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -138,6 +138,12 @@ int main(int argc, char **argv)
 		change_root(argv[2]);
 		argc -= 2;
 		argv += 2;
+	}
+	if (argc > 1 && !strcmp(argv[1], "-m")) {
+		must(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), "mount /");
+		must(mount("proc", "/proc", "proc", 0, NULL), "mount /proc");
+		argc--;
+		argv++;
 	}
 	if (argc < 2)
 		return 2;

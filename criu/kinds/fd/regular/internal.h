@@ -112,6 +112,8 @@ void tmpfs_files_saved(struct dump *dump);
 int regular_note_content(struct dump *dump, const struct subject *s, RegFileEntry *reg);
 /* Identity of the file: device, inode, birth time. */
 void regular_note_identity(const struct dump *dump, const struct subject *s, RegFileEntry *reg);
+/* Reports a file that a restore may not open as it could not be recognized. @name: its path in the images. */
+void regular_check_certain(struct dump *dump, const struct subject *s, const char *name);
 /* Whether the file open as @fd is the one that was saved. Logs. */
 int regular_check_content(struct restore *r, const RegFileEntry *reg, int fd);
 

@@ -63,6 +63,7 @@ static int fill_entry(struct dump *dump, const struct subject *s, uint32_t id, F
 		err = regular_note_content(dump, s, reg);
 	if (err)
 		return err;
+	regular_check_certain(dump, s, name);
 	/* --evasive-devices: another node of the same device has its own permissions. */
 	if (dump->opts->evasive_devices && s->st.st_rdev &&
 	    !path_stat(&dump->roots, PATH_ROOT_MOUNT, name, true, &node) && node.st_rdev == s->st.st_rdev)
