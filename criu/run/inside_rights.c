@@ -8,16 +8,20 @@
 void dump_need_right(struct dump *dump, const struct dump_task *task, const struct fd_probe *probe, enum right right,
 		     const char *what)
 {
-	const struct ns *user = task->ns[NS_USER];
+	const struct ns *user = task->ns[NS_USER], *root = dump_task_of(dump->tree.root)->ns[NS_USER];
 	struct ns *net = NULL;
 	struct rights rights;
 
-	if (!dump->inside)
+	/* In another user namespace than the root, a task has its descriptors before it enters that, and everything else after. */
+	if (!probe && user && !user->own && user != root)
+		rights = rights_in_user_ns(false, false);
+	else if (dump->inside)
+		rights = *dump->inside;
+	else
 		return;
-	rights = *dump->inside;
 	/* Of something else than a socket there is none. */
 	if (probe && S_ISSOCK(probe->st.st_mode) && !dump_network_of(dump, probe, &net) && net)
-		rights.owns_net_ns &= net->owner == user;
+		rights.owns_net_ns &= net->owner == root;
 	if (!rights_may(&rights, right))
 		dump_blocker(
 			dump, task, probe ? probe->fd : -1,
