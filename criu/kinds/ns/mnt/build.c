@@ -46,7 +46,8 @@ static int change_root(struct restore *r, const struct mounts *m)
 static int open_point(struct restore *r, const struct mount *mount)
 {
 	const char *path = mount_below(MOUNT_NAME(mount->parent), MOUNT_NAME(mount));
-	struct stat st = { .st_mode = S_IFDIR };
+	const struct fs_type *type = mount->fs->type;
+	struct stat st = { .st_mode = type && type->is_file ? S_IFREG : S_IFDIR };
 	int fd;
 
 	/* Only an origin that is not there yet is a directory for certain. */
@@ -371,6 +372,7 @@ void mounts_close(struct restore *r)
 			close_one(&m->v[i].fd);
 			close_one(&m->v[i].point);
 			close_one(&m->v[i].idmap);
+			close_one(&m->v[i].given);
 		}
 	}
 	for (struct mount_fs *fs = data ? data->run.fs : NULL; fs; fs = fs->next)

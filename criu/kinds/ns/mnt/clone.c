@@ -86,6 +86,12 @@ static int create_origin(struct restore *r, const struct ns *ns, struct mount_fs
 	return 0;
 }
 
+/* Not a copy of another one, nor are others copies of it. */
+static bool is_each(const struct mount *mount)
+{
+	return mount->fs->type && mount->fs->type->open_each && !mount_is_external(mount);
+}
+
 enum phase { FIRST, LATE, DEFERRED };
 
 /* When is its file system there? */
@@ -193,6 +199,8 @@ int mounts_open_sources(struct restore *r)
 	{
 		struct mount_origin *origin;
 
+		if (!err && is_each(mount))
+			err = mount->fs->type->prepare_each(r, mount);
 		if (err || !mount_is_external(mount))
 			continue;
 		origin = mount_origin_for(mount);
@@ -208,6 +216,11 @@ static int take_or_copy(struct restore *r, struct mount *mount)
 {
 	struct mount_origin *origin = mount_origin_for(mount);
 
+	if (is_each(mount)) {
+		mount->fd = keep(r, mount->fs->type->open_each(r, mount));
+		return mount->fd < 0 ? mount->fd : 0;
+	}
+
 	if (!takes(origin, mount))
 		return copy(r, origin, mount, true);
 	mount->fd = dup_fd_above(origin->fd, r->service_base);
@@ -221,8 +234,9 @@ int mounts_clone(struct restore *r, bool deferred)
 	struct mount *mount;
 	int err = 0;
 
-	mounts_for_each_of_all(mount, all) if (!err && phase_of(mount) == phase && !mount->fs->origins) err =
-		create_origin(r, mount->fs->whole->of->ns, mount->fs);
+	mounts_for_each_of_all(mount,
+			       all) if (!err && phase_of(mount) == phase && !mount->fs->origins && !is_each(mount))
+		err = create_origin(r, mount->fs->whole->of->ns, mount->fs);
 	if (!err)
 		err = copy_all(r, phase, true);
 	mounts_for_each_of_all(mount, all) if (!err && phase_of(mount) == phase && mount->fd < 0) err =

@@ -23,6 +23,11 @@ int overlay_is_ready(struct restore *r, const struct mount *mount);
 int overlay_text(struct restore *r, const struct mount *mount, char **ret);
 int overlay_refuse(const struct mount *mount);
 
+void nsfs_survey(struct dump *dump, struct mount *mount);
+int nsfs_load(struct restore *r, const struct ns *ns, struct mount *mount);
+int nsfs_prepare(struct restore *r, struct mount *mount);
+int nsfs_open(struct restore *r, const struct mount *mount);
+
 int bpf_survey(struct dump *dump, const struct ns *ns, struct mount *mount, int dir_fd);
 
 int binfmt_survey(struct dump *dump, const struct ns *ns, struct mount *mount, int dir_fd);

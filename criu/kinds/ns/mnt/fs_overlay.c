@@ -219,7 +219,8 @@ static int look_at(struct look *l, const struct overlay_dir *dir)
 	else if ((dir->role == OVERLAY_LOWER || dir->role == OVERLAY_UPPER) && !is_shown(l, dir, fd))
 		refuse(l, dir->path, "is not the one that it was mounted with");
 	else if (depends_on_inodes(l, on))
-		refuse(l, dir->path, "is on a file system that a restore creates, which index=on and nfs_export=on do not accept");
+		refuse(l, dir->path,
+		       "is on a file system that a restore creates, which index=on and nfs_export=on do not accept");
 	else
 		entry->layer_mnt_id[entry->n_layer_mnt_id++] = on->entry->mnt_id;
 	return 0;
@@ -293,9 +294,8 @@ int overlay_is_ready(struct restore *r, const struct mount *mount)
 		return fail(err, "mount %s", MOUNT_NAME(mount));
 	array_for_each(dir, &dirs) {
 		size_t i = (size_t)(dir - dirs.v);
-		const struct mount *on = moved || i >= e->n_layer_mnt_id ?
-						 NULL :
-						 mount_of_id(mount->of, e->layer_mnt_id[i]);
+		const struct mount *on =
+			moved || i >= e->n_layer_mnt_id ? NULL : mount_of_id(mount->of, e->layer_mnt_id[i]);
 		_cleanup_close_ int fd = dir->path[0] == '/' ? open_layer(dir->path) : -ENOENT;
 
 		if (fd < 0 || !is_on_mount(fd, on))

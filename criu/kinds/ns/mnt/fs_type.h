@@ -19,6 +19,7 @@ struct fs_type {
 	const char *name; /* of fsopen(2) and mountinfo, without subtype */
 	uint32_t number; /* enum fstype of mnt.proto; FSTYPE__AUTO for those without one: with fsname */
 	bool of_pid_ns; /* its content is that of the pid namespace of the process that creates it */
+	bool is_file; /* its root is no directory */
 	bool single; /* the kernel has one, or one for each namespace of the creator: it has no content of its own */
 	unsigned shows; /* BIT(enum ns_type): the kernel has one for each namespace of that type, of the creator */
 	bool no_options; /* those that mountinfo shows would change the kernel's only one */
@@ -40,6 +41,14 @@ struct fs_type {
 	int (*save)(struct dump *, const struct ns *, struct mount *, int dir_fd);
 	/* Restore: reads and checks its images, sets @mount->fs->data; no side effect. */
 	int (*load)(struct restore *, const struct ns *, struct mount *);
+	/*
+	 * For a type whose mounts are not copies of each other (all are set, or none): the same for each of them. Restore:
+	 * in the tool, before any namespace exists; in the first process of the tree: a detached mount.
+	 */
+	void (*survey_each)(struct dump *, struct mount *);
+	int (*load_each)(struct restore *, const struct ns *, struct mount *);
+	int (*prepare_each)(struct restore *, struct mount *);
+	int (*open_each)(struct restore *, const struct mount *);
 	/*
 	 * Restore: for a type that is created from other directories of the tree, when these are mounted. All are set, or
 	 * none. Can it be created now (1) or not yet (0)? The options; what to say if it can never be. They log.

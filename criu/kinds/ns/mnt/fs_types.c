@@ -62,6 +62,15 @@ static const struct fs_type overlay = { .name = "overlay",
 					.is_ready = overlay_is_ready,
 					.options = overlay_text,
 					.refuse = overlay_refuse };
+static const struct fs_type nsfs = { .name = "nsfs",
+				     .number = FSTYPE__AUTO,
+				     .single = true,
+				     .of_pid_ns = true,
+				     .is_file = true,
+				     .survey_each = nsfs_survey,
+				     .load_each = nsfs_load,
+				     .prepare_each = nsfs_prepare,
+				     .open_each = nsfs_open };
 static const struct fs_type debugfs = { .name = "debugfs",
 					.number = FSTYPE__DEBUGFS,
 					.single = true,
@@ -82,9 +91,10 @@ static const struct fs_type tracefs = { .name = "tracefs",
 
 const struct fs_type fs_type_enabled = { .name = "", .number = FSTYPE__AUTO };
 
-static const struct fs_type *const types[] = { &proc,	&sysfs,	    &devtmpfs, &tmpfs,	     &fs_type_devpts, &mqueue,
-					       &cgroup, &cgroup2,   &overlay,  &debugfs,     &securityfs,     &tracefs,
-					       &ramfs,	&hugetlbfs, &bpf,      &binfmt_misc, &fusectl,	      &pstore };
+static const struct fs_type *const types[] = { &proc,	     &sysfs,   &devtmpfs, &tmpfs,     &fs_type_devpts,
+					       &mqueue,	     &cgroup,  &cgroup2,  &overlay,   &debugfs,
+					       &securityfs,  &tracefs, &ramfs,	  &hugetlbfs, &bpf,
+					       &binfmt_misc, &fusectl, &pstore,	  &nsfs };
 
 const struct fs_type *fs_type_by_name(const char *fstype)
 {

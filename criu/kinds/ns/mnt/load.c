@@ -38,11 +38,26 @@ static bool is_plain_path(const char *path)
 	return true;
 }
 
+static bool is_of_nsfs(const MntEntry *e)
+{
+	const struct fs_type *type = fs_type_of_entry(e);
+
+	return type && type->load_each;
+}
+
+/* What it shows: a path, unless that says nothing (what is external), or names something else (nsfs). */
+static bool has_root(const MntEntry *e)
+{
+	if (e->ext_key)
+		return strcmp(e->ext_key, MOUNT_DEV_KEY) || is_plain_path(e->root);
+	return is_of_nsfs(e) || is_plain_path(e->root);
+}
+
 static int check_record(const struct ns *ns, const MntEntry *e)
 {
 	if (!is_plain_path(e->mountpoint))
 		return fail(-EBADMSG, "mountpoints-%u.img: mount %u is at %s", ns->id, e->mnt_id, e->mountpoint);
-	if ((!e->ext_key || !strcmp(e->ext_key, MOUNT_DEV_KEY)) && !is_plain_path(e->root))
+	if (!has_root(e))
 		return fail(-EBADMSG, "mountpoints-%u.img: %s shows %s", ns->id, e->mountpoint, e->root);
 	if (e->with_plugin)
 		return fail(-EOPNOTSUPP, "mount %s needs a plugin of CRIU: that is not supported", e->mountpoint);
@@ -137,6 +152,13 @@ static int check_made(struct restore *r, const struct ns *ns, struct mount *moun
 		return fail(-EINVAL,
 			    "mount %s is of type %s: use --enable-fs %s to mount it from its source again (%s)",
 			    e->mountpoint, e->fsname ?: "unknown", e->fsname ?: "TYPE", e->source);
+	if (is_of_nsfs(e) != (fs->type->load_each != NULL))
+		return fail(-EBADMSG, "mountpoints-%u.img: %s is of another type than its file system", ns->id,
+			    e->mountpoint);
+	if (fs->type->load_each) {
+		fs->whole = mount;
+		return fs->type->load_each(r, ns, mount);
+	}
 	if (fs->whole)
 		return 0;
 	if (!strcmp(e->root, "/") || fs->type->single)
@@ -237,7 +259,7 @@ int mounts_load(struct restore *r, struct ns *ns)
 	for (size_t i = 0; !err && i < m->n; i++) {
 		m->v[i].entry = (MntEntry *)records.v[i];
 		m->v[i].of = m;
-		m->v[i].fd = m->v[i].point = m->v[i].idmap = -1;
+		m->v[i].fd = m->v[i].point = m->v[i].idmap = m->v[i].given = -1;
 		err = check_record(ns, m->v[i].entry);
 		if (!err)
 			err = mount_check_idmap(&m->v[i]);

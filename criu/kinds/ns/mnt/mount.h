@@ -46,6 +46,7 @@ struct mount {
 		source; /* restore: of an external mount and the root: a path in the tool's mount namespace; NULL: it is made */
 	int fd; /* restore: of its root directory or file (O_PATH); -1: not created yet */
 	int idmap; /* restore: the user namespace whose maps it has; -1: none */
+	int given; /* restore, private to the type: what it is made from; -1: none */
 	int point; /* restore, if it is deferred: its mount point, unless that is deferred, too; -1: not open */
 	bool attached; /* restore: or, if it is deferred, ready for that */
 	bool deferred; /* restore: it needs the pid namespace, or lies below one that does */

@@ -16,8 +16,8 @@ struct key {
 	bool is_list, escaped;
 };
 static const struct key keys[] = {
-	{ "lowerdir=", OVERLAY_LOWER, true, true },    { "lowerdir+=", OVERLAY_LOWER, false, false },
-	{ "datadir+=", OVERLAY_DATA, false, false },   { "upperdir=", OVERLAY_UPPER, false, true },
+	{ "lowerdir=", OVERLAY_LOWER, true, true },  { "lowerdir+=", OVERLAY_LOWER, false, false },
+	{ "datadir+=", OVERLAY_DATA, false, false }, { "upperdir=", OVERLAY_UPPER, false, true },
 	{ "workdir=", OVERLAY_WORK, false, true },
 };
 
@@ -117,8 +117,8 @@ static int add_singles(struct buf *to, const struct overlay_dirs *dirs)
 
 	array_for_each(dir, dirs)
 		if (!err && (dir->role == OVERLAY_LOWER || dir->role == OVERLAY_DATA))
-			err = buf_printf(to, ",%s%s", dir->role == OVERLAY_LOWER ? "lowerdir+=" : "datadir+=",
-					 dir->path);
+			err = buf_printf(to, ",%s%s",
+					 dir->role == OVERLAY_LOWER ? "lowerdir+=" : "datadir+=", dir->path);
 	return err;
 }
 

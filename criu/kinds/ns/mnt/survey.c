@@ -40,7 +40,7 @@ static int list_mounts(struct dump *dump, struct ns *ns, struct mounts *m)
 			continue;
 		m->v[m->n].info = info;
 		m->v[m->n].of = m;
-		m->v[m->n].fd = m->v[m->n].idmap = -1;
+		m->v[m->n].fd = m->v[m->n].idmap = m->v[m->n].given = -1;
 		err = mount_fill_entry(dump, &m->v[m->n]);
 		m->n++;
 	}
@@ -245,6 +245,10 @@ static int check_created(struct dump *dump, struct mount *mount)
 	}
 	if (!strcmp(mount->entry->root, "/") && !fs->whole)
 		fs->whole = mount;
+	if (fs->type->survey_each) {
+		fs->type->survey_each(dump, mount);
+		return 0;
+	}
 	err = check_shown(dump, mount);
 	if (err)
 		return err;
