@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "util/fds.h"
 #include "util/log.h"
+#include "util/proc_root.h"
 
 /* Readers refuse pax headers beyond 1 MiB: larger attributes are extras. */
 #define XATTRS_IN_HEADER (256u << 10)
@@ -154,7 +155,9 @@ static int find_data(const struct saver *s, int fd, const struct statx *sx, stru
 /* Holes are part of the header. */
 static int save_regular(struct saver *s, const char *name, const struct statx *sx)
 {
-	_cleanup_close_ int fd = open_at(s->dir, name, O_RDONLY | O_NOFOLLOW | O_NOATIME | O_NONBLOCK, 0);
+	_cleanup_close_ int fd = s->unnamed >= 0 ?
+					 proc_fd_open(s->unnamed, O_RDONLY | O_NOATIME) :
+					 open_at(s->dir, name, O_RDONLY | O_NOFOLLOW | O_NOATIME | O_NONBLOCK, 0);
 	_cleanup_content_ struct content content = { 0 };
 	int err;
 

@@ -23,6 +23,7 @@ struct saver {
 	uint64_t page; /* of hugetlbfs */
 	struct buf path; /* of the current file: "./run/lock" */
 	int dir; /* the directory that it is in */
+	int unnamed; /* the file itself, if it has no name; else -1 */
 	bool is_cwd; /* the working directory is that one */
 	struct hash links; /* inode -> path (malloc), of files with several names */
 	struct xattrs xattrs;

@@ -47,6 +47,10 @@ struct fs_archive_output {
  */
 int fs_archive_save(int dir, const struct fs_archive_output *to);
 
+/* Writes only this regular file, which may have no name any more (O_PATH is enough): as FS_ARCHIVE_FILE. */
+#define FS_ARCHIVE_FILE "file"
+int fs_archive_save_file(int file, const struct fs_archive_output *to);
+
 struct fs_archive_input {
 	/* The archive: a part of a file, or in memory. */
 	int fd;

@@ -73,7 +73,8 @@ static int read_names(struct saver *s, int fd, struct buf *to)
 		if (err)
 			return err;
 	}
-	return n < 0 ? fail(-errno, "read the directory %s", s->path.data) : 0;
+	/* A removed directory contains nothing. */
+	return n < 0 && errno != ENOENT ? fail(-errno, "read the directory %s", s->path.data) : 0;
 }
 
 /*
@@ -276,16 +277,40 @@ static void free_walk(struct walk *w)
 	free(s->buffer);
 }
 
-int fs_archive_save(int dir, const struct fs_archive_output *to)
+static int save_unnamed(struct walk *w, int file)
 {
-	struct walk w = { .saver = { .to = to, .dir = -1 }, .dirs_fd = -1 };
+	struct saver *s = &w->saver;
+	struct statx sx;
+	int err = buf_add_str(&s->path, "./" FS_ARCHIVE_FILE);
+
+	s->dir = s->unnamed = file;
+	if (!err)
+		err = find_fs(s);
+	if (!err)
+		err = look_at(w, file, "", &sx);
+	return err ? err : save_file(s, "", &sx);
+}
+
+static int save(int fd, bool unnamed, const struct fs_archive_output *to)
+{
+	struct walk w = { .saver = { .to = to, .dir = -1, .unnamed = -1 }, .dirs_fd = -1 };
 	int err = open_archive(&w.saver);
 
 	if (!err)
-		err = save_all(&w, dir);
+		err = unnamed ? save_unnamed(&w, fd) : save_all(&w, fd);
 	if (!err && archive_write_close(w.saver.tar) != ARCHIVE_OK)
 		err = w.saver.error ? w.saver.error : fail(-EIO, "libarchive: %s", archive_error_string(w.saver.tar));
 	w.saver.error = err;
 	free_walk(&w);
 	return err;
+}
+
+int fs_archive_save(int dir, const struct fs_archive_output *to)
+{
+	return save(dir, false, to);
+}
+
+int fs_archive_save_file(int file, const struct fs_archive_output *to)
+{
+	return save(file, true, to);
 }

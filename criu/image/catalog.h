@@ -84,6 +84,7 @@ enum image_id_format {
 	R(IP6TABLES, "ip6tables-", DEC, ".img")                                                                        \
 	R(NFTABLES, "nftables-", DEC, ".img")                                                                          \
 	R(TMPFS_IMG, "tmpfs-", DEC, ".tar.gz.img")                                                                     \
+	R(MNT_REMOVED, "mnt-removed-", DEC, ".tar.gz.img")                                                             \
 	R(TMPFS_DEV, "tmpfs-dev-", DEC, ".tar.gz.img")                                                                 \
 	X(AUTOFS, "autofs-", DEC, ".img", COMMON, 0x49353943, autofs_entry, autofs_entry)                              \
 	X(BINFMT_MISC, "binfmt-misc", NO_ID, ".img", COMMON, 0x67343323, binfmt_misc_entry, binfmt_misc_entry)         \

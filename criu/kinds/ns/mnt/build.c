@@ -14,6 +14,7 @@
 #include "kinds/ns/mnt/fs_type.h"
 #include "kinds/ns/mnt/options.h"
 #include "kinds/ns/mnt/points.h"
+#include "kinds/ns/mnt/removed.h"
 #include "kinds/ns/mnt/restore.h"
 #include "kinds/ns/mnt/whole.h"
 #include "run/path.h"
@@ -295,6 +296,8 @@ static int finish_all(struct restore *r, const struct ns *first)
 		if (!err && ns->data)
 			err = finish_tree(r, ns->data);
 	}
+	if (!err)
+		err = mounts_unlink_removed(r);
 	if (!err)
 		err = mounts_set_groups(&visit, all);
 	ns_for_each(ns, all, NS_MNT) {

@@ -16,6 +16,7 @@
 #include "kinds/ns/mnt/fs_type.h"
 #include "kinds/ns/mnt/idmap.h"
 #include "kinds/ns/mnt/options.h"
+#include "kinds/ns/mnt/removed.h"
 #include "kinds/ns/mnt/restore.h"
 #include "run/path.h"
 #include "util/fds.h"
@@ -138,9 +139,12 @@ static int copy_attached(struct mount_origin *origin, int part)
 static int copy(struct restore *r, struct mount_origin *origin, struct mount *mount, bool may_attach)
 {
 	const char *path = mount_below(origin->root, mount->entry->root);
-	_cleanup_close_ int part = mount_find(origin->fd, path);
+	bool removed = mount_is_removed(mount);
+	_cleanup_close_ int part = removed ? mount_open_removed(r, origin, mount) : mount_find(origin->fd, path);
 	int fd;
 
+	if (part < 0 && removed)
+		return part;
 	if (part < 0)
 		return fail(part, "mount %s: open %s of its file system", MOUNT_NAME(mount), mount->entry->root);
 	fd = copy_part(part);
@@ -169,7 +173,7 @@ int mounts_detach_origins(struct restore *r)
 /* The one that gets the origin itself. */
 static bool takes(const struct mount_origin *origin, const struct mount *mount)
 {
-	if (origin->attached || strcmp(mount->entry->root, origin->root))
+	if (origin->attached || strcmp(mount->entry->root, origin->root) || mount_is_removed(mount))
 		return false;
 	return origin->mount ? origin->mount == mount : mount->fs->whole == mount;
 }
@@ -209,7 +213,12 @@ int mounts_open_sources(struct restore *r)
 		origin->fd = keep(r, mount_open_source(r, mount));
 		err = origin->fd < 0 ? origin->fd : 0;
 	}
-	return err ? err : copy_all(r, FIRST, false);
+	return err;
+}
+
+int mounts_copy_sources(struct restore *r)
+{
+	return copy_all(r, FIRST, false);
 }
 
 static int take_or_copy(struct restore *r, struct mount *mount)

@@ -18,6 +18,10 @@ int content_save(struct dump *dump, const struct ns *ns, struct mount *mount, in
 int content_load(struct restore *r, const struct ns *ns, struct mount *mount);
 int content_fill(struct restore *r, const struct ns *ns, struct mount *mount, int dir_fd);
 
+/* The same of what a mount shows that has no name any more: into, or out of, an empty directory; a file is FS_ARCHIVE_FILE in it. */
+int content_save_removed(struct dump *dump, const struct ns *ns, struct mount *mount, int fd);
+int content_fill_removed(struct restore *r, const struct mount *mount, int dir_fd);
+
 int overlay_survey(struct dump *dump, const struct ns *ns, struct mount *mount, int dir_fd);
 int overlay_is_ready(struct restore *r, const struct mount *mount);
 int overlay_text(struct restore *r, const struct mount *mount, char **ret);

@@ -102,7 +102,7 @@ static const struct mount *find_extras(const struct ns *ns, const struct mount_f
 	const struct mounts *m = ns->data;
 
 	for (size_t i = 0; i < m->n; i++)
-		if (m->v[i].fs == fs && m->v[i].entry->n_extras)
+		if (m->v[i].fs == fs && m->v[i].entry->n_extras && !m->v[i].entry->deleted)
 			return &m->v[i];
 	return NULL;
 }
@@ -137,16 +137,13 @@ int content_load(struct restore *r, const struct ns *ns, struct mount *mount)
 	return find_image(r, mount, image);
 }
 
-int content_fill(struct restore *r, const struct ns *ns, struct mount *mount, int dir_fd)
+static int load_into(struct restore *r, const struct content_image *image, const struct mount *with_extras, int dir_fd)
 {
-	_cleanup_extras_ struct extras extras = { .of = find_extras(ns, mount->fs) };
-	const struct content_image *image = mount->fs->data;
+	_cleanup_extras_ struct extras extras = { .of = with_extras };
 	struct image_extent extent = { .fd = -1 };
 	struct fs_archive_input in = { .next_extra = next_extra, .arg = &extras };
-	int err;
+	int err = image_store_open(r->dir, image->type, image->id, &extent);
 
-	LOG_SCOPE("mount %s", mount->entry->mountpoint);
-	err = image_store_open(r->dir, image->type, image->id, &extent);
 	if (err)
 		return fail(err, "%s", image_store_error(r->dir));
 	in.fd = extent.fd;
@@ -156,4 +153,18 @@ int content_fill(struct restore *r, const struct ns *ns, struct mount *mount, in
 	err = fs_archive_load(dir_fd, &in);
 	cleanup_close(&extent.fd);
 	return err;
+}
+
+int content_fill(struct restore *r, const struct ns *ns, struct mount *mount, int dir_fd)
+{
+	LOG_SCOPE("mount %s", mount->entry->mountpoint);
+	return load_into(r, mount->fs->data, find_extras(ns, mount->fs), dir_fd);
+}
+
+int content_fill_removed(struct restore *r, const struct mount *mount, int dir_fd)
+{
+	const struct content_image image = { IMAGE_MNT_REMOVED, mount->entry->removed_id };
+
+	LOG_SCOPE("mount %s", mount->entry->mountpoint);
+	return load_into(r, &image, mount, dir_fd);
 }

@@ -22,7 +22,8 @@ ARRAY_OF(extras, MntExtra *);
 struct saving {
 	struct dump *dump;
 	const struct mount *mount;
-	int dir;
+	int fd;
+	bool is_file; /* only that file is saved */
 	struct image_writer *archive;
 	struct extras extras;
 	struct fs_archive_output out;
@@ -142,7 +143,7 @@ static int write_archive(void *arg)
 {
 	const struct saving *s = arg;
 
-	return fs_archive_save(s->dir, &s->out);
+	return s->is_file ? fs_archive_save_file(s->fd, &s->out) : fs_archive_save(s->fd, &s->out);
 }
 
 static int write_in_user_ns(struct saving *s, const struct ns *ns)
@@ -173,24 +174,39 @@ static int close_archive(struct saving *s, int err)
 	return closed ? fail(closed, "%s", image_store_error(s->dump->dir)) : 0;
 }
 
+static int save_as(struct saving *s, const struct ns *ns, enum image_type type, uint64_t id)
+{
+	int err = image_create(s->dump->dir, type, id, &s->archive);
+
+	LOG_SCOPE("mount %s", s->mount->entry->mountpoint);
+	s->out = (struct fs_archive_output){ .write = write_bytes,
+					     .extra = keep_extra,
+					     .arg = s,
+					     .unmapped_uid = FS_ARCHIVE_ALL_MAPPED,
+					     .unmapped_gid = FS_ARCHIVE_ALL_MAPPED };
+	if (err)
+		return fail(err, "%s", image_store_error(s->dump->dir));
+	err = close_archive(s, write_in_user_ns(s, ns));
+	if (!err)
+		err = add_to_record(s);
+	array_free(&s->extras);
+	return err;
+}
+
 int content_save(struct dump *dump, const struct ns *ns, struct mount *mount, int dir_fd)
 {
-	struct saving s = { .dump = dump,
-			    .mount = mount,
-			    .dir = dir_fd,
-			    .out = { .write = write_bytes,
-				     .extra = keep_extra,
-				     .arg = &s,
-				     .unmapped_uid = FS_ARCHIVE_ALL_MAPPED,
-				     .unmapped_gid = FS_ARCHIVE_ALL_MAPPED } };
-	int err = image_create(dump->dir, IMAGE_TMPFS_DEV, mount->fs->dev, &s.archive);
+	struct saving s = { .dump = dump, .mount = mount, .fd = dir_fd };
 
-	LOG_SCOPE("mount %s", mount->entry->mountpoint);
-	if (err)
-		return fail(err, "%s", image_store_error(dump->dir));
-	err = close_archive(&s, write_in_user_ns(&s, ns));
-	if (!err)
-		err = add_to_record(&s);
-	array_free(&s.extras);
-	return err;
+	return save_as(&s, ns, IMAGE_TMPFS_DEV, mount->fs->dev);
+}
+
+int content_save_removed(struct dump *dump, const struct ns *ns, struct mount *mount, int fd)
+{
+	struct saving s = { .dump = dump, .mount = mount, .fd = fd };
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return fail(-errno, "mount %s: stat", mount->entry->mountpoint);
+	s.is_file = !S_ISDIR(st.st_mode);
+	return save_as(&s, ns, IMAGE_MNT_REMOVED, mount->entry->mnt_id);
 }

@@ -22,7 +22,7 @@
 #include "kinds/ns/mnt/options.h"
 #include "kinds/ns/mnt/overlay.h"
 #include "kinds/ns/mnt/restore.h"
-#include "kinds/ns/mnt/save.h"
+#include "run/dump.h"
 #include "kinds/ns/mnt/whole.h"
 #include "run/path.h"
 #include "util/fds.h"

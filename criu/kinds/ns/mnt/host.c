@@ -108,7 +108,7 @@ const char *mount_on_host(struct dump *dump, const struct mount_info *info, bool
 	const char *best_path = NULL;
 
 	*ret_hidden = false;
-	if (!host)
+	if (!host || str_has_suffix(info->root, MOUNT_REMOVED))
 		return NULL;
 	/* The one that it is a copy of, if there is one; else the narrowest. */
 	array_for_each(at, host) {

@@ -64,9 +64,10 @@ static int check_record(const struct ns *ns, const MntEntry *e)
 	if (e->ext_mount)
 		return fail(-EOPNOTSUPP, "mount %s is external, in the format of an old CRIU: that is not supported",
 			    e->mountpoint);
-	if (e->deleted)
-		return fail(-EOPNOTSUPP, "mount %s shows %s, which was removed: that is not supported", e->mountpoint,
-			    e->root);
+	if (e->deleted && !e->ext_key && !e->has_removed_id)
+		return fail(-EOPNOTSUPP,
+			    "mount %s shows %s, which was removed, and the images (of CRIU) do not contain it",
+			    e->mountpoint, e->root);
 	return 0;
 }
 

@@ -111,6 +111,8 @@ static int mnt_prepare(struct restore *r)
 		err = mounts_open_sources(r);
 	if (!err)
 		err = mount_undo_prepare(r);
+	if (!err)
+		err = mounts_copy_sources(r);
 	if (!err && first->joined)
 		err = open_joined_root(r, first);
 	return err || !has_nested(r) ? err : open_own_root(r, first);

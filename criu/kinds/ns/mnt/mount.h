@@ -45,6 +45,7 @@ struct mount {
 	const char *
 		source; /* restore: of an external mount and the root: a path in the tool's mount namespace; NULL: it is made */
 	int fd; /* restore: of its root directory or file (O_PATH); -1: not created yet */
+	uint64_t ino; /* dump: of its root, if that has no name any more */
 	int idmap; /* restore: the user namespace whose maps it has; -1: none */
 	int given; /* restore, private to the type: what it is made from; -1: none */
 	int point; /* restore, if it is deferred: its mount point, unless that is deferred, too; -1: not open */
@@ -86,6 +87,8 @@ const char *mount_below(const char *dir, const char *path);
 bool mount_is_external(const struct mount *mount);
 /* One of a device (--external dev[]): all mounts of its file system are copies of one origin, which is all of it. */
 bool mount_is_of_device(const struct mount *mount);
+/* What it shows has no name any more, and is saved: removed.h */
+bool mount_is_removed(const struct mount *mount);
 /* The origin that @mount is, or is a copy of. Each external mount has one of its own: its group may be one of the host. */
 struct mount_origin *mount_origin_for(const struct mount *mount);
 /* Links parents and children, and finds the root. *ret_bad: a mount that has no place in the tree (-EBADMSG). */

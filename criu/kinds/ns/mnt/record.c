@@ -74,6 +74,10 @@ int mount_fill_entry(struct dump *dump, struct mount *mount)
 	entry->root_dev = kdev_make(info->dev_major, info->dev_minor);
 	entry->flags = mount_flags(info, &unknown);
 	entry->root = dump_strdup(dump, root_of(dump, info));
+	if (entry->root && str_has_suffix(entry->root, MOUNT_REMOVED)) {
+		entry->root[strlen(entry->root) - strlen(MOUNT_REMOVED)] = 0;
+		entry->has_deleted = entry->deleted = true;
+	}
 	entry->mountpoint = dump_strdup(dump, info->mountpoint);
 	entry->source = dump_strdup(dump, info->source);
 	entry->has_shared_id = entry->has_master_id = true;
@@ -95,9 +99,4 @@ void mount_check_entry(struct dump *dump, const struct mount *mount)
 			dump,
 			"mount %s has the option \"%.*s\", which is not supported: unmount it, or leave it out with --skip-mnt %s",
 			info->mountpoint, (int)strcspn(unknown, ","), unknown, info->mountpoint);
-	if (str_has_suffix(info->root, "//deleted"))
-		mount_blocker(
-			dump,
-			"mount %s shows %s, which was removed: that is not supported; unmount it, or leave it out with --skip-mnt %s",
-			info->mountpoint, info->root, info->mountpoint);
 }

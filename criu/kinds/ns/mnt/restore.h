@@ -4,12 +4,14 @@
 #include "kinds/ns/mnt/mount.h"
 #include "run/restore.h"
 
+struct mount_removed;
 struct mount_undo;
 
 /* kind_data of a restore */
 struct mount_restore {
 	struct mount_run run; /* first */
 	bool cloned; /* what need not wait for the pid namespace, for all mount namespaces */
+	struct mount_removed *removed; /* removed.c */
 	struct mount_undo *undo; /* NULL: nothing that the tree has from outside has to be removed after a failure */
 };
 struct mount_restore *mount_restore_data(struct restore *r);
@@ -57,6 +59,8 @@ void mounts_close(struct restore *r);
  * neither be copied nor opened.
  */
 int mounts_open_sources(struct restore *r);
+/* Mounts that are copies of them. */
+int mounts_copy_sources(struct restore *r);
 /*
  * All file systems, deferred ones or the others, and a detached mount for each of their mounts, of all namespaces: what is
  * attached in one cannot be copied in another.

@@ -7,6 +7,7 @@
 #include "kernel/ns_run.h"
 #include "kinds/ns/mnt/fs_type.h"
 #include "kinds/ns/mnt/idmap.h"
+#include "kinds/ns/mnt/removed.h"
 #include "kinds/ns/mnt/whole.h"
 #include "util/fds.h"
 #include "util/log.h"
@@ -31,6 +32,9 @@ static int survey_all(void *arg)
 	struct mount *mount;
 	int err = mounts_save_idmaps(c->dump, m);
 
+	if (!err)
+		err = mounts_survey_removed(c->dump, c->ns);
+
 	mounts_for_each(mount, m) {
 		if (err || !is_first_with_content(mount))
 			continue;
@@ -53,7 +57,7 @@ int mounts_survey_content(struct dump *dump, struct ns *ns)
 	int result = 0, err;
 
 	mounts_for_each(mount, m)
-		any |= is_first_with_content(mount) || mount_is_idmapped(mount->info);
+		any |= is_first_with_content(mount) || mount_is_idmapped(mount->info) || mount->entry->deleted;
 	if (!any)
 		return 0;
 	_cleanup_close_ int fd = open_fmt(member->proc.dir, O_RDONLY | O_CLOEXEC, "ns/mnt");
@@ -100,5 +104,7 @@ int mounts_save(struct dump *dump, struct ns *ns)
 		return 0;
 	if (!dump_is_check(dump))
 		err = save_contents(dump, ns);
+	if (!err && !dump_is_check(dump))
+		err = mounts_save_removed(dump, ns);
 	return err ? err : write_records(dump, ns);
 }

@@ -62,6 +62,11 @@ bool mount_is_of_device(const struct mount *mount)
 	return mount->entry->ext_key && !strcmp(mount->entry->ext_key, MOUNT_DEV_KEY);
 }
 
+bool mount_is_removed(const struct mount *mount)
+{
+	return mount->entry->deleted && !mount_is_external(mount);
+}
+
 struct mount_origin *mount_origin_for(const struct mount *mount)
 {
 	bool of_device = mount_is_of_device(mount);

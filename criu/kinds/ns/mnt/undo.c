@@ -111,11 +111,15 @@ static size_t components(const char *path)
 static size_t missing_of(const struct mount *mount, int *ret_err)
 {
 	struct mount_origin *origin = mount->parent ? outside(mount->parent) : NULL;
+	struct mount_origin *own = mount_is_removed(mount) ? outside(mount) : NULL;
+	size_t names = own ? MOUNT_REMOVED_NAMES : 0;
 	const char *below;
 	char path[PATH_MAX];
 
+	if (own)
+		own->lacks_points = true;
 	if (!origin || origin->fd < 0)
-		return 0;
+		return names;
 	below = mount_below(MOUNT_NAME(mount->parent), MOUNT_NAME(mount));
 	if (path_in_origin(origin, mount->parent, below, path)) {
 		*ret_err = fail(-ENAMETOOLONG, "mount %s", MOUNT_NAME(mount));
@@ -123,9 +127,9 @@ static size_t missing_of(const struct mount *mount, int *ret_err)
 	}
 	_cleanup_close_ int fd = mount_find(origin->fd, path);
 	if (fd != -ENOENT)
-		return 0;
+		return names;
 	origin->lacks_points = true;
-	return components(below);
+	return names + components(below);
 }
 
 /* A mount of the helper's own for each file system. */

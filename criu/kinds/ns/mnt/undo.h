@@ -12,6 +12,9 @@ struct mount;
 struct mount_undo;
 struct restore;
 
+/* The number of names that a removed file may get for a while: removed.c */
+#define MOUNT_REMOVED_NAMES 3
+
 /* In the tool, when all sources are open: starts the helper if a mount point is missing. */
 int mount_undo_prepare(struct restore *r);
 /*

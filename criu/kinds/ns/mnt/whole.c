@@ -43,6 +43,7 @@ static int open_alone(int at, bool plain)
 	struct mount_attr noatime = { .attr_set = MOUNT_ATTR_NOATIME, .attr_clr = MOUNT_ATTR__ATIME };
 	const unsigned flags = AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
 	_cleanup_close_ int copy = -1;
+	struct stat st;
 
 	if (!plain) {
 		copy = open_tree(at, "", flags);
@@ -54,7 +55,9 @@ static int open_alone(int at, bool plain)
 		if (copy < 0)
 			return -errno;
 	}
-	return open_at(copy, ".", O_RDONLY | O_DIRECTORY, 0);
+	if (fstat(copy, &st) < 0)
+		return -errno;
+	return S_ISDIR(st.st_mode) ? open_at(copy, ".", O_RDONLY | O_DIRECTORY, 0) : steal_fd(&copy);
 }
 
 struct uncover {
@@ -96,8 +99,8 @@ static int uncover_once(struct uncover *u)
 	found = mountinfo_find(&all, id);
 	if (!found)
 		return -ENOENT;
-	if (kdev_make(found->dev_major, found->dev_minor) == u->mount->entry->root_dev && !strcmp(found->root, "/") &&
-	    !strcmp(found->mountpoint, MOUNT_NAME(u->mount))) {
+	if (kdev_make(found->dev_major, found->dev_minor) == u->mount->entry->root_dev &&
+	    !strcmp(found->root, u->mount->info->root) && !strcmp(found->mountpoint, MOUNT_NAME(u->mount))) {
 		u->fd = open_alone(at, mount_is_idmapped(u->mount->info));
 		return u->fd < 0 ? u->fd : 0;
 	}
