@@ -97,6 +97,7 @@ enum net_list {
 	NET_QDISCS,
 	NET_CLASSES,
 	NET_LABELS,
+	NET_NEIGHBOUR_TABLES,
 	NET_LISTS,
 };
 
@@ -154,6 +155,12 @@ int net_mdb_fill(const struct net_state *state);
 
 int net_labels_list(struct nl_sock *route, struct buf *to);
 int net_labels_fill(const struct net_state *state);
+
+/* ---- ipv4/neigh and ipv6/neigh: neighbour_tables.c ---- */
+
+/* Those of devices: `default` belongs to the initial namespace. */
+int net_neighbour_tables_list(struct nl_sock *route, struct buf *to);
+int net_neighbour_tables_fill(const struct net_state *state);
 
 /* ---- devices ---- */
 

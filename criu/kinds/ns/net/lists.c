@@ -49,6 +49,8 @@ static const struct list_spec specs[NET_LISTS] = {
 			  FIELD(classes) },
 	[NET_LABELS] = { "label of IPv6 addresses", RTM_NEWADDRLABEL, AF_INET6, sizeof(struct ifaddrlblmsg), 0, 0,
 			 FIELD(labels) },
+	[NET_NEIGHBOUR_TABLES] = { "setting of a neighbour table", RTM_NEWNEIGHTBL, AF_UNSPEC, sizeof(struct ndtmsg), 0,
+				   0, FIELD(neighbour_tables) },
 };
 
 const char *net_list_name(enum net_list list)
@@ -208,6 +210,8 @@ int net_lists_save(struct dump *dump, const struct ns *ns, struct nl_sock *route
 		err = list_qdiscs(dump, ns, &saving);
 	if (!err)
 		err = net_labels_list(route, &saving.lists[NET_LABELS]);
+	if (!err)
+		err = net_neighbour_tables_list(route, &saving.lists[NET_NEIGHBOUR_TABLES]);
 	if (!err)
 		net_refuse_addresses(dump, ns, &saving.lists[NET_ADDRESSES]);
 	for (size_t i = 0; i < NET_LISTS; i++) {

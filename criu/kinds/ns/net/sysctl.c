@@ -28,6 +28,7 @@ struct sysctls {
 	struct dump *dump;
 	NetnsEntry *entry;
 	size_t cap;
+	size_t conf_first, conf_end; /* of the family's conf/default in @entry->sysctl */
 };
 
 /* Those of the format, and what is saved elsewhere. */
@@ -76,6 +77,59 @@ static int save_one(struct sysctls *s, const char *path)
 	return err ? fail(err, "read /proc/sys/net/%s", path) : add(s, path, text.data);
 }
 
+static bool is_dir_of_conf(const char *path)
+{
+	return str_eq(path, "ipv4/conf") || str_eq(path, "ipv6/conf");
+}
+
+/* neighbour_tables.c */
+static bool is_of_neighbours(const char *path)
+{
+	return (str_has_prefix(path, "ipv4/neigh/") || str_has_prefix(path, "ipv6/neigh/")) &&
+	       strcmp(path + strlen("ipv4/neigh/"), "default");
+}
+
+/* A device has the same files as `default`; those that rtnetlink reports are not opened. Listing all would cost more than that. */
+static int save_conf_of_device(struct sysctls *s, const char *path)
+{
+	const char *family = path[3] == '4' ? "ipv4/conf/default/" : "ipv6/conf/default/";
+	int err = 0;
+
+	for (size_t i = s->conf_first; !err && i < s->conf_end; i++) {
+		char name[PATH_ROOM];
+
+		err = str_format(name, sizeof(name), "%s/%s", path, s->entry->sysctl[i]->path + strlen(family));
+		if (!err && !is_saved_otherwise(name))
+			err = save_one(s, name);
+	}
+	return err;
+}
+
+static int save_dir(struct sysctls *s, const char *path, int depth);
+
+static int save_conf_default(struct sysctls *s, const char *path, int depth)
+{
+	char name[PATH_ROOM];
+	int err = str_format(name, sizeof(name), "%s/default", path);
+
+	s->conf_first = s->entry->n_sysctl;
+	if (!err)
+		err = save_dir(s, name, depth + 1);
+	s->conf_end = s->entry->n_sysctl;
+	return err;
+}
+
+static int save_subdir(struct sysctls *s, const char *path, const char *parent, int depth)
+{
+	const char *last = strrchr(path, '/');
+
+	if (is_of_neighbours(path) || depth >= DEPTH_MAX)
+		return 0;
+	if (!is_dir_of_conf(parent) || str_eq(last, "/all"))
+		return save_dir(s, path, depth + 1);
+	return str_eq(last, "/default") ? 0 : save_conf_of_device(s, path);
+}
+
 static int save_dir(struct sysctls *s, const char *path, int depth)
 {
 	int fd = open_fmt(proc_root(), O_RDONLY | O_DIRECTORY | O_CLOEXEC, ROOT "%s", path), err = 0;
@@ -84,6 +138,8 @@ static int save_dir(struct sysctls *s, const char *path, int depth)
 
 	if (!dir)
 		return fail(fd < 0 ? fd : -errno, "list /proc/sys/net/%s", path);
+	if (is_dir_of_conf(path))
+		err = save_conf_default(s, path, depth);
 	while (!err && (e = readdir(dir))) {
 		char name[PATH_ROOM];
 
@@ -94,8 +150,8 @@ static int save_dir(struct sysctls *s, const char *path, int depth)
 			return fail(err, "list sysctl net/%s", path);
 		if (e->d_type != DT_DIR)
 			err = save_one(s, name);
-		else if (depth < DEPTH_MAX)
-			err = save_dir(s, name, depth + 1);
+		else
+			err = save_subdir(s, name, path, depth);
 	}
 	return err;
 }
