@@ -21,6 +21,8 @@ static const char setup[] =
 	"ip -6 route add fd01::/64 dev lo metric 55; ip -6 route add prohibit fd02::/64 table 66;"
 	"ip route del local 10.7.0.1 dev lo table local; ip rule add from 10.1.0.0/24 lookup 100; ip rule add fwmark 7/15 lookup 77 pref 50;"
 	"ip rule del pref 32767; ip -6 rule add from fd00::/64 iif lo lookup 66 pref 77;"
+	"if test -e /proc/sys/net/mptcp; then ip mptcp limits set subflow 3 add_addr_accepted 2; ip mptcp endpoint add 10.7.7.7 dev lo id 9 subflow"
+	"  backup; ip addr add 10.6.6.6/32 dev lo; ip mptcp endpoint add 10.6.6.6 id 4 port 999 signal; fi;"
 	"ip neigh add 10.1.0.99 lladdr 00:11:22:33:44:55 dev lo; ip neigh add proxy 10.1.0.98 dev lo;"
 	"ip -6 neigh add proxy fd00::98 dev lo; ip nexthop add id 7 dev lo; ip nexthop add id 9 blackhole;"
 	"ip nexthop add id 3 group 7; ip route add 10.12.0.0/16 nhid 3; ip route add 10.15.0.0/16 nhid 9;"

@@ -24,7 +24,7 @@ static inline void net_do(const char *commands)
 	"ip -N neigh show nud permanent; ip -N neigh show proxy; ip -6 -N neigh show proxy; ip -N nexthop; "                        \
 	"if command -v nft >/dev/null; then nft list ruleset; fi; "                                                                 \
 	"if command -v iptables-legacy-save >/dev/null; then iptables-legacy-save -c; ip6tables-legacy-save -c; fi | sed '/^#/d'; " \
-	"tc qdisc show | sort; tc class show | sort; bridge -d link show | sort; "                                                  \
+	"ip mptcp endpoint; ip mptcp limits; tc qdisc show | sort; tc class show | sort; bridge -d link show | sort; "              \
 	"cd /proc/sys/net && find . -type f ! -name nf_conntrack_count | sort | xargs grep -s ''"
 
 /* What `ip` and /proc/sys/net show, in a file. */

@@ -98,6 +98,7 @@ enum net_list {
 	NET_CLASSES,
 	NET_LABELS,
 	NET_NEIGHBOUR_TABLES,
+	NET_MPTCP,
 	NET_LISTS,
 };
 
@@ -161,6 +162,10 @@ int net_labels_fill(const struct net_state *state);
 /* Those of devices: `default` belongs to the initial namespace. */
 int net_neighbour_tables_list(struct nl_sock *route, struct buf *to);
 int net_neighbour_tables_fill(const struct net_state *state);
+
+/* mptcp.c: in the namespace, when its addresses exist */
+int net_mptcp_list(struct buf *to);
+int net_mptcp_fill(const struct net_state *state);
 
 /* ---- devices ---- */
 

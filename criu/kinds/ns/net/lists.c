@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <linux/fib_rules.h>
+#include <linux/genetlink.h>
 #include <linux/if_addrlabel.h>
 #include <linux/if_bridge.h>
 #include <linux/neighbour.h>
@@ -51,6 +52,7 @@ static const struct list_spec specs[NET_LISTS] = {
 			 FIELD(labels) },
 	[NET_NEIGHBOUR_TABLES] = { "setting of a neighbour table", RTM_NEWNEIGHTBL, AF_UNSPEC, sizeof(struct ndtmsg), 0,
 				   0, FIELD(neighbour_tables) },
+	[NET_MPTCP] = { "endpoint of MPTCP", NLMSG_MIN_TYPE, AF_UNSPEC, sizeof(struct genlmsghdr), 0, 0, FIELD(mptcp) },
 };
 
 const char *net_list_name(enum net_list list)
@@ -212,6 +214,8 @@ int net_lists_save(struct dump *dump, const struct ns *ns, struct nl_sock *route
 		err = net_labels_list(route, &saving.lists[NET_LABELS]);
 	if (!err)
 		err = net_neighbour_tables_list(route, &saving.lists[NET_NEIGHBOUR_TABLES]);
+	if (!err)
+		err = net_mptcp_list(&saving.lists[NET_MPTCP]);
 	if (!err)
 		net_refuse_addresses(dump, ns, &saving.lists[NET_ADDRESSES]);
 	for (size_t i = 0; i < NET_LISTS; i++) {

@@ -14,7 +14,8 @@
 #include "util/log.h"
 
 /* Those that are only reported (NDTPA_REACHABLE_TIME is chosen at random), or follow from others. */
-#define READ_ONLY (BIT(NDTPA_IFINDEX) | BIT(NDTPA_REFCNT) | BIT(NDTPA_REACHABLE_TIME) | BIT(NDTPA_QUEUE_LEN) | BIT(NDTPA_PAD))
+#define READ_ONLY \
+	(BIT(NDTPA_IFINDEX) | BIT(NDTPA_REFCNT) | BIT(NDTPA_REACHABLE_TIME) | BIT(NDTPA_QUEUE_LEN) | BIT(NDTPA_PAD))
 
 static const struct nlattr *params_of(const struct nlmsghdr *message)
 {
@@ -129,7 +130,8 @@ int net_neighbour_tables_fill(const struct net_state *state)
 	if (err)
 		fail(err, "settings of neighbour tables");
 	else if (f.batch.nr)
-		err = route_batch_run(&f.batch, state->route, net_failed, (void *)"restore the settings of neighbour tables");
+		err = route_batch_run(&f.batch, state->route, net_failed,
+				      (void *)"restore the settings of neighbour tables");
 	route_batch_free(&f.batch);
 	array_free(&f.now);
 	return err;
