@@ -79,7 +79,7 @@ class Box:
         for pid in self.pids():
             status = dict(line.split(":\t", 1) for line in text_of(f"/proc/{pid}/status").splitlines() if ":\t" in line)
             keys = "Name Umask Uid Gid Groups NoNewPrivs Seccomp Seccomp_filters CapBnd CapPrm CapAmb SigCgt SigIgn Threads".split()
-            if "NSpid" in status:
+            if "NSpid" in status and not status["State"].startswith("Z"):
                 out[status["NSpid"].split()[-1]] = {**{k: status.get(k) for k in keys}, "cgroup": text_of(f"/proc/{pid}/cgroup")}
         return out
 
