@@ -19,6 +19,7 @@
 	INT(eventfd) INT(signalfd) INT(timerfd_create) INT(timerfd_settime) INT(timerfd_gettime) \
 	INT(inotify_init1) INT(inotify_add_watch) INT(memfd_create) INT(open_by_handle_at) INT(prctl) \
 	INT(setsid) INT(setpgid) INT(shmget) INT(chdir) INT(fchdir) INT(fsopen) INT(fsmount) INT(fsconfig) \
-	INT(utimensat) INT(close_range) INT(kill) \
+	INT(utimensat) INT(close_range) INT(kill) INT(setns) INT(unshare) INT(open_tree) INT(move_mount) \
+	INT(mount_setattr) INT(fspick) INT(sethostname) INT(setdomainname) INT(msgget) INT(msgsnd) INT(semget) \
 	POINTER(opendir) POINTER(fdopendir) POINTER(fopen64) POINTER(fdopen)
 /* clang-format on */
