@@ -10,6 +10,8 @@ BINDIR     ?= $(PREFIX)/bin
 SBINDIR    ?= $(PREFIX)/sbin
 LIBDIR     ?= $(PREFIX)/lib$(if $(MULTIARCH),/$(MULTIARCH))
 INCLUDEDIR ?= $(PREFIX)/include
+UNITDIR    ?= $(PREFIX)/lib/systemd/system
+TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
 MANDIR     ?= $(PREFIX)/share/man
 DOCDIR     ?= $(PREFIX)/share/doc/criu
 PYTHONDIR  ?= $(if $(filter /usr,$(PREFIX)),/usr/lib/python3,$(PREFIX)/lib/python$(PYVERSION))/dist-packages
@@ -19,11 +21,12 @@ FISHDIR    ?= $(PREFIX)/share/fish/vendor_completions.d
 INSTALLED  := $(BUILD)/install
 
 # What depends on where it is installed is made when it is.
-LOCATIONS = PREFIX LIBDIR INCLUDEDIR PYTHONDIR VERSION PIE_ARCH_CFLAGS
-TEMPLATES := $(INSTALLED)/criu.pc $(INSTALLED)/compel.pc $(INSTALLED)/crit
+LOCATIONS = PREFIX SBINDIR LIBDIR INCLUDEDIR PYTHONDIR VERSION PIE_ARCH_CFLAGS
+TEMPLATES := $(INSTALLED)/criu.pc $(INSTALLED)/compel.pc $(INSTALLED)/crit $(INSTALLED)/criu.service
 $(INSTALLED)/criu.pc: lib/c/criu.pc.in always
 $(INSTALLED)/compel.pc: compel/compel.pc.in always
 $(INSTALLED)/crit: lib/py/crit.in always
+$(INSTALLED)/criu.service: systemd/criu.service.in always
 $(TEMPLATES):
 	@mkdir -p $(@D)
 	@sed $(foreach name,$(LOCATIONS),-e 's|@$(name)@|$($(name))|g') $< > $@
@@ -52,6 +55,9 @@ FILES = $(BUILD)/criu:$(SBINDIR)/criu:755 \
 	$(foreach h,$(COMPEL_HEADERS),$(h):$(INCLUDEDIR)/compel/$(notdir $(h)):644) \
 	$(foreach f,$(wildcard compel/examples/*),$(f):$(DOCDIR)/examples/compel/$(notdir $(f)):644) \
 	$(foreach f,$(PY_FILES),$(BUILD)/py/$(f):$(PYTHONDIR)/$(f):644) \
+	systemd/criu.socket:$(UNITDIR)/criu.socket:644 \
+	$(INSTALLED)/criu.service:$(UNITDIR)/criu.service:644 \
+	systemd/tmpfiles.conf:$(TMPFILESDIR)/criu.conf:644 \
 	Documentation/criu.8:$(MANDIR)/man8/criu.8:644 \
 	$(foreach f,$(wildcard Documentation/man1/*.1),$(f):$(MANDIR)/man1/$(notdir $(f)):644) \
 	$(foreach f,$(MAN3) $(MAN3_LINKS),$(f):$(MANDIR)/man3/$(notdir $(f)):644) \

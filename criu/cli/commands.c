@@ -53,7 +53,18 @@ const struct command commands[] = {
 	  .bit = CMD_LAZY_PAGES,
 	  .usage = "[OPTION]...",
 	  .summary = "serve pages on first access" },
-	{ .name = "service", .bit = CMD_SERVICE, .usage = "[OPTION]...", .summary = "serve requests on a socket" },
+	{
+		.name = "service",
+		.bit = CMD_SERVICE,
+		.implemented = true,
+		.usage = "[--address PATH] [--daemon] [--pidfile FILE]",
+		.summary = "serve requests on a socket",
+		.about =
+			"Executes the requests of other programs that connect to a socket, each with the rights of the program.\n"
+			"Without --address it is criu_service.socket in the work directory, or the one that systemd passes. Only\n"
+			"the user who has started the service may connect, unless --socket-mode allows others.\n",
+		.run = service_command,
+	},
 	{
 		.name = "swrk",
 		.bit = CMD_SWRK,

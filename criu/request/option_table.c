@@ -49,7 +49,7 @@
 const struct option_spec option_table[] = {
 	/* -- common options -- */
 	VALUE(HANDLER, 't', "tree", "PID", DUMPS | CMD_CHECK | CMD_EXEC, MAIN, value_pid, RPC_BY(rpc_pid, "pid"), "root of the process tree to dump"),
-	STRING('D', "images-dir", "DIR", IMAGES, MAIN, images_dir, RPC_BY(rpc_images_dir, "images_dir_fd,images_dir"), "images directory (default: .)"),
+	STRING('D', "images-dir", "DIR", IMAGES | CMD_SERVICE, MAIN, images_dir, RPC_BY(rpc_images_dir, "images_dir_fd,images_dir"), "images directory (default: .)"),
 	STRING('W', "work-dir", "DIR", IMAGES | SERVERS, MAIN, work_dir, RPC_BY(rpc_work_dir, "work_dir_fd"), "directory for log, pidfile and statistics (default: the images directory)"),
 	STRING('o', "log-file", "FILE", CMD_ANY, MAIN, log_file, RPC_BY(rpc_log_file, "log_file,log_to_stderr"), "log to FILE instead of stderr; relative to the work directory"),
 	VALUE(OPTIONAL, 'v', "verbosity", "N", CMD_ANY, MAIN, value_verbosity, RPC_BY(rpc_log_level, "log_level"), "log level: 0 silent, 1 errors, 2 warnings (default), 3 info, 4 debug; each -v adds one"),
@@ -57,6 +57,7 @@ const struct option_spec option_table[] = {
 	FLAG('R', "leave-running", DUMPS, MAIN, leave_running, RPC_TRUE(leave_running), "keep the tree running after the dump (default: it is killed)"),
 	FLAG('s', "leave-stopped", CMD_DUMP | RESTORE, MAIN, leave_stopped, RPC_TRUE(leave_stopped), "leave the tree stopped (SIGSTOP)"),
 	FLAG('d', "restore-detached", RESTORE | SERVERS, MAIN, restore_detached, NO_RPC, "return as soon as the tree runs, instead of waiting for it to exit"),
+	FLAG(0, "daemon", RESTORE | SERVERS, MAIN, restore_detached, NO_RPC, "the same, for the service: run in the background"),
 	FLAG(0, "strict-limits", RESTORE, MAIN, strict_limits, NO_RPC, "fail if a hard limit (ulimit -H) cannot be restored to its old value"),
 	FLAG('S', "restore-sibling", RESTORE, MAIN, restore_sibling, RPC(rst_sibling), "with -d: the tree becomes a child of the process that called criu"),
 	STRING(0, "pidfile", "FILE", RESTORE | SERVERS, MAIN, pidfile, NO_RPC, "write the pid of the tree's root to FILE; relative to the work directory"),
@@ -93,7 +94,8 @@ const struct option_spec option_table[] = {
 	LATER_MODE("pre-dump-mode", "splice|read", CMD_PRE_DUMP, MEMORY, pre_dump_mode, pre_dump_modes, RPC(pre_dump_mode), "how pre-dump reads pages"),
 	LATER_FLAG(0, "lazy-pages", PAGES, MEMORY, lazy_pages, RPC(lazy_pages), "restore pages when they are first accessed"),
 	LATER_FLAG(0, "page-server", DUMPS, MEMORY, page_server, RPC_BY(rpc_page_server, "ps"), "send the pages to a page server"),
-	LATER_STRING(0, "address", "ADDR", PAGES | CMD_SERVICE, MEMORY, address, RPC(ps.address), "address of the page server or the service socket"),
+	STRING(0, "address", "ADDR", CMD_SERVICE, MEMORY, address, RPC(ps.address), "path of the service socket (default: criu_service.socket in the work directory)"),
+	VALUE(HANDLER, 0, "socket-mode", "MODE", CMD_SERVICE, OTHER, value_socket_mode, NO_RPC, "permissions of that socket, octal (default: 0600)"),
 	LATER_VALUE(HANDLER, 0, "port", "PORT", PAGES, MEMORY, value_port, RPC(ps.port), "port of the page server"),
 	LATER_VALUE(HANDLER, 0, "ps-socket", "FD", PAGES, MEMORY, value_ps_socket, RPC(ps.fd), "connected socket to use as page server"),
 	VALUE(HANDLER, 0, "status-fd", "FD", PAGES | CMD_SERVICE, MEMORY, value_status_fd, RPC(status_fd), "write a zero byte to FD when ready"),

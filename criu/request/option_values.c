@@ -283,6 +283,17 @@ int value_ext_mount(struct request *req, const char *arg)
 	return pair(&req->opts.ext_mounts, &req->opts.ext_mounts_nr, arg, ':');
 }
 
+int value_socket_mode(struct request *req, const char *arg)
+{
+	char *end;
+	unsigned long mode = strtoul(arg, &end, 8);
+
+	if (!*arg || *end || mode > 0777 || arg[strspn(arg, "01234567")])
+		return -EINVAL;
+	req->opts.socket_mode = (mode_t)mode;
+	return 0;
+}
+
 int value_close(struct request *req, const char *arg)
 {
 	int fd, ret = descriptor(arg, &fd);

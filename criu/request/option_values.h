@@ -25,5 +25,6 @@ int value_empty_ns(struct request *req, const char *arg);
 int value_join_ns(struct request *req, const char *arg);
 int value_veth_pair(struct request *req, const char *arg);
 int value_ext_mount(struct request *req, const char *arg);
+int value_socket_mode(struct request *req, const char *arg);
 int value_close(struct request *req, const char *arg);
 int value_nothing(struct request *req, const char *arg);

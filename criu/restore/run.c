@@ -31,7 +31,9 @@
 static int open_untrusted_images(struct restore *r)
 {
 	const char *path = r->opts->images_dir;
-	int err = image_dir_open(path, &r->dir);
+	/* The descriptor of a caller that is that user has been opened with the user's rights. */
+	int err = r->opts->user_is_caller ? image_dir_open_fd(r->opts->images_dir_fd, &r->dir) :
+					    image_dir_open(path, &r->dir);
 
 	if (err)
 		return fail(err, "open the images directory %s as user %u (--untrusted-images)", path,

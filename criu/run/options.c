@@ -88,6 +88,7 @@ int options_init(struct options *opts)
 		.tmpfs_limit = TMPFS_LIMIT_DEFAULT,
 		.cpu_cap = CPU_CAP_DEFAULT,
 		.network_lock = NETWORK_LOCK_DEFAULT,
+		.socket_mode = 0600,
 		.ps_socket = -1,
 		.status_fd = -1,
 	};

@@ -109,6 +109,11 @@ struct options {
 	/* -- external resources -- */
 	bool has_images_user; /* --untrusted-images UID: the images can use no more than this user's rights */
 	uid_t images_user;
+	/* The caller is this user: scripts, pid file and statistics are that user's, too. Otherwise groups are from passwd(5). */
+	bool user_is_caller;
+	gid_t images_gid;
+	const gid_t *images_groups; /* borrowed */
+	size_t nr_images_groups;
 	/* The standard descriptors lead to the caller, who passes others at restore: clients of the RPC record them for that. */
 	bool client_stdio;
 	bool orphan_pts_master; /* the RPC client takes the master of a terminal whose master is outside of the tree */
@@ -152,6 +157,7 @@ struct options {
 	char *address; /* --address; NULL: any */
 	uint16_t port; /* --port; 0: any */
 	int ps_socket; /* --ps-socket: connected descriptor, -1: none */
+	mode_t socket_mode; /* --socket-mode: of the service's socket. Default 0600 */
 	int status_fd; /* --status-fd: '\0' is written there once ready, -1: none */
 	bool tls, tls_no_cn_verify;
 	char *tls_cacert, *tls_cacrl, *tls_cert, *tls_key;

@@ -102,7 +102,8 @@ int untrusted_begin(struct restore *r)
 
 int untrusted_pause(struct restore *r)
 {
-	int err = r->tool.untrusted && r->tool.untrusted->given_up ? take_back(r->tool.untrusted) : 0;
+	bool must = r->tool.untrusted && r->tool.untrusted->given_up && !r->opts->user_is_caller;
+	int err = must ? take_back(r->tool.untrusted) : 0;
 
 	return err ? fail(err, "--untrusted-images: restore our own rights") : 0;
 }

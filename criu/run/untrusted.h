@@ -18,7 +18,10 @@ struct restore_task;
 /* Called before the images directory is opened, and at the very end. No effect without the option. */
 int untrusted_begin(struct restore *r);
 int untrusted_end(struct restore *r);
-/* In the tool: regains its own rights, for what the caller requested, until untrusted_resume(). 0 or a logged error. */
+/*
+ * In the tool: regains its own rights, for what the caller requested, until untrusted_resume(). Not if the user is the caller
+ * (options.user_is_caller). 0 or a logged error.
+ */
 int untrusted_pause(struct restore *r);
 int untrusted_resume(struct restore *r);
 /* In the root of the tree, first of all. */

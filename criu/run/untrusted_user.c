@@ -46,6 +46,22 @@ static int find_groups(struct restore *r, const char *name, struct untrusted *u)
 	return fail(-EAGAIN, "the groups of user %u keep changing", u->uid);
 }
 
+static int copy_account(struct restore *r, struct untrusted *u)
+{
+	const struct options *opts = r->opts;
+	const size_t size = opts->nr_images_groups * sizeof(*u->groups);
+
+	u->gid = opts->images_gid;
+	u->groups = restore_alloc(r, size + 1);
+	if (!u->groups)
+		return fail(-ENOMEM, "groups of user %u", u->uid);
+	if (size)
+		memcpy(u->groups, opts->images_groups, size);
+	u->nr_groups = opts->nr_images_groups;
+	qsort(u->groups, u->nr_groups, sizeof(*u->groups), compare_groups);
+	return 0;
+}
+
 static int find_account(struct restore *r, struct untrusted *u)
 {
 	_cleanup_free_ char *line = malloc(PASSWD_LINE_MAX);
@@ -125,7 +141,7 @@ static int list_fds(struct restore *r, struct untrusted *u)
 
 int untrusted_find_user(struct restore *r, struct untrusted *u)
 {
-	int err = find_account(r, u);
+	int err = r->opts->user_is_caller ? copy_account(r, u) : find_account(r, u);
 
 	if (!err)
 		err = read_own(r, u);

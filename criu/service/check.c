@@ -47,7 +47,7 @@ int serve_check(struct session *s, const CriuReq *req, struct answer *ret)
 	if (opts && opts->images_dir_fd < 0 && !opts->images_dir)
 		return session_refuse(s, -EINVAL, "log_file: images_dir_fd or images_dir is required");
 	if (opts)
-		err = session_prepare(s, CMD_CHECK, "check", opts);
+		err = session_prepare_as_client(s, CMD_CHECK, "check", opts);
 	if (!err)
 		err = check_rights(s);
 	return err ? err : check_features(s);

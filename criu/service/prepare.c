@@ -92,11 +92,43 @@ static int add_notifier(struct session *s, const CriuOpts *rpc)
 	return notify_add(&s->request.opts, &s->notifier.outlet);
 }
 
+/* Numbers of our own table, and our parent, mean something to who has started us. */
+static int refuse_inherited(struct session *s, const CriuOpts *rpc)
+{
+	const char *field = rpc->n_inherit_fd	       ? "inherit_fd" :
+			    rpc->has_rst_sibling       ? "rst_sibling" :
+			    rpc->ps && rpc->ps->has_fd ? "ps.fd" :
+							 NULL;
+
+	if (s->own_process || !field)
+		return 0;
+	return session_refuse(s, -EINVAL, "%s is only possible with criu swrk", field);
+}
+
+/* After its config file, which has no say in this. */
+static int restrict_to_client(struct session *s)
+{
+	struct options *opts = &s->request.opts;
+
+	if (!s->own_process && opts->inherit_nr)
+		return session_refuse(s, -EINVAL, "inherit-fd is only possible with criu swrk");
+	if (s->rights->ours)
+		return 0;
+	opts->has_images_user = opts->user_is_caller = s->request.command == CMD_RESTORE;
+	opts->images_user = s->rights->uid;
+	opts->images_gid = s->rights->gid;
+	opts->images_groups = s->rights->groups;
+	opts->nr_images_groups = s->rights->nr_groups;
+	return 0;
+}
+
 static int prepare(struct session *s, const CriuOpts *rpc)
 {
 	struct request *req = &s->request;
-	int err = s->base->fill(req, s->base->arg);
+	int err = s->base ? s->base->fill(req, s->base->arg) : 0;
 
+	if (!err)
+		err = refuse_inherited(s, rpc);
 	if (!err)
 		err = take_fields(s, rpc);
 	req->opts.orphan_pts_master = rpc->has_orphan_pts_master && rpc->orphan_pts_master;
@@ -104,6 +136,8 @@ static int prepare(struct session *s, const CriuOpts *rpc)
 		err = config_load_last(req, rpc->config_file);
 	if (!err)
 		err = add_notifier(s, rpc);
+	if (!err)
+		err = restrict_to_client(s);
 	return err ? err : request_validate(req);
 }
 
@@ -130,6 +164,17 @@ int session_prepare(struct session *s, unsigned int command, const char *name, c
 	if (err)
 		log_refusal(s);
 	return err ? err : request_open(&s->request);
+}
+
+int session_prepare_as_client(struct session *s, unsigned int command, const char *name, const CriuOpts *rpc)
+{
+	int err = client_rights_assume(s->rights), back;
+
+	if (err)
+		return session_refuse(s, err, "assume the rights of user %u: %s", s->rights->uid, strerror(-err));
+	err = session_prepare(s, command, name, rpc);
+	back = client_rights_resume(s->rights);
+	return back ? session_refuse(s, back, "resume our own rights: %s", strerror(-back)) : err;
 }
 
 void session_release(struct session *s)

@@ -25,6 +25,7 @@ struct request_type {
 	int (*serve)(struct session *s, const CriuReq *req, struct answer *ret);
 	/* After the response. Returns the exit status instead of EXIT_SERVED; NULL: nothing. */
 	int (*finish)(struct session *s);
+	bool for_everyone; /* it needs no rights */
 	bool may_keep_open; /* a request with keep_open may be followed by another one */
 	int failed; /* exit status after a failure */
 };

@@ -13,8 +13,12 @@
 
 int serve_dump(struct session *s, const CriuReq *req, struct answer *ret)
 {
-	int err = session_prepare(s, CMD_DUMP, "dump", req->opts);
+	int err = client_rights_become(s->rights, true);
 
+	if (err)
+		session_refuse(s, err, "assume the rights of user %u: %s", s->rights->uid, strerror(-err));
+	else
+		err = session_prepare(s, CMD_DUMP, "dump", req->opts);
 	ret->resp.dump = &ret->dump;
 	ret->dump.has_restored = true;
 	ret->dump.restored = false;
@@ -23,8 +27,8 @@ int serve_dump(struct session *s, const CriuReq *req, struct answer *ret)
 
 int serve_restore(struct session *s, const CriuReq *req, struct answer *ret)
 {
-	int err = session_prepare(s, CMD_RESTORE, "restore", req->opts);
 	struct restore_result result = { 0 };
+	int err = session_prepare_as_client(s, CMD_RESTORE, "restore", req->opts);
 
 	if (!err)
 		err = restore_run(&s->request.opts, &result);
@@ -37,8 +41,13 @@ int serve_restore(struct session *s, const CriuReq *req, struct answer *ret)
 static int become(struct session *s)
 {
 	const struct options *opts = &s->request.opts;
+	int err = client_rights_become(s->rights, false);
 	int out = log_fd() >= 0 ? log_fd() : STDERR_FILENO;
 
+	if (err) {
+		fail(err, "exec_cmd: assume the rights of user %u for good; the tree runs without it", s->rights->uid);
+		return EXIT_REQUEST_FAILED;
+	}
 	if (dup2(out, STDOUT_FILENO) < 0 || dup2(out, STDERR_FILENO) < 0) /* style: for the command */
 		log_warn("exec_cmd: redirect its output to the log: %s", strerror(errno));
 	execvp(opts->exec_cmd.v[0], opts->exec_cmd.v);

@@ -6,13 +6,17 @@
 #include "rpc.pb-c.h"
 #include "service/client.h"
 #include "service/notifier.h"
+#include "service/rights.h"
 #include "service/service.h"
 
 #define REASON_SIZE 1024
 
 struct session {
 	struct client client;
-	const struct service_base *base;
+	const struct service_base *base; /* NULL: requests start from the defaults */
+	const struct client_rights *rights; /* that requests are served with */
+	const char *refusal; /* why no request of this client is served that needs rights; NULL: they are */
+	bool own_process; /* the client has started us: descriptors that we have inherited are for its requests */
 	char reason[REASON_SIZE]; /* why the request was refused; "": it was not */
 	struct request request; /* of a dump or restore; initialized if has_request */
 	bool has_request;

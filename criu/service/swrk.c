@@ -1,103 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Requests and responses on one connection. */
-#include <errno.h>
+/* criu swrk: one client, which has started us. */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "service/prepare.h"
 #include "service/requests.h"
+#include "service/serve.h"
 #include "service/wire.h"
-#include "util/log.h"
-
-/* Errors that clients know: image-independent numbers of Linux. Others are 0, and only have a text. */
-static int errno_of(const struct session *s, int err)
-{
-	if (err == -ESRCH || err == -EEXIST)
-		return -err;
-	return s->reason[0] ? EBADRQC : 0;
-}
-
-static void fill_failure(struct session *s, int err, CriuResp *resp)
-{
-	const char *text = s->reason[0] ? s->reason : log_first_error();
-
-	resp->cr_errno = errno_of(s, err);
-	resp->has_cr_errno = resp->cr_errno != 0;
-	resp->cr_errmsg = (char *)(text ? text : strerror(-err));
-}
-
-/* Not a request, or not one that can come first: the response has no type. */
-static int answer_unknown(struct session *s)
-{
-	CriuResp resp = CRIU_RESP__INIT;
-
-	resp.type = CRIU_REQ_TYPE__EMPTY;
-	resp.success = false;
-	wire_send(s->client.sock, &resp, -1);
-	return EXIT_PROTOCOL_ERROR;
-}
-
-static struct answer empty_answer(CriuReqType type)
-{
-	struct answer answer = {
-		.resp = CRIU_RESP__INIT,
-		.dump = CRIU_DUMP_RESP__INIT,
-		.restore = CRIU_RESTORE_RESP__INIT,
-		.features = CRIU_FEATURES__INIT,
-		.version = CRIU_VERSION__INIT,
-	};
-
-	answer.resp.type = type;
-	return answer;
-}
-
-static int answer(struct session *s, const struct request_type *type, const CriuReq *req, bool *ret_again)
-{
-	struct answer answer = empty_answer(req->type);
-	int err, sent;
-
-	s->reason[0] = 0;
-	log_forget_errors();
-	if (type->serve)
-		err = type->serve(s, req, &answer);
-	else
-		err = session_refuse(s, -EOPNOTSUPP, "the request %s is not implemented", type->name);
-	answer.resp.success = !err;
-	if (err)
-		fill_failure(s, err, &answer.resp);
-	sent = wire_send(s->client.sock, &answer.resp, -1);
-	if (sent)
-		log_warn("%s: send the response: %s", type->name, strerror(-sent));
-	*ret_again = !sent && req->has_keep_open && req->keep_open;
-	if (err)
-		return type->failed;
-	return type->finish ? type->finish(s) : sent ? EXIT_REQUEST_FAILED : EXIT_SERVED;
-}
-
-static int serve_one(struct session *s, bool *ret_again)
-{
-	const struct request_type *type;
-	CriuReq *req = NULL;
-	int err = wire_receive(s->client.sock, -1, &req), status;
-
-	if (err) {
-		if (err != -ENODATA)
-			fprintf(stderr, "criu: request: %s\n",
-				err == -EBADMSG ? "not a message of the protocol" : strerror(-err));
-		return EXIT_PROTOCOL_ERROR;
-	}
-	type = request_type_of(req->type);
-	if (!type)
-		status = answer_unknown(s);
-	else if (req->has_keep_open && req->keep_open && !type->may_keep_open)
-		status = EXIT_PROTOCOL_ERROR;
-	else
-		status = answer(s, type, req, ret_again);
-	session_release(s);
-	criu_req__free_unpacked(req, NULL);
-	return status;
-}
 
 /* Clients block it around our start, for their own children; we could not wait for ours. */
 static void unblock_sigchld(void)
@@ -111,9 +20,9 @@ static void unblock_sigchld(void)
 
 int service_swrk(int sock, const struct service_base *base)
 {
-	struct session s = { .base = base };
-	int err = wire_check(sock), status = EXIT_PROTOCOL_ERROR;
-	bool again;
+	const struct client_rights own = { .ours = true };
+	struct session s = { .base = base, .rights = &own, .own_process = true };
+	int err = wire_check(sock), status;
 
 	if (!err)
 		err = client_begin(&s.client, sock);
@@ -123,10 +32,7 @@ int service_swrk(int sock, const struct service_base *base)
 		return EXIT_REQUEST_FAILED;
 	}
 	unblock_sigchld();
-	do {
-		again = false;
-		status = serve_one(&s, &again);
-	} while (again);
+	status = session_serve(&s, -1);
 	client_end(&s.client);
 	return status;
 }

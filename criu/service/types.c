@@ -48,8 +48,12 @@ static const struct request_type types[] = {
 	[CRIU_REQ_TYPE__CPUINFO_CHECK] = { .name = "CPUINFO_CHECK", .may_keep_open = true },
 	[CRIU_REQ_TYPE__FEATURE_CHECK] = { .name = "FEATURE_CHECK",
 					   .serve = serve_feature_check,
+					   .for_everyone = true,
 					   .may_keep_open = true },
-	[CRIU_REQ_TYPE__VERSION] = { .name = "VERSION", .serve = serve_version, .may_keep_open = true },
+	[CRIU_REQ_TYPE__VERSION] = { .name = "VERSION",
+				     .serve = serve_version,
+				     .for_everyone = true,
+				     .may_keep_open = true },
 	[CRIU_REQ_TYPE__WAIT_PID] = { .name = "WAIT_PID", .serve = serve_wait_pid },
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* criu swrk FD */
+/* criu service, criu swrk FD */
 #include <limits.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -35,4 +35,11 @@ int swrk_command(struct request *req, const struct words *words)
 		return EXIT_FAILURE;
 	}
 	return service_swrk((int)sock, &base);
+}
+
+int service_command(struct request *req, const struct words *words)
+{
+	int ret = session_begin(req);
+
+	return ret < 0 ? ret : session_end(req, service_run(&req->opts));
 }
