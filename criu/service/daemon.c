@@ -68,36 +68,33 @@ static void leave_service(const struct service *service)
 	prctl(PR_SET_NAME, "criu-request");
 }
 
-static int serve_client(struct session *s)
+static int serve_client(struct session *s, struct client_rights *rights)
 {
-	struct client_rights rights;
 	const char *why;
-	int err = client_rights_read(&s->client, &rights, &why), status;
+	int err = client_rights_read(&s->client, rights, &why);
 
-	if (!err && !rights.ours)
+	if (!err && !rights->ours)
 		err = client_rights_limit(&s->client);
-	s->rights = &rights;
 	if (err) {
 		log_info("client %d: refused: %s: %s", s->client.pid, why, strerror(-err));
 		s->refusal = why;
 	}
-	status = session_serve(s, REQUEST_TIMEOUT_MS);
-	client_rights_free(&rights);
-	return status;
+	return session_serve(s, REQUEST_TIMEOUT_MS);
 }
 
-static _Noreturn void run_worker(struct service *service, int sock)
+static _Noreturn void run_worker(const struct service *service, int sock)
 {
-	struct session s = { .rights = NULL };
-	int status = EXIT_REQUEST_FAILED, err;
+	struct client_rights rights;
+	struct session s = { .rights = &rights };
+	int err;
 
 	leave_service(service);
 	err = client_begin(&s.client, sock);
-	if (err)
+	if (err) {
 		fail(err, "serve a client");
-	else
-		status = serve_client(&s);
-	_exit(status);
+		_exit(EXIT_REQUEST_FAILED);
+	}
+	_exit(serve_client(&s, &rights));
 }
 
 /* ---- the service */

@@ -29,15 +29,15 @@
 
 /* Lines of /proc/PID/status. */
 struct confinement {
-	uint64_t effective, bounding;
-	unsigned int no_new_privs, seccomp;
+	uint64_t effective, bounding, no_new_privs, seccomp;
 };
 
-static bool take_line(const char *text, const char *name, const char *format, void *ret)
+/* Numbers below 10 are the same in all bases. */
+static bool take_line(const char *text, const char *name, uint64_t *ret)
 {
 	const char *line = strstr(text, name);
 
-	return line && sscanf(line + strlen(name), format, ret) == 1;
+	return line && sscanf(line + strlen(name), "%" SCNx64, ret) == 1;
 }
 
 static int read_confinement(const struct client *client, struct confinement *ret)
@@ -50,10 +50,10 @@ static int read_confinement(const struct client *client, struct confinement *ret
 	err = read_file(proc_root(), path, &text);
 	if (err)
 		return err;
-	return take_line(text.data, "\nCapEff:", "%" SCNx64, &ret->effective) &&
-			       take_line(text.data, "\nCapBnd:", "%" SCNx64, &ret->bounding) &&
-			       take_line(text.data, "\nNoNewPrivs:", "%u", &ret->no_new_privs) &&
-			       take_line(text.data, "\nSeccomp:", "%u", &ret->seccomp) ?
+	return take_line(text.data, "\nCapEff:", &ret->effective) &&
+			       take_line(text.data, "\nCapBnd:", &ret->bounding) &&
+			       take_line(text.data, "\nNoNewPrivs:", &ret->no_new_privs) &&
+			       take_line(text.data, "\nSeccomp:", &ret->seccomp) ?
 		       0 :
 		       -EBADMSG;
 }
