@@ -39,7 +39,7 @@ static ssize_t next_size(int fd)
 	return size;
 }
 
-/* The first descriptor is kept, others are closed: nobody knows what they are. */
+/* The first descriptor is kept; others are unexpected, and closed. */
 static void take_descriptors(struct msghdr *msg, int *ret_fd)
 {
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {

@@ -30,7 +30,7 @@ TASK_STATES = {"Alive": 1, "Dead": 2, "Stopped": 3}
 
 
 def number(value):
-    """What crit has written, or somebody else: 12, "12", "0xc"."""
+    """As crit writes it, or as a person does: 12, "12", "0xc"."""
     return int(value, 0) if isinstance(value, str) else value
 
 
