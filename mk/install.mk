@@ -29,7 +29,7 @@ $(INSTALLED)/crit: lib/py/crit.in always
 $(INSTALLED)/criu.service: systemd/criu.service.in always
 $(TEMPLATES):
 	@mkdir -p $(@D)
-	@sed $(foreach name,$(LOCATIONS),-e 's|@$(name)@|$($(name))|g') $< > $@
+	@sed $(foreach name,$(LOCATIONS),-e 's|@$(name)@|$($(name))|g') $< > $@.$$$$ && mv $@.$$$$ $@
 always:
 
 # A page for each function that a page of section 3 names, which refers to it.
@@ -71,7 +71,7 @@ OWN_DIRS = $(INCLUDEDIR)/criu $(INCLUDEDIR)/compel $(DOCDIR)/examples/compel $(D
 	$(PYTHONDIR)/pycriu/images $(PYTHONDIR)/pycriu $(PYTHONDIR)/crit
 
 parts = IFS=:; set -- $$f; unset IFS
-install: all $(BUILD)/libcompel-pie.a $(TEMPLATES) $(INSTALLED)/man3.made
+install: all $(TEMPLATES) $(INSTALLED)/man3.made
 	@set -e; for f in $(FILES); do $(parts); install -D -m "$$3" "$$1" "$(DESTDIR)$$2"; done
 	@set -e; for f in $(LINKS); do $(parts); ln -sf "$$2" "$(DESTDIR)$$1"; done
 	@if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" = 0 ]; then ldconfig; fi
@@ -83,7 +83,7 @@ uninstall: $(INSTALLED)/man3.made
 	@if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" = 0 ]; then ldconfig; fi
 
 # By debhelper (package debhelper), in this folder: nothing is built twice.
-deb: all $(BUILD)/libcompel-pie.a
+deb: all
 	@command -v dh >/dev/null || { echo "make deb needs the packages debhelper and dpkg-dev" >&2; exit 1; }
 	@mkdir -p $(BUILD)/deb
 	@rm -f $(BUILD)/deb/*.deb
