@@ -3,6 +3,7 @@
 #pragma once
 #include <stdbool.h>
 #include "fs.pb-c.h"
+#include "mqueue.pb-c.h"
 #include "run/kind.h"
 
 struct clocks;
@@ -45,6 +46,23 @@ struct net_tun *net_tun_of(const struct ns *ns, const char *device);
 struct clocks time_ns_at_dump(const struct restore *r, const struct restore_task *task);
 /* Restore: the value that the images have for a semaphore of a namespace that is not the tool's. False: there is none. */
 bool ipc_ns_sem_value(const struct ns *ns, int id, unsigned num, unsigned *ret_value);
+/* fd/mqueue: a POSIX message queue, of a descriptor or of an IPC namespace. */
+struct mqueue_properties {
+	const char *name; /* without the slash */
+	uint64_t maxmsg, msgsize;
+	uint32_t mode, uid, gid;
+	size_t nr_messages;
+	MqueueMessage **messages; /* in the order in which they are received */
+};
+/*
+ * Dump: the messages of the queue that @fd refers to, in which @ret->maxmsg and so on are set already; none during a check.
+ * 1: they cannot be read on this kernel, or with these rights, as the log says.
+ */
+int mqueue_save_messages(struct dump *dump, int fd, struct mqueue_properties *ret);
+/* Restore: are these values of an image possible? 0 or -EBADMSG, not logged. */
+int mqueue_check_properties(const struct mqueue_properties *queue);
+/* Creates it in the IPC namespace of the calling process. -EEXIST is not logged. */
+int mqueue_make(const struct mqueue_properties *queue);
 /* Queries of the memfd kind: is @local, with this link in /proc, memory without a path; its entry in files.img. */
 bool memfd_is(int local, const char *link);
 int memfd_path_id(struct dump *dump, const struct dump_path *path, uint32_t *ret_id);

@@ -198,14 +198,20 @@ int kernel_memory_private(const struct kernel_memory *mem, int fd, uint64_t *ret
 	return err ? err : kernel_memory_field(mem, at, mem->at_private, 8, ret);
 }
 
+int kernel_memory_inode(const struct kernel_memory *mem, int fd, uint64_t *ret)
+{
+	uint64_t at;
+	int err = find_file(mem, fd, &at);
+
+	return err ? err : kernel_memory_field(mem, at, mem->at_inode, 8, ret);
+}
+
 /* The inode of a file in /proc has its struct pid, and the first list of that has the task. */
 int kernel_memory_task_of(const struct kernel_memory *mem, int dir, uint64_t *ret)
 {
 	uint64_t at = 0;
-	int err = mem->at_vfs_inode < 0 || mem->at_links < 0 ? -EOPNOTSUPP : find_file(mem, dir, &at);
+	int err = mem->at_vfs_inode < 0 || mem->at_links < 0 ? -EOPNOTSUPP : kernel_memory_inode(mem, dir, &at);
 
-	if (!err)
-		err = kernel_memory_field(mem, at, mem->at_inode, 8, &at);
 	if (!err)
 		err = kernel_memory_field(mem, at - (uint64_t)mem->at_vfs_inode, mem->at_pid, 8, &at);
 	if (!err)

@@ -49,6 +49,8 @@ int kernel_memory_task(const struct kernel_memory *mem, uint64_t *ret);
 int kernel_memory_task_of(const struct kernel_memory *mem, int dir, uint64_t *ret);
 /* private_data of the struct file of our own descriptor: the struct socket of a socket. */
 int kernel_memory_private(const struct kernel_memory *mem, int fd, uint64_t *ret);
+/* Its struct inode. */
+int kernel_memory_inode(const struct kernel_memory *mem, int fd, uint64_t *ret);
 /* The address of the bytes of a struct page. */
 int kernel_memory_of_page(struct kernel_memory *mem, uint64_t page, uint64_t *ret);
 /*

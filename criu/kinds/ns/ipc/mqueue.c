@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * POSIX message queues that have a name, whether they are open or not: mq_overview(7). The file system of the namespace
- * lists them; it is mounted where no process sees it. Messages cannot be read without being removed.
+ * lists them; it is mounted where no process sees it.
  */
 #include <dirent.h>
 #include <errno.h>
-#include <limits.h>
 #include <mqueue.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 #include "base/cleanup.h"
 #include "internal.h"
+#include "kinds/kinds.h"
 #include "util/fds.h"
 #include "util/log.h"
 
@@ -39,6 +39,23 @@ static int open_file_system(void)
 	return mount < 0 ? -errno : open_at(mount, ".", O_RDONLY | O_DIRECTORY, 0);
 }
 
+static int save_messages(struct dump *dump, const struct ns *ns, int fd, IpcMqueueEntry *mq, long nr)
+{
+	struct mqueue_properties queue = { .name = mq->name };
+	int err = mqueue_save_messages(dump, fd, &queue);
+
+	if (err == 1) {
+		dump_blocker(
+			dump, dump_task_of(ns->member), -1,
+			"message queue /%s of its IPC namespace has %ld messages, which cannot be read without removing them, as BPF is not available (see the log): receive them first",
+			mq->name, nr);
+		return 0;
+	}
+	mq->n_messages = queue.nr_messages;
+	mq->messages = queue.messages;
+	return err;
+}
+
 static int save_queue(struct dump *dump, const struct ns *ns, int dir, const char *name, IpcMqueueEntry *mq)
 {
 	_cleanup_close_ int fd = open_at(dir, name, O_RDONLY | O_NONBLOCK, 0);
@@ -61,12 +78,7 @@ static int save_queue(struct dump *dump, const struct ns *ns, int dir, const cha
 			name, st.st_uid, st.st_gid);
 	mq->uid = dump_uid_of(dump, st.st_uid);
 	mq->gid = dump_gid_of(dump, st.st_gid);
-	if (attr.mq_curmsgs)
-		dump_blocker(
-			dump, dump_task_of(ns->member), -1,
-			"message queue /%s of its IPC namespace has %ld messages, which cannot be read without removing them: receive them first",
-			name, attr.mq_curmsgs);
-	return 0;
+	return attr.mq_curmsgs ? save_messages(dump, ns, fd, mq, attr.mq_curmsgs) : 0;
 }
 
 ARRAY_OF(queue_array, IpcMqueueEntry *);
@@ -125,34 +137,31 @@ int ipc_mqueue_save(struct dump *dump, const struct ns *ns, IpcVarEntry *vars)
 
 /* ---- restore ---- */
 
+static struct mqueue_properties properties_of(const IpcMqueueEntry *mq)
+{
+	return (struct mqueue_properties){
+		.name = mq->name,
+		.maxmsg = mq->maxmsg,
+		.msgsize = mq->msgsize,
+		.mode = mq->mode,
+		.uid = mq->uid,
+		.gid = mq->gid,
+		.nr_messages = mq->n_messages,
+		.messages = mq->messages,
+	};
+}
+
 int ipc_mqueue_load(const struct ns *ns, const IpcVarEntry *vars)
 {
 	for (size_t i = 0; i < vars->n_mqueues; i++) {
-		const IpcMqueueEntry *mq = vars->mqueues[i];
+		const struct mqueue_properties queue = properties_of(vars->mqueues[i]);
 
-		if (!mq->name[0] || strchr(mq->name, '/') || strlen(mq->name) > NAME_MAX)
-			return fail(-EBADMSG, "ipcns-var-%u.img: invalid message queue name %s", ns->id, mq->name);
-		if (mq->maxmsg - 1 >= INT32_MAX || mq->msgsize - 1 >= INT32_MAX || mq->mode & ~07777u)
+		if (mqueue_check_properties(&queue))
 			return fail(
 				-EBADMSG,
-				"ipcns-var-%u.img: invalid message queue /%s of %lu messages of %lu bytes, mode 0%o",
-				ns->id, mq->name, mq->maxmsg, mq->msgsize, mq->mode);
+				"ipcns-var-%u.img: invalid message queue /%s of %lu messages of %lu bytes, mode 0%o, with %zu messages",
+				ns->id, queue.name, queue.maxmsg, queue.msgsize, queue.mode, queue.nr_messages);
 	}
-	return 0;
-}
-
-static int make_queue(const IpcMqueueEntry *mq)
-{
-	struct mq_attr attr = { .mq_maxmsg = (long)mq->maxmsg, .mq_msgsize = (long)mq->msgsize };
-	_cleanup_close_ int fd =
-		(int)syscall(SYS_mq_open, mq->name, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600, &attr);
-
-	if (fd < 0)
-		return fail(-errno,
-			    "create message queue /%s for %lu messages of %lu bytes (ulimit -q is one of the limits)",
-			    mq->name, mq->maxmsg, mq->msgsize);
-	if (fchown(fd, mq->uid, mq->gid) < 0 || fchmod(fd, mq->mode) < 0)
-		return fail(-errno, "set the owner of message queue /%s to %u:%u", mq->name, mq->uid, mq->gid);
 	return 0;
 }
 
@@ -160,7 +169,12 @@ int ipc_mqueue_fill(const IpcVarEntry *vars)
 {
 	int err = 0;
 
-	for (size_t i = 0; !err && i < vars->n_mqueues; i++)
-		err = make_queue(vars->mqueues[i]);
+	for (size_t i = 0; !err && i < vars->n_mqueues; i++) {
+		const struct mqueue_properties queue = properties_of(vars->mqueues[i]);
+
+		err = mqueue_make(&queue);
+		if (err == -EEXIST)
+			return fail(err, "create message queue /%s: the images have it twice", queue.name);
+	}
 	return err;
 }

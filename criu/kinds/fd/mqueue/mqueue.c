@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * mq_open(3): POSIX message queues. A queue exists in its IPC namespace with its messages, like a file on disk, so
+ * descriptors are opened again by name: those of IPC namespaces of the tree are restored with them (kinds/ns/ipc). An
+ * unlinked queue is saved with its messages. A missing empty queue is recreated.
+ */
+#include <errno.h>
+#include <mqueue.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "base/cleanup.h"
+#include "internal.h"
+#include "kinds/fd/reopen.h"
+#include "run/ipc_ns.h"
+#include "run/dump.h"
+#include "util/log.h"
+#include "util/str.h"
+
+#define MQUEUE_FS_MAGIC 0x19800202
+#define MQUEUE_DELETED " (deleted)"
+
+static int mqueue_attributes(int fd, struct mq_attr *ret_attr)
+{
+	return syscall(SYS_mq_getsetattr, fd, NULL, ret_attr) < 0 ? -errno : 0;
+}
+
+/* ---- dump ------------------------------------------------------------------------------- */
+
+static bool mqueue_claims(const struct fd_probe *probe)
+{
+	return probe->fs_magic == MQUEUE_FS_MAGIC && S_ISREG(probe->st.st_mode) && !(probe->flags & O_PATH) &&
+	       probe->link[0] == '/';
+}
+
+struct named {
+	const struct fd_probe *probe;
+	const char *name;
+};
+
+/* 1: the name (still) refers to it, in the IPC namespace that this is called in. */
+static int mqueue_look_up(void *arg)
+{
+	const struct named *n = arg;
+	_cleanup_close_ int fd = mqueue_sys_open(n->name, O_RDONLY | O_NONBLOCK);
+	struct stat st;
+
+	return fd >= 0 && !fstat(fd, &st) && st.st_ino == n->probe->st.st_ino && st.st_dev == n->probe->st.st_dev;
+}
+
+/* Is it a queue of another namespace of the tree, or of the tool's? Only where there are several. */
+static bool mqueue_is_elsewhere(struct dump *dump, struct named *named)
+{
+	const struct ns *own = named->probe->task->ns[NS_IPC], *ns;
+
+	if (own && !own->own && mqueue_look_up(named))
+		return true;
+	ns_for_each(ns, &dump->namespaces, NS_IPC)
+		if (ns != own && ipc_ns_of_task(dump_task_of(ns->member), mqueue_look_up, named) == 1)
+			return true;
+	return false;
+}
+
+static int mqueue_find_name(struct dump *dump, const struct fd_probe *probe, MqueueEntry *mq)
+{
+	struct named named = { probe, mq->name };
+	const struct ns *of_root = dump_task_of(dump->tree.root)->ns[NS_IPC];
+	int found = ipc_ns_of_task(probe->task, mqueue_look_up, &named);
+
+	if (found < 0)
+		return fail(found, "enter the IPC namespace of process %d", probe->task->t.host_pid);
+	mq->unlinked = !found;
+	if (!found && mqueue_is_elsewhere(dump, &named))
+		dump_blocker(dump, probe->task, probe->fd,
+			     "message queue %s is in another IPC namespace than the process: close it", mq->name);
+	else if (probe->fd < 0 && probe->task->ns[NS_IPC] != of_root)
+		dump_blocker(
+			dump, probe->task, probe->fd,
+			"message queue %s waits in a socket of a process in another IPC namespace than the root of the tree: receive it first",
+			mq->name);
+	return 0;
+}
+
+/*
+ * "QSIZE:12  NOTIFY:0  SIGNO:0  NOTIFY_PID:0": the process to be notified of the next message, or 0. Its value is not
+ * shown.
+ */
+static pid_t mqueue_notified(const struct fd_probe *probe)
+{
+	_cleanup_close_ int fd = reopen_fd(probe->local, O_RDONLY | O_NONBLOCK);
+	char text[256], *at;
+	ssize_t len = fd < 0 ? fd : pread(fd, text, sizeof(text) - 1, 0);
+
+	if (len < 0)
+		return fail(-errno, "read the state of a message queue");
+	text[len] = 0;
+	at = strstr(text, "NOTIFY_PID:");
+	return at ? (pid_t)strtol(at + strlen("NOTIFY_PID:"), NULL, 10) : 0;
+}
+
+/* Nobody else can receive them after the dump. */
+static int mqueue_save_content(struct dump *dump, const struct fd_probe *probe, MqueueEntry *mq)
+{
+	_cleanup_close_ int fd = reopen_fd(probe->local, O_RDONLY | O_NONBLOCK);
+	struct mqueue_properties queue = { .name = mq->name + 1 };
+	int err = fd < 0 ? fail(fd, "open message queue %s", mq->name) : mqueue_save_messages(dump, fd, &queue);
+
+	if (err == 1) {
+		dump_blocker(
+			dump, probe->task, probe->fd,
+			"message queue %s is unlinked, or in another IPC namespace, and has %lu messages, which "
+			"cannot be read without removing them, as BPF is not available (see the log): receive them first",
+			mq->name, mq->messages);
+		return 0;
+	}
+	mq->n_content = queue.nr_messages;
+	mq->content = queue.messages;
+	return err;
+}
+
+static int mqueue_check(struct dump *dump, const struct fd_probe *probe, MqueueEntry *mq)
+{
+	pid_t notified = mqueue_notified(probe);
+
+	if (notified < 0)
+		return notified;
+	if (notified && dump_find_task(dump, notified))
+		dump_blocker(
+			dump, probe->task, probe->fd,
+			"message queue %s: process %d has requested a notification (mq_notify), whose value cannot "
+			"be read: cancel it, or send a message first",
+			mq->name, notified);
+	return mq->unlinked && mq->messages ? mqueue_save_content(dump, probe, mq) : 0;
+}
+
+static int mqueue_fill(struct dump *dump, const struct fd_probe *probe, MqueueEntry *mq)
+{
+	struct mq_attr attr = { 0 };
+	int err = mqueue_attributes(probe->local, &attr);
+
+	if (err < 0)
+		return fail(err, "attributes of a message queue");
+	mqueue_entry__init(mq);
+	mq->name = dump_strdup(dump, probe->link);
+	if (!mq->name)
+		return fail(-ENOMEM, "message queue");
+	if (str_has_suffix(mq->name, MQUEUE_DELETED))
+		mq->name[strlen(mq->name) - strlen(MQUEUE_DELETED)] = 0;
+	mq->flags = probe->flags;
+	mq->inode = probe->st.st_ino;
+	mq->maxmsg = (uint64_t)attr.mq_maxmsg;
+	mq->msgsize = (uint64_t)attr.mq_msgsize;
+	mq->messages = (uint64_t)attr.mq_curmsgs;
+	mq->mode = probe->st.st_mode & 07777;
+	mq->uid = dump_uid_of(dump, probe->st.st_uid);
+	mq->gid = dump_gid_of(dump, probe->st.st_gid);
+	return mqueue_find_name(dump, probe, mq);
+}
+
+static int mqueue_save(struct dump *dump, const struct fd_probe *probe, FileEntry *entry)
+{
+	ExtFileEntry *ext = dump_alloc(dump, sizeof(*ext));
+	MqueueEntry *mq = dump_alloc(dump, sizeof(*mq));
+	int err;
+
+	if (!ext || !mq)
+		return fail(-ENOMEM, "message queue");
+	ext_file_entry__init(ext);
+	ext->id = entry->id;
+	ext->mqueue = mq;
+	entry->ext = ext;
+	err = dump_fown(dump, probe, &ext->fown);
+	if (err >= 0)
+		err = mqueue_fill(dump, probe, mq);
+	return err < 0 ? err : mqueue_check(dump, probe, mq);
+}
+
+const struct fd_kind mqueue_kind = {
+	.name = "mqueue",
+	.image_type = FD_TYPES__EXT,
+	.for_untrusted = true,
+	.claims = mqueue_claims,
+	.save = mqueue_save,
+	.load = mqueue_load,
+	.open = mqueue_open,
+};
+
+const struct run_kind mqueue_run = {
+	.name = "mqueue",
+	.in_namespaces = mqueue_in_namespaces,
+	.failed = mqueue_failed,
+};
