@@ -126,7 +126,7 @@ static int read_list(struct reading *r, uint64_t head)
 static int read_tree(struct reading *r, uint64_t node)
 {
 	const struct fields *at = &r->reader->at;
-	uint64_t above[DEPTH_MAX];
+	uint64_t above[DEPTH_MAX] = { 0 };
 	size_t depth = 0;
 	int err = 0;
 

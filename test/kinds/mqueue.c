@@ -2,7 +2,7 @@
 /*
  * POSIX message queues: one with a name and messages of several priorities; an empty one; an unlinked one with two
  * descriptors; attributes, flags, a write-only descriptor.
- * test: flavours=host,pid breaks=2 decode=yes ignore=fd/6/|fd/7/
+ * test: flavours=host,pid,ipc breaks=2 decode=yes ignore=fd/6/|fd/7/|fd/[345]/ino
  */
 #include "checkpoint.h"
 #include <mqueue.h>
