@@ -134,6 +134,8 @@ static int prepare(struct session *s, const CriuOpts *rpc)
 	req->opts.orphan_pts_master = rpc->has_orphan_pts_master && rpc->orphan_pts_master;
 	if (!err && rpc->config_file)
 		err = config_load_last(req, rpc->config_file);
+	if (!err && req->command == CMD_DUMP && !rpc->has_pid)
+		err = session_refuse(s, -EOPNOTSUPP, "pid is required: a dump of the client itself is not implemented");
 	if (!err)
 		err = add_notifier(s, rpc);
 	if (!err)
@@ -160,6 +162,8 @@ int session_prepare(struct session *s, unsigned int command, const char *name, c
 	s->has_request = true;
 	s->request.command = command;
 	s->request.name = name;
+	/* No warnings: a response has one reason, that of a failure. */
+	s->request.again = true;
 	err = prepare(s, rpc);
 	if (err)
 		log_refusal(s);
