@@ -61,11 +61,32 @@ void nft_text_remove_lock(char *text)
 }
 
 /* "*filter", ":INPUT ACCEPT [0:0]", "-A INPUT -j CRIU", "COMMIT", "# comment" */
+static bool is_of_lock(const struct line *line)
+{
+	return begins(line, ":CRIU ") || begins(line, "-A CRIU ") || ends(line, " -j CRIU");
+}
+
+void iptables_text_remove_lock(char *text)
+{
+	char *to = text;
+
+	for (const char *at = text; *at;) {
+		const struct line line = next_line(at);
+
+		if (!is_of_lock(&line)) {
+			memmove(to, at, line.whole);
+			to += line.whole;
+		}
+		at += line.whole;
+	}
+	*to = 0;
+}
+
 bool iptables_text_has_rules(const char *text)
 {
 	while (*text) {
 		struct line line = next_line(text);
-		bool lock = begins(&line, ":CRIU ") || begins(&line, "-A CRIU ") || ends(&line, " -j CRIU");
+		bool lock = is_of_lock(&line);
 		bool empty = !line.len || strchr("#*", *line.text) || begins(&line, "COMMIT");
 		const char *policy = memchr(line.text, ' ', line.len);
 

@@ -125,6 +125,7 @@ struct net_state {
 	size_t nr_devices;
 	struct net_messages lists[NET_LISTS];
 	bool absent[NET_LISTS]; /* the images are of CRIU 4.2, which does not save these objects */
+	char *iptables_text, *ip6tables_text; /* such of iptables-save(8) */
 	char *nft_text; /* rules that are only there as text of nft(8); NULL: none */
 	struct net_messages tracked; /* connections */
 	struct nl_sock *route; /* acts in this namespace */

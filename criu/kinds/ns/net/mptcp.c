@@ -149,7 +149,10 @@ int net_mptcp_fill(const struct net_state *state)
 		return fail(err, "open a netlink socket (mptcp_pm)");
 	/* Then there are no connections with limits, either. */
 	if (!f.family)
-		return !net_messages_each(saved, is_endpoint, NULL) ? 0 : fail(-EOPNOTSUPP, "the network namespace has endpoints of MPTCP, which this kernel does not have");
+		return !net_messages_each(saved, is_endpoint, NULL) ?
+			       0 :
+			       fail(-EOPNOTSUPP,
+				    "the network namespace has endpoints of MPTCP, which this kernel does not have");
 	netlink_want_reasons(generic);
 	err = net_messages_each(saved, add, &f);
 	if (err)

@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <linux/netlink.h>
 #include <string.h>
+#include <sys/socket.h>
 #include "image/reader.h"
 #include "internal.h"
 #include "kernel/ns_run.h"
 #include "netfilter/conntrack.h"
 #include "netfilter/criu_lock.h"
+#include "netfilter/iptables_text.h"
 #include "netfilter/nft_text.h"
 #include "netfilter/ruleset.h"
 #include "netfilter/xtables.h"
@@ -59,23 +61,23 @@ static int load_nft(struct restore *r, const struct ns *ns, struct net_state *st
 	return 0;
 }
 
-static int refuse_text(struct restore *r, const struct ns *ns, enum image_type type, const char *name)
+static int load_text(struct restore *r, const struct ns *ns, enum image_type type, char **ret_text)
 {
 	size_t len;
-	char *text;
-	int err = read_raw(r, type, ns, &text, &len);
+	int err = read_raw(r, type, ns, ret_text, &len);
 
-	if (err || !iptables_text_has_rules(text))
-		return err;
-	return fail(
-		-EOPNOTSUPP,
-		"%s-%u.img: rules of %s as text, which CRIU saves, are not supported; use nftables (iptables-nft), or "
-		"delete them before the dump",
-		name, ns->id, name);
+	if (!err && strlen(*ret_text) != len)
+		err = fail(-EBADMSG, "images of network namespace %u: rules of iptables are not text", ns->id);
+	if (!err && !iptables_text_has_rules(*ret_text))
+		*ret_text = NULL;
+	if (!err && *ret_text)
+		iptables_text_remove_lock(*ret_text);
+	return err;
 }
 
-static int load_iptables(struct restore *r, const struct ns *ns, const NetnsEntry *entry)
+static int load_iptables(struct restore *r, const struct ns *ns, struct net_state *state)
 {
+	const NetnsEntry *entry = state->entry;
 	int err = 0;
 
 	for (size_t i = 0; i < entry->n_xtables; i++)
@@ -83,9 +85,9 @@ static int load_iptables(struct restore *r, const struct ns *ns, const NetnsEntr
 			return fail(-EBADMSG, "netns-%u.img: xtables: table %s has not %d hooks", ns->id,
 				    entry->xtables[i]->name, XTABLES_HOOKS);
 	if (!entry->n_xtables)
-		err = refuse_text(r, ns, IMAGE_IPTABLES, "iptables");
+		err = load_text(r, ns, IMAGE_IPTABLES, &state->iptables_text);
 	if (!err && !entry->n_xtables)
-		err = refuse_text(r, ns, IMAGE_IP6TABLES, "ip6tables");
+		err = load_text(r, ns, IMAGE_IP6TABLES, &state->ip6tables_text);
 	return err;
 }
 
@@ -95,7 +97,7 @@ int netfilter_load(struct restore *r, const struct ns *ns, struct net_state *sta
 	int err = load_nft(r, ns, state);
 
 	if (!err)
-		err = load_iptables(r, ns, state->entry);
+		err = load_iptables(r, ns, state);
 	if (!err)
 		err = read_raw(r, IMAGE_NETNF_CT, ns, &tracked, &state->tracked.len);
 	if (!err)
@@ -105,14 +107,24 @@ int netfilter_load(struct restore *r, const struct ns *ns, struct net_state *sta
 
 /* ---- creating ---- */
 
-static int create_from_text(void *text)
+static int create_from_texts(void *arg)
 {
-	int err = nft_text_execute(text);
+	const struct net_state *state = arg;
+	int err = state->nft_text ? nft_text_execute(state->nft_text) : 0;
 
-	return err == -ENOPKG ?
-		       fail(err,
-			    "the images have rules of nftables as text: libnftables (Debian: libnftables1) is needed") :
-		       err;
+	if (err == -ENOPKG)
+		return fail(err,
+			    "the images have rules of nftables as text: libnftables (Debian: libnftables1) is needed");
+	if (!err && state->iptables_text)
+		err = iptables_text_execute(AF_INET, state->iptables_text);
+	if (!err && state->ip6tables_text)
+		err = iptables_text_execute(AF_INET6, state->ip6tables_text);
+	return err;
+}
+
+static bool has_texts(const struct net_state *state)
+{
+	return state->nft_text || state->iptables_text || state->ip6tables_text;
 }
 
 int netfilter_execute_texts(struct restore *r)
@@ -121,12 +133,12 @@ int netfilter_execute_texts(struct restore *r)
 	int err = 0;
 
 	ns_for_each(ns, &r->plan.namespaces, NS_NET) {
-		const struct net_state *state = ns->data;
+		struct net_state *state = ns->data;
 		int result = 0;
 
-		if (err || !state || !state->nft_text)
+		if (err || !state || !has_texts(state))
 			continue;
-		err = ns_run_in(&ns->fd, 1, create_from_text, state->nft_text, &result);
+		err = ns_run_in(&ns->fd, 1, create_from_texts, state, &result);
 		err = err ? fail(err, "enter the network namespace %u", ns->id) : result;
 	}
 	return err;
