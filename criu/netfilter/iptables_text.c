@@ -14,7 +14,8 @@
 #include "util/log.h"
 #include "util/str.h"
 
-static char *const environment[] = { (char *)"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", NULL };
+static char *const environment[] = { (char *)"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+				     NULL };
 
 /* It has @fd as standard input, and our standard error. A positive number is its wait status. */
 static int run(const char *program, int fd)
@@ -39,7 +40,7 @@ static int run(const char *program, int fd)
 		char path[64];
 
 		err = str_format(path, sizeof(path), "%s/%s", folders[i], program) ?:
-			posix_spawn(&pid, path, &files, &attributes, argv, environment);
+			      posix_spawn(&pid, path, &files, &attributes, argv, environment);
 	}
 	posix_spawn_file_actions_destroy(&files);
 	posix_spawnattr_destroy(&attributes);
@@ -68,8 +69,11 @@ int iptables_text_execute(int family, const char *text)
 		result = run(program, fd);
 	}
 	if (result == -ENOENT)
-		return fail(-ENOPKG, "the images have rules as text of iptables-save: %s (Debian: iptables) is needed", program);
+		return fail(-ENOPKG, "the images have rules as text of iptables-save: %s (Debian: iptables) is needed",
+			    program);
 	if (result < 0)
 		return fail(result, "execute %s", program);
-	return result ? fail(-EINVAL, "%s has refused the rules of the images (status 0x%x)", program, (unsigned)result) : 0;
+	return result ? fail(-EINVAL, "%s has refused the rules of the images (status 0x%x)", program,
+			     (unsigned)result) :
+			0;
 }
