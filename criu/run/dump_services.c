@@ -135,6 +135,33 @@ void dump_check_owner(struct dump *dump, const struct dump_task *task, const cha
 		what, st->st_uid, st->st_gid);
 }
 
+static bool is_number_in(const struct ns *of, const pid_t *inner, const struct ns *ns)
+{
+	return of && inner_number(&(struct inner_numbers){ of, inner }, ns);
+}
+
+/* Does @task see it, in a nested pid namespace? @number: a pid, tid, or pgid of the tree. */
+static bool sees_number(const struct dump *dump, const struct dump_task *task, pid_t number)
+{
+	const struct ns *ns = task->t.pid_ns;
+	const struct dump_task *other;
+
+	if (!ns || !number)
+		return true;
+	dump_for_each_task(other, dump) {
+		const struct task *t = &other->t;
+
+		if ((t->pid == number && is_number_in(t->pid_ns, t->inner_pid, ns)) ||
+		    (t->pgid == number && is_number_in(t->pid_ns, t->inner_pgid, ns)))
+			return true;
+		for (size_t i = 0; i < other->nr_threads; i++)
+			if (other->threads[i].id.tid == number &&
+			    is_number_in(t->pid_ns, other->threads[i].id.inner, ns))
+				return true;
+	}
+	return false;
+}
+
 int dump_fown(struct dump *dump, const struct fd_probe *probe, FownEntry **ret_fown)
 {
 	struct f_owner_ex owner = { 0 };
@@ -156,6 +183,12 @@ int dump_fown(struct dump *dump, const struct fd_probe *probe, FownEntry **ret_f
 		 */
 		fown->pid_type = owner.type;
 		fown->pid = dump_pid_of(dump, owner.pid);
+		/* The first task that has the descriptor sets it again. */
+		if (!sees_number(dump, probe->task, (pid_t)fown->pid))
+			dump_blocker(
+				dump, probe->task, probe->fd,
+				"%s: signals for it (F_SETOWN) are sent to %u, which is not visible in the pid namespace of this process: that is not supported; let it have another owner",
+				probe->link, fown->pid);
 		if (!fcntl(probe->local, F_GETOWNER_UIDS, uids)) {
 			fown->uid = dump_uid_of(dump, uids[0]);
 			fown->euid = dump_uid_of(dump, uids[1]);

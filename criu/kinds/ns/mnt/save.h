@@ -38,6 +38,8 @@ void mount_check_entry(struct dump *dump, const struct mount *mount);
  * negative errno.
  */
 int mount_find_shown(struct dump *dump, struct mount *mount, enum ns_type type);
+/* Proc: only that of the root of the tree can be created again. False: it shows a nested one, or it is not known. */
+bool mount_shows_pid_ns_of_root(struct dump *dump, const struct mount *mount);
 
 /* survey.c: reads the mounts of all namespaces, and reports what cannot be saved. */
 int mounts_survey(struct dump *dump);

@@ -4,6 +4,11 @@
  * namespace: if another one is mounted there, detached, it is the same.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -13,8 +18,10 @@
 #include "kernel/ns_run.h"
 #include "kinds/ns/mnt/fs_type.h"
 #include "kinds/ns/mnt/save.h"
+#include "run/path.h"
 #include "util/fds.h"
 #include "util/log.h"
+#include "util/str.h"
 
 struct shown {
 	const char *fstype;
@@ -73,6 +80,23 @@ static int find(struct dump *dump, struct mount *mount, enum ns_type type, const
 						    dump_task_of(ns->member)->t.host_pid);
 	}
 	return 0;
+}
+
+/* The first process of its namespace is in that. */
+bool mount_shows_pid_ns_of_root(struct dump *dump, const struct mount *mount)
+{
+	const struct ns *of_root = dump_task_of(dump->tree.root)->ns[NS_PID];
+	const struct mount *whole = mount->fs->whole;
+	char path[PATH_MAX], link[64], want[64];
+	_cleanup_close_ int dir = -1;
+
+	if (!whole || !of_root || !are_several(dump, NS_PID))
+		return true;
+	if (str_format(path, sizeof(path), "%s/1/ns", whole->info->mountpoint))
+		return false;
+	dir = path_open(&dump->roots, whole->info->mnt_id, path, O_PATH | O_DIRECTORY);
+	snprintf(want, sizeof(want), "pid:[%" PRIu64 "]", of_root->ino);
+	return dir >= 0 && read_link(dir, "pid", link, sizeof(link)) > 0 && !strcmp(link, want);
 }
 
 int mount_find_shown(struct dump *dump, struct mount *mount, enum ns_type type)

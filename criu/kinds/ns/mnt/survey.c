@@ -186,7 +186,7 @@ static void refuse_shown(struct dump *dump, const struct mount *mount, enum ns_t
 		at, mount->info->fstype, member->t.host_pid, ns_type_name(type), at);
 }
 
-/* Proc and cgroup are created in the namespaces of the root. A nested namespace may show something else. */
+/* Those of cgroups are created in the namespace of the root. A nested mount namespace may show something else. */
 static void check_creator(struct dump *dump, const struct mount *mount, enum ns_type type)
 {
 	const struct dump_task *root = dump_task_of(dump->tree.root), *member = dump_task_of(mount->of->ns->member);
@@ -201,8 +201,8 @@ static int check_shown(struct dump *dump, struct mount *mount)
 	const unsigned shows = mount->fs->type->shows;
 	int found;
 
-	if (shows & BIT(NS_PID))
-		check_creator(dump, mount, NS_PID);
+	if (shows & BIT(NS_PID) && !mount_shows_pid_ns_of_root(dump, mount))
+		refuse_shown(dump, mount, NS_PID);
 	if (shows & BIT(NS_CGROUP))
 		check_creator(dump, mount, NS_CGROUP);
 	for (enum ns_type type = 0; type < NS_TYPES; type++) {
