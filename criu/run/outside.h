@@ -8,7 +8,15 @@
 #include <limits.h>
 #include "run/restore.h"
 
-enum outside_what { OUTSIDE_IMAGE, OUTSIDE_FILE, OUTSIDE_MAPPING, OUTSIDE_TMPFS, OUTSIDE_DESCRIPTOR, OUTSIDE_PROC, OUTSIDE_PROCESS };
+enum outside_what {
+	OUTSIDE_IMAGE,
+	OUTSIDE_FILE,
+	OUTSIDE_MAPPING,
+	OUTSIDE_TMPFS,
+	OUTSIDE_DESCRIPTOR,
+	OUTSIDE_PROC,
+	OUTSIDE_PROCESS
+};
 
 struct outside_request {
 	enum outside_what what;

@@ -75,9 +75,10 @@ static int find(struct dump *dump, struct mount *mount, enum ns_type type, const
 		if (shown > 0)
 			*ret = ns;
 		if (shown)
-			return shown > 0 ? 1 : fail(shown, "mount %s: mount another %s in the %s namespace of process %d",
-						    MOUNT_NAME(mount), mount->fs->type->name, ns_type_name(type),
-						    dump_task_of(ns->member)->t.host_pid);
+			return shown > 0 ? 1 :
+					   fail(shown, "mount %s: mount another %s in the %s namespace of process %d",
+						MOUNT_NAME(mount), mount->fs->type->name, ns_type_name(type),
+						dump_task_of(ns->member)->t.host_pid);
 	}
 	return 0;
 }
