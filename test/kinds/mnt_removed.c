@@ -153,8 +153,8 @@ int main(int argc, char **argv)
 	      (long)st.st_mtim.tv_sec);
 	check(count_names() == 1, "%d names", count_names());
 	check(pwrite(fd, &byte, 1, 0) == 1 && has_text("first", "Content"), "the open file is another one");
-	check(!stat(test_path("dir"), &st) && st.st_mode == (S_IFDIR | 0710) &&
-		      mkdir(test_path("dir/x"), 0700) < 0 && errno == ENOENT,
+	check(!stat(test_path("dir"), &st) && st.st_mode == (S_IFDIR | 0710) && mkdir(test_path("dir/x"), 0700) < 0 &&
+		      errno == ENOENT,
 	      "directory: %o (errno %d)", st.st_mode, errno);
 	test_done();
 }
