@@ -11,6 +11,7 @@ struct restore;
  * The user namespace that the mount namespace belongs to: a descriptor; -1: it is the tool's own. 0 or a negative errno,
  * which is logged.
  */
+int mount_ns_owner_of(int mnt, int *ret_fd); /* of a descriptor; not logged */
 int mount_ns_owner(const struct dump *dump, const struct ns *ns, int *ret_fd);
 
 /* What may have been in any file, as an archive: tmpfs, ramfs, hugetlbfs. */

@@ -11,6 +11,19 @@
 
 #define NS_GET_USERNS_ _IO(0xb7, 0x1)
 
+int mount_ns_owner_of(int mnt, int *ret_fd)
+{
+	_cleanup_close_ int fd = ioctl(mnt, NS_GET_USERNS_);
+	struct stat owner, own;
+
+	*ret_fd = -1;
+	if (fd < 0 || fstat(fd, &owner) < 0 || fstatat(proc_root(), "self/ns/user", &own, 0) < 0)
+		return -errno;
+	if (owner.st_ino != own.st_ino)
+		*ret_fd = steal_fd(&fd);
+	return 0;
+}
+
 int mount_ns_owner(const struct dump *dump, const struct ns *ns, int *ret_fd)
 {
 	const struct dump_task *member = dump_task_of(ns->member);
@@ -23,15 +36,7 @@ int mount_ns_owner(const struct dump *dump, const struct ns *ns, int *ret_fd)
 	if (!any)
 		return 0;
 	_cleanup_close_ int mnt = open_fmt(member->proc.dir, O_RDONLY | O_CLOEXEC, "ns/mnt");
-	_cleanup_close_ int fd = mnt < 0 ? mnt : ioctl(mnt, NS_GET_USERNS_);
-	struct stat owner, own;
+	int err = mnt < 0 ? mnt : mount_ns_owner_of(mnt, ret_fd);
 
-	if (fd < 0)
-		return fail(mnt < 0 ? mnt : -errno, "find the user namespace of the mount namespace of process %d",
-			    member->t.host_pid);
-	if (fstat(fd, &owner) < 0 || fstatat(proc_root(), "self/ns/user", &own, 0) < 0)
-		return fail(-errno, "compare user namespaces");
-	if (owner.st_ino != own.st_ino)
-		*ret_fd = steal_fd(&fd);
-	return 0;
+	return err ? fail(err, "find the user namespace of the mount namespace of process %d", member->t.host_pid) : 0;
 }

@@ -4,6 +4,7 @@
  * what hides it is unmounted. An unbindable one becomes private there.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
 #include <string.h>
@@ -17,11 +18,13 @@
 #include "kernel/mountinfo.h"
 #include "kernel/ns_run.h"
 #include "kernel/proc_pid.h"
+#include "kinds/ns/mnt/content.h"
 #include "kinds/ns/mnt/idmap.h"
 #include "kinds/ns/mnt/mount.h"
 #include "run/path.h"
 #include "util/fds.h"
 #include "util/log.h"
+#include "util/proc_root.h"
 
 #ifndef SYS_open_tree_attr
 #define SYS_open_tree_attr 467 /* Linux 6.15 */
@@ -139,11 +142,25 @@ static int uncover(void *arg)
 	return err;
 }
 
+/*
+ * By the user namespace that owns the mount namespace of this process: in a copy that another one owns all mounts are locked, and
+ * nothing can be unmounted.
+ */
+static int open_hidden(struct uncover *hidden)
+{
+	_cleanup_close_ int mnt = open_fmt(proc_root(), O_RDONLY | O_CLOEXEC, "self/ns/mnt"), owner = -1;
+	int result = 0, err = mnt < 0 ? mnt : mount_ns_owner_of(mnt, &owner);
+
+	if (!err)
+		err = ns_run_in_new(&owner, owner >= 0, CLONE_NEWNS, uncover, hidden, &result);
+	err = err ?: result;
+	return err ? err : hidden->fd;
+}
+
 int mount_open_whole(const struct mount *mount)
 {
 	_cleanup_close_ int at = path_open(&PATH_OWN, PATH_ROOT_MOUNT, MOUNT_NAME(mount), O_PATH | O_NOFOLLOW);
 	struct uncover hidden = { mount, -1 };
-	int result = 0, err;
 
 	if (at >= 0 && mount_id_of(at) == (int)mount->entry->mnt_id) {
 		int fd = open_alone(at, mount_is_idmapped(mount->info));
@@ -151,7 +168,5 @@ int mount_open_whole(const struct mount *mount)
 		if (fd != -EINVAL)
 			return fd;
 	}
-	err = ns_run_in_new(NULL, 0, CLONE_NEWNS, uncover, &hidden, &result);
-	err = err ?: result;
-	return err ? err : hidden.fd;
+	return open_hidden(&hidden);
 }
