@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "util/faults.h"
 
@@ -24,6 +25,8 @@ struct order {
 	pid_t tool;
 	int error;
 	bool kills;
+	struct stat stderr_was;
+	char untold[96];
 };
 
 static struct order *order;
@@ -56,6 +59,7 @@ static void arm(const char *phase)
 	atomic_store(&order->left, strtol(colon + 1, &end, 10) - 1);
 	order->error = error_of(*end == ':' ? end + 1 : "EIO");
 	order->tool = getpid();
+	fstat(STDERR_FILENO, &order->stderr_was);
 	atomic_store(&order->armed, order->kills || !strncmp(text, phase, strlen(phase)));
 }
 
@@ -65,17 +69,27 @@ static void disarm(void)
 		atomic_store(&order->armed, 0);
 }
 
+/* In a task this number may belong to one of its own files by now, a pipe for example: then the tool prints it. */
+static void tell(const char *text)
+{
+	struct stat now;
+
+	if (!fstat(STDERR_FILENO, &now) && now.st_dev == order->stderr_was.st_dev &&
+	    now.st_ino == order->stderr_was.st_ino)
+		fputs(text, stderr);
+	else
+		strcpy(order->untold, text);
+}
+
 /* Must this call fail? */
 static bool fails(const char *what, long arg)
 {
-	char text[96];
-	int len;
+	char text[sizeof(order->untold)];
 
 	if (!order || !atomic_load(&order->armed) || atomic_fetch_sub(&order->left, 1))
 		return false;
-	len = snprintf(text, sizeof(text), "fault in %d: %s(%#lx)\n", getpid(), what, arg);
-	if (len > 0)
-		fwrite(text, 1, len, stderr);
+	snprintf(text, sizeof(text), "fault in %d: %s(%#lx)\n", getpid(), what, arg);
+	tell(text);
 	if (order->kills) {
 		kill(order->tool, SIGKILL);
 		return false;
@@ -138,7 +152,12 @@ int __wrap_compel_finish_begin(pid_t tid, const struct compel_thread_state *afte
 
 int __wrap_restore_run(const struct options *opts, struct restore_result *ret)
 {
+	int err;
+
 	arm("restore");
-	return __real_restore_run(opts, ret);
+	err = __real_restore_run(opts, ret);
+	if (order)
+		fputs(order->untold, stderr);
+	return err;
 }
 #endif
