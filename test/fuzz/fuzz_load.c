@@ -38,10 +38,6 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	atexit(remove_top);
 	opts.images_dir_fd = top_fd;
 	opts.shell_job = true;
-	/* Of the containers among the seeds. */
-	opts.root = strdup("/");
-	if (!opts.root || str_list_add(&opts.externals, "mnt[data]:/tmp"))
-		abort();
 	if (log_init(LOG_ERROR))
 		abort();
 	log_to_fd(-1);
