@@ -144,11 +144,21 @@ static bool has_nested(const struct restore *r)
 	return false;
 }
 
+static bool has_user_ns(const struct restore *r)
+{
+	const struct ns *ns;
+
+	ns_for_each(ns, &r->plan.namespaces, NS_USER)
+		if (!ns->own)
+			return true;
+	return false;
+}
+
 int restore_begin_outside(struct restore *r)
 {
 	int err;
 
-	if (!restore_user_ns(r))
+	if (!has_user_ns(r))
 		return has_nested(r) ? outside_begin(r, answer) : 0;
 	err = image_dir_open_elsewhere(r->dir, open_image_elsewhere, r);
 	if (!err)

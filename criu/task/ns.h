@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 struct arena;
+struct id_map;
 struct task;
 
 /* In the order of their ids in CRIU. */
@@ -31,6 +32,8 @@ struct ns {
 	struct task *member; /* the first task of the tree that is in it */
 	/* The user namespace of the tree that owns it (of a user namespace: its parent); NULL: the tool's, or one outside. */
 	struct ns *owner;
+	const struct id_map *uids,
+		*gids; /* dump, of a user namespace: its maps, to numbers of the tool's; NULL: unknown */
 	int fd; /* restore: of the tool, inherited by all tasks until they run (restore/namespaces.c); -1: none */
 	int root; /* of a mount namespace: its root directory (O_PATH), of the tool; -1: none */
 	void *data; /* private to the kind that saves or restores it */

@@ -2,8 +2,8 @@
 /*
  * Processes in another user namespace than the root of the tree, in a state that cannot be restored: with threads, with directories
  * or memory that they share, with a time namespace that belongs to theirs, or
- * an IPC namespace where users have other numbers.
- * test: refused="(?s)has threads, and lives in another user.*shares its directories.*shares its memory.*its (time namespace belongs to another user.*ipc namespace belongs to .*other numbers|ipc namespace belongs to .*other numbers.*time namespace belongs to another user)"
+ * a mount namespace, besides another one, where users have other numbers.
+ * test: refused="(?s)has threads, and lives in another user.*shares its directories.*shares its memory.*its (time namespace belongs to another user.*mnt namespace belongs to .*other numbers|mnt namespace belongs to .*other numbers.*time namespace belongs to another user)"
  */
 #include "checkpoint.h"
 #include <pthread.h>
@@ -83,16 +83,23 @@ static int clocks(void *arg)
 
 static int objects(void *arg)
 {
-	enter(CLONE_NEWIPC);
+	enter(CLONE_NEWNS);
 	need(!prctl(PR_SET_DUMPABLE, 1), "dumpable");
 	write_file("/proc/self/uid_map", "5 0 1");
 	checkpoint_task("objects", 0);
 	return 0;
 }
 
+static int mounts(void *arg)
+{
+	need(!unshare(CLONE_NEWNS), "mount namespace");
+	checkpoint_task("mounts", 0);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
-	pid_t pids[5];
+	pid_t pids[6];
 
 	test_init(argc, argv);
 	pids[0] = fork_task(threads, NULL);
@@ -105,8 +112,10 @@ int main(int argc, char **argv)
 	await_task("clocks");
 	pids[4] = fork_task(objects, NULL);
 	await_task("objects");
+	pids[5] = fork_task(mounts, NULL);
+	await_task("mounts");
 	checkpoint_here();
-	for (int i = 0; i < 5; i++)
+	for (int i = 0; i < 6; i++)
 		join_task(pids[i]);
 	test_done();
 }

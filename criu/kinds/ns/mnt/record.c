@@ -10,16 +10,22 @@
 #include "kinds/ns/mnt/save.h"
 #include "util/log.h"
 
-/* In the kernel's format: "uid=5" or "gid=5", with a number of the tool's user namespace. */
-static int add_id(struct dump *dump, const char *word, size_t len, struct buf *to)
+/*
+ * In the kernel's format: "uid=5" or "gid=5", with a number of the tool's user namespace. To one of the user namespace in which the
+ * file system is created again.
+ */
+static int add_id(struct dump *dump, const struct ns *user, const char *word, struct buf *to)
 {
 	uint64_t id = strtoull(word + 4, NULL, 10);
 
-	id = word[0] == 'u' ? dump_uid_of(dump, (uint32_t)id) : dump_gid_of(dump, (uint32_t)id);
+	if (user && user->uids)
+		id = id_map_inner(word[0] == 'u' ? user->uids : user->gids, (uint32_t)id);
+	else
+		id = word[0] == 'u' ? dump_uid_of(dump, (uint32_t)id) : dump_gid_of(dump, (uint32_t)id);
 	return buf_printf(to, "%s%.4s%u", to->len ? "," : "", word, (unsigned)id);
 }
 
-static int inner_options(struct dump *dump, const char *options, struct buf *to)
+static int inner_options(struct dump *dump, const struct ns *user, const char *options, struct buf *to)
 {
 	int err = 0;
 
@@ -27,7 +33,7 @@ static int inner_options(struct dump *dump, const char *options, struct buf *to)
 		size_t len = mount_option_len(word);
 
 		if (len > 4 && (!memcmp(word, "uid=", 4) || !memcmp(word, "gid=", 4)))
-			err = add_id(dump, word, len, to);
+			err = add_id(dump, user, word, to);
 		else
 			err = buf_printf(to, "%s%.*s", to->len ? "," : "", (int)len, word);
 		word += len + (word[len] == ',');
@@ -35,14 +41,15 @@ static int inner_options(struct dump *dump, const char *options, struct buf *to)
 	return err;
 }
 
-static int fill_options(struct dump *dump, const struct mount_info *info, MntEntry *entry)
+static int fill_options(struct dump *dump, const struct mount *mount, MntEntry *entry)
 {
+	const struct mount_info *info = mount->info;
 	_cleanup_buf_ struct buf text = { 0 }, inner = { 0 };
 	int err = mount_sb_flags(info->sb_options, &entry->sb_flags, &text);
 
 	entry->has_sb_flags = true;
 	if (!err)
-		err = inner_options(dump, text.data ?: "", &inner);
+		err = inner_options(dump, mount->of->ns->owner, text.data ?: "", &inner);
 	if (!err && !strcmp(info->fstype, "devpts"))
 		err = buf_printf(&inner, "%snewinstance", inner.len ? "," : "");
 	entry->options = err ? NULL : dump_strdup(dump, inner.data ?: "");
@@ -83,7 +90,7 @@ int mount_fill_entry(struct dump *dump, struct mount *mount)
 	entry->has_shared_id = entry->has_master_id = true;
 	entry->shared_id = (uint32_t)info->shared_id;
 	entry->master_id = (uint32_t)info->master_id;
-	if (fill_options(dump, info, entry) || !entry->root || !entry->mountpoint || !entry->source)
+	if (fill_options(dump, mount, entry) || !entry->root || !entry->mountpoint || !entry->source)
 		return fail(-ENOMEM, "mounts");
 	return 0;
 }

@@ -75,6 +75,28 @@ static bool is_same_map(const struct id_map *map, const struct id_map *tree)
 	return true;
 }
 
+static bool has_root(const struct user_saved *user)
+{
+	for (size_t i = 0; i < user->uids.ranges.n; i++)
+		if (!user->uids.ranges.v[i].inner)
+			return true;
+	return false;
+}
+
+static bool have_one_owner(const struct dump *dump, enum ns_type type)
+{
+	const struct ns *ns, *first = NULL;
+
+	ns_for_each(ns, &dump->namespaces, type) {
+		if (ns->own)
+			continue;
+		if (first && ns->owner != first->owner)
+			return false;
+		first = ns;
+	}
+	return true;
+}
+
 /* Time namespaces belong to the user namespace of the root. */
 static const char *why_not_owned(const struct dump *dump, const struct ns *ns)
 {
@@ -82,8 +104,11 @@ static const char *why_not_owned(const struct dump *dump, const struct ns *ns)
 
 	if (ns->type == NS_PID || ns->type == NS_TIME)
 		return "";
-	/* Their objects have owners: in images as numbers of the root's, and created by a process inside. */
-	if ((ns->type == NS_IPC || ns->type == NS_MNT) && user &&
+	/* Nobody else there may write to its sysctls. */
+	if (ns->type == NS_IPC && user && !has_root(user))
+		return ", where nobody is user 0";
+	/* All file systems are created in the first mount namespace (kinds/ns/mnt), with the numbers there. */
+	if (ns->type == NS_MNT && user && !have_one_owner(dump, NS_MNT) &&
 	    !(is_same_map(&user->uids, &dump->uid_map) && is_same_map(&user->gids, &dump->gid_map)))
 		return ", where ids have other numbers";
 	return NULL;

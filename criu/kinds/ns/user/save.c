@@ -112,6 +112,8 @@ static int read_state(struct dump *dump, struct ns *ns)
 	if (dump_is_check(dump) && (err == -ESRCH || err == -ENOENT))
 		return 0;
 	ns->data = saved;
+	ns->uids = &saved->uids;
+	ns->gids = &saved->gids;
 	return err ? fail(err, "query the user namespace of process %d", member->t.host_pid) : 0;
 }
 
