@@ -74,8 +74,7 @@ int mounts_save_removed(struct dump *dump, const struct ns *ns)
 		if (err || !mount_is_removed(mount) || mount->entry->removed_id != mount->entry->mnt_id)
 			continue;
 		_cleanup_close_ int fd = mount_open_whole(mount);
-		err = fd < 0 ? fail(fd, "open mount %s", MOUNT_NAME(mount)) :
-			       content_save_removed(dump, ns, mount, fd);
+		err = fd < 0 ? fail(fd, "open mount %s", MOUNT_NAME(mount)) : content_save_removed(dump, ns, mount, fd);
 	}
 	return err;
 }
