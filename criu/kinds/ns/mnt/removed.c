@@ -113,7 +113,7 @@ static void set_times(int dir, const struct stat *was)
 
 /*
  * mountinfo shows where it was: it gets its old name, if that is free, and loses it; a file also if another one has it by now,
- * which is then renamed over it, in a new file system, where is mounted nowhere that.
+ * which is then renamed over it: the new file system is mounted nowhere yet.
  */
 static bool remove_with_old_name(struct restore *r, const struct mount_removed *m, int from, const char *name)
 {
