@@ -26,9 +26,12 @@ static bool in_group(const struct proc_status *status, gid_t gid)
 static bool may_open(const struct dump *dump, const struct subject *s)
 {
 	static const unsigned wanted[] = { [O_RDONLY] = 4, [O_WRONLY] = 2, [O_RDWR] = 6, [O_ACCMODE] = 6 };
-	const struct proc_status *status = &s->task->threads[0].status;
+	const struct proc_status *status = s->task->nr_threads ? &s->task->threads[0].status : NULL;
 	unsigned need = wanted[s->flags & O_ACCMODE], has = s->st.st_mode;
 
+	/* A check, which does not look at threads. */
+	if (!status)
+		return true;
 	/* A task in another user namespace than the root opens files before it enters that, without capabilities. */
 	if (s->task->ns[NS_USER] == dump_task_of(dump->tree.root)->ns[NS_USER] &&
 	    status->cap_eff & BIT(CAP_DAC_OVERRIDE) && id_map_has(&dump->uid_map, s->st.st_uid) &&

@@ -131,7 +131,7 @@ static void check_entering(struct dump *dump, const struct dump_task *task, cons
 		dump_blocker(
 			dump, task, -1,
 			"has threads and its own user namespace, which does not own its pid namespace: their tids cannot be restored; that is not supported (it is with unshare --user --pid)");
-	if (task->t.sid == task->t.pid && task->threads[0].stat.tty_nr)
+	if (task->t.sid == task->t.pid && task->stat.tty_nr)
 		dump_blocker(
 			dump, task, -1,
 			"has a controlling terminal and its own user namespace, which does not own its pid namespace: that is not supported");
