@@ -86,6 +86,9 @@ static bool is_stuck(pid_t tid, struct progress *p)
 		p->cpu_first = cpu;
 	if (!p->looked || state == 'R' || cpu != p->cpu)
 		p->moved = now;
+	/* Time in which we did not run either (a machine that was suspended) is no sign. */
+	else if (now - p->looked > 10 * LOOK_MS)
+		p->moved += now - p->looked;
 	p->looked = now;
 	p->cpu = cpu;
 	return now - p->moved >= STUCK_MS || p->cpu - p->cpu_first >= MAX_CPU_S * per_s;

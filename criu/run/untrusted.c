@@ -2,27 +2,21 @@
 #include "run/untrusted.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "base/bits.h"
 #include "base/cleanup.h"
+#include "run/caller.h"
 #include "run/caps.h"
 #include "run/restore.h"
 #include "run/untrusted_user.h"
 #include "util/fds.h"
 #include "util/log.h"
 #include "util/proc_root.h"
-
-#define IOPRIO_PROCESS 1
-#define IOPRIO_CLASS_SHIFT 13
-#define IOPRIO_REALTIME 1
-#define JOIN_SESSION_KEYRING 1
 
 enum { TASK_LOG_MAX = 1 << 20 };
 
@@ -160,29 +154,6 @@ void untrusted_collect_log(struct restore *r)
 
 /* ---- the tree ---- */
 
-/* Priorities are inherited from the caller, and may be higher than the user is allowed to set. */
-static int lower_priorities(void)
-{
-	int policy = sched_getscheduler(0) & ~SCHED_RESET_ON_FORK, adj = 0;
-	char text[16] = "";
-	ssize_t len;
-	_cleanup_close_ int fd = open_at(proc_root(), "self/oom_score_adj", O_RDWR, 0);
-
-	if (policy != SCHED_OTHER && policy != SCHED_BATCH && policy != SCHED_IDLE &&
-	    sched_setscheduler(0, SCHED_OTHER, &(struct sched_param){ 0 }) < 0)
-		return fail(-errno, "reset the scheduling policy");
-	if (getpriority(PRIO_PROCESS, 0) < 0 && setpriority(PRIO_PROCESS, 0, 0) < 0)
-		return fail(-errno, "reset the nice value");
-	if (syscall(SYS_ioprio_get, IOPRIO_PROCESS, 0) >> IOPRIO_CLASS_SHIFT == IOPRIO_REALTIME &&
-	    syscall(SYS_ioprio_set, IOPRIO_PROCESS, 0, 0) < 0)
-		return fail(-errno, "reset the I/O priority");
-	len = fd < 0 ? fd : read_full(fd, text, sizeof(text) - 1);
-	if (len < 0 || sscanf(text, "%d", &adj) != 1)
-		return fail(len < 0 ? (int)len : -EIO, "read /proc/self/oom_score_adj");
-	/* Writing it with CAP_SYS_RESOURCE also sets the minimum. */
-	return adj < 0 && pwrite(fd, "0", 1, 0) != 1 ? fail(-errno, "set oom_score_adj to 0") : 0;
-}
-
 static int become_user(struct untrusted *u)
 {
 	const uint64_t kept = BIT(CAP_CHECKPOINT_RESTORE);
@@ -203,14 +174,6 @@ static int become_user(struct untrusted *u)
 		return -errno;
 	getresuid(&uid[0], &uid[1], &uid[2]);
 	return uid[0] != u->uid || uid[1] != u->uid || uid[2] != u->uid ? -EPERM : 0;
-}
-
-/* Possession of the caller's session keyring would allow reading its keys: keyrings(7). */
-static int leave_keyring(void)
-{
-	if (syscall(SYS_keyctl, JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS)
-		return fail(-errno, "create a session keyring for the tree");
-	return 0;
 }
 
 /* Until its memory is complete, a task is a copy of us, with our caller's descriptors and directory. */
@@ -239,12 +202,12 @@ int untrusted_settle(struct restore *r)
 	err = set_caps(u->own_caps.permitted, u->own_caps.permitted);
 	if (err)
 		return fail(err, "drop our own capabilities");
-	err = lower_priorities();
+	err = caller_lower_priorities();
 	if (err)
 		return err;
 	err = become_user(u);
 	if (err)
 		return fail(err, "become user %u permanently", u->uid);
-	err = leave_keyring();
+	err = caller_leave_keyring();
 	return err ? err : leave_descriptors(r, u);
 }

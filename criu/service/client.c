@@ -24,7 +24,8 @@ static int open_pidfd(int sock, pid_t pid)
 		return -ESRCH;
 	if (!getsockopt(sock, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &len))
 		return pidfd;
-	return sys_pidfd_open(pid, 0);
+	/* Any other error: it has ended, and its pid may be that of another process by now. */
+	return errno == ENOPROTOOPT ? sys_pidfd_open(pid, 0) : -ESRCH;
 }
 
 int client_begin(struct client *client, int sock)

@@ -7,13 +7,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/close_range.h>
+#include <linux/securebits.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "run/caller.h"
 #include "run/notify.h"
 #include "run/options.h"
 #include "service/listen.h"
@@ -40,6 +45,7 @@ struct worker {
 struct service {
 	const struct options *opts;
 	const char *path; /* of our socket; NULL: it is not ours */
+	struct stat place; /* what was there when it began */
 	int sock, signals;
 	sigset_t mask_before;
 	struct worker workers[WORKERS_MAX];
@@ -61,11 +67,50 @@ static void refuse_connection(int sock, const char *why)
 /* Nothing of the service is left in it but its standard descriptors, and its log. */
 static void leave_service(const struct service *service)
 {
+	/* Its terminal, too: who has that may type there (TIOCSTI). */
+	if (setsid() < 0 || log_separate() < 0)
+		_exit(EXIT_REQUEST_FAILED);
 	close(service->sock);
 	close(service->signals);
 	/* Only the service ends with its signals; a dump or restore checks for them. */
 	sigprocmask(SIG_SETMASK, &service->mask_before, NULL);
 	prctl(PR_SET_NAME, "criu-request");
+}
+
+static int leave_log(void)
+{
+	_cleanup_close_ int null = open_at(AT_FDCWD, "/dev/null", O_RDWR, 0);
+
+	if (null < 0)
+		return fail(null, "open /dev/null");
+	for (int fd = 0; fd <= STDERR_FILENO; fd++)
+		if (dup2(null, fd) < 0) /* style: for what the client has us execute */
+			return fail(-errno, "redirect descriptor %d", fd);
+	log_to_fd(STDERR_FILENO);
+	return 0;
+}
+
+/* What is executed for a client, as its user, gets nothing of what the service was started with. */
+static int leave_context(void)
+{
+	struct rlimit core;
+	int err = leave_log();
+
+	if (!err)
+		err = caller_lower_priorities();
+	if (!err)
+		err = caller_leave_keyring();
+	if (err)
+		return err;
+	/* The user may kill it, and would get its memory, which was the service's. */
+	if (getrlimit(RLIMIT_CORE, &core) < 0 || setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, core.rlim_max }) < 0)
+		return fail(-errno, "limit core files");
+	if (sys_close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+		return fail(-errno, "close_range");
+	umask(022);
+	if (clearenv() || setenv("PATH", "/usr/local/bin:/usr/bin:/bin", 1))
+		return -ENOMEM;
+	return chdir("/") < 0 ? fail(-errno, "chdir to /") : 0;
 }
 
 static int serve_client(struct session *s, struct client_rights *rights)
@@ -75,6 +120,10 @@ static int serve_client(struct session *s, struct client_rights *rights)
 
 	if (!err && !rights->ours)
 		err = client_rights_limit(&s->client);
+	if (!err && !rights->ours && leave_context()) {
+		err = -EIO;
+		why = "the service cannot leave its own context";
+	}
 	if (err) {
 		log_info("client %d: refused: %s: %s", s->client.pid, why, strerror(-err));
 		s->refusal = why;
@@ -298,6 +347,11 @@ static int begin(struct service *service, int *ret_ready)
 	service->sock = listen_open(service->opts, &service->path);
 	if (service->sock < 0)
 		return service->sock;
+	if (service->path && lstat(service->path, &service->place) < 0)
+		return fail(-errno, "stat %s", service->path);
+	/* Files of a client are opened with its effective ids, without capabilities. */
+	if (prctl(PR_GET_SECUREBITS) & SECBIT_NO_SETUID_FIXUP)
+		return fail(-EPERM, "the service cannot run with the securebit no-setuid-fixup");
 	err = service->opts->restore_detached ? go_to_background(ret_ready) : 0;
 	if (!err)
 		err = open_signals(service);
@@ -306,6 +360,15 @@ static int begin(struct service *service, int *ret_ready)
 	if (!err && *ret_ready >= 0)
 		err = write_full(*ret_ready, "", 1);
 	return err;
+}
+
+/* Another service may listen there by now. */
+static bool is_ours(const struct service *service)
+{
+	struct stat st;
+
+	return lstat(service->path, &st) == 0 && st.st_dev == service->place.st_dev &&
+	       st.st_ino == service->place.st_ino;
 }
 
 int service_run(const struct options *opts)
@@ -323,7 +386,7 @@ int service_run(const struct options *opts)
 		accept_until_signal(service);
 	}
 	/* Requests that are being served end by themselves. */
-	if (service->path)
+	if (service->path && is_ours(service))
 		unlink(service->path);
 	if (service->path && opts->pidfile)
 		output_remove(opts->work_dir_fd, opts->pidfile);

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "service/notifier.h"
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/bits.h"
+#include "kernel/proc_pid.h"
 #include "service/wire.h"
 #include "util/log.h"
+#include "util/proc_root.h"
 #include "util/str.h"
 
 /* A stage as clients know it. */
@@ -65,14 +70,34 @@ static int await_reply(const struct notifier *notifier, const char **ret_why)
 	return err;
 }
 
+/* Is it one of the processes that we have stopped? Then it could not reply. */
+static bool is_stopped(const struct notifier *notifier)
+{
+	_cleanup_proc_status_ struct proc_status status = { 0 };
+	struct proc client;
+	char path[64];
+	int err;
+
+	if (proc_open(notifier->client, &client) < 0)
+		return false;
+	err = proc_status_read(&client, &status);
+	proc_close(&client);
+	if (err)
+		return false;
+	snprintf(path, sizeof(path), "self/task/%d", status.tracer);
+	return status.tracer && faccessat(proc_root(), path, F_OK, 0) == 0;
+}
+
 static int notify_client(const struct notify_outlet *outlet, const struct options *opts, const struct notice *notice)
 {
 	const struct notifier *notifier = (const struct notifier *)outlet;
 	const struct stage *stage = find_stage(notice->action);
 	const char *why = "it cannot be notified";
-	int err = send_notice(notifier, notice, stage && stage->has_pid);
+	int err = is_stopped(notifier) ? -EDEADLK : send_notice(notifier, notice, stage && stage->has_pid);
 
 	log_debug("notification %s", notice->action);
+	if (err == -EDEADLK)
+		why = "it is part of the tree, which is stopped";
 	if (!err)
 		err = await_reply(notifier, &why);
 	if (err && stage && stage->must_not_fail) {
@@ -84,7 +109,7 @@ static int notify_client(const struct notify_outlet *outlet, const struct option
 	return err ? -ECANCELED : 0;
 }
 
-void notifier_init(struct notifier *notifier, int sock)
+void notifier_init(struct notifier *notifier, int sock, pid_t client)
 {
-	*notifier = (struct notifier){ .outlet = { .notify = notify_client }, .sock = sock };
+	*notifier = (struct notifier){ .outlet = { .notify = notify_client }, .sock = sock, .client = client };
 }

@@ -88,7 +88,7 @@ static int add_notifier(struct session *s, const CriuOpts *rpc)
 {
 	if (!rpc->has_notify_scripts || !rpc->notify_scripts)
 		return 0;
-	notifier_init(&s->notifier, s->client.sock);
+	notifier_init(&s->notifier, s->client.sock, s->client.pid);
 	return notify_add(&s->request.opts, &s->notifier.outlet);
 }
 

@@ -71,15 +71,28 @@ static bool same_inode(const struct client *client, const char *what)
 	       theirs.st_ino == ours.st_ino;
 }
 
+static bool differs(const struct client *client, const char *const *places)
+{
+	for (; *places; places++)
+		if (!same_inode(client, *places))
+			return true;
+	return false;
+}
+
 /* Paths, pids and ids of the request are ours only if the client sees what we see. */
 static bool is_elsewhere(const struct client *client)
 {
-	static const char *const places[] = { "root", "ns/mnt", "ns/pid", "ns/user" };
+	static const char *const places[] = { "root", "ns/mnt", "ns/pid", "ns/user", NULL };
 
-	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
-		if (!same_inode(client, places[i]))
-			return true;
-	return false;
+	return differs(client, places);
+}
+
+/* What it has us execute would be outside of these. Kernels may lack some: then neither has one. */
+static bool is_confined(const struct client *client)
+{
+	static const char *const places[] = { "ns/net", "ns/ipc", "ns/uts", "ns/cgroup", NULL };
+
+	return differs(client, places);
 }
 
 static int read_groups(const struct client *client, struct client_rights *ret)
@@ -137,6 +150,10 @@ static int judge(const struct client *client, struct client_rights *rights, cons
 	}
 	if (rights->uid == 0 || its.no_new_privs || its.seccomp) {
 		*ret_why = "the client is in a sandbox (no_new_privs, seccomp), which its request would leave";
+		return -EPERM;
+	}
+	if (is_confined(client)) {
+		*ret_why = "the client is in another network, IPC, UTS or cgroup namespace than the service";
 		return -EPERM;
 	}
 	return 0;

@@ -61,6 +61,14 @@ int log_init(int level)
 	return 0;
 }
 
+int log_separate(void)
+{
+	if (sink.kept)
+		munmap(sink.kept, sizeof(*sink.kept));
+	sink.kept = NULL;
+	return log_init(sink.level);
+}
+
 void log_set_level(int level)
 {
 	sink.level = level;

@@ -16,6 +16,8 @@ enum log_level { LOG_SILENT = 0, LOG_ERROR = 1, LOG_WARN = 2, LOG_INFO = 3, LOG_
  * to stderr. 0 or -ENOMEM.
  */
 int log_init(int level);
+/* After a fork: errors are kept apart from those of the parent and of its other children. 0 or -ENOMEM. */
+int log_separate(void);
 void log_set_level(int level);
 int log_level(void);
 

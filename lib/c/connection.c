@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only
 /* Connections to criu: a service's socket, a socket that was passed, or a program that is started for one call. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -96,7 +97,11 @@ static int start_program(const char *binary, bool detached, struct connection *r
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		return -ECOMM;
 	ours = pair[0];
-	theirs = pair[1];
+	/* Not one of the standard descriptors: messages of the program would get into the connection. */
+	theirs = fcntl(pair[1], F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	close(pair[1]);
+	if (theirs < 0)
+		return -ECOMM;
 	err = detached ? spawn_detached(binary, theirs) : spawn(binary, theirs, 0, &worker);
 	if (err)
 		return -ECOMM;

@@ -50,19 +50,6 @@ static int mqueue_look_up(void *arg)
 	return fd >= 0 && !fstat(fd, &st) && st.st_ino == n->probe->st.st_ino && st.st_dev == n->probe->st.st_dev;
 }
 
-/* Is it a queue of another namespace of the tree, or of the tool's? Only where there are several. */
-static bool mqueue_is_elsewhere(struct dump *dump, struct named *named)
-{
-	const struct ns *own = named->probe->task->ns[NS_IPC], *ns;
-
-	if (own && !own->own && mqueue_look_up(named))
-		return true;
-	ns_for_each(ns, &dump->namespaces, NS_IPC)
-		if (ns != own && ipc_ns_of_task(dump_task_of(ns->member), mqueue_look_up, named) == 1)
-			return true;
-	return false;
-}
-
 static int mqueue_find_name(struct dump *dump, const struct fd_probe *probe, MqueueEntry *mq)
 {
 	struct named named = { probe, mq->name };
@@ -71,8 +58,8 @@ static int mqueue_find_name(struct dump *dump, const struct fd_probe *probe, Mqu
 
 	if (found < 0)
 		return fail(found, "enter the IPC namespace of process %d", probe->task->t.host_pid);
-	mq->unlinked = !found;
-	if (!found && mqueue_is_elsewhere(dump, &named))
+	mq->unlinked = !probe->st.st_nlink;
+	if (!found && !mq->unlinked)
 		dump_blocker(dump, probe->task, probe->fd,
 			     "message queue %s is in another IPC namespace than the process: close it", mq->name);
 	else if (probe->fd < 0 && probe->task->ns[NS_IPC] != of_root)
@@ -110,7 +97,7 @@ static int mqueue_save_content(struct dump *dump, const struct fd_probe *probe, 
 	if (err == 1) {
 		dump_blocker(
 			dump, probe->task, probe->fd,
-			"message queue %s is unlinked, or in another IPC namespace, and has %lu messages, which "
+			"message queue %s is unlinked, and has %lu messages, which "
 			"cannot be read without removing them, as BPF is not available (see the log): receive them first",
 			mq->name, mq->messages);
 		return 0;
@@ -146,7 +133,7 @@ static int mqueue_fill(struct dump *dump, const struct fd_probe *probe, MqueueEn
 	mq->name = dump_strdup(dump, probe->link);
 	if (!mq->name)
 		return fail(-ENOMEM, "message queue");
-	if (str_has_suffix(mq->name, MQUEUE_DELETED))
+	if (!probe->st.st_nlink && str_has_suffix(mq->name, MQUEUE_DELETED))
 		mq->name[strlen(mq->name) - strlen(MQUEUE_DELETED)] = 0;
 	mq->flags = probe->flags;
 	mq->inode = probe->st.st_ino;

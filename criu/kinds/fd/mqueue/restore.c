@@ -216,8 +216,12 @@ int mqueue_in_namespaces(struct restore *r)
 	struct mqueue_restore *data;
 	int err = 0;
 
-	for (size_t i = 0; i < r->plan.nr_files && err >= 0; i++) {
-		if (r->plan.files[i].kind != &mqueue_kind)
+	/* Unlinked ones last: they borrow their old names, which named ones may have by now. */
+	for (size_t n = 0; n < 2 * r->plan.nr_files && err >= 0; n++) {
+		const size_t i = n % r->plan.nr_files;
+		const bool unlinked = n >= r->plan.nr_files;
+
+		if (r->plan.files[i].kind != &mqueue_kind || !!mqueue_of(&r->plan.files[i])->unlinked != unlinked)
 			continue;
 		data = kind_data_of(&r->arena, restore_kind_data(r, &mqueue_kind), sizeof(*data));
 		err = data ? ipc_ns_of_restore(r, mqueue_ns(&r->plan.files[i]), mqueue_open_inside,

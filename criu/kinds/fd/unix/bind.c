@@ -185,7 +185,7 @@ static int remove_stale(struct restore *r, const struct unix_sock *sock, int dir
 	if (fstatat(dir, base, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : fail(-errno, "stat %s", path);
 	if (!S_ISSOCK(st.st_mode))
-		return fail(-EEXIST, "%s is in the way of a unix socket, and is not a socket; move it away", path);
+		return fail(-EADDRINUSE, "%s is in the way of a unix socket, and is not a socket; move it away", path);
 	err = find_user(&st, is_on_tmpfs(dir), &user);
 	if (err)
 		return fail(err, "query which process uses %s", path);

@@ -177,7 +177,7 @@ static int fail_missing(const struct cg_restore *cg, const struct cg_group *grou
 static int check_existing(const struct cg_restore *cg, const struct cg_group *group)
 {
 	if (cg->mode == CGROUP_MODE_STRICT && group->path[1] && (group->used || group->entry))
-		return fail(-EEXIST, "the cgroup %s (%s) exists already (--manage-cgroups=strict)", group->path,
+		return fail(-EBUSY, "the cgroup %s (%s) exists already (--manage-cgroups=strict)", group->path,
 			    cg_hierarchy_title(group->h));
 	return 0;
 }

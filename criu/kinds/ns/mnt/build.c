@@ -139,7 +139,7 @@ static int open_stand_in(struct mounts *m, bool whole_tree)
 	struct mount *mount;
 
 	mounts_for_each(mount, m)
-		if (mount->deferred && mount->fs->whole == mount)
+		if (mount->deferred && mount->fs->whole == mount && mount->fs->type->shows & BIT(NS_PID))
 			break;
 	if (!mount)
 		return 0;

@@ -34,27 +34,32 @@ static struct mount_removed *find(const struct mount_restore *data, const struct
 	return NULL;
 }
 
-static int note(struct restore *r, const struct mount_removed *m, const char *path, bool is_dir)
+static int note(struct restore *r, const struct mount_removed *m, const char *path, bool is_dir, size_t *ret_nr)
 {
-	size_t nr;
-
-	return m->origin->mount ? mount_undo_note(r, m->origin->mount, path, is_dir, &nr) : 0;
+	*ret_nr = 0;
+	return m->origin->mount ? mount_undo_note(r, m->origin->mount, path, is_dir, ret_nr) : 0;
 }
 
 static int create(struct restore *r, struct mount_removed *m)
 {
 	char file[sizeof(m->dir) + sizeof("/" FS_ARCHIVE_FILE)];
 	struct stat st;
+	size_t nr[2];
 	int err;
 
 	snprintf(file, sizeof(file), "%s/%s", m->dir, FS_ARCHIVE_FILE);
-	err = note(r, m, m->dir, true);
+	err = note(r, m, m->dir, true, &nr[0]);
 	if (!err)
-		err = note(r, m, file, false);
+		err = note(r, m, file, false, &nr[1]);
 	if (err)
 		return err;
-	if (fstat(m->origin->fd, &m->root) < 0 || mkdirat(m->origin->fd, m->dir, 0700) < 0)
-		return fail(-errno, "mount %s: create %s in its file system", MOUNT_NAME(m->mount), m->dir);
+	if (fstat(m->origin->fd, &m->root) < 0 || mkdirat(m->origin->fd, m->dir, 0700) < 0) {
+		err = -errno;
+		/* Another tool's, which it removes itself. */
+		mount_undo_drop(r, nr[0]);
+		mount_undo_drop(r, nr[1]);
+		return fail(err, "mount %s: create %s in its file system", MOUNT_NAME(m->mount), m->dir);
+	}
 	_cleanup_close_ int dir = open_at(m->origin->fd, m->dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 	if (dir < 0)
 		return fail(dir, "mount %s: open %s", MOUNT_NAME(m->mount), m->dir);
@@ -121,13 +126,19 @@ static bool remove_with_old_name(struct restore *r, const struct mount_removed *
 	_cleanup_close_ int parent = open_parent(m, &old);
 	struct stat was, other;
 	bool done = false;
+	size_t nr = 0;
 
 	if (parent < 0 || !*old || fstat(parent, &was) < 0)
 		return false;
-	if (fstatat(parent, old, &other, AT_SYMLINK_NOFOLLOW) < 0)
-		done = !note(r, m, mount_below(m->origin->root, m->mount->entry->root), m->is_dir) &&
-		       !renameat(from, name, parent, old) && !unlinkat(parent, old, m->is_dir ? AT_REMOVEDIR : 0);
-	else if (!m->origin->mount && !m->is_dir && !S_ISDIR(other.st_mode))
+	if (fstatat(parent, old, &other, AT_SYMLINK_NOFOLLOW) < 0) {
+		bool moved = !note(r, m, mount_below(m->origin->root, m->mount->entry->root), m->is_dir, &nr) &&
+			     !renameat2(from, name, parent, old, RENAME_NOREPLACE);
+
+		done = moved && !unlinkat(parent, old, m->is_dir ? AT_REMOVEDIR : 0);
+		/* From now on the name is somebody else's, if it is there. */
+		if (done || !moved)
+			mount_undo_drop(r, nr);
+	} else if (!m->origin->mount && !m->is_dir && !S_ISDIR(other.st_mode))
 		done = !renameat2(from, name, parent, old, RENAME_EXCHANGE) && !renameat(from, name, parent, old);
 	set_times(parent, &was);
 	return done;

@@ -25,10 +25,12 @@ static const struct mount *find_same(const struct dump *dump, const struct mount
 }
 
 /* Tasks in a user namespace cannot remove its name from a file system of the host. */
-static const char *why_not(const struct mount *mount, const struct ns *ns, mode_t mode)
+static const char *why_not(const struct mount *mount, const struct ns *ns, const struct stat *st)
 {
-	if (!S_ISREG(mode) && !S_ISDIR(mode))
+	if (!S_ISREG(st->st_mode) && !S_ISDIR(st->st_mode))
 		return "it is neither a file nor a directory";
+	if (S_ISREG(st->st_mode) && st->st_nlink)
+		return "it has another name";
 	return mount->fs->origins && ns->owner ? "its file system is from outside of the user namespace" : NULL;
 }
 
@@ -41,7 +43,7 @@ static int survey_one(struct dump *dump, const struct ns *ns, struct mount *moun
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return fail(fd < 0 ? fd : -errno, "open mount %s", at);
-	why = why_not(mount, ns, st.st_mode);
+	why = why_not(mount, ns, &st);
 	if (why)
 		mount_blocker(
 			dump,
