@@ -45,4 +45,3 @@ int caller_leave_keyring(void)
 		return fail(-errno, "create a session keyring");
 	return 0;
 }
-

@@ -135,7 +135,7 @@ static bool remove_with_old_name(struct restore *r, const struct mount_removed *
 			     !renameat2(from, name, parent, old, RENAME_NOREPLACE);
 
 		done = moved && !unlinkat(parent, old, m->is_dir ? AT_REMOVEDIR : 0);
-		/* From now on the name is somebody else's, if it is there. */
+		/* From now on a file with this name is not ours. */
 		if (done || !moved)
 			mount_undo_drop(r, nr);
 	} else if (!m->origin->mount && !m->is_dir && !S_ISDIR(other.st_mode))
