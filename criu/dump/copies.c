@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include "dump/beacon.h"
 #include "dump/dump.h"
@@ -298,12 +299,18 @@ static int settle_process(struct dump *dump, struct dump_task *dt)
 static int end_copy(const struct proc *proc)
 {
 	struct proc_stat stat;
+	siginfo_t info;
 
 	if (kill(proc->pid, SIGKILL) < 0)
 		return -errno;
 	do
 		usleep(END_LOOK_US); /* style: a process that is not the parent is not notified of an exit */
 	while (!proc_stat_read(proc, &stat) && stat.state != 'Z');
+	/*
+	 * It is a zombie before its parent has been sent a signal, which has to be taken away: both happen under one lock, which
+	 * waitid(2) takes, too, whatever it finds. kernel/exit.c exit_notify()
+	 */
+	waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT);
 	return 0;
 }
 
@@ -353,6 +360,21 @@ static int clean_up(struct dump *dump, uint64_t since)
 	return left;
 }
 
+/* Twice in a row: a copy may be adopted, by one whose children have been listed already, while a list is gone through. */
+static void clean_up_all(struct dump *dump, uint64_t since)
+{
+	useconds_t pause = PAUSE_US;
+
+	for (int quiet = 0; quiet < 2; quiet++) {
+		if (!clean_up(dump, since))
+			continue;
+		quiet = -1;
+		usleep(pause); /* style: nothing notifies us of a zombie, or of a debugger's exit */
+		pause = MIN_OF(pause * 2, LONGEST_PAUSE_US);
+		dump_release_attached(dump->attached);
+	}
+}
+
 static void leave_parent(struct dump *dump)
 {
 	struct dump_task *parent = dump_find_task(dump, getppid());
@@ -382,11 +404,7 @@ static int run_guard(void *arg)
 	log_set_level(LOG_SILENT);
 	dump->signal_fd = -1;
 	dump->thawed = true;
-	for (useconds_t pause = PAUSE_US; clean_up(dump, stat.start_time);
-	     pause = MIN_OF(pause * 2, LONGEST_PAUSE_US)) {
-		usleep(pause); /* style: nothing notifies us of a zombie, or of a debugger's exit */
-		dump_release_attached(dump->attached);
-	}
+	clean_up_all(dump, stat.start_time);
 	leave_parent(dump);
 	return 0;
 }

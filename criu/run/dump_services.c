@@ -162,17 +162,6 @@ static bool sees_number(const struct dump *dump, const struct dump_task *task, p
 	return false;
 }
 
-/* @pid: in the tool's pid namespace */
-static bool is_first_thread(struct dump *dump, pid_t pid)
-{
-	struct dump_task *task;
-
-	dump_for_each_task(task, dump)
-		if (task->t.host_pid == pid)
-			return true;
-	return false;
-}
-
 int dump_fown(struct dump *dump, const struct fd_probe *probe, FownEntry **ret_fown)
 {
 	struct f_owner_ex owner = { 0 };
@@ -200,7 +189,7 @@ int dump_fown(struct dump *dump, const struct fd_probe *probe, FownEntry **ret_f
 				dump, probe->task, probe->fd,
 				"%s: signals for it (F_SETOWN) are sent to %u, which is not visible in the pid namespace of this process: that is not supported; let it have another owner",
 				probe->link, fown->pid);
-		if (owner.type == F_OWNER_TID && !is_first_thread(dump, owner.pid))
+		if (owner.type == F_OWNER_TID && !dump_find_task(dump, owner.pid))
 			dump_blocker(
 				dump, probe->task, probe->fd,
 				"%s: signals for it (F_SETOWN_EX) are sent to thread %u, which is not the first one of its process: that is not supported; let it have another owner",
