@@ -7,10 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <linux/close_range.h>
 #include <linux/securebits.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -18,9 +16,9 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "run/caller.h"
 #include "run/notify.h"
 #include "run/options.h"
+#include "service/context.h"
 #include "service/listen.h"
 #include "service/requests.h"
 #include "service/serve.h"
@@ -77,42 +75,6 @@ static void leave_service(const struct service *service)
 	prctl(PR_SET_NAME, "criu-request");
 }
 
-static int leave_log(void)
-{
-	_cleanup_close_ int null = open_at(AT_FDCWD, "/dev/null", O_RDWR, 0);
-
-	if (null < 0)
-		return fail(null, "open /dev/null");
-	for (int fd = 0; fd <= STDERR_FILENO; fd++)
-		if (dup2(null, fd) < 0) /* style: for what the client has us execute */
-			return fail(-errno, "redirect descriptor %d", fd);
-	log_to_fd(STDERR_FILENO);
-	return 0;
-}
-
-/* What is executed for a client, as its user, gets nothing of what the service was started with. */
-static int leave_context(void)
-{
-	struct rlimit core;
-	int err = leave_log();
-
-	if (!err)
-		err = caller_lower_priorities();
-	if (!err)
-		err = caller_leave_keyring();
-	if (err)
-		return err;
-	/* The user may kill it, and would get its memory, which was the service's. */
-	if (getrlimit(RLIMIT_CORE, &core) < 0 || setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, core.rlim_max }) < 0)
-		return fail(-errno, "limit core files");
-	if (sys_close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
-		return fail(-errno, "close_range");
-	umask(022);
-	if (clearenv() || setenv("PATH", "/usr/local/bin:/usr/bin:/bin", 1))
-		return -ENOMEM;
-	return chdir("/") < 0 ? fail(-errno, "chdir to /") : 0;
-}
-
 static int serve_client(struct session *s, struct client_rights *rights)
 {
 	const char *why;
@@ -120,7 +82,7 @@ static int serve_client(struct session *s, struct client_rights *rights)
 
 	if (!err && !rights->ours)
 		err = client_rights_limit(&s->client);
-	if (!err && !rights->ours && leave_context()) {
+	if (!err && !rights->ours && context_leave()) {
 		err = -EIO;
 		why = "the service cannot leave its own context";
 	}
@@ -292,16 +254,7 @@ static int report_ready(const struct options *opts)
 
 static int leave_terminal(void)
 {
-	_cleanup_close_ int null = open_at(AT_FDCWD, "/dev/null", O_RDWR, 0);
-
-	if (null < 0)
-		return fail(null, "open /dev/null");
-	if (setsid() < 0)
-		return fail(-errno, "setsid");
-	for (int fd = 0; fd <= STDERR_FILENO; fd++)
-		if (dup2(null, fd) < 0) /* style: also for what we execute */
-			return fail(-errno, "redirect descriptor %d", fd);
-	return 0;
+	return setsid() < 0 ? fail(-errno, "setsid") : context_leave_standard();
 }
 
 /* In the parent: the exit status, when the child is ready, or has failed. */
