@@ -33,7 +33,8 @@ static const char setup[] =
 	"set_to ipv6/conf/default/accept_ra 0; set_to ipv6/conf/all/disable_policy 1; set_to ipv6/conf/default/router_solicitation_delay 9;"
 	"set_to ipv6/conf/default/stable_secret 2001:db8::1; set_to ipv6/conf/default/addr_gen_mode 2;"
 	"set_to ipv4/ping_group_range '0 5'; set_to unix/max_dgram_qlen 37; set_to ipv4/ip_local_reserved_ports 2100-2105,2200;"
-	"set_to ipv4/tcp_rmem '5000 60000 700000'; set_to ipv4/neigh/lo/gc_stale_time 61; set_to ipv6/neigh/lo/mcast_solicit 4";
+	"set_to ipv4/tcp_rmem '5000 60000 700000'; set_to ipv4/neigh/lo/gc_stale_time 61; set_to ipv6/neigh/lo/mcast_solicit 4;"
+	"if test -e ipv6/conf/lo/ra_defrtr_metric; then set_to ipv6/conf/lo/ra_defrtr_metric 3000000000; fi";
 
 int main(int argc, char **argv)
 {

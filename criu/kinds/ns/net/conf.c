@@ -152,7 +152,7 @@ static int fill_file(struct restore *r, int family, const char *which, const str
 		return net_sysctl_write(r, path, entry->sarg);
 	if (!entry->has_iarg)
 		return 0;
-	snprintf(number, sizeof(number), "%d", entry->iarg);
+	snprintf(number, sizeof(number), name->how == CONF_U32 ? "%u" : "%d", entry->iarg);
 	return net_sysctl_write(r, path, number);
 }
 

@@ -98,7 +98,7 @@ static const struct conf_name more6[] = {
 	{ "accept_ra_rt_info_min_plen", 49, 0 },
 	{ "ndisc_tclass", 50, 0 },
 	{ "rpl_seg_enabled", 51, 0 },
-	{ "ra_defrtr_metric", 52, 0 },
+	{ "ra_defrtr_metric", 52, CONF_U32 },
 	{ "ioam6_enabled", 53, 0 },
 	{ "ndisc_evict_nocarrier", 56, 0 },
 	{ "accept_untracked_na", 57, 0 },

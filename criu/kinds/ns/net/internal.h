@@ -14,7 +14,8 @@
 
 /* ---- settings in ipv4/conf and ipv6/conf: conf.c ---- */
 
-enum { CONF_TEXT = 1, CONF_MS = 2 }; /* a text that is in no array; seconds, in the array milliseconds */
+/* a text that is in no array; seconds, in the array milliseconds; a number without a sign */
+enum { CONF_TEXT = 1, CONF_MS = 2, CONF_U32 = 3 };
 struct conf_name {
 	const char *name;
 	unsigned char index, how; /* in the array of RTM_GETLINK */
