@@ -3,7 +3,7 @@
  * Where an orphan would be adopted by a process of the tree (pid 1 of its pid namespace, a child subreaper), the copies
  * of a short freeze are children of the processes that they are copies of: they send no exit signal, and wait(2) does
  * not see them without __WALL or __WCLONE. When its pages are saved, such a copy is killed while all threads of its
- * parent are stopped, and the parent is made to wait for it. If the parent has exited meanwhile, its copy has been
+ * parent are stopped, and the parent waits for it already, in code of ours: it never runs with a zombie, whoever dies. If the parent has exited meanwhile, its copy has been
  * adopted; the adopter is stopped in the same way, and keeps its SIGCHLD, as it may come from another child.
  *
  * When the dumper is killed its copies remain (pie/parasite/fork.c). A guard process that waits for that
@@ -20,7 +20,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include "dump/beacon.h"
 #include "dump/dump.h"
@@ -46,6 +45,7 @@
 /* Shared by the dumper and the guard. */
 struct copy_list {
 	_Atomic pid_t making; /* the process that a copy is being made of; 0: none */
+	_Atomic pid_t awaited; /* the copy that its parent is waiting for, in code of ours; 0: none */
 	size_t nr; /* slots */
 	_Atomic pid_t pids[]; /* of copies; 0: free */
 };
@@ -180,19 +180,24 @@ static int find_parent(struct dump *dump, pid_t child, struct dump_task **ret_pa
 	return -ENOENT;
 }
 
+static void drop_copy(void *dt)
+{
+	memory_drop_snapshot(dt);
+}
+
 /* Its parent is stopped; @dt is the process that was copied. -EAGAIN: it has been reparented meanwhile. */
 static int end_with_parent(struct dump *dump, struct dump_task *dt, struct dump_task *parent)
 {
 	struct dump_task *now = NULL;
 	const struct reaped copy = { memory_snapshot_child(dt), memory_snapshot_child_inside(dt) };
+	const struct reaping r = { copy, parent == dt, drop_copy, dt,
+				   dump->copy_guard ? &dump->copy_guard->copies->awaited : NULL };
 	int err = find_parent(dump, copy.pid, &now);
 
-	if (!err && now != parent)
-		return -EAGAIN;
+	if (!err)
+		return now == parent ? reap_in(parent->threads[0].id.host_tid, &r) : -EAGAIN;
 	memory_drop_snapshot(dt);
-	if (err)
-		return err == -ENOENT ? 0 : err;
-	return reap_in(parent->threads[0].id.host_tid, copy, parent == dt);
+	return err == -ENOENT ? 0 : err;
 }
 
 /* The init has been killed, and with it all copies; it waits until we have waited for them, and cannot be stopped. */
@@ -296,22 +301,15 @@ static int settle_process(struct dump *dump, struct dump_task *dt)
 	return err;
 }
 
-static int end_copy(const struct proc *proc)
+static void end_copy(void *arg)
 {
+	const struct proc *proc = arg;
 	struct proc_stat stat;
-	siginfo_t info;
 
-	if (kill(proc->pid, SIGKILL) < 0)
-		return -errno;
+	kill(proc->pid, SIGKILL);
 	do
 		usleep(END_LOOK_US); /* style: a process that is not the parent is not notified of an exit */
 	while (!proc_stat_read(proc, &stat) && stat.state != 'Z');
-	/*
-	 * It is a zombie before its parent has been sent a signal, which has to be taken away: both happen under one lock, which
-	 * waitid(2) takes, too, whatever it finds. kernel/exit.c exit_notify()
-	 */
-	waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT);
-	return 0;
 }
 
 static int reap_child(struct dump *dump, struct dump_task *dt, pid_t child, uint64_t since)
@@ -332,13 +330,27 @@ static int reap_child(struct dump *dump, struct dump_task *dt, pid_t child, uint
 	if (!err)
 		err = stop_memory(dump, dt, PATIENCE_US);
 	if (!err) {
-		err = end_copy(&proc);
-		if (!err)
-			err = reap_in(dt->threads[0].id.host_tid, reaped, stat.exit_signal == 0);
+		const struct reaping r = { reaped, stat.exit_signal == 0, end_copy, &proc, NULL };
+
+		err = reap_in(dt->threads[0].id.host_tid, &r);
 		resume_memory(dump, dt);
 	}
 	proc_close(&proc);
 	return err;
+}
+
+/* Its parent leaves our code only then. */
+static void end_awaited(struct dump *dump, uint64_t since)
+{
+	const pid_t copy = atomic_load(&dump->copy_guard->copies->awaited);
+	struct proc proc = PROC_CLOSED;
+	struct proc_stat stat;
+
+	if (!copy || proc_open(copy, &proc) < 0)
+		return;
+	if (!proc_stat_read(&proc, &stat) && !strcmp(stat.comm, PARASITE_COPY_NAME) && stat.start_time >= since)
+		kill(copy, SIGKILL);
+	proc_close(&proc);
 }
 
 static int clean_up(struct dump *dump, uint64_t since)
@@ -365,6 +377,7 @@ static void clean_up_all(struct dump *dump, uint64_t since)
 {
 	useconds_t pause = PAUSE_US;
 
+	end_awaited(dump, since);
 	for (int quiet = 0; quiet < 2; quiet++) {
 		if (!clean_up(dump, since))
 			continue;

@@ -10,10 +10,20 @@ struct reaped {
 };
 
 /*
- * @tid: a stopped thread of the process; all others are stopped as well. @child is a zombie, or about to be one, and
- * not traced. @take_signal: a SIGCHLD for it is removed. 0 or a negative errno, not logged.
+ * @end(@arg) ends the child, after which nobody traces it. It is called when the process waits for that already: whoever dies
+ * meanwhile, the process never runs with a zombie of ours. @take_signal: a SIGCHLD for the child is removed.
  */
-int reap_in(pid_t tid, struct reaped child, bool take_signal);
+struct reaping {
+	struct reaped child;
+	bool take_signal;
+	void (*end)(void *arg);
+	void *arg;
+	/* NULL: none. The child, while the process may be waiting for it: if we die, another process has to end it first of all. */
+	_Atomic pid_t *awaited;
+};
+
+/* @tid: a stopped thread of the process; all others are stopped as well. 0 or a negative errno, not logged. */
+int reap_in(pid_t tid, const struct reaping *r);
 /* The same for our own process: does not return on success. */
 int reap_ourselves_in(pid_t tid);
 /* Lets the process run until nothing of a tracer that has died is in it any more. */

@@ -247,15 +247,19 @@ static void drop(struct snapshot *snap)
 	*snap = (struct snapshot){ .mem = -1 };
 }
 
-/* While its origin is stopped. */
+static void already_ended(void *arg)
+{
+}
+
+/* While the tree is frozen: if we die, the process runs its part of the copy to the end first (reap_settle). */
 static int give_up(struct dump_task *dt, struct snapshot *snap)
 {
-	const struct reaped child = { snap->is_child ? snap->pid : 0, snap->inside };
+	const struct reaping r = { { snap->is_child ? snap->pid : 0, snap->inside }, true, already_ended, NULL, NULL };
 	int err = 0;
 
 	drop(snap);
-	if (child.pid > 0)
-		err = reap_in(dt->threads[0].id.host_tid, child, true);
+	if (r.child.pid > 0)
+		err = reap_in(dt->threads[0].id.host_tid, &r);
 	return err ? fail(err, "remove the copy of its memory from the process") : 0;
 }
 

@@ -133,7 +133,7 @@ struct parasite_fork_state {
 /* A child that the program does not know of: waits until it exits, and removes the SIGCHLD for it. */
 struct parasite_reap {
 	int32_t pid;
-	int32_t unused;
+	int32_t take_signal; /* also remove a SIGCHLD for it */
 };
 
 struct parasite_fds {

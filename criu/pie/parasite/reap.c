@@ -54,7 +54,7 @@ long parasite_reap(const struct parasite_reap *r)
 	do
 		got = sys_wait4(r->pid, NULL, __WALL, NULL);
 	while (got == -EINTR);
-	if (got == r->pid)
+	if (got == r->pid && r->take_signal)
 		take_signal(r->pid);
-	return got < 0 ? got : 0;
+	return got;
 }
