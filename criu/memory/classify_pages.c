@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Classifies the pages that the scan has found in private memory. */
+#include <sys/mman.h>
 #include "base/bits.h"
 #include "memory/dump_memory.h"
 #include "pie/vma.h"
@@ -10,6 +11,12 @@ static enum page_outcome outcome_of(const VmaEntry *vma)
 	return vma_is_droppable(vma->flags) ? PAGES_SKIP : PAGES_WRITE;
 }
 
+/* Where a file shows through, or a page is a huge one, an entry is needed. */
+static bool zero_without_entry(const VmaEntry *vma)
+{
+	return (vma->status & VMA_ANON_PRIVATE) && !(vma->status & VMA_VDSO) && !(vma->flags & MAP_HUGETLB);
+}
+
 static struct page_run run_of(const VmaEntry *vma, uint64_t start, uint64_t end)
 {
 	return (struct page_run){
@@ -17,6 +24,7 @@ static struct page_run run_of(const VmaEntry *vma, uint64_t start, uint64_t end)
 		.end = end,
 		.outcome = outcome_of(vma),
 		.may_be_lazy = (vma->status & VMA_ANON_PRIVATE) && !(vma->status & VMA_VDSO),
+		.empty_is_zero = zero_without_entry(vma),
 	};
 }
 

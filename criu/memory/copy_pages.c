@@ -5,7 +5,6 @@
  */
 #include "memory/copy_pages.h"
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -24,8 +23,16 @@ struct page_job {
 	size_t first; /* index of the first range */
 	int n;
 	uint64_t len, offset;
-	bool by_fd; /* for all ranges */
+	bool by_fd, drops_zeros; /* for all ranges */
 	const void *ready; /* is in our memory already */
+};
+
+ARRAY_OF(zero_ranges, struct iovec);
+
+/* What a thread keeps from job to job. */
+struct worker {
+	char **buffer;
+	struct zero_ranges zeros; /* of the current job */
 };
 
 /* What process_vm_readv cannot read (no PROT_READ) the tracer reads through /proc/PID/mem. */
@@ -45,21 +52,118 @@ static int read_by_fd(const struct page_copy *c, const struct page_job *job, cha
 	return 0;
 }
 
-static int copy_job(struct page_copy *c, size_t at, char *buffer)
+static bool is_zero_page(const char *page)
 {
-	const struct page_job *job = &c->jobs.v[at];
-	struct page_batch batch = { .index = at, .offset = job->offset, .len = job->len, .data = buffer };
-	struct iovec local = { buffer, job->len };
-	uint64_t start = stats_now(), read_done;
-	ssize_t got = 0;
+	static const uint64_t zero;
+
+	return !memcmp(page, &zero, sizeof(zero)) && !memcmp(page, page + sizeof(zero), PAGE_SZ - sizeof(zero));
+}
+
+static int add_zero_page(struct zero_ranges *zeros, char *page)
+{
+	struct iovec *last = zeros->n ? &zeros->v[zeros->n - 1] : NULL;
+	struct iovec one = { page, PAGE_SZ };
+
+	if (!last || (char *)last->iov_base + last->iov_len != page)
+		return array_add(zeros, one) ? fail(-ENOMEM, "list of zero pages") : 0;
+	last->iov_len += PAGE_SZ;
+	return 0;
+}
+
+/* Moves the other pages together. Returns the length that is left, or a negative errno. */
+static ssize_t drop_zeros(const struct page_copy *c, const struct page_job *job, struct worker *w)
+{
+	char *from = *w->buffer, *to = from;
+
+	for (int i = 0; i < job->n; i++) {
+		const struct iovec *piece = &c->pieces.v[job->first + i];
+
+		for (size_t at = 0; at < piece->iov_len; at += PAGE_SZ, from += PAGE_SZ) {
+			int err = 0;
+
+			if (is_zero_page(from)) {
+				err = add_zero_page(&w->zeros, (char *)piece->iov_base + at);
+			} else {
+				if (to != from)
+					memcpy(to, from, PAGE_SZ);
+				to += PAGE_SZ;
+			}
+			if (err)
+				return err;
+		}
+	}
+	return to - *w->buffer;
+}
+
+static int report_zeros(struct page_copy *c, const struct zero_ranges *zeros)
+{
 	int err = 0;
 
-	if (job->ready)
-		batch.data = job->ready;
-	else if (!job->by_fd)
-		got = process_vm_readv(c->from.pid, &local, 1, &c->pieces.v[job->first], job->n, 0);
-	if (!job->ready && got != (ssize_t)job->len)
-		err = read_by_fd(c, job, buffer);
+	for (size_t i = 0; !err && i < zeros->n; i++) {
+		uint64_t start = (uintptr_t)zeros->v[i].iov_base;
+
+		err = c->sink->ops->add_zeros(c->sink, start, start + zeros->v[i].iov_len);
+		c->zero_bytes += zeros->v[i].iov_len;
+	}
+	return err;
+}
+
+/* The offset of a batch is known when all before it have been searched for zeros. */
+static int place_batch(struct page_copy *c, const struct zero_ranges *zeros, struct page_batch *batch)
+{
+	int err;
+
+	pthread_mutex_lock(&c->lock);
+	while (c->placed != batch->index && !atomic_load(&c->failed))
+		pthread_cond_wait(&c->next_placed, &c->lock);
+	err = atomic_load(&c->failed);
+	if (!err)
+		err = report_zeros(c, zeros);
+	batch->offset = c->placed_bytes;
+	c->placed_bytes += batch->len;
+	c->placed++;
+	pthread_cond_broadcast(&c->next_placed);
+	pthread_mutex_unlock(&c->lock);
+	return err;
+}
+
+static int read_job(struct page_copy *c, const struct page_job *job, char *buffer)
+{
+	struct iovec local = { buffer, job->len };
+
+	if (!job->by_fd &&
+	    process_vm_readv(c->from.pid, &local, 1, &c->pieces.v[job->first], job->n, 0) == (ssize_t)job->len)
+		return 0;
+	return read_by_fd(c, job, buffer);
+}
+
+static int read_batch(struct page_copy *c, struct page_batch *batch, struct worker *w)
+{
+	const struct page_job *job = &c->jobs.v[batch->index];
+	ssize_t left = (ssize_t)job->len;
+	int err = 0;
+
+	w->zeros.n = 0;
+	batch->data = job->ready ? job->ready : *w->buffer;
+	if (!job->ready)
+		err = read_job(c, job, *w->buffer);
+	if (err)
+		return err;
+	if (c->sink->ops->add_zeros && job->drops_zeros)
+		left = drop_zeros(c, job, w);
+	if (left < 0)
+		return (int)left;
+	batch->len = left;
+	batch->offset = job->offset;
+	return c->sink->ops->add_zeros ? place_batch(c, &w->zeros, batch) : 0;
+}
+
+static int copy_job(struct page_copy *c, size_t at, struct worker *w)
+{
+	struct page_batch batch = { .index = at };
+	uint64_t start = stats_now(), read_done;
+	int err = read_batch(c, &batch, w);
+
 	if (err)
 		return err;
 	read_done = stats_now();
@@ -68,13 +172,16 @@ static int copy_job(struct page_copy *c, size_t at, char *buffer)
 		return err;
 	atomic_fetch_add(&c->read_us, read_done - start);
 	atomic_fetch_add(&c->write_us, stats_now() - read_done);
-	progress_add(c->progress, job->len);
+	progress_add(c->progress, c->jobs.v[at].len);
 	return 0;
 }
 
 static void give_up(struct page_copy *c, int err)
 {
+	pthread_mutex_lock(&c->lock);
 	atomic_store(&c->failed, err);
+	pthread_cond_broadcast(&c->next_placed);
+	pthread_mutex_unlock(&c->lock);
 	if (c->sink->ops->give_up)
 		c->sink->ops->give_up(c->sink);
 }
@@ -89,6 +196,7 @@ void page_buffer_free(char **buffer)
 /* New pages for a buffer would take longer than copying a small process. */
 static void copy_all(struct page_copy *c, char **buffer)
 {
+	struct worker w = { .buffer = buffer };
 	size_t at;
 	int err = 0;
 
@@ -99,10 +207,11 @@ static void copy_all(struct page_copy *c, char **buffer)
 		*buffer = err ? NULL : made;
 	}
 	while (!err && !atomic_load(&c->failed) && (at = atomic_fetch_add(&c->next, 1)) < c->jobs.n) {
-		err = copy_job(c, at, *buffer);
+		err = copy_job(c, at, &w);
 		if (c->between && buffer == c->buffer)
 			c->between(c->between_arg);
 	}
+	array_free(&w.zeros);
 	if (err)
 		give_up(c, err);
 }
@@ -145,12 +254,15 @@ int page_copy_add_ready(struct page_copy *c, const void *data, uint64_t len)
 	return array_add(&c->jobs, job) ? fail(-ENOMEM, "list of pages") : 0;
 }
 
-static struct page_job *job_with_room(struct page_copy *c, bool by_fd)
+static struct page_job *job_with_room(struct page_copy *c, const struct page_run *run, bool by_fd)
 {
 	struct page_job *job = c->jobs.n ? &c->jobs.v[c->jobs.n - 1] : NULL;
-	struct page_job next = { .first = c->pieces.n, .offset = c->bytes, .by_fd = by_fd };
+	struct page_job next = {
+		.first = c->pieces.n, .offset = c->bytes, .by_fd = by_fd, .drops_zeros = run->empty_is_zero
+	};
 
-	if (job && !job->ready && job->by_fd == by_fd && job->len < BUFFER_SIZE && job->n < MAX_PIECES)
+	if (job && !job->ready && job->by_fd == by_fd && job->drops_zeros == run->empty_is_zero &&
+	    job->len < BUFFER_SIZE && job->n < MAX_PIECES)
 		return job;
 	return array_add(&c->jobs, next) ? NULL : &c->jobs.v[c->jobs.n - 1];
 }
@@ -158,7 +270,7 @@ static struct page_job *job_with_room(struct page_copy *c, bool by_fd)
 int page_copy_add(struct page_copy *c, const struct page_run *run, bool by_fd)
 {
 	for (uint64_t at = run->start; at < run->end;) {
-		struct page_job *job = job_with_room(c, by_fd);
+		struct page_job *job = job_with_room(c, run, by_fd);
 		struct iovec piece = { (void *)(uintptr_t)at, 0 };
 
 		if (!job)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Copies the content of pages from a process or a file to a sink. */
 #pragma once
+#include <pthread.h>
 #include <stdatomic.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -18,7 +19,7 @@ struct page_origin {
 ARRAY_OF(page_pieces, struct iovec);
 ARRAY_OF(page_jobs, struct page_job);
 
-/* Read-only while threads work, except for @next and below. */
+/* Read-only while threads work, except for @next and below. Zeros are a valid initial value of all members. */
 struct page_copy {
 	struct page_origin from;
 	struct page_sink *sink;
@@ -31,6 +32,11 @@ struct page_copy {
 	uint64_t bytes; /* of all jobs */
 	atomic_size_t next; /* next job to be done */
 	atomic_int failed;
+	/* For sinks that accept zeros: batches get their offsets one after another. */
+	pthread_mutex_t lock;
+	pthread_cond_t next_placed;
+	size_t placed; /* so many batches have an offset */
+	uint64_t placed_bytes, zero_bytes;
 	atomic_ulong read_us, write_us;
 };
 

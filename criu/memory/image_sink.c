@@ -1,27 +1,36 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Pages are written to the images directory: runs to a page map, content to its pages image, each batch to its own
- * offset.
+ * Pages are written to the images directory: content to a pages image, each batch to its own offset, and at the end the
+ * runs, without the zeros that were found in them, to its page map.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include "base/bits.h"
 #include "base/cleanup.h"
 #include "image/pagemap.h"
 #include "memory/page_sink.h"
+#include "util/array.h"
 #include "util/fds.h"
 #include "util/log.h"
 
-/* Reserving space for less takes as long as writing it. */
+/* Reserving space for less takes as long as writing it. More at once gains nothing, and may be needed for nothing: zeros. */
 #define WORTH_RESERVING (512ul << 10)
+#define RESERVED_AT_ONCE (64ul << 20)
+
+ARRAY_OF(sink_runs, struct page_run);
 
 struct image_sink {
 	struct page_sink sink;
 	struct image_store *dir;
 	struct pagemap_writer *map;
 	struct image_extent pages; /* the content starts at its base */
+	struct sink_runs runs, zeros;
+	pthread_mutex_t lock; /* of the space below */
+	uint64_t bytes, reserved; /* at most needed; up to where there is space */
+	uint64_t used;
 };
 
 static struct image_sink *image_sink_of(struct page_sink *sink)
@@ -36,32 +45,59 @@ static int dir_error(const struct image_sink *s, int err)
 
 static int add_run(struct page_sink *sink, const struct page_run *run)
 {
-	struct image_sink *s = image_sink_of(sink);
-	uint32_t flags = 0;
-
-	if (page_run_has_content(run))
-		flags = PAGEMAP_PRESENT | (run->may_be_lazy ? PAGEMAP_LAZY : 0);
-	else if (run->outcome == PAGES_PARENT)
-		flags = PAGEMAP_PARENT;
-	return flags ? dir_error(s, pagemap_add(s->map, run->start, (run->end - run->start) / PAGE_SZ, flags)) : 0;
+	return array_add(&image_sink_of(sink)->runs, *run) ? fail(-ENOMEM, "page map") : 0;
 }
 
-/* Reserves all space at once: cheaper than piece by piece, and a full disk is detected before copying. */
+static int add_zeros(struct page_sink *sink, uint64_t start, uint64_t end)
+{
+	struct page_run run = { .start = start, .end = end };
+
+	return array_add(&image_sink_of(sink)->zeros, run) ? fail(-ENOMEM, "page map") : 0;
+}
+
+/* Cheaper than piece by piece, and a full disk is detected before copying. */
+static int reserve(struct image_sink *s, uint64_t upto)
+{
+	uint64_t start = s->reserved;
+
+	s->reserved = MIN_OF(s->bytes, MAX_OF(upto, start + RESERVED_AT_ONCE));
+	if (fallocate(s->pages.fd, 0, (off_t)(s->pages.base + start), (off_t)(s->reserved - start)) < 0 &&
+	    errno != EOPNOTSUPP)
+		return fail(-errno, "space for %lu bytes of memory in the images directory", s->bytes);
+	return 0;
+}
+
 static int begin(struct page_sink *sink, uint64_t bytes)
 {
 	struct image_sink *s = image_sink_of(sink);
 
-	if (bytes > WORTH_RESERVING && fallocate(s->pages.fd, 0, (off_t)s->pages.base, (off_t)bytes) < 0 &&
-	    errno != EOPNOTSUPP)
-		return fail(-errno, "space for %lu bytes of memory in the images directory", bytes);
+	s->bytes = bytes;
+	if (bytes > WORTH_RESERVING)
+		return reserve(s, 0);
+	s->reserved = bytes;
 	return 0;
+}
+
+static int make_room(struct image_sink *s, uint64_t upto)
+{
+	int err = 0;
+
+	pthread_mutex_lock(&s->lock);
+	s->used = MAX_OF(s->used, upto);
+	if (upto > s->reserved)
+		err = reserve(s, upto);
+	pthread_mutex_unlock(&s->lock);
+	return err;
 }
 
 static int write_batch(struct page_sink *sink, const struct page_batch *batch)
 {
-	const struct image_extent *pages = &image_sink_of(sink)->pages;
-	int err = pwrite_full(pages->fd, batch->data, batch->len, (off_t)(pages->base + batch->offset));
+	struct image_sink *s = image_sink_of(sink);
+	int err = make_room(s, batch->offset + batch->len);
 
+	if (err)
+		return err;
+	err = pwrite_full(s->pages.fd, batch->data, batch->len, (off_t)(s->pages.base + batch->offset));
 	return err < 0 ? fail(err, "write the pages image") : 0;
 }
 
@@ -71,14 +107,58 @@ static void discard(struct page_sink *sink)
 
 	pagemap_discard(s->map);
 	cleanup_close(&s->pages.fd);
+	array_free(&s->runs);
+	array_free(&s->zeros);
 	free(s);
+}
+
+static int write_entry(struct image_sink *s, uint64_t start, uint64_t end, uint32_t flags)
+{
+	return end > start ? dir_error(s, pagemap_add(s->map, start, (end - start) / PAGE_SZ, flags)) : 0;
+}
+
+/* @zero: the first zeros that do not end before the run. */
+static int write_run(struct image_sink *s, const struct page_run *run, size_t *zero)
+{
+	uint32_t flags = PAGEMAP_PRESENT | (run->may_be_lazy ? PAGEMAP_LAZY : 0);
+	uint64_t at = run->start;
+	int err = 0;
+
+	if (run->outcome == PAGES_PARENT)
+		return write_entry(s, run->start, run->end, PAGEMAP_PARENT);
+	if (!page_run_has_content(run))
+		return 0;
+	for (; !err && *zero < s->zeros.n && s->zeros.v[*zero].start < run->end; ++*zero) {
+		const struct page_run *gap = &s->zeros.v[*zero];
+
+		err = write_entry(s, at, gap->start, flags);
+		at = MIN_OF(gap->end, run->end);
+		if (gap->end > run->end) /* it continues in the next run */
+			break;
+	}
+	return err ? err : write_entry(s, at, run->end, flags);
+}
+
+static int write_page_map(struct image_sink *s)
+{
+	size_t zero = 0;
+	int err = 0;
+
+	for (size_t i = 0; !err && i < s->runs.n; i++)
+		err = write_run(s, &s->runs.v[i], &zero);
+	return err ? err : dir_error(s, pagemap_close(steal_ptr(&s->map)));
 }
 
 static int finish(struct page_sink *sink)
 {
 	struct image_sink *s = image_sink_of(sink);
-	int err = dir_error(s, pagemap_close(steal_ptr(&s->map)));
+	int err = 0;
 
+	if (s->bytes > WORTH_RESERVING && s->used < s->reserved &&
+	    ftruncate(s->pages.fd, (off_t)(s->pages.base + s->used)) < 0)
+		err = fail(-errno, "shorten the pages image");
+	if (!err)
+		err = write_page_map(s);
 	discard(sink);
 	return err;
 }
@@ -86,6 +166,7 @@ static int finish(struct page_sink *sink)
 static const struct page_sink_ops image_sink_ops = {
 	.add_run = add_run,
 	.begin = begin,
+	.add_zeros = add_zeros,
 	.write = write_batch,
 	.finish = finish,
 	.discard = discard,

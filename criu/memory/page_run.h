@@ -17,6 +17,7 @@ struct page_run {
 	uint64_t start, end;
 	enum page_outcome outcome;
 	bool may_be_lazy; /* a restore may load them when they are first accessed */
+	bool empty_is_zero; /* without an entry they are zeros after a restore: those full of zeros need no content */
 };
 
 static inline bool page_run_has_content(const struct page_run *run)

@@ -26,8 +26,14 @@ struct page_sink {
 struct page_sink_ops {
 	/* In ascending order. */
 	int (*add_run)(struct page_sink *sink, const struct page_run *run);
-	/* All runs have been added: so many bytes of content will follow. */
+	/* All runs have been added: at most so many bytes of content will follow. */
 	int (*begin)(struct page_sink *sink, uint64_t bytes);
+	/*
+	 * Optional; without it, content contains all pages. [start, end), part of a run that has content, is full of zeros,
+	 * and has no content: there is less than begin() was passed. In ascending order, one call at a time, before the batch
+	 * that would have contained it; that one may be empty.
+	 */
+	int (*add_zeros)(struct page_sink *sink, uint64_t start, uint64_t end);
 	/* By several threads concurrently; the batches come in roughly ascending order. */
 	int (*write)(struct page_sink *sink, const struct page_batch *batch);
 	/* Optional: a batch failed, and will not be written. A write() that waits for its turn returns an error. */

@@ -214,7 +214,7 @@ static int save_shared(struct dump *dump)
 		else if (seg->sysv)
 			err = save_sysv(dump, seg, &size);
 		if (!err)
-			err = shmem_save(dump, fd, size, seg->id);
+			err = shmem_save(dump, fd, size, seg->id, seg->huge);
 		if (err)
 			return err;
 	}

@@ -67,13 +67,13 @@ bool shmem_is_file(const struct dump *dump, uint32_t kdev, uint64_t ino)
 }
 
 /* Data regions are its runs; holes remain holes. */
-static int add_runs(struct page_copy *copy)
+static int add_runs(struct page_copy *copy, bool keep_zeros)
 {
 	const struct page_origin *from = &copy->from;
 
 	for (off_t at = 0; (uint64_t)at < from->size;) {
 		off_t data = lseek(from->fd, at, SEEK_DATA), hole;
-		struct page_run run = { .outcome = PAGES_WRITE };
+		struct page_run run = { .outcome = PAGES_WRITE, .empty_is_zero = !keep_zeros };
 		int err;
 
 		if (data < 0 && errno == ENXIO)
@@ -93,20 +93,20 @@ static int add_runs(struct page_copy *copy)
 	return 0;
 }
 
-static int save_data(struct dump *dump, struct page_copy *copy)
+static int save_data(struct dump *dump, struct page_copy *copy, bool keep_zeros)
 {
-	int err = add_runs(copy);
+	int err = add_runs(copy, keep_zeros);
 
 	if (!err)
 		err = page_copy_run(copy);
 	if (err)
 		return err;
 	dump->stats.dump.shpages_scanned += copy->bytes / PAGE_SZ;
-	dump->stats.dump.shpages_written += copy->bytes / PAGE_SZ;
+	dump->stats.dump.shpages_written += (copy->bytes - copy->zero_bytes) / PAGE_SZ;
 	return 0;
 }
 
-int shmem_save(struct dump *dump, int local_fd, uint64_t size, uint32_t shmid)
+int shmem_save(struct dump *dump, int local_fd, uint64_t size, uint32_t shmid, bool keep_zeros)
 {
 	_cleanup_page_sink_ struct page_sink *sink = NULL;
 	_cleanup_close_ int fd = -1;
@@ -127,7 +127,7 @@ int shmem_save(struct dump *dump, int local_fd, uint64_t size, uint32_t shmid)
 		return err;
 	copy.sink = sink;
 	copy.from = (struct page_origin){ .name = "shared memory", .fd = fd, .size = size };
-	err = save_data(dump, &copy);
+	err = save_data(dump, &copy, keep_zeros);
 	page_copy_free(&copy);
 	return err ? err : page_sink_finish(&sink);
 }

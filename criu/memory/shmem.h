@@ -23,9 +23,9 @@ bool shmem_is_file(const struct dump *dump, uint32_t kdev, uint64_t ino);
 
 /*
  * Saves the content of @local_fd (@size bytes, holes remain holes) to pagemap-shmem-@shmid.img. Once per shmid: later
- * calls do nothing.
+ * calls do nothing. @keep_zeros: pages full of zeros do not become holes, which a descriptor shows (SEEK_HOLE, st_blocks).
  */
-int shmem_save(struct dump *dump, int local_fd, uint64_t size, uint32_t shmid);
+int shmem_save(struct dump *dump, int local_fd, uint64_t size, uint32_t shmid, bool keep_zeros);
 /* Restore: loads it into @fd, which has the right size already. */
 /* Checks its images, before anything is created; shmem_fill() uses them. */
 int shmem_check(struct restore *r, uint32_t shmid);

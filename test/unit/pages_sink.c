@@ -16,6 +16,10 @@
 #include "util/log.h"
 
 #define PAGE(n) ((n)*PAGE_SZ)
+#define RUN(from, to, what, lazy)                                                      \
+	{                                                                              \
+		.start = (from), .end = (to), .outcome = (what), .may_be_lazy = (lazy) \
+	}
 
 /* ---- the images directory ---- */
 
@@ -54,11 +58,11 @@ static char first_byte(const struct pagemap *map, const struct pagemap_run *run)
 
 static const char *outcomes_in_images(void)
 {
-	static const struct page_run before[] = { { PAGE(10), PAGE(12), PAGES_WRITE, true } };
+	static const struct page_run before[] = { RUN(PAGE(10), PAGE(12), PAGES_WRITE, true) };
 	static const struct page_run runs[] = {
-		{ PAGE(10), PAGE(11), PAGES_PARENT, true }, { PAGE(11), PAGE(12), PAGES_WRITE, true },
-		{ PAGE(12), PAGE(13), PAGES_ZERO, true },   { PAGE(13), PAGE(14), PAGES_SKIP, true },
-		{ PAGE(14), PAGE(15), PAGES_SAME, false },
+		RUN(PAGE(10), PAGE(11), PAGES_PARENT, true), RUN(PAGE(11), PAGE(12), PAGES_WRITE, true),
+		RUN(PAGE(12), PAGE(13), PAGES_ZERO, true),   RUN(PAGE(13), PAGE(14), PAGES_SKIP, true),
+		RUN(PAGE(14), PAGE(15), PAGES_SAME, false),
 	};
 	_cleanup_scratch_ char *parent = scratch_create();
 	_cleanup_scratch_ char *child = scratch_create();
@@ -83,6 +87,47 @@ static const char *outcomes_in_images(void)
 	return NULL;
 }
 
+/* Zeros at both ends of runs, in the middle, across a border, and all of a run. */
+static const char *zeros_in_images(void)
+{
+	static const struct page_run runs[] = {
+		RUN(PAGE(10), PAGE(20), PAGES_WRITE, true),  RUN(PAGE(20), PAGE(24), PAGES_WRITE, false),
+		RUN(PAGE(30), PAGE(34), PAGES_WRITE, false), RUN(PAGE(34), PAGE(35), PAGES_SKIP, false),
+		RUN(PAGE(40), PAGE(44), PAGES_WRITE, false),
+	};
+	static const uint64_t zeros[][2] = { { 10, 12 }, { 15, 16 }, { 18, 21 }, { 30, 34 }, { 43, 44 } };
+	static const uint64_t left[][2] = { { 12, 15 }, { 16, 18 }, { 21, 24 }, { 40, 43 } };
+	_cleanup_scratch_ char *path = scratch_create();
+	_cleanup_pagemap_ struct pagemap *map = NULL;
+	struct page_batch batch = { .len = PAGE(11) };
+	static char pages[PAGE(11)];
+	struct dump dump = { 0 };
+	struct page_sink *sink;
+	struct stat st;
+	char next = 0;
+
+	EXPECT(!image_dir_open(path, &dump.dir) && !image_store_begin(dump.dir));
+	EXPECT(!image_sink_open(&dump, IMAGE_PAGEMAP, 7, &sink));
+	for (size_t i = 0; i < ARRAY_SIZE(runs); i++)
+		EXPECT(!sink->ops->add_run(sink, &runs[i]));
+	EXPECT(!sink->ops->begin(sink, PAGE(256)));
+	for (size_t i = 0; i < ARRAY_SIZE(zeros); i++)
+		EXPECT(!sink->ops->add_zeros(sink, PAGE(zeros[i][0]), PAGE(zeros[i][1])));
+	for (size_t i = 0; i < sizeof(pages); i++)
+		pages[i] = (char)(i / PAGE_SZ);
+	batch.data = pages;
+	EXPECT(!sink->ops->write(sink, &batch) && !sink->ops->finish(sink) && !image_store_commit(dump.dir));
+	EXPECT(!pagemap_load(dump.dir, IMAGE_PAGEMAP, 7, &map) && map->nr_runs == ARRAY_SIZE(left));
+	EXPECT(!fstat(pagemap_source(map, &map->runs[0]), &st) && st.st_size == sizeof(pages));
+	for (size_t i = 0; i < map->nr_runs; i++) {
+		EXPECT(map->runs[i].vaddr == PAGE(left[i][0]) && map->runs[i].nr_pages == left[i][1] - left[i][0]);
+		EXPECT(first_byte(map, &map->runs[i]) == next);
+		next += (char)map->runs[i].nr_pages;
+	}
+	image_store_close(dump.dir);
+	return NULL;
+}
+
 /* ---- a sink that writes a stream ---- */
 
 struct stream {
@@ -94,6 +139,8 @@ struct stream {
 	char *data;
 	int fail_at, waiting;
 	bool begun, over;
+	uint64_t from, zeros_upto, zeros;
+	char is_zero[64 << 10]; /* by page */
 };
 
 static int take(struct page_sink *sink, const struct page_batch *batch)
@@ -146,6 +193,24 @@ static int begin(struct page_sink *sink, uint64_t bytes)
 
 static const struct page_sink_ops stream_ops = { .begin = begin, .write = take, .give_up = wake };
 
+/* Zeros come as often as batches, and in between. */
+static int take_zeros(struct page_sink *sink, uint64_t start, uint64_t end)
+{
+	struct stream *s = container_of(sink, struct stream, sink);
+
+	if (start < s->zeros_upto || end <= start)
+		return -EINVAL;
+	s->zeros_upto = end;
+	s->zeros += end - start;
+	memset(s->is_zero + (start - s->from) / PAGE_SZ, 1, (end - start) / PAGE_SZ);
+	return 0;
+}
+
+static const struct page_sink_ops zeros_ops = { .begin = begin,
+						.write = take,
+						.give_up = wake,
+						.add_zeros = take_zeros };
+
 static struct stream *stream_new(uint64_t capacity)
 {
 	static struct stream s;
@@ -178,7 +243,7 @@ static const char *all_content_in_order(void)
 
 	memset(ready, 'r', sizeof(ready));
 	for (uint64_t i = 0; i + 3 <= BIG / PAGE_SZ; i += 5) {
-		struct page_run run = { (uintptr_t)from + PAGE(i), (uintptr_t)from + PAGE(i + 3), PAGES_WRITE, false };
+		struct page_run run = RUN((uintptr_t)from + PAGE(i), (uintptr_t)from + PAGE(i + 3), PAGES_WRITE, false);
 
 		EXPECT(!page_copy_add(&c, &run, false) && (i % 100 || !page_copy_add_ready(&c, ready, PAGE_SZ)));
 	}
@@ -194,11 +259,45 @@ static const char *all_content_in_order(void)
 	return NULL;
 }
 
+/* Memory in which stretches of zeros, of any length, alternate with content; runs of which they may be left out, or not. */
+static const char *zeros_are_left_out(void)
+{
+	char *from = own_memory(BIG);
+	struct stream *s = stream_new(BIG);
+	struct page_copy c = { .from = { "memory", getpid(), -1, UINT64_MAX }, .sink = &s->sink };
+	uint64_t kept = 0, pages = BIG / PAGE_SZ, half = pages / 2;
+
+	s->sink.ops = &zeros_ops;
+	s->from = (uintptr_t)from;
+	for (uint64_t i = 0, n = 1; i < pages; i += 2 * n, n = n % 300 + 1)
+		memset(from + PAGE(i), 0, PAGE(MIN_OF(n, pages - i)));
+	/* Zeros but for the first, or the last byte. */
+	from[0] = from[PAGE(3) - 1] = 1;
+	for (uint64_t i = 0; i < pages; i += half) {
+		struct page_run run =
+			RUN((uintptr_t)from + PAGE(i), (uintptr_t)from + PAGE(i + half), PAGES_WRITE, false);
+
+		run.empty_is_zero = !i;
+		EXPECT(!page_copy_add(&c, &run, false));
+	}
+	EXPECT(!page_copy_run(&c) && s->zeros == c.zero_bytes && s->len + s->zeros == BIG && s->zeros > BIG / 8);
+	for (uint64_t i = 0; i < pages; i++) {
+		static const char zero[PAGE_SZ];
+		bool dropped = i < half && !memcmp(from + PAGE(i), zero, PAGE_SZ);
+
+		EXPECT(s->is_zero[i] == dropped);
+		EXPECT(dropped || !memcmp(s->data + PAGE(kept++), from + PAGE(i), PAGE_SZ));
+	}
+	EXPECT(s->len == PAGE(kept));
+	page_copy_free(&c);
+	return NULL;
+}
+
 /* A file whose last page is partial, and what is beyond its end: zeros, whatever the buffer contained before. */
 static const char *end_of_a_file(void)
 {
 	const uint64_t size = (2ul << 20) + 10, end = (2ul << 20) + PAGE(2);
-	struct page_run run = { 0, end, PAGES_WRITE, false };
+	struct page_run run = RUN(0, end, PAGES_WRITE, false);
 	struct stream *s = stream_new(end);
 	int fd = memfd_create("file", MFD_CLOEXEC);
 	struct page_copy c = { .from = { "file", 0, fd, size }, .sink = &s->sink };
@@ -215,7 +314,7 @@ static const char *end_of_a_file(void)
 static const char *a_sink_that_fails(void)
 {
 	char *from = own_memory(BIG);
-	struct page_run run = { (uintptr_t)from, (uintptr_t)from + BIG, PAGES_WRITE, false };
+	struct page_run run = RUN((uintptr_t)from, (uintptr_t)from + BIG, PAGES_WRITE, false);
 	struct stream *s = stream_new(BIG);
 	struct page_copy c = { .from = { "memory", getpid(), -1, UINT64_MAX }, .sink = &s->sink };
 
@@ -228,7 +327,7 @@ static const char *a_sink_that_fails(void)
 static const char *an_origin_that_fails(void)
 {
 	char *from = own_memory(BIG);
-	struct page_run run = { (uintptr_t)from, (uintptr_t)from + BIG, PAGES_WRITE, false };
+	struct page_run run = RUN((uintptr_t)from, (uintptr_t)from + BIG, PAGES_WRITE, false);
 	struct stream *s = stream_new(BIG);
 	struct page_copy c = { .from = { "memory", getpid(), -1, UINT64_MAX }, .sink = &s->sink };
 
@@ -243,6 +342,8 @@ int main(void)
 	log_init(LOG_SILENT);
 	alarm(60);
 	run_case("outcomes in images", outcomes_in_images);
+	run_case("zeros in images", zeros_in_images);
+	run_case("zeros are left out", zeros_are_left_out);
 	run_case("all content, in order", all_content_in_order);
 	run_case("the end of a file", end_of_a_file);
 	run_case("a sink that fails", a_sink_that_fails);
