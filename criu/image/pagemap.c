@@ -54,6 +54,15 @@ static uint64_t run_end(const struct pagemap_run *run)
 	return run->vaddr + run->nr_pages * PAGE_SZ;
 }
 
+uint64_t pagemap_present(const struct pagemap *map)
+{
+	uint64_t pages = 0;
+
+	for (size_t i = 0; i < map->nr_runs; i++)
+		pages += map->runs[i].flags & PAGEMAP_PRESENT ? map->runs[i].nr_pages : 0;
+	return pages;
+}
+
 const struct pagemap_run *pagemap_find(const struct pagemap *map, uint64_t vaddr)
 {
 	size_t low = 0, high = map->nr_runs;

@@ -62,6 +62,8 @@ void pagemap_close_sources(struct pagemap *map);
 
 /* Descriptor of the pages image that contains a PRESENT run; borrowed, for pread, splice or mmap. */
 int pagemap_source(const struct pagemap *map, const struct pagemap_run *run);
+/* The number of its PRESENT pages. */
+uint64_t pagemap_present(const struct pagemap *map);
 /* The run that contains `vaddr`, or the next one; NULL if there is none. */
 const struct pagemap_run *pagemap_find(const struct pagemap *map, uint64_t vaddr);
 

@@ -85,8 +85,9 @@ static int check_vma(struct restore *r, struct restore_task *rt, const VmaEntry 
 }
 
 /* Every saved page must belong to a mapping that can contain it. */
-static int check_pages(struct restore_task *rt, const struct pagemap *map)
+static int check_pages(struct restore *r, struct restore_task *rt, const struct pagemap *map)
 {
+	uint64_t pages = 0;
 	size_t at = 0;
 
 	for (size_t i = 0; i < map->nr_runs; i++) {
@@ -109,9 +110,12 @@ static int check_pages(struct restore_task *rt, const struct pagemap *map)
 					  addr);
 				return -EBADMSG;
 			}
+			if (!(v->flags & MAP_HUGETLB))
+				pages += (MIN_OF(end, v->end) - addr) / PAGE_SZ;
 			addr = MIN_OF(end, v->end);
 		}
 	}
+	r->plan.private_pages = MAX_OF(r->plan.private_pages, pages);
 	return 0;
 }
 
@@ -126,9 +130,13 @@ int memory_load(struct restore *r, struct restore_task *rt)
 	if (!rt->mm->n_vmas)
 		return fail(-EBADMSG, "mm-%d.img: no mappings", rt->t.pid);
 	for (size_t i = 0; i < rt->mm->n_vmas; i++) {
+		uint64_t pages = 0;
+
 		err = check_vma(r, rt, rt->mm->vmas[i], &end);
 		if (!err && (rt->mm->vmas[i]->status & (VMA_ANON_SHARED | VMA_SYSV)))
-			err = shmem_check(r, rt->mm->vmas[i]->shmid);
+			err = shmem_check(r, rt->mm->vmas[i]->shmid, &pages);
+		if (!err && !(rt->mm->vmas[i]->flags & MAP_HUGETLB))
+			r->plan.shared_pages += pages;
 		if (err)
 			return err;
 	}
@@ -149,7 +157,7 @@ int memory_load(struct restore *r, struct restore_task *rt)
 	rt->nr_runs = map->nr_runs;
 	for (size_t i = 0; i < map->nr_runs; i++)
 		progress_expect(r->opts->progress, map->runs[i].nr_pages * PAGE_SZ);
-	err = check_pages(rt, map);
+	err = check_pages(r, rt, map);
 	if (!err)
 		err = aio_load(rt, map);
 	if (!err && pagemap_keep(map, &r->arena, &rt->pagemap) < 0)
@@ -161,8 +169,11 @@ int memory_link(struct restore *r)
 {
 	_cleanup_proc_ struct proc self = PROC_CLOSED;
 	_cleanup_maps_ struct maps maps = { 0 };
-	int err = proc_open_self(&self);
+	int err = memory_check_available(r);
 
+	if (err)
+		return err;
+	err = proc_open_self(&self);
 	if (!err)
 		err = maps_read(&self, &maps);
 	if (err)

@@ -165,7 +165,7 @@ static int fill_run(const struct filling *f)
 	return fill_mapped(f);
 }
 
-int shmem_check(struct restore *r, uint32_t shmid)
+int shmem_check(struct restore *r, uint32_t shmid, uint64_t *ret_pages)
 {
 	_cleanup_page_source_ struct page_source *source = NULL;
 	bool fresh;
@@ -174,6 +174,8 @@ int shmem_check(struct restore *r, uint32_t shmid)
 	if (!hash_slot_of(&r->plan.segments_checked, shmid, &fresh))
 		return fail(-ENOMEM, "shared memory");
 	err = fresh ? page_source_open(r, IMAGE_SHMEM_PAGEMAP, shmid, &source) : -ENOENT;
+	if (ret_pages)
+		*ret_pages = err ? 0 : pagemap_present(source->map);
 	return err == -ENOENT ? 0 : err;
 }
 

@@ -27,8 +27,8 @@ bool shmem_is_file(const struct dump *dump, uint32_t kdev, uint64_t ino);
  */
 int shmem_save(struct dump *dump, int local_fd, uint64_t size, uint32_t shmid, bool keep_zeros);
 /* Restore: loads it into @fd, which has the right size already. */
-/* Checks its images, before anything is created; shmem_fill() uses them. */
-int shmem_check(struct restore *r, uint32_t shmid);
+/* Checks its images, before anything is created; shmem_fill() uses them. *@ret_pages (or NULL): how many; 0 the second time. */
+int shmem_check(struct restore *r, uint32_t shmid, uint64_t *ret_pages);
 int shmem_fill(struct restore *r, uint32_t shmid, int fd);
 
 /* MAP_* flags of huge pages: MAP_HUGETLB and their size. */

@@ -132,6 +132,7 @@ struct restore_plan {
 	struct hash segments_wanted; /* segment_key() -> MAP_HUGETLB and page size; also files that map a segment */
 	struct hash segment_sizes; /* segment_key() -> bytes, if known and larger than what is mapped */
 	struct hash segments_checked; /* shmid: shmem_check() */
+	uint64_t private_pages, shared_pages; /* at least: of the largest task; of all segments. Without hugetlbfs */
 	bool forks_wait; /* for what other tasks do: restore/nested.h */
 	size_t nr_helpers;
 	struct list helpers; /* restore_task.t.in_tree */

@@ -84,7 +84,7 @@ int main(int argc, char **argv)
 	await_task("child");
 	brk = checkpoint_here();
 	if (brk == 1)
-		private[N / 2] ^= 1;
+	private[N / 2] ^= 1;
 	if (brk == 2)
 		need(!fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, N, PAGE), "punch a hole");
 	check(!first_wrong(private, HERE), "page %zu of private memory", first_wrong(private, HERE));
@@ -94,7 +94,8 @@ int main(int argc, char **argv)
 	check(!first_wrong(huge, THERE), "page %zu of huge pages", first_wrong(huge, THERE));
 	check(!first_wrong(over, THERE), "page %zu over a file", first_wrong(over, THERE));
 	need(!fstat(file, &after), "fstat");
-	check(before.st_blocks == after.st_blocks, "%ld blocks, not %ld", (long)after.st_blocks, (long)before.st_blocks);
+	check(before.st_blocks == after.st_blocks, "%ld blocks, not %ld", (long)after.st_blocks,
+	      (long)before.st_blocks);
 	join_task(pid);
 	test_done();
 }

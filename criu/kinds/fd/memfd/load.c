@@ -41,7 +41,7 @@ static int inode_load(struct restore *r, struct memfd_restore *data, const Memfd
 	inode->fd = -1;
 	if (entry->backing)
 		return want_segment(r, entry);
-	return entry->size ? shmem_check(r, entry->shmid) : 0;
+	return entry->size ? shmem_check(r, entry->shmid, NULL) : 0;
 }
 
 static int inodes_load(struct restore *r, struct memfd_restore **ret_data)

@@ -144,7 +144,7 @@ static int check_segment(struct restore *r, const struct ns *ns, const IpcShmEnt
 			ns->id, e->desc->id);
 	if (hash_put(&r->plan.segment_sizes, key, sysv_mapped_size(e)))
 		return fail(-ENOMEM, "System V segments");
-	return shmem_check(r, e->desc->id);
+	return shmem_check(r, e->desc->id, NULL);
 }
 
 int ipc_shm_load(struct restore *r, const struct ns *ns, struct ipc_ns_state *state)
