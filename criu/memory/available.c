@@ -35,7 +35,8 @@ static int most_available(uint64_t *ret_bytes)
 
 	if (err < 0)
 		return err;
-	cache = meminfo(text.data, "\nCached:") + meminfo(text.data, "\nBuffers:") + meminfo(text.data, "\nSReclaimable:");
+	cache = meminfo(text.data, "\nCached:") + meminfo(text.data, "\nBuffers:") +
+		meminfo(text.data, "\nSReclaimable:");
 	shared = meminfo(text.data, "\nShmem:");
 	cache -= shared < cache ? shared : cache;
 	*ret_bytes = (meminfo(text.data, "MemFree:") + meminfo(text.data, "\nSwapFree:") + cache) << 10;
