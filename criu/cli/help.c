@@ -5,11 +5,7 @@
 
 #include "cli/cli.h"
 #include "request/option_table.h"
-
-#define INTERFACE_VERSION "4.2"
-#ifndef OWN_VERSION
-#define OWN_VERSION "0.1"
-#endif
+#include "run/version.h"
 
 #define TEXT_COLUMN 30
 #define LINE_MAX_COLUMNS 100

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include "dump/dump.h"
+#include "dump/origin.h"
 #include "inventory.pb-c.h"
 #include "memory/memory.h"
 #include "pstree.pb-c.h"
@@ -194,6 +195,7 @@ static int save_pstree(struct dump *dump)
 static int save_inventory(struct dump *dump)
 {
 	InventoryEntry entry = INVENTORY_ENTRY__INIT;
+	struct origin origin;
 	TaskKobjIdsEntry ids = TASK_KOBJ_IDS_ENTRY__INIT;
 
 	ids.vm_id = ids.files_id = ids.fs_id = ids.sighand_id = 1;
@@ -213,6 +215,8 @@ static int save_inventory(struct dump *dump)
 	entry.has_network_lock_method = 1;
 	entry.network_lock_method = dump->opts->network_lock == NETWORK_LOCK_SKIP ? CRIU_NETWORK_LOCK_METHOD__SKIP :
 										    CRIU_NETWORK_LOCK_METHOD__NFTABLES;
+	dump_fill_origin(dump, &origin);
+	entry.origin = &origin.entry;
 	return write_single(dump, IMAGE_INVENTORY, 0, &entry.base);
 }
 

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bits.h"
 #include "request/modes.h"
+#include "util/str.h"
 
 bool option_applies(const struct request *req, const struct option_spec *spec)
 {
@@ -70,6 +72,29 @@ int option_admit(const struct request *req, const struct option_spec *spec, cons
 	return 1;
 }
 
+/* Where the images are, and what is written elsewhere, says nothing about them. */
+static bool is_of_interest(const struct option_spec *spec)
+{
+	static const char *const not_those[] = { "tree",     "images-dir",    "work-dir", "log-file",
+						 "verbosity", "display-stats", "config",   "no-default-config" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(not_those); i++)
+		if (str_eq(spec->name, not_those[i]))
+			return false;
+	return spec->kind != ARG_ACTION;
+}
+
+static int note_given(struct request *req, const struct option_spec *spec, const char *arg)
+{
+	_cleanup_buf_ struct buf text = { 0 };
+
+	if (!is_of_interest(spec))
+		return 0;
+	if (buf_printf(&text, "%s%s%s", spec->name, arg ? "=" : "", arg ? arg : ""))
+		return -ENOMEM;
+	return str_list_add(&req->opts.given, text.data);
+}
+
 int option_take(struct request *req, const struct option_spec *spec, const char *arg, const char *shown)
 {
 	int ret = option_admit(req, spec, shown);
@@ -77,6 +102,8 @@ int option_take(struct request *req, const struct option_spec *spec, const char 
 	if (ret <= 0)
 		return ret;
 	ret = option_apply(req, spec, arg);
+	if (ret == 0)
+		ret = note_given(req, spec, arg);
 	if (ret == -EINVAL)
 		return request_refuse(req, "%s: invalid value '%s'; expected %s", shown, arg ? arg : "",
 				      spec->arg ? spec->arg : "no value");

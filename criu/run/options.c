@@ -119,6 +119,7 @@ void options_free(struct options *opts)
 		&opts->lsm_mount_context,
 	};
 	struct str_list *lists[] = {
+		&opts->given,
 		&opts->exec_cmd,
 		&opts->externals,
 		&opts->ext_unix_inodes,

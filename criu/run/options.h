@@ -74,6 +74,8 @@ struct notify_outlet;
 #define NOTIFY_OUTLETS 2 /* an RPC client, action scripts */
 
 struct options {
+	struct str_list given; /* those that were given, "name" or "name=value": recorded in images */
+
 	/* -- target -- */
 	pid_t pid; /* -t: root of the tree; 0: not given */
 
