@@ -6,56 +6,13 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/print.h"
 #include "dump/dump.h"
-
-/* Length of the UTF-8 character at @s, 0 if it is invalid. Overlong forms and surrogates are invalid. */
-static size_t utf8_length(const unsigned char *s)
-{
-	size_t len = s[0] < 0x80		 ? 1 :
-		     s[0] >= 0xc2 && s[0] < 0xe0 ? 2 :
-		     (s[0] & 0xf0) == 0xe0	 ? 3 :
-		     s[0] >= 0xf0 && s[0] < 0xf5 ? 4 :
-						   0;
-
-	for (size_t i = 1; i < len; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf0 && s[1] < 0x90) ||
-	    (s[0] == 0xf4 && s[1] > 0x8f))
-		return 0;
-	return len;
-}
-
-/* File names may contain any bytes: invalid UTF-8 becomes U+FFFD. */
-static void print_string(const char *text)
-{
-	const unsigned char *s = (const unsigned char *)text;
-
-	if (!text) {
-		fputs("null", stdout);
-		return;
-	}
-	putchar('"');
-	while (*s) {
-		size_t len = utf8_length(s);
-
-		if (*s == '"' || *s == '\\')
-			printf("\\%c", *s);
-		else if (*s < 0x20 || *s == 0x7f)
-			printf("\\u%04x", *s);
-		else if (!len)
-			fputs("\\ufffd", stdout);
-		else
-			fwrite(s, 1, len, stdout);
-		s += len ? len : 1;
-	}
-	putchar('"');
-}
 
 static void print_member(const char *name, const char *value)
 {
 	printf(", \"%s\": ", name);
-	print_string(value);
+	print_json(value);
 }
 
 /* @arg points to their count. */
@@ -75,6 +32,7 @@ static void report_json(void *arg, const struct blocker *b)
 	putchar('}');
 }
 
+/* As the log writes it. */
 static void print_line(const char *text)
 {
 	for (; *text; text++)
@@ -87,7 +45,9 @@ static void report_text(void *arg, const struct blocker *b)
 	size_t *nr = arg;
 
 	(*nr)++;
-	printf("pid %d (%s): ", b->pid, b->comm);
+	printf("pid %d (", b->pid);
+	print_safe(b->comm, PRINT_ALL);
+	printf("): ");
 	if (b->fd >= 0)
 		printf("fd %d: ", b->fd);
 	print_line(b->text);
@@ -115,10 +75,10 @@ int check_tree(const struct options *opts)
 	size_t nr = 0;
 	int found, ret;
 
-	if (opts->check_json)
+	if (opts->json)
 		printf("{\"pid\": %d, \"blockers\": [", opts->pid);
-	found = dump_check(opts, opts->check_json ? report_json : report_text, &nr);
-	ret = opts->check_json ? finish_json(found) : finish_text(opts, found);
+	found = dump_check(opts, opts->json ? report_json : report_text, &nr);
+	ret = opts->json ? finish_json(found) : finish_text(opts, found);
 	if (fflush(stdout) || ferror(stdout))
 		return -EIO;
 	return found < 0 ? found : ret;

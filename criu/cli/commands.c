@@ -41,6 +41,18 @@ const struct command commands[] = {
 			"without stopping or changing anything; exits 0 if there is nothing.\n",
 		.run = check_command,
 	},
+	{
+		.name = "ps",
+		.bit = CMD_PS,
+		.implemented = true,
+		.usage = "[-D DIR] [--all | --json | --dot]",
+		.summary = "show what is in an images directory",
+		.about =
+			"Lists the processes of a dump with their memory and sockets, and where, when and with which options it\n"
+			"was made. Changes nothing, and restores nothing. What is missing or damaged is reported at the end, and\n"
+			"the exit status is 1 then; the rest is shown.\n",
+		.run = ps_command,
+	},
 	{ .name = "pre-dump",
 	  .bit = CMD_PRE_DUMP,
 	  .usage = "-t PID [OPTION]...",

@@ -43,7 +43,7 @@
 #define DUMPS (CMD_DUMP | CMD_PRE_DUMP)
 #define RESTORE CMD_RESTORE
 #define SERVERS (CMD_PAGE_SERVER | CMD_LAZY_PAGES | CMD_SERVICE)
-#define IMAGES (CMD_BOTH | CMD_PAGE_SERVER | CMD_LAZY_PAGES | CMD_DEDUP | CMD_CPUINFO)
+#define IMAGES (CMD_BOTH | CMD_PAGE_SERVER | CMD_LAZY_PAGES | CMD_DEDUP | CMD_CPUINFO | CMD_PS | CMD_CHECK)
 #define PAGES (CMD_BOTH | CMD_PAGE_SERVER | CMD_LAZY_PAGES)
 
 const struct option_spec option_table[] = {
@@ -142,8 +142,9 @@ const struct option_spec option_table[] = {
 	STRING('L', "libdir", "DIR", CMD_BOTH, OTHER, libdir, NO_RPC, "plugin directory"),
 	FLAG(0, "experimental", CMD_ANY, OTHER, experimental, NO_RPC, "allow experimental features"),
 	LIST(0, "feature", "NAME", CMD_CHECK, MAIN, features, NO_RPC, "test only this feature: exit 0 if available (\"list\" lists the names)"),
-	FLAG(0, "all", CMD_CHECK, MAIN, check_all, NO_RPC, "also features that are not needed yet"),
-	FLAG(0, "json", CMD_CHECK, MAIN, check_json, NO_RPC, "with -t: output in JSON"),
+	FLAG(0, "all", CMD_CHECK | CMD_PS, MAIN, check_all, NO_RPC, "check: also features that are not needed yet; ps: everything, in lines of any length"),
+	FLAG(0, "json", CMD_CHECK | CMD_PS, MAIN, json, NO_RPC, "output in JSON (check: with -t)"),
+	FLAG(0, "dot", CMD_PS, MAIN, ps_dot, NO_RPC, "a diagram for Graphviz: criu ps --dot | dot -Tsvg"),
 	FLAG(0, "extra", CMD_CHECK, MAIN, check_extra, NO_RPC, "also features that only some programs need"),
 	VALUE(ACTION, 0, "ms", NULL, CMD_CHECK, OTHER, value_nothing, NO_RPC, "for old scripts: no effect"),
 	STRING(0, "config", "FILE", CMD_ANY, OTHER, config_file, RPC(config_file), "read options from FILE instead of the default files, one per line, without dashes"),

@@ -20,6 +20,7 @@ enum command_bit {
 	CMD_DEDUP = 256,
 	CMD_CPUINFO = 512,
 	CMD_EXEC = 1024,
+	CMD_PS = 2048,
 	CMD_BOTH = CMD_DUMP | CMD_PRE_DUMP | CMD_RESTORE,
 	CMD_ANY = 0xffff,
 };

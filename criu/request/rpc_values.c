@@ -54,7 +54,7 @@ int rpc_images_dir(struct request *req, const struct option_spec *spec, const Cr
 		req->opts.images_dir_fd = rpc->images_dir_fd;
 	else if (rpc->images_dir)
 		return option_apply(req, spec, rpc->images_dir);
-	else if (option_applies(req, spec)) /* one from a config file does not count */
+	else if (option_applies(req, spec) && req->command != CMD_CHECK) /* one from a config file does not count */
 		return request_refuse(req, "images_dir_fd or images_dir is required");
 	return 0;
 }

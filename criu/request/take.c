@@ -75,7 +75,7 @@ int option_admit(const struct request *req, const struct option_spec *spec, cons
 /* Where the images are, and what is written elsewhere, says nothing about them. */
 static bool is_of_interest(const struct option_spec *spec)
 {
-	static const char *const not_those[] = { "tree",     "images-dir",    "work-dir", "log-file",
+	static const char *const not_those[] = { "tree",      "images-dir",    "work-dir", "log-file",
 						 "verbosity", "display-stats", "config",   "no-default-config" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(not_those); i++)

@@ -131,7 +131,7 @@ static int validate_restore(struct request *req)
 
 static int validate_check(struct request *req)
 {
-	if (req->opts.check_json && !req->opts.pid)
+	if (req->opts.json && !req->opts.pid)
 		return request_refuse(req, "--json needs a process tree: criu check -t PID --json");
 	return 0;
 }

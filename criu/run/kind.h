@@ -24,6 +24,7 @@ struct restore_task;
 struct restore_thread;
 struct file;
 struct ns;
+struct description;
 struct wire_task;
 struct wire_thread;
 
@@ -85,6 +86,9 @@ struct fd_kind {
 	int (*open)(struct restore *, struct file *, const void *state);
 	/* In the owner, after every descriptor of every task is in place; @fd is the file's descriptor. Optional. */
 	int (*finish)(struct restore *, struct file *, const void *state, int fd);
+	/* ---- criu ps */
+	/* Optional, for people: what the file is (run/describe.h). Without it that is only the name of the kind. */
+	void (*describe)(const FileEntry *, struct description *);
 };
 
 /* ---- tasks ------------------------------------------------------------------------------ */

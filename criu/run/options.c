@@ -119,18 +119,10 @@ void options_free(struct options *opts)
 		&opts->lsm_mount_context,
 	};
 	struct str_list *lists[] = {
-		&opts->given,
-		&opts->exec_cmd,
-		&opts->externals,
-		&opts->ext_unix_inodes,
-		&opts->irmap_scan_paths,
-		&opts->join_ns,
-		&opts->skip_mnt,
-		&opts->enable_fs,
-		&opts->cgroup_roots,
-		&opts->action_scripts,
-		&opts->features,
-		&opts->cgroup_dump_controllers,
+		&opts->given,		&opts->exec_cmd,	 &opts->externals,
+		&opts->ext_unix_inodes, &opts->irmap_scan_paths, &opts->join_ns,
+		&opts->skip_mnt,	&opts->enable_fs,	 &opts->cgroup_roots,
+		&opts->action_scripts,	&opts->features,	 &opts->cgroup_dump_controllers,
 	};
 
 	for (size_t i = 0; i < sizeof(strings) / sizeof(strings[0]); i++)

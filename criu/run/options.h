@@ -191,10 +191,11 @@ struct options {
 	struct str_list action_scripts; /* --action-script, called in this order */
 	const struct notify_outlet *outlets[NOTIFY_OUTLETS]; /* run/notify.h; terminated by NULL unless full */
 
-	/* -- check -- */
+	/* -- check, ps -- */
+	bool json; /* --json: output in JSON */
+	bool ps_dot; /* --dot: output for Graphviz */
 	struct str_list features; /* --feature NAME */
-	bool check_all; /* --all: also features that are not needed yet */
-	bool check_json; /* --json: print the blockers of a tree (-t) as JSON */
+	bool check_all; /* --all: also features that are not needed yet; of ps: everything */
 	bool check_extra; /* --extra: also features that only some programs need */
 };
 

@@ -18,6 +18,7 @@
 #include "kinds/fd/record_table.h"
 #include "kinds/fd/reopen.h"
 #include "kinds/kinds.h"
+#include "run/describe.h"
 #include "util/fds.h"
 
 #define BPFMAP_BYTES_MAX (1ull << 30) /* keys and values of one map: an image should not contain more */
@@ -413,6 +414,12 @@ static int bpfmap_open(struct restore *r, struct file *file, const void *state)
 	return bpfmap_open_id(r, info.id, bpf);
 }
 
+static void bpfmap_describe(const FileEntry *entry, struct description *d)
+{
+	if (entry->bpf)
+		describe_add(d, "BPF map %s", entry->bpf->map_name);
+}
+
 const struct fd_kind bpfmap_kind = {
 	.name = "bpfmap",
 	.image_type = FD_TYPES__BPFMAP,
@@ -421,4 +428,5 @@ const struct fd_kind bpfmap_kind = {
 	.load = bpfmap_load,
 	.link = bpfmap_link,
 	.open = bpfmap_open,
+	.describe = bpfmap_describe,
 };

@@ -7,6 +7,7 @@
 #include "kinds/fd/anon.h"
 #include "kinds/fd/reopen.h"
 #include "kinds/kinds.h"
+#include "run/describe.h"
 #include "run/dump.h"
 #include "util/fds.h"
 
@@ -73,6 +74,12 @@ static int eventfd_open(struct restore *r, struct file *file, const void *state)
 	return err < 0 ? err : steal_fd(&fd);
 }
 
+static void eventfd_describe(const FileEntry *entry, struct description *d)
+{
+	if (entry->efd)
+		describe_add(d, "eventfd, %llu", (unsigned long long)entry->efd->counter);
+}
+
 const struct fd_kind eventfd_kind = {
 	.name = "eventfd",
 	.image_type = FD_TYPES__EVENTFD,
@@ -81,4 +88,5 @@ const struct fd_kind eventfd_kind = {
 	.save = eventfd_save,
 	.load = eventfd_load,
 	.open = eventfd_open,
+	.describe = eventfd_describe,
 };

@@ -8,6 +8,7 @@
 #include "kinds/fd/pipe_data.h"
 #include "kinds/kinds.h"
 #include "regfile.pb-c.h"
+#include "run/describe.h"
 #include "run/opener.h"
 #include "util/fds.h"
 
@@ -213,6 +214,19 @@ static int fifo_open(struct restore *r, struct file *file, const void *state)
 	return err ? err : steal_fd(&fd);
 }
 
+static void fifo_describe(const FileEntry *entry, struct description *d)
+{
+	const FifoEntry *fifo = entry->fifo;
+	const FileEntry *file =
+		fifo && fifo->has_regf_id ? d->finder->find(d->finder, IMAGE_FILES, fifo->regf_id) : NULL;
+
+	if (!fifo)
+		return;
+	d->path = file && file->reg ? file->reg->name : NULL;
+	describe_flow(d, "fifo", fifo->pipe_id, file && file->reg ? file->reg->flags : O_RDWR);
+	describe_add(d, "FIFO %s", d->path ? d->path : "");
+}
+
 const struct fd_kind fifo_kind = {
 	.name = "fifo",
 	.image_type = FD_TYPES__FIFO,
@@ -223,4 +237,5 @@ const struct fd_kind fifo_kind = {
 	.load = fifo_load,
 	.link = fifo_link,
 	.open = fifo_open,
+	.describe = fifo_describe,
 };

@@ -13,6 +13,7 @@
 #include "kinds/fd/reopen.h"
 #include "kinds/fd/watched.h"
 #include "kinds/kinds.h"
+#include "run/describe.h"
 #include "run/dump.h"
 #include "run/opener.h"
 #include "util/fds.h"
@@ -221,6 +222,12 @@ static int inotify_ready(struct restore *r)
 	return err;
 }
 
+static void inotify_describe(const FileEntry *entry, struct description *d)
+{
+	if (entry->ify)
+		describe_add(d, "inotify, %zu watch%s", entry->ify->n_wd, entry->ify->n_wd == 1 ? "" : "es");
+}
+
 const struct fd_kind inotify_kind = {
 	.name = "inotify",
 	.image_type = FD_TYPES__INOTIFY,
@@ -232,6 +239,7 @@ const struct fd_kind inotify_kind = {
 	.link = inotify_link,
 	.open = inotify_open,
 	.finish = inotify_finish,
+	.describe = inotify_describe,
 };
 
 const struct run_kind inotify_run = {

@@ -10,6 +10,7 @@
 #include "kinds/fd/reopen.h"
 #include "kinds/fd/sockopts.h"
 #include "kinds/kinds.h"
+#include "run/describe.h"
 #include "run/dump.h"
 #include "run/network.h"
 #include "run/restore.h"
@@ -206,6 +207,13 @@ static int netlink_open(struct restore *r, struct file *file, const void *state)
 	return err ? err : steal_fd(&fd);
 }
 
+static void netlink_describe(const FileEntry *entry, struct description *d)
+{
+	d->connects = true;
+	if (entry->nlsk)
+		describe_add(d, "netlink, protocol %u, port %u", entry->nlsk->protocol, entry->nlsk->portid);
+}
+
 const struct fd_kind netlink_kind = {
 	.name = "netlink",
 	.image_type = FD_TYPES__NETLINKSK,
@@ -214,4 +222,5 @@ const struct fd_kind netlink_kind = {
 	.save = netlink_save,
 	.load = netlink_load,
 	.open = netlink_open,
+	.describe = netlink_describe,
 };

@@ -17,6 +17,7 @@
 #include "kinds/fd/reopen.h"
 #include "kinds/kinds.h"
 #include "ns.pb-c.h"
+#include "run/describe.h"
 #include "run/dump.h"
 #include "run/path.h"
 #include "run/restore.h"
@@ -176,6 +177,14 @@ static int ns_open(struct restore *r, struct file *file, const void *state)
 	return fd < 0 ? fail(fd, "open the %s namespace %u", type, ns->ns->id) : fd;
 }
 
+static void ns_describe(const FileEntry *entry, struct description *d)
+{
+	enum ns_type type = entry->nsf ? ns_type_of_flag(entry->nsf->ns_cflag) : NS_TYPES;
+
+	if (type < NS_TYPES)
+		describe_add(d, "namespace of type %s", ns_type_name(type));
+}
+
 const struct fd_kind ns_kind = {
 	.name = "namespace",
 	.image_type = FD_TYPES__NS,
@@ -185,4 +194,5 @@ const struct fd_kind ns_kind = {
 	.load = ns_load,
 	.link = ns_link,
 	.open = ns_open,
+	.describe = ns_describe,
 };

@@ -20,6 +20,7 @@
 #include "kinds/fd/anon.h"
 #include "kinds/fd/reopen.h"
 #include "kinds/kinds.h"
+#include "run/describe.h"
 #include "run/dump.h"
 #include "util/fds.h"
 
@@ -356,6 +357,12 @@ static int pidfd_open_file(struct restore *r, struct file *file, const void *sta
 	return pidfd_take(r, restore_open_process(r, pidfd->nspid, pidfd_flags(pidfd)), pidfd->nspid, pidfd);
 }
 
+static void pidfd_describe(const FileEntry *entry, struct description *d)
+{
+	if (entry->pidfd && entry->pidfd->nspid > 0)
+		describe_add(d, "pidfd of %d", entry->pidfd->nspid);
+}
+
 const struct fd_kind pidfd_kind = {
 	.name = "pidfd",
 	.image_type = FD_TYPES__PIDFD,
@@ -365,4 +372,5 @@ const struct fd_kind pidfd_kind = {
 	.load = pidfd_load,
 	.link = pidfd_link,
 	.open = pidfd_open_file,
+	.describe = pidfd_describe,
 };

@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include "kinds/fd/pipe_data.h"
 #include "kinds/kinds.h"
+#include "run/describe.h"
 #include "run/external.h"
 #include "util/fds.h"
 #include "util/str.h"
@@ -249,6 +250,16 @@ static int pipe_open(struct restore *r, struct file *file, const void *state)
 	return err ? err : fd;
 }
 
+static void pipe_describe(const FileEntry *entry, struct description *d)
+{
+	const PipeEntry *pipe = entry->pipe;
+
+	if (!pipe)
+		return;
+	describe_flow(d, "pipe", pipe->pipe_id, pipe->flags);
+	describe_add(d, "pipe %u for %s", pipe->pipe_id, d->writes ? d->reads ? "both" : "writing" : "reading");
+}
+
 const struct fd_kind pipe_kind = {
 	.name = "pipe",
 	.image_type = FD_TYPES__PIPE,
@@ -259,6 +270,7 @@ const struct fd_kind pipe_kind = {
 	.load = pipe_load,
 	.link = pipe_link,
 	.open = pipe_open,
+	.describe = pipe_describe,
 };
 
 const struct run_kind pipe_run = {

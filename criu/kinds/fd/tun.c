@@ -24,6 +24,7 @@
 #include "kinds/fd/reopen.h"
 #include "kinds/kinds.h"
 #include "netlink/route.h"
+#include "run/describe.h"
 #include "run/dump.h"
 #include "run/network.h"
 #include "run/path.h"
@@ -397,6 +398,12 @@ static void tun_committed(struct restore *r)
 	}
 }
 
+static void tun_describe(const FileEntry *entry, struct description *d)
+{
+	if (entry->tunf && entry->tunf->netdev)
+		describe_add(d, "tun device %s", entry->tunf->netdev);
+}
+
 const struct fd_kind tun_kind = {
 	.name = "tun",
 	.image_type = FD_TYPES__TUNF,
@@ -406,6 +413,7 @@ const struct fd_kind tun_kind = {
 	.load = tun_load,
 	.link = tun_link,
 	.open = tun_open,
+	.describe = tun_describe,
 };
 
 const struct run_kind tun_run = {

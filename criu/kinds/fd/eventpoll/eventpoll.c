@@ -14,6 +14,7 @@
 #include "kinds/fd/eventpoll/internal.h"
 #include "kinds/fd/reopen.h"
 #include "kinds/kinds.h"
+#include "run/describe.h"
 #include "util/log.h"
 
 static bool eventpoll_claims(const struct fd_probe *probe)
@@ -34,6 +35,12 @@ static int eventpoll_open(struct restore *r, struct file *file, const void *stat
 	return err < 0 ? err : steal_fd(&fd);
 }
 
+static void eventpoll_describe(const FileEntry *entry, struct description *d)
+{
+	if (entry->epfd)
+		describe_add(d, "epoll of %zu descriptor%s", entry->epfd->n_tfd, entry->epfd->n_tfd == 1 ? "" : "s");
+}
+
 const struct fd_kind eventpoll_kind = {
 	.name = "eventpoll",
 	.image_type = FD_TYPES__EVENTPOLL,
@@ -46,4 +53,5 @@ const struct fd_kind eventpoll_kind = {
 	.link = eventpoll_link,
 	.open = eventpoll_open,
 	.finish = eventpoll_finish,
+	.describe = eventpoll_describe,
 };

@@ -3,6 +3,7 @@
  * Internet sockets: TCP, UDP, UDP-Lite, raw and ICMP over IPv4 and IPv6. The table, and the once-per-run hooks: this
  * file calls the others, none of them calls this one.
  */
+#include "kinds/fd/inet/describe.h"
 #include "netlink/exchange.h"
 #include "kinds/fd/inet/backlog.h"
 #include "kinds/fd/inet/data.h"
@@ -158,6 +159,7 @@ const struct fd_kind inet_kind = {
 	.link = inet_link,
 	.open = inet_open,
 	.finish = inet_finish,
+	.describe = inet_describe,
 };
 
 const struct run_kind inet_run = {

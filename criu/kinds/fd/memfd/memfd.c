@@ -7,6 +7,7 @@
 #include "kernel/shm.h"
 #include "kinds/fd/memfd/internal.h"
 #include "memory/shmem.h"
+#include "run/describe.h"
 
 /* Files of shared anonymous memory and SysV segments, too: images represent them as memfds. */
 bool memfd_is(int local, const char *link)
@@ -23,6 +24,15 @@ static bool memfd_claims(const struct fd_probe *probe)
 	return probe->link && shmem_sort(&probe->st, probe->fs_magic, probe->link) != SHM_NONE;
 }
 
+static void memfd_describe(const FileEntry *entry, struct description *d)
+{
+	const MemfdInodeEntry *inode =
+		entry->memfd ? d->finder->find(d->finder, IMAGE_MEMFD_INODE, entry->memfd->inode_id) : NULL;
+
+	if (inode)
+		describe_add(d, "memfd %s, %llu bytes", inode->name, (unsigned long long)inode->size);
+}
+
 const struct fd_kind memfd_kind = {
 	.name = "memfd",
 	.image_type = FD_TYPES__MEMFD,
@@ -32,6 +42,7 @@ const struct fd_kind memfd_kind = {
 	.save = memfd_save,
 	.load = memfd_load,
 	.open = memfd_open,
+	.describe = memfd_describe,
 };
 
 const struct run_kind memfd_run = {

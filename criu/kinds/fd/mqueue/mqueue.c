@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "internal.h"
 #include "kinds/fd/reopen.h"
+#include "run/describe.h"
 #include "run/ipc_ns.h"
 #include "run/dump.h"
 #include "util/log.h"
@@ -164,6 +165,12 @@ static int mqueue_save(struct dump *dump, const struct fd_probe *probe, FileEntr
 	return err < 0 ? err : mqueue_check(dump, probe, mq);
 }
 
+static void mqueue_describe(const FileEntry *entry, struct description *d)
+{
+	if (entry->ext && entry->ext->mqueue)
+		describe_add(d, "message queue /%s", entry->ext->mqueue->name);
+}
+
 const struct fd_kind mqueue_kind = {
 	.name = "mqueue",
 	.image_type = FD_TYPES__EXT,
@@ -172,6 +179,7 @@ const struct fd_kind mqueue_kind = {
 	.save = mqueue_save,
 	.load = mqueue_load,
 	.open = mqueue_open,
+	.describe = mqueue_describe,
 };
 
 const struct run_kind mqueue_run = {

@@ -16,6 +16,7 @@
 #include "kinds/fd/sockopts.h"
 #include "kinds/kinds.h"
 #include "packet-sock.pb-c.h"
+#include "run/describe.h"
 #include "run/dump.h"
 #include "run/network.h"
 #include "run/restore.h"
@@ -331,6 +332,13 @@ static uint64_t packet_mapping_size(const struct file *file)
 	return ring_size(file->entry->psk->rx_ring) + ring_size(file->entry->psk->tx_ring);
 }
 
+static void packet_describe(const FileEntry *entry, struct description *d)
+{
+	d->connects = true;
+	if (entry->psk)
+		describe_add(d, "packet socket, protocol %#x, interface %u", entry->psk->protocol, entry->psk->ifindex);
+}
+
 const struct fd_kind packet_kind = {
 	.name = "packet",
 	.image_type = FD_TYPES__PACKETSK,
@@ -342,6 +350,7 @@ const struct fd_kind packet_kind = {
 	.save = packet_save,
 	.load = packet_load,
 	.open = packet_open,
+	.describe = packet_describe,
 };
 
 const struct run_kind packet_run = {

@@ -9,6 +9,7 @@
 #include "kernel/proc_pid.h"
 #include "kinds/fd/regular/internal.h"
 #include "kinds/kinds.h"
+#include "run/describe.h"
 #include "run/external.h"
 #include "run/path.h"
 #include "util/fds.h"
@@ -424,6 +425,14 @@ static void regular_failed(struct restore *r)
 	tmpfs_files_failed(r);
 }
 
+static void regular_describe(const FileEntry *entry, struct description *d)
+{
+	if (!entry->reg)
+		return;
+	d->path = entry->reg->name;
+	describe_add(d, "file %s", d->path);
+}
+
 const struct fd_kind regular_kind = {
 	.name = "regular",
 	.image_type = FD_TYPES__REG,
@@ -436,6 +445,7 @@ const struct fd_kind regular_kind = {
 	.load = regular_load,
 	.link = regular_link,
 	.open = regular_open,
+	.describe = regular_describe,
 };
 
 const struct run_kind regular_run = {

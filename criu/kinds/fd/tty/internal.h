@@ -239,3 +239,6 @@ int terminal_apply(struct restore *r, struct restore_task *task);
 /* The pair is the user's terminal, not one of the tree's: its master was not in the tree, and it was not hung up. */
 bool tty_pair_is_users(const struct tty_pair *pair);
 int tty_termios_load(const TermiosEntry *entry, struct tty_termios *ret);
+
+/* describe.c */
+void tty_describe(const FileEntry *entry, struct description *d);

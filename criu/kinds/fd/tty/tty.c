@@ -14,6 +14,7 @@ const struct fd_kind tty_kind = {
 	.link = tty_link,
 	.open = tty_open,
 	.finish = tty_finish,
+	.describe = tty_describe,
 };
 
 const struct run_kind tty_run = {

@@ -205,3 +205,6 @@ int unix_make_group(struct restore *r, struct unix_group *group);
 int unix_fill_queue(struct restore *r, struct unix_sock *sock);
 /* Queues, options, shutdown state; closes what is not needed any more. */
 int unix_fill_group(struct restore *r, struct unix_group *group);
+
+/* describe.c */
+void unix_describe(const FileEntry *entry, struct description *d);

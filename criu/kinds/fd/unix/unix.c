@@ -323,6 +323,7 @@ const struct fd_kind unix_kind = {
 	.link = unix_link,
 	.open = unix_open,
 	.finish = unix_finish,
+	.describe = unix_describe,
 };
 
 const struct run_kind unix_run = {
