@@ -118,6 +118,7 @@ struct options {
 	size_t nr_images_groups;
 	/* The standard descriptors lead to the caller, who passes others at restore: clients of the RPC record them for that. */
 	bool client_stdio;
+	uint32_t service_inode; /* the socket that a client of the RPC is connected to; 0: none */
 	bool orphan_pts_master; /* the RPC client takes the master of a terminal whose master is outside of the tree */
 	bool shell_job; /* -j: use the caller's session and terminal */
 	struct str_list externals; /* --external TYPE[ID]:KEY, as given */

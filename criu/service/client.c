@@ -2,6 +2,7 @@
 #include "service/client.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -46,6 +47,13 @@ int client_begin(struct client *client, int sock)
 void client_end(struct client *client)
 {
 	cleanup_close(&client->pidfd);
+}
+
+bool client_has_ended(const struct client *client)
+{
+	struct pollfd ends = { .fd = client->pidfd, .events = POLLIN };
+
+	return client->pidfd >= 0 && poll(&ends, 1, 0) > 0;
 }
 
 /*

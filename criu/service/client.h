@@ -13,6 +13,7 @@ struct client {
 /* @sock: borrowed. 0 or a negative errno. */
 int client_begin(struct client *client, int sock);
 void client_end(struct client *client);
+bool client_has_ended(const struct client *client);
 /* A directory that the client has open as @number. -ESRCH: the client has ended, or is in another pid namespace. */
 int client_open_dir(const struct client *client, int number);
 /* What it has open as @number, for writing (files and pipes). */

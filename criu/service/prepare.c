@@ -122,6 +122,29 @@ static int restrict_to_client(struct session *s)
 	return 0;
 }
 
+/*
+ * A dump of the client, as the root of the tree or part of it: its connection to us is restored without us. Without a pid
+ * the client itself is meant.
+ */
+static int take_client(struct session *s, const CriuOpts *rpc)
+{
+	struct options *opts = &s->request.opts;
+	struct stat st;
+
+	if (s->request.command != CMD_DUMP)
+		return 0;
+	if (fstat(s->client.sock, &st) < 0)
+		return session_refuse(s, -errno, "the client's connection: %s", strerror(errno));
+	opts->service_inode = (uint32_t)st.st_ino;
+	if (rpc->has_pid)
+		return 0;
+	if (s->client.pidfd < 0)
+		return session_refuse(s, -ESRCH,
+				      "pid is required: the client has ended, or is in another pid namespace");
+	opts->pid = s->client.pid;
+	return 0;
+}
+
 static int prepare(struct session *s, const CriuOpts *rpc)
 {
 	struct request *req = &s->request;
@@ -134,8 +157,8 @@ static int prepare(struct session *s, const CriuOpts *rpc)
 	req->opts.orphan_pts_master = rpc->has_orphan_pts_master && rpc->orphan_pts_master;
 	if (!err && rpc->config_file)
 		err = config_load_last(req, rpc->config_file);
-	if (!err && req->command == CMD_DUMP && !rpc->has_pid)
-		err = session_refuse(s, -EOPNOTSUPP, "pid is required: a dump of the client itself is not implemented");
+	if (!err)
+		err = take_client(s, rpc);
 	if (!err)
 		err = add_notifier(s, rpc);
 	if (!err)

@@ -69,7 +69,8 @@ static int answer(struct session *s, const struct request_type *type, const Criu
 	if (err)
 		fill_failure(s, err, &answer.resp);
 	sent = wire_send(s->client.sock, &answer.resp, -1);
-	if (sent)
+	/* A dump of the client itself leaves nobody to read it. */
+	if (sent && !client_has_ended(&s->client))
 		log_warn("%s: send the response: %s", type->name, strerror(-sent));
 	*ret_again = !sent && req->has_keep_open && req->keep_open;
 	if (err)

@@ -252,6 +252,8 @@ int unix_fill_group(struct restore *r, struct unix_group *group)
 
 		if (s->fd >= 0)
 			err = unix_fill_queue(r, s);
+		if (s->fd >= 0 && !err)
+			err = unix_answer_client(s);
 	}
 	for (struct unix_sock *s = group->first; s && !err; s = s->in_group) {
 		LOG_SCOPE("socket:[%u]", s->entry->ino);

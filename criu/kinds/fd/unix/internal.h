@@ -22,6 +22,9 @@
 #define UNIX_CLOSE 7u
 #define UNIX_LISTEN 10u
 #define UNIX_EXTERNAL 1u /* uflags: outside the tree, only a name to connect to */
+#define UNIX_SERVICE 2u /* two flags of CRIU for a connection to the service that makes the dump */
+#define UNIX_CALLBACK 4u
+#define UNIX_INHERITED 8u
 #define UNIX_NAME_MAX sizeof(((struct sockaddr_un *)0)->sun_path)
 #define UNIX_CREDENTIALS 2u /* scm_entry.type; SCM_RIGHTS is 1 */
 
@@ -140,6 +143,12 @@ static inline bool unix_has_path(const struct unix_sock *sock)
 	return sock->entry->name.len && sock->entry->name.data[0];
 }
 
+/* Connected to the service that made the dump, which it has asked for. */
+static inline bool unix_is_rpc_client(const struct unix_sock *sock)
+{
+	return sock->entry->uflags & (UNIX_SERVICE | UNIX_CALLBACK);
+}
+
 /* Abstract names belong to a network namespace. */
 static inline bool unix_same_name(const struct unix_sock *a, const struct unix_sock *b)
 {
@@ -203,6 +212,8 @@ int unix_new_pair(struct restore *r, const struct unix_sock *sock, int fds[2]);
 int unix_make_group(struct restore *r, struct unix_group *group);
 /* The unread data of @sock; once. */
 int unix_fill_queue(struct restore *r, struct unix_sock *sock);
+/* If it is the client of an RPC: the response to a dump, as its copy gets it. */
+int unix_answer_client(const struct unix_sock *sock);
 /* Queues, options, shutdown state; closes what is not needed any more. */
 int unix_fill_group(struct restore *r, struct unix_group *group);
 

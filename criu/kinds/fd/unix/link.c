@@ -39,7 +39,7 @@ static int find_peer(struct restore *r, struct unix_restore *data, struct unix_s
 	const UnixSkEntry *entry = sock->entry;
 	struct unix_sock *peer = entry->peer ? record_find(&data->socks, 0, entry->peer) : NULL;
 
-	if (!entry->peer || sock->inherited)
+	if (!entry->peer || sock->inherited || (!peer && unix_is_rpc_client(sock)))
 		return 0;
 	if (!peer)
 		return fail(-EBADMSG,

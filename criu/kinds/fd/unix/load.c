@@ -113,8 +113,12 @@ static int check_entry(const struct file *file, const UnixSkEntry *entry)
 		return fail(-EBADMSG, "invalid type %u of a unix socket", entry->type);
 	if (entry->state != UNIX_ESTABLISHED && entry->state != UNIX_CLOSE && entry->state != UNIX_LISTEN)
 		return fail(-EBADMSG, "invalid state %u of a unix socket", entry->state);
-	if (entry->uflags & ~(UNIX_EXTERNAL | 0xeu))
+	if (entry->uflags & ~(UNIX_EXTERNAL | UNIX_SERVICE | UNIX_CALLBACK | UNIX_INHERITED))
 		return fail(-EBADMSG, "unknown uflags %#x", entry->uflags);
+	if ((entry->uflags & (UNIX_SERVICE | UNIX_CALLBACK)) &&
+	    (entry->state != UNIX_ESTABLISHED || (entry->uflags & UNIX_EXTERNAL)))
+		return fail(-EBADMSG, "invalid connection to the service: state %u, uflags %#x", entry->state,
+			    entry->uflags);
 	if (entry->name.len > UNIX_NAME_MAX)
 		return fail(-EBADMSG, "invalid name of %zu bytes", entry->name.len);
 	if (entry->has_shutdown && entry->shutdown > 3)

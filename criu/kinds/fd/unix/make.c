@@ -57,6 +57,8 @@ static bool peer_is_closed(const struct unix_sock *sock)
 {
 	if (sock->peer)
 		return false;
+	if (unix_is_rpc_client(sock))
+		return true;
 	return sock->entry->type == SOCK_DGRAM ? sock->entry->peer_closed : sock->entry->state == UNIX_ESTABLISHED;
 }
 

@@ -177,7 +177,7 @@ static int check_peer(struct dump *dump, const struct unix_seen *seen)
 	const struct unix_diag *peer;
 	uint32_t ino = seen->entry ? seen->entry->peer : 0;
 
-	if (!ino || record_find(&data->seen, 0, ino))
+	if (!ino || ino == opts->service_inode || record_find(&data->seen, 0, ino))
 		return 0;
 	peer = unix_diag_by_inode(data, ino);
 	if (is_external(opts, seen->diag->ino))

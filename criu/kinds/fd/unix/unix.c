@@ -35,6 +35,8 @@ static int save_connection(struct dump *dump, const struct fd_probe *probe, cons
 	uint64_t listener;
 
 	entry->peer = diag->peer;
+	if (diag->peer && diag->peer == dump->opts->service_inode)
+		entry->uflags |= UNIX_CALLBACK;
 	if (diag->has_peer && !diag->peer) {
 		if (hash_get(&all->waiting, diag->ino, &listener)) {
 			entry->peer = (uint32_t)listener;
