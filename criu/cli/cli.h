@@ -27,6 +27,7 @@ const struct command *command_find(const char *name);
 int dump_command(struct request *req, const struct words *words);
 int restore_command(struct request *req, const struct words *words);
 int service_command(struct request *req, const struct words *words);
+int cpuinfo_command(struct request *req, const struct words *words);
 int swrk_command(struct request *req, const struct words *words);
 int ps_command(struct request *req, const struct words *words);
 int check_command(struct request *req, const struct words *words);

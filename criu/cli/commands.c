@@ -94,11 +94,18 @@ const struct command commands[] = {
 	  .bit = CMD_DEDUP,
 	  .usage = "[OPTION]...",
 	  .summary = "punch superseded pages out of older images" },
-	{ .name = "cpuinfo",
-	  .bit = CMD_CPUINFO,
-	  .args = 1,
-	  .usage = "dump|check",
-	  .summary = "save or check CPU features" },
+	{
+		.name = "cpuinfo",
+		.bit = CMD_CPUINFO,
+		.implemented = true,
+		.args = 1,
+		.usage = "dump|check [OPTION]...",
+		.summary = "save or check CPU features",
+		.about =
+			"dump writes a description of this CPU, cpuinfo.img, to the images directory. check compares such a\n"
+			"description with this CPU, as a restore with the same --cpu-cap would, and exits 0 if it matches.\n",
+		.run = cpuinfo_command,
+	},
 	{ .name = "exec", .bit = CMD_EXEC, .args = 2, .usage = "-t PID SYSCALL [ARG]", .summary = "deprecated" },
 };
 

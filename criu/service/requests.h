@@ -40,3 +40,6 @@ int finish_restore(struct session *s);
 /* check.c */
 int serve_check(struct session *s, const CriuReq *req, struct answer *ret);
 int serve_feature_check(struct session *s, const CriuReq *req, struct answer *ret);
+/* cpuinfo.c */
+int serve_cpuinfo_dump(struct session *s, const CriuReq *req, struct answer *ret);
+int serve_cpuinfo_check(struct session *s, const CriuReq *req, struct answer *ret);

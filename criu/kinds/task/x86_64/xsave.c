@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/bits.h"
+#include "cpu/x86_64/xcr0.h"
 #include "xsave.h"
 
 enum {
@@ -80,13 +81,13 @@ struct cpuid_leaf {
  * In a virtual machine each CPUID traps to the hypervisor, for some 20 to 70 us: it is executed once. All 0: no such
  * leaf.
  */
-static struct cpuid_leaf cpuid_cached(unsigned int leaf, unsigned int nr)
+static struct cpuid_leaf state_leaf(unsigned int nr)
 {
-	static struct cpuid_leaf known_d[64], known_1;
-	struct cpuid_leaf *l = leaf == 1 ? &known_1 : &known_d[nr & 63];
+	static struct cpuid_leaf known[64];
+	struct cpuid_leaf *l = &known[nr & 63];
 
 	if (!l->asked) {
-		if (!__get_cpuid_count(leaf, nr, &l->a, &l->b, &l->c, &l->d))
+		if (!__get_cpuid_count(0xd, nr, &l->a, &l->b, &l->c, &l->d))
 			l->a = l->b = l->c = l->d = 0;
 		l->asked = true;
 	}
@@ -96,7 +97,7 @@ static struct cpuid_leaf cpuid_cached(unsigned int leaf, unsigned int nr)
 /* Offset of a component in the standard format, 0 if this CPU lacks it. */
 static unsigned int component_offset(unsigned int nr, unsigned int *ret_size)
 {
-	struct cpuid_leaf l = cpuid_cached(0xd, nr);
+	struct cpuid_leaf l = state_leaf(nr);
 
 	*ret_size = l.a;
 	return l.a ? l.b : 0;
@@ -105,19 +106,14 @@ static unsigned int component_offset(unsigned int nr, unsigned int *ret_size)
 /* Size of an area for everything that XCR0 enables: what the kernel requires for PTRACE_SETREGSET. */
 static size_t area_size(void)
 {
-	unsigned int size = cpuid_cached(0xd, 0).b;
+	unsigned int size = state_leaf(0).b;
 
 	return MAX_OF(size, FXSAVE_SIZE + HEADER_SIZE);
 }
 
 uint64_t xsave_offered(void)
 {
-	unsigned int a, d;
-
-	if (!(cpuid_cached(1, 0).c & bit_OSXSAVE))
-		return LEGACY_BITS;
-	__asm__ volatile("xgetbv" : "=a"(a), "=d"(d) : "c"(0));
-	return (uint64_t)d << 32 | a;
+	return cpu_xcr0();
 }
 
 uint64_t xsave_known(void)

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* cpuinfo.img (--cpu-cap): the features of the CPU at the dump, compared with those of this one. */
+/* The features of the CPU at the dump, compared with those of this one. */
+#include "cpu/cpuinfo.h"
 #include <cpuid.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include "base/bits.h"
+#include "cpu/x86_64/xcr0.h"
 #include "cpuinfo.pb-c.h"
 #include "image/reader.h"
 #include "image/record.h"
 #include "image/writer.h"
-#include "kinds/kinds.h"
-#include "run/dump.h"
-#include "run/restore.h"
+#include "image/store.h"
+#include "run/options.h"
 #include "util/log.h"
-#include "xsave.h"
 
 enum {
 	WORDS = 20, /* in the order of the kernel's cpufeatures.h; words filled only by the kernel remain 0 */
@@ -182,7 +182,7 @@ static void read_cpu(struct cpu *cpu)
 	e->n_capability = WORDS;
 	e->capability = cpu->capability;
 	e->has_xfeatures_mask = true;
-	e->xfeatures_mask = xsave_offered();
+	e->xfeatures_mask = cpu_xcr0();
 	cpuid_query(13, 0, r);
 	e->has_xsave_size = e->has_xsave_size_max = true;
 	e->xsave_size = r[EBX];
@@ -191,20 +191,19 @@ static void read_cpu(struct cpu *cpu)
 
 /* ---- dump ---- */
 
-static int cpuinfo_write(struct dump *dump)
+int cpuinfo_write(struct image_store *store)
 {
 	CpuinfoEntry entry = CPUINFO_ENTRY__INIT;
 	CpuinfoX86Entry *one;
 	struct cpu cpu;
+	int err;
 
-	if (!(dump->opts->cpu_cap & (CPU_CAP_CPU | CPU_CAP_IMAGE)))
-		return 0;
 	read_cpu(&cpu);
 	one = &cpu.entry;
 	entry.n_x86_entry = 1;
 	entry.x86_entry = &one;
-	int err = image_write_single(dump->dir, IMAGE_CPUINFO, 0, &entry.base);
-	return err < 0 ? fail(err, "%s", image_store_error(dump->dir)) : 0;
+	err = image_write_single(store, IMAGE_CPUINFO, 0, &entry.base);
+	return err < 0 ? fail(err, "%s", image_store_error(store)) : 0;
 }
 
 /* ---- restore ---- */
@@ -276,31 +275,23 @@ static int check(const CpuinfoX86Entry *old, uint32_t caps)
 	return caps & CPU_CAP_CPU ? check_alike(old, &here.entry) : 0;
 }
 
-static int cpuinfo_load(struct restore *r)
+int cpuinfo_compare(struct image_store *store, uint32_t caps)
 {
-	uint32_t caps = r->opts->cpu_cap;
 	_cleanup_record_ CpuinfoEntry *entry = NULL;
 	int err;
 
 	if (!(caps & (CPU_CAP_CPU | CPU_CAP_INS | CPU_CAP_IMAGE)))
 		return 0;
-	err = image_read_single(r->dir, IMAGE_CPUINFO, 0, &entry);
+	err = image_read_single(store, IMAGE_CPUINFO, 0, &entry);
 	if (err == -ENOENT && !(caps & (CPU_CAP_CPU | CPU_CAP_IMAGE)))
 		return 0; /* the dump was not asked to write one */
 	if (err == -ENOENT)
 		return fail(err,
-			    "there is no cpuinfo.img to compare this CPU with: it is created by dump --cpu-cap=cpu; "
-			    "--cpu-cap=fpu does not need it");
+			    "there is no cpuinfo.img to compare this CPU with: it is created by criu cpuinfo dump, "
+			    "or criu dump --cpu-cap=cpu; a restore with --cpu-cap=fpu does not need it");
 	if (err < 0)
-		return fail(err, "%s", image_store_error(r->dir));
+		return fail(err, "%s", image_store_error(store));
 	if (entry->n_x86_entry != 1)
 		return fail(-EBADMSG, "cpuinfo.img: %zu CPUs of this type, expected 1", entry->n_x86_entry);
 	return check(entry->x86_entry[0], caps);
 }
-
-/* cpuinfo.img, if requested by --cpu-cap: written, or compared with this CPU. */
-const struct run_kind cpuinfo_run = {
-	.name = "cpuinfo",
-	.save = cpuinfo_write,
-	.load = cpuinfo_load,
-};

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* cpuinfo.img: what the CPU of a dump has, compared with this one. Errors are logged. */
+#pragma once
+#include <stdint.h>
+
+struct image_store;
+struct options;
+
+int cpuinfo_write(struct image_store *store);
+/* @caps: enum cpu_cap, what must be the same. An image that is missing is an error only if they require one. */
+int cpuinfo_compare(struct image_store *store, uint32_t caps);
+
+/* The commands: in the images directory of @opts, whatever else it contains. */
+int cpuinfo_dump(const struct options *opts);
+int cpuinfo_check(const struct options *opts);
