@@ -63,6 +63,12 @@ static int run_pre_dump_scripts(struct dump *dump)
 	return dump->attempt ? 0 : notify_step(dump->opts, "pre-dump", dump->opts->pid);
 }
 
+/* Whoever knows what the tree shares with others can look at it now. An attempt may find other files. */
+static int query_externals(struct dump *dump)
+{
+	return notify_query_externals(dump->opts, dump->opts->pid);
+}
+
 /* From here on the log is about a frozen tree. */
 static void report_tree(struct dump *dump)
 {
@@ -231,6 +237,7 @@ static const struct phase phases[] = {
 	{ "find shared resources", CHECK | REFUSAL, dump_find_shared, NULL },
 	{ "survey", ALL, dump_survey, report_survey },
 	{ "descriptors", CHECK | REFUSAL, dump_check_fds, NULL },
+	{ "external files", FREEZES, query_externals, NULL },
 	{ "files", ALL, dump_save_files, report_files },
 	{ "namespaces", ALL, dump_save_namespaces, NULL },
 	{ "blockers", FREEZES | REFUSAL, refuse_blockers, NULL },

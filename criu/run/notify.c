@@ -36,5 +36,10 @@ int notify_step(const struct options *opts, const char *action, pid_t pid)
 
 int notify_with_fd(const struct options *opts, const char *action, int fd)
 {
-	return notify_all(opts, &(struct notice){ .action = action, .fd = &fd });
+	return notify_all(opts, &(struct notice){ .action = action, .client_only = true, .fd = &fd });
+}
+
+int notify_query_externals(const struct options *opts, pid_t pid)
+{
+	return notify_all(opts, &(struct notice){ .action = NOTIFY_QUERY_EXTERNALS, .pid = pid, .client_only = true });
 }

@@ -8,11 +8,14 @@
 #include <sys/types.h>
 #include "run/options.h"
 
+#define NOTIFY_QUERY_EXTERNALS "query-ext-files"
+
 /* A notification: the data passed to outlets. */
 struct notice {
 	const char *action; /* its name: "post-dump" */
 	pid_t pid; /* the tree's root, in the tool's pid namespace; 0: not created yet */
-	const int *fd; /* for the client of an RPC alone, as is the whole notification: a descriptor; NULL: none */
+	bool client_only; /* only for the client of an RPC */
+	const int *fd; /* for it: a descriptor; NULL: none */
 };
 
 struct notify_outlet {
@@ -26,5 +29,10 @@ int notify_add(struct options *opts, const struct notify_outlet *outlet);
 bool notify_wanted(const struct options *opts);
 /* Notifies all of them, up to the first that fails. */
 int notify_step(const struct options *opts, const char *action, pid_t pid);
+/*
+ * Asks those that can reply for more resources outside the tree: what the user could have given with --external is in
+ * opts->externals afterwards.
+ */
+int notify_query_externals(const struct options *opts, pid_t pid);
 /* Passes a descriptor to those that can take one. */
 int notify_with_fd(const struct options *opts, const char *action, int fd);

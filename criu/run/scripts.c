@@ -141,7 +141,7 @@ static int run_scripts(const struct notify_outlet *outlet, const struct options 
 	struct script_env env = { .v = NULL };
 	int err;
 
-	if (notice->fd)
+	if (notice->client_only)
 		return 0;
 	err = fill_env(opts, notice, &env);
 	if (err)

@@ -8,6 +8,9 @@
 
 #include "base/bits.h"
 #include "kernel/proc_pid.h"
+#include "request/option_table.h"
+#include "request/take.h"
+#include "service/client.h"
 #include "service/wire.h"
 #include "util/log.h"
 #include "util/proc_root.h"
@@ -47,8 +50,19 @@ static int send_notice(const struct notifier *notifier, const struct notice *not
 	return wire_send(notifier->sock, &resp, notice->fd ? *notice->fd : -1);
 }
 
+/* The run reads its options from the request. */
+static int take_externals(const struct notifier *notifier, const CriuOpts *opts)
+{
+	const struct option_spec *spec = option_find("external", strlen("external"));
+	int err = 0;
+
+	for (size_t i = 0; !err && i < opts->n_external; i++)
+		err = option_take(notifier->request, spec, opts->external[i], "external");
+	return err;
+}
+
 /* 0: the client agrees. The reason of a failure as a text. */
-static int await_reply(const struct notifier *notifier, const char **ret_why)
+static int await_reply(const struct notifier *notifier, const char *action, const char **ret_why)
 {
 	CriuReq *reply = NULL;
 	int err = wire_receive(notifier->sock, -1, &reply);
@@ -64,6 +78,10 @@ static int await_reply(const struct notifier *notifier, const char **ret_why)
 	} else if (!reply->has_notify_success || !reply->notify_success) {
 		*ret_why = "it refused";
 		err = -ECANCELED;
+	}
+	if (!err && str_eq(action, NOTIFY_QUERY_EXTERNALS) && reply->opts) {
+		err = take_externals(notifier, reply->opts);
+		*ret_why = "its reply has an external resource that cannot be used";
 	}
 	if (reply)
 		criu_req__free_unpacked(reply, NULL);
@@ -99,7 +117,7 @@ static int notify_client(const struct notify_outlet *outlet, const struct option
 	if (err == -EDEADLK)
 		why = "it is part of the tree, which is stopped";
 	if (!err)
-		err = await_reply(notifier, &why);
+		err = await_reply(notifier, notice->action, &why);
 	if (err && stage && stage->must_not_fail) {
 		log_warn("notification %s: the client: %s; this stage has no effect", notice->action, why);
 		return 0;
@@ -109,7 +127,9 @@ static int notify_client(const struct notify_outlet *outlet, const struct option
 	return err ? -ECANCELED : 0;
 }
 
-void notifier_init(struct notifier *notifier, int sock, pid_t client)
+void notifier_init(struct notifier *notifier, const struct client *client, struct request *request)
 {
-	*notifier = (struct notifier){ .outlet = { .notify = notify_client }, .sock = sock, .client = client };
+	*notifier = (struct notifier){
+		.outlet = { .notify = notify_client }, .sock = client->sock, .client = client->pid, .request = request
+	};
 }

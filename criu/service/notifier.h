@@ -4,11 +4,14 @@
 #include <sys/types.h>
 #include "run/notify.h"
 
+struct client;
+struct request;
+
 struct notifier {
 	struct notify_outlet outlet; /* for notify_add(); first */
 	int sock;
-	pid_t client;
+	pid_t client; /* its pid, to find out whether it can reply at all */
+	struct request *request; /* its replies can add to it */
 };
 
-/* @client: its pid, to find out whether it can reply at all */
-void notifier_init(struct notifier *notifier, int sock, pid_t client);
+void notifier_init(struct notifier *notifier, const struct client *client, struct request *request);

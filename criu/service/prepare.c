@@ -40,11 +40,26 @@ static int open_dir_field(struct session *s, const char *field, int number, int 
 	return 0;
 }
 
+/* Whatever it is for: a wrong number is the client's mistake. */
+static int open_status(struct session *s, CriuOpts *rpc)
+{
+	if (!rpc->has_status_fd || rpc->status_fd < 0)
+		return 0;
+	s->status_fd = client_open_output(&s->client, rpc->status_fd);
+	if (s->status_fd < 0)
+		return session_refuse(s, -EINVAL, "status_fd: open the client's descriptor %d: %s", rpc->status_fd,
+				      fd_error(s->status_fd));
+	rpc->status_fd = s->status_fd;
+	return 0;
+}
+
 /* Replaces the client's descriptors by ours. */
 static int open_fields(struct session *s, CriuOpts *rpc)
 {
-	int err = 0;
+	int err = open_status(s, rpc);
 
+	if (err)
+		return err;
 	if (rpc->images_dir_fd >= 0)
 		err = open_dir_field(s, "images_dir_fd", rpc->images_dir_fd, &rpc->images_dir_fd);
 	if (err || !rpc->has_work_dir_fd || rpc->work_dir_fd < 0)
@@ -88,7 +103,7 @@ static int add_notifier(struct session *s, const CriuOpts *rpc)
 {
 	if (!rpc->has_notify_scripts || !rpc->notify_scripts)
 		return 0;
-	notifier_init(&s->notifier, s->client.sock, s->client.pid);
+	notifier_init(&s->notifier, &s->client, &s->request);
 	return notify_add(&s->request.opts, &s->notifier.outlet);
 }
 
@@ -183,6 +198,7 @@ int session_prepare(struct session *s, unsigned int command, const char *name, c
 	if (err)
 		return err;
 	s->has_request = true;
+	s->status_fd = -1;
 	s->request.command = command;
 	s->request.name = name;
 	/* No warnings: a response has one reason, that of a failure. */
@@ -208,6 +224,7 @@ void session_release(struct session *s)
 {
 	if (!s->has_request)
 		return;
+	cleanup_close(&s->status_fd);
 	request_close(&s->request);
 	request_free(&s->request);
 	s->has_request = false;
