@@ -3,24 +3,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-
-/* Length of the UTF-8 character at @s, 0 if it is invalid. Overlong forms and surrogates are invalid. */
-static size_t utf8_length(const unsigned char *s)
-{
-	size_t len = s[0] < 0x80		 ? 1 :
-		     s[0] >= 0xc2 && s[0] < 0xe0 ? 2 :
-		     (s[0] & 0xf0) == 0xe0	 ? 3 :
-		     s[0] >= 0xf0 && s[0] < 0xf5 ? 4 :
-						   0;
-
-	for (size_t i = 1; i < len; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf0 && s[1] < 0x90) ||
-	    (s[0] == 0xf4 && s[1] > 0x8f))
-		return 0;
-	return len;
-}
+#include "util/utf8.h"
 
 /* Control characters, also those of Latin-1, and the marks that change the direction of what follows. */
 static bool is_harmless(const unsigned char *s, size_t len)

@@ -188,6 +188,14 @@ static void log_refusal(struct session *s)
 		log_error("%s", s->reason);
 }
 
+/* Paths of the request that are opened later are relative to the work directory, which scripts and commands start in. */
+static int enter_work_dir(struct session *s)
+{
+	if (!(s->request.command & CMD_BOTH) || fchdir(s->request.opts.work_dir_fd) == 0)
+		return 0;
+	return session_refuse(s, -errno, "change to the work directory: %s", strerror(errno));
+}
+
 int session_prepare(struct session *s, unsigned int command, const char *name, const CriuOpts *rpc)
 {
 	int err;
@@ -206,7 +214,9 @@ int session_prepare(struct session *s, unsigned int command, const char *name, c
 	err = prepare(s, rpc);
 	if (err)
 		log_refusal(s);
-	return err ? err : request_open(&s->request);
+	if (!err)
+		err = request_open(&s->request);
+	return err ? err : enter_work_dir(s);
 }
 
 int session_prepare_as_client(struct session *s, unsigned int command, const char *name, const CriuOpts *rpc)

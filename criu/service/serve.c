@@ -9,6 +9,7 @@
 #include "service/serve.h"
 #include "service/wire.h"
 #include "util/log.h"
+#include "util/utf8.h"
 
 /* Errors that clients know: image-independent numbers of Linux. Others are 0, and only have a text. */
 static int errno_of(const struct session *s, int err)
@@ -20,11 +21,15 @@ static int errno_of(const struct session *s, int err)
 
 static void fill_failure(struct session *s, int err, CriuResp *resp)
 {
-	const char *text = s->reason[0] ? s->reason : log_first_error();
+	const char *logged = log_first_error();
 
 	resp->cr_errno = errno_of(s, err);
 	resp->has_cr_errno = resp->cr_errno != 0;
-	resp->cr_errmsg = (char *)(text ? text : strerror(-err));
+	/* Languages of clients refuse a message with a string that is not UTF-8, and terminals may act on it. */
+	if (!s->reason[0])
+		snprintf(s->reason, sizeof(s->reason), "%s", logged ? logged : strerror(-err));
+	utf8_clean(s->reason);
+	resp->cr_errmsg = s->reason;
 }
 
 /* Not a request, or not one that can come first: the response has no type. */

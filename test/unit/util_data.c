@@ -6,6 +6,7 @@
 #include "util/array.h"
 #include "util/hash.h"
 #include "util/str.h"
+#include "util/utf8.h"
 #include "util_check.h"
 
 static void numbers_are_strict(void)
@@ -173,8 +174,30 @@ static void arena_uses_work_areas_again(void)
 	arena_free(&a);
 }
 
+static bool cleans_to(const char *text, const char *expected)
+{
+	char buf[64];
+
+	snprintf(buf, sizeof(buf), "%s", text);
+	utf8_clean(buf);
+	return !strcmp(buf, expected);
+}
+
+static void text_is_cleaned(void)
+{
+	CHECK(cleans_to("", "") && cleans_to("plain: \xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80",
+					     "plain: \xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80"));
+	CHECK(cleans_to("a\nb\tc\x7f\x1b[1m", "a b c  [1m"));
+	/* C1 controls; bytes alone; overlong; a surrogate; cut at the end */
+	CHECK(cleans_to("\xc2\x9b\xc2\xa0", "  \xc2\xa0") && cleans_to("\xff\x80x", "??x") &&
+	      cleans_to("\xc0\xaf", "??"));
+	CHECK(cleans_to("\xed\xa0\x80", "???") && cleans_to("x\xe2\x82", "x??") && cleans_to("\xf0\x9f\x98", "???"));
+	CHECK(cleans_to("\xe2\n", "? "));
+}
+
 int main(void)
 {
+	RUN(text_is_cleaned);
 	RUN(numbers_are_strict);
 	RUN(paths_join);
 	RUN(buffers_grow);
