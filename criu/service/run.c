@@ -7,14 +7,19 @@
 
 #include "dump/dump.h"
 #include "restore/restore.h"
+#include "service/cgroup.h"
 #include "service/prepare.h"
 #include "service/requests.h"
 #include "util/log.h"
 
 int serve_dump(struct session *s, const CriuReq *req, struct answer *ret)
 {
-	int err = client_rights_become(s->rights, true);
+	int err;
 
+	/* Its processes are where we are, then, as if it dumped them itself. A group that is to be frozen would freeze us. */
+	if (!s->own_process && !s->rights->ours && !(req->opts && req->opts->freeze_cgroup))
+		client_enter_cgroups(&s->client);
+	err = client_rights_become(s->rights, true);
 	if (err)
 		session_refuse(s, err, "assume the rights of user %u: %s", s->rights->uid, strerror(-err));
 	else
@@ -30,6 +35,8 @@ int serve_restore(struct session *s, const CriuReq *req, struct answer *ret)
 	struct restore_result result = { 0 };
 	int err = session_prepare_as_client(s, CMD_RESTORE, "restore", req->opts);
 
+	if (!err && !s->own_process)
+		client_enter_cgroups(&s->client);
 	if (!err)
 		err = restore_run(&s->request.opts, &result);
 	ret->resp.restore = &ret->restore;

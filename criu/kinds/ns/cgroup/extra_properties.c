@@ -2,7 +2,7 @@
 #include "kinds/ns/cgroup/extra_properties.h"
 #include <errno.h>
 #include <string.h>
-#include "kinds/ns/cgroup/hierarchy.h"
+#include "run/cg_hierarchy.h"
 #include "kinds/ns/cgroup/properties.h"
 #include "run/cgroup_props.h"
 #include "run/dump.h"

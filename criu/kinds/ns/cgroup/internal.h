@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include "cgroup.pb-c.h"
 #include "core.pb-c.h"
-#include "kinds/ns/cgroup/hierarchy.h"
+#include "run/cg_hierarchy.h"
 #include "run/helper_process.h"
 #include "run/options.h"
 #include "util/array.h"

@@ -5,7 +5,7 @@
 #include <unistd.h>
 #include "base/bits.h"
 #include "base/cleanup.h"
-#include "kinds/ns/cgroup/hierarchy.h"
+#include "run/cg_hierarchy.h"
 #include "util/fds.h"
 #include "util/str.h"
 

@@ -2,7 +2,7 @@
 /* --cgroup-root: other paths for the groups of the images. */
 #pragma once
 #include "cgroup.pb-c.h"
-#include "kinds/ns/cgroup/hierarchy.h"
+#include "run/cg_hierarchy.h"
 
 struct options;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "kinds/ns/cgroup/hierarchy.h"
+#include "run/cg_hierarchy.h"
 #include <errno.h>
 #include <linux/magic.h>
 #include <string.h>
