@@ -13,6 +13,7 @@
 #include "cli/cli.h"
 #include "cli/options.h"
 #include "restore/restore.h"
+#include "run/scripts.h"
 
 /* Exits by the signal that killed the root, so that the caller sees the same; the root has written its core file. */
 static void die_by(int sig)
@@ -40,8 +41,11 @@ static int pass_on(int wait_status)
 	return EXIT_FAILURE;
 }
 
-static int become(const struct options *opts)
+/* The command waits for the root by this variable. */
+static int become(const struct options *opts, pid_t root)
 {
+	if (scripts_set_root(root) < 0)
+		return usage_error("--exec-cmd: out of memory; the tree runs without it");
 	execvp(opts->exec_cmd.v[0], opts->exec_cmd.v);
 	usage_error("--exec-cmd: %s: %s; the tree runs without it", opts->exec_cmd.v[0], strerror(errno));
 	return EXIT_FAILURE;
@@ -60,6 +64,6 @@ int restore_command(struct request *req, const struct words *words)
 		return session_end(req, ret);
 	session_end(req, 0);
 	if (opts->exec_cmd.n)
-		return become(opts);
+		return become(opts, result.root_pid);
 	return opts->restore_detached ? EXIT_SUCCESS : pass_on(result.wait_status);
 }

@@ -155,3 +155,11 @@ static int run_scripts(const struct notify_outlet *outlet, const struct options 
 }
 
 const struct notify_outlet scripts_outlet = { .notify = run_scripts };
+
+int scripts_set_root(pid_t pid)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", pid);
+	return setenv("CRTOOLS_INIT_PID", text, 1) ? -ENOMEM : 0;
+}

@@ -10,3 +10,6 @@
  * could not be executed.
  */
 extern const struct notify_outlet scripts_outlet;
+
+/* For what the tool becomes: CRTOOLS_INIT_PID, in its own environment. -ENOMEM */
+int scripts_set_root(pid_t pid);

@@ -7,6 +7,7 @@
 
 #include "dump/dump.h"
 #include "restore/restore.h"
+#include "run/scripts.h"
 #include "service/cgroup.h"
 #include "service/prepare.h"
 #include "service/requests.h"
@@ -40,6 +41,7 @@ int serve_restore(struct session *s, const CriuReq *req, struct answer *ret)
 	if (!err)
 		err = restore_run(&s->request.opts, &result);
 	ret->resp.restore = &ret->restore;
+	s->root = result.root_pid;
 	ret->restore.pid = result.root_pid ? result.root_pid : -1;
 	return err;
 }
@@ -57,6 +59,8 @@ static int become(struct session *s)
 	}
 	if (dup2(out, STDOUT_FILENO) < 0 || dup2(out, STDERR_FILENO) < 0) /* style: for the command */
 		log_warn("exec_cmd: redirect its output to the log: %s", strerror(errno));
+	if (scripts_set_root(s->root) < 0)
+		log_warn("exec_cmd: out of memory for CRTOOLS_INIT_PID");
 	execvp(opts->exec_cmd.v[0], opts->exec_cmd.v);
 	log_error("exec_cmd: %s: %s; the tree runs without it", opts->exec_cmd.v[0], strerror(errno));
 	return EXIT_REQUEST_FAILED;

@@ -20,6 +20,7 @@ struct session {
 	char reason[REASON_SIZE]; /* why the request was refused; "": it was not */
 	struct request request; /* of a dump or restore; initialized if has_request */
 	bool has_request;
+	pid_t root; /* of the tree that it has restored; 0: none */
 	int status_fd; /* of the request; -1: none */
 	struct notifier notifier; /* of its client, if it wants notifications */
 };

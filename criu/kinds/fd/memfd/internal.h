@@ -16,6 +16,8 @@
 #endif
 #define MEMFD_SEALS_KNOWN (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE | F_SEAL_EXEC)
 
+#define MEMFD_NAME_MAX 249 /* memfd_create(2) */
+
 enum { MEMFD_BACKING_ANONYMOUS = 1, MEMFD_BACKING_SYSV = 2 }; /* memfd_inode_entry.backing */
 
 /* Could it be the description that memfd_create(2) returned? That call does not support O_DIRECT. */
@@ -57,9 +59,17 @@ struct memfd_inode {
 	int late_seals; /* to be added when all memory is mapped */
 };
 
+/* A file in place of which the user passes a descriptor. */
+struct memfd_inherited {
+	struct record record; /* 0, file id */
+	const struct inherit_fd *given;
+	int fd; /* above service_base, set by in_namespaces */
+};
+
 struct memfd {
 	const MemfdFileEntry *entry;
 	const struct memfd_inode *inode;
+	const struct memfd_inherited *inherited; /* NULL: it is created */
 };
 
 struct memfd_file {
@@ -72,6 +82,7 @@ struct memfd_restore {
 	int holder; /* pidfd of the tool, if the tasks have no space to inherit them; else -1 */
 	struct record_table inodes; /* struct memfd_inode */
 	struct record_table files; /* struct memfd_file */
+	struct record_table inherited; /* struct memfd_inherited */
 };
 
 /* Key of its segment among those of module memory. */
@@ -82,6 +93,9 @@ static inline uint64_t memfd_segment_key(const MemfdInodeEntry *entry)
 
 /* load.c */
 int memfd_load(struct restore *r, struct file *file, void *state);
+/* inherited.c; the second is called where descriptors for all tasks are opened */
+int memfd_find_inherited(struct restore *r, struct memfd_restore *data, const struct file *file, struct memfd *st);
+int memfd_take_inherited(struct restore *r, struct memfd_restore *data);
 /* make.c: in the process whose descriptors all tasks inherit */
 int memfd_in_namespaces(struct restore *r);
 /* When all memory is mapped. */

@@ -8,8 +8,6 @@
 #include "memory/shmem.h"
 #include "util/log.h"
 
-#define MEMFD_NAME_MAX 249 /* memfd_create(2) */
-
 /* Requests it from module memory, with this size. */
 static int want_segment(struct restore *r, const MemfdInodeEntry *entry)
 {
@@ -79,6 +77,11 @@ int memfd_load(struct restore *r, struct file *file, void *state)
 	if (!inode)
 		return fail(-EBADMSG, "files.img: file %u: there is no inode %u in memfd.img", file->id,
 			    entry->inode_id);
+	st->entry = entry;
+	st->inode = inode;
+	err = memfd_find_inherited(r, data, file, st);
+	if (err || st->inherited)
+		return err;
 	known = record_new(&r->arena, &data->files, 0, file->id, sizeof(*known));
 	if (!known)
 		return fail(-ENOMEM, "memfd");
@@ -87,7 +90,5 @@ int memfd_load(struct restore *r, struct file *file, void *state)
 	if (!inode->first && !inode->entry->backing && !entry->path && !entry->reopened &&
 	    memfd_may_be_first(entry->flags))
 		inode->first = file->id;
-	st->entry = entry;
-	st->inode = inode;
 	return 0;
 }

@@ -137,6 +137,8 @@ int memfd_in_namespaces(struct restore *r)
 	if (!data)
 		return 0;
 	err = open_holder(r, data);
+	if (!err)
+		err = memfd_take_inherited(r, data);
 	restore_for_each_task(rt, r)
 		for (size_t i = 0; rt->mm && i < rt->mm->n_vmas; i++)
 			mark_late_seals(data, rt->mm->vmas[i]);

@@ -32,6 +32,11 @@ int memfd_open(struct restore *r, struct file *file, const void *state)
 	bool first = st->inode->first == file->id;
 	int err;
 
+	/* The very descriptor, with its position and flags. */
+	if (st->inherited) {
+		fd = dup_fd_above(st->inherited->fd, 0);
+		return fd < 0 ? fail(fd, "--inherit-fd memfd:%s", st->inode->entry->name) : steal_fd(&fd);
+	}
 	made = take_inode(r, st->inode);
 	fd = made < 0 || first || is_mapped_by_first(st) ? steal_fd(&made) : reopen_fd(made, flags);
 	if (fd < 0)
