@@ -51,6 +51,7 @@ struct mqueue_properties {
 	const char *name; /* without the slash */
 	uint64_t maxmsg, msgsize;
 	uint32_t mode, uid, gid;
+	MqueueCharge *charge; /* NULL: unknown */
 	size_t nr_messages;
 	MqueueMessage **messages; /* in the order in which they are received */
 };
@@ -59,10 +60,17 @@ struct mqueue_properties {
  * 1: they cannot be read on this kernel, or with these rights, as the log says.
  */
 int mqueue_save_messages(struct dump *dump, int fd, struct mqueue_properties *ret);
+/* Dump: whose limit it counts against; *ret is unchanged if that cannot be read. */
+int mqueue_save_charge(struct dump *dump, int fd, const char *name, MqueueCharge **ret);
+/* Restore: is its user namespace in the images? */
+int mqueue_check_charge(const struct restore *r, const MqueueCharge *charge);
 /* Restore: are these values of an image possible? 0 or -EBADMSG, not logged. */
 int mqueue_check_properties(const struct mqueue_properties *queue);
-/* Creates it in the IPC namespace of the calling process. -EEXIST is not logged. */
-int mqueue_make(const struct mqueue_properties *queue);
+/*
+ * Creates it in the IPC namespace of the calling process: in @ns, which is being filled, or, NULL, in in_namespaces.
+ * -EEXIST is not logged.
+ */
+int mqueue_make(const struct restore *r, const struct ns *ns, const struct mqueue_properties *queue);
 /* Queries of the memfd kind: is @local, with this link in /proc, memory without a path; its entry in files.img. */
 bool memfd_is(int local, const char *link);
 int memfd_path_id(struct dump *dump, const struct dump_path *path, uint32_t *ret_id);

@@ -25,11 +25,19 @@
 	X(piece_next, "msg_msgseg", "next", NULL)              \
 	X(piece_size, "msg_msgseg", NULL, NULL)
 
+/* Before Linux 5.14 a queue was charged to a user of all user namespaces together. */
+#define OPTIONAL_FIELDS(X)                              \
+	X(counts, "mqueue_inode_info", "ucounts", NULL) \
+	X(counts_uid, "ucounts", "uid", NULL)           \
+	X(counts_ns, "ucounts", "ns", NULL)             \
+	X(ns_inode, "user_namespace", "ns.inum", NULL)
+
 struct fields {
 	FIELDS(KERNEL_FIELD_MEMBER)
+	OPTIONAL_FIELDS(KERNEL_FIELD_MEMBER)
 };
 
-static const struct kernel_field fields[] = { FIELDS(KERNEL_FIELD_ROW) };
+static const struct kernel_field fields[] = { FIELDS(KERNEL_FIELD_ROW) OPTIONAL_FIELDS(KERNEL_FIELD_OPTIONAL_ROW) };
 
 struct mqueue_reader {
 	struct kernel_memory mem;
@@ -55,6 +63,24 @@ int mqueue_reader_open(struct mqueue_reader **ret)
 void mqueue_reader_close(struct mqueue_reader *reader)
 {
 	kernel_reader_free(reader);
+}
+
+int mqueue_charge_read(const struct mqueue_reader *reader, int fd, struct mqueue_charge *ret)
+{
+	const struct fields *at = &reader->at;
+	uint64_t object = 0, uid = 0, ns = 0, inode = 0;
+	const struct kernel_word words[] = { { at->counts_uid, 4, &uid }, { at->counts_ns, 8, &ns } };
+	int err = kernel_memory_inode(&reader->mem, fd, &object);
+
+	if (!err)
+		err = kernel_memory_field(&reader->mem, object - (uint64_t)at->vfs_inode, at->counts, 8, &object);
+	if (!err)
+		err = object ? kernel_words_read(&reader->mem, object, words, ARRAY_SIZE(words)) : -EOPNOTSUPP;
+	if (!err)
+		err = kernel_memory_field(&reader->mem, ns, at->ns_inode, 4, &inode);
+	if (!err)
+		*ret = (struct mqueue_charge){ (uid_t)uid, inode };
+	return err;
 }
 
 struct reading {

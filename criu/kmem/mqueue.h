@@ -3,12 +3,21 @@
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct mqueue_reader;
 
 /* Errors as for kernel_memory_open(). */
 int mqueue_reader_open(struct mqueue_reader **ret);
 void mqueue_reader_close(struct mqueue_reader *reader);
+
+/* Whose limit a queue counts against: a user, in the numbers of the initial user namespace, and the inode of his own one. */
+struct mqueue_charge {
+	uid_t uid;
+	uint64_t user_ns;
+};
+/* @fd: our own descriptor of a queue. -EOPNOTSUPP: not on this kernel. */
+int mqueue_charge_read(const struct mqueue_reader *reader, int fd, struct mqueue_charge *ret);
 
 /* Called for each message, in the order in which they would be received. @data is valid during the call. */
 struct mqueue_taker {

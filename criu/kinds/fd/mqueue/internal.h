@@ -14,6 +14,15 @@ struct mqueue_dump {
 	int unreadable; /* why there is none */
 };
 
+/* 1: not available; why, is in the log. */
+int mqueue_dump_reader(struct dump *dump, struct mqueue_dump **ret);
+
+/*
+ * charge.c: a new, empty queue that counts against the limit of the user that the images say, or else of its owner: its
+ * descriptor, or a negative errno, not logged. @owned: the IPC namespace that is being filled; NULL: in in_namespaces.
+ */
+int mqueue_create_charged(const struct restore *r, const struct ns *owned, const struct mqueue_properties *queue);
+
 /*
  * Raw system calls: the library functions check and copy, and need librt on older systems. Names have a slash here, which
  * the kernel does not expect.

@@ -20,32 +20,6 @@
 
 /* ---- dump ---- */
 
-static void close_reader(void *arg)
-{
-	struct mqueue_dump *data = arg;
-
-	mqueue_reader_close(data->reader);
-}
-
-static int open_reader(struct dump *dump, struct mqueue_dump **ret)
-{
-	void **slot = dump_kind_data(dump, &mqueue_kind);
-	struct mqueue_dump *data = *slot;
-
-	if (!data) {
-		data = dump_alloc(dump, sizeof(*data));
-		if (!data || arena_defer(&dump->arena, close_reader, data))
-			return fail(-ENOMEM, "message queues");
-		data->unreadable = mqueue_reader_open(&data->reader);
-		*slot = data;
-		if (data->unreadable)
-			log_info("messages of POSIX queues cannot be read from kernel memory (BPF): %s",
-				 strerror(-data->unreadable));
-	}
-	*ret = data;
-	return data->unreadable ? 1 : 0;
-}
-
 struct saving {
 	struct dump *dump;
 	struct mqueue_properties *queue;
@@ -106,7 +80,7 @@ static int read_messages(struct dump *dump, const struct mqueue_reader *reader, 
 int mqueue_save_messages(struct dump *dump, int fd, struct mqueue_properties *queue)
 {
 	struct mqueue_dump *data = NULL;
-	int err = open_reader(dump, &data);
+	int err = mqueue_dump_reader(dump, &data);
 
 	if (err || dump_is_check(dump))
 		return err;
@@ -145,12 +119,10 @@ static int send_all(int fd, const struct mqueue_properties *q)
 	return 0;
 }
 
-int mqueue_make(const struct mqueue_properties *q)
+int mqueue_make(const struct restore *r, const struct ns *ns, const struct mqueue_properties *q)
 {
-	const int flags = O_CREAT | O_EXCL | O_RDWR | O_NONBLOCK | O_CLOEXEC;
-	struct mq_attr attr = { .mq_maxmsg = (long)q->maxmsg, .mq_msgsize = (long)q->msgsize };
-	_cleanup_close_ int fd = (int)syscall(SYS_mq_open, q->name, flags, 0600, &attr);
-	int err = fd < 0 ? -errno : 0;
+	_cleanup_close_ int fd = mqueue_create_charged(r, ns, q);
+	int err = fd < 0 ? fd : 0;
 
 	if (err == -EEXIST)
 		return err;

@@ -144,7 +144,8 @@ static int mqueue_fill(struct dump *dump, const struct fd_probe *probe, MqueueEn
 	mq->mode = probe->st.st_mode & 07777;
 	mq->uid = dump_uid_of(dump, probe->st.st_uid);
 	mq->gid = dump_gid_of(dump, probe->st.st_gid);
-	return mqueue_find_name(dump, probe, mq);
+	err = mqueue_save_charge(dump, probe->local, mq->name + 1, &mq->charge);
+	return err < 0 ? err : mqueue_find_name(dump, probe, mq);
 }
 
 static int mqueue_save(struct dump *dump, const struct fd_probe *probe, FileEntry *entry)

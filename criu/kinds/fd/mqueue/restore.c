@@ -31,6 +31,7 @@ static struct mqueue_properties mqueue_properties_of(const MqueueEntry *mq, cons
 		.mode = mq->mode,
 		.uid = mq->uid,
 		.gid = mq->gid,
+		.charge = mq->charge,
 		.nr_messages = mq->n_content,
 		.messages = mq->content,
 	};
@@ -46,6 +47,11 @@ int mqueue_load(struct restore *r, struct file *file, void *state)
 	if (mq->name[0] != '/')
 		return fail(-EBADMSG, "files.img: file %u: invalid message queue name %s", file->id, mq->name);
 	queue = mqueue_properties_of(mq, mq->name);
+	if (mqueue_check_charge(r, mq->charge))
+		return fail(
+			-EBADMSG,
+			"files.img: file %u: message queue %s counts against a user namespace that is not in the images",
+			file->id, mq->name);
 	if (mqueue_check_properties(&queue) || (mq->unlinked && mq->messages != mq->n_content))
 		return fail(
 			-EBADMSG,
@@ -87,11 +93,11 @@ static struct mqueue_found *mqueue_found(struct mqueue_restore *data, const stru
 	return record_find(&data->queues, mqueue_of(file)->inode, ns ? ns->id : 0);
 }
 
-static int mqueue_create(const MqueueEntry *mq, const char *name)
+static int mqueue_create(const struct restore *r, const MqueueEntry *mq, const char *name)
 {
 	const struct mqueue_properties queue = mqueue_properties_of(mq, name);
 
-	return mqueue_make(&queue);
+	return mqueue_make(r, NULL, &queue);
 }
 
 /* An unlinked queue temporarily gets its old name, or another one if that is in use. */
@@ -108,11 +114,11 @@ static int mqueue_find(struct restore *r, const MqueueEntry *mq, struct mqueue_f
 		return fail(fd, "message queue %s and the %lu messages in it no longer exist", mq->name, mq->messages);
 	if (!mq->unlinked)
 		log_warn("message queue %s did not exist: it is recreated", mq->name);
-	err = mqueue_create(mq, mq->name);
+	err = mqueue_create(r, mq, mq->name);
 	for (int n = 0; err == -EEXIST && n < 1000; n++) {
 		snprintf(name, sizeof(name), "/.cr.%d.%d", (int)getpid(), n);
 		queue->name = arena_strdup(&r->arena, name);
-		err = queue->name ? mqueue_create(mq, name) : -ENOMEM;
+		err = queue->name ? mqueue_create(r, mq, name) : -ENOMEM;
 	}
 	if (err < 0)
 		return err == -EEXIST ? fail(err, "message queue %s: no free name", mq->name) : err;

@@ -41,5 +41,5 @@ int ipc_shm_fill(struct restore *r, const struct ipc_ns_state *state);
 
 /* mqueue.c: POSIX message queues; descriptors of them: kinds/fd/mqueue.c */
 int ipc_mqueue_save(struct dump *dump, const struct ns *ns, IpcVarEntry *vars);
-int ipc_mqueue_load(const struct ns *ns, const IpcVarEntry *vars);
-int ipc_mqueue_fill(const IpcVarEntry *vars);
+int ipc_mqueue_load(const struct restore *r, const struct ns *ns, const IpcVarEntry *vars);
+int ipc_mqueue_fill(const struct restore *r, const struct ns *ns, const IpcVarEntry *vars);

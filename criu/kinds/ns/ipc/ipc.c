@@ -41,7 +41,7 @@ static int ipc_load(struct restore *r, struct ns *ns)
 	if (!err)
 		err = ipc_sysctl_load(ns, state->vars);
 	if (!err)
-		err = ipc_mqueue_load(ns, state->vars);
+		err = ipc_mqueue_load(r, ns, state->vars);
 	if (!err)
 		err = ipc_shm_load(r, ns, state);
 	if (!err)
@@ -59,7 +59,7 @@ static int ipc_fill(struct restore *r, struct ns *ns)
 	if (!err)
 		err = ipc_sem_fill(r, state);
 	if (!err)
-		err = ipc_mqueue_fill(state->vars);
+		err = ipc_mqueue_fill(r, ns, state->vars);
 	if (!err)
 		err = ipc_shm_fill(r, state);
 	return err ? err : ipc_sysctl_fill(state->vars);

@@ -61,6 +61,7 @@ static int save_queue(struct dump *dump, const struct ns *ns, int dir, const cha
 	_cleanup_close_ int fd = open_at(dir, name, O_RDONLY | O_NONBLOCK, 0);
 	struct mq_attr attr = { 0 };
 	struct stat st;
+	int err;
 
 	if (fd < 0 || fstat(fd, &st) < 0 || syscall(SYS_mq_getsetattr, fd, NULL, &attr) < 0)
 		return fail(fd < 0 ? fd : -errno, "open message queue /%s", name);
@@ -78,7 +79,8 @@ static int save_queue(struct dump *dump, const struct ns *ns, int dir, const cha
 			name, st.st_uid, st.st_gid);
 	mq->uid = dump_uid_of(dump, st.st_uid);
 	mq->gid = dump_gid_of(dump, st.st_gid);
-	return attr.mq_curmsgs ? save_messages(dump, ns, fd, mq, attr.mq_curmsgs) : 0;
+	err = mqueue_save_charge(dump, fd, name, &mq->charge);
+	return !err && attr.mq_curmsgs ? save_messages(dump, ns, fd, mq, attr.mq_curmsgs) : err;
 }
 
 ARRAY_OF(queue_array, IpcMqueueEntry *);
@@ -146,16 +148,22 @@ static struct mqueue_properties properties_of(const IpcMqueueEntry *mq)
 		.mode = mq->mode,
 		.uid = mq->uid,
 		.gid = mq->gid,
+		.charge = mq->charge,
 		.nr_messages = mq->n_messages,
 		.messages = mq->messages,
 	};
 }
 
-int ipc_mqueue_load(const struct ns *ns, const IpcVarEntry *vars)
+int ipc_mqueue_load(const struct restore *r, const struct ns *ns, const IpcVarEntry *vars)
 {
 	for (size_t i = 0; i < vars->n_mqueues; i++) {
 		const struct mqueue_properties queue = properties_of(vars->mqueues[i]);
 
+		if (mqueue_check_charge(r, queue.charge))
+			return fail(
+				-EBADMSG,
+				"ipcns-var-%u.img: message queue /%s counts against a user namespace that is not in the images",
+				ns->id, queue.name);
 		if (mqueue_check_properties(&queue))
 			return fail(
 				-EBADMSG,
@@ -165,14 +173,14 @@ int ipc_mqueue_load(const struct ns *ns, const IpcVarEntry *vars)
 	return 0;
 }
 
-int ipc_mqueue_fill(const IpcVarEntry *vars)
+int ipc_mqueue_fill(const struct restore *r, const struct ns *ns, const IpcVarEntry *vars)
 {
 	int err = 0;
 
 	for (size_t i = 0; !err && i < vars->n_mqueues; i++) {
 		const struct mqueue_properties queue = properties_of(vars->mqueues[i]);
 
-		err = mqueue_make(&queue);
+		err = mqueue_make(r, ns, &queue);
 		if (err == -EEXIST)
 			return fail(err, "create message queue /%s: the images have it twice", queue.name);
 	}
