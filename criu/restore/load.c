@@ -356,7 +356,7 @@ static int load_file(struct restore *r, FileEntry *entry, unsigned index)
 	file->id = entry->id;
 	file->index = index;
 	file->entry = entry;
-	file->owner_fd = -1;
+	file->owner_fd = file->inherited = -1;
 	file->kind = kind_by_type(entry->type);
 	if (!file->kind) {
 		const ProtobufCEnumValue *name =

@@ -102,6 +102,10 @@ static int take(struct restore *r, struct restore_task *rt, const struct task_fd
 	int pidfd, number, fd, err;
 	pid_t pid;
 
+	if (file->inherited >= 0) {
+		fd = dup_fd_above(file->inherited, 0);
+		return fd < 0 ? fail(fd, "copy file %#x", file->id) : place(at, fd);
+	}
 	err = shared_file_wait(r->shared, file->index, &pid, &number);
 	if (err)
 		return err;

@@ -40,6 +40,7 @@ struct file {
 	void *state; /* filled by load; read-only after link */
 	struct restore_task *owner; /* opens it; NULL: no task has it as a descriptor */
 	int owner_fd; /* its final number in the owner's table */
+	int inherited; /* set in in_namespaces: a descriptor of the tool, which all tasks inherit and copy; -1: the owner opens it */
 	struct file *maker; /* set by link: the file whose open also creates this one; NULL: its own open does */
 	struct task_fd *users; /* every descriptor of every table that refers to it */
 	size_t nr_users;

@@ -208,8 +208,13 @@ int restore_copy_fd(struct restore *r, const struct file *file)
 {
 	_cleanup_close_ int pidfd = -1;
 	pid_t pid;
-	int fd, err = shared_file_wait(r->shared, file->index, &pid, &fd);
+	int fd, err;
 
+	if (file->inherited >= 0) {
+		fd = dup_fd_above(file->inherited, r->service_base);
+		return fd < 0 ? fail(fd, "copy file %#x", file->id) : fd;
+	}
+	err = shared_file_wait(r->shared, file->index, &pid, &fd);
 	if (err < 0)
 		return err;
 	/* Nothing is taken from a process that is not of the tree, whoever wrote the number. */

@@ -2,7 +2,7 @@
 /*
  * Idle rings: wrapped counters, unread completions, entries written but not submitted, a thread that waits for a
  * completion, a ring that a child inherits.
- * test: breaks=2
+ * test: breaks=2 flavours=host,user,owned
  */
 #include "io_uring.h"
 #include <pthread.h>

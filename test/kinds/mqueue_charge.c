@@ -78,9 +78,10 @@ static pid_t nested(long messages, int *ret_hold)
 
 	need(!pipe(made) && !pipe(unshared) && (pid = fork()) >= 0, "fork");
 	if (!pid) {
-		need(!setresuid(first + USERS, first + USERS, first + USERS) && !unshare(CLONE_NEWUSER) && write(unshared[1], "x", 1) == 1 && read(made[0], &c, 1) == 1, "unshare");
-		need(!setresuid(0, 0, 0) && (q = make("/nested", messages)) >= 0 &&
-			     write(unshared[1], "x", 1) == 1,
+		need(!setresuid(first + USERS, first + USERS, first + USERS) && !unshare(CLONE_NEWUSER) &&
+			     write(unshared[1], "x", 1) == 1 && read(made[0], &c, 1) == 1,
+		     "unshare");
+		need(!setresuid(0, 0, 0) && (q = make("/nested", messages)) >= 0 && write(unshared[1], "x", 1) == 1,
 		     "a queue: %s", strerror(errno));
 		for (int fd = 0; fd <= q; fd++)
 			if (fd != made[0])

@@ -10,6 +10,7 @@
 #include "kinds/fd/anon.h"
 #include "kinds/fd/io_uring/internal.h"
 #include "kinds/fd/reopen.h"
+#include "run/user_ns.h"
 #include "util/fds.h"
 
 static bool is_power_of_two(uint32_t n)
@@ -105,9 +106,8 @@ static int io_uring_fill(int fd, const IoUringEntry *e, const struct io_uring_pa
 	return err;
 }
 
-static int io_uring_open(struct restore *r, struct file *file, const void *state)
+static int create(const IoUringEntry *e)
 {
-	const IoUringEntry *e = file->entry->uring;
 	struct io_uring_params params;
 	_cleanup_close_ int fd = io_uring_make(e->sq_entries, e->cq_entries, &params);
 	int err;
@@ -118,9 +118,52 @@ static int io_uring_open(struct restore *r, struct file *file, const void *state
 	err = check_layout(e, &params);
 	if (!err)
 		err = io_uring_fill(fd, e, &params);
-	if (!err)
-		err = set_status_flags(r, fd, e->flags, e->fown);
 	return err < 0 ? err : steal_fd(&fd);
+}
+
+static int io_uring_open(struct restore *r, struct file *file, const void *state)
+{
+	const IoUringEntry *e = file->entry->uring;
+	_cleanup_close_ int fd = file->inherited < 0 ? create(e) : dup_fd_above(file->inherited, 0);
+	int err;
+
+	if (fd < 0)
+		return fd;
+	err = set_status_flags(r, fd, e->flags, e->fown);
+	return err < 0 ? err : steal_fd(&fd);
+}
+
+/*
+ * A ring cannot be sent in a socket, so other tasks take it from its owner (pidfd_getfd(2)). Where tasks may not access each
+ * other, as the owner of their user namespace is another user than the tool, they inherit it.
+ */
+static bool cannot_be_taken(const struct restore *r, const struct file *file)
+{
+	const struct ns *user = restore_user_ns(r);
+
+	return user && user_ns_of(user)->foreign && file->nr_users &&
+	       file->users[0].task != file->users[file->nr_users - 1].task;
+}
+
+static int io_uring_in_namespaces(struct restore *r)
+{
+	for (size_t i = 0; i < r->plan.nr_files; i++) {
+		struct file *file = &r->plan.files[i];
+		int fd;
+
+		if (file->kind != &io_uring_kind || !cannot_be_taken(r, file))
+			continue;
+		LOG_SCOPE("file %#x (io_uring)", file->id);
+		fd = create(file->entry->uring);
+		if (fd < 0)
+			return fd;
+		file->inherited = move_fd_above(fd, r->service_base);
+		if (file->inherited < 0) {
+			close(fd);
+			return fail(file->inherited, "keep an io_uring open");
+		}
+	}
+	return 0;
 }
 
 const struct fd_kind io_uring_kind = {
@@ -133,4 +176,9 @@ const struct fd_kind io_uring_kind = {
 	.save = io_uring_save,
 	.load = io_uring_load,
 	.open = io_uring_open,
+};
+
+const struct run_kind io_uring_run = {
+	.name = "io_uring",
+	.in_namespaces = io_uring_in_namespaces,
 };

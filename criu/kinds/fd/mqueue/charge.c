@@ -44,8 +44,9 @@ static int record_charge(struct dump *dump, const struct mqueue_charge *charge, 
 	MqueueCharge *record;
 
 	if (!ns && !is_own_user_ns(charge->user_ns)) {
-		log_warn("it counts against the limit of user %u of a user namespace that is not in the tree (RLIMIT_MSGQUEUE): a restore charges it to its owner",
-			 charge->uid);
+		log_warn(
+			"it counts against the limit of user %u of a user namespace that is not in the tree (RLIMIT_MSGQUEUE): a restore charges it to its owner",
+			charge->uid);
 		return 0;
 	}
 	record = dump_alloc(dump, sizeof(*record));
@@ -145,8 +146,9 @@ int mqueue_create_charged(const struct restore *r, const struct ns *owned, const
 	int err;
 
 	if (charge && in != here && !in) {
-		log_warn("message queue /%s counted against the limit of user %u outside of the user namespace: now against its owner's, user %u",
-			 queue->name, charge->uid, queue->uid);
+		log_warn(
+			"message queue /%s counted against the limit of user %u outside of the user namespace: now against its owner's, user %u",
+			queue->name, charge->uid, queue->uid);
 		c.uid = queue->uid;
 		in = here;
 	}
