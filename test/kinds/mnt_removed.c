@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Bind mounts of what has been removed: of a file with attributes and holes, twice; of one whose name another file has by now;
- * of one whose directory is gone, too; of a directory; of a file of the root file system, which comes from outside. Their content, identity, and that nothing else is left in their file systems; an open file.
- * test: flavours=container breaks=4 decode=yes ignore=.
+ * of one whose directory is gone, too; of a directory; of one whose name, and of one whose directory something else has by now;
+ * of a file of the root file system, which comes from outside; in a file system that has no inodes left. Their content,
+ * identity, names, and that nothing else is left in their file systems; open files.
+ * test: flavours=container breaks=6 decode=yes ignore=.
  */
 #include "checkpoint.h"
 #include <dirent.h>
 #include <sys/mount.h>
 #include <sys/xattr.h>
+
+static int full; /* a descriptor, opened by its old name */
 
 static void bind_removed(const char *file, const char *to)
 {
@@ -41,6 +45,26 @@ static void set_times(const char *name, long sec)
 	need(!utimensat(AT_FDCWD, test_path(name), times, 0), "times");
 }
 
+static void bind_removed_dir(const char *dir, const char *to)
+{
+	need(!mkdir(test_path(dir), 0711) && !mkdir(test_path(to), 0755) &&
+		     !mount(test_path(dir), test_path(to), NULL, MS_BIND, NULL) && !rmdir(test_path(dir)),
+	     "directory %s (errno %d)", dir, errno);
+}
+
+/* No inode is free: the root directory, a removed file, and another. */
+static void fill_up(void)
+{
+	need(!mkdir(test_path("full"), 0755) && !mount("full", test_path("full"), "tmpfs", 0, "size=1m,nr_inodes=3"),
+	     "tmpfs");
+	file_of("full/file", "full");
+	full = open(test_path("full/file"), O_RDWR);
+	bind_removed("full/file", "of-full");
+	unlink(test_path("full/file"));
+	file_of("full/other", "other");
+	need(full >= 0 && mkdir(test_path("full/more"), 0700) < 0 && errno == ENOSPC, "an inode is left");
+}
+
 static void build(void)
 {
 	int fd;
@@ -68,6 +92,12 @@ static void build(void)
 	need(!mkdir(test_path("fs/dir"), 0710) && !mkdir(test_path("dir"), 0755) &&
 		     !mount(test_path("fs/dir"), test_path("dir"), NULL, MS_BIND, NULL) && !rmdir(test_path("fs/dir")),
 	     "directory");
+	bind_removed_dir("fs/taken", "taken");
+	file_of("fs/taken", "new");
+	need(!mkdir(test_path("fs/a"), 0755) && !mkdir(test_path("fs/a/b"), 0755), "mkdir");
+	bind_removed_dir("fs/a/b/nested", "nested");
+	need(!rmdir(test_path("fs/a/b")) && !rmdir(test_path("fs/a")), "rmdir");
+	fill_up();
 	file_of("outside", "of the root");
 	bind_removed("outside", "bound");
 	unlink(test_path("outside"));
@@ -121,7 +151,7 @@ static int count_names(void)
 
 static void corrupt(int fault)
 {
-	const char *names[] = { "first", "replaced", "deep", "bound" };
+	const char *names[] = { "first", "replaced", "deep", "bound", "nested", "of-full" };
 
 	if (fault)
 		umount(test_path(names[fault - 1]));
@@ -129,19 +159,21 @@ static void corrupt(int fault)
 
 int main(int argc, char **argv)
 {
-	char before[4][512], after[512], byte = 'C';
-	const char *same[] = { "first", "second", "replaced", "dir" };
-	struct stat st;
+	static const char *const same[] = {
+		"first", "second", "replaced", "deep", "dir", "taken", "nested", "of-full"
+	};
+	char before[8][512], after[512], byte = 'C';
+	struct stat st, of_mount;
 	int fd;
 
 	test_init(argc, argv);
 	build();
 	fd = open(test_path("second"), O_RDWR);
 	need(fd >= 0, "open");
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 8; i++)
 		root_of(same[i], before[i], sizeof(before[i]));
 	corrupt(checkpoint_here());
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 8; i++) {
 		root_of(same[i], after, sizeof(after));
 		check(!strcmp(before[i], after), "%s: root %s, before %s", same[i], after, before[i]);
 	}
@@ -151,7 +183,15 @@ int main(int argc, char **argv)
 	check(has_text("bound", "of the root") && access(test_path("outside"), F_OK) < 0, "of the root file system");
 	check(!stat(test_path("fs"), &st) && st.st_mtim.tv_sec == 1100000001, "time of the directory: %ld",
 	      (long)st.st_mtim.tv_sec);
-	check(count_names() == 1, "%d names", count_names());
+	check(has_text("fs/taken", "new") && access(test_path("fs/a"), F_OK) < 0, "what has its name");
+	check(!stat(test_path("nested"), &st) && st.st_mode == (S_IFDIR | 0711), "nested: %o", st.st_mode);
+	check(mkdir(test_path("full/more"), 0700) < 0 && errno == ENOSPC, "an inode is left (errno %d)", errno);
+	check(has_text("of-full", "full") && has_text("full/other", "other"), "a file system without inodes");
+	check(!fstat(full, &st) && !stat(test_path("of-full"), &of_mount) && st.st_ino == of_mount.st_ino &&
+		      st.st_dev == of_mount.st_dev && pwrite(full, "F", 1, 0) == 1 && has_text("of-full", "Full"),
+	      "a descriptor opened by the old name is another file: inode %lu, not %lu", (long)st.st_ino,
+	      (long)of_mount.st_ino);
+	check(count_names() == 2, "%d names", count_names());
 	check(pwrite(fd, &byte, 1, 0) == 1 && has_text("first", "Content"), "the open file is another one");
 	check(!stat(test_path("dir"), &st) && st.st_mode == (S_IFDIR | 0710) && mkdir(test_path("dir/x"), 0700) < 0 &&
 		      errno == ENOENT,

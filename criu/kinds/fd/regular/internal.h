@@ -47,6 +47,9 @@ struct regular_dump {
 };
 struct regular_dump *regular_dump_data(struct dump *dump);
 
+/* bound.c: the mount that it is opened through instead; NULL: by its name, or as a file of its own. */
+const struct mount_info *regular_bound_by(struct dump *dump, const struct subject *s);
+
 /*
  * The name for entry @id of the image. If the name does not lead to the file (any more), the file is saved as a ghost
  * or by a link remap; if neither is possible, a blocker is reported.

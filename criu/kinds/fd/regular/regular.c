@@ -44,9 +44,10 @@ static void refuse_device(struct dump *dump, const struct subject *s)
 static int fill_entry(struct dump *dump, const struct subject *s, uint32_t id, FownEntry *fown, RegFileEntry **ret_reg)
 {
 	RegFileEntry *reg = dump_alloc(dump, sizeof(*reg));
-	const char *name;
+	const struct mount_info *bound = regular_bound_by(dump, s);
+	const char *name = bound ? bound->mountpoint : NULL;
 	struct stat node;
-	int err;
+	int err = 0;
 
 	if (!reg)
 		return fail(-ENOMEM, "file entry");
@@ -55,11 +56,12 @@ static int fill_entry(struct dump *dump, const struct subject *s, uint32_t id, F
 	reg->flags = s->flags;
 	reg->pos = s->pos;
 	reg->fown = fown;
-	reg->mnt_id = dump_mount_of(dump, s->mnt_id);
+	reg->mnt_id = dump_mount_of(dump, bound ? bound->mnt_id : s->mnt_id);
 	reg->has_mnt_id = true;
 	if (S_ISCHR(s->st.st_mode) && !(s->flags & O_PATH) && !device_is_stateless(s->st.st_rdev))
 		refuse_device(dump, s);
-	err = regular_name(dump, s, id, &name);
+	if (!bound)
+		err = regular_name(dump, s, id, &name);
 	if (!err)
 		err = regular_note_content(dump, s, reg);
 	if (err)

@@ -2,6 +2,7 @@
 /* New file systems. fsopen(2), fsconfig(2), fsmount(2) */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <unistd.h>
@@ -35,6 +36,20 @@ static int fail_fs(int fs, int err, const struct mount *mount, const char *what)
 	return fail(err, "mount %s: %s%s%s", MOUNT_NAME(mount), what, len > 2 ? ": " : "", len > 2 ? why + 2 : "");
 }
 
+#define INODES "nr_inodes"
+
+/* The limit of a tmpfs, until mount_settle_fs(). */
+static int set_inodes(int fs, const struct mount *mount, const char *value)
+{
+	char text[32], *end;
+	unsigned long long nr = strtoull(value, &end, 10);
+
+	/* 0: no limit; other formats than that of mountinfo are not ours. */
+	if (nr && !*end && str_format(text, sizeof(text), "%llu", nr + mount->fs->spare_inodes) == 0)
+		value = text;
+	return fsconfig(fs, FSCONFIG_SET_STRING, INODES, value, 0) < 0 ? fail_fs(fs, -errno, mount, INODES) : 0;
+}
+
 static int set_option(int fs, const struct mount *mount, char *word)
 {
 	char *value = strchr(word, '=');
@@ -43,6 +58,8 @@ static int set_option(int fs, const struct mount *mount, char *word)
 		return 0;
 	if (value)
 		*value++ = 0;
+	if (value && mount->fs->spare_inodes && !strcmp(word, INODES))
+		return set_inodes(fs, mount, value);
 	if (fsconfig(fs, value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, word, value, 0) < 0)
 		return fail_fs(fs, -errno, mount, word);
 	return 0;
@@ -124,15 +141,20 @@ int mount_create_fs(const struct mount *mount, const char *options)
 int mount_settle_fs(const struct mount *mount)
 {
 	const MntEntry *e = mount->entry;
+	bool read_only = mount->fs->type && mount->fs->type->fill && e->has_sb_flags && e->sb_flags & MNT_FLAG_RDONLY;
+	_cleanup_free_ char *inodes = NULL;
 	_cleanup_close_ int fs = -1;
 
-	if (!mount->fs->type || !mount->fs->type->fill || !e->has_sb_flags || !(e->sb_flags & MNT_FLAG_RDONLY))
+	if (mount->fs->spare_inodes)
+		inodes = mount_option_value(e->options, INODES);
+	if (!read_only && !inodes)
 		return 0;
 	fs = fspick(mount->fd, "", FSPICK_CLOEXEC | FSPICK_EMPTY_PATH);
 	if (fs < 0)
 		return fail(-errno, "mount %s: fspick", MOUNT_NAME(mount));
-	if (fsconfig(fs, FSCONFIG_SET_FLAG, "ro", NULL, 0) < 0 ||
+	if ((inodes && fsconfig(fs, FSCONFIG_SET_STRING, INODES, inodes, 0) < 0) ||
+	    (read_only && fsconfig(fs, FSCONFIG_SET_FLAG, "ro", NULL, 0) < 0) ||
 	    fsconfig(fs, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0) < 0)
-		return fail_fs(fs, -errno, mount, "make it read-only");
+		return fail_fs(fs, -errno, mount, read_only ? "make it read-only" : "set its limit of inodes");
 	return 0;
 }

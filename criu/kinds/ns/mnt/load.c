@@ -235,6 +235,8 @@ int mounts_check(struct restore *r)
 		mount->deferred = mount_waits(mount);
 	}
 	mounts_for_each_of_all(mount, all) if (!err) err = check_one(r, mount);
+	mounts_for_each_of_all(mount, all) if (!err && mount_is_removed(mount) && mount->fs->whole)
+		mount->fs->spare_inodes += mount_removed_inodes(mount);
 	return err ? err : mounts_check_groups(all);
 }
 

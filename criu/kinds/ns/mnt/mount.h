@@ -33,6 +33,7 @@ struct mount_fs {
 	struct mount_origin *origins;
 	const struct ns *shown; /* the network or IPC namespace that it shows; NULL: that of the root of the tree */
 	void *data; /* private to the type */
+	unsigned spare_inodes; /* restore: more than it may have, for temporary names of what was removed (removed.c) */
 };
 
 struct mount {
@@ -89,6 +90,8 @@ bool mount_is_external(const struct mount *mount);
 bool mount_is_of_device(const struct mount *mount);
 /* What it shows has no name any more, and is saved: removed.h */
 bool mount_is_removed(const struct mount *mount);
+/* Then its temporary names need so many inodes more (removed.c). */
+unsigned mount_removed_inodes(const struct mount *mount);
 /* The origin that @mount is, or is a copy of. Each external mount has one of its own: its group may be one of the host. */
 struct mount_origin *mount_origin_for(const struct mount *mount);
 /* Links parents and children, and finds the root. *ret_bad: a mount that has no place in the tree (-EBADMSG). */

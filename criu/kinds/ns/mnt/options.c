@@ -47,6 +47,20 @@ size_t mount_option_len(const char *options)
 	return len;
 }
 
+char *mount_option_value(const char *options, const char *name)
+{
+	const size_t name_len = strlen(name);
+
+	while (*options) {
+		size_t len = mount_option_len(options);
+
+		if (len > name_len && !strncmp(options, name, name_len) && options[name_len] == '=')
+			return strndup(options + name_len + 1, len - name_len - 1);
+		options += len + (options[len] == ',');
+	}
+	return NULL;
+}
+
 /* Adds its flag; false: it has none. */
 static bool find_word(const struct word *words, size_t n, const char *text, size_t len, uint32_t *flags)
 {

@@ -32,6 +32,8 @@ enum {
  * but for the nodes of a memory policy ("mpol=bind:0,2").
  */
 size_t mount_option_len(const char *options);
+/* The value of @name in @options, to be freed; NULL: there is none. */
+char *mount_option_value(const char *options, const char *name);
 /* Of mountinfo. *ret_unknown: a word that has no flag; NULL: there is none. */
 uint32_t mount_flags(const struct mount_info *info, const char **ret_unknown);
 /* Of the file system; appends the options that are none of these to @options, separated by commas. */

@@ -93,21 +93,6 @@ int mount_open_removed(struct restore *r, const struct mount_origin *origin, con
 
 /* ---- removing the names ---- */
 
-/* The last component of @root, and (O_PATH) the directory that it was in; < 0: that is gone, too. */
-static int open_parent(const struct mount_removed *m, const char **ret_name)
-{
-	const char *path = mount_below(m->origin->root, m->mount->entry->root);
-	char parent[PATH_MAX];
-	char *slash;
-
-	if (!path || str_format(parent, sizeof(parent), "%s", path))
-		return -ENAMETOOLONG;
-	slash = strrchr(parent, '/');
-	*ret_name = slash ? path + (slash - parent) + 1 : path;
-	*(slash ?: parent) = 0;
-	return mount_find(m->origin->fd, parent);
-}
-
 static void set_times(int dir, const struct stat *was)
 {
 	const struct timespec times[] = { was->st_atim, was->st_mtim };
@@ -116,31 +101,168 @@ static void set_times(int dir, const struct stat *was)
 		log_debug("set the times of a directory: %m");
 }
 
-/*
- * mountinfo shows where it was: it gets its old name, if that is free, and loses it; a file also if another one has it by now,
- * which is then renamed over it: the new file system is mounted nowhere yet.
- */
+/* The place that something was in. */
+struct place {
+	char path[PATH_MAX]; /* of its directory, in the file system */
+	size_t existing; /* length of the part of it that exists */
+	struct stat was; /* the last directory of that part, before */
+	int dir; /* the directory (O_PATH) */
+	const char *name;
+};
+
+/* Splits the directory @len bytes into the path: a descriptor of the one above it, its name. */
+static int above(const struct mount_removed *m, const struct place *p, size_t len, char name[NAME_MAX + 1])
+{
+	char path[PATH_MAX], *slash;
+
+	memcpy(path, p->path, len);
+	path[len] = 0;
+	slash = strrchr(path, '/');
+	if (str_format(name, NAME_MAX + 1, "%s", slash ? slash + 1 : path))
+		return -ENAMETOOLONG;
+	*(slash ?: path) = 0;
+	return mount_find(m->origin->fd, path);
+}
+
+static size_t next_component(const struct place *p, size_t at)
+{
+	return at + !!at + strcspn(p->path + at + !!at, "/");
+}
+
+/* Directories that are gone, too. Only in a new file system, which is visible to nobody else. */
+static int make_place(const struct mount_removed *m, struct place *p)
+{
+	int err = 0;
+
+	for (size_t at = p->existing; !err && p->path[at];) {
+		char name[NAME_MAX + 1];
+		size_t end = next_component(p, at);
+		_cleanup_close_ int dir = above(m, p, end, name);
+
+		err = dir < 0 ? dir : mkdirat(dir, name, 0700) < 0 ? -errno : 0;
+		if (err)
+			p->path[at] = 0;
+		at = end;
+	}
+	return err;
+}
+
+static void remove_place(const struct mount_removed *m, const struct place *p)
+{
+	for (size_t len = strlen(p->path); len > p->existing;) {
+		char name[NAME_MAX + 1];
+		_cleanup_close_ int dir = above(m, p, len, name);
+
+		if (dir < 0 || unlinkat(dir, name, AT_REMOVEDIR) < 0)
+			log_warn("mount %s: remove the directory %s, which did not exist", MOUNT_NAME(m->mount),
+				 p->path);
+		while (len > p->existing && p->path[--len] != '/')
+			;
+	}
+}
+
+/* How much of the path exists. */
+static int find_existing(const struct mount_removed *m, struct place *p)
+{
+	int fd = mount_find(m->origin->fd, "");
+
+	for (size_t at = 0; fd >= 0; at = next_component(p, at)) {
+		char prefix[PATH_MAX];
+		int next;
+
+		p->existing = at;
+		if (fstat(fd, &p->was) < 0)
+			log_debug("stat a directory: %m");
+		if (!p->path[at])
+			break;
+		memcpy(prefix, p->path, sizeof(prefix));
+		prefix[next_component(p, at)] = 0;
+		next = mount_find(m->origin->fd, prefix);
+		if (next == -ENOENT)
+			break;
+		close(fd);
+		fd = next;
+	}
+	if (fd >= 0)
+		close(fd);
+	return fd < 0 ? fd : 0;
+}
+
+/* Logs nothing: without it, mountinfo shows another name. */
+static int open_place(const struct mount_removed *m, struct place *p)
+{
+	const char *path = mount_below(m->origin->root, m->mount->entry->root),
+		   *slash = path ? strrchr(path, '/') : NULL;
+	int err;
+
+	memset(p, 0, sizeof(*p));
+	p->dir = -1;
+	if (!path || !*path || (size_t)(slash ? slash - path : 0) >= sizeof(p->path))
+		return -ENAMETOOLONG;
+	if (slash)
+		memcpy(p->path, path, (size_t)(slash - path));
+	p->name = slash ? slash + 1 : path;
+	err = find_existing(m, p);
+	if (!err && p->path[p->existing])
+		err = m->origin->mount ? -ENOENT : make_place(m, p);
+	if (!err)
+		p->dir = mount_find(m->origin->fd, p->path);
+	if (err || p->dir < 0)
+		remove_place(m, p);
+	return err ? err : p->dir < 0 ? p->dir : 0;
+}
+
+static void close_place(const struct mount_removed *m, struct place *p)
+{
+	char existing[PATH_MAX];
+
+	close(p->dir);
+	remove_place(m, p);
+	memcpy(existing, p->path, sizeof(existing));
+	existing[p->existing] = 0;
+	_cleanup_close_ int dir =
+		open_at(m->origin->fd, *existing ? existing : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	if (dir >= 0)
+		set_times(dir, &p->was);
+}
+
+static bool take_name(struct restore *r, const struct mount_removed *m, int from, const char *name,
+		      const struct place *p)
+{
+	size_t nr = 0;
+	bool moved = !note(r, m, mount_below(m->origin->root, m->mount->entry->root), m->is_dir, &nr) &&
+		     !renameat2(from, name, p->dir, p->name, RENAME_NOREPLACE);
+	bool done = moved && !unlinkat(p->dir, p->name, m->is_dir ? AT_REMOVEDIR : 0);
+
+	/* From now on a file with this name is not ours. */
+	if (done || !moved)
+		mount_undo_drop(r, nr);
+	return done;
+}
+
+/* The one that has its name now gets it back afterwards: the new file system is mounted nowhere yet. */
+static bool swap_names(const struct mount_removed *m, int from, const char *name, const struct place *p)
+{
+	bool gone;
+
+	if (m->origin->mount || renameat2(from, name, p->dir, p->name, RENAME_EXCHANGE))
+		return false;
+	gone = !unlinkat(p->dir, p->name, m->is_dir ? AT_REMOVEDIR : 0);
+	return !renameat2(from, name, p->dir, p->name, gone ? RENAME_NOREPLACE : RENAME_EXCHANGE) && gone;
+}
+
+/* mountinfo shows where it was: it gets its old name, and loses it. */
 static bool remove_with_old_name(struct restore *r, const struct mount_removed *m, int from, const char *name)
 {
-	const char *old;
-	_cleanup_close_ int parent = open_parent(m, &old);
-	struct stat was, other;
-	bool done = false;
-	size_t nr = 0;
+	struct place p;
+	struct stat other;
+	bool done;
 
-	if (parent < 0 || !*old || fstat(parent, &was) < 0)
+	if (open_place(m, &p))
 		return false;
-	if (fstatat(parent, old, &other, AT_SYMLINK_NOFOLLOW) < 0) {
-		bool moved = !note(r, m, mount_below(m->origin->root, m->mount->entry->root), m->is_dir, &nr) &&
-			     !renameat2(from, name, parent, old, RENAME_NOREPLACE);
-
-		done = moved && !unlinkat(parent, old, m->is_dir ? AT_REMOVEDIR : 0);
-		/* From now on a file with this name is not ours. */
-		if (done || !moved)
-			mount_undo_drop(r, nr);
-	} else if (!m->origin->mount && !m->is_dir && !S_ISDIR(other.st_mode))
-		done = !renameat2(from, name, parent, old, RENAME_EXCHANGE) && !renameat(from, name, parent, old);
-	set_times(parent, &was);
+	done = fstatat(p.dir, p.name, &other, AT_SYMLINK_NOFOLLOW) < 0 ? take_name(r, m, from, name, &p) :
+									 swap_names(m, from, name, &p);
+	close_place(m, &p);
 	return done;
 }
 

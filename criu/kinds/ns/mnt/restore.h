@@ -32,7 +32,7 @@ int mount_visit_ns(struct mount_visit *visit, const struct ns *ns);
  * NULL: those of @mount.
  */
 int mount_create_fs(const struct mount *mount, const char *options);
-/* Makes it read-only if it was. */
+/* Makes it read-only if it was; sets its limit of inodes. */
 int mount_settle_fs(const struct mount *mount);
 
 /* The namespaces that it shows do not exist until the first task does. */

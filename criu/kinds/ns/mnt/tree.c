@@ -67,6 +67,16 @@ bool mount_is_removed(const struct mount *mount)
 	return mount->entry->deleted && !mount_is_external(mount);
 }
 
+/* Two for itself, and the directories that it was in. */
+unsigned mount_removed_inodes(const struct mount *mount)
+{
+	unsigned n = 2;
+
+	for (const char *p = mount->entry->root; *p; p++)
+		n += *p == '/';
+	return n;
+}
+
 struct mount_origin *mount_origin_for(const struct mount *mount)
 {
 	bool of_device = mount_is_of_device(mount);
