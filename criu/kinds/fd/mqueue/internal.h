@@ -39,6 +39,10 @@ static inline int mqueue_unlink(const char *name)
 	return (int)syscall(SYS_mq_unlink, name + 1);
 }
 
+/* outside.c: queues that have no name. */
+int mqueue_note_unlinked(struct dump *dump, const struct fd_probe *probe, const char *name);
+int mqueue_check_outside(struct dump *dump);
+
 /* restore.c */
 int mqueue_load(struct restore *r, struct file *file, void *state);
 int mqueue_open(struct restore *r, struct file *file, const void *state);

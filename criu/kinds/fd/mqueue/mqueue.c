@@ -120,6 +120,12 @@ static int mqueue_check(struct dump *dump, const struct fd_probe *probe, MqueueE
 			"message queue %s: process %d has requested a notification (mq_notify), whose value cannot "
 			"be read: cancel it, or send a message first",
 			mq->name, notified);
+	if (mq->unlinked) {
+		int err = mqueue_note_unlinked(dump, probe, mq->name);
+
+		if (err)
+			return err;
+	}
 	return mq->unlinked && mq->messages ? mqueue_save_content(dump, probe, mq) : 0;
 }
 
@@ -185,6 +191,7 @@ const struct fd_kind mqueue_kind = {
 
 const struct run_kind mqueue_run = {
 	.name = "mqueue",
+	.save_end = mqueue_check_outside,
 	.in_namespaces = mqueue_in_namespaces,
 	.failed = mqueue_failed,
 };
