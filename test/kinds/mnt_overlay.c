@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Overlays inside a container: of several lower directories, with removed and replaced names; one that covers its own lower
- * directory; one of directories in another overlay; a read-only one; names with special characters; a bind of a part; a mount
+ * Overlays inside a container, and in a user namespace: of several lower directories, with removed and replaced names; one that
+ * covers its own lower directory; one of directories in another overlay; a read-only one; names with special characters; a bind of a part; a mount
  * on it; and open, removed and mapped files, a working directory.
- * test: flavours=container breaks=4 decode=yes ignore=.
+ * test: flavours=container,rootless breaks=4 decode=yes ignore=.
  */
 #include "checkpoint.h"
 #include <stdarg.h>
@@ -30,6 +30,13 @@ static void make_dirs(const char *names)
 	free(all);
 }
 
+static bool in_user_ns(void)
+{
+	char map[256];
+
+	return read_file("/proc/self/uid_map", map, sizeof(map)) > 0 && !strstr(map, "4294967295");
+}
+
 static void overlay(const char *to, const char *format, ...)
 {
 	char options[2048];
@@ -38,6 +45,9 @@ static void overlay(const char *to, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(options, sizeof(options), format, args);
 	va_end(args);
+	/* Only root of the initial user namespace has the others. */
+	if (in_user_ns())
+		strcat(options, ",userxattr");
 	if (mount("layers", at(to), "overlay", MS_NODEV, options) && errno == ENODEV)
 		test_skip("no overlay");
 	need(!access(at(to), F_OK), "%s", to);

@@ -249,6 +249,7 @@ static int look(void *arg)
 int overlay_survey(struct dump *dump, const struct ns *ns, struct mount *mount, int dir_fd)
 {
 	struct look l = { .dump = dump, .mount = mount, .root = dir_fd };
+	_cleanup_close_ int owner = -1;
 	int result = 0, err = overlay_dirs_parse(mount->entry->options, &l.dirs);
 	bool moved;
 
@@ -258,8 +259,11 @@ int overlay_survey(struct dump *dump, const struct ns *ns, struct mount *mount, 
 		mount->entry->layer_mnt_id = dump_alloc(dump, (l.dirs.n + 1) * sizeof(*mount->entry->layer_mnt_id));
 		err = mount->entry->layer_mnt_id ? 0 : -ENOMEM;
 	}
+	/* In a copy that belongs to another user namespace, nothing can be unmounted. */
 	if (!err)
-		err = ns_run_in_new(NULL, 0, CLONE_NEWNS, look, &l, &result);
+		err = mount_ns_owner(dump, ns, &owner);
+	if (!err)
+		err = ns_run_in_new(&owner, owner >= 0, CLONE_NEWNS, look, &l, &result);
 	overlay_dirs_free(&l.dirs);
 	return err ? fail(err, "mount %s: look for the directories of the overlay", MOUNT_NAME(mount)) : result;
 }
