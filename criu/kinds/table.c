@@ -49,10 +49,10 @@ const struct task_kind
 const struct run_kind *const run_kinds[] = {
 	&cpuinfo_run, /* first: what this CPU lacks is said before any record is looked at */
 	&user_ns_run, /* before other namespaces: it finds out who owns them */
+	&pid_ns_run, /* before mounts: which of them a proc shows */
 	&mnt_ns_run, /* before all that opens files at birth */
 	&fs_run,
 	&time_ns_run,
-	&pid_ns_run,
 	&uts_ns_run,
 	&ipc_ns_run,
 	&segments_run,

@@ -400,6 +400,20 @@ static int leave_others_group(struct restore *r, struct restore_task *rt)
 	return err;
 }
 
+/* The others wait for STAGE_GROUPED meanwhile. */
+static int call_all_born(struct restore *r, const struct restore_task *rt)
+{
+	const struct run_kind *kind;
+	int err = 0;
+
+	if (&rt->t != r->plan.tree.root || !r->plan.all_born_first)
+		return 0;
+	run_for_each_kind(kind)
+		if (!err && kind->all_born)
+			err = kind->all_born(r);
+	return err;
+}
+
 /* When all are in their groups, helpers and the dead may exit: they may have been the only members. */
 static int settle_groups(struct restore *r, struct restore_task *rt)
 {
@@ -441,6 +455,8 @@ static int task_run(struct restore *r, struct restore_task *rt)
 		err = restore_await_files(r, rt);
 	if (!err)
 		err = shared_wait(r->shared, STAGE_FORKED);
+	if (!err)
+		err = call_all_born(r, rt);
 	if (!err)
 		err = settle_groups(r, rt);
 	if (err)

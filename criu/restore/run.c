@@ -58,7 +58,7 @@ int restore_open_images(struct restore *r)
 	return err < 0 ? fail(err, "%s: %s", opts->images_dir, image_store_error(r->dir)) : 0;
 }
 
-/* Otherwise no group can vanish before its members have joined it, and no thread must exist before files are opened. */
+/* Otherwise no group can vanish before its members have joined it, and nothing must exist before files are opened. */
 static bool must_settle(const struct restore_task *rt)
 {
 	bool must = rt->t.state == TASK_DEAD || rt->leads_for_others;
@@ -72,7 +72,7 @@ static int count_stages(struct restore *r)
 {
 	size_t all = r->plan.tree.nr_tasks + r->plan.nr_helpers, alive = 0;
 	struct restore_task *rt;
-	bool settle = r->plan.nr_helpers;
+	bool settle = r->plan.nr_helpers || r->plan.all_born_first;
 	int err = shared_new(all, r->plan.nr_files, restore_shared_place(r), &r->shared);
 
 	if (err < 0)

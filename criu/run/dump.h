@@ -122,6 +122,7 @@ struct dump {
 	const char *phase; /* current phase: dump/phases.c */
 	struct image_store *dir;
 	struct hash saved_fs; /* device numbers (kdev_make) of file systems whose content is saved with their mounts */
+	struct hash shown_pid_ns; /* proc of which others may be mounted in the tree: device number -> struct ns */
 	struct path_roots roots; /* roots for paths of the tree */
 	struct hash roots_by_mount; /* roots.by_mount, if there is a mount namespace that is not the tool's */
 	struct tree tree;

@@ -224,6 +224,8 @@ struct run_kind {
 	 * create.
 	 */
 	int (*at_birth)(struct restore *, const struct restore_task *);
+	/* In the root, when all tasks exist, before they open their descriptors: what could not be done at its birth. With plan.all_born_first. */
+	int (*all_born)(struct restore *);
 	/* In a task: a file that is only in flight, in a socket, has been created, and will be sent. */
 	int (*opened_in_flight)(struct restore *, const struct file *, int fd);
 	/* In the tool, when every task has its descriptors and memory (STAGE_READY): hands over what the client asked for. */

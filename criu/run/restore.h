@@ -135,6 +135,7 @@ struct restore_plan {
 	struct hash segments_checked; /* shmid: shmem_check() */
 	uint64_t private_pages, shared_pages; /* at least: of the largest task; of all segments. Without hugetlbfs */
 	bool forks_wait; /* for what other tasks do: restore/nested.h */
+	bool all_born_first; /* set by link: no descriptor may be opened before all_born (run/kind.h) */
 	size_t nr_helpers;
 	struct list helpers; /* restore_task.t.in_tree */
 	/* Addresses that are free in all tasks and in the tool, far from what is mapped: for the restorer. Empty: there are none. */

@@ -12,9 +12,11 @@
 #include <linux/magic.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 #include "base/bits.h"
+#include "kernel/device.h"
 #include "kinds/fd/regular/internal.h"
 #include "run/path.h"
 #include "util/fds.h"
@@ -62,34 +64,48 @@ static bool is_in_proc(int fd)
 	return !fstatfs(fd, &fs) && fs.f_type == PROC_SUPER_MAGIC;
 }
 
-/* Not the /proc of the tool, but one of the tree's pid namespace, with the pids that the tree sees. */
+/* The nested pid namespace that it shows; NULL: it is that of the tree, or the tool's. */
+static const struct ns *nested_ns_of(const struct dump *dump, const struct subject *s)
+{
+	const struct ns *ns = hash_get_ptr(&dump->shown_pid_ns, kdev_make(major(s->st.st_dev), minor(s->st.st_dev)));
+
+	return ns && ns->depth ? ns : NULL;
+}
+
+/* Not the /proc of the tool, but one of a pid namespace of the tree, with the pids that are seen there. */
 static bool is_of_tree(const struct dump *dump, const struct subject *s)
 {
 	struct stat st;
 
-	return dump->pid_level && dump_mount_of(dump, s->mnt_id) >= 0 && !fstat(proc_root(), &st) &&
-	       st.st_dev != s->st.st_dev;
+	return nested_ns_of(dump, s) || (dump->pid_level && dump_mount_of(dump, s->mnt_id) >= 0 &&
+					 !fstat(proc_root(), &st) && st.st_dev != s->st.st_dev);
 }
 
 static struct dump_task *find_task(struct dump *dump, const struct subject *s, pid_t pid)
 {
+	const struct ns *nested = nested_ns_of(dump, s);
 	struct dump_task *task;
 
 	if (!is_of_tree(dump, s))
 		return dump_find_task(dump, pid);
 	dump_for_each_task(task, dump)
-		if (task->t.pid == pid)
+		if (nested ? ns_is_within(task->t.pid_ns, nested) && task->t.inner_pid[nested->depth - 1] == pid :
+			     task->t.pid == pid)
 			return task;
 	return NULL;
 }
 
 static bool is_thread_of(const struct dump *dump, const struct subject *s, const struct dump_task *task, pid_t tid)
 {
-	bool inner = is_of_tree(dump, s);
+	const struct ns *nested = nested_ns_of(dump, s);
+	bool of_tree = is_of_tree(dump, s);
 
-	for (size_t i = 1; i < task->nr_threads; i++)
-		if ((inner ? task->threads[i].id.tid : task->threads[i].id.host_tid) == tid)
+	for (size_t i = 1; i < task->nr_threads; i++) {
+		const struct thread *id = &task->threads[i].id;
+
+		if ((nested ? id->inner[nested->depth - 1] : of_tree ? id->tid : id->host_tid) == tid)
 			return true;
+	}
 	return false;
 }
 

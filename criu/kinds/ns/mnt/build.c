@@ -2,7 +2,8 @@
 /*
  * Creates the mounts of a namespace, in two steps: when the namespace exists, all but what shows the pid namespace (proc) and what lies
  * below that; and the rest in the first process in it. Only then are flags and propagation set, so that files can be created
- * meanwhile, and nothing is propagated.
+ * meanwhile, and nothing is propagated. What shows a nested pid namespace is a third step, when all tasks exist, and have not
+ * opened files yet.
  */
 #include <errno.h>
 #include <sys/mount.h>
@@ -204,7 +205,7 @@ int mounts_build(struct restore *r, struct ns *ns)
 	if (err)
 		return fail(err, "make the mounts of a new mount namespace private");
 	if (!mount_restore_data(r)->cloned)
-		err = mounts_clone(r, false);
+		err = mounts_clone(r, MOUNTS_FIRST);
 	mount_restore_data(r)->cloned = true;
 	if (!err)
 		err = open_stand_in(m, ns->owner);
@@ -222,11 +223,11 @@ int mounts_build(struct restore *r, struct ns *ns)
 
 /* ---- in the first process of the namespace ---- */
 
-static int attach_deferred(struct restore *r, const struct mount *mount)
+static int attach_deferred(struct restore *r, const struct mount *mount, bool nested)
 {
 	_cleanup_close_ int point = -1;
 
-	if (!mount->deferred)
+	if (!mount->deferred || mount->of_nested != nested)
 		return 0;
 	if (mount->point >= 0)
 		return attach(mount, mount->point);
@@ -254,14 +255,14 @@ static int set_unbindable(const struct mount *mount)
 	return err ? fail(err, "mount %s: make it unbindable", MOUNT_NAME(mount)) : 0;
 }
 
-static int finish_tree(struct restore *r, struct mounts *m)
+static int finish_tree(struct restore *r, struct mounts *m, bool nested)
 {
 	struct mount *mount;
-	int err = detach_stand_in(m);
+	int err = m->proc_of && m->proc_of->of_nested == nested ? detach_stand_in(m) : 0;
 
 	mounts_for_each(mount, m)
 		if (!err)
-			err = attach_deferred(r, mount);
+			err = attach_deferred(r, mount, nested);
 	return err;
 }
 
@@ -281,23 +282,32 @@ static int set_properties(const struct mounts *m)
 	return err;
 }
 
-static int finish_all(struct restore *r, const struct ns *first)
+static int finish_trees(struct restore *r, struct mount_visit *visit, bool nested)
 {
-	const struct ns_set *all = &r->plan.namespaces;
-	struct mount_visit visit = { first };
-	int err = mounts_clone(r, true);
+	int err = mounts_clone(r, nested ? MOUNTS_NESTED : MOUNTS_DEFERRED);
 	struct ns *ns;
 
 	if (!err)
 		err = mounts_detach_origins(r);
-	ns_for_each(ns, all, NS_MNT) {
+	ns_for_each(ns, &r->plan.namespaces, NS_MNT) {
 		if (!err && ns->data)
-			err = mount_visit_ns(&visit, ns);
+			err = mount_visit_ns(visit, ns);
 		if (!err && ns->data)
-			err = finish_tree(r, ns->data);
+			err = finish_tree(r, ns->data, nested);
 	}
-	if (!err)
-		err = mounts_unlink_removed(r);
+	return err;
+}
+
+static int finish_all(struct restore *r, const struct ns *first, bool nested)
+{
+	const struct ns_set *all = &r->plan.namespaces;
+	struct mount_visit visit = { first };
+	int err = finish_trees(r, &visit, nested);
+	struct ns *ns;
+
+	if (err || nested != r->plan.all_born_first)
+		return err;
+	err = mounts_unlink_removed(r);
 	if (!err)
 		err = mounts_set_groups(&visit, all);
 	ns_for_each(ns, all, NS_MNT) {
@@ -330,28 +340,39 @@ static const struct ns *first_to_finish(const struct restore *r, size_t *ret_nr)
 struct finish {
 	struct restore *r;
 	const struct ns *first;
+	bool nested;
 };
 
 static int finish_from_there(void *arg)
 {
 	const struct finish *f = arg;
 
-	return finish_all(f->r, f->first);
+	return finish_all(f->r, f->first, f->nested);
 }
 
-int mounts_finish(struct restore *r)
+static int finish(struct restore *r, bool nested)
 {
 	size_t nr;
 	const struct ns *first = first_to_finish(r, &nr);
-	struct finish finish = { r, first };
+	struct finish finish = { r, first, nested };
 	int result = 0, err;
 
 	if (!first)
 		return 0;
 	if (nr == 1 && first == restore_task_of(r->plan.tree.root)->ns[NS_MNT])
-		return finish_all(r, first);
+		return finish_all(r, first, nested);
 	err = ns_run_in(&first->fd, 1, finish_from_there, &finish, &result);
 	return err ? fail(err, "enter the mount namespace %u", first->id) : result;
+}
+
+int mounts_finish(struct restore *r)
+{
+	return finish(r, false);
+}
+
+int mounts_finish_nested(struct restore *r)
+{
+	return finish(r, true);
 }
 
 static void close_one(int *fd)

@@ -68,7 +68,7 @@ static int create_fs(struct restore *r, const struct mount_fs *fs)
 		options = options_of_host(fs->type->name);
 	if (err)
 		return err;
-	return fs->shown ? mount_create_shown(fs->whole, options) : mount_create_fs(fs->whole, options);
+	return fs->shown ? mount_create_shown(r, fs->whole, options) : mount_create_fs(fs->whole, options);
 }
 
 static int create_origin(struct restore *r, const struct ns *ns, struct mount_fs *fs)
@@ -93,14 +93,13 @@ static bool is_each(const struct mount *mount)
 	return mount->fs->type && mount->fs->type->open_each && !mount_is_external(mount);
 }
 
-enum phase { FIRST, LATE, DEFERRED };
-
-/* When is its file system there? */
-static enum phase phase_of(const struct mount *mount)
+static enum mount_phase phase_of(const struct mount *mount)
 {
 	if (mount_is_late(mount))
-		return LATE;
-	return mount_waits(mount) ? DEFERRED : FIRST;
+		return MOUNTS_LATE;
+	if (mount_shows_nested(mount))
+		return MOUNTS_NESTED;
+	return mount_waits(mount) ? MOUNTS_DEFERRED : MOUNTS_FIRST;
 }
 
 /* ---- copies ---- */
@@ -178,7 +177,7 @@ static bool takes(const struct mount_origin *origin, const struct mount *mount)
 	return origin->mount ? origin->mount == mount : mount->fs->whole == mount;
 }
 
-static int copy_all(struct restore *r, enum phase phase, bool may_attach)
+static int copy_all(struct restore *r, enum mount_phase phase, bool may_attach)
 {
 	struct mount *mount;
 	int err = 0;
@@ -218,7 +217,7 @@ int mounts_open_sources(struct restore *r)
 
 int mounts_copy_sources(struct restore *r)
 {
-	return copy_all(r, FIRST, false);
+	return copy_all(r, MOUNTS_FIRST, false);
 }
 
 static int take_or_copy(struct restore *r, struct mount *mount)
@@ -236,10 +235,9 @@ static int take_or_copy(struct restore *r, struct mount *mount)
 	return mount->fd < 0 ? fail(mount->fd, "keep a mount open") : mount_set_idmap(mount);
 }
 
-int mounts_clone(struct restore *r, bool deferred)
+int mounts_clone(struct restore *r, enum mount_phase phase)
 {
 	const struct ns_set *all = &r->plan.namespaces;
-	enum phase phase = deferred ? DEFERRED : FIRST;
 	struct mount *mount;
 	int err = 0;
 
@@ -265,7 +263,7 @@ int mount_clone_late(struct restore *r, struct mount *mount)
 	int err = create_origin(r, fs->whole->of->ns, fs);
 
 	if (!err)
-		err = copy_all(r, LATE, true);
+		err = copy_all(r, MOUNTS_LATE, true);
 	mounts_for_each_of_all(mount, &r->plan.namespaces) if (!err && mount->fs == fs && mount->fd < 0) err =
 		take_or_copy(r, mount);
 	return err;

@@ -204,6 +204,7 @@ static int check_one(struct restore *r, struct mount *mount)
 	int err = check_group(r, mount);
 
 	mount->deferred |= mount->parent && mount->parent->deferred;
+	mount->of_nested |= mount->parent && mount->parent->of_nested;
 	count_covering(mount);
 	if (!err && !mount->fs->origins && !mount->fs->whole)
 		err = fail(-EBADMSG, "mountpoints-%u.img: %s shows %s of a file system that is mounted nowhere",
@@ -233,6 +234,8 @@ int mounts_check(struct restore *r)
 		if (err || mount_is_external(mount) || mount->fs->origins)
 			continue;
 		mount->deferred = mount_waits(mount);
+		mount->of_nested = mount_shows_nested(mount);
+		r->plan.all_born_first |= mount->of_nested;
 	}
 	mounts_for_each_of_all(mount, all) if (!err) err = check_one(r, mount);
 	mounts_for_each_of_all(mount, all) if (!err && mount_is_removed(mount) && mount->fs->whole)

@@ -168,6 +168,15 @@ static int mnt_at_birth(struct restore *r, const struct restore_task *task)
 	if (&task->t != r->plan.tree.root)
 		return 0;
 	err = mounts_finish(r);
+	if (!r->plan.all_born_first)
+		mounts_close(r);
+	return err;
+}
+
+static int mnt_all_born(struct restore *r)
+{
+	int err = mounts_finish_nested(r);
+
 	mounts_close(r);
 	return err;
 }
@@ -202,6 +211,7 @@ const struct run_kind mnt_ns_run = {
 	.prepare = mnt_prepare,
 	.fill_namespace = mnt_fill,
 	.at_birth = mnt_at_birth,
+	.all_born = mnt_all_born,
 	.ready = mnt_ready,
 	.running = mnt_running,
 	.failed_outside = mnt_failed,

@@ -31,7 +31,8 @@ struct mount_fs {
 	const struct fs_type *type; /* NULL: it comes from outside (the root, an external mount) */
 	struct mount *whole; /* the first mount of all of it; NULL: it comes from outside, or the kernel has only one */
 	struct mount_origin *origins;
-	const struct ns *shown; /* the network or IPC namespace that it shows; NULL: that of the root of the tree */
+	const struct ns
+		*shown; /* the network, IPC or pid namespace that it shows; NULL: that of the root of the tree */
 	void *data; /* private to the type */
 	unsigned spare_inodes; /* restore: more than it may have, for temporary names of what was removed (removed.c) */
 };
@@ -52,6 +53,7 @@ struct mount {
 	int point; /* restore, if it is deferred: its mount point, unless that is deferred, too; -1: not open */
 	bool attached; /* restore: or, if it is deferred, ready for that */
 	bool deferred; /* restore: it needs the pid namespace, or lies below one that does */
+	bool of_nested; /* ... a nested one, so that it has to wait until all tasks exist */
 	unsigned covered; /* restore: by so many mounts of the host in the same place */
 	bool outer_group; /* restore: its group, or master, is that of the mount of the host that it is copied from */
 };

@@ -40,16 +40,19 @@ bool mount_waits(const struct mount *mount);
 
 /* shown_load.c: sets mount->fs->shown. */
 int mount_load_shown(struct restore *r, struct mount *mount);
+/* Does it show a pid namespace nested in that of the root? */
+bool mount_shows_nested(const struct mount *mount);
 /* mount_create_fs() in the namespace that it shows. */
-int mount_create_shown(const struct mount *mount, const char *options);
+int mount_create_shown(struct restore *r, const struct mount *mount, const char *options);
 
 /* source.c: a detached copy of the mount, or directory, in the mount namespace of the tool that @mount comes from; or -errno. */
 int mount_open_source(struct restore *r, const struct mount *mount);
 
 /* build.c: in the new mount namespace, a copy of the tool's: creates everything that does not need the pid namespace. */
 int mounts_build(struct restore *r, struct ns *ns);
-/* In the first process of the tree: the rest, in all namespaces. */
+/* In the first process of the tree: the rest, in all namespaces; if there are nested pid namespaces: when all of them exist. */
 int mounts_finish(struct restore *r);
+int mounts_finish_nested(struct restore *r);
 
 /* In the tool, and in that process: closes what both of them needed. */
 void mounts_close(struct restore *r);
@@ -61,11 +64,13 @@ void mounts_close(struct restore *r);
 int mounts_open_sources(struct restore *r);
 /* Mounts that are copies of them. */
 int mounts_copy_sources(struct restore *r);
+/* When a file system can be created: before there are tasks, from others of the tree, in the first task, when all tasks exist. */
+enum mount_phase { MOUNTS_FIRST, MOUNTS_LATE, MOUNTS_DEFERRED, MOUNTS_NESTED };
 /*
- * All file systems, deferred ones or the others, and a detached mount for each of their mounts, of all namespaces: what is
- * attached in one cannot be copied in another.
+ * All file systems of the phase, and a detached mount for each of their mounts, of all namespaces: what is attached in one cannot
+ * be copied in another.
  */
-int mounts_clone(struct restore *r, bool deferred);
+int mounts_clone(struct restore *r, enum mount_phase phase);
 
 /* Is its file system created from others of the tree, when these are attached? Then its mounts, of all namespaces, are made by: */
 bool mount_is_late(const struct mount *mount);

@@ -38,8 +38,8 @@ void mount_check_entry(struct dump *dump, const struct mount *mount);
  * negative errno.
  */
 int mount_find_shown(struct dump *dump, struct mount *mount, enum ns_type type);
-/* Proc: only that of the root of the tree can be created again. False: it shows a nested one, or it is not known. */
-bool mount_shows_pid_ns_of_root(struct dump *dump, const struct mount *mount);
+/* The same for proc and its pid namespace. 0: it shows none of the tree's, one without a first process, or it is not known. */
+int mount_find_shown_pid_ns(struct dump *dump, struct mount *mount);
 
 /* survey.c: reads the mounts of all namespaces, and reports what cannot be saved. */
 int mounts_survey(struct dump *dump);

@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Dump: sysfs shows the network namespace of whoever mounts it, mqueue the IPC namespace. The kernel has one of each for a
- * namespace: if another one is mounted there, detached, it is the same.
+ * namespace: if another one is mounted there, detached, it is the same. Proc shows a pid namespace, with its first process.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
-#include <limits.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -16,12 +12,13 @@
 #include "base/cleanup.h"
 #include "kernel/device.h"
 #include "kernel/ns_run.h"
+#include "kernel/proc_pid.h"
 #include "kinds/ns/mnt/fs_type.h"
 #include "kinds/ns/mnt/save.h"
-#include "run/path.h"
+#include "kinds/ns/mnt/whole.h"
 #include "util/fds.h"
+#include "util/hash.h"
 #include "util/log.h"
-#include "util/str.h"
 
 struct shown {
 	const char *fstype;
@@ -55,6 +52,13 @@ static int is_shown(const struct mount *mount, const struct ns *ns)
 	return err ? err : shown.dev == mount->entry->root_dev;
 }
 
+static void put_shown(struct mount *mount, const struct ns *shown)
+{
+	mount->fs->shown = shown;
+	mount->entry->has_shown_ns = true;
+	mount->entry->shown_ns = shown->id;
+}
+
 static bool are_several(const struct dump *dump, enum ns_type type)
 {
 	const struct ns *ns;
@@ -83,22 +87,66 @@ static int find(struct dump *dump, struct mount *mount, enum ns_type type, const
 	return 0;
 }
 
-/* The first process of its namespace is in that. */
-bool mount_shows_pid_ns_of_root(struct dump *dump, const struct mount *mount)
+/* ---- proc ---- */
+
+static int open_here(void *arg)
+{
+	const struct mount *whole = arg;
+
+	return mount_open_whole(whole);
+}
+
+/* Its root directory, also if something else is mounted there. */
+static int open_proc(const struct mount *whole)
+{
+	const struct dump_task *member = dump_task_of(whole->of->ns->member);
+	_cleanup_close_ int mnt = proc_ns_open(&member->proc, PROC_NS_MNT);
+	int fd = -1, err = mnt < 0 ? mnt : ns_run_in(&mnt, 1, open_here, (void *)whole, &fd);
+
+	return err ? err : fd;
+}
+
+/* Its first process is in the namespace that it shows. 0: it has none, or that cannot be seen. */
+static uint64_t pid_ns_of_proc(const struct mount *whole)
+{
+	_cleanup_close_ int dir = open_proc(whole);
+	struct stat st;
+
+	return dir < 0 || fstatat(dir, "1/ns/pid", &st, 0) < 0 ? 0 : st.st_ino;
+}
+
+static const struct ns *find_by_proc(struct dump *dump, const struct mount *whole)
+{
+	const struct ns *ns;
+	const uint64_t ino = pid_ns_of_proc(whole);
+
+	ns_for_each(ns, &dump->namespaces, NS_PID)
+		if (ns->ino == ino && (!ns->depth || (ns->init && ns->init->state != TASK_DEAD)))
+			return ns;
+	return NULL;
+}
+
+int mount_find_shown_pid_ns(struct dump *dump, struct mount *mount)
 {
 	const struct ns *of_root = dump_task_of(dump->tree.root)->ns[NS_PID];
-	const struct mount *whole = mount->fs->whole;
-	char path[PATH_MAX], link[64], want[64];
-	_cleanup_close_ int dir = -1;
+	struct mount_fs *fs = mount->fs;
+	const struct ns *ns;
 
-	if (!whole || !of_root || !are_several(dump, NS_PID))
-		return true;
-	if (str_format(path, sizeof(path), "%s/1/ns", whole->info->mountpoint))
-		return false;
-	dir = path_open(&dump->roots, whole->info->mnt_id, path, O_PATH | O_DIRECTORY);
-	snprintf(want, sizeof(want), "pid:[%" PRIu64 "]", of_root->ino);
-	return dir >= 0 && read_link(dir, "pid", link, sizeof(link)) > 0 && !strcmp(link, want);
+	if (!fs->whole || !of_root || !are_several(dump, NS_PID))
+		return 1;
+	ns = hash_get_ptr(&dump->shown_pid_ns, fs->dev);
+	if (!ns)
+		ns = find_by_proc(dump, fs->whole);
+	if (!ns || (!ns->depth && ns != of_root))
+		return 0;
+	if (hash_put_ptr(&dump->shown_pid_ns, fs->dev, ns))
+		return fail(-ENOMEM, "mounts");
+	if (ns->depth)
+		put_shown(mount, ns);
+	return 1;
 }
+
+/* ---- the others ---- */
 
 int mount_find_shown(struct dump *dump, struct mount *mount, enum ns_type type)
 {
@@ -107,8 +155,6 @@ int mount_find_shown(struct dump *dump, struct mount *mount, enum ns_type type)
 
 	if (found <= 0 || !shown || shown == of_root)
 		return found;
-	mount->fs->shown = shown;
-	mount->entry->has_shown_ns = true;
-	mount->entry->shown_ns = shown->id;
+	put_shown(mount, shown);
 	return 1;
 }

@@ -201,8 +201,13 @@ static int check_shown(struct dump *dump, struct mount *mount)
 	const unsigned shows = mount->fs->type->shows;
 	int found;
 
-	if (shows & BIT(NS_PID) && !mount_shows_pid_ns_of_root(dump, mount))
-		refuse_shown(dump, mount, NS_PID);
+	if (shows & BIT(NS_PID)) {
+		found = mount_find_shown_pid_ns(dump, mount);
+		if (found < 0)
+			return found;
+		if (!found)
+			refuse_shown(dump, mount, NS_PID);
+	}
 	if (shows & BIT(NS_CGROUP))
 		check_creator(dump, mount, NS_CGROUP);
 	for (enum ns_type type = 0; type < NS_TYPES; type++) {
