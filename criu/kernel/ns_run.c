@@ -19,6 +19,7 @@ struct call {
 	unsigned fresh; /* CLONE_NEW* */
 	int (*fn)(void *arg);
 	void *arg;
+	pid_t parent;
 	bool called;
 	int result; /* of @fn, or why it was not called */
 };
@@ -46,6 +47,9 @@ static int enter_and_call(void *p)
 		call->result = -errno;
 		return 1;
 	}
+	/* It exited before that. 0: it is outside of our pid namespace. */
+	if (getppid() && getppid() != call->parent)
+		return 1;
 	call->called = true;
 	call->result = call->fn(call->arg);
 	return 0;
@@ -69,7 +73,7 @@ static int wait_for(pid_t pid, const struct call *call, int *ret_result)
 
 int ns_run_in_new(const int *ns, size_t nr_ns, unsigned fresh, int (*fn)(void *arg), void *arg, int *ret_result)
 {
-	struct call call = { .ns = ns, .nr_ns = nr_ns, .fresh = fresh, .fn = fn, .arg = arg };
+	struct call call = { .ns = ns, .nr_ns = nr_ns, .fresh = fresh, .fn = fn, .arg = arg, .parent = getpid() };
 	char *stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE,
 			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
 	sigset_t all, was;

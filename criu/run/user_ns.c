@@ -88,18 +88,27 @@ static int enter(const struct ns *ns)
 	return become_root(user);
 }
 
+/* A parent that exited before has sent no signal. */
+static int die_with(pid_t parent)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return fail(-errno, "prctl(PR_SET_PDEATHSIG)");
+	return getppid() == parent ? 0 : -ECANCELED;
+}
+
 int user_ns_enter(const struct ns *ns)
 {
 	bool foreign = user_ns_of(ns)->foreign;
+	const pid_t parent = getppid();
 	int err = foreign && prctl(PR_SET_DUMPABLE, 0) < 0 ? fail(-errno, "prctl(PR_SET_DUMPABLE)") : enter(ns);
 
 	/*
 	 * What a change of credentials resets. We have descriptors and memory of the tool, which is not what the owner of the
 	 * namespace may have; only root may have everything anyway.
 	 */
-	if (!err && (prctl(PR_SET_DUMPABLE, !foreign) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0))
+	if (!err && prctl(PR_SET_DUMPABLE, !foreign) < 0)
 		err = fail(-errno, "prctl(2) in the user namespace %u", ns->id);
-	return err;
+	return err ? err : die_with(parent);
 }
 
 static bool has_groups(const CredsEntry *c)
@@ -129,13 +138,14 @@ static int become(const CredsEntry *c)
 
 int user_ns_enter_nested(const struct ns *ns, const CredsEntry *creds)
 {
+	const pid_t parent = getppid();
 	int err = become(creds);
 
 	if (!err && setns(ns->fd, CLONE_NEWUSER) < 0)
 		err = fail(-errno, "enter the user namespace %u", ns->id);
-	if (!err && (prctl(PR_SET_DUMPABLE, 0) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0))
+	if (!err && prctl(PR_SET_DUMPABLE, 0) < 0)
 		err = fail(-errno, "prctl(2) in the user namespace %u", ns->id);
-	return err;
+	return err ? err : die_with(parent);
 }
 
 struct call {
@@ -153,6 +163,7 @@ struct call {
 static int enter_and_call(void *arg)
 {
 	const struct call *call = arg;
+	const pid_t parent = getppid();
 	int err = prctl(PR_SET_DUMPABLE, 0) < 0 ? fail(-errno, "prctl(PR_SET_DUMPABLE)") : 0;
 
 	for (size_t i = 0; !err && i < call->nr; i++) {
@@ -168,9 +179,8 @@ static int enter_and_call(void *arg)
 		return err;
 	if (call->fresh && unshare((int)call->fresh) < 0)
 		return fail(-errno, "create namespaces: unshare(0x%x)", call->fresh);
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
-		return fail(-errno, "prctl(PR_SET_PDEATHSIG)");
-	return call->fn(call->arg);
+	err = die_with(parent);
+	return err ? err : call->fn(call->arg);
 }
 
 static int run_in_user_ns(struct call *call)
