@@ -5,9 +5,11 @@
  * (CLONE_PARENT), or a helper that replaces a leader that has exited.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include "fown.pb-c.h"
 #include "memory/memory.h"
 #include "restore/nested.h"
 #include "restore/restore.h"
@@ -349,6 +351,34 @@ static int find_users(struct restore *r)
 	return 0;
 }
 
+/* It is part of most records of descriptors, in a field of the same name. NULL: this one has none. */
+static const FownEntry *fown_of(const FileEntry *entry)
+{
+	for (unsigned i = 0; i < entry->base.descriptor->n_fields; i++) {
+		const ProtobufCFieldDescriptor *of_kind = &entry->base.descriptor->fields[i], *field;
+		const char *record;
+
+		if (of_kind->type != PROTOBUF_C_TYPE_MESSAGE || of_kind->label == PROTOBUF_C_LABEL_REPEATED)
+			continue;
+		record = *(const char *const *)((const char *)entry + of_kind->offset);
+		field = protobuf_c_message_descriptor_get_field_by_name(of_kind->descriptor, "fown");
+		if (record && field && field->descriptor == &fown_entry__descriptor)
+			return *(const FownEntry *const *)(record + field->offset);
+	}
+	return NULL;
+}
+
+/* F_OWNER_TID: the thread must exist when the file is opened. */
+static void link_owner(struct restore *r, const struct file *file)
+{
+	const FownEntry *fown = file->entry ? fown_of(file->entry) : NULL;
+	struct restore_thread *thread =
+		fown && fown->pid && fown->pid_type == F_OWNER_TID ? restore_find_thread(r, (pid_t)fown->pid) : NULL;
+
+	if (thread)
+		thread->early = true;
+}
+
 static int link_files(struct restore *r)
 {
 	int err = find_users(r);
@@ -357,6 +387,7 @@ static int link_files(struct restore *r)
 		struct file *file = &r->plan.files[i];
 
 		LOG_SCOPE("file %#x (%s)", file->id, file->kind->name);
+		link_owner(r, file);
 		if (file->kind->link)
 			err = file->kind->link(r, file, file->state);
 		if (!err && file->maker == file)

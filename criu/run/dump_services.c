@@ -162,6 +162,17 @@ static bool sees_number(const struct dump *dump, const struct dump_task *task, p
 	return false;
 }
 
+static bool is_thread_of_tree(const struct dump *dump, pid_t host_tid)
+{
+	const struct dump_task *task;
+
+	dump_for_each_task(task, dump)
+		for (size_t i = 0; i < task->nr_threads; i++)
+			if (task->threads[i].id.host_tid == host_tid)
+				return true;
+	return false;
+}
+
 int dump_fown(struct dump *dump, const struct fd_probe *probe, FownEntry **ret_fown)
 {
 	struct f_owner_ex owner = { 0 };
@@ -189,10 +200,11 @@ int dump_fown(struct dump *dump, const struct fd_probe *probe, FownEntry **ret_f
 				dump, probe->task, probe->fd,
 				"%s: signals for it (F_SETOWN) are sent to %u, which is not visible in the pid namespace of this process: that is not supported; let it have another owner",
 				probe->link, fown->pid);
-		if (owner.type == F_OWNER_TID && !dump_find_task(dump, owner.pid))
+		if (owner.type == F_OWNER_TID && !dump_find_task(dump, owner.pid) &&
+		    !is_thread_of_tree(dump, owner.pid))
 			dump_blocker(
 				dump, probe->task, probe->fd,
-				"%s: signals for it (F_SETOWN_EX) are sent to thread %u, which is not the first one of its process: that is not supported; let it have another owner",
+				"%s: signals for it (F_SETOWN_EX) are sent to thread %u, which is outside of the tree: that is not supported; let it have another owner",
 				probe->link, fown->pid);
 		if (!fcntl(probe->local, F_GETOWNER_UIDS, uids)) {
 			fown->uid = dump_uid_of(dump, uids[0]);
