@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Messages between a dump, a page server and a lazy pages daemon: those of CRIU 4.2, 32 bytes in little-endian order.
+ * There is no handshake and no version.
+ */
+#pragma once
+#include <stdint.h>
+
+#define MESSAGE_SIZE 32
+
+enum message_command {
+	MESSAGE_ADD = 1, /* of older programs: ADD_F with PRESENT */
+	MESSAGE_HOLE = 2, /* ADD_F with PARENT */
+	MESSAGE_OPEN = 3, /* begins an image; no answer */
+	MESSAGE_OPEN2 = 4, /* the same; answer: a byte, 1 if the parent of the receiver has an image of that name */
+	MESSAGE_PARENT = 5, /* answer: int32, 1 if the parent has it */
+	MESSAGE_ADD_F = 6, /* if PRESENT: followed by the content */
+	MESSAGE_GET = 7, /* answer: ADD_F | PRESENT, maybe of fewer pages; dst is a pid, without a type */
+	MESSAGE_ADD_F_COMPRESSED = 8, /* after 4.2 */
+	MESSAGE_CLOSE = 0x1023, /* answer: int32, 0 on success */
+	MESSAGE_FORCE_CLOSE = 0x1024, /* the same, if the socket may stay open elsewhere (--ps-socket) */
+};
+
+/* As in pagemap images. */
+enum message_flags { MESSAGE_IN_PARENT = 1, MESSAGE_LAZY = 2, MESSAGE_PRESENT = 4 };
+
+struct message {
+	uint16_t command; /* enum message_command, or anything that was received */
+	uint16_t flags;
+	/*
+	 * 4.2 sends random bytes here and ignores them. Ours sends MESSAGE_MARK: the peer is this program (a protocol
+	 * must not depend on more than that, and never on its absence).
+	 */
+	uint32_t mark;
+	uint64_t nr_pages;
+	uint64_t vaddr; /* or the offset in a shared segment */
+	uint64_t dst;
+};
+
+#define MESSAGE_MARK 0x326e6f6du
+
+void message_encode(const struct message *m, uint8_t to[MESSAGE_SIZE]);
+void message_decode(const uint8_t from[MESSAGE_SIZE], struct message *ret);
+/* For errors: "ADD_F", or "command 77". */
+const char *message_name(uint16_t command, char *buffer, unsigned int size);
+
+/* What `dst` refers to. */
+enum message_target { MESSAGE_TASK = 1, MESSAGE_SEGMENT = 2 };
+
+uint64_t message_dst(enum message_target target, uint64_t id);
+/* -EINVAL: a type that no program has ever sent. */
+int message_parse_dst(uint64_t dst, enum message_target *ret_target, uint64_t *ret_id);
