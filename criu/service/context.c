@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "service/context.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/close_range.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -9,21 +8,10 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "run/background.h"
 #include "run/caller.h"
 #include "util/fds.h"
 #include "util/log.h"
-
-int context_leave_standard(void)
-{
-	_cleanup_close_ int null = open_at(AT_FDCWD, "/dev/null", O_RDWR, 0);
-
-	if (null < 0)
-		return fail(null, "open /dev/null");
-	for (int fd = 0; fd <= STDERR_FILENO; fd++)
-		if (dup2(null, fd) < 0) /* style: also for what we execute */
-			return fail(-errno, "redirect descriptor %d", fd);
-	return 0;
-}
 
 /* The user may kill the process, and would get its memory, which was the service's. */
 static int leave_no_core(void)
@@ -37,7 +25,7 @@ static int leave_no_core(void)
 
 int context_leave(void)
 {
-	int err = context_leave_standard();
+	int err = background_leave_standard();
 
 	if (err)
 		return err;

@@ -2,7 +2,5 @@
 /* What a process of the service inherits from the user who started it. 0, or a logged negative errno. */
 #pragma once
 
-/* The standard descriptors lead to /dev/null from now on. */
-int context_leave_standard(void);
 /* In the process of a connection, as root: what it executes later, as the client's user, gets nothing of the service. */
 int context_leave(void);

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "run/notify.h"
+#include "run/background.h"
 #include "run/options.h"
 #include "service/context.h"
 #include "service/listen.h"
@@ -224,73 +224,6 @@ static int open_signals(struct service *service)
 	return service->signals < 0 ? fail(-errno, "signalfd") : 0;
 }
 
-/* ---- the background */
-
-static int write_pidfile(const struct options *opts)
-{
-	char text[16];
-	int len = snprintf(text, sizeof(text), "%d", getpid()), err;
-
-	if (!opts->pidfile)
-		return 0;
-	err = output_write(opts->work_dir_fd, opts->pidfile, text, (size_t)len);
-	return err ? fail(err, "write the pid file %s: %s", opts->pidfile, output_error(err)) : 0;
-}
-
-static int report_ready(const struct options *opts)
-{
-	int err = write_pidfile(opts);
-
-	if (!err)
-		err = notify_step(opts, "status-ready", 0);
-	if (!err && opts->status_fd >= 0) {
-		err = write_full(opts->status_fd, "", 1);
-		close(opts->status_fd);
-		if (err)
-			fail(err, "--status-fd %d", opts->status_fd);
-	}
-	return err;
-}
-
-static int leave_terminal(void)
-{
-	return setsid() < 0 ? fail(-errno, "setsid") : context_leave_standard();
-}
-
-/* In the parent: the exit status, when the child is ready, or has failed. */
-static int await_ready(pid_t child, int pipe)
-{
-	char ready;
-	int status;
-
-	if (read_full(pipe, &ready, 1) == 1)
-		return EXIT_SUCCESS;
-	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-		;
-	return EXIT_FAILURE;
-}
-
-/* Continues in the child. @ret_ready: to be written to when it is ready. */
-static int go_to_background(int *ret_ready)
-{
-	_cleanup_close_ int from = -1;
-	int fds[2];
-	pid_t pid;
-
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		return fail(-errno, "pipe");
-	from = fds[0];
-	*ret_ready = fds[1];
-	pid = fork();
-	if (pid < 0)
-		return fail(-errno, "fork");
-	if (pid) {
-		close(fds[1]);
-		_exit(await_ready(pid, from));
-	}
-	return leave_terminal();
-}
-
 static int begin(struct service *service, int *ret_ready)
 {
 	int err;
@@ -305,13 +238,11 @@ static int begin(struct service *service, int *ret_ready)
 	/* Files of a client are opened with its effective ids, without capabilities. */
 	if (prctl(PR_GET_SECUREBITS) & SECBIT_NO_SETUID_FIXUP)
 		return fail(-EPERM, "the service cannot run with the securebit no-setuid-fixup");
-	err = service->opts->restore_detached ? go_to_background(ret_ready) : 0;
+	err = service->opts->restore_detached ? background_enter(ret_ready) : 0;
 	if (!err)
 		err = open_signals(service);
 	if (!err)
-		err = report_ready(service->opts);
-	if (!err && *ret_ready >= 0)
-		err = write_full(*ret_ready, "", 1);
+		err = background_ready(service->opts, *ret_ready);
 	return err;
 }
 
