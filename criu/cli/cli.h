@@ -30,6 +30,7 @@ int service_command(struct request *req, const struct words *words);
 int cpuinfo_command(struct request *req, const struct words *words);
 int swrk_command(struct request *req, const struct words *words);
 int ps_command(struct request *req, const struct words *words);
+int page_server_command(struct request *req, const struct words *words);
 int check_command(struct request *req, const struct words *words);
 
 /*

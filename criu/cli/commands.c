@@ -57,10 +57,18 @@ const struct command commands[] = {
 	  .bit = CMD_PRE_DUMP,
 	  .usage = "-t PID [OPTION]...",
 	  .summary = "save memory ahead of a dump" },
-	{ .name = "page-server",
-	  .bit = CMD_PAGE_SERVER,
-	  .usage = "[OPTION]...",
-	  .summary = "receive pages of a remote dump" },
+	{
+		.name = "page-server",
+		.bit = CMD_PAGE_SERVER,
+		.implemented = true,
+		.usage = "[--address ADDR] [--port PORT] [OPTION]...",
+		.summary = "receive pages of a remote dump",
+		.about =
+			"Waits for one dump with --page-server, and writes its pages to the images directory; the other images\n"
+			"are written by the dump, and have to be copied there. Exits with 0 if the pages are complete; otherwise\n"
+			"none are left.\n",
+		.run = page_server_command,
+	},
 	{ .name = "lazy-pages",
 	  .bit = CMD_LAZY_PAGES,
 	  .usage = "[OPTION]...",

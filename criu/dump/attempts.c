@@ -8,6 +8,7 @@
 #include "run/dump.h"
 #include "run/interrupt.h"
 #include "run/notify.h"
+#include "transport/client.h"
 #include "util/log.h"
 
 static void report_frozen(uint64_t us)
@@ -21,6 +22,7 @@ struct attempts {
 	unsigned int nr; /* failed so far */
 	uint64_t until; /* stats_now(): an attempt that starts later is the last one */
 	uint64_t frozen_us; /* by failed attempts */
+	struct page_client *page_client; /* NULL: not connected */
 	struct pid_array attached; /* threads that they have seized and that have not stopped yet */
 };
 
@@ -42,6 +44,7 @@ static int dump_once(const struct options *opts, struct attempts *attempts, bool
 	dump->attempt = attempts->nr;
 	dump->retry_until = attempts->until;
 	dump->attached = &attempts->attached;
+	dump->page_client = &attempts->page_client;
 	err = dump_run_phases(dump);
 	attempts->frozen_us += dump->stats.dump.frozen_time;
 	dump->stats.dump.frozen_time = attempts->frozen_us;
@@ -87,6 +90,7 @@ int dump_run(const struct options *opts)
 		log_info("the dump was started %u times, because of transient obstacles", attempts.nr + 1);
 	/* A signal that arrived too late to stop the dump: the caller gets the result of the dump. */
 	interrupt_end(&old);
+	page_client_free(attempts.page_client);
 	dump_release_attached(&attempts.attached);
 	array_free(&attempts.attached);
 	return err;

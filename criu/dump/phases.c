@@ -7,6 +7,7 @@
 #include "dump/dump.h"
 #include "image/dir.h"
 #include "image/null_store.h"
+#include "memory/memory.h"
 #include "run/dump.h"
 #include "run/guard.h"
 #include "run/interrupt.h"
@@ -230,6 +231,7 @@ static const struct phase phases[] = {
 	{ "hold images", SHORT, hold_images, NULL },
 	{ "scratch images", CHECK, open_scratch_images, NULL },
 	{ "pre-dump", FREEZES, run_pre_dump_scripts, NULL },
+	{ "page server", FREEZES, memory_connect_server, NULL },
 	{ "seize", FREEZES, dump_seize, report_tree },
 	{ "32-bit programs", FREEZES, find_foreign, NULL }, /* may continue as a refusal */
 	{ "infect", FREEZES, dump_infect, NULL },
@@ -250,6 +252,7 @@ static const struct phase phases[] = {
 	{ "save the rest", FREEZES, dump_save_rest, NULL },
 	{ "guard", FULL, guard_end_of_tree, NULL },
 	{ "publish", FREEZES, publish_images, NULL },
+	{ "page server", FREEZES, memory_finish_server, NULL },
 	{ "post-dump", FREEZES, run_post_dump_scripts, NULL },
 	{ "commit", FREEZES, commit_images, NULL },
 	{ "kinds", FREEZES, commit_kinds, report_complete },

@@ -35,6 +35,11 @@ static void dir_hold(struct image_store *store)
 	dir_of(store)->holds = true;
 }
 
+static void dir_part(struct image_store *store)
+{
+	dir_of(store)->replaces = true;
+}
+
 int image_dir_distrust(struct image_store *store, uid_t owner)
 {
 	struct dir_store *dir = dir_of(store);
@@ -60,10 +65,12 @@ static const struct image_store_ops dir_ops = {
 	.move_fds = dir_move_fds,
 	.begin = dir_begin,
 	.hold = dir_hold,
+	.part = dir_part,
 	.create = dir_create,
 	.append = dir_append,
 	.finish = dir_finish,
 	.discard = dir_discard,
+	.drop = dir_drop,
 	.publish = dir_publish,
 	.commit = dir_commit,
 	.abort = dir_abort,

@@ -20,6 +20,21 @@ static void take_away(struct dir_store *dir, const struct dir_file *file)
 	unlinkat(dir->fd, file->under_temp ? temp : file->name, 0);
 }
 
+int dir_drop(struct image_store *store, enum image_type type, uint64_t id)
+{
+	struct dir_store *dir = dir_of(store);
+	char name[IMAGE_NAME_MAX];
+	struct dir_file *file;
+
+	image_name(type, id, name);
+	file = dir_find_file(dir, name);
+	if (!file)
+		return -ENOENT;
+	take_away(dir, file);
+	*file = dir->files[--dir->nr_files];
+	return 0;
+}
+
 /* After the new file has been removed: the older one gets its name back. */
 static void restore_old(struct dir_store *dir, struct dir_file *file)
 {

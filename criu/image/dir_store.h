@@ -41,7 +41,7 @@ struct dir_store {
 
 	/* The transaction. */
 	bool listed; /* the position of @fd is no longer at the start */
-	bool replaces; /* there is an older dump here */
+	bool replaces; /* there is an older dump here, or the images are a part of one: they have temporary names */
 	struct dir_file *files;
 	size_t nr_files, cap_files;
 	bool holds;
@@ -88,3 +88,4 @@ int dir_write_held(struct dir_store *dir);
 int dir_publish(struct image_store *store);
 void dir_commit(struct image_store *store);
 void dir_abort(struct image_store *store);
+int dir_drop(struct image_store *store, enum image_type type, uint64_t id);

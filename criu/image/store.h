@@ -60,6 +60,13 @@ int image_store_begin_beside(struct image_store *store);
  */
 void image_store_hold(struct image_store *store);
 /*
+ * For images that are only a part of a dump, which others complete (a page server's): from now on they get their names at the
+ * end of the transaction, and pages images are counted from @last_pages_id + 1.
+ */
+void image_store_part(struct image_store *store, uint32_t last_pages_id);
+/* Removes a finished image of this transaction, so that it can be written again. -ENOENT: there is none. */
+int image_store_drop(struct image_store *store, enum image_type type, uint64_t id);
+/*
  * Creates an empty image in the transaction that the caller writes at any offset from @base on: pages. Records are
  * written with image_create().
  */

@@ -60,6 +60,13 @@ void image_store_unlock(struct image_store *store)
 		store->ops->unlock(store);
 }
 
+void image_store_part(struct image_store *store, uint32_t last_pages_id)
+{
+	store->last_pages_id = last_pages_id;
+	if (store->ops->part)
+		store->ops->part(store);
+}
+
 static int check_type(struct image_store *store, enum image_type type)
 {
 	return image_spec(type) ? 0 : image_store_fail(store, -EINVAL, "no such image type: %d", (int)type);
@@ -115,6 +122,17 @@ int image_store_create(struct image_store *store, enum image_type type, uint64_t
 		return image_store_fail(store, -EINVAL, "%s image created outside a transaction",
 					image_spec(type)->type);
 	return store->ops->create(store, type, id, ret_extent);
+}
+
+int image_store_drop(struct image_store *store, enum image_type type, uint64_t id)
+{
+	int err = check_type(store, type);
+
+	if (err)
+		return err;
+	if (!store->ops->drop)
+		return image_store_fail(store, -EOPNOTSUPP, "an image of this store cannot be written again");
+	return store->writer_pid ? store->ops->drop(store, type, id) : -ENOENT;
 }
 
 uint32_t image_store_next_pages_id(struct image_store *store)

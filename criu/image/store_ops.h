@@ -34,6 +34,7 @@ struct image_store_ops {
 	int (*begin)(struct image_store *store, bool beside);
 	/* Optional: if it makes a difference for the store. */
 	void (*hold)(struct image_store *store);
+	void (*part)(struct image_store *store);
 	/*
 	 * Creates an image that the caller writes at any offset from its base on: pages. It is complete, and has its
 	 * final length, when the next one is created or the transaction is published, whichever is first; so several
@@ -48,6 +49,8 @@ struct image_store_ops {
 	int (*append)(struct image_store *store, struct image_out *out, const void *buf, size_t len);
 	int (*finish)(struct image_store *store, struct image_out *out, const void *buf, size_t len);
 	void (*discard)(struct image_store *store, struct image_out *out);
+	/* Optional, with -EOPNOTSUPP: image_store_drop(). */
+	int (*drop)(struct image_store *store, enum image_type type, uint64_t id);
 	/*
 	 * publish() is all or nothing; then either commit(), which cannot fail, or abort(). abort() may also come
 	 * without publish().

@@ -33,6 +33,12 @@ pid_t memory_snapshot_child_inside(const struct dump_task *dt);
 void memory_drop_snapshot(struct dump_task *dt);
 /* The same, but for its process, which is detached and waits for the guard (wire.h parasite_fork_state). */
 void memory_leave_snapshot(struct dump_task *dt);
+/*
+ * With --page-server, which gets all pages of the dump: connects, before the tree is frozen; and waits until the server has
+ * saved all of them.
+ */
+int memory_connect_server(struct dump *dump);
+int memory_finish_server(struct dump *dump);
 /* Before and after all others: -ENOMEM; at the end, however the dump went, nothing of this module remains open. */
 int memory_dump_begin(struct dump *dump);
 void memory_dump_end(struct dump *dump);

@@ -1,8 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Selects the sink that a dump writes its pages to. */
+#include "memory/memory.h"
 #include "memory/page_sink.h"
+#include "transport/client.h"
 
 int page_sink_open(struct dump *dump, enum image_type type, uint64_t id, struct page_sink **ret_sink)
 {
+	if (dump->opts->page_server)
+		return server_sink_open(*dump->page_client, type, id, ret_sink);
 	return image_sink_open(dump, type, id, ret_sink);
+}
+
+int memory_connect_server(struct dump *dump)
+{
+	if (!dump->opts->page_server)
+		return 0;
+	if (!*dump->page_client)
+		return page_client_new(dump->opts, dump->signal_fd, dump->page_client);
+	page_client_set_stop(*dump->page_client, dump->signal_fd);
+	return 0;
+}
+
+int memory_finish_server(struct dump *dump)
+{
+	return dump->opts->page_server ? page_client_finish(*dump->page_client) : 0;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Where a dump writes the pages of one address space or shared segment. A sink is passed all runs, then their content
- * in batches; the copying code knows nothing else about it. There is one so far: files of the images directory
- * (image_sink.c). A connection to a page server, a compressor or a stream would be another set of operations, chosen by
- * page_sink_open().
+ * in batches; the copying code knows nothing else about it. There are two so far: files of the images directory
+ * (image_sink.c) and the connection to a page server (server_sink.c). A compressor or a stream would be another set of
+ * operations, chosen by page_sink_open().
  */
 #pragma once
 #include <stddef.h>
@@ -17,6 +17,8 @@ struct page_batch {
 	uint64_t offset, len; /* in bytes of the content: may contain borders of runs */
 	const void *data;
 };
+
+struct page_client;
 
 struct page_sink {
 	const struct page_sink_ops *ops;
@@ -46,6 +48,8 @@ struct page_sink_ops {
 
 /* open_sink.c; @type is IMAGE_PAGEMAP or IMAGE_SHMEM_PAGEMAP. */
 int page_sink_open(struct dump *dump, enum image_type type, uint64_t id, struct page_sink **ret_sink);
+/* server_sink.c */
+int server_sink_open(struct page_client *client, enum image_type type, uint64_t id, struct page_sink **ret_sink);
 /* image_sink.c */
 int image_sink_open(struct dump *dump, enum image_type type, uint64_t id, struct page_sink **ret_sink);
 

@@ -139,6 +139,17 @@ int rpc_ext_unix_sk(struct request *req, const struct option_spec *spec, const C
 	return ret;
 }
 
+/* 16 bits, which some clients take for a signed number. 0: any. */
+int rpc_port(struct request *req, const struct option_spec *spec, const CriuOpts *rpc)
+{
+	char port[16];
+
+	if (!rpc->ps || !rpc->ps->has_port || !rpc->ps->port)
+		return 0;
+	snprintf(port, sizeof(port), "%d", rpc->ps->port < 0 ? rpc->ps->port + UINT16_MAX + 1 : rpc->ps->port);
+	return take(req, spec, "ps.port", port);
+}
+
 /* With lazy_pages it is the address where this process listens. */
 int rpc_page_server(struct request *req, const struct option_spec *spec, const CriuOpts *rpc)
 {

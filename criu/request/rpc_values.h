@@ -14,6 +14,7 @@ int rpc_log_level(struct request *req, const struct option_spec *spec, const Cri
 int rpc_exec_cmd(struct request *req, const struct option_spec *spec, const CriuOpts *rpc);
 int rpc_inherit_fd(struct request *req, const struct option_spec *spec, const CriuOpts *rpc);
 int rpc_ext_unix_sk(struct request *req, const struct option_spec *spec, const CriuOpts *rpc);
+int rpc_port(struct request *req, const struct option_spec *spec, const CriuOpts *rpc);
 int rpc_page_server(struct request *req, const struct option_spec *spec, const CriuOpts *rpc);
 int rpc_network_lock(struct request *req, const struct option_spec *spec, const CriuOpts *rpc);
 int rpc_mntns_compat_mode(struct request *req, const struct option_spec *spec, const CriuOpts *rpc);

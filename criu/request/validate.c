@@ -25,10 +25,45 @@ static int validate_cgroup_props(struct request *req)
 	return 0;
 }
 
+static int validate_peer(struct request *req)
+{
+	const struct options *opts = &req->opts;
+
+	if (opts->ps_socket >= 0 && (opts->address || opts->port))
+		return request_refuse(req,
+				      "--ps-socket is connected already: --address and --port are impossible with it");
+	if (opts->ps_socket >= 0 && fcntl(opts->ps_socket, F_GETFD) < 0)
+		return request_refuse(req, "--ps-socket %d: the descriptor is not open", opts->ps_socket);
+	return 0;
+}
+
+/* Whoever starts it in the background, or without a port, has to learn its pid or port in another way. */
+static int validate_page_server(struct request *req)
+{
+	int err = validate_peer(req);
+
+	if (!err && req->opts.ps_socket >= 0 && req->opts.ps_socket <= STDERR_FILENO && req->opts.restore_detached)
+		return request_refuse(req, "--ps-socket %d: a standard descriptor is closed by --daemon",
+				      req->opts.ps_socket);
+	return err;
+}
+
+static int validate_page_client(struct request *req)
+{
+	const struct options *opts = &req->opts;
+
+	if (!opts->page_server)
+		return 0;
+	if (opts->ps_socket < 0 && !opts->port)
+		return request_refuse(req, "--page-server needs --port (and --address), or --ps-socket");
+	return validate_peer(req);
+}
+
 static int validate_dump(struct request *req)
 {
 	const struct options *opts = &req->opts;
 	char pid[16];
+	int err;
 
 	if (!opts->pid)
 		return request_refuse(req, "dump needs the pid of a process: criu dump -t PID");
@@ -42,7 +77,8 @@ static int validate_dump(struct request *req)
 		request_refuse(req, "-t %d: no such process", opts->pid);
 		return -ESRCH;
 	}
-	return opts->cgroup_props || opts->cgroup_props_file ? validate_cgroup_props(req) : 0;
+	err = validate_page_client(req);
+	return !err && (opts->cgroup_props || opts->cgroup_props_file) ? validate_cgroup_props(req) : err;
 }
 
 /* As execvp(3) would find it: a missing program is reported before the tree is created. */
@@ -143,6 +179,8 @@ int request_validate(struct request *req)
 		return validate_dump(req);
 	case CMD_RESTORE:
 		return validate_restore(req);
+	case CMD_PAGE_SERVER:
+		return validate_page_server(req);
 	case CMD_CHECK:
 		return validate_check(req);
 	}

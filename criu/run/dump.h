@@ -113,6 +113,8 @@ struct dump_path {
 	unsigned flags; /* of open(2) */
 };
 
+struct page_client;
+
 struct dump {
 	const struct options *opts;
 	struct rights rights; /* of the tool */
@@ -161,6 +163,7 @@ struct dump {
 	uint64_t patience_us; /* how long one process is waited for; 0: as @attempt says */
 	uint64_t waiting_since; /* stats_now(): for the process that is being stopped */
 	struct pid_array *attached; /* threads seized by earlier attempts that have not stopped; NULL: a check */
+	struct page_client **page_client; /* the connection to a page server, which attempts share; NULL: a check */
 	bool try_again; /* it failed for a transient reason */
 	struct clocks stood; /* the tool's clocks at the start of the survey: the time that the images refer to */
 	bool complete; /* the images are committed */

@@ -74,7 +74,7 @@ static int connect_to(const struct addrinfo *to, int stop_fd, struct connection 
 	return err;
 }
 
-int address_connect(const char *host, uint16_t port, int stop_fd, int timeout_ms, struct connection *ret)
+int address_connect(const char *host, uint16_t port, int stop_fd, struct connection *ret)
 {
 	_cleanup_addresses_ struct addrinfo *list = NULL;
 	char text[64];
@@ -90,11 +90,7 @@ int address_connect(const char *host, uint16_t port, int stop_fd, int timeout_ms
 		address_text(to->ai_addr, text, sizeof(text));
 		log_info("connect to %s: %s", text, strerror(-err));
 	}
-	if (err)
-		return fail(err, "connect to the page server %s, port %u", host, port);
-	ret->stop_fd = stop_fd;
-	ret->timeout_ms = timeout_ms;
-	return 0;
+	return err ? fail(err, "connect to %s, port %u", host, port) : 0;
 }
 
 static int listen_on(const struct addrinfo *at, uint16_t *ret_port)
@@ -152,6 +148,5 @@ int address_accept(int *listener, int stop_fd, struct connection *ret)
 	if (err)
 		return fail(err, "the connection of a client");
 	fd = -1;
-	ret->stop_fd = stop_fd;
 	return 0;
 }

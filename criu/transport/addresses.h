@@ -6,11 +6,8 @@
 
 #include "transport/connection.h"
 
-/*
- * Connects to the first address of the host that answers. @stop_fd and @timeout_ms are those of the connection, also while
- * connecting.
- */
-int address_connect(const char *host, uint16_t port, int stop_fd, int timeout_ms, struct connection *ret);
+/* Connects to the first address of the host that answers. @stop_fd: as that of a connection, while connecting. */
+int address_connect(const char *host, uint16_t port, int stop_fd, struct connection *ret);
 /*
  * A listening socket. @address is numeric; NULL: any IPv4 address. Port 0: one that is free. *ret_port: the port.
  */

@@ -2,14 +2,17 @@
 #include "transport/connection.h"
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
+#include "base/bits.h"
 
 /* A machine that does not answer is given up after some 45 seconds. */
 #define KEEP_IDLE_S 15
@@ -144,6 +147,49 @@ int connection_send(struct connection *c, const void *data, size_t len, bool mor
 		done += (size_t)n;
 	}
 	return 0;
+}
+
+static void use_up(struct iovec **pieces, size_t *n, size_t sent)
+{
+	while (*n && sent >= (*pieces)->iov_len) {
+		sent -= (*pieces)->iov_len;
+		++*pieces;
+		--*n;
+	}
+	if (*n) {
+		(*pieces)->iov_base = (char *)(*pieces)->iov_base + sent;
+		(*pieces)->iov_len -= sent;
+	}
+}
+
+static int send_plain_pieces(struct connection *c, struct iovec *pieces, size_t n)
+{
+	int err = 0;
+
+	use_up(&pieces, &n, 0);
+	while (n && !err) {
+		struct msghdr msg = { .msg_iov = pieces, .msg_iovlen = MIN_OF(n, (size_t)IOV_MAX) };
+		ssize_t sent = sendmsg(c->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT | (n > IOV_MAX ? MSG_MORE : 0));
+
+		if (sent >= 0)
+			use_up(&pieces, &n, (size_t)sent);
+		else if (errno == EAGAIN)
+			err = wait_for(c, POLLOUT);
+		else if (errno != EINTR)
+			err = -errno;
+	}
+	return err;
+}
+
+int connection_send_pieces(struct connection *c, struct iovec *pieces, size_t n)
+{
+	int err = 0;
+
+	if (!c->codec)
+		return send_plain_pieces(c, pieces, n);
+	for (size_t i = 0; i < n && !err; i++)
+		err = connection_send(c, pieces[i].iov_base, pieces[i].iov_len, i + 1 < n);
+	return err;
 }
 
 ssize_t connection_recv_some(struct connection *c, void *to, size_t len)

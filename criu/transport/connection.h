@@ -32,9 +32,9 @@ struct connection {
 	char peer[64]; /* for messages: "10.0.0.1:1234", "the socket 5" */
 };
 
-#define CONNECTION_NONE                           \
-	(struct connection)                       \
-	{                                         \
+#define CONNECTION_NONE                                   \
+	(struct connection)                               \
+	{                                                 \
 		.fd = -1, .stop_fd = -1, .timeout_ms = -1 \
 	}
 
@@ -54,6 +54,9 @@ void address_text(const struct sockaddr *address, char *ret, size_t size);
  * waiting for the peer.
  */
 int connection_send(struct connection *c, const void *data, size_t len, bool more);
+/* The same for many pieces at once; their bases and lengths are used up. */
+struct iovec;
+int connection_send_pieces(struct connection *c, struct iovec *pieces, size_t n);
 /* -ENODATA: the peer closed the connection before the first byte; -EPIPE: in the middle. */
 int connection_recv(struct connection *c, void *to, size_t len);
 /* At least one byte; 0: closed. */

@@ -64,8 +64,9 @@ void message_decode(const uint8_t from[MESSAGE_SIZE], struct message *ret)
 const char *message_name(uint16_t command, char *buffer, unsigned int size)
 {
 	static const char *const names[] = {
-		[MESSAGE_ADD] = "ADD",	     [MESSAGE_HOLE] = "HOLE",	[MESSAGE_OPEN] = "OPEN",
-		[MESSAGE_OPEN2] = "OPEN2",   [MESSAGE_PARENT] = "PARENT", [MESSAGE_ADD_F] = "ADD_F",
+		[MESSAGE_ADD] = "ADD",	     [MESSAGE_HOLE] = "HOLE",
+		[MESSAGE_OPEN] = "OPEN",     [MESSAGE_OPEN2] = "OPEN2",
+		[MESSAGE_PARENT] = "PARENT", [MESSAGE_ADD_F] = "ADD_F",
 		[MESSAGE_GET] = "GET",	     [MESSAGE_ADD_F_COMPRESSED] = "ADD_F_COMPRESSED",
 	};
 
@@ -73,6 +74,8 @@ const char *message_name(uint16_t command, char *buffer, unsigned int size)
 		return "CLOSE";
 	if (command == MESSAGE_FORCE_CLOSE)
 		return "FORCE_CLOSE";
+	if (command == MESSAGE_ABANDON)
+		return "ABANDON";
 	if (command < ARRAY_SIZE(names) && names[command])
 		return names[command];
 	snprintf(buffer, size, "command %#x", command);

@@ -19,6 +19,8 @@ enum message_command {
 	MESSAGE_ADD_F_COMPRESSED = 8, /* after 4.2 */
 	MESSAGE_CLOSE = 0x1023, /* answer: int32, 0 on success */
 	MESSAGE_FORCE_CLOSE = 0x1024, /* the same, if the socket may stay open elsewhere (--ps-socket) */
+	/* Of our own, unknown to 4.2, which fails then, as it should: the dump has failed. No answer. */
+	MESSAGE_ABANDON = 0x10ff,
 };
 
 /* As in pagemap images. */

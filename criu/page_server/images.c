@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "page_server/images.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/bits.h"
+#include "base/cleanup.h"
+#include "image/dir.h"
+#include "image/reader.h"
+#include "util/fds.h"
+#include "util/log.h"
+
+/* As 4.2: the numbers below are for the images that the dump itself writes. */
+#define LAST_PAGES_ID 65536
+
+static int store_error(const struct images *images, int err)
+{
+	return err < 0 ? fail(err, "%s", image_store_error(images->store)) : 0;
+}
+
+int images_begin(struct images *images, int dir)
+{
+	int err;
+
+	*images = (struct images){ .pages.fd = -1 };
+	err = image_dir_open_fd(dir, &images->store);
+	if (err)
+		return fail(err, "open the images directory");
+	err = image_store_begin(images->store);
+	if (!err)
+		image_store_part(images->store, LAST_PAGES_ID);
+	return store_error(images, err);
+}
+
+static int close_image(struct images *images)
+{
+	int err = images->map ? pagemap_close(steal_ptr(&images->map)) : 0;
+
+	cleanup_close(&images->pages.fd);
+	images->pages.fd = -1;
+	pagemap_free(steal_ptr(&images->parent));
+	images->bytes = 0;
+	return store_error(images, err);
+}
+
+void images_free(struct images *images)
+{
+	pagemap_discard(steal_ptr(&images->map));
+	cleanup_close(&images->pages.fd);
+	pagemap_free(steal_ptr(&images->parent));
+	image_store_close(steal_ptr(&images->store));
+}
+
+bool images_is_open(const struct images *images, enum image_type type, uint64_t id)
+{
+	return images->map && images->type == type && images->id == id;
+}
+
+int images_open(struct images *images, enum image_type type, uint64_t id, bool replace)
+{
+	char name[IMAGE_NAME_MAX];
+	int err = close_image(images);
+
+	if (err)
+		return err;
+	image_name(type, id, name);
+	if (replace)
+		err = image_store_drop(images->store, type, id);
+	if (err && err != -ENOENT)
+		return store_error(images, err);
+	if (replace && !err)
+		log_info("%s: replaced", name);
+	err = pagemap_create(images->store, type, id, &images->map, &images->pages);
+	if (err)
+		return store_error(images, err);
+	images->type = type;
+	images->id = id;
+	log_debug("receiving %s", name);
+	return 0;
+}
+
+/* -ENOENT, not logged: there is no parent. */
+static int find_parent(struct images *images, struct image_store **ret)
+{
+	int err = image_store_parent(images->store, ret);
+
+	return err == -ENOENT ? err : store_error(images, err);
+}
+
+int images_in_parent(struct images *images, enum image_type type, uint64_t id, bool *ret_has)
+{
+	struct image_store *parent;
+	struct image_extent extent;
+	int err = find_parent(images, &parent);
+
+	*ret_has = false;
+	if (err)
+		return err == -ENOENT ? 0 : err;
+	err = image_store_open(parent, type, id, &extent);
+	if (err)
+		return err == -ENOENT ? 0 : fail(err, "the parent directory: %s", image_store_error(parent));
+	cleanup_close(&extent.fd);
+	*ret_has = true;
+	return 0;
+}
+
+/* The parent needs its whole chain: a page that is missing there would be noticed at restore, when it is too late. */
+static int load_parent(struct images *images)
+{
+	struct image_store *parent;
+	int err;
+
+	if (images->parent)
+		return 0;
+	err = find_parent(images, &parent);
+	if (err == -ENOENT)
+		return fail(-EBADMSG, "pages of the parent are referred to, but there is no link `parent` in the images directory; "
+				      "give --prev-images-dir to the page server, too");
+	if (!err) {
+		err = pagemap_load(parent, images->type, images->id, &images->parent);
+		if (err)
+			fail(err, "the parent directory: %s", err == -ENOENT ? "no such page map" : image_store_error(parent));
+	}
+	return err;
+}
+
+static int check_parent(struct images *images, uint64_t vaddr, uint64_t nr_pages)
+{
+	const uint64_t end = vaddr + nr_pages * PAGE_SZ;
+	int err = load_parent(images);
+
+	while (!err && vaddr < end) {
+		const struct pagemap_run *run = pagemap_find(images->parent, vaddr);
+
+		if (!run || run->vaddr > vaddr || !(run->flags & PAGEMAP_PRESENT))
+			err = fail(-EBADMSG, "the parent directory has no page at %#lx", vaddr);
+		else
+			vaddr = run->vaddr + run->nr_pages * PAGE_SZ;
+	}
+	return err;
+}
+
+int images_add_run(struct images *images, uint64_t vaddr, uint64_t nr_pages, uint32_t flags)
+{
+	int err = store_error(images, pagemap_add(images->map, vaddr, nr_pages, flags));
+
+	if (!err && flags & PAGEMAP_PARENT)
+		err = check_parent(images, vaddr, nr_pages);
+	if (!err)
+		images->nr_pages += nr_pages;
+	return err;
+}
+
+int images_write(struct images *images, const void *data, size_t len)
+{
+	int err = pwrite_full(images->pages.fd, data, len, (off_t)(images->pages.base + images->bytes));
+
+	if (err)
+		return fail(err, "write the pages image");
+	images->bytes += len;
+	return 0;
+}
+
+int images_publish(struct images *images)
+{
+	int err = close_image(images);
+
+	return err ? err : store_error(images, image_store_publish(images->store));
+}
+
+void images_commit(struct images *images)
+{
+	image_store_commit(images->store);
+}

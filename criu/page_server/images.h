@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The images that a page server writes: page maps and pages, one at a time. They have no names until all are complete.
+ * Errors are negative errnos that have been logged.
+ */
+#pragma once
+#include <stdbool.h>
+#include "image/catalog.h"
+#include "image/pagemap.h"
+#include "image/store.h"
+
+struct images {
+	struct image_store *store;
+	/* The one that is open; NULL: none. */
+	struct pagemap_writer *map;
+	struct image_extent pages;
+	enum image_type type;
+	uint64_t id;
+	uint64_t bytes; /* of pages so far */
+	struct pagemap *parent; /* the same pages in the parent; NULL: not needed yet */
+	uint64_t nr_pages; /* of all images, with those in the parent */
+};
+
+int images_begin(struct images *images, int dir);
+/* Removes what was not committed. */
+void images_free(struct images *images);
+
+/* Ends the image that is open. @replace: one that was received already is replaced; otherwise that is an error. */
+int images_open(struct images *images, enum image_type type, uint64_t id, bool replace);
+bool images_is_open(const struct images *images, enum image_type type, uint64_t id);
+/* Has the parent directory this page map? Without a parent: no. */
+int images_in_parent(struct images *images, enum image_type type, uint64_t id, bool *ret_has);
+/* A run of the image that is open; with PRESENT, its content follows by images_write(). */
+int images_add_run(struct images *images, uint64_t vaddr, uint64_t nr_pages, uint32_t flags);
+int images_write(struct images *images, const void *data, size_t len);
+/* All images get their names. They can be removed again until images_commit(), which cannot fail. */
+int images_publish(struct images *images);
+void images_commit(struct images *images);

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "page_server/page_server.h"
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+#include "base/cleanup.h"
+#include "page_server/images.h"
+#include "page_server/session.h"
+#include "run/background.h"
+#include "run/interrupt.h"
+#include "transport/endpoint.h"
+#include "util/fds.h"
+#include "util/log.h"
+
+struct page_server {
+	const struct options *opts;
+	struct images images;
+	int listener; /* -1: --ps-socket */
+	int signals;
+};
+
+static void free_server(struct page_server *server)
+{
+	images_free(&server->images);
+	cleanup_close(&server->listener);
+	cleanup_close(&server->signals);
+	free(server);
+}
+
+int page_server_begin(const struct options *opts, struct page_server **ret, uint16_t *ret_port)
+{
+	struct page_server *server = calloc(1, sizeof(*server));
+	int err;
+
+	if (!server)
+		return fail(-ENOMEM, "page server");
+	*server = (struct page_server){ .opts = opts, .listener = -1, .signals = -1 };
+	err = endpoint_listen(opts, &server->listener, ret_port);
+	if (err) {
+		free_server(server);
+		return err;
+	}
+	if (*ret_port)
+		log_info("page server: listening on port %u", *ret_port);
+	*ret = server;
+	return 0;
+}
+
+static int watch_signals(struct page_server *server, sigset_t *ret_was)
+{
+	sigset_t mask;
+
+	interrupt_begin(ret_was);
+	interrupt_signals(&mask);
+	server->signals = signalfd(-1, &mask, SFD_NONBLOCK | SFD_CLOEXEC);
+	return server->signals < 0 ? fail(-errno, "signalfd") : 0;
+}
+
+static int serve_client(struct page_server *server)
+{
+	const bool shared = server->opts->ps_socket >= 0;
+	_cleanup_connection_ struct connection connection = CONNECTION_NONE;
+	int err = endpoint_accept(server->opts, &server->listener, server->signals, &connection);
+
+	if (err == -EINTR)
+		return fail(err, "stopped by a signal before a client came");
+	if (err)
+		return err;
+	log_info("page server: client %s", connection.peer);
+	return page_session_serve(&connection, &server->images, shared);
+}
+
+/* The images are begun here, in the process that goes on: a transaction belongs to the process that has begun it. */
+int page_server_serve(struct page_server *server, int ready)
+{
+	sigset_t was;
+	int err = watch_signals(server, &was);
+
+	if (!err)
+		err = images_begin(&server->images, server->opts->images_dir_fd);
+	if (!err)
+		err = background_ready(server->opts, ready);
+	if (!err)
+		err = serve_client(server);
+	free_server(server);
+	interrupt_end(&was);
+	return err;
+}
+
+int page_server_run(const struct options *opts)
+{
+	_cleanup_close_ int ready = -1;
+	struct page_server *server;
+	uint16_t port;
+	int err = page_server_begin(opts, &server, &port);
+
+	if (err)
+		return err;
+	err = opts->restore_detached ? background_enter(&ready) : 0;
+	if (err) {
+		free_server(server);
+		return err;
+	}
+	return page_server_serve(server, ready);
+}

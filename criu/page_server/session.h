@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* One session of a dump with a page server: transport/message.h. */
+#pragma once
+#include "page_server/images.h"
+#include "transport/connection.h"
+
+/*
+ * Serves the client until it ends the session. 0: everything that it has sent is saved, under its name; otherwise a negative
+ * errno, logged, and nothing remains. @shared: other processes may have the socket, and use it after us (--ps-socket).
+ */
+int page_session_serve(struct connection *connection, struct images *images, bool shared);
