@@ -22,7 +22,7 @@ int images_begin(struct images *images, int dir)
 {
 	int err;
 
-	*images = (struct images){ .pages.fd = -1 };
+	*images = (struct images){ .pages.fd = -1, .last_pages_id = LAST_PAGES_ID };
 	err = image_dir_open_fd(dir, &images->store);
 	if (err)
 		return fail(err, "open the images directory");
@@ -49,11 +49,32 @@ void images_free(struct images *images)
 	cleanup_close(&images->pages.fd);
 	pagemap_free(steal_ptr(&images->parent));
 	image_store_close(steal_ptr(&images->store));
+	hash_free(&images->received);
 }
 
 bool images_is_open(const struct images *images, enum image_type type, uint64_t id)
 {
 	return images->map && images->type == type && images->id == id;
+}
+
+static uint64_t key_of(enum image_type type, uint64_t id)
+{
+	return id << 1 | (type == IMAGE_SHMEM_PAGEMAP);
+}
+
+/* An image that was received already, if it was. */
+static int drop(struct images *images, enum image_type type, uint64_t id, const char *name)
+{
+	uint64_t pages_id;
+	int err;
+
+	if (!hash_get(&images->received, key_of(type, id), &pages_id))
+		return 0;
+	log_info("%s: the client sends it again", name);
+	err = image_store_drop(images->store, type, id);
+	if (!err)
+		err = image_store_drop(images->store, IMAGE_PAGES, pages_id);
+	return store_error(images, err);
 }
 
 int images_open(struct images *images, enum image_type type, uint64_t id, bool replace)
@@ -64,19 +85,18 @@ int images_open(struct images *images, enum image_type type, uint64_t id, bool r
 	if (err)
 		return err;
 	image_name(type, id, name);
-	if (replace)
-		err = image_store_drop(images->store, type, id);
-	if (err && err != -ENOENT)
-		return store_error(images, err);
-	if (replace && !err)
-		log_info("%s: replaced", name);
+	if (!replace && hash_get(&images->received, key_of(type, id), &(uint64_t){ 0 }))
+		return fail(-EPROTO, "%s: more pages, though another image was sent meanwhile", name);
+	err = drop(images, type, id, name);
+	if (err)
+		return err;
 	err = pagemap_create(images->store, type, id, &images->map, &images->pages);
 	if (err)
 		return store_error(images, err);
 	images->type = type;
 	images->id = id;
 	log_debug("receiving %s", name);
-	return 0;
+	return hash_put(&images->received, key_of(type, id), ++images->last_pages_id) ? fail(-ENOMEM, "images") : 0;
 }
 
 /* -ENOENT, not logged: there is no parent. */

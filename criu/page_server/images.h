@@ -8,6 +8,7 @@
 #include "image/catalog.h"
 #include "image/pagemap.h"
 #include "image/store.h"
+#include "util/hash.h"
 
 struct images {
 	struct image_store *store;
@@ -17,6 +18,8 @@ struct images {
 	enum image_type type;
 	uint64_t id;
 	uint64_t bytes; /* of pages so far */
+	struct hash received; /* key_of() -> id of its pages image */
+	uint32_t last_pages_id;
 	struct pagemap *parent; /* the same pages in the parent; NULL: not needed yet */
 	uint64_t nr_pages; /* of all images, with those in the parent */
 };

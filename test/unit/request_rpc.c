@@ -96,6 +96,8 @@ static void plain_fields_equal_options(void)
 		set_always(&by_line);
 		snprintf(line, sizeof(line), "%s %s", spec->name, value ? value : "");
 		asked_line(&by_line, line);
+		if (rpc.ps && command_of(spec) & (CMD_DUMP | CMD_PRE_DUMP))
+			asked_line(&by_line, "page-server");
 		same = !spec->implemented || is_same(&by_rpc, &by_line);
 		asked_end(&by_rpc);
 		asked_end(&by_line);
@@ -424,23 +426,39 @@ static void undefined_numbers(void)
 	asked_end(&asked);
 }
 
-/* Nested messages: the option they belong to is refused by name until it is implemented, and never ignored. */
-static void refused_by_name(void)
+static void page_servers(void)
 {
+	static const struct {
+		int32_t field;
+		uint16_t port;
+	} cases[] = { { 7077, 7077 }, { 0, 0 }, { -1, 65535 }, { -32768, 32768 }, { 65535, 65535 } };
 	CriuPageServerInfo ps = CRIU_PAGE_SERVER_INFO__INIT;
-	CriuOpts cases[] = { nothing() };
-	static const char *const names[] = { "ps (" };
+	CriuOpts rpc = nothing();
+	struct asked asked;
 
-	cases[0].ps = &ps;
+	rpc.ps = &ps;
+	ps.address = (char *)"10.0.0.1";
+	ps.has_port = true;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct asked asked;
-		int ret = ask(&asked, CMD_DUMP, &cases[i]);
+		const unsigned int commands[] = { CMD_DUMP, CMD_PAGE_SERVER };
 
-		asked_end(&asked);
-		if (ret >= 0 || strncmp(asked.reports, names[i], strlen(names[i])))
-			fprintf(stderr, "%s%d: %s\n", names[i], ret, asked.reports);
-		CHECK(ret < 0 && !strncmp(asked.reports, names[i], strlen(names[i])));
+		ps.port = cases[i].field;
+		for (size_t j = 0; j < 2; j++) {
+			CHECK(ask(&asked, commands[j], &rpc) == 0);
+			CHECK(asked.req.opts.port == cases[i].port && asked.req.opts.page_server == !j);
+			CHECK_STR(asked.req.opts.address, "10.0.0.1");
+			CHECK(asked.req.opts.ps_socket == -1);
+			asked_end(&asked);
+		}
 	}
+	ps.port = 65536;
+	CHECK(ask(&asked, CMD_DUMP, &rpc) == -EINVAL && strstr(asked.reports, "ps.port (--port): "));
+	asked_end(&asked);
+	ps.has_port = false;
+	ps.has_fd = true;
+	ps.fd = 5;
+	CHECK(ask(&asked, CMD_PAGE_SERVER, &rpc) == 0 && asked.req.opts.ps_socket == 5);
+	asked_end(&asked);
 }
 
 /* A request as it comes in a packet: defaults of the .proto must not count as set by the client. */
@@ -481,7 +499,7 @@ int main(void)
 	RUN(mntns_compat_mode_is_for_restores);
 	RUN(a_refused_client_has_directories);
 	RUN(undefined_numbers);
-	RUN(refused_by_name);
+	RUN(page_servers);
 	RUN(through_the_wire);
 	DONE();
 }
