@@ -134,12 +134,15 @@ static int load_parent(struct images *images)
 		return 0;
 	err = find_parent(images, &parent);
 	if (err == -ENOENT)
-		return fail(-EBADMSG, "pages of the parent are referred to, but there is no link `parent` in the images directory; "
-				      "give --prev-images-dir to the page server, too");
+		return fail(
+			-EBADMSG,
+			"pages of the parent are referred to, but there is no link `parent` in the images directory; "
+			"give --prev-images-dir to the page server, too");
 	if (!err) {
 		err = pagemap_load(parent, images->type, images->id, &images->parent);
 		if (err)
-			fail(err, "the parent directory: %s", err == -ENOENT ? "no such page map" : image_store_error(parent));
+			fail(err, "the parent directory: %s",
+			     err == -ENOENT ? "no such page map" : image_store_error(parent));
 	}
 	return err;
 }

@@ -19,10 +19,13 @@ struct page_server {
 	struct images images;
 	int listener; /* -1: --ps-socket */
 	int signals;
+	sigset_t mask_before;
 };
 
-static void free_server(struct page_server *server)
+void page_server_free(struct page_server *server)
 {
+	if (!server)
+		return;
 	images_free(&server->images);
 	cleanup_close(&server->listener);
 	cleanup_close(&server->signals);
@@ -39,7 +42,7 @@ int page_server_begin(const struct options *opts, struct page_server **ret, uint
 	*server = (struct page_server){ .opts = opts, .listener = -1, .signals = -1 };
 	err = endpoint_listen(opts, &server->listener, ret_port);
 	if (err) {
-		free_server(server);
+		page_server_free(server);
 		return err;
 	}
 	if (*ret_port)
@@ -48,14 +51,24 @@ int page_server_begin(const struct options *opts, struct page_server **ret, uint
 	return 0;
 }
 
-static int watch_signals(struct page_server *server, sigset_t *ret_was)
+static int watch_signals(struct page_server *server)
 {
 	sigset_t mask;
 
-	interrupt_begin(ret_was);
+	interrupt_begin(&server->mask_before);
 	interrupt_signals(&mask);
 	server->signals = signalfd(-1, &mask, SFD_NONBLOCK | SFD_CLOEXEC);
 	return server->signals < 0 ? fail(-errno, "signalfd") : 0;
+}
+
+/* A transaction belongs to the process that has begun it. */
+int page_server_ready(struct page_server *server, int ready)
+{
+	int err = watch_signals(server);
+
+	if (!err)
+		err = images_begin(&server->images, server->opts->images_dir_fd);
+	return err ? err : background_ready(server->opts, ready);
 }
 
 static int serve_client(struct page_server *server)
@@ -72,19 +85,12 @@ static int serve_client(struct page_server *server)
 	return page_session_serve(&connection, &server->images, shared);
 }
 
-/* The images are begun here, in the process that goes on: a transaction belongs to the process that has begun it. */
-int page_server_serve(struct page_server *server, int ready)
+int page_server_serve(struct page_server *server)
 {
-	sigset_t was;
-	int err = watch_signals(server, &was);
+	const sigset_t was = server->mask_before;
+	int err = serve_client(server);
 
-	if (!err)
-		err = images_begin(&server->images, server->opts->images_dir_fd);
-	if (!err)
-		err = background_ready(server->opts, ready);
-	if (!err)
-		err = serve_client(server);
-	free_server(server);
+	page_server_free(server);
 	interrupt_end(&was);
 	return err;
 }
@@ -92,16 +98,16 @@ int page_server_serve(struct page_server *server, int ready)
 int page_server_run(const struct options *opts)
 {
 	_cleanup_close_ int ready = -1;
-	struct page_server *server;
+	struct page_server *server = NULL;
 	uint16_t port;
 	int err = page_server_begin(opts, &server, &port);
 
-	if (err)
-		return err;
-	err = opts->restore_detached ? background_enter(&ready) : 0;
-	if (err) {
-		free_server(server);
-		return err;
-	}
-	return page_server_serve(server, ready);
+	if (!err && opts->restore_detached)
+		err = background_enter(&ready);
+	if (!err)
+		err = page_server_ready(server, ready);
+	if (!err)
+		return page_server_serve(server);
+	page_server_free(server);
+	return err;
 }

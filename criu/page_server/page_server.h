@@ -11,7 +11,11 @@ int page_server_run(const struct options *opts);
 
 struct page_server;
 
-/* The same in two steps. *ret_port: where it listens; 0 with --ps-socket. */
+/* The same in steps. *ret_port: where it listens; 0 with --ps-socket. */
 int page_server_begin(const struct options *opts, struct page_server **ret, uint16_t *ret_port);
-/* Frees it. @ready: see background_ready(). */
-int page_server_serve(struct page_server *server, int ready);
+/* In the process that serves the client. @ready: see background_ready(). */
+int page_server_ready(struct page_server *server, int ready);
+/* Frees it. */
+int page_server_serve(struct page_server *server);
+/* NULL is allowed. */
+void page_server_free(struct page_server *server);

@@ -28,7 +28,8 @@ struct session {
 static int lost(const struct session *s, int err, const char *what)
 {
 	if (err == -ENODATA)
-		return fail(-ECONNRESET, "the client closed the connection before the end: what it has sent is incomplete");
+		return fail(-ECONNRESET,
+			    "the client closed the connection before the end: what it has sent is incomplete");
 	if (err == -EPIPE || err == -ECONNRESET)
 		return fail(-ECONNRESET, "the connection was cut (%s)", what);
 	if (err == -ETIMEDOUT)

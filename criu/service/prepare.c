@@ -110,10 +110,12 @@ static int add_notifier(struct session *s, const CriuOpts *rpc)
 /* Numbers of our own table, and our parent, mean something to who has started us. */
 static int refuse_inherited(struct session *s, const CriuOpts *rpc)
 {
-	const char *field = rpc->n_inherit_fd	       ? "inherit_fd" :
-			    rpc->has_rst_sibling       ? "rst_sibling" :
-			    rpc->ps && rpc->ps->has_fd ? "ps.fd" :
-							 NULL;
+	const bool serves = s->request.command == CMD_PAGE_SERVER;
+	const char *field = rpc->n_inherit_fd		 ? "inherit_fd" :
+			    rpc->has_rst_sibling	 ? "rst_sibling" :
+			    rpc->ps && rpc->ps->has_fd	 ? "ps.fd" :
+			    serves && rpc->has_status_fd ? "status_fd" :
+							   NULL;
 
 	if (s->own_process || !field)
 		return 0;

@@ -13,6 +13,7 @@ struct answer {
 	CriuRestoreResp restore;
 	CriuFeatures features;
 	CriuVersion version;
+	CriuPageServerInfo ps;
 };
 
 /* A type of request. */
@@ -37,6 +38,9 @@ const struct request_type *request_type_of(CriuReqType type);
 int serve_dump(struct session *s, const CriuReq *req, struct answer *ret);
 int serve_restore(struct session *s, const CriuReq *req, struct answer *ret);
 int finish_restore(struct session *s);
+/* page_server.c */
+int serve_page_server(struct session *s, const CriuReq *req, struct answer *ret);
+int serve_page_server_child(struct session *s, const CriuReq *req, struct answer *ret);
 /* check.c */
 int serve_check(struct session *s, const CriuReq *req, struct answer *ret);
 int serve_feature_check(struct session *s, const CriuReq *req, struct answer *ret);

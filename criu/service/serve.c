@@ -51,6 +51,7 @@ static struct answer empty_answer(CriuReqType type)
 		.restore = CRIU_RESTORE_RESP__INIT,
 		.features = CRIU_FEATURES__INIT,
 		.version = CRIU_VERSION__INIT,
+		.ps = CRIU_PAGE_SERVER_INFO__INIT,
 	};
 
 	answer.resp.type = type;

@@ -26,8 +26,7 @@ static int lose(struct page_client *client, int err, const char *what)
 {
 	client->failed = true;
 	if (err == -EPIPE || err == -ECONNRESET || err == -ENODATA)
-		return fail(-ECONNRESET,
-			    "the page server %s has closed the connection (%s); its log says why",
+		return fail(-ECONNRESET, "the page server %s has closed the connection (%s); its log says why",
 			    client->connection.peer, what);
 	if (err == -ETIMEDOUT)
 		return fail(err, "the page server %s does not answer (%s)", client->connection.peer, what);
