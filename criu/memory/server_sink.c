@@ -36,7 +36,7 @@ struct server_sink {
 	bool failed;
 	/* Of the thread whose turn it is. */
 	size_t next_run; /* the first whose header has not been sent */
-	uint64_t left; /* content of the one before that is still to be sent */
+	uint64_t sent, left; /* content of the one before that has been, and is still to be, sent */
 	struct iovecs pieces;
 	struct headers headers; /* where the pieces point to */
 };
@@ -78,6 +78,7 @@ static int add_header(struct server_sink *s)
 	page_client_encode_run(s->client, run->flags, run->start, (run->end - run->start) / PAGE_SZ, header.v);
 	if (run->flags & MESSAGE_PRESENT)
 		s->left = run->end - run->start;
+	s->sent = 0;
 	/* The array may move: addresses are set at the end. */
 	return array_add(&s->headers, header) ||
 			       array_add(&s->pieces, ((struct iovec){ .iov_base = NULL, .iov_len = MESSAGE_SIZE })) ?
@@ -85,11 +86,15 @@ static int add_header(struct server_sink *s)
 		       0;
 }
 
+/* Over TLS, 4.2 receives content in steps of this size, from the beginning of a run on, and each in whole records. */
+#define CONTENT_STEP (64ul << 10)
+
 static int add_content(struct server_sink *s, const char *data, uint64_t len)
 {
 	struct iovec piece = { (void *)data, len };
 
 	s->left -= len;
+	s->sent += len;
 	return array_add(&s->pieces, piece) ? fail(-ENOMEM, "list of pages") : 0;
 }
 
@@ -109,7 +114,7 @@ static int send_batch(struct server_sink *s, const struct page_batch *batch)
 	int err = 0;
 
 	for (uint64_t done = 0; !err && done < batch->len;) {
-		uint64_t len = MIN_OF(s->left, batch->len - done);
+		uint64_t len = MIN_OF(MIN_OF(s->left, batch->len - done), CONTENT_STEP - s->sent % CONTENT_STEP);
 
 		if (len) {
 			err = add_content(s, (const char *)batch->data + done, len);

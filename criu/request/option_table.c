@@ -99,12 +99,12 @@ const struct option_spec option_table[] = {
 	VALUE(HANDLER, 0, "port", "PORT", DUMPS | CMD_PAGE_SERVER | CMD_LAZY_PAGES, MEMORY, value_port, RPC_BY(rpc_port, "ps.port"), "port of the page server (default when listening: a free one, which is logged)"),
 	VALUE(HANDLER, 0, "ps-socket", "FD", DUMPS | CMD_PAGE_SERVER | CMD_LAZY_PAGES, MEMORY, value_ps_socket, RPC(ps.fd), "connected stream socket to the page server, or to its client"),
 	VALUE(HANDLER, 0, "status-fd", "FD", PAGES | CMD_SERVICE, MEMORY, value_status_fd, RPC(status_fd), "write a zero byte to FD when ready"),
-	LATER_FLAG(0, "tls", PAGES, MEMORY, tls, RPC_TRUE(tls), "encrypt the connection to the page server"),
-	LATER_STRING(0, "tls-cacert", "FILE", PAGES, MEMORY, tls_cacert, RPC(tls_cacert), "certificates of trusted CAs"),
-	LATER_STRING(0, "tls-cacrl", "FILE", PAGES, MEMORY, tls_cacrl, RPC(tls_cacrl), "certificate revocation list"),
-	LATER_STRING(0, "tls-cert", "FILE", PAGES, MEMORY, tls_cert, RPC(tls_cert), "our certificate"),
-	LATER_STRING(0, "tls-key", "FILE", PAGES, MEMORY, tls_key, RPC(tls_key), "our private key"),
-	LATER_FLAG(0, "tls-no-cn-verify", PAGES, MEMORY, tls_no_cn_verify, RPC_TRUE(tls_no_cn_verify), "do not verify the common name of the peer"),
+	FLAG(0, "tls", DUMPS | CMD_PAGE_SERVER | CMD_LAZY_PAGES, MEMORY, tls, RPC_TRUE(tls), "encrypt the connection to the page server"),
+	STRING(0, "tls-cacert", "FILE", DUMPS | CMD_PAGE_SERVER | CMD_LAZY_PAGES, MEMORY, tls_cacert, RPC(tls_cacert), "certificates of trusted CAs"),
+	STRING(0, "tls-cacrl", "FILE", DUMPS | CMD_PAGE_SERVER | CMD_LAZY_PAGES, MEMORY, tls_cacrl, RPC(tls_cacrl), "certificate revocation list"),
+	STRING(0, "tls-cert", "FILE", DUMPS | CMD_PAGE_SERVER | CMD_LAZY_PAGES, MEMORY, tls_cert, RPC(tls_cert), "our certificate"),
+	STRING(0, "tls-key", "FILE", DUMPS | CMD_PAGE_SERVER | CMD_LAZY_PAGES, MEMORY, tls_key, RPC(tls_key), "our private key"),
+	FLAG(0, "tls-no-cn-verify", DUMPS | CMD_PAGE_SERVER | CMD_LAZY_PAGES, MEMORY, tls_no_cn_verify, RPC_TRUE(tls_no_cn_verify), "do not verify the common name of the peer"),
 	LATER_FLAG(0, "stream", PAGES, MEMORY, stream, NO_RPC, "transfer images through an image streamer"),
 
 	/* -- network -- */

@@ -29,6 +29,10 @@ static int validate_peer(struct request *req)
 {
 	const struct options *opts = &req->opts;
 
+	if (!opts->tls &&
+	    (opts->tls_cacert || opts->tls_cacrl || opts->tls_cert || opts->tls_key || opts->tls_no_cn_verify))
+		return request_refuse(req, "--tls-* need --tls: without it the pages would not be encrypted");
+
 	if (opts->ps_socket >= 0 && (opts->address || opts->port))
 		return request_refuse(req,
 				      "--ps-socket is connected already: --address and --port are impossible with it");

@@ -50,8 +50,14 @@ int page_client_new(const struct options *opts, int stop_fd, struct page_client 
 		return err;
 	}
 	log_info("connected to the page server %s", client->connection.peer);
-	*ret = client;
-	return 0;
+	/* Whether the server accepts our certificate is known when it answers; better before the tree is frozen. */
+	if (opts->tls)
+		err = page_client_ask_parent(client, message_dst(MESSAGE_TASK, 1), &(bool){ false });
+	if (err)
+		page_client_free(client);
+	else
+		*ret = client;
+	return err;
 }
 
 void page_client_set_stop(struct page_client *client, int stop_fd)

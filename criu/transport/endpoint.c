@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "transport/addresses.h"
+#include "transport/tls.h"
 #include "util/fds.h"
 #include "util/log.h"
 
@@ -24,6 +25,16 @@ static int open_passed(const struct options *opts, struct connection *ret)
 	return fail(err, "--ps-socket %d; expected a connected stream socket", opts->ps_socket);
 }
 
+/* Plain text never goes over a connection that was to be encrypted. */
+static int encrypt(const struct options *opts, bool server, struct connection *c)
+{
+	int err = opts->tls ? tls_start(c, opts, server) : 0;
+
+	if (err)
+		connection_close(c);
+	return err;
+}
+
 int endpoint_connect(const struct options *opts, int stop_fd, struct connection *ret)
 {
 	int err;
@@ -36,7 +47,7 @@ int endpoint_connect(const struct options *opts, int stop_fd, struct connection 
 		return err;
 	ret->stop_fd = stop_fd;
 	ret->timeout_ms = PROGRESS_TIMEOUT_MS;
-	return 0;
+	return encrypt(opts, false, ret);
 }
 
 int endpoint_listen(const struct options *opts, int *ret_listener, uint16_t *ret_port)
@@ -50,7 +61,8 @@ int endpoint_accept(const struct options *opts, int *listener, int stop_fd, stru
 {
 	int err = opts->ps_socket >= 0 ? open_passed(opts, ret) : address_accept(listener, stop_fd, ret);
 
-	if (!err)
-		ret->stop_fd = stop_fd;
-	return err;
+	if (err)
+		return err;
+	ret->stop_fd = stop_fd;
+	return encrypt(opts, true, ret);
 }
