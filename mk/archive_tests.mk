@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Unit tests and the fuzz target of criu/archive.
-ARCHIVE_TEST_SRC   := $(wildcard criu/util/*.c criu/archive/*.c)
+ARCHIVE_TEST_SRC   := $(wildcard criu/util/*.c criu/util/$(ARCH)/*.c criu/archive/*.c)
 ARCHIVE_TEST_OBJS  := $(ARCHIVE_TEST_SRC:%.c=$(BUILD)/test/obj/%.o)
 ARCHIVE_UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard test/unit/archive_*.c))
 ARCHIVE_FUZZ       := $(BUILD)/test/fuzz/fuzz_archive

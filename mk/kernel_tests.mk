@@ -4,7 +4,7 @@
 KERNEL_MODULES    := util kernel netlink netfilter kmem features
 KERNEL_TEST_NAMES := $(basename $(notdir $(wildcard test/unit/util_*.c test/unit/kernel_*.c)))
 KERNEL_UNIT_TESTS := $(KERNEL_TEST_NAMES:%=$(BUILD)/test/unit/%)
-KERNEL_MODULE_SRC   := $(wildcard $(KERNEL_MODULES:%=criu/%/*.c))
+KERNEL_MODULE_SRC   := $(wildcard $(KERNEL_MODULES:%=criu/%/*.c) criu/util/$(ARCH)/*.c)
 KERNEL_MODULE_OBJS  := $(KERNEL_MODULE_SRC:%.c=$(BUILD)/test/obj/%.o)
 KERNEL_FUZZ       := $(BUILD)/test/fuzz/fuzz_proc $(BUILD)/test/fuzz/fuzz_diag
 FUZZ_TARGETS      += $(KERNEL_FUZZ)

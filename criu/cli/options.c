@@ -67,6 +67,8 @@ static int long_option(struct cursor *at, const struct request *req, struct foun
 		if (at->i + 1 >= at->argc)
 			return usage_error("--%s needs a value: --%s %s", plain, plain, spec->arg);
 		arg = at->argv[++at->i];
+	} else if (!arg && spec->kind == ARG_OPTIONAL && at->i + 1 < at->argc && str_eq(at->argv[at->i + 1], "-")) {
+		arg = at->argv[++at->i]; /* no command has that name */
 	}
 	ret_found->spec = spec;
 	ret_found->arg = arg;

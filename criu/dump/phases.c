@@ -12,6 +12,7 @@
 #include "run/guard.h"
 #include "run/interrupt.h"
 #include "run/notify.h"
+#include "run/stream.h"
 #include "util/log.h"
 
 /* ^C must not leave half a dump behind: dump_interrupted() checks for it between two steps. */
@@ -39,8 +40,13 @@ static int begin_images(struct dump *dump)
 static int open_images(struct dump *dump)
 {
 	const struct options *opts = dump->opts;
-	int err = image_dir_open_fd(opts->images_dir_fd, &dump->dir);
+	int err;
 
+	if (opts->stream) {
+		err = stream_open_for_dump(opts, &dump->dir);
+		return err ? err : begin_images(dump);
+	}
+	err = image_dir_open_fd(opts->images_dir_fd, &dump->dir);
 	return err < 0 ? fail(err, "open the images directory %s", opts->images_dir) : begin_images(dump);
 }
 
@@ -159,7 +165,6 @@ static int commit_images(struct dump *dump)
 	return err < 0 ? fail(err, "%s", image_store_error(dump->dir)) : 0;
 }
 
-/* The last step that can fail before the tree is killed. */
 static int commit_kinds(struct dump *dump)
 {
 	const struct run_kind *kind;
@@ -168,8 +173,16 @@ static int commit_kinds(struct dump *dump)
 	run_for_each_kind(kind)
 		if (!err && kind->save_commit)
 			err = kind->save_commit(dump);
-	dump->complete = !err;
 	return err;
+}
+
+/* Images that are sent are valid for their receiver from here on: nothing that can fail comes after it. */
+static int seal_images(struct dump *dump)
+{
+	int err = image_store_seal(dump->dir);
+
+	dump->complete = !err;
+	return err < 0 ? fail(err, "%s", image_store_error(dump->dir)) : 0;
 }
 
 static void report_complete(struct dump *dump)
@@ -255,7 +268,8 @@ static const struct phase phases[] = {
 	{ "page server", FREEZES, memory_finish_server, NULL },
 	{ "post-dump", FREEZES, run_post_dump_scripts, NULL },
 	{ "commit", FREEZES, commit_images, NULL },
-	{ "kinds", FREEZES, commit_kinds, report_complete },
+	{ "kinds", FREEZES, commit_kinds, NULL },
+	{ "seal", FREEZES, seal_images, report_complete },
 	{ "end the tree", FULL, end_tree, NULL },
 };
 

@@ -100,7 +100,7 @@ int image_dir_open_fd(int fd, struct image_store **ret_store)
 
 int image_dir_open_elsewhere(struct image_store *store, int (*open)(void *arg, int dir, const char *name), void *arg)
 {
-	struct dir_store *dir = dir_of(store);
+	struct dir_store *dir = store->ops == &dir_ops ? dir_of(store) : NULL;
 	struct image_store *parent = NULL;
 	int err = 0;
 
@@ -118,7 +118,7 @@ int image_dir_open_elsewhere(struct image_store *store, int (*open)(void *arg, i
 
 bool image_dir_has_fd(struct image_store *store, int fd)
 {
-	for (const struct dir_store *dir = dir_of(store); dir; dir = dir->parent)
+	for (const struct dir_store *dir = store->ops == &dir_ops ? dir_of(store) : NULL; dir; dir = dir->parent)
 		if (dir->fd == fd)
 			return true;
 	return false;

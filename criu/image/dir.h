@@ -23,5 +23,5 @@ int image_dir_distrust(struct image_store *store, uid_t owner);
  * parents, whose directories are opened now. 0 or a negative errno, with a text.
  */
 int image_dir_open_elsewhere(struct image_store *store, int (*open)(void *arg, int dir, const char *name), void *arg);
-/* Is @fd the directory of the store or of one of its parents? */
+/* These two have no effect, and no result, with other stores. Is @fd the directory of the store or of one of its parents? */
 bool image_dir_has_fd(struct image_store *store, int fd);

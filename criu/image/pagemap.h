@@ -75,6 +75,10 @@ struct pagemap_writer;
  */
 int pagemap_create(struct image_store *dir, enum image_type type, uint64_t id, struct pagemap_writer **ret_map,
 		   struct image_extent *ret_pages);
+struct image_writer;
+/* The same with a pages image that is written sequentially; both are the caller's to close or to discard. */
+int pagemap_create_sequential(struct image_store *dir, enum image_type type, uint64_t id,
+			      struct pagemap_writer **ret_map, struct image_writer **ret_pages);
 /* Runs must be sorted; adjacent ones with the same flags are merged. -EINVAL for what pagemap_load() would reject. */
 int pagemap_add(struct pagemap_writer *map, uint64_t vaddr, uint64_t nr_pages, uint32_t flags);
 /* Writes the rest; frees `map` in any case. */

@@ -17,12 +17,11 @@ struct pagemap_writer {
 	uint32_t flags;
 };
 
-int pagemap_create(struct image_store *dir, enum image_type type, uint64_t id, struct pagemap_writer **ret_map,
-		   struct image_extent *ret_pages)
+static int start_map(struct image_store *dir, enum image_type type, uint64_t id, struct pagemap_writer **ret_map,
+		     uint32_t *ret_pages_id)
 {
 	_cleanup_pagemap_writer_ struct pagemap_writer *map = calloc(1, sizeof(*map));
 	PagemapHead head = PAGEMAP_HEAD__INIT;
-	struct image_extent pages;
 	int err;
 
 	if (!map)
@@ -31,19 +30,48 @@ int pagemap_create(struct image_store *dir, enum image_type type, uint64_t id, s
 		return image_store_fail(dir, -EINVAL, "type %d is not a page map", (int)type);
 	map->dir = dir;
 	head.pages_id = image_store_next_pages_id(dir);
-	err = image_store_create(dir, IMAGE_PAGES, head.pages_id, &pages);
-	if (err)
-		return err;
 	err = image_create(dir, type, id, &map->img);
 	if (!err)
 		err = image_write_record(map->img, &head.base);
-	if (err) {
-		cleanup_close(&pages.fd);
+	if (err)
 		return err;
-	}
 	*ret_map = steal_ptr(&map);
-	*ret_pages = pages;
+	*ret_pages_id = head.pages_id;
 	return 0;
+}
+
+int pagemap_create(struct image_store *dir, enum image_type type, uint64_t id, struct pagemap_writer **ret_map,
+		   struct image_extent *ret_pages)
+{
+	struct pagemap_writer *map;
+	uint32_t pages_id;
+	int err = start_map(dir, type, id, &map, &pages_id);
+
+	if (err)
+		return err;
+	err = image_store_create(dir, IMAGE_PAGES, pages_id, ret_pages);
+	if (err)
+		pagemap_discard(map);
+	else
+		*ret_map = map;
+	return err;
+}
+
+int pagemap_create_sequential(struct image_store *dir, enum image_type type, uint64_t id,
+			      struct pagemap_writer **ret_map, struct image_writer **ret_pages)
+{
+	struct pagemap_writer *map;
+	uint32_t pages_id;
+	int err = start_map(dir, type, id, &map, &pages_id);
+
+	if (err)
+		return err;
+	err = image_create(dir, IMAGE_PAGES, pages_id, ret_pages);
+	if (err)
+		pagemap_discard(map);
+	else
+		*ret_map = map;
+	return err;
 }
 
 static int write_last_run(struct pagemap_writer *map)
@@ -96,6 +124,6 @@ void pagemap_discard(struct pagemap_writer *map)
 {
 	if (!map)
 		return;
-	image_discard(map->img);
+	image_discard(map->img); /* NULL is allowed */
 	free(map);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The images of a dump: in a directory (image/dir.h), in memory (image/memory_store.h), or discarded
- * (image/null_store.h). Callers only see a store; the implementation is a table of functions (image/store_ops.h).
+ * The images of a dump: in a directory (image/dir.h), in memory (image/memory_store.h), discarded
+ * (image/null_store.h), or sent and received (image/stream.h). Callers only see a store; the implementation is a table of functions (image/store_ops.h).
  *
  * Images are written in one transaction. A store without an inventory does not contain a dump, and the inventory
  * appears last: a dump is visible as a whole or not at all, and a failed one leaves an older one unchanged. Images of
@@ -71,6 +71,8 @@ int image_store_drop(struct image_store *store, enum image_type type, uint64_t i
  * written with image_create().
  */
 int image_store_create(struct image_store *store, enum image_type type, uint64_t id, struct image_extent *ret_extent);
+/* Are pages images, too, written with image_create(), one after the other? Then image_store_create() is not possible. */
+bool image_store_sequential(const struct image_store *store);
 /* Id of the next pages image of this transaction, from 1. */
 uint32_t image_store_next_pages_id(struct image_store *store);
 /*
@@ -84,6 +86,11 @@ int image_store_commit(struct image_store *store);
  * the older ones.
  */
 int image_store_publish(struct image_store *store);
+/*
+ * After the commit, for images that are sent: the receiver regards them as complete from here on. They cannot be taken
+ * back. No effect in other stores.
+ */
+int image_store_seal(struct image_store *store);
 /* Removes everything that was written. No effect without a transaction. */
 void image_store_abort(struct image_store *store);
 

@@ -121,6 +121,9 @@ int image_store_create(struct image_store *store, enum image_type type, uint64_t
 	if (!store->writer_pid)
 		return image_store_fail(store, -EINVAL, "%s image created outside a transaction",
 					image_spec(type)->type);
+	if (!store->ops->create)
+		return image_store_fail(store, -EOPNOTSUPP, "%s image at offsets: it can only be written sequentially",
+					image_spec(type)->type);
 	return store->ops->create(store, type, id, ret_extent);
 }
 
@@ -133,6 +136,11 @@ int image_store_drop(struct image_store *store, enum image_type type, uint64_t i
 	if (!store->ops->drop)
 		return image_store_fail(store, -EOPNOTSUPP, "an image of this store cannot be written again");
 	return store->writer_pid ? store->ops->drop(store, type, id) : -ENOENT;
+}
+
+bool image_store_sequential(const struct image_store *store)
+{
+	return !store->ops->create;
 }
 
 uint32_t image_store_next_pages_id(struct image_store *store)
@@ -172,6 +180,11 @@ int image_store_commit(struct image_store *store)
 	store->ops->commit(store);
 	end_transaction(store);
 	return 0;
+}
+
+int image_store_seal(struct image_store *store)
+{
+	return store->ops->seal ? store->ops->seal(store) : 0;
 }
 
 void image_store_abort(struct image_store *store)

@@ -36,6 +36,7 @@ struct image_store_ops {
 	void (*hold)(struct image_store *store);
 	void (*part)(struct image_store *store);
 	/*
+	 * Optional: NULL if images can only be written sequentially.
 	 * Creates an image that the caller writes at any offset from its base on: pages. It is complete, and has its
 	 * final length, when the next one is created or the transaction is published, whichever is first; so several
 	 * can follow each other in one file.
@@ -57,6 +58,8 @@ struct image_store_ops {
 	 */
 	int (*publish)(struct image_store *store);
 	void (*commit)(struct image_store *store);
+	/* Optional: image_store_seal(), once, after commit(). */
+	int (*seal)(struct image_store *store);
 	void (*abort)(struct image_store *store);
 
 	/* Called outside a transaction of this process. */

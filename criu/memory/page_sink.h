@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Where a dump writes the pages of one address space or shared segment. A sink is passed all runs, then their content
- * in batches; the copying code knows nothing else about it. There are two so far: files of the images directory
- * (image_sink.c) and the connection to a page server (server_sink.c). A compressor or a stream would be another set of
- * operations, chosen by page_sink_open().
+ * in batches; the copying code knows nothing else about it. There are files of the images directory (image_sink.c),
+ * sequential images (ordered_sink.c), and the connection to a page server (server_sink.c); page_sink_open() chooses.
  */
 #pragma once
 #include <stddef.h>
 #include "image/catalog.h"
+#include "image/pagemap.h"
 #include "memory/page_run.h"
 #include "run/dump.h"
 
@@ -52,6 +52,17 @@ int page_sink_open(struct dump *dump, enum image_type type, uint64_t id, struct 
 int server_sink_open(struct page_client *client, enum image_type type, uint64_t id, struct page_sink **ret_sink);
 /* image_sink.c */
 int image_sink_open(struct dump *dump, enum image_type type, uint64_t id, struct page_sink **ret_sink);
+
+/* ordered_sink.c */
+int ordered_sink_open(struct dump *dump, enum image_type type, uint64_t id, struct page_sink **ret_sink);
+
+/* Flags of its entry in a page map; 0: it has none. */
+static inline uint32_t page_run_flags(const struct page_run *run)
+{
+	if (page_run_has_content(run))
+		return PAGEMAP_PRESENT | (run->may_be_lazy ? PAGEMAP_LAZY : 0);
+	return run->outcome == PAGES_PARENT ? PAGEMAP_PARENT : 0;
+}
 
 /* The last operation; *@sink is NULL afterwards. */
 static inline int page_sink_finish(struct page_sink **sink)

@@ -42,6 +42,32 @@ static int open_directories(struct request *req)
 	return opts->work_dir_fd < 0 ? opts->work_dir_fd : 0;
 }
 
+/*
+ * From here on whatever else is printed there, by action scripts, say, goes to stderr, and the stream is nobody else's
+ * input.
+ */
+static int take_stdio(struct request *req)
+{
+	struct options *opts = &req->opts;
+	bool writes = req->command != CMD_RESTORE;
+	int own = writes ? STDOUT_FILENO : STDIN_FILENO;
+	_cleanup_close_ int other =
+		writes ? dup_fd_above(STDERR_FILENO, STDERR_FILENO + 1) : open_at(AT_FDCWD, "/dev/null", O_RDONLY, 0);
+	int fd;
+
+	if (other < 0)
+		return request_refuse(req, "--stream -: %s: %s", writes ? "stderr" : "/dev/null", strerror(-other));
+	fd = dup_fd_above(own, STDERR_FILENO + 1);
+	if (fd < 0)
+		return request_refuse(req, "--stream -: %s: %s", writes ? "standard output" : "standard input",
+				      strerror(-fd));
+	opts->stream_fd = fd;
+	if (dup3(other, own, 0) < 0) /* style: for programs that are executed */
+		return request_refuse(req, "--stream -: replace the standard %s: %s", writes ? "output" : "input",
+				      strerror(errno));
+	return 0;
+}
+
 static int open_log_file(struct request *req)
 {
 	const struct options *opts = &req->opts;
@@ -82,6 +108,8 @@ int request_open(struct request *req)
 
 	if (ret == 0)
 		ret = open_log(req);
+	if (ret == 0 && req->opts.stream == STREAM_BY_STDIO)
+		ret = take_stdio(req);
 	if (ret == 0)
 		ret = add_scripts(req);
 	if (ret < 0)
@@ -99,5 +127,7 @@ void request_close(struct request *req)
 	}
 	cleanup_close(&opts->images_dir_fd);
 	cleanup_close(&opts->work_dir_fd);
+	cleanup_close(&opts->stream_fd);
+	opts->stream_fd = -1;
 	req->log_fd = opts->images_dir_fd = opts->work_dir_fd = -1;
 }

@@ -105,7 +105,7 @@ const struct option_spec option_table[] = {
 	STRING(0, "tls-cert", "FILE", DUMPS | CMD_PAGE_SERVER | CMD_LAZY_PAGES, MEMORY, tls_cert, RPC(tls_cert), "our certificate"),
 	STRING(0, "tls-key", "FILE", DUMPS | CMD_PAGE_SERVER | CMD_LAZY_PAGES, MEMORY, tls_key, RPC(tls_key), "our private key"),
 	FLAG(0, "tls-no-cn-verify", DUMPS | CMD_PAGE_SERVER | CMD_LAZY_PAGES, MEMORY, tls_no_cn_verify, RPC_TRUE(tls_no_cn_verify), "do not verify the common name of the peer"),
-	LATER_FLAG(0, "stream", PAGES, MEMORY, stream, NO_RPC, "transfer images through an image streamer"),
+	VALUE(OPTIONAL, 0, "stream", "-", CMD_BOTH, MEMORY, value_stream, NO_RPC, "send or receive all images: - through standard output or input; default: through an image streamer with a socket in the images directory"),
 
 	/* -- network -- */
 	FLAG(0, "tcp-established", CMD_BOTH | CMD_CHECK, NET, tcp_established, RPC(tcp_established), "save and restore TCP connections"),

@@ -230,6 +230,14 @@ int value_ps_socket(struct request *req, const char *arg)
 	return descriptor(arg, &req->opts.ps_socket);
 }
 
+int value_stream(struct request *req, const char *arg)
+{
+	if (arg && strcmp(arg, "-"))
+		return -EINVAL;
+	req->opts.stream = arg ? STREAM_BY_STDIO : STREAM_BY_SOCKET;
+	return 0;
+}
+
 int value_status_fd(struct request *req, const char *arg)
 {
 	return descriptor(arg, &req->opts.status_fd);

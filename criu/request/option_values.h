@@ -27,4 +27,5 @@ int value_veth_pair(struct request *req, const char *arg);
 int value_ext_mount(struct request *req, const char *arg);
 int value_socket_mode(struct request *req, const char *arg);
 int value_close(struct request *req, const char *arg);
+int value_stream(struct request *req, const char *arg);
 int value_nothing(struct request *req, const char *arg);

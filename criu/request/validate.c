@@ -176,8 +176,41 @@ static int validate_check(struct request *req)
 	return 0;
 }
 
+static int validate_stdio(struct request *req, bool writes)
+{
+	if (isatty(writes ? STDOUT_FILENO : STDIN_FILENO))
+		return request_refuse(req,
+				      "--stream -: the standard %s is a terminal; use a pipe: criu dump --stream "
+				      "- ... | ssh HOST criu restore --stream -",
+				      writes ? "output" : "input");
+	if (writes && str_eq(req->opts.log_file, "-"))
+		return request_refuse(req, "--log-file - and --stream - are mutually exclusive: both are written to "
+					   "the standard output");
+	return 0;
+}
+
+/* Each image is sent once, completely, and read forwards. */
+static int validate_stream(struct request *req)
+{
+	const struct options *opts = &req->opts;
+	const char *other = opts->page_server	  ? "--page-server" :
+			    opts->lazy_pages	  ? "--lazy-pages" :
+			    opts->auto_dedup	  ? "--auto-dedup" :
+			    opts->parent_dir	  ? "--prev-images-dir" :
+			    opts->has_images_user ? "--untrusted-images" :
+						    NULL;
+
+	if (other)
+		return request_refuse(req, "--stream and %s are mutually exclusive", other);
+	return opts->stream == STREAM_BY_STDIO ? validate_stdio(req, req->command != CMD_RESTORE) : 0;
+}
+
 int request_validate(struct request *req)
 {
+	int err = req->opts.stream ? validate_stream(req) : 0;
+
+	if (err)
+		return err;
 	switch (req->command) {
 	case CMD_DUMP:
 		return validate_dump(req);

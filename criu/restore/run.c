@@ -18,6 +18,7 @@
 #include "run/restore.h"
 #include "run/notify.h"
 #include "run/progress.h"
+#include "run/stream.h"
 #include "run/pty.h"
 #include "run/untrusted.h"
 #include "util/fds.h"
@@ -51,6 +52,8 @@ int restore_open_images(struct restore *r)
 
 	if (r->tool.untrusted)
 		return open_untrusted_images(r);
+	if (opts->stream)
+		return stream_open_for_restore(opts, &r->dir);
 	err = image_dir_open_fd(opts->images_dir_fd, &r->dir);
 	if (err < 0)
 		return fail(err, "open the images directory %s", opts->images_dir);

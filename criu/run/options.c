@@ -81,6 +81,7 @@ int options_init(struct options *opts)
 	*opts = (struct options){
 		.images_dir = strdup("."),
 		.images_dir_fd = -1,
+		.stream_fd = -1,
 		.work_dir_fd = -1,
 		.log_level = 2,
 		.timeout_sec = TIMEOUT_SEC_DEFAULT,
@@ -134,5 +135,7 @@ void options_free(struct options *opts)
 	free(opts->inherit);
 	str_pairs_free(opts->veth_pairs, opts->veth_pairs_nr);
 	str_pairs_free(opts->ext_mounts, opts->ext_mounts_nr);
-	*opts = (struct options){ .images_dir_fd = -1, .work_dir_fd = -1, .ps_socket = -1, .status_fd = -1 };
+	*opts = (struct options){
+		.images_dir_fd = -1, .work_dir_fd = -1, .ps_socket = -1, .status_fd = -1, .stream_fd = -1
+	};
 }

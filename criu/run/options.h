@@ -36,6 +36,12 @@ enum pre_dump_mode {
 	PRE_DUMP_READ,
 };
 
+enum stream_form {
+	STREAM_NONE,
+	STREAM_BY_SOCKET, /* of a streamer in the images directory */
+	STREAM_BY_STDIO, /* all images through the standard output or input */
+};
+
 enum cgroup_mode {
 	CGROUP_MODE_DEFAULT, /* not given, or "default": soft */
 	CGROUP_MODE_IGNORE,
@@ -153,7 +159,8 @@ struct options {
 	bool auto_dedup; /* --auto-dedup: punch pages out of the parent once they are superseded or read */
 	enum pre_dump_mode pre_dump_mode;
 	bool lazy_pages; /* --lazy-pages */
-	bool stream; /* --stream: images through criu-image-streamer */
+	enum stream_form stream; /* --stream */
+	int stream_fd; /* STREAM_BY_STDIO: what was the standard output or input (request/open.h), -1: none */
 
 	/* -- pages over the network -- */
 	bool page_server; /* --page-server: send pages to a server */

@@ -176,6 +176,8 @@ static int prepare(struct session *s, const CriuOpts *rpc)
 		err = config_load_last(req, rpc->config_file);
 	if (!err)
 		err = take_client(s, rpc);
+	if (!err && req->opts.stream == STREAM_BY_STDIO)
+		err = session_refuse(s, -EINVAL, "stream: - is only possible on the command line");
 	if (!err)
 		err = add_notifier(s, rpc);
 	if (!err)

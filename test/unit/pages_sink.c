@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "image/dir.h"
 #include "image/pagemap.h"
+#include "image/stream.h"
 #include "image_helper.h"
 #include "memory/copy_pages.h"
 #include "run/dump.h"
@@ -23,7 +24,9 @@
 
 /* ---- the images directory ---- */
 
-static const char *write_runs(const char *path, const struct page_run *runs, size_t n, char mark)
+typedef int (*sink_fn)(struct dump *dump, enum image_type type, uint64_t id, struct page_sink **ret_sink);
+
+static const char *write_runs(sink_fn open, const char *path, const struct page_run *runs, size_t n, char mark)
 {
 	struct dump dump = { 0 };
 	struct page_batch batch = { 0 };
@@ -31,15 +34,16 @@ static const char *write_runs(const char *path, const struct page_run *runs, siz
 	char page[PAGE_SZ];
 
 	EXPECT(!image_dir_open(path, &dump.dir) && !image_store_begin(dump.dir));
-	EXPECT(!image_sink_open(&dump, IMAGE_PAGEMAP, 7, &sink));
+	EXPECT(!open(&dump, IMAGE_PAGEMAP, 7, &sink));
 	for (size_t i = 0; i < n; i++) {
 		EXPECT(!sink->ops->add_run(sink, &runs[i]));
 		batch.len += page_run_has_content(&runs[i]) ? runs[i].end - runs[i].start : 0;
 	}
 	EXPECT(!sink->ops->begin(sink, batch.len));
-	/* The last one first: each has its own offset. */
-	for (batch.index = batch.len / PAGE_SZ; batch.index-- > 0;) {
-		struct page_batch one = { batch.index, PAGE(batch.index), PAGE_SZ, page };
+	for (size_t n_batches = batch.len / PAGE_SZ, i = 0; i < n_batches; i++) {
+		/* The last one first, where each has its own offset. */
+		size_t at = batch.index = open == image_sink_open ? n_batches - 1 - i : i;
+		struct page_batch one = { at, PAGE(at), PAGE_SZ, page };
 
 		memset(page, mark + (char)batch.index, sizeof(page));
 		EXPECT(!sink->ops->write(sink, &one));
@@ -56,7 +60,7 @@ static char first_byte(const struct pagemap *map, const struct pagemap_run *run)
 	return pread(pagemap_source(map, run), &byte, 1, (off_t)run->offset) == 1 ? byte : 0;
 }
 
-static const char *outcomes_in_images(void)
+static const char *outcomes_with(sink_fn open)
 {
 	static const struct page_run before[] = { RUN(PAGE(10), PAGE(12), PAGES_WRITE, true) };
 	static const struct page_run runs[] = {
@@ -69,10 +73,10 @@ static const char *outcomes_in_images(void)
 	_cleanup_pagemap_ struct pagemap *map = NULL;
 	struct image_store *dir;
 	char link[4096];
-	const char *why = write_runs(parent, before, ARRAY_SIZE(before), 'a');
+	const char *why = write_runs(open, parent, before, ARRAY_SIZE(before), 'a');
 
 	if (!why)
-		why = write_runs(child, runs, ARRAY_SIZE(runs), 'p');
+		why = write_runs(open, child, runs, ARRAY_SIZE(runs), 'p');
 	if (why)
 		return why;
 	snprintf(link, sizeof(link), "%s/parent", child);
@@ -85,6 +89,13 @@ static const char *outcomes_in_images(void)
 	EXPECT(first_byte(map, &map->runs[2]) == 'q');
 	image_store_close(dir);
 	return NULL;
+}
+
+static const char *outcomes_in_images(void)
+{
+	const char *why = outcomes_with(image_sink_open);
+
+	return why ? why : outcomes_with(ordered_sink_open);
 }
 
 /* Zeros at both ends of runs, in the middle, across a border, and all of a run. */
@@ -337,6 +348,35 @@ static const char *an_origin_that_fails(void)
 	return NULL;
 }
 
+/* Two threads, a store that can only be written sequentially: the pages arrive in order. */
+static const char *through_a_stream(void)
+{
+	_cleanup_pagemap_ struct pagemap *map = NULL;
+	char *from = own_memory(BIG), *got = own_memory(BIG);
+	struct page_run run = { (uintptr_t)from, (uintptr_t)from + BIG, PAGES_WRITE, false };
+	struct page_copy c = { .from = { "memory", getpid(), -1, UINT64_MAX } };
+	int fd = memfd_create("stream", MFD_CLOEXEC);
+	struct image_store *received;
+	struct image_error error;
+	struct dump dump = { 0 };
+
+	EXPECT(!image_stream_write(dup(fd), &dump.dir) && !image_store_begin(dump.dir)); /* style: a test */
+	EXPECT(!ordered_sink_open(&dump, IMAGE_PAGEMAP, 7, &c.sink) && !c.sink->ops->add_run(c.sink, &run));
+	EXPECT(!page_copy_add(&c, &run, false) && !page_copy_run(&c) && !page_sink_finish(&c.sink));
+	EXPECT(!image_store_commit(dump.dir) && !image_store_seal(dump.dir));
+	image_store_close(dump.dir);
+	EXPECT(lseek(fd, 0, SEEK_SET) == 0);
+	if (image_stream_read(fd, -1, &error, &received))
+		return because("%s", error.text);
+	EXPECT(!pagemap_load(received, IMAGE_PAGEMAP, 7, &map) && map->nr_runs == 1);
+	EXPECT(pread(pagemap_source(map, map->runs), got, BIG, (off_t)map->runs->offset) == (ssize_t)BIG);
+	EXPECT(!memcmp(got, from, BIG));
+	image_store_close(received);
+	page_copy_free(&c);
+	close(fd);
+	return NULL;
+}
+
 int main(void)
 {
 	log_init(LOG_SILENT);
@@ -345,6 +385,7 @@ int main(void)
 	run_case("zeros in images", zeros_in_images);
 	run_case("zeros are left out", zeros_are_left_out);
 	run_case("all content, in order", all_content_in_order);
+	run_case("through a stream", through_a_stream);
 	run_case("the end of a file", end_of_a_file);
 	run_case("a sink that fails", a_sink_that_fails);
 	run_case("an origin that fails", an_origin_that_fails);

@@ -62,7 +62,7 @@ const char *sample_value(const struct option_spec *spec)
 		{ "port", "4712" },	      { "untrusted-images", "1000" }, { "ps-socket", "6" },
 		{ "status-fd", "7" },	      { "empty-ns", "net" },	      { "veth-pair", "in=out" },
 		{ "ext-mount-map", "/a:/b" }, { "manage-cgroups", "ignore" }, { "cpu-cap", "cpu,image" },
-		{ "join-ns", "net:/a" },      { "socket-mode", "0660" },
+		{ "join-ns", "net:/a" },      { "socket-mode", "0660" },      { "stream", "-" },
 	};
 
 	switch (spec->kind) {

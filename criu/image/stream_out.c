@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "image/stream_out.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/bits.h"
+#include "base/cleanup.h"
+
+/* While a tree is frozen, nothing but pages has to wait for the reader, up to so many bytes. */
+enum { HELD_MAX = 64 << 20 };
+
+static struct stream_out *out_of(struct image_store *store)
+{
+	return container_of(store, struct stream_out, store);
+}
+
+static int no_image(struct image_store *store, enum image_type type, uint64_t id, struct image_extent *ret_extent)
+{
+	return image_store_fail(store, -ENOENT, "images that are sent cannot be read");
+}
+
+static bool has_none(struct image_store *store, enum image_type type, uint64_t id)
+{
+	return false;
+}
+
+static int begin(struct image_store *store, bool beside)
+{
+	return beside || out_of(store)->sealed ? image_store_fail(store, -EROFS, "the stream is complete") : 0;
+}
+
+static int append(struct image_store *store, struct image_out *out, const void *buf, size_t len)
+{
+	struct stream_out *s = out_of(store);
+	int err = out->own ? 0 : s->ops->start(s, out);
+
+	return err ? err : s->ops->data(s, out, buf, len);
+}
+
+static void discard(struct image_store *store, struct image_out *out)
+{
+	out_of(store)->ops->drop(out_of(store), out);
+}
+
+static int hold(struct stream_out *s, const struct image_out *out, const void *buf, size_t len)
+{
+	struct image_bytes *image = image_bytes_new(out->type, out->id);
+	int err = image ? image_bytes_append(image, buf, len) : -ENOMEM;
+
+	if (!err && out->type == IMAGE_INVENTORY) {
+		if (s->inventory)
+			err = -EEXIST;
+		else
+			s->inventory = image;
+	} else if (!err) {
+		err = image_set_add(&s->held, image);
+	}
+	if (!err)
+		return 0;
+	image_bytes_free(image);
+	return image_store_fail(&s->store, err, "create %s: %s", out->name, strerror(-err));
+}
+
+static int finish(struct image_store *store, struct image_out *out, const void *buf, size_t len)
+{
+	struct stream_out *s = out_of(store);
+	int err;
+
+	if (!out->own && (out->type == IMAGE_INVENTORY || s->held.len + len <= HELD_MAX))
+		return hold(s, out, buf, len);
+	err = append(store, out, buf, len);
+	if (!err)
+		err = s->ops->end(s, out);
+	discard(store, out);
+	return err;
+}
+
+static int send_held(struct stream_out *s, const struct image_bytes *image)
+{
+	struct image_out out = { .type = image->type, .id = image->id, .fd = -1 };
+	int err;
+
+	image_name(image->type, image->id, out.name);
+	err = append(&s->store, &out, image->data, image->len);
+	if (!err)
+		err = s->ops->end(s, &out);
+	discard(&s->store, &out);
+	return err;
+}
+
+static int publish(struct image_store *store)
+{
+	struct stream_out *s = out_of(store);
+	int err = 0;
+
+	for (const struct image_bytes *image = s->held.first; !err && image; image = image->next)
+		err = send_held(s, image);
+	image_set_clear(&s->held);
+	return err;
+}
+
+static void commit(struct image_store *store)
+{
+}
+
+static void forget(struct stream_out *s)
+{
+	image_set_clear(&s->held);
+	image_bytes_free(steal_ptr(&s->inventory));
+}
+
+static void give_up(struct image_store *store)
+{
+	struct stream_out *s = out_of(store);
+
+	forget(s);
+	s->ops->cancel(s);
+}
+
+static int seal(struct image_store *store)
+{
+	struct stream_out *s = out_of(store);
+	int err = s->ops->seal(s, s->inventory);
+
+	s->sealed = !err;
+	return err;
+}
+
+static void close_store(struct image_store *store)
+{
+	struct stream_out *s = out_of(store);
+
+	/* Committed, but then something else failed. */
+	if (!s->sealed)
+		s->ops->cancel(s);
+	forget(s);
+	s->ops->free(s);
+}
+
+static const struct image_store_ops out_ops = {
+	.open = no_image,
+	.has = has_none,
+	.begin = begin,
+	.append = append,
+	.finish = finish,
+	.discard = discard,
+	.publish = publish,
+	.commit = commit,
+	.seal = seal,
+	.abort = give_up,
+	.free = close_store,
+};
+
+void stream_out_init(struct stream_out *s, const struct stream_out_ops *ops, int fd)
+{
+	s->store.ops = &out_ops;
+	s->ops = ops;
+	s->fd = fd;
+}

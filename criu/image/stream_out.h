@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The common part of stores that send images: small ones are sent together at the end, the inventory alone. */
+#pragma once
+#include "image/image_set.h"
+#include "image/store_ops.h"
+
+struct stream_out;
+
+/* How images are sent; several may be under way at a time. 0 or a negative errno, with a text. */
+struct stream_out_ops {
+	/* Sets @out's own. */
+	int (*start)(struct stream_out *s, struct image_out *out);
+	int (*data)(struct stream_out *s, struct image_out *out, const void *buf, size_t len);
+	int (*end)(struct stream_out *s, struct image_out *out);
+	/* Frees what @out has, also after a failure. */
+	void (*drop)(struct stream_out *s, struct image_out *out);
+	/* Sends the inventory (NULL: there is none), and whatever says that this was all. */
+	int (*seal)(struct stream_out *s, const struct image_bytes *inventory);
+	/* What has been sent is invalid. */
+	void (*cancel)(struct stream_out *s);
+	void (*free)(struct stream_out *s);
+};
+
+struct stream_out {
+	struct image_store store; /* first */
+	const struct stream_out_ops *ops;
+	int fd; /* where it is sent */
+	struct image_set held;
+	struct image_bytes *inventory;
+	bool sealed;
+};
+
+void stream_out_init(struct stream_out *s, const struct stream_out_ops *ops, int fd);

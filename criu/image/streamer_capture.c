@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A dump's images, each through a pipe to a streamer (image/streamer.h). */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/bits.h"
+#include "base/cleanup.h"
+#include "image/stream.h"
+#include "image/stream_out.h"
+#include "image/streamer.h"
+#include "util/fds.h"
+
+enum { PIPE_SIZE = 1 << 20 };
+
+static int failed(struct stream_out *s, const struct image_out *image, int err)
+{
+	return image_store_fail(&s->store, err, "send %s to the streamer: %s%s", image->name, strerror(-err),
+				err == -EPIPE ? " (it has ended)" : "");
+}
+
+static int start(struct stream_out *s, struct image_out *image)
+{
+	int ends[2], err;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return failed(s, image, -errno);
+	/* The inventory: one page, so that there is space for more only when all has been read. */
+	fcntl(ends[1], F_SETPIPE_SZ, image->type == IMAGE_INVENTORY ? (int)PAGE_SZ : PIPE_SIZE);
+	err = streamer_send_name(s->fd, image->name);
+	if (!err)
+		err = streamer_send_fd(s->fd, ends[0]);
+	cleanup_close(&ends[0]);
+	image->fd = ends[1];
+	image->own = s;
+	return err ? failed(s, image, err) : 0;
+}
+
+static int data(struct stream_out *s, struct image_out *image, const void *buf, size_t len)
+{
+	int err = write_full(image->fd, buf, len);
+
+	return err ? failed(s, image, err) : 0;
+}
+
+static int end(struct stream_out *s, struct image_out *image)
+{
+	return 0;
+}
+
+/* Closes the pipe: the end of the image. */
+static void drop(struct stream_out *s, struct image_out *image)
+{
+	cleanup_close(&image->fd);
+	image->fd = -1;
+	image->own = NULL;
+}
+
+/* It is the last one: when it has been read, the streamer has everything. */
+static int wait_until_read(struct stream_out *s, struct image_out *image)
+{
+	struct pollfd fd = { .fd = image->fd, .events = POLLOUT };
+
+	while (poll(&fd, 1, -1) < 0)
+		if (errno != EINTR)
+			return failed(s, image, -errno);
+	return fd.revents & POLLERR ? failed(s, image, -EPIPE) : 0;
+}
+
+static int seal(struct stream_out *s, const struct image_bytes *inventory)
+{
+	struct image_out image = { .type = IMAGE_INVENTORY, .fd = -1 };
+	int err = 0;
+
+	if (inventory) {
+		image_name(IMAGE_INVENTORY, 0, image.name);
+		err = start(s, &image);
+		if (!err)
+			err = data(s, &image, inventory->data, inventory->len);
+		if (!err)
+			err = wait_until_read(s, &image);
+		drop(s, &image);
+	}
+	cleanup_close(&s->fd);
+	s->fd = -1;
+	return err;
+}
+
+/* Without an inventory it is not a dump. */
+static void cancel(struct stream_out *s)
+{
+	cleanup_close(&s->fd);
+	s->fd = -1;
+}
+
+static void free_capture(struct stream_out *s)
+{
+	cleanup_close(&s->fd);
+	free(s);
+}
+
+static const struct stream_out_ops capture_ops = {
+	.start = start,
+	.data = data,
+	.end = end,
+	.drop = drop,
+	.seal = seal,
+	.cancel = cancel,
+	.free = free_capture,
+};
+
+int image_streamer_capture(int dir_fd, struct image_error *ret_error, struct image_store **ret_store)
+{
+	struct stream_out *s;
+	int sock = streamer_connect(dir_fd, STREAMER_CAPTURE, ret_error);
+
+	if (sock < 0)
+		return sock;
+	s = calloc(1, sizeof(*s));
+	if (!s) {
+		cleanup_close(&sock);
+		return image_fail(ret_error, -ENOMEM, "out of memory");
+	}
+	stream_out_init(s, &capture_ops, sock);
+	*ret_store = &s->store;
+	return 0;
+}

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* CRC-32C (Castagnoli): every error of up to 32 adjacent bits is detected. */
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+/* @crc: of what comes before @buf; 0 at the beginning. */
+uint32_t crc32c(uint32_t crc, const void *buf, size_t len);
