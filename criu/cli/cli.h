@@ -25,6 +25,7 @@ extern const size_t commands_nr;
 const struct command *command_find(const char *name);
 
 int dump_command(struct request *req, const struct words *words);
+int dedup_command(struct request *req, const struct words *words);
 int restore_command(struct request *req, const struct words *words);
 int service_command(struct request *req, const struct words *words);
 int cpuinfo_command(struct request *req, const struct words *words);

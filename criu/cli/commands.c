@@ -53,10 +53,18 @@ const struct command commands[] = {
 			"the exit status is 1 then; the rest is shown.\n",
 		.run = ps_command,
 	},
-	{ .name = "pre-dump",
-	  .bit = CMD_PRE_DUMP,
-	  .usage = "-t PID [OPTION]...",
-	  .summary = "save memory ahead of a dump" },
+	{
+		.name = "pre-dump",
+		.bit = CMD_PRE_DUMP,
+		.implemented = true,
+		.usage = "-t PID [OPTION]...",
+		.summary = "save memory ahead of a dump",
+		.about =
+			"Saves the memory of a process tree while it runs, and tracks which pages are written from then on. A\n"
+			"later pre-dump or dump with --prev-images-dir saves only those. The images cannot be restored by\n"
+			"themselves.\n",
+		.run = dump_command,
+	},
 	{
 		.name = "page-server",
 		.bit = CMD_PAGE_SERVER,
@@ -98,10 +106,17 @@ const struct command commands[] = {
 			"unless the client sets them.\n",
 		.run = swrk_command,
 	},
-	{ .name = "dedup",
-	  .bit = CMD_DEDUP,
-	  .usage = "[OPTION]...",
-	  .summary = "punch superseded pages out of older images" },
+	{
+		.name = "dedup",
+		.bit = CMD_DEDUP,
+		.implemented = true,
+		.usage = "[OPTION]...",
+		.summary = "punch superseded pages out of older images",
+		.about =
+			"Frees the space of pages in the previous images (the link \"parent\", and those before them) that\n"
+			"the images directory has itself. Only the images in it can be restored from then on.\n",
+		.run = dedup_command,
+	},
 	{
 		.name = "cpuinfo",
 		.bit = CMD_CPUINFO,

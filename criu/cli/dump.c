@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* criu dump */
+/* criu dump, criu pre-dump */
 #include "dump/dump.h"
 #include "cli/cli.h"
 #include "cli/options.h"

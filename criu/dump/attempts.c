@@ -40,9 +40,13 @@ static int dump_once(const struct options *opts, struct attempts *attempts, bool
 
 	if (!dump)
 		return fail(-ENOMEM, "dump");
-	dump->mode = opts->leave_running && !notify_wanted(opts) ? DUMP_SHORT_FREEZE : DUMP_FULL;
+	dump->mode = opts->pre_dump				 ? DUMP_PRE_DUMP :
+		     opts->leave_running && !notify_wanted(opts) ? DUMP_SHORT_FREEZE :
+								   DUMP_FULL;
 	dump->attempt = attempts->nr;
 	dump->retry_until = attempts->until;
+	/* Answers about mappings must be each task's own. */
+	dump->no_alikes = opts->track_mem || opts->parent_dir;
 	dump->attached = &attempts->attached;
 	dump->page_client = &attempts->page_client;
 	err = dump_run_phases(dump);
@@ -55,7 +59,7 @@ static int dump_once(const struct options *opts, struct attempts *attempts, bool
 	*ret_again = err < 0 && dump->try_again && log_error_count() == said;
 	/* Whatever fails logs the reason; if it did not, the user still gets a message. */
 	if (err < 0 && !*ret_again && log_error_count() == said)
-		fail(err, "the dump of %d failed (%s)", opts->pid, dump->phase);
+		fail(err, "the %s of %d failed (%s)", opts->pre_dump ? "pre-dump" : "dump", opts->pid, dump->phase);
 	if (err < 0 && !*ret_again && attempts->nr && err != -EINTR)
 		log_error("the dump of %d was tried %u times (--timeout)", opts->pid, attempts->nr + 1);
 	dump_free(dump);

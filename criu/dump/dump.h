@@ -125,6 +125,11 @@ void dump_lay_policies(const struct dump_task *dt, struct parasite_policy_list *
 int dump_take_policies(struct dump_task *dt, uint32_t at, struct parasite_policy_list *q);
 /* survey.c: the mappings, and, for a task that owns its memory, the flags of each */
 int dump_read_mappings(struct dump_task *dt);
+/* survey.c, for a pre-dump: the mounts of the tree, and nothing else. */
+int dump_survey_mounts(struct dump *dump);
+/* pre_dump.c: finds the pages that have to be saved, and arms all that are tracked; then saves them, while the tree runs. */
+int dump_pre_dump_scan(struct dump *dump);
+int dump_pre_dump_save(struct dump *dump);
 /* Queries the kernel from outside; collects blockers. */
 int dump_survey(struct dump *dump);
 /* Descriptors and what they need: files.img, fdinfo-*.img; collects blockers. */

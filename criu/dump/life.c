@@ -79,6 +79,7 @@ static void free_task(struct dump_task *dt)
 	array_free(&dt->pages);
 	array_free(&dt->guards);
 	memory_drop_snapshot(dt);
+	memory_track_forget(dt);
 	if (dt->pidfd >= 0)
 		close(dt->pidfd);
 	proc_close(&dt->proc);

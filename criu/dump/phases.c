@@ -2,6 +2,7 @@
 /* The phases of a dump, in order, and the fate of the tree when one of them fails. */
 #include <errno.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/signalfd.h>
 #include "base/bits.h"
 #include "dump/dump.h"
@@ -13,7 +14,9 @@
 #include "run/interrupt.h"
 #include "run/notify.h"
 #include "run/stream.h"
+#include "util/fds.h"
 #include "util/log.h"
+#include "util/proc_root.h"
 
 /* ^C must not leave half a dump behind: dump_interrupted() checks for it between two steps. */
 static int watch_signals(struct dump *dump)
@@ -25,8 +28,16 @@ static int watch_signals(struct dump *dump)
 	return dump->signal_fd < 0 ? fail(-errno, "signalfd") : 0;
 }
 
-static int probe_rights(struct dump *dump)
+static int begin_run(struct dump *dump)
 {
+	_cleanup_buf_ struct buf uuid = { 0 };
+	int err = read_file(proc_root(), "sys/kernel/random/uuid", &uuid);
+
+	if (!err && uuid.len < sizeof(dump->run_id))
+		err = -EBADMSG;
+	if (err)
+		return fail(err, "read /proc/sys/kernel/random/uuid");
+	memcpy(dump->run_id, uuid.data, sizeof(dump->run_id) - 1);
 	return rights_probe(&dump->rights);
 }
 
@@ -185,6 +196,12 @@ static int seal_images(struct dump *dump)
 	return err < 0 ? fail(err, "%s", image_store_error(dump->dir)) : 0;
 }
 
+static int complete(struct dump *dump)
+{
+	dump->complete = true;
+	return 0;
+}
+
 static void report_complete(struct dump *dump)
 {
 	log_info("the images are complete: %lu pages", dump->stats.dump.pages_written);
@@ -227,10 +244,13 @@ struct phase {
 enum {
 	FULL = BIT(DUMP_FULL),
 	SHORT = BIT(DUMP_SHORT_FREEZE),
+	PRE = BIT(DUMP_PRE_DUMP),
 	CHECK = BIT(DUMP_CHECK),
 	REFUSAL = BIT(DUMP_REFUSAL),
-	FREEZES = FULL | SHORT,
-	ALL = FREEZES | CHECK | REFUSAL,
+	FREEZES = FULL | SHORT, /* and everything is saved */
+	STOPS = FREEZES | PRE,
+	EXAMINES = FREEZES | CHECK | REFUSAL,
+	ALL = STOPS | CHECK | REFUSAL,
 };
 
 /*
@@ -238,38 +258,46 @@ enum {
  * complete, as action scripts may rely on a frozen tree.
  */
 static const struct phase phases[] = {
-	{ "rights", ALL, probe_rights, NULL },
-	{ "signals", FREEZES, watch_signals, NULL },
-	{ "images", FREEZES, open_images, NULL },
-	{ "hold images", SHORT, hold_images, NULL },
+	{ "rights", ALL, begin_run, NULL },
+	{ "signals", STOPS, watch_signals, NULL },
+	{ "images", STOPS, open_images, NULL },
+	{ "hold images", SHORT | PRE, hold_images, NULL },
 	{ "scratch images", CHECK, open_scratch_images, NULL },
+	{ "previous images", STOPS, memory_track_begin, NULL },
 	{ "pre-dump", FREEZES, run_pre_dump_scripts, NULL },
-	{ "page server", FREEZES, memory_connect_server, NULL },
-	{ "seize", FREEZES, dump_seize, report_tree },
-	{ "32-bit programs", FREEZES, find_foreign, NULL }, /* may continue as a refusal */
-	{ "infect", FREEZES, dump_infect, NULL },
+	{ "page server", STOPS, memory_connect_server, NULL },
+	{ "seize", STOPS, dump_seize, report_tree },
+	{ "32-bit programs", STOPS, find_foreign, NULL }, /* may continue as a refusal */
+	{ "infect", STOPS, dump_infect, NULL },
 	{ "survey the tree", CHECK, dump_check_tree, NULL },
 	{ "find shared resources", CHECK | REFUSAL, dump_find_shared, NULL },
-	{ "survey", ALL, dump_survey, report_survey },
+	{ "pids", ALL, dump_number_tasks, NULL },
+	{ "tracking", STOPS, memory_track, NULL },
+	{ "mounts", PRE, dump_survey_mounts, NULL },
+	{ "survey", EXAMINES, dump_survey, report_survey },
 	{ "descriptors", CHECK | REFUSAL, dump_check_fds, NULL },
 	{ "external files", FREEZES, query_externals, NULL },
-	{ "files", ALL, dump_save_files, report_files },
-	{ "namespaces", ALL, dump_save_namespaces, NULL },
-	{ "blockers", FREEZES | REFUSAL, refuse_blockers, NULL },
+	{ "files", EXAMINES, dump_save_files, report_files },
+	{ "namespaces", EXAMINES, dump_save_namespaces, NULL },
+	{ "blockers", STOPS | REFUSAL, refuse_blockers, NULL },
 	{ "save", FREEZES, dump_save, NULL },
+	{ "scan memory", PRE, dump_pre_dump_scan, NULL },
 	{ "blockers", FREEZES, refuse_blockers, report_save },
 	{ "shared images", FREEZES, dump_close_shared_images, NULL },
-	{ "interrupted", FREEZES, dump_interrupted, NULL },
+	{ "interrupted", STOPS, dump_interrupted, NULL },
 	{ "saved", SHORT, notify_kinds_saved, NULL },
-	{ "thaw", SHORT, thaw, NULL },
+	{ "thaw", SHORT | PRE, thaw, NULL },
 	{ "save the rest", FREEZES, dump_save_rest, NULL },
+	{ "copy memory", PRE, dump_pre_dump_save, NULL },
 	{ "guard", FULL, guard_end_of_tree, NULL },
-	{ "publish", FREEZES, publish_images, NULL },
-	{ "page server", FREEZES, memory_finish_server, NULL },
+	{ "publish", STOPS, publish_images, NULL },
+	{ "page server", STOPS, memory_finish_server, NULL },
 	{ "post-dump", FREEZES, run_post_dump_scripts, NULL },
-	{ "commit", FREEZES, commit_images, NULL },
+	{ "commit", STOPS, commit_images, NULL },
 	{ "kinds", FREEZES, commit_kinds, NULL },
 	{ "seal", FREEZES, seal_images, report_complete },
+	{ "end of a pre-dump", PRE, complete, report_complete },
+	{ "tracking", STOPS, memory_track_commit, NULL },
 	{ "end the tree", FULL, end_tree, NULL },
 };
 

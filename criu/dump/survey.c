@@ -226,6 +226,22 @@ static int survey_kinds(struct dump *dump)
 	return err;
 }
 
+int dump_survey_mounts(struct dump *dump)
+{
+	uint32_t our_namespaces[PROC_NS_COUNT];
+	struct dump_task *dt;
+	int err = read_our_namespaces(our_namespaces);
+
+	dump->stood = clocks_now();
+	dump_for_each_task(dt, dump) {
+		LOG_SCOPE("pid %d", dt->t.pid);
+
+		if (!err && dt->t.state != TASK_DEAD)
+			err = find_namespaces(dump, our_namespaces, dt);
+	}
+	return err;
+}
+
 int dump_survey(struct dump *dump)
 {
 	uint32_t our_namespaces[PROC_NS_COUNT];
@@ -234,8 +250,6 @@ int dump_survey(struct dump *dump)
 
 	dump->stood = clocks_now();
 	err = read_our_namespaces(our_namespaces);
-	if (!err)
-		err = dump_number_tasks(dump);
 	if (err)
 		return err;
 	dump_for_each_task(dt, dump) {

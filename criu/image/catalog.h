@@ -9,6 +9,7 @@ enum {
 	IMAGE_MAGIC_COMMON = 0x54564319, /* every image of version 1.1, then its own magic */
 	IMAGE_MAGIC_SERVICE = 0x55105940, /* files that are not part of a dump: statistics, caches */
 	IMAGE_NAME_MAX = 64, /* size of the longest file name in the table, with its NUL */
+	IMAGE_VERSION_PRE_DUMP = 0, /* pages alone, which cannot be restored */
 	IMAGE_VERSION = 2, /* inventory_entry.img_version of version 1.1 */
 };
 

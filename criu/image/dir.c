@@ -59,7 +59,9 @@ int image_dir_distrust(struct image_store *store, uid_t owner)
 static const struct image_store_ops dir_ops = {
 	.open = dir_open,
 	.has = dir_has,
+	.for_each = dir_for_each,
 	.parent = dir_parent,
+	.set_parent = dir_set_parent,
 	.lock_for_reading = dir_lock_for_reading,
 	.unlock = dir_unlock,
 	.move_fds = dir_move_fds,

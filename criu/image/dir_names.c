@@ -61,6 +61,9 @@ void dir_abort(struct image_store *store)
 	}
 	if (inventory)
 		restore_old(dir, inventory);
+	if (dir->made_parent)
+		unlinkat(dir->fd, "parent", 0);
+	dir->made_parent = false;
 	dir->nr_files = 0;
 	image_set_clear(&dir->held);
 }
@@ -145,5 +148,6 @@ void dir_commit(struct image_store *store)
 		temp_name(dir->files[i].name, SUFFIX_OLD, old);
 		unlinkat(dir->fd, old, 0);
 	}
+	dir->made_parent = false;
 	dir->nr_files = 0;
 }

@@ -2,6 +2,7 @@
 /* The symbolic link `parent` of an incremental dump to the directory of the previous one. */
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "image/dir_store.h"
 
@@ -63,4 +64,44 @@ int dir_parent(struct image_store *store, struct image_store **ret_parent)
 	}
 	*ret_parent = &dir->parent->store;
 	return 0;
+}
+
+static bool same_directory(int at, const char *a, const char *b)
+{
+	struct stat x, y;
+
+	return !fstatat(at, a, &x, 0) && !fstatat(at, b, &y, 0) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+/* A link that leads there already is kept, whatever its text. */
+static int make_link(struct dir_store *dir, const char *path)
+{
+	char text[256] = "";
+
+	if (!symlinkat(path, dir->fd, "parent")) {
+		dir->made_parent = true;
+		return 0;
+	}
+	if (errno != EEXIST)
+		return dir_fail(dir, -errno, "create the link `parent`: %s", strerror(errno));
+	if (same_directory(dir->fd, "parent", path))
+		return 0;
+	if (readlinkat(dir->fd, "parent", text, sizeof(text) - 1) < 0)
+		return dir_fail(dir, -EEXIST, "`parent` exists, and is not a link: remove it");
+	return dir_fail(dir, -EEXIST, "the link `parent` exists, and leads to %s: remove it", text);
+}
+
+int dir_set_parent(struct image_store *store, const char *path)
+{
+	struct dir_store *dir = dir_of(store);
+	struct stat st;
+
+	if (fstatat(dir->fd, path, &st, 0))
+		return dir_fail(dir, -errno, "the previous images directory %s (relative to the images directory): %s",
+				path, strerror(errno));
+	if (!S_ISDIR(st.st_mode))
+		return dir_fail(dir, -ENOTDIR, "the previous images directory %s is not a directory", path);
+	if (same_directory(dir->fd, path, "."))
+		return dir_fail(dir, -ELOOP, "the previous images directory %s is the images directory itself", path);
+	return make_link(dir, path);
 }

@@ -42,6 +42,7 @@ struct dir_store {
 	/* The transaction. */
 	bool listed; /* the position of @fd is no longer at the start */
 	bool replaces; /* there is an older dump here, or the images are a part of one: they have temporary names */
+	bool made_parent; /* the link `parent` */
 	struct dir_file *files;
 	size_t nr_files, cap_files;
 	bool holds;
@@ -68,10 +69,13 @@ void dir_unlock(struct image_store *store);
 /* dir_read.c */
 int dir_open(struct image_store *store, enum image_type type, uint64_t id, struct image_extent *ret_extent);
 bool dir_has(struct image_store *store, enum image_type type, uint64_t id);
+int dir_for_each(struct image_store *store,
+		 int (*fn)(struct image_store *store, enum image_type type, uint64_t id, void *arg), void *arg);
 bool dir_exists(const struct dir_store *dir, const char *name);
 
 /* dir_parent.c */
 int dir_parent(struct image_store *store, struct image_store **ret_parent);
+int dir_set_parent(struct image_store *store, const char *path);
 
 /* dir_sweep.c: removes what a killed dumper left behind. *ret_replaces: there is an older dump. */
 int dir_sweep(struct dir_store *dir, bool *ret_replaces);

@@ -226,6 +226,13 @@ static int load_level(struct image_store *dir, enum image_type type, uint64_t id
 	return 0;
 }
 
+int pagemap_load_own(struct image_store *dir, enum image_type type, uint64_t id, struct pagemap **ret_map)
+{
+	if (type != IMAGE_PAGEMAP && type != IMAGE_SHMEM_PAGEMAP)
+		return image_store_fail(dir, -EINVAL, "type %d is not a page map", (int)type);
+	return load_level(dir, type, id, ret_map);
+}
+
 static bool wants_parent(const struct pagemap *map)
 {
 	for (size_t i = 0; i < map->nr_runs; i++)

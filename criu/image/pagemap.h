@@ -49,6 +49,8 @@ struct pagemap {
  * -ELOOP for a loop of parents. The text is in image_store_error(). Free with pagemap_free(), which closes the sources.
  */
 int pagemap_load(struct image_store *dir, enum image_type type, uint64_t id, struct pagemap **ret_map);
+/* The same without the parents: PARENT runs stay as they are. */
+int pagemap_load_own(struct image_store *dir, enum image_type type, uint64_t id, struct pagemap **ret_map);
 /* NULL is allowed. */
 void pagemap_free(struct pagemap *map);
 /*

@@ -42,11 +42,20 @@ bool image_store_is_dump(struct image_store *store);
 int image_store_parent(struct image_store *store, struct image_store **ret_parent);
 
 /*
+ * In a transaction: these images refer to the previous ones at @path, as seen from the store. -ENOENT: there is no such store,
+ * -EEXIST: they refer to others already, -EOPNOTSUPP: images in this store cannot have a parent. An abort removes the reference.
+ */
+int image_store_set_parent(struct image_store *store, const char *path);
+
+/*
  * Prevents writers until image_store_unlock(). A transaction takes its own lock, from beginning to end. -EBUSY: another
  * process is writing.
  */
 int image_store_lock_for_reading(struct image_store *store);
 void image_store_unlock(struct image_store *store);
+/* Calls @fn for each image of the store, in no particular order, until it fails. -EOPNOTSUPP: this store cannot list them. */
+int image_store_for_each(struct image_store *store,
+			 int (*fn)(struct image_store *store, enum image_type type, uint64_t id, void *arg), void *arg);
 /* Opens an image for reading raw bytes (image_open() reads records). -ENOENT if it does not exist. */
 int image_store_open(struct image_store *store, enum image_type type, uint64_t id, struct image_extent *ret_extent);
 

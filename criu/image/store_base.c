@@ -49,6 +49,21 @@ int image_store_parent(struct image_store *store, struct image_store **ret_paren
 				    image_store_fail(store, -ENOENT, "these images have no parent");
 }
 
+int image_store_for_each(struct image_store *store,
+			 int (*fn)(struct image_store *store, enum image_type type, uint64_t id, void *arg), void *arg)
+{
+	if (!store->ops->for_each)
+		return image_store_fail(store, -EOPNOTSUPP, "these images cannot be listed");
+	return store->ops->for_each(store, fn, arg);
+}
+
+int image_store_set_parent(struct image_store *store, const char *path)
+{
+	if (!store->ops->set_parent)
+		return image_store_fail(store, -EOPNOTSUPP, "images in this place cannot have a parent (%s)", path);
+	return store->ops->set_parent(store, path);
+}
+
 int image_store_lock_for_reading(struct image_store *store)
 {
 	return store->ops->lock_for_reading ? store->ops->lock_for_reading(store) : 0;

@@ -24,8 +24,12 @@ struct image_out {
 struct image_store_ops {
 	int (*open)(struct image_store *store, enum image_type type, uint64_t id, struct image_extent *ret_extent);
 	bool (*has)(struct image_store *store, enum image_type type, uint64_t id);
+	/* Optional: the names of all images. */
+	int (*for_each)(struct image_store *store,
+			int (*fn)(struct image_store *store, enum image_type type, uint64_t id, void *arg), void *arg);
 	/* Optional: NULL if there are no parents, no locks, no descriptors. */
 	int (*parent)(struct image_store *store, struct image_store **ret_parent);
+	int (*set_parent)(struct image_store *store, const char *path);
 	int (*lock_for_reading)(struct image_store *store);
 	void (*unlock)(struct image_store *store);
 	int (*move_fds)(struct image_store *store, int min);

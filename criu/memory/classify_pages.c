@@ -2,7 +2,9 @@
 /* Classifies the pages that the scan has found in private memory. */
 #include <sys/mman.h>
 #include "base/bits.h"
+#include "image/pagemap.h"
 #include "memory/dump_memory.h"
+#include "memory/tracking.h"
 #include "pie/vma.h"
 
 static enum page_outcome outcome_of(const VmaEntry *vma)
@@ -28,6 +30,40 @@ static struct page_run run_of(const VmaEntry *vma, uint64_t start, uint64_t end)
 	};
 }
 
+/* Unchanged pages: those that the previous images have are taken from there, whatever else is known. */
+static int classify_unchanged(const struct pagemap *parent, const VmaEntry *vma, struct page_run all, page_run_fn fn,
+			      void *arg)
+{
+	const struct pagemap_run *from = pagemap_find(parent, all.start), *end = parent->runs + parent->nr_runs;
+	int err = 0;
+
+	for (struct page_run run = all; !err && run.start < all.end; run.start = run.end) {
+		while (from && from < end && from->vaddr + from->nr_pages * PAGE_SZ <= run.start)
+			from++;
+		run.outcome = all.outcome;
+		run.end = all.end;
+		if (from && from < end && from->vaddr > run.start) {
+			run.end = MIN_OF(from->vaddr, all.end);
+		} else if (from && from < end) {
+			run.end = MIN_OF(from->vaddr + from->nr_pages * PAGE_SZ, all.end);
+			if (from->flags & PAGEMAP_PRESENT)
+				run.outcome = PAGES_PARENT;
+		}
+		err = fn(arg, vma, &run);
+	}
+	return err;
+}
+
+static int classify_region(const struct dump_task *dt, const VmaEntry *vma, const struct page_region *region,
+			   page_run_fn fn, void *arg)
+{
+	struct page_run run = run_of(vma, MAX_OF(region->start, vma->start), MIN_OF(region->end, vma->end));
+
+	if (run.outcome == PAGES_WRITE && region->categories & PAGES_UNCHANGED && dt->track->parent)
+		return classify_unchanged(dt->track->parent, vma, run, fn, arg);
+	return fn(arg, vma, &run);
+}
+
 int memory_classify_pages(const struct dump_task *dt, const MmEntry *mm, page_run_fn fn, void *arg)
 {
 	size_t next = 0;
@@ -48,12 +84,8 @@ int memory_classify_pages(const struct dump_task *dt, const MmEntry *mm, page_ru
 		if (!vma_has_private_pages(vma->status))
 			continue;
 		/* A region of the scan may span several mappings. */
-		for (size_t j = next; !err && j < dt->pages.n && dt->pages.v[j].start < vma->end; j++) {
-			struct page_run run = run_of(vma, MAX_OF(dt->pages.v[j].start, vma->start),
-						     MIN_OF(dt->pages.v[j].end, vma->end));
-
-			err = fn(arg, vma, &run);
-		}
+		for (size_t j = next; !err && j < dt->pages.n && dt->pages.v[j].start < vma->end; j++)
+			err = classify_region(dt, vma, &dt->pages.v[j], fn, arg);
 	}
 	return err;
 }

@@ -15,6 +15,7 @@
 
 #define BUFFER_SIZE (512ul << 10)
 #define MAX_PIECES 512
+#define PAGE_TRIES 3
 /* Less is copied before a thread has started. */
 #define WORTH_A_THREAD (4ul << 20)
 
@@ -35,6 +36,41 @@ struct worker {
 	struct zero_ranges zeros; /* of the current job */
 };
 
+/*
+ * A page that is gone, or of which the kernel has lost the content, was unmapped, dropped (MADV_DONTNEED, a truncated file), or its
+ * memory has ended (exit, execve). In none of these cases does it count as unchanged next time: a page that comes in its place is a new
+ * one. Any other page must be readable.
+ */
+static int read_page(const struct page_origin *from, uint64_t at, char *to)
+{
+	uint64_t entry = 0;
+	int err = pread_exact(from->fd, to, PAGE_SZ, (off_t)at);
+
+	for (int tries = 0; err && tries < PAGE_TRIES; tries++) {
+		if (page_scan_entries(from->running, at, 1, &entry) || !(entry & (PM_PRESENT | PM_SWAP))) {
+			memset(to, 0, PAGE_SZ);
+			return 0;
+		}
+		err = pread_exact(from->fd, to, PAGE_SZ, (off_t)at);
+	}
+	return err;
+}
+
+static int read_from_running(const struct page_origin *from, uint64_t at, char *to, uint64_t len)
+{
+	int err = pread_exact(from->fd, to, len, (off_t)at);
+
+	for (uint64_t done = 0; err && done < len; done += PAGE_SZ) {
+		int failed = read_page(from, at + done, to + done);
+
+		if (failed)
+			return failed;
+		if (done + PAGE_SZ == len)
+			err = 0;
+	}
+	return err;
+}
+
 /* What process_vm_readv cannot read (no PROT_READ) the tracer reads through /proc/PID/mem. */
 static int read_by_fd(const struct page_copy *c, const struct page_job *job, char *to)
 {
@@ -42,7 +78,8 @@ static int read_by_fd(const struct page_copy *c, const struct page_job *job, cha
 		const struct iovec *piece = &c->pieces.v[job->first + i];
 		uint64_t at = (uintptr_t)piece->iov_base, len = piece->iov_len;
 		uint64_t have = at < c->from.size ? MIN_OF(len, c->from.size - at) : 0;
-		int err = pread_exact(c->from.fd, to, have, (off_t)at);
+		int err = c->from.running ? read_from_running(&c->from, at, to, have) :
+					    pread_exact(c->from.fd, to, have, (off_t)at);
 
 		if (err < 0)
 			return fail(err, "read %s at %p", c->from.name, piece->iov_base);

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include "kernel/pagemap_scan.h"
 #include "memory/page_sink.h"
 #include "run/stats.h"
 #include "util/array.h"
@@ -14,6 +15,11 @@ struct page_origin {
 	pid_t pid; /* for process_vm_readv(2) */
 	int fd; /* /proc/PID/mem, or a file: addresses are offsets */
 	uint64_t size; /* of the file: zeros fill its last page; UINT64_MAX: unlimited */
+	/*
+	 * The process runs: pages that are not in its page map any more are zeros in the copy, and nothing refers to them. NULL: all
+	 * of them are there.
+	 */
+	const struct page_scan *running;
 };
 
 ARRAY_OF(page_pieces, struct iovec);

@@ -3,18 +3,26 @@
 #include <errno.h>
 #include "memory/copy_pages.h"
 #include "memory/memory.h"
+#include "memory/tracking.h"
 #include "util/hash.h"
 
 int memory_dump_begin(struct dump *dump)
 {
 	dump->memory = dump_alloc(dump, sizeof(*dump->memory));
-	return dump->memory ? 0 : -ENOMEM;
+	if (!dump->memory)
+		return -ENOMEM;
+	dump->memory->tracking = dump_alloc(dump, sizeof(*dump->memory->tracking));
+	if (!dump->memory->tracking)
+		return -ENOMEM;
+	dump->memory->tracking->own = OWN_TRACKER_NONE;
+	return 0;
 }
 
 void memory_dump_end(struct dump *dump)
 {
 	struct memory_dump *memory = dump->memory;
 
+	track_end(dump);
 	segments_close(memory);
 	page_buffer_free(&memory->page_buffer);
 	hash_free(&memory->mapped_ids);

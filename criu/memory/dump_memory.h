@@ -9,6 +9,7 @@
 ARRAY_OF(vma_list, VmaEntry *);
 
 struct segment; /* segments.c */
+struct tracking; /* tracking.h */
 
 /* State of one dump: dump->memory, from memory_dump_begin() on. */
 struct memory_dump {
@@ -28,6 +29,7 @@ struct memory_dump {
 	struct hash huge_files; /* inodes of huge pages that are not used by a single private mapping only */
 	struct aio_reader *aio_reader; /* aio_save.c; NULL: not opened yet, or see aio_unreadable */
 	int aio_unreadable;
+	struct tracking *tracking; /* tracking.h */
 };
 
 /* segments.c: closes their descriptors. Called by dump_life.c. */
@@ -41,7 +43,11 @@ int shmem_check_ns(struct dump *dump, struct dump_task *dt, const struct kernel_
 int memory_arch_save(struct dump *dump, struct dump_task *dt, MmEntry *mm);
 /* map_count.c: warns about more mappings than could be restored here. */
 void map_count_survey(const struct dump_task *dt);
-/* Fills dt->pages and dt->guards, from dt->maps. */
+/*
+ * Fills dt->pages and dt->guards, from dt->maps. Arms the pages that are tracked from now on. Regions of dt->pages have the
+ * category PAGES_UNCHANGED or none.
+ */
+#define PAGES_UNCHANGED (1ull << 63) /* tracked, and not written since they were armed */
 int memory_scan_pages(struct dump *dump, struct dump_task *dt);
 /*
  * classify_pages.c: every run of private pages, in ascending order, from the scan; each within @vma. Stops when @fn

@@ -19,6 +19,22 @@ int memory_arch_ask(struct dump *dump, struct dump_task *dt);
 int memory_save_mm(struct dump *dump, struct dump_task *dt, MmEntry **ret_mm);
 /* Mappings of the inode @st, which has no path, belong to the descriptor that is file @id. */
 int memory_mapping_is(struct dump *dump, const struct stat *st, uint32_t id);
+/*
+ * Tracking of writes (memory/tracking.h), for --track-mem and --prev-images-dir. In the images' transaction, before the tree is frozen:
+ * the previous images, and whether this kernel can track at all.
+ */
+int memory_track_begin(struct dump *dump);
+/* All mappings have been read, and all pids are known: what is known of every task. Ends the tracking for older images, if pages are to be armed. */
+int memory_track(struct dump *dump);
+/* The images are complete. */
+int memory_track_commit(struct dump *dump);
+void memory_track_forget(struct dump_task *dt);
+/* Is the mapping dt->maps.v[i], which is watched by userfaultfd (VMF_UW), watched by us? */
+int memory_is_tracked(struct dump *dump, const struct dump_task *dt, size_t i, bool *ret);
+/* The dump_criu_run_id of the previous images; "": not known. */
+const char *memory_parent_run_id(const struct dump *dump);
+/* Instead of memory_save_mm(): the mappings that are tracked, whose pages are then saved by memory_save_pages(), also while the task runs. */
+int memory_pre_dump_mm(struct dump *dump, struct dump_task *dt, MmEntry **ret_mm);
 /* Saves private pages to pagemap-PID.img and pages-N.img: from the snapshot if there is one. */
 int memory_save_pages(struct dump *dump, struct dump_task *dt, const MmEntry *mm);
 /* Lets the task resume before its pages are saved; dt->snapshot remains NULL if that is not possible or not wanted. */

@@ -7,6 +7,7 @@
 #include "memory/dump_memory.h"
 #include "memory/memory.h"
 #include "memory/snapshot.h"
+#include "memory/tracking.h"
 #include "util/fds.h"
 #include "util/log.h"
 
@@ -27,7 +28,8 @@ static bool has_shared_pages(struct saving *s, const VmaEntry *vma)
 	const struct vma_flags_array *flags = &s->dt->vma_flags;
 	const struct vma_flags *f;
 
-	if (s->dt->snapshot)
+	/* The pid of a process that runs may be that of other memory. */
+	if (s->dt->snapshot || dump_is_pre_dump(s->dump))
 		return true;
 	while (s->next_vma < flags->n && flags->v[s->next_vma].end <= vma->start)
 		s->next_vma++;
@@ -102,7 +104,10 @@ int memory_save_pages(struct dump *dump, struct dump_task *dt, const MmEntry *mm
 
 	if (err)
 		return err;
-	mem = dt->snapshot ? dup_fd_above(dt->snapshot->mem, 3) : open_at(dt->proc.dir, "mem", O_RDONLY, 0);
+	if (dump_is_pre_dump(dump))
+		mem = dup_fd_above(dt->track->mem, 3);
+	else
+		mem = dt->snapshot ? dup_fd_above(dt->snapshot->mem, 3) : open_at(dt->proc.dir, "mem", O_RDONLY, 0);
 	if (mem < 0)
 		return fail(mem, "open /proc/%d/mem", dt->t.host_pid);
 	s.copy.sink = sink;
@@ -110,7 +115,9 @@ int memory_save_pages(struct dump *dump, struct dump_task *dt, const MmEntry *mm
 	s.copy.buffer = &dump->memory->page_buffer;
 	s.copy.between = dump->between_pages;
 	s.copy.between_arg = dump;
-	s.copy.from = (struct page_origin){ "memory", dt->t.host_pid, mem, UINT64_MAX };
+	s.copy.from = (struct page_origin){ "memory", dt->t.host_pid, mem, UINT64_MAX, NULL };
+	if (dump_is_pre_dump(dump))
+		s.copy.from.running = &dt->track->scan;
 	err = save(&s, mm);
 	page_copy_free(&s.copy);
 	return err ? err : page_sink_finish(&sink);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Scans the page tables of an address space: its own pages, and guard markers. */
+/* Scans the page tables of an address space: its own pages, which of them are unchanged, and guard markers. */
 #include <errno.h>
 #include <string.h>
 #include "kernel/device.h"
 #include "kernel/pagemap_scan.h"
 #include "kernel/shm.h"
 #include "memory/dump_memory.h"
+#include "memory/tracking.h"
 #include "util/log.h"
 
 /* Splitting the scan costs more than it saves on less. */
@@ -50,38 +51,144 @@ static uint64_t never_own(struct looking *l, const struct kernel_vma *v)
 	return PAGE_PFNZERO | PAGE_FILE;
 }
 
-static int scan_range(struct dump_task *dt, const struct page_scan *scan, uint64_t start, uint64_t end, uint64_t never)
+static int add_found(struct dump_task *dt, struct page_regions *all, uint64_t unchanged_without)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < all->n; i++) {
+		const bool guard = all->v[i].categories & PAGE_GUARD;
+
+		all->v[i].categories =
+			unchanged_without && !(all->v[i].categories & unchanged_without) ? PAGES_UNCHANGED : 0;
+		err = array_add(guard ? &dt->guards : &dt->pages, all->v[i]);
+	}
+	array_free(all);
+	return err;
+}
+
+/* Mappings of the same sort, with what is between them. */
+struct range {
+	uint64_t start, end;
+	uint64_t never; /* see never_own() */
+	enum track_area area;
+};
+
+static int scan_range(struct dump_task *dt, const struct page_scan *scan, const struct range *r, uint64_t written)
 {
 	const struct page_want want = {
-		.all = never,
-		.inverted = never,
+		.all = r->never,
+		.inverted = r->never,
 		.any = PAGE_PRESENT | PAGE_SWAPPED | PAGE_GUARD,
-		.report = PAGE_GUARD,
+		.report = PAGE_GUARD | written,
 	};
 	struct page_regions all = { 0 };
-	int err = page_scan_range(scan, start, end, &want, &all);
+	int err = page_scan_range(scan, r->start, r->end, &want, &all);
 
-	for (size_t i = 0; !err && i < all.n; i++)
-		err = array_add(all.v[i].categories & PAGE_GUARD ? &dt->guards : &dt->pages, all.v[i]);
+	if (!err)
+		return add_found(dt, &all, r->area == AREA_TRACKED ? written : 0);
 	array_free(&all);
 	return err;
 }
 
+/* The guards, which must not be armed. */
+static int scan_guards(struct dump_task *dt, const struct page_scan *scan, const struct range *r)
+{
+	const struct page_want want = { .any = PAGE_GUARD, .report = PAGE_GUARD };
+	struct page_regions all = { 0 };
+	int err = scan->known & PAGE_GUARD ? page_scan_range(scan, r->start, r->end, &want, &all) : 0;
+
+	if (!err)
+		return add_found(dt, &all, 0);
+	array_free(&all);
+	return err;
+}
+
+/*
+ * Arms what it finds. -EPERM: the range is not tracked after all, and a part of it may be armed, which nobody will know: nothing
+ * was added.
+ */
+static int scan_and_arm(struct dump_task *dt, const struct page_scan *scan, const struct range *r, uint64_t written)
+{
+	const struct page_want want = {
+		.all = r->never | PAGE_GUARD,
+		.inverted = r->never | PAGE_GUARD,
+		.any = PAGE_PRESENT | PAGE_SWAPPED,
+		.report = written,
+		.protect = true,
+	};
+	struct page_regions all = { 0 };
+	int err = page_scan_range(scan, r->start, r->end, &want, &all);
+
+	if (!err)
+		err = add_found(dt, &all, r->area == AREA_TRACKED ? written : 0);
+	array_free(&all);
+	return err ? err : scan_guards(dt, scan, r);
+}
+
+struct scanning {
+	struct looking looking;
+	struct page_scan scan;
+	uint64_t written; /* category; 0: nothing is tracked */
+	bool arms;
+};
+
+/* The next range, from mapping *@at on, which is advanced; *@at is unchanged if there is none. */
+static struct range next_range(struct scanning *s, const struct dump_task *dt, size_t *at)
+{
+	const struct kernel_vma *v = dt->maps.v;
+	struct range r = { .start = v[*at].start, .never = never_own(&s->looking, &v[*at]) };
+
+	r.area = track_area_of(dt, *at);
+	do
+		r.end = v[(*at)++].end;
+	while (*at < dt->maps.n && v[*at].end < 1ull << 63 && never_own(&s->looking, &v[*at]) == r.never &&
+	       track_area_of(dt, *at) == r.area);
+	return r;
+}
+
+static int scan_next(struct scanning *s, struct dump_task *dt, size_t *at)
+{
+	const size_t first = *at;
+	struct range r = next_range(s, dt, at);
+	int err = -EPERM;
+
+	if (r.area != AREA_UNTRACKED && s->arms)
+		err = scan_and_arm(dt, &s->scan, &r, s->written);
+	else
+		return scan_range(dt, &s->scan, &r, r.area == AREA_TRACKED ? s->written : 0);
+	if (err != -EPERM)
+		return err;
+	log_debug("%lx-%lx is not tracked", r.start, r.end);
+	memset(dt->track->areas + first, AREA_UNTRACKED, *at - first);
+	r.area = AREA_UNTRACKED;
+	return scan_range(dt, &s->scan, &r, 0);
+}
+
+static int arm_all(struct dump *dump, struct dump_task *dt)
+{
+	const struct tracking *t = dump->memory->tracking;
+
+	return dt->track && t->arms && t->backend->arm && !dt->track->must_not_arm ? t->backend->arm(dump, dt) : 0;
+}
+
 int memory_scan_pages(struct dump *dump, struct dump_task *dt)
 {
-	struct looking l = { .mounts = &dump->mounts };
-	_cleanup_page_scan_ struct page_scan scan = PAGE_SCAN_CLOSED;
-	int err = page_scan_open(&dt->proc, &scan);
+	const struct tracking *t = dump->memory->tracking;
+	struct scanning s = {
+		.looking.mounts = &dump->mounts,
+		.scan = PAGE_SCAN_CLOSED,
+		.written = dt->track && t->backend ? t->backend->written : 0,
+	};
+	int err = page_scan_open(&dt->proc, &s.scan);
 
-	/* Neighbours of the same type are scanned together: what is between them is empty. */
-	for (size_t i = 0, next; !err && i < dt->maps.n; i = next) {
-		uint64_t never = never_own(&l, &dt->maps.v[i]);
-
-		for (next = i + 1; next < dt->maps.n && never_own(&l, &dt->maps.v[next]) == never; next++)
-			if (dt->maps.v[next].end >= 1ull << 63)
-				break;
+	s.arms = dt->track && t->arms && t->backend->arms_by_scan && !dt->track->must_not_arm;
+	/* Neighbours of the same sort are scanned together: what is between them is empty. */
+	for (size_t i = 0; !err && i < dt->maps.n;) {
 		if (dt->maps.v[i].end < 1ull << 63)
-			err = scan_range(dt, &scan, dt->maps.v[i].start, dt->maps.v[next - 1].end, never);
+			err = scan_next(&s, dt, &i);
+		else
+			i++;
 	}
-	return err < 0 ? fail(err, "read the page map") : 0;
+	page_scan_close(&s.scan);
+	return err < 0 ? fail(err, "read the page map") : arm_all(dump, dt);
 }

@@ -18,10 +18,10 @@
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include "kernel/pid_ns.h"
 #include "memory/dump_memory.h"
 #include "memory/memory.h"
 #include "memory/reap.h"
+#include "memory/target_helper.h"
 #include "pie/vma.h"
 #include "parasite_blob.h"
 #include "util/fds.h"
@@ -77,95 +77,34 @@ static bool under_seccomp(const struct dump_task *dt)
 }
 
 struct making {
-	struct compel_ctl *ctl;
-	int pid_ns; /* of the process; -1: ours */
-	pid_t tid, copy, inside;
+	struct target_helper helper;
+	pid_t copy, inside;
 	bool is_child;
 	int err;
 };
-
-/* The pid, in our namespace, of what the process calls @inside; 0: there is none. */
-static pid_t number_here(const struct making *m, pid_t inside)
-{
-	pid_t here = inside;
-
-	return m->pid_ns < 0 || !pid_ns_outer(m->pid_ns, inside, &here) ? here : 0;
-}
-
-/* Waits until the process has created its helper; the process waits for that one now. 0: it never will. */
-static pid_t await_helper(struct making *m)
-{
-	struct parasite_fork_state f = { 0 };
-	siginfo_t info = { 0 };
-
-	while (!compel_args_read(m->ctl, 0, &f, offsetof(struct parasite_fork_state, stack)) && f.helper <= 0) {
-		if (waitid(P_PID, m->tid, &info, WSTOPPED | WEXITED | WNOHANG | WNOWAIT | __WALL) || info.si_pid)
-			return 0;
-		sched_yield();
-	}
-	return f.helper > 0 ? number_here(m, f.helper) : 0;
-}
-
-static pid_t wait_for(pid_t pid, int *ret_status)
-{
-	pid_t got;
-
-	do
-		got = waitpid(pid, ret_status, __WALL);
-	while (got < 0 && errno == EINTR);
-	return got;
-}
-
-/* Lets a stopped helper run until it has exited. */
-static int see_off(pid_t helper)
-{
-	int status;
-
-	for (;;) {
-		if (wait_for(helper, &status) != helper)
-			return -errno;
-		if (!WIFSTOPPED(status))
-			return 0;
-		if (ptrace(PTRACE_CONT, helper, NULL, NULL))
-			return -errno;
-	}
-}
-
-/* The process waits for its helper, and the dumper for the process: neither may be left waiting. */
-static void end_helper(pid_t helper)
-{
-	int status;
-
-	kill(helper, SIGKILL);
-	while (wait_for(helper, &status) == helper && WIFSTOPPED(status))
-		;
-}
 
 static void make(void *arg)
 {
 	struct making *m = arg;
 	struct parasite_fork_state f = { 0 };
-	pid_t helper = await_helper(m);
 	int status;
 
-	m->err = helper ? see_off(helper) : -ECHILD;
-	if (m->err && helper)
-		end_helper(helper);
+	m->err = target_helper_see_off(&m->helper, NULL, NULL);
 	if (!m->err)
-		m->err = compel_args_read(m->ctl, 0, &f, offsetof(struct parasite_fork_state, stack));
+		m->err = compel_args_read(m->helper.ctl, 0, &f, offsetof(struct parasite_fork_state, stack));
 	if (!m->err && f.copy <= 0)
 		m->err = f.copy ? f.copy : -ECHILD;
 	if (m->err)
 		return;
 	m->inside = f.copy;
-	m->copy = number_here(m, f.copy);
+	m->copy = target_helper_number(&m->helper, f.copy);
 	/* 0 is any child of ours. */
 	if (m->copy <= 0) {
 		m->err = -ECHILD;
 		return;
 	}
 	/* An orphan dies with us; a child must not before its parent is stopped. */
-	if (wait_for(m->copy, &status) != m->copy || !WIFSTOPPED(status) ||
+	if (target_helper_wait(m->copy, &status) != m->copy || !WIFSTOPPED(status) ||
 	    (!m->is_child && ptrace(PTRACE_SETOPTIONS, m->copy, NULL, (void *)(long)PTRACE_O_EXITKILL)))
 		m->err = -ESRCH;
 }
@@ -175,25 +114,28 @@ static void end_copy(pid_t pid)
 	int status;
 
 	kill(pid, SIGKILL);
-	wait_for(pid, &status);
+	target_helper_wait(pid, &status);
 }
 
 static int make_copy(const struct dump *dump, struct dump_task *dt, struct snapshot *snap, pid_t guard)
 {
 	const struct parasite_fork_state clean = { .is_child = snap->is_child, .guard = guard };
-	struct making m = { .pid_ns = dump->pid_ns, .tid = dt->threads[0].id.host_tid, .is_child = snap->is_child };
+	struct making m = {
+		.helper = { .pid_ns = dump->pid_ns, .tid = dt->threads[0].id.host_tid },
+		.is_child = snap->is_child,
+	};
 	long value = 0;
-	int cured, err = compel_open(m.tid, &m.ctl);
+	int cured, err = compel_open(m.helper.tid, &m.helper.ctl);
 
 	if (err)
 		return err;
-	err = compel_infect(m.ctl, &parasite_blob, sizeof(clean));
+	err = compel_infect(m.helper.ctl, &parasite_blob, sizeof(clean));
 	if (!err)
-		err = compel_args_write(m.ctl, 0, &clean, offsetof(struct parasite_fork_state, stack));
+		err = compel_args_write(m.helper.ctl, 0, &clean, offsetof(struct parasite_fork_state, stack));
 	if (!err)
-		err = compel_command_with(m.ctl, PARASITE_FORK, make, &m, &value);
+		err = compel_command_with(m.helper.ctl, PARASITE_FORK, make, &m, &value);
 	err = err ? err : value < 0 ? (int)value : m.err;
-	cured = compel_cure(m.ctl);
+	cured = compel_cure(m.helper.ctl);
 	if (cured)
 		err = fail(cured, "remove our code from the process");
 	snap->pid = m.copy;

@@ -17,6 +17,7 @@ enum parasite_command {
 	PARASITE_POLICIES, /* args: struct parasite_visit: continues with its policies */
 	PARASITE_ARCH, /* args: see pie/arch.h */
 	PARASITE_REAP, /* args: struct parasite_reap */
+	PARASITE_UFFD, /* args: struct parasite_uffd */
 };
 
 /* All queries about a process and its first thread, in one command. Offsets from here, multiples of 8. */
@@ -128,6 +129,15 @@ struct parasite_fork_state {
 	uint32_t is_child;
 	int32_t guard; /* for a child: it stays alive as long as this process, which kills it */
 	uint8_t stack[8192]; /* the helper's */
+};
+
+/* The name of the helper that creates a userfaultfd of the process's memory, in a descriptor table of its own. */
+#define PARASITE_UFFD_NAME "criu-uffd"
+
+struct parasite_uffd {
+	int32_t helper; /* as in parasite_fork_state: the tracer takes the descriptor from it when it exits */
+	int32_t fd; /* in the helper; or negative errno */
+	uint8_t stack[4096]; /* the helper's */
 };
 
 /* A child that the program does not know of: waits until it exits, and removes the SIGCHLD for it. */

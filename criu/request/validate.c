@@ -70,7 +70,7 @@ static int validate_dump(struct request *req)
 	int err;
 
 	if (!opts->pid)
-		return request_refuse(req, "dump needs the pid of a process: criu dump -t PID");
+		return request_refuse(req, "%s needs the pid of a process: criu %s -t PID", req->name, req->name);
 	if (opts->pid == getpid() || opts->pid == getppid())
 		return request_refuse(req, "-t %d is %s; criu cannot freeze itself or its parent", opts->pid,
 				      opts->pid == getpid() ? "criu itself" : "the process that called criu");
@@ -83,6 +83,16 @@ static int validate_dump(struct request *req)
 	}
 	err = validate_page_client(req);
 	return !err && (opts->cgroup_props || opts->cgroup_props_file) ? validate_cgroup_props(req) : err;
+}
+
+/* The tree goes on, and its writes are tracked: that is what it is for. */
+static int validate_pre_dump(struct request *req)
+{
+	struct options *opts = &req->opts;
+
+	opts->pre_dump = opts->track_mem = opts->leave_running = true;
+	opts->leave_stopped = false;
+	return validate_dump(req);
 }
 
 /* As execvp(3) would find it: a missing program is reported before the tree is created. */
@@ -214,6 +224,8 @@ int request_validate(struct request *req)
 	switch (req->command) {
 	case CMD_DUMP:
 		return validate_dump(req);
+	case CMD_PRE_DUMP:
+		return validate_pre_dump(req);
 	case CMD_RESTORE:
 		return validate_restore(req);
 	case CMD_PAGE_SERVER:

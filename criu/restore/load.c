@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include "image/lineage.h"
 #include "inventory.pb-c.h"
 #include "memory/memory.h"
 #include "pstree.pb-c.h"
@@ -50,8 +51,14 @@ static int load_inventory(struct restore *r)
 	err = read_single(r, IMAGE_INVENTORY, 0, &entry);
 	if (err)
 		return err;
+	if (entry->img_version == IMAGE_VERSION_PRE_DUMP || entry->has_pre_dump_mode)
+		return bad(
+			"inventory.img: these are images of a pre-dump: restore those of the dump that it was made for");
 	if (entry->img_version != IMAGE_VERSION)
 		return bad("inventory.img: image version %u; expected version %d", entry->img_version, IMAGE_VERSION);
+	err = image_check_lineage(r->dir);
+	if (err)
+		return bad("%s", image_store_error(r->dir));
 	if (!entry->has_fdinfo_per_id || !entry->fdinfo_per_id)
 		return bad("inventory.img: images of a dumper that is too old (no fdinfo_per_id)");
 	if (entry->plugins_entry && entry->plugins_entry->n_plugins)

@@ -82,6 +82,8 @@ struct dump_task {
 	MmEntry *mm;
 	struct PidNsEntry *
 		init_of; /* kinds/ns/pid_settings.c: state of the pid namespace that it is the init of; NULL: none, or the tool's */
+	struct task_track
+		*track; /* memory/tracking.h: which pages have been written since an earlier dump; NULL: unknown */
 	struct snapshot *snapshot; /* memory/snapshot.c: source of pages if the task runs already */
 	struct parasite_task *parasite;
 	size_t parasite_len;
@@ -101,6 +103,7 @@ struct dump_task {
 enum dump_mode {
 	DUMP_FULL, /* the tree is frozen until its images are complete */
 	DUMP_SHORT_FREEZE, /* it runs again once its memory has been copied: --leave-running */
+	DUMP_PRE_DUMP, /* memory that is tracked from now on, for a later dump */
 	DUMP_CHECK, /* it is not frozen at all: criu check */
 	DUMP_REFUSAL, /* it is frozen, and no code can run in a task of it: only blockers are wanted */
 };
@@ -121,6 +124,7 @@ struct dump {
 	const struct rights
 		*inside; /* of tasks in their own user namespace, set by its kind; NULL: those of the tool */
 	enum dump_mode mode;
+	char run_id[37]; /* a UUID, of this run alone: that of the images */
 	const char *phase; /* current phase: dump/phases.c */
 	struct image_store *dir;
 	struct hash saved_fs; /* device numbers (kdev_make) of file systems whose content is saved with their mounts */
@@ -211,6 +215,12 @@ static inline bool dump_is_check(const struct dump *dump)
 static inline bool dump_saves_after_thaw(const struct dump *dump)
 {
 	return dump->mode == DUMP_SHORT_FREEZE;
+}
+
+/* Only pages are saved, and only those that are tracked from now on; the tree runs meanwhile. */
+static inline bool dump_is_pre_dump(const struct dump *dump)
+{
+	return dump->mode == DUMP_PRE_DUMP;
 }
 
 static inline struct dump_task *dump_task_of(struct task *t)

@@ -155,7 +155,8 @@ struct options {
 	bool experimental; /* --experimental */
 
 	/* -- memory -- */
-	bool track_mem; /* --track-mem: turn on dirty tracking after the dump */
+	bool pre_dump; /* the command pre-dump */
+	bool track_mem; /* --track-mem: track which pages are written from this dump on */
 	bool auto_dedup; /* --auto-dedup: punch pages out of the parent once they are superseded or read */
 	enum pre_dump_mode pre_dump_mode;
 	bool lazy_pages; /* --lazy-pages */

@@ -244,5 +244,7 @@ unsigned long blob_entry(unsigned int command, void *args)
 		return (unsigned long)parasite_arch_command(args);
 	if (command == PARASITE_REAP)
 		return (unsigned long)parasite_reap(args);
+	if (command == PARASITE_UFFD)
+		return (unsigned long)parasite_uffd(args);
 	return (unsigned long)-E_INVAL;
 }

@@ -29,6 +29,10 @@ struct parasite_fork_state;
 /* Negative errno if there is no helper; the result of the copy is in @f. */
 long parasite_fork(struct parasite_fork_state *f);
 
+struct parasite_uffd;
+/* uffd.c: negative errno if there is no helper; the result is in @u. */
+long parasite_uffd(struct parasite_uffd *u);
+
 struct parasite_reap;
 /* reap.c */
 long parasite_reap(const struct parasite_reap *r);

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Are the parents of images still the ones that they refer to? */
+#pragma once
+#include "image/store.h"
+
+/*
+ * Of those whose inventories say so (field parent_run_id), at any distance. -ENOENT, -EBADMSG: a parent is missing, or contains the
+ * images of another run; the text is in image_store_error(@dir).
+ */
+int image_check_lineage(struct image_store *dir);

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The previous images: are they those of this tree? Whatever is wrong with them is refused by name. */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/bits.h"
+#include "image/reader.h"
+#include "inventory.pb-c.h"
+#include "memory/dump_memory.h"
+#include "memory/memory.h"
+#include "memory/tracking.h"
+#include "util/log.h"
+
+static int read_inventory(struct dump *dump, struct tracking *t)
+{
+	const char *path = dump->opts->parent_dir;
+	_cleanup_record_ InventoryEntry *entry = NULL;
+	int err;
+
+	if (!image_store_is_dump(t->parent))
+		return fail(-ENOENT, "--prev-images-dir %s: there is no inventory.img: it contains no (complete) images", path);
+	err = image_read_single(t->parent, IMAGE_INVENTORY, 0, &entry);
+	if (err)
+		return fail(err, "--prev-images-dir %s: %s", path, image_store_error(t->parent));
+	if (!entry->has_dump_uptime)
+		return fail(-EBADMSG, "--prev-images-dir %s: the inventory has no dump_uptime: no dump that tracked memory", path);
+	t->parent_uptime = entry->dump_uptime;
+	if (entry->dump_criu_run_id && strlen(entry->dump_criu_run_id) == RUN_ID_SIZE - 1)
+		memcpy(t->parent_run_id, entry->dump_criu_run_id, RUN_ID_SIZE);
+	return 0;
+}
+
+int track_open_parent(struct dump *dump)
+{
+	struct tracking *t = dump->memory->tracking;
+	const char *path = dump->opts->parent_dir;
+	int err = image_store_set_parent(dump->dir, path);
+
+	if (path[0] == '/')
+		log_warn("--prev-images-dir %s: the link `parent` is absolute, and wrong once the images have been moved", path);
+	if (!err)
+		err = image_store_parent(dump->dir, &t->parent);
+	if (err)
+		return fail(err, "--prev-images-dir %s: %s", path, image_store_error(dump->dir));
+	err = image_store_lock_for_reading(t->parent);
+	if (err)
+		return fail(err, "--prev-images-dir %s: %s", path, image_store_error(t->parent));
+	return read_inventory(dump, t);
+}
+
+static int has_pages_of(struct tracking *t, pid_t pid)
+{
+	struct image_extent extent;
+	int err = image_store_open(t->parent, IMAGE_PAGEMAP, (uint64_t)pid, &extent);
+
+	if (!err && extent.fd >= 0)
+		close(extent.fd);
+	return err;
+}
+
+int track_check_parent(struct dump *dump)
+{
+	struct tracking *t = dump->memory->tracking;
+	const struct dump_task *root = dump_task_of(dump->tree.root);
+	const char *path = dump->opts->parent_dir;
+	/* In clock ticks, as the start of a process. */
+	uint64_t made = (uint64_t)((__uint128_t)t->parent_uptime * (uint64_t)sysconf(_SC_CLK_TCK) / 1000000);
+
+	if (root->track && root->track->parent)
+		return 0;
+	if (root->stat.start_time > made)
+		return fail(-ESRCH, "--prev-images-dir %s: process %d has started after these images were made: they are of another one",
+			    path, root->t.host_pid);
+	if (has_pages_of(t, root->t.pid) == -ENOENT)
+		return fail(-ESRCH, "--prev-images-dir %s: there is no pagemap-%d.img: the images are of another process", path,
+			    root->t.pid);
+	log_warn("--prev-images-dir %s: writes of process %d have not been tracked since these images were made (%s): its memory is saved as a whole",
+		 path, root->t.host_pid,
+		 t->parent_run_id[0] ? "it has executed another program, or others were made later, or a " TRACKER_NAME
+				       " process was killed" :
+				       "by another program");
+	return 0;
+}
