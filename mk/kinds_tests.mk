@@ -39,6 +39,12 @@ $(KILL_TESTS): $(BUILD)/test/kill/%: test/kill/%.c test/kill/report.h
 
 kind-tests: $(KILL_TESTS)
 
+# What test/fuzz/incremental dumps.
+kind-tests: $(BUILD)/test/fuzz/memory_changes
+$(BUILD)/test/fuzz/memory_changes: test/fuzz/memory_changes.c
+	@mkdir -p $(@D)
+	$(CC) $(KIND_CFLAGS) -o $@ $<
+
 # What runs in the containers of test/engines, which have no libraries.
 kind-tests: $(BUILD)/test/engines/guest
 $(BUILD)/test/engines/guest: test/engines/guest.c

@@ -21,7 +21,8 @@ static int dedup(const struct options *opts)
 		return fail(err, "open the images directory %s", opts->images_dir);
 	err = image_store_lock_for_reading(dir);
 	if (!err && !image_store_is_dump(dir))
-		return fail(-ENOENT, "%s: there is no inventory.img: it contains no (complete) images", opts->images_dir);
+		return fail(-ENOENT, "%s: there is no inventory.img: it contains no (complete) images",
+			    opts->images_dir);
 	if (!err)
 		err = image_check_lineage(dir);
 	if (!err)

@@ -204,7 +204,13 @@ static int complete(struct dump *dump)
 
 static void report_complete(struct dump *dump)
 {
-	log_info("the images are complete: %lu pages", dump->stats.dump.pages_written);
+	const struct dump_stats *stats = &dump->stats.dump;
+
+	if (stats->pages_skipped_parent)
+		log_info("the images are complete: %lu pages, and %lu in the previous images", stats->pages_written,
+			 stats->pages_skipped_parent);
+	else
+		log_info("the images are complete: %lu pages", stats->pages_written);
 }
 
 static int end_tree(struct dump *dump)

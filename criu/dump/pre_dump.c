@@ -38,8 +38,8 @@ static int save_inventory(struct dump *dump)
 	entry.has_dump_uptime = true;
 	entry.dump_uptime = (uint64_t)dump->stood.boottime / 1000;
 	entry.has_pre_dump_mode = true;
-	entry.pre_dump_mode = dump->opts->pre_dump_mode == PRE_DUMP_READ ? CRIU_PRE_DUMP_MODE__VM_READ :
-									   CRIU_PRE_DUMP_MODE__SPLICE;
+	entry.pre_dump_mode =
+		dump->opts->pre_dump_mode == PRE_DUMP_READ ? CRIU_PRE_DUMP_MODE__VM_READ : CRIU_PRE_DUMP_MODE__SPLICE;
 	entry.plugins_entry = &plugins;
 	entry.dump_criu_run_id = dump->run_id;
 	if (dump->stats.dump.pages_skipped_parent)

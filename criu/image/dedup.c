@@ -29,7 +29,7 @@ static int fail_of(struct dedup *d, struct image_store *at, int err)
 static int punch(struct dedup *d, int fd, const struct pagemap_run *new, const struct pagemap_run *old)
 {
 	uint64_t start = MAX_OF(new->vaddr, old->vaddr);
-	uint64_t end = MIN_OF(new->vaddr + new->nr_pages * PAGE_SZ, old->vaddr + old->nr_pages * PAGE_SZ);
+	uint64_t end = MIN_OF(new->vaddr + new->nr_pages *PAGE_SZ, old->vaddr + old->nr_pages * PAGE_SZ);
 
 	if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)(old->offset + (start - old->vaddr)),
 		      (off_t)(end - start)))

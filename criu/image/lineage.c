@@ -40,8 +40,8 @@ static int check_id(struct image_store *at, const char *wanted)
 		return image_store_fail(at, -ENOENT, "there is no inventory.img: the images have been removed");
 	err = image_read_single(at, IMAGE_INVENTORY, 0, &entry);
 	if (!err && (!entry->dump_criu_run_id || strcmp(entry->dump_criu_run_id, wanted)))
-		err = image_store_fail(at, -EBADMSG,
-				       "its images have been replaced: they are not those that pages were left out for");
+		err = image_store_fail(
+			at, -EBADMSG, "its images have been replaced: they are not those that pages were left out for");
 	return err;
 }
 

@@ -65,7 +65,8 @@ int memory_pre_dump_mm(struct dump *dump, struct dump_task *dt, MmEntry **ret_mm
 		fill(&entries[mm->n_vmas++], &dt->maps.v[i]);
 	}
 	if (dt->track && dt->track->must_not_arm) {
-		log_info("memory that has been written is not tracked: the kernel may be writing to it (asynchronous I/O)");
+		log_info(
+			"memory that has been written is not tracked: the kernel may be writing to it (asynchronous I/O)");
 		drop_written(dt);
 	}
 	*ret_mm = mm;

@@ -67,17 +67,27 @@ const char *memory_parent_run_id(const struct dump *dump)
 	return tracking_of(dump)->parent_run_id;
 }
 
+static bool sees_frames(void)
+{
+	_cleanup_page_scan_ struct page_scan scan = PAGE_SCAN_CLOSED;
+	_cleanup_proc_ struct proc self = PROC_CLOSED;
+	uint64_t entry = 0;
+
+	return !proc_open_self(&self) && !page_scan_open(&self, &scan) &&
+	       !page_scan_entries(&scan, ROUND_DOWN((uintptr_t)&entry, PAGE_SZ), 1, &entry) && (entry & PM_PFN_MASK);
+}
+
 static int choose_backend(struct dump *dump)
 {
 	struct tracking *t = tracking_of(dump);
 
 	t->backend = track_soft_dirty.probe() ? &track_soft_dirty : track_uffd.probe() ? &track_uffd : NULL;
+	t->sees_frames = sees_frames();
 	t->arms = dump->opts->track_mem &&
 		  (dump_is_pre_dump(dump) || dump->opts->leave_running || dump->opts->leave_stopped);
 	if (!t->backend && t->arms)
-		return fail(-EOPNOTSUPP,
-			    "this kernel cannot track writes to memory: neither with soft-dirty bits "
-			    "(CONFIG_MEM_SOFT_DIRTY) nor with userfaultfd and PAGEMAP_SCAN (Linux 6.7)");
+		return fail(-EOPNOTSUPP, "this kernel cannot track writes to memory: neither with soft-dirty bits "
+					 "(CONFIG_MEM_SOFT_DIRTY) nor with userfaultfd and PAGEMAP_SCAN (Linux 6.7)");
 	if (t->backend)
 		log_debug("writes are tracked by %s", t->backend->name);
 	return 0;
@@ -225,7 +235,7 @@ int memory_track_commit(struct dump *dump)
 		log_warn("what keeps the tracking of writes has been killed: the next dump saves all memory");
 	/* The last images of this sequence: the tree is not to be slowed down any more. */
 	return !t->arms && t->parent && (dump->opts->leave_running || dump->opts->leave_stopped) ? end_trackers(dump) :
-												    0;
+												   0;
 }
 
 void memory_track_forget(struct dump_task *dt)

@@ -14,12 +14,17 @@
  * Private memory of ordinary pages. Shared memory is also written through other mappings and descriptors, and saved as a whole.
  * The kernel's own mappings (a name in brackets) are not its either.
  */
-bool track_is_eligible(const struct kernel_vma *v, const struct vma_flags *f)
+bool track_is_eligible(const struct dump *dump, const struct dump_task *dt, size_t i)
 {
+	const struct kernel_vma *v = &dt->maps.v[i];
+	const struct vma_flags *f = &dt->vma_flags.v[i];
 	const uint64_t never = BIT(VMF_HT) | BIT(VMF_IO) | BIT(VMF_PF) | BIT(VMF_MM) | BIT(VMF_DP) | BIT(VMF_SS) |
 			       BIT(VMF_UM) | BIT(VMF_UI);
 
 	if (v->shared || f->flags & never || v->end >= 1ull << 63)
+		return false;
+	/* Pages that were dropped leave markers, which then cannot be told from swapped pages. */
+	if ((v->ino || v->dev_major || v->dev_minor) && !dump->memory->tracking->sees_frames)
 		return false;
 	return v->name[0] != '[' || str_has_prefix(v->name, "[anon") || !strcmp(v->name, "[heap]") ||
 	       !strcmp(v->name, "[stack]");

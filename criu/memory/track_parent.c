@@ -18,12 +18,15 @@ static int read_inventory(struct dump *dump, struct tracking *t)
 	int err;
 
 	if (!image_store_is_dump(t->parent))
-		return fail(-ENOENT, "--prev-images-dir %s: there is no inventory.img: it contains no (complete) images", path);
+		return fail(-ENOENT,
+			    "--prev-images-dir %s: there is no inventory.img: it contains no (complete) images", path);
 	err = image_read_single(t->parent, IMAGE_INVENTORY, 0, &entry);
 	if (err)
 		return fail(err, "--prev-images-dir %s: %s", path, image_store_error(t->parent));
 	if (!entry->has_dump_uptime)
-		return fail(-EBADMSG, "--prev-images-dir %s: the inventory has no dump_uptime: no dump that tracked memory", path);
+		return fail(-EBADMSG,
+			    "--prev-images-dir %s: the inventory has no dump_uptime: no dump that tracked memory",
+			    path);
 	t->parent_uptime = entry->dump_uptime;
 	if (entry->dump_criu_run_id && strlen(entry->dump_criu_run_id) == RUN_ID_SIZE - 1)
 		memcpy(t->parent_run_id, entry->dump_criu_run_id, RUN_ID_SIZE);
@@ -37,7 +40,9 @@ int track_open_parent(struct dump *dump)
 	int err = image_store_set_parent(dump->dir, path);
 
 	if (path[0] == '/')
-		log_warn("--prev-images-dir %s: the link `parent` is absolute, and wrong once the images have been moved", path);
+		log_warn(
+			"--prev-images-dir %s: the link `parent` is absolute, and wrong once the images have been moved",
+			path);
 	if (!err)
 		err = image_store_parent(dump->dir, &t->parent);
 	if (err)
@@ -69,15 +74,19 @@ int track_check_parent(struct dump *dump)
 	if (root->track && root->track->parent)
 		return 0;
 	if (root->stat.start_time > made)
-		return fail(-ESRCH, "--prev-images-dir %s: process %d has started after these images were made: they are of another one",
-			    path, root->t.host_pid);
+		return fail(
+			-ESRCH,
+			"--prev-images-dir %s: process %d has started after these images were made: they are of another one",
+			path, root->t.host_pid);
 	if (has_pages_of(t, root->t.pid) == -ENOENT)
-		return fail(-ESRCH, "--prev-images-dir %s: there is no pagemap-%d.img: the images are of another process", path,
+		return fail(-ESRCH,
+			    "--prev-images-dir %s: there is no pagemap-%d.img: the images are of another process", path,
 			    root->t.pid);
-	log_warn("--prev-images-dir %s: writes of process %d have not been tracked since these images were made (%s): its memory is saved as a whole",
-		 path, root->t.host_pid,
-		 t->parent_run_id[0] ? "it has executed another program, or others were made later, or a " TRACKER_NAME
-				       " process was killed" :
-				       "by another program");
+	log_warn(
+		"--prev-images-dir %s: writes of process %d have not been tracked since these images were made (%s): its memory is saved as a whole",
+		path, root->t.host_pid,
+		t->parent_run_id[0] ? "it has executed another program, or others were made later, or a " TRACKER_NAME
+				      " process was killed" :
+				      "by another program");
 	return 0;
 }

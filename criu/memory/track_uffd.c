@@ -144,10 +144,9 @@ static int find(struct dump *dump, struct dump_task *dt)
 	return 0;
 }
 
-static bool is_new(const struct dump_task *dt, size_t i)
+static bool is_new(const struct dump *dump, const struct dump_task *dt, size_t i)
 {
-	return track_area_of(dt, i) == AREA_UNTRACKED && !is_protected(dt, i) &&
-	       track_is_eligible(&dt->maps.v[i], &dt->vma_flags.v[i]);
+	return track_area_of(dt, i) == AREA_UNTRACKED && !is_protected(dt, i) && track_is_eligible(dump, dt, i);
 }
 
 static bool has_tracked(const struct dump_task *dt)
@@ -171,7 +170,7 @@ static int extend(struct dump *dump, struct dump_task *dt)
 		return 0;
 	}
 	for (size_t i = 0, next; i < dt->maps.n; i = next) {
-		for (next = i; next < dt->maps.n && is_new(dt, next);)
+		for (next = i; next < dt->maps.n && is_new(dump, dt, next);)
 			next++;
 		if (next > i)
 			add_areas(dt, i, next, AREA_FRESH);

@@ -32,7 +32,8 @@ struct task_track {
 	bool must_not_arm; /* the kernel may be writing to its pages without their page tables (memory/pinned.c) */
 	int mem; /* its memory, for a copy of it while it runs: also after an execve(2), when that of the pid is another one */
 	struct page_scan scan; /* the same */
-	struct pagemap *parent; /* its pages in the previous images, as far as the tracking started with those; NULL: none */
+	struct pagemap
+		*parent; /* its pages in the previous images, as far as the tracking started with those; NULL: none */
 };
 
 /* The ways of tracking: one is chosen per run. Functions return 0 or a negative errno, logged. */
@@ -55,6 +56,7 @@ extern const struct track_backend track_uffd, track_soft_dirty;
 struct tracking {
 	const struct track_backend *backend; /* NULL: this kernel has none */
 	bool arms; /* this run starts a tracker */
+	bool sees_frames; /* the page map shows us all of its entries (CAP_SYS_ADMIN) */
 	bool trackers_known;
 	struct tracker_array trackers;
 	struct own_tracker own;
@@ -70,8 +72,8 @@ int track_open_parent(struct dump *dump);
 int track_check_parent(struct dump *dump);
 /* Drops a tracker that was not confirmed. */
 void track_end(struct dump *dump);
-/* track_areas.c: may the pages of this mapping be tracked at all? */
-bool track_is_eligible(const struct kernel_vma *v, const struct vma_flags *f);
+/* track_areas.c: may the pages of dt->maps.v[i] be tracked at all? */
+bool track_is_eligible(const struct dump *dump, const struct dump_task *dt, size_t i);
 /* Is the kernel, or a device, maybe writing to pages of the process by other means than its page tables? Logged. */
 int track_is_pinned(struct dump *dump, struct dump_task *dt, bool *ret);
 /* track_uffd.c: a new one, made inside the process. Negative errno, not logged. */
