@@ -71,9 +71,9 @@ int page_scan_by_reading(const struct page_scan *pm, uint64_t start, uint64_t en
 #define PM_EXCLUSIVE (1ull << 56)
 #define PM_SOFT_DIRTY (1ull << 55)
 #define PM_PFN_MASK ((1ull << 55) - 1) /* 0 without CAP_SYS_ADMIN */
-/* Not a page, but a note of the kernel (pte_marker), which is shown as the last of the swap types. Needs the frame numbers. */
-static inline bool pm_is_marker(uint64_t entry)
+/* A page, or one that is swapped out: not a guard or another note of the kernel, which is shown as the last of the swap types. */
+static inline bool pm_has_content(uint64_t entry)
 {
-	return (entry & (PM_PRESENT | PM_SWAP)) == PM_SWAP && (entry & 0x1f) == 0x1f;
+	return (entry & PM_PRESENT) || ((entry & PM_SWAP) && !(entry & PM_GUARD) && (entry & 0x1f) != 0x1f);
 }
 int page_scan_entries(const struct page_scan *pm, uint64_t start, size_t pages, uint64_t *ret_v);

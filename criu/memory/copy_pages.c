@@ -47,8 +47,7 @@ static int read_page(const struct page_origin *from, uint64_t at, char *to)
 	int err = pread_exact(from->fd, to, PAGE_SZ, (off_t)at);
 
 	for (int tries = 0; err && tries < PAGE_TRIES; tries++) {
-		if (page_scan_entries(from->running, at, 1, &entry) || !(entry & (PM_PRESENT | PM_SWAP)) ||
-		    pm_is_marker(entry)) {
+		if (page_scan_entries(from->running, at, 1, &entry) || !pm_has_content(entry)) {
 			memset(to, 0, PAGE_SZ);
 			return 0;
 		}

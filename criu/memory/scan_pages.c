@@ -2,7 +2,6 @@
 /* Scans the page tables of an address space: its own pages, which of them are unchanged, and guard markers. */
 #include <errno.h>
 #include <string.h>
-#include "base/bits.h"
 #include "kernel/device.h"
 #include "kernel/pagemap_scan.h"
 #include "kernel/shm.h"
@@ -52,49 +51,9 @@ static uint64_t never_own(struct looking *l, const struct kernel_vma *v)
 	return PAGE_PFNZERO | PAGE_FILE;
 }
 
-/*
- * Where a page of its own has been dropped from a private mapping of a file, a marker remains that its successor is to be
- * protected. The scan reports it as a swapped page that was not written.
- */
-static int add_but_markers(const struct page_scan *scan, const struct page_region *r, struct page_regions *to)
+static int add_found(struct dump_task *dt, struct page_regions *all, uint64_t unchanged_without)
 {
 	int err = 0;
-
-	for (uint64_t at = r->start; !err && at < r->end; at += PAGE_SZ) {
-		uint64_t entry;
-
-		err = page_scan_entries(scan, at, 1, &entry);
-		if (!err && !pm_is_marker(entry))
-			err = array_add(to, ((struct page_region){ at, at + PAGE_SZ, r->categories }));
-	}
-	return err;
-}
-
-static int drop_markers(const struct page_scan *scan, struct page_regions *all)
-{
-	struct page_regions rest = { 0 };
-	int err = 0;
-
-	for (size_t i = 0; !err && i < all->n; i++)
-		err = all->v[i].categories & (PAGE_PRESENT | PAGE_GUARD) ? array_add(&rest, all->v[i]) :
-									   add_but_markers(scan, &all->v[i], &rest);
-	array_free(all);
-	*all = rest;
-	return err;
-}
-
-/* Mappings of the same sort, with what is between them. */
-struct range {
-	uint64_t start, end;
-	uint64_t never; /* see never_own() */
-	enum track_area area;
-	bool has_markers;
-};
-
-static int add_found(struct dump_task *dt, const struct page_scan *scan, const struct range *r,
-		     struct page_regions *all, uint64_t unchanged_without)
-{
-	int err = r->has_markers ? drop_markers(scan, all) : 0;
 
 	for (size_t i = 0; !err && i < all->n; i++) {
 		const bool guard = all->v[i].categories & PAGE_GUARD;
@@ -107,19 +66,26 @@ static int add_found(struct dump_task *dt, const struct page_scan *scan, const s
 	return err;
 }
 
+/* Mappings of the same sort, with what is between them. */
+struct range {
+	uint64_t start, end;
+	uint64_t never; /* see never_own() */
+	enum track_area area;
+};
+
 static int scan_range(struct dump_task *dt, const struct page_scan *scan, const struct range *r, uint64_t written)
 {
 	const struct page_want want = {
 		.all = r->never,
 		.inverted = r->never,
 		.any = PAGE_PRESENT | PAGE_SWAPPED | PAGE_GUARD,
-		.report = PAGE_GUARD | written | (r->has_markers ? PAGE_PRESENT : 0),
+		.report = PAGE_GUARD | written,
 	};
 	struct page_regions all = { 0 };
 	int err = page_scan_range(scan, r->start, r->end, &want, &all);
 
 	if (!err)
-		return add_found(dt, scan, r, &all, r->area == AREA_TRACKED ? written : 0);
+		return add_found(dt, &all, r->area == AREA_TRACKED ? written : 0);
 	array_free(&all);
 	return err;
 }
@@ -132,7 +98,7 @@ static int scan_guards(struct dump_task *dt, const struct page_scan *scan, const
 	int err = scan->known & PAGE_GUARD ? page_scan_range(scan, r->start, r->end, &want, &all) : 0;
 
 	if (!err)
-		return add_found(dt, scan, r, &all, 0);
+		return add_found(dt, &all, 0);
 	array_free(&all);
 	return err;
 }
@@ -147,14 +113,14 @@ static int scan_and_arm(struct dump_task *dt, const struct page_scan *scan, cons
 		.all = r->never | PAGE_GUARD,
 		.inverted = r->never | PAGE_GUARD,
 		.any = PAGE_PRESENT | PAGE_SWAPPED,
-		.report = written | (r->has_markers ? PAGE_PRESENT : 0),
+		.report = written,
 		.protect = true,
 	};
 	struct page_regions all = { 0 };
 	int err = page_scan_range(scan, r->start, r->end, &want, &all);
 
 	if (!err)
-		err = add_found(dt, scan, r, &all, r->area == AREA_TRACKED ? written : 0);
+		err = add_found(dt, &all, r->area == AREA_TRACKED ? written : 0);
 	array_free(&all);
 	return err ? err : scan_guards(dt, scan, r);
 }
@@ -166,32 +132,17 @@ struct scanning {
 	bool arms;
 };
 
-static struct range range_of(struct scanning *s, const struct dump_task *dt, size_t i)
-{
-	const struct kernel_vma *v = &dt->maps.v[i];
-
-	return (struct range){
-		.start = v->start,
-		.end = v->end,
-		.never = never_own(&s->looking, v),
-		.area = track_area_of(dt, i),
-		.has_markers = (v->ino || v->dev_major || v->dev_minor) && !v->shared &&
-			       (dt->vma_flags.v[i].flags & BIT(VMF_UW)),
-	};
-}
-
-/* The next one, from mapping *@at on, which is advanced. */
+/* The next range, from mapping *@at on, which is advanced; *@at is unchanged if there is none. */
 static struct range next_range(struct scanning *s, const struct dump_task *dt, size_t *at)
 {
-	struct range r = range_of(s, dt, (*at)++);
+	const struct kernel_vma *v = dt->maps.v;
+	struct range r = { .start = v[*at].start, .never = never_own(&s->looking, &v[*at]) };
 
-	for (; *at < dt->maps.n && dt->maps.v[*at].end < 1ull << 63; (*at)++) {
-		struct range next = range_of(s, dt, *at);
-
-		if (next.never != r.never || next.area != r.area || next.has_markers != r.has_markers)
-			break;
-		r.end = next.end;
-	}
+	r.area = track_area_of(dt, *at);
+	do
+		r.end = v[(*at)++].end;
+	while (*at < dt->maps.n && v[*at].end < 1ull << 63 && never_own(&s->looking, &v[*at]) == r.never &&
+	       track_area_of(dt, *at) == r.area);
 	return r;
 }
 

@@ -67,22 +67,11 @@ const char *memory_parent_run_id(const struct dump *dump)
 	return tracking_of(dump)->parent_run_id;
 }
 
-static bool sees_frames(void)
-{
-	_cleanup_page_scan_ struct page_scan scan = PAGE_SCAN_CLOSED;
-	_cleanup_proc_ struct proc self = PROC_CLOSED;
-	uint64_t entry = 0;
-
-	return !proc_open_self(&self) && !page_scan_open(&self, &scan) &&
-	       !page_scan_entries(&scan, ROUND_DOWN((uintptr_t)&entry, PAGE_SZ), 1, &entry) && (entry & PM_PFN_MASK);
-}
-
 static int choose_backend(struct dump *dump)
 {
 	struct tracking *t = tracking_of(dump);
 
 	t->backend = track_soft_dirty.probe() ? &track_soft_dirty : track_uffd.probe() ? &track_uffd : NULL;
-	t->sees_frames = sees_frames();
 	t->arms = dump->opts->track_mem &&
 		  (dump_is_pre_dump(dump) || dump->opts->leave_running || dump->opts->leave_stopped);
 	if (!t->backend && t->arms)

@@ -14,7 +14,7 @@
  * Private memory of ordinary pages. Shared memory is also written through other mappings and descriptors, and saved as a whole.
  * The kernel's own mappings (a name in brackets) are not its either.
  */
-bool track_is_eligible(const struct dump *dump, const struct dump_task *dt, size_t i)
+bool track_is_eligible(const struct dump_task *dt, size_t i)
 {
 	const struct kernel_vma *v = &dt->maps.v[i];
 	const struct vma_flags *f = &dt->vma_flags.v[i];
@@ -22,9 +22,6 @@ bool track_is_eligible(const struct dump *dump, const struct dump_task *dt, size
 			       BIT(VMF_UM) | BIT(VMF_UI);
 
 	if (v->shared || f->flags & never || v->end >= 1ull << 63)
-		return false;
-	/* Pages that were dropped leave markers, which then cannot be told from swapped pages. */
-	if ((v->ino || v->dev_major || v->dev_minor) && !dump->memory->tracking->sees_frames)
 		return false;
 	return v->name[0] != '[' || str_has_prefix(v->name, "[anon") || !strcmp(v->name, "[heap]") ||
 	       !strcmp(v->name, "[stack]");

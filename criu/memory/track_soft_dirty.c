@@ -34,7 +34,7 @@ static bool probe(void)
 static int find(struct dump *dump, struct dump_task *dt)
 {
 	for (size_t i = 0; dt->track->known && i < dt->maps.n; i++)
-		if (track_is_eligible(dump, dt, i) && !(dt->vma_flags.v[i].flags & BIT(VMF_SD)))
+		if (track_is_eligible(dt, i) && !(dt->vma_flags.v[i].flags & BIT(VMF_SD)))
 			dt->track->areas[i] = AREA_TRACKED;
 	return 0;
 }
@@ -42,7 +42,7 @@ static int find(struct dump *dump, struct dump_task *dt)
 static int extend(struct dump *dump, struct dump_task *dt)
 {
 	for (size_t i = 0; i < dt->maps.n; i++)
-		if (track_area_of(dt, i) == AREA_UNTRACKED && track_is_eligible(dump, dt, i))
+		if (track_area_of(dt, i) == AREA_UNTRACKED && track_is_eligible(dt, i))
 			dt->track->areas[i] = AREA_FRESH;
 	return 0;
 }

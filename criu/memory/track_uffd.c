@@ -144,9 +144,17 @@ static int find(struct dump *dump, struct dump_task *dt)
 	return 0;
 }
 
-static bool is_new(const struct dump *dump, const struct dump_task *dt, size_t i)
+/*
+ * Not private mappings of files. Where a page of such a one is dropped, the kernel leaves a marker that its successor is to be
+ * protected (pte_marker): the scan reports it as a swapped page that was not written, and a program that wants a guard
+ * there (MADV_GUARD_INSTALL) never gets it, but tries for ever (Linux 6.18).
+ */
+static bool is_new(const struct dump_task *dt, size_t i)
 {
-	return track_area_of(dt, i) == AREA_UNTRACKED && !is_protected(dt, i) && track_is_eligible(dump, dt, i);
+	const struct kernel_vma *v = &dt->maps.v[i];
+	const bool is_file = v->ino || v->dev_major || v->dev_minor;
+
+	return track_area_of(dt, i) == AREA_UNTRACKED && !is_protected(dt, i) && !is_file && track_is_eligible(dt, i);
 }
 
 static bool has_tracked(const struct dump_task *dt)
@@ -170,7 +178,7 @@ static int extend(struct dump *dump, struct dump_task *dt)
 		return 0;
 	}
 	for (size_t i = 0, next; i < dt->maps.n; i = next) {
-		for (next = i; next < dt->maps.n && is_new(dump, dt, next);)
+		for (next = i; next < dt->maps.n && is_new(dt, next);)
 			next++;
 		if (next > i)
 			add_areas(dt, i, next, AREA_FRESH);

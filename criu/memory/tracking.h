@@ -56,7 +56,6 @@ extern const struct track_backend track_uffd, track_soft_dirty;
 struct tracking {
 	const struct track_backend *backend; /* NULL: this kernel has none */
 	bool arms; /* this run starts a tracker */
-	bool sees_frames; /* the page map shows us all of its entries (CAP_SYS_ADMIN) */
 	bool trackers_known;
 	struct tracker_array trackers;
 	struct own_tracker own;
@@ -73,7 +72,7 @@ int track_check_parent(struct dump *dump);
 /* Drops a tracker that was not confirmed. */
 void track_end(struct dump *dump);
 /* track_areas.c: may the pages of dt->maps.v[i] be tracked at all? */
-bool track_is_eligible(const struct dump *dump, const struct dump_task *dt, size_t i);
+bool track_is_eligible(const struct dump_task *dt, size_t i);
 /* Is the kernel, or a device, maybe writing to pages of the process by other means than its page tables? Logged. */
 int track_is_pinned(struct dump *dump, struct dump_task *dt, bool *ret);
 /* track_uffd.c: a new one, made inside the process. Negative errno, not logged. */

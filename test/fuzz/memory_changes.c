@@ -71,7 +71,7 @@ static struct record {
 	uint32_t file_pages; /* length of DATA */
 	struct page file[FILE_PAGES], shared[SHARED_PAGES];
 	struct actor actors[ACTORS];
-} *rec;
+} * rec;
 
 static struct actor *me;
 static char *shared, *heap, *stack;
@@ -155,7 +155,8 @@ static void write_page(struct page *p, char *to)
 	case 2: {
 		int pipefd[2];
 
-		if (pipe2(pipefd, O_CLOEXEC) || write(pipefd[1], pattern, PG) != (ssize_t)PG || read(pipefd[0], to, PG) != (ssize_t)PG)
+		if (pipe2(pipefd, O_CLOEXEC) || write(pipefd[1], pattern, PG) != (ssize_t)PG ||
+		    read(pipefd[0], to, PG) != (ssize_t)PG)
 			failed("read(2) into memory: %d", errno);
 		close(pipefd[0]);
 		close(pipefd[1]);
@@ -212,13 +213,15 @@ static void map_some(void)
 {
 	uint32_t from, n = some(&from, 64), first = rnd(FILE_PAGES - 64);
 	bool of_file = rnd(4) == 0;
-	void *got = mmap(at(from), n * PG, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_PRIVATE | (of_file ? 0 : MAP_ANONYMOUS),
-			 of_file ? data_fd : -1, of_file ? (off_t)(first * PG) : 0);
+	void *got =
+		mmap(at(from), n * PG, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_PRIVATE | (of_file ? 0 : MAP_ANONYMOUS),
+		     of_file ? data_fd : -1, of_file ? (off_t)(first * PG) : 0);
 
 	if (got != at(from))
 		return failed("mmap: %d", errno);
 	for (uint32_t i = 0; i < n; i++)
-		me->arena[from + i] = (struct page){ .kind = of_file ? FROM_FILE : ANON, .file_page = (uint16_t)(first + i) };
+		me->arena[from + i] =
+			(struct page){ .kind = of_file ? FROM_FILE : ANON, .file_page = (uint16_t)(first + i) };
 }
 
 static void unmap_some(void)
@@ -279,9 +282,9 @@ static void lose(struct page *p)
 
 static void advise_some(void)
 {
-	static const int list[] = { MADV_DONTNEED, MADV_FREE, MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_COLD, MADV_PAGEOUT,
-				    MADV_GUARD_INSTALL, MADV_GUARD_REMOVE, MADV_DONTNEED, MADV_COLLAPSE, MADV_POPULATE_READ,
-				    MADV_POPULATE_WRITE };
+	static const int list[] = { MADV_DONTNEED, MADV_FREE,	  MADV_HUGEPAGE,      MADV_NOHUGEPAGE,
+				    MADV_COLD,	   MADV_PAGEOUT,  MADV_GUARD_INSTALL, MADV_GUARD_REMOVE,
+				    MADV_DONTNEED, MADV_COLLAPSE, MADV_POPULATE_READ, MADV_POPULATE_WRITE };
 	int advice = list[rnd(sizeof(list) / sizeof(list[0]))];
 	uint32_t from, n = some(&from, 24);
 
@@ -400,10 +403,11 @@ static void fork_for_a_moment(void)
 
 static void change(void)
 {
-	static void (*const how[])(void) = { write_some, write_some, write_some, write_some,	write_some,	     map_some,
-					     map_some,	 unmap_some, move_some,	 move_some,	protect_some,	     advise_some,
-					     advise_some, advise_some, cut_file, grow_file,	change_heap,	     change_heap,
-					     change_shared, change_stack, fork_for_a_moment };
+	static void (*const how[])(void) = { write_some,       write_some,  write_some,	 write_some,	write_some,
+					     map_some,	       map_some,    unmap_some,	 move_some,	move_some,
+					     protect_some,     advise_some, advise_some, advise_some,	cut_file,
+					     grow_file,	       change_heap, change_heap, change_shared, change_stack,
+					     fork_for_a_moment };
 	uint32_t i = rnd(sizeof(how) / sizeof(how[0]));
 
 	/* Rare ones. */
@@ -420,7 +424,8 @@ static void compare(const char *what, uint32_t i, int mem, const struct page *p,
 {
 	static uint32_t got[WORDS];
 	struct page want = *p;
-	bool readable = p->kind != NONE && !(p->flags & GUARD) && (p->kind != FROM_FILE || p->file_page < rec->file_pages);
+	bool readable =
+		p->kind != NONE && !(p->flags & GUARD) && (p->kind != FROM_FILE || p->file_page < rec->file_pages);
 	ssize_t n = pread(mem, got, PG, (off_t)(uintptr_t)from);
 
 	if (p->kind == FROM_FILE && !(p->flags & OWN)) {
@@ -429,8 +434,8 @@ static void compare(const char *what, uint32_t i, int mem, const struct page *p,
 	}
 	fill(pattern, want.seed, want.touch);
 	if ((n == (ssize_t)PG) != readable) {
-		failed("process %d: %s page %u: readable %zd (errno %d), kind %d flags %d", getpid(), what, i, n, errno, p->kind,
-		       p->flags);
+		failed("process %d: %s page %u: readable %zd (errno %d), kind %d flags %d", getpid(), what, i, n, errno,
+		       p->kind, p->flags);
 		return;
 	}
 	if (!readable || !memcmp(got, pattern, PG))
@@ -438,8 +443,8 @@ static void compare(const char *what, uint32_t i, int mem, const struct page *p,
 	fill(pattern, 0, 0);
 	if (p->flags & MAY_BE_ZERO && !memcmp(got, pattern, PG))
 		return;
-	failed("process %d: %s page %u at %p: has %08x %08x, expected seed %u touch %08x, kind %d flags %d", getpid(), what, i,
-	       (const void *)from, got[0], got[1], want.seed, want.touch, p->kind, p->flags);
+	failed("process %d: %s page %u at %p: has %08x %08x, expected seed %u touch %08x, kind %d flags %d", getpid(),
+	       what, i, (const void *)from, got[0], got[1], want.seed, want.touch, p->kind, p->flags);
 }
 
 static void compare_all(void)
