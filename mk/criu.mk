@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-CRIU_DIRS := util archive transport image kernel netlink netfilter kmem features task run cpu inspect memory kinds kinds/fd kinds/ns kinds/task dump restore page_server request service cli
+CRIU_DIRS := util archive transport image kernel netlink netfilter kmem features task run cpu inspect memory lazy kinds kinds/fd kinds/ns kinds/task dump restore page_server request service cli
 CRIU_SRC  := $(foreach d,$(CRIU_DIRS),$(wildcard criu/$(d)/*.c criu/$(d)/*/*.c))
 CRIU_SRC  := $(sort $(call of_this_arch,$(CRIU_SRC)))
 CRIU_OBJS := $(CRIU_SRC:%.c=$(BUILD)/obj/%.o)

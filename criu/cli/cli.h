@@ -29,6 +29,7 @@ int dedup_command(struct request *req, const struct words *words);
 int restore_command(struct request *req, const struct words *words);
 int service_command(struct request *req, const struct words *words);
 int cpuinfo_command(struct request *req, const struct words *words);
+int lazy_pages_command(struct request *req, const struct words *words);
 int swrk_command(struct request *req, const struct words *words);
 int ps_command(struct request *req, const struct words *words);
 int page_server_command(struct request *req, const struct words *words);

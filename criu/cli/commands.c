@@ -77,10 +77,19 @@ const struct command commands[] = {
 			"none are left.\n",
 		.run = page_server_command,
 	},
-	{ .name = "lazy-pages",
-	  .bit = CMD_LAZY_PAGES,
-	  .usage = "[OPTION]...",
-	  .summary = "serve pages on first access" },
+	{
+		.name = "lazy-pages",
+		.bit = CMD_LAZY_PAGES,
+		.implemented = true,
+		.usage = "[-D DIR] [--daemon] [--pidfile FILE] [--status-fd FD]",
+		.summary = "serve pages on first access",
+		.about =
+			"Supplies the memory of a tree to criu restore --lazy-pages with the same work directory, which connects\n"
+			"to the socket lazy-pages.socket there: pages that are accessed first, all others in the background.\n"
+			"Exits when nothing is missing. If it is killed, or a page cannot be read, whoever accesses a missing\n"
+			"page gets SIGBUS. A restore with no daemon starts one by itself.\n",
+		.run = lazy_pages_command,
+	},
 	{
 		.name = "service",
 		.bit = CMD_SERVICE,

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include "memory/aio.h"
+#include "memory/lazy.h"
 #include "memory/mapped_files.h"
 #include "memory/memory.h"
 #include "memory/premap.h"
@@ -95,6 +96,7 @@ static int fill_vma(struct layout *l, const VmaEntry *v, struct wire_vma *w)
 				.status = v->status,
 				.fd = -1,
 				.shmid = -1,
+				.lazy = l->r->process.uffd >= 0 && memory_vma_may_be_lazy(v),
 				.madv = v->has_madv ? v->madv : 0,
 				.staged = premap_address(l->r->process.premap, v) };
 	/* Staged pages are in a writable mapping (premap_stage.c). */
@@ -171,6 +173,14 @@ static size_t push_piece(const struct wire_task *wire, struct wire_io *io, const
 	return n;
 }
 
+/* With lazy pages nothing is staged. */
+static uint64_t next_read(struct restore *r, const struct pagemap_run *run, uint64_t at, uint64_t end,
+			  uint64_t *ret_stop)
+{
+	return r->process.uffd >= 0 ? memory_lazy_skip(r, run, at, end, ret_stop) :
+				      premap_missing(r->process.premap, at, end, ret_stop);
+}
+
 /* Staged pages are not read. Without @io runs are only counted, in *ret_n. */
 static int push_runs(struct restore *r, const struct wire_task *wire, const struct page_source *source,
 		     struct wire_io *io, size_t *ret_n)
@@ -182,7 +192,7 @@ static int push_runs(struct restore *r, const struct wire_task *wire, const stru
 		const struct pagemap_run *run = &map->runs[i];
 		uint64_t at = run->vaddr, end = at + run->nr_pages * PAGE_SZ, stop;
 
-		while ((at = premap_missing(r->process.premap, at, end, &stop)) < end) {
+		while ((at = next_read(r, run, at, end, &stop)) < end) {
 			struct wire_io piece = { .addr = at, .len = stop - at };
 			struct page_place place;
 
@@ -272,6 +282,8 @@ int memory_prepare(struct restore *r, struct restore_task *rt)
 
 	if (!err)
 		err = r->process.pages->ops->move_fds(r->process.pages, r->service_base);
+	if (!err)
+		err = memory_lazy_begin(r, rt, r->process.pages->map);
 	return err ? err : compare(r, rt, r->process.pages);
 }
 
@@ -283,6 +295,11 @@ int memory_hand_over(struct restore *r, struct restore_task *rt, struct wire_tas
 
 	if (!err)
 		err = plan_vmas(r, rt, wire);
+	if (!err && r->process.uffd >= 0) {
+		wire->has_uffd = 1;
+		wire->uffd = r->process.uffd;
+		memory_lazy_mark(source->map, wire);
+	}
 	if (!err)
 		err = fill_ios(r, wire, source);
 	if (!err)

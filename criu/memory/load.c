@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include "memory/aio.h"
+#include "memory/lazy.h"
 #include "memory/memory.h"
 #include "memory/page_source.h"
 #include "memory/shmem.h"
@@ -93,8 +94,10 @@ static int check_pages(struct restore *r, struct restore_task *rt, const struct 
 	for (size_t i = 0; i < map->nr_runs; i++) {
 		uint64_t addr = map->runs[i].vaddr, end = addr + map->runs[i].nr_pages * PAGE_SZ;
 
-		if (!(map->runs[i].flags & PAGEMAP_PRESENT)) {
-			log_error("pagemap-%d.img: pages at %lx are on a page server: lazy restore is not implemented",
+		bool remote = !(map->runs[i].flags & PAGEMAP_PRESENT);
+
+		if (remote && !r->opts->lazy_pages) {
+			log_error("pagemap-%d.img: pages at %lx are at the source of a lazy dump: restore --lazy-pages",
 				  rt->t.pid, addr);
 			return -EOPNOTSUPP;
 		}
@@ -108,6 +111,11 @@ static int check_pages(struct restore *r, struct restore_task *rt, const struct 
 			if (!v || v->start > addr || !vma_has_private_pages(v->status)) {
 				log_error("pagemap-%d.img: pages at %lx do not belong to a private mapping", rt->t.pid,
 					  addr);
+				return -EBADMSG;
+			}
+			if (remote && !memory_vma_may_be_lazy(v)) {
+				log_error("pagemap-%d.img: pages at %lx are not in the images, and cannot be lazy",
+					  rt->t.pid, addr);
 				return -EBADMSG;
 			}
 			if (!(v->flags & MAP_HUGETLB))
@@ -156,7 +164,8 @@ int memory_load(struct restore *r, struct restore_task *rt)
 	map = source->map;
 	rt->nr_runs = map->nr_runs;
 	for (size_t i = 0; i < map->nr_runs; i++)
-		progress_expect(r->opts->progress, map->runs[i].nr_pages * PAGE_SZ);
+		if (!r->opts->lazy_pages || !(map->runs[i].flags & PAGEMAP_LAZY))
+			progress_expect(r->opts->progress, map->runs[i].nr_pages * PAGE_SZ);
 	err = check_pages(r, rt, map);
 	if (!err)
 		err = aio_load(rt, map);

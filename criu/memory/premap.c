@@ -85,7 +85,8 @@ int premap_link(struct restore *r)
 {
 	struct restore_task *rt;
 
-	if (r->plan.tree.nr_tasks < 2)
+	/* Pages that are supplied later cannot be shared by then. */
+	if (r->plan.tree.nr_tasks < 2 || r->opts->lazy_pages)
 		return 0;
 	restore_for_each_task(rt, r) {
 		struct premap *p;

@@ -178,6 +178,7 @@ struct wire_vma {
 	uint32_t sealed; /* mseal(2)ed */
 	uint32_t unplaced; /* its file ignores the address in mmap(2): see restorer/placed.c */
 	uint32_t prot_now; /* until its pages are loaded; WIRE_PROT_UNKNOWN: it is set in any case */
+	uint32_t lazy, pad_lazy; /* registered with wire_task.uffd */
 	uint64_t
 		whole; /* its file can only be mapped from 0 on and with this length, and this is a part of it; 0: no such restriction */
 };
@@ -366,6 +367,8 @@ struct wire_task {
 	uint64_t vmas, nr_vmas; /* struct wire_vma[], sorted */
 	uint64_t ios, nr_ios; /* struct wire_io[], sorted */
 	uint64_t aios, nr_aios; /* struct wire_aio[] */
+	int32_t uffd; /* userfaultfd, whose other holder supplies the pages that are not in @ios */
+	uint32_t has_uffd;
 	uint64_t stage, stage_len; /* free addresses for huge-page staging; 0: read in place */
 	uint32_t unshare; /* CLONE_NEW*: for children only */
 	int32_t enter_fd; /* pidfd of a process, whose pid namespace is for children; -1: none */

@@ -92,7 +92,7 @@ const struct option_spec option_table[] = {
 	STRING(0, "prev-images-dir", "DIR", DUMPS, MEMORY, parent_dir, RPC(parent_img), "images of the previous dump; relative to the images directory"),
 	FLAG(0, "auto-dedup", CMD_BOTH, MEMORY, auto_dedup, RPC(auto_dedup), "punch superseded pages out of older images"),
 	MODE("pre-dump-mode", "splice|read", CMD_PRE_DUMP, MEMORY, pre_dump_mode, pre_dump_modes, RPC(pre_dump_mode), "recorded in the images; pages are read in the same way with both"),
-	LATER_FLAG(0, "lazy-pages", PAGES, MEMORY, lazy_pages, RPC(lazy_pages), "restore pages when they are first accessed"),
+	FLAG(0, "lazy-pages", CMD_RESTORE, MEMORY, lazy_pages, RPC(lazy_pages), "restore pages when they are first accessed"),
 	FLAG(0, "page-server", DUMPS, MEMORY, page_server, RPC_BY(rpc_page_server, "ps"), "send the pages to a page server: --address and --port, or --ps-socket"),
 	STRING(0, "address", "ADDR", DUMPS | SERVERS, MEMORY, address, RPC(ps.address), "of the page server (default: 127.0.0.1), or where to listen (default: every IPv4 address); service: path of its socket (default: criu_service.socket in the work directory)"),
 	VALUE(HANDLER, 0, "socket-mode", "MODE", CMD_SERVICE, OTHER, value_socket_mode, NO_RPC, "permissions of that socket, octal (default: 0600)"),

@@ -477,6 +477,8 @@ int restore_commit(struct restore *r)
 	run_for_each_kind(kind)
 		if (!err && kind->before_commit)
 			err = kind->before_commit(r);
+	if (!err)
+		err = restore_lazy_complete(r);
 	if (err)
 		return err;
 	/* The point of no return. */

@@ -51,6 +51,9 @@ void restore_report_committed(struct restore *r);
 void restore_report_failed(struct restore *r);
 /* In the tool: starts the process that opens what tasks in a user namespace of their own may not. outside.c, run/outside.h */
 int restore_begin_outside(struct restore *r);
+/* In the tool, for --lazy-pages: finds or starts the daemon, before any task; tells it that the tree is complete. lazy.c */
+int restore_lazy_begin(struct restore *r);
+int restore_lazy_complete(struct restore *r);
 /* In the tool: makes many forks cheaper. page_tables.c */
 void restore_prepare_forks(struct restore *r);
 /* In the tool: forks the root; every task then forks its own children and continues by itself. */

@@ -298,6 +298,8 @@ static int make_tree(struct restore *r)
 	if (!err)
 		err = restore_begin_outside(r);
 	if (!err)
+		err = restore_lazy_begin(r);
+	if (!err)
 		err = make_places(r);
 	if (!err)
 		err = restore_make_namespaces(r);
@@ -401,6 +403,7 @@ struct restore *restore_new(const struct options *opts)
 	r->opts = opts;
 	r->roots = PATH_OWN;
 	r->tool.pid_ns = r->tool.maker = r->outside_fd = -1;
+	r->lazy.sock = r->lazy.device = r->process.uffd = -1;
 	r->tool.own_sid = getsid(0);
 	r->tool.own_pgid = getpgrp();
 	arena_init_for_forks(&r->arena);
@@ -428,6 +431,10 @@ void restore_free(struct restore *r)
 		close(r->tool.pid_ns);
 	if (r->roots.root >= 0)
 		close(r->roots.root);
+	if (r->lazy.sock >= 0)
+		close(r->lazy.sock);
+	if (r->lazy.device >= 0)
+		close(r->lazy.device);
 	shared_free(r->shared);
 	arena_free(&r->arena);
 	free(r);

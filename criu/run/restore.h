@@ -183,6 +183,9 @@ struct restore_process {
 	struct premap *premap; /* memory prepared for this task and those that it forks (memory/premap.c) */
 	struct hash mapped_files; /* file and access -> descriptor, its own or inherited (memory/mapped_files.c) */
 	struct vm_peer *vm_peers; /* other tasks that share this process's memory (restore/vm_peers.h); NULL: none */
+	int uffd; /* of this process; -1: none of its pages are lazy (memory/lazy.h) */
+	uint64_t *stack_pages; /* of its threads, sorted: these are never lazy */
+	size_t nr_stack_pages;
 	struct files_holder files_holder; /* restore/open.c */
 	struct provided_array provided; /* files to be moved to their final numbers (restore/open.c) */
 	const struct ns *network; /* run/network.c: where it acts; NULL: where it was born */
@@ -194,6 +197,14 @@ struct restore_process {
 	bool has_async; /* it has opened files with O_ASYNC (restore/open.c) */
 	bool opening, opening_proven; /* ... and whether their own permission to open it is not sufficient */
 	int death_signal, dumpable; /* while rights are assumed: to be set again */
+};
+
+/* --lazy-pages (restore/lazy.c). Inherited by tasks. */
+struct restore_lazy {
+	int sock; /* to the daemon that supplies the pages; -1: without --lazy-pages, and when the tree is complete */
+	int device; /* /dev/userfaultfd; -1: the system call is used */
+	uint64_t features; /* for UFFDIO_API */
+	bool own; /* it is a process of ours */
 };
 
 struct restore {
@@ -212,6 +223,7 @@ struct restore {
 	bool fd_limit_raised; /* for descriptors of our own */
 	struct path_roots roots; /* roots for paths of the tree: --root */
 	struct hash roots_by_mount; /* roots.by_mount, if the tree has several mount namespaces */
+	struct restore_lazy lazy;
 	int outside_fd; /* run/outside.h: for requests; -1: none */
 };
 

@@ -27,6 +27,8 @@ int aio_number(struct wire_task *task);
 int group_meet(struct wire_task *task, uint32_t nr);
 /* main.c: the tool jumps here; @command is an enum restorer_command. */
 unsigned long blob_entry(unsigned int command, void *args);
+/* lazy.c: the last step that changes mappings, but for sealing */
+int lazy_register(struct wire_task *task);
 /* pages.c */
 int pages_load(struct wire_task *task);
 /* threads.c: creates all threads but the first; they wait. */

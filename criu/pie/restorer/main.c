@@ -19,6 +19,7 @@ static int lay_out(struct wire_task *task)
 	err = err ? err : vdso_patch(task);
 	err = err ? err : layout_finish(task);
 	err = err ? err : layout_marks(task);
+	err = err ? err : lazy_register(task);
 	err = err ? err : layout_seal(task);
 	err = err ? err : arch_restore_memory(task);
 	err = err ? err : layout_lock_future(task);

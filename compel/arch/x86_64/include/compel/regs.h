@@ -7,3 +7,8 @@ struct compel_regs {
 	uint64_t r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, orig_ax, ip, cs, flags, sp, ss,
 		fs_base, gs_base, ds, es, fs, gs;
 };
+
+static inline uint64_t compel_stack_pointer(const struct compel_regs *regs)
+{
+	return regs->sp;
+}
