@@ -31,7 +31,7 @@ $(BUILD)/test/runner/init: test/runner/init.c
 kind-tests: $(BUILD)/test/runner/init
 
 # The program that test/kill, test/cli dump.
-KILL_TESTS := $(addprefix $(BUILD)/test/kill/,busy changing held reaper rich stuck torn)
+KILL_TESTS := $(addprefix $(BUILD)/test/kill/,busy changing held lazy reaper rich stuck torn)
 
 $(KILL_TESTS): $(BUILD)/test/kill/%: test/kill/%.c test/kill/report.h
 	@mkdir -p $(@D)

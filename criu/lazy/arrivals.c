@@ -27,9 +27,11 @@ static int attach(struct lazy_daemon *d, const struct lazy_arrival *arrival)
 			    arrival->pid);
 	space->uffd = fd;
 	event.data.ptr = space;
-	log_debug("lazy pages: process %d: %lu pages to supply", space->pid, space->missing);
 	/* In the holder there is none. */
-	if (d->epoll >= 0 && epoll_ctl(d->epoll, EPOLL_CTL_ADD, fd, &event) < 0)
+	if (d->epoll < 0)
+		return 0;
+	log_debug("lazy pages: process %d: %lu pages to supply", space->pid, space->missing);
+	if (epoll_ctl(d->epoll, EPOLL_CTL_ADD, fd, &event) < 0)
 		return fail(-errno, "watch process %d", space->pid);
 	return 0;
 }

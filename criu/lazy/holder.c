@@ -72,10 +72,10 @@ static void read_events(struct lazy_daemon *d, struct lazy_space *space)
 		event_apply(d, space, &msg);
 }
 
-/* Returns the number of pages. -EAGAIN: there are events. */
-static int64_t poison_range(struct lazy_space *space, uint64_t addr, uint64_t end)
+/* -EAGAIN: there are events. */
+static int poison_range(struct lazy_space *space, uint64_t addr, uint64_t end)
 {
-	uint64_t len = end - addr, pages = 0;
+	uint64_t len = end - addr;
 
 	while (addr < end) {
 		uint64_t done;
@@ -83,7 +83,7 @@ static int64_t poison_range(struct lazy_space *space, uint64_t addr, uint64_t en
 
 		if (!err) {
 			addr += done;
-			pages += done / PAGE_SZ;
+			space->lost += done / PAGE_SZ;
 			len = end - addr;
 		} else if (err == -EAGAIN || err == -ESRCH) {
 			return err;
@@ -94,22 +94,21 @@ static int64_t poison_range(struct lazy_space *space, uint64_t addr, uint64_t en
 			len = ROUND_UP(MIN_OF(len, end - addr) / 2, PAGE_SZ);
 		}
 	}
-	return (int64_t)pages;
+	return 0;
 }
 
 static void poison_space(struct lazy_daemon *d, struct lazy_space *space)
 {
 	read_events(d, space);
 	for (size_t i = 0; i < space->n && !space->ended;) {
-		int64_t pages = poison_range(space, space->v[i].start, space->v[i].end);
+		int err = poison_range(space, space->v[i].start, space->v[i].end);
 
-		if (pages == -EAGAIN) {
+		if (err == -EAGAIN) {
 			read_events(d, space);
 			i = 0;
 			continue;
 		}
-		space->ended = pages < 0;
-		space->lost += pages > 0 ? (uint64_t)pages : 0;
+		space->ended = err;
 		i++;
 	}
 }

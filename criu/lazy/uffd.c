@@ -24,22 +24,25 @@ static int result(int failed, int64_t count, uint64_t *ret_done)
 int uffd_copy(int uffd, uint64_t to, const void *from, uint64_t len, uint64_t *ret_done)
 {
 	struct uffdio_copy copy = { .dst = to, .src = (uintptr_t)from, .len = len };
+	int failed = ioctl(uffd, UFFDIO_COPY, &copy);
 
-	return result(ioctl(uffd, UFFDIO_COPY, &copy), copy.copy, ret_done);
+	return result(failed, copy.copy, ret_done);
 }
 
 int uffd_zero(int uffd, uint64_t to, uint64_t len, uint64_t *ret_done)
 {
 	struct uffdio_zeropage zero = { .range = { to, len } };
+	int failed = ioctl(uffd, UFFDIO_ZEROPAGE, &zero);
 
-	return result(ioctl(uffd, UFFDIO_ZEROPAGE, &zero), zero.zeropage, ret_done);
+	return result(failed, zero.zeropage, ret_done);
 }
 
 int uffd_poison(int uffd, uint64_t to, uint64_t len, uint64_t *ret_done)
 {
 	struct uffdio_poison poison = { .range = { to, len } };
+	int failed = ioctl(uffd, UFFDIO_POISON, &poison);
 
-	return result(ioctl(uffd, UFFDIO_POISON, &poison), poison.updated, ret_done);
+	return result(failed, poison.updated, ret_done);
 }
 
 void uffd_wake(int uffd, uint64_t at, uint64_t len)
