@@ -24,7 +24,7 @@ static const char *unsaveable(const struct kernel_vma *v, const struct vma_flags
 {
 	if (f->flags & FLAG(VMF_SS))
 		return "a shadow stack: run the program without (GLIBC_TUNABLES=glibc.cpu.hwcaps=-SHSTK)";
-	if (f->flags & (FLAG(VMF_UM) | FLAG(VMF_UI)) || (f->flags & FLAG(VMF_UW) && !is_tracked))
+	if (f->flags & FLAG(VMF_UI) || (f->flags & FLAG(VMF_UW) && !is_tracked))
 		return "memory watched by userfaultfd is not supported";
 	/* The kernel's own mappings must be moved at restore. */
 	if (special(v) && (f->flags & FLAG(VMF_SL)))
@@ -82,6 +82,11 @@ int memory_survey(struct dump *dump, struct dump_task *dt)
 		if (err)
 			return err;
 		why = unsaveable(v, &dt->vma_flags.v[i], is_tracked);
+		/* A program that does that itself has a descriptor, which is a blocker that stays. */
+		if (dt->vma_flags.v[i].flags & FLAG(VMF_UM))
+			dump_transient_blocker(dump, dt, -1,
+					       "mapping %lx-%lx %s: pages are still missing (a lazy restore, userfaultfd)",
+					       v->start, v->end, v->name);
 		if (why)
 			dump_blocker(dump, dt, -1, "mapping %lx-%lx %s: %s", v->start, v->end, v->name, why);
 		warn_of(v, &dt->vma_flags.v[i]);

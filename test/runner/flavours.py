@@ -302,5 +302,12 @@ class Rootless(User):
         must(libc.setns(mounts, CLONE_NEWNS), "setns")
 
 
-FLAVOURS = {"host": Host, "pid": Pid, "nested": Nested, "nested3": Nested3, "ipc": Ipc, "net": Net, "container": Container, "user": User,
+class Lazy(Host):
+    """Pages are restored when they are accessed, or in the background."""
+
+    def restore_options(self):
+        return ["--lazy-pages"]
+
+
+FLAVOURS = {"host": Host, "lazy": Lazy, "pid": Pid, "nested": Nested, "nested3": Nested3, "ipc": Ipc, "net": Net, "container": Container, "user": User,
             "owned": Owned, "rootless": Rootless}
