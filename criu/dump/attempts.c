@@ -40,9 +40,9 @@ static int dump_once(const struct options *opts, struct attempts *attempts, bool
 
 	if (!dump)
 		return fail(-ENOMEM, "dump");
-	dump->mode = opts->pre_dump				 ? DUMP_PRE_DUMP :
-		     opts->leave_running && !notify_wanted(opts) ? DUMP_SHORT_FREEZE :
-								   DUMP_FULL;
+	dump->mode = opts->pre_dump						      ? DUMP_PRE_DUMP :
+		     opts->leave_running && !opts->lazy_pages && !notify_wanted(opts) ? DUMP_SHORT_FREEZE :
+											DUMP_FULL;
 	dump->attempt = attempts->nr;
 	dump->retry_until = attempts->until;
 	/* Answers about mappings must be each task's own. */

@@ -157,6 +157,8 @@ void dump_forget_threads(struct dump_task *dt);
 void dump_thaw(struct dump *dump);
 /* Kills the tree: its images are complete. */
 int dump_kill(struct dump *dump);
+/* lazy.c */
+int dump_serve_lazy_pages(struct dump *dump);
 /* -EINTR if the user interrupted us (SIGINT, SIGTERM, SIGHUP). */
 int dump_interrupted(struct dump *dump);
 /* The same for loops over tasks: checks only if the last check is a while ago. */

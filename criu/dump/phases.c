@@ -299,6 +299,7 @@ static const struct phase phases[] = {
 	{ "publish", STOPS, publish_images, NULL },
 	{ "page server", STOPS, memory_finish_server, NULL },
 	{ "post-dump", FREEZES, run_post_dump_scripts, NULL },
+	{ "lazy pages", FULL, dump_serve_lazy_pages, NULL },
 	{ "commit", STOPS, commit_images, NULL },
 	{ "kinds", FREEZES, commit_kinds, NULL },
 	{ "seal", FREEZES, seal_images, report_complete },

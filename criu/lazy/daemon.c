@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include "base/bits.h"
 #include "lazy/lazy.h"
+#include "lazy/remote.h"
 #include "run/options.h"
 #include "util/fds.h"
 #include "util/log.h"
@@ -118,8 +119,13 @@ int lazy_serve(struct lazy_daemon *d)
 		atomic_store(&d->journal->finished, 1);
 	else
 		lazy_log(d);
+	/* With threads that wait for a lost source: the end of the process ends them. */
+	if (err)
+		return err;
 	prefetch_end(d);
-	return err ? err : d->lost ? -EIO : 0;
+	if (d->remote)
+		remote_end(d);
+	return d->lost ? -EIO : 0;
 }
 
 void lazy_init(struct lazy_daemon *d, const struct options *opts)

@@ -14,6 +14,7 @@
 #include "util/array.h"
 
 struct image_store;
+struct remote;
 struct options;
 
 struct lazy_fault {
@@ -42,6 +43,8 @@ struct lazy_daemon {
 	bool has_background;
 	pthread_t background;
 	bool stop; /* the background is to end */
+	struct remote *remote; /* remote.c; NULL: all pages are in the images */
+	_Atomic int failed; /* of the thread that fetches them: a negative errno */
 	bool lost; /* pages that could not be read are inaccessible now */
 	char *buffer, *chunk; /* of the first and of the second thread */
 };

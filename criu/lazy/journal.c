@@ -16,16 +16,39 @@ struct lazy_journal *journal_new(size_t nr_arrivals)
 	return journal;
 }
 
-int journal_arrived_fd(const struct lazy_arrival *arrival)
+/* What the kernel has stored; the rest is 0. */
+static const char *find_control(const struct lazy_arrival *arrival, int type, size_t len)
 {
 	struct cmsghdr head;
-	int fd;
 
-	memcpy(&head, arrival->control, sizeof(head));
-	if (head.cmsg_len != CMSG_LEN(sizeof(int)) || head.cmsg_level != SOL_SOCKET || head.cmsg_type != SCM_RIGHTS)
-		return -1;
-	memcpy(&fd, arrival->control + CMSG_LEN(0), sizeof(fd));
+	for (size_t at = 0; at + sizeof(head) <= sizeof(arrival->control); at += CMSG_ALIGN(head.cmsg_len)) {
+		memcpy(&head, arrival->control + at, sizeof(head));
+		if (head.cmsg_len < sizeof(head) || head.cmsg_len > sizeof(arrival->control) - at)
+			return NULL;
+		if (head.cmsg_level == SOL_SOCKET && head.cmsg_type == type && head.cmsg_len == CMSG_LEN(len))
+			return arrival->control + at + CMSG_LEN(0);
+	}
+	return NULL;
+}
+
+int journal_arrived_fd(const struct lazy_arrival *arrival)
+{
+	const char *at = find_control(arrival, SCM_RIGHTS, sizeof(int));
+	int fd = -1;
+
+	if (at)
+		memcpy(&fd, at, sizeof(fd));
 	return fd;
+}
+
+pid_t journal_arrived_pid(const struct lazy_arrival *arrival)
+{
+	const char *at = find_control(arrival, SCM_CREDENTIALS, sizeof(struct ucred));
+	struct ucred peer = { 0 };
+
+	if (at)
+		memcpy(&peer, at, sizeof(peer));
+	return peer.pid;
 }
 
 size_t journal_room(const struct lazy_journal *journal)

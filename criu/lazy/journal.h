@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <sys/types.h>
 
 #define JOURNAL_SLOTS 1024
 #define JOURNAL_BATCH 16
@@ -20,11 +21,12 @@
 struct lazy_arrival {
 	int32_t pid; /* in the images; 0: nothing yet; negative: it has no memory of its own */
 	_Atomic uint32_t complete; /* by the daemon */
-	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))]; /* as received */
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(struct ucred))]; /* as received */
 };
 
 struct lazy_journal {
 	_Atomic uint32_t committed; /* the tree is complete: the connection to the restore may be closed */
+	_Atomic uint32_t live; /* the source is a tree that continues if it loses us: then this one must not */
 	_Atomic uint32_t finished; /* the daemon ends, and nothing is missing */
 	_Atomic uint64_t head, tail; /* slots in use: the daemon adds, the holder removes */
 	/* Slots behind @head that are not 0 have been read by a daemon that was killed before it moved @head. */
@@ -38,5 +40,7 @@ struct lazy_journal {
 struct lazy_journal *journal_new(size_t nr_arrivals);
 /* The descriptor that came with it; -1: none. */
 int journal_arrived_fd(const struct lazy_arrival *arrival);
+/* The process that has sent it, in our pid namespace; 0: unknown. */
+pid_t journal_arrived_pid(const struct lazy_arrival *arrival);
 /* How many messages may be read into journal->msg at the slot of @head now; 0: the holder has to catch up first. */
 size_t journal_room(const struct lazy_journal *journal);

@@ -131,7 +131,7 @@ void prefetch_end(struct lazy_daemon *d)
 		return;
 	pthread_mutex_lock(&d->lock);
 	d->stop = true;
-	pthread_cond_signal(&d->more);
+	pthread_cond_broadcast(&d->more);
 	pthread_mutex_unlock(&d->lock);
 	pthread_join(d->background, NULL);
 }

@@ -86,7 +86,7 @@ static int apply(struct lazy_daemon *d, struct lazy_space *space, const struct u
 		err = watch(d, d->spaces);
 	if (err)
 		return fail(err, "pages of process %d", space->pid);
-	pthread_cond_signal(&d->more);
+	pthread_cond_broadcast(&d->more);
 	return 0;
 }
 
@@ -185,6 +185,9 @@ static int take_arrivals(struct lazy_daemon *d)
 		return err;
 	close(d->sock);
 	d->sock = -1;
+	lock(d);
+	pthread_cond_broadcast(&d->more);
+	unlock(d);
 	return prefetch_start(d);
 }
 
@@ -196,7 +199,7 @@ static int serve_ready(struct lazy_daemon *d, const struct epoll_event *event)
 	if (event->data.ptr == &d->sock)
 		return d->sock < 0 ? 0 : take_arrivals(d);
 	if (event->data.ptr == &d->kick)
-		return eventfd_read(d->kick, &value), 0;
+		return eventfd_read(d->kick, &value), atomic_load(&d->failed);
 	if (event->data.ptr == &d->holder) {
 		int err = 0;
 

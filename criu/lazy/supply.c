@@ -5,6 +5,7 @@
 #include <string.h>
 #include "base/bits.h"
 #include "lazy/daemon.h"
+#include "lazy/remote.h"
 #include "lazy/uffd.h"
 #include "util/fds.h"
 #include "util/log.h"
@@ -149,5 +150,5 @@ int supply_fault(struct lazy_daemon *d, struct lazy_space *space, uint64_t addr)
 
 	if (!range || !space_is_missing(space, range, page))
 		return supply_zeros(space, page);
-	return supply_around(d, space, range, page);
+	return range->fd < 0 ? remote_want(d, space, page) : supply_around(d, space, range, page);
 }

@@ -4,6 +4,7 @@
 #include "base/bits.h"
 #include "image/pagemap.h"
 #include "memory/dump_memory.h"
+#include "memory/lazy.h"
 #include "memory/tracking.h"
 #include "pie/vma.h"
 
@@ -25,7 +26,7 @@ static struct page_run run_of(const VmaEntry *vma, uint64_t start, uint64_t end)
 		.start = start,
 		.end = end,
 		.outcome = outcome_of(vma),
-		.may_be_lazy = (vma->status & VMA_ANON_PRIVATE) && !(vma->status & VMA_VDSO),
+		.may_be_lazy = memory_vma_may_be_lazy(vma),
 		.empty_is_zero = zero_without_entry(vma),
 	};
 }

@@ -120,14 +120,12 @@ static int write_entry(struct image_sink *s, uint64_t start, uint64_t end, uint3
 /* @zero: the first zeros that do not end before the run. */
 static int write_run(struct image_sink *s, const struct page_run *run, size_t *zero)
 {
-	uint32_t flags = PAGEMAP_PRESENT | (run->may_be_lazy ? PAGEMAP_LAZY : 0);
+	uint32_t flags = page_run_flags(run);
 	uint64_t at = run->start;
 	int err = 0;
 
-	if (run->outcome == PAGES_PARENT)
-		return write_entry(s, run->start, run->end, PAGEMAP_PARENT);
 	if (!page_run_has_content(run))
-		return 0;
+		return flags ? write_entry(s, run->start, run->end, flags) : 0;
 	for (; !err && *zero < s->zeros.n && s->zeros.v[*zero].start < run->end; ++*zero) {
 		const struct page_run *gap = &s->zeros.v[*zero];
 

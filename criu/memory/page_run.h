@@ -9,6 +9,7 @@ enum page_outcome {
 	PAGES_PARENT, /* same as in the parent images, which contain them: PAGEMAP_PARENT */
 	PAGES_SAME, /* equal to other pages of this dump; the format cannot express that yet: sinks treat them as PAGES_WRITE */
 	PAGES_ZERO, /* a restore gets them just by mapping: no entry */
+	PAGES_LAZY, /* they stay in the process, which a restore asks for them: PAGEMAP_LAZY without content */
 	PAGES_SKIP, /* not part of a dump, as the program expects them to vanish: no entry */
 };
 

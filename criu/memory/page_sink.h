@@ -61,7 +61,7 @@ static inline uint32_t page_run_flags(const struct page_run *run)
 {
 	if (page_run_has_content(run))
 		return PAGEMAP_PRESENT | (run->may_be_lazy ? PAGEMAP_LAZY : 0);
-	return run->outcome == PAGES_PARENT ? PAGEMAP_PARENT : 0;
+	return run->outcome == PAGES_PARENT ? PAGEMAP_PARENT : run->outcome == PAGES_LAZY ? PAGEMAP_LAZY : 0;
 }
 
 /* The last operation; *@sink is NULL afterwards. */

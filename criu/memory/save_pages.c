@@ -60,14 +60,14 @@ static void count(struct dump_stats *stats, const struct page_run *run)
 	stats->pages_scanned += pages;
 	if (run->outcome == PAGES_PARENT)
 		stats->pages_skipped_parent += pages;
+	if (run->may_be_lazy)
+		stats->pages_lazy += pages;
 	if (!page_run_has_content(run))
 		return;
 	stats->pages_written += pages;
-	if (run->may_be_lazy)
-		stats->pages_lazy += pages;
 }
 
-static int add_run(void *arg, const VmaEntry *vma, const struct page_run *run)
+static int add_one(void *arg, const VmaEntry *vma, const struct page_run *run)
 {
 	struct saving *s = arg;
 	int err = s->copy.sink->ops->add_run(s->copy.sink, run);
@@ -78,6 +78,15 @@ static int add_run(void *arg, const VmaEntry *vma, const struct page_run *run)
 	if (s->dt->snapshot && snapshot_lacks(vma))
 		return add_aside(s, run->end - run->start);
 	return page_copy_add(&s->copy, run, has_shared_pages(s, vma));
+}
+
+static int add_run(void *arg, const VmaEntry *vma, const struct page_run *run)
+{
+	struct saving *s = arg;
+
+	if (s->dump->opts->lazy_pages && run->may_be_lazy && run->outcome == PAGES_WRITE)
+		return memory_lazy_split(s->dt, vma, run, add_one, s);
+	return add_one(s, vma, run);
 }
 
 static int save(struct saving *s, const MmEntry *mm)

@@ -74,6 +74,8 @@ static int validate_dump(struct request *req)
 	if (opts->pid == getpid() || opts->pid == getppid())
 		return request_refuse(req, "-t %d is %s; criu cannot freeze itself or its parent", opts->pid,
 				      opts->pid == getpid() ? "criu itself" : "the process that called criu");
+	if (opts->lazy_pages && opts->page_server)
+		return request_refuse(req, "--lazy-pages and --page-server are mutually exclusive: a lazy dump is the server");
 	if (opts->leave_running && opts->leave_stopped)
 		return request_refuse(req, "--leave-running and --leave-stopped are mutually exclusive");
 	str_format(pid, sizeof(pid), "%d", opts->pid);
@@ -169,6 +171,9 @@ static int validate_restore(struct request *req)
 		return request_refuse(
 			req, "--untrusted-images and --shell-job are mutually exclusive: the user would get your "
 			     "terminal");
+	if (opts->has_images_user && opts->lazy_pages)
+		return request_refuse(
+			req, "--untrusted-images and --lazy-pages are mutually exclusive: userfaultfd needs rights that the user does not have");
 	if (opts->has_images_user && opts->root)
 		return request_refuse(
 			req, "--untrusted-images and --root are mutually exclusive: the user may not change the root "
@@ -228,6 +233,8 @@ int request_validate(struct request *req)
 		return validate_pre_dump(req);
 	case CMD_RESTORE:
 		return validate_restore(req);
+	case CMD_LAZY_PAGES:
+		return validate_page_client(req);
 	case CMD_PAGE_SERVER:
 		return validate_page_server(req);
 	case CMD_CHECK:

@@ -40,6 +40,8 @@ struct message {
 };
 
 #define MESSAGE_MARK 0x326e6f6du
+/* The same, from the source of a lazy restore: it is a tree that continues if the connection is lost. */
+#define MESSAGE_MARK_LIVE 0x326e6f6eu
 
 void message_encode(const struct message *m, uint8_t to[MESSAGE_SIZE]);
 void message_decode(const uint8_t from[MESSAGE_SIZE], struct message *ret);

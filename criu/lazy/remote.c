@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A third thread fetches pages from the source: one request at a time, those that somebody waits for first. What comes is
+ * supplied to all processes that miss it, so that it crosses once.
+ */
+#include "lazy/remote.h"
+#include <endian.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+#include "base/bits.h"
+#include "run/options.h"
+#include "transport/endpoint.h"
+#include "transport/message.h"
+#include "util/log.h"
+
+#define CHUNK (1ul << 20)
+#define AROUND (64ul << 10)
+#define BUSY_US 100
+
+struct remote {
+	struct connection connection;
+	pthread_t thread;
+	struct lazy_faults wanted;
+	char *chunk;
+};
+
+/* Pages as the source knows them. */
+struct request {
+	pid_t pid;
+	uint64_t vaddr, len;
+};
+
+static int lost(const struct lazy_daemon *d, int err)
+{
+	return fail(err == -ENODATA || err == -EPIPE ? -ECONNRESET : err, "the source of lazy pages, %s, is lost",
+		    d->remote->connection.peer);
+}
+
+int remote_want(struct lazy_daemon *d, struct lazy_space *space, uint64_t page)
+{
+	struct lazy_faults *wanted = &d->remote->wanted;
+
+	for (size_t i = 0; i < wanted->n; i++)
+		if (wanted->v[i].space == space && wanted->v[i].addr == page)
+			return 0;
+	pthread_cond_broadcast(&d->more);
+	return array_add(wanted, ((struct lazy_fault){ space, page }));
+}
+
+static void request_of(const struct lazy_space *space, const struct lazy_range *range, uint64_t start, uint64_t end,
+		       struct request *ret)
+{
+	uint64_t len = space_stretch(space, range, start, end - start, true);
+
+	*ret = (struct request){ space->pid, range->at + (start - range->start), len };
+}
+
+/* False: none is waited for. */
+static bool next_wanted(struct lazy_daemon *d, struct request *ret)
+{
+	struct lazy_faults *wanted = &d->remote->wanted;
+
+	while (wanted->n) {
+		struct lazy_fault want = wanted->v[0];
+		const struct lazy_range *range = space_find(want.space, want.addr);
+
+		memmove(wanted->v, wanted->v + 1, --wanted->n * sizeof(want));
+		if (want.space->ended || !range || range->fd >= 0 || !space_is_missing(want.space, range, want.addr))
+			continue;
+		request_of(want.space, range, want.addr, MIN_OF(range->end, ROUND_DOWN(want.addr, AROUND) + AROUND), ret);
+		return true;
+	}
+	return false;
+}
+
+static bool next_missing(struct lazy_daemon *d, struct request *ret)
+{
+	for (struct lazy_space *s = d->spaces; s; s = s->next)
+		for (size_t i = 0; !s->ended && i < s->n; i++) {
+			const struct lazy_range *range = &s->v[i];
+			uint64_t len = range->end - range->start, skip;
+
+			skip = range->fd < 0 ? space_stretch(s, range, range->start, len, false) : len;
+			if (skip == len)
+				continue;
+			request_of(s, range, range->start + skip, MIN_OF(range->end, range->start + skip + CHUNK), ret);
+			return true;
+		}
+	return false;
+}
+
+/* Waits for something to ask for. Before the tree is complete only what is waited for. False: it is to end. */
+static bool next_request(struct lazy_daemon *d, struct request *ret)
+{
+	bool found = false;
+
+	pthread_mutex_lock(&d->lock);
+	while (!found && !d->stop) {
+		found = next_wanted(d, ret) || (d->committed && next_missing(d, ret));
+		if (!found)
+			pthread_cond_wait(&d->more, &d->lock);
+	}
+	pthread_mutex_unlock(&d->lock);
+	return found;
+}
+
+/* @request becomes what was received. */
+static int fetch(struct lazy_daemon *d, struct request *request, uint32_t *ret_mark)
+{
+	struct remote *r = d->remote;
+	uint8_t bytes[MESSAGE_SIZE];
+	struct message m = { .command = MESSAGE_GET,
+			     .mark = MESSAGE_MARK,
+			     .nr_pages = request->len / PAGE_SZ,
+			     .vaddr = request->vaddr,
+			     .dst = (uint64_t)request->pid };
+	int err;
+
+	message_encode(&m, bytes);
+	err = connection_send(&r->connection, bytes, sizeof(bytes), false);
+	if (!err)
+		err = connection_recv(&r->connection, bytes, sizeof(bytes));
+	if (err)
+		return lost(d, err);
+	message_decode(bytes, &m);
+	if (m.command != MESSAGE_ADD_F || m.flags != MESSAGE_PRESENT || m.vaddr != request->vaddr || !m.nr_pages ||
+	    m.nr_pages > request->len / PAGE_SZ)
+		return fail(-EPROTO, "the source of lazy pages, %s, has sent something else than the pages at %lx of process %d",
+			    r->connection.peer, request->vaddr, request->pid);
+	request->len = m.nr_pages * PAGE_SZ;
+	*ret_mark = m.mark;
+	err = connection_recv(&r->connection, r->chunk, request->len);
+	return err ? lost(d, err) : 0;
+}
+
+/* -EAGAIN: a process is changing its memory. */
+static int supply_space(struct lazy_daemon *d, struct lazy_space *space, const struct request *got)
+{
+	uint64_t end = got->vaddr + got->len;
+	int err = 0;
+
+	for (size_t i = 0; !err && i < space->n; i++) {
+		const struct lazy_range *range = &space->v[i];
+		uint64_t from = MAX_OF(got->vaddr, range->at);
+		uint64_t to = MIN_OF(end, range->at + (range->end - range->start));
+
+		if (range->fd < 0 && from < to)
+			err = supply(d, space, range, range->start + (from - range->at), to - from,
+				     d->remote->chunk + (from - got->vaddr));
+	}
+	return err == -ESRCH ? 0 : err;
+}
+
+static void supply_all(struct lazy_daemon *d, const struct request *got)
+{
+	int err;
+
+	do {
+		err = 0;
+		pthread_mutex_lock(&d->lock);
+		for (struct lazy_space *s = d->spaces; s; s = s->next) {
+			int one = s->pid == got->pid && s->uffd >= 0 && !s->ended ? supply_space(d, s, got) : 0;
+
+			err = one ? one : err;
+		}
+		pthread_mutex_unlock(&d->lock);
+		if (err)
+			usleep(BUSY_US); /* style: until the first thread has read the event, or there is memory */
+	} while (err == -EAGAIN || err == -ENOMEM);
+	eventfd_write(d->kick, 1);
+}
+
+static void *run(void *arg)
+{
+	struct lazy_daemon *d = arg;
+	struct request request;
+	uint32_t mark;
+
+	while (next_request(d, &request)) {
+		int err = fetch(d, &request, &mark);
+
+		if (err) {
+			atomic_store(&d->failed, err);
+			eventfd_write(d->kick, 1);
+			break;
+		}
+		supply_all(d, &request);
+	}
+	return NULL;
+}
+
+/* Its content is asked for again. */
+static int fetch_first(struct lazy_daemon *d)
+{
+	struct request first;
+	uint32_t mark;
+	int err;
+
+	if (!next_missing(d, &first))
+		return 0;
+	first.len = PAGE_SZ;
+	err = fetch(d, &first, &mark);
+	if (!err && mark == MESSAGE_MARK_LIVE)
+		atomic_store(&d->journal->live, 1);
+	return err;
+}
+
+int remote_begin(struct lazy_daemon *d)
+{
+	struct remote *r = calloc(1, sizeof(*r));
+	int err;
+
+	if (!r || !(r->chunk = malloc(CHUNK)))
+		return fail(-ENOMEM, "lazy pages");
+	r->connection = CONNECTION_NONE;
+	d->remote = r;
+	err = endpoint_connect(d->opts, -1, &r->connection);
+	if (!err)
+		err = fetch_first(d);
+	if (err)
+		return err;
+	err = pthread_create(&r->thread, NULL, run, d);
+	return err ? fail(-err, "a thread for lazy pages") : 0;
+}
+
+int remote_end(struct lazy_daemon *d)
+{
+	struct message m = { .command = MESSAGE_CLOSE, .mark = MESSAGE_MARK };
+	uint8_t bytes[MESSAGE_SIZE];
+	uint32_t status = 0;
+	int err;
+
+	pthread_mutex_lock(&d->lock);
+	d->stop = true;
+	pthread_cond_broadcast(&d->more);
+	pthread_mutex_unlock(&d->lock);
+	pthread_join(d->remote->thread, NULL);
+	message_encode(&m, bytes);
+	err = connection_send(&d->remote->connection, bytes, sizeof(bytes), false);
+	if (!err)
+		err = connection_recv(&d->remote->connection, &status, sizeof(status));
+	connection_close(&d->remote->connection);
+	if (err || status)
+		log_warn("all pages are here, but the source, %s, has not confirmed that it knows", d->remote->connection.peer);
+	return 0;
+}
