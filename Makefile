@@ -62,7 +62,7 @@ include mk/fuzz_load.mk
 include mk/test.mk mk/bench.mk
 include mk/install.mk
 
-all: $(BUILD)/criu $(BUILD)/compel $(BUILD)/libcompel.a $(BUILD)/libcompel-pie.a $(LIBCRIU) $(PY) $(BUILD)/crit
+all: $(BUILD)/criu $(BUILD)/compel $(BUILD)/libcompel.a $(BUILD)/libcompel-pie.a $(LIBCRIU) $(PY) $(BUILD)/crit $(BUILD)/criu-migrate
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)

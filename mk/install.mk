@@ -22,10 +22,11 @@ INSTALLED  := $(BUILD)/install
 
 # What depends on where it is installed is made when it is.
 LOCATIONS = PREFIX SBINDIR LIBDIR INCLUDEDIR PYTHONDIR VERSION PIE_ARCH_CFLAGS
-TEMPLATES := $(INSTALLED)/criu.pc $(INSTALLED)/compel.pc $(INSTALLED)/crit $(INSTALLED)/criu.service
+TEMPLATES := $(INSTALLED)/criu.pc $(INSTALLED)/compel.pc $(INSTALLED)/crit $(INSTALLED)/criu-migrate $(INSTALLED)/criu.service
 $(INSTALLED)/criu.pc: lib/c/criu.pc.in always
 $(INSTALLED)/compel.pc: compel/compel.pc.in always
 $(INSTALLED)/crit: lib/py/crit.in always
+$(INSTALLED)/criu-migrate: lib/py/criu-migrate.in always
 $(INSTALLED)/criu.service: systemd/criu.service.in always
 $(TEMPLATES):
 	@mkdir -p $(@D)
@@ -45,6 +46,7 @@ COMPEL_HEADERS := $(wildcard compel/include/compel/*.h compel/arch/$(ARCH)/inclu
 FILES = $(BUILD)/criu:$(SBINDIR)/criu:755 \
 	$(BUILD)/compel:$(BINDIR)/compel:755 \
 	$(INSTALLED)/crit:$(BINDIR)/crit:755 \
+	$(INSTALLED)/criu-migrate:$(SBINDIR)/criu-migrate:755 \
 	$(BUILD)/libcriu.so.2.0:$(LIBDIR)/libcriu.so.2.0:644 \
 	$(BUILD)/libcriu.a:$(LIBDIR)/libcriu.a:644 \
 	$(BUILD)/libcompel.a:$(LIBDIR)/libcompel.a:644 \
@@ -59,6 +61,7 @@ FILES = $(BUILD)/criu:$(SBINDIR)/criu:755 \
 	$(INSTALLED)/criu.service:$(UNITDIR)/criu.service:644 \
 	systemd/tmpfiles.conf:$(TMPFILESDIR)/criu.conf:644 \
 	Documentation/criu.8:$(MANDIR)/man8/criu.8:644 \
+	Documentation/criu-migrate.8:$(MANDIR)/man8/criu-migrate.8:644 \
 	$(foreach f,$(wildcard Documentation/man1/*.1),$(f):$(MANDIR)/man1/$(notdir $(f)):644) \
 	$(foreach f,$(MAN3) $(MAN3_LINKS),$(f):$(MANDIR)/man3/$(notdir $(f)):644) \
 	scripts/completion/criu.bash:$(BASHDIR)/criu:644 \
@@ -68,7 +71,7 @@ FILES = $(BUILD)/criu:$(SBINDIR)/criu:755 \
 LINKS = $(LIBDIR)/libcriu.so.2:libcriu.so.2.0 $(LIBDIR)/libcriu.so:libcriu.so.2
 # Removed if nothing else is in them.
 OWN_DIRS = $(INCLUDEDIR)/criu $(INCLUDEDIR)/compel $(DOCDIR)/examples/compel $(DOCDIR)/examples $(DOCDIR) \
-	$(PYTHONDIR)/pycriu/images $(PYTHONDIR)/pycriu $(PYTHONDIR)/crit
+	$(PYTHONDIR)/pycriu/images $(PYTHONDIR)/pycriu $(PYTHONDIR)/crit $(PYTHONDIR)/criu_migrate
 
 parts = IFS=:; set -- $$f; unset IFS
 install: all $(TEMPLATES) $(INSTALLED)/man3.made

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What both sides use."""
+import signal
+import sys
+
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+
+
+class Failed(Exception):
+    """A message for the user."""
+
+
+class Lost(Failed):
+    """The connection has ended."""
+
+    def __init__(self):
+        super().__init__("the connection has ended")
+
+
+def say(text):
+    print(f"criu-migrate: {text}", file=sys.stderr, flush=True)
+
+
+def mib(size):
+    return f"{size / (1 << 20):.1f} MiB"
+
+
+def reason(path):
+    """The first error in a log of criu."""
+    try:
+        with open(path, errors="replace") as f:
+            lines = [line.strip() for line in f if line.strip()]
+    except OSError:
+        return "there is no log"
+    return next((line for line in lines if "Error" in line), lines[-1] if lines else "the log is empty")

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The action scripts at both sides, and what they wait for."""
+import os
+import select
+import shlex
+import shutil
+import socket
+import subprocess
+import sys
+import time
+
+from .common import Failed
+
+RETRIES, RETRY_PAUSE = 150, 2.0
+HOLD = "hold.sock"
+
+
+def write_script(path, program, stage, *argv):
+    command = shlex.join([sys.executable, program, *argv])
+    with open(path, "w") as f:
+        f.write(f'#!/bin/sh\n[ "$CRTOOLS_SCRIPT_ACTION" = {stage} ] || exit 0\nexec {command}\n')
+    os.chmod(path, 0o700)
+
+
+def ask(path):
+    """At the source, while the tree is frozen: 0 when its copy is complete."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(path)
+        return 0 if s.makefile().readline() == "go\n" else 1
+
+
+def hold(path):
+    """At the target, when the tree is complete: waits for the decision, as long as there is a restore."""
+    name = os.path.join(path, HOLD)
+    try:
+        ended = restore_pidfd(path)
+    except (Failed, ProcessLookupError):
+        return 1
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(name + ".new")
+        listener.listen(1)
+        os.rename(name + ".new", name)
+        while not is_ready(ended, listener.fileno()):
+            with listener.accept()[0] as peer:
+                word = peer.makefile().readline().strip()
+                if word in ("go", "abort"):
+                    os.unlink(name)
+                    peer.sendall(b"ok\n")
+                    return 0 if word == "go" else 1
+    os.unlink(name)
+    return 1
+
+
+def restore_pidfd(path):
+    """Of the restore, whose pid its parent notes as soon as it has started it. getppid() would be too late if it was killed."""
+    for _ in range(500):
+        try:
+            with open(os.path.join(path, "restore.pid")) as f:
+                return os.pidfd_open(int(f.read()))
+        except FileNotFoundError:
+            time.sleep(0.01)
+    raise Failed("there is no restore")
+
+
+def is_ready(fd, *others):
+    """Waits for any of them."""
+    poll = select.poll()
+    for each in (fd, *others):
+        poll.register(each, select.POLLIN)
+    return fd in (ready for ready, _ in poll.poll())
+
+
+def send_decision(path, word):
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(os.path.join(path, HOLD))
+        s.sendall(word.encode() + b"\n")
+        if s.makefile().readline() != "ok\n":
+            raise Failed("no answer")
+
+
+def tell(path, word):
+    """By the operator, or when the process that has received the images is gone."""
+    if word == "abort" and not os.path.exists(os.path.join(path, HOLD)):
+        return
+    restore = restore_pidfd(path)
+    send_decision(path, word)
+    is_ready(restore)
+    with open(os.path.join(path, "restore.log"), errors="replace") as f:
+        if word == "go" and "Error" in f.read():
+            raise Failed(f"the restore has failed: {path}/restore.log; the images are in {path}")
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def tell_again(argv, times=RETRIES):
+    for left in reversed(range(times)):
+        if subprocess.run(argv, stdin=subprocess.DEVNULL, check=False).returncode == 0:
+            return True
+        time.sleep(RETRY_PAUSE if left else 0)
+    return False

@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The side that the tree leaves."""
+import os
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+from . import PROTOCOL
+from .channel import Channel
+from .common import INTERRUPTS, Failed, Lost, mib, reason, say
+from .decision import is_ready, tell_again, write_script
+from .tree import Tree
+
+PAGES_ENOUGH = 8 << 20  # another round costs more than it saves
+SHRINKS = 0.8           # a round that leaves more than this part of the last one is the last
+ROUNDS_MAX = 8
+
+
+class Source:
+    def __init__(self, options):
+        self.o = options
+        self.tree = Tree(options.pid)
+        self.work = tempfile.mkdtemp(prefix="criu-migrate-", dir=options.dir)
+        self.channel = self.peer = self.there = None
+        self.rounds = 0
+        self.sent = 0
+        self.keep = False
+
+    def remote(self, *argv):
+        return [*shlex.split(self.o.rsh), self.o.host, shlex.join([self.o.remote_program, *argv])]
+
+    def connect(self):
+        argv = self.remote("--receive", "--criu", self.o.remote_criu, "--dir", self.o.remote_dir)
+        # A session of its own: an interrupt from the terminal is for this program alone.
+        self.peer = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
+        self.channel = Channel(self.peer.stdout, self.peer.stdin)
+        try:
+            answer = self.channel.ask({"hello": PROTOCOL})
+        except (Failed, OSError, ValueError) as e:
+            raise Failed(f"{self.o.host}: {self.o.remote_program} does not answer: {e}") from e
+        self.there = answer["dir"]
+
+    def check(self):
+        """Everything that is known to be missing, before anything is frozen."""
+        question = {"memory": self.tree.memory(), "machine": os.uname().machine}
+        if self.tree.shares("pid"):
+            question["pids"] = self.tree.pids()
+        if self.tree.shares("mnt"):
+            question["files"] = self.tree.files()
+        obstacles = self.channel.ask({"check": question})["obstacles"]
+        done = subprocess.run([self.o.criu, "check", "-t", str(self.o.pid), *self.both_options(), *self.o.dump_option],
+                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
+        if done.returncode:
+            obstacles += [line for line in done.stderr.decode(errors="replace").splitlines() if "Error" in line]
+        if obstacles:
+            raise Failed("\n  ".join(["the tree cannot be moved:", *obstacles]))
+
+    def both_options(self):
+        return [f"--{name.replace('_', '-')}" for name in ("shell_job", "tcp_established", "file_locks")
+                if getattr(self.o, name)]
+
+    def images(self, number):
+        return os.path.join(self.work, str(number))
+
+    def dump_options(self, number):
+        argv = ["-t", str(self.o.pid), "-D", self.images(number), "-o", "dump.log", "-v3"]
+        if self.o.pre_copy:
+            argv.append("--track-mem")
+        if number > 1:
+            argv += ["--prev-images-dir", f"../{number - 1}"]
+        if self.o.compress:
+            argv.append("--compress")
+        return argv
+
+    def send_images(self, number):
+        """Returns how much it was."""
+        start, size = time.monotonic(), 0
+        self.channel.send({"images": str(number)})
+        for entry in sorted(os.scandir(self.images(number)), key=lambda e: e.name):
+            if entry.is_symlink():
+                self.channel.send({"link": f"{number}/{entry.name}", "to": os.readlink(entry.path)})
+            elif entry.is_file() and not entry.name.endswith((".log", ".sock")):
+                size += entry.stat().st_size
+                self.channel.send_file(f"{number}/{entry.name}", entry.path)
+        self.channel.ask({"sync": True})
+        self.sent += size
+        return size, size / max(time.monotonic() - start, 1e-6)
+
+    def pre_copy(self):
+        """Until the rest does not become smaller any more."""
+        limit = ROUNDS_MAX if self.o.pre_copy == "auto" else int(self.o.pre_copy)
+        last = None
+        while self.rounds < limit:
+            self.rounds += 1
+            os.mkdir(self.images(self.rounds))
+            done = subprocess.run([self.o.criu, "pre-dump", *self.dump_options(self.rounds)], check=False)
+            if done.returncode:
+                raise Failed(f"pre-dump: {reason(self.images(self.rounds) + '/dump.log')}")
+            size, rate = self.send_images(self.rounds)
+            say(f"round {self.rounds}: {mib(size)} at {mib(rate)}/s; the same again would take {size / rate:.2f} s of downtime")
+            if self.o.pre_copy == "auto" and (size < PAGES_ENOUGH or (last and size > last * SHRINKS)):
+                break
+            last = size
+
+    def hook(self):
+        """The action script of the dump; returns its path, and the socket that it connects to."""
+        path = os.path.join(self.work, "hook")
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(os.path.join(self.work, "hook.sock"))
+        listener.listen(1)
+        write_script(path, self.o.program, "post-dump", "--ask", os.path.join(self.work, "hook.sock"))
+        return path, listener
+
+    def change_over(self):
+        number = self.rounds + 1
+        os.mkdir(self.images(number))
+        script, listener = self.hook()
+        start = time.monotonic()
+        dump = subprocess.Popen([self.o.criu, "dump", *self.dump_options(number), "--action-script", script,
+                                 *self.both_options(), *self.o.dump_option], start_new_session=True)
+        pidfd = os.pidfd_open(dump.pid)
+        waiting = wait_for_hook(listener, pidfd)
+        if waiting is None:
+            dump.wait()
+            raise Failed(f"dump: {reason(self.images(number) + '/dump.log')}")
+        asked = False
+        try:
+            size, rate = self.send_images(number)
+            asked = True
+            self.channel.ask({"restore": str(number), "options": [*self.restore_options(), *self.o.restore_option]})
+            for interrupt in INTERRUPTS:
+                signal.signal(interrupt, signal.SIG_IGN)
+        except BaseException:
+            waiting.close()  # the dump fails, and the tree continues
+            dump.wait()
+            if asked:
+                self.give_up()
+            raise
+        referee = self.referee(pidfd)
+        waiting.sendall(b"go\n")
+        waiting.close()
+        dump.wait()
+        gone = self.keep = not self.tree.is_alive()
+        try:
+            self.decide("go" if gone else "abort")
+        finally:
+            referee.close()
+        self.keep = False
+        if not gone:
+            raise Failed(f"the dump failed, the tree continues here: {reason(self.images(number) + '/dump.log')}")
+        say(f"{mib(size)} at {mib(rate)}/s; downtime {time.monotonic() - start:.3f} s, {mib(self.sent)} in all")
+
+    def give_up(self):
+        """The copy may be complete although its answer has not arrived."""
+        try:
+            self.channel.send({"decide": "abort"})
+            if self.channel.receive():
+                return
+        except (OSError, ValueError):
+            pass
+        if not tell_again(self.remote("--tell", self.there, "abort"), 5):
+            say(f"if there is a copy at {self.o.host}, it waits for: criu-migrate --tell {self.there} abort")
+
+    def restore_options(self):
+        return [option for option in self.both_options() if option != "--file-locks"]
+
+    def decide(self, word):
+        try:
+            self.channel.ask({"decide": word})
+            return
+        except (Lost, OSError, ValueError) as e:
+            say(f"{self.o.host}: {e}; trying again")
+        except Failed as e:
+            raise Failed(f"{e}, and in {self.work}" if self.keep else str(e)) from e
+        if not tell_again(self.remote("--tell", self.there, word)):
+            raise Failed(f"the copy at {self.o.host} waits for: criu-migrate --tell {self.there} {word}" +
+                         (f"; its images are in {self.work}, too" if self.keep else ""))
+
+    def referee(self, dump_pidfd):
+        """A process that tells the target what has happened if this one is killed. Ends when the socket is written to."""
+        mine, its = socket.socketpair()
+        if os.fork():
+            its.close()
+            return Referee(mine)
+        mine.close()
+        os.setsid()
+        try:
+            if its.recv(1) == b"":
+                is_ready(dump_pidfd)
+                tell_again(self.remote("--tell", self.there, "abort" if self.tree.is_alive() else "go"))
+        finally:
+            os._exit(0)
+
+    def close(self):
+        if self.peer:
+            try:
+                self.peer.stdin.close()
+            except OSError:
+                pass
+            try:
+                self.peer.wait(10)
+            except subprocess.TimeoutExpired:
+                self.peer.kill()
+        if not self.keep:
+            shutil.rmtree(self.work, ignore_errors=True)
+
+
+class Referee:
+    def __init__(self, sock):
+        self.sock = sock
+
+    def close(self):
+        try:
+            self.sock.send(b"x")
+        except OSError:
+            pass
+        self.sock.close()
+
+
+def wait_for_hook(listener, pidfd):
+    """The connection of the action script, or None if the program that would start it ends before."""
+    return listener.accept()[0] if is_ready(listener.fileno(), pidfd) else None
+
+
+def migrate(options):
+    source = Source(options)
+
+    def end(number, _frame):
+        raise Failed(f"interrupted by {signal.Signals(number).name}; the tree continues here")
+    for number in INTERRUPTS:
+        signal.signal(number, end)
+    try:
+        source.connect()
+        source.check()
+        for path in options.rsync:
+            if subprocess.run(["rsync", "-aR", "-e", options.rsh, path, f"{options.host}:/"], check=False).returncode:
+                raise Failed(f"rsync {path} failed")
+        if options.pre_copy:
+            source.pre_copy()
+        source.change_over()
+    finally:
+        source.close()

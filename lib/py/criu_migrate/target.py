@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The side that the tree comes to."""
+import contextlib
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+from . import PROTOCOL
+from .channel import Channel
+from .common import Failed, mib, reason
+from .decision import HOLD, send_decision, write_script
+
+
+class Target:
+    def __init__(self, options):
+        self.criu, self.program = options.criu, options.program
+        self.dir = tempfile.mkdtemp(prefix="criu-migrate-", dir=options.dir)
+        self.restore = self.asked = None
+        self.channel = Channel(sys.stdin.buffer, os.fdopen(os.dup(1), "wb"))
+        os.dup2(2, 1)  # what programs print is not part of the protocol
+        self.decided = self.keep = False
+
+    def path(self, name):
+        path = os.path.normpath(os.path.join(self.dir, name))
+        if not path.startswith(self.dir + "/"):
+            raise Failed(f"the name {name} leads elsewhere")
+        return path
+
+    def obstacles(self, q):
+        found = []
+        if os.geteuid():
+            found.append("not root at the target")
+        if q["machine"] != os.uname().machine:
+            found.append(f"the target's CPU is {os.uname().machine}, not {q['machine']}")
+        if not shutil.which(self.criu):
+            found.append(f"{self.criu} is not installed at the target")
+        elif subprocess.run([self.criu, "check"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode:
+            found.append("`criu check` fails at the target: its kernel lacks something")
+        found += [f"pid {pid} is in use at the target" for pid in q.get("pids", []) if os.path.exists(f"/proc/{pid}")]
+        for name, size in q.get("files", {}).items():
+            try:
+                if os.stat(name).st_size != size:
+                    found.append(f"{name} is another file at the target (--rsync {name} replaces it)")
+            except OSError as e:
+                found.append(f"{name}: {e.strerror} at the target (--rsync {name} copies it)")
+        stat = os.statvfs(self.dir)
+        if stat.f_bavail * stat.f_frsize < q["memory"]:
+            found.append(f"{self.dir} at the target has no {mib(q['memory'])} of space (--remote-dir)")
+        return found
+
+    def start_restore(self, number, options):
+        """Returns when the tree is complete; it does not run."""
+        self.asked = number, options
+        script = self.path("hook")
+        write_script(script, self.program, "post-restore", "--hold", self.dir)
+        self.restore = subprocess.Popen(
+            [self.criu, "restore", "-d", "-D", self.path(number), "-W", self.dir, "-o", "restore.log", "-v3",
+             "--action-script", script, *options],
+            stdin=subprocess.DEVNULL, start_new_session=True, cwd="/")
+        with open(self.path("restore.new"), "w") as f:
+            f.write(str(self.restore.pid))
+        os.rename(self.path("restore.new"), self.path("restore.pid"))
+        pidfd = os.pidfd_open(self.restore.pid)
+        poll = select.poll()
+        poll.register(pidfd, select.POLLIN)
+        while not os.path.exists(self.path(HOLD)):
+            if poll.poll(2):
+                self.restore.wait()
+                raise Failed(f"restore: {reason(self.path('restore.log'))}")
+
+    def restore_again(self):
+        """What the other one has left may still be ending."""
+        for left in reversed(range(20)):
+            for name in (HOLD, "restore.pid"):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(self.path(name))
+            try:
+                self.start_restore(*self.asked)
+                return
+            except Failed:
+                if not left:
+                    raise
+                time.sleep(0.2)
+
+    def decide(self, word):
+        self.decided = True
+        if self.restore is None or self.restore.poll() is not None:
+            self.keep = word == "go"
+            if not self.keep:
+                raise Failed("there is no copy")
+            # It was killed meanwhile; the tree does not run any more where it came from.
+            self.restore_again()
+        send_decision(self.dir, word)
+        code = self.restore.wait()
+        if word == "go" and code:
+            self.keep = True
+            raise Failed(f"restore: {reason(self.path('restore.log'))}; the images are in {self.dir}")
+        self.keep = False
+
+    def serve(self, message):
+        if "hello" in message:
+            if message["hello"] != PROTOCOL:
+                raise Failed("the two versions of criu-migrate differ")
+            return {"dir": self.dir}
+        if "check" in message:
+            return {"obstacles": self.obstacles(message["check"])}
+        if "images" in message:
+            os.mkdir(self.path(message["images"]))
+            return None
+        if "file" in message:
+            self.channel.receive_file(self.path(message["file"]), message["size"])
+            return None
+        if "link" in message:
+            os.symlink(message["to"], self.path(message["link"]))
+            return None
+        if "restore" in message:
+            self.start_restore(message["restore"], message["options"])
+        if "decide" in message:
+            self.decide(message["decide"])
+        return {}
+
+    def run(self):
+        failed = None
+        while True:
+            message = self.channel.receive()
+            if message is None:
+                return
+            try:
+                # After a failure, what was sent without waiting for an answer is skipped.
+                answer = self.serve(message) if not failed else self.channel.skip(message.get("size", 0))
+            except (Failed, OSError, KeyError) as e:
+                failed, answer = str(e), None
+            if any(word in message for word in ("hello", "check", "sync", "restore", "decide")):
+                self.answer({"error": failed} if failed else answer)
+
+    def answer(self, message):
+        try:
+            self.channel.send(message)
+        except OSError:
+            # Nobody has learnt that the copy is complete: the tree continues at the source.
+            if self.restore and not self.decided:
+                self.decide("abort")
+            raise
+
+    def close(self):
+        """A complete copy waits for its decision; everything else is removed."""
+        if self.restore and self.restore.poll() is None and not self.decided:
+            if os.path.exists(self.path(HOLD)):
+                return
+            self.restore.terminate()
+            self.restore.wait()
+        if not self.keep:
+            shutil.rmtree(self.dir, ignore_errors=True)
+
+
+def receive(options):
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    target = Target(options)
+    try:
+        target.run()
+    finally:
+        target.close()
+
+
