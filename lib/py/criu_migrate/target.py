@@ -16,6 +16,9 @@ from .common import Failed, mib, reason
 from .decision import HOLD, send_decision, write_script
 
 
+GO_TRIES = 3
+
+
 class Target:
     def __init__(self, options):
         self.criu, self.program = options.criu, options.program
@@ -59,7 +62,7 @@ class Target:
         script = self.path("hook")
         write_script(script, self.program, "post-restore", "--hold", self.dir)
         self.restore = subprocess.Popen(
-            [self.criu, "restore", "-d", "-D", self.path(number), "-W", self.dir, "-o", "restore.log", "-v3",
+            [self.criu, "restore", "-d", "-D", self.path(number), "-W", self.dir, "-o", "restore.log", "-v4",
              "--action-script", script, *options],
             stdin=subprocess.DEVNULL, start_new_session=True, cwd="/")
         with open(self.path("restore.new"), "w") as f:
@@ -89,18 +92,30 @@ class Target:
 
     def decide(self, word):
         self.decided = True
-        if self.restore is None or self.restore.poll() is not None:
-            self.keep = word == "go"
-            if not self.keep:
-                raise Failed("there is no copy")
-            # It was killed meanwhile; the tree does not run any more where it came from.
+        if word == "go":
+            self.go()
+        elif self.restore and self.restore.poll() is None:
+            send_decision(self.dir, word)
+            self.restore.wait()
+
+    def go(self):
+        """The tree does not run any more where it came from: if the restore has been killed meanwhile, there is another one."""
+        self.keep = True
+        for _ in range(GO_TRIES):
+            if self.restore.poll() is None:
+                with contextlib.suppress(OSError, Failed):
+                    send_decision(self.dir, "go")
+                self.restore.wait()
+            if self.restore.returncode == 0 or self.tree_runs():
+                self.keep = False
+                return
             self.restore_again()
-        send_decision(self.dir, word)
-        code = self.restore.wait()
-        if word == "go" and code:
-            self.keep = True
-            raise Failed(f"restore: {reason(self.path('restore.log'))}; the images are in {self.dir}")
-        self.keep = False
+        raise Failed(f"restore: {reason(self.path('restore.log'))}; the images are in {self.dir}")
+
+    def tree_runs(self):
+        """A restore that is killed after this line leaves a tree that runs."""
+        with open(self.path("restore.log"), errors="replace") as f:
+            return "the tree is complete" in f.read()
 
     def serve(self, message):
         if "hello" in message:
