@@ -6,6 +6,7 @@
 #include <sys/signalfd.h>
 #include "base/bits.h"
 #include "dump/dump.h"
+#include "image/dedup.h"
 #include "image/dir.h"
 #include "image/null_store.h"
 #include "memory/memory.h"
@@ -218,6 +219,20 @@ static int end_tree(struct dump *dump)
 	return dump->opts->leave_running || dump->opts->leave_stopped ? 0 : dump_kill(dump);
 }
 
+/* The images are complete, and older ones not needed any more: a failure is none of the dump. */
+static int dedup_parents(struct dump *dump)
+{
+	uint64_t bytes = 0;
+
+	if (!dump->opts->auto_dedup || !dump->opts->parent_dir)
+		return 0;
+	if (image_dedup_parents(dump->dir, &bytes))
+		log_warn("--auto-dedup: %s", image_store_error(dump->dir));
+	else
+		log_info("%lu KiB of older images have been freed", bytes >> 10);
+	return 0;
+}
+
 /*
  * Our code cannot run in a 32-bit program. All other blockers are still reported: those that can be seen from outside, as
  * by a check.
@@ -306,6 +321,7 @@ static const struct phase phases[] = {
 	{ "end of a pre-dump", PRE, complete, report_complete },
 	{ "tracking", STOPS, memory_track_commit, NULL },
 	{ "end the tree", FULL, end_tree, NULL },
+	{ "dedup", STOPS, dedup_parents, NULL },
 };
 
 /* ---- the end, on success and on failure ---- */

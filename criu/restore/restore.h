@@ -94,3 +94,5 @@ int restore_move_service_fds(struct restore *r);
 int restore_script(struct restore *r, const char *action, pid_t pid);
 /* In the tool, after a failure. */
 void restore_kill_all(struct restore *r);
+/* dedup.c: with --auto-dedup, once the tree runs: frees what the images have of its pages. Warns if it cannot. */
+void restore_dedup(struct restore *r);

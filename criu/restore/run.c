@@ -471,6 +471,8 @@ int restore_run(const struct options *opts, struct restore_result *ret)
 	untrusted_collect_log(r);
 	paused = untrusted_pause(r);
 	limits_put_back(r->tool.own_limits);
+	if (!err)
+		restore_dedup(r);
 	if (!err && !paused)
 		stats_finish_restore(opts, opts->work_dir_fd, &r->stats.restore);
 	if (!err && !untrusted_resume(r) && !opts->restore_detached)

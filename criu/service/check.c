@@ -60,6 +60,13 @@ static bool is_implemented(const char *option)
 	return spec && spec->implemented;
 }
 
+/* In either way: memory/tracking.h */
+static bool can_track(void)
+{
+	return feature_has(FEATURE_MEM_DIRTY_TRACK) ||
+	       (feature_has(FEATURE_UFFD_WP_ASYNC) && feature_has(FEATURE_PAGEMAP_SCAN));
+}
+
 static void answer_feature(bool asked, bool has, protobuf_c_boolean *ret_has_field, protobuf_c_boolean *ret_field)
 {
 	*ret_has_field = true;
@@ -74,9 +81,8 @@ int serve_feature_check(struct session *s, const CriuReq *req, struct answer *re
 
 	if (!asked)
 		return session_refuse(s, -EINVAL, "features are required");
-	answer_feature(asked->has_mem_track && asked->mem_track,
-		       is_implemented("track-mem") && feature_has(FEATURE_MEM_DIRTY_TRACK), &features->has_mem_track,
-		       &features->mem_track);
+	answer_feature(asked->has_mem_track && asked->mem_track, is_implemented("track-mem") && can_track(),
+		       &features->has_mem_track, &features->mem_track);
 	answer_feature(asked->has_lazy_pages && asked->lazy_pages,
 		       is_implemented("lazy-pages") && feature_has(FEATURE_UFFD_NONCOOP), &features->has_lazy_pages,
 		       &features->lazy_pages);

@@ -148,7 +148,7 @@ static int take_client(struct session *s, const CriuOpts *rpc)
 	struct options *opts = &s->request.opts;
 	struct stat st;
 
-	if (s->request.command != CMD_DUMP)
+	if (!(s->request.command & (CMD_DUMP | CMD_PRE_DUMP)))
 		return 0;
 	if (fstat(s->client.sock, &st) < 0)
 		return session_refuse(s, -errno, "the client's connection: %s", strerror(errno));

@@ -27,6 +27,7 @@ struct request_type {
 	/* After the response. Returns the exit status instead of EXIT_SERVED; NULL: nothing. */
 	int (*finish)(struct session *s);
 	bool for_everyone; /* it needs no rights */
+	bool stays_open; /* after a success the client may send another one, or close the connection */
 	bool may_keep_open; /* a request with keep_open may be followed by another one */
 	int failed; /* exit status after a failure */
 };
@@ -35,6 +36,7 @@ struct request_type {
 const struct request_type *request_type_of(CriuReqType type);
 
 /* run.c */
+int serve_pre_dump(struct session *s, const CriuReq *req, struct answer *ret);
 int serve_dump(struct session *s, const CriuReq *req, struct answer *ret);
 int serve_restore(struct session *s, const CriuReq *req, struct answer *ret);
 int finish_restore(struct session *s);

@@ -13,7 +13,7 @@
 #include "service/requests.h"
 #include "util/log.h"
 
-int serve_dump(struct session *s, const CriuReq *req, struct answer *ret)
+static int prepare_dump(struct session *s, const CriuReq *req, unsigned int command, const char *name)
 {
 	int err;
 
@@ -22,9 +22,21 @@ int serve_dump(struct session *s, const CriuReq *req, struct answer *ret)
 		client_enter_cgroups(&s->client);
 	err = client_rights_become(s->rights, true);
 	if (err)
-		session_refuse(s, err, "assume the rights of user %u: %s", s->rights->uid, strerror(-err));
-	else
-		err = session_prepare(s, CMD_DUMP, "dump", req->opts);
+		return session_refuse(s, err, "assume the rights of user %u: %s", s->rights->uid, strerror(-err));
+	return session_prepare(s, command, name, req->opts);
+}
+
+int serve_pre_dump(struct session *s, const CriuReq *req, struct answer *ret)
+{
+	int err = prepare_dump(s, req, CMD_PRE_DUMP, "pre-dump");
+
+	return err ? err : dump_run(&s->request.opts);
+}
+
+int serve_dump(struct session *s, const CriuReq *req, struct answer *ret)
+{
+	int err = prepare_dump(s, req, CMD_DUMP, "dump");
+
 	ret->resp.dump = &ret->dump;
 	ret->dump.has_restored = true;
 	ret->dump.restored = false;

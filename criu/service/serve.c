@@ -78,7 +78,8 @@ static int answer(struct session *s, const struct request_type *type, const Criu
 	/* A dump of the client itself leaves nobody to read it. */
 	if (sent && !client_has_ended(&s->client))
 		log_warn("%s: send the response: %s", type->name, strerror(-sent));
-	*ret_again = !sent && req->has_keep_open && req->keep_open;
+	*ret_again = !sent && ((req->has_keep_open && req->keep_open) || (type->stays_open && !err));
+	s->may_end = *ret_again && type->stays_open;
 	if (err)
 		return type->failed;
 	return type->finish ? type->finish(s) : sent ? EXIT_REQUEST_FAILED : EXIT_SERVED;
@@ -88,8 +89,11 @@ static int serve_one(struct session *s, int timeout_ms, bool *ret_again)
 {
 	const struct request_type *type;
 	CriuReq *req = NULL;
-	int err = wire_receive(s->client.sock, timeout_ms, &req), status;
+	/* Rounds of pre-dumps take as long as the client likes. */
+	int err = wire_receive(s->client.sock, s->may_end ? -1 : timeout_ms, &req), status;
 
+	if (err == -ENODATA && s->may_end)
+		return EXIT_SERVED;
 	if (err) {
 		if (err != -ENODATA)
 			fprintf(stderr, "criu: request: %s\n",

@@ -16,6 +16,7 @@ struct session {
 	const struct service_base *base; /* NULL: requests start from the defaults */
 	const struct client_rights *rights; /* that requests are served with */
 	const char *refusal; /* why no request of this client is served that needs rights; NULL: they are */
+	bool may_end; /* the client has sent a request after which it may close the connection */
 	bool own_process; /* the client has started us: descriptors that we have inherited are for its requests */
 	char reason[REASON_SIZE]; /* why the request was refused; "": it was not */
 	struct request request; /* of a dump or restore; initialized if has_request */

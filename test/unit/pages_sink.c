@@ -353,7 +353,7 @@ static const char *through_a_stream(void)
 {
 	_cleanup_pagemap_ struct pagemap *map = NULL;
 	char *from = own_memory(BIG), *got = own_memory(BIG);
-	struct page_run run = { (uintptr_t)from, (uintptr_t)from + BIG, PAGES_WRITE, false };
+	struct page_run run = RUN((uintptr_t)from, (uintptr_t)from + BIG, PAGES_WRITE, false);
 	struct page_copy c = { .from = { "memory", getpid(), -1, UINT64_MAX } };
 	int fd = memfd_create("stream", MFD_CLOEXEC);
 	struct image_store *received;

@@ -152,11 +152,14 @@ static void fields_for_other_commands_are_ignored(void)
 	CriuOpts rpc = nothing();
 	struct asked asked;
 
-	rpc.has_pid = rpc.has_track_mem = rpc.track_mem = true;
+	rpc.has_pid = true;
 	rpc.pid = 17;
 	CHECK(ask(&asked, CMD_RESTORE, &rpc) == 0 && !asked.req.opts.pid && !asked.reports[0]);
 	asked_end(&asked);
-	CHECK(ask(&asked, CMD_DUMP, &rpc) < 0 && strstr(asked.reports, "track_mem (--track-mem)"));
+	rpc.lsm_profile = (char *)"apparmor:x";
+	CHECK(ask(&asked, CMD_DUMP, &rpc) == 0 && asked.req.opts.pid == 17 && !asked.reports[0]);
+	asked_end(&asked);
+	CHECK(ask(&asked, CMD_RESTORE, &rpc) < 0 && strstr(asked.reports, "lsm_profile (--lsm-profile)"));
 	asked_end(&asked);
 }
 
