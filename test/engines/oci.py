@@ -7,7 +7,7 @@ import sys
 
 from engine import *  # noqa: F403
 from engine import GROUP, Client, Guest, case, make_root, the_end
-from tools import Failed, last_lines, put, run, sh, text_of, tmp, want
+from tools import BUILD, Failed, last_lines, put, run, sh, text_of, tmp, want
 
 PROGRAM = None
 
@@ -101,6 +101,30 @@ def leave_running():
     c.checkpoint("images-running", "--leave-running")
     want(c.state() == "running", c.state())
     c.guest.goes_on()
+    c.end()
+
+
+def unchanged_pages(images):
+    """How many pages of them are in the images before."""
+    dumped = json.loads(sh([f"{BUILD}/crit", "decode", "-i", images]))
+    return dumped["entries"][0]["dump"]["pages_skipped_parent"]
+
+
+def pre_dumps():
+    c = Container("c9")
+    c.run()
+    c.checkpoint("pre-1", "--pre-dump")
+    want(c.state() == "running", c.state())
+    c.guest.goes_on()
+    c.checkpoint("pre-2", "--pre-dump", "--parent-path", "../pre-1")
+    want(unchanged_pages(f"{c.bundle}/work/stats-dump") > 0, "the second pre-dump saved everything")
+    c.guest.goes_on()
+    c.checkpoint("images-last", "--parent-path", "../pre-2")
+    want(unchanged_pages(f"{c.bundle}/work/stats-dump") > 0, "the dump saved everything")
+    c.gone()
+    before = c.guest.number()
+    c.restore("images-last")
+    c.guest.goes_on(before)
     c.end()
 
 
@@ -198,7 +222,7 @@ def damaged_images():
     c.gone()
 
 
-CASES = (checkpoint_and_restore_thrice, leave_running, connection, bind_mounts_and_masked_files, host_of_another_name,
+CASES = (checkpoint_and_restore_thrice, leave_running, pre_dumps, connection, bind_mounts_and_masked_files, host_of_another_name,
          cgroup_modes, lazy_pages_are_refused, damaged_images)
 
 
