@@ -137,24 +137,40 @@ static bool is_watched(const struct dump_task *dt)
 	return false;
 }
 
-static int track_task(struct dump *dump, struct dump_task *dt)
+static int look_at_task(struct dump *dump, struct dump_task *dt)
 {
 	struct tracking *t = tracking_of(dump);
-	int err;
 
 	if (!track_is_wanted(dump) && !is_watched(dt))
 		return 0;
 	/* A plain dump of a tree that is tracked for other images. */
 	if (!t->backend)
 		t->backend = track_uffd.probe() ? &track_uffd : NULL;
-	err = set_up(dump, dt);
-	if (err || !t->arms)
-		return err;
-	err = track_is_pinned(dump, dt, &dt->track->must_not_arm);
-	return err ? err : t->backend->extend(dump, dt);
+	return set_up(dump, dt);
 }
 
-/* What they vouch for ends with the first page that is armed again. */
+static int track_more(struct dump *dump, struct dump_task *dt)
+{
+	int err = track_is_pinned(dump, dt, &dt->track->must_not_arm);
+
+	return err ? err : tracking_of(dump)->backend->extend(dump, dt);
+}
+
+static int for_each_memory(struct dump *dump, int (*fn)(struct dump *dump, struct dump_task *dt))
+{
+	struct dump_task *dt;
+	int err = 0;
+
+	dump_for_each_task(dt, dump) {
+		LOG_SCOPE("pid %d", dt->t.pid);
+
+		if (!err && dt->mm_owner && dt->t.state != TASK_DEAD)
+			err = fn(dump, dt);
+	}
+	return err;
+}
+
+/* What they vouch for ends with the first page that is armed again, and the first mapping that is added. */
 static int end_trackers(struct dump *dump)
 {
 	struct dump_task *dt;
@@ -196,23 +212,20 @@ static int start_tracker(struct dump *dump)
 	return err ? fail(err, "start the process that keeps the tracking of writes") : 0;
 }
 
+/* From the end of the older trackers on everything is saved again if we die: the tracking ends with our descriptors. */
 int memory_track(struct dump *dump)
 {
 	struct tracking *t = tracking_of(dump);
-	struct dump_task *dt;
-	int err = 0;
+	int err = for_each_memory(dump, look_at_task);
 
-	dump_for_each_task(dt, dump) {
-		LOG_SCOPE("pid %d", dt->t.pid);
-
-		if (!err && dt->mm_owner && dt->t.state != TASK_DEAD)
-			err = track_task(dump, dt);
-	}
 	if (!err && t->parent)
 		err = track_check_parent(dump);
-	if (!err && t->arms)
-		err = end_trackers(dump);
-	return err || !t->arms ? err : start_tracker(dump);
+	if (err || !t->arms)
+		return err;
+	err = end_trackers(dump);
+	if (!err)
+		err = for_each_memory(dump, track_more);
+	return err ? err : start_tracker(dump);
 }
 
 int memory_track_commit(struct dump *dump)

@@ -105,6 +105,41 @@ static int add_range(int fd, uint64_t start, uint64_t end)
 	return ioctl(fd, UFFDIO_REGISTER, &reg) < 0 ? -errno : 0;
 }
 
+/*
+ * Of pages that are not tracked, some may look as if they were protected, and be writable all the same: a mapping is not tracked any
+ * more when another one that was is moved next to it, and merged with it, but its pages keep the mark (kernel: mremap_userfaultfd_prep).
+ */
+static int unmark_pages(int fd, uint64_t start, uint64_t end)
+{
+	struct uffdio_writeprotect wp = { .range = { start, end - start } };
+	int n;
+
+	do
+		n = ioctl(fd, UFFDIO_WRITEPROTECT, &wp);
+	while (n < 0 && errno == EAGAIN);
+	return n < 0 ? -errno : 0;
+}
+
+static void drop_range(int fd, uint64_t start, uint64_t end)
+{
+	struct uffdio_range range = { start, end - start };
+
+	if (ioctl(fd, UFFDIO_UNREGISTER, &range) < 0)
+		log_warn("userfaultfd: unregister %lx-%lx: errno %d", start, end, errno);
+}
+
+static int add_new_range(int fd, uint64_t start, uint64_t end)
+{
+	int err = add_range(fd, start, end);
+
+	if (err)
+		return err;
+	err = unmark_pages(fd, start, end);
+	if (err)
+		drop_range(fd, start, end);
+	return err;
+}
+
 static void mark(struct task_track *t, size_t from, size_t to, enum track_area area)
 {
 	memset(t->areas + from, area, to - from);
@@ -115,13 +150,14 @@ static void add_areas(struct dump_task *dt, size_t from, size_t to, enum track_a
 {
 	struct task_track *t = dt->track;
 	const struct kernel_vma *v = dt->maps.v;
+	int (*add)(int fd, uint64_t start, uint64_t end) = area == AREA_FRESH ? add_new_range : add_range;
 
-	if (!add_range(t->uffd, v[from].start, v[to - 1].end)) {
+	if (!add(t->uffd, v[from].start, v[to - 1].end)) {
 		mark(t, from, to, area);
 		return;
 	}
 	for (size_t i = from; to - from > 1 && i < to; i++)
-		if (!add_range(t->uffd, v[i].start, v[i].end))
+		if (!add(t->uffd, v[i].start, v[i].end))
 			mark(t, i, i + 1, area);
 }
 

@@ -163,7 +163,8 @@ static const char *soft_dirty_bits(void)
 	EXPECT(!track_soft_dirty.find(&p.dump, &p.dt));
 	EXPECT(p.areas[0] == AREA_TRACKED && p.areas[1] == AREA_TRACKED && p.areas[2] == AREA_UNTRACKED);
 	/* All are clean: those that the previous images have. */
-	EXPECT(!strcmp(runs_of(&p), "wpppwwwppp" "wwwwww"));
+	EXPECT(!strcmp(runs_of(&p), "wpppwwwppp"
+				    "wwwwww"));
 	table[2] |= PAGE_SOFT_DIRTY;
 	table[8] |= PAGE_SOFT_DIRTY;
 	table[9] = 0;
