@@ -186,6 +186,10 @@ int check_command(struct request *req, const struct words *words)
 		ret = check_tree(opts);
 		return ret < 0 ? session_end(req, ret) : session_end(req, 0) ? EXIT_FAILURE : ret;
 	}
+	if (opts->check_images && !opts->features.n) {
+		ret = check_images(opts);
+		return ret < 0 ? session_end(req, ret) : session_end(req, 0) ? EXIT_FAILURE : ret;
+	}
 	if (opts->features.n)
 		ret = check_named(&opts->features);
 	else

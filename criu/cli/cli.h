@@ -40,6 +40,8 @@ int check_command(struct request *req, const struct words *words);
  * errno.
  */
 int check_tree(const struct options *opts);
+/* check_images.c: the same for what would make a restore of opts->images_dir fail. */
+int check_images(const struct options *opts);
 
 /* help.c */
 void help_main(void);

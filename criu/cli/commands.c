@@ -32,13 +32,15 @@ const struct command commands[] = {
 		.name = "check",
 		.bit = CMD_CHECK,
 		.implemented = true,
-		.usage = "[--feature NAME] [--all] [--extra] | -t PID [--json]",
-		.summary = "check whether this kernel, or a process tree, is supported",
+		.usage = "[--feature NAME] [--all] [--extra] | -t PID [--json] | -D DIR [--json]",
+		.summary = "check whether this kernel is supported, a tree can be dumped, images can be restored",
 		.about =
 			"Probes each feature instead of guessing from the kernel version. Prints \"Looks good.\" and exits 0\n"
 			"if all required features are present; otherwise lists what is missing, and the consequences.\n"
 			"With -t: lists everything in the tree of PID that would make a dump with these options fail,\n"
-			"without stopping or changing anything; exits 0 if there is nothing.\n",
+			"without stopping or changing anything; exits 0 if there is nothing.\n"
+			"With -D: lists everything on this host that would make a restore of the images in DIR with these\n"
+			"options fail, without creating or changing anything.\n",
 		.run = check_command,
 	},
 	{

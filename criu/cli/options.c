@@ -38,6 +38,9 @@ static int take(struct request *req, const struct found *found)
 	/* The options of swrk are those of all requests. */
 	if (!option_applies(req, found->spec) && req->command != CMD_SWRK)
 		request_warn(req, "%s has no effect with this command", found->shown);
+	/* One of a config file is for other commands. */
+	if (req->command == CMD_CHECK && str_eq(found->spec->name, "images-dir"))
+		req->opts.check_images = true;
 	return option_take(req, found->spec, found->arg, found->shown);
 }
 

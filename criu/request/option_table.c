@@ -42,6 +42,8 @@
 
 #define DUMPS (CMD_DUMP | CMD_PRE_DUMP)
 #define RESTORE CMD_RESTORE
+/* What criu check takes into account. */
+#define RESTORES (CMD_RESTORE | CMD_CHECK)
 #define SERVERS (CMD_PAGE_SERVER | CMD_LAZY_PAGES | CMD_SERVICE)
 #define IMAGES (CMD_BOTH | CMD_PAGE_SERVER | CMD_LAZY_PAGES | CMD_DEDUP | CMD_CPUINFO | CMD_PS | CMD_CHECK)
 #define PAGES (CMD_BOTH | CMD_PAGE_SERVER | CMD_LAZY_PAGES)
@@ -49,7 +51,7 @@
 const struct option_spec option_table[] = {
 	/* -- common options -- */
 	VALUE(HANDLER, 't', "tree", "PID", DUMPS | CMD_CHECK | CMD_EXEC, MAIN, value_pid, RPC_BY(rpc_pid, "pid"), "root of the process tree to dump"),
-	STRING('D', "images-dir", "DIR", IMAGES | CMD_SERVICE, MAIN, images_dir, RPC_BY(rpc_images_dir, "images_dir_fd,images_dir"), "images directory (default: .)"),
+	STRING('D', "images-dir", "DIR", IMAGES | CMD_SERVICE, MAIN, images_dir, RPC_BY(rpc_images_dir, "images_dir_fd,images_dir"), "images directory (default: .; check: would these be restored here?)"),
 	STRING('W', "work-dir", "DIR", IMAGES | SERVERS, MAIN, work_dir, RPC_BY(rpc_work_dir, "work_dir_fd"), "directory for log, pidfile and statistics (default: the images directory)"),
 	STRING('o', "log-file", "FILE", CMD_ANY, MAIN, log_file, RPC_BY(rpc_log_file, "log_file,log_to_stderr"), "log to FILE instead of stderr; relative to the work directory"),
 	VALUE(OPTIONAL, 'v', "verbosity", "N", CMD_ANY, MAIN, value_verbosity, RPC_BY(rpc_log_level, "log_level"), "log level: 0 silent, 1 errors, 2 warnings (default), 3 info, 4 debug; each -v adds one"),
@@ -58,7 +60,7 @@ const struct option_spec option_table[] = {
 	FLAG('s', "leave-stopped", CMD_DUMP | RESTORE, MAIN, leave_stopped, RPC_TRUE(leave_stopped), "leave the tree stopped (SIGSTOP)"),
 	FLAG('d', "restore-detached", RESTORE | SERVERS, MAIN, restore_detached, NO_RPC, "return as soon as the tree runs, instead of waiting for it to exit"),
 	FLAG(0, "daemon", RESTORE | SERVERS, MAIN, restore_detached, NO_RPC, "the same, for servers: run in the background"),
-	FLAG(0, "strict-limits", RESTORE, MAIN, strict_limits, NO_RPC, "fail if a hard limit (ulimit -H) cannot be restored to its old value"),
+	FLAG(0, "strict-limits", RESTORES, MAIN, strict_limits, NO_RPC, "fail if a hard limit (ulimit -H) cannot be restored to its old value"),
 	FLAG('S', "restore-sibling", RESTORE, MAIN, restore_sibling, RPC(rst_sibling), "with -d: the tree becomes a child of the process that called criu"),
 	STRING(0, "pidfile", "FILE", RESTORE | SERVERS, MAIN, pidfile, NO_RPC, "write the pid of the tree's root, or of the server, to FILE; relative to the work directory"),
 	VALUE(ACTION, 0, "exec-cmd", "-- COMMAND [ARG]...", RESTORE, MAIN, value_nothing, RPC_BY(rpc_exec_cmd, "exec_cmd"), "execute COMMAND in place of criu once the tree runs, as the tree's parent"),
@@ -70,21 +72,21 @@ const struct option_spec option_table[] = {
 	VALUE(HANDLER, 0, "ghost-limit", "SIZE", DUMPS | CMD_CHECK, FILES, value_ghost_limit, RPC(ghost_limit), "largest unlinked file that is saved with its content (default: 1M; suffixes K, M, G)"),
 	VALUE(OPTIONAL, 0, "tmpfs-files", "SIZE", DUMPS | CMD_CHECK, FILES, value_tmpfs_files, NO_RPC, "save files in /dev/shm and other tmpfs, each up to SIZE (default: 64M); restore creates missing ones"),
 	FLAG(0, "link-remap", DUMPS | CMD_CHECK, FILES, link_remap, RPC(link_remap), "give unlinked files that have other links a temporary name"),
-	MODE("file-validation", "filesize|buildid", CMD_BOTH, FILES, file_validation, file_validation_modes, NO_RPC, "how restore verifies that a file is still the same (default: buildid, or size if it has none)"),
+	MODE("file-validation", "filesize|buildid", CMD_BOTH | CMD_CHECK, FILES, file_validation, file_validation_modes, NO_RPC, "how restore verifies that a file is still the same (default: buildid, or size if it has none)"),
 	FLAG('l', "file-locks", CMD_BOTH | CMD_CHECK, FILES, file_locks, RPC(file_locks), "save file locks: flock(2), fcntl(2) record locks, leases"),
 	FLAG(0, "ghost-fiemap", DUMPS, FILES, ghost_fiemap, NO_RPC, "accepted, no effect: holes in unlinked files are always detected, with SEEK_HOLE"),
 	FLAG(0, "evasive-devices", CMD_BOTH | CMD_CHECK, FILES, evasive_devices, RPC(evasive_devices), "save a device under another path if its own no longer leads to it"),
 	FLAG(0, "skip-events", DUMPS | CMD_CHECK, FILES, skip_events, NO_RPC, "drop inotify and fanotify events that have not been read yet"),
 	FLAG(0, "force-irmap", DUMPS | CMD_CHECK, FILES, force_irmap, RPC(force_irmap), "find files watched by inotify and fanotify by scanning paths, not by file handle"),
 	LIST(0, "irmap-scan-path", "DIR", DUMPS | CMD_CHECK, FILES, irmap_scan_paths, RPC(irmap_scan_paths), "also look for watched files below this directory"),
-	FLAG(0, "skip-file-rwx-check", RESTORE, FILES, skip_file_rwx_check, RPC(skip_file_rwx_check), "accept files whose permissions have changed since the dump"),
+	FLAG(0, "skip-file-rwx-check", RESTORES, FILES, skip_file_rwx_check, RPC(skip_file_rwx_check), "accept files whose permissions have changed since the dump"),
 
 	/* -- external resources -- */
 	VALUE(HANDLER, 0, "external", "TYPE[ID]", CMD_BOTH | CMD_CHECK, EXTERNAL, value_external, RPC(external), "file[MOUNT:INODE], tty[RDEV:DEV] (hex), pipe:[INODE], unix[INODE] or pid[INODE]:KEY: not saved, supplied at restore with --inherit-fd"),
-	VALUE(HANDLER, 0, "inherit-fd", "fd[N]:KEY", RESTORE, EXTERNAL, value_inherit_fd, RPC_BY(rpc_inherit_fd, "inherit_fd"), "use criu's descriptor N in place of the file KEY: a path, 'pipe:[I]', 'socket:[I]', 'file[M:I]', 'tty[R:D]'"),
+	VALUE(HANDLER, 0, "inherit-fd", "fd[N]:KEY", RESTORES, EXTERNAL, value_inherit_fd, RPC_BY(rpc_inherit_fd, "inherit_fd"), "use criu's descriptor N in place of the file KEY: a path, 'pipe:[I]', 'socket:[I]', 'file[M:I]', 'tty[R:D]'"),
 	VALUE(OPTIONAL, 'x', "ext-unix-sk", "INODE,...", CMD_BOTH | CMD_CHECK, EXTERNAL, value_ext_unix_sk, RPC_BY(rpc_ext_unix_sk, "ext_unix_sk,unix_sk_ino"), "allow unix sockets whose peer is outside the tree"),
 	VALUE(HANDLER, 0, "untrusted-images", "UID", RESTORE, EXTERNAL, value_untrusted_images, NO_RPC, "the images are from this user: give the tree no right that the user does not have"),
-	STRING('r', "root", "DIR", RESTORE, EXTERNAL, root, RPC(root), "root directory of the restored tree"),
+	STRING('r', "root", "DIR", RESTORES, EXTERNAL, root, RPC(root), "root directory of the restored tree"),
 	VALUE(HANDLER, 0, "close", "FD", CMD_ANY, EXTERNAL, value_close, NO_RPC, "close this file descriptor first"),
 
 	/* -- memory -- */
@@ -114,18 +116,18 @@ const struct option_spec option_table[] = {
 	MODE("network-lock", "iptables|nftables|skip", CMD_BOTH, NET, network_lock, network_lock_modes, RPC_BY(rpc_network_lock, "network_lock"), "how TCP traffic is blocked while the tree is frozen"),
 
 	/* -- namespaces, mounts, cgroups -- */
-	VALUE(HANDLER, 0, "empty-ns", "net", CMD_BOTH, NS, value_empty_ns, RPC_BY(rpc_empty_ns, "empty_ns"), "network namespaces of the tree are not saved, and restored empty"),
-	VALUE(HANDLER, 'J', "join-ns", "NS:PID|FILE", RESTORE, NS, value_join_ns, RPC_BY(rpc_join_ns, "join_ns"), "restore into an existing namespace"),
-	VALUE(HANDLER, 0, "veth-pair", "IN=OUT", RESTORE, NS, value_veth_pair, RPC_BY(rpc_veth_pairs, "veths"), "name of the outer end of a veth pair"),
-	VALUE(HANDLER, 'M', "ext-mount-map", "KEY:VAL", CMD_BOTH, NS, value_ext_mount, RPC_BY(rpc_ext_mounts, "ext_mnt,auto_ext_mnt"), "map an external mount"),
+	VALUE(HANDLER, 0, "empty-ns", "net", CMD_BOTH | CMD_CHECK, NS, value_empty_ns, RPC_BY(rpc_empty_ns, "empty_ns"), "network namespaces of the tree are not saved, and restored empty"),
+	VALUE(HANDLER, 'J', "join-ns", "NS:PID|FILE", RESTORES, NS, value_join_ns, RPC_BY(rpc_join_ns, "join_ns"), "restore into an existing namespace"),
+	VALUE(HANDLER, 0, "veth-pair", "IN=OUT", RESTORES, NS, value_veth_pair, RPC_BY(rpc_veth_pairs, "veths"), "name of the outer end of a veth pair"),
+	VALUE(HANDLER, 'M', "ext-mount-map", "KEY:VAL", CMD_BOTH | CMD_CHECK, NS, value_ext_mount, RPC_BY(rpc_ext_mounts, "ext_mnt,auto_ext_mnt"), "map an external mount"),
 	LIST(0, "skip-mnt", "PATH", DUMPS, NS, skip_mnt, RPC(skip_mnt), "skip this mount"),
-	LIST(0, "enable-fs", "FS", CMD_BOTH, NS, enable_fs, RPC(enable_fs), "accept this file system type: it is mounted anew, with its source and options, and its content is not saved"),
-	FLAG(0, "enable-external-sharing", CMD_BOTH, NS, enable_external_sharing, RPC(ext_sharing), "allow mounts that are shared with the host"),
-	FLAG(0, "enable-external-masters", CMD_BOTH, NS, enable_external_masters, RPC(ext_masters), "allow mounts that are slaves of external mounts"),
+	LIST(0, "enable-fs", "FS", CMD_BOTH | CMD_CHECK, NS, enable_fs, RPC(enable_fs), "accept this file system type: it is mounted anew, with its source and options, and its content is not saved"),
+	FLAG(0, "enable-external-sharing", CMD_BOTH | CMD_CHECK, NS, enable_external_sharing, RPC(ext_sharing), "allow mounts that are shared with the host"),
+	FLAG(0, "enable-external-masters", CMD_BOTH | CMD_CHECK, NS, enable_external_masters, RPC(ext_masters), "allow mounts that are slaves of external mounts"),
 	FLAG(0, "mntns-compat-mode", RESTORE, NS, mntns_compat_mode, RPC_BY(rpc_mntns_compat_mode, "mntns_compat_mode"), "accepted, no effect: there is only one way of restoring mounts"),
-	FLAG(0, "weak-sysctls", CMD_BOTH, NS, weak_sysctls, RPC(weak_sysctls), "a sysctl of a network that cannot be set is only a warning"),
-	VALUE(OPTIONAL, 0, "manage-cgroups", "MODE", CMD_BOTH, NS, value_manage_cgroups, RPC_BY(rpc_manage_cgroups, "manage_cgroups,manage_cgroups_mode"), "cgroups of the tree: soft (default), full, strict, props, none, ignore"),
-	LIST(0, "cgroup-root", "[CTRL:]PATH", CMD_BOTH, NS, cgroup_roots, RPC_BY(rpc_cgroup_roots, "cg_root"), "create the tree's cgroups below PATH"),
+	FLAG(0, "weak-sysctls", CMD_BOTH | CMD_CHECK, NS, weak_sysctls, RPC(weak_sysctls), "a sysctl of a network that cannot be set is only a warning"),
+	VALUE(OPTIONAL, 0, "manage-cgroups", "MODE", CMD_BOTH | CMD_CHECK, NS, value_manage_cgroups, RPC_BY(rpc_manage_cgroups, "manage_cgroups,manage_cgroups_mode"), "cgroups of the tree: soft (default), full, strict, props, none, ignore"),
+	LIST(0, "cgroup-root", "[CTRL:]PATH", CMD_BOTH | CMD_CHECK, NS, cgroup_roots, RPC_BY(rpc_cgroup_roots, "cg_root"), "create the tree's cgroups below PATH"),
 	STRING(0, "cgroup-props", "STRING", DUMPS, NS, cgroup_props, RPC(cgroup_props), "cgroup properties to save"),
 	STRING(0, "cgroup-props-file", "FILE", DUMPS, NS, cgroup_props_file, RPC(cgroup_props_file), "the same, read from FILE"),
 	LIST(0, "cgroup-dump-controller", "NAME", DUMPS, NS, cgroup_dump_controllers, RPC(cgroup_dump_controller), "save this controller"),
@@ -135,7 +137,7 @@ const struct option_spec option_table[] = {
 	LATER_STRING(0, "lsm-mount-context", "CONTEXT", RESTORE, NS, lsm_mount_context, RPC(lsm_mount_context), "SELinux context of its mounts"),
 
 	/* -- other -- */
-	VALUE(OPTIONAL, 0, "cpu-cap", "all,cpu,fpu,ins,none,image", CMD_BOTH | CMD_CPUINFO, OTHER, value_cpu_cap, RPC_BY(rpc_cpu_cap, "cpu_cap"), "how strictly the CPU must match (default: fpu,ins)"),
+	VALUE(OPTIONAL, 0, "cpu-cap", "all,cpu,fpu,ins,none,image", CMD_BOTH | CMD_CHECK | CMD_CPUINFO, OTHER, value_cpu_cap, RPC_BY(rpc_cpu_cap, "cpu_cap"), "how strictly the CPU must match (default: fpu,ins)"),
 	LATER_FLAG(0, "allow-uprobes", CMD_BOTH, OTHER, allow_uprobes, NO_RPC, "allow tasks with uprobes"),
 	FLAG(0, "unprivileged", CMD_ANY, OTHER, unprivileged, RPC(unprivileged), "accepted, no effect: any user may run criu; a run needs only the rights that it uses"),
 	FLAG(0, "log-pid", RESTORE, OTHER, log_pid, NO_RPC, "accepted, no effect: all tasks log to one file, each line with the pid"),
@@ -143,7 +145,7 @@ const struct option_spec option_table[] = {
 	FLAG(0, "experimental", CMD_ANY, OTHER, experimental, NO_RPC, "allow experimental features"),
 	LIST(0, "feature", "NAME", CMD_CHECK, MAIN, features, NO_RPC, "test only this feature: exit 0 if available (\"list\" lists the names)"),
 	FLAG(0, "all", CMD_CHECK | CMD_PS, MAIN, check_all, NO_RPC, "check: also features that are not needed yet; ps: everything, in lines of any length"),
-	FLAG(0, "json", CMD_CHECK | CMD_PS, MAIN, json, NO_RPC, "output in JSON (check: with -t)"),
+	FLAG(0, "json", CMD_CHECK | CMD_PS, MAIN, json, NO_RPC, "output in JSON (check: with -t or -D)"),
 	FLAG(0, "dot", CMD_PS, MAIN, ps_dot, NO_RPC, "a diagram for Graphviz: criu ps --dot | dot -Tsvg"),
 	FLAG(0, "extra", CMD_CHECK, MAIN, check_extra, NO_RPC, "also features that only some programs need"),
 	VALUE(ACTION, 0, "ms", NULL, CMD_CHECK, OTHER, value_nothing, NO_RPC, "for old scripts: no effect"),

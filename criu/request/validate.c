@@ -186,8 +186,14 @@ static int validate_restore(struct request *req)
 
 static int validate_check(struct request *req)
 {
-	if (req->opts.json && !req->opts.pid)
-		return request_refuse(req, "--json needs a process tree: criu check -t PID --json");
+	const struct options *opts = &req->opts;
+
+	if (opts->json && !opts->pid && !opts->check_images)
+		return request_refuse(
+			req,
+			"--json needs a process tree or images: criu check -t PID --json, criu check -D DIR --json");
+	if (!opts->pid && opts->check_images && !opts->features.n)
+		return validate_inherited(req) ?: validate_cgroup_roots(req);
 	return 0;
 }
 

@@ -14,6 +14,7 @@
 #include "restore/nested.h"
 #include "restore/restore.h"
 #include "run/opener.h"
+#include "run/obstacles.h"
 #include "run/restore.h"
 #include "util/log.h"
 
@@ -388,8 +389,9 @@ static int link_files(struct restore *r)
 
 		LOG_SCOPE("file %#x (%s)", file->id, file->kind->name);
 		link_owner(r, file);
+		restore_is_about(r, NULL, file->owner, file);
 		if (file->kind->link)
-			err = file->kind->link(r, file, file->state);
+			err = restore_goes_on(r, file->kind->link(r, file, file->state));
 		if (!err && file->maker == file)
 			file->maker = NULL;
 	}
@@ -423,6 +425,34 @@ static int check_leader(struct restore *r, const struct restore_task *rt)
 	return 0;
 }
 
+static int link_task(struct restore *r, struct restore_task *rt)
+{
+	int err = check_birth(r, rt);
+
+	if (!err)
+		err = find_creator(r, rt);
+	if (!err)
+		err = restore_goes_on(r, check_session_of_tool(r, rt));
+	if (!err)
+		err = find_group(r, rt);
+	if (!err && rt->t.state != TASK_DEAD)
+		err = check_sharing(rt);
+	return err ? err : check_leader(r, rt);
+}
+
+/* When every task has a creator. */
+static int link_births(struct restore *r)
+{
+	struct restore_task *rt;
+	int err = 0;
+
+	restore_for_each_task(rt, r)
+		err = err ? err : find_moment(rt);
+	if (!err)
+		err = restore_link_nested(r);
+	return err ? err : restore_link_forks(r);
+}
+
 int restore_link(struct restore *r)
 {
 	const struct run_kind *kind;
@@ -432,38 +462,28 @@ int restore_link(struct restore *r)
 	list_init(&r->plan.helpers);
 	err = restore_load_namespaces(r);
 	run_for_each_kind(kind)
-		if (!err && kind->link)
-			err = kind->link(r);
+		if (!err && kind->link) {
+			restore_is_about(r, kind->name, NULL, NULL);
+			err = restore_goes_on(r, kind->link(r));
+		}
 	restore_for_each_task(rt, r) {
 		/* Its parent is a different one now, which waits for it in the usual way. */
 		if (!rt->t.parent)
 			rt->t.exit_signal = SIGCHLD;
-		err = err ? err : check_session(r, rt);
+		restore_is_about(r, NULL, rt, NULL);
+		err = err ? err : restore_goes_on(r, check_session(r, rt));
 	}
 	find_birth_sessions(r);
 	restore_for_each_task(rt, r) {
-		if (!err)
-			err = check_birth(r, rt);
-		if (!err)
-			err = find_creator(r, rt);
-		if (!err)
-			err = check_session_of_tool(r, rt);
-		if (!err)
-			err = find_group(r, rt);
-		if (!err && rt->t.state != TASK_DEAD)
-			err = check_sharing(rt);
-		if (!err)
-			err = check_leader(r, rt);
+		restore_is_about(r, NULL, rt, NULL);
+		err = err ? err : restore_goes_on(r, link_task(r, rt));
 	}
-	restore_for_each_task(rt, r)
-		err = err ? err : find_moment(rt);
-	if (!err)
-		err = restore_link_nested(r);
-	if (!err)
-		err = restore_link_forks(r);
+	restore_is_about(r, NULL, NULL, NULL);
+	if (!err && !(r->check && r->check->incomplete))
+		err = restore_goes_on(r, link_births(r));
 	if (!err)
 		err = link_files(r);
 	if (!err)
-		err = openers_link(r);
-	return err ? err : memory_link(r);
+		err = restore_goes_on(r, openers_link(r));
+	return err || (r->check && r->check->incomplete) ? err : restore_goes_on(r, memory_link(r));
 }

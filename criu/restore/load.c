@@ -13,6 +13,7 @@
 #include "pstree.pb-c.h"
 #include "restore/nested.h"
 #include "restore/restore.h"
+#include "run/obstacles.h"
 #include "run/restore.h"
 #include "run/untrusted.h"
 #include "task/ns_ids.h"
@@ -355,6 +356,8 @@ static int load_file(struct restore *r, FileEntry *entry, unsigned index)
 	bool fresh;
 	uint64_t *slot = hash_slot_of(&r->plan.file_by_id, entry->id, &fresh);
 
+	int err;
+
 	LOG_SCOPE("files.img: file %#x", entry->id);
 	if (!slot)
 		return fail(-ENOMEM, "files");
@@ -372,8 +375,7 @@ static int load_file(struct restore *r, FileEntry *entry, unsigned index)
 		return fail(-EOPNOTSUPP, "type %s is not supported", name ? name->name : "unknown");
 	}
 	if (!file->kind->for_untrusted) {
-		int err = untrusted_refuse(r, file->kind->name);
-
+		err = untrusted_refuse(r, file->kind->name);
 		if (err)
 			return err;
 	}
@@ -383,7 +385,10 @@ static int load_file(struct restore *r, FileEntry *entry, unsigned index)
 	*slot = (uintptr_t)file;
 	if (!file->state)
 		return fail(-ENOMEM, "files");
-	return file->kind->load(r, file, file->state);
+	restore_is_about(r, NULL, NULL, file);
+	err = file->kind->load(r, file, file->state);
+	file->loaded = !err;
+	return err;
 }
 
 static int load_files(struct restore *r)
@@ -399,8 +404,10 @@ static int load_files(struct restore *r)
 	if (!r->plan.files)
 		return fail(-ENOMEM, "files");
 	r->plan.nr_files = records.n;
-	for (size_t i = 0; !err && i < records.n; i++)
-		err = load_file(r, (FileEntry *)records.v[i], i);
+	for (size_t i = 0; !err && i < records.n; i++) {
+		restore_is_about(r, "files.img", NULL, NULL);
+		err = restore_goes_on(r, load_file(r, (FileEntry *)records.v[i], i));
+	}
 	return err;
 }
 
@@ -411,8 +418,11 @@ int restore_load(struct restore *r)
 	int err = load_inventory(r);
 
 	run_for_each_kind(kind)
-		if (!err && kind->load)
-			err = kind->load(r);
+		if (!err && kind->load) {
+			restore_is_about(r, kind->name, NULL, NULL);
+			err = restore_goes_on(r, kind->load(r));
+		}
+	restore_is_about(r, NULL, NULL, NULL);
 	if (!err)
 		err = load_pstree(r);
 	if (!err)
@@ -424,8 +434,9 @@ int restore_load(struct restore *r)
 	restore_for_each_task(rt, r) {
 		LOG_SCOPE("pid %d", rt->t.pid);
 
+		restore_is_about(r, NULL, rt, NULL);
 		if (!err && rt->t.state != TASK_DEAD)
-			err = load_alive(r, rt);
+			err = restore_goes_on(r, load_alive(r, rt));
 		if (!err)
 			err = untrusted_check_task(r, rt);
 	}

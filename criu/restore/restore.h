@@ -19,6 +19,13 @@ struct restore_result {
  */
 int restore_run(const struct options *opts, struct restore_result *ret);
 
+struct obstacles;
+/*
+ * check.c: criu check -D: reports each obstacle to a restore, which has report and arg set. Nothing is changed. 0 or a negative
+ * errno, logged: it could not be found out.
+ */
+int restore_check(const struct options *opts, struct obstacles *obstacles);
+
 /* The parts of restore_run, for callers that need a single phase (test/fuzz). */
 struct restore *restore_new(const struct options *opts);
 void restore_free(struct restore *r);

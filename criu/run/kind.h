@@ -87,7 +87,13 @@ struct fd_kind {
 	/* In the owner, after every descriptor of every task is in place; @fd is the file's descriptor. Optional. */
 	int (*finish)(struct restore *, struct file *, const void *state, int fd);
 	/* ---- criu ps */
-	/* Optional, for people: what the file is (run/describe.h). Without it that is only the name of the kind. */
+	/* ---- for people: criu check -D, criu ps */
+	/*
+	 * Optional: would open, or a later step, fail on this host? Logs each reason, as those would. In the tool, before anything
+	 * of the tree exists; link may have been left out. No side effect, for anyone.
+	 */
+	int (*check)(struct restore *, struct file *, const void *state);
+	/* Optional: what the file is (run/describe.h). Without it that is only the name of the kind. */
 	void (*describe)(const FileEntry *, struct description *);
 };
 
@@ -193,6 +199,11 @@ struct run_kind {
 	int (*load)(struct restore *);
 	/* All records of tasks and files have been read. Reads and checks; no side effect. */
 	int (*link)(struct restore *);
+	/*
+	 * For criu check -D, instead of all hooks below: would one of them fail on this host? Logs each reason, as those would.
+	 * No side effect, for anyone.
+	 */
+	int (*check)(struct restore *);
 	/*
 	 * After the pre-restore script, when nothing of the tree exists yet, not even a namespace: creates, in the tool, what
 	 * namespaces and tasks are created in.

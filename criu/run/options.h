@@ -203,6 +203,7 @@ struct options {
 	/* -- check, ps -- */
 	bool json; /* --json: output in JSON */
 	bool ps_dot; /* --dot: output for Graphviz */
+	bool check_images; /* check: -D was given on the command line */
 	struct str_list features; /* --feature NAME */
 	bool check_all; /* --all: also features that are not needed yet; of ps: everything */
 	bool check_extra; /* --extra: also features that only some programs need */

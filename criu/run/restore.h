@@ -27,6 +27,7 @@
 #include "util/hash.h"
 
 struct audience; /* run/opener.h */
+struct obstacles;
 struct opener;
 struct openers;
 struct page_source;
@@ -44,6 +45,7 @@ struct file {
 	struct file *maker; /* set by link: the file whose open also creates this one; NULL: its own open does */
 	struct task_fd *users; /* every descriptor of every table that refers to it */
 	size_t nr_users;
+	bool loaded; /* the load of its kind has succeeded */
 	bool in_flight; /* set by link: it is also in flight in a socket */
 	bool is_place; /* a directory, an executable, a mapping of a task */
 	const struct audience *audience; /* run/opener.h */
@@ -209,6 +211,7 @@ struct restore_lazy {
 
 struct restore {
 	const struct options *opts;
+	struct obstacles *check; /* run/obstacles.h; NULL: it is no check, but a restore */
 	struct rights rights; /* of tasks, until they have their own credentials */
 	struct image_store *dir;
 	struct arena arena;

@@ -29,6 +29,8 @@ static struct {
 	pid_t pid;
 	struct timespec start;
 	struct kept_errors *kept;
+	void (*divert)(void *arg, const char *text); /* NULL: no */
+	void *divert_arg;
 } sink = { .level = LOG_WARN, .fd = STDERR_FILENO };
 
 static _Thread_local struct {
@@ -89,6 +91,12 @@ int log_fd(void)
 	return sink.fd;
 }
 
+void log_divert(void (*fn)(void *arg, const char *text), void *arg)
+{
+	sink.divert = fn;
+	sink.divert_arg = arg;
+}
+
 void log_set_pid(pid_t pid)
 {
 	sink.pid = pid;
@@ -127,15 +135,20 @@ static void line_add_time(struct line *l)
 		line_add(l, "%6d: ", sink.pid);
 }
 
-static void line_write(struct line *l)
+static void clean(struct line *l)
 {
-	size_t done = 0;
-
 	for (size_t i = 0; i < l->len; i++) {
 		unsigned char c = l->text[i];
 		if ((c < 0x20 && c != '\t') || c == 0x7f)
 			l->text[i] = '?';
 	}
+}
+
+static void line_write(struct line *l)
+{
+	size_t done = 0;
+
+	clean(l);
 	l->text[l->len] = '\n';
 	while (sink.fd >= 0 && done < l->len + 1) {
 		ssize_t n = write(sink.fd, l->text + done, l->len + 1 - done);
@@ -175,6 +188,13 @@ struct message {
 	int err; /* its reason, a negative errno; 0: none */
 };
 
+static void divert(struct line *l, size_t from)
+{
+	clean(l);
+	l->text[l->len] = 0;
+	sink.divert(sink.divert_arg, l->text + MIN_OF(from, l->len));
+}
+
 static void __attribute__((format(printf, 2, 0))) log_line(const struct message *m, const char *fmt, va_list ap)
 {
 	struct line l = { .len = 0 };
@@ -191,6 +211,10 @@ static void __attribute__((format(printf, 2, 0))) log_line(const struct message 
 		l.len--;
 	if (m->err && !ends_with(&l, from, strerror(-m->err)))
 		line_add(&l, ": %s", strerror(-m->err));
+	if (m->level == LOG_ERROR && sink.divert) {
+		divert(&l, from + scope_stack.len);
+		return;
+	}
 	if (m->level == LOG_ERROR)
 		keep_error(&l, from);
 	if (m->level <= sink.level)

@@ -37,6 +37,11 @@ void log_errors_to(FILE *to);
 /* Discards the kept errors: for a service, between two requests. */
 void log_forget_errors(void);
 
+/*
+ * From now on errors go to @fn, as text without time and scopes, and neither to the log nor to the kept errors. NULL: no longer.
+ */
+void log_divert(void (*fn)(void *arg, const char *text), void *arg);
+
 void log_at(int level, const char *file, int line, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 int log_fail(const char *file, int line, int err, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 /* A warning that the user has to see: also on stderr if the log is another file. */

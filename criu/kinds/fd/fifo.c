@@ -214,6 +214,13 @@ static int fifo_open(struct restore *r, struct file *file, const void *state)
 	return err ? err : steal_fd(&fd);
 }
 
+static int fifo_check(struct restore *r, struct file *file, const void *state)
+{
+	const struct fifo *st = state;
+
+	return st->path && st->path->loaded ? st->path->kind->check(r, st->path, st->path->state) : 0;
+}
+
 static void fifo_describe(const FileEntry *entry, struct description *d)
 {
 	const FifoEntry *fifo = entry->fifo;
@@ -237,5 +244,6 @@ const struct fd_kind fifo_kind = {
 	.load = fifo_load,
 	.link = fifo_link,
 	.open = fifo_open,
+	.check = fifo_check,
 	.describe = fifo_describe,
 };

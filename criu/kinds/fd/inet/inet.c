@@ -6,6 +6,7 @@
 #include "kinds/fd/inet/describe.h"
 #include "netlink/exchange.h"
 #include "kinds/fd/inet/backlog.h"
+#include "kinds/fd/inet/check.h"
 #include "kinds/fd/inet/data.h"
 #include "kinds/fd/inet/keeper.h"
 #include "kinds/fd/inet/load.h"
@@ -159,6 +160,7 @@ const struct fd_kind inet_kind = {
 	.link = inet_link,
 	.open = inet_open,
 	.finish = inet_finish,
+	.check = inet_check,
 	.describe = inet_describe,
 };
 

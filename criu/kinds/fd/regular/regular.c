@@ -10,6 +10,7 @@
 #include "kinds/fd/regular/internal.h"
 #include "kinds/kinds.h"
 #include "run/describe.h"
+#include "run/obstacles.h"
 #include "run/external.h"
 #include "run/path.h"
 #include "util/fds.h"
@@ -389,6 +390,28 @@ static int regular_open(struct restore *r, struct file *file, const void *state)
 	return err ? err : steal_fd(&fd);
 }
 
+/* Nothing is opened but the path: devices, and readers of events, would notice. */
+static int regular_check(struct restore *r, struct file *file, const void *state)
+{
+	const struct regular *st = state;
+	const RegFileEntry *reg = st->remap ? st->remap->to : st->reg;
+	unsigned flags = (st->reg->flags & (O_DIRECTORY | O_NOFOLLOW)) | O_PATH;
+	_cleanup_close_ int fd = -1;
+	struct name_was was;
+
+	/* It is passed on, or created: a file without a name, one of a task that has exited, one that was saved in tmpfs. */
+	if (st->inherited || (st->remap && !st->remap->to) || st->reg->has_kept || !restore_paths_exist(r))
+		return 0;
+	if (st->reg->has_mode && !S_ISDIR(st->reg->mode))
+		flags &= ~(unsigned)O_DIRECTORY;
+	if (S_ISLNK(reg->mode))
+		flags |= O_NOFOLLOW;
+	was = names_was(reg);
+	fd = names_open(r, audience_of_file(r, file), &(struct name_wanted){ reg->name, flags, &was, PATH_ROOT_MOUNT },
+			access_of(st->reg->flags));
+	return fd < 0 ? fd : regular_check_content(r, reg, fd);
+}
+
 static int regular_in_namespaces(struct restore *r)
 {
 	struct regular_restore *data = *restore_kind_data(r, &regular_kind);
@@ -447,6 +470,7 @@ const struct fd_kind regular_kind = {
 	.load = regular_load,
 	.link = regular_link,
 	.open = regular_open,
+	.check = regular_check,
 	.describe = regular_describe,
 };
 

@@ -174,24 +174,42 @@ static int remove_as_root(struct restore *r, const FilePermsEntry *perms, int di
 	return err ? err : opener_enter(r, as);
 }
 
-/* A socket file left behind by an earlier run is removed, unless it belongs to an open socket. */
-static int remove_stale(struct restore *r, const struct unix_sock *sock, int dir, const char *path)
+/* 1: there is a socket of that name, which nobody uses. */
+static int find_stale(int dir, const char *path, struct stat *ret_st)
 {
-	const char *base = base_of(path);
 	uint32_t user = 0;
-	struct stat st;
 	int err;
 
-	if (fstatat(dir, base, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	if (fstatat(dir, base_of(path), ret_st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : fail(-errno, "stat %s", path);
-	if (!S_ISSOCK(st.st_mode))
+	if (!S_ISSOCK(ret_st->st_mode))
 		return fail(-EADDRINUSE, "%s is in the way of a unix socket, and is not a socket; move it away", path);
-	err = find_user(&st, is_on_tmpfs(dir), &user);
+	err = find_user(ret_st, is_on_tmpfs(dir), &user);
 	if (err)
 		return fail(err, "query which process uses %s", path);
 	if (user)
 		return fail(-EADDRINUSE, "%s is the name of another program's socket:[%u]; end that program first",
 			    path, user);
+	return 1;
+}
+
+int unix_check_stale(int dir, const char *path)
+{
+	struct stat st;
+	int found = find_stale(dir, path, &st);
+
+	return found < 0 ? found : 0;
+}
+
+/* A socket file left behind by an earlier run is removed, unless it belongs to an open socket. */
+static int remove_stale(struct restore *r, const struct unix_sock *sock, int dir, const char *path)
+{
+	const char *base = base_of(path);
+	struct stat st;
+	int err = find_stale(dir, path, &st);
+
+	if (err <= 0)
+		return err;
 	err = unlinkat(dir, base, 0) < 0 ? -errno : 0;
 	if (err == -EPERM)
 		err = remove_as_root(r, sock->entry->file_perms, dir, base, &st);

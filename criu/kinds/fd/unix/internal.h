@@ -219,3 +219,8 @@ int unix_fill_group(struct restore *r, struct unix_group *group);
 
 /* describe.c */
 void unix_describe(const FileEntry *entry, struct description *d);
+
+/* Is @path, in the directory @dir, free, or the name of a socket that nobody has any more? Logs why not. bind.c */
+int unix_check_stale(int dir, const char *path);
+/* check.c */
+int unix_check(struct restore *r, struct file *file, const void *state);

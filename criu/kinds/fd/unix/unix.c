@@ -325,6 +325,7 @@ const struct fd_kind unix_kind = {
 	.link = unix_link,
 	.open = unix_open,
 	.finish = unix_finish,
+	.check = unix_check,
 	.describe = unix_describe,
 };
 

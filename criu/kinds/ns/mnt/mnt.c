@@ -208,6 +208,7 @@ const struct run_kind mnt_ns_run = {
 	.save_namespace = mnt_save,
 	.load_namespace = mnt_load,
 	.link = mnt_link,
+	.check = mounts_check_sources,
 	.prepare = mnt_prepare,
 	.fill_namespace = mnt_fill,
 	.at_birth = mnt_at_birth,

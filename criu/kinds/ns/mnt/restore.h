@@ -83,3 +83,5 @@ int mounts_detach_origins(struct restore *r);
 
 /* groups.c: peer groups, masters, of all namespaces. All are attached, and private. */
 int mounts_set_groups(struct mount_visit *visit, const struct ns_set *namespaces);
+/* criu check -D: are those that come from outside there? Logs each that is not. source.c */
+int mounts_check_sources(struct restore *r);

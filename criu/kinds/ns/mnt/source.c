@@ -114,3 +114,26 @@ int mount_open_source(struct restore *r, const struct mount *mount)
 		return fail(err, "copy the mount namespace");
 	return result ? result : covered.fd;
 }
+
+static int check_source(struct restore *r, const struct mount *mount)
+{
+	_cleanup_close_ int fd = -1;
+
+	if (!mount->source || mount->covered ||
+	    (mount->entry->ext_key && !strcmp(mount->entry->ext_key, MOUNT_DEV_KEY)))
+		return 0;
+	fd = path_open(&PATH_OWN, PATH_ROOT_MOUNT, mount->source, O_PATH);
+	return fd < 0 ? fail(fd, "mount %s: open %s", MOUNT_NAME(mount), mount->source) : 0;
+}
+
+int mounts_check_sources(struct restore *r)
+{
+	struct mount *mount;
+	const struct ns *ns;
+
+	ns_for_each(ns, &r->plan.namespaces, NS_MNT)
+		if (!ns->own && !ns->joined && ns->data)
+			mounts_for_each(mount, (const struct mounts *)ns->data)
+				check_source(r, mount);
+	return 0;
+}
