@@ -44,6 +44,7 @@ $(INSTALLED)/man3.made: $(MAN3)
 # FILE:PLACE:MODE
 COMPEL_HEADERS := $(wildcard compel/include/compel/*.h compel/arch/$(ARCH)/include/compel/*.h)
 FILES = $(BUILD)/criu:$(SBINDIR)/criu:755 \
+	scripts/criu-ns:$(SBINDIR)/criu-ns:755 \
 	$(BUILD)/compel:$(BINDIR)/compel:755 \
 	$(INSTALLED)/crit:$(BINDIR)/crit:755 \
 	$(INSTALLED)/criu-migrate:$(SBINDIR)/criu-migrate:755 \
