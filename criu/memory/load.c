@@ -178,11 +178,8 @@ int memory_link(struct restore *r)
 {
 	_cleanup_proc_ struct proc self = PROC_CLOSED;
 	_cleanup_maps_ struct maps maps = { 0 };
-	int err = memory_check_available(r);
+	int err = proc_open_self(&self);
 
-	if (err)
-		return err;
-	err = proc_open_self(&self);
 	if (!err)
 		err = maps_read(&self, &maps);
 	if (err)

@@ -6,8 +6,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
+#include "memory/memory.h"
 #include "pie/vma.h"
-#include "restore/check_memory.h"
 #include "restore/check_numbers.h"
 #include "restore/restore.h"
 #include "run/obstacles.h"
@@ -111,6 +111,12 @@ static int check_rights(struct restore *r)
 	return restore_goes_on(r, rights_need(&r->tool.rights, RIGHT_SET_PIDS, "assign pids to the processes"));
 }
 
+static void check_memory(struct restore *r)
+{
+	restore_is_about(r, "memory", NULL, NULL);
+	memory_check_available(r); /* the obstacle is logged */
+}
+
 /* The checks of kinds rely on what load and link found to be right. */
 static int check_here(struct restore *r)
 {
@@ -119,7 +125,7 @@ static int check_here(struct restore *r)
 	if (!err)
 		err = check_numbers(r);
 	if (!err)
-		err = check_memory(r);
+		check_memory(r);
 	if (!err && !r->check->incomplete)
 		err = check_kinds(r);
 	find_owners(r);

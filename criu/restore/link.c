@@ -485,5 +485,7 @@ int restore_link(struct restore *r)
 		err = link_files(r);
 	if (!err)
 		err = restore_goes_on(r, openers_link(r));
+	if (!err && !r->check)
+		err = memory_check_available(r);
 	return err || (r->check && r->check->incomplete) ? err : restore_goes_on(r, memory_link(r));
 }

@@ -47,7 +47,8 @@ class Guest:
         return int(found[1])
 
     def begins(self):
-        wait_for(lambda: self.report().startswith("3 "), "the third report of the guest", 20)
+        """It may have got further before we look."""
+        wait_for(lambda: re.match(r"\d+ ", self.report()) and self.number() >= 3, "the third report of the guest", 20)
 
     def goes_on(self, after=None, how_far=5):
         """It counts on from @after, not from the beginning."""

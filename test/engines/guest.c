@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Runs in the containers of test/engines: keeps state of several kinds, verifies it ten times a second, and reports in
- * /tmp/report: "N ok", or "N broken: WHAT". On TCP port 7000 it answers each line with its number and the line.
+ * /tmp/report: "N ok", or "N broken: WHAT". On TCP port 7000, and on its terminal, it answers each line with its number and
+ * the line.
  * Linked statically: the container has no libraries.
  */
 #include <fcntl.h>
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
@@ -168,10 +170,25 @@ static void answer(int *client, unsigned n)
 	send(*client, text, strlen(text), MSG_NOSIGNAL);
 }
 
+/* With the size of the terminal. */
+static void answer_terminal(unsigned n)
+{
+	struct winsize size = { 0 };
+	char line[256];
+	ssize_t len = read(STDIN_FILENO, line, sizeof(line) - 1);
+
+	if (len <= 0)
+		return;
+	line[len] = 0;
+	ioctl(STDIN_FILENO, TIOCGWINSZ, &size);
+	printf("%u %dx%d %s", n, size.ws_col, size.ws_row, line);
+	fflush(stdout);
+}
+
 int main(void)
 {
 	const char *broken = NULL;
-	int client = -1;
+	int client = -1, terminal = isatty(STDIN_FILENO) ? STDIN_FILENO : -1;
 
 	if (begin() < 0) {
 		perror("guest");
@@ -180,10 +197,14 @@ int main(void)
 	}
 	fcntl(listener, F_SETFL, O_NONBLOCK);
 	for (unsigned n = 1;; n++) {
-		struct pollfd fds[] = { { timer, POLLIN, 0 }, { listener, POLLIN, 0 }, { client, POLLIN, 0 } };
+		struct pollfd fds[] = {
+			{ timer, POLLIN, 0 }, { listener, POLLIN, 0 }, { client, POLLIN, 0 }, { terminal, POLLIN, 0 }
+		};
 		uint64_t ticks;
 
-		poll(fds, 3, -1);
+		poll(fds, 4, -1);
+		if (fds[3].revents)
+			answer_terminal(n);
 		if (fds[0].revents && read(timer, &ticks, sizeof(ticks)) != sizeof(ticks))
 			broken = "timer";
 		answer(&client, n);

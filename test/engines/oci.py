@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Cases for programs with the command line of runc. The container has all namespaces but those of users."""
+import fcntl
 import json
 import os
+import re
 import shutil
+import socket
+import struct
 import sys
+import termios
 
 from engine import *  # noqa: F403
 from engine import GROUP, Client, Guest, case, make_root, the_end
-from tools import BUILD, Failed, last_lines, put, run, sh, text_of, tmp, want
+from tools import BUILD, Failed, last_lines, put, run, sh, text_of, tmp, wait_for, want
 
 PROGRAM = None
 
@@ -202,10 +207,66 @@ def cgroup_modes():
     c.end()
 
 
-def lazy_pages_are_refused():
+class Console:
+    """Where the engine sends the master of the container's terminal."""
+
+    def __init__(self, name):
+        self.path = tmp(f"{name}.sock")
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(self.path)
+        self.listener.listen()
+        self.master = None
+
+    def take(self):
+        self.listener.settimeout(20)
+        connection, _ = self.listener.accept()
+        self.master = socket.recv_fds(connection, 4096, 1)[1][0]
+        os.set_blocking(self.master, False)
+
+    def talk(self, line):
+        """-> what the guest answers"""
+        os.write(self.master, f"{line}\n".encode())
+        text = []
+
+        def more():
+            try:
+                text.append(os.read(self.master, 4096).decode())
+            except BlockingIOError:
+                pass
+            return re.search(rf"\d+ \d+x\d+ {line}\r\n", "".join(text))
+        wait_for(more, f"an answer to {line}; there was {text}", 20)
+        return more()[0]
+
+    def lose(self):
+        os.close(self.master)
+
+
+def terminal():
+    """Its other end is outside; the engine gets a new one at restore, and passes it on."""
+    c = Container("c9", lambda config: config["process"].update(terminal=True))
+    console = Console("console0")
+    c.run("--console-socket", console.path)
+    console.take()
+    console.talk("hello")
+    fcntl.ioctl(console.master, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 77, 0, 0))
+    want(" 77x33 " in console.talk("size"), "the size of the terminal")
+    for n in range(2):
+        c.checkpoint(f"images-tty{n}")
+        console.lose()
+        console = Console(f"console{n + 1}")
+        before = c.guest.number()
+        c.restore(f"images-tty{n}", "--console-socket", console.path)
+        console.take()
+        want(" 77x33 " in console.talk(f"again{n}"), "the size of the terminal")
+        c.guest.goes_on(before)
+    c.end()
+
+
+def lazy_pages_at_a_port_in_use():
     c = Container("c7")
     c.run()
-    code, text = c.checkpoint("images-lazy", "--lazy-pages", "--page-server", "127.0.0.1:1", check=False)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        code, text = c.checkpoint("images-lazy", "--lazy-pages", "--page-server", f"127.0.0.1:{other.getsockname()[1]}", check=False)
     want(code != 0, "lazy pages were accepted")
     c.guest.goes_on()
     c.end()
@@ -223,7 +284,7 @@ def damaged_images():
 
 
 CASES = (checkpoint_and_restore_thrice, leave_running, pre_dumps, connection, bind_mounts_and_masked_files, host_of_another_name,
-         cgroup_modes, lazy_pages_are_refused, damaged_images)
+         cgroup_modes, terminal, lazy_pages_at_a_port_in_use, damaged_images)
 
 
 def main(program, without=()):
