@@ -63,7 +63,7 @@ const struct run_kind *const run_kinds[] = {
 	&pipe_run,
 	&inotify_run,
 	&fanotify_run,
-	&mqueue_run, &io_uring_run,
+	&mqueue_run, &mqueue_notify_run, &io_uring_run,
 	&unix_run,
 	&regular_run,
 	&inet_run,

@@ -5,7 +5,9 @@
  */
 #include "kmem/mqueue.h"
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include "base/bits.h"
 #include "base/cleanup.h"
 #include "kmem/reader.h"
@@ -27,6 +29,7 @@
 
 /* Before Linux 5.14 a queue was charged to a user of all user namespaces together. */
 #define OPTIONAL_FIELDS(X)                              \
+	X(notify, "mqueue_inode_info", "notify", NULL)  \
 	X(counts, "mqueue_inode_info", "ucounts", NULL) \
 	X(counts_uid, "ucounts", "uid", NULL)           \
 	X(counts_ns, "ucounts", "ns", NULL)             \
@@ -81,6 +84,24 @@ int mqueue_charge_read(const struct mqueue_reader *reader, int fd, struct mqueue
 	if (!err)
 		*ret = (struct mqueue_charge){ (uid_t)uid, inode };
 	return err;
+}
+
+int mqueue_notify_read(const struct mqueue_reader *reader, int fd, struct mqueue_notify *ret)
+{
+	struct sigevent event;
+	uint64_t object;
+	int err = reader->at.notify < 0 ? -EOPNOTSUPP : kernel_memory_inode(&reader->mem, fd, &object);
+
+	/* struct sigevent of the kernel is that of user space. */
+	if (!err)
+		err = kernel_memory_read(&reader->mem,
+					 object - (uint64_t)reader->at.vfs_inode + (uint64_t)reader->at.notify, &event,
+					 sizeof(event));
+	if (err)
+		return err;
+	*ret = (struct mqueue_notify){ .how = event.sigev_notify, .signal = event.sigev_signo };
+	memcpy(&ret->value, &event.sigev_value, sizeof(ret->value));
+	return 0;
 }
 
 struct reading {

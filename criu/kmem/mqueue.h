@@ -19,6 +19,14 @@ struct mqueue_charge {
 /* @fd: our own descriptor of a queue. -EOPNOTSUPP: not on this kernel. */
 int mqueue_charge_read(const struct mqueue_reader *reader, int fd, struct mqueue_charge *ret);
 
+/* A request for notification: mq_notify(3). */
+struct mqueue_notify {
+	int how, signal; /* SIGEV_* */
+	uint64_t value;
+};
+/* -EOPNOTSUPP: not on this kernel. Without a request, the last one. */
+int mqueue_notify_read(const struct mqueue_reader *reader, int fd, struct mqueue_notify *ret);
+
 /* Called for each message, in the order in which they would be received. @data is valid during the call. */
 struct mqueue_taker {
 	int (*take)(void *arg, uint32_t priority, const void *data, size_t len);

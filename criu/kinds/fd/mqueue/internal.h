@@ -25,11 +25,11 @@ int mqueue_create_charged(const struct restore *r, const struct ns *owned, const
 
 /*
  * Raw system calls: the library functions check and copy, and need librt on older systems. Names have a slash here, which
- * the kernel does not expect.
+ * the kernel does not expect. The descriptor is close-on-exec in any case; with O_CLOEXEC, F_GETFL shows that flag, too.
  */
 static inline int mqueue_sys_open(const char *name, int flags)
 {
-	int fd = (int)syscall(SYS_mq_open, name + 1, flags | O_CLOEXEC, 0, NULL);
+	int fd = (int)syscall(SYS_mq_open, name + 1, flags, 0, NULL);
 
 	return fd < 0 ? -errno : fd;
 }
@@ -42,6 +42,9 @@ static inline int mqueue_unlink(const char *name)
 /* outside.c: queues that have no name. */
 int mqueue_note_unlinked(struct dump *dump, const struct fd_probe *probe, const char *name);
 int mqueue_check_outside(struct dump *dump);
+
+/* notify.c: of the file @id. */
+int mqueue_save_notify(struct dump *dump, const struct fd_probe *probe, uint32_t id, MqueueEntry *mq);
 
 /* restore.c */
 int mqueue_load(struct restore *r, struct file *file, void *state);

@@ -71,23 +71,6 @@ static int mqueue_find_name(struct dump *dump, const struct fd_probe *probe, Mqu
 	return 0;
 }
 
-/*
- * "QSIZE:12  NOTIFY:0  SIGNO:0  NOTIFY_PID:0": the process to be notified of the next message, or 0. Its value is not
- * shown.
- */
-static pid_t mqueue_notified(const struct fd_probe *probe)
-{
-	_cleanup_close_ int fd = reopen_fd(probe->local, O_RDONLY | O_NONBLOCK);
-	char text[256], *at;
-	ssize_t len = fd < 0 ? fd : pread(fd, text, sizeof(text) - 1, 0);
-
-	if (len < 0)
-		return fail(-errno, "read the state of a message queue");
-	text[len] = 0;
-	at = strstr(text, "NOTIFY_PID:");
-	return at ? (pid_t)strtol(at + strlen("NOTIFY_PID:"), NULL, 10) : 0;
-}
-
 /* Nobody else can receive them after the dump. */
 static int mqueue_save_content(struct dump *dump, const struct fd_probe *probe, MqueueEntry *mq)
 {
@@ -108,25 +91,16 @@ static int mqueue_save_content(struct dump *dump, const struct fd_probe *probe, 
 	return err;
 }
 
-static int mqueue_check(struct dump *dump, const struct fd_probe *probe, MqueueEntry *mq)
+static int mqueue_check(struct dump *dump, const struct fd_probe *probe, uint32_t id, MqueueEntry *mq)
 {
-	pid_t notified = mqueue_notified(probe);
+	int err = mqueue_save_notify(dump, probe, id, mq);
 
-	if (notified < 0)
-		return notified;
-	if (notified && dump_find_task(dump, notified))
-		dump_blocker(
-			dump, probe->task, probe->fd,
-			"message queue %s: process %d has requested a notification (mq_notify), whose value cannot "
-			"be read: cancel it, or send a message first",
-			mq->name, notified);
-	if (mq->unlinked) {
-		int err = mqueue_note_unlinked(dump, probe, mq->name);
-
-		if (err)
-			return err;
-	}
-	return mq->unlinked && mq->messages ? mqueue_save_content(dump, probe, mq) : 0;
+	if (err)
+		return err;
+	if (!mq->unlinked)
+		return 0;
+	err = mqueue_note_unlinked(dump, probe, mq->name);
+	return !err && mq->messages ? mqueue_save_content(dump, probe, mq) : err;
 }
 
 static int mqueue_fill(struct dump *dump, const struct fd_probe *probe, MqueueEntry *mq)
@@ -169,7 +143,7 @@ static int mqueue_save(struct dump *dump, const struct fd_probe *probe, FileEntr
 	err = dump_fown(dump, probe, &ext->fown);
 	if (err >= 0)
 		err = mqueue_fill(dump, probe, mq);
-	return err < 0 ? err : mqueue_check(dump, probe, mq);
+	return err < 0 ? err : mqueue_check(dump, probe, entry->id, mq);
 }
 
 static void mqueue_describe(const FileEntry *entry, struct description *d)

@@ -130,7 +130,7 @@ static int mqueue_find(struct restore *r, const MqueueEntry *mq, struct mqueue_f
 static int mqueue_open_for(struct restore *r, const struct audience *to, const struct mqueue_found *queue,
 			   const MqueueEntry *mq)
 {
-	int flags = (int)(mq->flags & (O_ACCMODE | O_NONBLOCK)), fd, err = 0;
+	int flags = (int)(mq->flags & (O_ACCMODE | O_NONBLOCK | O_CLOEXEC)), fd, err = 0;
 	struct stat st;
 
 	for (size_t i = 0; to && !queue->made && !mqueue_is_private(queue) && !err && i < to->n; i++) {
