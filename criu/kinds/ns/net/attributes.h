@@ -7,6 +7,10 @@
 #ifndef IFLA_INET6_CONF
 #define IFLA_INET6_CONF 2
 #endif
+/* Indices of settings in its array. */
+#define CONF6_FORWARDING 0
+#define CONF6_ACCEPT_RA 3
+#define CONF6_RTR_SOLICITS 7
 #define CONF6_ADDR_GEN_MODE 47
 
 bool net_attribute_is_kept(int type);

@@ -277,13 +277,54 @@ static void set_gen_mode(struct route_batch *b, const NetDeviceEntry *entry, int
 	route_message_end(b);
 }
 
+/* The kernel only accepts a token where router advertisements are accepted: ip-token(8). */
+static bool accepts_token(const NetDeviceEntry *entry)
+{
+	const struct conf_array saved = saved_array(entry, CONF_IPV6);
+
+	if (saved.n <= CONF6_RTR_SOLICITS || !saved.v[CONF6_RTR_SOLICITS])
+		return false;
+	return saved.v[CONF6_FORWARDING] ? saved.v[CONF6_ACCEPT_RA] == 2 : saved.v[CONF6_ACCEPT_RA] != 0;
+}
+
+/* The lower half of the addresses that it gets from advertised prefixes. */
+static void set_token(struct route_batch *b, const NetDeviceEntry *entry)
+{
+	static const struct in6_addr none;
+	const struct ifinfomsg head = { .ifi_family = AF_INET6, .ifi_index = (int)entry->ifindex };
+	const struct nlattr *token =
+		netlink_nested(netlink_nested(net_find_attribute(entry, IFLA_AF_SPEC), AF_INET6), IFLA_INET6_TOKEN);
+	struct nlattr *spec, *inet6;
+
+	if (!token || nla_len(token) != sizeof(none) || !memcmp(nla_data(token), &none, sizeof(none)))
+		return;
+	if (!accepts_token(entry)) {
+		log_warn(
+			"network device %s: its token for IPv6 addresses is not restored, as it accepts no router advertisements",
+			entry->name);
+		return;
+	}
+	route_message(b, RTM_SETLINK, 0, &head, sizeof(head));
+	spec = route_nest(b, IFLA_AF_SPEC);
+	inet6 = route_nest(b, AF_INET6);
+	route_attr(b, IFLA_INET6_TOKEN, nla_data(token), sizeof(none));
+	route_nest_end(b, inet6);
+	route_nest_end(b, spec);
+	route_message_end(b);
+}
+
 int net_devices_settle(const struct net_state *state)
 {
 	_cleanup_route_batch_ struct route_batch b = { .err = 0 };
 
-	for (size_t i = 0; i < state->nr_devices; i++)
-		if (!state->devices[i].left_out)
-			set_gen_mode(&b, state->devices[i].entry, gen_mode_of(state->devices[i].entry));
+	for (size_t i = 0; i < state->nr_devices; i++) {
+		const NetDeviceEntry *entry = state->devices[i].entry;
+
+		if (state->devices[i].left_out)
+			continue;
+		set_gen_mode(&b, entry, gen_mode_of(entry));
+		set_token(&b, entry);
+	}
 	return run(&b, state, "set how the network devices get IPv6 addresses");
 }
 
