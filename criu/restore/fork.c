@@ -359,7 +359,8 @@ static int lead_session(struct restore *r, struct restore_task *rt)
 
 static int enter_session(struct restore *r, struct restore_task *rt)
 {
-	int err = make_children(r, rt, true);
+	int err = rt->adopts && prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 ? fail(-errno, "prctl(PR_SET_CHILD_SUBREAPER)") :
+								       make_children(r, rt, true);
 
 	if (err)
 		return err;

@@ -2,7 +2,8 @@
 /*
  * Decides which task creates which. A session can only be inherited, so a task is forked by a process that is in its
  * session at that time: its parent before or after its own setsid(2), the session's leader on the parent's behalf
- * (CLONE_PARENT), or a helper that replaces a leader that has exited.
+ * (CLONE_PARENT), or a helper that replaces a leader that has exited; or by a process that the leader forks and that exits, so that
+ * an ancestor adopts it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -178,17 +179,22 @@ static int find_creator(struct restore *r, struct restore_task *rt)
 	if (!sid || sid == session_of(&parent->t) || sid == needed_sid(parent))
 		return 0;
 	leader = restore_find_task(r, sid);
-	if (leader && leader->t.state != TASK_DEAD && leader->t.parent == rt->t.parent) {
+	/* A zombie forks it before it exits. */
+	if (leader && leader->t.parent == rt->t.parent) {
 		rt->creator = leader;
 		rt->as_sibling = true;
 		return 0;
 	}
-	/* An orphan: the init of a pid namespace adopts them. */
-	if (leader && leader->t.state != TASK_DEAD && is_adopter_in_ns_of(r, rt->t.parent, leader)) {
-		rt->creator = leader;
-		rt->adopted = true;
-		return 0;
+	/* An orphan: the init of a pid namespace adopts them, or a subreaper. */
+	if (leader) {
+		bool by_init = is_adopter_in_ns_of(r, rt->t.parent, leader);
+
+		rt->adopted = by_init || tree_can_adopt(rt->t.parent, &leader->t);
+		parent->adopts |= rt->adopted && !by_init;
+		rt->creator = rt->adopted ? leader : rt->creator;
 	}
+	if (rt->adopted)
+		return 0;
 	if (leader || sid == OUTER)
 		return cannot_enter(rt);
 	leader = find_helper(r, sid);
@@ -198,6 +204,20 @@ static int find_creator(struct restore *r, struct restore_task *rt)
 		return cannot_enter(rt);
 	rt->creator = leader;
 	rt->as_sibling = true;
+	return 0;
+}
+
+/* The nearest one that is a subreaper adopts it. */
+static int check_adoption(const struct restore_task *rt)
+{
+	const struct task *t = rt->adopted ? &rt->creator->t : NULL;
+
+	for (; t && t != rt->t.parent; t = t->parent)
+		if (restore_task_of((struct task *)t)->adopts)
+			return fail(
+				-EOPNOTSUPP,
+				"pid %d was adopted by pid %d, and pid %d, between it and the leader of its session (%d), has adopted such a process, too: that is not supported",
+				rt->t.pid, rt->t.parent->pid, t->pid, rt->t.sid);
 	return 0;
 }
 
@@ -446,8 +466,10 @@ static int link_births(struct restore *r)
 	struct restore_task *rt;
 	int err = 0;
 
-	restore_for_each_task(rt, r)
+	restore_for_each_task(rt, r) {
+		err = err ? err : check_adoption(rt);
 		err = err ? err : find_moment(rt);
+	}
 	if (!err)
 		err = restore_link_nested(r);
 	return err ? err : restore_link_forks(r);

@@ -87,7 +87,8 @@ struct restore_task {
 	/* How it is created (restore/link.c). */
 	struct restore_task *creator; /* the task that forks it; NULL: the tool does */
 	struct restore_task *forks, *next_forked; /* the tasks that it forks, in tree order; next of its creator's */
-	bool adopted; /* forked by a process that exits at once: its parent is the init of its pid namespace */
+	bool adopted; /* forked by a process that exits at once: its parent is the init of its pid namespace, or a subreaper */
+	bool adopts; /* it is a subreaper from the start (PR_SET_CHILD_SUBREAPER), for such tasks */
 	bool early; /* forked before its creator starts its own session or group */
 	bool as_sibling; /* forked with CLONE_PARENT: its parent is the creator's parent */
 	bool helper; /* replaces a dead session or group leader until the members exist */

@@ -49,3 +49,12 @@ struct task *tree_vm_peer_maker(const struct task *task, const struct task_ids *
 	}
 	return NULL;
 }
+
+bool tree_can_adopt(const struct task *adopter, const struct task *maker)
+{
+	const struct task *t = maker;
+
+	while (t && t != adopter && t->pid_ns == adopter->pid_ns)
+		t = t->parent;
+	return t == adopter && maker != adopter;
+}

@@ -81,4 +81,10 @@ void tree_add(struct tree *tree, struct task *task, struct task *parent);
  */
 struct task *tree_vm_peer_maker(const struct task *task, const struct task_ids *shared);
 
+/*
+ * Is @adopter, an ancestor of @maker, the subreaper that the kernel gives a child of @maker to when a process that @maker forked exits
+ * (PR_SET_CHILD_SUBREAPER), as long as no task between them is one? Subreapers adopt within their pid namespace.
+ */
+bool tree_can_adopt(const struct task *adopter, const struct task *maker);
+
 #define tree_for_each(pos, tree) list_for_each(pos, &(tree)->tasks, in_tree)

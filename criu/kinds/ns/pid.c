@@ -53,6 +53,71 @@ static void check_outer(struct dump *dump, const struct dump_task *task)
 				other->t.pid, task->t.pid);
 }
 
+static const struct task *leader_of_session(const struct dump *dump, const struct task *t)
+{
+	struct dump_task *leader;
+
+	dump_for_each_task(leader, dump)
+		if (leader->t.pid == t->sid)
+			return &leader->t;
+	return NULL;
+}
+
+static bool is_init(const struct dump *dump, const struct task *t)
+{
+	return t->pid_ns ? t->pid_ns->init == t : dump->pid_level && t == dump->tree.root && t->pid == 1;
+}
+
+static bool is_ancestor(const struct task *ancestor, const struct task *t)
+{
+	while (t && t != ancestor)
+		t = t->parent;
+	return t;
+}
+
+/* It was adopted by its parent: who leads its session can no longer pass that on to it as a child. NULL: it was not. */
+static const struct task *leader_of_orphan(const struct dump *dump, const struct task *t)
+{
+	const struct task *leader;
+
+	if (!t->parent || !t->sid || t->sid == t->pid || t->sid == t->parent->sid)
+		return NULL;
+	leader = leader_of_session(dump, t);
+	return leader && leader->parent != t->parent && !is_ancestor(leader, t->parent) ? leader : NULL;
+}
+
+static bool is_subreaper_for_orphan(const struct dump *dump, const struct task *t)
+{
+	const struct dump_task *other;
+
+	if (is_init(dump, t))
+		return false;
+	dump_for_each_task(other, dump)
+		if (other->t.parent == t && leader_of_orphan(dump, &other->t))
+			return true;
+	return false;
+}
+
+/* A restore lets it be adopted again: restore/link.c. */
+static void check_orphan(struct dump *dump, const struct dump_task *task)
+{
+	const struct task *leader = leader_of_orphan(dump, &task->t), *parent = task->t.parent, *t = leader;
+
+	if (leader && !tree_can_adopt(parent, leader) && !(is_init(dump, parent) && parent->pid_ns == leader->pid_ns)) {
+		dump_blocker(
+			dump, task, -1,
+			"was adopted by process %d, and the leader of its session (%d) is in another pid namespace: that is not supported",
+			parent->pid, leader->pid);
+		return;
+	}
+	for (; t && t != parent; t = t->parent)
+		if (is_subreaper_for_orphan(dump, t))
+			dump_blocker(
+				dump, task, -1,
+				"was adopted by process %d, and process %d, between it and the leader of its session (%d), has adopted such a process, too: that is not supported",
+				parent->pid, t->pid, leader->pid);
+}
+
 static const char *key_of(const struct dump *dump, const struct ns *ns)
 {
 	char id[32];
@@ -95,6 +160,11 @@ static int pid_survey(struct dump *dump)
 				"seems to be a process of another dump of this pid namespace, which is still saving memory: wait for its end");
 	}
 	err = pid_nested_survey(dump);
+	dump_for_each_task(task, dump) {
+		LOG_SCOPE("pid %d", task->t.pid);
+
+		check_orphan(dump, task);
+	}
 	if (!err)
 		err = save_settings(dump);
 	if (!err && tree && !tree->own && dump->tree.root->pid != 1 && !key_of(dump, tree))
