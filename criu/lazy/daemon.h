@@ -27,6 +27,7 @@ struct lazy_daemon {
 	const struct options *opts;
 	struct lazy_journal *journal;
 	struct helper_process holder;
+	pid_t self;
 	int sock; /* to the restore; -1: it is done */
 	int work_dir; /* for a log of our own */
 	int epoll;

@@ -203,12 +203,12 @@ static int hold(void *arg)
 {
 	struct lazy_daemon *d = arg;
 	struct pollfd fds[2] = { { .events = POLLIN }, { .fd = d->catch_up, .events = POLLIN } };
-	pid_t daemon = getppid();
 
 	prctl(PR_SET_NAME, "criu-lazy-hold");
 	d->epoll = -1;
-	fds[0].fd = sys_pidfd_open(daemon, 0);
-	while (getppid() == daemon) {
+	/* It may be dead already: then this is a descriptor of another process, and its pid is not our parent's. */
+	fds[0].fd = sys_pidfd_open(d->self, 0);
+	while (getppid() == d->self) {
 		eventfd_t value;
 
 		if (poll(fds, 2, fds[0].fd < 0 ? 100 : -1) < 0 && errno != EINTR)
@@ -233,6 +233,7 @@ int holder_start(struct lazy_daemon *d)
 	/* This one begins with our own spaces. */
 	memset(d->journal->msg, 0, sizeof(d->journal->msg));
 	atomic_store(&d->journal->tail, atomic_load(&d->journal->head));
+	d->self = getpid();
 	err = helper_start(&d->holder, &job);
 	if (!err && epoll_ctl(d->epoll, EPOLL_CTL_ADD, d->holder.pidfd, &event) < 0)
 		err = -errno;

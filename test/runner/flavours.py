@@ -12,7 +12,7 @@ import os
 import socket
 import struct
 
-from .processes import Failed, command, start, statuses, text_of, wait_for
+from .processes import Failed, command, live_pids, start, statuses, text_of, wait_for
 from .snapshot import snapshot
 
 UNSHARE = ["unshare", "--pid", "--mount", "--ipc", "--fork", "--kill-child", "--mount-proc"]
@@ -307,6 +307,11 @@ class Lazy(Host):
 
     def restore_options(self):
         return ["--lazy-pages"]
+
+    def restored_root(self, dumped):
+        """The program runs meanwhile, but the daemon that supplies its pages must be gone at the end, too."""
+        wait_for(lambda: not any(text_of(f"/proc/{pid}/comm").startswith("criu-lazy") for pid in live_pids()), "the end of the daemon", 30)
+        return dumped
 
 
 FLAVOURS = {"host": Host, "lazy": Lazy, "pid": Pid, "nested": Nested, "nested3": Nested3, "ipc": Ipc, "net": Net, "container": Container, "user": User,
