@@ -83,13 +83,14 @@ const struct command commands[] = {
 		.name = "lazy-pages",
 		.bit = CMD_LAZY_PAGES,
 		.implemented = true,
-		.usage = "[-D DIR] [--daemon] [--pidfile FILE] [--status-fd FD]",
+		.usage = "[--page-server --address ADDR --port PORT] [OPTION]...",
 		.summary = "serve pages on first access",
 		.about =
 			"Supplies the memory of a tree to criu restore --lazy-pages with the same work directory, which connects\n"
 			"to the socket lazy-pages.socket there: pages that are accessed first, all others in the background.\n"
 			"Exits when nothing is missing. If it is killed, or a page cannot be read, whoever accesses a missing\n"
-			"page gets SIGBUS. A restore with no daemon starts one by itself.\n",
+			"page gets SIGBUS. Pages that are not in the images are fetched from --page-server: a criu dump\n"
+			"--lazy-pages. A restore that finds no daemon starts one by itself.\n",
 		.run = lazy_pages_command,
 	},
 	{

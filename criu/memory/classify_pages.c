@@ -26,7 +26,7 @@ static struct page_run run_of(const VmaEntry *vma, uint64_t start, uint64_t end)
 		.start = start,
 		.end = end,
 		.outcome = outcome_of(vma),
-		.may_be_lazy = memory_vma_may_be_lazy(vma),
+		.may_be_lazy = memory_vma_is_lazy(vma),
 		.empty_is_zero = zero_without_entry(vma),
 	};
 }

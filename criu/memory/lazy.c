@@ -31,6 +31,11 @@ bool memory_vma_may_be_lazy(const VmaEntry *v)
 	       !(v->status & (VMA_VDSO | VMA_VVAR | VMA_VSYSCALL | VMA_AIO_RING | VMA_SHADOW_STACK | VMA_GUARD));
 }
 
+bool memory_vma_is_lazy(const VmaEntry *v)
+{
+	return memory_vma_may_be_lazy(v) && !(v->has_madv && v->madv & BIT(MADV_WIPEONFORK));
+}
+
 /* With the device no capability is needed for faults in the kernel. */
 static int new_uffd(int device)
 {
@@ -203,7 +208,7 @@ uint64_t memory_lazy_skip(const struct restore *r, const struct pagemap_run *run
 		const VmaEntry *v = vma_at(r->process.task->mm, at);
 		uint64_t vma_end = v ? MIN_OF(end, v->end) : end, stack;
 
-		if (!v || !memory_vma_may_be_lazy(v)) {
+		if (!v || !(run->flags & PAGEMAP_PRESENT ? memory_vma_is_lazy(v) : memory_vma_may_be_lazy(v))) {
 			*ret_stop = vma_end;
 			return at;
 		}
@@ -217,16 +222,24 @@ uint64_t memory_lazy_skip(const struct restore *r, const struct pagemap_run *run
 	return end;
 }
 
+static bool leaves_out(const struct pagemap_run *run, const struct wire_vma *v)
+{
+	return is_lazy(run) && run->vaddr + run->nr_pages * PAGE_SZ > v->start &&
+	       !(run->flags & PAGEMAP_PRESENT && v->madv & BIT(MADV_WIPEONFORK));
+}
+
 void memory_lazy_mark(const struct pagemap *map, struct wire_task *wire)
 {
 	struct wire_vma *v = (struct wire_vma *)(uintptr_t)wire->vmas, *end = v + wire->nr_vmas;
-	size_t i = 0;
+	size_t first = 0;
 
 	for (; v < end; v++) {
-		while (i < map->nr_runs &&
-		       (!is_lazy(&map->runs[i]) || map->runs[i].vaddr + map->runs[i].nr_pages * PAGE_SZ <= v->start))
-			i++;
-		if (i == map->nr_runs || map->runs[i].vaddr >= v->end)
-			v->lazy = 0;
+		bool any = false;
+
+		while (first < map->nr_runs && map->runs[first].vaddr + map->runs[first].nr_pages * PAGE_SZ <= v->start)
+			first++;
+		for (size_t i = first; !any && i < map->nr_runs && map->runs[i].vaddr < v->end; i++)
+			any = leaves_out(&map->runs[i], v);
+		v->lazy = v->lazy && any;
 	}
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Private anonymous memory: content, protections, holes that are preserved, zero pages, brk, the stack.
- * test: breaks=3 decode=yes
+ * test: flavours=host,lazy breaks=3 decode=yes
  */
 #include "checkpoint.h"
 #include <errno.h>

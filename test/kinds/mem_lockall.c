@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * mlockall(MCL_CURRENT) is preserved: existing mappings are locked, and their content is unchanged.
- * test: breaks=1
+ * test: flavours=host,lazy breaks=1
  */
 #include "checkpoint.h"
 

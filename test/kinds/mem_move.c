@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Memory in the way of the restorer: where it likes to be, right below the stack, at the top, the vDSO moved away.
- * test: breaks=1
+ * test: flavours=host,lazy breaks=1
  */
 #include "checkpoint.h"
 #include <sys/auxv.h>

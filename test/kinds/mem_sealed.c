@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * mseal(2): content, and that the mappings cannot be changed.
- * test: breaks=1
+ * test: flavours=host,lazy breaks=1
  */
 #include "checkpoint.h"
 #include <sys/syscall.h>
