@@ -63,6 +63,7 @@ FILES = $(BUILD)/criu:$(SBINDIR)/criu:755 \
 	systemd/tmpfiles.conf:$(TMPFILESDIR)/criu.conf:644 \
 	Documentation/criu.8:$(MANDIR)/man8/criu.8:644 \
 	Documentation/criu-migrate.8:$(MANDIR)/man8/criu-migrate.8:644 \
+	$(foreach f,$(wildcard Documentation/tutorials/*.md),$(f):$(DOCDIR)/tutorials/$(notdir $(f)):644) \
 	$(foreach f,$(wildcard Documentation/man1/*.1),$(f):$(MANDIR)/man1/$(notdir $(f)):644) \
 	$(foreach f,$(MAN3) $(MAN3_LINKS),$(f):$(MANDIR)/man3/$(notdir $(f)):644) \
 	scripts/completion/criu.bash:$(BASHDIR)/criu:644 \
@@ -71,7 +72,7 @@ FILES = $(BUILD)/criu:$(SBINDIR)/criu:755 \
 # LINK:TARGET
 LINKS = $(LIBDIR)/libcriu.so.2:libcriu.so.2.0 $(LIBDIR)/libcriu.so:libcriu.so.2
 # Removed if nothing else is in them.
-OWN_DIRS = $(INCLUDEDIR)/criu $(INCLUDEDIR)/compel $(DOCDIR)/examples/compel $(DOCDIR)/examples $(DOCDIR) \
+OWN_DIRS = $(INCLUDEDIR)/criu $(INCLUDEDIR)/compel $(DOCDIR)/examples/compel $(DOCDIR)/examples $(DOCDIR)/tutorials $(DOCDIR) \
 	$(PYTHONDIR)/pycriu/images $(PYTHONDIR)/pycriu $(PYTHONDIR)/crit $(PYTHONDIR)/criu_migrate
 
 parts = IFS=:; set -- $$f; unset IFS
