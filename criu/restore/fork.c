@@ -156,6 +156,18 @@ static int note_maker(struct restore *r, const struct restore_task *by)
 	return r->tool.maker < 0 ? fail(r->tool.maker, "pidfd of process %d", getpid()) : 0;
 }
 
+int restore_fork_root_inside(struct restore *r)
+{
+	struct restore_task *root = restore_task_of(r->plan.tree.root);
+	int err, ns = restore_pid_ns_given(r);
+
+	r->process.makes_root_for_tool = true;
+	if (ns >= 0 && setns(ns, CLONE_NEWPID) < 0)
+		return fail(-errno, "enter the pid namespace of the tree");
+	err = restore_enter_namespaces(r, root);
+	return err ? err : make_task(r, root, NULL);
+}
+
 /* In the process that forks @rt: @by, or the tool (NULL), waits for it. */
 static _Noreturn void run_maker(struct restore *r, struct restore_task *rt, const struct restore_task *by)
 {
@@ -511,7 +523,9 @@ int restore_fork_tree(struct restore *r)
 	/* Tasks start with all signals blocked: none may run the tool's handlers in them. */
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, NULL);
-	if (minds_our_end(r, root) || restore_root_is_made_inside(r) || restore_pid_ns_given(r) >= 0)
+	if (r->tool.sibling)
+		err = sibling_fork_root(r->tool.sibling);
+	else if (minds_our_end(r, root) || restore_root_is_made_inside(r) || restore_pid_ns_given(r) >= 0)
 		err = make_by_maker(r, root, NULL);
 	else
 		err = make_task(r, root, NULL);

@@ -63,6 +63,17 @@ int restore_lazy_begin(struct restore *r);
 int restore_lazy_complete(struct restore *r);
 /* In the tool: makes many forks cheaper. page_tables.c */
 void restore_prepare_forks(struct restore *r);
+/*
+ * In a process of the tool that shares the memory of this one, which is to be the last to end, and forks the root if that is to be
+ * a child of our parent, but created inside (sibling.c). make() is everything that needs our rights: we have none afterwards.
+ */
+bool restore_needs_sibling(const struct restore *r);
+int restore_make_as_sibling(struct restore *r, int (*make)(struct restore *r));
+/* In that process. */
+struct sibling;
+int sibling_fork_root(struct sibling *s);
+/* In the process that forks it: enters the namespaces of the root first, for good. */
+int restore_fork_root_inside(struct restore *r);
 /* In the tool: forks the root; every task then forks its own children and continues by itself. */
 int restore_fork_tree(struct restore *r);
 /* Does the tree live in another pid namespace than the tool? */

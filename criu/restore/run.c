@@ -349,6 +349,24 @@ static int make_tree(struct restore *r)
 	return err;
 }
 
+static int make_timed(struct restore *r)
+{
+	int err = make_tree(r);
+
+	r->stats.restore.restore_time = stats_now() - r->tool.began;
+	return err;
+}
+
+/* With the rights that the tool does not have afterwards. */
+static int make_with_stats(struct restore *r)
+{
+	int err = make_timed(r);
+
+	if (!err)
+		stats_finish_restore(r->opts, r->opts->work_dir_fd, &r->stats.restore);
+	return err;
+}
+
 /* With the credentials of the user who passed it. */
 static int open_root(struct restore *r)
 {
@@ -365,9 +383,9 @@ static int open_root(struct restore *r)
 
 static int load_and_make(struct restore *r)
 {
-	uint64_t start = stats_now();
 	int err = open_root(r);
 
+	r->tool.began = stats_now();
 	if (!err)
 		err = untrusted_begin(r);
 	if (!err)
@@ -388,10 +406,9 @@ static int load_and_make(struct restore *r)
 		err = interrupted();
 	if (!err)
 		err = restore_move_service_fds(r);
-	if (!err)
-		err = make_tree(r);
-	r->stats.restore.restore_time = stats_now() - start;
-	return err;
+	if (err)
+		return err;
+	return restore_needs_sibling(r) ? restore_make_as_sibling(r, make_with_stats) : make_timed(r);
 }
 
 struct restore *restore_new(const struct options *opts)
@@ -473,7 +490,7 @@ int restore_run(const struct options *opts, struct restore_result *ret)
 	limits_put_back(r->tool.own_limits);
 	if (!err)
 		restore_dedup(r);
-	if (!err && !paused)
+	if (!err && !paused && !restore_needs_sibling(r))
 		stats_finish_restore(opts, opts->work_dir_fd, &r->stats.restore);
 	if (!err && !untrusted_resume(r) && !opts->restore_detached)
 		err = restore_wait(r, &ret->wait_status);

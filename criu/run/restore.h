@@ -161,6 +161,8 @@ struct restore_tool {
 	/* Namespaces of the tree other than ours, in the order in which they are entered. */
 	const struct ns *inside[NS_TYPES];
 	size_t nr_inside;
+	uint64_t began; /* stats_now() */
+	struct sibling *sibling; /* that forks the root (restore/sibling.c); NULL: it is not needed */
 	int maker; /* in a task that was forked by a process that exits at once (restore/fork.c): pidfd of that; -1: in others */
 	struct hash ptys; /* run/pty.c: index -> master */
 	bool announces_network; /* when the tree is complete, its network-unlock */

@@ -207,6 +207,32 @@ def cgroup_modes():
     c.end()
 
 
+def user_namespace():
+    """A container whose root is another user outside; the engine restores it as its own child."""
+    def change(config):
+        config["linux"]["namespaces"].append({"type": "user"})
+        for name in "uidMappings", "gidMappings":
+            config["linux"][name] = [{"containerID": 0, "hostID": 100000, "size": 65536}]
+    c = Container("c11", change)
+    sh(["chown", "-R", "100000:100000", c.root])
+    c.run()
+    c.checkpoint("images-user", "--leave-running")
+    want(c.state() == "running", c.state())
+    c.guest.goes_on()
+    c.checkpoint("images-user2")
+    for n in range(2):
+        before = c.guest.number()
+        c.restore(f"images-user{2 + n}")
+        want(text_of(f"/proc/{c.pid()}/uid_map").split() == ["0", "100000", "65536"], text_of(f"/proc/{c.pid()}/uid_map"))
+        c.guest.goes_on(before)
+        c.checkpoint(f"images-user{3 + n}")
+    with open(tmp("images-user4/pstree.img"), "r+b") as f:
+        f.truncate(10)
+    code, text = c.restore("images-user4", check=False)
+    want(code and "pstree.img" in c.log("restore.log"), f"{code}: {text}: {c.log('restore.log')}")
+    c.gone()
+
+
 class Console:
     """Where the engine sends the master of the container's terminal."""
 
@@ -284,7 +310,7 @@ def damaged_images():
 
 
 CASES = (checkpoint_and_restore_thrice, leave_running, pre_dumps, connection, bind_mounts_and_masked_files, host_of_another_name,
-         cgroup_modes, terminal, lazy_pages_at_a_port_in_use, damaged_images)
+         cgroup_modes, user_namespace, terminal, lazy_pages_at_a_port_in_use, damaged_images)
 
 
 def main(program, without=()):

@@ -161,9 +161,9 @@ int user_link(struct restore *r)
 	if (err || !user)
 		return err;
 	if (!restore_enters_late(r))
-		return r->opts->restore_sibling ?
+		return r->opts->restore_sibling && r->opts->has_images_user ?
 			       fail(-EOPNOTSUPP,
-				    "the user namespace of the tree owns its pid namespace: --restore-sibling is not implemented for that") :
+				    "the user namespace of the tree owns its pid namespace: --restore-sibling and --untrusted-images are mutually exclusive then") :
 			       0;
 	restore_for_each_task(rt, r)
 		if (!err)
