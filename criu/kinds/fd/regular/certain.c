@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Files that a restore could not open: a task in a user namespace has no permission to open them, and nothing proves that the path
+ * Files that a restore could not open: a task has no permission to open them (any more), and nothing proves that the path
  * leads to the same file (run/names.h). Checked where the file system has no times of creation.
  */
 #include <linux/capability.h>
 #include <linux/magic.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 #include "base/bits.h"
 #include "kernel/device.h"
@@ -22,7 +23,13 @@ static bool in_group(const struct proc_status *status, gid_t gid)
 	return is;
 }
 
-/* By its permissions alone; access control lists are left out. */
+/* Access control lists are left to the restore. */
+static bool has_acl(const struct subject *s)
+{
+	return fgetxattr(s->local, "system.posix_acl_access", NULL, 0) > 0;
+}
+
+/* By its permissions alone. */
 static bool may_open(const struct dump *dump, const struct subject *s)
 {
 	static const unsigned wanted[] = { [O_RDONLY] = 4, [O_WRONLY] = 2, [O_RDWR] = 6, [O_ACCMODE] = 6 };
@@ -41,7 +48,7 @@ static bool may_open(const struct dump *dump, const struct subject *s)
 		has >>= 6;
 	else if (in_group(status, s->st.st_gid))
 		has >>= 3;
-	return (has & need) == need;
+	return (has & need) == need || has_acl(s);
 }
 
 /* The files of the tree's own, and those of /proc, are not those of the dump in any case. */
@@ -56,12 +63,11 @@ static bool is_made_anew(const struct dump *dump, const struct subject *s)
 
 void regular_check_certain(struct dump *dump, const struct subject *s, const char *name)
 {
-	const struct ns *user = s->task->ns[NS_USER];
 	char why[TRUST_WHY_MAX] = "";
 	int fd;
 
-	if (s->birth || !user || user->own || !S_ISREG(s->st.st_mode) || !s->st.st_nlink || s->flags & O_PATH ||
-	    may_open(dump, s) || is_made_anew(dump, s))
+	if (s->birth || !S_ISREG(s->st.st_mode) || !s->st.st_nlink || s->flags & O_PATH || may_open(dump, s) ||
+	    is_made_anew(dump, s))
 		return;
 	fd = trusted_path_open(NULL, path_from(&dump->roots, s->mnt_id, name), true, why);
 	if (fd >= 0)
