@@ -11,3 +11,13 @@ $(BUILD)/test/unit/transport.a: $(TRANSPORT_OBJS)
 
 $(TRANSPORT_UNIT_TESTS): %: %.o $(BUILD)/test/unit/transport.a
 	$(CC) $(LDFLAGS) -o $@ $^
+
+# The page server, with everything that it calls instrumented.
+PAGE_SERVER_FUZZ := $(BUILD)/test/fuzz/fuzz_page_server
+PAGE_SERVER_SRC  := criu/page_server/session.c criu/page_server/images.c criu/transport/message.c criu/transport/connection.c \
+	$(wildcard criu/image/*.c) $(filter-out criu/util/faults.c,$(wildcard criu/util/*.c criu/util/$(ARCH)/*.c))
+FUZZ_TARGETS     += $(PAGE_SERVER_FUZZ)
+
+$(PAGE_SERVER_FUZZ): $(BUILD)/%: %.c $(PAGE_SERVER_SRC) $(PROTO_C) $(wildcard criu/page_server/*.h criu/transport/*.h criu/image/*.h) | $(PROTO_H)
+	@mkdir -p $(@D)
+	$(FUZZ_CC) $(CSTD) $(FUZZ_FLAGS) $(INCLUDE) -o $@ $(filter %.c,$^) -lprotobuf-c

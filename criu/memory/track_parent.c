@@ -78,6 +78,11 @@ int track_check_parent(struct dump *dump)
 			-ESRCH,
 			"--prev-images-dir %s: process %d has started after these images were made: they are of another one",
 			path, root->t.host_pid);
+	if (has_pages_of(t, root->t.pid) == -ENOENT && dump->opts->page_server)
+		return fail(
+			-EOPNOTSUPP,
+			"--prev-images-dir %s: there is no pagemap-%d.img: a dump whose previous pages are on a page server is not implemented; pre-dump to a directory",
+			path, root->t.pid);
 	if (has_pages_of(t, root->t.pid) == -ENOENT)
 		return fail(-ESRCH,
 			    "--prev-images-dir %s: there is no pagemap-%d.img: the images are of another process", path,

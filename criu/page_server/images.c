@@ -18,7 +18,18 @@ static int store_error(const struct images *images, int err)
 	return err < 0 ? fail(err, "%s", image_store_error(images->store)) : 0;
 }
 
-int images_begin(struct images *images, int dir)
+/* It is refused at once if it cannot be opened. */
+static int set_parent(struct images *images, const char *path)
+{
+	struct image_store *parent;
+	int err = image_store_set_parent(images->store, path);
+
+	if (!err)
+		err = image_store_parent(images->store, &parent);
+	return err ? fail(err, "--prev-images-dir %s: %s", path, image_store_error(images->store)) : 0;
+}
+
+int images_begin(struct images *images, int dir, const char *parent)
 {
 	int err;
 
@@ -27,9 +38,10 @@ int images_begin(struct images *images, int dir)
 	if (err)
 		return fail(err, "open the images directory");
 	err = image_store_begin(images->store);
-	if (!err)
-		image_store_part(images->store, LAST_PAGES_ID);
-	return store_error(images, err);
+	if (err)
+		return store_error(images, err);
+	image_store_part(images->store, LAST_PAGES_ID);
+	return parent ? set_parent(images, parent) : 0;
 }
 
 static int close_image(struct images *images)

@@ -24,7 +24,8 @@ struct images {
 	uint64_t nr_pages; /* of all images, with those in the parent */
 };
 
-int images_begin(struct images *images, int dir);
+/* @parent: path of the previous images, relative to @dir; NULL: none, or those that are already referred to. */
+int images_begin(struct images *images, int dir, const char *parent);
 /* Removes what was not committed. */
 void images_free(struct images *images);
 

@@ -67,7 +67,7 @@ int page_server_ready(struct page_server *server, int ready)
 	int err = watch_signals(server);
 
 	if (!err)
-		err = images_begin(&server->images, server->opts->images_dir_fd);
+		err = images_begin(&server->images, server->opts->images_dir_fd, server->opts->parent_dir);
 	return err ? err : background_ready(server->opts, ready);
 }
 

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a client sends to a page server. The input has only messages: the content of short runs is added. After a session that
+ * succeeded the images can be read; after any other one there are none.
+ */
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/bits.h"
+#include "image/dir.h"
+#include "image/pagemap.h"
+#include "page_server/session.h"
+#include "transport/message.h"
+#include "util/log.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define CONTENT_MAX (3 * PAGE_SZ)
+#define STREAM_MAX (100ul << 10)
+
+static int make_dir(void)
+{
+	static int dir = -1;
+	char path[64];
+
+	if (dir >= 0)
+		return dir;
+	snprintf(path, sizeof(path), "fuzz-page-server-%d", getpid());
+	if (mkdir(path, 0700) < 0)
+		abort();
+	dir = open(path, O_RDONLY | O_DIRECTORY);
+	log_to_fd(-1);
+	return dir >= 0 ? dir : (abort(), -1);
+}
+
+/* Removes everything; returns how many images there were, and whether they can be read. */
+static size_t take_images(int fd)
+{
+	struct image_store *store;
+	DIR *dir = fdopendir(dup(fd));
+	size_t n = 0;
+
+	if (!dir || image_dir_open_fd(fd, &store) < 0)
+		abort();
+	rewinddir(dir);
+	for (struct dirent *e; (e = readdir(dir));) {
+		struct pagemap *map;
+		enum image_type type;
+		uint64_t id;
+
+		if (e->d_name[0] == '.')
+			continue;
+		n++;
+		/* No temporary names. */
+		if (image_parse_name(e->d_name, &type, &id))
+			abort();
+		if (type == IMAGE_PAGES)
+			continue;
+		if (pagemap_load(store, type, id, &map) < 0)
+			abort();
+		pagemap_free(map);
+	}
+	rewinddir(dir);
+	for (struct dirent *e; (e = readdir(dir));)
+		unlinkat(fd, e->d_name, 0);
+	image_store_close(store);
+	closedir(dir);
+	return n;
+}
+
+/* All of it is there when the server begins: what it would have to wait for does not exist. */
+static void send_stream(int sock, const uint8_t *data, size_t size)
+{
+	static const uint8_t content[CONTENT_MAX];
+
+	for (size_t at = 0, sent = 0; at < size && sent < STREAM_MAX; at += MESSAGE_SIZE) {
+		size_t len = MIN_OF(size - at, (size_t)MESSAGE_SIZE);
+		struct message m = { 0 };
+
+		if (send(sock, data + at, len, MSG_DONTWAIT) != (ssize_t)len)
+			return;
+		if (len == MESSAGE_SIZE)
+			message_decode(data + at, &m);
+		len = m.nr_pages <= CONTENT_MAX / PAGE_SZ ? m.nr_pages * PAGE_SZ : 0;
+		if (!(m.command == MESSAGE_ADD || (m.command == MESSAGE_ADD_F && m.flags & MESSAGE_PRESENT)) || !len)
+			continue;
+		if (send(sock, content, len, MSG_DONTWAIT) != (ssize_t)len)
+			return;
+		sent += len;
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	const int dir = make_dir();
+	struct connection connection;
+	struct images images;
+	int fds[2], ret;
+	size_t n;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0 || connection_open(&connection, fds[0]) < 0)
+		abort();
+	connection.stop_fd = eventfd(1, EFD_CLOEXEC);
+	send_stream(fds[1], data, size);
+	if (images_begin(&images, dir, NULL) < 0)
+		abort();
+	ret = page_session_serve(&connection, &images, true);
+	images_free(&images);
+	close(connection.stop_fd);
+	connection_close(&connection);
+	close(fds[1]);
+	n = take_images(dir);
+	if (ret > 0 || (ret < 0 && n))
+		abort();
+	return 0;
+}
