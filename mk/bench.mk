@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# make bench [PARTS="sleep memory pieces freeze processes threads forked container service connections"] [BENCH_DIR=dir]: medians,
+# make bench [PARTS="sleep memory page_server pieces freeze processes threads forked container service connections"] [BENCH_DIR=dir]: medians,
 # ratios to what this machine can do at best, and system calls and page faults per process, counted by perf
 PARTS       ?=
 BENCH_DIR   ?= /tmp

@@ -5,11 +5,15 @@
  *	limits fork COUNT           COUNT children that wait, then their end
  *	limits threads COUNT        a process that makes COUNT threads, which wait, and its end
  *	limits copy FILE MIB        so much random memory into a fresh FILE by two threads
+ *	limits send FILE MIB        so much random memory over a TCP connection on this host, whose other end writes it to a
+ *	                            fresh FILE; "-": discards it
  *	limits warm MIB             use so much memory and free it: in a virtual machine the host may have reclaimed
  *	                            free memory, and its next user (we or the tool) has to wait for that
  *	limits fill FILE MIB        so much fresh anonymous memory from a cached FILE: huge pages, one reader or two
  */
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
@@ -17,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -81,11 +86,9 @@ static void run(int fd, char *mem, size_t len, int fill, int nr)
 		pthread_join(thread[i], NULL);
 }
 
-static double copy(const char *name, size_t len)
+static void fill_random(char *mem, size_t len)
 {
-	char *mem = map_huge(len);
 	uint64_t *p = (void *)mem, x = 88172645463325252ull;
-	double best = 1e9;
 
 	for (size_t i = 0; i < len / sizeof(*p); i++) {
 		x ^= x << 13;
@@ -93,6 +96,14 @@ static double copy(const char *name, size_t len)
 		x ^= x << 17;
 		p[i] = x;
 	}
+}
+
+static double copy(const char *name, size_t len)
+{
+	char *mem = map_huge(len);
+	double best = 1e9;
+
+	fill_random(mem, len);
 	/* With preallocated and with growing space: the better result counts. */
 	for (int preallocate = 0; preallocate < 2; preallocate++) {
 		double start = now(), took;
@@ -229,6 +240,51 @@ static double threads_many(int count)
 	return now() - start;
 }
 
+static void receive(int listener, int file, size_t len)
+{
+	char *buffer = map_huge(STEP);
+	int sock = accept(listener, NULL, NULL);
+	ssize_t n;
+
+	for (size_t at = 0; at < len; at += n) {
+		n = recv(sock, buffer, STEP, 0);
+		if (n <= 0 || (file >= 0 && pwrite(file, buffer, n, at) != n))
+			_exit(1);
+	}
+	_exit(write(sock, "r", 1) != 1);
+}
+
+/* Its time ends with the answer that everything has been written. */
+static double send_over(const char *name, size_t len)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int listener = socket(AF_INET, SOCK_STREAM, 0), sock = socket(AF_INET, SOCK_STREAM, 0);
+	int file = strcmp(name, "-") ? open(name, O_RDWR | O_CREAT | O_TRUNC, 0600) : -1;
+	socklen_t size = sizeof(address);
+	char *mem = map_huge(len), c;
+	double start;
+	pid_t pid;
+
+	fill_random(mem, len);
+	if (bind(listener, (struct sockaddr *)&address, size) || listen(listener, 1) ||
+	    getsockname(listener, (struct sockaddr *)&address, &size))
+		exit(1);
+	pid = fork();
+	if (!pid)
+		receive(listener, file, len);
+	if (pid < 0 || connect(sock, (struct sockaddr *)&address, size))
+		exit(1);
+	start = now();
+	for (size_t at = 0; at < len; at += STEP)
+		if (send(sock, mem + at, STEP, 0) != (ssize_t)STEP)
+			exit(1);
+	if (read(sock, &c, 1) != 1)
+		exit(1);
+	start = now() - start;
+	waitpid(pid, NULL, 0);
+	return start;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 3 && !strcmp(argv[1], "exec"))
@@ -241,6 +297,8 @@ int main(int argc, char **argv)
 		printf("%.9f\n", warm((size_t)atol(argv[2]) << 20));
 	else if (argc == 4 && !strcmp(argv[1], "copy"))
 		printf("%.9f\n", copy(argv[2], (size_t)atol(argv[3]) << 20));
+	else if (argc == 4 && !strcmp(argv[1], "send"))
+		printf("%.9f\n", send_over(argv[2], (size_t)atol(argv[3]) << 20));
 	else if (argc == 4 && !strcmp(argv[1], "fill"))
 		printf("%.9f\n", fill(argv[2], (size_t)atol(argv[3]) << 20));
 	else
