@@ -31,9 +31,10 @@ static int read_task(void *arg, pid_t pid, uint64_t vaddr, void *to, uint64_t *l
 
 int dump_serve_lazy_pages(struct dump *dump)
 {
-	const struct lazy_source source = {
-		.read = read_task, .arg = dump, .live = true, .if_lost = "the tree continues here, and its images are removed"
-	};
+	const struct lazy_source source = { .read = read_task,
+					    .arg = dump,
+					    .live = true,
+					    .if_lost = "the tree continues here, and its images are removed" };
 
 	if (!dump->opts->lazy_pages)
 		return 0;

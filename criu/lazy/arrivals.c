@@ -8,7 +8,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include "lazy/daemon.h"
+#include "lazy/arrivals.h"
 #include "lazy/lazy.h"
 #include "util/log.h"
 
@@ -47,7 +47,9 @@ static int note_none(struct lazy_daemon *d, pid_t pid)
 
 static int complete(struct lazy_daemon *d, struct lazy_arrival *arrival)
 {
-	int err = arrival->pid < 0 ? note_none(d, -arrival->pid) : attach(d, arrival);
+	int err = arrival->pid == INT32_MIN ? fail(-EPROTO, "restore has reported an impossible process") :
+		  arrival->pid < 0	    ? note_none(d, -arrival->pid) :
+					      attach(d, arrival);
 
 	if (!err) {
 		d->arrived++;

@@ -9,6 +9,8 @@
 #include <unistd.h>
 #include "image/dir.h"
 #include "lazy/daemon.h"
+#include "lazy/load.h"
+#include "lazy/report.h"
 #include "lazy/lazy.h"
 #include "lazy/remote.h"
 #include "run/background.h"

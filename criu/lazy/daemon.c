@@ -8,42 +8,25 @@
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include "base/bits.h"
 #include "lazy/lazy.h"
+#include "lazy/load.h"
+#include "lazy/prefetch.h"
+#include "lazy/holder.h"
 #include "lazy/remote.h"
+#include "lazy/report.h"
+#include "lazy/serve.h"
 #include "run/options.h"
 #include "util/fds.h"
 #include "util/log.h"
 #include "util/proc_root.h"
-
-#define LOG_FILE "lazy-pages.log"
 
 struct spawn {
 	const struct options *opts;
 	struct image_store *dir;
 	int sock, other_sock;
 };
-
-/* Nobody reads our stderr any more, and whoever has the other end of a pipe there waits for its end. */
-bool lazy_has_log_file(void)
-{
-	struct stat st;
-
-	return log_fd() >= 0 && fstat(log_fd(), &st) == 0 && S_ISREG(st.st_mode);
-}
-
-void lazy_log(struct lazy_daemon *d)
-{
-	int fd;
-
-	if (log_fd() >= 0 || d->work_dir < 0)
-		return;
-	fd = open_at(d->work_dir, LOG_FILE, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0600);
-	if (fd >= 0)
-		log_to_fd(fd);
-}
 
 ARRAY_OF(fd_list, int);
 
@@ -147,10 +130,11 @@ int lazy_check_local(const struct lazy_daemon *d)
 	for (const struct lazy_space *s = d->spaces; s; s = s->next)
 		for (size_t i = 0; i < s->n; i++)
 			if (s->v[i].fd < 0)
-				return fail(-ENODATA,
-					    "pages of process %d (at %lx) are not in the images, but at the source of a "
-					    "lazy dump: start criu lazy-pages --page-server first",
-					    s->pid, s->v[i].start);
+				return fail(
+					-ENODATA,
+					"pages of process %d (at %lx) are not in the images, but at the source of a "
+					"lazy dump: start criu lazy-pages --page-server first",
+					s->pid, s->v[i].start);
 	return 0;
 }
 

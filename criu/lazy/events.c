@@ -2,7 +2,7 @@
 /* Processes change their memory while pages are outstanding: the spaces follow. Also in the holder, on its own copy. */
 #include <errno.h>
 #include <stddef.h>
-#include "lazy/daemon.h"
+#include "lazy/events.h"
 #include "util/log.h"
 
 struct lazy_space *space_by_uffd(const struct lazy_daemon *d, int uffd)

@@ -15,7 +15,10 @@
 #include <unistd.h>
 #include "base/bits.h"
 #include "kernel/proc_pid.h"
-#include "lazy/daemon.h"
+#include "lazy/arrivals.h"
+#include "lazy/events.h"
+#include "lazy/holder.h"
+#include "lazy/report.h"
 #include "lazy/uffd.h"
 #include "util/fds.h"
 #include "util/log.h"

@@ -21,7 +21,8 @@
 struct lazy_arrival {
 	int32_t pid; /* in the images; 0: nothing yet; negative: it has no memory of its own */
 	_Atomic uint32_t complete; /* by the daemon */
-	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(struct ucred))]; /* as received */
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int)) +
+					      CMSG_SPACE(sizeof(struct ucred))]; /* as received */
 };
 
 struct lazy_journal {

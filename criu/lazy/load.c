@@ -6,7 +6,7 @@
 #include "base/cleanup.h"
 #include "image/pagemap.h"
 #include "image/reader.h"
-#include "lazy/daemon.h"
+#include "lazy/load.h"
 #include "memory/lazy.h"
 #include "mm.pb-c.h"
 #include "pstree.pb-c.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The second thread: supplies all pages that nobody waits for. It reads without the lock, and takes it for a few pages at a
+ * The second thread: supplies all other pages. It reads without the lock, and takes it for a few pages at a
  * time, so that faults do not wait. No malloc without the lock: the first thread may fork the holder meanwhile.
  */
 #include <errno.h>
@@ -9,7 +9,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 #include "base/bits.h"
-#include "lazy/daemon.h"
+#include "lazy/prefetch.h"
+#include "lazy/supply.h"
 #include "util/fds.h"
 #include "util/log.h"
 
@@ -63,7 +64,8 @@ static bool find_piece(struct lazy_daemon *d, struct piece *ret)
 }
 
 /* The process may have changed its memory since the piece was chosen. */
-static int put_step(struct lazy_daemon *d, const struct piece *p, uint64_t addr, uint64_t len, const char *from, int lost)
+static int put_step(struct lazy_daemon *d, const struct piece *p, uint64_t addr, uint64_t len, const char *from,
+		    int lost)
 {
 	const struct lazy_range *range;
 	int err = 0;

@@ -7,10 +7,11 @@
 #include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 #include "base/bits.h"
+#include "lazy/supply.h"
+#include "lazy/wanted.h"
 #include "run/options.h"
 #include "transport/endpoint.h"
 #include "transport/message.h"
@@ -23,7 +24,6 @@
 struct remote {
 	struct connection connection;
 	pthread_t thread;
-	struct lazy_faults wanted;
 	char *chunk;
 };
 
@@ -39,17 +39,6 @@ static int lost(const struct lazy_daemon *d, int err)
 		    d->remote->connection.peer);
 }
 
-int remote_want(struct lazy_daemon *d, struct lazy_space *space, uint64_t page)
-{
-	struct lazy_faults *wanted = &d->remote->wanted;
-
-	for (size_t i = 0; i < wanted->n; i++)
-		if (wanted->v[i].space == space && wanted->v[i].addr == page)
-			return 0;
-	pthread_cond_broadcast(&d->more);
-	return array_add(wanted, ((struct lazy_fault){ space, page }));
-}
-
 static void request_of(const struct lazy_space *space, const struct lazy_range *range, uint64_t start, uint64_t end,
 		       struct request *ret)
 {
@@ -61,19 +50,15 @@ static void request_of(const struct lazy_space *space, const struct lazy_range *
 /* False: none is waited for. */
 static bool next_wanted(struct lazy_daemon *d, struct request *ret)
 {
-	struct lazy_faults *wanted = &d->remote->wanted;
+	const struct lazy_range *range;
+	struct lazy_fault want;
+	uint64_t end;
 
-	while (wanted->n) {
-		struct lazy_fault want = wanted->v[0];
-		const struct lazy_range *range = space_find(want.space, want.addr);
-
-		memmove(wanted->v, wanted->v + 1, --wanted->n * sizeof(want));
-		if (want.space->ended || !range || range->fd >= 0 || !space_is_missing(want.space, range, want.addr))
-			continue;
-		request_of(want.space, range, want.addr, MIN_OF(range->end, ROUND_DOWN(want.addr, AROUND) + AROUND), ret);
-		return true;
-	}
-	return false;
+	if (!wanted_take(d, &want, &range))
+		return false;
+	end = ROUND_DOWN(want.addr, AROUND) + AROUND;
+	request_of(want.space, range, want.addr, MIN_OF(range->end, end), ret);
+	return true;
 }
 
 static bool next_missing(struct lazy_daemon *d, struct request *ret)
@@ -128,7 +113,8 @@ static int fetch(struct lazy_daemon *d, struct request *request, uint32_t *ret_m
 	message_decode(bytes, &m);
 	if (m.command != MESSAGE_ADD_F || m.flags != MESSAGE_PRESENT || m.vaddr != request->vaddr || !m.nr_pages ||
 	    m.nr_pages > request->len / PAGE_SZ)
-		return fail(-EPROTO, "the source of lazy pages, %s, has sent something else than the pages at %lx of process %d",
+		return fail(-EPROTO,
+			    "the source of lazy pages, %s, has sent something else than the pages at %lx of process %d",
 			    r->connection.peer, request->vaddr, request->pid);
 	request->len = m.nr_pages * PAGE_SZ;
 	*ret_mark = m.mark;
@@ -244,6 +230,7 @@ int remote_end(struct lazy_daemon *d)
 		err = connection_recv(&d->remote->connection, &status, sizeof(status));
 	connection_close(&d->remote->connection);
 	if (err || status)
-		log_warn("all pages are here, but the source, %s, has not confirmed that it knows", d->remote->connection.peer);
+		log_warn("all pages are here, but the source, %s, has not confirmed that it knows",
+			 d->remote->connection.peer);
 	return 0;
 }

@@ -7,7 +7,12 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
-#include "lazy/daemon.h"
+#include "lazy/arrivals.h"
+#include "lazy/events.h"
+#include "lazy/holder.h"
+#include "lazy/prefetch.h"
+#include "lazy/serve.h"
+#include "lazy/supply.h"
 #include "util/log.h"
 
 #define READY_MAX 32

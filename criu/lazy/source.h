@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The other side of a lazy restore from another machine: sends pages that are asked for (GET), until it is told that none is missing. */
+/* The other side of a lazy restore from another machine: sends pages that are asked for (GET), until a CLOSE says that none is missing. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>

@@ -50,7 +50,9 @@ static int read_images(void *arg, pid_t pid, uint64_t vaddr, void *to, uint64_t 
 
 static int serve(const struct options *opts, struct served *served, int ready)
 {
-	const struct lazy_source source = { .read = read_images, .arg = served, .if_lost = "the images are complete here" };
+	const struct lazy_source source = { .read = read_images,
+					    .arg = served,
+					    .if_lost = "the images are complete here" };
 	_cleanup_close_ int signals = -1;
 	sigset_t mask, was;
 	int err;

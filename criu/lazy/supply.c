@@ -4,8 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/bits.h"
-#include "lazy/daemon.h"
-#include "lazy/remote.h"
+#include "lazy/report.h"
+#include "lazy/supply.h"
+#include "lazy/wanted.h"
 #include "lazy/uffd.h"
 #include "util/fds.h"
 #include "util/log.h"
@@ -83,8 +84,9 @@ int supply_lost(struct lazy_daemon *d, struct lazy_space *space, const struct la
 
 	if (!space->lost) {
 		lazy_log(d);
-		log_error("process %d%s: its page %lx, and perhaps others, cannot be read (%s): whoever accesses them gets SIGBUS",
-			  space->pid, space->forked ? " (a child)" : "", addr, strerror(-why));
+		log_error(
+			"process %d%s: its page %lx, and perhaps others, cannot be read (%s): whoever accesses them gets SIGBUS",
+			space->pid, space->forked ? " (a child)" : "", addr, strerror(-why));
 	}
 	d->lost = true;
 	for (; addr < end; addr += PAGE_SZ) {
@@ -150,5 +152,5 @@ int supply_fault(struct lazy_daemon *d, struct lazy_space *space, uint64_t addr)
 
 	if (!range || !space_is_missing(space, range, page))
 		return supply_zeros(space, page);
-	return range->fd < 0 ? remote_want(d, space, page) : supply_around(d, space, range, page);
+	return range->fd < 0 ? wanted_add(d, space, page) : supply_around(d, space, range, page);
 }

@@ -56,4 +56,5 @@ int memory_scan_pages(struct dump *dump, struct dump_task *dt);
 typedef int (*page_run_fn)(void *arg, const VmaEntry *vma, const struct page_run *run);
 int memory_classify_pages(const struct dump_task *dt, const MmEntry *mm, page_run_fn fn, void *arg);
 /* lazy_save.c: a run that may be lazy, without the pages that are written all the same. */
-int memory_lazy_split(const struct dump_task *dt, const VmaEntry *vma, const struct page_run *run, page_run_fn fn, void *arg);
+int memory_lazy_split(const struct dump_task *dt, const VmaEntry *vma, const struct page_run *run, page_run_fn fn,
+		      void *arg);

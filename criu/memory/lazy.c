@@ -58,7 +58,8 @@ int memory_lazy_probe(uint64_t *ret_features)
 	if (err)
 		return fail(err, "--lazy-pages: userfaultfd");
 	if ((all.features & EVENTS) != EVENTS)
-		return fail(-EOPNOTSUPP, "--lazy-pages: the userfaultfd of this kernel does not report fork, mremap and munmap");
+		return fail(-EOPNOTSUPP,
+			    "--lazy-pages: the userfaultfd of this kernel does not report fork, mremap and munmap");
 	if (!(all.features & UFFD_FEATURE_POISON))
 		return fail(-EOPNOTSUPP, "--lazy-pages: this kernel cannot make a page inaccessible that is lost "
 					 "(UFFDIO_POISON, Linux 6.6): it would be read as zeros");
@@ -185,7 +186,8 @@ int memory_lazy_begin(struct restore *r, struct restore_task *rt, const struct p
 	if (err == -EPERM && all_present(map)) {
 		if (fd >= 0)
 			close(fd);
-		log_warn("all of its memory is loaded now: lazy pages need CAP_SYS_PTRACE in the initial user namespace");
+		log_warn(
+			"all of its memory is loaded now: lazy pages need CAP_SYS_PTRACE in the initial user namespace");
 		return send_uffd(r, -rt->t.pid, -1);
 	}
 	if (err)

@@ -21,7 +21,8 @@ static bool has_stack_pointer(const struct dump_task *dt, uint64_t start, uint64
 	return first != UINT64_MAX;
 }
 
-int memory_lazy_split(const struct dump_task *dt, const VmaEntry *vma, const struct page_run *run, page_run_fn fn, void *arg)
+int memory_lazy_split(const struct dump_task *dt, const VmaEntry *vma, const struct page_run *run, page_run_fn fn,
+		      void *arg)
 {
 	uint64_t at = run->start, page;
 	int err = 0;

@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include "lazy/daemon.h"
+#include "lazy/arrivals.h"
 #include "util/fds.h"
 #include "util/log.h"
 

@@ -56,7 +56,8 @@ static bool same(const struct lazy_space *space, const struct model *m)
 		const struct lazy_range *r = space_find(space, address(p));
 		uint64_t is = r ? r->at + (address(p) - r->start) : 0;
 
-		if (is != m->at[p] || (r && (r->fd != m->fd[p] || space_is_missing(space, r, address(p)) == m->done[p])))
+		if (is != m->at[p] ||
+		    (r && (r->fd != m->fd[p] || space_is_missing(space, r, address(p)) == m->done[p])))
 			return false;
 		missing += r && !m->done[p];
 	}
@@ -140,8 +141,9 @@ static bool round_is_right(void)
 		if (good && !any(20)) {
 			child = space_fork(space, 7);
 			of_child = m;
-			good = child && child->uffd == 7 && child->forked && child->pid == 5 && same(child, &of_child) &&
-			       drop_some(child, &of_child) && same(child, &of_child) && same(space, &m);
+			good = child && child->uffd == 7 && child->forked && child->pid == 5 &&
+			       same(child, &of_child) && drop_some(child, &of_child) && same(child, &of_child) &&
+			       same(space, &m);
 			space_free(child);
 		}
 	}
