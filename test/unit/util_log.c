@@ -178,6 +178,30 @@ static void no_log_is_no_error(void)
 	CHECK_STR(logged(), "");
 }
 
+static char diverted[64];
+
+static void keep_diverted(void *arg, const char *error)
+{
+	snprintf(diverted, sizeof(diverted), "%s%s", (const char *)arg, error);
+}
+
+static void errors_can_be_diverted(void)
+{
+	unsigned int before = log_error_count();
+
+	log_divert(keep_diverted, "got: ");
+	{
+		LOG_SCOPE("pid %d", 7);
+		CHECK(fail(-ENOENT, "open %s", "a\x1b") == -ENOENT);
+		log_warn("not this");
+	}
+	log_divert(NULL, NULL);
+	CHECK_STR(diverted, "got: open a?: No such file or directory");
+	CHECK(log_error_count() == before && strstr(logged(), "not this") && !strstr(text, "open"));
+	log_error("again");
+	CHECK(log_error_count() == before + 1 && strstr(logged(), "again"));
+}
+
 int main(void)
 {
 	sink = memfd_create("log", MFD_CLOEXEC);
@@ -193,5 +217,6 @@ int main(void)
 	RUN(errors_are_kept_over_fork);
 	RUN(notices_reach_stderr_once);
 	RUN(no_log_is_no_error);
+	RUN(errors_can_be_diverted);
 	DONE();
 }
