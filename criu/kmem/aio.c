@@ -11,7 +11,7 @@
 #define TRIES 100
 #define CONTEXT_SIZE_MAX 4096
 
-#define FIELDS(X)                                              \
+#define FIELDS(X, O)                                           \
 	X(mm_table, "mm_struct", "ioctx_table", NULL)          \
 	X(table_nr, "kioctx_table", "nr", NULL)                \
 	X(table_table, "kioctx_table", "table", NULL)          \
@@ -27,19 +27,7 @@
 	X(cpu_available, "kioctx_cpu", "reqs_available", NULL) \
 	X(size, "kioctx", NULL, NULL)
 
-struct fields {
-	FIELDS(KERNEL_FIELD_MEMBER)
-};
-
-static const struct kernel_field fields[] = { FIELDS(KERNEL_FIELD_ROW) };
-
-struct aio_reader {
-	struct kernel_memory mem;
-	struct fields at;
-	struct buf cpus; /* a byte for each possible CPU */
-};
-
-static const struct kernel_reader_type reader_type = KERNEL_READER_TYPE(struct aio_reader, fields);
+KERNEL_READER(aio_reader, FIELDS, struct buf cpus; /* a byte for each possible CPU */)
 
 /* "0-3,8" */
 static int learn_cpus(struct aio_reader *reader)
@@ -64,29 +52,17 @@ static int learn_cpus(struct aio_reader *reader)
 	return err ? err : reader->cpus.len ? 0 : -EBADMSG;
 }
 
-int aio_reader_open(struct aio_reader **ret)
+static int prepare(struct aio_reader *reader)
 {
-	int err;
-	struct aio_reader *reader = kernel_reader_new(&reader_type, &err);
-
-	if (!reader)
-		return err;
-	err = reader->at.size > CONTEXT_SIZE_MAX ? -EOPNOTSUPP : learn_cpus(reader);
-	if (err) {
-		aio_reader_close(reader);
-		return err;
-	}
-	*ret = reader;
-	return 0;
+	return reader->at.size > CONTEXT_SIZE_MAX ? -EOPNOTSUPP : learn_cpus(reader);
 }
 
-void aio_reader_close(struct aio_reader *reader)
+static void forget_cpus(struct aio_reader *reader)
 {
-	if (!reader)
-		return;
 	buf_free(&reader->cpus);
-	kernel_reader_free(reader);
 }
+
+KERNEL_READER_FUNCTIONS(aio_reader, aio_reader_open, aio_reader_close, prepare, forget_cpus)
 
 /* Counts the free slots for requests: those in the global counter, and those that CPUs have reserved from there. */
 static int count_free(struct aio_reader *reader, const char *context, uint64_t *ret_free)

@@ -12,7 +12,8 @@
 #include "base/cleanup.h"
 #include "kmem/reader.h"
 
-#define FIELDS(X)                                              \
+/* O: Before Linux 5.14 a queue was charged to a user of all user namespaces together. */
+#define FIELDS(X, O)                                           \
 	X(vfs_inode, "mqueue_inode_info", "vfs_inode", NULL)   \
 	X(tree, "mqueue_inode_info", "msg_tree.rb_node", NULL) \
 	X(node, "posix_msg_tree_node", "rb_node", NULL)        \
@@ -25,48 +26,19 @@
 	X(more, "msg_msg", "next", NULL)                       \
 	X(head_size, "msg_msg", NULL, NULL)                    \
 	X(piece_next, "msg_msgseg", "next", NULL)              \
-	X(piece_size, "msg_msgseg", NULL, NULL)
+	X(piece_size, "msg_msgseg", NULL, NULL)                \
+	O(notify, "mqueue_inode_info", "notify", NULL)         \
+	O(counts, "mqueue_inode_info", "ucounts", NULL)        \
+	O(counts_uid, "ucounts", "uid", NULL)                  \
+	O(counts_ns, "ucounts", "ns", NULL)                    \
+	O(ns_inode, "user_namespace", "ns.inum", NULL)
 
-/* Before Linux 5.14 a queue was charged to a user of all user namespaces together. */
-#define OPTIONAL_FIELDS(X)                              \
-	X(notify, "mqueue_inode_info", "notify", NULL)  \
-	X(counts, "mqueue_inode_info", "ucounts", NULL) \
-	X(counts_uid, "ucounts", "uid", NULL)           \
-	X(counts_ns, "ucounts", "ns", NULL)             \
-	X(ns_inode, "user_namespace", "ns.inum", NULL)
-
-struct fields {
-	FIELDS(KERNEL_FIELD_MEMBER)
-	OPTIONAL_FIELDS(KERNEL_FIELD_MEMBER)
-};
-
-static const struct kernel_field fields[] = { FIELDS(KERNEL_FIELD_ROW) OPTIONAL_FIELDS(KERNEL_FIELD_OPTIONAL_ROW) };
-
-struct mqueue_reader {
-	struct kernel_memory mem;
-	struct fields at;
-};
-
-static const struct kernel_reader_type reader_type = KERNEL_READER_TYPE(struct mqueue_reader, fields);
+KERNEL_READER(mqueue_reader, FIELDS)
 
 /* A red-black tree of 32768 priorities is not deeper. */
 #define DEPTH_MAX 64
 
-int mqueue_reader_open(struct mqueue_reader **ret)
-{
-	int err;
-	struct mqueue_reader *reader = kernel_reader_new(&reader_type, &err);
-
-	if (!reader)
-		return err;
-	*ret = reader;
-	return 0;
-}
-
-void mqueue_reader_close(struct mqueue_reader *reader)
-{
-	kernel_reader_free(reader);
-}
+KERNEL_READER_FUNCTIONS(mqueue_reader, mqueue_reader_open, mqueue_reader_close, KERNEL_READER_ANY, KERNEL_READER_KEEPS)
 
 int mqueue_charge_read(const struct mqueue_reader *reader, int fd, struct mqueue_charge *ret)
 {

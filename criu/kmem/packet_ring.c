@@ -4,41 +4,16 @@
 #include "base/bits.h"
 #include "kmem/reader.h"
 
-#define FIELDS(X)                                                            \
+#define FIELDS(X, O)                                                         \
 	X(socket_sk, "socket", "sk", NULL)                                   \
 	X(tx_head, "packet_sock", "tx_ring.head", NULL)                      \
 	X(rx_head, "packet_sock", "rx_ring.head", NULL)                      \
 	X(rx_block, "packet_sock", "rx_ring.prb_bdqc.kactive_blk_num", NULL) \
 	X(rx_frozen, "packet_sock", "rx_ring.prb_bdqc.reset_pending_on_curr_blk", NULL)
 
-struct fields {
-	FIELDS(KERNEL_FIELD_MEMBER)
-};
+KERNEL_READER(packet_ring_reader, FIELDS)
 
-static const struct kernel_field fields[] = { FIELDS(KERNEL_FIELD_ROW) };
-
-struct packet_ring_reader {
-	struct kernel_memory mem;
-	struct fields at;
-};
-
-static const struct kernel_reader_type reader_type = KERNEL_READER_TYPE(struct packet_ring_reader, fields);
-
-int packet_ring_open(struct packet_ring_reader **ret)
-{
-	int err;
-	struct packet_ring_reader *reader = kernel_reader_new(&reader_type, &err);
-
-	if (!reader)
-		return err;
-	*ret = reader;
-	return 0;
-}
-
-void packet_ring_close(struct packet_ring_reader *reader)
-{
-	kernel_reader_free(reader);
-}
+KERNEL_READER_FUNCTIONS(packet_ring_reader, packet_ring_open, packet_ring_close, KERNEL_READER_ANY, KERNEL_READER_KEEPS)
 
 int packet_ring_place(struct packet_ring_reader *reader, int fd, bool blocks, struct packet_ring_place *ret)
 {

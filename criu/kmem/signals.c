@@ -8,7 +8,7 @@
 #define NODE_MAX 256
 #define INFO_SIZE 48 /* used part of a siginfo_t: the kernel stores no more */
 
-#define FIELDS(X)                                               \
+#define FIELDS(X, O)                                            \
 	X(own, "task_struct", "pending.list", NULL)             \
 	X(signal, "task_struct", "signal", NULL)                \
 	X(shared, "signal_struct", "shared_pending.list", NULL) \
@@ -17,43 +17,19 @@
 	X(size, "sigqueue", NULL, NULL)                         \
 	X(info_size, "kernel_siginfo", NULL, NULL)
 
-struct fields {
-	FIELDS(KERNEL_FIELD_MEMBER)
-};
-
-static const struct kernel_field fields[] = { FIELDS(KERNEL_FIELD_ROW) };
-
-struct signals_reader {
-	struct kernel_memory mem;
-	struct fields at;
-};
-
-static const struct kernel_reader_type reader_type = KERNEL_READER_TYPE(struct signals_reader, fields);
+KERNEL_READER(signals_reader, FIELDS)
 
 /* struct list_head */
 struct links {
 	uint64_t next, prev;
 };
 
-int signals_reader_open(struct signals_reader **ret)
+static int check_sizes(const struct signals_reader *reader)
 {
-	int err;
-	struct signals_reader *reader = kernel_reader_new(&reader_type, &err);
-
-	if (!reader)
-		return err;
-	if (reader->at.size > NODE_MAX || reader->at.info_size != INFO_SIZE) {
-		signals_reader_close(reader);
-		return -EOPNOTSUPP;
-	}
-	*ret = reader;
-	return 0;
+	return reader->at.size > NODE_MAX || reader->at.info_size != INFO_SIZE ? -EOPNOTSUPP : 0;
 }
 
-void signals_reader_close(struct signals_reader *reader)
-{
-	kernel_reader_free(reader);
-}
+KERNEL_READER_FUNCTIONS(signals_reader, signals_reader_open, signals_reader_close, check_sizes, KERNEL_READER_KEEPS)
 
 static int find_queue(const struct signals_reader *reader, int dir, bool shared, uint64_t *ret_head)
 {

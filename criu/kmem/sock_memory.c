@@ -7,7 +7,8 @@
 
 #define SS_CONNECTING_ 2 /* include/uapi/linux/net.h */
 
-#define FIELDS(X)                                             \
+/* O: Missing without IPv6, TCP or CONFIG_TCP_MD5SIG. */
+#define FIELDS(X, O)                                          \
 	X(socket_state, "socket", "state", NULL)              \
 	X(socket_sk, "socket", "sk", NULL)                    \
 	X(shutdown, "sock", "sk_shutdown", NULL)              \
@@ -17,44 +18,15 @@
 	X(port, "sock", "__sk_common.skc_num", NULL)          \
 	X(state, "sock", "__sk_common.skc_state", NULL)       \
 	X(family, "sock", "__sk_common.skc_family", NULL)     \
-	X(peer, "sock", "__sk_common.skc_daddr", NULL)
+	X(peer, "sock", "__sk_common.skc_daddr", NULL)        \
+	O(v6_peer, "sock", "__sk_common.skc_v6_daddr", NULL)  \
+	O(tcp_urgent, "tcp_sock", "snd_up", NULL)             \
+	O(tcp_unacked, "tcp_sock", "snd_una", NULL)           \
+	O(tcp_md5, "tcp_sock", "md5sig_info", NULL)
 
-/* Missing without IPv6, TCP or CONFIG_TCP_MD5SIG. */
-#define OPTIONAL_FIELDS(X)                                   \
-	X(v6_peer, "sock", "__sk_common.skc_v6_daddr", NULL) \
-	X(tcp_urgent, "tcp_sock", "snd_up", NULL)            \
-	X(tcp_unacked, "tcp_sock", "snd_una", NULL)          \
-	X(tcp_md5, "tcp_sock", "md5sig_info", NULL)
+KERNEL_READER(sock_memory_reader, FIELDS)
 
-struct fields {
-	FIELDS(KERNEL_FIELD_MEMBER)
-	OPTIONAL_FIELDS(KERNEL_FIELD_MEMBER)
-};
-
-static const struct kernel_field fields[] = { FIELDS(KERNEL_FIELD_ROW) OPTIONAL_FIELDS(KERNEL_FIELD_OPTIONAL_ROW) };
-
-struct sock_memory_reader {
-	struct kernel_memory mem;
-	struct fields at;
-};
-
-static const struct kernel_reader_type reader_type = KERNEL_READER_TYPE(struct sock_memory_reader, fields);
-
-int sock_memory_open(struct sock_memory_reader **ret)
-{
-	int err;
-	struct sock_memory_reader *reader = kernel_reader_new(&reader_type, &err);
-
-	if (!reader)
-		return err;
-	*ret = reader;
-	return 0;
-}
-
-void sock_memory_close(struct sock_memory_reader *reader)
-{
-	kernel_reader_free(reader);
-}
+KERNEL_READER_FUNCTIONS(sock_memory_reader, sock_memory_open, sock_memory_close, KERNEL_READER_ANY, KERNEL_READER_KEEPS)
 
 static int read_inet(const struct sock_memory_reader *reader, uint64_t sk, struct sock_memory *to)
 {
