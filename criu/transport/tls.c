@@ -38,7 +38,7 @@ static ssize_t raw_result(struct tls_session *t, ssize_t n)
 	t->raw_error = (int)n;
 	/* Whatever it is: it must not be tried again. */
 	t->tls->transport_set_errno(t->session, EIO);
-	return -1;
+	return -1; /* style: as the library expects it */
 }
 
 static ssize_t push(gnutls_transport_ptr_t arg, const void *data, size_t len)

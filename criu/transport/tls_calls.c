@@ -14,13 +14,10 @@ static const struct {
 	const char *name;
 	size_t at;
 } symbols[] = {
-#define X(member)                                                                   \
-	{                                                                           \
-		.name = "gnutls_" #member, .at = offsetof(struct tls_calls, member) \
-	},
+#define X(member) { .name = "gnutls_" #member, .at = offsetof(struct tls_calls, member) },
 	TLS_CALLS(X)
 #undef X
-	{ .name = "gnutls_free", .at = offsetof(struct tls_calls, free) },
+		{ .name = "gnutls_free", .at = offsetof(struct tls_calls, free) },
 };
 
 static int load(struct tls_calls *ret)
@@ -34,7 +31,8 @@ static int load(struct tls_calls *ret)
 
 		if (!call) {
 			dlclose(library);
-			return fail(-ELIBBAD, "--tls: %s has no %s; another version is needed", LIBRARY, symbols[i].name);
+			return fail(-ELIBBAD, "--tls: %s has no %s; another version is needed", LIBRARY,
+				    symbols[i].name);
 		}
 		*(void **)((char *)ret + symbols[i].at) = call;
 	}

@@ -47,8 +47,10 @@ static int load_trust(const struct tls_calls *tls, const struct options *opts, g
 	n = tls->certificate_set_x509_system_trust(to);
 	if (exists(DEFAULT_CACERT))
 		return trust_file(tls, to, DEFAULT_CACERT);
-	return n > 0 ? 0 : fail(-ENOENT, "--tls: no CA is trusted: neither is there %s, nor has the system any; give --tls-cacert",
-				DEFAULT_CACERT);
+	return n > 0 ? 0 :
+		       fail(-ENOENT,
+			    "--tls: no CA is trusted: neither is there %s, nor has the system any; give --tls-cacert",
+			    DEFAULT_CACERT);
 }
 
 static int load_revoked(const struct tls_calls *tls, const struct options *opts, gnutls_certificate_credentials_t to)
