@@ -5,6 +5,7 @@
 #include <string.h>
 #include "base/bits.h"
 #include "base/cleanup.h"
+#include "image/dedup.h"
 #include "image/dir.h"
 #include "image/reader.h"
 #include "util/fds.h"
@@ -206,4 +207,19 @@ int images_publish(struct images *images)
 void images_commit(struct images *images)
 {
 	image_store_commit(images->store);
+}
+
+void images_dedup(struct images *images)
+{
+	struct image_store *parent;
+	uint64_t bytes = 0;
+	int err = image_store_parent(images->store, &parent);
+
+	if (err == -ENOENT)
+		return;
+	if (!err)
+		err = image_dedup_parents(images->store, &bytes);
+	if (err)
+		log_warn("--auto-dedup: %s", image_store_error(images->store));
+	log_info("--auto-dedup: %lu bytes of the previous images were freed", bytes);
 }

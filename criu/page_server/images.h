@@ -40,3 +40,5 @@ int images_write(struct images *images, const void *data, size_t len);
 /* All images get their names. They can be removed again until images_commit(), which cannot fail. */
 int images_publish(struct images *images);
 void images_commit(struct images *images);
+/* Frees the space of the pages in the parents that these images have themselves. Only after the commit; an error is only a warning. */
+void images_dedup(struct images *images);

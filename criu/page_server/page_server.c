@@ -82,7 +82,10 @@ static int serve_client(struct page_server *server)
 	if (err)
 		return err;
 	log_info("page server: client %s", connection.peer);
-	return page_session_serve(&connection, &server->images, shared);
+	err = page_session_serve(&connection, &server->images, shared);
+	if (!err && server->opts->auto_dedup)
+		images_dedup(&server->images);
+	return err;
 }
 
 int page_server_serve(struct page_server *server)

@@ -92,7 +92,7 @@ const struct option_spec option_table[] = {
 	/* -- memory -- */
 	FLAG(0, "track-mem", DUMPS, MEMORY, track_mem, RPC(track_mem), "track memory changes, for a later incremental dump"),
 	STRING(0, "prev-images-dir", "DIR", DUMPS | CMD_PAGE_SERVER, MEMORY, parent_dir, RPC(parent_img), "images of the previous dump; relative to the images directory"),
-	FLAG(0, "auto-dedup", CMD_BOTH, MEMORY, auto_dedup, RPC(auto_dedup), "punch superseded pages out of older images"),
+	FLAG(0, "auto-dedup", CMD_BOTH | CMD_PAGE_SERVER, MEMORY, auto_dedup, RPC(auto_dedup), "punch superseded pages out of older images"),
 	MODE("pre-dump-mode", "splice|read", CMD_PRE_DUMP, MEMORY, pre_dump_mode, pre_dump_modes, RPC(pre_dump_mode), "recorded in the images; pages are read in the same way with both"),
 	FLAG(0, "lazy-pages", CMD_RESTORE | CMD_DUMP | CMD_PAGE_SERVER, MEMORY, lazy_pages, RPC(lazy_pages), "restore: load pages when they are first accessed; dump, page-server: send them when criu lazy-pages asks for them"),
 	FLAG(0, "page-server", DUMPS | CMD_LAZY_PAGES, MEMORY, page_server, RPC_BY(rpc_page_server, "ps"), "send the pages to a page server, or fetch them there: --address and --port, or --ps-socket"),
