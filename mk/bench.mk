@@ -11,7 +11,7 @@ $(BENCH_TOOLS): $(BUILD)/test/bench/%: test/bench/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CSTD) -O2 -g $(WARN) -pthread $(BENCH_LDFLAGS) -o $@ $<
 
-bench: $(BUILD)/criu $(BENCH_TOOLS)
+bench: $(BUILD)/criu $(BENCH_TOOLS) $(BUILD)/test/kill/lazy
 	test/bench/run --build $(BUILD) --dir $(BENCH_DIR) $(PARTS)
 
 .PHONY: bench

@@ -75,7 +75,8 @@ static int validate_dump(struct request *req)
 		return request_refuse(req, "-t %d is %s; criu cannot freeze itself or its parent", opts->pid,
 				      opts->pid == getpid() ? "criu itself" : "the process that called criu");
 	if (opts->lazy_pages && opts->page_server)
-		return request_refuse(req, "--lazy-pages and --page-server are mutually exclusive: a lazy dump is the server");
+		return request_refuse(
+			req, "--lazy-pages and --page-server are mutually exclusive: a lazy dump is the server");
 	if (opts->leave_running && opts->leave_stopped)
 		return request_refuse(req, "--leave-running and --leave-stopped are mutually exclusive");
 	str_format(pid, sizeof(pid), "%d", opts->pid);
@@ -173,7 +174,8 @@ static int validate_restore(struct request *req)
 			     "terminal");
 	if (opts->has_images_user && opts->lazy_pages)
 		return request_refuse(
-			req, "--untrusted-images and --lazy-pages are mutually exclusive: userfaultfd needs rights that the user does not have");
+			req,
+			"--untrusted-images and --lazy-pages are mutually exclusive: userfaultfd needs rights that the user does not have");
 	if (opts->has_images_user && opts->root)
 		return request_refuse(
 			req, "--untrusted-images and --root are mutually exclusive: the user may not change the root "

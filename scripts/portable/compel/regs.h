@@ -9,4 +9,3 @@ static inline uint64_t compel_stack_pointer(const struct compel_regs *regs)
 {
 	return (uint64_t)regs->opaque[0];
 }
-
