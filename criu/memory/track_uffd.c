@@ -166,7 +166,7 @@ static bool is_protected(const struct dump_task *dt, size_t i)
 	return dt->vma_flags.v[i].flags & BIT(VMF_UW);
 }
 
-/* Somebody else's userfaultfd may protect some of them. */
+/* Another userfaultfd may protect some of them. */
 static int find(struct dump *dump, struct dump_task *dt)
 {
 	for (size_t i = 0, next; dt->track->uffd >= 0 && i < dt->maps.n; i = next) {

@@ -13,7 +13,7 @@
 #include "service/requests.h"
 #include "util/log.h"
 
-static int prepare_dump(struct session *s, const CriuReq *req, unsigned int command, const char *name)
+static int dump_request(struct session *s, const CriuReq *req, unsigned int command, const char *name)
 {
 	int err;
 
@@ -28,14 +28,14 @@ static int prepare_dump(struct session *s, const CriuReq *req, unsigned int comm
 
 int serve_pre_dump(struct session *s, const CriuReq *req, struct answer *ret)
 {
-	int err = prepare_dump(s, req, CMD_PRE_DUMP, "pre-dump");
+	int err = dump_request(s, req, CMD_PRE_DUMP, "pre-dump");
 
 	return err ? err : dump_run(&s->request.opts);
 }
 
 int serve_dump(struct session *s, const CriuReq *req, struct answer *ret)
 {
-	int err = prepare_dump(s, req, CMD_DUMP, "dump");
+	int err = dump_request(s, req, CMD_DUMP, "dump");
 
 	ret->resp.dump = &ret->dump;
 	ret->dump.has_restored = true;

@@ -172,7 +172,7 @@ static const char *soft_dirty_bits(void)
 	/* Previous images of which nothing is known. */
 	p.track.parent = NULL;
 	EXPECT(!strcmp(runs_of(&p), "wwwwwwwww.wwwwww"));
-	/* Somebody else may have cleared the bits. */
+	/* Another program may have cleared the bits. */
 	p.track.parent = &parent;
 	p.track.known = false;
 	memset(p.areas, 0, sizeof(p.areas));
