@@ -24,18 +24,6 @@
 #define EVENTS \
 	(UFFD_FEATURE_EVENT_FORK | UFFD_FEATURE_EVENT_REMAP | UFFD_FEATURE_EVENT_REMOVE | UFFD_FEATURE_EVENT_UNMAP)
 
-bool memory_vma_may_be_lazy(const VmaEntry *v)
-{
-	return (v->status & VMA_ANON_PRIVATE) && (v->flags & MAP_TYPE) == MAP_PRIVATE &&
-	       !(v->flags & (MAP_LOCKED | MAP_HUGETLB)) &&
-	       !(v->status & (VMA_VDSO | VMA_VVAR | VMA_VSYSCALL | VMA_AIO_RING | VMA_SHADOW_STACK | VMA_GUARD));
-}
-
-bool memory_vma_is_lazy(const VmaEntry *v)
-{
-	return memory_vma_may_be_lazy(v) && !(v->has_madv && v->madv & BIT(MADV_WIPEONFORK));
-}
-
 /* With the device no capability is needed for faults in the kernel. */
 static int new_uffd(int device)
 {

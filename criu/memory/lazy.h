@@ -9,7 +9,7 @@
 #include "run/restore.h"
 
 /*
- * Are pages of this mapping that the images mark as lazy left out? Both sides of the connection decide by this rule, which is
+ * lazy_rule.c. Are pages of this mapping that the images mark as lazy left out? Both sides of the connection decide by this rule, which is
  * CRIU's: a page that is left out and not supplied would be empty.
  */
 bool memory_vma_may_be_lazy(const VmaEntry *v);
