@@ -26,6 +26,7 @@ LIBNL_INCLUDE := -isystem /usr/include/libnl3
 # Of libarchive only tar and gzip are used; what other formats need of other libraries is dropped with them. As a shared
 # library it would load 16 others, 2.5 ms in each start.
 LIBARCHIVE := $(if $(filter -l:%,$(call static_or_shared,archive)),-Wl$(comma)--gc-sections -l:libarchive.a,-larchive) $(call static_or_shared,z)
+LIBCODECS := $(call static_or_shared,lz4) $(call static_or_shared,zstd)
 ifeq ($(wildcard mk/arch/$(ARCH).mk),)
 $(error no port to the CPU "$(ARCH)"; there are: $(basename $(notdir $(wildcard mk/arch/*.mk))). See Documentation/PORTING.md)
 endif

@@ -3,7 +3,7 @@ CRIU_DIRS := util archive transport image kernel netlink netfilter kmem features
 CRIU_SRC  := $(foreach d,$(CRIU_DIRS),$(wildcard criu/$(d)/*.c criu/$(d)/*/*.c))
 CRIU_SRC  := $(sort $(call of_this_arch,$(CRIU_SRC)))
 CRIU_OBJS := $(CRIU_SRC:%.c=$(BUILD)/obj/%.o)
-CRIU_LIBS := $(call static_or_shared,protobuf-c) $(call static_or_shared,cap) $(LIBNL) $(LIBARCHIVE)
+CRIU_LIBS := $(call static_or_shared,protobuf-c) $(call static_or_shared,cap) $(LIBNL) $(LIBARCHIVE) $(LIBCODECS)
 # Symbols are bound at the start: otherwise each task of a restore binds by itself those that it uses first.
 CRIU_LDFLAGS := -Wl,-z,now
 ifeq ($(DEBUG),1)

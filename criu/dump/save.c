@@ -200,7 +200,10 @@ static int save_inventory(struct dump *dump)
 
 	ids.vm_id = ids.files_id = ids.fs_id = ids.sighand_id = 1;
 	fill_namespaces(&ids, NULL);
-	entry.img_version = IMAGE_VERSION;
+	entry.img_version = dump->opts->compress ? IMAGE_VERSION_BLOCKS : IMAGE_VERSION;
+	entry.has_compress = entry.has_compress_block_size = dump->opts->compress != COMPRESS_NONE;
+	entry.compress = 1;
+	entry.compress_block_size = dump->opts->compress_block;
 	entry.has_fdinfo_per_id = entry.fdinfo_per_id = 1;
 	entry.has_ns_per_id = entry.ns_per_id = 1;
 	entry.root_ids = &ids;

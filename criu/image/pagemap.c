@@ -8,6 +8,7 @@
 
 #include "base/bits.h"
 #include "base/cleanup.h"
+#include "image/pagemap_blocks.h"
 #include "image/reader.h"
 #include "image/store_ops.h"
 #include "pagemap.pb-c.h"
@@ -38,6 +39,7 @@ void pagemap_free(struct pagemap *map)
 	if (!map)
 		return;
 	pagemap_close_sources(map);
+	pagemap_blocks_free(map);
 	if (map->sources != &map->own_source)
 		free(map->sources);
 	free(map->runs);
@@ -94,9 +96,13 @@ static int add_entry(struct image_reader *img, struct pagemap *map, const Pagema
 	uint32_t flags = entry_flags(entry);
 	uint64_t bytes, run_ends;
 	struct pagemap_run *run;
+	int err;
 
 	if (flags & ~PAGEMAP_FLAGS || (flags & PAGEMAP_PARENT && flags & PAGEMAP_PRESENT))
 		return image_refuse(img, "unknown flags %#x", flags);
+	err = pagemap_blocks_check(img, entry);
+	if (err)
+		return err;
 	if (entry->vaddr % PAGE_SZ)
 		return image_refuse(img, "address %#lx is not page-aligned", (unsigned long)entry->vaddr);
 	if (__builtin_mul_overflow(nr_pages, PAGE_SZ, &bytes) || __builtin_add_overflow(entry->vaddr, bytes, &run_ends))
@@ -112,8 +118,13 @@ static int add_entry(struct image_reader *img, struct pagemap *map, const Pagema
 	if (!run)
 		return -ENOMEM;
 	*run = (struct pagemap_run){ .vaddr = entry->vaddr, .nr_pages = nr_pages, .flags = flags };
-	if (flags & PAGEMAP_PRESENT) {
-		run->offset = *offset;
+	if (flags & PAGEMAP_PRESENT && entry->blocks) {
+		err = pagemap_blocks_load(img, map, entry->blocks, run, offset);
+		if (err)
+			return err;
+	} else if (flags & PAGEMAP_PRESENT) {
+		run->offset = flags & PAGEMAP_ALIGNED ? ROUND_UP(*offset, PAGE_SZ) : *offset;
+		*offset = run->offset;
 		if (__builtin_add_overflow(*offset, bytes, offset))
 			return image_refuse(img, "more than 2^64 bytes of pages");
 	}
@@ -135,8 +146,10 @@ static int read_entries(struct image_reader *img, struct pagemap *map, uint64_t 
 		_cleanup_record_ PagemapEntry *entry = NULL;
 
 		got = image_read_record(img, &pagemap_entry__descriptor, &entry);
-		if (got <= 0)
-			return got;
+		if (got < 0)
+			return pagemap_blocks_explain(img, got);
+		if (!got)
+			return 0;
 		got = add_entry(img, map, entry, &end, ret_bytes);
 		if (got)
 			return got;
@@ -185,6 +198,9 @@ int pagemap_keep(const struct pagemap *map, struct arena *arena, struct pagemap 
 			return -ENOMEM;
 		memcpy(kept->runs, map->runs, map->nr_runs * sizeof(*kept->runs));
 		kept->sources = NULL;
+		kept->first_blocks = NULL;
+		if (map->has_blocks && pagemap_blocks_keep(kept, arena))
+			return -ENOMEM;
 	}
 	*ret_map = kept;
 	return 0;
@@ -265,8 +281,13 @@ static int resolve_run(struct pagemap *map, const struct pagemap_run *run, const
 			.nr_pages = (MIN_OF(end, run_end(from)) - at) / PAGE_SZ,
 			.flags = PAGEMAP_PRESENT | (run->flags & PAGEMAP_LAZY),
 			.source = from->source + 1,
-			.offset = from->offset + (at - from->vaddr),
+			.offset = from->offset,
+			.blocks = from->blocks,
 		};
+		if (from->blocks)
+			piece->skip = from->skip + (at - from->vaddr) / PAGE_SZ;
+		else
+			piece->offset += at - from->vaddr;
 		at = run_end(piece);
 	}
 	return 0;
@@ -284,6 +305,7 @@ static int take_sources(struct pagemap *map, struct pagemap *parent)
 	for (size_t i = 0; i < parent->nr_sources; i++)
 		grown[1 + i] = steal_fd(&parent->sources[i]);
 	map->nr_sources = 1 + parent->nr_sources;
+	pagemap_blocks_take(map, parent);
 	return 0;
 }
 

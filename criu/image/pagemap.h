@@ -8,40 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "image/pagemap_run.h"
 #include "image/store.h"
 #include "util/arena.h"
-
-/* pagemap_entry.flags */
-enum {
-	PAGEMAP_PARENT = 1, /* the page is in the parent directory */
-	PAGEMAP_LAZY = 2, /* may be loaded later, on first access */
-	PAGEMAP_PRESENT = 4, /* the page is in the pages image */
-	PAGEMAP_FLAGS = 7,
-};
-
-struct pagemap_run {
-	uint64_t vaddr;
-	uint64_t nr_pages; /* never 0 */
-	uint32_t flags;
-	uint32_t source; /* when PRESENT: index for pagemap_source() */
-	uint64_t offset; /* when PRESENT: byte offset in that source, in which a pages image may begin anywhere */
-};
-
-/*
- * Sorted runs that do not overlap, each within its pages image. Runs that the image marks PARENT are resolved: here
- * they are PRESENT with the source of an older directory, and split where the parents' runs end. Runs that are neither
- * (LAZY only: the pages are still on the page server) are unchanged.
- */
-struct pagemap {
-	uint32_t pages_id; /* of this directory's own pages image */
-	size_t nr_runs, cap_runs;
-	struct pagemap_run *runs;
-	size_t nr_sources;
-	int *sources; /* descriptors, -1 if no run needs it; 0 is this directory, 1 its parent, ... */
-	int own_source; /* where @sources points if there is one */
-	uint64_t base, bytes; /* of its own pages image: where it begins, and how much of it is needed */
-	bool borrowed; /* @runs belong to another one */
-};
 
 /*
  * `type` is IMAGE_PAGEMAP or IMAGE_SHMEM_PAGEMAP. -ENOENT if there is no such page map; -EBADMSG if it is unsorted,
@@ -83,6 +52,9 @@ int pagemap_create_sequential(struct image_store *dir, enum image_type type, uin
 			      struct pagemap_writer **ret_map, struct image_writer **ret_pages);
 /* Runs must be sorted; adjacent ones with the same flags are merged. -EINVAL for what pagemap_load() would reject. */
 int pagemap_add(struct pagemap_writer *map, uint64_t vaddr, uint64_t nr_pages, uint32_t flags);
+/* A run of PRESENT pages in blocks; its payload is @sizes->total bytes of the pages image. */
+int pagemap_add_blocks(struct pagemap_writer *map, uint64_t vaddr, uint64_t nr_pages, uint32_t flags,
+		       const struct pagemap_block_sizes *sizes);
 /* Writes the rest; frees `map` in any case. */
 int pagemap_close(struct pagemap_writer *map);
 /* As image_discard(). NULL is allowed. */

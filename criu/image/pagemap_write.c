@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "image/pagemap.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "base/bits.h"
@@ -108,6 +109,37 @@ int pagemap_add(struct pagemap_writer *map, uint64_t vaddr, uint64_t nr_pages, u
 	map->nr_pages = nr_pages;
 	map->flags = flags;
 	return err;
+}
+
+int pagemap_add_blocks(struct pagemap_writer *map, uint64_t vaddr, uint64_t nr_pages, uint32_t flags,
+		       const struct pagemap_block_sizes *sizes)
+{
+	PagemapEntry entry = PAGEMAP_ENTRY__INIT;
+	PagemapBlocks blocks = PAGEMAP_BLOCKS__INIT;
+	uint64_t end = map->vaddr + map->nr_pages * PAGE_SZ;
+	int err;
+
+	if (!nr_pages || vaddr % PAGE_SZ || vaddr < end || !(flags & PAGEMAP_PRESENT))
+		return image_store_fail(map->dir, -EINVAL, "page map: invalid blocks of %lu pages at %#lx",
+					(unsigned long)nr_pages, (unsigned long)vaddr);
+	err = write_last_run(map);
+	if (err)
+		return err;
+	/* Only its end is still needed. */
+	map->vaddr = vaddr + nr_pages * PAGE_SZ;
+	map->nr_pages = 0;
+	blocks.n_block_sizes = sizes->n;
+	blocks.block_sizes = (uint32_t *)sizes->v;
+	blocks.total_payload_size = sizes->total;
+	blocks.pages_per_block = sizes->block_pages;
+	blocks.has_codec = sizes->codec != PAGEMAP_LZ4;
+	blocks.codec = sizes->codec;
+	entry.vaddr = vaddr;
+	entry.has_flags = entry.has_nr_pages = true;
+	entry.flags = flags;
+	entry.nr_pages = nr_pages;
+	entry.blocks = &blocks;
+	return image_write_record(map->img, &entry.base);
 }
 
 int pagemap_close(struct pagemap_writer *map)

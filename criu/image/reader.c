@@ -216,6 +216,19 @@ int image_read_record(struct image_reader *img, const ProtobufCMessageDescriptor
 	return 1;
 }
 
+const uint8_t *image_last_record(const struct image_reader *img, size_t *ret_len)
+{
+	size_t at = img->record_at + sizeof(uint32_t), len;
+
+	if (at > img->size)
+		return NULL;
+	len = number_at(img, img->record_at);
+	if (len > img->size - at)
+		return NULL;
+	*ret_len = len;
+	return img->buf + at;
+}
+
 int image_need_record(struct image_reader *img, const ProtobufCMessageDescriptor *type, void *ret_msg)
 {
 	int got = image_read_record(img, type, ret_msg);

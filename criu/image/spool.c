@@ -53,9 +53,9 @@ static int init_lock(pthread_mutex_t *lock)
 
 	if (err)
 		return -err;
-	err = pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED) ?:
+	err = pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED)      ?:
 		      pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST) ?:
-		      pthread_mutex_init(lock, &attr);
+										 pthread_mutex_init(lock, &attr);
 	pthread_mutexattr_destroy(&attr);
 	return -err;
 }

@@ -40,8 +40,8 @@ static int refuse(struct receiver *in, int err, const char *fmt, ...) __attribut
 static int refuse(struct receiver *in, int err, const char *fmt, ...)
 {
 	va_list args;
-	int used = snprintf(in->error->text, sizeof(in->error->text), "the stream, near byte %lu: ",
-			    (unsigned long)in->at);
+	int used = snprintf(in->error->text, sizeof(in->error->text),
+			    "the stream, near byte %lu: ", (unsigned long)in->at);
 
 	va_start(args, fmt);
 	vsnprintf(in->error->text + used, sizeof(in->error->text) - used, fmt, args);
@@ -255,8 +255,9 @@ static int receive_all(struct receiver *in)
 		int got = read_head(in);
 
 		if (!got)
-			return refuse(in, -ENODATA, in->cancelled ? "the dump has failed: its own messages say why" :
-								    "it is empty: the dump has failed");
+			return refuse(in, -ENODATA,
+				      in->cancelled ? "the dump has failed: its own messages say why" :
+						      "it is empty: the dump has failed");
 		if (got < 0)
 			return got;
 		for (got = 0; !got && !in->complete && !in->cancelled;)

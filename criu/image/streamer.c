@@ -26,8 +26,8 @@ int streamer_connect(int dir_fd, const char *name, struct image_error *ret_error
 	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/%s", proc_fd_path(dir, dir_fd), name);
 	if (connect(sock, (struct sockaddr *)&addr, sizeof(addr)) < 0)
 		return image_fail(ret_error, -errno,
-				  "connect to %s in the images directory: %s; start the streamer first (--stream)", name,
-				  strerror(errno));
+				  "connect to %s in the images directory: %s; start the streamer first (--stream)",
+				  name, strerror(errno));
 	return steal_fd(&sock);
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include "memory/aio.h"
+#include "memory/feed.h"
 #include "memory/lazy.h"
 #include "memory/mapped_files.h"
 #include "memory/memory.h"
@@ -291,7 +292,10 @@ int memory_hand_over(struct restore *r, struct restore_task *rt, struct wire_tas
 {
 	/* Not closed: its descriptors remain in use by the restorer. */
 	const struct page_source *source = r->process.pages;
-	int err = aio_hand_over(r, rt, source, wire);
+	int err = memory_feed(r, rt, source);
+
+	if (!err)
+		err = aio_hand_over(r, rt, source, wire);
 
 	if (!err)
 		err = plan_vmas(r, rt, wire);

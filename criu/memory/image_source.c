@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Pages of an images directory and its parents: listed by the page map, stored uncompressed in the pages images. */
+/*
+ * Pages of an images directory and its parents: listed by the page map, stored in the pages images as they are, or in
+ * compressed blocks.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include "base/bits.h"
 #include "base/cleanup.h"
+#include "memory/block_reader.h"
 #include "memory/page_source.h"
 #include "util/fds.h"
 #include "util/log.h"
@@ -12,10 +16,18 @@
 static bool direct(const struct page_source *source, const struct pagemap_run *run, uint64_t addr,
 		   struct page_place *ret_place)
 {
-	if (!(run->flags & PAGEMAP_PRESENT))
+	if (!(run->flags & PAGEMAP_PRESENT) || run->blocks)
 		return false;
 	*ret_place = (struct page_place){ pagemap_source(source->map, run), run->offset + (addr - run->vaddr) };
 	return true;
+}
+
+/* Of this thread: its buffers are used by all sources. */
+static _Thread_local struct block_reader reader;
+
+void page_source_end_thread(void)
+{
+	block_reader_free(&reader);
 }
 
 static int read_pages(const struct page_source *source, const struct pagemap_run *run, uint64_t addr, void *to,
@@ -23,6 +35,8 @@ static int read_pages(const struct page_source *source, const struct pagemap_run
 {
 	struct page_place place;
 
+	if (run->blocks)
+		return block_reader_read(&reader, pagemap_source(source->map, run), run, addr, to, len);
 	return direct(source, run, addr, &place) ? pread_exact(place.fd, to, len, (off_t)place.offset) : -ENODATA;
 }
 
@@ -32,7 +46,7 @@ static void measure(const struct pagemap *map, struct page_mapping *mapped)
 	for (size_t i = 0; i < map->nr_runs; i++) {
 		const struct pagemap_run *run = &map->runs[i];
 
-		if (run->flags & PAGEMAP_PRESENT)
+		if (run->flags & PAGEMAP_PRESENT && !run->blocks)
 			mapped[run->source].len =
 				MAX_OF(mapped[run->source].len, run->offset + run->nr_pages * PAGE_SZ);
 	}
@@ -43,9 +57,16 @@ static int view(const struct page_source *source, struct page_view *ret_view)
 	const struct pagemap *map = source->map;
 
 	*ret_view = (struct page_view){ .map = map };
+	if (map->has_blocks) {
+		ret_view->blocks = calloc(1, sizeof(*ret_view->blocks));
+		if (!ret_view->blocks)
+			return fail(-ENOMEM, "pages images");
+	}
 	ret_view->mapped = map->nr_sources == 1 ? &ret_view->one : calloc(map->nr_sources, sizeof(*ret_view->mapped));
-	if (!ret_view->mapped)
+	if (!ret_view->mapped) {
+		page_view_close(ret_view);
 		return fail(-ENOMEM, "pages images");
+	}
 	measure(map, ret_view->mapped);
 	for (size_t i = 0; i < map->nr_sources; i++) {
 		struct page_mapping *m = &ret_view->mapped[i];

@@ -8,6 +8,8 @@ int page_sink_open(struct dump *dump, enum image_type type, uint64_t id, struct 
 {
 	if (dump->opts->page_server)
 		return server_sink_open(*dump->page_client, type, id, ret_sink);
+	if (dump->opts->compress)
+		return compress_sink_open(dump, type, id, ret_sink);
 	if (image_store_sequential(dump->dir))
 		return ordered_sink_open(dump, type, id, ret_sink);
 	return image_sink_open(dump, type, id, ret_sink);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* For stores that can only be written sequentially: batches are written in order, each by the thread that has it. */
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include "base/bits.h"
 #include "base/cleanup.h"
 #include "image/pagemap.h"
 #include "image/writer.h"
 #include "memory/page_sink.h"
+#include "memory/turns.h"
 #include "util/log.h"
 
 struct ordered_sink {
@@ -15,10 +15,7 @@ struct ordered_sink {
 	struct image_store *dir;
 	struct pagemap_writer *map;
 	struct image_writer *pages;
-	pthread_mutex_t lock;
-	pthread_cond_t turn_changed;
-	size_t next; /* index of the batch whose turn it is */
-	bool gave_up;
+	struct turns turns;
 };
 
 static struct ordered_sink *ordered_of(struct page_sink *sink)
@@ -44,42 +41,22 @@ static int begin(struct page_sink *sink, uint64_t bytes)
 	return 0;
 }
 
-static void end_turn(struct ordered_sink *s, bool gave_up)
-{
-	pthread_mutex_lock(&s->lock);
-	s->next++;
-	s->gave_up |= gave_up;
-	pthread_cond_broadcast(&s->turn_changed);
-	pthread_mutex_unlock(&s->lock);
-}
-
-static int wait_turn(struct ordered_sink *s, size_t index)
-{
-	bool gave_up;
-
-	pthread_mutex_lock(&s->lock);
-	while (s->next != index && !s->gave_up)
-		pthread_cond_wait(&s->turn_changed, &s->lock);
-	gave_up = s->gave_up;
-	pthread_mutex_unlock(&s->lock);
-	return gave_up ? -ECANCELED : 0; /* the reason has been logged */
-}
-
 static int write_batch(struct page_sink *sink, const struct page_batch *batch)
 {
 	struct ordered_sink *s = ordered_of(sink);
-	int err = wait_turn(s, batch->index);
+	int err = turns_wait(&s->turns, batch->index);
 
 	if (err)
 		return err;
 	err = dir_error(s, image_write_raw(s->pages, batch->data, batch->len));
-	end_turn(s, err);
+	if (!err)
+		turns_end(&s->turns);
 	return err;
 }
 
 static void give_up(struct page_sink *sink)
 {
-	end_turn(ordered_of(sink), true);
+	turns_give_up(&ordered_of(sink)->turns);
 }
 
 static void discard(struct page_sink *sink)
@@ -88,8 +65,7 @@ static void discard(struct page_sink *sink)
 
 	pagemap_discard(s->map);
 	image_discard(s->pages);
-	pthread_cond_destroy(&s->turn_changed);
-	pthread_mutex_destroy(&s->lock);
+	turns_free(&s->turns);
 	free(s);
 }
 
@@ -121,8 +97,7 @@ int ordered_sink_open(struct dump *dump, enum image_type type, uint64_t id, stru
 	if (!s)
 		return fail(-ENOMEM, "pages image");
 	*s = (struct ordered_sink){ .sink.ops = &ordered_sink_ops, .dir = dump->dir };
-	pthread_mutex_init(&s->lock, NULL);
-	pthread_cond_init(&s->turn_changed, NULL);
+	turns_init(&s->turns);
 	err = dir_error(s, pagemap_create_sequential(s->dir, type, id, &s->map, &s->pages));
 	if (err)
 		discard(&s->sink);

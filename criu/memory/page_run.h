@@ -19,6 +19,7 @@ struct page_run {
 	enum page_outcome outcome;
 	bool may_be_lazy; /* a restore may load them when they are first accessed */
 	bool empty_is_zero; /* without an entry they are zeros after a restore: those full of zeros need no content */
+	bool incompressible; /* is not compressed: what others expect to find as it is */
 };
 
 static inline bool page_run_has_content(const struct page_run *run)

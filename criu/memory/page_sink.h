@@ -2,7 +2,8 @@
 /*
  * Where a dump writes the pages of one address space or shared segment. A sink is passed all runs, then their content
  * in batches; the copying code knows nothing else about it. There are files of the images directory (image_sink.c),
- * sequential images (ordered_sink.c), and the connection to a page server (server_sink.c); page_sink_open() chooses.
+ * sequential images (ordered_sink.c), compressed ones (compress_sink.c), and the connection to a page server
+ * (server_sink.c); page_sink_open() chooses.
  */
 #pragma once
 #include <stddef.h>
@@ -53,6 +54,8 @@ int server_sink_open(struct page_client *client, enum image_type type, uint64_t 
 /* image_sink.c */
 int image_sink_open(struct dump *dump, enum image_type type, uint64_t id, struct page_sink **ret_sink);
 
+/* compress_sink.c */
+int compress_sink_open(struct dump *dump, enum image_type type, uint64_t id, struct page_sink **ret_sink);
 /* ordered_sink.c */
 int ordered_sink_open(struct dump *dump, enum image_type type, uint64_t id, struct page_sink **ret_sink);
 

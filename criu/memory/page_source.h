@@ -6,7 +6,7 @@
  * - fed: they have to be supplied by a connection or a decompressor. They are in memory before the restorer needs them,
  *   in a mapping that it only moves (wire_vma.staged), like pages inherited by fork.
  *
- * That is all that the restorer has to know. Images are direct (image_source.c). Another source would be another set of
+ * That is all that the restorer has to know. Images are direct (image_source.c), except for compressed pages. Another source would be another set of
  * operations, chosen by page_source_open().
  */
 #pragma once
@@ -47,6 +47,8 @@ struct page_source_ops {
 int page_source_open(struct restore *r, enum image_type type, uint64_t id, struct page_source **ret_source);
 /* For the private memory of a task: it must exist. Its page map is read once, if possible (restore_task.pagemap). */
 int page_source_open_task(struct restore *r, const struct restore_task *rt, struct page_source **ret_source);
+/* Frees the buffers of this thread. */
+void page_source_end_thread(void);
 /* image_source.c; @kept: pagemap_keep() */
 int image_source_reopen(struct image_store *dir, const struct pagemap *kept, struct page_source **ret_source);
 int image_source_open(struct image_store *dir, enum image_type type, uint64_t id, struct page_source **ret_source);

@@ -14,8 +14,12 @@
 
 void page_view_want(const struct page_view *view, const struct pagemap_run *run, uint64_t addr, uint64_t len)
 {
-	uint64_t at = (uintptr_t)page_view_at(view, run, addr), start = ROUND_DOWN(at, PAGE_SZ);
+	uint64_t at, start;
 
+	if (run->blocks)
+		return;
+	at = (uintptr_t)page_view_at(view, run, addr);
+	start = ROUND_DOWN(at, PAGE_SZ);
 	if (len > WORTH_MAPPING)
 		madvise((void *)start, ROUND_UP(at + len, PAGE_SZ) - start, MADV_POPULATE_READ);
 }
@@ -27,5 +31,8 @@ void page_view_close(struct page_view *view)
 			munmap(view->mapped[i].mem, view->mapped[i].len);
 	if (view->mapped != &view->one)
 		free(view->mapped);
+	if (view->blocks)
+		block_reader_free(view->blocks);
+	free(view->blocks);
 	*view = (struct page_view){ 0 };
 }

@@ -59,6 +59,11 @@ int premap_link(struct restore *r);
 /* The area for the pages of @vma, or NULL. */
 struct premap_area *premap_find(struct premap *p, const VmaEntry *vma);
 
+/*
+ * premap_stage.c: an area for @h; @fd: of the file that it maps, borrowed. -EAGAIN: there is no place for it. Moves other
+ * areas.
+ */
+int premap_area_new(struct restore *r, struct premap *p, const struct premap_hull *h, int fd);
 /* premap_settle.c, for restore_process.premap, which is NULL if the tree is a single task. */
 /* May pages have been inherited? Then the source has a view. */
 bool premap_inherits(const struct premap *p);

@@ -63,7 +63,7 @@ static bool common_next(const struct pair *pair, struct common *c)
 
 static bool is_equal(const struct pair *pair, const struct common *c, uint64_t page)
 {
-	return !memcmp(page_view_at(pair->own, c->own, page), page_view_at(pair->child, c->child, page), PAGE_SZ);
+	return page_view_equals(pair->own, c->own, page, page_view_at(pair->child, c->child, page));
 }
 
 static uint64_t count_common(const struct pair *pair)

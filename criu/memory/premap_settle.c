@@ -51,7 +51,7 @@ static bool is_as_image(struct settling *s, uint64_t at)
 		s->mapped = MIN_OF(MIN_OF(run_end(s->run), s->vma->end), at + HUGE_PAGE_SZ);
 		page_view_want(s->pages, s->run, at, s->mapped - at);
 	}
-	return !memcmp((void *)(uintptr_t)(s->area->at + i * PAGE_SZ), page_view_at(s->pages, s->run, at), PAGE_SZ);
+	return page_view_equals(s->pages, s->run, at, (void *)(uintptr_t)(s->area->at + i * PAGE_SZ));
 }
 
 /*

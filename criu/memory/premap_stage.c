@@ -43,27 +43,16 @@ static uint64_t map_area(struct restore *r, const struct premap_hull *h, int fla
 	return p == MAP_FAILED ? 0 : at;
 }
 
-/* -EAGAIN: there is no space; it is restored without sharing. */
-static int area_new(struct restore *r, struct premap *p, const struct premap_hull *h, struct premap_area **ret_area)
+int premap_area_new(struct restore *r, struct premap *p, const struct premap_hull *h, int fd)
 {
 	struct premap_area a = { .start = h->start, .end = h->end, .vma = h->vma };
 	int flags = MAP_PRIVATE | (int)(h->vma->flags & (MAP_GROWSDOWN | MAP_NORESERVE));
-	_cleanup_close_ int fd = -1;
 	uint64_t offset = 0;
 
-	if (h->vma->status & VMA_FILE_PRIVATE) {
-		struct file *file = restore_file(r, h->vma->shmid, "a mapping");
-
-		if (!file)
-			return -EBADMSG;
-		/* The hull may start before this VMA. */
-		offset = h->vma->pgoff - (h->vma->start - h->start);
-		fd = restore_open_file_for_all(r, file);
-		if (fd < 0)
-			return fd;
-	} else {
+	if (h->vma->status & VMA_FILE_PRIVATE)
+		offset = h->vma->pgoff - (h->vma->start - h->start); /* the hull may start before this VMA */
+	else
 		flags |= MAP_ANONYMOUS;
-	}
 	a.loaded = calloc((a.end - a.start) / PAGE_SZ / 64 + 1, sizeof(*a.loaded));
 	if (!a.loaded || array_reserve(&p->areas, 1)) {
 		free(a.loaded);
@@ -71,12 +60,33 @@ static int area_new(struct restore *r, struct premap *p, const struct premap_hul
 	}
 	a.at = map_area(r, h, flags, fd, offset);
 	if (!a.at) {
-		log_debug("no place to share pages of %lx-%lx in: each task gets its own", a.start, a.end);
+		log_debug("no place to put pages of %lx-%lx in", a.start, a.end);
 		free(a.loaded);
 		return -EAGAIN;
 	}
 	array_add(&p->areas, a);
 	array_sort(&p->areas, cmp_area);
+	return 0;
+}
+
+/* -EAGAIN: there is no space; it is restored without sharing. */
+static int area_new(struct restore *r, struct premap *p, const struct premap_hull *h, struct premap_area **ret_area)
+{
+	_cleanup_close_ int fd = -1;
+	int err;
+
+	if (h->vma->status & VMA_FILE_PRIVATE) {
+		struct file *file = restore_file(r, h->vma->shmid, "a mapping");
+
+		if (!file)
+			return -EBADMSG;
+		fd = restore_open_file_for_all(r, file);
+		if (fd < 0)
+			return fd;
+	}
+	err = premap_area_new(r, p, h, fd);
+	if (err)
+		return err;
 	*ret_area = premap_find(p, h->vma);
 	return *ret_area ? 0 : -EAGAIN;
 }
@@ -136,7 +146,7 @@ static bool is_there(const struct loading *l, const struct pagemap_run *run, uin
 
 	if (!premap_bit(l->a->loaded, i) || premap_bit(l->a->as_image, i))
 		return premap_bit(l->a->as_image, i);
-	if (memcmp(place_in(l->a, at), page_view_at(&l->s->own, run, at), PAGE_SZ))
+	if (!page_view_equals(&l->s->own, run, at, place_in(l->a, at)))
 		return false;
 	l->a->as_image[i / 64] |= BIT(i % 64);
 	return true;

@@ -8,6 +8,7 @@
 #include "memory/memory.h"
 #include "memory/snapshot.h"
 #include "memory/tracking.h"
+#include "pie/vma.h"
 #include "util/fds.h"
 #include "util/log.h"
 
@@ -67,11 +68,21 @@ static void count(struct dump_stats *stats, const struct page_run *run)
 	stats->pages_written += pages;
 }
 
-static int add_one(void *arg, const VmaEntry *vma, const struct page_run *run)
+/* CRIU restores these without decompressing them. */
+static bool is_special(const VmaEntry *vma)
+{
+	return vma->flags & MAP_HUGETLB || vma->status & (VMA_VDSO | VMA_VVAR | VMA_AIO_RING);
+}
+
+static int add_one(void *arg, const VmaEntry *vma, const struct page_run *found)
 {
 	struct saving *s = arg;
-	int err = s->copy.sink->ops->add_run(s->copy.sink, run);
+	struct page_run as_found = *found;
+	const struct page_run *run = &as_found;
+	int err;
 
+	as_found.incompressible = is_special(vma);
+	err = s->copy.sink->ops->add_run(s->copy.sink, run);
 	count(&s->dump->stats.dump, run);
 	if (err || !page_run_has_content(run))
 		return err;

@@ -70,10 +70,12 @@ bool shmem_is_file(const struct dump *dump, uint32_t kdev, uint64_t ino)
 static int add_runs(struct page_copy *copy, bool keep_zeros)
 {
 	const struct page_origin *from = &copy->from;
+	struct statfs fs;
+	bool huge = !fstatfs(from->fd, &fs) && fs.f_type == HUGETLBFS_MAGIC;
 
 	for (off_t at = 0; (uint64_t)at < from->size;) {
 		off_t data = lseek(from->fd, at, SEEK_DATA), hole;
-		struct page_run run = { .outcome = PAGES_WRITE, .empty_is_zero = !keep_zeros };
+		struct page_run run = { .outcome = PAGES_WRITE, .empty_is_zero = !keep_zeros, .incompressible = huge };
 		int err;
 
 		if (data < 0 && errno == ENXIO)

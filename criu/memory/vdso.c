@@ -169,7 +169,7 @@ static int get_bytes(const struct page_source *source, struct saved_vdso *saved)
 	const struct pagemap_run *run = pagemap_find(source->map, saved->vdso.start);
 	int got;
 
-	if (source->view && run && run->vaddr <= saved->vdso.start &&
+	if (source->view && run && !run->blocks && run->vaddr <= saved->vdso.start &&
 	    run->vaddr + run->nr_pages * PAGE_SZ >= saved->vdso.end && (run->flags & PAGEMAP_PRESENT)) {
 		saved->bytes = page_view_at(source->view, run, saved->vdso.start);
 		return 1;

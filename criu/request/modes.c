@@ -26,6 +26,11 @@ MODES(pre_dump, {
 	{ "read", PRE_DUMP_READ, CRIU_PRE_DUMP_MODE__VM_READ },
 });
 
+MODES(image_io, {
+	{ "writeback", IMAGE_IO_WRITEBACK, NOT_IN_RPC },
+	{ "direct", IMAGE_IO_DIRECT, NOT_IN_RPC },
+});
+
 MODES(cgroup, {
 	{ "ignore", CGROUP_MODE_IGNORE, CRIU_CG_MODE__IGNORE },
 	{ "cg-none", CGROUP_MODE_NONE, CRIU_CG_MODE__CG_NONE },

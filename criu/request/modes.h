@@ -16,7 +16,8 @@ struct mode_list {
 	size_t n;
 };
 
-extern const struct mode_list file_validation_modes, network_lock_modes, pre_dump_modes, cgroup_modes, cpu_cap_modes;
+extern const struct mode_list file_validation_modes, network_lock_modes, pre_dump_modes, image_io_modes, cgroup_modes,
+	cpu_cap_modes;
 
 /* NULL: not found. */
 const struct mode *mode_by_word(const struct mode_list *modes, const char *word);

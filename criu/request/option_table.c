@@ -107,6 +107,11 @@ const struct option_spec option_table[] = {
 	STRING(0, "tls-cert", "FILE", DUMPS | CMD_PAGE_SERVER | CMD_LAZY_PAGES, MEMORY, tls_cert, RPC(tls_cert), "our certificate"),
 	STRING(0, "tls-key", "FILE", DUMPS | CMD_PAGE_SERVER | CMD_LAZY_PAGES, MEMORY, tls_key, RPC(tls_key), "our private key"),
 	FLAG(0, "tls-no-cn-verify", DUMPS | CMD_PAGE_SERVER | CMD_LAZY_PAGES, MEMORY, tls_no_cn_verify, RPC_TRUE(tls_no_cn_verify), "do not verify the common name of the peer"),
+	VALUE(OPTIONAL, 'c', "compress", "lz4|zstd", DUMPS, MEMORY, value_compress, NO_RPC, "compress pages (default: lz4, which CRIU has after 4.2; zstd only this program)"),
+	VALUE(HANDLER, 0, "compress-block", "SIZE", DUMPS, MEMORY, value_compress_block, NO_RPC, "pages that are compressed together: multiple of 4K, up to 4M (default: 256K)"),
+	VALUE(HANDLER, 0, "compress-acceleration", "N", DUMPS, MEMORY, value_compress_acceleration, NO_RPC, "of lz4, 1 (default) to 65537: faster and larger"),
+	LATER_VALUE(HANDLER, 0, "decompress-threads", "N", RESTORE, MEMORY, value_decompress_threads, NO_RPC, "threads that decompress the pages of one process (always 1)"),
+	LATER_MODE("image-io-mode", "writeback|direct", CMD_BOTH, MEMORY, image_io_mode, image_io_modes, NO_RPC, "whether pages images are written and read through the page cache"),
 	VALUE(OPTIONAL, 0, "stream", "-", CMD_BOTH, MEMORY, value_stream, NO_RPC, "send or receive all images: - through standard output or input; default: through an image streamer with a socket in the images directory"),
 
 	/* -- network -- */

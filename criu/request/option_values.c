@@ -230,6 +230,44 @@ int value_ps_socket(struct request *req, const char *arg)
 	return descriptor(arg, &req->opts.ps_socket);
 }
 
+int value_compress(struct request *req, const char *arg)
+{
+	if (arg && strcmp(arg, "lz4") && strcmp(arg, "zstd"))
+		return -EINVAL;
+	req->opts.compress = arg && arg[0] == 'z' ? COMPRESS_ZSTD : COMPRESS_LZ4;
+	return 0;
+}
+
+int value_compress_block(struct request *req, const char *arg)
+{
+	uint64_t size = 0;
+
+	if (bytes(arg, &size) || !size || size > COMPRESS_BLOCK_MAX || size % PAGE_SZ)
+		return -EINVAL;
+	req->opts.compress_block = (uint32_t)size;
+	return 0;
+}
+
+int value_compress_acceleration(struct request *req, const char *arg)
+{
+	uint64_t n = 0;
+
+	if (number(arg, 65537, &n) || !n)
+		return -EINVAL;
+	req->opts.compress_acceleration = (uint32_t)n;
+	return 0;
+}
+
+int value_decompress_threads(struct request *req, const char *arg)
+{
+	uint64_t n = 0;
+
+	if (number(arg, 1024, &n))
+		return -EINVAL;
+	req->opts.decompress_threads = (uint32_t)n;
+	return 0;
+}
+
 int value_stream(struct request *req, const char *arg)
 {
 	if (arg && strcmp(arg, "-"))

@@ -136,6 +136,8 @@ int request_from_rpc(struct request *req, const CriuOpts *rpc)
 		if (err < 0 && ret == 0)
 			ret = err;
 	}
+	if (ret == 0)
+		ret = rpc_later_fields(req, rpc);
 	if (ret < 0)
 		return ret;
 	if (rpc->has_leave_stopped && rpc->leave_stopped)

@@ -6,6 +6,11 @@
 /* The name of the option in messages if it came by RPC: "ps.port (--port)". */
 void rpc_shown(char *ret, size_t size, const char *field, const struct option_spec *spec);
 
+/*
+ * Fields of criu_opts that came after 4.2. They are not in rpc.proto: that would change the layout that programs with
+ * libcriu have compiled in.
+ */
+int rpc_later_fields(struct request *req, const CriuOpts *rpc);
 int rpc_pid(struct request *req, const struct option_spec *spec, const CriuOpts *rpc);
 int rpc_images_dir(struct request *req, const struct option_spec *spec, const CriuOpts *rpc);
 int rpc_work_dir(struct request *req, const struct option_spec *spec, const CriuOpts *rpc);

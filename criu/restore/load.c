@@ -55,8 +55,9 @@ static int load_inventory(struct restore *r)
 	if (entry->img_version == IMAGE_VERSION_PRE_DUMP || entry->has_pre_dump_mode)
 		return bad(
 			"inventory.img: these are images of a pre-dump: restore those of the dump that it was made for");
-	if (entry->img_version != IMAGE_VERSION)
-		return bad("inventory.img: image version %u; expected version %d", entry->img_version, IMAGE_VERSION);
+	if (entry->img_version != IMAGE_VERSION && entry->img_version != IMAGE_VERSION_BLOCKS)
+		return bad("inventory.img: image version %u; expected version %d or %d", entry->img_version,
+			   IMAGE_VERSION, IMAGE_VERSION_BLOCKS);
 	err = image_check_lineage(r->dir);
 	if (err)
 		return bad("%s", image_store_error(r->dir));

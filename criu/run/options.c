@@ -82,6 +82,8 @@ int options_init(struct options *opts)
 		.images_dir = strdup("."),
 		.images_dir_fd = -1,
 		.stream_fd = -1,
+		.compress_block = COMPRESS_BLOCK_DEFAULT,
+		.compress_acceleration = 1,
 		.work_dir_fd = -1,
 		.log_level = 2,
 		.timeout_sec = TIMEOUT_SEC_DEFAULT,

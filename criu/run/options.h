@@ -12,6 +12,8 @@
 #define GHOST_LIMIT_DEFAULT (1ull << 20)
 #define TMPFS_LIMIT_DEFAULT (64ull << 20)
 #define TIMEOUT_SEC_DEFAULT 10
+#define COMPRESS_BLOCK_DEFAULT (256u << 10)
+#define COMPRESS_BLOCK_MAX (4u << 20)
 
 /* A list of strings; v[n] is NULL, so that exec_cmd can be passed to execvp(). */
 struct str_list {
@@ -34,6 +36,17 @@ enum network_lock {
 enum pre_dump_mode {
 	PRE_DUMP_SPLICE, /* default */
 	PRE_DUMP_READ,
+};
+
+enum image_io_mode {
+	IMAGE_IO_WRITEBACK, /* default */
+	IMAGE_IO_DIRECT,
+};
+
+enum compress_method {
+	COMPRESS_NONE,
+	COMPRESS_LZ4,
+	COMPRESS_ZSTD,
 };
 
 enum stream_form {
@@ -160,6 +173,11 @@ struct options {
 	bool auto_dedup; /* --auto-dedup: punch pages out of the parent once they are superseded or read */
 	enum pre_dump_mode pre_dump_mode;
 	bool lazy_pages; /* --lazy-pages */
+	enum compress_method compress; /* -c */
+	uint32_t compress_block; /* --compress-block: bytes, multiple of a page, at most 4 MiB. Default 256 KiB */
+	uint32_t compress_acceleration; /* --compress-acceleration: of LZ4, 1 to 65537. Default 1 */
+	uint32_t decompress_threads; /* --decompress-threads: of one process; 0: one for each CPU */
+	enum image_io_mode image_io_mode; /* --image-io-mode */
 	enum stream_form stream; /* --stream */
 	int stream_fd; /* STREAM_BY_STDIO: what was the standard output or input (request/open.h), -1: none */
 

@@ -42,11 +42,11 @@ static int write_map(struct image_store *store, uint64_t id, char mark)
 	int err = pagemap_create_sequential(store, IMAGE_PAGEMAP, id, &map, &pages);
 
 	memset(page, mark, sizeof(page));
-	return err ? err :
-		     pagemap_add(map, 10 * PAGE_SZ, 1, PAGEMAP_PRESENT) ?:
-		     image_write_raw(pages, page, sizeof(page))	      ?:
-		     image_close(pages)				      ?:
-		     pagemap_close(map);
+	return err						  ? err :
+	       pagemap_add(map, 10 * PAGE_SZ, 1, PAGEMAP_PRESENT) ?:
+	       image_write_raw(pages, page, sizeof(page))	  ?:
+	       image_close(pages)				  ?:
+								    pagemap_close(map);
 }
 
 static int write_dump(struct image_store *store, uint32_t n)
@@ -56,10 +56,10 @@ static int write_dump(struct image_store *store, uint32_t n)
 
 	inventory.img_version = entry.pid = n;
 	/* The inventory need not be written last to be sent last. */
-	return image_write_single(store, IMAGE_INVENTORY, 0, &inventory.base)		  ?:
-		       write_map(store, 5, (char)('a' + n))				  ?:
+	return image_write_single(store, IMAGE_INVENTORY, 0, &inventory.base)  ?:
+		       write_map(store, 5, (char)('a' + n))		       ?:
 		       image_write_single(store, IMAGE_PSTREE, 0, &entry.base) ?:
-		       write_map(store, 6, (char)('A' + n));
+										 write_map(store, 6, (char)('A' + n));
 }
 
 static int receive(int fd, struct image_error *error, struct image_store **ret_store)
@@ -185,7 +185,7 @@ static const char *cut_and_flipped(void)
 	EXPECT(!fstat(fd, &st));
 	map = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	EXPECT(map != MAP_FAILED);
-	for (size_t at = 0; !why && at < (size_t)st.st_size; at += at > 300 && at + 300 < (size_t)st.st_size ? 61 : 1) {
+	for (size_t at = 0; !why && at<(size_t)st.st_size; at += at> 300 && at + 300 < (size_t)st.st_size ? 61 : 1) {
 		map[at] ^= (uint8_t)(1 << at % 8);
 		why = refuses(fd, "a flipped bit", at);
 		map[at] ^= (uint8_t)(1 << at % 8);

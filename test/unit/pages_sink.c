@@ -12,6 +12,7 @@
 #include "image/pagemap.h"
 #include "image/stream.h"
 #include "image_helper.h"
+#include "memory/block_reader.h"
 #include "memory/copy_pages.h"
 #include "run/dump.h"
 #include "util/log.h"
@@ -348,6 +349,101 @@ static const char *an_origin_that_fails(void)
 	return NULL;
 }
 
+/* Content for all sorts of blocks: text, random bytes, zeros, in runs of odd lengths. */
+static char *mixed_memory(uint64_t len)
+{
+	char *p = own_memory(len);
+
+	for (uint64_t at = 0; at < len; at += PAGE(1))
+		switch (at / PAGE(50) % 4) {
+		case 0:
+			memset(p + at, 0, PAGE_SZ);
+			break;
+		case 1:
+			for (uint64_t i = 0; i < PAGE_SZ; i++)
+				p[at + i] = "some text that repeats"[(at + i) % 22];
+			break;
+		}
+	return p;
+}
+
+static const char *compressed_with(enum compress_method method, uint32_t block)
+{
+	_cleanup_scratch_ char *path = scratch_create();
+	_cleanup_pagemap_ struct pagemap *map = NULL;
+	struct options opts = { .compress = method, .compress_block = block, .compress_acceleration = 1 };
+	char *from = mixed_memory(BIG), *got = own_memory(BIG);
+	struct page_copy c = { .from = { "memory", getpid(), -1, UINT64_MAX } };
+	struct dump dump = { .opts = &opts };
+	struct block_reader reader = { 0 };
+	bool any = false;
+
+	EXPECT(!image_dir_open(path, &dump.dir) && !image_store_begin(dump.dir));
+	EXPECT(!compress_sink_open(&dump, IMAGE_PAGEMAP, 7, &c.sink));
+	for (uint64_t i = 0; i + 93 <= BIG / PAGE_SZ; i += 97) {
+		struct page_run parent = { (uintptr_t)from + PAGE(i + 93), (uintptr_t)from + PAGE(i + 95), PAGES_PARENT,
+					   .may_be_lazy = true };
+		struct page_run run = { (uintptr_t)from + PAGE(i), (uintptr_t)from + PAGE(i + 93), PAGES_WRITE,
+					.incompressible = i % 3 == 0 };
+
+		EXPECT(!c.sink->ops->add_run(c.sink, &run) && !page_copy_add(&c, &run, false));
+		if (i % 5 == 0 && i + 95 <= BIG / PAGE_SZ)
+			EXPECT(!c.sink->ops->add_run(c.sink, &parent));
+	}
+	EXPECT(!page_copy_run(&c) && !page_sink_finish(&c.sink) && !image_store_commit(dump.dir));
+	page_copy_free(&c);
+	/* The parent's pages cannot be resolved: without them. */
+	EXPECT(pagemap_load(dump.dir, IMAGE_PAGEMAP, 7, &map) == -EBADMSG);
+	EXPECT(strstr(image_store_error(dump.dir), "parent"));
+	image_store_close(dump.dir);
+	EXPECT(!image_dir_open(path, &dump.dir) && !image_store_begin(dump.dir));
+	EXPECT(!compress_sink_open(&dump, IMAGE_PAGEMAP, 8, &c.sink));
+	c = (struct page_copy){ .from = { "memory", getpid(), -1, UINT64_MAX }, .sink = c.sink };
+	for (uint64_t i = 0; i + 93 <= BIG / PAGE_SZ; i += 97) {
+		struct page_run run = { (uintptr_t)from + PAGE(i), (uintptr_t)from + PAGE(i + 93), PAGES_WRITE,
+					.incompressible = i % 3 == 0 };
+
+		EXPECT(!c.sink->ops->add_run(c.sink, &run) && !page_copy_add(&c, &run, false));
+	}
+	EXPECT(!page_copy_run(&c) && !page_sink_finish(&c.sink) && !image_store_commit(dump.dir));
+	page_copy_free(&c);
+	EXPECT(!pagemap_load(dump.dir, IMAGE_PAGEMAP, 8, &map) && map->has_blocks);
+	for (uint64_t i = 0; i + 93 <= BIG / PAGE_SZ; i += 97)
+		for (uint64_t at = PAGE(i); at < PAGE(i + 93);) {
+			const struct pagemap_run *run = pagemap_find(map, (uintptr_t)from + at);
+			uint64_t len = PAGE(1 + at / PAGE_SZ % 7);
+
+			EXPECT(run && run->vaddr <= (uintptr_t)from + at);
+			len = MIN_OF(len, run->vaddr + run->nr_pages * PAGE_SZ - ((uintptr_t)from + at));
+			any |= !!run->blocks;
+			if (run->blocks)
+				EXPECT(!block_reader_read(&reader, pagemap_source(map, run), run, (uintptr_t)from + at,
+							  got, len));
+			else
+				EXPECT(pread(pagemap_source(map, run), got, len,
+					     (off_t)(run->offset + ((uintptr_t)from + at - run->vaddr))) ==
+				       (ssize_t)len);
+			EXPECT(!memcmp(got, from + at, len));
+			at += len;
+		}
+	EXPECT(any);
+	block_reader_free(&reader);
+	image_store_close(dump.dir);
+	munmap(from, BIG);
+	munmap(got, BIG);
+	return NULL;
+}
+
+static const char *compressed(void)
+{
+	static const uint32_t blocks[] = { 4096, 64 << 10, 256 << 10, 4 << 20 };
+	const char *why = NULL;
+
+	for (size_t i = 0; !why && i < ARRAY_SIZE(blocks); i++)
+		why = compressed_with(COMPRESS_LZ4, blocks[i]);
+	return why ? why : compressed_with(COMPRESS_ZSTD, 256 << 10);
+}
+
 /* Two threads, a store that can only be written sequentially: the pages arrive in order. */
 static const char *through_a_stream(void)
 {
@@ -386,6 +482,7 @@ int main(void)
 	run_case("zeros are left out", zeros_are_left_out);
 	run_case("all content, in order", all_content_in_order);
 	run_case("through a stream", through_a_stream);
+	run_case("compressed", compressed);
 	run_case("the end of a file", end_of_a_file);
 	run_case("a sink that fails", a_sink_that_fails);
 	run_case("an origin that fails", an_origin_that_fails);

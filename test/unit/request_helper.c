@@ -56,13 +56,31 @@ const char *sample_value(const struct option_spec *spec)
 	static const struct {
 		const char *name, *value;
 	} samples[] = {
-		{ "tree", "4711" },	      { "verbosity", "4" },	      { "timeout", "7" },
-		{ "ghost-limit", "12345" },   { "tmpfs-files", "2M" },	      { "external", "file[2a:17]" },
-		{ "close", "1000000" },	      { "inherit-fd", "fd[5]:key" },  { "ext-unix-sk", "17,18" },
-		{ "port", "4712" },	      { "untrusted-images", "1000" }, { "ps-socket", "6" },
-		{ "status-fd", "7" },	      { "empty-ns", "net" },	      { "veth-pair", "in=out" },
-		{ "ext-mount-map", "/a:/b" }, { "manage-cgroups", "ignore" }, { "cpu-cap", "cpu,image" },
-		{ "join-ns", "net:/a" },      { "socket-mode", "0660" },      { "stream", "-" },
+		{ "tree", "4711" },
+		{ "verbosity", "4" },
+		{ "timeout", "7" },
+		{ "ghost-limit", "12345" },
+		{ "tmpfs-files", "2M" },
+		{ "external", "file[2a:17]" },
+		{ "close", "1000000" },
+		{ "inherit-fd", "fd[5]:key" },
+		{ "ext-unix-sk", "17,18" },
+		{ "port", "4712" },
+		{ "untrusted-images", "1000" },
+		{ "ps-socket", "6" },
+		{ "status-fd", "7" },
+		{ "empty-ns", "net" },
+		{ "veth-pair", "in=out" },
+		{ "ext-mount-map", "/a:/b" },
+		{ "manage-cgroups", "ignore" },
+		{ "cpu-cap", "cpu,image" },
+		{ "join-ns", "net:/a" },
+		{ "socket-mode", "0660" },
+		{ "stream", "-" },
+		{ "compress", "zstd" },
+		{ "compress-block", "64K" },
+		{ "compress-acceleration", "9" },
+		{ "decompress-threads", "3" },
 	};
 
 	switch (spec->kind) {

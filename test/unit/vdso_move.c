@@ -94,7 +94,9 @@ static void build(const struct image *image)
 	add_vma(image->vdso, image->vdso_len, PROT_READ | PROT_EXEC, VMA_VDSO);
 	child.pages = memfd_create("pages", MFD_CLOEXEC);
 	MUST(pwrite(child.pages, image->bytes, image->vdso_len, 8192) == (ssize_t)image->vdso_len);
-	child.run = (struct pagemap_run){ image->vdso, image->vdso_len / PAGE_SZ, PAGEMAP_PRESENT, 0, 8192 };
+	child.run = (struct pagemap_run){
+		.vaddr = image->vdso, .nr_pages = image->vdso_len / PAGE_SZ, .flags = PAGEMAP_PRESENT, .offset = 8192
+	};
 	child.map = (struct pagemap){
 		.nr_runs = image->vdso_len ? 1 : 0, .runs = &child.run, .nr_sources = 1, .sources = &child.pages
 	};

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "memory/block_reader.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/bits.h"
+#include "memory/codec.h"
+#include "util/fds.h"
+
+/* A block of a run: its pages, by their number in the entry. */
+struct block {
+	const struct pagemap_blocks *of;
+	size_t index;
+	uint64_t first, nr;
+	uint64_t len; /* of the payload */
+	uint64_t offset; /* in the file */
+};
+
+static struct block block_of(const struct pagemap_run *run, uint64_t page)
+{
+	const struct pagemap_blocks *of = run->blocks;
+	size_t i = page / of->block_pages;
+	uint64_t first = i * (uint64_t)of->block_pages;
+
+	return (struct block){ .of = of,
+			       .index = i,
+			       .first = first,
+			       .nr = MIN_OF((uint64_t)of->block_pages, of->nr_pages - first),
+			       .len = of->at[i + 1] - of->at[i],
+			       .offset = run->offset + of->at[i] };
+}
+
+static uint64_t page_in_entry(const struct pagemap_run *run, uint64_t addr)
+{
+	return run->skip + (addr - run->vaddr) / PAGE_SZ;
+}
+
+static int make_room(struct block_reader *br, size_t room)
+{
+	if (br->room >= room)
+		return 0;
+	block_reader_free(br);
+	br->payload = malloc(room);
+	br->pages = malloc(room);
+	br->room = room;
+	if (br->payload && br->pages)
+		return 0;
+	block_reader_free(br);
+	return -ENOMEM;
+}
+
+/* All of it. */
+static int decode(struct block_reader *br, int fd, const struct block *b, void *to)
+{
+	uint64_t len = b->nr * PAGE_SZ;
+	int err;
+
+	if (!b->len) {
+		memset(to, 0, len);
+		return 0;
+	}
+	if (b->len == len)
+		return pread_exact(fd, to, len, (off_t)b->offset);
+	err = pread_exact(fd, br->payload, b->len, (off_t)b->offset);
+	return err ? err : codec_decode(b->of->codec, br->payload, b->len, to, len);
+}
+
+static int remember(struct block_reader *br, int fd, const struct block *b)
+{
+	int err;
+
+	if (br->blocks == b->of && br->index == b->index)
+		return 0;
+	br->blocks = NULL;
+	err = decode(br, fd, b, br->pages);
+	if (err)
+		return err;
+	br->blocks = b->of;
+	br->index = b->index;
+	return 0;
+}
+
+int block_reader_read(struct block_reader *br, int fd, const struct pagemap_run *run, uint64_t addr, void *to,
+		      uint64_t len)
+{
+	uint64_t page = page_in_entry(run, addr);
+	char *out = to, *end = out + len;
+	int err = make_room(br, run->blocks->block_pages * PAGE_SZ);
+
+	while (!err && out < end) {
+		struct block b = block_of(run, page);
+		uint64_t bytes = MIN_OF((b.first + b.nr - page) * PAGE_SZ, (uint64_t)(end - out));
+
+		if (bytes == b.nr * PAGE_SZ) {
+			err = decode(br, fd, &b, out);
+		} else {
+			err = remember(br, fd, &b);
+			if (!err)
+				memcpy(out, br->pages + (page - b.first) * PAGE_SZ, bytes);
+		}
+		out += bytes;
+		page = b.first + b.nr;
+	}
+	return err;
+}
+
+const void *block_reader_page(struct block_reader *br, int fd, const struct pagemap_run *run, uint64_t addr)
+{
+	uint64_t page = page_in_entry(run, addr);
+	struct block b = block_of(run, page);
+
+	if (make_room(br, run->blocks->block_pages * PAGE_SZ) || remember(br, fd, &b))
+		return NULL;
+	return br->pages + (page - b.first) * PAGE_SZ;
+}
+
+void block_reader_free(struct block_reader *br)
+{
+	free(br->payload);
+	free(br->pages);
+	*br = (struct block_reader){ 0 };
+}
+
+uint64_t block_stretch(const struct pagemap_run *run, uint64_t addr, uint64_t end, bool *ret_zero)
+{
+	struct block b = block_of(run, page_in_entry(run, addr));
+	bool zero = !b.len;
+
+	*ret_zero = zero;
+	while (addr < end && !b.len == zero) {
+		addr = run->vaddr + (b.first + b.nr - run->skip) * PAGE_SZ;
+		if (addr < end)
+			b = block_of(run, page_in_entry(run, addr));
+	}
+	return MIN_OF(addr, end);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Reads pages that an image has in blocks (pagemap_run.blocks). The last block is remembered. */
+#pragma once
+#include "image/pagemap.h"
+
+struct block_reader {
+	char *payload, *pages; /* NULL until needed */
+	size_t room; /* of each */
+	/* What @pages are. */
+	const struct pagemap_blocks *blocks;
+	size_t index;
+};
+
+/* @run->blocks is not NULL, and contains [addr, addr + len). -EBADMSG: the block is damaged. */
+int block_reader_read(struct block_reader *br, int fd, const struct pagemap_run *run, uint64_t addr, void *to,
+		      uint64_t len);
+/* A page, valid until the next call; NULL if it cannot be read. */
+const void *block_reader_page(struct block_reader *br, int fd, const struct pagemap_run *run, uint64_t addr);
+void block_reader_free(struct block_reader *br);
+
+/* The end of the range from @addr on, within @run and up to @end, that is stored, or that is zeros without payload. */
+uint64_t block_stretch(const struct pagemap_run *run, uint64_t addr, uint64_t end, bool *ret_zero);
