@@ -12,7 +12,7 @@
  * fields 7 and 8 besides; which of its numbers became final is not known.
  */
 #define OTHER_LAYOUT                                                                                                   \
-	"compressed pages in a layout that is not supported (fields 7 and 8 of the entry): dump again, or decompress "  \
+	"compressed pages in a layout that is not supported (fields 7 and 8 of the entry): dump again, or decompress " \
 	"them with the program that wrote them"
 
 static bool is_other(uint32_t tag)
@@ -71,6 +71,11 @@ int pagemap_blocks_explain(struct image_reader *img, int err)
 	return record && has_other_field(record, len) ? image_refuse(img, OTHER_LAYOUT) : err;
 }
 
+static size_t blocks_size(size_t nr, size_t nr_sums)
+{
+	return sizeof(struct pagemap_blocks) + (nr + 1 + nr_sums) * sizeof(uint64_t);
+}
+
 /* Pages of block @i. */
 static uint64_t pages_of(const struct pagemap_blocks *b, size_t i)
 {
@@ -82,9 +87,12 @@ static int check_shape(struct image_reader *img, const PagemapBlocks *from, uint
 	uint64_t pages = from->pages_per_block;
 
 	if (!pages || pages > PAGEMAP_BLOCK_MAX / PAGE_SZ)
-		return image_refuse(img, "blocks of %lu pages; the largest has %lu", pages, PAGEMAP_BLOCK_MAX / PAGE_SZ);
+		return image_refuse(img, "blocks of %lu pages; the largest has %lu", pages,
+				    PAGEMAP_BLOCK_MAX / PAGE_SZ);
 	if (from->n_block_sizes != nr_pages / pages + !!(nr_pages % pages))
 		return image_refuse(img, "%zu blocks for %lu pages", from->n_block_sizes, nr_pages);
+	if (from->n_checksums && from->n_checksums != from->n_block_sizes)
+		return image_refuse(img, "%zu checksums of %zu blocks", from->n_checksums, from->n_block_sizes);
 	return 0;
 }
 
@@ -96,14 +104,15 @@ int pagemap_blocks_load(struct image_reader *img, struct pagemap *map, const Pag
 
 	if (err)
 		return err;
-	b = malloc(sizeof(*b) + (from->n_block_sizes + 1) * sizeof(b->at[0]));
+	b = malloc(blocks_size(from->n_block_sizes, from->n_checksums));
 	if (!b)
 		return -ENOMEM;
 	*b = (struct pagemap_blocks){ .next = map->first_blocks,
 				      .codec = from->has_codec ? (enum pagemap_codec)from->codec : PAGEMAP_LZ4,
 				      .block_pages = from->pages_per_block,
 				      .nr_pages = run->nr_pages,
-				      .nr = from->n_block_sizes };
+				      .nr = from->n_block_sizes,
+				      .has_sums = from->n_checksums };
 	map->first_blocks = b;
 	map->has_blocks = true;
 	b->at[0] = 0;
@@ -113,6 +122,8 @@ int pagemap_blocks_load(struct image_reader *img, struct pagemap *map, const Pag
 					    pages_of(b, i));
 		b->at[i + 1] = b->at[i] + from->block_sizes[i];
 	}
+	for (size_t i = 0; i < from->n_checksums; i++)
+		b->at[b->nr + 1 + i] = from->checksums[i];
 	if (b->at[b->nr] != from->total_payload_size)
 		return image_refuse(img, "its blocks have %lu bytes, not %lu", b->at[b->nr], from->total_payload_size);
 	run->blocks = b;
@@ -147,7 +158,7 @@ int pagemap_blocks_keep(struct pagemap *kept, struct arena *arena)
 {
 	for (size_t i = 0; i < kept->nr_runs; i++) {
 		const struct pagemap_blocks *from = kept->runs[i].blocks;
-		size_t size = from ? sizeof(*from) + (from->nr + 1) * sizeof(from->at[0]) : 0;
+		size_t size = from ? blocks_size(from->nr, from->has_sums ? from->nr : 0) : 0;
 		struct pagemap_blocks *copy = from ? arena_alloc(arena, size) : NULL;
 
 		if (from && !copy)

@@ -25,18 +25,25 @@ struct pagemap_blocks {
 	uint32_t block_pages;
 	uint64_t nr_pages;
 	size_t nr;
+	bool has_sums;
 	/*
 	 * @nr + 1 of them: where the payload of each begins, from the first one on. No payload: zeros; as long as the
-	 * pages: stored as they are.
+	 * pages: stored as they are. Then @nr checksums of payloads (CRC-32C), if there are any: pagemap_block_sum().
 	 */
 	uint64_t at[];
 };
+
+static inline uint32_t pagemap_block_sum(const struct pagemap_blocks *blocks, size_t i)
+{
+	return (uint32_t)blocks->at[blocks->nr + 1 + i];
+}
 
 /* For pagemap_add_blocks(). */
 struct pagemap_block_sizes {
 	enum pagemap_codec codec;
 	uint32_t block_pages;
 	const uint32_t *v; /* as in the format */
+	const uint32_t *sums;
 	size_t n;
 	uint64_t total;
 };

@@ -130,6 +130,8 @@ int pagemap_add_blocks(struct pagemap_writer *map, uint64_t vaddr, uint64_t nr_p
 	map->nr_pages = 0;
 	blocks.n_block_sizes = sizes->n;
 	blocks.block_sizes = (uint32_t *)sizes->v;
+	blocks.n_checksums = sizes->n;
+	blocks.checksums = (uint32_t *)sizes->sums;
 	blocks.total_payload_size = sizes->total;
 	blocks.pages_per_block = sizes->block_pages;
 	blocks.has_codec = sizes->codec != PAGEMAP_LZ4;

@@ -5,6 +5,7 @@
 #include <string.h>
 #include "base/bits.h"
 #include "memory/codec.h"
+#include "util/crc32c.h"
 #include "util/fds.h"
 
 /* A block of a run: its pages, by their number in the entry. */
@@ -53,16 +54,18 @@ static int make_room(struct block_reader *br, size_t room)
 static int decode(struct block_reader *br, int fd, const struct block *b, void *to)
 {
 	uint64_t len = b->nr * PAGE_SZ;
+	void *payload;
 	int err;
 
 	if (!b->len) {
 		memset(to, 0, len);
 		return 0;
 	}
-	if (b->len == len)
-		return pread_exact(fd, to, len, (off_t)b->offset);
-	err = pread_exact(fd, br->payload, b->len, (off_t)b->offset);
-	return err ? err : codec_decode(b->of->codec, br->payload, b->len, to, len);
+	payload = b->len == len ? to : br->payload;
+	err = pread_exact(fd, payload, b->len, (off_t)b->offset);
+	if (!err && b->of->has_sums && crc32c(0, payload, b->len) != pagemap_block_sum(b->of, b->index))
+		err = -EBADMSG;
+	return err || payload == to ? err : codec_decode(b->of->codec, payload, b->len, to, len);
 }
 
 static int remember(struct block_reader *br, int fd, const struct block *b)

@@ -14,6 +14,7 @@
 #include "memory/page_sink.h"
 #include "memory/turns.h"
 #include "util/array.h"
+#include "util/crc32c.h"
 #include "util/log.h"
 
 ARRAY_OF(block_sizes, uint32_t);
@@ -46,7 +47,7 @@ struct workspace {
 	} * parts; /* what is written */
 	size_t nr_parts, cap_parts;
 	struct entries entries;
-	struct block_sizes sizes;
+	struct block_sizes sizes, sums;
 };
 
 struct compress_sink {
@@ -63,7 +64,7 @@ struct compress_sink {
 	struct workspace *unused;
 	/* Changed by whose turn it is. */
 	struct entries entries;
-	struct block_sizes sizes;
+	struct block_sizes sizes, sums; /* of each block */
 };
 
 static struct compress_sink *compress_of(struct page_sink *sink)
@@ -104,6 +105,7 @@ static void workspace_free(struct workspace *w)
 	free(w->parts);
 	array_free(&w->entries);
 	array_free(&w->sizes);
+	array_free(&w->sums);
 	free(w);
 }
 
@@ -138,7 +140,7 @@ static void return_workspace(struct compress_sink *s, struct workspace *w)
 static int begin_batch(struct workspace *w, uint64_t len, uint64_t block)
 {
 	w->used = w->nr_parts = 0;
-	w->entries.n = w->sizes.n = 0;
+	w->entries.n = w->sizes.n = w->sums.n = 0;
 	if (w->room < len) {
 		free(w->out);
 		w->out = malloc(len);
@@ -175,17 +177,19 @@ static bool all_zero(const char *data, size_t len)
 /* As the format has it, a block that shrinks by less than an eighth is stored as it is. */
 static int add_block(struct workspace *w, const char *data, size_t len, bool plain)
 {
+	const void *payload = data;
 	size_t size = 0;
 	int err = 0;
 
 	if (plain || !all_zero(data, len)) {
 		if (!plain)
 			size = encoder_run(w->encoder, data, len, w->out + w->used, len / 8 * 7 - 1);
-		err = size ? add_part(w, w->out + w->used, size) : add_part(w, data, len);
+		payload = size ? w->out + w->used : data;
 		w->used += size;
 		size = size ? size : len;
+		err = add_part(w, payload, size);
 	}
-	if (err || array_add(&w->sizes, (uint32_t)size))
+	if (err || array_add(&w->sizes, (uint32_t)size) || array_add(&w->sums, plain ? 0 : crc32c(0, payload, size)))
 		return -ENOMEM;
 	w->entries.v[w->entries.n - 1].plain &= size == len;
 	w->entries.v[w->entries.n - 1].total += size;
@@ -257,7 +261,7 @@ static bool continues(const struct compress_sink *s, const struct entry *last, c
 static int note_entries(struct compress_sink *s, const struct workspace *w)
 {
 	for (size_t i = 0; i < w->sizes.n; i++)
-		if (array_add(&s->sizes, w->sizes.v[i]))
+		if (array_add(&s->sizes, w->sizes.v[i]) || array_add(&s->sums, w->sums.v[i]))
 			return -ENOMEM;
 	for (size_t i = 0; i < w->entries.n; i++) {
 		struct entry e = w->entries.v[i], *last = s->entries.n ? &s->entries.v[s->entries.n - 1] : NULL;
@@ -311,8 +315,12 @@ static void give_up(struct page_sink *sink)
 
 static int write_entry(struct compress_sink *s, const struct entry *e)
 {
-	const struct pagemap_block_sizes sizes = { s->codec, (uint32_t)(s->block / PAGE_SZ), s->sizes.v + e->first,
-						   e->nr, e->total };
+	const struct pagemap_block_sizes sizes = { .codec = s->codec,
+						   .block_pages = (uint32_t)(s->block / PAGE_SZ),
+						   .v = s->sizes.v + e->first,
+						   .sums = s->sums.v + e->first,
+						   .n = e->nr,
+						   .total = e->total };
 
 	return e->plain ? pagemap_add(s->map, e->start, e->pages, e->flags) :
 			  pagemap_add_blocks(s->map, e->start, e->pages, e->flags, &sizes);
@@ -351,6 +359,7 @@ static void discard(struct page_sink *sink)
 	array_free(&s->runs);
 	array_free(&s->entries);
 	array_free(&s->sizes);
+	array_free(&s->sums);
 	free(s);
 }
 

@@ -56,10 +56,9 @@ static void note_loaded(struct premap_area *a, uint64_t start, uint64_t end)
 static int add_missing(const struct feeding *f, const struct pagemap_run *run, uint64_t start, uint64_t end)
 {
 	const struct premap_area *a = f->area;
-	struct feed_item item = { .read = { .source = f->source,
-					    .run = run,
-					    .map_start = a->at,
-					    .map_end = a->at + (a->end - a->start) } };
+	struct feed_item item = {
+		.read = { .source = f->source, .run = run, .map_start = a->at, .map_end = a->at + (a->end - a->start) }
+	};
 	uint64_t first = ROUND_UP(start, HUGE_PAGE_SZ), last = ROUND_DOWN(end, HUGE_PAGE_SZ);
 	const uint64_t borders[] = { start, first, last, end };
 	int err = 0;
@@ -193,11 +192,9 @@ static int list_work(struct restore *r, struct premap *p, const struct page_sour
 	int err = 0;
 
 	for (size_t i = 0; !err && i < p->nr_hulls; i++) {
-		struct feeding f = { .r = r,
-				     .source = source,
-				     .vma = p->hulls[i].vma,
-				     .area = p->hulls[i].area,
-				     .work = work };
+		struct feeding f = {
+			.r = r, .source = source, .vma = p->hulls[i].vma, .area = p->hulls[i].area, .work = work
+		};
 
 		if (has_fed_pages(source->map, f.vma))
 			err = add_vma(&f);
