@@ -98,7 +98,8 @@ static int add_entry(struct image_reader *img, struct pagemap *map, const Pagema
 	struct pagemap_run *run;
 	int err;
 
-	if (flags & ~PAGEMAP_FLAGS || (flags & PAGEMAP_PARENT && flags & PAGEMAP_PRESENT))
+	if (flags & ~PAGEMAP_FLAGS || (flags & PAGEMAP_PARENT && flags & PAGEMAP_PRESENT) ||
+	    (flags & PAGEMAP_ALIGNED && !(flags & PAGEMAP_PRESENT)))
 		return image_refuse(img, "unknown flags %#x", flags);
 	err = pagemap_blocks_check(img, entry);
 	if (err)

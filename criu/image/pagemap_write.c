@@ -95,7 +95,7 @@ int pagemap_add(struct pagemap_writer *map, uint64_t vaddr, uint64_t nr_pages, u
 	uint64_t end = map->vaddr + map->nr_pages * PAGE_SZ, bytes;
 	int err;
 
-	if (!nr_pages || vaddr % PAGE_SZ || vaddr < end || flags & ~PAGEMAP_FLAGS ||
+	if (!nr_pages || vaddr % PAGE_SZ || vaddr < end || flags & ~(uint32_t)(PAGEMAP_FLAGS ^ PAGEMAP_ALIGNED) ||
 	    (flags & PAGEMAP_PARENT && flags & PAGEMAP_PRESENT) || __builtin_mul_overflow(nr_pages, PAGE_SZ, &bytes) ||
 	    vaddr + bytes < vaddr)
 		return image_store_fail(map->dir, -EINVAL, "page map: invalid run of %lu pages at %#lx with flags %#x",

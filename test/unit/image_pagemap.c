@@ -158,6 +158,7 @@ static const char *test_reader_refuses(void)
 		       REFUSED(9, "exceed the address space", { 10, UINT64_MAX / 2, 4 })   ?:
 		       REFUSED(9, "exceed the address space", { UINT64_MAX / 4096, 1, 4 }) ?:
 		       REFUSED(9, "flags", { 10, 1, 8 })				   ?:
+		       REFUSED(9, "flags", { 10, 1, 20 })				   ?:
 		       REFUSED(9, "flags", { 10, 1, 5 })				   ?:
 		       REFUSED(2, "which has 8192", { 10, 2, 4 }, { 13, 1, 4 })		   ?:
 		       REFUSED(2, "which has 8192", { 10, 1ull << 50, 4 })		   ?:
