@@ -84,9 +84,10 @@ int memory_survey(struct dump *dump, struct dump_task *dt)
 		why = unsaveable(v, &dt->vma_flags.v[i], is_tracked);
 		/* A program that does that itself has a descriptor, which is a blocker that stays. */
 		if (dt->vma_flags.v[i].flags & FLAG(VMF_UM))
-			dump_transient_blocker(dump, dt, -1,
-					       "mapping %lx-%lx %s: pages are still missing (a lazy restore, userfaultfd)",
-					       v->start, v->end, v->name);
+			dump_transient_blocker(
+				dump, dt, -1,
+				"mapping %lx-%lx %s: pages are still missing (a lazy restore, userfaultfd)", v->start,
+				v->end, v->name);
 		if (why)
 			dump_blocker(dump, dt, -1, "mapping %lx-%lx %s: %s", v->start, v->end, v->name, why);
 		warn_of(v, &dt->vma_flags.v[i]);
