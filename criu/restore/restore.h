@@ -65,10 +65,10 @@ int restore_lazy_complete(struct restore *r);
 void restore_prepare_forks(struct restore *r);
 /*
  * In a process of the tool that shares the memory of this one, which is to be the last to end, and forks the root if that is to be
- * a child of our parent, but created inside (sibling.c). make() is everything that needs our rights: we have none afterwards.
+ * a child of our parent, but created inside (sibling.c). make() is everything that needs our rights: we have none after fork_root().
  */
 bool restore_needs_sibling(const struct restore *r);
-int restore_make_as_sibling(struct restore *r, int (*make)(struct restore *r));
+int restore_make_as_sibling(struct restore *r, int (*make)(struct restore *r), int (*fork_root)(struct restore *r));
 /* In that process. */
 struct sibling;
 int sibling_fork_root(struct sibling *s);

@@ -408,7 +408,9 @@ static int load_and_make(struct restore *r)
 		err = restore_move_service_fds(r);
 	if (err)
 		return err;
-	return restore_needs_sibling(r) ? restore_make_as_sibling(r, make_with_stats) : make_timed(r);
+	if (restore_needs_sibling(r))
+		return restore_make_as_sibling(r, make_with_stats, restore_fork_root_inside);
+	return make_timed(r);
 }
 
 struct restore *restore_new(const struct options *opts)

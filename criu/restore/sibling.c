@@ -34,7 +34,7 @@
 
 struct sibling {
 	struct restore *r;
-	int (*make)(struct restore *r);
+	int (*make)(struct restore *r), (*fork_root)(struct restore *r);
 	int result; /* of @make */
 	bool called;
 	int ours, its; /* two ends of a socket: it asks by a byte, the answer is an int */
@@ -126,7 +126,7 @@ static void close_its_fds(const struct sibling *s)
 }
 
 /* What it changes in memory is meant for the root, which has a copy of it, and not for the child. */
-static int fork_root(struct sibling *s)
+static int fork_for_child(struct sibling *s)
 {
 	struct restore *r = s->r;
 	const struct restore_process process = r->process;
@@ -134,7 +134,7 @@ static int fork_root(struct sibling *s)
 	int err = unshare(CLONE_FILES) < 0 ? fail(-errno, "leave the table of descriptors") : 0;
 
 	if (!err)
-		err = restore_fork_root_inside(r);
+		err = s->fork_root(r);
 	r->process = process;
 	r->plan.fresh_child = fresh_child;
 	close_its_fds(s);
@@ -144,7 +144,7 @@ static int fork_root(struct sibling *s)
 static void answer(struct sibling *s)
 {
 	char ask;
-	int err = read_full(s->ours, &ask, 1) == 1 ? fork_root(s) : -EIO;
+	int err = read_full(s->ours, &ask, 1) == 1 ? fork_for_child(s) : -EIO;
 
 	write_full(s->ours, &err, sizeof(err));
 }
@@ -203,9 +203,9 @@ static int run(struct sibling *s, char *stack)
 	return err;
 }
 
-int restore_make_as_sibling(struct restore *r, int (*make)(struct restore *r))
+int restore_make_as_sibling(struct restore *r, int (*make)(struct restore *r), int (*fork_root)(struct restore *r))
 {
-	struct sibling s = { .r = r, .make = make, .result = -ECHILD };
+	struct sibling s = { .r = r, .make = make, .fork_root = fork_root, .result = -ECHILD };
 	_cleanup_close_ int ours = -1, its = -1;
 	int pair[2], err = list_fds(&s);
 	char *stack;
