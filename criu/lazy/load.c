@@ -8,6 +8,7 @@
 #include "image/reader.h"
 #include "lazy/load.h"
 #include "memory/lazy.h"
+#include "memory/lazy_rule.h"
 #include "mm.pb-c.h"
 #include "pstree.pb-c.h"
 #include "util/log.h"

@@ -5,6 +5,7 @@
 #include "image/pagemap.h"
 #include "memory/dump_memory.h"
 #include "memory/lazy.h"
+#include "memory/lazy_rule.h"
 #include "memory/tracking.h"
 #include "pie/vma.h"
 

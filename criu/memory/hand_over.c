@@ -8,6 +8,7 @@
 #include "memory/aio.h"
 #include "memory/feed.h"
 #include "memory/lazy.h"
+#include "memory/lazy_rule.h"
 #include "memory/mapped_files.h"
 #include "memory/memory.h"
 #include "memory/premap.h"

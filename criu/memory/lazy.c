@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "memory/lazy.h"
+#include "memory/lazy_rule.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/userfaultfd.h>

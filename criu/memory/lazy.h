@@ -8,16 +8,6 @@
 #include "pie/wire.h"
 #include "run/restore.h"
 
-/*
- * lazy_rule.c. Are pages of this mapping that the images mark as lazy left out? Both sides of the connection decide by this rule, which is
- * CRIU's: a page that is left out and not supplied would be empty.
- */
-bool memory_vma_may_be_lazy(const VmaEntry *v);
-/*
- * Does this program leave them out, if it can? Not where a fork's child gets empty memory (MADV_WIPEONFORK), which a
- * daemon is not told.
- */
-bool memory_vma_is_lazy(const VmaEntry *v);
 /* In the tool: the features of userfaultfd(2) that are needed. *ret_features: those to be asked for. Errors are logged. */
 int memory_lazy_probe(uint64_t *ret_features);
 /* In the task: passes a userfaultfd to the daemon, if pages are to be left out (restore_process.uffd). */

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Which pages a lazy restore leaves out: the same rule for dump, restore and daemon. */
+#include "memory/lazy_rule.h"
 #include <sys/mman.h>
 #include "base/bits.h"
-#include "memory/lazy.h"
 #include "pie/vma.h"
 
 bool memory_vma_may_be_lazy(const VmaEntry *v)

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include "memory/aio.h"
 #include "memory/lazy.h"
+#include "memory/lazy_rule.h"
 #include "memory/memory.h"
 #include "memory/page_source.h"
 #include "memory/shmem.h"
