@@ -25,7 +25,7 @@ static int fail_of(struct dedup *d, struct image_store *at, int err)
 	return at == d->dir ? err : image_store_fail(d->dir, err, "parent: %.200s", text);
 }
 
-/* The overlap of two runs is freed in the image of @old. */
+/* The overlap of two runs is freed in the image of @old. Pages in blocks (compressed) have no places of their own. */
 static int punch(struct dedup *d, int fd, const struct pagemap_run *new, const struct pagemap_run *old)
 {
 	uint64_t start = MAX_OF(new->vaddr, old->vaddr);
@@ -56,7 +56,7 @@ static int punch_all(struct dedup *d, int fd, const struct pagemap *new, const s
 		while (at < old->nr_runs && end_of(&old->runs[at]) <= run->vaddr)
 			at++;
 		for (size_t j = at; !err && j < old->nr_runs && old->runs[j].vaddr < end_of(run); j++)
-			if (old->runs[j].flags & PAGEMAP_PRESENT)
+			if ((old->runs[j].flags & PAGEMAP_PRESENT) && !old->runs[j].blocks)
 				err = punch(d, fd, run, &old->runs[j]);
 	}
 	return err;

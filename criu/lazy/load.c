@@ -62,6 +62,10 @@ static int load_space(struct lazy_daemon *d, struct image_store *dir, pid_t pid)
 		err = pagemap_load(dir, IMAGE_PAGEMAP, (uint64_t)pid, &map);
 	if (err)
 		return fail(err, "%s", image_store_error(dir));
+	if (map->has_blocks) {
+		pagemap_free(map);
+		return fail(-EOPNOTSUPP, "pagemap-%d.img: lazy pages of compressed images are not supported", pid);
+	}
 	space = space_new(pid);
 	err = space ? add_runs(space, mm, map) : -ENOMEM;
 	if (err) {

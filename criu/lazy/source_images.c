@@ -29,6 +29,8 @@ static int use_map(struct served *served, pid_t pid)
 	served->map = NULL;
 	err = pagemap_load(served->dir, IMAGE_PAGEMAP, (uint64_t)pid, &served->map);
 	served->pid = pid;
+	if (!err && served->map->has_blocks)
+		return fail(-EOPNOTSUPP, "process %d: lazy pages of compressed images are not supported", pid);
 	return err ? fail(err, "process %d: %s", pid, image_store_error(served->dir)) : 0;
 }
 

@@ -163,6 +163,10 @@ int memory_load(struct restore *r, struct restore_task *rt)
 	if (err)
 		return err;
 	map = source->map;
+	if (r->opts->lazy_pages && map->has_blocks)
+		return fail(-EOPNOTSUPP,
+			    "pagemap-%d.img: --lazy-pages with compressed images is not supported: restore without it",
+			    rt->t.pid);
 	rt->nr_runs = map->nr_runs;
 	for (size_t i = 0; i < map->nr_runs; i++)
 		if (!r->opts->lazy_pages || !(map->runs[i].flags & PAGEMAP_LAZY))

@@ -77,6 +77,10 @@ static int validate_dump(struct request *req)
 	if (opts->lazy_pages && opts->page_server)
 		return request_refuse(
 			req, "--lazy-pages and --page-server are mutually exclusive: a lazy dump is the server");
+	if (opts->compress && opts->page_server)
+		return request_refuse(
+			req,
+			"--compress and --page-server are mutually exclusive: the protocol has no compressed pages");
 	if (opts->leave_running && opts->leave_stopped)
 		return request_refuse(req, "--leave-running and --leave-stopped are mutually exclusive");
 	str_format(pid, sizeof(pid), "%d", opts->pid);
