@@ -126,6 +126,8 @@ static int read_in(const struct loading *l, const struct pagemap_run *run, uint6
 {
 	int err = read_pages(l, run, start, end);
 
+	if (err == -EBADMSG)
+		return fail(err, "shared pages at %lx: a compressed block in the pages image is damaged", start);
 	if (err < 0)
 		return fail(err, "read shared pages at %lx", start);
 	for (uint64_t at = start; at < end; at += PAGE_SZ) {
