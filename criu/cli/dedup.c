@@ -15,6 +15,7 @@ static int dedup(const struct options *opts)
 {
 	_cleanup_image_store_ struct image_store *dir = NULL;
 	uint64_t bytes = 0;
+	bool refers = false;
 	int err = image_dir_open_fd(opts->images_dir_fd, &dir);
 
 	if (err < 0)
@@ -26,7 +27,11 @@ static int dedup(const struct options *opts)
 	if (!err)
 		err = image_check_lineage(dir);
 	if (!err)
+		err = image_refers_to_parent(dir, &refers);
+	if (!err && refers)
 		err = image_dedup_parents(dir, &bytes);
+	else if (!err)
+		log_warn("these images refer to no page of older ones: nothing is freed");
 	log_info("%lu KiB in older images have been freed", bytes >> 10);
 	return err < 0 ? fail(err, "%s: %s", opts->images_dir, image_store_error(dir)) : 0;
 }

@@ -31,6 +31,16 @@ static int wanted_parent(struct image_store *at, char ret_id[static 64])
 	return err;
 }
 
+int image_refers_to_parent(struct image_store *dir, bool *ret)
+{
+	_cleanup_record_ InventoryEntry *entry = NULL;
+	int err = image_read_single(dir, IMAGE_INVENTORY, 0, &entry);
+
+	if (!err)
+		*ret = entry->parent_run_id || !entry->origin;
+	return err;
+}
+
 static int check_id(struct image_store *at, const char *wanted)
 {
 	_cleanup_record_ InventoryEntry *entry = NULL;

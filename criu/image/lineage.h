@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Are the parents of images still the ones that they refer to? */
 #pragma once
+#include <stdbool.h>
 #include "image/store.h"
 
 /*
@@ -8,3 +9,5 @@
  * images of another run; the text is in image_store_error(@dir).
  */
 int image_check_lineage(struct image_store *dir);
+/* Do pages of these images come from a parent? Images of another program do not say: then, true. */
+int image_refers_to_parent(struct image_store *dir, bool *ret);

@@ -117,6 +117,11 @@ const void *block_reader_page(struct block_reader *br, int fd, const struct page
 	return br->pages + (page - b.first) * PAGE_SZ;
 }
 
+void block_reader_forget(struct block_reader *br)
+{
+	br->blocks = NULL;
+}
+
 void block_reader_free(struct block_reader *br)
 {
 	free(br->payload);

@@ -16,6 +16,8 @@ int block_reader_read(struct block_reader *br, int fd, const struct pagemap_run 
 		      uint64_t len);
 /* A page, valid until the next call; NULL if it cannot be read. */
 const void *block_reader_page(struct block_reader *br, int fd, const struct pagemap_run *run, uint64_t addr);
+/* When the blocks that it has read may be gone. */
+void block_reader_forget(struct block_reader *br);
 void block_reader_free(struct block_reader *br);
 
 /* The end of the range from @addr on, within @run and up to @end, that is stored, or that is zeros without payload. */

@@ -97,8 +97,15 @@ static int move_fds(struct page_source *source, int min)
 	return 0;
 }
 
+/* Blocks are remembered by their address, which may be another source's soon. */
+static void forget_blocks(void)
+{
+	block_reader_forget(&reader);
+}
+
 static void close_source(struct page_source *source)
 {
+	forget_blocks();
 	pagemap_free(source->map);
 	free(source);
 }
@@ -111,6 +118,7 @@ struct reopened {
 
 static void close_reopened(struct page_source *source)
 {
+	forget_blocks();
 	pagemap_close_sources(source->map);
 	free(source);
 }

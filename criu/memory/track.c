@@ -74,6 +74,10 @@ static int choose_backend(struct dump *dump)
 	t->backend = track_soft_dirty.probe() ? &track_soft_dirty : track_uffd.probe() ? &track_uffd : NULL;
 	t->arms = dump->opts->track_mem &&
 		  (dump_is_pre_dump(dump) || dump->opts->leave_running || dump->opts->leave_stopped);
+	if (t->arms && dump->opts->pid == 1)
+		return fail(-EOPNOTSUPP,
+			    "process 1 is the init of criu's own pid namespace: what keeps the tracking of writes "
+			    "(" TRACKER_NAME ") would become a part of the tree; run criu outside of the namespace");
 	if (!t->backend && t->arms)
 		return fail(-EOPNOTSUPP, "this kernel cannot track writes to memory: neither with soft-dirty bits "
 					 "(CONFIG_MEM_SOFT_DIRTY) nor with userfaultfd and PAGEMAP_SCAN (Linux 6.7)");
@@ -177,13 +181,16 @@ static int end_trackers(struct dump *dump)
 	int err = 0;
 
 	dump_for_each_task(dt, dump) {
-		struct tracker *tracker = NULL;
+		struct tracker *tracker;
 		const struct kept *kept;
 
-		if (!err && dt->track)
-			err = find_tracker(dump, dt, &tracker, &kept);
-		if (!err && tracker)
-			err = tracker_kill(tracker);
+		do {
+			tracker = NULL;
+			if (!err && dt->track)
+				err = find_tracker(dump, dt, &tracker, &kept);
+			if (!err && tracker)
+				err = tracker_kill(tracker);
+		} while (!err && tracker);
 	}
 	return err ? fail(err, "end the tracking for the previous images") : 0;
 }

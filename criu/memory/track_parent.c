@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/bits.h"
+#include "image/lineage.h"
 #include "image/reader.h"
 #include "inventory.pb-c.h"
 #include "memory/dump_memory.h"
@@ -50,7 +51,11 @@ int track_open_parent(struct dump *dump)
 	err = image_store_lock_for_reading(t->parent);
 	if (err)
 		return fail(err, "--prev-images-dir %s: %s", path, image_store_error(t->parent));
-	return read_inventory(dump, t);
+	err = read_inventory(dump, t);
+	if (err)
+		return err;
+	err = image_check_lineage(t->parent);
+	return err ? fail(err, "--prev-images-dir %s: %s", path, image_store_error(t->parent)) : 0;
 }
 
 static int has_pages_of(struct tracking *t, pid_t pid)

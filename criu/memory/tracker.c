@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "base/bits.h"
 #include "base/cleanup.h"
 #include "kernel/proc_pid.h"
 #include "memory/tracker_table.h"
@@ -15,7 +16,7 @@
 
 #define KILL_WAIT_MS 10000
 
-/* Nobody else can have written it, or change it. */
+/* It cannot be changed; look_at() tells whose it is. */
 static int read_table(int table, struct tracker *k)
 {
 	struct tracker_table head;
@@ -46,17 +47,21 @@ static int read_table(int table, struct tracker *k)
 /* By a name that anyone can have, so nothing but what the kernel says about it counts: the user, and the seals of the table. */
 static int look_at(const struct proc *p, struct tracker *k)
 {
+	_cleanup_proc_status_ struct proc_status status = { 0 };
 	_cleanup_close_ int table = -1;
-	struct stat st;
+	int err;
 
 	k->pid = p->pid;
 	k->pidfd = sys_pidfd_open(p->pid, 0);
 	if (k->pidfd < 0)
 		return k->pidfd;
-	if (fstat(p->dir, &st))
-		return -errno;
-	if (st.st_uid != geteuid())
-		return -EPERM;
+	/* All of them: a program with the set-user-ID bit runs as another user, and was started by its own. */
+	err = proc_status_read(p, &status);
+	if (err)
+		return err;
+	for (size_t i = 0; i < ARRAY_SIZE(status.uid); i++)
+		if (status.uid[i] != geteuid())
+			return -EPERM;
 	table = sys_pidfd_getfd(k->pidfd, TRACKER_TABLE_FD);
 	return table < 0 ? table : read_table(table, k);
 }

@@ -77,6 +77,12 @@ static int validate_dump(struct request *req)
 	if (opts->lazy_pages && opts->page_server)
 		return request_refuse(
 			req, "--lazy-pages and --page-server are mutually exclusive: a lazy dump is the server");
+	if (opts->compress && opts->lazy_pages)
+		return request_refuse(req,
+				      "--compress and --lazy-pages are mutually exclusive: pages that are not left out "
+				      "would be compressed, which a lazy restore does not support");
+	if (!opts->compress && (opts->compress_block != 256 << 10 || opts->compress_acceleration != 1))
+		return request_refuse(req, "--compress-block and --compress-acceleration need --compress");
 	if (opts->compress && opts->page_server)
 		return request_refuse(
 			req,
@@ -176,6 +182,10 @@ static int validate_restore(struct request *req)
 		return request_refuse(
 			req, "--untrusted-images and --shell-job are mutually exclusive: the user would get your "
 			     "terminal");
+	if (opts->lazy_pages && opts->auto_dedup)
+		return request_refuse(req,
+				      "--lazy-pages and --auto-dedup are mutually exclusive: pages that have not been "
+				      "supplied yet would be freed");
 	if (opts->has_images_user && opts->lazy_pages)
 		return request_refuse(
 			req,
@@ -227,6 +237,8 @@ static int validate_stream(struct request *req)
 			    opts->has_images_user ? "--untrusted-images" :
 						    NULL;
 
+	if (req->command == CMD_PRE_DUMP)
+		return request_refuse(req, "--stream is not implemented for pre-dump");
 	if (other)
 		return request_refuse(req, "--stream and %s are mutually exclusive", other);
 	return opts->stream == STREAM_BY_STDIO ? validate_stdio(req, req->command != CMD_RESTORE) : 0;

@@ -23,7 +23,7 @@ def command_line(argv):
     p.add_argument("--dump-option", action="append", default=[], metavar="OPTION", help="another option for criu dump")
     p.add_argument("--restore-option", action="append", default=[], metavar="OPTION", help="another option for criu restore")
     p.add_argument("--rsync", action="append", default=[], metavar="PATH", help="first copy this file or directory to the host")
-    p.add_argument("--rsh", default="ssh", metavar="COMMAND", help="instead of ssh; it gets HOST and a command")
+    p.add_argument("--rsh", default="ssh -o ServerAliveInterval=5 -o ServerAliveCountMax=4", metavar="COMMAND", help="instead of ssh; it gets HOST and a command")
     p.add_argument("--criu", default="criu", metavar="PATH", help="the program criu here")
     p.add_argument("--remote-criu", default="criu", metavar="PATH", help="and there")
     p.add_argument("--remote-program", default="criu-migrate", metavar="PATH", help="this program there")

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The action scripts at both sides, and what they wait for."""
+import contextlib
 import os
 import select
 import shlex
@@ -12,7 +13,7 @@ import time
 from .common import Failed
 
 RETRIES, RETRY_PAUSE = 150, 2.0
-HOLD = "hold.sock"
+HOLD, ABORTED, RUNS = "hold.sock", "aborted", "runs"
 
 
 def write_script(path, program, stage, *argv):
@@ -40,12 +41,13 @@ def hold(path):
         listener.bind(name + ".new")
         listener.listen(1)
         os.rename(name + ".new", name)
-        while not is_ready(ended, listener.fileno()):
+        while not os.path.exists(os.path.join(path, ABORTED)) and not is_ready(ended, listener.fileno()):
             with listener.accept()[0] as peer:
                 word = peer.makefile().readline().strip()
                 if word in ("go", "abort"):
                     os.unlink(name)
-                    peer.sendall(b"ok\n")
+                    with contextlib.suppress(OSError):  # it counts, whoever has said it
+                        peer.sendall(b"ok\n")
                     return 0 if word == "go" else 1
     os.unlink(name)
     return 1
@@ -80,15 +82,41 @@ def send_decision(path, word):
 
 def tell(path, word):
     """By the operator, or when the process that has received the images is gone."""
+    if os.path.exists(os.path.join(path, RUNS)) and word == "go":
+        return
+    if word == "abort":
+        # The restore may not have come so far yet.
+        with contextlib.suppress(OSError), open(os.path.join(path, ABORTED), "w"):
+            pass
     if word == "abort" and not os.path.exists(os.path.join(path, HOLD)):
         return
     restore = restore_pidfd(path)
     send_decision(path, word)
     is_ready(restore)
+    if word == "go" and not tree_runs(path):
+        raise Failed(f"the restore has failed: {path}/restore.log; the images are in {path}")
+    remove(path, word == "go")
+
+
+def tree_runs(path):
+    """A restore that is killed after this line leaves a tree that runs."""
     with open(os.path.join(path, "restore.log"), errors="replace") as f:
-        if word == "go" and "Error" in f.read():
-            raise Failed(f"the restore has failed: {path}/restore.log; the images are in {path}")
-    shutil.rmtree(path, ignore_errors=True)
+        return "the tree is complete" in f.read()
+
+
+def remove(path, runs):
+    """What says that the copy runs stays, for whoever asks again."""
+    for entry in os.scandir(path):
+        if entry.is_dir(follow_symlinks=False):
+            shutil.rmtree(entry.path, ignore_errors=True)
+        elif entry.name != RUNS:
+            with contextlib.suppress(OSError):
+                os.unlink(entry.path)
+    if runs:
+        with open(os.path.join(path, RUNS), "w"):
+            pass
+    else:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def tell_again(argv, times=RETRIES):

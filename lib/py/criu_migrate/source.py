@@ -120,8 +120,8 @@ class Source:
         os.mkdir(self.images(number))
         script, listener = self.hook()
         start = time.monotonic()
-        dump = subprocess.Popen([self.o.criu, "dump", *self.dump_options(number), "--action-script", script,
-                                 *self.both_options(), *self.o.dump_option], start_new_session=True)
+        dump = subprocess.Popen([self.o.criu, "dump", *self.dump_options(number), *self.both_options(),
+                                 *self.o.dump_option, "--action-script", script], start_new_session=True)
         pidfd = os.pidfd_open(dump.pid)
         waiting = wait_for_hook(listener, pidfd)
         if waiting is None:
@@ -140,11 +140,12 @@ class Source:
             if asked:
                 self.give_up()
             raise
-        referee = self.referee(pidfd)
+        referee = self.referee(pidfd, (waiting, listener))
         waiting.sendall(b"go\n")
         waiting.close()
         dump.wait()
-        gone = self.keep = not self.tree.is_alive()
+        # A dump that has succeeded has killed its tree.
+        gone = self.keep = dump.returncode == 0 or not self.tree.goes_on()
         try:
             self.decide("go" if gone else "abort")
         finally:
@@ -180,18 +181,19 @@ class Source:
             raise Failed(f"the copy at {self.o.host} waits for: criu-migrate --tell {self.there} {word}" +
                          (f"; its images are in {self.work}, too" if self.keep else ""))
 
-    def referee(self, dump_pidfd):
+    def referee(self, dump_pidfd, not_its_own):
         """A process that tells the target what has happened if this one is killed. Ends when the socket is written to."""
         mine, its = socket.socketpair()
         if os.fork():
             its.close()
             return Referee(mine)
-        mine.close()
+        for each in (mine, *not_its_own, self.peer.stdin, self.peer.stdout):
+            os.close(each.fileno())
         os.setsid()
         try:
             if its.recv(1) == b"":
                 is_ready(dump_pidfd)
-                tell_again(self.remote("--tell", self.there, "abort" if self.tree.is_alive() else "go"))
+                tell_again(self.remote("--tell", self.there, "abort" if self.tree.goes_on() else "go"))
         finally:
             os._exit(0)
 

@@ -13,7 +13,7 @@ import time
 from . import PROTOCOL
 from .channel import Channel
 from .common import Failed, mib, reason
-from .decision import HOLD, send_decision, write_script
+from .decision import HOLD, remove, send_decision, tree_runs, write_script
 
 
 GO_TRIES = 3
@@ -24,9 +24,10 @@ class Target:
         self.criu, self.program = options.criu, options.program
         self.dir = tempfile.mkdtemp(prefix="criu-migrate-", dir=options.dir)
         self.restore = self.asked = None
+        self.went = False
         self.channel = Channel(sys.stdin.buffer, os.fdopen(os.dup(1), "wb"))
         os.dup2(2, 1)  # what programs print is not part of the protocol
-        self.decided = self.keep = False
+        self.decided = self.keep = self.unheard = False
 
     def path(self, name):
         path = os.path.normpath(os.path.join(self.dir, name))
@@ -60,10 +61,10 @@ class Target:
         """Returns when the tree is complete; it does not run."""
         self.asked = number, options
         script = self.path("hook")
-        write_script(script, self.program, "post-restore", "--hold", self.dir)
+        write_script(script, self.program, "pre-resume", "--hold", self.dir)
         self.restore = subprocess.Popen(
             [self.criu, "restore", "-d", "-D", self.path(number), "-W", self.dir, "-o", "restore.log", "-v4",
-             "--action-script", script, *options],
+             *options, "--action-script", script],
             stdin=subprocess.DEVNULL, start_new_session=True, cwd="/")
         with open(self.path("restore.new"), "w") as f:
             f.write(str(self.restore.pid))
@@ -106,16 +107,12 @@ class Target:
                 with contextlib.suppress(OSError, Failed):
                     send_decision(self.dir, "go")
                 self.restore.wait()
-            if self.restore.returncode == 0 or self.tree_runs():
+            if self.restore.returncode == 0 or tree_runs(self.dir):
                 self.keep = False
+                self.went = True
                 return
             self.restore_again()
         raise Failed(f"restore: {reason(self.path('restore.log'))}; the images are in {self.dir}")
-
-    def tree_runs(self):
-        """A restore that is killed after this line leaves a tree that runs."""
-        with open(self.path("restore.log"), errors="replace") as f:
-            return "the tree is complete" in f.read()
 
     def serve(self, message):
         if "hello" in message:
@@ -157,6 +154,7 @@ class Target:
         try:
             self.channel.send(message)
         except OSError:
+            self.unheard = True
             # Nobody has learnt that the copy is complete: the tree continues at the source.
             if self.restore and not self.decided:
                 self.decide("abort")
@@ -170,7 +168,7 @@ class Target:
             self.restore.terminate()
             self.restore.wait()
         if not self.keep:
-            shutil.rmtree(self.dir, ignore_errors=True)
+            remove(self.dir, self.unheard and self.went)
 
 
 def receive(options):

@@ -2,8 +2,11 @@
 """A process tree, as /proc shows it."""
 import os
 import select
+import signal
 
 from .common import Failed
+
+PF_EXITING = 4
 
 
 class Tree:
@@ -14,10 +17,22 @@ class Tree:
         except OSError as e:
             raise Failed(f"pid {pid}: {e.strerror}") from e
 
-    def is_alive(self):
+    def goes_on(self):
+        """Not if it has ended, or must end: a signal that has been sent is not taken back."""
         poll = select.poll()
         poll.register(self.pidfd, select.POLLIN)
-        return not poll.poll(0)
+        if poll.poll(0):
+            return False
+        try:
+            with open(f"/proc/{self.root}/status") as f:
+                status = dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
+            with open(f"/proc/{self.root}/stat") as f:
+                flags = int(f.read().rpartition(")")[2].split()[6])
+        except (OSError, ValueError, IndexError):
+            return not poll.poll(0)
+        pending = int(status.get("SigPnd", "0"), 16) | int(status.get("ShdPnd", "0"), 16)
+        dying = pending >> (signal.SIGKILL - 1) & 1 or flags & PF_EXITING
+        return not dying and not poll.poll(0)
 
     def pids(self):
         found = [self.root]
