@@ -186,8 +186,9 @@ static void mourn(struct lazy_daemon *d)
 		arrivals_take(d);
 	}
 	follow(d, end_of_journal(d->journal));
+	/* Those that it does not find, as their parents have exited, get no empty memory either. */
 	if (atomic_load(&d->journal->live))
-		return end_tree(d);
+		end_tree(d);
 	while (first != d->spaces) {
 		first = d->spaces;
 		for (struct lazy_space *s = first; s != done_to; s = s->next)

@@ -115,13 +115,13 @@ static bool can_execute(const char *command)
 	char path[PATH_MAX];
 
 	if (strchr(command, '/'))
-		return access(command, X_OK) == 0;
+		return faccessat(AT_FDCWD, command, X_OK, AT_EACCESS) == 0;
 	for (const char *dir = dirs ? dirs : "/bin:/usr/bin"; *dir; dir += *dir == ':') {
 		size_t len = strcspn(dir, ":");
 
 		if (snprintf(path, sizeof(path), "%.*s/%s", len ? (int)len : 1, len ? dir : ".", command) <
 			    (int)sizeof(path) &&
-		    access(path, X_OK) == 0)
+		    faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0)
 			return true;
 		dir += len;
 	}

@@ -18,6 +18,8 @@ static int connect_daemon(struct restore *r)
 {
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
 	char dir[PROC_FD_NAME_MAX];
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
 	int sock, err;
 
 	snprintf(to.sun_path, sizeof(to.sun_path), "%s/" LAZY_SOCKET, proc_fd_path(dir, r->opts->work_dir_fd));
@@ -25,6 +27,9 @@ static int connect_daemon(struct restore *r)
 	if (sock < 0)
 		return -errno;
 	err = connect(sock, (struct sockaddr *)&to, sizeof(to)) < 0 ? -errno : 0;
+	/* It gets the memory of the tree. */
+	if (!err && (getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 || (peer.uid && peer.uid != geteuid())))
+		err = -EPERM;
 	if (!err)
 		return sock;
 	close(sock);

@@ -110,9 +110,14 @@ static int start(struct session *s, const CriuReq *req, bool as_daemon, struct r
 
 static int serve(struct session *s, const CriuReq *req, bool as_daemon, struct answer *ret)
 {
-	struct report *report = mmap(NULL, sizeof(*report), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct report *report;
 	int err;
 
+	/* It would be a process with the client's ids that has what the service has, and is in its control groups. */
+	if (!s->rights->ours)
+		return session_refuse(s, -EPERM,
+				      "page servers for clients without the rights of the service are not implemented");
+	report = mmap(NULL, sizeof(*report), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (report == MAP_FAILED)
 		return session_refuse(s, -errno, "mmap: %s", strerror(errno));
 	err = start(s, req, as_daemon, report, ret);

@@ -129,8 +129,18 @@ static int restrict_to_client(struct session *s)
 
 	if (!s->own_process && opts->inherit_nr)
 		return session_refuse(s, -EINVAL, "inherit-fd is only possible with criu swrk");
+	/* Those of a configuration file are numbers of ours, or make the tree our parent's. */
+	if (!s->own_process && opts->ps_socket >= 0)
+		return session_refuse(s, -EINVAL, "ps-socket is only possible with criu swrk");
+	if (!s->own_process && opts->restore_sibling)
+		return session_refuse(s, -EINVAL, "restore-sibling is only possible with criu swrk");
+	if (!s->own_process && opts->status_fd >= 0 && opts->status_fd != s->status_fd)
+		return session_refuse(s, -EINVAL, "status-fd in a configuration file is only possible with criu swrk");
 	if (s->rights->ours)
 		return 0;
+	if (opts->freeze_cgroup)
+		return session_refuse(s, -EPERM,
+				      "freeze_cgroup is not implemented for clients without the rights of the service");
 	opts->has_images_user = opts->user_is_caller = s->request.command == CMD_RESTORE;
 	opts->images_user = s->rights->uid;
 	opts->images_gid = s->rights->gid;

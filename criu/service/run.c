@@ -17,8 +17,8 @@ static int dump_request(struct session *s, const CriuReq *req, unsigned int comm
 {
 	int err;
 
-	/* Its processes are where we are, then, as if it dumped them itself. A group that is to be frozen would freeze us. */
-	if (!s->own_process && !s->rights->ours && !(req->opts && req->opts->freeze_cgroup))
+	/* Its processes are where we are, then, as if it dumped them itself. */
+	if (!s->own_process && !s->rights->ours)
 		client_enter_cgroups(&s->client);
 	err = client_rights_become(s->rights, true);
 	if (err)

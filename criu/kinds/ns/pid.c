@@ -118,6 +118,34 @@ static void check_orphan(struct dump *dump, const struct dump_task *task)
 				parent->pid, t->pid, leader->pid);
 }
 
+/* Did it get its session from a leader that does not exist any more, and not through its parent? */
+static bool lost_its_leader(const struct dump *dump, const struct task *t)
+{
+	return t->parent && t->sid && t->sid != t->pid && t->sid != t->parent->sid && t->sid != dump->tree.root->sid &&
+	       !leader_of_session(dump, t);
+}
+
+/* At restore a helper process leads the session, and forks them: it is a child of one parent (restore/link.c). */
+static void check_lost_leader(struct dump *dump, const struct dump_task *task)
+{
+	const struct dump_task *other;
+
+	if (!lost_its_leader(dump, &task->t))
+		return;
+	dump_for_each_task(other, dump) {
+		if (other == task)
+			return;
+		if (other->t.sid != task->t.sid || other->t.parent == task->t.parent ||
+		    !lost_its_leader(dump, &other->t))
+			continue;
+		dump_blocker(
+			dump, task, -1,
+			"its session %d, whose leader has exited, has members with different parents in other sessions (process %d, too): that is not supported",
+			task->t.sid, other->t.pid);
+		return;
+	}
+}
+
 static const char *key_of(const struct dump *dump, const struct ns *ns)
 {
 	char id[32];
@@ -164,6 +192,7 @@ static int pid_survey(struct dump *dump)
 		LOG_SCOPE("pid %d", task->t.pid);
 
 		check_orphan(dump, task);
+		check_lost_leader(dump, task);
 	}
 	if (!err)
 		err = save_settings(dump);
