@@ -17,6 +17,8 @@
 #include "util/proc_root.h"
 #include "util/str.h"
 
+#define ZOMBIE_WAIT_US 1000000
+#define ZOMBIE_STEP_US 2000
 #define ADVICE "end it, or restore in a pid namespace of its own: criu-ns restore"
 
 static bool exists(pid_t number)
@@ -25,6 +27,22 @@ static bool exists(pid_t number)
 
 	snprintf(name, sizeof(name), "%d", number);
 	return !faccessat(proc_root(), name, F_OK, 0);
+}
+
+/* A zombie that is about to be reaped: a restore waits for it as long. */
+static bool stays(pid_t number)
+{
+	for (unsigned waited = 0; waited < ZOMBIE_WAIT_US; waited += ZOMBIE_STEP_US) {
+		_cleanup_proc_ struct proc proc = PROC_CLOSED;
+		struct proc_stat stat;
+
+		if (proc_open(number, &proc) || proc_stat_read(&proc, &stat))
+			return exists(number);
+		if (stat.state != 'Z' && stat.state != 'X')
+			return true;
+		usleep(ZOMBIE_STEP_US); /* style: there is no event when another process reaps a zombie */
+	}
+	return exists(number);
 }
 
 /* Also of a thread, whose directory is not listed, but exists. */
@@ -41,7 +59,7 @@ static void check_number(pid_t number, const char *what)
 	char comm[16];
 	pid_t process;
 
-	if (!exists(number))
+	if (!exists(number) || !stays(number))
 		return;
 	process = process_of(number);
 	if (process == number)
