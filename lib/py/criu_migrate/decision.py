@@ -105,7 +105,7 @@ def tree_runs(path):
 
 
 def remove(path, runs):
-    """What says that the copy runs stays, for whoever asks again."""
+    """What says that the copy runs stays, for a decision that is sent again."""
     for entry in os.scandir(path):
         if entry.is_dir(follow_symlinks=False):
             shutil.rmtree(entry.path, ignore_errors=True)
