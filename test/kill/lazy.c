@@ -188,6 +188,15 @@ static void pass(struct area *from, struct area *to)
 	to->id[q] = from->id[p];
 }
 
+/* A child that shared its parent's would take pages that the parent passes at the same time. */
+static void renew_pipe(void)
+{
+	close(pipe_fds[0]);
+	close(pipe_fds[1]);
+	if (pipe2(pipe_fds, O_CLOEXEC))
+		_exit(6);
+}
+
 static void change(int left);
 
 static void fork_one(int left)
@@ -196,6 +205,7 @@ static void fork_one(int left)
 	pid_t pid = fork();
 
 	if (!pid) {
+		renew_pipe();
 		change(left / 4);
 		look_at_all("in a child");
 		if (any(2))
