@@ -10,6 +10,9 @@
 #include "pie/vma.h"
 #include "pie/restorer/core.h"
 
+#ifndef MADV_POPULATE_WRITE /* Linux 5.14 */
+#define MADV_POPULATE_WRITE 23
+#endif
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102
 #endif
@@ -109,6 +112,17 @@ static long map_part(const struct wire_vma *v)
 	return got;
 }
 
+/*
+ * Before anything is loaded. Parts of a mapping that has never been written (mprotect) do not become one again if pages
+ * are supplied to several of them meanwhile, and mremap of all then fails (EFAULT): it had been written before the dump.
+ */
+static long write_once(const struct wire_vma *v)
+{
+	/* Only by pages that are left would something be lost. */
+	sys_madvise((void *)v->start, PAGE_SZ, MADV_POPULATE_WRITE);
+	return sys_madvise((void *)v->start, v->end - v->start, MADV_DONTNEED);
+}
+
 static long map_one(struct wire_vma *v, const struct wire_vma *end, bool loaded)
 {
 	uint64_t len = v->end - v->start;
@@ -131,6 +145,11 @@ static long map_one(struct wire_vma *v, const struct wire_vma *end, bool loaded)
 		prot |= PROT_READ | PROT_WRITE;
 	v->prot_now = (uint32_t)prot;
 	got = sys_mmap((void *)v->start, len, prot, (int)v->flags | MAP_FIXED_NOREPLACE, v->fd, v->pgoff);
+	if (v->lazy && got == (long)v->start && prot & PROT_WRITE) {
+		long err = write_once(v);
+
+		got = err ? err : got;
+	}
 	return got;
 }
 
