@@ -22,6 +22,7 @@
 /* Time limit between guard_enter() and guard_leave(); the process may have been killed, too. */
 #define HELD_AT_MOST_MS 3000
 #define START_AT_MOST_MS 5000
+#define PARENT_CHECK_MS 10
 
 enum entry { ENTRY_FREE, ENTRY_HELD, ENTRY_CLOSED };
 
@@ -114,8 +115,12 @@ static int run_guard(void *arg)
 	pid_t dumper = job->dumper;
 	int status = 0;
 
-	while (!atomic_load(&g->may_start))
-		futex_wait_ms(&g->may_start, 0, START_AT_MOST_MS);
+	/* We share the descriptors of the dumper: if it has been killed, what ends when they are closed waits for us. */
+	while (!atomic_load(&g->may_start)) {
+		if (getppid() != dumper)
+			return 1;
+		futex_wait_ms(&g->may_start, 0, PARENT_CHECK_MS);
+	}
 	if (ptrace(PTRACE_SEIZE, dumper, NULL, (void *)PTRACE_O_TRACEEXIT)) {
 		futex_set(&g->started, (uint32_t)-errno);
 		return 1;
