@@ -269,7 +269,7 @@ class Console:
 
 def terminal():
     """Its other end is outside; the engine gets a new one at restore, and passes it on."""
-    c = Container("c9", lambda config: config["process"].update(terminal=True))
+    c = Container("c10", lambda config: config["process"].update(terminal=True))
     console = Console("console0")
     c.run("--console-socket", console.path)
     console.take()
