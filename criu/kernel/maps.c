@@ -182,6 +182,9 @@ static bool smaps_value(struct scan *line, struct vma_flags *f)
 	uint64_t *to;
 
 	switch (*line->p) {
+	case 'A':
+		to = scan_lit(line, "AnonHugePages:") ? &f->thp_kb : NULL;
+		break;
 	case 'K':
 		to = scan_lit(line, "KernelPageSize:") ? &f->page_kb : NULL;
 		break;

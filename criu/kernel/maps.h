@@ -93,6 +93,7 @@ struct vma_flags {
 	uint64_t flags; /* 1 << VMF_* */
 	char unknown[16]; /* flags without a bit here, as written by the kernel */
 	uint64_t page_kb, rss_kb, pss_kb, swap_kb, locked_kb;
+	uint64_t thp_kb; /* transparent huge pages of its own */
 	int pkey; /* -1: not shown */
 };
 ARRAY_OF(vma_flags_array, struct vma_flags);

@@ -24,7 +24,7 @@ struct page_job {
 	size_t first; /* index of the first range */
 	int n;
 	uint64_t len, offset;
-	bool by_fd, drops_zeros; /* for all ranges */
+	bool by_fd, drops_zeros, drops_all_or_nothing; /* for all ranges */
 	const void *ready; /* is in our memory already */
 };
 
@@ -89,11 +89,11 @@ static int read_by_fd(const struct page_copy *c, const struct page_job *job, cha
 	return 0;
 }
 
-static bool is_zero_page(const char *page)
+static bool is_zero(const char *at, size_t len)
 {
 	static const uint64_t zero;
 
-	return !memcmp(page, &zero, sizeof(zero)) && !memcmp(page, page + sizeof(zero), PAGE_SZ - sizeof(zero));
+	return !memcmp(at, &zero, sizeof(zero)) && !memcmp(at, at + sizeof(zero), len - sizeof(zero));
 }
 
 static int add_zero_page(struct zero_ranges *zeros, char *page)
@@ -118,7 +118,7 @@ static ssize_t drop_zeros(const struct page_copy *c, const struct page_job *job,
 		for (size_t at = 0; at < piece->iov_len; at += PAGE_SZ, from += PAGE_SZ) {
 			int err = 0;
 
-			if (is_zero_page(from)) {
+			if (is_zero(from, PAGE_SZ)) {
 				err = add_zero_page(&w->zeros, (char *)piece->iov_base + at);
 			} else {
 				if (to != from)
@@ -186,7 +186,8 @@ static int read_batch(struct page_copy *c, struct page_batch *batch, struct work
 		err = read_job(c, job, *w->buffer);
 	if (err)
 		return err;
-	if (c->sink->ops->add_zeros && job->drops_zeros)
+	if (c->sink->ops->add_zeros && job->drops_zeros &&
+	    (!job->drops_all_or_nothing || is_zero(batch->data, job->len)))
 		left = drop_zeros(c, job, w);
 	if (left < 0)
 		return (int)left;
@@ -295,11 +296,15 @@ static struct page_job *job_with_room(struct page_copy *c, const struct page_run
 {
 	struct page_job *job = c->jobs.n ? &c->jobs.v[c->jobs.n - 1] : NULL;
 	struct page_job next = {
-		.first = c->pieces.n, .offset = c->bytes, .by_fd = by_fd, .drops_zeros = run->empty_is_zero
+		.first = c->pieces.n,
+		.offset = c->bytes,
+		.by_fd = by_fd,
+		.drops_zeros = run->empty_is_zero,
+		.drops_all_or_nothing = run->in_huge_pages,
 	};
 
 	if (job && !job->ready && job->by_fd == by_fd && job->drops_zeros == run->empty_is_zero &&
-	    job->len < BUFFER_SIZE && job->n < MAX_PIECES)
+	    job->drops_all_or_nothing == run->in_huge_pages && job->len < BUFFER_SIZE && job->n < MAX_PIECES)
 		return job;
 	return array_add(&c->jobs, next) ? NULL : &c->jobs.v[c->jobs.n - 1];
 }

@@ -19,6 +19,7 @@ struct page_run {
 	enum page_outcome outcome;
 	bool may_be_lazy; /* a restore may load them when they are first accessed */
 	bool empty_is_zero; /* without an entry they are zeros after a restore: those full of zeros need no content */
+	bool in_huge_pages; /* some of them: which a restore can fill again only if they have content from end to end */
 	bool incompressible; /* is not compressed: what others expect to find as it is */
 };
 

@@ -19,24 +19,26 @@ struct saving {
 	size_t next_vma; /* of dt->vma_flags */
 };
 
+/* What the kernel reports about the mapping; NULL: nothing is known. Mappings come in ascending order. */
+static const struct vma_flags *flags_of(struct saving *s, const VmaEntry *vma)
+{
+	const struct vma_flags_array *flags = &s->dt->vma_flags;
+
+	while (s->next_vma < flags->n && flags->v[s->next_vma].end <= vma->start)
+		s->next_vma++;
+	return s->next_vma < flags->n ? &flags->v[s->next_vma] : NULL;
+}
+
 /*
  * process_vm_readv pins the pages that it reads, and pinning gives the target its own copy of every page that it shares
  * by copy-on-write (gup_must_unshare in mm/gup.c, Linux 5.19): a tree of forks would grow while it is dumped.
  * /proc/PID/mem only reads, at half the speed.
  */
-static bool has_shared_pages(struct saving *s, const VmaEntry *vma)
+static bool has_shared_pages(const struct saving *s, const VmaEntry *vma, const struct vma_flags *f)
 {
-	const struct vma_flags_array *flags = &s->dt->vma_flags;
-	const struct vma_flags *f;
-
 	/* The pid of a process that runs may be that of other memory. */
-	if (s->dt->snapshot || dump_is_pre_dump(s->dump))
+	if (s->dt->snapshot || dump_is_pre_dump(s->dump) || !f)
 		return true;
-	while (s->next_vma < flags->n && flags->v[s->next_vma].end <= vma->start)
-		s->next_vma++;
-	if (s->next_vma == flags->n)
-		return true;
-	f = &flags->v[s->next_vma];
 	/* Neither count includes huge pages of hugetlbfs. */
 	return f->pss_kb != f->rss_kb || f->swap_kb || (vma->flags & MAP_HUGETLB);
 }
@@ -77,10 +79,12 @@ static bool is_special(const VmaEntry *vma)
 static int add_one(void *arg, const VmaEntry *vma, const struct page_run *found)
 {
 	struct saving *s = arg;
+	const struct vma_flags *flags = flags_of(s, vma);
 	struct page_run as_found = *found;
 	const struct page_run *run = &as_found;
 	int err;
 
+	as_found.in_huge_pages = flags && flags->thp_kb;
 	as_found.incompressible = is_special(vma);
 	err = s->copy.sink->ops->add_run(s->copy.sink, run);
 	count(&s->dump->stats.dump, run);
@@ -88,7 +92,7 @@ static int add_one(void *arg, const VmaEntry *vma, const struct page_run *found)
 		return err;
 	if (s->dt->snapshot && snapshot_lacks(vma))
 		return add_aside(s, run->end - run->start);
-	return page_copy_add(&s->copy, run, has_shared_pages(s, vma));
+	return page_copy_add(&s->copy, run, has_shared_pages(s, vma, flags));
 }
 
 static int add_run(void *arg, const VmaEntry *vma, const struct page_run *run)

@@ -214,7 +214,7 @@ static void smaps_flags(void)
 		"00400000-00401000 r--p 00000000 fe:01 393                                /usr/bin/a\n"
 		"Size:                  4 kB\nKernelPageSize:        4 kB\nMMUPageSize:           4 kB\n"
 		"Rss:                   8 kB\nPss:                   3 kB\nPss_Dirty:             1 kB\n"
-		"Shared_Clean:          4 kB\nSwap:                 12 kB\nSwapPss:               1 kB\n"
+		"Shared_Clean:          4 kB\nAnonHugePages:      2048 kB\nSwap:                 12 kB\nSwapPss:               1 kB\n"
 		"Locked:               16 kB\nTHPeligible:           0\nProtectionKey:         5\n"
 		"VmFlags: rd mr mw me dw sd zz sl q1 \n"
 		"00401000-00402000 rwxp 00001000 fe:01 393                                /usr/bin/a\n"
@@ -222,7 +222,7 @@ static void smaps_flags(void)
 
 	CHECK(!smaps_parse(TEXT(text), &f) && f.n == 2);
 	CHECK(f.v[0].start == 0x400000 && f.v[0].page_kb == 4 && f.v[0].rss_kb == 8 && f.v[0].pss_kb == 3);
-	CHECK(f.v[0].swap_kb == 12 && f.v[0].locked_kb == 16 && f.v[0].pkey == 5);
+	CHECK(f.v[0].swap_kb == 12 && f.v[0].locked_kb == 16 && f.v[0].thp_kb == 2048 && f.v[0].pkey == 5);
 	CHECK(f.v[0].flags ==
 	      (BIT(VMF_RD) | BIT(VMF_MR) | BIT(VMF_MW) | BIT(VMF_ME) | BIT(VMF_DW) | BIT(VMF_SD) | BIT(VMF_SL)));
 	CHECK_STR(f.v[0].unknown, "zz q1");
