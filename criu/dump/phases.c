@@ -55,7 +55,7 @@ static int open_images(struct dump *dump)
 	int err;
 
 	if (opts->stream) {
-		err = stream_open_for_dump(opts, &dump->dir);
+		err = stream_open_for_dump(opts, dump->signal_fd, &dump->dir);
 		return err ? err : begin_images(dump);
 	}
 	err = image_dir_open_fd(opts->images_dir_fd, &dump->dir);

@@ -11,6 +11,11 @@
 #pragma once
 #include "image/store.h"
 
+/*
+ * Of a store for writing: while the reader does not read, wait until @stop_fd is readable at the longest; then -EINTR. Only where
+ * write(2) does not wait itself: a descriptor with O_NONBLOCK, or a socket.
+ */
+void image_stream_set_stop(struct image_store *store, int stop_fd);
 /* Takes @fd over, on success. The first byte is written when the first image is. */
 int image_stream_write(int fd, struct image_store **ret_store);
 /*

@@ -2,10 +2,14 @@
 #include "image/stream_out.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/bits.h"
 #include "base/cleanup.h"
+#include "image/stream.h"
 
 /* While a tree is frozen, nothing but pages has to wait for the reader, up to so many bytes. */
 enum { HELD_MAX = 64 << 20 };
@@ -152,8 +156,48 @@ static const struct image_store_ops out_ops = {
 	.free = close_store,
 };
 
+int stream_out_wait(const struct stream_out *s, int fd)
+{
+	struct pollfd fds[] = { { .fd = fd, .events = POLLOUT }, { .fd = s->stop_fd, .events = POLLIN } };
+
+	while (poll(fds, ARRAY_SIZE(fds), -1) < 0)
+		if (errno != EINTR)
+			return -errno;
+	if (fds[1].revents)
+		return -EINTR;
+	return fds[0].revents & POLLERR ? -EPIPE : 0;
+}
+
+int stream_out_write(const struct stream_out *s, int fd, const void *buf, size_t len)
+{
+	bool is_socket = true;
+	int err = 0;
+
+	while (!err && len) {
+		ssize_t n = is_socket ? send(fd, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL) : write(fd, buf, len);
+
+		if (n < 0 && errno == ENOTSOCK) {
+			is_socket = false;
+		} else if (n < 0 && errno == EAGAIN) {
+			err = stream_out_wait(s, fd);
+		} else if (n < 0 && errno != EINTR) {
+			err = -errno;
+		} else if (n > 0) {
+			buf = (const char *)buf + n;
+			len -= (size_t)n;
+		}
+	}
+	return err;
+}
+
+void image_stream_set_stop(struct image_store *store, int stop_fd)
+{
+	out_of(store)->stop_fd = stop_fd;
+}
+
 void stream_out_init(struct stream_out *s, const struct stream_out_ops *ops, int fd)
 {
+	s->stop_fd = -1;
 	s->store.ops = &out_ops;
 	s->ops = ops;
 	s->fd = fd;

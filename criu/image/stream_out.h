@@ -25,9 +25,14 @@ struct stream_out {
 	struct image_store store; /* first */
 	const struct stream_out_ops *ops;
 	int fd; /* where it is sent */
+	int stop_fd; /* image_stream_set_stop(); -1: none */
 	struct image_set held;
 	struct image_bytes *inventory;
 	bool sealed;
 };
 
+/* Writes all of it to @fd, which is @s's own, or a pipe of one image. 0 or a negative errno, without a text. */
+int stream_out_write(const struct stream_out *s, int fd, const void *buf, size_t len);
+/* Until @fd can be written to. */
+int stream_out_wait(const struct stream_out *s, int fd);
 void stream_out_init(struct stream_out *s, const struct stream_out_ops *ops, int fd);

@@ -39,13 +39,15 @@ static struct stream_write *write_of(struct stream_out *out)
 
 static int write_bytes(struct stream_write *w, const void *buf, size_t len)
 {
-	int err = w->error ? w->error : write_full(w->out.fd, buf, len);
+	int err = w->error ? w->error : stream_out_write(&w->out, w->out.fd, buf, len);
 
 	if (!err)
 		return 0;
 	w->error = err;
 	return image_store_fail(&w->out.store, err, "write the stream: %s%s", strerror(-err),
-				err == -EPIPE ? " (its reader has ended)" : "");
+				err == -EPIPE ? " (its reader has ended)" :
+				err == -EINTR ? ": its reader does not read" :
+						"");
 }
 
 static int begin_stream(struct stream_write *w)

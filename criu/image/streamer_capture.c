@@ -2,7 +2,6 @@
 /* A dump's images, each through a pipe to a streamer (image/streamer.h). */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,7 +18,9 @@ enum { PIPE_SIZE = 1 << 20 };
 static int failed(struct stream_out *s, const struct image_out *image, int err)
 {
 	return image_store_fail(&s->store, err, "send %s to the streamer: %s%s", image->name, strerror(-err),
-				err == -EPIPE ? " (it has ended)" : "");
+				err == -EPIPE ? " (it has ended)" :
+				err == -EINTR ? ": it does not read" :
+						"");
 }
 
 static int start(struct stream_out *s, struct image_out *image)
@@ -28,6 +29,8 @@ static int start(struct stream_out *s, struct image_out *image)
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return failed(s, image, -errno);
+	/* Of our end alone. */
+	fcntl(ends[1], F_SETFL, O_NONBLOCK);
 	/* The inventory: one page, so that there is space for more only when all has been read. */
 	fcntl(ends[1], F_SETPIPE_SZ, image->type == IMAGE_INVENTORY ? (int)PAGE_SZ : PIPE_SIZE);
 	err = streamer_send_name(s->fd, image->name);
@@ -41,7 +44,7 @@ static int start(struct stream_out *s, struct image_out *image)
 
 static int data(struct stream_out *s, struct image_out *image, const void *buf, size_t len)
 {
-	int err = write_full(image->fd, buf, len);
+	int err = stream_out_write(s, image->fd, buf, len);
 
 	return err ? failed(s, image, err) : 0;
 }
@@ -62,12 +65,9 @@ static void drop(struct stream_out *s, struct image_out *image)
 /* It is the last one: when it has been read, the streamer has everything. */
 static int wait_until_read(struct stream_out *s, struct image_out *image)
 {
-	struct pollfd fd = { .fd = image->fd, .events = POLLOUT };
+	int err = stream_out_wait(s, image->fd);
 
-	while (poll(&fd, 1, -1) < 0)
-		if (errno != EINTR)
-			return failed(s, image, -errno);
-	return fd.revents & POLLERR ? failed(s, image, -EPIPE) : 0;
+	return err ? failed(s, image, err) : 0;
 }
 
 static int seal(struct stream_out *s, const struct image_bytes *inventory)

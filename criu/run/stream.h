@@ -4,6 +4,6 @@
 #include "image/store.h"
 #include "run/options.h"
 
-/* 0 or a negative errno, logged. */
-int stream_open_for_dump(const struct options *opts, struct image_store **ret_store);
+/* 0 or a negative errno, logged. @stop_fd: image_stream_set_stop() */
+int stream_open_for_dump(const struct options *opts, int stop_fd, struct image_store **ret_store);
 int stream_open_for_restore(const struct options *opts, struct image_store **ret_store);
