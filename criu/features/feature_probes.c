@@ -25,6 +25,7 @@
 #define UFFD_USER_MODE_ONLY 1
 #endif
 #define UFFD_BIT_WP_ASYNC (1ull << 15)
+#define UFFD_BIT_POISON (1ull << 14)
 #define UFFD_BIT_MOVE (1ull << 16)
 #define PR_TIMER_RESTORE_IDS 77
 #define PR_TIMER_RESTORE_IDS_GET 2
@@ -246,6 +247,13 @@ int probe_uffd_noncoop(void)
 			       UFFD_FEATURE_EVENT_UNMAP;
 
 	return !uffd_features(asked, &features) && (features & asked) == asked;
+}
+
+int probe_uffd_poison(void)
+{
+	uint64_t features;
+
+	return !uffd_features(0, &features) && (features & UFFD_BIT_POISON);
 }
 
 int probe_uffd_move(void)

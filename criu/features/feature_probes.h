@@ -18,6 +18,7 @@ int probe_soft_dirty(void);
 int probe_pagemap_scan(void);
 int probe_uffd(void);
 int probe_uffd_noncoop(void);
+int probe_uffd_poison(void);
 int probe_uffd_move(void);
 int probe_uffd_wp_async(void);
 int probe_sk_ns(void);

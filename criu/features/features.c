@@ -25,6 +25,8 @@ static const struct feature_info table[FEATURE_COUNT] = {
 	[FEATURE_UFFD] = { "uffd", "userfaultfd, for lazy pages", NEED_OPTIONAL, probe_uffd },
 	[FEATURE_UFFD_NONCOOP] = { "uffd-noncoop", "userfaultfd events of fork, remap, unmap", NEED_OPTIONAL,
 				   probe_uffd_noncoop },
+	[FEATURE_UFFD_POISON] = { "uffd_poison", "making lazy pages that are lost inaccessible", NEED_OPTIONAL,
+				  probe_uffd_poison },
 	[FEATURE_UFFD_MOVE] = { "uffd_move", "moving pages with UFFDIO_MOVE", NEED_OPTIONAL, probe_uffd_move },
 	[FEATURE_UFFD_WP_ASYNC] = { "uffd_wp_async", "tracking written pages with userfaultfd", NEED_OPTIONAL,
 				    probe_uffd_wp_async },

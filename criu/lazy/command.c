@@ -76,11 +76,11 @@ static int run(struct lazy_daemon *d, int sock, int *ready)
 		err = lazy_begin(d);
 	if (!err)
 		err = lazy_serve(d);
+	if (d->opts->pidfile)
+		output_remove(d->opts->work_dir_fd, d->opts->pidfile);
 	/* The holder, which goes on, has the same descriptors: that of the log must not be closed. */
 	if (err && d->committed)
 		_exit(1);
-	if (d->opts->pidfile)
-		output_remove(d->opts->work_dir_fd, d->opts->pidfile);
 	return err;
 }
 

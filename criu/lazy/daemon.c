@@ -87,7 +87,7 @@ int lazy_begin(struct lazy_daemon *d)
 	d->catch_up = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (d->epoll < 0 || d->kick < 0 || d->catch_up < 0)
 		return fail(-errno, "descriptors for lazy pages");
-	d->buffer = malloc(LAZY_STEP);
+	d->buffer = malloc(LAZY_AROUND);
 	if (!d->buffer)
 		return fail(-ENOMEM, "lazy pages");
 	return holder_start(d);

@@ -14,9 +14,6 @@
 #include "util/fds.h"
 #include "util/log.h"
 
-#define CHUNK (1ul << 20)
-#define BUSY_US 100
-
 struct piece {
 	struct lazy_space *space;
 	uint64_t addr, len, at;
@@ -40,7 +37,7 @@ static bool next_piece(struct lazy_space *space, struct piece *ret)
 
 		if (range->fd < 0 || skip == len)
 			continue;
-		len = space_stretch(space, range, range->start + skip, MIN_OF(CHUNK, len - skip), true);
+		len = space_stretch(space, range, range->start + skip, MIN_OF(LAZY_CHUNK, len - skip), true);
 		*ret = (struct piece){ space, range->start + skip, len, range->at + skip, range->fd };
 		return true;
 	}
@@ -90,7 +87,7 @@ static void put_piece(struct lazy_daemon *d, const struct piece *p, const char *
 		int err = put_step(d, p, p->addr + done, len, buffer + done, lost);
 
 		if (err == -EAGAIN || err == -ENOMEM)
-			usleep(BUSY_US); /* style: until the first thread has read the event, or there is memory */
+			usleep(LAZY_BUSY_US); /* style: until the first thread has read the event, or there is memory */
 		else if (err)
 			return;
 		else
@@ -121,7 +118,7 @@ int prefetch_start(struct lazy_daemon *d)
 {
 	int err;
 
-	d->chunk = malloc(CHUNK);
+	d->chunk = malloc(LAZY_CHUNK);
 	err = d->chunk ? pthread_create(&d->background, NULL, run, d) : ENOMEM;
 	d->has_background = !err;
 	return err ? fail(-err, "a thread for lazy pages") : 0;

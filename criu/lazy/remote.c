@@ -17,10 +17,6 @@
 #include "transport/message.h"
 #include "util/log.h"
 
-#define CHUNK (1ul << 20)
-#define AROUND (64ul << 10)
-#define BUSY_US 100
-
 struct remote {
 	struct connection connection;
 	pthread_t thread;
@@ -56,7 +52,7 @@ static bool next_wanted(struct lazy_daemon *d, struct request *ret)
 
 	if (!wanted_take(d, &want, &range))
 		return false;
-	end = ROUND_DOWN(want.addr, AROUND) + AROUND;
+	end = ROUND_DOWN(want.addr, LAZY_AROUND) + LAZY_AROUND;
 	request_of(want.space, range, want.addr, MIN_OF(range->end, end), ret);
 	return true;
 }
@@ -71,7 +67,8 @@ static bool next_missing(struct lazy_daemon *d, struct request *ret)
 			skip = range->fd < 0 ? space_stretch(s, range, range->start, len, false) : len;
 			if (skip == len)
 				continue;
-			request_of(s, range, range->start + skip, MIN_OF(range->end, range->start + skip + CHUNK), ret);
+			request_of(s, range, range->start + skip, MIN_OF(range->end, range->start + skip + LAZY_CHUNK),
+				   ret);
 			return true;
 		}
 	return false;
@@ -154,7 +151,7 @@ static void supply_all(struct lazy_daemon *d, const struct request *got)
 		}
 		pthread_mutex_unlock(&d->lock);
 		if (err)
-			usleep(BUSY_US); /* style: until the first thread has read the event, or there is memory */
+			usleep(LAZY_BUSY_US); /* style: until the first thread has read the event, or there is memory */
 	} while (err == -EAGAIN || err == -ENOMEM);
 	eventfd_write(d->kick, 1);
 }
@@ -199,7 +196,7 @@ int remote_begin(struct lazy_daemon *d)
 	struct remote *r = calloc(1, sizeof(*r));
 	int err;
 
-	if (!r || !(r->chunk = malloc(CHUNK)))
+	if (!r || !(r->chunk = malloc(LAZY_CHUNK)))
 		return fail(-ENOMEM, "lazy pages");
 	r->connection = CONNECTION_NONE;
 	d->remote = r;
@@ -212,7 +209,7 @@ int remote_begin(struct lazy_daemon *d)
 	return err ? fail(-err, "a thread for lazy pages") : 0;
 }
 
-int remote_end(struct lazy_daemon *d)
+void remote_end(struct lazy_daemon *d)
 {
 	struct message m = { .command = MESSAGE_CLOSE, .mark = MESSAGE_MARK };
 	uint8_t bytes[MESSAGE_SIZE];
@@ -232,5 +229,4 @@ int remote_end(struct lazy_daemon *d)
 	if (err || status)
 		log_warn("all pages are here, but the source, %s, has not confirmed that it knows",
 			 d->remote->connection.peer);
-	return 0;
 }

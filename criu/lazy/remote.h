@@ -6,4 +6,4 @@
 /* Connects, and fetches a first page: it is certain then whether the source is a tree that may run again. Errors are logged. */
 int remote_begin(struct lazy_daemon *d);
 /* Nothing is missing: the source may end. */
-int remote_end(struct lazy_daemon *d);
+void remote_end(struct lazy_daemon *d);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Internal to this module: the state of a daemon. It has two threads: one answers faults and follows what processes do with their
+ * Internal to this module: the state of a daemon. It has two threads, and a third one if pages are at a source elsewhere (remote.c): one answers faults and follows what processes do with their
  * memory (serve.c), the other one supplies all other pages in the background (prefetch.c). A second process, the
  * holder (holder.c), shares its table of descriptors: if the daemon is killed, it makes what is missing inaccessible.
  */
@@ -51,4 +51,8 @@ struct lazy_daemon {
 	char *buffer, *chunk; /* of the first and of the second thread */
 };
 
+#define LAZY_AROUND \
+	(64ul << 10) /* of a faulting page: a fault costs as much as several pages. Size of lazy_daemon.buffer */
+#define LAZY_CHUNK (1ul << 20) /* is read, or asked for, at once in the background */
+#define LAZY_BUSY_US 100
 #define LAZY_STEP (64ul << 10) /* as much is put in place at once: a fault waits no longer for the background */

@@ -11,9 +11,6 @@
 #include "util/fds.h"
 #include "util/log.h"
 
-/* Around a faulting page: a fault costs as much as several pages. */
-#define AROUND (64ul << 10)
-
 /* No page can be put there, now or later, but for -EAGAIN. */
 static int refused(struct lazy_space *space, int err)
 {
@@ -110,7 +107,7 @@ int supply_lost(struct lazy_daemon *d, struct lazy_space *space, const struct la
 static int supply_zeros(struct lazy_space *space, uint64_t page)
 {
 	size_t next = space_index(space, page);
-	uint64_t start = ROUND_DOWN(page, AROUND), end = start + AROUND, done;
+	uint64_t start = ROUND_DOWN(page, LAZY_AROUND), end = start + LAZY_AROUND, done;
 	int err;
 
 	if (next < space->n)
@@ -127,8 +124,8 @@ static int supply_zeros(struct lazy_space *space, uint64_t page)
 
 static int supply_around(struct lazy_daemon *d, struct lazy_space *space, const struct lazy_range *range, uint64_t page)
 {
-	uint64_t start = MAX_OF(ROUND_DOWN(page, AROUND), range->start);
-	uint64_t end = MIN_OF(ROUND_DOWN(page, AROUND) + AROUND, range->end);
+	uint64_t start = MAX_OF(ROUND_DOWN(page, LAZY_AROUND), range->start);
+	uint64_t end = MIN_OF(ROUND_DOWN(page, LAZY_AROUND) + LAZY_AROUND, range->end);
 	int err = pread_exact(range->fd, d->buffer, end - start, (off_t)(range->at + (start - range->start)));
 
 	if (err && end - start > PAGE_SZ) {

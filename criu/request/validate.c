@@ -81,7 +81,7 @@ static int validate_dump(struct request *req)
 		return request_refuse(req,
 				      "--compress and --lazy-pages are mutually exclusive: pages that are not left out "
 				      "would be compressed, which a lazy restore does not support");
-	if (!opts->compress && (opts->compress_block != 256 << 10 || opts->compress_acceleration != 1))
+	if (!opts->compress && (opts->compress_block != COMPRESS_BLOCK_DEFAULT || opts->compress_acceleration != 1))
 		return request_refuse(req, "--compress-block and --compress-acceleration need --compress");
 	if (opts->compress && opts->page_server)
 		return request_refuse(
@@ -94,7 +94,8 @@ static int validate_dump(struct request *req)
 		request_refuse(req, "-t %d: no such process", opts->pid);
 		return -ESRCH;
 	}
-	err = validate_page_client(req);
+	/* A lazy dump is the server. */
+	err = opts->lazy_pages ? validate_peer(req) : validate_page_client(req);
 	return !err && (opts->cgroup_props || opts->cgroup_props_file) ? validate_cgroup_props(req) : err;
 }
 

@@ -483,6 +483,7 @@ int restore_commit(struct restore *r)
 		return err;
 	/* The point of no return. */
 	shared_commit(r->shared);
+	/* criu-migrate looks for this line: lib/py/criu_migrate/decision.py */
 	log_debug("the tree is complete: it survives whatever happens to us");
 	/* What it returns has no effect any more. */
 	if (r->tool.announces_network)

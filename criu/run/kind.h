@@ -86,7 +86,6 @@ struct fd_kind {
 	int (*open)(struct restore *, struct file *, const void *state);
 	/* In the owner, after every descriptor of every task is in place; @fd is the file's descriptor. Optional. */
 	int (*finish)(struct restore *, struct file *, const void *state, int fd);
-	/* ---- criu ps */
 	/* ---- for people: criu check -D, criu ps */
 	/*
 	 * Optional: would open, or a later step, fail on this host? Logs each reason, as those would. In the tool, before anything

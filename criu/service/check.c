@@ -84,8 +84,9 @@ int serve_feature_check(struct session *s, const CriuReq *req, struct answer *re
 	answer_feature(asked->has_mem_track && asked->mem_track, is_implemented("track-mem") && can_track(),
 		       &features->has_mem_track, &features->mem_track);
 	answer_feature(asked->has_lazy_pages && asked->lazy_pages,
-		       is_implemented("lazy-pages") && feature_has(FEATURE_UFFD_NONCOOP), &features->has_lazy_pages,
-		       &features->lazy_pages);
+		       is_implemented("lazy-pages") && feature_has(FEATURE_UFFD_NONCOOP) &&
+			       feature_has(FEATURE_UFFD_POISON),
+		       &features->has_lazy_pages, &features->lazy_pages);
 	answer_feature(asked->has_pidfd_store && asked->pidfd_store,
 		       is_implemented("track-mem") && feature_has(FEATURE_PIDFD_STORE), &features->has_pidfd_store,
 		       &features->pidfd_store);

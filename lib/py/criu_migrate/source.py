@@ -53,9 +53,11 @@ class Source:
             question["files"] = self.tree.files()
         obstacles = self.channel.ask({"check": question})["obstacles"]
         done = subprocess.run([self.o.criu, "check", "-t", str(self.o.pid), *self.both_options(), *self.o.dump_option],
-                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
         if done.returncode:
-            obstacles += [line for line in done.stderr.decode(errors="replace").splitlines() if "Error" in line]
+            lines = (done.stdout + done.stderr).decode(errors="replace").splitlines()
+            obstacles += [line for line in lines if line.startswith("pid ") or "Error" in line] or \
+                [f"criu check -t {self.o.pid} fails: {' '.join(lines[-1:])}"]
         if obstacles:
             raise Failed("\n  ".join(["the tree cannot be moved:", *obstacles]))
 
@@ -123,24 +125,28 @@ class Source:
         dump = subprocess.Popen([self.o.criu, "dump", *self.dump_options(number), *self.both_options(),
                                  *self.o.dump_option, "--action-script", script], start_new_session=True)
         pidfd = os.pidfd_open(dump.pid)
-        waiting = wait_for_hook(listener, pidfd)
-        if waiting is None:
-            dump.wait()
-            raise Failed(f"dump: {reason(self.images(number) + '/dump.log')}")
-        asked = False
+        waiting = referee = None
         try:
+            waiting = wait_for_hook(listener, pidfd)
+            if waiting is None:
+                dump.wait()
+                raise Failed(f"dump: {reason(self.images(number) + '/dump.log')}")
             size, rate = self.send_images(number)
-            asked = True
+            referee = self.referee(pidfd, (waiting, listener))
             self.channel.ask({"restore": str(number), "options": [*self.restore_options(), *self.o.restore_option]})
             for interrupt in INTERRUPTS:
                 signal.signal(interrupt, signal.SIG_IGN)
         except BaseException:
-            waiting.close()  # the dump fails, and the tree continues
+            listener.close()
+            if waiting:
+                waiting.close()  # the dump fails, and the tree continues
+            elif dump.poll() is None:
+                dump.terminate()
             dump.wait()
-            if asked:
+            if referee:
                 self.give_up()
+                referee.close()
             raise
-        referee = self.referee(pidfd, (waiting, listener))
         waiting.sendall(b"go\n")
         waiting.close()
         dump.wait()
@@ -182,15 +188,16 @@ class Source:
                          (f"; its images are in {self.work}, too" if self.keep else ""))
 
     def referee(self, dump_pidfd, not_its_own):
-        """A process that tells the target what has happened if this one is killed. Ends when the socket is written to."""
+        """A process that tells the target what has happened if this one is killed. Ends when the socket is written to. It is
+        there before the target is asked to restore: a connection may take the answer, and not deliver it."""
         mine, its = socket.socketpair()
         if os.fork():
             its.close()
             return Referee(mine)
-        for each in (mine, *not_its_own, self.peer.stdin, self.peer.stdout):
-            os.close(each.fileno())
-        os.setsid()
         try:
+            os.setsid()
+            for each in (mine, *not_its_own, self.peer.stdin, self.peer.stdout):
+                os.close(each.fileno())
             if its.recv(1) == b"":
                 is_ready(dump_pidfd)
                 tell_again(self.remote("--tell", self.there, "abort" if self.tree.goes_on() else "go"))

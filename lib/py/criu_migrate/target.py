@@ -63,8 +63,8 @@ class Target:
         script = self.path("hook")
         write_script(script, self.program, "pre-resume", "--hold", self.dir)
         self.restore = subprocess.Popen(
-            [self.criu, "restore", "-d", "-D", self.path(number), "-W", self.dir, "-o", "restore.log", "-v4",
-             *options, "--action-script", script],
+            [self.criu, "restore", *options, "-d", "-D", self.path(number), "-W", self.dir, "-o", "restore.log", "-v4",
+             "--action-script", script],
             stdin=subprocess.DEVNULL, start_new_session=True, cwd="/")
         with open(self.path("restore.new"), "w") as f:
             f.write(str(self.restore.pid))

@@ -65,11 +65,12 @@ class Tree:
         return {name: size for name, size in found.items() if name.startswith("/") and not name.startswith("/dev/")}
 
     def memory(self):
+        """What images need at most: shared memory once, no mapped files."""
         total = 0
         for pid in self.pids():
             try:
-                with open(f"/proc/{pid}/statm") as f:
-                    total += int(f.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+                with open(f"/proc/{pid}/smaps_rollup") as f:
+                    total += sum(int(line.split()[1]) << 10 for line in f if line.startswith(("Anonymous:", "Pss_Shmem:")))
             except OSError:
                 pass
         return total
