@@ -73,6 +73,9 @@ static int keep(void *arg)
 	for (size_t i = 0; i < k->nr; i++)
 		polls[i] = (struct pollfd){ .fd = k->pidfds[i], .events = POLLIN };
 	polls[k->nr] = (struct pollfd){ .fd = k->control, .events = POLLIN };
+	/* The next dump may begin as soon as this one has confirmed it, and must find it. */
+	if (send(k->control, "", 1, MSG_NOSIGNAL) != 1)
+		return 0;
 	return wait_for_all(k, polls);
 }
 
@@ -133,11 +136,14 @@ int tracker_start(const char *run_id, const struct kept_array *kept, const int *
 
 int tracker_confirm(struct own_tracker *k)
 {
-	int err = send(k->control, "", 1, MSG_NOSIGNAL) == 1 ? 0 : -errno;
+	char byte;
+	int err = 0;
 
-	/* Somebody has killed it. */
-	if (!err && helper_has_ended(&k->process))
+	/* Nothing is read if somebody has killed it. */
+	if (read_full(k->control, &byte, 1) != 1 || helper_has_ended(&k->process))
 		err = -ESRCH;
+	else if (send(k->control, "", 1, MSG_NOSIGNAL) != 1)
+		err = -errno;
 	cleanup_close(&k->control);
 	k->control = -1;
 	cleanup_close(&k->process.pidfd);

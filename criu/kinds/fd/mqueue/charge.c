@@ -19,6 +19,9 @@
 #include "util/log.h"
 #include "util/proc_root.h"
 
+#define FREED_STEP_US 1000
+#define FREED_TRIES 3000
+
 /* ---- dump ---- */
 
 static const struct ns *find_user_ns(const struct dump *dump, uint64_t inode)
@@ -85,13 +88,25 @@ struct creation {
 	int fd;
 };
 
-static int create(const struct creation *c)
+static int try_create(const struct creation *c)
 {
 	const int flags = O_CREAT | O_EXCL | O_RDWR | O_NONBLOCK | O_CLOEXEC;
 	struct mq_attr attr = { .mq_maxmsg = (long)c->queue->maxmsg, .mq_msgsize = (long)c->queue->msgsize };
 	int fd = (int)syscall(SYS_mq_open, c->queue->name, flags, 0600, &attr);
 
 	return fd < 0 ? -errno : fd;
+}
+
+/* Queues of an IPC namespace that has ended are freed by a worker (ipc/namespace.c), and count until then. */
+static int create(const struct creation *c)
+{
+	int fd = try_create(c);
+
+	for (int tries = 0; fd == -EMFILE && tries < FREED_TRIES; tries++) {
+		usleep(FREED_STEP_US); /* style: no event reports the end of the worker */
+		fd = try_create(c);
+	}
+	return fd;
 }
 
 /*
