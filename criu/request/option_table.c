@@ -117,6 +117,7 @@ const struct option_spec option_table[] = {
 	/* -- network -- */
 	FLAG(0, "tcp-established", CMD_BOTH | CMD_CHECK, NET, tcp_established, RPC(tcp_established), "save and restore TCP connections"),
 	FLAG(0, "tcp-close", CMD_BOTH | CMD_CHECK, NET, tcp_close, RPC(tcp_close), "restore TCP connections as closed"),
+	VALUE(HANDLER, 0, "tcp-address", "OLD=NEW", RESTORES, NET, value_tcp_address, NO_RPC, "restore TCP sockets of address OLD with address NEW: listening ones, and connections within the tree"),
 	FLAG(0, "skip-in-flight", CMD_BOTH | CMD_CHECK, NET, skip_in_flight, RPC(tcp_skip_in_flight), "drop connections that have not been accepted yet"),
 	MODE("network-lock", "iptables|nftables|skip", CMD_BOTH, NET, network_lock, network_lock_modes, RPC_BY(rpc_network_lock, "network_lock"), "how TCP traffic is blocked while the tree is frozen"),
 

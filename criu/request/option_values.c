@@ -3,6 +3,7 @@
  * Parsers of option arguments that are not plain strings. Each returns 0, -EINVAL for an invalid value, -EOPNOTSUPP or
  * -ENOMEM.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -311,6 +312,26 @@ int value_veth_pair(struct request *req, const char *arg)
 	if (str_has_suffix(arg, "="))
 		return -EINVAL;
 	return pair(&req->opts.veth_pairs, &req->opts.veth_pairs_nr, arg, '=');
+}
+
+/* Of one family, and neither of them any address. */
+int value_tcp_address(struct request *req, const char *arg)
+{
+	struct options *opts = &req->opts;
+	static const struct in6_addr any;
+	const struct str_pair *added;
+	struct in6_addr old, new;
+	int family = strchr(arg, ':') ? AF_INET6 : AF_INET,
+	    err = pair(&opts->tcp_addresses, &opts->tcp_addresses_nr, arg, '=');
+	size_t len = family == AF_INET ? sizeof(struct in_addr) : sizeof(struct in6_addr);
+
+	if (err)
+		return err;
+	added = &opts->tcp_addresses[opts->tcp_addresses_nr - 1];
+	if (inet_pton(family, added->key, &old) != 1 || inet_pton(family, added->val, &new) != 1 ||
+	    !memcmp(&old, &any, len) || !memcmp(&new, &any, len))
+		return -EINVAL;
+	return 0;
 }
 
 /* NS:PID, NS:FILE: restore/join.c */

@@ -24,6 +24,7 @@ int value_status_fd(struct request *req, const char *arg);
 int value_empty_ns(struct request *req, const char *arg);
 int value_join_ns(struct request *req, const char *arg);
 int value_veth_pair(struct request *req, const char *arg);
+int value_tcp_address(struct request *req, const char *arg);
 int value_ext_mount(struct request *req, const char *arg);
 int value_socket_mode(struct request *req, const char *arg);
 int value_close(struct request *req, const char *arg);

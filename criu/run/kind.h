@@ -196,7 +196,7 @@ struct run_kind {
 	/* ---- restore */
 	/* The inventory is known, and nothing else. Reads and checks; no side effect. */
 	int (*load)(struct restore *);
-	/* All records of tasks and files have been read. Reads and checks; no side effect. */
+	/* All records of tasks and files have been read; before link of files. Reads and checks; no side effect. */
 	int (*link)(struct restore *);
 	/*
 	 * For criu check -D, instead of all hooks below: would one of them fail on this host? Logs each reason, as those would.

@@ -136,6 +136,7 @@ void options_free(struct options *opts)
 		free(opts->inherit[i].key);
 	free(opts->inherit);
 	str_pairs_free(opts->veth_pairs, opts->veth_pairs_nr);
+	str_pairs_free(opts->tcp_addresses, opts->tcp_addresses_nr);
 	str_pairs_free(opts->ext_mounts, opts->ext_mounts_nr);
 	*opts = (struct options){
 		.images_dir_fd = -1, .work_dir_fd = -1, .ps_socket = -1, .status_fd = -1, .stream_fd = -1

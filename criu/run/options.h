@@ -82,7 +82,7 @@ struct inherit_fd {
 	int fd;
 };
 
-/* --veth-pair IN=OUT and --ext-mount-map KEY:VAL */
+/* --veth-pair IN=OUT, --tcp-address OLD=NEW and --ext-mount-map KEY:VAL */
 struct str_pair {
 	char *key, *val;
 };
@@ -197,6 +197,8 @@ struct options {
 	bool skip_in_flight; /* --skip-in-flight: drop connections not yet accepted */
 	enum network_lock network_lock;
 	bool empty_netns; /* --empty-ns net */
+	struct str_pair *tcp_addresses; /* --tcp-address OLD=NEW: numeric addresses, each two of one family */
+	size_t tcp_addresses_nr;
 	struct str_pair *veth_pairs; /* --veth-pair IN=OUT */
 	size_t veth_pairs_nr;
 	struct str_list join_ns; /* -J NS:PID or NS:FILE, as given */

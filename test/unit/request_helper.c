@@ -71,6 +71,7 @@ const char *sample_value(const struct option_spec *spec)
 		{ "status-fd", "7" },
 		{ "empty-ns", "net" },
 		{ "veth-pair", "in=out" },
+		{ "tcp-address", "192.0.2.1=192.0.2.2" },
 		{ "ext-mount-map", "/a:/b" },
 		{ "manage-cgroups", "ignore" },
 		{ "cpu-cap", "cpu,image" },

@@ -42,6 +42,17 @@ bool inet_address_is_loopback(const union inet_address *a)
 	return ntohl(inet_address_v4(a)) == INADDR_LOOPBACK;
 }
 
+bool inet_address_same(const union inet_address *a, const union inet_address *b)
+{
+	bool a4 = a->any.sa_family == AF_INET || inet_address_is_mapped(a);
+	bool b4 = b->any.sa_family == AF_INET || inet_address_is_mapped(b);
+
+	if (a4 != b4 || inet_address_port(a) != inet_address_port(b))
+		return false;
+	return a4 ? inet_address_v4(a) == inet_address_v4(b) :
+		    !memcmp(&a->v6.sin6_addr, &b->v6.sin6_addr, sizeof(a->v6.sin6_addr));
+}
+
 const char *inet_address_text(const union inet_address *a, char text[static INET_TEXT_MAX])
 {
 	char host[INET6_ADDRSTRLEN] = "?", device[IF_NAMESIZE + 1] = "";

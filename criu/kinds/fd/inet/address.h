@@ -25,6 +25,8 @@ bool inet_address_is_mapped(const union inet_address *a);
 uint32_t inet_address_v4(const union inet_address *a);
 bool inet_address_is_any(const union inet_address *a);
 bool inet_address_is_loopback(const union inet_address *a);
+/* With their ports; an IPv4 address equals the same address in an IPv6 socket. */
+bool inet_address_same(const union inet_address *a, const union inet_address *b);
 /* "127.0.0.1:80", "[::1]:80"; the caller provides @text. */
 const char *inet_address_text(const union inet_address *a, char text[static INET_TEXT_MAX]);
 /* @entry has been checked by load. */

@@ -72,24 +72,12 @@ static void set_address(union inet_address *to, int family, const void *bytes, u
 	}
 }
 
-/* An IPv4 client sees the same connection with a different type of address. */
-static bool same_endpoint(const union inet_address *a, const union inet_address *b)
-{
-	bool a4 = a->any.sa_family == AF_INET || inet_address_is_mapped(a);
-	bool b4 = b->any.sa_family == AF_INET || inet_address_is_mapped(b);
-
-	if (a4 != b4 || inet_address_port(a) != inet_address_port(b))
-		return false;
-	return a4 ? inet_address_v4(a) == inet_address_v4(b) :
-		    !memcmp(&a->v6.sin6_addr, &b->v6.sin6_addr, sizeof(a->v6.sin6_addr));
-}
-
 static struct inet_held *client_of(const struct inet_dump *data, const union inet_address *server,
 				   const union inet_address *client)
 {
 	for (struct inet_held *held = data->first; held; held = held->next)
-		if (held->what == KEEPER_STREAM && same_endpoint(&held->src, client) &&
-		    same_endpoint(&held->dst, server))
+		if (held->what == KEEPER_STREAM && inet_address_same(&held->src, client) &&
+		    inet_address_same(&held->dst, server))
 			return held;
 	return NULL;
 }

@@ -105,6 +105,7 @@ struct inet_socket {
 	const void *inq, *outq;
 	bool close; /* a connection to be closed */
 	bool unaccepted; /* a client that connects again and is not accepted yet */
+	bool peer_is_inside; /* of a connection, known with --tcp-address: its other end is in the images, too */
 	struct inet_socket **waiting; /* of a listening socket, as many as its entry has; NULL: none */
 	bool shared_port; /* shared with other sockets of the images: SO_REUSEADDR while they are created */
 };

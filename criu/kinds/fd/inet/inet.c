@@ -11,6 +11,7 @@
 #include "kinds/fd/inet/keeper.h"
 #include "kinds/fd/inet/load.h"
 #include "kinds/fd/inet/lock.h"
+#include "kinds/fd/inet/move_address.h"
 #include "kinds/fd/inet/open.h"
 #include "kinds/fd/inet/options_save.h"
 #include "kinds/fd/inet/read.h"
@@ -116,6 +117,14 @@ static int inet_link(struct restore *r, struct file *file, void *state)
 	return inet_backlog_link(r, file, state);
 }
 
+/* After the last file: a peer may come after its connection. */
+static int inet_all_loaded(struct restore *r)
+{
+	struct inet_restore *data = existing_restore_data(r);
+
+	return data ? inet_move_addresses(r, data) : 0;
+}
+
 static int inet_in_namespaces(struct restore *r)
 {
 	struct inet_restore *data = existing_restore_data(r);
@@ -171,6 +180,7 @@ const struct run_kind inet_run = {
 	.save_commit = inet_save_commit,
 	.saved = inet_saved,
 	.save_undo = inet_save_undo,
+	.link = inet_all_loaded,
 	.in_namespaces = inet_in_namespaces,
 	.ready = inet_ready,
 	.committed = inet_committed,

@@ -71,8 +71,8 @@ static int bind_failed(int err, const InetSkEntry *entry, const union inet_addre
 		return fail(
 			err,
 			"bind a socket to %s: this host does not have this address, but had it at the dump; add it (ip "
-			"address add)",
-			inet_address_text(src, text));
+			"address add)%s",
+			inet_address_text(src, text), inet_is_tcp(entry) ? ", or use another (--tcp-address)" : "");
 	if (err == -EADDRINUSE)
 		find_holder(entry, holder, sizeof(holder));
 	return fail(err, "bind a socket to %s%s", inet_address_text(src, text), holder);
