@@ -5,6 +5,7 @@
  */
 #include <string.h>
 #include "dump/dump.h"
+#include "dump/origin.h"
 #include "inventory.pb-c.h"
 #include "memory/memory.h"
 #include "rpc.pb-c.h"
@@ -32,6 +33,7 @@ static int save_inventory(struct dump *dump)
 {
 	InventoryEntry entry = INVENTORY_ENTRY__INIT;
 	PluginsEntry plugins = PLUGINS_ENTRY__INIT;
+	struct origin origin;
 	int err;
 
 	entry.img_version = IMAGE_VERSION_PRE_DUMP;
@@ -41,6 +43,8 @@ static int save_inventory(struct dump *dump)
 	entry.pre_dump_mode =
 		dump->opts->pre_dump_mode == PRE_DUMP_READ ? CRIU_PRE_DUMP_MODE__VM_READ : CRIU_PRE_DUMP_MODE__SPLICE;
 	entry.plugins_entry = &plugins;
+	dump_fill_origin(dump, &origin);
+	entry.origin = &origin.entry;
 	entry.dump_criu_run_id = dump->run_id;
 	if (dump->stats.dump.pages_skipped_parent)
 		entry.parent_run_id = (char *)memory_parent_run_id(dump);

@@ -8,12 +8,14 @@
 
 #include "base/bits.h"
 #include "base/cleanup.h"
+#include "image/lineage.h"
 #include "image/pagemap.h"
 #include "image/store_ops.h"
 #include "util/proc_root.h"
 
 struct dedup {
 	struct image_store *dir;
+	size_t nr_parents; /* how many of the chain may be changed */
 	uint64_t bytes;
 };
 
@@ -77,13 +79,15 @@ static int punch_image(struct dedup *d, const struct pagemap *new, const struct 
 
 static int punch_parents(struct dedup *d, const struct pagemap *new, enum image_type type, uint64_t id)
 {
-	struct image_store *at = d->dir, *parent;
-	int err;
+	struct image_store *at = d->dir;
+	int err = 0;
 
-	while (!(err = image_store_parent(at, &parent))) {
+	for (size_t i = 0; !err && i < d->nr_parents; i++) {
 		_cleanup_pagemap_ struct pagemap *old = NULL;
 
-		at = parent;
+		err = image_store_parent(at, &at);
+		if (err)
+			return fail_of(d, at, err);
 		err = pagemap_load_own(at, type, id, &old);
 		if (!err)
 			err = punch_image(d, new, old);
@@ -91,10 +95,28 @@ static int punch_parents(struct dedup *d, const struct pagemap *new, enum image_
 			err = 0;
 		else
 			err = fail_of(d, at, err);
-		if (err)
-			return err;
 	}
-	return err == -ENOENT ? 0 : fail_of(d, at, err);
+	return err;
+}
+
+/*
+ * A link `parent` may be left over from older images in the same directory: nobody has said that the other ones are not needed. Those
+ * of a page server have no inventory, and a link only if they refer to it.
+ */
+static int find_parents(struct dedup *d, bool refers)
+{
+	struct image_store *at = d->dir;
+	int err = 0;
+
+	while (!err && refers) {
+		err = image_store_parent(at, &at);
+		if (err)
+			return err == -ENOENT ? 0 : fail_of(d, at, err);
+		d->nr_parents++;
+		if (image_store_is_dump(at))
+			err = image_refers_to_parent(at, &refers);
+	}
+	return err ? fail_of(d, at, err) : 0;
 }
 
 struct visit {
@@ -126,8 +148,13 @@ static int dedup_map(struct image_store *dir, enum image_type type, uint64_t id,
 static int dedup(struct image_store *dir, bool restored, uint64_t *ret_bytes)
 {
 	struct visit v = { .d.dir = dir, .restored = restored };
-	int err = image_store_for_each(dir, dedup_map, &v);
+	bool refers = true;
+	int err = restored ? image_refers_to_parent(dir, &refers) : 0;
 
+	if (!err)
+		err = find_parents(&v.d, refers);
+	if (!err)
+		err = image_store_for_each(dir, dedup_map, &v);
 	*ret_bytes = v.d.bytes;
 	return err;
 }
