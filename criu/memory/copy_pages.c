@@ -25,6 +25,7 @@ struct page_job {
 	int n;
 	uint64_t len, offset;
 	bool by_fd, drops_zeros, drops_all_or_nothing; /* for all ranges */
+	bool zeros_are_lazy; /* those that are dropped */
 	const void *ready; /* is in our memory already */
 };
 
@@ -132,21 +133,22 @@ static ssize_t drop_zeros(const struct page_copy *c, const struct page_job *job,
 	return to - *w->buffer;
 }
 
-static int report_zeros(struct page_copy *c, const struct zero_ranges *zeros)
+static int report_zeros(struct page_copy *c, const struct zero_ranges *zeros, bool lazy)
 {
 	int err = 0;
 
 	for (size_t i = 0; !err && i < zeros->n; i++) {
-		uint64_t start = (uintptr_t)zeros->v[i].iov_base;
+		uint64_t start = (uintptr_t)zeros->v[i].iov_base, len = zeros->v[i].iov_len;
 
-		err = c->sink->ops->add_zeros(c->sink, start, start + zeros->v[i].iov_len);
-		c->zero_bytes += zeros->v[i].iov_len;
+		err = c->sink->ops->add_zeros(c->sink, start, start + len);
+		c->zero_bytes += len;
+		c->lazy_zero_bytes += lazy ? len : 0;
 	}
 	return err;
 }
 
 /* The offset of a batch is known when all before it have been searched for zeros. */
-static int place_batch(struct page_copy *c, const struct zero_ranges *zeros, struct page_batch *batch)
+static int place_batch(struct page_copy *c, const struct worker *w, struct page_batch *batch)
 {
 	int err;
 
@@ -155,7 +157,7 @@ static int place_batch(struct page_copy *c, const struct zero_ranges *zeros, str
 		pthread_cond_wait(&c->next_placed, &c->lock);
 	err = atomic_load(&c->failed);
 	if (!err)
-		err = report_zeros(c, zeros);
+		err = report_zeros(c, &w->zeros, c->jobs.v[batch->index].zeros_are_lazy);
 	batch->offset = c->placed_bytes;
 	c->placed_bytes += batch->len;
 	c->placed++;
@@ -193,7 +195,7 @@ static int read_batch(struct page_copy *c, struct page_batch *batch, struct work
 		return (int)left;
 	batch->len = left;
 	batch->offset = job->offset;
-	return c->sink->ops->add_zeros ? place_batch(c, &w->zeros, batch) : 0;
+	return c->sink->ops->add_zeros ? place_batch(c, w, batch) : 0;
 }
 
 static int copy_job(struct page_copy *c, size_t at, struct worker *w)
@@ -301,10 +303,12 @@ static struct page_job *job_with_room(struct page_copy *c, const struct page_run
 		.by_fd = by_fd,
 		.drops_zeros = run->empty_is_zero,
 		.drops_all_or_nothing = run->in_huge_pages,
+		.zeros_are_lazy = run->empty_is_zero && run->may_be_lazy,
 	};
 
-	if (job && !job->ready && job->by_fd == by_fd && job->drops_zeros == run->empty_is_zero &&
-	    job->drops_all_or_nothing == run->in_huge_pages && job->len < BUFFER_SIZE && job->n < MAX_PIECES)
+	if (job && !job->ready && job->by_fd == by_fd && job->drops_zeros == next.drops_zeros &&
+	    job->drops_all_or_nothing == next.drops_all_or_nothing && job->zeros_are_lazy == next.zeros_are_lazy &&
+	    job->len < BUFFER_SIZE && job->n < MAX_PIECES)
 		return job;
 	return array_add(&c->jobs, next) ? NULL : &c->jobs.v[c->jobs.n - 1];
 }

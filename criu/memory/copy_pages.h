@@ -42,7 +42,7 @@ struct page_copy {
 	pthread_mutex_t lock;
 	pthread_cond_t next_placed;
 	size_t placed; /* so many batches have an offset */
-	uint64_t placed_bytes, zero_bytes;
+	uint64_t placed_bytes, zero_bytes, lazy_zero_bytes;
 	atomic_ulong read_us, write_us;
 };
 

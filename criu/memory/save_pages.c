@@ -113,7 +113,7 @@ static int save(struct saving *s, const MmEntry *mm)
 		return err;
 	err = page_copy_run(copy);
 	s->dump->stats.dump.pages_written -= copy->zero_bytes / PAGE_SZ;
-	s->dump->stats.dump.pages_lazy -= copy->zero_bytes / PAGE_SZ;
+	s->dump->stats.dump.pages_lazy -= copy->lazy_zero_bytes / PAGE_SZ;
 	s->dump->stats.dump.memdump_time += copy->read_us;
 	s->dump->stats.dump.memwrite_time += copy->write_us;
 	return err;
