@@ -301,6 +301,7 @@ static const struct phase phases[] = {
 	{ "files", EXAMINES, dump_save_files, report_files },
 	{ "namespaces", EXAMINES, dump_save_namespaces, NULL },
 	{ "blockers", STOPS | REFUSAL, refuse_blockers, NULL },
+	{ "track writes", STOPS, memory_track_start, NULL },
 	{ "save", FREEZES, dump_save, NULL },
 	{ "scan memory", PRE, dump_pre_dump_scan, NULL },
 	{ "blockers", FREEZES, refuse_blockers, report_save },

@@ -24,8 +24,10 @@ int memory_mapping_is(struct dump *dump, const struct stat *st, uint32_t id);
  * the previous images, and whether this kernel can track at all.
  */
 int memory_track_begin(struct dump *dump);
-/* All mappings have been read, and all pids are known: what is known of every task. Ends the tracking for older images, if pages are to be armed. */
+/* All mappings have been read, and all pids are known: what is known of every task. */
 int memory_track(struct dump *dump);
+/* There are no blockers: ends the tracking for older images, if pages are to be armed, and starts that for these. */
+int memory_track_start(struct dump *dump);
 /* The images are complete. */
 int memory_track_commit(struct dump *dump);
 void memory_track_forget(struct dump_task *dt);

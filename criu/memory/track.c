@@ -219,16 +219,20 @@ static int start_tracker(struct dump *dump)
 	return err ? fail(err, "start the process that keeps the tracking of writes") : 0;
 }
 
-/* From the end of the older trackers on everything is saved again if we die: the tracking ends with our descriptors. */
 int memory_track(struct dump *dump)
 {
-	struct tracking *t = tracking_of(dump);
 	int err = for_each_memory(dump, look_at_task);
 
-	if (!err && t->parent)
-		err = track_check_parent(dump);
-	if (err || !t->arms)
-		return err;
+	return err || !tracking_of(dump)->parent ? err : track_check_parent(dump);
+}
+
+/* From the end of the older trackers on everything is saved again if we die: the tracking ends with our descriptors. */
+int memory_track_start(struct dump *dump)
+{
+	int err;
+
+	if (!tracking_of(dump)->arms)
+		return 0;
 	err = end_trackers(dump);
 	if (!err)
 		err = for_each_memory(dump, track_more);
