@@ -28,7 +28,7 @@ int memory_track_begin(struct dump *dump);
 int memory_track(struct dump *dump);
 /* There are no blockers: ends the tracking for older images, if pages are to be armed, and starts that for these. */
 int memory_track_start(struct dump *dump);
-/* The images are complete. */
+/* The images are complete: nothing is an error any more. */
 int memory_track_commit(struct dump *dump);
 void memory_track_forget(struct dump_task *dt);
 /* Is the mapping dt->maps.v[i], which is watched by userfaultfd (VMF_UW), watched by us? */

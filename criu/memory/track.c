@@ -174,7 +174,7 @@ static int for_each_memory(struct dump *dump, int (*fn)(struct dump *dump, struc
 	return err;
 }
 
-/* What they vouch for ends with the first page that is armed again, and the first mapping that is added. */
+/* What they vouch for ends with the first page that is armed again, and the first mapping that is added. Not logged. */
 static int end_trackers(struct dump *dump)
 {
 	struct dump_task *dt;
@@ -192,7 +192,7 @@ static int end_trackers(struct dump *dump)
 				err = tracker_kill(tracker);
 		} while (!err && tracker);
 	}
-	return err ? fail(err, "end the tracking for the previous images") : 0;
+	return err;
 }
 
 static int add_kept(const struct dump_task *dt, struct kept_array *kept, struct int_array *pidfds)
@@ -234,21 +234,25 @@ int memory_track_start(struct dump *dump)
 	if (!tracking_of(dump)->arms)
 		return 0;
 	err = end_trackers(dump);
-	if (!err)
-		err = for_each_memory(dump, track_more);
+	if (err)
+		return fail(err, "end the tracking for the previous images");
+	err = for_each_memory(dump, track_more);
 	return err ? err : start_tracker(dump);
 }
 
 int memory_track_commit(struct dump *dump)
 {
 	struct tracking *t = tracking_of(dump);
-	int err = t->arms ? tracker_confirm(&t->own) : 0;
+	int err = 0;
 
-	if (err)
+	if (t->arms && tracker_confirm(&t->own))
 		log_warn("what keeps the tracking of writes has been killed: the next dump saves all memory");
 	/* The last images of this sequence: the tree is not to be slowed down any more. */
-	return !t->arms && t->parent && (dump->opts->leave_running || dump->opts->leave_stopped) ? end_trackers(dump) :
-												   0;
+	if (!t->arms && t->parent && (dump->opts->leave_running || dump->opts->leave_stopped))
+		err = end_trackers(dump);
+	if (err)
+		log_warn("writes of the tree are still tracked: end " TRACKER_NAME ": %s", strerror(-err));
+	return 0;
 }
 
 void memory_track_forget(struct dump_task *dt)
