@@ -5,6 +5,7 @@
  */
 #include "memory/copy_pages.h"
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -150,20 +151,16 @@ static int report_zeros(struct page_copy *c, const struct zero_ranges *zeros, bo
 /* The offset of a batch is known when all before it have been searched for zeros. */
 static int place_batch(struct page_copy *c, const struct worker *w, struct page_batch *batch)
 {
-	int err;
+	int err = turns_wait(&c->placing, batch->index);
 
-	pthread_mutex_lock(&c->lock);
-	while (c->placed != batch->index && !atomic_load(&c->failed))
-		pthread_cond_wait(&c->next_placed, &c->lock);
-	err = atomic_load(&c->failed);
 	if (!err)
 		err = report_zeros(c, &w->zeros, c->jobs.v[batch->index].zeros_are_lazy);
+	if (err)
+		return err;
 	batch->offset = c->placed_bytes;
 	c->placed_bytes += batch->len;
-	c->placed++;
-	pthread_cond_broadcast(&c->next_placed);
-	pthread_mutex_unlock(&c->lock);
-	return err;
+	turns_end(&c->placing);
+	return 0;
 }
 
 static int read_job(struct page_copy *c, const struct page_job *job, char *buffer)
@@ -216,12 +213,13 @@ static int copy_job(struct page_copy *c, size_t at, struct worker *w)
 	return 0;
 }
 
+/* The first error is the reason; a thread that is woken by it has another one. */
 static void give_up(struct page_copy *c, int err)
 {
-	pthread_mutex_lock(&c->lock);
-	atomic_store(&c->failed, err);
-	pthread_cond_broadcast(&c->next_placed);
-	pthread_mutex_unlock(&c->lock);
+	int none = 0;
+
+	atomic_compare_exchange_strong(&c->failed, &none, err);
+	turns_give_up(&c->placing);
 	if (c->sink->ops->give_up)
 		c->sink->ops->give_up(c->sink);
 }

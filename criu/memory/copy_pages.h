@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Copies the content of pages from a process or a file to a sink. */
 #pragma once
-#include <pthread.h>
 #include <stdatomic.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 #include "kernel/pagemap_scan.h"
 #include "memory/page_sink.h"
+#include "memory/turns.h"
 #include "run/stats.h"
 #include "util/array.h"
 
@@ -39,10 +39,8 @@ struct page_copy {
 	atomic_size_t next; /* next job to be done */
 	atomic_int failed;
 	/* For sinks that accept zeros: batches get their offsets one after another. */
-	pthread_mutex_t lock;
-	pthread_cond_t next_placed;
-	size_t placed; /* so many batches have an offset */
-	uint64_t placed_bytes, zero_bytes, lazy_zero_bytes;
+	struct turns placing;
+	uint64_t placed_bytes, zero_bytes, lazy_zero_bytes; /* of the thread whose turn it is */
 	atomic_ulong read_us, write_us;
 };
 

@@ -4,11 +4,11 @@
  * comes with a batch waits for its turn, and reads the next one meanwhile.
  */
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include "base/bits.h"
 #include "base/cleanup.h"
 #include "memory/page_sink.h"
+#include "memory/turns.h"
 #include "transport/client.h"
 #include "util/array.h"
 #include "util/log.h"
@@ -30,10 +30,7 @@ struct server_sink {
 	struct page_sink sink;
 	struct page_client *client;
 	struct sent_runs runs;
-	pthread_mutex_t lock;
-	pthread_cond_t turn;
-	size_t next_batch;
-	bool failed;
+	struct turns turns;
 	/* Of the thread whose turn it is. */
 	size_t next_run; /* the first whose header has not been sent */
 	uint64_t sent, left; /* content of the one before that has been, and is still to be, sent */
@@ -126,45 +123,21 @@ static int send_batch(struct server_sink *s, const struct page_batch *batch)
 	return err ? err : send_pieces(s);
 }
 
-/* Another thread that waits for its turn has no reason of its own: the first one was logged. */
-static bool wait_for_turn(struct server_sink *s, size_t batch)
-{
-	pthread_mutex_lock(&s->lock);
-	while (!s->failed && s->next_batch != batch)
-		pthread_cond_wait(&s->turn, &s->lock);
-	pthread_mutex_unlock(&s->lock);
-	return !s->failed;
-}
-
-static void end_turn(struct server_sink *s, bool failed)
-{
-	pthread_mutex_lock(&s->lock);
-	s->next_batch++;
-	s->failed |= failed;
-	pthread_cond_broadcast(&s->turn);
-	pthread_mutex_unlock(&s->lock);
-}
-
 static int write_batch(struct page_sink *sink, const struct page_batch *batch)
 {
 	struct server_sink *s = server_sink_of(sink);
-	int err;
+	int err = turns_wait(&s->turns, batch->index);
 
-	if (!wait_for_turn(s, batch->index))
-		return -ECANCELED;
-	err = send_batch(s, batch);
-	end_turn(s, err != 0);
+	if (!err)
+		err = send_batch(s, batch);
+	if (!err)
+		turns_end(&s->turns);
 	return err;
 }
 
 static void give_up(struct page_sink *sink)
 {
-	struct server_sink *s = server_sink_of(sink);
-
-	pthread_mutex_lock(&s->lock);
-	s->failed = true;
-	pthread_cond_broadcast(&s->turn);
-	pthread_mutex_unlock(&s->lock);
+	turns_give_up(&server_sink_of(sink)->turns);
 }
 
 static void discard(struct page_sink *sink)
@@ -174,8 +147,7 @@ static void discard(struct page_sink *sink)
 	array_free(&s->runs);
 	array_free(&s->pieces);
 	array_free(&s->headers);
-	pthread_cond_destroy(&s->turn);
-	pthread_mutex_destroy(&s->lock);
+	turns_free(&s->turns);
 	free(s);
 }
 
@@ -183,7 +155,7 @@ static void discard(struct page_sink *sink)
 static int finish(struct page_sink *sink)
 {
 	struct server_sink *s = server_sink_of(sink);
-	int err = s->failed || s->left ? fail(-EIO, "pages are missing") : 0;
+	int err = s->left ? fail(-EIO, "pages are missing") : 0;
 
 	while (!err && s->next_run < s->runs.n)
 		err = s->runs.v[s->next_run].flags & MESSAGE_PRESENT ? fail(-EIO, "pages are missing") : add_header(s);
@@ -210,8 +182,7 @@ int server_sink_open(struct page_client *client, enum image_type type, uint64_t 
 	if (!s)
 		return fail(-ENOMEM, "pages for the page server");
 	*s = (struct server_sink){ .sink.ops = &server_sink_ops, .client = client };
-	pthread_mutex_init(&s->lock, NULL);
-	pthread_cond_init(&s->turn, NULL);
+	turns_init(&s->turns);
 	err = page_client_open_image(client, message_dst(type == IMAGE_PAGEMAP ? MESSAGE_TASK : MESSAGE_SEGMENT, id));
 	if (err)
 		discard(&s->sink);

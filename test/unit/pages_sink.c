@@ -153,6 +153,7 @@ struct stream {
 	bool begun, over;
 	uint64_t from, zeros_upto, zeros;
 	char is_zero[64 << 10]; /* by page */
+	bool zeros_fail;
 };
 
 static int take(struct page_sink *sink, const struct page_batch *batch)
@@ -169,7 +170,7 @@ static int take(struct page_sink *sink, const struct page_batch *batch)
 		pthread_cond_wait(&s->moved, &s->lock);
 	s->waiting--;
 	if (fails || s->over)
-		err = -EPIPE;
+		err = fails ? -EPIPE : -ECANCELED;
 	if (!err && (!s->begun || batch->offset != s->len || batch->len > s->capacity - s->len))
 		err = -EINVAL;
 	if (!err) {
@@ -212,6 +213,8 @@ static int take_zeros(struct page_sink *sink, uint64_t start, uint64_t end)
 
 	if (start < s->zeros_upto || end <= start)
 		return -EINVAL;
+	if (s->zeros_fail)
+		return -ENOSPC;
 	s->zeros_upto = end;
 	s->zeros += end - start;
 	memset(s->is_zero + (start - s->from) / PAGE_SZ, 1, (end - start) / PAGE_SZ);
@@ -333,6 +336,16 @@ static const char *a_sink_that_fails(void)
 
 	s->fail_at = 3;
 	EXPECT(!page_copy_add(&c, &run, false) && page_copy_run(&c) == -EPIPE && s->next == 3);
+	page_copy_free(&c);
+	/* While a thread waits for its batch to be placed, or comes to do so. */
+	s = stream_new(BIG);
+	s->sink.ops = &zeros_ops;
+	s->from = (uintptr_t)from;
+	s->zeros_fail = true;
+	run.empty_is_zero = true;
+	memset(from + BIG / 2, 0, PAGE(300));
+	c = (struct page_copy){ .from = c.from, .sink = &s->sink };
+	EXPECT(!page_copy_add(&c, &run, false) && page_copy_run(&c) == -ENOSPC && s->len <= BIG / 2);
 	page_copy_free(&c);
 	return NULL;
 }
