@@ -113,7 +113,12 @@ int spool_move_fds(struct spool *spool, int min)
 
 int spool_lock(struct spool *spool)
 {
-	return -pthread_mutex_lock(&spool->index->lock);
+	int err = pthread_mutex_lock(&spool->index->lock);
+
+	/* We have it then. Released as it is, nobody gets it any more, and nobody waits. */
+	if (err == EOWNERDEAD)
+		pthread_mutex_unlock(&spool->index->lock);
+	return -err;
 }
 
 void spool_unlock(struct spool *spool)

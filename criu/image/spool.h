@@ -14,7 +14,7 @@ int spool_new(int dir_fd, struct spool **ret_spool);
 void spool_free(struct spool *spool);
 int spool_move_fds(struct spool *spool, int min);
 
-/* One process at a time may add. -EOWNERDEAD: another one was killed while it did. */
+/* One process at a time may add. -EOWNERDEAD, -ENOTRECOVERABLE: another one was killed while it did. */
 int spool_lock(struct spool *spool);
 void spool_unlock(struct spool *spool);
 
