@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Are the numbers of the tree free? A number is also taken as long as a process group or session has it. */
 #include "restore/check_numbers.h"
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -17,10 +16,6 @@
 #include "util/proc_root.h"
 #include "util/str.h"
 
-#define ZOMBIE_WAIT_US 1000000
-#define ZOMBIE_STEP_US 2000
-#define ADVICE "end it, or restore in a pid namespace of its own: criu-ns restore"
-
 static bool exists(pid_t number)
 {
 	char name[16];
@@ -29,10 +24,10 @@ static bool exists(pid_t number)
 	return !faccessat(proc_root(), name, F_OK, 0);
 }
 
-/* A zombie that is about to be reaped: a restore waits for it as long. */
-static bool stays(pid_t number)
+/* A zombie that is about to be reaped: a restore waits as long for the first one. *@waited is for all of them. */
+static bool stays(pid_t number, unsigned *waited)
 {
-	for (unsigned waited = 0; waited < ZOMBIE_WAIT_US; waited += ZOMBIE_STEP_US) {
+	for (; *waited < TAKEN_WAIT_US; *waited += TAKEN_STEP_US) {
 		_cleanup_proc_ struct proc proc = PROC_CLOSED;
 		struct proc_stat stat;
 
@@ -40,7 +35,7 @@ static bool stays(pid_t number)
 			return exists(number);
 		if (stat.state != 'Z' && stat.state != 'X')
 			return true;
-		usleep(ZOMBIE_STEP_US); /* style: there is no event when another process reaps a zombie */
+		usleep(TAKEN_STEP_US); /* style: there is no event when another process reaps a zombie */
 	}
 	return exists(number);
 }
@@ -54,32 +49,49 @@ static pid_t process_of(pid_t number)
 	return proc_open(number, &proc) || proc_status_read(&proc, &status) ? number : status.tgid;
 }
 
-static void check_number(pid_t number, const char *what)
+static void check_number(pid_t number, const char *what, unsigned *waited)
 {
 	char comm[16];
 	pid_t process;
 
-	if (!exists(number) || !stays(number))
+	/* What we have is free when we have ended. */
+	if (number == getpid() || !exists(number) || !stays(number, waited))
 		return;
 	process = process_of(number);
 	if (process == number)
-		log_error("%s %d is in use by a running process (%s): " ADVICE, what, number,
+		log_error("%s %d is in use by a running process (%s): " TAKEN_ADVICE, what, number,
 			  proc_comm_of(number, comm));
 	else
-		log_error("%s %d is in use by a thread of process %d (%s): " ADVICE, what, number, process,
+		log_error("%s %d is in use by a thread of process %d (%s): " TAKEN_ADVICE, what, number, process,
 			  proc_comm_of(process, comm));
 }
 
-static void check_task(struct restore *r, const struct restore_task *rt, uint64_t pid_max)
+static void check_size(pid_t number, const char *what, uint64_t pid_max)
+{
+	if (pid_max && (uint64_t)number >= pid_max)
+		log_error("%s %d is larger than this host allows: sysctl kernel.pid_max=%d", what, number, number + 1);
+}
+
+static void check_task(struct restore *r, const struct restore_task *rt, uint64_t pid_max, unsigned *waited)
 {
 	restore_is_about(r, "pid", rt, NULL);
-	check_number(rt->t.pid, "pid");
+	check_number(rt->t.pid, "pid", waited);
 	for (size_t i = 1; i < rt->nr_threads; i++)
-		check_number((pid_t)rt->threads[i].id.tid, "thread id");
+		check_number((pid_t)rt->threads[i].id.tid, "thread id", waited);
 	for (size_t i = 0; i < rt->nr_threads; i++)
-		if (pid_max && (uint64_t)rt->threads[i].id.tid >= pid_max)
-			log_error("thread id %d is larger than this host allows: sysctl kernel.pid_max=%d",
-				  rt->threads[i].id.tid, rt->threads[i].id.tid + 1);
+		check_size((pid_t)rt->threads[i].id.tid, "thread id", pid_max);
+}
+
+/* The numbers of leaders that have exited: a restore creates a process with each, so that groups and sessions get theirs. */
+static void check_helpers(struct restore *r, uint64_t pid_max, unsigned *waited)
+{
+	const struct task *t;
+
+	restore_is_about(r, "pid", NULL, NULL);
+	list_for_each(t, &r->plan.helpers, in_tree) {
+		check_number(t->pid, "process group or session id", waited);
+		check_size(t->pid, "process group or session id", pid_max);
+	}
 }
 
 /* Is it in use only as the number of a group or session, whose leader has exited? */
@@ -91,38 +103,34 @@ static void check_group(struct restore *r, const struct proc_stat *stat, pid_t n
 	    exists(number))
 		return;
 	restore_is_about(r, "pid", restore_find_task(r, number), NULL);
-	log_error("pid %d is in use as the %s of process %d (%s): " ADVICE, number, what, stat->pid, stat->comm);
+	log_error("pid %d is in use as the %s of process %d (%s): " TAKEN_ADVICE, number, what, stat->pid, stat->comm);
 }
 
-static int check_process(struct restore *r, pid_t pid)
+static void check_process(struct restore *r, pid_t pid)
 {
 	_cleanup_proc_ struct proc proc = PROC_CLOSED;
 	struct proc_stat stat;
 
 	/* It has exited meanwhile. */
 	if (proc_open(pid, &proc) || proc_stat_read(&proc, &stat))
-		return 0;
+		return;
 	check_group(r, &stat, stat.pgid, "process group");
 	if (stat.sid != stat.pgid)
 		check_group(r, &stat, stat.sid, "session");
-	return 0;
 }
 
 static int check_groups(struct restore *r)
 {
-	int fd = open_at(proc_root(), ".", O_RDONLY | O_DIRECTORY, 0), err = 0;
-	_cleanup_closedir_ DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	const struct dirent *entry;
-	uint32_t pid;
+	_cleanup_proc_ struct proc self = PROC_CLOSED;
+	struct pid_array pids = { 0 };
+	int err = proc_open_self(&self);
 
-	if (!dir) {
-		cleanup_close(&fd);
-		return fail(fd < 0 ? fd : -errno, "list the processes of this host");
-	}
-	while (!err && (entry = readdir(dir)))
-		if (!parse_u32(entry->d_name, &pid))
-			err = check_process(r, (pid_t)pid);
-	return err;
+	if (!err)
+		err = proc_pids(&self, &pids);
+	for (size_t i = 0; !err && i < pids.n; i++)
+		check_process(r, pids.v[i]);
+	array_free(&pids);
+	return err ? fail(err, "list the processes of this host") : 0;
 }
 
 static uint64_t read_pid_max(void)
@@ -136,11 +144,13 @@ int check_numbers(struct restore *r)
 {
 	const struct restore_task *rt;
 	uint64_t pid_max = read_pid_max();
+	unsigned waited = 0;
 
 	/* In a new one all are free. */
 	if (restore_has_pid_ns(r))
 		return 0;
 	restore_for_each_task(rt, r)
-		check_task(r, rt, pid_max);
+		check_task(r, rt, pid_max, &waited);
+	check_helpers(r, pid_max, &waited);
 	return check_groups(r);
 }

@@ -24,9 +24,6 @@
 #include "util/fds.h"
 #include "util/log.h"
 
-#define TAKEN_WAIT_US 10000000u
-#define TAKEN_STEP_US 1000u
-
 /* Exit statuses of a process that creates the root. */
 enum { MAKER_FAILED = 1, MAKER_IN_THE_WAY };
 
@@ -39,13 +36,11 @@ static int pid_taken(const struct restore *r, pid_t pid)
 	if (restore_has_pid_ns(r))
 		return fail(-EEXIST, "pid %d is taken in the new pid namespace, by another process of the tree", pid);
 	if (!proc_open(pid, &proc) && !proc_stat_read(&proc, &stat))
-		return fail(
-			-EEXIST,
-			"pid %d is in use by %s (parent %d%s): end it, or restore in a fresh pid namespace (unshare -pf --mount-proc)",
-			pid, stat.comm, stat.ppid, stat.state == 'Z' ? ", a zombie that its parent does not reap" : "");
+		return fail(-EEXIST, "pid %d is in use by %s (parent %d%s): " TAKEN_ADVICE, pid, stat.comm, stat.ppid,
+			    stat.state == 'Z' ? ", a zombie that its parent does not reap" : "");
 	return fail(
 		-EEXIST,
-		"pid %d is in use: it is the id of a process group or session; restore in a fresh pid namespace (unshare -pf --mount-proc)",
+		"pid %d is in use as the id of a process group or session: end its processes, or " TAKEN_ADVICE_ELSE,
 		pid);
 }
 

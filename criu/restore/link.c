@@ -481,7 +481,6 @@ int restore_link(struct restore *r)
 	struct restore_task *rt;
 	int err;
 
-	list_init(&r->plan.helpers);
 	err = restore_load_namespaces(r);
 	run_for_each_kind(kind)
 		if (!err && kind->link) {

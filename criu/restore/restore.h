@@ -74,6 +74,11 @@ struct sibling;
 int sibling_fork_root(struct sibling *s);
 /* In the process that forks it: enters the namespaces of the root first, for good. */
 int restore_fork_root_inside(struct restore *r);
+/* How long a pid that a zombie has is waited for, and what to do about other processes: for a restore, and criu check -D. */
+#define TAKEN_WAIT_US 10000000u
+#define TAKEN_STEP_US 1000u
+#define TAKEN_ADVICE_ELSE "restore in a pid namespace of its own: criu-ns restore"
+#define TAKEN_ADVICE "end it, or " TAKEN_ADVICE_ELSE
 /* In the tool: forks the root; every task then forks its own children and continues by itself. */
 int restore_fork_tree(struct restore *r);
 /* Does the tree live in another pid namespace than the tool? */

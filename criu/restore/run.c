@@ -427,6 +427,7 @@ struct restore *restore_new(const struct options *opts)
 	r->tool.own_pgid = getpgrp();
 	arena_init_for_forks(&r->arena);
 	tree_init(&r->plan.tree);
+	list_init(&r->plan.helpers);
 	return r;
 }
 
