@@ -13,6 +13,7 @@
 #include "fs.pb-c.h"
 #include "image/store.h"
 #include "inventory.pb-c.h"
+#include "memfd.pb-c.h"
 #include "mm.pb-c.h"
 #include "pstree.pb-c.h"
 #include "run/describe.h"
@@ -82,9 +83,11 @@ struct contents {
 	size_t nr_tasks;
 	struct shown_task *first; /* list by @following */
 	struct shown_namespaces namespaces;
-	uint64_t shared_memory; /* saved bytes of memory shared by mapping, which belongs to no single task */
+	uint64_t shared_memory; /* saved bytes of segments and memfds, which belong to no single task */
 	FileEntry **files;
 	size_t nr_files;
+	MemfdInodeEntry **memfds;
+	size_t nr_memfds;
 	struct hash task_by_pid, file_by_id;
 	struct hash tty_by_id, memfd_by_id; /* TtyInfoEntry, MemfdInodeEntry */
 	struct record_finder finder; /* of those, for describe() */

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include "base/bits.h"
 #include "inspect/records.h"
-#include "memfd.pb-c.h"
 #include "tty.pb-c.h"
 
 static const void *find(const struct record_finder *finder, enum image_type type, uint64_t id)
@@ -35,12 +34,14 @@ int contents_read_files(struct contents *c)
 	c->finder.find = find;
 	c->files = (FileEntry **)records.v;
 	c->nr_files = records.n;
+	c->memfds = (MemfdInodeEntry **)memfds.v;
+	c->nr_memfds = memfds.n;
 	for (size_t i = 0; !err && i < records.n; i++)
 		err = hash_put_ptr(&c->file_by_id, c->files[i]->id, c->files[i]);
 	for (size_t i = 0; !err && i < ttys.n; i++)
 		err = hash_put_ptr(&c->tty_by_id, ((TtyInfoEntry *)ttys.v[i])->id, ttys.v[i]);
 	for (size_t i = 0; !err && i < memfds.n; i++)
-		err = hash_put_ptr(&c->memfd_by_id, ((MemfdInodeEntry *)memfds.v[i])->inode_id, memfds.v[i]);
+		err = hash_put_ptr(&c->memfd_by_id, c->memfds[i]->inode_id, c->memfds[i]);
 	return err;
 }
 

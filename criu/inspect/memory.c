@@ -8,11 +8,13 @@
 #include "image/pagemap.h"
 #include "image/reader.h"
 #include "inspect/records.h"
+#include "ipc-shm.pb-c.h"
 #include "pagemap.pb-c.h"
+#include "task/ns_ids.h"
 
 #define COMMAND_MAX 4096
-/* vma_entry.status of memory shared by mapping */
-#define VMA_ANON_SHARED BIT(8)
+/* vma_entry.status of memory shared by mapping, and of System V segments */
+#define VMA_SHARED_SEGMENT (BIT(8) | BIT(10))
 
 static uint64_t bytes_of(const PagemapEntry *e)
 {
@@ -41,7 +43,7 @@ static int count_pages(struct contents *c, enum image_type type, uint64_t id, en
 	return err;
 }
 
-/* Bytes of the task's memory; fewer if the images do not have all of them. */
+/* Bytes of the task's memory; fewer if the images do not have all of them as they are (in blocks: compressed). */
 static size_t read_bytes(struct contents *c, pid_t pid, uint64_t at, char *ret, size_t len)
 {
 	_cleanup_pagemap_ struct pagemap *map = NULL;
@@ -54,7 +56,7 @@ static size_t read_bytes(struct contents *c, pid_t pid, uint64_t at, char *ret, 
 		uint64_t from = at + done, left;
 		ssize_t got;
 
-		if (!run || run->vaddr > from || !(run->flags & PAGEMAP_PRESENT))
+		if (!run || run->vaddr > from || !(run->flags & PAGEMAP_PRESENT) || run->blocks)
 			break;
 		left = run->vaddr + run->nr_pages * PAGE_SZ - from;
 		got = pread(pagemap_source(map, run), ret + done, MIN_OF(left, (uint64_t)(len - done)),
@@ -89,23 +91,61 @@ static int read_command(struct contents *c, struct shown_task *t)
 	return 0;
 }
 
-static int read_segments(struct contents *c, const MmEntry *mm, struct hash *seen)
+/* Each counts once, whoever has it. */
+static int count_segment(struct contents *c, uint64_t shmid, struct hash *seen)
+{
+	struct shown_memory memory = { 0 };
+	bool fresh = false;
+	int err;
+
+	if (!hash_slot_of(seen, shmid, &fresh))
+		return -ENOMEM;
+	if (!fresh)
+		return 0;
+	err = count_pages(c, IMAGE_SHMEM_PAGEMAP, shmid, MAY_BE_MISSING, &memory);
+	c->shared_memory += memory.saved;
+	return err;
+}
+
+static int read_mapped(struct contents *c, const MmEntry *mm, struct hash *seen)
 {
 	int err = 0;
 
-	for (size_t i = 0; !err && i < mm->n_vmas; i++) {
-		const VmaEntry *vma = mm->vmas[i];
-		struct shown_memory memory = { 0 };
-		bool fresh = false;
+	for (size_t i = 0; !err && i < mm->n_vmas; i++)
+		if (mm->vmas[i]->status & VMA_SHARED_SEGMENT)
+			err = count_segment(c, mm->vmas[i]->shmid, seen);
+	return err;
+}
 
-		if (!(vma->status & VMA_ANON_SHARED))
-			continue;
-		if (!hash_slot_of(seen, vma->shmid, &fresh))
-			return -ENOMEM;
-		if (fresh)
-			err = count_pages(c, IMAGE_SHMEM_PAGEMAP, vma->shmid, MAY_BE_MISSING, &memory);
-		c->shared_memory += memory.saved;
-	}
+/* Segments of the task's IPC namespace, which need not be attached by anyone. */
+static int read_ipc_namespace(struct contents *c, const struct shown_task *t, struct hash *namespaces,
+			      struct hash *seen)
+{
+	uint32_t id = ns_ids_get(t->ids, NS_IPC);
+	struct shown_records segments = { 0 };
+	bool fresh = false;
+	int err = 0;
+
+	if (!hash_slot_of(namespaces, id, &fresh))
+		return -ENOMEM;
+	if (fresh)
+		err = contents_records(c, IMAGE_IPCNS_SHM, id, MAY_BE_MISSING, &segments);
+	for (size_t i = 0; !err && i < segments.n; i++)
+		err = count_segment(c, ((const IpcShmEntry *)segments.v[i])->desc->id, seen);
+	return err;
+}
+
+/* Also what no task has mapped. */
+static int read_unmapped(struct contents *c, struct hash *seen)
+{
+	_cleanup_hash_ struct hash namespaces = { 0 };
+	int err = 0;
+
+	for (size_t i = 0; !err && i < c->nr_memfds; i++)
+		err = count_segment(c, c->memfds[i]->shmid, seen);
+	for (size_t i = 0; !err && i < c->nr_tasks; i++)
+		if (c->tasks[i].ids)
+			err = read_ipc_namespace(c, &c->tasks[i], &namespaces, seen);
 	return err;
 }
 
@@ -123,7 +163,7 @@ static int read_task(struct contents *c, struct shown_task *t, struct hash *seen
 	err = count_pages(c, IMAGE_PAGEMAP, (uint64_t)t->pid, MUST_EXIST, &t->memory);
 	if (!err)
 		err = read_command(c, t);
-	return err ? err : read_segments(c, t->mm, seen);
+	return err ? err : read_mapped(c, t->mm, seen);
 }
 
 int contents_read_memory(struct contents *c)
@@ -137,5 +177,5 @@ int contents_read_memory(struct contents *c)
 		if (t->ids && t->state != SHOWN_ZOMBIE && !t->memory_of)
 			err = read_task(c, t, &seen);
 	}
-	return err;
+	return err ? err : read_unmapped(c, &seen);
 }
