@@ -10,7 +10,6 @@
 
 /* include/net/tcp_states.h */
 #define TCP_CLOSE 7
-#define TCP_BOUND_INACTIVE 13
 
 struct reading {
 	uint16_t src_port; /* 0: any */
@@ -29,6 +28,7 @@ struct md5_key {
 
 static const struct nla_policy policy[INET_DIAG_MAX + 1] = {
 	[INET_DIAG_SHUTDOWN] = { .type = NLA_U8 },
+	[INET_DIAG_SKV6ONLY] = { .type = NLA_U8 },
 };
 
 static int parse_keys(const struct nlattr *attr, struct inet_diag_keys *keys)
@@ -87,6 +87,7 @@ static int parse_socket(struct nlmsghdr *message, void *arg)
 	sk->uid = msg->idiag_uid;
 	if (tb[INET_DIAG_SHUTDOWN])
 		sk->shutdown = nla_get_u8(tb[INET_DIAG_SHUTDOWN]);
+	sk->v6only = tb[INET_DIAG_SKV6ONLY] && nla_get_u8(tb[INET_DIAG_SKV6ONLY]);
 	return tb[INET_DIAG_MD5SIG] && reading->keys ? parse_keys(tb[INET_DIAG_MD5SIG], reading->keys) : 0;
 }
 
@@ -147,7 +148,7 @@ int inet_diag_find(struct nl_sock *netlink, const struct inet_diag_socket *like,
 	err = sock_diag_ask_one(netlink, &query);
 	if ((!err || err == -ENOENT) && !all.n) {
 		request.id = (struct inet_diag_sockid){ .idiag_sport = htons(like->src_port) };
-		request.idiag_states = 1u << (like->state == TCP_CLOSE ? TCP_BOUND_INACTIVE : like->state);
+		request.idiag_states = 1u << (like->state == TCP_CLOSE ? INET_DIAG_BOUND : like->state);
 		err = sock_diag_ask(&query);
 	}
 	if (!err && !all.n)

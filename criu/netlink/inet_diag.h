@@ -4,9 +4,13 @@
  * a negative errno.
  */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "util/array.h"
+
+/* In a mask of states: sockets that are bound, but neither listen nor are connected, which Linux 6.8 and later list. */
+#define INET_DIAG_BOUND 13 /* TCP_BOUND_INACTIVE, include/net/tcp_states.h */
 
 struct nl_sock;
 
@@ -19,6 +23,7 @@ struct inet_diag_socket {
 	uint32_t ino; /* 0: a connection that has not been accepted, or is orphaned */
 	uint32_t uid;
 	uint8_t shutdown; /* 1: receiving, 2: sending */
+	bool v6only; /* IPV6_V6ONLY; false for connections */
 };
 ARRAY_OF(inet_diag_sockets, struct inet_diag_socket);
 

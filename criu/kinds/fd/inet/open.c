@@ -35,8 +35,9 @@ static int set_reuse(int fd, int value)
 static void find_holder(const InetSkEntry *entry, char *text, size_t size)
 {
 	struct inet_diag_sockets all = { 0 };
-	uint32_t states =
-		inet_is_tcp(entry) ? BIT(TCP_LISTEN) | BIT(TCP_CLOSE) | BIT(TCP_ESTABLISHED) | BIT(TCP_TIME_WAIT) : ~0u;
+	uint32_t states = inet_is_tcp(entry) ?
+				  BIT(TCP_LISTEN) | BIT(INET_DIAG_BOUND) | BIT(TCP_ESTABLISHED) | BIT(TCP_TIME_WAIT) :
+				  ~0u;
 	int protocol = inet_is_tcp(entry) ? IPPROTO_TCP : (int)entry->proto;
 	bool time_wait = false;
 	const struct inet_diag_socket *sk;
