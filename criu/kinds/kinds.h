@@ -80,3 +80,5 @@ int memfd_path_id(struct dump *dump, const struct dump_path *path, uint32_t *ret
  * position and owner.
  */
 int regular_save_path(struct dump *dump, const struct fd_probe *probe, uint32_t *ret_id);
+/* For checks: the file as it is here, O_PATH; -ENOENT: a restore does not find it by its name, or it is of another kind. */
+int regular_find_here(struct restore *r, const struct file *file);

@@ -14,6 +14,7 @@
 #include "kinds/fd/watched.h"
 #include "kinds/kinds.h"
 #include "run/names.h"
+#include "run/obstacles.h"
 #include "util/fds.h"
 #include "util/proc_root.h"
 
@@ -204,7 +205,7 @@ static int fanotify_load(struct restore *r, struct file *file, void *state)
 		return fail(-EBADMSG, "files.img: file %u: fanotify group without a record", file->id);
 	for (size_t i = 0; i < ffy->n_mark; i++) {
 		const FanotifyMarkEntry *mark = ffy->mark[i];
-		int err = mark->ie ? watched_check(file, mark->ie->f_handle) : 0;
+		int err = mark->ie ? watched_load(file, mark->ie->f_handle) : 0;
 
 		if (err < 0)
 			return err;
@@ -258,29 +259,39 @@ static int fanotify_add(int group, const FanotifyMarkEntry *mark, const char *pa
 	return 0;
 }
 
+static struct watched_inode inode_of(const struct restore *r, const struct file *file, const FanotifyMarkEntry *mark)
+{
+	return (struct watched_inode){ audience_of_file(r, file), mark->ie->f_handle, mark->ie->i_ino, mark->s_dev,
+				       mark->has_file_id,	  mark->file_id };
+}
+
+static int open_marked_mount(struct restore *r, const struct file *file, const char *path)
+{
+	int fd = names_open(r, audience_of_file(r, file), &(struct name_wanted){ path, O_PATH, NULL, PATH_ROOT_MOUNT },
+			    R_OK);
+
+	opener_leave(r);
+	return fd;
+}
+
 static int fanotify_restore_mark(struct restore *r, const struct file *file, int group, const FanotifyMarkEntry *mark)
 {
-	const struct audience *to = audience_of_file(r, file);
 	bool borrowed = false;
 	const char *name;
 	char path[PROC_FD_NAME_MAX];
 	int fd, err;
 
 	if (mark->type == MARK_TYPE__INODE) {
-		const struct watched_inode inode = { to,	  mark->ie->f_handle, mark->ie->i_ino,
-						     mark->s_dev, mark->has_file_id,  mark->file_id };
+		const struct watched_inode inode = inode_of(r, file, mark);
 
 		name = mark->ie->f_handle->path;
 		fd = watched_find(r, &inode, &borrowed);
-		if (fd < 0)
-			return fd;
 	} else {
 		name = mark->me->path;
-		fd = names_open(r, to, &(struct name_wanted){ name, O_PATH, NULL, PATH_ROOT_MOUNT }, R_OK);
-		opener_leave(r);
-		if (fd < 0)
-			return fd;
+		fd = open_marked_mount(r, file, name);
 	}
+	if (fd < 0)
+		return fd;
 	proc_fd_name(path, fd);
 	err = fanotify_add(group, mark, path, name ? name : path);
 	if (!borrowed)
@@ -332,6 +343,34 @@ static int fanotify_ready(struct restore *r)
 	return err;
 }
 
+static int check_mark(struct restore *r, const struct file *file, const FanotifyMarkEntry *mark)
+{
+	_cleanup_close_ int fd = -1;
+
+	if (mark->type == MARK_TYPE__INODE) {
+		const struct watched_inode inode = inode_of(r, file, mark);
+
+		return watched_check_here(r, &inode);
+	}
+	if (!restore_paths_exist(r))
+		return 0;
+	fd = open_marked_mount(r, file, mark->me->path);
+	return fd < 0 ? fd : 0;
+}
+
+static int fanotify_check(struct restore *r, struct file *file, const void *state)
+{
+	const FanotifyFileEntry *ffy = file->entry->ffy;
+	int err = 0;
+
+	for (size_t i = 0; i < ffy->n_mark; i++) {
+		int got = check_mark(r, file, ffy->mark[i]);
+
+		err = err ? err : got;
+	}
+	return err;
+}
+
 const struct fd_kind fanotify_kind = {
 	.name = "fanotify",
 	.image_type = FD_TYPES__FANOTIFY,
@@ -342,6 +381,7 @@ const struct fd_kind fanotify_kind = {
 	.link = fanotify_link,
 	.open = fanotify_open,
 	.finish = fanotify_finish,
+	.check = fanotify_check,
 };
 
 const struct run_kind fanotify_run = {

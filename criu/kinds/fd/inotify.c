@@ -130,7 +130,7 @@ static int inotify_load(struct restore *r, struct file *file, void *state)
 		return fail(-EBADMSG, "files.img: file %u: inotify without a record", file->id);
 	for (size_t i = 0; i < ify->n_wd; i++) {
 		const InotifyWdEntry *wd = ify->wd[i];
-		int err = watched_check(file, wd->f_handle);
+		int err = watched_load(file, wd->f_handle);
 
 		if (err < 0)
 			return err;
@@ -170,10 +170,15 @@ static int inotify_open(struct restore *r, struct file *file, const void *state)
 	return err < 0 ? err : steal_fd(&fd);
 }
 
+static struct watched_inode inode_of(const struct restore *r, const struct file *file, const InotifyWdEntry *wd)
+{
+	return (struct watched_inode){ audience_of_file(r, file), wd->f_handle, wd->i_ino, wd->s_dev,
+				       wd->has_file_id,		  wd->file_id };
+}
+
 static int inotify_add(struct restore *r, const struct file *file, int inotify, const InotifyWdEntry *wd)
 {
-	const struct watched_inode inode = { audience_of_file(r, file), wd->f_handle, wd->i_ino, wd->s_dev,
-					     wd->has_file_id,		wd->file_id };
+	const struct watched_inode inode = inode_of(r, file, wd);
 	int32_t want = (int32_t)wd->wd;
 	char path[PROC_FD_NAME_MAX];
 	bool borrowed;
@@ -222,6 +227,20 @@ static int inotify_ready(struct restore *r)
 	return err;
 }
 
+static int inotify_check(struct restore *r, struct file *file, const void *state)
+{
+	const InotifyFileEntry *ify = file->entry->ify;
+	int err = 0;
+
+	for (size_t i = 0; i < ify->n_wd; i++) {
+		const struct watched_inode inode = inode_of(r, file, ify->wd[i]);
+		int got = watched_check_here(r, &inode);
+
+		err = err ? err : got;
+	}
+	return err;
+}
+
 static void inotify_describe(const FileEntry *entry, struct description *d)
 {
 	if (entry->ify)
@@ -239,6 +258,7 @@ const struct fd_kind inotify_kind = {
 	.link = inotify_link,
 	.open = inotify_open,
 	.finish = inotify_finish,
+	.check = inotify_check,
 	.describe = inotify_describe,
 };
 

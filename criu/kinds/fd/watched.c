@@ -15,6 +15,7 @@
 #include "kinds/fd/reopen.h"
 #include "kinds/fd/watched.h"
 #include "run/names.h"
+#include "run/obstacles.h"
 #include "run/path.h"
 #include "util/fds.h"
 #include "util/log.h"
@@ -253,7 +254,7 @@ int watched_save(struct dump *dump, const struct watched *w, FhEntry **ret_fh, c
 
 /* ---- restore ---------------------------------------------------------------------------- */
 
-int watched_check(const struct file *file, const FhEntry *fh)
+int watched_load(const struct file *file, const FhEntry *fh)
 {
 	if (fh->bytes > FDINFO_HANDLE_MAX || fh->bytes > fh->n_handle * 8)
 		return fail(-EBADMSG, "files.img: file %u: a file handle of %u bytes in %zu words", file->id, fh->bytes,
@@ -322,10 +323,22 @@ int watched_find(struct restore *r, const struct watched_inode *inode, bool *ret
 	if (fd < 0 && fh->path)
 		fd = path_open(&r->roots, PATH_ROOT_MOUNT, fh->path, O_PATH | O_NOFOLLOW);
 	if (fd < 0)
-		return fail(fd, "find %s, which was watched (inode %lu of device %u:%u)",
+		return fail(fd, "find %s, which was watched (inode %lu of device %u:%u)%s",
 			    fh->path ? fh->path : "the inode", inode->ino, kdev_major(inode->sdev),
-			    kdev_minor(inode->sdev));
+			    kdev_minor(inode->sdev), fh->path ? ": put it back where it was" : "");
 	return fd;
+}
+
+int watched_check_here(struct restore *r, const struct watched_inode *inode)
+{
+	_cleanup_close_ int fd = -1;
+	bool borrowed;
+
+	/* A file of the tree is checked for itself. */
+	if (inode->has_file_id || !restore_paths_exist(r))
+		return 0;
+	fd = watched_find(r, inode, &borrowed);
+	return fd < 0 ? fd : 0;
 }
 
 int watched_drop_events(struct restore *r, const struct file *file, void (*each)(const void *buf, size_t len))

@@ -24,7 +24,8 @@ int watched_save(struct dump *dump, const struct watched *watched, FhEntry **ret
 /* Does the path of a mount refer to that very mount, which is not covered by another one? */
 bool watched_mount_is(const struct dump *dump, const char *path, int mnt_id);
 
-int watched_check(const struct file *file, const FhEntry *fh);
+/* Is its record valid? */
+int watched_load(const struct file *file, const FhEntry *fh);
 /* A watched inode, as in an image. */
 struct watched_inode {
 	const struct audience *to; /* who gets the watch */
@@ -39,6 +40,8 @@ struct watched_inode {
  * inode not proven by its handle to be the right one is only found if those in @to, who get the watch, may read it.
  */
 int watched_find(struct restore *r, const struct watched_inode *inode, bool *ret_borrowed);
+/* For struct fd_kind: would watched_find() find it on this host? */
+int watched_check_here(struct restore *r, const struct watched_inode *inode);
 /*
  * In the tool, when every task waits to run: removes the events that the restore itself has caused. @each (optional) is
  * called with the data read.

@@ -24,21 +24,6 @@
 #include "util/log.h"
 #include "util/proc_root.h"
 
-struct held {
-	struct restore_task *task;
-	int fd;
-	const struct file *file;
-	struct file_lock lock; /* its type is the one held, also for a lease being broken */
-	enum file_lock_type breaking_to;
-};
-
-struct restore_locks {
-	struct held *v; /* by task */
-	size_t n;
-	struct held *in_flight; /* of files that are only in flight: the fd is -1 */
-	size_t nr_in_flight;
-};
-
 static const struct task_fd *find_fd(struct restore *r, const struct restore_task *task, int fd)
 {
 	struct restore_task *rt;
@@ -150,44 +135,19 @@ static int locks_link(struct restore *r)
 	return 0;
 }
 
-static bool conflict(const struct file_lock *a, const struct file_lock *b)
-{
-	bool ranges = a->kind == LOCK_KIND_POSIX || a->kind == LOCK_KIND_OFD;
-	bool same = ranges ? b->kind == LOCK_KIND_POSIX || b->kind == LOCK_KIND_OFD : a->kind == b->kind;
-
-	return same && !b->blocked && (a->type == LOCK_TYPE_WRITE || b->type == LOCK_TYPE_WRITE) &&
-	       a->start <= b->end && b->start <= a->end;
-}
-
-/* Who holds it instead. The kernel does not always report it: a process in another pid namespace, or an exited one. */
-static const char *describe_holder(const struct held *h, uint64_t ino, char *buf, size_t size)
+static const char *find_holder(const struct held *h, const struct stat *st, char holder[LOCKS_HOLDER_MAX])
 {
 	struct file_locks locks = { 0 };
-	const struct file_lock *found = NULL;
-	_cleanup_proc_ struct proc proc = PROC_CLOSED;
-	char comm[16] = "", text[128];
 
-	if (!locks_read(&locks))
-		for (size_t i = 0; !found && i < locks.n; i++)
-			if (locks.v[i].has_inode && locks.v[i].ino == ino && conflict(&h->lock, &locks.v[i]))
-				found = &locks.v[i];
-	if (h->lock.kind == LOCK_KIND_LEASE)
-		snprintf(buf, size, "another process has it open");
-	else if (!found || found->pid <= 0)
-		snprintf(buf, size, "a process unknown to the kernel holds %s",
-			 found ? locks_describe(found, text, sizeof(text)) : "it");
-	else if (proc_open(found->pid, &proc) || proc_comm(&proc, comm))
-		snprintf(buf, size, "process %d holds %s", found->pid, locks_describe(found, text, sizeof(text)));
-	else
-		snprintf(buf, size, "process %d (%s) holds %s", found->pid, comm,
-			 locks_describe(found, text, sizeof(text)));
+	locks_read(&locks);
+	locks_describe_holder(h, locks_find_conflict(&h->lock, st, &locks), holder);
 	array_free(&locks);
-	return buf;
+	return holder;
 }
 
 static int refuse(const struct held *h, int err)
 {
-	char name[64], path[4096] = "?", what[128], holder[256];
+	char name[64], path[4096] = "?", what[128], holder[LOCKS_HOLDER_MAX];
 	struct stat st = { 0 };
 
 	snprintf(name, sizeof(name), "%d/fd/%d", h->task->t.host_pid, h->fd);
@@ -198,7 +158,7 @@ static int refuse(const struct held *h, int err)
 	if (h->lock.kind == LOCK_KIND_LEASE && err == -EACCES)
 		return fail(err, "fd %d: acquire %s on %s: another user's file needs CAP_LEASE", h->fd, what, path);
 	return fail(err, "fd %d: %s on %s cannot be acquired again: %s", h->fd, what, path,
-		    describe_holder(h, st.st_ino, holder, sizeof(holder)));
+		    find_holder(h, &st, holder));
 }
 
 static int inject_call(struct compel_ctl *ctl, long nr, unsigned long a, unsigned long b, unsigned long c)
@@ -364,7 +324,7 @@ static int locks_ready(struct restore *r)
 static int locks_opened_in_flight(struct restore *r, const struct file *file, int fd)
 {
 	const struct restore_locks *locks = *restore_kind_data(r, &locks_run);
-	char what[128], holder[256];
+	char what[128], holder[LOCKS_HOLDER_MAX];
 	struct stat st = { 0 };
 	int err;
 
@@ -384,7 +344,7 @@ static int locks_opened_in_flight(struct restore *r, const struct file *file, in
 		err = -errno;
 		fstat(fd, &st);
 		return fail(err, "%s cannot be acquired again: %s", locks_describe(&h->lock, what, sizeof(what)),
-			    describe_holder(h, st.st_ino, holder, sizeof(holder)));
+			    find_holder(h, &st, holder));
 	}
 	return 0;
 }
@@ -394,6 +354,7 @@ const struct run_kind locks_run = {
 	.survey = locks_survey,
 	.save_fd = locks_save_fd,
 	.link = locks_link,
+	.check = locks_check,
 	.opened_in_flight = locks_opened_in_flight,
 	.ready = locks_ready,
 };

@@ -160,6 +160,18 @@ struct remap {
 	} link; /* LINKED: where remap->to->name is; removed when the tree is complete. Set by in_namespaces */
 };
 
+/* state of a file */
+struct regular {
+	const RegFileEntry *reg;
+	const struct remap *remap; /* NULL: opened by its name */
+	const struct inherited *inherited; /* passed with --inherit-fd */
+};
+
+/* check.c: for struct fd_kind */
+int regular_check(struct restore *r, struct file *file, const void *state);
+/* What a task may do with a file that it has opened with these flags: R_OK, W_OK */
+int regular_access_of(unsigned flags);
+
 /* A process with the pid of one that has exited (proc_gone.c); it exists until every task has been set up. */
 struct stand_in {
 	pid_t pid;

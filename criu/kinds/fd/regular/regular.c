@@ -10,7 +10,6 @@
 #include "kinds/fd/regular/internal.h"
 #include "kinds/kinds.h"
 #include "run/describe.h"
-#include "run/obstacles.h"
 #include "run/external.h"
 #include "run/path.h"
 #include "util/fds.h"
@@ -206,12 +205,6 @@ static int regular_path_id(struct dump *dump, const struct dump_path *path, uint
 
 /* ---- restore ---- */
 
-struct regular {
-	const RegFileEntry *reg;
-	const struct remap *remap; /* NULL: opened by its name */
-	const struct inherited *inherited; /* passed with --inherit-fd */
-};
-
 static int regular_load(struct restore *r, struct file *file, void *state)
 {
 	struct regular *st = state;
@@ -343,14 +336,6 @@ static int fail_remap(const struct restore *r, const struct remap *remap, int er
 		    remap->reg->name, to->openers[0]->fsuid, remap->to->name);
 }
 
-/* The access(2) mode for a description with these flags. */
-static int access_of(unsigned flags)
-{
-	static const int may[] = { [O_RDONLY] = R_OK, [O_WRONLY] = W_OK, [O_RDWR] = R_OK | W_OK };
-
-	return flags & O_PATH || (flags & O_ACCMODE) == O_ACCMODE ? 0 : may[flags & O_ACCMODE];
-}
-
 static int regular_open(struct restore *r, struct file *file, const void *state)
 {
 	const struct regular *st = state;
@@ -361,7 +346,7 @@ static int regular_open(struct restore *r, struct file *file, const void *state)
 
 	/* The path of a FIFO: the FIFO's own kind opens it. */
 	if (reg->has_mode && S_ISFIFO(reg->mode)) {
-		may = access_of(flags);
+		may = regular_access_of(flags);
 		flags = O_PATH;
 	}
 	/* O_TMPFILE includes O_DIRECTORY. */
@@ -388,28 +373,6 @@ static int regular_open(struct restore *r, struct file *file, const void *state)
 		return fail(-errno, "%s: go to position %llu", reg->name, (unsigned long long)reg->pos);
 	int err = set_status_flags(r, fd, flags, reg->fown);
 	return err ? err : steal_fd(&fd);
-}
-
-/* Nothing is opened but the path: devices, and readers of events, would notice. */
-static int regular_check(struct restore *r, struct file *file, const void *state)
-{
-	const struct regular *st = state;
-	const RegFileEntry *reg = st->remap ? st->remap->to : st->reg;
-	unsigned flags = (st->reg->flags & (O_DIRECTORY | O_NOFOLLOW)) | O_PATH;
-	_cleanup_close_ int fd = -1;
-	struct name_was was;
-
-	/* It is passed on, or created: a file without a name, one of a task that has exited, one that was saved in tmpfs. */
-	if (st->inherited || (st->remap && !st->remap->to) || st->reg->has_kept || !restore_paths_exist(r))
-		return 0;
-	if (st->reg->has_mode && !S_ISDIR(st->reg->mode))
-		flags &= ~(unsigned)O_DIRECTORY;
-	if (S_ISLNK(reg->mode))
-		flags |= O_NOFOLLOW;
-	was = names_was(reg);
-	fd = names_open(r, audience_of_file(r, file), &(struct name_wanted){ reg->name, flags, &was, PATH_ROOT_MOUNT },
-			access_of(st->reg->flags));
-	return fd < 0 ? fd : regular_check_content(r, reg, fd);
 }
 
 static int regular_in_namespaces(struct restore *r)

@@ -203,3 +203,11 @@ int regular_check_content(struct restore *r, const RegFileEntry *reg, int fd)
 		opener_leave(r);
 	return check_build_id(reg, fd);
 }
+
+/* The access(2) mode for a description with these flags. */
+int regular_access_of(unsigned flags)
+{
+	static const int may[] = { [O_RDONLY] = R_OK, [O_WRONLY] = W_OK, [O_RDWR] = R_OK | W_OK };
+
+	return flags & O_PATH || (flags & O_ACCMODE) == O_ACCMODE ? 0 : may[flags & O_ACCMODE];
+}
