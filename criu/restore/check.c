@@ -4,8 +4,6 @@
  * which find out what later phases would come across. What fails is reported, and the rest is still checked.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <unistd.h>
 #include "memory/memory.h"
 #include "pie/vma.h"
 #include "restore/check_numbers.h"
@@ -13,7 +11,6 @@
 #include "run/obstacles.h"
 #include "run/opener.h"
 #include "run/restore.h"
-#include "util/fds.h"
 #include "util/array.h"
 #include "util/log.h"
 
@@ -132,21 +129,9 @@ static int check_here(struct restore *r)
 	return err ? err : check_files(r);
 }
 
-static int open_root(struct restore *r)
-{
-	int fd = r->opts->root ? open_at(AT_FDCWD, r->opts->root, O_PATH | O_DIRECTORY, 0) : -1;
-
-	if (!r->opts->root)
-		return 0;
-	if (fd < 0)
-		return fail(fd, "open the root directory %s (--root)", r->opts->root);
-	r->roots.root = fd;
-	return 0;
-}
-
 static int check_all(struct restore *r)
 {
-	int err = restore_goes_on(r, open_root(r));
+	int err = restore_goes_on(r, restore_open_root(r));
 
 	if (!err)
 		err = rights_probe(&r->tool.rights);

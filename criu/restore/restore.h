@@ -29,6 +29,8 @@ int restore_check(const struct options *opts, struct obstacles *obstacles);
 /* The parts of restore_run, for callers that need a single phase (test/fuzz). */
 struct restore *restore_new(const struct options *opts);
 void restore_free(struct restore *r);
+/* --root, with the credentials of the user who passed it. */
+int restore_open_root(struct restore *r);
 int restore_open_images(struct restore *r);
 /* Reads and checks every entry. No side effect. */
 int restore_load(struct restore *r);

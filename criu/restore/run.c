@@ -357,18 +357,24 @@ static int make_timed(struct restore *r)
 	return err;
 }
 
+/* The tree runs: with the images, nothing can fail any more. */
+static void finish_images(struct restore *r)
+{
+	restore_dedup(r);
+	stats_finish_restore(r->opts, r->opts->work_dir_fd, &r->stats.restore);
+}
+
 /* With the rights that the tool does not have afterwards. */
-static int make_with_stats(struct restore *r)
+static int make_and_finish(struct restore *r)
 {
 	int err = make_timed(r);
 
 	if (!err)
-		stats_finish_restore(r->opts, r->opts->work_dir_fd, &r->stats.restore);
+		finish_images(r);
 	return err;
 }
 
-/* With the credentials of the user who passed it. */
-static int open_root(struct restore *r)
+int restore_open_root(struct restore *r)
 {
 	int fd;
 
@@ -383,7 +389,7 @@ static int open_root(struct restore *r)
 
 static int load_and_make(struct restore *r)
 {
-	int err = open_root(r);
+	int err = restore_open_root(r);
 
 	r->tool.began = stats_now();
 	if (!err)
@@ -409,7 +415,7 @@ static int load_and_make(struct restore *r)
 	if (err)
 		return err;
 	if (restore_needs_sibling(r))
-		return restore_make_as_sibling(r, make_with_stats, restore_fork_root_inside);
+		return restore_make_as_sibling(r, make_and_finish, restore_fork_root_inside);
 	return make_timed(r);
 }
 
@@ -491,10 +497,8 @@ int restore_run(const struct options *opts, struct restore_result *ret)
 	untrusted_collect_log(r);
 	paused = untrusted_pause(r);
 	limits_put_back(r->tool.own_limits);
-	if (!err)
-		restore_dedup(r);
 	if (!err && !paused && !restore_needs_sibling(r))
-		stats_finish_restore(opts, opts->work_dir_fd, &r->stats.restore);
+		finish_images(r);
 	if (!err && !untrusted_resume(r) && !opts->restore_detached)
 		err = restore_wait(r, &ret->wait_status);
 	untrusted_end(r);
