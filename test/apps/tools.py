@@ -183,7 +183,10 @@ def alive(pid):
     reap()
     fields = text_of(f"/proc/{pid}/stat").rpartition(")")[2].split()
     # The main thread may have exited while others continue: number of threads.
-    return pid not in statuses and len(fields) > 17 and (fields[0] != "Z" or int(fields[17]) > 1)
+    lives = len(fields) > 17 and (fields[0] != "Z" or int(fields[17]) > 1)
+    if lives:
+        statuses.pop(pid, None)     # of an earlier process with this pid, before it was restored
+    return lives
 
 
 def exit_of(pid, seconds=100):
