@@ -145,7 +145,10 @@ static int notify_kinds_saved(struct dump *dump)
 	return 0;
 }
 
-/* What is done to the processes one after the other is done to all of them, or to none. */
+/*
+ * What is done to the processes one after the other is done to all of them, or to none; and if the receiver of a stream has it
+ * complete, they end, as it restores them.
+ */
 static int guard_end_of_tree(struct dump *dump)
 {
 	struct dump_task *dt;
@@ -155,7 +158,7 @@ static int guard_end_of_tree(struct dump *dump)
 		return 0;
 	dump_for_each_task(dt, dump)
 		alive += dt->nr_threads != 0;
-	return alive > 1 ? guard_begin(dump) : 0;
+	return alive > 1 || dump->opts->stream ? guard_begin(dump) : 0;
 }
 
 static int publish_images(struct dump *dump)
@@ -191,8 +194,15 @@ static int commit_kinds(struct dump *dump)
 /* Images that are sent are valid for their receiver from here on: nothing that can fail comes after it. */
 static int seal_images(struct dump *dump)
 {
-	int err = image_store_seal(dump->dir);
+	bool guarded = dump->guard && !dump->opts->leave_running;
+	int end_fd, err = image_store_send_but_end(dump->dir, &end_fd);
 
+	if (!err && guarded)
+		guard_tree_gets_when_empty(dump->guard, end_fd, dump->opts->leave_stopped ? SIGSTOP : SIGKILL);
+	if (!err)
+		err = image_store_seal(dump->dir);
+	if (err && guarded)
+		guard_tree_gets_when_empty(dump->guard, -1, 0);
 	dump->complete = !err;
 	return err < 0 ? fail(err, "%s", image_store_error(dump->dir)) : 0;
 }

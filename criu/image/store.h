@@ -100,6 +100,11 @@ int image_store_publish(struct image_store *store);
  * back. No effect in other stores.
  */
 int image_store_seal(struct image_store *store);
+/*
+ * Before that: sends all but the last bytes. *@ret_end_fd, the store's, is a pipe that has those: it becomes empty in the very
+ * system call that seals the images, so another process knows whether they are complete when we have been killed. -1: none.
+ */
+int image_store_send_but_end(struct image_store *store, int *ret_end_fd);
 /* Removes everything that was written. No effect without a transaction. */
 void image_store_abort(struct image_store *store);
 

@@ -197,6 +197,12 @@ int image_store_commit(struct image_store *store)
 	return 0;
 }
 
+int image_store_send_but_end(struct image_store *store, int *ret_end_fd)
+{
+	*ret_end_fd = -1;
+	return store->ops->send_but_end ? store->ops->send_but_end(store, ret_end_fd) : 0;
+}
+
 int image_store_seal(struct image_store *store)
 {
 	return store->ops->seal ? store->ops->seal(store) : 0;

@@ -62,7 +62,8 @@ struct image_store_ops {
 	 */
 	int (*publish)(struct image_store *store);
 	void (*commit)(struct image_store *store);
-	/* Optional: image_store_seal(), once, after commit(). */
+	/* Optional: image_store_send_but_end() and image_store_seal(), each once, after commit(). */
+	int (*send_but_end)(struct image_store *store, int *ret_end_fd);
 	int (*seal)(struct image_store *store);
 	void (*abort)(struct image_store *store);
 

@@ -2,6 +2,7 @@
 #include "image/stream_out.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -122,11 +123,55 @@ static void give_up(struct image_store *store)
 	s->ops->cancel(s);
 }
 
+static int send_but_end(struct image_store *store, int *ret_end_fd)
+{
+	struct stream_out *s = out_of(store);
+	int err = s->prepared ? 0 : s->ops->send_but_end(s, s->inventory);
+
+	s->prepared = !err;
+	if (!err)
+		*ret_end_fd = s->end_fd;
+	return err;
+}
+
+/* Where nothing can be spliced to, like a file opened for appending. The pipe shows it one system call late. */
+static int write_end(struct stream_out *s)
+{
+	int err = stream_out_write(s, s->end_to, s->end, s->end_len);
+	ssize_t n = err ? 0 : read(s->end_fd, s->end, s->end_len);
+
+	return n < 0 ? -errno : err;
+}
+
+/* Bytes leave the pipe in the system call that sends them, so that it shows what has not been sent if we are killed. */
+static int send_end(struct stream_out *s)
+{
+	int err = 0;
+
+	while (!err) {
+		ssize_t n;
+
+		err = stream_out_wait(s, s->end_to);
+		if (err)
+			break;
+		n = splice(s->end_fd, NULL, s->end_to, NULL, s->end_len, SPLICE_F_NONBLOCK);
+		if (!n)
+			break;
+		if (n < 0 && errno == EINVAL)
+			return write_end(s);
+		if (n < 0 && errno != EAGAIN && errno != EINTR)
+			err = -errno;
+	}
+	return err;
+}
+
 static int seal(struct image_store *store)
 {
 	struct stream_out *s = out_of(store);
-	int err = s->ops->seal(s, s->inventory);
+	int end_fd, err = send_but_end(store, &end_fd);
 
+	if (!err)
+		err = s->ops->seal(s, end_fd < 0 ? 0 : send_end(s));
 	s->sealed = !err;
 	return err;
 }
@@ -139,6 +184,7 @@ static void close_store(struct image_store *store)
 	if (!s->sealed)
 		s->ops->cancel(s);
 	forget(s);
+	cleanup_close(&s->end_fd);
 	s->ops->free(s);
 }
 
@@ -151,6 +197,7 @@ static const struct image_store_ops out_ops = {
 	.discard = discard,
 	.publish = publish,
 	.commit = commit,
+	.send_but_end = send_but_end,
 	.seal = seal,
 	.abort = give_up,
 	.free = close_store,
@@ -163,9 +210,9 @@ int stream_out_wait(const struct stream_out *s, int fd)
 	while (poll(fds, ARRAY_SIZE(fds), -1) < 0)
 		if (errno != EINTR)
 			return -errno;
-	if (fds[1].revents)
-		return -EINTR;
-	return fds[0].revents & POLLERR ? -EPIPE : 0;
+	if (fds[0].revents)
+		return fds[0].revents & POLLERR ? -EPIPE : 0;
+	return -EINTR;
 }
 
 int stream_out_write(const struct stream_out *s, int fd, const void *buf, size_t len)
@@ -190,6 +237,27 @@ int stream_out_write(const struct stream_out *s, int fd, const void *buf, size_t
 	return err;
 }
 
+int stream_out_end(struct stream_out *s, int to, const void *buf, size_t len)
+{
+	int ends[2];
+	ssize_t n;
+
+	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+		return -errno;
+	n = write(ends[1], buf, len);
+	/* When it is empty, its end is found. */
+	cleanup_close(&ends[1]);
+	if (n != (ssize_t)len || len > sizeof(s->end)) {
+		cleanup_close(&ends[0]);
+		return -EIO;
+	}
+	memcpy(s->end, buf, len);
+	s->end_len = len;
+	s->end_to = to;
+	s->end_fd = ends[0];
+	return 0;
+}
+
 void image_stream_set_stop(struct image_store *store, int stop_fd)
 {
 	out_of(store)->stop_fd = stop_fd;
@@ -197,7 +265,7 @@ void image_stream_set_stop(struct image_store *store, int stop_fd)
 
 void stream_out_init(struct stream_out *s, const struct stream_out_ops *ops, int fd)
 {
-	s->stop_fd = -1;
+	s->stop_fd = s->end_fd = -1;
 	s->store.ops = &out_ops;
 	s->ops = ops;
 	s->fd = fd;

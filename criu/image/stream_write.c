@@ -37,10 +37,8 @@ static struct stream_write *write_of(struct stream_out *out)
 	return container_of(out, struct stream_write, out);
 }
 
-static int write_bytes(struct stream_write *w, const void *buf, size_t len)
+static int write_failed(struct stream_write *w, int err)
 {
-	int err = w->error ? w->error : stream_out_write(&w->out, w->out.fd, buf, len);
-
 	if (!err)
 		return 0;
 	w->error = err;
@@ -48,6 +46,11 @@ static int write_bytes(struct stream_write *w, const void *buf, size_t len)
 				err == -EPIPE ? " (its reader has ended)" :
 				err == -EINTR ? ": its reader does not read" :
 						"");
+}
+
+static int write_bytes(struct stream_write *w, const void *buf, size_t len)
+{
+	return write_failed(w, w->error ? w->error : stream_out_write(&w->out, w->out.fd, buf, len));
 }
 
 static int begin_stream(struct stream_write *w)
@@ -63,14 +66,22 @@ static int begin_stream(struct stream_write *w)
 	return write_bytes(w, &head, sizeof(head));
 }
 
-static int write_frame(struct stream_write *w, enum frame_kind kind, uint32_t image, const void *buf, size_t len)
+static struct stream_frame frame_of(struct stream_write *w, enum frame_kind kind, uint32_t image, const void *buf,
+				    size_t len)
 {
 	struct stream_frame frame = { htole32(kind), htole32(image), htole32((uint32_t)len), 0 };
-	int err;
 
 	w->sum = crc32c(w->sum, &frame, offsetof(struct stream_frame, sum));
 	w->sum = crc32c(w->sum, buf, len);
 	frame.sum = htole32(w->sum);
+	return frame;
+}
+
+static int write_frame(struct stream_write *w, enum frame_kind kind, uint32_t image, const void *buf, size_t len)
+{
+	struct stream_frame frame = frame_of(w, kind, image, buf, len);
+	int err;
+
 	if (len > COPIED_MAX) {
 		err = write_bytes(w, &frame, sizeof(frame));
 		return err ? err : write_bytes(w, buf, len);
@@ -152,13 +163,28 @@ static int send_inventory(struct stream_out *out, const struct image_bytes *inve
 	return err;
 }
 
-static int seal(struct stream_out *out, const struct image_bytes *inventory)
+static int send_but_end(struct stream_out *out, const struct image_bytes *inventory)
 {
 	struct stream_write *w = write_of(out);
 	int err = inventory ? send_inventory(out, inventory) : begin_stream(w);
-	uint64_t images = htole64(w->images);
+	struct {
+		struct stream_frame frame;
+		uint64_t images;
+	} __attribute__((packed)) end = { .images = htole64(w->images) };
 
-	return err ? err : write_frame(w, FRAME_END, 0, &images, sizeof(images));
+	uint32_t sum = w->sum;
+
+	if (err)
+		return err;
+	end.frame = frame_of(w, FRAME_END, 0, &end.images, sizeof(end.images));
+	/* If it is not sent, cancel() comes instead. */
+	w->sum = sum;
+	return write_failed(w, stream_out_end(out, out->fd, &end, sizeof(end)));
+}
+
+static int seal(struct stream_out *out, int err)
+{
+	return write_failed(write_of(out), err);
 }
 
 /* If it fails the reader finds no end, either. */
@@ -183,6 +209,7 @@ static const struct stream_out_ops write_ops = {
 	.data = data,
 	.end = end,
 	.drop = drop,
+	.send_but_end = send_but_end,
 	.seal = seal,
 	.cancel = cancel,
 	.free = free_write,

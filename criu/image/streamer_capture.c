@@ -12,8 +12,19 @@
 #include "image/stream_out.h"
 #include "image/streamer.h"
 #include "util/fds.h"
+#include "util/proc_root.h"
 
 enum { PIPE_SIZE = 1 << 20 };
+
+struct capture {
+	struct stream_out out; /* first */
+	struct image_out inventory; /* on its way, from send_but_end() on */
+};
+
+static struct capture *capture_of(struct stream_out *s)
+{
+	return container_of(s, struct capture, out);
+}
 
 static int failed(struct stream_out *s, const struct image_out *image, int err)
 {
@@ -70,36 +81,65 @@ static int wait_until_read(struct stream_out *s, struct image_out *image)
 	return err ? failed(s, image, err) : 0;
 }
 
-static int seal(struct stream_out *s, const struct image_bytes *inventory)
+/* Its last byte is the end. */
+static int send_but_end(struct stream_out *s, const struct image_bytes *inventory)
 {
-	struct image_out image = { .type = IMAGE_INVENTORY, .fd = -1 };
-	int err = 0;
+	struct image_out *image = &capture_of(s)->inventory;
+	int err;
 
-	if (inventory) {
-		image_name(IMAGE_INVENTORY, 0, image.name);
-		err = start(s, &image);
-		if (!err)
-			err = data(s, &image, inventory->data, inventory->len);
-		if (!err)
-			err = wait_until_read(s, &image);
-		drop(s, &image);
+	if (!inventory)
+		return 0;
+	image_name(IMAGE_INVENTORY, 0, image->name);
+	err = start(s, image);
+	if (!err)
+		err = data(s, image, inventory->data, inventory->len - 1);
+	if (!err)
+		err = wait_until_read(s, image);
+	if (err)
+		return err;
+	err = stream_out_end(s, image->fd, inventory->data + inventory->len - 1, 1);
+	return err ? failed(s, image, err) : 0;
+}
+
+/* Out of the pipe; if it is not there any more, the streamer has it. */
+static bool take_back_end(const struct image_out *image)
+{
+	_cleanup_close_ int fd = proc_fd_open(image->fd, O_RDONLY | O_NONBLOCK);
+	char byte;
+
+	return fd >= 0 && read(fd, &byte, 1) == 1;
+}
+
+static int seal(struct stream_out *s, int err)
+{
+	struct image_out *image = &capture_of(s)->inventory;
+
+	if (err) {
+		err = failed(s, image, err);
+	} else if (image->own) {
+		err = wait_until_read(s, image);
+		if (err == -EINTR && !take_back_end(image))
+			err = 0;
 	}
+	drop(s, image);
 	cleanup_close(&s->fd);
 	s->fd = -1;
 	return err;
 }
 
-/* Without an inventory it is not a dump. */
+/* Without a complete inventory it is not a dump. */
 static void cancel(struct stream_out *s)
 {
+	drop(s, &capture_of(s)->inventory);
 	cleanup_close(&s->fd);
 	s->fd = -1;
 }
 
 static void free_capture(struct stream_out *s)
 {
+	drop(s, &capture_of(s)->inventory);
 	cleanup_close(&s->fd);
-	free(s);
+	free(capture_of(s));
 }
 
 static const struct stream_out_ops capture_ops = {
@@ -107,6 +147,7 @@ static const struct stream_out_ops capture_ops = {
 	.data = data,
 	.end = end,
 	.drop = drop,
+	.send_but_end = send_but_end,
 	.seal = seal,
 	.cancel = cancel,
 	.free = free_capture,
@@ -114,17 +155,18 @@ static const struct stream_out_ops capture_ops = {
 
 int image_streamer_capture(int dir_fd, struct image_error *ret_error, struct image_store **ret_store)
 {
-	struct stream_out *s;
+	struct capture *c;
 	int sock = streamer_connect(dir_fd, STREAMER_CAPTURE, ret_error);
 
 	if (sock < 0)
 		return sock;
-	s = calloc(1, sizeof(*s));
-	if (!s) {
+	c = calloc(1, sizeof(*c));
+	if (!c) {
 		cleanup_close(&sock);
 		return image_fail(ret_error, -ENOMEM, "out of memory");
 	}
-	stream_out_init(s, &capture_ops, sock);
-	*ret_store = &s->store;
+	c->inventory = (struct image_out){ .type = IMAGE_INVENTORY, .fd = -1 };
+	stream_out_init(&c->out, &capture_ops, sock);
+	*ret_store = &c->out.store;
 	return 0;
 }

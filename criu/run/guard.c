@@ -2,9 +2,11 @@
 #include "run/guard.h"
 #include <errno.h>
 #include <linux/futex.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -23,6 +25,7 @@
 #define HELD_AT_MOST_MS 3000
 #define START_AT_MOST_MS 5000
 #define PARENT_CHECK_MS 10
+#define END_AT_MOST_MS 10000
 
 enum entry { ENTRY_FREE, ENTRY_HELD, ENTRY_CLOSED };
 
@@ -33,6 +36,8 @@ struct guard {
 	_Atomic uint32_t entry;
 	_Atomic int signal; /* for the tree; 0: none */
 	_Atomic bool offset_moved;
+	_Atomic bool waits_for_seal;
+	int seal_fd, signal_when_sealed;
 	int offset_fd, offset_was;
 	struct helper_process process; /* from here on only used by the dumper */
 	sigset_t mask; /* old mask of the dumper */
@@ -90,7 +95,15 @@ static void signal_tree(struct dump *dump, int sig)
 			syscall(SYS_pidfd_send_signal, dt->pidfd, sig, NULL, 0);
 }
 
-static void put_back(struct guard *g, struct dump *dump)
+static bool is_sealed(const struct guard *g)
+{
+	int left;
+
+	return atomic_load(&g->waits_for_seal) && !ioctl(g->seal_fd, FIONREAD, &left) && !left;
+}
+
+/* Returns the signal that the tree has got. */
+static int put_back(struct guard *g, struct dump *dump)
 {
 	int sig;
 
@@ -98,8 +111,28 @@ static void put_back(struct guard *g, struct dump *dump)
 	if (atomic_load(&g->offset_moved))
 		setsockopt(g->offset_fd, SOL_SOCKET, SO_PEEK_OFF_, &g->offset_was, sizeof(g->offset_was));
 	sig = atomic_load(&g->signal);
+	if (!sig && is_sealed(g))
+		sig = g->signal_when_sealed;
 	if (sig)
 		signal_tree(dump, sig);
+	return sig;
+}
+
+/* Its tracees are released when the dumper has exited; until they have, too, we keep its streams open. */
+static void await_end_of_tree(const struct dump *dump, pid_t dumper)
+{
+	const struct dump_task *dt;
+	int status, ms = END_AT_MOST_MS;
+
+	ptrace(PTRACE_CONT, dumper, NULL, NULL);
+	while (waitpid(dumper, &status, __WALL) >= 0 && WIFSTOPPED(status))
+		ptrace(PTRACE_CONT, dumper, NULL, NULL);
+	dump_for_each_task(dt, dump) {
+		struct pollfd ended = { .fd = dt->t.state != TASK_DEAD ? dt->pidfd : -1, .events = POLLIN };
+
+		for (; ended.fd >= 0 && ms > 0 && !poll(&ended, 1, 1); ms--)
+			;
+	}
 }
 
 struct guard_job {
@@ -131,7 +164,8 @@ static int run_guard(void *arg)
 			if (errno != EINTR)
 				return 1;
 	} while (!dumper_ends(dumper, status));
-	put_back(g, job->dump);
+	if (put_back(g, job->dump) == SIGKILL)
+		await_end_of_tree(job->dump, dumper);
 	/* Without its tracer, the dumper exits. */
 	return 0;
 }
@@ -223,6 +257,13 @@ void guard_peek_offset_is_back(struct guard *guard)
 void guard_tree_gets(struct guard *guard, int sig)
 {
 	atomic_store(&guard->signal, sig);
+}
+
+void guard_tree_gets_when_empty(struct guard *guard, int fd, int sig)
+{
+	guard->seal_fd = fd;
+	guard->signal_when_sealed = sig;
+	atomic_store(&guard->waits_for_seal, fd >= 0);
 }
 
 /* ---- in a process beside the dumper ---- */

@@ -42,8 +42,10 @@ def listen(path):
     if os.path.exists(path):
         os.unlink(path)
     sock = socket.socket(socket.AF_UNIX)
-    sock.bind(path)
+    sock.bind(f"{path}.new")
     sock.listen(1)
+    # Whoever sees the name can connect.
+    os.rename(f"{path}.new", path)
     conn = sock.accept()[0]
     sock.close()
     return conn
