@@ -332,6 +332,7 @@ static const struct phase phases[] = {
 	{ "end of a pre-dump", PRE, complete, report_complete },
 	{ "tracking", STOPS, memory_track_commit, NULL },
 	{ "end the tree", FULL, end_tree, NULL },
+	{ "page server", STOPS, memory_tell_server, NULL },
 	{ "dedup", STOPS, dedup_parents, NULL },
 };
 

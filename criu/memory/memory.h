@@ -57,6 +57,8 @@ void memory_leave_snapshot(struct dump_task *dt);
  */
 int memory_connect_server(struct dump *dump);
 int memory_finish_server(struct dump *dump);
+/* The dump is complete. */
+int memory_tell_server(struct dump *dump);
 /* Before and after all others: -ENOMEM; at the end, however the dump went, nothing of this module remains open. */
 int memory_dump_begin(struct dump *dump);
 void memory_dump_end(struct dump *dump);

@@ -29,3 +29,10 @@ int memory_finish_server(struct dump *dump)
 {
 	return dump->opts->page_server ? page_client_finish(*dump->page_client) : 0;
 }
+
+int memory_tell_server(struct dump *dump)
+{
+	if (dump->opts->page_server)
+		page_client_tell_complete(*dump->page_client);
+	return 0;
+}

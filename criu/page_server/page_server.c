@@ -75,6 +75,7 @@ static int serve_client(struct page_server *server)
 {
 	const bool shared = server->opts->ps_socket >= 0;
 	_cleanup_connection_ struct connection connection = CONNECTION_NONE;
+	struct page_session_outcome outcome = { .must_know = server->opts->auto_dedup };
 	int err = endpoint_accept(server->opts, &server->listener, server->signals, &connection);
 
 	if (err == -EINTR)
@@ -82,9 +83,12 @@ static int serve_client(struct page_server *server)
 	if (err)
 		return err;
 	log_info("page server: client %s", connection.peer);
-	err = page_session_serve(&connection, &server->images, shared);
-	if (!err && server->opts->auto_dedup)
+	err = page_session_serve(&connection, &server->images, shared, &outcome);
+	if (!err && outcome.complete)
 		images_dedup(&server->images);
+	else if (!err && outcome.unknown)
+		log_warn("--auto-dedup: nothing is freed in the previous images: %s. If it is complete, `criu dedup` frees it when all images are in one directory",
+			 outcome.unknown);
 	return err;
 }
 

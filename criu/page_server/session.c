@@ -20,6 +20,7 @@ struct session {
 	struct images *images;
 	bool shared, ours; /* the client is this program */
 	bool begun, saved;
+	struct page_session_outcome *outcome;
 	uint64_t nr_images;
 	char *buffer;
 };
@@ -172,21 +173,58 @@ static int check_counts(const struct session *s, const struct message *m)
 		    m->vaddr, s->images->nr_pages, s->nr_images);
 }
 
+/* All pages are kept, whatever comes: the dump may already be complete when the connection is lost. */
+static int wait_for_outcome(struct session *s)
+{
+	uint8_t bytes[MESSAGE_SIZE];
+	struct message m = { 0 };
+	int err;
+
+	/* Of an action script, for instance. */
+	s->connection->timeout_ms = -1;
+	err = connection_recv(s->connection, bytes, sizeof(bytes));
+	s->connection->timeout_ms = MESSAGE_TIMEOUT_MS;
+	if (!err)
+		message_decode(bytes, &m);
+	s->outcome->complete = m.command == MESSAGE_COMPLETE;
+	if (s->outcome->complete)
+		return wait_for_end(s);
+	s->outcome->unknown = err == -EINTR ? "the server was stopped before the dump was complete" :
+					      "the client has not told that its dump is complete: it has failed, or was killed";
+	return 0;
+}
+
+/* 0: nothing more comes. A program like 4.2 sends CLOSE whether its dump succeeds or not. */
+static int32_t answer_to_close(struct session *s, const struct message *m)
+{
+	if (!s->outcome->must_know)
+		return 0;
+	if (s->shared || m->command == MESSAGE_FORCE_CLOSE)
+		s->outcome->unknown = "nothing more is read from a socket that others have open (--ps-socket)";
+	else if (!s->ours || m->mark != MESSAGE_MARK_TELLS)
+		s->outcome->unknown = "this client does not tell whether its dump succeeded";
+	return s->outcome->unknown ? 0 : MESSAGE_SAVED_TELL_ME;
+}
+
 static int serve_close(struct session *s, const struct message *m)
 {
 	int err = check_counts(s, m), told;
+	int32_t status;
 
 	if (!err)
 		err = images_publish(s->images);
 	if (!err && is_gone(s->connection))
 		return lost(s, -ENODATA, "CLOSE");
-	told = answer_number(s, err);
+	status = err ? err : answer_to_close(s, m);
+	told = answer_number(s, status);
 	if (err || told)
 		return err ? err : told;
 	images_commit(s->images);
 	s->saved = true;
 	log_info("%lu pages in %lu images are saved%s", s->images->nr_pages, s->nr_images,
 		 s->ours ? "" : "; only the client knows whether its dump succeeded");
+	if (status == MESSAGE_SAVED_TELL_ME)
+		return wait_for_outcome(s);
 	return m->command == MESSAGE_FORCE_CLOSE || s->shared ? 0 : wait_for_end(s);
 }
 
@@ -209,6 +247,8 @@ static int serve(struct session *s, const struct message *m)
 		return serve_close(s, m);
 	case MESSAGE_ABANDON:
 		return fail(-ECANCELED, "the dump has failed: nothing of it is kept");
+	case MESSAGE_COMPLETE:
+		return refuse(m, "there was no CLOSE before");
 	case MESSAGE_GET:
 		return refuse(m, "this page server only receives pages; a dump with --lazy-pages serves them");
 	case MESSAGE_ADD_F_COMPRESSED:
@@ -242,10 +282,11 @@ static bool ends(const struct message *m)
 	return m->command == MESSAGE_CLOSE || m->command == MESSAGE_FORCE_CLOSE || m->command == MESSAGE_ABANDON;
 }
 
-int page_session_serve(struct connection *connection, struct images *images, bool shared)
+int page_session_serve(struct connection *connection, struct images *images, bool shared,
+		       struct page_session_outcome *outcome)
 {
 	_cleanup_free_ char *buffer = malloc(BUFFER_SIZE);
-	struct session s = { .connection = connection, .images = images, .shared = shared, .buffer = buffer };
+	struct session s = { .connection = connection, .images = images, .shared = shared, .buffer = buffer, .outcome = outcome };
 	struct message m = { 0 };
 	int err = buffer ? 0 : fail(-ENOMEM, "buffer for pages");
 

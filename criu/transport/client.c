@@ -17,6 +17,7 @@ struct page_client {
 	bool shared_socket; /* --ps-socket: others may have it open */
 	bool inside; /* a message, or content, may have been sent partly */
 	bool failed, finished;
+	bool is_asked; /* the server waits for the end of the dump */
 	uint64_t dst; /* of the image that was begun last */
 	uint64_t nr_images, nr_pages; /* sent, for CLOSE */
 };
@@ -169,7 +170,8 @@ int page_client_finish(struct page_client *client)
 {
 	const struct message m = {
 		.command = client->shared_socket ? MESSAGE_FORCE_CLOSE : MESSAGE_CLOSE,
-		.mark = MESSAGE_MARK,
+		/* A socket of others may be used for something else from now on. */
+		.mark = client->shared_socket ? MESSAGE_MARK : MESSAGE_MARK_TELLS,
 		.nr_pages = client->nr_pages,
 		.vaddr = client->nr_images,
 	};
@@ -181,9 +183,27 @@ int page_client_finish(struct page_client *client)
 	if (err)
 		return err;
 	client->finished = true;
-	if (status)
+	client->is_asked = status == MESSAGE_SAVED_TELL_ME && !client->shared_socket;
+	if (status && !client->is_asked)
 		return fail(-EREMOTEIO, "the page server %s could not save the pages: %s", client->connection.peer,
 			    status < 0 && status > -4096 ? strerror(-status) : "its log says why");
 	log_info("the page server has saved %lu pages", client->nr_pages);
 	return 0;
+}
+
+void page_client_tell_complete(struct page_client *client)
+{
+	const struct message m = { .command = MESSAGE_COMPLETE, .mark = MESSAGE_MARK };
+	uint8_t bytes[MESSAGE_SIZE];
+	int err;
+
+	if (!client->is_asked)
+		return;
+	message_encode(&m, bytes);
+	client->connection.stop_fd = -1;
+	client->connection.timeout_ms = ABANDON_TIMEOUT_MS;
+	err = connection_send(&client->connection, bytes, sizeof(bytes), false);
+	if (err)
+		log_warn("tell the page server %s that the dump is complete: %s; it frees no older pages",
+			 client->connection.peer, strerror(-err));
 }

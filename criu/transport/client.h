@@ -31,3 +31,5 @@ int page_client_send(struct page_client *client, struct iovec *pieces, size_t n)
 
 /* Nothing more comes: waits until the server has saved everything. */
 int page_client_finish(struct page_client *client);
+/* After that: the dump is complete. A server may wait for it before it frees pages of older images. */
+void page_client_tell_complete(struct page_client *client);

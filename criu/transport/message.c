@@ -76,6 +76,8 @@ const char *message_name(uint16_t command, char *buffer, unsigned int size)
 		return "FORCE_CLOSE";
 	if (command == MESSAGE_ABANDON)
 		return "ABANDON";
+	if (command == MESSAGE_COMPLETE)
+		return "COMPLETE";
 	if (command < ARRAY_SIZE(names) && names[command])
 		return names[command];
 	snprintf(buffer, size, "command %#x", command);

@@ -21,6 +21,8 @@ enum message_command {
 	MESSAGE_FORCE_CLOSE = 0x1024, /* the same, if the socket may stay open elsewhere (--ps-socket) */
 	/* Of our own, unknown to 4.2, which fails then, as it should: the dump has failed. No answer. */
 	MESSAGE_ABANDON = 0x10ff,
+	/* After an answer of MESSAGE_SAVED_TELL_ME alone: the dump is complete, and its tree ended or goes on. No answer. */
+	MESSAGE_COMPLETE = 0x10fe,
 };
 
 /* As in pagemap images. */
@@ -42,6 +44,10 @@ struct message {
 #define MESSAGE_MARK 0x326e6f6du
 /* The same, from the source of a lazy restore: it is a tree that continues if the connection is lost. */
 #define MESSAGE_MARK_LIVE 0x326e6f6eu
+/* The same, in CLOSE: a server that has to know whether the dump became complete may answer MESSAGE_SAVED_TELL_ME. */
+#define MESSAGE_MARK_TELLS 0x326e6f6fu
+/* Like 0: everything is saved. The connection stays open until MESSAGE_COMPLETE; if it ends without, the dump has failed. */
+#define MESSAGE_SAVED_TELL_ME 1
 
 void message_encode(const struct message *m, uint8_t to[MESSAGE_SIZE]);
 void message_decode(const uint8_t from[MESSAGE_SIZE], struct message *ret);

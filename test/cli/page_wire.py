@@ -45,6 +45,7 @@ class Client:
     def __init__(self, port=None, sock=None, address="127.0.0.1", seconds=30):
         self.sock = sock or socket.create_connection((address, port))
         self.sock.settimeout(seconds)
+        self.mark = None        # of this program, in the bytes that are garbage
         self.tcp = self.sock.family != socket.AF_UNIX
         if self.tcp:
             self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
@@ -54,6 +55,8 @@ class Client:
             self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def send(self, *args, **fields):
+        if self.mark:
+            fields["garbage"] = self.mark
         self.sock.sendall(message(*args, **fields))
 
     def open2(self, dst):

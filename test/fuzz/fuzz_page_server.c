@@ -102,6 +102,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const int dir = make_dir();
 	struct connection connection;
 	struct images images;
+	struct page_session_outcome outcome = { .must_know = true };
 	int fds[2], ret;
 	size_t n;
 
@@ -111,7 +112,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	send_stream(fds[1], data, size);
 	if (images_begin(&images, dir, NULL) < 0)
 		abort();
-	ret = page_session_serve(&connection, &images, true);
+	ret = page_session_serve(&connection, &images, size % 2, &outcome);
 	images_free(&images);
 	close(connection.stop_fd);
 	connection_close(&connection);
