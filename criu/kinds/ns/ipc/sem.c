@@ -10,6 +10,8 @@
 #include "ipc-sem.pb-c.h"
 #include "kernel/sem.h"
 #include "kinds/kinds.h"
+#include "util/array.h"
+#include "util/hash.h"
 #include "util/log.h"
 
 /* Values are padded to this in images. */
@@ -92,13 +94,15 @@ int ipc_sem_save(struct dump *dump, const struct ns *ns)
 /* ---- restore ---- */
 
 struct set {
-	struct set *next;
 	IpcSemEntry *entry;
 	unsigned short *values;
 };
 
+ARRAY_OF(set_array, struct set);
+
 struct ipc_sem_sets {
-	struct set *first;
+	const struct set *v; /* sorted by id: sem_undo asks for the value of each semaphore that it adjusts */
+	size_t n;
 };
 
 static int check_set(const struct ns *ns, const IpcSemEntry *e, const unsigned short *values)
@@ -115,31 +119,61 @@ static int check_set(const struct ns *ns, const IpcSemEntry *e, const unsigned s
 }
 
 static int keep_set(struct restore *r, struct image_reader *img, const struct ns *ns, IpcSemEntry *e,
-		    struct ipc_sem_sets *sets)
+		    struct set_array *sets)
 {
 	size_t size = padded_size(e->nsems);
-	struct set *set;
+	struct set set = { .entry = e };
 	const void *raw;
 	int err = image_read_raw(img, size, &raw);
 
 	if (err)
 		return fail(err, "%s", image_error(img));
-	set = restore_alloc(r, sizeof(*set));
-	if (!set || !(set->values = restore_alloc(r, size)))
+	set.values = restore_alloc(r, size);
+	if (!set.values || array_add(sets, set))
 		return fail(-ENOMEM, "semaphores");
-	memcpy(set->values, raw, size);
-	set->entry = e;
-	set->next = sets->first;
-	sets->first = set;
-	return check_set(ns, e, set->values);
+	memcpy(set.values, raw, size);
+	return check_set(ns, e, set.values);
+}
+
+static int read_sets(struct restore *r, struct image_reader *img, const struct ns *ns, struct set_array *sets)
+{
+	_cleanup_hash_ struct hash ids = { 0 };
+	IpcSemEntry *e;
+	int got, err = 0;
+
+	while (!err && (got = image_read_record(img, &ipc_sem_entry__descriptor, &e))) {
+		err = got < 0 ? fail(got, "%s", image_error(img)) : ipc_desc_check("ipcns-sem", ns->id, e->desc, &ids);
+		if (!err)
+			err = keep_set(r, img, ns, e, sets);
+	}
+	return err;
+}
+
+static int compare_sets(const void *a, const void *b)
+{
+	uint32_t x = ((const struct set *)a)->entry->desc->id, y = ((const struct set *)b)->entry->desc->id;
+
+	return (x > y) - (x < y);
+}
+
+/* To where they live as long as the plan. */
+static int keep_sorted(struct restore *r, struct set_array *sets, struct ipc_sem_sets *to)
+{
+	struct set *v = restore_alloc(r, sets->n * sizeof(*v));
+
+	if (!v)
+		return fail(-ENOMEM, "semaphores");
+	array_sort(sets, compare_sets);
+	memcpy(v, sets->v, sets->n * sizeof(*v));
+	*to = (struct ipc_sem_sets){ v, sets->n };
+	return 0;
 }
 
 int ipc_sem_load(struct restore *r, const struct ns *ns, struct ipc_ns_state *state)
 {
 	_cleanup_image_reader_ struct image_reader *img = NULL;
-	_cleanup_hash_ struct hash ids = { 0 };
-	IpcSemEntry *e;
-	int got, err = image_open(r->dir, IMAGE_IPCNS_SEM, ns->id, &img);
+	struct set_array sets = { 0 };
+	int err = image_open(r->dir, IMAGE_IPCNS_SEM, ns->id, &img);
 
 	state->sems = restore_alloc(r, sizeof(*state->sems));
 	if (!state->sems)
@@ -147,20 +181,20 @@ int ipc_sem_load(struct restore *r, const struct ns *ns, struct ipc_ns_state *st
 	if (err)
 		return err == -ENOENT ? 0 : fail(err, "%s", image_store_error(r->dir));
 	image_use_allocator(img, &r->arena.protobuf);
-	while (!err && (got = image_read_record(img, &ipc_sem_entry__descriptor, &e))) {
-		err = got < 0 ? fail(got, "%s", image_error(img)) : ipc_desc_check("ipcns-sem", ns->id, e->desc, &ids);
-		if (!err)
-			err = keep_set(r, img, ns, e, state->sems);
-	}
+	err = read_sets(r, img, ns, &sets);
+	if (!err && sets.n)
+		err = keep_sorted(r, &sets, state->sems);
+	array_free(&sets);
 	return err;
 }
 
 static const struct set *find_set(const struct ipc_sem_sets *sets, int id)
 {
-	for (const struct set *set = sets ? sets->first : NULL; set; set = set->next)
-		if ((int)set->entry->desc->id == id)
-			return set;
-	return NULL;
+	IpcDescEntry desc = { .id = (uint32_t)id };
+	IpcSemEntry entry = { .desc = &desc };
+	struct set key = { .entry = &entry };
+
+	return sets && sets->n ? bsearch(&key, sets->v, sets->n, sizeof(key), compare_sets) : NULL;
 }
 
 bool ipc_ns_sem_value(const struct ns *ns, int id, unsigned num, unsigned *ret_value)
@@ -227,7 +261,7 @@ int ipc_sem_fill(struct restore *r, const struct ipc_ns_state *state)
 {
 	int err = 0;
 
-	for (const struct set *set = state->sems->first; !err && set; set = set->next)
-		err = restore_set(r, set);
+	for (size_t i = 0; !err && i < state->sems->n; i++)
+		err = restore_set(r, &state->sems->v[i]);
 	return err;
 }
