@@ -265,8 +265,8 @@ void dump_note_donor(struct dump *dump, struct dump_task *dt)
 		dump->no_alikes = true;
 		return;
 	}
-	if (!is_settled(dump, dt) || dt->policies.n || kernel_task_read_mappings(dump->kernel_tasks, dt->kernel) ||
-	    !has_known_mappings(dt, true))
+	if (!is_settled(dump, dt) || memory_has_policies(dt) ||
+	    kernel_task_read_mappings(dump->kernel_tasks, dt->kernel) || !has_known_mappings(dt, true))
 		return;
 	memmove(dump->donors + 1, dump->donors, (DONORS - 1) * sizeof(dump->donors[0]));
 	dump->donors[0] = dt;

@@ -217,7 +217,7 @@ static int end_child(struct dump *dump, struct dump_task *dt, uint64_t patience_
 		memory_drop_snapshot(dt);
 		return 0;
 	}
-	for (int i = 0; err == -EAGAIN && dt->snapshot && i < ADOPTED_TRIES; i++) {
+	for (int i = 0; err == -EAGAIN && memory_has_snapshot(dt) && i < ADOPTED_TRIES; i++) {
 		struct dump_task *parent;
 
 		err = find_parent(dump, memory_snapshot_child(dt), &parent);

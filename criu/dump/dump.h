@@ -116,13 +116,6 @@ int dump_read_robust_list(struct dump_thread *th);
 void dump_note_donor(struct dump *dump, struct dump_task *dt);
 /* Queries in the processes what only they can see. Nothing of ours remains in the tree afterwards. */
 int dump_infect(struct dump *dump);
-/*
- * policies.c: fills in dt->policies, by the commands of the visit. Needs dt->maps. @at: offset of the prepared data in
- * the arguments; @q: its first answer.
- */
-size_t dump_policies_size(const struct dump_task *dt);
-void dump_lay_policies(const struct dump_task *dt, struct parasite_policy_list *q);
-int dump_take_policies(struct dump_task *dt, uint32_t at, struct parasite_policy_list *q);
 /* survey.c: the mappings, and, for a task that owns its memory, the flags of each */
 int dump_read_mappings(struct dump_task *dt);
 /* survey.c, for a pre-dump: the mounts of the tree, and nothing else. */

@@ -44,7 +44,7 @@ static int build_request(struct dump_task *dt, struct question *q)
 	v.thread = v.task + ROUND_UP(dt->parasite_len, 8);
 	v.fds = v.thread + ROUND_UP(sizeof(*q->thread), 8);
 	v.policies = v.fds + ROUND_UP(sizeof(*q->fds) + dt->nr_fds * sizeof(q->fds->fds[0]), 8);
-	q->len = v.policies + dump_policies_size(dt);
+	q->len = v.policies + memory_policies_size(dt);
 	q->text = calloc(1, q->len);
 	if (!q->text)
 		return fail(-ENOMEM, "parasite");
@@ -56,7 +56,7 @@ static int build_request(struct dump_task *dt, struct question *q)
 	q->fds->nr = dt->nr_fds;
 	for (size_t i = 0; i < dt->nr_fds; i++)
 		q->fds->fds[i] = dt->fds[i].fd;
-	dump_lay_policies(dt, q->policies);
+	memory_lay_policies(dt, q->policies);
 	return 0;
 }
 
@@ -76,7 +76,7 @@ static int query_task(struct dump_task *dt, struct question *q)
 	dt->threads[0].parasite = *q->thread;
 	for (size_t i = 0; i < dt->nr_fds; i++)
 		dt->fds[i].cloexec = q->fds->fds[i] & 1;
-	return dump_take_policies(dt, (uint32_t)((char *)q->policies - q->text), q->policies);
+	return memory_take_policies(dt, (uint32_t)((char *)q->policies - q->text), q->policies);
 }
 
 /* So many threads store their answers before they are fetched. */

@@ -73,13 +73,9 @@ static void free_task(struct dump_task *dt)
 		free(dt->fds[i].info);
 	free(dt->fds);
 	free(dt->parasite);
-	array_free(&dt->policies);
 	maps_free(&dt->maps);
 	array_free(&dt->vma_flags);
-	array_free(&dt->pages);
-	array_free(&dt->guards);
-	memory_drop_snapshot(dt);
-	memory_track_forget(dt);
+	memory_task_end(dt);
 	if (dt->pidfd >= 0)
 		close(dt->pidfd);
 	proc_close(&dt->proc);

@@ -242,7 +242,7 @@ static int save_memory(struct dump *dump)
 			if (!err)
 				dump_note_copy(dump, dt);
 		}
-		if (!err && !dt->snapshot)
+		if (!err && !memory_has_snapshot(dt))
 			err = memory_save_pages(dump, dt, dt->mm);
 		if (!err)
 			err = dump_interrupted_soon(dump);
@@ -292,7 +292,7 @@ int dump_save_rest(struct dump *dump)
 	dump_for_each_task(dt, dump) {
 		LOG_SCOPE("pid %d", dt->t.pid);
 
-		if (!err && dt->snapshot) {
+		if (!err && memory_has_snapshot(dt)) {
 			err = memory_save_pages(dump, dt, dt->mm);
 			dump_end_copy_soon(dump, dt);
 			dump_release_attached(dump->attached);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include "dump/dump.h"
+#include "memory/memory.h"
 #include "run/dump.h"
 #include "util/fds.h"
 #include "util/log.h"
@@ -13,7 +14,7 @@ int dump_add_task(struct dump *dump, pid_t pid, struct dump_task *parent, struct
 	struct dump_task *dt = dump_alloc(dump, sizeof(*dt));
 	int err;
 
-	if (!dt)
+	if (!dt || memory_task_begin(dump, dt))
 		return fail(-ENOMEM, "task %d", pid);
 	dt->t.pid = dt->t.host_pid = pid;
 	dt->t.state = TASK_ALIVE;

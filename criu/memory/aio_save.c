@@ -79,9 +79,9 @@ static void refuse_in_flight(struct dump *dump, const struct dump_task *dt, cons
 
 static const struct aio_context *context_at(const struct dump_task *dt, uint64_t at)
 {
-	for (size_t i = 0; i < dt->nr_aio; i++)
-		if (dt->aio[i].at == at)
-			return &dt->aio[i];
+	for (size_t i = 0; i < dt->memory->nr_aio; i++)
+		if (dt->memory->aio[i].at == at)
+			return &dt->memory->aio[i];
 	return NULL;
 }
 
@@ -121,12 +121,12 @@ static const struct kernel_vma *next_ring(const struct dump_task *dt, size_t *at
 
 static int keep_contexts(struct dump *dump, struct dump_task *dt, const struct aio_contexts *all)
 {
-	dt->aio = dump_alloc(dump, (all->n + 1) * sizeof(*dt->aio));
-	if (!dt->aio)
+	dt->memory->aio = dump_alloc(dump, (all->n + 1) * sizeof(*dt->memory->aio));
+	if (!dt->memory->aio)
 		return fail(-ENOMEM, "AIO contexts");
 	if (all->n)
-		memcpy(dt->aio, all->v, all->n * sizeof(*dt->aio));
-	dt->nr_aio = all->n;
+		memcpy(dt->memory->aio, all->v, all->n * sizeof(*dt->memory->aio));
+	dt->memory->nr_aio = all->n;
 	return 0;
 }
 
@@ -157,8 +157,8 @@ int aio_survey(struct dump *dump, struct dump_task *dt)
 	}
 	err = keep_contexts(dump, dt, &all);
 	array_free(&all);
-	for (size_t i = 0; !err && i < dt->nr_aio; i++)
-		refuse_in_flight(dump, dt, &dt->aio[i]);
+	for (size_t i = 0; !err && i < dt->memory->nr_aio; i++)
+		refuse_in_flight(dump, dt, &dt->memory->aio[i]);
 	for (; !err && v; v = next_ring(dt, &at))
 		err = survey_ring(dump, dt, mem, v);
 	return err;
@@ -167,11 +167,11 @@ int aio_survey(struct dump *dump, struct dump_task *dt)
 /* In the order of the kernel's numbers, in which they are recreated. */
 int aio_save(struct dump *dump, struct dump_task *dt, MmEntry *mm)
 {
-	mm->aios = dump_alloc(dump, (dt->nr_aio + 1) * sizeof(*mm->aios));
+	mm->aios = dump_alloc(dump, (dt->memory->nr_aio + 1) * sizeof(*mm->aios));
 	if (!mm->aios)
 		return fail(-ENOMEM, "AIO contexts");
-	for (size_t i = 0; i < dt->nr_aio; i++) {
-		const struct aio_context *c = &dt->aio[i];
+	for (size_t i = 0; i < dt->memory->nr_aio; i++) {
+		const struct aio_context *c = &dt->memory->aio[i];
 		const struct kernel_vma *v = maps_find(&dt->maps, c->at);
 		AioRingEntry *entry;
 

@@ -61,8 +61,8 @@ static int classify_region(const struct dump_task *dt, const VmaEntry *vma, cons
 {
 	struct page_run run = run_of(vma, MAX_OF(region->start, vma->start), MIN_OF(region->end, vma->end));
 
-	if (run.outcome == PAGES_WRITE && region->categories & PAGES_UNCHANGED && dt->track->parent)
-		return classify_unchanged(dt->track->parent, vma, run, fn, arg);
+	if (run.outcome == PAGES_WRITE && region->categories & PAGES_UNCHANGED && dt->memory->track->parent)
+		return classify_unchanged(dt->memory->track->parent, vma, run, fn, arg);
 	return fn(arg, vma, &run);
 }
 
@@ -81,13 +81,13 @@ int memory_classify_pages(const struct dump_task *dt, const MmEntry *mm, page_ru
 			err = fn(arg, vma, &all);
 			continue;
 		}
-		while (next < dt->pages.n && dt->pages.v[next].end <= vma->start)
+		while (next < dt->memory->pages.n && dt->memory->pages.v[next].end <= vma->start)
 			next++;
 		if (!vma_has_private_pages(vma->status))
 			continue;
 		/* A region of the scan may span several mappings. */
-		for (size_t j = next; !err && j < dt->pages.n && dt->pages.v[j].start < vma->end; j++)
-			err = classify_region(dt, vma, &dt->pages.v[j], fn, arg);
+		for (size_t j = next; !err && j < dt->memory->pages.n && dt->memory->pages.v[j].start < vma->end; j++)
+			err = classify_region(dt, vma, &dt->memory->pages.v[j], fn, arg);
 	}
 	return err;
 }

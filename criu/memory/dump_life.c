@@ -18,6 +18,21 @@ int memory_dump_begin(struct dump *dump)
 	return 0;
 }
 
+int memory_task_begin(struct dump *dump, struct dump_task *dt)
+{
+	dt->memory = dump_alloc(dump, sizeof(*dt->memory));
+	return dt->memory ? 0 : -ENOMEM;
+}
+
+void memory_task_end(struct dump_task *dt)
+{
+	array_free(&dt->memory->policies);
+	array_free(&dt->memory->pages);
+	array_free(&dt->memory->guards);
+	memory_drop_snapshot(dt);
+	track_forget(dt);
+}
+
 void memory_dump_end(struct dump *dump)
 {
 	struct memory_dump *memory = dump->memory;

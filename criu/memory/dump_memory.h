@@ -2,6 +2,7 @@
 /* Internal to this module: definitions for dumps. */
 #pragma once
 #include "kernel/maps.h"
+#include "kernel/pagemap_scan.h"
 #include "memory/page_run.h"
 #include "run/dump.h"
 #include "util/array.h"
@@ -10,6 +11,21 @@ ARRAY_OF(vma_list, VmaEntry *);
 
 struct segment; /* segments.c */
 struct tracking; /* tracking.h */
+
+ARRAY_OF(policy_array, struct parasite_vma_policy);
+
+/* State of one task: dt->memory, from memory_task_begin() on. */
+struct memory_task {
+	struct memory_arch *arch; /* ARCH/address_space.c: CPU-specific properties; NULL: none */
+	struct policy_array policies; /* of its mappings that have one, sorted by address */
+	size_t policy_next;
+	struct aio_context *aio; /* its contexts of io_setup(2), sorted by id */
+	size_t nr_aio;
+	struct page_regions pages, guards; /* of private memory: present pages; guard markers */
+	size_t guard_next;
+	struct task_track *track; /* tracking.h: which pages have been written since an earlier dump; NULL: unknown */
+	struct snapshot *snapshot; /* snapshot.c: source of pages if the task runs already; NULL: none */
+};
 
 /* State of one dump: dump->memory, from memory_dump_begin() on. */
 struct memory_dump {
@@ -44,8 +60,8 @@ int memory_arch_save(struct dump *dump, struct dump_task *dt, MmEntry *mm);
 /* map_count.c: warns about more mappings than could be restored here. */
 void map_count_survey(const struct dump_task *dt);
 /*
- * Fills dt->pages and dt->guards, from dt->maps. Arms the pages that are tracked from now on. Regions of dt->pages have the
- * category PAGES_UNCHANGED or none.
+ * Fills pages and guards of dt->memory, from dt->maps. Arms the pages that are tracked from now on. Regions of pages have
+ * the category PAGES_UNCHANGED or none.
  */
 #define PAGES_UNCHANGED (1ull << 63) /* tracked, and not written since they were armed */
 int memory_scan_pages(struct dump *dump, struct dump_task *dt);

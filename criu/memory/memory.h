@@ -30,7 +30,6 @@ int memory_track(struct dump *dump);
 int memory_track_start(struct dump *dump);
 /* The images are complete: nothing is an error any more. */
 int memory_track_commit(struct dump *dump);
-void memory_track_forget(struct dump_task *dt);
 /* Is the mapping dt->maps.v[i], which is watched by userfaultfd (VMF_UW), watched by us? */
 int memory_is_tracked(struct dump *dump, const struct dump_task *dt, size_t i, bool *ret);
 /* The dump_criu_run_id of the previous images; "": not known. */
@@ -39,8 +38,9 @@ const char *memory_parent_run_id(const struct dump *dump);
 int memory_pre_dump_mm(struct dump *dump, struct dump_task *dt, MmEntry **ret_mm);
 /* Saves private pages to pagemap-PID.img and pages-N.img: from the snapshot if there is one. */
 int memory_save_pages(struct dump *dump, struct dump_task *dt, const MmEntry *mm);
-/* Lets the task resume before its pages are saved; dt->snapshot remains NULL if that is not possible or not wanted. */
+/* Lets the task resume before its pages are saved: none is made if that is not possible or not wanted. */
 int memory_snapshot(struct dump *dump, struct dump_task *dt, const MmEntry *mm);
+bool memory_has_snapshot(const struct dump_task *dt);
 /*
  * The process of the snapshot, if it is a child of the task, which has to reap it when it is dropped (dump/copies.c);
  * or 0.
@@ -62,6 +62,19 @@ int memory_tell_server(struct dump *dump);
 /* Before and after all others: -ENOMEM; at the end, however the dump went, nothing of this module remains open. */
 int memory_dump_begin(struct dump *dump);
 void memory_dump_end(struct dump *dump);
+
+/* Of one task, likewise. */
+int memory_task_begin(struct dump *dump, struct dump_task *dt);
+void memory_task_end(struct dump_task *dt);
+
+/*
+ * policies.c: which mappings have their own policy, by the commands of the visit. Needs dt->maps. @at: offset of the
+ * prepared data in the arguments; @q: its first answer.
+ */
+size_t memory_policies_size(const struct dump_task *dt);
+void memory_lay_policies(const struct dump_task *dt, struct parasite_policy_list *q);
+int memory_take_policies(struct dump_task *dt, uint32_t at, struct parasite_policy_list *q);
+bool memory_has_policies(const struct dump_task *dt);
 
 /* policy.c: the memory policy of a thread or a mapping, as stored in images. */
 struct policy_fields {

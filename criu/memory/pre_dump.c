@@ -29,20 +29,20 @@ static void drop_written(struct dump_task *dt)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < dt->pages.n; i++)
-		if (dt->pages.v[i].categories & PAGES_UNCHANGED)
-			dt->pages.v[n++] = dt->pages.v[i];
-	dt->pages.n = n;
+	for (size_t i = 0; i < dt->memory->pages.n; i++)
+		if (dt->memory->pages.v[i].categories & PAGES_UNCHANGED)
+			dt->memory->pages.v[n++] = dt->memory->pages.v[i];
+	dt->memory->pages.n = n;
 }
 
 /* While it is stopped: later its pid may have other memory. */
 static int open_memory(struct dump_task *dt)
 {
-	int err = page_scan_open(&dt->proc, &dt->track->scan);
+	int err = page_scan_open(&dt->proc, &dt->memory->track->scan);
 
 	if (!err)
-		dt->track->mem = open_at(dt->proc.dir, "mem", O_RDONLY, 0);
-	err = err ? err : MIN_OF(dt->track->mem, 0);
+		dt->memory->track->mem = open_at(dt->proc.dir, "mem", O_RDONLY, 0);
+	err = err ? err : MIN_OF(dt->memory->track->mem, 0);
 	return err ? fail(err, "open the memory of the process") : 0;
 }
 
@@ -64,7 +64,7 @@ int memory_pre_dump_mm(struct dump *dump, struct dump_task *dt, MmEntry **ret_mm
 		mm->vmas[mm->n_vmas] = &entries[mm->n_vmas];
 		fill(&entries[mm->n_vmas++], &dt->maps.v[i]);
 	}
-	if (dt->track && dt->track->must_not_arm) {
+	if (dt->memory->track && dt->memory->track->must_not_arm) {
 		log_info(
 			"memory that has been written is not tracked: the kernel may be writing to it (asynchronous I/O)");
 		drop_written(dt);

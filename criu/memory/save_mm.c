@@ -246,14 +246,16 @@ static int fill_vma(struct dump *dump, struct dump_task *dt, const struct kernel
 /* The memory policy of a mapping; @i: its index in the map. */
 static int save_policy(struct dump *dump, struct dump_task *dt, size_t i, VmaEntry *e)
 {
+	const struct policy_array *policies = &dt->memory->policies;
+	size_t *next = &dt->memory->policy_next;
 	struct policy_fields policy;
 	int err;
 
-	while (dt->policy_next < dt->policies.n && dt->policies.v[dt->policy_next].index < i)
-		dt->policy_next++;
-	if (dt->policy_next == dt->policies.n || dt->policies.v[dt->policy_next].index != i)
+	while (*next < policies->n && policies->v[*next].index < i)
+		(*next)++;
+	if (*next == policies->n || policies->v[*next].index != i)
 		return 0;
-	err = memory_save_policy(dump, &dt->policies.v[dt->policy_next], &policy);
+	err = memory_save_policy(dump, &policies->v[*next], &policy);
 	if (err || !policy.is_set)
 		return err;
 	e->has_mempolicy = true;
@@ -277,8 +279,11 @@ static int push_vma(struct vma_list *list, struct dump *dump, VmaEntry **ret_ent
 /* Guard markers inside a mapping: separate entries after it. */
 static int push_guards(struct dump *dump, struct dump_task *dt, const VmaEntry *in, struct vma_list *list)
 {
-	for (; dt->guard_next < dt->guards.n && dt->guards.v[dt->guard_next].start < in->end; dt->guard_next++) {
-		const struct page_region *g = &dt->guards.v[dt->guard_next];
+	const struct page_regions *guards = &dt->memory->guards;
+	size_t *next = &dt->memory->guard_next;
+
+	for (; *next < guards->n && guards->v[*next].start < in->end; (*next)++) {
+		const struct page_region *g = &guards->v[*next];
 		VmaEntry *e;
 		int err = push_vma(list, dump, &e);
 
@@ -302,7 +307,7 @@ static int save_vmas(struct dump *dump, struct dump_task *dt, MmEntry *mm)
 	VmaEntry *last = NULL, *e;
 	int err = 0;
 
-	dt->guard_next = dt->policy_next = 0;
+	dt->memory->guard_next = dt->memory->policy_next = 0;
 	for (size_t i = 0; !err && i < dt->maps.n; i++) {
 		const struct kernel_vma *v = &dt->maps.v[i];
 

@@ -37,7 +37,7 @@ static const struct vma_flags *flags_of(struct saving *s, const VmaEntry *vma)
 static bool has_shared_pages(const struct saving *s, const VmaEntry *vma, const struct vma_flags *f)
 {
 	/* The pid of a process that runs may be that of other memory. */
-	if (s->dt->snapshot || dump_is_pre_dump(s->dump) || !f)
+	if (s->dt->memory->snapshot || dump_is_pre_dump(s->dump) || !f)
 		return true;
 	/* Neither count includes huge pages of hugetlbfs. */
 	return f->pss_kb != f->rss_kb || f->swap_kb || (vma->flags & MAP_HUGETLB);
@@ -45,7 +45,7 @@ static bool has_shared_pages(const struct saving *s, const VmaEntry *vma, const 
 
 static int add_aside(struct saving *s, uint64_t len)
 {
-	struct snapshot *snap = s->dt->snapshot;
+	struct snapshot *snap = s->dt->memory->snapshot;
 	const char *data = snap->aside + snap->aside_next;
 
 	if (len > snap->aside_len - snap->aside_next)
@@ -90,7 +90,7 @@ static int add_one(void *arg, const VmaEntry *vma, const struct page_run *found)
 	count(&s->dump->stats.dump, run);
 	if (err || !page_run_has_content(run))
 		return err;
-	if (s->dt->snapshot && snapshot_lacks(vma))
+	if (s->dt->memory->snapshot && snapshot_lacks(vma))
 		return add_aside(s, run->end - run->start);
 	return page_copy_add(&s->copy, run, has_shared_pages(s, vma, flags));
 }
@@ -129,9 +129,10 @@ int memory_save_pages(struct dump *dump, struct dump_task *dt, const MmEntry *mm
 	if (err)
 		return err;
 	if (dump_is_pre_dump(dump))
-		mem = dup_fd_above(dt->track->mem, 3);
+		mem = dup_fd_above(dt->memory->track->mem, 3);
 	else
-		mem = dt->snapshot ? dup_fd_above(dt->snapshot->mem, 3) : open_at(dt->proc.dir, "mem", O_RDONLY, 0);
+		mem = dt->memory->snapshot ? dup_fd_above(dt->memory->snapshot->mem, 3) :
+					     open_at(dt->proc.dir, "mem", O_RDONLY, 0);
 	if (mem < 0)
 		return fail(mem, "open /proc/%d/mem", dt->t.host_pid);
 	s.copy.sink = sink;
@@ -141,7 +142,7 @@ int memory_save_pages(struct dump *dump, struct dump_task *dt, const MmEntry *mm
 	s.copy.between_arg = dump;
 	s.copy.from = (struct page_origin){ "memory", dt->t.host_pid, mem, UINT64_MAX, NULL };
 	if (dump_is_pre_dump(dump))
-		s.copy.from.running = &dt->track->scan;
+		s.copy.from.running = &dt->memory->track->scan;
 	err = save(&s, mm);
 	page_copy_free(&s.copy);
 	return err ? err : page_sink_finish(&sink);

@@ -60,7 +60,7 @@ static int add_found(struct dump_task *dt, struct page_regions *all, uint64_t un
 
 		all->v[i].categories =
 			unchanged_without && !(all->v[i].categories & unchanged_without) ? PAGES_UNCHANGED : 0;
-		err = array_add(guard ? &dt->guards : &dt->pages, all->v[i]);
+		err = array_add(guard ? &dt->memory->guards : &dt->memory->pages, all->v[i]);
 	}
 	array_free(all);
 	return err;
@@ -159,7 +159,7 @@ static int scan_next(struct scanning *s, struct dump_task *dt, size_t *at)
 	if (err != -EPERM)
 		return err;
 	log_debug("%lx-%lx is not tracked", r.start, r.end);
-	memset(dt->track->areas + first, AREA_UNTRACKED, *at - first);
+	memset(dt->memory->track->areas + first, AREA_UNTRACKED, *at - first);
 	r.area = AREA_UNTRACKED;
 	return scan_range(dt, &s->scan, &r, 0);
 }
@@ -168,7 +168,9 @@ static int arm_all(struct dump *dump, struct dump_task *dt)
 {
 	const struct tracking *t = dump->memory->tracking;
 
-	return dt->track && t->arms && t->backend->arm && !dt->track->must_not_arm ? t->backend->arm(dump, dt) : 0;
+	return dt->memory->track && t->arms && t->backend->arm && !dt->memory->track->must_not_arm ?
+		       t->backend->arm(dump, dt) :
+		       0;
 }
 
 int memory_scan_pages(struct dump *dump, struct dump_task *dt)
@@ -177,11 +179,11 @@ int memory_scan_pages(struct dump *dump, struct dump_task *dt)
 	struct scanning s = {
 		.looking.mounts = &dump->mounts,
 		.scan = PAGE_SCAN_CLOSED,
-		.written = dt->track && t->backend ? t->backend->written : 0,
+		.written = dt->memory->track && t->backend ? t->backend->written : 0,
 	};
 	int err = page_scan_open(&dt->proc, &s.scan);
 
-	s.arms = dt->track && t->arms && t->backend->arms_by_scan && !dt->track->must_not_arm;
+	s.arms = dt->memory->track && t->arms && t->backend->arms_by_scan && !dt->memory->track->must_not_arm;
 	/* Neighbours of the same sort are scanned together: what is between them is empty. */
 	for (size_t i = 0; !err && i < dt->maps.n;) {
 		if (dt->maps.v[i].end < 1ull << 63)

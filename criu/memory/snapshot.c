@@ -233,7 +233,7 @@ int memory_snapshot(struct dump *dump, struct dump_task *dt, const MmEntry *mm)
 	if (!err)
 		snap->mem = open_fmt(proc_root(), O_RDONLY, "%d/mem", snap->pid);
 	if (!err && snap->mem >= 0) {
-		dt->snapshot = snap;
+		dt->memory->snapshot = snap;
 		return 0;
 	}
 	cured = give_up(dt, snap);
@@ -246,26 +246,31 @@ int memory_snapshot(struct dump *dump, struct dump_task *dt, const MmEntry *mm)
 	return 0;
 }
 
+bool memory_has_snapshot(const struct dump_task *dt)
+{
+	return dt->memory->snapshot != NULL;
+}
+
 pid_t memory_snapshot_child(const struct dump_task *dt)
 {
-	return dt->snapshot && dt->snapshot->is_child ? dt->snapshot->pid : 0;
+	return dt->memory->snapshot && dt->memory->snapshot->is_child ? dt->memory->snapshot->pid : 0;
 }
 
 pid_t memory_snapshot_child_inside(const struct dump_task *dt)
 {
-	return dt->snapshot && dt->snapshot->is_child ? dt->snapshot->inside : 0;
+	return dt->memory->snapshot && dt->memory->snapshot->is_child ? dt->memory->snapshot->inside : 0;
 }
 
 void memory_drop_snapshot(struct dump_task *dt)
 {
-	if (dt->snapshot)
-		drop(dt->snapshot);
-	dt->snapshot = NULL;
+	if (dt->memory->snapshot)
+		drop(dt->memory->snapshot);
+	dt->memory->snapshot = NULL;
 }
 
 void memory_leave_snapshot(struct dump_task *dt)
 {
-	struct snapshot *snap = dt->snapshot;
+	struct snapshot *snap = dt->memory->snapshot;
 
 	if (snap && snap->is_child && snap->pid > 0) {
 		ptrace(PTRACE_DETACH, snap->pid, NULL, NULL);

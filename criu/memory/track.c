@@ -106,7 +106,7 @@ static int load_parent(struct dump *dump, struct dump_task *dt, const struct tra
 
 	if (!t->parent || !t->parent_run_id[0] || !tracker || strcmp(tracker->run_id, t->parent_run_id))
 		return 0;
-	err = pagemap_load(t->parent, IMAGE_PAGEMAP, (uint64_t)dt->t.pid, &dt->track->parent);
+	err = pagemap_load(t->parent, IMAGE_PAGEMAP, (uint64_t)dt->t.pid, &dt->memory->track->parent);
 	return err == -ENOENT ? 0 : err < 0 ? fail(err, "previous images: %s", image_store_error(t->parent)) : 0;
 }
 
@@ -117,17 +117,17 @@ static int set_up(struct dump *dump, struct dump_task *dt)
 	const struct kept *kept;
 	int err = find_tracker(dump, dt, &tracker, &kept);
 
-	dt->track = dump_alloc(dump, sizeof(*dt->track));
-	if (!dt->track)
+	dt->memory->track = dump_alloc(dump, sizeof(*dt->memory->track));
+	if (!dt->memory->track)
 		return fail(-ENOMEM, "tracking");
-	dt->track->known = tracker != NULL;
-	dt->track->uffd = dt->track->mem = -1;
-	dt->track->scan = PAGE_SCAN_CLOSED;
-	dt->track->areas = dump_alloc(dump, dt->maps.n + 1);
-	if (!dt->track->areas)
+	dt->memory->track->known = tracker != NULL;
+	dt->memory->track->uffd = dt->memory->track->mem = -1;
+	dt->memory->track->scan = PAGE_SCAN_CLOSED;
+	dt->memory->track->areas = dump_alloc(dump, dt->maps.n + 1);
+	if (!dt->memory->track->areas)
 		return fail(-ENOMEM, "tracking");
 	if (!err && tracker && kept->fd >= 0)
-		dt->track->uffd = tracker_get(tracker, kept);
+		dt->memory->track->uffd = tracker_get(tracker, kept);
 	if (!err && t->backend)
 		err = t->backend->find(dump, dt);
 	return err ? err : load_parent(dump, dt, tracker);
@@ -155,7 +155,7 @@ static int look_at_task(struct dump *dump, struct dump_task *dt)
 
 static int track_more(struct dump *dump, struct dump_task *dt)
 {
-	int err = track_is_pinned(dump, dt, &dt->track->must_not_arm);
+	int err = track_is_pinned(dump, dt, &dt->memory->track->must_not_arm);
 
 	return err ? err : tracking_of(dump)->backend->extend(dump, dt);
 }
@@ -186,7 +186,7 @@ static int end_trackers(struct dump *dump)
 
 		do {
 			tracker = NULL;
-			if (!err && dt->track)
+			if (!err && dt->memory->track)
 				err = find_tracker(dump, dt, &tracker, &kept);
 			if (!err && tracker)
 				err = tracker_kill(tracker);
@@ -197,7 +197,7 @@ static int end_trackers(struct dump *dump)
 
 static int add_kept(const struct dump_task *dt, struct kept_array *kept, struct int_array *pidfds)
 {
-	struct kept k = { .pid = dt->t.host_pid, .fd = dt->track->uffd, .start_time = dt->stat.start_time };
+	struct kept k = { .pid = dt->t.host_pid, .fd = dt->memory->track->uffd, .start_time = dt->stat.start_time };
 
 	return array_add(kept, k) || array_add(pidfds, dt->pidfd) ? -ENOMEM : 0;
 }
@@ -210,7 +210,7 @@ static int start_tracker(struct dump *dump)
 	int err = 0;
 
 	dump_for_each_task(dt, dump)
-		if (!err && dt->track)
+		if (!err && dt->memory->track)
 			err = add_kept(dt, &kept, &pidfds);
 	if (!err)
 		err = tracker_start(dump->run_id, &kept, pidfds.v, &tracking_of(dump)->own);
@@ -255,9 +255,9 @@ int memory_track_commit(struct dump *dump)
 	return 0;
 }
 
-void memory_track_forget(struct dump_task *dt)
+void track_forget(struct dump_task *dt)
 {
-	struct task_track *t = dt->track;
+	struct task_track *t = dt->memory->track;
 
 	if (!t)
 		return;
@@ -265,7 +265,7 @@ void memory_track_forget(struct dump_task *dt)
 	cleanup_close(&t->mem);
 	page_scan_close(&t->scan);
 	pagemap_free(steal_ptr(&t->parent));
-	dt->track = NULL;
+	dt->memory->track = NULL;
 }
 
 void track_end(struct dump *dump)

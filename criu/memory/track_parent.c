@@ -76,7 +76,7 @@ int track_check_parent(struct dump *dump)
 	/* In clock ticks, as the start of a process. */
 	uint64_t made = (uint64_t)((__uint128_t)t->parent_uptime * (uint64_t)sysconf(_SC_CLK_TCK) / 1000000);
 
-	if (root->track && root->track->parent)
+	if (root->memory->track && root->memory->track->parent)
 		return 0;
 	if (root->stat.start_time > made)
 		return fail(

@@ -33,9 +33,9 @@ static bool probe(void)
 
 static int find(struct dump *dump, struct dump_task *dt)
 {
-	for (size_t i = 0; dt->track->known && i < dt->maps.n; i++)
+	for (size_t i = 0; dt->memory->track->known && i < dt->maps.n; i++)
 		if (track_is_eligible(dt, i) && !(dt->vma_flags.v[i].flags & BIT(VMF_SD)))
-			dt->track->areas[i] = AREA_TRACKED;
+			dt->memory->track->areas[i] = AREA_TRACKED;
 	return 0;
 }
 
@@ -43,7 +43,7 @@ static int extend(struct dump *dump, struct dump_task *dt)
 {
 	for (size_t i = 0; i < dt->maps.n; i++)
 		if (track_area_of(dt, i) == AREA_UNTRACKED && track_is_eligible(dt, i))
-			dt->track->areas[i] = AREA_FRESH;
+			dt->memory->track->areas[i] = AREA_FRESH;
 	return 0;
 }
 

@@ -148,7 +148,7 @@ static void mark(struct task_track *t, size_t from, size_t to, enum track_area a
 /* Neighbours in one call, unless one of them cannot be added. */
 static void add_areas(struct dump_task *dt, size_t from, size_t to, enum track_area area)
 {
-	struct task_track *t = dt->track;
+	struct task_track *t = dt->memory->track;
 	const struct kernel_vma *v = dt->maps.v;
 	int (*add)(int fd, uint64_t start, uint64_t end) = area == AREA_FRESH ? add_new_range : add_range;
 
@@ -169,7 +169,7 @@ static bool is_protected(const struct dump_task *dt, size_t i)
 /* Another userfaultfd may protect some of them. */
 static int find(struct dump *dump, struct dump_task *dt)
 {
-	for (size_t i = 0, next; dt->track->uffd >= 0 && i < dt->maps.n; i = next) {
+	for (size_t i = 0, next; dt->memory->track->uffd >= 0 && i < dt->maps.n; i = next) {
 		for (next = i; next < dt->maps.n && is_protected(dt, next);)
 			next++;
 		if (next > i)
@@ -205,12 +205,12 @@ static int extend(struct dump *dump, struct dump_task *dt)
 {
 	/* Otherwise the one that there may be could be of the memory before an exec. */
 	if (!has_tracked(dt)) {
-		cleanup_close(&dt->track->uffd);
-		dt->track->uffd = track_create_uffd(dump, dt);
+		cleanup_close(&dt->memory->track->uffd);
+		dt->memory->track->uffd = track_create_uffd(dump, dt);
 	}
-	if (dt->track->uffd < 0) {
+	if (dt->memory->track->uffd < 0) {
 		log_warn("its writes cannot be tracked: userfaultfd: %s; a dump saves all of its memory",
-			 strerror(-dt->track->uffd));
+			 strerror(-dt->memory->track->uffd));
 		return 0;
 	}
 	for (size_t i = 0, next; i < dt->maps.n; i = next) {

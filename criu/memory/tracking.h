@@ -12,6 +12,7 @@
 #pragma once
 #include <stdbool.h>
 #include "kernel/pagemap_scan.h"
+#include "memory/dump_memory.h"
 #include "memory/tracker.h"
 #include "run/dump.h"
 
@@ -24,7 +25,7 @@ enum track_area {
 	AREA_TRACKED, /* since some run before: pages show which of them have been written since that */
 };
 
-/* dt->track of a process that owns its memory; NULL: nothing is known of it, and nothing wanted. */
+/* dt->memory->track of a process that owns its memory; NULL: nothing is known of it, and nothing wanted. */
 struct task_track {
 	uint8_t *areas; /* enum track_area of each of dt->maps */
 	int uffd; /* ours of its memory; -1: none */
@@ -43,7 +44,7 @@ struct track_backend {
 	bool arms_by_scan; /* pages are armed by the scan that finds them (page_want.protect) */
 	/* Is it available here? */
 	bool (*probe)(void);
-	/* Marks areas that are tracked already; those of dt->track->uffd, if the tracker has one. */
+	/* Marks areas that are tracked already; those of dt->memory->track->uffd, if the tracker has one. */
 	int (*find)(struct dump *dump, struct dump_task *dt);
 	/* Marks further areas as fresh. Only if pages are going to be armed. */
 	int (*extend)(struct dump *dump, struct dump_task *dt);
@@ -69,6 +70,8 @@ struct tracking {
 int track_open_parent(struct dump *dump);
 /* Are those images of this tree? Warns if they are of no use. */
 int track_check_parent(struct dump *dump);
+/* Closes what is known of a task. */
+void track_forget(struct dump_task *dt);
 /* Drops a tracker that was not confirmed. */
 void track_end(struct dump *dump);
 /* track_areas.c: may the pages of dt->maps.v[i] be tracked at all? */
@@ -80,7 +83,8 @@ int track_create_uffd(struct dump *dump, struct dump_task *dt);
 /* Which area is this mapping in? */
 static inline enum track_area track_area_of(const struct dump_task *dt, size_t i)
 {
-	return dt->track && dt->track->areas ? (enum track_area)dt->track->areas[i] : AREA_UNTRACKED;
+	return dt->memory->track && dt->memory->track->areas ? (enum track_area)dt->memory->track->areas[i] :
+							       AREA_UNTRACKED;
 }
 /* Does this run need to know what has been written since the previous one? */
 static inline bool track_is_wanted(const struct dump *dump)

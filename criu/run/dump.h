@@ -14,7 +14,6 @@
 #include "kernel/kcmp.h"
 #include "kernel/maps.h"
 #include "kernel/mountinfo.h"
-#include "kernel/pagemap_scan.h"
 #include "kernel/proc_pid.h"
 #include "kmem/tasks.h"
 #include "kmem/threads.h"
@@ -51,8 +50,6 @@ struct dump_thread {
 	bool stand_in; /* for a first thread that has exited: id.host_tid is another thread, which is used instead */
 };
 
-ARRAY_OF(policy_array, struct parasite_vma_policy);
-
 struct dump_task {
 	struct task t; /* first: tree_for_each gives struct task; dump_task_of() converts it */
 	struct proc proc;
@@ -72,19 +69,10 @@ struct dump_task {
 	struct compel_ctl *ctl; /* while infected */
 	struct kernel_task *kernel; /* dump/alike.c; NULL: kernel memory was not read */
 	struct dump_task *alike; /* the task whose results it got; NULL: its own */
-	struct memory_arch *mm_arch; /* memory/ARCH/: CPU-specific properties of its address space; NULL: none */
-	struct policy_array policies; /* of its mappings that have one, sorted by address */
-	size_t policy_next;
-	struct aio_context *aio; /* its contexts of io_setup(2), sorted by id */
-	size_t nr_aio;
-	struct page_regions pages, guards; /* of private memory: present pages; guard markers */
-	size_t guard_next;
+	struct memory_task *memory; /* memory/dump_memory.h: what only module memory knows of its address space */
 	MmEntry *mm;
 	struct PidNsEntry *
 		init_of; /* kinds/ns/pid_settings.c: state of the pid namespace that it is the init of; NULL: none, or the tool's */
-	struct task_track
-		*track; /* memory/tracking.h: which pages have been written since an earlier dump; NULL: unknown */
-	struct snapshot *snapshot; /* memory/snapshot.c: source of pages if the task runs already */
 	struct parasite_task *parasite;
 	size_t parasite_len;
 	struct ns *ns[NS_TYPES]; /* its namespaces; NULL: type not supported by this kernel */

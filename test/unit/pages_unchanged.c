@@ -73,6 +73,7 @@ struct process {
 	struct memory_dump memory;
 	struct tracking tracking;
 	struct dump_task dt;
+	struct memory_task task;
 	struct task_track track;
 	struct kernel_vma vmas[3];
 	struct vma_flags flags[3];
@@ -89,7 +90,8 @@ static void begin(struct process *p, const struct track_backend *backend)
 	p->dump.memory = &p->memory;
 	p->memory.tracking = &p->tracking;
 	p->tracking.backend = backend;
-	p->dt.track = &p->track;
+	p->dt.memory = &p->task;
+	p->task.track = &p->track;
 	p->track.areas = p->areas;
 	p->track.known = true;
 	p->dt.maps = (struct maps){ .v = p->vmas, .n = 3 };
@@ -116,8 +118,8 @@ static void begin(struct process *p, const struct track_backend *backend)
 
 static void end(struct process *p)
 {
-	array_free(&p->dt.pages);
-	array_free(&p->dt.guards);
+	array_free(&p->task.pages);
+	array_free(&p->task.guards);
 }
 
 /* One character for each page: w written, p in the previous images, . nothing. */
@@ -133,8 +135,8 @@ static int note(void *arg, const VmaEntry *vma, const struct page_run *run)
 static const char *runs_of(struct process *p)
 {
 	memset(text, '.', PAGES);
-	array_free(&p->dt.pages);
-	array_free(&p->dt.guards);
+	array_free(&p->task.pages);
+	array_free(&p->task.guards);
 	if (memory_scan_pages(&p->dump, &p->dt) || memory_classify_pages(&p->dt, &p->mm, note, NULL))
 		return "error";
 	return text;
@@ -233,9 +235,9 @@ static const char *write_protection(void)
 	table[7] = PAGE_SWAPPED;
 	/* A page that is not protected counts as fresh all the same. */
 	table[8] |= PAGE_WRITTEN;
-	EXPECT(!strcmp(runs_of(&p), "wwpp.w.pwwwwwwww") && !armed && p.dt.guards.n == 1);
+	EXPECT(!strcmp(runs_of(&p), "wwpp.w.pwwwwwwww") && !armed && p.task.guards.n == 1);
 	p.tracking.arms = true;
-	EXPECT(!strcmp(runs_of(&p), "wwpp.w.pwwwwwwww") && armed == 2 && p.dt.guards.n == 1);
+	EXPECT(!strcmp(runs_of(&p), "wwpp.w.pwwwwwwww") && armed == 2 && p.task.guards.n == 1);
 	EXPECT(table[4] & PAGE_WRITTEN);
 	EXPECT(!strcmp(runs_of(&p), "wppp.w.pwwwwwwww") && armed == 2);
 	p.track.must_not_arm = true;

@@ -55,7 +55,7 @@ int memory_arch_ask(struct dump *dump, struct dump_task *dt)
 		arch->nr = slots.n;
 		for (size_t i = 0; i < slots.n; i++)
 			arch->slots[i] = slots.v[i];
-		dt->mm_arch = arch;
+		dt->memory->arch = arch;
 	} else if (!err) {
 		err = fail(-ENOMEM, "LDT");
 	}
@@ -87,7 +87,7 @@ bool memory_arch_is_alike(const struct dump_task *donor, bool has_fpu_perm)
 
 int memory_arch_save(struct dump *dump, struct dump_task *dt, MmEntry *mm)
 {
-	const struct memory_arch *arch = dt->mm_arch;
+	const struct memory_arch *arch = dt->memory->arch;
 	LdtEntry *e;
 
 	if (!arch || !arch->nr)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Which mappings of a process have their own memory policy (mbind(2)): one call each, in the process. */
 #include <errno.h>
-#include "dump/dump.h"
+#include "memory/dump_memory.h"
+#include "memory/memory.h"
 #include "run/dump.h"
 #include "util/log.h"
 
@@ -10,12 +11,12 @@ static size_t nr_asked(const struct dump_task *dt)
 	return dt->mm_owner ? dt->maps.n : 0;
 }
 
-size_t dump_policies_size(const struct dump_task *dt)
+size_t memory_policies_size(const struct dump_task *dt)
 {
 	return sizeof(struct parasite_policy_list) + nr_asked(dt) * sizeof(uint64_t);
 }
 
-void dump_lay_policies(const struct dump_task *dt, struct parasite_policy_list *q)
+void memory_lay_policies(const struct dump_task *dt, struct parasite_policy_list *q)
 {
 	q->nr = nr_asked(dt);
 	for (size_t i = 0; i < q->nr; i++)
@@ -25,12 +26,12 @@ void dump_lay_policies(const struct dump_task *dt, struct parasite_policy_list *
 static int keep(struct dump_task *dt, const struct parasite_policy_list *q)
 {
 	for (uint32_t i = 0; i < q->nr_found; i++)
-		if (array_add(&dt->policies, q->found[i]))
+		if (array_add(&dt->memory->policies, q->found[i]))
 			return fail(-ENOMEM, "memory policies");
 	return 0;
 }
 
-int dump_take_policies(struct dump_task *dt, uint32_t at, struct parasite_policy_list *q)
+int memory_take_policies(struct dump_task *dt, uint32_t at, struct parasite_policy_list *q)
 {
 	int err = keep(dt, q);
 	long value;
@@ -44,4 +45,9 @@ int dump_take_policies(struct dump_task *dt, uint32_t at, struct parasite_policy
 		err = keep(dt, q);
 	}
 	return err;
+}
+
+bool memory_has_policies(const struct dump_task *dt)
+{
+	return dt->memory->policies.n != 0;
 }
