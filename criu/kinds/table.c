@@ -73,7 +73,6 @@ const struct run_kind *const run_kinds[] = {
 	&locks_run, /* after all that opens and closes files in ready: closing drops locks */
 	&sem_undo_run,
 	&sched_run,
-	&autogroup_run,
 	&cgroup_run, /* last: before_commit changes groups that others use */
 	NULL,
 };

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include "autogroup.h"
 #include "core_image.h"
 #include "kinds/kinds.h"
 #include "run/dump.h"
@@ -70,35 +71,19 @@ static int set_nice(const struct restore_task *task, const char *path)
 	return err ? fail(err, "set the nice value of the session's autogroup to %d", tc->autogroup_nice) : 0;
 }
 
-/* In a user namespace of their own they may not make it smaller. */
+/* In a user namespace of its own it may not make it smaller: sched_outside.c */
 static int autogroup_apply(struct restore *r, struct restore_task *task)
 {
-	return restore_user_ns(r) ? 0 : set_nice(task, "self/autogroup");
+	return restore_in_user_ns(task) ? 0 : set_nice(task, "self/autogroup");
 }
 
-static int autogroup_before_commit(struct restore *r)
+int autogroup_set_outside(const struct restore_task *task)
 {
-	struct restore_task *task;
-	int err = 0;
+	char path[64];
 
-	if (!restore_user_ns(r))
-		return 0;
-	restore_for_each_task(task, r) {
-		LOG_SCOPE("pid %d", task->t.pid);
-		char path[64];
-
-		if (err || task->t.state == TASK_DEAD || task->helper)
-			continue;
-		snprintf(path, sizeof(path), "%d/autogroup", task->t.host_pid);
-		err = set_nice(task, path);
-	}
-	return err;
+	snprintf(path, sizeof(path), "%d/autogroup", task->t.host_pid);
+	return set_nice(task, path);
 }
-
-const struct run_kind autogroup_run = {
-	.name = "autogroup",
-	.before_commit = autogroup_before_commit,
-};
 
 const struct task_kind autogroup_kind = {
 	.name = "autogroup",

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Scheduling of threads in a user namespace of their own: policies, priorities, nice values and I/O priorities that need
- * CAP_SYS_NICE in the initial user namespace are set by the tool. sched(7)
+ * Scheduling of tasks in a user namespace of their own: policies, priorities, nice values and I/O priorities of threads, and
+ * nice values of autogroups, that need CAP_SYS_NICE in the initial user namespace are set by the tool. sched(7)
  */
 #include <errno.h>
 #include <sched.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include "autogroup.h"
 #include "kinds/kinds.h"
 #include "pie/sched_attr.h"
 #include "run/restore.h"
@@ -78,19 +79,24 @@ static int set_thread(const struct restore_thread *thread)
 	return 0;
 }
 
+static int set_task(const struct restore_task *task)
+{
+	LOG_SCOPE("pid %d", task->t.pid);
+	int err = autogroup_set_outside(task);
+
+	for (size_t i = task->leader_ends; !err && i < task->nr_threads; i++)
+		err = set_thread(&task->threads[i]);
+	return err;
+}
+
 static int sched_before_commit(struct restore *r)
 {
 	struct restore_task *task;
 	int err = 0;
 
-	restore_for_each_task(task, r) {
-		LOG_SCOPE("pid %d", task->t.pid);
-
-		if (task->t.state == TASK_DEAD || task->helper || !restore_in_user_ns(task))
-			continue;
-		for (size_t i = task->leader_ends; !err && i < task->nr_threads; i++)
-			err = set_thread(&task->threads[i]);
-	}
+	restore_for_each_task(task, r)
+		if (!err && task->t.state != TASK_DEAD && !task->helper && restore_in_user_ns(task))
+			err = set_task(task);
 	return err;
 }
 
