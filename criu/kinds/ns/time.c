@@ -105,19 +105,23 @@ static int time_ns_survey(struct dump *dump)
 	return 0;
 }
 
+static Timespec timespec_of(int64_t nsec)
+{
+	Timespec ts = TIMESPEC__INIT;
+
+	ts.tv_sec = (uint64_t)(nsec / NSEC_IN_SEC);
+	ts.tv_nsec = (uint64_t)(nsec % NSEC_IN_SEC);
+	return ts;
+}
+
 static int write_clocks(struct dump *dump, const struct ns *ns)
 {
 	const struct clocks none = { 0 }, *ahead = ns->data ? ns->data : &none;
 	TimensEntry entry = TIMENS_ENTRY__INIT;
-	Timespec monotonic = TIMESPEC__INIT, boottime = TIMESPEC__INIT;
-	int64_t mono = dump->stood.monotonic + ahead->monotonic;
-	int64_t boot = dump->stood.boottime + ahead->boottime;
+	Timespec monotonic = timespec_of(dump->stood.monotonic + ahead->monotonic);
+	Timespec boottime = timespec_of(dump->stood.boottime + ahead->boottime);
 	int err;
 
-	monotonic.tv_sec = (uint64_t)(mono / NSEC_IN_SEC);
-	monotonic.tv_nsec = (uint64_t)(mono % NSEC_IN_SEC);
-	boottime.tv_sec = (uint64_t)(boot / NSEC_IN_SEC);
-	boottime.tv_nsec = (uint64_t)(boot % NSEC_IN_SEC);
 	entry.monotonic = &monotonic;
 	entry.boottime = &boottime;
 	err = image_write_single(dump->dir, IMAGE_TIMENS, image_number(ns), &entry.base);
@@ -367,25 +371,23 @@ static const struct time_ns_state *created_in(struct restore *r, const struct re
 	return by ? state_of(by) : state_of_root(r);
 }
 
-/* Its clocks are not those of the dump: timers get the time that was left. */
-static int join(const struct ns *ns)
+static int enter(const struct ns *ns)
 {
-	return setns(ns->fd, CLONE_NEWTIME) < 0 ? fail(-errno, "join the time namespace") : 0;
+	return setns(ns->fd, CLONE_NEWTIME) < 0 ? fail(-errno, "enter the time namespace %u", ns->id) : 0;
 }
 
 static int time_ns_enter(struct restore *r, const struct restore_task *rt)
 {
 	const struct time_ns_state *state = state_of(rt);
 
+	/* --join-ns: its clocks are not those of the dump, so timers get the time that was left. */
 	if (root_ns(r)->joined)
-		return &rt->t == r->plan.tree.root ? join(root_ns(r)) : 0;
+		return &rt->t == r->plan.tree.root ? enter(root_ns(r)) : 0;
 	if (&rt->t == r->plan.tree.root)
 		start_clocks(r);
 	if (!data_of(r)->clocks_continue || !state || state == created_in(r, rt))
 		return 0;
-	return setns(rt->ns[NS_TIME]->fd, CLONE_NEWTIME) < 0 ?
-		       fail(-errno, "enter the time namespace %u", rt->ns[NS_TIME]->id) :
-		       0;
+	return enter(rt->ns[NS_TIME]);
 }
 
 struct clocks time_ns_at_dump(const struct restore *r, const struct restore_task *rt)

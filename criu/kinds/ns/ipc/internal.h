@@ -24,6 +24,10 @@ int ipc_sysctl_fill(const IpcVarEntry *vars);
 /* Segments that are not attached disappear: when all are. */
 int ipc_sysctl_set_rmid_forced(void);
 
+/* image.c: *img, NULL before the first object, is there from then on; and is complete. Errors are logged. */
+int ipc_image_need(struct dump *dump, enum image_type type, const struct ns *ns, struct image_writer **img);
+int ipc_image_complete(struct dump *dump, struct image_writer **img);
+
 /* msg.c: System V message queues */
 int ipc_msg_save(struct dump *dump, const struct ns *ns);
 int ipc_msg_load(struct restore *r, const struct ns *ns);

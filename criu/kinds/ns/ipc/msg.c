@@ -130,15 +130,12 @@ int ipc_msg_save(struct dump *dump, const struct ns *ns)
 			continue;
 		if (id < 0)
 			return fail(id, "query a System V message queue");
-		if (!img)
-			err = image_create(dump->dir, IMAGE_IPCNS_MSG, ns->id, &img);
-		if (err < 0)
-			return fail(err, "%s", image_store_error(dump->dir));
+		err = ipc_image_need(dump, IMAGE_IPCNS_MSG, ns, &img);
+		if (err)
+			return err;
 		err = save_queue(dump, ns, img, id, &ds);
 	}
-	if (!err && img)
-		err = image_close(steal_ptr(&img)) < 0 ? fail(-EIO, "%s", image_store_error(dump->dir)) : 0;
-	return err;
+	return err ? err : ipc_image_complete(dump, &img);
 }
 
 /* ---- restore ---- */

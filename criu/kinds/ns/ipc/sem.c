@@ -80,15 +80,11 @@ int ipc_sem_save(struct dump *dump, const struct ns *ns)
 		return err == -ENOSYS ? 0 : fail(err, "query the semaphore sets");
 	}
 	if (sets.n)
-		err = image_create(dump->dir, IMAGE_IPCNS_SEM, ns->id, &img);
-	if (err < 0)
-		fail(err, "%s", image_store_error(dump->dir));
+		err = ipc_image_need(dump, IMAGE_IPCNS_SEM, ns, &img);
 	for (size_t i = 0; !err && i < sets.n; i++)
 		err = save_set(dump, img, &sets.v[i]);
 	array_free(&sets);
-	if (!err && img)
-		err = image_close(steal_ptr(&img)) < 0 ? fail(-EIO, "%s", image_store_error(dump->dir)) : 0;
-	return err;
+	return err ? err : ipc_image_complete(dump, &img);
 }
 
 /* ---- restore ---- */

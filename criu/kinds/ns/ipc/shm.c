@@ -114,15 +114,12 @@ int ipc_shm_save(struct dump *dump, const struct ns *ns, bool rmid_forced)
 			refuse_unattached(dump, ns, id);
 			continue;
 		}
-		if (!img)
-			err = image_create(dump->dir, IMAGE_IPCNS_SHM, ns->id, &img);
-		if (err < 0)
-			return fail(err, "%s", image_store_error(dump->dir));
+		err = ipc_image_need(dump, IMAGE_IPCNS_SHM, ns, &img);
+		if (err)
+			return err;
 		err = save_segment(dump, ns, img, id, &ds);
 	}
-	if (!err && img)
-		err = image_close(steal_ptr(&img)) < 0 ? fail(-EIO, "%s", image_store_error(dump->dir)) : 0;
-	return err;
+	return err ? err : ipc_image_complete(dump, &img);
 }
 
 /* ---- restore ---- */
