@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "kernel/clocks.h"
@@ -151,7 +152,7 @@ struct time_ns_state {
 	struct clocks stood;
 };
 
-/* State of the whole restore. */
+/* State of the whole restore. The root writes to it before it forks, so it is not in the plan (util/arena.h). */
 struct time_restore {
 	size_t nr; /* namespaces */
 	bool clocks_continue; /* in namespaces, from their values at the dump */
@@ -205,13 +206,13 @@ static struct ns *root_ns(struct restore *r)
 
 static int time_ns_link(struct restore *r)
 {
-	struct time_restore *data = restore_alloc(r, sizeof(*data));
+	struct time_restore *data = calloc(1, sizeof(*data));
 	struct restore_task *rt;
 	struct ns *ns;
-	int err = 0;
+	int err = data ? arena_defer(&r->arena, free, data) : -ENOMEM;
 
-	if (!data)
-		return fail(-ENOMEM, "time namespaces");
+	if (err)
+		return fail(err, "time namespaces");
 	*restore_kind_data(r, &time_ns_run) = data;
 	ns_for_each(ns, &r->plan.namespaces, NS_TIME) {
 		struct time_ns_state *state = err ? NULL : restore_alloc(r, sizeof(*state));
