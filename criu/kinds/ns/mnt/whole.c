@@ -19,6 +19,7 @@
 #include "kernel/ns_run.h"
 #include "kernel/proc_pid.h"
 #include "kinds/ns/mnt/content.h"
+#include "kinds/ns/mnt/fs_type.h"
 #include "kinds/ns/mnt/idmap.h"
 #include "kinds/ns/mnt/mount.h"
 #include "run/path.h"
@@ -39,10 +40,12 @@ static int mount_id_of(int fd)
 
 /*
  * Of a detached copy: nothing is mounted on that, and reading changes no access times (there is no O_NOATIME for symbolic
- * links). @plain: it is idmapped, and the copy is not. -EINVAL: an unbindable mount has no copies.
+ * links); of proc there are none, and in a user namespace that cannot be set. If it is idmapped, the copy is not. -EINVAL: an
+ * unbindable mount has no copies.
  */
-static int open_alone(int at, bool plain)
+static int open_alone(int at, const struct mount *mount)
 {
+	const bool plain = mount_is_idmapped(mount->info), has_times = !mount->fs->type || !mount->fs->type->of_pid_ns;
 	struct mount_attr noatime = { .attr_set = MOUNT_ATTR_NOATIME, .attr_clr = MOUNT_ATTR__ATIME };
 	const unsigned flags = AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
 	_cleanup_close_ int copy = -1;
@@ -50,7 +53,7 @@ static int open_alone(int at, bool plain)
 
 	if (!plain) {
 		copy = open_tree(at, "", flags);
-		if (copy < 0 || mount_setattr(copy, "", AT_EMPTY_PATH, &noatime, sizeof(noatime)) < 0)
+		if (copy < 0 || (has_times && mount_setattr(copy, "", AT_EMPTY_PATH, &noatime, sizeof(noatime)) < 0))
 			return -errno;
 	} else {
 		noatime.attr_clr |= MOUNT_ATTR_IDMAP;
@@ -104,7 +107,7 @@ static int uncover_once(struct uncover *u)
 		return -ENOENT;
 	if (kdev_make(found->dev_major, found->dev_minor) == u->mount->entry->root_dev &&
 	    !strcmp(found->root, u->mount->info->root) && !strcmp(found->mountpoint, MOUNT_NAME(u->mount))) {
-		u->fd = open_alone(at, mount_is_idmapped(u->mount->info));
+		u->fd = open_alone(at, u->mount);
 		return u->fd < 0 ? u->fd : 0;
 	}
 	return umount2(found->mountpoint, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 ? -errno : -EAGAIN;
@@ -163,7 +166,7 @@ int mount_open_whole(const struct mount *mount)
 	struct uncover hidden = { mount, -1 };
 
 	if (at >= 0 && mount_id_of(at) == (int)mount->entry->mnt_id) {
-		int fd = open_alone(at, mount_is_idmapped(mount->info));
+		int fd = open_alone(at, mount);
 
 		if (fd != -EINVAL)
 			return fd;
