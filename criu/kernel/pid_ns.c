@@ -12,6 +12,9 @@
 #define NS_GET_PID_FROM_PIDNS _IOR(0xb7, 0x6, int)
 #define NS_GET_PID_IN_PIDNS _IOR(0xb7, 0x8, int)
 #define NS_GET_PARENT _IO(0xb7, 0x2)
+#ifndef PIDFD_GET_PID_FOR_CHILDREN_NAMESPACE
+#define PIDFD_GET_PID_FOR_CHILDREN_NAMESPACE _IO(0xff, 6)
+#endif
 
 /* Is its innermost pid, the one in its own namespace, @inner? */
 static bool has_number(const struct proc *p, ino_t ns_ino, pid_t inner)
@@ -140,4 +143,24 @@ bool pid_ns_contains(int ns, pid_t outer)
 	int inner = ioctl(ns, NS_GET_PID_IN_PIDNS, (unsigned long)outer);
 
 	return inner > 0 || (inner < 0 && errno != ESRCH && descends(ns, outer));
+}
+
+int pid_ns_open_for_children(void)
+{
+	_cleanup_close_ int self = sys_pidfd_open(getpid(), 0);
+	int fd;
+
+	if (self < 0)
+		return self;
+	fd = ioctl(self, PIDFD_GET_PID_FOR_CHILDREN_NAMESPACE, 0);
+	if (fd >= 0)
+		return fd;
+	return errno == ENOTTY || errno == EINVAL ? -EOPNOTSUPP : -errno;
+}
+
+bool pid_ns_can_open_empty(void)
+{
+	_cleanup_close_ int fd = pid_ns_open_for_children();
+
+	return fd >= 0;
 }

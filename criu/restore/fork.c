@@ -96,7 +96,8 @@ static int task_init(struct restore *r, struct restore_task *rt);
 static uint64_t clone_flags(struct restore *r, const struct restore_task *rt, const struct restore_task *by)
 {
 	bool root = &rt->t == r->plan.tree.root;
-	bool first = rt->starts_pid_ns || (root && restore_has_pid_ns(r) && restore_pid_ns_given(r) < 0);
+	bool first = (rt->starts_pid_ns && !restore_creates_pid_ns_apart(r, rt)) ||
+		     (root && restore_has_pid_ns(r) && restore_pid_ns_given(r) < 0);
 	uint64_t flags = first ? CLONE_NEWPID : 0;
 
 	if (rt->as_sibling || (root && (r->opts->restore_sibling || r->process.makes_root_for_tool)))

@@ -4,9 +4,11 @@
 #include <sched.h>
 #include <unistd.h>
 #include "base/cleanup.h"
+#include "kernel/pid_ns.h"
 #include "kernel/proc_pid.h"
 #include "restore/restore.h"
 #include "run/restore.h"
+#include "run/user_ns.h"
 #include "util/fds.h"
 #include "util/log.h"
 
@@ -51,6 +53,56 @@ static int enter_for_children(struct restore *r, const struct restore_task *rt, 
 	return setns(fd, CLONE_NEWPID) < 0 ? fail(-errno, "enter the pid namespace of process %d", init->pid) : 0;
 }
 
+struct empty_pid_ns {
+	struct restore *r;
+	const struct restore_task *by;
+	int fd;
+	bool in_the_way;
+};
+
+/* A process in the user namespace that is to own it. */
+static int keep_empty(void *arg)
+{
+	struct empty_pid_ns *made = arg;
+
+	made->in_the_way = restore_is_in_the_way(made->r, made->by);
+	if (made->in_the_way)
+		return 0;
+	made->fd = pid_ns_open_for_children();
+	return made->fd < 0 ? fail(made->fd, "open a new pid namespace") : 0;
+}
+
+/*
+ * The owner of a pid namespace is the user namespace of who creates it, where nobody may set numbers in those around. So
+ * it is created there, empty, and @by, which is outside and has all rights, creates its first process: it enters that user
+ * namespace late.
+ */
+static int create_for_children(struct restore *r, const struct restore_task *rt, const struct restore_task *by)
+{
+	const struct ns *ns = rt->t.pid_ns;
+	int err;
+
+	do {
+		struct empty_pid_ns made = { .r = r, .by = by, .fd = -1 };
+
+		err = restore_run_in((const struct ns *const *)&ns->owner, 1, CLONE_NEWPID, keep_empty, &made);
+		if (err || made.in_the_way)
+			continue;
+		if (setns(made.fd, CLONE_NEWPID) < 0)
+			err = fail(-errno, "enter the new pid namespace %u", ns->id);
+		close(made.fd);
+		return err;
+	} while (!err);
+	return err;
+}
+
+bool restore_creates_pid_ns_apart(const struct restore *r, const struct restore_task *rt)
+{
+	const struct ns *at = restore_root_is_made_inside(r) ? restore_user_ns(r) : NULL;
+
+	return rt->starts_pid_ns && rt->t.pid_ns->owner != at;
+}
+
 static int return_for_children(void)
 {
 	_cleanup_close_ int fd = sys_pidfd_open(getpid(), 0);
@@ -89,12 +141,16 @@ int restore_before_fork(struct restore *r, const struct restore_task *rt, const 
 {
 	int err = rt->in_group_of_creator ? join_before_fork(r, by) : 0;
 
-	return err || !rt->enters_pid_ns ? err : enter_for_children(r, rt, by);
+	if (err)
+		return err;
+	if (restore_creates_pid_ns_apart(r, rt))
+		return create_for_children(r, rt, by);
+	return rt->enters_pid_ns ? enter_for_children(r, rt, by) : 0;
 }
 
 int restore_after_fork(struct restore *r, const struct restore_task *rt, const struct restore_task *by)
 {
-	int err = rt->enters_pid_ns && by ? return_for_children() : 0;
+	int err = by && (rt->enters_pid_ns || restore_creates_pid_ns_apart(r, rt)) ? return_for_children() : 0;
 
 	if (!err && rt->put_in_group)
 		err = set_group(r, restore_number_seen(r, by, rt->t.pid), restore_number_seen(r, by, rt->t.pgid));

@@ -23,6 +23,8 @@ int restore_link_forks(struct restore *r);
 
 /* nested.c, in tasks. The numbers to create @rt with, that in its own namespace first: clone3(2). Returns how many. */
 unsigned restore_set_tids(const struct restore_task *rt, pid_t ret_tids[PID_LEVELS_MAX]);
+/* Its pid namespace belongs to another user namespace than that of its creator, which does not create it with CLONE_NEWPID. */
+bool restore_creates_pid_ns_apart(const struct restore *r, const struct restore_task *rt);
 /* Around the creation of @rt by @by; NULL: by a process that is not in the tree, and exits then. */
 int restore_before_fork(struct restore *r, const struct restore_task *rt, const struct restore_task *by);
 int restore_after_fork(struct restore *r, const struct restore_task *rt, const struct restore_task *by);

@@ -81,9 +81,8 @@ static int new_tmpfs(void)
 }
 
 /* In its own copy of the memory it does not know the tree's pid namespace yet, which exists when a task asks. */
-static int open_process(struct restore *r, const struct outside_request *request)
+static pid_t find_process(struct restore *r, const struct outside_request *request)
 {
-	pid_t here;
 	int err = 0;
 
 	if (!restore_find_task(r, request->pid) && !restore_find_thread(r, request->pid))
@@ -91,8 +90,21 @@ static int open_process(struct restore *r, const struct outside_request *request
 	r->tool.root_pid = atomic_load(&r->shared->birth->root_pid);
 	if (r->tool.pid_ns < 0)
 		err = restore_find_pid_ns(r);
-	here = err ? err : restore_number_here(r, request->pid);
+	return err ? err : restore_number_here(r, request->pid);
+}
+
+static int open_process(struct restore *r, const struct outside_request *request)
+{
+	const pid_t here = find_process(r, request);
+
 	return here < 0 ? here : sys_pidfd_open(here, request->flags);
+}
+
+static int open_pid_ns(struct restore *r, const struct outside_request *request)
+{
+	const pid_t here = find_process(r, request);
+
+	return here < 0 ? here : open_fmt(proc_root(), (int)request->flags | O_CLOEXEC, "%d/ns/pid", here);
 }
 
 /* Those that kinds write to. */
@@ -125,6 +137,8 @@ static int answer(struct restore *r, const struct outside_asked *asked)
 		return open_proc(asked);
 	case OUTSIDE_PROCESS:
 		return open_process(r, request);
+	case OUTSIDE_PID_NS:
+		return open_pid_ns(r, request);
 	}
 	return -EINVAL;
 }

@@ -158,6 +158,11 @@ int outside_open_process(const struct restore *r, pid_t pid, unsigned flags)
 	return ask_by_name(r, &(struct outside_request){ .what = OUTSIDE_PROCESS, .pid = pid, .flags = flags }, "");
 }
 
+int outside_open_pid_ns(const struct restore *r, pid_t pid, unsigned flags)
+{
+	return ask_by_name(r, &(struct outside_request){ .what = OUTSIDE_PID_NS, .pid = pid, .flags = flags }, "");
+}
+
 int restore_open_mapping(const struct restore *r, const void *start, uint64_t len)
 {
 	const uint64_t at = (uintptr_t)start;

@@ -15,14 +15,15 @@ enum outside_what {
 	OUTSIDE_TMPFS,
 	OUTSIDE_DESCRIPTOR,
 	OUTSIDE_PROC,
-	OUTSIDE_PROCESS
+	OUTSIDE_PROCESS,
+	OUTSIDE_PID_NS
 };
 
 struct outside_request {
 	enum outside_what what;
 	int dir; /* image: descriptor of the directory */
-	unsigned flags; /* file: of open(2); process: of pidfd_open(2) */
-	pid_t pid; /* process: in the images */
+	unsigned flags; /* file, pid namespace: of open(2); process: of pidfd_open(2) */
+	pid_t pid; /* process, and whose pid namespace: in the images */
 	uint64_t start, end; /* mapping: addresses in the tool */
 	int number; /* descriptor: in the process with the pidfd that is sent */
 	char name[PATH_MAX];
@@ -51,6 +52,8 @@ int restore_write_own_proc(const struct restore *r, const char *name, const char
 int outside_new_tmpfs(const struct restore *r);
 /* A pidfd of a process or thread of the tree that the task does not see, in its nested pid namespace. */
 int outside_open_process(const struct restore *r, pid_t pid, unsigned flags);
+/* The pid namespace of a process of the tree, which the task may not access. */
+int outside_open_pid_ns(const struct restore *r, pid_t pid, unsigned flags);
 /*
  * In the tool, or a process that shares its memory: the memory file that is mapped at @start, like /proc/self/map_files, which
  * needs a right in the initial user namespace.

@@ -19,6 +19,7 @@
 #include "ns.pb-c.h"
 #include "run/describe.h"
 #include "run/dump.h"
+#include "run/outside.h"
 #include "run/path.h"
 #include "run/restore.h"
 #include "util/fds.h"
@@ -158,7 +159,9 @@ static int open_pid_ns(struct restore *r, const struct ns *ns, int flags)
 	if (err)
 		return err;
 	item = fdinfo_find(&info, FDINFO_PIDFD);
-	return item ? open_fmt(proc_root(), flags, "%d/ns/pid", item->pidfd.pid) : -EIO;
+	err = item ? open_fmt(proc_root(), flags, "%d/ns/pid", item->pidfd.pid) : -EIO;
+	/* It has entered its user namespace already. */
+	return err == -EACCES && ns->depth ? outside_open_pid_ns(r, member->pid, (unsigned)flags) : err;
 }
 
 /* This process is in it, or all have a descriptor of it: restore/namespaces.c */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/bits.h"
+#include "kernel/pid_ns.h"
 #include "kernel/proc_pid.h"
 #include "kinds/kinds.h"
 #include "kinds/ns/pid_nested.h"
@@ -16,6 +17,7 @@
 #include "run/dump.h"
 #include "run/external.h"
 #include "run/restore.h"
+#include "run/user_ns.h"
 #include "util/fds.h"
 #include "util/log.h"
 
@@ -254,6 +256,32 @@ static int pid_in_namespaces(struct restore *r)
 	return ns->fd < 0 ? fail(ns->fd, "--inherit-fd fd[%d]:%s", given->fd, given->key) : 0;
 }
 
+/* The kernel's rule: the owner of the namespace around it, or one below that. NULL: the tool's. */
+static bool may_own(const struct ns *user, const struct ns *outer)
+{
+	for (size_t depth = 0; user != outer; depth++, user = user->owner)
+		if (!user || depth > USER_NS_DEPTH)
+			return false;
+	return true;
+}
+
+/* One that is nested: restore/nested.c */
+static int check_owner(const struct restore_task *rt, const struct ns *tree)
+{
+	const struct ns *ns = rt->t.pid_ns;
+
+	if (!may_own(ns->owner, (ns->outer ?: tree)->owner))
+		return fail(
+			-EBADMSG,
+			"process %d: its pid namespace %u cannot belong to a user namespace outside of that which owns the one around it",
+			rt->t.pid, ns->id);
+	return ns->owner == tree->owner || pid_ns_can_open_empty() ?
+		       0 :
+		       fail(-EOPNOTSUPP,
+			    "process %d was in a pid namespace that belonged to another user namespace than that of the root of the tree: that needs Linux 6.11 or later",
+			    rt->t.pid);
+}
+
 static int pid_link(struct restore *r)
 {
 	const struct restore_task *root = restore_task_of(r->plan.tree.root);
@@ -267,15 +295,10 @@ static int pid_link(struct restore *r)
 				"pstree.img: process %d has no parent, and the tree has no pid namespace of its own",
 				rt->t.pid);
 	restore_for_each_task(rt, r) {
-		const struct ns *ns = rt->t.pid_ns;
 		int err = pid_settings_check(rt);
 
-		/* Who may assign numbers in one, may in the other. */
-		if (!err && tree && ns && ns->owner != tree->owner)
-			err = fail(
-				-EOPNOTSUPP,
-				"process %d was in a pid namespace that belonged to another user namespace than that of the root of the tree: that is not supported",
-				rt->t.pid);
+		if (!err && tree && rt->t.pid_ns)
+			err = check_owner(rt, tree);
 		if (err)
 			return err;
 	}

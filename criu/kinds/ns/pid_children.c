@@ -5,6 +5,7 @@
  * forked in such a task any more, neither at a dump (memory/snapshot.c) nor at a restore: no thread, either. pid_namespaces(7)
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <unistd.h>
 #include "core.pb-c.h"
@@ -12,6 +13,7 @@
 #include "kinds/kinds.h"
 #include "kinds/ns/pid_nested.h"
 #include "run/dump.h"
+#include "run/outside.h"
 #include "run/restore.h"
 #include "util/fds.h"
 #include "util/log.h"
@@ -91,15 +93,16 @@ static int hand_over(struct restore *r, struct restore_task *task, struct wire_t
 	wire->enter_fd = -1;
 	if (!ns)
 		return 0;
-	fd = restore_open_process(r, ns->init->pid, 0);
+	/* In another user namespace, the task could not enter it by a pidfd: that needs access to the process. */
+	fd = outside_open_pid_ns(r, ns->init->pid, O_RDONLY);
 	if (fd < 0)
-		return fail(fd, "pidfd of process %d", ns->init->pid);
+		return fail(fd, "open the pid namespace of process %d", ns->init->pid);
 	/* Closed with all descriptors of the restore. */
 	wire->enter_fd = move_fd_above(fd, r->service_base);
 	if (wire->enter_fd >= 0)
 		return 0;
 	close(fd);
-	return fail(wire->enter_fd, "keep a pidfd of process %d", ns->init->pid);
+	return fail(wire->enter_fd, "keep the pid namespace of process %d open", ns->init->pid);
 }
 
 const struct task_kind pid_children_kind = {

@@ -181,10 +181,10 @@ static int check_namespace(struct dump *dump, struct ns *ns)
 		dump_blocker(
 			dump, member, -1,
 			"is in a pid namespace whose first process is not in the tree: dump a tree that contains both, or end it");
-	if (tree && ns->owner != tree->owner)
+	if (tree && ns->owner != tree->owner && !pid_ns_can_open_empty())
 		dump_blocker(
 			dump, member, -1,
-			"is in a pid namespace that belongs to another user namespace than that of the root of the tree: that is not supported");
+			"is in a pid namespace that belongs to another user namespace than that of the root of the tree: a restore needs Linux 6.11 or later for that");
 	err = find_outer(dump, ns, fd);
 	if (err == -ENOENT)
 		dump_blocker(

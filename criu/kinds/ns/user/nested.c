@@ -26,6 +26,14 @@ static const struct ns *topmost(const struct ns *user)
 
 /* ---- dump ---- */
 
+bool user_sets_pids(const struct dump *dump)
+{
+	const struct dump_task *root = dump_task_of(dump->tree.root);
+	const struct ns *pid = root->ns[NS_PID], *user = root->ns[NS_USER];
+
+	return user->own || (pid && pid->owner == user);
+}
+
 static void check_sharing(struct dump *dump, const struct dump_task *task)
 {
 	const struct dump_task *other;
@@ -44,14 +52,14 @@ static void check_sharing(struct dump *dump, const struct dump_task *task)
 
 void user_check_nested(struct dump *dump, const struct dump_task *task, const struct ns *tree)
 {
-	const struct ns *pid = task->ns[NS_PID], *user = task->ns[NS_USER];
+	const struct ns *user = task->ns[NS_USER];
 	const struct user_saved *above = user->owner ? topmost(user)->data : NULL;
 
 	if (!is_below(user, tree))
 		dump_blocker(
 			dump, task, -1,
 			"lives in a user namespace that was not created in that of the root of the tree: that is not supported");
-	if (!tree->own && (!pid || pid->owner != tree))
+	if (!user_sets_pids(dump))
 		dump_blocker(
 			dump, task, -1,
 			"lives in another user namespace than the root of the tree, whose own does not own its pid namespace: that is not supported (it is with unshare --user --pid)");
@@ -102,7 +110,7 @@ static const char *why_not_owned(const struct dump *dump, const struct ns *ns)
 {
 	const struct user_saved *user = ns->owner->data;
 
-	if (ns->type == NS_PID || ns->type == NS_TIME)
+	if (ns->type == NS_TIME)
 		return "";
 	/* Nobody else there may write to its sysctls. */
 	if (ns->type == NS_IPC && user && !has_root(user))

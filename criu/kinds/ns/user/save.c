@@ -125,21 +125,21 @@ static void check_entering(struct dump *dump, const struct dump_task *task, cons
 {
 	const struct dump_task *other;
 
-	if (task->ns[NS_USER] != tree || (task->ns[NS_PID] && task->ns[NS_PID]->owner == tree))
+	if (task->ns[NS_USER] != tree || user_sets_pids(dump))
 		return;
 	if (task->nr_threads > 1)
 		dump_blocker(
 			dump, task, -1,
-			"has threads and its own user namespace, which does not own its pid namespace: their tids cannot be restored; that is not supported (it is with unshare --user --pid)");
+			"has threads and its own user namespace, which does not own the pid namespace of the root of the tree: their tids cannot be restored; that is not supported (it is with unshare --user --pid)");
 	if (task->t.sid == task->t.pid && task->stat.tty_nr)
 		dump_blocker(
 			dump, task, -1,
-			"has a controlling terminal and its own user namespace, which does not own its pid namespace: that is not supported");
+			"has a controlling terminal and its own user namespace, which does not own the pid namespace of the root of the tree: that is not supported");
 	dump_for_each_task(other, dump)
 		if (other != task && other->t.state != TASK_DEAD && other->t.ids.fs == task->t.ids.fs)
 			dump_blocker(
 				dump, task, -1,
-				"shares its directories (CLONE_FS) with process %d and has its own user namespace, which does not own its pid namespace: that is not supported",
+				"shares its directories (CLONE_FS) with process %d and has its own user namespace, which does not own the pid namespace of the root of the tree: that is not supported",
 				other->t.pid);
 }
 
