@@ -133,14 +133,14 @@ static void map_self(unsigned outer)
 /* Its proc is that of another pid namespace: files of it are not what is tested. */
 static int plain(void *name)
 {
-	stay(name, 0);
+	stay(name, 1);
 	return 0;
 }
 
 static int own_session(void *name)
 {
 	need(setsid() > 0, "setsid");
-	stay(name, 1);
+	stay(name, 0);
 	return 0;
 }
 
