@@ -15,6 +15,7 @@
 #include "run/dump.h"
 #include "run/outside.h"
 #include "run/restore.h"
+#include "run/user_ns.h"
 #include "timens.pb-c.h"
 #include "util/fds.h"
 #include "util/log.h"
@@ -256,28 +257,44 @@ static int set_offsets(const struct restore *r, const struct time_ns_state *stat
 	return restore_write_own_proc(r, "timens_offsets", text);
 }
 
-/* *ret_fd: the namespace, which has no processes yet. */
-static int create_ns(struct restore *r, const struct time_ns_state *state, const struct clocks *own_ahead, int *ret_fd,
-		     const char **ret_step)
+struct time_creation {
+	struct restore *r;
+	struct ns *ns;
+	const struct clocks *own_ahead;
+	const char *step;
+};
+
+/* The namespace, which has no processes yet, has been unshared. */
+static int set_and_keep(void *arg)
 {
+	struct time_creation *c = arg;
 	int err, fd;
 
-	*ret_step = rights_may(&r->rights, RIGHT_NAMESPACES) ? "unshare(CLONE_NEWTIME)" :
-							       "unshare(CLONE_NEWTIME), which needs CAP_SYS_ADMIN";
-	if (unshare(CLONE_NEWTIME) < 0)
-		return -errno;
-	*ret_step = "set its offsets (/proc/self/timens_offsets)";
-	err = set_offsets(r, state, own_ahead);
+	c->step = "set its offsets (/proc/self/timens_offsets)";
+	err = set_offsets(c->r, c->ns->data, c->own_ahead);
 	if (err)
 		return err;
-	*ret_step = "open /proc/self/ns/time_for_children";
+	c->step = "open /proc/self/ns/time_for_children";
 	fd = open_at(proc_root(), "self/ns/time_for_children", O_RDONLY, 0);
 	if (fd < 0)
 		return fd;
-	*ret_fd = move_fd_above(fd, r->service_base);
-	if (*ret_fd < 0)
+	c->ns->fd = move_fd_above(fd, c->r->service_base);
+	if (c->ns->fd < 0)
 		close(fd);
-	return *ret_fd < 0 ? *ret_fd : 0;
+	return c->ns->fd < 0 ? c->ns->fd : 0;
+}
+
+/* By this process, or in a user namespace that it is outside of. */
+static int create_ns(struct time_creation *c)
+{
+	const struct restore *r = c->r;
+	const struct ns *owner = c->ns->owner, *at = restore_enters_late(r) ? NULL : restore_user_ns(r);
+
+	c->step = rights_may(&r->rights, RIGHT_NAMESPACES) ? "unshare(CLONE_NEWTIME)" :
+							     "unshare(CLONE_NEWTIME), which needs CAP_SYS_ADMIN";
+	if (owner && owner != at)
+		return restore_run_in(&owner, 1, CLONE_NEWTIME, set_and_keep, c);
+	return unshare(CLONE_NEWTIME) < 0 ? -errno : set_and_keep(c);
 }
 
 static int create_all(struct restore *r, const char **ret_step)
@@ -289,8 +306,12 @@ static int create_all(struct restore *r, const char **ret_step)
 	*ret_step = "read the offsets of our own (/proc/self/timens_offsets)";
 	err = clocks_own_ahead(&own_ahead);
 	ns_for_each(ns, &r->plan.namespaces, NS_TIME) {
-		if (!err)
-			err = create_ns(r, ns->data, &own_ahead, &ns->fd, ret_step);
+		struct time_creation creation = { r, ns, &own_ahead, *ret_step };
+
+		if (err)
+			break;
+		err = create_ns(&creation);
+		*ret_step = creation.step;
 	}
 	if (err)
 		return err;

@@ -105,13 +105,10 @@ static bool have_one_owner(const struct dump *dump, enum ns_type type)
 	return true;
 }
 
-/* Time namespaces belong to the user namespace of the root. */
 static const char *why_not_owned(const struct dump *dump, const struct ns *ns)
 {
 	const struct user_saved *user = ns->owner->data;
 
-	if (ns->type == NS_TIME)
-		return "";
 	/* Nobody else there may write to its sysctls. */
 	if (ns->type == NS_IPC && user && !has_root(user))
 		return ", where nobody is user 0";
