@@ -58,7 +58,7 @@ include mk/images.mk
 include mk/compel.mk
 include mk/criu.mk
 include mk/lib.mk mk/py.mk
-include mk/image_tests.mk mk/kernel_tests.mk mk/archive_tests.mk mk/request_tests.mk mk/run_tests.mk mk/lazy_tests.mk mk/transport_tests.mk mk/vdso_tests.mk mk/kinds_tests.mk
+include mk/image_tests.mk mk/kernel_tests.mk mk/archive_tests.mk mk/request_tests.mk mk/run_tests.mk mk/lazy_tests.mk mk/transport_tests.mk mk/net_tests.mk mk/vdso_tests.mk mk/kinds_tests.mk
 include mk/fuzz_load.mk
 include mk/test.mk mk/bench.mk
 include mk/install.mk

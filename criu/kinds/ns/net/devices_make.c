@@ -122,6 +122,15 @@ struct made {
 	size_t n;
 };
 
+static const char *reason(const struct net_device *device, int err)
+{
+	if (err == -EEXIST)
+		return ": that index or name is in use";
+	if (err == -EOPNOTSUPP && net_filters_vlans(device->entry))
+		return ": it filters VLANs, which this kernel's bridges cannot (CONFIG_BRIDGE_VLAN_FILTERING)";
+	return "";
+}
+
 static int report(void *arg, uint32_t nr, int err, const char *why)
 {
 	const struct made *made = arg;
@@ -131,7 +140,7 @@ static int report(void *arg, uint32_t nr, int err, const char *why)
 		return fail(err, "create a network device");
 	return fail(err, "create device %s%s%s of network namespace %u%s%s%s", device->entry->name,
 		    device->outer ? " and " : "", device->outer ? device->outer : "", device->ns->id,
-		    err == -EEXIST ? ": that index or name is in use" : "", *why ? ": " : "", why);
+		    reason(device, err), *why ? ": " : "", why);
 }
 
 /* Those of one namespace for which all is there that they need. */

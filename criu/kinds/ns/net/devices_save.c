@@ -2,6 +2,7 @@
 /* Devices of a network namespace: netdev-N, by index. What the format has no field for is kept as the kernel's attributes. */
 #include <errno.h>
 #include <linux/if_arp.h>
+#include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/if_tun.h>
 #include <linux/netlink.h>
@@ -45,6 +46,7 @@ struct saving {
 	const struct ns *ns;
 	const NetnsEntry *netns; /* with the numbers of other namespaces */
 	struct image_writer *img;
+	struct net_found *found;
 };
 
 static int keep_attributes(struct dump *dump, struct nlmsghdr *message, NetDeviceEntry *entry)
@@ -139,6 +141,21 @@ static void refuse(const struct saving *s, const NetDeviceEntry *entry, const ch
 		     s->ns->id, entry->name, what, why, entry->name);
 }
 
+/* Options by which each VLAN, or each group of them, has settings that are not saved. */
+static const char *bridge_obstacle(const struct nlattr *linkinfo)
+{
+	const struct nlattr *attr = netlink_nested(netlink_nested(linkinfo, IFLA_INFO_DATA), IFLA_BR_MULTI_BOOLOPT);
+	struct br_boolopt_multi options = { 0 };
+
+	if (attr && nla_len(attr) >= (int)sizeof(options))
+		memcpy(&options, nla_data(attr), sizeof(options));
+	if (options.optval & BIT(BR_BOOLOPT_MCAST_VLAN_SNOOPING))
+		return "multicast snooping per VLAN is not implemented (mcast_vlan_snooping 1)";
+	return options.optval & BIT(BR_BOOLOPT_MST_ENABLE) ?
+		       "spanning trees per group of VLANs are not implemented (mst_enabled 1)" :
+		       NULL;
+}
+
 /* What a device of that kind has beyond the common part. False: it cannot be saved. */
 static bool set_kind(const struct saving *s, const struct ifinfomsg *ifi, struct nlattr *const *tb,
 		     NetDeviceEntry *entry)
@@ -160,10 +177,9 @@ static bool set_kind(const struct saving *s, const struct ifinfomsg *ifi, struct
 	entry->type = found->type;
 	if (found->type == ND_TYPE__EXTLINK)
 		entry->kind = dump_strdup(s->dump, kind);
-	if (found->type == ND_TYPE__BRIDGE &&
-	    net_flag_is_set(netlink_nested(netlink_nested(tb[IFLA_LINKINFO], IFLA_INFO_DATA), IFLA_BR_VLAN_FILTERING)))
-		return refuse(s, entry, kind, "it filters VLANs, the tables of which are not saved (vlan_filtering 1)"),
-		       false;
+	why = found->type == ND_TYPE__BRIDGE ? bridge_obstacle(tb[IFLA_LINKINFO]) : NULL;
+	if (why)
+		return refuse(s, entry, kind, why), false;
 	unknown = device_unknown_property(found, tb[IFLA_LINKINFO]);
 	if (unknown) {
 		snprintf(text, sizeof(text), "it has an unknown property (IFLA_INFO_DATA, number %d)", unknown);
@@ -201,14 +217,17 @@ static int save_device(const struct nlmsghdr *message, void *arg)
 		err = keep_attributes(s->dump, m, &entry);
 	if (err)
 		return err;
+	s->found->vlan_tables |= net_has_vlan_tables(&entry);
+	s->found->filters_vlans |= net_filters_vlans(&entry);
 	err = image_write_record(s->img, &entry.base);
 	return err < 0 ? fail(err, "%s", image_store_error(s->dump->dir)) : 0;
 }
 
-int net_devices_save(struct dump *dump, const struct ns *ns, struct nl_sock *route, NetnsEntry *netns)
+int net_devices_save(struct dump *dump, const struct ns *ns, struct nl_sock *route, NetnsEntry *netns,
+		     struct net_found *found)
 {
 	_cleanup_image_writer_ struct image_writer *img = NULL;
-	struct saving saving = { .dump = dump, .ns = ns, .netns = netns };
+	struct saving saving = { .dump = dump, .ns = ns, .netns = netns, .found = found };
 	struct device_list list = { .messages = { 0 } };
 	int err = list_devices(route, &list);
 

@@ -100,6 +100,7 @@ enum net_list {
 	NET_LABELS,
 	NET_NEIGHBOUR_TABLES,
 	NET_MPTCP,
+	NET_VLANS,
 	NET_LISTS,
 };
 
@@ -132,9 +133,15 @@ struct net_state {
 	struct nl_sock *route; /* acts in this namespace */
 };
 
+/* What a dump has found among the devices: what there is none of need not be asked for. */
+struct net_found {
+	bool vlan_tables, filters_vlans; /* bridges that have, or use, them */
+};
+
 /* ---- addresses, routes, rules...: lists.c, replay.c ---- */
 
-int net_lists_save(struct dump *dump, const struct ns *ns, struct nl_sock *route, NetnsEntry *entry);
+int net_lists_save(struct dump *dump, const struct ns *ns, struct nl_sock *route, const struct net_found *found,
+		   NetnsEntry *entry);
 int net_lists_load(struct restore *r, const struct ns *ns, struct net_state *state);
 /* Makes the namespace have exactly the objects of the images. Devices exist, and IPv4 addresses come before they are up. */
 int net_addresses_fill(const struct net_state *state, bool v6);
@@ -154,6 +161,17 @@ int net_mdb_list(struct dump *dump, const struct ns *ns, struct nl_sock *route, 
 int net_fdb_fill(const struct net_state *state);
 int net_mdb_fill(const struct net_state *state);
 
+/* ---- VLANs of bridges and ports: vlans.c ---- */
+
+bool net_has_vlan_tables(const NetDeviceEntry *entry);
+bool net_filters_vlans(const NetDeviceEntry *entry);
+int net_vlans_list(struct dump *dump, const struct ns *ns, struct nl_sock *route, const struct net_found *found,
+		   struct buf *to);
+/* Ports are in their bridges, and down. */
+int net_vlans_fill(const struct net_state *state);
+/* Adds the request that makes a port have the VLANs in this message to a struct route_batch. -EBADMSG */
+int net_vlans_add(const struct nlmsghdr *message, void *batch);
+
 /* ---- labels of IPv6 addresses: labels.c ---- */
 
 int net_labels_list(struct nl_sock *route, struct buf *to);
@@ -172,7 +190,8 @@ int net_mptcp_fill(const struct net_state *state);
 /* ---- devices ---- */
 
 /* devices_save.c; fills in the numbers of other namespaces, too. */
-int net_devices_save(struct dump *dump, const struct ns *ns, struct nl_sock *route, NetnsEntry *netns);
+int net_devices_save(struct dump *dump, const struct ns *ns, struct nl_sock *route, NetnsEntry *netns,
+		     struct net_found *found);
 /* devices_load.c; link: all namespaces have been loaded */
 int net_devices_load(struct restore *r, const struct ns *ns, struct net_state *state);
 int net_devices_link(struct restore *r);

@@ -53,6 +53,7 @@ static const struct list_spec specs[NET_LISTS] = {
 	[NET_NEIGHBOUR_TABLES] = { "setting of a neighbour table", RTM_NEWNEIGHTBL, AF_UNSPEC, sizeof(struct ndtmsg), 0,
 				   0, FIELD(neighbour_tables) },
 	[NET_MPTCP] = { "endpoint of MPTCP", NLMSG_MIN_TYPE, AF_UNSPEC, sizeof(struct genlmsghdr), 0, 0, FIELD(mptcp) },
+	[NET_VLANS] = { "VLAN of a bridge", RTM_NEWVLAN, AF_BRIDGE, sizeof(struct br_vlan_msg), 0, 0, FIELD(vlans) },
 };
 
 const char *net_list_name(enum net_list list)
@@ -199,7 +200,8 @@ static int list_qdiscs(struct dump *dump, const struct ns *ns, struct saving *sa
 		(struct net_messages[]){ { qdiscs->data, qdiscs->len }, { classes->data, classes->len } });
 }
 
-int net_lists_save(struct dump *dump, const struct ns *ns, struct nl_sock *route, NetnsEntry *entry)
+int net_lists_save(struct dump *dump, const struct ns *ns, struct nl_sock *route, const struct net_found *found,
+		   NetnsEntry *entry)
 {
 	struct saving saving = { .route = route };
 	int err = list_all(&saving);
@@ -216,6 +218,8 @@ int net_lists_save(struct dump *dump, const struct ns *ns, struct nl_sock *route
 		err = net_neighbour_tables_list(route, &saving.lists[NET_NEIGHBOUR_TABLES]);
 	if (!err)
 		err = net_mptcp_list(&saving.lists[NET_MPTCP]);
+	if (!err)
+		err = net_vlans_list(dump, ns, route, found, &saving.lists[NET_VLANS]);
 	if (!err)
 		net_refuse_addresses(dump, ns, &saving.lists[NET_ADDRESSES]);
 	for (size_t i = 0; i < NET_LISTS; i++) {

@@ -80,6 +80,7 @@ static int net_save(struct dump *dump, struct ns *ns)
 {
 	_cleanup_netlink_ struct nl_sock *route = NULL;
 	NetnsEntry entry = NETNS_ENTRY__INIT;
+	struct net_found found = { false };
 	int err;
 
 	if (ns->external)
@@ -90,9 +91,9 @@ static int net_save(struct dump *dump, struct ns *ns)
 	err = route_open(&route);
 	if (err)
 		return fail(err, "open a netlink socket");
-	err = net_devices_save(dump, ns, route, &entry);
+	err = net_devices_save(dump, ns, route, &entry, &found);
 	if (!err)
-		err = net_lists_save(dump, ns, route, &entry);
+		err = net_lists_save(dump, ns, route, &found, &entry);
 	if (!err)
 		err = net_refuse(dump, ns, route);
 	if (!err)
@@ -206,6 +207,8 @@ static int bring_up(struct restore *r, struct net_state *state)
 {
 	int err = net_devices_conf(r, state);
 
+	if (!err)
+		err = net_vlans_fill(state);
 	if (!err)
 		err = net_addresses_fill(state, false);
 	if (!err)
