@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include "base/bits.h"
 #include "dump/dump.h"
@@ -154,6 +155,9 @@ static int guard_end_of_tree(struct dump *dump)
 	struct dump_task *dt;
 	size_t alive = 0;
 
+	/* Or only when a copy elsewhere has ended. */
+	if (dump->opts->lazy_pages)
+		return guard_begin(dump);
 	if (dump->opts->leave_running)
 		return 0;
 	dump_for_each_task(dt, dump)
@@ -191,18 +195,27 @@ static int commit_kinds(struct dump *dump)
 	return err;
 }
 
+/* The pipe has nothing that its reader has not taken. */
+static bool is_empty(int fd)
+{
+	int left;
+
+	return !ioctl(fd, FIONREAD, &left) && !left;
+}
+
 /* Images that are sent are valid for their receiver from here on: nothing that can fail comes after it. */
 static int seal_images(struct dump *dump)
 {
 	bool guarded = dump->guard && !dump->opts->leave_running;
 	int end_fd, err = image_store_send_but_end(dump->dir, &end_fd);
 
+	guarded &= end_fd >= 0;
 	if (!err && guarded)
-		guard_tree_gets_when_empty(dump->guard, end_fd, dump->opts->leave_stopped ? SIGSTOP : SIGKILL);
+		guard_asks(dump->guard, is_empty, end_fd, dump->opts->leave_stopped ? SIGSTOP : SIGKILL);
 	if (!err)
 		err = image_store_seal(dump->dir);
 	if (err && guarded)
-		guard_tree_gets_when_empty(dump->guard, -1, 0);
+		guard_asks(dump->guard, NULL, -1, 0);
 	dump->complete = !err;
 	return err < 0 ? fail(err, "%s", image_store_error(dump->dir)) : 0;
 }
@@ -405,6 +418,10 @@ int dump_run_phases(struct dump *dump)
 	/* A failure while there are blockers is usually caused by one of them: report them all. */
 	if (err && dump->blockers.nr)
 		err = report_blockers(dump);
+	if (err && dump->elsewhere) {
+		log_error("the tree has all of its pages elsewhere, where it continues: it is killed here");
+		dump_kill(dump);
+	}
 	finish(dump);
 	return err;
 }

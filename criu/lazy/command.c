@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* criu lazy-pages: the daemon for a restore that connects to it. */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -47,13 +48,26 @@ static int listen_in(const struct options *opts)
 	return fail(err, "listen on " LAZY_SOCKET " in the work directory");
 }
 
+/* Or for the end of the source, which continues then. */
+static int await_restore(const struct lazy_daemon *d, int sock)
+{
+	struct pollfd fds[2] = { { .fd = sock, .events = POLLIN },
+				 { .fd = d->remote ? remote_fd(d) : -1, .events = POLLRDHUP } };
+
+	while (poll(fds, 2, -1) < 0)
+		if (errno != EINTR)
+			return fail(-errno, "poll");
+	return fds[1].revents ? remote_hung_up(d) : 0;
+}
+
 static int accept_restore(struct lazy_daemon *d, int sock)
 {
-	do
-		d->sock = accept4(sock, NULL, NULL, SOCK_CLOEXEC);
-	while (d->sock < 0 && errno == EINTR);
+	int err = await_restore(d, sock);
+
+	while (!err && (d->sock = accept4(sock, NULL, NULL, SOCK_CLOEXEC)) < 0 && errno == EINTR)
+		;
 	unlinkat(d->opts->work_dir_fd, LAZY_SOCKET, 0);
-	return d->sock < 0 ? fail(-errno, "accept") : 0;
+	return err ? err : d->sock < 0 ? fail(-errno, "accept") : 0;
 }
 
 static int run(struct lazy_daemon *d, int sock, int *ready)

@@ -97,18 +97,17 @@ int lazy_serve(struct lazy_daemon *d)
 {
 	int err = serve(d);
 
+	/* With threads that wait for a lost source: the end of the process ends them. */
+	if (!err) {
+		prefetch_end(d);
+		err = d->remote ? remote_end(d) : 0;
+	}
 	/* If it is not: the tree has not run, or the holder cares for what is missing when we exit. */
 	if (!err || !d->committed)
-		atomic_store(&d->journal->finished, 1);
+		atomic_store(&d->journal->finished, LAZY_FINISHED);
 	else
 		lazy_log(d);
-	/* With threads that wait for a lost source: the end of the process ends them. */
-	if (err)
-		return err;
-	prefetch_end(d);
-	if (d->remote)
-		remote_end(d);
-	return d->lost ? -EIO : 0;
+	return err ? err : d->lost ? -EIO : 0;
 }
 
 void lazy_init(struct lazy_daemon *d, const struct options *opts)

@@ -18,6 +18,7 @@
 #include "lazy/arrivals.h"
 #include "lazy/events.h"
 #include "lazy/holder.h"
+#include "lazy/remote.h"
 #include "lazy/report.h"
 #include "lazy/uffd.h"
 #include "util/fds.h"
@@ -207,6 +208,7 @@ static int hold(void *arg)
 {
 	struct lazy_daemon *d = arg;
 	struct pollfd fds[2] = { { .events = POLLIN }, { .fd = d->catch_up, .events = POLLIN } };
+	uint32_t end;
 
 	prctl(PR_SET_NAME, "criu-lazy-hold");
 	d->epoll = -1;
@@ -223,7 +225,8 @@ static int hold(void *arg)
 		if (fds[0].revents)
 			break;
 	}
-	if (!atomic_load(&d->journal->finished))
+	end = atomic_load(&d->journal->finished);
+	if (end == LAZY_UNFINISHED || (end == LAZY_CONFIRMING && !remote_confirm_again(d)))
 		mourn(d);
 	return 0;
 }

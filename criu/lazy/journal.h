@@ -25,10 +25,16 @@ struct lazy_arrival {
 					      CMSG_SPACE(sizeof(struct ucred))]; /* as received */
 };
 
+enum lazy_end {
+	LAZY_UNFINISHED,
+	LAZY_CONFIRMING, /* nothing is missing, and the source is being told */
+	LAZY_FINISHED, /* the daemon ends */
+};
+
 struct lazy_journal {
 	_Atomic uint32_t committed; /* the tree is complete: the connection to the restore may be closed */
 	_Atomic uint32_t live; /* the source is a tree that continues if it loses us: then this one must not */
-	_Atomic uint32_t finished; /* the daemon ends, and nothing is missing */
+	_Atomic uint32_t finished; /* enum lazy_end */
 	_Atomic uint64_t head, tail; /* slots in use: the daemon adds, the holder removes */
 	/* Slots behind @head that are not 0 have been read by a daemon that was killed before it moved @head. */
 	struct uffd_msg msg[JOURNAL_SLOTS];

@@ -209,11 +209,36 @@ int remote_begin(struct lazy_daemon *d)
 	return err ? fail(-err, "a thread for lazy pages") : 0;
 }
 
-void remote_end(struct lazy_daemon *d)
+int remote_fd(const struct lazy_daemon *d)
+{
+	return d->remote->connection.fd;
+}
+
+int remote_hung_up(const struct lazy_daemon *d)
+{
+	return lost(d, -ECONNRESET);
+}
+
+/*
+ * 0: the source ends, or has ended. -EREMOTEIO: it says that it continues. Otherwise it is not known: it may have ended, and then this is
+ * the only tree.
+ */
+static int confirm(struct remote *r)
 {
 	struct message m = { .command = MESSAGE_CLOSE, .mark = MESSAGE_MARK };
 	uint8_t bytes[MESSAGE_SIZE];
 	uint32_t status = 0;
+	int err;
+
+	message_encode(&m, bytes);
+	err = connection_send(&r->connection, bytes, sizeof(bytes), false);
+	if (!err)
+		err = connection_recv(&r->connection, &status, sizeof(status));
+	return !err && status ? -EREMOTEIO : err;
+}
+
+int remote_end(struct lazy_daemon *d)
+{
 	int err;
 
 	pthread_mutex_lock(&d->lock);
@@ -221,12 +246,26 @@ void remote_end(struct lazy_daemon *d)
 	pthread_cond_broadcast(&d->more);
 	pthread_mutex_unlock(&d->lock);
 	pthread_join(d->remote->thread, NULL);
-	message_encode(&m, bytes);
-	err = connection_send(&d->remote->connection, bytes, sizeof(bytes), false);
-	if (!err)
-		err = connection_recv(&d->remote->connection, &status, sizeof(status));
+	/* criu-migrate looks for this line: lib/py/criu_migrate/lazy_target.py */
+	log_info("lazy pages: all of them are here");
+	atomic_store(&d->journal->finished, LAZY_CONFIRMING);
+	err = confirm(d->remote);
+	/* Then it stays open until the holder has ended the tree. */
+	if (err == -EREMOTEIO && atomic_load(&d->journal->live)) {
+		atomic_store(&d->journal->finished, LAZY_UNFINISHED);
+		return fail(err, "all pages are here, but the source, %s, continues", d->remote->connection.peer);
+	}
 	connection_close(&d->remote->connection);
-	if (err || status)
+	if (err)
 		log_warn("all pages are here, but the source, %s, has not confirmed that it knows",
 			 d->remote->connection.peer);
+	return 0;
+}
+
+bool remote_confirm_again(const struct lazy_daemon *d)
+{
+	/* The state of its encryption has gone with the daemon. */
+	if (d->remote->connection.codec)
+		return true;
+	return confirm(d->remote) != -EREMOTEIO || !atomic_load(&d->journal->live);
 }

@@ -11,6 +11,7 @@
 #include "lazy/events.h"
 #include "lazy/holder.h"
 #include "lazy/prefetch.h"
+#include "lazy/remote.h"
 #include "lazy/serve.h"
 #include "lazy/supply.h"
 #include "util/log.h"
@@ -205,6 +206,8 @@ static int serve_ready(struct lazy_daemon *d, const struct epoll_event *event)
 		return d->sock < 0 ? 0 : take_arrivals(d);
 	if (event->data.ptr == &d->kick)
 		return eventfd_read(d->kick, &value), atomic_load(&d->failed);
+	if (event->data.ptr == &d->remote)
+		return remote_hung_up(d);
 	if (event->data.ptr == &d->holder) {
 		int err = 0;
 
@@ -221,9 +224,11 @@ static int begin(struct lazy_daemon *d)
 {
 	struct epoll_event sock = { .events = EPOLLIN, .data.ptr = &d->sock };
 	struct epoll_event kick = { .events = EPOLLIN, .data.ptr = &d->kick };
+	struct epoll_event hung_up = { .events = EPOLLRDHUP, .data.ptr = &d->remote };
 
 	if (epoll_ctl(d->epoll, EPOLL_CTL_ADD, d->sock, &sock) < 0 ||
-	    epoll_ctl(d->epoll, EPOLL_CTL_ADD, d->kick, &kick) < 0)
+	    epoll_ctl(d->epoll, EPOLL_CTL_ADD, d->kick, &kick) < 0 ||
+	    (d->remote && epoll_ctl(d->epoll, EPOLL_CTL_ADD, remote_fd(d), &hung_up) < 0))
 		return fail(-errno, "epoll");
 	return 0;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include "base/bits.h"
 #include "base/cleanup.h"
+#include "lazy/hang_up.h"
 #include "run/background.h"
 #include "run/options.h"
 #include "transport/endpoint.h"
@@ -83,8 +84,16 @@ static int serve_client(const struct options *opts, const struct lazy_source *so
 	if (!buffer)
 		return fail(-ENOMEM, "pages");
 	log_info("lazy pages: client %s", c.peer);
+	if (source->connected)
+		source->connected(source->arg, &c);
 	while (!err)
 		err = serve_message(source, &c, buffer);
+	if (err < 0 && source->live && lazy_hang_up(&c, err)) {
+		log_warn("but it has all pages, and says so now");
+		err = 1;
+	}
+	if (err == 1 && source->complete)
+		source->complete(source->arg);
 	return err < 0 ? err : 0;
 }
 

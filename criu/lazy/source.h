@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct connection;
 struct options;
 
 struct lazy_source {
@@ -15,6 +16,8 @@ struct lazy_source {
 	int (*read)(void *arg, pid_t pid, uint64_t vaddr, void *to, uint64_t *len);
 	void *arg;
 	bool live; /* a tree, which continues if the connection is lost: then the other one must not */
+	void (*connected)(void *arg, const struct connection *c); /* may be NULL */
+	void (*complete)(void *arg); /* the client has everything; may be NULL */
 	const char *if_lost; /* what happens then, for the message */
 };
 

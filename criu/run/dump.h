@@ -159,6 +159,7 @@ struct dump {
 	bool try_again; /* it failed for a transient reason */
 	struct clocks stood; /* the tool's clocks at the start of the survey: the time that the images refer to */
 	bool complete; /* the images are committed */
+	bool elsewhere; /* a lazy dump whose tree has all of its pages elsewhere, and runs there */
 	bool thawed;
 	struct {
 		const char *kind, *path; /* subject of a blocker, set by the pipeline; NULL: no path */

@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -36,9 +35,9 @@ struct guard {
 	_Atomic uint32_t entry;
 	_Atomic int signal; /* for the tree; 0: none */
 	_Atomic bool offset_moved;
-	_Atomic bool waits_for_seal;
-	int seal_fd, signal_when_sealed;
 	int offset_fd, offset_was;
+	bool (*_Atomic asks)(int fd);
+	int asks_fd, asks_sig;
 	struct helper_process process; /* from here on only used by the dumper */
 	sigset_t mask; /* old mask of the dumper */
 };
@@ -95,24 +94,19 @@ static void signal_tree(struct dump *dump, int sig)
 			syscall(SYS_pidfd_send_signal, dt->pidfd, sig, NULL, 0);
 }
 
-static bool is_sealed(const struct guard *g)
-{
-	int left;
-
-	return atomic_load(&g->waits_for_seal) && !ioctl(g->seal_fd, FIONREAD, &left) && !left;
-}
-
 /* Returns the signal that the tree has got. */
 static int put_back(struct guard *g, struct dump *dump)
 {
+	bool (*asks)(int fd);
 	int sig;
 
 	close_entry(g);
 	if (atomic_load(&g->offset_moved))
 		setsockopt(g->offset_fd, SOL_SOCKET, SO_PEEK_OFF_, &g->offset_was, sizeof(g->offset_was));
+	asks = atomic_load(&g->asks);
 	sig = atomic_load(&g->signal);
-	if (!sig && is_sealed(g))
-		sig = g->signal_when_sealed;
+	if (!sig && asks && asks(g->asks_fd))
+		sig = g->asks_sig;
 	if (sig)
 		signal_tree(dump, sig);
 	return sig;
@@ -254,16 +248,18 @@ void guard_peek_offset_is_back(struct guard *guard)
 	atomic_store(&guard->offset_moved, false);
 }
 
+void guard_asks(struct guard *guard, bool (*asks)(int fd), int fd, int sig)
+{
+	if (asks) {
+		guard->asks_fd = fd;
+		guard->asks_sig = sig;
+	}
+	atomic_store(&guard->asks, asks);
+}
+
 void guard_tree_gets(struct guard *guard, int sig)
 {
 	atomic_store(&guard->signal, sig);
-}
-
-void guard_tree_gets_when_empty(struct guard *guard, int fd, int sig)
-{
-	guard->seal_fd = fd;
-	guard->signal_when_sealed = sig;
-	atomic_store(&guard->waits_for_seal, fd >= 0);
 }
 
 /* ---- in a process beside the dumper ---- */

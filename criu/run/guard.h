@@ -31,10 +31,11 @@ void guard_leave(struct guard *guard);
 void guard_peek_offset(struct guard *guard, int fd, int was);
 void guard_peek_offset_is_back(struct guard *guard);
 
+/*
+ * From here on, if the dumper is killed, @asks(@fd) is called in the guard before the tree is released; true: every process
+ * of the tree receives @sig. NULL: not any more. @fd stays open until guard_end(), as the guard has our descriptors: whoever
+ * waits for the end of such a stream waits for that of the tree.
+ */
+void guard_asks(struct guard *guard, bool (*asks)(int fd), int fd, int sig);
 /* From here on every process of the tree receives @sig (SIGKILL, SIGSTOP), from the guard if the dumper is killed. */
 void guard_tree_gets(struct guard *guard, int sig);
-/*
- * The same from when the pipe @fd is empty (image_store_send_but_end()); it stays open until guard_end(). -1: not any more.
- * Whoever waits for the end of the stream waits for that of the tree: the guard has our descriptors, and exits after it.
- */
-void guard_tree_gets_when_empty(struct guard *guard, int fd, int sig);
