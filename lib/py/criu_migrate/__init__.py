@@ -12,6 +12,8 @@ runs when the tree is complete but does not run yet, and a failure removes it. S
 Until the source has killed its tree, each failure lets it continue there; afterwards the only thing that is left to be
 done is to let the copy go. If the program is killed in between, its referee does that. If the network fails in between,
 the copy waits, complete and stopped, for `criu-migrate --tell DIR go` at the target.
+
+With --lazy neither script waits at the target: lazy_source.py.
 """
 
-PROTOCOL = 1
+PROTOCOL = 2

@@ -6,6 +6,7 @@ import sys
 
 from .common import Failed, say
 from .decision import ask, hold, tell
+from .lazy_target import outcome
 from .source import migrate
 from .target import receive
 
@@ -16,6 +17,7 @@ def command_line(argv):
     p.add_argument("pid", type=int, nargs="?", help="root of the tree")
     p.add_argument("host", nargs="?", help="where it shall run")
     p.add_argument("--pre-copy", metavar="N|auto", help="copy memory while the tree runs, in N rounds, or until nothing is gained")
+    p.add_argument("--lazy", action="store_true", help="let the tree run there at once, and move its memory afterwards")
     p.add_argument("--compress", action="store_true", help="compress memory (lz4)")
     p.add_argument("-j", "--shell-job", action="store_true", help="as dump and restore")
     p.add_argument("--tcp-established", action="store_true", help="as dump and restore: connections move along")
@@ -30,14 +32,16 @@ def command_line(argv):
     p.add_argument("--dir", default="/var/tmp", help="for images (default: %(default)s)")
     p.add_argument("--remote-dir", default="/var/tmp", metavar="DIR", help="the same at the host (default: %(default)s)")
     p.add_argument("--tell", nargs=2, metavar=("DIR", "go|abort"), help="at the target: lets a copy that waits in DIR run, or removes it")
-    for internal in ("--ask", "--hold"):
+    for internal in ("--ask", "--hold", "--outcome"):
         p.add_argument(internal, help=argparse.SUPPRESS)
     p.add_argument("--receive", action="store_true", help=argparse.SUPPRESS)
     o = p.parse_args(argv)
     if o.pre_copy and o.pre_copy != "auto" and not (o.pre_copy.isdigit() and int(o.pre_copy) > 0):
         p.error(f"--pre-copy: a number of rounds or auto is expected, not '{o.pre_copy}'")
-    if not (o.receive or o.ask or o.hold or o.tell) and (o.pid is None or o.host is None):
+    if not (o.receive or o.ask or o.hold or o.outcome or o.tell) and (o.pid is None or o.host is None):
         p.error("PID and HOST are needed")
+    if o.lazy and o.compress:
+        p.error("--lazy and --compress are mutually exclusive, as for criu dump --lazy-pages")
     if o.tell and o.tell[1] not in ("go", "abort"):
         p.error("--tell: go or abort is expected")
     return o
@@ -51,6 +55,8 @@ def main(argv):
             return ask(o.ask)
         if o.hold:
             return hold(o.hold)
+        if o.outcome:
+            return outcome(o.outcome)
         if o.tell:
             tell(*o.tell)
         elif o.receive:

@@ -53,6 +53,12 @@ def hold(path):
     return 1
 
 
+def write_pid(path, pid):
+    with open(os.path.join(path, "restore.new"), "w") as f:
+        f.write(str(pid))
+    os.rename(os.path.join(path, "restore.new"), os.path.join(path, "restore.pid"))
+
+
 def restore_pidfd(path):
     """Of the restore, whose pid its parent notes as soon as it has started it. getppid() would be too late if it was killed."""
     for _ in range(500):

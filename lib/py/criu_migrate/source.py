@@ -13,6 +13,7 @@ from . import PROTOCOL
 from .channel import Channel
 from .common import INTERRUPTS, Failed, Lost, mib, reason, say
 from .decision import is_ready, tell_again, write_script
+from .lazy_source import move_lazily
 from .tree import Tree
 
 PAGES_ENOUGH = 8 << 20  # another round costs more than it saves
@@ -46,7 +47,7 @@ class Source:
 
     def check(self):
         """Everything that is known to be missing, before anything is frozen."""
-        question = {"memory": self.tree.memory(), "machine": os.uname().machine}
+        question = {"memory": 0 if self.o.lazy else self.tree.memory(), "machine": os.uname().machine}
         if self.tree.shares("pid"):
             question["pids"] = self.tree.pids()
         if self.tree.shares("mnt"):
@@ -117,14 +118,16 @@ class Source:
         write_script(path, self.o.program, "post-dump", "--ask", os.path.join(self.work, "hook.sock"))
         return path, listener
 
-    def change_over(self):
-        number = self.rounds + 1
+    def start_dump(self, number, *options, fds=()):
         os.mkdir(self.images(number))
         script, listener = self.hook()
-        start = time.monotonic()
-        dump = subprocess.Popen([self.o.criu, "dump", *self.dump_options(number), *self.both_options(),
-                                 *self.o.dump_option, "--action-script", script], start_new_session=True)
-        pidfd = os.pidfd_open(dump.pid)
+        dump = subprocess.Popen([self.o.criu, "dump", *self.dump_options(number), *self.both_options(), *options,
+                                 *self.o.dump_option, "--action-script", script], start_new_session=True, pass_fds=fds)
+        return dump, os.pidfd_open(dump.pid), listener
+
+    def change_over(self):
+        number, start = self.rounds + 1, time.monotonic()
+        dump, pidfd, listener = self.start_dump(number)
         waiting = referee = None
         try:
             waiting = wait_for_hook(listener, pidfd)
@@ -250,6 +253,9 @@ def migrate(options):
                 raise Failed(f"rsync {path} failed")
         if options.pre_copy:
             source.pre_copy()
-        source.change_over()
+        if options.lazy:
+            move_lazily(source, wait_for_hook)
+        else:
+            source.change_over()
     finally:
         source.close()

@@ -13,7 +13,8 @@ import time
 from . import PROTOCOL
 from .channel import Channel
 from .common import Failed, mib, reason
-from .decision import HOLD, remove, send_decision, tree_runs, write_script
+from .decision import HOLD, remove, send_decision, tree_runs, write_pid, write_script
+from .lazy_target import LazyTarget
 
 
 GO_TRIES = 3
@@ -66,9 +67,7 @@ class Target:
             [self.criu, "restore", *options, "-d", "-D", self.path(number), "-W", self.dir, "-o", "restore.log", "-v4",
              "--action-script", script],
             stdin=subprocess.DEVNULL, start_new_session=True, cwd="/")
-        with open(self.path("restore.new"), "w") as f:
-            f.write(str(self.restore.pid))
-        os.rename(self.path("restore.new"), self.path("restore.pid"))
+        write_pid(self.dir, self.restore.pid)
         pidfd = os.pidfd_open(self.restore.pid)
         poll = select.poll()
         poll.register(pidfd, select.POLLIN)
@@ -142,12 +141,16 @@ class Target:
             message = self.channel.receive()
             if message is None:
                 return
+            if "lazy" in message and not failed:
+                self.channel.send({})
+                LazyTarget(self, message["lazy"], message["options"]).run()
+                return
             try:
                 # After a failure, what was sent without waiting for an answer is skipped.
                 answer = self.serve(message) if not failed else self.channel.skip(message.get("size", 0))
             except (Failed, OSError, KeyError) as e:
                 failed, answer = str(e), None
-            if any(word in message for word in ("hello", "check", "sync", "restore", "decide")):
+            if any(word in message for word in ("hello", "check", "sync", "restore", "decide", "lazy")):
                 self.answer({"error": failed} if failed else answer)
 
     def answer(self, message):
