@@ -10,6 +10,7 @@ int arch_write_regs(pid_t tid, const struct compel_regs *regs);
 /* False for a thread in a mode that this program was not built for (32-bit). */
 bool arch_regs_native(const struct compel_regs *regs);
 uint64_t arch_ip(const struct compel_regs *regs);
+uint64_t arch_sp(const struct compel_regs *regs);
 void arch_set_ip(struct compel_regs *regs, uint64_t ip);
 
 /*
@@ -120,6 +121,17 @@ size_t arch_cave_size(void);
 void arch_cave_signature(char sign[CAVE_SIGNATURE_LEN]);
 /* Fills @buf (arch_cave_size) with the code and the state that the cure restores. */
 void arch_cave_fill(void *buf, const struct compel_regs *after, uint64_t mask);
+/* The registers that the filled cave @cave (arch_cave_size) restores. */
+void arch_cave_after(const void *cave, struct compel_regs *ret_regs);
+/* The kernel's signal frame (sigframe.c): its size without the FPU's state, and the offset of the return address in it. */
+size_t arch_frame_size(void);
+size_t arch_frame_ip_offset(void);
+/*
+ * Is @frame that of a handler which has interrupted a cave that restores @after? Signals are not blocked at its end, and if
+ * the tracer dies before it has blocked them, at its start; the stack pointer is the thread's own at both. Then the handler
+ * returns to @after.
+ */
+bool arch_frame_skip_cave(void *frame, const struct compel_regs *after);
 /* Sets registers that make the thread issue call @nr at the cave's stub @cave and then stop there. */
 void arch_call_regs(struct compel_regs *regs, uint64_t cave, const struct cure *cure, long nr,
 		    const unsigned long args[6]);

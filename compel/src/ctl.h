@@ -48,6 +48,13 @@ int ctl_open(pid_t tid, const struct compel_thread_state *after, struct compel_c
  */
 void state_final_regs(pid_t tid, const struct compel_thread_state *state, struct compel_regs *ret_regs);
 
+/*
+ * handlers.c: signals are not blocked at the very start and the end of a dead tracer's cave, so that a handler may have
+ * interrupted it there. Lets such handlers return to where the cave would have continued: nothing refers to it any more,
+ * neither now nor in an image. @bytes: the content of the cave, which is at @cave. All threads must have been stopped.
+ */
+void handlers_skip_cave(struct compel_ctl *ctl, uint64_t cave, const void *bytes);
+
 /* place.c: location of the caves */
 
 int ctl_read_maps(struct compel_ctl *ctl, pid_t tid);

@@ -86,16 +86,23 @@ uint64_t cave_in_own_vdso(void)
 	return known;
 }
 
-/* A dead tracer could not zero its cave. leftovers_finish has made sure that no thread is in it. */
-static void clear_dead_caves(char *bytes, size_t size)
+/*
+ * A dead tracer could not zero its cave. leftovers_finish has made sure that no thread is in it;
+ * handlers may return into it. With @reuse it counts as zero. @bytes are at @from.
+ */
+static void find_dead_caves(struct compel_ctl *ctl, uint64_t from, char *bytes, size_t size, bool reuse)
 {
 	size_t len = arch_cave_size();
 	char sign[CAVE_SIGNATURE_LEN];
 
 	arch_cave_signature(sign);
-	for (size_t i = 0; i + len <= size; i += CAVE_ALIGN)
-		if (!memcmp(bytes + i, sign, sizeof(sign)))
+	for (size_t i = 0; i + len <= size; i += CAVE_ALIGN) {
+		if (memcmp(bytes + i, sign, sizeof(sign)))
+			continue;
+		handlers_skip_cave(ctl, from + i, bytes + i);
+		if (reuse)
 			memset(bytes + i, 0, len);
+	}
 }
 
 /* Sets ctl->cave, in [from, to); with @reuse caves of dead tracers count as zero. */
@@ -113,8 +120,7 @@ static int place_between(struct compel_ctl *ctl, uint64_t from, uint64_t to, boo
 		return -ENOMEM;
 	if (target_read(ctl->mem, from, bytes, size))
 		return -ENOEXEC;
-	if (reuse)
-		clear_dead_caves(bytes, size);
+	find_dead_caves(ctl, from, bytes, size, reuse);
 	at = zero_run(bytes, size, ctl->cave_len);
 	if (at == size)
 		return -ENOEXEC;
@@ -154,7 +160,7 @@ int cave_place(struct compel_ctl *ctl, size_t len)
 	int err = -ENOEXEC;
 
 	ctl->cave_len = len;
-	/* A signal handler may still return into a dead tracer's cave: unused space first. */
+	/* Unused space first: not every handler that returns into a dead tracer's cave can be found (swapcontext(3)). */
 	for (int how = 0; how < 4 && err == -ENOEXEC; how++)
 		err = place_in_maps(ctl, how < 2, how & 1);
 	if (!err)

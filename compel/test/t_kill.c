@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/time.h>
 #include <sys/timerfd.h>
 
 #include "base/bits.h"
@@ -143,6 +144,40 @@ static void signals_loop(void)
 	}
 }
 
+/* The next tracer comes while the handler runs, which may have interrupted the code of the last one. */
+static void on_slow_signal(int sig)
+{
+	static volatile int depth;
+
+	if (depth++ < 2)
+		for (int i = 0; i < 10; i++) {
+			for (volatile int j = 0; j < 30000; j++)
+				;
+			turn(true, 0);
+		}
+	depth--;
+}
+
+static void handlers_loop(void)
+{
+	const struct itimerval often = { { 0, 1000 }, { 0, 1000 } };
+	struct sigaction sa = { .sa_handler = on_slow_signal, .sa_flags = SA_NODEFER | SA_ONSTACK };
+
+	if (sigaction(SIGALRM, &sa, NULL) || setitimer(ITIMER_REAL, &often, NULL))
+		exit(1);
+	signals_loop();
+}
+
+static void altstack_loop(void)
+{
+	static char space[1 << 18];
+	const stack_t stack = { .ss_sp = space, .ss_size = sizeof(space) };
+
+	if (sigaltstack(&stack, NULL))
+		exit(1);
+	handlers_loop();
+}
+
 static void *spin_thread(void *arg)
 {
 	volatile long *count = arg;
@@ -192,6 +227,8 @@ static const struct kind kinds[] = {
 	{ "epoll", epoll_loop, session, false, false, false },
 	{ "pipe", pipe_loop, session, true, false, false },
 	{ "signals", signals_loop, session, false, true, false },
+	{ "handlers", handlers_loop, session, false, false, false },
+	{ "altstack", altstack_loop, session, false, false, false },
 	{ "stopped", registers_loop, session, false, false, true },
 	{ "threads", threads_loop, session_threads, false, false, false },
 };

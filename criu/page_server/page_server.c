@@ -87,8 +87,9 @@ static int serve_client(struct page_server *server)
 	if (!err && outcome.complete)
 		images_dedup(&server->images);
 	else if (!err && outcome.unknown)
-		log_warn("--auto-dedup: nothing is freed in the previous images: %s. If it is complete, `criu dedup` frees it when all images are in one directory",
-			 outcome.unknown);
+		log_warn(
+			"--auto-dedup: nothing is freed in the previous images: %s. If it is complete, `criu dedup` frees it when all images are in one directory",
+			outcome.unknown);
 	return err;
 }
 

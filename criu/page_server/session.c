@@ -189,8 +189,9 @@ static int wait_for_outcome(struct session *s)
 	s->outcome->complete = m.command == MESSAGE_COMPLETE;
 	if (s->outcome->complete)
 		return wait_for_end(s);
-	s->outcome->unknown = err == -EINTR ? "the server was stopped before the dump was complete" :
-					      "the client has not told that its dump is complete: it has failed, or was killed";
+	s->outcome->unknown = err == -EINTR ?
+				      "the server was stopped before the dump was complete" :
+				      "the client has not told that its dump is complete: it has failed, or was killed";
 	return 0;
 }
 
@@ -286,7 +287,9 @@ int page_session_serve(struct connection *connection, struct images *images, boo
 		       struct page_session_outcome *outcome)
 {
 	_cleanup_free_ char *buffer = malloc(BUFFER_SIZE);
-	struct session s = { .connection = connection, .images = images, .shared = shared, .buffer = buffer, .outcome = outcome };
+	struct session s = {
+		.connection = connection, .images = images, .shared = shared, .buffer = buffer, .outcome = outcome
+	};
 	struct message m = { 0 };
 	int err = buffer ? 0 : fail(-ENOMEM, "buffer for pages");
 

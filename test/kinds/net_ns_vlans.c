@@ -49,7 +49,8 @@ int main(int argc, char **argv)
 	if (system("PATH=/usr/sbin:/usr/bin:/sbin:/bin; bridge -V") != 0)
 		test_skip("no bridge(8) (package iproute2)");
 	need(!unshare(CLONE_NEWNET), "unshare");
-	if (system("PATH=/usr/sbin:/usr/bin:/sbin:/bin; ip link set lo up && ip link add probe type bridge vlan_filtering 1 && ip link del probe") != 0)
+	if (system("PATH=/usr/sbin:/usr/bin:/sbin:/bin; ip link set lo up && ip link add probe type bridge vlan_filtering 1 && ip link del probe") !=
+	    0)
 		test_skip("this kernel's bridges have no VLANs (CONFIG_BRIDGE_VLAN_FILTERING)");
 	net_do(setup);
 	sleep_ms(2500); /* the state of the devices settles */

@@ -156,13 +156,14 @@ int main(int argc, char **argv)
 	for (int i = 0; i < NR; i++) {
 		double is = after[i].ahead - root.ahead;
 
-		check(is > ahead[i] - SLACK && is < ahead[i] + SLACK, "%s: its clock is %f s ahead, not %f", names[i], is,
-		      ahead[i]);
+		check(is > ahead[i] - SLACK && is < ahead[i] + SLACK, "%s: its clock is %f s ahead, not %f", names[i],
+		      is, ahead[i]);
 		check(after[i].owned == before[i].owned, "%s: its user namespace %s its time namespace", names[i],
 		      after[i].owned ? "owns" : "does not own");
 		check(after[i].ns != root.ns, "%s: it is in the time namespace of the root", names[i]);
 	}
 	check(after[OWN].ns == after[CHILD].ns, "processes that shared a namespace are in two");
-	check(after[OWN].ns != after[INNER].ns && after[OWN].ns != after[ORDINARY].ns, "two namespaces have become one");
+	check(after[OWN].ns != after[INNER].ns && after[OWN].ns != after[ORDINARY].ns,
+	      "two namespaces have become one");
 	test_done();
 }

@@ -15,9 +15,9 @@
 #include "util_check.h"
 
 #define PATH "PATH=/usr/sbin:/usr/bin:/sbin:/bin; "
-#define BRIDGES                                                                                                          \
-	PATH "set -e; ip link add br0 type bridge vlan_filtering 1 vlan_default_pvid 7; ip link add br1 type bridge;"   \
-	     "for i in 0 1 2; do ip link add v$i type veth peer name w$i; done;"                                         \
+#define BRIDGES                                                                                                       \
+	PATH "set -e; ip link add br0 type bridge vlan_filtering 1 vlan_default_pvid 7; ip link add br1 type bridge;" \
+	     "for i in 0 1 2; do ip link add v$i type veth peer name w$i; done;"                                      \
 	     "ip link set v0 master br0; ip link set v1 master br0; ip link set v2 master br1; bridge link set dev v1 vlan_tunnel on"
 
 static int blockers;
@@ -39,7 +39,7 @@ static const struct br_vlan_msg head = { .family = AF_BRIDGE, .ifindex = 5 };
 
 /* As the kernel lists it: a VLAN with all options. */
 static void list_vlan(struct route_batch *b, struct bridge_vlan_info info, uint16_t last, const uint8_t options[4],
-		       uint32_t tunnel)
+		      uint32_t tunnel)
 {
 	static const int numbers[] = { BRIDGE_VLANDB_ENTRY_STATE, BRIDGE_VLANDB_ENTRY_MCAST_ROUTER, 7, 9 };
 	struct nlattr *entry = route_nest(b, BRIDGE_VLANDB_ENTRY), *nest;
@@ -75,7 +75,8 @@ static void requests(void)
 	const struct nlattr *tb[10], *info, *tunnel;
 
 	route_message(&listed, RTM_NEWVLAN, 0, &head, sizeof(head));
-	list_vlan(&listed, (struct bridge_vlan_info){ BRIDGE_VLAN_INFO_UNTAGGED | BRIDGE_VLAN_INFO_PVID, 300 }, 0, usual, 0);
+	list_vlan(&listed, (struct bridge_vlan_info){ BRIDGE_VLAN_INFO_UNTAGGED | BRIDGE_VLAN_INFO_PVID, 300 }, 0,
+		  usual, 0);
 	list_vlan(&listed, (struct bridge_vlan_info){ 0, 400 }, 450, special, 1400);
 	route_message_end(&listed);
 	CHECK(!listed.err && !net_vlans_add((void *)listed.bytes.data, &made) && made.nr == 1 && !made.err);
@@ -86,7 +87,8 @@ static void requests(void)
 	entry_of(&made, tb);
 	info = tb[BRIDGE_VLANDB_ENTRY_INFO];
 	CHECK(info && ((struct bridge_vlan_info *)nla_data(info))->vid == 300);
-	CHECK(((struct bridge_vlan_info *)nla_data(info))->flags == (BRIDGE_VLAN_INFO_UNTAGGED | BRIDGE_VLAN_INFO_PVID));
+	CHECK(((struct bridge_vlan_info *)nla_data(info))->flags ==
+	      (BRIDGE_VLAN_INFO_UNTAGGED | BRIDGE_VLAN_INFO_PVID));
 	for (int i = BRIDGE_VLANDB_ENTRY_RANGE; i < 10; i++)
 		CHECK(!tb[i]);
 
@@ -125,7 +127,8 @@ static void malformed(void)
 
 static bool has_vlans(void)
 {
-	if (!unshare(CLONE_NEWNET) && !system(PATH "ip link add probe type bridge vlan_filtering 1 && ip link del probe"))
+	if (!unshare(CLONE_NEWNET) &&
+	    !system(PATH "ip link add probe type bridge vlan_filtering 1 && ip link del probe"))
 		return true;
 	printf("skip: no own network namespace, no ip(8), or bridges without VLANs (CONFIG_BRIDGE_VLAN_FILTERING)\n");
 	return false;
@@ -244,11 +247,13 @@ static void kernel(void)
 		return;
 	CHECK(net_has_vlan_tables(&entry) && net_filters_vlans(&entry));
 	CHECK(!unshare(CLONE_NEWNET) && !route_open(&from) && !system(BRIDGES));
-	CHECK(!system(PATH "set -e; bridge vlan add dev v0 vid 100-199; bridge vlan add dev v0 vid 300 pvid untagged;"
-			   "bridge vlan del dev v1 vid 7; bridge vlan add dev v1 vid 5 untagged; bridge vlan add dev br0 vid 100-150 self;"
-			   "bridge vlan del dev br0 vid 7 self; bridge vlan add dev v2 vid 2-4094; bridge vlan del dev br1 vid 1 self;"
-			   "bridge vlan add dev v1 vid 50-59; bridge vlan add dev v1 vid 50-59 tunnel_info id 1050-1059;"
-			   "bridge vlan set dev v0 vid 110-120 state blocking; bridge vlan set dev v0 vid 100 mcast_router 2"));
+	CHECK(!system(
+		PATH
+		"set -e; bridge vlan add dev v0 vid 100-199; bridge vlan add dev v0 vid 300 pvid untagged;"
+		"bridge vlan del dev v1 vid 7; bridge vlan add dev v1 vid 5 untagged; bridge vlan add dev br0 vid 100-150 self;"
+		"bridge vlan del dev br0 vid 7 self; bridge vlan add dev v2 vid 2-4094; bridge vlan del dev br1 vid 1 self;"
+		"bridge vlan add dev v1 vid 50-59; bridge vlan add dev v1 vid 50-59 tunnel_info id 1050-1059;"
+		"bridge vlan set dev v0 vid 110-120 state blocking; bridge vlan set dev v0 vid 100 mcast_router 2"));
 	CHECK(!list(from, &saved) && !blockers);
 	CHECK(!unshare(CLONE_NEWNET) && !route_open(&to) && !system(BRIDGES));
 	CHECK(!list(to, &other) && !same(&saved, &other));

@@ -54,6 +54,33 @@ void arch_cave_fill(void *buf, const struct compel_regs *after, uint64_t mask)
 	memcpy((char *)buf + (cave_data - cave_begin), &data, sizeof(data));
 }
 
+void arch_cave_after(const void *cave, struct compel_regs *ret_regs)
+{
+	struct cave_data data;
+
+	memcpy(&data, (const char *)cave + (cave_data - cave_begin), sizeof(data));
+	*ret_regs = (struct compel_regs){
+		.r15 = data.r15,
+		.r14 = data.r14,
+		.r13 = data.r13,
+		.r12 = data.r12,
+		.bp = data.bp,
+		.bx = data.bx,
+		.r11 = data.r11,
+		.r10 = data.r10,
+		.r9 = data.r9,
+		.r8 = data.r8,
+		.ax = data.ax,
+		.cx = data.cx,
+		.dx = data.dx,
+		.si = data.si,
+		.di = data.di,
+		.ip = data.ip,
+		.flags = data.flags,
+		.sp = data.sp,
+	};
+}
+
 static void set_cure(struct compel_regs *regs, const struct cure *cure)
 {
 	regs->r15 = cure->mode;

@@ -41,6 +41,11 @@ bool arch_regs_native(const struct compel_regs *regs)
 	return regs->cs == CS_USER64;
 }
 
+uint64_t arch_sp(const struct compel_regs *regs)
+{
+	return regs->sp;
+}
+
 uint64_t arch_ip(const struct compel_regs *regs)
 {
 	return regs->ip;

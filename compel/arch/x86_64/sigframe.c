@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
-/* The kernel's signal frame (arch/x86/include/asm/sigframe.h), as rt_sigreturn reads it. */
+/* The kernel's signal frame (arch/x86/include/asm/sigframe.h), as rt_sigreturn reads it and a handler finds it. */
 #include <asm/sigcontext.h>
 #include <compel/jump.h>
+#include <stddef.h>
 #include <string.h>
+#include "../../src/arch.h"
 #include "base/bits.h"
 
 /* The kernel's struct ucontext and siginfo, spelled out: their headers conflict with libc's. */
@@ -30,7 +32,7 @@ size_t compel_sigframe_size(const struct compel_thread_state *state)
 	return FRAME_SPACE + 64 + state->xsave_len + FP_XSTATE_MAGIC2_SIZE;
 }
 
-static void fill_registers(struct sigcontext_64 *to, const struct compel_regs *r)
+static void fill_general(struct sigcontext_64 *to, const struct compel_regs *r)
 {
 	to->r8 = r->r8;
 	to->r9 = r->r9;
@@ -50,6 +52,11 @@ static void fill_registers(struct sigcontext_64 *to, const struct compel_regs *r
 	to->sp = r->sp;
 	to->ip = r->ip;
 	to->flags = r->flags;
+}
+
+static void fill_registers(struct sigcontext_64 *to, const struct compel_regs *r)
+{
+	fill_general(to, r);
 	to->cs = r->cs;
 	to->ss = r->ss;
 }
@@ -84,4 +91,30 @@ uint64_t compel_sigframe_build(const struct compel_thread_state *state, const st
 	memcpy(fpu + state->xsave_len, &magic2, sizeof(magic2));
 	f->mcontext.fpstate = (uintptr_t)fpu;
 	return (uintptr_t)f + 8;
+}
+
+/* ---- frames of handlers in a target ---- */
+
+size_t arch_frame_size(void)
+{
+	return sizeof(struct frame);
+}
+
+size_t arch_frame_ip_offset(void)
+{
+	return offsetof(struct frame, mcontext.ip);
+}
+
+bool arch_frame_skip_cave(void *frame, const struct compel_regs *after)
+{
+	struct frame f;
+	struct sigcontext_64 *c = &f.mcontext;
+
+	memcpy(&f, frame, sizeof(f));
+	if (c->sp != after->sp || c->bp != after->bp || c->bx != after->bx || c->r8 != after->r8 ||
+	    c->r9 != after->r9 || c->r14 != after->r14)
+		return false;
+	fill_general(c, after);
+	memcpy(frame, &f, sizeof(f));
+	return true;
 }

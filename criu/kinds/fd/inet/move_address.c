@@ -21,7 +21,8 @@ struct moves {
 	struct move *v;
 	size_t n;
 	struct hash ends; /* of connections: their two ends -> struct inet_socket */
-	struct hash waiting; /* ids of clients that have not been accepted: of those, only the listening socket is inside */
+	struct hash
+		waiting; /* ids of clients that have not been accepted: of those, only the listening socket is inside */
 };
 
 static int parse(const char *text, struct in6_addr *ret)
@@ -108,10 +109,11 @@ static int find_peers(const struct moves *m, const struct inet_restore *data)
 		inet_entry_target(sk->entry, &to);
 		sk->peer_is_inside = hash_get(&m->waiting, sk->file->id, &one) || has_peer(m, &from, &to);
 		if (move_of(m, &from) && !sk->peer_is_inside)
-			err = fail(-EADDRNOTAVAIL,
-				   "--tcp-address: file %#x: the peer of the TCP connection from %s to %s is not in the tree, "
-				   "and knows the old address only; have it closed with --tcp-close",
-				   sk->file->id, inet_address_text(&from, src), inet_address_text(&to, dst));
+			err = fail(
+				-EADDRNOTAVAIL,
+				"--tcp-address: file %#x: the peer of the TCP connection from %s to %s is not in the tree, "
+				"and knows the old address only; have it closed with --tcp-close",
+				sk->file->id, inet_address_text(&from, src), inet_address_text(&to, dst));
 	}
 	return err;
 }

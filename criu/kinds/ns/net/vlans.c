@@ -23,10 +23,10 @@ enum { VLAN_MCAST_N_GROUPS = 7, VLAN_MCAST_MAX_GROUPS = 8, VLAN_NEIGH_SUPPRESS =
 #define NEW_ROUTER 1 /* MDB_RTR_TYPE_TEMP_QUERY */
 
 /* Of which the number of groups is only reported, and statistics only if they are asked for. */
-#define KNOWN                                                                                           \
-	(BIT(BRIDGE_VLANDB_ENTRY_INFO) | BIT(BRIDGE_VLANDB_ENTRY_RANGE) | BIT(BRIDGE_VLANDB_ENTRY_STATE) |    \
-	 BIT(BRIDGE_VLANDB_ENTRY_TUNNEL_INFO) | BIT(BRIDGE_VLANDB_ENTRY_STATS) |                             \
-	 BIT(BRIDGE_VLANDB_ENTRY_MCAST_ROUTER) | BIT(VLAN_MCAST_N_GROUPS) | BIT(VLAN_MCAST_MAX_GROUPS) | \
+#define KNOWN                                                                                              \
+	(BIT(BRIDGE_VLANDB_ENTRY_INFO) | BIT(BRIDGE_VLANDB_ENTRY_RANGE) | BIT(BRIDGE_VLANDB_ENTRY_STATE) | \
+	 BIT(BRIDGE_VLANDB_ENTRY_TUNNEL_INFO) | BIT(BRIDGE_VLANDB_ENTRY_STATS) |                           \
+	 BIT(BRIDGE_VLANDB_ENTRY_MCAST_ROUTER) | BIT(VLAN_MCAST_N_GROUPS) | BIT(VLAN_MCAST_MAX_GROUPS) |   \
 	 BIT(VLAN_NEIGH_SUPPRESS))
 
 static const struct nlattr *info_of_bridge(const NetDeviceEntry *entry, int type)
@@ -97,10 +97,11 @@ int net_vlans_list(struct dump *dump, const struct ns *ns, struct nl_sock *route
 	if (err && err != -EOPNOTSUPP)
 		return fail(err, "list the VLANs of bridges (rtnetlink, RTM_GETVLAN)");
 	if (err && found->filters_vlans)
-		dump_blocker(dump, task, -1,
-			     "network namespace %u: a bridge filters VLANs, which only Linux 5.6 and later lists with all their "
-			     "options: switch it off (ip link set DEVICE type bridge vlan_filtering 0)",
-			     ns->id);
+		dump_blocker(
+			dump, task, -1,
+			"network namespace %u: a bridge filters VLANs, which only Linux 5.6 and later lists with all their "
+			"options: switch it off (ip link set DEVICE type bridge vlan_filtering 0)",
+			ns->id);
 	if (listing.device)
 		dump_blocker(dump, task, -1,
 			     "network namespace %u: a VLAN of device %u (bridge vlan show) has an unknown option "
