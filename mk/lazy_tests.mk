@@ -6,7 +6,7 @@ $(LAZY_TEST): $(BUILD)/test/unit/lazy_space.o $(BUILD)/obj/criu/lazy/space.o
 	$(CC) $(LDFLAGS) -o $@ $^
 
 LAZY_FUZZ     := $(BUILD)/test/fuzz/fuzz_lazy
-LAZY_FUZZ_SRC := criu/lazy/arrivals.c criu/lazy/journal.c criu/lazy/space.c $(wildcard criu/util/*.c criu/util/$(ARCH)/*.c)
+LAZY_FUZZ_SRC := criu/lazy/arrivals.c criu/lazy/journal.c criu/lazy/members.c criu/lazy/space.c criu/kernel/scan.c $(wildcard criu/kernel/proc_*.c) $(wildcard criu/util/*.c criu/util/$(ARCH)/*.c)
 FUZZ_TARGETS  += $(LAZY_FUZZ)
 
 $(LAZY_FUZZ): $(BUILD)/%: %.c $(LAZY_FUZZ_SRC) $(wildcard criu/lazy/*.h criu/util/*.h)

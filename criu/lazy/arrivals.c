@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "lazy/arrivals.h"
 #include "lazy/lazy.h"
+#include "lazy/members.h"
 #include "util/log.h"
 
 static int attach(struct lazy_daemon *d, const struct lazy_arrival *arrival)
@@ -51,6 +52,8 @@ static int complete(struct lazy_daemon *d, struct lazy_arrival *arrival)
 		  arrival->pid < 0	    ? note_none(d, -arrival->pid) :
 					      attach(d, arrival);
 
+	if (!err)
+		err = member_arrived(d, arrival);
 	if (!err) {
 		d->arrived++;
 		atomic_store(&arrival->complete, 1);

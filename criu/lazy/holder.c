@@ -6,7 +6,6 @@
  */
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -14,10 +13,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "base/bits.h"
-#include "kernel/proc_pid.h"
 #include "lazy/arrivals.h"
 #include "lazy/events.h"
 #include "lazy/holder.h"
+#include "lazy/members.h"
 #include "lazy/remote.h"
 #include "lazy/report.h"
 #include "lazy/uffd.h"
@@ -136,41 +135,13 @@ static bool is_held(const struct lazy_space *space)
 	return space->uffd >= 0 && !space->ended;
 }
 
-static void add_descendants(struct pid_array *all)
-{
-	for (size_t i = 0; i < all->n; i++) {
-		_cleanup_proc_ struct proc proc = PROC_CLOSED;
-		struct pid_array children = { 0 };
-
-		if (!proc_open(all->v[i], &proc) && !proc_children(&proc, &children))
-			for (size_t c = 0; c < children.n; c++)
-				array_add(all, children.v[c]);
-		array_free(&children);
-	}
-}
-
 /*
  * The source is a tree that continues when it sees the end of our connection, which is open here: of two trees that
- * have become different only one may run. A process that is stopped forks no more.
+ * have become different only one may run.
  */
 static void end_tree(struct lazy_daemon *d)
 {
-	const int signals[] = { SIGSTOP, SIGKILL };
-
-	for (size_t s = 0; s < ARRAY_SIZE(signals); s++) {
-		struct pid_array all = { 0 };
-
-		for (size_t i = 0; i < d->arrived; i++) {
-			pid_t pid = journal_arrived_pid(&d->journal->arrivals[i]);
-
-			if (pid > 0)
-				array_add(&all, pid);
-		}
-		add_descendants(&all);
-		for (size_t i = 0; i < all.n; i++)
-			kill(all.v[i], signals[s]);
-		array_free(&all);
-	}
+	members_kill(d);
 	lazy_log(d);
 	log_error("the restored tree is ended, as not all of its memory has come: it continues at the source");
 }

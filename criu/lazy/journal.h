@@ -21,6 +21,8 @@
 struct lazy_arrival {
 	int32_t pid; /* in the images; 0: nothing yet; negative: it has no memory of its own */
 	_Atomic uint32_t complete; /* by the daemon */
+	_Atomic uint32_t has_pidfd;
+	int32_t pidfd; /* of that process, if it may have to be ended */
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int)) +
 					      CMSG_SPACE(sizeof(struct ucred))]; /* as received */
 };
