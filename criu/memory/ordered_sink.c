@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* For stores that can only be written sequentially: batches are written in order, each by the thread that has it. */
+/*
+ * For stores that can only be written sequentially: batches are written in order, each by the thread that has it, and at the end the
+ * page map.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include "base/bits.h"
 #include "base/cleanup.h"
 #include "image/pagemap.h"
 #include "image/writer.h"
+#include "memory/kept_runs.h"
 #include "memory/page_sink.h"
 #include "memory/turns.h"
 #include "util/log.h"
@@ -15,6 +19,7 @@ struct ordered_sink {
 	struct image_store *dir;
 	struct pagemap_writer *map;
 	struct image_writer *pages;
+	struct kept_runs runs;
 	struct turns turns;
 };
 
@@ -30,10 +35,12 @@ static int dir_error(const struct ordered_sink *s, int err)
 
 static int add_run(struct page_sink *sink, const struct page_run *run)
 {
-	struct ordered_sink *s = ordered_of(sink);
-	uint32_t flags = page_run_flags(run);
+	return page_run_flags(run) ? kept_runs_add(&ordered_of(sink)->runs, run) : 0;
+}
 
-	return flags ? dir_error(s, pagemap_add(s->map, run->start, (run->end - run->start) / PAGE_SZ, flags)) : 0;
+static int add_zeros(struct page_sink *sink, uint64_t start, uint64_t end)
+{
+	return kept_runs_add_zeros(&ordered_of(sink)->runs, start, end);
 }
 
 static int begin(struct page_sink *sink, uint64_t bytes)
@@ -65,8 +72,19 @@ static void discard(struct page_sink *sink)
 
 	pagemap_discard(s->map);
 	image_discard(s->pages);
+	kept_runs_free(&s->runs);
 	turns_free(&s->turns);
 	free(s);
+}
+
+static int write_page_map(struct ordered_sink *s)
+{
+	struct page_run run;
+	int err = 0;
+
+	while (!err && kept_runs_next(&s->runs, UINT64_MAX, &run))
+		err = pagemap_add(s->map, run.start, (run.end - run.start) / PAGE_SZ, page_run_flags(&run));
+	return dir_error(s, err ? err : pagemap_close(steal_ptr(&s->map)));
 }
 
 static int finish(struct page_sink *sink)
@@ -75,7 +93,7 @@ static int finish(struct page_sink *sink)
 	int err = dir_error(s, image_close(steal_ptr(&s->pages)));
 
 	if (!err)
-		err = dir_error(s, pagemap_close(steal_ptr(&s->map)));
+		err = write_page_map(s);
 	discard(sink);
 	return err;
 }
@@ -83,6 +101,7 @@ static int finish(struct page_sink *sink)
 static const struct page_sink_ops ordered_sink_ops = {
 	.add_run = add_run,
 	.begin = begin,
+	.add_zeros = add_zeros,
 	.write = write_batch,
 	.give_up = give_up,
 	.finish = finish,

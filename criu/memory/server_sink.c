@@ -1,24 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Pages are sent to a page server: the header of each run, then its content. A connection has one order, so a thread that
- * comes with a batch waits for its turn, and reads the next one meanwhile.
+ * Pages are sent to a page server: the header of each run, or of what a batch has of it, then its content. A connection has one order,
+ * so a thread that comes with a batch waits for its turn, and reads the next one meanwhile.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include "base/bits.h"
 #include "base/cleanup.h"
+#include "memory/kept_runs.h"
 #include "memory/page_sink.h"
 #include "memory/turns.h"
 #include "transport/client.h"
 #include "util/array.h"
 #include "util/log.h"
 
-struct sent_run {
-	uint64_t start, end;
-	uint16_t flags;
-};
-
-ARRAY_OF(sent_runs, struct sent_run);
 ARRAY_OF(iovecs, struct iovec);
 
 struct message_bytes {
@@ -29,11 +24,9 @@ ARRAY_OF(headers, struct message_bytes);
 struct server_sink {
 	struct page_sink sink;
 	struct page_client *client;
-	struct sent_runs runs;
-	struct turns turns;
+	struct turns turns; /* its lock is also that of: */
+	struct kept_runs runs;
 	/* Of the thread whose turn it is. */
-	size_t next_run; /* the first whose header has not been sent */
-	uint64_t sent, left; /* content of the one before that has been, and is still to be, sent */
 	struct iovecs pieces;
 	struct headers headers; /* where the pieces point to */
 };
@@ -43,23 +36,39 @@ static struct server_sink *server_sink_of(struct page_sink *sink)
 	return container_of(sink, struct server_sink, sink);
 }
 
+/* 0: it is not sent. */
+static uint16_t header_flags(const struct page_run *run)
+{
+	if (page_run_has_content(run))
+		return MESSAGE_PRESENT | (run->may_be_lazy ? MESSAGE_LAZY : 0);
+	return run->outcome == PAGES_PARENT ? MESSAGE_IN_PARENT : 0;
+}
+
 static int add_run(struct page_sink *sink, const struct page_run *run)
 {
-	struct server_sink *s = server_sink_of(sink);
-	struct sent_run *last = s->runs.n ? &s->runs.v[s->runs.n - 1] : NULL;
-	struct sent_run next = { .start = run->start, .end = run->end };
+	return header_flags(run) ? kept_runs_add(&server_sink_of(sink)->runs, run) : 0;
+}
 
-	if (page_run_has_content(run))
-		next.flags = MESSAGE_PRESENT | (run->may_be_lazy ? MESSAGE_LAZY : 0);
-	else if (run->outcome == PAGES_PARENT)
-		next.flags = MESSAGE_IN_PARENT;
-	else
-		return 0;
-	if (last && last->end == next.start && last->flags == next.flags) {
-		last->end = next.end;
-		return 0;
-	}
-	return array_add(&s->runs, next) ? fail(-ENOMEM, "list of pages") : 0;
+/* While another thread may be sending what comes before. */
+static int add_zeros(struct page_sink *sink, uint64_t start, uint64_t end)
+{
+	struct server_sink *s = server_sink_of(sink);
+	int err;
+
+	pthread_mutex_lock(&s->turns.lock);
+	err = kept_runs_add_zeros(&s->runs, start, end);
+	pthread_mutex_unlock(&s->turns.lock);
+	return err;
+}
+
+static bool next_run(struct server_sink *s, uint64_t max, struct page_run *ret)
+{
+	bool got;
+
+	pthread_mutex_lock(&s->turns.lock);
+	got = kept_runs_next(&s->runs, max, ret);
+	pthread_mutex_unlock(&s->turns.lock);
+	return got;
 }
 
 static int begin(struct page_sink *sink, uint64_t bytes)
@@ -67,15 +76,11 @@ static int begin(struct page_sink *sink, uint64_t bytes)
 	return 0;
 }
 
-static int add_header(struct server_sink *s)
+static int add_header(struct server_sink *s, const struct page_run *run)
 {
-	const struct sent_run *run = &s->runs.v[s->next_run++];
 	struct message_bytes header;
 
-	page_client_encode_run(s->client, run->flags, run->start, (run->end - run->start) / PAGE_SZ, header.v);
-	if (run->flags & MESSAGE_PRESENT)
-		s->left = run->end - run->start;
-	s->sent = 0;
+	page_client_encode_run(s->client, header_flags(run), run->start, (run->end - run->start) / PAGE_SZ, header.v);
 	/* The array may move: addresses are set at the end. */
 	return array_add(&s->headers, header) ||
 			       array_add(&s->pieces, ((struct iovec){ .iov_base = NULL, .iov_len = MESSAGE_SIZE })) ?
@@ -88,11 +93,13 @@ static int add_header(struct server_sink *s)
 
 static int add_content(struct server_sink *s, const char *data, uint64_t len)
 {
-	struct iovec piece = { (void *)data, len };
+	for (uint64_t at = 0; at < len; at += CONTENT_STEP) {
+		struct iovec piece = { (void *)(data + at), MIN_OF(len - at, CONTENT_STEP) };
 
-	s->left -= len;
-	s->sent += len;
-	return array_add(&s->pieces, piece) ? fail(-ENOMEM, "list of pages") : 0;
+		if (array_add(&s->pieces, piece))
+			return fail(-ENOMEM, "list of pages");
+	}
+	return 0;
 }
 
 static int send_pieces(struct server_sink *s)
@@ -108,17 +115,17 @@ static int send_pieces(struct server_sink *s)
 
 static int send_batch(struct server_sink *s, const struct page_batch *batch)
 {
+	struct page_run run;
 	int err = 0;
 
 	for (uint64_t done = 0; !err && done < batch->len;) {
-		uint64_t len = MIN_OF(MIN_OF(s->left, batch->len - done), CONTENT_STEP - s->sent % CONTENT_STEP);
-
-		if (len) {
-			err = add_content(s, (const char *)batch->data + done, len);
-			done += len;
-		} else {
-			err = s->next_run < s->runs.n ? add_header(s) : fail(-EIO, "pages without a run");
-		}
+		if (!next_run(s, batch->len - done, &run))
+			return fail(-EIO, "pages without a run");
+		err = add_header(s, &run);
+		if (err || !page_run_has_content(&run))
+			continue;
+		err = add_content(s, (const char *)batch->data + done, run.end - run.start);
+		done += run.end - run.start;
 	}
 	return err ? err : send_pieces(s);
 }
@@ -144,7 +151,7 @@ static void discard(struct page_sink *sink)
 {
 	struct server_sink *s = server_sink_of(sink);
 
-	array_free(&s->runs);
+	kept_runs_free(&s->runs);
 	array_free(&s->pieces);
 	array_free(&s->headers);
 	turns_free(&s->turns);
@@ -155,10 +162,11 @@ static void discard(struct page_sink *sink)
 static int finish(struct page_sink *sink)
 {
 	struct server_sink *s = server_sink_of(sink);
-	int err = s->left ? fail(-EIO, "pages are missing") : 0;
+	struct page_run run;
+	int err = 0;
 
-	while (!err && s->next_run < s->runs.n)
-		err = s->runs.v[s->next_run].flags & MESSAGE_PRESENT ? fail(-EIO, "pages are missing") : add_header(s);
+	while (!err && next_run(s, UINT64_MAX, &run))
+		err = page_run_has_content(&run) ? fail(-EIO, "pages are missing") : add_header(s, &run);
 	if (!err)
 		err = send_pieces(s);
 	discard(sink);
@@ -168,6 +176,7 @@ static int finish(struct page_sink *sink)
 static const struct page_sink_ops server_sink_ops = {
 	.add_run = add_run,
 	.begin = begin,
+	.add_zeros = add_zeros,
 	.write = write_batch,
 	.give_up = give_up,
 	.finish = finish,

@@ -14,6 +14,7 @@
 #include "image_helper.h"
 #include "memory/block_reader.h"
 #include "memory/copy_pages.h"
+#include "memory/kept_runs.h"
 #include "run/dump.h"
 #include "util/log.h"
 
@@ -100,14 +101,15 @@ static const char *outcomes_in_images(void)
 }
 
 /* Zeros at both ends of runs, in the middle, across a border, and all of a run. */
-static const char *zeros_in_images(void)
+static const struct page_run with_zeros[] = {
+	RUN(PAGE(10), PAGE(20), PAGES_WRITE, true),  RUN(PAGE(20), PAGE(24), PAGES_WRITE, false),
+	RUN(PAGE(30), PAGE(34), PAGES_WRITE, false), RUN(PAGE(34), PAGE(35), PAGES_SKIP, false),
+	RUN(PAGE(40), PAGE(44), PAGES_WRITE, false),
+};
+static const uint64_t zeros[][2] = { { 10, 12 }, { 15, 16 }, { 18, 21 }, { 30, 34 }, { 43, 44 } };
+
+static const char *zeros_in_images_with(sink_fn open)
 {
-	static const struct page_run runs[] = {
-		RUN(PAGE(10), PAGE(20), PAGES_WRITE, true),  RUN(PAGE(20), PAGE(24), PAGES_WRITE, false),
-		RUN(PAGE(30), PAGE(34), PAGES_WRITE, false), RUN(PAGE(34), PAGE(35), PAGES_SKIP, false),
-		RUN(PAGE(40), PAGE(44), PAGES_WRITE, false),
-	};
-	static const uint64_t zeros[][2] = { { 10, 12 }, { 15, 16 }, { 18, 21 }, { 30, 34 }, { 43, 44 } };
 	static const uint64_t left[][2] = { { 12, 15 }, { 16, 18 }, { 21, 24 }, { 40, 43 } };
 	_cleanup_scratch_ char *path = scratch_create();
 	_cleanup_pagemap_ struct pagemap *map = NULL;
@@ -119,9 +121,9 @@ static const char *zeros_in_images(void)
 	char next = 0;
 
 	EXPECT(!image_dir_open(path, &dump.dir) && !image_store_begin(dump.dir));
-	EXPECT(!image_sink_open(&dump, IMAGE_PAGEMAP, 7, &sink));
-	for (size_t i = 0; i < ARRAY_SIZE(runs); i++)
-		EXPECT(!sink->ops->add_run(sink, &runs[i]));
+	EXPECT(!open(&dump, IMAGE_PAGEMAP, 7, &sink));
+	for (size_t i = 0; i < ARRAY_SIZE(with_zeros); i++)
+		EXPECT(!sink->ops->add_run(sink, &with_zeros[i]));
 	EXPECT(!sink->ops->begin(sink, PAGE(256)));
 	for (size_t i = 0; i < ARRAY_SIZE(zeros); i++)
 		EXPECT(!sink->ops->add_zeros(sink, PAGE(zeros[i][0]), PAGE(zeros[i][1])));
@@ -137,6 +139,43 @@ static const char *zeros_in_images(void)
 		next += (char)map->runs[i].nr_pages;
 	}
 	image_store_close(dump.dir);
+	return NULL;
+}
+
+static const char *zeros_in_images(void)
+{
+	const char *why = zeros_in_images_with(image_sink_open);
+
+	return why ? why : zeros_in_images_with(ordered_sink_open);
+}
+
+/* Batches of two pages, each with the zeros before it, and those of the next one already there, or not. */
+static const char *parts_of_runs(void)
+{
+	static const uint64_t parts[][2] = { { 12, 14 }, { 14, 15 }, { 16, 17 }, { 17, 18 }, { 21, 22 },
+					     { 22, 24 }, { 34, 35 }, { 40, 42 }, { 42, 43 } };
+	static const size_t zeros_before[] = { 1, 2, 2, 3, 3, 3, 4, 4, 5 };
+
+	for (size_t ahead = 0; ahead < 3; ahead++) {
+		struct kept_runs k = { 0 };
+		struct page_run got;
+		uint64_t left = 0;
+
+		for (size_t i = 0; i < ARRAY_SIZE(with_zeros); i++)
+			EXPECT(!kept_runs_add(&k, &with_zeros[i]));
+		for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+			left = left ? left : PAGE(2);
+			while (k.zeros.n < MIN_OF(zeros_before[i] + ahead, ARRAY_SIZE(zeros)))
+				EXPECT(!kept_runs_add_zeros(&k, PAGE(zeros[k.zeros.n][0]), PAGE(zeros[k.zeros.n][1])));
+			EXPECT(kept_runs_next(&k, left, &got));
+			if (got.start != PAGE(parts[i][0]) || got.end != PAGE(parts[i][1]))
+				return because("part %zu: %lu-%lu", i, got.start / PAGE_SZ, got.end / PAGE_SZ);
+			left -= page_run_has_content(&got) ? got.end - got.start : 0;
+			EXPECT(i || !kept_runs_next(&k, 0, &got));
+		}
+		EXPECT(!kept_runs_next(&k, UINT64_MAX, &got));
+		kept_runs_free(&k);
+	}
 	return NULL;
 }
 
@@ -493,6 +532,7 @@ int main(void)
 	alarm(60);
 	run_case("outcomes in images", outcomes_in_images);
 	run_case("zeros in images", zeros_in_images);
+	run_case("parts of runs", parts_of_runs);
 	run_case("zeros are left out", zeros_are_left_out);
 	run_case("all content, in order", all_content_in_order);
 	run_case("through a stream", through_a_stream);
