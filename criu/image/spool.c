@@ -115,7 +115,7 @@ int spool_lock(struct spool *spool)
 {
 	int err = pthread_mutex_lock(&spool->index->lock);
 
-	/* We have it then. Released as it is, nobody gets it any more, and nobody waits. */
+	/* We have it then. Released as it is, it fails for every process, and none waits for it. */
 	if (err == EOWNERDEAD)
 		pthread_mutex_unlock(&spool->index->lock);
 	return -err;
