@@ -34,9 +34,9 @@ int image_read_record(struct image_reader *img, const ProtobufCMessageDescriptor
 int image_need_record(struct image_reader *img, const ProtobufCMessageDescriptor *type, void *ret_msg);
 /* The next `len` raw bytes, not copied: valid until image_done(). -EBADMSG if there are not enough. */
 int image_read_raw(struct image_reader *img, size_t len, const void **ret_buf);
-/* Remaining bytes of the file. */
 /* The bytes of the record that was read, or could not be read, last; NULL if they are not in the image. */
 const uint8_t *image_last_record(const struct image_reader *img, size_t *ret_len);
+/* Remaining bytes of the file. */
 size_t image_left(const struct image_reader *img);
 /* -EBADMSG if there are more bytes. */
 int image_expect_end(struct image_reader *img);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Does this machine have the memory for a tree? Without an answer in advance, the kernel gives it in the middle of the
- * restore, by killing processes that it chooses.
+ * restore, by killing processes that it chooses. Limits of control groups are not considered.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -9,7 +9,7 @@ struct encoder;
 /* @acceleration: of LZ4, from 1 on: faster, and larger. NULL if out of memory. */
 struct encoder *encoder_new(enum pagemap_codec codec, int acceleration);
 void encoder_free(struct encoder *e);
-/* Bytes of the result; 0 if it would not be shorter than @room. */
+/* Bytes of the result; 0 if it would be longer than @room. */
 size_t encoder_run(struct encoder *e, const void *from, size_t len, void *to, size_t room);
 
 /* Exactly @room bytes; otherwise -EBADMSG. */

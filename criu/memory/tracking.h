@@ -30,7 +30,7 @@ struct task_track {
 	uint8_t *areas; /* enum track_area of each of dt->maps */
 	int uffd; /* ours of its memory; -1: none */
 	bool known; /* a tracker has it */
-	bool must_not_arm; /* the kernel may be writing to its pages without their page tables (memory/pinned.c) */
+	bool must_not_arm; /* the kernel may be writing to its pages without their page tables (track_is_pinned) */
 	int mem; /* its memory, for a copy of it while it runs: also after an execve(2), when that of the pid is another one */
 	struct page_scan scan; /* the same */
 	struct pagemap
