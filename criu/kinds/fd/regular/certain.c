@@ -3,16 +3,25 @@
  * Files that a restore could not open: a task has no permission to open them (any more), and nothing proves that the path
  * leads to the same file (run/names.h). Checked where the file system has no times of creation.
  */
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/magic.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 #include "base/bits.h"
+#include "base/cleanup.h"
 #include "kernel/device.h"
 #include "kinds/fd/regular/internal.h"
+#include "run/path.h"
 #include "run/trusted_path.h"
+#include "util/fds.h"
+#include "util/proc_root.h"
+
+enum { MAY_SEARCH = 1, MAY_WRITE = 2, MAY_READ = 4 };
 
 static bool in_group(const struct proc_status *status, gid_t gid)
 {
@@ -24,31 +33,70 @@ static bool in_group(const struct proc_status *status, gid_t gid)
 }
 
 /* Access control lists are left to the restore. */
-static bool has_acl(const struct subject *s)
+static bool has_acl(int fd)
 {
-	return fgetxattr(s->local, "system.posix_acl_access", NULL, 0) > 0;
+	char path[PROC_FD_NAME_MAX];
+
+	proc_fd_path(path, fd);
+	return getxattr(path, "system.posix_acl_access", NULL, 0) > 0; /* style: fgetxattr(2) takes no O_PATH */
 }
 
-/* By its permissions alone. */
-static bool may_open(const struct dump *dump, const struct subject *s)
+/* By permissions alone: @need as in the last digit of a mode. */
+static bool may(const struct dump *dump, const struct dump_task *task, int fd, const struct stat *st, unsigned need)
 {
-	static const unsigned wanted[] = { [O_RDONLY] = 4, [O_WRONLY] = 2, [O_RDWR] = 6, [O_ACCMODE] = 6 };
-	const struct proc_status *status = s->task->nr_threads ? &s->task->threads[0].status : NULL;
-	unsigned need = wanted[s->flags & O_ACCMODE], has = s->st.st_mode;
+	const struct proc_status *status = &task->threads[0].status;
+	uint64_t caps = BIT(CAP_DAC_OVERRIDE);
+	unsigned has = st->st_mode;
+
+	if (need == MAY_READ || (need == MAY_SEARCH && S_ISDIR(st->st_mode)))
+		caps |= BIT(CAP_DAC_READ_SEARCH);
+	/* A task in another user namespace than the root opens files before it enters that, without capabilities. */
+	if (task->ns[NS_USER] == dump_task_of(dump->tree.root)->ns[NS_USER] && status->cap_eff & caps &&
+	    id_map_has(&dump->uid_map, st->st_uid) && id_map_has(&dump->gid_map, st->st_gid))
+		return true;
+	if (st->st_uid == status->uid[PROC_FS])
+		has >>= 6;
+	else if (in_group(status, st->st_gid))
+		has >>= 3;
+	return (has & need) == need || has_acl(fd);
+}
+
+static bool may_search(const struct dump *dump, const struct subject *s, const char *dir)
+{
+	_cleanup_close_ int fd = path_open(&dump->roots, s->mnt_id, dir, O_PATH | O_DIRECTORY);
+	struct stat st;
+
+	return fd < 0 || fstat(fd, &st) < 0 || may(dump, s->task, fd, &st, MAY_SEARCH);
+}
+
+/* May it look up the path? Each directory on it has to be searched. */
+static bool may_reach(const struct dump *dump, const struct subject *s, const char *name)
+{
+	char dir[PATH_MAX];
+
+	if (*name != '/' || strlen(name) >= sizeof(dir))
+		return true;
+	for (const char *end = strchr(name + 1, '/'); end; end = strchr(end + 1, '/')) {
+		memcpy(dir, name, (size_t)(end - name));
+		dir[end - name] = 0;
+		if (!may_search(dump, s, dir))
+			return false;
+	}
+	return may_search(dump, s, "/");
+}
+
+static bool may_open(const struct dump *dump, const struct subject *s, const char *name)
+{
+	static const unsigned wanted[] = { [O_RDONLY] = MAY_READ,
+					   [O_WRONLY] = MAY_WRITE,
+					   [O_RDWR] = MAY_READ | MAY_WRITE,
+					   [O_ACCMODE] = MAY_READ | MAY_WRITE };
+	unsigned need = s->flags & O_PATH ? 0 : wanted[s->flags & O_ACCMODE];
 
 	/* A check, which does not look at threads. */
-	if (!status)
+	if (!s->task->nr_threads)
 		return true;
-	/* A task in another user namespace than the root opens files before it enters that, without capabilities. */
-	if (s->task->ns[NS_USER] == dump_task_of(dump->tree.root)->ns[NS_USER] &&
-	    status->cap_eff & BIT(CAP_DAC_OVERRIDE) && id_map_has(&dump->uid_map, s->st.st_uid) &&
-	    id_map_has(&dump->gid_map, s->st.st_gid))
-		return true;
-	if (s->st.st_uid == status->uid[PROC_FS])
-		has >>= 6;
-	else if (in_group(status, s->st.st_gid))
-		has >>= 3;
-	return (has & need) == need || has_acl(s);
+	return may(dump, s->task, s->local, &s->st, need) && may_reach(dump, s, name);
 }
 
 /* The files of the tree's own, and those of /proc, are not those of the dump in any case. */
@@ -66,8 +114,7 @@ void regular_check_certain(struct dump *dump, const struct subject *s, const cha
 	char why[TRUST_WHY_MAX] = "";
 	int fd;
 
-	if (s->birth || !S_ISREG(s->st.st_mode) || !s->st.st_nlink || s->flags & O_PATH || may_open(dump, s) ||
-	    is_made_anew(dump, s))
+	if (s->birth || S_ISLNK(s->st.st_mode) || !s->st.st_nlink || may_open(dump, s, name) || is_made_anew(dump, s))
 		return;
 	fd = trusted_path_open(NULL, path_from(&dump->roots, s->mnt_id, name), true, why);
 	if (fd >= 0)
