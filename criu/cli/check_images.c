@@ -9,12 +9,6 @@
 #include "restore/restore.h"
 #include "run/obstacles.h"
 
-static void print_member(const char *name, const char *value)
-{
-	printf(", \"%s\": ", name);
-	print_json(value);
-}
-
 static void print_number(const char *name, bool known, int number)
 {
 	if (known)
@@ -30,12 +24,12 @@ static void report_json(void *arg, const struct obstacle *o)
 
 	printf("%s\n\t{", (*nr)++ ? "," : "");
 	print_number("pid", o->pid, o->pid);
-	print_member("comm", o->comm);
+	print_json_member("comm", o->comm);
 	printf(", ");
 	print_number("fd", o->fd >= 0, o->fd);
-	print_member("kind", o->kind);
-	print_member("path", o->path);
-	print_member("reason", o->text);
+	print_json_member("kind", o->kind);
+	print_json_member("path", o->path);
+	print_json_member("reason", o->text);
 	putchar('}');
 }
 

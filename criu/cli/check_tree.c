@@ -9,26 +9,20 @@
 #include "cli/print.h"
 #include "dump/dump.h"
 
-static void print_member(const char *name, const char *value)
-{
-	printf(", \"%s\": ", name);
-	print_json(value);
-}
-
 /* @arg points to their count. */
 static void report_json(void *arg, const struct blocker *b)
 {
 	size_t *nr = arg;
 
 	printf("%s\n\t{\"pid\": %d", (*nr)++ ? "," : "", b->pid);
-	print_member("comm", b->comm);
+	print_json_member("comm", b->comm);
 	if (b->fd >= 0)
 		printf(", \"fd\": %d", b->fd);
 	else
 		printf(", \"fd\": null");
-	print_member("kind", b->kind);
-	print_member("path", b->path);
-	print_member("reason", b->text);
+	print_json_member("kind", b->kind);
+	print_json_member("path", b->path);
+	print_json_member("reason", b->text);
 	putchar('}');
 }
 

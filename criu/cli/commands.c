@@ -52,7 +52,7 @@ const struct command commands[] = {
 		.about =
 			"Lists the processes of a dump with their memory and sockets, and where, when and with which options it\n"
 			"was made. Changes nothing, and restores nothing. What is missing or damaged is reported at the end, and\n"
-			"the exit status is 1 then; the rest is shown.\n",
+			"the exit status is 1 then; the rest is shown. What a restore here would lack: criu check -D DIR.\n",
 		.run = ps_command,
 	},
 	{

@@ -79,6 +79,12 @@ void print_json(const char *text)
 	putchar('"');
 }
 
+void print_json_member(const char *name, const char *value)
+{
+	printf(", \"%s\": ", name);
+	print_json(value);
+}
+
 void print_dot(const char *text)
 {
 	for (const unsigned char *s = (const unsigned char *)text; *s;) {

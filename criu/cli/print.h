@@ -11,6 +11,8 @@ void print_safe(const char *text, size_t columns);
 #define PRINT_ALL ((size_t)-1)
 /* A string of JSON, "null" for NULL. What is not UTF-8 becomes U+FFFD. */
 void print_json(const char *text);
+/* A member of an object that is not the first one. */
+void print_json_member(const char *name, const char *value);
 /* A string of Graphviz, without the quotes around it. */
 void print_dot(const char *text);
 /* "1.2M": at most 5 characters. */

@@ -5,12 +5,6 @@
 #include "cli/print.h"
 #include "cli/ps_forms.h"
 
-static void member(const char *name, const char *value)
-{
-	printf(", \"%s\": ", name);
-	print_json(value);
-}
-
 static void show_origin(const struct contents *c)
 {
 	const OriginEntry *o = c->inventory ? c->inventory->origin : NULL;
@@ -23,11 +17,11 @@ static void show_origin(const struct contents *c)
 		printf(", \"written\": %" PRId64, c->written);
 	else
 		printf(", \"written\": null");
-	member("host", o ? o->host : NULL);
-	member("kernel", o ? o->kernel : NULL);
-	member("cpu", o ? o->cpu : NULL);
-	member("boot_id", o ? o->boot_id : NULL);
-	member("program", o ? o->program : NULL);
+	print_json_member("host", o ? o->host : NULL);
+	print_json_member("kernel", o ? o->kernel : NULL);
+	print_json_member("cpu", o ? o->cpu : NULL);
+	print_json_member("boot_id", o ? o->boot_id : NULL);
+	print_json_member("program", o ? o->program : NULL);
 	printf(", \"options\": ");
 	if (!o) {
 		printf("null");
@@ -66,7 +60,7 @@ static void show_namespaces(const struct contents *c)
 		between = ", ";
 	}
 	putchar(']');
-	member("hostname", c->namespaces.hostname);
+	print_json_member("hostname", c->namespaces.hostname);
 }
 
 static void show_fd(const struct contents *c, const struct shown_fd *fd)
@@ -76,8 +70,8 @@ static void show_fd(const struct contents *c, const struct shown_fd *fd)
 
 	printf("{\"fd\": %d, \"kind\": ", fd->fd);
 	print_json(describe_kind(fd->file));
-	member("path", d.path);
-	member("text", err ? NULL : d.text.data);
+	print_json_member("path", d.path);
+	print_json_member("text", err ? NULL : d.text.data);
 	printf(", \"file\": %u, \"cloexec\": %s}", fd->file ? fd->file->id : 0, fd->cloexec ? "true" : "false");
 }
 
@@ -86,7 +80,7 @@ static void show_threads(const struct shown_task *t)
 	printf(", \"threads\": [");
 	for (size_t i = 0; i < t->nr_threads; i++) {
 		printf("%s{\"tid\": %d", i ? ", " : "", t->threads[i].tid);
-		member("comm", t->threads[i].comm);
+		print_json_member("comm", t->threads[i].comm);
 		putchar('}');
 	}
 	putchar(']');
@@ -107,11 +101,11 @@ static void show_task(const struct contents *c, const struct shown_task *t)
 
 	printf("{\"pid\": %d, \"ppid\": %d, \"pgid\": %d, \"sid\": %d, \"state\": \"%s\"", t->pid, t->ppid, t->pgid,
 	       t->sid, shown_state_text(t->state));
-	member("comm", t->comm);
-	member("command", t->command);
-	member("exe", t->exe);
-	member("cwd", t->cwd);
-	member("root", t->root);
+	print_json_member("comm", t->comm);
+	print_json_member("command", t->command);
+	print_json_member("exe", t->exe);
+	print_json_member("cwd", t->cwd);
+	print_json_member("root", t->root);
 	number_or_null("uid", t->has_uid, t->uid);
 	show_threads(t);
 	number_or_null("mapped", memory, t->memory.mapped);

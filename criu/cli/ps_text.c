@@ -143,8 +143,9 @@ static void show_totals(const struct contents *c)
 	}
 	putchar('\n');
 	label("tree");
-	printf("%zu process%s, %zu thread%s, %zu open file%s\n", c->nr_tasks, c->nr_tasks == 1 ? "" : "es", threads,
-	       threads == 1 ? "" : "s", c->nr_files, c->nr_files == 1 ? "" : "s");
+	printf("%zu process%s, %zu thread%s, %zu file%s (open, mapped, directories)\n", c->nr_tasks,
+	       c->nr_tasks == 1 ? "" : "es", threads, threads == 1 ? "" : "s", c->nr_files,
+	       c->nr_files == 1 ? "" : "s");
 }
 
 /* Without --all: sockets, since they connect the tree with something else. */

@@ -4,12 +4,20 @@
 #include <errno.h>
 #include <stdlib.h>
 #include "inspect/records.h"
+#include "task/tree.h"
 
-/* From 1000 on: the first thread has exited (images/core.proto). */
 static enum shown_state state_of(uint32_t number)
 {
-	number = number > 1000 ? number - 1000 : number;
-	return number == 1 ? SHOWN_RUNNING : number == 2 ? SHOWN_ZOMBIE : number == 3 ? SHOWN_STOPPED : SHOWN_UNKNOWN;
+	switch (number > TASK_LEADER_ENDED ? number - TASK_LEADER_ENDED : number) {
+	case TASK_ALIVE:
+		return SHOWN_RUNNING;
+	case TASK_DEAD:
+		return SHOWN_ZOMBIE;
+	case TASK_STOPPED:
+		return SHOWN_STOPPED;
+	default:
+		return SHOWN_UNKNOWN;
+	}
 }
 
 static int read_threads(struct contents *c, struct shown_task *t, const PstreeEntry *e)

@@ -6,6 +6,9 @@
 
 #include "kernel/proc_pid.h"
 
+/* At the end of mount_info.root: it has been removed since. */
+#define MOUNT_REMOVED "//deleted"
+
 /* Strings are unescaped and owned by the mountinfo. */
 struct mount_info {
 	int mnt_id, parent_id;

@@ -11,12 +11,9 @@
 #include "run/path.h"
 #include "util/str.h"
 
-/* What mountinfo shows behind the path of something that has been removed. */
-#define REMOVED "//deleted"
-
 static bool shows_removed(const struct mount_info *mount)
 {
-	return mount && str_has_suffix(mount->root, REMOVED);
+	return mount && str_has_suffix(mount->root, MOUNT_REMOVED);
 }
 
 static bool shows(const struct dump *dump, const struct mount_info *mount, const struct subject *s)

@@ -25,9 +25,6 @@ bool mount_group_on_host(struct dump *dump, int group, int *ret_err);
 /* The mounts of the tool are read when they are first needed. */
 void mount_forget_host(struct dump *dump);
 
-/* At the end of a root in mountinfo that has no name any more. */
-#define MOUNT_REMOVED "//deleted"
-
 /* record.c: fills mount->entry. */
 int mount_fill_entry(struct dump *dump, struct mount *mount);
 /* Reports what of it cannot be saved. Not for one that comes from outside. */
