@@ -96,7 +96,7 @@ int track_check_parent(struct dump *dump)
 		"--prev-images-dir %s: writes of process %d have not been tracked since these images were made (%s): its memory is saved as a whole",
 		path, root->t.host_pid,
 		t->parent_run_id[0] ? "it has executed another program, or others were made later, or a " TRACKER_NAME
-				      " process was killed" :
+				      " process was killed, or criu ran in another pid namespace then" :
 				      "by another program");
 	return 0;
 }
