@@ -59,7 +59,11 @@ int dump_read_mounts(struct dump *dump, struct ns *ns)
 	if (dump_is_check(dump) && (err == -ESRCH || err == -ENOENT))
 		return err;
 	if (err || result)
-		return err ? fail(err, "enter the mount namespace of process %d", member->t.host_pid) : result;
+		return err ? fail(err, "enter the mount namespace of process %d%s", member->t.host_pid,
+				  err == -EPERM ?
+					  " (it takes CAP_SYS_ADMIN in the user namespace that owns it, and CAP_SYS_CHROOT: run criu as root)" :
+					  "") :
+			     result;
 	if (&member->t == dump->tree.root)
 		dump->roots.root = ns->root;
 	dump->roots.by_mount = &dump->roots_by_mount;
