@@ -35,6 +35,7 @@
 struct sibling {
 	struct restore *r;
 	int (*make)(struct restore *r), (*fork_root)(struct restore *r);
+	pid_t tool; /* whose child @make runs in */
 	int result; /* of @make */
 	bool called;
 	int ours, its; /* two ends of a socket: it asks by a byte, the answer is an int */
@@ -68,6 +69,9 @@ static int make_in_child(void *arg)
 		s->result = -errno;
 		return 1;
 	}
+	/* It was killed before. */
+	if (getppid() != s->tool)
+		return 1;
 	s->called = true;
 	s->result = s->make(s->r);
 	return 0;
@@ -205,7 +209,7 @@ static int run(struct sibling *s, char *stack)
 
 int restore_make_as_sibling(struct restore *r, int (*make)(struct restore *r), int (*fork_root)(struct restore *r))
 {
-	struct sibling s = { .r = r, .make = make, .fork_root = fork_root, .result = -ECHILD };
+	struct sibling s = { .r = r, .make = make, .fork_root = fork_root, .tool = getpid(), .result = -ECHILD };
 	_cleanup_close_ int ours = -1, its = -1;
 	int pair[2], err = list_fds(&s);
 	char *stack;
