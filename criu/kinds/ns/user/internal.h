@@ -14,6 +14,7 @@ struct user_saved {
 
 /* May whoever is in the user namespace of the root of the tree set numbers in its pid namespace, and so in all nested ones? */
 bool user_sets_pids(const struct dump *dump);
+bool user_has_threads(const struct dump *dump, const struct dump_task *task);
 /*
  * A task in another user namespace than the root of the tree: blockers. It is restored with the rights that the root has, and
  * enters its own when it is complete (restore/namespaces.c).

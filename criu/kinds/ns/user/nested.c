@@ -34,6 +34,12 @@ bool user_sets_pids(const struct dump *dump)
 	return user->own || (pid && pid->owner == user);
 }
 
+/* A check does not look at each of them. */
+bool user_has_threads(const struct dump *dump, const struct dump_task *task)
+{
+	return task->nr_threads > 1 || (dump_is_check(dump) && task->stat.threads > 1);
+}
+
 static void check_sharing(struct dump *dump, const struct dump_task *task)
 {
 	const struct dump_task *other;
@@ -68,7 +74,7 @@ void user_check_nested(struct dump *dump, const struct dump_task *task, const st
 			dump, task, -1,
 			"lives in a user namespace in one that belongs to user %u, not to the user of this program: that is not supported",
 			above->owner);
-	if (task->nr_threads > 1)
+	if (user_has_threads(dump, task))
 		dump_blocker(
 			dump, task, -1,
 			"has threads, and lives in another user namespace than the root of the tree: their tids cannot be restored; that is not supported");

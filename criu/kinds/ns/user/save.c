@@ -127,7 +127,7 @@ static void check_entering(struct dump *dump, const struct dump_task *task, cons
 
 	if (task->ns[NS_USER] != tree || user_sets_pids(dump))
 		return;
-	if (task->nr_threads > 1)
+	if (user_has_threads(dump, task))
 		dump_blocker(
 			dump, task, -1,
 			"has threads and its own user namespace, which does not own the pid namespace of the root of the tree: their tids cannot be restored; that is not supported (it is with unshare --user --pid)");
