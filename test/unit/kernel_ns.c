@@ -2,11 +2,15 @@
 /* Ids in other namespaces: user ids, processes in pid namespaces, a call made in a network namespace. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/nsfs.h>
+#include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -176,6 +180,72 @@ static void test_run_in(void)
 	CHECK(waitpid(apart, NULL, 0) == apart);
 }
 
+static int open_for_children(void *arg)
+{
+	return *(int *)arg = pid_ns_open_for_children();
+}
+
+static bool belongs_to_own_user_ns(int ns)
+{
+	int owner = ioctl(ns, NS_GET_USERNS);
+	struct stat own = { 0 }, st = { 0 };
+	bool same = owner >= 0 && !fstat(owner, &st) && !stat("/proc/self/ns/user", &own) && own.st_ino == st.st_ino;
+
+	close(owner);
+	return same;
+}
+
+/*
+ * As the first process of a pid namespace, where all numbers are free. One that a new user namespace owns has no process yet, and
+ * gets its first one with the numbers of all levels from here.
+ */
+static int fill_empty_pid_ns(void)
+{
+	pid_t want[2] = { 1, 4711 };
+	struct clone_args args = { .exit_signal = SIGCHLD, .set_tid = (uintptr_t)want, .set_tid_size = 2 };
+	int fd = -1, result = -1, status;
+	long pid;
+
+	if (ns_run_in_new(NULL, 0, CLONE_NEWUSER | CLONE_NEWPID, open_for_children, &fd, &result) || result < 0)
+		return 2;
+	if (belongs_to_own_user_ns(fd) || setns(fd, CLONE_NEWPID) < 0)
+		return 3;
+	pid = syscall(SYS_clone3, &args, sizeof(args));
+	if (!pid)
+		_exit(getpid() == 1 ? 0 : 1);
+	if (pid != 4711 || waitpid(4711, &status, 0) != 4711)
+		return 4;
+	return status ? 5 : 0;
+}
+
+static void test_empty_pid_ns(void)
+{
+	pid_t child, init;
+	int status = -1;
+
+	if (!pid_ns_can_open_empty()) {
+		printf("skip empty_pid_ns: needs Linux 6.11\n");
+		return;
+	}
+	child = fork();
+	if (!child) {
+		if (unshare(CLONE_NEWPID) < 0)
+			_exit(77);
+		init = fork();
+		if (!init)
+			_exit(fill_empty_pid_ns());
+		if (waitpid(init, &status, 0) != init)
+			_exit(1);
+		_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
+	}
+	CHECK(waitpid(child, &status, 0) == child);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
+		printf("skip empty_pid_ns: cannot create a pid namespace here\n");
+		return;
+	}
+	CHECK(status == 0);
+}
+
 static int die(void *arg)
 {
 	kill(getpid(), SIGKILL);
@@ -196,5 +266,6 @@ int main(void)
 	RUN(test_pid_ns);
 	RUN(test_run_in);
 	RUN(test_run_in_killed);
+	RUN(test_empty_pid_ns);
 	DONE();
 }
