@@ -44,8 +44,11 @@ static int pid_taken(const struct restore *r, pid_t pid)
 		pid);
 }
 
-/* A zombie that is about to be reaped (some inits are slow at it) is worth waiting for. */
-static bool about_to_go(const struct restore *r, pid_t pid)
+/*
+ * A zombie that is about to be reaped (some inits are slow at it) is worth waiting for, and so is a process that a task of the tree
+ * has created for a moment (restore/nested.c).
+ */
+static bool about_to_go(struct restore *r, pid_t pid)
 {
 	_cleanup_proc_ struct proc proc = PROC_CLOSED;
 	struct proc_stat stat;
@@ -53,7 +56,8 @@ static bool about_to_go(const struct restore *r, pid_t pid)
 	/* Our /proc has other processes by these pids than the tree's namespace, where all of them are of this restore. */
 	if (restore_has_pid_ns(r))
 		return true;
-	return proc_open(pid, &proc) || proc_stat_read(&proc, &stat) || stat.state == 'Z' || stat.state == 'X';
+	return proc_open(pid, &proc) || proc_stat_read(&proc, &stat) || stat.state == 'Z' || stat.state == 'X' ||
+	       restore_is_number_of_tree(r, stat.ppid);
 }
 
 static long clone_once(struct restore *r, struct restore_task *rt, struct clone_args *args)

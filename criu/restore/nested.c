@@ -177,7 +177,7 @@ int restore_await_group(struct restore *r, const struct restore_task *rt)
 
 /* ---- other processes ---- */
 
-static bool is_number_of_tree(struct restore *r, pid_t pid)
+bool restore_is_number_of_tree(struct restore *r, pid_t pid)
 {
 	struct task *helper;
 	uint64_t of;
@@ -213,12 +213,12 @@ bool restore_is_in_the_way(struct restore *r, const struct restore_task *by)
 	_cleanup_proc_ struct proc self = PROC_CLOSED;
 
 	if (!ns)
-		return is_number_of_tree(r, getpid());
+		return restore_is_number_of_tree(r, getpid());
 	/* What cannot be read is tried again, with another process. */
 	if (proc_open_self(&self) || proc_status_read(&self, &own) || own.levels <= ns->depth)
 		return true;
 	for (unsigned level = own.levels - 1; ns; ns = ns->outer, level--)
 		if (is_number_in(r, ns, own.nspid[level]))
 			return true;
-	return is_number_of_tree(r, own.nspid[own.levels - 1 - by->t.pid_ns->depth]);
+	return restore_is_number_of_tree(r, own.nspid[own.levels - 1 - by->t.pid_ns->depth]);
 }

@@ -30,5 +30,7 @@ int restore_before_fork(struct restore *r, const struct restore_task *rt, const 
 int restore_after_fork(struct restore *r, const struct restore_task *rt, const struct restore_task *by);
 /* In @rt: waits until it is in its group, if its creator puts it there. */
 int restore_await_group(struct restore *r, const struct restore_task *rt);
+/* Is it one of a process, thread or helper of the tree, in the pid namespace of the root? */
+bool restore_is_number_of_tree(struct restore *r, pid_t pid);
 /* In a process that was forked by @by: does it have a number that a task needs? */
 bool restore_is_in_the_way(struct restore *r, const struct restore_task *by);
