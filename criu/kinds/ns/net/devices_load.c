@@ -31,6 +31,8 @@ static int check_entry(const struct ns *ns, const NetDeviceEntry *entry)
 			    entry->address.len);
 	if (net_attributes_check(entry->attributes.data, entry->attributes.len))
 		return fail(-EBADMSG, "netdev-%u.img: device %s: invalid attributes", ns->id, entry->name);
+	if (!net_features_are_valid(entry))
+		return fail(-EBADMSG, "netdev-%u.img: device %s: invalid features", ns->id, entry->name);
 	err = conf_check("netdev", ns->id, CONF_IPV4, &conf4);
 	return err ? err : conf_check("netdev", ns->id, CONF_IPV6, &conf6);
 }

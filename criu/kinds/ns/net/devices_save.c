@@ -44,7 +44,8 @@ static int list_devices(struct nl_sock *route, struct device_list *ret)
 struct saving {
 	struct dump *dump;
 	const struct ns *ns;
-	const NetnsEntry *netns; /* with the numbers of other namespaces */
+	struct nl_sock *route;
+	NetnsEntry *netns; /* with the numbers of other namespaces */
 	struct image_writer *img;
 	struct net_found *found;
 };
@@ -215,6 +216,8 @@ static int save_device(const struct nlmsghdr *message, void *arg)
 		err = save_conf(s->dump, tb[IFLA_AF_SPEC], &entry);
 	if (!err)
 		err = keep_attributes(s->dump, m, &entry);
+	if (!err)
+		err = net_features_save(s->dump, s->route, s->netns, &entry);
 	if (err)
 		return err;
 	s->found->vlan_tables |= net_has_vlan_tables(&entry);
@@ -227,7 +230,7 @@ int net_devices_save(struct dump *dump, const struct ns *ns, struct nl_sock *rou
 		     struct net_found *found)
 {
 	_cleanup_image_writer_ struct image_writer *img = NULL;
-	struct saving saving = { .dump = dump, .ns = ns, .netns = netns, .found = found };
+	struct saving saving = { .dump = dump, .ns = ns, .route = route, .netns = netns, .found = found };
 	struct device_list list = { .messages = { 0 } };
 	int err = list_devices(route, &list);
 

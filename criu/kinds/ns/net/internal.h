@@ -213,6 +213,13 @@ int net_devices_up(const struct net_state *state);
 /* They have their addresses: later ones are invented as before. */
 int net_devices_settle(const struct net_state *state);
 
+/* features.c: what is left to the hardware: ethtool -K, TUNSETOFFLOAD; the names are those of the first device */
+int net_features_save(struct dump *dump, struct nl_sock *route, NetnsEntry *netns, NetDeviceEntry *entry);
+bool net_features_are_valid(const NetDeviceEntry *entry);
+int net_features_fill(const struct net_state *state);
+/* For TUNSETOFFLOAD; 0: none, as in a new one. */
+unsigned net_features_of_tun(const struct net_state *state, const NetDeviceEntry *entry);
+
 /* ids.c: numbers of the other namespaces */
 int net_ids_save(struct dump *dump, const struct ns *ns, struct nl_sock *route, NetnsEntry *entry);
 int net_ids_fill(struct restore *r, const struct net_state *state);

@@ -210,6 +210,8 @@ static int bring_up(struct restore *r, struct net_state *state)
 	if (!err)
 		err = net_vlans_fill(state);
 	if (!err)
+		err = net_features_fill(state);
+	if (!err)
 		err = net_addresses_fill(state, false);
 	if (!err)
 		err = net_qdiscs_fill(state);
