@@ -131,8 +131,9 @@ int main(int argc, char **argv)
 			const struct ethtool_get_features_block *a = &before[i].blocks[w], *b = &now.blocks[w];
 
 			check(a->available == b->available && a->requested == b->requested && a->active == b->active,
-			      "%s, features from %u on: available %#x, requested %#x, active %#x, before %#x, %#x, %#x", devices[i],
-			      w * 32, b->available, b->requested, b->active, a->available, a->requested, a->active);
+			      "%s, features from %u on: available %#x, requested %#x, active %#x, before %#x, %#x, %#x",
+			      devices[i], w * 32, b->available, b->requested, b->active, a->available, a->requested,
+			      a->active);
 		}
 	}
 	test_done();

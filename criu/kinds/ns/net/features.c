@@ -103,8 +103,7 @@ static int read_features(struct nl_sock *route, const char *device, uint32_t wor
 {
 	union {
 		struct ethtool_gfeatures head;
-		char room[sizeof(struct ethtool_gfeatures) +
-			  WORDS_MAX * sizeof(struct ethtool_get_features_block)];
+		char room[sizeof(struct ethtool_gfeatures) + WORDS_MAX * sizeof(struct ethtool_get_features_block)];
 	} u = { .head = { .cmd = ETHTOOL_GFEATURES, .size = words } };
 	int err = ask(route, device, &u);
 
@@ -218,8 +217,8 @@ static bool add_differences(const struct names *names, const struct features *sa
 			continue;
 		if (!is_in(now, AVAILABLE, n) || n >= names->nr_now) {
 			if (on != is_in(now, ACTIVE, n))
-				log_warn("network device %s: its feature %s (ethtool -k) cannot be switched %s here", device,
-					 names->saved[i], on ? "on" : "off");
+				log_warn("network device %s: its feature %s (ethtool -k) cannot be switched %s here",
+					 device, names->saved[i], on ? "on" : "off");
 			continue;
 		}
 		if (on == is_in(now, REQUESTED, n))
@@ -278,10 +277,8 @@ unsigned net_features_of_tun(const struct net_state *state, const NetDeviceEntry
 		const char *name;
 		unsigned offload;
 	} rows[] = {
-		{ "tx-checksum-ip-generic", TUN_F_CSUM },
-		{ "tx-tcp-segmentation", TUN_F_TSO4 },
-		{ "tx-tcp6-segmentation", TUN_F_TSO6 },
-		{ "tx-tcp-ecn-segmentation", TUN_F_TSO_ECN },
+		{ "tx-checksum-ip-generic", TUN_F_CSUM }, { "tx-tcp-segmentation", TUN_F_TSO4 },
+		{ "tx-tcp6-segmentation", TUN_F_TSO6 },	  { "tx-tcp-ecn-segmentation", TUN_F_TSO_ECN },
 		{ "tx-udp-segmentation", USO4_ | USO6_ },
 	};
 	const char *names = state->entry->feature_names;

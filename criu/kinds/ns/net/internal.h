@@ -101,6 +101,8 @@ enum net_list {
 	NET_NEIGHBOUR_TABLES,
 	NET_MPTCP,
 	NET_VLANS,
+	NET_SEG6,
+	NET_IOAM6,
 	NET_LISTS,
 };
 
@@ -186,6 +188,10 @@ int net_neighbour_tables_fill(const struct net_state *state);
 /* mptcp.c: in the namespace, when its addresses exist */
 int net_mptcp_list(struct buf *to);
 int net_mptcp_fill(const struct net_state *state);
+
+/* ipv6_genl.c: NET_SEG6, NET_IOAM6 */
+int net_ipv6_genl_list(enum net_list list, struct buf *to);
+int net_ipv6_genl_fill(const struct net_state *state);
 
 /* ---- devices ---- */
 

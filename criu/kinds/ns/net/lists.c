@@ -54,6 +54,9 @@ static const struct list_spec specs[NET_LISTS] = {
 				   0, FIELD(neighbour_tables) },
 	[NET_MPTCP] = { "endpoint of MPTCP", NLMSG_MIN_TYPE, AF_UNSPEC, sizeof(struct genlmsghdr), 0, 0, FIELD(mptcp) },
 	[NET_VLANS] = { "VLAN of a bridge", RTM_NEWVLAN, AF_BRIDGE, sizeof(struct br_vlan_msg), 0, 0, FIELD(vlans) },
+	[NET_SEG6] = { "setting of segment routing", NLMSG_MIN_TYPE, AF_UNSPEC, sizeof(struct genlmsghdr), 0, 0,
+		       FIELD(seg6) },
+	[NET_IOAM6] = { "setting of IOAM", NLMSG_MIN_TYPE, AF_UNSPEC, sizeof(struct genlmsghdr), 0, 0, FIELD(ioam6) },
 };
 
 const char *net_list_name(enum net_list list)
@@ -218,6 +221,10 @@ int net_lists_save(struct dump *dump, const struct ns *ns, struct nl_sock *route
 		err = net_neighbour_tables_list(route, &saving.lists[NET_NEIGHBOUR_TABLES]);
 	if (!err)
 		err = net_mptcp_list(&saving.lists[NET_MPTCP]);
+	if (!err)
+		err = net_ipv6_genl_list(NET_SEG6, &saving.lists[NET_SEG6]);
+	if (!err)
+		err = net_ipv6_genl_list(NET_IOAM6, &saving.lists[NET_IOAM6]);
 	if (!err)
 		err = net_vlans_list(dump, ns, route, found, &saving.lists[NET_VLANS]);
 	if (!err)

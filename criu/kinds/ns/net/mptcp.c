@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include "base/bits.h"
 #include "internal.h"
+#include "netlink/generic.h"
 #include "util/log.h"
 #include "util/proc_root.h"
 
@@ -24,54 +25,6 @@ static bool is_there(void)
 	struct stat st;
 
 	return !fstatat(proc_root(), "sys/net/mptcp", &st, 0);
-}
-
-static int see_family(struct nlmsghdr *message, void *arg)
-{
-	const struct nlattr *id = nlmsg_find_attr(message, sizeof(struct genlmsghdr), CTRL_ATTR_FAMILY_ID);
-
-	*(int *)arg = id ? nla_get_u16((struct nlattr *)id) : 0;
-	return 1;
-}
-
-static struct nl_msg *request(int type, int flags, uint8_t command)
-{
-	const struct genlmsghdr head = { .cmd = command, .version = MPTCP_PM_VER };
-	struct nl_msg *msg = nlmsg_alloc_simple(type, flags);
-
-	if (msg && !nlmsg_append(msg, (void *)&head, sizeof(head), NLMSG_ALIGNTO))
-		return msg;
-	nlmsg_free(msg);
-	return NULL;
-}
-
-/* A single answer, without an end. */
-static int ask(struct nl_sock *generic, struct nl_msg *msg, const struct netlink_answer *answer)
-{
-	int err = msg ? netlink_send(generic, msg) : -ENOMEM;
-
-	nlmsg_free(msg);
-	if (!err)
-		err = netlink_receive(generic, answer);
-	return err < 0 ? err : 0;
-}
-
-/* *ret_family: 0 if there is none. */
-static int open_family(struct nl_sock **ret_generic, int *ret_family)
-{
-	const struct netlink_answer answer = { GENL_ID_CTRL, see_family, ret_family };
-	struct nl_msg *msg = request(GENL_ID_CTRL, NLM_F_REQUEST, CTRL_CMD_GETFAMILY);
-	int err = netlink_open(NETLINK_GENERIC, ret_generic);
-
-	*ret_family = 0;
-	if (!err && msg && nla_put_string(msg, CTRL_ATTR_FAMILY_NAME, MPTCP_PM_NAME))
-		err = -ENOMEM;
-	if (err) {
-		nlmsg_free(msg);
-		return err;
-	}
-	err = ask(*ret_generic, msg, &answer);
-	return err == -ENOENT ? 0 : err;
 }
 
 static int keep(struct buf *to, struct nlmsghdr *message)
@@ -103,14 +56,14 @@ static int keep_limits(struct nlmsghdr *message, void *arg)
 int net_mptcp_list(struct buf *to)
 {
 	_cleanup_netlink_ struct nl_sock *generic = NULL;
-	int family = 0, err = is_there() ? open_family(&generic, &family) : 0;
+	int family = 0, err = is_there() ? generic_open(MPTCP_PM_NAME, &generic, &family) : 0;
 
 	if (!err && family)
-		err = netlink_list(generic, request(family, NLM_F_DUMP, MPTCP_PM_CMD_GET_ADDR),
+		err = netlink_list(generic, generic_request(family, NLM_F_DUMP, MPTCP_PM_CMD_GET_ADDR),
 				   &(struct netlink_answer){ family, keep_endpoint, to });
 	if (!err && family)
-		err = ask(generic, request(family, NLM_F_REQUEST, MPTCP_PM_CMD_GET_LIMITS),
-			  &(struct netlink_answer){ family, keep_limits, to });
+		err = generic_ask(generic, generic_request(family, NLM_F_REQUEST, MPTCP_PM_CMD_GET_LIMITS),
+				  &(struct netlink_answer){ family, keep_limits, to });
 	return err ? fail(err, "list the endpoints of MPTCP (netlink, mptcp_pm)") : 0;
 }
 
@@ -144,7 +97,7 @@ int net_mptcp_fill(const struct net_state *state)
 
 	if (!saved->len)
 		return 0;
-	err = is_there() ? open_family(&generic, &f.family) : 0;
+	err = is_there() ? generic_open(MPTCP_PM_NAME, &generic, &f.family) : 0;
 	if (err)
 		return fail(err, "open a netlink socket (mptcp_pm)");
 	/* Then there are no connections with limits, either. */

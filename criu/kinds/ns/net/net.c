@@ -239,6 +239,8 @@ static int fill_rest(struct restore *r, struct net_state *state)
 		err = net_neighbour_tables_fill(state);
 	if (!err)
 		err = net_mptcp_fill(state);
+	if (!err)
+		err = net_ipv6_genl_fill(state);
 	return err ? err : net_sysctls_fill(r, state->entry);
 }
 
