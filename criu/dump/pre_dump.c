@@ -45,6 +45,7 @@ static int save_inventory(struct dump *dump)
 	entry.plugins_entry = &plugins;
 	dump_fill_origin(dump, &origin);
 	entry.origin = &origin.entry;
+	entry.has_checksums = entry.checksums = image_store_has_checksums(dump->dir);
 	entry.dump_criu_run_id = dump->run_id;
 	if (dump->stats.dump.pages_skipped_parent)
 		entry.parent_run_id = (char *)memory_parent_run_id(dump);

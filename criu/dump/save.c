@@ -220,6 +220,7 @@ static int save_inventory(struct dump *dump)
 										    CRIU_NETWORK_LOCK_METHOD__NFTABLES;
 	dump_fill_origin(dump, &origin);
 	entry.origin = &origin.entry;
+	entry.has_checksums = entry.checksums = image_store_has_checksums(dump->dir);
 	entry.dump_criu_run_id = dump->run_id;
 	entry.parent_run_id = dump->stats.dump.pages_skipped_parent ? (char *)memory_parent_run_id(dump) : NULL;
 	return write_single(dump, IMAGE_INVENTORY, 0, &entry.base);

@@ -25,7 +25,8 @@ static int dir_begin(struct image_store *store, bool beside)
 		return err;
 	}
 	dir->nr_files = 0;
-	dir->holds = false;
+	dir->beside = beside;
+	dir->holds = dir->part = false;
 	image_set_clear(&dir->held);
 	return 0;
 }
@@ -37,7 +38,7 @@ static void dir_hold(struct image_store *store)
 
 static void dir_part(struct image_store *store)
 {
-	dir_of(store)->replaces = true;
+	dir_of(store)->replaces = dir_of(store)->part = true;
 }
 
 int image_dir_distrust(struct image_store *store, uid_t owner)
@@ -60,6 +61,9 @@ static const struct image_store_ops dir_ops = {
 	.open = dir_open,
 	.has = dir_has,
 	.for_each = dir_for_each,
+	.use_checksums = dir_use_sums,
+	.verify = dir_verify,
+	.verify_all = dir_verify_all,
 	.parent = dir_parent,
 	.set_parent = dir_set_parent,
 	.lock_for_reading = dir_lock_for_reading,

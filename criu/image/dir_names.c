@@ -134,6 +134,8 @@ int dir_publish(struct image_store *store)
 	struct dir_store *dir = dir_of(store);
 	int err = dir_write_held(dir);
 
+	if (!err)
+		err = dir_write_sums(dir);
 	return err ? err : take_names(dir, dir_find_file(dir, INVENTORY_NAME));
 }
 

@@ -33,6 +33,7 @@ void dir_free(struct image_store *store)
 
 		image_set_clear(&dir->held);
 		image_set_clear(&dir->copies);
+		checksums_free(&dir->sums);
 		close(dir->fd);
 		seen_free(&dir->seen);
 		free(dir->files);

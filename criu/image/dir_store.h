@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/bits.h"
+#include "image/checksums.h"
 #include "image/image_set.h"
 #include "image/seen.h"
 #include "image/store_ops.h"
@@ -17,6 +18,8 @@
 #define SUFFIX_NEW ".criu-new"
 #define SUFFIX_OLD ".criu-old"
 #define INVENTORY_NAME "inventory.img"
+#define CHECKSUMS_NAME "checksums.img"
+#define PAGE_CHECKSUMS_NAME "checksums-pages.img"
 
 enum { TEMP_NAME_MAX = IMAGE_NAME_MAX + sizeof(SUFFIX_NEW) };
 
@@ -24,6 +27,9 @@ struct dir_file {
 	char name[IMAGE_NAME_MAX];
 	bool under_temp; /* currently NAME.criu-new */
 	bool saved_old; /* during a commit: the older file is NAME.criu-old */
+	bool summed; /* complete, with: */
+	uint64_t size;
+	uint32_t crc;
 };
 
 struct dir_store {
@@ -36,6 +42,7 @@ struct dir_store {
 	bool distrusted; /* image_dir_distrust() */
 	uid_t owner;
 	struct image_set copies;
+	struct checksums sums; /* of the images that are read, if they are to be verified */
 	int (*open_elsewhere)(void *arg, int dir, const char *name); /* image_dir_open_elsewhere(); NULL: not given */
 	void *elsewhere;
 
@@ -43,6 +50,7 @@ struct dir_store {
 	bool listed; /* the position of @fd is no longer at the start */
 	bool replaces; /* there is an older dump here, or the images are a part of one: they have temporary names */
 	bool made_parent; /* the link `parent` */
+	bool beside, part; /* of a dump: image_store_begin_beside(), image_store_part() */
 	struct dir_file *files;
 	size_t nr_files, cap_files;
 	bool holds;
@@ -87,6 +95,12 @@ int dir_append(struct image_store *store, struct image_out *out, const void *buf
 int dir_finish(struct image_store *store, struct image_out *out, const void *buf, size_t len);
 void dir_discard(struct image_store *store, struct image_out *out);
 int dir_write_held(struct dir_store *dir);
+
+/* dir_sums.c */
+int dir_write_sums(struct dir_store *dir);
+int dir_use_sums(struct image_store *store);
+int dir_verify(struct image_store *store, enum image_type type, uint64_t id, const void *bytes, size_t len);
+int dir_verify_all(struct image_store *store);
 
 /* dir_names.c: written files get their names, or are removed. */
 int dir_publish(struct image_store *store);

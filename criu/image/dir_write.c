@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "image/dir_store.h"
+#include "util/crc32c.h"
 #include "util/fds.h"
 
 enum { HELD_MAX = 64 << 20 };
@@ -88,6 +89,10 @@ int dir_append(struct image_store *store, struct image_out *out, const void *buf
 	if (out->fd < 0)
 		return out->fd;
 	err = write_full(out->fd, buf, len);
+	/* Pages have checksums of their own, in their page map. */
+	if (out->type != IMAGE_PAGES)
+		out->crc = crc32c(out->crc, buf, len);
+	out->size += len;
 	return err ? image_store_fail(store, err, "write %s: %s", out->name, strerror(-err)) : 0;
 }
 
@@ -110,6 +115,19 @@ static int hold_image(struct dir_store *dir, const struct image_out *out, const 
 	return dir_fail(dir, err, "create %s: %s", out->name, strerror(-err));
 }
 
+/* The checksum of what was written is known, unless it was created to be written at any offset. */
+static void note_sum(struct dir_store *dir, const struct image_out *out)
+{
+	/* Usually it is the last one. */
+	struct dir_file *file = &dir->files[dir->nr_files - 1];
+
+	if (strcmp(file->name, out->name))
+		file = dir_find_file(dir, out->name);
+	file->summed = true;
+	file->size = out->size;
+	file->crc = out->crc;
+}
+
 static int write_and_close(struct image_store *store, struct image_out *out, const void *buf, size_t len)
 {
 	int err = dir_append(store, out, buf, len);
@@ -117,6 +135,8 @@ static int write_and_close(struct image_store *store, struct image_out *out, con
 	/* Some file systems report errors of earlier writes only here. */
 	if (out->fd >= 0 && close(steal_fd(&out->fd)) && !err && errno != EINTR)
 		err = image_store_fail(store, -errno, "close %s: %s", out->name, strerror(errno));
+	if (!err && out->type != IMAGE_PAGES)
+		note_sum(dir_of(store), out);
 	return err;
 }
 

@@ -7,6 +7,7 @@
 
 #include "image/reader.h"
 #include "image/store_ops.h"
+#include "image/verify.h"
 #include "inventory.pb-c.h"
 
 static int fail_at(struct image_store *dir, struct image_store *at, size_t distance, int err)
@@ -52,7 +53,7 @@ static int check_id(struct image_store *at, const char *wanted)
 	if (!err && (!entry->dump_criu_run_id || strcmp(entry->dump_criu_run_id, wanted)))
 		err = image_store_fail(
 			at, -EBADMSG, "its images have been replaced: they are not those that pages were left out for");
-	return err;
+	return err ? err : image_use_checksums(at, entry);
 }
 
 int image_check_lineage(struct image_store *dir)

@@ -180,6 +180,9 @@ int image_open(struct image_store *store, enum image_type type, uint64_t id, str
 	cleanup_close(&extent.fd);
 	if (err)
 		return image_store_fail(store, err, "read %s: %s", img->name, strerror(-err));
+	err = image_store_verify(store, type, id, img->buf, img->size);
+	if (err)
+		return err;
 	err = check_header(img, image_spec(type));
 	if (err)
 		return image_store_fail(store, err, "%s", img->error.text);

@@ -59,6 +59,17 @@ int image_store_for_each(struct image_store *store,
 /* Opens an image for reading raw bytes (image_open() reads records). -ENOENT if it does not exist. */
 int image_store_open(struct image_store *store, enum image_type type, uint64_t id, struct image_extent *ret_extent);
 
+/*
+ * A store may keep checksums of its images (a directory does, image/checksums.h). From now on, images that have one are
+ * verified when they are read. No effect where there are none.
+ */
+bool image_store_has_checksums(const struct image_store *store);
+int image_store_use_checksums(struct image_store *store);
+/* -EBADMSG: these are not the bytes of the image that was written. */
+int image_store_verify(struct image_store *store, enum image_type type, uint64_t id, const void *bytes, size_t len);
+/* All images with checksums that have not been verified yet: -EBADMSG if one is damaged, or missing. */
+int image_store_verify_all(struct image_store *store);
+
 /* Starts a transaction, in which images can be created; -EBUSY if one is open already, or the store is locked. */
 int image_store_begin(struct image_store *store);
 /* The same for images that are not part of a dump (statistics): the dump in the store may be read at the same time. */

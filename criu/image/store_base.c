@@ -94,6 +94,26 @@ int image_store_open(struct image_store *store, enum image_type type, uint64_t i
 	return err ? err : store->ops->open(store, type, id, ret_extent);
 }
 
+bool image_store_has_checksums(const struct image_store *store)
+{
+	return store->ops->verify;
+}
+
+int image_store_use_checksums(struct image_store *store)
+{
+	return store->ops->use_checksums ? store->ops->use_checksums(store) : 0;
+}
+
+int image_store_verify(struct image_store *store, enum image_type type, uint64_t id, const void *bytes, size_t len)
+{
+	return store->ops->verify ? store->ops->verify(store, type, id, bytes, len) : 0;
+}
+
+int image_store_verify_all(struct image_store *store)
+{
+	return store->ops->verify_all ? store->ops->verify_all(store) : 0;
+}
+
 static int begin(struct image_store *store, bool beside)
 {
 	int err;

@@ -15,9 +15,11 @@ struct image_out {
 	enum image_type type;
 	uint64_t id;
 	char name[IMAGE_NAME_MAX]; /* for messages */
-	/* For the store; -1 and NULL until append(), and later if unused. */
+	/* For the store; -1, NULL and 0 until append(), and later if unused. */
 	int fd;
 	void *own;
+	uint64_t size;
+	uint32_t crc;
 };
 
 /* Called only with a valid type; those for writing only in a transaction. Optional ones may be NULL. */
@@ -27,6 +29,10 @@ struct image_store_ops {
 	/* Optional: the names of all images. */
 	int (*for_each)(struct image_store *store,
 			int (*fn)(struct image_store *store, enum image_type type, uint64_t id, void *arg), void *arg);
+	/* Optional: NULL if there are no checksums. image_store_use_checksums(), image_store_verify(), image_store_verify_all() */
+	int (*use_checksums)(struct image_store *store);
+	int (*verify)(struct image_store *store, enum image_type type, uint64_t id, const void *bytes, size_t len);
+	int (*verify_all)(struct image_store *store);
 	/* Optional: NULL if there are no parents, no locks, no descriptors. */
 	int (*parent)(struct image_store *store, struct image_store **ret_parent);
 	int (*set_parent)(struct image_store *store, const char *path);

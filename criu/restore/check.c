@@ -147,6 +147,8 @@ static int check_all(struct restore *r)
 	if (!r->check->incomplete)
 		err = restore_link(r);
 	restore_is_about(r, NULL, NULL, NULL);
+	if (!err)
+		err = restore_goes_on(r, restore_verify_images(r));
 	return err ? err : check_here(r);
 }
 

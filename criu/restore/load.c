@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/wait.h>
 #include "image/lineage.h"
+#include "image/verify.h"
 #include "inventory.pb-c.h"
 #include "memory/memory.h"
 #include "pstree.pb-c.h"
@@ -58,6 +59,9 @@ static int load_inventory(struct restore *r)
 	if (entry->img_version != IMAGE_VERSION && entry->img_version != IMAGE_VERSION_BLOCKS)
 		return bad("inventory.img: image version %u; expected version %d or %d", entry->img_version,
 			   IMAGE_VERSION, IMAGE_VERSION_BLOCKS);
+	err = image_use_checksums(r->dir, entry);
+	if (err)
+		return bad("%s", image_store_error(r->dir));
 	err = image_check_lineage(r->dir);
 	if (err)
 		return bad("%s", image_store_error(r->dir));

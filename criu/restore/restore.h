@@ -36,6 +36,8 @@ int restore_open_images(struct restore *r);
 int restore_load(struct restore *r);
 /* Decides which task creates what, and in which order. No side effect; afterwards the plan is read-only. */
 int restore_link(struct restore *r);
+/* verify.c: nothing is created before this has succeeded. */
+int restore_verify_images(struct restore *r);
 /*
  * namespaces.c: namespaces of the tree that are not the tool's own. Loaded before restore_link; created in the tool,
  * before any task; entered by a new task; closed when no task needs them any more.

@@ -407,6 +407,8 @@ static int load_and_make(struct restore *r)
 	if (!err)
 		err = restore_link(r);
 	if (!err)
+		err = restore_verify_images(r);
+	if (!err)
 		err = arena_seal(&r->arena);
 	if (!err)
 		err = interrupted();

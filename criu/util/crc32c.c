@@ -69,3 +69,20 @@ uint32_t crc32c(uint32_t crc, const void *buf, size_t len)
 	pthread_once(&once, init);
 	return ~(by_cpu ? step_cpu(~crc, buf, len) : step_bytes(~crc, buf, len));
 }
+
+void crc32c_pages(const void *pages, size_t n, uint32_t *ret_sums)
+{
+	const uint8_t *at = pages;
+	size_t i = 0;
+
+	pthread_once(&once, init);
+	for (; by_cpu && i + 3 <= n; i += 3, at += 3 * CRC32C_PAGE) {
+		uint32_t lanes[3] = { ~0u, ~0u, ~0u };
+
+		crc32c_cpu_three(lanes, at, CRC32C_PAGE);
+		for (int lane = 0; lane < 3; lane++)
+			ret_sums[i + lane] = ~lanes[lane];
+	}
+	for (; i < n; i++, at += CRC32C_PAGE)
+		ret_sums[i] = crc32c(0, at, CRC32C_PAGE);
+}

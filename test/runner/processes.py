@@ -5,6 +5,8 @@ import os
 import signal
 import time
 
+from .edited import forget_checksums
+
 
 class Failed(Exception):
     pass
@@ -30,6 +32,7 @@ def reap():
 
 
 def start(argv, out, cwd="/", session=True, env=None):
+    forget_checksums(argv, cwd)
     pid = os.fork()
     if pid:
         statuses.pop(pid, None)     # left from an earlier process with this pid: restored tasks reuse pids soon

@@ -94,10 +94,11 @@ static int write_image(struct image_store *dir, enum image_type type, unsigned i
 	return err ?: image_close(img);
 }
 
-/* 3.17 has no decoder for these (SIGNAL and BINFMT_MISC only a magic). */
+/* 3.17 has no decoder for these (checksums are ours; SIGNAL and BINFMT_MISC only a magic). */
 static bool crit_knows(enum image_type type)
 {
-	return type != IMAGE_PIDFD && type != IMAGE_BINFMT_MISC && type != IMAGE_SIGNAL && type != IMAGE_PSIGNAL;
+	return type != IMAGE_CHECKSUMS && type != IMAGE_PAGE_CHECKSUMS && type != IMAGE_PIDFD &&
+	       type != IMAGE_BINFMT_MISC && type != IMAGE_SIGNAL && type != IMAGE_PSIGNAL;
 }
 
 /* crit's encoder fails on these payloads, even on CRIU's own. */

@@ -7,6 +7,7 @@ import os
 import sys
 
 import pycriu.images
+from pycriu.images import checksums
 
 from . import __version__
 from .explore import EXPLORERS
@@ -41,6 +42,8 @@ def encode(args):
     packed = pycriu.images.dumps(img)  # nothing is written if a part of it is wrong
     with _open(args["out"], "wb", sys.stdout.buffer) as out:
         out.write(packed)
+    if args["out"]:
+        checksums.update(args["out"], packed)
 
 
 def info(args):

@@ -183,6 +183,8 @@ handlers = {
     "APPARMOR": Handler("apparmor_entry"),
     "PIDFD": Handler("pidfd_entry"),
     "STATS": Handler("stats_entry"),
+    "CHECKSUMS": Handler("checksums_entry"),
+    "PAGE_CHECKSUMS": Handler("checksums_entry"),
     "IRMAP_CACHE": Handler("irmap_cache_entry"),
 }
 

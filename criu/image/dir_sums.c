@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The checksums of a directory's images: written with them, and compared when they are read. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "image/dir_store.h"
+#include "util/crc32c.h"
+#include "util/fds.h"
+
+enum { PIECE = 256 << 10 };
+
+/* ---- writing ---- */
+
+/* Images that are not part of a dump (a CPU's description) may replace one that is. */
+static int amend(struct dir_store *dir, struct checksums *sums)
+{
+	return dir_exists(dir, CHECKSUMS_NAME) ? checksums_read(&dir->store, IMAGE_CHECKSUMS, sums) : -ENOENT;
+}
+
+static int collect(struct dir_store *dir, struct checksums *sums)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < dir->nr_files; i++)
+		if (dir->files[i].summed)
+			err = checksums_put(sums, dir->files[i].name, dir->files[i].size, dir->files[i].crc);
+	return err ? dir_fail(dir, err, "list of checksums: %s", strerror(-err)) : 0;
+}
+
+int dir_write_sums(struct dir_store *dir)
+{
+	enum image_type type = dir->part ? IMAGE_PAGE_CHECKSUMS : IMAGE_CHECKSUMS;
+	struct checksums sums = { 0 };
+	int err = 0;
+
+	/* Checksums that were copied with the images are kept. */
+	if (dir->beside || dir_find_file(dir, dir->part ? PAGE_CHECKSUMS_NAME : CHECKSUMS_NAME))
+		return 0;
+	dir->holds = false;
+	if (!dir->part && !dir_find_file(dir, INVENTORY_NAME))
+		err = amend(dir, &sums);
+	if (!err)
+		err = collect(dir, &sums);
+	if (!err)
+		err = checksums_write(&dir->store, type, &sums);
+	checksums_free(&sums);
+	return err == -ENOENT ? 0 : err;
+}
+
+/* ---- reading ---- */
+
+int dir_use_sums(struct image_store *store)
+{
+	struct dir_store *dir = dir_of(store);
+	int err = 0;
+
+	if (dir->sums.n || !dir_exists(dir, CHECKSUMS_NAME))
+		return 0;
+	/* The other ones first: what the dump wrote itself counts. */
+	if (dir_exists(dir, PAGE_CHECKSUMS_NAME))
+		err = checksums_read(store, IMAGE_PAGE_CHECKSUMS, &dir->sums);
+	for (size_t i = 0; i < dir->sums.n; i++)
+		dir->sums.v[i].optional = true;
+	return err ? err : checksums_read(store, IMAGE_CHECKSUMS, &dir->sums);
+}
+
+static int compare(struct dir_store *dir, struct checksum *sum, uint64_t size, uint32_t crc)
+{
+	if (size != sum->size)
+		return dir_fail(dir, -EBADMSG,
+				"%s is damaged: it has %lu bytes instead of %lu (if it was edited, remove " CHECKSUMS_NAME
+				")",
+				sum->name, size, sum->size);
+	if (crc != sum->crc)
+		return dir_fail(dir, -EBADMSG,
+				"%s is damaged: its checksum is %08x instead of %08x (if it was edited, "
+				"remove " CHECKSUMS_NAME ")",
+				sum->name, crc, sum->crc);
+	sum->verified = true;
+	return 0;
+}
+
+int dir_verify(struct image_store *store, enum image_type type, uint64_t id, const void *bytes, size_t len)
+{
+	struct dir_store *dir = dir_of(store);
+	struct checksum *sum = checksums_find(&dir->sums, type, id);
+
+	return sum ? compare(dir, sum, len, len == sum->size ? crc32c(0, bytes, len) : 0) : 0;
+}
+
+static int sum_file(const struct image_extent *extent, uint32_t *ret_crc)
+{
+	_cleanup_free_ char *buf = malloc(PIECE);
+	uint32_t crc = 0;
+
+	for (uint64_t at = 0; buf && at < extent->len; at += PIECE) {
+		uint64_t len = MIN_OF((uint64_t)PIECE, extent->len - at);
+		int err = pread_exact(extent->fd, buf, len, (off_t)(extent->base + at));
+
+		if (err)
+			return err;
+		crc = crc32c(crc, buf, len);
+	}
+	*ret_crc = crc;
+	return buf ? 0 : -ENOMEM;
+}
+
+static int verify_file(struct dir_store *dir, struct checksum *sum)
+{
+	struct image_extent extent;
+	uint32_t crc = 0;
+	int err = dir_open(&dir->store, sum->type, sum->id, &extent);
+
+	if (err == -ENOENT)
+		return dir_fail(dir, -EBADMSG, "%s is missing, though " CHECKSUMS_NAME " names it", sum->name);
+	if (err)
+		return err;
+	if (extent.fd < 0)
+		return dir_verify(&dir->store, sum->type, sum->id, extent.bytes, extent.len);
+	if (extent.len == sum->size)
+		err = sum_file(&extent, &crc);
+	cleanup_close(&extent.fd);
+	if (err)
+		return dir_fail(dir, err, "read %s: %s", sum->name, strerror(-err));
+	return compare(dir, sum, extent.len, crc);
+}
+
+int dir_verify_all(struct image_store *store)
+{
+	struct dir_store *dir = dir_of(store);
+	int err = 0;
+
+	/* Page maps of a server that this dump refers to have been read. */
+	for (size_t i = 0; !err && i < dir->sums.n; i++)
+		if (!dir->sums.v[i].verified && !dir->sums.v[i].optional)
+			err = verify_file(dir, &dir->sums.v[i]);
+	return err;
+}
