@@ -9,6 +9,7 @@
 #include "base/bits.h"
 #include "base/cleanup.h"
 #include "image/pagemap_blocks.h"
+#include "image/pagemap_sums.h"
 #include "image/reader.h"
 #include "image/store_ops.h"
 #include "pagemap.pb-c.h"
@@ -40,6 +41,7 @@ void pagemap_free(struct pagemap *map)
 		return;
 	pagemap_close_sources(map);
 	pagemap_blocks_free(map);
+	pagemap_sums_free(map);
 	if (map->sources != &map->own_source)
 		free(map->sources);
 	free(map->runs);
@@ -119,6 +121,9 @@ static int add_entry(struct image_reader *img, struct pagemap *map, const Pagema
 	if (!run)
 		return -ENOMEM;
 	*run = (struct pagemap_run){ .vaddr = entry->vaddr, .nr_pages = nr_pages, .flags = flags };
+	err = pagemap_sums_load(img, map, entry, run);
+	if (err)
+		return err;
 	if (flags & PAGEMAP_PRESENT && entry->blocks) {
 		err = pagemap_blocks_load(img, map, entry->blocks, run, offset);
 		if (err)
@@ -200,6 +205,9 @@ int pagemap_keep(const struct pagemap *map, struct arena *arena, struct pagemap 
 		memcpy(kept->runs, map->runs, map->nr_runs * sizeof(*kept->runs));
 		kept->sources = NULL;
 		kept->first_blocks = NULL;
+		kept->first_sums = NULL;
+		for (size_t i = 0; i < kept->nr_runs; i++)
+			kept->runs[i].sums = NULL;
 		if (map->has_blocks && pagemap_blocks_keep(kept, arena))
 			return -ENOMEM;
 	}
@@ -289,6 +297,8 @@ static int resolve_run(struct pagemap *map, const struct pagemap_run *run, const
 			piece->skip = from->skip + (at - from->vaddr) / PAGE_SZ;
 		else
 			piece->offset += at - from->vaddr;
+		if (from->sums)
+			piece->sums = from->sums + (at - from->vaddr) / PAGE_SZ;
 		at = run_end(piece);
 	}
 	return 0;
@@ -307,6 +317,7 @@ static int take_sources(struct pagemap *map, struct pagemap *parent)
 		grown[1 + i] = steal_fd(&parent->sources[i]);
 	map->nr_sources = 1 + parent->nr_sources;
 	pagemap_blocks_take(map, parent);
+	pagemap_sums_take(map, parent);
 	return 0;
 }
 

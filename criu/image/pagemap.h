@@ -24,7 +24,7 @@ int pagemap_load_own(struct image_store *dir, enum image_type type, uint64_t id,
 void pagemap_free(struct pagemap *map);
 /*
  * Copies a map into @arena, without its descriptors, for pagemap_reopen(). Only if it has a single source: *ret_map is
- * NULL otherwise.
+ * NULL otherwise. Checksums are not copied: pages are verified before (memory/verify_pages.h).
  */
 int pagemap_keep(const struct pagemap *map, struct arena *arena, struct pagemap **ret_map);
 /* The map again, with a descriptor of its own; @ret_map is a struct of the caller's. The runs remain those of @kept. */
@@ -52,6 +52,9 @@ int pagemap_create_sequential(struct image_store *dir, enum image_type type, uin
 			      struct pagemap_writer **ret_map, struct image_writer **ret_pages);
 /* Runs must be sorted; adjacent ones with the same flags are merged. -EINVAL for what pagemap_load() would reject. */
 int pagemap_add(struct pagemap_writer *map, uint64_t vaddr, uint64_t nr_pages, uint32_t flags);
+/* The same for PRESENT pages with a checksum (CRC-32C) for each. */
+int pagemap_add_summed(struct pagemap_writer *map, uint64_t vaddr, uint64_t nr_pages, uint32_t flags,
+		       const uint32_t *sums);
 /* A run of PRESENT pages in blocks; its payload is @sizes->total bytes of the pages image. */
 int pagemap_add_blocks(struct pagemap_writer *map, uint64_t vaddr, uint64_t nr_pages, uint32_t flags,
 		       const struct pagemap_block_sizes *sizes);

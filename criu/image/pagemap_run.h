@@ -48,6 +48,12 @@ struct pagemap_block_sizes {
 	uint64_t total;
 };
 
+/* Checksums of the pages of an entry. */
+struct pagemap_sums {
+	struct pagemap_sums *next; /* of the same map */
+	uint32_t v[];
+};
+
 struct pagemap_run {
 	uint64_t vaddr;
 	uint64_t nr_pages; /* never 0 */
@@ -57,6 +63,7 @@ struct pagemap_run {
 	/* NULL: pages are stored as they are. Otherwise @offset is that of its first block, */
 	const struct pagemap_blocks *blocks;
 	uint64_t skip; /* and the run begins so many pages after that one's first */
+	const uint32_t *sums; /* of each of its pages (CRC-32C); NULL: there are none */
 };
 
 /*
@@ -75,4 +82,5 @@ struct pagemap {
 	bool borrowed; /* @runs belong to another one */
 	bool has_blocks;
 	struct pagemap_blocks *first_blocks; /* owned */
+	struct pagemap_sums *first_sums; /* owned */
 };

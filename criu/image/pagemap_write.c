@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/bits.h"
 #include "base/cleanup.h"
@@ -16,6 +17,9 @@ struct pagemap_writer {
 	/* The last run, which may still grow; empty while nr_pages is 0. */
 	uint64_t vaddr, nr_pages;
 	uint32_t flags;
+	/* Of its pages, if they have any. */
+	uint32_t *sums;
+	size_t nr_sums, cap_sums;
 };
 
 static int start_map(struct image_store *dir, enum image_type type, uint64_t id, struct pagemap_writer **ret_map,
@@ -87,10 +91,36 @@ static int write_last_run(struct pagemap_writer *map)
 	entry.flags = map->flags;
 	entry.has_nr_pages = true;
 	entry.nr_pages = map->nr_pages;
+	entry.n_page_checksums = map->nr_sums;
+	entry.page_checksums = map->sums;
 	return image_write_record(map->img, &entry.base);
 }
 
+static int add_sums(struct pagemap_writer *map, const uint32_t *sums, uint64_t n)
+{
+	uint64_t need = map->nr_sums + n;
+
+	if (need > map->cap_sums) {
+		size_t cap = MAX_OF(2 * map->cap_sums, need);
+		uint32_t *grown = reallocarray(map->sums, cap, sizeof(*grown));
+
+		if (!grown)
+			return image_store_fail(map->dir, -ENOMEM, "page map: out of memory");
+		map->sums = grown;
+		map->cap_sums = cap;
+	}
+	memcpy(map->sums + map->nr_sums, sums, n * sizeof(*sums));
+	map->nr_sums += n;
+	return 0;
+}
+
 int pagemap_add(struct pagemap_writer *map, uint64_t vaddr, uint64_t nr_pages, uint32_t flags)
+{
+	return pagemap_add_summed(map, vaddr, nr_pages, flags, NULL);
+}
+
+int pagemap_add_summed(struct pagemap_writer *map, uint64_t vaddr, uint64_t nr_pages, uint32_t flags,
+		       const uint32_t *sums)
 {
 	uint64_t end = map->vaddr + map->nr_pages * PAGE_SZ, bytes;
 	int err;
@@ -100,15 +130,16 @@ int pagemap_add(struct pagemap_writer *map, uint64_t vaddr, uint64_t nr_pages, u
 	    vaddr + bytes < vaddr)
 		return image_store_fail(map->dir, -EINVAL, "page map: invalid run of %lu pages at %#lx with flags %#x",
 					(unsigned long)nr_pages, (unsigned long)vaddr, flags);
-	if (map->nr_pages && vaddr == end && flags == map->flags) {
+	if (map->nr_pages && vaddr == end && flags == map->flags && !sums == !map->nr_sums) {
 		map->nr_pages += nr_pages;
-		return 0;
+		return sums ? add_sums(map, sums, nr_pages) : 0;
 	}
 	err = write_last_run(map);
 	map->vaddr = vaddr;
 	map->nr_pages = nr_pages;
 	map->flags = flags;
-	return err;
+	map->nr_sums = 0;
+	return err || !sums ? err : add_sums(map, sums, nr_pages);
 }
 
 int pagemap_add_blocks(struct pagemap_writer *map, uint64_t vaddr, uint64_t nr_pages, uint32_t flags,
@@ -127,7 +158,7 @@ int pagemap_add_blocks(struct pagemap_writer *map, uint64_t vaddr, uint64_t nr_p
 		return err;
 	/* Only its end is still needed. */
 	map->vaddr = vaddr + nr_pages * PAGE_SZ;
-	map->nr_pages = 0;
+	map->nr_pages = map->nr_sums = 0;
 	blocks.n_block_sizes = sizes->n;
 	blocks.block_sizes = (uint32_t *)sizes->v;
 	blocks.n_checksums = sizes->n;
@@ -150,6 +181,7 @@ int pagemap_close(struct pagemap_writer *map)
 
 	write_last_run(map); /* its error is sticky: image_close() returns it */
 	err = image_close(map->img);
+	free(map->sums);
 	free(map);
 	return err;
 }
@@ -159,5 +191,6 @@ void pagemap_discard(struct pagemap_writer *map)
 	if (!map)
 		return;
 	image_discard(map->img); /* NULL is allowed */
+	free(map->sums);
 	free(map);
 }

@@ -13,6 +13,7 @@
 #include "image/pagemap.h"
 #include "memory/page_sink.h"
 #include "util/array.h"
+#include "util/crc32c.h"
 #include "util/fds.h"
 #include "util/log.h"
 
@@ -31,6 +32,8 @@ struct image_sink {
 	pthread_mutex_t lock; /* of the space below */
 	uint64_t bytes, reserved; /* at most needed; up to where there is space */
 	uint64_t used;
+	bool summed;
+	uint32_t *sums; /* of each page of the content */
 };
 
 static struct image_sink *image_sink_of(struct page_sink *sink)
@@ -72,6 +75,12 @@ static int begin(struct page_sink *sink, uint64_t bytes)
 	struct image_sink *s = image_sink_of(sink);
 
 	s->bytes = bytes;
+	if (s->summed) {
+		/* Zeros that are found are not touched here, either. */
+		s->sums = calloc(bytes / PAGE_SZ + 1, sizeof(*s->sums));
+		if (!s->sums)
+			return fail(-ENOMEM, "checksums of pages");
+	}
 	if (bytes > WORTH_RESERVING)
 		return reserve(s, 0);
 	s->reserved = bytes;
@@ -97,6 +106,8 @@ static int write_batch(struct page_sink *sink, const struct page_batch *batch)
 
 	if (err)
 		return err;
+	if (s->sums)
+		crc32c_pages(batch->data, batch->len / PAGE_SZ, s->sums + batch->offset / PAGE_SZ);
 	err = pwrite_full(s->pages.fd, batch->data, batch->len, (off_t)(s->pages.base + batch->offset));
 	return err < 0 ? fail(err, "write the pages image") : 0;
 }
@@ -107,43 +118,55 @@ static void discard(struct page_sink *sink)
 
 	pagemap_discard(s->map);
 	cleanup_close(&s->pages.fd);
+	free(s->sums);
 	array_free(&s->runs);
 	array_free(&s->zeros);
 	free(s);
 }
 
-static int write_entry(struct image_sink *s, uint64_t start, uint64_t end, uint32_t flags)
+/* What has been written to the page map. */
+struct written {
+	size_t zero; /* the first zeros that do not end before the next run */
+	uint64_t page; /* of the content */
+};
+
+static int write_entry(struct image_sink *s, struct written *w, uint64_t start, uint64_t end, uint32_t flags)
 {
-	return end > start ? dir_error(s, pagemap_add(s->map, start, (end - start) / PAGE_SZ, flags)) : 0;
+	uint64_t nr = end > start ? (end - start) / PAGE_SZ : 0, page = w->page;
+	bool summed = s->sums && flags & PAGEMAP_PRESENT;
+
+	if (!nr)
+		return 0;
+	w->page += flags & PAGEMAP_PRESENT ? nr : 0;
+	return dir_error(s, pagemap_add_summed(s->map, start, nr, flags, summed ? s->sums + page : NULL));
 }
 
-/* @zero: the first zeros that do not end before the run. */
-static int write_run(struct image_sink *s, const struct page_run *run, size_t *zero)
+static int write_run(struct image_sink *s, const struct page_run *run, struct written *w)
 {
 	uint32_t flags = page_run_flags(run);
 	uint64_t at = run->start;
 	int err = 0;
 
 	if (!page_run_has_content(run))
-		return flags ? write_entry(s, run->start, run->end, flags) : 0;
-	for (; !err && *zero < s->zeros.n && s->zeros.v[*zero].start < run->end; ++*zero) {
-		const struct page_run *gap = &s->zeros.v[*zero];
+		return flags ? write_entry(s, w, run->start, run->end, flags) : 0;
+	for (; !err && w->zero < s->zeros.n && s->zeros.v[w->zero].start < run->end; w->zero++) {
+		const struct page_run *gap = &s->zeros.v[w->zero];
 
-		err = write_entry(s, at, gap->start, flags);
+		err = write_entry(s, w, at, gap->start, flags);
 		at = MIN_OF(gap->end, run->end);
 		if (gap->end > run->end) /* it continues in the next run */
 			break;
 	}
-	return err ? err : write_entry(s, at, run->end, flags);
+	return err ? err : write_entry(s, w, at, run->end, flags);
 }
 
 static int write_page_map(struct image_sink *s)
 {
-	size_t zero = 0;
+	struct written w = { 0 };
 	int err = 0;
 
 	for (size_t i = 0; !err && i < s->runs.n; i++)
-		err = write_run(s, &s->runs.v[i], &zero);
+		err = write_run(s, &s->runs.v[i], &w);
 	return err ? err : dir_error(s, pagemap_close(steal_ptr(&s->map)));
 }
 
@@ -177,7 +200,9 @@ int image_sink_open(struct dump *dump, enum image_type type, uint64_t id, struct
 
 	if (!s)
 		return fail(-ENOMEM, "pages image");
-	*s = (struct image_sink){ .sink.ops = &image_sink_ops, .dir = dump->dir, .pages.fd = -1 };
+	*s = (struct image_sink){
+		.sink.ops = &image_sink_ops, .dir = dump->dir, .pages.fd = -1, .summed = dump->opts->page_checksums
+	};
 	err = dir_error(s, pagemap_create(s->dir, type, id, &s->map, &s->pages));
 	if (err)
 		discard(&s->sink);

@@ -12,7 +12,9 @@
 #include "memory/premap.h"
 #include "memory/restore_memory.h"
 #include "memory/vdso.h"
+#include "memory/verify_pages.h"
 #include "pie/vma.h"
+#include "run/obstacles.h"
 #include "run/progress.h"
 #include "util/log.h"
 
@@ -163,6 +165,10 @@ int memory_load(struct restore *r, struct restore_task *rt)
 	if (err)
 		return err;
 	map = source->map;
+	snprintf(who, sizeof(who), "pagemap-%d.img", rt->t.pid);
+	err = restore_goes_on(r, pages_verify(r, map, who));
+	if (err)
+		return err;
 	if (r->opts->lazy_pages && map->has_blocks)
 		return fail(-EOPNOTSUPP,
 			    "pagemap-%d.img: --lazy-pages with compressed images is not supported: restore without it",

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Content of memory that is a file without a path: saved once, completely; loaded before any task maps it. */
 #include "memory/shmem.h"
+#include "memory/verify_pages.h"
+#include "run/obstacles.h"
 #include <errno.h>
+#include <stdio.h>
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <sys/mman.h>
@@ -170,6 +173,7 @@ static int fill_run(const struct filling *f)
 int shmem_check(struct restore *r, uint32_t shmid, uint64_t *ret_pages)
 {
 	_cleanup_page_source_ struct page_source *source = NULL;
+	char name[64];
 	bool fresh;
 	int err;
 
@@ -178,6 +182,10 @@ int shmem_check(struct restore *r, uint32_t shmid, uint64_t *ret_pages)
 	err = fresh ? page_source_open(r, IMAGE_SHMEM_PAGEMAP, shmid, &source) : -ENOENT;
 	if (ret_pages)
 		*ret_pages = err ? 0 : pagemap_present(source->map);
+	if (!err) {
+		snprintf(name, sizeof(name), "pagemap-shmem-%u.img", shmid);
+		err = restore_goes_on(r, pages_verify(r, source->map, name));
+	}
 	return err == -ENOENT ? 0 : err;
 }
 

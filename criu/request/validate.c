@@ -87,6 +87,14 @@ static int validate_dump(struct request *req)
 		return request_refuse(
 			req,
 			"--compress and --page-server are mutually exclusive: the protocol has no compressed pages");
+	if (opts->page_checksums && (opts->compress || opts->page_server || opts->stream))
+		return request_refuse(req, "--page-checksums and %s are mutually exclusive: %s",
+				      opts->compress	? "--compress" :
+				      opts->page_server ? "--page-server" :
+							  "--stream",
+				      opts->page_server && !opts->compress ?
+					      "a page server does not write any" :
+					      "there are other checksums then, of blocks or of the whole stream");
 	if (opts->leave_running && opts->leave_stopped)
 		return request_refuse(req, "--leave-running and --leave-stopped are mutually exclusive");
 	str_format(pid, sizeof(pid), "%d", opts->pid);

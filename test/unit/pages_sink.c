@@ -30,7 +30,8 @@ typedef int (*sink_fn)(struct dump *dump, enum image_type type, uint64_t id, str
 
 static const char *write_runs(sink_fn open, const char *path, const struct page_run *runs, size_t n, char mark)
 {
-	struct dump dump = { 0 };
+	struct options opts = { 0 };
+	struct dump dump = { .opts = &opts };
 	struct page_batch batch = { 0 };
 	struct page_sink *sink;
 	char page[PAGE_SZ];
@@ -115,7 +116,8 @@ static const char *zeros_in_images_with(sink_fn open)
 	_cleanup_pagemap_ struct pagemap *map = NULL;
 	struct page_batch batch = { .len = PAGE(11) };
 	static char pages[PAGE(11)];
-	struct dump dump = { 0 };
+	struct options opts = { 0 };
+	struct dump dump = { .opts = &opts };
 	struct page_sink *sink;
 	struct stat st;
 	char next = 0;
@@ -507,7 +509,8 @@ static const char *through_a_stream(void)
 	int fd = memfd_create("stream", MFD_CLOEXEC);
 	struct image_store *received;
 	struct image_error error;
-	struct dump dump = { 0 };
+	struct options opts = { 0 };
+	struct dump dump = { .opts = &opts };
 
 	EXPECT(!image_stream_write(dup(fd), &dump.dir) && !image_store_begin(dump.dir)); /* style: a test */
 	EXPECT(!ordered_sink_open(&dump, IMAGE_PAGEMAP, 7, &c.sink) && !c.sink->ops->add_run(c.sink, &run));
