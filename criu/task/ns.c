@@ -36,7 +36,8 @@ bool ns_is_within(const struct ns *inner, const struct ns *outer)
 
 static struct ns *add(struct ns_set *set, struct arena *arena, struct ns ns)
 {
-	struct ns *new = arena_alloc(arena, sizeof(*new));
+	/* A restore opens namespaces after the plan is complete. */
+	struct ns *new = arena_alloc_apart(arena, sizeof(*new));
 
 	if (!new)
 		return NULL;

@@ -22,7 +22,8 @@ struct arena_block {
 	struct arena_block *next;
 	size_t used, size; /* of bytes[] */
 	size_t mapped; /* size of the mapping, with this header; 0: ordinary memory */
-	size_t offset; /* in the file */
+	bool in_file; /* at this offset: */
+	size_t offset;
 	size_t populated; /* of it, from the head on */
 	char bytes[] __attribute__((aligned(16)));
 };
@@ -104,6 +105,7 @@ static struct arena_block *block_in_file(struct arena *arena, size_t room)
 	if (b == MAP_FAILED)
 		return NULL;
 	b->mapped = len;
+	b->in_file = true;
 	b->offset = arena->file_size;
 	b->size = len - sizeof(*b);
 	arena->file_size += len;
@@ -124,7 +126,19 @@ static struct arena_block *block_at_once(size_t room)
 	return b;
 }
 
-/* The first block is enough for small trees: a fork copies it as fast as it would map it. */
+/* Enough for small trees: a fork copies it as fast as it would map it. Otherwise arena_seal moves it into the file. */
+static struct arena_block *first_block(void)
+{
+	size_t len = ROUND_UP(sizeof(struct arena_block) + BLOCK_SIZE, PAGE_SZ);
+	struct arena_block *b = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (b == MAP_FAILED)
+		return NULL;
+	b->mapped = b->populated = len;
+	b->size = len - sizeof(*b);
+	return b;
+}
+
 static struct arena_block *block_new(struct arena *arena, size_t size)
 {
 	size_t room = MAX_OF(size, BLOCK_SIZE);
@@ -132,6 +146,8 @@ static struct arena_block *block_new(struct arena *arena, size_t size)
 
 	if (arena->for_forks && (arena->blocks || size > BLOCK_SIZE))
 		return block_in_file(arena, sizeof(*b) + room);
+	if (arena->for_forks)
+		return first_block();
 	if (arena->blocks && !arena->sealed)
 		return block_at_once(sizeof(*b) + room);
 	b = calloc(1, sizeof(*b) + room);
@@ -140,12 +156,30 @@ static struct arena_block *block_new(struct arena *arena, size_t size)
 	return b;
 }
 
+static int copy_to_file(struct arena *arena, struct arena_block *b)
+{
+	size_t len = sizeof(*b) + b->used;
+
+	b->offset = arena->file_size;
+	if (ftruncate(arena->file, b->offset + b->mapped) < 0)
+		return -errno;
+	arena->file_size += b->mapped;
+	b->in_file = true;
+	ssize_t n = pwrite(arena->file, b, len, b->offset);
+	return n < 0 ? -errno : (size_t)n != len ? -EIO : 0;
+}
+
 int arena_seal(struct arena *arena)
 {
-	for (struct arena_block *b = arena->blocks; b; b = b->next)
-		if (b->mapped && mmap(b, b->mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, arena->file,
-				      b->offset) == MAP_FAILED)
+	for (struct arena_block *b = arena->file >= 0 ? arena->blocks : NULL; b; b = b->next) {
+		int err = b->in_file ? 0 : copy_to_file(arena, b);
+
+		if (err)
+			return err;
+		if (mmap(b, b->mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, arena->file, b->offset) ==
+		    MAP_FAILED)
 			return -errno;
+	}
 	/* Allocate nothing there any more: forks copy the page tables of pages that were written to. */
 	memset(arena->work, 0, sizeof(arena->work));
 	arena->sealed = arena->blocks;
@@ -168,6 +202,13 @@ int arena_defer(struct arena *arena, void (*release)(void *), void *p)
 	*d = (struct arena_deferred){ arena->deferred, release, p };
 	arena->deferred = d;
 	return 0;
+}
+
+void *arena_alloc_apart(struct arena *arena, size_t size)
+{
+	void *p = calloc(1, size);
+
+	return p && !arena_defer(arena, free, p) ? p : NULL;
 }
 
 static void free_blocks(struct arena_block **blocks)

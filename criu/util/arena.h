@@ -42,6 +42,8 @@ int arena_seal(struct arena *arena);
 void arena_free(struct arena *arena);
 /* arena_free will call @release(@p), for memory that is allocated elsewhere. -ENOMEM: @p has been released already. */
 int arena_defer(struct arena *arena, void (*release)(void *), void *p);
+/* The same as arena_alloc(), for what is written after arena_seal: it is in ordinary memory. */
+void *arena_alloc_apart(struct arena *arena, size_t size);
 /* Zeroed, aligned to 16; NULL if out of memory. */
 void *arena_alloc(struct arena *arena, size_t size);
 char *arena_strdup(struct arena *arena, const char *s);

@@ -174,6 +174,34 @@ static void arena_uses_work_areas_again(void)
 	arena_free(&a);
 }
 
+/* The first block is moved into the file when the arena is sealed, if there is a second one. */
+static void arena_is_the_same_when_sealed(void)
+{
+	enum { N = 2000, SIZE = 512 };
+	char *p[N];
+
+	for (int used = 1; used <= N; used += N - 1) {
+		struct arena a;
+		char *apart;
+
+		arena_init_for_forks(&a);
+		apart = arena_alloc_apart(&a, SIZE);
+		for (int i = 0; i < used; i++) {
+			p[i] = arena_alloc(&a, SIZE);
+			CHECK(p[i] && !p[i][0] && !p[i][SIZE - 1]);
+			memset(p[i], 1 + i % 100, SIZE);
+		}
+		CHECK(apart && !apart[0] && !apart[SIZE - 1] && !arena_seal(&a));
+		memset(apart, 101, SIZE);
+		for (int i = 0; i < used; i++) {
+			CHECK(p[i][0] == 1 + i % 100 && p[i][SIZE - 1] == 1 + i % 100);
+			p[i][0] = 102;
+		}
+		CHECK(arena_alloc(&a, SIZE) && p[0][0] == 102 && apart[SIZE - 1] == 101);
+		arena_free(&a);
+	}
+}
+
 static bool cleans_to(const char *text, const char *expected)
 {
 	char buf[64];
@@ -205,5 +233,6 @@ int main(void)
 	RUN(hash_agrees_with_a_table);
 	RUN(hash_of_pointers_and_slots);
 	RUN(arena_uses_work_areas_again);
+	RUN(arena_is_the_same_when_sealed);
 	DONE();
 }

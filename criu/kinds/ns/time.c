@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "kernel/clocks.h"
@@ -207,13 +206,13 @@ static struct ns *root_ns(struct restore *r)
 
 static int time_ns_link(struct restore *r)
 {
-	struct time_restore *data = calloc(1, sizeof(*data));
+	struct time_restore *data = arena_alloc_apart(&r->arena, sizeof(*data));
 	struct restore_task *rt;
 	struct ns *ns;
-	int err = data ? arena_defer(&r->arena, free, data) : -ENOMEM;
+	int err = 0;
 
-	if (err)
-		return fail(err, "time namespaces");
+	if (!data)
+		return fail(-ENOMEM, "time namespaces");
 	*restore_kind_data(r, &time_ns_run) = data;
 	ns_for_each(ns, &r->plan.namespaces, NS_TIME) {
 		struct time_ns_state *state = err ? NULL : restore_alloc(r, sizeof(*state));
