@@ -372,7 +372,7 @@ static int stop_group(struct restore *r, struct restore_task *rt)
 }
 
 /* While all of the tree is stopped: a thread's stack is used for a moment. */
-static void let_go_threads(struct restore *r, struct restore_task *rt)
+static void resume_threads(struct restore *r, struct restore_task *rt)
 {
 	for (const struct task_kind *const *kind = task_kinds; *kind; kind++)
 		for (size_t i = rt->leader_ends; (*kind)->resume_thread && i < rt->nr_threads; i++)
@@ -403,7 +403,7 @@ static void finished(struct restore *r, struct restore_task *rt, int err)
 			"pid %d: the restorer could not be removed (errno %d): it runs with our memory mapped, and perhaps with descriptors from %d on",
 			rt->t.pid, -err, r->service_base);
 	else
-		let_go_threads(r, rt);
+		resume_threads(r, rt);
 	/* It may still run in there: then the region remains for all that share the memory. */
 	if (!err)
 		return;

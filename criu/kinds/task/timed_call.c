@@ -33,7 +33,7 @@ static int timed_call_load_thread(struct restore *r, struct restore_task *task, 
 	return 0;
 }
 
-static void timed_call_let_go_thread(struct restore *r, struct restore_task *task, struct restore_thread *thread)
+static void timed_call_resume_thread(struct restore *r, struct restore_task *task, struct restore_thread *thread)
 {
 	int err = !thread->timed_call ? 0 :
 					compel_shorten_call(thread->id.host_tid, thread->timed_call,
@@ -47,5 +47,5 @@ const struct task_kind timed_call_kind = {
 	.name = "timed_call",
 	.save_thread = timed_call_save_thread,
 	.load_thread = timed_call_load_thread,
-	.resume_thread = timed_call_let_go_thread,
+	.resume_thread = timed_call_resume_thread,
 };
