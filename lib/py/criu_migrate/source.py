@@ -14,6 +14,7 @@ from .channel import Channel
 from .common import INTERRUPTS, Failed, Lost, mib, reason, say
 from .decision import is_ready, tell_again, write_script
 from .lazy_source import move_lazily
+from .network import locks, remove_locks
 from .tree import Tree
 
 PAGES_ENOUGH = 8 << 20  # another round costs more than it saves
@@ -253,9 +254,12 @@ def migrate(options):
                 raise Failed(f"rsync {path} failed")
         if options.pre_copy:
             source.pre_copy()
+        before = locks(options.pid) if options.tcp_established else set()
         if options.lazy:
             move_lazily(source, wait_for_hook)
         else:
             source.change_over()
+        if options.tcp_established:
+            remove_locks(locks(options.pid) - before)
     finally:
         source.close()
