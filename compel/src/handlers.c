@@ -16,7 +16,8 @@
 #define SEARCHED_MAX (1ul << 20)
 
 /* @stack: @len bytes of the target's memory at @from. */
-static void skip_in(struct compel_ctl *ctl, uint64_t from, char *stack, size_t len, uint64_t cave, const struct compel_regs *after)
+static void skip_in(struct compel_ctl *ctl, uint64_t from, char *stack, size_t len, uint64_t cave,
+		    const struct compel_regs *after)
 {
 	size_t ip_offset = arch_frame_ip_offset(), size = arch_frame_size();
 	uint64_t word;
@@ -25,7 +26,8 @@ static void skip_in(struct compel_ctl *ctl, uint64_t from, char *stack, size_t l
 		char *frame = stack + at - ip_offset;
 
 		memcpy(&word, stack + at, sizeof(word));
-		if (word - cave >= arch_cave_size() || at - ip_offset + size > len || !arch_frame_skip_cave(frame, after))
+		if (word - cave >= arch_cave_size() || at - ip_offset + size > len ||
+		    !arch_frame_skip_cave(frame, after))
 			continue;
 		target_write(ctl->mem, ctl->main.tid, from + at - ip_offset, frame, size);
 	}

@@ -70,10 +70,10 @@ int dir_use_sums(struct image_store *store)
 static int compare(struct dir_store *dir, struct checksum *sum, uint64_t size, uint32_t crc)
 {
 	if (size != sum->size)
-		return dir_fail(dir, -EBADMSG,
-				"%s is damaged: it has %lu bytes instead of %lu (if it was edited, remove " CHECKSUMS_NAME
-				")",
-				sum->name, size, sum->size);
+		return dir_fail(
+			dir, -EBADMSG,
+			"%s is damaged: it has %lu bytes instead of %lu (if it was edited, remove " CHECKSUMS_NAME ")",
+			sum->name, size, sum->size);
 	if (crc != sum->crc)
 		return dir_fail(dir, -EBADMSG,
 				"%s is damaged: its checksum is %08x instead of %08x (if it was edited, "

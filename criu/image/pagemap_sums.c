@@ -5,8 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-int pagemap_sums_load(struct image_reader *img, struct pagemap *map, const PagemapEntry *entry,
-		      struct pagemap_run *run)
+int pagemap_sums_load(struct image_reader *img, struct pagemap *map, const PagemapEntry *entry, struct pagemap_run *run)
 {
 	size_t n = entry->n_page_checksums;
 	struct pagemap_sums *sums;

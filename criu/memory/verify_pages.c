@@ -46,7 +46,8 @@ static int damaged(const struct verification *v, const struct pagemap_run *run, 
 		snprintf(where, sizeof(where), "the pages image of parent %u", run->source);
 	else
 		snprintf(where, sizeof(where), "pages-%u.img", v->map->pages_id);
-	log_error("%s is damaged: the page at %lx (%s) has another checksum", where, run->vaddr + page * PAGE_SZ, v->name);
+	log_error("%s is damaged: the page at %lx (%s) has another checksum", where, run->vaddr + page * PAGE_SZ,
+		  v->name);
 	return -EBADMSG;
 }
 
@@ -115,7 +116,8 @@ static int end_worker(pid_t pid, const char *name)
 		if (errno != EINTR)
 			return fail(-errno, "%s: wait for a process that verifies pages", name);
 	if (WIFSIGNALED(status))
-		return fail(-EINTR, "%s: a process that verifies pages was killed by signal %d", name, WTERMSIG(status));
+		return fail(-EINTR, "%s: a process that verifies pages was killed by signal %d", name,
+			    WTERMSIG(status));
 	return WEXITSTATUS(status) ? -EBADMSG : 0; /* it has said why */
 }
 
