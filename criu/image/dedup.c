@@ -14,7 +14,7 @@
 #include "util/proc_root.h"
 
 struct dedup {
-	struct image_store *dir;
+	struct image_store *dir, *at; /* @at: that of the images that are changed, the same or one of its parents */
 	size_t nr_parents; /* how many of the chain may be changed */
 	uint64_t bytes;
 };
@@ -32,7 +32,10 @@ static int punch(struct dedup *d, int fd, const struct pagemap_run *new, const s
 {
 	uint64_t start = MAX_OF(new->vaddr, old->vaddr);
 	uint64_t end = MIN_OF(new->vaddr + new->nr_pages *PAGE_SZ, old->vaddr + old->nr_pages * PAGE_SZ);
+	int err = image_store_mark_freed(d->at); /* first: nobody is to read as zeros what is freed */
 
+	if (err)
+		return fail_of(d, d->at, err);
 	if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)(old->offset + (start - old->vaddr)),
 		      (off_t)(end - start)))
 		return image_store_fail(d->dir, -errno, "free a part of the pages image: %s", strerror(errno));
@@ -64,8 +67,8 @@ static int punch_all(struct dedup *d, int fd, const struct pagemap *new, const s
 	return err;
 }
 
-/* @old: of one directory alone, with one pages image. */
-static int punch_image(struct dedup *d, const struct pagemap *new, const struct pagemap *old)
+/* @old: of @at alone, with one pages image. */
+static int punch_image(struct dedup *d, struct image_store *at, const struct pagemap *new, const struct pagemap *old)
 {
 	_cleanup_close_ int fd = -1;
 
@@ -74,6 +77,7 @@ static int punch_image(struct dedup *d, const struct pagemap *new, const struct 
 	fd = proc_fd_open(old->sources[0], O_RDWR);
 	if (fd < 0)
 		return image_store_fail(d->dir, fd, "open the pages image of a parent for writing: %s", strerror(-fd));
+	d->at = at;
 	return punch_all(d, fd, new, old);
 }
 
@@ -90,7 +94,7 @@ static int punch_parents(struct dedup *d, const struct pagemap *new, enum image_
 			return fail_of(d, at, err);
 		err = pagemap_load_own(at, type, id, &old);
 		if (!err)
-			err = punch_image(d, new, old);
+			err = punch_image(d, at, new, old);
 		else if (err == -ENOENT)
 			err = 0;
 		else
@@ -140,7 +144,7 @@ static int dedup_map(struct image_store *dir, enum image_type type, uint64_t id,
 
 		err = pagemap_load_own(dir, type, id, &own);
 		if (!err)
-			err = punch_image(&v->d, map, own);
+			err = punch_image(&v->d, dir, map, own);
 	}
 	return err ? err : punch_parents(&v->d, map, type, id);
 }

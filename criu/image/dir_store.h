@@ -37,6 +37,7 @@ struct dir_store {
 	int fd;
 	struct dir_store *child, *parent; /* the chain of parents; each owns its parent */
 	bool locked, read_locked;
+	bool marked_freed; /* dir_freed.c */
 	struct seen_images seen; /* while it is locked for reading */
 
 	bool distrusted; /* image_dir_distrust() */
@@ -101,6 +102,10 @@ int dir_write_sums(struct dir_store *dir);
 int dir_use_sums(struct image_store *store);
 int dir_verify(struct image_store *store, enum image_type type, uint64_t id, const void *bytes, size_t len);
 int dir_verify_all(struct image_store *store);
+
+/* dir_freed.c: image_store_mark_freed(), image_store_is_freed() */
+int dir_mark_freed(struct image_store *store);
+bool dir_is_freed(struct image_store *store);
 
 /* dir_names.c: written files get their names, or are removed. */
 int dir_publish(struct image_store *store);

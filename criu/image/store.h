@@ -69,6 +69,12 @@ int image_store_use_checksums(struct image_store *store);
 int image_store_verify(struct image_store *store, enum image_type type, uint64_t id, const void *bytes, size_t len);
 /* All images with checksums that have not been verified yet: -EBADMSG if one is damaged, or missing. */
 int image_store_verify_all(struct image_store *store);
+/*
+ * Call before pages of these images are freed: they cannot be restored by themselves any more, only as parents of images that
+ * have those pages. The mark does not count for other images that replace them. 0, or a negative errno with a text.
+ */
+int image_store_mark_freed(struct image_store *store);
+bool image_store_is_freed(struct image_store *store);
 
 /* Starts a transaction, in which images can be created; -EBUSY if one is open already, or the store is locked. */
 int image_store_begin(struct image_store *store);

@@ -114,6 +114,16 @@ int image_store_verify_all(struct image_store *store)
 	return store->ops->verify_all ? store->ops->verify_all(store) : 0;
 }
 
+int image_store_mark_freed(struct image_store *store)
+{
+	return store->ops->mark_freed ? store->ops->mark_freed(store) : 0;
+}
+
+bool image_store_is_freed(struct image_store *store)
+{
+	return store->ops->is_freed && store->ops->is_freed(store);
+}
+
 static int begin(struct image_store *store, bool beside)
 {
 	int err;

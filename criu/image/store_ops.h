@@ -33,6 +33,9 @@ struct image_store_ops {
 	int (*use_checksums)(struct image_store *store);
 	int (*verify)(struct image_store *store, enum image_type type, uint64_t id, const void *bytes, size_t len);
 	int (*verify_all)(struct image_store *store);
+	/* Optional: NULL if no pages of the store can be freed. image_store_mark_freed(), image_store_is_freed() */
+	int (*mark_freed)(struct image_store *store);
+	bool (*is_freed)(struct image_store *store);
 	/* Optional: NULL if there are no parents, no locks, no descriptors. */
 	int (*parent)(struct image_store *store, struct image_store **ret_parent);
 	int (*set_parent)(struct image_store *store, const char *path);

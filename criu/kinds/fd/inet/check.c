@@ -34,7 +34,8 @@ static int check_address(const InetSkEntry *entry, union inet_address address)
 	if (!bind(fd, &address.any, inet_address_len(&address)) || errno != EADDRNOTAVAIL)
 		return 0;
 	return fail(-EADDRNOTAVAIL,
-		    "%s: this host does not have this address, but had it at the dump; add it (ip address add)", text);
+		    "%s: this host does not have this address, but had it at the dump; add it (ip address add)%s", text,
+		    inet_is_tcp(entry) ? ", or use another (--tcp-address)" : "");
 }
 
 static bool is_any(const struct inet_diag_socket *sk)
