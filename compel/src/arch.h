@@ -123,13 +123,15 @@ void arch_cave_signature(char sign[CAVE_SIGNATURE_LEN]);
 void arch_cave_fill(void *buf, const struct compel_regs *after, uint64_t mask);
 /* The registers that the filled cave @cave (arch_cave_size) restores. */
 void arch_cave_after(const void *cave, struct compel_regs *ret_regs);
+/* Where in it the part begins that restores them, and needs no register. */
+size_t arch_cave_restore_offset(void);
 /* The kernel's signal frame (sigframe.c): its size without the FPU's state, and the offset of the return address in it. */
 size_t arch_frame_size(void);
 size_t arch_frame_ip_offset(void);
 /*
- * Is @frame that of a handler which has interrupted a cave that restores @after? Signals are not blocked at its end, and if
- * the tracer dies before it has blocked them, at its start; the stack pointer is the thread's own at both. Then the handler
- * returns to @after.
+ * Is @frame that of a handler which has interrupted a cave that restores @after, where signals are not blocked: at its end, or
+ * at the stub, if the tracer died before it had blocked them or after it had unblocked them? The stack pointer is the thread's
+ * own there. Then the handler returns to @after.
  */
 bool arch_frame_skip_cave(void *frame, const struct compel_regs *after);
 /* Sets registers that make the thread issue call @nr at the cave's stub @cave and then stop there. */

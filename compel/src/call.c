@@ -8,9 +8,9 @@
  *   3. block all signals: the cure restores the mask too;
  *   4. run calls: entry stop, exit stop, each by PTRACE_SYSCALL. Never PTRACE_SINGLESTEP:
  *      its SIGTRAP kills the target when the tracer is gone;
- *   5. restore the mask, then the registers: from here the kernel continues the thread, and restarts interrupted
+ *   5. point the registers behind the stub again, restore the mask, then the registers: from here the kernel continues the thread, and restarts interrupted
  *      system calls.
- * Until then rsp is the thread's own, so a signal delivered before step 3 finds a stack.
+ * Where signals are not blocked rsp is the thread's own: a handler finds a stack, and handlers.c its frame.
  */
 #include <errno.h>
 #include <signal.h>
@@ -242,11 +242,16 @@ int thread_borrow(struct compel_ctl *ctl, struct borrowed *b)
 
 int thread_restore(struct compel_ctl *ctl, struct borrowed *b)
 {
+	struct compel_regs regs;
 	int err, e;
 
 	if (!b->parked)
 		return 0;
 	b->parked = false;
+	/* It may be on another stack: a signal that is unblocked must find its own one if we die before it has its registers. */
+	regs = b->own;
+	arch_park_regs(&regs, b->cave, &b->cure);
+	arch_write_regs(b->tid, &regs);
 	/* Both are tried even if one fails, and retried: a thread restored by half would crash. */
 	err = target_set_sigmask(b->tid, b->mask);
 	if (err)

@@ -21,3 +21,18 @@ const char *compel_error(const struct compel_ctl *ctl)
 {
 	return ctl ? ctl->error : open_error;
 }
+
+const struct target_map *ctl_map_at(const struct compel_ctl *ctl, uint64_t address)
+{
+	size_t low = 0, high = ctl->nr_maps;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (ctl->maps[middle].end <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < ctl->nr_maps && ctl->maps[low].start <= address ? &ctl->maps[low] : NULL;
+}

@@ -24,6 +24,7 @@ struct compel_ctl {
 	struct target_map *maps; /* from the last ctl_read_maps, sorted */
 	size_t nr_maps;
 	struct borrowed main;
+	bool caves_in_use; /* a handler may still return into a dead tracer's cave */
 	bool not_restored; /* a thread's registers could not be restored: it depends on its cure */
 	bool restoring; /* a process that we created, whose filter is known to allow compel_finish */
 	/* The scratch area of compel_infect; len 0: none. */
@@ -49,15 +50,17 @@ int ctl_open(pid_t tid, const struct compel_thread_state *after, struct compel_c
 void state_final_regs(pid_t tid, const struct compel_thread_state *state, struct compel_regs *ret_regs);
 
 /*
- * handlers.c: signals are not blocked at the very start and the end of a dead tracer's cave, so that a handler may have
+ * handlers.c: at the stub and at the end of a dead tracer's cave signals may not be blocked, so that a handler may have
  * interrupted it there. Lets such handlers return to where the cave would have continued: nothing refers to it any more,
  * neither now nor in an image. @bytes: the content of the cave, which is at @cave. All threads must have been stopped.
  */
-void handlers_skip_cave(struct compel_ctl *ctl, uint64_t cave, const void *bytes);
+int handlers_skip_cave(struct compel_ctl *ctl, uint64_t cave, const void *bytes);
 
 /* place.c: location of the caves */
 
 int ctl_read_maps(struct compel_ctl *ctl, pid_t tid);
+/* In ctl->maps; NULL: none. */
+const struct target_map *ctl_map_at(const struct compel_ctl *ctl, uint64_t address);
 /* Finds space for @len bytes of code in ctl->maps, and sets ctl->cave. -ENOEXEC if there is none. */
 int cave_place(struct compel_ctl *ctl, size_t len);
 /* Where in our own vDSO there is space for one cave: offset in it; 0: nowhere. */

@@ -87,8 +87,8 @@ uint64_t cave_in_own_vdso(void)
 }
 
 /*
- * A dead tracer could not zero its cave. leftovers_finish has made sure that no thread is in it;
- * handlers may return into it. With @reuse it counts as zero. @bytes are at @from.
+ * A dead tracer could not zero its cave. leftovers_finish has made sure that no thread is in it; handlers may return into it.
+ * @bytes are at @from. With @reuse, which comes second, it counts as zero.
  */
 static void find_dead_caves(struct compel_ctl *ctl, uint64_t from, char *bytes, size_t size, bool reuse)
 {
@@ -99,8 +99,9 @@ static void find_dead_caves(struct compel_ctl *ctl, uint64_t from, char *bytes, 
 	for (size_t i = 0; i + len <= size; i += CAVE_ALIGN) {
 		if (memcmp(bytes + i, sign, sizeof(sign)))
 			continue;
-		handlers_skip_cave(ctl, from + i, bytes + i);
-		if (reuse)
+		if (!reuse)
+			ctl->caves_in_use |= handlers_skip_cave(ctl, from + i, bytes + i) != 0;
+		else if (!ctl->caves_in_use)
 			memset(bytes + i, 0, len);
 	}
 }
@@ -195,24 +196,9 @@ int cave_occupied(pid_t tid, uint64_t ip)
 	return memmem(bytes, n, sign, CAVE_SIGNATURE_LEN) ? -EAGAIN : 0;
 }
 
-static const struct target_map *map_at(const struct compel_ctl *ctl, uint64_t address)
-{
-	size_t low = 0, high = ctl->nr_maps;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (ctl->maps[middle].end <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < ctl->nr_maps && ctl->maps[low].start <= address ? &ctl->maps[low] : NULL;
-}
-
 static int scratch_occupied(struct compel_ctl *ctl, uint64_t ip)
 {
-	const struct target_map *m = map_at(ctl, ip);
+	const struct target_map *m = ctl_map_at(ctl, ip);
 	struct scratch_head head;
 
 	if (!m || !m->exec || m->file || target_read(ctl->mem, m->start, &head, sizeof(head)))

@@ -178,6 +178,22 @@ static void altstack_loop(void)
 	handlers_loop();
 }
 
+static void *slow_thread(void *arg)
+{
+	while (shared)
+		turn(true, 0);
+	return NULL;
+}
+
+static void thread_handlers_loop(void)
+{
+	pthread_t t;
+
+	for (int i = 0; i < 4; i++)
+		pthread_create(&t, NULL, slow_thread, NULL);
+	handlers_loop();
+}
+
 static void *spin_thread(void *arg)
 {
 	volatile long *count = arg;
@@ -229,6 +245,7 @@ static const struct kind kinds[] = {
 	{ "signals", signals_loop, session, false, true, false },
 	{ "handlers", handlers_loop, session, false, false, false },
 	{ "altstack", altstack_loop, session, false, false, false },
+	{ "thread_handlers", thread_handlers_loop, session_threads, false, false, false },
 	{ "stopped", registers_loop, session, false, false, true },
 	{ "threads", threads_loop, session_threads, false, false, false },
 };

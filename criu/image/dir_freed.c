@@ -42,7 +42,8 @@ int dir_mark_freed(struct image_store *store)
 	fd = openat(dir->fd, FREED_NAME, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
 	err = fd < 0 ? -errno : write_full(fd, id, strlen(id));
 	if (err)
-		return dir_fail(dir, err, "create %s, which says that pages have been freed: %s", FREED_NAME, strerror(-err));
+		return dir_fail(dir, err, "create %s, which says that pages have been freed: %s", FREED_NAME,
+				strerror(-err));
 	dir->marked_freed = true;
 	return 0;
 }

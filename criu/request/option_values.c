@@ -314,7 +314,7 @@ int value_veth_pair(struct request *req, const char *arg)
 	return pair(&req->opts.veth_pairs, &req->opts.veth_pairs_nr, arg, '=');
 }
 
-/* Of one family, and neither of them any address. */
+/* Of one family, and neither of them any address; one of IPv4 stands for itself in IPv6 sockets, too. */
 int value_tcp_address(struct request *req, const char *arg)
 {
 	struct options *opts = &req->opts;
@@ -329,7 +329,8 @@ int value_tcp_address(struct request *req, const char *arg)
 		return err;
 	added = &opts->tcp_addresses[opts->tcp_addresses_nr - 1];
 	if (inet_pton(family, added->key, &old) != 1 || inet_pton(family, added->val, &new) != 1 ||
-	    !memcmp(&old, &any, len) || !memcmp(&new, &any, len))
+	    !memcmp(&old, &any, len) || !memcmp(&new, &any, len) ||
+	    (family == AF_INET6 && (IN6_IS_ADDR_V4MAPPED(&old) || IN6_IS_ADDR_V4MAPPED(&new))))
 		return -EINVAL;
 	return 0;
 }

@@ -42,7 +42,8 @@ int main(int argc, char **argv)
 		test_skip("no segment routing or no IOAM (CONFIG_IPV6_SEG6_LWTUNNEL, ip(8) of iproute2 5.15)");
 	net_do(setup);
 	show("before");
-	if (system("grep -q 'hmac 17 algo' before && grep -q 'schema 7' before && grep -q 17 before") != 0)
+	if (system("grep -q 'hmac 17 algo' before && grep -q 'schema 7' before && grep -q fc00::17 before && grep -q 'token ::17' before") !=
+	    0)
 		check(false, "not all was set");
 
 	brk = checkpoint_here();

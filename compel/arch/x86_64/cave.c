@@ -4,7 +4,7 @@
 
 #include "../../src/arch.h"
 
-extern const char cave_begin[], cave_data[], cave_end[], gate_begin[], gate_end[];
+extern const char cave_begin[], cave_restore[], cave_data[], cave_end[], gate_begin[], gate_end[];
 
 #define STUB_LEN 2 /* a syscall instruction */
 #define FLAG_TRAP 0x100ul
@@ -52,6 +52,11 @@ void arch_cave_fill(void *buf, const struct compel_regs *after, uint64_t mask)
 
 	memcpy(buf, cave_begin, arch_cave_size());
 	memcpy((char *)buf + (cave_data - cave_begin), &data, sizeof(data));
+}
+
+size_t arch_cave_restore_offset(void)
+{
+	return cave_restore - cave_begin;
 }
 
 void arch_cave_after(const void *cave, struct compel_regs *ret_regs)

@@ -20,7 +20,7 @@
 
 	.section .rodata
 	.balign 16
-	.globl cave_begin, cave_data, cave_end
+	.globl cave_begin, cave_restore, cave_data, cave_end
 cave_begin:
 	syscall
 	cmp	$1, %r15d		/* CURE_KEEP */
@@ -59,6 +59,7 @@ unmap:
 	mov	%r12, %rsi
 	mov	$NR_munmap, %eax
 	syscall
+cave_restore:
 restore:
 	/* All signals must be blocked while the stack pointer is used to load the flags. */
 	lea	d_all(%rip), %rsi

@@ -291,6 +291,8 @@ static int create_ns(struct time_creation *c)
 
 	c->step = rights_may(&r->rights, RIGHT_NAMESPACES) ? "unshare(CLONE_NEWTIME)" :
 							     "unshare(CLONE_NEWTIME), which needs CAP_SYS_ADMIN";
+	if (!owner && at)
+		log_warn("a time namespace belonged to the user namespace of criu: now to that of the tree");
 	if (owner && owner != at)
 		return restore_run_in(&owner, 1, CLONE_NEWTIME, set_and_keep, c);
 	return unshare(CLONE_NEWTIME) < 0 ? -errno : set_and_keep(c);

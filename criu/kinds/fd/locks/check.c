@@ -22,20 +22,21 @@ static bool conflict(const struct file_lock *a, const struct file_lock *b)
 	       a->start <= b->end && b->start <= a->end;
 }
 
-/* The st_dev of an overlay or a subvolume (btrfs) is not that of the file system. */
-static bool is_of_file(const struct file_lock *lock, const struct stat *st)
+/* The st_dev of an overlay or a subvolume (btrfs) is not that of the file system. @certain: then it is none. */
+static bool is_of_file(const struct file_lock *lock, const struct stat *st, bool certain)
 {
 	return lock->has_inode && lock->ino == st->st_ino &&
-	       (!major(st->st_dev) || (lock->dev_major == major(st->st_dev) && lock->dev_minor == minor(st->st_dev)));
+	       ((!major(st->st_dev) && !certain) ||
+		(lock->dev_major == major(st->st_dev) && lock->dev_minor == minor(st->st_dev)));
 }
 
 const struct file_lock *locks_find_conflict(const struct file_lock *lock, const struct stat *st,
-					    const struct file_locks *locks)
+					    const struct file_locks *locks, bool certain)
 {
 	const struct file_lock *other;
 
 	array_for_each(other, locks)
-		if (is_of_file(other, st) && conflict(lock, other))
+		if (is_of_file(other, st, certain) && conflict(lock, other))
 			return other;
 	return NULL;
 }
@@ -73,7 +74,7 @@ static void check_lock(struct restore *r, const struct held *h, const struct fil
 	fd = regular_find_here(r, h->file);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return;
-	found = locks_find_conflict(&h->lock, &st, locks);
+	found = locks_find_conflict(&h->lock, &st, locks, true);
 	if (!found)
 		return;
 	restore_is_about(r, "lock", h->task, h->file);

@@ -37,9 +37,12 @@ struct restore_locks {
 	size_t nr_in_flight;
 };
 
-/* A lock of another program for which @lock cannot be acquired on that file; NULL: none that /proc/locks shows. */
+/*
+ * A lock of another program for which @lock cannot be acquired on that file; NULL: none that /proc/locks shows. The file
+ * systems of overlays and btrfs are not known: with @certain their locks do not count, otherwise the inode is enough.
+ */
 const struct file_lock *locks_find_conflict(const struct file_lock *lock, const struct stat *st,
-					    const struct file_locks *locks);
+					    const struct file_locks *locks, bool certain);
 /* "process 7 (cat) holds ..." */
 #define LOCKS_HOLDER_MAX 256
 void locks_describe_holder(const struct held *h, const struct file_lock *found, char holder[LOCKS_HOLDER_MAX]);

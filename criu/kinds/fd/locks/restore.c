@@ -140,7 +140,7 @@ static const char *find_holder(const struct held *h, const struct stat *st, char
 	struct file_locks locks = { 0 };
 
 	locks_read(&locks);
-	locks_describe_holder(h, locks_find_conflict(&h->lock, st, &locks), holder);
+	locks_describe_holder(h, locks_find_conflict(&h->lock, st, &locks, false), holder);
 	array_free(&locks);
 	return holder;
 }

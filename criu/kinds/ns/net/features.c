@@ -21,7 +21,7 @@
 #define FEATURES_MAX (WORDS_MAX * 32)
 
 /* TUN_F_*, newer than some headers */
-enum { USO4_ = 0x20, USO6_ = 0x40 };
+enum { USO4_ = 0x20, USO6_ = 0x40, TUNNEL_GSO_ = 0x80, TUNNEL_CSUM_ = 0x100 };
 
 enum { AVAILABLE, REQUESTED, ACTIVE, SETS };
 
@@ -31,12 +31,15 @@ static bool has_none(int err)
 	return err == -EOPNOTSUPP;
 }
 
+/* Positive: done, but not all (ETHTOOL_F_WISH and others, of ETHTOOL_SFEATURES). */
 static int ask(struct nl_sock *route, const char *device, void *request)
 {
 	struct ifreq ifr = { .ifr_data = request };
+	int ret;
 
 	memcpy(ifr.ifr_name, device, strnlen(device, IFNAMSIZ - 1));
-	return ioctl(netlink_fd(route), SIOCETHTOOL, &ifr) ? -errno : 0;
+	ret = ioctl(netlink_fd(route), SIOCETHTOOL, &ifr);
+	return ret < 0 ? -errno : ret;
 }
 
 /* ---- names ---- */
@@ -239,6 +242,10 @@ static int fill_device(struct nl_sock *route, const struct names *names, const N
 
 	if (!err && add_differences(names, &saved, &now, entry->name, &request))
 		err = ask(route, entry->name, &request);
+	if (err > 0) {
+		log_warn("network device %s: not all of its features (ethtool -k) are what they were", entry->name);
+		err = 0;
+	}
 	return err ? fail(err, "features of network device %s (ethtool -K)", entry->name) : 0;
 }
 
@@ -277,9 +284,10 @@ unsigned net_features_of_tun(const struct net_state *state, const NetDeviceEntry
 		const char *name;
 		unsigned offload;
 	} rows[] = {
-		{ "tx-checksum-ip-generic", TUN_F_CSUM }, { "tx-tcp-segmentation", TUN_F_TSO4 },
-		{ "tx-tcp6-segmentation", TUN_F_TSO6 },	  { "tx-tcp-ecn-segmentation", TUN_F_TSO_ECN },
-		{ "tx-udp-segmentation", USO4_ | USO6_ },
+		{ "tx-checksum-ip-generic", TUN_F_CSUM },	  { "tx-tcp-segmentation", TUN_F_TSO4 },
+		{ "tx-tcp6-segmentation", TUN_F_TSO6 },		  { "tx-tcp-ecn-segmentation", TUN_F_TSO_ECN },
+		{ "tx-udp-segmentation", USO4_ | USO6_ },	  { "tx-udp_tnl-segmentation", TUNNEL_GSO_ },
+		{ "tx-udp_tnl-csum-segmentation", TUNNEL_CSUM_ },
 	};
 	const char *names = state->entry->feature_names;
 	const struct features saved = saved_of(entry);

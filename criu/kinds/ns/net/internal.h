@@ -191,6 +191,7 @@ int net_mptcp_fill(const struct net_state *state);
 
 /* ipv6_genl.c: NET_SEG6, NET_IOAM6 */
 int net_ipv6_genl_list(enum net_list list, struct buf *to);
+void net_ipv6_genl_refuse(struct dump *dump, const struct ns *ns, const struct buf *lists);
 int net_ipv6_genl_fill(const struct net_state *state);
 
 /* ---- devices ---- */

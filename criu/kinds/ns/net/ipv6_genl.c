@@ -16,6 +16,7 @@
 #include "base/bits.h"
 #include "internal.h"
 #include "netlink/generic.h"
+#include "refuse.h"
 #include "util/log.h"
 #include "util/proc_root.h"
 
@@ -130,7 +131,25 @@ int net_ipv6_genl_list(enum net_list list, struct buf *to)
 
 	for (size_t i = 0; !err && number && i < ARRAY_SIZE(family->settings) && family->settings[i].set; i++)
 		err = list_setting(generic, number, &family->settings[i], to);
+	/* GENL_ADMIN_PERM: root of a user namespace may neither list nor set them. */
+	if (err == -EPERM || err == -EACCES) {
+		log_info("settings of IPv6, family %s: only root of the host may see them; not saved", family->name);
+		return 0;
+	}
 	return err ? fail(err, "list the settings of IPv6 in generic netlink, family %s", family->name) : 0;
+}
+
+/* A namespace of a user namespace is filled by root of that. */
+void net_ipv6_genl_refuse(struct dump *dump, const struct ns *ns, const struct buf *lists)
+{
+	struct refusing r = { dump, ns, "settings of ", "remove them (ip sr, ip ioam)", false };
+
+	if (!ns->owner || ns->owner->own)
+		return;
+	if (lists[NET_SEG6].len || lists[NET_IOAM6].len)
+		net_refuse_object(
+			&r, "segment routing or IOAM, which only root of the host may set, in a network namespace of "
+			    "another user namespace");
 }
 
 /* ---- restore ---- */

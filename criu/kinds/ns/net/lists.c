@@ -226,6 +226,8 @@ int net_lists_save(struct dump *dump, const struct ns *ns, struct nl_sock *route
 	if (!err)
 		err = net_ipv6_genl_list(NET_IOAM6, &saving.lists[NET_IOAM6]);
 	if (!err)
+		net_ipv6_genl_refuse(dump, ns, saving.lists);
+	if (!err)
 		err = net_vlans_list(dump, ns, route, found, &saving.lists[NET_VLANS]);
 	if (!err)
 		net_refuse_addresses(dump, ns, &saving.lists[NET_ADDRESSES]);

@@ -58,11 +58,25 @@ static int id_here(const struct restore *r, int id, bool group)
 	return (int)outer;
 }
 
+/* Of Linux 6.2 and later. */
+#define TUN_F_NEWER 0x1e0u
+
+static int set_offload(int fd, unsigned offload)
+{
+	if (!ioctl(fd, TUNSETOFFLOAD, offload))
+		return 0;
+	if (errno != EINVAL || !(offload & TUN_F_NEWER))
+		return -errno;
+	log_warn("this kernel cannot offload all that it did (TUNSETOFFLOAD, 0x%x)", offload);
+	return ioctl(fd, TUNSETOFFLOAD, offload & ~TUN_F_NEWER) ? -errno : 0;
+}
+
 static int set_properties(struct restore *r, const struct net_device *device, int fd)
 {
 	const TunLinkEntry *tun = device->entry->tun;
 	const unsigned offload = net_features_of_tun(device->ns->data, device->entry);
 	const int header = (int)tun->vnethdr, sndbuf = (int)tun->sndbuf, one = 1, none = 0;
+	int err;
 
 	if (tun->owner != -1 && ioctl(fd, TUNSETOWNER, id_here(r, tun->owner, false)) < 0)
 		return fail(-errno, "its owner, user %d", tun->owner);
@@ -74,8 +88,9 @@ static int set_properties(struct restore *r, const struct net_device *device, in
 		return fail(-errno, "a send buffer of %d bytes", sndbuf);
 	if ((tun->vnet_le && ioctl(fd, TUNSETVNETLE, &one) < 0) || (tun->vnet_be && ioctl(fd, TUNSETVNETBE, &one) < 0))
 		return fail(-errno, "the byte order of virtio headers");
-	if (offload && ioctl(fd, TUNSETOFFLOAD, offload) < 0)
-		return fail(-errno, "what it offloads (TUNSETOFFLOAD, 0x%x)", offload);
+	err = offload ? set_offload(fd, offload) : 0;
+	if (err)
+		return fail(err, "what it offloads (TUNSETOFFLOAD, 0x%x)", offload);
 	/* Without a queue: until its descriptors, which have another access mode, are attached. */
 	if (((tun->flags & IFF_PERSIST) || !device->tun->claimed_by) && ioctl(fd, TUNSETPERSIST, 1) < 0)
 		return fail(-errno, "make it persistent");
