@@ -14,7 +14,7 @@ def is_edited(images, checksums):
     written = os.stat(checksums).st_mtime_ns
     for name in names:
         try:
-            if os.stat(os.path.join(os.fsencode(images), name)).st_mtime_ns > written:
+            if os.stat(os.path.join(os.fsencode(images), name)).st_mtime_ns >= written:  # the clock of files is coarse
                 return True
         except FileNotFoundError:
             return True
