@@ -4,25 +4,14 @@
 #include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 #include "dump/dump.h"
 #include "memory/memory.h"
 #include "run/dump.h"
 #include "run/guard.h"
+#include "util/fds.h"
 #include "util/log.h"
-
-/* As many descriptors as permitted: we hold the tree's for a while. */
-static void raise_nofile(void)
-{
-	struct rlimit lim;
-
-	if (!getrlimit(RLIMIT_NOFILE, &lim) && lim.rlim_cur < lim.rlim_max) {
-		lim.rlim_cur = lim.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &lim);
-	}
-}
 
 /* Memory that one process needed is needed for the next one, too: do not return it in between. */
 static void keep_memory(void)
@@ -49,7 +38,7 @@ struct dump *dump_new(const struct options *opts)
 		free(dump);
 		return NULL;
 	}
-	raise_nofile();
+	fds_raise_limit();
 	keep_memory();
 	return dump;
 }

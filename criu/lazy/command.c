@@ -106,6 +106,7 @@ int lazy_pages_run(const struct options *opts)
 
 	if (err)
 		return fail(err, "open the images directory %s", opts->images_dir);
+	fds_raise_limit();
 	lazy_init(&d, opts);
 	err = lazy_load(&d, dir);
 	if (!err && !opts->page_server)

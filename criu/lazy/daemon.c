@@ -102,8 +102,8 @@ int lazy_serve(struct lazy_daemon *d)
 		prefetch_end(d);
 		err = d->remote ? remote_end(d) : 0;
 	}
-	/* If it is not: the tree has not run, or the holder cares for what is missing when we exit. */
-	if (!err || !d->committed)
+	/* If it is not, the holder cares for what is missing when we exit: also for a restore that waits for a page. */
+	if (!err)
 		atomic_store(&d->journal->finished, LAZY_FINISHED);
 	else
 		lazy_log(d);

@@ -66,7 +66,9 @@ static int serve_message(const struct lazy_source *source, struct connection *c,
 		return answer_get(source, c, &m, buffer);
 	case MESSAGE_CLOSE:
 	case MESSAGE_FORCE_CLOSE:
-		/* It has everything, whether it learns of that or not. */
+		/* It has everything, whether it learns of that or not: noted first, as we may be killed. */
+		if (source->complete)
+			source->complete(source->arg);
 		connection_send(c, &good, sizeof(good), false);
 		return 1;
 	}
@@ -90,10 +92,10 @@ static int serve_client(const struct options *opts, const struct lazy_source *so
 		err = serve_message(source, &c, buffer);
 	if (err < 0 && source->live && lazy_hang_up(&c, err)) {
 		log_warn("but it has all pages, and says so now");
+		if (source->complete)
+			source->complete(source->arg);
 		err = 1;
 	}
-	if (err == 1 && source->complete)
-		source->complete(source->arg);
 	return err < 0 ? err : 0;
 }
 

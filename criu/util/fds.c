@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -314,4 +315,14 @@ int sys_pidfd_send_signal(int pidfd, int sig)
 int sys_close_range(unsigned int first, unsigned int last, unsigned int flags)
 {
 	return syscall(SYS_close_range, first, last, flags) < 0 ? -errno : 0;
+}
+
+void fds_raise_limit(void)
+{
+	struct rlimit lim;
+
+	if (!getrlimit(RLIMIT_NOFILE, &lim) && lim.rlim_cur < lim.rlim_max) {
+		lim.rlim_cur = lim.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &lim);
+	}
 }

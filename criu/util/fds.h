@@ -71,3 +71,6 @@ int sys_pidfd_open(pid_t pid, unsigned int flags);
 int sys_pidfd_getfd(int pidfd, int fd);
 int sys_pidfd_send_signal(int pidfd, int sig);
 int sys_close_range(unsigned int first, unsigned int last, unsigned int flags);
+
+/* As many descriptors as permitted (RLIMIT_NOFILE): we hold those of a tree for a while. */
+void fds_raise_limit(void);

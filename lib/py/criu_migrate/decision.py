@@ -13,7 +13,7 @@ import time
 from .common import Failed
 
 RETRIES, RETRY_PAUSE = 150, 2.0
-HOLD, ABORTED, RUNS = "hold.sock", "aborted", "runs"
+HOLD, DECIDED, ABORTED, RUNS = "hold.sock", "decided", "aborted", "runs"
 
 
 def write_script(path, program, stage, *argv):
@@ -45,6 +45,9 @@ def hold(path):
             with listener.accept()[0] as peer:
                 word = peer.makefile().readline().strip()
                 if word in ("go", "abort"):
+                    # First: one of the two is always there.
+                    with open(os.path.join(path, DECIDED), "w"):
+                        pass
                     os.unlink(name)
                     with contextlib.suppress(OSError):  # it counts, whoever has said it
                         peer.sendall(b"ok\n")

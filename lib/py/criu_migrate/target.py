@@ -13,7 +13,7 @@ import time
 from . import PROTOCOL
 from .channel import Channel
 from .common import Failed, mib, reason
-from .decision import HOLD, remove, send_decision, tree_runs, write_pid, write_script
+from .decision import DECIDED, HOLD, remove, send_decision, tree_runs, write_pid, write_script
 from .lazy_target import LazyTarget
 
 
@@ -79,7 +79,7 @@ class Target:
     def restore_again(self):
         """What the other one has left may still be ending."""
         for left in reversed(range(20)):
-            for name in (HOLD, "restore.pid"):
+            for name in (HOLD, DECIDED, "restore.pid"):
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(self.path(name))
             try:
@@ -165,11 +165,14 @@ class Target:
 
     def close(self):
         """A complete copy waits for its decision; everything else is removed."""
-        if self.restore and self.restore.poll() is None and not self.decided:
-            if os.path.exists(self.path(HOLD)):
+        if self.restore and not self.decided:
+            waits = self.restore.poll() is None
+            # Who tells the decision instead of us, or has told it, removes the rest. In this order: one of them is there.
+            if (waits and os.path.exists(self.path(HOLD))) or os.path.exists(self.path(DECIDED)):
                 return
-            self.restore.terminate()
-            self.restore.wait()
+            if waits:
+                self.restore.terminate()
+                self.restore.wait()
         if not self.keep:
             remove(self.dir, self.unheard and self.went)
 
