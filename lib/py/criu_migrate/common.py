@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What both sides use."""
+import contextlib
+import os
 import signal
-import sys
 
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
@@ -18,7 +19,9 @@ class Lost(Failed):
 
 
 def say(text):
-    print(f"criu-migrate: {text}", file=sys.stderr, flush=True)
+    """The terminal may be gone: what depends on us goes on."""
+    with contextlib.suppress(OSError):
+        os.write(2, f"criu-migrate: {text}\n".encode(errors="replace"))
 
 
 def mib(size):

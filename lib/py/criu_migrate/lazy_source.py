@@ -39,7 +39,11 @@ class Judge:
     def __init__(self, source, dump_pidfd, pages):
         self.remote, self.host, self.there = source.remote, source.o.host, source.there
         self.dump_pidfd, self.pages = dump_pidfd, pages
-        self.prepared = self.settling = self.interrupted = False
+        self.prepared = self.settling = self.told = self.interrupted = False
+
+    def interrupt(self, _number=None, _frame=None):
+        """If the copy may have become complete, only one counts that comes from somebody who knows that."""
+        self.interrupted = self.interrupted or (self.settling and (self.told or not self.prepared))
 
     def ask(self):
         try:
@@ -54,8 +58,10 @@ class Judge:
 
     def settle(self):
         """Asks until there is an answer; the tree stays stopped here meanwhile."""
+        # The terminal may be lost with the connection.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
         self.settling = True
-        lost, told = time.monotonic(), False
+        lost = time.monotonic()
         while True:
             answer = self.ask()
             if answer == COMPLETE:
@@ -70,10 +76,10 @@ class Judge:
             alone = time.monotonic() - lost > ALONE
             if answer == ENDED or self.interrupted or (alone and not self.prepared):
                 break
-            if alone and not told:
+            if alone and not self.told:
                 say(f"the copy at {self.host} may have got everything, or nothing runs there. It is asked again and again; if it does not "
                     f"run, and never will, end me (kill {os.getpid()}), and the tree continues here")
-                told = True
+                self.told = True
             if self.dump_has_ended(ASK_PAUSE):
                 break
         hang_up(self.pages)
@@ -105,7 +111,7 @@ class Mover:
             for each in (mine, waiting, self.listener, self.source.peer.stdin, self.source.peer.stdout):
                 os.close(each.fileno())
             for number in INTERRUPTS:
-                signal.signal(number, self.interrupt_judge)
+                signal.signal(number, self.judge.interrupt)
             while (word := its.recv(1)) == b"p":
                 self.judge.prepared = True
             if not word:
@@ -113,13 +119,13 @@ class Mover:
         finally:
             os._exit(0)
 
-    def interrupt_judge(self, _number, _frame):
-        self.judge.interrupted = True
-
     def interrupt_dump(self, number, _frame):
+        self.judge.interrupt()
+        # Its CLOSE may be under way, or lost: what has become of the copy is found out first.
+        if self.judge.prepared or self.judge.settling:
+            return
         self.failed = self.failed or f"interrupted by {signal.Signals(number).name}"
-        self.judge.interrupted = self.judge.settling
-        if self.dump.poll() is None and not self.judge.settling:
+        if self.dump.poll() is None:
             self.dump.terminate()
 
     def begin(self, wait_for_hook):
@@ -183,9 +189,7 @@ class Mover:
                 self.closed = self.closed or data[:2] == CLOSE[:2]
                 self.stream.write(data)
             elif kind == frames.PREPARE:
-                self.judge.prepared = True
-                self.tell_referee(b"p")
-                self.link.send(frames.PREPARED)
+                self.prepare()
             elif kind == frames.RUNS:
                 self.downtime = time.monotonic() - self.start
                 say(f"the tree runs at {self.source.o.host}, after {self.downtime:.3f} s")
@@ -197,6 +201,14 @@ class Mover:
             elif kind == frames.COMPLETE:
                 self.complete = True
                 self.link.send(frames.BYE)
+
+    def prepare(self):
+        self.judge.prepared = True      # before the question: an interrupt may come in between
+        if self.failed:
+            self.judge.prepared = False     # the dump has been told to end
+            return
+        self.tell_referee(b"p")
+        self.link.send(frames.PREPARED)
 
     def step(self):
         poll = select.poll()
