@@ -18,10 +18,10 @@ from . import frames
 from .frames import Link, Stream
 
 MESSAGE, CLOSE = 32, 0x1023
-CONTINUES = struct.pack("<I", 1)        # as an answer to CLOSE: the source does
+ENDS, CONTINUES = struct.pack("<I", 0), struct.pack("<I", 1)    # answers to CLOSE: the source does
 TICK = 500
 LOCK = "lock"           # held by this process, the daemon, and the one that ends the tree if the daemon is killed
-COMPLETE, ENDED, UNKNOWN = 0, 3, 1      # exit status of --tell DIR outcome
+COMPLETE, ENDED, UNKNOWN = 0, 3, 1      # exit status of --outcome DIR
 
 
 class LazyTarget:
@@ -63,7 +63,7 @@ class LazyTarget:
             return
         self.stopping = True
         if self.forwarded:
-            self.pages.write(bytes(4))
+            self.pages.write(ENDS)
         elif self.held:
             self.pages.write(CONTINUES)
         elif not self.pages.ended:
@@ -81,8 +81,9 @@ class LazyTarget:
                 self.held = message
                 self.link.send(frames.PREPARE)
             else:
+                # Again, by the one that ends the tree, as the daemon has been killed.
                 self.held = message
-                self.pages.write(CONTINUES)
+                self.pages.write(ENDS if self.forwarded else CONTINUES)
 
     def from_source(self):
         for kind, data in self.link.frames():
@@ -142,7 +143,7 @@ class LazyTarget:
         self.start_daemon()
         while self.daemon_pidfd is not None or self.restore_pidfd is not None or not self.pages.ended:
             self.step()
-        if not self.restored or self.daemon.returncode:
+        if not self.tree_stays():
             remove(self.target.dir, False)
             self.link.send(frames.END, "; ".join(self.failed).encode())
             return
@@ -152,6 +153,12 @@ class LazyTarget:
         self.link.send(frames.COMPLETE)
         if self.await_bye():
             remove(self.target.dir, False)
+
+    def tree_stays(self):
+        """If the source may have let its tree go, the end of the daemon does not matter: this one has got everything."""
+        if self.forwarded:
+            return is_complete(self.target.dir)
+        return self.restored and not self.daemon.returncode
 
     def await_bye(self):
         while not self.link.is_lost():
@@ -168,6 +175,12 @@ def says_all_pages_are_here(path):
     with contextlib.suppress(OSError), open(os.path.join(path, "lazy.log"), errors="replace") as f:
         text = f.read()
         return "all of them are here" in text and "the restored tree is ended" not in text
+    return False
+
+
+def is_complete(path):
+    with contextlib.suppress(OSError):
+        return says_all_pages_are_here(path) and tree_runs(path)
     return False
 
 
@@ -201,9 +214,6 @@ def outcome(path):
         return ENDED
     if os.path.exists(os.path.join(path, RUNS)):
         return COMPLETE
-    try:
-        complete = says_all_pages_are_here(path) and tree_runs(path)
-    except OSError:
-        complete = False
+    complete = is_complete(path)
     remove(path, complete)
     return COMPLETE if complete else ENDED
