@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 
+from .boot import BOOT
 from .common import Failed
 
 RETRIES, RETRY_PAUSE = 150, 2.0
@@ -114,11 +115,11 @@ def tree_runs(path):
 
 
 def remove(path, runs):
-    """What says that the copy runs stays, for a decision that is sent again."""
+    """What says that the copy runs, and since when, stays, for a decision that is sent again."""
     for entry in os.scandir(path):
         if entry.is_dir(follow_symlinks=False):
             shutil.rmtree(entry.path, ignore_errors=True)
-        elif entry.name != RUNS:
+        elif entry.name not in (RUNS, BOOT):
             with contextlib.suppress(OSError):
                 os.unlink(entry.path)
     if runs:

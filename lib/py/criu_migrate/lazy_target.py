@@ -12,8 +12,9 @@ import struct
 import subprocess
 import time
 
+from .boot import is_of_this_boot
 from .common import Failed, reason
-from .decision import ABORTED, RUNS, remove, restore_pidfd, is_ready, tree_runs, write_pid
+from .decision import ABORTED, RUNS, is_ready, remove, restore_pidfd, tree_runs, write_pid
 from . import frames
 from .frames import Link, Stream
 
@@ -198,6 +199,9 @@ def await_lock(path):
 def outcome(path):
     """Whether the tree runs here, for a source that has lost the connection: what is incomplete is ended."""
     if not os.path.isdir(path):
+        return ENDED
+    if not is_of_this_boot(path):
+        remove(path, False)
         return ENDED
     if os.path.exists(os.path.join(path, RUNS)):
         return COMPLETE

@@ -11,6 +11,7 @@ import tempfile
 import time
 
 from . import PROTOCOL
+from .boot import write_boot
 from .channel import Channel
 from .common import Failed, mib, reason
 from .decision import DECIDED, HOLD, remove, send_decision, tree_runs, write_pid, write_script
@@ -117,6 +118,7 @@ class Target:
         if "hello" in message:
             if message["hello"] != PROTOCOL:
                 raise Failed("the two versions of criu-migrate differ")
+            write_boot(self.dir)
             return {"dir": self.dir}
         if "check" in message:
             return {"obstacles": self.obstacles(message["check"])}
