@@ -13,7 +13,8 @@ DATA = b"D"         # between the dump and the daemon of lazy pages
 PREPARE = b"P"      # the target has all pages, and asks
 PREPARED = b"A"     # the source: from now on the copy is not ended if the connection is lost
 RUNS = b"R"         # the target: the tree runs
-END = b"E"          # the sender's side has failed; with the reason. From the target: nothing runs there
+END = b"E"          # the sender's side has failed; with the reason. From the target: nothing runs there. From the source: its tree
+                    # was not ended by a CLOSE, and will not be
 COMPLETE = b"C"     # the target
 BYE = b"F"          # the source has learnt that
 LIVES = b"B"

@@ -14,7 +14,7 @@ import time
 
 from .common import INTERRUPTS, Failed, mib, reason, say
 from .decision import is_ready
-from .lazy_target import COMPLETE, ENDED
+from .lazy_target import COMPLETE, ENDED, ENDS
 from . import frames
 from .frames import Link, Stream
 
@@ -183,11 +183,24 @@ class Mover:
             self.sent_end = True
             self.link.send(frames.END, why.encode())
 
+    def to_dump(self, data):
+        if data[:2] == CLOSE[:2]:
+            if self.sent_end:
+                return          # the copy is being ended
+            self.closed = True
+        self.stream.write(data)
+
+    def dump_failed(self):
+        """It may have been killed before it read its CLOSE, or when it had ended the tree."""
+        if self.closed and not self.source.tree.goes_on():
+            self.link.send(frames.DATA, ENDS)
+        else:
+            self.end(f"dump: {self.reason()}")
+
     def from_target(self):
         for kind, data in self.link.frames():
             if kind == frames.DATA:
-                self.closed = self.closed or data[:2] == CLOSE[:2]
-                self.stream.write(data)
+                self.to_dump(data)
             elif kind == frames.PREPARE:
                 self.prepare()
             elif kind == frames.RUNS:
@@ -228,7 +241,7 @@ class Mover:
         if self.pidfd in ready and self.dump.returncode is None:
             self.dump.wait()
             if self.dump.returncode:
-                self.end(f"dump: {self.reason()}")
+                self.dump_failed()
 
     def move(self):
         """Ends when both sides have said how it has ended."""

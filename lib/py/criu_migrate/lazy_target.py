@@ -94,6 +94,8 @@ class LazyTarget:
                 self.forwarded = True
                 self.link.send(frames.DATA, self.held)
             elif kind == frames.END:
+                if not self.stopping:
+                    self.forwarded = False      # it came too late
                 self.stop(data.decode(errors="replace"))
 
     def restore_ended(self):
