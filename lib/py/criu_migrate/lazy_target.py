@@ -33,7 +33,8 @@ class LazyTarget:
         self.failed = []
         self.asked = bytearray()        # by the daemon
         self.held = self.forwarded = False      # its CLOSE
-        self.stopping = self.restored = False
+        self.stopping = self.restored = self.half_closed = False
+        self.given = 0          # bytes, to the daemon
         self.status = self.daemon = self.daemon_pidfd = self.pages = None
 
     def start_daemon(self):
@@ -68,8 +69,17 @@ class LazyTarget:
         elif self.held:
             self.pages.write(CONTINUES)
         elif not self.pages.ended:
-            with contextlib.suppress(OSError), socket.socket(fileno=os.dup(self.pages.input)) as s:
-                s.shutdown(socket.SHUT_WR)
+            self.half_close()
+
+    def half_close(self):
+        """If the daemon waits for nothing in the middle, it may be about to send its CLOSE, whose answer this must be, then: at
+        an end alone it would let the tree run. Messages and pages are multiples of the size of a message."""
+        if self.given % MESSAGE == 0:
+            self.pages.write(CONTINUES)
+        self.pages.unsent.clear()
+        self.half_closed = True
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(self.pages.input)) as s:
+            s.shutdown(socket.SHUT_WR)
 
     def from_daemon(self):
         self.asked += self.pages.read()
@@ -84,11 +94,13 @@ class LazyTarget:
             else:
                 # Again, by the one that ends the tree, as the daemon has been killed.
                 self.held = message
-                self.pages.write(ENDS if self.forwarded else CONTINUES)
+                if not self.half_closed:
+                    self.pages.write(ENDS if self.forwarded else CONTINUES)
 
     def from_source(self):
         for kind, data in self.link.frames():
-            if kind == frames.DATA:
+            if kind == frames.DATA and not self.stopping:       # a failing write would look like the end of the daemon
+                self.given += len(data)
                 self.pages.write(data)
             elif kind == frames.PREPARED and self.held and not self.stopping:
                 self.forwarded = True
