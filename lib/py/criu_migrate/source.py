@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The side that the tree leaves."""
+import contextlib
 import os
 import shlex
 import shutil
@@ -182,6 +183,8 @@ class Source:
     def decide(self, word):
         try:
             self.channel.ask({"decide": word})
+            with contextlib.suppress(OSError):
+                self.channel.send({"heard": word})
             return
         except (Lost, OSError, ValueError) as e:
             say(f"{self.o.host}: {e}; trying again")

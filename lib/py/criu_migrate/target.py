@@ -29,7 +29,7 @@ class Target:
         self.went = False
         self.channel = Channel(sys.stdin.buffer, os.fdopen(os.dup(1), "wb"))
         os.dup2(2, 1)  # what programs print is not part of the protocol
-        self.decided = self.keep = self.unheard = False
+        self.decided = self.keep = self.heard = False
 
     def path(self, name):
         path = os.path.normpath(os.path.join(self.dir, name))
@@ -135,6 +135,7 @@ class Target:
             self.start_restore(message["restore"], message["options"])
         if "decide" in message:
             self.decide(message["decide"])
+        self.heard |= "heard" in message
         return {}
 
     def run(self):
@@ -159,7 +160,6 @@ class Target:
         try:
             self.channel.send(message)
         except OSError:
-            self.unheard = True
             # Nobody has learnt that the copy is complete: the tree continues at the source.
             if self.restore and not self.decided:
                 self.decide("abort")
@@ -176,7 +176,8 @@ class Target:
                 self.restore.terminate()
                 self.restore.wait()
         if not self.keep:
-            remove(self.dir, self.unheard and self.went)
+            # The answer may not have been delivered, although it could be sent: then the decision comes again.
+            remove(self.dir, self.went and not self.heard)
 
 
 def receive(options):
