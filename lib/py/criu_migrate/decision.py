@@ -100,9 +100,14 @@ def tell(path, word):
             pass
     if word == "abort" and not os.path.exists(os.path.join(path, HOLD)):
         return
-    restore = restore_pidfd(path)
-    send_decision(path, word)
-    is_ready(restore)
+    try:
+        restore = restore_pidfd(path)
+        # The one who has received the images may have told it, and may have been killed since.
+        if not os.path.exists(os.path.join(path, DECIDED)):
+            send_decision(path, word)
+        is_ready(restore)
+    except ProcessLookupError:
+        pass    # the restore has ended
     if word == "go" and not tree_runs(path):
         raise Failed(f"the restore has failed: {path}/restore.log; the images are in {path}")
     remove(path, word == "go")
