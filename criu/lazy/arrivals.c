@@ -76,9 +76,15 @@ static int receive_fd(struct lazy_daemon *d, struct lazy_arrival *arrival)
 	return got < 0 ? -errno : 1;
 }
 
-static int receive_number(struct lazy_daemon *d, int32_t *ret)
+/* With its sender, which the kernel adds (SO_PASSCRED). */
+static int receive_number(struct lazy_daemon *d, struct lazy_arrival *next, int32_t *ret)
 {
-	ssize_t got = recv(d->sock, ret, sizeof(*ret), MSG_DONTWAIT);
+	struct iovec iov = { ret, sizeof(*ret) };
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = next ? next->control : NULL,
+			      .msg_controllen = next ? sizeof(next->control) : 0 };
+	ssize_t got = recvmsg(d->sock, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 
 	if (got < 0)
 		return -errno;
@@ -110,7 +116,7 @@ static int take_one(struct lazy_daemon *d)
 		return receive_fd(d, next);
 	if (next && next->pid < 0)
 		return complete(d, next);
-	err = receive_number(d, next ? &next->pid : &word);
+	err = receive_number(d, next, next ? &next->pid : &word);
 	if (next)
 		word = next->pid;
 	if (err)
