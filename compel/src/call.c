@@ -8,8 +8,8 @@
  *   3. block all signals: the cure restores the mask too;
  *   4. run calls: entry stop, exit stop, each by PTRACE_SYSCALL. Never PTRACE_SINGLESTEP:
  *      its SIGTRAP kills the target when the tracer is gone;
- *   5. point the registers behind the stub again, restore the mask, then the registers: from here the kernel continues the thread, and restarts interrupted
- *      system calls.
+ *   5. point the registers behind the stub again, restore the mask, then the registers: from here the kernel
+ *      continues the thread, and restarts interrupted system calls.
  * Where signals are not blocked rsp is the thread's own: a handler finds a stack, and handlers.c its frame.
  */
 #include <errno.h>

@@ -3,15 +3,16 @@
  * Where an orphan would be adopted by a process of the tree (pid 1 of its pid namespace, a child subreaper), the copies
  * of a short freeze are children of the processes that they are copies of: they send no exit signal, and wait(2) does
  * not see them without __WALL or __WCLONE. When its pages are saved, such a copy is killed while all threads of its
- * parent are stopped, and the parent waits for it already, in code of ours: it never runs with a zombie, whoever dies. If the parent has exited meanwhile, its copy has been
- * adopted; the adopter is stopped in the same way, and keeps its SIGCHLD, as it may come from another child.
+ * parent are stopped, and the parent waits for it already, in code of ours: it never runs with a zombie, whoever dies. If
+ * the parent has exited meanwhile, its copy has been adopted; the adopter is stopped in the same way, and keeps its
+ * SIGCHLD, as it may come from another child.
  *
  * When the dumper is killed its copies remain (pie/parasite/fork.c). A guard process that waits for that
  * (helper_process.h) knows their pids, and does the same; the copy that was being created it finds by its name. If the
  * dumper was in the pid namespace whose pid 1 belongs to the tree, the guard is adopted by that pid 1 when the dumper
  * dies, and has it reap the guard itself in the same way (reap_ourselves_in). If the guard is killed as well, the copies
- * exit, and are zombies until their parents exit. In another pid namespace than ours a copy does not see the guard, but a process
- * that the guard has started there (beacon.h).
+ * exit, and are zombies until their parents exit. In another pid namespace than ours a copy does not see the guard, but a
+ * process that the guard has started there (beacon.h).
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -22,7 +22,8 @@ struct checksum {
 struct checksums {
 	struct checksum *v;
 	size_t n, cap;
-	struct hash by_key; /* 1 + index; sums of names that collide are found by search */
+	struct hash
+		by_key; /* of type and id -> index; of those whose keys collide, all but the last are found by search */
 };
 
 void checksums_free(struct checksums *sums);

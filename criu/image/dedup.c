@@ -104,8 +104,8 @@ static int punch_parents(struct dedup *d, const struct pagemap *new, enum image_
 }
 
 /*
- * A link `parent` may be left over from older images in the same directory: nobody has said that the other ones are not needed. Those
- * of a page server have no inventory, and a link only if they refer to it.
+ * A link `parent` may be left over from older images in the same directory: nobody has said that the other ones are not
+ * needed. Those of a page server have no inventory, and a link only if they refer to it.
  */
 static int find_parents(struct dedup *d, bool refers)
 {

@@ -37,8 +37,11 @@ int dir_mark_freed(struct image_store *store)
 	char id[ID_MAX];
 	int err = dir->marked_freed ? 0 : run_id(store, id);
 
-	if (err || dir->marked_freed || !id[0])
+	if (err || dir->marked_freed)
 		return err;
+	dir->marked_freed = !id[0];
+	if (!id[0])
+		return 0;
 	fd = openat(dir->fd, FREED_NAME, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
 	err = fd < 0 ? -errno : write_full(fd, id, strlen(id));
 	if (err)

@@ -37,7 +37,7 @@ struct dir_store {
 	int fd;
 	struct dir_store *child, *parent; /* the chain of parents; each owns its parent */
 	bool locked, read_locked;
-	bool marked_freed; /* dir_freed.c */
+	bool marked_freed; /* or cannot be: dir_freed.c */
 	struct seen_images seen; /* while it is locked for reading */
 
 	bool distrusted; /* image_dir_distrust() */

@@ -62,12 +62,17 @@ static int await_restore(const struct lazy_daemon *d, int sock)
 
 static int accept_restore(struct lazy_daemon *d, int sock)
 {
+	struct ucred peer = { 0 };
 	int err = await_restore(d, sock);
 
 	while (!err && (d->sock = accept4(sock, NULL, NULL, SOCK_CLOEXEC)) < 0 && errno == EINTR)
 		;
 	unlinkat(d->opts->work_dir_fd, LAZY_SOCKET, 0);
-	return err ? err : d->sock < 0 ? fail(-errno, "accept") : 0;
+	if (!err && d->sock < 0)
+		err = fail(-errno, "accept");
+	if (!err && !getsockopt(d->sock, SOL_SOCKET, SO_PEERCRED, &peer, &(socklen_t){ sizeof(peer) }))
+		d->tool = peer.pid;
+	return err;
 }
 
 static int run(struct lazy_daemon *d, int sock, int *ready)

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 #include "base/bits.h"
 #include "kernel/proc_pid.h"
@@ -17,21 +16,13 @@ struct member {
 };
 ARRAY_OF(members, struct member);
 
-/* The tool reports those that have no memory of their own: it is none of the tree, and they have parents or peers that are. */
-static bool is_tool(const struct lazy_daemon *d, pid_t pid)
-{
-	struct ucred tool = { 0 };
-	socklen_t len = sizeof(tool);
-
-	return !getsockopt(d->sock, SOL_SOCKET, SO_PEERCRED, &tool, &len) && tool.pid == pid;
-}
-
 int member_arrived(struct lazy_daemon *d, struct lazy_arrival *arrival)
 {
 	pid_t pid = journal_arrived_pid(arrival);
 	int fd;
 
-	if (!atomic_load(&d->journal->live) || arrival->has_pidfd || (arrival->pid < 0 && is_tool(d, pid)))
+	/* The tool, which is none of them, reports those that have no memory of their own: they have parents or peers that have. */
+	if (!atomic_load(&d->journal->live) || arrival->has_pidfd || (arrival->pid < 0 && pid == d->tool))
 		return 0;
 	fd = pid > 0 ? sys_pidfd_open(pid, 0) : -ESRCH;
 	if (fd < 0)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Internal to this module: the state of a daemon. It has two threads, and a third one if pages are at a source elsewhere (remote.c): one answers faults and follows what processes do with their
- * memory (serve.c), the other one supplies all other pages in the background (prefetch.c). A second process, the
- * holder (holder.c), shares its table of descriptors: if the daemon is killed, it makes what is missing inaccessible.
+ * Internal to this module: the state of a daemon. It has two threads, and a third one if pages are at a source elsewhere
+ * (remote.c): one answers faults and follows what processes do with their memory (serve.c), the other one supplies all
+ * other pages in the background (prefetch.c). A second process, the holder (holder.c), shares its table of descriptors: if the daemon is killed, it makes what is missing inaccessible.
  */
 #pragma once
 #include <pthread.h>
@@ -29,6 +29,7 @@ struct lazy_daemon {
 	struct helper_process holder;
 	pid_t self;
 	int sock; /* to the restore; -1: it is done */
+	pid_t tool; /* the restore, if it has connected to us */
 	int work_dir; /* for a log of our own */
 	int epoll;
 	int kick; /* eventfd: the background has supplied the last page of a process, or cannot go on */

@@ -4,15 +4,15 @@
 #include "page_server/images.h"
 #include "transport/connection.h"
 
-/*
- * Serves the client until it ends the session. 0: everything that it has sent is saved, under its name; otherwise a negative
- * errno, logged, and nothing remains. @shared: other processes may have the socket, and use it after us (--ps-socket).
- */
 struct page_session_outcome {
 	bool must_know; /* in: wait until the client tells whether its dump became complete, if it does */
 	bool complete; /* out: it did */
 	const char *unknown; /* out: why that is not known */
 };
 
+/*
+ * Serves the client until it ends the session. 0: everything that it has sent is saved, under its name; otherwise a negative
+ * errno, logged, and nothing remains. @shared: other processes may have the socket, and use it after us (--ps-socket).
+ */
 int page_session_serve(struct connection *connection, struct images *images, bool shared,
 		       struct page_session_outcome *outcome);
