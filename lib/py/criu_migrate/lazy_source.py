@@ -213,6 +213,9 @@ class Mover:
                 return
             elif kind == frames.COMPLETE:
                 self.complete = True
+                if self.stream and not self.closed:
+                    self.closed = True
+                    self.stream.write(CLOSE)    # that of the copy has been lost
                 self.link.send(frames.BYE)
 
     def prepare(self):
