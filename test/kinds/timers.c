@@ -81,6 +81,7 @@ int main(int argc, char **argv)
 	sigaction(SIGPROF, &sa, NULL);
 	sigaction(SIGVTALRM, &sa, NULL);
 	sa.sa_handler = on_thread;
+	sa.sa_flags |= SA_NODEFER; /* a look at SigBlk may come in the middle of the handler */
 	sigaction(SIGRTMIN + 1, &sa, NULL);
 	sigemptyset(&block);
 	sigaddset(&block, SIGRTMIN + 2);
