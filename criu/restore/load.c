@@ -43,6 +43,22 @@ static int read_single(struct restore *r, enum image_type type, uint64_t id, voi
 	return err < 0 ? fail(err, "%s", image_store_error(r->dir)) : 0;
 }
 
+/* Removed by someone who edited images, or lost. */
+static void warn_of_missing_checksums(struct restore *r, const InventoryEntry *entry)
+{
+	_cleanup_close_ int fd = -1;
+	struct image_extent extent;
+	int err;
+
+	if (!entry->has_checksums || !entry->checksums)
+		return;
+	err = image_store_open(r->dir, IMAGE_CHECKSUMS, 0, &extent);
+	if (!err)
+		fd = extent.fd;
+	if (err == -ENOENT)
+		log_warn("checksums.img, which the dump wrote, is missing: images are not compared with their checksums");
+}
+
 static int load_inventory(struct restore *r)
 {
 	InventoryEntry *entry;
@@ -62,6 +78,7 @@ static int load_inventory(struct restore *r)
 	err = image_use_checksums(r->dir, entry);
 	if (err)
 		return bad("%s", image_store_error(r->dir));
+	warn_of_missing_checksums(r, entry);
 	err = image_check_lineage(r->dir);
 	if (err)
 		return bad("%s", image_store_error(r->dir));
