@@ -132,6 +132,17 @@ struct scanning {
 	bool arms;
 };
 
+/*
+ * May mapping @at be scanned together with the one before? What is between them is empty, and costs nothing to scan; but to
+ * read it (kernels before 6.7) costs 8 bytes a page, and there can be terabytes of it.
+ */
+static bool continues(const struct scanning *s, const struct dump_task *dt, size_t at)
+{
+	const struct kernel_vma *v = dt->maps.v;
+
+	return at < dt->maps.n && v[at].end < 1ull << 63 && (s->scan.has_scan || v[at].start == v[at - 1].end);
+}
+
 /* The next range, from mapping *@at on, which is advanced; *@at is unchanged if there is none. */
 static struct range next_range(struct scanning *s, const struct dump_task *dt, size_t *at)
 {
@@ -141,8 +152,7 @@ static struct range next_range(struct scanning *s, const struct dump_task *dt, s
 	r.area = track_area_of(dt, *at);
 	do
 		r.end = v[(*at)++].end;
-	while (*at < dt->maps.n && v[*at].end < 1ull << 63 && never_own(&s->looking, &v[*at]) == r.never &&
-	       track_area_of(dt, *at) == r.area);
+	while (continues(s, dt, *at) && never_own(&s->looking, &v[*at]) == r.never && track_area_of(dt, *at) == r.area);
 	return r;
 }
 
@@ -184,7 +194,7 @@ int memory_scan_pages(struct dump *dump, struct dump_task *dt)
 	int err = page_scan_open(&dt->proc, &s.scan);
 
 	s.arms = dt->memory->track && t->arms && t->backend->arms_by_scan && !dt->memory->track->must_not_arm;
-	/* Neighbours of the same sort are scanned together: what is between them is empty. */
+	/* Neighbours of the same sort are scanned together. */
 	for (size_t i = 0; !err && i < dt->maps.n;) {
 		if (dt->maps.v[i].end < 1ull << 63)
 			err = scan_next(&s, dt, &i);
