@@ -56,7 +56,8 @@ static void warn_of_missing_checksums(struct restore *r, const InventoryEntry *e
 	if (!err)
 		fd = extent.fd;
 	if (err == -ENOENT)
-		log_warn("checksums.img, which the dump wrote, is missing: images are not compared with their checksums");
+		log_warn(
+			"checksums.img, which the dump wrote, is missing: images are not compared with their checksums");
 }
 
 static int load_inventory(struct restore *r)

@@ -10,6 +10,9 @@
 #include "kinds/fd/inet/tcp_repair.h"
 
 #define SO_PEEK_OFF_ 42
+#ifndef TCP_INQ
+#define TCP_INQ 36
+#endif
 
 static int number(int fd, int level, int name, void *ret)
 {
@@ -18,9 +21,10 @@ static int number(int fd, int level, int name, void *ret)
 	return getsockopt(fd, level, name, ret, &len) < 0 ? -errno : 0;
 }
 
-static void set_offset(int fd, int offset)
+/* false: of TCP sockets it can be set since Linux 6.9. */
+static bool set_offset(int fd, int offset)
 {
-	setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF_, &offset, sizeof(offset));
+	return !setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF_, &offset, sizeof(offset));
 }
 
 /* -1: none, the usual case. */
@@ -69,11 +73,58 @@ static bool has_error(const struct keeper_job *job)
 	return poll(&p, 1, 0) > 0 && (p.revents & POLLERR);
 }
 
+static void set_inq(int fd, int on)
+{
+	setsockopt(fd, SOL_TCP, TCP_INQ, &on, sizeof(on));
+}
+
+/* The end of the data counts as a byte, except for SIOCINQ. */
+static bool has_end(const struct keeper_job *job)
+{
+	struct tcp_info info = { 0 };
+	socklen_t len = sizeof(info);
+
+	return !getsockopt(job->fd, SOL_TCP, TCP_INFO, &info, &len) && tcp_got_fin(info.tcpi_state);
+}
+
+/* All bytes in the queue; SIOCINQ counts only those in front of the urgent byte. */
+static ssize_t count_all(struct keeper_job *job)
+{
+	union {
+		struct cmsghdr head;
+		char room[256];
+	} control;
+	char byte;
+	struct iovec iov = { &byte, 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
+	};
+	int was = 0, all = -1, err = number(job->fd, SOL_TCP, TCP_INQ, &was);
+	ssize_t done;
+
+	if (err)
+		return err;
+	/* Recorded first, as in move_offset(). */
+	job->inq_set = !was;
+	set_inq(job->fd, 1);
+	done = recvmsg(job->fd, &msg, MSG_PEEK | MSG_DONTWAIT);
+	err = -errno;
+	set_inq(job->fd, was);
+	job->inq_set = false;
+	if (done < 0)
+		return err;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c; c = CMSG_NXTHDR(&msg, c))
+		if (c->cmsg_level == SOL_TCP && c->cmsg_type == TCP_INQ)
+			memcpy(&all, CMSG_DATA(c), sizeof(all));
+	return all < 0 ? -ENODATA : all - has_end(job);
+}
+
 static ssize_t peek_at(struct keeper_job *job, uint32_t at)
 {
 	ssize_t done;
 
-	set_offset(job->fd, (int)at);
+	if (!set_offset(job->fd, (int)at) && at)
+		return -EOPNOTSUPP;
 	done = recv(job->fd, job->in + at, job->in_len - at, MSG_PEEK | MSG_DONTWAIT);
 	return done < 0 && errno == EAGAIN ? 0 : done < 0 ? -errno : done;
 }
@@ -82,6 +133,14 @@ static ssize_t peek_at(struct keeper_job *job, uint32_t at)
  * A read stops in front of the urgent byte. The next read starts with it (SO_OOBINLINE) or after it; in the latter case
  * the byte can be read by MSG_OOB only, yet still counts as one byte. tcp(7), net/ipv4/tcp.c
  */
+static ssize_t peek_behind(struct keeper_job *job, uint32_t before, bool inlined)
+{
+	ssize_t behind = has_error(job) ? -EBUSY : peek_at(job, before);
+
+	/* There may be nothing to read. */
+	return behind == -EOPNOTSUPP && !inlined && count_all(job) == before + 1 ? 0 : behind;
+}
+
 static int peek_around_mark(struct keeper_job *job)
 {
 	int inlined = 0, at_mark = 0;
@@ -95,7 +154,7 @@ static int peek_around_mark(struct keeper_job *job)
 		return before < 0 ? (int)before : -ENOBUFS;
 	job->mark = before;
 	job->used = before + !inlined;
-	behind = has_error(job) ? -EBUSY : peek_at(job, before);
+	behind = peek_behind(job, before, inlined);
 	if (behind < 0)
 		return (int)behind;
 	if (!inlined) {
@@ -124,15 +183,17 @@ static int peek_urgent(struct keeper_job *job)
  */
 static int find_hidden_mark(struct keeper_job *job)
 {
+	bool can_look;
 	ssize_t more;
 	char byte;
 
 	if (!job->in_len || has_error(job))
 		return 0;
 	move_offset(job, get_offset(job->fd), (int)job->in_len);
-	more = recv(job->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+	can_look = get_offset(job->fd) == (int)job->in_len;
+	more = can_look ? recv(job->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) : count_all(job) - (ssize_t)job->in_len;
 	restore_offset(job);
-	return more == 1 ? -EBUSY : 0;
+	return more > 0 ? -EBUSY : 0;
 }
 
 static int peek_stream(struct keeper_job *job)
@@ -244,4 +305,6 @@ void keeper_job_undo(struct keeper_job *job)
 		leave_repair(job);
 	if (job->offset_moved)
 		restore_offset(job);
+	if (job->inq_set)
+		set_inq(job->fd, 0);
 }

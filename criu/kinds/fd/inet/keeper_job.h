@@ -19,7 +19,7 @@ struct keeper_job {
 	uint32_t in_len, out_len; /* how much to read; datagrams: in_len is the size of the buffer */
 	bool urgent; /* KEEPER_STREAM with urgent data (MSG_OOB): in_len is the buffer's size, @used bytes are valid */
 	int offset; /* the original SO_PEEK_OFF while it is changed */
-	bool offset_moved;
+	bool offset_moved, inq_set;
 	/* Results; valid until the next keeper_read(). */
 	int err;
 	char *in, *out;

@@ -299,6 +299,11 @@ static int save_held(struct dump *dump, const struct inet_dump *data, struct ine
 			    "the TCP connection from %s to %s: urgent data (MSG_OOB) has been read before the data in "
 			    "front of it, or there is a pending error, too; let the program read on",
 			    inet_address_text(&held->src, src), inet_address_text(&held->dst, dst));
+	if (job->err == -EOPNOTSUPP)
+		return fail(job->err,
+			    "the TCP connection from %s to %s: this kernel does not show the data behind urgent data "
+			    "(MSG_OOB; Linux 6.9 does): let the program read on",
+			    inet_address_text(&held->src, src), inet_address_text(&held->dst, dst));
 	if (job->err && held->what == KEEPER_STREAM)
 		return fail(job->err, "the TCP connection from %s to %s", inet_address_text(&held->src, src),
 			    inet_address_text(&held->dst, dst));
