@@ -28,6 +28,12 @@ struct uffdio_move {
 #define UFFDIO_MOVE _IOWR(UFFDIO, 0x05, struct uffdio_move)
 #endif
 
+/* prctl(2) */
+enum {
+	SET_THP_DISABLE = 41,
+	GET_THP_DISABLE = 42,
+};
+
 #define PIECE (16ul << 20) /* small enough for a progress display */
 
 /* Reads that follow each other in the file are made by one call: a process has few pages here and there. */
@@ -46,6 +52,7 @@ struct mover {
 	struct wire_task *task;
 	long fd; /* userfaultfd, negative: none */
 	const struct wire_vma *vma; /* registered now */
+	bool blocks; /* what is loaded now */
 	struct reader reader;
 	struct gather gather;
 };
@@ -235,60 +242,88 @@ static int move_blocks(struct mover *m, const struct wire_vma *vma, const struct
 	return 0;
 }
 
-static bool worth_moving(const struct mover *m, const struct wire_vma *vma, uint64_t start, uint64_t end)
+static bool may_be_huge(const struct wire_vma *vma)
 {
-	return m->fd >= 0 && end > start && (vma->status & VMA_ANON_PRIVATE) && !vma->staged &&
-	       !(vma->flags & (MAP_GROWSDOWN | MAP_HUGETLB)) && !(vma->madv & BIT(MADV_NOHUGEPAGE));
+	return (vma->status & VMA_ANON_PRIVATE) && !(vma->flags & (MAP_GROWSDOWN | MAP_HUGETLB)) &&
+	       !(vma->madv & BIT(MADV_NOHUGEPAGE));
 }
 
+static int load_blocks(struct mover *m, const struct wire_vma *vma, const struct wire_io *io, uint64_t start,
+		       uint64_t end)
+{
+	int err = m->fd >= 0 && !vma->staged ? move_blocks(m, vma, io, start, end) : -EAGAIN;
+
+	unregister(m);
+	return err == -EAGAIN ? gather_add(m, io->fd, start, end - start, io->offset + (start - io->addr)) : err;
+}
+
+/* Either the whole blocks in it that may become huge pages, or the rest. */
 static int load_piece(struct mover *m, const struct wire_vma *vma, const struct wire_io *io, uint64_t start,
 		      uint64_t end)
 {
 	uint64_t first = ROUND_UP(start, HUGE_PAGE_SZ), last = ROUND_DOWN(end, HUGE_PAGE_SZ);
 	int err;
 
-	if (worth_moving(m, vma, first, last)) {
-		err = read_all(m->task, io->fd, start, first - start, io->offset + (start - io->addr));
-		if (err)
-			return err;
-		err = move_blocks(m, vma, io, first, last);
-		if (!err)
-			return unregister(m),
-			       read_all(m->task, io->fd, last, end - last, io->offset + (last - io->addr));
-		if (err != -EAGAIN)
-			return err;
-		unregister(m);
-	}
-	return gather_add(m, io->fd, start, end - start, io->offset + (start - io->addr));
+	if (!may_be_huge(vma) || first >= last)
+		first = last = end;
+	if (m->blocks)
+		return first < last ? load_blocks(m, vma, io, first, last) : 0;
+	err = gather_add(m, io->fd, start, first - start, io->offset + (start - io->addr));
+	return err ? err : gather_add(m, io->fd, last, end - last, io->offset + (last - io->addr));
 }
 
-int pages_load(struct wire_task *task)
+static int load_pieces(struct mover *m, bool blocks)
 {
+	struct wire_task *task = m->task;
 	const struct wire_io *io = (void *)task->ios;
 	const struct wire_vma *v = (void *)task->vmas, *vmas_end = v + task->nr_vmas;
-	struct mover m;
-	uint64_t pages = 0;
 	int err = 0;
 
-	mover_open(&m, task);
-	reader_open(&m.reader, m.fd >= 0 ? task->reader_tid : 0, task->pid_levels);
+	m->blocks = blocks;
 	for (uint64_t i = 0; !err && i < task->nr_ios; i++) {
 		uint64_t at = io[i].addr, end = at + io[i].len;
 
 		while (!err && at < end) {
 			while (v < vmas_end && (v->end <= at || (v->status & VMA_GUARD)))
 				v++;
-			if (v == vmas_end) {
-				err = restorer_fail_at(task, -EBADMSG, "pages without a mapping", at);
-				break;
-			}
-			err = load_piece(&m, v, &io[i], at, MIN_OF(end, v->end));
+			if (v == vmas_end)
+				return restorer_fail_at(task, -EBADMSG, "pages without a mapping", at);
+			err = load_piece(m, v, &io[i], at, MIN_OF(end, v->end));
 			at = MIN_OF(end, v->end);
 		}
-		pages += io[i].len / PAGE_SZ;
 	}
+	return err ? err : gather_read(m);
+}
+
+/* Where only some pages of a block are present, a huge page would use memory that the task did not use before. */
+static int load_small(struct mover *m)
+{
+	long was = sys_prctl(GET_THP_DISABLE, 0, 0, 0, 0);
+	int err;
+
+	if (!was)
+		sys_prctl(SET_THP_DISABLE, 1, 0, 0, 0);
+	err = load_pieces(m, false);
+	if (!was)
+		sys_prctl(SET_THP_DISABLE, 0, 0, 0, 0);
+	return err;
+}
+
+int pages_load(struct wire_task *task)
+{
+	const struct wire_io *io = (void *)task->ios;
+	struct mover m;
+	uint64_t pages = 0;
+	int err = 0;
+
+	for (uint64_t i = 0; i < task->nr_ios; i++)
+		pages += io[i].len / PAGE_SZ;
+	mover_open(&m, task);
+	reader_open(&m.reader, m.fd >= 0 ? task->reader_tid : 0, task->pid_levels);
+	if (has_blocks(task))
+		err = load_pieces(&m, true);
 	if (!err)
-		err = gather_read(&m);
+		err = load_small(&m);
 	report_restored(task, pages);
 	reader_close(&m.reader);
 	unregister(&m);
