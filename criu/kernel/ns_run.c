@@ -14,9 +14,7 @@
 #define STACK_GUARD (64ul << 10)
 
 struct call {
-	const int *ns;
-	size_t nr_ns;
-	unsigned fresh; /* CLONE_NEW* */
+	const struct ns_targets *targets;
 	int (*fn)(void *arg);
 	void *arg;
 	pid_t parent;
@@ -28,14 +26,15 @@ struct call {
 static int enter_and_call(void *p)
 {
 	struct call *call = p;
+	const struct ns_targets *targets = call->targets;
 
-	for (size_t i = 0; i < call->nr_ns; i++) {
-		if (setns(call->ns[i], 0) < 0) {
+	for (size_t i = 0; i < targets->nr_ns; i++) {
+		if (setns(targets->ns[i], 0) < 0) {
 			call->result = -errno;
 			return 1;
 		}
 	}
-	if (call->fresh && unshare((int)call->fresh) < 0) {
+	if (targets->fresh && unshare((int)targets->fresh) < 0) {
 		call->result = -errno;
 		return 1;
 	}
@@ -71,9 +70,9 @@ static int wait_for(pid_t pid, const struct call *call, int *ret_result)
 	return 0;
 }
 
-int ns_run_in_new(const int *ns, size_t nr_ns, unsigned fresh, int (*fn)(void *arg), void *arg, int *ret_result)
+int ns_run_in_new(const struct ns_targets *targets, int (*fn)(void *arg), void *arg, int *ret_result)
 {
-	struct call call = { .ns = ns, .nr_ns = nr_ns, .fresh = fresh, .fn = fn, .arg = arg, .parent = getpid() };
+	struct call call = { .targets = targets, .fn = fn, .arg = arg, .parent = getpid() };
 	char *stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE,
 			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
 	sigset_t all, was;
@@ -99,5 +98,7 @@ int ns_run_in_new(const int *ns, size_t nr_ns, unsigned fresh, int (*fn)(void *a
 
 int ns_run_in(const int *ns, size_t nr_ns, int (*fn)(void *arg), void *arg, int *ret_result)
 {
-	return ns_run_in_new(ns, nr_ns, 0, fn, arg, ret_result);
+	const struct ns_targets targets = { .ns = ns, .nr_ns = nr_ns };
+
+	return ns_run_in_new(&targets, fn, arg, ret_result);
 }

@@ -13,5 +13,12 @@
  * killed. Not logged.
  */
 int ns_run_in(const int *ns, size_t nr_ns, int (*fn)(void *arg), void *arg, int *ret_result);
-/* The same, in additional new namespaces: of the types in @fresh (CLONE_NEW*), created in those of @ns. unshare(2) */
-int ns_run_in_new(const int *ns, size_t nr_ns, unsigned fresh, int (*fn)(void *arg), void *arg, int *ret_result);
+
+/* Namespaces to enter (as above), and the types (CLONE_NEW*) of new ones that are created in them. unshare(2) */
+struct ns_targets {
+	const int *ns;
+	size_t nr_ns;
+	unsigned fresh;
+};
+/* The same, in additional new namespaces. */
+int ns_run_in_new(const struct ns_targets *targets, int (*fn)(void *arg), void *arg, int *ret_result);

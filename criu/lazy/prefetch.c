@@ -60,19 +60,19 @@ static bool find_piece(struct lazy_daemon *d, struct piece *ret)
 	return found;
 }
 
-/* The process may have changed its memory since the piece was chosen. */
-static int put_step(struct lazy_daemon *d, const struct piece *p, uint64_t addr, uint64_t len, const char *from,
-		    int lost)
+/* From @done on. The process may have changed its memory since the piece was chosen. */
+static int put_step(struct lazy_daemon *d, const struct piece *p, uint64_t done, const char *buffer, int lost)
 {
+	struct lazy_pages pages = { .space = p->space, .addr = p->addr + done };
 	const struct lazy_range *range;
 	int err = 0;
 
 	take_lock(d);
-	range = p->space->ended ? NULL : space_find(p->space, addr);
-	if (range && range->fd == p->fd && range->at + (addr - range->start) == p->at + (addr - p->addr)) {
-		len = MIN_OF(len, range->end - addr);
-		err = lost ? supply_lost(d, p->space, range, addr, len, lost) :
-			     supply(d, p->space, range, addr, len, from);
+	range = p->space->ended ? NULL : space_find(p->space, pages.addr);
+	if (range && range->fd == p->fd && range->at + (pages.addr - range->start) == p->at + done) {
+		pages.range = range;
+		pages.len = MIN_OF(MIN_OF(LAZY_STEP, p->len - done), range->end - pages.addr);
+		err = lost ? supply_lost(d, &pages, lost) : supply(&pages, buffer + done);
 	}
 	if (!p->space->missing || p->space->ended)
 		eventfd_write(d->kick, 1);
@@ -83,15 +83,14 @@ static int put_step(struct lazy_daemon *d, const struct piece *p, uint64_t addr,
 static void put_piece(struct lazy_daemon *d, const struct piece *p, const char *buffer, int lost)
 {
 	for (uint64_t done = 0; done < p->len;) {
-		uint64_t len = MIN_OF(LAZY_STEP, p->len - done);
-		int err = put_step(d, p, p->addr + done, len, buffer + done, lost);
+		int err = put_step(d, p, done, buffer, lost);
 
 		if (err == -EAGAIN || err == -ENOMEM)
 			usleep(LAZY_BUSY_US); /* style: until the first thread has read the event, or there is memory */
 		else if (err)
 			return;
 		else
-			done += len;
+			done += LAZY_STEP;
 	}
 }
 

@@ -130,9 +130,11 @@ static int supply_space(struct lazy_daemon *d, struct lazy_space *space, const s
 		uint64_t from = MAX_OF(got->vaddr, range->at);
 		uint64_t to = MIN_OF(end, range->at + (range->end - range->start));
 
-		if (range->fd < 0 && from < to)
-			err = supply(d, space, range, range->start + (from - range->at), to - from,
-				     d->remote->chunk + (from - got->vaddr));
+		if (range->fd < 0 && from < to) {
+			struct lazy_pages pages = { space, range, range->start + (from - range->at), to - from };
+
+			err = supply(&pages, d->remote->chunk + (from - got->vaddr));
+		}
 	}
 	return err == -ESRCH ? 0 : err;
 }

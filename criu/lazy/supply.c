@@ -54,19 +54,18 @@ static int put_pages(struct lazy_space *space, const struct lazy_range *range, u
 	return 0;
 }
 
-int supply(struct lazy_daemon *d, struct lazy_space *space, const struct lazy_range *range, uint64_t addr, uint64_t len,
-	   const char *from)
+int supply(const struct lazy_pages *pages, const char *from)
 {
-	uint64_t end = addr + len;
+	uint64_t addr = pages->addr, end = addr + pages->len;
 	int err = 0;
 
 	while (!err && addr < end) {
-		uint64_t missing = space_stretch(space, range, addr, end - addr, true);
+		uint64_t missing = space_stretch(pages->space, pages->range, addr, end - addr, true);
 
-		err = put_pages(space, range, addr, missing, from);
+		err = put_pages(pages->space, pages->range, addr, missing, from);
 		addr += missing;
 		from += missing;
-		missing = space_stretch(space, range, addr, end - addr, false);
+		missing = space_stretch(pages->space, pages->range, addr, end - addr, false);
 		addr += missing;
 		from += missing;
 	}
@@ -74,10 +73,10 @@ int supply(struct lazy_daemon *d, struct lazy_space *space, const struct lazy_ra
 }
 
 /* Always a page or a few, as the rest may be readable. */
-int supply_lost(struct lazy_daemon *d, struct lazy_space *space, const struct lazy_range *range, uint64_t addr,
-		uint64_t len, int why)
+int supply_lost(struct lazy_daemon *d, const struct lazy_pages *pages, int why)
 {
-	uint64_t end = addr + len;
+	struct lazy_space *space = pages->space;
+	uint64_t addr = pages->addr, end = addr + pages->len;
 
 	if (!space->lost) {
 		lazy_log(d);
@@ -88,14 +87,14 @@ int supply_lost(struct lazy_daemon *d, struct lazy_space *space, const struct la
 	d->lost = true;
 	for (; addr < end; addr += PAGE_SZ) {
 		uint64_t done;
-		int err = space_is_missing(space, range, addr) ?
+		int err = space_is_missing(space, pages->range, addr) ?
 				  refused(space, uffd_poison(space->uffd, addr, PAGE_SZ, &done)) :
 				  0;
 
 		if (err)
 			return err;
 		space->lost++;
-		space_supplied(space, range, addr, PAGE_SZ);
+		space_supplied(space, pages->range, addr, PAGE_SZ);
 	}
 	return 0;
 }
@@ -124,6 +123,7 @@ static int supply_zeros(struct lazy_space *space, uint64_t page)
 
 static int supply_around(struct lazy_daemon *d, struct lazy_space *space, const struct lazy_range *range, uint64_t page)
 {
+	const struct lazy_pages first = { space, range, page, PAGE_SZ };
 	uint64_t start = MAX_OF(ROUND_DOWN(page, LAZY_AROUND), range->start);
 	uint64_t end = MIN_OF(ROUND_DOWN(page, LAZY_AROUND) + LAZY_AROUND, range->end);
 	int err = pread_exact(range->fd, d->buffer, end - start, (off_t)(range->at + (start - range->start)));
@@ -134,12 +134,12 @@ static int supply_around(struct lazy_daemon *d, struct lazy_space *space, const 
 		err = pread_exact(range->fd, d->buffer, PAGE_SZ, (off_t)(range->at + (start - range->start)));
 	}
 	if (err)
-		return supply_lost(d, space, range, page, PAGE_SZ, err);
+		return supply_lost(d, &first, err);
 	/* The one that is waited for first. */
-	err = supply(d, space, range, page, PAGE_SZ, d->buffer + (page - start));
+	err = supply(&first, d->buffer + (page - start));
 	if (!err)
 		uffd_wake(space->uffd, page, PAGE_SZ);
-	return err ? err : supply(d, space, range, start, end - start, d->buffer);
+	return err ? err : supply(&(struct lazy_pages){ space, range, start, end - start }, d->buffer);
 }
 
 int supply_fault(struct lazy_daemon *d, struct lazy_space *space, uint64_t addr)

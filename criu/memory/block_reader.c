@@ -83,11 +83,11 @@ static int remember(struct block_reader *br, int fd, const struct block *b)
 	return 0;
 }
 
-int block_reader_read(struct block_reader *br, int fd, const struct pagemap_run *run, uint64_t addr, void *to,
-		      uint64_t len)
+int block_reader_read(struct block_reader *br, const struct block_range *range, void *to)
 {
-	uint64_t page = page_in_entry(run, addr);
-	char *out = to, *end = out + len;
+	const struct pagemap_run *run = range->run;
+	uint64_t page = page_in_entry(run, range->addr);
+	char *out = to, *end = out + range->len;
 	int err = make_room(br, run->blocks->block_pages * PAGE_SZ);
 
 	while (!err && out < end) {
@@ -95,9 +95,9 @@ int block_reader_read(struct block_reader *br, int fd, const struct pagemap_run 
 		uint64_t bytes = MIN_OF((b.first + b.nr - page) * PAGE_SZ, (uint64_t)(end - out));
 
 		if (bytes == b.nr * PAGE_SZ) {
-			err = decode(br, fd, &b, out);
+			err = decode(br, range->fd, &b, out);
 		} else {
-			err = remember(br, fd, &b);
+			err = remember(br, range->fd, &b);
 			if (!err)
 				memcpy(out, br->pages + (page - b.first) * PAGE_SZ, bytes);
 		}

@@ -11,9 +11,14 @@ struct block_reader {
 	size_t index;
 };
 
-/* @run->blocks is not NULL, and contains [addr, addr + len). -EBADMSG: the block is damaged. */
-int block_reader_read(struct block_reader *br, int fd, const struct pagemap_run *run, uint64_t addr, void *to,
-		      uint64_t len);
+/* [addr, addr + len) of @run, which contains it, and whose blocks (not NULL) are in @fd. */
+struct block_range {
+	int fd;
+	const struct pagemap_run *run;
+	uint64_t addr, len;
+};
+/* -EBADMSG: a block is damaged. */
+int block_reader_read(struct block_reader *br, const struct block_range *range, void *to);
 /* A page, valid until the next call; NULL if it cannot be read. */
 const void *block_reader_page(struct block_reader *br, int fd, const struct pagemap_run *run, uint64_t addr);
 /* When the blocks that it has read may be gone. */

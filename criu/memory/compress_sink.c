@@ -137,7 +137,7 @@ static void return_workspace(struct compress_sink *s, struct workspace *w)
 	pthread_mutex_unlock(&s->turns.lock);
 }
 
-static int begin_batch(struct workspace *w, uint64_t len, uint64_t block)
+static int begin_batch(struct workspace *w, uint64_t len)
 {
 	w->used = w->nr_parts = 0;
 	w->entries.n = w->sizes.n = w->sums.n = 0;
@@ -197,19 +197,24 @@ static int add_block(struct workspace *w, const char *data, size_t len, bool pla
 }
 
 /* Pages of one run. */
-static int add_piece(struct workspace *w, const struct content_run *of, uint64_t start, const char *data, uint64_t len,
-		     uint64_t block)
+struct piece {
+	const struct page_run *run;
+	uint64_t start, len;
+	const char *data;
+};
+
+static int add_piece(struct workspace *w, const struct piece *p, uint64_t block)
 {
-	struct entry e = { .start = start,
-			   .pages = len / PAGE_SZ,
-			   .flags = page_run_flags(&of->run),
+	struct entry e = { .start = p->start,
+			   .pages = p->len / PAGE_SZ,
+			   .flags = page_run_flags(p->run),
 			   .first = w->sizes.n,
-			   .nr = (len + block - 1) / block,
+			   .nr = (p->len + block - 1) / block,
 			   .plain = true };
 	int err = array_add(&w->entries, e) ? -ENOMEM : 0;
 
-	for (uint64_t at = 0; !err && at < len; at += block)
-		err = add_block(w, data + at, MIN_OF(block, len - at), of->run.incompressible);
+	for (uint64_t at = 0; !err && at < p->len; at += block)
+		err = add_block(w, p->data + at, MIN_OF(block, p->len - at), p->run->incompressible);
 	return err;
 }
 
@@ -234,7 +239,7 @@ static size_t find_run(const struct compress_sink *s, uint64_t offset)
 static int encode(const struct compress_sink *s, struct workspace *w, const struct page_batch *batch)
 {
 	uint64_t at = batch->offset, end = at + batch->len;
-	int err = begin_batch(w, batch->len, s->block);
+	int err = begin_batch(w, batch->len);
 
 	for (size_t i = find_run(s, at); !err && at < end && i < s->runs.n; i++) {
 		const struct content_run *c = &s->runs.v[i];
@@ -242,8 +247,12 @@ static int encode(const struct compress_sink *s, struct workspace *w, const stru
 
 		if (!page_run_has_content(&c->run))
 			continue;
-		err = add_piece(w, c, c->run.start + (at - c->offset), (const char *)batch->data + (at - batch->offset),
-				stop - at, s->block);
+		err = add_piece(w,
+				&(struct piece){ .run = &c->run,
+						 .start = c->run.start + (at - c->offset),
+						 .len = stop - at,
+						 .data = (const char *)batch->data + (at - batch->offset) },
+				s->block);
 		at = stop;
 	}
 	return err ? fail(err, "compress pages") : 0;

@@ -35,8 +35,11 @@ static int read_pages(const struct page_source *source, const struct pagemap_run
 {
 	struct page_place place;
 
-	if (run->blocks)
-		return block_reader_read(&reader, pagemap_source(source->map, run), run, addr, to, len);
+	if (run->blocks) {
+		const struct block_range range = { pagemap_source(source->map, run), run, addr, len };
+
+		return block_reader_read(&reader, &range, to);
+	}
 	return direct(source, run, addr, &place) ? pread_exact(place.fd, to, len, (off_t)place.offset) : -ENODATA;
 }
 

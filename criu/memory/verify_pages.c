@@ -58,7 +58,9 @@ static int verify_piece(struct verification *v, const struct pagemap_run *run, u
 	uint32_t sums[PIECE_PAGES];
 
 	if (run->blocks) {
-		err = block_reader_read(&v->blocks, fd, run, run->vaddr + page * PAGE_SZ, v->buffer, n * PAGE_SZ);
+		const struct block_range range = { fd, run, run->vaddr + page * PAGE_SZ, n * PAGE_SZ };
+
+		err = block_reader_read(&v->blocks, &range, v->buffer);
 		return err == -EBADMSG ? damaged(v, run, page) : err ? fail(err, "%s: read pages", v->name) : 0;
 	}
 	err = pread_exact(fd, v->buffer, n * PAGE_SZ, (off_t)(run->offset + page * PAGE_SZ));

@@ -202,7 +202,7 @@ int restore_run_in(const struct ns *const *in, size_t nr, unsigned fresh, int (*
 			return run_in_user_ns(&call);
 		fds[i] = in[i]->fd;
 	}
-	err = ns_run_in_new(fds, nr, fresh, fn, arg, &result);
+	err = ns_run_in_new(&(struct ns_targets){ fds, nr, fresh }, fn, arg, &result);
 	return err ? fail(err, "enter the namespaces of the tree, or create some (0x%x)", fresh) : result;
 }
 

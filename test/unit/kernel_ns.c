@@ -203,10 +203,11 @@ static int fill_empty_pid_ns(void)
 {
 	pid_t want[2] = { 1, 4711 };
 	struct clone_args args = { .exit_signal = SIGCHLD, .set_tid = (uintptr_t)want, .set_tid_size = 2 };
+	const struct ns_targets targets = { .fresh = CLONE_NEWUSER | CLONE_NEWPID };
 	int fd = -1, result = -1, status;
 	long pid;
 
-	if (ns_run_in_new(NULL, 0, CLONE_NEWUSER | CLONE_NEWPID, open_for_children, &fd, &result) || result < 0)
+	if (ns_run_in_new(&targets, open_for_children, &fd, &result) || result < 0)
 		return 2;
 	if (belongs_to_own_user_ns(fd) || setns(fd, CLONE_NEWPID) < 0)
 		return 3;

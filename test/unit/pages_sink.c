@@ -471,9 +471,9 @@ static const char *compressed_with(enum compress_method method, uint32_t block)
 			EXPECT(run && run->vaddr <= (uintptr_t)from + at);
 			len = MIN_OF(len, run->vaddr + run->nr_pages * PAGE_SZ - ((uintptr_t)from + at));
 			any |= !!run->blocks;
+			const struct block_range range = { pagemap_source(map, run), run, (uintptr_t)from + at, len };
 			if (run->blocks)
-				EXPECT(!block_reader_read(&reader, pagemap_source(map, run), run, (uintptr_t)from + at,
-							  got, len));
+				EXPECT(!block_reader_read(&reader, &range, got));
 			else
 				EXPECT(pread(pagemap_source(map, run), got, len,
 					     (off_t)(run->offset + ((uintptr_t)from + at - run->vaddr))) ==

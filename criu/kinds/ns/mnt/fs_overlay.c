@@ -263,7 +263,7 @@ int overlay_survey(struct dump *dump, const struct ns *ns, struct mount *mount, 
 	if (!err)
 		err = mount_ns_owner(dump, ns, &owner);
 	if (!err)
-		err = ns_run_in_new(&owner, owner >= 0, CLONE_NEWNS, look, &l, &result);
+		err = ns_run_in_new(&(struct ns_targets){ &owner, owner >= 0, CLONE_NEWNS }, look, &l, &result);
 	overlay_dirs_free(&l.dirs);
 	return err ? fail(err, "mount %s: look for the directories of the overlay", MOUNT_NAME(mount)) : result;
 }

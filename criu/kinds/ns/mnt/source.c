@@ -109,7 +109,7 @@ int mount_open_source(struct restore *r, const struct mount *mount)
 		return mount_create_fs(mount, NULL);
 	if (!mount->covered)
 		return copy_source(r, mount);
-	err = ns_run_in_new(NULL, 0, CLONE_NEWNS, uncover, &covered, &result);
+	err = ns_run_in_new(&(struct ns_targets){ .fresh = CLONE_NEWNS }, uncover, &covered, &result);
 	if (err)
 		return fail(err, "copy the mount namespace");
 	return result ? result : covered.fd;

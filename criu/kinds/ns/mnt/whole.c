@@ -155,7 +155,7 @@ static int open_hidden(struct uncover *hidden)
 	int result = 0, err = mnt < 0 ? mnt : mount_ns_owner_of(mnt, &owner);
 
 	if (!err)
-		err = ns_run_in_new(&owner, owner >= 0, CLONE_NEWNS, uncover, hidden, &result);
+		err = ns_run_in_new(&(struct ns_targets){ &owner, owner >= 0, CLONE_NEWNS }, uncover, hidden, &result);
 	err = err ?: result;
 	return err ? err : hidden->fd;
 }
