@@ -3,21 +3,22 @@
 # image-fuzz` runs each target for FUZZ_SECONDS.
 IMAGE_MODULE_SRC   := $(wildcard criu/image/*.c) criu/util/arena.c criu/util/fds.c criu/util/crc32c.c criu/util/proc_root.c criu/util/$(ARCH)/crc32c_cpu.c criu/util/hash.c criu/util/str.c
 IMAGE_MODULE_OBJS  := $(IMAGE_MODULE_SRC:%.c=$(BUILD)/obj/%.o)
-IMAGE_TEST_SRC   := $(filter-out test/unit/image_helper.c,$(wildcard test/unit/image_*.c))
+IMAGE_TEST_HELPERS := test/unit/image_helper.c test/unit/memory_store.c
+IMAGE_TEST_SRC   := $(filter-out $(IMAGE_TEST_HELPERS),$(wildcard test/unit/image_*.c))
 IMAGE_UNIT_TESTS := $(IMAGE_TEST_SRC:%.c=$(BUILD)/%)
 IMAGE_FUZZ       := $(patsubst %.c,$(BUILD)/%,$(wildcard test/fuzz/fuzz_framing*.c))
 FUZZ_TARGETS     += $(IMAGE_FUZZ)
 FUZZ_SECONDS     ?= 60
 FUZZ_CC          ?= clang
 
-$(IMAGE_MODULE_OBJS) $(IMAGE_UNIT_TESTS:%=%.o) $(BUILD)/test/unit/image_helper.o: | $(PROTO_H)
+$(IMAGE_MODULE_OBJS) $(IMAGE_UNIT_TESTS:%=%.o) $(IMAGE_TEST_HELPERS:%.c=$(BUILD)/%.o): | $(PROTO_H)
 
-$(IMAGE_UNIT_TESTS): %: %.o $(BUILD)/test/unit/image_helper.o $(IMAGE_MODULE_OBJS) $(BUILD)/libimages.a
+$(IMAGE_UNIT_TESTS): %: %.o $(IMAGE_TEST_HELPERS:%.c=$(BUILD)/%.o) $(IMAGE_MODULE_OBJS) $(BUILD)/libimages.a
 	$(CC) $(LDFLAGS) -o $@ $^ -lprotobuf-c
 
 # Compiled directly from the sources: everything that a fuzz target calls must be instrumented.
-$(IMAGE_FUZZ): $(BUILD)/%: %.c test/unit/image_helper.c $(IMAGE_MODULE_SRC) $(wildcard criu/image/*.h criu/util/*.h include/base/*.h) \
-		test/unit/image_helper.h $(PROTO_C) | $(PROTO_H)
+$(IMAGE_FUZZ): $(BUILD)/%: %.c $(IMAGE_TEST_HELPERS) $(IMAGE_MODULE_SRC) $(wildcard criu/image/*.h criu/util/*.h include/base/*.h) \
+		$(IMAGE_TEST_HELPERS:%.c=%.h) $(PROTO_C) | $(PROTO_H)
 	@mkdir -p $(@D)
 	$(FUZZ_CC) $(CSTD) -O1 -g $(INCLUDE) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
 		-o $@ $(filter %.c,$^) -lprotobuf-c

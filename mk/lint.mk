@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# make lint      format, layers, style, words, cycles of files, portability, blobs, cppcheck; each part can be run alone: make lint-layers
+# make lint      format, layers, style, unused code, words, cycles of files, portability, blobs, cppcheck; each part can be run alone: make lint-layers
 # make format    format the sources as lint expects
 LINT_C     = $(shell git ls-files '*.c' '*.h' ':!test/compat/criu-4.2' 2>/dev/null)
-LINT_PARTS := format layers style words cycles portable pie cppcheck
+LINT_PARTS := format layers style unused words cycles portable pie cppcheck
 
 lint: $(LINT_PARTS:%=lint-%)
 
@@ -17,6 +17,9 @@ lint-layers:
 
 lint-style:
 	scripts/check_style
+
+lint-unused:
+	scripts/check_unused
 
 # Forbidden words: scripts/words_forbidden.
 lint-words:

@@ -73,7 +73,7 @@ static int set_xattrs(struct xattr_file file, const struct attributes *a, const 
 	return err;
 }
 
-int xattrs_set(int fd, const struct attributes *a, const char *path)
+static int xattrs_set(int fd, const struct attributes *a, const char *path)
 {
 	return set_xattrs((struct xattr_file){ fd, NULL }, a, path);
 }

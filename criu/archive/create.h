@@ -24,7 +24,6 @@ void attributes_of_extra(const struct fs_archive_extra *extra, struct attributes
 int attributes_set(int fd, const struct attributes *a, const char *path);
 /* Of any other file. Changes the working directory. */
 int attributes_set_at(const struct place *at, const struct attributes *a, const char *path);
-int xattrs_set(int fd, const struct attributes *a, const char *path);
 int xattrs_set_at(const struct place *at, const struct attributes *a, const char *path);
 
 /* Creates a regular file with the data that follows the header in @tar. */

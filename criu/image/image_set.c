@@ -94,43 +94,6 @@ int image_set_add(struct image_set *set, struct image_bytes *image)
 	return 0;
 }
 
-int image_set_reserve(struct image_set *set, enum image_type type, uint64_t id)
-{
-	return slot_of(set, type, id) ? 0 : -ENOMEM;
-}
-
-/* @image keeps its position in the set and gets the content of @from. */
-static void replace_content(struct image_set *set, struct image_bytes *image, struct image_bytes *from)
-{
-	struct image_bytes old = *image;
-
-	set->len += from->len - image->len;
-	image->fd = from->fd;
-	image->data = from->data;
-	image->len = from->len;
-	image->cap = from->cap;
-	from->fd = old.fd;
-	from->data = old.data;
-	image_bytes_free(from);
-}
-
-void image_set_take(struct image_set *set, struct image_set *from)
-{
-	struct image_bytes *image = from->first;
-
-	while (image) {
-		struct image_bytes *next = image->next, *there = image_set_find(set, image->type, image->id);
-
-		if (there)
-			replace_content(set, there, image);
-		else
-			link_image(set, image, slot_of(set, image->type, image->id));
-		image = next;
-	}
-	hash_free(&from->by_key);
-	*from = (struct image_set){ 0 };
-}
-
 void image_set_clear(struct image_set *set)
 {
 	struct image_bytes *image = set->first;

@@ -34,8 +34,4 @@ void image_bytes_free(struct image_bytes *image);
 int image_set_add(struct image_set *set, struct image_bytes *image);
 /* NULL if not found. */
 struct image_bytes *image_set_find(const struct image_set *set, enum image_type type, uint64_t id);
-/* Reserves what image_set_take() needs for an image with this type and id. 0 or -ENOMEM. */
-int image_set_reserve(struct image_set *set, enum image_type type, uint64_t id);
-/* Moves all images of @from, for which space has been reserved, to @set, replacing existing ones. */
-void image_set_take(struct image_set *set, struct image_set *from);
 void image_set_clear(struct image_set *set);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The images of a dump: in a directory (image/dir.h), in memory (image/memory_store.h), discarded
- * (image/null_store.h), or sent and received (image/stream.h). Callers only see a store; the implementation is a table of functions (image/store_ops.h).
+ * The images of a dump: in a directory (image/dir.h), discarded (image/null_store.h), or sent and received (image/stream.h).
+ * Callers only see a store; the implementation is a table of functions (image/store_ops.h).
  *
  * Images are written in one transaction. A store without an inventory does not contain a dump, and the inventory
  * appears last: a dump is visible as a whole or not at all, and a failed one leaves an older one unchanged. Images of

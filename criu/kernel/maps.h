@@ -33,6 +33,7 @@ struct maps {
 };
 
 int maps_read(const struct proc *p, struct maps *ret);
+/* For tests: of a text. */
 int maps_parse(const char *text, size_t len, struct maps *ret);
 void maps_free(struct maps *m);
 #define _cleanup_maps_ __attribute__((cleanup(maps_free)))
@@ -100,5 +101,5 @@ ARRAY_OF(vma_flags_array, struct vma_flags);
 
 /* The map, and the flags of every VMA in the same order, appended: one text contains both. */
 int smaps_read(const struct proc *p, struct maps *ret_maps, struct vma_flags_array *to);
-/* The flags alone. */
+/* For tests: the flags alone, of a text. */
 int smaps_parse(const char *text, size_t len, struct vma_flags_array *to);

@@ -36,6 +36,7 @@ struct mountinfo {
 int mountinfo_read(const struct proc *p, struct mountinfo *ret);
 /* Appends those of another mount namespace, with @ns. */
 int mountinfo_read_more(const struct proc *p, uint32_t ns, struct mountinfo *to);
+/* For tests: of a text. */
 int mountinfo_parse(const char *text, size_t len, struct mountinfo *ret);
 void mountinfo_free(struct mountinfo *m);
 #define _cleanup_mountinfo_ __attribute__((cleanup(mountinfo_free)))

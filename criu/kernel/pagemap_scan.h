@@ -34,15 +34,6 @@ struct page_want {
 	/* Write-protect reported pages, in the same step: -EPERM if the range is not registered with userfaultfd. */
 	bool protect;
 };
-/*
- * The pages that a dump copies: private or shared, in memory or swapped out; neither the zero page nor a guard (which
- * counts as swapped).
- */
-#define PAGES_TO_SAVE                                               \
-	((struct page_want){ .all = PAGE_PFNZERO | PAGE_GUARD,      \
-			     .inverted = PAGE_PFNZERO | PAGE_GUARD, \
-			     .any = PAGE_PRESENT | PAGE_SWAPPED,    \
-			     .report = PAGE_PRESENT | PAGE_SWAPPED | PAGE_FILE })
 
 struct page_scan {
 	int fd;
@@ -68,9 +59,7 @@ int page_scan_by_reading(const struct page_scan *pm, uint64_t start, uint64_t en
 #define PM_FILE (1ull << 61)
 #define PM_GUARD (1ull << 58)
 #define PM_UFFD_WP (1ull << 57)
-#define PM_EXCLUSIVE (1ull << 56)
 #define PM_SOFT_DIRTY (1ull << 55)
-#define PM_PFN_MASK ((1ull << 55) - 1) /* 0 without CAP_SYS_ADMIN */
 /* A page, or one that is swapped out: not a guard or another note of the kernel, which is shown as the last of the swap types. */
 static inline bool pm_has_content(uint64_t entry)
 {

@@ -39,18 +39,6 @@ int proc_cgroups_parse(const char *text, size_t len, struct proc_cgroups *ret)
 	return err ? err : cgroups_split(b.data, len, ret);
 }
 
-int proc_cgroups_read(const struct proc *p, struct proc_cgroups *ret)
-{
-	struct buf b = { 0 };
-	int err = proc_text(p, "cgroup", &b);
-
-	if (err) {
-		buf_free(&b);
-		return err;
-	}
-	return cgroups_split(b.data, b.len, ret);
-}
-
 void proc_cgroups_free(struct proc_cgroups *c)
 {
 	array_free(c);

@@ -95,14 +95,6 @@ int proc_status_parse(const char *text, size_t len, struct proc_status *ret);
 void proc_status_free(struct proc_status *st);
 #define _cleanup_proc_status_ __attribute__((cleanup(proc_status_free)))
 
-/* /proc/PID/limits, by RLIMIT_*: getrlimit(2). A limit that this kernel does not show is left unchanged. */
-#define PROC_LIMITS 16
-struct proc_limit {
-	uint64_t cur, max; /* ~0: unlimited */
-};
-int proc_limits_read(const struct proc *p, struct proc_limit ret[PROC_LIMITS]);
-int proc_limits_parse(const char *text, size_t len, struct proc_limit ret[PROC_LIMITS]);
-
 /* /proc/PID/timers: timer_create(2). Only the task itself can query the times. */
 struct proc_timer {
 	int id, signal, clock;
@@ -126,17 +118,8 @@ struct proc_cgroups {
 	size_t n, cap;
 	char *text;
 };
-int proc_cgroups_read(const struct proc *p, struct proc_cgroups *ret);
 int proc_cgroups_parse(const char *text, size_t len, struct proc_cgroups *ret);
 void proc_cgroups_free(struct proc_cgroups *c);
-
-/* /proc/PID/uid_map, gid_map: user_namespaces(7) */
-struct proc_id_range {
-	uint32_t inside, outside, count;
-};
-ARRAY_OF(proc_id_map, struct proc_id_range);
-int proc_id_map_read(const struct proc *p, const char *file, struct proc_id_map *to);
-int proc_id_map_parse(const char *text, size_t len, struct proc_id_map *to);
 
 /* /proc/PID/timens_offsets: time_namespaces(7) */
 struct proc_timens {

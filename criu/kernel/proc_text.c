@@ -1,77 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Other texts of /proc/PID: limits, timers, id maps, time offsets. Unknown lines are skipped. */
+/* Other texts of /proc/PID: timers, time offsets. Unknown lines are skipped. */
 #include <errno.h>
 #include <signal.h>
-#include <sys/resource.h>
 
 #include "base/bits.h"
 #include "kernel/proc_pid.h"
 #include "kernel/scan.h"
-
-static const struct {
-	const char *name;
-	int resource;
-} limit_names[] = {
-	{ "Max cpu time ", RLIMIT_CPU },
-	{ "Max file size ", RLIMIT_FSIZE },
-	{ "Max data size ", RLIMIT_DATA },
-	{ "Max stack size ", RLIMIT_STACK },
-	{ "Max core file size ", RLIMIT_CORE },
-	{ "Max resident set ", RLIMIT_RSS },
-	{ "Max processes ", RLIMIT_NPROC },
-	{ "Max open files ", RLIMIT_NOFILE },
-	{ "Max locked memory ", RLIMIT_MEMLOCK },
-	{ "Max address space ", RLIMIT_AS },
-	{ "Max file locks ", RLIMIT_LOCKS },
-	{ "Max pending signals ", RLIMIT_SIGPENDING },
-	{ "Max msgqueue size ", RLIMIT_MSGQUEUE },
-	{ "Max nice priority ", RLIMIT_NICE },
-	{ "Max realtime priority ", RLIMIT_RTPRIO },
-	{ "Max realtime timeout ", RLIMIT_RTTIME },
-};
-
-static bool scan_limit(struct scan *s, uint64_t *ret_v)
-{
-	scan_blank(s);
-	if (scan_lit(s, "unlimited")) {
-		*ret_v = ~0ull;
-		return true;
-	}
-	return scan_u64(s, ret_v);
-}
-
-int proc_limits_parse(const char *text, size_t len, struct proc_limit ret[PROC_LIMITS])
-{
-	struct scan s = scan_text(text, len), line;
-	struct proc_limit found[PROC_LIMITS];
-	unsigned int n = 0;
-
-	memcpy(found, ret, sizeof(found));
-	while (scan_line(&s, &line)) {
-		for (size_t i = 0; i < ARRAY_SIZE(limit_names); i++) {
-			struct proc_limit l;
-			if (!scan_lit(&line, limit_names[i].name))
-				continue;
-			if (!scan_limit(&line, &l.cur) || !scan_limit(&line, &l.max))
-				return -EBADMSG;
-			found[limit_names[i].resource] = l;
-			n++;
-			break;
-		}
-	}
-	if (!n)
-		return -EBADMSG;
-	memcpy(ret, found, sizeof(found));
-	return 0;
-}
-
-int proc_limits_read(const struct proc *p, struct proc_limit ret[PROC_LIMITS])
-{
-	_cleanup_buf_ struct buf b = { 0 };
-	int err = proc_record(p, "limits", &b);
-
-	return err ? err : proc_limits_parse(b.data, b.len, ret);
-}
 
 static bool scan_notify(struct scan *s, struct proc_timer *t)
 {
@@ -145,30 +79,6 @@ int proc_timers_read(const struct proc *p, struct proc_timers *to)
 	if (!err && to->n > from)
 		qsort(to->v + from, to->n - from, sizeof(*to->v), cmp_timer);
 	return err;
-}
-
-int proc_id_map_parse(const char *text, size_t len, struct proc_id_map *to)
-{
-	struct scan s = scan_text(text, len), line;
-
-	while (scan_line(&s, &line)) {
-		struct proc_id_range r;
-		scan_blank(&line);
-		if (!scan_u32(&line, &r.inside) || !scan_blank(&line) || !scan_u32(&line, &r.outside) ||
-		    !scan_blank(&line) || !scan_u32(&line, &r.count) || !scan_at_end(&line))
-			return -EBADMSG;
-		if (array_add(to, r))
-			return -ENOMEM;
-	}
-	return 0;
-}
-
-int proc_id_map_read(const struct proc *p, const char *file, struct proc_id_map *to)
-{
-	_cleanup_buf_ struct buf b = { 0 };
-	int err = proc_text(p, file, &b);
-
-	return err ? err : proc_id_map_parse(b.data, b.len, to);
 }
 
 int proc_timens_parse(const char *text, size_t len, struct proc_timens *ret)

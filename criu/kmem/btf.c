@@ -132,16 +132,18 @@ static int read_kernel(struct btf *ret)
 {
 	static const char path[] = "/sys/kernel/btf/vmlinux";
 	struct btf btf = { 0 };
-	int err = 0;
+	struct buf bytes = { 0 };
+	int err;
 
 	btf.map = map_file(path, &btf.map_len);
-	if (!btf.map)
-		err = read_file(AT_FDCWD, path, &btf.bytes);
+	if (btf.map)
+		return take(&btf, ret);
+	err = read_file(AT_FDCWD, path, &bytes);
 	if (err) {
-		buf_free(&btf.bytes);
+		buf_free(&bytes);
 		return err;
 	}
-	return take(&btf, ret);
+	return btf_parse(&bytes, ret);
 }
 
 int btf_of_kernel(const struct btf **ret)

@@ -68,7 +68,8 @@ static void see_off(void *arg)
 	c->err = target_helper_see_off(&c->helper, take_fd, c);
 }
 
-int track_create_uffd(struct dump *dump, struct dump_task *dt)
+/* A new one, made inside the process. Negative errno, not logged. */
+static int create_uffd(struct dump *dump, struct dump_task *dt)
 {
 	const struct parasite_uffd clean = { .fd = -ECHILD };
 	struct creating c = { .helper = { .pid_ns = dump->pid_ns, .tid = dt->threads[0].id.host_tid }, .fd = -1 };
@@ -206,7 +207,7 @@ static int extend(struct dump *dump, struct dump_task *dt)
 	/* Otherwise the one that there may be could be of the memory before an exec. */
 	if (!has_tracked(dt)) {
 		cleanup_close(&dt->memory->track->uffd);
-		dt->memory->track->uffd = track_create_uffd(dump, dt);
+		dt->memory->track->uffd = create_uffd(dump, dt);
 	}
 	if (dt->memory->track->uffd < 0) {
 		log_warn("its writes cannot be tracked: userfaultfd: %s; a dump saves all of its memory",

@@ -78,8 +78,6 @@ void track_end(struct dump *dump);
 bool track_is_eligible(const struct dump_task *dt, size_t i);
 /* Is the kernel, or a device, maybe writing to pages of the process by other means than its page tables? Logged. */
 int track_is_pinned(struct dump *dump, struct dump_task *dt, bool *ret);
-/* track_uffd.c: a new one, made inside the process. Negative errno, not logged. */
-int track_create_uffd(struct dump *dump, struct dump_task *dt);
 /* Which area is this mapping in? */
 static inline enum track_area track_area_of(const struct dump_task *dt, size_t i)
 {

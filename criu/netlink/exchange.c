@@ -157,7 +157,8 @@ int netlink_receive(struct nl_sock *sk, const struct netlink_answer *answer)
 	return receive(sk, answer, &interrupted);
 }
 
-int netlink_receive_list(struct nl_sock *sk, const struct netlink_answer *answer, bool *ret_interrupted)
+/* @ret_interrupted: the objects changed meanwhile, so the list may be incomplete (NLM_F_DUMP_INTR). */
+static int receive_list(struct nl_sock *sk, const struct netlink_answer *answer, bool *ret_interrupted)
 {
 	int err = 0;
 
@@ -171,7 +172,7 @@ int netlink_receive_all(struct nl_sock *sk, const struct netlink_answer *answer)
 {
 	bool interrupted;
 
-	return netlink_receive_list(sk, answer, &interrupted);
+	return receive_list(sk, answer, &interrupted);
 }
 
 int netlink_append(struct buf *to, const struct nlmsghdr *message)
@@ -200,7 +201,7 @@ int netlink_list(struct nl_sock *sk, struct nl_msg *msg, const struct netlink_an
 		nlmsg_hdr(msg)->nlmsg_seq = NL_AUTO_SEQ;
 		err = netlink_send(sk, msg);
 		if (!err)
-			err = netlink_receive_list(sk, &collected, &interrupted);
+			err = receive_list(sk, &collected, &interrupted);
 	}
 	nlmsg_free(msg);
 	if (!err && interrupted)

@@ -49,8 +49,6 @@ int netlink_parse(const void *messages, size_t len, const struct netlink_answer 
 int netlink_receive(struct nl_sock *sk, const struct netlink_answer *answer);
 /* Receives until after the last message. */
 int netlink_receive_all(struct nl_sock *sk, const struct netlink_answer *answer);
-/* The same; @ret_interrupted: the objects changed meanwhile, so the list may be incomplete (NLM_F_DUMP_INTR). */
-int netlink_receive_list(struct nl_sock *sk, const struct netlink_answer *answer, bool *ret_interrupted);
 
 /*
  * Sends the request @msg, which is freed (NULL: -ENOMEM), and passes the whole list to @answer->fn, when it is complete: that may use

@@ -9,8 +9,6 @@
 #include "request/rpc_values.h"
 #include "request/take.h"
 
-const char *const rpc_service_fields[] = { "notify_scripts", "orphan_pts_master", "pidfd_store_sk", NULL };
-
 /* A field of a message, and its location. */
 struct field {
 	const ProtobufCFieldDescriptor *descriptor;

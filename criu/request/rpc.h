@@ -12,6 +12,3 @@
  * validates the request.
  */
 int request_from_rpc(struct request *req, const CriuOpts *rpc);
-
-/* Fields that are not options and used only by the service, terminated by NULL. */
-extern const char *const rpc_service_fields[];

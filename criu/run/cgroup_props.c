@@ -119,7 +119,8 @@ static int take_controller(struct parser *s, struct cgroup_props *to)
 	return !err && !strategy ? refuse(s, "a controller has no strategy") : err;
 }
 
-int cgroup_props_parse(const char *text, struct cgroup_props *to, const char **ret_why)
+/* Appends what @text says. -EINVAL with a reason, or -ENOMEM. */
+static int parse_props(const char *text, struct cgroup_props *to, const char **ret_why)
 {
 	struct parser s = { text, NULL };
 	int err = 0;
@@ -139,9 +140,9 @@ int cgroup_props_read(const struct options *opts, struct cgroup_props *to, const
 	if (opts->cgroup_props_file) {
 		err = read_file(PATH_OWN.root, opts->cgroup_props_file, &text);
 		if (!err)
-			err = cgroup_props_parse(text.data ?: "", to, ret_why);
+			err = parse_props(text.data ?: "", to, ret_why);
 	}
-	return !err && opts->cgroup_props ? cgroup_props_parse(opts->cgroup_props, to, ret_why) : err;
+	return !err && opts->cgroup_props ? parse_props(opts->cgroup_props, to, ret_why) : err;
 }
 
 void cgroup_props_free(struct cgroup_props *props)

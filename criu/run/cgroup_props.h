@@ -25,8 +25,6 @@ struct cgroup_props {
 	size_t n, cap;
 };
 
-/* Appends what @text says. -EINVAL with a reason, or -ENOMEM. */
-int cgroup_props_parse(const char *text, struct cgroup_props *to, const char **ret_why);
 /* Of both options: the file first. Reads the file. */
 int cgroup_props_read(const struct options *opts, struct cgroup_props *to, const char **ret_why);
 void cgroup_props_free(struct cgroup_props *props);

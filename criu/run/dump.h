@@ -51,7 +51,7 @@ struct dump_thread {
 };
 
 struct dump_task {
-	struct task t; /* first: tree_for_each gives struct task; dump_task_of() converts it */
+	struct task t; /* first: the list of a tree is of struct task; dump_task_of() converts it */
 	struct proc proc;
 	int pidfd;
 	struct proc_stat stat;

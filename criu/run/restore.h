@@ -306,9 +306,8 @@ int restore_getfd(const struct restore *r, int pidfd, int number);
 int restore_copy_fd(struct restore *r, const struct file *file);
 /*
  * In the tool, once every task waits in the restorer: prepares for injecting system calls into this one. @ret_scratch:
- * memory of the task for arguments and results, RESTORE_SCRATCH bytes. End with compel_cure(). Not logged.
+ * a page of memory of the task for arguments and results. End with compel_cure(). Not logged.
  */
-#define RESTORE_SCRATCH 4096
 int restore_enter(struct restore *r, const struct restore_task *rt, struct compel_ctl **ret_ctl, uint64_t *ret_scratch);
 /* Sets owner and signal of SIGIO, and status flags that open does not set. */
 int restore_fown(struct restore *r, int fd, const FownEntry *fown);
@@ -325,8 +324,6 @@ pid_t restore_number_of(const struct restore *r, pid_t number);
  * negative errno is not logged. @flags: of pidfd_open(2)
  */
 int restore_open_process(const struct restore *r, pid_t number, unsigned flags);
-/* A descriptor of a pid namespace of the tree, as /proc/PID/ns/pid; in a task, when all of them exist. */
-int restore_open_pid_ns(const struct restore *r, const struct ns *ns, int flags);
 struct restore_task *restore_find_task(struct restore *r, pid_t pid);
 /* The thread with this tid in the images, other than the first of a process; NULL: not found. */
 struct restore_thread *restore_find_thread(struct restore *r, pid_t tid);

@@ -171,12 +171,6 @@ int client_rights_read(const struct client *client, struct client_rights *ret, c
 	return err ? err : judge(client, ret, ret_why);
 }
 
-void client_rights_free(struct client_rights *rights)
-{
-	free(rights->groups);
-	rights->groups = NULL;
-}
-
 /* The raw calls: those of libc apply to all threads, of which there is one, and take locks. */
 int client_rights_assume(const struct client_rights *rights)
 {

@@ -24,7 +24,6 @@ struct client_rights {
  * what it executes later does not count.
  */
 int client_rights_read(const struct client *client, struct client_rights *ret, const char **ret_why);
-void client_rights_free(struct client_rights *rights);
 
 /* For the time being: its effective ids, no effective capability; and back. 0 or a negative errno. */
 int client_rights_assume(const struct client_rights *rights);

@@ -86,5 +86,3 @@ struct task *tree_vm_peer_maker(const struct task *task, const struct task_ids *
  * (PR_SET_CHILD_SUBREAPER), as long as no task between them is one? Subreapers adopt within their pid namespace.
  */
 bool tree_can_adopt(const struct task *adopter, const struct task *maker);
-
-#define tree_for_each(pos, tree) list_for_each(pos, &(tree)->tasks, in_tree)

@@ -36,31 +36,6 @@ static int lose(struct page_client *client, int err, const char *what)
 	return fail(err, "the page server %s (%s)", client->connection.peer, what);
 }
 
-int page_client_new(const struct options *opts, int stop_fd, struct page_client **ret)
-{
-	struct page_client *client = calloc(1, sizeof(*client));
-	int err;
-
-	if (!client)
-		return fail(-ENOMEM, "page server");
-	client->connection = CONNECTION_NONE;
-	client->shared_socket = opts->ps_socket >= 0;
-	err = endpoint_connect(opts, stop_fd, &client->connection);
-	if (err) {
-		free(client);
-		return err;
-	}
-	log_info("connected to the page server %s", client->connection.peer);
-	/* Whether the server accepts our certificate is known when it answers; better before the tree is frozen. */
-	if (opts->tls)
-		err = page_client_ask_parent(client, message_dst(MESSAGE_TASK, 1), &(bool){ false });
-	if (err)
-		page_client_free(client);
-	else
-		*ret = client;
-	return err;
-}
-
 void page_client_set_stop(struct page_client *client, int stop_fd)
 {
 	client->connection.stop_fd = stop_fd;
@@ -128,7 +103,8 @@ static int receive_number(struct page_client *client, const char *what, int32_t 
 	return 0;
 }
 
-int page_client_ask_parent(struct page_client *client, uint64_t dst, bool *ret_has)
+/* Does the server's parent have pages of @dst? */
+static int ask_parent(struct page_client *client, uint64_t dst, bool *ret_has)
 {
 	const struct message m = { .command = MESSAGE_PARENT, .mark = MESSAGE_MARK, .dst = dst };
 	int32_t answer = 0;
@@ -206,4 +182,29 @@ void page_client_tell_complete(struct page_client *client)
 	if (err)
 		log_warn("tell the page server %s that the dump is complete: %s; it frees no older pages",
 			 client->connection.peer, strerror(-err));
+}
+
+int page_client_new(const struct options *opts, int stop_fd, struct page_client **ret)
+{
+	struct page_client *client = calloc(1, sizeof(*client));
+	int err;
+
+	if (!client)
+		return fail(-ENOMEM, "page server");
+	client->connection = CONNECTION_NONE;
+	client->shared_socket = opts->ps_socket >= 0;
+	err = endpoint_connect(opts, stop_fd, &client->connection);
+	if (err) {
+		free(client);
+		return err;
+	}
+	log_info("connected to the page server %s", client->connection.peer);
+	/* Whether the server accepts our certificate is known when it answers; better before the tree is frozen. */
+	if (opts->tls)
+		err = ask_parent(client, message_dst(MESSAGE_TASK, 1), &(bool){ false });
+	if (err)
+		page_client_free(client);
+	else
+		*ret = client;
+	return err;
 }

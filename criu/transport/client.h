@@ -18,8 +18,6 @@ void page_client_set_stop(struct page_client *client, int stop_fd);
 /* Ends an unfinished session. NULL is allowed. */
 void page_client_free(struct page_client *client);
 
-/* Does the server's parent have pages of @dst? */
-int page_client_ask_parent(struct page_client *client, uint64_t dst, bool *ret_has);
 /* Begins an image; the previous one ends. Does not wait for the server. */
 int page_client_open_image(struct page_client *client, uint64_t dst);
 

@@ -142,13 +142,6 @@ int read_record(int dirfd, const char *path, struct buf *to)
 	return fd < 0 ? fd : read_fd(fd, to, true);
 }
 
-int write_file(int dirfd, const char *path, const void *from, size_t len)
-{
-	_cleanup_close_ int fd = open_at(dirfd, path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-
-	return fd < 0 ? fd : write_full(fd, from, len);
-}
-
 int write_text(int dirfd, const char *path, const char *text)
 {
 	_cleanup_close_ int fd = open_at(dirfd, path, O_WRONLY, 0);

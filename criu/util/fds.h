@@ -36,8 +36,6 @@ int read_file(int dirfd, const char *path, struct buf *to);
  * end.
  */
 int read_record(int dirfd, const char *path, struct buf *to);
-/* Creates or truncates the file, mode 0600. */
-int write_file(int dirfd, const char *path, const void *from, size_t len);
 /* Writes a text to an existing file with one write(2): sysctls, cgroup files. */
 int write_text(int dirfd, const char *path, const char *text);
 /* The target of a link as a string in @ret: returns its length, or -ENAMETOOLONG. readlinkat(2) */

@@ -7,11 +7,6 @@ struct list {
 	struct list *next, *prev;
 };
 
-#define LIST_INIT(name)          \
-	{                        \
-		&(name), &(name) \
-	}
-
 static inline void list_init(struct list *l)
 {
 	l->next = l->prev = l;
@@ -28,11 +23,6 @@ static inline void list_add_tail(struct list *item, struct list *head)
 	item->next = head;
 	head->prev->next = item;
 	head->prev = item;
-}
-
-static inline void list_add(struct list *item, struct list *head)
-{
-	list_add_tail(item, head->next);
 }
 
 static inline void list_del(struct list *item)

@@ -40,5 +40,6 @@ int message_receive(int fd, CriuResp **ret_resp, int *ret_fd);
 /* Exported, but not declared by criu.h. */
 #pragma GCC visibility push(default)
 void criu_free_service(criu_opts *opts);
+/* For tests, and programs that declare it. */
 extern const char *criu_lib_version;
 #pragma GCC visibility pop

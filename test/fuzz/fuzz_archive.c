@@ -20,6 +20,7 @@
 #include "util/fds.h"
 #include "util/log.h"
 #include "util/str.h"
+#include "../unit/util_files.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -13,11 +13,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void try_stat(const char *text, size_t len)
 {
 	struct proc_stat st;
-	struct proc_limit limits[PROC_LIMITS] = { 0 };
 	struct proc_timens tn;
 
 	proc_stat_parse(text, len, &st);
-	proc_limits_parse(text, len, limits);
 	proc_timens_parse(text, len, &tn);
 }
 
@@ -32,12 +30,10 @@ static void try_status(const char *text, size_t len)
 static void try_lists(const char *text, size_t len)
 {
 	struct proc_timers timers = { 0 };
-	struct proc_id_map map = { 0 };
 	struct file_locks locks = { 0 };
 	struct proc_cgroups cgroups;
 
 	proc_timers_parse(text, len, &timers);
-	proc_id_map_parse(text, len, &map);
 	locks_parse(text, len, &locks);
 	if (!proc_cgroups_parse(text, len, &cgroups)) {
 		for (size_t i = 0; i < cgroups.n; i++)
@@ -46,7 +42,6 @@ static void try_lists(const char *text, size_t len)
 		proc_cgroups_free(&cgroups);
 	}
 	array_free(&timers);
-	array_free(&map);
 	array_free(&locks);
 }
 

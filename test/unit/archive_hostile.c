@@ -16,6 +16,7 @@
 #include "util/fds.h"
 #include "util/str.h"
 #include "util_check.h"
+#include "util_files.h"
 
 static char base[] = "/tmp/archive_hostile.XXXXXX";
 static int outer, inner; /* the second is a directory in the first */

@@ -26,6 +26,7 @@
 #include "util/fds.h"
 #include "util/str.h"
 #include "util_check.h"
+#include "util_files.h"
 
 static char base[] = "/tmp/archive_tree.XXXXXX";
 static int from, to; /* two file systems */

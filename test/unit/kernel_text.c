@@ -83,22 +83,6 @@ static void status_malformed(void)
 	CHECK(st.pid == 5 && !st.groups.v);
 }
 
-static void limits_by_name(void)
-{
-	struct proc_limit l[PROC_LIMITS] = { 0 };
-
-	CHECK(!proc_limits_parse(TEXT("Limit                     Soft Limit           Hard Limit           Units     \n"
-				      "Max cpu time              unlimited            unlimited            seconds   \n"
-				      "Max open files            20000                30000                files     \n"
-				      "Max something new         1                    2                    files     \n"
-				      "Max nice priority         0                    5                    \n"),
-				 l));
-	CHECK(l[RLIMIT_CPU].cur == UINT64_MAX && l[RLIMIT_CPU].max == UINT64_MAX && l[RLIMIT_NOFILE].cur == 20000);
-	CHECK(l[RLIMIT_NOFILE].max == 30000 && l[RLIMIT_NICE].max == 5 && !l[RLIMIT_AS].max);
-	CHECK(proc_limits_parse(TEXT("Max open files 1 x\n"), l) == -EBADMSG && l[RLIMIT_NOFILE].cur == 20000);
-	CHECK(proc_limits_parse(TEXT("nothing\n"), l) == -EBADMSG);
-}
-
 static void timers_of_each_type(void)
 {
 	struct proc_timers t = { 0 };
@@ -120,7 +104,6 @@ static void timers_of_each_type(void)
 static void small_texts(void)
 {
 	struct proc_cgroups c;
-	struct proc_id_map map = { 0 };
 	struct proc_timens tn;
 
 	CHECK(!proc_cgroups_parse(TEXT("9:name=systemd:/\n4:cpu,cpuacct:/a:b/c\n0::/x\n"), &c));
@@ -131,10 +114,6 @@ static void small_texts(void)
 	CHECK_STR(c.v[2].path, "/x");
 	proc_cgroups_free(&c);
 	CHECK(proc_cgroups_parse(TEXT("0:\n"), &c) == -EBADMSG && proc_cgroups_parse(TEXT("x\n"), &c) == -EBADMSG);
-	CHECK(!proc_id_map_parse(TEXT("         0       1000          1\n         1     100000      65536\n"), &map));
-	CHECK(map.n == 2 && map.v[1].outside == 100000 && map.v[1].count == 65536);
-	CHECK(proc_id_map_parse(TEXT("0 1\n"), &map) == -EBADMSG);
-	array_free(&map);
 	CHECK(!proc_timens_parse(TEXT("monotonic        -10        20\nboottime            3         4\n"), &tn));
 	CHECK(tn.mono_sec == -10 && tn.mono_nsec == 20 && tn.boot_sec == 3 && tn.boot_nsec == 4);
 	CHECK(proc_timens_parse(TEXT("monotonic 1 2\n"), &tn) == -EBADMSG);
@@ -392,7 +371,6 @@ int main(void)
 	RUN(stat_of_a_nasty_name);
 	RUN(status_with_all_lines);
 	RUN(status_malformed);
-	RUN(limits_by_name);
 	RUN(timers_of_each_type);
 	RUN(small_texts);
 	RUN(node_masks);

@@ -126,14 +126,17 @@ static bool names_field(const char *fields, const char *name)
 	return false;
 }
 
+/* Those that are not options, and used only by the service. */
+static const char *const service_fields[] = { "notify_scripts", "orphan_pts_master", "pidfd_store_sk", NULL };
+
 static size_t users_of(const char *name)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < option_table_nr; i++)
 		n += names_field(option_table[i].rpc, name);
-	for (size_t i = 0; rpc_service_fields[i]; i++)
-		n += !strcmp(rpc_service_fields[i], name);
+	for (size_t i = 0; service_fields[i]; i++)
+		n += !strcmp(service_fields[i], name);
 	return n;
 }
 

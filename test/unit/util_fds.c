@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "util/fds.h"
 #include "util_check.h"
+#include "util_files.h"
 
 #define MIB (1u << 20)
 static char dir[] = "/tmp/util_fds.XXXXXX";

@@ -13,6 +13,7 @@
 #include "util/output.h"
 #include "util/walk.h"
 #include "util_check.h"
+#include "util_files.h"
 
 static char dir[] = "/tmp/util_walk.XXXXXX";
 static int top;

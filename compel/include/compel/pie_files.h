@@ -6,11 +6,6 @@
 #include <sys/types.h>
 #include <compel/syscall.h>
 
-static inline long sys_read(int fd, void *buf, size_t n)
-{
-	return sys_call3(__NR_read, (long)fd, (long)buf, (long)n);
-}
-
 static inline long sys_write(int fd, const void *buf, size_t n)
 {
 	return sys_call3(__NR_write, (long)fd, (long)buf, (long)n);
@@ -39,12 +34,6 @@ static inline long sys_ioctl(int fd, unsigned int request, unsigned long arg)
 static inline long sys_fcntl(int fd, int command, unsigned long arg)
 {
 	return sys_call3(__NR_fcntl, (long)fd, (long)command, (long)arg);
-}
-
-/* @timeout is a struct timespec: NULL to wait forever. */
-static inline long sys_ppoll(void *fds, unsigned int nr, void *timeout)
-{
-	return sys_call5(__NR_ppoll, (long)fds, (long)nr, (long)timeout, 0, 0);
 }
 
 static inline long sys_pidfd_open(pid_t pid, unsigned int flags)

@@ -25,8 +25,6 @@ int placed_map(struct wire_task *task);
 int aio_number(struct wire_task *task);
 /* group.c: waits until every task of this memory has reached the @nr'th meeting. */
 int group_meet(struct wire_task *task, uint32_t nr);
-/* main.c: the tool jumps here; @command is an enum restorer_command. */
-unsigned long blob_entry(unsigned int command, void *args);
 /* lazy.c: the last step that changes mappings, but for sealing */
 int lazy_register(struct wire_task *task);
 /* pages.c */

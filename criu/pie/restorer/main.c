@@ -53,6 +53,8 @@ static int set_up(struct wire_task *task)
 	return err;
 }
 
+/* The tool jumps here; @command is an enum restorer_command. */
+unsigned long blob_entry(unsigned int command, void *args);
 unsigned long blob_entry(unsigned int command, void *args)
 {
 	struct wire_task *task = args;

@@ -111,7 +111,8 @@ static size_t area_size(void)
 	return MAX_OF(size, FXSAVE_SIZE + HEADER_SIZE);
 }
 
-uint64_t xsave_offered(void)
+/* Components supported by this CPU and kernel: XCR0. */
+static uint64_t offered_components(void)
 {
 	return cpu_xcr0();
 }
@@ -266,7 +267,7 @@ static bool component_is_zero(const struct component *c, const UserX86XsaveEntry
  */
 static uint64_t missing(const UserX86XsaveEntry *x)
 {
-	uint64_t left = x->xstate_bv & ~LEGACY_BITS & ~xsave_offered();
+	uint64_t left = x->xstate_bv & ~LEGACY_BITS & ~offered_components();
 
 	for (size_t i = 0; i < ARRAY_SIZE(components); i++)
 		if ((left & BIT(components[i].nr)) && component_is_zero(&components[i], x))
@@ -317,7 +318,7 @@ int xsave_check_entry(const UserX86FpregsEntry *e, int strict, char *ret_why, si
 
 static void put_xsave(const UserX86XsaveEntry *x, char *area, size_t len, uint64_t *bv)
 {
-	uint64_t offered = xsave_offered();
+	uint64_t offered = offered_components();
 
 	for (size_t i = 0; i < ARRAY_SIZE(components); i++) {
 		const struct component *c = &components[i];
@@ -343,7 +344,7 @@ int xsave_from_entry(const UserX86FpregsEntry *e, void *(*alloc)(void *ctx, size
 			    .rdp = e->rdp,
 			    .mxcsr = e->mxcsr,
 			    .mxcsr_mask = mxcsr_mask() };
-	uint64_t bv = LEGACY_BITS, xcr0 = xsave_offered();
+	uint64_t bv = LEGACY_BITS, xcr0 = offered_components();
 
 	if (!area)
 		return -ENOMEM;

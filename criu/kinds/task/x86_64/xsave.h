@@ -9,8 +9,6 @@
 const char *xsave_names(uint64_t features, char *ret, size_t size);
 /* Components that images can store. */
 uint64_t xsave_known(void);
-/* Components supported by this CPU and kernel: XCR0. */
-uint64_t xsave_offered(void);
 /* xstate_bv of a buffer: the components in use. 0 if it is too short. */
 uint64_t xsave_in_use(const void *xsave, size_t len);
 

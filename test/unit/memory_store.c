@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "image/memory_store.h"
+#include "memory_store.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -66,15 +66,13 @@ static int memory_begin(struct image_store *store, bool beside)
 	return 0;
 }
 
-/* Adds @image to the transaction, or frees it. The commit must not fail: what it needs is reserved here. */
+/* Adds @image to the transaction, or frees it. */
 static int add(struct image_store *store, struct image_bytes *image)
 {
 	struct memory_store *memory = memory_of(store);
 	char name[IMAGE_NAME_MAX];
-	int err = image_set_reserve(&memory->committed, image->type, image->id);
+	int err = image_set_add(&memory->fresh, image);
 
-	if (!err)
-		err = image_set_add(&memory->fresh, image);
 	if (!err)
 		return 0;
 	image_name(image->type, image->id, name);
@@ -136,7 +134,18 @@ static int memory_publish(struct image_store *store)
 
 static void memory_commit(struct image_store *store)
 {
-	image_set_take(&memory_of(store)->committed, &memory_of(store)->fresh);
+	struct image_set *old = &memory_of(store)->committed, *fresh = &memory_of(store)->fresh;
+
+	for (struct image_bytes *image = old->first, *next; image; image = next) {
+		next = image->next;
+		if (image_set_find(fresh, image->type, image->id))
+			image_bytes_free(image);
+		else if (image_set_add(fresh, image))
+			abort();
+	}
+	hash_free(&old->by_key);
+	*old = *fresh;
+	*fresh = (struct image_set){ 0 };
 }
 
 static void memory_abort(struct image_store *store)
