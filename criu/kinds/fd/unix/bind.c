@@ -2,7 +2,7 @@
 /*
  * Names that are paths. getsockname(2) returns the text passed to bind(2), so the path cannot be rewritten: we change
  * our root and working directory to where it refers to the right place. Names whose file has been removed are created
- * in a private file system. For connections the text does not matter: they go through the file itself.
+ * in a private file system.
  */
 #include <errno.h>
 #include <linux/magic.h>
@@ -10,10 +10,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 #include "kernel/device.h"
@@ -28,21 +26,11 @@
 #define RING_TRIES 50
 #define RING_STEP_US 2000
 
-#define SIOCUNIXFILE_ 0x89e0
-
 /* Our own root and directory, to return to. */
 struct origin {
 	int root, dir; /* -1: unchanged */
 	int hidden; /* root of a private file system */
 };
-
-static socklen_t fill_address(const ProtobufCBinaryData *name, struct sockaddr_un *ret_addr)
-{
-	memset(ret_addr, 0, sizeof(*ret_addr));
-	ret_addr->sun_family = AF_UNIX;
-	memcpy(ret_addr->sun_path, name->data, name->len);
-	return offsetof(struct sockaddr_un, sun_path) + name->len;
-}
 
 static void leave(struct origin *origin)
 {
@@ -311,7 +299,7 @@ static int set_file_properties(struct restore *r, const struct unix_sock *sock, 
 static int bind_path(struct restore *r, const struct unix_sock *sock, int dir, const char *name, int fd)
 {
 	struct sockaddr_un addr;
-	socklen_t len = fill_address(&sock->entry->name, &addr);
+	socklen_t len = unix_fill_address(&sock->entry->name, &addr);
 	/* Nothing can connect until the permissions are set. */
 	mode_t mask = umask(sock->entry->file_perms ? 0777 : 022);
 	int err = bind(fd, (struct sockaddr *)&addr, len) < 0 ? -errno : 0;
@@ -413,7 +401,7 @@ int unix_bind(struct restore *r, const struct unix_sock *sock, int fd, bool hidd
 	int err;
 
 	if (!unix_has_path(sock)) {
-		len = fill_address(&sock->entry->name, &addr);
+		len = unix_fill_address(&sock->entry->name, &addr);
 		err = bind_abstract(fd, &addr, len, !hidden);
 		/* For a hidden name the caller decides whether EADDRINUSE is a failure. */
 		return !err || (err == -EADDRINUSE && hidden) ?
@@ -426,138 +414,4 @@ int unix_bind(struct restore *r, const struct unix_sock *sock, int fd, bool hidd
 		err = hidden ? bind_hidden(r, sock, name, fd, origin.hidden) : bind_original(r, sock, name, fd);
 	leave(&origin);
 	return err;
-}
-
-/* Through the descriptor, whatever became of the name. */
-static void set_target_file(struct unix_target *target)
-{
-	target->addr = (struct sockaddr_un){ .sun_family = AF_UNIX };
-	target->len = sizeof(target->addr);
-	proc_fd_path(target->addr.sun_path, target->file);
-}
-
-int unix_find_target(int to, const ProtobufCBinaryData *name, struct unix_target *ret_target)
-{
-	ret_target->file = -1;
-	if (name->len && !name->data[0]) {
-		ret_target->len = fill_address(name, &ret_target->addr);
-		return 0;
-	}
-	ret_target->file = ioctl(to, SIOCUNIXFILE_);
-	if (ret_target->file < 0)
-		return fail(-errno, "file of a unix socket");
-	set_target_file(ret_target);
-	return 0;
-}
-
-int unix_connect(int fd, int to, const ProtobufCBinaryData *name, const struct unix_sock *as)
-{
-	struct unix_self self = { 0 };
-	struct unix_target target;
-	int err = unix_find_target(to, name, &target);
-
-	if (!err)
-		err = unix_become_owner(as, &self);
-	if (!err && connect(fd, (struct sockaddr *)&target.addr, target.len) < 0)
-		err = fail(-errno, "connect a unix socket");
-	unix_become_self(&self);
-	cleanup_close(&target.file);
-	return err;
-}
-
-/* The path is resolved, and the connection made, with the rights of those that have the connecting socket. */
-static int find_external(struct restore *r, const struct unix_sock *sock, const struct unix_sock *as,
-			 struct unix_target *ret_target)
-{
-	ret_target->file = -1;
-	ret_target->len = fill_address(&sock->entry->name, &ret_target->addr);
-	if (!unix_has_path(sock))
-		return 0;
-	ret_target->file = names_open(r, audience_of_file(r, as->file),
-				      &(struct name_wanted){ sock->key, O_PATH, NULL, sock->entry->mnt_id }, W_OK);
-	opener_leave(r);
-	if (ret_target->file < 0)
-		return ret_target->file;
-	set_target_file(ret_target);
-	return 0;
-}
-
-int unix_connect_external(struct restore *r, const struct unix_sock *sock, int fd, const struct unix_sock *as)
-{
-	const char *name = unix_has_path(sock) ? sock->key : sock->key + 1;
-	int len = unix_has_path(sock) ? (int)sock->key_len : (int)sock->key_len - 1;
-	struct unix_self self = { 0 };
-	struct unix_target target;
-	int err = find_external(r, sock, as, &target);
-
-	if (!err)
-		err = unix_become_owner(as, &self);
-	if (!err && connect(fd, (struct sockaddr *)&target.addr, target.len) < 0)
-		err = fail(-errno, "connect to %s%.*s, outside the tree", unix_has_path(sock) ? "" : "@", len, name);
-	unix_become_self(&self);
-	cleanup_close(&target.file);
-	return err;
-}
-
-/* ---- SO_PEERCRED ---- */
-
-static bool is_other_identity(const struct unix_sock *sock, uid_t *ret_uid, gid_t *ret_gid)
-{
-	const struct restore_task *owner = sock->file->owner;
-	const ThreadCoreEntry *core = owner && owner->core ? owner->core->thread_core : NULL;
-
-	if (!core || !core->creds)
-		return false;
-	*ret_uid = core->creds->euid;
-	*ret_gid = core->creds->egid;
-	return *ret_uid != geteuid() || *ret_gid != getegid();
-}
-
-/* What a change of ids resets. */
-static int read_self(struct unix_self *ret_self)
-{
-	struct unix_self self = { .changed = true, .euid = geteuid(), .egid = getegid() };
-	int err = caps_read(&self.caps);
-
-	if (err)
-		return fail(err, "read our own capabilities");
-	self.dumpable = prctl(PR_GET_DUMPABLE);
-	prctl(PR_GET_PDEATHSIG, &self.death_signal);
-	*ret_self = self;
-	return 0;
-}
-
-int unix_become_owner(const struct unix_sock *sock, struct unix_self *ret_self)
-{
-	uid_t uid;
-	gid_t gid;
-	int err;
-
-	*ret_self = (struct unix_self){ 0 };
-	if (!is_other_identity(sock, &uid, &gid) || getuid())
-		return 0;
-	err = read_self(ret_self);
-	if (err)
-		return err;
-	/* File access is unchanged (fsuid): only what SO_PEERCRED reports changes. */
-	if (syscall(SYS_setresgid, -1, gid, -1) < 0 || syscall(SYS_setresuid, -1, uid, -1) < 0)
-		return fail(-errno, "change to user %u and group %u for a unix socket", uid, gid);
-	syscall(SYS_setfsuid, 0);
-	syscall(SYS_setfsgid, 0);
-	return 0;
-}
-
-/* The user first: only root may change the group. The effective capabilities became all that are permitted. */
-void unix_become_self(const struct unix_self *self)
-{
-	if (!self->changed)
-		return;
-	if (syscall(SYS_setresuid, -1, self->euid, -1) < 0)
-		log_warn("change back to user %u: %m", self->euid);
-	if (syscall(SYS_setresgid, -1, self->egid, -1) < 0)
-		log_warn("change back to group %u: %m", self->egid);
-	if (caps_set(&self->caps) < 0)
-		log_warn("restore our own capabilities: %m");
-	prctl(PR_SET_DUMPABLE, self->dumpable == 1);
-	prctl(PR_SET_PDEATHSIG, self->death_signal);
 }

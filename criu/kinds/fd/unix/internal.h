@@ -169,6 +169,11 @@ static inline bool unix_is_pending(const struct unix_sock *sock)
 	       !unix_is_external(sock->peer);
 }
 
+/* The bound inode as an O_PATH descriptor. Not in unix(7) */
+#define SIOCUNIXFILE_ 0x89e0
+
+/* connect.c */
+socklen_t unix_fill_address(const ProtobufCBinaryData *name, struct sockaddr_un *ret_addr);
 /*
  * Binds @fd to the name of @sock: at the original path, or, if @hidden, in a file system of its own, where it can only
  * be reached by unix_connect(). Restores owner, mode and current path of the file.
@@ -191,7 +196,7 @@ int unix_find_target(int to, const ProtobufCBinaryData *name, struct unix_target
 int unix_connect(int fd, int to, const ProtobufCBinaryData *name, const struct unix_sock *as);
 /* Connects to a socket outside the tree, by name. */
 int unix_connect_external(struct restore *r, const struct unix_sock *sock, int fd, const struct unix_sock *as);
-/* For the duration of a call that records our credentials (SO_PEERCRED): use those of the task that has the socket. */
+/* identity.c. For the duration of a call that records our credentials (SO_PEERCRED): use those of the task that has the socket. */
 struct unix_self {
 	bool changed;
 	uid_t euid;

@@ -11,8 +11,6 @@
 #include "util/proc_root.h"
 #include "util/str.h"
 
-#define SIOCUNIXFILE_ 0x89e0 /* the bound inode as an O_PATH descriptor; not in unix(7) */
-
 /* ---- names ---- */
 
 /* An accepted socket has the name and the file of the listening socket, so their path is saved here, too. */
