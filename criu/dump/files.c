@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 #include "dump/dump.h"
+#include "dump/probe_fd.h"
 #include "kernel/fdinfo.h"
 #include "kernel/proc_pid.h"
 #include "run/dump.h"
@@ -73,65 +73,6 @@ static const struct fd_kind *kind_of(const struct fd_probe *probe)
 		if ((*kind)->claims(probe))
 			return *kind;
 	return NULL;
-}
-
-static int probe_local(struct fd_probe *probe)
-{
-	struct statx sx;
-	struct statfs fs;
-	int flags, err;
-
-	err = proc_fstat(probe->local, &probe->st);
-	if (err)
-		return fail(err, "fstat");
-	flags = fcntl(probe->local, F_GETFL);
-	if (flags < 0)
-		return fail(-errno, "fcntl(F_GETFL)");
-	probe->flags = flags;
-	if (!(flags & O_PATH)) {
-		off_t pos = lseek(probe->local, 0, SEEK_CUR);
-
-		probe->pos = pos < 0 ? 0 : pos;
-	}
-	if (!statx(probe->local, "", AT_EMPTY_PATH, STATX_MNT_ID | STATX_BTIME, &sx)) {
-		probe->birth = statx_birth(&sx);
-		if (sx.stx_mask & STATX_MNT_ID)
-			probe->mnt_id = sx.stx_mnt_id;
-	}
-	probe->fs_magic = fstatfs(probe->local, &fs) ? 0 : fs.f_type;
-	return 0;
-}
-
-/* While the tree runs (criu check), a descriptor or its task may disappear at any time: that is no error. */
-static bool is_gone(const struct dump *dump, int err)
-{
-	return dump_is_check(dump) && (err == -EBADF || err == -ESRCH || err == -ENOENT);
-}
-
-/*
- * What the kernel shows of one descriptor; @link is the caller's buffer. 1: must not be examined further, see the
- * blocker.
- */
-static int probe_fd(struct dump *dump, struct dump_task *dt, struct fd_probe *probe, char *link, size_t size)
-{
-	char name[32];
-	ssize_t len;
-
-	snprintf(name, sizeof(name), "fd/%d", probe->fd);
-	len = read_link(dt->proc.dir, name, link, size);
-	if (is_gone(dump, len))
-		return len;
-	if (len < 0)
-		return fail(len, "readlink /proc/%d/%s", dt->t.host_pid, name);
-	probe->link = link;
-	if (!dump_fd_answers(dump, probe))
-		return 1;
-	probe->local = sys_pidfd_getfd(dt->pidfd, probe->fd);
-	if (is_gone(dump, probe->local))
-		return probe->local;
-	if (probe->local < 0)
-		return fail(probe->local, "get a copy of the descriptor");
-	return probe_local(probe);
 }
 
 /* Positions distinguish most descriptions of one file, as long as they do not move. */
@@ -225,7 +166,7 @@ static int save_probe(struct file_pass *pass, struct fd_probe *probe, pid_t pid,
 	uint64_t id, type;
 	int err = kcmp_set_id(&dump->open_files, file_hash(dump, probe), pid, fd, &found);
 
-	if (is_gone(dump, err))
+	if (probe_is_gone(dump, err))
 		return err;
 	if (err)
 		return fail(err, "compare descriptors");
@@ -341,23 +282,10 @@ static int save_fd(struct file_pass *pass, struct dump_task *dt, struct fd_probe
 	return err < 0 ? fail(err, "%s", image_store_error(dump->dir)) : 0;
 }
 
-static void forget_probe(struct fd_probe *probe)
-{
-	if (probe->local >= 0)
-		close(probe->local);
-	probe->local = -1;
-	probe->link = NULL;
-	if (probe->info) {
-		fdinfo_free(probe->info);
-		free(probe->info);
-		probe->info = NULL;
-	}
-}
-
 /* A dump would fail as well; the log has the reason. */
 static void note_unknown(struct dump *dump, const struct fd_probe *probe, int err)
 {
-	if (!is_gone(dump, err))
+	if (!probe_is_gone(dump, err))
 		dump_blocker(dump, probe->task, probe->fd, "%s: cannot be examined: %s",
 			     probe->link ? probe->link : "this descriptor", strerror(-err));
 }
@@ -375,7 +303,7 @@ static int save_table(struct file_pass *pass, struct dump_task *dt)
 			note_unknown(pass->dump, &dt->fds[i], err);
 			err = 0;
 		}
-		forget_probe(&dt->fds[i]);
+		probe_forget(&dt->fds[i]);
 	}
 	if (err)
 		return err;
@@ -406,7 +334,7 @@ static int in_flight_file_id(struct dump *dump, struct dump_task *task, int loca
 	back = dump_enter_network(dump, network);
 	err = err ? err : back;
 	probe.local = -1;
-	forget_probe(&probe);
+	probe_forget(&probe);
 	if (!file.fresh) {
 		close(local);
 		pass->in_flight.n--;
@@ -439,7 +367,7 @@ static int save_late(struct file_pass *pass)
 			err = 0;
 		}
 		pass->dump->asked.path = NULL;
-		forget_probe(&late->probe);
+		probe_forget(&late->probe);
 	}
 	return err;
 }
