@@ -24,13 +24,12 @@
 #include <unistd.h>
 #include "dump/beacon.h"
 #include "dump/dump.h"
+#include "dump/stop_memory.h"
 #include "kernel/pid_ns.h"
 #include "memory/memory.h"
 #include "memory/reap.h"
-#include "memory/snapshot.h"
 #include "pie/wire.h"
 #include "run/helper_process.h"
-#include "util/fds.h"
 #include "util/log.h"
 
 #define ADOPTED_TRIES 3
@@ -58,65 +57,6 @@ struct copy_guard {
 	struct beacon beacon; /* in the pid namespace of the tree, if that is not ours */
 	bool copies_left; /* the dumper failed to reap some */
 };
-
-/* ---- stopping one process again ---- */
-
-static void resume_memory(struct dump *dump, const struct dump_task *of)
-{
-	struct dump_task *dt;
-
-	dump_for_each_task(dt, dump) {
-		if (dt->t.ids.vm != of->t.ids.vm)
-			continue;
-		for (size_t i = 0; i < dt->nr_threads; i++)
-			dump_let_thread_go(dump, &dt->threads[i]);
-		dump_forget_threads(dt);
-	}
-}
-
-static int stop_process(struct dump *dump, struct dump_task *dt)
-{
-	int news = 0;
-
-	/* What was known of its threads has been saved. */
-	dump_forget_threads(dt);
-	for (int quiet = 0; news >= 0 && quiet < 2; quiet = news ? 0 : quiet + 1) {
-		news = dump_stop_threads(dump, dt);
-		if (dt->t.state == TASK_DEAD)
-			return -ESRCH;
-	}
-	return news < 0 ? news : dt->nr_threads ? 0 : -ESRCH;
-}
-
-/* All processes that have the memory of @of, as code is run in it; each is waited for at most @patience_us. */
-static int stop_memory(struct dump *dump, const struct dump_task *of, uint64_t patience_us)
-{
-	const uint64_t until = dump->retry_until;
-	const int signal_fd = dump->signal_fd;
-	struct dump_stopping was;
-	struct dump_task *dt;
-	int err = 0;
-
-	dump->retry_until = UINT64_MAX;
-	dump->patience_us = patience_us;
-	/* The wait has an end: a request to stop is left to dump_interrupted(). */
-	dump->signal_fd = -1;
-	dump_stop_begin(dump, &was);
-	dump_for_each_task(dt, dump)
-		if (!err && dt->t.state != TASK_DEAD && dt->t.ids.vm == of->t.ids.vm) {
-			err = stop_process(dump, dt);
-			if (dt != of && (err == -ESRCH || err == -ENOENT))
-				err = 0;
-		}
-	dump_stop_end(&was);
-	dump->retry_until = until;
-	dump->patience_us = 0;
-	dump->signal_fd = signal_fd;
-	dump->try_again = false;
-	if (err)
-		resume_memory(dump, of);
-	return err;
-}
 
 /* ---- the list of copies ---- */
 
@@ -228,10 +168,10 @@ static int end_child(struct dump *dump, struct dump_task *dt, uint64_t patience_
 			err = end_with_parent(dump, dt, parent);
 			continue;
 		}
-		err = stop_memory(dump, parent, patience_us);
+		err = dump_stop_memory(dump, parent, patience_us);
 		if (!err) {
 			err = end_with_parent(dump, dt, parent);
-			resume_memory(dump, parent);
+			dump_resume_memory(dump, parent);
 		} else if (err == -ESRCH || err == -ENOENT) {
 			err = -EAGAIN;
 		}
@@ -293,12 +233,12 @@ static void await_end_of_dumper(const struct guard_job *job)
 /* The process that the dumper was in may still be about to create a copy. */
 static int settle_process(struct dump *dump, struct dump_task *dt)
 {
-	int err = stop_memory(dump, dt, PATIENCE_US);
+	int err = dump_stop_memory(dump, dt, PATIENCE_US);
 
 	if (err)
 		return err == -ESRCH || err == -ENOENT ? 0 : err;
 	err = reap_settle(dt->threads[0].id.host_tid);
-	resume_memory(dump, dt);
+	dump_resume_memory(dump, dt);
 	return err;
 }
 
@@ -329,12 +269,12 @@ static int reap_child(struct dump *dump, struct dump_task *dt, pid_t child, uint
 	if (dump->pid_ns >= 0)
 		err = pid_ns_inner(dump->pid_ns, child, &reaped.inside);
 	if (!err)
-		err = stop_memory(dump, dt, PATIENCE_US);
+		err = dump_stop_memory(dump, dt, PATIENCE_US);
 	if (!err) {
 		const struct reaping r = { reaped, stat.exit_signal == 0, end_copy, &proc, NULL };
 
 		err = reap_in(dt->threads[0].id.host_tid, &r);
-		resume_memory(dump, dt);
+		dump_resume_memory(dump, dt);
 	}
 	proc_close(&proc);
 	return err;
@@ -395,9 +335,9 @@ static void leave_parent(struct dump *dump)
 
 	if (!parent || parent->t.state == TASK_DEAD)
 		return;
-	if (!stop_memory(dump, parent, PATIENCE_US)) {
+	if (!dump_stop_memory(dump, parent, PATIENCE_US)) {
 		reap_ourselves_in(parent->threads[0].id.host_tid);
-		resume_memory(dump, parent);
+		dump_resume_memory(dump, parent);
 	}
 }
 

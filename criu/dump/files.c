@@ -4,11 +4,9 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include "dump/dump.h"
 #include "dump/probe_fd.h"
-#include "kernel/fdinfo.h"
 #include "kernel/proc_pid.h"
 #include "run/dump.h"
 #include "run/fs_answers.h"

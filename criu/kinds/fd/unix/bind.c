@@ -6,7 +6,6 @@
  */
 #include <errno.h>
 #include <linux/magic.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>

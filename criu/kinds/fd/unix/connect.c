@@ -6,7 +6,6 @@
 #include <sys/socket.h>
 #include "kinds/fd/unix/internal.h"
 #include "run/names.h"
-#include "util/fds.h"
 #include "util/proc_root.h"
 
 socklen_t unix_fill_address(const ProtobufCBinaryData *name, struct sockaddr_un *ret_addr)
