@@ -36,6 +36,8 @@ int restore_open_images(struct restore *r);
 int restore_load(struct restore *r);
 /* Decides which task creates what, and in which order. No side effect; afterwards the plan is read-only. */
 int restore_link(struct restore *r);
+/* Its part for descriptors. link_files.c */
+int restore_link_files(struct restore *r);
 /* verify.c: nothing is created before this has succeeded. */
 int restore_verify_images(struct restore *r);
 /*
@@ -85,6 +87,10 @@ int restore_fork_root_inside(struct restore *r);
 #define TAKEN_ADVICE "end it, or " TAKEN_ADVICE_ELSE
 /* In the tool: forks the root; every task then forks its own children and continues by itself. */
 int restore_fork_tree(struct restore *r);
+/* In a task: becomes the zombie that it was, by exiting in the same way. zombies.c */
+_Noreturn void restore_exit_as_zombie(struct restore_task *rt);
+/* In a task: the dead children are zombies, and their SIGCHLD has arrived, before signals are restored. */
+int restore_await_zombies(struct restore *r, struct restore_task *rt);
 /* Does the tree live in another pid namespace than the tool? */
 bool restore_has_pid_ns(const struct restore *r);
 /* A pid namespace that exists already (--inherit-fd), which the tree is to be part of; -1: it gets a new one, or none. */
@@ -112,6 +118,8 @@ int pidfile_watch(struct restore *r, int dir);
 void pidfile_unwatch(struct restore *r);
 /* In the tool: every task is ready; from here on the tree survives us. */
 int restore_commit(struct restore *r);
+/* A part of it, when every thread is stopped: seccomp filters. filters.c */
+int restore_install_filters(struct restore *r);
 /* In the tool: waits until the root exits; forwards signals to it, and does the job control of a shell's job. */
 int restore_wait(struct restore *r, int *ret_wait_status);
 /* In the tool: raises its limits as far as service_base needs; moves all descriptors that tasks need above that. */
