@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Creates the tree: every task with its own pid, in its session and group. */
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/sched.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -239,55 +234,6 @@ static int reap_helpers(struct restore *r, struct restore_task *rt)
 	return 0;
 }
 
-/* The first process of a pid namespace cannot kill itself; its parent does. */
-static bool is_killed_init(const struct restore_task *rt)
-{
-	return rt->starts_pid_ns && WIFSIGNALED(rt->t.exit_code) && WTERMSIG(rt->t.exit_code) == SIGKILL;
-}
-
-/* A zombie in the image becomes one again, by exiting in the same way. */
-static _Noreturn void exit_as_zombie(struct restore_task *rt)
-{
-	int status = rt->t.exit_code, sig = WTERMSIG(status);
-	struct rlimit none = { 0, 0 };
-	sigset_t mask;
-
-	if (!is_killed_init(rt))
-		prctl(PR_SET_PDEATHSIG, 0);
-	prctl(PR_SET_NAME, rt->t.comm);
-	if (WIFEXITED(status))
-		_exit(WEXITSTATUS(status));
-	while (is_killed_init(rt))
-		pause();
-	setrlimit(RLIMIT_CORE, &none);
-	signal(sig, SIG_DFL);
-	sigemptyset(&mask);
-	sigaddset(&mask, sig);
-	kill(getpid(), sig);
-	sigprocmask(SIG_UNBLOCK, &mask, NULL);
-	/* A signal that does not terminate by default cannot have killed the original. */
-	_exit(128 + sig);
-}
-
-/* The dead children are zombies, and their SIGCHLD has arrived, before signals are restored. */
-static int await_zombies(struct restore *r, struct restore_task *rt)
-{
-	struct task *child;
-
-	list_for_each(child, &rt->t.children, sibling) {
-		const pid_t pid = restore_number_seen(r, rt, child->pid);
-		siginfo_t info;
-
-		if (child->state != TASK_DEAD)
-			continue;
-		if (is_killed_init(restore_task_of(child)))
-			kill(pid, SIGKILL);
-		if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT | __WALL) < 0)
-			return fail(-errno, "wait for zombie %d", child->pid);
-	}
-	return 0;
-}
-
 /*
  * Not before that does it have its final parent. By a descriptor: the root of a pid namespace has no pid for its parent. The kernel reports an exit after the children have their new parent.
  */
@@ -477,12 +423,12 @@ static int task_run(struct restore *r, struct restore_task *rt)
 	if (rt->helper)
 		_exit(0);
 	if (rt->t.state == TASK_DEAD)
-		exit_as_zombie(rt);
+		restore_exit_as_zombie(rt);
 	err = vm_peers_run(r, rt, reap_helpers);
 	if (!err)
 		err = restore_open_files(r, rt);
 	if (!err)
-		err = vm_peers_run(r, rt, await_zombies);
+		err = vm_peers_run(r, rt, restore_await_zombies);
 	return err ? err : restore_hand_over(r, rt);
 }
 
