@@ -7,11 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include "image/dir.h"
-#include "kernel/proc_pid.h"
+#include "restore/await_tasks.h"
 #include "run/interrupt.h"
 #include "run/limits.h"
 #include "run/outside.h"
@@ -24,9 +22,6 @@
 #include "util/fds.h"
 #include "util/log.h"
 #include "util/output.h"
-
-/* How often the tasks themselves are checked, in case one died silently. */
-#define LOOK_MS 200
 
 /* By path, with the remaining rights: a descriptor would only check those to the directory itself. */
 static int open_untrusted_images(struct restore *r)
@@ -93,93 +88,6 @@ static int count_stages(struct restore *r)
 	return 0;
 }
 
-/* A task that has exited, or a zombie that should not be one, will never be ready. */
-static int look_at_tasks(struct restore *r)
-{
-	struct restore_task *rt;
-
-	restore_for_each_task(rt, r) {
-		_cleanup_proc_ struct proc proc = PROC_CLOSED;
-		struct proc_stat stat = { 0 };
-		pid_t pid = atomic_load(&r->shared->tasks[rt->t.index].pid), here;
-
-		/* 0: it has not been forked yet. */
-		if (pid <= 0 || rt->t.state == TASK_DEAD)
-			continue;
-		here = restore_number_here(r, pid);
-		if (here > 0 && !proc_open(here, &proc) && !proc_stat_read(&proc, &stat) && stat.state != 'Z' &&
-		    stat.state != 'X')
-			continue;
-		if (shared_failed(r->shared))
-			return shared_failed(r->shared);
-		return fail(-ECHILD, "task %d died while it was restored%s", pid,
-			    WIFSIGNALED(stat.exit_code) ? " (by a signal: is its memory larger than this machine's?)" :
-							  "");
-	}
-	return 0;
-}
-
-static int interrupted(void)
-{
-	int sig = interrupt_take();
-
-	return sig ? fail(-EINTR, "stopped by signal %d: nothing of the tree is left", sig) : 0;
-}
-
-/* How many steps the tasks have done. */
-static uint64_t steps_done(const struct restore *r)
-{
-	uint64_t steps = 0;
-
-	for (int stage = 0; stage < NR_STAGES; stage++)
-		steps += shared_reached(r->shared, (enum restore_stage)stage);
-	return steps;
-}
-
-/* Checking all tasks takes CPU time from them: only when there is no progress, and for a small part of the time. */
-static int look_when_due(struct restore *r, uint64_t *steps, uint64_t *due)
-{
-	uint64_t now = stats_now(), done = steps_done(r);
-	int failed = 0;
-
-	if (done == *steps && now >= *due) {
-		failed = look_at_tasks(r);
-		*due = stats_now() + 20 * (stats_now() - now);
-	}
-	*steps = done;
-	return failed;
-}
-
-/* Bytes read by the tasks, for the user's progress line: they have no terminal themselves any more. */
-static void report_progress(struct restore *r, uint64_t *reported)
-{
-	uint64_t bytes = atomic_load(&r->shared->state->counts.bytes);
-
-	if (bytes > *reported)
-		progress_add(r->opts->progress, bytes - *reported);
-	*reported = bytes;
-}
-
-static int await_tasks(struct restore *r, enum restore_stage stage)
-{
-	uint64_t steps = 0, due = 0, reported = 0;
-	uint32_t seen = 0;
-
-	while (shared_reached(r->shared, stage) < r->shared->expected[stage]) {
-		uint32_t before = seen;
-		int failed = shared_wait_event(r->shared, &seen, LOOK_MS);
-
-		report_progress(r, &reported);
-		if (!failed && before == seen)
-			failed = look_when_due(r, &steps, &due);
-		if (!failed)
-			failed = interrupted();
-		if (failed)
-			return failed;
-	}
-	return shared_failed(r->shared);
-}
-
 /* While the root waits, hooks of container engines connect its network with the host's. */
 static int announce_namespaces(struct restore *r)
 {
@@ -187,7 +95,7 @@ static int announce_namespaces(struct restore *r)
 
 	if (!restore_announces_namespaces(r))
 		return 0;
-	err = await_tasks(r, STAGE_BORN);
+	err = restore_await_tasks(r, STAGE_BORN);
 	if (!err)
 		err = restore_script(r, "setup-namespaces", r->tool.root_pid);
 	if (!err)
@@ -318,7 +226,7 @@ static int make_tree(struct restore *r)
 	if (!err)
 		err = announce_namespaces(r);
 	if (!err)
-		err = await_tasks(r, STAGE_READY);
+		err = restore_await_tasks(r, STAGE_READY);
 	outside_end(r);
 	if (!err)
 		err = restore_find_numbers(r);
@@ -331,7 +239,7 @@ static int make_tree(struct restore *r)
 	if (!err)
 		err = announce_complete(r);
 	if (!err)
-		err = interrupted();
+		err = restore_interrupted();
 	/* The line is removed before the tree can write there. */
 	progress_finish(r->opts->progress);
 	if (!err)
@@ -411,7 +319,7 @@ static int load_and_make(struct restore *r)
 	if (!err)
 		err = arena_seal(&r->arena);
 	if (!err)
-		err = interrupted();
+		err = restore_interrupted();
 	if (!err)
 		err = restore_move_service_fds(r);
 	if (err)
