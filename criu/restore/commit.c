@@ -5,7 +5,6 @@
  * die before its turn (pie/restorer/threads.c).
  */
 #include <errno.h>
-#include <linux/seccomp.h>
 #include <signal.h>
 #include <stddef.h>
 #include <string.h>
@@ -16,6 +15,7 @@
 #include <unistd.h>
 #include "kernel/proc_pid.h"
 #include "restore/restore.h"
+#include "restore/stopped.h"
 #include "run/restore.h"
 #include "run/untrusted.h"
 #include "util/log.h"
@@ -28,11 +28,6 @@
 /* For a first thread that has to exit. */
 #define LEADER_WAIT_US 5000000u
 #define LEADER_STEP_US 50u
-
-static bool lives(const struct restore_task *rt)
-{
-	return rt->t.state != TASK_DEAD;
-}
 
 /*
  * The leader last: if the process is killed meanwhile, its end is reported only when all other threads, which we trace,
@@ -59,7 +54,7 @@ static int seize_all(struct restore *r)
 	struct restore_task *rt;
 
 	restore_for_each_task(rt, r) {
-		for (size_t i = 0; lives(rt) && i < rt->nr_threads; i++) {
+		for (size_t i = 0; task_lives(rt) && i < rt->nr_threads; i++) {
 			int err = compel_seize(rt->threads[i].id.host_tid, true);
 
 			if (err < 0)
@@ -67,125 +62,10 @@ static int seize_all(struct restore *r)
 		}
 	}
 	restore_for_each_task(rt, r) {
-		int err = lives(rt) ? await_stops(rt) : 0;
+		int err = task_lives(rt) ? await_stops(rt) : 0;
 
 		if (err)
 			return err;
-	}
-	return 0;
-}
-
-static int peek(pid_t pid, uint64_t addr, void *to, size_t len)
-{
-	struct iovec local = { to, len }, remote = { (void *)(uintptr_t)addr, len };
-
-	return process_vm_readv(pid, &local, 1, &remote, 1, 0) == (ssize_t)len ? 0 : -EFAULT;
-}
-
-/* Makes a call in a stopped thread, and returns its result. */
-static int call(struct compel_ctl *ctl, long nr, unsigned long a, unsigned long b, unsigned long c)
-{
-	const unsigned long args[6] = { a, b, c };
-	long value;
-	int err = compel_syscall(ctl, nr, args, &value);
-
-	return err < 0 ? err : value < 0 ? (int)value : 0;
-}
-
-/* Filters come last: they would not permit the restorer's own calls. */
-static int install_filters(const struct restore_task *rt, const struct wire_thread *th, struct compel_ctl *ctl)
-{
-	int err = 0;
-
-	if (th->seccomp_mode == SECCOMP_MODE_STRICT)
-		err = call(ctl, SYS_seccomp, SECCOMP_SET_MODE_STRICT, 0, 0);
-	for (uint32_t i = 0; !err && th->seccomp_mode == SECCOMP_MODE_FILTER && i < th->nr_filters; i++) {
-		uint64_t at = th->filters + i * sizeof(struct wire_seccomp_filter);
-		struct wire_seccomp_filter filter = { 0 };
-
-		err = peek(rt->t.host_pid, at, &filter, sizeof(filter));
-		if (!err)
-			err = call(ctl, SYS_seccomp, SECCOMP_SET_MODE_FILTER, filter.flags, at);
-	}
-	if (!err && th->capset_header)
-		err = call(ctl, SYS_capset, th->capset_header, th->capset_data, 0);
-	return err;
-}
-
-/* One above the last descriptor of the process. */
-static int end_of_descriptors(const struct restore_task *rt)
-{
-	_cleanup_proc_ struct proc proc = PROC_CLOSED;
-	struct int_array fds = { 0 };
-	int end = 0;
-
-	if (proc_open(rt->t.host_pid, &proc) < 0 || proc_fds(&proc, &fds) < 0)
-		return 0;
-	for (size_t i = 0; i < fds.n; i++)
-		end = MAX_OF(end, fds.v[i] + 1);
-	array_free(&fds);
-	return end;
-}
-
-/*
- * If we are killed from now on, the calls in which the thread waits and then continues may be denied by its filters: it
- * takes another path (pie/restorer/threads.c).
- */
-static int send_filtered(struct restore *r, struct restore_task *rt, struct restore_thread *th, uint64_t wire_address,
-			 struct wire_thread *wire)
-{
-	struct iovec local = { wire, sizeof(*wire) }, remote = { (void *)(uintptr_t)wire_address, sizeof(*wire) };
-
-	wire->seccomp_mode = 0;
-	if (th == rt->threads && rt->files_owner && rt->files_shared && compel_may_call(th->id.host_tid, SYS_close)) {
-		wire->close_from = r->service_base;
-		wire->close_to = end_of_descriptors(rt);
-	}
-	if (process_vm_writev(rt->t.host_pid, &local, 1, &remote, 1, 0) != sizeof(*wire))
-		return -EFAULT;
-	return compel_send_to(th->id.host_tid, wire->filtered_entry, wire_address, &th->cpu.regs);
-}
-
-static int filter_thread(struct restore *r, struct restore_task *rt, struct restore_thread *th, uint64_t wire_address)
-{
-	struct compel_ctl *ctl = NULL;
-	struct wire_thread wire = { 0 };
-	int err = peek(rt->t.host_pid, wire_address, &wire, sizeof(wire));
-
-	if (err || !wire.seccomp_mode)
-		return err;
-	err = compel_open(th->id.host_tid, &ctl);
-	if (!err)
-		err = install_filters(rt, &wire, ctl);
-	if (ctl) {
-		int cured = compel_cure(ctl);
-
-		err = err ? err : cured;
-	}
-	return err ? err : send_filtered(r, rt, th, wire_address, &wire);
-}
-
-static bool has_filters(const struct restore_task *rt)
-{
-	for (size_t i = rt->leader_ends; lives(rt) && i < rt->nr_threads; i++)
-		if (rt->threads[i].core->thread_core->seccomp_mode != SECCOMP_MODE_DISABLED)
-			return true;
-	return false;
-}
-
-static int filter_all(struct restore *r)
-{
-	struct restore_task *rt;
-
-	restore_for_each_task(rt, r) {
-		struct wire_task wire = { 0 };
-		bool has = has_filters(rt);
-		int err = has ? peek(rt->t.host_pid, r->shared->tasks[rt->t.index].wire, &wire, sizeof(wire)) : 0;
-
-		for (size_t i = rt->leader_ends; !err && has && i < rt->nr_threads; i++)
-			err = filter_thread(r, rt, &rt->threads[i], wire.threads + i * sizeof(struct wire_thread));
-		if (err)
-			return fail(err, "pid %d: install its seccomp filters", rt->t.pid);
 	}
 	return 0;
 }
@@ -216,7 +96,7 @@ static void forget_stops(struct restore_task *rt, struct compel_ctl *ctl, uint64
 
 	list_for_each(child, &rt->t.children, sibling)
 		if (child->state == TASK_STOPPED && !child->stop_unseen)
-			call(ctl, SYS_wait4, child->pid, 0, WUNTRACED | WNOHANG | __WALL);
+			stopped_call(ctl, SYS_wait4, child->pid, 0, WUNTRACED | WNOHANG | __WALL);
 	/* The task itself no longer needs its wire data. */
 	if (rt->drop_sigchld && process_vm_writev(rt->t.host_pid, &local, 1, &remote, 1, 0) == (ssize_t)sizeof(args))
 		compel_syscall(ctl, SYS_rt_sigtimedwait, wait_args, &value);
@@ -232,10 +112,10 @@ static int close_service(struct restore *r, struct restore_task *rt, struct comp
 	int end, err = 0;
 
 	if (compel_may_call(tid, SYS_close_range) || !compel_may_call(tid, SYS_close))
-		return call(ctl, SYS_close_range, r->service_base, ~0u, 0);
-	end = end_of_descriptors(rt);
+		return stopped_call(ctl, SYS_close_range, r->service_base, ~0u, 0);
+	end = stopped_end_of_descriptors(rt);
 	for (int fd = r->service_base; fd < end && (!err || err == -EBADF); fd++)
-		err = call(ctl, SYS_close, fd, 0, 0);
+		err = stopped_call(ctl, SYS_close, fd, 0, 0);
 	return err == -EBADF ? 0 : err;
 }
 
@@ -291,7 +171,7 @@ static int see_leader_off(struct restore *r, struct restore_task *rt)
 	struct wire_task wire = { 0 };
 	uint32_t now = 1;
 	struct iovec local = { &now, sizeof(now) }, remote;
-	int err = rt->leader_ended ? 0 : peek(other, r->shared->tasks[rt->t.index].wire, &wire, sizeof(wire));
+	int err = rt->leader_ended ? 0 : stopped_peek(other, r->shared->tasks[rt->t.index].wire, &wire, sizeof(wire));
 
 	if (err || rt->leader_ended)
 		return err;
@@ -432,11 +312,11 @@ static void finish_all(struct restore *r)
 
 	for (struct list *pos = r->plan.tree.tasks.prev; pos != &r->plan.tree.tasks; pos = pos->prev) {
 		struct restore_task *rt = restore_task_of(list_entry(pos, struct task, in_tree));
-		int err = lives(rt) ? begin_finish(r, rt) : 0;
+		int err = task_lives(rt) ? begin_finish(r, rt) : 0;
 
-		if (err || (lives(rt) && !rt->finish))
+		if (err || (task_lives(rt) && !rt->finish))
 			finished(r, rt, err);
-		else if (lives(rt))
+		else if (task_lives(rt))
 			batch[n++] = rt;
 		if (n < BATCH && rt->t.state != TASK_STOPPED)
 			continue;
@@ -466,7 +346,7 @@ int restore_commit(struct restore *r)
 	if (!err)
 		err = untrusted_audit(r);
 	if (!err)
-		err = filter_all(r);
+		err = restore_install_filters(r);
 	if (err)
 		return err;
 	run_for_each_kind(kind)
@@ -496,7 +376,7 @@ int restore_commit(struct restore *r)
 		if (kind->complete)
 			kind->complete(r);
 	restore_for_each_task(rt, r)
-		if (lives(rt) && rt->t.state != TASK_STOPPED)
+		if (task_lives(rt) && rt->t.state != TASK_STOPPED)
 			release(r, rt);
 	return 0;
 }
