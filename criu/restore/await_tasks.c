@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The tool waits for the tasks: as long as they make progress, none of them has died, and nobody has asked it to stop. */
+/* The tool waits for the tasks: as long as they make progress, none of them has died, and no signal asks it to stop. */
 #include <errno.h>
 #include <sys/wait.h>
 #include "kernel/proc_pid.h"
