@@ -28,7 +28,8 @@ static void send_all(struct lazy_daemon *d, int sock, const uint8_t *data, size_
 {
 	int err = 0;
 
-	while (size && !err) {
+	/* Nothing is read behind the word that the tree is complete. */
+	while (size && !err && !d->committed) {
 		size_t len = data[0] & 15;
 		bool has_fd = data[0] & 16;
 
@@ -44,14 +45,19 @@ static void send_all(struct lazy_daemon *d, int sock, const uint8_t *data, size_
 	}
 }
 
+/* All descriptors that were received, of spaces or not, are in the journal. */
 static void end(struct lazy_daemon *d)
 {
+	for (size_t i = 0; i < d->journal->nr_arrivals; i++) {
+		int fd = journal_arrived_fd(&d->journal->arrivals[i]);
+
+		if (fd >= 0 && close(fd) < 0)
+			abort();
+	}
 	while (d->spaces) {
 		struct lazy_space *space = d->spaces;
 
 		d->spaces = space->next;
-		if (space->uffd >= 0)
-			close(space->uffd);
 		space_free(space);
 	}
 	munmap(d->journal, sizeof(*d->journal) + d->journal->nr_arrivals * sizeof(d->journal->arrivals[0]));
@@ -63,8 +69,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int pair[2];
 
 	log_to_fd(-1);
-	if (!size || socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0)
+	if (!size)
 		return 0;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) < 0 ||
+	    setsockopt(pair[0], SOL_SOCKET, SO_PASSCRED, &(int){ 1 }, sizeof(int)) < 0)
+		abort();
 	d.sock = pair[0];
 	d.journal = journal_new(data[0] % 5);
 	for (int pid = 1; pid <= data[0] % 5; pid++) {
