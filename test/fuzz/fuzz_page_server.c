@@ -30,19 +30,25 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define CONTENT_MAX (3 * PAGE_SZ)
 #define STREAM_MAX (100ul << 10)
 
+static char top[] = "/dev/shm/fuzz_page_server.XXXXXX";
+
+static void remove_top(void)
+{
+	rmdir(top);
+}
+
+/* In memory: most of the time is for creating files otherwise. */
 static int make_dir(void)
 {
 	static int dir = -1;
-	char path[64];
 
 	if (dir >= 0)
 		return dir;
-	snprintf(path, sizeof(path), "fuzz-page-server-%d", getpid());
-	if (mkdir(path, 0700) < 0)
+	if (!mkdtemp(top) || (dir = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
 		abort();
-	dir = open(path, O_RDONLY | O_DIRECTORY);
+	atexit(remove_top);
 	log_to_fd(-1);
-	return dir >= 0 ? dir : (abort(), -1);
+	return dir;
 }
 
 static void check_sum(struct image_store *store, const struct checksum *sum)
