@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Container engines under test: a root directory with the guest (guest.c), and what it reports."""
+import fcntl
 import os
 import re
 import shutil
@@ -11,7 +12,8 @@ sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/../apps")
 from tools import *  # noqa: E402,F403
 from tools import BUILD, CRIU, Failed, TMP, criu, end_all, finish, ok, put, run, sh, text_of, tmp, wait_for, want  # noqa: E402
 
-GROUP = f"criu-test-{''.join(c for c in os.path.basename(TMP) if c.isalnum())}"
+# Groups are global: two tests that run at once must not have the same, or one removes those of the other.
+GROUP = f"criu-test-{''.join(c for c in TMP if c.isalnum())[-60:]}"
 GUEST = f"{BUILD}/test/engines/guest"
 PORT = 7000
 
@@ -96,6 +98,34 @@ def hierarchies():
 def groups_of_engine(name):
     """The groups @name that are there already, so that remove_groups() leaves them."""
     return {f"{top}/{name}" for top in hierarchies() if os.path.isdir(f"{top}/{name}")}
+
+
+class SharedGroups:
+    """Groups whose name an engine chooses, so that tests share them: the first one notes which were there before, the last one removes
+    the others."""
+    NAMES = ("lxc.pivot", "libpod_parent")
+
+    def __init__(self):
+        self.file = open(f"{BUILD}/.engine-groups", "a+", encoding="utf-8")    # held until the end
+        if self.lock(fcntl.LOCK_EX | fcntl.LOCK_NB):
+            self.file.truncate(0)
+            self.file.write("\n".join(sorted(set().union(*map(groups_of_engine, self.NAMES)))))
+            self.file.flush()
+        self.lock(fcntl.LOCK_SH)
+
+    def lock(self, how):
+        try:
+            fcntl.flock(self.file, how)
+        except BlockingIOError:
+            return False
+        return True
+
+    def remove(self):
+        if self.lock(fcntl.LOCK_EX | fcntl.LOCK_NB):
+            self.file.seek(0)
+            before = self.file.read().split("\n")
+            for name in self.NAMES:
+                remove_groups(name, before)
 
 
 def remove_groups(name, but=()):

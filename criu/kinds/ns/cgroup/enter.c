@@ -31,6 +31,8 @@ static const char *hint(int err)
 		return " (a limit of real-time scheduling, or of pids)";
 	case -EBUSY:
 		return " (the group has controllers enabled for the groups below, so no process may be in it)";
+	case -ENODEV:
+		return " (somebody has removed the group since it was opened)";
 	default:
 		return "";
 	}
