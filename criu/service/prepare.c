@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -53,11 +54,37 @@ static int open_status(struct session *s, CriuOpts *rpc)
 	return 0;
 }
 
+/*
+ * A socket in which pidfds could wait for the next iteration. It is not needed: a process is compared with that of the previous images by its
+ * start time, and by the userfaultfd in its memory (memory/tracker.h). A wrong one is a mistake all the same.
+ */
+static int check_pidfd_store(struct session *s, const CriuOpts *rpc)
+{
+	_cleanup_close_ int sock = -1;
+	int domain = 0, type = 0;
+	socklen_t len = sizeof(int);
+
+	if (!rpc->has_pidfd_store_sk || !(s->request.command & (CMD_DUMP | CMD_PRE_DUMP)))
+		return 0;
+	sock = client_get_fd(&s->client, rpc->pidfd_store_sk);
+	if (sock < 0)
+		return session_refuse(s, -EINVAL, "pidfd_store_sk: open the client's descriptor %d: %s",
+				      rpc->pidfd_store_sk, fd_error(sock));
+	if (getsockopt(sock, SOL_SOCKET, SO_DOMAIN, &domain, &len) ||
+	    getsockopt(sock, SOL_SOCKET, SO_TYPE, &type, &len) || domain != AF_UNIX || type != SOCK_DGRAM)
+		return session_refuse(s, -EINVAL,
+				      "pidfd_store_sk: the client's descriptor %d is no UNIX datagram socket",
+				      rpc->pidfd_store_sk);
+	return 0;
+}
+
 /* Replaces the client's descriptors by ours. */
 static int open_fields(struct session *s, CriuOpts *rpc)
 {
-	int err = open_status(s, rpc);
+	int err = check_pidfd_store(s, rpc);
 
+	if (!err)
+		err = open_status(s, rpc);
 	if (err)
 		return err;
 	if (rpc->images_dir_fd >= 0)
