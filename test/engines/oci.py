@@ -244,7 +244,7 @@ class Console:
         self.master = None
 
     def take(self):
-        self.listener.settimeout(20)
+        self.listener.settimeout(60)
         connection, _ = self.listener.accept()
         self.master = socket.recv_fds(connection, 4096, 1)[1][0]
         os.set_blocking(self.master, False)
@@ -260,7 +260,7 @@ class Console:
             except BlockingIOError:
                 pass
             return re.search(rf"\d+ \d+x\d+ {line}\r\n", "".join(text))
-        wait_for(more, f"an answer to {line}; there was {text}", 20)
+        wait_for(more, f"an answer to {line}; there was {text}", 60)
         return more()[0]
 
     def lose(self):
