@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "kernel/ns_run.h"
 #include "kinds/ns/mnt/fs_type.h"
+#include "kinds/ns/mnt/hides.h"
 #include "kinds/ns/mnt/options.h"
 #include "kinds/ns/mnt/points.h"
 #include "kinds/ns/mnt/removed.h"
@@ -74,7 +75,7 @@ static int attach_or_keep(struct restore *r, struct mount *mount)
 {
 	_cleanup_close_ int point = -1;
 
-	if (!mount->parent || mount->parent->deferred)
+	if (!mount->parent || mount->parent->deferred || mount->left_out || mount_hides_nothing(mount))
 		return 0;
 	point = open_point(r, mount);
 	if (point < 0)
@@ -223,11 +224,11 @@ int mounts_build(struct restore *r, struct ns *ns)
 
 /* ---- in the first process of the namespace ---- */
 
-static int attach_deferred(struct restore *r, const struct mount *mount, bool nested)
+static int attach_deferred(struct restore *r, struct mount *mount, bool nested)
 {
 	_cleanup_close_ int point = -1;
 
-	if (!mount->deferred || mount->of_nested != nested)
+	if (!mount->deferred || mount->of_nested != nested || mount->left_out || mount_hides_nothing(mount))
 		return 0;
 	if (mount->point >= 0)
 		return attach(mount, mount->point);
@@ -272,6 +273,8 @@ static int set_properties(const struct mounts *m)
 	int err = 0;
 
 	mounts_for_each(mount, m) {
+		if (mount->left_out)
+			continue;
 		if (!err)
 			err = set_flags(mount);
 		if (!err && mount->fs->whole == mount)

@@ -14,6 +14,7 @@
 #include "kernel/proc_pid.h"
 #include "kinds/ns/mnt/find.h"
 #include "kinds/ns/mnt/fs_type.h"
+#include "kinds/ns/mnt/hides.h"
 #include "kinds/ns/mnt/idmap.h"
 #include "kinds/ns/mnt/options.h"
 #include "kinds/ns/mnt/removed.h"
@@ -144,6 +145,8 @@ static int copy(struct restore *r, struct mount_origin *origin, struct mount *mo
 
 	if (part < 0 && removed)
 		return part;
+	if (part < 0 && mount_protects_nothing(mount, part))
+		return 0;
 	if (part < 0)
 		return fail(part, "mount %s: open %s of its file system", MOUNT_NAME(mount), mount->entry->root);
 	fd = copy_part(part);
@@ -187,7 +190,7 @@ static int copy_all(struct restore *r, enum mount_phase phase, bool may_attach)
 		struct mount_origin *origin = mount_origin_for(mount);
 
 		if (!err && origin && origin->fd >= 0 && phase_of(mount) == phase && mount->fd < 0 &&
-		    !takes(origin, mount))
+		    !mount->left_out && !takes(origin, mount))
 			err = copy(r, origin, mount, may_attach);
 	}
 	return err;
@@ -224,6 +227,8 @@ static int take_or_copy(struct restore *r, struct mount *mount)
 {
 	struct mount_origin *origin = mount_origin_for(mount);
 
+	if (mount->left_out)
+		return 0;
 	if (is_each(mount)) {
 		mount->fd = keep(r, mount->fs->type->open_each(r, mount));
 		return mount->fd < 0 ? mount->fd : 0;
