@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Container engines under test: a root directory with the guest (guest.c), and what it reports."""
 import fcntl
+import hashlib
+import io
+import json
 import os
 import re
 import shutil
 import socket
 import sys
+import tarfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/../apps")
@@ -47,6 +51,21 @@ def make_root(path):
         os.makedirs(f"{path}/{name}")
     shutil.copy(GUEST, f"{path}/bin/guest")
     return path
+
+
+def archive(root, path, name):
+    """An image with one layer, as `docker save` writes it."""
+    layer = io.BytesIO()
+    with tarfile.open(fileobj=layer, mode="w") as tar:
+        tar.add(root, arcname=".")
+    sha = hashlib.sha256(layer.getvalue()).hexdigest()
+    config = json.dumps({"architecture": "amd64", "os": "linux", "config": {}, "rootfs": {"type": "layers", "diff_ids": [f"sha256:{sha}"]}})
+    manifest = json.dumps([{"Config": "config.json", "RepoTags": [name], "Layers": ["layer.tar"]}])
+    with tarfile.open(path, "w") as tar:
+        for member, data in (("config.json", config.encode()), ("manifest.json", manifest.encode()), ("layer.tar", layer.getvalue())):
+            info = tarfile.TarInfo(member)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
 
 
 class Guest:
