@@ -4,6 +4,9 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <unistd.h>
+#include "base/cleanup.h"
 #include "util/fds.h"
 #include "util/proc_root.h"
 
@@ -24,4 +27,14 @@ int net_ns_of_socket(int fd)
 	int ns = ioctl(fd, SIOCGSKNS_);
 
 	return ns < 0 ? -errno : ns;
+}
+
+int net_ns_open_devices(void)
+{
+	_cleanup_close_ int fs = fsopen("sysfs", FSOPEN_CLOEXEC), mount = -1;
+
+	if (fs < 0 || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return -errno;
+	mount = fsmount(fs, FSMOUNT_CLOEXEC, 0);
+	return mount < 0 ? -errno : open_at(mount, "devices/virtual/net", O_PATH | O_DIRECTORY, 0);
 }

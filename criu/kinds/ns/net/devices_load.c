@@ -33,6 +33,8 @@ static int check_entry(const struct ns *ns, const NetDeviceEntry *entry)
 		return fail(-EBADMSG, "netdev-%u.img: device %s: invalid attributes", ns->id, entry->name);
 	if (!net_features_are_valid(entry))
 		return fail(-EBADMSG, "netdev-%u.img: device %s: invalid features", ns->id, entry->name);
+	if (!net_settings_are_valid(entry) || !net_channels_are_valid(entry))
+		return fail(-EBADMSG, "netdev-%u.img: device %s: invalid settings", ns->id, entry->name);
 	err = conf_check("netdev", ns->id, CONF_IPV4, &conf4);
 	return err ? err : conf_check("netdev", ns->id, CONF_IPV6, &conf6);
 }

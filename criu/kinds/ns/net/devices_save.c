@@ -1,35 +1,40 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Devices of a network namespace: netdev-N, by index. What the format has no field for is kept as the kernel's attributes. */
 #include <errno.h>
+#include <linux/if.h>
 #include <linux/if_arp.h>
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/if_tun.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <linux/sockios.h>
 #include <netlink/msg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 #include "attributes.h"
 #include "base/bits.h"
 #include "device_kinds.h"
 #include "image/writer.h"
+#include "util/array.h"
 #include "util/log.h"
+#include "util/str.h"
 
 /* RTM_GETLINK: without statistics, which are the larger part of an answer. */
 #define FILTER_SKIP_STATS (1u << 3)
 
-/* The list of devices: asking for it gives numbers to the namespaces of their peers (nsids). */
-struct device_list {
-	struct buf messages;
-};
+/* As often as others may change the devices while they are listed. */
+#define ATTEMPTS 10
 
 static int keep_message(struct nlmsghdr *message, void *arg)
 {
-	return route_keep(&((struct device_list *)arg)->messages, message);
+	return route_keep(arg, message);
 }
 
-static int list_devices(struct nl_sock *route, struct device_list *ret)
+/* Asking for the list gives numbers to the namespaces of their peers (nsids). */
+static int list_devices(struct nl_sock *route, struct buf *ret)
 {
 	const struct ifinfomsg head = { .ifi_family = AF_UNSPEC };
 	const struct {
@@ -41,13 +46,16 @@ static int list_devices(struct nl_sock *route, struct device_list *ret)
 			       &filter, sizeof(filter));
 }
 
+ARRAY_OF(device_array, NetDeviceEntry *);
+
 struct saving {
 	struct dump *dump;
 	const struct ns *ns;
 	struct nl_sock *route;
 	NetnsEntry *netns; /* with the numbers of other namespaces */
-	struct image_writer *img;
 	struct net_found *found;
+	int devices; /* directory of sysfs */
+	struct device_array entries; /* in the arena of the dump */
 };
 
 static int keep_attributes(struct dump *dump, struct nlmsghdr *message, NetDeviceEntry *entry)
@@ -194,59 +202,122 @@ static bool set_kind(const struct saving *s, const struct ifinfomsg *ifi, struct
 	return true;
 }
 
+/* Some properties are only found by name: whether it is still that of the device with this index. */
+static bool has_kept_name(const struct saving *s, const NetDeviceEntry *entry)
+{
+	struct ifreq ifr = { .ifr_ifindex = (int)entry->ifindex };
+
+	return !ioctl(netlink_fd(s->route), SIOCGIFNAME, &ifr) && str_eq(ifr.ifr_name, entry->name);
+}
+
+/* What there is about it beside the message. */
+static int save_by_name(struct saving *s, NetDeviceEntry *entry)
+{
+	int err = net_features_save(s->dump, s->route, s->netns, entry);
+
+	if (!err)
+		err = net_channels_save(s->dump, s->route, entry);
+	if (!err)
+		err = net_settings_save(s->dump, s->ns, s->devices, entry);
+	return !err && !has_kept_name(s, entry) ? -ENODEV : err;
+}
+
 static int save_device(const struct nlmsghdr *message, void *arg)
 {
-	const struct saving *s = arg;
+	struct saving *s = arg;
 	struct nlmsghdr *m = (struct nlmsghdr *)message;
 	const struct ifinfomsg *ifi = nlmsg_data(m);
 	struct nlattr *tb[IFLA_MAX + 1];
-	NetDeviceEntry entry = NET_DEVICE_ENTRY__INIT;
-	int err = netlink_attributes(m, sizeof(*ifi), tb, IFLA_MAX, NULL);
+	NetDeviceEntry *entry = dump_alloc(s->dump, sizeof(*entry));
+	int err = entry ? netlink_attributes(m, sizeof(*ifi), tb, IFLA_MAX, NULL) : -ENOMEM;
 
 	if (!err && (!tb[IFLA_IFNAME] || !tb[IFLA_MTU]))
 		err = -EBADMSG;
-	if (!err)
-		err = set_common(s, ifi, tb, &entry);
 	if (err)
 		return fail(err, "devices of network namespace %u", s->ns->id);
-	if (!set_kind(s, ifi, tb, &entry))
-		return 0;
-	err = device_save_details(s->dump, tb[IFLA_LINKINFO], &entry);
-	if (!err)
-		err = save_conf(s->dump, tb[IFLA_AF_SPEC], &entry);
-	if (!err)
-		err = keep_attributes(s->dump, m, &entry);
-	if (!err)
-		err = net_features_save(s->dump, s->route, s->netns, &entry);
+	net_device_entry__init(entry);
+	err = set_common(s, ifi, tb, entry);
 	if (err)
+		return fail(err, "devices of network namespace %u", s->ns->id);
+	if (!set_kind(s, ifi, tb, entry))
+		return has_kept_name(s, entry) ? 0 : -ENODEV;
+	err = device_save_details(s->dump, tb[IFLA_LINKINFO], entry);
+	if (!err)
+		err = save_conf(s->dump, tb[IFLA_AF_SPEC], entry);
+	if (!err)
+		err = keep_attributes(s->dump, m, entry);
+	if (!err)
+		err = save_by_name(s, entry);
+	return err ? err : array_add(&s->entries, entry);
+}
+
+/* -ENODEV: others have renamed or removed a device meanwhile; nothing is left of this attempt. */
+static int save_listed(struct saving *s)
+{
+	_cleanup_buf_ struct buf messages = { 0 };
+	struct blockers before = s->dump->blockers;
+	int err;
+
+	s->entries.n = 0;
+	s->netns->n_nsids = 0;
+	err = list_devices(s->route, &messages);
+	if (err)
+		return fail(err, "list the devices of network namespace %u", s->ns->id);
+	err = net_ids_save(s->dump, s->ns, s->route, s->netns);
+	if (!err)
+		err = net_messages_each(&(struct net_messages){ messages.data, messages.len }, save_device, s);
+	if (err != -ENODEV)
 		return err;
-	s->found->vlan_tables |= net_has_vlan_tables(&entry);
-	s->found->filters_vlans |= net_filters_vlans(&entry);
-	err = image_write_record(s->img, &entry.base);
+	s->dump->blockers = before;
+	if (before.last)
+		before.last->next = NULL;
+	return -ENODEV;
+}
+
+static int save_devices(struct saving *s)
+{
+	int err = -ENODEV;
+
+	for (int attempts = 0; err == -ENODEV && attempts < ATTEMPTS; attempts++)
+		err = save_listed(s);
+	if (err != -ENODEV)
+		return err;
+	return dump_try_again(s->dump, -EAGAIN,
+			      "network namespace %u: other programs rename or remove its devices while they are saved",
+			      s->ns->id);
+}
+
+static int write_devices(const struct saving *s)
+{
+	_cleanup_image_writer_ struct image_writer *img = NULL;
+	int err = image_create(s->dump->dir, IMAGE_NETDEV, s->ns->id, &img);
+
+	for (size_t i = 0; err >= 0 && i < s->entries.n; i++) {
+		const NetDeviceEntry *entry = s->entries.v[i];
+
+		s->found->vlan_tables |= net_has_vlan_tables(entry);
+		s->found->filters_vlans |= net_filters_vlans(entry);
+		err = image_write_record(img, &entry->base);
+	}
+	if (err >= 0)
+		err = image_close(steal_ptr(&img));
 	return err < 0 ? fail(err, "%s", image_store_error(s->dump->dir)) : 0;
 }
 
 int net_devices_save(struct dump *dump, const struct ns *ns, struct nl_sock *route, NetnsEntry *netns,
 		     struct net_found *found)
 {
-	_cleanup_image_writer_ struct image_writer *img = NULL;
-	struct saving saving = { .dump = dump, .ns = ns, .route = route, .netns = netns, .found = found };
-	struct device_list list = { .messages = { 0 } };
-	int err = list_devices(route, &list);
+	struct saving saving = {
+		.dump = dump, .ns = ns, .route = route, .netns = netns, .found = found, .devices = -1
+	};
+	int err = net_settings_open(&saving.devices);
 
-	if (err)
-		fail(err, "list the devices of network namespace %u", ns->id);
 	if (!err)
-		err = net_ids_save(dump, ns, route, netns);
-	if (!err && image_create(dump->dir, IMAGE_NETDEV, ns->id, &img))
-		err = fail(-EIO, "%s", image_store_error(dump->dir));
-	saving.img = img;
+		err = save_devices(&saving);
 	if (!err)
-		err = net_messages_each(&(struct net_messages){ list.messages.data, list.messages.len }, save_device,
-					&saving);
-	buf_free(&list.messages);
-	if (err)
-		return err;
-	err = image_close(steal_ptr(&img));
-	return err < 0 ? fail(err, "%s", image_store_error(dump->dir)) : 0;
+		err = write_devices(&saving);
+	array_free(&saving.entries);
+	if (saving.devices >= 0)
+		close(saving.devices);
+	return err;
 }

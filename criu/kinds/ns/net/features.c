@@ -138,13 +138,15 @@ int net_features_save(struct dump *dump, struct nl_sock *route, NetnsEntry *netn
 			err = -ENOMEM;
 	}
 	if (err)
-		return fail(err, "names of the features of network devices (ethtool)");
+		return err == -ENODEV ? err : fail(err, "names of the features of network devices (ethtool)");
 	if (!*netns->feature_names)
 		return 0;
 	err = read_features(route, entry->name,
 			    words_for(count_lines(netns->feature_names, strlen(netns->feature_names))), &now);
+	if (has_none(err))
+		return 0;
 	if (err)
-		return has_none(err) ? 0 : fail(err, "features of network device %s (ethtool)", entry->name);
+		return err == -ENODEV ? err : fail(err, "features of network device %s (ethtool)", entry->name);
 	entry->features.len = SETS * now.words * sizeof(uint32_t);
 	entry->features.data = dump_alloc(dump, entry->features.len);
 	if (!entry->features.data)

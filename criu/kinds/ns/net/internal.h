@@ -133,6 +133,7 @@ struct net_state {
 	char *nft_text; /* rules that are only there as text of nft(8); NULL: none */
 	struct net_messages tracked; /* connections */
 	struct nl_sock *route; /* acts in this namespace */
+	int devices_dir; /* of sysfs; -1: not open */
 };
 
 /* What a dump has found among the devices: what there is none of need not be asked for. */
@@ -220,12 +221,30 @@ int net_devices_up(const struct net_state *state);
 /* They have their addresses: later ones are invented as before. */
 int net_devices_settle(const struct net_state *state);
 
-/* features.c: what is left to the hardware: ethtool -K, TUNSETOFFLOAD; the names are those of the first device */
+/* features.c: what is left to the hardware: ethtool -K, TUNSETOFFLOAD; the names are those of the first device. -ENODEV: there is no such one */
 int net_features_save(struct dump *dump, struct nl_sock *route, NetnsEntry *netns, NetDeviceEntry *entry);
 bool net_features_are_valid(const NetDeviceEntry *entry);
 int net_features_fill(const struct net_state *state);
 /* For TUNSETOFFLOAD; 0: none, as in a new one. */
 unsigned net_features_of_tun(const struct net_state *state, const NetDeviceEntry *entry);
+
+/* channels.c: how many queues are in use. -ENODEV: there is no such device. */
+int net_channels_save(struct dump *dump, struct nl_sock *route, NetDeviceEntry *entry);
+bool net_channels_are_valid(const NetDeviceEntry *entry);
+int net_channels_fill(const struct net_state *state);
+
+/*
+ * settings.c: those of queues, and others in /sys/class/net. open: of the namespace that the tool acts in; -1: not available.
+ * save: -ENODEV: there is no such device.
+ */
+int net_settings_open(int *ret_devices);
+int net_settings_save(struct dump *dump, const struct ns *ns, int devices, NetDeviceEntry *entry);
+bool net_settings_are_valid(const NetDeviceEntry *entry);
+/* In the tool, which acts in the namespace; only root of the initial user namespace may set some of them. */
+int net_settings_fill(struct restore *r, struct net_state *state);
+/* The devices are up: those that the kernel takes then. */
+int net_settings_fill_polling(struct restore *r, struct net_state *state);
+void net_settings_close(struct net_state *state);
 
 /* ids.c: numbers of the other namespaces */
 int net_ids_save(struct dump *dump, const struct ns *ns, struct nl_sock *route, NetnsEntry *entry);

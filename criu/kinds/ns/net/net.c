@@ -160,6 +160,7 @@ static int net_load(struct restore *r, struct ns *ns)
 		return fail(-ENOMEM, "network namespaces");
 	r->tool.announces_network = true;
 	state->ns = ns;
+	state->devices_dir = -1;
 	if (r->opts->empty_netns)
 		return load_empty(r, ns, state);
 	ns->data = state;
@@ -241,6 +242,8 @@ static int fill_rest(struct restore *r, struct net_state *state)
 		err = net_mptcp_fill(state);
 	if (!err)
 		err = net_ipv6_genl_fill(state);
+	if (!err)
+		err = net_settings_fill_polling(r, state);
 	return err ? err : net_sysctls_fill(r, state->entry);
 }
 
@@ -273,6 +276,13 @@ static int open_socket(struct restore *r, struct net_state *state)
 	return err ? fail(err, "open a netlink socket") : net_ids_fill(r, state);
 }
 
+static int fill_queues(struct restore *r, struct net_state *state)
+{
+	int err = net_channels_fill(state);
+
+	return err ? err : net_settings_fill(r, state);
+}
+
 /* In the tool, which may also create devices outside of the tree. */
 static int net_namespaces_made(struct restore *r)
 {
@@ -284,6 +294,8 @@ static int net_namespaces_made(struct restore *r)
 		err = in_each(r, net_tuns_make);
 	if (!err)
 		err = net_devices_make(r);
+	if (!err)
+		err = in_each(r, fill_queues);
 	return err ? err : netfilter_execute_texts(r);
 }
 
@@ -319,6 +331,8 @@ static void close_sockets(struct restore *r)
 
 		if (state && state->route)
 			netlink_close(&state->route);
+		if (state)
+			net_settings_close(state);
 	}
 }
 
