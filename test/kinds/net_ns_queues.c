@@ -26,11 +26,12 @@ static void show(const char *path)
 {
 	char script[1024];
 
-	snprintf(script, sizeof(script),
-		 "root=$PWD; cd sys/class/net; grep -s '' */queues/*/rps_* */queues/*/xps_* */threaded */gro_flush_timeout "
-		 "*/napi_defer_hard_irqs */queues/*/byte_queue_limits/[hl]*[enx] */queues/*/byte_queue_limits/stall_thrs >$root/%s || true;"
-		 "ls -d */queues/* >>$root/%s; cat /proc/sys/net/core/rps_default_mask >>$root/%s 2>/dev/null || true",
-		 path, path, path);
+	snprintf(
+		script, sizeof(script),
+		"root=$PWD; cd sys/class/net; grep -s '' */queues/*/rps_* */queues/*/xps_* */threaded */gro_flush_timeout "
+		"*/napi_defer_hard_irqs */queues/*/byte_queue_limits/[hl]*[enx] */queues/*/byte_queue_limits/stall_thrs >$root/%s || true;"
+		"ls -d */queues/* >>$root/%s; cat /proc/sys/net/core/rps_default_mask >>$root/%s 2>/dev/null || true",
+		path, path, path);
 	net_do(script);
 }
 

@@ -44,6 +44,11 @@ struct conf_array net_array_in(const struct nlattr *spec, int family)
 	return (struct conf_array){ nla_data(array), (size_t)nla_len(array) / sizeof(int32_t) };
 }
 
+struct conf_array net_saved_array(const NetDeviceEntry *entry, int family)
+{
+	return net_array_in(net_find_attribute(entry, IFLA_AF_SPEC), family);
+}
+
 int net_attributes_check(const void *attributes, size_t len)
 {
 	const struct nlattr *attr;

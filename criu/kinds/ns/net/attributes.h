@@ -22,3 +22,5 @@ const struct nlattr *net_find_attribute(const NetDeviceEntry *entry, int type);
 bool net_flag_is_set(const struct nlattr *attr);
 /* The settings in IFLA_AF_SPEC, which may be NULL. */
 struct conf_array net_array_in(const struct nlattr *spec, int family);
+/* Those of a saved device; empty in images of CRIU. */
+struct conf_array net_saved_array(const NetDeviceEntry *entry, int family);

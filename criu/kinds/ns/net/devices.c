@@ -102,19 +102,13 @@ static void set_master(struct route_batch *b, const struct net_device *device)
 	route_message_end(b);
 }
 
-/* Empty in images of CRIU. */
-static struct conf_array saved_array(const NetDeviceEntry *entry, int family)
-{
-	return net_array_in(net_find_attribute(entry, IFLA_AF_SPEC), family);
-}
-
 /* All IPv4 settings of a device in one request. */
 static void set_conf4(struct route_batch *b, const struct net_device *device)
 {
 	const NetDeviceEntry *entry = device->entry;
 	const struct conf_family *family = &conf_families[CONF_IPV4];
 	const struct ifinfomsg head = { .ifi_index = (int)entry->ifindex };
-	const struct conf_array saved = saved_array(entry, CONF_IPV4);
+	const struct conf_array saved = net_saved_array(entry, CONF_IPV4);
 	struct nlattr *spec, *inet, *conf;
 
 	if (!entry->n_conf4)
@@ -255,7 +249,7 @@ int net_devices_configure(struct restore *r)
 /* How it creates addresses for a device by itself. */
 static int gen_mode_of(const NetDeviceEntry *entry)
 {
-	const struct conf_array saved = saved_array(entry, CONF_IPV6);
+	const struct conf_array saved = net_saved_array(entry, CONF_IPV6);
 
 	return saved.n > CONF6_ADDR_GEN_MODE ? saved.v[CONF6_ADDR_GEN_MODE] : IN6_ADDR_GEN_MODE_EUI64;
 }
@@ -277,42 +271,6 @@ static void set_gen_mode(struct route_batch *b, const NetDeviceEntry *entry, int
 	route_message_end(b);
 }
 
-/* The kernel only accepts a token where router advertisements are accepted: ip-token(8). */
-static bool accepts_token(const NetDeviceEntry *entry)
-{
-	const struct conf_array saved = saved_array(entry, CONF_IPV6);
-
-	if (saved.n <= CONF6_RTR_SOLICITS || !saved.v[CONF6_RTR_SOLICITS])
-		return false;
-	return saved.v[CONF6_FORWARDING] ? saved.v[CONF6_ACCEPT_RA] == 2 : saved.v[CONF6_ACCEPT_RA] != 0;
-}
-
-/* The lower half of the addresses that it gets from advertised prefixes. */
-static void set_token(struct route_batch *b, const NetDeviceEntry *entry)
-{
-	static const struct in6_addr none;
-	const struct ifinfomsg head = { .ifi_family = AF_INET6, .ifi_index = (int)entry->ifindex };
-	const struct nlattr *token =
-		netlink_nested(netlink_nested(net_find_attribute(entry, IFLA_AF_SPEC), AF_INET6), IFLA_INET6_TOKEN);
-	struct nlattr *spec, *inet6;
-
-	if (!token || nla_len(token) != sizeof(none) || !memcmp(nla_data(token), &none, sizeof(none)))
-		return;
-	if (!accepts_token(entry)) {
-		log_warn(
-			"network device %s: its token for IPv6 addresses is not restored, as it accepts no router advertisements",
-			entry->name);
-		return;
-	}
-	route_message(b, RTM_SETLINK, 0, &head, sizeof(head));
-	spec = route_nest(b, IFLA_AF_SPEC);
-	inet6 = route_nest(b, AF_INET6);
-	route_attr(b, IFLA_INET6_TOKEN, nla_data(token), sizeof(none));
-	route_nest_end(b, inet6);
-	route_nest_end(b, spec);
-	route_message_end(b);
-}
-
 int net_devices_settle(const struct net_state *state)
 {
 	_cleanup_route_batch_ struct route_batch b = { .err = 0 };
@@ -320,10 +278,8 @@ int net_devices_settle(const struct net_state *state)
 	for (size_t i = 0; i < state->nr_devices; i++) {
 		const NetDeviceEntry *entry = state->devices[i].entry;
 
-		if (state->devices[i].left_out)
-			continue;
-		set_gen_mode(&b, entry, gen_mode_of(entry));
-		set_token(&b, entry);
+		if (!state->devices[i].left_out)
+			set_gen_mode(&b, entry, gen_mode_of(entry));
 	}
 	return run(&b, state, "set how the network devices get IPv6 addresses");
 }
@@ -369,7 +325,7 @@ static int set_conf6(struct nlmsghdr *message, void *arg)
 	for (size_t i = 0; !err && i < s->state->nr_devices; i++) {
 		const NetDeviceEntry *entry = s->state->devices[i].entry;
 		const struct conf_list list = { entry->conf6, entry->n_conf6 };
-		const struct conf_array saved = saved_array(entry, CONF_IPV6);
+		const struct conf_array saved = net_saved_array(entry, CONF_IPV6);
 
 		if (entry->ifindex != (uint32_t)ifi->ifi_index || s->state->devices[i].left_out)
 			continue;

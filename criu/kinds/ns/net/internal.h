@@ -221,6 +221,9 @@ int net_devices_up(const struct net_state *state);
 /* They have their addresses: later ones are invented as before. */
 int net_devices_settle(const struct net_state *state);
 
+/* tokens.c: of IPv6 addresses (ip-token(8)); the devices have their settings, and are down */
+int net_tokens_fill(struct restore *r, const struct net_state *state);
+
 /* features.c: what is left to the hardware: ethtool -K, TUNSETOFFLOAD; the names are those of the first device. -ENODEV: there is no such one */
 int net_features_save(struct dump *dump, struct nl_sock *route, NetnsEntry *netns, NetDeviceEntry *entry);
 bool net_features_are_valid(const NetDeviceEntry *entry);

@@ -209,6 +209,8 @@ static int bring_up(struct restore *r, struct net_state *state)
 	int err = net_devices_conf(r, state);
 
 	if (!err)
+		err = net_tokens_fill(r, state);
+	if (!err)
 		err = net_vlans_fill(state);
 	if (!err)
 		err = net_features_fill(state);

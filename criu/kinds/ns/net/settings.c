@@ -179,8 +179,7 @@ static int save_files(struct queues *q, int dir, unsigned of, uint32_t queue, bo
 /* Of those that the device could have, the first ones are in use. */
 static int save_queues(struct queues *q, unsigned of)
 {
-	const struct nlattr *attr =
-		net_find_attribute(q->entry, of == OF_RX ? IFLA_NUM_RX_QUEUES : IFLA_NUM_TX_QUEUES);
+	const struct nlattr *attr = net_find_attribute(q->entry, of == OF_RX ? IFLA_NUM_RX_QUEUES : IFLA_NUM_TX_QUEUES);
 	const uint32_t nr = attr && nla_len(attr) >= (int)sizeof(uint32_t) ? nla_get_u32((struct nlattr *)attr) : 1;
 	int err = 0;
 
@@ -205,7 +204,8 @@ int net_settings_open(int *ret_devices)
 		return 0;
 	if (dir != -EPERM)
 		return fail(dir, "mount a sysfs");
-	log_warn("settings of network devices in /sys/class/net (RPS, XPS, NAPI) are not saved: a sysfs may not be mounted here");
+	log_warn(
+		"settings of network devices in /sys/class/net (RPS, XPS, NAPI) are not saved: a sysfs may not be mounted here");
 	return 0;
 }
 
