@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* How many of its queues a device uses: ethtool -l. A new one uses all that it has been created with. */
+/* How many of its queues a veth device uses: ethtool -L. A new one uses all that it has been created with. Others cannot change that. */
 #include <errno.h>
 #include <linux/ethtool.h>
 #include <linux/if.h>
@@ -23,9 +23,9 @@ static int ask(struct nl_sock *route, const char *device, struct ethtool_channel
 int net_channels_save(struct dump *dump, struct nl_sock *route, NetDeviceEntry *entry)
 {
 	struct ethtool_channels now = { .cmd = ETHTOOL_GCHANNELS };
-	int err = ask(route, entry->name, &now);
+	int err = entry->type == ND_TYPE__VETH ? ask(route, entry->name, &now) : -EOPNOTSUPP;
 
-	/* Most kinds of devices. */
+	/* Kernels before 5.14, too. */
 	if (err == -EOPNOTSUPP)
 		return 0;
 	if (err)

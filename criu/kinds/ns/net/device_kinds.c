@@ -8,6 +8,7 @@
 #include <string.h>
 #include "attributes.h"
 #include "base/bits.h"
+#include "bonds.h"
 #include "util/log.h"
 #include "util/str.h"
 
@@ -63,14 +64,14 @@ static void add_bridge_options(struct route_batch *b, const struct nlattr *attr)
 		route_attr(b, IFLA_BR_MULTI_BOOLOPT, &options, sizeof(options));
 }
 
-static bool add_of_bridge(struct route_batch *b, const struct nlattr *attr)
+static bool add_of_bridge(struct route_batch *b, const struct nlattr *data, const struct nlattr *attr)
 {
 	if (nla_type(attr) == IFLA_BR_MULTI_BOOLOPT)
 		return add_bridge_options(b, attr), true;
 	return nla_type(attr) == IFLA_BR_VLAN_FILTERING && !net_flag_is_set(attr);
 }
 
-static bool add_of_vxlan(struct route_batch *b, const struct nlattr *attr)
+static bool add_of_vxlan(struct route_batch *b, const struct nlattr *data, const struct nlattr *attr)
 {
 	/* Their being there reserves bits of the header. */
 	if (nla_type(attr) == IFLA_VXLAN_REMCSUM_TX || nla_type(attr) == IFLA_VXLAN_REMCSUM_RX)
@@ -83,7 +84,7 @@ static bool add_of_vxlan(struct route_batch *b, const struct nlattr *attr)
 	return true;
 }
 
-/* The kinds from "dummy" on have not been tried on a kernel that has them. */
+/* The kinds from "bond" on have not been tried on a kernel that has them. */
 static const struct device_kind kinds[] = {
 	{ .name = "", .type = ND_TYPE__LOOPBACK, .exists = true },
 	{ .name = "veth", .type = ND_TYPE__VETH, .may_lead_out = true },
@@ -91,6 +92,7 @@ static const struct device_kind kinds[] = {
 	  .type = ND_TYPE__BRIDGE,
 	  .read_only = BRIDGE_READ_ONLY,
 	  .settings = BRIDGE_SETTINGS,
+	  .has_ports = true,
 	  .add_special = add_of_bridge },
 	{ .name = "macvlan",
 	  .type = ND_TYPE__MACVLAN,
@@ -111,6 +113,12 @@ static const struct device_kind kinds[] = {
 	  .link_attr = IFLA_VXLAN_LINK,
 	  .settings = VXLAN_SETTINGS,
 	  .add_special = add_of_vxlan },
+	{ .name = "bond",
+	  .type = ND_TYPE__EXTLINK,
+	  .has_ports = true,
+	  .read_only = BIT(IFLA_BOND_AD_INFO),
+	  .settings = BITS_UP_TO(BOND_LAST_SETTING) & ~BIT(IFLA_BOND_AD_INFO),
+	  .add_special = bond_add_special },
 	{ .name = "dummy", .type = ND_TYPE__EXTLINK },
 	{ .name = "vlan", .type = ND_TYPE__EXTLINK, .needs_link = true, .settings = VLAN_SETTINGS },
 	{ .name = "ipvlan", .type = ND_TYPE__EXTLINK, .needs_link = true, .settings = IPVLAN_SETTINGS },
@@ -221,11 +229,12 @@ int device_unknown_property(const struct device_kind *kind, const struct nlattr 
 	return 0;
 }
 
-static void add_one(struct route_batch *b, const struct device_kind *kind, const struct nlattr *attr)
+static void add_one(struct route_batch *b, const struct device_kind *kind, const struct nlattr *data,
+		    const struct nlattr *attr)
 {
 	if (!is_known(kind, nla_type(attr)) || (kind->read_only & BIT(nla_type(attr))))
 		return;
-	if (!kind->add_special || !kind->add_special(b, attr))
+	if (!kind->add_special || !kind->add_special(b, data, attr))
 		route_attrs(b, attr, NLA_ALIGN(attr->nla_len));
 }
 
@@ -242,7 +251,7 @@ static void add_data(struct route_batch *b, const struct device_kind *kind, cons
 	int left;
 
 	if (saved)
-		nla_for_each_nested(attr, (struct nlattr *)saved, left) add_one(b, kind, attr);
+		nla_for_each_nested(attr, (struct nlattr *)saved, left) add_one(b, kind, saved, attr);
 	/* The senders that it accepts, all at once. */
 	if (is_macvlan(kind) && netlink_nested(saved, IFLA_MACVLAN_MACADDR_DATA))
 		route_attr_u32(b, IFLA_MACVLAN_MACADDR_MODE, MACVLAN_MACADDR_SET);
@@ -263,21 +272,38 @@ void device_add_info(struct route_batch *b, const NetDeviceEntry *entry)
 	route_nest_end(b, info);
 }
 
+static bool is_port_of_bridge(const NetDeviceEntry *entry)
+{
+	const struct nlattr *kind = netlink_nested(net_find_attribute(entry, IFLA_LINKINFO), IFLA_INFO_SLAVE_KIND);
+
+	return kind && nla_len(kind) == sizeof("bridge") && !memcmp(nla_data(kind), "bridge", sizeof("bridge"));
+}
+
+bool device_has_port(const NetDeviceEntry *entry)
+{
+	return (is_port_of_bridge(entry) || bond_has_port(entry)) &&
+	       netlink_nested(net_find_attribute(entry, IFLA_LINKINFO), IFLA_INFO_SLAVE_DATA);
+}
+
+static void add_port_of_bridge(struct route_batch *b, const struct nlattr *attr)
+{
+	if (nla_type(attr) >= 64 || !(BRPORT_READ_ONLY & BIT(nla_type(attr))))
+		route_attrs(b, attr, NLA_ALIGN(attr->nla_len));
+}
+
 void device_add_port(struct route_batch *b, const NetDeviceEntry *entry)
 {
 	const struct nlattr *saved = net_find_attribute(entry, IFLA_LINKINFO), *attr;
 	const struct nlattr *kind = netlink_nested(saved, IFLA_INFO_SLAVE_KIND);
 	const struct nlattr *data = netlink_nested(saved, IFLA_INFO_SLAVE_DATA);
+	void (*add)(struct route_batch *, const struct nlattr *) =
+		bond_has_port(entry) ? bond_add_port : add_port_of_bridge;
 	struct nlattr *info = route_nest(b, IFLA_LINKINFO), *nest;
 	int left;
 
-	if (kind)
-		route_attrs(b, kind, NLA_ALIGN(kind->nla_len));
+	route_attrs(b, kind, NLA_ALIGN(kind->nla_len));
 	nest = route_nest(b, IFLA_INFO_SLAVE_DATA);
-	if (data)
-		nla_for_each_nested(attr, (struct nlattr *)data,
-				    left) if (nla_type(attr) >= 64 || !(BRPORT_READ_ONLY & BIT(nla_type(attr))))
-			route_attrs(b, attr, NLA_ALIGN(attr->nla_len));
+	nla_for_each_nested(attr, (struct nlattr *)data, left) add(b, attr);
 	route_nest_end(b, nest);
 	route_nest_end(b, info);
 }

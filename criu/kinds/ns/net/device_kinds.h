@@ -15,8 +15,9 @@ struct device_kind {
 	unsigned char link_attr; /* ... which is only in this attribute of IFLA_INFO_DATA; 0: there is none */
 	uint64_t read_only; /* bits: attributes of IFLA_INFO_DATA that cannot be set */
 	uint64_t settings; /* those that are set; a device with others is refused */
-	/* Adds an attribute that the kernel does not take as it reports it. False: it is not one of them. */
-	bool (*add_special)(struct route_batch *b, const struct nlattr *attr);
+	bool has_ports; /* its MTU depends on theirs */
+	/* Adds an attribute, of @data, that the kernel does not take as it reports it. False: it is not one of them. */
+	bool (*add_special)(struct route_batch *b, const struct nlattr *data, const struct nlattr *attr);
 };
 
 /* NULL: unknown. */
@@ -33,5 +34,6 @@ bool device_is_fallback(const char *name);
 int device_save_details(struct dump *dump, const struct nlattr *linkinfo, NetDeviceEntry *entry);
 /* Restore: IFLA_LINKINFO for its creation, without what depends on its peer. */
 void device_add_info(struct route_batch *b, const NetDeviceEntry *entry);
-/* The same for its properties as a port of a bridge. */
+/* Whether it has properties as a port of a bridge or bond; those, for IFLA_LINKINFO. */
+bool device_has_port(const NetDeviceEntry *entry);
 void device_add_port(struct route_batch *b, const NetDeviceEntry *entry);

@@ -8,6 +8,7 @@
 #include <netlink/msg.h>
 #include "attributes.h"
 #include "base/bits.h"
+#include "bonds.h"
 #include "device_kinds.h"
 #include "util/log.h"
 
@@ -47,21 +48,29 @@ static void set_attributes(struct route_batch *b, const struct net_device *devic
 	const struct ifinfomsg head = { .ifi_index = (int)entry->ifindex,
 					.ifi_flags = entry->flags & FLAGS_TO_SET,
 					.ifi_change = FLAGS_TO_SET };
-	const struct nlattr *attr;
+	const struct nlattr *before = bond_address_of_port(entry), *attr;
 	int left;
 
 	route_message(b, RTM_SETLINK, 0, &head, sizeof(head));
-	if (device->kind->is_made_apart && entry->has_address)
+	if (device->kind->is_made_apart && before)
+		route_attr(b, IFLA_ADDRESS, nla_data(before), (size_t)nla_len(before));
+	else if (device->kind->is_made_apart && entry->has_address)
 		route_attr(b, IFLA_ADDRESS, entry->address.data, entry->address.len);
 	nla_for_each_attr(attr, (struct nlattr *)entry->attributes.data, (int)entry->attributes.len,
 			  left) if (is_set_here(device, attr)) route_attrs(b, attr, NLA_ALIGN(attr->nla_len));
 	route_message_end(b);
 }
 
-/* It depends on other devices: on the ports, or on the device below. */
+/* It is limited by the device below, or the bond that it is a port of has changed it. */
+static bool has_given_mtu(const struct net_device *device)
+{
+	return device->kind->needs_link || bond_has_port(device->entry);
+}
+
+/* It depends on other devices: on the ports, or on those. */
 static bool has_dependent_mtu(const struct net_device *device)
 {
-	return device->entry->type == ND_TYPE__BRIDGE || device->kind->needs_link;
+	return device->kind->has_ports || has_given_mtu(device);
 }
 
 static void set_mtu(struct route_batch *b, const struct net_device *device)
@@ -95,7 +104,7 @@ static void set_master(struct route_batch *b, const struct net_device *device)
 	route_message(b, RTM_SETLINK, 0, &head, sizeof(head));
 	route_attr_u32(b, IFLA_MASTER, device->entry->master);
 	route_message_end(b);
-	if (!netlink_nested(net_find_attribute(device->entry, IFLA_LINKINFO), IFLA_INFO_SLAVE_DATA))
+	if (!device_has_port(device->entry))
 		return;
 	route_message(b, RTM_NEWLINK, 0, &head, sizeof(head));
 	device_add_port(b, device->entry);
@@ -191,11 +200,22 @@ static int configure(const struct net_state *state)
 		set_altnames(&c.b, device);
 		note_subject(&c, device, "the alternative names");
 		set_master(&c.b, device);
-		note_subject(&c, device, "the bridge (master)");
+		note_subject(&c, device, "the bridge or bond (master)");
 		set_conf4(&c.b, device);
 		note_subject(&c, device, "the IPv4 settings");
 	}
 	return run_configuring(&c, state);
+}
+
+static int set_primaries(const struct net_state *state)
+{
+	_cleanup_configuring_ struct configuring c = { .b = { .err = 0 } };
+
+	for (size_t i = 0; i < state->nr_devices; i++) {
+		bond_set_primary(&c.b, state->devices[i].entry);
+		note_subject(&c, &state->devices[i], "the preferred port");
+	}
+	return c.b.nr ? run_configuring(&c, state) : 0;
 }
 
 static int set_dependent_mtus(const struct net_state *state, bool linked)
@@ -205,7 +225,7 @@ static int set_dependent_mtus(const struct net_state *state, bool linked)
 	for (size_t i = 0; i < state->nr_devices; i++) {
 		const struct net_device *device = &state->devices[i];
 
-		if (device->left_out || !has_dependent_mtu(device) || device->kind->needs_link != linked)
+		if (device->left_out || !has_dependent_mtu(device) || has_given_mtu(device) != linked)
 			continue;
 		set_mtu(&c.b, device);
 		note_subject(&c, device, "the MTU");
@@ -229,7 +249,8 @@ static int set_linked_mtus(const struct net_state *state)
  */
 int net_devices_configure(struct restore *r)
 {
-	static int (*const steps[])(const struct net_state *) = { configure, set_bridge_mtus, set_linked_mtus };
+	static int (*const steps[])(const struct net_state *) = { configure, set_primaries, set_bridge_mtus,
+								  set_linked_mtus };
 	struct ns *ns;
 	int err = 0;
 
@@ -271,9 +292,26 @@ static void set_gen_mode(struct route_batch *b, const NetDeviceEntry *entry, int
 	route_message_end(b);
 }
 
+/* It may have no carrier yet; then the kernel chooses. */
+static int note_active(void *arg, uint32_t nr, int err, const char *why)
+{
+	log_warn("a bond uses another port than it did: errno %d%s%s", -err, *why ? ": " : "", why);
+	return 0;
+}
+
+static int set_active_ports(const struct net_state *state)
+{
+	_cleanup_route_batch_ struct route_batch b = { .err = 0 };
+
+	for (size_t i = 0; i < state->nr_devices; i++)
+		bond_set_active(&b, state->devices[i].entry);
+	return b.nr ? route_batch_run(&b, state->route, note_active, NULL) : 0;
+}
+
 int net_devices_settle(const struct net_state *state)
 {
 	_cleanup_route_batch_ struct route_batch b = { .err = 0 };
+	int err;
 
 	for (size_t i = 0; i < state->nr_devices; i++) {
 		const NetDeviceEntry *entry = state->devices[i].entry;
@@ -281,7 +319,8 @@ int net_devices_settle(const struct net_state *state)
 		if (!state->devices[i].left_out)
 			set_gen_mode(&b, entry, gen_mode_of(entry));
 	}
-	return run(&b, state, "set how the network devices get IPv6 addresses");
+	err = run(&b, state, "set how the network devices get IPv6 addresses");
+	return err ? err : set_active_ports(state);
 }
 
 /*

@@ -14,6 +14,7 @@
 #include "attributes.h"
 #include "base/bits.h"
 #include "base/cleanup.h"
+#include "bonds.h"
 #include "device_kinds.h"
 #include "kernel/net_ns.h"
 #include "util/log.h"
@@ -35,8 +36,12 @@ static void add_common(struct route_batch *b, const NetDeviceEntry *entry)
 {
 	static const int at_birth[] = { IFLA_NUM_TX_QUEUES, IFLA_NUM_RX_QUEUES };
 
+	const struct nlattr *before = bond_address_of_port(entry);
+
 	route_attr_str(b, IFLA_IFNAME, entry->name);
-	if (entry->has_address)
+	if (before)
+		route_attr(b, IFLA_ADDRESS, nla_data(before), (size_t)nla_len(before));
+	else if (entry->has_address)
 		route_attr(b, IFLA_ADDRESS, entry->address.data, entry->address.len);
 	for (size_t i = 0; i < ARRAY_SIZE(at_birth); i++) {
 		const struct nlattr *attr = net_find_attribute(entry, at_birth[i]);
