@@ -2,7 +2,7 @@
 # Unit tests of kinds/ns/net: one file each, linked from an archive.
 NET_TEST_SRC   := $(wildcard test/unit/net_*.c)
 NET_UNIT_TESTS := $(NET_TEST_SRC:%.c=$(BUILD)/%)
-NET_TEST_NAMES := vlans attributes messages device_kinds bonds
+NET_TEST_NAMES := vlans attributes messages device_kinds bonds refuse refuse_ebtables
 NET_OBJS       := $(patsubst %.c,$(BUILD)/obj/%.o,$(NET_TEST_NAMES:%=criu/kinds/ns/net/%.c) criu/netlink/route.c criu/netlink/exchange.c \
 	$(wildcard criu/util/*.c criu/util/$(ARCH)/*.c))
 

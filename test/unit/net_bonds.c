@@ -106,14 +106,14 @@ static uint64_t at_birth(uint8_t mode, uint32_t miimon, const char *actor)
 
 #define DELAYS (BIT(IFLA_BOND_UPDELAY) | BIT(IFLA_BOND_DOWNDELAY) | BIT(28))
 #define BY_ARP (BIT(IFLA_BOND_ARP_INTERVAL) | BIT(IFLA_BOND_ARP_VALIDATE) | BIT(30))
-#define LACP                                                                                                  \
+#define LACP                                                                                                          \
 	(BIT(IFLA_BOND_AD_LACP_RATE) | BIT(29) | BIT(IFLA_BOND_AD_ACTOR_SYS_PRIO) | BIT(IFLA_BOND_AD_USER_PORT_KEY) | \
 	 BIT(IFLA_BOND_AD_ACTOR_SYSTEM) | BIT(32) | BIT(33))
 /* What all modes have. */
-#define ALWAYS                                                                                                     \
-	((BIT(LAST + 1) - 2) & ~(DELAYS | BY_ARP | LACP | BIT(IFLA_BOND_AD_INFO) | BIT(IFLA_BOND_PRIMARY) |        \
-				 BIT(IFLA_BOND_ACTIVE_SLAVE) | BIT(IFLA_BOND_PACKETS_PER_SLAVE) | BIT(31) |        \
-				 BIT(IFLA_BOND_TLB_DYNAMIC_LB)))
+#define ALWAYS                                                                                                      \
+	((BIT(LAST + 1) - 2) &                                                                                      \
+	 ~(DELAYS | BY_ARP | LACP | BIT(IFLA_BOND_AD_INFO) | BIT(IFLA_BOND_PRIMARY) | BIT(IFLA_BOND_ACTIVE_SLAVE) | \
+	   BIT(IFLA_BOND_PACKETS_PER_SLAVE) | BIT(31) | BIT(IFLA_BOND_TLB_DYNAMIC_LB)))
 
 static void birth(void)
 {

@@ -15,3 +15,5 @@ struct refusing {
 void net_refuse_object(struct refusing *r, const char *name);
 /* refuse_netfilter.c: lists and services beside the rules of netfilter; flow labels */
 int net_refuse_netfilter(struct dump *dump, const struct ns *ns);
+/* refuse_ebtables.c */
+int net_refuse_ebtables(struct dump *dump, const struct ns *ns);

@@ -88,5 +88,7 @@ int net_refuse(struct dump *dump, const struct ns *ns, struct nl_sock *route)
 	if (err)
 		return fail(err, "list the objects of network namespace %u", ns->id);
 	err = refuse_ipsec(dump, ns);
+	if (!err)
+		err = net_refuse_ebtables(dump, ns);
 	return err ? err : net_refuse_netfilter(dump, ns);
 }
