@@ -25,9 +25,11 @@ int path_open(const struct path_roots *roots, int mnt_id, const char *path, unsi
 
 static void asked_for(void)
 {
-	static const char core[] = "ip_tables 36864 0 - Live 0x0\nebtables 45056 1 ebtable_nat, Live 0x0\nx 1 0 - Live 0x0\n";
+	static const char core[] =
+		"ip_tables 36864 0 - Live 0x0\nebtables 45056 1 ebtable_nat, Live 0x0\nx 1 0 - Live 0x0\n";
 	static const char nat[] = "ebtable_nat 16384 0 - Live 0x0\nebtables 45056 1 ebtable_nat, Live 0x0\n";
-	static const char builtin[] = "kernel/net/ipv4/netfilter/ip_tables.ko\nkernel/net/bridge/netfilter/ebtable_nat.ko\n";
+	static const char builtin[] =
+		"kernel/net/ipv4/netfilter/ip_tables.ko\nkernel/net/bridge/netfilter/ebtable_nat.ko\n";
 
 	/* A module that is not loaded has no rules. */
 	CHECK(!ebtables_may_have("filter", core, NULL) && !ebtables_may_have("nat", core, NULL));

@@ -217,6 +217,33 @@ static NetDeviceEntry bridge(struct route_batch *b)
 	return entry;
 }
 
+/* While there is a spanning tree, the kernel takes no state of a VLAN: bridges are created without one. */
+static void no_tree_at_birth(void)
+{
+	_cleanup_route_batch_ struct route_batch from = { .err = 0 }, made = { .err = 0 };
+	NetDeviceEntry entry = NET_DEVICE_ENTRY__INIT;
+	const struct nlattr *info;
+	struct nlattr *nest, *data;
+
+	route_message(&from, RTM_NEWLINK, 0, NULL, 0);
+	nest = route_nest(&from, IFLA_LINKINFO);
+	data = route_nest(&from, IFLA_INFO_DATA);
+	route_attr_u32(&from, IFLA_BR_FORWARD_DELAY, 200);
+	route_attr_u32(&from, IFLA_BR_STP_STATE, 1);
+	route_nest_end(&from, data);
+	route_nest_end(&from, nest);
+	route_message_end(&from);
+	entry.type = ND_TYPE__BRIDGE;
+	entry.attributes.data = (void *)(from.bytes.data + NLMSG_HDRLEN);
+	entry.attributes.len = from.bytes.len - NLMSG_HDRLEN;
+	route_message(&made, RTM_NEWLINK, 0, &(struct ifinfomsg){ 0 }, sizeof(struct ifinfomsg));
+	device_add_info(&made, &entry);
+	route_message_end(&made);
+	info = nlmsg_find_attr((void *)made.bytes.data, sizeof(struct ifinfomsg), IFLA_LINKINFO);
+	CHECK(netlink_nested(netlink_nested(info, IFLA_INFO_DATA), IFLA_BR_FORWARD_DELAY));
+	CHECK(!netlink_nested(netlink_nested(info, IFLA_INFO_DATA), IFLA_BR_STP_STATE));
+}
+
 static int clear(const struct nlmsghdr *message, void *arg)
 {
 	((struct nlmsghdr *)message)->nlmsg_seq = ((struct nlmsghdr *)message)->nlmsg_pid = 0;
@@ -262,6 +289,7 @@ int main(void)
 {
 	RUN(requests);
 	RUN(malformed);
+	RUN(no_tree_at_birth);
 	if (has_vlans()) {
 		RUN(kernel);
 		RUN(bridge_again);

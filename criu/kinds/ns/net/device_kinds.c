@@ -29,7 +29,7 @@
 #define MACVLAN_SETTINGS BITS_UP_TO(MACVLAN_BC_CUTOFF)
 #define BRIDGE_SETTINGS BITS_UP_TO(BR_FDB_MAX_LEARNED)
 
-/* Of a port of a bridge. The kernel decides about its state when it goes up. */
+/* Of a port of a bridge. Its state is set later: stp.c */
 #define BRPORT_MCAST_EHT_HOSTS_CNT 38
 #define BRPORT_MCAST_N_GROUPS 41
 #define BRPORT_READ_ONLY                                                                                           \
@@ -68,6 +68,9 @@ static bool add_of_bridge(struct route_batch *b, const struct nlattr *data, cons
 {
 	if (nla_type(attr) == IFLA_BR_MULTI_BOOLOPT)
 		return add_bridge_options(b, attr), true;
+	/* When its ports are up: stp.c */
+	if (nla_type(attr) == IFLA_BR_STP_STATE)
+		return true;
 	return nla_type(attr) == IFLA_BR_VLAN_FILTERING && !net_flag_is_set(attr);
 }
 

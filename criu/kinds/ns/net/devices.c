@@ -10,6 +10,7 @@
 #include "base/bits.h"
 #include "bonds.h"
 #include "device_kinds.h"
+#include "stp.h"
 #include "util/log.h"
 
 /* Flags that can be set: netdevice(7). The others are the kernel's own. */
@@ -340,6 +341,8 @@ int net_devices_up(const struct net_state *state)
 		if (state->devices[i].left_out)
 			continue;
 		set_gen_mode(&b, entry, IN6_ADDR_GEN_MODE_NONE);
+		if (net_stp_postpones(state, entry))
+			continue;
 		route_message(&b, RTM_SETLINK, 0, &head, sizeof(head));
 		if (entry->type == ND_TYPE__VETH && entry->has_master && (entry->flags & IFF_UP) &&
 		    !(entry->flags & IFF_RUNNING))

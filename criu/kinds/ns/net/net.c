@@ -16,6 +16,7 @@
 #include "qdiscs.h"
 #include "run/external.h"
 #include "run/network.h"
+#include "stp.h"
 #include "util/fds.h"
 #include "util/log.h"
 
@@ -226,8 +227,10 @@ static int bring_up(struct restore *r, struct net_state *state)
 /* Their devices are up. */
 static int fill_rest(struct restore *r, struct net_state *state)
 {
-	int err = net_addresses_fill(state, true);
+	int err = net_stp_fill(state);
 
+	if (!err)
+		err = net_addresses_fill(state, true);
 	if (!err)
 		err = net_devices_settle(state);
 	if (!err)
@@ -246,6 +249,8 @@ static int fill_rest(struct restore *r, struct net_state *state)
 		err = net_ipv6_genl_fill(state);
 	if (!err)
 		err = net_settings_fill_polling(r, state);
+	if (!err)
+		err = net_port_states_fill(state);
 	return err ? err : net_sysctls_fill(r, state->entry);
 }
 

@@ -102,8 +102,7 @@ static int read_builtin(struct buf *to)
 	_cleanup_close_ int dir = -1;
 	struct utsname kernel;
 	char path[128];
-	int err = uname(&kernel) ? -errno :
-				   str_format(path, sizeof(path), "%s/%s", MODULES, kernel.release);
+	int err = uname(&kernel) ? -errno : str_format(path, sizeof(path), "%s/%s", MODULES, kernel.release);
 
 	if (err)
 		return err;
