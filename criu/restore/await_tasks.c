@@ -91,6 +91,8 @@ int restore_await_tasks(struct restore *r, enum restore_stage stage)
 		report_progress(r, &reported);
 		if (!failed && before == seen)
 			failed = look_when_due(r, &steps, &due);
+		if (!failed && before == seen)
+			failed = restore_lazy_look(r);
 		if (!failed)
 			failed = restore_interrupted();
 		if (failed)

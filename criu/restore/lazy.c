@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The tool's side of a lazy restore: the connection to the daemon that supplies the pages. */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -81,6 +82,13 @@ int restore_lazy_begin(struct restore *r)
 		if (!err)
 			err = report_without_memory(r, rt);
 	return err ? fail(err, "the daemon that supplies lazy pages has ended") : 0;
+}
+
+int restore_lazy_look(const struct restore *r)
+{
+	struct pollfd end = { .fd = r->lazy.sock };
+
+	return poll(&end, 1, 0) > 0 ? fail(-EPIPE, "the daemon that supplies lazy pages has ended") : 0;
 }
 
 int restore_lazy_complete(struct restore *r)

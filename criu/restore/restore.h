@@ -67,6 +67,8 @@ int restore_begin_outside(struct restore *r);
 /* In the tool, for --lazy-pages: finds or starts the daemon, before any task; tells it that the tree is complete. lazy.c */
 int restore_lazy_begin(struct restore *r);
 int restore_lazy_complete(struct restore *r);
+/* A task that waits for a page holds a copy of its own userfaultfd: it would wait for ever if the daemon ends before it has taken the other. */
+int restore_lazy_look(const struct restore *r);
 /* In the tool: makes many forks cheaper. page_tables.c */
 void restore_prepare_forks(struct restore *r);
 /*
