@@ -177,15 +177,20 @@ static void *run(void *arg)
 	return NULL;
 }
 
-/* Its content is asked for again. */
+/*
+ * Its content is asked for again. If nothing is missing, nobody says what the source is: if it is lost before the restore is complete, the
+ * images are all there for another one, and perhaps its tree continues.
+ */
 static int fetch_first(struct lazy_daemon *d)
 {
 	struct request first;
 	uint32_t mark;
 	int err;
 
-	if (!next_missing(d, &first))
+	if (!next_missing(d, &first)) {
+		atomic_store(&d->journal->live, 1);
 		return 0;
+	}
 	first.len = PAGE_SZ;
 	err = fetch(d, &first, &mark);
 	if (!err && mark == MESSAGE_MARK_LIVE)
