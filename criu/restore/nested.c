@@ -179,13 +179,10 @@ int restore_await_group(struct restore *r, const struct restore_task *rt)
 
 bool restore_is_number_of_tree(struct restore *r, pid_t pid)
 {
-	struct task *helper;
 	uint64_t of;
 
-	list_for_each(helper, &r->plan.helpers, in_tree)
-		if (helper->pid == pid)
-			return true;
-	return hash_get(&r->plan.tids, (uint64_t)pid, &of);
+	/* A zombie has no threads. */
+	return hash_get(&r->plan.tids, (uint64_t)pid, &of) || hash_get(&r->plan.task_by_pid, (uint64_t)pid, &of);
 }
 
 static bool is_number_in(struct restore *r, const struct ns *ns, pid_t pid)

@@ -87,6 +87,8 @@ int restore_fork_root_inside(struct restore *r);
 #define TAKEN_STEP_US 1000u
 #define TAKEN_ADVICE_ELSE "restore in a pid namespace of its own: criu-ns restore"
 #define TAKEN_ADVICE "end it, or " TAKEN_ADVICE_ELSE
+/* In the tool, before it creates any process: those that it will create get no numbers of the tree (own_numbers.c). */
+int restore_leave_numbers(struct restore *r);
 /* In the tool: forks the root; every task then forks its own children and continues by itself. */
 int restore_fork_tree(struct restore *r);
 /* In a task: becomes the zombie that it was, by exiting in the same way. zombies.c */

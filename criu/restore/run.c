@@ -322,6 +322,8 @@ static int load_and_make(struct restore *r)
 		err = restore_interrupted();
 	if (!err)
 		err = restore_move_service_fds(r);
+	if (!err)
+		err = restore_leave_numbers(r);
 	if (err)
 		return err;
 	if (restore_needs_sibling(r))
