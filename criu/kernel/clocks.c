@@ -16,9 +16,19 @@ struct clocks clocks_now(void)
 	return (struct clocks){ read_clock(CLOCK_MONOTONIC), read_clock(CLOCK_BOOTTIME) };
 }
 
-int clocks_ahead(const struct proc *p, struct clocks *ret)
+int clocks_of_children_ahead(const struct proc *p, struct clocks *ret)
 {
 	struct proc_timens ahead = { 0 };
+	int err = proc_timens_read(p, &ahead);
+
+	if (!err)
+		*ret = (struct clocks){ ahead.mono_sec * NSEC_IN_SEC + ahead.mono_nsec,
+					ahead.boot_sec * NSEC_IN_SEC + ahead.boot_nsec };
+	return err;
+}
+
+int clocks_ahead(const struct proc *p, struct clocks *ret)
+{
 	uint32_t own = 0, next = 0;
 	int err = proc_ns_ino(p, PROC_NS_TIME, &own);
 
@@ -30,13 +40,7 @@ int clocks_ahead(const struct proc *p, struct clocks *ret)
 		err = proc_ns_ino(p, PROC_NS_TIME_CHILDREN, &next);
 	if (!err && own != next)
 		err = -EXDEV;
-	if (!err)
-		err = proc_timens_read(p, &ahead);
-	if (err)
-		return err;
-	*ret = (struct clocks){ ahead.mono_sec * NSEC_IN_SEC + ahead.mono_nsec,
-				ahead.boot_sec * NSEC_IN_SEC + ahead.boot_nsec };
-	return 0;
+	return err ? err : clocks_of_children_ahead(p, ret);
 }
 
 int clocks_own_ahead(struct clocks *ret)

@@ -28,5 +28,7 @@ struct clocks clocks_now(void);
  * namespaces. /proc only shows this for the namespace of its next child: -EXDEV if that is a different one.
  */
 int clocks_ahead(const struct proc *p, struct clocks *ret);
-/* The same for the calling process. */
+/* The same for the namespace of its next child. */
+int clocks_of_children_ahead(const struct proc *p, struct clocks *ret);
+/* The same as the first for the calling process. */
 int clocks_own_ahead(struct clocks *ret);

@@ -35,6 +35,7 @@ const struct task_kind
 			&sem_undo_kind,
 			&landlock_kind,
 			&pid_children_kind,
+			&time_children_kind,
 			&apart_kind,
 			&cgroup_kind,
 			&lsm_kind,

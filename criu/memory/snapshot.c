@@ -213,7 +213,8 @@ int memory_snapshot(struct dump *dump, struct dump_task *dt, const MmEntry *mm)
 	int cured, err;
 
 	/* Copies are forked in the target, and we know them by the pids that it sees; their guard is not visible in nested namespaces. */
-	if ((dump->pid_level && dump->pid_ns < 0) || dt->pid_ns_unshared || dt->pid_ns_for_children || dt->t.pid_ns)
+	if ((dump->pid_level && dump->pid_ns < 0) || dt->pid_ns_unshared || dt->pid_ns_for_children ||
+	    dt->time_ns_for_children || dt->t.pid_ns)
 		return 0;
 	err = memory_classify_pages(dt, mm, count_run, &c);
 	if (err || c.all < WORTH_IT || c.aside > ASIDE_MAX || under_seccomp(dt) || maps_ring(mm))

@@ -81,6 +81,8 @@ struct dump_task {
 	bool pid_ns_unshared; /* its next child is to be the init of a new pid namespace: nothing may be forked in it */
 	uint32_t
 		pid_ns_for_children; /* inode of the pid namespace that its next child is created in; 0: its own. The same applies */
+	struct ns *
+		time_ns_for_children; /* that its children will be in; NULL: its own. The same applies: its offsets could be set no more */
 	bool files_owner, fs_owner, mm_owner, sighand_owner; /* the task whose images represent all that share it */
 };
 

@@ -144,11 +144,10 @@ static int ns_link(struct restore *r, struct file *file, void *state)
 	return 0;
 }
 
-/* By the first process of it, or the root, as /proc shows that to the tool. */
-static int open_pid_ns(struct restore *r, const struct ns *ns, int flags)
+/* As /proc shows it to the tool. */
+static int open_of_process(struct restore *r, pid_t pid, const char *type, int flags)
 {
-	const struct task *member = ns->init ?: r->plan.tree.root;
-	_cleanup_close_ int pidfd = restore_open_process(r, member->pid, 0);
+	_cleanup_close_ int pidfd = restore_open_process(r, pid, 0);
 	_cleanup_proc_ struct proc self = PROC_CLOSED;
 	_cleanup_fdinfo_ struct fdinfo info = { 0 };
 	const struct fdinfo_item *item;
@@ -159,7 +158,15 @@ static int open_pid_ns(struct restore *r, const struct ns *ns, int flags)
 	if (err)
 		return err;
 	item = fdinfo_find(&info, FDINFO_PIDFD);
-	err = item ? open_fmt(proc_root(), flags, "%d/ns/pid", item->pidfd.pid) : -EIO;
+	return item ? open_fmt(proc_root(), flags, "%d/ns/%s", item->pidfd.pid, type) : -EIO;
+}
+
+/* By the first process of it, or the root. */
+static int open_pid_ns(struct restore *r, const struct ns *ns, int flags)
+{
+	const struct task *member = ns->init ?: r->plan.tree.root;
+	int err = open_of_process(r, member->pid, "pid", flags);
+
 	/* It has entered its user namespace already. */
 	return err == -EACCES && ns->depth ? outside_open_pid_ns(r, member->pid, (unsigned)flags) : err;
 }
@@ -175,8 +182,11 @@ static int ns_open(struct restore *r, struct file *file, const void *state)
 		fd = open_fmt(proc_root(), flags, "self/ns/%s", type);
 	else if (ns->type == NS_PID)
 		fd = open_pid_ns(r, ns->ns, flags);
+	else if (ns->ns->fd >= 0)
+		fd = open_fmt(proc_root(), flags, "self/fd/%d", ns->ns->fd);
+	/* A task has created it for its children: kinds/ns/time_children.c */
 	else
-		fd = ns->ns->fd >= 0 ? open_fmt(proc_root(), flags, "self/fd/%d", ns->ns->fd) : -ENOENT;
+		fd = ns->type == NS_TIME ? open_of_process(r, file->entry->nsf->pid, type, flags) : -ENOENT;
 	return fd < 0 ? fail(fd, "open the %s namespace %u", type, ns->ns->id) : fd;
 }
 

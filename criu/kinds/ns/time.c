@@ -10,7 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 #include "kernel/clocks.h"
+#include "kernel/ns_run.h"
 #include "kinds/kinds.h"
+#include "kinds/ns/time_ns.h"
 #include "run/dump.h"
 #include "run/outside.h"
 #include "run/restore.h"
@@ -35,39 +37,87 @@ static uint64_t image_number(const struct ns *ns)
 
 /* ---- dump ------------------------------------------------------------------------------- */
 
-/* Offset of its clocks from ours. */
-static int compare_clocks(const struct proc *p, struct clocks *ret)
+static int read_own_ahead(struct clocks *ret)
 {
-	struct clocks own, theirs;
-	int err = clocks_own_ahead(&own);
+	int err = clocks_own_ahead(ret);
 
 	if (err == -EXDEV)
 		return fail(
 			err,
 			"this program is in another time namespace than the one that it has unshared for its children: start it with a fork (unshare --time --fork)");
-	if (!err)
-		err = clocks_ahead(p, &theirs);
-	if (err)
-		return fail(err, "read the offsets of time namespaces (/proc/%d/timens_offsets)", p->pid);
-	ret->monotonic = theirs.monotonic - own.monotonic;
-	ret->boottime = theirs.boottime - own.boottime;
-	return 0;
+	return err ? fail(err, "read the offsets of our time namespace") : 0;
 }
 
-/* ns->data: offset of its clocks from the tool's, which are its own if it is NULL. */
-static int survey_clocks(struct dump *dump, const struct dump_task *task, struct ns *ns)
+/*
+ * ns->data: offset of its clocks from the tool's, which are its own if it is NULL. Children of @proc are in it.
+ */
+static int survey_clocks(struct dump *dump, const struct proc *proc, struct ns *ns)
 {
-	struct clocks *ahead = ns->own || ns->data ? NULL : dump_alloc(dump, sizeof(*ahead));
+	struct clocks *ahead, own;
 	int err;
 
 	if (ns->own || ns->data)
 		return 0;
+	ahead = dump_alloc(dump, sizeof(*ahead));
 	if (!ahead)
 		return fail(-ENOMEM, "time namespaces");
-	err = compare_clocks(&task->proc, ahead);
-	if (!err)
-		ns->data = ahead;
+	err = read_own_ahead(&own);
+	if (err)
+		return err;
+	err = clocks_of_children_ahead(proc, ahead);
+	if (err)
+		return fail(err, "read the offsets of time namespaces (/proc/%d/timens_offsets)", proc->pid);
+	ahead->monotonic -= own.monotonic;
+	ahead->boottime -= own.boottime;
+	ns->data = ahead;
+	return 0;
+}
+
+/* A process enters it whose children are in it, too. */
+static int read_inside(void *arg)
+{
+	return clocks_own_ahead(arg);
+}
+
+/* All that are in it have unshared another one for their children, whose offsets are all that /proc has. */
+static int survey_clocks_inside(struct dump *dump, struct ns *ns)
+{
+	const struct dump_task *member = dump_task_of(ns->member);
+	_cleanup_close_ int fd = proc_ns_open(&member->proc, PROC_NS_TIME);
+	struct clocks *ahead = dump_alloc(dump, sizeof(*ahead)), own;
+	int result = 0, err = !ahead ? -ENOMEM : fd < 0 ? fd : ns_run_in(&fd, 1, read_inside, ahead, &result);
+
+	if (err || result)
+		return fail(err ? err : result, "enter the time namespace of process %d", member->t.host_pid);
+	err = read_own_ahead(&own);
+	if (err)
+		return err;
+	ahead->monotonic -= own.monotonic;
+	ahead->boottime -= own.boottime;
+	ns->data = ahead;
+	return 0;
+}
+
+static int survey_rest(struct dump *dump)
+{
+	struct ns *ns;
+	int err = 0;
+
+	ns_for_each(ns, &dump->namespaces, NS_TIME)
+		if (!err && !ns->own && !ns->data && ns->member && ns->member->state != TASK_DEAD)
+			err = survey_clocks_inside(dump, ns);
 	return err;
+}
+
+static int survey_children(struct dump *dump, struct dump_task *task, uint32_t next)
+{
+	struct stat own = { 0 };
+	int err;
+
+	if (fstatat(proc_root(), "self/ns/time", &own, 0) < 0)
+		return fail(-errno, "stat our own time namespace");
+	err = time_children_survey(dump, task, next, own.st_ino == next);
+	return err || !task->time_ns_for_children ? err : survey_clocks(dump, &task->proc, task->time_ns_for_children);
 }
 
 static int survey_task(struct dump *dump, struct dump_task *task)
@@ -83,13 +133,7 @@ static int survey_task(struct dump *dump, struct dump_task *task)
 	}
 	if (err)
 		return fail(err, "read /proc/%d/ns/time_for_children", task->t.host_pid);
-	if (ns->ino != next) {
-		dump_blocker(
-			dump, task, -1,
-			"has unshared a time namespace for its children, and is in another one itself (unshare(CLONE_NEWTIME) without exec): not supported");
-		return 0;
-	}
-	return survey_clocks(dump, task, ns);
+	return ns->ino == next ? survey_clocks(dump, &task->proc, ns) : survey_children(dump, task, next);
 }
 
 static int time_ns_survey(struct dump *dump)
@@ -103,7 +147,8 @@ static int time_ns_survey(struct dump *dump)
 		if (err)
 			return err;
 	}
-	return 0;
+	time_children_check(dump);
+	return survey_rest(dump);
 }
 
 static Timespec timespec_of(int64_t nsec)
@@ -145,18 +190,6 @@ static int time_ns_save(struct dump *dump)
 }
 
 /* ---- restore ---------------------------------------------------------------------------- */
-
-/* ns->data */
-struct time_ns_state {
-	bool known; /* values of its clocks at the dump: missing from old images */
-	struct clocks stood;
-};
-
-/* State of the whole restore. The root writes to it before it forks, so it is not in the plan (util/arena.h). */
-struct time_restore {
-	size_t nr; /* namespaces */
-	bool clocks_continue; /* in namespaces, from their values at the dump */
-};
 
 static struct time_restore *data_of(const struct restore *r)
 {
@@ -209,10 +242,10 @@ static int time_ns_link(struct restore *r)
 	struct time_restore *data = arena_alloc_apart(&r->arena, sizeof(*data));
 	struct restore_task *rt;
 	struct ns *ns;
-	int err = 0;
+	int err = data ? time_children_load(r) : fail(-ENOMEM, "time namespaces");
 
-	if (!data)
-		return fail(-ENOMEM, "time namespaces");
+	if (err)
+		return err;
 	*restore_kind_data(r, &time_ns_run) = data;
 	ns_for_each(ns, &r->plan.namespaces, NS_TIME) {
 		struct time_ns_state *state = err ? NULL : restore_alloc(r, sizeof(*state));
@@ -222,12 +255,15 @@ static int time_ns_link(struct restore *r)
 		if (!state)
 			return fail(-ENOMEM, "time namespaces");
 		ns->data = state;
+		state->run = data;
 		data->nr++;
 		err = ns->joined ? 0 : read_state(r, ns, state);
 	}
 	if (!err && root_ns(r)->joined && data->nr > 1)
 		err = fail(-EOPNOTSUPP,
 			   "--join-ns time: the tree was in several time namespaces: that is not supported");
+	if (!err)
+		err = time_children_link(r);
 	restore_for_each_task(rt, r)
 		if (!err && restore_is_vm_peer(rt) && rt->ns[NS_TIME] != rt->mm_of->ns[NS_TIME])
 			err = fail(-EBADMSG,
@@ -241,63 +277,6 @@ static struct time_ns_state *state_of_root(struct restore *r)
 	return root_ns(r)->data;
 }
 
-/* The namespace that this process has unshared for its children. Its clocks start with their values at the dump. */
-static int set_offsets(const struct restore *r, const struct time_ns_state *state, const struct clocks *own_ahead)
-{
-	struct clocks now = clocks_now();
-	int64_t mono = state->stood.monotonic - now.monotonic + own_ahead->monotonic;
-	int64_t boot = state->stood.boottime - now.boottime + own_ahead->boottime;
-	int64_t mono_nsec = (mono % NSEC_IN_SEC + NSEC_IN_SEC) % NSEC_IN_SEC;
-	int64_t boot_nsec = (boot % NSEC_IN_SEC + NSEC_IN_SEC) % NSEC_IN_SEC;
-	char text[128];
-
-	snprintf(text, sizeof(text), "monotonic %ld %ld\nboottime %ld %ld\n", (mono - mono_nsec) / NSEC_IN_SEC,
-		 mono_nsec, (boot - boot_nsec) / NSEC_IN_SEC, boot_nsec);
-	return restore_write_own_proc(r, "timens_offsets", text);
-}
-
-struct time_creation {
-	struct restore *r;
-	struct ns *ns;
-	const struct clocks *own_ahead;
-	const char *step;
-};
-
-/* The namespace, which has no processes yet, has been unshared. */
-static int set_and_keep(void *arg)
-{
-	struct time_creation *c = arg;
-	int err, fd;
-
-	c->step = "set its offsets (/proc/self/timens_offsets)";
-	err = set_offsets(c->r, c->ns->data, c->own_ahead);
-	if (err)
-		return err;
-	c->step = "open /proc/self/ns/time_for_children";
-	fd = open_at(proc_root(), "self/ns/time_for_children", O_RDONLY, 0);
-	if (fd < 0)
-		return fd;
-	c->ns->fd = move_fd_above(fd, c->r->service_base);
-	if (c->ns->fd < 0)
-		close(fd);
-	return c->ns->fd < 0 ? c->ns->fd : 0;
-}
-
-/* By this process, or in a user namespace that it is outside of. */
-static int create_ns(struct time_creation *c)
-{
-	const struct restore *r = c->r;
-	const struct ns *owner = c->ns->owner, *at = restore_enters_late(r) ? NULL : restore_user_ns(r);
-
-	c->step = rights_may(&r->rights, RIGHT_NAMESPACES) ? "unshare(CLONE_NEWTIME)" :
-							     "unshare(CLONE_NEWTIME), which needs CAP_SYS_ADMIN";
-	if (!owner && at)
-		log_warn("a time namespace belonged to the user namespace of criu: now to that of the tree");
-	if (owner && owner != at)
-		return restore_run_in(&owner, 1, CLONE_NEWTIME, set_and_keep, c);
-	return unshare(CLONE_NEWTIME) < 0 ? -errno : set_and_keep(c);
-}
-
 static int create_all(struct restore *r, const char **ret_step)
 {
 	struct ns *ns;
@@ -307,12 +286,11 @@ static int create_all(struct restore *r, const char **ret_step)
 	*ret_step = "read the offsets of our own (/proc/self/timens_offsets)";
 	err = clocks_own_ahead(&own_ahead);
 	ns_for_each(ns, &r->plan.namespaces, NS_TIME) {
-		struct time_creation creation = { r, ns, &own_ahead, *ret_step };
-
 		if (err)
 			break;
-		err = create_ns(&creation);
-		*ret_step = creation.step;
+		if (((const struct time_ns_state *)ns->data)->creator)
+			continue;
+		err = time_ns_create(r, ns, &own_ahead, ret_step);
 	}
 	if (err)
 		return err;
@@ -384,14 +362,19 @@ static void start_clocks(struct restore *r)
 	}
 }
 
-/* The namespace of its creator, or of its nearest ancestor in the images: helpers are where they were forked. */
+/*
+ * The namespace of its creator, or for its children, or of its nearest ancestor in the images: helpers are where they were
+ * forked.
+ */
 static const struct time_ns_state *created_in(struct restore *r, const struct restore_task *rt)
 {
 	const struct restore_task *by = rt->creator;
+	const struct ns *next;
 
 	while (by && !state_of(by))
 		by = by->creator;
-	return by ? state_of(by) : state_of_root(r);
+	next = by ? time_children_early(r, by) : NULL;
+	return next ? next->data : by ? state_of(by) : state_of_root(r);
 }
 
 static int enter(const struct ns *ns)
@@ -402,15 +385,17 @@ static int enter(const struct ns *ns)
 static int time_ns_enter(struct restore *r, const struct restore_task *rt)
 {
 	const struct time_ns_state *state = state_of(rt);
+	int err;
 
 	/* --join-ns: its clocks are not those of the dump, so timers get the time that was left. */
 	if (root_ns(r)->joined)
 		return &rt->t == r->plan.tree.root ? enter(root_ns(r)) : 0;
 	if (&rt->t == r->plan.tree.root)
 		start_clocks(r);
-	if (!data_of(r)->clocks_continue || !state || state == created_in(r, rt))
+	if (!data_of(r)->clocks_continue || !state)
 		return 0;
-	return enter(rt->ns[NS_TIME]);
+	err = state == created_in(r, rt) ? 0 : enter(rt->ns[NS_TIME]);
+	return err ? err : time_children_at_birth(r, rt);
 }
 
 struct clocks time_ns_at_dump(const struct restore *r, const struct restore_task *rt)
