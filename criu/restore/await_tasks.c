@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include "kernel/proc_pid.h"
 #include "restore/await_tasks.h"
+#include "restore/restore.h"
 #include "run/interrupt.h"
 #include "run/progress.h"
 #include "run/restore.h"

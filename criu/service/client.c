@@ -83,3 +83,8 @@ int client_open_output(const struct client *client, int number)
 {
 	return open_number(client, number, O_WRONLY | O_NOCTTY | O_NONBLOCK);
 }
+
+int client_get_fd(const struct client *client, int number)
+{
+	return client->pidfd < 0 ? -ESRCH : sys_pidfd_getfd(client->pidfd, number);
+}

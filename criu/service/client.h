@@ -18,3 +18,5 @@ bool client_has_ended(const struct client *client);
 int client_open_dir(const struct client *client, int number);
 /* What it has open as @number, for writing (files and pipes). */
 int client_open_output(const struct client *client, int number);
+/* A copy of its descriptor @number, of any kind. */
+int client_get_fd(const struct client *client, int number);
