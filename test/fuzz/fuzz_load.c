@@ -21,6 +21,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv);
 static char top[] = "/dev/shm/fuzz_load.XXXXXX";
 static int top_fd = -1;
 static struct options opts;
+static struct rights rights;
 
 static void remove_top(void)
 {
@@ -37,8 +38,10 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 		abort();
 	atexit(remove_top);
 	opts.images_dir_fd = top_fd;
-	opts.shell_job = true;
-	if (log_init(LOG_ERROR))
+	opts.shell_job = opts.tcp_established = true;
+	/* Seeds are from other machines. */
+	opts.cpu_cap = CPU_CAP_NONE;
+	if (log_init(LOG_ERROR) || rights_probe(&rights))
 		abort();
 	log_to_fd(-1);
 	return 0;
@@ -113,6 +116,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fd = lowest_fd();
 	log_forget_errors();
 	r = restore_new(&opts);
+	r->rights = r->tool.rights = rights;
 	err = restore_open_images(r);
 	if (!err)
 		err = restore_load(r);
