@@ -7,7 +7,8 @@
 #include "net_show.h"
 
 /* Ports and their states. */
-#define STATES "PATH=/usr/sbin:/usr/bin:/sbin:/bin; bridge link | sed -E 's/^[0-9]+: ([^@:]*).* state ([a-z]*) .*/\\1 \\2/' | sort"
+#define STATES \
+	"PATH=/usr/sbin:/usr/bin:/sbin:/bin; bridge link | sed -E 's/^[0-9]+: ([^@:]*).* state ([a-z]*) .*/\\1 \\2/' | sort"
 
 static bool has(const char *port, const char *state)
 {
@@ -27,10 +28,11 @@ static void wait_for(const char *port, const char *state)
 }
 
 /* The blocked one of two connections between a bridge and the root. */
-#define LOOP "ip link add top address 02:00:00:00:00:01 type bridge stp_state 1 priority 1 forward_delay 200 hello_time 100;" \
-	     "ip link add low address 02:00:00:00:00:02 type bridge stp_state 1 forward_delay 200 hello_time 100;"              \
-	     "for i in 0 1; do ip link add t$i type veth peer name l$i; ip link set t$i master top; ip link set l$i master low;" \
-	     "ip link set t$i up; ip link set l$i up; done; ip link set top up; ip link set low up;"
+#define LOOP                                                                                                                \
+	"ip link add top address 02:00:00:00:00:01 type bridge stp_state 1 priority 1 forward_delay 200 hello_time 100;"    \
+	"ip link add low address 02:00:00:00:00:02 type bridge stp_state 1 forward_delay 200 hello_time 100;"               \
+	"for i in 0 1; do ip link add t$i type veth peer name l$i; ip link set t$i master top; ip link set l$i master low;" \
+	"ip link set t$i up; ip link set l$i up; done; ip link set top up; ip link set low up;"
 
 int main(int argc, char **argv)
 {

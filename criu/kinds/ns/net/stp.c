@@ -10,8 +10,10 @@
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <netlink/msg.h>
+#include <netlink/socket.h>
+#include <poll.h>
 #include <string.h>
-#include <time.h>
+#include <sys/socket.h>
 #include "attributes.h"
 #include "internal.h"
 #include "stp.h"
@@ -20,9 +22,8 @@
 #ifndef IFF_LOWER_UP
 #define IFF_LOWER_UP (1u << 16)
 #endif
-/* A carrier is there, and the kernel is about to notice it: at most a second, on an idle machine. */
-#define WAIT_MS 1
-#define WAITS 10000
+/* A carrier is there, and the kernel is about to notice it: after a second at most, if it has time. */
+#define WAIT_MS 20000
 
 static int state_in(const struct nlattr *linkinfo)
 {
@@ -113,25 +114,47 @@ static int see_port(struct nlmsghdr *message, void *arg)
 	return 0;
 }
 
+static int look_at_ports(const struct net_state *state, bool *ret_any)
+{
+	const struct ifinfomsg head = { .ifi_family = AF_UNSPEC };
+	struct waiting waiting = { .state = state };
+	int err =
+		route_list(state->route, &(struct route_query){ RTM_GETLINK, &head, sizeof(head), see_port, &waiting });
+
+	*ret_any = waiting.any;
+	return err ? fail(err, "states of the ports of bridges") : 0;
+}
+
+/* For a message about a device; there may be several. */
+static bool wait_for_change(struct nl_sock *changes)
+{
+	struct pollfd p = { .fd = netlink_fd(changes), .events = POLLIN };
+	char byte;
+
+	if (poll(&p, 1, WAIT_MS) <= 0)
+		return false;
+	while (recv(p.fd, &byte, 1, MSG_DONTWAIT) >= 0 || errno == ENOBUFS)
+		;
+	return true;
+}
+
 /* Until those that have a carrier forward. */
 static int wait_for_ports(const struct net_state *state)
 {
-	const struct timespec moment = { .tv_nsec = WAIT_MS * 1000 * 1000 };
-	const struct ifinfomsg head = { .ifi_family = AF_UNSPEC };
+	_cleanup_netlink_ struct nl_sock *changes = NULL;
+	bool any, changed = true;
+	int err = route_open(&changes);
 
-	for (int i = 0; i < WAITS; i++) {
-		struct waiting waiting = { .state = state };
-		int err = route_list(state->route,
-				     &(struct route_query){ RTM_GETLINK, &head, sizeof(head), see_port, &waiting });
-
-		if (err)
-			return fail(err, "states of the ports of bridges");
-		if (!waiting.any)
-			return 0;
-		nanosleep(&moment, NULL);
-	}
-	log_warn("network namespace %u: a port of a bridge is slow to go up", state->ns->id);
-	return 0;
+	if (!err && nl_socket_add_memberships(changes, RTNLGRP_LINK, 0))
+		err = -EIO;
+	if (err)
+		return fail(err, "wait for the ports of bridges");
+	do
+		err = look_at_ports(state, &any);
+	while (!err && any && (changed = wait_for_change(changes)));
+	if (!changed)
+		log_warn("network namespace %u: a port of a bridge does not go up", state->ns->id);
+	return err;
 }
 
 /* ---- requests ---- */
