@@ -146,17 +146,20 @@ static int write_end(struct stream_out *s)
 /* Bytes leave the pipe in the system call that sends them, so that it shows what has not been sent if we are killed. */
 static int send_end(struct stream_out *s)
 {
+	size_t sent = 0;
 	int err = 0;
 
-	while (!err) {
+	/* No waiting once it has been sent: there is nothing to interrupt any more. */
+	while (!err && sent < s->end_len) {
 		ssize_t n;
 
 		err = stream_out_wait(s, s->end_to);
 		if (err)
 			break;
-		n = splice(s->end_fd, NULL, s->end_to, NULL, s->end_len, SPLICE_F_NONBLOCK);
+		n = splice(s->end_fd, NULL, s->end_to, NULL, s->end_len - sent, SPLICE_F_NONBLOCK);
 		if (!n)
 			break;
+		sent += n > 0 ? (size_t)n : 0;
 		if (n < 0 && errno == EINVAL)
 			return write_end(s);
 		if (n < 0 && errno != EAGAIN && errno != EINTR)

@@ -101,13 +101,16 @@ static int send_but_end(struct stream_out *s, const struct image_bytes *inventor
 	return err ? failed(s, image, err) : 0;
 }
 
-/* Out of the pipe; if it is not there any more, the streamer has it. */
-static bool take_back_end(const struct image_out *image)
+/*
+ * Out of the pipe; if it is not there any more, the streamer has it. Back to where it came from, in one system call: if we are killed then,
+ * it has not been sent (stream_out_end()).
+ */
+static bool take_back_end(const struct stream_out *s, const struct image_out *image)
 {
-	_cleanup_close_ int fd = proc_fd_open(image->fd, O_RDONLY | O_NONBLOCK);
-	char byte;
+	_cleanup_close_ int from = proc_fd_open(image->fd, O_RDONLY | O_NONBLOCK);
+	_cleanup_close_ int to = proc_fd_open(s->end_fd, O_WRONLY | O_NONBLOCK);
 
-	return fd >= 0 && read(fd, &byte, 1) == 1;
+	return from >= 0 && to >= 0 && splice(from, NULL, to, NULL, 1, SPLICE_F_NONBLOCK) == 1;
 }
 
 static int seal(struct stream_out *s, int err)
@@ -118,7 +121,7 @@ static int seal(struct stream_out *s, int err)
 		err = failed(s, image, err);
 	} else if (image->own) {
 		err = wait_until_read(s, image);
-		if (err == -EINTR && !take_back_end(image))
+		if (err == -EINTR && !take_back_end(s, image))
 			err = 0;
 	}
 	drop(s, image);
