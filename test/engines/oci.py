@@ -40,13 +40,13 @@ class Container:
         spec(self.bundle, self.root, change)
         self.guest = Guest(self.root)
 
-    def call(self, command, *options, check=True, more=()):
+    def call(self, command, *options, check=True, more=(), inside=()):
         """With /dev/null as its standard descriptors, which the container inherits."""
         log = tmp("engine.log")
         if os.path.exists(log):
             os.unlink(log)
         # runc's -d leaves its descriptors to the container
-        code, text = run(["sh", "-c", 'exec "$@" </dev/null >"$0" 2>&1', tmp("engine.out") if command in ("state",) else "/dev/null",
+        code, text = run([*inside, "sh", "-c", 'exec "$@" </dev/null >"$0" 2>&1', tmp("engine.out") if command in ("state",) else "/dev/null",
                           PROGRAM, "--root", tmp("engine-state"), "--log", log, command, *options, self.name, *more])
         text += text_of(tmp("engine.out")) if command == "state" else ""
         text += text_of(log)
@@ -233,6 +233,50 @@ def user_namespace():
     c.gone()
 
 
+# Executes the rest of the command line as root of a new user namespace, which has the same ids.
+IN_USER_NAMESPACE = """
+import ctypes, os, sys
+(r, w), (ready, go) = os.pipe(), os.pipe()
+pid = os.fork()
+if not pid:
+    if ctypes.CDLL(None).unshare(0x10000000):
+        os._exit(99)
+    os.write(w, b"x")
+    os.read(ready, 1)
+    os.execvp(sys.argv[1], sys.argv[1:])
+os.close(w)
+if os.read(r, 1):
+    for name in "uid_map", "gid_map":
+        with open(f"/proc/{pid}/{name}", "w") as f:
+            f.write("0 0 65536")
+os.write(go, b"x")
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+
+
+def started_in_a_user_namespace():
+    """The engine itself was in one, as without root. There it is told what criu lacks; outside it can do both."""
+    c = Container("c12", lambda config: config["linux"].update(resources={}))
+    inside = ["python3", put("inside.py", IN_USER_NAMESPACE)]
+    c.call("run", "-d", "--bundle", c.bundle, inside=inside)
+    c.guest.begins()
+    user = os.readlink(f"/proc/{c.pid()}/ns/user")
+    want(user != os.readlink("/proc/self/ns/user"), "the container is in our user namespace")
+    where = ("--image-path", tmp("images-inside"), "--work-path", f"{c.bundle}/work")
+    again = ["nsenter", f"--user=/proc/{c.pid()}/ns/user", "--preserve-credentials"]
+    code, text = c.call("checkpoint", *where, check=False, inside=again)
+    want(code and "run criu as root" in c.log("dump.log"), f"{code}: {text}; {c.log('dump.log')}")
+    want(c.state() == "running", c.state())
+    c.guest.goes_on()
+    for n in range(2):
+        c.checkpoint(f"images-nested{n}")
+        before = c.guest.number()
+        c.restore(f"images-nested{n}")
+        want(os.readlink(f"/proc/{c.pid()}/ns/user") not in (user, os.readlink("/proc/self/ns/user")), "its user namespace")
+        c.guest.goes_on(before)
+    c.end()
+
+
 class Console:
     """Where the engine sends the master of the container's terminal."""
 
@@ -310,7 +354,7 @@ def damaged_images():
 
 
 CASES = (checkpoint_and_restore_thrice, leave_running, pre_dumps, connection, bind_mounts_and_masked_files, host_of_another_name,
-         cgroup_modes, user_namespace, terminal, lazy_pages_at_a_port_in_use, damaged_images)
+         cgroup_modes, user_namespace, started_in_a_user_namespace, terminal, lazy_pages_at_a_port_in_use, damaged_images)
 
 
 def main(program, without=()):
