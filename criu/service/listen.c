@@ -94,7 +94,7 @@ int listen_open(const struct options *opts, const char **ret_path)
 		return fail(-errno, "socket");
 	err = bind_private(sock, &address, opts->socket_mode);
 	if (err)
-		return fail(err, "--address %s", path);
+		return fail(err, "--address %s%s", path, err == -ENOENT ? " (create its directory first)" : "");
 	if (listen(sock, BACKLOG) < 0) {
 		err = -errno;
 		unlink(path);
