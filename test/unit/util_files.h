@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "util/fds.h"
 
 /* Creates or truncates the file. 0 or a negative errno. */
