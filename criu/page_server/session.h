@@ -12,8 +12,8 @@ struct page_session_outcome {
 
 /*
  * Serves the client until it ends the session. 0: everything that it has sent is saved, under its name; otherwise a negative
- * errno, logged, and nothing remains; but if a client went on after the answer that its pages are saved, these remain.
- * @shared: other processes may have the socket, and use it after us (--ps-socket).
+ * errno, logged, and nothing remains; -EPROTO from a client that went on after the response that its pages are saved: these
+ * remain. @shared: other processes may have the socket, and use it after us (--ps-socket).
  */
 int page_session_serve(struct connection *connection, struct images *images, bool shared,
 		       struct page_session_outcome *outcome);

@@ -2,7 +2,7 @@
 /*
  * What a client sends to a page server. The input has only messages: the content of short runs is added. After a session that
  * succeeded the images can be read, and are those of the checksums beside them; after any other one there are none, unless the
- * client has got the answer that they are saved.
+ * client was notified that they are saved.
  */
 #include <dirent.h>
 #include <endian.h>
