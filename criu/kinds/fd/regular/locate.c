@@ -11,6 +11,8 @@
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
+#include "kernel/mountinfo.h"
+#include "kernel/proc_pid.h"
 #include "kinds/fd/regular/internal.h"
 #include "run/path.h"
 #include "util/fds.h"
@@ -192,9 +194,54 @@ void regular_external_name(int local, const struct stat *st, char *ret_name, siz
 	snprintf(ret_name, size, "file[%llx:%lx]", (unsigned long long)sx.stx_mnt_id, (unsigned long)st->st_ino);
 }
 
+#define DETACHED                                                                                             \
+	"%s is the root of a mount that is attached nowhere (open_tree(2), fsmount(2)), or only in a mount " \
+	"namespace outside of the tree, and cannot be saved: attach it, or close it"
 #define HIDDEN                                                                                                       \
 	"%s leads to another file now (something is mounted over it, its mount is detached, or it is on a mount of " \
 	"another mount namespace)"
+
+#ifndef STATX_ATTR_MOUNT_ROOT
+#define STATX_ATTR_MOUNT_ROOT 0x2000
+#endif
+
+/* Of the tree, or where this program is. */
+static bool is_mounted(const struct dump *dump, int mnt_id)
+{
+	_cleanup_mountinfo_ struct mountinfo own = { 0 };
+	_cleanup_proc_ struct proc self = PROC_CLOSED;
+
+	return mountinfo_find(&dump->mounts, mnt_id) || proc_open_self(&self) || mountinfo_read(&self, &own) ||
+	       mountinfo_find(&own, mnt_id);
+}
+
+/*
+ * What /proc shows of a mount that is attached nowhere is a path in it, which may lead to the same file on a mount that is attached:
+ * open_tree(2), fsmount(2).
+ */
+static bool is_detached_mount(const struct dump *dump, const struct subject *s)
+{
+	struct statx sx = { 0 };
+
+	return (S_ISDIR(s->st.st_mode) || s->flags & O_PATH) &&
+	       !statx(s->local, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &sx) &&
+	       sx.stx_mask & STATX_MNT_ID && sx.stx_attributes & STATX_ATTR_MOUNT_ROOT &&
+	       !is_mounted(dump, (int)sx.stx_mnt_id);
+}
+
+static void refuse_detached(struct dump *dump, const struct subject *s)
+{
+	char name[64];
+
+	regular_external_name(s->local, &s->st, name, sizeof(name));
+	if (s->fd < 0)
+		dump_blocker(dump, s->task, s->fd, DETACHED, s->link);
+	else
+		dump_blocker(dump, s->task, s->fd,
+			     DETACHED
+			     "; --external '%s' leaves it out, to be replaced at restore with --inherit-fd 'fd[N]:%s'",
+			     s->link, name, name);
+}
 
 /* A file whose path in /proc leads to another file. */
 static int refuse_hidden(struct dump *dump, const struct subject *s, const char *path)
@@ -263,6 +310,10 @@ int regular_name(struct dump *dump, const struct subject *s, uint32_t id, const 
 	if (!regular_dump_data(dump) || !name)
 		return fail(-ENOMEM, "name of a file");
 	*ret_name = name;
+	if (is_detached_mount(dump, s)) {
+		refuse_detached(dump, s);
+		return 0;
+	}
 	if (name_leads_to(dump, s, name) && !is_silly_renamed(s, name)) {
 		proc_file_check(dump, s, name);
 		return 0;
