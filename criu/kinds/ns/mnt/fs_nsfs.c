@@ -14,6 +14,7 @@
 #include "kinds/ns/mnt/content.h"
 #include "kinds/ns/mnt/mount.h"
 #include "run/dump.h"
+#include "run/outside.h"
 #include "run/restore.h"
 #include "util/fds.h"
 #include "util/log.h"
@@ -35,10 +36,17 @@ static enum ns_type type_of_root(const char *root, uint64_t *ret_ino)
 	return NS_TYPES;
 }
 
+/* It has a first process, by which it is found. */
+static bool is_nested(const struct ns *ns)
+{
+	return ns && ns->type == NS_PID && ns->depth && ns->init && ns->init->state != TASK_DEAD;
+}
+
 /* A mount namespace cannot be bound in one that is older, and time namespaces do not exist yet when mounts are made. */
 static bool can_be_bound(const struct ns *ns, enum ns_type type, const struct ns *pid_of_root)
 {
-	return type != NS_MNT && type != NS_TIME && (type != NS_PID || !ns || ns->own || ns == pid_of_root);
+	return type != NS_MNT && type != NS_TIME &&
+	       (type != NS_PID || !ns || ns->own || ns == pid_of_root || is_nested(ns));
 }
 
 /* ---- dump ---- */
@@ -103,6 +111,7 @@ int nsfs_load(struct restore *r, const struct ns *mnt, struct mount *mount)
 	const struct ns *ns = type == NS_TYPES ? NULL : ns_of(r, mount, type);
 	bool own = type != NS_TYPES && mount->entry->ns_id == ns_own_id(type);
 
+	mount->binds_nested = !own && is_nested(ns);
 	if (mount->entry->has_ns_id && (own || ns) &&
 	    can_be_bound(own ? NULL : ns, type, restore_task_of(r->plan.tree.root)->ns[NS_PID]))
 		return 0;
@@ -138,8 +147,12 @@ int nsfs_open(struct restore *r, const struct mount *mount)
 	const struct ns *ns = ns_of(r, mount, type);
 	int from = mount->given >= 0 ? mount->given : ns ? ns->fd : -1, fd;
 	/* The pid namespace of the first process, which we are. */
-	_cleanup_close_ int self = from < 0 ? open_self(type) : -1;
+	_cleanup_close_ int self = from >= 0	       ? -1 :
+				   mount->binds_nested ? outside_open_pid_ns(r, ns->init->pid, O_RDONLY) :
+							 open_self(type);
 
+	if (from < 0 && self < 0)
+		return fail(self, "mount %s: open a namespace", MOUNT_NAME(mount));
 	fd = open_tree(from < 0 ? self : from, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	return fd < 0 ? fail(-errno, "mount %s: bind a namespace", MOUNT_NAME(mount)) : fd;
 }

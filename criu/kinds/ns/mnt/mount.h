@@ -54,6 +54,7 @@ struct mount {
 	bool attached; /* restore: or, if it is deferred, ready for that */
 	bool deferred; /* restore: it needs the pid namespace, or lies below one that does */
 	bool of_nested; /* ... a nested one, so that it has to wait until all tasks exist */
+	bool binds_nested; /* restore: it is the file of a nested pid namespace: fs_nsfs.c */
 	unsigned covered; /* restore: by so many mounts of the host in the same place */
 	bool left_out; /* restore: hides.h */
 	bool outer_group; /* restore: its group, or master, is that of the mount of the host that it is copied from */

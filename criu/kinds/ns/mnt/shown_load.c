@@ -39,12 +39,12 @@ int mount_load_shown(struct restore *r, struct mount *mount)
 
 bool mount_waits(const struct mount *mount)
 {
-	return mount->fs->type && (mount->fs->type->of_pid_ns || mount->fs->shown);
+	return mount->binds_nested || (mount->fs->type && (mount->fs->type->of_pid_ns || mount->fs->shown));
 }
 
 bool mount_shows_nested(const struct mount *mount)
 {
-	return mount->fs->shown && mount->fs->shown->type == NS_PID;
+	return mount->binds_nested || (mount->fs->shown && mount->fs->shown->type == NS_PID);
 }
 
 /* ---- proc: by a process in the pid namespace, which has a number there for a moment ---- */
