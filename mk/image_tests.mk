@@ -3,7 +3,7 @@
 # image-fuzz` runs each target for FUZZ_SECONDS.
 IMAGE_MODULE_SRC   := $(wildcard criu/image/*.c) criu/util/arena.c criu/util/fds.c criu/util/crc32c.c criu/util/proc_root.c criu/util/$(ARCH)/crc32c_cpu.c criu/util/hash.c criu/util/str.c
 IMAGE_MODULE_OBJS  := $(IMAGE_MODULE_SRC:%.c=$(BUILD)/obj/%.o)
-IMAGE_TEST_HELPERS := test/unit/image_helper.c test/unit/memory_store.c
+IMAGE_TEST_HELPERS := test/unit/image_helper.c test/unit/memory_store_helper.c
 IMAGE_TEST_SRC   := $(filter-out $(IMAGE_TEST_HELPERS),$(wildcard test/unit/image_*.c))
 IMAGE_UNIT_TESTS := $(IMAGE_TEST_SRC:%.c=$(BUILD)/%)
 IMAGE_FUZZ       := $(patsubst %.c,$(BUILD)/%,$(wildcard test/fuzz/fuzz_framing*.c))

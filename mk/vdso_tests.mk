@@ -7,7 +7,7 @@ VDSO_MODULE_SRC   := criu/memory/vdso.c criu/memory/vdso_elf.c criu/memory/$(ARC
 	criu/memory/image_source.c criu/memory/page_view.c criu/memory/image_sink.c criu/memory/ordered_sink.c criu/memory/copy_pages.c \
 	criu/memory/kept_runs.c criu/memory/compress_sink.c criu/memory/codec.c criu/memory/block_reader.c criu/memory/turns.c \
 	criu/memory/scan_pages.c criu/memory/classify_pages.c criu/memory/lazy_rule.c criu/memory/track_soft_dirty.c criu/memory/track_areas.c \
-	criu/run/stats.c test/unit/image_helper.c test/unit/memory_store.c \
+	criu/run/stats.c test/unit/image_helper.c test/unit/memory_store_helper.c \
 	$(wildcard criu/image/*.c criu/util/*.c criu/util/$(ARCH)/*.c) criu/kernel/maps.c criu/kernel/proc_pid.c criu/kernel/proc_stat.c criu/kernel/proc_status.c \
 	criu/kernel/scan.c criu/kernel/pagemap_scan.c criu/kernel/shm.c
 VDSO_MODULE_OBJS  := $(VDSO_MODULE_SRC:%.c=$(BUILD)/test/vdso/%.o)
