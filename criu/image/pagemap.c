@@ -9,44 +9,11 @@
 #include "base/bits.h"
 #include "base/cleanup.h"
 #include "image/pagemap_blocks.h"
+#include "image/pagemap_processes.h"
 #include "image/pagemap_sums.h"
 #include "image/reader.h"
 #include "image/store_ops.h"
 #include "pagemap.pb-c.h"
-
-/* Appends an uninitialised run; NULL if out of memory. */
-static struct pagemap_run *append_run(struct pagemap *map)
-{
-	if (map->nr_runs == map->cap_runs) {
-		size_t cap = map->cap_runs ? 2 * map->cap_runs : 64;
-		struct pagemap_run *grown = reallocarray(map->runs, cap, sizeof(*grown));
-
-		if (!grown)
-			return NULL;
-		map->runs = grown;
-		map->cap_runs = cap;
-	}
-	return &map->runs[map->nr_runs++];
-}
-
-void pagemap_close_sources(struct pagemap *map)
-{
-	for (size_t i = 0; i < map->nr_sources; i++)
-		cleanup_close(&map->sources[i]);
-}
-
-void pagemap_free(struct pagemap *map)
-{
-	if (!map)
-		return;
-	pagemap_close_sources(map);
-	pagemap_blocks_free(map);
-	pagemap_sums_free(map);
-	if (map->sources != &map->own_source)
-		free(map->sources);
-	free(map->runs);
-	free(map);
-}
 
 int pagemap_source(const struct pagemap *map, const struct pagemap_run *run)
 {
@@ -65,21 +32,6 @@ uint64_t pagemap_present(const struct pagemap *map)
 	for (size_t i = 0; i < map->nr_runs; i++)
 		pages += map->runs[i].flags & PAGEMAP_PRESENT ? map->runs[i].nr_pages : 0;
 	return pages;
-}
-
-const struct pagemap_run *pagemap_find(const struct pagemap *map, uint64_t vaddr)
-{
-	size_t low = 0, high = map->nr_runs;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (run_end(&map->runs[middle]) <= vaddr)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < map->nr_runs ? &map->runs[low] : NULL;
 }
 
 /* Images from before there were flags have only `in_parent`, and the count in `compat_nr_pages`. */
@@ -101,7 +53,7 @@ static int add_entry(struct image_reader *img, struct pagemap *map, const Pagema
 	int err;
 
 	if (flags & ~PAGEMAP_FLAGS || (flags & PAGEMAP_PARENT && flags & PAGEMAP_PRESENT) ||
-	    (flags & PAGEMAP_ALIGNED && !(flags & PAGEMAP_PRESENT)))
+	    (flags & PAGEMAP_ALIGNED && !(flags & PAGEMAP_PRESENT)) || (entry->of_process && !(flags & PAGEMAP_PARENT)))
 		return image_refuse(img, "unknown flags %#x", flags);
 	err = pagemap_blocks_check(img, entry);
 	if (err)
@@ -117,10 +69,12 @@ static int add_entry(struct image_reader *img, struct pagemap *map, const Pagema
 	*end = run_ends;
 	if (!nr_pages)
 		return 0;
-	run = append_run(map);
+	run = pagemap_append_run(map);
 	if (!run)
 		return -ENOMEM;
-	*run = (struct pagemap_run){ .vaddr = entry->vaddr, .nr_pages = nr_pages, .flags = flags };
+	*run = (struct pagemap_run){
+		.vaddr = entry->vaddr, .nr_pages = nr_pages, .flags = flags, .of_process = entry->of_process
+	};
 	err = pagemap_sums_load(img, map, entry, run);
 	if (err)
 		return err;
@@ -194,7 +148,7 @@ int pagemap_keep(const struct pagemap *map, struct arena *arena, struct pagemap 
 {
 	struct pagemap *kept = NULL;
 
-	if (map->nr_sources == 1) {
+	if (map->nr_sources == 1 + map->nr_others) {
 		kept = arena_alloc(arena, sizeof(*kept));
 		if (!kept)
 			return -ENOMEM;
@@ -203,6 +157,11 @@ int pagemap_keep(const struct pagemap *map, struct arena *arena, struct pagemap 
 		if (!kept->runs)
 			return -ENOMEM;
 		memcpy(kept->runs, map->runs, map->nr_runs * sizeof(*kept->runs));
+		kept->others = arena_alloc(arena, (map->nr_others + 1) * sizeof(*kept->others));
+		if (!kept->others)
+			return -ENOMEM;
+		for (size_t i = 0; i < map->nr_others; i++)
+			kept->others[i] = map->others[i];
 		kept->sources = NULL;
 		kept->first_blocks = NULL;
 		kept->first_sums = NULL;
@@ -221,7 +180,8 @@ int pagemap_reopen(struct image_store *dir, const struct pagemap *kept, struct p
 	ret_map->borrowed = true;
 	ret_map->own_source = -1;
 	ret_map->sources = &ret_map->own_source;
-	return open_pages(dir, ret_map, "the page map");
+	ret_map->nr_sources = 1;
+	return open_pages(dir, ret_map, "the page map") ?: pagemap_reopen_others(dir, ret_map);
 }
 
 /* Loads one directory's page map; its only source is its own pages image. */
@@ -234,6 +194,7 @@ static int load_level(struct image_store *dir, enum image_type type, uint64_t id
 
 	if (!map)
 		return image_store_fail(dir, -ENOMEM, "out of memory");
+	map->id = id;
 	map->sources = &map->own_source;
 	map->own_source = -1;
 	map->nr_sources = 1;
@@ -261,7 +222,7 @@ int pagemap_load_own(struct image_store *dir, enum image_type type, uint64_t id,
 static bool wants_parent(const struct pagemap *map)
 {
 	for (size_t i = 0; i < map->nr_runs; i++)
-		if (map->runs[i].flags & PAGEMAP_PARENT)
+		if (map->runs[i].flags & PAGEMAP_PARENT && !map->runs[i].of_process)
 			return true;
 	return false;
 }
@@ -282,7 +243,7 @@ static int resolve_run(struct pagemap *map, const struct pagemap_run *run, const
 			*ret_lacks = at;
 			return -EBADMSG;
 		}
-		piece = append_run(map);
+		piece = pagemap_append_run(map);
 		if (!piece)
 			return -ENOMEM;
 		*piece = (struct pagemap_run){
@@ -338,7 +299,7 @@ static int resolve_level(struct image_store *dir, struct pagemap *map, struct pa
 			err = resolve_run(map, &runs[i], parent, &next, &lacks);
 			continue;
 		}
-		copy = append_run(map);
+		copy = pagemap_append_run(map);
 		if (copy)
 			*copy = runs[i];
 		else
@@ -382,7 +343,7 @@ static int load_link(struct chain *chain, struct image_store *dir, enum image_ty
 	if (err)
 		return err;
 	dirs[chain->nr++] = dir;
-	return 0;
+	return pagemap_resolve_processes(dir, type, maps[chain->nr - 1], load_level);
 }
 
 static int load_chain(struct chain *chain, struct image_store *dir, enum image_type type, uint64_t id)
@@ -440,6 +401,10 @@ int pagemap_load(struct image_store *dir, enum image_type type, uint64_t id, str
 	if (type != IMAGE_PAGEMAP && type != IMAGE_SHMEM_PAGEMAP)
 		return image_store_fail(dir, -EINVAL, "type %d is not a page map", (int)type);
 	err = load_chain(&chain, dir, type, id);
+	for (size_t i = 0; !err && chain.nr > 1 && i < chain.nr; i++)
+		if (chain.maps[i]->nr_others)
+			err = image_store_fail(dir, -EOPNOTSUPP,
+					       "pages of another process and of a parent directory in one chain");
 	for (size_t i = chain.nr; !err && i-- > 1;)
 		err = resolve_level(dir, chain.maps[i - 1], chain.maps[i]);
 	if (!err)

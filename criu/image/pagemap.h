@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "image/pagemap_parts.h"
 #include "image/pagemap_run.h"
 #include "image/store.h"
 #include "util/arena.h"
@@ -20,23 +21,18 @@
 int pagemap_load(struct image_store *dir, enum image_type type, uint64_t id, struct pagemap **ret_map);
 /* The same without the parents: PARENT runs stay as they are. */
 int pagemap_load_own(struct image_store *dir, enum image_type type, uint64_t id, struct pagemap **ret_map);
-/* NULL is allowed. */
-void pagemap_free(struct pagemap *map);
 /*
- * Copies a map into @arena, without its descriptors, for pagemap_reopen(). Only if it has a single source: *ret_map is
+ * Copies a map into @arena, without its descriptors, for pagemap_reopen(). Only if it needs no parent: *ret_map is
  * NULL otherwise. Checksums are not copied: pages are verified before (memory/verify_pages.h).
  */
 int pagemap_keep(const struct pagemap *map, struct arena *arena, struct pagemap **ret_map);
 /* The map again, with a descriptor of its own; @ret_map is a struct of the caller's. The runs remain those of @kept. */
 int pagemap_reopen(struct image_store *dir, const struct pagemap *kept, struct pagemap *ret_map);
-void pagemap_close_sources(struct pagemap *map);
 
 /* Descriptor of the pages image that contains a PRESENT run; borrowed, for pread, splice or mmap. */
 int pagemap_source(const struct pagemap *map, const struct pagemap_run *run);
 /* The number of its PRESENT pages. */
 uint64_t pagemap_present(const struct pagemap *map);
-/* The run that contains `vaddr`, or the next one; NULL if there is none. */
-const struct pagemap_run *pagemap_find(const struct pagemap *map, uint64_t vaddr);
 
 struct pagemap_writer;
 
@@ -55,6 +51,9 @@ int pagemap_add(struct pagemap_writer *map, uint64_t vaddr, uint64_t nr_pages, u
 /* The same for PRESENT pages with a checksum (CRC-32C) for each. */
 int pagemap_add_summed(struct pagemap_writer *map, uint64_t vaddr, uint64_t nr_pages, uint32_t flags,
 		       const uint32_t *sums);
+/* Pages that the map of another process of these images has at the same addresses, itself; @flags: PARENT, and perhaps LAZY. */
+int pagemap_add_of_process(struct pagemap_writer *map, uint64_t vaddr, uint64_t nr_pages, uint32_t flags,
+			   uint32_t of_process);
 /* A run of PRESENT pages in blocks; its payload is @sizes->total bytes of the pages image. */
 int pagemap_add_blocks(struct pagemap_writer *map, uint64_t vaddr, uint64_t nr_pages, uint32_t flags,
 		       const struct pagemap_block_sizes *sizes);
@@ -62,12 +61,6 @@ int pagemap_add_blocks(struct pagemap_writer *map, uint64_t vaddr, uint64_t nr_p
 int pagemap_close(struct pagemap_writer *map);
 /* As image_discard(). NULL is allowed. */
 void pagemap_discard(struct pagemap_writer *map);
-
-static inline void cleanup_pagemap(struct pagemap **map)
-{
-	pagemap_free(*map);
-}
-#define _cleanup_pagemap_ __attribute__((cleanup(cleanup_pagemap)))
 
 static inline void cleanup_pagemap_writer(struct pagemap_writer **map)
 {

@@ -64,14 +64,22 @@ struct pagemap_run {
 	const struct pagemap_blocks *blocks;
 	uint64_t skip; /* and the run begins so many pages after that one's first */
 	const uint32_t *sums; /* of each of its pages (CRC-32C); NULL: there are none */
+	uint32_t of_process; /* whose page map, of the same images, has these pages; 0: this one */
+};
+
+/* The pages image of another process's page map. */
+struct pagemap_other {
+	uint32_t pages_id;
+	uint64_t base, bytes; /* as in struct pagemap */
 };
 
 /*
  * Sorted runs that do not overlap, each within its pages image. Runs that the image marks PARENT are resolved: here
- * they are PRESENT with the source of an older directory, and split where the parents' runs end. Runs that are neither
- * (LAZY only: the pages are still on the page server) are unchanged.
+ * they are PRESENT with the source of an older directory, and split where the parents' runs end. So are those
+ * of another process of the same images (pagemap_processes.h). Runs that are neither (LAZY only: the pages are still on the page server) are unchanged.
  */
 struct pagemap {
+	uint64_t id;
 	uint32_t pages_id; /* of this directory's own pages image */
 	size_t nr_runs, cap_runs;
 	struct pagemap_run *runs;
@@ -79,6 +87,8 @@ struct pagemap {
 	int *sources; /* descriptors, -1 if no run needs it; 0 is this directory, 1 its parent, ... */
 	int own_source; /* where @sources points if there is one */
 	uint64_t base, bytes; /* of its own pages image: where it begins, and how much of it is needed */
+	struct pagemap_other *others; /* of the last @nr_others sources: owned, unless @borrowed */
+	size_t nr_others;
 	bool borrowed; /* @runs belong to another one */
 	bool has_blocks;
 	struct pagemap_blocks *first_blocks; /* owned */

@@ -17,6 +17,7 @@ struct pagemap_writer {
 	/* The last run, which may still grow; empty while nr_pages is 0. */
 	uint64_t vaddr, nr_pages;
 	uint32_t flags;
+	uint32_t of_process;
 	/* Of its pages, if they have any. */
 	uint32_t *sums;
 	size_t nr_sums, cap_sums;
@@ -91,6 +92,8 @@ static int write_last_run(struct pagemap_writer *map)
 	entry.flags = map->flags;
 	entry.has_nr_pages = true;
 	entry.nr_pages = map->nr_pages;
+	entry.has_of_process = map->of_process != 0;
+	entry.of_process = map->of_process;
 	entry.n_page_checksums = map->nr_sums;
 	entry.page_checksums = map->sums;
 	return image_write_record(map->img, &entry.base);
@@ -114,6 +117,19 @@ static int add_sums(struct pagemap_writer *map, const uint32_t *sums, uint64_t n
 	return 0;
 }
 
+/* The last run is complete: another one begins. */
+static int begin_run(struct pagemap_writer *map, uint64_t vaddr, uint64_t nr_pages, uint32_t flags, uint32_t of_process)
+{
+	int err = write_last_run(map);
+
+	map->vaddr = vaddr;
+	map->nr_pages = nr_pages;
+	map->flags = flags;
+	map->of_process = of_process;
+	map->nr_sums = 0;
+	return err;
+}
+
 int pagemap_add(struct pagemap_writer *map, uint64_t vaddr, uint64_t nr_pages, uint32_t flags)
 {
 	return pagemap_add_summed(map, vaddr, nr_pages, flags, NULL);
@@ -130,16 +146,28 @@ int pagemap_add_summed(struct pagemap_writer *map, uint64_t vaddr, uint64_t nr_p
 	    vaddr + bytes < vaddr)
 		return image_store_fail(map->dir, -EINVAL, "page map: invalid run of %lu pages at %#lx with flags %#x",
 					(unsigned long)nr_pages, (unsigned long)vaddr, flags);
-	if (map->nr_pages && vaddr == end && flags == map->flags && !sums == !map->nr_sums) {
+	if (map->nr_pages && vaddr == end && flags == map->flags && !map->of_process && !sums == !map->nr_sums) {
 		map->nr_pages += nr_pages;
 		return sums ? add_sums(map, sums, nr_pages) : 0;
 	}
-	err = write_last_run(map);
-	map->vaddr = vaddr;
-	map->nr_pages = nr_pages;
-	map->flags = flags;
-	map->nr_sums = 0;
+	err = begin_run(map, vaddr, nr_pages, flags, 0);
 	return err || !sums ? err : add_sums(map, sums, nr_pages);
+}
+
+int pagemap_add_of_process(struct pagemap_writer *map, uint64_t vaddr, uint64_t nr_pages, uint32_t flags,
+			   uint32_t of_process)
+{
+	uint64_t end = map->vaddr + map->nr_pages * PAGE_SZ;
+
+	if (!nr_pages || vaddr % PAGE_SZ || vaddr < end || !of_process ||
+	    (flags & ~(uint32_t)PAGEMAP_LAZY) != PAGEMAP_PARENT)
+		return image_store_fail(map->dir, -EINVAL, "page map: invalid run of %lu pages of process %u at %#lx",
+					(unsigned long)nr_pages, of_process, (unsigned long)vaddr);
+	if (map->nr_pages && vaddr == end && flags == map->flags && of_process == map->of_process) {
+		map->nr_pages += nr_pages;
+		return 0;
+	}
+	return begin_run(map, vaddr, nr_pages, flags, of_process);
 }
 
 int pagemap_add_blocks(struct pagemap_writer *map, uint64_t vaddr, uint64_t nr_pages, uint32_t flags,

@@ -16,11 +16,12 @@
 
 struct row {
 	uint64_t page, nr; /* in pages */
-	uint32_t flags;
+	uint32_t flags; /* and PROCESS() */
 };
+#define PROCESS(id) ((id) << 8) /* has the pages */
 
 /* Page k of the pages image is filled with `mark + k`. */
-static int write_map(struct image_store *dir, const struct row *rows, size_t n, char mark)
+static int add_map(struct image_store *dir, uint64_t id, const struct row *rows, size_t n, char mark)
 {
 	_cleanup_pagemap_writer_ struct pagemap_writer *map = NULL;
 	struct image_extent pages;
@@ -29,23 +30,31 @@ static int write_map(struct image_store *dir, const struct row *rows, size_t n, 
 	uint64_t nr_pages = 0;
 	int err;
 
-	err = image_store_begin(dir) ?: pagemap_create(dir, IMAGE_PAGEMAP, 5, &map, &pages);
+	err = pagemap_create(dir, IMAGE_PAGEMAP, id, &map, &pages);
 	fd = pages.fd;
 	for (size_t i = 0; i < n && !err; i++)
-		err = pagemap_add(map, rows[i].page * PAGE_SZ, rows[i].nr, rows[i].flags);
+		err = rows[i].flags >> 8 ? pagemap_add_of_process(map, rows[i].page * PAGE_SZ, rows[i].nr,
+								  rows[i].flags & 0xff, rows[i].flags >> 8) :
+					   pagemap_add(map, rows[i].page * PAGE_SZ, rows[i].nr, rows[i].flags);
 	for (size_t i = 0; i < n; i++)
 		nr_pages += rows[i].flags & PAGEMAP_PRESENT ? rows[i].nr : 0;
-	if (err) {
-		pagemap_discard(steal_ptr(&map));
-		image_store_abort(dir);
+	if (err)
 		return err;
-	}
 	for (uint64_t k = 0; k < nr_pages; k++) {
 		memset(page, mark + k, PAGE_SZ);
 		if (pwrite(fd, page, PAGE_SZ, k * PAGE_SZ) != (ssize_t)PAGE_SZ)
 			return -EIO;
 	}
-	return pagemap_close(steal_ptr(&map)) ?: image_store_commit(dir);
+	return pagemap_close(steal_ptr(&map));
+}
+
+static int write_map(struct image_store *dir, const struct row *rows, size_t n, char mark)
+{
+	int err = image_store_begin(dir) ?: add_map(dir, 5, rows, n, mark);
+
+	if (err)
+		image_store_abort(dir);
+	return err ?: image_store_commit(dir);
 }
 
 /* The content at `page` according to the map: the byte it is filled with, or -1. */
@@ -209,6 +218,83 @@ static const char *test_kept(void)
 	return NULL;
 }
 
+/* Pages of other processes of the same images: parts of their runs, holes, two processes; kept, and opened again. */
+static const char *test_processes(void)
+{
+	const struct row first[] = { { 10, 4, 4 }, { 20, 2, 6 }, { 30, 1, 4 } };
+	const struct row second[] = { { 5, 1, 4 }, { 40, 2, 4 } };
+	const struct row own[] = { { 9, 1, 4 },
+				   { 11, 6, PROCESS(7) | 1 },
+				   { 17, 1, 4 },
+				   { 18, 3, PROCESS(7) | 3 },
+				   { 41, 1, PROCESS(8) | 1 },
+				   { 50, 2, PROCESS(8) | 1 } };
+	_cleanup_scratch_ char *path = scratch_create();
+	_cleanup_image_store_ struct image_store *dir = NULL;
+	_cleanup_free_ char *map_file = NULL;
+	struct pagemap *map, *kept = NULL, again;
+	struct arena arena;
+
+	arena_init(&arena);
+	EXPECT(asprintf(&map_file, "%s/pagemap-7.img", path) > 0 && !image_dir_open(path, &dir));
+	EXPECT(!image_store_begin(dir) && !add_map(dir, 7, first, ARRAY_SIZE(first), 'a'));
+	EXPECT(!add_map(dir, 8, second, ARRAY_SIZE(second), 'A'));
+	EXPECT(!add_map(dir, 5, own, ARRAY_SIZE(own), 'x') && !image_store_commit(dir));
+	if (pagemap_load(dir, IMAGE_PAGEMAP, 5, &map))
+		return because("%s", image_store_error(dir));
+	EXPECT(!pagemap_keep(map, &arena, &kept) && kept);
+	pagemap_free(map);
+	EXPECT(!unlink(map_file) && !pagemap_reopen(dir, kept, &again));
+	EXPECT(again.nr_sources == 3 && again.nr_runs == 5);
+	EXPECT(page_at(&again, 9) == 'x' && page_at(&again, 10) == -1 && page_at(&again, 11) == 'b');
+	EXPECT(page_at(&again, 13) == 'd' && page_at(&again, 14) == -1 && page_at(&again, 17) == 'y');
+	EXPECT(page_at(&again, 18) == -1 && page_at(&again, 20) == 'e' && page_at(&again, 21) == -1);
+	EXPECT(page_at(&again, 30) == -1 && page_at(&again, 40) == -1 && page_at(&again, 41) == 'C');
+	EXPECT(page_at(&again, 50) == -1);
+	EXPECT(pagemap_find(&again, 20 * PAGE_SZ)->flags == (PAGEMAP_PRESENT | PAGEMAP_LAZY));
+	EXPECT(pagemap_find(&again, 9 * PAGE_SZ)->of_process == 0);
+	EXPECT(pagemap_find(&again, 11 * PAGE_SZ)->of_process == 7);
+	pagemap_close_sources(&again);
+	arena_free(&arena);
+	return NULL;
+}
+
+/* Of two processes, 5 and 7; the latter has one run. */
+static int write_two(struct image_store *dir, const struct row *rows, size_t n, const struct row *of_7)
+{
+	return image_store_begin(dir)		     ?:
+		       add_map(dir, 7, of_7, 1, 'A') ?:
+		       add_map(dir, 5, rows, n, 'a') ?:
+						       image_store_commit(dir);
+}
+
+/* What cannot be resolved. */
+static const char *test_bad_processes(void)
+{
+	const struct row own[] = { { 10, 1, PROCESS(7) | 1 } }, plain[] = { { 10, 1, 4 } }, older[] = { { 9, 1, 4 } };
+	const struct row reference[] = { { 10, 1, PROCESS(8) | 1 } }, itself[] = { { 10, 1, PROCESS(5) | 1 } };
+	const struct row both[] = { { 9, 1, 1 }, { 10, 1, PROCESS(7) | 1 } };
+	_cleanup_scratch_ char *path = scratch_create();
+	_cleanup_scratch_ char *other = scratch_create();
+	_cleanup_image_store_ struct image_store *dir = NULL, *parent = NULL;
+	_cleanup_free_ char *link = NULL;
+	struct pagemap *map;
+
+	EXPECT(!image_dir_open(path, &dir) && !image_dir_open(other, &parent));
+	EXPECT(!write_map(dir, own, 1, 'a') && pagemap_load(dir, IMAGE_PAGEMAP, 5, &map) == -EBADMSG);
+	EXPECT(strstr(image_store_error(dir), "pagemap-7.img does not exist"));
+	EXPECT(!write_two(dir, own, 1, reference) && pagemap_load(dir, IMAGE_PAGEMAP, 5, &map) == -EBADMSG);
+	EXPECT(strstr(image_store_error(dir), "the page at 0xa000 of process 7 is not in these images"));
+	EXPECT(!write_map(dir, itself, 1, 'a') && pagemap_load(dir, IMAGE_PAGEMAP, 5, &map) == -EBADMSG);
+	EXPECT(strstr(image_store_error(dir), "refers to itself"));
+	/* With older images, too. */
+	EXPECT(asprintf(&link, "%s/parent", path) > 0 && !symlink(other, link));
+	EXPECT(!write_map(parent, older, 1, 'a'));
+	EXPECT(!write_two(dir, both, 2, plain) && pagemap_load(dir, IMAGE_PAGEMAP, 5, &map) == -EOPNOTSUPP);
+	EXPECT(strstr(image_store_error(dir), "in one chain"));
+	return NULL;
+}
+
 /* Three dumps, each on top of the previous one. */
 static const char *test_parents(void)
 {
@@ -312,6 +398,8 @@ int main(void)
 	run_case("reader-refuses", test_reader_refuses);
 	run_case("old-format", test_old_format);
 	run_case("kept", test_kept);
+	run_case("pages of other processes", test_processes);
+	run_case("pages of other processes that are not there", test_bad_processes);
 	run_case("parents", test_parents);
 	run_case("random", test_random);
 	return cases_failed();
