@@ -111,6 +111,7 @@ static void show_task(const struct contents *c, const struct shown_task *t)
 	number_or_null("mapped", memory, t->memory.mapped);
 	number_or_null("saved", memory, t->memory.saved);
 	number_or_null("in_parent", memory, t->memory.in_parent);
+	number_or_null("of_others", memory, t->memory.of_others);
 	number_or_null("lazy", memory, t->memory.lazy);
 	number_or_null("memory_of", t->memory_of, (uint64_t)t->memory_of);
 	number_or_null("fds_of", t->files_of, (uint64_t)t->files_of);

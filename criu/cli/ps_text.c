@@ -125,6 +125,7 @@ static void show_totals(const struct contents *c)
 	for (size_t i = 0; i < c->nr_tasks; i++) {
 		sum.saved += c->tasks[i].memory.saved;
 		sum.in_parent += c->tasks[i].memory.in_parent;
+		sum.of_others += c->tasks[i].memory.of_others;
 		sum.lazy += c->tasks[i].memory.lazy;
 		threads += c->tasks[i].nr_threads;
 	}
@@ -135,6 +136,11 @@ static void show_totals(const struct contents *c)
 		printf(", ");
 		print_size(sum.in_parent);
 		printf(" in older ones");
+	}
+	if (sum.of_others) {
+		printf(", ");
+		print_size(sum.of_others);
+		printf(" shared with another process");
 	}
 	if (sum.lazy) {
 		printf(", ");

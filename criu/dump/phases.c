@@ -233,6 +233,9 @@ static void report_complete(struct dump *dump)
 	if (stats->pages_skipped_parent)
 		log_info("the images are complete: %lu pages, and %lu in the previous images", stats->pages_written,
 			 stats->pages_skipped_parent);
+	else if (stats->pages_same)
+		log_info("the images are complete: %lu pages, %lu more are shared with one of them",
+			 stats->pages_written, stats->pages_same);
 	else
 		log_info("the images are complete: %lu pages", stats->pages_written);
 }

@@ -200,7 +200,8 @@ static int save_inventory(struct dump *dump)
 
 	ids.vm_id = ids.files_id = ids.fs_id = ids.sighand_id = 1;
 	fill_namespaces(&ids, NULL);
-	entry.img_version = dump->opts->compress ? IMAGE_VERSION_BLOCKS : IMAGE_VERSION;
+	/* CRIU 4.2 refuses it. */
+	entry.img_version = dump->opts->compress || dump->stats.dump.pages_same ? IMAGE_VERSION_BLOCKS : IMAGE_VERSION;
 	entry.has_compress = entry.has_compress_block_size = dump->opts->compress != COMPRESS_NONE;
 	entry.compress = 1;
 	entry.compress_block_size = dump->opts->compress_block;
@@ -267,6 +268,8 @@ int dump_save(struct dump *dump)
 	/* Blockers from the tasks' entries are reported before the long part starts. */
 	if (err || dump->blockers.nr)
 		return err;
+	if (!err)
+		err = memory_find_same(dump);
 	if (!err)
 		err = save_memory(dump);
 	run_for_each_kind(kind)

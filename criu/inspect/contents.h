@@ -39,6 +39,7 @@ enum shown_state { SHOWN_UNKNOWN, SHOWN_RUNNING, SHOWN_ZOMBIE, SHOWN_STOPPED };
 
 struct shown_memory {
 	uint64_t mapped; /* bytes of its mappings */
+	uint64_t of_others; /* bytes that another process has in these images: at most, as zeros are not saved */
 	uint64_t saved, in_parent, lazy; /* bytes in the images of this directory, of an older one, on a page server */
 };
 

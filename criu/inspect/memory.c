@@ -33,7 +33,9 @@ static int count_pages(struct contents *c, enum image_type type, uint64_t id, en
 		/* Without flags: the images of older programs, which have no other pages. */
 		uint32_t flags = e->has_flags ? e->flags : e->in_parent ? PAGEMAP_PARENT : PAGEMAP_PRESENT;
 
-		if (flags & PAGEMAP_PARENT)
+		if (e->of_process)
+			memory->of_others += bytes_of(e);
+		else if (flags & PAGEMAP_PARENT)
 			memory->in_parent += bytes_of(e);
 		else if (flags & PAGEMAP_PRESENT)
 			memory->saved += bytes_of(e);

@@ -21,6 +21,12 @@ static bool zero_without_entry(const VmaEntry *vma)
 	return (vma->status & VMA_ANON_PRIVATE) && !(vma->status & VMA_VDSO) && !(vma->flags & MAP_HUGETLB);
 }
 
+bool memory_vma_has_plain_pages(const VmaEntry *vma)
+{
+	return vma_has_private_pages(vma->status) && !(vma->status & (VMA_VDSO | VMA_AIO_RING)) &&
+	       !(vma->flags & MAP_HUGETLB);
+}
+
 static struct page_run run_of(const VmaEntry *vma, uint64_t start, uint64_t end)
 {
 	return (struct page_run){
@@ -56,6 +62,46 @@ static int classify_unchanged(const struct pagemap *parent, const VmaEntry *vma,
 	return err;
 }
 
+/* The first one that does not end before @addr. */
+static size_t same_at(const struct same_runs *same, uint64_t addr)
+{
+	size_t low = 0, high = same->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (same->v[middle].end <= addr)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* Parts of it may be pages of other processes. */
+static int classify_same(const struct same_runs *same, const VmaEntry *vma, struct page_run all, page_run_fn fn,
+			 void *arg)
+{
+	size_t i = same_at(same, all.start);
+	int err = 0;
+
+	for (struct page_run run = all; !err && run.start < all.end; run.start = run.end) {
+		const struct same_run *next = i < same->n ? &same->v[i] : NULL;
+
+		run.outcome = all.outcome;
+		run.same_as = 0;
+		run.end = next ? MIN_OF(next->start, all.end) : all.end;
+		if (next && next->start <= run.start) {
+			run.outcome = PAGES_SAME;
+			run.same_as = next->process;
+			run.end = MIN_OF(next->end, all.end);
+			i++;
+		}
+		err = fn(arg, vma, &run);
+	}
+	return err;
+}
+
 static int classify_region(const struct dump_task *dt, const VmaEntry *vma, const struct page_region *region,
 			   page_run_fn fn, void *arg)
 {
@@ -63,6 +109,8 @@ static int classify_region(const struct dump_task *dt, const VmaEntry *vma, cons
 
 	if (run.outcome == PAGES_WRITE && region->categories & PAGES_UNCHANGED && dt->memory->track->parent)
 		return classify_unchanged(dt->memory->track->parent, vma, run, fn, arg);
+	if (run.outcome == PAGES_WRITE && dt->memory->same.n)
+		return classify_same(&dt->memory->same, vma, run, fn, arg);
 	return fn(arg, vma, &run);
 }
 

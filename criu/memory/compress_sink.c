@@ -345,7 +345,7 @@ static int write_map(struct compress_sink *s)
 		const struct page_run *run = &s->runs.v[i].run;
 
 		if (!page_run_has_content(run))
-			err = pagemap_add(s->map, run->start, (run->end - run->start) / PAGE_SZ, page_run_flags(run));
+			err = page_run_add_entry(s->map, run);
 		while (!err && page_run_has_content(run) && next < s->entries.n && s->entries.v[next].start < run->end)
 			err = write_entry(s, &s->entries.v[next++]);
 	}

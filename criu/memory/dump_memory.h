@@ -14,6 +14,13 @@ struct tracking; /* tracking.h */
 
 ARRAY_OF(policy_array, struct parasite_vma_policy);
 
+/* Pages that another process has at the same addresses: the same ones, shared copy-on-write. */
+struct same_run {
+	uint64_t start, end;
+	uint32_t process;
+};
+ARRAY_OF(same_runs, struct same_run);
+
 /* State of one task: dt->memory, from memory_task_begin() on. */
 struct memory_task {
 	struct memory_arch *arch; /* ARCH/address_space.c: CPU-specific properties; NULL: none */
@@ -23,6 +30,7 @@ struct memory_task {
 	size_t nr_aio;
 	struct page_regions pages, guards; /* of private memory: present pages; guard markers */
 	size_t guard_next;
+	struct same_runs same; /* same_pages.c: pages of other processes, sorted */
 	struct task_track *track; /* tracking.h: which pages have been written since an earlier dump; NULL: unknown */
 	struct snapshot *snapshot; /* snapshot.c: source of pages if the task runs already; NULL: none */
 };
@@ -65,6 +73,8 @@ void map_count_survey(const struct dump_task *dt);
  */
 #define PAGES_UNCHANGED (1ull << 63) /* tracked, and not written since they were armed */
 int memory_scan_pages(struct dump *dump, struct dump_task *dt);
+/* Private pages that may be shared copy-on-write: no huge pages of hugetlbfs, nor what the kernel provides. */
+bool memory_vma_has_plain_pages(const VmaEntry *vma);
 /*
  * classify_pages.c: every run of private pages, in ascending order, from the scan; each within @vma. Stops when @fn
  * fails.

@@ -148,7 +148,7 @@ static int write_run(struct image_sink *s, const struct page_run *run, struct wr
 	int err = 0;
 
 	if (!page_run_has_content(run))
-		return flags ? write_entry(s, w, run->start, run->end, flags) : 0;
+		return dir_error(s, page_run_add_entry(s->map, run));
 	for (; !err && w->zero < s->zeros.n && s->zeros.v[w->zero].start < run->end; w->zero++) {
 		const struct page_run *gap = &s->zeros.v[w->zero];
 

@@ -8,7 +8,8 @@ int kept_runs_add(struct kept_runs *k, const struct page_run *run)
 {
 	struct page_run *last = k->runs.n ? &k->runs.v[k->runs.n - 1] : NULL;
 
-	if (last && last->end == run->start && last->outcome == run->outcome && last->may_be_lazy == run->may_be_lazy) {
+	if (last && last->end == run->start && last->outcome == run->outcome && last->may_be_lazy == run->may_be_lazy &&
+	    last->same_as == run->same_as) {
 		last->end = run->end;
 		return 0;
 	}

@@ -36,6 +36,11 @@ int memory_is_tracked(struct dump *dump, const struct dump_task *dt, size_t i, b
 const char *memory_parent_run_id(const struct dump *dump);
 /* Instead of memory_save_mm(): the mappings that are tracked, whose pages are then saved by memory_save_pages(), also while the task runs. */
 int memory_pre_dump_mm(struct dump *dump, struct dump_task *dt, MmEntry **ret_mm);
+/*
+ * With --share-pages: finds out which pages processes of the tree share copy-on-write, while it is frozen, before any is saved. Each
+ * is saved once.
+ */
+int memory_find_same(struct dump *dump);
 /* Saves private pages to pagemap-PID.img and pages-N.img: from the snapshot if there is one. */
 int memory_save_pages(struct dump *dump, struct dump_task *dt, const MmEntry *mm);
 /* Lets the task resume before its pages are saved: none is made if that is not possible or not wanted. */

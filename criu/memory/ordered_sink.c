@@ -83,7 +83,9 @@ static int write_page_map(struct ordered_sink *s)
 	int err = 0;
 
 	while (!err && kept_runs_next(&s->runs, UINT64_MAX, &run))
-		err = pagemap_add(s->map, run.start, (run.end - run.start) / PAGE_SZ, page_run_flags(&run));
+		err = page_run_has_content(&run) ?
+			      pagemap_add(s->map, run.start, (run.end - run.start) / PAGE_SZ, page_run_flags(&run)) :
+			      page_run_add_entry(s->map, &run);
 	return dir_error(s, err ? err : pagemap_close(steal_ptr(&s->map)));
 }
 

@@ -7,7 +7,7 @@
 enum page_outcome {
 	PAGES_WRITE, /* content goes to the sink */
 	PAGES_PARENT, /* same as in the parent images, which contain them: PAGEMAP_PARENT */
-	PAGES_SAME, /* equal to other pages of this dump; the format cannot express that yet: sinks treat them as PAGES_WRITE */
+	PAGES_SAME, /* those of another process (same_as) at the same address: an entry that says so */
 	PAGES_ZERO, /* a restore gets them just by mapping: no entry */
 	PAGES_LAZY, /* they stay in the process, which a restore asks for them: PAGEMAP_LAZY without content */
 	PAGES_SKIP, /* not part of a dump, as the program expects them to vanish: no entry */
@@ -21,9 +21,10 @@ struct page_run {
 	bool empty_is_zero; /* without an entry they are zeros after a restore: those full of zeros need no content */
 	bool in_huge_pages; /* some of them: which a restore can fill again only if they have content from end to end */
 	bool incompressible; /* is not compressed: what others expect to find as it is */
+	uint32_t same_as; /* PAGES_SAME: the number of that process in these images */
 };
 
 static inline bool page_run_has_content(const struct page_run *run)
 {
-	return run->outcome == PAGES_WRITE || run->outcome == PAGES_SAME;
+	return run->outcome == PAGES_WRITE;
 }

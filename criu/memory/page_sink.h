@@ -64,7 +64,19 @@ static inline uint32_t page_run_flags(const struct page_run *run)
 {
 	if (page_run_has_content(run))
 		return PAGEMAP_PRESENT | (run->may_be_lazy ? PAGEMAP_LAZY : 0);
+	if (run->outcome == PAGES_SAME)
+		return PAGEMAP_PARENT | (run->may_be_lazy ? PAGEMAP_LAZY : 0);
 	return run->outcome == PAGES_PARENT ? PAGEMAP_PARENT : run->outcome == PAGES_LAZY ? PAGEMAP_LAZY : 0;
+}
+
+/* The entry of a run without content, if it has one: as pagemap_add(). */
+static inline int page_run_add_entry(struct pagemap_writer *map, const struct page_run *run)
+{
+	uint64_t nr_pages = (run->end - run->start) / PAGE_SZ;
+
+	if (run->outcome == PAGES_SAME)
+		return pagemap_add_of_process(map, run->start, nr_pages, page_run_flags(run), run->same_as);
+	return page_run_flags(run) ? pagemap_add(map, run->start, nr_pages, page_run_flags(run)) : 0;
 }
 
 /* The last operation; *@sink is NULL afterwards. */

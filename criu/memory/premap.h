@@ -40,6 +40,7 @@ struct premap {
 	size_t nr_hulls;
 	bool wanted;
 	struct premap_areas areas; /* sorted; for the process that becomes the task */
+	const struct pagemap *map; /* of the task; NULL: not kept */
 	size_t more_runs; /* how many more reads the restorer may need, as pages that are not read split the runs */
 };
 
@@ -51,6 +52,15 @@ static inline bool premap_bit(const uint64_t *bits, uint64_t i)
 static inline uint64_t run_end(const struct pagemap_run *run)
 {
 	return run->vaddr + run->nr_pages * PAGE_SZ;
+}
+
+/* Runs of two page maps of these images that overlap: is it the same page image, so that it need not be compared? */
+static inline bool premap_same_image(const struct pagemap *a, const struct pagemap_run *x, const struct pagemap *b,
+				     const struct pagemap_run *y)
+{
+	uint64_t of_x = x->of_process ? x->of_process : a->id, of_y = y->of_process ? y->of_process : b->id;
+
+	return (x->of_process || y->of_process) && of_x == of_y && (x->flags & y->flags & PAGEMAP_PRESENT);
 }
 
 /* Can pages of one be pages of the other? */

@@ -61,9 +61,15 @@ static bool common_next(const struct pair *pair, struct common *c)
 	return false;
 }
 
+static bool is_same_image(const struct pair *pair, const struct common *c)
+{
+	return premap_same_image(pair->own->map, c->own, pair->child->map, c->child);
+}
+
 static bool is_equal(const struct pair *pair, const struct common *c, uint64_t page)
 {
-	return page_view_equals(pair->own, c->own, page, page_view_at(pair->child, c->child, page));
+	return is_same_image(pair, c) ||
+	       page_view_equals(pair->own, c->own, page, page_view_at(pair->child, c->child, page));
 }
 
 static uint64_t count_common(const struct pair *pair)
@@ -127,7 +133,9 @@ static void compare_block(const struct pair *pair, const struct common *c)
 		page += PAGE_SZ;
 	if (page == c->end)
 		return;
-	all = !pair->exactly && c->end - c->start >= WORTH_GUESSING && seem_equal(pair, c);
+	all = is_same_image(pair, c);
+	if (!all)
+		all = !pair->exactly && c->end - c->start >= WORTH_GUESSING && seem_equal(pair, c);
 	if (!all)
 		page_view_want(pair->own, c->own, page, c->end - page);
 	if (!all)

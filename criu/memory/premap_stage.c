@@ -256,8 +256,48 @@ static int stage(struct restore *r, struct restore_task *rt, struct premap *p)
 
 /* ---- the areas of this process ---- */
 
+static void copy_bits(uint64_t *to, const uint64_t *from, uint64_t first, uint64_t last)
+{
+	for (uint64_t i = first; i < last; i++)
+		to[i / 64] |= from[i / 64] & BIT(i % 64);
+}
+
+/*
+ * Inherited pages that our maker knew to be those of its image, and that are the same page image as ours. NULL: none are
+ * known.
+ */
+static uint64_t *known_pages(const struct premap_area *a, const struct pagemap *maker, const struct pagemap *own)
+{
+	const struct pagemap_run *x, *y, *x_end, *y_end;
+	uint64_t *known = NULL;
+
+	if (!a->as_image || !maker || !own || !own->nr_runs || !maker->nr_runs)
+		return NULL;
+	x = pagemap_find(maker, a->start);
+	y = pagemap_find(own, a->start);
+	x_end = maker->runs + maker->nr_runs;
+	y_end = own->runs + own->nr_runs;
+	while (x && y && x < x_end && y < y_end && x->vaddr < a->end && y->vaddr < a->end) {
+		uint64_t start = MAX_OF(a->start, MAX_OF(x->vaddr, y->vaddr));
+		uint64_t end = MIN_OF(a->end, MIN_OF(run_end(x), run_end(y)));
+
+		if (start < end && premap_same_image(maker, x, own, y)) {
+			if (!known)
+				known = calloc((a->end - a->start) / PAGE_SZ / 64 + 1, sizeof(*known));
+			if (!known) /* then they are compared */
+				return NULL;
+			copy_bits(known, a->as_image, (start - a->start) / PAGE_SZ, (end - a->start) / PAGE_SZ);
+		}
+		if (run_end(x) <= run_end(y))
+			x++;
+		else
+			y++;
+	}
+	return known;
+}
+
 /* Drops inherited areas that match no mapping of the task. */
-static void keep_used(struct premap *p)
+static void keep_used(struct premap *p, const struct pagemap *maker)
 {
 	size_t n = p->areas.n;
 
@@ -277,8 +317,8 @@ static void keep_used(struct premap *p)
 			continue;
 		}
 		a.used = false;
-		/* Refers to the parent's image. Not freed: that would copy pages of the heap. */
-		a.as_image = NULL;
+		/* It refers to the parent's image. Not freed: that would copy pages of the heap. */
+		a.as_image = known_pages(&a, maker, p->map);
 		p->areas.v[p->areas.n++] = a;
 	}
 }
@@ -309,6 +349,7 @@ static struct premap *own_plan(struct restore *r, const struct restore_task *rt)
 	if (!p->hulls)
 		return NULL;
 	memcpy(p->hulls, rt->memory->hulls, size);
+	p->map = rt->pagemap;
 	if (r->process.premap)
 		p->areas = r->process.premap->areas;
 	r->process.premap = p;
@@ -317,6 +358,7 @@ static struct premap *own_plan(struct restore *r, const struct restore_task *rt)
 
 int memory_stage_shared(struct restore *r, struct restore_task *rt)
 {
+	const struct pagemap *maker = r->process.premap ? r->process.premap->map : NULL;
 	struct premap *p;
 	int err;
 
@@ -325,7 +367,7 @@ int memory_stage_shared(struct restore *r, struct restore_task *rt)
 	p = own_plan(r, rt);
 	if (!p)
 		return fail(-ENOMEM, "shared pages");
-	keep_used(p);
+	keep_used(p, maker);
 	err = mapped_files_before_fork(r, rt);
 	if (!err && p->wanted)
 		err = stage(r, rt, p);

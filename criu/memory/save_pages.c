@@ -63,6 +63,8 @@ static void count(struct dump_stats *stats, const struct page_run *run)
 	stats->pages_scanned += pages;
 	if (run->outcome == PAGES_PARENT)
 		stats->pages_skipped_parent += pages;
+	if (run->outcome == PAGES_SAME)
+		stats->pages_same += pages;
 	if (run->may_be_lazy)
 		stats->pages_lazy += pages;
 	if (!page_run_has_content(run))

@@ -24,7 +24,7 @@ enum { PIECE_PAGES = 64, WORKERS_MAX = 8 };
 #define WORTH_A_PROCESS ((16ul << 20) / PAGE_SZ)
 
 struct verification {
-	const struct restore *r;
+	struct restore *r;
 	const struct pagemap *map;
 	const char *name;
 	char *buffer;
@@ -33,6 +33,9 @@ struct verification {
 
 static bool is_verified(const struct verification *v, const struct pagemap_run *run)
 {
+	/* Pages of another process are verified with its own. */
+	if (run->of_process && restore_find_task(v->r, (pid_t)run->of_process))
+		return false;
 	if (!(run->flags & PAGEMAP_PRESENT) || (v->r->opts->lazy_pages && run->flags & PAGEMAP_LAZY))
 		return false;
 	return run->blocks ? v->r->check && run->blocks->has_sums : !!run->sums;
@@ -42,7 +45,9 @@ static int damaged(const struct verification *v, const struct pagemap_run *run, 
 {
 	char where[40];
 
-	if (run->source)
+	if (run->of_process)
+		snprintf(where, sizeof(where), "the pages image of process %u", run->of_process);
+	else if (run->source)
 		snprintf(where, sizeof(where), "the pages image of parent %u", run->source);
 	else
 		snprintf(where, sizeof(where), "pages-%u.img", v->map->pages_id);
@@ -143,7 +148,7 @@ static int verify_by_all(struct verification *v, uint64_t pages, long n)
 	return err;
 }
 
-int pages_verify(const struct restore *r, const struct pagemap *map, const char *name)
+int pages_verify(struct restore *r, const struct pagemap *map, const char *name)
 {
 	struct verification v = { .r = r, .map = map, .name = name };
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);

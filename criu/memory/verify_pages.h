@@ -8,4 +8,4 @@
  * @name: of the image with the page map, for messages. Pages without checksums are not read; those that are loaded lazily are not
  * read, either. Of a check, pages in blocks, too, which a restore verifies when it decompresses them. 0 or a negative errno, logged.
  */
-int pages_verify(const struct restore *r, const struct pagemap *map, const char *name);
+int pages_verify(struct restore *r, const struct pagemap *map, const char *name);

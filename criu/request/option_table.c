@@ -111,6 +111,7 @@ const struct option_spec option_table[] = {
 	VALUE(HANDLER, 0, "compress-block", "SIZE", DUMPS, MEMORY, value_compress_block, NO_RPC, "pages that are compressed together: multiple of 4K, up to 4M (default: 256K)"),
 	VALUE(HANDLER, 0, "compress-acceleration", "N", DUMPS, MEMORY, value_compress_acceleration, NO_RPC, "of lz4, 1 (default) to 65537: faster and larger"),
 	FLAG(0, "page-checksums", DUMPS, MEMORY, page_checksums, NO_RPC, "write a checksum of each page, which a restore compares"),
+	FLAG(0, "share-pages", DUMPS, MEMORY, share_pages, NO_RPC, "write pages that processes share copy-on-write once, in images that CRIU 4.2 refuses"),
 	LATER_VALUE(HANDLER, 0, "decompress-threads", "N", RESTORE, MEMORY, value_decompress_threads, NO_RPC, "threads that decompress the pages of one process (always 1)"),
 	LATER_MODE("image-io-mode", "writeback|direct", CMD_BOTH, MEMORY, image_io_mode, image_io_modes, NO_RPC, "whether pages images are written and read through the page cache"),
 	VALUE(OPTIONAL, 0, "stream", "-", CMD_BOTH, MEMORY, value_stream, NO_RPC, "send or receive all images: - through standard output or input; default: through an image streamer with a socket in the images directory"),

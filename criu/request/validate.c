@@ -63,6 +63,24 @@ static int validate_page_client(struct request *req)
 	return validate_peer(req);
 }
 
+static int validate_share_pages(struct request *req)
+{
+	const struct options *opts = &req->opts;
+	const char *other = opts->pre_dump    ? "pre-dump" :
+			    opts->track_mem   ? "--track-mem" :
+			    opts->parent_dir  ? "--prev-images-dir" :
+			    opts->lazy_pages  ? "--lazy-pages" :
+			    opts->page_server ? "--page-server" :
+						NULL;
+
+	if (!opts->share_pages || !other)
+		return 0;
+	return request_refuse(req, "--share-pages and %s are mutually exclusive: %s", other,
+			      opts->lazy_pages || opts->page_server ?
+				      "the protocol cannot refer to pages of another process" :
+				      "incremental images cannot refer to pages of another process");
+}
+
 static int validate_dump(struct request *req)
 {
 	const struct options *opts = &req->opts;
@@ -95,6 +113,9 @@ static int validate_dump(struct request *req)
 				      opts->page_server && !opts->compress ?
 					      "a page server does not write any" :
 					      "there are other checksums then, of blocks or of the whole stream");
+	err = validate_share_pages(req);
+	if (err)
+		return err;
 	if (opts->leave_running && opts->leave_stopped)
 		return request_refuse(req, "--leave-running and --leave-stopped are mutually exclusive");
 	str_format(pid, sizeof(pid), "%d", opts->pid);

@@ -177,6 +177,7 @@ struct options {
 	uint32_t compress_block; /* --compress-block: bytes, multiple of a page, at most 4 MiB. Default 256 KiB */
 	uint32_t compress_acceleration; /* --compress-acceleration: of LZ4, 1 to 65537. Default 1 */
 	bool page_checksums; /* --page-checksums */
+	bool share_pages; /* --share-pages: pages that processes share copy-on-write are written once */
 	uint32_t decompress_threads; /* --decompress-threads: of one process; 0: one for each CPU */
 	enum image_io_mode image_io_mode; /* --image-io-mode */
 	enum stream_form stream; /* --stream */

@@ -15,6 +15,7 @@ struct dump_stats {
 	uint64_t pages_scanned; /* examined in the tasks' page maps */
 	uint64_t pages_skipped_parent; /* unchanged since the parent image */
 	uint64_t pages_written;
+	uint64_t pages_same; /* not written, as another process has them, too */
 	uint64_t pages_lazy; /* may be restored lazily */
 	uint64_t page_pipes, page_pipe_bufs;
 	uint64_t shpages_scanned, shpages_skipped_parent, shpages_written; /* memory shared between tasks */

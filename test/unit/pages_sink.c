@@ -69,7 +69,7 @@ static const char *outcomes_with(sink_fn open)
 	static const struct page_run runs[] = {
 		RUN(PAGE(10), PAGE(11), PAGES_PARENT, true), RUN(PAGE(11), PAGE(12), PAGES_WRITE, true),
 		RUN(PAGE(12), PAGE(13), PAGES_ZERO, true),   RUN(PAGE(13), PAGE(14), PAGES_SKIP, true),
-		RUN(PAGE(14), PAGE(15), PAGES_SAME, false),
+		RUN(PAGE(14), PAGE(15), PAGES_WRITE, false),
 	};
 	_cleanup_scratch_ char *parent = scratch_create();
 	_cleanup_scratch_ char *child = scratch_create();
@@ -92,6 +92,56 @@ static const char *outcomes_with(sink_fn open)
 	EXPECT(first_byte(map, &map->runs[2]) == 'q');
 	image_store_close(dir);
 	return NULL;
+}
+
+/* Pages of another process, of both ways to restore it, and of two processes. */
+static const char *same_with(sink_fn open)
+{
+	struct page_run runs[] = {
+		RUN(PAGE(10), PAGE(11), PAGES_WRITE, true), RUN(PAGE(11), PAGE(13), PAGES_SAME, true),
+		RUN(PAGE(13), PAGE(14), PAGES_SAME, true),  RUN(PAGE(14), PAGE(15), PAGES_SAME, false),
+		RUN(PAGE(15), PAGE(16), PAGES_SAME, false), RUN(PAGE(16), PAGE(17), PAGES_PARENT, false),
+	};
+	static const struct {
+		uint64_t page, nr;
+		uint32_t flags, process;
+	} want[] = { { 10, 1, PAGEMAP_PRESENT | PAGEMAP_LAZY, 0 },
+		     { 11, 3, PAGEMAP_PARENT | PAGEMAP_LAZY, 8 },
+		     { 14, 1, PAGEMAP_PARENT, 8 },
+		     { 15, 1, PAGEMAP_PARENT, 9 },
+		     { 16, 1, PAGEMAP_PARENT, 0 } };
+	_cleanup_scratch_ char *path = scratch_create();
+	_cleanup_pagemap_ struct pagemap *map = NULL;
+	struct image_store *dir;
+	const char *why;
+
+	runs[1].same_as = runs[2].same_as = runs[3].same_as = 8;
+	runs[4].same_as = 9;
+	why = write_runs(open, path, runs, ARRAY_SIZE(runs), 'a');
+	if (why)
+		return why;
+	EXPECT(!image_dir_open(path, &dir) && !pagemap_load_own(dir, IMAGE_PAGEMAP, 7, &map));
+	EXPECT(map->nr_runs == ARRAY_SIZE(want));
+	for (size_t i = 0; i < map->nr_runs; i++) {
+		const struct pagemap_run *run = &map->runs[i];
+
+		if (run->vaddr != PAGE(want[i].page) || run->nr_pages != want[i].nr || run->flags != want[i].flags ||
+		    run->of_process != want[i].process)
+			return because("run %zu: %lx, %lu pages, flags %x, of %u", i, run->vaddr, run->nr_pages,
+				       run->flags, run->of_process);
+	}
+	image_store_close(dir);
+	return NULL;
+}
+
+static const char *same_in_images(void)
+{
+	return same_with(image_sink_open);
+}
+
+static const char *same_in_order(void)
+{
+	return same_with(ordered_sink_open);
 }
 
 static const char *outcomes_in_images(void)
@@ -533,6 +583,8 @@ int main(void)
 {
 	log_init(LOG_SILENT);
 	alarm(60);
+	run_case("pages of another process in images", same_in_images);
+	run_case("pages of another process in sequential images", same_in_order);
 	run_case("outcomes in images", outcomes_in_images);
 	run_case("zeros in images", zeros_in_images);
 	run_case("parts of runs", parts_of_runs);

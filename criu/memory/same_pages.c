@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Pages that processes share copy-on-write, found by their frame numbers (proc_pid_pagemap(5)): each belongs to the first
+ * process that has it at that address; the others refer to it.
+ *
+ * The kernel may move a page at any time (compaction, swap), and use its frame for another one: one look at each process
+ * could take two pages for the same. So all of them are read, and then all of them again: only a page that is in the same
+ * frame both times, before and after the other process's page was there, counts.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include "base/bits.h"
+#include "memory/dump_memory.h"
+#include "memory/memory.h"
+#include "pie/vma.h"
+#include "util/hash.h"
+#include "util/log.h"
+
+#define ENTRIES_AT_ONCE 4096
+
+/* A page that may be shared. */
+struct frame {
+	uint64_t page; /* its address, and OF_FILE */
+	uint64_t number; /* 0: it was moved */
+};
+#define OF_FILE 1ul /* where it is zeros, it has an entry in the images all the same */
+ARRAY_OF(frames, struct frame);
+
+/* Pages of one process, sorted. */
+struct look {
+	struct dump_task *dt;
+	struct page_scan scan;
+	struct frames frames;
+};
+ARRAY_OF(looks, struct look);
+
+struct search {
+	struct dump *dump;
+	struct looks looks;
+	uint64_t *entries; /* of the page map, ENTRIES_AT_ONCE */
+	uint64_t unreadable; /* pages that are shared, whose frame is not shown */
+};
+
+static uint64_t frame_of(uint64_t entry)
+{
+	const bool may_be_shared = (entry & PM_PRESENT) && !(entry & (PM_FILE | PM_EXCLUSIVE));
+
+	return may_be_shared ? entry & PM_PFN_MASK : 0;
+}
+
+static int read_entries(const struct search *s, const struct look *l, uint64_t start, size_t n)
+{
+	int err = page_scan_entries(&l->scan, start, n, s->entries);
+
+	return err < 0 ? fail(err, "read the page map of process %d", l->dt->t.host_pid) : 0;
+}
+
+/* ---- the first look ---- */
+
+static int look_at_range(struct search *s, struct look *l, uint64_t start, uint64_t end, uint64_t kind)
+{
+	for (size_t n; start < end; start += n * PAGE_SZ) {
+		int err;
+
+		n = MIN_OF((end - start) / PAGE_SZ, (uint64_t)ENTRIES_AT_ONCE);
+		err = read_entries(s, l, start, n);
+		if (err)
+			return err;
+		for (size_t i = 0; i < n; i++) {
+			struct frame f = { (start + i * PAGE_SZ) | kind, frame_of(s->entries[i]) };
+
+			if (f.number && array_add(&l->frames, f))
+				return fail(-ENOMEM, "list of shared pages");
+			s->unreadable += !f.number && (s->entries[i] & PM_PRESENT) &&
+					 !(s->entries[i] & (PM_FILE | PM_EXCLUSIVE));
+		}
+	}
+	return 0;
+}
+
+static int look_at_run(struct search *s, struct look *l, const VmaEntry *vma, const struct page_run *run)
+{
+	if (run->outcome != PAGES_WRITE || !memory_vma_has_plain_pages(vma))
+		return 0;
+	return look_at_range(s, l, run->start, run->end, vma->status & VMA_FILE_PRIVATE ? OF_FILE : 0);
+}
+
+struct visit {
+	struct search *s;
+	struct look *l;
+};
+
+static int visit_run(void *arg, const VmaEntry *vma, const struct page_run *run)
+{
+	const struct visit *v = arg;
+
+	return look_at_run(v->s, v->l, vma, run);
+}
+
+static int look_at_task(struct search *s, struct dump_task *dt)
+{
+	struct look l = { .dt = dt, .scan = PAGE_SCAN_CLOSED };
+	struct visit v = { s, &l };
+	int err = page_scan_open(&dt->proc, &l.scan);
+
+	if (err < 0)
+		return fail(err, "open the page map of process %d", dt->t.host_pid);
+	err = memory_classify_pages(dt, dt->mm, visit_run, &v);
+	if (!err && array_add(&s->looks, l))
+		err = fail(-ENOMEM, "list of shared pages");
+	if (err) {
+		array_free(&l.frames);
+		page_scan_close(&l.scan);
+	}
+	return err;
+}
+
+static int look_at_all(struct search *s)
+{
+	struct dump_task *dt;
+	int err = 0;
+
+	dump_for_each_task(dt, s->dump)
+		if (!err && dt->mm)
+			err = look_at_task(s, dt);
+	return err;
+}
+
+/* ---- the second look ---- */
+
+/* Frames [first, last) are of adjacent pages. */
+static int compare_frames(const struct search *s, struct look *l, size_t first, size_t last)
+{
+	int err = read_entries(s, l, ROUND_DOWN(l->frames.v[first].page, PAGE_SZ), last - first);
+
+	for (size_t i = first; !err && i < last; i++)
+		if (frame_of(s->entries[i - first]) != l->frames.v[i].number)
+			l->frames.v[i].number = 0;
+	return err;
+}
+
+static int look_again(const struct search *s, struct look *l)
+{
+	int err = 0;
+
+	for (size_t first = 0, last; !err && first < l->frames.n; first = last) {
+		for (last = first + 1; last < l->frames.n && last - first < ENTRIES_AT_ONCE; last++)
+			if (l->frames.v[last].page != l->frames.v[last - 1].page + PAGE_SZ)
+				break;
+		err = compare_frames(s, l, first, last);
+	}
+	return err;
+}
+
+/* ---- who has the same ---- */
+
+static int add_same(struct dump_task *dt, uint64_t addr, uint32_t process)
+{
+	struct same_runs *same = &dt->memory->same;
+	struct same_run run = { addr, addr + PAGE_SZ, process };
+
+	if (same->n && same->v[same->n - 1].end == addr && same->v[same->n - 1].process == process) {
+		same->v[same->n - 1].end += PAGE_SZ;
+		return 0;
+	}
+	return array_add(same, run) ? fail(-ENOMEM, "list of shared pages") : 0;
+}
+
+/* A value of the table: the number of a look, and of one of its frames. */
+#define OWNER_SHIFT 40
+
+/* @seen: the owner of each page, by address and frame: if two pages have the same key, only the first one is known. */
+static int match(struct search *s, struct hash *seen, size_t at)
+{
+	struct look *l = &s->looks.v[at];
+
+	for (size_t i = 0; i < l->frames.n; i++) {
+		const struct frame *f = &l->frames.v[i], *first;
+		const struct look *owner;
+		uint64_t *slot;
+		bool fresh;
+		int err;
+
+		if (!f->number)
+			continue;
+		slot = hash_slot_of(seen, hash_mix(hash_mix(f->page) ^ f->number), &fresh);
+		if (!slot)
+			return fail(-ENOMEM, "table of shared pages");
+		if (fresh) {
+			*slot = (uint64_t)at << OWNER_SHIFT | i;
+			continue;
+		}
+		owner = &s->looks.v[*slot >> OWNER_SHIFT];
+		first = &owner->frames.v[*slot & (BIT(OWNER_SHIFT) - 1)];
+		if (first->page != f->page || first->number != f->number || owner == l)
+			continue;
+		err = add_same(l->dt, ROUND_DOWN(f->page, PAGE_SZ), (uint32_t)owner->dt->t.pid);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int match_all(struct search *s)
+{
+	_cleanup_hash_ struct hash seen = { 0 };
+	int err = 0;
+
+	for (size_t i = 0; !err && i < s->looks.n; i++)
+		err = match(s, &seen, i);
+	return err;
+}
+
+static void search_free(struct search *s)
+{
+	for (size_t i = 0; i < s->looks.n; i++) {
+		page_scan_close(&s->looks.v[i].scan);
+		array_free(&s->looks.v[i].frames);
+	}
+	array_free(&s->looks);
+	free(s->entries);
+}
+
+int memory_find_same(struct dump *dump)
+{
+	struct search s = { .dump = dump };
+	int err = 0;
+
+	if (!dump->opts->share_pages || dump->tree.nr_tasks < 2)
+		return 0;
+	s.entries = malloc(ENTRIES_AT_ONCE * sizeof(*s.entries));
+	if (!s.entries)
+		err = fail(-ENOMEM, "page map");
+	if (!err)
+		err = look_at_all(&s);
+	for (size_t i = 0; !err && i < s.looks.n; i++)
+		err = look_again(&s, &s.looks.v[i]);
+	if (!err)
+		err = match_all(&s);
+	if (!err && s.unreadable)
+		log_warn(
+			"--share-pages: %lu pages are shared, but it cannot be seen with which process without CAP_SYS_ADMIN in the initial user namespace: they are written for each",
+			s.unreadable);
+	search_free(&s);
+	return err;
+}
