@@ -46,6 +46,8 @@ static uint16_t header_flags(const struct page_run *run)
 
 static int add_run(struct page_sink *sink, const struct page_run *run)
 {
+	if (run->outcome == PAGES_SAME)
+		return fail(-EOPNOTSUPP, "a page server knows no pages of another process");
 	return header_flags(run) ? kept_runs_add(&server_sink_of(sink)->runs, run) : 0;
 }
 
