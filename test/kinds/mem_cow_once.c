@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * With --share-pages: what parent, child and grandchild share copy-on-write comes back as it was, each byte of it, and is
+ * With --share-pages: what parent, child and grandchild share copy-on-write is restored unchanged, each byte of it, and is
  * shared again; whichever of them has changed, moved, dropped or protected some of it.
  * test: breaks=1 timeout=60 options=--share-pages
  */
