@@ -59,7 +59,9 @@ int page_scan_by_reading(const struct page_scan *pm, uint64_t start, uint64_t en
 #define PM_FILE (1ull << 61)
 #define PM_GUARD (1ull << 58)
 #define PM_UFFD_WP (1ull << 57)
+#define PM_EXCLUSIVE (1ull << 56)
 #define PM_SOFT_DIRTY (1ull << 55)
+#define PM_PFN_MASK ((1ull << 55) - 1) /* 0 without CAP_SYS_ADMIN */
 /* A page, or one that is swapped out: not a guard or another note of the kernel, which is shown as the last of the swap types. */
 static inline bool pm_has_content(uint64_t entry)
 {
