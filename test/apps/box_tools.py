@@ -64,6 +64,7 @@ def mounts(pid):
     lines = [line.split(" ") for line in text_of(f"/proc/{pid}/mountinfo").splitlines()]
     parents = {f[0]: f[1] for f in lines}
     out = {}
+    want(lines and all("-" in f for f in lines), f"mountinfo of {pid} ({live_pids()}): {text_of(f'/proc/{pid}/mountinfo')} {lines}")
     for f in lines:
         level, at = 0, f[0]
         while at in parents and parents[at] != at:
