@@ -135,7 +135,7 @@ def groups_of_engine(name):
 class SharedGroups:
     """Groups whose name an engine chooses, so that tests share them: the first one notes which were there before, the last one removes
     the others."""
-    NAMES = ("lxc.pivot", "lxc.monitor.box", "lxc.payload.box", "libpod_parent")
+    NAMES = ("lxc.pivot", "lxc.monitor.box", "lxc.payload.box", "libpod_parent", "default")
 
     def __init__(self):
         self.file = open(f"{BUILD}/.engine-groups", "a+", encoding="utf-8")    # held until the end

@@ -11,7 +11,7 @@ from .flavours import FLAVOURS
 
 TESTS = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 ROOT = os.path.dirname(TESTS)
-KIND_TIMEOUT, SCRIPT_TIMEOUT = 60, {"cli": 900, "compat": 300, "kill": 900, "apps": 600, "engines": 600, "fuzz": 900}
+KIND_TIMEOUT, SCRIPT_TIMEOUT = 60, {"cli": 1800, "compat": 300, "kill": 1200, "apps": 900, "engines": 1200, "fuzz": 900}
 DUMPING = ("running", "restored", "thrice")
 
 

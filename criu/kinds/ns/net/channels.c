@@ -36,7 +36,7 @@ int net_channels_save(struct dump *dump, struct nl_sock *route, NetDeviceEntry *
 	entry->n_channels = COUNTS;
 	entry->channels[RX] = now.rx_count;
 	entry->channels[TX] = now.tx_count;
-	entry->channels[COMBINED] = now.combined_count;
+	entry->channels[COMBINED] = 0;
 	return 0;
 }
 
@@ -51,12 +51,16 @@ static int fill_device(const struct net_state *state, const NetDeviceEntry *entr
 	struct ethtool_channels now = { .cmd = ETHTOOL_GCHANNELS };
 	int err = ask(state->route, entry->name, &now);
 
-	if (!err && now.rx_count == saved[RX] && now.tx_count == saved[TX] && now.combined_count == saved[COMBINED])
+	if (err == -EOPNOTSUPP) {
+		log_warn("network device %s: this kernel cannot tell how many queues are in use", entry->name);
+		return 0;
+	}
+	/* Some kernels count them as combined, too, and do not accept that back. */
+	if (!err && now.rx_count == saved[RX] && now.tx_count == saved[TX])
 		return 0;
 	now.cmd = ETHTOOL_SCHANNELS;
 	now.rx_count = saved[RX];
 	now.tx_count = saved[TX];
-	now.combined_count = saved[COMBINED];
 	if (!err)
 		err = ask(state->route, entry->name, &now);
 	return err ? fail(err, "network device %s: use %u queues to receive, %u to send, %u for both (ethtool -L)",

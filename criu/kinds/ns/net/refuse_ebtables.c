@@ -113,20 +113,22 @@ static int read_builtin(struct buf *to)
 	return buf_add(to, "", 1);
 }
 
-/* Those of the kernel: empty without modules. */
-static int read_modules(struct buf *to)
+/* Those that are loaded. */
+static int read_modules(struct buf *to, bool *ret_can_load)
 {
 	int err = read_file(proc_root(), "modules", to);
 
+	*ret_can_load = err != -ENOENT;
 	return err && err != -ENOENT ? err : buf_add(to, "", 1);
 }
 
 static int see_tables(int fd, struct dump *dump, const struct ns *ns)
 {
 	_cleanup_buf_ struct buf modules = { 0 }, builtin = { 0 };
-	int err = read_modules(&modules);
+	bool can_load;
+	int err = read_modules(&modules, &can_load);
 
-	if (!err && *modules.data && !is_loaded(modules.data, "ebtables"))
+	if (!err && can_load && !is_loaded(modules.data, "ebtables"))
 		err = read_builtin(&builtin);
 	for (size_t i = 0; !err && i < ARRAY_SIZE(tables); i++) {
 		struct refusing r = { dump, ns, "rules, chains or policies of ebtables (legacy) in the table ",

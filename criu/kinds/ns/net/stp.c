@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include "attributes.h"
 #include "internal.h"
+#include "run/stats.h"
 #include "stp.h"
 #include "util/log.h"
 
@@ -126,12 +127,13 @@ static int look_at_ports(const struct net_state *state, bool *ret_any)
 }
 
 /* For a message about a device; there may be several. */
-static bool wait_for_change(struct nl_sock *changes)
+static bool wait_for_change(struct nl_sock *changes, uint64_t end)
 {
+	uint64_t now = stats_now();
 	struct pollfd p = { .fd = netlink_fd(changes), .events = POLLIN };
 	char byte;
 
-	if (poll(&p, 1, WAIT_MS) <= 0)
+	if (now >= end || poll(&p, 1, (int)((end - now) / 1000) + 1) <= 0)
 		return false;
 	while (recv(p.fd, &byte, 1, MSG_DONTWAIT) >= 0 || errno == ENOBUFS)
 		;
@@ -142,6 +144,7 @@ static bool wait_for_change(struct nl_sock *changes)
 static int wait_for_ports(const struct net_state *state)
 {
 	_cleanup_netlink_ struct nl_sock *changes = NULL;
+	const uint64_t end = stats_now() + WAIT_MS * 1000ull;
 	bool any, changed = true;
 	int err = route_open(&changes);
 
@@ -151,7 +154,7 @@ static int wait_for_ports(const struct net_state *state)
 		return fail(err, "wait for the ports of bridges");
 	do
 		err = look_at_ports(state, &any);
-	while (!err && any && (changed = wait_for_change(changes)));
+	while (!err && any && (changed = wait_for_change(changes, end)));
 	if (!changed)
 		log_warn("network namespace %u: a port of a bridge does not go up", state->ns->id);
 	return err;
