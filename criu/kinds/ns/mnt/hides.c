@@ -4,8 +4,10 @@
  * itself). Which ones there are depends on the kernel: where one is missing, nothing has to be hidden, and nothing can be mounted.
  */
 #include "kinds/ns/mnt/hides.h"
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -19,6 +21,7 @@
 #include "task/ns.h"
 #include "util/fds.h"
 #include "util/log.h"
+#include "util/str.h"
 
 /* Its files are the kernel's: nobody can create one. */
 static bool is_of_kernel(const struct mount_fs *fs)
@@ -32,6 +35,22 @@ static bool is_alone(const struct mount *mount)
 	return mount->parent && !mount->children && !mount->entry->shared_id && !mount->entry->master_id;
 }
 
+/*
+ * Files of processes, and of network devices, are not there yet: that they are missing now does not say that there will be nothing to hide.
+ * @below: of @root in its file system.
+ */
+static bool appears_later(const char *root, const char *below)
+{
+	char path[2 * PATH_MAX];
+	const char *at = path;
+
+	if (str_format(path, sizeof(path), "%s/%s/", root, below))
+		return true;
+	while (*at == '/')
+		at++;
+	return isdigit((unsigned char)*at) || strstr(path, "/net/");
+}
+
 static bool leave_out(struct mount *mount)
 {
 	log_warn("mount %s: left out: this kernel has no such file, which it hid or protected", MOUNT_NAME(mount));
@@ -41,7 +60,8 @@ static bool leave_out(struct mount *mount)
 
 bool mount_protects_nothing(struct mount *mount, int err)
 {
-	if (err != -ENOENT || !is_alone(mount) || mount->parent->fs != mount->fs || !is_of_kernel(mount->fs))
+	if (err != -ENOENT || !is_alone(mount) || mount->parent->fs != mount->fs || !is_of_kernel(mount->fs) ||
+	    appears_later(mount->entry->root, ""))
 		return false;
 	return leave_out(mount);
 }
@@ -77,11 +97,15 @@ static bool shows_nothing(const struct mount *mount)
 bool mount_hides_nothing(struct mount *mount)
 {
 	const struct mount *parent = mount->parent;
+	const char *below;
 	int at;
 
 	if (!is_alone(mount) || !is_of_kernel(parent->fs) || parent->fd < 0 || !shows_nothing(mount))
 		return false;
-	at = mount_find(parent->fd, mount_below(MOUNT_NAME(parent), MOUNT_NAME(mount)));
+	below = mount_below(MOUNT_NAME(parent), MOUNT_NAME(mount));
+	if (appears_later(parent->entry->root, below))
+		return false;
+	at = mount_find(parent->fd, below);
 	if (at >= 0)
 		close(at);
 	return at == -ENOENT && leave_out(mount);

@@ -303,12 +303,31 @@ static int check_outer(struct dump *dump, const struct mount *mount)
 	return 0;
 }
 
+/* When it is attached, no other process is there than the first. In the proc of a nested pid namespace all are. */
+static void check_point(struct dump *dump, const struct mount *mount)
+{
+	const struct mount *parent = mount->parent;
+	const char *at = mount->info->mountpoint, *below;
+
+	if (!parent || !parent->fs->type || !parent->fs->type->of_pid_ns || parent->fs->shown ||
+	    strcmp(parent->entry->root, "/"))
+		return;
+	below = mount_below(MOUNT_NAME(parent), MOUNT_NAME(mount));
+	if (below && isdigit((unsigned char)*below) && (below[0] != '1' || (below[1] && below[1] != '/')))
+		mount_blocker(
+			dump,
+			"mount %s is on a file of a process, in proc: that is not supported; unmount it, or leave it out (--skip-mnt %s)",
+			at, at);
+}
+
 static int check_content(struct dump *dump, struct mounts *m)
 {
 	struct mount *mount;
 	int err = 0;
 
 	mounts_for_each(mount, m) {
+		if (!err)
+			check_point(dump, mount);
 		if (err || mount_is_external(mount))
 			continue;
 		mount_check_entry(dump, mount);
